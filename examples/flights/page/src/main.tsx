@@ -1,0 +1,12 @@
+import { EvertProvider } from "evert/react";
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { App } from "./app.tsx";
+
+createRoot(document.getElementById("root")!).render(
+  <StrictMode>
+    <EvertProvider url="">
+      <App />
+    </EvertProvider>
+  </StrictMode>,
+);

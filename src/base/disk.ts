@@ -1,0 +1,94 @@
+/**
+ * The disk as the rest of Evert sees it. Implementations: node-disk.ts, and a simulated one for tests that loses power.
+ *
+ * Contract for implementers
+ * - Every operation runs off the event loop. `read` and `write` may handle fewer bytes than asked for without any error, as the
+ *   system calls do; callers use `readFully` and `writeFully`, which go on or say so.
+ * - Written bytes are seen by every later read at once, and survive the death of the process; they survive a power cut only
+ *   after `datasync`. A power cut in between keeps any part of them, in any order, sector by sector. A directory's entries
+ *   (files made, renamed, removed) survive only after `syncDirectory`.
+ * - Errors are EvertErrors: `not_found` where a file or directory does not exist, `disk_full` where there is no space (or
+ *   quota), `directory_locked`, and `io_error` for everything else.
+ */
+import { EvertError } from "./errors.ts";
+
+export interface DiskFile {
+  readonly path: string;
+  /** Bytes read into the front of `target`; 0 only at the end of the file. */
+  read(target: Uint8Array, at: number): Promise<number>;
+  /** Bytes of `source` written; the caller leaves it unchanged until then. */
+  write(source: Uint8Array, at: number): Promise<number>;
+  /** After it, what was written before the call, and the file's size, survive a power cut. A failure is final: see LOG-FORMAT. */
+  datasync(): Promise<void>;
+  truncate(size: number): Promise<void>;
+  size(): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** Held until released or until the process ends, however it ends. */
+export interface DiskLock {
+  release(): Promise<void>;
+}
+
+export interface Disk {
+  /** "read": the file exists. "write": reading and writing; made if it does not exist. */
+  open(path: string, mode: "read" | "write"): Promise<DiskFile>;
+  /** Names in the directory, sorted. */
+  list(directory: string): Promise<string[]>;
+  /** With its parents; nothing happens if it is there. */
+  makeDirectory(path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  unlink(path: string): Promise<void>;
+  syncDirectory(path: string): Promise<void>;
+  /** @throws EvertError directory_locked when anyone, this process included, holds it. */
+  lock(path: string): Promise<DiskLock>;
+}
+
+/** Bytes that arrived, fewer than asked for only where the file ends. */
+export async function readFully(file: DiskFile, target: Uint8Array, at: number): Promise<number> {
+  let done = 0;
+  while (done < target.length) {
+    const count = await file.read(done === 0 ? target : target.subarray(done), at + done);
+    if (count === 0) break;
+    done += count;
+  }
+  return done;
+}
+
+/** Writes all of `source`: a short write is continued where it stopped. @throws EvertError if no byte can be written. */
+export async function writeFully(file: DiskFile, source: Uint8Array, at: number): Promise<void> {
+  let done = 0;
+  while (done < source.length) {
+    const count = await file.write(done === 0 ? source : source.subarray(done), at + done);
+    if (count === 0) {
+      throw new EvertError("io_error", `the disk took no more bytes of ${file.path}`, {
+        detail: `${done} of ${source.length} bytes at ${at} were written, then a write took none and gave no error`,
+      });
+    }
+    done += count;
+  }
+}
+
+/** Joins with "/", which every platform Node runs on understands. */
+export function joinPath(directory: string, name: string): string {
+  return directory.endsWith("/") ? directory + name : `${directory}/${name}`;
+}
+
+const NO_SPACE = new Set(["ENOSPC", "EDQUOT"]);
+
+/** The EvertError for what a system call says. */
+export function diskError(systemCode: string, action: string, path: string, cause?: unknown): EvertError {
+  const message = `cannot ${action} ${path}: ${systemCode}`;
+  if (systemCode === "ENOENT") return new EvertError("not_found", message, { cause });
+  if (NO_SPACE.has(systemCode)) {
+    return new EvertError("disk_full", message, {
+      detail: "the file system, or the quota on it, has no room left",
+      hint: "free some space; appends go on by themselves when there is room again",
+      cause,
+    });
+  }
+  return new EvertError("io_error", message, {
+    detail: "the operating system reports that the disk failed",
+    cause,
+  });
+}

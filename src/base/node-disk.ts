@@ -1,0 +1,96 @@
+/** The disk of this machine, through node:fs. System calls run in libuv's thread pool, never on the event loop. */
+import fs from "node:fs";
+import { type Disk, type DiskFile, type DiskLock, diskError } from "./disk.ts";
+import { lockFile } from "./node-lock.ts";
+
+/** One system call moves at most so many bytes (Linux stops at 2 GiB - 4 KiB; a round number below). */
+const IO_BYTES_MAX = 1 << 30;
+
+export const nodeDisk: Disk = {
+  open(path, mode) {
+    const flags = mode === "read" ? fs.constants.O_RDONLY : fs.constants.O_RDWR | fs.constants.O_CREAT;
+    return call<number>("open", path, (done) => fs.open(path, flags, 0o644, done)).then(
+      (fd) => new NodeFile(path, fd),
+    );
+  },
+
+  async list(directory) {
+    const names = await call<string[]>("list", directory, (done) => fs.readdir(directory, done));
+    return names.sort();
+  },
+
+  async makeDirectory(path) {
+    await call("make", path, (done) => fs.mkdir(path, { recursive: true }, done));
+  },
+
+  rename(from, to) {
+    return call("rename", from, (done) => fs.rename(from, to, done));
+  },
+
+  unlink(path) {
+    return call("remove", path, (done) => fs.unlink(path, done));
+  },
+
+  async syncDirectory(path) {
+    // Windows has no such call; NTFS journals its directories.
+    if (process.platform === "win32") return;
+    const fd = await call<number>("open", path, (done) => fs.open(path, "r", done));
+    try {
+      await call<void>("sync", path, (done) => fs.fsync(fd, done));
+    } finally {
+      await call<void>("close", path, (done) => fs.close(fd, done));
+    }
+  },
+
+  lock(path): Promise<DiskLock> {
+    return lockFile(path);
+  },
+};
+
+class NodeFile implements DiskFile {
+  readonly path: string;
+  readonly #fd: number;
+
+  constructor(path: string, fd: number) {
+    this.path = path;
+    this.#fd = fd;
+  }
+
+  read(target: Uint8Array, at: number): Promise<number> {
+    const length = Math.min(target.length, IO_BYTES_MAX);
+    return call("read", this.path, (done) => fs.read(this.#fd, target, 0, length, at, done));
+  }
+
+  write(source: Uint8Array, at: number): Promise<number> {
+    const length = Math.min(source.length, IO_BYTES_MAX);
+    return call("write", this.path, (done) => fs.write(this.#fd, source, 0, length, at, done));
+  }
+
+  datasync(): Promise<void> {
+    return call("sync", this.path, (done) => fs.fdatasync(this.#fd, done));
+  }
+
+  truncate(size: number): Promise<void> {
+    return call("truncate", this.path, (done) => fs.ftruncate(this.#fd, size, done));
+  }
+
+  async size(): Promise<number> {
+    const stats = await call<fs.Stats>("look at", this.path, (done) => fs.fstat(this.#fd, done));
+    return stats.size;
+  }
+
+  close(): Promise<void> {
+    return call("close", this.path, (done) => fs.close(this.#fd, done));
+  }
+}
+
+type Done<T> = (error: NodeJS.ErrnoException | null, value: T) => void;
+
+function call<T>(action: string, path: string, start: (done: Done<T>) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    start((error, value) => {
+      if (error) reject(diskError(error.code ?? error.message, action, path, error));
+      else resolve(value);
+    });
+  });
+}

@@ -1,0 +1,215 @@
+/** Batches to an Arrow IPC stream; the format stands in arrow.ts. */
+import { assert } from "../base/assert.ts";
+import { bytesOf } from "../base/bytes.ts";
+import {
+  arrowType,
+  CONTINUATION,
+  EXTENSION_KEY,
+  EXTENSION_METADATA_KEY,
+  header,
+  JSON_EXTENSION,
+  METADATA_V5,
+  precision,
+  TYPE_KEY,
+  unit,
+} from "./arrow-format.ts";
+import type { Batch, Column, FixedColumn, Utf8Column } from "./batch.ts";
+import { bitmapBytes, getBit } from "./bitmap.ts";
+import { FlatBufferWriter, type FlatField } from "./flatbuffer.ts";
+import type { Field, Schema } from "./schema.ts";
+import { isSmallNumeric, type SqlType } from "./types.ts";
+
+/** The whole stream, one chunk per message. */
+export function* writeArrow(schema: Schema, batches: Iterable<Batch>): Generator<Uint8Array> {
+  yield arrowSchema(schema);
+  for (const batch of batches) yield arrowRecordBatch(batch);
+  yield arrowEnd();
+}
+
+/** The stream's first message. */
+export function arrowSchema(schema: Schema): Uint8Array {
+  const flat = new FlatBufferWriter();
+  const fields = flat.offsetVector(schema.fields.map((field) => writeField(flat, field)));
+  const root = flat.table([i16(0), offset(fields)]);
+  return message(finishMessage(flat, header.schema, root, 0), []);
+}
+
+/** One batch as a message. REQUIRES weights of 1: Arrow has no place for others. */
+export function arrowRecordBatch(batch: Batch): Uint8Array {
+  assert(batch.weights === null, "a batch in Arrow has no weights");
+  const nodes: number[] = [];
+  const buffers: number[] = [];
+  const body: Uint8Array[] = [];
+  let bodyLength = 0;
+  for (const column of batch.columns) {
+    nodes.push(batch.length, nullCount(column));
+    for (const bytes of columnBuffers(column)) {
+      buffers.push(bodyLength, bytes.length);
+      body.push(bytes);
+      bodyLength += padded(bytes.length);
+    }
+  }
+  const flat = new FlatBufferWriter();
+  const buffersAt = flat.i64StructVector(buffers, 2);
+  const nodesAt = flat.i64StructVector(nodes, 2);
+  const root = flat.table([i64(batch.length), offset(nodesAt), offset(buffersAt)]);
+  return message(finishMessage(flat, header.recordBatch, root, bodyLength), body);
+}
+
+/** The stream's last eight bytes. */
+export function arrowEnd(): Uint8Array {
+  return message(new Uint8Array(0), []);
+}
+
+function finishMessage(
+  flat: FlatBufferWriter,
+  headerType: number,
+  root: number,
+  bodyLength: number,
+): Uint8Array {
+  return flat.finish(flat.table([i16(METADATA_V5), u8(headerType), offset(root), i64(bodyLength)]));
+}
+
+function message(metadata: Uint8Array, body: readonly Uint8Array[]): Uint8Array {
+  let size = 8 + metadata.length;
+  for (const bytes of body) size += padded(bytes.length);
+  const out = new Uint8Array(size);
+  const view = new DataView(out.buffer);
+  view.setUint32(0, CONTINUATION, true);
+  view.setInt32(4, metadata.length, true);
+  out.set(metadata, 8);
+  let at = 8 + metadata.length;
+  for (const bytes of body) {
+    out.set(bytes, at);
+    at += padded(bytes.length);
+  }
+  return out;
+}
+
+function padded(bytes: number): number {
+  return (bytes + 7) & ~7;
+}
+
+function writeField(flat: FlatBufferWriter, field: Field): number {
+  const children = flat.offsetVector([]);
+  const metadata = metadataOf(field.type);
+  const metadataAt = metadata === null ? null : writeMetadata(flat, metadata);
+  const [typeType, type] = writeType(flat, field.type);
+  const name = flat.string(field.name);
+  return flat.table([
+    offset(name),
+    u8(field.nullable ? 1 : 0),
+    u8(typeType),
+    offset(type),
+    null,
+    offset(children),
+    metadataAt === null ? null : offset(metadataAt),
+  ]);
+}
+
+function writeMetadata(flat: FlatBufferWriter, metadata: Readonly<Record<string, string>>): number {
+  const pairs = Object.entries(metadata).map(([key, value]) => {
+    const valueAt = flat.string(value);
+    const keyAt = flat.string(key);
+    return flat.table([offset(keyAt), offset(valueAt)]);
+  });
+  return flat.offsetVector(pairs);
+}
+
+function metadataOf(type: SqlType): Readonly<Record<string, string>> | null {
+  if (type.name === "jsonb") return { [EXTENSION_KEY]: JSON_EXTENSION, [EXTENSION_METADATA_KEY]: "" };
+  return type.name === "numeric" && !isSmallNumeric(type) ? { [TYPE_KEY]: numericMark(type) } : null;
+}
+
+/** `numeric`, or `numeric(30,2)`: what the text is rounded to. */
+function numericMark(type: SqlType): string {
+  return type.precision === undefined ? "numeric" : `numeric(${type.precision},${type.scale ?? 0})`;
+}
+
+function writeType(flat: FlatBufferWriter, type: SqlType): [typeType: number, place: number] {
+  switch (type.name) {
+    case "int4":
+      return [arrowType.int, flat.table([i32(32), u8(1)])];
+    case "int8":
+      return [arrowType.int, flat.table([i32(64), u8(1)])];
+    case "float8":
+      return [arrowType.floatingPoint, flat.table([i16(precision.double)])];
+    case "bool":
+      return [arrowType.bool, flat.table([])];
+    case "numeric":
+      return isSmallNumeric(type)
+        ? [arrowType.decimal, flat.table([i32(type.precision as number), i32(type.scale ?? 0), i32(128)])]
+        : [arrowType.utf8, flat.table([])];
+    case "text":
+    case "jsonb":
+      return [arrowType.utf8, flat.table([])];
+    case "timestamptz": {
+      const zone = flat.string("UTC");
+      return [arrowType.timestamp, flat.table([i16(unit.micro), offset(zone)])];
+    }
+  }
+}
+
+function columnBuffers(column: Column): Uint8Array[] {
+  const { length } = column;
+  const validity =
+    column.validity === null ? new Uint8Array(0) : column.validity.subarray(0, bitmapBytes(length));
+  switch (column.kind) {
+    case "fixed":
+      return [
+        validity,
+        isSmallNumeric(column.type) ? decimals(column) : bytesOf(column.values.subarray(0, length)),
+      ];
+    case "bits":
+      return [validity, column.values.subarray(0, bitmapBytes(length))];
+    case "utf8":
+      return [validity, ...textBuffers(column)];
+  }
+}
+
+/** Each int64 with its sign spread over another eight bytes. */
+function decimals(column: FixedColumn): Uint8Array {
+  const wide = new BigInt64Array(column.length * 2);
+  for (let i = 0; i < column.length; i++) {
+    const value = column.values[i] as bigint;
+    wide[i * 2] = value;
+    wide[i * 2 + 1] = value >> 63n;
+  }
+  return bytesOf(wide);
+}
+
+function textBuffers(column: Utf8Column): [offsets: Uint8Array, data: Uint8Array] {
+  const { length } = column;
+  const from = column.offsets[0] as number;
+  const data = column.data.subarray(from, column.offsets[length] as number);
+  const offsets = column.offsets.subarray(0, length + 1);
+  return [bytesOf(from === 0 ? offsets : offsets.map((at) => at - from)), data];
+}
+
+function nullCount(column: Column): number {
+  const bitmap = column.validity;
+  if (bitmap === null) return 0;
+  let nulls = 0;
+  for (let i = 0; i < column.length; i++) if (!getBit(bitmap, i)) nulls++;
+  return nulls;
+}
+
+function u8(value: number): FlatField {
+  return { kind: "u8", value };
+}
+
+function i16(value: number): FlatField {
+  return { kind: "i16", value };
+}
+
+function i32(value: number): FlatField {
+  return { kind: "i32", value };
+}
+
+function i64(value: number): FlatField {
+  return { kind: "i64", value };
+}
+
+function offset(value: number): FlatField {
+  return { kind: "offset", value };
+}

@@ -1,0 +1,129 @@
+/**
+ * jsonb as PostgreSQL prints it: the canonical text that columns of this type hold.
+ *
+ * `{"a": 1, "bb": [1.50, null]}`: a space after each colon and comma, keys ordered by length in bytes and then by bytes, the last of equal
+ * keys kept, numbers without exponent and with the digits they were written with. Equal values have equal texts, but for trailing
+ * zeros of numbers.
+ */
+import { isWellFormed, utf8Length } from "../base/bytes.ts";
+import { plainDecimal } from "./format/float8.ts";
+import { parseNumeric } from "./format/numeric.ts";
+import { JsonNumber, parseJson } from "./lossless-json.ts";
+import { describe, ValueError } from "./value-error.ts";
+
+export const JSON_DEPTH_MAX = 1000;
+
+/** Canonical text of JSON text. */
+export function parseJsonb(text: string): string {
+  return canonicalJson(parseJson(text));
+}
+
+/**
+ * Canonical text of a JavaScript value, as JSON.stringify sees it: toJSON is called, properties without value are left out.
+ * What JSON cannot say (NaN, functions, a Map) is refused.
+ */
+export function canonicalJson(value: unknown): string {
+  return write(value, "", 0);
+}
+
+function write(value: unknown, path: string, depth: number): string {
+  switch (typeof value) {
+    case "string":
+      return quoteJson(value, path);
+    case "number":
+      if (Number.isFinite(value)) return plainDecimal(value);
+      throw new ValueError("invalid_value", path, `${value} has no place in jsonb`);
+    case "bigint":
+    case "boolean":
+      return String(value);
+    case "object":
+      return value === null ? "null" : writeObject(value, path, depth);
+    case "undefined":
+    case "function":
+    case "symbol":
+      throw new ValueError("datatype_mismatch", path, `expected a JSON value, got ${describe(value)}`);
+  }
+}
+
+function writeObject(value: object, path: string, depth: number): string {
+  if (depth >= JSON_DEPTH_MAX) {
+    throw new ValueError(
+      "statement_too_complex",
+      "",
+      `jsonb is nested more than ${JSON_DEPTH_MAX} levels deep`,
+    );
+  }
+  if (Array.isArray(value)) {
+    let text = "[";
+    for (let i = 0; i < value.length; i++) {
+      if (i > 0) text += ", ";
+      text += write(value[i] ?? null, `${path}[${i}]`, depth + 1);
+    }
+    return text + "]";
+  }
+  if (value instanceof JsonNumber) return parseNumeric(value.text);
+  if ("toJSON" in value && typeof value.toJSON === "function") return write(value.toJSON(), path, depth + 1);
+  if (
+    value instanceof Map ||
+    value instanceof Set ||
+    value instanceof ArrayBuffer ||
+    ArrayBuffer.isView(value)
+  ) {
+    throw new ValueError("datatype_mismatch", path, "expected a JSON value, got a collection or bytes", {
+      hint: "Use plain objects and arrays.",
+    });
+  }
+  return writeProperties(value as Record<string, unknown>, path, depth);
+}
+
+function writeProperties(value: Record<string, unknown>, path: string, depth: number): string {
+  const keys = Object.keys(value);
+  if (keys.length > 1) keys.sort(compareKeys);
+  let text = "{";
+  for (const key of keys) {
+    const property = value[key];
+    if (property === undefined) continue;
+    const place = path === "" ? key : `${path}.${key}`;
+    text += `${text === "{" ? "" : ", "}${quoteJson(key, path)}: ${write(property, place, depth + 1)}`;
+  }
+  return text + "}";
+}
+
+/** By length in bytes, then by bytes: as PostgreSQL keeps the keys of an object. */
+function compareKeys(a: string, b: string): number {
+  const byLength = utf8Length(a) - utf8Length(b);
+  return byLength !== 0 ? byLength : compareCodePoints(a, b);
+}
+
+/** The order of UTF-8 bytes is the order of code points; that of UTF-16 units is not, above U+FFFF. */
+function compareCodePoints(a: string, b: string): number {
+  const shorter = Math.min(a.length, b.length);
+  for (let i = 0; i < shorter; i++) {
+    const x = a.charCodeAt(i);
+    const y = b.charCodeAt(i);
+    if (x !== y) return rank(x) - rank(y);
+  }
+  return a.length - b.length;
+}
+
+/** Surrogates stand for code points above all others. */
+function rank(unit: number): number {
+  return unit >= 0xd800 && unit < 0xe000 ? unit + 0x1_0000 : unit;
+}
+
+function quoteJson(text: string, path: string): string {
+  checkText(text, path);
+  return JSON.stringify(text);
+}
+
+/** What no text of PostgreSQL may hold: NUL, and half of a surrogate pair. @throws untranslatable_character */
+export function checkText(text: string, path: string): void {
+  if (text.includes("\0")) {
+    throw new ValueError("untranslatable_character", path, "text cannot hold the character U+0000");
+  }
+  if (!isWellFormed(text)) {
+    throw new ValueError("untranslatable_character", path, "the text is not valid Unicode", {
+      detail: "It holds half of a surrogate pair.",
+    });
+  }
+}

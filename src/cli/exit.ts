@@ -1,0 +1,36 @@
+/** What a command leaves behind: its exit code, and on standard error what went wrong, why, and what to do. */
+import { CommanderError } from "commander";
+import pc from "picocolors";
+import { type EvertError, toEvertError } from "../base/errors.ts";
+
+export const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
+
+/** Wrong usage that the parser of arguments cannot see. */
+export class UsageError extends Error {}
+
+/** Colours only for eyes. */
+export const errorColors = pc.createColors(process.stderr.isTTY === true && pc.isColorSupported);
+export const outputColors = pc.createColors(process.stdout.isTTY === true && pc.isColorSupported);
+
+export function printError(error: EvertError): void {
+  process.stderr.write(`${errorText(error)}\n`);
+}
+
+function errorText(error: EvertError): string {
+  const { red, dim } = errorColors;
+  const lines = [`${red("error:")} ${error.message} ${dim(`(${error.code}, ${error.sqlstate})`)}`];
+  if (error.detail !== undefined) lines.push(`${dim("detail:")} ${error.detail}`);
+  if (error.hint !== undefined) lines.push(`${dim("hint:")} ${error.hint}`);
+  return lines.join("\n");
+}
+
+/** The exit code of a thrown value, after telling what there is to tell. */
+export function exitCodeOf(thrown: unknown): number {
+  if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+  if (thrown instanceof UsageError) {
+    process.stderr.write(`${errorColors.red("error:")} ${thrown.message}\n`);
+    return exitCodes.usage;
+  }
+  printError(toEvertError(thrown));
+  return exitCodes.failed;
+}

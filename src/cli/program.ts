@@ -1,0 +1,54 @@
+/** The command line: every command's arguments, and the one place where an outcome becomes an exit code. */
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { appendCommand } from "./append.ts";
+import { checkCommand } from "./check.ts";
+import { devCommand } from "./dev.ts";
+import { exitCodeOf, exitCodes } from "./exit.ts";
+import { prepareOutput } from "./output.ts";
+import { queryCommand } from "./query.ts";
+import { startCommand } from "./start.ts";
+import { tailCommand } from "./tail.ts";
+import { topicsCommand } from "./topics.ts";
+import { viewCommand, viewsCommand } from "./views.ts";
+import { watchCommand } from "./watch.ts";
+
+/** Runs one command. Resolves with its exit code; never rejects. */
+export async function run(args: readonly string[]): Promise<number> {
+  prepareOutput();
+  try {
+    await program().parseAsync(args, { from: "user" });
+    return exitCodes.done;
+  } catch (error) {
+    return exitCodeOf(error);
+  }
+}
+
+function program(): Command {
+  const evert = new Command("evert")
+    .description("The database turned inside out: append facts, and every view follows.")
+    .version(version())
+    .exitOverride()
+    .showHelpAfterError("(evert --help says what there is)")
+    .configureHelp({ showGlobalOptions: true });
+  for (const add of [
+    startCommand,
+    devCommand,
+    appendCommand,
+    tailCommand,
+    queryCommand,
+    watchCommand,
+    topicsCommand,
+    viewsCommand,
+    viewCommand,
+    checkCommand,
+  ]) {
+    add(evert);
+  }
+  return evert;
+}
+
+function version(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}

@@ -1,0 +1,26 @@
+/** evert query [SQL]: one statement or several; without SQL a shell, or what comes in by a pipe. */
+import { text } from "node:stream/consumers";
+import { type Command, Option } from "commander";
+import { Remote, type RemoteOptions, withRemote } from "./remote.ts";
+import { runShell } from "./shell.ts";
+import { runSql, type SqlFormat, sqlFormats } from "./sql-results.ts";
+
+interface QueryOptions extends RemoteOptions {
+  readonly format: SqlFormat;
+}
+
+export function queryCommand(evert: Command): void {
+  withRemote(
+    evert
+      .command("query [sql]")
+      .description("run SQL; without SQL, a shell")
+      .addOption(new Option("--format <format>", "how to print rows").choices(sqlFormats).default("table")),
+  ).action(query);
+}
+
+async function query(sql: string | undefined, options: QueryOptions): Promise<void> {
+  const remote = new Remote(options);
+  if (sql !== undefined) return runSql(remote, sql, options.format);
+  if (process.stdin.isTTY) return runShell(remote, options.format);
+  return runSql(remote, await text(process.stdin), options.format);
+}

@@ -1,0 +1,134 @@
+/** The running server a command talks to. */
+import { request as requestHttp } from "node:http";
+import { request as requestHttps } from "node:https";
+import type { Readable } from "node:stream";
+import type { Command } from "commander";
+import { EvertError } from "../base/errors.ts";
+import { createTransport, errorFrom, failureOf, type Transport } from "../client/transport.ts";
+import type { ChunkedErrorMessage, ChunkedProgress } from "../wire/http/messages.ts";
+import { parseExact } from "./exact-json.ts";
+import { UsageError } from "./exit.ts";
+
+export const defaultUrl = "http://127.0.0.1:7400";
+
+export interface RemoteOptions {
+  readonly url?: string;
+}
+
+/** Adds the options of a command that talks to a server. */
+export function withRemote(command: Command): Command {
+  return command.option("--url <url>", `the server (or EVERT_URL; default ${defaultUrl})`);
+}
+
+export class Remote {
+  readonly url: string;
+  readonly token: string | undefined;
+  readonly #transport: Transport;
+
+  constructor(options: RemoteOptions) {
+    this.url = (options.url ?? process.env["EVERT_URL"] ?? defaultUrl).replace(/\/+$/, "");
+    if (!/^https?:\/\/[^/]/.test(this.url)) throw new UsageError(`--url is not an http address: ${this.url}`);
+    this.token = process.env["EVERT_TOKEN"];
+    this.#transport = createTransport(this.url, { token: this.token });
+  }
+
+  /** A JSON answer, numbers with all their digits. @throws EvertError. */
+  async get<T>(path: string): Promise<T> {
+    const response = await this.#transport.send(path);
+    return parseExact(await this.#transport.text(response)) as T;
+  }
+
+  /** A body as it arrives. @throws EvertError. */
+  async stream(path: string, accept: string, signal?: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+    const response = await this.#transport.send(path, { headers: { accept }, signal });
+    return response.body as ReadableStream<Uint8Array>;
+  }
+
+  /** A statement's answer also when it has failed: results before the failure stand beside the error. */
+  async postJson(path: string, body: unknown): Promise<{ status: number; body: unknown }> {
+    const { status, text } = await this.#send("POST", path, "application/json", JSON.stringify(body));
+    return { status, body: parseAnswer(status, text) };
+  }
+
+  async delete<T>(path: string): Promise<T> {
+    const { status, text } = await this.#send("DELETE", path, undefined, undefined);
+    const body = parseAnswer(status, text);
+    if (status >= 400) throw errorFrom((body as { error: object }).error, status);
+    return body as T;
+  }
+
+  /** A chunked append. @throws EvertError; `onCommitted` is told how far it came in either case. */
+  async append(
+    topic: string,
+    contentType: string,
+    body: Readable,
+    onCommitted: (progress: ChunkedProgress) => void,
+  ): Promise<ChunkedProgress> {
+    const path = `/v1/topics/${encodeURIComponent(topic)}/records?atomic=false`;
+    const { status, text } = await this.#send("POST", path, contentType, body);
+    const answer = parseAnswer(status, text);
+    if (status < 400) {
+      onCommitted(answer as ChunkedProgress);
+      return answer as ChunkedProgress;
+    }
+    const { error, committed } = answer as Partial<ChunkedErrorMessage>;
+    if (committed !== undefined) onCommitted(committed);
+    throw errorFrom(error ?? {}, status);
+  }
+
+  /**
+   * By Node's own client, because fetch loses an answer that comes while the body is still on its way: an append
+   * is refused at its first bad record, not at its end.
+   */
+  #send(
+    method: string,
+    path: string,
+    contentType: string | undefined,
+    body: string | Readable | undefined,
+  ): Promise<{ status: number; text: string }> {
+    return new Promise((resolve, reject) => {
+      const target = new URL(this.url + path);
+      const send = target.protocol === "https:" ? requestHttps : requestHttp;
+      const headers: Record<string, string> = { Accept: "application/json" };
+      if (contentType !== undefined) headers["Content-Type"] = contentType;
+      if (this.token !== undefined) headers["Authorization"] = `Bearer ${this.token}`;
+      let answered = false;
+      const fail = (cause: unknown) => {
+        if (!answered) reject(failureOf(cause, this.url, undefined));
+      };
+      const request = send(target, { method, headers }, (response) => {
+        answered = true;
+        const pieces: Buffer[] = [];
+        response.on("data", (piece: Buffer) => pieces.push(piece));
+        response.on("error", (cause) => reject(failureOf(cause, this.url, undefined)));
+        response.on("end", () => {
+          if (typeof body === "object") body.destroy();
+          request.destroy();
+          resolve({ status: response.statusCode ?? 500, text: Buffer.concat(pieces).toString("utf8") });
+        });
+      });
+      // When the server answers and hangs up, writing fails first: the answer may still be on its way in.
+      request.on("error", (cause) => setTimeout(fail, answered ? 0 : 250, cause));
+      if (typeof body === "object") {
+        body.on("error", (cause) => {
+          answered = true;
+          request.destroy();
+          reject(cause);
+        });
+        body.pipe(request);
+      } else request.end(body);
+    });
+  }
+}
+
+function parseAnswer(status: number, text: string): unknown {
+  try {
+    return parseExact(text);
+  } catch (cause) {
+    throw new EvertError("protocol_violation", `the server answered with status ${status} and no JSON`, {
+      detail: text.slice(0, 200),
+      hint: "Is this the address of an evert server?",
+      cause,
+    });
+  }
+}

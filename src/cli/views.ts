@@ -1,0 +1,58 @@
+/** evert views, evert view drop VIEW */
+import type { Command } from "commander";
+import type { PositionAnswer, ViewMessage, ViewsAnswer } from "../wire/http/messages.ts";
+import { write } from "./output.ts";
+import { Remote, type RemoteOptions, withRemote } from "./remote.ts";
+import { tableText } from "./tables.ts";
+import { bytesText, listFormat } from "./topics.ts";
+
+interface ListOptions extends RemoteOptions {
+  readonly format: "table" | "json";
+}
+
+export function viewsCommand(evert: Command): void {
+  withRemote(evert.command("views").description("list the views and their figures").addOption(listFormat())).action(
+    views,
+  );
+}
+
+export function viewCommand(evert: Command): void {
+  const view = evert.command("view").description("manage a view");
+  withRemote(view.command("drop <view>").description("drop a view")).action(drop);
+}
+
+async function views(options: ListOptions): Promise<void> {
+  const { views: list } = await new Remote(options).get<ViewsAnswer>("/v1/views");
+  if (options.format === "json") return write(`${JSON.stringify(list)}\n`);
+  const columns = [
+    { name: "view", type: "text" },
+    { name: "status", type: "text" },
+    { name: "key", type: "text" },
+    { name: "columns", type: "text" },
+    { name: "rows", type: "number" },
+    { name: "state", type: "number" },
+    { name: "lag", type: "number" },
+    { name: "errors", type: "number" },
+  ];
+  const rows = list.map((view) => [
+    view.name,
+    statusText(view),
+    view.key?.join(", ") ?? null,
+    view.columns.map((column) => `${column.name} ${column.declaredType}`).join(", "),
+    String(view.rows),
+    bytesText(view.stateBytes),
+    String(view.lag),
+    String(view.errors),
+  ]);
+  await write(`${tableText(columns, rows)}\n`);
+}
+
+function statusText(view: ViewMessage): string {
+  if (view.status === "building") return `building ${Math.floor(view.progress * 100)} %`;
+  return view.error === undefined ? view.status : `${view.status}: ${view.error.message}`;
+}
+
+async function drop(view: string, options: RemoteOptions): Promise<void> {
+  const { position } = await new Remote(options).delete<PositionAnswer>(`/v1/views/${encodeURIComponent(view)}`);
+  await write(`${position}\n`);
+}

@@ -1,0 +1,229 @@
+/** The client: live views over one connection, and requests beside it. */
+import { EvertError } from "../base/errors.ts";
+import type { AppendAnswer, RowAnswer, RowsAnswer, SqlAnswer, ViewMessage } from "../wire/http/messages.ts";
+import { headers as headerNames } from "../wire/http/messages.ts";
+import { backoffMs, pause } from "./backoff.ts";
+import { Connection, laterPosition } from "./connection.ts";
+import { encodeJson, parseJson } from "./json.ts";
+import { createTransport, errorFrom, positionOf, type RequestInput, type Transport } from "./transport.ts";
+import type {
+  AppendOptions,
+  AppendResult,
+  Client,
+  ClientOptions,
+  Key,
+  Named,
+  ReadOptions,
+  RowsQuery,
+  SqlResponse,
+} from "./types.ts";
+import { needsDigits, type RawRow, rowConverter, tupleConverter } from "./values.ts";
+import { ViewState } from "./view.ts";
+
+/**
+ * A client of the server at `url`; "" is the page's own origin. Opens nothing before the first view is listened to.
+ * @throws EvertError invalid_argument when the address is none.
+ */
+export function connect(url: string, options: ClientOptions = {}): Client {
+  return new HttpClient(url, options);
+}
+
+interface Columns {
+  readonly convert: (row: RawRow) => RawRow;
+  readonly needsDigits: boolean;
+}
+
+class HttpClient implements Client {
+  readonly #transport: Transport;
+  readonly #connection: Connection;
+  readonly #lingerMs: number;
+  readonly #retryMsMax: number;
+  readonly #views = new Map<string, ViewState>();
+  readonly #lingering = new Map<ViewState, ReturnType<typeof setTimeout>>();
+  readonly #columns = new Map<string, Promise<Columns>>();
+  #position: string | undefined;
+  #closed = false;
+
+  constructor(url: string, options: ClientOptions) {
+    this.#transport = createTransport(url, options);
+    this.#lingerMs = options.lingerMs ?? 2_000;
+    this.#retryMsMax = options.retryMsMax ?? 30_000;
+    this.#connection = new Connection(this.#transport, options, (position) => this.#saw(position));
+  }
+
+  get position(): string | undefined {
+    return this.#position;
+  }
+
+  // The types are the caller's word for it: rows come as they are, whatever they were said to be.
+  view(view: string | Named): never {
+    const name = nameOf(view);
+    let state = this.#views.get(name);
+    if (state === undefined) {
+      state = new ViewState(name, { wanted: (v) => this.#wanted(v), unwanted: (v) => this.#unwanted(v) });
+      this.#views.set(name, state);
+    }
+    return state as never;
+  }
+
+  async append(topic: string | Named, rows: unknown, options: AppendOptions = {}): Promise<AppendResult> {
+    const path = `/v1/topics/${encodeURIComponent(nameOf(topic))}/records`;
+    const request: RequestInput = {
+      method: "POST",
+      body: encodeJson(rows),
+      headers: { [headerNames.idempotencyKey]: options.idempotencyKey ?? randomKey() },
+      signal: options.signal,
+    };
+    const never = new AbortController().signal;
+    const until = Date.now() + this.#retryMsMax;
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const { position, count, firstOffset, lastOffset } = await this.#json<AppendAnswer>(
+          path,
+          request,
+          false,
+        );
+        return { position, count, firstOffset, lastOffset };
+      } catch (error) {
+        const again = error instanceof EvertError && error.retryable && Date.now() < until && !this.#closed;
+        if (!again) throw error;
+      }
+      await pause(backoffMs(attempt, 2_000), options.signal ?? never);
+      options.signal?.throwIfAborted();
+    }
+  }
+
+  async sql(text: string, params: readonly unknown[] = [], options: ReadOptions = {}): Promise<SqlResponse> {
+    const body = encodeJson({ sql: text, params, atLeast: options.atLeast, timeoutMs: options.timeoutMs });
+    const response = await this.#transport.send("/v1/sql", { method: "POST", body, signal: options.signal });
+    const answer = await this.#transport.text(response, options.signal);
+    const { results, error, position } = parseJson(answer, answer.includes('"type":"numeric"')) as SqlAnswer;
+    this.#saw(position);
+    if (error !== undefined) throw errorFrom(error);
+    return {
+      results: results.map(({ command, columns, rows, rowCount }) => {
+        const convert = tupleConverter(columns);
+        return { command, columns, rows: rows.map((row) => convert(row as unknown[])), rowCount };
+      }),
+      position,
+    };
+  }
+
+  async get(view: string | Named, key: Key, options: ReadOptions = {}): Promise<never> {
+    const name = nameOf(view);
+    const path = `/v1/views/${encodeURIComponent(name)}/rows/${encodeURIComponent(keyPath(key))}`;
+    const columns = await this.#columnsOf(name, options.signal);
+    try {
+      const { row } = await this.#json<RowAnswer>(path, readRequest(options), columns.needsDigits);
+      return columns.convert(row as RawRow) as never;
+    } catch (error) {
+      if (error instanceof EvertError && error.code === "not_found") return undefined as never;
+      throw error;
+    }
+  }
+
+  async rows(view: string | Named, query: RowsQuery = {}): Promise<{ rows: never[]; position: string }> {
+    const name = nameOf(view);
+    const request = readRequest(query);
+    for (const [column, value] of Object.entries(query.where ?? {}))
+      request.query.append(column, String(value));
+    if (query.order !== undefined) request.query.set("order", query.order.join(","));
+    if (query.limit !== undefined) request.query.set("limit", String(query.limit));
+    const columns = await this.#columnsOf(name, query.signal);
+    const answer = await this.#json<RowsAnswer>(
+      `/v1/views/${encodeURIComponent(name)}/rows`,
+      request,
+      columns.needsDigits,
+    );
+    return {
+      rows: answer.rows.map((row) => columns.convert(row as RawRow) as never),
+      position: answer.position,
+    };
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const timer of this.#lingering.values()) clearTimeout(timer);
+    this.#lingering.clear();
+    this.#connection.close();
+  }
+
+  // ---- live views
+
+  #wanted(view: ViewState): void {
+    const timer = this.#lingering.get(view);
+    clearTimeout(timer);
+    // Still lingering: it was never taken off the connection.
+    if (!this.#lingering.delete(view)) this.#connection.add(view);
+  }
+
+  #unwanted(view: ViewState): void {
+    if (this.#closed) return;
+    this.#lingering.set(
+      view,
+      setTimeout(() => {
+        this.#lingering.delete(view);
+        this.#connection.remove(view);
+        view.clear();
+      }, this.#lingerMs),
+    );
+  }
+
+  // ---- requests
+
+  #saw(position: string): void {
+    this.#position = laterPosition(this.#position, position);
+  }
+
+  async #json<T extends { readonly position?: string | null }>(
+    path: string,
+    request: RequestInput,
+    exact: boolean,
+  ): Promise<T> {
+    const response = await this.#transport.send(path, request);
+    const answer = parseJson(await this.#transport.text(response, request.signal), exact) as T;
+    const position = answer.position ?? positionOf(response);
+    if (position !== undefined) this.#saw(position);
+    return answer;
+  }
+
+  /** How to read a view's rows: asked once. */
+  #columnsOf(name: string, signal: AbortSignal | undefined): Promise<Columns> {
+    let columns = this.#columns.get(name);
+    if (columns === undefined) {
+      columns = this.#json<ViewMessage>(`/v1/views/${encodeURIComponent(name)}`, { signal }, false).then(
+        (view) => ({
+          convert: rowConverter(view.columns),
+          needsDigits: needsDigits(view.columns),
+        }),
+      );
+      this.#columns.set(name, columns);
+      // A failure is for whoever waits; the next call asks again.
+      columns.catch(() => this.#columns.delete(name));
+    }
+    return columns;
+  }
+}
+
+function nameOf(named: string | Named): string {
+  return typeof named === "string" ? named : named.name;
+}
+
+function readRequest(options: ReadOptions): RequestInput & { query: URLSearchParams } {
+  const query = new URLSearchParams();
+  if (options.atLeast !== undefined) query.set("atLeast", options.atLeast);
+  if (options.timeoutMs !== undefined) query.set("timeoutMs", String(options.timeoutMs));
+  return { query, signal: options.signal };
+}
+
+/** A key as a path segment: a composite one is a JSON array. */
+function keyPath(key: Key): string {
+  return Array.isArray(key) ? encodeJson(key) : String(key);
+}
+
+/** 128 random bits. (crypto.randomUUID exists in secure contexts only; a page on a LAN address is none.) */
+function randomKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
+    byte.toString(16).padStart(2, "0"),
+  ).join("");
+}

@@ -1,0 +1,24 @@
+/** `evert/client`: live views in the browser, or in any program with fetch. */
+export { type ErrorCode, EvertError } from "../base/errors.ts";
+export { comparePositions } from "../base/position.ts";
+export { connect } from "./client.ts";
+export {
+  type AnyRow,
+  type AppendOptions,
+  type AppendResult,
+  type Client,
+  type ClientOptions,
+  type Key,
+  type LiveStatus,
+  type LiveView,
+  type Named,
+  type ReadOptions,
+  type RowOf,
+  type RowsQuery,
+  type SqlColumn,
+  type SqlResponse,
+  type SqlResult,
+  type ViewRef,
+  type ViewSnapshot,
+  viewRef,
+} from "./types.ts";

@@ -1,0 +1,166 @@
+/** Requests to one server: addresses, headers, and every way a request fails as an EvertError. */
+import { type ErrorBody, type ErrorCode, EvertError, errorCodes } from "../base/errors.ts";
+import { contentTypes, headers as headerNames } from "../wire/http/messages.ts";
+import { parseJson } from "./json.ts";
+import type { ClientOptions } from "./types.ts";
+
+export interface RequestInput {
+  readonly method?: "GET" | "POST";
+  readonly query?: URLSearchParams | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly body?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Transport {
+  /** The server's address, without a slash at its end. */
+  readonly base: string;
+  /** @throws EvertError connection_failed; what the server answered with; or the signal's reason. */
+  send(path: string, input?: RequestInput): Promise<Response>;
+  /** A whole body. @throws as `send` does: a connection may break half-way. */
+  text(response: Response, signal?: AbortSignal): Promise<string>;
+}
+
+export function createTransport(url: string, options: ClientOptions): Transport {
+  const base = baseOf(url);
+  const doFetch = options.fetch ?? globalThis.fetch.bind(globalThis);
+  const common: Record<string, string> = { ...options.headers };
+  if (options.token !== undefined) common["authorization"] = `Bearer ${options.token}`;
+
+  return {
+    base,
+
+    async send(path, input = {}) {
+      const query = input.query?.toString() ?? "";
+      const address = `${base}${path}${query === "" ? "" : `?${query}`}`;
+      const headers: Record<string, string> = { accept: contentTypes.json, ...common, ...input.headers };
+      if (input.body !== undefined) headers["content-type"] = contentTypes.json;
+      let response: Response;
+      try {
+        response = await doFetch(address, {
+          method: input.method ?? "GET",
+          headers,
+          cache: "no-store",
+          ...(input.body === undefined ? {} : { body: input.body }),
+          ...(input.signal === undefined ? {} : { signal: input.signal }),
+        });
+      } catch (cause) {
+        throw failureOf(cause, base, input.signal);
+      }
+      if (!response.ok) throw await errorOf(response, base, input.signal);
+      return response;
+    },
+
+    async text(response, signal) {
+      try {
+        return await response.text();
+      } catch (cause) {
+        throw failureOf(cause, base, signal);
+      }
+    },
+  };
+}
+
+/**
+ * Without a slash at its end. "" is the page's own origin; where there is no page (a render on a server) it stays as it is:
+ * such a client may be made and asked for its empty views, and fetch refuses the address if it is ever used.
+ */
+function baseOf(url: string): string {
+  const own = typeof location === "undefined" ? undefined : location.href;
+  if (own === undefined && (url === "" || url.startsWith("/"))) return url.replace(/\/+$/, "");
+  let parsed: URL;
+  try {
+    parsed = new URL(url === "" ? "/" : url, own);
+  } catch (cause) {
+    throw new EvertError("invalid_argument", `"${url}" is not the address of a server`, {
+      hint: 'Give one like "http://127.0.0.1:7400".',
+      cause,
+    });
+  }
+  if (parsed.protocol !== "http:" && parsed.protocol !== "https:") {
+    throw new EvertError("invalid_argument", `"${url}" is not the address of a server`, {
+      detail: `Its protocol is "${parsed.protocol}"; a client speaks http and https.`,
+    });
+  }
+  return `${parsed.origin}${parsed.pathname}`.replace(/\/+$/, "");
+}
+
+/** What a thrown fetch or read means: the caller's own abort, or a connection that failed. */
+export function failureOf(cause: unknown, base: string, signal: AbortSignal | undefined): unknown {
+  if (signal?.aborted) return signal.reason;
+  if (cause instanceof EvertError) return cause;
+  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : undefined;
+  return new EvertError("connection_failed", `the server at ${base} cannot be reached`, {
+    detail: inner ?? (cause instanceof Error ? cause.message : String(cause)),
+    hint: "Is it running, and is this its address?",
+    cause,
+  });
+}
+
+/** The error a server answered with. */
+async function errorOf(response: Response, base: string, signal: AbortSignal | undefined): Promise<unknown> {
+  let text: string;
+  try {
+    text = await response.text();
+  } catch (cause) {
+    return failureOf(cause, base, signal);
+  }
+  let body: unknown;
+  try {
+    body = parseJson(text, false);
+  } catch {
+    // Not our JSON: some proxy answered. The status is all there is to go by.
+    body = undefined;
+  }
+  const error = (body as { error?: unknown } | null | undefined)?.error;
+  if (typeof error === "object" && error !== null)
+    return errorFrom(error as Partial<ErrorBody>, response.status);
+  return new EvertError(codeOfStatus(response.status), `the server answered with status ${response.status}`, {
+    detail: text === "" ? undefined : text.slice(0, 500),
+  });
+}
+
+/** An error of the wire as an EvertError. A code this client does not know falls back to what the status says. */
+export function errorFrom(body: Partial<ErrorBody>, status = 500): EvertError {
+  const known = typeof body.code === "string" && Object.hasOwn(errorCodes, body.code);
+  return new EvertError(
+    known ? (body.code as ErrorCode) : codeOfStatus(status),
+    body.message ?? "the server reports an error",
+    {
+      detail: body.detail,
+      hint: body.hint,
+      position: body.position,
+      sqlstate: body.sqlstate,
+    },
+  );
+}
+
+function codeOfStatus(status: number): ErrorCode {
+  switch (status) {
+    case 401:
+      return "unauthorized";
+    case 403:
+      return "forbidden";
+    case 404:
+      return "not_found";
+    case 409:
+      return "conflict";
+    case 413:
+      return "request_too_large";
+    case 422:
+      return "idempotency_conflict";
+    case 429:
+      return "too_many_requests";
+    case 502:
+    case 503:
+      return "not_ready";
+    case 504:
+      return "timeout";
+  }
+  return status < 500 ? "invalid_request" : "internal";
+}
+
+/** The position an answer was made at, where the server says so (and, across origins, allows reading it). */
+export function positionOf(response: Response): string | undefined {
+  return response.headers.get(headerNames.position) ?? undefined;
+}

@@ -1,0 +1,167 @@
+/** What a user of the client holds on to. Types only. */
+import type { EvertError } from "../base/errors.ts";
+
+/**
+ * The row type of a view handle. Views and topics declared in `app.ts` carry it in a property that exists in the type
+ * only, so `import type` is all a browser needs. A plain object type stands for itself.
+ */
+export type RowOf<V> = V extends object
+  ? string extends keyof V
+    ? V
+    : "$row" extends keyof V
+      ? NonNullable<V["$row"]>
+      : V
+  : never;
+
+/** What may be appended to a topic, when its type is given; anything otherwise. */
+export type InputOf<T> = unknown extends T
+  ? unknown
+  : T extends { readonly $input?: infer I }
+    ? InputOr<T, I>
+    : RowOf<T>;
+type InputOr<T, I> = "$input" extends keyof T ? NonNullable<I> : RowOf<T>;
+
+/** Anything with a name: a view or topic handle of the server's program, or one made by `viewRef`. */
+export interface Named {
+  readonly name: string;
+}
+
+/** A view's name together with its row type, for the browser side: `viewRef<typeof charts>("charts")`. */
+export interface ViewRef<Row> extends Named {
+  readonly $row?: Row;
+}
+
+export function viewRef<V>(name: string): ViewRef<RowOf<V>> {
+  return { name };
+}
+
+/** A row as it comes when nobody said what it is. */
+export type AnyRow = Readonly<Record<string, unknown>>;
+
+/** The single key column's value, or an array of the values of a composite key. */
+export type Key =
+  | string
+  | number
+  | bigint
+  | boolean
+  | null
+  | readonly (string | number | bigint | boolean | null)[];
+
+/**
+ * connecting: no rows yet. live: rows are current. reconnecting: the rows are those of the last moment seen, and will
+ * continue from there. error: see `error`; the client goes on trying where that can help.
+ */
+export type LiveStatus = "connecting" | "live" | "reconnecting" | "error";
+
+/** One moment of a view. Immutable; the same object for as long as nothing in it changes. */
+export interface ViewSnapshot<Row> {
+  /** In the view's ORDER BY; what that leaves open is settled by the columns from left to right, ascending. */
+  readonly rows: readonly Row[];
+  /** The position these rows were last touched at; undefined before the first. */
+  readonly position: string | undefined;
+  readonly status: LiveStatus;
+  readonly error: EvertError | undefined;
+}
+
+/**
+ * A view kept current over the client's one connection. It is fetched while somebody listens (`subscribe` or `ready`),
+ * and for a moment longer, so that a screen that remounts finds it again.
+ */
+export interface LiveView<Row> extends ViewSnapshot<Row> {
+  readonly name: string;
+  /** All four properties at one moment, as one immutable object. */
+  readonly snapshot: ViewSnapshot<Row>;
+  /** The row with this key among `rows`. */
+  get(key: Key): Row | undefined;
+  /** Called after every change of `snapshot`; all views of the client have changed together when it is called. */
+  subscribe(listener: () => void): () => void;
+  /** Resolves with the rows once the view is live; rejects when the server says that it cannot be. */
+  ready(): Promise<readonly Row[]>;
+}
+
+export interface ReadOptions {
+  /** Wait until this position is reflected. */
+  readonly atLeast?: string | undefined;
+  /** Bound of that wait, on the server. */
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface RowsQuery extends ReadOptions {
+  /** Equality filters by column name. */
+  readonly where?: Readonly<Record<string, string | number | bigint | boolean>> | undefined;
+  /** Column names, "-" in front for descending. Absent: the view's own order. */
+  readonly order?: readonly string[] | undefined;
+  readonly limit?: number | undefined;
+}
+
+export interface AppendOptions {
+  /** Same key and rows: stored once. Made up when absent, so that a retry after a lost answer stores nothing twice. */
+  readonly idempotencyKey?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface AppendResult {
+  readonly position: string;
+  readonly count: number;
+  readonly firstOffset: number;
+  readonly lastOffset: number;
+}
+
+export interface SqlColumn {
+  readonly name: string;
+  /** PostgreSQL's typname. */
+  readonly type: string;
+}
+
+export interface SqlResult {
+  /** PostgreSQL's command tag: "SELECT 3", "INSERT 0 1". */
+  readonly command: string;
+  readonly columns: readonly SqlColumn[];
+  readonly rows: readonly (readonly unknown[])[];
+  readonly rowCount: number;
+}
+
+export interface SqlResponse {
+  readonly results: readonly SqlResult[];
+  readonly position: string;
+}
+
+export interface ClientOptions {
+  /** Sent as `Authorization: Bearer ...`. */
+  readonly token?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Steps that arrive within this time of the last notification are shown together; the first one at once. Default 16; 0: never wait. */
+  readonly notifyIntervalMs?: number | undefined;
+  /** A connection silent for this long is dead. Default two and a half times the server's heartbeat. */
+  readonly silenceMsMax?: number | undefined;
+  /** Longest pause between two attempts to connect. Default 5,000. */
+  readonly backoffMsMax?: number | undefined;
+  /** How long a view is kept after its last listener has left. Default 2,000. */
+  readonly lingerMs?: number | undefined;
+  /** How long an append is tried again while the server cannot be reached. Default 30,000. */
+  readonly retryMsMax?: number | undefined;
+  readonly fetch?: typeof fetch | undefined;
+}
+
+export interface Client {
+  /** The newest position this client has been told of, in any answer or step; undefined before the first. */
+  readonly position: string | undefined;
+  /** The live view of that name; the same object for the same name. */
+  view<V extends Named>(view: V): LiveView<RowOf<V>>;
+  view<V = AnyRow>(name: string): LiveView<RowOf<V>>;
+  /** Stored once, or an error. Tried again by itself when the network or the server goes away. */
+  append<T = unknown>(
+    topic: string | Named,
+    rows: InputOf<T> | readonly InputOf<T>[],
+    options?: AppendOptions,
+  ): Promise<AppendResult>;
+  /** Each statement is a transaction of its own unless inside BEGIN ... COMMIT. Sent once, never again by itself. */
+  sql(text: string, params?: readonly unknown[], options?: ReadOptions): Promise<SqlResponse>;
+  /** One row, read from the server. */
+  get<V = AnyRow>(view: string | Named, key: Key, options?: ReadOptions): Promise<RowOf<V> | undefined>;
+  /** Rows at one moment, read from the server. */
+  rows<V = AnyRow>(view: string | Named, query?: RowsQuery): Promise<{ rows: RowOf<V>[]; position: string }>;
+  /** Ends the connection and every live view. */
+  close(): void;
+}

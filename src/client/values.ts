@@ -1,0 +1,127 @@
+/**
+ * From the JSON of a message to the values of a row (the table stands in batch/types.ts), and from a key to the text it is
+ * found by. The parsed objects belong to nobody else yet, so rows are converted in place.
+ */
+import type { ColumnMessage } from "../wire/http/messages.ts";
+import { ExactNumber, plainJson } from "./json.ts";
+
+export type ValueConverter = (value: unknown) => unknown;
+
+/** Null: values of this type come out of JSON.parse as they should be. */
+function converterOf(type: string): ValueConverter | null {
+  switch (type) {
+    case "int8":
+      return toInt8;
+    case "float4":
+    case "float8":
+      return toFloat;
+    case "numeric":
+      return toNumeric;
+    case "json":
+    case "jsonb":
+      return plainJson;
+    case "int2":
+    case "int4":
+    case "oid":
+    case "bool":
+    case "text":
+    case "timestamptz":
+      return null;
+  }
+  return toPlain;
+}
+
+/** A number when it is safe to calculate with, else a bigint. */
+function toInt8(value: unknown): unknown {
+  if (typeof value === "number") return Number.isSafeInteger(value) ? value : BigInt(value);
+  return value instanceof ExactNumber ? BigInt(value.text) : value;
+}
+
+function toFloat(value: unknown): unknown {
+  if (typeof value === "string") return Number(value);
+  return value instanceof ExactNumber ? Number(value.text) : value;
+}
+
+function toNumeric(value: unknown): unknown {
+  if (typeof value === "number") return String(value);
+  return value instanceof ExactNumber ? value.text : value;
+}
+
+/** A type this client does not know: whatever its JSON says, without loss. */
+function toPlain(value: unknown): unknown {
+  return value instanceof ExactNumber ? value.text : value;
+}
+
+/** Whether messages with such columns must be parsed with all digits. */
+export function needsDigits(columns: readonly ColumnMessage[]): boolean {
+  return columns.some((c) => c.type === "numeric");
+}
+
+export type RawRow = Record<string, unknown>;
+
+/** Converts a row's values in place and gives it back. */
+export function rowConverter(columns: readonly ColumnMessage[]): (row: RawRow) => RawRow {
+  const names: string[] = [];
+  const converters: ValueConverter[] = [];
+  for (const column of columns) {
+    const convert = converterOf(column.type);
+    if (convert === null) continue;
+    names.push(column.name);
+    converters.push(convert);
+  }
+  return (row) => {
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i]!;
+      const value = row[name];
+      if (value !== null && value !== undefined) row[name] = converters[i]!(value);
+    }
+    return row;
+  };
+}
+
+/** Converts a row that is an array of values, in place. */
+export function tupleConverter(columns: readonly ColumnMessage[]): (row: unknown[]) => unknown[] {
+  const converters = columns.map((c) => converterOf(c.type));
+  return (row) => {
+    for (let i = 0; i < converters.length; i++) {
+      const convert = converters[i];
+      if (convert && row[i] !== null) row[i] = convert(row[i]);
+    }
+    return row;
+  };
+}
+
+/**
+ * The text a key is found by: equal for equal keys however they came (a number, an int8 with all digits, a numeric with or
+ * without zeros at its end), different for different ones.
+ */
+export function keyId(key: unknown, keyTypes: readonly string[]): string {
+  if (!Array.isArray(key)) return keyPart(key, keyTypes[0]);
+  if (key.length === 1) return keyPart(key[0], keyTypes[0]);
+  return JSON.stringify(key.map((part, i) => keyPart(part, keyTypes[i])));
+}
+
+function keyPart(value: unknown, type: string | undefined): string {
+  if (value instanceof ExactNumber)
+    return type === "numeric" ? shortNumeric(value.text) : canonicalNumber(value.text, type);
+  switch (typeof value) {
+    case "string":
+      return type === "numeric" ? shortNumeric(value) : `"${value}`;
+    case "number":
+      // -0 and 0 are one key.
+      return String(value === 0 ? 0 : value);
+    case "bigint":
+    case "boolean":
+      return String(value);
+    default:
+      return value === null || value === undefined ? "null" : JSON.stringify(plainJson(value));
+  }
+}
+
+function canonicalNumber(text: string, type: string | undefined): string {
+  return type === "float8" ? String(Number(text)) : text;
+}
+
+function shortNumeric(text: string): string {
+  return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
+}

@@ -1,0 +1,100 @@
+/**
+ * min and max.
+ *
+ * Over an input that only grows: the best value so far, in the group's row. Otherwise the input is kept in a store with an ordered index by
+ * (group key, value), and the first entry alive is the answer, so that when the best value goes the next one is there.
+ * Equal numerics that print differently: the one whose text is first.
+ */
+import { WIDE } from "../../state/dictionary.ts";
+import type { Dictionary } from "../../state/dictionary.ts";
+import { type SqlType, physicalOf } from "../../batch/types.ts";
+import { mayBeWide, nullCode, readCode } from "../../state/layout.ts";
+import { compareNumericText } from "../../state/numeric-order.ts";
+import type { Store } from "../../state/store.ts";
+import { type Accumulator, type Place, setReference } from "./accumulator.ts";
+
+export type ExtremeFunction = "min" | "max";
+
+export function runningExtreme(fn: ExtremeFunction, type: SqlType): Accumulator {
+  const better = betterThan(fn, type);
+  return {
+    type,
+    columns: [{ type, nullable: true }],
+    add(place) {
+      const column = place.state[0]!;
+      const current = readCode(place.layout, column, "b");
+      const isNull = nullCode(place.layout, column, "b");
+      const value = `c${place.arg}[r]`;
+      return `if (${isNull} === 1 || ${place.bind(better)}(${value}, ${current}, dictionary)) ${place.bind(setValue)}(store, g, ${column}, ${value});`;
+    },
+    result: readState,
+  };
+}
+
+/** `lookUp`: finds the group's value in the ordered input and writes it, or null, into the row. */
+export function indexedExtreme(type: SqlType, lookUp: (slot: number) => void): Accumulator {
+  return {
+    type,
+    columns: [{ type, nullable: true }],
+    add: () => "",
+    settle: (place) => `${place.bind(lookUp)}(g);`,
+    result: readState,
+  };
+}
+
+function readState(place: Place): string {
+  const column = place.state[0]!;
+  return `value = ${readCode(place.layout, column, "b")}; isNull = ${nullCode(place.layout, column, "b")};`;
+}
+
+/** Changes a nullable column of a row of this step, counting references. */
+export function setValue(store: Store, slot: number, column: number, value: number | null): void {
+  const { layout, dictionary } = store;
+  if (layout.physical[column] === "ref") {
+    setReference(store, slot, column, value);
+    return;
+  }
+  const base = slot * layout.strideWords;
+  const word = base + layout.words[column]!;
+  if (layout.physical[column] === "f64") {
+    if (mayBeWide(layout.columns[column]!.type)) {
+      const old = store.F[word >> 1] as number;
+      if (value !== null && value >= WIDE) dictionary.retainWide(value);
+      if (old >= WIDE) dictionary.releaseWide(old);
+    }
+    store.F[word >> 1] = value ?? 0;
+  } else store.I[word] = value ?? 0;
+  const nullWord = base + layout.nullWord[column]!;
+  const bit = 1 << layout.nullBit[column]!;
+  store.I[nullWord] = value === null ? (store.I[nullWord] as number) | bit : (store.I[nullWord] as number) & ~bit;
+}
+
+type Better = (a: number, b: number, dictionary: Dictionary) => boolean;
+
+function betterThan(fn: ExtremeFunction, type: SqlType): Better {
+  const sign = fn === "min" ? -1 : 1;
+  switch (physicalOf(type)) {
+    case "i32":
+      return fn === "min" ? (a, b) => a < b : (a, b) => a > b;
+    case "f64":
+      if (type.name === "float8") {
+        // NaN is the greatest.
+        return fn === "min" ? (a, b) => a < b || (b !== b && a === a) : (a, b) => a > b || (a !== a && b === b);
+      }
+      return (a, b, dictionary) => {
+        if (a < WIDE && b < WIDE) return fn === "min" ? a < b : a > b;
+        const x = a >= WIDE ? dictionary.bigint(a) : BigInt(a);
+        const y = b >= WIDE ? dictionary.bigint(b) : BigInt(b);
+        return fn === "min" ? x < y : x > y;
+      };
+    case "ref":
+      if (type.name === "numeric") {
+        return (a, b, dictionary) => {
+          if (a === b) return false;
+          const d = compareNumericText(dictionary.utf8(a), dictionary.utf8(b)) * sign;
+          return d > 0 || (d === 0 && dictionary.compare(a, b) < 0);
+        };
+      }
+      return (a, b, dictionary) => dictionary.compare(a, b) * sign > 0;
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * sum and avg over int4, int8 and numerics kept as scaled integers: exact, in doubles.
+ *
+ * A sum is lo + hi * 2^32 + top * 2^64. lo stays within +-2^52 by carrying into hi, hi by carrying into top; a row adds less than
+ * 2^53, so no double ever rounds. top moves for integers beyond 2^53 and for weights beyond 2^20 only.
+ */
+import { float8, isSmallNumeric, type SqlType } from "../../batch/types.ts";
+import { type Dictionary, WIDE } from "../../state/dictionary.ts";
+import { decimal, decimalToText, divideDecimals, powerOfTen, scaledToText } from "../kernels/decimal.ts";
+import { int8OutOfRange, type ScalarError } from "../kernels/errors.ts";
+import { type Accumulator, cell, cellAt, countCell, unlessEmpty } from "./accumulator.ts";
+import { ratioToDouble } from "./exact-sum.ts";
+
+const column = { type: float8, nullable: false };
+const TWO_32 = 4294967296;
+const CARRY = 4503599627370496; // 2^52
+/** A weight up to here times 2^32 stays below 2^52. */
+const WEIGHT_MAX = 1048576;
+
+export type IntegerFunction = "sum" | "avg";
+
+export function integerSum(fn: IntegerFunction, argType: SqlType, type: SqlType): Accumulator {
+  const scale = isSmallNumeric(argType) ? (argType.scale ?? 0) : 0;
+  return {
+    type,
+    columns: [column, column, column],
+    add(place) {
+      const v = `c${place.arg}[r]`;
+      const lo = cell(place, 0);
+      const hi = cell(place, 1);
+      const slow = `${place.bind(addWide)}(F, ${cellAt(place, 0)}, ${v}, w, dictionary);`;
+      const carry = `if (lo > ${CARRY} || lo < -${CARRY}) { const up = Math.trunc(lo / ${TWO_32}); ${hi} += up; lo -= up * ${TWO_32}; }`;
+      if (argType.name === "int4") {
+        return `if (w > ${WEIGHT_MAX} || w < -${WEIGHT_MAX}) { ${slow} }
+        else { let lo = ${lo} + ${v} * w; ${carry} ${lo} = lo; }`;
+      }
+      return `{ const v = ${v};
+        if (v >= ${WIDE} || w > ${WEIGHT_MAX} || w < -${WEIGHT_MAX}) { ${slow} }
+        else if (v < ${TWO_32} && v > -${TWO_32}) { let lo = ${lo} + v * w; ${carry} ${lo} = lo; }
+        else {
+          const up = Math.trunc(v / ${TWO_32});
+          ${hi} += up * w;
+          let lo = ${lo} + (v - up * ${TWO_32}) * w; ${carry} ${lo} = lo;
+        } }`;
+    },
+    result(place) {
+      const finish = place.bind(fn === "sum" ? finishSum(type, scale) : finishAvg(type, scale));
+      const args = fn === "sum" ? "" : `, ${countCell(place)}`;
+      return unlessEmpty(
+        place,
+        `value = ${finish}(F, ${cellAt(place, 0)}, dictionary${args}); if (value !== value) { error = ${place.bind(takeError)}(); }`,
+      );
+    },
+  };
+}
+
+/** v * weight where the quick way would round. */
+function addWide(F: Float64Array, at: number, v: number, weight: number, dictionary: Dictionary): void {
+  const value = (v >= WIDE ? dictionary.bigint(v) : BigInt(v)) * BigInt(weight);
+  const total = totalOf(F, at) + value;
+  const lo = BigInt.asUintN(32, total);
+  const hi = BigInt.asUintN(32, total >> 32n);
+  F[at] = Number(lo);
+  F[at + 1] = Number(hi);
+  F[at + 2] = Number(total >> 64n);
+}
+
+function totalOf(F: Float64Array, at: number): bigint {
+  return BigInt(F[at] as number) + (BigInt(F[at + 1] as number) << 32n) + (BigInt(F[at + 2] as number) << 64n);
+}
+
+/** The sum when a double holds it exactly, else NaN. */
+function quickTotal(F: Float64Array, at: number): number {
+  if (F[at + 2] !== 0) return Number.NaN;
+  const total = (F[at + 1] as number) * TWO_32 + (F[at] as number);
+  return total <= Number.MAX_SAFE_INTEGER && total >= -Number.MAX_SAFE_INTEGER ? total : Number.NaN;
+}
+
+let lastError: ScalarError | null = null;
+
+function takeError(): ScalarError | null {
+  const error = lastError;
+  lastError = null;
+  return error;
+}
+
+type Finish = (F: Float64Array, at: number, dictionary: Dictionary, count: number) => number;
+
+function finishSum(type: SqlType, scale: number): Finish {
+  if (type.name === "float8") {
+    const divisor = powerOfTen(scale);
+    return (F, at) => {
+      const quick = quickTotal(F, at);
+      return scale === 0 && quick === quick ? quick : ratioToDouble(totalOf(F, at), divisor);
+    };
+  }
+  if (type.name === "int8") {
+    return (F, at, dictionary) => {
+      const quick = quickTotal(F, at);
+      if (quick === quick) return quick;
+      const total = totalOf(F, at);
+      if (total >= -(2n ** 63n) && total < 2n ** 63n) return encodeInteger(total, dictionary);
+      lastError = int8OutOfRange;
+      return Number.NaN;
+    };
+  }
+  return (F, at, dictionary) => {
+    const quick = quickTotal(F, at);
+    return dictionary.internString(scaledToText(quick === quick ? quick : totalOf(F, at), scale));
+  };
+}
+
+function finishAvg(type: SqlType, scale: number): Finish {
+  if (type.name === "float8") {
+    const power = powerOfTen(scale);
+    return (F, at, _dictionary, count) => {
+      const quick = quickTotal(F, at);
+      return scale === 0 && quick === quick ? quick / count : ratioToDouble(totalOf(F, at), BigInt(count) * power);
+    };
+  }
+  return (F, at, dictionary, count) =>
+    dictionary.internString(decimalToText(divideDecimals(decimal(totalOf(F, at), scale), decimal(BigInt(count), 0))));
+}
+
+export function encodeInteger(value: bigint, dictionary: Dictionary): number {
+  const n = Number(value);
+  return Number.isSafeInteger(n) ? n : dictionary.internBigInt(value);
+}
+

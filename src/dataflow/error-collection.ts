@@ -1,0 +1,111 @@
+/**
+ * Errors are data: what went wrong in a node's expressions, as a collection that changes by weights like rows do. A row whose
+ * expression fails leaves the flow here; when the row is taken away, its error goes too, and the views behind heal.
+ */
+import { type ErrorBody, type ErrorCode, EvertError, errorCodes } from "../base/errors.ts";
+import { text } from "../batch/types.ts";
+import type { Dictionary } from "../state/dictionary.ts";
+import type { HashIndex } from "../state/hash-index.ts";
+import { LIVE, Store } from "../state/store.ts";
+import { lostRow } from "./lost-row.ts";
+
+const CODE = 0;
+const SQLSTATE = 1;
+const MESSAGE = 2;
+const DETAIL = 3;
+const COLUMNS = 4;
+
+export class ErrorCollection {
+  readonly store: Store;
+  readonly #index: HashIndex;
+  readonly #node: string;
+  #total = 0;
+  #published = 0;
+
+  constructor(node: string, dictionary: Dictionary) {
+    this.#node = node;
+    const column = { type: text, nullable: false };
+    this.store = new Store(`errors of ${node}`, new Array(COLUMNS).fill(column), dictionary);
+    this.#index = this.store.hashIndex({ columns: [CODE, SQLSTATE, MESSAGE, DETAIL], unique: true, exact: true });
+  }
+
+  /** Errors as of the last complete step. */
+  get count(): number {
+    return this.#published;
+  }
+
+  begin(epoch: number): void {
+    this.store.begin(epoch);
+    // Also right after a checkpoint was loaded: the store alone is the truth.
+    if (this.#total === 0 && this.store.live > 0) this.#recount();
+  }
+
+  /** Adds the error `weight` times; negative takes it away. */
+  add(error: ErrorBody, weight: number): void {
+    const { store } = this;
+    const { dictionary, layout } = store;
+    store.reserve(1);
+    const fields = [error.code, error.sqlstate, error.message, error.detail ?? ""].map((s) => dictionary.internString(s));
+    const found = this.#index.find(...fields, 0);
+    const { strideWords, weightWord, deathWord, birthWord } = layout;
+    const at = found * strideWords;
+    const living = found >= 0 && store.I[at + deathWord] === LIVE;
+    const had = living ? (store.I[at + weightWord] as number) : 0;
+    const has = had + weight;
+    if (has < 0) throw lostRow(this.#node);
+    this.#total += weight;
+    if (living && store.I[at + birthWord] === store.epoch && has > 0) {
+      store.I[at + weightWord] = has;
+      return;
+    }
+    if (living) store.kill(found);
+    if (has === 0) return;
+    const slot = store.alloc();
+    fields.forEach((id, i) => {
+      store.I[slot * strideWords + (layout.words[i] as number)] = id;
+    });
+    store.I[slot * strideWords + weightWord] = has;
+    store.insert(slot);
+  }
+
+  publish(): void {
+    this.#published = this.#total;
+  }
+
+  /** After a checkpoint was loaded into the store. */
+  restored(): void {
+    this.#recount();
+    this.#published = this.#total;
+  }
+
+  /** The error that has been there longest, as of epoch `at`; of equally old ones the least by message. */
+  first(at: number): { error: EvertError; since: number } | null {
+    const { store } = this;
+    const { strideWords, birthWord, words } = store.layout;
+    let best: { error: EvertError; since: number } | null = null;
+    for (let slot = 0; slot < store.highWater; slot++) {
+      if (!store.visible(slot, at)) continue;
+      const base = slot * strideWords;
+      const since = store.I[base + birthWord] as number;
+      if (best !== null && since > best.since) continue;
+      const field = (i: number) => store.dictionary.string(store.I[base + (words[i] as number)] as number);
+      const message = field(MESSAGE);
+      if (best !== null && since === best.since && best.error.message <= message) continue;
+      const code = field(CODE);
+      const error = new EvertError(code in errorCodes ? (code as ErrorCode) : "internal", message, {
+        detail: field(DETAIL) || undefined,
+        sqlstate: field(SQLSTATE),
+      });
+      best = { error, since };
+    }
+    return best;
+  }
+
+  #recount(): void {
+    const { store } = this;
+    this.#total = 0;
+    for (let slot = 0; slot < store.highWater; slot++) {
+      if (store.visible(slot, LIVE - 1)) this.#total += store.weight(slot);
+    }
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * A graph of nodes and its scheduler: the live circuit is one, and so is each view being built.
+ *
+ * run() picks, again and again: the deepest node that waits with a copied chunk; else, once the step's input has ended, the next node in
+ * topological order, until its work() returns false. Between two calls it looks at the clock.
+ */
+import { assert } from "../base/assert.ts";
+import { toEvertError } from "../base/errors.ts";
+import { connect, disconnect, type Host, type Node } from "./node.ts";
+import type { Step } from "./operator.ts";
+
+export class Graph implements Host {
+  readonly step: Step = { from: -1, to: 0 };
+  readonly #byIdentity = new Map<string, Node>();
+  #order: Node[] = [];
+  #sorted = true;
+  #waiting: Node[] = [];
+  #state: "idle" | "feeding" | "ended" = "idle";
+  #next = 0;
+
+  get running(): boolean {
+    return this.#state !== "idle";
+  }
+
+  /** In topological order. */
+  get nodes(): readonly Node[] {
+    if (!this.#sorted) this.#sort();
+    return this.#order;
+  }
+
+  find(identity: string): Node | undefined {
+    return this.#byIdentity.get(identity);
+  }
+
+  /** Adds a node whose sources are here already (or belong to the graph around). */
+  add<N extends Node>(node: N): N {
+    assert(!this.#byIdentity.has(node.identity), `one node per identity: ${node.identity}`);
+    this.#byIdentity.set(node.identity, node);
+    this.#order.push(node);
+    this.#sorted = false;
+    node.host = this;
+    for (const source of node.sources) {
+      if (source.node.host !== this) continue;
+      (source.kind === "rows" ? source.node.rowEdges : source.node.storeEdges).push({ node, port: node.sources.indexOf(source) });
+    }
+    return node;
+  }
+
+  /** Takes a node over from another graph, with its sources already pointing into this one. */
+  adopt(node: Node): void {
+    assert(!this.#byIdentity.has(node.identity), `one node per identity: ${node.identity}`);
+    this.#byIdentity.set(node.identity, node);
+    this.#order.push(node);
+    this.#sorted = false;
+    node.host = this;
+    connect(node);
+  }
+
+  /** Removes the node if nobody uses it, and then what only it used. */
+  release(node: Node): void {
+    if (node.holders > 0 || node.consumers > 0 || node.host !== this) return;
+    this.#byIdentity.delete(node.identity);
+    this.#order.splice(this.#order.indexOf(node), 1);
+    disconnect(node);
+    node.dispose();
+    for (const source of node.sources) this.release(source.node);
+  }
+
+  begin(from: number, to: number): void {
+    assert(this.#state === "idle", "one step at a time");
+    this.step.from = from;
+    this.step.to = to;
+    this.#state = "feeding";
+    const nodes = this.nodes;
+    for (let i = 0; i < nodes.length; i++) {
+      const node = nodes[i] as Node;
+      if (node.failed !== null) continue;
+      try {
+        node.begin();
+      } catch (thrown) {
+        this.fail(node, thrown);
+      }
+    }
+  }
+
+  end(): void {
+    assert(this.#state === "feeding", "a step ends once");
+    this.#state = "ended";
+    this.#next = 0;
+  }
+
+  /** Works until the deadline (performance.now()). True: nothing is left to do, and after end() the step is complete. */
+  run(deadline: number): boolean {
+    const order = this.nodes;
+    for (;;) {
+      const waiting = this.#deepestWaiting();
+      if (waiting !== null) {
+        if (!this.#work(waiting)) this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+      } else {
+        if (this.#state !== "ended") return true;
+        const node = order[this.#next];
+        if (node === undefined) {
+          this.#state = "idle";
+          return true;
+        }
+        if (!this.#work(node)) {
+          this.#next++;
+          continue;
+        }
+      }
+      if (performance.now() >= deadline) return false;
+    }
+  }
+
+  /** Stops the step where it is; what it did is not to be used. */
+  abandon(): void {
+    this.#state = "idle";
+    this.#waiting = [];
+  }
+
+  fail(node: Node, thrown: unknown): void {
+    if (node.failed !== null) return;
+    const error = toEvertError(thrown);
+    node.failed = error;
+    for (const { node: consumer } of [...node.rowEdges, ...node.storeEdges]) this.fail(consumer, error);
+  }
+
+  wait(node: Node): void {
+    if (!this.#waiting.includes(node)) this.#waiting.push(node);
+  }
+
+  #work(node: Node): boolean {
+    if (node.failed !== null) return false;
+    try {
+      return node.work();
+    } catch (thrown) {
+      this.fail(node, thrown);
+      return false;
+    }
+  }
+
+  #deepestWaiting(): Node | null {
+    const waiting = this.#waiting;
+    if (waiting.length === 0) return null;
+    let deepest = waiting[0] as Node;
+    for (let i = 1; i < waiting.length; i++) if ((waiting[i] as Node).rank > deepest.rank) deepest = waiting[i] as Node;
+    return deepest;
+  }
+
+  #sort(): void {
+    const sorted: Node[] = [];
+    const seen = new Set<Node>();
+    const visit = (node: Node): void => {
+      if (seen.has(node) || node.host !== this) return;
+      seen.add(node);
+      for (const source of node.sources) visit(source.node);
+      sorted.push(node);
+    };
+    for (const node of this.#order) visit(node);
+    sorted.forEach((node, i) => {
+      node.rank = i;
+    });
+    this.#order = sorted;
+    this.#sorted = true;
+  }
+}

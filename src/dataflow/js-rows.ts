@@ -1,0 +1,108 @@
+/** Rows of a chunk as frozen objects for functions of the user, by generated code, and values they return as values of a chunk. */
+import { isSmallNumeric, type SqlType } from "../batch/types.ts";
+import type { RowShape } from "../plan/expression.ts";
+import type { Chunk, Values } from "./chunk.ts";
+import { Decimal } from "./kernels/decimal.ts";
+import { type ScalarError, scalarError, takeFault } from "./kernels/errors.ts";
+import type { KernelRuntime } from "./kernels/runtime.ts";
+import { fromJs } from "./kernels/user-function.ts";
+
+export interface TypedColumn {
+  readonly type: SqlType;
+  readonly nullable: boolean;
+}
+
+/** Gives the rows a function is called with, one for each shape. */
+export type RowReader = (chunk: Chunk, row: number) => unknown[];
+
+export function rowReader(shapes: readonly RowShape[], columns: readonly TypedColumn[], runtime: KernelRuntime): RowReader {
+  const value = (i: number): string => {
+    const { type, nullable } = columns[i]!;
+    const read = valueCode(type, `chunk.columns[${i}][r]`);
+    return nullable ? `(chunk.nulls[${i}][r] === 1 ? null : ${read})` : read;
+  };
+  const rows = shapes.map(({ fields, presentColumn }) => {
+    // A computed name, so that "__proto__" is a property like any other.
+    const object = `Object.freeze({ ${fields.map((f) => `[${JSON.stringify(f.name)}]: ${value(f.column)}`).join(", ")} })`;
+    if (presentColumn === null || !columns[presentColumn]!.nullable) return object;
+    return `(chunk.nulls[${presentColumn}][r] === 1 ? null : ${object})`;
+  });
+  const source = `"use strict"; return (chunk, r) => [${rows.join(", ")}];`;
+  return (new Function("rt", source) as (rt: KernelRuntime) => RowReader)(runtime);
+}
+
+function valueCode(type: SqlType, code: string): string {
+  switch (type.name) {
+    case "int4":
+    case "float8":
+      return code;
+    case "bool":
+      return `(${code} === 1)`;
+    case "text":
+      return `rt.text(${code})`;
+    case "int8":
+      return `rt.looseInteger(${code})`;
+    case "numeric":
+      return isSmallNumeric(type) ? `rt.scaledText(${code}, ${type.scale ?? 0})` : `rt.text(${code})`;
+    case "timestamptz":
+      return `rt.timestampJson(${code})`;
+    case "jsonb":
+      return `rt.json(${code})`;
+  }
+}
+
+/** What a function returned, as the engine keeps it; NULL for null. A value that does not fit leaves an error for takeFault. */
+export const NULL = undefined;
+
+export function physicalFromJs(value: unknown, type: SqlType, runtime: KernelRuntime): number | typeof NULL {
+  const converted = fromJs(value, type);
+  if (converted === null) return NULL;
+  if (converted instanceof Decimal) {
+    return isSmallNumeric(type) ? runtime.code(converted.unscaled) : runtime.internDecimal(converted);
+  }
+  switch (typeof converted) {
+    case "number":
+      return converted;
+    case "bigint":
+      return runtime.code(converted);
+    case "boolean":
+      return converted ? 1 : 0;
+    case "string":
+      return runtime.internText(converted);
+  }
+}
+
+/** Writes one field of a row; the error if the value does not fit. */
+export function writeJs(
+  value: unknown,
+  name: string,
+  column: TypedColumn,
+  runtime: KernelRuntime,
+  values: Values,
+  nulls: Uint8Array | null,
+  row: number,
+): ScalarError | null {
+  const physical = physicalFromJs(value, column.type, runtime);
+  const error = takeFault();
+  if (error !== null) return { ...error, message: `column "${name}": ${error.message}` };
+  if (physical === NULL) {
+    if (nulls === null) {
+      return scalarError("not_null_violation", `a function of the view gave null for column "${name}", which is declared not null`);
+    }
+    nulls[row] = 1;
+    values[row] = 0;
+    return null;
+  }
+  if (nulls !== null) nulls[row] = 0;
+  values[row] = physical;
+  return null;
+}
+
+/** A row as text, to recognise it again. */
+export function rowText(rows: readonly unknown[]): string {
+  return JSON.stringify(rows, (_, value: unknown) => {
+    if (typeof value === "bigint") return `${value}n`;
+    return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
+  });
+}
+

@@ -1,0 +1,30 @@
+/** Text functions that need no decoding, and LIKE with a pattern known beforehand. */
+import type { FunctionId } from "../../plan/functions.ts";
+import { likeMatcher } from "./like.ts";
+import { BOOL, INT4, TEXT } from "./operand.ts";
+import type { Emitter } from "./operand-writer.ts";
+import { lower } from "./text.ts";
+
+function like(ignoreCase: boolean, negate: boolean): Emitter {
+  return (to, [s, pattern]) => {
+    if (typeof pattern!.constant !== "string") return undefined;
+    const { writer } = to;
+    const given = ignoreCase ? lower(pattern!.constant) : pattern!.constant;
+    const matcher = writer.parameter(likeMatcher(given), "matches");
+    const decoded = `${to.rt}.text(${s!.code})`;
+    const subject = ignoreCase ? `${writer.parameter(lower, "lower")}(${decoded})` : decoded;
+    const matched = writer.bind(`${negate ? "!" : ""}${matcher}(${subject})`);
+    // Only a backslash can stand at the end of a pattern where nothing follows.
+    if (given.includes("\\")) to.checkFault();
+    return { code: matched, form: BOOL };
+  };
+}
+
+export const textEmitters = {
+  text_octet_length: (to, [s]) => ({ code: `${to.dictionary}.length(${s!.code})`, form: INT4 }),
+  text_like: like(false, false),
+  text_not_like: like(false, true),
+  text_ilike: like(true, false),
+  text_not_ilike: like(true, true),
+  jsonb_to_text: (_, [a]) => ({ code: a!.code, form: TEXT }),
+} satisfies Partial<Record<FunctionId, Emitter>>;

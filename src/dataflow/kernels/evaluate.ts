@@ -1,0 +1,125 @@
+/**
+ * The slow, obvious interpreter of expressions over one row: the oracle the compiled loops are tested against, and
+ * what evaluates constants of a statement (VALUES, INSERT). Shares only the exact functions with the compiler.
+ */
+import { assert } from "../../base/assert.ts";
+import { notSupported } from "../../base/errors.ts";
+import { isSmallNumeric, type SqlType } from "../../batch/types.ts";
+import type { Datum, Expr } from "../../plan/expression.ts";
+import { functionInfo } from "../../plan/functions.ts";
+import { typeOf } from "../../plan/inspect.ts";
+import { Decimal, decimal, decimalFromText, decimalToText } from "./decimal.ts";
+import { takeFault, toThrowable } from "./errors.ts";
+import { callFunction, constrainDecimal, type Value } from "./library.ts";
+import { callUser, datumFromJs, jsRow } from "./user-function.ts";
+
+export interface EvaluationContext {
+  /** What now() answers, in microseconds. Without it now() is an error. */
+  readonly now?: bigint;
+  /** Types of the row's columns; only functions of the user need them. */
+  readonly columns?: readonly SqlType[];
+}
+
+/** @throws the EvertError of the expression */
+export function evaluateExpr(expr: Expr, row: readonly Datum[], context: EvaluationContext = {}): Datum {
+  const evaluated = evaluate(expr, row, context);
+  return toDatum(constrained(evaluated, typeOf(expr)), typeOf(expr));
+}
+
+function evaluate(expr: Expr, row: readonly Datum[], context: EvaluationContext): Value {
+  switch (expr.kind) {
+    case "column":
+      return fromDatum(row[expr.index]!, expr.type);
+    case "const":
+      return fromDatum(expr.value, expr.type);
+    case "call":
+      return evaluateCall(expr, row, context);
+    case "and":
+      return evaluateLogic(expr.args, false, row, context);
+    case "or":
+      return evaluateLogic(expr.args, true, row, context);
+    case "not": {
+      const value = evaluate(expr.arg, row, context);
+      return value === null ? null : !value;
+    }
+    case "isNull":
+      return evaluate(expr.arg, row, context) === null;
+    case "isDistinct": {
+      const left = evaluate(expr.left, row, context);
+      const right = evaluate(expr.right, row, context);
+      if (left === null || right === null) return left !== right;
+      return !checked(callFunction(expr.equal, [left, right]));
+    }
+    case "case":
+      for (const branch of expr.branches) {
+        if (evaluate(branch.when, row, context) === true)
+          return constrained(evaluate(branch.then, row, context), expr.type);
+      }
+      return constrained(evaluate(expr.otherwise, row, context), expr.type);
+    case "coalesce":
+      for (const arg of expr.args) {
+        const value = evaluate(arg, row, context);
+        if (value !== null) return constrained(value, expr.type);
+      }
+      return null;
+    case "js": {
+      const { columns } = context;
+      assert(columns !== undefined, "whoever evaluates functions of the user gives the columns' types");
+      const rows = expr.fn.rows.map((shape) => jsRow(shape, row, columns));
+      const returned = checked(callUser(expr.fn.call, rows));
+      return fromDatum(checked(datumFromJs(returned, expr.type)), expr.type);
+    }
+  }
+}
+
+function evaluateCall(
+  expr: Expr & { kind: "call" },
+  row: readonly Datum[],
+  context: EvaluationContext,
+): Value {
+  if (expr.fn === "timestamptz_now") {
+    if (context.now === undefined) throw notSupported("now() here");
+    return context.now;
+  }
+  const args = expr.args.map((arg) => evaluate(arg, row, context));
+  if (functionInfo(expr.fn).strict && args.includes(null)) return null;
+  return constrained(checked(callFunction(expr.fn, args)), expr.type);
+}
+
+/** AND stops at false, OR at true; a null on the way makes the answer null otherwise. */
+function evaluateLogic(
+  args: readonly Expr[],
+  decisive: boolean,
+  row: readonly Datum[],
+  context: EvaluationContext,
+): Value {
+  let unknown = false;
+  for (const arg of args) {
+    const value = evaluate(arg, row, context);
+    if (value === decisive) return decisive;
+    if (value === null) unknown = true;
+  }
+  return unknown ? null : !decisive;
+}
+
+function constrained(value: Value, type: SqlType): Value {
+  return value instanceof Decimal ? checked(constrainDecimal(value, type)) : value;
+}
+
+function checked<T>(value: T): T {
+  const error = takeFault();
+  if (error !== null) throw toThrowable(error);
+  return value;
+}
+
+function fromDatum(value: Datum, type: SqlType): Value {
+  if (value === null || type.name !== "numeric") return value;
+  if (typeof value === "bigint") return decimal(value, type.scale ?? 0);
+  assert(typeof value === "string", "an unconstrained numeric constant is text");
+  return decimalFromText(value);
+}
+
+function toDatum(value: Value, type: SqlType): Datum {
+  if (!(value instanceof Decimal)) return value;
+  return isSmallNumeric(type) ? value.unscaled : decimalToText(value);
+}

@@ -1,0 +1,104 @@
+/**
+ * Operands: how a value travels between the expressions of a generated loop, before it is stored in a column.
+ *
+ * `code` and `isNull` are JavaScript without effects: a name, a literal or something as cheap, so they may be written down
+ * several times. Where `isNull` holds, `code` is the zero of its form (and false for a bool), as in a chunk.
+ *
+ * A numeric has three forms, so that a chain of operators neither prints nor parses text in between:
+ * - numeric: the dictionary's id of its text, as in a column of unconstrained numeric;
+ * - scaled: an integer, the value times 10^scale, with at most `digits` digits. Up to 15 digits it is a safe double, and sums and products that
+ *   stay within 15 digits are plain arithmetic; beyond, the code may be a wide reference, as in a column of small numeric;
+ * - decimal: a Decimal object, what the exact functions work on.
+ */
+import type { Physical, SqlType } from "../../batch/types.ts";
+import { isSmallNumeric } from "../../batch/types.ts";
+import type { Value } from "./library.ts";
+
+export type Form =
+  | { readonly kind: "int4" }
+  /** int8 and timestamptz. safe: never a wide reference. */
+  | { readonly kind: "int8"; readonly safe: boolean }
+  | { readonly kind: "float8"; readonly notNaN: boolean }
+  /** A JavaScript boolean. */
+  | { readonly kind: "bool" }
+  /** An id of the dictionary. */
+  | { readonly kind: "text" }
+  | { readonly kind: "jsonb" }
+  | { readonly kind: "numeric" }
+  | { readonly kind: "scaled"; readonly scale: number; readonly digits: number }
+  | { readonly kind: "decimal" };
+
+export interface Operand {
+  readonly code: string;
+  /** "false": never null; "true": always. */
+  readonly isNull: string;
+  readonly form: Form;
+  /** The value, where it is a constant that is not null. */
+  readonly constant?: Exclude<Value, null>;
+}
+
+/** Digits every double holds exactly, whatever they are. */
+export const SAFE_DIGITS = 15;
+
+export const INT4: Form = { kind: "int4" };
+export const INT8: Form = { kind: "int8", safe: false };
+export const SAFE_INT8: Form = { kind: "int8", safe: true };
+export const FLOAT8: Form = { kind: "float8", notNaN: false };
+export const PLAIN_FLOAT8: Form = { kind: "float8", notNaN: true };
+export const BOOL: Form = { kind: "bool" };
+export const TEXT: Form = { kind: "text" };
+export const JSONB: Form = { kind: "jsonb" };
+export const NUMERIC: Form = { kind: "numeric" };
+export const DECIMAL: Form = { kind: "decimal" };
+
+export function scaledForm(scale: number, digits: number): Form {
+  return { kind: "scaled", scale, digits };
+}
+
+/** How a column of this type is read and written. */
+export function columnForm(type: SqlType): Form {
+  switch (type.name) {
+    case "int4":
+      return INT4;
+    case "int8":
+    case "timestamptz":
+      return INT8;
+    case "float8":
+      return FLOAT8;
+    case "bool":
+      return BOOL;
+    case "text":
+      return TEXT;
+    case "jsonb":
+      return JSONB;
+    case "numeric":
+      return isSmallNumeric(type) ? scaledForm(type.scale ?? 0, type.precision!) : NUMERIC;
+  }
+}
+
+/** The code of a null in this form. `zero`: name of the Decimal 0. */
+export function zeroOf(form: Form, zero: () => string): string {
+  return form.kind === "bool" ? "false" : form.kind === "decimal" ? zero() : "0";
+}
+
+export function physicalOfForm(form: Form): Physical {
+  switch (form.kind) {
+    case "int4":
+    case "bool":
+      return "i32";
+    case "int8":
+    case "float8":
+    case "scaled":
+      return "f64";
+    case "text":
+    case "jsonb":
+    case "numeric":
+    case "decimal":
+      return "ref";
+  }
+}
+
+/** The same operand where its null has been dealt with. */
+export function notNull(arg: Operand): Operand {
+  return arg.isNull === "false" ? arg : { ...arg, isNull: "false" };
+}

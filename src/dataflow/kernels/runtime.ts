@@ -1,0 +1,226 @@
+/**
+ * What generated loops call for everything that is not a few machine instructions: integers beyond 2^53, numerics, text by id.
+ *
+ * One runtime per dictionary. Caches are checked against the dictionary's text on every use, because an id may be freed and
+ * given to another value between steps.
+ */
+import { formatTimestamptzJson } from "../../batch/format/timestamptz.ts";
+import { type Dictionary, WIDE } from "../../state/dictionary.ts";
+import {
+  extract,
+  partOf,
+  splitTime,
+  type TimeField,
+  truncateDays,
+  truncateTime,
+  US_PER_DAY,
+} from "./datetime.ts";
+import {
+  compareDecimals,
+  type Decimal,
+  decimal,
+  decimalFromText,
+  decimalToText,
+  FINITE,
+  scaledToText,
+  ZERO,
+} from "./decimal.ts";
+import { fail, int4OutOfRange, int8OutOfRange } from "./errors.ts";
+import { divideInt8, int8, remainderInt8 } from "./library.ts";
+import { roundHalfEven } from "./rounding.ts";
+import { parseFrozen } from "./user-function.ts";
+
+const CACHE_SLOTS = 4096;
+const SAFE = Number.MAX_SAFE_INTEGER;
+const BIG_SAFE = BigInt(SAFE);
+
+export class KernelRuntime {
+  readonly dictionary: Dictionary;
+  readonly #cachedIds = new Int32Array(CACHE_SLOTS).fill(-1);
+  readonly #cachedTexts: string[] = new Array<string>(CACHE_SLOTS).fill("");
+  readonly #cachedDecimals: Decimal[] = new Array<Decimal>(CACHE_SLOTS).fill(ZERO);
+  /** Ids of "0", "1", ... as numerics, -1 where not made yet: parts of dates and counts are met again and again. */
+  readonly #smallIntegers = new Int32Array(CACHE_SLOTS).fill(-1);
+
+  constructor(dictionary: Dictionary) {
+    this.dictionary = dictionary;
+  }
+
+  // ---- text, numerics and integers between their codes and their values -----------------------------------------
+
+  text(id: number): string {
+    return this.dictionary.string(id);
+  }
+
+  internText(s: string): number {
+    return this.dictionary.internString(s);
+  }
+
+  big(code: number): bigint {
+    return code < WIDE ? BigInt(code) : this.dictionary.bigint(code);
+  }
+
+  code(value: bigint): number {
+    return value >= -BIG_SAFE && value <= BIG_SAFE ? Number(value) : this.dictionary.internBigInt(value);
+  }
+
+  /** The integer as JavaScript likes it: a number where that is safe. */
+  looseInteger(code: number): number | bigint {
+    return code < WIDE ? code : this.dictionary.bigint(code);
+  }
+
+  codeOfLoose(value: number | bigint): number {
+    return typeof value === "number" ? value + 0 : this.code(value);
+  }
+
+  decimal(id: number): Decimal {
+    const slot = id & (CACHE_SLOTS - 1);
+    const text = this.dictionary.string(id);
+    if (this.#cachedIds[slot] === id && this.#cachedTexts[slot] === text) return this.#cachedDecimals[slot]!;
+    const value = decimalFromText(text);
+    this.#cachedIds[slot] = id;
+    this.#cachedTexts[slot] = text;
+    this.#cachedDecimals[slot] = value;
+    return value;
+  }
+
+  decimalOfScaled(code: number, scale: number): Decimal {
+    return decimal(this.big(code), scale);
+  }
+
+  internDecimal(x: Decimal): number {
+    if (x.scale === 0 && x.kind === FINITE && x.unscaled >= 0n && x.unscaled < CACHE_SLOTS) {
+      return this.#smallInteger(Number(x.unscaled));
+    }
+    return this.dictionary.internString(decimalToText(x));
+  }
+
+  internScaled(code: number, scale: number): number {
+    if (scale === 0 && code >= 0 && code < CACHE_SLOTS) return this.#smallInteger(code);
+    return this.dictionary.internString(this.scaledText(code, scale));
+  }
+
+  scaledText(code: number, scale: number): string {
+    return scaledToText(this.looseInteger(code), scale);
+  }
+
+  #smallInteger(n: number): number {
+    const known = this.#smallIntegers[n]!;
+    if (known >= 0) return known;
+    const id = this.dictionary.internString(String(n));
+    this.dictionary.retain(id);
+    this.#smallIntegers[n] = id;
+    return id;
+  }
+
+  timestampJson(code: number): string {
+    return formatTimestamptzJson(this.looseInteger(code));
+  }
+
+  json(id: number): unknown {
+    return parseFrozen(this.dictionary.string(id));
+  }
+
+  // ---- int8: results beyond 2^53, wide operands -----------------------------------------------------------------
+
+  addWide(a: number, b: number): number {
+    return this.code(int8(this.big(a) + this.big(b)));
+  }
+
+  subtractWide(a: number, b: number): number {
+    return this.code(int8(this.big(a) - this.big(b)));
+  }
+
+  multiplyWide(a: number, b: number): number {
+    return this.code(int8(this.big(a) * this.big(b)));
+  }
+
+  divideWide(a: number, b: number): number {
+    return this.code(divideInt8(this.big(a), this.big(b)));
+  }
+
+  remainderWide(a: number, b: number): number {
+    return this.code(remainderInt8(this.big(a), this.big(b)));
+  }
+
+  negateWide(a: number): number {
+    return this.code(int8(-this.big(a)));
+  }
+
+  absWide(a: number): number {
+    const value = this.big(a);
+    return this.code(int8(value < 0n ? -value : value));
+  }
+
+  compareWide(a: number, b: number): number {
+    if (a < WIDE && b < WIDE) return a < b ? -1 : a > b ? 1 : 0;
+    const x = this.big(a);
+    const y = this.big(b);
+    return x < y ? -1 : x > y ? 1 : 0;
+  }
+
+  floatOfWide(a: number): number {
+    return Number(this.big(a));
+  }
+
+  /** round-half-even to int4; out of range, NaN included, is a fault. */
+  int4OfFloat(x: number): number {
+    const r = roundHalfEven(x);
+    return r >= -2147483648 && r <= 2147483647 ? r | 0 : fail(int4OutOfRange, 0);
+  }
+
+  int8OfFloat(x: number): number {
+    const r = roundHalfEven(x);
+    if (r >= -SAFE && r <= SAFE) return r + 0;
+    return r >= -(2 ** 63) && r < 2 ** 63 ? this.code(BigInt(r)) : fail(int8OutOfRange, 0);
+  }
+
+  // ---- numeric by reference -------------------------------------------------------------------------------------
+
+  equalNumerics(a: number, b: number): boolean {
+    return a === b || this.dictionary.canonicalNumeric(a) === this.dictionary.canonicalNumeric(b);
+  }
+
+  compareNumerics(a: number, b: number): number {
+    return a === b ? 0 : compareDecimals(this.decimal(a), this.decimal(b));
+  }
+
+  // ---- times ----------------------------------------------------------------------------------------------------
+
+  /** An integer part of a finite time. */
+  part(field: Exclude<TimeField, "epoch" | "julian">, us: number): number {
+    if (us < WIDE) {
+      const days = Math.floor(us / US_PER_DAY);
+      return partOf(field, days, us - days * US_PER_DAY);
+    }
+    const { days, rest } = splitTime(this.dictionary.bigint(us));
+    return partOf(field, days, rest);
+  }
+
+  /** As a numeric: infinite where the time is. */
+  growingPart(field: TimeField, us: number): number {
+    if (us < WIDE && field !== "epoch" && field !== "julian")
+      return this.internScaled(this.part(field, us), 0);
+    return this.internDecimal(extract(field, this.big(us))!);
+  }
+
+  truncate(field: Parameters<typeof truncateDays>[0], us: number): number {
+    if (us < WIDE) {
+      const start = truncateDays(field, Math.floor(us / US_PER_DAY)) * US_PER_DAY;
+      if (start >= -SAFE) return start;
+    }
+    return this.truncateWide(field, us);
+  }
+
+  truncateWide(field: TimeField, us: number): number {
+    return this.code(truncateTime(field, this.big(us)));
+  }
+}
+
+const runtimes = new WeakMap<Dictionary, KernelRuntime>();
+
+export function runtimeOf(dictionary: Dictionary): KernelRuntime {
+  let runtime = runtimes.get(dictionary);
+  if (runtime === undefined) runtimes.set(dictionary, (runtime = new KernelRuntime(dictionary)));
+  return runtime;
+}

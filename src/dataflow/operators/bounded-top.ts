@@ -1,0 +1,143 @@
+/**
+ * The first `limit` rows of each partition over an input that only grows, for small limits: each partition's rows hang in a list of
+ * at most that many, and a new row either takes the last one's place or is dropped at once. Its rows are the answer.
+ */
+import type { OrderItem } from "../../plan/plan.ts";
+import type { Dictionary } from "../../state/dictionary.ts";
+import { WIDE } from "../../state/dictionary.ts";
+import { type LayoutColumn, type RowLayout } from "../../state/layout.ts";
+import { compareNumericText } from "../../state/numeric-order.ts";
+import { LIVE, Store } from "../../state/store.ts";
+import type { Chunk } from "../chunk.ts";
+import { lostRow } from "../lost-row.ts";
+import type { Source } from "../node.ts";
+import { declareColumns, findArguments, readers, writeRow } from "./row-code.ts";
+import { StoredNode } from "./stored.ts";
+
+/** Above this a walk through a partition's list costs more than an ordered index. */
+export const BOUNDED_LIMIT_MAX = 32;
+
+export interface BoundedTopSpec {
+  readonly identity: string;
+  readonly label: string;
+  readonly columns: readonly LayoutColumn[];
+  readonly partition: readonly number[];
+  readonly order: readonly OrderItem[];
+  readonly limit: number;
+}
+
+export class BoundedTop extends StoredNode {
+  readonly label: string;
+  readonly store: Store;
+  readonly weighted = false;
+  readonly #apply: (chunk: Chunk) => void;
+  readonly #source: string;
+
+  constructor(spec: BoundedTopSpec, source: Source, dictionary: Dictionary) {
+    super(spec.identity, [source]);
+    this.label = spec.label;
+    this.store = new Store(spec.label, spec.columns, dictionary);
+    const index = this.store.hashIndex({ columns: spec.partition, unique: false });
+    this.#source = applySource(this.store.layout, spec);
+    const names = ["store", "find", "next", "lost", "compareFloat", "compareWide", "compareNumeric"];
+    const make = new Function(...names, this.#source);
+    const lost = () => lostRow(this.label);
+    this.#apply = make(this.store, index.find, index.next, lost, compareFloat, compareWide, compareNumericText) as (chunk: Chunk) => void;
+  }
+
+  override push(_port: number, chunk: Chunk): void {
+    this.#apply(chunk);
+  }
+
+  override code(): string[] {
+    return [`// ${this.label}\n${this.#source}`];
+  }
+}
+
+function applySource(layout: RowLayout, { columns, partition, order, limit }: BoundedTopSpec): string {
+  const { strideWords: stride, birthWord, deathWord } = layout;
+  return `"use strict"; const dictionary = store.dictionary;
+  ${compareSource(layout, partition, order)}
+  // A slot for the row in hand: it becomes a row of the store only if it is kept.
+  let spare = -1;
+  return function apply(chunk) {
+    const rows = chunk.length;
+    const W = chunk.weights;
+    let room = 1;
+    for (let r = 0; r < rows; r++) room += W[r] < ${limit} ? W[r] : ${limit};
+    store.reserve(room > 1 ? room : 1);
+    const I = store.I, F = store.F;
+    ${declareColumns("chunk", columns)}
+    for (let r = 0; r < rows; r++) {
+      let w = W[r];
+      if (w < 0) throw lost();
+      for (; w > 0; w--) {
+        if (spare < 0) spare = store.alloc();
+        const b = spare * ${stride};
+        ${writeRow(layout, "b", "r")}
+        I[b + ${birthWord}] = store.epoch; I[b + ${deathWord}] = ${LIVE};
+        let n = 0, last = -1;
+        for (let m = find(${findArguments(columns, partition, "r")}); m >= 0; m = next(m)) {
+          if (I[m * ${stride} + ${deathWord}] !== ${LIVE}) continue;
+          n++;
+          if (last < 0 || compare(m, last) > 0) last = m;
+        }
+        if (n >= ${limit}) {
+          if (${limit} === 0 || compare(spare, last) >= 0) break;
+          store.kill(last);
+        }
+        store.insert(spare);
+        spare = -1;
+      }
+    }
+    if (spare >= 0) I[spare * ${stride} + ${birthWord}] = ${LIVE};
+  };`;
+}
+
+/** Order of two rows: the order items, then all other columns ascending, then how numerics print. As in state/ordered-index.ts. */
+function compareSource(layout: RowLayout, partition: readonly number[], order: readonly OrderItem[]): string {
+  const { read, isNull } = readers(layout, "I", "F");
+  const difference = (c: number): string => {
+    const { type } = layout.columns[c]!;
+    const x = read(c, "b");
+    const y = read(c, "c");
+    if (layout.physical[c] === "i32") return `${x} - ${y}`;
+    if (type.name === "float8") return `compareFloat(${x}, ${y})`;
+    if (layout.physical[c] === "f64") return `compareWide(dictionary, ${x}, ${y})`;
+    if (type.name === "numeric") return `${x} === ${y} ? 0 : compareNumeric(dictionary.utf8(${x}), dictionary.utf8(${y}))`;
+    return `dictionary.compare(${x}, ${y})`;
+  };
+  const item = ({ column: c, descending, nullsFirst }: OrderItem): string => {
+    const compareValues = `d = ${difference(c)}; if (d !== 0) return ${descending ? "-d" : "d"};`;
+    if (!layout.columns[c]!.nullable) return compareValues;
+    return `m = ${isNull(c, "b")}; n = ${isNull(c, "c")}; if (m !== n) return ${nullsFirst ? "n - m" : "m - n"}; if (m === 0) { ${compareValues} }`;
+  };
+  const ordered = new Set([...order.map((o) => o.column), ...partition]);
+  const rest = layout.columns.map((_, i) => i).filter((i) => !ordered.has(i));
+  const printed = layout.columns
+    .map((_, i) => i)
+    .filter((i) => layout.physical[i] === "ref" && layout.columns[i]!.type.name === "numeric")
+    .map((c) => `d = dictionary.compare(${read(c, "b")}, ${read(c, "c")}); if (d !== 0) return d;`);
+  const lines = [...order.map(item), ...rest.map((column) => item({ column, descending: false, nullsFirst: false })), ...printed];
+  return `function compare(x, y) {
+    const I = store.I, F = store.F, b = x * ${layout.strideWords}, c = y * ${layout.strideWords};
+    let d = 0, m = 0, n = 0;
+    ${lines.join("\n    ")}
+    return 0;
+  }`;
+}
+
+/** NaN equals itself and is greatest; -0 equals 0. */
+function compareFloat(a: number, b: number): number {
+  if (a < b) return -1;
+  if (a > b) return 1;
+  if (a === b) return 0;
+  return a !== a ? (b !== b ? 0 : 1) : -1;
+}
+
+function compareWide(dictionary: Dictionary, a: number, b: number): number {
+  if (a < WIDE && b < WIDE) return a - b;
+  const x = a >= WIDE ? dictionary.bigint(a) : BigInt(a);
+  const y = b >= WIDE ? dictionary.bigint(b) : BigInt(b);
+  return x < y ? -1 : x > y ? 1 : 0;
+}

@@ -1,0 +1,81 @@
+/**
+ * The change of a stored input between the step's two epochs, as slots: those that died and those that were born.
+ *
+ * In the live circuit the store's journal has them. A view being built reads the stores of the live circuit, whose journal is of another
+ * step: it scans the slots and picks by birth and death. Rows visible at `from` are kept by a pin, so the scan may take its time.
+ */
+import type { Step } from "../operator.ts";
+import type { Node } from "../node.ts";
+import { LIVE } from "../../state/store.ts";
+import type { StoredNode } from "./stored.ts";
+
+const FOUND_MAX = 4096;
+const SCANNED_MAX = 65_536;
+
+export type Part = "died" | "born";
+
+export class Delta {
+  slots: Int32Array = new Int32Array(0);
+  /** Next entry of `slots` to take; the consumer advances it. */
+  index = 0;
+  length = 0;
+  readonly #source: StoredNode;
+  readonly #step: Step;
+  readonly #scans: boolean;
+  readonly #found: Int32Array | null;
+  #part: Part = "died";
+  #at = 0;
+
+  constructor(source: StoredNode, consumer: Node) {
+    this.#source = source;
+    this.#step = consumer.step;
+    this.#scans = source.host !== consumer.host;
+    this.#found = this.#scans ? new Int32Array(FOUND_MAX) : null;
+  }
+
+  start(part: Part): void {
+    this.#part = part;
+    this.#at = 0;
+    this.index = 0;
+    this.length = 0;
+    if (this.#found !== null) {
+      this.slots = this.#found;
+      return;
+    }
+    const list = this.#source.store[part];
+    this.slots = list.array;
+    this.length = list.length;
+  }
+
+  /** True when `slots` has entries to take, or there may be more of them: then called again. Ends with false. */
+  more(): boolean {
+    if (this.index < this.length) return true;
+    if (!this.#scans) return false;
+    return this.#scan();
+  }
+
+  #scan(): boolean {
+    const { store } = this.#source;
+    const { from, to } = this.#step;
+    const { birthWord, deathWord, strideWords } = store.layout;
+    const end = Math.min(store.highWater, this.#at + SCANNED_MAX);
+    if (this.#at >= end) return false;
+    const I = store.I;
+    const found = this.#found as Int32Array;
+    const died = this.#part === "died";
+    let n = 0;
+    let slot = this.#at;
+    for (; slot < end && n < FOUND_MAX; slot++) {
+      const base = slot * strideWords;
+      const birth = I[base + birthWord] as number;
+      if (birth === LIVE) continue;
+      const death = I[base + deathWord] as number;
+      const wanted = died ? birth <= from && from < death && death <= to : from < birth && birth <= to && to < death;
+      if (wanted) found[n++] = slot;
+    }
+    this.#at = slot;
+    this.index = 0;
+    this.length = n;
+    return true;
+  }
+}

@@ -1,0 +1,168 @@
+/** Generated loops of a group-by. See group.ts for what they compute. */
+import { physicalOf } from "../../batch/types.ts";
+import type { RowLayout } from "../../state/layout.ts";
+import { LIVE } from "../../state/store.ts";
+import type { Place } from "../aggregates/accumulator.ts";
+import { CHUNK_ROWS } from "../chunk.ts";
+import type { GroupAggregate, GroupSpec } from "./group.ts";
+import { declareColumns, findArguments, readers } from "./row-code.ts";
+
+export function groupSource(
+  layout: RowLayout,
+  spec: GroupSpec,
+  aggregates: readonly GroupAggregate[],
+  places: readonly Place[],
+  counted: readonly number[],
+): string {
+  return `"use strict";
+${takeSource(layout, spec, aggregates, places, counted)}
+${finishSource(layout, spec, aggregates, places)}
+${emitSource(layout, spec, aggregates, places)}
+return { take, emit };`;
+}
+
+function takeSource(
+  layout: RowLayout,
+  spec: GroupSpec,
+  aggregates: readonly GroupAggregate[],
+  places: readonly Place[],
+  counted: readonly number[],
+): string {
+  const { strideWords: stride, birthWord, deathWord, weightWord } = layout;
+  const f64 = (column: number) => `F[(b >> 1) + ${layout.words[column]! >> 1}]`;
+  const rowsColumn = spec.keys;
+  const keys = Array.from({ length: spec.keys }, (_, i) => i);
+  const byArgument = new Map<number, string[]>();
+  for (const [i, arg] of counted.entries()) byArgument.set(arg, [`${f64(rowsColumn + 1 + i)} += w;`]);
+  const always: string[] = [];
+  aggregates.forEach(({ accumulator, arg }, i) => {
+    (byArgument.get(arg) ?? always).push(accumulator.add(places[i]!));
+  });
+  const perArgument = [...byArgument].map(([arg, lines]) => `if (n${arg}[r] === 0) { ${lines.join("\n      ")} }`);
+  return `function take(chunk) {
+    const rows = chunk.length;
+    store.reserve(rows);
+    const I = store.I, F = store.F, W = chunk.weights, epoch = store.epoch;
+    ${declareColumns("chunk", spec.input)}
+    for (let r = 0; r < rows; r++) {
+      const w = W[r];
+      let g = find(${findArguments(spec.input, keys, "r")}), b = g * ${stride};
+      if (g < 0 || I[b + ${birthWord}] !== epoch) {
+        if (g >= 0 && I[b + ${deathWord}] === ${LIVE}) {
+          const a = b, old = g;
+          g = store.alloc(); b = g * ${stride};
+          for (let i = 0; i < ${weightWord}; i++) I[b + i] = I[a + i];
+          store.kill(old);
+        } else {
+          g = store.alloc(); b = g * ${stride};
+          ${freshCode(layout, spec)}
+        }
+        store.insert(g);
+      }
+      ${f64(rowsColumn)} += w;
+      ${perArgument.join("\n      ")}
+      ${always.join("\n      ")}
+    }
+  }`;
+}
+
+/** A group nobody saw before: its key, zeros, nulls. */
+function freshCode(layout: RowLayout, spec: GroupSpec): string {
+  const nullBits: string[][] = Array.from({ length: layout.nullWords.count }, () => []);
+  const lines = [`for (let i = 0; i < ${layout.weightWord}; i++) I[b + i] = 0;`];
+  const { read } = readers(layout, "I", "F");
+  layout.columns.forEach((column, i) => {
+    const isKey = i < spec.keys;
+    if (isKey) lines.push(`${read(i, "b")} = c${i}[r];`);
+    if (!column.nullable) return;
+    const bit = layout.nullBit[i]!;
+    nullBits[layout.nullWord[i]! - layout.nullWords.first]!.push(isKey ? `(n${i}[r] << ${bit})` : `${1 << bit}`);
+  });
+  nullBits.forEach((bits, w) => {
+    lines.push(`I[b + ${layout.nullWords.first + w}] = ${bits.join(" | ")};`);
+  });
+  return lines.join(" ");
+}
+
+/** Writes the result of group g to row o of the output; the error if it has none. */
+function finishSource(
+  layout: RowLayout,
+  spec: GroupSpec,
+  aggregates: readonly GroupAggregate[],
+  places: readonly Place[],
+): string {
+  const { read, isNull } = readers(layout, "I", "F");
+  const declare = spec.output
+    .map((c, i) => `const o${i} = out.columns[${i}]${c.nullable ? `, z${i} = out.nulls[${i}]` : ""};`)
+    .join(" ");
+  const keys = spec.output
+    .slice(0, spec.keys)
+    .map((c, i) => `o${i}[o] = ${read(i, "b")};${c.nullable ? ` z${i}[o] = ${isNull(i, "b")};` : ""}`)
+    .join(" ");
+  const results = aggregates.map(({ accumulator }, i) => {
+    const to = spec.keys + i;
+    const nulls = spec.output[to]!.nullable ? ` z${to}[o] = isNull;` : "";
+    return `${accumulator.result(places[i]!)}
+    if (error !== null) return error;
+    o${to}[o] = value;${nulls}`;
+  });
+  return `function finish(g, out, o) {
+    const I = store.I, F = store.F, b = g * ${layout.strideWords};
+    let value = 0, isNull = 0, error = null;
+    ${declare}
+    ${keys}
+    ${results.join("\n    ")}
+    return null;
+  }`;
+}
+
+function emitSource(
+  layout: RowLayout,
+  spec: GroupSpec,
+  aggregates: readonly GroupAggregate[],
+  places: readonly Place[],
+): string {
+  const { strideWords: stride, birthWord, deathWord } = layout;
+  const rows = `F[(b >> 1) + ${layout.words[spec.keys]! >> 1}]`;
+  const settle = aggregates.flatMap(({ accumulator }, i) => [
+    ...(accumulator.settle === undefined ? [] : [accumulator.settle(places[i]!)]),
+    ...(accumulator.boxed === undefined ? [] : [`${places[i]!.bind(accumulator.boxed)}.settle(g);`]),
+  ]);
+  const same = spec.output
+    .map((c, i) => {
+      const a = `out.columns[${i}][x]`;
+      const b = `out.columns[${i}][y]`;
+      const equal = physicalOf(c.type) === "f64" ? `(${a} === ${b} || (${a} !== ${a} && ${b} !== ${b}))` : `${a} === ${b}`;
+      return c.nullable ? `${equal} && out.nulls[${i}][x] === out.nulls[${i}][y]` : equal;
+    })
+    .join(" && ");
+  const exists = spec.keys === 0 ? "true" : `${rows} > 0`;
+  return `function same(out, x, y) { return ${same === "" ? "true" : same}; }
+  function emit(touched, i, end, from, out) {
+    const W = out.weights;
+    let o = 0;
+    for (; i < end && o + 2 <= ${CHUNK_ROWS}; i++) {
+      const g = touched[i], b = g * ${stride};
+      const I = store.I, F = store.F;
+      if (I[b + ${birthWord}] === ${LIVE}) continue;
+      if (${rows} < 0) throw lost();
+      ${settle.join("\n      ")}
+      let old = next(g), had = false, has = false;
+      if (old >= 0) {
+        const a = old * ${stride};
+        if (I[a + ${birthWord}] > from || I[a + ${deathWord}] <= from) old = -1;
+      }
+      if (old >= 0) {
+        const error = finish(old, out, o);
+        if (error === null) { W[o++] = -1; had = true; } else report(error, -1);
+      }
+      if (${exists}) {
+        const error = finish(g, out, o);
+        if (error === null) { W[o++] = 1; has = true; } else report(error, 1);
+      } else store.kill(g);
+      if (had && has && same(out, o - 2, o - 1)) o -= 2;
+    }
+    out.length = o;
+    return i;
+  }`;
+}

@@ -1,0 +1,217 @@
+/** Generated loops of a join. See join.ts for what they compute. */
+import type { RowLayout } from "../../state/layout.ts";
+import { LIVE } from "../../state/store.ts";
+import { CHUNK_ROWS } from "../chunk.ts";
+import type { JoinOutput } from "./join.ts";
+import { readers } from "./row-code.ts";
+
+export interface SideShape {
+  readonly layout: RowLayout;
+  readonly weighted: boolean;
+  readonly keys: readonly number[];
+  readonly index: JoinIndex;
+}
+
+export interface JoinIndex {
+  readonly columns: readonly number[];
+  /** Column j of the index is the join's key order[j]. */
+  readonly order: readonly number[];
+  readonly unique: boolean;
+}
+
+export interface JoinShape {
+  readonly left: SideShape;
+  readonly right: SideShape;
+  readonly outer: boolean;
+  readonly outputs: readonly JoinOutput[];
+}
+
+type SideName = "left" | "right";
+
+/** Names of a side's variables: store, arrays, first word of its row. */
+const names = {
+  left: { store: "L", I: "LI", F: "LF", b: "lb", index: "leftIndex" },
+  right: { store: "R", I: "RI", F: "RF", b: "rb", index: "rightIndex" },
+} as const;
+
+function other(side: SideName): SideName {
+  return side === "left" ? "right" : "left";
+}
+
+/** The rows of `side`'s delta against the rows of the other side visible at `epoch`. */
+export function passSource(shape: JoinShape, side: SideName): string {
+  const probed = other(side);
+  const D = names[side];
+  const P = names[probed];
+  const { strideWords: stride, birthWord } = shape[side].layout;
+  const padded = shape.outer && side === "left";
+  return `"use strict"; ${indexFunctions(shape, probed)}
+  return function pass(delta, epoch, sign, out, state) {
+    ${arrays()}
+    ${declareOutputs(shape)}
+    const slots = delta.slots, end = delta.length;
+    let i = delta.index, m = state.match, matched = state.matched, o = 0;
+    for (; i < end; i++) {
+      const ${D.b} = slots[i] * ${stride};
+      if (m === -2) {
+        if (${D.I}[${D.b} + ${birthWord}] === ${LIVE}) continue;
+        matched = false;
+        ${nullKey(shape, side, padded ? "m = -1; else " : "continue;")}${padded ? "" : "\n        "}m = ${findCode(shape, side, probed)};
+      }
+      while (m >= 0) {
+        const ${P.b} = m * ${shape[probed].layout.strideWords};
+        if (${visible(shape, probed, "epoch")}) {
+          if (o === ${CHUNK_ROWS}) { delta.index = i; state.match = m; state.matched = matched; out.length = o; return true; }
+          ${writeBoth(shape)}
+          W[o++] = ${product(["sign", weight(shape, "left"), weight(shape, "right")])};
+          ${padded ? "matched = true;" : ""}
+          ${shape[probed].index.unique ? "m = -1; break;" : ""}
+        }
+        m = ${probed}Next(m);
+      }
+      ${
+        padded
+          ? `if (!matched) {
+        if (o === ${CHUNK_ROWS}) { delta.index = i; state.match = -1; state.matched = false; out.length = o; return true; }
+        ${writePadded(shape)}
+        W[o++] = ${product(["sign", weight(shape, "left")])};
+      }`
+          : ""
+      }
+      m = -2;
+    }
+    delta.index = i; state.match = -2; state.matched = false; out.length = o;
+    return false;
+  };`;
+}
+
+/** For each key of the right delta that had no match and has some now, or the reverse: its left rows with nulls. */
+export function turnSource(shape: JoinShape): string {
+  const { layout } = shape.right;
+  const { strideWords: stride, birthWord, deathWord } = layout;
+  const seen = (epoch: string) => `(RI[vb + ${birthWord}] <= ${epoch} && ${epoch} < RI[vb + ${deathWord}])`;
+  return `"use strict"; ${indexFunctions(shape, "left")} ${indexFunctions(shape, "right")}
+  // -1: the key gets its first match and null rows go; 1: it lost its last one and they come; 0: neither, or not this row's turn.
+  function direction(slot, rb, from, to) {
+    const RI = R.I, RF = R.F;
+    let had = false, has = false, first = true;
+    for (let v = ${findCode(shape, "right", "right")}; v >= 0; v = rightNext(v)) {
+      const vb = v * ${stride}, old = ${seen("from")}, now = ${seen("to")};
+      if (old && now) return 0;
+      if (!old && !now) continue;
+      if (first) { if (v !== slot) return 0; first = false; }
+      if (old) had = true; else has = true;
+      if (had && has) return 0;
+    }
+    return had ? 1 : has ? -1 : 0;
+  }
+  return function turn(delta, from, to, out, state) {
+    ${arrays()}
+    ${declareOutputs(shape)}
+    const slots = delta.slots, end = delta.length;
+    let i = delta.index, m = state.match, o = 0;
+    for (; i < end; i++) {
+      const slot = slots[i], rb = slot * ${stride};
+      if (RI[rb + ${birthWord}] === ${LIVE}) continue;
+      ${nullKey(shape, "right", "continue;")}
+      const sign = direction(slot, rb, from, to);
+      if (sign === 0) continue;
+      if (m === -2) m = ${findCode(shape, "right", "left")};
+      while (m >= 0) {
+        const lb = m * ${shape.left.layout.strideWords};
+        if (${visible(shape, "left", "to")}) {
+          if (o === ${CHUNK_ROWS}) { delta.index = i; state.match = m; out.length = o; return true; }
+          ${writePadded(shape)}
+          W[o++] = ${product(["sign", weight(shape, "left")])};
+          ${shape.left.index.unique ? "m = -1; break;" : ""}
+        }
+        m = leftNext(m);
+      }
+      m = -2;
+    }
+    delta.index = i; state.match = -2; out.length = o;
+    return false;
+  };`;
+}
+
+function arrays(): string {
+  return "const LI = L.I, LF = L.F, RI = R.I, RF = R.F;";
+}
+
+/** A cross join has no index: it walks all slots. */
+function indexFunctions(shape: JoinShape, side: SideName): string {
+  if (shape[side].keys.length === 0) {
+    const { store } = names[side];
+    return `const ${side}Next = (m) => (m + 1 < ${store}.highWater ? m + 1 : -1);`;
+  }
+  return `const ${side}Find = ${names[side].index}.find, ${side}Next = ${names[side].index}.next;`;
+}
+
+/** First row of \`probed\` with the keys of the row of \`from\`. */
+function findCode(shape: JoinShape, from: SideName, probed: SideName): string {
+  const { keys, index } = shape[probed];
+  if (keys.length === 0) return `${probed}Next(-1)`;
+  const { read } = sideReaders(shape, from);
+  const values = index.order.map((k) => read(shape[from].keys[k]!, names[from].b));
+  return `${probed}Find(${[...values, "0"].join(", ")})`;
+}
+
+function visible(shape: JoinShape, side: SideName, epoch: string): string {
+  const { I, b } = names[side];
+  const { birthWord, deathWord } = shape[side].layout;
+  return `${I}[${b} + ${birthWord}] <= ${epoch} && ${epoch} < ${I}[${b} + ${deathWord}]`;
+}
+
+/** A null key matches nothing. */
+function nullKey(shape: JoinShape, side: SideName, then: string): string {
+  const { layout, keys } = shape[side];
+  const { isNull } = sideReaders(shape, side);
+  const tests = keys.filter((k) => layout.columns[k]!.nullable).map((k) => `${isNull(k, names[side].b)} === 1`);
+  if (tests.length === 0) return "";
+  return `if (${tests.join(" || ")}) ${then}`;
+}
+
+function sideReaders(shape: JoinShape, side: SideName) {
+  return readers(shape[side].layout, names[side].I, names[side].F);
+}
+
+function weight(shape: JoinShape, side: SideName): string | null {
+  return shape[side].weighted ? `${names[side].I}[${names[side].b} + ${shape[side].layout.weightWord}]` : null;
+}
+
+function product(factors: readonly (string | null)[]): string {
+  return factors.filter((f) => f !== null).join(" * ");
+}
+
+function declareOutputs(shape: JoinShape): string {
+  const lines = shape.outputs.map((output, i) => {
+    return `const o${i} = out.columns[${i}]${outputNullable(shape, output) ? `, z${i} = out.nulls[${i}]` : ""};`;
+  });
+  return ["const W = out.weights;", ...lines].join(" ");
+}
+
+function outputNullable(shape: JoinShape, { side, column }: JoinOutput): boolean {
+  return shape[side].layout.columns[column]!.nullable || (shape.outer && side === "right");
+}
+
+function writeBoth(shape: JoinShape): string {
+  return shape.outputs
+    .map((output, i) => {
+      const { read, isNull } = sideReaders(shape, output.side);
+      const b = names[output.side].b;
+      const nulls = outputNullable(shape, output) ? ` z${i}[o] = ${isNull(output.column, b)};` : "";
+      return `o${i}[o] = ${read(output.column, b)};${nulls}`;
+    })
+    .join(" ");
+}
+
+function writePadded(shape: JoinShape): string {
+  return shape.outputs
+    .map((output, i) => {
+      if (output.side === "right") return `o${i}[o] = 0; z${i}[o] = 1;`;
+      const { read, isNull } = sideReaders(shape, "left");
+      const nulls = outputNullable(shape, output) ? ` z${i}[o] = ${isNull(output.column, "lb")};` : "";
+      return `o${i}[o] = ${read(output.column, "lb")};${nulls}`;
+    })
+    .join(" ");
+}

@@ -1,0 +1,223 @@
+/**
+ * Equi-join of two stored inputs, inner or left.
+ *
+ * Let L and R be the inputs, ' marking the state after the step, dL and dR their deltas. Then
+ *
+ *     d(L x R) = dL x R  +  L' x dR
+ *
+ * so the left delta probes the right store as visible at `from`, then the right delta probes the left store as visible at `to`. All
+ * four are read from the stores: nothing is copied or kept, and since versions tell old from new, the two sides may be the same
+ * store and may be shared with other joins.
+ *
+ * A left join also gives a left row without any match, once, with nulls. dL x R gives it by itself. When the right delta takes the
+ * first match to a key or the last one away, the null rows of that key's left rows go or come ("turn"). The rows of one key in the right
+ * delta must turn it once: the first of them in the key's list does it.
+ *
+ * Order, so that every prefix is a proper multiset:
+ *   dL died, dL born | dR died, turned, dR born
+ *
+ * Fan-out is unbounded, so a pass stops when the chunk is full and goes on from (delta row, row of the key's list).
+ */
+import { createChunk, type Chunk } from "../chunk.ts";
+import { Node } from "../node.ts";
+import type { HashIndex } from "../../state/hash-index.ts";
+import { Delta, type Part } from "./delta.ts";
+import { leaseHashIndex, returnIndex } from "./index-lease.ts";
+import { type JoinIndex, type JoinShape, passSource, turnSource } from "./join-code.ts";
+import type { StoredNode } from "./stored.ts";
+
+export interface JoinInput {
+  readonly node: StoredNode;
+  /** Columns of the store that are joined on, pairwise. */
+  readonly keys: readonly number[];
+}
+
+export interface JoinOutput {
+  readonly side: "left" | "right";
+  readonly column: number;
+}
+
+/** Where a pass stopped: START, or the row of the other side to go on with (-1: its list is at its end). */
+export interface PassState {
+  match: number;
+  matched: boolean;
+}
+const START = -2;
+
+/** Fills `out`; true when it is full and more remains at the delta's index. */
+type Pass = (delta: Delta, epoch: number, sign: number, out: Chunk, state: PassState) => boolean;
+type Turn = (delta: Delta, from: number, to: number, out: Chunk, state: PassState) => boolean;
+
+interface Code {
+  readonly leftIndex: HashIndex | null;
+  readonly rightIndex: HashIndex | null;
+  readonly fromLeft: Pass;
+  readonly fromRight: Pass;
+  readonly turn: Turn | null;
+  readonly left: Delta;
+  readonly right: Delta;
+}
+
+interface Phase {
+  readonly run: "fromLeft" | "fromRight" | "turn";
+  readonly part: Part;
+}
+
+const INNER: readonly Phase[] = [
+  { run: "fromLeft", part: "died" },
+  { run: "fromLeft", part: "born" },
+  { run: "fromRight", part: "died" },
+  { run: "fromRight", part: "born" },
+];
+const LEFT: readonly Phase[] = [
+  ...INNER.slice(0, 3),
+  { run: "turn", part: "died" },
+  { run: "turn", part: "born" },
+  INNER[3]!,
+];
+
+export class Join extends Node {
+  readonly label: string;
+  readonly #outer: boolean;
+  readonly #leftKeys: readonly number[];
+  readonly #rightKeys: readonly number[];
+  readonly #outputs: readonly JoinOutput[];
+  readonly #out: Chunk;
+  readonly #phases: readonly Phase[];
+  readonly #state: PassState = { match: START, matched: false };
+  #code: Code | null = null;
+  #phase = -1;
+
+  constructor(identity: string, type: "inner" | "left", left: JoinInput, right: JoinInput, outputs: readonly JoinOutput[]) {
+    super(identity, [
+      { node: left.node, kind: "store" },
+      { node: right.node, kind: "store" },
+    ]);
+    this.#outer = type === "left";
+    this.label = `${type} join of ${left.node.label} and ${right.node.label}`;
+    this.#leftKeys = left.keys;
+    this.#rightKeys = right.keys;
+    this.#outputs = outputs;
+    this.#phases = this.#outer ? LEFT : INNER;
+    this.#out = createChunk(
+      outputs.map(({ side, column }) => {
+        const field = (side === "left" ? left : right).node.store.layout.columns[column]!;
+        return { type: field.type, nullable: field.nullable || (this.#outer && side === "right") };
+      }),
+    );
+  }
+
+  get #left(): StoredNode {
+    return this.sources[0]!.node as StoredNode;
+  }
+
+  get #right(): StoredNode {
+    return this.sources[1]!.node as StoredNode;
+  }
+
+  override rebind(): void {
+    this.dispose();
+  }
+
+  override dispose(): void {
+    const code = this.#code;
+    if (code === null) return;
+    this.#code = null;
+    if (code.leftIndex !== null) returnIndex(this.#left.store, code.leftIndex);
+    if (code.rightIndex !== null) returnIndex(this.#right.store, code.rightIndex);
+  }
+
+  /** Makes indexes and code. Done before data comes, or while a build may take its time. */
+  prepare(): void {
+    if (this.#code !== null) return;
+    const left = this.#left;
+    const right = this.#right;
+    const leftIndex = lease(left, this.#leftKeys);
+    const rightIndex = lease(right, this.#rightKeys);
+    const bind = (source: string): unknown =>
+      new Function("L", "R", "leftIndex", "rightIndex", source)(left.store, right.store, leftIndex, rightIndex);
+    const shape = this.#shape();
+    this.#code = {
+      leftIndex,
+      rightIndex,
+      fromLeft: bind(passSource(shape, "left")) as Pass,
+      fromRight: bind(passSource(shape, "right")) as Pass,
+      turn: this.#outer ? (bind(turnSource(shape)) as Turn) : null,
+      left: new Delta(left, this),
+      right: new Delta(right, this),
+    };
+  }
+
+  override begin(): void {
+    super.begin();
+    this.prepare();
+    this.#phase = -1;
+  }
+
+  override push(): void {}
+
+  override work(): boolean {
+    const code = this.#code as Code;
+    for (;;) {
+      const phase = this.#phases[this.#phase];
+      const delta = phase === undefined ? null : phase.run === "fromLeft" ? code.left : code.right;
+      if (phase !== undefined && delta !== null && delta.more()) {
+        this.#pass(code, phase, delta);
+        this.emit(this.#out);
+        return true;
+      }
+      const next = this.#phases[this.#phase + 1];
+      if (next === undefined) return false;
+      this.#phase++;
+      this.#state.match = START;
+      this.#state.matched = false;
+      (next.run === "fromLeft" ? code.left : code.right).start(next.part);
+    }
+  }
+
+  override code(): string[] {
+    const shape = this.#shape();
+    return [
+      `// ${this.label}: left delta against right rows\n${passSource(shape, "left")}`,
+      `// ${this.label}: right delta against left rows\n${passSource(shape, "right")}`,
+      ...(this.#outer ? [`// ${this.label}: null rows that come or go\n${turnSource(shape)}`] : []),
+    ];
+  }
+
+  #pass(code: Code, { run, part }: Phase, delta: Delta): void {
+    const { from, to } = this.step;
+    const out = this.#out;
+    out.length = 0;
+    const sign = part === "died" ? -1 : 1;
+    if (run === "fromLeft") code.fromLeft(delta, from, sign, out, this.#state);
+    else if (run === "fromRight") code.fromRight(delta, to, sign, out, this.#state);
+    else (code.turn as Turn)(delta, from, to, out, this.#state);
+  }
+
+  #shape(): JoinShape {
+    const left = this.#left;
+    const right = this.#right;
+    return {
+      left: { layout: left.store.layout, weighted: left.weighted, keys: this.#leftKeys, index: joinIndex(left, this.#leftKeys) },
+      right: { layout: right.store.layout, weighted: right.weighted, keys: this.#rightKeys, index: joinIndex(right, this.#rightKeys) },
+      outer: this.#outer,
+      outputs: this.#outputs,
+    };
+  }
+}
+
+/** The order in which the join's keys stand in the side's index: the node's own key where it is one, else ascending. */
+function joinIndex(node: StoredNode, keys: readonly number[]): JoinIndex {
+  const key = node.key;
+  if (key !== null && key.length === keys.length && key.every((k) => keys.includes(k))) {
+    return { columns: key, order: key.map((k) => keys.indexOf(k)), unique: true };
+  }
+  const order = keys.map((_, i) => i).sort((a, b) => keys[a]! - keys[b]! || a - b);
+  return { columns: order.map((i) => keys[i]!), order, unique: false };
+}
+
+function lease(node: StoredNode, keys: readonly number[]): HashIndex | null {
+  if (keys.length === 0) return null;
+  const { columns, unique } = joinIndex(node, keys);
+  return leaseHashIndex(node.store, { columns, unique });
+}

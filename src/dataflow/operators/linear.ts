@@ -1,0 +1,151 @@
+/**
+ * Filters and projections between two operators with state, fused into one generated loop.
+ *
+ * The stages run in the plan's order for one row after the other. A filter's row that is not true leaves; a project's values are
+ * constants of the loop's body for the stages behind it. What may fail is evaluated where the plan says, even when nobody wants its value;
+ * what cannot fail only if somebody does. A row that fails becomes an error of this node.
+ */
+import { assert } from "../../base/assert.ts";
+import type { Expr } from "../../plan/expression.ts";
+import { columnsOf, isFallible, nullableOf, typeOf } from "../../plan/inspect.ts";
+import type { Dictionary } from "../../state/dictionary.ts";
+import { type Chunk, createChunk } from "../chunk.ts";
+import { ErrorCollection } from "../error-collection.ts";
+import type { TypedColumn } from "../js-rows.ts";
+import { type Kernel, LoopCompiler, type RowReader } from "../kernels/compiler.ts";
+import { takeFault } from "../kernels/errors.ts";
+import { Node, type Source } from "../node.ts";
+
+export type Stage = { readonly kind: "filter"; readonly predicate: Expr } | { readonly kind: "project"; readonly exprs: readonly Expr[] };
+
+type Run = (chunk: Chunk, out: Chunk) => void;
+
+export interface LinearSpec {
+  readonly identity: string;
+  readonly label: string;
+  readonly input: readonly TypedColumn[];
+  readonly stages: readonly Stage[];
+  /** Columns of the last stage's rows that come out. */
+  readonly columns: readonly number[];
+}
+
+export class Linear extends Node {
+  readonly label: string;
+  readonly #kernel: Kernel<Run>;
+  readonly #out: Chunk;
+
+  constructor(spec: LinearSpec, source: Source, dictionary: Dictionary) {
+    super(spec.identity, [source]);
+    this.label = spec.label;
+    const fallible = spec.stages.some((s) => (s.kind === "filter" ? isFallible(s.predicate) : s.exprs.some(isFallible)));
+    if (fallible) this.errors = new ErrorCollection(spec.label, dictionary);
+    const report = (weight: number): void => {
+      const error = takeFault();
+      assert(error !== null, "a row that leaves a loop left its error");
+      this.errors!.add(error, weight);
+    };
+    this.#out = createChunk(outputColumns(spec));
+    this.#kernel = compileStages(spec, dictionary, report);
+  }
+
+  override push(_port: number, chunk: Chunk): void {
+    this.#kernel.run(chunk, this.#out);
+    this.emit(this.#out);
+  }
+
+  override dispose(): void {
+    this.#kernel.dispose();
+  }
+
+  override code(): string[] {
+    return [`// ${this.label}\n${this.#kernel.source}`];
+  }
+}
+
+export function outputColumns({ input, stages, columns }: Pick<LinearSpec, "input" | "stages" | "columns">): TypedColumn[] {
+  let row: readonly TypedColumn[] = input;
+  for (const stage of stages) {
+    if (stage.kind === "project") row = stage.exprs.map((e) => ({ type: typeOf(e), nullable: nullableOf(e) }));
+  }
+  return columns.map((c) => row[c]!);
+}
+
+/** Per stage, which columns of the row before it are looked at by it or by what comes behind. */
+export function liveColumns(stages: readonly Stage[], columns: readonly number[]): Set<number>[] {
+  const live: Set<number>[] = [];
+  let wanted = new Set(columns);
+  for (let i = stages.length - 1; i >= 0; i--) {
+    const stage = stages[i]!;
+    if (stage.kind === "filter") wanted = new Set([...wanted, ...columnsOf(stage.predicate)]);
+    else {
+      const evaluated = stage.exprs.filter((e, at) => wanted.has(at) || isFallible(e));
+      wanted = new Set(evaluated.flatMap((e) => [...columnsOf(e)]));
+    }
+    live[i] = wanted;
+  }
+  return live;
+}
+
+function compileStages(spec: LinearSpec, dictionary: Dictionary, report: (weight: number) => void): Kernel<Run> {
+  const loop = new LoopCompiler(dictionary);
+  const { writer } = loop;
+  const live = liveColumns(spec.stages, spec.columns);
+  const first = live[0] ?? new Set(spec.columns);
+  writer.line("const n = chunk.length, weights = chunk.weights, commits = chunk.commits;");
+  writer.line("const outWeights = out.weights, outCommits = out.commits;");
+  for (const c of first) {
+    const nulls = spec.input[c]!.nullable ? `, inNulls${c} = chunk.nulls[${c}]` : "";
+    writer.line(`const in${c} = chunk.columns[${c}]${nulls};`);
+  }
+  const outputs = outputColumns(spec);
+  outputs.forEach((column, i) => {
+    writer.line(`const out${i} = out.columns[${i}]${column.nullable ? `, outNulls${i} = out.nulls[${i}]` : ""};`);
+  });
+  writer.line("let o = 0;");
+  writer.block("for (let i = 0; i < n; i++)", () => {
+    writer.block("row:", () => {
+      const row = spec.stages.reduce<RowReader>(
+        (reader, stage, at) => compileStage(loop, stage, reader, live[at + 1] ?? new Set(spec.columns)),
+        chunkRow(spec.input),
+      );
+      outputs.forEach((column, i) => {
+        const from = spec.columns[i]!;
+        if (column.nullable) writer.line(`outNulls${i}[o] = ${nullByte(row.isNull(from))};`);
+        writer.line(`out${i}[o] = ${row.value(from)};`);
+      });
+      writer.line("outWeights[o] = weights[i]; outCommits[o++] = commits[i];");
+      writer.line("continue;");
+    });
+    writer.line(`${writer.parameter(report, "report")}(weights[i]);`);
+  });
+  writer.line("out.length = o;");
+  return loop.finish<Run>("linear", ["chunk", "out"]);
+}
+
+function nullByte(isNull: string): string {
+  return isNull === "false" ? "0" : isNull === "true" ? "1" : `${isNull} ? 1 : 0`;
+}
+
+function chunkRow(input: readonly TypedColumn[]): RowReader {
+  return {
+    types: input.map((c) => c.type),
+    value: (c) => `in${c}[i]`,
+    isNull: (c) => (input[c]!.nullable ? `(inNulls${c}[i] === 1)` : "false"),
+  };
+}
+
+function compileStage(loop: LoopCompiler, stage: Stage, row: RowReader, wanted: ReadonlySet<number>): RowReader {
+  const scope = { row, onError: "break row;" };
+  if (stage.kind === "filter") {
+    loop.require(stage.predicate, scope, "continue;");
+    return row;
+  }
+  const types = stage.exprs.map(typeOf);
+  const operands = stage.exprs.map((expr, i) => {
+    if (!wanted.has(i) && !isFallible(expr)) return null;
+    const operand = loop.expression(expr, scope);
+    const stored = wanted.has(i) ? loop.stored(operand, types[i]!) : "0";
+    return { code: stored, isNull: operand.isNull };
+  });
+  return { types, value: (c) => operands[c]!.code, isNull: (c) => operands[c]!.isNull };
+}

@@ -1,0 +1,74 @@
+/** Pieces of generated code: rows of a Store (first word in variable `b`, hoisted I and F) beside rows of a chunk (row `r`). */
+import type { LayoutColumn, RowLayout } from "../../state/layout.ts";
+import { nullCode, readCode } from "../../state/layout.ts";
+
+/** Declares c0.. and n0.. (where nullable) as the chunk's arrays. */
+export function declareColumns(chunk: string, columns: readonly LayoutColumn[], c = "c", n = "n"): string {
+  return columns
+    .map((column, i) => {
+      const nulls = column.nullable ? `, ${n}${i} = ${chunk}.nulls[${i}]` : "";
+      return `const ${c}${i} = ${chunk}.columns[${i}]${nulls};`;
+    })
+    .join(" ");
+}
+
+/** Copies chunk row `r` into the row at `b`. */
+export function writeRow(layout: RowLayout, b: string, r: string, c = "c", n = "n"): string {
+  const bits: string[][] = Array.from({ length: layout.nullWords.count }, () => []);
+  const lines = layout.columns.map((column, i) => {
+    if (column.nullable) {
+      bits[(layout.nullWord[i] as number) - layout.nullWords.first]!.push(`(${n}${i}[${r}] << ${layout.nullBit[i]})`);
+    }
+    return `${readCode(layout, i, b)} = ${c}${i}[${r}];`;
+  });
+  bits.forEach((parts, w) => {
+    lines.push(`I[${b} + ${layout.nullWords.first + w}] = ${parts.join(" | ")};`);
+  });
+  return lines.join(" ");
+}
+
+/** Whether chunk row `r` equals the row at `b` in all columns, display scale included. */
+export function equalsRow(layout: RowLayout, b: string, r: string, c = "c", n = "n"): string {
+  const parts = layout.columns.map((column, i) => {
+    const stored = readCode(layout, i, b);
+    const given = `${c}${i}[${r}]`;
+    const same =
+      column.type.name === "float8"
+        ? `(${stored} === ${given} || (${stored} !== ${stored} && ${given} !== ${given}))`
+        : `${stored} === ${given}`;
+    return column.nullable ? `${same} && ${nullCode(layout, i, b)} === ${n}${i}[${r}]` : same;
+  });
+  return parts.length === 0 ? "true" : parts.join(" && ");
+}
+
+/** Arguments of HashIndex.find for chunk row `r`: the key columns' values, then the null mask. */
+export function findArguments(columns: readonly LayoutColumn[], key: readonly number[], r: string, c = "c", n = "n"): string {
+  const mask = key.flatMap((k, i) => (columns[k]!.nullable ? [`(${n}${k}[${r}] << ${i})`] : []));
+  return [...key.map((k) => `${c}${k}[${r}]`), mask.length === 0 ? "0" : mask.join(" | ")].join(", ");
+}
+
+/** Arguments of HashIndex.find (or OrderedIndex.first) for the stored row at `b`. */
+export function findStored(
+  layout: RowLayout,
+  key: readonly number[],
+  b: string,
+  read: (i: number, b: string) => string = (i, at) => readCode(layout, i, at),
+  isNull: (i: number, b: string) => string = (i, at) => nullCode(layout, i, at),
+): string {
+  const mask = key.flatMap((k, i) => (layout.columns[k]!.nullable ? [`(${isNull(k, b)} << ${i})`] : []));
+  return [...key.map((k) => read(k, b)), mask.length === 0 ? "0" : mask.join(" | ")].join(", ");
+}
+
+/** readCode and nullCode over arrays with other names than I and F. */
+export function readers(layout: RowLayout, I: string, F: string) {
+  return {
+    read: (i: number, b: string): string => {
+      const word = layout.words[i] as number;
+      return layout.physical[i] === "f64" ? `${F}[(${b} >> 1) + ${word >> 1}]` : `${I}[${b} + ${word}]`;
+    },
+    isNull: (i: number, b: string): string => {
+      const word = layout.nullWord[i] as number;
+      return word < 0 ? "0" : `((${I}[${b} + ${word}] >>> ${layout.nullBit[i]}) & 1)`;
+    },
+  };
+}

@@ -1,0 +1,112 @@
+/** Turns a stored input into pushed rows: what died, then what was born, in chunks of the columns wanted. */
+import { CHUNK_ROWS, type Chunk, createChunk } from "../chunk.ts";
+import { Node } from "../node.ts";
+import { LIVE } from "../../state/store.ts";
+import { Delta } from "./delta.ts";
+import { readers } from "./row-code.ts";
+import type { StoredNode } from "./stored.ts";
+
+/** Reads slots[i..end) into the chunk; the chunk has room for all of them. */
+type Read = (slots: Int32Array, i: number, end: number, sign: number, from: number, to: number, out: Chunk) => void;
+
+export class StoreRows extends Node {
+  readonly label: string;
+  readonly #columns: readonly number[];
+  readonly #out: Chunk;
+  #read: Read | null = null;
+  #delta: Delta | null = null;
+  #phase: 0 | 1 | 2 = 0;
+
+  constructor(identity: string, input: StoredNode, columns: readonly number[]) {
+    super(identity, [{ node: input, kind: "store" }]);
+    this.label = `rows of ${input.label}`;
+    this.#columns = columns;
+    this.#out = createChunk(columns.map((c) => input.store.layout.columns[c]!));
+  }
+
+  get #input(): StoredNode {
+    return this.sources[0]!.node as StoredNode;
+  }
+
+  override rebind(): void {
+    this.#read = null;
+    this.#delta = null;
+  }
+
+  override begin(): void {
+    super.begin();
+    this.#read ??= new Function("store", "find", "next", this.#source())(
+      this.#input.store,
+      this.#input.rowIndex?.find,
+      this.#input.rowIndex?.next,
+    ) as Read;
+    this.#delta ??= new Delta(this.#input, this);
+    this.#phase = 0;
+  }
+
+  override push(): void {}
+
+  override work(): boolean {
+    const delta = this.#delta as Delta;
+    if (this.#phase === 0) {
+      delta.start("died");
+      this.#phase = 1;
+    }
+    for (;;) {
+      if (delta.more()) {
+        const out = this.#out;
+        const end = Math.min(delta.length, delta.index + CHUNK_ROWS);
+        const sign = this.#phase === 1 ? -1 : 1;
+        (this.#read as Read)(delta.slots, delta.index, end, sign, this.step.from, this.step.to, out);
+        delta.index = end;
+        this.emit(out);
+        return true;
+      }
+      if (this.#phase === 2) return false;
+      delta.start("born");
+      this.#phase = 2;
+    }
+  }
+
+  override code(): string[] {
+    return [`// ${this.label}\n${this.#source()}`];
+  }
+
+  #source(): string {
+    const { store, weighted, presence, rowIndex } = this.#input;
+    const { layout } = store;
+    const { strideWords: stride, birthWord, deathWord, weightWord } = layout;
+    const { read, isNull } = readers(layout, "I", "F");
+    const declare = this.#columns
+      .map((c, i) => `const o${i} = out.columns[${i}]${layout.columns[c]!.nullable ? `, m${i} = out.nulls[${i}]` : ""};`)
+      .join(" ");
+    const copy = this.#columns
+      .map((c, i) => `o${i}[o] = ${read(c, "b")};${layout.columns[c]!.nullable ? ` m${i}[o] = ${isNull(c, "b")};` : ""}`)
+      .join(" ");
+    // A row whose count changed has an old version and a new one: for the consumer it was there and still is.
+    let unchanged = "";
+    if (presence) {
+      const key = rowIndex!.spec.columns;
+      const mask = key.flatMap((k, i) => (layout.columns[k]!.nullable ? [`(${isNull(k, "b")} << ${i})`] : []));
+      const values = [...key.map((k) => read(k, "b")), mask.length === 0 ? "0" : mask.join(" | ")].join(", ");
+      unchanged = `
+      let v = find(${values});
+      const at = sign < 0 ? to : from;
+      while (v >= 0 && !(I[v * ${stride} + ${birthWord}] <= at && at < I[v * ${stride} + ${deathWord}])) v = next(v);
+      if (v >= 0) continue;`;
+    }
+    return `"use strict"; return function read(slots, i, end, sign, from, to, out) {
+    const I = store.I, F = store.F, W = out.weights;
+    ${declare}
+    let o = 0;
+    for (; i < end; i++) {
+      const b = slots[i] * ${stride};
+      if (I[b + ${birthWord}] === ${LIVE}) continue;
+      ${unchanged}
+      ${copy}
+      W[o++] = ${weighted ? `sign * I[b + ${weightWord}]` : "sign"};
+    }
+    out.length = o;
+  };`;
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * Nodes whose output rows lie in a Store: tables, results of views, arrangements, constant rows. Their consumers read the store.
+ *
+ * A collection takes the changes of its input into its store. What a retraction has to find decides the form:
+ * - keyed: rows are unique by the plan's key; a unique index on the key finds the row.
+ * - append: nothing is ever taken away, so nothing is looked up.
+ * - bag: equal rows are one row with a weight, found by all columns, display scale included.
+ * - distinct: as bag, but equal means equal values, and consumers see a row once whatever its weight.
+ * - set: distinct over an input that only grows; the weight is never looked at.
+ */
+import { EvertError } from "../../base/errors.ts";
+import type { Chunk } from "../chunk.ts";
+import { lostRow } from "../lost-row.ts";
+import { Node, type NodeStore, type Source } from "../node.ts";
+import type { Dictionary } from "../../state/dictionary.ts";
+import type { HashIndex } from "../../state/hash-index.ts";
+import type { LayoutColumn } from "../../state/layout.ts";
+import { LIVE, Store } from "../../state/store.ts";
+import { declareColumns, equalsRow, findArguments, writeRow } from "./row-code.ts";
+
+export abstract class StoredNode extends Node {
+  abstract readonly store: Store;
+  /** Whether the weight word counts: otherwise every visible row is there once. */
+  abstract readonly weighted: boolean;
+  /** Versions of a row differ in weight only: a new version beside an old one is no change for consumers. */
+  readonly presence: boolean = false;
+  /** Unique key columns, for joins that may use its index; null when there is none. */
+  readonly key: readonly number[] | null = null;
+  /** Finds the row of a key (or, without one, of all columns); null where nothing is ever looked up. */
+  readonly rowIndex: HashIndex | null = null;
+
+  override stores(): NodeStore[] {
+    return [{ part: "rows", store: this.store }];
+  }
+}
+
+export type CollectionMode = "keyed" | "append" | "bag" | "distinct" | "set";
+
+export interface CollectionSpec {
+  readonly identity: string;
+  readonly label: string;
+  readonly columns: readonly LayoutColumn[];
+  readonly mode: CollectionMode;
+  /** keyed only. */
+  readonly key: readonly number[] | null;
+}
+
+export class Collection extends StoredNode {
+  readonly label: string;
+  readonly store: Store;
+  readonly mode: CollectionMode;
+  readonly weighted: boolean;
+  override readonly presence: boolean;
+  override readonly key: readonly number[] | null;
+  override readonly rowIndex: HashIndex | null;
+  readonly #apply: (chunk: Chunk) => void;
+  readonly #source: string;
+
+  constructor(spec: CollectionSpec, source: Source, dictionary: Dictionary) {
+    super(spec.identity, [source]);
+    this.label = spec.label;
+    this.mode = spec.mode;
+    this.store = new Store(spec.label, spec.columns, dictionary);
+    this.weighted = spec.mode === "append" || spec.mode === "bag";
+    this.presence = spec.mode === "distinct";
+    this.key = spec.mode === "keyed" ? spec.key : null;
+    this.rowIndex = indexOf(this.store, spec);
+    this.#source = applySource(this.store, spec, this.rowIndex);
+    const lost = (): EvertError => lostRow(this.label);
+    this.#apply = compile(this.#source, this.store, this.rowIndex, lost) as (chunk: Chunk) => void;
+  }
+
+  override push(_port: number, chunk: Chunk): void {
+    this.#apply(chunk);
+  }
+
+  override code(): string[] {
+    return [`// ${this.label}: take changes in (${this.mode})\n${this.#source}`];
+  }
+}
+
+function indexOf(store: Store, { mode, key, columns }: CollectionSpec): HashIndex | null {
+  if (mode === "append") return null;
+  if (mode === "keyed") return store.hashIndex({ columns: key!, unique: true });
+  return store.hashIndex({ columns: identityColumns(columns), unique: true, exact: mode === "bag" });
+}
+
+/** All columns, nullable ones first: the null mask of an index has a bit for each of its leading columns. */
+export function identityColumns(columns: readonly LayoutColumn[]): number[] {
+  const all = columns.map((_, i) => i);
+  return [...all.filter((i) => columns[i]!.nullable), ...all.filter((i) => !columns[i]!.nullable)];
+}
+
+function compile(source: string, store: Store, index: HashIndex | null, lost: () => EvertError): unknown {
+  return new Function("store", "find", "lost", "tooMany", source)(store, index?.find, lost, tooMany);
+}
+
+function tooMany(): EvertError {
+  return new EvertError("out_of_memory", "one row occurs more than 2,147,483,647 times");
+}
+
+function applySource(store: Store, { mode, key, columns }: CollectionSpec, index: HashIndex | null): string {
+  const { layout } = store;
+  const { strideWords: stride, weightWord, birthWord, deathWord } = layout;
+  const write = writeRow(layout, "b", "r");
+  const find = index === null ? "" : `find(${findArguments(columns, index.spec.columns, "r")})`;
+  const living = `s >= 0 && I[s * ${stride} + ${deathWord}] === ${LIVE}`;
+  const insert = (weight: string): string =>
+    `const t = store.alloc(), b = t * ${stride}; ${write} ${weight === "1" ? "" : `I[b + ${weightWord}] = ${weight};`} store.insert(t);`;
+  let body: string;
+  switch (mode) {
+    case "append":
+      body = `if (w < 0) throw lost(); ${insert("w")}`;
+      break;
+    case "set":
+      body = `if (w < 0) throw lost(); if (${find} >= 0) continue; ${insert("1")}`;
+      break;
+    case "keyed":
+      body = `
+      if (w === 1) { ${insert("1")} }
+      else {
+        const s = ${find};
+        if (w !== -1 || !(${living})) throw lost();
+        const b = s * ${stride};
+        if (!(${equalsRow(layout, "b", "r")})) throw lost();
+        store.kill(s);
+      }`;
+      break;
+    case "bag":
+    case "distinct":
+      // A new version of a row keeps the old one's form: equal numerics may print differently.
+      body = `
+      const s = ${find};
+      if (${living}) {
+        const a = s * ${stride}, has = I[a + ${weightWord}] + w;
+        if (has < 0) throw lost();
+        if (has > 2147483647) throw tooMany();
+        if (has === 0) store.kill(s);
+        else if (I[a + ${birthWord}] === epoch) I[a + ${weightWord}] = has;
+        else {
+          store.kill(s);
+          const t = store.alloc(), b = t * ${stride};
+          for (let i = 0; i < ${weightWord}; i++) I[b + i] = I[a + i];
+          I[b + ${weightWord}] = has;
+          store.insert(t);
+        }
+      } else {
+        if (w < 0) throw lost();
+        ${insert("w")}
+      }`;
+      break;
+  }
+  void key;
+  return `"use strict"; return function apply(chunk) {
+    const rows = chunk.length;
+    store.reserve(rows);
+    const I = store.I, F = store.F, W = chunk.weights, epoch = store.epoch;
+    ${declareColumns("chunk", columns)}
+    for (let r = 0; r < rows; r++) {
+      const w = W[r];
+      ${body}
+    }
+  };`;
+}

@@ -1,0 +1,68 @@
+/** Passing rows on without touching them: streams, columns picked out of a chunk, unions. The arrays are shared, never copied. */
+import { CHUNK_ROWS, type Chunk } from "../chunk.ts";
+import type { TypedColumn } from "../js-rows.ts";
+import { Node, type Source } from "../node.ts";
+
+/** The records of a stream topic as they come. */
+export class Stream extends Node {
+  readonly label: string;
+
+  constructor(id: number, name: string) {
+    super(streamIdentity(id), []);
+    this.label = `stream ${name}`;
+  }
+
+  override push(_port: number, chunk: Chunk): void {
+    this.emit(chunk);
+  }
+}
+
+export function streamIdentity(id: number): string {
+  return `stream:${id}`;
+}
+
+/** Some of the input's columns, in another order. */
+export class Pick extends Node {
+  readonly label: string;
+  readonly #columns: readonly number[];
+
+  constructor(identity: string, source: Source, columns: readonly number[]) {
+    super(identity, [source]);
+    this.label = `columns of ${source.node.label}`;
+    this.#columns = columns;
+  }
+
+  override push(_port: number, chunk: Chunk): void {
+    this.emit({
+      length: chunk.length,
+      columns: this.#columns.map((c) => chunk.columns[c]!),
+      nulls: this.#columns.map((c) => chunk.nulls[c]!),
+      weights: chunk.weights,
+      commits: chunk.commits,
+    });
+  }
+}
+
+/** All rows of all inputs. */
+export class Union extends Node {
+  readonly label: string;
+  readonly #columns: readonly TypedColumn[];
+  readonly #noNulls = new Uint8Array(CHUNK_ROWS);
+
+  constructor(identity: string, sources: readonly Source[], columns: readonly TypedColumn[]) {
+    super(identity, sources);
+    this.label = `union of ${sources.map((s) => s.node.label).join(", ")}`;
+    this.#columns = columns;
+  }
+
+  override push(_port: number, chunk: Chunk): void {
+    this.emit({
+      length: chunk.length,
+      columns: chunk.columns,
+      // A column may be null in one input only.
+      nulls: this.#columns.map((c, i) => (c.nullable ? (chunk.nulls[i] ?? this.#noNulls) : null)),
+      weights: chunk.weights,
+      commits: chunk.commits,
+    });
+  }
+}

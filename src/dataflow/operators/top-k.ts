@@ -1,0 +1,256 @@
+/**
+ * The rows at ranks offset .. offset + limit - 1 of each partition, over a stored input with an ordered index.
+ *
+ * 1. The input's delta tells which partitions were touched. A partition is known by its first row that is visible before or after the step.
+ * 2. One walk through a touched partition counts ranks twice, over the rows as they were and over the rows as they are, and
+ *    compares what of each row lies in the window: the difference is the row's change. It stops where both windows end.
+ * 3. All partitions are walked for the rows that leave, then again for the rows that come.
+ *
+ * Over an input that only grows, rows behind the window never matter again: `evict` kills them in the (private) store.
+ *
+ * A walk that fills the chunk begins anew next time and skips what it has emitted: positions in the index do not last, rows of a step do.
+ */
+import type { OrderedIndex } from "../../state/ordered-index.ts";
+import { Int32List } from "../../state/memory.ts";
+import { LIVE } from "../../state/store.ts";
+import type { OrderItem } from "../../plan/plan.ts";
+import { CHUNK_ROWS, type Chunk, createChunk } from "../chunk.ts";
+import { Node } from "../node.ts";
+import { Delta, type Part } from "./delta.ts";
+import { leaseOrderedIndex, returnIndex } from "./index-lease.ts";
+import { readers } from "./row-code.ts";
+import type { StoredNode } from "./stored.ts";
+
+export interface TopKSpec {
+  readonly identity: string;
+  /** Columns of the input's store. */
+  readonly partition: readonly number[];
+  readonly order: readonly OrderItem[];
+  readonly limit: number | null;
+  readonly offset: number;
+  /** Columns of the store that come out. */
+  readonly columns: readonly number[];
+  readonly evict: boolean;
+}
+
+type Copy = (slot: number, out: Chunk, row: number) => void;
+
+const PARTITIONS_PER_CALL = 1024;
+
+export class TopK extends Node {
+  readonly label: string;
+  readonly #spec: TopKSpec;
+  readonly #end: number;
+  readonly #out: Chunk;
+  #index: OrderedIndex | null = null;
+  #delta: Delta | null = null;
+  #copy: Copy | null = null;
+  #phase: "start" | "died" | "born" | "leave" | "come" | "evict" | "done" = "done";
+  readonly #touched = new Int32List();
+  readonly #seen = new Set<number>();
+  #partition = 0;
+  #emitted = 0;
+
+  constructor(spec: TopKSpec, input: StoredNode) {
+    super(spec.identity, [{ node: input, kind: "store" }]);
+    this.label = `top rows of ${input.label}`;
+    this.#spec = spec;
+    this.#end = spec.limit === null ? Number.POSITIVE_INFINITY : spec.offset + spec.limit;
+    this.#out = createChunk(spec.columns.map((c) => input.store.layout.columns[c]!));
+  }
+
+  get #input(): StoredNode {
+    return this.sources[0]!.node as StoredNode;
+  }
+
+  override rebind(): void {
+    this.dispose();
+  }
+
+  override dispose(): void {
+    if (this.#index === null) return;
+    returnIndex(this.#input.store, this.#index);
+    this.#index = null;
+    this.#delta = null;
+    this.#copy = null;
+  }
+
+  override begin(): void {
+    super.begin();
+    const { partition, order } = this.#spec;
+    this.#index ??= leaseOrderedIndex(this.#input.store, { partition, order });
+    this.#delta ??= new Delta(this.#input, this);
+    this.#copy ??= copier(this.#input, this.#spec.columns);
+    this.#phase = "start";
+    this.#touched.clear();
+    this.#seen.clear();
+    this.#partition = 0;
+    this.#emitted = 0;
+  }
+
+  override push(): void {}
+
+  override work(): boolean {
+    switch (this.#phase) {
+      case "start":
+        (this.#delta as Delta).start("died");
+        this.#phase = "died";
+        return this.#collect("died");
+      case "died":
+      case "born":
+        return this.#collect(this.#phase);
+      case "leave":
+        return this.#walkAll(-1, "come");
+      case "come":
+        return this.#walkAll(1, this.#spec.evict ? "evict" : "done");
+      case "evict":
+        return this.#evictAll();
+      case "done":
+        return false;
+    }
+  }
+
+  /** Notes the partitions of one chunk of the delta. */
+  #collect(part: Part): boolean {
+    const delta = this.#delta as Delta;
+    if (!delta.more()) {
+      if (part === "died") delta.start("born");
+      this.#phase = part === "died" ? "born" : "leave";
+      return true;
+    }
+    const { store } = this.#input;
+    const { birthWord, strideWords } = store.layout;
+    const end = Math.min(delta.length, delta.index + CHUNK_ROWS);
+    for (; delta.index < end; delta.index++) {
+      const slot = delta.slots[delta.index] as number;
+      if (store.I[slot * strideWords + birthWord] === LIVE) continue;
+      const first = this.#firstRow(slot);
+      if (this.#seen.has(first)) continue;
+      this.#seen.add(first);
+      this.#touched.push(first);
+    }
+    return true;
+  }
+
+  /** The partition's first row that is visible at either end of the step. */
+  #firstRow(slot: number): number {
+    const index = this.#index as OrderedIndex;
+    const { store } = this.#input;
+    const { from, to } = this.step;
+    let at = this.#spec.partition.length === 0 ? index.firstOfAll() : index.firstLike(slot);
+    while (at >= 0) {
+      const row = index.slot(at);
+      if (store.visible(row, from) || store.visible(row, to)) return row;
+      at = index.next(at);
+    }
+    return slot;
+  }
+
+  #walkAll(sign: 1 | -1, next: "come" | "evict" | "done"): boolean {
+    const out = this.#out;
+    out.length = 0;
+    for (let n = 0; n < PARTITIONS_PER_CALL && this.#partition < this.#touched.length; n++) {
+      if (!this.#walk(this.#touched.array[this.#partition] as number, sign, out)) {
+        this.emit(out);
+        return true;
+      }
+      this.#partition++;
+      this.#emitted = 0;
+    }
+    this.emit(out);
+    if (this.#partition === this.#touched.length) {
+      this.#phase = next;
+      this.#partition = 0;
+    }
+    return true;
+  }
+
+  /** One partition's changes of one sign; false when the output is full before its end. */
+  #walk(partition: number, sign: number, out: Chunk): boolean {
+    const index = this.#index as OrderedIndex;
+    const { store, weighted } = this.#input;
+    const { birthWord, deathWord, weightWord, strideWords } = store.layout;
+    const { from, to } = this.step;
+    const { offset } = this.#spec;
+    const end = this.#end;
+    const copy = this.#copy as Copy;
+    const I = store.I;
+    let skip = this.#emitted;
+    let before = 0;
+    let after = 0;
+    let at = this.#spec.partition.length === 0 ? index.firstOfAll() : index.firstLike(partition);
+    while (at >= 0 && (before < end || after < end)) {
+      const slot = index.slot(at);
+      const base = slot * strideWords;
+      const birth = I[base + birthWord] as number;
+      const death = I[base + deathWord] as number;
+      const weight = weighted ? (I[base + weightWord] as number) : 1;
+      let change = 0;
+      if (birth <= to && to < death) {
+        change += share(after, weight, offset, end);
+        after += weight;
+      }
+      if (birth <= from && from < death) {
+        change -= share(before, weight, offset, end);
+        before += weight;
+      }
+      if (change * sign > 0) {
+        if (skip > 0) skip--;
+        else {
+          if (out.length === CHUNK_ROWS) return false;
+          copy(slot, out, out.length);
+          out.weights[out.length++] = change;
+          this.#emitted++;
+        }
+      }
+      at = index.next(at);
+    }
+    return true;
+  }
+
+  #evictAll(): boolean {
+    for (let n = 0; n < PARTITIONS_PER_CALL && this.#partition < this.#touched.length; n++) {
+      this.#evict(this.#touched.array[this.#partition++] as number);
+    }
+    if (this.#partition < this.#touched.length) return true;
+    this.#phase = "done";
+    return false;
+  }
+
+  #evict(partition: number): void {
+    const index = this.#index as OrderedIndex;
+    const { store } = this.#input;
+    const { to } = this.step;
+    const behind: number[] = [];
+    let rank = 0;
+    let at = this.#spec.partition.length === 0 ? index.firstOfAll() : index.firstLike(partition);
+    for (; at >= 0; at = index.next(at)) {
+      const slot = index.slot(at);
+      if (!store.visible(slot, to)) continue;
+      if (rank >= this.#end) behind.push(slot);
+      else rank += store.weight(slot);
+    }
+    for (const slot of behind) store.kill(slot);
+  }
+}
+
+/** How much of `weight` copies from `rank` on lies in the window. */
+function share(rank: number, weight: number, offset: number, end: number): number {
+  const low = rank > offset ? rank : offset;
+  const high = rank + weight < end ? rank + weight : end;
+  return high > low ? high - low : 0;
+}
+
+function copier(input: StoredNode, columns: readonly number[]): Copy {
+  const { layout } = input.store;
+  const { read, isNull } = readers(layout, "I", "F");
+  const lines = columns.map((c, i) => {
+    const nulls = layout.columns[c]!.nullable ? ` out.nulls[${i}][o] = ${isNull(c, "b")};` : "";
+    return `out.columns[${i}][o] = ${read(c, "b")};${nulls}`;
+  });
+  const source = `"use strict"; return function copy(slot, out, o) {
+    const I = store.I, F = store.F, b = slot * ${layout.strideWords};
+    ${lines.join(" ")}
+  };`;
+  return new Function("store", source)(input.store) as Copy;
+}

@@ -1,0 +1,259 @@
+/**
+ * What the engine offers to everyone at its edges: the TypeScript face, the servers, the CLI. Types only.
+ *
+ * Positions cross this border as opaque strings; `comparePositions` (base/position.ts) orders two.
+ * Everything read here reflects durable commits only.
+ */
+
+import type { ErrorBody } from "../base/errors.ts";
+import type { Batch } from "../batch/batch.ts";
+import type { Schema } from "../batch/schema.ts";
+
+import type { OrderItem } from "../plan/plan.ts";
+
+export interface ReadOptions {
+  /** Wait until this position is reflected. */
+  readonly atLeast?: string | undefined;
+  /** Bound of that wait; default 10,000. @throws EvertError timeout after it. */
+  readonly timeoutMs?: number | undefined;
+}
+
+export interface AppendOptions {
+  readonly idempotencyKey?: string | undefined;
+  /** Digest of the request body: same key with another digest is refused with idempotency_conflict. */
+  readonly requestDigest?: string | undefined;
+}
+
+export interface AppendResult {
+  readonly position: string;
+  readonly count: number;
+  readonly firstOffset: number;
+  readonly lastOffset: number;
+}
+
+export type Operation =
+  | { readonly topic: string; readonly append: readonly unknown[] }
+  | { readonly topic: string; readonly upsert: readonly unknown[] }
+  | { readonly topic: string; readonly delete: readonly unknown[] };
+
+export interface ColumnInfo {
+  readonly name: string;
+  /** PostgreSQL's typname. */
+  readonly type: string;
+}
+
+/** One statement's answer. `rows` are encoded lazily: `json` as to_jsonb prints them, `text` as PostgreSQL's text output. */
+export interface StatementResult {
+  /** PostgreSQL's command tag: "SELECT 3", "INSERT 0 1", "CREATE TABLE". */
+  readonly command: string;
+  readonly columns: readonly ColumnInfo[];
+  readonly rowCount: number;
+  /** Each row a JSON array text, e.g. `[1,"a",null]`. */
+  readonly rowsJson: readonly string[];
+  /** Each row's values as PostgreSQL's text output or null. */
+  rowsText(): (string | null)[][];
+}
+
+export interface SqlResponse {
+  readonly results: readonly StatementResult[];
+  /** Set when statement results.length failed; those before it stand. */
+  readonly error?: ErrorBody & { readonly status: number };
+  readonly position: string;
+}
+
+export interface SqlOptions extends ReadOptions {
+  /** $1, $2 ...: JSON values. */
+  readonly params?: readonly unknown[] | undefined;
+  /** Stops long queries. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface TopicInfo {
+  readonly name: string;
+  readonly kind: "stream" | "table";
+  readonly schema: Schema;
+  readonly key: readonly string[] | null;
+  /** Records ever appended. */
+  readonly records: number;
+  /** Current rows of a table; records of a stream. */
+  readonly rows: number;
+  /** Bytes of state held for it. */
+  readonly stateBytes: number;
+}
+
+export type ViewStatus = "building" | "live" | "stale" | "failed";
+
+export interface ViewInfo {
+  readonly name: string;
+  readonly status: ViewStatus;
+  readonly schema: Schema;
+  readonly key: readonly string[] | null;
+  readonly order: readonly OrderItem[];
+  readonly rows: number;
+  readonly stateBytes: number;
+  /** The position its rows reflect. */
+  readonly position: string;
+  /** Commits it is behind the log. */
+  readonly lag: number;
+  /** 0..1 while building. */
+  readonly progress: number;
+  /** Rows in its error collection. */
+  readonly errors: number;
+  /** Rows left out by onError: "skip". */
+  readonly skipped: number;
+  readonly definition: string;
+  readonly error?: ErrorBody;
+}
+
+/** A key as users give it: the single key column's value, or an array for a composite key. */
+export type Key = unknown;
+
+export interface RowsQuery extends ReadOptions {
+  /** Equality filters by column name. */
+  readonly where?: Readonly<Record<string, unknown>> | undefined;
+  /** Column names, "-" in front for descending. Absent: the view's own order. */
+  readonly order?: readonly string[] | undefined;
+  readonly limit?: number | undefined;
+}
+
+/** Row of a view in TypeScript form (see batch/types.ts). */
+export type Row = Record<string, unknown>;
+
+export interface ViewReader {
+  readonly info: ViewInfo;
+  /** One row by key, at the answered position. */
+  get(key: Key, options?: ReadOptions): Promise<{ row: Row | undefined; position: string }>;
+  /** JSON text of the same, for the servers: no object is made on the way. */
+  getJson(key: Key, options?: ReadOptions): Promise<{ rowJson: string | undefined; position: string }>;
+  rows(query?: RowsQuery): Promise<{ rows: Row[]; position: string }>;
+  rowsJson(query?: RowsQuery): Promise<{ rowsJson: string[]; position: string }>;
+}
+
+/** One term of a view's ORDER BY, by column name. Text compares by its UTF-8 bytes (C collation). */
+export interface OrderColumn {
+  readonly column: string;
+  readonly descending: boolean;
+  readonly nullsFirst: boolean;
+}
+
+/**
+ * What a subscriber is told, in order:
+ * 1. for the targets that resume: the steps they missed, up to the current position P;
+ * 2. for each other target: one or more snapshots at P (the last one says so);
+ * 3. one step for every step after P that touched any of them, each holding every touched view.
+ * So all views always show one moment, also when one is added to a subscription that resumes the others.
+ */
+export type SubscriptionEvent =
+  | {
+      readonly type: "snapshot";
+      readonly view: string;
+      readonly columns: readonly ColumnInfo[];
+      readonly keyColumns: readonly string[];
+      /** The view's ORDER BY; empty when it has none. */
+      readonly order: readonly OrderColumn[];
+      /** At most 10,000 elements, each `{"key":..,"row":{..}}`. */
+      readonly rowsJson: readonly string[];
+      readonly position: string;
+      readonly last: boolean;
+    }
+  | {
+      readonly type: "step";
+      readonly position: string;
+      /** View name -> JSON array text of its changes, encoded once for all subscribers. */
+      readonly views: ReadonlyMap<string, string>;
+    }
+  /** What was shown so far no longer holds (missed more than is kept, or the view was rebuilt): a snapshot follows. */
+  | { readonly type: "reset"; readonly view: string; readonly reason: string }
+  /** The view has rows in its error collection; reads of it fail alike. A reset and snapshot follow when it heals. */
+  | { readonly type: "error"; readonly view: string; readonly error: ErrorBody };
+
+export interface SubscribeTarget {
+  readonly view: string;
+  /** Only the row with this key. */
+  readonly key?: Key | undefined;
+  /** Resume this target from this position; absent: SubscribeOptions.from; null: a snapshot, whatever the others do. */
+  readonly from?: string | null | undefined;
+}
+
+export interface SubscribeOptions {
+  /** Resume: the position of the last event seen, for every target that says nothing itself. */
+  readonly from?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface TopicRecord {
+  readonly offset: number;
+  readonly position: string;
+  /** ISO 8601 in UTC. */
+  readonly timestamp: string;
+  readonly keyJson: string | undefined;
+  /** null: a tombstone. */
+  readonly valueJson: string | null;
+}
+
+export interface ReadTopicOptions {
+  /** Offset, or an end of the topic. Default "earliest". */
+  readonly from?: number | "earliest" | "latest" | undefined;
+  readonly limit?: number | undefined;
+  /** Go on with records as they become durable, without polling. */
+  readonly follow?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface DatabaseStats {
+  readonly position: string;
+  readonly logBytes: number;
+  readonly segments: number;
+  readonly commits: number;
+  readonly records: number;
+  readonly steps: number;
+  /** Time spent in steps since the start. */
+  readonly stepSeconds: number;
+  readonly stateBytes: number;
+  readonly dictionaryBytes: number;
+  readonly subscribers: number;
+  readonly checkpointPosition: string;
+  readonly longestPauseMs: number;
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** 0..1: how much of the log after the checkpoint has been replayed. */
+  readonly progress: number;
+  readonly position: string;
+}
+
+/** The engine as servers, the CLI and the TypeScript face see it. */
+export interface Engine {
+  /** Newest position that reads reflect. */
+  readonly position: string;
+  readiness(): Readiness;
+  stats(): DatabaseStats;
+
+  /** One value or many, in one commit. @throws EvertError naming row, path and reason; then nothing of it is stored. */
+  append(topic: string, rows: readonly unknown[], options?: AppendOptions): Promise<AppendResult>;
+  appendBatch(topic: string, batch: Batch, options?: AppendOptions): Promise<AppendResult>;
+  deleteKey(topic: string, key: Key, options?: AppendOptions): Promise<{ position: string }>;
+  transact(operations: readonly Operation[], options?: AppendOptions): Promise<{ position: string }>;
+
+  sql(text: string, options?: SqlOptions): Promise<SqlResponse>;
+
+  topics(): TopicInfo[];
+  topic(name: string): TopicInfo;
+  views(): ViewInfo[];
+  view(name: string): ViewReader;
+  dropView(name: string): Promise<{ position: string }>;
+
+  readTopic(topic: string, options?: ReadTopicOptions): AsyncIterable<TopicRecord>;
+  subscribe(
+    targets: readonly SubscribeTarget[],
+    options?: SubscribeOptions,
+  ): AsyncIterable<SubscriptionEvent>;
+  /** Waits as a read with these options would. @throws EvertError timeout. */
+  reached(options: ReadOptions): Promise<void>;
+  /** Resolves when every commit up to now is durable and reflected. */
+  settled(): Promise<void>;
+  checkpoint(): Promise<void>;
+  /** Drains, checkpoints, closes the log. */
+  close(): Promise<void>;
+}

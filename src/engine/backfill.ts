@@ -1,0 +1,133 @@
+/**
+ * Filling a build from history, while steps go on.
+ *
+ * 1. At a boundary the build is begun at the current epoch: rows of tables and views it reads from their stores as of that epoch (it pins them),
+ *    streams it is fed from the log up to that epoch's position.
+ * 2. What happened meanwhile is one more range of epochs, shorter than the history; then the next, shorter again.
+ * 3. When little is left, the last range is done while the circuit rests at a boundary, and the build joins it there.
+ *
+ * A plan with an as-of join asks for its inputs in log order instead; it is fed tables and streams alike from the log.
+ * An ad-hoc SELECT is a build of the first kind that is read and thrown away.
+ */
+import type { Build, ViewNode } from "../dataflow/circuit.ts";
+import type { Log } from "../log/log.ts";
+import type { Dictionary } from "../state/dictionary.ts";
+import type { EngineCatalog } from "./catalog.ts";
+import { Feeder } from "./feeder.ts";
+import { nextTurn } from "./stepper.ts";
+
+/** Backfill works in shorter slices than live steps, so that those come first. */
+const SLICE_MS = 3;
+/** Commits that may be left for the last range. */
+const LAST_RANGE = 256;
+
+export interface BackfillContext {
+  readonly log: Log;
+  readonly catalog: EngineCatalog;
+  readonly dictionary: Dictionary;
+  /** Resolves when the log is durable up to the position. */
+  durable(position: number): Promise<void>;
+  current(): { epoch: number; position: number };
+  atBoundary(run: () => void | Promise<void>): Promise<void>;
+}
+
+/** Feeds history up to `to.position`, read at `to.epoch`; the caller has called nothing on the build yet. */
+export async function fillOnce(
+  context: BackfillContext,
+  build: Build,
+  to: { epoch: number; position: number },
+  signal?: AbortSignal,
+  onProgress?: (fraction: number) => void,
+): Promise<void> {
+  build.begin(to.epoch);
+  await feed(context, build, 0, to.position, signal, onProgress);
+}
+
+/** Fills and joins the build to the circuit. `onJoin` is called at that boundary. */
+export async function fillAndJoin(
+  context: BackfillContext,
+  build: Build,
+  onJoin: (node: ViewNode, epoch: number) => void,
+  signal: AbortSignal,
+  onProgress: (fraction: number) => void,
+): Promise<void> {
+  let done = { epoch: 0, position: 0 };
+  await context.atBoundary(() => {
+    done = { ...context.current() };
+    build.begin(done.epoch);
+  });
+  await feed(context, build, 0, done.position, signal, onProgress);
+  for (;;) {
+    let joined = false;
+    let next = done;
+    await context.atBoundary(async () => {
+      next = { ...context.current() };
+      if (next.position - done.position > LAST_RANGE) {
+        build.catchUp(done.epoch, next.epoch);
+        return;
+      }
+      if (next.epoch > done.epoch) {
+        build.catchUp(done.epoch, next.epoch);
+        await feed(context, build, done.position, next.position, signal);
+      }
+      onJoin(build.finish(), next.epoch);
+      joined = true;
+    });
+    if (joined) return;
+    await feed(context, build, done.position, next.position, signal);
+    done = next;
+  }
+}
+
+/** Commits after `from` up to `to`, then works until the range is complete. */
+async function feed(
+  context: BackfillContext,
+  build: Build,
+  from: number,
+  to: number,
+  signal?: AbortSignal,
+  onProgress?: (fraction: number) => void,
+): Promise<void> {
+  const wanted = new Set<number>(build.streams);
+  if (build.ordered) for (const id of build.tables) wanted.add(id);
+  let sliceEnds = performance.now() + SLICE_MS;
+  const work = async (): Promise<void> => {
+    while (!build.run(sliceEnds)) {
+      await nextTurn();
+      signal?.throwIfAborted();
+      sliceEnds = performance.now() + SLICE_MS;
+    }
+  };
+  if (wanted.size > 0 && to > from) {
+    await context.durable(to);
+    const feeders = new Map<number, Feeder>();
+    let commits = 0;
+    for await (const group of context.log.read({ from: from + 1, to, topics: wanted })) {
+      signal?.throwIfAborted();
+      for (const topicBatch of group.batches) {
+        const entry = context.catalog.byId(topicBatch.topicId);
+        if (entry === undefined || entry.kind !== "topic") continue;
+        let feeder = feeders.get(entry.id);
+        if (feeder === undefined)
+          feeders.set(entry.id, (feeder = new Feeder(entry.schema, context.dictionary)));
+        const columns = build.wants(entry.id);
+        for (let row = 0; row < topicBatch.batch.length; ) {
+          const next = feeder.fill(topicBatch, row, topicBatch.batch.length, commits, columns);
+          if (entry.topicKind === "stream") build.feedStream(entry.id, feeder.chunk);
+          else
+            build.feedTable(
+              entry.id,
+              feeder.chunk,
+              topicBatch.ops === null ? null : topicBatch.ops.subarray(row, next),
+            );
+          await work();
+          row = next;
+        }
+      }
+      commits += group.commits.length;
+      onProgress?.((group.lastPosition - from) / (to - from));
+    }
+  }
+  build.end();
+  await work();
+}

@@ -1,0 +1,243 @@
+/**
+ * The catalog: which topics and views there are. It is itself a view of a topic (id 0): every definition is an event in the log, applied
+ * in order, at start and while running. Nothing else remembers a name.
+ */
+import { EvertError } from "../base/errors.ts";
+import type { Datum } from "../batch/convert.ts";
+import { type Field, type Schema, schemaOf } from "../batch/schema.ts";
+import { int8, jsonb, type SqlType } from "../batch/types.ts";
+import type { Catalog, CatalogRelation } from "../plan/catalog.ts";
+import type { OrderItem } from "../plan/plan.ts";
+
+export const CATALOG_TOPIC = 0;
+export const CATALOG_SCHEMA: Schema = schemaOf([{ name: "definition", type: jsonb, nullable: false }]);
+/** Name of the hidden key column of a table without primary key. */
+export const ROW_ID = "__row_id";
+
+export interface TopicEntry {
+  readonly kind: "topic";
+  readonly id: number;
+  readonly name: string;
+  readonly topicKind: "stream" | "table";
+  /** All columns, a hidden row id last. */
+  readonly schema: Schema;
+  readonly schemaVersion: number;
+  /** Column positions; a table always has one (the hidden row id, if no other). */
+  readonly key: readonly number[] | null;
+  readonly hiddenRowId: boolean;
+  /** Values of columns an INSERT leaves out; null for none. */
+  readonly defaults: readonly Datum[];
+}
+
+export interface ViewEntry {
+  readonly kind: "view";
+  readonly id: number;
+  readonly name: string;
+  /** The SQL of its query, or null when it is defined in TypeScript. */
+  readonly sql: string | null;
+  /** Values of its $1, $2 ...: JSON values. */
+  readonly params: readonly unknown[];
+  /** Names for its columns, when given. */
+  readonly columns: readonly string[] | null;
+  readonly materialized: boolean;
+  readonly onError: "fail" | "skip";
+  /** Changing it forces a rebuild. */
+  readonly version: string | null;
+  /** Of the plan, its functions' source and the schemas below: what a checkpoint's rows were made by. */
+  readonly fingerprint: string;
+}
+
+export type CatalogEntry = TopicEntry | ViewEntry;
+
+export type CatalogEvent =
+  | { readonly event: "create"; readonly entry: CatalogEntry }
+  | { readonly event: "drop"; readonly id: number };
+
+/** What a view looks like to a query that reads it; known once it has been planned. */
+export interface ViewRelation {
+  readonly schema: Schema;
+  readonly key: readonly number[] | null;
+  readonly appendOnly: boolean;
+  readonly order: readonly OrderItem[];
+}
+
+export class EngineCatalog implements Catalog {
+  readonly #entries = new Map<number, CatalogEntry>();
+  readonly #byName = new Map<string, CatalogEntry>();
+  readonly #relations = new Map<number, ViewRelation>();
+  #lastId = CATALOG_TOPIC;
+
+  nextId(): number {
+    return this.#lastId + 1;
+  }
+
+  apply(event: CatalogEvent): void {
+    if (event.event === "drop") {
+      const entry = this.#entries.get(event.id);
+      if (entry === undefined) return;
+      this.#entries.delete(event.id);
+      this.#relations.delete(event.id);
+      if (this.#byName.get(entry.name) === entry) this.#byName.delete(entry.name);
+      return;
+    }
+    const { entry } = event;
+    this.#entries.set(entry.id, entry);
+    this.#byName.set(entry.name, entry);
+    this.#lastId = Math.max(this.#lastId, entry.id);
+  }
+
+  describeView(id: number, relation: ViewRelation): void {
+    this.#relations.set(id, relation);
+  }
+
+  entry(name: string): CatalogEntry | undefined {
+    return this.#byName.get(name);
+  }
+
+  byId(id: number): CatalogEntry | undefined {
+    return this.#entries.get(id);
+  }
+
+  topics(): TopicEntry[] {
+    return [...this.#entries.values()].filter((e): e is TopicEntry => e.kind === "topic");
+  }
+
+  views(): ViewEntry[] {
+    return [...this.#entries.values()].filter((e): e is ViewEntry => e.kind === "view");
+  }
+
+  topic(name: string): TopicEntry {
+    const entry = this.#byName.get(name);
+    if (entry?.kind === "topic") return entry;
+    throw this.#absent("topic", name, entry);
+  }
+
+  view(name: string): ViewEntry {
+    const entry = this.#byName.get(name);
+    if (entry?.kind === "view") return entry;
+    throw this.#absent("view", name, entry);
+  }
+
+  relation(name: string): CatalogRelation | undefined {
+    const entry = this.#byName.get(name);
+    if (entry === undefined) return undefined;
+    if (entry.kind === "view") {
+      const known = this.#relations.get(entry.id);
+      return known === undefined ? undefined : { id: entry.id, name, kind: "view", ...known };
+    }
+    const visible = entry.hiddenRowId ? entry.schema.fields.slice(0, -1) : entry.schema.fields;
+    return {
+      id: entry.id,
+      name,
+      kind: entry.topicKind,
+      schema: entry.hiddenRowId ? schemaOf(visible) : entry.schema,
+      key: entry.hiddenRowId ? null : entry.key,
+      appendOnly: entry.topicKind === "stream",
+      order: [],
+    };
+  }
+
+  relationNames(): string[] {
+    return [...this.#byName.keys()];
+  }
+
+  /** Everything, for a checkpoint. */
+  toJSON(): unknown {
+    return [...this.#entries.values()].map(entryToJson);
+  }
+
+  #absent(what: "topic" | "view", name: string, other: CatalogEntry | undefined): EvertError {
+    if (other !== undefined) {
+      return new EvertError("wrong_object_type", `"${name}" is a ${other.kind}, not a ${what}`);
+    }
+    const near = nearest(name, this.relationNames());
+    return new EvertError("undefined_table", `${what} "${name}" does not exist`, {
+      hint: near === null ? undefined : `Did you mean "${near}"?`,
+    });
+  }
+}
+
+export function newTopic(
+  id: number,
+  name: string,
+  topicKind: "stream" | "table",
+  fields: readonly Field[],
+  key: readonly number[] | null,
+  defaults: readonly Datum[] = [],
+): TopicEntry {
+  const hiddenRowId = topicKind === "table" && key === null;
+  const all = hiddenRowId ? [...fields, { name: ROW_ID, type: int8, nullable: false }] : fields;
+  return {
+    kind: "topic",
+    id,
+    name,
+    topicKind,
+    schema: schemaOf(all),
+    schemaVersion: 1,
+    key: topicKind === "stream" ? null : hiddenRowId ? [fields.length] : key,
+    hiddenRowId,
+    defaults: fields.map((_, i) => defaults[i] ?? null),
+  };
+}
+
+/** JSON form of a definition; bigints of defaults as strings. */
+export function eventToJson(event: CatalogEvent): unknown {
+  return event.event === "drop" ? event : { event: "create", entry: entryToJson(event.entry) };
+}
+
+function entryToJson(entry: CatalogEntry): unknown {
+  if (entry.kind === "view") return entry;
+  return {
+    ...entry,
+    defaults: entry.defaults.map((d) => (typeof d === "bigint" ? { bigint: String(d) } : d)),
+  };
+}
+
+export function eventFromJson(json: unknown): CatalogEvent {
+  const event = json as { event: "drop"; id: number } | { event: "create"; entry: unknown };
+  return event.event === "drop"
+    ? { event: "drop", id: event.id }
+    : { event: "create", entry: entryFromJson(event.entry) };
+}
+
+export function entryFromJson(json: unknown): CatalogEntry {
+  const entry = json as CatalogEntry;
+  if (entry.kind === "view") return entry;
+  const fields = entry.schema.fields.map((f) => ({
+    name: f.name,
+    type: f.type as SqlType,
+    nullable: f.nullable,
+  }));
+  const defaults = (entry.defaults as readonly unknown[]).map((d) =>
+    d !== null && typeof d === "object" ? BigInt((d as { bigint: string }).bigint) : (d as Datum),
+  );
+  return { ...entry, schema: schemaOf(fields), defaults };
+}
+
+/** The name at the smallest edit distance, if it is small. */
+function nearest(name: string, names: readonly string[]): string | null {
+  let best: string | null = null;
+  let distance = Math.max(2, Math.floor(name.length / 3)) + 1;
+  for (const candidate of names) {
+    const d = editDistance(name, candidate, distance);
+    if (d < distance) {
+      distance = d;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+function editDistance(a: string, b: string, bound: number): number {
+  if (Math.abs(a.length - b.length) >= bound || a.length > 64 || b.length > 64) return bound;
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitute = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(substitute, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] as number;
+}

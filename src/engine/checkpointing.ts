@@ -1,0 +1,390 @@
+/**
+ * Checkpoints: the stores and the position they reflect, in files beside the log. A copy, never the truth: anything doubtful about it and the log
+ * is replayed instead.
+ *
+ *   DATA/checkpoint/rows-<n>      sections of blocks (state/checkpoint.ts): first everything, then what changed, appended
+ *   DATA/checkpoint/manifest      one JSON document: which file, how many bytes of it count, at which position, of which stores
+ *
+ * 1. At a boundary between two steps the touched slots of every store are taken and every store is pinned at that epoch. That is all that happens
+ *    while steps wait; it costs what changed.
+ * 2. Blocks are made a slice at a time and written behind what is there, while steps go on.
+ * 3. When the log is durable up to the position, the rows file is synced, the manifest written beside, synced, renamed over the old one, the directory
+ *    synced. A crash at any moment leaves the old manifest or the new one, each naming bytes that are there.
+ * 4. When the file holds more than twice what is alive, the next checkpoint starts a new file with everything and removes the old one.
+ */
+import { type Disk, type DiskFile, joinPath, readFully, writeFully } from "../base/disk.ts";
+import { EvertError, toEvertError } from "../base/errors.ts";
+import { applyBlock, captureDictionary, captureStore, nextBlock } from "../state/checkpoint.ts";
+import type { Dictionary } from "../state/dictionary.ts";
+import type { Store } from "../state/store.ts";
+import { nextTurn } from "./stepper.ts";
+
+/** Changes whenever a store's rows or an operator's use of them change meaning; older checkpoints are then rebuilt. */
+export const STATE_FORMAT = 1;
+
+export interface StoreHandle {
+  /** Stable over restarts for the same plans. */
+  readonly id: string;
+  readonly store: Store;
+}
+
+export interface Manifest {
+  readonly format: number;
+  readonly position: number;
+  readonly file: string;
+  readonly bytes: number;
+  /** Of them, what the first section took. */
+  readonly baseBytes: number;
+  readonly catalog: unknown;
+  /** View id -> fingerprint of what made its rows. */
+  readonly views: Readonly<Record<string, string>>;
+  /** By place; null: no longer kept. */
+  readonly stores: readonly ({
+    readonly id: string;
+    readonly strideWords: number;
+    readonly slots: number;
+  } | null)[];
+}
+
+/** What a checkpoint is taken of. */
+export interface CheckpointSource {
+  readonly dictionary: Dictionary;
+  stores(): Iterable<StoreHandle>;
+  /** Runs between two steps. */
+  atBoundary(run: () => void): Promise<void>;
+  current(): { epoch: number; position: number };
+  /** Resolves when the log is durable up to the position. */
+  durable(position: number): Promise<void>;
+  describe(): { catalog: unknown; views: Record<string, string> };
+}
+
+interface Capture {
+  readonly position: number;
+  readonly epoch: number;
+  readonly dictionary: Int32Array | null;
+  readonly parts: readonly { place: number; store: Store; touched: Int32Array | null }[];
+  readonly described: { catalog: unknown; views: Record<string, string> };
+  readonly release: () => void;
+}
+
+const READ_BYTES = 4 << 20;
+const SLICE_MS = 3;
+
+export class Checkpointer {
+  readonly #disk: Disk;
+  readonly #directory: string;
+  readonly #source: CheckpointSource;
+  #file: DiskFile | null = null;
+  #fileName = "";
+  #bytes = 0;
+  #baseBytes = 0;
+  #generation: number;
+  /** Stores in this file, by place. */
+  #places: (StoreHandle | null)[] = [];
+  #running: Promise<void> | null = null;
+  #position: number;
+
+  /** `last` is the manifest found at start, used or not; `restored`, whether the stores now hold what it says. */
+  constructor(
+    disk: Disk,
+    directory: string,
+    source: CheckpointSource,
+    last: { readonly manifest: Manifest; readonly restored: boolean } | null,
+  ) {
+    this.#disk = disk;
+    this.#directory = directory;
+    this.#source = source;
+    this.#generation = last === null ? 0 : generationOf(last.manifest.file);
+    this.#position = last?.restored === true ? last.manifest.position : 0;
+    if (last?.restored !== true) return;
+    // Go on behind the bytes the manifest names; what a crash left behind them counts for nothing and is written over.
+    const handles = new Map([...source.stores()].map((h) => [h.id, h]));
+    this.#places = last.manifest.stores.map((s) => (s === null ? null : (handles.get(s.id) ?? null)));
+    this.#fileName = last.manifest.file;
+    this.#bytes = last.manifest.bytes;
+    this.#baseBytes = last.manifest.baseBytes;
+  }
+
+  /** Position of the last published checkpoint. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Takes a checkpoint; if one is under way, waits for that and then takes one if anything came since. */
+  async take(): Promise<void> {
+    while (this.#running !== null) await this.#running;
+    if (this.#source.current().position <= this.#position) return;
+    this.#running = this.#take().finally(() => {
+      this.#running = null;
+    });
+    await this.#running;
+  }
+
+  get busy(): boolean {
+    return this.#running !== null;
+  }
+
+  async close(): Promise<void> {
+    while (this.#running !== null) await this.#running.catch(() => {});
+    await this.#file?.close();
+    this.#file = null;
+  }
+
+  async #take(): Promise<void> {
+    const fresh = this.#fileName === "" || this.#bytes > 2 * this.#baseBytes + (32 << 20);
+    let capture: Capture | undefined;
+    await this.#source.atBoundary(() => {
+      capture = this.#capture(fresh);
+    });
+    const taken = capture as Capture;
+    const previous = fresh ? this.#file : null;
+    try {
+      if (fresh) await this.#startFile();
+      this.#file ??= await this.#disk.open(joinPath(this.#directory, this.#fileName), "write");
+      await this.#write(taken);
+      await this.#source.durable(taken.position);
+      await (this.#file as DiskFile).datasync();
+      if (fresh) this.#baseBytes = this.#bytes;
+      await this.#publish(taken);
+    } catch (error) {
+      // The touched slots are spent: the next checkpoint must hold everything again.
+      await this.#file?.close().catch(() => {});
+      this.#file = null;
+      this.#fileName = "";
+      throw error;
+    } finally {
+      taken.release();
+    }
+    await previous?.close();
+    if (fresh) await this.#removeOthers();
+  }
+
+  #capture(fresh: boolean): Capture {
+    const { epoch, position } = this.#source.current();
+    if (fresh) this.#places = [];
+    const known = new Map(
+      this.#places.flatMap((h, place) => (h === null ? [] : [[h.store, place] as const])),
+    );
+    const seen = new Set<number>();
+    const parts: { place: number; store: Store; touched: Int32Array | null }[] = [];
+    for (const handle of this.#source.stores()) {
+      const touched = handle.store.takeTouched();
+      let place = known.get(handle.store);
+      const isNew = place === undefined;
+      if (place === undefined) place = this.#places.push(handle) - 1;
+      seen.add(place);
+      parts.push({ place, store: handle.store, touched: isNew ? null : touched });
+    }
+    this.#places = this.#places.map((h, place) => (seen.has(place) ? h : null));
+    const dictionary = this.#source.dictionary.takeTouched();
+    const pins = parts.map((p) => p.store.pin(epoch));
+    return {
+      epoch,
+      position,
+      parts,
+      dictionary: fresh ? null : dictionary,
+      described: this.#source.describe(),
+      release: () => {
+        for (const pin of pins) pin.release();
+      },
+    };
+  }
+
+  async #startFile(): Promise<void> {
+    await this.#disk.makeDirectory(this.#directory);
+    this.#generation++;
+    this.#fileName = `rows-${this.#generation}`;
+    this.#file = await this.#disk.open(joinPath(this.#directory, this.#fileName), "write");
+    await this.#file.truncate(0);
+    this.#bytes = 0;
+  }
+
+  async #write(capture: Capture): Promise<void> {
+    await this.#writeBlocks(captureDictionary(this.#source.dictionary, capture.dictionary));
+    for (const { place, store, touched } of capture.parts) {
+      await this.#writeBlocks(captureStore(place, store, capture.epoch, touched));
+    }
+  }
+
+  async #writeBlocks(blocks: Generator<Uint8Array>): Promise<void> {
+    const file = this.#file as DiskFile;
+    let sliceEnds = performance.now() + SLICE_MS;
+    let waiting: Uint8Array[] = [];
+    let waitingBytes = 0;
+    const flush = async (): Promise<void> => {
+      if (waitingBytes === 0) return;
+      const joined = waiting.length === 1 ? (waiting[0] as Uint8Array) : concat(waiting, waitingBytes);
+      waiting = [];
+      waitingBytes = 0;
+      await writeFully(file, joined, this.#bytes);
+      this.#bytes += joined.length;
+      sliceEnds = performance.now() + SLICE_MS;
+    };
+    for (const block of blocks) {
+      waiting.push(block);
+      waitingBytes += block.length;
+      if (waitingBytes >= 1 << 20) await flush();
+      else if (performance.now() >= sliceEnds) {
+        await nextTurn();
+        sliceEnds = performance.now() + SLICE_MS;
+      }
+    }
+    await flush();
+  }
+
+  async #publish(capture: Capture): Promise<void> {
+    const manifest: Manifest = {
+      format: STATE_FORMAT,
+      position: capture.position,
+      file: this.#fileName,
+      bytes: this.#bytes,
+      baseBytes: this.#baseBytes,
+      ...capture.described,
+      stores: this.#places.map((h) =>
+        h === null ? null : { id: h.id, strideWords: h.store.layout.strideWords, slots: h.store.highWater },
+      ),
+    };
+    const temporary = joinPath(this.#directory, "manifest.new");
+    const file = await this.#disk.open(temporary, "write");
+    try {
+      await file.truncate(0);
+      await writeFully(file, new TextEncoder().encode(JSON.stringify(manifest)), 0);
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+    await this.#disk.rename(temporary, joinPath(this.#directory, "manifest"));
+    await this.#disk.syncDirectory(this.#directory);
+    this.#position = capture.position;
+  }
+
+  async #removeOthers(): Promise<void> {
+    for (const name of await this.#disk.list(this.#directory)) {
+      if (name.startsWith("rows-") && name !== this.#fileName)
+        await this.#disk.unlink(joinPath(this.#directory, name));
+    }
+  }
+}
+
+/** The newest manifest, or null when there is none that can be used; `reason` then says why. */
+export async function readManifest(
+  disk: Disk,
+  directory: string,
+): Promise<{ manifest: Manifest | null; reason: string }> {
+  let text: string;
+  try {
+    const file = await disk.open(joinPath(directory, "manifest"), "read");
+    try {
+      const bytes = new Uint8Array(await file.size());
+      await readFully(file, bytes, 0);
+      text = new TextDecoder().decode(bytes);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (toEvertError(error).code === "not_found")
+      return { manifest: null, reason: "there is no checkpoint yet" };
+    throw error;
+  }
+  try {
+    const manifest = JSON.parse(text) as Manifest;
+    if (manifest.format !== STATE_FORMAT)
+      return { manifest: null, reason: `the checkpoint has format ${manifest.format}` };
+    return { manifest, reason: "" };
+  } catch {
+    return { manifest: null, reason: "the manifest is not readable" };
+  }
+}
+
+/** Reads the blocks of a checkpoint, handing each to `apply`; lets the event loop have its turn. @throws EvertError log_damaged. */
+export async function readBlocks(
+  disk: Disk,
+  directory: string,
+  manifest: Manifest,
+  apply: (kind: number, payload: Uint8Array) => void,
+): Promise<void> {
+  const file = await disk.open(joinPath(directory, manifest.file), "read");
+  try {
+    let carried = new Uint8Array(0);
+    let offset = 0;
+    while (offset < manifest.bytes) {
+      const want = Math.min(READ_BYTES, manifest.bytes - offset);
+      const buffer = new Uint8Array(carried.length + want);
+      buffer.set(carried);
+      const got = await readFully(file, buffer.subarray(carried.length), offset);
+      if (got < want) throw new EvertError("log_damaged", "the checkpoint is shorter than its manifest says");
+      offset += got;
+      let at = 0;
+      let sliceEnds = performance.now() + SLICE_MS;
+      for (let block = nextBlock(buffer, at); block !== null; block = nextBlock(buffer, at)) {
+        apply(block.kind, block.payload);
+        at = block.next;
+        if (performance.now() >= sliceEnds) {
+          await nextTurn();
+          sliceEnds = performance.now() + SLICE_MS;
+        }
+      }
+      carried = buffer.slice(at);
+    }
+    if (carried.length > 0)
+      throw new EvertError("log_damaged", "the checkpoint ends in the middle of a block");
+  } finally {
+    await file.close();
+  }
+}
+
+/** Fills dictionary first, then (second reading) the stores: operators are compiled in between and may intern constants. */
+export async function restoreDictionary(
+  disk: Disk,
+  directory: string,
+  manifest: Manifest,
+  dictionary: Dictionary,
+): Promise<void> {
+  await readBlocks(disk, directory, manifest, (kind, payload) => applyBlock(kind, payload, dictionary, null));
+  dictionary.restored();
+}
+
+/** Fills the stores named in the manifest; each must be empty. @throws EvertError log_damaged when one is missing. */
+export async function restoreStores(
+  disk: Disk,
+  directory: string,
+  manifest: Manifest,
+  stores: Iterable<StoreHandle>,
+  epoch: number,
+): Promise<void> {
+  const byId = new Map([...stores].map((h) => [h.id, h.store]));
+  const wanted = manifest.stores.map((s) => {
+    const store = s === null ? undefined : byId.get(s.id);
+    if (s === null || store === undefined) return null;
+    byId.delete(s.id);
+    store.restoring(s.slots);
+    return store;
+  });
+  if (byId.size > 0) {
+    throw new EvertError("log_damaged", `the checkpoint lacks the store ${[...byId.keys()][0]}`);
+  }
+  await readBlocks(disk, directory, manifest, (kind, payload) => applyBlock(kind, payload, null, wanted));
+  let sliceEnds = performance.now() + SLICE_MS;
+  for (const store of wanted) {
+    if (store === null) continue;
+    for (const _ of store.restored(epoch)) {
+      if (performance.now() < sliceEnds) continue;
+      await nextTurn();
+      sliceEnds = performance.now() + SLICE_MS;
+    }
+  }
+}
+
+function generationOf(file: string): number {
+  return Number(/^rows-(\d+)$/.exec(file)?.[1] ?? 0);
+}
+
+function concat(parts: readonly Uint8Array[], bytes: number): Uint8Array {
+  const joined = new Uint8Array(bytes);
+  let at = 0;
+  for (const part of parts) {
+    joined.set(part, at);
+    at += part.length;
+  }
+  return joined;
+}

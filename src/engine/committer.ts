@@ -1,0 +1,224 @@
+/**
+ * The way in: from rows at the door to a durable commit.
+ *
+ * 1. Backpressure first: the log must have zero-filled room, the engine must not be far behind.
+ * 2. The commit is staged in one synchronous stretch: validated into the open group's columns, or rolled back as if it had never been.
+ * 3. The caller is answered when the group is on disk.
+ *
+ * Statements that decide by reading (INSERT into a keyed table, UPDATE, DELETE) hold the gate while they read and stage, so that nothing
+ * comes in between: they are serializable, and other appends wait that long.
+ */
+import { EvertError } from "../base/errors.ts";
+import type { Batch } from "../batch/batch.ts";
+import { BatchBuilder } from "../batch/builder.ts";
+import { type CommitDraft, type CommitReceipt, type Log, OP_DELETE, OP_UPSERT } from "../log/log.ts";
+import type { AppendOptions } from "./api.ts";
+import { ROW_ID, type TopicEntry } from "./catalog.ts";
+import { nextTurn, type Stepper } from "./stepper.ts";
+
+/** Rows validated between two looks at the clock when a commit brings many. */
+const SLICE_ROWS = 1024;
+/** A commit with more rows than this is built aside first, so that staging is one copy. */
+const ASIDE_ROWS = 2048;
+
+/** One topic's part of a commit. */
+export type Part =
+  | {
+      readonly topic: TopicEntry;
+      readonly op: "upsert" | "delete";
+      readonly rows: readonly unknown[];
+      readonly path: string;
+    }
+  | {
+      readonly topic: TopicEntry;
+      readonly op: "batch";
+      readonly batch: Batch;
+      readonly ops: Uint8Array | null;
+    };
+
+export class Committer {
+  readonly #log: Log;
+  readonly #stepper: Stepper;
+  #gate: Promise<void> | null = null;
+  #closed: EvertError | null = null;
+
+  constructor(log: Log, stepper: Stepper) {
+    this.#log = log;
+    this.#stepper = stepper;
+  }
+
+  /** From now on every commit is refused with this. */
+  close(error: EvertError): void {
+    this.#closed = error;
+  }
+
+  /** Stages and waits until durable. A key that is known answers as the first time. */
+  async commit(parts: readonly Part[], options: AppendOptions = {}): Promise<CommitReceipt> {
+    const known = await this.#known(options);
+    if (known !== null) return known;
+    const ready = await this.#prepare(parts);
+    while (this.#gate !== null) await this.#gate;
+    await this.#room(ready);
+    // Another request with the same key may have been staged while this one waited.
+    const meanwhile = await this.#known(options);
+    if (meanwhile !== null) return meanwhile;
+    const receipt = this.#stage(ready, options);
+    await receipt.durable;
+    return receipt;
+  }
+
+  /**
+   * Runs `decide` alone: everything before it has been stepped, and nothing is staged until it has given its parts (null:
+   * nothing to do). The parts are staged before the gate opens.
+   */
+  async exclusively(
+    decide: () => Promise<readonly Part[] | null>,
+    options: AppendOptions = {},
+  ): Promise<CommitReceipt | null> {
+    while (this.#gate !== null) await this.#gate;
+    let open: () => void = () => {};
+    this.#gate = new Promise((resolve) => {
+      open = () => {
+        this.#gate = null;
+        resolve();
+      };
+    });
+    let receipt: CommitReceipt | null = null;
+    try {
+      this.#log.seal();
+      await this.#stepper.atBoundary(() => {});
+      const parts = await decide();
+      if (parts !== null) {
+        const ready = await this.#prepare(parts);
+        await this.#room(ready);
+        receipt = this.#stage(ready, options);
+      }
+    } finally {
+      open();
+    }
+    await receipt?.durable;
+    return receipt;
+  }
+
+  async #known(options: AppendOptions): Promise<CommitReceipt | null> {
+    const key = options.idempotencyKey;
+    if (key === undefined) return null;
+    const known = this.#log.knownCommit(key);
+    if (known === null) return null;
+    if (known.requestDigest !== (options.requestDigest ?? null)) {
+      throw new EvertError("idempotency_conflict", "this idempotency key was used with another request", {
+        detail: `It stands for the commit at position ${known.position}.`,
+        hint: "Use a fresh key for a fresh request; repeat a request with the very same body.",
+      });
+    }
+    const durable = this.#durableAt(known.position);
+    await durable;
+    return { position: known.position, timeUs: 0, ranges: known.ranges, durable };
+  }
+
+  #durableAt(position: number): Promise<void> {
+    if (this.#log.durablePosition >= position) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const offs = [
+        this.#log.onDurable((reached) => {
+          if (reached < position) return;
+          for (const off of offs) off();
+          resolve();
+        }),
+        this.#log.onFailed((error) => {
+          for (const off of offs) off();
+          reject(error);
+        }),
+      ];
+    });
+  }
+
+  async #room(parts: readonly Part[]): Promise<void> {
+    for (;;) {
+      if (this.#closed !== null) throw this.#closed;
+      const wait = this.#stepper.room() ?? this.#log.room(estimate(parts));
+      if (wait === null) return;
+      await wait;
+    }
+  }
+
+  /** Large parts become batches, a slice at a time. */
+  async #prepare(parts: readonly Part[]): Promise<readonly Part[]> {
+    if (parts.every((p) => p.op === "batch" || p.rows.length <= ASIDE_ROWS)) return parts;
+    const ready: Part[] = [];
+    for (const part of parts) {
+      if (part.op !== "upsert" || part.rows.length <= ASIDE_ROWS || part.topic.hiddenRowId) {
+        ready.push(part);
+        continue;
+      }
+      const builder = new BatchBuilder(part.topic.schema);
+      for (let i = 0; i < part.rows.length; i++) {
+        builder.appendRow(part.rows[i], `${part.path}[${i}]`);
+        if (i % SLICE_ROWS === SLICE_ROWS - 1) await nextTurn();
+      }
+      ready.push({ topic: part.topic, op: "batch", batch: builder.finish(), ops: null });
+    }
+    return ready;
+  }
+
+  #stage(parts: readonly Part[], options: AppendOptions): CommitReceipt {
+    if (this.#closed !== null) throw this.#closed;
+    const draft = this.#log.begin({
+      idempotencyKey: options.idempotencyKey ?? null,
+      requestDigest: options.requestDigest ?? null,
+    });
+    try {
+      for (const part of parts) this.#stagePart(draft, part);
+    } catch (error) {
+      draft.rollback();
+      throw error;
+    }
+    return draft.commit();
+  }
+
+  #stagePart(draft: CommitDraft, part: Part): void {
+    const { id } = part.topic;
+    if (part.op === "batch") {
+      draft.appendBatch(id, part.batch, part.ops);
+      return;
+    }
+    const { rows, path, topic } = part;
+    const op = part.op === "delete" ? OP_DELETE : OP_UPSERT;
+    if (!topic.hiddenRowId || op === OP_DELETE) {
+      for (let i = 0; i < rows.length; i++) draft.appendRow(id, rows[i], op, `${path}[${i}]`);
+      return;
+    }
+    // The offset a row gets is its identity for ever.
+    const first = this.#log.topicEnd(id);
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i];
+      if (row !== null && typeof row === "object" && Object.hasOwn(row, ROW_ID)) {
+        throw new EvertError(
+          "undefined_column",
+          `${path}[${i}].${ROW_ID} is not a column of "${topic.name}"`,
+        );
+      }
+      const plain = row !== null && typeof row === "object" && !Array.isArray(row);
+      draft.appendRow(id, plain ? { ...row, [ROW_ID]: first + i } : row, op, `${path}[${i}]`);
+    }
+  }
+}
+
+function estimate(parts: readonly Part[]): number {
+  let bytes = 64;
+  for (const part of parts) {
+    if (part.op === "batch") bytes += batchBytes(part.batch);
+    else bytes += part.rows.length * (16 + part.topic.schema.fields.length * 16);
+  }
+  return bytes;
+}
+
+function batchBytes(batch: Batch): number {
+  let bytes = 64;
+  for (const column of batch.columns) {
+    bytes += column.validity?.length ?? 0;
+    bytes +=
+      column.kind === "utf8" ? column.offsets.byteLength + column.data.length : column.values.byteLength;
+  }
+  return bytes;
+}

@@ -1,0 +1,140 @@
+/**
+ * From the log's columns to the engine's: a topic batch, cut into chunks.
+ *
+ * int8, timestamptz and small numerics become doubles (wide ones references), text becomes dictionary ids, null bits become bytes. Columns nobody
+ * reads are left as they are: their bytes are not touched.
+ */
+import type { Batch, Column } from "../batch/batch.ts";
+import type { Schema } from "../batch/schema.ts";
+import { CHUNK_ROWS, type Chunk, createChunk, type Values } from "../dataflow/chunk.ts";
+import type { TopicBatch } from "../log/log.ts";
+import type { Dictionary } from "../state/dictionary.ts";
+
+export class Feeder {
+  readonly chunk: Chunk;
+  readonly #dictionary: Dictionary;
+
+  constructor(schema: Schema, dictionary: Dictionary) {
+    this.chunk = createChunk(schema.fields);
+    this.chunk.weights.fill(1);
+    this.#dictionary = dictionary;
+  }
+
+  /**
+   * Fills the chunk with rows `from` .. at most CHUNK_ROWS on; `firstCommit` is the step's index of the group's first commit. Returns the next row.
+   */
+  fill(
+    topicBatch: TopicBatch,
+    from: number,
+    to: number,
+    firstCommit: number,
+    wanted: (column: number) => boolean,
+  ): number {
+    const { batch } = topicBatch;
+    const end = Math.min(to, from + CHUNK_ROWS);
+    const { chunk } = this;
+    chunk.length = end - from;
+    fillChunk(chunk, batch, from, end, this.#dictionary, wanted);
+    fillCommits(chunk.commits, topicBatch, from, end, firstCommit);
+    chunk.weights.fill(1, 0, end - from);
+    return end;
+  }
+}
+
+function fillCommits(
+  commits: Int32Array,
+  batch: TopicBatch,
+  from: number,
+  to: number,
+  firstCommit: number,
+): void {
+  const { commitIndexes, commitEnds } = batch;
+  let c = 0;
+  for (let row = from; row < to; ) {
+    while ((commitEnds[c] as number) <= row) c++;
+    const end = Math.min(to, commitEnds[c] as number);
+    commits.fill(firstCommit + (commitIndexes[c] as number), row - from, end - from);
+    row = end;
+  }
+}
+
+export function fillChunk(
+  chunk: Chunk,
+  batch: Batch,
+  from: number,
+  to: number,
+  dictionary: Dictionary,
+  wanted: (column: number) => boolean,
+): void {
+  for (let i = 0; i < chunk.columns.length; i++) {
+    if (!wanted(i)) continue;
+    const column = batch.columns[i] as Column;
+    const values = chunk.columns[i] as Values;
+    const nulls = chunk.nulls[i] as Uint8Array | null;
+    fillValues(values, column, from, to, dictionary);
+    if (nulls !== null) fillNulls(values, nulls, column.validity, from, to);
+  }
+}
+
+function fillNulls(
+  values: Values,
+  nulls: Uint8Array,
+  validity: Uint8Array | null,
+  from: number,
+  to: number,
+): void {
+  if (validity === null) {
+    nulls.fill(0, 0, to - from);
+    return;
+  }
+  for (let row = from, at = 0; row < to; row++, at++) {
+    const isNull = (((validity[row >>> 3] as number) >>> (row & 7)) & 1) ^ 1;
+    nulls[at] = isNull;
+    if (isNull === 1) values[at] = 0;
+  }
+}
+
+function fillValues(values: Values, column: Column, from: number, to: number, dictionary: Dictionary): void {
+  switch (column.kind) {
+    case "bits":
+      for (let row = from, at = 0; row < to; row++, at++)
+        values[at] = ((column.values[row >>> 3] as number) >>> (row & 7)) & 1;
+      return;
+    case "utf8": {
+      const { offsets, data, validity } = column;
+      let start = offsets[from] as number;
+      for (let row = from, at = 0; row < to; row++, at++) {
+        const end = offsets[row + 1] as number;
+        const isNull = validity !== null && (((validity[row >>> 3] as number) >>> (row & 7)) & 1) === 0;
+        values[at] = isNull ? 0 : dictionary.intern(data, start, end);
+        start = end;
+      }
+      return;
+    }
+    case "fixed": {
+      const source = column.values;
+      if (source instanceof BigInt64Array) fillWide(values as Float64Array, source, from, to, dictionary);
+      else values.set(source.subarray(from, to));
+    }
+  }
+}
+
+/** int64 as two 32-bit words to a double, without a BigInt unless it does not fit. */
+function fillWide(
+  values: Float64Array,
+  source: BigInt64Array,
+  from: number,
+  to: number,
+  dictionary: Dictionary,
+): void {
+  const words = new Int32Array(source.buffer, source.byteOffset, source.length * 2);
+  for (let row = from, at = 0; row < to; row++, at++) {
+    const high = words[row * 2 + 1] as number;
+    const value = high * 4294967296 + ((words[row * 2] as number) >>> 0);
+    // Doubles are exact up to 2^53; beyond, the sum above was rounded and the integer is interned instead.
+    values[at] =
+      value <= 9007199254740991 && value >= -9007199254740991
+        ? value
+        : dictionary.internBigInt(source[row] as bigint);
+  }
+}

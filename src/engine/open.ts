@@ -1,0 +1,207 @@
+/** open(): the database in a program of its own, typed by its topics and views. */
+import type { Clock } from "../base/clock.ts";
+import type { Disk } from "../base/disk.ts";
+import { datumFromJson, datumToValue } from "../batch/convert.ts";
+import { parseJson } from "../batch/lossless-json.ts";
+import type { Field } from "../batch/schema.ts";
+import type { AnyTopic, AnyView, Table, Topic, View } from "../face/handles.ts";
+import { collect } from "../face/load-app.ts";
+import type {
+  AppendOptions,
+  AppendResult,
+  ReadOptions,
+  ReadTopicOptions,
+  SqlOptions,
+  SqlResponse,
+  TopicRecord,
+} from "./api.ts";
+import { type Database, openEngine } from "./database.ts";
+
+export interface OpenOptions {
+  /** The data directory; made if it does not exist. */
+  readonly dir: string;
+  readonly topics?: readonly AnyTopic[];
+  readonly views?: readonly AnyView[];
+  readonly clock?: Clock;
+  readonly disk?: Disk;
+  /** Milliseconds between checkpoints; 0: only on close. Default 5,000. */
+  readonly checkpointIntervalMs?: number;
+  /** Told what recovery found and what failed in the background. */
+  readonly report?: (message: string) => void;
+}
+
+export type RowChange<Row> =
+  | { readonly op: "insert"; readonly key: unknown; readonly row: Row }
+  | { readonly op: "update"; readonly key: unknown; readonly row: Row; readonly old: Row }
+  | { readonly op: "delete"; readonly key: unknown; readonly old: Row };
+
+export interface Changes<Row> {
+  readonly position: string;
+  readonly changes: readonly RowChange<Row>[];
+}
+
+export interface RowsOptions<Row> extends ReadOptions {
+  readonly where?: Partial<Row>;
+  /** Column names, "-" in front for descending. */
+  readonly order?: readonly string[];
+  readonly limit?: number;
+}
+
+/** A view, read in process: no network, no copy but the row. */
+export interface ViewHandle<Row> {
+  /** The row with this key (an array for a composite key), or undefined. */
+  get(key: unknown, options?: ReadOptions): Promise<Row | undefined>;
+  rows(options?: RowsOptions<Row>): Promise<Row[]>;
+  /** First the view as it is, as inserts; then one item per step that changes it. */
+  subscribe(options?: { readonly from?: string; readonly signal?: AbortSignal }): AsyncIterable<Changes<Row>>;
+}
+
+export class Db {
+  /** The engine below, for servers and tools. */
+  readonly engine: Database;
+
+  constructor(engine: Database) {
+    this.engine = engine;
+  }
+
+  /** Newest position that reads reflect. */
+  get position(): string {
+    return this.engine.position;
+  }
+
+  /** Appends one record or many, in one commit; resolves when it is durable. A table's record replaces the one with its key. */
+  append<Row, Input>(
+    topic: Topic<Row, Input> | Table<Row, Input>,
+    rows: Input | readonly Input[],
+    options?: AppendOptions,
+  ): Promise<AppendResult> {
+    return this.engine.append(topic.name, Array.isArray(rows) ? rows : [rows], options);
+  }
+
+  /** Takes a row out of a table: a tombstone in its topic. */
+  delete<Row, Input>(
+    topic: Table<Row, Input>,
+    key: unknown,
+    options?: AppendOptions,
+  ): Promise<{ position: string }> {
+    return this.engine.deleteKey(topic.name, key, options);
+  }
+
+  /** Several appends and deletes that appear together or not at all. */
+  transact(
+    operations: readonly (
+      | { readonly topic: AnyTopic; readonly append: readonly unknown[] }
+      | { readonly topic: AnyTopic; readonly delete: readonly unknown[] }
+    )[],
+    options?: AppendOptions,
+  ): Promise<{ position: string }> {
+    const named = operations.map((o) =>
+      "append" in o ? { topic: o.topic.name, append: o.append } : { topic: o.topic.name, delete: o.delete },
+    );
+    return this.engine.transact(named, options);
+  }
+
+  sql(text: string, options?: SqlOptions): Promise<SqlResponse> {
+    return this.engine.sql(text, options);
+  }
+
+  view<Row>(view: View<Row> | string): ViewHandle<Row> {
+    const name = typeof view === "string" ? view : view.name;
+    const { engine } = this;
+    return {
+      async get(key, options) {
+        return (await engine.view(name).get(key, options)).row as Row | undefined;
+      },
+      async rows(options = {}) {
+        return (await engine.view(name).rows(options as RowsOptions<Record<string, unknown>>)).rows as Row[];
+      },
+      subscribe: (options = {}) => changesOf<Row>(engine, name, options),
+    };
+  }
+
+  /** Records of a topic from an offset on. */
+  read(topic: AnyTopic, options?: ReadTopicOptions): AsyncIterable<TopicRecord> {
+    return this.engine.readTopic(topic.name, options);
+  }
+
+  /** Resolves when everything appended so far is durable and reflected by every view. */
+  settled(): Promise<void> {
+    return this.engine.settled();
+  }
+
+  /** Drains, takes a checkpoint, releases the directory. */
+  close(): Promise<void> {
+    return this.engine.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+/**
+ * Opens a data directory, alone: a second open of it is refused. Resolves when its views, built or restored, can be read.
+ * @throws EvertError directory_locked, log_damaged, or what is wrong with a topic or a view.
+ */
+export async function open(options: OpenOptions): Promise<Db> {
+  const app = collect([...(options.topics ?? []), ...(options.views ?? [])]);
+  const engine = await openEngine({
+    directory: options.dir,
+    topics: app.topics,
+    views: app.views,
+    clock: options.clock,
+    disk: options.disk,
+    checkpointIntervalMs: options.checkpointIntervalMs,
+    report: options.report,
+  });
+  await engine.built();
+  for (const view of app.views) {
+    const error = engine.viewFailure(view.name);
+    if (error !== null) {
+      await engine.close();
+      throw error;
+    }
+  }
+  return new Db(engine);
+}
+
+async function* changesOf<Row>(
+  engine: Database,
+  name: string,
+  options: { readonly from?: string; readonly signal?: AbortSignal },
+): AsyncGenerator<Changes<Row>> {
+  const fields = engine.view(name).info.schema.fields;
+  const rowOf = (value: unknown): Row => typedRow(fields, value as Record<string, unknown>) as Row;
+  let first: RowChange<Row>[] = [];
+  for await (const event of engine.subscribe([{ view: name }], options)) {
+    if (event.type === "error") throw engine.viewFailure(name) ?? new Error(event.error.message);
+    if (event.type === "reset") first = [];
+    if (event.type === "snapshot") {
+      for (const json of event.rowsJson) {
+        const { key, row } = parseJson(json) as { key: unknown; row: unknown };
+        first.push({ op: "insert", key, row: rowOf(row) });
+      }
+      if (!event.last) continue;
+      yield { position: event.position, changes: first };
+      first = [];
+    } else if (event.type === "step") {
+      const json = event.views.get(name);
+      if (json === undefined) continue;
+      const changes = (parseJson(json) as { op: string; key: unknown; row?: unknown; old?: unknown }[]).map(
+        (c) => ({
+          ...c,
+          ...(c.row === undefined ? {} : { row: rowOf(c.row) }),
+          ...(c.old === undefined ? {} : { old: rowOf(c.old) }),
+        }),
+      );
+      yield { position: event.position, changes: changes as unknown as RowChange<Row>[] };
+    }
+  }
+}
+
+/** JSON values of a row in their TypeScript form: exact integers, numerics as strings. */
+function typedRow(fields: readonly Field[], row: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const typed: Record<string, unknown> = {};
+  for (const { name, type } of fields) typed[name] = datumToValue(type, datumFromJson(type, row[name], name));
+  return typed;
+}

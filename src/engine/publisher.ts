@@ -1,0 +1,89 @@
+/**
+ * The border between what the engine has done and what anybody may know of it.
+ *
+ * A step becomes visible when it is complete and the log is durable up to its last commit, in order, one at a time: then, and only then,
+ * reads see its epoch, subscribers get its frame, and those who waited for its position go on.
+ */
+import { EvertError } from "../base/errors.ts";
+import type { Touched } from "../views/frames.ts";
+import type { Published, PublishedStep } from "../views/subscriptions.ts";
+import type { View } from "../views/view.ts";
+
+interface Waiter {
+  readonly position: number;
+  readonly resolve: () => void;
+}
+
+export class Publisher {
+  #published: Published;
+  #durable: number;
+  #pending: PublishedStep[] = [];
+  #waiters: Waiter[] = [];
+  readonly #onPublish: (step: PublishedStep) => void;
+  #failure: EvertError | null = null;
+
+  constructor(start: Published, onPublish: (step: PublishedStep) => void) {
+    this.#published = start;
+    this.#durable = start.position;
+    this.#onPublish = onPublish;
+  }
+
+  get published(): Published {
+    return this.#published;
+  }
+
+  /** A step is complete; it may not be durable yet. */
+  stepped(epoch: number, position: number, touched: ReadonlyMap<View, Touched>): void {
+    this.#pending.push({ epoch, position, touched });
+    this.#advance();
+  }
+
+  durable(position: number): void {
+    this.#durable = position;
+    this.#advance();
+  }
+
+  /** Nothing more will become durable. */
+  fail(error: EvertError): void {
+    this.#failure = error;
+  }
+
+  /** Resolves when reads reflect the position. @throws EvertError timeout */
+  async waitFor(position: number, timeoutMs: number): Promise<void> {
+    if (position <= this.#published.position) return;
+    if (this.#failure !== null) throw this.#failure;
+    let timer: NodeJS.Timeout | undefined;
+    let waiter: Waiter | undefined;
+    const reached = new Promise<boolean>((resolve) => {
+      waiter = { position, resolve: () => resolve(true) };
+      this.#waiters.push(waiter);
+      timer = setTimeout(() => resolve(false), timeoutMs);
+    });
+    const inTime = await reached;
+    clearTimeout(timer);
+    if (inTime) return;
+    this.#waiters = this.#waiters.filter((w) => w !== waiter);
+    throw new EvertError("timeout", `position ${position} was not reached within ${timeoutMs} ms`, {
+      detail: `Reads reflect position ${this.#published.position}.`,
+      hint: "Ask again, or give a larger timeoutMs.",
+    });
+  }
+
+  #advance(): void {
+    let done = 0;
+    for (const step of this.#pending) {
+      if (step.position > this.#durable) break;
+      done++;
+      this.#published = { epoch: step.epoch, position: step.position };
+      this.#onPublish(step);
+    }
+    if (done === 0) return;
+    this.#pending.splice(0, done);
+    const { position } = this.#published;
+    if (this.#waiters.length === 0) return;
+    const ready = this.#waiters.filter((w) => w.position <= position);
+    if (ready.length === 0) return;
+    this.#waiters = this.#waiters.filter((w) => w.position > position);
+    for (const waiter of ready) waiter.resolve();
+  }
+}

@@ -1,0 +1,221 @@
+/**
+ * From sealed groups to steps of the circuit.
+ *
+ * 1. Groups arrive in position order, live from the log or from a replay. While the engine is busy they queue up, and all that wait (up to a
+ *    bound of rows) are taken in one step: small steps when idle, large ones under load, nothing to tune.
+ * 2. A step feeds the batches chunk by chunk and lets the circuit work; whenever a time slice is used up it returns to the event loop.
+ * 3. Between steps the boundary jobs run: what must see the circuit at rest (joining a finished build, starting a checkpoint, evaluating an
+ *    UPDATE against everything before it).
+ */
+import type { Circuit } from "../dataflow/circuit.ts";
+import type { Group, TopicBatch } from "../log/log.ts";
+import type { Dictionary } from "../state/dictionary.ts";
+import { CATALOG_TOPIC, type EngineCatalog, type TopicEntry } from "./catalog.ts";
+import { Feeder } from "./feeder.ts";
+
+/** Time the engine works before it lets the event loop have a turn, in milliseconds. */
+export const SLICE_MS = 4;
+const ROWS_PER_STEP = 65_536;
+
+export interface StepperHooks {
+  /** A catalog batch is met; the circuit is at rest. */
+  readonly onCatalog: (batch: TopicBatch) => void;
+  /** A step is complete; the circuit's stores still hold its journals. */
+  readonly onStepped: (epoch: number, position: number, rows: number, ms: number) => void;
+  /** Something that must not happen happened: the engine stops. */
+  readonly onBroken: (error: unknown) => void;
+}
+
+interface Job {
+  readonly run: () => void | Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+  /** Runs when everything up to this position has been stepped. */
+  readonly after: number;
+}
+
+export class Stepper {
+  readonly #circuit: Circuit;
+  readonly #catalog: EngineCatalog;
+  readonly #dictionary: Dictionary;
+  readonly #hooks: StepperHooks;
+  readonly #feeders = new Map<number, Feeder>();
+  #queue: Group[] = [];
+  #queuedRows = 0;
+  #queuedPosition: number;
+  #jobs: Job[] = [];
+  #running = false;
+  #broken = false;
+  #roomWaiters: (() => void)[] = [];
+  epoch: number;
+  /** Position of the last commit stepped. */
+  position: number;
+  longestPauseMs = 0;
+
+  constructor(
+    circuit: Circuit,
+    catalog: EngineCatalog,
+    dictionary: Dictionary,
+    start: { epoch: number; position: number },
+    hooks: StepperHooks,
+  ) {
+    this.#circuit = circuit;
+    this.#catalog = catalog;
+    this.#dictionary = dictionary;
+    this.#hooks = hooks;
+    this.epoch = start.epoch;
+    this.position = start.position;
+    this.#queuedPosition = start.position;
+  }
+
+  get queuedRows(): number {
+    return this.#queuedRows;
+  }
+
+  /** Null when few rows wait; else a promise for when that is so again. Appenders wait for it. */
+  room(): Promise<void> | null {
+    if (this.#queuedRows < 8 * ROWS_PER_STEP) return null;
+    return new Promise((resolve) => this.#roomWaiters.push(resolve));
+  }
+
+  enqueue(group: Group): void {
+    this.#queue.push(group);
+    this.#queuedPosition = group.lastPosition;
+    for (const batch of group.batches) this.#queuedRows += batch.batch.length;
+    this.#start();
+  }
+
+  /** Runs the job between two steps, once everything enqueued so far has been stepped. */
+  atBoundary(run: () => void | Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#jobs.push({ run, resolve, reject, after: this.#queuedPosition });
+      this.#start();
+    });
+  }
+
+  #start(): void {
+    if (this.#running || this.#broken) return;
+    this.#running = true;
+    // Not at once: the log issues its write first, and commits of the same turn come together.
+    queueMicrotask(() => {
+      this.#loop().then(
+        () => {
+          this.#running = false;
+          if (this.#queue.length > 0 || this.#jobs.length > 0) this.#start();
+        },
+        (error: unknown) => {
+          this.#broken = true;
+          for (const job of this.#jobs) job.reject(error);
+          this.#hooks.onBroken(error);
+        },
+      );
+    });
+  }
+
+  async #loop(): Promise<void> {
+    let sliceEnds = performance.now() + SLICE_MS;
+    const pause = async (): Promise<void> => {
+      const over = performance.now() - (sliceEnds - SLICE_MS);
+      if (over > this.longestPauseMs) this.longestPauseMs = over;
+      await nextTurn();
+      sliceEnds = performance.now() + SLICE_MS;
+    };
+    for (;;) {
+      await this.#runJobs();
+      const groups = this.#take();
+      if (groups.length === 0) return;
+      await this.#step(groups, () => sliceEnds, pause);
+      if (performance.now() >= sliceEnds) await pause();
+    }
+  }
+
+  async #runJobs(): Promise<void> {
+    for (;;) {
+      const ready = this.#jobs.findIndex((job) => job.after <= this.position);
+      if (ready < 0) return;
+      const [job] = this.#jobs.splice(ready, 1);
+      try {
+        await (job as Job).run();
+        (job as Job).resolve();
+      } catch (error) {
+        (job as Job).reject(error);
+      }
+    }
+  }
+
+  /** The groups of the next step. A catalog change stands alone: what follows may need the topic it makes. */
+  #take(): Group[] {
+    let rows = 0;
+    let n = 0;
+    for (const group of this.#queue) {
+      const catalog = group.batches.some((b) => b.topicId === CATALOG_TOPIC);
+      if (n > 0 && (catalog || rows >= ROWS_PER_STEP)) break;
+      n++;
+      for (const batch of group.batches) rows += batch.batch.length;
+      if (catalog) break;
+    }
+    return this.#queue.splice(0, n);
+  }
+
+  async #step(groups: readonly Group[], sliceEnds: () => number, pause: () => Promise<void>): Promise<void> {
+    const started = performance.now();
+    const circuit = this.#circuit;
+    let rows = 0;
+    for (const group of groups) {
+      for (const batch of group.batches) if (batch.topicId === CATALOG_TOPIC) this.#hooks.onCatalog(batch);
+    }
+    const epoch = ++this.epoch;
+    circuit.begin(epoch);
+    let firstCommit = 0;
+    for (const group of groups) {
+      for (const topicBatch of group.batches) {
+        const entry = this.#catalog.byId(topicBatch.topicId);
+        if (entry === undefined || entry.kind !== "topic") continue;
+        const feeder = this.#feeder(entry);
+        const { length } = topicBatch.batch;
+        rows += length;
+        const wanted = circuit.wants(entry.id);
+        for (let from = 0; from < length; ) {
+          const next = feeder.fill(topicBatch, from, length, firstCommit, wanted);
+          if (entry.topicKind === "stream") circuit.feedStream(entry.id, feeder.chunk);
+          else
+            circuit.feedTable(
+              entry.id,
+              feeder.chunk,
+              topicBatch.ops === null ? null : topicBatch.ops.subarray(from, next),
+            );
+          while (!circuit.run(sliceEnds())) await pause();
+          from = next;
+        }
+      }
+      firstCommit += group.commits.length;
+    }
+    circuit.end();
+    while (!circuit.run(sliceEnds())) await pause();
+    this.position = (groups[groups.length - 1] as Group).lastPosition;
+    this.#queuedRows -= rowsOf(groups);
+    this.#hooks.onStepped(epoch, this.position, rows, performance.now() - started);
+    if (this.#roomWaiters.length > 0 && this.#queuedRows < 4 * ROWS_PER_STEP) {
+      const waiters = this.#roomWaiters;
+      this.#roomWaiters = [];
+      for (const resolve of waiters) resolve();
+    }
+  }
+
+  #feeder(entry: TopicEntry): Feeder {
+    let feeder = this.#feeders.get(entry.id);
+    if (feeder === undefined)
+      this.#feeders.set(entry.id, (feeder = new Feeder(entry.schema, this.#dictionary)));
+    return feeder;
+  }
+}
+
+function rowsOf(groups: readonly Group[]): number {
+  let rows = 0;
+  for (const group of groups) for (const batch of group.batches) rows += batch.batch.length;
+  return rows;
+}
+
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,94 @@
+/** An aggregate of a group: its argument against the group's input, and the type of its answer. */
+import { unreachable } from "../base/assert.ts";
+import { EvertError } from "../base/errors.ts";
+import { bool, float8, int8, jsonb, numeric, type SqlType, typeToString } from "../batch/types.ts";
+import type { Expr, UserFunction } from "../plan/expression.ts";
+import { typeOf } from "../plan/inspect.ts";
+import type { Aggregate, Plan } from "../plan/plan.ts";
+import type { AggregateSpec, ValueSource } from "./aggregates.ts";
+import { checkOrdered, inputRow, scalarExpr } from "./columns-of.ts";
+import { functionSource, shorten, type UserCode } from "./function-source.ts";
+import { readFunction } from "./read-function.ts";
+
+export function aggregateOf(input: Plan, name: string, spec: AggregateSpec): Aggregate {
+  const filter = spec.where === null ? null : scalarExpr(input, spec.where, bool, bool);
+  switch (spec.fn) {
+    case "count": {
+      const arg = spec.of === null ? null : scalarExpr(input, spec.of, jsonb);
+      return { fn: "count", arg, filter, type: int8, reducer: null };
+    }
+    case "sum":
+    case "avg": {
+      const arg = summed(input, spec.of);
+      const type = spec.fn === "sum" ? sumType(typeOf(arg)) : meanType(typeOf(arg));
+      if (type !== null) return { fn: spec.fn, arg, filter, type, reducer: null };
+      throw new EvertError("datatype_mismatch", `${spec.fn} of "${name}" needs numbers`, {
+        detail: `Its argument, ${textOf(spec.of)}, is of type ${typeToString(typeOf(arg))}.`,
+      });
+    }
+    case "min":
+    case "max": {
+      const arg = scalarExpr(input, spec.of, jsonb);
+      checkOrdered(arg, `the argument of ${spec.fn}, ${textOf(spec.of)},`);
+      return { fn: spec.fn, arg, filter, type: typeOf(arg), reducer: null };
+    }
+    case "reduce":
+      return {
+        fn: "reduce",
+        arg: null,
+        filter,
+        type: spec.type.type,
+        reducer: {
+          initial: spec.initial,
+          add: folding(input, spec.add),
+          remove: folding(input, spec.remove),
+          source: `reduce(${JSON.stringify(spec.initial)}, ${sourceText(spec.add)}, ${sourceText(spec.remove)})`,
+        },
+      };
+    default:
+      return unreachable(spec);
+  }
+}
+
+/** A value to add up: what has no type by its text, or is any JSON, is taken to be a number. */
+function summed(input: Plan, of: ValueSource): Expr {
+  const arg = scalarExpr(input, of, float8);
+  return typeOf(arg).name === "jsonb" ? scalarExpr(input, of, float8, float8) : arg;
+}
+
+/** Sums of integers are integers and come back as numbers. */
+function sumType(type: SqlType): SqlType | null {
+  switch (type.name) {
+    case "int4":
+    case "int8":
+      return int8;
+    case "float8":
+      return float8;
+    case "numeric":
+      return numeric;
+    case "bool":
+    case "text":
+    case "timestamptz":
+    case "jsonb":
+      return null;
+  }
+}
+
+/** A mean of integers is a JavaScript number here; SQL's is a numeric. */
+function meanType(type: SqlType): SqlType | null {
+  const sum = sumType(type);
+  return sum?.name === "int8" ? float8 : sum;
+}
+
+/** Called with the accumulator, then the row: `rows` holds the row alone. */
+function folding(input: Plan, code: UserCode): UserFunction {
+  return readFunction(code, [null, inputRow(input)]).fn;
+}
+
+function sourceText(code: UserCode): string {
+  return functionSource(code)?.text ?? Function.prototype.toString.call(code);
+}
+
+function textOf(of: ValueSource): string {
+  return typeof of === "string" ? `"${of}"` : shorten(Function.prototype.toString.call(of));
+}

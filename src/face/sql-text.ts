@@ -1,0 +1,48 @@
+/** The sql`…` template: PostgreSQL's text with the names of topics and views, and values as parameters, put in. */
+import type { Relation } from "./chain.ts";
+
+export type SqlParameter = string | number | bigint | boolean | null;
+
+/** A SELECT as text with $1, $2 …, and its values. The engine binds it when the view is opened. */
+export interface SqlText<Row> {
+  readonly kind: "sql";
+  readonly text: string;
+  readonly params: readonly SqlParameter[];
+  /** Topics and views named by interpolation. */
+  readonly relations: readonly Relation[];
+  /** Never there: carries the row's type. */
+  readonly $row?: Row;
+}
+
+/**
+ * A view in SQL. `Row` is what the query gives; it is compared with the columns when the view is opened.
+ * A topic, table or view put in becomes its quoted name, anything else a parameter: no value is ever part of the text.
+ */
+export function sql<Row extends object>(
+  strings: TemplateStringsArray,
+  ...values: readonly (SqlParameter | Relation)[]
+): SqlText<Row> {
+  const params: SqlParameter[] = [];
+  const relations: Relation[] = [];
+  let text = strings[0]!;
+  values.forEach((value, i) => {
+    if (typeof value === "object" && value !== null) {
+      relations.push(value);
+      text += quoteIdentifier(value.name);
+    } else {
+      params.push(value);
+      text += `$${params.length}`;
+    }
+    text += strings[i + 1]!;
+  });
+  return Object.freeze({
+    kind: "sql",
+    text,
+    params: Object.freeze(params),
+    relations: Object.freeze(relations),
+  });
+}
+
+function quoteIdentifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}

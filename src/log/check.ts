@@ -1,0 +1,212 @@
+/**
+ * Verifies every byte of a closed log and tells what damage costs: which segment and bytes, which positions, which rows of which topics.
+ *
+ * 1. Frames are read in order, as recovery does. Where something is no sound frame, or breaks the order, a *gap* begins.
+ * 2. The scan goes on at the next sound header of this log, in this segment or a later one. Between the last position before the gap
+ *    and the first behind it lie the commits that are lost; between a topic's end before it and the topic's first offset
+ *    behind it, its lost rows. A topic is only known to have lost rows once it appears again.
+ * 3. A gap that nothing follows is a torn tail: no acknowledged commit was in it, or it was the last.
+ */
+import { type Disk, joinPath } from "../base/disk.ts";
+import { FRAME_ALIGNMENT, type FrameHeader, readCommits, readDirectory } from "./frame.ts";
+import { FrameOrder } from "./frame-order.ts";
+import { LOG_DIRECTORY, lockDirectory } from "./lock.ts";
+import type { TopicRange } from "./log.ts";
+import { isLater, type TornTail } from "./recovery.ts";
+import { type Scanned, Scanner } from "./scanner.ts";
+import { listSegments, segmentName } from "./segment.ts";
+
+export interface Damage {
+  readonly segment: string;
+  readonly byteOffset: number;
+  /** Up to the next sound frame, or the end of what is not zero. */
+  readonly bytes: number;
+  readonly reason: string;
+  /** Positions that cannot be read; null when none is missing. */
+  readonly firstPosition: number | null;
+  readonly lastPosition: number | null;
+  /** Rows that cannot be read; if several places were damaged since the topic was last seen, each names them. */
+  readonly topics: readonly TopicRange[];
+}
+
+export interface CheckReport {
+  readonly segments: number;
+  readonly frames: number;
+  readonly commits: number;
+  /** Of sound frames. */
+  readonly bytes: number;
+  readonly lastPosition: number;
+  /** Rows per topic, as far as known. */
+  readonly topicEnds: ReadonlyMap<number, number>;
+  readonly damages: readonly Damage[];
+  /** Not damage: what a crash left of an unacknowledged write. Opening the log cuts it off. */
+  readonly tornTail: TornTail | null;
+}
+
+/** REQUIRES that no process has the log open. @throws EvertError directory_locked, not_found, format_unsupported, io_error */
+export async function checkLog(directory: string, disk: Disk): Promise<CheckReport> {
+  const lock = await lockDirectory(disk, directory);
+  try {
+    return await new Check(disk, joinPath(directory, LOG_DIRECTORY)).run();
+  } finally {
+    await lock.release();
+  }
+}
+
+/** A place with no sound frame; what was there is not known before something sound follows. */
+interface Gap {
+  readonly segment: string;
+  readonly byteOffset: number;
+  readonly bytes: number;
+  readonly reason: string;
+  /** From the frame's header, where that is sound. */
+  readonly positions: { readonly first: number; readonly last: number } | null;
+}
+
+/** A settled gap: topics that lost rows in it show up one by one. */
+interface OpenDamage extends Damage {
+  readonly topics: TopicRange[];
+}
+
+class Check {
+  readonly #disk: Disk;
+  readonly #directory: string;
+  readonly #order = new FrameOrder();
+  readonly #damages: OpenDamage[] = [];
+  /** How many damages there were when the topic was last seen: later ones may have cost it rows. */
+  readonly #damagesSeen = new Map<number, number>();
+  #gaps: Gap[] = [];
+  #frames = 0;
+  #commits = 0;
+  #bytes = 0;
+
+  constructor(disk: Disk, directory: string) {
+    this.#disk = disk;
+    this.#directory = directory;
+  }
+
+  async run(): Promise<CheckReport> {
+    const positions = await listSegments(this.#disk, this.#directory);
+    for (const firstPosition of positions) await this.#checkSegment(firstPosition);
+    // Nothing sound follows the last gap. The gaps before it are followed by its header.
+    const tail = this.#gaps.pop() ?? null;
+    this.#settle(tail?.positions?.first ?? this.#order.lastPosition + 1);
+    return {
+      segments: positions.length,
+      frames: this.#frames,
+      commits: this.#commits,
+      bytes: this.#bytes,
+      lastPosition: this.#order.lastPosition,
+      topicEnds: this.#order.topicEnds,
+      damages: this.#damages,
+      tornTail:
+        tail === null ? null : { segment: tail.segment, byteOffset: tail.byteOffset, bytes: tail.bytes },
+    };
+  }
+
+  async #checkSegment(firstPosition: number): Promise<void> {
+    const name = segmentName(firstPosition);
+    const order = this.#order;
+    if (this.#gaps.length === 0 && firstPosition !== order.lastPosition + 1) {
+      const reason = `the segment does not follow position ${order.lastPosition}: one before it is missing`;
+      this.#gaps.push({ segment: name, byteOffset: 0, bytes: 0, reason, positions: null });
+    }
+    // The segment was begun when everything before it was durable.
+    this.#settle(firstPosition);
+    const file = await this.#disk.open(joinPath(this.#directory, name), "read");
+    try {
+      const scanner = new Scanner(file, 0, await file.size(), true);
+      for (;;) {
+        const found = await scanner.next();
+        if (found.kind === "frame") {
+          this.#checkFrame(name, found);
+          continue;
+        }
+        const rest = await scanner.findNonZero(found.at);
+        if (rest === null) break;
+        const later = await scanner.findHeader(found.at + FRAME_ALIGNMENT, (header) =>
+          isLater(header, order),
+        );
+        this.#gaps.push({
+          segment: name,
+          byteOffset: found.at,
+          bytes: (later?.at ?? rest.last + 1) - found.at,
+          reason:
+            found.kind === "blank" ? "zeros where a frame should be" : "the frame is not as it was written",
+          positions: found.kind === "unsound" ? positionsOf(found.header) : null,
+        });
+        if (later === null) break;
+        scanner.at = later.at;
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
+  #checkFrame(segment: string, { at, header, bytes, offset }: Scanned & { kind: "frame" }): void {
+    const order = this.#order;
+    const commits = readCommits(bytes, offset, header);
+    const batches = readDirectory(bytes, offset, header);
+    const gap = (reason: string, positions: Gap["positions"]): Gap => {
+      return { segment, byteOffset: at, bytes: header.frameBytes, reason, positions };
+    };
+    if (commits === null || batches === null) {
+      this.#gaps.push(gap("the frame does not follow the format", positionsOf(header)));
+      return;
+    }
+    if (order.logId !== null && order.logId !== header.logId) {
+      this.#gaps.push(gap("the frame belongs to another log", null));
+      return;
+    }
+    if (header.firstPosition <= order.lastPosition) {
+      this.#gaps.push(gap("the frame repeats positions", null));
+      return;
+    }
+    if (header.firstPosition > order.lastPosition + 1 && this.#gaps.length === 0) {
+      this.#gaps.push(gap("frames before this one are missing", null));
+    }
+    this.#settle(header.firstPosition);
+    for (const { topicId, baseOffset } of batches) this.#missingRows(topicId, baseOffset);
+    const objection = order.objection(header, commits, batches);
+    if (objection !== null) this.#addDamage(gap(objection, null), null);
+    order.accept(header, commits, batches);
+    this.#frames++;
+    this.#commits += header.commitCount;
+    this.#bytes += header.frameBytes;
+  }
+
+  /** Something sound begins at `position`: now it is known what the gaps before it have cost. */
+  #settle(position: number): void {
+    let next = this.#order.lastPosition + 1;
+    this.#gaps.forEach((gap, i) => {
+      const end = gap.positions?.last ?? (this.#gaps[i + 1]?.positions?.first ?? position) - 1;
+      const first = gap.positions?.first ?? next;
+      this.#addDamage(gap, first <= end ? { first, last: end } : null);
+      next = Math.max(next, end + 1);
+    });
+    this.#gaps = [];
+    this.#order.lastPosition = position - 1;
+  }
+
+  #addDamage(gap: Gap, lost: Gap["positions"]): void {
+    const { segment, byteOffset, bytes, reason } = gap;
+    const [firstPosition, lastPosition] = lost === null ? [null, null] : [lost.first, lost.last];
+    this.#damages.push({ segment, byteOffset, bytes, reason, firstPosition, lastPosition, topics: [] });
+  }
+
+  /** The topic goes on at `baseOffset`: rows between its end and there were in places damaged since it was last seen. */
+  #missingRows(topicId: number, baseOffset: number): void {
+    const end = this.#order.topicEnds.get(topicId) ?? 0;
+    if (baseOffset > end) {
+      const lost = { topicId, firstOffset: end, lastOffset: baseOffset - 1 };
+      for (const damage of this.#damages.slice(this.#damagesSeen.get(topicId) ?? 0)) damage.topics.push(lost);
+      this.#order.topicEnds.set(topicId, baseOffset);
+    }
+    this.#damagesSeen.set(topicId, this.#damages.length);
+  }
+}
+
+function positionsOf(header: FrameHeader | null): Gap["positions"] {
+  if (header === null || header.commitCount === 0) return null;
+  return { first: header.firstPosition, last: header.firstPosition + header.commitCount - 1 };
+}

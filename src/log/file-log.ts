@@ -1,0 +1,536 @@
+/**
+ * The log in files: `openLog`, and the Log interface over the parts of this folder.
+ *
+ *   begin/commit -> OpenGroup -> seal: Space.place, listeners -> Writer: encode, write, fdatasync -> LogIndex, listeners, promises
+ *
+ * Natural batching. The first commit into an idle log seals the group at the end of the current turn of the event loop, so that
+ * everything appended in that turn shares one frame. While a frame is on its way to the disk the next group fills; it is
+ * sealed at the end of the turn in which that frame became durable. No timer, nothing to tune: the slower the disk, the larger
+ * the groups.
+ *
+ * Backpressure. `room` lets the open group grow to groupBytesMax and never beyond the zero-filled room on the disk; who has to wait
+ * stands in a queue that nobody overtakes.
+ */
+import { assert } from "../base/assert.ts";
+import { isWellFormed } from "../base/bytes.ts";
+import type { Clock } from "../base/clock.ts";
+import { type Disk, type DiskLock, joinPath } from "../base/disk.ts";
+import { EvertError } from "../base/errors.ts";
+import { type Random, systemRandom } from "../base/random.ts";
+import { BatchBuilder } from "../batch/builder.ts";
+import { Draft } from "./draft.ts";
+import { encodeMeta, HEADER_BYTES } from "./frame.ts";
+import type { KnownCommits } from "./known-commits.ts";
+import { LOG_DIRECTORY, lockDirectory } from "./lock.ts";
+import type {
+  CommitDraft,
+  CommitOptions,
+  CommitReceipt,
+  Group,
+  KnownCommit,
+  Log,
+  LogStats,
+  LogTopic,
+  Position,
+  ReadOptions,
+} from "./log.ts";
+import type { LogIndex } from "./log-index.ts";
+import { type ClockJump, LogTime } from "./log-time.ts";
+import { OpenGroup, type TopicSource } from "./open-group.ts";
+import { type ReaderSource, readGroups, readTopicGroups } from "./reader.ts";
+import { type Recovered, type RecoveryReport, recover } from "./recovery.ts";
+import { NEXT_SEGMENT, segmentName, WritableSegment } from "./segment.ts";
+import { Space } from "./space.ts";
+import { TopicRegistry } from "./topics.ts";
+import { type SealedGroup, Writer } from "./writer.ts";
+
+export interface LogOptions {
+  /** The data directory; the log lies in its folder `log`. */
+  readonly directory: string;
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly random?: Random;
+  readonly segmentBytes?: number;
+  /** The open group is sealed rather than grow beyond it (a larger commit is a group of its own). */
+  readonly groupBytesMax?: number;
+  readonly commitBytesMax?: number;
+  /** How far a busy log zero-fills ahead. */
+  readonly aheadBytesMax?: number;
+  /** The wall clock jumped and log time did not follow. */
+  readonly onClockJump?: (jump: ClockJump) => void;
+}
+
+const MIB = 1 << 20;
+const SEGMENT_BYTES = 64 * MIB;
+const GROUP_BYTES_MAX = 8 * MIB;
+const COMMIT_BYTES_MAX = 256 * MIB;
+const AHEAD_BYTES_MAX = SEGMENT_BYTES;
+
+const KEY_UNITS_MAX = 1024;
+
+/** What is made sure of beyond the size room() is asked for, which is an estimate. */
+const ROOM_SLACK_BYTES = 64 * 1024;
+const ROOM_SLACK_FACTOR = 1.5;
+
+/**
+ * Opens the log, or makes one; recovers from a crash.
+ * @throws EvertError directory_locked, log_damaged, format_unsupported, io_error
+ */
+export async function openLog(options: LogOptions): Promise<Log & { readonly report: RecoveryReport }> {
+  const { disk, directory } = options;
+  const logDirectory = joinPath(directory, LOG_DIRECTORY);
+  const segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
+  await disk.makeDirectory(logDirectory);
+  await disk.syncDirectory(directory);
+  const lock = await lockDirectory(disk, directory);
+  try {
+    const names = await disk.list(logDirectory);
+    // What was prepared ahead in the life before holds nothing, and nobody knows how much of it reached the disk.
+    if (names.includes(NEXT_SEGMENT)) await disk.unlink(joinPath(logDirectory, NEXT_SEGMENT));
+    const recovered = await recover(disk, logDirectory);
+    const last = recovered.index.segments.at(-1);
+    const active =
+      last === undefined
+        ? null
+        : await WritableSegment.open(
+            disk,
+            joinPath(logDirectory, segmentName(last.firstPosition)),
+            segmentBytes,
+            last.end,
+            last.firstPosition,
+          );
+    return new FileLog(options, logDirectory, recovered, active, lock);
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+/** Somebody who asked for room and has to wait. */
+interface Waiter {
+  readonly bytes: number;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+class FileLog implements Log, TopicSource {
+  readonly report: RecoveryReport;
+  readonly #lock: DiskLock;
+  readonly #groupBytesMax: number;
+  readonly #commitBytesMax: number;
+  readonly #space: Space;
+  readonly #writer: Writer;
+  readonly #index: LogIndex;
+  readonly #knownCommits: KnownCommits;
+  readonly #time: LogTime;
+  readonly #registry = new TopicRegistry();
+  readonly #builders = new WeakMap<LogTopic, BatchBuilder>();
+  readonly #reader: ReaderSource;
+  /** Ends of topics with staged commits counted in. */
+  readonly #topicEnds: Map<number, number>;
+
+  readonly #sealedListeners = new Set<(group: Group) => void>();
+  readonly #durableListeners = new Set<(position: Position) => void>();
+  readonly #failedListeners = new Set<(error: Error) => void>();
+
+  #lastPosition: Position;
+  #durablePosition: Position;
+  #group: OpenGroup;
+  #drafting = false;
+  #sealing = false;
+  #sealScheduled = false;
+  #waiters: Waiter[] = [];
+  /** Bytes of room promised to waiters in this turn, who are about to commit. */
+  #granted = 0;
+  #failure: EvertError | null = null;
+  #closing: Promise<void> | null = null;
+  /** Whether the last frame holds commits: then closing ends the log with a closing mark. */
+  #needsClosingMark: boolean;
+
+  constructor(
+    options: LogOptions,
+    directory: string,
+    { report, order, index, knownCommits }: Recovered,
+    active: WritableSegment | null,
+    lock: DiskLock,
+  ) {
+    const { disk } = options;
+    const segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
+    this.report = report;
+    this.#lock = lock;
+    this.#groupBytesMax = options.groupBytesMax ?? GROUP_BYTES_MAX;
+    this.#commitBytesMax = options.commitBytesMax ?? COMMIT_BYTES_MAX;
+    this.#index = index;
+    this.#knownCommits = knownCommits;
+    this.#time = new LogTime(options.clock, order.lastTimeUs, options.onClockJump ?? (() => {}));
+    this.#reader = { disk, directory, index, registry: this.#registry };
+    this.#topicEnds = order.topicEnds;
+    this.#lastPosition = order.lastPosition;
+    this.#durablePosition = order.lastPosition;
+    this.#needsClosingMark = report.frames > 0 && !report.closedCleanly;
+    this.#group = new OpenGroup(this.#lastPosition + 1, this);
+    this.#space = new Space(
+      {
+        disk,
+        directory,
+        segmentBytes,
+        aheadBytesMax: options.aheadBytesMax ?? AHEAD_BYTES_MAX,
+        events: {
+          grown: () => this.#admit(),
+          full: (error) => this.#diskFull(error),
+          failed: (error) => this.#fail(error, []),
+        },
+      },
+      active,
+    );
+    this.#writer = new Writer(
+      {
+        disk,
+        directory,
+        logId: order.logId ?? randomLogId(options.random ?? systemRandom),
+        durable: (sealed) => this.#becomeDurable(sealed),
+        idle: () => this.#scheduleSeal(),
+        failed: (error, refused) => this.#fail(error, refused),
+      },
+      active,
+    );
+    this.#space.fill();
+  }
+
+  get lastPosition(): Position {
+    return this.#lastPosition;
+  }
+
+  get durablePosition(): Position {
+    return this.#durablePosition;
+  }
+
+  topicEnd(topicId: number): number {
+    return this.#topicEnds.get(topicId) ?? 0;
+  }
+
+  registerTopic(topic: LogTopic): void {
+    const current = this.#registry.newestVersion(topic.topicId);
+    if (current !== null && current !== topic.schemaVersion && this.#group.holds(topic.topicId)) this.seal();
+    this.#registry.register(topic);
+  }
+
+  newest(topicId: number): LogTopic {
+    return this.#registry.newest(topicId);
+  }
+
+  /** Builders are used again from group to group: they keep their buffers. */
+  builder(topic: LogTopic): BatchBuilder {
+    let builder = this.#builders.get(topic);
+    if (builder === undefined) this.#builders.set(topic, (builder = new BatchBuilder(topic.schema)));
+    return builder;
+  }
+
+  // ---- staging ----
+
+  room(bytes: number): Promise<void> | null {
+    const refusal = this.#refusal();
+    if (refusal !== null) return Promise.reject(refusal);
+    if (bytes > this.#commitBytesMax) return Promise.reject(this.#tooLarge(bytes));
+    if (this.#waiters.length === 0 && this.#hasRoom(bytes)) return null;
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ bytes, resolve, reject });
+      this.#admit();
+    });
+  }
+
+  begin(options: CommitOptions = {}): CommitDraft {
+    const refusal = this.#refusal();
+    if (refusal !== null) throw refusal;
+    assert(!this.#drafting, "one commit is staged at a time");
+    const key = options.idempotencyKey ?? null;
+    const digest = key === null ? null : (options.requestDigest ?? null);
+    checkKey("idempotency key", key);
+    checkKey("request digest", digest);
+    this.#drafting = true;
+    return new Draft(this, this.#group, key, digest);
+  }
+
+  commitDraft({ idempotencyKey, requestDigest }: Draft): CommitReceipt {
+    const group = this.#group;
+    const bytes = group.bytesMaxWithDraft(idempotencyKey?.length ?? 0, requestDigest?.length ?? 0);
+    this.#drafting = false;
+    if (bytes - group.bytesMax > this.#commitBytesMax) {
+      group.rollbackDraft();
+      throw this.#tooLarge(bytes - group.bytesMax);
+    }
+    if (!this.#space.fits(bytes)) {
+      group.rollbackDraft();
+      throw this.#noRoom(bytes - group.bytesMax);
+    }
+    const timeUs = this.#time.stamp();
+    const position = this.#lastPosition + 1;
+    const ranges = group.endDraft({ position, timeUs, idempotencyKey, requestDigest });
+    this.#lastPosition = position;
+    for (const { topicId, lastOffset } of ranges) this.#topicEnds.set(topicId, lastOffset + 1);
+    if (idempotencyKey !== null)
+      this.#knownCommits.add(idempotencyKey, timeUs, { position, requestDigest, ranges });
+    this.#knownCommits.expire(timeUs);
+    this.#scheduleSeal();
+    return { position, timeUs, ranges, durable: group.durable };
+  }
+
+  rollbackDraft(): void {
+    this.#drafting = false;
+    this.#group.rollbackDraft();
+  }
+
+  knownCommit(idempotencyKey: string): KnownCommit | null {
+    return this.#knownCommits.get(idempotencyKey);
+  }
+
+  // ---- sealing and durability ----
+
+  seal(): void {
+    assert(!this.#drafting, "no commit is being staged when a group is sealed");
+    assert(!this.#sealing, "a listener of a sealed group does not seal the next");
+    const open = this.#group;
+    if (open.commits.length === 0 || this.#failure !== null) return;
+    const group = open.finish();
+    const meta = encodeMeta(group);
+    const placement = this.#space.place(meta.frameBytes, group.firstPosition);
+    this.#group = new OpenGroup(group.lastPosition + 1, this);
+    this.#sealing = true;
+    try {
+      for (const listener of this.#sealedListeners) listener(group);
+    } finally {
+      this.#sealing = false;
+      this.#writer.enqueue({ group, meta, placement, resolve: open.resolve, reject: open.reject });
+      this.#admit();
+    }
+  }
+
+  onSealed(listener: (group: Group) => void): () => void {
+    return subscribe(this.#sealedListeners, listener);
+  }
+
+  onDurable(listener: (position: Position) => void): () => void {
+    return subscribe(this.#durableListeners, listener);
+  }
+
+  onFailed(listener: (error: Error) => void): () => void {
+    return subscribe(this.#failedListeners, listener);
+  }
+
+  #scheduleSeal(): void {
+    if (this.#sealScheduled || this.#writer.busy || this.#group.commits.length === 0) return;
+    this.#sealScheduled = true;
+    setImmediate(() => {
+      this.#sealScheduled = false;
+      if (!this.#writer.busy) this.seal();
+    });
+  }
+
+  #becomeDurable({ group, meta, placement, resolve }: SealedGroup): void {
+    const { firstPosition } = placement.segment;
+    assert(firstPosition !== null, "a segment with a frame has a name");
+    if (this.#index.segments.at(-1)?.firstPosition !== firstPosition) this.#index.addSegment(firstPosition);
+    this.#index.addFrame(
+      placement.at,
+      { firstPosition: group.firstPosition, commitCount: group.commits.length, frameBytes: meta.frameBytes },
+      group.batches.map(({ topicId, baseOffset, batch }) => ({ topicId, baseOffset, rows: batch.length })),
+    );
+    this.#durablePosition = group.lastPosition;
+    this.#needsClosingMark = group.commits.length > 0;
+    for (const listener of this.#durableListeners) call(listener, group.lastPosition);
+    resolve();
+  }
+
+  /** The disk has failed: nothing that is not durable yet will be acknowledged, ever. */
+  #fail(cause: unknown, refused: readonly SealedGroup[]): void {
+    const isFirst = this.#failure === null;
+    this.#failure ??= writeFailure(cause);
+    const failure = this.#failure;
+    for (const { reject } of refused) reject(failure);
+    if (!isFirst) return;
+    for (const { reject } of [...this.#writer.stop(), this.#group, ...this.#waiters.splice(0)])
+      reject(failure);
+    void this.#space.stop();
+    for (const listener of this.#failedListeners) call(listener, failure);
+  }
+
+  /** Why nothing can be appended any more, or null. */
+  #refusal(): EvertError | null {
+    if (this.#failure !== null) return this.#failure;
+    return this.#closing === null ? null : shuttingDown();
+  }
+
+  // ---- backpressure ----
+
+  #hasRoom(bytes: number): boolean {
+    const group = this.#group;
+    const waiting = group.commits.length > 0 || this.#granted > 0;
+    if (waiting && group.bytesMax + this.#granted + bytes > this.#groupBytesMax) return false;
+    return this.#space.fits(this.#roomNeeded(bytes));
+  }
+
+  /** The frame's size if a commit of about `bytes` came on top of what is staged and promised. */
+  #roomNeeded(bytes: number): number {
+    return this.#group.bytesMax + this.#granted + withSlack(bytes);
+  }
+
+  /** Lets those go on who wait and for whom there is room now, in order. */
+  #admit(): void {
+    for (
+      let waiter = this.#waiters[0];
+      waiter !== undefined && this.#hasRoom(waiter.bytes);
+      waiter = this.#waiters[0]
+    ) {
+      this.#waiters.shift();
+      if (this.#granted === 0) setImmediate(() => this.#forgetGranted());
+      this.#granted += withSlack(waiter.bytes);
+      waiter.resolve();
+    }
+    const next = this.#waiters[0];
+    this.#space.demand(next === undefined ? 0 : this.#roomNeeded(next.bytes));
+  }
+
+  /** A turn later: who was let go on has committed, or will ask again. */
+  #forgetGranted(): void {
+    this.#granted = 0;
+    this.#admit();
+  }
+
+  #diskFull(error: EvertError): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) {
+      if (this.#space.fits(this.#roomNeeded(waiter.bytes))) this.#waiters.push(waiter);
+      else waiter.reject(error);
+    }
+    this.#admit();
+  }
+
+  #tooLarge(bytes: number): EvertError {
+    return new EvertError("record_too_large", `a commit of ${bytes} bytes is too large`, {
+      detail: `one commit holds at most ${this.#commitBytesMax} bytes`,
+      hint: "append in several commits",
+    });
+  }
+
+  #noRoom(bytes: number): EvertError {
+    const detail = `the commit takes up to ${bytes} bytes, and no room for it has been made yet`;
+    return this.#space.isFull
+      ? new EvertError("disk_full", "the disk is full", {
+          detail,
+          hint: "free some space; appends go on by themselves",
+        })
+      : new EvertError("too_many_requests", "the commit is larger than the room it asked for", {
+          detail,
+          hint: "try again",
+        });
+  }
+
+  // ---- reading ----
+
+  read(options: ReadOptions): AsyncIterable<Group> {
+    return readGroups(this.#reader, {
+      from: options.from,
+      to: Math.min(options.to ?? this.#durablePosition, this.#durablePosition),
+      topics: options.topics ?? null,
+      everyGroup: options.everyGroup ?? false,
+    });
+  }
+
+  readTopic(topicId: number, offset: number): AsyncIterable<Group> {
+    return readTopicGroups(this.#reader, topicId, offset);
+  }
+
+  stats(): LogStats {
+    return {
+      segments: this.#index.segments.length,
+      bytes: this.#index.bytes,
+      lastPosition: this.#lastPosition,
+      durablePosition: this.#durablePosition,
+    };
+  }
+
+  // ---- the end ----
+
+  close(): Promise<void> {
+    // Begun in a turn of its own: whoever asks meanwhile is refused, and a commit being staged has ended.
+    this.#closing ??= Promise.resolve().then(() => this.#close());
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.seal();
+    for (const { reject } of this.#waiters.splice(0)) reject(shuttingDown());
+    await this.#writer.drained();
+    await this.#space.stop();
+    if (this.#failure === null && this.#needsClosingMark && this.#space.fits(HEADER_BYTES)) {
+      this.#writeClosingMark();
+      await this.#writer.drained();
+    }
+    await this.#writer.close();
+    await this.#space.close();
+    await this.#lock.release();
+  }
+
+  #writeClosingMark(): void {
+    const group: Group = {
+      commits: [],
+      firstPosition: this.#lastPosition + 1,
+      lastPosition: this.#lastPosition,
+      batches: [],
+    };
+    const meta = encodeMeta(group);
+    const placement = this.#space.place(meta.frameBytes, group.firstPosition);
+    this.#writer.enqueue({ group, meta, placement, resolve: () => {}, reject: () => {} });
+  }
+}
+
+function shuttingDown(): EvertError {
+  return new EvertError("shutting_down", "the database is shutting down");
+}
+
+function withSlack(bytes: number): number {
+  return Math.ceil(bytes * ROOM_SLACK_FACTOR) + ROOM_SLACK_BYTES;
+}
+
+function subscribe<T>(listeners: Set<T>, listener: T): () => void {
+  listeners.add(listener);
+  return () => {
+    listeners.delete(listener);
+  };
+}
+
+/** A listener that throws is a bug of its own; the log's promises are kept all the same. */
+function call<T>(listener: (argument: T) => void, argument: T): void {
+  try {
+    listener(argument);
+  } catch (error) {
+    setImmediate(() => {
+      throw error;
+    });
+  }
+}
+
+function checkKey(what: string, text: string | null): void {
+  if (text === null) return;
+  if (text.length === 0 || text.length > KEY_UNITS_MAX) {
+    throw new EvertError("invalid_argument", `the ${what} has ${text.length} characters`, {
+      detail: `1 to ${KEY_UNITS_MAX} are allowed`,
+    });
+  }
+  if (!isWellFormed(text)) throw new EvertError("invalid_argument", `the ${what} is not well-formed Unicode`);
+}
+
+function writeFailure(cause: unknown): EvertError {
+  return new EvertError("io_error", "the log could not be written", {
+    detail: cause instanceof Error ? cause.message : String(cause),
+    hint: "everything acknowledged is safe; look after the disk, then start again",
+    cause,
+  });
+}
+
+/** 53 random bits. */
+function randomLogId(random: Random): number {
+  const words = new Uint32Array(random.bytes(new Uint8Array(8)).buffer);
+  return words[0]! * 0x20_0000 + (words[1]! >>> 11);
+}

@@ -1,0 +1,116 @@
+/**
+ * Where things are: the durable frames of all segments, by position and by each topic's offset. In memory, sparse, rebuilt on open.
+ *
+ * An entry is made for the first frame of a segment and then for the first frame at least INDEX_EVERY_BYTES behind the entry
+ * before; for a topic likewise, counting from the topic's own last entry. So whoever seeks reads at most INDEX_EVERY_BYTES too
+ * much, and between the reach of one entry of a topic and its next entry there is nothing of that topic to be read.
+ * Cost: 24 bytes per entry; a log of 100 GiB with ten busy topics has 4.4 M entries' room, 106 MB.
+ */
+import type { BatchEntry, FrameHeader } from "./frame.ts";
+import { GrowingNumbers } from "./growing-numbers.ts";
+import type { Position } from "./log.ts";
+
+export const INDEX_EVERY_BYTES = 256 * 1024;
+
+/** Where a frame begins. */
+export interface Address {
+  /** Into `segments`. */
+  readonly segment: number;
+  readonly at: number;
+}
+
+export interface SegmentExtent {
+  readonly firstPosition: Position;
+  /** End of its last durable frame. */
+  end: number;
+}
+
+class SparseIndex {
+  readonly #keys = new GrowingNumbers();
+  readonly #segments = new GrowingNumbers();
+  readonly #ats = new GrowingNumbers();
+  #lastSegment = -1;
+  #lastAt = 0;
+
+  offer(key: number, segment: number, at: number): void {
+    if (segment === this.#lastSegment && at < this.#lastAt + INDEX_EVERY_BYTES) return;
+    this.#keys.push(key);
+    this.#segments.push(segment);
+    this.#ats.push(at);
+    this.#lastSegment = segment;
+    this.#lastAt = at;
+  }
+
+  /** The last entry not above the key, or the first of all; null if there is none. */
+  seek(key: number): Address | null {
+    if (this.#keys.length === 0) return null;
+    return this.#entry(Math.max(0, this.#keys.lastNotAbove(key)));
+  }
+
+  /** The first entry above the key, or null. */
+  after(key: number): Address | null {
+    const index = this.#keys.lastNotAbove(key) + 1;
+    return index < this.#keys.length ? this.#entry(index) : null;
+  }
+
+  #entry(index: number): Address {
+    return { segment: this.#segments.at(index), at: this.#ats.at(index) };
+  }
+}
+
+export class LogIndex {
+  readonly segments: SegmentExtent[] = [];
+  readonly #positions = new SparseIndex();
+  readonly #topics = new Map<number, SparseIndex>();
+  readonly #topicEnds = new Map<number, number>();
+  /** Of all durable frames. */
+  bytes = 0;
+
+  addSegment(firstPosition: Position): void {
+    this.segments.push({ firstPosition, end: 0 });
+  }
+
+  /** A frame of the last segment is durable. */
+  addFrame(
+    at: number,
+    header: Pick<FrameHeader, "firstPosition" | "commitCount" | "frameBytes">,
+    batches: readonly IndexedBatch[],
+  ): void {
+    const segment = this.segments.length - 1;
+    if (header.commitCount > 0) this.#positions.offer(header.firstPosition, segment, at);
+    for (const { topicId, baseOffset, rows } of batches) {
+      let topic = this.#topics.get(topicId);
+      if (topic === undefined) this.#topics.set(topicId, (topic = new SparseIndex()));
+      topic.offer(baseOffset, segment, at);
+      this.#topicEnds.set(topicId, baseOffset + rows);
+    }
+    this.segments[segment]!.end = at + header.frameBytes;
+    this.bytes += header.frameBytes;
+  }
+
+  /** A place at or before the frame of the commit; null in an empty log. */
+  seekPosition(position: Position): Address | null {
+    return this.#positions.seek(position);
+  }
+
+  /** A place at or before the frame that holds the offset; null if the topic has no durable row. */
+  seekOffset(topicId: number, offset: number): Address | null {
+    return this.#topics.get(topicId)?.seek(offset) ?? null;
+  }
+
+  /** The topic's first entry for a higher offset than `offset`; null if it has none. */
+  nextEntry(topicId: number, offset: number): Address | null {
+    return this.#topics.get(topicId)?.after(offset) ?? null;
+  }
+
+  /** Durable rows of the topic. */
+  topicEnd(topicId: number): number {
+    return this.#topicEnds.get(topicId) ?? 0;
+  }
+
+  topicEnds(): ReadonlyMap<number, number> {
+    return this.#topicEnds;
+  }
+}
+
+export type IndexedBatch = Pick<BatchEntry, "topicId" | "baseOffset" | "rows">;

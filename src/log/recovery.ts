@@ -1,0 +1,193 @@
+/**
+ * From the files of a log to what it knows in memory: its last position, every topic's end, where things are, the idempotency
+ * keys of the last 24 hours. All segments are read once, sequentially, every byte verified, no batch decoded.
+ *
+ * How a torn tail is told from damage. One frame is in flight at a time, and a frame is begun only when the one before it is on the disk. So:
+ * 1. After the last sound frame of the *last* segment there may be anything a power cut left of the one frame in flight. Nobody
+ *    was told that it is durable. It is cut off: overwritten with zeros, which are synced, and reported.
+ * 2. But if, behind the place where frames stop being sound, a sound *header* of this log stands, or another segment exists, then
+ *    what stood at that place was durable once: it is damage, named with segment and byte, and the log is not opened.
+ *    (A text in the torn frame cannot pass for a header: it would have to know the log's random id.)
+ * 3. A log that was closed ends in a closing mark, a frame without commits: so damage to its last commit is damage, too.
+ *
+ * Afterwards the last frame is written again, as it stands, and synced. Its fdatasync may have failed in the life before; the
+ * kernel then shows the bytes, calls them clean and forgets them at the next power cut. Frames before it were synced before
+ * it was begun.
+ */
+import { type Disk, type DiskFile, joinPath, readFully, writeFully } from "../base/disk.ts";
+import { type BatchEntry, FRAME_ALIGNMENT, type FrameHeader, readCommits, readDirectory } from "./frame.ts";
+import { FrameOrder } from "./frame-order.ts";
+import { KnownCommits } from "./known-commits.ts";
+import type { CommitInfo, TopicRange } from "./log.ts";
+import { LogIndex } from "./log-index.ts";
+import { damaged, Scanner } from "./scanner.ts";
+import { listSegments, segmentName } from "./segment.ts";
+
+export interface TornTail {
+  readonly segment: string;
+  readonly byteOffset: number;
+  readonly bytes: number;
+}
+
+/** What opening the log found. */
+export interface RecoveryReport {
+  readonly segments: number;
+  readonly frames: number;
+  readonly bytes: number;
+  readonly lastPosition: number;
+  /** Whether the log had been closed, rather than left by a crash. */
+  readonly closedCleanly: boolean;
+  /** What a crash left of a write nobody was told about; it has been cut off. */
+  readonly tornTail: TornTail | null;
+}
+
+export interface Recovered {
+  readonly report: RecoveryReport;
+  readonly order: FrameOrder;
+  readonly index: LogIndex;
+  readonly knownCommits: KnownCommits;
+}
+
+interface LastFrame {
+  readonly at: number;
+  readonly header: FrameHeader;
+}
+
+/** @throws EvertError log_damaged, format_unsupported, io_error */
+export async function recover(disk: Disk, directory: string): Promise<Recovered> {
+  const order = new FrameOrder();
+  const index = new LogIndex();
+  const knownCommits = new KnownCommits();
+  const positions = await listSegments(disk, directory);
+  let frames = 0;
+  let last: LastFrame | null = null;
+  let tornTail: TornTail | null = null;
+
+  for (let i = 0; i < positions.length; i++) {
+    const name = segmentName(positions[i]!);
+    const isLast = i === positions.length - 1;
+    if (positions[i] !== order.lastPosition + 1) {
+      const [segment, at] =
+        i === 0 ? [name, 0] : [segmentName(positions[i - 1]!), index.segments[i - 1]!.end];
+      throw damaged(segment, at, `positions ${order.lastPosition + 1} to ${positions[i]! - 1} are missing`);
+    }
+    index.addSegment(positions[i]!);
+    const file = await disk.open(joinPath(directory, name), isLast ? "write" : "read");
+    try {
+      const scanner = new Scanner(file, 0, await file.size(), true);
+      for (;;) {
+        const found = await scanner.next();
+        if (found.kind !== "frame") break;
+        const { at, header, bytes, offset } = found;
+        const commits = readCommits(bytes, offset, header);
+        const batches = readDirectory(bytes, offset, header);
+        if (commits === null || batches === null)
+          throw damaged(name, at, "a sound frame that does not follow the format");
+        const objection = order.objection(header, commits, batches);
+        if (objection !== null) throw damaged(name, at, objection);
+        order.accept(header, commits, batches);
+        index.addFrame(at, header, batches);
+        rememberKeys(knownCommits, commits, batches);
+        knownCommits.expire(order.lastTimeUs);
+        last = { at, header };
+        frames++;
+      }
+      tornTail = await examineTail(scanner, name, isLast, order);
+      if (isLast)
+        await repairTail(
+          file,
+          tornTail,
+          last !== null && last.at + last.header.frameBytes === scanner.at ? last : null,
+        );
+    } finally {
+      await file.close();
+    }
+  }
+  return {
+    report: {
+      segments: positions.length,
+      frames,
+      bytes: index.bytes,
+      lastPosition: order.lastPosition,
+      closedCleanly:
+        last === null ? positions.length === 0 : last.header.commitCount === 0 && tornTail === null,
+      tornTail,
+    },
+    order,
+    index,
+    knownCommits,
+  };
+}
+
+/** What stands behind the last sound frame of a segment: nothing (null), or a torn tail. @throws log_damaged */
+async function examineTail(
+  scanner: Scanner,
+  name: string,
+  isLast: boolean,
+  order: FrameOrder,
+): Promise<TornTail | null> {
+  const from = scanner.at;
+  const rest = await scanner.findNonZero(from);
+  if (rest === null) return null;
+  const later = await scanner.findHeader(from + FRAME_ALIGNMENT, (header) => isLater(header, order));
+  if (!isLast)
+    throw damaged(name, from, "the frame there is not as it was written, and a later segment exists");
+  if (later !== null) {
+    throw damaged(
+      name,
+      from,
+      `the frame there is not as it was written, and a later one stands at byte ${later.at}`,
+    );
+  }
+  return { segment: name, byteOffset: from, bytes: rest.last + 1 - from };
+}
+
+/** Whether a header found behind the place where the next frame is expected belongs to a later frame of this log. */
+export function isLater(header: FrameHeader, order: FrameOrder): boolean {
+  return (order.logId === null || header.logId === order.logId) && header.firstPosition > order.lastPosition;
+}
+
+/** The same bytes once more, so that the kernel takes them for changed. */
+async function rewriteFrame(file: DiskFile, { at, header }: LastFrame): Promise<void> {
+  const chunk = new Uint8Array(Math.min(header.frameBytes, REPAIR_BYTES));
+  const end = at + header.frameBytes;
+  for (let from = at; from < end; from += chunk.length) {
+    const count = await readFully(file, chunk.subarray(0, Math.min(chunk.length, end - from)), from);
+    await writeFully(file, chunk.subarray(0, count), from);
+  }
+}
+
+function rememberKeys(
+  known: KnownCommits,
+  commits: readonly CommitInfo[],
+  batches: readonly BatchEntry[],
+): void {
+  if (commits.every((commit) => commit.idempotencyKey === null)) return;
+  const ranges: TopicRange[][] = commits.map(() => []);
+  for (const { topicId, baseOffset, commitIndexes, commitEnds } of batches) {
+    commitIndexes.forEach((commit, i) => {
+      const firstOffset = baseOffset + (i === 0 ? 0 : commitEnds[i - 1]!);
+      ranges[commit]!.push({ topicId, firstOffset, lastOffset: baseOffset + commitEnds[i]! - 1 });
+    });
+  }
+  commits.forEach(({ idempotencyKey, requestDigest, position, timeUs }, i) => {
+    if (idempotencyKey !== null)
+      known.add(idempotencyKey, timeUs, { position, requestDigest, ranges: ranges[i]! });
+  });
+}
+
+const REPAIR_BYTES = 1 << 20;
+
+async function repairTail(file: DiskFile, tornTail: TornTail | null, last: LastFrame | null): Promise<void> {
+  const rewrite = last !== null && last.header.commitCount > 0;
+  if (tornTail === null && !rewrite) return;
+  if (tornTail !== null) {
+    const zeros = new Uint8Array(Math.min(tornTail.bytes, REPAIR_BYTES));
+    const end = tornTail.byteOffset + tornTail.bytes;
+    for (let at = tornTail.byteOffset; at < end; at += zeros.length) {
+      await writeFully(file, zeros.subarray(0, Math.min(zeros.length, end - at)), at);
+    }
+  }
+  if (rewrite) await rewriteFrame(file, last);
+  await file.datasync();
+}

@@ -1,0 +1,120 @@
+/** A segment: one file of frames. Its name is the position of its first commit, twenty digits, so that names sort as positions do. */
+import { assert } from "../base/assert.ts";
+import { type Disk, type DiskFile, joinPath, writeFully } from "../base/disk.ts";
+
+const NAME = /^(\d{20})\.log$/;
+
+/** The file zero-filled ahead of use, before it is known where it will begin. */
+export const NEXT_SEGMENT = "next";
+
+export function segmentName(firstPosition: number): string {
+  return `${String(firstPosition).padStart(20, "0")}.log`;
+}
+
+/** The first position a file name stands for, or null for a file that is no segment. */
+export function segmentPosition(name: string): number | null {
+  const match = NAME.exec(name);
+  if (match === null) return null;
+  const position = Number(match[1]);
+  return Number.isSafeInteger(position) ? position : null;
+}
+
+/** First positions of the segments in the directory, ascending. */
+export async function listSegments(disk: Disk, directory: string): Promise<number[]> {
+  const positions: number[] = [];
+  for (const name of await disk.list(directory)) {
+    const position = segmentPosition(name);
+    if (position !== null) positions.push(position);
+  }
+  return positions.sort((a, b) => a - b);
+}
+
+/** A segment that is written to. Bytes [0, placed) belong to frames, [placed, prepared) are zeros known to be on the disk. */
+export class WritableSegment {
+  readonly frames: DiskFile;
+  /**
+   * A second handle for the zeros: the kernel tells each handle of a failed write-back once, and what the one for frames is
+   * told must not be swallowed by a sync of zeros.
+   */
+  readonly zeros: DiskFile;
+  /** Frames are placed below it. Larger than usual for a frame that needs a segment of its own. */
+  capacity: number;
+  placed: number;
+  prepared: number;
+  /** Null while the file is still called "next" and nothing is placed in it. */
+  firstPosition: number | null;
+  /** Whether the file has its name. */
+  published: boolean;
+  #preparing: Promise<void> | null = null;
+  #closed = false;
+
+  constructor(
+    frames: DiskFile,
+    zeros: DiskFile,
+    capacity: number,
+    used: number,
+    firstPosition: number | null,
+  ) {
+    this.frames = frames;
+    this.zeros = zeros;
+    this.capacity = capacity;
+    this.placed = used;
+    this.prepared = used;
+    this.firstPosition = firstPosition;
+    this.published = firstPosition !== null;
+  }
+
+  static async open(
+    disk: Disk,
+    path: string,
+    capacity: number,
+    used: number,
+    firstPosition: number | null,
+  ): Promise<WritableSegment> {
+    const frames = await disk.open(path, "write");
+    try {
+      return new WritableSegment(frames, await disk.open(path, "write"), capacity, used, firstPosition);
+    } catch (error) {
+      await frames.close();
+      throw error;
+    }
+  }
+
+  /** Makes [prepared, to) zeros that are on the disk. One call at a time. */
+  async prepare(zeros: Uint8Array, to: number): Promise<void> {
+    this.#preparing = this.#prepare(zeros, to);
+    try {
+      await this.#preparing;
+    } finally {
+      this.#preparing = null;
+    }
+  }
+
+  /** Gives the file its name, which is there after a power cut too. The first frame is written afterwards. */
+  async publish(disk: Disk, directory: string): Promise<void> {
+    assert(this.firstPosition !== null, "a segment is published when its first frame is placed");
+    await disk.rename(
+      joinPath(directory, NEXT_SEGMENT),
+      joinPath(directory, segmentName(this.firstPosition)),
+    );
+    await disk.syncDirectory(directory);
+    this.published = true;
+  }
+
+  /** Waits for zeros on their way: a file is not closed under a write. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await Promise.allSettled([this.#preparing]); // its error is for the one who called prepare
+    await this.frames.close();
+    await this.zeros.close();
+  }
+
+  async #prepare(zeros: Uint8Array, to: number): Promise<void> {
+    for (let at = this.prepared; at < to; at += zeros.length) {
+      await writeFully(this.zeros, to - at < zeros.length ? zeros.subarray(0, to - at) : zeros, at);
+    }
+    await this.zeros.datasync();
+    this.prepared = to;
+  }
+}

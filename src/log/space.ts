@@ -1,0 +1,193 @@
+/**
+ * Room for frames: zeros written and synced before any position is given.
+ *
+ * Why. A frame then only overwrites bytes the file system has already allocated: its fdatasync carries no metadata, and a full disk is met
+ * here, before a commit is accepted, never after.
+ *
+ * 1. Frames go one behind the other into the *active* segment, up to its capacity. One that does not fit any more goes to the
+ *    beginning of the *next* segment; what is left of the active one stays zero.
+ * 2. A background loop zero-fills, a mebibyte at a time, as far ahead of the last placed frame as has been written
+ *    since the log was opened, but at least AHEAD_BYTES_MIN and at most `aheadBytesMax` (an idle log costs one mebibyte, a busy
+ *    one never waits). When the active segment has less than that left, it goes on in the next one.
+ * 3. `fits(n)` says whether a frame of up to n bytes can be placed now. It is monotonic: what fits keeps fitting, and so does
+ *    anything smaller, until `place` is called. So a group may grow commit by commit, each asking fits(new size) first, and placing
+ *    the sealed frame cannot fail.
+ * 4. When the disk is full, the loop stops and says so; the next one who needs room makes it try again.
+ * 5. A failure of any other kind is the disk's, and the log's end: see LOG-FORMAT.
+ */
+import { assert } from "../base/assert.ts";
+import { type Disk, joinPath } from "../base/disk.ts";
+import { type EvertError, toEvertError } from "../base/errors.ts";
+import { NEXT_SEGMENT, WritableSegment } from "./segment.ts";
+
+export const FILL_BYTES = 1 << 20;
+const AHEAD_BYTES_MIN = FILL_BYTES;
+const AHEAD_FACTOR = 4;
+
+export interface SpaceEvents {
+  /** More room than before. */
+  grown(): void;
+  /** The disk is full; nobody tries again until someone demands room. */
+  full(error: EvertError): void;
+  failed(error: EvertError): void;
+}
+
+export interface Placement {
+  readonly segment: WritableSegment;
+  readonly at: number;
+}
+
+export interface SpaceOptions {
+  readonly disk: Disk;
+  readonly directory: string;
+  readonly segmentBytes: number;
+  readonly aheadBytesMax: number;
+  readonly events: SpaceEvents;
+}
+
+interface Goal {
+  readonly segment: "active" | "next";
+  /** What somebody waits for … */
+  readonly needed: number;
+  /** … and how far to go if there is room. */
+  readonly to: number;
+}
+
+export class Space {
+  readonly #options: SpaceOptions;
+  readonly #zeros = new Uint8Array(FILL_BYTES);
+  #active: WritableSegment | null;
+  #next: WritableSegment | null = null;
+  #placedBytes = 0;
+  #demand = 0;
+  #full = false;
+  #stopped = false;
+  #filling: Promise<void> | null = null;
+
+  constructor(options: SpaceOptions, active: WritableSegment | null) {
+    this.#options = options;
+    this.#active = active;
+  }
+
+  fits(bytes: number): boolean {
+    const active = this.#active;
+    if (active !== null && active.placed + bytes <= active.prepared) return true;
+    return this.#next !== null && bytes <= this.#next.prepared;
+  }
+
+  /** REQUIRES fits(bytes). `firstPosition` names the segment if this frame begins one. */
+  place(bytes: number, firstPosition: number): Placement {
+    assert(this.fits(bytes), "room is made before a frame is placed");
+    let active = this.#active;
+    if (active === null || active.placed + bytes > active.prepared) {
+      active = this.#next!;
+      active.firstPosition = firstPosition;
+      this.#active = active;
+      this.#next = null;
+    }
+    const at = active.placed;
+    active.placed += bytes;
+    this.#placedBytes += bytes;
+    this.fill();
+    return { segment: active, at };
+  }
+
+  /** Somebody waits until a frame of so many bytes fits: `grown` or `full` follows. 0: nobody waits any more. */
+  demand(bytes: number): void {
+    this.#demand = bytes;
+    if (bytes > 0) this.fill();
+  }
+
+  /** Starts the background loop if it has something to do. */
+  fill(): void {
+    if (this.#filling !== null || this.#stopped || this.#goal() === null) return;
+    this.#filling = this.#loop();
+  }
+
+  get isFull(): boolean {
+    return this.#full;
+  }
+
+  /** No more filling; then closes what is open. */
+  async close(): Promise<void> {
+    await this.stop();
+    await this.#active?.close();
+    await this.#next?.close();
+    this.#active = null;
+    this.#next = null;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#filling;
+  }
+
+  async #loop(): Promise<void> {
+    const { events } = this.#options;
+    try {
+      for (let goal = this.#goal(); goal !== null && !this.#stopped; goal = this.#goal()) {
+        await this.#reach(goal);
+        this.#full = false;
+        events.grown();
+      }
+      this.#filling = null;
+    } catch (thrown) {
+      this.#filling = null;
+      const error = toEvertError(thrown);
+      if (error.code === "disk_full") {
+        this.#full = true;
+        this.#demand = 0;
+        events.full(error);
+      } else {
+        this.#stopped = true;
+        events.failed(error);
+      }
+    }
+  }
+
+  /** What to zero-fill now, or null. */
+  #goal(): Goal | null {
+    const active = this.#active;
+    const demand = this.#demand;
+    if (demand > 0 && !this.fits(demand)) {
+      return active !== null && active.placed + demand <= active.capacity
+        ? goal("active", active.prepared, active.placed + demand, active.capacity)
+        : goal("next", this.#next?.prepared ?? 0, demand, Math.max(this.#options.segmentBytes, demand));
+    }
+    if (this.#full) return null;
+    const busy = Math.max(this.#placedBytes * AHEAD_FACTOR, AHEAD_BYTES_MIN);
+    const ahead = Math.min(busy, this.#options.aheadBytesMax);
+    const left = active === null ? 0 : active.capacity - active.placed;
+    if (active !== null && active.prepared < Math.min(active.capacity, active.placed + ahead)) {
+      return goal("active", active.prepared, 0, active.capacity);
+    }
+    const prepared = this.#next?.prepared ?? 0;
+    if (prepared < Math.min(ahead - left, this.#options.segmentBytes)) {
+      return goal("next", prepared, 0, this.#options.segmentBytes);
+    }
+    return null;
+  }
+
+  async #reach({ segment, needed, to }: Goal): Promise<void> {
+    const target = segment === "active" ? this.#active! : await this.#openNext();
+    target.capacity = Math.max(target.capacity, to);
+    try {
+      await target.prepare(this.#zeros, to);
+    } catch (thrown) {
+      // The last room of a full disk is for the one who waits.
+      if (toEvertError(thrown).code !== "disk_full" || needed === 0 || needed >= to) throw thrown;
+      await target.prepare(this.#zeros, needed);
+    }
+  }
+
+  async #openNext(): Promise<WritableSegment> {
+    const { disk, directory, segmentBytes } = this.#options;
+    this.#next ??= await WritableSegment.open(disk, joinPath(directory, NEXT_SEGMENT), segmentBytes, 0, null);
+    return this.#next;
+  }
+}
+
+function goal(segment: Goal["segment"], prepared: number, needed: number, limit: number): Goal {
+  const to = Math.min(limit, (Math.floor(prepared / FILL_BYTES) + 1) * FILL_BYTES);
+  return { segment, needed: Math.min(needed, to), to };
+}

@@ -1,0 +1,398 @@
+/**
+ * Constructors of plan nodes: the only way to make one. Each checks what its node's contract asks (a broken one is a bug of
+ * the front end, hence assertions), computes schema, key and appendOnly, and freezes the result.
+ *
+ * Where keys come from: a source's primary key and a group's keys. A filter, a top-k or a project that lets all key columns
+ * through keeps the key; a join of two keyed inputs is keyed by both keys together, or by one of them when the
+ * other side has at most one match for it.
+ */
+import { assert } from "../base/assert.ts";
+import { type Field, type Schema, schemaOf } from "../batch/schema.ts";
+import { isSmallNumeric, type SqlType, sameType } from "../batch/types.ts";
+import type { ColumnExpr, ConstExpr, Datum, Expr, UserFunction } from "./expression.ts";
+import { eachColumn, functionColumns, nullableOf, typeOf } from "./inspect.ts";
+import type {
+  Aggregate,
+  AsOfJoinPlan,
+  DistinctPlan,
+  FilterPlan,
+  GroupPlan,
+  JoinPlan,
+  MapFunctionPlan,
+  OrderItem,
+  Plan,
+  ProjectPlan,
+  SeriesPlan,
+  SourcePlan,
+  TopKPlan,
+  UnionPlan,
+  ValuesPlan,
+} from "./plan.ts";
+
+type Key = readonly number[] | null;
+
+export interface SourceRelation {
+  readonly id: number;
+  readonly name: string;
+  readonly kind: "stream" | "table" | "view";
+  readonly schema: Schema;
+  readonly key: Key;
+  readonly appendOnly: boolean;
+}
+
+export function source(relation: SourceRelation): SourcePlan {
+  return frozen<SourcePlan>({
+    kind: "source",
+    relation: relation.kind,
+    id: relation.id,
+    name: relation.name,
+    schema: schemaOf(relation.schema.fields),
+    key: relation.key === null ? null : [...relation.key],
+    appendOnly: relation.appendOnly,
+  });
+}
+
+export function values(
+  fields: readonly { name: string; type: SqlType }[],
+  rows: readonly (readonly Datum[])[],
+): ValuesPlan {
+  for (const row of rows) {
+    assert(row.length === fields.length, "each row of values has one datum per column");
+    const fits = row.every((datum, i) => datumFits(datum, fields[i]!.type));
+    assert(fits, "a datum has the form of its column's type");
+  }
+  return frozen<ValuesPlan>({
+    kind: "values",
+    rows: rows.map((row) => [...row]),
+    schema: schemaOf(fields.map((f, i) => ({ ...f, nullable: rows.some((row) => row[i] === null) }))),
+    key: rows.length <= 1 ? [] : null,
+    appendOnly: true,
+  });
+}
+
+/** One row without columns: what SELECT without FROM reads. */
+export function oneRow(): ValuesPlan {
+  return values([], [[]]);
+}
+
+export function filter(input: Plan, predicate: Expr): FilterPlan {
+  checkColumns(predicate, input);
+  assert(typeOf(predicate).name === "bool", "a filter's predicate is boolean");
+  return frozen<FilterPlan>({
+    kind: "filter",
+    input,
+    predicate,
+    schema: input.schema,
+    key: input.key,
+    appendOnly: input.appendOnly,
+  });
+}
+
+export function project(input: Plan, exprs: readonly Expr[], names: readonly string[]): ProjectPlan {
+  assert(exprs.length === names.length, "a project names each of its columns");
+  for (const expr of exprs) checkColumns(expr, input);
+  const fields = exprs.map((expr, i) => ({
+    name: names[i]!,
+    type: typeOf(expr),
+    nullable: nullableOf(expr),
+  }));
+  return frozen<ProjectPlan>({
+    kind: "project",
+    input,
+    exprs: [...exprs],
+    schema: schemaOf(fields),
+    key: projectedKey(input.key, exprs),
+    appendOnly: input.appendOnly,
+  });
+}
+
+/** Plain columns of the input, under their own names. */
+export function projectColumns(input: Plan, columns: readonly number[]): ProjectPlan {
+  return project(
+    input,
+    columns.map((c) => column(input, c)),
+    columns.map((c) => input.schema.fields[c]!.name),
+  );
+}
+
+/** The key where its columns survive as plain columns. */
+function projectedKey(key: Key, exprs: readonly Expr[]): Key {
+  if (key === null) return null;
+  const moved: number[] = [];
+  for (const k of key) {
+    const at = exprs.findIndex((e) => e.kind === "column" && e.index === k);
+    if (at < 0) return null;
+    moved.push(at);
+  }
+  return moved;
+}
+
+export function mapFunction(
+  input: Plan,
+  fn: UserFunction,
+  flat: boolean,
+  fields: readonly Field[],
+): MapFunctionPlan {
+  for (const c of functionColumns(fn))
+    assert(c < input.schema.fields.length, "a function reads columns of its input");
+  return frozen<MapFunctionPlan>({
+    kind: "mapFunction",
+    input,
+    fn,
+    flat,
+    schema: schemaOf(fields),
+    key: null,
+    appendOnly: input.appendOnly,
+  });
+}
+
+export function series(input: Plan, start: Expr, stop: Expr, step: Expr, name: string): SeriesPlan {
+  for (const expr of [start, stop, step]) {
+    checkColumns(expr, input);
+    assert(sameType(typeOf(expr), typeOf(start)), "start, stop and step of a series have one type");
+  }
+  const type = typeOf(start);
+  assert(type.name === "int4" || type.name === "int8", "a series counts in int4 or int8");
+  const width = input.schema.fields.length;
+  return frozen<SeriesPlan>({
+    kind: "series",
+    input,
+    start,
+    stop,
+    step,
+    schema: schemaOf([...input.schema.fields, { name, type, nullable: false }]),
+    key: input.key === null ? null : [...input.key, width],
+    appendOnly: input.appendOnly,
+  });
+}
+
+export interface JoinSpec {
+  readonly type: "inner" | "left";
+  readonly left: Plan;
+  readonly right: Plan;
+  readonly leftKeys: readonly number[];
+  readonly rightKeys: readonly number[];
+}
+
+export function join(spec: JoinSpec): JoinPlan {
+  checkJoin(spec);
+  assert(spec.type === "inner" || spec.leftKeys.length > 0, "a left join has join keys");
+  return frozen<JoinPlan>({
+    kind: "join",
+    ...spec,
+    leftKeys: [...spec.leftKeys],
+    rightKeys: [...spec.rightKeys],
+    schema: joinSchema(spec),
+    key: joinKey(spec),
+    appendOnly: spec.type === "inner" && spec.left.appendOnly && spec.right.appendOnly,
+  });
+}
+
+export function asOfJoin(spec: JoinSpec): AsOfJoinPlan {
+  checkJoin(spec);
+  assert(spec.left.appendOnly, "the left side of an as-of join is append-only");
+  assert(
+    within(spec.right.key, spec.rightKeys),
+    "the right side of an as-of join is keyed by its join columns",
+  );
+  return frozen<AsOfJoinPlan>({
+    kind: "asOfJoin",
+    ...spec,
+    leftKeys: [...spec.leftKeys],
+    rightKeys: [...spec.rightKeys],
+    schema: joinSchema(spec),
+    key: spec.left.key,
+    appendOnly: true,
+  });
+}
+
+function checkJoin({ left, right, leftKeys, rightKeys }: JoinSpec): void {
+  assert(leftKeys.length === rightKeys.length, "a join pairs its key columns");
+  leftKeys.forEach((l, i) => {
+    const a = left.schema.fields[l]?.type;
+    const b = right.schema.fields[rightKeys[i]!]?.type;
+    assert(a !== undefined && b !== undefined && a.name === b.name, "join keys are columns of equal type");
+    // A scaled numeric is stored as an integer: equal values of two scales would not meet.
+    assert(isSmallNumeric(a) === isSmallNumeric(b), "numeric join keys are stored alike");
+    assert(!isSmallNumeric(a) || a.scale === b.scale, "numeric join keys have one scale");
+  });
+}
+
+function joinSchema({ type, left, right }: JoinSpec): Schema {
+  const rightFields =
+    type === "left" ? right.schema.fields.map((f) => ({ ...f, nullable: true })) : right.schema.fields;
+  return schemaOf([...left.schema.fields, ...rightFields]);
+}
+
+function joinKey({ type, left, right, leftKeys, rightKeys }: JoinSpec): Key {
+  if (left.key === null || right.key === null) {
+    // One unkeyed side only: a key of the other does not hold, as each of its rows may come out many times.
+    return null;
+  }
+  if (within(right.key, rightKeys)) return left.key;
+  const width = left.schema.fields.length;
+  const shifted = right.key.map((c) => c + width);
+  if (type === "inner" && within(left.key, leftKeys)) return shifted;
+  return [...left.key, ...shifted];
+}
+
+function within(key: Key, columns: readonly number[]): boolean {
+  return key?.every((c) => columns.includes(c)) ?? false;
+}
+
+export function group(
+  input: Plan,
+  keys: readonly Expr[],
+  aggregates: readonly Aggregate[],
+  names: readonly string[],
+): GroupPlan {
+  assert(names.length === keys.length + aggregates.length, "a group names each of its columns");
+  for (const key of keys) checkColumns(key, input);
+  for (const a of aggregates) {
+    if (a.arg !== null) checkColumns(a.arg, input);
+    if (a.filter !== null) {
+      checkColumns(a.filter, input);
+      assert(typeOf(a.filter).name === "bool", "an aggregate's filter is boolean");
+    }
+    assert((a.reducer !== null) === (a.fn === "reduce"), "a reduce, and nothing else, has a reducer");
+    assert(a.fn === "count" || a.fn === "reduce" || a.arg !== null, "only count and reduce take no argument");
+  }
+  const grouped = keys.length > 0;
+  return frozen<GroupPlan>({
+    kind: "group",
+    input,
+    keys: [...keys],
+    aggregates: [...aggregates],
+    schema: schemaOf([
+      ...keys.map((key, i) => ({ name: names[i]!, type: typeOf(key), nullable: nullableOf(key) })),
+      ...aggregates.map((a, i) => ({
+        name: names[keys.length + i]!,
+        type: a.type,
+        nullable: aggregateNullable(a, grouped),
+      })),
+    ]),
+    key: keys.map((_, i) => i),
+    appendOnly: false,
+  });
+}
+
+/** A group of GROUP BY has a row; so an aggregate over values that are never null has one to work on. */
+function aggregateNullable(a: Aggregate, grouped: boolean): boolean {
+  if (a.fn === "count") return false;
+  if (a.fn === "reduce") return true;
+  return !grouped || a.filter !== null || a.arg === null || nullableOf(a.arg);
+}
+
+export function distinct(input: Plan): DistinctPlan {
+  return frozen<DistinctPlan>({
+    kind: "distinct",
+    input,
+    schema: input.schema,
+    key: input.key ?? input.schema.fields.map((_, i) => i),
+    appendOnly: input.appendOnly,
+  });
+}
+
+export function union(inputs: readonly Plan[]): UnionPlan {
+  const first = inputs[0];
+  assert(first !== undefined, "a union has inputs");
+  for (const input of inputs) {
+    assert(
+      input.schema.fields.length === first.schema.fields.length,
+      "inputs of a union have equally many columns",
+    );
+    const alike = input.schema.fields.every((f, i) => sameType(f.type, first.schema.fields[i]!.type));
+    assert(alike, "inputs of a union have equal column types");
+  }
+  return frozen<UnionPlan>({
+    kind: "union",
+    inputs: [...inputs],
+    schema: schemaOf(
+      first.schema.fields.map((f, i) => ({
+        ...f,
+        nullable: inputs.some((p) => p.schema.fields[i]!.nullable),
+      })),
+    ),
+    key: null,
+    appendOnly: inputs.every((p) => p.appendOnly),
+  });
+}
+
+export interface TopKSpec {
+  readonly partition: readonly number[];
+  readonly order: readonly OrderItem[];
+  readonly limit: number | null;
+  readonly offset: number;
+}
+
+export function topK(input: Plan, spec: TopKSpec): TopKPlan {
+  for (const c of [...spec.partition, ...spec.order.map((o) => o.column)]) {
+    assert(c >= 0 && c < input.schema.fields.length, "a top-k orders and partitions by columns of its input");
+  }
+  assert(spec.limit === null || (Number.isSafeInteger(spec.limit) && spec.limit >= 0), "a limit is a count");
+  assert(Number.isSafeInteger(spec.offset) && spec.offset >= 0, "an offset is a count");
+  return frozen<TopKPlan>({
+    kind: "topK",
+    input,
+    partition: [...spec.partition],
+    order: spec.order.map((o) => ({ ...o })),
+    limit: spec.limit,
+    offset: spec.offset,
+    schema: input.schema,
+    // One row of each partition: the partition's columns tell the rows apart.
+    key: spec.limit === 1 && !within(input.key, spec.partition) ? [...new Set(spec.partition)] : input.key,
+    appendOnly: false,
+  });
+}
+
+/** The input's column as an expression over it. */
+export function column(input: Plan, index: number): ColumnExpr {
+  const field = input.schema.fields[index];
+  assert(field !== undefined, "a column is one of its input");
+  return { kind: "column", index, type: field.type, nullable: field.nullable };
+}
+
+export function constant(value: Datum, type: SqlType): ConstExpr {
+  assert(datumFits(value, type), "a datum has the form of its type");
+  return { kind: "const", value, type };
+}
+
+function datumFits(value: Datum, type: SqlType): boolean {
+  if (value === null) return true;
+  switch (type.name) {
+    case "int4":
+    case "float8":
+      return typeof value === "number";
+    case "bool":
+      return typeof value === "boolean";
+    case "int8":
+    case "timestamptz":
+      return typeof value === "bigint";
+    case "numeric":
+      return typeof value === (isSmallNumeric(type) ? "bigint" : "string");
+    case "text":
+    case "jsonb":
+      return typeof value === "string";
+  }
+}
+
+function checkColumns(expr: Expr, input: Plan): void {
+  const width = input.schema.fields.length;
+  eachColumn(expr, (index) =>
+    assert(index >= 0 && index < width, "an expression reads columns of its input"),
+  );
+}
+
+/** Freezes what the node owns. Functions and initial values of the user are the user's; nested plans are frozen already. */
+function frozen<T extends Plan>(node: T): T {
+  return freezeDeep(node);
+}
+
+function freezeDeep<T>(value: T): T {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
+  Object.freeze(value);
+  for (const [name, part] of Object.entries(value)) {
+    if (name !== "initial") freezeDeep(part);
+  }
+  return value;
+}

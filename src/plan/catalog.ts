@@ -1,0 +1,27 @@
+/** What a front end may ask about names. The engine implements it; a front end never sees more. */
+import type { Schema } from "../batch/schema.ts";
+import type { Datum } from "./expression.ts";
+import type { OrderItem } from "./plan.ts";
+
+export interface CatalogRelation {
+  readonly id: number;
+  readonly name: string;
+  readonly kind: "stream" | "table" | "view";
+  /** Visible columns. A table without primary key has none of its hidden row id here. */
+  readonly schema: Schema;
+  /** Unique key columns, or null (streams, bag views, tables with a hidden row id). */
+  readonly key: readonly number[] | null;
+  readonly appendOnly: boolean;
+  readonly order: readonly OrderItem[];
+  /** Per column, what INSERT stores where it gives none; absent: null for all. */
+  readonly defaults?: readonly Datum[];
+}
+
+export interface Catalog {
+  /** undefined: no such relation. Names are as PostgreSQL folds them. */
+  relation(name: string): CatalogRelation | undefined;
+  /** For hints ("did you mean"). */
+  relationNames(): readonly string[];
+  /** Definition of a plain view that is not maintained but written out where it is named: its SELECT or CREATE VIEW. */
+  inlineView?(name: string): string | undefined;
+}

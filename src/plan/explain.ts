@@ -1,0 +1,209 @@
+/**
+ * EXPLAIN: a plan as text, one node per line, inputs below their consumer and indented, as PostgreSQL prints its plans.
+ * Columns are called by their names in the node's input; where two have the same name, `name#index` tells them apart.
+ */
+import { unreachable } from "../base/assert.ts";
+import type { Schema } from "../batch/schema.ts";
+import { isSmallNumeric, type SqlType, typeToString } from "../batch/types.ts";
+import type { Datum, Expr, UserFunction } from "./expression.ts";
+import { functionInfo } from "./functions.ts";
+import { inputsOf } from "./inspect.ts";
+import type { Aggregate, OrderItem, Plan, Query } from "./plan.ts";
+
+/** Lines of EXPLAIN for a query: its order, if rows come ordered, then the plan. */
+export function explainQuery(query: Query): string[] {
+  const lines: string[] = [];
+  if (query.order.length > 0) lines.push(`Order by ${orderText(query.order, query.plan.schema)}`);
+  return [...lines, ...explainPlan(query.plan)];
+}
+
+export function explainPlan(plan: Plan): string[] {
+  const lines: string[] = [];
+  explainInto(lines, plan, 0);
+  return lines;
+}
+
+function explainInto(lines: string[], plan: Plan, depth: number): void {
+  const indent = depth === 0 ? "" : `${" ".repeat(depth * 6 - 4)}->  `;
+  lines.push(indent + nodeText(plan));
+  for (const input of inputsOf(plan)) explainInto(lines, input, depth + 1);
+}
+
+function nodeText(plan: Plan): string {
+  switch (plan.kind) {
+    case "source":
+      return `Source ${plan.relation} ${quoteName(plan.name)}`;
+    case "values":
+      return `Values: ${plan.rows.length} ${plan.rows.length === 1 ? "row" : "rows"}`;
+    case "filter":
+      return `Filter: ${exprText(plan.predicate, plan.input.schema)}`;
+    case "project":
+      return `Project: ${plan.exprs.map((e, i) => named(e, plan.schema.fields[i]!.name, plan.input.schema)).join(", ")}`;
+    case "mapFunction":
+      return `${plan.flat ? "FlatMap" : "Map"}: ${functionText(plan.fn)}`;
+    case "series": {
+      const args = [plan.start, plan.stop, plan.step].map((e) => exprText(e, plan.input.schema));
+      return `Series: ${quoteName(plan.schema.fields.at(-1)!.name)} from ${args[0]} to ${args[1]} step ${args[2]}`;
+    }
+    case "join":
+    case "asOfJoin":
+      return joinText(plan);
+    case "group":
+      return groupText(plan);
+    case "distinct":
+      return "Distinct";
+    case "union":
+      return "Union all";
+    case "topK":
+      return topKText(plan);
+    default:
+      return unreachable(plan);
+  }
+}
+
+function joinText(plan: Plan & { kind: "join" | "asOfJoin" }): string {
+  if (plan.leftKeys.length === 0) return "Cross join";
+  const what = plan.kind === "asOfJoin" ? "as-of join" : "join";
+  const on = plan.leftKeys.map(
+    (l, i) => `${columnText(plan.left.schema, l)} = ${columnText(plan.right.schema, plan.rightKeys[i]!)}`,
+  );
+  return `${plan.type === "inner" ? "Inner" : "Left"} ${what} on ${on.join(" and ")}`;
+}
+
+function groupText(plan: Plan & { kind: "group" }): string {
+  const by = plan.keys.map((k, i) => named(k, plan.schema.fields[i]!.name, plan.input.schema));
+  const out = plan.aggregates.map((a) => aggregateText(a, plan.input.schema));
+  const head = by.length === 0 ? "Aggregate" : `Group by ${by.join(", ")}`;
+  return out.length === 0 ? head : `${head}: ${out.join(", ")}`;
+}
+
+function topKText(plan: Plan & { kind: "topK" }): string {
+  const parts = ["Top"];
+  if (plan.limit !== null) parts.push(String(plan.limit));
+  if (plan.offset > 0) parts.push(`from ${plan.offset + 1}`);
+  if (plan.partition.length > 0) {
+    parts.push(`per ${plan.partition.map((c) => columnText(plan.schema, c)).join(", ")}`);
+  }
+  if (plan.order.length > 0) parts.push(`by ${orderText(plan.order, plan.schema)}`);
+  return parts.join(" ");
+}
+
+function aggregateText(a: Aggregate, schema: Schema): string {
+  const arg =
+    a.reducer !== null ? functionText(a.reducer.add) : a.arg === null ? "*" : exprText(a.arg, schema);
+  const filter = a.filter === null ? "" : ` filter (${exprText(a.filter, schema)})`;
+  return `${a.fn}(${arg})${filter}`;
+}
+
+function orderText(order: readonly OrderItem[], schema: Schema): string {
+  return order
+    .map((o) => {
+      const nulls = o.nullsFirst === o.descending ? "" : o.nullsFirst ? " nulls first" : " nulls last";
+      return `${columnText(schema, o.column)}${o.descending ? " desc" : ""}${nulls}`;
+    })
+    .join(", ");
+}
+
+/** An output column: its expression, and its name where that says more. */
+function named(expr: Expr, name: string, schema: Schema): string {
+  const written = exprText(expr, schema);
+  return written === quoteName(name) || name === "?column?" ? written : `${written} as ${quoteName(name)}`;
+}
+
+/** One line for a function of the user: its source without line breaks, cut short. */
+function functionText(fn: UserFunction): string {
+  const line = fn.source.replace(/\s+/g, " ").trim();
+  return line.length <= 60 ? line : `${line.slice(0, 57)}...`;
+}
+
+function columnText(schema: Schema, index: number): string {
+  const name = schema.fields[index]!.name;
+  const alone = schema.fields.every((f, i) => i === index || f.name !== name);
+  return alone ? quoteName(name) : `${quoteName(name)}#${index + 1}`;
+}
+
+function quoteName(name: string): string {
+  return /^[\p{Ll}_?][\p{Ll}\p{Nd}_$?]*$/u.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
+}
+
+/** An expression in SQL's notation, over columns of the schema. */
+export function exprText(expr: Expr, schema: Schema): string {
+  const nested = (e: Expr): string => {
+    const written = exprText(e, schema);
+    return bindsTightly(e) ? written : `(${written})`;
+  };
+  switch (expr.kind) {
+    case "column":
+      return columnText(schema, expr.index);
+    case "const":
+      return datumText(expr.value, expr.type);
+    case "call":
+      return callText(expr, schema, nested);
+    case "and":
+    case "or":
+      return expr.args.map(nested).join(expr.kind === "and" ? " and " : " or ");
+    case "not":
+      return expr.arg.kind === "isNull" ? `${nested(expr.arg.arg)} is not null` : `not ${nested(expr.arg)}`;
+    case "isNull":
+      return `${nested(expr.arg)} is null`;
+    case "isDistinct":
+      return `${nested(expr.left)} is distinct from ${nested(expr.right)}`;
+    case "case": {
+      const branches = expr.branches.map(
+        (b) => `when ${exprText(b.when, schema)} then ${exprText(b.then, schema)}`,
+      );
+      return `case ${branches.join(" ")} else ${exprText(expr.otherwise, schema)} end`;
+    }
+    case "coalesce":
+      return `coalesce(${expr.args.map((a) => exprText(a, schema)).join(", ")})`;
+    case "js":
+      return `[${functionText(expr.fn)}]`;
+    default:
+      return unreachable(expr);
+  }
+}
+
+function callText(expr: Expr & { kind: "call" }, schema: Schema, nested: (e: Expr) => string): string {
+  const info = functionInfo(expr.fn);
+  if (info.op !== null) {
+    return expr.args.length === 2
+      ? `${nested(expr.args[0]!)} ${info.op} ${nested(expr.args[1]!)}`
+      : `${info.op} ${nested(expr.args[0]!)}`;
+  }
+  if (info.names.length === 0) return `${nested(expr.args[0]!)}::${typeToString(expr.type)}`;
+  return `${info.name}(${expr.args.map((a) => exprText(a, schema)).join(", ")})`;
+}
+
+function bindsTightly(expr: Expr): boolean {
+  if (expr.kind === "call") return functionInfo(expr.fn).op === null;
+  return ["column", "const", "coalesce", "case", "js"].includes(expr.kind);
+}
+
+function datumText(value: Datum, type: SqlType): string {
+  if (value === null) return "null";
+  if (typeof value === "string" && type.name !== "numeric") return `'${value.replaceAll("'", "''")}'`;
+  if (typeof value === "bigint" && type.name === "timestamptz") return `'${timestampText(value)}'`;
+  if (typeof value === "bigint" && isSmallNumeric(type)) return scaledText(value, type.scale ?? 0);
+  return String(value);
+}
+
+function scaledText(unscaled: bigint, scale: number): string {
+  const digits = String(unscaled < 0n ? -unscaled : unscaled).padStart(scale + 1, "0");
+  const point = digits.length - scale;
+  return `${unscaled < 0n ? "-" : ""}${digits.slice(0, point)}${scale > 0 ? `.${digits.slice(point)}` : ""}`;
+}
+
+const TIMESTAMP_MAX = 2n ** 63n - 1n;
+
+function timestampText(us: bigint): string {
+  if (us === TIMESTAMP_MAX) return "infinity";
+  if (us === -TIMESTAMP_MAX - 1n) return "-infinity";
+  const date = new Date(Number(us / 1000n));
+  // Beyond the range of Date (year 275760), the number itself says when.
+  return Number.isNaN(date.getTime())
+    ? `${us} us`
+    : date
+        .toISOString()
+        .replace("T", " ")
+        .replace(/(\.000)?Z$/, "+00");
+}

@@ -1,0 +1,165 @@
+/**
+ * Names for plans: equal plans have equal keys, on every machine and after every restart, and different plans different ones.
+ *
+ * A plan's key is the SHA-256 of its kind, its parameters and its inputs' keys (so a shared subtree is hashed once). Expressions
+ * are written out in full; of a function of the user its source text counts. A source is named by its catalog id,
+ * which is never reused, and by its columns' types.
+ *
+ * Column names are no part of a key, so that subplans that compute the same rows are shared whatever their columns are called; take
+ * names from your own plan, not from the one you share. (Where names decide what is computed, in the rows that a function
+ * of the user is given or gives back, they are part of it.)
+ */
+import { createHash } from "node:crypto";
+import { unreachable } from "../base/assert.ts";
+import type { Schema } from "../batch/schema.ts";
+import { typeToString } from "../batch/types.ts";
+import type { Datum, Expr, UserFunction } from "./expression.ts";
+import type { Aggregate, OrderItem, Plan, Query } from "./plan.ts";
+
+/** Grows when the meaning of an operator or a function changes while its name stays: what was built before is then rebuilt. */
+const MEANING = 1;
+
+const keys = new WeakMap<Plan, string>();
+
+export function planKey(plan: Plan): string {
+  let key = keys.get(plan);
+  if (key === undefined) {
+    key = digest(describe(plan));
+    keys.set(plan, key);
+  }
+  return key;
+}
+
+/** Key of a query as its readers see it: plan, names of the visible columns, order. */
+export function queryKey(query: Query): string {
+  const names = query.plan.schema.fields.slice(0, query.visible).map((f) => f.name);
+  return digest(["query", planKey(query.plan), names, query.order.map(orderParts)]);
+}
+
+/** Equal for equal expressions; whether a column is nullable does not count. */
+export function exprKey(expr: Expr): string {
+  return JSON.stringify(exprParts(expr));
+}
+
+/** JSON that is written in one way only: arrays of strings, numbers, booleans, nulls and such arrays. */
+type Parts = string | number | boolean | null | readonly Parts[];
+
+function digest(parts: Parts): string {
+  return createHash("sha256")
+    .update(JSON.stringify([MEANING, parts]))
+    .digest("hex")
+    .slice(0, 32);
+}
+
+function describe(plan: Plan): Parts {
+  switch (plan.kind) {
+    case "source":
+      return [plan.kind, plan.relation, plan.id, types(plan.schema)];
+    case "values":
+      return [plan.kind, types(plan.schema), plan.rows.map((row) => row.map(datumParts))];
+    case "filter":
+      return [plan.kind, planKey(plan.input), exprParts(plan.predicate)];
+    case "project":
+      return [plan.kind, planKey(plan.input), plan.exprs.map(exprParts)];
+    case "mapFunction":
+      return [
+        plan.kind,
+        planKey(plan.input),
+        functionParts(plan.fn),
+        plan.flat,
+        plan.schema.fields.map((f) => [f.name, typeToString(f.type), f.nullable]),
+      ];
+    case "series":
+      return [
+        plan.kind,
+        planKey(plan.input),
+        exprParts(plan.start),
+        exprParts(plan.stop),
+        exprParts(plan.step),
+      ];
+    case "join":
+    case "asOfJoin":
+      return [plan.kind, plan.type, planKey(plan.left), planKey(plan.right), plan.leftKeys, plan.rightKeys];
+    case "group":
+      return [plan.kind, planKey(plan.input), plan.keys.map(exprParts), plan.aggregates.map(aggregateParts)];
+    case "distinct":
+      return [plan.kind, planKey(plan.input)];
+    case "union":
+      return [plan.kind, plan.inputs.map(planKey)];
+    case "topK":
+      return [
+        plan.kind,
+        planKey(plan.input),
+        plan.partition,
+        plan.order.map(orderParts),
+        plan.limit,
+        plan.offset,
+      ];
+    default:
+      return unreachable(plan);
+  }
+}
+
+function types(schema: Schema): Parts {
+  return schema.fields.map((f) => [typeToString(f.type), f.nullable]);
+}
+
+function orderParts(item: OrderItem): Parts {
+  return [item.column, item.descending, item.nullsFirst];
+}
+
+function aggregateParts(a: Aggregate): Parts {
+  const arg = a.arg === null ? null : exprParts(a.arg);
+  const filter = a.filter === null ? null : exprParts(a.filter);
+  return [a.fn, arg, filter, typeToString(a.type), a.reducer === null ? null : reducerParts(a.reducer)];
+}
+
+function reducerParts(reducer: NonNullable<Aggregate["reducer"]>): Parts {
+  const initial = JSON.stringify(reducer.initial) ?? null;
+  return [initial, functionParts(reducer.add), functionParts(reducer.remove), reducer.source];
+}
+
+function functionParts(fn: UserFunction): Parts {
+  return [fn.source, fn.rows.map((r) => [r.fields.map((f) => [f.name, f.column]), r.presentColumn])];
+}
+
+function exprParts(expr: Expr): Parts {
+  switch (expr.kind) {
+    case "column":
+      return [expr.kind, expr.index];
+    case "const":
+      return [expr.kind, typeToString(expr.type), datumParts(expr.value)];
+    case "call":
+      return [expr.kind, expr.fn, typeToString(expr.type), ...expr.args.map(exprParts)];
+    case "and":
+    case "or":
+      return [expr.kind, ...expr.args.map(exprParts)];
+    case "not":
+    case "isNull":
+      return [expr.kind, exprParts(expr.arg)];
+    case "isDistinct":
+      return [expr.kind, expr.equal, exprParts(expr.left), exprParts(expr.right)];
+    case "case":
+      return [
+        expr.kind,
+        typeToString(expr.type),
+        expr.branches.map((b) => [exprParts(b.when), exprParts(b.then)]),
+        exprParts(expr.otherwise),
+      ];
+    case "coalesce":
+      return [expr.kind, typeToString(expr.type), ...expr.args.map(exprParts)];
+    case "js":
+      return [expr.kind, typeToString(expr.type), functionParts(expr.fn)];
+    default:
+      return unreachable(expr);
+  }
+}
+
+/** JSON has no bigint, NaN, infinity or negative zero: those become tagged text. */
+function datumParts(value: Datum): Parts {
+  if (typeof value === "bigint") return ["bigint", String(value)];
+  if (typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0))) {
+    return ["number", Object.is(value, -0) ? "-0" : String(value)];
+  }
+  return value;
+}

@@ -1,0 +1,215 @@
+/** Questions about plans and expressions, and rewriting of their columns. */
+import { assert, unreachable } from "../base/assert.ts";
+import { bool, type SqlType } from "../batch/types.ts";
+import type { ColumnExpr, Expr, UserFunction } from "./expression.ts";
+import { callIsFallible, functionInfo } from "./functions.ts";
+import type { Plan } from "./plan.ts";
+
+export function typeOf(expr: Expr): SqlType {
+  switch (expr.kind) {
+    case "and":
+    case "or":
+    case "not":
+    case "isNull":
+    case "isDistinct":
+      return bool;
+    case "column":
+    case "const":
+    case "call":
+    case "case":
+    case "coalesce":
+    case "js":
+      return expr.type;
+    default:
+      return unreachable(expr);
+  }
+}
+
+/** False only if the expression can give null for no row. */
+export function nullableOf(expr: Expr): boolean {
+  switch (expr.kind) {
+    case "column":
+      return expr.nullable;
+    case "const":
+      return expr.value === null;
+    case "call":
+      return callNullable(expr);
+    case "and":
+    case "or":
+      return expr.args.some(nullableOf);
+    case "not":
+      return nullableOf(expr.arg);
+    case "isNull":
+    case "isDistinct":
+      return false;
+    case "case":
+      return expr.branches.some((b) => nullableOf(b.then)) || nullableOf(expr.otherwise);
+    case "coalesce":
+      return expr.args.every(nullableOf);
+    case "js":
+      return true;
+    default:
+      return unreachable(expr);
+  }
+}
+
+function callNullable(expr: Expr & { kind: "call" }): boolean {
+  const info = functionInfo(expr.fn);
+  return !info.strict || info.nullable || expr.args.some(nullableOf);
+}
+
+/** The direct subexpressions, in order of evaluation. */
+export function childrenOf(expr: Expr): readonly Expr[] {
+  switch (expr.kind) {
+    case "column":
+    case "const":
+    case "js":
+      return [];
+    case "call":
+    case "and":
+    case "or":
+    case "coalesce":
+      return expr.args;
+    case "not":
+    case "isNull":
+      return [expr.arg];
+    case "isDistinct":
+      return [expr.left, expr.right];
+    case "case":
+      return [...expr.branches.flatMap((b) => [b.when, b.then]), expr.otherwise];
+    default:
+      return unreachable(expr);
+  }
+}
+
+/** Whether evaluating it may raise an error: such an expression never crosses a filter, CASE or join. */
+export function isFallible(expr: Expr): boolean {
+  if (expr.kind === "js") return true;
+  if (expr.kind === "call" && callIsFallible(expr.fn, expr.type)) return true;
+  return childrenOf(expr).some(isFallible);
+}
+
+/** Columns that a function of the user reads from its input. */
+export function functionColumns(fn: UserFunction): number[] {
+  return fn.rows.flatMap((shape) => [
+    ...shape.fields.map((f) => f.column),
+    ...(shape.presentColumn === null ? [] : [shape.presentColumn]),
+  ]);
+}
+
+/** Calls `visit` for each column the expression reads, as often as it reads it. */
+export function eachColumn(expr: Expr, visit: (index: number) => void): void {
+  if (expr.kind === "column") visit(expr.index);
+  else if (expr.kind === "js") functionColumns(expr.fn).forEach(visit);
+  else for (const child of childrenOf(expr)) eachColumn(child, visit);
+}
+
+export function columnsOf(expr: Expr): Set<number> {
+  const columns = new Set<number>();
+  eachColumn(expr, (index) => columns.add(index));
+  return columns;
+}
+
+/** The same function reading other columns. */
+export function moveFunction(fn: UserFunction, move: (index: number) => number): UserFunction {
+  return {
+    ...fn,
+    rows: fn.rows.map((shape) => ({
+      fields: shape.fields.map((f) => ({ name: f.name, column: move(f.column) })),
+      presentColumn: shape.presentColumn === null ? null : move(shape.presentColumn),
+    })),
+  };
+}
+
+/** The expression with its direct subexpressions replaced. */
+export function mapChildren(expr: Expr, map: (child: Expr) => Expr): Expr {
+  switch (expr.kind) {
+    case "column":
+    case "const":
+    case "js":
+      return expr;
+    case "call":
+    case "and":
+    case "or":
+    case "coalesce":
+      return { ...expr, args: expr.args.map(map) };
+    case "not":
+    case "isNull":
+      return { ...expr, arg: map(expr.arg) };
+    case "isDistinct":
+      return { ...expr, left: map(expr.left), right: map(expr.right) };
+    case "case":
+      return {
+        ...expr,
+        branches: expr.branches.map((b) => branch(map(b.when), map(b.then))),
+        otherwise: map(expr.otherwise),
+      };
+    default:
+      return unreachable(expr);
+  }
+}
+
+/** Replaces each column by an expression. A function of the user reads columns, so for it the replacement must be one. */
+export function substitute(expr: Expr, replace: (column: ColumnExpr) => Expr): Expr {
+  if (expr.kind === "column") return replace(expr);
+  if (expr.kind !== "js") return mapChildren(expr, (child) => substitute(child, replace));
+  return { ...expr, fn: moveFunction(expr.fn, (index) => movedColumn(index, replace)) };
+}
+
+function movedColumn(index: number, replace: (column: ColumnExpr) => Expr): number {
+  // Only the index matters for a column a function of the user reads; its type stands in the row's conversion.
+  const moved = replace({ kind: "column", index, type: bool, nullable: true });
+  assert(moved.kind === "column", "a function of the user reads plain columns");
+  return moved.index;
+}
+
+/** Moves each column; types and nullability stay. */
+export function moveColumns(expr: Expr, move: (index: number) => number): Expr {
+  return substitute(expr, (c) => ({ ...c, index: move(c.index) }));
+}
+
+/** Whether a function of the user stands anywhere in it. */
+export function hasUserFunction(expr: Expr): boolean {
+  return expr.kind === "js" || childrenOf(expr).some(hasUserFunction);
+}
+
+/** `a AND b AND c` as [a, b, c]; anything else as itself. */
+export function conjuncts(expr: Expr): readonly Expr[] {
+  return expr.kind === "and" ? expr.args.flatMap(conjuncts) : [expr];
+}
+
+/** The inverse of conjuncts; undefined for none. */
+export function conjunction(parts: readonly Expr[]): Expr | undefined {
+  const flat = parts.flatMap(conjuncts);
+  return flat.length === 0 ? undefined : flat.length === 1 ? flat[0] : { kind: "and", args: flat };
+}
+
+/** A branch of CASE. */
+export function branch(when: Expr, result: Expr): { readonly when: Expr; readonly then: Expr } {
+  // biome-ignore lint/suspicious/noThenProperty: PostgreSQL's word; nobody awaits a branch.
+  return { when, then: result };
+}
+
+/** The node's inputs, in order. */
+export function inputsOf(plan: Plan): readonly Plan[] {
+  switch (plan.kind) {
+    case "source":
+    case "values":
+      return [];
+    case "filter":
+    case "project":
+    case "mapFunction":
+    case "series":
+    case "group":
+    case "distinct":
+    case "topK":
+      return [plan.input];
+    case "join":
+    case "asOfJoin":
+      return [plan.left, plan.right];
+    case "union":
+      return plan.inputs;
+    default:
+      return unreachable(plan);
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * The plan: a frozen tree of relational operators. Both faces (SQL, TypeScript) produce it, the engine compiles it,
+ * EXPLAIN prints it; none of them knows another. Make nodes only with the constructors of build.ts, which compute
+ * `schema`, `key` and `appendOnly` and freeze the result.
+ *
+ * Every node stands for a multiset of rows that changes over time:
+ * - `key`: columns that are unique among its rows at every position (and then every weight is 1), or null. The empty
+ *   array means: at most one row.
+ * - `appendOnly`: rows are only ever added, so nothing downstream has to find one again.
+ */
+import type { Schema } from "../batch/schema.ts";
+import type { SqlType } from "../batch/types.ts";
+import type { Datum, Expr, UserFunction } from "./expression.ts";
+
+interface PlanNode {
+  readonly schema: Schema;
+  readonly key: readonly number[] | null;
+  readonly appendOnly: boolean;
+}
+
+/** The rows of a topic (a table's current rows, a stream's records so far) or of another view. */
+export interface SourcePlan extends PlanNode {
+  readonly kind: "source";
+  readonly relation: "stream" | "table" | "view";
+  /** Catalog id: never reused, stable over restarts. */
+  readonly id: number;
+  readonly name: string;
+}
+
+/** Constant rows: SELECT without FROM, VALUES. */
+export interface ValuesPlan extends PlanNode {
+  readonly kind: "values";
+  readonly rows: readonly (readonly Datum[])[];
+}
+
+/** Rows for which the predicate is true. */
+export interface FilterPlan extends PlanNode {
+  readonly kind: "filter";
+  readonly input: Plan;
+  readonly predicate: Expr;
+}
+
+/** One output column per expression. */
+export interface ProjectPlan extends PlanNode {
+  readonly kind: "project";
+  readonly input: Plan;
+  readonly exprs: readonly Expr[];
+}
+
+/** map / flatMap with a function of the user: called once per row; gives an object (map) or an iterable of objects (flatMap). */
+export interface MapFunctionPlan extends PlanNode {
+  readonly kind: "mapFunction";
+  readonly input: Plan;
+  readonly fn: UserFunction;
+  readonly flat: boolean;
+}
+
+/** generate_series(start, stop[, step]) over int4/int8, lateral: each input row times each value, appended as last column. */
+export interface SeriesPlan extends PlanNode {
+  readonly kind: "series";
+  readonly input: Plan;
+  readonly start: Expr;
+  readonly stop: Expr;
+  readonly step: Expr;
+}
+
+/**
+ * Equi-join on columns of equal type; output = left columns, then right columns. A null key matches nothing. With no keys
+ * it is a cross join (inner only). Left: a left row without a match comes out once, its right columns null.
+ */
+export interface JoinPlan extends PlanNode {
+  readonly kind: "join";
+  readonly type: "inner" | "left";
+  readonly left: Plan;
+  readonly right: Plan;
+  readonly leftKeys: readonly number[];
+  readonly rightKeys: readonly number[];
+}
+
+/**
+ * Each left row (append-only) meets the right table (keyed by rightKeys, a source table possibly filtered or projected) as
+ * it stood at the left row's own commit, this commit's changes included. Output as for JoinPlan; later changes of the
+ * table change nothing.
+ */
+export interface AsOfJoinPlan extends PlanNode {
+  readonly kind: "asOfJoin";
+  readonly type: "inner" | "left";
+  readonly left: Plan;
+  readonly right: Plan;
+  readonly leftKeys: readonly number[];
+  readonly rightKeys: readonly number[];
+}
+
+export type AggregateFunction = "count" | "sum" | "avg" | "min" | "max" | "reduce";
+
+/**
+ * A user-defined fold with its inverse: for any rows, removing what was added gives the accumulator back. `add` and `remove`
+ * are called with the accumulator and then the row; their `rows` holds the shape of that one row.
+ */
+export interface UserReducer {
+  readonly initial: unknown;
+  readonly add: UserFunction;
+  readonly remove: UserFunction;
+  readonly source: string;
+}
+
+export interface Aggregate {
+  readonly fn: AggregateFunction;
+  /** null: count(*). Evaluated on the group's input; null values are skipped. */
+  readonly arg: Expr | null;
+  /** FILTER (WHERE ...): rows for which it is not true are skipped. */
+  readonly filter: Expr | null;
+  /** PostgreSQL's result type: count -> int8; sum(int4) -> int8; sum(int8) -> numeric; avg(int) -> numeric ... The TypeScript face may ask for float8. */
+  readonly type: SqlType;
+  readonly reducer: UserReducer | null;
+}
+
+/** GROUP BY; output = key columns, then one column per aggregate. Without keys: exactly one row, also over nothing. */
+export interface GroupPlan extends PlanNode {
+  readonly kind: "group";
+  readonly input: Plan;
+  readonly keys: readonly Expr[];
+  readonly aggregates: readonly Aggregate[];
+}
+
+export interface DistinctPlan extends PlanNode {
+  readonly kind: "distinct";
+  readonly input: Plan;
+}
+
+/** UNION ALL of inputs with equal column types; names from the first. */
+export interface UnionPlan extends PlanNode {
+  readonly kind: "union";
+  readonly inputs: readonly Plan[];
+}
+
+export interface OrderItem {
+  readonly column: number;
+  readonly descending: boolean;
+  readonly nullsFirst: boolean;
+}
+
+/**
+ * Per partition, the rows at ranks offset .. offset+limit-1 of the given order. What the order leaves open is settled by
+ * the remaining columns, ascending, so that the answer depends on nothing but the rows (see docs/decisions).
+ */
+export interface TopKPlan extends PlanNode {
+  readonly kind: "topK";
+  readonly input: Plan;
+  readonly partition: readonly number[];
+  readonly order: readonly OrderItem[];
+  /** null: no limit (only an offset). */
+  readonly limit: number | null;
+  readonly offset: number;
+}
+
+export type Plan =
+  | SourcePlan
+  | ValuesPlan
+  | FilterPlan
+  | ProjectPlan
+  | MapFunctionPlan
+  | SeriesPlan
+  | JoinPlan
+  | AsOfJoinPlan
+  | GroupPlan
+  | DistinctPlan
+  | UnionPlan
+  | TopKPlan;
+
+export type PlanKind = Plan["kind"];
+
+/** A whole query: its plan and how its result is presented. */
+export interface Query {
+  readonly plan: Plan;
+  /** ORDER BY of the outermost SELECT: kept by reads and clients; does not change which rows there are. */
+  readonly order: readonly OrderItem[];
+  /** Columns of plan.schema that are shown; trailing ones may exist only to be sorted by. */
+  readonly visible: number;
+}

@@ -1,0 +1,70 @@
+/**
+ * Answers: JSON with `Evert-Position`, errors as every wire of Evert spells them, and JSON texts of the engine spliced
+ * into a body without being parsed again.
+ */
+import { type ErrorBody, type EvertError, errorCodes } from "../../base/errors.ts";
+import { contentTypes, type ErrorMessage, headers } from "../../wire/http/messages.ts";
+import { textStream } from "./text-stream.ts";
+
+/** Bodies longer than this go out in pieces, so that no single write or encoding holds up the event loop. */
+const pieceChars = 128 * 1024;
+
+export function jsonAnswer(value: unknown, position: string, status = 200): Response {
+  return new Response(JSON.stringify(value), { status, headers: jsonHeaders(position) });
+}
+
+export function jsonHeaders(position: string): Record<string, string> {
+  return { "Content-Type": contentTypes.json, "Cache-Control": "no-store", [headers.position]: position };
+}
+
+/** A body made of JSON texts. `parts` is walked once, lazily. */
+export function splicedAnswer(parts: Iterable<string>, position: string, status = 200): Response {
+  const pieces = gather(parts);
+  const first = pieces.next();
+  const second = pieces.next();
+  if (second.done)
+    return new Response(first.done ? "" : first.value, { status, headers: jsonHeaders(position) });
+  const rest = (async function* () {
+    yield first.value as string;
+    yield second.value;
+    yield* pieces;
+  })();
+  return new Response(textStream(rest), { status, headers: jsonHeaders(position) });
+}
+
+function* gather(parts: Iterable<string>): Generator<string, void, undefined> {
+  let piece = "";
+  for (const part of parts) {
+    piece += part;
+    if (piece.length < pieceChars) continue;
+    yield piece;
+    piece = "";
+  }
+  if (piece !== "") yield piece;
+}
+
+/** `[a,b,c]` of texts that are JSON already. */
+export function* jsonArray(elements: Iterable<string>): Generator<string, void, undefined> {
+  let separator = "[";
+  for (const element of elements) {
+    yield separator + element;
+    separator = ",";
+  }
+  yield separator === "[" ? "[]" : "]";
+}
+
+export function errorAnswer(
+  error: EvertError,
+  position: string,
+  extra: Record<string, unknown> = {},
+): Response {
+  const body: ErrorMessage = { error: error.toJSON(), ...extra };
+  const answer = jsonAnswer(body, position, error.status);
+  if (error.status === 429 || error.status === 503) answer.headers.set("Retry-After", "1");
+  if (error.status === 413) answer.headers.set("Connection", "close");
+  return answer;
+}
+
+export function statusOf(error: ErrorBody): number {
+  return errorCodes[error.code].status;
+}

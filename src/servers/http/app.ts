@@ -1,0 +1,71 @@
+/** The HTTP interface as one Hono app over an engine: no socket yet. */
+import { Hono } from "hono";
+import { matchedRoutes } from "hono/route";
+import { EvertError, toEvertError } from "../../base/errors.ts";
+import { headers } from "../../wire/http/messages.ts";
+import { errorAnswer, jsonAnswer } from "./answer.ts";
+import { catalogRoutes } from "./catalog.ts";
+import type { App, HttpEnv, RequestContext, ServerContext } from "./context.ts";
+import { subscribeRoutes } from "./events.ts";
+import { guardRequest } from "./guard.ts";
+import { openApiDocument } from "./openapi.ts";
+import { operationsRoutes } from "./operations.ts";
+import { recordRoutes } from "./records.ts";
+import { rowRoutes } from "./rows.ts";
+import { sqlRoutes } from "./sql.ts";
+import { staticRoutes } from "./static-files.ts";
+import { transactionRoutes } from "./transactions.ts";
+
+export interface AppOptions {
+  readonly boundToLoopback: boolean;
+  readonly staticDir?: string | undefined;
+}
+
+export function createApp(server: ServerContext, options: AppOptions): App {
+  const app: App = new Hono<HttpEnv>({ strict: true });
+  app.use("*", async (c, next) => {
+    const started = performance.now();
+    await next();
+    if (!c.res.headers.has(headers.position)) c.res.headers.set(headers.position, server.engine.position);
+    observe(c, server, started);
+  });
+  app.use("*", async (c, next) => {
+    if (server.closing.aborted) throw new EvertError("shutting_down", "the server is shutting down");
+    guardRequest(c, options.boundToLoopback);
+    await next();
+  });
+  sqlRoutes(app, server);
+  recordRoutes(app, server);
+  transactionRoutes(app, server);
+  catalogRoutes(app, server);
+  rowRoutes(app, server);
+  subscribeRoutes(app, server);
+  operationsRoutes(app, server);
+  app.get("/v1/openapi.json", () => jsonAnswer(openApiDocument, server.engine.position));
+  staticRoutes(app, options.staticDir);
+
+  app.notFound((c) => {
+    const error = new EvertError("not_found", `there is no ${c.req.method} ${c.req.path}`, {
+      hint: "GET /v1/openapi.json says what there is.",
+    });
+    return errorAnswer(error, server.engine.position);
+  });
+  app.onError((thrown) => {
+    const error = toEvertError(thrown);
+    if (error.code === "internal") server.logger.error({ err: error.cause ?? error }, "a request failed");
+    return errorAnswer(error, server.engine.position);
+  });
+  return app;
+}
+
+function observe(c: RequestContext, server: ServerContext, started: number): void {
+  const ms = performance.now() - started;
+  const { method } = c.req;
+  const { status } = c.res;
+  // The pattern: the paths that people try are too many for a label.
+  const route = matchedRoutes(c).find((matched) => matched.method !== "ALL")?.path ?? "none";
+  server.metrics.requestDone(method, route, status, ms / 1000);
+  if (server.logger.isLevelEnabled("debug")) {
+    server.logger.debug({ method, path: c.req.path, status, ms: Math.round(ms * 1000) / 1000 }, "request");
+  }
+}

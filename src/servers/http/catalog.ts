@@ -1,0 +1,73 @@
+/** GET /v1/topics, GET /v1/views, GET and DELETE /v1/views/{view}: what there is, and its figures. */
+import type { TopicInfo, ViewInfo } from "../../engine/api.ts";
+import type {
+  PositionAnswer,
+  TopicMessage,
+  TopicsAnswer,
+  ViewMessage,
+  ViewsAnswer,
+} from "../../wire/http/messages.ts";
+import { columnMessages } from "../../wire/http/values.ts";
+import { jsonAnswer } from "./answer.ts";
+import type { App, RequestContext, ServerContext } from "./context.ts";
+import { pathSegment, queryMap, readOptions, withReadParameters } from "./params.ts";
+
+export function catalogRoutes(app: App, server: ServerContext): void {
+  const { engine } = server;
+  app.get("/v1/topics", async (c) => {
+    const position = await reached(c, server);
+    const topics = engine.topics().map(topicMessage);
+    return jsonAnswer({ topics, position } satisfies TopicsAnswer, position);
+  });
+  app.get("/v1/views", async (c) => {
+    const position = await reached(c, server);
+    const views = engine.views().map(viewMessage);
+    return jsonAnswer({ views, position } satisfies ViewsAnswer, position);
+  });
+  app.get("/v1/views/:view", async (c) => {
+    const name = pathSegment(c, 2);
+    const position = await reached(c, server);
+    return jsonAnswer(viewMessage(engine.view(name).info), position);
+  });
+  app.delete("/v1/views/:view", async (c) => {
+    queryMap(c, []);
+    const { position } = await engine.dropView(pathSegment(c, 2));
+    return jsonAnswer({ position } satisfies PositionAnswer, position);
+  });
+}
+
+async function reached(c: RequestContext, server: ServerContext): Promise<string> {
+  await server.engine.reached(readOptions(queryMap(c, withReadParameters())));
+  return server.engine.position;
+}
+
+function topicMessage(info: TopicInfo): TopicMessage {
+  const { name, kind, key, records, rows, stateBytes } = info;
+  return { name, kind, columns: columnMessages(info.schema), key, records, rows, stateBytes };
+}
+
+function viewMessage(info: ViewInfo): ViewMessage {
+  const { name, status, key, rows, stateBytes, position, lag, progress, errors, skipped, definition, error } =
+    info;
+  const columns = columnMessages(info.schema);
+  const order = info.order
+    // A column that is only sorted by is not among those shown.
+    .filter((item) => item.column < columns.length)
+    .map(({ column, descending, nullsFirst }) => ({ column: columns[column]!.name, descending, nullsFirst }));
+  return {
+    name,
+    status,
+    columns,
+    key,
+    order,
+    rows,
+    stateBytes,
+    position,
+    lag,
+    progress,
+    errors,
+    skipped,
+    definition,
+    ...(error === undefined ? {} : { error }),
+  };
+}

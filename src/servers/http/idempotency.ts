@@ -1,0 +1,10 @@
+import { headers } from "../../wire/http/messages.ts";
+import { checkIdempotencyKey } from "../../wire/http/requests.ts";
+import type { RequestContext } from "./context.ts";
+
+/** The request's Idempotency-Key, checked. @throws EvertError invalid_request. */
+export function idempotencyKey(c: RequestContext): string | undefined {
+  const key = c.req.header(headers.idempotencyKey);
+  if (key !== undefined) checkIdempotencyKey(key, headers.idempotencyKey);
+  return key;
+}

@@ -1,0 +1,112 @@
+/** The engine's figures and the server's own, for Prometheus. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { DatabaseStats, Engine, ViewInfo } from "../../engine/api.ts";
+
+export interface Metrics {
+  readonly contentType: string;
+  text(): Promise<string>;
+  /** Call with each request's outcome; `route` is the pattern, not the path. */
+  requestDone(method: string, route: string, status: number, seconds: number): void;
+  /** Call when an event stream opens, and what it gives when that stream ends. */
+  streamOpened(): () => void;
+}
+
+const engineCounters: Record<string, [help: string, value: (stats: DatabaseStats) => number]> = {
+  evert_commits_total: ["Commits in the log", (s) => s.commits],
+  evert_records_total: ["Records ever appended", (s) => s.records],
+  evert_steps_total: ["Steps of the engine since the start", (s) => s.steps],
+  evert_step_seconds_total: ["Time spent in steps since the start", (s) => s.stepSeconds],
+};
+
+const engineGauges: Record<string, [help: string, value: (stats: DatabaseStats) => number]> = {
+  evert_position: ["Newest position that reads reflect", (s) => Number(s.position)],
+  evert_checkpoint_position: ["Position of the last checkpoint", (s) => Number(s.checkpointPosition)],
+  evert_log_bytes: ["Bytes of the log on disk", (s) => s.logBytes],
+  evert_log_segments: ["Segments of the log", (s) => s.segments],
+  evert_state_bytes: ["Bytes of state in memory", (s) => s.stateBytes],
+  evert_dictionary_bytes: ["Bytes of interned values in memory", (s) => s.dictionaryBytes],
+  evert_subscribers: ["Open subscriptions", (s) => s.subscribers],
+  evert_longest_pause_seconds: [
+    "Longest time the engine kept the event loop",
+    (s) => s.longestPauseMs / 1000,
+  ],
+};
+
+const viewGauges: Record<string, [help: string, value: (view: ViewInfo) => number]> = {
+  evert_view_rows: ["Rows of the view", (v) => v.rows],
+  evert_view_state_bytes: ["Bytes of state the view holds", (v) => v.stateBytes],
+  evert_view_lag_commits: ["Commits the view is behind the log", (v) => v.lag],
+  evert_view_build_progress: ["How much of the view is built, 0 to 1", (v) => v.progress],
+  evert_view_errors: ["Rows in the view's error collection", (v) => v.errors],
+  evert_view_skipped_rows: ["Rows the view leaves out because of an error", (v) => v.skipped],
+  evert_view_failed: ["1 while the view has stopped", (v) => Number(v.status === "failed")],
+};
+
+export function createMetrics(engine: Engine): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+
+  // One look at the engine serves all metrics of a scrape.
+  let stats = engine.stats();
+  let views = engine.views();
+
+  for (const [name, [help, value]] of Object.entries(engineCounters)) {
+    new Counter({
+      name,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(value(stats));
+      },
+    });
+  }
+  for (const [name, [help, value]] of Object.entries(engineGauges)) {
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(value(stats));
+      },
+    });
+  }
+  for (const [name, [help, value]] of Object.entries(viewGauges)) {
+    new Gauge({
+      name,
+      help,
+      registers,
+      labelNames: ["view"],
+      collect() {
+        // A view that was dropped must not be reported any more.
+        this.reset();
+        for (const view of views) this.set({ view: view.name }, value(view));
+      },
+    });
+  }
+  const requests = new Histogram({
+    name: "evert_http_request_seconds",
+    help: "Time to the first byte of an answer",
+    registers,
+    labelNames: ["method", "route", "status"],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+  });
+  const streams = new Gauge({ name: "evert_http_event_streams", help: "Open event streams", registers });
+
+  return {
+    contentType: registry.contentType,
+    text() {
+      stats = engine.stats();
+      views = engine.views();
+      return registry.metrics();
+    },
+    requestDone(method, route, status, seconds) {
+      requests.observe({ method, route, status }, seconds);
+    },
+    streamOpened() {
+      streams.inc();
+      return () => streams.dec();
+    },
+  };
+}

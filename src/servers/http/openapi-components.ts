@@ -1,0 +1,267 @@
+/** The reusable parts of the OpenAPI document: schemas of the messages, parameters, error answers. */
+import { errorCodes } from "../../base/errors.ts";
+import { contentTypes, headers } from "../../wire/http/messages.ts";
+
+type Json = Record<string, unknown>;
+
+export function ref(name: keyof typeof schemas): Json {
+  return { $ref: `#/components/schemas/${name}` };
+}
+
+function object(properties: Json, optional: readonly string[] = []): Json {
+  const required = Object.keys(properties).filter((name) => !optional.includes(name));
+  return { type: "object", properties, required };
+}
+
+function list(items: Json): Json {
+  return { type: "array", items };
+}
+
+const string = { type: "string" };
+const boolean = { type: "boolean" };
+const count = { type: "integer", minimum: 0 };
+const position = { type: "string", description: "A position. Opaque; can be compared." };
+const anyValue: Json = { description: "A value as PostgreSQL's to_jsonb prints it." };
+const fraction = { type: "number", minimum: 0, maximum: 1 };
+
+const schemaRef = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
+
+const column = object({
+  name: string,
+  type: { type: "string", description: "PostgreSQL's typname." },
+});
+
+const declaredColumn = object({
+  name: string,
+  type: { type: "string", description: "PostgreSQL's typname." },
+  declaredType: { type: "string", description: "As PostgreSQL prints it, e.g. numeric(10,2)." },
+  nullable: boolean,
+});
+
+const orderColumn = object({ column: string, descending: boolean, nullsFirst: boolean });
+const keyNames = { anyOf: [list(string), { type: "null" }] };
+const row = { type: "object", additionalProperties: anyValue };
+const orNull = (type: string): Json => ({ type: [type, "null"] });
+
+export const schemas = {
+  ErrorBody: object(
+    {
+      code: { type: "string", enum: Object.keys(errorCodes) },
+      sqlstate: { type: "string", pattern: "^[0-9A-Z]{5}$" },
+      message: { type: "string", description: "What happened." },
+      detail: { type: "string", description: "Why." },
+      hint: { type: "string", description: "What to do." },
+      position: { type: "integer", minimum: 1, description: "Character of the SQL text it is about." },
+    },
+    ["detail", "hint", "position"],
+  ),
+  Error: object({ error: schemaRef("ErrorBody") }),
+  ChunkedError: object({ error: schemaRef("ErrorBody"), committed: schemaRef("ChunkedProgress") }),
+  RowMissing: object({ error: schemaRef("ErrorBody"), position }, ["position"]),
+  Position: object({ position }),
+  Column: column,
+  DeclaredColumn: declaredColumn,
+  SqlRequest: object(
+    {
+      sql: { type: "string", description: "One or more statements." },
+      params: { ...list(anyValue), description: "$1, $2, ..." },
+      atLeast: position,
+      timeoutMs: count,
+      format: {
+        type: "string",
+        enum: ["json", "text"],
+        default: "json",
+        description: "text: every value as PostgreSQL's text output, or null; nothing is lost.",
+      },
+    },
+    ["params", "atLeast", "timeoutMs", "format"],
+  ),
+  SqlResult: object({
+    command: { type: "string", description: "PostgreSQL's command tag, e.g. SELECT 3." },
+    columns: list(schemaRef("Column")),
+    rows: list(list(anyValue)),
+    rowCount: count,
+  }),
+  SqlAnswer: object({ results: list(schemaRef("SqlResult")), position, error: schemaRef("ErrorBody") }, [
+    "error",
+  ]),
+  Topic: object({
+    name: string,
+    kind: { type: "string", enum: ["stream", "table"] },
+    columns: list(schemaRef("DeclaredColumn")),
+    key: keyNames,
+    records: { ...count, description: "Records ever appended." },
+    rows: { ...count, description: "Current rows of a table; records of a stream." },
+    stateBytes: count,
+  }),
+  Topics: object({ topics: list(schemaRef("Topic")), position }),
+  Appended: object({ position, count, firstOffset: count, lastOffset: count }),
+  ChunkedProgress: object({
+    position: orNull("string"),
+    count,
+    firstOffset: orNull("integer"),
+    lastOffset: orNull("integer"),
+    commits: count,
+  }),
+  Record: object(
+    {
+      offset: count,
+      position,
+      timestamp: { type: "string", format: "date-time" },
+      key: { description: "Keyed topics only; a composite key is an array." },
+      value: { description: "null: the key was deleted." },
+    },
+    ["key"],
+  ),
+  Operation: {
+    oneOf: ["append", "upsert", "delete"].map((verb) => ({
+      ...object({
+        topic: string,
+        [verb]: {
+          description: verb === "delete" ? "A key, or a list of keys." : "A record, or a list of records.",
+        },
+      }),
+      additionalProperties: false,
+    })),
+  },
+  Transaction: object(
+    {
+      operations: { ...list(schemaRef("Operation")), minItems: 1 },
+      idempotencyKey: { type: "string", description: `As the header ${headers.idempotencyKey}.` },
+    },
+    ["idempotencyKey"],
+  ),
+  View: object(
+    {
+      name: string,
+      status: { type: "string", enum: ["building", "live", "stale", "failed"] },
+      columns: list(schemaRef("DeclaredColumn")),
+      key: keyNames,
+      order: list(orderColumn),
+      rows: count,
+      stateBytes: count,
+      position,
+      lag: { ...count, description: "Commits it is behind the log." },
+      progress: fraction,
+      errors: { ...count, description: "Rows in its error collection." },
+      skipped: { ...count, description: "Rows left out because of an error." },
+      definition: string,
+      error: schemaRef("ErrorBody"),
+    },
+    ["error"],
+  ),
+  Views: object({ views: list(schemaRef("View")), position }),
+  Rows: object({ rows: list(row), position }),
+  Row: object({ row, position }),
+  Change: {
+    oneOf: [
+      object({ op: { const: "insert" }, key: anyValue, row }),
+      object({ op: { const: "update" }, key: anyValue, row, old: row }),
+      object({ op: { const: "delete" }, key: anyValue, old: row }),
+    ],
+  },
+  SnapshotEvent: object(
+    {
+      view: { type: "string", description: "On /v1/subscribe only." },
+      columns: list(schemaRef("Column")),
+      keyColumns: list(string),
+      order: list(orderColumn),
+      rows: { ...list(object({ key: anyValue, row })), maxItems: 10_000 },
+      position,
+      last: boolean,
+    },
+    ["view"],
+  ),
+  ChangeEvent: object({ position, changes: list(schemaRef("Change")) }),
+  StepEvent: object({ position, views: { type: "object", additionalProperties: list(schemaRef("Change")) } }),
+  ResetEvent: object({ view: string, reason: string }, ["view"]),
+  ErrorEvent: object(
+    {
+      view: string,
+      error: schemaRef("ErrorBody"),
+      final: { type: "boolean", description: "The stream ends here: connect again." },
+    },
+    ["view"],
+  ),
+  Health: object({ status: { const: "ok" }, position }),
+  Readiness: object({ ready: boolean, progress: fraction, position }),
+} satisfies Record<string, Json>;
+
+function query(name: string, description: string, schema: Json): Json {
+  return { name, in: "query", description, schema };
+}
+
+export const parameters = {
+  topic: { name: "topic", in: "path", required: true, schema: string },
+  view: { name: "view", in: "path", required: true, schema: string },
+  key: {
+    name: "key",
+    in: "path",
+    required: true,
+    description: "The key column's value; a composite key is a URL-encoded JSON array.",
+    schema: string,
+  },
+  atLeast: query("atLeast", "Wait until this position is reflected.", string),
+  timeoutMs: query("timeoutMs", "Bound of that wait; 504 after it.", {
+    ...count,
+    maximum: 600_000,
+    default: 10_000,
+  }),
+  atomic: query("atomic", "false: commit in chunks while the body streams.", { ...boolean, default: true }),
+  idempotencyKey: {
+    name: headers.idempotencyKey,
+    in: "header",
+    description: "Same key and request: the first answer again. Same key, other request: 422. Kept 24 hours.",
+    schema: { type: "string", minLength: 1, maxLength: 255 },
+  },
+  fromOffset: query("from", "Where to start.", {
+    anyOf: [{ type: "string", enum: ["earliest", "latest"] }, count],
+    default: "earliest",
+  }),
+  limit: query("limit", "At most so many.", count),
+  follow: query("follow", "Go on with new records.", { ...boolean, default: false }),
+  where: {
+    name: "where",
+    in: "query",
+    description: "COLUMN=VALUE for each column to be equal.",
+    style: "form",
+    explode: true,
+    schema: { type: "object", additionalProperties: string },
+  },
+  order: query("order", "Columns, comma separated, - in front for descending.", string),
+  fromPosition: query("from", "Resume an event stream after this position.", string),
+  lastEventId: {
+    name: headers.lastEventId,
+    in: "header",
+    description: "As `from`; sent by a browser that connects again.",
+    schema: string,
+  },
+  views: {
+    name: "view",
+    in: "query",
+    required: true,
+    description: "Once for each view.",
+    style: "form",
+    explode: true,
+    schema: { type: "array", items: string, minItems: 1 },
+  },
+  viewKey: query("key", "Only the row with this key of the view named before.", string),
+} satisfies Record<string, Json>;
+
+function errorResponse(description: string, schema: Json = schemaRef("Error")): Json {
+  return { description, content: { [contentTypes.json]: { schema } } };
+}
+
+export const responses = {
+  "400": errorResponse("The request cannot be read, or a record does not fit.", {
+    anyOf: [schemaRef("Error"), schemaRef("ChunkedError")],
+  }),
+  "403": errorResponse("Not from there."),
+  "404": errorResponse("No such topic, view or row."),
+  "409": errorResponse("A constraint or a conflict; or the view cannot answer."),
+  "413": errorResponse("The body or a record is too large."),
+  "422": errorResponse("The idempotency key was used for another request."),
+  "429": errorResponse("Too many at once; try again."),
+  "503": errorResponse("Not able to answer now; try again."),
+  "504": errorResponse("The position was not reached in time."),
+} satisfies Record<string, Json>;

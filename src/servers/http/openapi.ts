@@ -1,0 +1,284 @@
+/** The HTTP interface as an OpenAPI 3.1 document. Written by hand; a test holds it to the routes there are. */
+import { bodyBytesMax, contentTypes, headers } from "../../wire/http/messages.ts";
+import { parameters, ref, responses, schemas } from "./openapi-components.ts";
+
+type Json = Record<string, unknown>;
+
+const parameter = (name: keyof typeof parameters): Json => ({ $ref: `#/components/parameters/${name}` });
+
+const readParameters = [parameter("atLeast"), parameter("timeoutMs")];
+
+function json(schema: Json): Json {
+  return { [contentTypes.json]: { schema } };
+}
+
+function ok(description: string, content: Json): Json {
+  return { description, headers: positionHeader, content };
+}
+
+const positionHeader = { [headers.position]: { $ref: `#/components/headers/${headers.position}` } };
+
+function fails(...statuses: (keyof typeof responses)[]): Json {
+  return Object.fromEntries(statuses.map((status) => [status, { $ref: `#/components/responses/${status}` }]));
+}
+
+const eventStream = {
+  [contentTypes.eventStream]: { schema: { type: "string", contentMediaType: contentTypes.eventStream } },
+};
+
+const eventsText =
+  "Messages: `snapshot` (SnapshotEvent, one or more per view, the last says so), then one message for each step that " +
+  "touches what is followed, `reset` (ResetEvent) before a new snapshot, `error` (ErrorEvent). `id` is a position to " +
+  "resume from. A comment is sent every 15 seconds.";
+
+const health = {
+  get: {
+    operationId: "health",
+    summary: "Whether the process answers",
+    tags: ["operations"],
+    responses: { 200: ok("It does.", json(ref("Health"))), ...fails("403", "503") },
+  },
+};
+
+const ready = {
+  get: {
+    operationId: "ready",
+    summary: "Whether reads are current, and how far the catch-up is",
+    tags: ["operations"],
+    responses: {
+      200: ok("Ready.", json(ref("Readiness"))),
+      503: ok("Not ready yet, or shutting down.", json({ anyOf: [ref("Readiness"), ref("Error")] })),
+      ...fails("403"),
+    },
+  },
+};
+
+const metrics = {
+  get: {
+    operationId: "metrics",
+    summary: "Figures for Prometheus",
+    tags: ["operations"],
+    responses: {
+      200: ok("The figures.", { "text/plain": { schema: { type: "string" } } }),
+      ...fails("403", "503"),
+    },
+  },
+};
+
+/** The same operation at its second address. */
+function alias(path: { get: Json }): Json {
+  return { get: { ...path.get, operationId: `${path.get["operationId"]}V1` } };
+}
+
+const paths: Record<string, Json> = {
+  "/v1/sql": {
+    post: {
+      operationId: "sql",
+      summary: "Run SQL statements",
+      description:
+        "Each statement is a transaction of its own unless it stands between BEGIN and COMMIT. When one fails, the " +
+        "results before it stand beside `error`, and the answer has the error's status.",
+      tags: ["sql"],
+      requestBody: { required: true, content: json(ref("SqlRequest")) },
+      responses: {
+        200: ok("One result per statement.", json(ref("SqlAnswer"))),
+        "4XX": ok(
+          "A statement failed, or the request cannot be read.",
+          json({ anyOf: [ref("SqlAnswer"), ref("Error")] }),
+        ),
+        ...fails("503", "504"),
+      },
+    },
+  },
+  "/v1/topics": {
+    get: {
+      operationId: "listTopics",
+      summary: "Topics and their figures",
+      tags: ["topics"],
+      parameters: readParameters,
+      responses: { 200: ok("All topics.", json(ref("Topics"))), ...fails("400", "403", "503", "504") },
+    },
+  },
+  "/v1/topics/{topic}/records": {
+    parameters: [parameter("topic")],
+    post: {
+      operationId: "appendRecords",
+      summary: "Append records",
+      description:
+        "All or nothing, as one commit. A bad record refuses the request, naming its line or index, the path of the " +
+        `value and the reason. A body over ${bodyBytesMax} bytes is refused with 413 unless \`atomic=false\`, which ` +
+        "commits in chunks while the body streams, stops before the first bad record, and says how far it came.",
+      tags: ["topics"],
+      parameters: [parameter("atomic"), parameter("idempotencyKey")],
+      requestBody: {
+        required: true,
+        content: {
+          [contentTypes.json]: { schema: { description: "One record, or an array of records." } },
+          [contentTypes.ndjson]: { schema: { type: "string", description: "One record per line." } },
+        },
+      },
+      responses: {
+        200: ok("Stored and durable.", json({ anyOf: [ref("Appended"), ref("ChunkedProgress")] })),
+        ...fails("400", "403", "404", "409", "413", "422", "429", "503"),
+      },
+    },
+    get: {
+      operationId: "readRecords",
+      summary: "Read records in order, and follow new ones",
+      tags: ["topics"],
+      parameters: [parameter("fromOffset"), parameter("limit"), parameter("follow"), ...readParameters],
+      responses: {
+        200: ok("One Record per line.", { [contentTypes.ndjson]: { schema: { type: "string" } } }),
+        ...fails("400", "403", "404", "503", "504"),
+      },
+    },
+  },
+  "/v1/topics/{topic}/records/{key}": {
+    parameters: [parameter("topic"), parameter("key")],
+    delete: {
+      operationId: "deleteRecord",
+      summary: "Delete the row of a keyed topic",
+      tags: ["topics"],
+      parameters: [parameter("idempotencyKey")],
+      responses: {
+        200: ok("Deleted.", json(ref("Position"))),
+        ...fails("400", "403", "404", "409", "422", "503"),
+      },
+    },
+  },
+  "/v1/transactions": {
+    post: {
+      operationId: "transact",
+      summary: "Several operations on several topics, all or nothing",
+      tags: ["topics"],
+      parameters: [parameter("idempotencyKey")],
+      requestBody: { required: true, content: json(ref("Transaction")) },
+      responses: {
+        200: ok("Stored and durable, as one commit.", json(ref("Position"))),
+        ...fails("400", "403", "404", "409", "413", "422", "429", "503"),
+      },
+    },
+  },
+  "/v1/views": {
+    get: {
+      operationId: "listViews",
+      summary: "Views and their figures",
+      tags: ["views"],
+      parameters: readParameters,
+      responses: { 200: ok("All views.", json(ref("Views"))), ...fails("400", "403", "503", "504") },
+    },
+  },
+  "/v1/views/{view}": {
+    parameters: [parameter("view")],
+    get: {
+      operationId: "getView",
+      summary: "One view and its figures",
+      tags: ["views"],
+      parameters: readParameters,
+      responses: { 200: ok("The view.", json(ref("View"))), ...fails("400", "403", "404", "503", "504") },
+    },
+    delete: {
+      operationId: "dropView",
+      summary: "Drop a view",
+      tags: ["views"],
+      responses: { 200: ok("Dropped.", json(ref("Position"))), ...fails("400", "403", "404", "409", "503") },
+    },
+  },
+  "/v1/views/{view}/rows": {
+    parameters: [parameter("view")],
+    get: {
+      operationId: "readRows",
+      summary: "Rows of a view at one position, or from then on",
+      description: `With \`Accept: text/event-stream\`: the whole view, then one \`change\` (ChangeEvent) per step. ${eventsText}`,
+      tags: ["views"],
+      parameters: [
+        parameter("where"),
+        parameter("order"),
+        parameter("limit"),
+        parameter("fromPosition"),
+        parameter("lastEventId"),
+        ...readParameters,
+      ],
+      responses: {
+        200: ok("The rows.", { ...json(ref("Rows")), ...eventStream }),
+        ...fails("400", "403", "404", "409", "503", "504"),
+      },
+    },
+  },
+  "/v1/views/{view}/rows/{key}": {
+    parameters: [parameter("view"), parameter("key")],
+    get: {
+      operationId: "readRow",
+      summary: "One row of a view at one position, or from then on",
+      description: `With \`Accept: text/event-stream\`: the row, then one \`change\` (ChangeEvent) per step. ${eventsText}`,
+      tags: ["views"],
+      parameters: [parameter("fromPosition"), parameter("lastEventId"), ...readParameters],
+      responses: {
+        200: ok("The row.", { ...json(ref("Row")), ...eventStream }),
+        404: ok("No such view, or no such row at `position`.", json(ref("RowMissing"))),
+        ...fails("400", "403", "409", "503", "504"),
+      },
+    },
+  },
+  "/v1/subscribe": {
+    get: {
+      operationId: "subscribe",
+      summary: "Many views on one connection",
+      description:
+        "One `step` (StepEvent) for each step that touches any of the views, with every view it touches: all of them " +
+        `always show one moment. A view that is not there answers with an \`error\` of its own. ${eventsText}`,
+      tags: ["views"],
+      parameters: [
+        parameter("views"),
+        parameter("viewKey"),
+        parameter("fromPosition"),
+        parameter("lastEventId"),
+        ...readParameters,
+      ],
+      responses: { 200: ok("The events.", eventStream), ...fails("400", "403", "503", "504") },
+    },
+  },
+  "/v1/openapi.json": {
+    get: {
+      operationId: "openapi",
+      summary: "This document",
+      tags: ["operations"],
+      responses: { 200: ok("OpenAPI 3.1.", json({ type: "object" })), ...fails("403", "503") },
+    },
+  },
+  "/health": health,
+  "/ready": ready,
+  "/metrics": metrics,
+  "/v1/health": alias(health),
+  "/v1/ready": alias(ready),
+  "/v1/metrics": alias(metrics),
+};
+
+export const openApiDocument = {
+  openapi: "3.1.0",
+  info: {
+    title: "Evert",
+    version: "1",
+    summary: "Append facts; views are kept correct and pushed.",
+    description:
+      "Positions are opaque strings that can be compared. Every answer carries `Evert-Position`; every read takes " +
+      "`atLeast` and waits for that position. Errors have one form; switch on `code`, never on the text.",
+    license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+  },
+  servers: [{ url: "/" }],
+  tags: [
+    { name: "sql", description: "PostgreSQL's language" },
+    { name: "topics", description: "Facts, in order" },
+    { name: "views", description: "What follows from them" },
+    { name: "operations", description: "Running the server" },
+  ],
+  paths,
+  components: {
+    schemas,
+    parameters,
+    responses,
+    headers: {
+      [headers.position]: { description: "The position the answer reflects.", schema: { type: "string" } },
+    },
+  },
+};

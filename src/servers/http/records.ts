@@ -1,0 +1,195 @@
+/** /v1/topics/{topic}/records: append, delete by key, read. */
+import { EvertError, notSupported, toEvertError } from "../../base/errors.ts";
+import type { AppendOptions, TopicRecord } from "../../engine/api.ts";
+import type { Element } from "../../wire/http/json-elements.ts";
+import { contentTypes, headers, type PositionAnswer } from "../../wire/http/messages.ts";
+import { atPlaceOfRow, type BodyFormat, parseRecord, recordDecoder } from "../../wire/http/record-decoder.ts";
+import { keyFromText } from "../../wire/http/values.ts";
+import { jsonAnswer } from "./answer.ts";
+import { BodyReader, bodyFormat } from "./body.ts";
+import { appendInChunks } from "./chunked-append.ts";
+import type { App, RequestContext, ServerContext } from "./context.ts";
+import { idempotencyKey } from "./idempotency.ts";
+import {
+  booleanParameter,
+  integerParameter,
+  pathSegment,
+  queryMap,
+  readOptions,
+  withReadParameters,
+} from "./params.ts";
+import { textStream } from "./text-stream.ts";
+import { TimeSlice } from "./time-slice.ts";
+
+export function recordRoutes(app: App, server: ServerContext): void {
+  app.post("/v1/topics/:topic/records", (c) => append(c, server));
+  app.get("/v1/topics/:topic/records", (c) => read(c, server));
+  app.delete("/v1/topics/:topic/records/:key", (c) => remove(c, server));
+}
+
+async function append(c: RequestContext, server: ServerContext): Promise<Response> {
+  const query = queryMap(c, ["atomic"]);
+  const topic = pathSegment(c, 2);
+  const format = bodyFormat(c, ["json", "ndjson"]);
+  server.engine.topic(topic);
+  if (booleanParameter(query, "atomic", true)) return appendAtomically(c, server, topic, format);
+  if (c.req.header(headers.idempotencyKey) !== undefined) {
+    throw new EvertError(
+      "invalid_request",
+      `${headers.idempotencyKey} needs one commit, and atomic=false makes many`,
+      {
+        hint: "Send the records as one request without atomic=false, or without the key.",
+      },
+    );
+  }
+  return appendInChunks(c, server, topic, format);
+}
+
+async function appendAtomically(
+  c: RequestContext,
+  server: ServerContext,
+  topic: string,
+  format: BodyFormat,
+): Promise<Response> {
+  const decoder = recordDecoder(format);
+  const key = idempotencyKey(c);
+  const body = new BodyReader(
+    c,
+    server,
+    server.bodyBytesMax,
+    key === undefined ? undefined : `append ${topic}`,
+  );
+  try {
+    const rows: unknown[] = [];
+    const numbers: number[] = [];
+    const slice = new TimeSlice();
+    for (let ended = false; !ended; ) {
+      const chunk = await body.read();
+      const elements: Element[] = [];
+      if (chunk === undefined) decoder.end(elements);
+      else decoder.push(chunk, elements);
+      ended = chunk === undefined;
+      for (const element of elements) {
+        rows.push(parseRecord(element, decoder.unit));
+        numbers.push(element.number);
+        if (slice.over()) await slice.rest();
+      }
+    }
+    if (rows.length === 0) {
+      throw new EvertError("invalid_request", "the body holds no record", {
+        hint: "Send one JSON value, an array of them, or NDJSON.",
+      });
+    }
+    const options: AppendOptions =
+      key === undefined ? {} : { idempotencyKey: key, requestDigest: body.digest() };
+    try {
+      const result = await server.engine.append(topic, rows, options);
+      return jsonAnswer(result, result.position);
+    } catch (error) {
+      throw atPlaceOfRow(toEvertError(error), decoder.unit, numbers);
+    }
+  } finally {
+    body.done();
+  }
+}
+
+async function remove(c: RequestContext, server: ServerContext): Promise<Response> {
+  queryMap(c, []);
+  const topic = pathSegment(c, 2);
+  const info = server.engine.topic(topic);
+  if (info.key === null) {
+    throw new EvertError("wrong_object_type", `topic ${JSON.stringify(topic)} has no key to delete by`, {
+      hint: "Append a record that takes the other one back.",
+    });
+  }
+  const segment = pathSegment(c, 4);
+  const id = idempotencyKey(c);
+  const options: AppendOptions =
+    id === undefined
+      ? {}
+      : { idempotencyKey: id, requestDigest: `delete ${JSON.stringify([topic, segment])}` };
+  const { position } = await server.engine.deleteKey(
+    topic,
+    keyFromText(segment, info.schema, info.key),
+    options,
+  );
+  return jsonAnswer({ position } satisfies PositionAnswer, position);
+}
+
+async function read(c: RequestContext, server: ServerContext): Promise<Response> {
+  const query = queryMap(c, withReadParameters("from", "limit", "follow"));
+  const topic = pathSegment(c, 2);
+  if ((c.req.header("Accept") ?? "").includes(contentTypes.arrow)) {
+    throw notSupported(
+      "Reading a topic as an Arrow stream",
+      undefined,
+      `Send Accept: ${contentTypes.ndjson}.`,
+    );
+  }
+  const from = startOf(query.get("from"));
+  const limit = integerParameter(query, "limit", 0, Number.MAX_SAFE_INTEGER);
+  const follow = booleanParameter(query, "follow", false);
+  server.engine.topic(topic);
+  await server.engine.reached(readOptions(query));
+  const stopped = new AbortController();
+  const records = server.engine.readTopic(topic, { from, limit, follow, signal: stopped.signal });
+  const body = textStream(recordLines(records), {
+    closing: server.closing,
+    stallMs: server.stallMs,
+    onEnd: () => stopped.abort(),
+  });
+  return new Response(body, {
+    headers: {
+      "Content-Type": contentTypes.ndjson,
+      "Cache-Control": "no-store",
+      [headers.position]: server.engine.position,
+    },
+  });
+}
+
+function startOf(text: string | undefined): number | "earliest" | "latest" | undefined {
+  if (text === undefined || text === "earliest" || text === "latest") return text;
+  if (/^[0-9]{1,15}$/.test(text)) return Number(text);
+  throw new EvertError("invalid_request", "from must be earliest, latest or an offset", {
+    detail: `It is ${JSON.stringify(text.slice(0, 80))}.`,
+  });
+}
+
+const pieceChars = 64 * 1024;
+const idle = Symbol("idle");
+
+/** Records as NDJSON, in pieces: as much as is there at once, up to a bound. */
+async function* recordLines(records: AsyncIterable<TopicRecord>): AsyncGenerator<string, void, undefined> {
+  const iterator = records[Symbol.asyncIterator]();
+  let finished = false;
+  try {
+    let piece = "";
+    let pending = iterator.next();
+    let turn: Promise<typeof idle> | null = null;
+    for (;;) {
+      const item: IteratorResult<TopicRecord> | typeof idle =
+        turn === null ? await pending : await Promise.race([pending, turn]);
+      if (item === idle || piece.length >= pieceChars) {
+        yield piece;
+        piece = "";
+        turn = null;
+        if (item === idle) continue;
+      }
+      if (item.done) {
+        finished = true;
+        if (piece !== "") yield piece;
+        return;
+      }
+      piece += recordLine(item.value);
+      pending = iterator.next();
+      turn ??= new Promise((resolve) => setImmediate(resolve, idle));
+    }
+  } finally {
+    if (!finished) await iterator.return?.();
+  }
+}
+
+function recordLine(record: TopicRecord): string {
+  const key = record.keyJson === undefined ? "" : `,"key":${record.keyJson}`;
+  return `{"offset":${record.offset},"position":"${record.position}","timestamp":"${record.timestamp}"${key},"value":${record.valueJson}}\n`;
+}

@@ -1,0 +1,128 @@
+/** GET /v1/views/{view}/rows and /rows/{key}: a view at one position, or (text/event-stream) from then on. */
+import { EvertError, notSupported } from "../../base/errors.ts";
+import type { ViewInfo } from "../../engine/api.ts";
+import { contentTypes } from "../../wire/http/messages.ts";
+import { checkPosition } from "../../wire/http/requests.ts";
+import { keyFromText, valueFromText } from "../../wire/http/values.ts";
+import { errorAnswer, jsonArray, splicedAnswer } from "./answer.ts";
+import type { App, RequestContext, ServerContext } from "./context.ts";
+import { lastEventId, viewEvents } from "./events.ts";
+import {
+  acceptsEventStream,
+  givenTwice,
+  integerParameter,
+  pathSegment,
+  queryMap,
+  queryPairs,
+  readOptions,
+  unknownParameter,
+  withReadParameters,
+} from "./params.ts";
+
+const rowsParameters = withReadParameters("order", "limit", "from");
+
+export function rowRoutes(app: App, server: ServerContext): void {
+  app.get("/v1/views/:view/rows", (c) => rows(c, server));
+  app.get("/v1/views/:view/rows/:key", (c) => row(c, server));
+}
+
+async function rows(c: RequestContext, server: ServerContext): Promise<Response> {
+  const name = pathSegment(c, 2);
+  const view = server.engine.view(name);
+  const { query, where } = readRowsQuery(c, view.info);
+  if (acceptsEventStream(c)) {
+    if (Object.keys(where).length > 0 || query.has("order") || query.has("limit")) {
+      throw notSupported(
+        "Following a part of a view",
+        undefined,
+        "Follow the whole view or one key of it, or make a view of the part.",
+      );
+    }
+    return follow(c, server, query, name, undefined);
+  }
+  if (query.has("from")) throw fromNeedsEventStream();
+  const order = orderOf(query.get("order"), view.info);
+  const limit = integerParameter(query, "limit", 0, 2 ** 31 - 1);
+  const { rowsJson, position } = await view.rowsJson({ where, order, limit, ...readOptions(query) });
+  return splicedAnswer(rowsText(rowsJson, position), position);
+}
+
+function* rowsText(rowsJson: readonly string[], position: string): Generator<string, void, undefined> {
+  yield '{"rows":';
+  yield* jsonArray(rowsJson);
+  yield `,"position":${JSON.stringify(position)}}`;
+}
+
+async function row(c: RequestContext, server: ServerContext): Promise<Response> {
+  const query = queryMap(c, withReadParameters("from"));
+  const name = pathSegment(c, 2);
+  const view = server.engine.view(name);
+  const segment = pathSegment(c, 4);
+  const key = keyFromText(segment, view.info.schema, view.info.key);
+  if (acceptsEventStream(c)) return follow(c, server, query, name, key);
+  if (query.has("from")) throw fromNeedsEventStream();
+  const { rowJson, position } = await view.getJson(key, readOptions(query));
+  if (rowJson !== undefined) {
+    return splicedAnswer([`{"row":${rowJson},"position":${JSON.stringify(position)}}`], position);
+  }
+  const missing = new EvertError("not_found", `view ${JSON.stringify(name)} has no row with key ${segment}`, {
+    detail: `At position ${position}.`,
+  });
+  return errorAnswer(missing, position, { position });
+}
+
+async function follow(
+  c: RequestContext,
+  server: ServerContext,
+  query: ReadonlyMap<string, string>,
+  view: string,
+  key: unknown,
+): Promise<Response> {
+  const given = query.get("from");
+  if (given !== undefined) checkPosition(given, "from");
+  const from = lastEventId(c) ?? given;
+  await server.engine.reached(readOptions(query));
+  return viewEvents(server, { view, key, from });
+}
+
+function fromNeedsEventStream(): EvertError {
+  return new EvertError("invalid_request", "from resumes a stream of events, and this is a single read", {
+    hint: `Send Accept: ${contentTypes.eventStream}, or leave it out.`,
+  });
+}
+
+/** The query's own parameters, and equality filters by column. A column of a parameter's name cannot be filtered by here. */
+function readRowsQuery(c: RequestContext, info: ViewInfo) {
+  const query = new Map<string, string>();
+  const where: Record<string, unknown> = Object.create(null);
+  for (const [name, value] of queryPairs(c)) {
+    if (query.has(name) || name in where) throw givenTwice(name);
+    if (rowsParameters.includes(name)) {
+      query.set(name, value);
+      continue;
+    }
+    const field = info.schema.fields.find((f) => f.name === name);
+    if (field === undefined)
+      throw unknownParameter(name, [...rowsParameters, ...info.schema.fields.map((f) => f.name)]);
+    where[name] = valueFromText(value, field.type, name);
+  }
+  return { query, where };
+}
+
+/** `order=-plays,id` */
+function orderOf(text: string | undefined, info: ViewInfo): string[] | undefined {
+  if (text === undefined) return undefined;
+  const names = text.split(",");
+  for (const name of names) {
+    const column = name.startsWith("-") ? name.slice(1) : name;
+    if (info.schema.fields.some((field) => field.name === column)) continue;
+    throw new EvertError(
+      "undefined_column",
+      `view ${JSON.stringify(info.name)} has no column ${JSON.stringify(column)}`,
+      {
+        hint: `Columns: ${info.schema.fields.map((field) => field.name).join(", ")}.`,
+      },
+    );
+  }
+  return names;
+}

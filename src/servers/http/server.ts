@@ -1,0 +1,106 @@
+/**
+ * The HTTP server: a socket, the app on it, and an orderly end.
+ *
+ * close() drains: 1. nothing new is accepted, and what comes on open connections is refused; 2. event streams say goodbye
+ * and end; 3. requests under way are answered; 4. what is left after `drainMs` is cut off.
+ */
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { getRequestListener } from "@hono/node-server";
+import { type Logger, pino } from "pino";
+import { EvertError } from "../../base/errors.ts";
+import type { Engine } from "../../engine/api.ts";
+import { bodyBytesMax, heartbeatMs } from "../../wire/http/messages.ts";
+import { createApp } from "./app.ts";
+import { BodyBudget } from "./body-budget.ts";
+import type { ServerContext } from "./context.ts";
+import { isLoopback } from "./guard.ts";
+import { createMetrics } from "./metrics.ts";
+
+export interface HttpServerOptions {
+  /** Address to listen on. Default 127.0.0.1: this machine only. */
+  readonly host?: string | undefined;
+  /** 0: any free port. */
+  readonly port: number;
+  readonly logger?: Logger | undefined;
+  /** A built page: its files, and its index.html for every path that is no file. */
+  readonly staticDir?: string | undefined;
+  readonly bodyLimitBytes?: number | undefined;
+  /** How much of request bodies all requests together may hold. */
+  readonly bodiesBytesMax?: number | undefined;
+  readonly heartbeatMs?: number | undefined;
+  readonly stallMs?: number | undefined;
+  readonly drainMs?: number | undefined;
+}
+
+export interface HttpServer {
+  readonly url: string;
+  readonly port: number;
+  /** Drains and closes. The engine stays open: it is its owner's. */
+  close(): Promise<void>;
+}
+
+/** @throws EvertError connection_failed when the address cannot be listened on. */
+export async function createHttpServer(engine: Engine, options: HttpServerOptions): Promise<HttpServer> {
+  const host = options.host ?? "127.0.0.1";
+  const closing = new AbortController();
+  const context: ServerContext = {
+    engine,
+    logger: options.logger ?? pino({ level: "silent" }),
+    metrics: createMetrics(engine),
+    closing: closing.signal,
+    bodyBytesMax: options.bodyLimitBytes ?? bodyBytesMax,
+    bodies: new BodyBudget(options.bodiesBytesMax ?? 4 * (options.bodyLimitBytes ?? bodyBytesMax)),
+    heartbeatMs: options.heartbeatMs ?? heartbeatMs,
+    stallMs: options.stallMs ?? 120_000,
+  };
+  const app = createApp(context, { boundToLoopback: isLoopback(host), staticDir: options.staticDir });
+  // The globals of the user's program stay as they are.
+  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const server = createServer(
+    {
+      // A pipe into a chunked append may send for days.
+      requestTimeout: 0,
+      keepAlive: true,
+      keepAliveInitialDelay: 30_000,
+      noDelay: true,
+    },
+    listener,
+  );
+  const port = await listen(server, host, options.port);
+  return {
+    url: `http://${urlHost(host)}:${port}`,
+    port,
+    close: () => drain(server, closing, options.drainMs ?? 5_000),
+  };
+}
+
+function urlHost(host: string): string {
+  return host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
+}
+
+function listen(server: Server, host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) => {
+      const taken = cause.code === "EADDRINUSE";
+      reject(
+        new EvertError("connection_failed", `cannot listen on ${urlHost(host)}:${port}`, {
+          detail: taken ? "Another program listens there." : cause.message,
+          hint: taken ? "Stop it, or choose another port; port 0 takes any free one." : undefined,
+          cause,
+        }),
+      );
+    });
+    server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
+  });
+}
+
+async function drain(server: Server, closing: AbortController, drainMs: number): Promise<void> {
+  if (!server.listening) return;
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  closing.abort();
+  server.closeIdleConnections();
+  const cutOff = setTimeout(() => server.closeAllConnections(), drainMs);
+  await closed;
+  clearTimeout(cutOff);
+}

@@ -1,0 +1,120 @@
+/**
+ * Text from an async iterator as the body of an answer, at the pace of whoever reads it.
+ *
+ * The stream holds nothing: the next text is asked for when the one before was handed to the socket, and the socket
+ * asks only while it is not waiting for `drain`. So a client that stops reading stops the iterator, and what piles up
+ * is the engine's bounded affair. Such a client is given up after `stallMs`.
+ *
+ * While the iterator is silent, `heartbeat` is sent; when `closing` is aborted, `farewell` is sent and the stream ends.
+ */
+export interface TextStreamOptions {
+  readonly heartbeat?: { readonly text: string; readonly everyMs: number };
+  readonly closing?: AbortSignal;
+  readonly farewell?: () => string;
+  /** The text to end with when the iterator fails; without it the connection is broken off, so that nobody takes the part for the whole. */
+  readonly onError?: (error: unknown) => string;
+  readonly stallMs?: number;
+  /** Called once, however the stream ends. */
+  readonly onEnd?: () => void;
+}
+
+const silence = Symbol("silence");
+const closed = Symbol("closed");
+
+export function textStream(
+  source: AsyncIterable<string>,
+  options: TextStreamOptions = {},
+): ReadableStream<Uint8Array> {
+  const iterator = source[Symbol.asyncIterator]();
+  const encoder = new TextEncoder();
+  let pending: Promise<IteratorResult<string>> | null = null;
+  let stall: NodeJS.Timeout | undefined;
+  let ended = false;
+  let wakeClosing: (() => void) | undefined;
+  const onClosing = () => wakeClosing?.();
+
+  function end(): void {
+    if (ended) return;
+    ended = true;
+    clearTimeout(stall);
+    options.closing?.removeEventListener("abort", onClosing);
+    options.onEnd?.();
+  }
+
+  /** Lets go of the source. It may be waiting for its next event: its own signal, aborted in onEnd, wakes it. */
+  function release(): void {
+    const waiting = pending;
+    pending = null;
+    end();
+    // Failures after the reader is gone have nobody to go to.
+    waiting?.catch(() => undefined);
+    void iterator.return?.(undefined).then(undefined, () => undefined);
+  }
+
+  /** The next text, silence after the heartbeat's time, or closed. */
+  async function next(): Promise<IteratorResult<string> | typeof silence | typeof closed> {
+    pending ??= iterator.next();
+    if (options.heartbeat === undefined && options.closing === undefined) return pending;
+    let timer: NodeJS.Timeout | undefined;
+    const interrupted = new Promise<typeof silence | typeof closed>((resolve) => {
+      if (options.heartbeat !== undefined) timer = setTimeout(resolve, options.heartbeat.everyMs, silence);
+      wakeClosing = () => resolve(closed);
+      if (options.closing?.aborted) resolve(closed);
+    });
+    try {
+      return await Promise.race([pending, interrupted]);
+    } finally {
+      clearTimeout(timer);
+      wakeClosing = undefined;
+    }
+  }
+
+  return new ReadableStream<Uint8Array>(
+    {
+      start() {
+        options.closing?.addEventListener("abort", onClosing);
+      },
+      async pull(controller) {
+        clearTimeout(stall);
+        try {
+          const item = await next();
+          if (ended) return;
+          if (item === silence) {
+            controller.enqueue(encoder.encode(options.heartbeat!.text));
+          } else if (item === closed) {
+            if (options.farewell !== undefined) controller.enqueue(encoder.encode(options.farewell()));
+            controller.close();
+            release();
+            return;
+          } else if (item.done) {
+            controller.close();
+            end();
+            return;
+          } else {
+            pending = null;
+            controller.enqueue(encoder.encode(item.value));
+          }
+          if (options.stallMs !== undefined) {
+            stall = setTimeout(() => {
+              controller.error(new Error("the client stopped reading"));
+              release();
+            }, options.stallMs);
+            stall.unref();
+          }
+        } catch (error) {
+          if (ended) return;
+          if (options.onError === undefined) controller.error(error);
+          else {
+            controller.enqueue(encoder.encode(options.onError(error)));
+            controller.close();
+          }
+          end();
+        }
+      },
+      cancel() {
+        release();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}

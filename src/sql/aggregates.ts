@@ -1,0 +1,116 @@
+/** Aggregate calls: count, sum, avg, min, max, with FILTER. */
+import { EvertError, notSupported } from "../base/errors.ts";
+import { float8, int8, numeric, type SqlType, type TypeName } from "../batch/types.ts";
+import type { Expr } from "../plan/expression.ts";
+import { sqlTypeName } from "../plan/functions.ts";
+import { typeOf } from "../plan/inspect.ts";
+import type { Aggregate } from "../plan/plan.ts";
+import { type Bound, boundType, settled, toBoolean } from "./bound.ts";
+import type { ExprPlace } from "./place.ts";
+import type { NodeOf } from "./tree.ts";
+
+type Name = "count" | "sum" | "avg" | "min" | "max";
+
+/** Result type by argument type; absent: PostgreSQL has no such aggregate. */
+const results: Readonly<Record<"sum" | "avg", Partial<Record<TypeName, SqlType>>>> = {
+  sum: { int4: int8, int8: numeric, numeric, float8 },
+  avg: { int4: numeric, int8: numeric, numeric, float8 },
+};
+
+const ordered: ReadonlySet<TypeName> = new Set(["int4", "int8", "float8", "numeric", "text", "timestamptz"]);
+
+const absent: ReadonlySet<string> = new Set(
+  (
+    "any_value array_agg bit_and bit_or bit_xor bool_and bool_or every corr covar_pop covar_samp json_agg json_agg_strict json_arrayagg " +
+    "json_object_agg json_objectagg jsonb_agg jsonb_agg_strict jsonb_object_agg mode percentile_cont percentile_disc range_agg " +
+    "range_intersect_agg regr_avgx regr_avgy regr_count regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy stddev stddev_pop " +
+    "stddev_samp string_agg var_pop var_samp variance xmlagg"
+  ).split(" "),
+);
+
+export function isAggregate(name: string): name is Name {
+  return name === "count" || name === "sum" || name === "avg" || name === "min" || name === "max";
+}
+
+/** PostgreSQL has it, we do not yet. */
+export function isAbsentAggregate(name: string): boolean {
+  return absent.has(name);
+}
+
+/** The column that stands for the aggregate's value. */
+export function bindAggregate(call: NodeOf<"FuncCall">, name: Name, place: ExprPlace): Expr {
+  const { ctx } = place;
+  const position = ctx.position(call.location);
+  if (place.aggregates === null) throw misplaced(place.clause, position);
+  const inner: ExprPlace = { ...place, aggregates: null, windows: null, clause: NESTED };
+  const args = (call.args ?? []).map((a) => place.bind(a, inner));
+  // min and max see the same values once or often; the others do not.
+  if (call.agg_distinct && name !== "min" && name !== "max")
+    throw notSupported(`${name}(DISTINCT ...)`, position);
+  if (call.agg_order !== undefined) throw notSupported("ORDER BY in an aggregate", position);
+  const { arg, type } = bindArgument(name, args, call.agg_star ?? false, place, position);
+  const filtered: ExprPlace = { ...inner, clause: "FILTER" };
+  const filter =
+    call.agg_filter === undefined ? null : toBoolean(place.bind(call.agg_filter, filtered), "FILTER", ctx);
+  const aggregate: Aggregate = { fn: name, arg, filter, type, reducer: null };
+  return place.aggregates.add(aggregate, position);
+}
+
+const NESTED = "aggregate arguments";
+
+function misplaced(clause: string, position: number | undefined): EvertError {
+  const message =
+    clause === NESTED
+      ? "aggregate function calls cannot be nested"
+      : `aggregate functions are not allowed in ${clause}`;
+  return new EvertError("grouping_error", message, { position });
+}
+
+function bindArgument(
+  name: Name,
+  args: readonly Bound[],
+  star: boolean,
+  place: ExprPlace,
+  position: number | undefined,
+): { arg: Expr | null; type: SqlType } {
+  const undefinedFor = () => {
+    const said = star ? "*" : args.map((a) => sqlTypeName(boundType(a))).join(", ");
+    return new EvertError("undefined_function", `function ${name}(${star ? "" : said}) does not exist`, {
+      position,
+      hint: "No function matches the given name and argument types. You might need to add explicit type casts.",
+    });
+  };
+  if (name === "count") return { arg: bindCounted(args, star, place, position, undefinedFor), type: int8 };
+  const first = args[0];
+  if (star || first === undefined || args.length > 1) throw undefinedFor();
+  if (first.kind === "literal" && name !== "min" && name !== "max") {
+    const message = `function ${name}(unknown) is not unique`;
+    const hint = "Could not choose a best candidate function. You might need to add explicit type casts.";
+    throw new EvertError("ambiguous_function", message, { position, hint });
+  }
+  const arg = settled(first, place.ctx);
+  const type = typeOf(arg);
+  if (name === "min" || name === "max") {
+    if (!ordered.has(type.name)) throw undefinedFor();
+    return { arg, type };
+  }
+  const result = results[name][type.name];
+  if (result === undefined) throw undefinedFor();
+  return { arg, type: result };
+}
+
+function bindCounted(
+  args: readonly Bound[],
+  star: boolean,
+  place: ExprPlace,
+  position: number | undefined,
+  undefinedFor: () => EvertError,
+): Expr | null {
+  if (star) return null;
+  if (args.length > 1) throw undefinedFor();
+  if (args[0] === undefined) {
+    const message = "count(*) must be used to call a parameterless aggregate function";
+    throw new EvertError("wrong_object_type", message, { position });
+  }
+  return settled(args[0], place.ctx);
+}

@@ -1,0 +1,77 @@
+/** Conditions of a join: bound over both sides' names, and sorted by what they read. */
+import * as build from "../plan/build.ts";
+import type { Expr } from "../plan/expression.ts";
+import { branch, columnsOf, conjunction, moveColumns, typeOf } from "../plan/inspect.ts";
+import { comparable, isJoinEquality } from "../plan/joins.ts";
+import type { BindContext } from "./context.ts";
+import { bindBoolean, bindExpr, plainPlace } from "./expression.ts";
+import { type RankFilters, rankColumnOf } from "./ranking.ts";
+import { besides, type Scope } from "./scope.ts";
+import { as, startOf, stringOf } from "./tree.ts";
+
+/** A conjunct of ON over the left side's columns, then the right side's. */
+export interface Condition {
+  readonly expr: Expr;
+  readonly position: number | undefined;
+}
+
+/** Both sides' names over left's columns, then right's. */
+export function sideBySide(left: Scope, right: Scope): Scope {
+  const plan = build.join({ type: "inner", left: left.plan, right: right.plan, leftKeys: [], rightKeys: [] });
+  return besides(left, right, plan);
+}
+
+export function bindConditions(on: RankFilters, scope: Scope, ctx: BindContext): Condition[] {
+  const place = plainPlace(ctx, scope, "JOIN conditions");
+  const conditions = on.rest().map((node) => ({
+    expr: bindBoolean(node, place, "JOIN/ON"),
+    position: ctx.position(startOf(node)),
+  }));
+  checkRankNames(on, scope, ctx);
+  return conditions;
+}
+
+/** Conjuncts about ranks are bound by nobody, but their names must still be unambiguous. */
+export function checkRankNames(ranks: RankFilters, scope: Scope, ctx: BindContext): void {
+  for (const node of ranks.used()) {
+    const column = as(rankColumnOf(node), "ColumnRef")!;
+    const name = stringOf(column.fields?.at(-1));
+    if (column.fields?.length === 1 && scope.columns.filter((c) => c.name === name).length > 1) {
+      bindExpr({ ColumnRef: column }, plainPlace(ctx, scope, "WHERE"));
+    }
+  }
+}
+
+/** Null instead of the first key where a condition on the left row alone is not true. */
+export function guarded(keys: readonly Expr[], conditions: readonly Expr[]): Expr[] {
+  const condition = conjunction(conditions);
+  const [first, ...others] = keys as [Expr, ...Expr[]];
+  if (condition === undefined) return [...keys];
+  const type = typeOf(first);
+  const otherwise: Expr = { kind: "const", value: null, type };
+  return [{ kind: "case", branches: [branch(condition, first)], otherwise, type }, ...others];
+}
+
+/** Conditions by what they read; keys and one-sided conditions in terms of their own side's columns. */
+export function splitConditions(conditions: readonly Condition[], width: number) {
+  const leftKeys: Expr[] = [];
+  const rightKeys: Expr[] = [];
+  const leftOnly: Expr[] = [];
+  const rightOnly: Expr[] = [];
+  const other: Condition[] = [];
+  const toRight = (e: Expr) => moveColumns(e, (i) => i - width);
+  const isLeft = (e: Expr) => [...columnsOf(e)].every((i) => i < width);
+  const isRight = (e: Expr) => [...columnsOf(e)].every((i) => i >= width);
+  for (const condition of conditions) {
+    const { expr } = condition;
+    const [a, b] = isJoinEquality(expr) ? ((expr as Expr & { kind: "call" }).args as [Expr, Expr]) : [];
+    if (isRight(expr)) rightOnly.push(toRight(expr));
+    else if (isLeft(expr)) leftOnly.push(expr);
+    else if (a !== undefined && b !== undefined && (isLeft(a) ? isRight(b) : isRight(a) && isLeft(b))) {
+      const sides = isLeft(a) ? comparable(a, toRight(b)) : comparable(b, toRight(a));
+      leftKeys.push(sides.left);
+      rightKeys.push(sides.right);
+    } else other.push(condition);
+  }
+  return { leftKeys, rightKeys, leftOnly, rightOnly, other };
+}

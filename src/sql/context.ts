@@ -1,0 +1,125 @@
+/** What binding a statement needs to know, and what it finds out on the way. */
+import { EvertError } from "../base/errors.ts";
+import type { SqlType } from "../batch/types.ts";
+import type { Catalog } from "../plan/catalog.ts";
+import type { Expr } from "../plan/expression.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { SourceText } from "./source-text.ts";
+
+/** The value of $n: text as PostgreSQL's input functions read it, or null. Without a type, its first use decides. */
+export interface SqlParam {
+  readonly type: SqlType | null;
+  readonly text: string | null;
+}
+
+/** A parameter given as a JSON value. */
+export function paramFromJson(value: unknown): SqlParam {
+  if (value === null || value === undefined) return { type: null, text: null };
+  return { type: null, text: typeof value === "object" ? JSON.stringify(value) : String(value) };
+}
+
+export const PARAMS_MAX = 65_535;
+export const COLUMNS_MAX = 1600;
+/** Nodes of a plan, counted as a tree: a WITH query that is used n times counts n times. */
+const PLAN_NODES_MAX = 20_000;
+/** Levels of an expression or of nested queries: what every walk over a plan can do on the stack with room to spare. */
+const DEPTH_MAX = 500;
+
+export class BindContext {
+  readonly catalog: Catalog;
+  readonly source: SourceText;
+  /** now() of the statement in microseconds; null where there is none, as in a view. */
+  readonly nowUs: bigint | null;
+  /** What the statement defines, if it does: functions that change with time have no place in it. */
+  readonly defines: string | null;
+  /** Where a column expression was named, and what it is called: for messages that come later than its binding. */
+  readonly mentions = new WeakMap<Expr, { readonly name: string; readonly position: number | undefined }>();
+  private readonly params: readonly SqlParam[];
+  private readonly paramTypes: (SqlType | null)[];
+  private depth = 0;
+
+  constructor(options: {
+    catalog: Catalog;
+    source: SourceText;
+    params: readonly SqlParam[];
+    nowUs: bigint | null;
+    defines: string | null;
+  }) {
+    this.catalog = options.catalog;
+    this.source = options.source;
+    this.params = options.params;
+    this.paramTypes = options.params.map((p) => p.type);
+    this.nowUs = options.nowUs;
+    this.defines = options.defines;
+  }
+
+  /** The same for a text of its own, such as the definition of an inlined view: it has no parameters. */
+  within(source: SourceText, defines: string): BindContext {
+    const inner = new BindContext({ catalog: this.catalog, source, params: [], nowUs: this.nowUs, defines });
+    inner.depth = this.depth + 1;
+    return inner;
+  }
+
+  /** 1-based character of a place in the tree. */
+  position(location: number | undefined): number | undefined {
+    return this.source.position(location);
+  }
+
+  param(number: number, position: number | undefined): SqlParam {
+    if (this.defines !== null) {
+      throw new EvertError("feature_not_supported", `parameters have no place in ${this.defines}`, {
+        position,
+      });
+    }
+    const param = this.params[number - 1];
+    if (param === undefined) {
+      throw new EvertError("undefined_object", `there is no parameter $${number}`, {
+        sqlstate: "42P02",
+        position,
+        detail: `${this.params.length} ${this.params.length === 1 ? "parameter was" : "parameters were"} given.`,
+      });
+    }
+    return { type: this.paramTypes[number - 1] ?? null, text: param.text };
+  }
+
+  /** The first use of a parameter gives it its type. */
+  fixParam(number: number, type: SqlType): void {
+    this.paramTypes[number - 1] ??= type;
+  }
+
+  /** Runs `work` one level deeper. */
+  deeper<T>(work: () => T): T {
+    if (this.depth >= DEPTH_MAX) {
+      throw new EvertError("statement_too_complex", "statement is nested too deeply", {
+        detail: `Expressions and queries may be nested ${DEPTH_MAX} levels deep.`,
+      });
+    }
+    this.depth++;
+    try {
+      return work();
+    } finally {
+      this.depth--;
+    }
+  }
+}
+
+export function checkColumnCount(count: number): void {
+  if (count <= COLUMNS_MAX) return;
+  throw new EvertError("too_many_columns", `target lists can have at most ${COLUMNS_MAX} entries`);
+}
+
+export function checkPlanSize(plan: Plan, inputsOf: (plan: Plan) => readonly Plan[]): void {
+  const sizes = new Map<Plan, number>();
+  const sizeOf = (p: Plan): number => {
+    const known = sizes.get(p);
+    if (known !== undefined) return known;
+    const size = inputsOf(p).reduce((sum, input) => sum + sizeOf(input), 1);
+    sizes.set(p, size);
+    return size;
+  };
+  if (sizeOf(plan) > PLAN_NODES_MAX) {
+    throw new EvertError("statement_too_complex", "query is too large", {
+      detail: `Its plan has more than ${PLAN_NODES_MAX} nodes; a WITH query counts each time it is used.`,
+    });
+  }
+}

@@ -1,0 +1,255 @@
+/**
+ * Binds scalar expressions: names to columns, operators and functions to the registry, literals to values.
+ *
+ * Evaluation order is PostgreSQL's where it promises one (CASE, COALESCE) and left to right elsewhere.
+ */
+import type { Node } from "libpg-query";
+import { EvertError, notSupported } from "../base/errors.ts";
+import { parseNumeric } from "../batch/format.ts";
+import { bool, numeric, text } from "../batch/types.ts";
+import type { Expr } from "../plan/expression.ts";
+import { resolveOperator, sqlTypeName } from "../plan/functions.ts";
+import { branch, typeOf } from "../plan/inspect.ts";
+import { type Bound, boundType, callOf, coerce, settled, toBoolean, toCommonType, typed } from "./bound.ts";
+import { bindCall, bindMinMax, bindNow } from "./calls.ts";
+import type { BindContext } from "./context.ts";
+import { parseDatum } from "./literal.ts";
+import { bindOperator } from "./operators.ts";
+import type { ExprPlace } from "./place.ts";
+import { findColumn, type Scope } from "./scope.ts";
+import { as, kindOf, type NodeKind, type NodeOf, startOf, stringOf } from "./tree.ts";
+import { bindTypeName } from "./type-names.ts";
+
+/** A place where neither aggregates nor window functions may stand. */
+export function plainPlace(ctx: BindContext, scope: Scope, clause: string): ExprPlace {
+  return { ctx, scope, clause, aggregates: null, windows: null, bind: bindExpr };
+}
+
+export function bindExpr(node: Node, place: ExprPlace): Bound {
+  return place.ctx.deeper(() => bindKind(node, place));
+}
+
+/** As a boolean; `taker` as PostgreSQL's messages name it. */
+export function bindBoolean(node: Node, place: ExprPlace, taker: string): Expr {
+  return toBoolean(bindExpr(node, place), taker, place.ctx);
+}
+
+function bindKind(node: Node, place: ExprPlace): Bound {
+  const start = startOf(node);
+  switch (kindOf(node)) {
+    case "ColumnRef":
+      return bindColumn(as(node, "ColumnRef")!, place);
+    case "A_Const":
+      return bindConstant(as(node, "A_Const")!, start);
+    case "ParamRef":
+      return bindParam(as(node, "ParamRef")!, place.ctx, start);
+    case "A_Expr":
+      return bindOperator(as(node, "A_Expr")!, place, start);
+    case "BoolExpr":
+      return bindLogic(as(node, "BoolExpr")!, place, start);
+    case "NullTest": {
+      const test = as(node, "NullTest")!;
+      const isNull: Expr = { kind: "isNull", arg: settled(bindExpr(test.arg!, place), place.ctx) };
+      return typed(test.nulltesttype === "IS_NULL" ? isNull : { kind: "not", arg: isNull }, start);
+    }
+    case "BooleanTest":
+      return bindBooleanTest(as(node, "BooleanTest")!, place, start);
+    case "TypeCast":
+      return bindCast(as(node, "TypeCast")!, place, start);
+    case "CaseExpr":
+      return bindCase(as(node, "CaseExpr")!, place, start);
+    case "CoalesceExpr": {
+      const args = (as(node, "CoalesceExpr")!.args ?? []).map((a) => bindExpr(a, place));
+      const { exprs, type } = toCommonType(args, "COALESCE", place.ctx);
+      return typed({ kind: "coalesce", args: exprs, type }, start);
+    }
+    case "MinMaxExpr":
+      return bindMinMax(as(node, "MinMaxExpr")!, place, start);
+    case "FuncCall":
+      return bindCall(as(node, "FuncCall")!, place, start);
+    case "SQLValueFunction":
+      return bindNow(as(node, "SQLValueFunction")!, place, start);
+    case "CollateClause":
+      return bindCollate(as(node, "CollateClause")!, place);
+    case "SubLink":
+      throw notSupported(subqueryWords(as(node, "SubLink")!), place.ctx.position(start));
+    default:
+      throw notSupported(wordsFor(kindOf(node)), place.ctx.position(start));
+  }
+}
+
+const words: Partial<Record<NodeKind, string>> = {
+  A_ArrayExpr: "an ARRAY constructor",
+  A_Indirection: "a subscript or field selection",
+  GroupingFunc: "GROUPING",
+  MultiAssignRef: "an assignment of several columns at once",
+  RowExpr: "a row constructor",
+  SetToDefault: "DEFAULT in this place",
+  XmlExpr: "an XML expression",
+  XmlSerialize: "XMLSERIALIZE",
+  CurrentOfExpr: "WHERE CURRENT OF",
+};
+
+function wordsFor(kind: NodeKind): string {
+  if (kind.startsWith("Json")) return "an SQL/JSON expression";
+  return words[kind] ?? `an expression of kind ${kind}`;
+}
+
+function subqueryWords(link: NodeOf<"SubLink">): string {
+  switch (link.subLinkType) {
+    case "EXISTS_SUBLINK":
+      return "EXISTS (subquery)";
+    case "ANY_SUBLINK":
+      return link.operName === undefined ? "IN (subquery)" : "ANY (subquery)";
+    case "ALL_SUBLINK":
+      return "ALL (subquery)";
+    case "ARRAY_SUBLINK":
+      return "ARRAY (subquery)";
+    default:
+      return "a subquery as a value";
+  }
+}
+
+function bindColumn(ref: NodeOf<"ColumnRef">, { ctx, scope }: ExprPlace): Bound {
+  const position = ctx.position(ref.location);
+  const fields = ref.fields ?? [];
+  if (fields.some((f) => as(f, "A_Star") !== undefined))
+    throw notSupported("a whole row as a value", position);
+  const column = findColumn(scope, fields.map(stringOf), position);
+  if (column.expr === null) {
+    throw notSupported("row_number() as a value, other than compared with a constant in WHERE,", position);
+  }
+  // A copy for each place it is named in: what is known of that place is kept beside it.
+  const expr: Expr = { ...column.expr };
+  ctx.mentions.set(expr, { name: `${column.table}.${column.name}`, position });
+  return typed(expr, ref.location);
+}
+
+const INT4_MAX = 2_147_483_647n;
+const INT8_MAX = 2n ** 63n - 1n;
+
+function bindConstant(constant: NodeOf<"A_Const">, start: number | undefined): Bound {
+  if (constant.isnull) return { kind: "literal", text: null, param: null, start };
+  if (constant.sval !== undefined)
+    return { kind: "literal", text: constant.sval.sval ?? "", param: null, start };
+  if (constant.ival !== undefined) {
+    return typed({ kind: "const", value: constant.ival.ival ?? 0, type: { name: "int4" } }, start);
+  }
+  if (constant.boolval !== undefined) {
+    return typed({ kind: "const", value: constant.boolval.boolval ?? false, type: bool }, start);
+  }
+  if (constant.fval !== undefined) return typed(numberConstant(constant.fval.fval ?? "0"), start);
+  return { kind: "literal", text: null, param: null, start };
+}
+
+/** Digits beyond int4 are an int8 if they fit one, and anything else numeric. */
+function numberConstant(written: string): Expr {
+  const plain = written.replaceAll("_", "");
+  if (/^-?(\d+|0[xXoObB][0-9a-fA-F]+)$/.test(plain)) {
+    const negative = plain.startsWith("-");
+    const digits = negative ? plain.slice(1) : plain;
+    const magnitude = BigInt(/^0[xXoObB]/.test(digits) ? digits : digits.replace(/^0+(?=\d)/, ""));
+    const value = negative ? -magnitude : magnitude;
+    if (value <= INT4_MAX && value >= -INT4_MAX - 1n)
+      return { kind: "const", value: Number(value), type: { name: "int4" } };
+    if (value <= INT8_MAX && value >= -INT8_MAX - 1n) return { kind: "const", value, type: { name: "int8" } };
+  }
+  return { kind: "const", value: parseNumeric(written), type: numeric };
+}
+
+function bindParam(ref: NodeOf<"ParamRef">, ctx: BindContext, start: number | undefined): Bound {
+  const number = ref.number ?? 0;
+  const param = ctx.param(number, ctx.position(start));
+  if (param.type === null) return { kind: "literal", text: param.text, param: number, start };
+  const value = param.text === null ? null : parseDatum(param.text, param.type, undefined);
+  return typed({ kind: "const", value, type: param.type }, start);
+}
+
+function bindLogic(logic: NodeOf<"BoolExpr">, place: ExprPlace, start: number | undefined): Bound {
+  const taker = logic.boolop === "AND_EXPR" ? "AND" : logic.boolop === "OR_EXPR" ? "OR" : "NOT";
+  const args = (logic.args ?? []).map((a) => bindBoolean(a, place, taker));
+  if (taker === "NOT") return typed({ kind: "not", arg: args[0]! }, start);
+  return typed({ kind: taker === "AND" ? "and" : "or", args }, start);
+}
+
+function bindBooleanTest(test: NodeOf<"BooleanTest">, place: ExprPlace, start: number | undefined): Bound {
+  const kind = test.booltesttype ?? "IS_TRUE";
+  const taker = kind.replaceAll("_", " ");
+  const arg = bindBoolean(test.arg!, place, taker);
+  const asked = kind.replace("IS_", "").replace("NOT_", "");
+  const differs: Expr =
+    asked === "UNKNOWN"
+      ? { kind: "not", arg: { kind: "isNull", arg } }
+      : {
+          kind: "isDistinct",
+          left: arg,
+          right: { kind: "const", value: asked === "TRUE", type: bool },
+          equal: "bool_eq",
+        };
+  return typed(kind.startsWith("IS_NOT") ? differs : { kind: "not", arg: differs }, start);
+}
+
+function bindCast(cast: NodeOf<"TypeCast">, place: ExprPlace, start: number | undefined): Bound {
+  const { ctx } = place;
+  const to = bindTypeName(cast.typeName!, ctx);
+  const arg = bindExpr(cast.arg!, place);
+  const expr = coerce(arg, to, "explicit", ctx);
+  if (expr === undefined) {
+    const from = sqlTypeName(boundType(arg));
+    throw new EvertError("cannot_coerce", `cannot cast type ${from} to ${sqlTypeName(to)}`, {
+      position: ctx.position(cast.location ?? start),
+    });
+  }
+  return typed(expr, start);
+}
+
+function bindCase(node: NodeOf<"CaseExpr">, place: ExprPlace, start: number | undefined): Bound {
+  const { ctx } = place;
+  const tested = node.arg === undefined ? undefined : typedSubject(bindExpr(node.arg, place), ctx);
+  const whens = (node.args ?? []).map((n) => as(n, "CaseWhen")!);
+  const conditions = whens.map((when) => {
+    if (tested === undefined) return bindBoolean(when.expr!, place, "CASE/WHEN");
+    const operands = [tested, bindExpr(when.expr!, place)];
+    const position = ctx.position(when.location);
+    return callOf(resolveOperator("=", operands.map(boundType), position), operands, ctx);
+  });
+  const otherwise: Bound =
+    node.defresult === undefined
+      ? { kind: "literal", text: null, param: null, start: undefined }
+      : bindExpr(node.defresult, place);
+  const results = whens.map((when) => bindExpr(when.result!, place));
+  // PostgreSQL asks the ELSE branch for its type first.
+  const { exprs, type } = toCommonType([otherwise, ...results], "CASE", ctx);
+  const branches = conditions.map((when, i) => branch(when, exprs[i + 1]!));
+  return typed({ kind: "case", branches, otherwise: exprs[0]!, type }, start);
+}
+
+/** CASE 'a' WHEN ...: an open literal is text before it is compared. */
+function typedSubject(bound: Bound, ctx: BindContext): Bound {
+  return typed(settled(bound, ctx), bound.start);
+}
+
+/** All text is compared byte by byte, as collation C does; asking for that changes nothing. */
+const collations: ReadonlySet<string> = new Set([
+  "C",
+  "POSIX",
+  "default",
+  "ucs_basic",
+  "C.UTF-8",
+  "c.utf8",
+  "pg_c_utf8",
+]);
+
+export function bindCollate(clause: NodeOf<"CollateClause">, place: ExprPlace): Bound {
+  const position = place.ctx.position(clause.location);
+  const name = stringOf(clause.collname?.at(-1));
+  if (!collations.has(name))
+    throw notSupported(`collation "${name}"`, position, 'Text is ordered by collation "C".');
+  const arg = bindExpr(clause.arg!, place);
+  const expr = settled(arg, place.ctx);
+  if (typeOf(expr).name !== text.name) {
+    const message = `collations are not supported by type ${sqlTypeName(typeOf(expr))}`;
+    throw new EvertError("datatype_mismatch", message, { position });
+  }
+  return typed(expr, arg.start);
+}

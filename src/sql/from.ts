@@ -1,0 +1,172 @@
+/** FROM: relations, WITH queries, subqueries, functions, and joins of them, as a plan and the names it shows. */
+import type { Alias, Node } from "libpg-query";
+import { EvertError, notSupported } from "../base/errors.ts";
+import { int8 } from "../batch/types.ts";
+import * as build from "../plan/build.ts";
+import type { CatalogRelation } from "../plan/catalog.ts";
+import type { BindContext } from "./context.ts";
+import { bindJoin } from "./join.ts";
+import { type BoundQuery, type QueryEnv, refuseRanking } from "./query.ts";
+import type { RankFilters } from "./ranking.ts";
+import { besides, checkDuplicateTable, type Scope, similar, tableScope } from "./scope.ts";
+import { bindSeries, isSeries } from "./series.ts";
+import { as, kindOf, type NodeOf, startOf, stringOf } from "./tree.ts";
+
+/** The FROM list: its items side by side, unrestricted; WHERE makes joins of them. */
+export function bindFrom(items: readonly Node[], env: QueryEnv, ranks: RankFilters): Scope | undefined {
+  let scope: Scope | undefined;
+  for (const item of items) {
+    if (scope !== undefined && isSeries(item)) {
+      scope = bindSeries(as(item, "RangeFunction")!, scope, env.ctx);
+      continue;
+    }
+    const next = bindItem(item, env, ranks, scope);
+    scope = scope === undefined ? next : cross(scope, next, env.ctx.position(placeOf(item)));
+  }
+  return scope;
+}
+
+function cross(left: Scope, right: Scope, position: number | undefined): Scope {
+  checkDuplicateTable(left, right, position);
+  const plan = build.join({ type: "inner", left: left.plan, right: right.plan, leftKeys: [], rightKeys: [] });
+  return besides(left, right, plan);
+}
+
+/** One item. `before`: what stands left of it in the list, which a function could read from. */
+export function bindItem(item: Node, env: QueryEnv, ranks: RankFilters, before?: Scope): Scope {
+  const { ctx } = env;
+  return ctx.deeper(() => {
+    switch (kindOf(item)) {
+      case "RangeVar":
+        return bindRelation(as(item, "RangeVar")!, env, ranks);
+      case "RangeSubselect":
+        return bindSubselect(as(item, "RangeSubselect")!, env, ranks);
+      case "JoinExpr":
+        return bindJoin(as(item, "JoinExpr")!, env, ranks, bindItem, before);
+      case "RangeFunction":
+        return bindSeries(as(item, "RangeFunction")!, undefined, ctx);
+      case "RangeTableSample":
+        throw notSupported("TABLESAMPLE", ctx.position(placeOf(item)));
+      default:
+        throw notSupported(`${kindOf(item)} in FROM`, ctx.position(placeOf(item)));
+    }
+  });
+}
+
+function placeOf(item: Node): number | undefined {
+  const join = as(item, "JoinExpr");
+  if (join?.larg !== undefined) return placeOf(join.larg);
+  const sample = as(item, "RangeTableSample");
+  if (sample?.relation !== undefined) return placeOf(sample.relation);
+  const call = as(as(as(item, "RangeFunction")?.functions?.[0], "List")?.items?.[0], "FuncCall");
+  return call?.location ?? startOf(item);
+}
+
+function bindRelation(node: NodeOf<"RangeVar">, env: QueryEnv, ranks: RankFilters): Scope {
+  const { ctx } = env;
+  const name = node.relname ?? "";
+  const position = ctx.position(node.location);
+  const own = node.schemaname === undefined ? env.withQueries.get(name) : undefined;
+  if (own !== undefined)
+    return queryScope(node.alias?.aliasname ?? name, own, node.alias, env, ranks, position);
+  const relation = findRelation(node, ctx);
+  const inlined = ctx.catalog.inlineView?.(relation.name);
+  if (inlined !== undefined) {
+    const query = env.bindDefinition(relation.name, inlined);
+    return queryScope(node.alias?.aliasname ?? name, query, node.alias, env, ranks, position);
+  }
+  const plan = build.source(relation);
+  const names = aliasNames(
+    node.alias,
+    relation.schema.fields.map((f) => f.name),
+    node.alias?.aliasname ?? name,
+    position,
+  );
+  const columns = names.map((column, i) => ({ name: column, expr: build.column(plan, i) }));
+  return tableScope(
+    node.alias?.aliasname ?? name,
+    plan,
+    columns,
+    relation.kind === "table" ? relation.key : null,
+  );
+}
+
+export function findRelation(node: NodeOf<"RangeVar">, ctx: BindContext): CatalogRelation {
+  const name = node.relname ?? "";
+  const schema = node.schemaname ?? "public";
+  const found =
+    schema === "public" && node.catalogname === undefined ? ctx.catalog.relation(name) : undefined;
+  if (found !== undefined) return found;
+  const said = node.schemaname === undefined ? name : `${node.schemaname}.${name}`;
+  throw new EvertError("undefined_table", `relation "${said}" does not exist`, {
+    position: ctx.position(node.location),
+    hint: similar(name, ctx.catalog.relationNames()),
+  });
+}
+
+function bindSubselect(node: NodeOf<"RangeSubselect">, env: QueryEnv, ranks: RankFilters): Scope {
+  const select = as(node.subquery, "SelectStmt");
+  const position = env.ctx.position(placeOfSelect(select));
+  if (node.lateral || select === undefined) throw notSupported("a LATERAL subquery", position);
+  const query = env.bindQuery(select, env);
+  return queryScope(node.alias?.aliasname ?? UNNAMED, query, node.alias, env, ranks, position);
+}
+
+/** No name in SQL is empty: nobody can mean a subquery without alias by its name. */
+const UNNAMED = "";
+
+function placeOfSelect(select: NodeOf<"SelectStmt"> | undefined): number | undefined {
+  const first = select?.targetList?.[0] ?? select?.valuesLists?.[0];
+  return first === undefined ? undefined : startOf(first);
+}
+
+/** The query's columns as a table; of a ranked query, only the ranks its surroundings keep. */
+function queryScope(
+  name: string,
+  query: BoundQuery,
+  alias: Alias | undefined,
+  env: QueryEnv,
+  ranks: RankFilters,
+  position: number | undefined,
+): Scope {
+  const shown = query.columns.map((c) => c.name);
+  const names = aliasNames(alias, shown, name, position);
+  if (query.ranking === null) {
+    const columns = query.columns.map((c, i) => ({
+      name: names[i]!,
+      expr: build.column(query.plan, c.index),
+    }));
+    return tableScope(name, query.plan, columns);
+  }
+  const rankName = names[query.columns.findIndex((c) => c.index < 0)]!;
+  const kept = ranks.take(name, rankName, env.ctx);
+  if (kept === undefined) refuseRanking(query);
+  const { first, last } = kept ?? { first: 1, last: 0 };
+  const plan = build.topK(query.plan, {
+    partition: query.ranking.partition,
+    order: query.ranking.order,
+    limit: Number.isFinite(last) ? Math.max(0, last - first + 1) : null,
+    offset: first < 1 ? 0 : first - 1,
+  });
+  const rank = first === last ? build.constant(BigInt(first), int8) : null;
+  const columns = query.columns.map((c, i) => ({
+    name: names[i]!,
+    expr: c.index < 0 ? rank : build.column(plan, c.index),
+  }));
+  return tableScope(name, plan, columns);
+}
+
+/** `AS t(a, b)` renames the first columns. */
+function aliasNames(
+  alias: Alias | undefined,
+  names: readonly string[],
+  table: string,
+  position: number | undefined,
+): string[] {
+  const given = (alias?.colnames ?? []).map(stringOf);
+  if (given.length > names.length) {
+    const message = `table "${table}" has ${names.length} columns available but ${given.length} columns specified`;
+    throw new EvertError("invalid_column_reference", message, { position });
+  }
+  return names.map((name, i) => given[i] ?? name);
+}

@@ -1,0 +1,107 @@
+/**
+ * GROUP BY: expressions bound over the ungrouped rows, turned into expressions over the groups.
+ *
+ * While they are bound, an aggregate is stood for by a column numbered from AGGREGATES on. Afterwards each expression is walked from the
+ * top: a part that equals a group key is that key's column, an aggregate's stand-in its column, and a column left over is an
+ * error, unless it belongs to a table whose primary key is grouped by: then it is the same in all rows of a group and
+ * becomes one more key.
+ */
+import { EvertError } from "../base/errors.ts";
+import * as build from "../plan/build.ts";
+import type { ColumnExpr, Expr } from "../plan/expression.ts";
+import { exprKey } from "../plan/fingerprint.ts";
+import { mapChildren, nullableOf, typeOf } from "../plan/inspect.ts";
+import type { Aggregate, Plan } from "../plan/plan.ts";
+import type { BindContext } from "./context.ts";
+import type { AggregateSink } from "./place.ts";
+import type { Scope } from "./scope.ts";
+
+/** More than any plan has columns. */
+const AGGREGATES = 1_000_000;
+
+export class Grouping implements AggregateSink {
+  private readonly scope: Scope;
+  private readonly ctx: BindContext;
+  private readonly keys: Expr[] = [];
+  private readonly keyAt = new Map<string, number>();
+  private readonly aggregates: Aggregate[] = [];
+  private readonly aggregateAt = new Map<string, number>();
+
+  constructor(scope: Scope, ctx: BindContext) {
+    this.scope = scope;
+    this.ctx = ctx;
+  }
+
+  get hasAggregates(): boolean {
+    return this.aggregates.length > 0;
+  }
+
+  add(aggregate: Aggregate): Expr {
+    const { fn, arg, filter, type } = aggregate;
+    const name = [fn, arg === null ? "*" : exprKey(arg), filter === null ? "" : exprKey(filter)].join(" ");
+    let at = this.aggregateAt.get(name);
+    if (at === undefined) {
+      at = this.aggregates.push(aggregate) - 1;
+      this.aggregateAt.set(name, at);
+    }
+    return { kind: "column", index: AGGREGATES + at, type, nullable: true };
+  }
+
+  addKey(expr: Expr): void {
+    const name = exprKey(expr);
+    if (!this.keyAt.has(name)) this.keyAt.set(name, this.keys.push(expr) - 1);
+  }
+
+  /** The expression over the groups, before it is known how many keys there will be. */
+  over(expr: Expr): Expr {
+    const at = this.keyAt.get(exprKey(expr));
+    if (at !== undefined)
+      return { kind: "column", index: at, type: typeOf(expr), nullable: nullableOf(expr) };
+    if (expr.kind !== "column") return mapChildren(expr, (child) => this.over(child));
+    if (expr.index >= AGGREGATES) return expr;
+    return this.dependent(expr);
+  }
+
+  /** The grouped plan, and what makes an expression of over() one over it. */
+  finish(input: Plan): { plan: Plan; place: (expr: Expr) => Expr } {
+    const names = [...this.keys.map((k) => keyName(k, input)), ...this.aggregates.map((a) => a.fn)];
+    const plan = build.group(input, this.keys, this.aggregates, names);
+    const at = (index: number) => (index >= AGGREGATES ? index - AGGREGATES + this.keys.length : index);
+    const place = (expr: Expr): Expr =>
+      expr.kind === "column" ? build.column(plan, at(expr.index)) : mapChildren(expr, place);
+    return { plan, place };
+  }
+
+  private dependent(column: ColumnExpr): Expr {
+    const table = this.scope.tables.find(
+      (t) =>
+        t.columns.some((c) => isColumn(c.expr, column.index)) &&
+        t.key !== null &&
+        t.key.length > 0 &&
+        t.key.every((k) => this.keyAt.has(exprKey(t.columns[k]!.expr!))),
+    );
+    if (table === undefined) throw this.ungrouped(column);
+    this.addKey(column);
+    return this.over(column);
+  }
+
+  private ungrouped(column: ColumnExpr): EvertError {
+    const mention = this.ctx.mentions.get(column);
+    const name = mention?.name ?? this.nameOf(column.index);
+    const message = `column "${name}" must appear in the GROUP BY clause or be used in an aggregate function`;
+    return new EvertError("grouping_error", message, { position: mention?.position });
+  }
+
+  private nameOf(index: number): string {
+    const column = this.scope.columns.find((c) => isColumn(c.expr, index));
+    return column === undefined ? "?column?" : `${column.table}.${column.name}`;
+  }
+}
+
+function isColumn(expr: Expr | null, index: number): boolean {
+  return expr?.kind === "column" && expr.index === index;
+}
+
+function keyName(key: Expr, input: Plan): string {
+  return key.kind === "column" ? input.schema.fields[key.index]!.name : "?column?";
+}

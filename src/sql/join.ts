@@ -1,0 +1,257 @@
+/**
+ * JOIN ... ON, USING and NATURAL.
+ *
+ * An inner join is a cross join under a filter; the optimizer turns equalities into keys. An outer join is told its keys here, for
+ * its condition is no filter. Of LEFT JOIN ... ON, each conjunct is
+ * - an equality of the two sides: a join key;
+ * - about the right side only (or nothing at all): right rows for which it is not true match nothing, so they are left out;
+ * - about the left side only: a left row for which it is not true matches nothing, so its key is null then;
+ * - anything else: refused.
+ * A right join is a left join with its sides exchanged.
+ */
+import type { Node } from "libpg-query";
+import { EvertError, notSupported } from "../base/errors.ts";
+import * as build from "../plan/build.ts";
+import type { Expr } from "../plan/expression.ts";
+import { resolveOperator } from "../plan/functions.ts";
+import { conjunction, moveColumns, typeOf } from "../plan/inspect.ts";
+import { withColumns } from "../plan/joins.ts";
+import type { Plan } from "../plan/plan.ts";
+import { asOfJoin, asOfScope, isAsOf } from "./as-of.ts";
+import { boundType, callOf, coerce, toCommonType, typed } from "./bound.ts";
+import { bindConditions, type Condition, guarded, sideBySide, splitConditions } from "./conditions.ts";
+import type { BindContext } from "./context.ts";
+import type { QueryEnv } from "./query.ts";
+import { RankFilters, splitAnd } from "./ranking.ts";
+import { checkDuplicateTable, moveScope, type Scope, type ScopeColumn, tableScope } from "./scope.ts";
+import { bindSeries, functionCall, isSeries } from "./series.ts";
+import { as, type NodeOf, startOf, stringOf } from "./tree.ts";
+
+type BindItem = (item: Node, env: QueryEnv, ranks: RankFilters, before?: Scope) => Scope;
+type JoinType = "inner" | "left" | "right";
+
+/** Makes one plan of two scopes and says where each side's columns are. */
+type Joiner = (left: Scope, right: Scope, conditions: readonly Condition[]) => Scope;
+
+export function bindJoin(
+  node: NodeOf<"JoinExpr">,
+  env: QueryEnv,
+  ranks: RankFilters,
+  bindItem: BindItem,
+  before: Scope | undefined,
+): Scope {
+  const { ctx } = env;
+  const type = joinType(node, ctx);
+  const on = new RankFilters(splitAnd(node.quals), type === "inner" ? ranks : null);
+  const left = bindItem(node.larg!, env, type === "inner" ? on : type === "left" ? ranks : on, before);
+  const position = ctx.position(functionCall(node.rarg)?.location ?? startOf(node.rarg!));
+  if (isSeries(node.rarg!) && type === "inner") {
+    const counted = bindSeries(as(node.rarg, "RangeFunction")!, left, ctx);
+    return aliased(filtered(counted, bindConditions(on, counted, ctx)), node, ctx);
+  }
+  const asOf = isAsOf(node.rarg) ? asOfScope(as(node.rarg, "RangeFunction")!, ctx) : undefined;
+  const right = asOf?.scope ?? bindItem(node.rarg!, env, type === "right" ? ranks : on, before);
+  checkDuplicateTable(left, right, position);
+  const join: Joiner = (l, r, conditions) =>
+    asOf === undefined
+      ? joinScopes(l, r, type, conditions)
+      : joinAsOf(l, r, type, conditions, asOf.key, position);
+  const shared = sharedColumns(node, left, right);
+  if (shared !== undefined) return aliased(joinUsing(shared, left, right, type, join, ctx), node, ctx);
+  return aliased(join(left, right, bindConditions(on, sideBySide(left, right), ctx)), node, ctx);
+}
+
+function joinType(node: NodeOf<"JoinExpr">, ctx: BindContext): JoinType {
+  switch (node.jointype) {
+    case "JOIN_INNER":
+      return "inner";
+    case "JOIN_LEFT":
+      return "left";
+    case "JOIN_RIGHT":
+      return "right";
+    default:
+      throw notSupported("FULL JOIN", ctx.position(functionCall(node.rarg)?.location ?? startOf(node.rarg!)));
+  }
+}
+
+function filtered(scope: Scope, conditions: readonly Condition[]): Scope {
+  const predicate = conjunction(conditions.map((c) => c.expr));
+  return predicate === undefined ? scope : moveScope(scope, build.filter(scope.plan, predicate), (i) => i);
+}
+
+function joinScopes(left: Scope, right: Scope, type: JoinType, conditions: readonly Condition[]): Scope {
+  if (type === "inner") return filtered(sideBySide(left, right), conditions);
+  const width = left.plan.schema.fields.length;
+  if (type === "left") {
+    const { plan, rightAt } = leftJoin(left.plan, right.plan, conditions);
+    return sideways(
+      moveScope(left, plan, (i) => i),
+      moveScope(right, plan, (i) => i + rightAt),
+    );
+  }
+  const other = right.plan.schema.fields.length;
+  const exchanged = conditions.map((c) => ({
+    ...c,
+    expr: moveColumns(c.expr, (i) => (i < width ? i + other : i - width)),
+  }));
+  const { plan, rightAt } = leftJoin(right.plan, left.plan, exchanged);
+  return sideways(
+    moveScope(left, plan, (i) => i + rightAt),
+    moveScope(right, plan, (i) => i),
+  );
+}
+
+function joinAsOf(
+  left: Scope,
+  right: Scope,
+  type: JoinType,
+  conditions: readonly Condition[],
+  key: readonly number[],
+  position: number | undefined,
+): Scope {
+  if (type === "right") throw notSupported("RIGHT JOIN as_of(...)", position);
+  const { plan, rightAt, rest } = asOfJoin({
+    left: left.plan,
+    right: right.plan,
+    type,
+    conditions,
+    key,
+    position,
+  });
+  const joined = sideways(
+    moveScope(left, plan, (i) => i),
+    moveScope(right, plan, (i) => i + rightAt),
+  );
+  return filtered(joined, rest);
+}
+
+function sideways(left: Scope, right: Scope): Scope {
+  return {
+    plan: left.plan,
+    tables: [...left.tables, ...right.tables],
+    columns: [...left.columns, ...right.columns],
+  };
+}
+
+function leftJoin(
+  left: Plan,
+  right: Plan,
+  conditions: readonly Condition[],
+): { plan: Plan; rightAt: number } {
+  const sides = splitConditions(conditions, left.schema.fields.length);
+  if (sides.other[0] !== undefined) {
+    throw notSupported(
+      "an outer join's condition that compares both sides other than by =",
+      sides.other[0].position,
+    );
+  }
+  if (sides.leftKeys.length === 0) {
+    const hint = "Its ON must have at least one condition of the form left.column = right.column.";
+    throw notSupported(
+      "an outer join without an equality between its two sides",
+      conditions[0]?.position,
+      hint,
+    );
+  }
+  const keyed = withColumns(left, guarded(sides.leftKeys, sides.leftOnly));
+  const predicate = conjunction(sides.rightOnly);
+  const matching = withColumns(
+    predicate === undefined ? right : build.filter(right, predicate),
+    sides.rightKeys,
+  );
+  const plan = build.join({
+    type: "left",
+    left: keyed.plan,
+    right: matching.plan,
+    leftKeys: keyed.columns,
+    rightKeys: matching.columns,
+  });
+  return { plan, rightAt: keyed.plan.schema.fields.length };
+}
+
+// ---- USING ------------------------------------------------------------------------------------------------------
+
+/** Names of USING, or of NATURAL: all that both sides have. undefined: neither was written. */
+function sharedColumns(node: NodeOf<"JoinExpr">, left: Scope, right: Scope): string[] | undefined {
+  if (node.isNatural) {
+    return left.columns.map((c) => c.name).filter((name) => right.columns.some((c) => c.name === name));
+  }
+  return node.usingClause?.map(stringOf);
+}
+
+function joinUsing(
+  names: readonly string[],
+  left: Scope,
+  right: Scope,
+  type: JoinType,
+  join: Joiner,
+  ctx: BindContext,
+): Scope {
+  const both = sideBySide(left, right);
+  const pairs = names.map((name) => ({
+    l: usedColumn(left, name, "left"),
+    r: left.columns.length + usedColumn(right, name, "right"),
+  }));
+  const conditions = pairs.map(({ l, r }) => ({
+    expr: equality(both.columns[l]!, both.columns[r]!, ctx),
+    position: undefined,
+  }));
+  const joined = join(left, right, conditions);
+  const merged = pairs.map(({ l, r }, i) =>
+    mergedColumn(names[i]!, joined.columns[l]!, joined.columns[r]!, type, ctx),
+  );
+  const rest = joined.columns.filter((_, i) => !pairs.some(({ l, r }) => l === i || r === i));
+  return { ...joined, columns: [...merged, ...rest] };
+}
+
+function usedColumn(scope: Scope, name: string, side: string): number {
+  const found = scope.columns.flatMap((c, i) => (c.name === name ? [i] : []));
+  if (found.length === 0) {
+    throw new EvertError(
+      "undefined_column",
+      `column "${name}" specified in USING clause does not exist in ${side} table`,
+    );
+  }
+  if (found.length > 1) {
+    throw new EvertError(
+      "ambiguous_column",
+      `common column name "${name}" appears more than once in ${side} table`,
+    );
+  }
+  if (scope.columns[found[0]!]!.expr === null) throw notSupported("USING with row_number()");
+  return found[0]!;
+}
+
+function equality(left: ScopeColumn, right: ScopeColumn, ctx: BindContext): Expr {
+  const sides = [typed(left.expr!, undefined), typed(right.expr!, undefined)];
+  return callOf(resolveOperator("=", sides.map(boundType)), sides, ctx);
+}
+
+/** The side that is never missing, as the type both have in common; of an inner join's sides the one that has that type already. */
+function mergedColumn(
+  name: string,
+  left: ScopeColumn,
+  right: ScopeColumn,
+  type: JoinType,
+  ctx: BindContext,
+): ScopeColumn {
+  const [l, r] = [typed(left.expr!, undefined), typed(right.expr!, undefined)];
+  const common = toCommonType([l, r], "JOIN/USING", ctx).type;
+  const kept = type === "right" || (type === "inner" && typeOf(l.expr).name !== common.name) ? r : l;
+  return {
+    name,
+    table: type === "right" ? right.table : left.table,
+    expr: coerce(kept, common, "implicit", ctx)!,
+  };
+}
+
+/** `(a JOIN b ON ...) AS j`: the names inside are hidden behind one. */
+function aliased(scope: Scope, node: NodeOf<"JoinExpr">, ctx: BindContext): Scope {
+  const position = ctx.position(startOf(node.larg!));
+  if (node.join_using_alias !== undefined) throw notSupported("an alias of USING", position);
+  const name = node.alias?.aliasname;
+  if (name === undefined) return scope;
+  const names = (node.alias?.colnames ?? []).map(stringOf);
+  const columns = scope.columns.map((c, i) => ({ name: names[i] ?? c.name, expr: c.expr }));
+  return tableScope(name, scope.plan, columns);
+}

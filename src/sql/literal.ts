@@ -1,0 +1,115 @@
+/** Constants: a literal's text as a value of a type, and casts of constants that can be done at once. */
+import { EvertError, notSupported } from "../base/errors.ts";
+import {
+  numericToUnscaled,
+  parseBool,
+  parseFloat8,
+  parseInt4,
+  parseInt8,
+  parseNumeric,
+  parseTimestamptz,
+  unscaledToText,
+} from "../batch/format.ts";
+import { isSmallNumeric, type SqlType } from "../batch/types.ts";
+import type { ConstExpr, Datum } from "../plan/expression.ts";
+
+/** The value PostgreSQL's input function of the type reads from the text. Errors carry `position`. */
+export function parseDatum(text: string, type: SqlType, position: number | undefined): Datum {
+  return at(position, () => {
+    switch (type.name) {
+      case "int4":
+        return parseInt4(text);
+      case "int8":
+        return parseInt8(text);
+      case "float8":
+        return parseFloat8(text);
+      case "numeric":
+        return isSmallNumeric(type)
+          ? numericToUnscaled(text, type.scale ?? 0, type.precision!)
+          : parseNumeric(text, type);
+      case "bool":
+        return parseBool(text);
+      case "text":
+        return text;
+      case "timestamptz":
+        return parseTimestamptz(text);
+      case "jsonb":
+        throw notSupported("type jsonb", position);
+    }
+  });
+}
+
+/**
+ * The constant cast to `to`, where that needs no function: between integers and numerics, from them to text and float8, and from
+ * text to anything. undefined: left to the cast's function.
+ */
+export function castConstant(
+  expr: ConstExpr,
+  to: SqlType,
+  position: number | undefined,
+): ConstExpr | undefined {
+  if (expr.value === null) return { kind: "const", value: null, type: to };
+  const written = exactText(expr);
+  if (written === undefined || !castsByText(expr.type, to)) return undefined;
+  const whole = expr.type.name === "numeric" && (to.name === "int4" || to.name === "int8");
+  const value = whole ? wholeNumber(written, to, position) : fromText(written, expr.type, to, position);
+  return { kind: "const", value, type: to };
+}
+
+function castsByText(from: SqlType, to: SqlType): boolean {
+  if (from.name === "text") return to.name !== "jsonb";
+  const numbers = ["int4", "int8", "numeric"];
+  return numbers.includes(from.name) && [...numbers, "float8", "text"].includes(to.name);
+}
+
+function fromText(written: string, from: SqlType, to: SqlType, position: number | undefined): Datum {
+  const narrows = from.name === "int8" && to.name === "int4";
+  if (narrows && BigInt.asIntN(32, BigInt(written)) !== BigInt(written)) throw integerRange(to, position);
+  return parseDatum(written, to, position);
+}
+
+/** numeric to integer rounds half away from zero. */
+function wholeNumber(written: string, to: SqlType, position: number | undefined): Datum {
+  if (!/^-?\d/.test(written)) throw integerRange(to, position);
+  const rounded = BigInt(parseNumeric(written, { name: "numeric", precision: 1000, scale: 0 }));
+  if (BigInt.asIntN(to.name === "int4" ? 32 : 64, rounded) !== rounded) throw integerRange(to, position);
+  return to.name === "int4" ? Number(rounded) : rounded;
+}
+
+function integerRange(to: SqlType, position: number | undefined): EvertError {
+  return new EvertError(
+    "numeric_value_out_of_range",
+    `${to.name === "int4" ? "integer" : "bigint"} out of range`,
+    {
+      position,
+    },
+  );
+}
+
+/** The constant as PostgreSQL prints it, for types whose text is the value. */
+function exactText({ value, type }: ConstExpr): string | undefined {
+  switch (type.name) {
+    case "int4":
+    case "int8":
+    case "text":
+      return String(value);
+    case "numeric":
+      return typeof value === "bigint" ? unscaledToText(value, type.scale ?? 0) : String(value);
+    case "float8":
+    case "bool":
+    case "timestamptz":
+    case "jsonb":
+      return undefined;
+  }
+}
+
+/** Runs `work`; an error of it that names no place gets this one. */
+function at<T>(position: number | undefined, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof EvertError) || error.position !== undefined) throw error;
+    const { code, message, detail, hint, sqlstate, cause } = error;
+    throw new EvertError(code, message, { detail, hint, sqlstate, cause, position });
+  }
+}

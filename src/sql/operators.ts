@@ -1,0 +1,142 @@
+/** Operators and the predicates PostgreSQL's grammar writes like them: IN, BETWEEN, LIKE, IS DISTINCT FROM, NULLIF. */
+import type { Node } from "libpg-query";
+import { EvertError, notSupported } from "../base/errors.ts";
+import type { Expr } from "../plan/expression.ts";
+import { resolveOperator, sqlTypeName } from "../plan/functions.ts";
+import { branch, typeOf } from "../plan/inspect.ts";
+import { argument, type Bound, boundType, callOf, typed } from "./bound.ts";
+import type { ExprPlace } from "./place.ts";
+import { as, type NodeOf, startOf, stringOf } from "./tree.ts";
+
+export function bindOperator(node: NodeOf<"A_Expr">, place: ExprPlace, start: number | undefined): Bound {
+  const { ctx } = place;
+  const position = ctx.position(node.location);
+  const op = stringOf(node.name?.at(-1));
+  switch (node.kind) {
+    case "AEXPR_OP":
+    case "AEXPR_LIKE":
+    case "AEXPR_ILIKE": {
+      refuseRows(node, place);
+      const operands = [node.lexpr, node.rexpr]
+        .filter((n) => n !== undefined)
+        .map((n) => place.bind(n, place));
+      return typed(callOf(resolveOperator(op, operands.map(boundType), position), operands, ctx), start);
+    }
+    case "AEXPR_IN":
+      return typed(bindIn(node, op === "<>", place), start);
+    case "AEXPR_BETWEEN":
+    case "AEXPR_NOT_BETWEEN":
+    case "AEXPR_BETWEEN_SYM":
+    case "AEXPR_NOT_BETWEEN_SYM":
+      return typed(bindBetween(node, place), start);
+    case "AEXPR_DISTINCT":
+    case "AEXPR_NOT_DISTINCT": {
+      const expr = bindDistinct(node, place);
+      return typed(node.kind === "AEXPR_DISTINCT" ? expr : { kind: "not", arg: expr }, start);
+    }
+    case "AEXPR_NULLIF":
+      return typed(bindNullIf(node, place), start);
+    case "AEXPR_SIMILAR":
+      throw notSupported("SIMILAR TO", position);
+    case "AEXPR_OP_ANY":
+      throw notSupported("ANY (array)", position);
+    case "AEXPR_OP_ALL":
+      throw notSupported("ALL (array)", position);
+    case undefined:
+      throw notSupported(`operator ${op}`, position);
+  }
+}
+
+function refuseRows(node: NodeOf<"A_Expr">, { ctx }: ExprPlace): void {
+  for (const side of [node.lexpr, node.rexpr]) {
+    if (as(side, "RowExpr") !== undefined)
+      throw notSupported("a row constructor", ctx.position(startOf(side!)));
+  }
+}
+
+function compare(
+  op: string,
+  left: Bound,
+  right: Bound,
+  place: ExprPlace,
+  position: number | undefined,
+): Expr {
+  const expr = callOf(
+    resolveOperator(op, [boundType(left), boundType(right)], position),
+    [left, right],
+    place.ctx,
+  );
+  if (typeOf(expr).name === "bool") return expr;
+  throw new EvertError("datatype_mismatch", `operator ${op} does not give a boolean`, { position });
+}
+
+/** x IN (a, b): x = a OR x = b. */
+function bindIn(node: NodeOf<"A_Expr">, negated: boolean, place: ExprPlace): Expr {
+  const position = place.ctx.position(node.location);
+  refuseRows(node, place);
+  const left = place.bind(node.lexpr!, place);
+  const items = as(node.rexpr, "List")?.items ?? [];
+  const tests = items.map((item) => compare("=", left, place.bind(item, place), place, position));
+  const any: Expr = tests.length === 1 ? tests[0]! : { kind: "or", args: tests };
+  return negated ? { kind: "not", arg: any } : any;
+}
+
+function bindBetween(node: NodeOf<"A_Expr">, place: ExprPlace): Expr {
+  const position = place.ctx.position(node.location);
+  const [low, high] = as(node.rexpr, "List")!.items as [Node, Node];
+  const between = (a: Node, b: Node): Expr => {
+    const bound = (op: string, side: Node) =>
+      compare(op, place.bind(node.lexpr!, place), place.bind(side, place), place, position);
+    return { kind: "and", args: [bound(">=", a), bound("<=", b)] };
+  };
+  const symmetric = node.kind === "AEXPR_BETWEEN_SYM" || node.kind === "AEXPR_NOT_BETWEEN_SYM";
+  const inside: Expr = symmetric
+    ? { kind: "or", args: [between(low, high), between(high, low)] }
+    : between(low, high);
+  const negated = node.kind === "AEXPR_NOT_BETWEEN" || node.kind === "AEXPR_NOT_BETWEEN_SYM";
+  return negated ? { kind: "not", arg: inside } : inside;
+}
+
+function bindDistinct(node: NodeOf<"A_Expr">, place: ExprPlace): Expr {
+  const { ctx } = place;
+  refuseRows(node, place);
+  const [left, right] = [place.bind(node.lexpr!, place), place.bind(node.rexpr!, place)];
+  // A null on one side asks only whether the other is null.
+  if (isNullLiteral(right) && left.kind === "typed")
+    return { kind: "not", arg: { kind: "isNull", arg: left.expr } };
+  if (isNullLiteral(left) && right.kind === "typed")
+    return { kind: "not", arg: { kind: "isNull", arg: right.expr } };
+  const resolution = resolveOperator("=", [boundType(left), boundType(right)], ctx.position(node.location));
+  return {
+    kind: "isDistinct",
+    left: argument(left, resolution, 0, ctx),
+    right: argument(right, resolution, 1, ctx),
+    equal: resolution.fn,
+  };
+}
+
+function isNullLiteral(bound: Bound): boolean {
+  return bound.kind === "literal" && bound.text === null && bound.param === null;
+}
+
+/** NULLIF(a, b): null if a = b, else a, as the equality's argument type. */
+function bindNullIf(node: NodeOf<"A_Expr">, place: ExprPlace): Expr {
+  const { ctx } = place;
+  const [left, right] = [place.bind(node.lexpr!, place), place.bind(node.rexpr!, place)];
+  const position = ctx.position(node.location);
+  const resolution = resolveOperator("=", [boundType(left), boundType(right)], position);
+  const equal = callOf(resolution, [left, right], ctx);
+  const value = argument(left, resolution, 0, ctx);
+  const type = typeOf(value);
+  if (typeOf(equal).name !== "bool") {
+    throw new EvertError(
+      "datatype_mismatch",
+      `NULLIF requires = operator to yield boolean, not ${sqlTypeName(type)}`,
+      {
+        position,
+      },
+    );
+  }
+  const none: Expr = { kind: "const", value: null, type };
+  return { kind: "case", branches: [branch(equal, none)], otherwise: value, type };
+}

@@ -1,0 +1,96 @@
+/** What the parts of a bound query hand each other. */
+import type { SelectStmt } from "libpg-query";
+import { type EvertError, notSupported } from "../base/errors.ts";
+import { type SqlType, text } from "../batch/types.ts";
+import * as build from "../plan/build.ts";
+import type { Expr } from "../plan/expression.ts";
+import { sqlTypeName } from "../plan/functions.ts";
+import type { OrderItem, Plan } from "../plan/plan.ts";
+import { type Bound, boundType, coerce, type LiteralBound, settle } from "./bound.ts";
+import type { BindContext } from "./context.ts";
+
+export interface QueryColumn {
+  readonly name: string;
+  /** Column of the plan; -1 for the row number of a ranked query, which no plan computes. */
+  readonly index: number;
+  /** Set while the column is a bare literal, whose type its surroundings may still choose; the plan has it as text. */
+  readonly literal: LiteralBound | null;
+}
+
+/** A SELECT whose list has row_number(): what uses it must say which ranks it wants. */
+export interface Ranking {
+  /** Columns of the plan. */
+  readonly partition: readonly number[];
+  readonly order: readonly OrderItem[];
+  readonly position: number | undefined;
+}
+
+export interface BoundQuery {
+  /** Its columns include those that exist only to sort or rank by. */
+  readonly plan: Plan;
+  /** What the query shows, in order. */
+  readonly columns: readonly QueryColumn[];
+  /** ORDER BY, over the plan's columns. */
+  readonly order: readonly OrderItem[];
+  readonly ranking: Ranking | null;
+}
+
+/** What a query sees from outside. */
+export interface QueryEnv {
+  readonly ctx: BindContext;
+  /** WITH queries by name. */
+  readonly withQueries: ReadonlyMap<string, BoundQuery>;
+  /** Binds a query inside this one. */
+  readonly bindQuery: (select: SelectStmt, env: QueryEnv) => BoundQuery;
+  /** Binds the definition of a view that is inlined: a text of its own. */
+  readonly bindDefinition: (name: string, definition: string) => BoundQuery;
+}
+
+export function refuseRanking(query: BoundQuery): void {
+  if (query.ranking === null) return;
+  const hint =
+    "Put it in a subquery and keep the first rows: SELECT ... FROM (SELECT ..., row_number() OVER (...) AS rn ...) t WHERE rn <= 10.";
+  throw notSupported("row_number() without a filter on its first rows", query.ranking.position, hint);
+}
+
+/** The shown columns' types; null for a bare literal. */
+export function columnBounds(query: BoundQuery): Bound[] {
+  return query.columns.map(
+    ({ index, literal }) =>
+      literal ?? { kind: "typed", expr: build.column(query.plan, index), start: undefined },
+  );
+}
+
+/** The query's shown columns and nothing else, each as the type asked for. */
+export function castColumns(
+  query: BoundQuery,
+  types: readonly SqlType[],
+  context: "implicit" | "assignment",
+  ctx: BindContext,
+  refuse: (index: number, from: string) => EvertError,
+): Plan {
+  const exprs = columnBounds(query).map((bound, i) => {
+    const expr = coerce(bound, types[i]!, context, ctx);
+    if (expr === undefined) throw refuse(i, sqlTypeName(boundType(bound)));
+    return expr;
+  });
+  return projectExactly(
+    query.plan,
+    exprs,
+    query.columns.map((c) => c.name),
+  );
+}
+
+/** A project, or the plan itself where it would change nothing. */
+export function projectExactly(plan: Plan, exprs: readonly Expr[], names: readonly string[]): Plan {
+  const fields = plan.schema.fields;
+  const same =
+    exprs.length === fields.length &&
+    exprs.every((e, i) => e.kind === "column" && e.index === i && names[i] === fields[i]!.name);
+  return same ? plan : build.project(plan, exprs, names);
+}
+
+/** An open literal as text: what it is when nobody asks. */
+export function asText(literal: LiteralBound, ctx: BindContext): Expr {
+  return settle(literal, text, ctx);
+}

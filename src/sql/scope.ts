@@ -1,0 +1,177 @@
+/** Names that can be seen from a place in a query: tables with their columns, and the columns seen without a table's name. */
+import { EvertError, notSupported } from "../base/errors.ts";
+import * as build from "../plan/build.ts";
+import type { Expr } from "../plan/expression.ts";
+import { substitute } from "../plan/inspect.ts";
+import type { Plan } from "../plan/plan.ts";
+
+export interface ScopeColumn {
+  readonly name: string;
+  /** Name of its table, for messages. */
+  readonly table: string;
+  /** Over the scope's plan; null for a row number that cannot be had as a value. */
+  readonly expr: Expr | null;
+}
+
+export interface ScopeTable {
+  readonly name: string;
+  readonly columns: readonly ScopeColumn[];
+  /** Primary key of a base table: grouping by it settles all its columns. */
+  readonly key: readonly number[] | null;
+}
+
+export interface Scope {
+  readonly plan: Plan;
+  readonly tables: readonly ScopeTable[];
+  /** What an unqualified name or a star can mean. USING merges two columns into one here. */
+  readonly columns: readonly ScopeColumn[];
+}
+
+export function emptyScope(): Scope {
+  return { plan: build.oneRow(), tables: [], columns: [] };
+}
+
+/** One table. */
+export function tableScope(
+  name: string,
+  plan: Plan,
+  columns: readonly { readonly name: string; readonly expr: Expr | null }[],
+  key: readonly number[] | null = null,
+): Scope {
+  const own = columns.map((c) => ({ ...c, table: name }));
+  return { plan, tables: [{ name, columns: own, key }], columns: own };
+}
+
+/** The same names over another plan, in which column i is column `move(i)`. */
+export function moveScope(scope: Scope, plan: Plan, move: (index: number) => number): Scope {
+  const moved = new Map<ScopeColumn, ScopeColumn>();
+  const moveColumn = (c: ScopeColumn): ScopeColumn => {
+    let to = moved.get(c);
+    if (to === undefined) {
+      const expr = c.expr === null ? null : substitute(c.expr, (col) => build.column(plan, move(col.index)));
+      to = { ...c, expr };
+      moved.set(c, to);
+    }
+    return to;
+  };
+  return {
+    plan,
+    tables: scope.tables.map((t) => ({ ...t, columns: t.columns.map(moveColumn) })),
+    columns: scope.columns.map(moveColumn),
+  };
+}
+
+/** Left's names, then right's, over one plan with left's columns before right's. */
+export function besides(left: Scope, right: Scope, plan: Plan): Scope {
+  const width = left.plan.schema.fields.length;
+  const a = moveScope(left, plan, (i) => i);
+  const b = moveScope(right, plan, (i) => i + width);
+  return { plan, tables: [...a.tables, ...b.tables], columns: [...a.columns, ...b.columns] };
+}
+
+export function checkDuplicateTable(left: Scope, right: Scope, position: number | undefined): void {
+  for (const { name } of right.tables) {
+    if (left.tables.some((t) => t.name === name)) {
+      throw new EvertError("duplicate_table", `table name "${name}" specified more than once`, {
+        sqlstate: "42712",
+        position,
+      });
+    }
+  }
+}
+
+/** The column `parts` means: [column], [table, column] or [schema, table, column]. */
+export function findColumn(
+  scope: Scope,
+  parts: readonly string[],
+  position: number | undefined,
+): ScopeColumn {
+  const name = parts.at(-1)!;
+  if (parts.length === 1) return findUnqualified(scope, name, position);
+  const qualifier = parts.at(-2)!;
+  const table = findTable(scope, parts.slice(0, -1), position);
+  const found = table.columns.filter((c) => c.name === name);
+  if (found.length > 1) throw ambiguousColumn(name, position);
+  if (found.length === 1) return found[0]!;
+  throw new EvertError("undefined_column", `column ${qualifier}.${name} does not exist`, {
+    position,
+    hint: columnHint(scope, name),
+  });
+}
+
+function findUnqualified(scope: Scope, name: string, position: number | undefined): ScopeColumn {
+  const found = scope.columns.filter((c) => c.name === name);
+  if (found.length > 1) throw ambiguousColumn(name, position);
+  if (found.length === 1) return found[0]!;
+  if (scope.tables.some((t) => t.name === name))
+    throw notSupported(`a whole row (${name}) as a value`, position);
+  throw new EvertError("undefined_column", `column "${name}" does not exist`, {
+    position,
+    hint: columnHint(scope, name),
+  });
+}
+
+function ambiguousColumn(name: string, position: number | undefined): EvertError {
+  return new EvertError("ambiguous_column", `column reference "${name}" is ambiguous`, { position });
+}
+
+export function findTable(scope: Scope, parts: readonly string[], position: number | undefined): ScopeTable {
+  const name = parts.at(-1)!;
+  const found = scope.tables.filter((t) => t.name === name);
+  const schema = parts.length > 1 ? parts.at(-2) : "public";
+  if (found.length === 0 || schema !== "public") {
+    throw new EvertError("undefined_table", `missing FROM-clause entry for table "${name}"`, {
+      position,
+      hint: similar(
+        name,
+        scope.tables.map((t) => t.name),
+      ),
+    });
+  }
+  return found[0]!;
+}
+
+function columnHint(scope: Scope, name: string): string | undefined {
+  const elsewhere = scope.tables.flatMap((t) => t.columns).find((c) => c.name === name);
+  if (elsewhere !== undefined)
+    return `Perhaps you meant to reference the column "${elsewhere.table}.${name}".`;
+  const names = new Map(
+    scope.tables.flatMap((t) => t.columns.map((c) => [c.name, `${c.table}.${c.name}`] as const)),
+  );
+  const near = nearest(name, [...names.keys()]);
+  return near === undefined ? undefined : `Perhaps you meant to reference the column "${names.get(near)}".`;
+}
+
+/** A hint naming the most similar of the names, if one is similar at all. */
+export function similar(name: string, names: readonly string[]): string | undefined {
+  const near = nearest(name, names);
+  return near === undefined ? undefined : `Perhaps you meant "${near}".`;
+}
+
+function nearest(name: string, names: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let least = Math.min(3, Math.ceil(name.length / 2));
+  for (const candidate of names) {
+    const d = distance(name.toLowerCase(), candidate.toLowerCase(), least);
+    if (d <= least && (best === undefined || d < least)) {
+      best = candidate;
+      least = d;
+    }
+  }
+  return best;
+}
+
+/** Edit distance, or more than `most` as soon as that is certain. */
+function distance(a: string, b: string, most: number): number {
+  if (Math.abs(a.length - b.length) > most) return most + 1;
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(change, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}

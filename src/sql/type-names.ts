@@ -1,0 +1,77 @@
+/** Type names in SQL: which of ours they mean, and which of PostgreSQL's we do not have yet. */
+import type { TypeName as TypeNameNode } from "libpg-query";
+import { EvertError, notSupported } from "../base/errors.ts";
+import { bool, float8, int4, int8, numeric, type SqlType, text, timestamptz } from "../batch/types.ts";
+import type { BindContext } from "./context.ts";
+import { as, stringOf } from "./tree.ts";
+
+const types: ReadonlyMap<string, SqlType> = new Map(
+  [int4, int8, float8, numeric, bool, text, timestamptz].map((type) => [type.name, type]),
+);
+
+/** Types PostgreSQL has and we do not yet; by typname, with the name its messages use where that differs. */
+const absent: ReadonlyMap<string, string> = new Map(
+  (
+    "int2=smallint float4=real varchar=character_varying bpchar=character char name bytea date time=time_without_time_zone " +
+    "timetz=time_with_time_zone timestamp=timestamp_without_time_zone interval uuid json jsonb xml bit varbit=bit_varying money inet cidr " +
+    "macaddr macaddr8 point line lseg box path polygon circle tsvector tsquery oid regclass regtype regproc int4range int8range " +
+    "numrange tsrange tstzrange daterange int4multirange int8multirange nummultirange tsmultirange tstzmultirange datemultirange " +
+    "jsonpath pg_lsn xid cid tid refcursor record serial bigserial smallserial serial2 serial4 serial8"
+  )
+    .split(" ")
+    .map((entry) => {
+      const [typname, said] = entry.split("=") as [string, string | undefined];
+      return [typname, (said ?? typname).replaceAll("_", " ")];
+    }),
+);
+
+const NUMERIC_PRECISION_MAX = 1000;
+
+export function bindTypeName(node: TypeNameNode, ctx: BindContext): SqlType {
+  const names = (node.names ?? []).map(stringOf);
+  const name = names.at(-1) ?? "";
+  const position = ctx.position(node.location);
+  const [schema] = names.length > 1 ? names : [undefined];
+  const known = schema === undefined || schema === "pg_catalog";
+  if (known && (node.arrayBounds?.length ?? 0) > 0) throw notSupported(`type ${name}[]`, position);
+  if (node.setof || node.pct_type) throw notSupported("a type taken from elsewhere", position);
+  const said = known ? absent.get(name) : undefined;
+  if (said !== undefined) throw notSupported(`type ${said}`, position, instead(name));
+  const type = known ? types.get(name) : undefined;
+  if (type === undefined) {
+    throw new EvertError("undefined_object", `type "${names.join(".")}" does not exist`, { position });
+  }
+  const modifiers = (node.typmods ?? []).map(
+    (m) => as(m, "A_Const")?.ival?.ival ?? (as(m, "A_Const")?.ival ? 0 : NaN),
+  );
+  return modifiers.length === 0 ? type : withModifiers(type, modifiers, position);
+}
+
+function instead(typname: string): string | undefined {
+  if (["varchar", "bpchar", "char", "name", "uuid"].includes(typname)) return "Use text.";
+  if (["int2", "smallserial", "serial", "serial4", "oid"].includes(typname)) return "Use integer.";
+  if (["bigserial", "serial8"].includes(typname)) return "Use bigint.";
+  if (typname === "float4") return "Use double precision.";
+  if (typname === "timestamp" || typname === "date") return "Use timestamptz.";
+  return undefined;
+}
+
+function withModifiers(type: SqlType, modifiers: readonly number[], position: number | undefined): SqlType {
+  if (type.name !== "numeric") {
+    if (type.name === "timestamptz") throw notSupported("a precision of timestamptz", position);
+    throw new EvertError("syntax_error", `type modifier is not allowed for type "${type.name}"`, {
+      position,
+    });
+  }
+  const [precision, scale = 0] = modifiers as [number, number?];
+  const invalid = (message: string) => new EvertError("invalid_argument", message, { position });
+  if (modifiers.length > 2 || modifiers.some(Number.isNaN)) throw invalid("invalid NUMERIC type modifier");
+  if (precision < 1 || precision > NUMERIC_PRECISION_MAX) {
+    throw invalid(`NUMERIC precision ${precision} must be between 1 and ${NUMERIC_PRECISION_MAX}`);
+  }
+  if (scale < -1000 || scale > 1000) throw invalid(`NUMERIC scale ${scale} must be between -1000 and 1000`);
+  if (scale < 0 || scale > precision) {
+    throw notSupported(`numeric(${precision},${scale}), a scale outside 0 and the precision,`, position);
+  }
+  return { name: "numeric", precision, scale };
+}

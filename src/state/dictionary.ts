@@ -1,0 +1,455 @@
+/**
+ * Bytes that live once: text, numeric and jsonb values, and integers too wide for a double.
+ *
+ * Everything of variable length that enters the engine is interned here and travels as an int32 id from then on: operators compare,
+ * hash and store four bytes, and equal bytes have equal ids. (Measured against hashed bytes in every state: docs/decisions/0003-text.md.)
+ *
+ * 1. `intern` hashes the bytes and walks one chain; a new value gets an id and a block of the heap.
+ * 2. References are counted by who stores an id in a row. A value that nobody stores (a new one, or one whose last row was freed) is
+ *    put on the list of candidates.
+ * 3. `collect`, called when no operator holds ids outside rows (between steps), frees the candidates that are still unreferenced. No
+ *    pause, no sweep: the work is proportional to what became garbage.
+ *
+ * A *wide reference* is an integer outside +-(2^53-1) where the engine keeps int8, timestamptz or small numerics in doubles: the double
+ * WIDE + id * 1024, id naming the value's eight bytes. Equal integers have equal codes, so equality and hashing need not know.
+ *
+ * Id 0 is the empty text, never freed: the value of a null is 0.
+ */
+import { EvertError } from "../base/errors.ts";
+import { Buckets } from "./buckets.ts";
+import { GrowingMemory, Int32List } from "./memory.ts";
+
+/** 2^62: every wide reference is at least this, every other integer in a double is below 2^53. */
+export const WIDE: number = 2 ** 62;
+const WIDE_STEP = 1024;
+
+// An entry is eight words.
+const OFFSET = 0; // in the heap, in units of 8 bytes
+const LENGTH = 1; // bytes; -1 when the id is free
+const HASH = 2;
+const NEXT = 3; // next entry of the bucket + 1
+const REFS = 4;
+const CANONICAL = 5; // id + 1 of the same numeric without display scale; 0 = not computed
+const FLAGS = 6;
+const ENTRY_WORDS = 8;
+
+const QUEUED = 1; // is on the list of candidates
+const CACHE_SLOTS = 1 << 14;
+/** Longer strings are decoded anew each time rather than kept in the JavaScript heap. */
+const CACHED_LENGTH_MAX = 256;
+
+export class Dictionary {
+  readonly #entries = new GrowingMemory();
+  readonly #heap = new GrowingMemory();
+  readonly #buckets = new Buckets();
+  readonly #freeIds = new Int32List();
+  /** By block size in units of 8 bytes: free blocks. */
+  readonly #freeBlocks = new Map<number, Int32List>();
+  readonly #candidates = new Int32List();
+  readonly #touched = new Int32List();
+  readonly #encoder = new TextEncoder();
+  readonly #decoder = new TextDecoder();
+  readonly #cacheIds = new Int32Array(CACHE_SLOTS).fill(-1);
+  readonly #cacheStrings: string[] = new Array<string>(CACHE_SLOTS).fill("");
+  #scratch = new Uint8Array(1024);
+  #heapEnd = 0; // units of 8 bytes
+  #ids = 0;
+  #live = 0;
+  #usedUnits = 0;
+
+  /** Entries, eight words each; word 4 is the reference count. Replaced when the table grows: read it anew after interning. */
+  get E(): Int32Array {
+    return this.#entries.I;
+  }
+
+  constructor() {
+    this.intern(this.#scratch, 0, 0);
+    this.retain(0);
+  }
+
+  /** Values held. */
+  get size(): number {
+    return this.#live;
+  }
+
+  /** Bytes of state in use. */
+  get bytes(): number {
+    return this.#usedUnits * 8 + this.#live * ENTRY_WORDS * 4 + this.#buckets.bytes;
+  }
+
+  /** The id of these bytes. The id is only kept beyond the step if somebody retains it. */
+  intern(source: Uint8Array, start: number, end: number): number {
+    const hash = hashBytes(source, start, end);
+    const found = this.#find(source, start, end, hash);
+    return found >= 0 ? found : this.#add(source, start, end, hash);
+  }
+
+  internString(value: string): number {
+    const length = value.length;
+    if (length * 3 > this.#scratch.length) this.#scratch = new Uint8Array(length * 3);
+    const scratch = this.#scratch;
+    let i = 0;
+    if (length <= 64) {
+      for (; i < length; i++) {
+        const c = value.charCodeAt(i);
+        if (c >= 128) break;
+        scratch[i] = c;
+      }
+    }
+    if (i < length) i = this.#encoder.encodeInto(value, scratch).written;
+    const id = this.intern(scratch, 0, i);
+    if (scratch.length > 1 << 20) this.#scratch = new Uint8Array(1024);
+    return id;
+  }
+
+  string(id: number): string {
+    const slot = id & (CACHE_SLOTS - 1);
+    if (this.#cacheIds[slot] === id) return this.#cacheStrings[slot] as string;
+    const bytes = this.utf8(id);
+    const value = bytes.length <= 24 ? shortString(bytes, this.#decoder) : this.#decoder.decode(bytes);
+    if (bytes.length <= CACHED_LENGTH_MAX) {
+      this.#cacheIds[slot] = id;
+      this.#cacheStrings[slot] = value;
+    }
+    return value;
+  }
+
+  /** The bytes themselves, not a copy: valid until the next intern. */
+  utf8(id: number): Uint8Array {
+    const E = this.#entries.I;
+    const at = id * ENTRY_WORDS;
+    const start = (E[at + OFFSET] as number) * 8;
+    return this.#heap.U8.subarray(start, start + (E[at + LENGTH] as number));
+  }
+
+  /** Bytes of the value. */
+  length(id: number): number {
+    return this.#entries.I[id * ENTRY_WORDS + LENGTH] as number;
+  }
+
+  /** Order of the bytes, unsigned: the C collation. */
+  compare(a: number, b: number): number {
+    if (a === b) return 0;
+    const E = this.#entries.I;
+    const U = this.#heap.U8;
+    const x = (E[a * ENTRY_WORDS + OFFSET] as number) * 8;
+    const y = (E[b * ENTRY_WORDS + OFFSET] as number) * 8;
+    const lx = E[a * ENTRY_WORDS + LENGTH] as number;
+    const ly = E[b * ENTRY_WORDS + LENGTH] as number;
+    const shared = Math.min(lx, ly);
+    for (let i = 0; i < shared; i++) {
+      const d = (U[x + i] as number) - (U[y + i] as number);
+      if (d !== 0) return d;
+    }
+    return lx - ly;
+  }
+
+  /** First six bytes as an integer whose order agrees with `compare` where it differs. */
+  prefix(id: number): number {
+    const E = this.#entries.I;
+    const U = this.#heap.U8;
+    const start = (E[id * ENTRY_WORDS + OFFSET] as number) * 8;
+    const length = E[id * ENTRY_WORDS + LENGTH] as number;
+    let p = 0;
+    for (let i = 0; i < 6; i++) p = p * 256 + (i < length ? (U[start + i] as number) : 0);
+    return p;
+  }
+
+  retain(id: number): void {
+    const at = id * ENTRY_WORDS + REFS;
+    const E = this.#entries.I;
+    E[at] = (E[at] as number) + 1;
+  }
+
+  release(id: number): void {
+    const at = id * ENTRY_WORDS + REFS;
+    const E = this.#entries.I;
+    if ((E[at] = (E[at] as number) - 1) === 0) this.#queue(id);
+  }
+
+  /** The double code of an integer outside +-(2^53-1). */
+  internBigInt(value: bigint): number {
+    new DataView(this.#scratch.buffer).setBigInt64(0, value, true);
+    // The ninth byte keeps it apart from any text: no UTF-8 text holds 0xFF.
+    this.#scratch[8] = 0xff;
+    return WIDE + this.intern(this.#scratch, 0, 9) * WIDE_STEP;
+  }
+
+  /** The integer behind a wide reference. */
+  bigint(code: number): bigint {
+    const bytes = this.utf8((code - WIDE) / WIDE_STEP);
+    return new DataView(bytes.buffer, bytes.byteOffset, 8).getBigInt64(0, true);
+  }
+
+  retainWide(code: number): void {
+    this.retain((code - WIDE) / WIDE_STEP);
+  }
+
+  releaseWide(code: number): void {
+    this.release((code - WIDE) / WIDE_STEP);
+  }
+
+  /** The id of the same numeric without trailing zeros after the point: equal numerics have equal canonical ids. */
+  canonicalNumeric(id: number): number {
+    const known = this.#entries.I[id * ENTRY_WORDS + CANONICAL] as number;
+    if (known !== 0) return known - 1;
+    const bytes = this.utf8(id);
+    const end = canonicalEnd(bytes);
+    let canonical = id;
+    if (end !== bytes.length || (bytes.length > 0 && isNegativeZero(bytes, end))) {
+      const copy = isNegativeZero(bytes, end) ? ZERO : bytes.slice(0, end);
+      canonical = this.intern(copy, 0, copy.length);
+      // It lives as long as the value that points to it.
+      this.retain(canonical);
+    }
+    this.#entries.I[id * ENTRY_WORDS + CANONICAL] = canonical + 1;
+    return canonical;
+  }
+
+  /** Frees candidates nobody references. Only when no ids are held outside rows and `retain`. */
+  collect(): void {
+    const list = this.#candidates;
+    // Freeing one may release its canonical value, which is then pushed behind and met in the same loop.
+    for (let i = 0; i < list.length; i++) {
+      const id = list.array[i] as number;
+      const at = id * ENTRY_WORDS;
+      const E = this.#entries.I;
+      E[at + FLAGS] = (E[at + FLAGS] as number) & ~QUEUED;
+      if ((E[at + REFS] as number) === 0) this.#free(id);
+    }
+    list.clear();
+  }
+
+  /** Ids made or freed since the last call, for the checkpoint (may repeat). */
+  takeTouched(): Int32Array {
+    const taken = this.#touched.array.slice(0, this.#touched.length);
+    this.#touched.clear();
+    return taken;
+  }
+
+  isLive(id: number): boolean {
+    return id < this.#ids && (this.#entries.I[id * ENTRY_WORDS + LENGTH] as number) >= 0;
+  }
+
+  get highWater(): number {
+    return this.#ids;
+  }
+
+  /** Puts a value under a given id (restoring a checkpoint). What was under the id goes. */
+  restore(id: number, bytes: Uint8Array): void {
+    this.forget(id);
+    while (this.#ids <= id) {
+      const fresh = this.#newId();
+      this.#entries.I[fresh * ENTRY_WORDS + LENGTH] = -1;
+    }
+    this.#place(id, bytes, 0, bytes.length, hashBytes(bytes, 0, bytes.length));
+  }
+
+  /** Takes an id away (restoring a checkpoint). */
+  forget(id: number): void {
+    if (id !== 0 && this.isLive(id)) this.#free(id);
+  }
+
+  /** After the last restore() or forget(): rebuilds the list of free ids. */
+  restored(): void {
+    this.#freeIds.clear();
+    for (let id = this.#ids - 1; id > 0; id--) if (!this.isLive(id)) this.#freeIds.push(id);
+    this.#touched.clear();
+  }
+
+  #find(source: Uint8Array, start: number, end: number, hash: number): number {
+    const E = this.#entries.I;
+    const U = this.#heap.U8;
+    const length = end - start;
+    const buckets = this.#buckets;
+    let entry = buckets.B[buckets.bucketOf(hash)] as number;
+    while (entry !== 0) {
+      const at = (entry - 1) * ENTRY_WORDS;
+      if (E[at + HASH] === hash && E[at + LENGTH] === length) {
+        const offset = (E[at + OFFSET] as number) * 8;
+        let i = 0;
+        while (i < length && U[offset + i] === source[start + i]) i++;
+        if (i === length) return entry - 1;
+      }
+      entry = E[at + NEXT] as number;
+    }
+    return -1;
+  }
+
+  #add(source: Uint8Array, start: number, end: number, hash: number): number {
+    const id = this.#freeIds.length > 0 ? this.#freeIds.pop() : this.#newId();
+    this.#place(id, source, start, end, hash);
+    this.#queue(id);
+    return id;
+  }
+
+  #newId(): number {
+    const id = this.#ids++;
+    this.#entries.ensure((id + 1) * ENTRY_WORDS * 4);
+    return id;
+  }
+
+  #place(id: number, source: Uint8Array, start: number, end: number, hash: number): void {
+    const buckets = this.#buckets;
+    buckets.count++;
+    while (buckets.full) this.#split();
+    const length = end - start;
+    const offset = this.#allocate(unitsFor(length));
+    const U = this.#heap.U8;
+    for (let i = 0, to = offset * 8; i < length; i++) U[to + i] = source[start + i] as number;
+    const E = this.#entries.I;
+    const at = id * ENTRY_WORDS;
+    E[at + OFFSET] = offset;
+    E[at + LENGTH] = length;
+    E[at + HASH] = hash;
+    E[at + REFS] = 0;
+    E[at + CANONICAL] = 0;
+    E[at + FLAGS] = (E[at + FLAGS] as number) & QUEUED;
+    const bucket = buckets.bucketOf(hash);
+    E[at + NEXT] = buckets.B[bucket] as number;
+    buckets.B[bucket] = id + 1;
+    this.#live++;
+    this.#touched.push(id);
+  }
+
+  #free(id: number): void {
+    if (!this.isLive(id)) return;
+    const E = this.#entries.I;
+    const at = id * ENTRY_WORDS;
+    const buckets = this.#buckets;
+    const bucket = buckets.bucketOf(E[at + HASH] as number);
+    let entry = buckets.B[bucket] as number;
+    if (entry === id + 1) buckets.B[bucket] = E[at + NEXT] as number;
+    else {
+      while ((E[(entry - 1) * ENTRY_WORDS + NEXT] as number) !== id + 1)
+        entry = E[(entry - 1) * ENTRY_WORDS + NEXT] as number;
+      E[(entry - 1) * ENTRY_WORDS + NEXT] = E[at + NEXT] as number;
+    }
+    buckets.count--;
+    const units = unitsFor(E[at + LENGTH] as number);
+    if (units > 0) {
+      let blocks = this.#freeBlocks.get(units);
+      if (blocks === undefined) this.#freeBlocks.set(units, (blocks = new Int32List()));
+      blocks.push(E[at + OFFSET] as number);
+      this.#usedUnits -= units;
+    }
+    const canonical = (E[at + CANONICAL] as number) - 1;
+    E[at + LENGTH] = -1;
+    E[at + CANONICAL] = 0;
+    this.#live--;
+    this.#freeIds.push(id);
+    this.#touched.push(id);
+    const cached = id & (CACHE_SLOTS - 1);
+    if (this.#cacheIds[cached] === id) this.#cacheIds[cached] = -1;
+    if (canonical >= 0 && canonical !== id) this.release(canonical);
+  }
+
+  #queue(id: number): void {
+    const at = id * ENTRY_WORDS + FLAGS;
+    const E = this.#entries.I;
+    if (((E[at] as number) & QUEUED) !== 0) return;
+    E[at] = (E[at] as number) | QUEUED;
+    this.#candidates.push(id);
+  }
+
+  #split(): void {
+    const buckets = this.#buckets;
+    const from = buckets.addBucket();
+    const to = buckets.n - 1;
+    const E = this.#entries.I;
+    const B = buckets.B;
+    let entry = B[from] as number;
+    let stay = 0;
+    let move = 0;
+    while (entry !== 0) {
+      const at = (entry - 1) * ENTRY_WORDS;
+      const next = E[at + NEXT] as number;
+      if (((E[at + HASH] as number) & buckets.high) === to) {
+        E[at + NEXT] = move;
+        move = entry;
+      } else {
+        E[at + NEXT] = stay;
+        stay = entry;
+      }
+      entry = next;
+    }
+    B[from] = stay;
+    B[to] = move;
+    buckets.afterSplit();
+  }
+
+  #allocate(units: number): number {
+    if (units === 0) return 0;
+    this.#usedUnits += units;
+    const blocks = this.#freeBlocks.get(units);
+    if (blocks !== undefined && blocks.length > 0) return blocks.pop();
+    const offset = this.#heapEnd;
+    this.#heap.ensure((offset + units) * 8);
+    this.#heapEnd = offset + units;
+    return offset;
+  }
+}
+
+const ZERO = new Uint8Array([48]);
+
+/** Block sizes: every 8 bytes up to 256, then eight sizes per doubling, so that freed blocks find takers. */
+function unitsFor(length: number): number {
+  const units = (length + 7) >>> 3;
+  if (units <= 32) return units;
+  if (units > 1 << 28) throw new EvertError("record_too_large", "a single value is larger than 2 GiB");
+  const step = 1 << (29 - Math.clz32(units - 1));
+  return Math.ceil(units / step) * step;
+}
+
+/** Where a numeric's text ends once trailing zeros after the point are cut. */
+function canonicalEnd(bytes: Uint8Array): number {
+  const dot = bytes.indexOf(46);
+  if (dot < 0) return bytes.length;
+  let end = bytes.length;
+  while (end > dot + 1 && bytes[end - 1] === 48) end--;
+  return end === dot + 1 ? dot : end;
+}
+
+function isNegativeZero(bytes: Uint8Array, end: number): boolean {
+  return end === 2 && bytes[0] === 45 && bytes[1] === 48;
+}
+
+function shortString(bytes: Uint8Array, decoder: TextDecoder): string {
+  let s = "";
+  for (let i = 0; i < bytes.length; i++) {
+    const c = bytes[i] as number;
+    if (c >= 128) return decoder.decode(bytes);
+    s += String.fromCharCode(c);
+  }
+  return s;
+}
+
+/** A 32-bit mix over the bytes, four at a time (multiply-rotate rounds in the manner of MurmurHash3). */
+function hashBytes(U: Uint8Array, start: number, end: number): number {
+  let h = end - start;
+  let i = start;
+  for (; i + 4 <= end; i += 4) {
+    let k =
+      (U[i] as number) |
+      ((U[i + 1] as number) << 8) |
+      ((U[i + 2] as number) << 16) |
+      ((U[i + 3] as number) << 24);
+    k = Math.imul(k, 0xcc9e2d51);
+    k = (k << 15) | (k >>> 17);
+    h ^= Math.imul(k, 0x1b873593);
+    h = (h << 13) | (h >>> 19);
+    h = (Math.imul(h, 5) + 0xe6546b64) | 0;
+  }
+  if (i < end) {
+    let k = 0;
+    for (let shift = 0; i < end; i++, shift += 8) k |= (U[i] as number) << shift;
+    k = Math.imul(k, 0xcc9e2d51);
+    k = (k << 15) | (k >>> 17);
+    h ^= Math.imul(k, 0x1b873593);
+  }
+  h ^= h >>> 16;
+  h = Math.imul(h, 0x85ebca6b);
+  h ^= h >>> 13;
+  h = Math.imul(h, 0xc2b2ae35);
+  return h ^ (h >>> 16);
+}

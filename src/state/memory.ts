@@ -1,0 +1,116 @@
+/**
+ * Memory that grows in place, outside the JavaScript heap.
+ *
+ * A WebAssembly.Memory reserves its address space when it is made, so `grow` maps more pages and copies nothing: no step pays
+ * for a doubling, and the garbage collector never walks what lies here. Growing detaches the typed arrays, so every owner
+ * takes them anew after `ensure` (see README: reserve first, then hoist).
+ *
+ * Why not flat typed arrays (doubling 5 M rows stops the world for 250 ms), pages of typed arrays or a resizable
+ * ArrayBuffer (both 1.3 to 2 times slower per random access): docs/decisions/0002-state-memory.md.
+ */
+import { EvertError } from "../base/errors.ts";
+
+const PAGE_BYTES = 65_536;
+const PAGES_MAX = 65_536;
+
+export class GrowingMemory {
+  I: Int32Array;
+  F: Float64Array;
+  U8: Uint8Array;
+  readonly #memory: WebAssembly.Memory;
+
+  constructor() {
+    this.#memory = new WebAssembly.Memory({ initial: 1, maximum: PAGES_MAX });
+    const buffer = this.#memory.buffer;
+    this.I = new Int32Array(buffer);
+    this.F = new Float64Array(buffer);
+    this.U8 = new Uint8Array(buffer);
+  }
+
+  get bytes(): number {
+    return this.U8.length;
+  }
+
+  /** Makes room for `bytes` in all; true when the typed arrays were replaced. @throws EvertError out_of_memory at 4 GiB. */
+  ensure(bytes: number): boolean {
+    const have = this.U8.length;
+    if (bytes <= have) return false;
+    // An eighth more than asked keeps the number of grows logarithmic; untouched pages cost nothing.
+    const wanted = Math.max(bytes, have + (have >>> 3));
+    const pages = Math.min(PAGES_MAX, Math.ceil(wanted / PAGE_BYTES));
+    if (pages * PAGE_BYTES < bytes) {
+      throw new EvertError("out_of_memory", "a collection of the engine has reached 4 GiB of state", {
+        hint: "Narrow the view that holds it (fewer columns, a filter), or drop it.",
+      });
+    }
+    try {
+      this.#memory.grow(pages - have / PAGE_BYTES);
+    } catch (cause) {
+      throw new EvertError("out_of_memory", "the machine has no memory left for state", { cause });
+    }
+    const buffer = this.#memory.buffer;
+    this.I = new Int32Array(buffer);
+    this.F = new Float64Array(buffer);
+    this.U8 = new Uint8Array(buffer);
+    return true;
+  }
+}
+
+/** A list of int32 that grows by doubling; for journals and free lists, which stay small or short-lived. */
+export class Int32List {
+  array: Int32Array = new Int32Array(16);
+  length = 0;
+
+  push(value: number): void {
+    if (this.length === this.array.length) this.#grow();
+    this.array[this.length++] = value;
+  }
+
+  pop(): number {
+    return this.array[--this.length] as number;
+  }
+
+  clear(): void {
+    this.length = 0;
+    if (this.array.length > 65_536) this.array = new Int32Array(16);
+  }
+
+  #grow(): void {
+    const larger = new Int32Array(this.array.length * 2);
+    larger.set(this.array);
+    this.array = larger;
+  }
+}
+
+/** First in, first out, of int32; a ring that doubles when full. */
+export class Int32Queue {
+  #ring = new Int32Array(64);
+  #head = 0;
+  length = 0;
+
+  push(value: number): void {
+    if (this.length === this.#ring.length) this.#grow();
+    this.#ring[(this.#head + this.length++) & (this.#ring.length - 1)] = value;
+  }
+
+  peek(): number {
+    return this.#ring[this.#head] as number;
+  }
+
+  shift(): number {
+    const value = this.#ring[this.#head] as number;
+    this.#head = (this.#head + 1) & (this.#ring.length - 1);
+    this.length--;
+    return value;
+  }
+
+  #grow(): void {
+    const old = this.#ring;
+    const ring = new Int32Array(old.length * 2);
+    const tail = old.length - this.#head;
+    ring.set(old.subarray(this.#head), 0);
+    ring.set(old.subarray(0, this.#head), tail);
+    this.#ring = ring;
+    this.#head = 0;
+  }
+}

@@ -1,0 +1,686 @@
+/**
+ * The one ordered index: a B+tree on typed arrays with subtree counts, over the rows of a Store.
+ *
+ * Order of entries: partition columns (any fixed order, so that a partition is one run), then the order items, then all other columns
+ * ascending, then the slot. So what a user's ORDER BY leaves open is settled by the row itself and the answer depends on nothing else.
+ *
+ * 1. An entry is a slot and two doubles made from its row: k0 stands for the partition, k1 for the first order item (negated when descending, the
+ *    first six bytes of a text, infinities for nulls). Both agree with the order wherever they differ, so a search mostly stays inside a node and
+ *    touches rows only between equals.
+ * 2. Leaves hold up to 64 entries and are linked both ways. An inner node holds, per child, the child's least entry and how many entries lie below
+ *    it: rank, and offset to position, in O(log n).
+ * 3. insert splits a full node on the way back up; remove drops empty nodes and merges a node of less than a quarter with its
+ *    neighbour. The least entry of every child is kept exact: it names a slot, and a slot that has left must not be compared with.
+ * 4. A position is leaf * 64 + place. It holds until the next insert or remove.
+ */
+import { assert } from "../base/assert.ts";
+import { GrowingMemory, Int32List } from "./memory.ts";
+import { type KeyCode, keyCode, type OrderedIndexSpec } from "./ordered-key.ts";
+import type { Store } from "./store.ts";
+
+export type { OrderedIndexSpec, OrderItem } from "./ordered-key.ts";
+
+/** Entries per node. */
+const M = 64;
+const HEADER = 4; // count, next + 1, previous + 1, unused
+const LEAF_SLOTS = HEADER;
+const LEAF_K0 = (HEADER + M) / 2; // in doubles
+const LEAF_K1 = LEAF_K0 + M;
+const LEAF_WORDS = (LEAF_K1 + M) * 2;
+const CHILDREN = HEADER;
+const COUNTS = CHILDREN + M;
+const SEPARATORS = COUNTS + M;
+const INNER_K0 = (SEPARATORS + M) / 2;
+const INNER_K1 = INNER_K0 + M;
+const INNER_WORDS = (INNER_K1 + M) * 2;
+const DEPTH_MAX = 12;
+
+export class OrderedIndex {
+  readonly spec: OrderedIndexSpec;
+  readonly #store: Store;
+  readonly #code: KeyCode;
+  readonly #leaves = new GrowingMemory();
+  readonly #inners = new GrowingMemory();
+  readonly #freeLeaves = new Int32List();
+  readonly #freeInners = new Int32List();
+  #leafCount = 0;
+  #innerCount = 0;
+  #root = 0;
+  /** 0: the root is a leaf. */
+  #height = 0;
+  #size = 0;
+  // The path of the last descent: node and place per level, root first.
+  readonly #pathNode = new Int32Array(DEPTH_MAX);
+  readonly #pathPlace = new Int32Array(DEPTH_MAX);
+
+  constructor(store: Store, spec: OrderedIndexSpec) {
+    this.spec = spec;
+    this.#store = store;
+    this.#code = keyCode(store, spec);
+    this.#root = this.#newLeaf();
+  }
+
+  /** Entries, dead versions included. */
+  get size(): number {
+    return this.#size;
+  }
+
+  get bytes(): number {
+    return (this.#leafCount * LEAF_WORDS + this.#innerCount * INNER_WORDS) * 4;
+  }
+
+  slot(position: number): number {
+    return this.#leaves.I[(position >> 6) * LEAF_WORDS + LEAF_SLOTS + (position & 63)] as number;
+  }
+
+  /** First entry of a partition (values, then a null mask), or -1. */
+  first(...partition: number[]): number {
+    const k0 = this.#code.k0Of(...partition);
+    const position = this.#lowerBound(k0, partition);
+    if (position < 0) return -1;
+    const leaf = position >> 6;
+    if (this.#leaves.F[leaf * (LEAF_WORDS / 2) + LEAF_K0 + (position & 63)] !== k0) return -1;
+    return this.#code.comparePartition(this.slot(position), ...partition) === 0 ? position : -1;
+  }
+
+  /** First entry of the partition the row belongs to (the row itself need not be in the index), or -1. */
+  firstLike(slot: number): number {
+    const store = this.#store;
+    const { layout } = store;
+    let mask = 0;
+    const values = this.spec.partition.map((column, i) => {
+      const base = slot * layout.strideWords;
+      const word = layout.words[column] as number;
+      const nullWord = layout.nullWord[column] as number;
+      if (
+        nullWord >= 0 &&
+        (((store.I[base + nullWord] as number) >>> (layout.nullBit[column] as number)) & 1) === 1
+      )
+        mask |= 1 << i;
+      return (
+        layout.physical[column] === "f64" ? store.F[(base + word) >> 1] : store.I[base + word]
+      ) as number;
+    });
+    return this.first(...values, mask);
+  }
+
+  /** First entry of all, or -1. */
+  firstOfAll(): number {
+    if (this.#size === 0) return -1;
+    let node = this.#root;
+    for (let level = this.#height; level > 0; level--)
+      node = this.#inners.I[node * INNER_WORDS + CHILDREN] as number;
+    return node * M;
+  }
+
+  /** The entry behind, within the same partition; -1 at its end. */
+  next(position: number): number {
+    const after = this.nextOfAll(position);
+    if (after < 0) return -1;
+    const F = this.#leaves.F;
+    const k0 = F[(position >> 6) * (LEAF_WORDS / 2) + LEAF_K0 + (position & 63)];
+    const k0After = F[(after >> 6) * (LEAF_WORDS / 2) + LEAF_K0 + (after & 63)];
+    if (k0 !== k0After) return -1;
+    return this.#code.samePartition(this.slot(position), this.slot(after)) ? after : -1;
+  }
+
+  /** The entry behind, whatever its partition; -1 at the end. */
+  nextOfAll(position: number): number {
+    const leaf = position >> 6;
+    const at = leaf * LEAF_WORDS;
+    const I = this.#leaves.I;
+    if ((position & 63) + 1 < (I[at] as number)) return position + 1;
+    const next = I[at + 1] as number;
+    return next === 0 ? -1 : (next - 1) * M;
+  }
+
+  /** Where the row stands. It must be in the index. */
+  positionOf(slot: number): number {
+    const leaf = this.#descend(slot);
+    const from = leaf * LEAF_WORDS + LEAF_SLOTS;
+    const place = this.#leaves.I.subarray(from, from + (this.#leaves.I[leaf * LEAF_WORDS] as number)).indexOf(slot);
+    assert(place >= 0, "a row is where the ordered index puts it");
+    return leaf * M + place;
+  }
+
+  /** How many entries stand before the position. */
+  rank(position: number): number {
+    this.#descend(this.slot(position));
+    let rank = position & 63;
+    const I = this.#inners.I;
+    for (let level = 0; level < this.#height; level++) {
+      const at = (this.#pathNode[level] as number) * INNER_WORDS + COUNTS;
+      const place = this.#pathPlace[level] as number;
+      for (let i = 0; i < place; i++) rank += I[at + i] as number;
+    }
+    return rank;
+  }
+
+  /** The position with `rank` entries before it, or -1. */
+  atRank(rank: number): number {
+    if (rank < 0 || rank >= this.#size) return -1;
+    const I = this.#inners.I;
+    let node = this.#root;
+    for (let level = this.#height; level > 0; level--) {
+      const at = node * INNER_WORDS;
+      let i = 0;
+      while (rank >= (I[at + COUNTS + i] as number)) rank -= I[at + COUNTS + i++] as number;
+      node = I[at + CHILDREN + i] as number;
+    }
+    return node * M + rank;
+  }
+
+  insert(slot: number): void {
+    const k0 = this.#code.k0(slot);
+    const k1 = this.#code.k1(slot);
+    const leaf = this.#descendTo(slot, k0, k1);
+    const place = this.#placeInLeaf(leaf, slot, k0, k1);
+    this.#size++;
+    this.#count(1);
+    this.#insertIntoLeaf(leaf, place, slot, k0, k1);
+  }
+
+  remove(slot: number): void {
+    const leaf = this.#descend(slot);
+    const I = this.#leaves.I;
+    const F = this.#leaves.F;
+    const at = leaf * LEAF_WORDS;
+    const fat = at / 2;
+    const count = I[at] as number;
+    let place = 0;
+    while (place < count && I[at + LEAF_SLOTS + place] !== slot) place++;
+    assert(place < count, "a row is where the ordered index puts it");
+    I.copyWithin(at + LEAF_SLOTS + place, at + LEAF_SLOTS + place + 1, at + LEAF_SLOTS + count);
+    F.copyWithin(fat + LEAF_K0 + place, fat + LEAF_K0 + place + 1, fat + LEAF_K0 + count);
+    F.copyWithin(fat + LEAF_K1 + place, fat + LEAF_K1 + place + 1, fat + LEAF_K1 + count);
+    I[at] = count - 1;
+    this.#size--;
+    this.#count(-1);
+    if (count - 1 === 0) this.#dropEmptyLeaf(leaf);
+    else {
+      if (place === 0) this.#renewLeast(this.#height - 1, leaf);
+      if (count - 1 < M / 4) this.#mergeLeaf(leaf);
+    }
+  }
+
+  /**
+   * Fills the empty index with all present rows of the store: sorts runs that fit a time slice, merges them pairwise, and
+   * packs leaves; yields between pieces.
+   */
+  *build(): Generator<void> {
+    const store = this.#store;
+    const { birthWord, strideWords } = store.layout;
+    const slots = new Int32Array(store.live);
+    const k0 = new Float64Array(store.highWater);
+    const k1 = new Float64Array(store.highWater);
+    let n = 0;
+    let sorted = true;
+    for (let slot = 0; slot < store.highWater; slot++) {
+      if (store.I[slot * strideWords + birthWord] === 0x7fffffff) continue;
+      k0[slot] = this.#code.k0(slot);
+      k1[slot] = this.#code.k1(slot);
+      slots[n++] = slot;
+      if ((n & 16_383) === 0) yield;
+    }
+    const compare = (a: number, b: number): number => {
+      const d = (k0[a] as number) - (k0[b] as number);
+      if (d !== 0) return d < 0 ? -1 : 1;
+      const x = k1[a] as number;
+      const y = k1[b] as number;
+      return x < y ? -1 : x > y ? 1 : this.#code.compare(a, b);
+    };
+    const RUN = 4096;
+    for (let from = 0; from < n; from += RUN) {
+      slots.subarray(from, Math.min(n, from + RUN)).sort(compare);
+      if (sorted && from > 0 && compare(slots[from - 1] as number, slots[from] as number) > 0) sorted = false;
+      yield;
+    }
+    let source = slots;
+    if (!sorted) {
+      let target = new Int32Array(n);
+      for (let width = RUN; width < n; width *= 2) {
+        for (let from = 0; from < n; from += 2 * width) {
+          yield* mergeRuns(
+            source,
+            target,
+            from,
+            Math.min(n, from + width),
+            Math.min(n, from + 2 * width),
+            compare,
+          );
+        }
+        [source, target] = [target, source];
+      }
+    }
+    yield* this.#pack(source, n, k0, k1);
+  }
+
+  *#pack(slots: Int32Array, n: number, k0: Float64Array, k1: Float64Array): Generator<void> {
+    if (n === 0) return;
+    const FILL = 48;
+    this.#freeLeaves.clear();
+    this.#leafCount = 0;
+    let level: number[] = [];
+    for (let from = 0, previous = -1; from < n; from += FILL) {
+      const leaf = this.#newLeaf();
+      const at = leaf * LEAF_WORDS;
+      const count = Math.min(FILL, n - from);
+      const { I, F } = this.#leaves;
+      I[at] = count;
+      I[at + 2] = previous + 1;
+      if (previous >= 0) I[previous * LEAF_WORDS + 1] = leaf + 1;
+      for (let i = 0; i < count; i++) {
+        const slot = slots[from + i] as number;
+        I[at + LEAF_SLOTS + i] = slot;
+        F[at / 2 + LEAF_K0 + i] = k0[slot] as number;
+        F[at / 2 + LEAF_K1 + i] = k1[slot] as number;
+      }
+      level.push(leaf);
+      previous = leaf;
+      if ((level.length & 255) === 0) yield;
+    }
+    this.#size = n;
+    this.#height = 0;
+    while (level.length > 1) {
+      const above: number[] = [];
+      for (let from = 0; from < level.length; from += FILL) {
+        const inner = this.#newInner();
+        const children = level.slice(from, from + FILL);
+        for (const [i, child] of children.entries()) this.#setChild(inner, i, child, this.#height);
+        this.#inners.I[inner * INNER_WORDS] = children.length;
+        above.push(inner);
+        if ((above.length & 63) === 0) yield;
+      }
+      level = above;
+      this.#height++;
+    }
+    this.#root = level[0] as number;
+  }
+
+  /** Descends to the leaf where the row belongs, noting the path. */
+  #descend(slot: number): number {
+    return this.#descendTo(slot, this.#code.k0(slot), this.#code.k1(slot));
+  }
+
+  #descendTo(slot: number, k0: number, k1: number): number {
+    const { I, F } = this.#inners;
+    let node = this.#root;
+    for (let level = 0; level < this.#height; level++) {
+      const at = node * INNER_WORDS;
+      const fat = at / 2;
+      // The last child whose least entry is not greater than the row.
+      let low = 1;
+      let high = I[at] as number;
+      while (low < high) {
+        const mid = (low + high) >>> 1;
+        const m0 = F[fat + INNER_K0 + mid] as number;
+        let after: boolean;
+        if (m0 !== k0) after = m0 > k0;
+        else {
+          const m1 = F[fat + INNER_K1 + mid] as number;
+          after = m1 !== k1 ? m1 > k1 : this.#compareSlots(I[at + SEPARATORS + mid] as number, slot) > 0;
+        }
+        if (after) high = mid;
+        else low = mid + 1;
+      }
+      this.#pathNode[level] = node;
+      this.#pathPlace[level] = low - 1;
+      node = I[at + CHILDREN + low - 1] as number;
+    }
+    return node;
+  }
+
+  #compareSlots(a: number, b: number): number {
+    return a === b ? 0 : this.#code.compare(a, b);
+  }
+
+  #placeInLeaf(leaf: number, slot: number, k0: number, k1: number): number {
+    const { I, F } = this.#leaves;
+    const at = leaf * LEAF_WORDS;
+    const fat = at / 2;
+    let low = 0;
+    let high = I[at] as number;
+    while (low < high) {
+      const mid = (low + high) >>> 1;
+      const m0 = F[fat + LEAF_K0 + mid] as number;
+      let after: boolean;
+      if (m0 !== k0) after = m0 > k0;
+      else {
+        const m1 = F[fat + LEAF_K1 + mid] as number;
+        after = m1 !== k1 ? m1 > k1 : this.#compareSlots(I[at + LEAF_SLOTS + mid] as number, slot) > 0;
+      }
+      if (after) high = mid;
+      else low = mid + 1;
+    }
+    return low;
+  }
+
+  /** First entry whose partition is not before the given one, or -1. */
+  #lowerBound(k0: number, partition: number[]): number {
+    const { I, F } = this.#inners;
+    const compare = this.#code.comparePartition;
+    let node = this.#root;
+    for (let level = 0; level < this.#height; level++) {
+      const at = node * INNER_WORDS;
+      const fat = at / 2;
+      // The last child whose least entry is before the partition: the boundary lies in it or right behind it.
+      let low = 1;
+      let high = I[at] as number;
+      while (low < high) {
+        const mid = (low + high) >>> 1;
+        const m0 = F[fat + INNER_K0 + mid] as number;
+        const before = m0 !== k0 ? m0 < k0 : compare(I[at + SEPARATORS + mid] as number, ...partition) < 0;
+        if (before) low = mid + 1;
+        else high = mid;
+      }
+      node = I[at + CHILDREN + low - 1] as number;
+    }
+    const leaves = this.#leaves;
+    const at = node * LEAF_WORDS;
+    const fat = at / 2;
+    const count = leaves.I[at] as number;
+    let low = 0;
+    let high = count;
+    while (low < high) {
+      const mid = (low + high) >>> 1;
+      const m0 = leaves.F[fat + LEAF_K0 + mid] as number;
+      const before =
+        m0 !== k0 ? m0 < k0 : compare(leaves.I[at + LEAF_SLOTS + mid] as number, ...partition) < 0;
+      if (before) low = mid + 1;
+      else high = mid;
+    }
+    if (low < count) return node * M + low;
+    const next = leaves.I[at + 1] as number;
+    return next === 0 ? -1 : (next - 1) * M;
+  }
+
+  /** Adds `by` to the counts along the path. */
+  #count(by: number): void {
+    const I = this.#inners.I;
+    for (let level = 0; level < this.#height; level++) {
+      const at =
+        (this.#pathNode[level] as number) * INNER_WORDS + COUNTS + (this.#pathPlace[level] as number);
+      I[at] = (I[at] as number) + by;
+    }
+  }
+
+  #insertIntoLeaf(leaf: number, place: number, slot: number, k0: number, k1: number): void {
+    let target = leaf;
+    let at = leaf * LEAF_WORDS;
+    if ((this.#leaves.I[at] as number) === M) {
+      // An append at the right edge leaves full leaves behind (logs arrive in order); elsewhere the leaf is halved.
+      const isLast = this.#leaves.I[at + 1] === 0;
+      const keep = isLast && place === M ? M : M / 2;
+      const right = this.#splitLeaf(leaf, keep);
+      if (place >= keep) {
+        target = right;
+        place -= keep;
+      }
+      at = target * LEAF_WORDS;
+      const { I, F } = this.#leaves;
+      openPlace(I, F, at, place);
+      I[at + LEAF_SLOTS + place] = slot;
+      F[at / 2 + LEAF_K0 + place] = k0;
+      F[at / 2 + LEAF_K1 + place] = k1;
+      this.#linkSplit(this.#height - 1, leaf, right, 0);
+      return;
+    }
+    const { I, F } = this.#leaves;
+    openPlace(I, F, at, place);
+    I[at + LEAF_SLOTS + place] = slot;
+    F[at / 2 + LEAF_K0 + place] = k0;
+    F[at / 2 + LEAF_K1 + place] = k1;
+    if (place === 0) this.#renewLeast(this.#height - 1, leaf);
+  }
+
+  /** Moves the entries from `keep` on into a new leaf behind. */
+  #splitLeaf(leaf: number, keep: number): number {
+    const right = this.#newLeaf();
+    const { I, F } = this.#leaves;
+    const at = leaf * LEAF_WORDS;
+    const to = right * LEAF_WORDS;
+    const count = I[at] as number;
+    I.copyWithin(to + LEAF_SLOTS, at + LEAF_SLOTS + keep, at + LEAF_SLOTS + count);
+    F.copyWithin(to / 2 + LEAF_K0, at / 2 + LEAF_K0 + keep, at / 2 + LEAF_K0 + count);
+    F.copyWithin(to / 2 + LEAF_K1, at / 2 + LEAF_K1 + keep, at / 2 + LEAF_K1 + count);
+    I[to] = count - keep;
+    I[at] = keep;
+    const next = I[at + 1] as number;
+    I[to + 1] = next;
+    I[to + 2] = leaf + 1;
+    I[at + 1] = right + 1;
+    if (next !== 0) I[(next - 1) * LEAF_WORDS + 2] = right + 1;
+    return right;
+  }
+
+  /** A node on the level below `level` has been split into left and right: tells the parent, which may split in turn. */
+  #linkSplit(level: number, left: number, right: number, childLevel: number): void {
+    if (level < 0) {
+      const root = this.#newInner();
+      this.#inners.I[root * INNER_WORDS] = 2;
+      this.#setChild(root, 0, left, childLevel);
+      this.#setChild(root, 1, right, childLevel);
+      this.#root = root;
+      this.#height++;
+      return;
+    }
+    let parent = this.#pathNode[level] as number;
+    let place = this.#pathPlace[level] as number;
+    this.#setChild(parent, place, left, childLevel);
+    if (place === 0) this.#renewUp(level);
+    if ((this.#inners.I[parent * INNER_WORDS] as number) < M) {
+      this.#openChild(parent, place + 1);
+      this.#setChild(parent, place + 1, right, childLevel);
+      return;
+    }
+    const isLast = place === M - 1;
+    const keep = isLast ? M - 1 : M / 2;
+    const sibling = this.#splitInner(parent, keep);
+    const oldParent = parent;
+    place += 1;
+    if (place > keep || (place === keep && isLast)) {
+      parent = sibling;
+      place -= keep;
+    }
+    this.#openChild(parent, place);
+    this.#setChild(parent, place, right, childLevel);
+    this.#linkSplit(level - 1, oldParent, sibling, childLevel + 1);
+  }
+
+  #splitInner(node: number, keep: number): number {
+    const right = this.#newInner();
+    const { I, F } = this.#inners;
+    const at = node * INNER_WORDS;
+    const to = right * INNER_WORDS;
+    const count = I[at] as number;
+    for (const part of [CHILDREN, COUNTS, SEPARATORS])
+      I.copyWithin(to + part, at + part + keep, at + part + count);
+    for (const part of [INNER_K0, INNER_K1])
+      F.copyWithin(to / 2 + part, at / 2 + part + keep, at / 2 + part + count);
+    I[to] = count - keep;
+    I[at] = keep;
+    return right;
+  }
+
+  #openChild(node: number, place: number): void {
+    const { I, F } = this.#inners;
+    const at = node * INNER_WORDS;
+    const count = I[at] as number;
+    for (const part of [CHILDREN, COUNTS, SEPARATORS])
+      I.copyWithin(at + part + place + 1, at + part + place, at + part + count);
+    for (const part of [INNER_K0, INNER_K1])
+      F.copyWithin(at / 2 + part + place + 1, at / 2 + part + place, at / 2 + part + count);
+    I[at] = count + 1;
+  }
+
+  #closeChild(node: number, place: number): void {
+    const { I, F } = this.#inners;
+    const at = node * INNER_WORDS;
+    const count = I[at] as number;
+    for (const part of [CHILDREN, COUNTS, SEPARATORS])
+      I.copyWithin(at + part + place, at + part + place + 1, at + part + count);
+    for (const part of [INNER_K0, INNER_K1])
+      F.copyWithin(at / 2 + part + place, at / 2 + part + place + 1, at / 2 + part + count);
+    I[at] = count - 1;
+  }
+
+  /** Writes child, count and least entry; childLevel 0 = leaves. */
+  #setChild(node: number, place: number, child: number, childLevel: number): void {
+    const { I, F } = this.#inners;
+    const at = node * INNER_WORDS;
+    I[at + CHILDREN + place] = child;
+    if (childLevel === 0) {
+      const from = child * LEAF_WORDS;
+      I[at + COUNTS + place] = this.#leaves.I[from] as number;
+      I[at + SEPARATORS + place] = this.#leaves.I[from + LEAF_SLOTS] as number;
+      F[at / 2 + INNER_K0 + place] = this.#leaves.F[from / 2 + LEAF_K0] as number;
+      F[at / 2 + INNER_K1 + place] = this.#leaves.F[from / 2 + LEAF_K1] as number;
+    } else {
+      const from = child * INNER_WORDS;
+      let total = 0;
+      for (let i = 0, n = I[from] as number; i < n; i++) total += I[from + COUNTS + i] as number;
+      I[at + COUNTS + place] = total;
+      I[at + SEPARATORS + place] = I[from + SEPARATORS] as number;
+      F[at / 2 + INNER_K0 + place] = F[from / 2 + INNER_K0] as number;
+      F[at / 2 + INNER_K1 + place] = F[from / 2 + INNER_K1] as number;
+    }
+  }
+
+  /** The least entry of the path's leaf has changed: writes it into the parents for which the child is at hand. */
+  #renewLeast(level: number, leaf: number): void {
+    if (level < 0) return;
+    const node = this.#pathNode[level] as number;
+    const place = this.#pathPlace[level] as number;
+    const { I, F } = this.#inners;
+    const at = node * INNER_WORDS;
+    const from = leaf * LEAF_WORDS;
+    I[at + SEPARATORS + place] = this.#leaves.I[from + LEAF_SLOTS] as number;
+    F[at / 2 + INNER_K0 + place] = this.#leaves.F[from / 2 + LEAF_K0] as number;
+    F[at / 2 + INNER_K1 + place] = this.#leaves.F[from / 2 + LEAF_K1] as number;
+    if (place === 0) this.#renewUp(level);
+  }
+
+  /** The least entry of the path's node on `level` has changed: copies it upwards while the node is its parent's first child. */
+  #renewUp(level: number): void {
+    const { I, F } = this.#inners;
+    for (let l = level; l > 0; l--) {
+      const from = (this.#pathNode[l] as number) * INNER_WORDS;
+      const at = (this.#pathNode[l - 1] as number) * INNER_WORDS;
+      const place = this.#pathPlace[l - 1] as number;
+      I[at + SEPARATORS + place] = I[from + SEPARATORS] as number;
+      F[at / 2 + INNER_K0 + place] = F[from / 2 + INNER_K0] as number;
+      F[at / 2 + INNER_K1 + place] = F[from / 2 + INNER_K1] as number;
+      if (place !== 0) return;
+    }
+  }
+
+  #dropEmptyLeaf(leaf: number): void {
+    if (this.#height === 0) return;
+    const I = this.#leaves.I;
+    const at = leaf * LEAF_WORDS;
+    const next = I[at + 1] as number;
+    const previous = I[at + 2] as number;
+    if (next !== 0) I[(next - 1) * LEAF_WORDS + 2] = previous;
+    if (previous !== 0) I[(previous - 1) * LEAF_WORDS + 1] = next;
+    this.#freeLeaves.push(leaf);
+    this.#dropChild(this.#height - 1);
+  }
+
+  /** Takes the path's child on `level` out of its node; empty nodes go, and a root with one child gives way to it. */
+  #dropChild(level: number): void {
+    const node = this.#pathNode[level] as number;
+    const place = this.#pathPlace[level] as number;
+    this.#closeChild(node, place);
+    if (this.#inners.I[node * INNER_WORDS] === 0) {
+      this.#freeInners.push(node);
+      if (level === 0) {
+        this.#height = 0;
+        this.#root = this.#newLeaf();
+      } else this.#dropChild(level - 1);
+      return;
+    }
+    if (place === 0) this.#renewUp(level);
+    while (this.#height > 0 && this.#inners.I[this.#root * INNER_WORDS] === 1) {
+      const only = this.#inners.I[this.#root * INNER_WORDS + CHILDREN] as number;
+      this.#freeInners.push(this.#root);
+      this.#root = only;
+      this.#height--;
+    }
+  }
+
+  /** Merges a sparse leaf with the one behind it under the same parent, if both fit into three quarters. */
+  #mergeLeaf(leaf: number): void {
+    if (this.#height === 0) return;
+    const level = this.#height - 1;
+    const parent = this.#pathNode[level] as number;
+    const place = this.#pathPlace[level] as number;
+    const pat = parent * INNER_WORDS;
+    if (place + 1 >= (this.#inners.I[pat] as number)) return;
+    const right = this.#inners.I[pat + CHILDREN + place + 1] as number;
+    const { I, F } = this.#leaves;
+    const at = leaf * LEAF_WORDS;
+    const from = right * LEAF_WORDS;
+    const count = I[at] as number;
+    const more = I[from] as number;
+    if (count + more > (M * 3) / 4) return;
+    I.copyWithin(at + LEAF_SLOTS + count, from + LEAF_SLOTS, from + LEAF_SLOTS + more);
+    F.copyWithin(at / 2 + LEAF_K0 + count, from / 2 + LEAF_K0, from / 2 + LEAF_K0 + more);
+    F.copyWithin(at / 2 + LEAF_K1 + count, from / 2 + LEAF_K1, from / 2 + LEAF_K1 + more);
+    I[at] = count + more;
+    const next = I[from + 1] as number;
+    I[at + 1] = next;
+    if (next !== 0) I[(next - 1) * LEAF_WORDS + 2] = leaf + 1;
+    this.#freeLeaves.push(right);
+    const counts = pat + COUNTS;
+    const IN = this.#inners.I;
+    IN[counts + place] = count + more;
+    this.#pathPlace[level] = place + 1;
+    this.#dropChild(level);
+  }
+
+  #newLeaf(): number {
+    const leaf = this.#freeLeaves.length > 0 ? this.#freeLeaves.pop() : this.#leafCount++;
+    this.#leaves.ensure((leaf + 1) * LEAF_WORDS * 4);
+    const at = leaf * LEAF_WORDS;
+    this.#leaves.I.fill(0, at, at + HEADER);
+    return leaf;
+  }
+
+  #newInner(): number {
+    const inner = this.#freeInners.length > 0 ? this.#freeInners.pop() : this.#innerCount++;
+    this.#inners.ensure((inner + 1) * INNER_WORDS * 4);
+    const at = inner * INNER_WORDS;
+    this.#inners.I.fill(0, at, at + HEADER);
+    return inner;
+  }
+}
+
+export function createOrderedIndex(store: Store, spec: OrderedIndexSpec): OrderedIndex {
+  return new OrderedIndex(store, spec);
+}
+
+function openPlace(I: Int32Array, F: Float64Array, at: number, place: number): void {
+  const count = I[at] as number;
+  const fat = at / 2;
+  I.copyWithin(at + LEAF_SLOTS + place + 1, at + LEAF_SLOTS + place, at + LEAF_SLOTS + count);
+  F.copyWithin(fat + LEAF_K0 + place + 1, fat + LEAF_K0 + place, fat + LEAF_K0 + count);
+  F.copyWithin(fat + LEAF_K1 + place + 1, fat + LEAF_K1 + place, fat + LEAF_K1 + count);
+  I[at] = count + 1;
+}
+
+function* mergeRuns(
+  source: Int32Array,
+  target: Int32Array,
+  from: number,
+  middle: number,
+  to: number,
+  compare: (a: number, b: number) => number,
+): Generator<void> {
+  let a = from;
+  let b = middle;
+  for (let at = from; at < to; at++) {
+    const left = b >= to || (a < middle && compare(source[a] as number, source[b] as number) <= 0);
+    target[at] = (left ? source[a++] : source[b++]) as number;
+    if ((at & 32_767) === 32_767) yield;
+  }
+}

@@ -1,0 +1,353 @@
+/**
+ * A Store: the rows of one collection, in versions, found through indexes. See README.md for the idea.
+ *
+ * A row's life: alloc() gives a slot; write() or generated code fills its columns; insert() enters it into every index, counts its references and
+ * notes it in the journal of the step. kill() ends it at this step: readers of earlier epochs still see it, so it stays in the indexes until
+ * vacuum() finds that nobody reads that far back. A row born and killed within one step was never seen by anybody and leaves at once.
+ */
+import { assert } from "../base/assert.ts";
+import { EvertError } from "../base/errors.ts";
+import type { Dictionary } from "./dictionary.ts";
+import { createHashIndex, type HashIndex, type HashIndexSpec } from "./hash-index.ts";
+import { createLayout, type LayoutColumn, mayBeWide, type RowLayout } from "./layout.ts";
+import { GrowingMemory, Int32List, Int32Queue } from "./memory.ts";
+import { createOrderedIndex, type OrderedIndex, type OrderedIndexSpec } from "./ordered-index.ts";
+
+/** death of a living row; birth of a free slot. Later than every epoch. */
+export const LIVE = 0x7fffffff;
+
+type Columns = readonly (Float64Array | Int32Array)[];
+type Nulls = readonly (Uint8Array | null)[];
+
+interface RowCode {
+  /** Copies row `row` of chunk columns into the slot. */
+  readonly write: (slot: number, columns: Columns, nulls: Nulls, row: number) => void;
+  /** Copies the slot's columns to row `row` of chunk columns. */
+  readonly read: (slot: number, columns: Columns, nulls: Nulls, row: number) => void;
+  /** Whether all columns of two slots are the same, display scale included. */
+  readonly same: (a: number, b: number) => boolean;
+  readonly retain: (slot: number) => void;
+  readonly release: (slot: number) => void;
+}
+
+export class Store {
+  readonly name: string;
+  readonly layout: RowLayout;
+  readonly dictionary: Dictionary;
+  I: Int32Array;
+  F: Float64Array;
+  /** The step being made. */
+  epoch = 0;
+  /** Rows alive. */
+  live = 0;
+  /** Slots 0 .. highWater-1 may hold rows; a free one has birth LIVE. */
+  highWater = 0;
+  /** Slots inserted in this step. One that was killed again in the same step is free (birth LIVE). */
+  readonly born: Int32List = new Int32List();
+  /** Slots killed in this step that were born before it. */
+  readonly died: Int32List = new Int32List();
+  readonly write: RowCode["write"];
+  readonly read: RowCode["read"];
+  readonly same: RowCode["same"];
+  readonly #memory = new GrowingMemory();
+  readonly #retain: RowCode["retain"];
+  readonly #release: RowCode["release"];
+  readonly #free = new Int32List();
+  /** Freed within this step: not given out again before the next, so that `born` names each slot once. */
+  readonly #limbo = new Int32List();
+  readonly #dead = new Int32Queue();
+  readonly #pins: number[] = [];
+  readonly #hashIndexes: HashIndex[] = [];
+  readonly #orderedIndexes: OrderedIndex[] = [];
+  /** Slots born or killed since the last checkpoint took them; null until someone asks for them. */
+  #touched: Int32List | null = null;
+
+  constructor(name: string, columns: readonly LayoutColumn[], dictionary: Dictionary) {
+    this.name = name;
+    this.layout = createLayout(columns);
+    this.dictionary = dictionary;
+    this.I = this.#memory.I;
+    this.F = this.#memory.F;
+    const code = rowCode(this);
+    this.write = code.write;
+    this.read = code.read;
+    this.same = code.same;
+    this.#retain = code.retain;
+    this.#release = code.release;
+  }
+
+  /** Bytes in use: rows and indexes. */
+  get bytes(): number {
+    let bytes = this.highWater * this.layout.strideWords * 4;
+    for (const index of this.#hashIndexes) bytes += index.bytes;
+    for (const index of this.#orderedIndexes) bytes += index.bytes;
+    return bytes;
+  }
+
+  /** A step begins. */
+  begin(epoch: number): void {
+    assert(epoch > this.epoch || (epoch === this.epoch && this.born.length === 0), "epochs rise");
+    this.epoch = epoch;
+    this.born.clear();
+    this.died.clear();
+    const limbo = this.#limbo;
+    for (let i = 0; i < limbo.length; i++) this.#free.push(limbo.array[i] as number);
+    limbo.clear();
+  }
+
+  /** Makes room for `rows` more rows. Call before a loop that allocates up to that many; take I and F after it. */
+  reserve(rows: number): void {
+    const fresh = rows - this.#free.length;
+    if (fresh <= 0) return;
+    const slots = this.highWater + fresh;
+    if (this.#memory.ensure(slots * this.layout.strideWords * 4)) {
+      this.I = this.#memory.I;
+      this.F = this.#memory.F;
+    }
+    for (const index of this.#hashIndexes) index.reserve(slots);
+  }
+
+  /** A slot with weight 1, born now; its columns are not set. The caller has reserved room. */
+  alloc(): number {
+    const slot = this.#free.length > 0 ? this.#free.pop() : this.highWater++;
+    const I = this.I;
+    const { weightWord, birthWord, deathWord, strideWords } = this.layout;
+    const base = slot * strideWords;
+    I[base + weightWord] = 1;
+    I[base + birthWord] = this.epoch;
+    I[base + deathWord] = LIVE;
+    return slot;
+  }
+
+  /** Enters the row into all indexes, counts its references, journals it. */
+  insert(slot: number): void {
+    this.#retain(slot);
+    const hash = this.#hashIndexes;
+    for (let i = 0; i < hash.length; i++) (hash[i] as HashIndex).insert(slot);
+    const ordered = this.#orderedIndexes;
+    for (let i = 0; i < ordered.length; i++) (ordered[i] as OrderedIndex).insert(slot);
+    this.live++;
+    this.born.push(slot);
+    if (this.#touched !== null) this.#touched.push(slot);
+  }
+
+  /** Ends a living row at this step. */
+  kill(slot: number): void {
+    const { birthWord, deathWord, strideWords } = this.layout;
+    const base = slot * strideWords;
+    assert(this.I[base + deathWord] === LIVE, "a row dies once");
+    this.live--;
+    if (this.I[base + birthWord] === this.epoch) {
+      this.#leave(slot);
+      this.#limbo.push(slot);
+      return;
+    }
+    this.I[base + deathWord] = this.epoch;
+    this.#dead.push(slot);
+    this.died.push(slot);
+    if (this.#touched !== null) this.#touched.push(slot);
+  }
+
+  visible(slot: number, epoch: number): boolean {
+    const { birthWord, deathWord, strideWords } = this.layout;
+    const base = slot * strideWords;
+    return (this.I[base + birthWord] as number) <= epoch && epoch < (this.I[base + deathWord] as number);
+  }
+
+  weight(slot: number): number {
+    return this.I[slot * this.layout.strideWords + this.layout.weightWord] as number;
+  }
+
+  /** The existing equal index, or a new one over the rows present. */
+  hashIndex(spec: HashIndexSpec): HashIndex {
+    const existing = this.#hashIndexes.find(
+      (x) =>
+        x.spec.unique === spec.unique &&
+        (x.spec.exact ?? false) === (spec.exact ?? false) &&
+        sameList(x.spec.columns, spec.columns),
+    );
+    if (existing !== undefined) return existing;
+    const index = createHashIndex(this, { ...spec });
+    index.reserve(Math.max(this.highWater, 1));
+    this.#eachPresent((slot) => index.insert(slot));
+    this.#hashIndexes.push(index);
+    return index;
+  }
+
+  /** The existing equal index, or a new one over the rows present. */
+  orderedIndex(spec: OrderedIndexSpec): OrderedIndex {
+    const key = JSON.stringify([spec.partition, spec.order]);
+    const existing = this.#orderedIndexes.find(
+      (x) => JSON.stringify([x.spec.partition, x.spec.order]) === key,
+    );
+    if (existing !== undefined) return existing;
+    const index = createOrderedIndex(this, spec);
+    this.#eachPresent((slot) => index.insert(slot));
+    this.#orderedIndexes.push(index);
+    return index;
+  }
+
+  get hashIndexes(): readonly HashIndex[] {
+    return this.#hashIndexes;
+  }
+
+  get orderedIndexes(): readonly OrderedIndex[] {
+    return this.#orderedIndexes;
+  }
+
+  /** Keeps every row visible at `epoch` until released. */
+  pin(epoch: number): { release(): void } {
+    this.#pins.push(epoch);
+    let held = true;
+    return {
+      release: () => {
+        if (!held) return;
+        held = false;
+        this.#pins.splice(this.#pins.indexOf(epoch), 1);
+      },
+    };
+  }
+
+  /** Frees rows dead at `horizon` (and at every pin), at most `rowsMax` of them. */
+  vacuum(horizon: number, rowsMax: number = 65_536): void {
+    for (const pin of this.#pins) if (pin < horizon) horizon = pin;
+    const { deathWord, strideWords } = this.layout;
+    const dead = this.#dead;
+    for (let n = 0; n < rowsMax && dead.length > 0; n++) {
+      const slot = dead.peek();
+      if ((this.I[slot * strideWords + deathWord] as number) > horizon) return;
+      dead.shift();
+      this.#leave(slot);
+      this.#free.push(slot);
+    }
+  }
+
+  /** Starts noting touched slots for checkpoints, and gives those noted since the last call (may repeat). */
+  takeTouched(): Int32Array {
+    const list = this.#touched;
+    this.#touched = new Int32List();
+    return list === null ? new Int32Array(0) : list.array.subarray(0, list.length);
+  }
+
+  /** Puts rows into consecutive slots from `slot` on while restoring; `words` are rows of a checkpoint. Indexes follow in restored(). */
+  restoreRows(slot: number, words: Int32Array): void {
+    const { strideWords } = this.layout;
+    const rows = words.length / strideWords;
+    if (slot < 0 || slot + rows > this.highWater) {
+      throw new EvertError(
+        "log_damaged",
+        `a checkpoint names slot ${slot} of ${this.name}, which it does not have`,
+      );
+    }
+    this.I.set(words, slot * strideWords);
+  }
+
+  /** Before restoreRows calls: room for slots below `slots`, all free. */
+  restoring(slots: number): void {
+    assert(this.highWater === 0, "restore into an empty store");
+    this.#memory.ensure(Math.max(1, slots * this.layout.strideWords * 4));
+    this.I = this.#memory.I;
+    this.F = this.#memory.F;
+    this.highWater = slots;
+    const { birthWord, strideWords } = this.layout;
+    for (let slot = 0; slot < slots; slot++) this.I[slot * strideWords + birthWord] = LIVE;
+  }
+
+  /** A row taken away again by a later part of the checkpoint. */
+  restoreAbsent(slot: number): void {
+    this.I[slot * this.layout.strideWords + this.layout.birthWord] = LIVE;
+  }
+
+  /** After the last restoreRows: epochs start anew at `epoch`, references are counted; yields between pieces of index building. */
+  *restored(epoch: number): Generator<void> {
+    const { birthWord, deathWord, strideWords } = this.layout;
+    this.epoch = epoch;
+    for (const index of this.#hashIndexes) index.reserve(Math.max(1, this.highWater));
+    for (let slot = this.highWater - 1; slot >= 0; slot--) {
+      const base = slot * strideWords;
+      if (this.I[base + birthWord] === LIVE) this.#free.push(slot);
+    }
+    let n = 0;
+    for (let slot = 0; slot < this.highWater; slot++) {
+      const base = slot * strideWords;
+      if (this.I[base + birthWord] === LIVE) continue;
+      this.I[base + birthWord] = epoch;
+      this.I[base + deathWord] = LIVE;
+      this.#retain(slot);
+      for (const index of this.#hashIndexes) index.insert(slot);
+      this.live++;
+      if ((++n & 16_383) === 0) yield;
+    }
+    for (const index of this.#orderedIndexes) yield* index.build();
+    this.#touched = new Int32List();
+  }
+
+  #eachPresent(visit: (slot: number) => void): void {
+    const { birthWord, strideWords } = this.layout;
+    for (let slot = 0; slot < this.highWater; slot++) {
+      if (this.I[slot * strideWords + birthWord] !== LIVE) visit(slot);
+    }
+  }
+
+  #leave(slot: number): void {
+    const hash = this.#hashIndexes;
+    for (let i = 0; i < hash.length; i++) (hash[i] as HashIndex).remove(slot);
+    const ordered = this.#orderedIndexes;
+    for (let i = 0; i < ordered.length; i++) (ordered[i] as OrderedIndex).remove(slot);
+    this.#release(slot);
+    this.I[slot * this.layout.strideWords + this.layout.birthWord] = LIVE;
+  }
+}
+
+function sameList(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((x, i) => x === b[i]);
+}
+
+/** The loops over a row's columns, unrolled. */
+function rowCode(store: Store): RowCode {
+  const { layout } = store;
+  const { strideWords: stride } = layout;
+  const write: string[] = [];
+  const read: string[] = [];
+  const same: string[] = [];
+  const retain: string[] = [];
+  const release: string[] = [];
+  const { first, count } = layout.nullWords;
+  const nullBits: string[][] = Array.from({ length: count }, () => []);
+  layout.columns.forEach((column, i) => {
+    const word = layout.words[i]!;
+    const physical = layout.physical[i]!;
+    const at = (b: string) => (physical === "f64" ? `F[(${b} >> 1) + ${word >> 1}]` : `I[${b} + ${word}]`);
+    write.push(`${at("b")} = columns[${i}][row];`);
+    read.push(`columns[${i}][row] = ${at("b")};`);
+    same.push(
+      column.type.name === "float8"
+        ? `(${at("b")} === ${at("c")} || (${at("b")} !== ${at("b")} && ${at("c")} !== ${at("c")}))`
+        : `${at("b")} === ${at("c")}`,
+    );
+    if (column.nullable) {
+      nullBits[layout.nullWord[i]! - first]!.push(`(nulls[${i}][row] << ${layout.nullBit[i]})`);
+      read.push(`nulls[${i}][row] = (I[b + ${layout.nullWord[i]}] >>> ${layout.nullBit[i]}) & 1;`);
+    }
+    if (physical === "ref") {
+      retain.push(`E[(${at("b")} << 3) + 4]++;`);
+      release.push(`dictionary.release(${at("b")});`);
+    } else if (mayBeWide(column.type)) {
+      retain.push(`if (${at("b")} >= 4611686018427387904) dictionary.retainWide(${at("b")});`);
+      release.push(`if (${at("b")} >= 4611686018427387904) dictionary.releaseWide(${at("b")});`);
+    }
+  });
+  nullBits.forEach((bits, w) => {
+    write.push(`I[b + ${first + w}] = ${bits.join(" | ")};`);
+    same.push(`I[b + ${first + w}] === I[c + ${first + w}]`);
+  });
+  const head = `const I = store.I, F = store.F, b = slot * ${stride};`;
+  const source = `"use strict"; const dictionary = store.dictionary; return {
+    write(slot, columns, nulls, row) { ${head} ${write.join(" ")} },
+    read(slot, columns, nulls, row) { ${head} ${read.join(" ")} },
+    same(x, y) { const I = store.I, F = store.F, b = x * ${stride}, c = y * ${stride}; return ${same.length === 0 ? "true" : same.join(" && ")}; },
+    retain(slot) { ${retain.length === 0 ? "" : `${head} const E = dictionary.E; ${retain.join(" ")}`} },
+    release(slot) { ${release.length === 0 ? "" : `${head} ${release.join(" ")}`} },
+  };`;
+  return (new Function("store", source) as (store: Store) => RowCode)(store);
+}

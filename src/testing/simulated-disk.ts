@@ -1,0 +1,486 @@
+/**
+ * A disk in memory that does what real ones do at the worst moment.
+ *
+ * What it keeps. A file has the bytes every reader sees (`cached`, the page cache) and the bytes that survive a power cut
+ * (`stable`), and between the two the list of writes and truncations not yet synced. A directory has its entries as seen, and
+ * the list of changes to them not yet synced.
+ *
+ * What a power cut does, seeded:
+ * 1. Of each file's unsynced changes, in order, each 512-byte sector is kept or lost on its own: all of them, none, or any subset.
+ *    Within a sector nothing tears, and bytes a write did not touch stay (what disks call powersafe overwrite).
+ * 2. A file that grew keeps its new size or its old one; kept sectors beyond the size are gone, lost ones inside it are zeros.
+ * 3. Of the unsynced changes of directories a prefix survives (file systems journal them in order).
+ * The death of a process loses nothing that was written: `reboot("process")`.
+ *
+ * Faults. `fail` makes the operations it names fail or fall short, once or for ever. A failed datasync behaves like
+ * Linux: the cache keeps showing the bytes, the kernel forgets that they were dirty, and only a new write makes them durable.
+ * `capacityBytes` bounds all files together; a write that would pass it first falls short, then gives disk_full.
+ * After `crashAfter(n)` the n-th change from now takes effect as an unsynced one at best, and everything afterwards fails.
+ *
+ * Completion is never synchronous and its order differs by seed, as with a thread pool.
+ */
+import { assert } from "../base/assert.ts";
+import { type Disk, type DiskFile, type DiskLock, diskError } from "../base/disk.ts";
+import { EvertError } from "../base/errors.ts";
+import { SeededRandom } from "./seeded-random.ts";
+
+export const SECTOR_BYTES = 512;
+
+export type DiskOperation =
+  | "open"
+  | "read"
+  | "write"
+  | "datasync"
+  | "truncate"
+  | "rename"
+  | "unlink"
+  | "list"
+  | "syncDirectory";
+
+export interface DiskFault {
+  readonly operation: DiskOperation;
+  /** Only for paths that match. */
+  readonly path?: RegExp;
+  /** Lets so many pass first. */
+  readonly skip?: number;
+  /** How many operations it hits; absent: one. */
+  readonly times?: number;
+  /** What the system call says … */
+  readonly code?: "EIO" | "ENOSPC";
+  /** … or how many bytes a read or write handles at most, without an error. */
+  readonly bytesMax?: number;
+}
+
+interface ActiveFault {
+  readonly fault: DiskFault;
+  skip: number;
+  times: number;
+}
+
+type Change =
+  | { readonly kind: "write"; readonly at: number; readonly bytes: Uint8Array }
+  | { readonly kind: "truncate"; readonly size: number };
+
+type EntryChange =
+  | { readonly kind: "link"; readonly path: string; readonly node: Inode }
+  | { readonly kind: "unlink"; readonly path: string }
+  | { readonly kind: "rename"; readonly from: string; readonly to: string };
+
+class Content {
+  bytes: Uint8Array;
+  size: number;
+
+  constructor(bytes = new Uint8Array(0), size = bytes.length) {
+    this.bytes = bytes;
+    this.size = size;
+  }
+
+  copy(): Content {
+    return new Content(this.bytes.slice(0, this.size));
+  }
+
+  write(at: number, source: Uint8Array): void {
+    this.grow(at + source.length);
+    this.bytes.set(source, at);
+  }
+
+  grow(size: number): void {
+    if (size > this.bytes.length) {
+      const grown = new Uint8Array(Math.max(size, this.bytes.length * 2));
+      grown.set(this.bytes.subarray(0, this.size));
+      this.bytes = grown;
+    }
+    this.size = Math.max(this.size, size);
+  }
+
+  truncate(size: number): void {
+    if (size < this.size) this.bytes.fill(0, size, this.size);
+    else this.grow(size);
+    this.size = size;
+  }
+
+  apply(change: Change): void {
+    if (change.kind === "write") this.write(change.at, change.bytes);
+    else this.truncate(change.size);
+  }
+}
+
+class Inode {
+  readonly stable: Content;
+  readonly cached: Content;
+  dirty: Change[] = [];
+
+  constructor(stable = new Content(), cached = stable.copy()) {
+    this.stable = stable;
+    this.cached = cached;
+  }
+}
+
+export interface SimulatedDiskOptions {
+  readonly seed?: number;
+  readonly capacityBytes?: number;
+}
+
+export class SimulatedDisk implements Disk {
+  readonly random: SeededRandom;
+  capacityBytes: number;
+  /** Every change and sync in the order they were asked for, as text; reads are left out. */
+  readonly trace: string[] = [];
+  /** Changes asked for so far: the places where `crashAfter` can strike. */
+  changes = 0;
+
+  #entries = new Map<string, Inode>();
+  #stableEntries = new Map<string, Inode>();
+  #entryChanges: EntryChange[] = [];
+  readonly #directories = new Set<string>();
+  readonly #locks = new Set<string>();
+  #faults: ActiveFault[] = [];
+  #crashAt = Number.POSITIVE_INFINITY;
+  #down = false;
+
+  constructor(options: SimulatedDiskOptions = {}) {
+    this.random = new SeededRandom(options.seed ?? 1);
+    this.capacityBytes = options.capacityBytes ?? Number.POSITIVE_INFINITY;
+  }
+
+  // ---- for tests ----
+
+  get crashed(): boolean {
+    return this.#down;
+  }
+
+  fail(fault: DiskFault): void {
+    this.#faults.push({ fault, skip: fault.skip ?? 0, times: fault.times ?? 1 });
+  }
+
+  heal(): void {
+    this.#faults = [];
+  }
+
+  /** The n-th change from now on is the last. */
+  crashAfter(changes: number): void {
+    this.#crashAt = this.changes + changes;
+  }
+
+  /** The machine as it comes up again: after a power cut, or with only the process gone. This disk is dead afterwards. */
+  reboot(after: "power cut" | "process"): SimulatedDisk {
+    this.#down = true;
+    const next = new SimulatedDisk({ seed: this.random.u32(), capacityBytes: this.capacityBytes });
+    for (const directory of this.#directories) next.#directories.add(directory);
+    if (after === "process") {
+      const copies = new Map<Inode, Inode>();
+      const copyOf = (node: Inode): Inode => {
+        let copy = copies.get(node);
+        if (copy === undefined) {
+          copy = new Inode(node.stable.copy(), node.cached.copy());
+          copy.dirty = node.dirty.slice();
+          copies.set(node, copy);
+        }
+        return copy;
+      };
+      for (const [path, node] of this.#entries) next.#entries.set(path, copyOf(node));
+      for (const [path, node] of this.#stableEntries) next.#stableEntries.set(path, copyOf(node));
+      for (const change of this.#entryChanges) {
+        next.#entryChanges.push(change.kind === "link" ? { ...change, node: copyOf(change.node) } : change);
+      }
+      return next;
+    }
+    const surviving = this.#entryChanges.slice(0, this.random.below(this.#entryChanges.length + 1));
+    const entries = new Map(this.#stableEntries);
+    for (const change of surviving) applyEntry(entries, change);
+    for (const [path, node] of entries) {
+      const kept = this.#afterPowerCut(node);
+      const reborn = new Inode(kept);
+      next.#entries.set(path, reborn);
+      next.#stableEntries.set(path, reborn);
+    }
+    return next;
+  }
+
+  /** A file's bytes as readers see them. */
+  contents(path: string): Uint8Array {
+    return this.#node(path).cached.copy().bytes;
+  }
+
+  files(): string[] {
+    return [...this.#entries.keys()].sort();
+  }
+
+  /** Damages a file behind everyone's back, stable bytes included. */
+  corrupt(path: string, at: number, change: (byte: number) => number): void {
+    const node = this.#node(path);
+    for (const content of [node.cached, node.stable]) {
+      if (at < content.size) content.bytes[at] = change(content.bytes[at]!);
+    }
+  }
+
+  // ---- Disk ----
+
+  async open(path: string, mode: "read" | "write"): Promise<DiskFile> {
+    await this.#begin("open", path);
+    let node = this.#entries.get(path);
+    if (node === undefined) {
+      if (mode === "read") throw diskError("ENOENT", "open", path);
+      this.#change(`create ${path}`);
+      node = new Inode();
+      this.#changeEntry({ kind: "link", path, node });
+    }
+    return new SimulatedFile(this, path, node);
+  }
+
+  async list(directory: string): Promise<string[]> {
+    await this.#begin("list", directory);
+    if (!this.#directories.has(directory)) throw diskError("ENOENT", "list", directory);
+    const prefix = `${directory}/`;
+    const names = new Set<string>();
+    for (const path of [...this.#entries.keys(), ...this.#directories]) {
+      if (path.startsWith(prefix)) names.add(path.slice(prefix.length).split("/")[0]!);
+    }
+    return [...names].sort();
+  }
+
+  /** Directories are durable at once: a test that makes one is about something else. */
+  async makeDirectory(path: string): Promise<void> {
+    await this.#settle();
+    for (let at = path.length; at > 0; at = path.lastIndexOf("/", at - 1))
+      this.#directories.add(path.slice(0, at));
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await this.#begin("rename", from);
+    this.#change(`rename ${from} ${to}`);
+    this.#node(from);
+    this.#changeEntry({ kind: "rename", from, to });
+    await this.#settle();
+  }
+
+  async unlink(path: string): Promise<void> {
+    await this.#begin("unlink", path);
+    this.#change(`unlink ${path}`);
+    this.#node(path);
+    this.#changeEntry({ kind: "unlink", path });
+    await this.#settle();
+  }
+
+  async syncDirectory(path: string): Promise<void> {
+    await this.#begin("syncDirectory", path);
+    this.#change(`sync directory ${path}`);
+    await this.#settle();
+    const inside = (entry: string): boolean => entry.slice(0, entry.lastIndexOf("/")) === path;
+    const rest: EntryChange[] = [];
+    for (const change of this.#entryChanges) {
+      if (inside(change.kind === "rename" ? change.to : change.path)) applyEntry(this.#stableEntries, change);
+      else rest.push(change);
+    }
+    this.#entryChanges = rest;
+  }
+
+  async lock(path: string): Promise<DiskLock> {
+    await this.#settle();
+    if (this.#locks.has(path)) throw new EvertError("directory_locked", `${path} is held by another process`);
+    this.#locks.add(path);
+    return {
+      release: async () => {
+        this.#locks.delete(path);
+      },
+    };
+  }
+
+  // ---- for SimulatedFile ----
+
+  async read(node: Inode, path: string, target: Uint8Array, at: number): Promise<number> {
+    const fault = await this.#begin("read", path);
+    const wanted = Math.min(target.length, fault?.bytesMax ?? target.length);
+    const count = Math.max(0, Math.min(wanted, node.cached.size - at));
+    target.set(node.cached.bytes.subarray(at, at + count));
+    return count;
+  }
+
+  async write(node: Inode, path: string, source: Uint8Array, at: number): Promise<number> {
+    const fault = await this.#begin("write", path);
+    const wanted = Math.min(source.length, fault?.bytesMax ?? source.length);
+    const room = this.capacityBytes - this.#usedBytes() + Math.max(0, node.cached.size - at);
+    const count = Math.max(0, Math.min(wanted, room));
+    if (count === 0 && wanted > 0) throw diskError("ENOSPC", "write", path);
+    this.#change(`write ${path} at ${at}: ${count} bytes`, () => {
+      const bytes = source.slice(0, count);
+      node.cached.write(at, bytes);
+      node.dirty.push({ kind: "write", at, bytes });
+    });
+    await this.#settle();
+    return count;
+  }
+
+  async datasync(node: Inode, path: string): Promise<void> {
+    const covered = new Set(node.dirty);
+    const takeCovered = (): Change[] => {
+      const taken = node.dirty.filter((change) => covered.has(change));
+      node.dirty = node.dirty.filter((change) => !covered.has(change));
+      return taken;
+    };
+    const fault = await this.#begin("datasync", path, () => {
+      // The kernel reports the failure once and forgets that these pages were dirty; some of them may have reached the disk.
+      for (const change of takeCovered()) {
+        if (this.random.oneIn(2)) node.stable.apply(change);
+        else if (change.kind === "write") node.stable.grow(change.at + change.bytes.length);
+      }
+    });
+    assert(fault?.bytesMax === undefined, "a datasync fault has a code");
+    this.#change(`datasync ${path}`);
+    await this.#settle();
+    for (const change of takeCovered()) node.stable.apply(change);
+  }
+
+  async truncate(node: Inode, path: string, size: number): Promise<void> {
+    await this.#begin("truncate", path);
+    this.#change(`truncate ${path} to ${size}`, () => {
+      node.cached.truncate(size);
+      node.dirty.push({ kind: "truncate", size });
+    });
+    await this.#settle();
+  }
+
+  // ---- inside ----
+
+  #node(path: string): Inode {
+    const node = this.#entries.get(path);
+    if (node === undefined) throw diskError("ENOENT", "find", path);
+    return node;
+  }
+
+  #usedBytes(): number {
+    let bytes = 0;
+    for (const node of this.#entries.values()) bytes += node.cached.size;
+    return bytes;
+  }
+
+  /** Counts a change and takes the machine down when its number has come: then it may have happened, unsynced, or not. */
+  #change(line: string, effect?: () => void): void {
+    this.changes++;
+    if (this.changes < this.#crashAt) {
+      this.trace.push(line);
+      effect?.();
+      return;
+    }
+    if (this.random.oneIn(2)) effect?.();
+    this.#down = true;
+    throw machineDown();
+  }
+
+  #changeEntry(change: EntryChange): void {
+    applyEntry(this.#entries, change);
+    this.#entryChanges.push(change);
+  }
+
+  async #begin(operation: DiskOperation, path: string, onError?: () => void): Promise<DiskFault | null> {
+    await this.#settle();
+    if (this.#down) throw machineDown();
+    for (const active of this.#faults) {
+      const { fault } = active;
+      if (fault.operation !== operation || active.times === 0) continue;
+      if (fault.path !== undefined && !fault.path.test(path)) continue;
+      if (active.skip > 0) {
+        active.skip--;
+        continue;
+      }
+      active.times--;
+      if (fault.code === undefined) return fault;
+      this.trace.push(`${operation} ${path} fails with ${fault.code}`);
+      onError?.();
+      throw diskError(fault.code, operation, path);
+    }
+    return null;
+  }
+
+  async #settle(): Promise<void> {
+    for (let turns = this.random.below(3); turns >= 0; turns--)
+      await new Promise((done) => setImmediate(done));
+  }
+
+  #afterPowerCut(node: Inode): Content {
+    const kept = node.stable.copy();
+    if (node.dirty.length === 0) return kept;
+    const mood = this.random.below(4);
+    if (mood === 0) return kept;
+    const keep = (): boolean => mood === 1 || this.random.oneIn(2);
+    for (const change of node.dirty) {
+      if (change.kind === "truncate") {
+        if (keep()) kept.truncate(change.size);
+        continue;
+      }
+      const end = change.at + change.bytes.length;
+      const grown = end <= kept.size || keep();
+      if (grown) kept.grow(end);
+      for (let at = change.at; at < end; ) {
+        const sectorEnd = Math.min(end, (Math.floor(at / SECTOR_BYTES) + 1) * SECTOR_BYTES);
+        const visibleEnd = Math.min(sectorEnd, kept.size);
+        if (visibleEnd > at && keep())
+          kept.bytes.set(change.bytes.subarray(at - change.at, visibleEnd - change.at), at);
+        at = sectorEnd;
+      }
+    }
+    return kept;
+  }
+}
+
+class SimulatedFile implements DiskFile {
+  readonly path: string;
+  readonly #disk: SimulatedDisk;
+  readonly #node: Inode;
+  #open = true;
+
+  constructor(disk: SimulatedDisk, path: string, node: Inode) {
+    this.#disk = disk;
+    this.path = path;
+    this.#node = node;
+  }
+
+  async read(target: Uint8Array, at: number): Promise<number> {
+    this.#assertOpen();
+    return this.#disk.read(this.#node, this.path, target, at);
+  }
+
+  async write(source: Uint8Array, at: number): Promise<number> {
+    this.#assertOpen();
+    return this.#disk.write(this.#node, this.path, source, at);
+  }
+
+  async datasync(): Promise<void> {
+    this.#assertOpen();
+    return this.#disk.datasync(this.#node, this.path);
+  }
+
+  async truncate(size: number): Promise<void> {
+    this.#assertOpen();
+    return this.#disk.truncate(this.#node, this.path, size);
+  }
+
+  async size(): Promise<number> {
+    this.#assertOpen();
+    return this.#node.cached.size;
+  }
+
+  async close(): Promise<void> {
+    this.#assertOpen();
+    this.#open = false;
+  }
+
+  #assertOpen(): void {
+    assert(this.#open, "a closed file is not used");
+  }
+}
+
+function applyEntry(entries: Map<string, Inode>, change: EntryChange): void {
+  if (change.kind === "link") entries.set(change.path, change.node);
+  else if (change.kind === "unlink") entries.delete(change.path);
+  else {
+    const node = entries.get(change.from);
+    if (node === undefined) return;
+    entries.delete(change.from);
+    entries.set(change.to, node);
+  }
+}
+
+function machineDown(): EvertError {
+  return new EvertError("io_error", "the simulated machine is down");
+}

@@ -1,0 +1,387 @@
+/**
+ * Subscriptions: a snapshot of each view at one moment, then every step that touches any of them; no gap, no overlap.
+ *
+ * 1. publish() is called once per step, when the step is done and durable. It encodes each watched view's changes once and hands every
+ *    subscriber one event with all views of its that were touched.
+ * 2. A new subscriber notes the published epoch, starts to queue steps, and reads its snapshots at that epoch (pinned), however long that takes.
+ * 3. A subscriber that resumes gets the frames after its position, if all its views still have them; otherwise a reset and snapshots.
+ * 4. A subscriber's queue is bounded. One that does not read loses its queue and, when it reads again, is reset: memory is
+ *    bounded and nobody else waits.
+ */
+import type { ErrorBody, EvertError } from "../base/errors.ts";
+import { typeToString } from "../batch/types.ts";
+import { encodeChanges, type Frame, FrameLog, snapshotRows, type Touched } from "./frames.ts";
+import type { View } from "./view.ts";
+
+export interface ColumnHeader {
+  readonly name: string;
+  readonly type: string;
+}
+
+export interface OrderHeader {
+  readonly column: string;
+  readonly descending: boolean;
+  readonly nullsFirst: boolean;
+}
+
+export type SubscriptionItem =
+  | {
+      readonly type: "snapshot";
+      readonly view: string;
+      readonly columns: readonly ColumnHeader[];
+      readonly keyColumns: readonly string[];
+      readonly order: readonly OrderHeader[];
+      readonly rowsJson: readonly string[];
+      readonly position: string;
+      readonly last: boolean;
+    }
+  | { readonly type: "step"; readonly position: string; readonly views: ReadonlyMap<string, string> }
+  | { readonly type: "reset"; readonly view: string; readonly reason: string }
+  | { readonly type: "error"; readonly view: string; readonly error: ErrorBody };
+
+/** What subscriptions need to know of the engine. */
+export interface Published {
+  readonly epoch: number;
+  readonly position: number;
+}
+
+export interface SubscriptionsOptions {
+  readonly now: () => number;
+  /** @throws EvertError undefined_table */
+  readonly resolve: (name: string) => WatchedView;
+  readonly published: () => Published;
+  readonly keepBytes?: number;
+  readonly keepMs?: number;
+  readonly queueBytesMax?: number;
+}
+
+export interface WatchedView {
+  readonly view: View;
+  /** The error reads of the view answer with, or null. */
+  readonly error: () => EvertError | null;
+}
+
+export interface Target {
+  readonly view: string;
+  readonly key?: unknown;
+}
+
+/** A step's effects on the views, as the engine hands them over. */
+export interface PublishedStep extends Published {
+  readonly touched: ReadonlyMap<View, Touched>;
+}
+
+const SNAPSHOT_ROWS = 10_000;
+const SNAPSHOT_SLICE = 512;
+
+interface Watch {
+  readonly watched: WatchedView;
+  readonly log: FrameLog;
+  watchers: number;
+  /** When the last watcher left. */
+  leftAt: number;
+  failing: boolean;
+}
+
+export class Subscriptions {
+  readonly #options: Required<SubscriptionsOptions>;
+  readonly #watches = new Map<View, Watch>();
+  readonly #subscribers = new Set<Subscriber>();
+
+  constructor(options: SubscriptionsOptions) {
+    this.#options = { keepBytes: 64 << 20, keepMs: 60_000, queueBytesMax: 16 << 20, ...options };
+  }
+
+  get size(): number {
+    return this.#subscribers.size;
+  }
+
+  /** Whether a step's changes of this view are wanted; the engine need not take the others'. */
+  watches(view: View): boolean {
+    return this.#watches.has(view);
+  }
+
+  publish(step: PublishedStep): void {
+    if (this.#watches.size === 0) return;
+    const now = this.#options.now();
+    const frames = new Map<View, Frame>();
+    for (const [view, touched] of step.touched) {
+      const watch = this.#watches.get(view);
+      if (watch === undefined) continue;
+      const changes = encodeChanges(view, touched);
+      if (changes.length === 0) continue;
+      const frame: Frame = {
+        position: step.position,
+        changes,
+        json: `[${changes.map((c) => c.json).join(",")}]`,
+        at: now,
+      };
+      watch.log.push(frame);
+      frames.set(view, frame);
+    }
+    for (const [view, watch] of this.#watches) {
+      const error = watch.watched.error();
+      if (error !== null && !watch.failing) for (const s of this.#subscribers) s.failed(view, error);
+      if (error === null && watch.failing) for (const s of this.#subscribers) s.healed(view);
+      watch.failing = error !== null;
+      if (watch.watchers === 0 && now - watch.leftAt > this.#options.keepMs) this.#watches.delete(view);
+    }
+    if (frames.size > 0) for (const subscriber of this.#subscribers) subscriber.step(step.position, frames);
+  }
+
+  /** A view was dropped or replaced: its watchers are told and start over with what bears the name now. */
+  replaced(view: View): void {
+    this.#watches.delete(view);
+    for (const subscriber of this.#subscribers) subscriber.replaced(view);
+  }
+
+  closeAll(error: EvertError): void {
+    for (const subscriber of [...this.#subscribers]) subscriber.close(error);
+  }
+
+  async *subscribe(
+    targets: readonly Target[],
+    options: { from?: number | undefined; signal?: AbortSignal | undefined } = {},
+  ): AsyncGenerator<SubscriptionItem> {
+    const subscriber = new Subscriber(this.#options.queueBytesMax);
+    const abort = (): void => subscriber.close(null);
+    options.signal?.addEventListener("abort", abort, { once: true });
+    this.#subscribers.add(subscriber);
+    try {
+      for (const target of targets)
+        subscriber.watch(this.#watch(target.view), keyFilter(this.#options, target));
+      let resumed = options.from !== undefined && this.#resume(subscriber, options.from);
+      let reason = options.from === undefined || resumed ? null : "the position is older than what is kept";
+      for (;;) {
+        if (options.signal?.aborted === true) return;
+        if (!resumed) {
+          yield* this.#snapshots(subscriber, reason);
+          resumed = true;
+        }
+        const item = await subscriber.next();
+        if (item === null) return;
+        if (item === "reset") {
+          reason = subscriber.resetReason;
+          resumed = false;
+          for (const target of targets)
+            subscriber.watch(this.#watch(target.view), keyFilter(this.#options, target));
+        } else yield item;
+      }
+    } finally {
+      options.signal?.removeEventListener("abort", abort);
+      this.#subscribers.delete(subscriber);
+      for (const watch of subscriber.watched()) {
+        watch.watchers--;
+        watch.leftAt = this.#options.now();
+      }
+    }
+  }
+
+  #watch(name: string): Watch {
+    const watched = this.#options.resolve(name);
+    let watch = this.#watches.get(watched.view);
+    if (watch === undefined) {
+      const log = new FrameLog(
+        this.#options.published().position,
+        this.#options.keepBytes,
+        this.#options.keepMs,
+      );
+      watch = { watched, log, watchers: 0, leftAt: 0, failing: watched.error() !== null };
+      this.#watches.set(watched.view, watch);
+    }
+    return watch;
+  }
+
+  /** Queues what came after the position, if all of it is still here. */
+  #resume(subscriber: Subscriber, from: number): boolean {
+    const { position } = this.#options.published();
+    if (from > position) return false;
+    const byPosition = new Map<number, Map<View, Frame>>();
+    for (const watch of subscriber.watched()) {
+      if (watch.failing || from < watch.log.floor) return false;
+      for (const frame of watch.log.after(from)) {
+        let frames = byPosition.get(frame.position);
+        if (frames === undefined) byPosition.set(frame.position, (frames = new Map()));
+        frames.set(watch.watched.view, frame);
+      }
+    }
+    for (const at of [...byPosition.keys()].sort((a, b) => a - b)) {
+      subscriber.step(at, byPosition.get(at) as Map<View, Frame>);
+    }
+    return true;
+  }
+
+  async *#snapshots(subscriber: Subscriber, reason: string | null): AsyncGenerator<SubscriptionItem> {
+    // From here on steps are queued behind the snapshots; what was queued before belongs to the past.
+    subscriber.restart();
+    const { epoch, position } = this.#options.published();
+    const watches = [...subscriber.watched()];
+    const pins = watches.map((w) => w.watched.view.store.pin(epoch));
+    try {
+      for (const watch of watches) {
+        const { view } = watch.watched;
+        if (reason !== null) yield { type: "reset", view: view.name, reason };
+        const error = watch.watched.error();
+        if (error !== null) {
+          watch.failing = true;
+          yield { type: "error", view: view.name, error: error.toJSON() };
+          continue;
+        }
+        yield* snapshot(view, epoch, position, subscriber.filterOf(watch));
+      }
+    } finally {
+      for (const pin of pins) pin.release();
+    }
+  }
+}
+
+async function* snapshot(
+  view: View,
+  epoch: number,
+  position: number,
+  wanted: string | null,
+): AsyncGenerator<SubscriptionItem> {
+  const { store, encoder } = view;
+  const head = {
+    type: "snapshot" as const,
+    view: view.name,
+    columns: view.fields.map((f) => ({ name: f.name, type: typeToString(f.type).replace(/\(.*/, "") })),
+    keyColumns: (view.keyColumns ?? []).map((c) => view.fields[c]!.name),
+    order: view.order
+      .filter((o) => o.column < view.fields.length)
+      .map((o) => ({
+        column: view.fields[o.column]!.name,
+        descending: o.descending,
+        nullsFirst: o.nullsFirst,
+      })),
+    position: String(position),
+  };
+  let rows: string[] = [];
+  const take = (json: string, key: string): void => {
+    if (wanted === null || wanted === key) rows.push(json);
+  };
+  for (let slot = 0; slot < store.highWater; slot++) {
+    if (store.visible(slot, epoch)) snapshotRows(encoder, slot, store.weight(slot), take);
+    if (rows.length >= SNAPSHOT_ROWS) {
+      yield { ...head, rowsJson: rows.slice(0, SNAPSHOT_ROWS), last: false };
+      rows = rows.slice(SNAPSHOT_ROWS);
+    }
+    if (slot % SNAPSHOT_SLICE === SNAPSHOT_SLICE - 1)
+      await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+  yield { ...head, rowsJson: rows, last: true };
+}
+
+function keyFilter(options: SubscriptionsOptions, target: Target): string | null {
+  if (target.key === undefined) return null;
+  const { view } = options.resolve(target.view);
+  return view.keyText(target.key);
+}
+
+/** One listener: a bounded queue between publish() and whoever reads. */
+class Subscriber {
+  readonly #queueBytesMax: number;
+  #watches = new Map<View, { watch: Watch; key: string | null }>();
+  #queue: (SubscriptionItem | "reset")[] = [];
+  #bytes = 0;
+  #wake: (() => void) | null = null;
+  #closed = false;
+  #error: EvertError | null = null;
+  resetReason = "";
+
+  constructor(queueBytesMax: number) {
+    this.#queueBytesMax = queueBytesMax;
+  }
+
+  watch(watch: Watch, key: string | null): void {
+    const { view } = watch.watched;
+    if (!this.#watches.has(view)) watch.watchers++;
+    this.#watches.set(view, { watch, key });
+  }
+
+  *watched(): Iterable<Watch> {
+    for (const { watch } of this.#watches.values()) yield watch;
+  }
+
+  filterOf(watch: Watch): string | null {
+    return this.#watches.get(watch.watched.view)?.key ?? null;
+  }
+
+  restart(): void {
+    this.#queue = [];
+    this.#bytes = 0;
+  }
+
+  step(position: number, frames: ReadonlyMap<View, Frame>): void {
+    let views: Map<string, string> | null = null;
+    let bytes = 0;
+    for (const [view, { key }] of this.#watches) {
+      const frame = frames.get(view);
+      if (frame === undefined) continue;
+      let { json } = frame;
+      if (key !== null) {
+        const mine = frame.changes.filter((c) => c.key === key);
+        if (mine.length === 0) continue;
+        json = `[${mine.map((c) => c.json).join(",")}]`;
+      }
+      views ??= new Map();
+      views.set(view.name, json);
+      bytes += json.length;
+    }
+    if (views === null) return;
+    if (this.#bytes + bytes > this.#queueBytesMax && this.#queue.length > 0) {
+      this.#reset("the subscriber did not keep up");
+      return;
+    }
+    this.#bytes += bytes;
+    this.#push({ type: "step", position: String(position), views });
+  }
+
+  failed(view: View, error: EvertError): void {
+    if (this.#watches.has(view)) this.#push({ type: "error", view: view.name, error: error.toJSON() });
+  }
+
+  healed(view: View): void {
+    if (this.#watches.has(view)) this.#reset("the view has healed");
+  }
+
+  replaced(view: View): void {
+    if (!this.#watches.delete(view)) return;
+    this.#reset("the view was replaced");
+  }
+
+  close(error: EvertError | null): void {
+    this.#closed = true;
+    this.#error = error;
+    this.#wake?.();
+  }
+
+  /** Null: closed. @throws the error it was closed with. */
+  async next(): Promise<SubscriptionItem | "reset" | null> {
+    while (this.#queue.length === 0 && !this.#closed) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      this.#wake = null;
+    }
+    const item = this.#queue.shift();
+    if (item === undefined) {
+      if (this.#error !== null) throw this.#error;
+      return null;
+    }
+    if (item !== "reset" && item.type === "step")
+      for (const json of item.views.values()) this.#bytes -= json.length;
+    return item;
+  }
+
+  #reset(reason: string): void {
+    this.restart();
+    this.resetReason = reason;
+    this.#push("reset");
+  }
+
+  #push(item: SubscriptionItem | "reset"): void {
+    this.#queue.push(item);
+    this.#wake?.();
+  }
+}

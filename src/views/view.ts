@@ -1,0 +1,342 @@
+/**
+ * A view as readers see it: rows of its Store at the published epoch, by key, by filter, in order.
+ *
+ * Reads are synchronous per slice and see one epoch: a read that takes more than a slice pins the epoch it began with and goes on
+ * after the event loop has had its turn.
+ */
+
+import { EvertError } from "../base/errors.ts";
+import type { Datum } from "../batch/convert.ts";
+import { datumFromJson } from "../batch/convert.ts";
+import { valueToJson } from "../batch/json.ts";
+import type { Field } from "../batch/schema.ts";
+import { isSmallNumeric, physicalOf, type SqlType } from "../batch/types.ts";
+import type { Dictionary } from "../state/dictionary.ts";
+import type { HashIndex } from "../state/hash-index.ts";
+import type { OrderedIndex, OrderItem } from "../state/ordered-index.ts";
+import type { Store } from "../state/store.ts";
+import { RowEncoder } from "./row-encoder.ts";
+
+export interface ViewShape {
+  readonly name: string;
+  readonly store: Store;
+  /** Visible columns: the first of the store's. */
+  readonly fields: readonly Field[];
+  readonly keyColumns: readonly number[] | null;
+  readonly order: readonly OrderItem[];
+}
+
+export interface RowsRequest {
+  readonly where?: Readonly<Record<string, unknown>> | undefined;
+  /** Column names, "-" in front for descending; absent: the view's order. */
+  readonly order?: readonly string[] | undefined;
+  readonly limit?: number | undefined;
+}
+
+/** Rows looked at between two looks at the clock. */
+const SLICE_ROWS = 2048;
+const SLICE_MS = 5;
+
+export class View {
+  readonly name: string;
+  readonly store: Store;
+  readonly fields: readonly Field[];
+  readonly keyColumns: readonly number[] | null;
+  readonly order: readonly OrderItem[];
+  readonly encoder: RowEncoder;
+  readonly #keyIndex: HashIndex | null;
+  readonly #ordered: OrderedIndex | null;
+
+  constructor(shape: ViewShape) {
+    this.name = shape.name;
+    this.store = shape.store;
+    this.fields = shape.fields;
+    this.keyColumns = shape.keyColumns;
+    this.order = shape.order;
+    this.encoder = new RowEncoder(shape.store, shape.fields, shape.keyColumns);
+    this.#keyIndex =
+      shape.keyColumns === null ? null : shape.store.hashIndex({ columns: shape.keyColumns, unique: true });
+    this.#ordered =
+      shape.order.length === 0 ? null : shape.store.orderedIndex({ partition: [], order: shape.order });
+  }
+
+  /** The slot with this key visible at `epoch`, or -1. @throws EvertError when the view has no key or the key is not of its type. */
+  find(key: unknown, epoch: number): number {
+    const columns = this.keyColumns;
+    if (columns === null || this.#keyIndex === null) {
+      throw new EvertError("invalid_request", `view "${this.name}" has no key`, {
+        hint: "Read its rows with a filter instead.",
+      });
+    }
+    const values = columns.length === 1 ? [key] : key;
+    if (!Array.isArray(values) || values.length !== columns.length) {
+      const names = columns.map((c) => (this.fields[c] as Field).name).join(", ");
+      throw new EvertError(
+        "invalid_request",
+        `the key of "${this.name}" has ${columns.length} columns: ${names}`,
+        {
+          hint: "Give them as a JSON array.",
+        },
+      );
+    }
+    let mask = 0;
+    const args = columns.map((c, i) => {
+      const field = this.fields[c] as Field;
+      const datum = datumFromJson(field.type, values[i], field.name);
+      if (datum === null) mask |= 1 << i;
+      return encodeDatum(this.store.dictionary, field.type, datum);
+    });
+    let slot = this.#keyIndex.find(...args, mask);
+    while (slot >= 0 && !this.store.visible(slot, epoch)) slot = this.#keyIndex.next(slot);
+    return slot;
+  }
+
+  /** The key as JSON text, in the form keys have in snapshots and changes. */
+  keyText(key: unknown): string {
+    const columns = this.keyColumns;
+    if (columns === null) return JSON.stringify(key);
+    const values = columns.length === 1 ? [key] : Array.isArray(key) ? key : [];
+    const texts = columns.map((c, i) => {
+      const field = this.fields[c] as Field;
+      const datum = datumFromJson(field.type, values[i], field.name);
+      return datum === null ? "null" : valueToJson(field.type, datum);
+    });
+    return texts.length === 1 ? (texts[0] as string) : `[${texts.join(",")}]`;
+  }
+
+  /**
+   * Calls `emit` with each wanted row in order, at most `limit` times. Pins `epoch` while it lasts.
+   * A row of weight n is emitted n times.
+   */
+  async scan(
+    epoch: number,
+    request: RowsRequest,
+    emit: (slot: number) => void,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const accepts = this.#filter(request.where);
+    const limit = request.limit ?? Number.POSITIVE_INFINITY;
+    if (limit === 0) return;
+    const pin = this.store.pin(epoch);
+    try {
+      const asked = request.order === undefined ? this.order : this.#orderItems(request.order);
+      if (this.#wholeKey(request.where)) {
+        const key = (this.keyColumns as readonly number[]).map(
+          (c) => request.where?.[(this.fields[c] as Field).name],
+        );
+        const slot = this.find(key.length === 1 ? key[0] : key, epoch);
+        if (slot >= 0 && accepts(slot)) emit(slot);
+        return;
+      }
+      const slots = await this.#collect(epoch, accepts, asked, limit, signal);
+      let left = limit;
+      for (const slot of slots) {
+        for (let w = this.store.weight(slot); w > 0 && left > 0; w--, left--) emit(slot);
+        if (left === 0) return;
+      }
+    } finally {
+      pin.release();
+    }
+  }
+
+  /** Slots that pass, in order. An order other than the view's own is found by sorting. */
+  async #collect(
+    epoch: number,
+    accepts: (slot: number) => boolean,
+    order: readonly OrderItem[],
+    limit: number,
+    signal: AbortSignal | undefined,
+  ): Promise<number[]> {
+    const own = order === this.order;
+    const { store } = this;
+    const slots: number[] = [];
+    let started = performance.now();
+    const pause = async (): Promise<void> => {
+      if (performance.now() - started < SLICE_MS) return;
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      signal?.throwIfAborted();
+      started = performance.now();
+    };
+    if (own && this.#ordered !== null) {
+      // Positions hold only until the next change. After a pause the walk goes on behind the last row that the pin keeps in the tree.
+      const index = this.#ordered;
+      let position = index.firstOfAll();
+      let kept = -1;
+      for (let n = 1; position >= 0 && slots.length < limit; n++) {
+        const slot = index.slot(position);
+        if (store.visible(slot, epoch)) {
+          kept = slot;
+          if (accepts(slot)) slots.push(slot);
+        }
+        if (n % SLICE_ROWS === 0 && kept >= 0) {
+          await pause();
+          position = index.positionOf(kept);
+        }
+        position = index.nextOfAll(position);
+      }
+      return slots;
+    }
+    const keepAll = order.length > 0;
+    for (let slot = 0; slot < store.highWater; slot++) {
+      if (store.visible(slot, epoch) && accepts(slot)) {
+        slots.push(slot);
+        if (!keepAll && slots.length >= limit) break;
+      }
+      if (slot % SLICE_ROWS === SLICE_ROWS - 1) await pause();
+    }
+    if (keepAll) {
+      const compare = this.#comparator(order);
+      await sortInSlices(slots, compare, pause);
+    }
+    return slots;
+  }
+
+  #filter(where: Readonly<Record<string, unknown>> | undefined): (slot: number) => boolean {
+    if (where === undefined) return () => true;
+    const tests = Object.entries(where).map(([name, value]) => {
+      const column = this.#column(name);
+      const { type } = this.fields[column] as Field;
+      const wanted = datumFromJson(type, value, name);
+      return { column, wanted: wanted === null ? null : comparable(type, wanted), type };
+    });
+    if (tests.length === 0) return () => true;
+    return (slot) =>
+      tests.every(({ column, wanted, type }) => {
+        const datum = this.encoder.datum(slot, column);
+        return datum === null || wanted === null
+          ? datum === wanted
+          : Object.is(comparable(type, datum), wanted);
+      });
+  }
+
+  #wholeKey(where: Readonly<Record<string, unknown>> | undefined): boolean {
+    const columns = this.keyColumns;
+    if (where === undefined || columns === null || columns.length === 0) return false;
+    return columns.every((c) => Object.hasOwn(where, (this.fields[c] as Field).name));
+  }
+
+  #orderItems(names: readonly string[]): OrderItem[] {
+    return names.map((name) => {
+      const descending = name.startsWith("-");
+      const column = this.#column(descending ? name.slice(1) : name);
+      return { column, descending, nullsFirst: descending };
+    });
+  }
+
+  #column(name: string): number {
+    const column = this.fields.findIndex((f) => f.name === name);
+    if (column < 0) {
+      throw new EvertError("undefined_column", `view "${this.name}" has no column "${name}"`, {
+        hint: `Its columns are ${this.fields.map((f) => f.name).join(", ")}.`,
+      });
+    }
+    return column;
+  }
+
+  #comparator(order: readonly OrderItem[]): (a: number, b: number) => number {
+    return (a, b) => {
+      for (const { column, descending, nullsFirst } of order) {
+        const x = this.encoder.datum(a, column);
+        const y = this.encoder.datum(b, column);
+        if (x === null || y === null) {
+          if (x === y) continue;
+          return (x === null) === nullsFirst ? -1 : 1;
+        }
+        const d = compareData((this.fields[column] as Field).type, x, y);
+        if (d !== 0) return descending ? -d : d;
+      }
+      return a - b;
+    };
+  }
+}
+
+/** A datum as the number a state row holds. */
+export function encodeDatum(dictionary: Dictionary, type: SqlType, datum: Datum): number {
+  if (datum === null) return 0;
+  switch (physicalOf(type)) {
+    case "i32":
+      return Number(datum);
+    case "f64": {
+      if (typeof datum !== "bigint") return datum as number;
+      const safe = datum <= 9007199254740991n && datum >= -9007199254740991n;
+      return safe ? Number(datum) : dictionary.internBigInt(datum);
+    }
+    case "ref":
+      return dictionary.internString(datum as string);
+  }
+}
+
+/** Data that are equal in SQL become identical. */
+function comparable(type: SqlType, datum: Exclude<Datum, null>): Exclude<Datum, null> {
+  if (type.name === "float8") return (datum as number) + 0;
+  // A state row gives safe integers as numbers, a parsed value comes as a bigint.
+  if (typeof datum === "bigint") {
+    return datum <= Number.MAX_SAFE_INTEGER && datum >= Number.MIN_SAFE_INTEGER ? Number(datum) : datum;
+  }
+  if (type.name === "numeric" && !isSmallNumeric(type)) {
+    const s = datum as string;
+    return s.includes(".") ? s.replace(/0+$/, "").replace(/\.$/, "") : s;
+  }
+  return datum;
+}
+
+function compareData(type: SqlType, a: Exclude<Datum, null>, b: Exclude<Datum, null>): number {
+  if (type.name === "float8" && (Number.isNaN(a) || Number.isNaN(b))) {
+    return Number.isNaN(a) ? (Number.isNaN(b) ? 0 : 1) : -1;
+  }
+  if (typeof a === "string" && typeof b === "string") {
+    if (type.name === "numeric") return Number(a) - Number(b) || (a < b ? -1 : a > b ? 1 : 0);
+    return compareUtf8(a, b);
+  }
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Order of the UTF-8 bytes of two strings, which is the order of their code points. */
+function compareUtf8(a: string, b: string): number {
+  const shared = Math.min(a.length, b.length);
+  for (let i = 0; i < shared; i++) {
+    const x = a.charCodeAt(i);
+    const y = b.charCodeAt(i);
+    if (x === y) continue;
+    // Surrogates stand for code points above all others of the plane.
+    const sx = x >= 0xd800 && x <= 0xdfff ? x + 0x10000 : x;
+    const sy = y >= 0xd800 && y <= 0xdfff ? y + 0x10000 : y;
+    return sx - sy;
+  }
+  return a.length - b.length;
+}
+
+/** Merge sort that lets the event loop have its turn. */
+async function sortInSlices(
+  slots: number[],
+  compare: (a: number, b: number) => number,
+  pause: () => Promise<void>,
+): Promise<void> {
+  const RUN = 1024;
+  let runs: number[][] = [];
+  for (let from = 0; from < slots.length; from += RUN) {
+    runs.push(slots.slice(from, from + RUN).sort(compare));
+    await pause();
+  }
+  while (runs.length > 1) {
+    const merged: number[][] = [];
+    for (let i = 0; i < runs.length; i += 2) {
+      const a = runs[i] as number[];
+      const b = runs[i + 1];
+      if (b === undefined) {
+        merged.push(a);
+        continue;
+      }
+      const out: number[] = [];
+      for (let x = 0, y = 0; x < a.length || y < b.length; ) {
+        const left = y >= b.length || (x < a.length && compare(a[x] as number, b[y] as number) <= 0);
+        out.push((left ? a[x++] : b[y++]) as number);
+        if ((out.length & 1023) === 0) await pause();
+      }
+      merged.push(out);
+    }
+    runs = merged;
+  }
+  const sorted = runs[0] ?? [];
+  for (let i = 0; i < sorted.length; i++) slots[i] = sorted[i] as number;
+}

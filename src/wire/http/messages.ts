@@ -1,0 +1,285 @@
+/**
+ * Every request and answer of the HTTP interface under /v1, as types. The server writes these, the client and the
+ * command line read them; nothing else describes them.
+ *
+ * Positions are opaque strings; comparePositions (base/position.ts) orders two. Values are JSON as PostgreSQL's
+ * to_jsonb prints them (see batch/types.ts), so an int8 or a numeric may have more digits than a double holds.
+ */
+import type { ErrorBody } from "../../base/errors.ts";
+
+export const contentTypes = {
+  json: "application/json",
+  ndjson: "application/x-ndjson",
+  eventStream: "text/event-stream",
+  arrow: "application/vnd.apache.arrow.stream",
+} as const;
+
+export const headers = {
+  /** On every answer: the newest position reads reflect, or the answer's own position where it has one. */
+  position: "Evert-Position",
+  idempotencyKey: "Idempotency-Key",
+  lastEventId: "Last-Event-ID",
+} as const;
+
+/** A request body larger than this is refused with 413 unless it is committed in chunks (`?atomic=false`). */
+export const bodyBytesMax = 64 * 1024 * 1024;
+/** A snapshot message holds at most this many rows; the last one of a snapshot says `last: true`. */
+export const snapshotRowsMax = 10_000;
+/** A server writes a comment on a silent event stream at least this often. */
+export const heartbeatMs = 15_000;
+/** How long a read waits for `atLeast` when it does not say. */
+export const timeoutMsDefault = 10_000;
+
+export type JsonValue =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly JsonValue[]
+  | { readonly [name: string]: JsonValue };
+
+export interface ColumnMessage {
+  readonly name: string;
+  /** PostgreSQL's typname. */
+  readonly type: string;
+}
+
+/** The body of every answer whose status is 400 or more. */
+export interface ErrorMessage {
+  readonly error: ErrorBody;
+}
+
+// ---- POST /v1/sql
+
+export interface SqlRequest {
+  readonly sql: string;
+  /** $1, $2, ... */
+  readonly params?: readonly JsonValue[];
+  readonly atLeast?: string;
+  readonly timeoutMs?: number;
+  /** json (default): values as to_jsonb prints them. text: each value as PostgreSQL's text output, or null. */
+  readonly format?: "json" | "text";
+}
+
+export interface SqlResult {
+  /** PostgreSQL's command tag: "SELECT 3", "INSERT 0 1". */
+  readonly command: string;
+  readonly columns: readonly ColumnMessage[];
+  readonly rows: readonly (readonly JsonValue[])[];
+  readonly rowCount: number;
+}
+
+export interface SqlAnswer {
+  readonly results: readonly SqlResult[];
+  readonly position: string;
+  /** Statement `results.length` (from 0) failed; those before it stand. The answer has this error's status. */
+  readonly error?: ErrorBody;
+}
+
+// ---- /v1/topics
+
+export interface TopicColumnMessage extends ColumnMessage {
+  /** As PostgreSQL prints it: `numeric(10,2)`. */
+  readonly declaredType: string;
+  readonly nullable: boolean;
+}
+
+export interface TopicMessage {
+  readonly name: string;
+  readonly kind: "stream" | "table";
+  readonly columns: readonly TopicColumnMessage[];
+  /** Key columns, or null. */
+  readonly key: readonly string[] | null;
+  /** Records ever appended. */
+  readonly records: number;
+  /** Current rows of a table; records of a stream. */
+  readonly rows: number;
+  readonly stateBytes: number;
+}
+
+export interface TopicsAnswer {
+  readonly topics: readonly TopicMessage[];
+  readonly position: string;
+}
+
+/** POST /v1/topics/{topic}/records */
+export interface AppendAnswer {
+  readonly position: string;
+  readonly count: number;
+  readonly firstOffset: number;
+  readonly lastOffset: number;
+}
+
+/** POST /v1/topics/{topic}/records?atomic=false: offsets and position are null when nothing was stored. */
+export interface ChunkedProgress {
+  readonly position: string | null;
+  readonly count: number;
+  readonly firstOffset: number | null;
+  readonly lastOffset: number | null;
+  /** Commits made. */
+  readonly commits: number;
+}
+
+/** A chunked append that failed on the way: `committed` stands. */
+export interface ChunkedErrorMessage extends ErrorMessage {
+  readonly committed: ChunkedProgress;
+}
+
+/** DELETE /v1/topics/{topic}/records/{key}, POST /v1/transactions, DELETE /v1/views/{view} */
+export interface PositionAnswer {
+  readonly position: string;
+}
+
+/** One line of GET /v1/topics/{topic}/records. */
+export interface RecordMessage {
+  readonly offset: number;
+  readonly position: string;
+  /** ISO 8601 in UTC. */
+  readonly timestamp: string;
+  /** Keyed topics only: the key column's value, or an array of a composite key's values. */
+  readonly key?: JsonValue;
+  /** null: a tombstone. */
+  readonly value: JsonValue;
+}
+
+// ---- POST /v1/transactions
+
+export type OperationMessage =
+  | { readonly topic: string; readonly append: JsonValue | readonly JsonValue[] }
+  | { readonly topic: string; readonly upsert: JsonValue | readonly JsonValue[] }
+  /** Keys: one scalar or a list of keys; a composite key is an array of its values, inside the list. */
+  | { readonly topic: string; readonly delete: JsonValue | readonly JsonValue[] };
+
+export interface TransactionRequest {
+  readonly operations: readonly OperationMessage[];
+  readonly idempotencyKey?: string;
+}
+
+// ---- /v1/views
+
+export interface ViewMessage {
+  readonly name: string;
+  readonly status: "building" | "live" | "stale" | "failed";
+  readonly columns: readonly TopicColumnMessage[];
+  readonly key: readonly string[] | null;
+  /** The view's own order; empty when it has none. */
+  readonly order: readonly OrderColumnMessage[];
+  readonly rows: number;
+  readonly stateBytes: number;
+  /** The position its rows reflect. */
+  readonly position: string;
+  /** Commits it is behind the log. */
+  readonly lag: number;
+  /** 0..1 while building. */
+  readonly progress: number;
+  /** Rows in its error collection. */
+  readonly errors: number;
+  /** Rows left out by `onError: "skip"`. */
+  readonly skipped: number;
+  readonly definition: string;
+  readonly error?: ErrorBody;
+}
+
+export interface ViewsAnswer {
+  readonly views: readonly ViewMessage[];
+  readonly position: string;
+}
+
+export interface RowsAnswer<R = JsonRow> {
+  readonly rows: readonly R[];
+  readonly position: string;
+}
+
+export interface RowAnswer<R = JsonRow> {
+  readonly row: R;
+  readonly position: string;
+}
+
+/** The 404 of GET /v1/views/{view}/rows/{key}: there is no such row at `position`. */
+export interface RowMissingMessage extends ErrorMessage {
+  readonly position: string;
+}
+
+export type JsonRow = { readonly [column: string]: JsonValue };
+
+// ---- Event streams. The SSE `event` names the type, `data` is the JSON below, `id` is a position to resume from.
+//
+// GET /v1/subscribe?view=a&from=41&view=b&from=41&view=c: a `from` belongs to the view named before it; one that stands
+// before every `view`, or a Last-Event-ID, belongs to all views that have none of their own. Here a and b resume (the steps
+// they missed come first), c gets a snapshot after that. A view that is not there answers with an `error` event of its own
+// (`final: false`), the others go on.
+
+export interface KeyedRowMessage<R = JsonRow> {
+  readonly key: JsonValue;
+  readonly row: R;
+}
+
+export type ChangeMessage<R = JsonRow> =
+  | { readonly op: "insert"; readonly key: JsonValue; readonly row: R }
+  | { readonly op: "update"; readonly key: JsonValue; readonly row: R; readonly old: R }
+  | { readonly op: "delete"; readonly key: JsonValue; readonly old: R };
+
+/** One term of a view's ORDER BY. Text compares by its UTF-8 bytes (C collation). */
+export interface OrderColumnMessage {
+  readonly column: string;
+  readonly descending: boolean;
+  readonly nullsFirst: boolean;
+}
+
+/**
+ * `event: snapshot`. One or more per view; the first starts from nothing, the last says so.
+ * `view` is there on /v1/subscribe only.
+ */
+export interface SnapshotMessage<R = JsonRow> {
+  readonly view?: string;
+  readonly columns: readonly ColumnMessage[];
+  readonly keyColumns: readonly string[];
+  /** The view's own order; empty when it has none. */
+  readonly order: readonly OrderColumnMessage[];
+  readonly rows: readonly KeyedRowMessage<R>[];
+  readonly position: string;
+  readonly last: boolean;
+}
+
+/** `event: change` on a single view's stream: one per step that touched it. */
+export interface ChangesMessage<R = JsonRow> {
+  readonly position: string;
+  readonly changes: readonly ChangeMessage<R>[];
+}
+
+/** `event: step` on /v1/subscribe: one per step that touched any of the views, with every one it touched. */
+export interface StepMessage {
+  readonly position: string;
+  readonly views: { readonly [view: string]: readonly ChangeMessage[] };
+}
+
+/** `event: reset`: what was shown so far no longer holds; a snapshot follows. `view` is there on /v1/subscribe only. */
+export interface ResetMessage {
+  readonly view?: string;
+  readonly reason: string;
+}
+
+/**
+ * `event: error`. With `view` (or on a single view's stream, with `final: false`): the view has rows in its error
+ * collection; a reset and a snapshot follow when it heals. With `final: true` the stream ends here: connect again.
+ */
+export interface StreamErrorMessage {
+  readonly view?: string;
+  readonly error: ErrorBody;
+  readonly final: boolean;
+}
+
+// ---- Health
+
+export interface HealthAnswer {
+  readonly status: "ok";
+  readonly position: string;
+}
+
+/** GET /v1/ready: status 200 when ready, 503 before. */
+export interface ReadyAnswer {
+  readonly ready: boolean;
+  /** 0..1: how much of the log after the checkpoint has been replayed. */
+  readonly progress: number;
+  readonly position: string;
+}

@@ -1,0 +1,129 @@
+/** The JSON bodies of requests, checked member by member: what is not known is refused, not ignored. */
+import { EvertError, notSupported } from "../../base/errors.ts";
+import { JsonNumber, parseJson } from "../../batch/lossless-json.ts";
+import { prefixPath } from "../../batch/value-error.ts";
+
+export const timeoutMsMax = 600_000;
+
+export interface SqlCall {
+  readonly sql: string;
+  readonly params: readonly unknown[];
+  readonly atLeast: string | undefined;
+  readonly timeoutMs: number | undefined;
+  readonly format: "json" | "text";
+}
+
+/** @throws EvertError invalid_request, invalid_text_representation. */
+export function parseSqlRequest(text: string): SqlCall {
+  const members = ["sql", "params", "atLeast", "timeoutMs", "format"];
+  const {
+    sql,
+    params = [],
+    atLeast,
+    timeoutMs,
+    format = "json",
+  } = objectOf(parseJson(text), members, "the request");
+  if (typeof sql !== "string") throw invalid("sql must be a string");
+  if (!Array.isArray(params)) throw invalid("params must be an array");
+  if (atLeast !== undefined && typeof atLeast !== "string") throw invalid("atLeast must be a string");
+  if (typeof atLeast === "string") checkPosition(atLeast, "atLeast");
+  if (timeoutMs !== undefined && !isTimeoutMs(timeoutMs)) {
+    throw invalid(`timeoutMs must be a whole number from 0 to ${timeoutMsMax}`);
+  }
+  if (format !== "json" && format !== "text") throw invalid('format must be "json" or "text"');
+  // A number that no double holds goes as its text, which every type reads.
+  const exact = params.map((param: unknown) => (param instanceof JsonNumber ? param.text : param));
+  return { sql, params: exact, atLeast, timeoutMs, format };
+}
+
+export function isTimeoutMs(value: unknown): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= timeoutMsMax;
+}
+
+/** @throws EvertError invalid_request. */
+export function checkPosition(text: string, name: string): void {
+  if (/^[0-9]{1,15}$/.test(text)) return;
+  throw new EvertError("invalid_request", `${name} is not a position: ${JSON.stringify(text.slice(0, 80))}`, {
+    hint: "Send a position as an answer or an event gave it.",
+  });
+}
+
+export type OperationCall =
+  | { readonly topic: string; readonly append: readonly unknown[] }
+  | { readonly topic: string; readonly upsert: readonly unknown[] }
+  | { readonly topic: string; readonly delete: readonly unknown[] };
+
+export interface TransactionCall {
+  readonly operations: readonly OperationCall[];
+  readonly idempotencyKey: string | undefined;
+}
+
+const verbs = ["append", "upsert", "delete"] as const;
+
+/** @throws EvertError invalid_request, invalid_text_representation, feature_not_supported. */
+export function parseTransactionRequest(text: string): TransactionCall {
+  const members = ["operations", "expect", "idempotencyKey"];
+  const { operations, expect, idempotencyKey } = objectOf(parseJson(text), members, "the request");
+  if (expect !== undefined) throw notSupported("expect in a transaction");
+  if (idempotencyKey !== undefined) {
+    if (typeof idempotencyKey !== "string") throw invalid("idempotencyKey must be a string");
+    checkIdempotencyKey(idempotencyKey, "idempotencyKey");
+  }
+  if (!Array.isArray(operations) || operations.length === 0) {
+    throw new EvertError("invalid_request", "operations must be an array of at least one operation", {
+      hint: 'For example [{"topic": "orders", "append": {"id": 1}}].',
+    });
+  }
+  return { operations: operations.map(operationAt), idempotencyKey };
+}
+
+function operationAt(item: unknown, index: number): OperationCall {
+  try {
+    return operationOf(item);
+  } catch (error) {
+    throw prefixPath(error, `operations[${index}]`);
+  }
+}
+
+function operationOf(item: unknown): OperationCall {
+  const operation = objectOf(item, ["topic", ...verbs], "an operation");
+  const { topic } = operation;
+  if (typeof topic !== "string") throw invalid("topic must be a string");
+  const given = verbs.filter((verb) => operation[verb] !== undefined);
+  const verb = given[0];
+  if (verb === undefined || given.length > 1) {
+    throw invalid("an operation has exactly one of append, upsert and delete");
+  }
+  const content = operation[verb];
+  const items: unknown[] = Array.isArray(content) ? content : [content];
+  switch (verb) {
+    case "append":
+      return { topic, append: items };
+    case "upsert":
+      return { topic, upsert: items };
+    case "delete":
+      return { topic, delete: items };
+  }
+}
+
+/** @throws EvertError invalid_request. */
+export function checkIdempotencyKey(key: string, where: string): void {
+  if (/^[\x20-\x7e]{1,255}$/.test(key)) return;
+  throw invalid(`${where} must be 1 to 255 printable ASCII characters`);
+}
+
+function objectOf(value: unknown, members: readonly string[], what: string): Record<string, unknown> {
+  const hint = `Members: ${members.join(", ")}.`;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new EvertError("invalid_request", `${what} must be a JSON object`, { hint });
+  }
+  for (const name of Object.keys(value)) {
+    if (members.includes(name)) continue;
+    throw new EvertError("invalid_request", `${what} has no member ${JSON.stringify(name)}`, { hint });
+  }
+  return value as Record<string, unknown>;
+}
+
+function invalid(message: string): EvertError {
+  return new EvertError("invalid_request", message);
+}

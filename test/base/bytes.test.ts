@@ -1,0 +1,114 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  ByteWriter,
+  compareBytes,
+  decodeUtf8,
+  decodeUtf8Strict,
+  encodeUtf8,
+  isWellFormed,
+  utf8Length,
+  writeUtf8,
+} from "../../src/base/bytes.ts";
+
+const anyText = fc.string({ unit: "binary", maxLength: 80 });
+
+describe("UTF-8", () => {
+  it("is written and read back, short or long, ASCII or not", () => {
+    fc.assert(
+      fc.property(anyText, fc.nat(5), (text, at) => {
+        const target = new Uint8Array(at + text.length * 3);
+        const end = writeUtf8(text, target, at);
+        expect(target.subarray(at, end)).toEqual(encodeUtf8(text));
+        expect(decodeUtf8(target, at, end)).toBe(text);
+        expect(utf8Length(text)).toBe(end - at);
+      }),
+    );
+  });
+
+  it("counts a lone surrogate as the replacement character", () => {
+    for (const text of ["\ud800", "a\udc00", "\ud800\ud800\udc00", "\udfff\ud800"]) {
+      expect(utf8Length(text)).toBe(encodeUtf8(text).length);
+      expect(isWellFormed(text)).toBe(false);
+    }
+    expect(isWellFormed("\ud83d\ude00")).toBe(true);
+  });
+
+  it("keeps a byte order mark", () => {
+    expect(decodeUtf8(encodeUtf8("\ufeffa"))).toBe("\ufeffa");
+    expect(decodeUtf8Strict(encodeUtf8("\ufeffa"))).toBe("\ufeffa");
+  });
+
+  it("tells bytes that are not UTF-8", () => {
+    for (const bytes of [[0xff], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0x61, 0xe2, 0x82]]) {
+      expect(decodeUtf8Strict(Uint8Array.from(bytes))).toBeNull();
+    }
+    expect(decodeUtf8Strict(Uint8Array.of(0xff, 0x61), 1)).toBe("a");
+  });
+});
+
+describe("compareBytes", () => {
+  it("orders as the strings' code points do", () => {
+    fc.assert(
+      fc.property(anyText, anyText, (a, b) => {
+        const x = [...a].map((c) => c.codePointAt(0) as number);
+        const y = [...b].map((c) => c.codePointAt(0) as number);
+        const at = x.findIndex((point, i) => point !== y[i]);
+        const expected = at < 0 ? x.length - y.length : (x[at] as number) - (y[at] ?? -1);
+        expect(Math.sign(compareBytes(encodeUtf8(a), encodeUtf8(b)))).toBe(Math.sign(expected));
+      }),
+    );
+  });
+});
+
+describe("ByteWriter", () => {
+  it("writes little-endian numbers where a DataView reads them", () => {
+    const writer = new ByteWriter(1);
+    writer.u8(0xfe);
+    writer.u16(0xfedc);
+    writer.u32(0xfedcba98);
+    writer.i32(-2);
+    writer.f64(-1.5);
+    writer.i64(-(2n ** 63n));
+    writer.safeI64(-9007199254740991);
+    writer.zeros(2);
+    const bytes = writer.finish();
+    const view = new DataView(bytes.buffer);
+    expect(view.getUint8(0)).toBe(0xfe);
+    expect(view.getUint16(1, true)).toBe(0xfedc);
+    expect(view.getUint32(3, true)).toBe(0xfedcba98);
+    expect(view.getInt32(7, true)).toBe(-2);
+    expect(view.getFloat64(11, true)).toBe(-1.5);
+    expect(view.getBigInt64(19, true)).toBe(-(2n ** 63n));
+    expect(view.getBigInt64(27, true)).toBe(-9007199254740991n);
+    expect([...bytes.subarray(35)]).toEqual([0, 0]);
+    expect(writer.length).toBe(0);
+  });
+
+  it("writes any safe integer as int64", () => {
+    fc.assert(
+      fc.property(fc.maxSafeInteger(), (n) => {
+        const writer = new ByteWriter();
+        writer.safeI64(n);
+        expect(new DataView(writer.finish().buffer).getBigInt64(0, true)).toBe(BigInt(n));
+      }),
+    );
+  });
+
+  it("grows, patches and starts again without old bytes", () => {
+    const writer = new ByteWriter(16);
+    writer.text("grüße");
+    writer.raw(new Uint8Array(100).fill(7));
+    writer.patchU32(0, 99);
+    expect(writer.length).toBe(4 + 7 + 100);
+    expect(new DataView(writer.finish().buffer).getUint32(0, true)).toBe(99);
+    writer.zeros(8);
+    expect([...writer.written()]).toEqual(new Array(8).fill(0));
+    writer.clear();
+    expect(writer.length).toBe(0);
+    const room = writer.reserve(300);
+    room[0] = 5;
+    writer.advance(1);
+    expect([...writer.written()]).toEqual([5]);
+  });
+});

@@ -1,0 +1,50 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const major = Number(process.versions.node.split(".")[0]);
+if (major < 22) {
+  throw new Error(
+    `The tests need the Node in node_modules (this is ${process.version}). Run \`npm test\`, or \`npm test -- <file>\`.`,
+  );
+}
+
+const source = (path: string) => fileURLToPath(new URL(`src/${path}`, import.meta.url));
+
+/** Whole processes, whole browsers, and the examples: each file alone on the machine, with time to start things. */
+const system = ["test/browser/**/*.test.{ts,tsx}", "test/system/**/*.test.ts", "test/examples/**/*.test.ts"];
+
+export default defineConfig({
+  resolve: {
+    // What a program imports is the source here, not the last build.
+    alias: [
+      { find: /^evert$/, replacement: source("index.ts") },
+      { find: /^evert\/(client|react|testing)$/, replacement: source("$1/index.ts") },
+    ],
+  },
+  test: {
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.{ts,tsx}"],
+          exclude: system,
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "system",
+          include: system,
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});

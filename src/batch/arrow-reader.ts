@@ -119,6 +119,8 @@ function firstMessage(messages: Messages): FlatTable {
   return first.header;
 }
 
+const readableTypes: ReadonlySet<number> = new Set(Object.values(arrowType));
+
 function readFields(schema: FlatTable): ArrowField[] {
   return schema.tables(schemaFields.fields).map((field) => {
     const name = field.string(fieldFields.name) ?? "";
@@ -134,13 +136,10 @@ function readFields(schema: FlatTable): ArrowField[] {
     const metadata = new Map<string, string>();
     for (const pair of field.tables(fieldFields.metadata))
       metadata.set(pair.string(0) ?? "", pair.string(1) ?? "");
-    return {
-      name,
-      nullable: field.bool(fieldFields.nullable),
-      typeType: field.u8(fieldFields.typeType),
-      type,
-      metadata,
-    };
+    const typeType = field.u8(fieldFields.typeType);
+    const result = { name, nullable: field.bool(fieldFields.nullable), typeType, type, metadata };
+    if (!readableTypes.has(typeType)) throw unreadable(result);
+    return result;
   });
 }
 

@@ -18,7 +18,8 @@ export function printError(error: EvertError): void {
 
 function errorText(error: EvertError): string {
   const { red, dim } = errorColors;
-  const lines = [`${red("error:")} ${error.message} ${dim(`(${error.code}, ${error.sqlstate})`)}`];
+  const [message = "", ...place] = error.message.split("\n");
+  const lines = [`${red("error:")} ${message} ${dim(`(${error.code}, ${error.sqlstate})`)}`, ...place];
   if (error.detail !== undefined) lines.push(`${dim("detail:")} ${error.detail}`);
   if (error.hint !== undefined) lines.push(`${dim("hint:")} ${error.hint}`);
   return lines.join("\n");

@@ -2,7 +2,6 @@
 import { text } from "node:stream/consumers";
 import { type Command, Option } from "commander";
 import { Remote, type RemoteOptions, withRemote } from "./remote.ts";
-import { runShell } from "./shell.ts";
 import { runSql, type SqlFormat, sqlFormats } from "./sql-results.ts";
 
 interface QueryOptions extends RemoteOptions {
@@ -21,6 +20,9 @@ export function queryCommand(evert: Command): void {
 async function query(sql: string | undefined, options: QueryOptions): Promise<void> {
   const remote = new Remote(options);
   if (sql !== undefined) return runSql(remote, sql, options.format);
-  if (process.stdin.isTTY) return runShell(remote, options.format);
+  if (process.stdin.isTTY) {
+    const { runShell } = await import("./shell.ts");
+    return runShell(remote, options.format);
+  }
   return runSql(remote, await text(process.stdin), options.format);
 }

@@ -10,8 +10,8 @@ import { toEvertError } from "../base/errors.ts";
 import type { TopicMessage, TopicsAnswer, ViewMessage, ViewsAnswer } from "../wire/http/messages.ts";
 import { errorColors, printError } from "./exit.ts";
 import type { Remote } from "./remote.ts";
-import { isComplete } from "./sql-text.ts";
 import { runSql, type SqlFormat, sqlFormats } from "./sql-results.ts";
+import { isComplete } from "./sql-text.ts";
 import { tableText } from "./tables.ts";
 
 const historyLinesMax = 1000;

@@ -15,7 +15,8 @@ export async function runSql(remote: Remote, sql: string, format: SqlFormat): Pr
   const { status, body } = await remote.postJson("/v1/sql", { sql, format: asText ? "text" : "json" });
   const answer = body as Partial<SqlAnswer> & Partial<ErrorMessage>;
   for (const result of answer.results ?? []) await printResult(result, format);
-  if (answer.error !== undefined || status >= 400) throw withPlace(errorFrom(answer.error ?? {}, status), sql);
+  if (answer.error !== undefined || status >= 400)
+    throw withPlace(errorFrom(answer.error ?? {}, status), sql);
 }
 
 async function printResult(result: SqlResult, format: SqlFormat): Promise<void> {

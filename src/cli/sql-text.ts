@@ -30,7 +30,8 @@ export function isComplete(sql: string): boolean {
     ended = false;
     if (token === "'" || token === '"' || token.startsWith("$")) {
       // The character before a quote tells whether backslashes escape: E'...'.
-      const escapes = token === "'" && /(^|[^\w$])[eE]$/.test(sql.slice(Math.max(0, match.index - 2), match.index));
+      const escapes =
+        token === "'" && /(^|[^\w$])[eE]$/.test(sql.slice(Math.max(0, match.index - 2), match.index));
       at = quoteEnd(sql, at, token, escapes);
       if (at === -1) return false;
     }

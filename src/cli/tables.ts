@@ -1,4 +1,5 @@
 /** Rows for eyes and for spreadsheets. */
+import { stripVTControlCharacters } from "node:util";
 import Table from "cli-table3";
 import { outputColors } from "./exit.ts";
 
@@ -11,7 +12,10 @@ export interface TableColumn {
 }
 
 /** A table as psql draws it: no more lines than needed. null stays empty. */
-export function tableText(columns: readonly TableColumn[], rows: readonly (readonly (string | null)[])[]): string {
+export function tableText(
+  columns: readonly TableColumn[],
+  rows: readonly (readonly (string | null)[])[],
+): string {
   const { bold } = outputColors;
   const table = new Table({
     head: columns.map((column) => bold(printable(column.name))),
@@ -38,7 +42,7 @@ export function tableText(columns: readonly TableColumn[], rows: readonly (reado
   for (const row of rows) table.push(row.map((value) => (value === null ? "" : printable(value))));
   const lines = table.toString().split("\n");
   const [head = "", ...rest] = lines;
-  const widths = visibleText(head)
+  const widths = stripVTControlCharacters(head)
     .split("|")
     .map((part) => "-".repeat(part.length));
   return [head, widths.join("+"), ...rest].map((line) => line.trimEnd()).join("\n");
@@ -46,16 +50,12 @@ export function tableText(columns: readonly TableColumn[], rows: readonly (reado
 
 /** Line breaks and control characters made visible: a value must not draw on the terminal. */
 function printable(text: string): string {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (c) => {
+  return text.replace(/\p{Cc}/gu, (c) => {
     if (c === "\n") return "\\n";
     if (c === "\t") return "\\t";
     if (c === "\r") return "\\r";
     return `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`;
   });
-}
-
-function visibleText(text: string): string {
-  return text.replace(/\u001b\[[0-9;]*m/g, "");
 }
 
 /** A line of CSV (RFC 4180): null is empty, an empty text is "". */

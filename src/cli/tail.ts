@@ -28,7 +28,8 @@ async function tail(topic: string, options: TailOptions): Promise<void> {
   }
   const query = new URLSearchParams({ from: options.from });
   if (options.limit !== undefined) {
-    if (!/^[0-9]{1,15}$/.test(options.limit)) throw new UsageError(`--limit must be a count: ${options.limit}`);
+    if (!/^[0-9]{1,15}$/.test(options.limit))
+      throw new UsageError(`--limit must be a count: ${options.limit}`);
     query.set("limit", options.limit);
   }
   if (options.follow) query.set("follow", "true");

@@ -14,9 +14,9 @@ export function listFormat(): Option {
 }
 
 export function topicsCommand(evert: Command): void {
-  withRemote(evert.command("topics").description("list the topics and their figures").addOption(listFormat())).action(
-    topics,
-  );
+  withRemote(
+    evert.command("topics").description("list the topics and their figures").addOption(listFormat()),
+  ).action(topics);
 }
 
 async function topics(options: ListOptions): Promise<void> {

@@ -11,9 +11,9 @@ interface ListOptions extends RemoteOptions {
 }
 
 export function viewsCommand(evert: Command): void {
-  withRemote(evert.command("views").description("list the views and their figures").addOption(listFormat())).action(
-    views,
-  );
+  withRemote(
+    evert.command("views").description("list the views and their figures").addOption(listFormat()),
+  ).action(views);
 }
 
 export function viewCommand(evert: Command): void {
@@ -53,6 +53,8 @@ function statusText(view: ViewMessage): string {
 }
 
 async function drop(view: string, options: RemoteOptions): Promise<void> {
-  const { position } = await new Remote(options).delete<PositionAnswer>(`/v1/views/${encodeURIComponent(view)}`);
+  const { position } = await new Remote(options).delete<PositionAnswer>(
+    `/v1/views/${encodeURIComponent(view)}`,
+  );
   await write(`${position}\n`);
 }

@@ -136,9 +136,8 @@ export class ViewState implements LiveView<AnyRow> {
 
   /** The changes of one step. @throws EvertError protocol_violation when they do not fit the rows. */
   step(position: string, changes: readonly ChangeMessage[]): void {
-    if (this.resumeFrom === undefined || this.#current === undefined) {
-      throw this.#misfit("a step of it came before its snapshot");
-    }
+    // It shows an error or waits for its snapshot, which will hold this step.
+    if (this.resumeFrom === undefined || this.#current === undefined) return;
     if (comparePositions(position, this.resumeFrom) <= 0) return;
     const { rows, keyTypes, convert } = this.#current;
     for (const change of changes) {

@@ -6,7 +6,7 @@
  */
 import { assert } from "../base/assert.ts";
 import { toEvertError } from "../base/errors.ts";
-import { connect, disconnect, type Host, type Node } from "./node.ts";
+import { edgesOf, type Host, type Node } from "./node.ts";
 import type { Step } from "./operator.ts";
 
 export class Graph implements Host {
@@ -22,6 +22,11 @@ export class Graph implements Host {
     return this.#state !== "idle";
   }
 
+  /** Whether the step's input has ended. */
+  get ended(): boolean {
+    return this.#state === "ended";
+  }
+
   /** In topological order. */
   get nodes(): readonly Node[] {
     if (!this.#sorted) this.#sort();
@@ -32,36 +37,29 @@ export class Graph implements Host {
     return this.#byIdentity.get(identity);
   }
 
-  /** Adds a node whose sources are here already (or belong to the graph around). */
+  /** Adds a node; its sources are here already, or belong to the graph around and are only read. */
   add<N extends Node>(node: N): N {
-    assert(!this.#byIdentity.has(node.identity), `one node per identity: ${node.identity}`);
+    const known = this.#byIdentity.get(node.identity);
+    assert(known === undefined || known.failed !== null, `one node per identity: ${node.identity}`);
     this.#byIdentity.set(node.identity, node);
     this.#order.push(node);
     this.#sorted = false;
     node.host = this;
-    for (const source of node.sources) {
-      if (source.node.host !== this) continue;
-      (source.kind === "rows" ? source.node.rowEdges : source.node.storeEdges).push({ node, port: node.sources.indexOf(source) });
-    }
+    node.sources.forEach((source, port) => {
+      if (source.node.host === this) edgesOf(source).push({ node, port });
+    });
     return node;
-  }
-
-  /** Takes a node over from another graph, with its sources already pointing into this one. */
-  adopt(node: Node): void {
-    assert(!this.#byIdentity.has(node.identity), `one node per identity: ${node.identity}`);
-    this.#byIdentity.set(node.identity, node);
-    this.#order.push(node);
-    this.#sorted = false;
-    node.host = this;
-    connect(node);
   }
 
   /** Removes the node if nobody uses it, and then what only it used. */
   release(node: Node): void {
     if (node.holders > 0 || node.consumers > 0 || node.host !== this) return;
-    this.#byIdentity.delete(node.identity);
+    if (this.#byIdentity.get(node.identity) === node) this.#byIdentity.delete(node.identity);
     this.#order.splice(this.#order.indexOf(node), 1);
-    disconnect(node);
+    for (const source of node.sources) {
+      const edges = edgesOf(source);
+      for (let i = edges.length - 1; i >= 0; i--) if (edges[i]!.node === node) edges.splice(i, 1);
+    }
     node.dispose();
     for (const source of node.sources) this.release(source.node);
   }

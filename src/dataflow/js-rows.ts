@@ -2,7 +2,6 @@
 import { isSmallNumeric, type SqlType } from "../batch/types.ts";
 import type { RowShape } from "../plan/expression.ts";
 import type { Chunk, Values } from "./chunk.ts";
-import { Decimal } from "./kernels/decimal.ts";
 import { type ScalarError, scalarError, takeFault } from "./kernels/errors.ts";
 import type { KernelRuntime } from "./kernels/runtime.ts";
 import { fromJs } from "./kernels/user-function.ts";
@@ -55,11 +54,8 @@ function valueCode(type: SqlType, code: string): string {
 export const NULL = undefined;
 
 export function physicalFromJs(value: unknown, type: SqlType, runtime: KernelRuntime): number | typeof NULL {
+  if (value === null || value === undefined) return NULL;
   const converted = fromJs(value, type);
-  if (converted === null) return NULL;
-  if (converted instanceof Decimal) {
-    return isSmallNumeric(type) ? runtime.code(converted.unscaled) : runtime.internDecimal(converted);
-  }
   switch (typeof converted) {
     case "number":
       return converted;

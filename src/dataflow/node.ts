@@ -22,7 +22,7 @@ export interface Source {
   readonly kind: EdgeKind;
 }
 
-interface Edge {
+export interface Edge {
   readonly node: Node;
   readonly port: number;
 }
@@ -75,11 +75,16 @@ export abstract class Node implements Operator {
     return [];
   }
 
-  /** A source was replaced by an equal node: what was derived from it is derived anew before it is used. */
+  /** The node has come from a build into the live circuit: what it knows of its step or its sources' journals is made anew. */
   rebind(): void {}
 
-  /** The node leaves the circuit: gives back what it holds of others (indexes on shared stores). */
-  dispose(): void {}
+  /** Gives back what it holds of its sources (indexes on their stores), before another takes a source's place. */
+  unbind(): void {}
+
+  /** The node leaves for good. */
+  dispose(): void {
+    this.unbind();
+  }
 
   begin(): void {
     const { to } = this.step;
@@ -108,16 +113,7 @@ export abstract class Node implements Operator {
   }
 }
 
-export function connect(consumer: Node): void {
-  consumer.sources.forEach((source, port) => {
-    const edges = source.kind === "rows" ? source.node.rowEdges : source.node.storeEdges;
-    edges.push({ node: consumer, port });
-  });
-}
-
-export function disconnect(consumer: Node): void {
-  for (const source of consumer.sources) {
-    const edges = source.kind === "rows" ? source.node.rowEdges : source.node.storeEdges;
-    for (let i = edges.length - 1; i >= 0; i--) if ((edges[i] as Edge).node === consumer) edges.splice(i, 1);
-  }
+/** The list of its source's consumers that an edge belongs to. */
+export function edgesOf(source: Source): Edge[] {
+  return source.kind === "rows" ? source.node.rowEdges : source.node.storeEdges;
 }

@@ -22,6 +22,8 @@ const SLICE_MS = 3;
 const LAST_RANGE = 256;
 
 export interface BackfillContext {
+  /** Columns of a topic that the build reads. */
+  wants(topicId: number, build: Build): (column: number) => boolean;
   readonly log: Log;
   readonly catalog: EngineCatalog;
   readonly dictionary: Dictionary;
@@ -41,6 +43,7 @@ export async function fillOnce(
 ): Promise<void> {
   build.begin(to.epoch);
   await feed(context, build, 0, to.position, signal, onProgress);
+  if (build.failed !== null) throw build.failed;
 }
 
 /** Fills and joins the build to the circuit. `onJoin` is called at that boundary. */
@@ -62,14 +65,10 @@ export async function fillAndJoin(
     let next = done;
     await context.atBoundary(async () => {
       next = { ...context.current() };
-      if (next.position - done.position > LAST_RANGE) {
-        build.catchUp(done.epoch, next.epoch);
-        return;
-      }
-      if (next.epoch > done.epoch) {
-        build.catchUp(done.epoch, next.epoch);
-        await feed(context, build, done.position, next.position, signal);
-      }
+      if (next.epoch > done.epoch) build.begin(next.epoch);
+      if (next.position - done.position > LAST_RANGE) return;
+      if (next.epoch > done.epoch) await feed(context, build, done.position, next.position, signal);
+      if (build.failed !== null) throw build.failed;
       onJoin(build.finish(), next.epoch);
       joined = true;
     });
@@ -89,7 +88,7 @@ async function feed(
   onProgress?: (fraction: number) => void,
 ): Promise<void> {
   const wanted = new Set<number>(build.streams);
-  if (build.ordered) for (const id of build.tables) wanted.add(id);
+  for (const id of build.tables) wanted.add(id);
   let sliceEnds = performance.now() + SLICE_MS;
   const work = async (): Promise<void> => {
     while (!build.run(sliceEnds)) {
@@ -110,20 +109,16 @@ async function feed(
         let feeder = feeders.get(entry.id);
         if (feeder === undefined)
           feeders.set(entry.id, (feeder = new Feeder(entry.schema, context.dictionary)));
-        const columns = build.wants(entry.id);
+        const columns = context.wants(entry.id, build);
         for (let row = 0; row < topicBatch.batch.length; ) {
           const next = feeder.fill(topicBatch, row, topicBatch.batch.length, commits, columns);
           if (entry.topicKind === "stream") build.feedStream(entry.id, feeder.chunk);
-          else
-            build.feedTable(
-              entry.id,
-              feeder.chunk,
-              topicBatch.ops === null ? null : topicBatch.ops.subarray(row, next),
-            );
+          else build.feedTable(entry.id, feeder.chunk, topicBatch.ops, row);
           await work();
           row = next;
         }
       }
+      if (build.ordered) build.boundary();
       commits += group.commits.length;
       onProgress?.((group.lastPosition - from) / (to - from));
     }

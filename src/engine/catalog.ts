@@ -122,6 +122,7 @@ export class EngineCatalog implements Catalog {
     const entry = this.#byName.get(name);
     if (entry === undefined) return undefined;
     if (entry.kind === "view") {
+      if (!entry.materialized) return undefined;
       const known = this.#relations.get(entry.id);
       return known === undefined ? undefined : { id: entry.id, name, kind: "view", ...known };
     }
@@ -134,7 +135,14 @@ export class EngineCatalog implements Catalog {
       key: entry.hiddenRowId ? null : entry.key,
       appendOnly: entry.topicKind === "stream",
       order: [],
+      defaults: entry.defaults,
     };
+  }
+
+  /** Text of a plain view, which is written out wherever it is named. */
+  inlineView(name: string): string | undefined {
+    const entry = this.#byName.get(name);
+    return entry?.kind === "view" && !entry.materialized && entry.sql !== null ? entry.sql : undefined;
   }
 
   relationNames(): string[] {

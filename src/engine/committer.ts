@@ -28,6 +28,8 @@ export type Part =
       readonly op: "upsert" | "delete";
       readonly rows: readonly unknown[];
       readonly path: string;
+      /** Rows of a table without primary key name their hidden row id. */
+      readonly hasRowId?: boolean;
     }
   | {
       readonly topic: TopicEntry;
@@ -153,7 +155,7 @@ export class Committer {
       }
       const builder = new BatchBuilder(part.topic.schema);
       for (let i = 0; i < part.rows.length; i++) {
-        builder.appendRow(part.rows[i], `${part.path}[${i}]`);
+        builder.appendRow(part.rows[i], part.path, i);
         if (i % SLICE_ROWS === SLICE_ROWS - 1) await nextTurn();
       }
       ready.push({ topic: part.topic, op: "batch", batch: builder.finish(), ops: null });
@@ -184,8 +186,8 @@ export class Committer {
     }
     const { rows, path, topic } = part;
     const op = part.op === "delete" ? OP_DELETE : OP_UPSERT;
-    if (!topic.hiddenRowId || op === OP_DELETE) {
-      for (let i = 0; i < rows.length; i++) draft.appendRow(id, rows[i], op, `${path}[${i}]`);
+    if (!topic.hiddenRowId || op === OP_DELETE || part.hasRowId === true) {
+      for (let i = 0; i < rows.length; i++) draft.appendRow(id, rows[i], op, path, i);
       return;
     }
     // The offset a row gets is its identity for ever.
@@ -199,7 +201,7 @@ export class Committer {
         );
       }
       const plain = row !== null && typeof row === "object" && !Array.isArray(row);
-      draft.appendRow(id, plain ? { ...row, [ROW_ID]: first + i } : row, op, `${path}[${i}]`);
+      draft.appendRow(id, plain ? { ...row, [ROW_ID]: first + i } : row, op, path, i);
     }
   }
 }

@@ -21,8 +21,9 @@ import { type Build, Circuit, type ViewNode } from "../dataflow/circuit.ts";
 import type { AnyTopic, AnyView } from "../face/handles.ts";
 import { openLog } from "../log/file-log.ts";
 import type { Log, TopicBatch } from "../log/log.ts";
-import type { Query } from "../plan/plan.ts";
+import type { Plan, Query } from "../plan/plan.ts";
 import { Dictionary } from "../state/dictionary.ts";
+import type { Store } from "../state/store.ts";
 import { type Touched, takeTouched } from "../views/frames.ts";
 import { Subscriptions } from "../views/subscriptions.ts";
 import { View } from "../views/view.ts";
@@ -71,6 +72,7 @@ import { Committer, type Part } from "./committer.ts";
 import { declareApp } from "./declare.ts";
 import { fingerprintOf, planView } from "./planner.ts";
 import { Publisher } from "./publisher.ts";
+import { addReads, type Reads, wantsOf } from "./reads.ts";
 import { readRecords } from "./records.ts";
 import { Statements } from "./statements.ts";
 import { nextTurn, Stepper } from "./stepper.ts";
@@ -123,6 +125,7 @@ export class Database implements Engine {
   readonly live = new Map<number, LiveView>();
   readonly clock: Clock;
   readonly #handles = new Map<string, AnyView>();
+  readonly #tables: Map<number, Store>;
   readonly #checkpointer: Checkpointer;
   readonly #report: (message: string) => void;
   readonly #statements: Statements;
@@ -135,8 +138,9 @@ export class Database implements Engine {
   #records = 0;
   #steps = 0;
   #stepMs = 0;
-  /** Builds and ad-hoc queries that may hold dictionary ids outside rows. */
-  #transient = 0;
+  /** What the live views read of streams. */
+  #reads: Reads = new Map();
+  readonly #buildReads = new WeakMap<Build, Reads>();
   #durableWaiters: { position: number; resolve: () => void; reject: (e: EvertError) => void }[] = [];
   #failure: EvertError | null = null;
 
@@ -151,6 +155,7 @@ export class Database implements Engine {
     directory: string;
     handles: ReadonlyMap<string, AnyView>;
     live: ReadonlyMap<number, LiveView>;
+    tables: Map<number, Store>;
     start: { epoch: number; position: number };
     checkpoint: { readonly manifest: Manifest; readonly restored: boolean } | null;
     report: (message: string) => void;
@@ -164,10 +169,10 @@ export class Database implements Engine {
     this.#report = parts.report;
     for (const [name, handle] of parts.handles) this.#handles.set(name, handle);
     for (const [id, live] of parts.live) this.live.set(id, live);
+    this.#tables = parts.tables;
     this.publisher = new Publisher(parts.start, (step) => {
       this.subscriptions.publish(step);
       this.circuit.vacuum(step.epoch);
-      if (this.#transient === 0 && !this.circuit.running) this.dictionary.collect();
     });
     this.subscriptions = new Subscriptions({
       now: () => performance.now(),
@@ -179,6 +184,8 @@ export class Database implements Engine {
       },
     });
     this.stepper = new Stepper(this.circuit, this.catalog, this.dictionary, parts.start, {
+      // A table keeps all its columns; of a stream, only what views read is decoded.
+      wants: (entry) => (entry.topicKind === "table" ? () => true : wantsOf(this.#reads, entry.id)),
       onCatalog: (batch) => this.#applyCatalog(batch),
       onStepped: (epoch, position, rows, ms) => this.#stepped(epoch, position, rows, ms),
       onBroken: (error) => this.#broken(toEvertError(error), parts.onFatal),
@@ -364,7 +371,8 @@ export class Database implements Engine {
     targets: readonly SubscribeTarget[],
     options: SubscribeOptions = {},
   ): AsyncIterable<SubscriptionEvent> {
-    return this.subscriptions.subscribe(targets, {
+    const asked = targets.map((t) => ({ ...t, from: t.from == null ? t.from : Number(t.from) }));
+    return this.subscriptions.subscribe(asked, {
       from: options.from === undefined ? undefined : Number(options.from),
       signal: options.signal,
     });
@@ -468,6 +476,24 @@ export class Database implements Engine {
     return { position: await this.define([{ event: "drop", id: entry.id }]) };
   }
 
+  /** Resolves when the view can be read, with a position that reflects it. @throws EvertError why it could not be built. */
+  async whenBuilt(id: number): Promise<string> {
+    const live = this.live.get(id);
+    await live?.build?.done;
+    if (live?.error != null) throw live.error;
+    return this.position;
+  }
+
+  /** @throws EvertError when a view that the query reads has no rows to show. */
+  checkReadable(query: Query): void {
+    for (const id of sourceIds(query)) {
+      const live = this.live.get(id);
+      if (live === undefined) continue;
+      this.#readable(live);
+      this.#throwViewError(live);
+    }
+  }
+
   /** Views whose plan reads the relation. */
   dependents(id: number): ViewEntry[] {
     return [...this.live.values()]
@@ -492,8 +518,15 @@ export class Database implements Engine {
     if (event.event === "create") {
       this.catalog.apply(event);
       const { entry } = event;
-      if (entry.kind === "topic") addTopic(this.log, this.circuit, entry);
+      if (entry.kind === "topic") addTopic(this.log, this.circuit, this.#tables, entry);
       else this.#addView(entry);
+      return;
+    }
+    const gone = this.catalog.byId(event.id);
+    if (gone?.kind === "topic") {
+      this.catalog.apply(event);
+      this.#tables.delete(gone.id);
+      this.circuit.removeSource(gone.id);
       return;
     }
     const live = this.live.get(event.id);
@@ -558,7 +591,7 @@ export class Database implements Engine {
       build = this.circuit.build(entry.id, entry.name, query.plan, { onError: entry.onError });
     });
     state.build = build as unknown as Build;
-    this.#transient++;
+    this.noteReads(state.build, query.plan);
     try {
       await fillAndJoin(
         this.backfill,
@@ -572,18 +605,19 @@ export class Database implements Engine {
           state.progress = fraction;
         },
       );
+      // An empty step publishes the epoch it joined at, however quiet the log is.
+      await this.stepper.kick();
       live.build = null;
     } catch (error) {
       state.build.cancel();
       throw error;
-    } finally {
-      this.#transient--;
     }
   }
 
   attach(live: LiveView, node: ViewNode): void {
     const query = live.query as Query;
     live.node = node;
+    addReads(query.plan, this.#reads);
     live.view = new View({
       name: live.entry.name,
       store: node.store,
@@ -601,17 +635,16 @@ export class Database implements Engine {
       durable: (position) => this.durable(position),
       current: () => ({ epoch: this.stepper.epoch, position: this.stepper.position }),
       atBoundary: (run) => this.stepper.atBoundary(run),
+      wants: (id, build) =>
+        build.tables.includes(id) ? () => true : wantsOf(this.#buildReads.get(build) as Reads, id),
     };
   }
 
-  /** While it runs, ids outside rows are kept. */
-  async holdingIds<T>(run: () => Promise<T>): Promise<T> {
-    this.#transient++;
-    try {
-      return await run();
-    } finally {
-      this.#transient--;
-    }
+  /** Remembers which columns a build is to be fed. */
+  noteReads(build: Build, plan: Plan): void {
+    const reads: Reads = new Map();
+    addReads(plan, reads);
+    this.#buildReads.set(build, reads);
   }
 
   // ---- inside ------------------------------------------------------------------------------------------------------------
@@ -622,7 +655,8 @@ export class Database implements Engine {
     this.#records += rows;
     const touched = new Map<View, Touched>();
     for (const { view } of this.live.values()) {
-      if (view === null || !this.subscriptions.watches(view)) continue;
+      // Also of views nobody watches: someone may begin to before this step is published.
+      if (view === null) continue;
       const t = takeTouched(view.store);
       if (t !== null) touched.set(view, t);
     }
@@ -693,9 +727,14 @@ export class Database implements Engine {
     if (error !== null) throw error;
   }
 
+  /** A table's rows; null for a stream. */
+  tableStore(id: number): Store | null {
+    return this.#tables.get(id) ?? null;
+  }
+
   #topicInfo(entry: TopicEntry): TopicInfo {
     const records = this.log.topicEnd(entry.id);
-    const store = entry.topicKind === "table" ? this.circuit.tableStore(entry.id) : null;
+    const store = this.tableStore(entry.id);
     const relation = this.catalog.relation(entry.name)!;
     return {
       name: entry.name,
@@ -721,7 +760,7 @@ export class Database implements Engine {
       key: view?.keyColumns?.map((c) => view.fields[c]!.name) ?? null,
       order: query?.order ?? [],
       rows: node?.store.live ?? 0,
-      stateBytes: node === null ? 0 : this.circuit.viewBytes(entry.id),
+      stateBytes: node === null ? 0 : node.store.bytes,
       position: String(published.position),
       lag: this.log.lastPosition - published.position,
       progress: live.build?.progress ?? 1,
@@ -819,9 +858,10 @@ async function openOn(
     const catalog = await readCatalog(log, manifest);
     const circuit = new Circuit({ dictionary });
     const live = new Map<number, LiveView>();
+    const tables = new Map<number, Store>();
     try {
       if (manifest !== null) await restoreDictionary(disk, directory, manifest, dictionary);
-      for (const entry of catalog.topics()) addTopic(log, circuit, entry);
+      for (const entry of catalog.topics()) addTopic(log, circuit, tables, entry);
       const nodes: { live: LiveView; node: ViewNode }[] = [];
       for (const entry of catalog.views()) {
         const view = newLiveView(entry);
@@ -841,6 +881,7 @@ async function openOn(
       }
       if (manifest !== null) {
         await restoreStores(disk, directory, manifest, circuit.stores(), 1);
+        circuit.restored(1);
         dictionary.collect();
       }
       const database = new Database({
@@ -853,7 +894,8 @@ async function openOn(
         directory: options.directory,
         handles,
         live,
-        start: { epoch: 1, position: manifest?.position ?? 0 },
+        tables,
+        start: { epoch: manifest === null ? 0 : 1, position: manifest?.position ?? 0 },
         checkpoint:
           manifest !== null
             ? { manifest, restored: true }
@@ -899,7 +941,7 @@ async function readCatalog(log: Log, manifest: Manifest | null): Promise<EngineC
   return catalog;
 }
 
-function addTopic(log: Log, circuit: Circuit, entry: TopicEntry): void {
+function addTopic(log: Log, circuit: Circuit, tables: Map<number, Store>, entry: TopicEntry): void {
   log.registerTopic({
     topicId: entry.id,
     schemaVersion: entry.schemaVersion,
@@ -907,7 +949,11 @@ function addTopic(log: Log, circuit: Circuit, entry: TopicEntry): void {
     ...(entry.key === null ? {} : { keyColumns: entry.key }),
   });
   if (entry.topicKind === "stream") circuit.addStream(entry.id, entry.name, entry.schema);
-  else circuit.addTable(entry.id, entry.name, entry.schema, entry.key as readonly number[]);
+  else
+    tables.set(
+      entry.id,
+      circuit.addTable(entry.id, entry.name, entry.schema, entry.key as readonly number[]).store,
+    );
 }
 
 function newLiveView(entry: ViewEntry): LiveView {
@@ -917,6 +963,8 @@ function newLiveView(entry: ViewEntry): LiveView {
 /** Plans the view and tells the catalog what it looks like; keeps the error when it cannot be planned. */
 function planLive(live: LiveView, catalog: EngineCatalog, handles: ReadonlyMap<string, AnyView>): void {
   const { entry } = live;
+  // A plain view has no rows of its own: its text is written out where it is named.
+  if (!entry.materialized) return;
   try {
     const query = planView(entry, catalog, handles);
     if (fingerprintOf(query, entry) !== entry.fingerprint) {

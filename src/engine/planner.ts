@@ -12,7 +12,7 @@ import { STATE_FORMAT } from "./checkpointing.ts";
 
 /** @throws EvertError when it does not bind, or when its code is not loaded. */
 export function planView(entry: ViewEntry, catalog: Catalog, handles: ReadonlyMap<string, AnyView>): Query {
-  if (entry.sql !== null) return optimizeQuery(bindView(entry.sql, entry.columns, catalog, entry.params));
+  if (entry.sql !== null) return bindView(entry.sql, entry.columns, catalog, entry.params);
   const handle = handles.get(entry.name);
   if (handle === undefined || handle.definition.kind !== "chain") {
     throw new EvertError(

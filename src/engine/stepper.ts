@@ -18,6 +18,8 @@ export const SLICE_MS = 4;
 const ROWS_PER_STEP = 65_536;
 
 export interface StepperHooks {
+  /** Columns of the topic that anything in the circuit reads. */
+  readonly wants: (entry: TopicEntry) => (column: number) => boolean;
   /** A catalog batch is met; the circuit is at rest. */
   readonly onCatalog: (batch: TopicBatch) => void;
   /** A step is complete; the circuit's stores still hold its journals. */
@@ -83,6 +85,17 @@ export class Stepper {
     this.#queuedPosition = group.lastPosition;
     for (const batch of group.batches) this.#queuedRows += batch.batch.length;
     this.#start();
+  }
+
+  /** A step without commits: gives constant rows and aggregates over nothing their place. */
+  async kick(): Promise<void> {
+    await this.atBoundary(async () => {
+      const epoch = ++this.epoch;
+      this.#circuit.begin(epoch);
+      this.#circuit.end();
+      while (!this.#circuit.run(performance.now() + SLICE_MS)) await nextTurn();
+      this.#hooks.onStepped(epoch, this.position, 0, 0);
+    });
   }
 
   /** Runs the job between two steps, once everything enqueued so far has been stepped. */
@@ -174,16 +187,11 @@ export class Stepper {
         const feeder = this.#feeder(entry);
         const { length } = topicBatch.batch;
         rows += length;
-        const wanted = circuit.wants(entry.id);
+        const wanted = this.#hooks.wants(entry);
         for (let from = 0; from < length; ) {
           const next = feeder.fill(topicBatch, from, length, firstCommit, wanted);
           if (entry.topicKind === "stream") circuit.feedStream(entry.id, feeder.chunk);
-          else
-            circuit.feedTable(
-              entry.id,
-              feeder.chunk,
-              topicBatch.ops === null ? null : topicBatch.ops.subarray(from, next),
-            );
+          else circuit.feedTable(entry.id, feeder.chunk, topicBatch.ops, from);
           while (!circuit.run(sliceEnds())) await pause();
           from = next;
         }

@@ -9,6 +9,9 @@ import { EvertError } from "../base/errors.ts";
 import type { Batch } from "../batch/batch.ts";
 import { getBit } from "../batch/bitmap.ts";
 import type { BatchBuilder } from "../batch/builder.ts";
+import { encodedSize } from "../batch/codec.ts";
+import type { Schema } from "../batch/schema.ts";
+import { sameType } from "../batch/types.ts";
 import {
   align,
   BATCH_ENTRY_BYTES_MAX,
@@ -42,6 +45,11 @@ class OpenTopic {
   #deletes = 0;
   /** This topic's share of the group's bytesMax, commits so far. */
   bytesMax = 0;
+  /**
+   * The only batch so far, not copied: a large append goes from its caller to the frame without another copy. The next append
+   * to the topic moves it into the builder.
+   */
+  #borrowed: Batch | null = null;
 
   constructor(topic: LogTopic, builder: BatchBuilder, baseOffset: number) {
     assert(builder.length === 0, "a builder is empty between groups");
@@ -50,19 +58,59 @@ class OpenTopic {
     this.baseOffset = baseOffset;
   }
 
-  markDelete(row: number): void {
+  get rows(): number {
+    return this.#borrowed?.length ?? this.builder.length;
+  }
+
+  appendRow(row: unknown, path: string | undefined, index: number | undefined): void {
+    this.#returnBorrowed();
+    this.builder.appendRow(row, path, index);
+  }
+
+  appendDelete(row: unknown, path: string | undefined, index: number | undefined): void {
+    const { keyColumns } = this.topic;
+    assert(keyColumns !== undefined, "rows are deleted from topics with a key");
+    this.#returnBorrowed();
+    this.builder.appendKeyOnly(row, keyColumns, path, index);
+    this.#markDelete(this.rows - 1);
+  }
+
+  appendBatch(batch: Batch, ops: Uint8Array | null): void {
+    const firstRow = this.rows;
+    const hasDeletes = ops?.includes(OP_DELETE) === true;
+    if (hasDeletes) {
+      assert(ops.length >= batch.length, "every row has an op");
+      checkNulls(this.topic, batch, ops);
+    }
+    this.#returnBorrowed();
+    if (firstRow === 0 && canBorrow(this.topic.schema, batch, hasDeletes)) this.#borrowed = batch;
+    else this.builder.appendBatch(batch, 0, batch.length, hasDeletes);
+    if (!hasDeletes) return;
+    for (let row = 0; row < batch.length; row++) if (ops[row] === OP_DELETE) this.#markDelete(firstRow + row);
+  }
+
+  #returnBorrowed(): void {
+    const batch = this.#borrowed;
+    if (batch === null) return;
+    this.#borrowed = null;
+    this.builder.appendBatch(batch, 0, batch.length, true); // its nulls were looked at when it came
+  }
+
+  #markDelete(row: number): void {
     if (row >= this.#ops.length) this.#growOps(row + 1);
     this.#ops[row] = OP_DELETE;
     this.#deletes++;
   }
 
   truncate(rows: number): void {
-    for (let row = rows; row < Math.min(this.builder.length, this.#ops.length); row++) {
+    for (let row = rows; row < Math.min(this.rows, this.#ops.length); row++) {
       if (this.#ops[row] !== OP_DELETE) continue;
       this.#ops[row] = 0;
       this.#deletes--;
     }
-    this.builder.truncate(rows);
+    if (this.#borrowed === null) this.builder.truncate(rows);
+    else if (rows === 0) this.#borrowed = null;
+    else assert(rows === this.#borrowed.length, "a draft appends at the end");
   }
 
   currentBytesMax(): number {
@@ -70,19 +118,21 @@ class OpenTopic {
       BATCH_ENTRY_BYTES_MAX +
       BOUNDARY_BYTES_MAX * (this.commitIndexes.length + 1) +
       BYTES_PER_COLUMN * (this.topic.schema.fields.length + 1) +
-      this.builder.byteLength +
-      (this.#deletes > 0 ? deletesBytes(this.builder.length) : 0)
+      (this.#borrowed === null ? this.builder.byteLength : encodedSize(this.#borrowed)) +
+      (this.#deletes > 0 ? deletesBytes(this.rows) : 0)
     );
   }
 
   finish(): TopicBatch {
-    const rows = this.builder.length;
+    const { rows } = this;
+    const batch =
+      this.#borrowed === null ? this.builder.finish() : { ...this.#borrowed, schema: this.topic.schema };
     if (this.#deletes > 0 && this.#ops.length < rows) this.#growOps(rows);
     return {
       topicId: this.topic.topicId,
       schemaVersion: this.topic.schemaVersion,
       baseOffset: this.baseOffset,
-      batch: this.builder.finish(),
+      batch,
       ops: this.#deletes > 0 ? this.#ops.subarray(0, rows) : null,
       commitIndexes: Uint32Array.from(this.commitIndexes),
       commitEnds: Uint32Array.from(this.commitEnds),
@@ -148,27 +198,12 @@ export class OpenGroup {
     index: number | undefined,
   ): void {
     const { open } = this.#touch(topicId);
-    if (op !== OP_DELETE) {
-      open.builder.appendRow(row, path, index);
-      return;
-    }
-    const { keyColumns } = open.topic;
-    assert(keyColumns !== undefined, "rows are deleted from topics with a key");
-    open.builder.appendKeyOnly(row, keyColumns, path, index);
-    open.markDelete(open.builder.length - 1);
+    if (op === OP_DELETE) open.appendDelete(row, path, index);
+    else open.appendRow(row, path, index);
   }
 
   appendBatch(topicId: number, batch: Batch, ops: Uint8Array | null): void {
-    const { open } = this.#touch(topicId);
-    const firstRow = open.builder.length;
-    if (ops?.includes(OP_DELETE) !== true) {
-      open.builder.appendBatch(batch);
-      return;
-    }
-    assert(ops.length >= batch.length, "every row has an op");
-    checkNulls(open.topic, batch, ops);
-    open.builder.appendBatch(batch, 0, batch.length, true);
-    for (let row = 0; row < batch.length; row++) if (ops[row] === OP_DELETE) open.markDelete(firstRow + row);
+    this.#touch(topicId).open.appendBatch(batch, ops);
   }
 
   /** Upper bound of the frame if the draft in progress became a commit. */
@@ -188,7 +223,7 @@ export class OpenGroup {
     this.commits.push(commit);
     const ranges: TopicRange[] = [];
     for (const { open, firstRow } of this.#touched) {
-      const rows = open.builder.length;
+      const { rows } = open;
       open.bytesMax = open.currentBytesMax();
       if (rows === firstRow) continue;
       open.commitIndexes.push(index);
@@ -212,7 +247,7 @@ export class OpenGroup {
   finish(): Group {
     assert(this.#touched.length === 0, "no draft is in progress when a group is sealed");
     const batches: TopicBatch[] = [];
-    for (const open of this.#topics) if (open.builder.length > 0) batches.push(open.finish());
+    for (const open of this.#topics) if (open.rows > 0) batches.push(open.finish());
     return {
       commits: this.commits,
       firstPosition: this.firstPosition,
@@ -229,10 +264,21 @@ export class OpenGroup {
       open = new OpenTopic(topic, this.#source.builder(topic), this.#source.topicEnd(topicId));
       this.#topics.push(open);
     }
-    const touched: Touched = { open, firstRow: open.builder.length };
+    const touched: Touched = { open, firstRow: open.rows };
     this.#touched.push(touched);
     return touched;
   }
+}
+
+/** Whether the batch can stand in a frame as it is; what it cannot, the builder takes or refuses. */
+function canBorrow(schema: Schema, batch: Batch, nullsChecked: boolean): boolean {
+  if (batch.length === 0 || batch.weights !== null || batch.columns.length !== schema.fields.length)
+    return false;
+  return schema.fields.every((field, k) => {
+    const other = batch.schema.fields[k]!;
+    const same = other === field || (other.name === field.name && sameType(other.type, field.type));
+    return same && (field.nullable || nullsChecked || batch.columns[k]!.validity === null);
+  });
 }
 
 /** In a batch with deletes a column that is never null may be null in a deleted row, if it is not of the key. */

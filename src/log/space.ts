@@ -21,6 +21,8 @@ import { type EvertError, toEvertError } from "../base/errors.ts";
 import { NEXT_SEGMENT, WritableSegment } from "./segment.ts";
 
 export const FILL_BYTES = 1 << 20;
+/** In units of FILL_BYTES. */
+const SYNC_EVERY_MAX = 8;
 const AHEAD_BYTES_MIN = FILL_BYTES;
 const AHEAD_FACTOR = 4;
 
@@ -151,19 +153,21 @@ export class Space {
     const demand = this.#demand;
     if (demand > 0 && !this.fits(demand)) {
       return active !== null && active.placed + demand <= active.capacity
-        ? goal("active", active.prepared, active.placed + demand, active.capacity)
-        : goal("next", this.#next?.prepared ?? 0, demand, Math.max(this.#options.segmentBytes, demand));
+        ? goal("active", active.prepared, active.placed + demand, active.capacity, 1)
+        : goal("next", this.#next?.prepared ?? 0, demand, Math.max(this.#options.segmentBytes, demand), 1);
     }
     if (this.#full) return null;
     const busy = Math.max(this.#placedBytes * AHEAD_FACTOR, AHEAD_BYTES_MIN);
     const ahead = Math.min(busy, this.#options.aheadBytesMax);
+    // A sync disturbs the frames that are being synced meanwhile: far ahead, one serves several mebibytes.
+    const step = Math.min(Math.max(Math.floor(ahead / FILL_BYTES / 8), 1), SYNC_EVERY_MAX);
     const left = active === null ? 0 : active.capacity - active.placed;
     if (active !== null && active.prepared < Math.min(active.capacity, active.placed + ahead)) {
-      return goal("active", active.prepared, 0, active.capacity);
+      return goal("active", active.prepared, 0, active.capacity, step);
     }
     const prepared = this.#next?.prepared ?? 0;
     if (prepared < Math.min(ahead - left, this.#options.segmentBytes)) {
-      return goal("next", prepared, 0, this.#options.segmentBytes);
+      return goal("next", prepared, 0, this.#options.segmentBytes, step);
     }
     return null;
   }
@@ -187,7 +191,7 @@ export class Space {
   }
 }
 
-function goal(segment: Goal["segment"], prepared: number, needed: number, limit: number): Goal {
-  const to = Math.min(limit, (Math.floor(prepared / FILL_BYTES) + 1) * FILL_BYTES);
+function goal(segment: Goal["segment"], prepared: number, needed: number, limit: number, step: number): Goal {
+  const to = Math.min(limit, (Math.floor(prepared / FILL_BYTES) + step) * FILL_BYTES);
   return { segment, needed: Math.min(needed, to), to };
 }

@@ -240,13 +240,19 @@ function within(key: Key, columns: readonly number[]): boolean {
   return key?.every((c) => columns.includes(c)) ?? false;
 }
 
+/** `key`: those of the key columns that determine the others, where the front end knows some that do. */
 export function group(
   input: Plan,
   keys: readonly Expr[],
   aggregates: readonly Aggregate[],
   names: readonly string[],
+  key: readonly number[] = keys.map((_, i) => i),
 ): GroupPlan {
   assert(names.length === keys.length + aggregates.length, "a group names each of its columns");
+  assert(
+    key.every((k) => k < keys.length),
+    "a group is keyed by what it groups by",
+  );
   for (const key of keys) checkColumns(key, input);
   for (const a of aggregates) {
     if (a.arg !== null) checkColumns(a.arg, input);
@@ -271,7 +277,7 @@ export function group(
         nullable: aggregateNullable(a, grouped),
       })),
     ]),
-    key: keys.map((_, i) => i),
+    key: [...key],
     appendOnly: false,
   });
 }
@@ -323,6 +329,8 @@ export interface TopKSpec {
   readonly order: readonly OrderItem[];
   readonly limit: number | null;
   readonly offset: number;
+  /** Which of several keys to go by, where the front end prefers one; without it, the input's. */
+  readonly key?: readonly number[] | null;
 }
 
 export function topK(input: Plan, spec: TopKSpec): TopKPlan {
@@ -340,7 +348,7 @@ export function topK(input: Plan, spec: TopKSpec): TopKPlan {
     offset: spec.offset,
     schema: input.schema,
     // One row of each partition: the partition's columns tell the rows apart.
-    key: spec.limit === 1 && !within(input.key, spec.partition) ? [...new Set(spec.partition)] : input.key,
+    key: spec.key ?? input.key ?? (spec.limit === 1 ? [...new Set(spec.partition)] : null),
     appendOnly: false,
   });
 }

@@ -3,6 +3,7 @@
  * Columns are called by their names in the node's input; where two have the same name, `name#index` tells them apart.
  */
 import { unreachable } from "../base/assert.ts";
+import { formatTimestamptz, unscaledToText } from "../batch/format.ts";
 import type { Schema } from "../batch/schema.ts";
 import { isSmallNumeric, type SqlType, typeToString } from "../batch/types.ts";
 import type { Datum, Expr, UserFunction } from "./expression.ts";
@@ -13,7 +14,7 @@ import type { Aggregate, OrderItem, Plan, Query } from "./plan.ts";
 /** Lines of EXPLAIN for a query: its order, if rows come ordered, then the plan. */
 export function explainQuery(query: Query): string[] {
   const lines: string[] = [];
-  if (query.order.length > 0) lines.push(`Order by ${orderText(query.order, query.plan.schema)}`);
+  if (query.order.length > 0) lines.push(`Order by ${orderText(query.order, query.plan)}`);
   return [...lines, ...explainPlan(query.plan)];
 }
 
@@ -65,7 +66,7 @@ function joinText(plan: Plan & { kind: "join" | "asOfJoin" }): string {
   if (plan.leftKeys.length === 0) return "Cross join";
   const what = plan.kind === "asOfJoin" ? "as-of join" : "join";
   const on = plan.leftKeys.map(
-    (l, i) => `${columnText(plan.left.schema, l)} = ${columnText(plan.right.schema, plan.rightKeys[i]!)}`,
+    (l, i) => `${computedText(plan.left, l)} = ${computedText(plan.right, plan.rightKeys[i]!)}`,
   );
   return `${plan.type === "inner" ? "Inner" : "Left"} ${what} on ${on.join(" and ")}`;
 }
@@ -82,9 +83,9 @@ function topKText(plan: Plan & { kind: "topK" }): string {
   if (plan.limit !== null) parts.push(String(plan.limit));
   if (plan.offset > 0) parts.push(`from ${plan.offset + 1}`);
   if (plan.partition.length > 0) {
-    parts.push(`per ${plan.partition.map((c) => columnText(plan.schema, c)).join(", ")}`);
+    parts.push(`per ${plan.partition.map((c) => computedText(plan.input, c)).join(", ")}`);
   }
-  if (plan.order.length > 0) parts.push(`by ${orderText(plan.order, plan.schema)}`);
+  if (plan.order.length > 0) parts.push(`by ${orderText(plan.order, plan.input)}`);
   return parts.join(" ");
 }
 
@@ -95,11 +96,11 @@ function aggregateText(a: Aggregate, schema: Schema): string {
   return `${a.fn}(${arg})${filter}`;
 }
 
-function orderText(order: readonly OrderItem[], schema: Schema): string {
+function orderText(order: readonly OrderItem[], plan: Plan): string {
   return order
     .map((o) => {
       const nulls = o.nullsFirst === o.descending ? "" : o.nullsFirst ? " nulls first" : " nulls last";
-      return `${columnText(schema, o.column)}${o.descending ? " desc" : ""}${nulls}`;
+      return `${computedText(plan, o.column)}${o.descending ? " desc" : ""}${nulls}`;
     })
     .join(", ");
 }
@@ -107,7 +108,7 @@ function orderText(order: readonly OrderItem[], schema: Schema): string {
 /** An output column: its expression, and its name where that says more. */
 function named(expr: Expr, name: string, schema: Schema): string {
   const written = exprText(expr, schema);
-  return written === quoteName(name) || name === "?column?" ? written : `${written} as ${quoteName(name)}`;
+  return written === quoteName(name) || name === NAMELESS ? written : `${written} as ${quoteName(name)}`;
 }
 
 /** One line for a function of the user: its source without line breaks, cut short. */
@@ -121,6 +122,24 @@ function columnText(schema: Schema, index: number): string {
   const alone = schema.fields.every((f, i) => i === index || f.name !== name);
   return alone ? quoteName(name) : `${quoteName(name)}#${index + 1}`;
 }
+
+/** A column of the plan; one without a name that a project computes, by its expression. */
+function computedText(plan: Plan, index: number): string {
+  if (plan.schema.fields[index]!.name === NAMELESS) {
+    if (plan.kind === "project") {
+      const expr = plan.exprs[index]!;
+      return expr.kind === "column"
+        ? computedText(plan.input, expr.index)
+        : exprText(expr, plan.input.schema);
+    }
+    if (plan.kind === "filter" || plan.kind === "topK" || plan.kind === "distinct")
+      return computedText(plan.input, index);
+  }
+  return columnText(plan.schema, index);
+}
+
+/** PostgreSQL's name for a column without one. */
+const NAMELESS = "?column?";
 
 function quoteName(name: string): string {
   return /^[\p{Ll}_?][\p{Ll}\p{Nd}_$?]*$/u.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
@@ -182,28 +201,7 @@ function bindsTightly(expr: Expr): boolean {
 function datumText(value: Datum, type: SqlType): string {
   if (value === null) return "null";
   if (typeof value === "string" && type.name !== "numeric") return `'${value.replaceAll("'", "''")}'`;
-  if (typeof value === "bigint" && type.name === "timestamptz") return `'${timestampText(value)}'`;
-  if (typeof value === "bigint" && isSmallNumeric(type)) return scaledText(value, type.scale ?? 0);
+  if (typeof value === "bigint" && type.name === "timestamptz") return `'${formatTimestamptz(value)}'`;
+  if (typeof value === "bigint" && isSmallNumeric(type)) return unscaledToText(value, type.scale ?? 0);
   return String(value);
-}
-
-function scaledText(unscaled: bigint, scale: number): string {
-  const digits = String(unscaled < 0n ? -unscaled : unscaled).padStart(scale + 1, "0");
-  const point = digits.length - scale;
-  return `${unscaled < 0n ? "-" : ""}${digits.slice(0, point)}${scale > 0 ? `.${digits.slice(point)}` : ""}`;
-}
-
-const TIMESTAMP_MAX = 2n ** 63n - 1n;
-
-function timestampText(us: bigint): string {
-  if (us === TIMESTAMP_MAX) return "infinity";
-  if (us === -TIMESTAMP_MAX - 1n) return "-infinity";
-  const date = new Date(Number(us / 1000n));
-  // Beyond the range of Date (year 275760), the number itself says when.
-  return Number.isNaN(date.getTime())
-    ? `${us} us`
-    : date
-        .toISOString()
-        .replace("T", " ")
-        .replace(/(\.000)?Z$/, "+00");
 }

@@ -227,6 +227,18 @@ function joinParts(first: Part, second: Part, pairs: readonly Pair[]): Part {
 
 /** Crossing with a series of constants needs no join: each row is counted out. */
 function crossSeries(part: Part, other: Part): Part | undefined {
+  if (other.plan.kind === "filter") {
+    const below = crossSeries(part, { ...other, plan: other.plan.input });
+    if (below === undefined) return undefined;
+    const counted = below.plan.schema.fields.length - 1;
+    return {
+      ...below,
+      plan: build.filter(
+        below.plan,
+        moveColumns(other.plan.predicate, () => counted),
+      ),
+    };
+  }
   const { plan } = other;
   if (plan.kind !== "series" || plan.input.kind !== "values" || plan.input.schema.fields.length > 0)
     return undefined;

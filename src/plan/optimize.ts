@@ -103,10 +103,13 @@ function pushDown(plan: Plan, moving: readonly Expr[]): Plan {
       );
       const replaced = down.map((c) => substitute(c, (col) => plan.keys[col.index]!));
       const names = plan.schema.fields.map((f) => f.name);
-      return filtered(build.group(pushDown(plan.input, replaced), plan.keys, plan.aggregates, names), stay);
+      return filtered(
+        build.group(pushDown(plan.input, replaced), plan.keys, plan.aggregates, names, plan.key ?? undefined),
+        stay,
+      );
     }
     case "distinct":
-      return build.distinct(pushDown(plan.input, moving));
+      return deduplicated(pushDown(plan.input, moving));
     case "union":
       return build.union(plan.inputs.map((input) => pushDown(input, moving)));
     case "topK": {
@@ -137,6 +140,11 @@ function pushFilter(plan: Plan & { kind: "filter" }, arriving: readonly Expr[]):
 
 function overInnerJoin(plan: Plan): boolean {
   return plan.kind === "join" && plan.type === "inner";
+}
+
+/** Rows with a key are distinct already. */
+function deduplicated(plan: Plan): Plan {
+  return plan.key === null ? build.distinct(plan) : plan;
 }
 
 /** Joins whose right side must not be filtered from above, unless `rightToo`. */
@@ -234,7 +242,7 @@ function prune(plan: Plan, needed: ReadonlySet<number>): Pruned {
     case "group":
       return pruneGroup(plan, needed);
     case "distinct":
-      return whole(build.distinct(pruneAll(plan.input)));
+      return whole(deduplicated(pruneAll(plan.input)));
     case "union": {
       const columns = ascending(needed);
       const inputs = plan.inputs.map((input) => exactly(prune(input, needed), columns));
@@ -332,6 +340,7 @@ function pruneGroup(plan: Plan & { kind: "group" }, needed: ReadonlySet<number>)
     plan.keys.map((k) => moved(k, input)),
     aggregates.map((i) => movedAggregate(plan.aggregates[i]!, input)),
     columns.map((c) => plan.schema.fields[c]!.name),
+    plan.key ?? undefined,
   );
   return { plan: made, at: positions(plan, columns) };
 }

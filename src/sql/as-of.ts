@@ -49,7 +49,7 @@ export function asOfScope(node: RangeFunction, ctx: BindContext): { scope: Scope
     name: names[i] ?? f.name,
     expr: build.column(plan, i),
   }));
-  return { scope: tableScope(node.alias?.aliasname ?? name, plan, columns, relation.key), key: relation.key };
+  return { scope: tableScope(node.alias?.aliasname ?? name, plan, columns), key: relation.key };
 }
 
 export interface AsOfSpec {

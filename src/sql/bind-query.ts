@@ -3,7 +3,6 @@ import type { Node, SelectStmt } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
 import { type SqlType, text } from "../batch/types.ts";
 import * as build from "../plan/build.ts";
-import { sqlTypeName } from "../plan/functions.ts";
 import { inputsOf } from "../plan/inspect.ts";
 import { optimizeQuery } from "../plan/optimize.ts";
 import type { OrderItem, Plan, Query } from "../plan/plan.ts";
@@ -25,7 +24,7 @@ import {
   refuseRanking,
 } from "./query.ts";
 import { rowsPlan } from "./rows.ts";
-import { emptyScope } from "./scope.ts";
+import { emptyScope, findColumn, tableScope } from "./scope.ts";
 import { bindPlainSelect } from "./select.ts";
 import { as, startOf, stringOf } from "./tree.ts";
 
@@ -110,7 +109,7 @@ function firstPlace(select: SelectStmt | undefined): number | undefined {
 function withQueries(select: SelectStmt, env: QueryEnv): QueryEnv {
   const { ctx } = env;
   const clause = select.withClause!;
-  if (clause.recursive) throw notSupported("WITH RECURSIVE", ctx.position(clause.location));
+  if (clause.recursive) throw notSupported("WITH RECURSIVE", ctx.position(clause.location ?? 0));
   const queries = new Map(env.withQueries);
   const own = new Set<string>();
   for (const node of clause.ctes ?? []) {
@@ -211,17 +210,27 @@ function sorted(query: BoundQuery, select: SelectStmt, env: QueryEnv): BoundQuer
     const sort = as(item, "SortBy")!;
     const output = namedOutput(sort.node!, outputs, "ORDER BY", plainPlace(ctx, emptyScope(), "ORDER BY"));
     if (output === undefined) {
+      refuseUnknownName(sort.node!, query, ctx);
       throw new EvertError("feature_not_supported", "invalid UNION/INTERSECT/EXCEPT ORDER BY clause", {
         detail: "Only result column names can be used, not expressions or functions.",
         hint: "Add the expression to every SELECT, or move the UNION into a FROM clause.",
         position: ctx.position(startOf(sort.node!)),
       });
     }
-    return { column: output.expr.index, ...sortDirection(sort, ctx, sort.node!, output.expr) };
+    const index = query.columns[outputs.indexOf(output as (typeof outputs)[number])]!.index;
+    return { column: index, ...sortDirection(sort, ctx, sort.node!, output.expr) };
   });
-  const limit = bindLimit(select, ctx);
+  const limit = bindLimit(select, emptyScope(), ctx);
   const plan = limit === undefined ? query.plan : build.topK(query.plan, { partition: [], order, ...limit });
   return { ...query, plan, order };
+}
+
+/** A name that is no output column's is just unknown. */
+function refuseUnknownName(node: Node, query: BoundQuery, ctx: BindContext): void {
+  const fields = as(node, "ColumnRef")?.fields;
+  if (fields === undefined) return;
+  const columns = query.columns.map((c) => ({ name: c.name, expr: build.column(query.plan, c.index) }));
+  findColumn(tableScope("", query.plan, columns), fields.map(stringOf), ctx.position(startOf(node)));
 }
 
 // ---- VALUES -----------------------------------------------------------------------------------------------------
@@ -274,8 +283,4 @@ export function valueRows(lists: readonly Node[], ctx: BindContext): Bound[][] {
     throw new EvertError("syntax_error", "VALUES lists must all be the same length", { position });
   }
   return rows;
-}
-
-export function castMessage(column: string, to: SqlType, from: string): string {
-  return `column "${column}" is of type ${sqlTypeName(to)} but expression is of type ${from}`;
 }

@@ -66,11 +66,6 @@ export class BindContext {
   }
 
   param(number: number, position: number | undefined): SqlParam {
-    if (this.defines !== null) {
-      throw new EvertError("feature_not_supported", `parameters have no place in ${this.defines}`, {
-        position,
-      });
-    }
     const param = this.params[number - 1];
     if (param === undefined) {
       throw new EvertError("undefined_object", `there is no parameter $${number}`, {

@@ -142,8 +142,11 @@ function queryScope(
   const kept = ranks.take(name, rankName, env.ctx);
   if (kept === undefined) refuseRanking(query);
   const { first, last } = kept ?? { first: 1, last: 0 };
+  const { partition } = query.ranking;
+  const shownPartition = partition.every((p) => query.columns.some((c) => c.index === p));
   const plan = build.topK(query.plan, {
-    partition: query.ranking.partition,
+    key: first === last && shownPartition ? [...new Set(partition)] : null,
+    partition,
     order: query.ranking.order,
     limit: Number.isFinite(last) ? Math.max(0, last - first + 1) : null,
     offset: first < 1 ? 0 : first - 1,

@@ -65,7 +65,7 @@ export class Grouping implements AggregateSink {
   /** The grouped plan, and what makes an expression of over() one over it. */
   finish(input: Plan): { plan: Plan; place: (expr: Expr) => Expr } {
     const names = [...this.keys.map((k) => keyName(k, input)), ...this.aggregates.map((a) => a.fn)];
-    const plan = build.group(input, this.keys, this.aggregates, names);
+    const plan = build.group(input, this.keys, this.aggregates, names, this.determining());
     const at = (index: number) => (index >= AGGREGATES ? index - AGGREGATES + this.keys.length : index);
     const place = (expr: Expr): Expr =>
       expr.kind === "column" ? build.column(plan, at(expr.index)) : mapChildren(expr, place);
@@ -73,16 +73,29 @@ export class Grouping implements AggregateSink {
   }
 
   private dependent(column: ColumnExpr): Expr {
-    const table = this.scope.tables.find(
-      (t) =>
-        t.columns.some((c) => isColumn(c.expr, column.index)) &&
-        t.key !== null &&
-        t.key.length > 0 &&
-        t.key.every((k) => this.keyAt.has(exprKey(t.columns[k]!.expr!))),
-    );
-    if (table === undefined) throw this.ungrouped(column);
+    if (!this.isDetermined(column)) throw this.ungrouped(column);
     this.addKey(column);
     return this.over(column);
+  }
+
+  /** Whether the column belongs to a table all of whose primary key is grouped by, and is not part of that key. */
+  private isDetermined(column: ColumnExpr): boolean {
+    return this.scope.tables.some(
+      ({ key, columns }) =>
+        key !== null &&
+        key.length > 0 &&
+        columns.some((c, i) => isColumn(c.expr, column.index) && !key.includes(i)) &&
+        key.every((k) => this.keyAt.has(exprKey(columns[k]!.expr!))),
+    );
+  }
+
+  /** The keys that the others follow from. */
+  private determining(): number[] {
+    const all = this.keys.map((_, i) => i);
+    return all.filter((i) => {
+      const key = this.keys[i]!;
+      return key.kind !== "column" || !this.isDetermined(key);
+    });
   }
 
   private ungrouped(column: ColumnExpr): EvertError {

@@ -2,10 +2,11 @@
 import type { Node, SelectStmt } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
 import { int8 } from "../batch/types.ts";
+import { columnsOf } from "../plan/inspect.ts";
 import { coerce } from "./bound.ts";
 import type { BindContext } from "./context.ts";
 import { bindExpr, plainPlace } from "./expression.ts";
-import { emptyScope } from "./scope.ts";
+import type { Scope } from "./scope.ts";
 import { startOf } from "./tree.ts";
 
 export interface Limit {
@@ -14,15 +15,15 @@ export interface Limit {
 }
 
 /** undefined: neither was given, or nothing that leaves a row out. */
-export function bindLimit(select: SelectStmt, ctx: BindContext): Limit | undefined {
+export function bindLimit(select: SelectStmt, scope: Scope, ctx: BindContext): Limit | undefined {
   if (select.limitOption === "LIMIT_OPTION_WITH_TIES") {
     throw notSupported(
       "FETCH FIRST ... WITH TIES",
       ctx.position(select.limitCount && startOf(select.limitCount)),
     );
   }
-  const limit = count(select.limitCount, "LIMIT", "2201W", ctx);
-  const offset = count(select.limitOffset, "OFFSET", "2201X", ctx) ?? 0;
+  const limit = count(select.limitCount, "LIMIT", "2201W", scope, ctx);
+  const offset = count(select.limitOffset, "OFFSET", "2201X", scope, ctx) ?? 0;
   return limit === null && offset === 0 ? undefined : { limit, offset };
 }
 
@@ -30,11 +31,16 @@ function count(
   node: Node | undefined,
   clause: "LIMIT" | "OFFSET",
   sqlstate: string,
+  scope: Scope,
   ctx: BindContext,
 ): number | null {
   if (node === undefined) return null;
   const position = ctx.position(startOf(node));
-  const bound = bindExpr(node, plainPlace(ctx, emptyScope(), clause));
+  const bound = bindExpr(node, plainPlace(ctx, scope, clause));
+  if (bound.kind === "typed" && columnsOf(bound.expr).size > 0) {
+    const message = `argument of ${clause} must not contain variables`;
+    throw new EvertError("invalid_column_reference", message, { position });
+  }
   const expr = coerce(bound, int8, "assignment", ctx);
   if (expr === undefined) {
     throw new EvertError("datatype_mismatch", `argument of ${clause} must be type bigint`, { position });

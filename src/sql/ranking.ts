@@ -112,7 +112,7 @@ function integer(node: Node, ctx: BindContext): number | undefined {
   const constant = as(node, "A_Const");
   if (constant?.ival !== undefined) return constant.ival.ival ?? 0;
   const param = as(node, "ParamRef");
-  if (param === undefined || ctx.defines !== null) return undefined;
+  if (param === undefined) return undefined;
   const { text } = ctx.param(param.number ?? 0, ctx.position(param.location));
   return text !== null && /^-?\d{1,15}$/.test(text) ? Number(text) : undefined;
 }

@@ -150,7 +150,7 @@ export function similar(name: string, names: readonly string[]): string | undefi
 
 function nearest(name: string, names: readonly string[]): string | undefined {
   let best: string | undefined;
-  let least = Math.min(3, Math.ceil(name.length / 2));
+  let least = Math.min(3, Math.floor(name.length / 2));
   for (const candidate of names) {
     const d = distance(name.toLowerCase(), candidate.toLowerCase(), least);
     if (d <= least && (best === undefined || d < least)) {

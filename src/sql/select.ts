@@ -58,7 +58,7 @@ export function bindPlainSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
     aggregates: null,
   });
   const distinct = bindDistinct(select.distinctClause, outputs, sorts, place);
-  const limit = bindLimit(select, ctx);
+  const limit = bindLimit(select, scope, ctx);
 
   let input = where === undefined ? scope.plan : build.filter(scope.plan, where);
   let over = (expr: Expr) => expr;
@@ -70,7 +70,7 @@ export function bindPlainSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
     input = grouped.plan;
     over = grouped.over;
   }
-  const list = new SelectList(outputs, over, windows);
+  const list = new SelectList(outputs, over, input, windows);
   const order = sorts.map((s) => ({
     column: list.column(s.expr),
     descending: s.descending,
@@ -83,9 +83,15 @@ export function bindPlainSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
   }
   let plan: Plan = build.project(input, list.exprs, list.names);
   if (distinct.all) plan = build.distinct(plan);
-  if (on.length > 0) plan = build.topK(plan, { partition: on, order, limit: 1, offset: 0 });
+  if (on.length > 0) plan = firstPerGroup(plan, on, order, outputs.length);
   if (limit !== undefined) plan = build.topK(plan, { partition: [], order, ...limit });
   return { plan, columns: list.columns, order, ranking };
+}
+
+/** Keyed by the groups themselves when they are shown. */
+function firstPerGroup(plan: Plan, on: readonly number[], order: readonly OrderItem[], shown: number): Plan {
+  const key = on.every((c) => c < shown) ? [...new Set(on)] : null;
+  return build.topK(plan, { partition: on, order, limit: 1, offset: 0, key });
 }
 
 function within(place: ExprPlace, clause: string): ExprPlace {
@@ -96,7 +102,7 @@ function refuseClauses(select: SelectStmt, ctx: BindContext): void {
   const first = ctx.position(select.targetList?.[0] && startOf(select.targetList[0]));
   if (select.intoClause !== undefined)
     throw notSupported("SELECT ... INTO", ctx.position(select.intoClause.rel?.location));
-  if (select.lockingClause !== undefined) throw notSupported("FOR UPDATE and other row locks", first);
+  if (select.lockingClause !== undefined) throw notSupported("FOR UPDATE", first);
   if ((select.targetList ?? []).length === 0) throw notSupported("a select list without columns", first);
 }
 
@@ -122,7 +128,7 @@ function bindSorts(items: readonly Node[], outputs: readonly Output[], place: Ex
 }
 
 function bindItem(node: Node, outputs: readonly Output[], clause: Clause, place: ExprPlace): Expr {
-  const inner = clause === "ORDER BY" ? { ...place, windows: new NoWindows(place.ctx, clause) } : place;
+  const inner = clause === "ORDER BY" ? { ...place, windows: new NoWindows(clause) } : place;
   const output = namedOutput(node, outputs, clause, place);
   if (output === undefined) return settled(place.bind(node, inner), place.ctx);
   if (clause === "GROUP BY") refuseAggregate(output, place);
@@ -142,7 +148,7 @@ function bindGroupBy(items: readonly Node[], outputs: readonly Output[], place: 
   return items.map((node) => {
     const set = as(node, "GroupingSet");
     if (set !== undefined)
-      throw notSupported("GROUPING SETS, ROLLUP and CUBE", place.ctx.position(set.location));
+      throw notSupported("GROUPING SETS (or ROLLUP, or CUBE)", place.ctx.position(set.location));
     return bindItem(node, outputs, "GROUP BY", place);
   });
 }
@@ -217,10 +223,12 @@ class SelectList {
   readonly names: string[] = [];
   readonly columns: BoundQuery["columns"];
   private readonly over: (expr: Expr) => Expr;
+  private readonly input: Plan;
   private readonly windows: Windows;
   private readonly at = new Map<string, number>();
 
-  constructor(outputs: readonly Output[], over: (expr: Expr) => Expr, windows: Windows) {
+  constructor(outputs: readonly Output[], over: (expr: Expr) => Expr, input: Plan, windows: Windows) {
+    this.input = input;
     this.over = over;
     this.windows = windows;
     this.columns = outputs.map(({ name, expr, literal }) => {
@@ -241,8 +249,9 @@ class SelectList {
     const key = exprKey(expr);
     let at = this.at.get(key);
     if (at === undefined) {
-      at = this.exprs.push(this.over(expr)) - 1;
-      this.names.push("?column?");
+      const made = this.over(expr);
+      at = this.exprs.push(made) - 1;
+      this.names.push(made.kind === "column" ? this.input.schema.fields[made.index]!.name : "?column?");
       this.at.set(key, at);
     }
     return at;
@@ -300,11 +309,9 @@ class Windows implements WindowSink {
 
 /** Where PostgreSQL allows window functions and we do not. */
 class NoWindows implements WindowSink {
-  private readonly ctx: BindContext;
   private readonly clause: string;
 
-  constructor(ctx: BindContext, clause: string) {
-    this.ctx = ctx;
+  constructor(clause: string) {
     this.clause = clause;
   }
 

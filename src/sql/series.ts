@@ -2,7 +2,7 @@
 import type { Node, RangeFunction } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
 import * as build from "../plan/build.ts";
-import { commonType, sqlTypeName } from "../plan/functions.ts";
+import { commonType, isFunctionName, sqlTypeName } from "../plan/functions.ts";
 import { columnsOf } from "../plan/inspect.ts";
 import { type Bound, boundType, coerce } from "./bound.ts";
 import type { BindContext } from "./context.ts";
@@ -57,13 +57,22 @@ function checkForm(
     const hint = "Write: FROM events JOIN as_of(table) AS t ON t.id = events.id.";
     throw notSupported("as_of() elsewhere than right of JOIN or LEFT JOIN", position, hint);
   }
-  if (name !== "generate_series") throw notSupported(`function ${name} in FROM`, position);
+  if (name !== "generate_series") throw refuseFunction(name, position);
   if (node.ordinality) throw notSupported("WITH ORDINALITY", position);
   if ((node.alias?.colnames?.length ?? 0) > 1) {
     const given = node.alias!.colnames!.length;
     const message = `table "${node.alias!.aliasname}" has 1 columns available but ${given} columns specified`;
     throw new EvertError("invalid_column_reference", message, { position });
   }
+}
+
+/** Set-returning functions that are no scalar functions, by what their names begin with. */
+const setReturning = /^(json|unnest|regexp_|string_to_|pg_|ts_|xml|generate_)/;
+
+function refuseFunction(name: string, position: number | undefined): EvertError {
+  if (isFunctionName(name) || setReturning.test(name))
+    return notSupported(`function ${name} in FROM`, position);
+  return new EvertError("undefined_function", `function ${name} does not exist`, { position });
 }
 
 function seriesArguments(args: readonly Bound[], ctx: BindContext, position: number | undefined) {

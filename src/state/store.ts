@@ -187,6 +187,14 @@ export class Store {
     return index;
   }
 
+  /** Stops keeping an index that nobody uses any more. */
+  dropIndex(index: HashIndex | OrderedIndex): void {
+    const hash = this.#hashIndexes.indexOf(index as HashIndex);
+    if (hash >= 0) this.#hashIndexes.splice(hash, 1);
+    const ordered = this.#orderedIndexes.indexOf(index as OrderedIndex);
+    if (ordered >= 0) this.#orderedIndexes.splice(ordered, 1);
+  }
+
   get hashIndexes(): readonly HashIndex[] {
     return this.#hashIndexes;
   }

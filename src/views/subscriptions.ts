@@ -64,6 +64,8 @@ export interface WatchedView {
 export interface Target {
   readonly view: string;
   readonly key?: unknown;
+  /** Position to resume from; null: a snapshot in any case; absent: the subscription's. */
+  readonly from?: number | null | undefined;
 }
 
 /** A step's effects on the views, as the engine hands them over. */
@@ -94,11 +96,6 @@ export class Subscriptions {
 
   get size(): number {
     return this.#subscribers.size;
-  }
-
-  /** Whether a step's changes of this view are wanted; the engine need not take the others'. */
-  watches(view: View): boolean {
-    return this.#watches.has(view);
   }
 
   publish(step: PublishedStep): void {
@@ -148,32 +145,74 @@ export class Subscriptions {
     options.signal?.addEventListener("abort", abort, { once: true });
     this.#subscribers.add(subscriber);
     try {
-      for (const target of targets)
-        subscriber.watch(this.#watch(target.view), keyFilter(this.#options, target));
-      let resumed = options.from !== undefined && this.#resume(subscriber, options.from);
-      let reason = options.from === undefined || resumed ? null : "the position is older than what is kept";
+      let asked = targets.map((t) => ({
+        ...t,
+        from: t.from === undefined ? options.from : (t.from ?? undefined),
+      }));
+      let reason = "the position is older than what is kept";
       for (;;) {
-        if (options.signal?.aborted === true) return;
-        if (!resumed) {
-          yield* this.#snapshots(subscriber, reason);
-          resumed = true;
-        }
-        const item = await subscriber.next();
-        if (item === null) return;
-        if (item === "reset") {
+        yield* this.#begin(subscriber, asked, reason);
+        for (;;) {
+          const item = await subscriber.next();
+          if (item === null) return;
+          if (item !== "reset") {
+            yield item;
+            continue;
+          }
+          // Over again, without positions: whatever is shown for these views is replaced.
           reason = subscriber.resetReason;
-          resumed = false;
-          for (const target of targets)
-            subscriber.watch(this.#watch(target.view), keyFilter(this.#options, target));
-        } else yield item;
+          asked = targets.map((t) => ({ ...t, from: STALE }));
+          break;
+        }
       }
     } finally {
       options.signal?.removeEventListener("abort", abort);
       this.#subscribers.delete(subscriber);
-      for (const watch of subscriber.watched()) {
-        watch.watchers--;
-        watch.leftAt = this.#options.now();
+      for (const watch of subscriber.watched()) this.#leave(watch);
+    }
+  }
+
+  /** What a subscriber is owed up to now: missed steps of views that resume, then snapshots of the others. */
+  async *#begin(
+    subscriber: Subscriber,
+    targets: readonly (Target & { readonly from: number | undefined })[],
+    reason: string,
+  ): AsyncGenerator<SubscriptionItem> {
+    // All of one moment: from here on steps are queued behind what is given below.
+    subscriber.restart();
+    const { epoch, position } = this.#options.published();
+    const resumed = new Map<Watch, number>();
+    const fresh = new Map<Watch, boolean>();
+    for (const target of targets) {
+      const watch = this.#watch(target.view);
+      subscriber.watch(watch, keyText(watch.watched.view, target));
+      const { from } = target;
+      const kept = from !== undefined && from >= watch.log.floor && from <= position && !watch.failing;
+      if (kept && !fresh.has(watch)) resumed.set(watch, Math.min(from, resumed.get(watch) ?? from));
+      else {
+        resumed.delete(watch);
+        fresh.set(watch, from !== undefined);
       }
+    }
+    const missed = missedSteps(resumed);
+    const pins = [...fresh.keys()].map((w) => w.watched.view.store.pin(epoch));
+    try {
+      for (const [at, frames] of missed) {
+        const item = subscriber.itemOf(at, frames);
+        if (item !== null) yield item;
+      }
+      for (const [watch, shown] of fresh) {
+        const { view } = watch.watched;
+        if (shown) yield { type: "reset", view: view.name, reason };
+        const error = watch.watched.error();
+        if (error === null) yield* snapshot(view, epoch, position, subscriber.keysOf(watch));
+        else {
+          watch.failing = true;
+          yield { type: "error", view: view.name, error: error.toJSON() };
+        }
+      }
+    } finally {
+      for (const pin of pins) pin.release();
     }
   }
 
@@ -181,65 +220,41 @@ export class Subscriptions {
     const watched = this.#options.resolve(name);
     let watch = this.#watches.get(watched.view);
     if (watch === undefined) {
-      const log = new FrameLog(
-        this.#options.published().position,
-        this.#options.keepBytes,
-        this.#options.keepMs,
-      );
+      const { position } = this.#options.published();
+      const log = new FrameLog(position, this.#options.keepBytes, this.#options.keepMs);
       watch = { watched, log, watchers: 0, leftAt: 0, failing: watched.error() !== null };
       this.#watches.set(watched.view, watch);
     }
     return watch;
   }
 
-  /** Queues what came after the position, if all of it is still here. */
-  #resume(subscriber: Subscriber, from: number): boolean {
-    const { position } = this.#options.published();
-    if (from > position) return false;
-    const byPosition = new Map<number, Map<View, Frame>>();
-    for (const watch of subscriber.watched()) {
-      if (watch.failing || from < watch.log.floor) return false;
-      for (const frame of watch.log.after(from)) {
-        let frames = byPosition.get(frame.position);
-        if (frames === undefined) byPosition.set(frame.position, (frames = new Map()));
-        frames.set(watch.watched.view, frame);
-      }
-    }
-    for (const at of [...byPosition.keys()].sort((a, b) => a - b)) {
-      subscriber.step(at, byPosition.get(at) as Map<View, Frame>);
-    }
-    return true;
+  #leave(watch: Watch): void {
+    watch.watchers--;
+    watch.leftAt = this.#options.now();
   }
+}
 
-  async *#snapshots(subscriber: Subscriber, reason: string | null): AsyncGenerator<SubscriptionItem> {
-    // From here on steps are queued behind the snapshots; what was queued before belongs to the past.
-    subscriber.restart();
-    const { epoch, position } = this.#options.published();
-    const watches = [...subscriber.watched()];
-    const pins = watches.map((w) => w.watched.view.store.pin(epoch));
-    try {
-      for (const watch of watches) {
-        const { view } = watch.watched;
-        if (reason !== null) yield { type: "reset", view: view.name, reason };
-        const error = watch.watched.error();
-        if (error !== null) {
-          watch.failing = true;
-          yield { type: "error", view: view.name, error: error.toJSON() };
-          continue;
-        }
-        yield* snapshot(view, epoch, position, subscriber.filterOf(watch));
-      }
-    } finally {
-      for (const pin of pins) pin.release();
+/** A position nothing is kept from. */
+const STALE = -1;
+
+/** Frames after each view's position, put together by step. */
+function missedSteps(resumed: ReadonlyMap<Watch, number>): [number, Map<View, Frame>][] {
+  const steps = new Map<number, Map<View, Frame>>();
+  for (const [watch, from] of resumed) {
+    for (const frame of watch.log.after(from)) {
+      let frames = steps.get(frame.position);
+      if (frames === undefined) steps.set(frame.position, (frames = new Map()));
+      frames.set(watch.watched.view, frame);
     }
   }
+  return [...steps].sort(([a], [b]) => a - b);
 }
 
 async function* snapshot(
   view: View,
   epoch: number,
   position: number,
-  wanted: string | null,
+  keys: ReadonlySet<string> | null,
 ): AsyncGenerator<SubscriptionItem> {
   const { store, encoder } = view;
   const head = {
@@ -258,7 +273,7 @@ async function* snapshot(
   };
   let rows: string[] = [];
   const take = (json: string, key: string): void => {
-    if (wanted === null || wanted === key) rows.push(json);
+    if (keys === null || keys.has(key)) rows.push(json);
   };
   for (let slot = 0; slot < store.highWater; slot++) {
     if (store.visible(slot, epoch)) snapshotRows(encoder, slot, store.weight(slot), take);
@@ -272,16 +287,15 @@ async function* snapshot(
   yield { ...head, rowsJson: rows, last: true };
 }
 
-function keyFilter(options: SubscriptionsOptions, target: Target): string | null {
-  if (target.key === undefined) return null;
-  const { view } = options.resolve(target.view);
-  return view.keyText(target.key);
+function keyText(view: View, target: Target): string | null {
+  return target.key === undefined ? null : view.keyText(target.key);
 }
 
 /** One listener: a bounded queue between publish() and whoever reads. */
 class Subscriber {
   readonly #queueBytesMax: number;
-  #watches = new Map<View, { watch: Watch; key: string | null }>();
+  /** Keys wanted of each view; null: all. */
+  #watches = new Map<View, { watch: Watch; keys: Set<string> | null }>();
   #queue: (SubscriptionItem | "reset")[] = [];
   #bytes = 0;
   #wake: (() => void) | null = null;
@@ -295,16 +309,20 @@ class Subscriber {
 
   watch(watch: Watch, key: string | null): void {
     const { view } = watch.watched;
-    if (!this.#watches.has(view)) watch.watchers++;
-    this.#watches.set(view, { watch, key });
+    const known = this.#watches.get(view);
+    if (known === undefined) {
+      watch.watchers++;
+      this.#watches.set(view, { watch, keys: key === null ? null : new Set([key]) });
+    } else if (key === null) known.keys = null;
+    else known.keys?.add(key);
   }
 
   *watched(): Iterable<Watch> {
     for (const { watch } of this.#watches.values()) yield watch;
   }
 
-  filterOf(watch: Watch): string | null {
-    return this.#watches.get(watch.watched.view)?.key ?? null;
+  keysOf(watch: Watch): ReadonlySet<string> | null {
+    return this.#watches.get(watch.watched.view)?.keys ?? null;
   }
 
   restart(): void {
@@ -312,29 +330,35 @@ class Subscriber {
     this.#bytes = 0;
   }
 
-  step(position: number, frames: ReadonlyMap<View, Frame>): void {
+  /** The step as this subscriber sees it; null when it touches nothing it wants. */
+  itemOf(position: number, frames: ReadonlyMap<View, Frame>): SubscriptionItem | null {
     let views: Map<string, string> | null = null;
-    let bytes = 0;
-    for (const [view, { key }] of this.#watches) {
+    for (const [view, { keys }] of this.#watches) {
       const frame = frames.get(view);
       if (frame === undefined) continue;
       let { json } = frame;
-      if (key !== null) {
-        const mine = frame.changes.filter((c) => c.key === key);
+      if (keys !== null) {
+        const mine = frame.changes.filter((c) => keys.has(c.key));
         if (mine.length === 0) continue;
         json = `[${mine.map((c) => c.json).join(",")}]`;
       }
       views ??= new Map();
       views.set(view.name, json);
-      bytes += json.length;
     }
-    if (views === null) return;
+    return views === null ? null : { type: "step", position: String(position), views };
+  }
+
+  step(position: number, frames: ReadonlyMap<View, Frame>): void {
+    const item = this.itemOf(position, frames);
+    if (item === null || item.type !== "step") return;
+    let bytes = 0;
+    for (const json of item.views.values()) bytes += json.length;
     if (this.#bytes + bytes > this.#queueBytesMax && this.#queue.length > 0) {
       this.#reset("the subscriber did not keep up");
       return;
     }
     this.#bytes += bytes;
-    this.#push({ type: "step", position: String(position), views });
+    this.#push(item);
   }
 
   failed(view: View, error: EvertError): void {

@@ -438,9 +438,13 @@ describe("what the server may say", () => {
     });
     await until(a, (v) => v.status === "error");
     expect(a.error).toMatchObject({ code: "division_by_zero", sqlstate: "22012" });
-    stream.step("2", { b: [insert({ id: 1, name: "y" })] });
+    stream.step("2", {
+      a: [insert({ id: 3, name: "in the next snapshot" })],
+      b: [insert({ id: 1, name: "y" })],
+    });
     await until(b, at("2"));
     expect(b.status).toBe("live");
+    expect(a).toMatchObject({ status: "error", rows: [{ id: 1, name: "x" }] });
     stream.event("reset", { view: "a", reason: "healed" });
     stream.snapshot("a", "3", [{ id: 2, name: "z" }]);
     await until(a, at("3"));

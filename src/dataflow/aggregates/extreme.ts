@@ -31,13 +31,17 @@ export function runningExtreme(fn: ExtremeFunction, type: SqlType): Accumulator 
   };
 }
 
-/** `lookUp`: finds the group's value in the ordered input and writes it, or null, into the row. */
-export function indexedExtreme(type: SqlType, lookUp: (slot: number) => void): Accumulator {
+/** Finds the group's value in the ordered input and writes it, or null, into a column of the group's row. */
+export interface Lookup {
+  settle(slot: number, column: number): void;
+}
+
+export function indexedExtreme(type: SqlType, lookup: Lookup): Accumulator {
   return {
     type,
     columns: [{ type, nullable: true }],
     add: () => "",
-    settle: (place) => `${place.bind(lookUp)}(g);`,
+    settle: (place) => `${place.bind(lookup)}.settle(g, ${place.state[0]});`,
     result: readState,
   };
 }

@@ -195,16 +195,15 @@ export class LoopCompiler extends OperandWriter {
     this.writer.block(`${label}:`, () => {
       for (const [i, arg] of args.entries()) {
         const operand = this.#expression(arg);
-        const isLast = i === args.length - 1;
-        if (operand.isNull === "false" || isLast) {
+        if (operand.isNull === "false" || i === args.length - 1) {
           this.#assign(target, operand, type);
-          if (!isLast) this.writer.line(`break ${label};`);
-        } else if (operand.isNull !== "true") {
-          this.writer.block(`if (!${operand.isNull})`, () => {
-            this.#assign(target, notNull(operand), type);
-            this.writer.line(`break ${label};`);
-          });
+          return; // those after one that is never null are never evaluated
         }
+        if (operand.isNull === "true") continue;
+        this.writer.block(`if (!${operand.isNull})`, () => {
+          this.#assign(target, notNull(operand), type);
+          this.writer.line(`break ${label};`);
+        });
       }
     });
     return target;

@@ -107,6 +107,7 @@ export class AsOfJoin extends Node {
   }
 
   override dispose(): void {
+    super.dispose();
     this.#clear();
   }
 

@@ -48,6 +48,7 @@ export abstract class FanOut extends Node {
   }
 
   override dispose(): void {
+    super.dispose();
     this.#pending.clear();
   }
 }

@@ -2,10 +2,28 @@
 import { physicalOf } from "../../batch/types.ts";
 import type { RowLayout } from "../../state/layout.ts";
 import { LIVE } from "../../state/store.ts";
-import type { Place } from "../aggregates/accumulator.ts";
+import type { Accumulator, Place } from "../aggregates/accumulator.ts";
 import { CHUNK_ROWS } from "../chunk.ts";
-import type { GroupAggregate, GroupSpec } from "./group.ts";
+import type { TypedColumn } from "../js-rows.ts";
 import { declareColumns, findArguments, readers } from "./row-code.ts";
+
+/** An aggregate over a column of the input chunk. */
+export interface GroupAggregate {
+  readonly accumulator: Accumulator;
+  /** Chunk column of the argument; -1: every row counts. */
+  readonly arg: number;
+}
+
+export interface GroupSpec {
+  readonly identity: string;
+  readonly label: string;
+  /** Columns of the input chunk: the keys first. */
+  readonly input: readonly TypedColumn[];
+  readonly keys: number;
+  readonly output: readonly TypedColumn[];
+  /** Whether a result, or a function of the user that makes it, may fail. */
+  readonly fallible: boolean;
+}
 
 export function groupSource(
   layout: RowLayout,

@@ -14,7 +14,7 @@
  */
 import type { ErrorBody } from "../../base/errors.ts";
 import { float8 } from "../../batch/types.ts";
-import type { Accumulator, Place } from "../aggregates/accumulator.ts";
+import type { Place } from "../aggregates/accumulator.ts";
 import { type Chunk, createChunk } from "../chunk.ts";
 import { ErrorCollection } from "../error-collection.ts";
 import type { TypedColumn } from "../js-rows.ts";
@@ -23,25 +23,8 @@ import { Node, type NodeStore, type Source } from "../node.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
 import type { HashIndex } from "../../state/hash-index.ts";
 import { Store } from "../../state/store.ts";
-import { groupSource } from "./group-code.ts";
-
-/** An aggregate over a column of the input chunk. */
-export interface GroupAggregate {
-  readonly accumulator: Accumulator;
-  /** Chunk column of the argument; -1: every row counts. */
-  readonly arg: number;
-}
-
-export interface GroupSpec {
-  readonly identity: string;
-  readonly label: string;
-  /** Columns of the input chunk: the keys first. */
-  readonly input: readonly TypedColumn[];
-  readonly keys: number;
-  readonly output: readonly TypedColumn[];
-  /** Whether a result, or a function of the user that makes it, may fail. */
-  readonly fallible: boolean;
-}
+import { Extreme } from "./extreme-lookup.ts";
+import { type GroupAggregate, type GroupSpec, groupSource } from "./group-code.ts";
 
 export interface GroupCode {
   take(chunk: Chunk): void;
@@ -58,6 +41,7 @@ export class Group extends Node {
   readonly #code: GroupCode;
   readonly #source: string;
   readonly #global: boolean;
+  readonly #extremes: Extreme[] = [];
   #next = 0;
 
   /** `aggregates` is called once the store exists. */
@@ -106,6 +90,17 @@ export class Group extends Node {
     this.#code = make(this.store, dictionary, this.index.find, this.index.next, lost, report, ...bound.values()) as GroupCode;
   }
 
+  /** For min and max over the stored input at `port`, whose columns are the keys, then the argument. */
+  extreme(port: number, columns: readonly number[], keys: number, descending: boolean): Extreme {
+    const extreme = new Extreme(this, port, columns, keys, descending);
+    this.#extremes.push(extreme);
+    return extreme;
+  }
+
+  override unbind(): void {
+    for (const extreme of this.#extremes) extreme.release();
+  }
+
   override stores(): NodeStore[] {
     return [{ part: "groups", store: this.store }];
   }
@@ -113,6 +108,7 @@ export class Group extends Node {
   override begin(): void {
     super.begin();
     this.#next = 0;
+    for (const extreme of this.#extremes) extreme.prepare();
     for (const { accumulator } of this.#aggregates) accumulator.boxed?.begin();
     if (this.#global && this.store.live === 0) this.#makeOnly();
   }

@@ -2,8 +2,13 @@
 import type { RowLayout } from "../../state/layout.ts";
 import { LIVE } from "../../state/store.ts";
 import { CHUNK_ROWS } from "../chunk.ts";
-import type { JoinOutput } from "./join.ts";
 import { readers } from "./row-code.ts";
+
+/** A column that comes out. */
+export interface JoinOutput {
+  readonly side: "left" | "right";
+  readonly column: number;
+}
 
 export interface SideShape {
   readonly layout: RowLayout;

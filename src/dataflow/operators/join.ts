@@ -23,18 +23,13 @@ import { Node } from "../node.ts";
 import type { HashIndex } from "../../state/hash-index.ts";
 import { Delta, type Part } from "./delta.ts";
 import { leaseHashIndex, returnIndex } from "./index-lease.ts";
-import { type JoinIndex, type JoinShape, passSource, turnSource } from "./join-code.ts";
+import { type JoinIndex, type JoinOutput, type JoinShape, passSource, turnSource } from "./join-code.ts";
 import type { StoredNode } from "./stored.ts";
 
 export interface JoinInput {
   readonly node: StoredNode;
   /** Columns of the store that are joined on, pairwise. */
   readonly keys: readonly number[];
-}
-
-export interface JoinOutput {
-  readonly side: "left" | "right";
-  readonly column: number;
 }
 
 /** Where a pass stopped: START, or the row of the other side to go on with (-1: its list is at its end). */
@@ -116,10 +111,10 @@ export class Join extends Node {
   }
 
   override rebind(): void {
-    this.dispose();
+    if (this.#code !== null) this.#code = { ...this.#code, ...this.#deltas() };
   }
 
-  override dispose(): void {
+  override unbind(): void {
     const code = this.#code;
     if (code === null) return;
     this.#code = null;
@@ -143,9 +138,12 @@ export class Join extends Node {
       fromLeft: bind(passSource(shape, "left")) as Pass,
       fromRight: bind(passSource(shape, "right")) as Pass,
       turn: this.#outer ? (bind(turnSource(shape)) as Turn) : null,
-      left: new Delta(left, this),
-      right: new Delta(right, this),
+      ...this.#deltas(),
     };
+  }
+
+  #deltas(): { left: Delta; right: Delta } {
+    return { left: new Delta(this.#left, this), right: new Delta(this.#right, this) };
   }
 
   override begin(): void {

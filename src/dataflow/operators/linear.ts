@@ -12,8 +12,9 @@ import type { Dictionary } from "../../state/dictionary.ts";
 import { type Chunk, createChunk } from "../chunk.ts";
 import { ErrorCollection } from "../error-collection.ts";
 import type { TypedColumn } from "../js-rows.ts";
-import { type Kernel, LoopCompiler, type RowReader } from "../kernels/compiler.ts";
+import { LoopCompiler, type RowReader } from "../kernels/compiler.ts";
 import { takeFault } from "../kernels/errors.ts";
+import type { Kernel } from "../kernels/operand-writer.ts";
 import { Node, type Source } from "../node.ts";
 
 export type Stage = { readonly kind: "filter"; readonly predicate: Expr } | { readonly kind: "project"; readonly exprs: readonly Expr[] };
@@ -54,6 +55,7 @@ export class Linear extends Node {
   }
 
   override dispose(): void {
+    super.dispose();
     this.#kernel.dispose();
   }
 

@@ -90,6 +90,7 @@ export class TableChanges extends Node {
   }
 
   override dispose(): void {
+    super.dispose();
     this.#table.detach();
   }
 }

@@ -64,14 +64,13 @@ export class TopK extends Node {
   }
 
   override rebind(): void {
-    this.dispose();
+    this.#delta = null;
   }
 
-  override dispose(): void {
+  override unbind(): void {
     if (this.#index === null) return;
     returnIndex(this.#input.store, this.#index);
     this.#index = null;
-    this.#delta = null;
     this.#copy = null;
   }
 

@@ -4,6 +4,7 @@
  */
 import { type ErrorBody, type EvertError, errorCodes } from "../../base/errors.ts";
 import { contentTypes, type ErrorMessage, headers } from "../../wire/http/messages.ts";
+import type { RequestContext, ServerContext } from "./context.ts";
 import { textStream } from "./text-stream.ts";
 
 /** Bodies longer than this go out in pieces, so that no single write or encoding holds up the event loop. */
@@ -67,4 +68,12 @@ export function errorAnswer(
 
 export function statusOf(error: ErrorBody): number {
   return errorCodes[error.code].status;
+}
+
+/** Breaks the request's connection off, for an answer that cannot be finished. */
+export function breakOff(c: RequestContext, server: ServerContext): (reason: unknown) => void {
+  return (reason) => {
+    server.logger.debug({ err: reason, path: c.req.path }, "a connection is broken off");
+    c.env.outgoing?.destroy();
+  };
 }

@@ -11,6 +11,7 @@ import { contentTypes, headers } from "../../wire/http/messages.ts";
 import { checkPosition } from "../../wire/http/requests.ts";
 import { encodeSse, encodeSseComment, encodeSseRetry } from "../../wire/http/sse.ts";
 import { keyFromText } from "../../wire/http/values.ts";
+import { breakOff } from "./answer.ts";
 import type { App, RequestContext, ServerContext } from "./context.ts";
 import { givenTwice, queryPairs, readOptions, unknownParameter, withReadParameters } from "./params.ts";
 import { textStream } from "./text-stream.ts";
@@ -24,8 +25,8 @@ export function subscribeRoutes(app: App, server: ServerContext): void {
 }
 
 /** The stream of one view, or of one of its rows. */
-export function viewEvents(server: ServerContext, target: SubscribeTarget): Response {
-  return eventStream(server, [target], [], encodeForView);
+export function viewEvents(c: RequestContext, server: ServerContext, target: SubscribeTarget): Response {
+  return eventStream(c, server, [target], [], encodeForView);
 }
 
 async function subscribe(c: RequestContext, server: ServerContext): Promise<Response> {
@@ -42,7 +43,7 @@ async function subscribe(c: RequestContext, server: ServerContext): Promise<Resp
       missing.push(errorEvent(error.toJSON(), false, target.view));
     }
   }
-  return eventStream(server, found, missing, encodeForMany);
+  return eventStream(c, server, found, missing, encodeForMany);
 }
 
 interface NamedTarget {
@@ -118,6 +119,7 @@ function resolve(target: NamedTarget, server: ServerContext): SubscribeTarget {
 type Encoder = (event: SubscriptionEvent, id: string | undefined) => string;
 
 function eventStream(
+  c: RequestContext,
   server: ServerContext,
   targets: readonly SubscribeTarget[],
   preface: readonly string[],
@@ -144,6 +146,7 @@ function eventStream(
       return errorEvent(toEvertError(error).toJSON(), true);
     },
     stallMs: server.stallMs,
+    breakOff: breakOff(c, server),
     onEnd: () => {
       stopped.abort();
       ended();

@@ -5,7 +5,7 @@ import type { Element } from "../../wire/http/json-elements.ts";
 import { contentTypes, headers, type PositionAnswer } from "../../wire/http/messages.ts";
 import { atPlaceOfRow, type BodyFormat, parseRecord, recordDecoder } from "../../wire/http/record-decoder.ts";
 import { keyFromText } from "../../wire/http/values.ts";
-import { jsonAnswer } from "./answer.ts";
+import { breakOff, jsonAnswer } from "./answer.ts";
 import { BodyReader, bodyFormat } from "./body.ts";
 import { appendInChunks } from "./chunked-append.ts";
 import type { App, RequestContext, ServerContext } from "./context.ts";
@@ -136,6 +136,7 @@ async function read(c: RequestContext, server: ServerContext): Promise<Response>
   const body = textStream(recordLines(records), {
     closing: server.closing,
     stallMs: server.stallMs,
+    breakOff: breakOff(c, server),
     onEnd: () => stopped.abort(),
   });
   return new Response(body, {

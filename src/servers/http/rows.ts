@@ -82,7 +82,7 @@ async function follow(
   if (given !== undefined) checkPosition(given, "from");
   const from = lastEventId(c) ?? given;
   await server.engine.reached(readOptions(query));
-  return viewEvents(server, { view, key, from });
+  return viewEvents(c, server, { view, key, from });
 }
 
 function fromNeedsEventStream(): EvertError {

@@ -99,8 +99,10 @@ async function drain(server: Server, closing: AbortController, drainMs: number):
   if (!server.listening) return;
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   closing.abort();
-  server.closeIdleConnections();
+  // A connection kept alive is idle only after its last answer, which may still be on its way.
+  const idle = setInterval(() => server.closeIdleConnections(), 20);
   const cutOff = setTimeout(() => server.closeAllConnections(), drainMs);
   await closed;
+  clearInterval(idle);
   clearTimeout(cutOff);
 }

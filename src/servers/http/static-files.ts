@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { serveStatic } from "@hono/node-server/serve-static";
-import type { App } from "./context.ts";
+import type { App, HttpEnv } from "./context.ts";
 import { defaultPage } from "./default-page.ts";
 
 export function staticRoutes(app: App, directory: string | undefined): void {
@@ -11,21 +11,20 @@ export function staticRoutes(app: App, directory: string | undefined): void {
     return;
   }
   const index = join(directory, "index.html");
-  app.get(
-    "*",
-    serveStatic({
-      root: directory,
-      onFound(path, c) {
-        // Build tools put a hash of the content into the names under assets/.
-        const immutable = /[/\\]assets[/\\]/.test(path);
-        c.header("Cache-Control", immutable ? "public, max-age=31536000, immutable" : "no-cache");
-      },
-    }),
-  );
+  const files = serveStatic<HttpEnv>({ root: directory });
+  const page = serveStatic<HttpEnv>({ path: index });
+  app.get("*", async (c, next) => {
+    const answer = await files(c, next);
+    // Build tools put a hash of the content into the names under assets/.
+    const immutable = c.req.path.startsWith("/assets/");
+    answer?.headers.set("Cache-Control", immutable ? "public, max-age=31536000, immutable" : "no-cache");
+    return answer;
+  });
   app.get("*", async (c, next) => {
     const wantsPage = (c.req.header("Accept") ?? "").includes("text/html");
     if (!wantsPage || c.req.path.startsWith("/v1/") || !existsSync(index)) return next();
-    c.header("Cache-Control", "no-cache");
-    return serveStatic<never>({ path: index })(c as never, next);
+    const answer = await page(c, next);
+    answer?.headers.set("Cache-Control", "no-cache");
+    return answer;
   });
 }

@@ -11,8 +11,10 @@ export interface TextStreamOptions {
   readonly heartbeat?: { readonly text: string; readonly everyMs: number };
   readonly closing?: AbortSignal;
   readonly farewell?: () => string;
-  /** The text to end with when the iterator fails; without it the connection is broken off, so that nobody takes the part for the whole. */
+  /** The text to end with when the iterator fails. Without it the connection is broken off: nobody takes the part for the whole. */
   readonly onError?: (error: unknown) => string;
+  /** Breaks the connection off; the stream is cancelled by that. */
+  readonly breakOff?: (reason: unknown) => void;
   readonly stallMs?: number;
   /** Called once, however the stream ends. */
   readonly onEnd?: () => void;
@@ -49,6 +51,12 @@ export function textStream(
     // Failures after the reader is gone have nobody to go to.
     waiting?.catch(() => undefined);
     void iterator.return?.(undefined).then(undefined, () => undefined);
+  }
+
+  function breakOff(controller: ReadableStreamDefaultController<Uint8Array>, reason: unknown): void {
+    if (options.breakOff === undefined) controller.error(reason);
+    else options.breakOff(reason);
+    release();
   }
 
   /** The next text, silence after the heartbeat's time, or closed. */
@@ -96,14 +104,13 @@ export function textStream(
           }
           if (options.stallMs !== undefined) {
             stall = setTimeout(() => {
-              controller.error(new Error("the client stopped reading"));
-              release();
+              breakOff(controller, new Error("the client stopped reading"));
             }, options.stallMs);
             stall.unref();
           }
         } catch (error) {
           if (ended) return;
-          if (options.onError === undefined) controller.error(error);
+          if (options.onError === undefined) breakOff(controller, error);
           else {
             controller.enqueue(encoder.encode(options.onError(error)));
             controller.close();

@@ -386,7 +386,7 @@ describe("casts", () => {
           };
         };
         const same = (ours: Said, theirs: Said) =>
-          ours === theirs || (ours !== null && ours.startsWith("error 0A000 NaN cannot be stored"));
+          ours === theirs || (ours ?? "").startsWith("error 0A000 NaN cannot be stored");
         if (resolveCast(from, to, "explicit") === undefined) {
           const [theirs] = await ask([
             `${literal(samples[from.name as keyof typeof samples][0]!, from)}::${target}`,
@@ -654,6 +654,75 @@ describe("parts of times", () => {
       });
     }
   }
+});
+
+describe("three-valued logic", () => {
+  const boolType: SqlType = { name: "bool" };
+  const int: SqlType = { name: "int4" };
+  const truth = ["true", "false", null];
+  const [a, b, c] = [0, 1, 2].map((i) => column(i, boolType)) as [Expr, Expr, Expr];
+  const both: [sql: (args: readonly string[]) => string, expr: Expr][] = [
+    [([x, y, z]) => `${x} AND ${y} AND ${z}`, { kind: "and", args: [a, b, c] }],
+    [([x, y, z]) => `${x} OR ${y} OR ${z}`, { kind: "or", args: [a, b, c] }],
+    [
+      ([x, y, z]) => `NOT (${x} AND NOT ${y}) OR ${z}`,
+      { kind: "or", args: [{ kind: "not", arg: { kind: "and", args: [a, { kind: "not", arg: b }] } }, c] },
+    ],
+    [([x, y]) => `${x} IS DISTINCT FROM ${y}`, { kind: "isDistinct", left: a, right: b, equal: "bool_eq" }],
+    [
+      ([x, y, z]) => `(${x} AND ${y}) IS NULL OR ${z}`,
+      { kind: "or", args: [{ kind: "isNull", arg: { kind: "and", args: [a, b] } }, c] },
+    ],
+    [([x, y, z]) => `COALESCE(${x}, ${y}, ${z})`, { kind: "coalesce", args: [a, b, c], type: boolType }],
+    [
+      ([x, y, z]) => `CASE WHEN ${x} THEN ${y} WHEN ${y} THEN ${z} ELSE ${x} END`,
+      {
+        kind: "case",
+        branches: [
+          [a, b],
+          [b, c],
+        ].map(([when, then]) => ({ when: when!, then: then! })),
+        otherwise: a,
+        type: boolType,
+      },
+    ],
+  ];
+  for (const [sql, expr] of both) {
+    test(sql(["a", "b", "c"]), () =>
+      compare(
+        sql,
+        () => ({ expr, type: boolType }),
+        [boolType, boolType, boolType],
+        product([truth, truth, truth]),
+      ),
+    );
+  }
+
+  test("nothing is evaluated that need not be", () => {
+    const types = [boolType, int];
+    const inverse = call("int4_div", [{ kind: "const", value: 1, type: int }, column(1, int)]);
+    const expr: Expr = {
+      kind: "case",
+      branches: [
+        {
+          when: {
+            kind: "and",
+            args: [a, call("int4_gt", [inverse, { kind: "const", value: 0, type: int }])],
+          },
+          then: inverse,
+        },
+      ],
+      otherwise: { kind: "coalesce", args: [column(1, int), inverse], type: int },
+      type: int,
+    };
+    return compare(
+      ([x, y]) =>
+        `CASE WHEN p AND 1 / n > 0 THEN 1 / n ELSE COALESCE(n, 1 / n) END FROM (SELECT ${x} AS p, ${y} AS n OFFSET 0) AS _`,
+      () => ({ expr, type: int }),
+      types,
+      product([truth, ["0", "1", "-1", "2", null]]),
+    );
+  });
 });
 
 describe("text input", () => {

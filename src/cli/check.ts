@@ -1,0 +1,60 @@
+/** evert check: reads and verifies every byte of a log that no server has open. */
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { EvertError } from "../base/errors.ts";
+import { nodeDisk } from "../base/node-disk.ts";
+import type { CheckReport, Damage } from "../log/check.ts";
+import { write } from "./output.ts";
+import { bytesText } from "./topics.ts";
+
+interface CheckOptions {
+  readonly data: string;
+}
+
+export function checkCommand(evert: Command): void {
+  evert
+    .command("check")
+    .description("verify every byte of the log; the server must not be running")
+    .option("--data <dir>", "the data directory", "./evert-data")
+    .action(check);
+}
+
+async function check(options: CheckOptions): Promise<void> {
+  const { checkLog } = await import("../log/check.ts");
+  const report = await checkLog(resolve(options.data), nodeDisk);
+  await write(reportText(report));
+  if (report.damages.length === 0) return;
+  throw new EvertError("log_damaged", `the log is damaged in ${count(report.damages.length, "place")}`, {
+    hint: "Restore a backup. A server does not start on a damaged log, and serves nothing of it.",
+  });
+}
+
+function reportText(report: CheckReport): string {
+  const lines = [
+    `${count(report.segments, "segment")}, ${count(report.frames, "frame")}, ${count(report.commits, "commit")}, ` +
+      `${bytesText(report.bytes)} verified, last position ${report.lastPosition}`,
+  ];
+  if (report.tornTail !== null) {
+    const { segment, byteOffset, bytes } = report.tornTail;
+    lines.push(
+      `${segment} at byte ${byteOffset}: a torn tail of ${count(bytes, "byte")}, never acknowledged; the next start cuts it off`,
+    );
+  }
+  for (const damage of report.damages) lines.push(damageText(damage));
+  if (report.damages.length === 0) lines.push("no damage");
+  return `${lines.join("\n")}\n`;
+}
+
+function damageText(damage: Damage): string {
+  const { segment, byteOffset, bytes, reason, firstPosition, lastPosition, topics } = damage;
+  const lines = [`${segment} at byte ${byteOffset}: damaged, ${count(bytes, "byte")}: ${reason}`];
+  if (firstPosition !== null) lines.push(`  positions ${firstPosition} to ${lastPosition} cannot be read`);
+  for (const { topicId, firstOffset, lastOffset } of topics) {
+    lines.push(`  topic ${topicId}: records ${firstOffset} to ${lastOffset} cannot be read`);
+  }
+  return lines.join("\n");
+}
+
+function count(number: number, what: string): string {
+  return `${number.toLocaleString("en")} ${what}${number === 1 ? "" : "s"}`;
+}

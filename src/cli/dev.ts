@@ -1,0 +1,81 @@
+/** evert dev [app.ts]: `start` in a child process, started again whenever a source file beside the app changes. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { watch } from "node:fs";
+import { dirname, extname, relative, resolve, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Command } from "commander";
+import { errorColors } from "./exit.ts";
+import { type StartOptions, withStartOptions } from "./start-options.ts";
+
+/** Editors write a file in several steps. */
+const settleMs = 100;
+const sourceExtensions = new Set([".ts", ".tsx", ".mts", ".js", ".mjs", ".json"]);
+
+export function devCommand(evert: Command): void {
+  withStartOptions(
+    evert.command("dev [app]").description("as start, and start again when a source file changes"),
+  ).action(dev);
+}
+
+async function dev(app: string | undefined, options: StartOptions): Promise<void> {
+  const program = fileURLToPath(new URL(`./main${extname(import.meta.url)}`, import.meta.url));
+  const args = ["start", ...(app === undefined ? [] : [app]), "--data", options.data, "--host", options.host];
+  args.push("--port", options.port, "--log-level", options.logLevel);
+  if (options.page !== undefined) args.push("--page", options.page);
+
+  const root = app === undefined ? process.cwd() : dirname(resolve(app));
+  const data = resolve(options.data);
+  let child: ChildProcess | undefined;
+  let stopping = false;
+  let settle: NodeJS.Timeout | undefined;
+
+  const startChild = () => {
+    child = spawn(process.execPath, [...process.execArgv, program, ...args], { stdio: "inherit" });
+    child.once("exit", (code) => {
+      child = undefined;
+      if (stopping || code === 0) return;
+      process.stderr.write(`${errorColors.dim("waiting for a change")}\n`);
+    });
+  };
+  const restart = async () => {
+    process.stderr.write(`${errorColors.dim("changed; starting again")}\n`);
+    await stopChild(child);
+    if (!stopping) startChild();
+  };
+
+  const watcher = watch(root, { recursive: true }, (_event, name) => {
+    if (name === null || !isSource(resolve(root, name), root, data)) return;
+    clearTimeout(settle);
+    settle = setTimeout(() => void restart(), settleMs);
+  });
+  startChild();
+  await new Promise<void>((done) => {
+    const stop = () => {
+      stopping = true;
+      done();
+    };
+    process.on("SIGTERM", stop);
+    process.on("SIGINT", stop);
+  });
+  watcher.close();
+  clearTimeout(settle);
+  await stopChild(child);
+}
+
+function isSource(path: string, root: string, data: string): boolean {
+  if (path === data || path.startsWith(data + sep)) return false;
+  const parts = relative(root, path).split(sep);
+  return (
+    !parts.includes("node_modules") &&
+    !parts.some((part) => part.startsWith(".")) &&
+    sourceExtensions.has(extname(path))
+  );
+}
+
+function stopChild(child: ChildProcess | undefined): Promise<void> {
+  return new Promise((done) => {
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return done();
+    child.once("exit", () => done());
+    child.kill("SIGTERM");
+  });
+}

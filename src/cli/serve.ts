@@ -1,0 +1,96 @@
+/** What `evert start` does: opens the engine, serves it, and ends it in order. */
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { destination, type Logger, pino } from "pino";
+import { EvertError, toEvertError } from "../base/errors.ts";
+import { openEngine } from "../engine/database.ts";
+import { type App, loadApp } from "../face/load-app.ts";
+import { createHttpServer, type HttpServer } from "../servers/http/server.ts";
+import { exitCodes, printError, UsageError } from "./exit.ts";
+import { write } from "./output.ts";
+import { logLevels, type StartOptions } from "./start-options.ts";
+
+export async function serve(appFile: string | undefined, options: StartOptions): Promise<void> {
+  const port = portOf(options.port);
+  if (!logLevels.includes(options.logLevel))
+    throw new UsageError(`--log-level must be one of ${logLevels.join(", ")}`);
+  const logger = pino({ level: options.logLevel }, destination({ dest: 2, sync: true }));
+  const app = appFile === undefined ? undefined : await importApp(appFile);
+  const engine = await openEngine({
+    directory: resolve(options.data),
+    topics: app?.topics,
+    views: app?.views,
+    report: (message) => logger.info(message),
+    onFatal: (error) => {
+      printError(error);
+      process.exit(exitCodes.failed);
+    },
+  });
+  let server: HttpServer;
+  try {
+    const { host, page } = options;
+    server = await createHttpServer(engine, {
+      host,
+      port,
+      logger,
+      staticDir: page === undefined ? undefined : resolve(page),
+    });
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+  const stopped = stopSignal(logger);
+  await write(`evert listening on ${server.url}\n`);
+  await stopped;
+  await server.close();
+  await engine.close();
+}
+
+/** Resolves at the first SIGTERM or SIGINT; the second one ends the process at once. */
+function stopSignal(logger: Logger): Promise<void> {
+  return new Promise((resolveStop) => {
+    let asked = false;
+    const stop = (signal: NodeJS.Signals) => {
+      if (asked) process.exit(exitCodes.failed);
+      asked = true;
+      logger.info(`${signal}: finishing; once more ends at once`);
+      resolveStop();
+    };
+    process.on("SIGTERM", stop);
+    process.on("SIGINT", stop);
+  });
+}
+
+function portOf(text: string): number {
+  const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (port <= 65_535) return port;
+  throw new UsageError(`--port must be a number from 0 to 65535: ${text}`);
+}
+
+async function importApp(file: string): Promise<App> {
+  const path = resolve(file);
+  if (!existsSync(path)) throw new UsageError(`there is no ${file}`);
+  let module: Record<string, unknown>;
+  try {
+    module = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
+  } catch (cause) {
+    const error = toEvertError(cause);
+    throw new EvertError(
+      error.code === "internal" ? "function_failed" : error.code,
+      `${file} cannot be loaded: ${error.message}`,
+      {
+        detail: error.detail ?? (cause instanceof Error ? cause.stack : undefined),
+        hint: error.hint,
+        cause,
+      },
+    );
+  }
+  const app = loadApp(module);
+  if (app.topics.length === 0 && app.views.length === 0) {
+    throw new EvertError("invalid_argument", `${file} exports no topic and no view`, {
+      hint: "Export what topic(), table() and view() give.",
+    });
+  }
+  return app;
+}

@@ -1,0 +1,21 @@
+/** The options `evert start` and `evert dev` share. */
+import type { Command } from "commander";
+
+export interface StartOptions {
+  readonly data: string;
+  readonly host: string;
+  readonly port: string;
+  readonly page?: string;
+  readonly logLevel: string;
+}
+
+export const logLevels = ["debug", "info", "warn", "error", "silent"];
+
+export function withStartOptions(command: Command): Command {
+  return command
+    .option("--data <dir>", "where the log and everything derived from it lies", "./evert-data")
+    .option("--host <address>", "address to listen on", "127.0.0.1")
+    .option("--port <number>", "port to listen on; 0 = any", "7400")
+    .option("--page <dir>", "a built page to serve at /")
+    .option("--log-level <level>", logLevels.join(", "), process.env["EVERT_LOG_LEVEL"] ?? "info");
+}

@@ -1,0 +1,237 @@
+/**
+ * The circuit: all views over all topics as one graph of operators, stepped together. What the engine calls.
+ *
+ *   circuit.begin(epoch);
+ *   circuit.feedTable(id, chunk, ops); while (!circuit.run(deadline)) await turn();   // for each topic of the step
+ *   circuit.end();                     while (!circuit.run(deadline)) await turn();
+ *   // every view now stands at `epoch`
+ *
+ * - Topics and the views known from the catalog are added while the circuit is empty; then either stores are loaded from a checkpoint
+ *   (same plans, same store ids) and `restored()` is called, or data comes. A view's constant rows, and the row of an
+ *   aggregate without groups, are there after the first step.
+ * - Later views are built beside the running circuit, from its stores and the log: see build().
+ * - A chunk that is fed holds dictionary ids that nobody counts yet. The dictionary frees what is not counted when a step is complete, so a
+ *   chunk is made and fed without a step's end in between.
+ */
+import { assert } from "../base/assert.ts";
+import { EvertError } from "../base/errors.ts";
+import type { Schema } from "../batch/schema.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { Dictionary } from "../state/dictionary.ts";
+import type { Store } from "../state/store.ts";
+import type { Chunk } from "./chunk.ts";
+import { Compiler, type Sources } from "./compile.ts";
+import { Graph } from "./graph.ts";
+import { stableName } from "./identity.ts";
+import type { StoredNode } from "./operators/stored.ts";
+import { Stream, streamIdentity } from "./operators/stream.ts";
+import { Table } from "./operators/table.ts";
+import { type OnError, View, type ViewNode } from "./view.ts";
+import { type Build, ViewBuild } from "./view-build.ts";
+
+export type { OnError, ViewNode } from "./view.ts";
+export type { Build } from "./view-build.ts";
+
+export interface TableSource {
+  /** The table's rows, unique by its key. */
+  readonly store: Store;
+}
+
+export interface ViewOptions {
+  readonly onError?: OnError | undefined;
+}
+
+export interface NamedStore {
+  /** The same after a restart, for the same plans. */
+  readonly id: string;
+  readonly store: Store;
+}
+
+export class Circuit {
+  readonly dictionary: Dictionary;
+  readonly #graph = new Graph();
+  readonly #tables = new Map<number, Table>();
+  readonly #views = new Map<number, View>();
+  readonly #builds = new Set<ViewBuild>();
+  readonly #sources: Sources;
+  readonly #compiler: Compiler;
+  #published = 0;
+
+  constructor(options: { dictionary: Dictionary }) {
+    this.dictionary = options.dictionary;
+    this.#sources = {
+      table: (id) => this.#table(id),
+      changingTable: (id) => this.#table(id),
+      view: (id) => this.#viewRows(id),
+    };
+    this.#compiler = new Compiler(this.#graph, null, this.#sources, this.dictionary);
+  }
+
+  /** Last complete step. */
+  get epoch(): number {
+    return this.#published;
+  }
+
+  // ---- topics and views -------------------------------------------------------------------------------------------
+
+  addStream(id: number, name: string, _schema: Schema): void {
+    this.#graph.add(new Stream(id, name)).holders++;
+  }
+
+  addTable(id: number, name: string, schema: Schema, key: readonly number[]): TableSource {
+    assert(!this.#graph.running, "topics are added between steps");
+    const table = this.#graph.add(new Table(id, name, schema, key, this.dictionary));
+    table.holders++;
+    this.#tables.set(id, table);
+    return table;
+  }
+
+  /** A topic that no view reads any more leaves. */
+  removeSource(id: number): void {
+    const node = this.#tables.get(id) ?? this.#graph.find(streamIdentity(id));
+    assert(node !== undefined, "the topic is in the circuit");
+    this.#tables.delete(id);
+    node.holders--;
+    this.#graph.release(node);
+  }
+
+  /** Adds a view while the circuit is empty of data, or stores are yet to be loaded. */
+  addView(id: number, name: string, plan: Plan, options: ViewOptions = {}): ViewNode {
+    assert(this.#published === 0 && !this.#graph.running, "once there is data, a view is built");
+    return this.#register(id, name, plan, options, this.#compiler.result(plan));
+  }
+
+  /** A view made of new nodes, to be filled from history while steps go on. `id` null: a query that is answered once. */
+  build(id: number | null, name: string, plan: Plan, options: ViewOptions = {}): Build {
+    const build = new ViewBuild({
+      plan,
+      live: this.#graph,
+      sources: this.#sources,
+      dictionary: this.dictionary,
+      now: () => this.#published,
+      finish: (node) => {
+        assert(id !== null, "a query that is answered once does not join the circuit");
+        return this.#register(id, name, plan, options, node);
+      },
+      done: (finished) => this.#builds.delete(finished),
+    });
+    this.#builds.add(build);
+    return build;
+  }
+
+  view(id: number): ViewNode {
+    const view = this.#views.get(id);
+    assert(view !== undefined, "the view is in the circuit");
+    return view;
+  }
+
+  removeView(id: number): void {
+    const view = this.#views.get(id);
+    assert(view !== undefined, "the view is in the circuit");
+    assert(!this.#graph.running, "views are removed between steps");
+    this.#views.delete(id);
+    view.node.holders--;
+    this.#graph.release(view.node);
+  }
+
+  #register(id: number, name: string, plan: Plan, { onError = "fail" }: ViewOptions, node: View["node"]): View {
+    assert(!this.#views.has(id), "view ids are not reused");
+    node.holders++;
+    const view = new View(
+      { id, name, plan, onError, node },
+      (other) => this.#views.get(other),
+      () => this.#published,
+    );
+    this.#views.set(id, view);
+    return view;
+  }
+
+  #table(id: number): Table {
+    const table = this.#tables.get(id);
+    assert(table !== undefined, "a plan's table is in the circuit");
+    return table;
+  }
+
+  #viewRows(id: number): StoredNode {
+    const view = this.#views.get(id);
+    assert(view !== undefined, "a plan's view is in the circuit");
+    if (view.failed !== null) {
+      throw new EvertError("view_failed", `view "${view.name}" has stopped`, { detail: view.failed.message, cause: view.failed });
+    }
+    return view.node;
+  }
+
+  // ---- steps ------------------------------------------------------------------------------------------------------
+
+  begin(epoch: number): void {
+    assert(epoch > this.#published, "epochs rise");
+    this.#graph.begin(epoch - 1, epoch);
+  }
+
+  feedStream(id: number, chunk: Chunk): void {
+    this.#graph.find(streamIdentity(id))?.push(0, chunk);
+  }
+
+  /** Row r of the chunk is a deletion by key when ops[opsFrom + r] is 1; null: all upserts. */
+  feedTable(id: number, chunk: Chunk, ops: Uint8Array | null, opsFrom = 0): void {
+    this.#table(id).feed(chunk, ops, opsFrom);
+  }
+
+  end(): void {
+    this.#graph.end();
+  }
+
+  /** Works until the deadline (performance.now()). True: nothing is left to do, and after end() the step is complete. */
+  run(deadline: number): boolean {
+    const ended = this.#graph.ended;
+    if (!this.#graph.run(deadline)) return false;
+    if (ended) this.#publish();
+    return true;
+  }
+
+  /** Stores have been loaded, complete up to `epoch`. */
+  restored(epoch: number): void {
+    assert(this.#published === 0, "stores are loaded before the first step");
+    this.#published = epoch;
+    for (const node of this.#graph.nodes) node.errors?.restored();
+  }
+
+  #publish(): void {
+    this.#published = this.#graph.step.to;
+    for (const node of this.#graph.nodes) node.errors?.publish();
+    this.dictionary.collect();
+  }
+
+  /** Frees rows that nobody reads at `horizon` or later. */
+  vacuum(horizon: number): void {
+    for (const { store } of this.stores()) store.vacuum(horizon);
+  }
+
+  // ---- what there is ----------------------------------------------------------------------------------------------
+
+  /** Every store of the live circuit, for checkpoints. */
+  stores(): NamedStore[] {
+    const named: NamedStore[] = [];
+    const taken = new Map<string, number>();
+    for (const node of this.#graph.nodes) {
+      const base = stableName(node.identity);
+      // Nodes that differ in functions of one text only are told apart by their order.
+      const nth = (taken.get(base) ?? 0) + 1;
+      taken.set(base, nth);
+      const name = nth === 1 ? base : `${base} #${nth}`;
+      for (const { part, store } of node.stores()) named.push({ id: `${name} / ${part}`, store });
+      if (node.errors !== null) named.push({ id: `${name} / errors`, store: node.errors.store });
+    }
+    return named;
+  }
+
+  /** Generated source of a view's operators, in data order. */
+  explainCode(viewId: number): string {
+    const view = this.view(viewId) as View;
+    const used = view.nodes();
+    return this.#graph.nodes
+      .filter((node) => used.has(node))
+      .flatMap((node) => node.code())
+      .join("\n\n");
+  }
+}

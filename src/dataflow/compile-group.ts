@@ -1,0 +1,158 @@
+/** Group-by: its input becomes columns (keys, arguments, what reducers read), its aggregates accumulators over them. */
+import { assert } from "../base/assert.ts";
+import { bool, isSmallNumeric } from "../batch/types.ts";
+import * as build from "../plan/build.ts";
+import type { Expr, UserFunction } from "../plan/expression.ts";
+import { exprKey } from "../plan/fingerprint.ts";
+import { functionColumns, hasUserFunction, moveFunction, typeOf } from "../plan/inspect.ts";
+import type { Aggregate, GroupPlan, Plan, UserReducer } from "../plan/plan.ts";
+import type { Accumulator } from "./aggregates/accumulator.ts";
+import { count } from "./aggregates/count.ts";
+import { indexedExtreme, runningExtreme } from "./aggregates/extreme.ts";
+import { floatSum } from "./aggregates/float-sum.ts";
+import { integerSum } from "./aggregates/integer-sum.ts";
+import { numericSum } from "./aggregates/numeric-sum.ts";
+import { reduce } from "./aggregates/reduce.ts";
+import { type CompileContext, type Stored, typed } from "./compile-context.ts";
+import { identityOf } from "./identity.ts";
+import { runtimeOf } from "./kernels/runtime.ts";
+import type { Node, Source } from "./node.ts";
+import { Group } from "./operators/group.ts";
+import type { GroupAggregate } from "./operators/group-code.ts";
+
+export function aggregateNode(compiler: CompileContext, plan: GroupPlan): Node {
+  const columns = new InputColumns(plan);
+  const prepared = plan.aggregates.map((a) => columns.prepare(a));
+  const input = compiler.linear(plan.input, [{ kind: "project", exprs: columns.exprs }], columns.exprs.map((_, i) => i));
+  const kept = plan.aggregates.map((a) => (isIndexed(plan, a) ? keptInput(compiler, plan, a) : null));
+  const identity = `group of ${input.identity}: ${identityOf(plan)}`;
+  return compiler.node(identity, () => {
+    const sources: Source[] = [{ node: input, kind: "rows" }];
+    for (const stored of kept) if (stored !== null) sources.push({ node: stored.node, kind: "store" });
+    const spec = {
+      identity,
+      label: `group by over ${input.label}`,
+      input: columns.exprs.map(typed),
+      keys: plan.keys.length,
+      output: plan.schema.fields,
+      fallible: plan.aggregates.some(isFallibleAggregate),
+    };
+    return new Group(spec, sources, compiler.dictionary, (group) => {
+      let port = 0;
+      return plan.aggregates.map((a, i): GroupAggregate => {
+        const { arg, reducer } = prepared[i]!;
+        const stored = kept[i]!;
+        if (stored !== null) {
+          const find = group.extreme(++port, stored.columns, plan.keys.length, a.fn === "max");
+          return { accumulator: indexedExtreme(a.type, find), arg: -1 };
+        }
+        if (a.fn === "reduce") {
+          const reduceSpec = { reducer: reducer!, type: a.type, columns: spec.input, filter: arg };
+          return { accumulator: reduce(reduceSpec, runtimeOf(compiler.dictionary), group.errors!), arg: -1 };
+        }
+        return { accumulator: accumulatorOf(a), arg };
+      });
+    });
+  });
+}
+
+/** min and max under deletion: read from an ordered store rather than from the rows as they come. */
+function isIndexed(plan: GroupPlan, { fn }: Aggregate): boolean {
+  return (fn === "min" || fn === "max") && !plan.input.appendOnly;
+}
+
+/** The group's input as (keys, argument), stored. */
+function keptInput(compiler: CompileContext, plan: GroupPlan, a: Aggregate): Stored {
+  const filtered: Plan = a.filter === null ? plan.input : build.filter(plan.input, a.filter);
+  const exprs = [...plan.keys, a.arg!];
+  const names = exprs.map((_, i) => `c${i}`);
+  const input = build.project(filtered, exprs, names);
+  return compiler.stored(
+    input,
+    exprs.map((_, i) => i),
+  );
+}
+
+function isFallibleAggregate(a: Aggregate): boolean {
+  switch (a.fn) {
+    case "count":
+    case "min":
+    case "max":
+      return false;
+    case "sum":
+    case "avg":
+      return a.type.name === "int8" || a.type.name === "float8";
+    case "reduce":
+      return true;
+  }
+}
+
+function accumulatorOf(a: Aggregate): Accumulator {
+  switch (a.fn) {
+    case "count":
+      return count;
+    case "sum":
+    case "avg": {
+      const type = typeOf(a.arg!);
+      if (type.name === "float8") return floatSum(a.fn);
+      if (type.name === "numeric" && !isSmallNumeric(type)) return numericSum(a.fn, a.type);
+      return integerSum(a.fn, type, a.type);
+    }
+    case "min":
+    case "max":
+      return runningExtreme(a.fn, a.type);
+    case "reduce":
+      throw new Error("a reduce is made with its reducer");
+  }
+}
+
+interface Prepared {
+  /** Column of the argument, null where the row does not count; -1: all rows count. */
+  readonly arg: number;
+  readonly reducer: UserReducer | null;
+}
+
+/** The columns of a group-by's input chunk: keys first, then each expression once. */
+class InputColumns {
+  readonly exprs: Expr[];
+  readonly #plan: GroupPlan;
+
+  constructor(plan: GroupPlan) {
+    this.#plan = plan;
+    this.exprs = [...plan.keys];
+  }
+
+  prepare(a: Aggregate): Prepared {
+    if (isIndexed(this.#plan, a)) return { arg: -1, reducer: null };
+    if (a.fn === "reduce") {
+      assert(a.reducer !== null, "a reduce has a reducer");
+      const reducer = { ...a.reducer, add: this.#moved(a.reducer.add), remove: this.#moved(a.reducer.remove) };
+      return { arg: a.filter === null ? -1 : this.#column(onlyIf(a.filter, null)), reducer };
+    }
+    if (a.filter !== null) return { arg: this.#column(onlyIf(a.filter, a.arg)), reducer: null };
+    return { arg: a.arg === null ? -1 : this.#column(a.arg), reducer: null };
+  }
+
+  #column(expr: Expr): number {
+    const key = exprKey(expr);
+    const known = this.exprs.findIndex((e) => exprKey(e) === key && sameFunctions(e, expr));
+    return known >= 0 ? known : this.exprs.push(expr) - 1;
+  }
+
+  #moved(fn: UserFunction): UserFunction {
+    for (const c of functionColumns(fn)) this.#column(build.column(this.#plan.input, c));
+    return moveFunction(fn, (c) => this.#column(build.column(this.#plan.input, c)));
+  }
+}
+
+/** Keys of expressions count functions by their text: of those, only the very same is taken for equal. */
+function sameFunctions(a: Expr, b: Expr): boolean {
+  return a === b || !(hasUserFunction(a) || hasUserFunction(b));
+}
+
+/** The argument (or true) where the filter is true, else null. */
+function onlyIf(filter: Expr, arg: Expr | null): Expr {
+  const then: Expr = arg ?? { kind: "const", value: true, type: bool };
+  const type = typeOf(then);
+  return { kind: "case", branches: [{ when: filter, then }], otherwise: { kind: "const", value: null, type }, type };
+}

@@ -1,0 +1,472 @@
+/**
+ * Plan to circuit.
+ *
+ * rows(plan, columns) gives a node that pushes the plan's rows, just the columns wanted; stored(plan, columns) one that keeps them in a store.
+ * Every node is looked up by what it computes before it is made, so equal parts of two views are one.
+ *
+ * - Filters and projects in a row become one loop (linear.ts), down to the next operator with state.
+ * - A join, a top-k, a min or max reads stores. Where the plan is a source with a store, seen through plain columns, that store
+ *   itself is read, with one more index; otherwise the columns needed are kept in a collection of its own.
+ * - A group's keys and arguments are computed by the loop before it, as columns.
+ *
+ * A view being built compiles into a graph of its own, whose nodes may read the stores of the live circuit (`outer`) but push to none of it.
+ */
+import { assert, unreachable } from "../base/assert.ts";
+import { notSupported } from "../base/errors.ts";
+import * as build from "../plan/build.ts";
+import type { Expr } from "../plan/expression.ts";
+import { exprKey } from "../plan/fingerprint.ts";
+import { functionColumns, isFallible, moveColumns, moveFunction, typeOf } from "../plan/inspect.ts";
+import type {
+  AsOfJoinPlan,
+  DistinctPlan,
+  FilterPlan,
+  GroupPlan,
+  JoinPlan,
+  MapFunctionPlan,
+  Plan,
+  ProjectPlan,
+  SeriesPlan,
+  SourcePlan,
+  TopKPlan,
+  UnionPlan,
+} from "../plan/plan.ts";
+import type { Dictionary } from "../state/dictionary.ts";
+import { type CompileContext, type Stored, typed } from "./compile-context.ts";
+import { aggregateNode } from "./compile-group.ts";
+import type { Graph } from "./graph.ts";
+import { identityOf } from "./identity.ts";
+import type { Node, Source } from "./node.ts";
+import { AsOfJoin } from "./operators/as-of-join.ts";
+import { BOUNDED_LIMIT_MAX, BoundedTop } from "./operators/bounded-top.ts";
+import { Join } from "./operators/join.ts";
+import type { JoinOutput } from "./operators/join-code.ts";
+import { Linear, liveColumns, type Stage } from "./operators/linear.ts";
+import { MapFunction } from "./operators/map-function.ts";
+import { Series } from "./operators/series.ts";
+import { StoreRows } from "./operators/store-rows.ts";
+import { Collection, type CollectionMode, type StoredNode } from "./operators/stored.ts";
+import { Pick, Stream, streamIdentity, Union } from "./operators/stream.ts";
+import { type Table, TableChanges } from "./operators/table.ts";
+import { TopK } from "./operators/top-k.ts";
+import { Values } from "./operators/values.ts";
+
+/** Where a compiler finds what plans name. */
+export interface Sources {
+  /** The table's rows, as ordinary operators read them. */
+  table(id: number): Table;
+  /** The table that passes its changes on in log order: in a build, one of the build's own. */
+  changingTable(id: number): Table;
+  /** The rows of a view. */
+  view(id: number): StoredNode;
+}
+
+const fromRows = (node: Node): Source => ({ node, kind: "rows" });
+
+export class Compiler implements CompileContext {
+  readonly graph: Graph;
+  readonly dictionary: Dictionary;
+  readonly #outer: Graph | null;
+  readonly #sources: Sources;
+
+  constructor(graph: Graph, outer: Graph | null, sources: Sources, dictionary: Dictionary) {
+    this.graph = graph;
+    this.#outer = outer;
+    this.#sources = sources;
+    this.dictionary = dictionary;
+  }
+
+  /** The rows of a view, for its readers: unique by the plan's key, or else by all columns with a weight. */
+  result(plan: Plan): Collection {
+    return this.#collection(plan, allOf(plan), plan.key === null ? "bag" : "keyed").node as Collection;
+  }
+
+  // ---- rows -------------------------------------------------------------------------------------------------------
+
+  /** A node that pushes these columns of the plan's rows. */
+  rows(plan: Plan, columns: readonly number[]): Node {
+    switch (plan.kind) {
+      case "source":
+        if (plan.relation === "stream") return this.#picked(this.#stream(plan), plan, columns);
+        return this.#storeRows(this.#shared(plan)!, columns);
+      case "values":
+        return this.#storeRows(this.#shared(plan)!, columns);
+      case "filter":
+      case "project":
+        return this.linear(plan, [], columns);
+      case "mapFunction":
+        return this.#picked(this.#mapFunction(plan), plan, columns);
+      case "series":
+        return this.#series(plan, columns);
+      case "join":
+        return this.#join(plan, columns);
+      case "asOfJoin":
+        return this.#asOfJoin(plan, columns);
+      case "group":
+        return this.#picked(this.#group(plan), plan, columns);
+      case "distinct":
+        if (plan.input.key !== null) return this.rows(plan.input, columns);
+        return this.#storeRows(this.#distinct(plan), columns);
+      case "union":
+        return this.#union(plan, columns);
+      case "topK":
+        return this.#topK(plan, columns);
+      default:
+        return unreachable(plan);
+    }
+  }
+
+  /** `stages` over the plan's rows, fused with the filters and projects the plan ends in. */
+  linear(plan: Plan, stages: readonly Stage[], columns: readonly number[], base: (plan: Plan, columns: readonly number[]) => Node = (p, c) => this.rows(p, c)): Node {
+    const name = stagesKey(stages);
+    let all = [...stages];
+    let at = plan;
+    while (at.kind === "filter" || at.kind === "project") {
+      all = [stageOf(at), ...all];
+      at = at.input;
+    }
+    // Plain columns of plain columns need no loop.
+    while (all.length > 0 && isPlain(all[all.length - 1]!)) {
+      const last = all.pop() as Stage & { kind: "project" };
+      columns = columns.map((c) => (last.exprs[c] as Expr & { kind: "column" }).index);
+    }
+    if (all.length === 0) return base(at, columns);
+    const live = liveColumns(all, columns);
+    const wanted = [...live[0]!].sort((a, b) => a - b);
+    const input = base(at, wanted);
+    const moved = moveFirst(all, columns, (c) => wanted.indexOf(c));
+    const identity = `linear of ${input.identity}: ${identityOf(plan)} ${name} [${columns}]`;
+    return this.#node(identity, () => {
+      const fields = at.schema.fields;
+      const spec = {
+        identity,
+        label: `filter and project over ${input.label}`,
+        input: wanted.map((c) => fields[c]!),
+        stages: moved.stages,
+        columns: moved.columns,
+      };
+      return new Linear(spec, fromRows(input), this.dictionary);
+    });
+  }
+
+  #picked(node: Node, plan: Plan, columns: readonly number[]): Node {
+    const width = plan.schema.fields.length;
+    if (columns.length === width && columns.every((c, i) => c === i)) return node;
+    const identity = `columns of ${node.identity} [${columns}]`;
+    return this.#node(identity, () => new Pick(identity, fromRows(node), columns));
+  }
+
+  #storeRows({ node, columns: map }: Stored, columns: readonly number[]): Node {
+    const wanted = columns.map((c) => map[c]!);
+    const identity = `rows of ${node.identity} [${wanted}]`;
+    return this.#node(identity, () => new StoreRows(identity, node, wanted));
+  }
+
+  #stream(plan: SourcePlan): Node {
+    return this.#node(streamIdentity(plan.id), () => new Stream(plan.id, plan.name));
+  }
+
+  /** Every change of a table in log order, through filters and projects. */
+  #changes(plan: Plan, columns: readonly number[]): Node {
+    return this.linear(plan, [], columns, (base, wanted) => {
+      assert(base.kind === "source" && base.relation === "table", "the right side of an as-of join is a table");
+      const table = this.#sources.changingTable(base.id);
+      const identity = `changes of ${table.identity}`;
+      return this.#picked(
+        this.#node(identity, () => new TableChanges(table)),
+        base,
+        wanted,
+      );
+    });
+  }
+
+  #mapFunction(plan: MapFunctionPlan): Node {
+    const wanted = [...new Set(functionColumns(plan.fn))].sort((a, b) => a - b);
+    const input = this.rows(plan.input, wanted);
+    const identity = `map of ${input.identity}: ${identityOf(plan)}`;
+    const moved = { ...plan, fn: moveFunction(plan.fn, (c) => wanted.indexOf(c)) };
+    const columns = wanted.map((c) => plan.input.schema.fields[c]!);
+    return this.#node(identity, () => new MapFunction(identity, moved, fromRows(input), columns, this.dictionary));
+  }
+
+  #series(plan: SeriesPlan, columns: readonly number[]): Node {
+    const width = plan.input.schema.fields.length;
+    const wanted = columns.filter((c) => c < width);
+    const passed = wanted.map((c): Expr => build.column(plan.input, c));
+    const stage: Stage = { kind: "project", exprs: [...passed, plan.start, plan.stop, plan.step] };
+    const input = this.linear(plan.input, [stage], stage.exprs.map((_, i) => i));
+    const identity = `series of ${input.identity}`;
+    const node = this.#node(identity, () => {
+      const fields = [...wanted.map((c) => plan.input.schema.fields[c]!), ...[plan.start, plan.stop, plan.step].map(typed)];
+      return new Series(identity, fromRows(input), fields, typeOf(plan.start), this.dictionary);
+    });
+    const order = columns.map((c) => (c < width ? wanted.indexOf(c) : wanted.length));
+    if (order.length === wanted.length + 1 && order.every((c, i) => c === i)) return node;
+    const picked = `columns of ${identity} [${order}]`;
+    return this.#node(picked, () => new Pick(picked, fromRows(node), order));
+  }
+
+  #union(plan: UnionPlan, columns: readonly number[]): Node {
+    const inputs = plan.inputs.map((input) => this.rows(input, columns));
+    const identity = `union of ${inputs.map((n) => n.identity).join("; ")}`;
+    const fields = columns.map((c) => plan.schema.fields[c]!);
+    return this.#node(identity, () => new Union(identity, inputs.map(fromRows), fields));
+  }
+
+  #group(plan: GroupPlan): Node {
+    return aggregateNode(this, plan);
+  }
+
+  // ---- joins ------------------------------------------------------------------------------------------------------
+
+  #join(plan: JoinPlan, columns: readonly number[]): Node {
+    const width = plan.left.schema.fields.length;
+    const left = this.stored(plan.left, [...columns.filter((c) => c < width), ...plan.leftKeys]);
+    const right = this.stored(plan.right, [...columns.filter((c) => c >= width).map((c) => c - width), ...plan.rightKeys]);
+    const identity = `join of ${left.node.identity} and ${right.node.identity}: ${identityOf(plan)} [${columns}]`;
+    return this.#node(identity, () => {
+      const outputs = columns.map(
+        (c): JoinOutput =>
+          c < width ? { side: "left", column: left.columns[c]! } : { side: "right", column: right.columns[c - width]! },
+      );
+      const l = { node: left.node, keys: plan.leftKeys.map((k) => left.columns[k]!) };
+      const r = { node: right.node, keys: plan.rightKeys.map((k) => right.columns[k]!) };
+      return new Join(identity, plan.type, l, r, outputs);
+    });
+  }
+
+  #asOfJoin(plan: AsOfJoinPlan, columns: readonly number[]): Node {
+    if (!keepsCommits(plan.left)) {
+      throw notSupported("an as-of join whose left side is joined or grouped", undefined, "Put the as-of join first.");
+    }
+    const width = plan.left.schema.fields.length;
+    const leftColumns = distinctOf([...columns.filter((c) => c < width), ...plan.leftKeys]);
+    const rightColumns = distinctOf([...columns.filter((c) => c >= width).map((c) => c - width), ...plan.rightKeys]);
+    const left = this.rows(plan.left, leftColumns);
+    const right = this.#changes(plan.right, rightColumns);
+    const identity = `as-of join of ${left.identity} and ${right.identity}: ${identityOf(plan)} [${columns}]`;
+    return this.#node(identity, () => {
+      const spec = {
+        identity,
+        type: plan.type,
+        left: leftColumns.map((c) => plan.left.schema.fields[c]!),
+        right: rightColumns.map((c) => plan.right.schema.fields[c]!),
+        leftKeys: plan.leftKeys.map((k) => leftColumns.indexOf(k)),
+        rightKeys: plan.rightKeys.map((k) => rightColumns.indexOf(k)),
+        outputs: columns.map((c) =>
+          c < width
+            ? ({ side: "left", column: leftColumns.indexOf(c) } as const)
+            : ({ side: "right", column: rightColumns.indexOf(c - width) } as const),
+        ),
+      };
+      return new AsOfJoin(spec, fromRows(left), fromRows(right), this.dictionary);
+    });
+  }
+
+  // ---- stored rows ------------------------------------------------------------------------------------------------
+
+  /** A store with (at least) these columns of the plan's rows. */
+  stored(plan: Plan, columns: readonly number[]): Stored {
+    const shared = this.#shared(plan);
+    if (shared !== null) return shared;
+    const mode = plan.appendOnly ? "append" : plan.key === null ? "bag" : "keyed";
+    return this.#collection(plan, columns, mode);
+  }
+
+  /** A store that is there anyway and holds the plan's rows, or null. */
+  #shared(plan: Plan): Stored | null {
+    switch (plan.kind) {
+      case "source":
+        if (plan.relation === "stream") return null;
+        return whole(plan.relation === "table" ? this.#sources.table(plan.id) : this.#sources.view(plan.id), plan);
+      case "values": {
+        const identity = `values ${identityOf(plan)}`;
+        return whole(
+          this.#node(identity, () => new Values(identity, plan, this.dictionary)),
+          plan,
+        );
+      }
+      case "project": {
+        if (!plan.exprs.every((e) => e.kind === "column")) return null;
+        const input = this.#shared(plan.input);
+        if (input === null) return null;
+        return { node: input.node, columns: plan.exprs.map((e) => input.columns[(e as Expr & { kind: "column" }).index]!) };
+      }
+      case "distinct":
+        return plan.input.key !== null ? this.#shared(plan.input) : this.#distinct(plan);
+      case "filter":
+      case "mapFunction":
+      case "series":
+      case "join":
+      case "asOfJoin":
+      case "group":
+      case "union":
+      case "topK":
+        return null;
+      default:
+        return unreachable(plan);
+    }
+  }
+
+  #distinct(plan: DistinctPlan): Stored {
+    return this.#collection(plan.input, allOf(plan), plan.appendOnly ? "set" : "distinct");
+  }
+
+  #collection(plan: Plan, columns: readonly number[], mode: CollectionMode, purpose = ""): Stored {
+    const key = mode === "keyed" ? plan.key! : [];
+    const kept = distinctOf([...columns, ...key]);
+    const identity = `${purpose}${mode} ${identityOf(plan)} [${kept}]`;
+    const node = this.#node(
+      identity,
+      () => {
+        const input = this.rows(plan, kept);
+        const spec = {
+          identity,
+          label: `rows of ${input.label}`,
+          columns: kept.map((c) => plan.schema.fields[c]!),
+          mode,
+          key: mode === "keyed" ? key.map((k) => kept.indexOf(k)) : null,
+        };
+        return new Collection(spec, fromRows(input), this.dictionary);
+      },
+      // A store from which rows are evicted belongs to the one who evicts.
+      purpose === "",
+    );
+    return { node, columns: plan.schema.fields.map((_, c) => kept.indexOf(c)) };
+  }
+
+  // ---- top-k ------------------------------------------------------------------------------------------------------
+
+  #topK(plan: TopKPlan, columns: readonly number[]): Node {
+    const { input, limit, offset, partition, order } = plan;
+    if (input.appendOnly && limit !== null && offset === 0 && limit <= BOUNDED_LIMIT_MAX) {
+      return this.#storeRows(this.#boundedTop(plan, limit), columns);
+    }
+    const evict = input.appendOnly && limit !== null;
+    const { node, columns: map } = evict
+      ? this.#collection(input, allOf(input), "append", `first ${offset + limit} of [${partition}] by ${JSON.stringify(order)} `)
+      : (this.#orderable(plan) ?? this.#collection(input, allOf(input), input.appendOnly ? "append" : input.key === null ? "bag" : "keyed"));
+    const identity = `top rows of ${node.identity}: ${identityOf(plan)} [${columns}]`;
+    return this.#node(identity, () => {
+      const spec = {
+        identity,
+        partition: partition.map((c) => map[c]!),
+        order: order.map((o) => ({ ...o, column: map[o.column]! })),
+        limit,
+        offset,
+        columns: columns.map((c) => map[c]!),
+        evict,
+      };
+      return new TopK(spec, node);
+    });
+  }
+
+  /** A shared store whose ordered index settles ties as the plan says: by the plan's columns in the plan's order, or there are no ties. */
+  #orderable({ input, partition, order }: TopKPlan): Stored | null {
+    const shared = this.#shared(input);
+    if (shared === null) return null;
+    const { node, columns } = shared;
+    const identical = columns.length === node.store.layout.columns.length && columns.every((c, i) => c === i);
+    const decided = new Set([...partition, ...order.map((o) => o.column)].map((c) => columns[c]!));
+    return identical || (node.key?.every((k) => decided.has(k)) ?? false) ? shared : null;
+  }
+
+  #boundedTop(plan: TopKPlan, limit: number): Stored {
+    const identity = `first ${identityOf(plan)}`;
+    const node = this.#node(identity, () => {
+      const input = this.rows(plan.input, allOf(plan));
+      const { partition, order } = plan;
+      const spec = { identity, label: `top rows of ${input.label}`, columns: plan.schema.fields, partition, order, limit };
+      return new BoundedTop(spec, fromRows(input), this.dictionary);
+    });
+    return whole(node, plan);
+  }
+
+  // ---- nodes ------------------------------------------------------------------------------------------------------
+
+  /** The node that computes this, found or made. `shareable`: a build may read the live circuit's, if that has a store. */
+  node<N extends Node>(identity: string, make: () => N): N {
+    return this.#node(identity, make);
+  }
+
+  #node<N extends Node>(identity: string, make: () => N, shareable = true): N {
+    const own = this.graph.find(identity);
+    if (own !== undefined && own.failed === null) return own as N;
+    const outer = shareable ? this.#outer?.find(identity) : undefined;
+    if (outer !== undefined && outer.failed === null && "store" in outer && "weighted" in outer) return outer as unknown as N;
+    return this.graph.add(make());
+  }
+}
+
+function whole(node: StoredNode, plan: Plan): Stored {
+  return { node, columns: allOf(plan) };
+}
+
+function allOf(plan: Plan): number[] {
+  return plan.schema.fields.map((_, i) => i);
+}
+
+function distinctOf(columns: readonly number[]): number[] {
+  return [...new Set(columns)].sort((a, b) => a - b);
+}
+
+function stageOf(plan: FilterPlan | ProjectPlan): Stage {
+  return plan.kind === "filter" ? { kind: "filter", predicate: plan.predicate } : { kind: "project", exprs: plan.exprs };
+}
+
+function isPlain(stage: Stage): boolean {
+  return stage.kind === "project" && stage.exprs.every((e) => e.kind === "column");
+}
+
+function stagesKey(stages: readonly Stage[]): string {
+  return stages.map((s) => (s.kind === "filter" ? `filter ${exprKey(s.predicate)}` : `project ${s.exprs.map(exprKey).join()}`)).join(" ");
+}
+
+/** The stages over fewer columns: everything up to the first project reads the input's rows. */
+function moveFirst(stages: readonly Stage[], columns: readonly number[], move: (c: number) => number): { stages: Stage[]; columns: readonly number[] } {
+  let inputRow = true;
+  const moved = stages.map((stage): Stage => {
+    if (!inputRow) return stage;
+    if (stage.kind === "filter") return { kind: "filter", predicate: moveColumns(stage.predicate, move) };
+    inputRow = false;
+    return { kind: "project", exprs: stage.exprs.map((e) => moveLive(e, move)) };
+  });
+  return { stages: moved, columns: inputRow ? columns.map(move) : columns };
+}
+
+/** An expression nobody evaluates may read columns that are not there: it becomes a constant. */
+function moveLive(expr: Expr, move: (c: number) => number): Expr {
+  let missing = false;
+  const moved = moveColumns(expr, (c) => {
+    const to = move(c);
+    if (to < 0) missing = true;
+    return to;
+  });
+  assert(!missing || !isFallible(expr), "what is evaluated has its columns");
+  return missing ? { kind: "const", value: null, type: typeOf(expr) } : moved;
+}
+
+/** Whether rows still carry their own commit. */
+function keepsCommits(plan: Plan): boolean {
+  switch (plan.kind) {
+    case "source":
+      return plan.relation === "stream";
+    case "filter":
+    case "project":
+    case "mapFunction":
+    case "series":
+      return keepsCommits(plan.input);
+    case "asOfJoin":
+      return keepsCommits(plan.left);
+    case "union":
+      return plan.inputs.every(keepsCommits);
+    case "values":
+    case "join":
+    case "group":
+    case "distinct":
+    case "topK":
+      return false;
+    default:
+      return unreachable(plan);
+  }
+}

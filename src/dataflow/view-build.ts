@@ -1,0 +1,270 @@
+/**
+ * A view being built: a graph of its own, run in steps of its own, that joins the live circuit once it has caught up.
+ *
+ * 1. begin(e) with the first epoch e: everything visible at e is new. Tables, views and arrangements of the live circuit are scanned
+ *    in place, as of e, which a pin keeps; the records of streams are fed by the engine, from the log.
+ * 2. begin(e2) and so on: the same for what happened between e and e2.
+ * 3. finish(), between two live steps, when the build stands at the live epoch: each node moves into the live graph; where an
+ *    equal one lives there already, that one takes its place (both hold the same rows). From then on it is as if it had always been there.
+ *
+ * As-of joins depend on the order of commits (`ordered`): then the tables they look into are fed as well, by feedTable, all topics in log order,
+ * with commit numbers that rise throughout the step, and boundary() is called wherever all topics have been fed up to the same commit.
+ */
+import { assert } from "../base/assert.ts";
+import type { EvertError } from "../base/errors.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { Dictionary } from "../state/dictionary.ts";
+import type { Store } from "../state/store.ts";
+import type { Chunk } from "./chunk.ts";
+import { Compiler, type Sources } from "./compile.ts";
+import { Graph } from "./graph.ts";
+import type { Node } from "./node.ts";
+import { AsOfJoin } from "./operators/as-of-join.ts";
+import { type Collection, StoredNode } from "./operators/stored.ts";
+import { streamIdentity } from "./operators/stream.ts";
+import { Table, TableChanges, tableIdentity } from "./operators/table.ts";
+import type { ViewNode } from "./view.ts";
+
+export interface Build {
+  /** Streams to be fed. */
+  readonly streams: readonly number[];
+  /** Tables to be fed besides being scanned: those an as-of join looks into. */
+  readonly tables: readonly number[];
+  /** Whether all feeding must be in log order. */
+  readonly ordered: boolean;
+  /** Epoch up to which it is complete; -1 before the first step. */
+  readonly epoch: number;
+  /** Why it stopped; null while it works. */
+  readonly failed: EvertError | null;
+  /** Errors of its expressions so far. */
+  readonly errorCount: number;
+  firstError(): EvertError | null;
+  /** Starts the step to `epoch`, which the live circuit has completed. */
+  begin(epoch: number): void;
+  feedStream(id: number, chunk: Chunk): void;
+  feedTable(id: number, chunk: Chunk, ops: Uint8Array | null, opsFrom?: number): void;
+  boundary(): void;
+  end(): void;
+  /** As Circuit.run. */
+  run(deadline: number): boolean;
+  /** Joins the live circuit, which stands between steps at this build's epoch. */
+  finish(): ViewNode;
+  cancel(): void;
+  /** The rows built so far. */
+  readonly result: Store;
+  /** Generated source of its operators, in data order. */
+  explainCode(): string;
+}
+
+export interface BuildContext {
+  readonly plan: Plan;
+  readonly live: Graph;
+  readonly sources: Sources;
+  readonly dictionary: Dictionary;
+  /** The live circuit's last complete epoch. */
+  now(): number;
+  finish(node: Collection): ViewNode;
+  done(build: ViewBuild): void;
+}
+
+interface Pin {
+  release(): void;
+}
+
+export class ViewBuild implements Build {
+  readonly streams: readonly number[];
+  readonly tables: readonly number[];
+  readonly ordered: boolean;
+  readonly #context: BuildContext;
+  readonly #graph = new Graph();
+  readonly #node: Collection;
+  #epoch = -1;
+  #pins: Pin[] = [];
+  #older: Pin[] = [];
+  #closed = false;
+
+  constructor(context: BuildContext) {
+    this.#context = context;
+    const sources: Sources = { ...context.sources, changingTable: (id) => this.#ownTable(id) };
+    const compiler = new Compiler(this.#graph, context.live, sources, context.dictionary);
+    this.#node = compiler.result(context.plan);
+    const ids = idsIn(context.plan);
+    this.streams = ids.streams.filter((id) => this.#graph.find(streamIdentity(id)) !== undefined);
+    this.tables = ids.tables.filter((id) => this.#graph.find(tableIdentity(id)) !== undefined);
+    this.ordered = this.tables.length > 0;
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  get failed(): EvertError | null {
+    return this.#node.failed;
+  }
+
+  get result(): Store {
+    return this.#node.store;
+  }
+
+  explainCode(): string {
+    return this.#graph.nodes.flatMap((node) => node.code()).join("\n\n");
+  }
+
+  get errorCount(): number {
+    return this.#errors().reduce((sum, errors) => sum + errors.count, 0);
+  }
+
+  firstError(): EvertError | null {
+    for (const errors of this.#errors()) {
+      const first = errors.count === 0 ? null : errors.first(this.#epoch);
+      if (first !== null) return first.error;
+    }
+    return null;
+  }
+
+  begin(epoch: number): void {
+    assert(!this.#closed, "a build ends once");
+    assert(epoch > this.#epoch && epoch <= this.#context.now(), "a build follows the live circuit");
+    // What was visible at the step's start stays pinned until the step is complete, what is visible at its end from now on.
+    this.#older = this.#pins;
+    this.#pins = this.#outerStores().map((store) => store.pin(epoch));
+    this.#graph.begin(this.#epoch, epoch);
+  }
+
+  feedStream(id: number, chunk: Chunk): void {
+    this.#graph.find(streamIdentity(id))?.push(0, chunk);
+  }
+
+  feedTable(id: number, chunk: Chunk, ops: Uint8Array | null, opsFrom = 0): void {
+    const table = this.#graph.find(tableIdentity(id));
+    if (table !== undefined) (table as Table).feed(chunk, ops, opsFrom);
+  }
+
+  boundary(): void {
+    for (const node of this.#graph.nodes) if (node instanceof AsOfJoin && node.failed === null) node.boundary();
+  }
+
+  end(): void {
+    this.#graph.end();
+  }
+
+  run(deadline: number): boolean {
+    const ended = this.#graph.ended;
+    if (!this.#graph.run(deadline)) return false;
+    if (!ended) return true;
+    this.#epoch = this.#graph.step.to;
+    for (const pin of this.#older.splice(0)) pin.release();
+    for (const node of this.#graph.nodes) {
+      node.errors?.publish();
+      for (const { store } of node.stores()) store.vacuum(this.#epoch);
+    }
+    return true;
+  }
+
+  finish(): ViewNode {
+    const { live } = this.#context;
+    assert(!this.#closed && !this.#graph.running && !live.running, "a build joins the circuit between steps");
+    assert(this.#epoch === this.#context.now(), "a build joins the circuit when it has caught up");
+    const replaced = new Map<Node, Node>();
+    for (const node of this.#graph.nodes) {
+      const equal = live.find(node.identity) ?? this.#liveChanges(node);
+      if (equal !== undefined && equal.failed === null) {
+        replaced.set(node, equal);
+        node.dispose();
+        continue;
+      }
+      this.#move(node, replaced);
+    }
+    this.#close();
+    return this.#context.finish((replaced.get(this.#node) ?? this.#node) as Collection);
+  }
+
+  cancel(): void {
+    if (this.#closed) return;
+    this.#graph.abandon();
+    for (const node of this.#graph.nodes) node.dispose();
+    this.#close();
+  }
+
+  /** Hands a node over to the live graph. */
+  #move(node: Node, replaced: ReadonlyMap<Node, Node>): void {
+    node.rowEdges.length = 0;
+    node.storeEdges.length = 0;
+    if (node.sources.some((source) => replaced.has(source.node))) {
+      node.unbind();
+      for (const source of node.sources) source.node = replaced.get(source.node) ?? source.node;
+    }
+    this.#context.live.add(node);
+    node.rebind();
+  }
+
+  /** The live node that passes on a table's changes, where the build had one of its own. */
+  #liveChanges(node: Node): Node | undefined {
+    if (!(node instanceof TableChanges)) return undefined;
+    const table = this.#context.live.find(node.sources[0]!.node.identity);
+    assert(table instanceof Table, "the table of a build's changes is live");
+    return this.#context.live.add(new TableChanges(table));
+  }
+
+  #ownTable(id: number): Table {
+    const known = this.#graph.find(tableIdentity(id));
+    if (known !== undefined) return known as Table;
+    const { store, key, label } = this.#context.sources.table(id);
+    return this.#graph.add(new Table(id, label, { fields: store.layout.columns.map((c) => ({ name: "", ...c })) }, key, this.#context.dictionary));
+  }
+
+  #errors() {
+    return this.#graph.nodes.flatMap((node) => (node.errors === null ? [] : [node.errors]));
+  }
+
+  /** Stores of the live circuit that the build reads. */
+  #outerStores(): Store[] {
+    const stores = new Set<Store>();
+    if (this.#node.host !== this.#graph) stores.add(this.#node.store);
+    for (const node of this.#graph.nodes) {
+      for (const source of node.sources) {
+        if (source.node.host !== this.#graph && source.node instanceof StoredNode) stores.add(source.node.store);
+      }
+    }
+    return [...stores];
+  }
+
+  #close(): void {
+    this.#closed = true;
+    for (const pin of [...this.#pins.splice(0), ...this.#older.splice(0)]) pin.release();
+    this.#context.done(this);
+  }
+}
+
+function idsIn(plan: Plan): { streams: number[]; tables: number[] } {
+  const streams = new Set<number>();
+  const tables = new Set<number>();
+  const visit = (at: Plan): void => {
+    switch (at.kind) {
+      case "source":
+        if (at.relation === "stream") streams.add(at.id);
+        if (at.relation === "table") tables.add(at.id);
+        return;
+      case "values":
+        return;
+      case "join":
+      case "asOfJoin":
+        visit(at.left);
+        visit(at.right);
+        return;
+      case "union":
+        at.inputs.forEach(visit);
+        return;
+      case "filter":
+      case "project":
+      case "mapFunction":
+      case "series":
+      case "group":
+      case "distinct":
+      case "topK":
+        visit(at.input);
+    }
+  };
+  visit(plan);
+  return { streams: [...streams], tables: [...tables] };
+}

@@ -1,0 +1,131 @@
+/** A view in the circuit: its result rows, and the errors of everything upstream of it. */
+import type { EvertError } from "../base/errors.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { Store } from "../state/store.ts";
+import type { ErrorCollection } from "./error-collection.ts";
+import type { Node } from "./node.ts";
+import type { Collection } from "./operators/stored.ts";
+
+export type OnError = "fail" | "skip";
+
+export interface ViewNode {
+  readonly id: number;
+  readonly name: string;
+  readonly plan: Plan;
+  readonly onError: OnError;
+  /** Its rows: columns as in plan.schema. Unique by keyColumns, or else by all columns, with a weight. */
+  readonly store: Store;
+  readonly keyColumns: readonly number[] | null;
+  /** Why it stopped; its rows are then not to be shown. Null while it works. */
+  readonly failed: EvertError | null;
+  /** Rows left out because an expression failed, as of the last complete step. */
+  readonly errorCount: number;
+  firstError(): EvertError | null;
+}
+
+export class View implements ViewNode {
+  readonly id: number;
+  readonly name: string;
+  readonly plan: Plan;
+  readonly onError: OnError;
+  /** Replaced when an equal node takes its place. */
+  node: Collection;
+  readonly #others: (id: number) => View | undefined;
+  /** Last complete epoch. */
+  readonly #now: () => number;
+
+  constructor(
+    spec: { id: number; name: string; plan: Plan; onError: OnError; node: Collection },
+    others: (id: number) => View | undefined,
+    now: () => number,
+  ) {
+    this.id = spec.id;
+    this.name = spec.name;
+    this.plan = spec.plan;
+    this.onError = spec.onError;
+    this.node = spec.node;
+    this.#others = others;
+    this.#now = now;
+  }
+
+  get store(): Store {
+    return this.node.store;
+  }
+
+  get keyColumns(): readonly number[] | null {
+    return this.node.key;
+  }
+
+  get failed(): EvertError | null {
+    return this.node.failed;
+  }
+
+  get errorCount(): number {
+    let count = 0;
+    for (const errors of this.errors()) count += errors.count;
+    return count;
+  }
+
+  firstError(): EvertError | null {
+    let best: { error: EvertError; since: number } | null = null;
+    for (const errors of this.errors()) {
+      if (errors.count === 0) continue;
+      const first = errors.first(this.#now());
+      if (first === null) continue;
+      if (best === null || first.since < best.since || (first.since === best.since && first.error.message < best.error.message)) best = first;
+    }
+    return best?.error ?? null;
+  }
+
+  /** Nodes it is computed by, in no order, down to sources and other views. */
+  nodes(): Set<Node> {
+    const stops = new Set<Node>();
+    for (const view of this.#inputs()) stops.add(view.node);
+    const seen = new Set<Node>();
+    const visit = (node: Node): void => {
+      if (seen.has(node) || (stops.has(node) && node !== this.node)) return;
+      seen.add(node);
+      for (const source of node.sources) visit(source.node);
+    };
+    visit(this.node);
+    return seen;
+  }
+
+  /** Error collections upstream. A view that skips its errors keeps them to itself. */
+  errors(): Set<ErrorCollection> {
+    const all = new Set<ErrorCollection>();
+    for (const node of this.nodes()) if (node.errors !== null) all.add(node.errors);
+    for (const view of this.#inputs()) {
+      if (view.onError === "fail") for (const errors of view.errors()) all.add(errors);
+    }
+    return all;
+  }
+
+  #inputs(): View[] {
+    return sourceViews(this.plan)
+      .map((id) => this.#others(id))
+      .filter((view) => view !== undefined);
+  }
+}
+
+function sourceViews(plan: Plan): number[] {
+  switch (plan.kind) {
+    case "source":
+      return plan.relation === "view" ? [plan.id] : [];
+    case "values":
+      return [];
+    case "join":
+    case "asOfJoin":
+      return [...sourceViews(plan.left), ...sourceViews(plan.right)];
+    case "union":
+      return plan.inputs.flatMap(sourceViews);
+    case "filter":
+    case "project":
+    case "mapFunction":
+    case "series":
+    case "group":
+    case "distinct":
+    case "topK":
+      return sourceViews(plan.input);
+  }
+}

@@ -1,0 +1,375 @@
+/**
+ * SQL requests: each statement bound against the catalog as the ones before it left it, run, and answered in order.
+ *
+ * A statement is a transaction of its own, unless it stands between BEGIN and COMMIT of the same request: those run with the gate held and
+ * are committed as one. When a statement fails, those before it stand, and the error is answered beside their results.
+ */
+import { EvertError, notSupported, toEvertError } from "../base/errors.ts";
+import type { Datum } from "../batch/convert.ts";
+import { valueToJson, valueToText } from "../batch/json.ts";
+import type { Field } from "../batch/schema.ts";
+import { text } from "../batch/types.ts";
+import { evaluateExpr } from "../dataflow/kernels/evaluate.ts";
+import { explainQuery } from "../plan/explain.ts";
+import type { Plan, Query } from "../plan/plan.ts";
+import {
+  bindStatement,
+  type CreateTableStatement,
+  type CreateViewStatement,
+  commandTag,
+  type DropStatement,
+  loadParser,
+  type ParsedStatement,
+  paramFromJson,
+  parseStatements,
+  type Statement,
+} from "../sql/statement.ts";
+import { runQuery } from "./adhoc.ts";
+import type { SqlOptions, SqlResponse, StatementResult } from "./api.ts";
+import { type CatalogEntry, type CatalogEvent, newTopic, type ViewEntry } from "./catalog.ts";
+import { TopicChanges } from "./changes.ts";
+import type { Part } from "./committer.ts";
+import type { Database } from "./database.ts";
+import { fingerprintOf, planView } from "./planner.ts";
+
+/** Changes of one transaction, by topic. */
+type Changes = Map<number, TopicChanges>;
+type DataStatement = Extract<Statement, { kind: "insert" | "update" | "delete" }>;
+
+export class Statements {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  async run(sql: string, options: SqlOptions): Promise<SqlResponse> {
+    await loadParser();
+    await this.#db.reached(options);
+    const results: StatementResult[] = [];
+    let position = this.#db.position;
+    const note = (at: string): void => {
+      position = at;
+    };
+    try {
+      const parsed = parseStatements(sql);
+      for (let i = 0; i < parsed.length; ) {
+        options.signal?.throwIfAborted();
+        const statement = this.#bind(parsed[i] as ParsedStatement, options);
+        if (statement.kind === "begin") {
+          i = await this.#transaction(parsed, i, options, results, note);
+          continue;
+        }
+        results.push(await this.#one(statement, options, note));
+        i++;
+      }
+    } catch (thrown) {
+      const error = toEvertError(thrown);
+      return { results, error: { ...error.toJSON(), status: error.status }, position };
+    }
+    return { results, position };
+  }
+
+  #bind(parsed: ParsedStatement, options: SqlOptions): Statement {
+    const params = (options.params ?? []).map(paramFromJson);
+    const nowUs = BigInt(this.#db.clock.wallUs());
+    return bindStatement(parsed, this.#db.catalog, params, { nowUs });
+  }
+
+  async #one(
+    statement: Statement,
+    options: SqlOptions,
+    note: (position: string) => void,
+  ): Promise<StatementResult> {
+    switch (statement.kind) {
+      case "select":
+        return this.#select(statement, options, note);
+      case "insert":
+      case "update":
+      case "delete": {
+        let count = 0;
+        const receipt = await this.#db.committer.exclusively(async () => {
+          const changes: Changes = new Map();
+          count = await this.#change(statement, changes, options);
+          return partsOf(changes);
+        });
+        if (receipt !== null) note(String(receipt.position));
+        return done(statement, count);
+      }
+      case "createTable":
+        note(await this.#createTable(statement));
+        return done(statement);
+      case "createView":
+        note(await this.#createView(statement));
+        return done(statement);
+      case "drop":
+        note(await this.#drop(statement));
+        return done(statement);
+      case "explain":
+        return textRows(
+          statement,
+          "QUERY PLAN",
+          statement.code ? this.#code(statement.query) : explainQuery(statement.query),
+        );
+      case "show":
+        return textRows(statement, statement.name, [statement.value]);
+      case "commit":
+      case "rollback":
+      case "begin":
+        // COMMIT without BEGIN is a warning in PostgreSQL, not an error.
+        return done(statement);
+    }
+  }
+
+  /** Runs from BEGIN at `first` to its COMMIT or ROLLBACK; returns the index behind. Without either nothing is committed. */
+  async #transaction(
+    parsed: readonly ParsedStatement[],
+    first: number,
+    options: SqlOptions,
+    results: StatementResult[],
+    note: (position: string) => void,
+  ): Promise<number> {
+    let next = first;
+    const receipt = await this.#db.committer.exclusively(async () => {
+      const changes: Changes = new Map();
+      for (; next < parsed.length; next++) {
+        const one = parsed[next] as ParsedStatement;
+        const statement = this.#bind(one, options);
+        switch (statement.kind) {
+          case "begin":
+            results.push(done(statement));
+            break;
+          case "commit":
+            next++;
+            results.push(done(statement));
+            return partsOf(changes);
+          case "rollback":
+            next++;
+            results.push(done(statement));
+            return null;
+          case "insert":
+          case "update":
+          case "delete":
+            results.push(done(statement, await this.#change(statement, changes, options)));
+            break;
+          case "select":
+            if (changes.size > 0)
+              throw notSupported("SELECT after a change in the same transaction", one.position);
+            results.push(await this.#select(statement, options, note));
+            break;
+          case "explain":
+          case "show":
+            results.push(await this.#one(statement, options, note));
+            break;
+          case "createTable":
+          case "createView":
+          case "drop":
+            throw notSupported(`${commandTag(statement, 0)} in a transaction`, one.position);
+        }
+      }
+      // The request ended inside the transaction, as when a connection is closed.
+      return null;
+    });
+    if (receipt !== null) note(String(receipt.position));
+    return next;
+  }
+
+  // ---- queries ----------------------------------------------------------------------------------------------------------
+
+  async #select(
+    statement: Extract<Statement, { kind: "select" }>,
+    options: SqlOptions,
+    note: (position: string) => void,
+  ): Promise<StatementResult> {
+    const { query } = statement;
+    const at = this.#db.publisher.published;
+    this.#db.checkReadable(query);
+    const { fields, rows } = await runQuery(this.#db, query, at, options.signal);
+    note(String(at.position));
+    return answer(commandTag(statement, rows.length), fields, rows);
+  }
+
+  #code(query: Query): string[] {
+    const build = this.#db.circuit.build(null, "explain", query.plan);
+    try {
+      return build.explainCode().split("\n");
+    } finally {
+      build.cancel();
+    }
+  }
+
+  // ---- changes ----------------------------------------------------------------------------------------------------------
+
+  async #change(statement: DataStatement, changes: Changes, options: SqlOptions): Promise<number> {
+    const topic = this.#db.catalog.byId(statement.relation.id);
+    if (topic?.kind !== "topic") {
+      throw new EvertError("wrong_object_type", `cannot change view "${statement.relation.name}"`, {
+        hint: "Change the topics it is derived from.",
+      });
+    }
+    let mine = changes.get(topic.id);
+    if (mine === undefined) {
+      mine = new TopicChanges(topic, this.#db.tableStore(topic.id), this.#db.stepper.epoch);
+      changes.set(topic.id, mine);
+    }
+    switch (statement.kind) {
+      case "insert":
+        return mine.insert(await this.#rowsOf(statement.source, changes, options), statement.conflict);
+      case "update":
+        return mine.update(statement.where, statement.row);
+      case "delete":
+        return mine.delete(statement.where);
+    }
+  }
+
+  /** Rows of an INSERT: constants are evaluated at once, anything else is a query at the newest state. */
+  async #rowsOf(source: Plan, changes: Changes, options: SqlOptions): Promise<readonly (readonly Datum[])[]> {
+    const constant = constantRows(source);
+    if (constant !== null) return constant;
+    if ([...changes.values()].some((c) => c.parts().length > 0)) {
+      throw notSupported("INSERT … SELECT after a change in the same transaction");
+    }
+    const query: Query = { plan: source, order: [], visible: source.schema.fields.length };
+    this.#db.checkReadable(query);
+    const { epoch, position } = this.#db.stepper;
+    return (await runQuery(this.#db, query, { epoch, position }, options.signal)).rows;
+  }
+
+  // ---- definitions ------------------------------------------------------------------------------------------------------
+
+  async #createTable(statement: CreateTableStatement): Promise<string> {
+    const { catalog } = this.#db;
+    if (this.#exists(statement.name, statement.ifNotExists, "relation")) return this.#db.position;
+    const { name, schema, key, appendOnly, defaults } = statement;
+    const kind = appendOnly ? "stream" : "table";
+    const entry = newTopic(catalog.nextId(), name, kind, schema.fields, key, defaults);
+    return this.#db.define([{ event: "create", entry }]);
+  }
+
+  async #createView(statement: CreateViewStatement): Promise<string> {
+    const { name, materialized, columns, onError, version } = statement;
+    const { catalog } = this.#db;
+    if (this.#exists(name, statement.ifNotExists, "relation")) return this.#db.position;
+    const draft: ViewEntry = {
+      kind: "view",
+      id: catalog.nextId(),
+      name,
+      sql: materialized ? statement.sql : statement.text,
+      params: [],
+      columns,
+      materialized,
+      onError,
+      version,
+      fingerprint: "",
+    };
+    const entry = materialized
+      ? { ...draft, fingerprint: fingerprintOf(planView(draft, catalog, new Map()), draft) }
+      : draft;
+    const position = await this.#db.define([{ event: "create", entry }]);
+    if (!materialized) return position;
+    return this.#db.whenBuilt(entry.id);
+  }
+
+  #exists(name: string, allowed: boolean, what: string): boolean {
+    if (this.#db.catalog.entry(name) === undefined) return false;
+    if (allowed) return true;
+    throw new EvertError("duplicate_table", `${what} "${name}" already exists`);
+  }
+
+  async #drop(statement: DropStatement): Promise<string> {
+    const { catalog } = this.#db;
+    const entries: CatalogEntry[] = [];
+    for (const name of statement.names) {
+      const entry = catalog.entry(name);
+      if (entry === undefined) {
+        if (statement.ifExists) continue;
+        throw new EvertError("undefined_table", `${statement.object} "${name}" does not exist`);
+      }
+      const is = entry.kind === "topic" ? "table" : entry.materialized ? "materialized view" : "view";
+      if (is !== statement.object) {
+        throw new EvertError("wrong_object_type", `"${name}" is not a ${statement.object}`, {
+          hint: `Use DROP ${is.toUpperCase()} to remove it.`,
+        });
+      }
+      entries.push(entry);
+    }
+    const all = new Map(entries.map((e) => [e.id, e]));
+    const visit = (entry: CatalogEntry): void => {
+      for (const user of this.#db.dependents(entry.id)) {
+        if (all.has(user.id)) continue;
+        if (!statement.cascade) {
+          throw new EvertError(
+            "dependent_objects",
+            `cannot drop ${statement.object} "${entry.name}" because other objects depend on it`,
+            {
+              detail: `materialized view "${user.name}" depends on it`,
+              hint: "Use DROP ... CASCADE to drop the dependent objects too.",
+            },
+          );
+        }
+        all.set(user.id, user);
+        visit(user);
+      }
+    };
+    for (const entry of entries) visit(entry);
+    if (all.size === 0) return this.#db.position;
+    // Views first: a topic leaves the circuit when nobody reads it any more.
+    const ordered = [...all.values()].sort((a, b) => rank(a) - rank(b) || b.id - a.id);
+    return this.#db.define(ordered.map((e): CatalogEvent => ({ event: "drop", id: e.id })));
+  }
+}
+
+function rank(entry: CatalogEntry): number {
+  return entry.kind === "view" ? 0 : 1;
+}
+
+function partsOf(changes: Changes): Part[] | null {
+  const parts = [...changes.values()].flatMap((c) => c.parts());
+  return parts.length === 0 ? null : parts;
+}
+
+/** Rows of VALUES under any number of projections, or null for another plan. */
+function constantRows(plan: Plan): (readonly Datum[])[] | null {
+  if (plan.kind === "values") return plan.rows.map((r) => r);
+  if (plan.kind === "union") {
+    const inputs = plan.inputs.map(constantRows);
+    return inputs.every((i) => i !== null) ? inputs.flat() : null;
+  }
+  if (plan.kind !== "project") return null;
+  const rows = constantRows(plan.input);
+  return rows === null ? null : rows.map((row) => plan.exprs.map((e) => evaluateExpr(e, row)));
+}
+
+function done(statement: Statement, count = 0): StatementResult {
+  return {
+    command: commandTag(statement, count),
+    columns: [],
+    rowCount: count,
+    rowsJson: [],
+    rowsText: () => [],
+  };
+}
+
+function textRows(statement: Statement, name: string, lines: readonly string[]): StatementResult {
+  return answer(
+    commandTag(statement, lines.length),
+    [{ name, type: text, nullable: false }],
+    lines.map((l) => [l]),
+  );
+}
+
+function answer(
+  command: string,
+  fields: readonly Field[],
+  rows: readonly (readonly Datum[])[],
+): StatementResult {
+  return {
+    command,
+    columns: fields.map((f) => ({ name: f.name, type: f.type.name })),
+    rowCount: rows.length,
+    get rowsJson() {
+      return rows.map((row) => `[${row.map((d, i) => valueToJson((fields[i] as Field).type, d)).join(",")}]`);
+    },
+    rowsText: () => rows.map((row) => row.map((d, i) => valueToText((fields[i] as Field).type, d))),
+  };
+}

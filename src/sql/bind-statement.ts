@@ -1,0 +1,240 @@
+/** From a parsed statement to a bound one: who binds what, and what is refused by name. */
+import type { Node } from "libpg-query";
+import { EvertError, notSupported } from "../base/errors.ts";
+import type { Catalog } from "../plan/catalog.ts";
+import type { Query } from "../plan/plan.ts";
+import { bindQuery } from "./bind-query.ts";
+import { bindDelete, bindInsert, bindUpdate } from "./change.ts";
+import { BindContext, PARAMS_MAX, paramFromJson, type SqlParam } from "./context.ts";
+import { bindCreateAs, bindCreateTable, bindCreateView } from "./create.ts";
+import { boolOption, optionsOf, textOption } from "./options.ts";
+import { type ParsedStatement, parseStatements } from "./parser.ts";
+import type {
+  DropStatement,
+  ExplainStatement,
+  ShowStatement,
+  Statement,
+  TransactionStatement,
+} from "./statement-types.ts";
+import { as, kindOf, type NodeOf, stringOf } from "./tree.ts";
+
+export interface BindOptions {
+  /** now() in microseconds since 1970, for statements that run once. Absent: now() is refused. */
+  readonly nowUs?: bigint;
+}
+
+/** @throws EvertError with the SQLSTATE and the place PostgreSQL would give. */
+export function bindStatement(
+  parsed: ParsedStatement,
+  catalog: Catalog,
+  params: readonly SqlParam[] = [],
+  options: BindOptions = {},
+): Statement {
+  checkParams(params);
+  const defines = definedBy(parsed.node);
+  const ctx = new BindContext({
+    catalog,
+    source: parsed.source,
+    params: defines === null ? params : [],
+    nowUs: options.nowUs ?? null,
+    defines,
+  });
+  return guarded(parsed, () => bindNode(parsed, ctx));
+}
+
+/**
+ * The query of a view: the text of one SELECT (or VALUES), its $n given as JSON values. `columns`: names for its first
+ * columns, or null.
+ */
+export function bindView(
+  sql: string,
+  columns: readonly string[] | null,
+  catalog: Catalog,
+  params: readonly unknown[] = [],
+): Query {
+  const given = params.map(paramFromJson);
+  checkParams(given);
+  const [parsed, another] = parseStatements(sql);
+  const select = parsed === undefined ? undefined : as(parsed.node, "SelectStmt");
+  if (parsed === undefined || select === undefined || another !== undefined) {
+    throw new EvertError("syntax_error", "a view is defined by one SELECT", {
+      position: (another ?? parsed)?.position,
+    });
+  }
+  const ctx = new BindContext({
+    catalog,
+    source: parsed.source,
+    params: given,
+    nowUs: null,
+    defines: "a view",
+  });
+  return guarded(parsed, () => bindQuery(select, ctx, columns ?? undefined));
+}
+
+function checkParams(params: readonly SqlParam[]): void {
+  if (params.length <= PARAMS_MAX) return;
+  throw new EvertError("statement_too_complex", `a statement can have at most ${PARAMS_MAX} parameters`);
+}
+
+/**
+ * Depth is bounded, but who calls may stand deep in the stack already. And what is not there yet is always refused with a place: the
+ * statement's beginning where nothing nearer is known.
+ */
+function guarded<T>(parsed: ParsedStatement, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof RangeError) {
+      throw new EvertError("statement_too_complex", "statement is nested too deeply", { cause: error });
+    }
+    if (
+      error instanceof EvertError &&
+      error.code === "feature_not_supported" &&
+      error.position === undefined
+    ) {
+      const { message, detail, hint } = error;
+      throw new EvertError(error.code, message, { detail, hint, position: parsed.position, cause: error });
+    }
+    throw error;
+  }
+}
+
+function definedBy(node: Node): string | null {
+  if (as(node, "ViewStmt") !== undefined) return "a view";
+  if (as(node, "CreateTableAsStmt") !== undefined) return "a materialized view";
+  const explained = as(node, "ExplainStmt")?.query;
+  return explained === undefined ? null : definedBy(explained);
+}
+
+function bindNode(parsed: ParsedStatement, ctx: BindContext): Statement {
+  const { node, text } = parsed;
+  switch (kindOf(node)) {
+    case "SelectStmt":
+      return { kind: "select", text, query: bindQuery(as(node, "SelectStmt")!, ctx) };
+    case "InsertStmt":
+      return bindInsert(as(node, "InsertStmt")!, text, ctx);
+    case "UpdateStmt":
+      return bindUpdate(as(node, "UpdateStmt")!, text, ctx);
+    case "DeleteStmt":
+      return bindDelete(as(node, "DeleteStmt")!, text, ctx);
+    case "CreateStmt":
+      return bindCreateTable(as(node, "CreateStmt")!, text, ctx);
+    case "CreateTableAsStmt":
+      return bindCreateAs(as(node, "CreateTableAsStmt")!, text, ctx);
+    case "ViewStmt":
+      return bindCreateView(as(node, "ViewStmt")!, text, ctx);
+    case "DropStmt":
+      return bindDrop(as(node, "DropStmt")!, parsed);
+    case "TransactionStmt":
+      return bindTransaction(as(node, "TransactionStmt")!, parsed);
+    case "ExplainStmt":
+      return bindExplain(as(node, "ExplainStmt")!, parsed, ctx);
+    case "VariableShowStmt":
+      return bindShow(as(node, "VariableShowStmt")!, parsed);
+    default:
+      throw notSupported(statementWords(parsed), parsed.position);
+  }
+}
+
+/** The statement's first words in capitals: `CREATE INDEX`. */
+function statementWords({ text }: ParsedStatement): string {
+  const found =
+    /^[a-z]+(\s+(index|unique|schema|type|function|trigger|table|view|materialized|role|user|extension|sequence|database)\b)*/i;
+  return (found.exec(text)?.[0] ?? "this statement").replace(/\s+/g, " ").toUpperCase();
+}
+
+const droppable: Readonly<Record<string, DropStatement["object"]>> = {
+  OBJECT_TABLE: "table",
+  OBJECT_VIEW: "view",
+  OBJECT_MATVIEW: "materialized view",
+};
+
+function bindDrop(node: NodeOf<"DropStmt">, parsed: ParsedStatement): DropStatement {
+  const object = droppable[node.removeType ?? ""];
+  if (object === undefined) throw notSupported(statementWords(parsed), parsed.position);
+  const names = (node.objects ?? []).map((wrapped) => {
+    const parts = (as(wrapped, "List")?.items ?? []).map(stringOf);
+    if (parts.length === 1 || (parts.length === 2 && parts[0] === "public")) return parts.at(-1)!;
+    throw new EvertError("undefined_object", `schema "${parts.at(-2)}" does not exist`, {
+      sqlstate: "3F000",
+    });
+  });
+  const { text } = parsed;
+  const cascade = node.behavior === "DROP_CASCADE";
+  return { kind: "drop", text, object, names, ifExists: node.missing_ok ?? false, cascade };
+}
+
+function bindTransaction(node: NodeOf<"TransactionStmt">, parsed: ParsedStatement): TransactionStatement {
+  const { text, position } = parsed;
+  const option = optionsOf(node.options).find((o) => o.name !== "transaction_isolation");
+  if (option !== undefined)
+    throw notSupported("this transaction mode", parsed.source.position(option.location) ?? position);
+  if (node.chain) throw notSupported("AND CHAIN", position);
+  switch (node.kind) {
+    case "TRANS_STMT_BEGIN":
+    case "TRANS_STMT_START":
+      return { kind: "begin", text };
+    case "TRANS_STMT_COMMIT":
+      return { kind: "commit", text };
+    case "TRANS_STMT_ROLLBACK":
+      return { kind: "rollback", text };
+    default:
+      throw notSupported(statementWords(parsed), position);
+  }
+}
+
+function bindExplain(
+  node: NodeOf<"ExplainStmt">,
+  parsed: ParsedStatement,
+  ctx: BindContext,
+): ExplainStatement {
+  let code = false;
+  for (const option of optionsOf(node.options)) {
+    const position = ctx.position(option.location);
+    if (option.name === "code") code = boolOption(option, ctx);
+    else if (option.name === "format") {
+      if (textOption(option, ctx) !== "text")
+        throw notSupported("EXPLAIN in a format other than text", position);
+    } else if (option.name === "analyze" || !["costs", "verbose", "summary"].includes(option.name)) {
+      const known = /^(analyze|buffers|wal|timing|settings|generic_plan|memory|serialize)$/.test(option.name);
+      if (!known) throw unknownOption(option.name, position);
+      if (boolOption(option, ctx)) throw notSupported(`EXPLAIN (${option.name.toUpperCase()})`, position);
+    }
+  }
+  const { text } = parsed;
+  const inner = bindNode({ ...parsed, node: node.query! }, ctx);
+  if (inner.kind === "select" || inner.kind === "createView")
+    return { kind: "explain", text, query: inner.query, code };
+  throw notSupported(`EXPLAIN of ${kindOf(node.query!).replace("Stmt", "").toUpperCase()}`, parsed.position);
+}
+
+function unknownOption(name: string, position: number | undefined): EvertError {
+  return new EvertError("syntax_error", `unrecognized EXPLAIN option "${name}"`, { position });
+}
+
+/** Settings that say how this database is, for clients that ask. None can be changed. */
+const settings: Readonly<Record<string, string>> = {
+  client_encoding: "UTF8",
+  datestyle: "ISO, MDY",
+  default_transaction_isolation: "serializable",
+  integer_datetimes: "on",
+  intervalstyle: "postgres",
+  lc_collate: "C",
+  lc_ctype: "C.UTF-8",
+  max_identifier_length: "63",
+  search_path: "public",
+  server_encoding: "UTF8",
+  server_version: "18.0",
+  server_version_num: "180000",
+  standard_conforming_strings: "on",
+  timezone: "UTC",
+  transaction_isolation: "serializable",
+};
+
+function bindShow(node: NodeOf<"VariableShowStmt">, { text, position }: ParsedStatement): ShowStatement {
+  const asked = node.name ?? "";
+  const value = settings[asked.toLowerCase()];
+  if (value !== undefined) return { kind: "show", text, name: asked, value };
+  if (asked === "all") throw notSupported("SHOW ALL", position);
+  throw new EvertError("undefined_object", `unrecognized configuration parameter "${asked}"`, { position });
+}

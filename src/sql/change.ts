@@ -1,0 +1,315 @@
+/** INSERT, UPDATE and DELETE. */
+import type { Node, RangeVar } from "libpg-query";
+import { EvertError, notSupported } from "../base/errors.ts";
+import type { SqlType } from "../batch/types.ts";
+import * as build from "../plan/build.ts";
+import type { CatalogRelation } from "../plan/catalog.ts";
+import type { Expr } from "../plan/expression.ts";
+import { sqlTypeName } from "../plan/functions.ts";
+import { optimize } from "../plan/optimize.ts";
+import type { Plan } from "../plan/plan.ts";
+import { bindOpenQuery } from "./bind-query.ts";
+import { type Bound, boundType, coerce } from "./bound.ts";
+import type { BindContext } from "./context.ts";
+import { bindBoolean, bindExpr, plainPlace } from "./expression.ts";
+import { findRelation } from "./from.ts";
+import { castColumns } from "./query.ts";
+import { rowsPlan } from "./rows.ts";
+import { emptyScope, type Scope, similar, tableScope } from "./scope.ts";
+import type { ConflictAction, DeleteStatement, InsertStatement, UpdateStatement } from "./statement-types.ts";
+import { as, type NodeOf, startOf } from "./tree.ts";
+
+export function bindInsert(node: NodeOf<"InsertStmt">, text: string, ctx: BindContext): InsertStatement {
+  refuseClauses(node.withClause, node.returningClause, ctx);
+  const relation = target(node.relation!, "insert into", ctx);
+  const columns = targetColumns(node.cols, relation, ctx);
+  const source = insertSource(node, relation, columns, ctx);
+  return { kind: "insert", text, relation, source, conflict: bindConflict(node, relation, ctx) };
+}
+
+export function bindUpdate(node: NodeOf<"UpdateStmt">, text: string, ctx: BindContext): UpdateStatement {
+  refuseClauses(node.withClause, node.returningClause, ctx);
+  if (node.fromClause !== undefined)
+    throw notSupported("UPDATE ... FROM", ctx.position(startOf(node.fromClause[0]!)));
+  const relation = target(node.relation!, "update", ctx);
+  const scope = rowScope(relation, node.relation!.alias?.aliasname ?? relation.name);
+  const { row, assigned } = bindAssignments(node.targetList ?? [], relation, scope, ctx);
+  return { kind: "update", text, relation, where: bindWhere(node.whereClause, scope, ctx), row, assigned };
+}
+
+export function bindDelete(node: NodeOf<"DeleteStmt">, text: string, ctx: BindContext): DeleteStatement {
+  refuseClauses(node.withClause, node.returningClause, ctx);
+  if (node.usingClause !== undefined)
+    throw notSupported("DELETE ... USING", ctx.position(startOf(node.usingClause[0]!)));
+  const relation = target(node.relation!, "delete from", ctx);
+  const scope = rowScope(relation, node.relation!.alias?.aliasname ?? relation.name);
+  return { kind: "delete", text, relation, where: bindWhere(node.whereClause, scope, ctx) };
+}
+
+function refuseClauses(
+  withClause: NodeOf<"WithClause"> | undefined,
+  returning: NodeOf<"ReturningClause"> | undefined,
+  ctx: BindContext,
+): void {
+  if (withClause !== undefined)
+    throw notSupported("WITH in a statement that changes rows", ctx.position(withClause.location));
+  if (returning === undefined) return;
+  const first = returning.exprs?.[0];
+  throw notSupported("RETURNING", ctx.position(first && startOf(first)));
+}
+
+/** The relation to change. A view changes by its sources alone, a stream only by what is appended. */
+function target(node: RangeVar, doing: string, ctx: BindContext): CatalogRelation {
+  const relation = findRelation(node, ctx);
+  const position = ctx.position(node.location);
+  if (relation.kind === "view") {
+    throw new EvertError("wrong_object_type", `cannot ${doing} view "${relation.name}"`, {
+      position,
+      detail: "A view's rows follow from the log.",
+      hint: "Change the tables it reads.",
+    });
+  }
+  if (relation.kind === "stream" && doing !== "insert into") {
+    throw new EvertError("wrong_object_type", `cannot ${doing} append-only table "${relation.name}"`, {
+      position,
+      detail: "Records of a stream are facts: they are never changed.",
+      hint: "Insert a compensating record.",
+    });
+  }
+  return relation;
+}
+
+function rowScope(relation: CatalogRelation, name: string): Scope {
+  const plan = build.source(relation);
+  const columns = relation.schema.fields.map((f, i) => ({ name: f.name, expr: build.column(plan, i) }));
+  return tableScope(name, plan, columns);
+}
+
+function bindWhere(node: Node | undefined, scope: Scope, ctx: BindContext): Expr | null {
+  return node === undefined ? null : bindBoolean(node, plainPlace(ctx, scope, "WHERE"), "WHERE");
+}
+
+// ---- INSERT -----------------------------------------------------------------------------------------------------
+
+function targetColumns(
+  nodes: readonly Node[] | undefined,
+  relation: CatalogRelation,
+  ctx: BindContext,
+): number[] {
+  if (nodes === undefined) return relation.schema.fields.map((_, i) => i);
+  const columns: number[] = [];
+  for (const node of nodes) {
+    const at = targetColumn(as(node, "ResTarget")!, relation, ctx);
+    if (columns.includes(at)) throw specifiedTwice(as(node, "ResTarget")!, ctx);
+    columns.push(at);
+  }
+  return columns;
+}
+
+function specifiedTwice(node: NodeOf<"ResTarget">, ctx: BindContext): EvertError {
+  const message = `column "${node.name}" specified more than once`;
+  return new EvertError("duplicate_column", message, { position: ctx.position(node.location) });
+}
+
+function targetColumn(node: NodeOf<"ResTarget">, relation: CatalogRelation, ctx: BindContext): number {
+  const position = ctx.position(node.location);
+  if (node.indirection !== undefined) throw notSupported("assignment to a part of a column", position);
+  const names = relation.schema.fields.map((f) => f.name);
+  const at = names.indexOf(node.name ?? "");
+  if (at >= 0) return at;
+  const message = `column "${node.name}" of relation "${relation.name}" does not exist`;
+  throw new EvertError("undefined_column", message, { position, hint: similar(node.name ?? "", names) });
+}
+
+function insertSource(
+  node: NodeOf<"InsertStmt">,
+  relation: CatalogRelation,
+  columns: readonly number[],
+  ctx: BindContext,
+): Plan {
+  const select = as(node.selectStmt, "SelectStmt");
+  const fields = relation.schema.fields;
+  const types = fields.map((f) => f.type);
+  const names = fields.map((f) => f.name);
+  if (select === undefined) return rowsPlan([fields.map((_, i) => defaultOf(relation, i))], types, names);
+  const { sortClause, limitCount, limitOffset, withClause } = select;
+  const bare = [sortClause, limitCount, limitOffset, withClause].every((clause) => clause === undefined);
+  if (select.valuesLists !== undefined && bare) {
+    const rows = select.valuesLists.map((list) =>
+      valuesRow(as(list, "List")!.items ?? [], relation, node, columns, ctx),
+    );
+    return optimize(rowsPlan(rows, types, names));
+  }
+  return optimize(selectSource(node, relation, columns, ctx));
+}
+
+function valuesRow(
+  items: readonly Node[],
+  relation: CatalogRelation,
+  node: NodeOf<"InsertStmt">,
+  columns: readonly number[],
+  ctx: BindContext,
+): Expr[] {
+  checkCount(items.length, items[columns.length], node, columns, ctx);
+  const place = plainPlace(ctx, emptyScope(), "VALUES");
+  const row = relation.schema.fields.map((_, i) => defaultOf(relation, i));
+  items.forEach((item, i) => {
+    const column = columns[i]!;
+    if (as(item, "SetToDefault") !== undefined) return;
+    row[column] = assign(bindExpr(item, place), relation, column, ctx);
+  });
+  return row;
+}
+
+function selectSource(
+  node: NodeOf<"InsertStmt">,
+  relation: CatalogRelation,
+  columns: readonly number[],
+  ctx: BindContext,
+): Plan {
+  const query = bindOpenQuery(as(node.selectStmt, "SelectStmt")!, ctx);
+  checkCount(query.columns.length, undefined, node, columns, ctx);
+  const fields = relation.schema.fields;
+  const types = query.columns.map((_, i) => fields[columns[i]!]!.type);
+  const cast = castColumns(query, types, "assignment", ctx, (i, from) => {
+    const field = fields[columns[i]!]!;
+    return mismatch(field.name, field.type, from, undefined);
+  });
+  const given = new Map(query.columns.map((_, i) => [columns[i]!, i]));
+  const exprs = fields.map((_, i) =>
+    given.has(i) ? build.column(cast, given.get(i)!) : defaultOf(relation, i),
+  );
+  return build.project(
+    cast,
+    exprs,
+    fields.map((f) => f.name),
+  );
+}
+
+function checkCount(
+  count: number,
+  surplus: Node | undefined,
+  node: NodeOf<"InsertStmt">,
+  columns: readonly number[],
+  ctx: BindContext,
+): void {
+  if (count > columns.length) {
+    const position = ctx.position(surplus && startOf(surplus));
+    throw new EvertError("syntax_error", "INSERT has more expressions than target columns", { position });
+  }
+  if (count < columns.length && node.cols !== undefined) {
+    const position = ctx.position(as(node.cols[count], "ResTarget")?.location);
+    throw new EvertError("syntax_error", "INSERT has more target columns than expressions", { position });
+  }
+}
+
+function defaultOf(relation: CatalogRelation, column: number): Expr {
+  return build.constant(relation.defaults?.[column] ?? null, relation.schema.fields[column]!.type);
+}
+
+/** The value as the column's type. */
+function assign(bound: Bound, relation: CatalogRelation, column: number, ctx: BindContext): Expr {
+  const { name, type } = relation.schema.fields[column]!;
+  const expr = coerce(bound, type, "assignment", ctx);
+  if (expr !== undefined) return expr;
+  throw mismatch(name, type, sqlTypeName(boundType(bound)), ctx.position(bound.start));
+}
+
+function mismatch(column: string, to: SqlType, from: string, position: number | undefined): EvertError {
+  const message = `column "${column}" is of type ${sqlTypeName(to)} but expression is of type ${from}`;
+  const hint = "You will need to rewrite or cast the expression.";
+  return new EvertError("datatype_mismatch", message, { position, hint });
+}
+
+// ---- SET --------------------------------------------------------------------------------------------------------
+
+function bindAssignments(
+  targets: readonly Node[],
+  relation: CatalogRelation,
+  scope: Scope,
+  ctx: BindContext,
+): { row: Expr[]; assigned: number[] } {
+  const row: Expr[] = relation.schema.fields.map((_, i) => scope.tables[0]!.columns[i]!.expr!);
+  const assigned: number[] = [];
+  for (const node of targets) {
+    const item = as(node, "ResTarget")!;
+    const column = targetColumn(item, relation, ctx);
+    if (assigned.includes(column)) {
+      const message = `multiple assignments to same column "${item.name}"`;
+      throw new EvertError("duplicate_column", message, { sqlstate: "42601" });
+    }
+    assigned.push(column);
+    row[column] =
+      as(item.val, "SetToDefault") !== undefined
+        ? defaultOf(relation, column)
+        : assign(bindExpr(item.val!, plainPlace(ctx, scope, "UPDATE")), relation, column, ctx);
+  }
+  return { row, assigned };
+}
+
+function bindConflict(
+  node: NodeOf<"InsertStmt">,
+  relation: CatalogRelation,
+  ctx: BindContext,
+): ConflictAction | null {
+  const clause = node.onConflictClause;
+  if (clause === undefined) return null;
+  const position = ctx.position(clause.location);
+  if (relation.kind !== "table" || relation.key === null) throw noSuchKey(position);
+  checkConflictTarget(clause, relation, relation.key, ctx);
+  if (clause.action === "ONCONFLICT_NOTHING") return { action: "nothing" };
+  const scope = conflictScope(relation, node.relation?.alias?.aliasname ?? relation.name);
+  const { row, assigned } = bindAssignments(clause.targetList ?? [], relation, scope, ctx);
+  if (assigned.some((column) => relation.key!.includes(column))) {
+    throw notSupported("ON CONFLICT that changes the primary key", position);
+  }
+  return { action: "update", row, where: bindWhere(clause.whereClause, scope, ctx) };
+}
+
+/** The existing row under the table's name, and the proposed one as `excluded`. */
+function conflictScope(relation: CatalogRelation, name: string): Scope {
+  const source = build.source(relation);
+  const plan = build.join({ type: "inner", left: source, right: source, leftKeys: [], rightKeys: [] });
+  const fields = relation.schema.fields;
+  const columns = (offset: number, table: string) =>
+    fields.map((f, i) => ({ name: f.name, table, expr: build.column(plan, offset + i) }));
+  const existing = { name, key: null, columns: columns(0, name) };
+  const excluded = { name: "excluded", key: null, columns: columns(fields.length, "excluded") };
+  return { plan, tables: [existing, excluded], columns: [...existing.columns, ...excluded.columns] };
+}
+
+function checkConflictTarget(
+  clause: NonNullable<NodeOf<"InsertStmt">["onConflictClause"]>,
+  relation: CatalogRelation,
+  key: readonly number[],
+  ctx: BindContext,
+): void {
+  const position = ctx.position(clause.location);
+  const infer = clause.infer;
+  if (infer === undefined) {
+    if (clause.action === "ONCONFLICT_NOTHING") return;
+    const message = "ON CONFLICT DO UPDATE requires inference specification or constraint name";
+    throw new EvertError("syntax_error", message, {
+      position,
+      hint: "For example, ON CONFLICT (column_name).",
+    });
+  }
+  if (infer.conname !== undefined) throw notSupported("ON CONFLICT ON CONSTRAINT", position);
+  if (infer.whereClause !== undefined) throw notSupported("ON CONFLICT (...) WHERE", position);
+  const columns = (infer.indexElems ?? []).map((node) => {
+    const name = as(node, "IndexElem")?.name;
+    if (name === undefined) throw notSupported("ON CONFLICT on an expression", position);
+    const at = relation.schema.fields.findIndex((f) => f.name === name);
+    if (at >= 0) return at;
+    throw new EvertError("undefined_column", `column "${name}" does not exist`, { position });
+  });
+  if (columns.length !== key.length || !key.every((k) => columns.includes(k))) throw noSuchKey(position);
+}
+
+function noSuchKey(position: number | undefined): EvertError {
+  const message = "there is no unique or exclusion constraint matching the ON CONFLICT specification";
+  return new EvertError("invalid_column_reference", message, {
+    position,
+    hint: "Name the columns of the primary key.",
+  });
+}

@@ -1,0 +1,305 @@
+/** CREATE TABLE and CREATE [MATERIALIZED] VIEW. */
+import type { ColumnDef, Constraint, IntoClause, Node, RangeVar } from "libpg-query";
+import { EvertError, notSupported } from "../base/errors.ts";
+import { type Field, schemaOf } from "../batch/schema.ts";
+import type { Datum } from "../plan/expression.ts";
+import { sqlTypeName } from "../plan/functions.ts";
+import { bindQuery } from "./bind-query.ts";
+import { boundType, coerce } from "./bound.ts";
+import { type BindContext, checkColumnCount } from "./context.ts";
+import { bindExpr, plainPlace } from "./expression.ts";
+import { boolOption, optionsOf, textOption } from "./options.ts";
+import { emptyScope } from "./scope.ts";
+import type { CreateTableStatement, CreateViewStatement } from "./statement-types.ts";
+import { textBehindAs } from "./tokens.ts";
+import { as, kindOf, locationOf, type NodeOf, startOf, stringOf } from "./tree.ts";
+import { bindTypeName } from "./type-names.ts";
+
+interface Column {
+  readonly field: Field;
+  readonly fallback: Datum;
+  /** Byte offset of its PRIMARY KEY, if it has one. */
+  readonly keyAt: number | null;
+}
+
+export function bindCreateTable(
+  node: NodeOf<"CreateStmt">,
+  text: string,
+  ctx: BindContext,
+): CreateTableStatement {
+  const name = relationName(node.relation!, ctx);
+  const place = ctx.position(node.relation?.location);
+  if (node.inhRelations !== undefined || node.partspec !== undefined || node.partbound !== undefined) {
+    throw notSupported("a table that inherits or is partitioned", place);
+  }
+  if (node.ofTypename !== undefined) throw notSupported("CREATE TABLE OF", place);
+  const appendOnly = tableOptions(node, ctx);
+  const columns: Column[] = [];
+  const constraints: Constraint[] = [];
+  for (const element of node.tableElts ?? []) {
+    const definition = as(element, "ColumnDef");
+    const constraint = as(element, "Constraint");
+    if (definition !== undefined) columns.push(bindColumnDef(definition, columns, ctx));
+    else if (constraint !== undefined) constraints.push(constraint);
+    else throw notSupported(kindOf(element) === "TableLikeClause" ? "LIKE" : kindOf(element), place);
+  }
+  checkColumnCount(columns.length);
+  if (columns.length === 0) throw notSupported("a table without columns", place);
+  const key = primaryKey(columns, constraints, name, ctx);
+  if (appendOnly && key !== null) {
+    const hint = "Leave out the primary key, or leave out append_only to get a table whose rows can change.";
+    throw notSupported("a primary key of an append-only table", place, hint);
+  }
+  const fields = columns.map((c, i) => (key?.includes(i) ? { ...c.field, nullable: false } : c.field));
+  return {
+    kind: "createTable",
+    text,
+    name,
+    ifNotExists: node.if_not_exists ?? false,
+    schema: schemaOf(fields),
+    key,
+    appendOnly,
+    defaults: columns.map((c) => c.fallback),
+  };
+}
+
+/** The name of something to be made: in the only schema there is. */
+function relationName(relation: RangeVar, ctx: BindContext): string {
+  const position = ctx.position(relation.location);
+  if (relation.relpersistence === "t") throw notSupported("a temporary table", position);
+  if (relation.relpersistence === "u") throw notSupported("an unlogged table", position);
+  if (relation.schemaname !== undefined && relation.schemaname !== "public") {
+    throw new EvertError("undefined_object", `schema "${relation.schemaname}" does not exist`, {
+      sqlstate: "3F000",
+      position,
+    });
+  }
+  return relation.relname ?? "";
+}
+
+function tableOptions(node: NodeOf<"CreateStmt">, ctx: BindContext): boolean {
+  let appendOnly = false;
+  for (const option of optionsOf(node.options)) {
+    if (option.name !== "append_only") {
+      throw new EvertError("invalid_argument", `unrecognized parameter "${option.name}"`, {
+        position: ctx.position(option.location),
+        hint: "CREATE TABLE knows one: append_only.",
+      });
+    }
+    appendOnly = boolOption(option, ctx);
+  }
+  return appendOnly;
+}
+
+function bindColumnDef(node: ColumnDef, before: readonly Column[], ctx: BindContext): Column {
+  const name = node.colname ?? "";
+  const position = ctx.position(node.location);
+  if (before.some((c) => c.field.name === name)) {
+    throw new EvertError("duplicate_column", `column "${name}" specified more than once`, { position });
+  }
+  if (node.collClause !== undefined) bindCollation(node.collClause, ctx);
+  const type = bindTypeName(node.typeName!, ctx);
+  let nullable = true;
+  let fallback: Datum = null;
+  let keyAt: number | null = null;
+  for (const wrapped of node.constraints ?? []) {
+    const constraint = as(wrapped, "Constraint")!;
+    switch (constraint.contype) {
+      case "CONSTR_NULL":
+        break;
+      case "CONSTR_NOTNULL":
+        nullable = false;
+        break;
+      case "CONSTR_PRIMARY":
+        keyAt = constraint.location ?? 0;
+        break;
+      case "CONSTR_DEFAULT":
+        fallback = bindDefault(constraint.raw_expr!, name, type, ctx);
+        break;
+      default:
+        throw refuseConstraint(constraint, ctx);
+    }
+  }
+  return { field: { name, type, nullable: nullable && keyAt === null }, fallback, keyAt };
+}
+
+function bindCollation(clause: NodeOf<"CollateClause">, ctx: BindContext): void {
+  const literal: Node = { A_Const: { sval: { sval: "" }, location: clause.location } };
+  bindExpr(
+    { CollateClause: { ...clause, arg: literal } },
+    plainPlace(ctx, emptyScope(), "column definitions"),
+  );
+}
+
+function bindDefault(node: Node, column: string, type: Field["type"], ctx: BindContext): Datum {
+  const position = ctx.position(startOf(node));
+  const bound = bindExpr(node, plainPlace(ctx, emptyScope(), "DEFAULT expressions"));
+  const expr = coerce(bound, type, "assignment", ctx);
+  if (expr === undefined) {
+    const from = sqlTypeName(boundType(bound));
+    const message = `column "${column}" is of type ${sqlTypeName(type)} but default expression is of type ${from}`;
+    throw new EvertError("datatype_mismatch", message, { position });
+  }
+  if (expr.kind !== "const") throw notSupported("a DEFAULT that is no constant", position);
+  return expr.value;
+}
+
+const constraintWords: Partial<Record<NonNullable<Constraint["contype"]>, string>> = {
+  CONSTR_CHECK: "CHECK",
+  CONSTR_UNIQUE: "UNIQUE",
+  CONSTR_FOREIGN: "REFERENCES",
+  CONSTR_IDENTITY: "GENERATED AS IDENTITY",
+  CONSTR_GENERATED: "a generated column",
+  CONSTR_EXCLUSION: "EXCLUDE",
+};
+
+function refuseConstraint(constraint: Constraint, ctx: BindContext): EvertError {
+  const word = constraintWords[constraint.contype ?? "CONSTR_NULL"] ?? "this constraint";
+  return notSupported(word, ctx.position(constraint.location));
+}
+
+/** From a column's PRIMARY KEY or the table's; null: none. */
+function primaryKey(
+  columns: readonly Column[],
+  constraints: readonly Constraint[],
+  table: string,
+  ctx: BindContext,
+): readonly number[] | null {
+  const own = columns.flatMap((c, i) => (c.keyAt === null ? [] : [[i]]));
+  const declared = constraints.map((constraint) => {
+    if (constraint.contype !== "CONSTR_PRIMARY") throw refuseConstraint(constraint, ctx);
+    return (constraint.keys ?? []).map((k) => keyColumn(stringOf(k), columns, constraint, ctx));
+  });
+  const all = [...own, ...declared];
+  if (all.length > 1) {
+    const twice = constraints[0]?.location ?? columns.findLast((c) => c.keyAt !== null)?.keyAt;
+    const position = ctx.position(twice ?? undefined);
+    const message = `multiple primary keys for table "${table}" are not allowed`;
+    throw new EvertError("invalid_table_definition", message, { position });
+  }
+  return all[0] ?? null;
+}
+
+function keyColumn(
+  name: string,
+  columns: readonly Column[],
+  constraint: Constraint,
+  ctx: BindContext,
+): number {
+  const position = ctx.position(constraint.location);
+  const at = columns.findIndex((c) => c.field.name === name);
+  if (at < 0) {
+    throw new EvertError("undefined_column", `column "${name}" named in key does not exist`, { position });
+  }
+  if ((constraint.keys ?? []).filter((k) => stringOf(k) === name).length > 1) {
+    const message = `column "${name}" appears twice in primary key constraint`;
+    throw new EvertError("duplicate_column", message, { position });
+  }
+  return at;
+}
+
+// ---- views ------------------------------------------------------------------------------------------------------
+
+export function bindCreateView(
+  node: NodeOf<"ViewStmt">,
+  text: string,
+  ctx: BindContext,
+): CreateViewStatement {
+  const position = ctx.position(node.view?.location);
+  if (node.replace) throw notSupported("CREATE OR REPLACE VIEW", position, "Drop the view first.");
+  if (node.withCheckOption !== undefined && node.withCheckOption !== "NO_CHECK_OPTION") {
+    throw notSupported("WITH CHECK OPTION", position);
+  }
+  const target = { relation: node.view!, aliases: node.aliases, options: node.options };
+  return bindViewOf(node.query!, target, { materialized: false, ifNotExists: false, text }, ctx);
+}
+
+export function bindCreateAs(
+  node: NodeOf<"CreateTableAsStmt">,
+  text: string,
+  ctx: BindContext,
+): CreateViewStatement {
+  const into = node.into as IntoClause;
+  const position = ctx.position(into.rel?.location);
+  if (node.objtype !== "OBJECT_MATVIEW") throw notSupported("CREATE TABLE AS", position);
+  if (into.skipData) throw notSupported("WITH NO DATA", position);
+  const target = { relation: into.rel!, aliases: into.colNames, options: into.options };
+  return bindViewOf(
+    node.query!,
+    target,
+    { materialized: true, ifNotExists: node.if_not_exists ?? false, text },
+    ctx,
+  );
+}
+
+function bindViewOf(
+  queryNode: Node,
+  target: { relation: RangeVar; aliases: Node[] | undefined; options: Node[] | undefined },
+  form: { materialized: boolean; ifNotExists: boolean; text: string },
+  ctx: BindContext,
+): CreateViewStatement {
+  const name = relationName(target.relation, ctx);
+  const position = ctx.position(target.relation.location);
+  const select = as(queryNode, "SelectStmt");
+  if (select === undefined)
+    throw notSupported("a view of anything but a SELECT", ctx.position(locationOf(queryNode)));
+  const columns = target.aliases?.map(stringOf) ?? null;
+  const { onError, version } = viewOptions(target.options, ctx);
+  const query = bindQuery(select, ctx, columns ?? undefined);
+  checkColumnNames(
+    query.plan.schema.fields.slice(0, query.visible).map((f) => f.name),
+    columns,
+    position,
+  );
+  return {
+    kind: "createView",
+    name,
+    ...form,
+    sql: textBehindAs(form.text),
+    columns,
+    query,
+    onError,
+    version,
+  };
+}
+
+function checkColumnNames(
+  names: readonly string[],
+  given: readonly string[] | null,
+  position: number | undefined,
+): void {
+  if (given !== null && given.length > names.length) {
+    const message = "CREATE VIEW specifies more column names than columns";
+    throw new EvertError("syntax_error", message, { position });
+  }
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) {
+    throw new EvertError("duplicate_column", `column "${twice}" specified more than once`, {
+      position,
+      hint: "Give each column of the view a name of its own, with AS or in CREATE VIEW name (a, b, ...).",
+    });
+  }
+}
+
+function viewOptions(nodes: readonly Node[] | undefined, ctx: BindContext) {
+  let onError: "fail" | "skip" = "fail";
+  let version: string | null = null;
+  for (const option of optionsOf(nodes)) {
+    const position = ctx.position(option.location);
+    if (option.name === "version") version = textOption(option, ctx);
+    else if (option.name === "on_error") {
+      const value = textOption(option, ctx);
+      if (value !== "skip" && value !== "fail") {
+        const message = `invalid value for option "on_error": "${value}"`;
+        throw new EvertError("invalid_argument", message, { position, hint: "It is 'fail' or 'skip'." });
+      }
+      onError = value;
+    } else {
+      throw new EvertError("invalid_argument", `unrecognized parameter "${option.name}"`, {
+        position,
+        hint: "A view knows two: on_error and version.",
+      });
+    }
+  }
+  return { onError, version };
+}

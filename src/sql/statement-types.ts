@@ -1,0 +1,146 @@
+/** Statements, bound: what the engine is to do, with plans and expressions where there are any. */
+import type { Schema } from "../batch/schema.ts";
+import type { CatalogRelation } from "../plan/catalog.ts";
+import type { Datum, Expr } from "../plan/expression.ts";
+import type { Plan, Query } from "../plan/plan.ts";
+
+interface StatementText {
+  /** The statement's own text. */
+  readonly text: string;
+}
+
+export interface SelectStatement extends StatementText {
+  readonly kind: "select";
+  readonly query: Query;
+}
+
+export interface CreateTableStatement extends StatementText {
+  readonly kind: "createTable";
+  readonly name: string;
+  readonly ifNotExists: boolean;
+  readonly schema: Schema;
+  /** Primary key; null: none was declared. */
+  readonly key: readonly number[] | null;
+  /** WITH (append_only): a stream. */
+  readonly appendOnly: boolean;
+  /** Per column; null for none. */
+  readonly defaults: readonly Datum[];
+}
+
+export interface CreateViewStatement extends StatementText {
+  readonly kind: "createView";
+  readonly name: string;
+  readonly materialized: boolean;
+  readonly ifNotExists: boolean;
+  /** Text of its query: what bindView() takes. */
+  readonly sql: string;
+  /** Names given to its columns, or null. */
+  readonly columns: readonly string[] | null;
+  readonly query: Query;
+  readonly onError: "fail" | "skip";
+  readonly version: string | null;
+}
+
+export interface DropStatement extends StatementText {
+  readonly kind: "drop";
+  readonly object: "table" | "view" | "materialized view";
+  readonly names: readonly string[];
+  readonly ifExists: boolean;
+  readonly cascade: boolean;
+}
+
+/** ON CONFLICT, on the table's primary key. */
+export type ConflictAction =
+  | { readonly action: "nothing" }
+  | {
+      readonly action: "update";
+      /** New value of each column, over the existing row's columns, then the proposed row's. */
+      readonly row: readonly Expr[];
+      /** Over the same; null: always. A row for which it is not true stays as it is. */
+      readonly where: Expr | null;
+    };
+
+export interface InsertStatement extends StatementText {
+  readonly kind: "insert";
+  readonly relation: CatalogRelation;
+  /** The rows, with all of the relation's columns in order. */
+  readonly source: Plan;
+  readonly conflict: ConflictAction | null;
+}
+
+export interface UpdateStatement extends StatementText {
+  readonly kind: "update";
+  readonly relation: CatalogRelation;
+  /** Over the relation's columns; null: all rows. */
+  readonly where: Expr | null;
+  /** New value of each column, over the relation's columns. */
+  readonly row: readonly Expr[];
+  /** Columns that SET names. */
+  readonly assigned: readonly number[];
+}
+
+export interface DeleteStatement extends StatementText {
+  readonly kind: "delete";
+  readonly relation: CatalogRelation;
+  /** Over the relation's columns; null: all rows. */
+  readonly where: Expr | null;
+}
+
+export interface TransactionStatement extends StatementText {
+  readonly kind: "begin" | "commit" | "rollback";
+}
+
+export interface ExplainStatement extends StatementText {
+  readonly kind: "explain";
+  readonly query: Query;
+  /** EXPLAIN (CODE): the generated source. */
+  readonly code: boolean;
+}
+
+export interface ShowStatement extends StatementText {
+  readonly kind: "show";
+  readonly name: string;
+  readonly value: string;
+}
+
+export type Statement =
+  | SelectStatement
+  | CreateTableStatement
+  | CreateViewStatement
+  | DropStatement
+  | InsertStatement
+  | UpdateStatement
+  | DeleteStatement
+  | TransactionStatement
+  | ExplainStatement
+  | ShowStatement;
+
+/** PostgreSQL's command tag. `rows`: how many were given back, or changed. */
+export function commandTag(statement: Statement, rows: number): string {
+  switch (statement.kind) {
+    case "select":
+      return `SELECT ${rows}`;
+    case "insert":
+      return `INSERT 0 ${rows}`;
+    case "update":
+      return `UPDATE ${rows}`;
+    case "delete":
+      return `DELETE ${rows}`;
+    case "createTable":
+      return "CREATE TABLE";
+    case "createView":
+      return statement.materialized ? "CREATE MATERIALIZED VIEW" : "CREATE VIEW";
+    case "drop":
+      return `DROP ${statement.object.toUpperCase()}`;
+    case "begin":
+      return "BEGIN";
+    case "commit":
+      return "COMMIT";
+    case "rollback":
+      return "ROLLBACK";
+    case "explain":
+      return "EXPLAIN";
+    case "show":
+      return "SHOW";
+  }
+}

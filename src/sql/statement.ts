@@ -1,0 +1,8 @@
+/**
+ * SQL's door: loadParser() once, parseStatements(text), then bindStatement() for each in turn, as one may change the catalog for
+ * the next. bindView() is the same for a view whose text is kept.
+ */
+export { type BindOptions, bindStatement, bindView } from "./bind-statement.ts";
+export { paramFromJson, type SqlParam } from "./context.ts";
+export { loadParser, type ParsedStatement, parseStatements } from "./parser.ts";
+export * from "./statement-types.ts";

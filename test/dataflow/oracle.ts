@@ -1,0 +1,311 @@
+/**
+ * The naive answer: evaluates a plan from scratch over rows as JavaScript values, nested loops throughout. Shares only the exact scalar
+ * functions with the circuit.
+ */
+import type { SqlType } from "../../src/batch/types.ts";
+import { isSmallNumeric } from "../../src/batch/types.ts";
+import { ratioToDouble } from "../../src/dataflow/aggregates/exact-sum.ts";
+import {
+  addDecimals,
+  compareDecimals,
+  type Decimal,
+  decimal,
+  decimalFromText,
+  decimalToText,
+  divideDecimals,
+  ZERO,
+} from "../../src/dataflow/kernels/decimal.ts";
+import { takeFault, toThrowable } from "../../src/dataflow/kernels/errors.ts";
+import { evaluateExpr } from "../../src/dataflow/kernels/evaluate.ts";
+import { callUser, datumFromJs, jsRow } from "../../src/dataflow/kernels/user-function.ts";
+import { EvertError } from "../../src/base/errors.ts";
+import type { Datum, Expr } from "../../src/plan/expression.ts";
+import { typeOf } from "../../src/plan/inspect.ts";
+import type { Aggregate, OrderItem, Plan } from "../../src/plan/plan.ts";
+
+export type Row = readonly Datum[];
+
+/** A row and the commit it belongs to. */
+export interface Record {
+  readonly row: Row;
+  readonly commit: number;
+}
+
+export interface Facts {
+  stream(id: number): readonly Record[];
+  /** Current rows of a table as of a commit, that commit included. */
+  table(id: number, commit: number): readonly Row[];
+  view(id: number): Plan;
+  /** The commit everything is evaluated as of. */
+  readonly now: number;
+}
+
+export interface Answer {
+  readonly rows: Row[];
+  /** SQLSTATE and message of each row that failed. */
+  readonly errors: string[];
+}
+
+export function answer(plan: Plan, facts: Facts): Answer {
+  const errors: string[] = [];
+  const rows = evaluate(plan, facts, errors).map((r) => r.row);
+  return { rows, errors: errors.sort() };
+}
+
+function evaluate(plan: Plan, facts: Facts, errors: string[]): Record[] {
+  switch (plan.kind) {
+    case "source":
+      if (plan.relation === "stream") return [...facts.stream(plan.id)];
+      if (plan.relation === "table") return facts.table(plan.id, facts.now).map((row) => ({ row, commit: 0 }));
+      return evaluate(facts.view(plan.id), facts, errors);
+    case "values":
+      return plan.rows.map((row) => ({ row, commit: 0 }));
+    case "filter":
+      return evaluate(plan.input, facts, errors).filter((r) => attempt(errors, () => evaluateOn(plan.predicate, r.row, plan.input)) === true);
+    case "project":
+      return evaluate(plan.input, facts, errors).flatMap((r) => {
+        const row = attempt(errors, () => plan.exprs.map((e) => evaluateOn(e, r.row, plan.input)));
+        return row === FAILED ? [] : [{ row, commit: r.commit }];
+      });
+    case "mapFunction":
+      return evaluate(plan.input, facts, errors).flatMap((r) => {
+        const made = attempt(errors, () => {
+          const rows = plan.fn.rows.map((shape) => jsRow(shape, r.row, typesOf(plan.input)));
+          const result = callUser(plan.fn.call, rows);
+          raise();
+          const elements = plan.flat ? [...(result as Iterable<unknown>)] : [result];
+          return elements.map((element) =>
+            plan.schema.fields.map((f) => {
+              const datum = datumFromJs((element as { [name: string]: unknown })[f.name], f.type);
+              raise();
+              return datum;
+            }),
+          );
+        });
+        return made === FAILED ? [] : made.map((row) => ({ row, commit: r.commit }));
+      });
+    case "series":
+      return evaluate(plan.input, facts, errors).flatMap((r) => {
+        const bounds = attempt(errors, () => [plan.start, plan.stop, plan.step].map((e) => evaluateOn(e, r.row, plan.input)));
+        if (bounds === FAILED || bounds.includes(null)) return [];
+        const [start, stop, step] = bounds.map((b) => BigInt(b as number)) as [bigint, bigint, bigint];
+        if (step === 0n) {
+          errors.push("22023 step size cannot equal zero");
+          return [];
+        }
+        const int4 = typeOf(plan.start).name === "int4";
+        const out: Record[] = [];
+        for (let v = start; step > 0n ? v <= stop : v >= stop; v += step) out.push({ row: [...r.row, int4 ? Number(v) : v], commit: r.commit });
+        return out;
+      });
+    case "join": {
+      const left = evaluate(plan.left, facts, errors);
+      const right = evaluate(plan.right, facts, errors);
+      const nothing = plan.right.schema.fields.map(() => null);
+      const types = plan.leftKeys.map((k) => plan.left.schema.fields[k]!.type);
+      return left.flatMap((l) => {
+        const matches = right.filter((r) => plan.leftKeys.every((k, i) => equalKeys(l.row[k]!, r.row[plan.rightKeys[i]!]!, types[i]!)));
+        if (matches.length === 0 && plan.type === "left") return [{ row: [...l.row, ...nothing], commit: 0 }];
+        return matches.map((r) => ({ row: [...l.row, ...r.row], commit: 0 }));
+      });
+    }
+    case "asOfJoin": {
+      const nothing = plan.right.schema.fields.map(() => null);
+      const types = plan.leftKeys.map((k) => plan.left.schema.fields[k]!.type);
+      return evaluate(plan.left, facts, errors).flatMap((l) => {
+        const right = evaluate(plan.right, { ...facts, now: l.commit }, []);
+        const match = right.find((r) => plan.leftKeys.every((k, i) => equalKeys(l.row[k]!, r.row[plan.rightKeys[i]!]!, types[i]!)));
+        if (match === undefined) return plan.type === "left" ? [{ row: [...l.row, ...nothing], commit: l.commit }] : [];
+        return [{ row: [...l.row, ...match.row], commit: l.commit }];
+      });
+    }
+    case "group": {
+      const groups = new Map<string, { key: Row; rows: Row[] }>();
+      if (plan.keys.length === 0) groups.set("", { key: [], rows: [] });
+      for (const { row } of evaluate(plan.input, facts, errors)) {
+        // All of a row's keys and arguments are computed together: one that fails takes the row out.
+        const key = attempt(errors, () => {
+          const values = plan.keys.map((e) => evaluateOn(e, row, plan.input));
+          for (const a of plan.aggregates) argumentOf(a, row, plan.input);
+          return values;
+        });
+        if (key === FAILED) continue;
+        const name = plan.keys.length === 0 ? "" : key.map((d, i) => canonicalText(d, typeOf(plan.keys[i]!))).join("|");
+        const group = groups.get(name) ?? { key, rows: [] };
+        groups.set(name, group);
+        group.rows.push(row);
+      }
+      return [...groups.values()].flatMap(({ key, rows }) => {
+        const results = attempt(errors, () => plan.aggregates.map((a) => aggregate(a, rows, plan.input, errors)));
+        return results === FAILED ? [] : [{ row: [...key, ...results], commit: 0 }];
+      });
+    }
+    case "distinct": {
+      const seen = new Map<string, Record>();
+      for (const r of evaluate(plan.input, facts, errors)) {
+        const name = r.row.map((d, i) => canonicalText(d, plan.schema.fields[i]!.type)).join("|");
+        if (!seen.has(name)) seen.set(name, r);
+      }
+      return [...seen.values()];
+    }
+    case "union":
+      return plan.inputs.flatMap((input) => evaluate(input, facts, errors));
+    case "topK": {
+      const partitions = new Map<string, Record[]>();
+      for (const r of evaluate(plan.input, facts, errors)) {
+        const name = plan.partition.map((c) => canonicalText(r.row[c]!, plan.schema.fields[c]!.type)).join("|");
+        const rows = partitions.get(name) ?? [];
+        partitions.set(name, rows);
+        rows.push(r);
+      }
+      const types = typesOf(plan);
+      const listed = new Set([...plan.partition, ...plan.order.map((o) => o.column)]);
+      const rest = types.flatMap((_, column): OrderItem[] => (listed.has(column) ? [] : [{ column, descending: false, nullsFirst: false }]));
+      const compare = (a: Record, b: Record) => compareRows(a.row, b.row, [...plan.order, ...rest], types);
+      return [...partitions.values()].flatMap((rows) =>
+        rows.sort(compare).slice(plan.offset, plan.limit === null ? undefined : plan.offset + plan.limit),
+      );
+    }
+  }
+}
+
+const FAILED = Symbol("failed");
+
+function attempt<T>(errors: string[], compute: () => T): T | typeof FAILED {
+  try {
+    return compute();
+  } catch (thrown) {
+    if (!(thrown instanceof EvertError)) throw thrown;
+    errors.push(`${thrown.sqlstate} ${thrown.message}`);
+    return FAILED;
+  }
+}
+
+function raise(): void {
+  const error = takeFault();
+  if (error !== null) throw toThrowable(error);
+}
+
+function typesOf(plan: Plan): SqlType[] {
+  return plan.schema.fields.map((f) => f.type);
+}
+
+function evaluateOn(expr: Expr, row: Row, input: Plan): Datum {
+  return evaluateExpr(expr, row, { columns: typesOf(input) });
+}
+
+/** undefined: the row does not count. */
+function argumentOf(a: Aggregate, row: Row, input: Plan): Datum | undefined {
+  if (a.filter !== null && evaluateOn(a.filter, row, input) !== true) return undefined;
+  if (a.arg === null) return true;
+  return evaluateOn(a.arg, row, input) ?? undefined;
+}
+
+function aggregate(a: Aggregate, rows: readonly Row[], input: Plan, errors: string[]): Datum {
+  if (a.fn === "reduce") return fold(a, rows, input, errors);
+  const args = rows.map((row) => argumentOf(a, row, input)).filter((d) => d !== undefined) as Exclude<Datum, null>[];
+  if (a.fn === "count") return BigInt(args.length);
+  if (args.length === 0) return null;
+  const type = typeOf(a.arg!);
+  if (a.fn === "min" || a.fn === "max") {
+    const sign = a.fn === "min" ? 1 : -1;
+    return args.reduce((best, d) => {
+      const c = compareDatums(d, best, type) * sign;
+      return c < 0 || (c === 0 && String(d) < String(best)) ? d : best;
+    });
+  }
+  if (type.name === "float8") return floatResult(a.fn, args as number[]);
+  const total = args.map((d) => asDecimal(d, type)).reduce(addDecimals, ZERO);
+  const result = a.fn === "sum" ? total : divideDecimals(total, decimal(BigInt(args.length), 0));
+  switch (a.type.name) {
+    case "int8": {
+      if (total.unscaled >= 2n ** 63n || total.unscaled < -(2n ** 63n)) throw new EvertError("numeric_value_out_of_range", "bigint out of range");
+      return total.unscaled;
+    }
+    case "float8":
+      return a.fn === "sum" ? Number(decimalToText(total)) : ratioToDouble(total.unscaled, 10n ** BigInt(total.scale) * BigInt(args.length));
+    default:
+      return decimalToText(result);
+  }
+}
+
+function fold(a: Aggregate, rows: readonly Row[], input: Plan, errors: string[]): Datum {
+  const { reducer } = a;
+  let value = structuredClone(reducer!.initial);
+  for (const row of rows) {
+    if (a.filter !== null && evaluateOn(a.filter, row, input) !== true) continue;
+    const args = reducer!.add.rows.map((shape) => jsRow(shape, row, typesOf(input)));
+    const next = callUser(reducer!.add.call, [value, ...args]);
+    const error = takeFault();
+    if (error !== null) errors.push(`${error.sqlstate} ${error.message}`);
+    else value = next;
+  }
+  const datum = datumFromJs(value, a.type);
+  raise();
+  return datum;
+}
+
+/** Exact rational sum, rounded once. */
+function floatResult(fn: "sum" | "avg", args: readonly number[]): number {
+  const special = args.filter((x) => !Number.isFinite(x)).reduce((s, x) => s + x, 0);
+  if (special !== 0) return special;
+  let units = 0n;
+  for (const x of args) units += exactUnits(x);
+  const value = ratioToDouble(units, (1n << 1074n) * (fn === "sum" ? 1n : BigInt(args.length)));
+  if (!Number.isFinite(value)) throw new EvertError("numeric_value_out_of_range", "value out of range: overflow");
+  return value;
+}
+
+/** A double in units of 2^-1074, by its decimal-free definition. */
+export function exactUnits(x: number): bigint {
+  let units = 0n;
+  let scale = 1074;
+  let rest = Math.abs(x);
+  while (rest !== Math.trunc(rest)) {
+    rest *= 2;
+    scale--;
+  }
+  units = BigInt(rest) << BigInt(scale);
+  return x < 0 ? -units : units;
+}
+
+function asDecimal(d: Datum, type: SqlType): Decimal {
+  if (type.name !== "numeric") return decimal(BigInt(d as number), 0);
+  return isSmallNumeric(type) ? decimal(d as bigint, type.scale ?? 0) : decimalFromText(d as string);
+}
+
+function equalKeys(a: Datum, b: Datum, type: SqlType): boolean {
+  return a !== null && b !== null && compareDatums(a, b, type) === 0;
+}
+
+export function compareDatums(a: Exclude<Datum, null>, b: Exclude<Datum, null>, type: SqlType): number {
+  if (type.name === "numeric") return compareDecimals(asDecimal(a, type), asDecimal(b, type));
+  if (typeof a === "string") return Buffer.compare(Buffer.from(a), Buffer.from(b as string));
+  if (typeof a === "number" && (Number.isNaN(a) || Number.isNaN(b as number))) return (Number.isNaN(a) ? 1 : 0) - (Number.isNaN(b as number) ? 1 : 0);
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function compareRows(a: Row, b: Row, order: readonly OrderItem[], types: readonly SqlType[]): number {
+  for (const { column, descending, nullsFirst } of order) {
+    const x = a[column]!;
+    const y = b[column]!;
+    if (x === null || y === null) {
+      if (x === y) continue;
+      return (x === null) === nullsFirst ? -1 : 1;
+    }
+    const d = compareDatums(x, y, types[column]!);
+    if (d !== 0) return descending ? -d : d;
+  }
+  for (const [i, type] of types.entries()) {
+    if (type.name === "numeric" && typeof a[i] === "string" && typeof b[i] === "string" && a[i] !== b[i]) return a[i] < b[i] ? -1 : 1;
+  }
+  return 0;
+}
+
+/** Equal texts for equal values: display scale and the sign of zero do not count. */
+export function canonicalText(d: Datum, type: SqlType): string {
+  if (d === null) return "null";
+  if (type.name === "numeric" && typeof d === "string" && d.includes(".")) return d.replace(/\.?0+$/, "");
+  if (type.name === "float8") return String((d as number) + 0);
+  return typeof d === "string" ? JSON.stringify(d) : String(d);
+}

@@ -1,0 +1,101 @@
+/** What the tests of the log share: small topics, a log on a simulated disk, and ways to read everything back. */
+import { datumAt } from "../../src/batch/column.ts";
+import { type Schema, schemaOf } from "../../src/batch/schema.ts";
+import { int4, text } from "../../src/batch/types.ts";
+import { type LogOptions, openLog } from "../../src/log/file-log.ts";
+import { type CommitReceipt, type Group, type Log, OP_DELETE } from "../../src/log/log.ts";
+import { SeededRandom } from "../../src/testing/seeded-random.ts";
+import { SimulatedClock } from "../../src/testing/simulated-clock.ts";
+import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
+
+export const schema: Schema = schemaOf([
+  { name: "id", type: int4, nullable: false },
+  { name: "note", type: text, nullable: true },
+]);
+
+export const TOPICS = [1, 2, 3];
+
+export type OpenedLog = Awaited<ReturnType<typeof openLog>>;
+
+/** Small segments and groups, so that little data crosses many borders. */
+export async function openSmall(disk: SimulatedDisk, options: Partial<LogOptions> = {}): Promise<OpenedLog> {
+  const log = await openLog({
+    directory: "/data",
+    disk,
+    clock: new SimulatedClock(),
+    random: new SeededRandom(7),
+    segmentBytes: 16 * 1024,
+    groupBytesMax: 4 * 1024,
+    commitBytesMax: 1024 * 1024,
+    aheadBytesMax: 16 * 1024,
+    ...options,
+  });
+  register(log);
+  return log;
+}
+
+export function register(log: Log): void {
+  for (const topicId of TOPICS) log.registerTopic({ topicId, schemaVersion: 1, schema, keyColumns: [0] });
+}
+
+export interface Row {
+  readonly topicId: number;
+  readonly id: number;
+  readonly note: string | null;
+  readonly isDelete?: boolean;
+}
+
+export function stage(log: Log, rows: readonly Row[], idempotencyKey: string | null = null): CommitReceipt {
+  const draft = log.begin({ idempotencyKey, requestDigest: idempotencyKey === null ? null : `digest of ${idempotencyKey}` });
+  for (const { topicId, id, note, isDelete } of rows) {
+    if (isDelete === true) draft.appendRow(topicId, { id }, OP_DELETE);
+    else draft.appendRow(topicId, { id, note });
+  }
+  return draft.commit();
+}
+
+/** Waits for room, stages and waits until it is durable. */
+export async function append(log: Log, rows: readonly Row[], idempotencyKey: string | null = null): Promise<CommitReceipt> {
+  await room(log, rows.length * 64);
+  const receipt = stage(log, rows, idempotencyKey);
+  await receipt.durable;
+  return receipt;
+}
+
+export async function room(log: Log, bytes: number): Promise<void> {
+  for (let wait = log.room(bytes); wait !== null; wait = log.room(bytes)) await wait;
+}
+
+/** A commit as the oracle and the reader both describe it. */
+export interface ReadCommit {
+  readonly position: number;
+  readonly key: string | null;
+  readonly rows: readonly string[];
+}
+
+export function describeRow({ topicId, id, note, isDelete }: Row, offset: number): string {
+  return isDelete === true ? `${topicId}@${offset} delete ${id}` : `${topicId}@${offset} ${id} ${JSON.stringify(note)}`;
+}
+
+/** Commits of a group, each with its rows, topics in ascending order. */
+export function commitsOf(group: Group): ReadCommit[] {
+  const rows: string[][] = group.commits.map(() => []);
+  const batches = [...group.batches].sort((a, b) => a.topicId - b.topicId);
+  for (const { topicId, batch, ops, baseOffset, commitIndexes, commitEnds } of batches) {
+    let row = 0;
+    commitIndexes.forEach((commit, i) => {
+      for (; row < commitEnds[i]!; row++) {
+        const id = datumAt(batch.columns[0]!, row) as number;
+        const note = datumAt(batch.columns[1]!, row) as string | null;
+        rows[commit]!.push(describeRow({ topicId, id, note, isDelete: ops?.[row] === OP_DELETE }, baseOffset + row));
+      }
+    });
+  }
+  return group.commits.map((commit, i) => ({ position: commit.position, key: commit.idempotencyKey, rows: rows[i]! }));
+}
+
+export async function readAll(log: Log, from = 1): Promise<ReadCommit[]> {
+  const commits: ReadCommit[] = [];
+  for await (const group of log.read({ from })) commits.push(...commitsOf(group));
+  return commits;
+}

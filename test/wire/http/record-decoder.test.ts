@@ -1,0 +1,175 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { EvertError } from "../../../src/base/errors.ts";
+import { ValueError } from "../../../src/batch/value-error.ts";
+import type { Element } from "../../../src/wire/http/json-elements.ts";
+import { LineDecoder } from "../../../src/wire/http/ndjson.ts";
+import {
+  atPlaceOfRow,
+  type BodyFormat,
+  parseRecord,
+  recordDecoder,
+  refusedRow,
+} from "../../../src/wire/http/record-decoder.ts";
+
+function records(
+  format: BodyFormat,
+  ...pieces: (string | Uint8Array)[]
+): { out: Element[]; error?: EvertError } {
+  const decoder = recordDecoder(format);
+  const out: Element[] = [];
+  try {
+    for (const piece of pieces)
+      decoder.push(typeof piece === "string" ? new TextEncoder().encode(piece) : piece, out);
+    decoder.end(out);
+    return { out };
+  } catch (error) {
+    if (error instanceof EvertError) return { out, error };
+    throw error;
+  }
+}
+
+/** Cuts bytes at the given places. */
+function cut(bytes: Uint8Array, cuts: readonly number[]): Uint8Array[] {
+  const at = [...new Set(cuts.map((c) => c % (bytes.length + 1)))].sort((a, b) => a - b);
+  return [...at, bytes.length].map((end, i) => bytes.slice(at[i - 1] ?? 0, end));
+}
+
+const json = fc.json();
+
+describe("an array", () => {
+  test("of anything, however it is cut and spaced, gives its elements", () => {
+    const space = fc.constantFrom("", " ", "\n", "\t \r\n");
+    fc.assert(
+      fc.property(fc.array(json), space, fc.array(fc.nat()), (values, gap, cuts) => {
+        const text = `${gap}[${gap}${values.join(`${gap},${gap}`)}${gap}]${gap}`;
+        const { out, error } = records("json", ...cut(new TextEncoder().encode(text), cuts));
+        expect(error).toBeUndefined();
+        expect(out.map((element) => JSON.parse(element.text))).toEqual(
+          values.map((value) => JSON.parse(value)),
+        );
+        expect(out.map((element) => element.number)).toEqual(values.map((_, i) => i));
+      }),
+    );
+  });
+
+  test.each(["[1", "[1,", "[1,]", "[,1]", "[1] 2", "[1]]", '["a]', "[{]", '[{"a":1}'])(
+    "%s is refused",
+    (text) => {
+      const { error } = records("json", text);
+      expect(error?.code).toBe("invalid_text_representation");
+    },
+  );
+
+  test("an element that is no JSON is left to the parser, which names it", () => {
+    const { out } = records("json", '[{"a":1}, {a:1}]');
+    expect(out).toHaveLength(2);
+    expect(() => parseRecord(out[1]!, "index")).toThrow(/^records\[1\]: /);
+  });
+});
+
+test("a single value", () => {
+  fc.assert(
+    fc.property(
+      json.filter((text) => !text.startsWith("[")),
+      fc.array(fc.nat()),
+      (value, cuts) => {
+        const { out } = records("json", ...cut(new TextEncoder().encode(`  ${value}\n`), cuts));
+        expect(out.map((element) => JSON.parse(element.text))).toEqual([JSON.parse(value)]);
+      },
+    ),
+  );
+});
+
+test("an empty document has no records", () => {
+  expect(records("json", "  ").out).toEqual([]);
+  expect(records("json", "[ ]").out).toEqual([]);
+  expect(records("ndjson", "\n \r\n").out).toEqual([]);
+});
+
+describe("lines", () => {
+  test("however they are cut and ended, keep their numbers", () => {
+    const lines = fc.array(fc.oneof(json, fc.constant(""), fc.constant("  ")));
+    fc.assert(
+      fc.property(
+        lines,
+        fc.constantFrom("\n", "\r\n"),
+        fc.boolean(),
+        fc.array(fc.nat()),
+        (texts, eol, ended, cuts) => {
+          const body = texts.join(eol) + (ended ? eol : "");
+          const { out } = records("ndjson", ...cut(new TextEncoder().encode(body), cuts));
+          const expected = texts.flatMap((text, i) =>
+            text.trim() === "" ? [] : [{ number: i + 1, value: JSON.parse(text) }],
+          );
+          expect(out.map(({ number, text }) => ({ number, value: JSON.parse(text) }))).toEqual(expected);
+        },
+      ),
+    );
+  });
+
+  test("invalid UTF-8 is refused by line, the lines before it stand", () => {
+    const bytes = new Uint8Array([0x31, 0x0a, 0x32, 0x0a, 0x22, 0xc3, 0x28, 0x22, 0x0a, 0x33, 0x0a]);
+    for (let at = 0; at <= bytes.length; at++) {
+      const { out, error } = records("ndjson", bytes.slice(0, at), bytes.slice(at));
+      expect(out.map((line) => line.text)).toEqual(["1", "2"]);
+      expect(error?.code).toBe("untranslatable_character");
+      expect(error?.message).toMatch(/^line 3: /);
+    }
+  });
+
+  test("a character cut short at the end is refused", () => {
+    expect(records("ndjson", new Uint8Array([0x22, 0xc3])).error?.code).toBe("untranslatable_character");
+    expect(records("json", new Uint8Array([0x22, 0xc3])).error?.code).toBe("untranslatable_character");
+  });
+
+  test("a byte order mark is no part of the first line", () => {
+    expect(records("ndjson", "\ufeff1\n\ufeff2\n").out.map((line) => line.text)).toEqual(["1", "\ufeff2"]);
+  });
+
+  test.each([[["12345\n"]], [["123", "45"]], [["1\n", "123", "45\n"]]])(
+    "a line over the bound is refused: %j",
+    (pieces) => {
+      const decoder = new LineDecoder(4);
+      expect(() => {
+        for (const piece of pieces) decoder.push(new TextEncoder().encode(piece), []);
+      }).toThrow(expect.objectContaining({ code: "record_too_large" }));
+    },
+  );
+});
+
+test("an element over the bound is refused before it is all there", () => {
+  const decoder = recordDecoder("json");
+  const piece = new Uint8Array(1024 * 1024).fill(0x20);
+  const push = (bytes: Uint8Array) => decoder.push(bytes, []);
+  push(new TextEncoder().encode('["'));
+  expect(() => {
+    for (let i = 0; i < 17; i++) push(piece);
+  }).toThrow(expect.objectContaining({ code: "record_too_large" }));
+});
+
+describe("the place of a refused row", () => {
+  const error = new ValueError("datatype_mismatch", "records[1].price", "expected a number", { hint: "h" });
+
+  test("is its line or its index in the body", () => {
+    expect(refusedRow(error)).toBe(1);
+    expect(atPlaceOfRow(error, "line", [4, 9])).toMatchObject({
+      message: "line 9: price: expected a number",
+      code: "datatype_mismatch",
+      hint: "h",
+    });
+    expect(atPlaceOfRow(error, "index", [4, 9]).message).toBe("records[9].price: expected a number");
+  });
+
+  test("is unknown for an error about no row", () => {
+    const other = new EvertError("disk_full", "records[1] do not fit");
+    expect(refusedRow(other)).toBeUndefined();
+    expect(atPlaceOfRow(other, "line", [4, 9])).toBe(other);
+  });
+
+  test("a row that is wrong as a whole", () => {
+    const whole = new ValueError("datatype_mismatch", "records[0]", "expected an object");
+    expect(atPlaceOfRow(whole, "line", [4]).message).toBe("line 4: expected an object");
+    expect(atPlaceOfRow(whole, "index", [4]).message).toBe("records[4]: expected an object");
+  });
+});

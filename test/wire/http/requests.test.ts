@@ -1,0 +1,79 @@
+import { describe, expect, test } from "vitest";
+import { parseSqlRequest, parseTransactionRequest } from "../../../src/wire/http/requests.ts";
+
+describe("a request of SQL", () => {
+  test("with everything", () => {
+    const text = '{"sql":"SELECT $1","params":[1,"a",null],"atLeast":"7","timeoutMs":5,"format":"text"}';
+    expect(parseSqlRequest(text)).toEqual({
+      sql: "SELECT $1",
+      params: [1, "a", null],
+      atLeast: "7",
+      timeoutMs: 5,
+      format: "text",
+    });
+  });
+
+  test("parameters keep their digits", () => {
+    const { params } = parseSqlRequest('{"sql":"","params":[9223372036854775807,0.12345678901234567890]}');
+    expect(params).toEqual([9223372036854775807n, "0.12345678901234567890"]);
+  });
+
+  test.each([
+    "1",
+    "[]",
+    "null",
+    "{}",
+    '{"sql":1}',
+    '{"sql":"","params":{}}',
+    '{"sql":"","atLeast":7}',
+    '{"sql":"","atLeast":"x"}',
+    '{"sql":"","timeoutMs":-1}',
+    '{"sql":"","timeoutMs":1e9}',
+    '{"sql":"","format":"xml"}',
+    '{"sql":"","query":""}',
+  ])("%s is refused", (text) => {
+    expect(() => parseSqlRequest(text)).toThrow(expect.objectContaining({ code: "invalid_request" }));
+  });
+
+  test("what is no JSON is refused", () => {
+    expect(() => parseSqlRequest("{")).toThrow(
+      expect.objectContaining({ code: "invalid_text_representation" }),
+    );
+  });
+});
+
+describe("a transaction", () => {
+  test("one value stands for a list of one; keys of several columns stay arrays", () => {
+    const text =
+      '{"operations":[{"topic":"a","append":{"x":1}},{"topic":"b","upsert":[{"y":1},{"y":2}]},' +
+      '{"topic":"c","delete":5},{"topic":"d","delete":[[1,"x"]]}],"idempotencyKey":"k"}';
+    expect(parseTransactionRequest(text)).toEqual({
+      operations: [
+        { topic: "a", append: [{ x: 1 }] },
+        { topic: "b", upsert: [{ y: 1 }, { y: 2 }] },
+        { topic: "c", delete: [5] },
+        { topic: "d", delete: [[1, "x"]] },
+      ],
+      idempotencyKey: "k",
+    });
+  });
+
+  test("expect is not there yet", () => {
+    expect(() => parseTransactionRequest('{"operations":[],"expect":{}}')).toThrow(
+      expect.objectContaining({ sqlstate: "0A000" }),
+    );
+  });
+
+  test.each([
+    ["{}", /operations/],
+    ['{"operations":[]}', /operations/],
+    ['{"operations":[1]}', /^operations\[0\]: /],
+    ['{"operations":[{"topic":"a","append":1},{"append":1}]}', /^operations\[1\]: topic/],
+    ['{"operations":[{"topic":"a"}]}', /exactly one/],
+    ['{"operations":[{"topic":"a","append":1,"delete":1}]}', /exactly one/],
+    ['{"operations":[{"topic":"a","append":1,"x":1}]}', /"x"/],
+    ['{"operations":[{"topic":"a","append":1}],"idempotencyKey":""}', /idempotencyKey/],
+  ])("%s is refused", (text, message) => {
+    expect(() => parseTransactionRequest(text)).toThrow(message);
+  });
+});

@@ -23,7 +23,15 @@ export const takebacks = topic("takebacks", { schema: { departure_id: int8 } });
 
 export const airports = table("airports", {
   key: "iata",
-  schema: { iata: text, name: text, city: text, state: text, country: text, latitude: float8, longitude: float8 },
+  schema: {
+    iata: text,
+    name: text,
+    city: text,
+    state: text,
+    country: text,
+    latitude: float8,
+    longitude: float8,
+  },
 });
 
 /** How fast the last month is replayed: one row, set by the page. */

@@ -29,7 +29,11 @@ const REPLAY_TICK_MS = 50;
 
 const started = performance.now();
 const [db, staticDir] = await Promise.all([openDatabase(), buildPage()]);
-const server = await createHttpServer(db.engine, { host: options.host, port: Number(options.port), staticDir });
+const server = await createHttpServer(db.engine, {
+  host: options.host,
+  port: Number(options.port),
+  staticDir,
+});
 console.log(`evert listening on ${server.url}`);
 
 const stopping = new AbortController();
@@ -114,7 +118,9 @@ async function load(): Promise<void> {
   await report(true);
   bar?.stop();
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  console.log(`history is in: ${loaded.toLocaleString("en")} departures, ${seconds} s after the start; the last month is being replayed`);
+  console.log(
+    `history is in: ${loaded.toLocaleString("en")} departures, ${seconds} s after the start; the last month is being replayed`,
+  );
 }
 
 /** The last month, at the pace that the table `replay` says. */
@@ -177,8 +183,15 @@ async function nextRow(): Promise<number> {
 }
 
 async function readAirports(): Promise<{ iata: string }[]> {
-  const rows = parse(await readFile(join(datasets, "airports.csv")), { columns: true }) as Record<string, string>[];
-  return rows.map((row) => ({ ...row, latitude: Number(row.latitude), longitude: Number(row.longitude) })) as never;
+  const rows = parse(await readFile(join(datasets, "airports.csv")), { columns: true }) as Record<
+    string,
+    string
+  >[];
+  return rows.map((row) => ({
+    ...row,
+    latitude: Number(row.latitude),
+    longitude: Number(row.longitude),
+  })) as never;
 }
 
 function progressBar(): SingleBar | null {

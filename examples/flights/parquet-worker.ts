@@ -2,8 +2,9 @@
  * Reads the parquet file in a thread of its own and hands out batches of columns, each on demand: decompressing and decoding a
  * column of 272,727 rows takes 30 ms that the server's event loop does not have.
  */
-import { zstdDecompressSync } from "node:zlib";
+
 import { parentPort, workerData } from "node:worker_threads";
+import { zstdDecompressSync } from "node:zlib";
 import { asyncBufferFromFile, parquetMetadataAsync, parquetRead } from "hyparquet";
 import type { ColumnBlock, WorkerRequest } from "./parquet.ts";
 
@@ -50,7 +51,11 @@ function* blocks(columns: Columns, start: number): Generator<ColumnBlock> {
   }
 }
 
-function textColumn(values: readonly string[], from: number, to: number): { offsets: Int32Array; data: Uint8Array } {
+function textColumn(
+  values: readonly string[],
+  from: number,
+  to: number,
+): { offsets: Int32Array; data: Uint8Array } {
   const offsets = new Int32Array(to - from + 1);
   const data = new Uint8Array((to - from) * 12);
   let length = 0;
@@ -97,7 +102,14 @@ port.on("message", (request: WorkerRequest) => {
         port.close();
         return;
       }
-      const buffers = [value.id, value.departedAt, value.delay, value.distance, value.origin.offsets, value.origin.data];
+      const buffers = [
+        value.id,
+        value.departedAt,
+        value.delay,
+        value.distance,
+        value.origin.offsets,
+        value.origin.data,
+      ];
       buffers.push(value.destination.offsets, value.destination.data);
       port.postMessage(value, [...new Set(buffers.map((b) => b.buffer as ArrayBuffer))]);
     },

@@ -1,6 +1,6 @@
 /** The departures of vega-datasets' flights-3m.parquet as batches, in the order of the file, which is that of time. */
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { Batch, Column } from "../../src/batch/batch.ts";
 import type { Schema } from "../../src/batch/schema.ts";
@@ -23,7 +23,12 @@ export interface ColumnBlock {
 
 export type WorkerRequest = "next";
 
-export const datasets: string = join(dirname(createRequire(import.meta.url).resolve("vega-datasets/package.json")), "data");
+const entry = createRequire(import.meta.url).resolve("vega-datasets");
+/** The package's data files lie beside its code; its export map names only the code. */
+export const datasets: string = join(
+  entry.slice(0, entry.lastIndexOf("vega-datasets") + "vega-datasets".length),
+  "data",
+);
 
 /** Blocks from row `from` on; two are fetched ahead. */
 export async function* departuresFrom(from: number): AsyncGenerator<ColumnBlock> {

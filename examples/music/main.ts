@@ -7,7 +7,11 @@ import { playCounts, plays, songPlays, songs, topFive, topFiveByGenre } from "./
 import { readSongs } from "./songs.ts";
 
 const dir = await mkdtemp(join(tmpdir(), "evert-music-"));
-const db = await open({ dir, topics: [songs, plays], views: [playCounts, songPlays, topFive, topFiveByGenre] });
+const db = await open({
+  dir,
+  topics: [songs, plays],
+  views: [playCounts, songPlays, topFive, topFiveByGenre],
+});
 
 await db.append(songs, readSongs());
 const played = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12].flatMap((song_id) =>

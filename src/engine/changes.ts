@@ -179,7 +179,9 @@ export class TopicChanges {
     return this.topic.schema.fields.map(({ type }, i) => {
       const datum = encoder.datum(slot, i);
       // The encoder gives safe integers as numbers; expressions take every int8 as a bigint.
-      return typeof datum === "number" && type.name !== "int4" && type.name !== "float8" ? BigInt(datum) : datum;
+      return typeof datum === "number" && type.name !== "int4" && type.name !== "float8"
+        ? BigInt(datum)
+        : datum;
     });
   }
 

@@ -22,6 +22,7 @@ import type { AnyTopic, AnyView } from "../face/handles.ts";
 import { openLog } from "../log/file-log.ts";
 import type { Log, TopicBatch } from "../log/log.ts";
 import type { Plan, Query } from "../plan/plan.ts";
+import { loadParser } from "../sql/statement.ts";
 import { Dictionary } from "../state/dictionary.ts";
 import type { Store } from "../state/store.ts";
 import { type Touched, takeTouched } from "../views/frames.ts";
@@ -828,6 +829,7 @@ export async function openEngine(options: OpenEngineOptions): Promise<Database> 
   const disk = options.disk ?? nodeDisk;
   const clock = options.clock ?? systemClock;
   const report = options.report ?? (() => {});
+  await loadParser();
   const log = await openLog({ directory: joinPath(options.directory, "log"), disk, clock });
   try {
     return await openOn(log, disk, clock, report, options);

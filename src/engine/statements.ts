@@ -44,6 +44,7 @@ export class Statements {
   }
 
   async run(sql: string, options: SqlOptions): Promise<SqlResponse> {
+    // Does nothing unless a text has broken the parser's memory before.
     await loadParser();
     await this.#db.reached(options);
     const results: StatementResult[] = [];

@@ -6,7 +6,7 @@ import type { Expr } from "../plan/expression.ts";
 import { functionInfo, resolveFunction, sqlTypeName } from "../plan/functions.ts";
 import { typeOf } from "../plan/inspect.ts";
 import { bindAggregate, isAbsentAggregate, isAggregate } from "./aggregates.ts";
-import { type Bound, boundType, callOf, settled, typed } from "./bound.ts";
+import { type Bound, boundType, callOf, settled, toCommonType, typed } from "./bound.ts";
 import type { BindContext } from "./context.ts";
 import type { ExprPlace, SortKey } from "./place.ts";
 import { as, type NodeOf, startOf, stringOf } from "./tree.ts";
@@ -70,6 +70,8 @@ export function bindMinMax(node: NodeOf<"MinMaxExpr">, place: ExprPlace, start: 
   const args = (node.args ?? []).map((a) => place.bind(a, place));
   const name = node.op === "IS_LEAST" ? "least" : "greatest";
   const position = place.ctx.position(node.location);
+  // Refuses arguments that have no type in common, pointing at the first that does not fit.
+  toCommonType(args, name.toUpperCase(), place.ctx);
   return typed(callOf(resolveFunction(name, args.map(boundType), position), args, place.ctx), start);
 }
 

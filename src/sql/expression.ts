@@ -207,21 +207,25 @@ function bindCase(node: NodeOf<"CaseExpr">, place: ExprPlace, start: number | un
   const { ctx } = place;
   const tested = node.arg === undefined ? undefined : typedSubject(bindExpr(node.arg, place), ctx);
   const whens = (node.args ?? []).map((n) => as(n, "CaseWhen")!);
-  const conditions = whens.map((when) => {
-    if (tested === undefined) return bindBoolean(when.expr!, place, "CASE/WHEN");
-    const operands = [tested, bindExpr(when.expr!, place)];
-    const position = ctx.position(when.location);
-    return callOf(resolveOperator("=", operands.map(boundType), position), operands, ctx);
-  });
+  const bound = whens.map((when) => ({
+    condition: bindCondition(when, tested, place),
+    result: bindExpr(when.result!, place),
+  }));
   const otherwise: Bound =
     node.defresult === undefined
       ? { kind: "literal", text: null, param: null, start: undefined }
       : bindExpr(node.defresult, place);
-  const results = whens.map((when) => bindExpr(when.result!, place));
   // PostgreSQL asks the ELSE branch for its type first.
-  const { exprs, type } = toCommonType([otherwise, ...results], "CASE", ctx);
-  const branches = conditions.map((when, i) => branch(when, exprs[i + 1]!));
+  const { exprs, type } = toCommonType([otherwise, ...bound.map((b) => b.result)], "CASE", ctx);
+  const branches = bound.map(({ condition }, i) => branch(condition, exprs[i + 1]!));
   return typed({ kind: "case", branches, otherwise: exprs[0]!, type }, start);
+}
+
+function bindCondition(when: NodeOf<"CaseWhen">, tested: Bound | undefined, place: ExprPlace): Expr {
+  if (tested === undefined) return bindBoolean(when.expr!, place, "CASE/WHEN");
+  const operands = [tested, bindExpr(when.expr!, place)];
+  const position = place.ctx.position(when.location);
+  return callOf(resolveOperator("=", operands.map(boundType), position), operands, place.ctx);
 }
 
 /** CASE 'a' WHEN ...: an open literal is text before it is compared. */

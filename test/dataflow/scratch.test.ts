@@ -15,6 +15,7 @@ test("scratch", () => {
     const order = random.some([0, 1, 2], 3);
     live.step(count, order);
     if (process.env.CODE) console.log(live.circuit.explainCode(Number(process.env.CODE)));
+    if (process.env.STORES) for (const { id, store } of live.circuit.stores()) console.log(id, store.name, "live", store.live, "born", store.born.length, "died", store.died.length);
     live.check();
   }
 });

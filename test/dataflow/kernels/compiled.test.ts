@@ -253,7 +253,7 @@ describe("compiled and interpreted agree", () => {
     for (const id of usable) {
       fc.assert(
         fc.property(callOf(id, 1), rows, (expr, data) => agrees(expr, data)),
-        { numRuns: 25 },
+        { numRuns: 10 },
       );
     }
   });

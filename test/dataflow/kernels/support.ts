@@ -28,6 +28,11 @@ export function call(
   return { kind: "call", fn, args, type };
 }
 
+/** A branch of CASE. */
+export function branch(when: Expr, then: Expr): { readonly when: Expr; readonly then: Expr } {
+  return { when, then };
+}
+
 /** The datum PostgreSQL's input function reads from this text. */
 export function datum(text: string | null, type: SqlType): Datum {
   if (text === null) return null;

@@ -1,0 +1,71 @@
+/** PostgreSQL itself, in process: PGlite, every value as the text PostgreSQL prints. */
+import { PGlite } from "@electric-sql/pglite";
+
+export interface Answer {
+  readonly rows: readonly (readonly (string | null)[])[];
+  /** SQLSTATE, when it was refused. */
+  readonly refused: string | null;
+  readonly affected: number;
+}
+
+const asText: Record<number, (value: string) => string> = Object.fromEntries(
+  [16, 20, 21, 23, 25, 700, 701, 1114, 1184, 1700].map((oid) => [oid, (value: string) => value]),
+);
+
+export class Postgres {
+  readonly #lite: PGlite;
+
+  private constructor(lite: PGlite) {
+    this.#lite = lite;
+  }
+
+  static async open(): Promise<Postgres> {
+    const lite = await PGlite.create();
+    await lite.exec("SET timezone = 'UTC'; SET client_min_messages = error");
+    return new Postgres(lite);
+  }
+
+  /** Forgets everything. */
+  async reset(): Promise<void> {
+    await this.#lite.exec("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+  }
+
+  /** @throws what PostgreSQL says. */
+  async define(sql: string): Promise<void> {
+    await this.#lite.exec(sql);
+  }
+
+  async query(sql: string): Promise<Answer> {
+    try {
+      const { rows, affectedRows } = await this.#lite.query<(string | null)[]>(sql, [], {
+        rowMode: "array",
+        parsers: asText,
+      });
+      return { rows, refused: null, affected: affectedRows ?? 0 };
+    } catch (error) {
+      const { code } = error as { code?: string };
+      if (code === undefined) throw error;
+      return { rows: [], refused: code, affected: 0 };
+    }
+  }
+
+  /** All or nothing. */
+  async transaction(statements: readonly string[]): Promise<Answer> {
+    await this.#lite.exec("BEGIN");
+    let affected = 0;
+    for (const sql of statements) {
+      const answer = await this.query(sql);
+      if (answer.refused !== null) {
+        await this.#lite.exec("ROLLBACK");
+        return answer;
+      }
+      affected += answer.affected;
+    }
+    await this.#lite.exec("COMMIT");
+    return { rows: [], refused: null, affected };
+  }
+
+  async close(): Promise<void> {
+    await this.#lite.close();
+  }
+}

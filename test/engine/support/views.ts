@@ -1,0 +1,81 @@
+/** A view's maintained rows as text, and what their query gives when it is run from scratch. */
+import { toEvertError } from "../../../src/base/errors.ts";
+import type { Database } from "../../../src/engine/database.ts";
+
+export type TextRow = readonly (string | null)[];
+
+/** The rows the view holds, in its order, or the error reads answer with. No query is run. */
+export async function maintained(engine: Database, name: string): Promise<TextRow[] | { sqlstate: string }> {
+  const error = engine.viewFailure(name);
+  if (error !== null) return { sqlstate: error.sqlstate };
+  const view = [...engine.live.values()].find((l) => l.entry.name === name)?.view;
+  if (view == null) throw new Error(`view "${name}" is not there`);
+  const rows: TextRow[] = [];
+  await view.scan(engine.publisher.published.epoch, {}, (slot) => rows.push(view.encoder.texts(slot)));
+  return rows;
+}
+
+/** The query's answer now, by a circuit of its own over the whole history. */
+export async function recomputed(engine: Database, sql: string): Promise<TextRow[] | { sqlstate: string }> {
+  const { results, error } = await engine.sql(sql);
+  if (error !== undefined) return { sqlstate: error.sqlstate };
+  return (results[0] as (typeof results)[number]).rowsText();
+}
+
+export interface Shape {
+  /** Which columns are float8: sums of them may differ in the last digits. */
+  readonly floats: ReadonlySet<number>;
+}
+
+/** Null when both hold the same rows, in any order; else what is different. */
+export function difference(
+  ours: readonly TextRow[],
+  theirs: readonly TextRow[],
+  floats: ReadonlySet<number> = new Set(),
+): string | null {
+  const a = sorted(ours, floats);
+  const b = sorted(theirs, floats);
+  if (a.length === b.length && a.every((row, i) => sameRow(row, b[i] as TextRow, floats))) return null;
+  const onlyOurs = a.filter((row) => !b.some((other) => sameRow(row, other, floats)));
+  const onlyTheirs = b.filter((row) => !a.some((other) => sameRow(row, other, floats)));
+  return [
+    `${a.length} rows where there should be ${b.length}`,
+    ...onlyOurs.slice(0, 5).map((row) => `  wrong   ${JSON.stringify(row)}`),
+    ...onlyTheirs.slice(0, 5).map((row) => `  missing ${JSON.stringify(row)}`),
+  ].join("\n");
+}
+
+function sorted(rows: readonly TextRow[], floats: ReadonlySet<number>): TextRow[] {
+  // Floats last and by value, so that nearly equal ones meet.
+  const exact = (row: TextRow): string => JSON.stringify(row.filter((_, i) => !floats.has(i)));
+  return rows
+    .map((row) => ({ row, text: exact(row) }))
+    .sort((x, y) => {
+      if (x.text !== y.text) return x.text < y.text ? -1 : 1;
+      for (const i of floats) {
+        const d = orderable(x.row[i] ?? null) - orderable(y.row[i] ?? null);
+        if (d !== 0 && !Number.isNaN(d)) return d;
+      }
+      return 0;
+    })
+    .map(({ row }) => row);
+}
+
+function orderable(text: string | null): number {
+  if (text === null) return Number.MAX_VALUE;
+  const value = Number(text);
+  return Number.isNaN(value) ? Number.MAX_VALUE / 2 : value;
+}
+
+function sameRow(a: TextRow, b: TextRow, floats: ReadonlySet<number>): boolean {
+  return (
+    a.length === b.length && a.every((x, i) => x === b[i] || (floats.has(i) && nearly(x, b[i] as string | null)))
+  );
+}
+
+function nearly(a: string | null, b: string | null): boolean {
+  if (a === null || b === null) return false;
+  const x = Number(a);
+  const y = Number(b);
+  return Math.abs(x - y) <= 1e-12 * Math.max(Math.abs(x), Math.abs(y));
+}

@@ -109,8 +109,8 @@ export const hourlyTraffic = view(
 export const delayHistogram = view(
   "delay_histogram",
   sql<{ bucket: number; flights: number }>`
-    SELECT greatest(-60, least(180, floor(delay / 15.0)::int4 * 15)) AS bucket, count(*) AS flights
-    FROM ${flown} GROUP BY greatest(-60, least(180, floor(delay / 15.0)::int4 * 15)) ORDER BY bucket`,
+    SELECT greatest(-60, least(180, floor(delay / 15.0::float8)::int4 * 15)) AS bucket, count(*) AS flights
+    FROM ${flown} GROUP BY greatest(-60, least(180, floor(delay / 15.0::float8)::int4 * 15)) ORDER BY bucket`,
 );
 
 /** On time is, as the airlines count it, less than fifteen minutes late. */

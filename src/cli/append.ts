@@ -54,6 +54,9 @@ async function append(topic: string, file: string | undefined, options: AppendOp
   } catch (error) {
     progress.stop();
     throw error instanceof EvertError && committed !== undefined ? withCommitted(error, committed) : error;
+  } finally {
+    // Refused half-way, the process would otherwise wait for a sender that may go on for ever.
+    if (file === undefined) process.stdin.destroy();
   }
 }
 

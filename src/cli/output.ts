@@ -1,6 +1,4 @@
 /** Standard output: at the pace of whoever reads it, and quiet when they stop. */
-import { once } from "node:events";
-
 let closed = false;
 
 /** Call first. A reader that has seen enough (`| head`) is no error. */
@@ -16,16 +14,15 @@ export function outputClosed(): boolean {
   return closed;
 }
 
+/** Resolves when more may be written, or when nobody reads any more. */
 export async function write(text: string | Uint8Array): Promise<void> {
   if (closed || process.stdout.write(text)) return;
-  // "close" comes after an error, too.
-  const stop = new AbortController();
-  try {
-    await Promise.race([
-      once(process.stdout, "drain", { signal: stop.signal }),
-      once(process.stdout, "close", { signal: stop.signal }),
-    ]);
-  } finally {
-    stop.abort();
-  }
+  await new Promise<void>((resolve) => {
+    const events = ["drain", "error", "close"];
+    const done = () => {
+      for (const event of events) process.stdout.off(event, done);
+      resolve();
+    };
+    for (const event of events) process.stdout.on(event, done);
+  });
 }

@@ -4,7 +4,7 @@ import { bool, isSmallNumeric } from "../batch/types.ts";
 import * as build from "../plan/build.ts";
 import type { Expr, UserFunction } from "../plan/expression.ts";
 import { exprKey } from "../plan/fingerprint.ts";
-import { functionColumns, hasUserFunction, moveFunction, typeOf } from "../plan/inspect.ts";
+import { functionColumns, hasUserFunction, isFallible, moveFunction, typeOf } from "../plan/inspect.ts";
 import type { Aggregate, GroupPlan, Plan, UserReducer } from "../plan/plan.ts";
 import type { Accumulator } from "./aggregates/accumulator.ts";
 import { count } from "./aggregates/count.ts";
@@ -19,12 +19,18 @@ import { runtimeOf } from "./kernels/runtime.ts";
 import type { Node, Source } from "./node.ts";
 import { Group } from "./operators/group.ts";
 import type { GroupAggregate } from "./operators/group-code.ts";
+import { Collection } from "./operators/stored.ts";
+import { Pick } from "./operators/stream.ts";
 
 export function aggregateNode(compiler: CompileContext, plan: GroupPlan): Node {
   const columns = new InputColumns(plan);
   const prepared = plan.aggregates.map((a) => columns.prepare(a));
   const input = compiler.linear(plan.input, [{ kind: "project", exprs: columns.exprs }], columns.exprs.map((_, i) => i));
-  const kept = plan.aggregates.map((a) => (isIndexed(plan, a) ? keptInput(compiler, plan, a) : null));
+  const kept = plan.aggregates.map((a, i): Stored | null => {
+    if (!isIndexed(plan, a)) return null;
+    const { arg } = prepared[i]!;
+    return arg < 0 ? keptInput(compiler, plan, a) : keptColumns(compiler, input, columns.exprs, [...plan.keys.keys(), arg]);
+  });
   const identity = `group of ${input.identity}: ${identityOf(plan)}`;
   return compiler.node(identity, () => {
     const sources: Source[] = [{ node: input, kind: "rows" }];
@@ -73,6 +79,18 @@ function keptInput(compiler: CompileContext, plan: GroupPlan, a: Aggregate): Sto
   );
 }
 
+/** Columns of the group's input, stored. */
+function keptColumns(compiler: CompileContext, input: Node, exprs: readonly Expr[], columns: readonly number[]): Stored {
+  const picked = `columns of ${input.identity} [${columns}]`;
+  const identity = `bag of ${picked}`;
+  const node = compiler.node(identity, () => {
+    const source = compiler.node(picked, () => new Pick(picked, { node: input, kind: "rows" }, columns));
+    const spec = { identity, label: `arguments of ${input.label}`, columns: columns.map((c) => typed(exprs[c]!)), mode: "bag", key: null } as const;
+    return new Collection(spec, { node: source, kind: "rows" }, compiler.dictionary);
+  });
+  return { node, columns: columns.map((_, i) => i) };
+}
+
 function isFallibleAggregate(a: Aggregate): boolean {
   switch (a.fn) {
     case "count":
@@ -116,14 +134,18 @@ interface Prepared {
 class InputColumns {
   readonly exprs: Expr[];
   readonly #plan: GroupPlan;
+  readonly #fallible: boolean;
 
   constructor(plan: GroupPlan) {
     this.#plan = plan;
     this.exprs = [...plan.keys];
+    const used = [...plan.keys, ...plan.aggregates.flatMap((a) => [a.arg, a.filter])];
+    this.#fallible = used.some((e) => e !== null && isFallible(e)) || endsFallible(plan.input);
   }
 
   prepare(a: Aggregate): Prepared {
-    if (isIndexed(this.#plan, a)) return { arg: -1, reducer: null };
+    // Where a row can fail, it must fail for all aggregates alike: then all arguments are columns of the one input.
+    if (isIndexed(this.#plan, a) && !this.#fallible) return { arg: -1, reducer: null };
     if (a.fn === "reduce") {
       assert(a.reducer !== null, "a reduce has a reducer");
       const reducer = { ...a.reducer, add: this.#moved(a.reducer.add), remove: this.#moved(a.reducer.remove) };
@@ -143,6 +165,13 @@ class InputColumns {
     for (const c of functionColumns(fn)) this.#column(build.column(this.#plan.input, c));
     return moveFunction(fn, (c) => this.#column(build.column(this.#plan.input, c)));
   }
+}
+
+/** Whether the loop before the group-by has something fallible in it besides the group-by's own expressions. */
+function endsFallible(plan: Plan): boolean {
+  if (plan.kind === "filter") return isFallible(plan.predicate) || endsFallible(plan.input);
+  if (plan.kind === "project") return plan.exprs.some(isFallible) || endsFallible(plan.input);
+  return false;
 }
 
 /** Keys of expressions count functions by their text: of those, only the very same is taken for equal. */

@@ -61,6 +61,9 @@ export interface Sources {
   view(id: number): StoredNode;
 }
 
+/** Gives the rows that a chain of filters and projects begins with. */
+type Base = (plan: Plan, columns: readonly number[]) => Node;
+
 const fromRows = (node: Node): Source => ({ node, kind: "rows" });
 
 export class Compiler implements CompileContext {
@@ -117,7 +120,7 @@ export class Compiler implements CompileContext {
   }
 
   /** `stages` over the plan's rows, fused with the filters and projects the plan ends in. */
-  linear(plan: Plan, stages: readonly Stage[], columns: readonly number[], base: (plan: Plan, columns: readonly number[]) => Node = (p, c) => this.rows(p, c)): Node {
+  linear(plan: Plan, stages: readonly Stage[], columns: readonly number[], base: Base = (p, c) => this.rows(p, c)): Node {
     const name = stagesKey(stages);
     let all = [...stages];
     let at = plan;
@@ -131,6 +134,16 @@ export class Compiler implements CompileContext {
       columns = columns.map((c) => (last.exprs[c] as Expr & { kind: "column" }).index);
     }
     if (all.length === 0) return base(at, columns);
+    const width = widthOf(at, all);
+    if (columns.length < width && all.some(stageIsFallible)) {
+      // Whoever wants which columns: a row that fails shall fail once.
+      const whole = this.#fused(plan, name, at, all, Array.from({ length: width }, (_, c) => c), base);
+      return this.#pickedOf(whole, width, columns);
+    }
+    return this.#fused(plan, name, at, all, columns, base);
+  }
+
+  #fused(plan: Plan, name: string, at: Plan, all: readonly Stage[], columns: readonly number[], base: Base): Node {
     const live = liveColumns(all, columns);
     const wanted = [...live[0]!].sort((a, b) => a - b);
     const input = base(at, wanted);
@@ -150,7 +163,10 @@ export class Compiler implements CompileContext {
   }
 
   #picked(node: Node, plan: Plan, columns: readonly number[]): Node {
-    const width = plan.schema.fields.length;
+    return this.#pickedOf(node, plan.schema.fields.length, columns);
+  }
+
+  #pickedOf(node: Node, width: number, columns: readonly number[]): Node {
     if (columns.length === width && columns.every((c, i) => c === i)) return node;
     const identity = `columns of ${node.identity} [${columns}]`;
     return this.#node(identity, () => new Pick(identity, fromRows(node), columns));
@@ -201,9 +217,7 @@ export class Compiler implements CompileContext {
       return new Series(identity, fromRows(input), fields, typeOf(plan.start), this.dictionary);
     });
     const order = columns.map((c) => (c < width ? wanted.indexOf(c) : wanted.length));
-    if (order.length === wanted.length + 1 && order.every((c, i) => c === i)) return node;
-    const picked = `columns of ${identity} [${order}]`;
-    return this.#node(picked, () => new Pick(picked, fromRows(node), order));
+    return this.#pickedOf(node, wanted.length + 1, order);
   }
 
   #union(plan: UnionPlan, columns: readonly number[]): Node {
@@ -412,6 +426,16 @@ function distinctOf(columns: readonly number[]): number[] {
 
 function stageOf(plan: FilterPlan | ProjectPlan): Stage {
   return plan.kind === "filter" ? { kind: "filter", predicate: plan.predicate } : { kind: "project", exprs: plan.exprs };
+}
+
+function stageIsFallible(stage: Stage): boolean {
+  return stage.kind === "filter" ? isFallible(stage.predicate) : stage.exprs.some(isFallible);
+}
+
+function widthOf(input: Plan, stages: readonly Stage[]): number {
+  let width = input.schema.fields.length;
+  for (const stage of stages) if (stage.kind === "project") width = stage.exprs.length;
+  return width;
 }
 
 function isPlain(stage: Stage): boolean {

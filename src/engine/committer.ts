@@ -170,7 +170,13 @@ export class Committer {
       requestDigest: options.requestDigest ?? null,
     });
     try {
-      for (const part of parts) this.#stagePart(draft, part);
+      // Rows staged so far, by topic: the log counts them only when the commit ends.
+      const staged = new Map<number, number>();
+      for (const part of parts) {
+        const before = staged.get(part.topic.id) ?? 0;
+        this.#stagePart(draft, part, this.#log.topicEnd(part.topic.id) + before);
+        staged.set(part.topic.id, before + (part.op === "batch" ? part.batch.length : part.rows.length));
+      }
     } catch (error) {
       draft.rollback();
       throw error;
@@ -178,7 +184,8 @@ export class Committer {
     return draft.commit();
   }
 
-  #stagePart(draft: CommitDraft, part: Part): void {
+  /** `offset`: of the part's first row. */
+  #stagePart(draft: CommitDraft, part: Part, offset: number): void {
     const { id } = part.topic;
     if (part.op === "batch") {
       draft.appendBatch(id, part.batch, part.ops);
@@ -191,7 +198,6 @@ export class Committer {
       return;
     }
     // The offset a row gets is its identity for ever.
-    const first = this.#log.topicEnd(id);
     for (let i = 0; i < rows.length; i++) {
       const row = rows[i];
       if (row !== null && typeof row === "object" && Object.hasOwn(row, ROW_ID)) {
@@ -201,7 +207,7 @@ export class Committer {
         );
       }
       const plain = row !== null && typeof row === "object" && !Array.isArray(row);
-      draft.appendRow(id, plain ? { ...row, [ROW_ID]: first + i } : row, op, path, i);
+      draft.appendRow(id, plain ? { ...row, [ROW_ID]: offset + i } : row, op, path, i);
     }
   }
 }

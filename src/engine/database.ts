@@ -830,7 +830,7 @@ export async function openEngine(options: OpenEngineOptions): Promise<Database> 
   const clock = options.clock ?? systemClock;
   const report = options.report ?? (() => {});
   await loadParser();
-  const log = await openLog({ directory: joinPath(options.directory, "log"), disk, clock });
+  const log = await openLog({ directory: options.directory, disk, clock });
   try {
     return await openOn(log, disk, clock, report, options);
   } catch (error) {
@@ -979,7 +979,8 @@ function planLive(live: LiveView, catalog: EngineCatalog, handles: ReadonlyMap<s
     catalog.describeView(entry.id, {
       schema: { fields: query.plan.schema.fields.slice(0, query.visible) },
       key: shownKey(query.plan.key, query.visible),
-      appendOnly: query.plan.appendOnly,
+      // Without a key equal rows are one with a weight: one more of them takes the old version away.
+      appendOnly: query.plan.appendOnly && query.plan.key !== null,
       order: query.order,
     });
   } catch (thrown) {

@@ -39,7 +39,7 @@ import { type ClockJump, LogTime } from "./log-time.ts";
 import { OpenGroup, type TopicSource } from "./open-group.ts";
 import { type ReaderSource, readGroups, readTopicGroups } from "./reader.ts";
 import { type Recovered, type RecoveryReport, recover } from "./recovery.ts";
-import { NEXT_SEGMENT, segmentName, WritableSegment } from "./segment.ts";
+import { isPreparedName, segmentName, WritableSegment } from "./segment.ts";
 import { Space } from "./space.ts";
 import { TopicRegistry } from "./topics.ts";
 import { type SealedGroup, Writer } from "./writer.ts";
@@ -69,7 +69,7 @@ const AHEAD_BYTES_MAX = SEGMENT_BYTES;
 const KEY_UNITS_MAX = 1024;
 
 /** What is made sure of beyond the size room() is asked for, which is an estimate. */
-const ROOM_SLACK_BYTES = 64 * 1024;
+const ROOM_SLACK_BYTES = 16 * 1024;
 const ROOM_SLACK_FACTOR = 1.5;
 
 /**
@@ -84,9 +84,10 @@ export async function openLog(options: LogOptions): Promise<Log & { readonly rep
   await disk.syncDirectory(directory);
   const lock = await lockDirectory(disk, directory);
   try {
-    const names = await disk.list(logDirectory);
     // What was prepared ahead in the life before holds nothing, and nobody knows how much of it reached the disk.
-    if (names.includes(NEXT_SEGMENT)) await disk.unlink(joinPath(logDirectory, NEXT_SEGMENT));
+    for (const name of await disk.list(logDirectory)) {
+      if (isPreparedName(name)) await disk.unlink(joinPath(logDirectory, name));
+    }
     const recovered = await recover(disk, logDirectory);
     const last = recovered.index.segments.at(-1);
     const active =
@@ -140,7 +141,10 @@ class FileLog implements Log, TopicSource {
   #sealing = false;
   #sealScheduled = false;
   #waiters: Waiter[] = [];
-  /** Bytes of room promised to waiters in this turn, who are about to commit. */
+  /**
+   * Room promised to waiters in this turn, who are about to commit: no more of them are let go on than there is room for. They
+   * themselves may ask once more.
+   */
   #granted = 0;
   #failure: EvertError | null = null;
   #closing: Promise<void> | null = null;
@@ -232,7 +236,8 @@ class FileLog implements Log, TopicSource {
     const refusal = this.#refusal();
     if (refusal !== null) return Promise.reject(refusal);
     if (bytes > this.#commitBytesMax) return Promise.reject(this.#tooLarge(bytes));
-    if (this.#waiters.length === 0 && this.#hasRoom(bytes)) return null;
+    if ((this.#waiters.length === 0 || this.#granted >= withSlack(bytes)) && this.#hasRoom(bytes, 0))
+      return null;
     return new Promise((resolve, reject) => {
       this.#waiters.push({ bytes, resolve, reject });
       this.#admit();
@@ -362,23 +367,23 @@ class FileLog implements Log, TopicSource {
 
   // ---- backpressure ----
 
-  #hasRoom(bytes: number): boolean {
+  /** Whether a commit of about `bytes` may be staged on top of what is staged, and of `granted` bytes promised to others. */
+  #hasRoom(bytes: number, granted: number): boolean {
     const group = this.#group;
-    const waiting = group.commits.length > 0 || this.#granted > 0;
-    if (waiting && group.bytesMax + this.#granted + bytes > this.#groupBytesMax) return false;
-    return this.#space.fits(this.#roomNeeded(bytes));
+    const alone = group.commits.length === 0 && granted === 0;
+    if (!alone && group.bytesMax + granted + bytes > this.#groupBytesMax) return false;
+    return this.#space.fits(this.#roomNeeded(bytes, granted));
   }
 
-  /** The frame's size if a commit of about `bytes` came on top of what is staged and promised. */
-  #roomNeeded(bytes: number): number {
-    return this.#group.bytesMax + this.#granted + withSlack(bytes);
+  #roomNeeded(bytes: number, granted: number): number {
+    return this.#group.bytesMax + granted + withSlack(bytes);
   }
 
   /** Lets those go on who wait and for whom there is room now, in order. */
   #admit(): void {
     for (
       let waiter = this.#waiters[0];
-      waiter !== undefined && this.#hasRoom(waiter.bytes);
+      waiter !== undefined && this.#hasRoom(waiter.bytes, this.#granted);
       waiter = this.#waiters[0]
     ) {
       this.#waiters.shift();
@@ -387,7 +392,7 @@ class FileLog implements Log, TopicSource {
       waiter.resolve();
     }
     const next = this.#waiters[0];
-    this.#space.demand(next === undefined ? 0 : this.#roomNeeded(next.bytes));
+    this.#space.demand(next === undefined ? 0 : this.#roomNeeded(next.bytes, this.#granted));
   }
 
   /** A turn later: who was let go on has committed, or will ask again. */
@@ -400,7 +405,7 @@ class FileLog implements Log, TopicSource {
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const waiter of waiters) {
-      if (this.#space.fits(this.#roomNeeded(waiter.bytes))) this.#waiters.push(waiter);
+      if (this.#space.fits(this.#roomNeeded(waiter.bytes, 0))) this.#waiters.push(waiter);
       else waiter.reject(error);
     }
     this.#admit();

@@ -123,7 +123,10 @@ export async function* readTopicGroups(
 
   for await (const frame of framesFrom(source, start, leap)) {
     const found = directoryOf(frame).find((candidate) => candidate.topicId === topicId);
-    if (found === undefined || found.baseOffset + found.rows <= offset) continue;
+    if (found === undefined) continue;
+    // The topic's first frame in a segment always is an entry.
+    if (frame.address.segment !== entry?.segment) entry = frame.address;
+    if (found.baseOffset + found.rows <= offset) continue;
     seen = found.baseOffset + found.rows;
     yield decodeGroup(frame.bytes, frame.offset, commitsOf(frame), [found], source.registry);
     if (seen >= end) return;

@@ -4,8 +4,19 @@ import { type Disk, type DiskFile, joinPath, writeFully } from "../base/disk.ts"
 
 const NAME = /^(\d{20})\.log$/;
 
-/** The file zero-filled ahead of use, before it is known where it will begin. */
-export const NEXT_SEGMENT = "next";
+const PREPARED_NAME = /^next-\d+$/;
+
+/**
+ * A file zero-filled ahead of use, before it is known where it will begin. Each has a number of its own: the next one may be
+ * begun while the one before still waits for its name.
+ */
+export function preparedName(number: number): string {
+  return `next-${number}`;
+}
+
+export function isPreparedName(name: string): boolean {
+  return PREPARED_NAME.test(name);
+}
 
 export function segmentName(firstPosition: number): string {
   return `${String(firstPosition).padStart(20, "0")}.log`;
@@ -41,7 +52,7 @@ export class WritableSegment {
   capacity: number;
   placed: number;
   prepared: number;
-  /** Null while the file is still called "next" and nothing is placed in it. */
+  /** Null while nothing is placed in it. */
   firstPosition: number | null;
   /** Whether the file has its name. */
   published: boolean;
@@ -93,10 +104,7 @@ export class WritableSegment {
   /** Gives the file its name, which is there after a power cut too. The first frame is written afterwards. */
   async publish(disk: Disk, directory: string): Promise<void> {
     assert(this.firstPosition !== null, "a segment is published when its first frame is placed");
-    await disk.rename(
-      joinPath(directory, NEXT_SEGMENT),
-      joinPath(directory, segmentName(this.firstPosition)),
-    );
+    await disk.rename(this.frames.path, joinPath(directory, segmentName(this.firstPosition)));
     await disk.syncDirectory(directory);
     this.published = true;
   }

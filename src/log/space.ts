@@ -18,7 +18,7 @@
 import { assert } from "../base/assert.ts";
 import { type Disk, joinPath } from "../base/disk.ts";
 import { type EvertError, toEvertError } from "../base/errors.ts";
-import { NEXT_SEGMENT, WritableSegment } from "./segment.ts";
+import { preparedName, WritableSegment } from "./segment.ts";
 
 export const FILL_BYTES = 1 << 20;
 /** In units of FILL_BYTES. */
@@ -60,6 +60,8 @@ export class Space {
   readonly #zeros = new Uint8Array(FILL_BYTES);
   #active: WritableSegment | null;
   #next: WritableSegment | null = null;
+  /** Files begun as next segments so far. */
+  #prepared = 0;
   #placedBytes = 0;
   #demand = 0;
   #full = false;
@@ -186,7 +188,10 @@ export class Space {
 
   async #openNext(): Promise<WritableSegment> {
     const { disk, directory, segmentBytes } = this.#options;
-    this.#next ??= await WritableSegment.open(disk, joinPath(directory, NEXT_SEGMENT), segmentBytes, 0, null);
+    if (this.#next === null) {
+      const path = joinPath(directory, preparedName(++this.#prepared));
+      this.#next = await WritableSegment.open(disk, path, segmentBytes, 0, null);
+    }
     return this.#next;
   }
 }

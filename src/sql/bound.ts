@@ -38,6 +38,12 @@ export function typed(expr: Expr, start: number | undefined): TypedBound {
   return { kind: "typed", expr, start };
 }
 
+/** Where an expression of these parts begins, as PostgreSQL sees it: a cast that changes nothing is not there. */
+export function leftmost(own: number | undefined, parts: readonly Bound[]): number | undefined {
+  const places = [own, ...parts.map((p) => p.start)].filter((p) => p !== undefined && p >= 0);
+  return places.length === 0 ? undefined : Math.min(...(places as number[]));
+}
+
 /** null: still open. */
 export function boundType(bound: Bound): SqlType | null {
   return bound.kind === "typed" ? typeOf(bound.expr) : null;
@@ -63,12 +69,12 @@ export function coerce(bound: Bound, to: SqlType, context: CastContext, ctx: Bin
   if (sameType(from, to)) return bound.expr;
   const cast = resolveCast(from, to, context);
   if (cast === undefined) return undefined;
-  return cast.fn === null ? bound.expr : castCall(bound.expr, cast.fn, to, ctx.position(bound.start));
+  return cast.fn === null ? bound.expr : castCall(bound.expr, cast.fn, to);
 }
 
 /** The cast's call, or its result if the argument is a constant that can be cast at once. */
-export function castCall(expr: Expr, fn: FunctionId, to: SqlType, position: number | undefined): Expr {
-  const done = expr.kind === "const" ? castConstant(expr, to, position) : undefined;
+export function castCall(expr: Expr, fn: FunctionId, to: SqlType): Expr {
+  const done = expr.kind === "const" ? castConstant(expr, to) : undefined;
   return done ?? { kind: "call", fn, args: [expr], type: to };
 }
 
@@ -86,7 +92,7 @@ export function argument(bound: Bound, resolution: Resolution, index: number, ct
   const type = resolution.argTypes[index]!;
   if (bound.kind === "literal") return settle(bound, type, ctx);
   const fn = resolution.argCasts[index] ?? null;
-  return fn === null ? bound.expr : castCall(bound.expr, fn, type, ctx.position(bound.start));
+  return fn === null ? bound.expr : castCall(bound.expr, fn, type);
 }
 
 /** WHERE, ON, HAVING, AND ... take booleans. `taker` as PostgreSQL's message names it. */

@@ -10,7 +10,7 @@ import { bool, numeric, text } from "../batch/types.ts";
 import type { Expr } from "../plan/expression.ts";
 import { resolveOperator, sqlTypeName } from "../plan/functions.ts";
 import { branch, typeOf } from "../plan/inspect.ts";
-import { type Bound, boundType, callOf, coerce, settled, toBoolean, toCommonType, typed } from "./bound.ts";
+import { type Bound, boundType, callOf, coerce, leftmost, settled, toBoolean, toCommonType, typed } from "./bound.ts";
 import { bindCall, bindMinMax, bindNow } from "./calls.ts";
 import type { BindContext } from "./context.ts";
 import { parseDatum } from "./literal.ts";
@@ -200,7 +200,9 @@ function bindCast(cast: NodeOf<"TypeCast">, place: ExprPlace, start: number | un
       position: ctx.position(cast.location ?? start),
     });
   }
-  return typed(expr, start);
+  // A cast that changes nothing leaves no trace, and a literal is where it is written.
+  const unchanged = arg.kind === "literal" || arg.expr === expr;
+  return typed(expr, unchanged ? arg.start : leftmost(cast.location, [arg]));
 }
 
 function bindCase(node: NodeOf<"CaseExpr">, place: ExprPlace, start: number | undefined): Bound {

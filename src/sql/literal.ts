@@ -41,19 +41,18 @@ export function parseDatum(text: string, type: SqlType, position: number | undef
 
 /**
  * The constant cast to `to`, where that needs no function: between integers and numerics, from them to text and float8, and from
- * text to anything. undefined: left to the cast's function.
+ * text to anything. undefined: left to the cast's function, as is a cast that fails: when it is an error is decided by evaluation.
  */
-export function castConstant(
-  expr: ConstExpr,
-  to: SqlType,
-  position: number | undefined,
-): ConstExpr | undefined {
+export function castConstant(expr: ConstExpr, to: SqlType): ConstExpr | undefined {
   if (expr.value === null) return { kind: "const", value: null, type: to };
   const written = exactText(expr);
   if (written === undefined || !castsByText(expr.type, to)) return undefined;
-  const whole = expr.type.name === "numeric" && (to.name === "int4" || to.name === "int8");
-  const value = whole ? wholeNumber(written, to, position) : fromText(written, expr.type, to, position);
-  return { kind: "const", value, type: to };
+  try {
+    return { kind: "const", value: parseDatum(wholeText(written, expr.type, to), to, undefined), type: to };
+  } catch (error) {
+    if (error instanceof EvertError) return undefined;
+    throw error;
+  }
 }
 
 function castsByText(from: SqlType, to: SqlType): boolean {
@@ -62,28 +61,10 @@ function castsByText(from: SqlType, to: SqlType): boolean {
   return numbers.includes(from.name) && [...numbers, "float8", "text"].includes(to.name);
 }
 
-function fromText(written: string, from: SqlType, to: SqlType, position: number | undefined): Datum {
-  const narrows = from.name === "int8" && to.name === "int4";
-  if (narrows && BigInt.asIntN(32, BigInt(written)) !== BigInt(written)) throw integerRange(to, position);
-  return parseDatum(written, to, position);
-}
-
 /** numeric to integer rounds half away from zero. */
-function wholeNumber(written: string, to: SqlType, position: number | undefined): Datum {
-  if (!/^-?\d/.test(written)) throw integerRange(to, position);
-  const rounded = BigInt(parseNumeric(written, { name: "numeric", precision: 1000, scale: 0 }));
-  if (BigInt.asIntN(to.name === "int4" ? 32 : 64, rounded) !== rounded) throw integerRange(to, position);
-  return to.name === "int4" ? Number(rounded) : rounded;
-}
-
-function integerRange(to: SqlType, position: number | undefined): EvertError {
-  return new EvertError(
-    "numeric_value_out_of_range",
-    `${to.name === "int4" ? "integer" : "bigint"} out of range`,
-    {
-      position,
-    },
-  );
+function wholeText(written: string, from: SqlType, to: SqlType): string {
+  const rounds = from.name === "numeric" && (to.name === "int4" || to.name === "int8");
+  return rounds ? parseNumeric(written, { name: "numeric", precision: 1000, scale: 0 }) : written;
 }
 
 /** The constant as PostgreSQL prints it, for types whose text is the value. */

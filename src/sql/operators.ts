@@ -2,9 +2,9 @@
 import type { Node } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
 import type { Expr } from "../plan/expression.ts";
-import { resolveOperator, sqlTypeName } from "../plan/functions.ts";
-import { branch, typeOf } from "../plan/inspect.ts";
-import { argument, type Bound, boundType, callOf, typed } from "./bound.ts";
+import { commonType, resolveOperator, sqlTypeName } from "../plan/functions.ts";
+import { branch, columnsOf, typeOf } from "../plan/inspect.ts";
+import { argument, type Bound, boundType, callOf, coerce, leftmost, typed } from "./bound.ts";
 import type { ExprPlace } from "./place.ts";
 import { as, type NodeOf, startOf, stringOf } from "./tree.ts";
 
@@ -20,7 +20,8 @@ export function bindOperator(node: NodeOf<"A_Expr">, place: ExprPlace, start: nu
       const operands = [node.lexpr, node.rexpr]
         .filter((n) => n !== undefined)
         .map((n) => place.bind(n, place));
-      return typed(callOf(resolveOperator(op, operands.map(boundType), position), operands, ctx), start);
+      const expr = callOf(resolveOperator(op, operands.map(boundType), position), operands, ctx);
+      return typed(expr, leftmost(node.location, operands));
     }
     case "AEXPR_IN":
       return typed(bindIn(node, op === "<>", place), start);
@@ -70,13 +71,27 @@ function compare(
   throw new EvertError("datatype_mismatch", `operator ${op} does not give a boolean`, { position });
 }
 
-/** x IN (a, b): x = a OR x = b. */
+/**
+ * x IN (a, b): x = a OR x = b. Items that read no column are first brought to one type with x, as PostgreSQL makes an array of
+ * them; those that read one are compared each by itself.
+ */
 function bindIn(node: NodeOf<"A_Expr">, negated: boolean, place: ExprPlace): Expr {
-  const position = place.ctx.position(node.location);
+  const { ctx } = place;
+  const position = ctx.position(node.location);
   refuseRows(node, place);
   const left = place.bind(node.lexpr!, place);
-  const items = as(node.rexpr, "List")?.items ?? [];
-  const tests = items.map((item) => compare("=", left, place.bind(item, place), place, position));
+  const items = (as(node.rexpr, "List")?.items ?? []).map((item) => place.bind(item, place));
+  const readsColumns = (b: Bound) => b.kind === "typed" && columnsOf(b.expr).size > 0;
+  const constants = items.filter((b) => !readsColumns(b));
+  const type = constants.length > 1 ? commonType([left, ...constants].map(boundType)) : undefined;
+  const tested =
+    type === undefined
+      ? items
+      : [
+          ...constants.map((b) => typed(coerce(b, type, "implicit", ctx)!, b.start)),
+          ...items.filter(readsColumns),
+        ];
+  const tests = tested.map((b) => compare("=", left, b, place, position));
   const any: Expr = tests.length === 1 ? tests[0]! : { kind: "or", args: tests };
   return negated ? { kind: "not", arg: any } : any;
 }
@@ -119,14 +134,15 @@ function isNullLiteral(bound: Bound): boolean {
   return bound.kind === "literal" && bound.text === null && bound.param === null;
 }
 
-/** NULLIF(a, b): null if a = b, else a, as the equality's argument type. */
+/** NULLIF(a, b): null if a = b, else a, as the equality's argument type. (PostgreSQL compares integers of two sizes as they are.) */
 function bindNullIf(node: NodeOf<"A_Expr">, place: ExprPlace): Expr {
   const { ctx } = place;
   const [left, right] = [place.bind(node.lexpr!, place), place.bind(node.rexpr!, place)];
   const position = ctx.position(node.location);
   const resolution = resolveOperator("=", [boundType(left), boundType(right)], position);
   const equal = callOf(resolution, [left, right], ctx);
-  const value = argument(left, resolution, 0, ctx);
+  const isInteger = (b: Bound) => b.kind === "typed" && /^int[48]$/.test(typeOf(b.expr).name);
+  const value = left.kind === "typed" && isInteger(left) && isInteger(right) ? left.expr : argument(left, resolution, 0, ctx);
   const type = typeOf(value);
   if (typeOf(equal).name !== "bool") {
     throw new EvertError(

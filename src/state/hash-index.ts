@@ -5,7 +5,8 @@
  * Multi: each bucket is a chain of list heads, one per distinct key; the rows of a key hang on its head in a doubly linked list, so
  * that a key with 166,341 rows costs a lookup no more than a key with one, and any row leaves in constant time.
  *
- * Links hold slot + 1 (0 = none), in a memory beside the rows, so that an index can be added to a Store that has rows.
+ * Links hold slot + 1 (0 = none), in a memory beside the rows, so that an index can be added to a Store that has rows. The hash is kept
+ * beside the link: splitting a bucket then touches no row, which would be a cache miss for each.
  *
  * Hashing an integer key keeps runs of 16 neighbours in one cache line of buckets: the upper bits are mixed, the low four are kept
  * and turned by mixed bits, which is a permutation within the line (so keys that are all multiples of 16 spread as well).
@@ -81,7 +82,7 @@ export function createHashIndex(store: Store, spec: HashIndexSpec): HashIndex {
   const source = spec.unique ? uniqueSource(store, spec) : multiSource(store, spec);
   const make = new Function("store", "links", "buckets", "hashInt", "hashDouble", "hashMore", source) as Make;
   const code = make(store, links, buckets, hashInt, hashDouble, hashMore);
-  const linkWords = spec.unique ? 1 : 3;
+  const linkWords = spec.unique ? 2 : 4;
   return {
     spec,
     get bytes() {
@@ -159,20 +160,19 @@ function keyCode(store: Store, spec: HashIndexSpec): KeyCode {
   };
 }
 
-/** Moves the chain of one bucket, keeping its order; `link` is where a slot's chain link lies. */
-function splitSource(store: Store, key: KeyCode, link: (slot: string) => string): string {
+/** Moves the chain of one bucket, keeping its order. A slot has `words` link words: the chain first, its hash last. */
+function splitSource(words: number): string {
   return `
   function split() {
     const from = buckets.addBucket(), to = buckets.n - 1;
-    const I = store.I, F = store.F, L = links.I, B = buckets.B;
+    const L = links.I, B = buckets.B;
     let e = B[from], stay = 0, move = 0;
     B[from] = 0;
     while (e !== 0) {
-      const s = e - 1, b = s * ${store.layout.strideWords}, next = L[${link("s")}];
-      ${key.hashRow}
-      L[${link("s")}] = 0;
-      if ((h & buckets.high) === to) { if (move === 0) B[to] = e; else L[${link("(move - 1)")}] = e; move = e; }
-      else { if (stay === 0) B[from] = e; else L[${link("(stay - 1)")}] = e; stay = e; }
+      const at = (e - 1) * ${words}, next = L[at];
+      L[at] = 0;
+      if ((L[at + ${words - 1}] & buckets.high) === to) { if (move === 0) B[to] = e; else L[(move - 1) * ${words}] = e; move = e; }
+      else { if (stay === 0) B[from] = e; else L[(stay - 1) * ${words}] = e; stay = e; }
       e = next;
     }
     buckets.afterSplit();
@@ -183,7 +183,7 @@ function uniqueSource(store: Store, spec: HashIndexSpec): string {
   const key = keyCode(store, spec);
   const stride = store.layout.strideWords;
   return `"use strict";
-  ${splitSource(store, key, (s) => s)}
+  ${splitSource(2)}
   function find(${key.params}) {
     const I = store.I, F = store.F, L = links.I;
     ${key.normalize}
@@ -192,17 +192,17 @@ function uniqueSource(store: Store, spec: HashIndexSpec): string {
     while (e !== 0) {
       const b = (e - 1) * ${stride};
       if (${key.equalParams}) return e - 1;
-      e = L[e - 1];
+      e = L[(e - 1) * 2];
     }
     return -1;
   }
   function next(slot) {
     const I = store.I, F = store.F, L = links.I, c = slot * ${stride};
-    let e = L[slot];
+    let e = L[slot * 2];
     while (e !== 0) {
       const b = (e - 1) * ${stride};
       if (${key.equalRows}) return e - 1;
-      e = L[e - 1];
+      e = L[(e - 1) * 2];
     }
     return -1;
   }
@@ -212,18 +212,17 @@ function uniqueSource(store: Store, spec: HashIndexSpec): string {
     const I = store.I, F = store.F, b = slot * ${stride};
     ${key.hashRow}
     const k = buckets.bucketOf(h);
-    links.I[slot] = buckets.B[k];
+    links.I[slot * 2] = buckets.B[k];
+    links.I[slot * 2 + 1] = h;
     buckets.B[k] = slot + 1;
   }
   function remove(slot) {
-    const I = store.I, F = store.F, L = links.I, b = slot * ${stride};
-    ${key.hashRow}
-    const k = buckets.bucketOf(h);
+    const L = links.I, k = buckets.bucketOf(L[slot * 2 + 1]);
     let e = buckets.B[k];
-    if (e === slot + 1) buckets.B[k] = L[slot];
+    if (e === slot + 1) buckets.B[k] = L[slot * 2];
     else {
-      while (L[e - 1] !== slot + 1) e = L[e - 1];
-      L[e - 1] = L[slot];
+      while (L[(e - 1) * 2] !== slot + 1) e = L[(e - 1) * 2];
+      L[(e - 1) * 2] = L[slot * 2];
     }
     buckets.count--;
   }
@@ -233,9 +232,9 @@ function uniqueSource(store: Store, spec: HashIndexSpec): string {
 function multiSource(store: Store, spec: HashIndexSpec): string {
   const key = keyCode(store, spec);
   const stride = store.layout.strideWords;
-  // Per slot: [chain of heads, next row of the key, previous row of the key (0: it is the head)].
+  // Per slot: [chain of heads, next row of the key, previous row of the key (0: it is the head), hash].
   return `"use strict";
-  ${splitSource(store, key, (s) => `${s} * 3`)}
+  ${splitSource(4)}
   function find(${key.params}) {
     const I = store.I, F = store.F, L = links.I;
     ${key.normalize}
@@ -244,11 +243,11 @@ function multiSource(store: Store, spec: HashIndexSpec): string {
     while (e !== 0) {
       const b = (e - 1) * ${stride};
       if (${key.equalParams}) return e - 1;
-      e = L[(e - 1) * 3];
+      e = L[(e - 1) * 4];
     }
     return -1;
   }
-  function next(slot) { return links.I[slot * 3 + 1] - 1; }
+  function next(slot) { return links.I[slot * 4 + 1] - 1; }
   function insert(slot) {
     const I = store.I, F = store.F, L = links.I, c = slot * ${stride};
     let h0 = 0;
@@ -257,39 +256,37 @@ function multiSource(store: Store, spec: HashIndexSpec): string {
     while (e !== 0) {
       const b = (e - 1) * ${stride};
       if (${key.equalRows}) break;
-      e = L[(e - 1) * 3];
+      e = L[(e - 1) * 4];
     }
     if (e !== 0) { // behind the head
-      const after = L[(e - 1) * 3 + 1];
-      L[slot * 3] = 0; L[slot * 3 + 1] = after; L[slot * 3 + 2] = e;
-      if (after !== 0) L[(after - 1) * 3 + 2] = slot + 1;
-      L[(e - 1) * 3 + 1] = slot + 1;
+      const after = L[(e - 1) * 4 + 1];
+      L[slot * 4] = 0; L[slot * 4 + 1] = after; L[slot * 4 + 2] = e; L[slot * 4 + 3] = h0;
+      if (after !== 0) L[(after - 1) * 4 + 2] = slot + 1;
+      L[(e - 1) * 4 + 1] = slot + 1;
       return;
     }
     buckets.count++;
     if (buckets.full) { while (buckets.full) split(); k = buckets.bucketOf(h0); }
-    L[slot * 3] = buckets.B[k]; L[slot * 3 + 1] = 0; L[slot * 3 + 2] = 0;
+    L[slot * 4] = buckets.B[k]; L[slot * 4 + 1] = 0; L[slot * 4 + 2] = 0; L[slot * 4 + 3] = h0;
     buckets.B[k] = slot + 1;
   }
   function remove(slot) {
-    const I = store.I, F = store.F, L = links.I;
-    const at = slot * 3, after = L[at + 1], before = L[at + 2];
+    const L = links.I;
+    const at = slot * 4, after = L[at + 1], before = L[at + 2];
     if (before !== 0) {
-      L[(before - 1) * 3 + 1] = after;
-      if (after !== 0) L[(after - 1) * 3 + 2] = before;
+      L[(before - 1) * 4 + 1] = after;
+      if (after !== 0) L[(after - 1) * 4 + 2] = before;
       return;
     }
-    const b = slot * ${stride};
-    ${key.hashRow}
-    const k = buckets.bucketOf(h);
+    const k = buckets.bucketOf(L[at + 3]);
     let heir = L[at];
-    if (after !== 0) { L[(after - 1) * 3] = heir; L[(after - 1) * 3 + 2] = 0; heir = after; }
+    if (after !== 0) { L[(after - 1) * 4] = heir; L[(after - 1) * 4 + 2] = 0; heir = after; }
     else buckets.count--;
     let e = buckets.B[k];
     if (e === slot + 1) buckets.B[k] = heir;
     else {
-      while (L[(e - 1) * 3] !== slot + 1) e = L[(e - 1) * 3];
-      L[(e - 1) * 3] = heir;
+      while (L[(e - 1) * 4] !== slot + 1) e = L[(e - 1) * 4];
+      L[(e - 1) * 4] = heir;
     }
   }
   return { find, next, insert, remove, split };`;

@@ -75,33 +75,32 @@ export class OrderedIndex {
 
   /** First entry of a partition (values, then a null mask), or -1. */
   first(...partition: number[]): number {
-    const k0 = this.#code.k0Of(...partition);
-    const position = this.#lowerBound(k0, partition);
-    if (position < 0) return -1;
-    const leaf = position >> 6;
-    if (this.#leaves.F[leaf * (LEAF_WORDS / 2) + LEAF_K0 + (position & 63)] !== k0) return -1;
-    return this.#code.comparePartition(this.slot(position), ...partition) === 0 ? position : -1;
+    const { k0Of, comparePartition, exact } = this.#code;
+    return this.#firstOf(k0Of(...partition), exact ? null : (slot) => comparePartition(slot, ...partition));
   }
 
   /** First entry of the partition the row belongs to (the row itself need not be in the index), or -1. */
   firstLike(slot: number): number {
-    const store = this.#store;
-    const { layout } = store;
-    let mask = 0;
-    const values = this.spec.partition.map((column, i) => {
-      const base = slot * layout.strideWords;
-      const word = layout.words[column] as number;
-      const nullWord = layout.nullWord[column] as number;
-      if (
-        nullWord >= 0 &&
-        (((store.I[base + nullWord] as number) >>> (layout.nullBit[column] as number)) & 1) === 1
-      )
-        mask |= 1 << i;
-      return (
-        layout.physical[column] === "f64" ? store.F[(base + word) >> 1] : store.I[base + word]
-      ) as number;
-    });
-    return this.first(...values, mask);
+    const { k0, comparePartitionRows, exact } = this.#code;
+    return this.#firstOf(k0(slot), exact ? null : (other) => comparePartitionRows(other, slot));
+  }
+
+  /** Whether two rows of equal partition code are always of one partition. */
+  get exactPartition(): boolean {
+    return this.#code.exact;
+  }
+
+  /** A number that is equal for rows of one partition. */
+  partitionCode(slot: number): number {
+    return this.#code.k0(slot);
+  }
+
+  #firstOf(k0: number, compare: ((slot: number) => number) | null): number {
+    const position = this.#lowerBound(k0, compare);
+    if (position < 0) return -1;
+    const leaf = position >> 6;
+    if (this.#leaves.F[leaf * (LEAF_WORDS / 2) + LEAF_K0 + (position & 63)] !== k0) return -1;
+    return compare === null || compare(this.slot(position)) === 0 ? position : -1;
   }
 
   /** First entry of all, or -1. */
@@ -121,7 +120,8 @@ export class OrderedIndex {
     const k0 = F[(position >> 6) * (LEAF_WORDS / 2) + LEAF_K0 + (position & 63)];
     const k0After = F[(after >> 6) * (LEAF_WORDS / 2) + LEAF_K0 + (after & 63)];
     if (k0 !== k0After) return -1;
-    return this.#code.samePartition(this.slot(position), this.slot(after)) ? after : -1;
+    if (this.#code.exact) return after;
+    return this.#code.comparePartitionRows(this.slot(position), this.slot(after)) === 0 ? after : -1;
   }
 
   /** The entry behind, whatever its partition; -1 at the end. */
@@ -138,7 +138,9 @@ export class OrderedIndex {
   positionOf(slot: number): number {
     const leaf = this.#descend(slot);
     const from = leaf * LEAF_WORDS + LEAF_SLOTS;
-    const place = this.#leaves.I.subarray(from, from + (this.#leaves.I[leaf * LEAF_WORDS] as number)).indexOf(slot);
+    const place = this.#leaves.I.subarray(from, from + (this.#leaves.I[leaf * LEAF_WORDS] as number)).indexOf(
+      slot,
+    );
     assert(place >= 0, "a row is where the ordered index puts it");
     return leaf * M + place;
   }
@@ -355,10 +357,9 @@ export class OrderedIndex {
     return low;
   }
 
-  /** First entry whose partition is not before the given one, or -1. */
-  #lowerBound(k0: number, partition: number[]): number {
+  /** First entry whose partition is not before the given one, or -1. `compare`: rows of equal code with it; null: the code says all. */
+  #lowerBound(k0: number, compare: ((slot: number) => number) | null): number {
     const { I, F } = this.#inners;
-    const compare = this.#code.comparePartition;
     let node = this.#root;
     for (let level = 0; level < this.#height; level++) {
       const at = node * INNER_WORDS;
@@ -369,7 +370,8 @@ export class OrderedIndex {
       while (low < high) {
         const mid = (low + high) >>> 1;
         const m0 = F[fat + INNER_K0 + mid] as number;
-        const before = m0 !== k0 ? m0 < k0 : compare(I[at + SEPARATORS + mid] as number, ...partition) < 0;
+        const before =
+          m0 !== k0 ? m0 < k0 : compare !== null && compare(I[at + SEPARATORS + mid] as number) < 0;
         if (before) low = mid + 1;
         else high = mid;
       }
@@ -385,7 +387,7 @@ export class OrderedIndex {
       const mid = (low + high) >>> 1;
       const m0 = leaves.F[fat + LEAF_K0 + mid] as number;
       const before =
-        m0 !== k0 ? m0 < k0 : compare(leaves.I[at + LEAF_SLOTS + mid] as number, ...partition) < 0;
+        m0 !== k0 ? m0 < k0 : compare !== null && compare(leaves.I[at + LEAF_SLOTS + mid] as number) < 0;
       if (before) low = mid + 1;
       else high = mid;
     }

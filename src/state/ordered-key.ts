@@ -27,8 +27,10 @@ export interface KeyCode {
   readonly k0Of: (...valuesThenNullMask: number[]) => number;
   /** Row's partition against parameters, given equal k0: negative, zero, positive. */
   readonly comparePartition: (slot: number, ...valuesThenNullMask: number[]) => number;
-  /** Two rows of equal k0 belong to the same partition. */
-  readonly samePartition: (a: number, b: number) => boolean;
+  /** Two rows' partitions, given equal k0. */
+  readonly comparePartitionRows: (a: number, b: number) => number;
+  /** Equal k0 alone says that rows are of one partition. */
+  readonly exact: boolean;
 }
 
 /** Generates the key functions of an index. */
@@ -44,11 +46,11 @@ export function keyCode(store: Store, spec: OrderedIndexSpec): KeyCode {
   // Partition.
   const single = spec.partition.length === 1 ? spec.partition[0]! : -1;
   const exactByCode =
-    spec.partition.length === 0 ||
-    (single >= 0 && !layout.columns[single]!.nullable && layout.columns[single]!.type.name !== "float8");
+    spec.partition.length === 0 || (single >= 0 && layout.columns[single]!.type.name !== "float8");
   const k0From = (values: string[], nulls: string[]): string => {
     if (spec.partition.length === 0) return "0";
-    if (exactByCode) return values[0]!;
+    if (exactByCode)
+      return layout.columns[single]!.nullable ? `${nulls[0]} === 1 ? -Infinity : ${values[0]}` : values[0]!;
     let code = "0x5bd1e995 | 0";
     spec.partition.forEach((c, i) => {
       const v = layout.physical[c] === "f64" ? `hashDouble(${values[i]})` : values[i]!;
@@ -104,8 +106,9 @@ export function keyCode(store: Store, spec: OrderedIndexSpec): KeyCode {
     ),
   ].join("\n");
 
+  // Where two partitions may share k0, k1 must not come before the exact comparison of the partitions.
   let k1 = "return 0;";
-  const head = spec.order[0];
+  const head = exactByCode ? spec.order[0] : undefined;
   if (head !== undefined) {
     const c = head.column;
     const v = value(c, "b");
@@ -143,11 +146,12 @@ export function keyCode(store: Store, spec: OrderedIndexSpec): KeyCode {
       ${comparePart(rowValues("b"), rowNulls("b"), paramValues, paramNulls)}
       return 0;
     },
-    samePartition(x, y) {
-      const I = store.I, F = store.F, b = x * ${stride}, c = y * ${stride};
-      const compare = () => { let d = 0; ${comparePart(rowValues("b"), rowNulls("b"), rowValues("c"), rowNulls("c"))} return 0; };
-      return ${exactByCode ? "true" : "compare() === 0"};
+    comparePartitionRows(x, y) {
+      const I = store.I, F = store.F, b = x * ${stride}, c = y * ${stride}; let d = 0;
+      ${comparePart(rowValues("b"), rowNulls("b"), rowValues("c"), rowNulls("c"))}
+      return 0;
     },
+    exact: ${exactByCode},
   };`;
   const make = new Function(
     "store",

@@ -1,11 +1,24 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { EvertError } from "../../src/base/errors.ts";
 import { BatchBuilder } from "../../src/batch/builder.ts";
-import { EvertError } from "../../src/base/errors.ts";
 import { type Group, OP_DELETE, OP_UPSERT } from "../../src/log/log.ts";
 import { SimulatedClock } from "../../src/testing/simulated-clock.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
-import { append, commitsOf, describeRow, type OpenedLog, openSmall, type ReadCommit, type Row, readAll, room, schema, stage, TOPICS } from "./harness.ts";
+import {
+  append,
+  commitsOf,
+  describeRow,
+  type OpenedLog,
+  openSmall,
+  type ReadCommit,
+  type Row,
+  readAll,
+  room,
+  schema,
+  stage,
+  TOPICS,
+} from "./harness.ts";
 
 describe("an empty log", () => {
   test("has position 0 and nothing to read", async () => {
@@ -14,7 +27,14 @@ describe("an empty log", () => {
     expect(log.durablePosition).toBe(0);
     expect(log.topicEnd(1)).toBe(0);
     expect(await readAll(log)).toEqual([]);
-    expect(log.report).toEqual({ segments: 0, frames: 0, bytes: 0, lastPosition: 0, closedCleanly: true, tornTail: null });
+    expect(log.report).toEqual({
+      segments: 0,
+      frames: 0,
+      bytes: 0,
+      lastPosition: 0,
+      closedCleanly: true,
+      tornTail: null,
+    });
     await log.close();
   });
 });
@@ -39,7 +59,9 @@ describe("a commit", () => {
     expect(await readAll(log)).toEqual([]);
     await receipt.durable;
     expect(log.durablePosition).toBe(1);
-    expect(await readAll(log)).toEqual([{ position: 1, key: null, rows: ['1@0 5 null', '2@0 1 "a"', '2@1 2 "b"'] }]);
+    expect(await readAll(log)).toEqual([
+      { position: 1, key: null, rows: ["1@0 5 null", '2@0 1 "a"', '2@1 2 "b"'] },
+    ]);
     await log.close();
   });
 
@@ -71,7 +93,9 @@ describe("a commit", () => {
     await room(log, 1000);
     const draft = log.begin();
     draft.appendRow(1, { id: 1, note: "x" });
-    expect(() => draft.appendRow(1, { id: "no", note: "x" }, OP_UPSERT, "records", 3)).toThrow(/records\[3\]\.id/);
+    expect(() => draft.appendRow(1, { id: "no", note: "x" }, OP_UPSERT, "records", 3)).toThrow(
+      /records\[3\]\.id/,
+    );
     draft.appendRow(1, { id: 2, note: "y" });
     await draft.commit().durable;
     expect((await readAll(log))[0]!.rows).toEqual(['1@0 1 "x"', '1@1 2 "y"']);
@@ -81,7 +105,9 @@ describe("a commit", () => {
   test("of a topic nobody registered is refused", async () => {
     const log = await openSmall(new SimulatedDisk());
     const draft = log.begin();
-    expect(() => draft.appendRow(9, { id: 1 })).toThrow(expect.objectContaining({ code: "undefined_object" }));
+    expect(() => draft.appendRow(9, { id: 1 })).toThrow(
+      expect.objectContaining({ code: "undefined_object" }),
+    );
     draft.rollback();
     await log.close();
   });
@@ -105,7 +131,9 @@ describe("a commit", () => {
     await room(log, 100_000);
     await stage(log, [{ topicId: 1, id: 2, note }]).durable;
     await append(log, [{ topicId: 1, id: 3, note: "after" }]);
-    expect((await readAll(log)).map((commit) => commit.rows[0]!.length)).toEqual([14, 100_008, 13].map((n) => n));
+    expect((await readAll(log)).map((commit) => commit.rows[0]!.length)).toEqual(
+      [14, 100_008, 13].map((n) => n),
+    );
     await log.close();
     const again = await openSmall(disk);
     expect(again.lastPosition).toBe(3);
@@ -116,7 +144,9 @@ describe("a commit", () => {
     const log = await openSmall(new SimulatedDisk());
     await room(log, 10);
     const rows = [{ topicId: 1, id: 1, note: "x".repeat(200_000) }];
-    expect(() => stage(log, rows)).toThrow(expect.objectContaining({ code: "too_many_requests", retryable: true }));
+    expect(() => stage(log, rows)).toThrow(
+      expect.objectContaining({ code: "too_many_requests", retryable: true }),
+    );
     await room(log, 200_100);
     await stage(log, rows).durable;
     await log.close();
@@ -165,7 +195,10 @@ describe("batches", () => {
       draft.rollback();
     }
     await append(log, [{ topicId: 1, id: 3, note: "after" }]);
-    expect((await readAll(log)).flatMap((commit) => commit.rows)).toEqual(['1@0 0 "before"', '1@1 3 "after"']);
+    expect((await readAll(log)).flatMap((commit) => commit.rows)).toEqual([
+      '1@0 0 "before"',
+      '1@1 3 "after"',
+    ]);
     await log.close();
   });
 
@@ -177,7 +210,9 @@ describe("batches", () => {
     const nulls = builder.finish();
     const draft = log.begin();
     for (const ops of [null, Uint8Array.of(OP_UPSERT), Uint8Array.of(OP_DELETE)]) {
-      expect(() => draft.appendBatch(1, nulls, ops)).toThrow(expect.objectContaining({ code: "not_null_violation" }));
+      expect(() => draft.appendBatch(1, nulls, ops)).toThrow(
+        expect.objectContaining({ code: "not_null_violation" }),
+      );
     }
     draft.rollback();
     log.registerTopic({ topicId: 4, schemaVersion: 1, schema, keyColumns: [1] });
@@ -217,7 +252,9 @@ describe("groups", () => {
       await stage(log, [{ topicId: 1, id, note: null }]).durable;
       events.push(`promise ${id + 1}`);
     }
-    expect(events).toEqual([1, 2, 3].flatMap((n) => [`sealed ${n} at durable ${n - 1}`, `durable ${n}`, `promise ${n}`]));
+    expect(events).toEqual(
+      [1, 2, 3].flatMap((n) => [`sealed ${n} at durable ${n - 1}`, `durable ${n}`, `promise ${n}`]),
+    );
     await log.close();
   });
 
@@ -228,7 +265,8 @@ describe("groups", () => {
     log.registerTopic({ topicId: 1, schemaVersion: 2, schema: { fields: [...schema.fields].reverse() } });
     await stage(log, [{ topicId: 1, id: 2, note: "new" }]).durable;
     const versions: number[][] = [];
-    for await (const group of log.read({ from: 1 })) versions.push(group.batches.map((batch) => batch.schemaVersion));
+    for await (const group of log.read({ from: 1 }))
+      versions.push(group.batches.map((batch) => batch.schemaVersion));
     expect(versions).toEqual([[1], [2]]);
     await log.close();
   });
@@ -277,11 +315,14 @@ describe("reading", () => {
       for await (const group of log.read({ from: 30, to: 33 })) some.push(group.firstPosition);
       expect(some).toEqual([30, 31, 32, 33]);
       for (const topicId of TOPICS) {
-        const rows = first.commits.flatMap((commit) => commit.rows).filter((row) => row.startsWith(`${topicId}@`));
+        const rows = first.commits
+          .flatMap((commit) => commit.rows)
+          .filter((row) => row.startsWith(`${topicId}@`));
         expect(log.topicEnd(topicId)).toBe(rows.length);
         for (const offset of [0, 1, 2, 3, rows.length - 1, rows.length]) {
           const read: string[] = [];
-          for await (const group of log.readTopic(topicId, offset)) read.push(...commitsOf(group).flatMap((c) => c.rows));
+          for await (const group of log.readTopic(topicId, offset))
+            read.push(...commitsOf(group).flatMap((c) => c.rows));
           expect(read).toEqual(rows.slice(offset));
         }
       }
@@ -316,7 +357,8 @@ describe("reading", () => {
     const bare = await openLog({ directory: "/data", disk, clock: new SimulatedClock() });
     await expect(readAll(bare)).rejects.toMatchObject({ code: "undefined_object" });
     let groups = 0;
-    for await (const group of bare.read({ from: 1, topics: new Set(), everyGroup: true })) groups += group.commits.length;
+    for await (const group of bare.read({ from: 1, topics: new Set(), everyGroup: true }))
+      groups += group.commits.length;
     expect(groups).toBe(120);
     await bare.close();
   });
@@ -347,7 +389,14 @@ describe("idempotency keys", () => {
     const clock = new SimulatedClock();
     let log = await openSmall(disk, { clock });
     await room(log, 200);
-    const receipt = stage(log, [{ topicId: 1, id: 1, note: "x" }, { topicId: 2, id: 1, note: "y" }], "key é 🎉");
+    const receipt = stage(
+      log,
+      [
+        { topicId: 1, id: 1, note: "x" },
+        { topicId: 2, id: 1, note: "y" },
+      ],
+      "key é 🎉",
+    );
     const known = { position: 1, requestDigest: "digest of key é 🎉", ranges: receipt.ranges };
     expect(log.knownCommit("key é 🎉")).toEqual(known);
     expect(log.knownCommit("other")).toBeNull();
@@ -368,9 +417,15 @@ describe("idempotency keys", () => {
     await log.close();
   });
 
-  test.each([["", "empty"], ["x".repeat(1025), "too long"], ["\ud800", "a lone surrogate"]])("%j is refused: %s", async (key) => {
+  test.each([
+    ["", "empty"],
+    ["x".repeat(1025), "too long"],
+    ["\ud800", "a lone surrogate"],
+  ])("%j is refused: %s", async (key) => {
     const log = await openSmall(new SimulatedDisk());
-    expect(() => log.begin({ idempotencyKey: key })).toThrow(expect.objectContaining({ code: "invalid_argument" }));
+    expect(() => log.begin({ idempotencyKey: key })).toThrow(
+      expect.objectContaining({ code: "invalid_argument" }),
+    );
     await append(log, [{ topicId: 1, id: 1, note: "unharmed" }]);
     await log.close();
   });
@@ -420,8 +475,18 @@ test("the log equals an array of commits", async () => {
     isDelete: fc.boolean(),
   });
   const step = fc.oneof(
-    { weight: 6, arbitrary: fc.record({ kind: fc.constant("commit" as const), rows: fc.array(row, { maxLength: 6 }), wait: fc.boolean() }) },
-    { weight: 2, arbitrary: fc.record({ kind: fc.constant("rollback" as const), rows: fc.array(row, { maxLength: 6 }) }) },
+    {
+      weight: 6,
+      arbitrary: fc.record({
+        kind: fc.constant("commit" as const),
+        rows: fc.array(row, { maxLength: 6 }),
+        wait: fc.boolean(),
+      }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({ kind: fc.constant("rollback" as const), rows: fc.array(row, { maxLength: 6 }) }),
+    },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant("seal" as const) }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant("reopen" as const) }) },
   );
@@ -441,7 +506,8 @@ test("the log equals an array of commits", async () => {
           await room(log, 2000 + action.rows.reduce((sum, { note }) => sum + 3 * (note?.length ?? 0), 0));
           if (action.kind === "rollback") {
             const draft = log.begin();
-            for (const { topicId, id, note, isDelete } of action.rows) draft.appendRow(topicId, isDelete ? { id } : { id, note }, isDelete ? OP_DELETE : OP_UPSERT);
+            for (const { topicId, id, note, isDelete } of action.rows)
+              draft.appendRow(topicId, isDelete ? { id } : { id, note }, isDelete ? OP_DELETE : OP_UPSERT);
             draft.rollback();
           } else {
             last = stage(log, action.rows).durable;

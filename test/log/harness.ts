@@ -6,7 +6,7 @@ import { type LogOptions, openLog } from "../../src/log/file-log.ts";
 import { type CommitReceipt, type Group, type Log, OP_DELETE } from "../../src/log/log.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { SimulatedClock } from "../../src/testing/simulated-clock.ts";
-import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
+import type { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
 
 export const schema: Schema = schemaOf([
   { name: "id", type: int4, nullable: false },
@@ -24,10 +24,10 @@ export async function openSmall(disk: SimulatedDisk, options: Partial<LogOptions
     disk,
     clock: new SimulatedClock(),
     random: new SeededRandom(7),
-    segmentBytes: 16 * 1024,
+    segmentBytes: 64 * 1024,
     groupBytesMax: 4 * 1024,
     commitBytesMax: 1024 * 1024,
-    aheadBytesMax: 16 * 1024,
+    aheadBytesMax: 64 * 1024,
     ...options,
   });
   register(log);
@@ -46,7 +46,10 @@ export interface Row {
 }
 
 export function stage(log: Log, rows: readonly Row[], idempotencyKey: string | null = null): CommitReceipt {
-  const draft = log.begin({ idempotencyKey, requestDigest: idempotencyKey === null ? null : `digest of ${idempotencyKey}` });
+  const draft = log.begin({
+    idempotencyKey,
+    requestDigest: idempotencyKey === null ? null : `digest of ${idempotencyKey}`,
+  });
   for (const { topicId, id, note, isDelete } of rows) {
     if (isDelete === true) draft.appendRow(topicId, { id }, OP_DELETE);
     else draft.appendRow(topicId, { id, note });
@@ -55,7 +58,11 @@ export function stage(log: Log, rows: readonly Row[], idempotencyKey: string | n
 }
 
 /** Waits for room, stages and waits until it is durable. */
-export async function append(log: Log, rows: readonly Row[], idempotencyKey: string | null = null): Promise<CommitReceipt> {
+export async function append(
+  log: Log,
+  rows: readonly Row[],
+  idempotencyKey: string | null = null,
+): Promise<CommitReceipt> {
   await room(log, rows.length * 64);
   const receipt = stage(log, rows, idempotencyKey);
   await receipt.durable;
@@ -74,7 +81,9 @@ export interface ReadCommit {
 }
 
 export function describeRow({ topicId, id, note, isDelete }: Row, offset: number): string {
-  return isDelete === true ? `${topicId}@${offset} delete ${id}` : `${topicId}@${offset} ${id} ${JSON.stringify(note)}`;
+  return isDelete === true
+    ? `${topicId}@${offset} delete ${id}`
+    : `${topicId}@${offset} ${id} ${JSON.stringify(note)}`;
 }
 
 /** Commits of a group, each with its rows, topics in ascending order. */
@@ -87,11 +96,17 @@ export function commitsOf(group: Group): ReadCommit[] {
       for (; row < commitEnds[i]!; row++) {
         const id = datumAt(batch.columns[0]!, row) as number;
         const note = datumAt(batch.columns[1]!, row) as string | null;
-        rows[commit]!.push(describeRow({ topicId, id, note, isDelete: ops?.[row] === OP_DELETE }, baseOffset + row));
+        rows[commit]!.push(
+          describeRow({ topicId, id, note, isDelete: ops?.[row] === OP_DELETE }, baseOffset + row),
+        );
       }
     });
   }
-  return group.commits.map((commit, i) => ({ position: commit.position, key: commit.idempotencyKey, rows: rows[i]! }));
+  return group.commits.map((commit, i) => ({
+    position: commit.position,
+    key: commit.idempotencyKey,
+    rows: rows[i]!,
+  }));
 }
 
 export async function readAll(log: Log, from = 1): Promise<ReadCommit[]> {

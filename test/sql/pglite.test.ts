@@ -76,7 +76,8 @@ async function check(sql: string): Promise<void> {
   if ("refused" in right && evaluated.test(right.refused) && "columns" in mine) return;
   if ("refused" in right && "refused" in mine) {
     expect({ sql, refused: mine.refused }).toEqual({ sql, refused: right.refused });
-    if (right.position !== undefined) expect({ sql, position: mine.position }).toEqual({ sql, position: right.position });
+    if (right.position !== undefined)
+      expect({ sql, position: mine.position }).toEqual({ sql, position: right.position });
     return;
   }
   expect({ sql, ...mine }).toEqual({ sql, ...right });
@@ -84,45 +85,135 @@ async function check(sql: string): Promise<void> {
 
 const leaf = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom("a", "b", "c", "d", "e", "f", "g", "h", "t.a", "t.g") },
-  { weight: 3, arbitrary: fc.constantFrom("1", "2.5", "'1'", "'x'", "null", "true", "3000000000", "'2024-01-01'", "-1", "'t'") },
+  {
+    weight: 3,
+    arbitrary: fc.constantFrom(
+      "1",
+      "2.5",
+      "'1'",
+      "'x'",
+      "null",
+      "true",
+      "3000000000",
+      "'2024-01-01'",
+      "-1",
+      "'t'",
+    ),
+  },
 );
 
-const types = fc.constantFrom("int", "bigint", "float8", "numeric", "numeric(6,1)", "bool", "text", "timestamptz");
+const types = fc.constantFrom(
+  "int",
+  "bigint",
+  "float8",
+  "numeric",
+  "numeric(6,1)",
+  "bool",
+  "text",
+  "timestamptz",
+);
 
-/** Expressions of which many make sense and many do not. */
-const { expr } = fc.letrec<{ expr: string }>((tie) => {
-  const e = tie("expr");
-  const op = fc.constantFrom("+", "-", "*", "/", "%", "||", "=", "<>", "<", ">=", "like", "^");
+/** Expressions whose types mostly fit. `number`, `words`, `truth`, `moment`: what they give; `expr`: any of them, or nonsense. */
+const { expr } = fc.letrec<Record<"number" | "words" | "truth" | "moment" | "expr", string>>((tie) => {
+  const [n, s, b, m, e] = [tie("number"), tie("words"), tie("truth"), tie("moment"), tie("expr")];
+  const same = fc.oneof(fc.tuple(n, n), fc.tuple(s, s), fc.tuple(m, m), {
+    weight: 1,
+    arbitrary: fc.tuple(b, b),
+  });
+  const arithmetic = fc.constantFrom("+", "-", "*", "/", "%", "^");
+  const comparison = fc.constantFrom("=", "<>", "<", ">=", "!=");
+  const limits = { maxDepth: 4, depthSize: "small" } as const;
+  const either = (x: fc.Arbitrary<string>) => [
+    fc.tuple(b, x, x).map(([c, p, q]) => `case when ${c} then ${p} else ${q} end`),
+    fc.tuple(b, x).map(([c, p]) => `case when ${c} then ${p} end`),
+    fc.tuple(n, n, x).map(([c, p, q]) => `case ${c} when ${p} then ${q} end`),
+    fc.tuple(x, x).map(([p, q]) => `coalesce(${p}, ${q})`),
+    fc.tuple(x, x).map(([p, q]) => `nullif(${p}, ${q})`),
+    fc.tuple(x, x, x).map(([p, q, r]) => `greatest(${p}, ${q}, ${r})`),
+  ];
   return {
+    number: fc.oneof(
+      limits,
+      {
+        weight: 8,
+        arbitrary: fc.constantFrom(
+          "a",
+          "b",
+          "c",
+          "d",
+          "e",
+          "t.a",
+          "1",
+          "2.5",
+          "3000000000",
+          "-1",
+          "'1'",
+          "null",
+        ),
+      },
+      fc.tuple(n, arithmetic, n).map(([l, o, r]) => `(${l} ${o} ${r})`),
+      fc
+        .tuple(e, fc.constantFrom("int", "bigint", "float8", "numeric", "numeric(6,1)"))
+        .map(([x, t]) => `(${x})::${t}`),
+      fc
+        .tuple(fc.constantFrom("abs", "round", "floor", "sqrt", "sign", "trunc", "ceil"), n)
+        .map(([f, x]) => `${f}(${x})`),
+      fc.tuple(n, n).map(([x, y]) => `round(${x}, ${y})`),
+      n.map((x) => `- ${x}`),
+      m.map((x) => `extract(hour from ${x})`),
+      s.map((x) => `length(${x})`),
+      ...either(n),
+    ),
+    words: fc.oneof(
+      limits,
+      { weight: 6, arbitrary: fc.constantFrom("g", "t.g", "'x'", "null", "'t'") },
+      fc.tuple(s, e).map(([l, r]) => `(${l} || ${r})`),
+      fc.tuple(fc.constantFrom("lower", "upper", "btrim", "concat"), s).map(([f, x]) => `${f}(${x})`),
+      fc.tuple(s, n).map(([x, y]) => `left(${x}, ${y})`),
+      e.map((x) => `cast(${x} as text)`),
+      ...either(s),
+    ),
+    truth: fc.oneof(
+      limits,
+      { weight: 4, arbitrary: fc.constantFrom("f", "true", "null", "'t'") },
+      fc.tuple(same, comparison).map(([[l, r], o]) => `(${l} ${o} ${r})`),
+      fc.tuple(s, s).map(([l, r]) => `(${l} like ${r})`),
+      fc.tuple(same, e).map(([[x, y], z]) => `(${x} in (${y}, ${z}))`),
+      same.map(([x, y]) => `(${x} in (${y}, '1'))`),
+      same.map(([x, y]) => `(${x} not between ${y} and ${x})`),
+      same.map(([x, y]) => `(${x} is distinct from ${y})`),
+      e.map((x) => `(${x} is not null)`),
+      b.map((x) => `(${x} is not true)`),
+      fc.tuple(b, b).map(([x, y]) => `(${x} and not ${y})`),
+      e.map((x) => `(${x})::bool`),
+    ),
+    moment: fc.oneof(
+      limits,
+      {
+        weight: 4,
+        arbitrary: fc.constantFrom("h", "'2024-01-01'", "null", "timestamptz '2024-05-06 07:08'"),
+      },
+      m.map((x) => `date_trunc('day', ${x})`),
+      e.map((x) => `(${x})::timestamptz`),
+      ...either(m),
+    ),
     expr: fc.oneof(
-      { maxDepth: 3, depthSize: "small" },
+      limits,
       leaf,
-      fc.tuple(e, op, e).map(([l, o, r]) => `(${l} ${o} ${r})`),
+      { weight: 5, arbitrary: n },
+      { weight: 4, arbitrary: s },
+      { weight: 4, arbitrary: b },
+      { weight: 2, arbitrary: m },
+      fc.tuple(e, arithmetic, e).map(([l, o, r]) => `(${l} ${o} ${r})`),
+      fc.tuple(e, comparison, e).map(([l, o, r]) => `(${l} ${o} ${r})`),
       fc.tuple(e, types).map(([x, t]) => `(${x})::${t}`),
-      fc.tuple(e, types).map(([x, t]) => `cast(${x} as ${t})`),
-      fc.tuple(e, e).map(([l, r]) => `coalesce(${l}, ${r})`),
-      fc.tuple(e, e).map(([l, r]) => `nullif(${l}, ${r})`),
-      fc.tuple(e, e, e).map(([x, y, z]) => `greatest(${x}, ${y}, ${z})`),
-      fc.tuple(e, e).map(([c, x]) => `case when ${c} then ${x} end`),
-      fc.tuple(e, e, e).map(([c, x, y]) => `case when ${c} is null then ${x} else ${y} end`),
-      fc.tuple(e, e, e).map(([c, x, y]) => `case ${c} when ${x} then 'p' else ${y} end`),
-      fc.tuple(e, e).map(([x, y]) => `${x} in (${y}, 1)`),
-      fc.tuple(e, e).map(([x, y]) => `${x} between ${y} and 3`),
-      fc.tuple(e, e).map(([x, y]) => `${x} is distinct from ${y}`),
-      e.map((x) => `${x} is not null`),
-      e.map((x) => `(${x}) is true`),
-      e.map((x) => `not ${x}`),
-      e.map((x) => `- ${x}`),
-      fc.tuple(fc.constantFrom("abs", "lower", "length", "round", "floor", "sqrt", "concat", "upper"), e).map(([f, x]) => `${f}(${x})`),
-      fc.tuple(e, e).map(([x, y]) => `round(${x}, ${y})`),
-      e.map((x) => `extract(hour from ${x})`),
-      e.map((x) => `date_trunc('day', ${x})`),
-      fc.tuple(e, e).map(([x, y]) => `left(${x}, ${y})`),
     ),
   };
 });
 
-const aggregate = fc.tuple(fc.constantFrom("count", "sum", "avg", "min", "max"), expr).map(([f, x]) => `${f}(${x})`);
+const aggregate = fc
+  .tuple(fc.constantFrom("count", "sum", "avg", "min", "max"), expr)
+  .map(([f, x]) => `${f}(${x})`);
 
 function settings(numRuns: number) {
   return { numRuns, interruptAfterTimeLimit: 20_000, endOnFailure: true };
@@ -145,8 +236,21 @@ describe("binding agrees with PostgreSQL", () => {
   }, 60_000);
 
   it("on aggregates and groups", async () => {
-    const keys = fc.constantFrom("", "group by a", "group by g", "group by g, f", "group by 1", "group by lower(g)", "group by x");
-    const query = fc.tuple(fc.constantFrom("g", "lower(g)", "a", "f", "b", "1"), aggregate, keys, fc.boolean());
+    const keys = fc.constantFrom(
+      "",
+      "group by a",
+      "group by g",
+      "group by g, f",
+      "group by 1",
+      "group by lower(g)",
+      "group by x",
+    );
+    const query = fc.tuple(
+      fc.constantFrom("g", "lower(g)", "a", "f", "b", "1"),
+      aggregate,
+      keys,
+      fc.boolean(),
+    );
     await fc.assert(
       fc.asyncProperty(query, ([x, f, k, having]) =>
         check(`select ${x} as x, ${f}, ${x} from t ${k}${having ? ` having ${f} is not null` : ""}`),
@@ -158,7 +262,9 @@ describe("binding agrees with PostgreSQL", () => {
   it("on unions", async () => {
     const query = fc.tuple(expr, leaf, leaf, fc.constantFrom("union", "union all"));
     await fc.assert(
-      fc.asyncProperty(query, ([x, y, z, u]) => check(`select ${x}, g from t ${u} select ${y}, null from t ${u} select ${z}, '1' from t`)),
+      fc.asyncProperty(query, ([x, y, z, u]) =>
+        check(`select ${x}, g from t ${u} select ${y}, null from t ${u} select ${z}, '1' from t`),
+      ),
       settings(300),
     );
   }, 60_000);
@@ -179,7 +285,20 @@ describe("binding agrees with PostgreSQL", () => {
       "t join t using (a)",
       "u, generate_series(1, u.n) s",
     );
-    const list = fc.constantFrom("*", "a", "t.*", "u.*", "t.a, u.a", "x.*, y.k", "q.*, b", "n", "v.s, *", "s", "count(*)", "max(n)");
+    const list = fc.constantFrom(
+      "*",
+      "a",
+      "t.*",
+      "u.*",
+      "t.a, u.a",
+      "x.*, y.k",
+      "q.*, b",
+      "n",
+      "v.s, *",
+      "s",
+      "count(*)",
+      "max(n)",
+    );
     await fc.assert(
       fc.asyncProperty(from, list, (f, l) => check(`select ${l} from ${f}`)),
       settings(300),

@@ -1,4 +1,5 @@
 /** Generated loops of a join. See join.ts for what they compute. */
+import { changeFunction } from "./change-code.ts";
 import type { RowLayout } from "../../state/layout.ts";
 import { LIVE } from "../../state/store.ts";
 import { CHUNK_ROWS } from "../chunk.ts";
@@ -13,6 +14,7 @@ export interface JoinOutput {
 export interface SideShape {
   readonly layout: RowLayout;
   readonly weighted: boolean;
+  readonly versions: readonly number[] | null;
   readonly keys: readonly number[];
   readonly index: JoinIndex;
 }
@@ -51,15 +53,18 @@ export function passSource(shape: JoinShape, side: SideName): string {
   const { strideWords: stride, birthWord } = shape[side].layout;
   const padded = shape.outer && side === "left";
   return `"use strict"; ${indexFunctions(shape, probed)}
-  return function pass(delta, epoch, sign, out, state) {
+  ${changeFunction("change", shape[side], "versionsOf.find", "versionsOf.next")}
+  return function pass(delta, epoch, sign, from, to, out, state) {
     ${arrays()}
     ${declareOutputs(shape)}
     const slots = delta.slots, end = delta.length;
     let i = delta.index, m = state.match, matched = state.matched, o = 0;
     for (; i < end; i++) {
-      const ${D.b} = slots[i] * ${stride};
+      const slot = slots[i], ${D.b} = slot * ${stride};
+      if (${D.I}[${D.b} + ${birthWord}] === ${LIVE}) continue;
+      const w = change(slot, ${D.b}, sign, from, to, ${D.I}, ${D.F});
+      if (w === 0) continue;
       if (m === -2) {
-        if (${D.I}[${D.b} + ${birthWord}] === ${LIVE}) continue;
         matched = false;
         ${nullKey(shape, side, padded ? "m = -1; else " : "continue;")}${padded ? "" : "\n        "}m = ${findCode(shape, side, probed)};
       }
@@ -68,7 +73,7 @@ export function passSource(shape: JoinShape, side: SideName): string {
         if (${visible(shape, probed, "epoch")}) {
           if (o === ${CHUNK_ROWS}) { delta.index = i; state.match = m; state.matched = matched; out.length = o; return true; }
           ${writeBoth(shape)}
-          W[o++] = ${product(["sign", weight(shape, "left"), weight(shape, "right")])};
+          W[o++] = ${product(["w", weight(shape, probed)])};
           ${padded ? "matched = true;" : ""}
           ${shape[probed].index.unique ? "m = -1; break;" : ""}
         }
@@ -79,7 +84,7 @@ export function passSource(shape: JoinShape, side: SideName): string {
           ? `if (!matched) {
         if (o === ${CHUNK_ROWS}) { delta.index = i; state.match = -1; state.matched = false; out.length = o; return true; }
         ${writePadded(shape)}
-        W[o++] = ${product(["sign", weight(shape, "left")])};
+        W[o++] = w;
       }`
           : ""
       }

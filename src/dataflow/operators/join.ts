@@ -23,7 +23,7 @@ import { Node } from "../node.ts";
 import type { HashIndex } from "../../state/hash-index.ts";
 import { Delta, type Part } from "./delta.ts";
 import { leaseHashIndex, returnIndex } from "./index-lease.ts";
-import { type JoinIndex, type JoinOutput, type JoinShape, passSource, turnSource } from "./join-code.ts";
+import { type JoinIndex, type JoinOutput, type JoinShape, passSource, type SideShape, turnSource } from "./join-code.ts";
 import type { StoredNode } from "./stored.ts";
 
 export interface JoinInput {
@@ -40,7 +40,7 @@ export interface PassState {
 const START = -2;
 
 /** Fills `out`; true when it is full and more remains at the delta's index. */
-type Pass = (delta: Delta, epoch: number, sign: number, out: Chunk, state: PassState) => boolean;
+type Pass = (delta: Delta, epoch: number, sign: number, from: number, to: number, out: Chunk, state: PassState) => boolean;
 type Turn = (delta: Delta, from: number, to: number, out: Chunk, state: PassState) => boolean;
 
 interface Code {
@@ -129,14 +129,14 @@ export class Join extends Node {
     const right = this.#right;
     const leftIndex = lease(left, this.#leftKeys);
     const rightIndex = lease(right, this.#rightKeys);
-    const bind = (source: string): unknown =>
-      new Function("L", "R", "leftIndex", "rightIndex", source)(left.store, right.store, leftIndex, rightIndex);
+    const bind = (source: string, versionsOf: HashIndex | null = null): unknown =>
+      new Function("L", "R", "leftIndex", "rightIndex", "versionsOf", source)(left.store, right.store, leftIndex, rightIndex, versionsOf);
     const shape = this.#shape();
     this.#code = {
       leftIndex,
       rightIndex,
-      fromLeft: bind(passSource(shape, "left")) as Pass,
-      fromRight: bind(passSource(shape, "right")) as Pass,
+      fromLeft: bind(passSource(shape, "left"), left.rowIndex) as Pass,
+      fromRight: bind(passSource(shape, "right"), right.rowIndex) as Pass,
       turn: this.#outer ? (bind(turnSource(shape)) as Turn) : null,
       ...this.#deltas(),
     };
@@ -187,8 +187,8 @@ export class Join extends Node {
     const out = this.#out;
     out.length = 0;
     const sign = part === "died" ? -1 : 1;
-    if (run === "fromLeft") code.fromLeft(delta, from, sign, out, this.#state);
-    else if (run === "fromRight") code.fromRight(delta, to, sign, out, this.#state);
+    if (run === "fromLeft") code.fromLeft(delta, from, sign, from, to, out, this.#state);
+    else if (run === "fromRight") code.fromRight(delta, to, sign, from, to, out, this.#state);
     else (code.turn as Turn)(delta, from, to, out, this.#state);
   }
 
@@ -196,12 +196,17 @@ export class Join extends Node {
     const left = this.#left;
     const right = this.#right;
     return {
-      left: { layout: left.store.layout, weighted: left.weighted, keys: this.#leftKeys, index: joinIndex(left, this.#leftKeys) },
-      right: { layout: right.store.layout, weighted: right.weighted, keys: this.#rightKeys, index: joinIndex(right, this.#rightKeys) },
+      left: sideShape(left, this.#leftKeys),
+      right: sideShape(right, this.#rightKeys),
       outer: this.#outer,
       outputs: this.#outputs,
     };
   }
+}
+
+function sideShape(node: StoredNode, keys: readonly number[]): SideShape {
+  const { store, weighted, versions } = node;
+  return { layout: store.layout, weighted, versions, keys, index: joinIndex(node, keys) };
 }
 
 /** The order in which the join's keys stand in the side's index: the node's own key where it is one, else ascending. */

@@ -3,6 +3,7 @@ import { CHUNK_ROWS, type Chunk, createChunk } from "../chunk.ts";
 import { Node } from "../node.ts";
 import { LIVE } from "../../state/store.ts";
 import { Delta } from "./delta.ts";
+import { changeFunction } from "./change-code.ts";
 import { readers } from "./row-code.ts";
 import type { StoredNode } from "./stored.ts";
 
@@ -73,9 +74,9 @@ export class StoreRows extends Node {
   }
 
   #source(): string {
-    const { store, weighted, presence, rowIndex } = this.#input;
+    const { store, weighted, versions } = this.#input;
     const { layout } = store;
-    const { strideWords: stride, birthWord, deathWord, weightWord } = layout;
+    const { strideWords: stride, birthWord } = layout;
     const { read, isNull } = readers(layout, "I", "F");
     const declare = this.#columns
       .map((c, i) => `const o${i} = out.columns[${i}]${layout.columns[c]!.nullable ? `, m${i} = out.nulls[${i}]` : ""};`)
@@ -83,28 +84,18 @@ export class StoreRows extends Node {
     const copy = this.#columns
       .map((c, i) => `o${i}[o] = ${read(c, "b")};${layout.columns[c]!.nullable ? ` m${i}[o] = ${isNull(c, "b")};` : ""}`)
       .join(" ");
-    // A row whose count changed has an old version and a new one: for the consumer it was there and still is.
-    let unchanged = "";
-    if (presence) {
-      const key = rowIndex!.spec.columns;
-      const mask = key.flatMap((k, i) => (layout.columns[k]!.nullable ? [`(${isNull(k, "b")} << ${i})`] : []));
-      const values = [...key.map((k) => read(k, "b")), mask.length === 0 ? "0" : mask.join(" | ")].join(", ");
-      unchanged = `
-      let v = find(${values});
-      const at = sign < 0 ? to : from;
-      while (v >= 0 && !(I[v * ${stride} + ${birthWord}] <= at && at < I[v * ${stride} + ${deathWord}])) v = next(v);
-      if (v >= 0) continue;`;
-    }
-    return `"use strict"; return function read(slots, i, end, sign, from, to, out) {
+    return `"use strict"; ${changeFunction("change", { layout, weighted, versions }, "find", "next")}
+  return function read(slots, i, end, sign, from, to, out) {
     const I = store.I, F = store.F, W = out.weights;
     ${declare}
     let o = 0;
     for (; i < end; i++) {
-      const b = slots[i] * ${stride};
+      const slot = slots[i], b = slot * ${stride};
       if (I[b + ${birthWord}] === ${LIVE}) continue;
-      ${unchanged}
+      const w = change(slot, b, sign, from, to, I, F);
+      if (w === 0) continue;
       ${copy}
-      W[o++] = ${weighted ? `sign * I[b + ${weightWord}]` : "sign"};
+      W[o++] = w;
     }
     out.length = o;
   };`;

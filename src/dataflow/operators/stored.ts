@@ -22,8 +22,8 @@ export abstract class StoredNode extends Node {
   abstract readonly store: Store;
   /** Whether the weight word counts: otherwise every visible row is there once. */
   abstract readonly weighted: boolean;
-  /** Versions of a row differ in weight only: a new version beside an old one is no change for consumers. */
-  readonly presence: boolean = false;
+  /** Columns that find all versions of a row, where versions may differ in weight alone; null: a row's versions differ. */
+  readonly versions: readonly number[] | null = null;
   /** Unique key columns, for joins that may use its index; null when there is none. */
   readonly key: readonly number[] | null = null;
   /** Finds the row of a key (or, without one, of all columns); null where nothing is ever looked up. */
@@ -50,7 +50,7 @@ export class Collection extends StoredNode {
   readonly store: Store;
   readonly mode: CollectionMode;
   readonly weighted: boolean;
-  override readonly presence: boolean;
+  override readonly versions: readonly number[] | null;
   override readonly key: readonly number[] | null;
   override readonly rowIndex: HashIndex | null;
   readonly #apply: (chunk: Chunk) => void;
@@ -62,9 +62,9 @@ export class Collection extends StoredNode {
     this.mode = spec.mode;
     this.store = new Store(spec.label, spec.columns, dictionary);
     this.weighted = spec.mode === "append" || spec.mode === "bag";
-    this.presence = spec.mode === "distinct";
     this.key = spec.mode === "keyed" ? spec.key : null;
     this.rowIndex = indexOf(this.store, spec);
+    this.versions = spec.mode === "bag" || spec.mode === "distinct" ? this.rowIndex!.spec.columns : null;
     this.#source = applySource(this.store, spec, this.rowIndex);
     const lost = (): EvertError => lostRow(this.label);
     this.#apply = compile(this.#source, this.store, this.rowIndex, lost) as (chunk: Chunk) => void;

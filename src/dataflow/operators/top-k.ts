@@ -10,10 +10,11 @@
  *
  * A walk that fills the chunk begins anew next time and skips what it has emitted: positions in the index do not last, rows of a step do.
  */
-import type { OrderedIndex } from "../../state/ordered-index.ts";
-import { Int32List } from "../../state/memory.ts";
-import { LIVE } from "../../state/store.ts";
+
 import type { OrderItem } from "../../plan/plan.ts";
+import { Int32List } from "../../state/memory.ts";
+import type { OrderedIndex } from "../../state/ordered-index.ts";
+import { LIVE } from "../../state/store.ts";
 import { CHUNK_ROWS, type Chunk, createChunk } from "../chunk.ts";
 import { Node } from "../node.ts";
 import { Delta, type Part } from "./delta.ts";
@@ -48,6 +49,8 @@ export class TopK extends Node {
   #phase: "start" | "died" | "born" | "leave" | "come" | "evict" | "done" = "done";
   readonly #touched = new Int32List();
   readonly #seen = new Set<number>();
+  /** Partition codes met in this step, where they tell partitions apart. */
+  readonly #codes = new Set<number>();
   #partition = 0;
   #emitted = 0;
 
@@ -83,6 +86,7 @@ export class TopK extends Node {
     this.#phase = "start";
     this.#touched.clear();
     this.#seen.clear();
+    this.#codes.clear();
     this.#partition = 0;
     this.#emitted = 0;
   }
@@ -119,10 +123,18 @@ export class TopK extends Node {
     }
     const { store } = this.#input;
     const { birthWord, strideWords } = store.layout;
+    const index = this.#index as OrderedIndex;
+    const exact = index.exactPartition;
     const end = Math.min(delta.length, delta.index + CHUNK_ROWS);
     for (; delta.index < end; delta.index++) {
       const slot = delta.slots[delta.index] as number;
       if (store.I[slot * strideWords + birthWord] === LIVE) continue;
+      if (exact) {
+        // Most rows of a step fall into partitions it has met already.
+        const code = index.partitionCode(slot);
+        if (this.#codes.has(code)) continue;
+        this.#codes.add(code);
+      }
       const first = this.#firstRow(slot);
       if (this.#seen.has(first)) continue;
       this.#seen.add(first);

@@ -6,7 +6,7 @@ import type { ChunkColumnSpec } from "../../../src/dataflow/chunk.ts";
 import type { Datum, Expr } from "../../../src/plan/expression.ts";
 import { type FunctionId, functionIds, functionInfo } from "../../../src/plan/functions.ts";
 import { typeOf } from "../../../src/plan/inspect.ts";
-import { call, column, constant, interpret, runCompiled } from "./support.ts";
+import { call, column, constant, interpret, runCompiled, runFilter } from "./support.ts";
 
 const INT8_MAX = 2n ** 63n - 1n;
 
@@ -246,6 +246,22 @@ describe("compiled and interpreted agree", () => {
     fc.assert(
       fc.property(casts, rows, (expr, data) => agrees(expr, data)),
       { numRuns: 300 },
+    );
+  });
+
+  test("on which rows a predicate keeps and fails for", { timeout: 60_000 }, () => {
+    const part = expressionOf({ name: "bool" }, 2);
+    const predicate = fc
+      .array(part, { minLength: 1, maxLength: 4 })
+      .map((args): Expr => ({ kind: "and", args }));
+    fc.assert(
+      fc.property(predicate, rows, (condition, data) => {
+        const interpreted = data.map((row) => interpret(condition, row));
+        expect(runFilter(condition, columns, data)).toEqual(
+          interpreted.map((o) => ("datum" in o ? { datum: o.datum === true } : o)),
+        );
+      }),
+      { numRuns: 500 },
     );
   });
 

@@ -121,6 +121,28 @@ export function runCompiled(
   columns: readonly ChunkColumnSpec[],
   rows: readonly (readonly Datum[])[],
 ): Outcome[] {
+  return run({ predicate: null, exprs: [expr] }, columns, rows, (dictionary, output, o) => {
+    return takeDatum(dictionary, output, 0, o, type);
+  });
+}
+
+/** For each row whether the compiled predicate keeps it, or how it failed. */
+export function runFilter(
+  predicate: Expr,
+  columns: readonly ChunkColumnSpec[],
+  rows: readonly (readonly Datum[])[],
+): Outcome[] {
+  const outcomes = run({ predicate, exprs: null }, columns, rows, () => true);
+  return Array.from(outcomes, (o) => o ?? { datum: false });
+}
+
+/** Outcomes by input row; none for a row that was filtered out. */
+function run(
+  what: { readonly predicate: Expr | null; readonly exprs: readonly Expr[] | null },
+  columns: readonly ChunkColumnSpec[],
+  rows: readonly (readonly Datum[])[],
+  take: (dictionary: Dictionary, output: Chunk, row: number) => Datum,
+): Outcome[] {
   const dictionary = new Dictionary();
   const input = createChunk(columns, Math.max(1, rows.length));
   rows.forEach((row, i) => {
@@ -128,7 +150,7 @@ export function runCompiled(
     input.weights[i] = i + 1; // so that each output row says where it comes from
   });
   input.length = rows.length;
-  const kernel = compileFilterProject({ input: columns, predicate: null, exprs: [expr], dictionary });
+  const kernel = compileFilterProject({ input: columns, ...what, dictionary });
   const output = createChunk(kernel.output, Math.max(1, rows.length));
   const outcomes: Outcome[] = new Array(rows.length);
   const end = kernel.run(input, 0, output, (row, error) => {
@@ -136,7 +158,7 @@ export function runCompiled(
   });
   if (end !== rows.length) throw new Error("a kernel handles every row while there is room");
   for (let o = 0; o < output.length; o++)
-    outcomes[output.weights[o]! - 1] = { datum: takeDatum(dictionary, output, 0, o, type) };
+    outcomes[output.weights[o]! - 1] = { datum: take(dictionary, output, o) };
   kernel.dispose();
   return outcomes;
 }

@@ -18,9 +18,9 @@ type Row = ReadonlyMap<string, Value>;
 
 export function makeCommit(tape: Tape, bases: readonly Base[]): Commit {
   const base = tape.pick(bases);
-  const changes = base.kind === "stream" ? [append, insert] : [append, insert, update, remove, upsert, removeKey];
-  const make = tape.pick([...changes, append, insert, transact]);
-  return make === transact ? transact(tape, bases) : make(tape, base);
+  if (tape.oneIn(6)) return transact(tape, bases);
+  const table = [append, insert, update, remove, upsert, removeKey];
+  return tape.pick(base.kind === "stream" ? [append, insert] : table)(tape, base);
 }
 
 /** Told to people. */

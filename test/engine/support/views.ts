@@ -1,5 +1,4 @@
 /** A view's maintained rows as text, and what their query gives when it is run from scratch. */
-import { toEvertError } from "../../../src/base/errors.ts";
 import type { Database } from "../../../src/engine/database.ts";
 
 export type TextRow = readonly (string | null)[];
@@ -22,12 +21,7 @@ export async function recomputed(engine: Database, sql: string): Promise<TextRow
   return (results[0] as (typeof results)[number]).rowsText();
 }
 
-export interface Shape {
-  /** Which columns are float8: sums of them may differ in the last digits. */
-  readonly floats: ReadonlySet<number>;
-}
-
-/** Null when both hold the same rows, in any order; else what is different. */
+/** Null when both hold the same rows, in any order; else what is different. `floats`: columns whose sums may differ in the last digits. */
 export function difference(
   ours: readonly TextRow[],
   theirs: readonly TextRow[],

@@ -1,4 +1,4 @@
-/** A server over the fake engine, and requests to it. */
+/** What the tests of the HTTP server start from. */
 import {
   createHttpServer,
   type HttpServer,
@@ -14,28 +14,22 @@ export interface Answer {
   readonly text: string;
 }
 
-export class Harness {
-  readonly engine: FakeEngine;
-  readonly server: HttpServer;
+/** Requests to a server. */
+export class Client {
+  readonly url: string;
   readonly #streams: Events[] = [];
 
-  private constructor(engine: FakeEngine, server: HttpServer) {
-    this.engine = engine;
-    this.server = server;
+  constructor(url: string) {
+    this.url = url;
   }
 
-  static async start(options: Partial<HttpServerOptions> = {}): Promise<Harness> {
-    const engine = new FakeEngine();
-    return new Harness(engine, await createHttpServer(engine, { port: 0, ...options }));
-  }
-
-  async stop(): Promise<void> {
+  /** Ends the event streams it opened. */
+  async close(): Promise<void> {
     for (const stream of this.#streams) await stream.close();
-    await this.server.close();
   }
 
   fetch(path: string, init: RequestInit = {}): Promise<Response> {
-    return fetch(this.server.url + path, init);
+    return fetch(this.url + path, init);
   }
 
   async request(path: string, init: RequestInit = {}): Promise<Answer> {
@@ -67,14 +61,36 @@ export class Harness {
     } as RequestInit);
   }
 
-  song(id: number, name: string): Promise<Answer> {
-    return this.post("/v1/topics/songs/records", { id, name });
-  }
-
   async events(path: string, headers: Record<string, string> = {}): Promise<Events> {
-    const events = await Events.open(this.server.url + path, headers);
+    const events = await Events.open(this.url + path, headers);
     this.#streams.push(events);
     return events;
+  }
+}
+
+/** A server over the fake engine, and its client. */
+export class Harness extends Client {
+  readonly engine: FakeEngine;
+  readonly server: HttpServer;
+
+  private constructor(engine: FakeEngine, server: HttpServer) {
+    super(server.url);
+    this.engine = engine;
+    this.server = server;
+  }
+
+  static async start(options: Partial<HttpServerOptions> = {}): Promise<Harness> {
+    const engine = new FakeEngine();
+    return new Harness(engine, await createHttpServer(engine, { port: 0, ...options }));
+  }
+
+  async stop(): Promise<void> {
+    await this.close();
+    await this.server.close();
+  }
+
+  song(id: number, name: string): Promise<Answer> {
+    return this.post("/v1/topics/songs/records", { id, name });
   }
 }
 

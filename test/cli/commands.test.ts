@@ -1,0 +1,308 @@
+/** The commands that talk to a server, as processes against the fake engine. */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { EvertError } from "../../src/base/errors.ts";
+import { Harness, until } from "../servers/http/harness.ts";
+import { type Outcome, Running, run as runProcess } from "./run.ts";
+
+let h: Harness;
+let directory: string;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "evert-cli-"));
+});
+afterAll(() => rm(directory, { recursive: true }));
+beforeEach(async () => {
+  h = await Harness.start({ heartbeatMs: 50 });
+});
+afterEach(() => h.stop());
+
+const run = (args: string[], input?: string): Promise<Outcome> =>
+  runProcess(args, { url: h.server.url, input: input ?? "" });
+const lines = (text: string) => text.split("\n").filter((line) => line !== "");
+const song = (id: number, name = `n${id}`) => `${JSON.stringify({ id, name })}\n`;
+
+describe("usage", () => {
+  test.each([
+    [[], 2],
+    [["nothing"], 2],
+    [["tail"], 2],
+    [["tail", "songs", "--from", "x"], 2],
+    [["tail", "songs", "--limit", "x"], 2],
+    [["topics", "--format", "xml"], 2],
+    [["topics", "--url", "nowhere"], 2],
+    [["append", "songs", "file.unknown"], 2],
+    [["append", "songs", "--format", "parquet"], 2],
+    [["start", "--port", "x"], 2],
+    [["start", "nothing.ts"], 2],
+    [["--help"], 0],
+    [["--version"], 0],
+  ])("%j ends with %d", async (args, code) => {
+    const outcome = await run(args);
+    expect(outcome.code).toBe(code);
+    if (code === 2) expect(outcome.stdout).toBe("");
+    expect(code === 0 ? outcome.stdout : outcome.stderr).not.toBe("");
+  });
+
+  test("no server: 1, with why and what to do", async () => {
+    const { url } = h.server;
+    await h.server.close();
+    const { code, stderr } = await runProcess(["topics"], { url });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^error: .* cannot be reached \(connection_failed, 08006\)\ndetail: .*\nhint: /);
+  });
+});
+
+describe("append and tail", () => {
+  test("NDJSON through a pipe; prints the position", async () => {
+    expect(await run(["append", "songs"], song(1) + song(2))).toEqual({ code: 0, stdout: "1\n", stderr: "" });
+    const { code, stdout } = await run(["tail", "songs"]);
+    expect(code).toBe(0);
+    expect(lines(stdout).map((line) => JSON.parse(line).value.id)).toEqual([1, 2]);
+  });
+
+  test("nothing to append prints no position", async () => {
+    expect(await run(["append", "songs"], "")).toEqual({ code: 0, stdout: "", stderr: "" });
+  });
+
+  test("a bad record: 1, its line, and how far it came", async () => {
+    const { code, stdout, stderr } = await run(
+      ["append", "songs"],
+      `${song(1)}${song(2)}{"id":"x","name":"y"}\n`,
+    );
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toMatch(/^error: line 3: id: .*\n.*Committed before that: 2, up to position 1\./);
+  });
+
+  test("a refusal stops a sender that would go on for ever", async () => {
+    const running = new Running(["append", "songs"], { url: h.server.url });
+    running.process.stdin!.write(`nonsense\n${song(1)}`);
+    expect(await running.done).toMatchObject({ code: 1, stderr: expect.stringContaining("line 1") });
+  });
+
+  test("what comes in by a slow pipe is committed without waiting for its end", async () => {
+    const running = new Running(["append", "songs"], { url: h.server.url });
+    running.process.stdin!.write(song(1));
+    await until(() => h.engine.position === "1");
+    running.process.stdin!.end(song(2));
+    expect(await running.done).toMatchObject({ code: 0, stdout: "2\n" });
+  });
+
+  test("an unknown topic", async () => {
+    for (const args of [
+      ["append", "nothing"],
+      ["tail", "nothing"],
+    ]) {
+      expect(await run(args, song(1))).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining("undefined_table"),
+      });
+    }
+  });
+
+  test("JSON and CSV files", async () => {
+    const json = join(directory, "songs.json");
+    await writeFile(
+      json,
+      JSON.stringify([
+        { id: 1, name: "a" },
+        { id: 2, name: "b" },
+      ]),
+    );
+    expect(await run(["append", "songs", json])).toMatchObject({ code: 0, stdout: "1\n" });
+    const csv = join(directory, "wide.csv");
+    await writeFile(
+      csv,
+      '\ufeffb,a,n,x,ok\r\n"two\nlines",9223372036854775807,1.10,1e3,t\r\n"",2,,,\r\n"q""q",3,4,5,false\r\n',
+    );
+    expect(await run(["append", "wide", csv])).toMatchObject({ code: 0, stdout: "2\n" });
+    const { stdout } = await run(["tail", "wide"]);
+    expect(lines(stdout).map((line) => line.slice(line.indexOf('"value":') + 8, -1))).toEqual([
+      '{"a":9223372036854775807,"b":"two\\nlines","n":1.10,"x":1000,"ok":true}',
+      '{"a":2,"b":"","n":null,"x":null,"ok":null}',
+      '{"a":3,"b":"q\\"q","n":4,"x":5,"ok":false}',
+    ]);
+  });
+
+  test("a bad cell of CSV is named by its line and column", async () => {
+    const csv = join(directory, "bad.csv");
+    await writeFile(csv, 'id,name\n1,"a\nb"\nx,c\n');
+    expect(await run(["append", "songs", csv])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/line 4: id: /),
+    });
+    await writeFile(csv, 'id,name\n1,"a\n');
+    expect(await run(["append", "songs", csv])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("CSV"),
+    });
+    await writeFile(csv, "id,nam\n1,a\n");
+    expect(await run(["append", "songs", csv])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("nam"),
+    });
+  });
+
+  test("a file that is not there", async () => {
+    expect(await run(["append", "songs", join(directory, "gone.ndjson")])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("gone.ndjson"),
+    });
+    expect(await run(["append", "songs", join(directory, "gone.parquet")])).toMatchObject({ code: 1 });
+  });
+
+  test("from and limit", async () => {
+    await run(["append", "songs"], [1, 2, 3, 4].map((id) => song(id)).join(""));
+    const ids = async (...args: string[]) =>
+      lines((await run(["tail", "songs", ...args])).stdout).map((line) => JSON.parse(line).offset);
+    expect(await ids("--from", "2")).toEqual([2, 3]);
+    expect(await ids("--from", "earliest", "--limit", "1")).toEqual([0]);
+    expect(await ids("--from", "latest")).toEqual([]);
+    expect(await ids("--follow", "--limit", "4")).toEqual([0, 1, 2, 3]);
+  });
+
+  test("follow prints what comes, and is quiet when its reader goes", async () => {
+    const running = new Running(["tail", "songs", "--follow"], { url: h.server.url });
+    await run(["append", "songs"], song(1));
+    await running.until(() => lines(running.stdout).length === 1);
+    await run(["append", "songs"], song(2));
+    await running.until(() => lines(running.stdout).length === 2);
+    running.process.stdout!.destroy();
+    await run(["append", "songs"], song(3));
+    expect(await running.done).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  test("follow says so when the server stops", async () => {
+    const running = new Running(["tail", "songs", "--follow"], { url: h.server.url });
+    await h.song(1, "a");
+    await running.until(() => running.stdout !== "");
+    await h.server.close();
+    expect(await running.done).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("1 records were printed"),
+    });
+  });
+});
+
+describe("query", () => {
+  test("a table, by default", async () => {
+    expect(await run(["query", "SELECT [1];SELECT [23]"])).toEqual({
+      code: 0,
+      stdout: " ?column?\n----------\n        1\n(1 row)\n ?column?\n----------\n       23\n(1 row)\n",
+      stderr: "",
+    });
+  });
+
+  test.each([
+    ["json", '[{"?column?":9223372036854775807}]\n'],
+    ["ndjson", '{"?column?":9223372036854775807}\n'],
+    ["csv", "?column?\r\n9223372036854775807\r\n"],
+  ])("%s keeps every digit", async (format, stdout) => {
+    const sql = format === "csv" ? 'SELECT ["9223372036854775807"]' : "SELECT [9223372036854775807]";
+    expect(await run(["query", sql, "--format", format])).toMatchObject({ code: 0, stdout });
+  });
+
+  test("SQL from a pipe", async () => {
+    expect(await run(["query", "--format", "ndjson"], "SELECT [1]")).toMatchObject({
+      code: 0,
+      stdout: '{"?column?":1}\n',
+    });
+  });
+
+  test("a statement that fails: the results before it, then the error and its place", async () => {
+    const { code, stdout, stderr } = await run(["query", "SELECT [1];FAIL", "--format", "ndjson"]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '{"?column?":1}\n' });
+    expect(stderr).toBe(
+      'error: relation "x" does not exist (undefined_table, 42P01)\nLINE 1: SELECT [1];FAIL\n        ^\n',
+    );
+  });
+
+  test("many rows through a pipe that closes early", async () => {
+    const running = new Running(["query", "BIG 200000", "--format", "ndjson"], { url: h.server.url });
+    await running.until(() => running.stdout !== "");
+    running.process.stdout!.destroy();
+    expect(await running.done).toMatchObject({ code: 0, stderr: "" });
+  });
+});
+
+describe("topics and views", () => {
+  test("as tables and as JSON", async () => {
+    await h.song(1, "a");
+    const topics = await run(["topics"]);
+    expect(topics).toMatchObject({ code: 0, stderr: "" });
+    expect(topics.stdout).toMatch(/^ topic .*\n-+\+.*\n songs \| table {2}\| id .* 1 \| {4}1 \|/);
+    expect(JSON.parse((await run(["topics", "--format", "json"])).stdout)).toHaveLength(3);
+    expect((await run(["views"])).stdout).toContain("songs_view | live");
+    expect(JSON.parse((await run(["views", "--format", "json"])).stdout)).toHaveLength(2);
+  });
+
+  test("drop", async () => {
+    expect(await run(["view", "drop", "wide_view"])).toEqual({ code: 0, stdout: "1\n", stderr: "" });
+    expect(await run(["view", "drop", "wide_view"])).toMatchObject({ code: 1 });
+  });
+});
+
+describe("watch", () => {
+  test("the rows, then the changes, a line each", async () => {
+    await h.song(1, "a");
+    const running = new Running(["watch", "songs_view"], { url: h.server.url });
+    await running.until(() => lines(running.stdout).length === 1);
+    await h.song(1, "b");
+    await running.until(() => lines(running.stdout).length === 2);
+    expect(lines(running.stdout).map((line) => JSON.parse(line))).toEqual([
+      { position: "1", op: "insert", key: 1, row: { id: 1, name: "a", price: null } },
+      {
+        position: "2",
+        op: "update",
+        key: 1,
+        row: { id: 1, name: "b", price: null },
+        old: { id: 1, name: "a", price: null },
+      },
+    ]);
+    running.process.stdout!.destroy();
+    await h.song(1, "c");
+    expect(await running.done).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  test("one key, and errors of the view", async () => {
+    const running = new Running(["watch", "songs_view", "7"], { url: h.server.url });
+    await until(() => h.engine.subscribers === 1);
+    await h.song(1, "no");
+    await h.song(7, "yes");
+    await running.until(() => lines(running.stdout).length === 1);
+    expect(JSON.parse(running.stdout)).toMatchObject({ op: "insert", key: 7 });
+    h.engine.fail("songs_view", new EvertError("division_by_zero", "division by zero"));
+    await running.until(() => lines(running.stdout).length === 2);
+    expect(JSON.parse(lines(running.stdout)[1]!)).toMatchObject({
+      op: "error",
+      error: { code: "division_by_zero" },
+    });
+    running.process.kill("SIGKILL");
+    await running.done;
+  });
+
+  test("resumes after the connection is lost, without gap or repetition", async () => {
+    await h.song(1, "a");
+    const running = new Running(["watch", "songs_view"], { url: h.server.url });
+    await running.until(() => lines(running.stdout).length === 1);
+    // Its stream says goodbye; the same engine is served again on the same port.
+    const { port } = h.server;
+    await h.server.close();
+    await h.engine.append("songs", [{ id: 2, name: "meanwhile" }]);
+    const { createHttpServer } = await import("../../src/servers/http/server.ts");
+    const again = await createHttpServer(h.engine, { port });
+    await running.until(() => lines(running.stdout).length === 2);
+    expect(JSON.parse(lines(running.stdout)[1]!)).toMatchObject({ position: "2", op: "insert", key: 2 });
+    running.process.kill("SIGKILL");
+    await running.done;
+    await again.close();
+  });
+
+  test("an unknown view", async () => {
+    expect(await run(["watch", "nothing"])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("undefined_table"),
+    });
+  });
+});

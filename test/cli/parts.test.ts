@@ -1,0 +1,158 @@
+/** The parts of the command line that need no process. */
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { cellJson } from "../../src/cli/csv-input.ts";
+import { parseExact } from "../../src/cli/exact-json.ts";
+import { parquetRows, parquetToNdjson } from "../../src/cli/parquet-input.ts";
+import { Remote } from "../../src/cli/remote.ts";
+import { Names } from "../../src/cli/shell-names.ts";
+import { isComplete } from "../../src/cli/sql-text.ts";
+import { csvLine, tableText } from "../../src/cli/tables.ts";
+import { bytesText } from "../../src/cli/topics.ts";
+import { Harness } from "../servers/http/harness.ts";
+
+describe("where a statement ends", () => {
+  test.each([
+    "SELECT 1;",
+    "SELECT 1; -- done",
+    "SELECT 1; /* done; */ ",
+    "SELECT ';' ;",
+    "SELECT 'it''s';",
+    'SELECT "a;b";',
+    "SELECT E'\\';';",
+    "SELECT '\\';",
+    "SELECT $$;$$;",
+    "SELECT $a$ $b$ ; $a$;",
+    "SELECT /* /* ; */ ; */ 1;",
+    ";",
+  ])("%s is complete", (sql) => {
+    expect(isComplete(sql)).toBe(true);
+  });
+
+  test.each([
+    "",
+    "SELECT 1",
+    "SELECT 1; SELECT",
+    "SELECT ';'",
+    "SELECT 'a;",
+    'SELECT "a;',
+    "SELECT E'\\';",
+    "SELECT $$;",
+    "SELECT $a$;$b$;",
+    "SELECT /* ;",
+    "SELECT /* /* */ ;",
+    "SELECT 1 -- ;",
+  ])("%s is not", (sql) => {
+    expect(isComplete(sql)).toBe(false);
+  });
+});
+
+describe("a cell of CSV", () => {
+  test.each([
+    ["5", "int4", "5"],
+    [" 5 ", "int8", "5"],
+    ["9223372036854775807", "int8", "9223372036854775807"],
+    ["007", "int4", '"007"'],
+    ["1.10", "numeric", "1.10"],
+    ["NaN", "float8", '"NaN"'],
+    ["yes", "bool", "true"],
+    ["0", "bool", "false"],
+    ["maybe", "bool", '"maybe"'],
+    ["5", "text", '"5"'],
+    ["5", undefined, '"5"'],
+    ['{"a":\n1}', "jsonb", '{"a": 1}'],
+    ["{", "jsonb", '"{"'],
+    ["2024-01-01", "timestamptz", '"2024-01-01"'],
+  ])("%j as %s is %s", (cell, type, json) => {
+    expect(cellJson(cell, type, false)).toBe(json);
+  });
+
+  test("empty is null, in quotes an empty text", () => {
+    expect(cellJson("", "text", false)).toBe("null");
+    expect(cellJson("", "text", true)).toBe('""');
+    expect(cellJson("", "int4", false)).toBe("null");
+  });
+});
+
+test("Parquet becomes NDJSON, with its times and whole numbers", async () => {
+  const file = join(import.meta.dirname, "../../node_modules/vega-datasets/data/flights-3m.parquet");
+  expect(await parquetRows(file)).toBe(3_000_000);
+  let rows = 0;
+  const progress = { advance: (_bytes: number, more: number) => void (rows += more), stop() {} };
+  for await (const piece of parquetToNdjson(file, progress)) {
+    const lines = new TextDecoder().decode(piece).trimEnd().split("\n");
+    expect(rows).toBe(lines.length);
+    expect(JSON.parse(lines[0]!)).toEqual({
+      date: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/),
+      delay: expect.any(Number),
+      distance: expect.any(Number),
+      origin: expect.stringMatching(/^[A-Z]{3}$/),
+      destination: expect.stringMatching(/^[A-Z]{3}$/),
+    });
+    break;
+  }
+}, 30_000);
+
+describe("tables", () => {
+  const columns = [
+    { name: "n", type: "int8" },
+    { name: "name", type: "text" },
+  ];
+
+  test("numbers to the right, null empty, nothing that draws on the terminal", () => {
+    const rows = [
+      ["1", "a"],
+      ["1000", null],
+      [null, "x\ny\u001b[31m"],
+    ];
+    expect(tableText(columns, rows)).toBe(
+      "    n | name\n------+--------------\n    1 | a\n 1000 |\n      | x\\ny\\x1b[31m",
+    );
+  });
+
+  test("no rows", () => {
+    expect(tableText(columns, [])).toBe(" n | name\n---+------");
+  });
+
+  test("a separator within a name", () => {
+    expect(tableText([{ name: "a|b", type: "text" }], [["x"]]).split("\n")).toHaveLength(3);
+  });
+
+  test("CSV", () => {
+    expect(csvLine(["a", null, "", 'say "x"', "1,2", "two\nlines"])).toBe(
+      'a,,"","say ""x""","1,2","two\nlines"\r\n',
+    );
+  });
+
+  test.each([
+    [0, "0 B"],
+    [999, "999 B"],
+    [1500, "1.5 kB"],
+    [2_500_000, "2.5 MB"],
+    [3e15, "3000.0 TB"],
+  ])("%d bytes are %s", (bytes, text) => {
+    expect(bytesText(bytes)).toBe(text);
+  });
+});
+
+test("JSON goes in and out with every digit", () => {
+  const text = '{"a":9223372036854775807,"b":1.10,"c":[1e3,"x",null,true],"d":-0.5}';
+  expect(JSON.stringify(parseExact(text))).toBe(text);
+});
+
+test("the shell completes keywords, relations and columns, and describes them", async () => {
+  const h = await Harness.start();
+  try {
+    const names = new Names(new Remote({ url: h.server.url }));
+    await names.refresh();
+    expect(names.complete("SEL")).toEqual([["SELECT"], "SEL"]);
+    expect(names.complete("select * from so")).toEqual([["songs", "songs_view"], "so"]);
+    expect(names.complete("select pri")).toEqual([["PRIMARY", "price"], "pri"]);
+    expect(names.complete("select ")).toEqual([[], ""]);
+    expect(names.describe(undefined)).toContain("plays      | stream");
+    expect(names.describe("songs")).toMatch(/ id +\| int4 +\| not null \| key/);
+    expect(names.describe("nothing")).toContain("no topic or view");
+  } finally {
+    await h.stop();
+  }
+});

@@ -1,0 +1,152 @@
+/** `evert start`, `dev` and `check`: the whole program, with the real engine. */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { Running, run as runProcess } from "./run.ts";
+
+let directory: string;
+let data: string;
+const started: Running[] = [];
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "evert-start-"));
+  data = join(directory, "data");
+});
+afterEach(async () => {
+  for (const running of started.splice(0)) {
+    running.process.kill("SIGKILL");
+    await running.done;
+  }
+  await rm(directory, { recursive: true });
+});
+
+function launch(command: string, ...args: string[]): Running {
+  const running = new Running([command, ...args, "--data", data, "--port", "0"]);
+  started.push(running);
+  return running;
+}
+
+/** Where it listens, once it says so for the n-th time. */
+async function url(running: Running, times = 1): Promise<string> {
+  const pattern = /^evert listening on (http:\/\/127\.0\.0\.1:\d+)$/gm;
+  const said = () => [...running.stdout.matchAll(pattern)];
+  await running.until(() => said().length >= times);
+  return said().at(-1)![1]!;
+}
+
+const app = (extra = "") => `
+import { count, table, topic, view } from ${JSON.stringify(join(import.meta.dirname, "../../src/face/index.ts"))};
+import { int4, text } from ${JSON.stringify(join(import.meta.dirname, "../../src/face/index.ts"))};
+export const songs = table("songs", { key: "id", schema: { id: int4, name: text } });
+export const plays = topic("plays", { schema: { song_id: int4 } });
+export const counts = view("counts", plays.groupBy((p) => p.song_id, { n: count() }));
+${extra}
+`;
+
+test("it serves an app, drains at SIGTERM, and goes on where it was", async () => {
+  const file = join(directory, "app.ts");
+  await writeFile(file, app());
+  const first = launch("start", file);
+  const at = await url(first);
+  const input = '{"song_id":1}\n{"song_id":1}\n{"song_id":2}\n';
+  expect(await runProcess(["append", "plays"], { url: at, input })).toMatchObject({ code: 0 });
+  const query = ["query", "SELECT song_id, n FROM counts ORDER BY 1", "--format", "csv"];
+  const counted = { code: 0, stdout: "song_id,n\r\n1,2\r\n2,1\r\n" };
+  expect(await runProcess(query, { url: at })).toMatchObject(counted);
+  const watching = new Running(["watch", "counts"], { url: at });
+  await watching.until(() => watching.stdout.split("\n").length === 3);
+  first.process.kill("SIGTERM");
+  expect((await first.done).code).toBe(0);
+  watching.process.kill("SIGKILL");
+
+  const second = launch("start", file);
+  expect(await runProcess(query, { url: await url(second) })).toMatchObject(counted);
+  second.process.kill("SIGINT");
+  expect((await second.done).code).toBe(0);
+}, 60_000);
+
+test("a second server on the same data is refused", async () => {
+  const first = launch("start");
+  await url(first);
+  expect(await launch("start").done).toMatchObject({
+    code: 1,
+    stdout: "",
+    stderr: expect.stringContaining("directory_locked"),
+  });
+  expect(await runProcess(["check", "--data", data])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("directory_locked"),
+  });
+}, 60_000);
+
+test("a port that is taken is refused, and the data is let go", async () => {
+  const first = launch("start");
+  const { port } = new URL(await url(first));
+  const other = join(directory, "other");
+  const refused = await runProcess(["start", "--data", other, "--port", port]);
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("port") });
+}, 60_000);
+
+test("an app that cannot be served is refused with why", async () => {
+  const file = join(directory, "app.ts");
+  await writeFile(file, "export const nothing = 1;");
+  expect(await launch("start", file).done).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("no topic and no view"),
+  });
+  await writeFile(file, "export const broken = ;");
+  expect(await launch("start", file).done).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("cannot be loaded"),
+  });
+}, 60_000);
+
+test("the second signal ends it at once", async () => {
+  const running = launch("start");
+  const at = await url(running);
+  // A request under way holds the drain.
+  const abort = new AbortController();
+  const body = new ReadableStream<Uint8Array>({ pull: () => new Promise(() => {}) }, { highWaterMark: 0 });
+  const headers = { "Content-Type": "application/json" };
+  const stuck = fetch(`${at}/v1/sql`, {
+    method: "POST",
+    headers,
+    body,
+    duplex: "half",
+    signal: abort.signal,
+  } as RequestInit);
+  stuck.catch(() => undefined);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  running.process.kill("SIGTERM");
+  await running.until(() => running.stderr.includes("SIGTERM"));
+  running.process.kill("SIGTERM");
+  expect((await running.done).code).toBe(1);
+  abort.abort();
+}, 60_000);
+
+test("dev starts again when the app changes, and waits when it is broken", async () => {
+  const file = join(directory, "app.ts");
+  await writeFile(file, app());
+  const dev = launch("dev", file);
+  const topics = async (at: string) => (await runProcess(["topics"], { url: at })).stdout;
+  expect(await topics(await url(dev))).not.toContain("artists");
+  await writeFile(file, "export const broken = ;");
+  await dev.until(() => dev.stderr.includes("waiting for a change"));
+  await writeFile(file, app('export const artists = table("artists", { key: "id", schema: { id: int4 } });'));
+  expect(await topics(await url(dev, 2))).toContain("artists");
+  dev.process.kill("SIGTERM");
+  expect((await dev.done).code).toBe(0);
+}, 60_000);
+
+test("check verifies what was written, and names what is damaged", async () => {
+  const running = launch("start");
+  const at = await url(running);
+  await runProcess(["query", "CREATE TABLE t (id int PRIMARY KEY)"], { url: at });
+  const { stdout } = await runProcess(["append", "t"], { url: at, input: '{"id":1}\n' });
+  running.process.kill("SIGTERM");
+  await running.done;
+  expect(await runProcess(["check", "--data", data])).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(new RegExp(`last position ${stdout.trim()}\\nno damage`)),
+  });
+}, 60_000);

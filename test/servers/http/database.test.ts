@@ -1,0 +1,208 @@
+/** The HTTP interface over the real engine: what a client sees from end to end. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Engine } from "../../../src/engine/api.ts";
+import { openEngine } from "../../../src/engine/database.ts";
+import { createHttpServer, type HttpServer } from "../../../src/servers/http/server.ts";
+import { Client } from "./harness.ts";
+
+let directory: string;
+let engine: Engine;
+let server: HttpServer;
+let c: Client;
+
+async function open(): Promise<void> {
+  engine = await openEngine({ directory });
+  server = await createHttpServer(engine, { port: 0 });
+  c = new Client(server.url);
+}
+
+async function close(): Promise<void> {
+  await c.close();
+  await server.close();
+  await engine.close();
+}
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "evert-http-"));
+  await open();
+  const { status, text } = await c.post("/v1/sql", {
+    sql:
+      "CREATE TABLE songs (id int PRIMARY KEY, name text NOT NULL, price numeric(10,2));" +
+      "CREATE TABLE plays (song_id int8, seconds float8) WITH (append_only);" +
+      "CREATE TABLE pairs (a int8, b text, n int, PRIMARY KEY (a, b));" +
+      "CREATE MATERIALIZED VIEW counts AS SELECT song_id, count(*) AS n, sum(seconds) AS s FROM plays GROUP BY song_id;" +
+      "CREATE MATERIALIZED VIEW named AS SELECT id, name, n FROM songs JOIN counts ON song_id = id;" +
+      "CREATE MATERIALIZED VIEW pairs_view AS SELECT a, b, n FROM pairs",
+  });
+  expect(status, text).toBe(200);
+});
+
+afterEach(async () => {
+  await close();
+  await rm(directory, { recursive: true });
+});
+
+test("an append is seen by reads at its position, in every view", async () => {
+  await c.post("/v1/topics/songs/records", { id: 1, name: "one", price: 1.5 });
+  const { body } = await c.post("/v1/topics/plays/records", [
+    { song_id: 1, seconds: 0.5 },
+    { song_id: 1, seconds: 0.25 },
+  ]);
+  const { position } = body as { position: string };
+  expect(body).toEqual({ position, count: 2, firstOffset: 0, lastOffset: 1 });
+  expect(await c.request(`/v1/views/named/rows/1?atLeast=${position}`)).toMatchObject({
+    status: 200,
+    position,
+    body: { row: { id: 1, name: "one", n: 2 }, position },
+  });
+  expect(await c.request(`/v1/views/counts/rows?song_id=1&atLeast=${position}`)).toMatchObject({
+    body: { rows: [{ song_id: 1, n: 2, s: 0.75 }] },
+  });
+  expect(await c.request("/v1/views/counts/rows/9")).toMatchObject({ status: 404, body: { position } });
+});
+
+test("a bad record is named by line or index, and nothing is stored", async () => {
+  const before = engine.position;
+  const lines = '{"id":1,"name":"a"}\n\n{"id":2,"name":"b","price":"dear"}\n';
+  expect(await c.ndjson("/v1/topics/songs/records", lines)).toMatchObject({
+    status: 400,
+    body: { error: { message: expect.stringMatching(/^line 3: price: /) } },
+  });
+  expect(await c.post("/v1/topics/songs/records", [{ id: 1, name: "a" }, { id: 2 }])).toMatchObject({
+    status: 400,
+    body: { error: { code: "not_null_violation", message: expect.stringMatching(/^records\[1\]\.name: /) } },
+  });
+  expect(engine.position).toBe(before);
+  expect(await c.ndjson("/v1/topics/songs/records?atomic=false", lines)).toMatchObject({
+    status: 400,
+    body: { error: { message: expect.stringMatching(/^line 3: price: /) }, committed: { count: 1 } },
+  });
+});
+
+test("idempotency keys survive a restart", async () => {
+  const headers = { "Idempotency-Key": "k" };
+  const first = await c.post("/v1/topics/plays/records", { song_id: 1, seconds: 1 }, headers);
+  expect(first.status).toBe(200);
+  await close();
+  await open();
+  expect(await c.post("/v1/topics/plays/records", { song_id: 1, seconds: 1 }, headers)).toMatchObject({
+    status: 200,
+    body: first.body,
+  });
+  expect(await c.post("/v1/topics/plays/records", { song_id: 2, seconds: 1 }, headers)).toMatchObject({
+    status: 422,
+  });
+  expect(await c.request("/v1/views/counts/rows")).toMatchObject({ body: { rows: [{ n: 1 }] } });
+});
+
+test("a transaction is all or nothing", async () => {
+  const good = [
+    { topic: "songs", upsert: { id: 1, name: "a" } },
+    { topic: "plays", append: { song_id: 1, seconds: 1 } },
+  ];
+  const bad = [...good, { topic: "songs", upsert: { id: "x", name: "a" } }];
+  const before = engine.position;
+  expect(await c.post("/v1/transactions", { operations: bad })).toMatchObject({ status: 400 });
+  expect(engine.position).toBe(before);
+  const { body } = await c.post("/v1/transactions", { operations: good });
+  const { position } = body as { position: string };
+  expect(await c.request(`/v1/views/named/rows/1?atLeast=${position}`)).toMatchObject({
+    body: { row: { n: 1 } },
+  });
+});
+
+test("int8 is exact over its whole range, in and out and as a key", async () => {
+  const text = '{"a":9223372036854775807,"b":"x/y","n":1}';
+  const headers = { "Content-Type": "application/json" };
+  const { body } = await c.request("/v1/topics/pairs/records", { method: "POST", headers, body: text });
+  const { position } = body as { position: string };
+  const key = encodeURIComponent('[9223372036854775807,"x/y"]');
+  const found = await c.request(`/v1/views/pairs_view/rows/${key}?atLeast=${position}`);
+  expect(found.text).toBe(`{"row":${text},"position":"${position}"}`);
+  const sql = await c.request("/v1/sql", {
+    method: "POST",
+    headers,
+    body: '{"sql":"SELECT a FROM pairs_view WHERE a = $1","params":[9223372036854775807]}',
+  });
+  expect(sql.text).toContain('"rows":[[9223372036854775807]]');
+  expect(await c.request(`/v1/topics/pairs/records/${key}`, { method: "DELETE" })).toMatchObject({
+    status: 200,
+  });
+  const after = await c.request(`/v1/views/pairs_view/rows/${key}?atLeast=${engine.position}`);
+  expect(after.status).toBe(404);
+});
+
+test("events: the snapshot, the changes, and what was missed", async () => {
+  const events = await c.events("/v1/subscribe?view=counts&view=named");
+  expect(await events.next()).toMatchObject({
+    event: "snapshot",
+    data: { view: "counts", rows: [], last: true },
+  });
+  expect(await events.next()).toMatchObject({
+    event: "snapshot",
+    data: { view: "named", rows: [], last: true },
+  });
+  await c.post("/v1/topics/songs/records", { id: 1, name: "one" });
+  await c.post("/v1/topics/plays/records", { song_id: 1, seconds: 1 });
+  const step = await events.next();
+  expect(step).toMatchObject({
+    event: "step",
+    data: {
+      views: {
+        counts: [{ op: "insert", key: 1, row: { song_id: 1, n: 1, s: 1 } }],
+        named: [{ op: "insert", key: 1, row: { id: 1, name: "one", n: 1 } }],
+      },
+    },
+  });
+  await events.close();
+  await c.post("/v1/topics/songs/records", { id: 1, name: "uno" });
+  const again = await c.events(`/v1/subscribe?view=counts&view=named`, { "Last-Event-ID": step!.id });
+  expect(await again.next()).toMatchObject({
+    event: "step",
+    data: { views: { named: [{ op: "update", row: { name: "uno" }, old: { name: "one" } }] } },
+  });
+  const one = await c.events("/v1/views/named/rows/1");
+  expect(await one.next()).toMatchObject({
+    event: "snapshot",
+    data: { rows: [{ key: 1, row: { name: "uno" } }] },
+  });
+});
+
+test("records are read back in order, and followed", async () => {
+  await c.post("/v1/topics/songs/records", { id: 1, name: "one" });
+  await c.request("/v1/topics/songs/records/1", { method: "DELETE" });
+  const { text } = await c.request("/v1/topics/songs/records");
+  const records = text
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect(records).toMatchObject([
+    { offset: 0, key: 1, value: { id: 1, name: "one", price: null } },
+    { offset: 1, key: 1, value: null },
+  ]);
+  const follow = c.request("/v1/topics/songs/records?follow&from=2&limit=1");
+  await c.post("/v1/topics/songs/records", { id: 2, name: "two" });
+  expect(JSON.parse((await follow).text)).toMatchObject({ offset: 2, key: 2 });
+});
+
+test("errors of SQL carry PostgreSQL's state and place", async () => {
+  expect(await c.post("/v1/sql", { sql: "SELECT 1; SELECT nope FROM songs" })).toMatchObject({
+    status: 400,
+    body: {
+      results: [{ rows: [[1]] }],
+      error: { code: "undefined_column", sqlstate: "42703", position: 18 },
+    },
+  });
+  expect(await c.post("/v1/sql", { sql: "SELEC 1" })).toMatchObject({
+    status: 400,
+    body: { error: { sqlstate: "42601" } },
+  });
+});
+
+test("dropping a view takes it away", async () => {
+  expect(await c.request("/v1/views/named", { method: "DELETE" })).toMatchObject({ status: 200 });
+  expect(await c.request("/v1/views/named")).toMatchObject({ status: 404 });
+});

@@ -117,7 +117,7 @@ async function watchTable(remote: Remote, name: string): Promise<void> {
   await new Promise<void>((resolve) => {
     const draw = () => {
       const { rows, position, status, error } = live.snapshot;
-      const shown = rows.slice(0, Math.max(1, (process.stdout.rows ?? 24) - 5));
+      const shown = rows.slice(0, Math.max(1, (process.stdout.rows || 24) - 5));
       const cells = shown.map((row) => columns.map((column) => cellText(row[column.name])));
       const more = rows.length > shown.length ? `, ${rows.length - shown.length} more rows` : "";
       const state = error === undefined ? status : `${status}: ${error.message}`;

@@ -20,7 +20,7 @@ import type { Store } from "../state/store.ts";
 import { nextTurn } from "./stepper.ts";
 
 /** Changes whenever a store's rows or an operator's use of them change meaning; older checkpoints are then rebuilt. */
-export const STATE_FORMAT = 1;
+export const STATE_FORMAT = 2;
 
 export interface StoreHandle {
   /** Stable over restarts for the same plans. */
@@ -35,6 +35,8 @@ export interface Manifest {
   readonly bytes: number;
   /** Of them, what the first section took. */
   readonly baseBytes: number;
+  /** The sections: bytes from..rows hold the dictionary's blocks, rows..to the stores'. */
+  readonly sections: readonly Section[];
   readonly catalog: unknown;
   /** View id -> fingerprint of what made its rows. */
   readonly views: Readonly<Record<string, string>>;
@@ -44,6 +46,12 @@ export interface Manifest {
     readonly strideWords: number;
     readonly slots: number;
   } | null)[];
+}
+
+interface Section {
+  readonly from: number;
+  readonly rows: number;
+  readonly to: number;
 }
 
 /** What a checkpoint is taken of. */
@@ -78,6 +86,7 @@ export class Checkpointer {
   #fileName = "";
   #bytes = 0;
   #baseBytes = 0;
+  #sections: Section[] = [];
   #generation: number;
   /** Stores in this file, by place. */
   #places: (StoreHandle | null)[] = [];
@@ -103,6 +112,7 @@ export class Checkpointer {
     this.#fileName = last.manifest.file;
     this.#bytes = last.manifest.bytes;
     this.#baseBytes = last.manifest.baseBytes;
+    this.#sections = [...last.manifest.sections];
   }
 
   /** Position of the last published checkpoint. */
@@ -197,13 +207,17 @@ export class Checkpointer {
     this.#file = await this.#disk.open(joinPath(this.#directory, this.#fileName), "write");
     await this.#file.truncate(0);
     this.#bytes = 0;
+    this.#sections = [];
   }
 
   async #write(capture: Capture): Promise<void> {
+    const from = this.#bytes;
     await this.#writeBlocks(captureDictionary(this.#source.dictionary, capture.dictionary));
+    const rows = this.#bytes;
     for (const { place, store, touched } of capture.parts) {
       await this.#writeBlocks(captureStore(place, store, capture.epoch, touched));
     }
+    this.#sections.push({ from, rows, to: this.#bytes });
   }
 
   async #writeBlocks(blocks: Generator<Uint8Array>): Promise<void> {
@@ -239,6 +253,7 @@ export class Checkpointer {
       file: this.#fileName,
       bytes: this.#bytes,
       baseBytes: this.#baseBytes,
+      sections: this.#sections,
       ...capture.described,
       stores: this.#places.map((h) =>
         h === null ? null : { id: h.id, strideWords: h.store.layout.strideWords, slots: h.store.highWater },
@@ -296,51 +311,51 @@ export async function readManifest(
   }
 }
 
-/** Reads the blocks of a checkpoint, handing each to `apply`; lets the event loop have its turn. @throws EvertError log_damaged. */
-export async function readBlocks(
-  disk: Disk,
-  directory: string,
-  manifest: Manifest,
+/** Reads the blocks between the given bytes, handing each to `apply`; lets the event loop have its turn. @throws EvertError log_damaged. */
+async function readBlocks(
+  file: DiskFile,
+  ranges: readonly { readonly from: number; readonly to: number }[],
   apply: (kind: number, payload: Uint8Array) => void,
 ): Promise<void> {
-  const file = await disk.open(joinPath(directory, manifest.file), "read");
-  try {
+  let sliceEnds = performance.now() + SLICE_MS;
+  for (const range of ranges) {
     let carried = new Uint8Array(0);
-    let offset = 0;
-    while (offset < manifest.bytes) {
-      const want = Math.min(READ_BYTES, manifest.bytes - offset);
+    for (let offset = range.from; offset < range.to; ) {
+      const want = Math.min(READ_BYTES, range.to - offset);
       const buffer = new Uint8Array(carried.length + want);
       buffer.set(carried);
       const got = await readFully(file, buffer.subarray(carried.length), offset);
       if (got < want) throw new EvertError("log_damaged", "the checkpoint is shorter than its manifest says");
       offset += got;
       let at = 0;
-      let sliceEnds = performance.now() + SLICE_MS;
       for (let block = nextBlock(buffer, at); block !== null; block = nextBlock(buffer, at)) {
         apply(block.kind, block.payload);
         at = block.next;
-        if (performance.now() >= sliceEnds) {
-          await nextTurn();
-          sliceEnds = performance.now() + SLICE_MS;
-        }
+        if (performance.now() < sliceEnds) continue;
+        await nextTurn();
+        sliceEnds = performance.now() + SLICE_MS;
       }
       carried = buffer.slice(at);
     }
     if (carried.length > 0)
       throw new EvertError("log_damaged", "the checkpoint ends in the middle of a block");
-  } finally {
-    await file.close();
   }
 }
 
-/** Fills dictionary first, then (second reading) the stores: operators are compiled in between and may intern constants. */
+/** Fills the dictionary; the stores follow when the operators, which may intern constants, have been compiled. */
 export async function restoreDictionary(
   disk: Disk,
   directory: string,
   manifest: Manifest,
   dictionary: Dictionary,
 ): Promise<void> {
-  await readBlocks(disk, directory, manifest, (kind, payload) => applyBlock(kind, payload, dictionary, null));
+  const ranges = manifest.sections.map(({ from, rows }) => ({ from, to: rows }));
+  const file = await disk.open(joinPath(directory, manifest.file), "read");
+  try {
+    await readBlocks(file, ranges, (kind, payload) => applyBlock(kind, payload, dictionary, null));
+  } finally {
+    await file.close();
+  }
   dictionary.restored();
 }
 
@@ -363,7 +378,13 @@ export async function restoreStores(
   if (byId.size > 0) {
     throw new EvertError("log_damaged", `the checkpoint lacks the store ${[...byId.keys()][0]}`);
   }
-  await readBlocks(disk, directory, manifest, (kind, payload) => applyBlock(kind, payload, null, wanted));
+  const ranges = manifest.sections.map(({ rows, to }) => ({ from: rows, to }));
+  const file = await disk.open(joinPath(directory, manifest.file), "read");
+  try {
+    await readBlocks(file, ranges, (kind, payload) => applyBlock(kind, payload, null, wanted));
+  } finally {
+    await file.close();
+  }
   let sliceEnds = performance.now() + SLICE_MS;
   for (const store of wanted) {
     if (store === null) continue;

@@ -88,6 +88,8 @@ export async function openLog(options: LogOptions): Promise<Log & { readonly rep
     for (const name of await disk.list(logDirectory)) {
       if (isPreparedName(name)) await disk.unlink(joinPath(logDirectory, name));
     }
+    // The names found may not be on the disk yet: the process before may have died between a rename and its sync.
+    await disk.syncDirectory(logDirectory);
     const recovered = await recover(disk, logDirectory);
     const last = recovered.index.segments.at(-1);
     const active =

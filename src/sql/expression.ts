@@ -10,7 +10,17 @@ import { bool, numeric, text } from "../batch/types.ts";
 import type { Expr } from "../plan/expression.ts";
 import { resolveOperator, sqlTypeName } from "../plan/functions.ts";
 import { branch, typeOf } from "../plan/inspect.ts";
-import { type Bound, boundType, callOf, coerce, leftmost, settled, toBoolean, toCommonType, typed } from "./bound.ts";
+import {
+  type Bound,
+  boundType,
+  callOf,
+  coerce,
+  leftmost,
+  settled,
+  toBoolean,
+  toCommonType,
+  typed,
+} from "./bound.ts";
 import { bindCall, bindMinMax, bindNow } from "./calls.ts";
 import type { BindContext } from "./context.ts";
 import { parseDatum } from "./literal.ts";
@@ -44,16 +54,18 @@ function bindKind(node: Node, place: ExprPlace): Bound {
     case "ParamRef":
       return bindParam(as(node, "ParamRef")!, place.ctx, start);
     case "A_Expr":
-      return bindOperator(as(node, "A_Expr")!, place, start);
+      return bindOperator(as(node, "A_Expr")!, place);
     case "BoolExpr":
-      return bindLogic(as(node, "BoolExpr")!, place, start);
+      return bindLogic(as(node, "BoolExpr")!, place);
     case "NullTest": {
       const test = as(node, "NullTest")!;
-      const isNull: Expr = { kind: "isNull", arg: settled(bindExpr(test.arg!, place), place.ctx) };
-      return typed(test.nulltesttype === "IS_NULL" ? isNull : { kind: "not", arg: isNull }, start);
+      const arg = bindExpr(test.arg!, place);
+      const isNull: Expr = { kind: "isNull", arg: settled(arg, place.ctx) };
+      const expr: Expr = test.nulltesttype === "IS_NULL" ? isNull : { kind: "not", arg: isNull };
+      return typed(expr, leftmost(test.location, [arg]));
     }
     case "BooleanTest":
-      return bindBooleanTest(as(node, "BooleanTest")!, place, start);
+      return bindBooleanTest(as(node, "BooleanTest")!, place);
     case "TypeCast":
       return bindCast(as(node, "TypeCast")!, place, start);
     case "CaseExpr":
@@ -165,17 +177,20 @@ function bindParam(ref: NodeOf<"ParamRef">, ctx: BindContext, start: number | un
   return typed({ kind: "const", value, type: param.type }, start);
 }
 
-function bindLogic(logic: NodeOf<"BoolExpr">, place: ExprPlace, start: number | undefined): Bound {
+function bindLogic(logic: NodeOf<"BoolExpr">, place: ExprPlace): Bound {
   const taker = logic.boolop === "AND_EXPR" ? "AND" : logic.boolop === "OR_EXPR" ? "OR" : "NOT";
-  const args = (logic.args ?? []).map((a) => bindBoolean(a, place, taker));
+  const bounds = (logic.args ?? []).map((a) => bindExpr(a, place));
+  const args = bounds.map((b) => toBoolean(b, taker, place.ctx));
+  const start = leftmost(logic.location, bounds);
   if (taker === "NOT") return typed({ kind: "not", arg: args[0]! }, start);
   return typed({ kind: taker === "AND" ? "and" : "or", args }, start);
 }
 
-function bindBooleanTest(test: NodeOf<"BooleanTest">, place: ExprPlace, start: number | undefined): Bound {
+function bindBooleanTest(test: NodeOf<"BooleanTest">, place: ExprPlace): Bound {
   const kind = test.booltesttype ?? "IS_TRUE";
   const taker = kind.replaceAll("_", " ");
-  const arg = bindBoolean(test.arg!, place, taker);
+  const bound = bindExpr(test.arg!, place);
+  const arg = toBoolean(bound, taker, place.ctx);
   const asked = kind.replace("IS_", "").replace("NOT_", "");
   const differs: Expr =
     asked === "UNKNOWN"
@@ -186,7 +201,10 @@ function bindBooleanTest(test: NodeOf<"BooleanTest">, place: ExprPlace, start: n
           right: { kind: "const", value: asked === "TRUE", type: bool },
           equal: "bool_eq",
         };
-  return typed(kind.startsWith("IS_NOT") ? differs : { kind: "not", arg: differs }, start);
+  return typed(
+    kind.startsWith("IS_NOT") ? differs : { kind: "not", arg: differs },
+    leftmost(test.location, [bound]),
+  );
 }
 
 function bindCast(cast: NodeOf<"TypeCast">, place: ExprPlace, start: number | undefined): Bound {

@@ -8,7 +8,7 @@ import { argument, type Bound, boundType, callOf, coerce, leftmost, typed } from
 import type { ExprPlace } from "./place.ts";
 import { as, type NodeOf, startOf, stringOf } from "./tree.ts";
 
-export function bindOperator(node: NodeOf<"A_Expr">, place: ExprPlace, start: number | undefined): Bound {
+export function bindOperator(node: NodeOf<"A_Expr">, place: ExprPlace): Bound {
   const { ctx } = place;
   const position = ctx.position(node.location);
   const op = stringOf(node.name?.at(-1));
@@ -24,19 +24,17 @@ export function bindOperator(node: NodeOf<"A_Expr">, place: ExprPlace, start: nu
       return typed(expr, leftmost(node.location, operands));
     }
     case "AEXPR_IN":
-      return typed(bindIn(node, op === "<>", place), start);
+      return bindIn(node, op === "<>", place);
     case "AEXPR_BETWEEN":
     case "AEXPR_NOT_BETWEEN":
     case "AEXPR_BETWEEN_SYM":
     case "AEXPR_NOT_BETWEEN_SYM":
-      return typed(bindBetween(node, place), start);
+      return bindBetween(node, place);
     case "AEXPR_DISTINCT":
-    case "AEXPR_NOT_DISTINCT": {
-      const expr = bindDistinct(node, place);
-      return typed(node.kind === "AEXPR_DISTINCT" ? expr : { kind: "not", arg: expr }, start);
-    }
+    case "AEXPR_NOT_DISTINCT":
+      return bindDistinct(node, place);
     case "AEXPR_NULLIF":
-      return typed(bindNullIf(node, place), start);
+      return bindNullIf(node, place);
     case "AEXPR_SIMILAR":
       throw notSupported("SIMILAR TO", position);
     case "AEXPR_OP_ANY":
@@ -75,7 +73,7 @@ function compare(
  * x IN (a, b): x = a OR x = b. Items that read no column are first brought to one type with x, as PostgreSQL makes an array of
  * them; those that read one are compared each by itself.
  */
-function bindIn(node: NodeOf<"A_Expr">, negated: boolean, place: ExprPlace): Expr {
+function bindIn(node: NodeOf<"A_Expr">, negated: boolean, place: ExprPlace): Bound {
   const { ctx } = place;
   const position = ctx.position(node.location);
   refuseRows(node, place);
@@ -93,10 +91,10 @@ function bindIn(node: NodeOf<"A_Expr">, negated: boolean, place: ExprPlace): Exp
         ];
   const tests = tested.map((b) => compare("=", left, b, place, position));
   const any: Expr = tests.length === 1 ? tests[0]! : { kind: "or", args: tests };
-  return negated ? { kind: "not", arg: any } : any;
+  return typed(negated ? { kind: "not", arg: any } : any, leftmost(node.location, [left]));
 }
 
-function bindBetween(node: NodeOf<"A_Expr">, place: ExprPlace): Expr {
+function bindBetween(node: NodeOf<"A_Expr">, place: ExprPlace): Bound {
   const position = place.ctx.position(node.location);
   const [low, high] = as(node.rexpr, "List")!.items as [Node, Node];
   const between = (a: Node, b: Node): Expr => {
@@ -109,25 +107,29 @@ function bindBetween(node: NodeOf<"A_Expr">, place: ExprPlace): Expr {
     ? { kind: "or", args: [between(low, high), between(high, low)] }
     : between(low, high);
   const negated = node.kind === "AEXPR_NOT_BETWEEN" || node.kind === "AEXPR_NOT_BETWEEN_SYM";
-  return negated ? { kind: "not", arg: inside } : inside;
+  const start = leftmost(node.location, [place.bind(node.lexpr!, place)]);
+  return typed(negated ? { kind: "not", arg: inside } : inside, start);
 }
 
-function bindDistinct(node: NodeOf<"A_Expr">, place: ExprPlace): Expr {
+function bindDistinct(node: NodeOf<"A_Expr">, place: ExprPlace): Bound {
   const { ctx } = place;
   refuseRows(node, place);
   const [left, right] = [place.bind(node.lexpr!, place), place.bind(node.rexpr!, place)];
+  const negated = node.kind === "AEXPR_NOT_DISTINCT";
+  const result = (expr: Expr, start: number | undefined) =>
+    typed(negated ? { kind: "not", arg: expr } : expr, start);
   // A null on one side asks only whether the other is null.
-  if (isNullLiteral(right) && left.kind === "typed")
-    return { kind: "not", arg: { kind: "isNull", arg: left.expr } };
-  if (isNullLiteral(left) && right.kind === "typed")
-    return { kind: "not", arg: { kind: "isNull", arg: right.expr } };
+  const asked = isNullLiteral(right) ? left : isNullLiteral(left) ? right : undefined;
+  if (asked?.kind === "typed")
+    return result({ kind: "not", arg: { kind: "isNull", arg: asked.expr } }, asked.start);
   const resolution = resolveOperator("=", [boundType(left), boundType(right)], ctx.position(node.location));
-  return {
+  const expr: Expr = {
     kind: "isDistinct",
     left: argument(left, resolution, 0, ctx),
     right: argument(right, resolution, 1, ctx),
     equal: resolution.fn,
   };
+  return result(expr, leftmost(node.location, [left, right]));
 }
 
 function isNullLiteral(bound: Bound): boolean {
@@ -135,14 +137,17 @@ function isNullLiteral(bound: Bound): boolean {
 }
 
 /** NULLIF(a, b): null if a = b, else a, as the equality's argument type. (PostgreSQL compares integers of two sizes as they are.) */
-function bindNullIf(node: NodeOf<"A_Expr">, place: ExprPlace): Expr {
+function bindNullIf(node: NodeOf<"A_Expr">, place: ExprPlace): Bound {
   const { ctx } = place;
   const [left, right] = [place.bind(node.lexpr!, place), place.bind(node.rexpr!, place)];
   const position = ctx.position(node.location);
   const resolution = resolveOperator("=", [boundType(left), boundType(right)], position);
   const equal = callOf(resolution, [left, right], ctx);
   const isInteger = (b: Bound) => b.kind === "typed" && /^int[48]$/.test(typeOf(b.expr).name);
-  const value = left.kind === "typed" && isInteger(left) && isInteger(right) ? left.expr : argument(left, resolution, 0, ctx);
+  const value =
+    left.kind === "typed" && isInteger(left) && isInteger(right)
+      ? left.expr
+      : argument(left, resolution, 0, ctx);
   const type = typeOf(value);
   if (typeOf(equal).name !== "bool") {
     throw new EvertError(
@@ -154,5 +159,6 @@ function bindNullIf(node: NodeOf<"A_Expr">, place: ExprPlace): Expr {
     );
   }
   const none: Expr = { kind: "const", value: null, type };
-  return { kind: "case", branches: [branch(equal, none)], otherwise: value, type };
+  const expr: Expr = { kind: "case", branches: [branch(equal, none)], otherwise: value, type };
+  return typed(expr, leftmost(node.location, [left, right]));
 }

@@ -27,6 +27,18 @@ export class Buckets {
     this.B = this.#memory.I;
   }
 
+  /** An empty directory sized for `entries`: filling it then splits nothing. */
+  presize(entries: number): void {
+    if (this.count > 0) return;
+    let n = INITIAL_BUCKETS;
+    while (n * 3 < entries * 4) n *= 2;
+    this.#memory.ensure(n * 4);
+    this.B = this.#memory.I;
+    this.n = n;
+    this.low = n - 1;
+    this.high = n * 2 - 1;
+  }
+
   get bytes(): number {
     return this.n * 4;
   }

@@ -35,8 +35,8 @@ export interface HashIndex {
   readonly next: (slot: number) => number;
   readonly insert: (slot: number) => void;
   readonly remove: (slot: number) => void;
-  /** Room for the links of slots below `slots`. */
-  readonly reserve: (slots: number) => void;
+  /** Room for the links of slots below `slots`; `expected`: entries an empty index is about to get. */
+  readonly reserve: (slots: number, expected?: number) => void;
 }
 
 /** Shared by the generated code: mixing functions and scratch for the bits of a double. */
@@ -92,7 +92,11 @@ export function createHashIndex(store: Store, spec: HashIndexSpec): HashIndex {
     next: code.next,
     insert: code.insert,
     remove: code.remove,
-    reserve: (slots) => void links.ensure(slots * linkWords * 4),
+    reserve: (slots, expected = 0) => {
+      links.ensure(slots * linkWords * 4);
+      // A multi index has an entry per key, which may be few: it grows by itself.
+      if (expected > 0 && spec.unique) buckets.presize(expected);
+    },
   };
 }
 
@@ -255,7 +259,7 @@ function multiSource(store: Store, spec: HashIndexSpec): string {
     let k = buckets.bucketOf(h0), e = buckets.B[k];
     while (e !== 0) {
       const b = (e - 1) * ${stride};
-      if (${key.equalRows}) break;
+      if (L[(e - 1) * 4 + 3] === h0 && ${key.equalRows}) break;
       e = L[(e - 1) * 4];
     }
     if (e !== 0) { // behind the head

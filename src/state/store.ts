@@ -59,6 +59,7 @@ export class Store {
   readonly #pins: number[] = [];
   readonly #hashIndexes: HashIndex[] = [];
   readonly #orderedIndexes: OrderedIndex[] = [];
+  readonly #users = new Map<HashIndex | OrderedIndex, number>();
   /** Slots born or killed since the last checkpoint took them; null until someone asks for them. */
   #touched: Int32List | null = null;
 
@@ -166,12 +167,12 @@ export class Store {
         (x.spec.exact ?? false) === (spec.exact ?? false) &&
         sameList(x.spec.columns, spec.columns),
     );
-    if (existing !== undefined) return existing;
+    if (existing !== undefined) return this.#used(existing);
     const index = createHashIndex(this, { ...spec });
     index.reserve(Math.max(this.highWater, 1));
     this.#eachPresent((slot) => index.insert(slot));
     this.#hashIndexes.push(index);
-    return index;
+    return this.#used(index);
   }
 
   /** The existing equal index, or a new one over the rows present. */
@@ -180,19 +181,27 @@ export class Store {
     const existing = this.#orderedIndexes.find(
       (x) => JSON.stringify([x.spec.partition, x.spec.order]) === key,
     );
-    if (existing !== undefined) return existing;
+    if (existing !== undefined) return this.#used(existing);
     const index = createOrderedIndex(this, spec);
     this.#eachPresent((slot) => index.insert(slot));
     this.#orderedIndexes.push(index);
-    return index;
+    return this.#used(index);
   }
 
-  /** Stops keeping an index that nobody uses any more. */
+  /** One user of the index less; with the last one it goes. Every hashIndex() and orderedIndex() call made one. */
   dropIndex(index: HashIndex | OrderedIndex): void {
+    const users = (this.#users.get(index) ?? 0) - 1;
+    this.#users.set(index, users);
+    if (users > 0) return;
     const hash = this.#hashIndexes.indexOf(index as HashIndex);
     if (hash >= 0) this.#hashIndexes.splice(hash, 1);
     const ordered = this.#orderedIndexes.indexOf(index as OrderedIndex);
     if (ordered >= 0) this.#orderedIndexes.splice(ordered, 1);
+  }
+
+  #used<T extends HashIndex | OrderedIndex>(index: T): T {
+    this.#users.set(index, (this.#users.get(index) ?? 0) + 1);
+    return index;
   }
 
   get hashIndexes(): readonly HashIndex[] {
@@ -250,41 +259,39 @@ export class Store {
     this.I.set(words, slot * strideWords);
   }
 
-  /** Before restoreRows calls: room for slots below `slots`, all free. */
+  /** Before restoreRows calls: room for slots below `slots`, all free (fresh memory is zero, and so is the weight of no row). */
   restoring(slots: number): void {
     assert(this.highWater === 0, "restore into an empty store");
     this.#memory.ensure(Math.max(1, slots * this.layout.strideWords * 4));
     this.I = this.#memory.I;
     this.F = this.#memory.F;
     this.highWater = slots;
-    const { birthWord, strideWords } = this.layout;
-    for (let slot = 0; slot < slots; slot++) this.I[slot * strideWords + birthWord] = LIVE;
   }
 
   /** A row taken away again by a later part of the checkpoint. */
   restoreAbsent(slot: number): void {
-    this.I[slot * this.layout.strideWords + this.layout.birthWord] = LIVE;
+    this.I[slot * this.layout.strideWords + this.layout.weightWord] = 0;
   }
 
   /** After the last restoreRows: epochs start anew at `epoch`, references are counted; yields between pieces of index building. */
   *restored(epoch: number): Generator<void> {
-    const { birthWord, deathWord, strideWords } = this.layout;
+    const { weightWord, birthWord, deathWord, strideWords } = this.layout;
     this.epoch = epoch;
-    for (const index of this.#hashIndexes) index.reserve(Math.max(1, this.highWater));
-    for (let slot = this.highWater - 1; slot >= 0; slot--) {
-      const base = slot * strideWords;
-      if (this.I[base + birthWord] === LIVE) this.#free.push(slot);
-    }
-    let n = 0;
+    const hash = this.#hashIndexes;
+    for (const index of hash) index.reserve(Math.max(1, this.highWater), this.highWater);
     for (let slot = 0; slot < this.highWater; slot++) {
       const base = slot * strideWords;
-      if (this.I[base + birthWord] === LIVE) continue;
+      if ((slot & 8_191) === 8_191) yield;
+      if (this.I[base + weightWord] === 0) {
+        this.I[base + birthWord] = LIVE;
+        this.#free.push(slot);
+        continue;
+      }
       this.I[base + birthWord] = epoch;
       this.I[base + deathWord] = LIVE;
       this.#retain(slot);
-      for (const index of this.#hashIndexes) index.insert(slot);
+      for (let i = 0; i < hash.length; i++) (hash[i] as HashIndex).insert(slot);
       this.live++;
-      if ((++n & 16_383) === 0) yield;
     }
     for (const index of this.#orderedIndexes) yield* index.build();
     this.#touched = new Int32List();

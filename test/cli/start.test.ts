@@ -1,5 +1,7 @@
 /** `evert start`, `dev` and `check`: the whole program, with the real engine. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { once } from "node:events";
+import { mkdtemp, open, readdir, rm, writeFile } from "node:fs/promises";
+import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -104,24 +106,17 @@ test("an app that cannot be served is refused with why", async () => {
 test("the second signal ends it at once", async () => {
   const running = launch("start");
   const at = await url(running);
-  // A request under way holds the drain.
-  const abort = new AbortController();
-  const body = new ReadableStream<Uint8Array>({ pull: () => new Promise(() => {}) }, { highWaterMark: 0 });
-  const headers = { "Content-Type": "application/json" };
-  const stuck = fetch(`${at}/v1/sql`, {
-    method: "POST",
-    headers,
-    body,
-    duplex: "half",
-    signal: abort.signal,
-  } as RequestInit);
-  stuck.catch(() => undefined);
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  // A request under way, whose body does not come, holds the drain.
+  const headers = { "Content-Type": "application/json", Expect: "100-continue" };
+  const stuck = request(`${at}/v1/sql`, { method: "POST", headers });
+  stuck.on("error", () => undefined);
+  stuck.flushHeaders();
+  await once(stuck, "continue");
   running.process.kill("SIGTERM");
   await running.until(() => running.stderr.includes("SIGTERM"));
   running.process.kill("SIGTERM");
   expect((await running.done).code).toBe(1);
-  abort.abort();
+  stuck.destroy();
 }, 60_000);
 
 test("dev starts again when the app changes, and waits when it is broken", async () => {
@@ -148,5 +143,21 @@ test("check verifies what was written, and names what is damaged", async () => {
   expect(await runProcess(["check", "--data", data])).toMatchObject({
     code: 0,
     stdout: expect.stringMatching(new RegExp(`last position ${stdout.trim()}\\nno damage`)),
+  });
+
+  const [segment] = (await readdir(join(data, "log"))).filter((name) => name.endsWith(".log"));
+  const file = await open(join(data, "log", segment!), "r+");
+  await file.write(new Uint8Array([0xff, 0xff]), 0, 2, 100);
+  await file.close();
+  expect(await runProcess(["check", "--data", data])).toMatchObject({
+    code: 1,
+    stdout: expect.stringMatching(/\.log at byte 0: damaged, .*\n {2}positions 1 to \d+ cannot be read/),
+    stderr: expect.stringContaining("log_damaged"),
+  });
+  const refused = launch("start");
+  expect(await refused.done).toMatchObject({
+    code: 1,
+    stdout: "",
+    stderr: expect.stringContaining("log_damaged"),
   });
 }, 60_000);

@@ -305,7 +305,7 @@ function compareRows(a: Row, b: Row, order: readonly OrderItem[], types: readonl
 /** Equal texts for equal values: display scale and the sign of zero do not count. */
 export function canonicalText(d: Datum, type: SqlType): string {
   if (d === null) return "null";
-  if (type.name === "numeric" && typeof d === "string" && d.includes(".")) return d.replace(/\.?0+$/, "");
+  if (type.name === "numeric" && typeof d === "string") return !d.includes(".") ? d : d.replace(/\.?0+$/, "");
   if (type.name === "float8") return String((d as number) + 0);
   return typeof d === "string" ? JSON.stringify(d) : String(d);
 }

@@ -147,7 +147,7 @@ export class PlanMaker {
       case 7:
         return this.#group(this.plan(depth - 1));
       case 8:
-        return plan.distinct(this.#narrow(this.plan(depth - 1)));
+        return this.#distinct(this.#narrow(this.plan(depth - 1)));
       case 9:
         return this.#union(depth);
       case 10:
@@ -241,6 +241,10 @@ export class PlanMaker {
     return plan.projectColumns(input, columns.slice(0, 2));
   }
 
+  #distinct(input: Plan): Plan {
+    return input.schema.fields.some((f) => showsScale(f.type)) ? input : plan.distinct(input);
+  }
+
   #join(depth: number): Plan {
     const random = this.#random;
     const left = this.plan(depth - 1);
@@ -290,7 +294,9 @@ export class PlanMaker {
   #group(input: Plan): Plan {
     const random = this.#random;
     const columns = this.#columns(input);
-    const keys = random.chance(80) ? random.some(columns, 1).slice(0, 2) : [];
+    // Which of several equal numerics a group shows is open: see group.test.ts.
+    const possible = columns.filter((c) => !showsScale(typeOf(c)));
+    const keys = random.chance(80) ? random.some(possible, 1).slice(0, 2) : [];
     const aggregates = Array.from({ length: 1 + random.below(3) }, () => this.#aggregate(input));
     const names = [...keys, ...aggregates].map((_, i) => `g${i}`);
     return plan.group(input, keys, aggregates, names);
@@ -353,4 +359,9 @@ export class PlanMaker {
     const type = random.pick(["inner", "left"] as const);
     return plan.asOfJoin({ type, left, right, leftKeys: [0], rightKeys: [0] });
   }
+}
+
+/** Equal values of the type may print differently. */
+function showsScale(type: SqlType): boolean {
+  return type.name === "numeric" && !isSmallNumeric(type);
 }

@@ -4,15 +4,13 @@
  */
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { toEvertError } from "../../src/base/errors.ts";
-import { type Database, openEngine } from "../../src/engine/database.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
-import { SimulatedClock } from "../../src/testing/simulated-clock.ts";
-import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
-import { type Base, createTable, forPostgres, makeBase, makeView, type Relation, type ViewText } from "./support/grammar.ts";
-import { type Commit, commitText, makeCommit } from "./support/history.ts";
-import { type Answer, Postgres } from "./support/postgres.ts";
-import { Tape, tapes } from "./support/tape.ts";
+import { commitTo } from "./support/commit.ts";
+import { createTable, forPostgres, type ViewText } from "./support/grammar.ts";
+import { commitText } from "./support/history.ts";
+import { openInMemory } from "./support/memory.ts";
+import { Postgres } from "./support/postgres.ts";
+import { type Program, programs } from "./support/program.ts";
 import { difference, maintained, recomputed, type TextRow } from "./support/views.ts";
 
 const runs = Number(process.env["EVERT_ORACLE_RUNS"] ?? 60);
@@ -28,56 +26,6 @@ afterAll(async () => {
   await postgres.close();
 });
 
-interface Program {
-  readonly bases: readonly Base[];
-  readonly views: readonly ViewText[];
-  readonly commits: readonly Commit[];
-}
-
-const programs: fc.Arbitrary<Program> = fc
-  .record({
-    bases: fc.array(tapes, { minLength: 1, maxLength: 3, size: "max" }),
-    views: fc.array(tapes, { minLength: 1, maxLength: 6, size: "max" }),
-    commits: fc.array(tapes, { minLength: 1, maxLength: 14, size: "max" }),
-  })
-  .map(programOf);
-
-function programOf(numbers: { bases: number[][]; views: number[][]; commits: number[][] }): Program {
-  const bases = numbers.bases.map((t, i) => makeBase(new Tape(t), `t${i}`));
-  const relations: Relation[] = [...bases];
-  const views = numbers.views.map((t, i) => {
-    const view = makeView(new Tape(t), `v${i}`, relations);
-    relations.push(view);
-    return view;
-  });
-  return { bases, views, commits: numbers.commits.map((t) => makeCommit(new Tape(t), bases)) };
-}
-
-async function commitTo(engine: Database, commit: Commit): Promise<{ refused: string | null; affected: number | null }> {
-  try {
-    switch (commit.via) {
-      case "sql": {
-        const { results, error } = await engine.sql(commit.sql);
-        if (error !== undefined) return { refused: error.sqlstate, affected: 0 };
-        return { refused: null, affected: Number(results[0]?.command.split(" ").at(-1)) };
-      }
-      case "append":
-        await engine.append(commit.topic, commit.rows);
-        break;
-      case "delete":
-        await engine.deleteKey(commit.topic, commit.key);
-        break;
-      case "transact":
-        await engine.transact(commit.operations);
-    }
-    return { refused: null, affected: null };
-  } catch (thrown) {
-    const error = toEvertError(thrown);
-    if (error.code === "internal") throw thrown;
-    return { refused: error.sqlstate, affected: 0 };
-  }
-}
-
 function floatsOf(view: ViewText): ReadonlySet<number> {
   return new Set(view.columns.flatMap((c, i) => (c.kind === "float8" ? [i] : [])));
 }
@@ -89,12 +37,7 @@ function orderValues(view: ViewText, rows: readonly TextRow[]): unknown {
 
 async function run({ bases, views, commits }: Program): Promise<void> {
   await postgres.reset();
-  const engine = await openEngine({
-    directory: "/data",
-    disk: new SimulatedDisk(),
-    clock: new SimulatedClock(),
-    checkpointIntervalMs: 0,
-  });
+  const engine = await openInMemory();
   const told: string[] = [];
   const say = (ours: string, theirs = ours): string => {
     told.push(`${ours};`);
@@ -137,7 +80,7 @@ async function run({ bases, views, commits }: Program): Promise<void> {
       const commit = commits[i];
       if (commit === undefined) break;
       say(commitText(commit));
-      const theirs: Answer = await postgres.transaction(commit.postgres);
+      const theirs = await postgres.transaction(commit.postgres);
       const ours = await commitTo(engine, commit);
       expect(ours.refused).toBe(theirs.refused);
       if (ours.affected !== null) expect(ours.affected).toBe(theirs.affected);

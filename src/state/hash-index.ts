@@ -14,7 +14,7 @@
 import { Buckets } from "./buckets.ts";
 import { nullCode, readCode } from "./layout.ts";
 import { GrowingMemory } from "./memory.ts";
-import type { Store } from "./store.ts";
+import type { Rows } from "./rows.ts";
 
 export interface HashIndexSpec {
   readonly columns: readonly number[];
@@ -68,7 +68,7 @@ export function hashMore(h: number, k: number): number {
 }
 
 type Make = (
-  store: Store,
+  store: Rows,
   links: GrowingMemory,
   buckets: Buckets,
   hashInt: (k: number) => number,
@@ -76,7 +76,7 @@ type Make = (
   hashMore: (h: number, k: number) => number,
 ) => Pick<HashIndex, "find" | "next" | "insert" | "remove"> & { split: () => void };
 
-export function createHashIndex(store: Store, spec: HashIndexSpec): HashIndex {
+export function createHashIndex(store: Rows, spec: HashIndexSpec): HashIndex {
   const links = new GrowingMemory();
   const buckets = new Buckets();
   const source = spec.unique ? uniqueSource(store, spec) : multiSource(store, spec);
@@ -114,7 +114,7 @@ interface KeyCode {
   readonly equalRows: string;
 }
 
-function keyCode(store: Store, spec: HashIndexSpec): KeyCode {
+function keyCode(store: Rows, spec: HashIndexSpec): KeyCode {
   const { layout } = store;
   const params: string[] = [];
   const normalize: string[] = [];
@@ -183,7 +183,7 @@ function splitSource(words: number): string {
   }`;
 }
 
-function uniqueSource(store: Store, spec: HashIndexSpec): string {
+function uniqueSource(store: Rows, spec: HashIndexSpec): string {
   const key = keyCode(store, spec);
   const stride = store.layout.strideWords;
   return `"use strict";
@@ -233,7 +233,7 @@ function uniqueSource(store: Store, spec: HashIndexSpec): string {
   return { find, next, insert, remove, split };`;
 }
 
-function multiSource(store: Store, spec: HashIndexSpec): string {
+function multiSource(store: Rows, spec: HashIndexSpec): string {
   const key = keyCode(store, spec);
   const stride = store.layout.strideWords;
   // Per slot: [chain of heads, next row of the key, previous row of the key (0: it is the head), hash].

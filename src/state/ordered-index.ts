@@ -16,7 +16,7 @@
 import { assert } from "../base/assert.ts";
 import { GrowingMemory, Int32List } from "./memory.ts";
 import { type KeyCode, keyCode, type OrderedIndexSpec } from "./ordered-key.ts";
-import type { Store } from "./store.ts";
+import { LIVE, type Rows } from "./rows.ts";
 
 export type { OrderedIndexSpec, OrderItem } from "./ordered-key.ts";
 
@@ -37,7 +37,7 @@ const DEPTH_MAX = 12;
 
 export class OrderedIndex {
   readonly spec: OrderedIndexSpec;
-  readonly #store: Store;
+  readonly #store: Rows;
   readonly #code: KeyCode;
   readonly #leaves = new GrowingMemory();
   readonly #inners = new GrowingMemory();
@@ -53,7 +53,7 @@ export class OrderedIndex {
   readonly #pathNode = new Int32Array(DEPTH_MAX);
   readonly #pathPlace = new Int32Array(DEPTH_MAX);
 
-  constructor(store: Store, spec: OrderedIndexSpec) {
+  constructor(store: Rows, spec: OrderedIndexSpec) {
     this.spec = spec;
     this.#store = store;
     this.#code = keyCode(store, spec);
@@ -218,7 +218,7 @@ export class OrderedIndex {
     let n = 0;
     let sorted = true;
     for (let slot = 0; slot < store.highWater; slot++) {
-      if (store.I[slot * strideWords + birthWord] === 0x7fffffff) continue;
+      if (store.I[slot * strideWords + birthWord] === LIVE) continue;
       k0[slot] = this.#code.k0(slot);
       k1[slot] = this.#code.k1(slot);
       slots[n++] = slot;
@@ -657,7 +657,7 @@ export class OrderedIndex {
   }
 }
 
-export function createOrderedIndex(store: Store, spec: OrderedIndexSpec): OrderedIndex {
+export function createOrderedIndex(store: Rows, spec: OrderedIndexSpec): OrderedIndex {
   return new OrderedIndex(store, spec);
 }
 

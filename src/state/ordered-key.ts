@@ -5,7 +5,7 @@
 import { type Dictionary, WIDE } from "./dictionary.ts";
 import { nullCode, readCode } from "./layout.ts";
 import { compareNumericText } from "./numeric-order.ts";
-import type { Store } from "./store.ts";
+import type { Rows } from "./rows.ts";
 
 export interface OrderItem {
   readonly column: number;
@@ -34,7 +34,7 @@ export interface KeyCode {
 }
 
 /** Generates the key functions of an index. */
-export function keyCode(store: Store, spec: OrderedIndexSpec): KeyCode {
+export function keyCode(store: Rows, spec: OrderedIndexSpec): KeyCode {
   const { layout } = store;
   const stride = layout.strideWords;
   const isNumericRef = (c: number) =>
@@ -162,7 +162,7 @@ export function keyCode(store: Store, spec: OrderedIndexSpec): KeyCode {
     "hashDouble",
     "mix",
     source,
-  ) as (store: Store, ...helpers: unknown[]) => KeyCode;
+  ) as (store: Rows, ...helpers: unknown[]) => KeyCode;
   return make(
     store,
     compareFloat,

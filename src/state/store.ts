@@ -12,9 +12,9 @@ import { createHashIndex, type HashIndex, type HashIndexSpec } from "./hash-inde
 import { createLayout, type LayoutColumn, mayBeWide, type RowLayout } from "./layout.ts";
 import { GrowingMemory, Int32List, Int32Queue } from "./memory.ts";
 import { createOrderedIndex, type OrderedIndex, type OrderedIndexSpec } from "./ordered-index.ts";
+import { LIVE, type Rows } from "./rows.ts";
 
-/** death of a living row; birth of a free slot. Later than every epoch. */
-export const LIVE = 0x7fffffff;
+export { LIVE };
 
 type Columns = readonly (Float64Array | Int32Array)[];
 type Nulls = readonly (Uint8Array | null)[];
@@ -30,7 +30,7 @@ interface RowCode {
   readonly release: (slot: number) => void;
 }
 
-export class Store {
+export class Store implements Rows {
   readonly name: string;
   readonly layout: RowLayout;
   readonly dictionary: Dictionary;

@@ -55,8 +55,7 @@ export async function createHttpServer(engine: Engine, options: HttpServerOption
     stallMs: options.stallMs ?? 120_000,
   };
   const app = createApp(context, { boundToLoopback: isLoopback(host), staticDir: options.staticDir });
-  // The globals of the user's program stay as they are.
-  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const listener = getRequestListener(app.fetch);
   const server = createServer(
     {
       // A pipe into a chunked append may send for days.

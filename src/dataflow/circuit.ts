@@ -109,6 +109,7 @@ export class Circuit {
       sources: this.#sources,
       dictionary: this.dictionary,
       now: () => this.#published,
+      view: (node) => this.#viewOf(id ?? -1, name, plan, options, node),
       finish: (node) => {
         assert(id !== null, "a query that is answered once does not join the circuit");
         return this.#register(id, name, plan, options, node);
@@ -134,16 +135,17 @@ export class Circuit {
     this.#graph.release(view.node);
   }
 
-  #register(id: number, name: string, plan: Plan, { onError = "fail" }: ViewOptions, node: View["node"]): View {
+  #register(id: number, name: string, plan: Plan, options: ViewOptions, node: View["node"]): View {
     assert(!this.#views.has(id), "view ids are not reused");
     node.holders++;
-    const view = new View(
-      { id, name, plan, onError, node },
-      (other) => this.#views.get(other),
-      () => this.#published,
-    );
+    const view = this.#viewOf(id, name, plan, options, node);
     this.#views.set(id, view);
     return view;
+  }
+
+  #viewOf(id: number, name: string, plan: Plan, { onError = "fail" }: ViewOptions, node: View["node"]): View {
+    const others = (other: number) => this.#views.get(other);
+    return new View({ id, name, plan, onError, node }, others, () => this.#published);
   }
 
   #table(id: number): Table {

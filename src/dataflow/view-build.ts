@@ -23,7 +23,7 @@ import { AsOfJoin } from "./operators/as-of-join.ts";
 import { type Collection, StoredNode } from "./operators/stored.ts";
 import { streamIdentity } from "./operators/stream.ts";
 import { Table, TableChanges, tableIdentity } from "./operators/table.ts";
-import type { ViewNode } from "./view.ts";
+import type { View, ViewNode } from "./view.ts";
 
 export interface Build {
   /** Streams to be fed. */
@@ -36,7 +36,7 @@ export interface Build {
   readonly epoch: number;
   /** Why it stopped; null while it works. */
   readonly failed: EvertError | null;
-  /** Errors of its expressions so far. */
+  /** Errors of everything upstream so far. */
   readonly errorCount: number;
   firstError(): EvertError | null;
   /** Starts the step to `epoch`, which the live circuit has completed. */
@@ -63,6 +63,8 @@ export interface BuildContext {
   readonly dictionary: Dictionary;
   /** The live circuit's last complete epoch. */
   now(): number;
+  /** These rows as a view among the others. */
+  view(node: Collection): View;
   finish(node: Collection): ViewNode;
   done(build: ViewBuild): void;
 }
@@ -78,6 +80,7 @@ export class ViewBuild implements Build {
   readonly #context: BuildContext;
   readonly #graph = new Graph();
   readonly #node: Collection;
+  readonly #view: View;
   #epoch = -1;
   #pins: Pin[] = [];
   #older: Pin[] = [];
@@ -88,6 +91,7 @@ export class ViewBuild implements Build {
     const sources: Sources = { ...context.sources, changingTable: (id) => this.#ownTable(id) };
     const compiler = new Compiler(this.#graph, context.live, sources, context.dictionary);
     this.#node = compiler.result(context.plan);
+    this.#view = context.view(this.#node);
     const ids = idsIn(context.plan);
     this.streams = ids.streams.filter((id) => this.#graph.find(streamIdentity(id)) !== undefined);
     this.tables = ids.tables.filter((id) => this.#graph.find(tableIdentity(id)) !== undefined);
@@ -111,15 +115,11 @@ export class ViewBuild implements Build {
   }
 
   get errorCount(): number {
-    return this.#errors().reduce((sum, errors) => sum + errors.count, 0);
+    return this.#view.errorCount;
   }
 
   firstError(): EvertError | null {
-    for (const errors of this.#errors()) {
-      const first = errors.count === 0 ? null : errors.first(this.#epoch);
-      if (first !== null) return first.error;
-    }
-    return null;
+    return this.#view.firstError();
   }
 
   begin(epoch: number): void {
@@ -211,10 +211,6 @@ export class ViewBuild implements Build {
     if (known !== undefined) return known as Table;
     const { store, key, label } = this.#context.sources.table(id);
     return this.#graph.add(new Table(id, label, { fields: store.layout.columns.map((c) => ({ name: "", ...c })) }, key, this.#context.dictionary));
-  }
-
-  #errors() {
-    return this.#graph.nodes.flatMap((node) => (node.errors === null ? [] : [node.errors]));
   }
 
   /** Stores of the live circuit that the build reads. */

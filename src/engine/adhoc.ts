@@ -8,7 +8,7 @@ import type { Field } from "../batch/schema.ts";
 import type { Query } from "../plan/plan.ts";
 import { View } from "../views/view.ts";
 import { fillOnce } from "./backfill.ts";
-import type { Database } from "./database.ts";
+import type { Core } from "./core.ts";
 
 /** Rows an answer may have: it is held in memory until it is sent. */
 const RESULT_ROWS_MAX = 1_000_000;
@@ -20,15 +20,15 @@ export interface QueryResult {
 
 /** @throws EvertError of the query itself, of a view it reads, or statement_too_complex for more than a million rows. */
 export async function runQuery(
-  db: Database,
+  core: Core,
   query: Query,
   at: { readonly epoch: number; readonly position: number },
   signal?: AbortSignal,
 ): Promise<QueryResult> {
-  const build = db.circuit.build(null, "query", query.plan);
+  const build = core.circuit.build(null, "query", query.plan);
   try {
-    db.noteReads(build, query.plan);
-    await fillOnce(db.backfill, build, at, signal);
+    core.views.noteReads(build, query.plan);
+    await fillOnce(core.backfill, build, at, signal);
     const error = build.firstError();
     if (error !== null) throw error;
     const fields = query.plan.schema.fields.slice(0, query.visible);

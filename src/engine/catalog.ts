@@ -10,7 +10,6 @@ import type { Catalog, CatalogRelation } from "../plan/catalog.ts";
 import type { OrderItem } from "../plan/plan.ts";
 
 export const CATALOG_TOPIC = 0;
-export const CATALOG_SCHEMA: Schema = schemaOf([{ name: "definition", type: jsonb, nullable: false }]);
 /** Name of the hidden key column of a table without primary key. */
 export const ROW_ID = "__row_id";
 
@@ -48,6 +47,19 @@ export interface ViewEntry {
 }
 
 export type CatalogEntry = TopicEntry | ViewEntry;
+
+/** The topic that the catalog itself lies in. No catalog names it. */
+export const CATALOG_ENTRY: TopicEntry = {
+  kind: "topic",
+  id: CATALOG_TOPIC,
+  name: "(catalog)",
+  topicKind: "stream",
+  schema: schemaOf([{ name: "definition", type: jsonb, nullable: false }]),
+  schemaVersion: 1,
+  key: null,
+  hiddenRowId: false,
+  defaults: [null],
+};
 
 export type CatalogEvent =
   | { readonly event: "create"; readonly entry: CatalogEntry }

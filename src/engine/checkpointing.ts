@@ -92,6 +92,8 @@ export class Checkpointer {
   #places: (StoreHandle | null)[] = [];
   #running: Promise<void> | null = null;
   #position: number;
+  /** The views of the last published checkpoint, as JSON. */
+  #views: string;
 
   /** `last` is the manifest found at start, used or not; `restored`, whether the stores now hold what it says. */
   constructor(
@@ -105,6 +107,7 @@ export class Checkpointer {
     this.#source = source;
     this.#generation = last === null ? 0 : generationOf(last.manifest.file);
     this.#position = last?.restored === true ? last.manifest.position : 0;
+    this.#views = JSON.stringify(last?.restored === true ? last.manifest.views : {});
     if (last?.restored !== true) return;
     // Go on behind the bytes the manifest names; what a crash left behind them counts for nothing and is written over.
     const handles = new Map([...source.stores()].map((h) => [h.id, h]));
@@ -123,7 +126,7 @@ export class Checkpointer {
   /** Takes a checkpoint; if one is under way, waits for that and then takes one if anything came since. */
   async take(): Promise<void> {
     while (this.#running !== null) await this.#running;
-    if (this.#source.current().position <= this.#position) return;
+    if (!this.#anythingNew()) return;
     this.#running = this.#take().finally(() => {
       this.#running = null;
     });
@@ -132,6 +135,14 @@ export class Checkpointer {
 
   get busy(): boolean {
     return this.#running !== null;
+  }
+
+  /** Commits, or a view that was built or dropped since, which no commit need follow. */
+  #anythingNew(): boolean {
+    return (
+      this.#source.current().position > this.#position ||
+      JSON.stringify(this.#source.describe().views) !== this.#views
+    );
   }
 
   async close(): Promise<void> {
@@ -271,6 +282,7 @@ export class Checkpointer {
     await this.#disk.rename(temporary, joinPath(this.#directory, "manifest"));
     await this.#disk.syncDirectory(this.#directory);
     this.#position = capture.position;
+    this.#views = JSON.stringify(capture.described.views);
   }
 
   async #removeOthers(): Promise<void> {

@@ -13,7 +13,7 @@ import type { Batch } from "../batch/batch.ts";
 import { BatchBuilder } from "../batch/builder.ts";
 import { type CommitDraft, type CommitReceipt, type Log, OP_DELETE, OP_UPSERT } from "../log/log.ts";
 import type { AppendOptions } from "./api.ts";
-import { ROW_ID, type TopicEntry } from "./catalog.ts";
+import { CATALOG_TOPIC, ROW_ID, type TopicEntry } from "./catalog.ts";
 import { nextTurn, type Stepper } from "./stepper.ts";
 
 /** Rows validated between two looks at the clock when a commit brings many. */
@@ -94,6 +94,8 @@ export class Committer {
         const ready = await this.#prepare(parts);
         await this.#room(ready);
         receipt = this.#stage(ready, options);
+        // A group of its own: a catalog change is applied before anything behind it is stepped.
+        if (ready.some((part) => part.topic.id === CATALOG_TOPIC)) this.#log.seal();
       }
     } finally {
       open();

@@ -7,25 +7,30 @@ import { type Field, fieldIndex } from "../batch/schema.ts";
 import { sameType, typeToString } from "../batch/types.ts";
 import type { AnyTopic, AnyView } from "../face/handles.ts";
 import { type CatalogEvent, newTopic, type TopicEntry } from "./catalog.ts";
-import type { Database } from "./database.ts";
+import type { Core } from "./core.ts";
 import { viewEntryOf } from "./planner.ts";
 
 export async function declareApp(
-  db: Database,
+  core: Core,
   topics: readonly AnyTopic[],
   views: readonly AnyView[],
 ): Promise<void> {
-  await declareTopics(db, topics);
-  for (const handle of views) await declareView(db, handle);
+  if (topics.length > 0) await core.define(() => newTopics(core, topics));
+  for (const handle of views) {
+    core.views.registerHandle(handle);
+    await core.define(() => newView(core, handle));
+    const entry = core.catalog.view(handle.name);
+    core.views.replan(entry.id);
+  }
 }
 
-async function declareTopics(db: Database, topics: readonly AnyTopic[]): Promise<void> {
+function newTopics(core: Core, topics: readonly AnyTopic[]): CatalogEvent[] {
   const events: CatalogEvent[] = [];
-  let id = db.catalog.nextId();
+  let id = core.catalog.nextId();
   for (const handle of topics) {
     const kind = handle.kind === "topic" ? "stream" : "table";
     const key = handle.kind === "table" ? handle.key.map((name) => fieldIndex(handle.schema, name)) : null;
-    const existing = db.catalog.entry(handle.name);
+    const existing = core.catalog.entry(handle.name);
     if (existing === undefined) {
       events.push({ event: "create", entry: newTopic(id++, handle.name, kind, handle.schema.fields, key) });
       continue;
@@ -43,7 +48,7 @@ async function declareTopics(db: Database, topics: readonly AnyTopic[]): Promise
       });
     }
   }
-  if (events.length > 0) await db.define(events);
+  return events;
 }
 
 function differenceOf(
@@ -73,27 +78,19 @@ function describe(field: Field): string {
   return `${typeToString(field.type)}${field.nullable ? "" : " not null"}`;
 }
 
-async function declareView(db: Database, handle: AnyView): Promise<void> {
-  db.registerHandle(handle);
-  const existing = db.catalog.entry(handle.name);
+function newView(core: Core, handle: AnyView): CatalogEvent[] {
+  const existing = core.catalog.entry(handle.name);
   if (existing?.kind === "topic") {
     throw new EvertError("duplicate_table", `"${handle.name}" is already a topic`, {
       hint: "Give the view another name.",
     });
   }
-  const entry = viewEntryOf(db.catalog.nextId(), handle, db.catalog);
-  if (existing === undefined) {
-    await db.define([{ event: "create", entry }]);
-    return;
-  }
-  if (existing.fingerprint === entry.fingerprint) {
-    const live = db.live.get(existing.id);
-    if (live !== undefined && live.query === null) db.replan(live);
-    return;
-  }
+  const entry = viewEntryOf(core.catalog.nextId(), handle, core.catalog);
+  if (existing === undefined) return [{ event: "create", entry }];
+  if (existing.fingerprint === entry.fingerprint) return [];
   // Readers of the old one that the program declares too come after it and are made anew in their turn.
-  await db.define([
+  return [
     { event: "create", entry },
     { event: "drop", id: existing.id },
-  ]);
+  ];
 }

@@ -15,17 +15,20 @@ interface Waiter {
 }
 
 export class Publisher {
-  #published: Published;
-  #durable: number;
+  #published: Published = { epoch: 0, position: 0 };
+  #durable = 0;
   #pending: PublishedStep[] = [];
   #waiters: Waiter[] = [];
   readonly #onPublish: (step: PublishedStep) => void;
   #failure: EvertError | null = null;
 
-  constructor(start: Published, onPublish: (step: PublishedStep) => void) {
-    this.#published = start;
-    this.#durable = start.position;
+  constructor(onPublish: (step: PublishedStep) => void) {
     this.#onPublish = onPublish;
+  }
+
+  startAt(start: Published): void {
+    this.#published = start;
+    this.#durable = Math.max(this.#durable, start.position);
   }
 
   get published(): Published {

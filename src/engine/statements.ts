@@ -26,10 +26,10 @@ import {
 } from "../sql/statement.ts";
 import { runQuery } from "./adhoc.ts";
 import type { SqlOptions, SqlResponse, StatementResult } from "./api.ts";
-import { type CatalogEntry, type CatalogEvent, newTopic, type ViewEntry } from "./catalog.ts";
+import { type CatalogEntry, newTopic, type ViewEntry } from "./catalog.ts";
 import { TopicChanges } from "./changes.ts";
 import type { Part } from "./committer.ts";
-import type { Database } from "./database.ts";
+import type { Core } from "./core.ts";
 import { fingerprintOf, planView } from "./planner.ts";
 
 /** Changes of one transaction, by topic. */
@@ -37,18 +37,18 @@ type Changes = Map<number, TopicChanges>;
 type DataStatement = Extract<Statement, { kind: "insert" | "update" | "delete" }>;
 
 export class Statements {
-  readonly #db: Database;
+  readonly #core: Core;
 
-  constructor(db: Database) {
-    this.#db = db;
+  constructor(core: Core) {
+    this.#core = core;
   }
 
   async run(sql: string, options: SqlOptions): Promise<SqlResponse> {
     // Does nothing unless a text has broken the parser's memory before.
     await loadParser();
-    await this.#db.reached(options);
+    await this.#core.reached(options);
     const results: StatementResult[] = [];
-    let position = this.#db.position;
+    let position = this.#core.position;
     const note = (at: string): void => {
       position = at;
     };
@@ -73,8 +73,8 @@ export class Statements {
 
   #bind(parsed: ParsedStatement, options: SqlOptions): Statement {
     const params = (options.params ?? []).map(paramFromJson);
-    const nowUs = BigInt(this.#db.clock.wallUs());
-    return bindStatement(parsed, this.#db.catalog, params, { nowUs });
+    const nowUs = BigInt(this.#core.clock.wallUs());
+    return bindStatement(parsed, this.#core.catalog, params, { nowUs });
   }
 
   async #one(
@@ -89,7 +89,7 @@ export class Statements {
       case "update":
       case "delete": {
         let count = 0;
-        const receipt = await this.#db.committer.exclusively(async () => {
+        const receipt = await this.#core.committer.exclusively(async () => {
           const changes: Changes = new Map();
           count = await this.#change(statement, changes, options);
           return partsOf(changes);
@@ -131,7 +131,7 @@ export class Statements {
     note: (position: string) => void,
   ): Promise<number> {
     let next = first;
-    const receipt = await this.#db.committer.exclusively(async () => {
+    const receipt = await this.#core.committer.exclusively(async () => {
       const changes: Changes = new Map();
       for (; next < parsed.length; next++) {
         const one = parsed[next] as ParsedStatement;
@@ -183,15 +183,15 @@ export class Statements {
     note: (position: string) => void,
   ): Promise<StatementResult> {
     const { query } = statement;
-    const at = this.#db.publisher.published;
-    this.#db.checkReadable(query);
-    const { fields, rows } = await runQuery(this.#db, query, at, options.signal);
+    const at = this.#core.publisher.published;
+    this.#core.views.checkReadable(query);
+    const { fields, rows } = await runQuery(this.#core, query, at, options.signal);
     note(String(at.position));
     return answer(commandTag(statement, rows.length), fields, rows);
   }
 
   #code(query: Query): string[] {
-    const build = this.#db.circuit.build(null, "explain", query.plan);
+    const build = this.#core.circuit.build(null, "explain", query.plan);
     try {
       return build.explainCode().split("\n");
     } finally {
@@ -202,7 +202,7 @@ export class Statements {
   // ---- changes ----------------------------------------------------------------------------------------------------------
 
   async #change(statement: DataStatement, changes: Changes, options: SqlOptions): Promise<number> {
-    const topic = this.#db.catalog.byId(statement.relation.id);
+    const topic = this.#core.catalog.byId(statement.relation.id);
     if (topic?.kind !== "topic") {
       throw new EvertError("wrong_object_type", `cannot change view "${statement.relation.name}"`, {
         hint: "Change the topics it is derived from.",
@@ -210,7 +210,7 @@ export class Statements {
     }
     let mine = changes.get(topic.id);
     if (mine === undefined) {
-      mine = new TopicChanges(topic, this.#db.tableStore(topic.id), this.#db.stepper.epoch);
+      mine = new TopicChanges(topic, this.#core.tableStore(topic.id), this.#core.stepper.epoch);
       changes.set(topic.id, mine);
     }
     switch (statement.kind) {
@@ -231,92 +231,102 @@ export class Statements {
       throw notSupported("INSERT … SELECT after a change in the same transaction");
     }
     const query: Query = { plan: source, order: [], visible: source.schema.fields.length };
-    this.#db.checkReadable(query);
-    const { epoch, position } = this.#db.stepper;
-    return (await runQuery(this.#db, query, { epoch, position }, options.signal)).rows;
+    this.#core.views.checkReadable(query);
+    const { epoch, position } = this.#core.stepper;
+    return (await runQuery(this.#core, query, { epoch, position }, options.signal)).rows;
   }
 
   // ---- definitions ------------------------------------------------------------------------------------------------------
 
-  async #createTable(statement: CreateTableStatement): Promise<string> {
-    const { catalog } = this.#db;
-    if (this.#exists(statement.name, statement.ifNotExists, "relation")) return this.#db.position;
-    const { name, schema, key, appendOnly, defaults } = statement;
-    const kind = appendOnly ? "stream" : "table";
-    const entry = newTopic(catalog.nextId(), name, kind, schema.fields, key, defaults);
-    return this.#db.define([{ event: "create", entry }]);
+  #createTable(statement: CreateTableStatement): Promise<string> {
+    const { name, schema, key, appendOnly, defaults, ifNotExists } = statement;
+    return this.#core.define(() => {
+      if (this.#exists(name, ifNotExists)) return [];
+      const id = this.#core.catalog.nextId();
+      const entry = newTopic(id, name, appendOnly ? "stream" : "table", schema.fields, key, defaults);
+      return [{ event: "create", entry }];
+    });
   }
 
   async #createView(statement: CreateViewStatement): Promise<string> {
-    const { name, materialized, columns, onError, version } = statement;
-    const { catalog } = this.#db;
-    if (this.#exists(name, statement.ifNotExists, "relation")) return this.#db.position;
-    const draft: ViewEntry = {
-      kind: "view",
-      id: catalog.nextId(),
-      name,
-      sql: materialized ? statement.sql : statement.text,
-      params: [],
-      columns,
-      materialized,
-      onError,
-      version,
-      fingerprint: "",
-    };
-    const entry = materialized
-      ? { ...draft, fingerprint: fingerprintOf(planView(draft, catalog, new Map()), draft) }
-      : draft;
-    const position = await this.#db.define([{ event: "create", entry }]);
-    if (!materialized) return position;
-    return this.#db.whenBuilt(entry.id);
+    const { name, materialized, columns, onError, version, ifNotExists } = statement;
+    const { catalog, views } = this.#core;
+    let made: number | null = null;
+    const position = await this.#core.define(() => {
+      if (this.#exists(name, ifNotExists)) return [];
+      const draft: ViewEntry = {
+        kind: "view",
+        id: catalog.nextId(),
+        name,
+        sql: materialized ? statement.sql : statement.text,
+        params: [],
+        columns,
+        materialized,
+        onError,
+        version,
+        fingerprint: "",
+      };
+      if (!materialized) return [{ event: "create", entry: draft }];
+      made = draft.id;
+      const fingerprint = fingerprintOf(planView(draft, catalog, new Map()), draft);
+      return [{ event: "create", entry: { ...draft, fingerprint } }];
+    });
+    const live = made === null ? undefined : views.get(made);
+    if (live === undefined) return position;
+    // As in PostgreSQL, the statement is done when the view has its rows.
+    await live.filling?.done;
+    if (live.error !== null) throw live.error;
+    return this.#core.position;
   }
 
-  #exists(name: string, allowed: boolean, what: string): boolean {
-    if (this.#db.catalog.entry(name) === undefined) return false;
+  #exists(name: string, allowed: boolean): boolean {
+    if (this.#core.catalog.entry(name) === undefined) return false;
     if (allowed) return true;
-    throw new EvertError("duplicate_table", `${what} "${name}" already exists`);
+    throw new EvertError("duplicate_table", `relation "${name}" already exists`);
   }
 
-  async #drop(statement: DropStatement): Promise<string> {
-    const { catalog } = this.#db;
-    const entries: CatalogEntry[] = [];
-    for (const name of statement.names) {
-      const entry = catalog.entry(name);
+  #drop(statement: DropStatement): Promise<string> {
+    return this.#core.define(() => {
+      const all = new Map(this.#named(statement).map((e) => [e.id, e]));
+      for (const entry of [...all.values()]) this.#addUsers(entry, statement, all);
+      // Views first, latest first: what is read goes after its readers.
+      const ordered = [...all.values()].sort((a, b) => rank(a) - rank(b) || b.id - a.id);
+      return ordered.map((e) => ({ event: "drop", id: e.id }));
+    });
+  }
+
+  #named(statement: DropStatement): CatalogEntry[] {
+    return statement.names.flatMap((name) => {
+      const entry = this.#core.catalog.entry(name);
       if (entry === undefined) {
-        if (statement.ifExists) continue;
+        if (statement.ifExists) return [];
         throw new EvertError("undefined_table", `${statement.object} "${name}" does not exist`);
       }
       const is = entry.kind === "topic" ? "table" : entry.materialized ? "materialized view" : "view";
-      if (is !== statement.object) {
-        throw new EvertError("wrong_object_type", `"${name}" is not a ${statement.object}`, {
-          hint: `Use DROP ${is.toUpperCase()} to remove it.`,
-        });
+      if (is === statement.object) return [entry];
+      throw new EvertError("wrong_object_type", `"${name}" is not a ${statement.object}`, {
+        hint: `Use DROP ${is.toUpperCase()} to remove it.`,
+      });
+    });
+  }
+
+  #addUsers(entry: CatalogEntry, statement: DropStatement, all: Map<number, CatalogEntry>): void {
+    for (const user of this.#core.views.dependents(entry.id)) {
+      if (all.has(user.id)) continue;
+      if (!statement.cascade) {
+        const what = entry.kind === "topic" ? "table" : "materialized view";
+        throw new EvertError(
+          "dependent_objects",
+          `cannot drop ${what} ${entry.name} because other objects depend on it`,
+          {
+            detail: `materialized view ${user.name} depends on ${what} ${entry.name}`,
+            hint: "Use DROP ... CASCADE to drop the dependent objects too.",
+          },
+        );
       }
-      entries.push(entry);
+      all.set(user.id, user);
+      this.#addUsers(user, statement, all);
     }
-    const all = new Map(entries.map((e) => [e.id, e]));
-    const visit = (entry: CatalogEntry): void => {
-      for (const user of this.#db.dependents(entry.id)) {
-        if (all.has(user.id)) continue;
-        if (!statement.cascade) {
-          throw new EvertError(
-            "dependent_objects",
-            `cannot drop ${statement.object} "${entry.name}" because other objects depend on it`,
-            {
-              detail: `materialized view "${user.name}" depends on it`,
-              hint: "Use DROP ... CASCADE to drop the dependent objects too.",
-            },
-          );
-        }
-        all.set(user.id, user);
-        visit(user);
-      }
-    };
-    for (const entry of entries) visit(entry);
-    if (all.size === 0) return this.#db.position;
-    // Views first: a topic leaves the circuit when nobody reads it any more.
-    const ordered = [...all.values()].sort((a, b) => rank(a) - rank(b) || b.id - a.id);
-    return this.#db.define(ordered.map((e): CatalogEvent => ({ event: "drop", id: e.id })));
   }
 }
 

@@ -44,30 +44,28 @@ export class Stepper {
   readonly #feeders = new Map<number, Feeder>();
   #queue: Group[] = [];
   #queuedRows = 0;
-  #queuedPosition: number;
+  #queuedPosition = 0;
   #jobs: Job[] = [];
   #running = false;
   #broken = false;
   #roomWaiters: (() => void)[] = [];
-  epoch: number;
+  /** The last complete step. */
+  epoch = 0;
   /** Position of the last commit stepped. */
-  position: number;
+  position = 0;
   longestPauseMs = 0;
 
-  constructor(
-    circuit: Circuit,
-    catalog: EngineCatalog,
-    dictionary: Dictionary,
-    start: { epoch: number; position: number },
-    hooks: StepperHooks,
-  ) {
+  constructor(circuit: Circuit, catalog: EngineCatalog, dictionary: Dictionary, hooks: StepperHooks) {
     this.#circuit = circuit;
     this.#catalog = catalog;
     this.#dictionary = dictionary;
     this.#hooks = hooks;
-    this.epoch = start.epoch;
-    this.position = start.position;
-    this.#queuedPosition = start.position;
+  }
+
+  startAt(epoch: number, position: number): void {
+    this.epoch = epoch;
+    this.position = position;
+    this.#queuedPosition = position;
   }
 
   get queuedRows(): number {

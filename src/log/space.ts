@@ -128,25 +128,29 @@ export class Space {
 
   async #loop(): Promise<void> {
     const { events } = this.#options;
-    try {
-      for (let goal = this.#goal(); goal !== null && !this.#stopped; goal = this.#goal()) {
+    let outcome: (() => void) | null = null;
+    for (let goal = this.#goal(); goal !== null && outcome === null && !this.#stopped; goal = this.#goal()) {
+      try {
         await this.#reach(goal);
         this.#full = false;
         events.grown();
-      }
-      this.#filling = null;
-    } catch (thrown) {
-      this.#filling = null;
-      const error = toEvertError(thrown);
-      if (error.code === "disk_full") {
+      } catch (thrown) {
+        const error = toEvertError(thrown);
+        if (error.code !== "disk_full") {
+          this.#stopped = true;
+          outcome = () => events.failed(error);
+          continue;
+        }
         this.#full = true;
-        this.#demand = 0;
-        events.full(error);
-      } else {
-        this.#stopped = true;
-        events.failed(error);
+        // Whoever came to wait meanwhile may need less than was tried.
+        if (goal.needed > 0 || this.#demand === 0) {
+          this.#demand = 0;
+          outcome = () => events.full(error);
+        }
       }
     }
+    this.#filling = null;
+    outcome?.();
   }
 
   /** What to zero-fill now, or null. */

@@ -52,7 +52,7 @@ export function boundType(bound: Bound): SqlType | null {
 /** The literal as a constant of the type. */
 export function settle(literal: LiteralBound, type: SqlType, ctx: BindContext): Expr {
   const position = literal.param === null ? ctx.position(literal.start) : undefined;
-  if (literal.param !== null) ctx.fixParam(literal.param, type);
+  if (literal.param !== null) ctx.fixParam(literal.param, type, ctx.position(literal.start));
   const value = literal.text === null ? null : parseDatum(literal.text, type, position);
   return { kind: "const", value, type };
 }

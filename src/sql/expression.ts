@@ -179,8 +179,12 @@ function bindParam(ref: NodeOf<"ParamRef">, ctx: BindContext, start: number | un
 
 function bindLogic(logic: NodeOf<"BoolExpr">, place: ExprPlace): Bound {
   const taker = logic.boolop === "AND_EXPR" ? "AND" : logic.boolop === "OR_EXPR" ? "OR" : "NOT";
-  const bounds = (logic.args ?? []).map((a) => bindExpr(a, place));
-  const args = bounds.map((b) => toBoolean(b, taker, place.ctx));
+  const bounds: Bound[] = [];
+  const args = (logic.args ?? []).map((a) => {
+    const bound = bindExpr(a, place);
+    bounds.push(bound);
+    return toBoolean(bound, taker, place.ctx);
+  });
   const start = leftmost(logic.location, bounds);
   if (taker === "NOT") return typed({ kind: "not", arg: args[0]! }, start);
   return typed({ kind: taker === "AND" ? "and" : "or", args }, start);

@@ -69,18 +69,23 @@ async function loadMissing(): Promise<void> {
  * @throws EvertError syntax_error; statement_too_complex; not_ready before loadParser() or while a broken parser is replaced.
  */
 export function parseStatements(sql: string): ParsedStatement[] {
-  checkText(sql);
-  const source = new SourceText(sql);
-  const tree = parse(sql);
+  try {
+    checkText(sql);
+    return statementsOf(parse(sql), new SourceText(sql));
+  } catch (error) {
+    throw error instanceof RangeError ? tooDeep(error) : error;
+  }
+}
+
+function statementsOf(tree: ParseResult, source: SourceText): ParsedStatement[] {
   return (tree.stmts ?? []).flatMap((raw) => {
     if (raw.stmt === undefined) return [];
     const start = raw.stmt_location ?? 0;
-    const end = raw.stmt_len === undefined ? undefined : start + raw.stmt_len;
-    const slice = source.slice(start, end ?? Number.MAX_SAFE_INTEGER);
+    const end = raw.stmt_len === undefined ? Number.MAX_SAFE_INTEGER : start + raw.stmt_len;
+    const slice = source.slice(start, end);
     const text = withoutSurroundings(slice);
-    const before = slice.length - slice.slice(slice.indexOf(text)).length;
-    const position = source.position(start)! + [...slice.slice(0, before)].length;
-    return [{ node: raw.stmt, text, source, position }];
+    const before = slice.slice(0, slice.indexOf(text));
+    return [{ node: raw.stmt, text, source, position: source.position(start)! + [...before].length }];
   });
 }
 
@@ -116,7 +121,7 @@ function tooDeep(cause?: unknown): EvertError {
 
 function parse(sql: string): ParseResult {
   if (current === null) {
-    void loadParser();
+    loadSoon();
     throw new EvertError("not_ready", "the SQL parser is being loaded", { hint: "Try again in a moment." });
   }
   const module = current;
@@ -127,8 +132,7 @@ function parse(sql: string): ParseResult {
     if (!(error instanceof RangeError || error instanceof WebAssembly.RuntimeError)) throw error;
     current = spare;
     spare = null;
-    // Nobody waits for the spare: whoever needs one before it is there is told not_ready and starts it again.
-    loadParser().catch(() => {});
+    loadSoon();
     throw tooDeep(error);
   }
 }
@@ -137,6 +141,11 @@ function parse(sql: string): ParseResult {
 const ERROR_FIELD = 8;
 /** The error struct: message, function, file, line, cursor position, context. */
 const CURSOR_FIELD = 16;
+
+/** With a stack of its own. Who needs the parser before it is there is told not_ready, and has it loaded again. */
+function loadSoon(): void {
+  setImmediate(() => loadParser().catch(() => {}));
+}
 
 function parseWith(module: PgQueryModule, sql: string): ParseResult {
   const bytes = module.lengthBytesUTF8(sql) + 1;

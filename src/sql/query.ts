@@ -90,7 +90,8 @@ export function projectExactly(plan: Plan, exprs: readonly Expr[], names: readon
   return same ? plan : build.project(plan, exprs, names);
 }
 
-/** An open literal as text: what it is when nobody asks. */
+/** An open literal that nobody asked for a type: text, or for a parameter what it became elsewhere. */
 export function asText(literal: LiteralBound, ctx: BindContext): Expr {
-  return settle(literal, text, ctx);
+  const elsewhere = literal.param === null ? null : ctx.param(literal.param, undefined).type;
+  return settle(literal, elsewhere ?? text, ctx);
 }

@@ -165,26 +165,38 @@ export class SimulatedDisk implements Disk {
   /** The machine as it comes up again: after a power cut, or with only the process gone. This disk is dead afterwards. */
   reboot(after: "power cut" | "process"): SimulatedDisk {
     this.#down = true;
-    const next = new SimulatedDisk({ seed: this.random.u32(), capacityBytes: this.capacityBytes });
-    for (const directory of this.#directories) next.#directories.add(directory);
-    if (after === "process") {
-      const copies = new Map<Inode, Inode>();
-      const copyOf = (node: Inode): Inode => {
-        let copy = copies.get(node);
-        if (copy === undefined) {
-          copy = new Inode(node.stable.copy(), node.cached.copy());
-          copy.dirty = node.dirty.slice();
-          copies.set(node, copy);
-        }
-        return copy;
-      };
-      for (const [path, node] of this.#entries) next.#entries.set(path, copyOf(node));
-      for (const [path, node] of this.#stableEntries) next.#stableEntries.set(path, copyOf(node));
-      for (const change of this.#entryChanges) {
-        next.#entryChanges.push(change.kind === "link" ? { ...change, node: copyOf(change.node) } : change);
+    return after === "process" ? this.clone() : this.#cutPower();
+  }
+
+  /** A second disk in the same state, without faults and locks. */
+  clone(): SimulatedDisk {
+    const next = this.#empty();
+    const copies = new Map<Inode, Inode>();
+    const copyOf = (node: Inode): Inode => {
+      let copy = copies.get(node);
+      if (copy === undefined) {
+        copy = new Inode(node.stable.copy(), node.cached.copy());
+        copy.dirty = node.dirty.slice();
+        copies.set(node, copy);
       }
-      return next;
+      return copy;
+    };
+    for (const [path, node] of this.#entries) next.#entries.set(path, copyOf(node));
+    for (const [path, node] of this.#stableEntries) next.#stableEntries.set(path, copyOf(node));
+    for (const change of this.#entryChanges) {
+      next.#entryChanges.push(change.kind === "link" ? { ...change, node: copyOf(change.node) } : change);
     }
+    return next;
+  }
+
+  #empty(): SimulatedDisk {
+    const disk = new SimulatedDisk({ seed: this.random.u32(), capacityBytes: this.capacityBytes });
+    for (const directory of this.#directories) disk.#directories.add(directory);
+    return disk;
+  }
+
+  #cutPower(): SimulatedDisk {
+    const next = this.#empty();
     const surviving = this.#entryChanges.slice(0, this.random.below(this.#entryChanges.length + 1));
     const entries = new Map(this.#stableEntries);
     for (const change of surviving) applyEntry(entries, change);

@@ -35,10 +35,14 @@ function isNdjson(type: string): boolean {
   return type === contentTypes.ndjson || type === "application/ndjson" || type === "application/jsonl";
 }
 
+/** A body that says it is no longer than this is read at once: the machinery of a stream costs more than it. */
+const smallBytes = 16 * 1024;
+
 /** The body as it arrives, each chunk counted, digested and given back to the budget by `done`. */
 export class BodyReader {
   readonly #server: ServerContext;
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  /** The next chunk of the request, or undefined at its end. */
+  readonly #next: () => Promise<Uint8Array | undefined>;
   readonly #bytesMax: number;
   readonly #hash: Hash | undefined;
   #bytes = 0;
@@ -52,17 +56,16 @@ export class BodyReader {
   constructor(c: RequestContext, server: ServerContext, bytesMax: number, digestOf?: string) {
     this.#server = server;
     this.#bytesMax = bytesMax;
-    const declared = Number(c.req.header("Content-Length") ?? "0");
+    const declared = Number(c.req.header("Content-Length") ?? Number.NaN);
     if (declared > bytesMax) throw tooLarge(bytesMax);
-    this.#reader = c.req.raw.body?.getReader();
+    this.#next = declared <= smallBytes ? wholeBody(c.req.raw) : streamedBody(c.req.raw);
     if (digestOf !== undefined) this.#hash = createHash("sha256").update(digestOf).update("\0");
   }
 
   /** The next chunk, or undefined at the end. @throws EvertError request_too_large, too_many_requests. */
   async read(): Promise<Uint8Array | undefined> {
-    if (this.#reader === undefined) return undefined;
-    const { done, value } = await this.#reader.read();
-    if (done) return undefined;
+    const value = await this.#next();
+    if (value === undefined) return undefined;
     this.#bytes += value.length;
     if (this.#bytes > this.#bytesMax) throw tooLarge(this.#bytesMax);
     if (this.#bytesMax !== Number.POSITIVE_INFINITY) {
@@ -86,6 +89,20 @@ export class BodyReader {
     this.#server.bodies.release(this.#held);
     this.#held = 0;
   }
+}
+
+function wholeBody(request: Request): () => Promise<Uint8Array | undefined> {
+  let taken = false;
+  return async () => {
+    if (taken) return undefined;
+    taken = true;
+    return new Uint8Array(await request.arrayBuffer());
+  };
+}
+
+function streamedBody(request: Request): () => Promise<Uint8Array | undefined> {
+  const reader = request.body?.getReader();
+  return async () => (await reader?.read())?.value;
 }
 
 function tooLarge(bytesMax: number): EvertError {

@@ -7,10 +7,10 @@ export type TextRow = readonly (string | null)[];
 export async function maintained(engine: Database, name: string): Promise<TextRow[] | { sqlstate: string }> {
   const error = engine.viewFailure(name);
   if (error !== null) return { sqlstate: error.sqlstate };
-  const view = [...engine.live.values()].find((l) => l.entry.name === name)?.view;
+  const view = [...engine.core.views.all()].find((l) => l.entry.name === name)?.view;
   if (view == null) throw new Error(`view "${name}" is not there`);
   const rows: TextRow[] = [];
-  await view.scan(engine.publisher.published.epoch, {}, (slot) => rows.push(view.encoder.texts(slot)));
+  await view.scan(engine.core.publisher.published.epoch, {}, (slot) => rows.push(view.encoder.texts(slot)));
   return rows;
 }
 

@@ -1,0 +1,269 @@
+/**
+ * The engine's parts, put together: committer -> log -> stepper -> publisher -> views and subscriptions. What statements, declarations and
+ * queries work on; database.ts puts the public face on it.
+ */
+import type { Clock } from "../base/clock.ts";
+import { EvertError, toEvertError } from "../base/errors.ts";
+import type { Utf8Column } from "../batch/batch.ts";
+import { Circuit } from "../dataflow/circuit.ts";
+import type { AnyView } from "../face/handles.ts";
+import type { Log, TopicBatch } from "../log/log.ts";
+import type { Dictionary } from "../state/dictionary.ts";
+import type { Store } from "../state/store.ts";
+import { Subscriptions } from "../views/subscriptions.ts";
+import type { ReadOptions } from "./api.ts";
+import type { BackfillContext } from "./backfill.ts";
+import {
+  CATALOG_ENTRY,
+  type CatalogEvent,
+  type EngineCatalog,
+  eventFromJson,
+  eventToJson,
+  type TopicEntry,
+} from "./catalog.ts";
+import { Committer } from "./committer.ts";
+import { LiveViews } from "./live-views.ts";
+import { Publisher } from "./publisher.ts";
+import { Stepper } from "./stepper.ts";
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+
+export interface CoreParts {
+  readonly log: Log;
+  readonly catalog: EngineCatalog;
+  readonly dictionary: Dictionary;
+  readonly clock: Clock;
+  readonly handles: ReadonlyMap<string, AnyView>;
+  readonly report: (message: string) => void;
+  readonly onFatal: (error: EvertError) => void;
+}
+
+export interface Counters {
+  commits: number;
+  records: number;
+  steps: number;
+  stepMs: number;
+}
+
+export class Core {
+  readonly log: Log;
+  readonly catalog: EngineCatalog;
+  readonly dictionary: Dictionary;
+  readonly clock: Clock;
+  readonly circuit: Circuit;
+  readonly views: LiveViews;
+  readonly stepper: Stepper;
+  readonly committer: Committer;
+  readonly publisher: Publisher;
+  readonly subscriptions: Subscriptions;
+  readonly counters: Counters = { commits: 0, records: 0, steps: 0, stepMs: 0 };
+  readonly #tables = new Map<number, Store>();
+  readonly #offs: readonly (() => void)[];
+  readonly #onFatal: (error: EvertError) => void;
+  #durableWaiters: { position: number; resolve: () => void; reject: (e: EvertError) => void }[] = [];
+  #failure: EvertError | null = null;
+  /** While the log is replayed the catalog is already what it will be at the end. */
+  #replaying = true;
+
+  /** Everything is empty, at epoch 0 and position 0; see startAt(). */
+  constructor(parts: CoreParts) {
+    this.log = parts.log;
+    this.catalog = parts.catalog;
+    this.dictionary = parts.dictionary;
+    this.clock = parts.clock;
+    this.#onFatal = parts.onFatal;
+    this.circuit = new Circuit({ dictionary: parts.dictionary });
+    this.publisher = new Publisher((step) => {
+      this.subscriptions.publish(step);
+      this.circuit.vacuum(step.epoch);
+    });
+    this.views = new LiveViews(
+      {
+        circuit: this.circuit,
+        catalog: this.catalog,
+        stepper: () => this.stepper,
+        backfill: () => this.backfill,
+        publishedEpoch: () => this.publisher.published.epoch,
+        report: parts.report,
+      },
+      parts.handles,
+    );
+    this.subscriptions = new Subscriptions({
+      now: () => parts.clock.monotonicUs() / 1000,
+      published: () => this.publisher.published,
+      resolve: (name) => {
+        const live = this.views.named(name);
+        return { view: this.views.readable(live), error: () => this.views.errorOf(live) };
+      },
+    });
+    this.stepper = new Stepper(this.circuit, this.catalog, this.dictionary, {
+      // A table keeps all its columns; of a stream, only what views read is decoded.
+      wants: (entry) => (entry.topicKind === "table" ? () => true : this.views.wants(entry.id)),
+      onCatalog: (batch) => this.#applyCatalog(batch),
+      onStepped: (epoch, position, rows, ms) => {
+        this.counters.steps++;
+        this.counters.records += rows;
+        this.counters.stepMs += ms;
+        this.publisher.stepped(epoch, position, this.views.touched());
+      },
+      onBroken: (error) => this.#broken(toEvertError(error)),
+    });
+    this.committer = new Committer(this.log, this.stepper);
+    this.#offs = [
+      this.log.onSealed((group) => {
+        this.counters.commits += group.commits.length;
+        this.stepper.enqueue(group);
+      }),
+      this.log.onDurable((position) => {
+        this.publisher.durable(position);
+        this.#durableAdvanced(position);
+      }),
+      this.log.onFailed((error) => this.#broken(toEvertError(error))),
+    ];
+  }
+
+  /** Another core takes over the log. */
+  retire(): void {
+    for (const off of this.#offs) off();
+  }
+
+  /** The stores hold what a checkpoint at this position said, or nothing yet. */
+  startAt(epoch: number, position: number): void {
+    this.stepper.startAt(epoch, position);
+    this.publisher.startAt({ epoch, position });
+  }
+
+  addTopic(entry: TopicEntry): void {
+    this.log.registerTopic({
+      topicId: entry.id,
+      schemaVersion: entry.schemaVersion,
+      schema: entry.schema,
+      ...(entry.key === null ? {} : { keyColumns: entry.key }),
+    });
+    if (entry.topicKind === "stream") {
+      this.circuit.addStream(entry.id, entry.name, entry.schema);
+      return;
+    }
+    const { store } = this.circuit.addTable(
+      entry.id,
+      entry.name,
+      entry.schema,
+      entry.key as readonly number[],
+    );
+    this.#tables.set(entry.id, store);
+  }
+
+  /** A table's rows; null for a stream. */
+  tableStore(id: number): Store | null {
+    return this.#tables.get(id) ?? null;
+  }
+
+  /** Catalog events met from now on are new. */
+  replayed(): void {
+    this.#replaying = false;
+  }
+
+  get failure(): EvertError | null {
+    return this.#failure;
+  }
+
+  get position(): string {
+    return String(this.publisher.published.position);
+  }
+
+  /** Waits until reads reflect options.atLeast. @throws EvertError timeout; invalid_request for what is no position. */
+  async reached({ atLeast, timeoutMs }: ReadOptions): Promise<void> {
+    if (atLeast === undefined) return;
+    if (!/^\d{1,15}$/.test(atLeast)) {
+      throw new EvertError("invalid_request", `"${atLeast}" is not a position`, {
+        hint: "Give a position as an earlier answer gave it.",
+      });
+    }
+    await this.publisher.waitFor(Number(atLeast), timeoutMs ?? DEFAULT_TIMEOUT_MS);
+  }
+
+  /** Resolves when the log is durable up to the position. */
+  durable(position: number): Promise<void> {
+    if (this.log.durablePosition >= position) return Promise.resolve();
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => this.#durableWaiters.push({ position, resolve, reject }));
+  }
+
+  current(): { epoch: number; position: number } {
+    return { epoch: this.stepper.epoch, position: this.stepper.position };
+  }
+
+  get backfill(): BackfillContext {
+    return {
+      log: this.log,
+      catalog: this.catalog,
+      dictionary: this.dictionary,
+      durable: (position) => this.durable(position),
+      current: () => this.current(),
+      atBoundary: (run) => this.stepper.atBoundary(run),
+      wants: (id, build) => this.views.buildWants(id, build),
+    };
+  }
+
+  /**
+   * Commits catalog events in a group of their own and waits until they are applied. `make` runs while nobody else can change the
+   * catalog; no events: nothing happens.
+   */
+  async define(make: () => readonly CatalogEvent[]): Promise<string> {
+    const receipt = await this.committer.exclusively(async () => {
+      const rows = make().map((event) => ({ definition: eventToJson(event) }));
+      return rows.length === 0 ? null : [{ topic: CATALOG_ENTRY, op: "upsert", rows, path: "catalog" }];
+    });
+    if (receipt === null) return this.position;
+    await this.stepper.atBoundary(() => {});
+    await this.publisher.waitFor(receipt.position, DEFAULT_TIMEOUT_MS);
+    return String(receipt.position);
+  }
+
+  #applyCatalog(batch: TopicBatch): void {
+    if (!this.#replaying) for (const event of catalogEvents(batch)) this.#apply(event);
+  }
+
+  #apply(event: CatalogEvent): void {
+    const gone = event.event === "drop" ? this.catalog.byId(event.id) : undefined;
+    this.catalog.apply(event);
+    if (event.event === "create") {
+      const { entry } = event;
+      if (entry.kind === "topic") this.addTopic(entry);
+      else if (entry.materialized) this.views.fill(this.views.add(entry));
+      return;
+    }
+    if (gone?.kind === "topic") {
+      this.#tables.delete(gone.id);
+      this.circuit.removeSource(gone.id);
+      return;
+    }
+    const view = this.views.remove(event.id);
+    if (view !== null) this.subscriptions.replaced(view);
+  }
+
+  #durableAdvanced(position: number): void {
+    if (this.#durableWaiters.length === 0) return;
+    const ready = this.#durableWaiters.filter((w) => w.position <= position);
+    this.#durableWaiters = this.#durableWaiters.filter((w) => w.position > position);
+    for (const w of ready) w.resolve();
+  }
+
+  #broken(error: EvertError): void {
+    if (this.#failure !== null) return;
+    this.#failure = error;
+    this.committer.close(error);
+    this.publisher.fail(error);
+    for (const w of this.#durableWaiters) w.reject(error);
+    this.#durableWaiters = [];
+    this.#onFatal(error);
+  }
+}
+
+export function* catalogEvents({ batch }: TopicBatch): Generator<CatalogEvent> {
+  const { data, offsets } = batch.columns[0] as Utf8Column;
+  const decoder = new TextDecoder();
+  for (let row = 0; row < batch.length; row++) {
+    yield eventFromJson(JSON.parse(decoder.decode(data.subarray(offsets[row], offsets[row + 1]))));
+  }
+}

@@ -1,0 +1,376 @@
+/**
+ * The views as they run: planned from their definitions, filled from a checkpoint or from history, kept by the circuit, readable once
+ * the epoch they joined at is published.
+ *
+ *   planned -> (restored | building) -> live;   at any point: failed, with the reason
+ */
+import { EvertError, toEvertError } from "../base/errors.ts";
+import type { Build, Circuit, ViewNode } from "../dataflow/circuit.ts";
+import { definitionText } from "../face/describe.ts";
+import type { AnyView } from "../face/handles.ts";
+import { inputsOf } from "../plan/inspect.ts";
+import type { Plan, Query } from "../plan/plan.ts";
+import { type Touched, takeTouched } from "../views/frames.ts";
+import { View } from "../views/view.ts";
+import type { ViewInfo } from "./api.ts";
+import { type BackfillContext, fillAndJoin } from "./backfill.ts";
+import type { EngineCatalog, ViewEntry } from "./catalog.ts";
+import { fingerprintOf, planView } from "./planner.ts";
+import { addReads, type Reads, wantsOf } from "./reads.ts";
+import type { Stepper } from "./stepper.ts";
+
+/** A view being filled from history. */
+interface Filling {
+  build: Build | null;
+  /** 0..1 */
+  progress: number;
+  readonly abort: AbortController;
+  done: Promise<void>;
+}
+
+/** A view as the engine runs it. */
+export interface LiveView {
+  readonly entry: ViewEntry;
+  /** Null while it cannot be planned, and for a plain view, whose text is written out where it is named. */
+  query: Query | null;
+  node: ViewNode | null;
+  view: View | null;
+  /** First epoch at which it may be read. */
+  readableFrom: number;
+  filling: Filling | null;
+  /** Why it cannot be kept up to date at all. */
+  error: EvertError | null;
+}
+
+export interface LiveViewsContext {
+  readonly circuit: Circuit;
+  readonly catalog: EngineCatalog;
+  readonly stepper: () => Stepper;
+  readonly backfill: () => BackfillContext;
+  readonly publishedEpoch: () => number;
+  readonly report: (message: string) => void;
+}
+
+export class LiveViews {
+  readonly #context: LiveViewsContext;
+  readonly #views = new Map<number, LiveView>();
+  /** Code of views defined in TypeScript, by name. */
+  readonly #handles: Map<string, AnyView>;
+  /** What the live views read of streams. */
+  readonly #reads: Reads = new Map();
+  readonly #buildReads = new WeakMap<Build, Reads>();
+
+  constructor(context: LiveViewsContext, handles: ReadonlyMap<string, AnyView>) {
+    this.#context = context;
+    this.#handles = new Map(handles);
+  }
+
+  all(): Iterable<LiveView> {
+    return this.#views.values();
+  }
+
+  get(id: number): LiveView | undefined {
+    return this.#views.get(id);
+  }
+
+  registerHandle(handle: AnyView): void {
+    this.#handles.set(handle.name, handle);
+  }
+
+  /** Plans the view and tells the catalog what it looks like; an error is kept with it. */
+  add(entry: ViewEntry): LiveView {
+    const live: LiveView = {
+      entry,
+      query: null,
+      node: null,
+      view: null,
+      readableFrom: 0,
+      filling: null,
+      error: null,
+    };
+    this.#views.set(entry.id, live);
+    this.#plan(live);
+    return live;
+  }
+
+  /** Takes the view away; its View, if it had rows, is returned for those who watch it. */
+  remove(id: number): View | null {
+    const live = this.#views.get(id);
+    if (live === undefined) return null;
+    this.#views.delete(id);
+    live.filling?.abort.abort();
+    if (live.node !== null) this.#context.circuit.removeView(id);
+    return live.view;
+  }
+
+  /** Joins the circuit while that is empty, or before its stores are loaded. */
+  attachEmpty(live: LiveView): void {
+    const { id, name, onError } = live.entry;
+    this.#attach(live, this.#context.circuit.addView(id, name, (live.query as Query).plan, { onError }));
+  }
+
+  /** Starts to fill what has no rows yet and can have them. */
+  fillMissing(): void {
+    for (const live of this.#views.values()) this.fill(live);
+  }
+
+  fill(live: LiveView): void {
+    if (live.query === null || live.node !== null || live.filling !== null) return;
+    const filling: Filling = {
+      build: null,
+      progress: 0,
+      abort: new AbortController(),
+      done: Promise.resolve(),
+    };
+    live.filling = filling;
+    live.error = null;
+    filling.done = this.#fill(live, filling).catch((thrown: unknown) => {
+      live.filling = null;
+      if (filling.abort.signal.aborted) return;
+      live.error = toEvertError(thrown);
+      this.#context.report(`view "${live.entry.name}" could not be built: ${live.error.message}`);
+    });
+  }
+
+  /** Plans again what could not be planned for want of its code. */
+  replan(id: number): void {
+    const live = this.#views.get(id);
+    if (live === undefined || live.query !== null) return;
+    this.#plan(live);
+    this.fill(live);
+  }
+
+  /** Resolves when no view is being filled. */
+  async settled(): Promise<void> {
+    for (;;) {
+      const filling = [...this.#views.values()].find((l) => l.filling !== null);
+      if (filling === undefined) return;
+      await filling.filling?.done;
+    }
+  }
+
+  /** Stops all filling; what was filled so far is thrown away. */
+  async abort(): Promise<void> {
+    const fillings = [...this.#views.values()].flatMap((l) => (l.filling === null ? [] : [l.filling]));
+    for (const filling of fillings) filling.abort.abort();
+    await Promise.all(fillings.map((f) => f.done));
+  }
+
+  /** The view by name. @throws EvertError undefined_table; wrong_object_type for a topic or a plain view. */
+  named(name: string): LiveView {
+    const entry = this.#context.catalog.view(name);
+    const live = this.#views.get(entry.id);
+    if (live === undefined || !entry.materialized) {
+      throw new EvertError("wrong_object_type", `view "${name}" is not materialized`, {
+        hint: "Query it with SQL, or create it as a materialized view.",
+      });
+    }
+    return live;
+  }
+
+  /** What readers read. @throws EvertError why there is nothing to read, or not_ready. */
+  readable(live: LiveView): View {
+    if (live.error !== null) throw live.error;
+    if (live.view === null || live.readableFrom > this.#context.publishedEpoch()) {
+      const percent = Math.floor((live.filling?.progress ?? 1) * 100);
+      throw new EvertError("not_ready", `view "${live.entry.name}" is being built`, {
+        detail: `${percent} % of its history has been read.`,
+        hint: "Ask again in a moment.",
+      });
+    }
+    return live.view;
+  }
+
+  /** The error that reads of the view answer with, or null. */
+  errorOf(live: LiveView): EvertError | null {
+    if (live.error !== null) return live.error;
+    if (live.node === null) return null;
+    return live.node.failed ?? (live.entry.onError === "skip" ? null : live.node.firstError());
+  }
+
+  /** As readable(), and without errors in its rows. */
+  sound(live: LiveView): View {
+    const view = this.readable(live);
+    const error = this.errorOf(live);
+    if (error !== null) throw error;
+    return view;
+  }
+
+  /** @throws EvertError when a view that the query reads has no rows to show. */
+  checkReadable(query: Query): void {
+    for (const id of sourceIds(query.plan)) {
+      const live = this.#views.get(id);
+      if (live !== undefined) this.sound(live);
+    }
+  }
+
+  /** Views whose plan reads the relation. */
+  dependents(id: number): ViewEntry[] {
+    return [...this.#views.values()]
+      .filter((l) => l.query !== null && sourceIds(l.query.plan).has(id))
+      .map((l) => l.entry);
+  }
+
+  /** Whether every view that this one reads has rows (or is to have them from the same checkpoint). */
+  standsOnNodes(live: LiveView): boolean {
+    return [...sourceIds((live.query as Query).plan)].every((id) => {
+      const below = this.#views.get(id);
+      return below === undefined || below.node !== null;
+    });
+  }
+
+  /** What a complete step did to each view; also to those nobody watches: someone may begin to before the step is published. */
+  touched(): Map<View, Touched> {
+    const all = new Map<View, Touched>();
+    for (const { view } of this.#views.values()) {
+      if (view === null) continue;
+      const touched = takeTouched(view.store);
+      if (touched !== null) all.set(view, touched);
+    }
+    return all;
+  }
+
+  /** View id -> fingerprint, of those that have rows. */
+  fingerprints(): Record<string, string> {
+    const views: Record<string, string> = {};
+    for (const live of this.#views.values())
+      if (live.node !== null) views[live.entry.id] = live.entry.fingerprint;
+    return views;
+  }
+
+  /** Columns of a stream that live views read. */
+  wants(streamId: number): (column: number) => boolean {
+    return wantsOf(this.#reads, streamId);
+  }
+
+  /** Columns of a topic that a build reads. */
+  buildWants(topicId: number, build: Build): (column: number) => boolean {
+    return build.tables.includes(topicId)
+      ? () => true
+      : wantsOf(this.#buildReads.get(build) as Reads, topicId);
+  }
+
+  /** Remembers which columns a build is to be fed. */
+  noteReads(build: Build, plan: Plan): void {
+    const reads: Reads = new Map();
+    addReads(plan, reads);
+    this.#buildReads.set(build, reads);
+  }
+
+  info(live: LiveView, position: number, lastPosition: number): ViewInfo {
+    const { entry, node, view, query, filling } = live;
+    const error = this.errorOf(live);
+    const skips = entry.onError === "skip";
+    const errors = node?.errorCount ?? 0;
+    const info: ViewInfo = {
+      name: entry.name,
+      status: filling !== null ? "building" : error !== null ? "failed" : "live",
+      schema: { fields: view?.fields ?? query?.plan.schema.fields.slice(0, query.visible) ?? [] },
+      key: view?.keyColumns?.map((c) => view.fields[c]!.name) ?? null,
+      order: query?.order ?? [],
+      rows: node?.store.live ?? 0,
+      stateBytes: node?.store.bytes ?? 0,
+      position: String(position),
+      lag: lastPosition - position,
+      progress: filling?.progress ?? 1,
+      errors: skips ? 0 : errors,
+      skipped: skips ? errors : 0,
+      definition: entry.sql ?? this.#codeText(entry.name),
+    };
+    return error === null ? info : { ...info, error: error.toJSON() };
+  }
+
+  #codeText(name: string): string {
+    const handle = this.#handles.get(name);
+    return handle === undefined ? "(its code is not loaded)" : definitionText(handle);
+  }
+
+  #plan(live: LiveView): void {
+    const { entry } = live;
+    if (!entry.materialized) return;
+    try {
+      const query = planView(entry, this.#context.catalog, this.#handles);
+      if (fingerprintOf(query, entry) !== entry.fingerprint) {
+        throw new EvertError("view_failed", `view "${entry.name}" was made by other code`, {
+          hint: "Start with the app that defines it, or drop it.",
+        });
+      }
+      live.query = query;
+      live.error = null;
+      this.#context.catalog.describeView(entry.id, {
+        schema: { fields: query.plan.schema.fields.slice(0, query.visible) },
+        key: shownKey(query.plan.key, query.visible),
+        appendOnly: query.plan.appendOnly,
+        order: query.order,
+      });
+    } catch (thrown) {
+      live.error = toEvertError(thrown);
+    }
+  }
+
+  async #fill(live: LiveView, filling: Filling): Promise<void> {
+    const { entry } = live;
+    const { plan } = live.query as Query;
+    await this.#fillBelow(plan);
+    const stepper = this.#context.stepper();
+    await stepper.atBoundary(() => {
+      filling.build = this.#context.circuit.build(entry.id, entry.name, plan, { onError: entry.onError });
+    });
+    const build = filling.build as Build;
+    this.noteReads(build, plan);
+    const join = (node: ViewNode, epoch: number): void => {
+      this.#attach(live, node);
+      live.readableFrom = epoch;
+    };
+    const onProgress = (fraction: number): void => {
+      filling.progress = fraction;
+    };
+    try {
+      await fillAndJoin(this.#context.backfill(), build, join, filling.abort.signal, onProgress);
+    } catch (error) {
+      build.cancel();
+      throw error;
+    }
+    // An empty step publishes the epoch it joined at, however quiet the log is.
+    await stepper.kick();
+    live.filling = null;
+  }
+
+  /** A view over views waits for theirs. */
+  async #fillBelow(plan: Plan): Promise<void> {
+    for (const id of sourceIds(plan)) {
+      const below = this.#views.get(id);
+      await below?.filling?.done;
+      if (below !== undefined && below.node === null) {
+        throw new EvertError("view_failed", `view "${below.entry.name}", which it reads, has no rows`, {
+          cause: below.error,
+        });
+      }
+    }
+  }
+
+  #attach(live: LiveView, node: ViewNode): void {
+    const query = live.query as Query;
+    addReads(query.plan, this.#reads);
+    live.node = node;
+    live.view = new View({
+      name: live.entry.name,
+      store: node.store,
+      fields: query.plan.schema.fields.slice(0, query.visible),
+      keyColumns: shownKey(node.keyColumns, query.visible),
+      order: query.order,
+    });
+  }
+}
+
+/** A key that lies within the visible columns, or none. */
+function shownKey(key: readonly number[] | null, visible: number): readonly number[] | null {
+  return key?.every((c) => c < visible) === true ? key : null;
+}
+
+/** Relations the plan reads. */
+export function sourceIds(plan: Plan, ids: Set<number> = new Set()): Set<number> {
+  if (plan.kind === "source") ids.add(plan.id);
+  for (const input of inputsOf(plan)) sourceIds(input, ids);
+  return ids;
+}

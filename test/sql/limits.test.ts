@@ -1,0 +1,227 @@
+/** What a text may ask for: size, depth, columns, parameters. And that the parser outlives what overruns it. */
+import { beforeAll, describe, expect, it } from "vitest";
+import { EvertError } from "../../src/base/errors.ts";
+import { nestingBound } from "../../src/sql/nesting.ts";
+import {
+  bindStatement,
+  bindView,
+  loadParser,
+  paramFromJson,
+  parseStatements,
+  type Statement,
+} from "../../src/sql/statement.ts";
+import { textBehindAs } from "../../src/sql/tokens.ts";
+import { catalogOf } from "./catalog.ts";
+
+beforeAll(loadParser);
+
+const catalog = () => catalogOf("create table t (a int primary key, b text)");
+
+function bind(sql: string, params: unknown[] = []): Statement {
+  return bindStatement(parseStatements(sql)[0]!, catalog(), params.map(paramFromJson));
+}
+
+function refusal(work: () => unknown): EvertError {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof EvertError) return error;
+    throw error;
+  }
+  throw new Error("nothing was refused");
+}
+
+const deep: Record<string, (n: number) => string> = {
+  parentheses: (n) => `select ${"(".repeat(n)}1${")".repeat(n)}`,
+  "nested sums": (n) => `select ${"(1+".repeat(n)}1${")".repeat(n)}`,
+  "a long sum": (n) => `select ${"1+".repeat(n)}1`,
+  "a long concatenation": (n) => `select 'a'${" || 'a'".repeat(n)}`,
+  negations: (n) => `select ${"not ".repeat(n)}true`,
+  casts: (n) => `select 1${"::int".repeat(n)}`,
+  tests: (n) => `select 1${" is null".repeat(n)}`,
+  calls: (n) => `select ${"abs(".repeat(n)}1${")".repeat(n)}`,
+  cases: (n) => `select ${"case when true then ".repeat(n)}1${" end".repeat(n)}`,
+  unions: (n) => `select 1${" union all select 1".repeat(n)}`,
+  joins: (n) => `select 1 from t${Array.from({ length: n }, (_, i) => ` join t t${i} using (a)`).join("")}`,
+  subqueries: (n) => `select 1 from ${"(select 1 from ".repeat(n)}t${") x".repeat(n)}`,
+  "alternating logic": (n) => `select 1 where ${"true and (true or ".repeat(n)}true${")".repeat(n)}`,
+  "WITH in WITH": (n) => `${"with x as (".repeat(n)}select 1${") select 1".repeat(n)}`,
+};
+
+describe("depth", () => {
+  it.each(Object.entries(deep))("of %s is bounded", (_, make) => {
+    for (const n of [600, 3000, 20_000, 60_000]) {
+      const text = make(n);
+      if (text.length > 1024 * 1024) continue;
+      // Some survive 600; none ends in anything but an answer or this refusal.
+      try {
+        bind(text);
+      } catch (error) {
+        expect(error).toMatchObject({ code: "statement_too_complex" });
+        continue;
+      }
+      expect(n).toBe(600);
+    }
+  });
+
+  it.each(Object.entries(deep))("of a few %s is fine", (_, make) => {
+    expect(bind(make(20)).kind).toBe("select");
+  });
+
+  it("is not what a long flat text has", () => {
+    const rows = Array.from({ length: 3000 }, (_, i) => `(${i}, 'x' || ${i})`).join(", ");
+    expect(bind(`insert into t values ${rows}`)).toMatchObject({
+      source: { kind: "project", input: { kind: "values" } },
+    });
+    const list = Array.from({ length: 5000 }, (_, i) => i).join(", ");
+    expect(bind(`select a from t where a in (${list})`).kind).toBe("select");
+    const or = Array.from({ length: 3000 }, (_, i) => `a = ${i}`).join(" or ");
+    expect(bind(`select a from t where ${or}`).kind).toBe("select");
+    const cases = Array.from({ length: 400 }, (_, i) => `when a = ${i} then ${i}`).join(" ");
+    expect(bind(`select case ${cases} end from t`).kind).toBe("select");
+  });
+
+  it("of what the tree is at most is never guessed too low", () => {
+    const bound = (text: string) => nestingBound(text, 1000);
+    expect(bound("select 1 + 2")).toBe(4);
+    expect(bound("select (1), (2), (3)")).toBe(bound("select (1)"));
+    expect(bound("select '(((' , \"(((\", $$((($$, $x$ (( $$ ($x$ /* (( /* ( */ */ -- ((\n")).toBe(
+      bound("select 'a'"),
+    );
+    expect(bound("select E'\\'((((' , 1")).toBe(bound("select E'a', 1"));
+    expect(bound("select 'unterminated ((((")).toBe(2);
+  });
+});
+
+describe("a parser that was overrun", () => {
+  it("is replaced, and the next text is parsed", async () => {
+    // From deep in the stack even a harmless text overruns it.
+    const fromTheDepths = (): unknown => {
+      try {
+        return fromTheDepths();
+      } catch (error) {
+        if (error instanceof EvertError) throw error;
+        return parseStatements(deep["a long sum"]!(400));
+      }
+    };
+    let refused: EvertError | undefined;
+    try {
+      fromTheDepths();
+    } catch (error) {
+      refused = error as EvertError;
+    }
+    if (refused !== undefined) expect(refused.code).toBe("statement_too_complex");
+    await loadParser();
+    expect(parseStatements("select 1; select 2").map((s) => s.text)).toEqual(["select 1", "select 2"]);
+  });
+});
+
+describe("limits", () => {
+  it("on the text", () => {
+    expect(refusal(() => parseStatements(`select '${"x".repeat(1024 * 1024)}'`)).code).toBe(
+      "statement_too_complex",
+    );
+    expect(parseStatements(`select '${"é".repeat(500_000)}'`)).toHaveLength(1);
+    expect(refusal(() => parseStatements(`select '${"é".repeat(600_000)}'`)).code).toBe(
+      "statement_too_complex",
+    );
+  });
+
+  it("on its characters", () => {
+    expect(refusal(() => parseStatements("select 1\0; drop table t"))).toMatchObject({
+      code: "untranslatable_character",
+      position: 9,
+    });
+    expect(refusal(() => parseStatements("select '\ud800'")).code).toBe("untranslatable_character");
+  });
+
+  it("on columns", () => {
+    const list = (n: number) => Array.from({ length: n }, (_, i) => `a as c${i}`).join(", ");
+    expect(bind(`select ${list(1600)} from t`).kind).toBe("select");
+    expect(refusal(() => bind(`select ${list(1601)} from t`)).code).toBe("too_many_columns");
+    const table = (n: number) =>
+      `create table x (${Array.from({ length: n }, (_, i) => `c${i} int`).join(", ")})`;
+    expect(refusal(() => bind(table(1601))).code).toBe("too_many_columns");
+  });
+
+  it("on parameters", () => {
+    expect(refusal(() => bind("select 1", Array(65_536).fill(1))).code).toBe("statement_too_complex");
+    expect(bind("select $1", Array(65_535).fill(1)).kind).toBe("select");
+  });
+
+  it("on plans that multiply by WITH", () => {
+    const steps = Array.from(
+      { length: 40 },
+      (_, i) => `q${i + 1} as (select x.a from q${i} x join q${i} y using (a))`,
+    );
+    const sql = `with q0 as (select a from t), ${steps.join(", ")} select * from q40`;
+    expect(refusal(() => bind(sql))).toMatchObject({
+      code: "statement_too_complex",
+      message: "query is too large",
+    });
+  });
+});
+
+describe("parameters", () => {
+  const types = (statement: Statement) =>
+    statement.kind === "select" ? statement.query.plan.schema.fields.map((f) => f.type.name) : [];
+
+  it("take the type their first use gives them", () => {
+    expect(types(bind("select $1, $1 + 1, $2 || 'x', $3::numeric", [5, "a", 1.5]))).toEqual([
+      "int4",
+      "int4",
+      "text",
+      "numeric",
+    ]);
+    expect(refusal(() => bind("select $1 + 1, $1 || 'x', $1 = 'a'", ["a"])).code).toBe(
+      "invalid_text_representation",
+    );
+  });
+
+  it("are JSON values", () => {
+    const filter = bind("select a from t where $1 and b = $2 and a > $3", [true, "x", null]);
+    expect(filter.kind).toBe("select");
+    expect(refusal(() => bind("select a from t where a = $1", ["x"]))).toMatchObject({ sqlstate: "22P02" });
+  });
+
+  it("may stand in a view kept as text, not in CREATE VIEW", () => {
+    expect(bindView("select a from t where a > $1", ["x"], catalog(), [3]).plan.schema.fields[0]!.name).toBe(
+      "x",
+    );
+    expect(refusal(() => bind("create view v as select a from t where a > $1", [3])).sqlstate).toBe("42P02");
+    expect(refusal(() => bindView("select a from t; select 1", null, catalog())).code).toBe("syntax_error");
+    expect(refusal(() => bindView("delete from t", null, catalog())).code).toBe("syntax_error");
+    expect(refusal(() => bindView("select now()", null, catalog()))).toMatchObject({
+      sqlstate: "0A000",
+      position: 8,
+    });
+  });
+});
+
+describe("now()", () => {
+  it("is one moment for the whole statement, where there is one", () => {
+    const parsed = parseStatements("select now(), current_timestamp, '2024-01-01' < now()")[0]!;
+    const statement = bindStatement(parsed, catalog(), [], { nowUs: 1_700_000_000_000_000n });
+    expect(statement).toMatchObject({
+      query: { plan: { exprs: [{ value: 1_700_000_000_000_000n }, { value: 1_700_000_000_000_000n }, {}] } },
+    });
+  });
+});
+
+describe("a statement's text and place", () => {
+  it("leaves out what surrounds it, and counts characters", () => {
+    const parsed = parseStatements("/* é */ select 'é' ;\n-- x\n  /* y */ select nope from t -- z\n;;");
+    expect(parsed.map((p) => [p.text, p.position])).toEqual([
+      ["select 'é'", 9],
+      ["select nope from t -- z", 37],
+    ]);
+    expect(refusal(() => bindStatement(parsed[1]!, catalog())).position).toBe(44);
+  });
+
+  it("of a view's query begins behind its AS", () => {
+    expect(textBehindAs('create view "as" (a, "b as") as select 1 as x')).toBe("select 1 as x");
+    expect(textBehindAs("create materialized view v with (version = 'as') AS\n select 1 with data ")).toBe(
+      "select 1",
+    );
+  });
+});

@@ -49,7 +49,9 @@ export interface NamedStore {
 
 export class Circuit {
   readonly dictionary: Dictionary;
-  readonly #graph = new Graph();
+  /** Stores that have left with their nodes and still hold references. */
+  readonly #graveyard = new Set<Store>();
+  readonly #graph = new Graph(this.#graveyard);
   readonly #tables = new Map<number, Table>();
   readonly #views = new Map<number, View>();
   readonly #builds = new Set<ViewBuild>();
@@ -108,6 +110,7 @@ export class Circuit {
       live: this.#graph,
       sources: this.#sources,
       dictionary: this.dictionary,
+      graveyard: this.#graveyard,
       now: () => this.#published,
       view: (node) => this.#viewOf(id ?? -1, name, plan, options, node),
       finish: (node) => {
@@ -158,7 +161,10 @@ export class Circuit {
     const view = this.#views.get(id);
     assert(view !== undefined, "a plan's view is in the circuit");
     if (view.failed !== null) {
-      throw new EvertError("view_failed", `view "${view.name}" has stopped`, { detail: view.failed.message, cause: view.failed });
+      throw new EvertError("view_failed", `view "${view.name}" has stopped`, {
+        detail: view.failed.message,
+        cause: view.failed,
+      });
     }
     return view.node;
   }
@@ -207,6 +213,10 @@ export class Circuit {
   /** Frees rows that nobody reads at `horizon` or later. */
   vacuum(horizon: number): void {
     for (const { store } of this.stores()) store.vacuum(horizon);
+    for (const store of this.#graveyard) {
+      if (store.releaseRows()) this.#graveyard.delete(store);
+      else break; // the rest in later steps
+    }
   }
 
   // ---- what there is ----------------------------------------------------------------------------------------------

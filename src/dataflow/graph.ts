@@ -6,17 +6,28 @@
  */
 import { assert } from "../base/assert.ts";
 import { toEvertError } from "../base/errors.ts";
+import type { Store } from "../state/store.ts";
 import { edgesOf, type Host, type Node } from "./node.ts";
 import type { Step } from "./operator.ts";
 
 export class Graph implements Host {
   readonly step: Step = { from: -1, to: 0 };
+  readonly #graveyard: Set<Store>;
   readonly #byIdentity = new Map<string, Node>();
   #order: Node[] = [];
   #sorted = true;
   #waiting: Node[] = [];
   #state: "idle" | "feeding" | "ended" = "idle";
   #next = 0;
+
+  /** `graveyard`: where stores of nodes that have left wait to be freed. */
+  constructor(graveyard: Set<Store>) {
+    this.#graveyard = graveyard;
+  }
+
+  bury(store: Store): void {
+    this.#graveyard.add(store);
+  }
 
   get running(): boolean {
     return this.#state !== "idle";
@@ -141,7 +152,8 @@ export class Graph implements Host {
     const waiting = this.#waiting;
     if (waiting.length === 0) return null;
     let deepest = waiting[0] as Node;
-    for (let i = 1; i < waiting.length; i++) if ((waiting[i] as Node).rank > deepest.rank) deepest = waiting[i] as Node;
+    for (let i = 1; i < waiting.length; i++)
+      if ((waiting[i] as Node).rank > deepest.rank) deepest = waiting[i] as Node;
     return deepest;
   }
 

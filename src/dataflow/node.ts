@@ -12,6 +12,8 @@ export interface Host {
   fail(node: Node, thrown: unknown): void;
   /** Calls the node's work() before any other, deepest first, until it returns false. */
   wait(node: Node): void;
+  /** Nobody will write the store any more: its rows are freed once nobody reads it either. */
+  bury(store: Store): void;
 }
 
 /** Along "rows" chunks are pushed; along "store" the consumer reads the producer's store by itself. */
@@ -81,9 +83,11 @@ export abstract class Node implements Operator {
   /** Gives back what it holds of its sources (indexes on their stores), before another takes a source's place. */
   unbind(): void {}
 
-  /** The node leaves for good. */
+  /** The node leaves for good; its rows' references are given back in time. */
   dispose(): void {
     this.unbind();
+    for (const { store } of this.stores()) this.host.bury(store);
+    if (this.errors !== null) this.host.bury(this.errors.store);
   }
 
   begin(): void {

@@ -61,6 +61,8 @@ export interface BuildContext {
   readonly live: Graph;
   readonly sources: Sources;
   readonly dictionary: Dictionary;
+  /** Where stores that are thrown away wait to be freed. */
+  readonly graveyard: Set<Store>;
   /** The live circuit's last complete epoch. */
   now(): number;
   /** These rows as a view among the others. */
@@ -78,7 +80,7 @@ export class ViewBuild implements Build {
   readonly tables: readonly number[];
   readonly ordered: boolean;
   readonly #context: BuildContext;
-  readonly #graph = new Graph();
+  readonly #graph: Graph;
   readonly #node: Collection;
   readonly #view: View;
   #epoch = -1;
@@ -88,6 +90,7 @@ export class ViewBuild implements Build {
 
   constructor(context: BuildContext) {
     this.#context = context;
+    this.#graph = new Graph(context.graveyard);
     const sources: Sources = { ...context.sources, changingTable: (id) => this.#ownTable(id) };
     const compiler = new Compiler(this.#graph, context.live, sources, context.dictionary);
     this.#node = compiler.result(context.plan);
@@ -141,7 +144,8 @@ export class ViewBuild implements Build {
   }
 
   boundary(): void {
-    for (const node of this.#graph.nodes) if (node instanceof AsOfJoin && node.failed === null) node.boundary();
+    for (const node of this.#graph.nodes)
+      if (node instanceof AsOfJoin && node.failed === null) node.boundary();
   }
 
   end(): void {
@@ -210,7 +214,15 @@ export class ViewBuild implements Build {
     const known = this.#graph.find(tableIdentity(id));
     if (known !== undefined) return known as Table;
     const { store, key, label } = this.#context.sources.table(id);
-    return this.#graph.add(new Table(id, label, { fields: store.layout.columns.map((c) => ({ name: "", ...c })) }, key, this.#context.dictionary));
+    return this.#graph.add(
+      new Table(
+        id,
+        label,
+        { fields: store.layout.columns.map((c) => ({ name: "", ...c })) },
+        key,
+        this.#context.dictionary,
+      ),
+    );
   }
 
   /** Stores of the live circuit that the build reads. */
@@ -219,7 +231,8 @@ export class ViewBuild implements Build {
     if (this.#node.host !== this.#graph) stores.add(this.#node.store);
     for (const node of this.#graph.nodes) {
       for (const source of node.sources) {
-        if (source.node.host !== this.#graph && source.node instanceof StoredNode) stores.add(source.node.store);
+        if (source.node.host !== this.#graph && source.node instanceof StoredNode)
+          stores.add(source.node.store);
       }
     }
     return [...stores];

@@ -59,6 +59,8 @@ export class Store implements Rows {
   readonly #pins: number[] = [];
   readonly #hashIndexes: HashIndex[] = [];
   readonly #orderedIndexes: OrderedIndex[] = [];
+  /** Rows below it have given back their references: see releaseRows. */
+  #released = 0;
   readonly #users = new Map<HashIndex | OrderedIndex, number>();
   /** Slots born or killed since the last checkpoint took them; null until someone asks for them. */
   #touched: Int32List | null = null;
@@ -237,6 +239,20 @@ export class Store implements Rows {
       this.#leave(slot);
       this.#free.push(slot);
     }
+  }
+
+  /**
+   * Gives back the references of all rows, at most `rowsMax` of them a call; true when all are. For a store nobody writes any more; while it
+   * is pinned nothing happens.
+   */
+  releaseRows(rowsMax: number = 65_536): boolean {
+    if (this.#pins.length > 0) return false;
+    const { birthWord, strideWords } = this.layout;
+    const end = Math.min(this.highWater, this.#released + rowsMax);
+    for (; this.#released < end; this.#released++) {
+      if (this.I[this.#released * strideWords + birthWord] !== LIVE) this.#release(this.#released);
+    }
+    return this.#released === this.highWater;
   }
 
   /** Starts noting touched slots for checkpoints, and gives those noted since the last call (may repeat). */

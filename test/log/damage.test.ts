@@ -85,11 +85,16 @@ describe("one flipped bit", () => {
         {
           segment: frame.segment,
           byteOffset: frame.at,
-          bytes: frame.end - frame.at,
           firstPosition: frame.firstPosition,
           lastPosition: frame.firstPosition + frame.commits - 1,
         },
       ]);
+      // To the next frame, or in the last of a segment to the last byte that is not zero.
+      const end = frame.at + report.damages[0]!.bytes;
+      expect(end).toBeGreaterThan(
+        frames.some((next) => next.path === frame.path && next.at === frame.end) ? frame.end - 1 : at - 8,
+      );
+      expect(end).toBeLessThanOrEqual(frame.end);
       expect(report.frames).toBe(frames.length - 1);
       const lost = closed.commits.find((commit) => commit.position === frame.firstPosition)!;
       for (const { topicId, firstOffset, lastOffset } of report.damages[0]!.topics) {

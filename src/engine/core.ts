@@ -6,7 +6,7 @@ import type { Clock } from "../base/clock.ts";
 import { EvertError, toEvertError } from "../base/errors.ts";
 import type { Utf8Column } from "../batch/batch.ts";
 import { Circuit } from "../dataflow/circuit.ts";
-import type { AnyView } from "../face/handles.ts";
+import type { AnyTopic, AnyView } from "../face/handles.ts";
 import type { Log, TopicBatch } from "../log/log.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import type { Store } from "../state/store.ts";
@@ -152,6 +152,9 @@ export class Core {
     );
     this.#tables.set(entry.id, store);
   }
+
+  /** The program's own declaration of a topic: its Standard Schema checks records beyond their types. */
+  readonly topicHandles: Map<string, AnyTopic> = new Map();
 
   /** A table's rows; null for a stream. */
   tableStore(id: number): Store | null {

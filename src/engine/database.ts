@@ -13,7 +13,9 @@ import { type Disk, joinPath } from "../base/disk.ts";
 import { EvertError, toEvertError } from "../base/errors.ts";
 import { nodeDisk } from "../base/node-disk.ts";
 import type { Batch } from "../batch/batch.ts";
+import { prefixPath } from "../batch/value-error.ts";
 import type { AnyTopic, AnyView } from "../face/handles.ts";
+import { checkedRecord } from "../face/validate.ts";
 import { openLog } from "../log/file-log.ts";
 import type { Log } from "../log/log.ts";
 import { loadParser } from "../sql/statement.ts";
@@ -316,13 +318,27 @@ export class Database implements Engine {
     const parts = operations.map((operation, i): Part => {
       const path = `operations[${i}]`;
       if ("delete" in operation) return this.#deletePart(operation.topic, operation.delete, `${path}.delete`);
-      const topic = this.core.catalog.topic(operation.topic);
       return "append" in operation
-        ? { topic, op: "upsert", rows: operation.append, path: `${path}.append` }
-        : { topic, op: "upsert", rows: operation.upsert, path: `${path}.upsert` };
+        ? this.#upsertPart(operation.topic, operation.append, `${path}.append`)
+        : this.#upsertPart(operation.topic, operation.upsert, `${path}.upsert`);
     });
     const receipt = await this.core.committer.commit(parts, options);
     return { position: String(receipt.position) };
+  }
+
+  /** Records as the topic's own schema leaves them, where the program declared one. */
+  #upsertPart(name: string, rows: readonly unknown[], path: string): Part {
+    const topic = this.core.catalog.topic(name);
+    const handle = this.core.topicHandles.get(name);
+    if (handle === undefined || handle.standard === null) return { topic, op: "upsert", rows, path };
+    const checked = rows.map((row, i) => {
+      try {
+        return checkedRecord(handle, row);
+      } catch (error) {
+        throw prefixPath(error, `${path}[${i}]`);
+      }
+    });
+    return { topic, op: "upsert", rows: checked, path };
   }
 
   #deletePart(name: string, keys: readonly Key[], path: string): Part {

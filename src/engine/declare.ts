@@ -16,6 +16,7 @@ export async function declareApp(
   views: readonly AnyView[],
 ): Promise<void> {
   if (topics.length > 0) await core.define(() => newTopics(core, topics));
+  for (const handle of topics) core.topicHandles.set(handle.name, handle);
   for (const handle of views) {
     core.views.registerHandle(handle);
     await core.define(() => newView(core, handle));

@@ -1,6 +1,7 @@
 /** Records against the Standard Schema their topic was declared with: what columns cannot say (formats, ranges, defaults). */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { EvertError } from "../base/errors.ts";
+import { JsonNumber } from "../batch/lossless-json.ts";
 import { firstStep, propertyStep, ValueError } from "../batch/value-error.ts";
 import type { AnyTopic } from "./handles.ts";
 
@@ -10,7 +11,7 @@ import type { AnyTopic } from "./handles.ts";
  */
 export function checkedRecord(topic: AnyTopic, record: unknown): unknown {
   if (topic.standard === null) return record;
-  const result = topic.standard["~standard"].validate(record);
+  const result = topic.standard["~standard"].validate(withPlainNumbers(record));
   if (result instanceof Promise) {
     throw new EvertError(
       "invalid_table_definition",
@@ -23,6 +24,20 @@ export function checkedRecord(topic: AnyTopic, record: unknown): unknown {
   if (result.issues === undefined) return result.value;
   const [issue] = result.issues;
   throw new ValueError("invalid_value", pathOf(issue?.path ?? []), issue?.message ?? "refused by the schema");
+}
+
+/** Numbers kept as text (1.50 of a JSON body) as the numbers a schema knows. The value itself where there are none. */
+function withPlainNumbers(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (value instanceof JsonNumber) return Number(value.text);
+  if (Array.isArray(value)) {
+    const items = value.map(withPlainNumbers);
+    return items.some((item, i) => item !== value[i]) ? items : value;
+  }
+  const entries = Object.entries(value);
+  const plain = entries.map(([name, item]) => [name, withPlainNumbers(item)] as const);
+  if (plain.every(([, item], i) => item === entries[i]![1])) return value;
+  return Object.fromEntries(plain);
 }
 
 type Step = NonNullable<StandardSchemaV1.Issue["path"]>[number];

@@ -197,6 +197,11 @@ export class Circuit {
     return true;
   }
 
+  /** Before stores are loaded: every operator makes its indexes, so that they are filled with the rows and not in the first step. */
+  prepare(): void {
+    this.#graph.prepare();
+  }
+
   /** Stores have been loaded, complete up to `epoch`. */
   restored(epoch: number): void {
     assert(this.#published === 0, "stores are loaded before the first step");

@@ -17,6 +17,7 @@ export class Graph implements Host {
   #order: Node[] = [];
   #sorted = true;
   #waiting: Node[] = [];
+  readonly #leaving: Node[] = [];
   #state: "idle" | "feeding" | "ended" = "idle";
   #next = 0;
 
@@ -62,17 +63,29 @@ export class Graph implements Host {
     return node;
   }
 
-  /** Removes the node if nobody uses it, and then what only it used. */
+  /** Removes the node if nobody uses it, and then what only it used; during a step, at its end. */
   release(node: Node): void {
-    if (node.holders > 0 || node.consumers > 0 || node.host !== this) return;
+    if (this.running) this.#leaving.push(node);
+    else this.#remove(node);
+  }
+
+  #remove(node: Node): void {
+    if (node.holders > 0 || node.consumers > 0) return;
+    const at = this.#order.indexOf(node);
+    // A node may be two sources of one consumer.
+    if (at < 0) return;
     if (this.#byIdentity.get(node.identity) === node) this.#byIdentity.delete(node.identity);
-    this.#order.splice(this.#order.indexOf(node), 1);
+    this.#order.splice(at, 1);
     for (const source of node.sources) {
       const edges = edgesOf(source);
       for (let i = edges.length - 1; i >= 0; i--) if (edges[i]!.node === node) edges.splice(i, 1);
     }
     node.dispose();
-    for (const source of node.sources) this.release(source.node);
+    for (const source of node.sources) this.#remove(source.node);
+  }
+
+  prepare(): void {
+    for (const node of this.nodes) node.prepare();
   }
 
   begin(from: number, to: number): void {
@@ -109,7 +122,7 @@ export class Graph implements Host {
         if (this.#state !== "ended") return true;
         const node = order[this.#next];
         if (node === undefined) {
-          this.#state = "idle";
+          this.#finish();
           return true;
         }
         if (!this.#work(node)) {
@@ -123,8 +136,13 @@ export class Graph implements Host {
 
   /** Stops the step where it is; what it did is not to be used. */
   abandon(): void {
-    this.#state = "idle";
     this.#waiting = [];
+    this.#finish();
+  }
+
+  #finish(): void {
+    this.#state = "idle";
+    for (const node of this.#leaving.splice(0)) this.#remove(node);
   }
 
   fail(node: Node, thrown: unknown): void {

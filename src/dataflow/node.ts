@@ -77,6 +77,9 @@ export abstract class Node implements Operator {
     return [];
   }
 
+  /** Makes the indexes and code it needs: before stores are loaded from a checkpoint, or with the first step. */
+  prepare(): void {}
+
   /** The node has come from a build into the live circuit: what it knows of its step or its sources' journals is made anew. */
   rebind(): void {}
 

@@ -87,6 +87,8 @@ export class ViewBuild implements Build {
   #pins: Pin[] = [];
   #older: Pin[] = [];
   #closed = false;
+  /** Nodes of the live circuit that the build reads; they stay while it does. */
+  readonly #outer: readonly StoredNode[];
 
   constructor(context: BuildContext) {
     this.#context = context;
@@ -95,6 +97,8 @@ export class ViewBuild implements Build {
     const compiler = new Compiler(this.#graph, context.live, sources, context.dictionary);
     this.#node = compiler.result(context.plan);
     this.#view = context.view(this.#node);
+    this.#outer = this.#outerNodes();
+    for (const node of this.#outer) node.holders++;
     const ids = idsIn(context.plan);
     this.streams = ids.streams.filter((id) => this.#graph.find(streamIdentity(id)) !== undefined);
     this.tables = ids.tables.filter((id) => this.#graph.find(tableIdentity(id)) !== undefined);
@@ -130,7 +134,7 @@ export class ViewBuild implements Build {
     assert(epoch > this.#epoch && epoch <= this.#context.now(), "a build follows the live circuit");
     // What was visible at the step's start stays pinned until the step is complete, what is visible at its end from now on.
     this.#older = this.#pins;
-    this.#pins = this.#outerStores().map((store) => store.pin(epoch));
+    this.#pins = this.#outer.map((node) => node.store.pin(epoch));
     this.#graph.begin(this.#epoch, epoch);
   }
 
@@ -179,8 +183,9 @@ export class ViewBuild implements Build {
       }
       this.#move(node, replaced);
     }
+    const view = this.#context.finish((replaced.get(this.#node) ?? this.#node) as Collection);
     this.#close();
-    return this.#context.finish((replaced.get(this.#node) ?? this.#node) as Collection);
+    return view;
   }
 
   cancel(): void {
@@ -198,8 +203,10 @@ export class ViewBuild implements Build {
       node.unbind();
       for (const source of node.sources) source.node = replaced.get(source.node) ?? source.node;
     }
-    this.#context.live.add(node);
+    const { live } = this.#context;
+    live.add(node);
     node.rebind();
+    for (const source of node.sources) if (source.node.failed !== null) live.fail(node, source.node.failed);
   }
 
   /** The live node that passes on a table's changes, where the build had one of its own. */
@@ -225,22 +232,24 @@ export class ViewBuild implements Build {
     );
   }
 
-  /** Stores of the live circuit that the build reads. */
-  #outerStores(): Store[] {
-    const stores = new Set<Store>();
-    if (this.#node.host !== this.#graph) stores.add(this.#node.store);
+  #outerNodes(): StoredNode[] {
+    const outer = new Set<StoredNode>();
+    if (this.#node.host !== this.#graph) outer.add(this.#node);
     for (const node of this.#graph.nodes) {
       for (const source of node.sources) {
-        if (source.node.host !== this.#graph && source.node instanceof StoredNode)
-          stores.add(source.node.store);
+        if (source.node.host !== this.#graph && source.node instanceof StoredNode) outer.add(source.node);
       }
     }
-    return [...stores];
+    return [...outer];
   }
 
   #close(): void {
     this.#closed = true;
     for (const pin of [...this.#pins.splice(0), ...this.#older.splice(0)]) pin.release();
+    for (const node of this.#outer) {
+      node.holders--;
+      this.#context.live.release(node);
+    }
     this.#context.done(this);
   }
 }

@@ -479,6 +479,7 @@ async function openOn(
       if (manifest !== null) await restoreDictionary(disk, directory, manifest, dictionary);
       compile(core, manifest);
       if (manifest !== null) {
+        core.circuit.prepare();
         await restoreStores(disk, directory, manifest, core.circuit.stores(), 1);
         core.circuit.restored(1);
         core.startAt(1, manifest.position);

@@ -17,6 +17,7 @@ import { assert } from "../base/assert.ts";
 import { GrowingMemory, Int32List } from "./memory.ts";
 import { type KeyCode, keyCode, type OrderedIndexSpec } from "./ordered-key.ts";
 import { LIVE, type Rows } from "./rows.ts";
+import { sortSlots } from "./sort-slots.ts";
 
 export type { OrderedIndexSpec, OrderItem } from "./ordered-key.ts";
 
@@ -206,55 +207,55 @@ export class OrderedIndex {
   }
 
   /**
-   * Fills the empty index with all present rows of the store: sorts runs that fit a time slice, merges them pairwise, and
-   * packs leaves; yields between pieces.
+   * Fills the empty index with all present rows of the store, in pieces between which the caller may do something else:
+   * 1. rows are dealt out by partition, as counted;
+   * 2. within a partition, runs of slots are sorted and merged pairwise. Slots mostly lie in the order in which rows came, so what is ordered by
+   *    time is one run, upwards or downwards: both are found before anything is moved one by one;
+   * 3. leaves are packed.
    */
   *build(): Generator<void> {
     const store = this.#store;
     const { birthWord, strideWords } = store.layout;
-    const slots = new Int32Array(store.live);
     const k0 = new Float64Array(store.highWater);
     const k1 = new Float64Array(store.highWater);
+    const counts = new Map<number, number>();
     let n = 0;
-    let sorted = true;
     for (let slot = 0; slot < store.highWater; slot++) {
       if (store.I[slot * strideWords + birthWord] === LIVE) continue;
-      k0[slot] = this.#code.k0(slot);
+      const code = this.#code.k0(slot);
+      k0[slot] = code;
       k1[slot] = this.#code.k1(slot);
-      slots[n++] = slot;
-      if ((n & 16_383) === 0) yield;
+      counts.set(code, (counts.get(code) ?? 0) + 1);
+      if ((++n & 16_383) === 0) yield;
+    }
+    const codes = Float64Array.from(counts.keys()).sort();
+    const starts = new Map<number, number>();
+    let at = 0;
+    for (const code of codes) {
+      starts.set(code, at);
+      at += counts.get(code) as number;
+    }
+    const slots = new Int32Array(n);
+    for (let slot = 0; slot < store.highWater; slot++) {
+      if (store.I[slot * strideWords + birthWord] === LIVE) continue;
+      const to = starts.get(k0[slot] as number) as number;
+      slots[to] = slot;
+      starts.set(k0[slot] as number, to + 1);
+      if ((slot & 16_383) === 0) yield;
     }
     const compare = (a: number, b: number): number => {
-      const d = (k0[a] as number) - (k0[b] as number);
-      if (d !== 0) return d < 0 ? -1 : 1;
       const x = k1[a] as number;
       const y = k1[b] as number;
       return x < y ? -1 : x > y ? 1 : this.#code.compare(a, b);
     };
-    const RUN = 4096;
-    for (let from = 0; from < n; from += RUN) {
-      slots.subarray(from, Math.min(n, from + RUN)).sort(compare);
-      if (sorted && from > 0 && compare(slots[from - 1] as number, slots[from] as number) > 0) sorted = false;
-      yield;
+    const scratch = new Int32Array(n);
+    let sorted = 0;
+    for (const code of codes) {
+      const end = sorted + (counts.get(code) as number);
+      yield* sortSlots(slots.subarray(sorted, end), scratch.subarray(sorted, end), compare);
+      sorted = end;
     }
-    let source = slots;
-    if (!sorted) {
-      let target = new Int32Array(n);
-      for (let width = RUN; width < n; width *= 2) {
-        for (let from = 0; from < n; from += 2 * width) {
-          yield* mergeRuns(
-            source,
-            target,
-            from,
-            Math.min(n, from + width),
-            Math.min(n, from + 2 * width),
-            compare,
-          );
-        }
-        [source, target] = [target, source];
-      }
-    }
-    yield* this.#pack(source, n, k0, k1);
+    yield* this.#pack(slots, n, k0, k1);
   }
 
   *#pack(slots: Int32Array, n: number, k0: Float64Array, k1: Float64Array): Generator<void> {
@@ -668,21 +669,4 @@ function openPlace(I: Int32Array, F: Float64Array, at: number, place: number): v
   F.copyWithin(fat + LEAF_K0 + place + 1, fat + LEAF_K0 + place, fat + LEAF_K0 + count);
   F.copyWithin(fat + LEAF_K1 + place + 1, fat + LEAF_K1 + place, fat + LEAF_K1 + count);
   I[at] = count + 1;
-}
-
-function* mergeRuns(
-  source: Int32Array,
-  target: Int32Array,
-  from: number,
-  middle: number,
-  to: number,
-  compare: (a: number, b: number) => number,
-): Generator<void> {
-  let a = from;
-  let b = middle;
-  for (let at = from; at < to; at++) {
-    const left = b >= to || (a < middle && compare(source[a] as number, source[b] as number) <= 0);
-    target[at] = (left ? source[a++] : source[b++]) as number;
-    if ((at & 32_767) === 32_767) yield;
-  }
 }

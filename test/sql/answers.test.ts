@@ -24,7 +24,7 @@ const rows = `
   insert into t values
     (1, 5, 1.5, 2.50, 10.25, true, 'x', '2024-01-01 10:20:30+00'), (2, null, -0.5, 0, 3, false, 'Y', null),
     (3, 5, null, 1.10, null, null, 'x', '2024-05-06 07:08:09.123456+02'), (4, 0, 3, null, -1.5, true, null, '1999-12-31'),
-    (5, 9007199254740993, 1e300, 12345678901234567890.5, 0.01, false, '', '2024-01-01 10:20:30+00'), (6, -2, 0, 2.5, 10.25, true, 'ab', null);
+    (5, 9007199254740993, 1e100, 12345678901234567890.5, 0.01, false, '', '2024-01-01 10:20:30+00'), (6, -2, 0, 2.5, 10.25, true, 'ab', null);
   insert into u values (1, 'x', 5), (2, 'Y', 2), (3, null, 0), (7, 'x', -2), (8, 'zz', 5);
 `;
 
@@ -36,7 +36,9 @@ beforeAll(async () => {
   await loadParser();
   catalog = catalogOf(schema);
   judge = await PGlite.create();
-  await judge.exec(`set timezone = 'UTC'; ${schema} ${rows}`);
+  await judge.exec(
+    `set timezone = 'UTC'; ${schema} ${rows} create schema empty; set search_path = empty; ${schema}`,
+  );
   const tables = new Map(parseStatements(rows).map(insertedRows));
   facts = {
     now: 0,
@@ -89,8 +91,9 @@ function ours(sql: string): Outcome {
   return { rows: result.rows.map((row) => JSON.stringify(types.map((t, i) => asText(row[i]!, t)))).sort() };
 }
 
-async function theirs(sql: string): Promise<Outcome> {
+async function theirs(sql: string, schemaName = "public"): Promise<Outcome> {
   try {
+    await judge.exec(`set search_path = ${schemaName}`);
     const parsers = Object.fromEntries(
       [16, 20, 23, 25, 701, 1184, 1700].map((oid) => [oid, (text: string) => text]),
     );
@@ -111,6 +114,8 @@ async function check(sql: string): Promise<void> {
   if ("rows" in right) compared++;
   // PostgreSQL may not evaluate what could fail; that we do is no wrong answer.
   if ("failed" in mine && "rows" in right) return;
+  // It computes constants beforehand, also those that no row asks for: then it fails on empty tables too.
+  if ("failed" in right && "rows" in mine && "failed" in (await theirs(sql, "empty"))) return;
   expect({ sql, ...mine }).toEqual({ sql, ...right });
 }
 

@@ -14,15 +14,15 @@
  */
 import type { ErrorBody } from "../../base/errors.ts";
 import { float8 } from "../../batch/types.ts";
+import type { Dictionary } from "../../state/dictionary.ts";
+import type { HashIndex } from "../../state/hash-index.ts";
+import { Store } from "../../state/store.ts";
 import type { Place } from "../aggregates/accumulator.ts";
 import { type Chunk, createChunk } from "../chunk.ts";
 import { ErrorCollection } from "../error-collection.ts";
 import type { TypedColumn } from "../js-rows.ts";
 import { lostRow } from "../lost-row.ts";
 import { Node, type NodeStore, type Source } from "../node.ts";
-import type { Dictionary } from "../../state/dictionary.ts";
-import type { HashIndex } from "../../state/hash-index.ts";
-import { Store } from "../../state/store.ts";
 import { Extreme } from "./extreme-lookup.ts";
 import { type GroupAggregate, type GroupSpec, groupSource } from "./group-code.ts";
 
@@ -45,7 +45,12 @@ export class Group extends Node {
   #next = 0;
 
   /** `aggregates` is called once the store exists. */
-  constructor(spec: GroupSpec, sources: readonly Source[], dictionary: Dictionary, aggregates: (group: Group) => readonly GroupAggregate[]) {
+  constructor(
+    spec: GroupSpec,
+    sources: readonly Source[],
+    dictionary: Dictionary,
+    aggregates: (group: Group) => readonly GroupAggregate[],
+  ) {
     super(spec.identity, sources);
     this.label = spec.label;
     this.#global = spec.keys === 0;
@@ -57,7 +62,10 @@ export class Group extends Node {
     const firstState = columns.length;
     for (const { accumulator } of this.#aggregates) columns.push(...accumulator.columns);
     this.store = new Store(spec.label, columns, dictionary);
-    this.index = this.store.hashIndex({ columns: spec.input.slice(0, spec.keys).map((_, i) => i), unique: true });
+    this.index = this.store.hashIndex({
+      columns: spec.input.slice(0, spec.keys).map((_, i) => i),
+      unique: true,
+    });
     this.#out = createChunk(spec.output);
 
     const bound = new Map<string, unknown>();
@@ -86,8 +94,25 @@ export class Group extends Node {
     this.#source = groupSource(this.store.layout, spec, this.#aggregates, places, counted);
     const lost = () => lostRow(this.label);
     const report = (error: ErrorBody, weight: number) => this.errors!.add(error, weight);
-    const make = new Function("store", "dictionary", "find", "next", "lost", "report", ...bound.keys(), this.#source);
-    this.#code = make(this.store, dictionary, this.index.find, this.index.next, lost, report, ...bound.values()) as GroupCode;
+    const make = new Function(
+      "store",
+      "dictionary",
+      "find",
+      "next",
+      "lost",
+      "report",
+      ...bound.keys(),
+      this.#source,
+    );
+    this.#code = make(
+      this.store,
+      dictionary,
+      this.index.find,
+      this.index.next,
+      lost,
+      report,
+      ...bound.values(),
+    ) as GroupCode;
   }
 
   /** For min and max over the stored input at `port`, whose columns are the keys, then the argument. */
@@ -105,10 +130,14 @@ export class Group extends Node {
     return [{ part: "groups", store: this.store }];
   }
 
+  override prepare(): void {
+    for (const extreme of this.#extremes) extreme.prepare();
+  }
+
   override begin(): void {
     super.begin();
     this.#next = 0;
-    for (const extreme of this.#extremes) extreme.prepare();
+    this.prepare();
     for (const { accumulator } of this.#aggregates) accumulator.boxed?.begin();
     if (this.#global && this.store.live === 0) this.#makeOnly();
   }
@@ -158,4 +187,3 @@ function countedArguments(aggregates: readonly GroupAggregate[], input: readonly
   const args = aggregates.filter(({ arg }) => arg >= 0 && input[arg]!.nullable).map(({ arg }) => arg);
   return [...new Set(args)];
 }
-

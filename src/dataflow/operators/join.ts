@@ -18,12 +18,20 @@
  *
  * Fan-out is unbounded, so a pass stops when the chunk is full and goes on from (delta row, row of the key's list).
  */
-import { createChunk, type Chunk } from "../chunk.ts";
-import { Node } from "../node.ts";
+
 import type { HashIndex } from "../../state/hash-index.ts";
+import { type Chunk, createChunk } from "../chunk.ts";
+import { Node } from "../node.ts";
 import { Delta, type Part } from "./delta.ts";
 import { leaseHashIndex, returnIndex } from "./index-lease.ts";
-import { type JoinIndex, type JoinOutput, type JoinShape, passSource, type SideShape, turnSource } from "./join-code.ts";
+import {
+  type JoinIndex,
+  type JoinOutput,
+  type JoinShape,
+  passSource,
+  type SideShape,
+  turnSource,
+} from "./join-code.ts";
 import type { StoredNode } from "./stored.ts";
 
 export interface JoinInput {
@@ -40,7 +48,15 @@ export interface PassState {
 const START = -2;
 
 /** Fills `out`; true when it is full and more remains at the delta's index. */
-type Pass = (delta: Delta, epoch: number, sign: number, from: number, to: number, out: Chunk, state: PassState) => boolean;
+type Pass = (
+  delta: Delta,
+  epoch: number,
+  sign: number,
+  from: number,
+  to: number,
+  out: Chunk,
+  state: PassState,
+) => boolean;
 type Turn = (delta: Delta, from: number, to: number, out: Chunk, state: PassState) => boolean;
 
 interface Code {
@@ -83,7 +99,13 @@ export class Join extends Node {
   #code: Code | null = null;
   #phase = -1;
 
-  constructor(identity: string, type: "inner" | "left", left: JoinInput, right: JoinInput, outputs: readonly JoinOutput[]) {
+  constructor(
+    identity: string,
+    type: "inner" | "left",
+    left: JoinInput,
+    right: JoinInput,
+    outputs: readonly JoinOutput[],
+  ) {
     super(identity, [
       { node: left.node, kind: "store" },
       { node: right.node, kind: "store" },
@@ -123,14 +145,20 @@ export class Join extends Node {
   }
 
   /** Makes indexes and code. Done before data comes, or while a build may take its time. */
-  prepare(): void {
+  override prepare(): void {
     if (this.#code !== null) return;
     const left = this.#left;
     const right = this.#right;
     const leftIndex = lease(left, this.#leftKeys);
     const rightIndex = lease(right, this.#rightKeys);
     const bind = (source: string, versionsOf: HashIndex | null = null): unknown =>
-      new Function("L", "R", "leftIndex", "rightIndex", "versionsOf", source)(left.store, right.store, leftIndex, rightIndex, versionsOf);
+      new Function("L", "R", "leftIndex", "rightIndex", "versionsOf", source)(
+        left.store,
+        right.store,
+        leftIndex,
+        rightIndex,
+        versionsOf,
+      );
     const shape = this.#shape();
     this.#code = {
       leftIndex,

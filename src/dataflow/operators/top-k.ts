@@ -77,10 +77,14 @@ export class TopK extends Node {
     this.#copy = null;
   }
 
-  override begin(): void {
-    super.begin();
+  override prepare(): void {
     const { partition, order } = this.#spec;
     this.#index ??= leaseOrderedIndex(this.#input.store, { partition, order });
+  }
+
+  override begin(): void {
+    super.begin();
+    this.prepare();
     this.#delta ??= new Delta(this.#input, this);
     this.#copy ??= copier(this.#input, this.#spec.columns);
     this.#phase = "start";

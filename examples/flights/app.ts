@@ -131,12 +131,12 @@ export const latestDepartures = view(
     departed_at: string;
     destination: string;
     destination_name: string | null;
+    distance: number;
     delay: number;
   }>`
-    SELECT l.id, l.origin, l.departed_at, l.destination, a.name AS destination_name, l.delay
-    FROM (SELECT id, origin, departed_at, destination, delay,
-                 row_number() OVER (PARTITION BY origin ORDER BY departed_at DESC, id DESC) AS n
-          FROM ${flown}) l
+    SELECT l.id, l.origin, l.departed_at, l.destination, a.name AS destination_name, l.distance, l.delay
+    FROM (SELECT f.*, row_number() OVER (PARTITION BY origin ORDER BY departed_at DESC, id DESC) AS n
+          FROM ${flown} f) l
     LEFT JOIN ${airports} a ON a.iata = l.destination
     WHERE l.n <= 8
     ORDER BY origin, departed_at DESC, id DESC`,

@@ -107,9 +107,9 @@ export class Scanner {
       const available = await this.#load(at, CHUNK_BYTES_MIN);
       if (available === 0) return first < 0 ? null : { first, last };
       const base = at - this.#from;
-      for (let i = base; i < base + available; i++) {
-        if (this.#buffer[i] === 0) continue;
-        last = at + i - base;
+      const bytes = this.#buffer.subarray(base, base + available);
+      for (let i = nextNonZero(bytes, 0); i < available; i = nextNonZero(bytes, i + 1)) {
+        last = at + i;
         if (first < 0) first = last;
       }
       at += available;
@@ -170,4 +170,22 @@ export function damaged(segment: string, at: number, detail: string): EvertError
     detail,
     hint: "run `evert check` to see what is affected; restore the segment from a backup",
   });
+}
+
+/** Index of the first byte at or after `from` that is not zero, or the length. Four bytes at a time: it passes over whole segments. */
+function nextNonZero(bytes: Uint8Array, from: number): number {
+  const { length } = bytes;
+  if (from < length && bytes[from] !== 0) return from;
+  let i = from;
+  while (i < length && (bytes.byteOffset + i) % 4 !== 0) {
+    if (bytes[i] !== 0) return i;
+    i++;
+  }
+  if (i >= length) return length;
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset + i, (length - i) >> 2);
+  let w = 0;
+  while (w < words.length && words[w] === 0) w++;
+  i += w * 4;
+  while (i < length && bytes[i] === 0) i++;
+  return i;
 }

@@ -15,6 +15,9 @@ import { answer, type Facts, type Row } from "../dataflow/oracle.ts";
 import { catalogOf, type TestCatalog } from "./catalog.ts";
 import { aggregate, expr, number, truth } from "./generate.ts";
 
+/** EVERT_SEED=n looks elsewhere. */
+const seed = Number(process.env["EVERT_SEED"] ?? 1);
+
 const schema = `
   create table t (a int primary key, b bigint, c float8, d numeric, e numeric(10,2), f bool, g text, h timestamptz);
   create table u (a int primary key, k text, n bigint not null);
@@ -116,7 +119,16 @@ async function check(sql: string): Promise<void> {
   if ("failed" in mine && "rows" in right) return;
   // It computes constants beforehand, also those that no row asks for: then it fails on empty tables too.
   if ("failed" in right && "rows" in mine && "failed" in (await theirs(sql, "empty"))) return;
-  expect({ sql, ...mine }).toEqual({ sql, ...right });
+  expect({ sql, ...withoutScale(mine, sql) }).toEqual({ sql, ...withoutScale(right, sql) });
+}
+
+/** Of numbers that are equal but written 1.0 and 1.00, which one stands for all of them is left to the order of rows. */
+function withoutScale(outcome: Outcome, sql: string): Outcome {
+  if (!("rows" in outcome) || !/distinct|union|group by|partition by|greatest/.test(sql)) return outcome;
+  const trimmed = outcome.rows.map((row) =>
+    row.replace(/"(-?\d+)\.(\d*?)0*"/g, (_, whole, rest) => `"${whole}${rest === "" ? "" : `.${rest}`}"`),
+  );
+  return { rows: trimmed.sort() };
 }
 
 function run(name: string, query: fc.Arbitrary<string>, numRuns: number, least: number): void {
@@ -124,7 +136,7 @@ function run(name: string, query: fc.Arbitrary<string>, numRuns: number, least: 
     compared = 0;
     await fc.assert(fc.asyncProperty(query, check), {
       numRuns,
-      interruptAfterTimeLimit: 20_000,
+      seed,
       endOnFailure: true,
     });
     expect(compared).toBeGreaterThan(least);

@@ -5,7 +5,7 @@
 import { type ErrorBody, type EvertError, errorCodes } from "../../base/errors.ts";
 import { contentTypes, type ErrorMessage, headers } from "../../wire/http/messages.ts";
 import type { RequestContext, ServerContext } from "./context.ts";
-import { textStream } from "./text-stream.ts";
+import { pacedBody } from "./paced-body.ts";
 
 /** Bodies longer than this go out in pieces, so that no single write or encoding holds up the event loop. */
 const pieceChars = 128 * 1024;
@@ -30,7 +30,7 @@ export function splicedAnswer(parts: Iterable<string>, position: string, status 
     yield second.value;
     yield* pieces;
   })();
-  return new Response(textStream(rest), { status, headers: jsonHeaders(position) });
+  return new Response(pacedBody(rest), { status, headers: jsonHeaders(position) });
 }
 
 function* gather(parts: Iterable<string>): Generator<string, void, undefined> {

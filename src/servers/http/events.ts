@@ -14,7 +14,7 @@ import { keyFromText } from "../../wire/http/values.ts";
 import { breakOff } from "./answer.ts";
 import type { App, RequestContext, ServerContext } from "./context.ts";
 import { givenTwice, queryPairs, readOptions, unknownParameter, withReadParameters } from "./params.ts";
-import { textStream } from "./text-stream.ts";
+import { pacedBody } from "./paced-body.ts";
 
 /** How long a browser waits before it connects again. */
 const retryMs = 1000;
@@ -132,7 +132,7 @@ function eventStream(
       : server.engine.subscribe(targets, { signal: stopped.signal });
   const frames = encodeEvents(events, targets, encodeSseRetry(retryMs) + preface.join(""), encode);
   const ended = server.metrics.streamOpened();
-  const body = textStream(frames, {
+  const body = pacedBody(frames, {
     heartbeat: { text: encodeSseComment("heartbeat"), everyMs: server.heartbeatMs },
     closing: server.closing,
     farewell: () => {

@@ -18,7 +18,7 @@ import {
   readOptions,
   withReadParameters,
 } from "./params.ts";
-import { textStream } from "./text-stream.ts";
+import { pacedBody } from "./paced-body.ts";
 import { TimeSlice } from "./time-slice.ts";
 
 export function recordRoutes(app: App, server: ServerContext): void {
@@ -133,7 +133,7 @@ async function read(c: RequestContext, server: ServerContext): Promise<Response>
   await server.engine.reached(readOptions(query));
   const stopped = new AbortController();
   const records = server.engine.readTopic(topic, { from, limit, follow, signal: stopped.signal });
-  const body = textStream(recordLines(records), {
+  const body = pacedBody(recordLines(records), {
     closing: server.closing,
     stallMs: server.stallMs,
     breakOff: breakOff(c, server),

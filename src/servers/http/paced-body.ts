@@ -1,13 +1,15 @@
 /**
- * Text from an async iterator as the body of an answer, at the pace of whoever reads it.
+ * Text or bytes from an async iterator as the body of an answer, at the pace of whoever reads it.
  *
- * The stream holds nothing: the next text is asked for when the one before was handed to the socket, and the socket
+ * The stream holds nothing: the next piece is asked for when the one before was handed to the socket, and the socket
  * asks only while it is not waiting for `drain`. So a client that stops reading stops the iterator, and what piles up
  * is the engine's bounded affair. Such a client is given up after `stallMs`.
  *
  * While the iterator is silent, `heartbeat` is sent; when `closing` is aborted, `farewell` is sent and the stream ends.
  */
-export interface TextStreamOptions {
+type Piece = string | Uint8Array;
+
+export interface PacedBodyOptions {
   readonly heartbeat?: { readonly text: string; readonly everyMs: number };
   readonly closing?: AbortSignal;
   readonly farewell?: () => string;
@@ -23,13 +25,13 @@ export interface TextStreamOptions {
 const silence = Symbol("silence");
 const closed = Symbol("closed");
 
-export function textStream(
+export function pacedBody(
   source: AsyncIterable<string>,
-  options: TextStreamOptions = {},
+  options: PacedBodyOptions = {},
 ): ReadableStream<Uint8Array> {
   const iterator = source[Symbol.asyncIterator]();
   const encoder = new TextEncoder();
-  let pending: Promise<IteratorResult<string>> | null = null;
+  let pending: Promise<IteratorResult<Piece>> | null = null;
   let stall: NodeJS.Timeout | undefined;
   let ended = false;
   let wakeClosing: (() => void) | undefined;
@@ -59,8 +61,8 @@ export function textStream(
     release();
   }
 
-  /** The next text, silence after the heartbeat's time, or closed. */
-  async function next(): Promise<IteratorResult<string> | typeof silence | typeof closed> {
+  /** The next piece, silence after the heartbeat's time, or closed. */
+  async function next(): Promise<IteratorResult<Piece> | typeof silence | typeof closed> {
     pending ??= iterator.next();
     if (options.heartbeat === undefined && options.closing === undefined) return pending;
     let timer: NodeJS.Timeout | undefined;
@@ -100,7 +102,8 @@ export function textStream(
             return;
           } else {
             pending = null;
-            controller.enqueue(encoder.encode(item.value));
+            const { value } = item;
+            controller.enqueue(typeof value === "string" ? encoder.encode(value) : value);
           }
           if (options.stallMs !== undefined) {
             stall = setTimeout(() => {

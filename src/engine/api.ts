@@ -245,6 +245,8 @@ export interface Engine {
   dropView(name: string): Promise<{ position: string }>;
 
   readTopic(topic: string, options?: ReadTopicOptions): AsyncIterable<TopicRecord>;
+  /** The same records as one stream of Arrow's IPC format, in pieces: the schema, record batches, the end. */
+  readTopicArrow?(topic: string, options?: ReadTopicOptions): AsyncIterable<Uint8Array>;
   subscribe(
     targets: readonly SubscribeTarget[],
     options?: SubscribeOptions,

@@ -88,7 +88,6 @@ export function createHashIndex(store: Rows, spec: HashIndexSpec): HashIndex {
     get bytes() {
       return buckets.bytes + store.highWater * linkWords * 4;
     },
-    glance: code.glance, warm: code.warm, coming: code.coming,
     find: code.find,
     next: code.next,
     insert: code.insert,
@@ -201,14 +200,6 @@ function uniqueSource(store: Rows, spec: HashIndexSpec): string {
     }
     return -1;
   }
-  function glance(${key.params}) { ${key.normalize} ${key.hashParams} return buckets.B[buckets.bucketOf(h)]; }
-  function warm(e) { return e === 0 ? 0 : store.I[(e - 1) * ${stride}] ^ links.I[(e - 1) * 2]; }
-  function coming(rows) {
-    const n = Math.ceil(rows * 4 / 3), B = buckets.B, L = links.I;
-    let from = buckets.n & buckets.low, x = 0;
-    for (let i = 0; i < n && from + i <= buckets.low; i++) { const e = B[from + i]; if (e !== 0) x ^= L[(e - 1) * 2]; }
-    return x;
-  }
   function next(slot) {
     const I = store.I, F = store.F, L = links.I, c = slot * ${stride};
     let e = L[slot * 2];
@@ -239,7 +230,7 @@ function uniqueSource(store: Rows, spec: HashIndexSpec): string {
     }
     buckets.count--;
   }
-  return { find, next, insert, remove, split, glance, warm, coming };`;
+  return { find, next, insert, remove, split };`;
 }
 
 function multiSource(store: Rows, spec: HashIndexSpec): string {

@@ -33,7 +33,7 @@ export class Table extends StoredNode {
     this.store = new Store(name, schema.fields, dictionary);
     this.rowIndex = this.store.hashIndex({ columns: key, unique: true });
     this.#source = applySource(this.store, this.rowIndex);
-    this.#apply = new Function("store", "find", "index", "heads", this.#source)(this.store, this.rowIndex.find, this.rowIndex, new Int32Array(4096)) as Apply;
+    this.#apply = new Function("store", "find", this.#source)(this.store, this.rowIndex.find) as Apply;
   }
 
   /** Feeds `ops[opsFrom ..]` (null: all upserts) for the chunk's rows. */
@@ -111,10 +111,7 @@ function applySource(store: Store, index: HashIndex): string {
     const I = store.I, F = store.F;
     ${declareColumns("chunk", columns)}
     ${declareOut}
-    let o = 0, x = index.coming(to - from);
-    for (let r = from; r < to; r++) heads[r - from] = index.glance(${findArguments(columns, index.spec.columns, "r")});
-    for (let r = from; r < to; r++) x ^= index.warm(heads[r - from]);
-    heads[0] = x;
+    let o = 0;
     for (let r = from; r < to; r++) {
       const s = find(${findArguments(columns, index.spec.columns, "r")}), a = s * ${stride};
       const living = s >= 0 && I[a + ${deathWord}] === ${LIVE};

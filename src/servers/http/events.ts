@@ -13,8 +13,8 @@ import { encodeSse, encodeSseComment, encodeSseRetry } from "../../wire/http/sse
 import { keyFromText } from "../../wire/http/values.ts";
 import { breakOff } from "./answer.ts";
 import type { App, RequestContext, ServerContext } from "./context.ts";
-import { givenTwice, queryPairs, readOptions, unknownParameter, withReadParameters } from "./params.ts";
 import { pacedBody } from "./paced-body.ts";
+import { givenTwice, queryPairs, readOptions, unknownParameter, withReadParameters } from "./params.ts";
 
 /** How long a browser waits before it connects again. */
 const retryMs = 1000;

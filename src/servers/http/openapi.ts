@@ -128,7 +128,10 @@ const paths: Record<string, Json> = {
       tags: ["topics"],
       parameters: [parameter("fromOffset"), parameter("limit"), parameter("follow"), ...readParameters],
       responses: {
-        200: ok("One Record per line.", { [contentTypes.ndjson]: { schema: { type: "string" } } }),
+        200: ok("One Record per line; or the records as an Arrow IPC stream.", {
+          [contentTypes.ndjson]: { schema: { type: "string" } },
+          [contentTypes.arrow]: { schema: { type: "string", contentEncoding: "binary" } },
+        }),
         ...fails("400", "403", "404", "503", "504"),
       },
     },

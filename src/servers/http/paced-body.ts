@@ -26,7 +26,7 @@ const silence = Symbol("silence");
 const closed = Symbol("closed");
 
 export function pacedBody(
-  source: AsyncIterable<string>,
+  source: AsyncIterable<Piece>,
   options: PacedBodyOptions = {},
 ): ReadableStream<Uint8Array> {
   const iterator = source[Symbol.asyncIterator]();

@@ -1,6 +1,6 @@
 /** /v1/topics/{topic}/records: append, delete by key, read. */
 import { EvertError, notSupported, toEvertError } from "../../base/errors.ts";
-import type { AppendOptions, TopicRecord } from "../../engine/api.ts";
+import type { AppendOptions, ReadTopicOptions, TopicRecord } from "../../engine/api.ts";
 import type { Element } from "../../wire/http/json-elements.ts";
 import { contentTypes, headers, type PositionAnswer } from "../../wire/http/messages.ts";
 import { atPlaceOfRow, type BodyFormat, parseRecord, recordDecoder } from "../../wire/http/record-decoder.ts";
@@ -10,6 +10,7 @@ import { BodyReader, bodyFormat } from "./body.ts";
 import { appendInChunks } from "./chunked-append.ts";
 import type { App, RequestContext, ServerContext } from "./context.ts";
 import { idempotencyKey } from "./idempotency.ts";
+import { pacedBody } from "./paced-body.ts";
 import {
   booleanParameter,
   integerParameter,
@@ -18,7 +19,6 @@ import {
   readOptions,
   withReadParameters,
 } from "./params.ts";
-import { pacedBody } from "./paced-body.ts";
 import { TimeSlice } from "./time-slice.ts";
 
 export function recordRoutes(app: App, server: ServerContext): void {
@@ -119,21 +119,14 @@ async function remove(c: RequestContext, server: ServerContext): Promise<Respons
 async function read(c: RequestContext, server: ServerContext): Promise<Response> {
   const query = queryMap(c, withReadParameters("from", "limit", "follow"));
   const topic = pathSegment(c, 2);
-  if ((c.req.header("Accept") ?? "").includes(contentTypes.arrow)) {
-    throw notSupported(
-      "Reading a topic as an Arrow stream",
-      undefined,
-      `Send Accept: ${contentTypes.ndjson}.`,
-    );
-  }
   const from = startOf(query.get("from"));
   const limit = integerParameter(query, "limit", 0, Number.MAX_SAFE_INTEGER);
   const follow = booleanParameter(query, "follow", false);
   server.engine.topic(topic);
   await server.engine.reached(readOptions(query));
   const stopped = new AbortController();
-  const records = server.engine.readTopic(topic, { from, limit, follow, signal: stopped.signal });
-  const body = pacedBody(recordLines(records), {
+  const { type, pieces } = openTopic(c, server, topic, { from, limit, follow, signal: stopped.signal });
+  const body = pacedBody(pieces, {
     closing: server.closing,
     stallMs: server.stallMs,
     breakOff: breakOff(c, server),
@@ -141,11 +134,23 @@ async function read(c: RequestContext, server: ServerContext): Promise<Response>
   });
   return new Response(body, {
     headers: {
-      "Content-Type": contentTypes.ndjson,
+      "Content-Type": type,
       "Cache-Control": "no-store",
       [headers.position]: server.engine.position,
     },
   });
+}
+
+/** The records in the format the request accepts. */
+function openTopic(c: RequestContext, { engine }: ServerContext, topic: string, options: ReadTopicOptions) {
+  if (!(c.req.header("Accept") ?? "").includes(contentTypes.arrow)) {
+    return { type: contentTypes.ndjson, pieces: recordLines(engine.readTopic(topic, options)) };
+  }
+  if (engine.readTopicArrow === undefined) {
+    const hint = `Send Accept: ${contentTypes.ndjson}.`;
+    throw notSupported("Reading a topic as an Arrow stream", undefined, hint);
+  }
+  return { type: contentTypes.arrow, pieces: engine.readTopicArrow(topic, options) };
 }
 
 function startOf(text: string | undefined): number | "earliest" | "latest" | undefined {

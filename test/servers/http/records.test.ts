@@ -424,12 +424,23 @@ describe("read", () => {
     expect(await h.request(`${records}?${query}`)).toMatchObject({ status: 400, body: { error: {} } });
   });
 
-  test("Arrow is refused by name until it is there", async () => {
+  test("Arrow's bytes pass as they are; an engine without them refuses by name", async () => {
     const headers = { Accept: "application/vnd.apache.arrow.stream" };
     expect(await h.request(records, { headers })).toMatchObject({
       status: 400,
       body: { error: { sqlstate: "0A000" } },
     });
+    const asked: unknown[] = [];
+    const readTopicArrow = async function* (topic: string, options: object) {
+      asked.push(topic, options);
+      yield new Uint8Array([0xff, 0xfe]);
+      yield new Uint8Array([0]);
+    };
+    Object.assign(h.engine, { readTopicArrow });
+    const response = await h.fetch(`${records}?from=2&limit=1`, { headers });
+    expect(response.headers.get("Content-Type")).toBe("application/vnd.apache.arrow.stream");
+    expect([...new Uint8Array(await response.arrayBuffer())]).toEqual([0xff, 0xfe, 0]);
+    expect(asked).toMatchObject(["songs", { from: 2, limit: 1, follow: false }]);
   });
 
   test("follow goes on with what is appended, and ends with the client", async () => {

@@ -5,7 +5,7 @@ import { extname } from "node:path";
 import { Readable } from "node:stream";
 import { type Command, Option } from "commander";
 import { EvertError } from "../base/errors.ts";
-import type { ChunkedProgress, TopicsAnswer } from "../wire/http/messages.ts";
+import type { ChunkedProgress, TopicsAnswer } from "../client/protocol.ts";
 import { UsageError } from "./exit.ts";
 import { write } from "./output.ts";
 import { type Progress, startProgress } from "./progress.ts";

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import { EvertError } from "../base/errors.ts";
 import { nodeDisk } from "../base/node-disk.ts";
-import type { CheckReport, Damage } from "../log/check.ts";
+import type { CheckReport, Damage } from "../engine/tools.ts";
 import { write } from "./output.ts";
 import { bytesText } from "./topics.ts";
 
@@ -20,7 +20,7 @@ export function checkCommand(evert: Command): void {
 }
 
 async function check(options: CheckOptions): Promise<void> {
-  const { checkLog } = await import("../log/check.ts");
+  const { checkLog } = await import("../engine/tools.ts");
   const report = await checkLog(resolve(options.data), nodeDisk);
   await write(reportText(report));
   if (report.damages.length === 0) return;

@@ -5,7 +5,7 @@
 import { type Readable, Transform } from "node:stream";
 import { type CastingContext, parse } from "csv-parse";
 import { EvertError } from "../base/errors.ts";
-import type { TopicColumnMessage } from "../wire/http/messages.ts";
+import type { TopicColumnMessage } from "../client/protocol.ts";
 import type { Progress } from "./progress.ts";
 
 interface CsvRecord {

@@ -4,12 +4,12 @@ import { request as requestHttps } from "node:https";
 import type { Readable } from "node:stream";
 import type { Command } from "commander";
 import { EvertError } from "../base/errors.ts";
+import type { ChunkedErrorMessage, ChunkedProgress } from "../client/protocol.ts";
 import { createTransport, errorFrom, failureOf, type Transport } from "../client/transport.ts";
-import type { ChunkedErrorMessage, ChunkedProgress } from "../wire/http/messages.ts";
 import { parseExact } from "./exact-json.ts";
 import { UsageError } from "./exit.ts";
 
-export const defaultUrl = "http://127.0.0.1:7400";
+const defaultUrl = "http://127.0.0.1:7400";
 
 export interface RemoteOptions {
   readonly url?: string;

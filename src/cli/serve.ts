@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { destination, type Logger, pino } from "pino";
 import { EvertError, toEvertError } from "../base/errors.ts";
 import { openEngine } from "../engine/database.ts";
-import { type App, loadApp } from "../face/load-app.ts";
+import { type App, loadApp } from "../engine/tools.ts";
 import { createHttpServer, type HttpServer } from "../servers/http/server.ts";
 import { exitCodes, printError, UsageError } from "./exit.ts";
 import { write } from "./output.ts";

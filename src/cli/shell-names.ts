@@ -1,5 +1,5 @@
 /** The names the shell completes and describes. */
-import type { TopicMessage, TopicsAnswer, ViewMessage, ViewsAnswer } from "../wire/http/messages.ts";
+import type { TopicMessage, TopicsAnswer, ViewMessage, ViewsAnswer } from "../client/protocol.ts";
 import type { Remote } from "./remote.ts";
 import { tableText } from "./tables.ts";
 

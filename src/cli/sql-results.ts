@@ -1,7 +1,7 @@
 /** Results of SQL in the format asked for, and errors with their place in the text. */
 import { EvertError } from "../base/errors.ts";
+import type { ErrorMessage, SqlAnswer, SqlResult } from "../client/protocol.ts";
 import { errorFrom } from "../client/transport.ts";
-import type { ErrorMessage, SqlAnswer, SqlResult } from "../wire/http/messages.ts";
 import { write } from "./output.ts";
 import type { Remote } from "./remote.ts";
 import { csvLine, tableText } from "./tables.ts";

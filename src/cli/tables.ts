@@ -5,7 +5,7 @@ import { outputColors } from "./exit.ts";
 
 const numberTypes = new Set(["int2", "int4", "int8", "float4", "float8", "numeric", "number"]);
 
-export interface TableColumn {
+interface TableColumn {
   readonly name: string;
   /** PostgreSQL's typname; decides the alignment. */
   readonly type: string;

@@ -1,6 +1,6 @@
 /** evert topics */
 import { type Command, Option } from "commander";
-import type { TopicsAnswer } from "../wire/http/messages.ts";
+import type { TopicsAnswer } from "../client/protocol.ts";
 import { write } from "./output.ts";
 import { Remote, type RemoteOptions, withRemote } from "./remote.ts";
 import { tableText } from "./tables.ts";

@@ -1,6 +1,6 @@
 /** evert views, evert view drop VIEW */
 import type { Command } from "commander";
-import type { PositionAnswer, ViewMessage, ViewsAnswer } from "../wire/http/messages.ts";
+import type { PositionAnswer, ViewMessage, ViewsAnswer } from "../client/protocol.ts";
 import { write } from "./output.ts";
 import { Remote, type RemoteOptions, withRemote } from "./remote.ts";
 import { tableText } from "./tables.ts";

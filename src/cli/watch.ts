@@ -8,7 +8,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Command, Option } from "commander";
 import { toEvertError } from "../base/errors.ts";
 import { connect } from "../client/client.ts";
-import { errorFrom } from "../client/transport.ts";
 import type {
   ChangesMessage,
   ColumnMessage,
@@ -16,8 +15,9 @@ import type {
   SnapshotMessage,
   StreamErrorMessage,
   ViewMessage,
-} from "../wire/http/messages.ts";
-import { decodeSseStream, SseDecoder } from "../wire/http/sse.ts";
+} from "../client/protocol.ts";
+import { decodeSseStream, SseDecoder } from "../client/protocol.ts";
+import { errorFrom } from "../client/transport.ts";
 import { parseExact, plainText } from "./exact-json.ts";
 import { errorColors, printError } from "./exit.ts";
 import { outputClosed, write } from "./output.ts";

@@ -56,15 +56,14 @@ export class Committer {
 
   /** Stages and waits until durable. A key that is known answers as the first time. */
   async commit(parts: readonly Part[], options: AppendOptions = {}): Promise<CommitReceipt> {
-    const known = await this.#known(options);
-    if (known !== null) return known;
-    const ready = await this.#prepare(parts);
-    while (this.#gate !== null) await this.#gate;
-    await this.#room(ready);
-    // Another request with the same key may have been staged while this one waited.
-    const meanwhile = await this.#known(options);
-    if (meanwhile !== null) return meanwhile;
-    const receipt = this.#stage(ready, options);
+    let ready = parts;
+    if (this.#known(options) === null) {
+      ready = await this.#prepare(parts);
+      for (let wait = this.#held(ready); wait !== null; wait = this.#held(ready)) await wait;
+    }
+    // No await from the last check on: the gate is open, there is room, and nobody has staged this key meanwhile.
+    const known = this.#known(options);
+    const receipt = known ?? this.#stage(ready, options);
     await receipt.durable;
     return receipt;
   }
@@ -92,7 +91,7 @@ export class Committer {
       const parts = await decide();
       if (parts !== null) {
         const ready = await this.#prepare(parts);
-        await this.#room(ready);
+        for (let wait = this.#full(ready); wait !== null; wait = this.#full(ready)) await wait;
         receipt = this.#stage(ready, options);
         // A group of its own: a catalog change is applied before anything behind it is stepped.
         if (ready.some((part) => part.topic.id === CATALOG_TOPIC)) this.#log.seal();
@@ -104,7 +103,8 @@ export class Committer {
     return receipt;
   }
 
-  async #known(options: AppendOptions): Promise<CommitReceipt | null> {
+  /** What the request's idempotency key already stands for, or null. @throws EvertError idempotency_conflict. */
+  #known(options: AppendOptions): CommitReceipt | null {
     const key = options.idempotencyKey;
     if (key === undefined) return null;
     const known = this.#log.knownCommit(key);
@@ -115,9 +115,12 @@ export class Committer {
         hint: "Use a fresh key for a fresh request; repeat a request with the very same body.",
       });
     }
-    const durable = this.#durableAt(known.position);
-    await durable;
-    return { position: known.position, timeUs: 0, ranges: known.ranges, durable };
+    return {
+      position: known.position,
+      timeUs: 0,
+      ranges: known.ranges,
+      durable: this.#durableAt(known.position),
+    };
   }
 
   #durableAt(position: number): Promise<void> {
@@ -137,13 +140,15 @@ export class Committer {
     });
   }
 
-  async #room(parts: readonly Part[]): Promise<void> {
-    for (;;) {
-      if (this.#closed !== null) throw this.#closed;
-      const wait = this.#stepper.room() ?? this.#log.room(estimate(parts));
-      if (wait === null) return;
-      await wait;
-    }
+  /** Null: the gate is open and there is room; else what to wait for before asking again. */
+  #held(parts: readonly Part[]): Promise<void> | null {
+    return this.#gate ?? this.#full(parts);
+  }
+
+  /** Null: the parts may be staged now; else what to wait for. @throws EvertError once closed. */
+  #full(parts: readonly Part[]): Promise<void> | null {
+    if (this.#closed !== null) throw this.#closed;
+    return this.#stepper.room() ?? this.#log.room(estimate(parts));
   }
 
   /** Large parts become batches, a slice at a time. */

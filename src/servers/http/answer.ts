@@ -2,7 +2,7 @@
  * Answers: JSON with `Evert-Position`, errors as every wire of Evert spells them, and JSON texts of the engine spliced
  * into a body without being parsed again.
  */
-import { type ErrorBody, type EvertError, errorCodes } from "../../base/errors.ts";
+import type { EvertError } from "../../base/errors.ts";
 import { contentTypes, type ErrorMessage, headers } from "../../wire/http/messages.ts";
 import type { RequestContext, ServerContext } from "./context.ts";
 import { pacedBody } from "./paced-body.ts";
@@ -14,7 +14,7 @@ export function jsonAnswer(value: unknown, position: string, status = 200): Resp
   return new Response(JSON.stringify(value), { status, headers: jsonHeaders(position) });
 }
 
-export function jsonHeaders(position: string): Record<string, string> {
+function jsonHeaders(position: string): Record<string, string> {
   return { "Content-Type": contentTypes.json, "Cache-Control": "no-store", [headers.position]: position };
 }
 
@@ -64,10 +64,6 @@ export function errorAnswer(
   if (error.status === 429 || error.status === 503) answer.headers.set("Retry-After", "1");
   if (error.status === 413) answer.headers.set("Connection", "close");
   return answer;
-}
-
-export function statusOf(error: ErrorBody): number {
-  return errorCodes[error.code].status;
 }
 
 /** Breaks the request's connection off, for an answer that cannot be finished. */

@@ -16,7 +16,7 @@ import { sqlRoutes } from "./sql.ts";
 import { staticRoutes } from "./static-files.ts";
 import { transactionRoutes } from "./transactions.ts";
 
-export interface AppOptions {
+interface AppOptions {
   readonly boundToLoopback: boolean;
   readonly staticDir?: string | undefined;
 }

@@ -1,6 +1,7 @@
 /** The reusable parts of the OpenAPI document: schemas of the messages, parameters, error answers. */
 import { errorCodes } from "../../base/errors.ts";
-import { contentTypes, headers } from "../../wire/http/messages.ts";
+import { contentTypes, headers, snapshotRowsMax, timeoutMsDefault } from "../../wire/http/messages.ts";
+import { timeoutMsMax } from "../../wire/http/requests.ts";
 
 type Json = Record<string, unknown>;
 
@@ -166,7 +167,7 @@ export const schemas = {
       columns: list(schemaRef("Column")),
       keyColumns: list(string),
       order: list(orderColumn),
-      rows: { ...list(object({ key: anyValue, row })), maxItems: 10_000 },
+      rows: { ...list(object({ key: anyValue, row })), maxItems: snapshotRowsMax },
       position,
       last: boolean,
     },
@@ -204,8 +205,8 @@ export const parameters = {
   atLeast: query("atLeast", "Wait until this position is reflected.", string),
   timeoutMs: query("timeoutMs", "Bound of that wait; 504 after it.", {
     ...count,
-    maximum: 600_000,
-    default: 10_000,
+    maximum: timeoutMsMax,
+    default: timeoutMsDefault,
   }),
   atomic: query("atomic", "false: commit in chunks while the body streams.", { ...boolean, default: true }),
   idempotencyKey: {

@@ -130,7 +130,7 @@ const paths: Record<string, Json> = {
       responses: {
         200: ok("One Record per line; or the records as an Arrow IPC stream.", {
           [contentTypes.ndjson]: { schema: { type: "string" } },
-          [contentTypes.arrow]: { schema: { type: "string", contentEncoding: "binary" } },
+          [contentTypes.arrow]: {},
         }),
         ...fails("400", "403", "404", "503", "504"),
       },

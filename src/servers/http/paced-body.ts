@@ -9,7 +9,7 @@
  */
 type Piece = string | Uint8Array;
 
-export interface PacedBodyOptions {
+interface PacedBodyOptions {
   readonly heartbeat?: { readonly text: string; readonly everyMs: number };
   readonly closing?: AbortSignal;
   readonly farewell?: () => string;

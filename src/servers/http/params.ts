@@ -26,7 +26,7 @@ function decode(text: string): string {
 }
 
 /** @throws EvertError invalid_request. */
-export function decodePart(text: string, where: string): string {
+function decodePart(text: string, where: string): string {
   try {
     return decodeURIComponent(text);
   } catch (error) {

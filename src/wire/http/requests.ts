@@ -5,7 +5,7 @@ import { prefixPath } from "../../batch/value-error.ts";
 
 export const timeoutMsMax = 600_000;
 
-export interface SqlCall {
+interface SqlCall {
   readonly sql: string;
   readonly params: readonly unknown[];
   readonly atLeast: string | undefined;
@@ -36,7 +36,7 @@ export function parseSqlRequest(text: string): SqlCall {
   return { sql, params: exact, atLeast, timeoutMs, format };
 }
 
-export function isTimeoutMs(value: unknown): value is number {
+function isTimeoutMs(value: unknown): value is number {
   return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= timeoutMsMax;
 }
 
@@ -48,12 +48,12 @@ export function checkPosition(text: string, name: string): void {
   });
 }
 
-export type OperationCall =
+type OperationCall =
   | { readonly topic: string; readonly append: readonly unknown[] }
   | { readonly topic: string; readonly upsert: readonly unknown[] }
   | { readonly topic: string; readonly delete: readonly unknown[] };
 
-export interface TransactionCall {
+interface TransactionCall {
   readonly operations: readonly OperationCall[];
   readonly idempotencyKey: string | undefined;
 }

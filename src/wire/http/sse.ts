@@ -16,7 +16,7 @@ export interface SseEvent {
   readonly id: string;
 }
 
-export interface SseFields {
+interface SseFields {
   readonly event?: string | undefined;
   readonly data: string;
   readonly id?: string | undefined;

@@ -1,0 +1,3 @@
+/** The messages of the HTTP interface, for tools that speak it without a live view. */
+export type * from "../wire/http/messages.ts";
+export { decodeSseStream, SseDecoder } from "../wire/http/sse.ts";

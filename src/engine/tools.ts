@@ -1,0 +1,3 @@
+/** What command-line tools need of what lies below the engine. */
+export { type App, loadApp } from "../face/load-app.ts";
+export { type CheckReport, checkLog, type Damage } from "../log/check.ts";

@@ -53,7 +53,7 @@ import {
 import type { Part } from "./committer.ts";
 import { Core, catalogEvents } from "./core.ts";
 import { declareApp } from "./declare.ts";
-import { readRecords } from "./records.ts";
+import { readRecords, readRecordsArrow } from "./records.ts";
 import { Statements } from "./statements.ts";
 
 export interface OpenEngineOptions {
@@ -281,6 +281,10 @@ export class Database implements Engine {
 
   readTopic(name: string, options: ReadTopicOptions = {}): AsyncIterable<TopicRecord> {
     return readRecords(this.core.log, this.core.catalog.topic(name), options);
+  }
+
+  readTopicArrow(name: string, options: ReadTopicOptions = {}): AsyncIterable<Uint8Array> {
+    return readRecordsArrow(this.core.log, this.core.catalog.topic(name), options);
   }
 
   // ---- writing ----------------------------------------------------------------------------------------------------------

@@ -1,39 +1,135 @@
 /** A topic read from an offset on: history from disk, then what becomes durable, without polling and without a gap. */
 
 import { EvertError } from "../base/errors.ts";
+import { arrowEnd, arrowRecordBatch, arrowSchema } from "../batch/arrow.ts";
 import type { Column } from "../batch/batch.ts";
+import { setBit } from "../batch/bitmap.ts";
+import { sliceColumn } from "../batch/column.ts";
 import { formatTimestamptzJson } from "../batch/format.ts";
 import { columnToJson, rowJsonWriter } from "../batch/json.ts";
+import { schemaOf } from "../batch/schema.ts";
+import { bool, int8, type SqlType, timestamptz } from "../batch/types.ts";
 import { type Group, type Log, OP_DELETE, type TopicBatch } from "../log/log.ts";
 import type { ReadTopicOptions, TopicRecord } from "./api.ts";
 import type { TopicEntry } from "./catalog.ts";
 import { nextTurn } from "./stepper.ts";
 
 const SLICE_RECORDS = 512;
+const ARROW_ROWS = 8192;
 
 export async function* readRecords(
   log: Log,
   topic: TopicEntry,
   options: ReadTopicOptions,
 ): AsyncGenerator<TopicRecord> {
-  const { limit = Number.POSITIVE_INFINITY, signal } = options;
+  let left = options.limit ?? Number.POSITIVE_INFINITY;
+  for await (const { group, topicBatch, from } of batchesOf(log, topic, options)) {
+    for (const record of batchRecords(group, topicBatch, topic, from)) {
+      if (left-- <= 0) return;
+      yield record;
+      if (record.offset % SLICE_RECORDS === 0) await nextTurn();
+    }
+    if (left <= 0) return;
+  }
+}
+
+/**
+ * The same records as a stream of Arrow's IPC format: _offset, _position, _timestamp, for a table _deleted, and the topic's columns (all
+ * nullable in a table, where a tombstone has its key only).
+ */
+export async function* readRecordsArrow(
+  log: Log,
+  topic: TopicEntry,
+  options: ReadTopicOptions,
+): AsyncGenerator<Uint8Array> {
+  const fields = topic.hiddenRowId ? topic.schema.fields.slice(0, -1) : topic.schema.fields;
+  const isTable = topic.topicKind === "table";
+  const schema = schemaOf([
+    { name: "_offset", type: int8, nullable: false },
+    { name: "_position", type: int8, nullable: false },
+    { name: "_timestamp", type: timestamptz, nullable: false },
+    ...(isTable ? [{ name: "_deleted", type: bool, nullable: false }] : []),
+    ...fields.map((f) => ({ ...f, nullable: f.nullable || isTable })),
+  ]);
+  yield arrowSchema(schema);
+  let left = options.limit ?? Number.POSITIVE_INFINITY;
+  for await (const { group, topicBatch, from } of batchesOf(log, topic, options)) {
+    const first = Math.max(0, from - topicBatch.baseOffset);
+    const last = Math.min(topicBatch.batch.length, first + left);
+    for (let row = first; row < last; row += ARROW_ROWS) {
+      const end = Math.min(last, row + ARROW_ROWS);
+      const columns = topicBatch.batch.columns.slice(0, fields.length).map((c) => sliceColumn(c, row, end));
+      const head = headColumns(group, topicBatch, row, end, isTable);
+      yield arrowRecordBatch({ schema, length: end - row, columns: [...head, ...columns], weights: null });
+      await nextTurn();
+    }
+    left -= last - first;
+    if (left <= 0) break;
+  }
+  yield arrowEnd();
+}
+
+function headColumns(
+  group: Group,
+  topicBatch: TopicBatch,
+  from: number,
+  to: number,
+  isTable: boolean,
+): Column[] {
+  const { baseOffset, commitIndexes, commitEnds, ops } = topicBatch;
+  const length = to - from;
+  const offsets = new BigInt64Array(length);
+  const positions = new BigInt64Array(length);
+  const times = new BigInt64Array(length);
+  const deleted = new Uint8Array(Math.ceil(length / 8));
+  let c = 0;
+  for (let row = from; row < to; row++) {
+    while ((commitEnds[c] as number) <= row) c++;
+    const commit = group.commits[commitIndexes[c] as number]!;
+    offsets[row - from] = BigInt(baseOffset + row);
+    positions[row - from] = BigInt(commit.position);
+    times[row - from] = BigInt(commit.timeUs);
+    if (ops !== null && ops[row] === OP_DELETE) setBit(deleted, row - from);
+  }
+  const fixed = (type: SqlType, values: BigInt64Array): Column => ({
+    kind: "fixed",
+    type,
+    length,
+    validity: null,
+    values,
+  });
+  const head = [fixed(int8, offsets), fixed(int8, positions), fixed(timestamptz, times)];
+  return isTable ? [...head, { kind: "bits", type: bool, length, validity: null, values: deleted }] : head;
+}
+
+interface TopicPiece {
+  readonly group: Group;
+  readonly topicBatch: TopicBatch;
+  /** First offset wanted; it may lie within the batch. */
+  readonly from: number;
+}
+
+/** The topic's batches from the asked offset on, durable ones only; with `follow`, for ever. */
+async function* batchesOf(
+  log: Log,
+  topic: TopicEntry,
+  options: ReadTopicOptions,
+): AsyncGenerator<TopicPiece> {
+  const { signal } = options;
   let offset = startOffset(log, topic, options.from ?? "earliest");
-  let left = limit;
-  while (left > 0) {
-    const end = log.topicEnd(topic.id);
-    if (offset < end) {
-      for await (const group of log.readTopic(topic.id, offset)) {
-        for (const record of recordsOf(group, topic, offset)) {
-          if (signal?.aborted === true) return;
-          yield record;
-          offset = record.offset + 1;
-          if (--left === 0) return;
-          if (record.offset % SLICE_RECORDS === 0) await nextTurn();
-        }
+  for (;;) {
+    const durable = log.durablePosition;
+    for await (const group of log.readTopic(topic.id, offset)) {
+      for (const topicBatch of group.batches) {
+        if (signal?.aborted === true) return;
+        if (topicBatch.topicId !== topic.id) continue;
+        yield { group, topicBatch, from: offset };
+        offset = topicBatch.baseOffset + topicBatch.batch.length;
       }
     }
     if (options.follow !== true) return;
-    await more(log, topic.id, offset, signal);
+    // What became durable while this was reading is read at once.
+    if (log.durablePosition === durable) await more(log, topic.id, offset, signal);
     if (signal?.aborted === true) return;
   }
 }
@@ -70,12 +166,6 @@ function more(log: Log, topicId: number, offset: number, signal: AbortSignal | u
     signal?.addEventListener("abort", finish, { once: true });
     if (signal?.aborted === true) finish();
   });
-}
-
-function* recordsOf(group: Group, topic: TopicEntry, from: number): Generator<TopicRecord> {
-  for (const topicBatch of group.batches) {
-    if (topicBatch.topicId === topic.id) yield* batchRecords(group, topicBatch, topic, from);
-  }
 }
 
 function* batchRecords(

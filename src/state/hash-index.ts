@@ -1,17 +1,16 @@
 /**
- * Hash indexes over the rows of a Store, generated per column types.
+ * Hash indexes over the rows of a Store, generated per column types. The directory is bucket-lines.ts.
  *
- * Unique: each bucket is a chain of row versions, newest first; of one key there is at most one version alive.
- * Multi: each bucket is a chain of list heads, one per distinct key; the rows of a key hang on its head in a doubly linked list, so
- * that a key with 166,341 rows costs a lookup no more than a key with one, and any row leaves in constant time.
+ * Unique: an entry per row version, newer ones found first; of one key there is at most one version alive.
+ * Multi: an entry per distinct key, its first row; the rows of a key hang on it in a doubly linked list, so that a key with 166,341
+ * rows costs a lookup no more than a key with one, and any row leaves in constant time.
  *
- * Links hold slot + 1 (0 = none), in a memory beside the rows, so that an index can be added to a Store that has rows. The hash is kept
- * beside the link: splitting a bucket then touches no row, which would be a cache miss for each.
+ * The links of a multi index hold slot + 1 (0 = none), in a memory beside the rows, so that an index can be added to a Store that has rows.
  *
- * Hashing an integer key keeps runs of 16 neighbours in one cache line of buckets: the upper bits are mixed, the low four are kept
- * and turned by mixed bits, which is a permutation within the line (so keys that are all multiples of 16 spread as well).
+ * Hashing an integer key keeps runs of 16 neighbours together: the upper bits are mixed, the low four are kept and turned by
+ * mixed bits, which is a permutation (so keys that are all multiples of 16 spread as well).
  */
-import { Buckets } from "./buckets.ts";
+import { BucketLines, LINE_COUNT, LINE_ENTRIES, LINE_OVERFLOW } from "./bucket-lines.ts";
 import { nullCode, readCode } from "./layout.ts";
 import { GrowingMemory } from "./memory.ts";
 import type { Rows } from "./rows.ts";
@@ -31,6 +30,11 @@ export interface HashIndex {
    * dead; multi: the first row of the key's list. -1: none.
    */
   readonly find: (...keyThenNullMask: number[]) => number;
+  /**
+   * Reads the key's bucket and no more. A loop of it over the keys of a chunk lets the machine fetch the buckets of a large index side by
+   * side, before they are needed one after the other. What it gives means nothing.
+   */
+  readonly touch: (...keyThenNullMask: number[]) => number;
   /** Unique: the next older version of the slot's key; multi: the next row of its key. -1: none. */
   readonly next: (slot: number) => number;
   readonly insert: (slot: number) => void;
@@ -70,30 +74,31 @@ export function hashMore(h: number, k: number): number {
 type Make = (
   store: Rows,
   links: GrowingMemory,
-  buckets: Buckets,
+  buckets: BucketLines,
   hashInt: (k: number) => number,
   hashDouble: (v: number) => number,
   hashMore: (h: number, k: number) => number,
-) => Pick<HashIndex, "find" | "next" | "insert" | "remove"> & { split: () => void };
+) => Pick<HashIndex, "find" | "touch" | "next" | "insert" | "remove">;
 
 export function createHashIndex(store: Rows, spec: HashIndexSpec): HashIndex {
   const links = new GrowingMemory();
-  const buckets = new Buckets();
+  const buckets = new BucketLines();
   const source = spec.unique ? uniqueSource(store, spec) : multiSource(store, spec);
   const make = new Function("store", "links", "buckets", "hashInt", "hashDouble", "hashMore", source) as Make;
   const code = make(store, links, buckets, hashInt, hashDouble, hashMore);
-  const linkWords = spec.unique ? 2 : 4;
+  const linkWords = spec.unique ? 0 : 2;
   return {
     spec,
     get bytes() {
       return buckets.bytes + store.highWater * linkWords * 4;
     },
     find: code.find,
+    touch: code.touch,
     next: code.next,
     insert: code.insert,
     remove: code.remove,
     reserve: (slots, expected = 0) => {
-      links.ensure(slots * linkWords * 4);
+      if (linkWords > 0) links.ensure(slots * linkWords * 4);
       // A multi index has an entry per key, which may be few: it grows by itself.
       if (expected > 0 && spec.unique) buckets.presize(expected);
     },
@@ -164,22 +169,40 @@ function keyCode(store: Rows, spec: HashIndexSpec): KeyCode {
   };
 }
 
-/** Moves the chain of one bucket, keeping its order. A slot has `words` link words: the chain first, its hash last. */
-function splitSource(words: number): string {
+/** Walks the entries with hash `h` from the newest on; `visit` sees the slot as e. */
+function eachEntry(visit: string): string {
   return `
-  function split() {
-    const from = buckets.addBucket(), to = buckets.n - 1;
-    const L = links.I, B = buckets.B;
-    let e = B[from], stay = 0, move = 0;
-    B[from] = 0;
-    while (e !== 0) {
-      const at = (e - 1) * ${words}, next = L[at];
-      L[at] = 0;
-      if ((L[at + ${words - 1}] & buckets.high) === to) { if (move === 0) B[to] = e; else L[(move - 1) * ${words}] = e; move = e; }
-      else { if (stay === 0) B[from] = e; else L[(stay - 1) * ${words}] = e; stay = e; }
-      e = next;
-    }
-    buckets.afterSplit();
+    let L = buckets.B, at = buckets.lineOf(h);
+    for (;;) {
+      for (let i = at + L[at + ${LINE_COUNT}] - 1; i >= at; i--) {
+        if (L[i] !== h) continue;
+        const e = L[i + ${LINE_ENTRIES}];
+        ${visit}
+      }
+      at = (L[at + ${LINE_OVERFLOW}] - 1) << 4;
+      if (at < 0) break;
+      L = buckets.O;
+    }`;
+}
+
+/** find, touch and the hash of a row. */
+function lookupSource(key: KeyCode, stride: number): string {
+  return `function find(${key.params}) {
+    const I = store.I, F = store.F;
+    ${key.normalize}
+    ${key.hashParams}
+    ${eachEntry(`const b = e * ${stride}; if (${key.equalParams}) return e;`)}
+    return -1;
+  }
+  function touch(${key.params}) {
+    ${key.normalize}
+    ${key.hashParams}
+    return buckets.B[buckets.lineOf(h)];
+  }
+  function hashOf(slot) {
+    const I = store.I, F = store.F, b = slot * ${stride};
+    ${key.hashRow}
+    return h;
   }`;
 }
 
@@ -187,111 +210,47 @@ function uniqueSource(store: Rows, spec: HashIndexSpec): string {
   const key = keyCode(store, spec);
   const stride = store.layout.strideWords;
   return `"use strict";
-  ${splitSource(2)}
-  function find(${key.params}) {
-    const I = store.I, F = store.F, L = links.I;
-    ${key.normalize}
-    ${key.hashParams}
-    let e = buckets.B[buckets.bucketOf(h)];
-    while (e !== 0) {
-      const b = (e - 1) * ${stride};
-      if (${key.equalParams}) return e - 1;
-      e = L[(e - 1) * 2];
-    }
-    return -1;
-  }
+  ${lookupSource(key, stride)}
   function next(slot) {
-    const I = store.I, F = store.F, L = links.I, c = slot * ${stride};
-    let e = L[slot * 2];
-    while (e !== 0) {
-      const b = (e - 1) * ${stride};
-      if (${key.equalRows}) return e - 1;
-      e = L[(e - 1) * 2];
-    }
+    const I = store.I, F = store.F, c = slot * ${stride}, h = hashOf(slot);
+    let seen = false;
+    ${eachEntry(`if (seen) { const b = e * ${stride}; if (${key.equalRows}) return e; } else if (e === slot) seen = true;`)}
     return -1;
   }
-  function insert(slot) {
-    buckets.count++;
-    while (buckets.full) split();
-    const I = store.I, F = store.F, b = slot * ${stride};
-    ${key.hashRow}
-    const k = buckets.bucketOf(h);
-    links.I[slot * 2] = buckets.B[k];
-    links.I[slot * 2 + 1] = h;
-    buckets.B[k] = slot + 1;
-  }
-  function remove(slot) {
-    const L = links.I, k = buckets.bucketOf(L[slot * 2 + 1]);
-    let e = buckets.B[k];
-    if (e === slot + 1) buckets.B[k] = L[slot * 2];
-    else {
-      while (L[(e - 1) * 2] !== slot + 1) e = L[(e - 1) * 2];
-      L[(e - 1) * 2] = L[slot * 2];
-    }
-    buckets.count--;
-  }
-  return { find, next, insert, remove, split };`;
+  function insert(slot) { buckets.insert(hashOf(slot), slot); }
+  function remove(slot) { buckets.remove(hashOf(slot), slot); }
+  return { find, touch, next, insert, remove };`;
 }
 
 function multiSource(store: Rows, spec: HashIndexSpec): string {
   const key = keyCode(store, spec);
   const stride = store.layout.strideWords;
-  // Per slot: [chain of heads, next row of the key, previous row of the key (0: it is the head), hash].
+  // Per slot: [next row of the key, previous row of the key (0: it is the first)].
   return `"use strict";
-  ${splitSource(4)}
-  function find(${key.params}) {
-    const I = store.I, F = store.F, L = links.I;
-    ${key.normalize}
-    ${key.hashParams}
-    let e = buckets.B[buckets.bucketOf(h)];
-    while (e !== 0) {
-      const b = (e - 1) * ${stride};
-      if (${key.equalParams}) return e - 1;
-      e = L[(e - 1) * 4];
-    }
-    return -1;
-  }
-  function next(slot) { return links.I[slot * 4 + 1] - 1; }
+  ${lookupSource(key, stride)}
+  function next(slot) { return links.I[slot * 2] - 1; }
   function insert(slot) {
-    const I = store.I, F = store.F, L = links.I, c = slot * ${stride};
-    let h0 = 0;
-    { const b = c; ${key.hashRow} h0 = h; }
-    let k = buckets.bucketOf(h0), e = buckets.B[k];
-    while (e !== 0) {
-      const b = (e - 1) * ${stride};
-      if (L[(e - 1) * 4 + 3] === h0 && ${key.equalRows}) break;
-      e = L[(e - 1) * 4];
-    }
-    if (e !== 0) { // behind the head
-      const after = L[(e - 1) * 4 + 1];
-      L[slot * 4] = 0; L[slot * 4 + 1] = after; L[slot * 4 + 2] = e; L[slot * 4 + 3] = h0;
-      if (after !== 0) L[(after - 1) * 4 + 2] = slot + 1;
-      L[(e - 1) * 4 + 1] = slot + 1;
-      return;
-    }
-    buckets.count++;
-    if (buckets.full) { while (buckets.full) split(); k = buckets.bucketOf(h0); }
-    L[slot * 4] = buckets.B[k]; L[slot * 4 + 1] = 0; L[slot * 4 + 2] = 0; L[slot * 4 + 3] = h0;
-    buckets.B[k] = slot + 1;
+    const I = store.I, F = store.F, K = links.I, c = slot * ${stride}, h = hashOf(slot);
+    ${eachEntry(`
+        const b = e * ${stride};
+        if (!(${key.equalRows})) continue;
+        const after = K[e * 2]; // behind the first
+        K[slot * 2] = after; K[slot * 2 + 1] = e + 1;
+        if (after !== 0) K[(after - 1) * 2 + 1] = slot + 1;
+        K[e * 2] = slot + 1;
+        return;`)}
+    K[slot * 2] = 0; K[slot * 2 + 1] = 0;
+    buckets.insert(h, slot);
   }
   function remove(slot) {
-    const L = links.I;
-    const at = slot * 4, after = L[at + 1], before = L[at + 2];
+    const K = links.I, after = K[slot * 2], before = K[slot * 2 + 1];
     if (before !== 0) {
-      L[(before - 1) * 4 + 1] = after;
-      if (after !== 0) L[(after - 1) * 4 + 2] = before;
-      return;
-    }
-    const k = buckets.bucketOf(L[at + 3]);
-    let heir = L[at];
-    if (after !== 0) { L[(after - 1) * 4] = heir; L[(after - 1) * 4 + 2] = 0; heir = after; }
-    else buckets.count--;
-    let e = buckets.B[k];
-    if (e === slot + 1) buckets.B[k] = heir;
-    else {
-      while (L[(e - 1) * 4] !== slot + 1) e = L[(e - 1) * 4];
-      L[(e - 1) * 4] = heir;
-    }
+      K[(before - 1) * 2] = after;
+      if (after !== 0) K[(after - 1) * 2 + 1] = before;
+    } else if (after !== 0) {
+      K[(after - 1) * 2 + 1] = 0;
+      buckets.replace(hashOf(slot), slot, after - 1);
+    } else buckets.remove(hashOf(slot), slot);
   }
-  return { find, next, insert, remove, split };`;
+  return { find, touch, next, insert, remove };`;
 }

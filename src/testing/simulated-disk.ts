@@ -106,11 +106,14 @@ class Content {
 }
 
 class Inode {
+  /** Its name as of now; empty once it is removed. */
+  path: string;
   readonly stable: Content;
   readonly cached: Content;
   dirty: Change[] = [];
 
-  constructor(stable = new Content(), cached = stable.copy()) {
+  constructor(path: string, stable = new Content(), cached = stable.copy()) {
+    this.path = path;
     this.stable = stable;
     this.cached = cached;
   }
@@ -175,7 +178,7 @@ export class SimulatedDisk implements Disk {
     const copyOf = (node: Inode): Inode => {
       let copy = copies.get(node);
       if (copy === undefined) {
-        copy = new Inode(node.stable.copy(), node.cached.copy());
+        copy = new Inode(node.path, node.stable.copy(), node.cached.copy());
         copy.dirty = node.dirty.slice();
         copies.set(node, copy);
       }
@@ -202,7 +205,7 @@ export class SimulatedDisk implements Disk {
     for (const change of surviving) applyEntry(entries, change);
     for (const [path, node] of entries) {
       const kept = this.#afterPowerCut(node);
-      const reborn = new Inode(kept);
+      const reborn = new Inode(path, kept);
       next.#entries.set(path, reborn);
       next.#stableEntries.set(path, reborn);
     }
@@ -234,10 +237,10 @@ export class SimulatedDisk implements Disk {
     if (node === undefined) {
       if (mode === "read") throw diskError("ENOENT", "open", path);
       this.#change(`create ${path}`);
-      node = new Inode();
+      node = new Inode(path);
       this.#changeEntry({ kind: "link", path, node });
     }
-    return new SimulatedFile(this, path, node);
+    return new SimulatedFile(this, node);
   }
 
   async list(directory: string): Promise<string[]> {
@@ -300,7 +303,8 @@ export class SimulatedDisk implements Disk {
 
   // ---- for SimulatedFile ----
 
-  async read(node: Inode, path: string, target: Uint8Array, at: number): Promise<number> {
+  async read(node: Inode, target: Uint8Array, at: number): Promise<number> {
+    const { path } = node;
     const fault = await this.#begin("read", path);
     const wanted = Math.min(target.length, fault?.bytesMax ?? target.length);
     const count = Math.max(0, Math.min(wanted, node.cached.size - at));
@@ -308,7 +312,8 @@ export class SimulatedDisk implements Disk {
     return count;
   }
 
-  async write(node: Inode, path: string, source: Uint8Array, at: number): Promise<number> {
+  async write(node: Inode, source: Uint8Array, at: number): Promise<number> {
+    const { path } = node;
     const fault = await this.#begin("write", path);
     const wanted = Math.min(source.length, fault?.bytesMax ?? source.length);
     const room = this.capacityBytes - this.#usedBytes() + Math.max(0, node.cached.size - at);
@@ -323,7 +328,8 @@ export class SimulatedDisk implements Disk {
     return count;
   }
 
-  async datasync(node: Inode, path: string): Promise<void> {
+  async datasync(node: Inode): Promise<void> {
+    const { path } = node;
     const covered = new Set(node.dirty);
     const takeCovered = (): Change[] => {
       const taken = node.dirty.filter((change) => covered.has(change));
@@ -343,7 +349,8 @@ export class SimulatedDisk implements Disk {
     for (const change of takeCovered()) node.stable.apply(change);
   }
 
-  async truncate(node: Inode, path: string, size: number): Promise<void> {
+  async truncate(node: Inode, size: number): Promise<void> {
+    const { path } = node;
     await this.#begin("truncate", path);
     this.#change(`truncate ${path} to ${size}`, () => {
       node.cached.truncate(size);
@@ -380,6 +387,7 @@ export class SimulatedDisk implements Disk {
   }
 
   #changeEntry(change: EntryChange): void {
+    if (change.kind === "rename") this.#node(change.from).path = change.to;
     applyEntry(this.#entries, change);
     this.#entryChanges.push(change);
   }
@@ -436,35 +444,37 @@ export class SimulatedDisk implements Disk {
 }
 
 class SimulatedFile implements DiskFile {
-  readonly path: string;
   readonly #disk: SimulatedDisk;
   readonly #node: Inode;
   #open = true;
 
-  constructor(disk: SimulatedDisk, path: string, node: Inode) {
+  constructor(disk: SimulatedDisk, node: Inode) {
     this.#disk = disk;
-    this.path = path;
     this.#node = node;
+  }
+
+  get path(): string {
+    return this.#node.path;
   }
 
   async read(target: Uint8Array, at: number): Promise<number> {
     this.#assertOpen();
-    return this.#disk.read(this.#node, this.path, target, at);
+    return this.#disk.read(this.#node, target, at);
   }
 
   async write(source: Uint8Array, at: number): Promise<number> {
     this.#assertOpen();
-    return this.#disk.write(this.#node, this.path, source, at);
+    return this.#disk.write(this.#node, source, at);
   }
 
   async datasync(): Promise<void> {
     this.#assertOpen();
-    return this.#disk.datasync(this.#node, this.path);
+    return this.#disk.datasync(this.#node);
   }
 
   async truncate(size: number): Promise<void> {
     this.#assertOpen();
-    return this.#disk.truncate(this.#node, this.path, size);
+    return this.#disk.truncate(this.#node, size);
   }
 
   async size(): Promise<number> {

@@ -132,7 +132,7 @@ test("a frame whose fdatasync failed, seen again after a restart, survives a pow
     let log = await openSmall(disk);
     await room(log, 100);
     await stage(log, [{ topicId: 1, id: 1, note: "safe" }]).durable;
-    disk.fail({ operation: "datasync", path: /next-1$/, code: "EIO" });
+    disk.fail({ operation: "datasync", path: /\.log$/, code: "EIO" });
     await expect(stage(log, [{ topicId: 1, id: 2, note: "x".repeat(3000) }]).durable).rejects.toMatchObject({
       code: "io_error",
     });

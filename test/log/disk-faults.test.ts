@@ -78,7 +78,7 @@ describe.each([
     const failures: Error[] = [];
     log.onFailed((error) => failures.push(error));
     await room(log, 5000);
-    disk.fail({ operation, path: /next-1$/, code });
+    disk.fail({ operation, path: /\.log$/, code });
     const first = stage(log, [{ topicId: 1, id: 2, note: "lost" }]);
     log.seal();
     const second = stage(log, [{ topicId: 1, id: 3, note: "lost too" }]);

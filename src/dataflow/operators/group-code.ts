@@ -6,6 +6,7 @@ import type { Accumulator, Place } from "../aggregates/accumulator.ts";
 import { CHUNK_ROWS } from "../chunk.ts";
 import type { TypedColumn } from "../js-rows.ts";
 import { declareColumns, findArguments, readers } from "./row-code.ts";
+import { touchLoop } from "./touch-code.ts";
 
 /** An aggregate over a column of the input chunk. */
 export interface GroupAggregate {
@@ -62,6 +63,7 @@ function takeSource(
     store.reserve(rows);
     const I = store.I, F = store.F, W = chunk.weights, epoch = store.epoch;
     ${declareColumns("chunk", spec.input)}
+    ${touchLoop(findArguments(spec.input, keys, "r"), "0", "rows")}
     for (let r = 0; r < rows; r++) {
       const w = W[r];
       let g = find(${findArguments(spec.input, keys, "r")}), b = g * ${stride};

@@ -23,6 +23,7 @@ import { ErrorCollection } from "../error-collection.ts";
 import type { TypedColumn } from "../js-rows.ts";
 import { lostRow } from "../lost-row.ts";
 import { Node, type NodeStore, type Source } from "../node.ts";
+import { sink } from "./touch-code.ts";
 import { Extreme } from "./extreme-lookup.ts";
 import { type GroupAggregate, type GroupSpec, groupSource } from "./group-code.ts";
 

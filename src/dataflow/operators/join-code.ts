@@ -4,6 +4,7 @@ import type { RowLayout } from "../../state/layout.ts";
 import { LIVE } from "../../state/store.ts";
 import { CHUNK_ROWS } from "../chunk.ts";
 import { readers } from "./row-code.ts";
+import { LARGE } from "./touch-code.ts";
 
 /** A column that comes out. */
 export interface JoinOutput {
@@ -59,6 +60,7 @@ export function passSource(shape: JoinShape, side: SideName): string {
     ${declareOutputs(shape)}
     const slots = delta.slots, end = delta.length;
     let i = delta.index, m = state.match, matched = state.matched, o = 0;
+    ${touchDelta(shape, side)}
     for (; i < end; i++) {
       const slot = slots[i], ${D.b} = slot * ${stride};
       if (${D.I}[${D.b} + ${birthWord}] === ${LIVE}) continue;
@@ -93,6 +95,21 @@ export function passSource(shape: JoinShape, side: SideName): string {
     delta.index = i; state.match = -2; state.matched = false; out.length = o;
     return false;
   };`;
+}
+
+/** touch-code.ts, over the delta rows that the pass is about to take. */
+function touchDelta(shape: JoinShape, side: SideName): string {
+  const probed = other(side);
+  if (shape[probed].keys.length === 0) return "";
+  const { store } = names[probed];
+  const { b } = names[side];
+  const rows = `const ahead = end < i + ${CHUNK_ROWS} ? end : i + ${CHUNK_ROWS};`;
+  const key = `${probed}Touch(${keyCode(shape, side, probed)})`;
+  return `if (${store}.live > ${LARGE}) {
+      ${rows} let x = 0;
+      for (let r = i; r < ahead; r++) { const ${b} = slots[r] * ${shape[side].layout.strideWords}; x ^= ${key}; }
+      sink.value = x;
+    }`;
 }
 
 /** For each key of the right delta that had no match and has some now, or the reverse: its left rows with nulls. */
@@ -154,16 +171,20 @@ function indexFunctions(shape: JoinShape, side: SideName): string {
     const { store } = names[side];
     return `const ${side}Next = (m) => (m + 1 < ${store}.highWater ? m + 1 : -1);`;
   }
-  return `const ${side}Find = ${names[side].index}.find, ${side}Next = ${names[side].index}.next;`;
+  return `const ${side}Find = ${names[side].index}.find, ${side}Next = ${names[side].index}.next, ${side}Touch = ${names[side].index}.touch;`;
 }
 
 /** First row of \`probed\` with the keys of the row of \`from\`. */
 function findCode(shape: JoinShape, from: SideName, probed: SideName): string {
-  const { keys, index } = shape[probed];
-  if (keys.length === 0) return `${probed}Next(-1)`;
+  if (shape[probed].keys.length === 0) return `${probed}Next(-1)`;
+  return `${probed}Find(${keyCode(shape, from, probed)})`;
+}
+
+/** The keys of the row of `from`, as the index of `probed` takes them. Null keys are not looked up: the mask is 0. */
+function keyCode(shape: JoinShape, from: SideName, probed: SideName): string {
   const { read } = sideReaders(shape, from);
-  const values = index.order.map((k) => read(shape[from].keys[k]!, names[from].b));
-  return `${probed}Find(${[...values, "0"].join(", ")})`;
+  const values = shape[probed].index.order.map((k) => read(shape[from].keys[k]!, names[from].b));
+  return [...values, "0"].join(", ");
 }
 
 function visible(shape: JoinShape, side: SideName, epoch: string): string {

@@ -33,6 +33,7 @@ import {
   turnSource,
 } from "./join-code.ts";
 import type { StoredNode } from "./stored.ts";
+import { sink } from "./touch-code.ts";
 
 export interface JoinInput {
   readonly node: StoredNode;

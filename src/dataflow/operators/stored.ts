@@ -17,6 +17,7 @@ import type { HashIndex } from "../../state/hash-index.ts";
 import type { LayoutColumn } from "../../state/layout.ts";
 import { LIVE, Store } from "../../state/store.ts";
 import { declareColumns, equalsRow, findArguments, writeRow } from "./row-code.ts";
+import { sink, touchLoop } from "./touch-code.ts";
 
 export abstract class StoredNode extends Node {
   abstract readonly store: Store;
@@ -92,14 +93,15 @@ export function identityColumns(columns: readonly LayoutColumn[]): number[] {
 }
 
 function compile(source: string, store: Store, index: HashIndex | null, lost: () => EvertError): unknown {
-  return new Function("store", "find", "lost", "tooMany", source)(store, index?.find, lost, tooMany);
+  const make = new Function("store", "find", "touch", "sink", "lost", "tooMany", source);
+  return make(store, index?.find, index?.touch, sink, lost, tooMany);
 }
 
 function tooMany(): EvertError {
   return new EvertError("out_of_memory", "one row occurs more than 2,147,483,647 times");
 }
 
-function applySource(store: Store, { mode, key, columns }: CollectionSpec, index: HashIndex | null): string {
+function applySource(store: Store, { mode, columns }: CollectionSpec, index: HashIndex | null): string {
   const { layout } = store;
   const { strideWords: stride, weightWord, birthWord, deathWord } = layout;
   const write = writeRow(layout, "b", "r");
@@ -150,12 +152,12 @@ function applySource(store: Store, { mode, key, columns }: CollectionSpec, index
       }`;
       break;
   }
-  void key;
   return `"use strict"; return function apply(chunk) {
     const rows = chunk.length;
     store.reserve(rows);
     const I = store.I, F = store.F, W = chunk.weights, epoch = store.epoch;
     ${declareColumns("chunk", columns)}
+    ${index === null ? "" : touchLoop(findArguments(columns, index.spec.columns, "r"), "0", "rows")}
     for (let r = 0; r < rows; r++) {
       const w = W[r];
       ${body}

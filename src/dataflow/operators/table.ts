@@ -13,6 +13,7 @@ import type { HashIndex } from "../../state/hash-index.ts";
 import { LIVE, Store } from "../../state/store.ts";
 import { declareColumns, equalsRow, findArguments, readers, writeRow } from "./row-code.ts";
 import { StoredNode } from "./stored.ts";
+import { sink, touchLoop } from "./touch-code.ts";
 
 type Apply = (chunk: Chunk, from: number, to: number, ops: Uint8Array | null, opsFrom: number, out: Chunk | null) => void;
 
@@ -33,7 +34,12 @@ export class Table extends StoredNode {
     this.store = new Store(name, schema.fields, dictionary);
     this.rowIndex = this.store.hashIndex({ columns: key, unique: true });
     this.#source = applySource(this.store, this.rowIndex);
-    this.#apply = new Function("store", "find", this.#source)(this.store, this.rowIndex.find) as Apply;
+    this.#apply = new Function("store", "find", "touch", "sink", this.#source)(
+      this.store,
+      this.rowIndex.find,
+      this.rowIndex.touch,
+      sink,
+    ) as Apply;
   }
 
   /** Feeds `ops[opsFrom ..]` (null: all upserts) for the chunk's rows. */
@@ -112,6 +118,7 @@ function applySource(store: Store, index: HashIndex): string {
     ${declareColumns("chunk", columns)}
     ${declareOut}
     let o = 0;
+    ${touchLoop(findArguments(columns, index.spec.columns, "r"), "from", "to")}
     for (let r = from; r < to; r++) {
       const s = find(${findArguments(columns, index.spec.columns, "r")}), a = s * ${stride};
       const living = s >= 0 && I[a + ${deathWord}] === ${LIVE};

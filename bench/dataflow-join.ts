@@ -47,7 +47,11 @@ class CircuitLoop {
     this.#circuit.addTable(CUSTOMERS, "customers", { fields: customerFields }, [0]);
     this.#view = this.#circuit.addView(VIEW, "by_region", grouped);
     for (let from = 0; from < customers.length; from += 1000) {
-      this.#step(null, { length: 1000, id: customers.id.subarray(from), region: customers.region.subarray(from) });
+      this.#step(null, {
+        length: 1000,
+        id: customers.id.subarray(from),
+        region: customers.region.subarray(from),
+      });
     }
   }
 
@@ -99,7 +103,10 @@ class CircuitLoop {
     for (let slot = 0; slot < store.highWater; slot++) {
       if (!store.visible(slot, this.#epoch)) continue;
       store.read(slot, chunk.columns, chunk.nulls, 0);
-      answer.set(this.#dictionary.string(chunk.columns[0]![0]!), [chunk.columns[1]![0]!, chunk.columns[2]![0]!]);
+      answer.set(this.#dictionary.string(chunk.columns[0]![0]!), [
+        chunk.columns[1]![0]!,
+        chunk.columns[2]![0]!,
+      ]);
     }
     return answer;
   }
@@ -114,11 +121,17 @@ interface Contender {
   answer(): Answer;
 }
 
-function measure(make: (workload: Workload) => Contender, workload: Workload): { eventsPerSecond: number; answer: Answer } {
+function measure(
+  make: (workload: Workload) => Contender,
+  workload: Workload,
+): { eventsPerSecond: number; answer: Answer } {
   const contender = make(workload);
   const start = performance.now();
   for (const group of workload.groups) contender.take(group);
-  return { eventsPerSecond: workload.events / ((performance.now() - start) / 1000), answer: contender.answer() };
+  return {
+    eventsPerSecond: workload.events / ((performance.now() - start) / 1000),
+    answer: contender.answer(),
+  };
 }
 
 const events = Number(process.argv[2] ?? 1_000_000);
@@ -130,5 +143,7 @@ for (let i = 0; i < repetitions; i++) {
   const sorted = (answer: Answer) => JSON.stringify([...answer].sort(([a], [b]) => (a < b ? -1 : 1)));
   if (sorted(circuit.answer) !== sorted(typed.answer)) throw new Error("the circuit and the loop disagree");
   const [a, b] = [circuit.eventsPerSecond, typed.eventsPerSecond];
-  console.log(`circuit ${(a / 1e6).toFixed(2)} M events/s, typed arrays by hand ${(b / 1e6).toFixed(2)} M, ratio ${(a / b).toFixed(2)}`);
+  console.log(
+    `circuit ${(a / 1e6).toFixed(2)} M events/s, typed arrays by hand ${(b / 1e6).toFixed(2)} M, ratio ${(a / b).toFixed(2)}`,
+  );
 }

@@ -22,6 +22,8 @@ interface Columns {
 }
 
 const encoder = new TextEncoder();
+const decompressZstd = (input: Uint8Array): Uint8Array => zstdDecompressSync(input);
+const compressors = { ZSTD: decompressZstd };
 
 function* blocks(columns: Columns, start: number): Generator<ColumnBlock> {
   const rows = columns.date.length;
@@ -79,7 +81,7 @@ async function* read(): AsyncGenerator<ColumnBlock> {
         metadata,
         rowStart: start,
         rowEnd: start + rows,
-        compressors: { ZSTD: (input: Uint8Array) => zstdDecompressSync(input) },
+        compressors,
         onChunk: ({ columnName, columnData, rowStart }) => {
           // A row group's pages may come in pieces, each with the row it begins at.
           const column = (columns[columnName] ??= []);

@@ -10,7 +10,7 @@
  *   on as far as an as-of join may need it (filter, project, mapFunction); others may write 0.
  * - The producer owns the arrays and may reuse them as soon as its consumers have returned from push(): whoever keeps rows copies them.
  */
-import { type Physical, type SqlType, physicalOf } from "../batch/types.ts";
+import { type Physical, physicalOf, type SqlType } from "../batch/types.ts";
 
 export const CHUNK_ROWS = 4096;
 
@@ -32,7 +32,9 @@ export interface ChunkColumnSpec {
 export function createChunk(columns: readonly ChunkColumnSpec[], capacity: number = CHUNK_ROWS): Chunk {
   return {
     length: 0,
-    columns: columns.map((c) => (physical(c) === "f64" ? new Float64Array(capacity) : new Int32Array(capacity))),
+    columns: columns.map((c) =>
+      physical(c) === "f64" ? new Float64Array(capacity) : new Int32Array(capacity),
+    ),
     nulls: columns.map((c) => (c.nullable ? new Uint8Array(capacity) : null)),
     weights: new Int32Array(capacity),
     commits: new Int32Array(capacity),

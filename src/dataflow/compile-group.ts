@@ -25,11 +25,17 @@ import { Pick } from "./operators/stream.ts";
 export function aggregateNode(compiler: CompileContext, plan: GroupPlan): Node {
   const columns = new InputColumns(plan);
   const prepared = plan.aggregates.map((a) => columns.prepare(a));
-  const input = compiler.linear(plan.input, [{ kind: "project", exprs: columns.exprs }], columns.exprs.map((_, i) => i));
+  const input = compiler.linear(
+    plan.input,
+    [{ kind: "project", exprs: columns.exprs }],
+    columns.exprs.map((_, i) => i),
+  );
   const kept = plan.aggregates.map((a, i): Stored | null => {
     if (!isIndexed(plan, a)) return null;
     const { arg } = prepared[i]!;
-    return arg < 0 ? keptInput(compiler, plan, a) : keptColumns(compiler, input, columns.exprs, [...plan.keys.keys(), arg]);
+    return arg < 0
+      ? keptInput(compiler, plan, a)
+      : keptColumns(compiler, input, columns.exprs, [...plan.keys.keys(), arg]);
   });
   const identity = `group of ${input.identity}: ${identityOf(plan)}`;
   return compiler.node(identity, () => {
@@ -80,12 +86,23 @@ function keptInput(compiler: CompileContext, plan: GroupPlan, a: Aggregate): Sto
 }
 
 /** Columns of the group's input, stored. */
-function keptColumns(compiler: CompileContext, input: Node, exprs: readonly Expr[], columns: readonly number[]): Stored {
+function keptColumns(
+  compiler: CompileContext,
+  input: Node,
+  exprs: readonly Expr[],
+  columns: readonly number[],
+): Stored {
   const picked = `columns of ${input.identity} [${columns}]`;
   const identity = `bag of ${picked}`;
   const node = compiler.node(identity, () => {
     const source = compiler.node(picked, () => new Pick(picked, { node: input, kind: "rows" }, columns));
-    const spec = { identity, label: `arguments of ${input.label}`, columns: columns.map((c) => typed(exprs[c]!)), mode: "bag", key: null } as const;
+    const spec = {
+      identity,
+      label: `arguments of ${input.label}`,
+      columns: columns.map((c) => typed(exprs[c]!)),
+      mode: "bag",
+      key: null,
+    } as const;
     return new Collection(spec, { node: source, kind: "rows" }, compiler.dictionary);
   });
   return { node, columns: columns.map((_, i) => i) };
@@ -148,7 +165,11 @@ class InputColumns {
     if (isIndexed(this.#plan, a) && !this.#fallible) return { arg: -1, reducer: null };
     if (a.fn === "reduce") {
       assert(a.reducer !== null, "a reduce has a reducer");
-      const reducer = { ...a.reducer, add: this.#moved(a.reducer.add), remove: this.#moved(a.reducer.remove) };
+      const reducer = {
+        ...a.reducer,
+        add: this.#moved(a.reducer.add),
+        remove: this.#moved(a.reducer.remove),
+      };
       return { arg: a.filter === null ? -1 : this.#column(onlyIf(a.filter, null)), reducer };
     }
     if (a.filter !== null) return { arg: this.#column(onlyIf(a.filter, a.arg)), reducer: null };
@@ -183,5 +204,10 @@ function sameFunctions(a: Expr, b: Expr): boolean {
 function onlyIf(filter: Expr, arg: Expr | null): Expr {
   const then: Expr = arg ?? { kind: "const", value: true, type: bool };
   const type = typeOf(then);
-  return { kind: "case", branches: [{ when: filter, then }], otherwise: { kind: "const", value: null, type }, type };
+  return {
+    kind: "case",
+    branches: [{ when: filter, then }],
+    otherwise: { kind: "const", value: null, type },
+    type,
+  };
 }

@@ -120,7 +120,12 @@ export class Compiler implements CompileContext {
   }
 
   /** `stages` over the plan's rows, fused with the filters and projects the plan ends in. */
-  linear(plan: Plan, stages: readonly Stage[], columns: readonly number[], base: Base = (p, c) => this.rows(p, c)): Node {
+  linear(
+    plan: Plan,
+    stages: readonly Stage[],
+    columns: readonly number[],
+    base: Base = (p, c) => this.rows(p, c),
+  ): Node {
     const name = stagesKey(stages);
     let all = [...stages];
     let at = plan;
@@ -137,13 +142,27 @@ export class Compiler implements CompileContext {
     const width = widthOf(at, all);
     if (columns.length < width && all.some(stageIsFallible)) {
       // Whoever wants which columns: a row that fails shall fail once.
-      const whole = this.#fused(plan, name, at, all, Array.from({ length: width }, (_, c) => c), base);
+      const whole = this.#fused(
+        plan,
+        name,
+        at,
+        all,
+        Array.from({ length: width }, (_, c) => c),
+        base,
+      );
       return this.#pickedOf(whole, width, columns);
     }
     return this.#fused(plan, name, at, all, columns, base);
   }
 
-  #fused(plan: Plan, name: string, at: Plan, all: readonly Stage[], columns: readonly number[], base: Base): Node {
+  #fused(
+    plan: Plan,
+    name: string,
+    at: Plan,
+    all: readonly Stage[],
+    columns: readonly number[],
+    base: Base,
+  ): Node {
     const live = liveColumns(all, columns);
     const wanted = [...live[0]!].sort((a, b) => a - b);
     const input = base(at, wanted);
@@ -185,7 +204,10 @@ export class Compiler implements CompileContext {
   /** Every change of a table in log order, through filters and projects. */
   #changes(plan: Plan, columns: readonly number[]): Node {
     return this.linear(plan, [], columns, (base, wanted) => {
-      assert(base.kind === "source" && base.relation === "table", "the right side of an as-of join is a table");
+      assert(
+        base.kind === "source" && base.relation === "table",
+        "the right side of an as-of join is a table",
+      );
       const table = this.#sources.changingTable(base.id);
       const identity = `changes of ${table.identity}`;
       return this.#picked(
@@ -202,7 +224,10 @@ export class Compiler implements CompileContext {
     const identity = `map of ${input.identity}: ${identityOf(plan)}`;
     const moved = { ...plan, fn: moveFunction(plan.fn, (c) => wanted.indexOf(c)) };
     const columns = wanted.map((c) => plan.input.schema.fields[c]!);
-    return this.#node(identity, () => new MapFunction(identity, moved, fromRows(input), columns, this.dictionary));
+    return this.#node(
+      identity,
+      () => new MapFunction(identity, moved, fromRows(input), columns, this.dictionary),
+    );
   }
 
   #series(plan: SeriesPlan, columns: readonly number[]): Node {
@@ -210,10 +235,17 @@ export class Compiler implements CompileContext {
     const wanted = columns.filter((c) => c < width);
     const passed = wanted.map((c): Expr => build.column(plan.input, c));
     const stage: Stage = { kind: "project", exprs: [...passed, plan.start, plan.stop, plan.step] };
-    const input = this.linear(plan.input, [stage], stage.exprs.map((_, i) => i));
+    const input = this.linear(
+      plan.input,
+      [stage],
+      stage.exprs.map((_, i) => i),
+    );
     const identity = `series of ${input.identity}`;
     const node = this.#node(identity, () => {
-      const fields = [...wanted.map((c) => plan.input.schema.fields[c]!), ...[plan.start, plan.stop, plan.step].map(typed)];
+      const fields = [
+        ...wanted.map((c) => plan.input.schema.fields[c]!),
+        ...[plan.start, plan.stop, plan.step].map(typed),
+      ];
       return new Series(identity, fromRows(input), fields, typeOf(plan.start), this.dictionary);
     });
     const order = columns.map((c) => (c < width ? wanted.indexOf(c) : wanted.length));
@@ -236,12 +268,17 @@ export class Compiler implements CompileContext {
   #join(plan: JoinPlan, columns: readonly number[]): Node {
     const width = plan.left.schema.fields.length;
     const left = this.stored(plan.left, [...columns.filter((c) => c < width), ...plan.leftKeys]);
-    const right = this.stored(plan.right, [...columns.filter((c) => c >= width).map((c) => c - width), ...plan.rightKeys]);
+    const right = this.stored(plan.right, [
+      ...columns.filter((c) => c >= width).map((c) => c - width),
+      ...plan.rightKeys,
+    ]);
     const identity = `join of ${left.node.identity} and ${right.node.identity}: ${identityOf(plan)} [${columns}]`;
     return this.#node(identity, () => {
       const outputs = columns.map(
         (c): JoinOutput =>
-          c < width ? { side: "left", column: left.columns[c]! } : { side: "right", column: right.columns[c - width]! },
+          c < width
+            ? { side: "left", column: left.columns[c]! }
+            : { side: "right", column: right.columns[c - width]! },
       );
       const l = { node: left.node, keys: plan.leftKeys.map((k) => left.columns[k]!) };
       const r = { node: right.node, keys: plan.rightKeys.map((k) => right.columns[k]!) };
@@ -251,11 +288,18 @@ export class Compiler implements CompileContext {
 
   #asOfJoin(plan: AsOfJoinPlan, columns: readonly number[]): Node {
     if (!keepsCommits(plan.left)) {
-      throw notSupported("an as-of join whose left side is joined or grouped", undefined, "Put the as-of join first.");
+      throw notSupported(
+        "an as-of join whose left side is joined or grouped",
+        undefined,
+        "Put the as-of join first.",
+      );
     }
     const width = plan.left.schema.fields.length;
     const leftColumns = distinctOf([...columns.filter((c) => c < width), ...plan.leftKeys]);
-    const rightColumns = distinctOf([...columns.filter((c) => c >= width).map((c) => c - width), ...plan.rightKeys]);
+    const rightColumns = distinctOf([
+      ...columns.filter((c) => c >= width).map((c) => c - width),
+      ...plan.rightKeys,
+    ]);
     const left = this.rows(plan.left, leftColumns);
     const right = this.#changes(plan.right, rightColumns);
     const identity = `as-of join of ${left.identity} and ${right.identity}: ${identityOf(plan)} [${columns}]`;
@@ -292,7 +336,10 @@ export class Compiler implements CompileContext {
     switch (plan.kind) {
       case "source":
         if (plan.relation === "stream") return null;
-        return whole(plan.relation === "table" ? this.#sources.table(plan.id) : this.#sources.view(plan.id), plan);
+        return whole(
+          plan.relation === "table" ? this.#sources.table(plan.id) : this.#sources.view(plan.id),
+          plan,
+        );
       case "values": {
         const identity = `values ${identityOf(plan)}`;
         return whole(
@@ -304,7 +351,10 @@ export class Compiler implements CompileContext {
         if (!plan.exprs.every((e) => e.kind === "column")) return null;
         const input = this.#shared(plan.input);
         if (input === null) return null;
-        return { node: input.node, columns: plan.exprs.map((e) => input.columns[(e as Expr & { kind: "column" }).index]!) };
+        return {
+          node: input.node,
+          columns: plan.exprs.map((e) => input.columns[(e as Expr & { kind: "column" }).index]!),
+        };
       }
       case "distinct":
         return plan.input.key !== null ? this.#shared(plan.input) : this.#distinct(plan);
@@ -358,8 +408,18 @@ export class Compiler implements CompileContext {
     }
     const evict = input.appendOnly && limit !== null;
     const { node, columns: map } = evict
-      ? this.#collection(input, allOf(input), "append", `first ${offset + limit} of [${partition}] by ${JSON.stringify(order)} `)
-      : (this.#orderable(plan) ?? this.#collection(input, allOf(input), input.appendOnly ? "append" : input.key === null ? "bag" : "keyed"));
+      ? this.#collection(
+          input,
+          allOf(input),
+          "append",
+          `first ${offset + limit} of [${partition}] by ${JSON.stringify(order)} `,
+        )
+      : (this.#orderable(plan) ??
+        this.#collection(
+          input,
+          allOf(input),
+          input.appendOnly ? "append" : input.key === null ? "bag" : "keyed",
+        ));
     const identity = `top rows of ${node.identity}: ${identityOf(plan)} [${columns}]`;
     return this.#node(identity, () => {
       const spec = {
@@ -390,7 +450,14 @@ export class Compiler implements CompileContext {
     const node = this.#node(identity, () => {
       const input = this.rows(plan.input, allOf(plan));
       const { partition, order } = plan;
-      const spec = { identity, label: `top rows of ${input.label}`, columns: plan.schema.fields, partition, order, limit };
+      const spec = {
+        identity,
+        label: `top rows of ${input.label}`,
+        columns: plan.schema.fields,
+        partition,
+        order,
+        limit,
+      };
       return new BoundedTop(spec, fromRows(input), this.dictionary);
     });
     return whole(node, plan);
@@ -407,7 +474,8 @@ export class Compiler implements CompileContext {
     const own = this.graph.find(identity);
     if (own !== undefined && own.failed === null) return own as N;
     const outer = shareable ? this.#outer?.find(identity) : undefined;
-    if (outer !== undefined && outer.failed === null && "store" in outer && "weighted" in outer) return outer as unknown as N;
+    if (outer !== undefined && outer.failed === null && "store" in outer && "weighted" in outer)
+      return outer as unknown as N;
     return this.graph.add(make());
   }
 }
@@ -425,7 +493,9 @@ function distinctOf(columns: readonly number[]): number[] {
 }
 
 function stageOf(plan: FilterPlan | ProjectPlan): Stage {
-  return plan.kind === "filter" ? { kind: "filter", predicate: plan.predicate } : { kind: "project", exprs: plan.exprs };
+  return plan.kind === "filter"
+    ? { kind: "filter", predicate: plan.predicate }
+    : { kind: "project", exprs: plan.exprs };
 }
 
 function stageIsFallible(stage: Stage): boolean {
@@ -443,11 +513,19 @@ function isPlain(stage: Stage): boolean {
 }
 
 function stagesKey(stages: readonly Stage[]): string {
-  return stages.map((s) => (s.kind === "filter" ? `filter ${exprKey(s.predicate)}` : `project ${s.exprs.map(exprKey).join()}`)).join(" ");
+  return stages
+    .map((s) =>
+      s.kind === "filter" ? `filter ${exprKey(s.predicate)}` : `project ${s.exprs.map(exprKey).join()}`,
+    )
+    .join(" ");
 }
 
 /** The stages over fewer columns: everything up to the first project reads the input's rows. */
-function moveFirst(stages: readonly Stage[], columns: readonly number[], move: (c: number) => number): { stages: Stage[]; columns: readonly number[] } {
+function moveFirst(
+  stages: readonly Stage[],
+  columns: readonly number[],
+  move: (c: number) => number,
+): { stages: Stage[]; columns: readonly number[] } {
   let inputRow = true;
   const moved = stages.map((stage): Stage => {
     if (!inputRow) return stage;

@@ -26,7 +26,11 @@ export class ErrorCollection {
     this.#node = node;
     const column = { type: text, nullable: false };
     this.store = new Store(`errors of ${node}`, new Array(COLUMNS).fill(column), dictionary);
-    this.#index = this.store.hashIndex({ columns: [CODE, SQLSTATE, MESSAGE, DETAIL], unique: true, exact: true });
+    this.#index = this.store.hashIndex({
+      columns: [CODE, SQLSTATE, MESSAGE, DETAIL],
+      unique: true,
+      exact: true,
+    });
   }
 
   /** Errors as of the last complete step. */
@@ -45,7 +49,9 @@ export class ErrorCollection {
     const { store } = this;
     const { dictionary, layout } = store;
     store.reserve(1);
-    const fields = [error.code, error.sqlstate, error.message, error.detail ?? ""].map((s) => dictionary.internString(s));
+    const fields = [error.code, error.sqlstate, error.message, error.detail ?? ""].map((s) =>
+      dictionary.internString(s),
+    );
     const found = this.#index.find(...fields, 0);
     const { strideWords, weightWord, deathWord, birthWord } = layout;
     const at = found * strideWords;

@@ -14,7 +14,11 @@ export interface TypedColumn {
 /** Gives the rows a function is called with, one for each shape. */
 export type RowReader = (chunk: Chunk, row: number) => unknown[];
 
-export function rowReader(shapes: readonly RowShape[], columns: readonly TypedColumn[], runtime: KernelRuntime): RowReader {
+export function rowReader(
+  shapes: readonly RowShape[],
+  columns: readonly TypedColumn[],
+  runtime: KernelRuntime,
+): RowReader {
   const value = (i: number): string => {
     const { type, nullable } = columns[i]!;
     const read = valueCode(type, `chunk.columns[${i}][r]`);
@@ -83,7 +87,10 @@ export function writeJs(
   if (error !== null) return { ...error, message: `column "${name}": ${error.message}` };
   if (physical === NULL) {
     if (nulls === null) {
-      return scalarError("not_null_violation", `a function of the view gave null for column "${name}", which is declared not null`);
+      return scalarError(
+        "not_null_violation",
+        `a function of the view gave null for column "${name}", which is declared not null`,
+      );
     }
     nulls[row] = 1;
     values[row] = 0;
@@ -101,4 +108,3 @@ export function rowText(rows: readonly unknown[]): string {
     return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
   });
 }
-

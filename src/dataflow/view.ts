@@ -72,7 +72,12 @@ export class View implements ViewNode {
       if (errors.count === 0) continue;
       const first = errors.first(this.#now());
       if (first === null) continue;
-      if (best === null || first.since < best.since || (first.since === best.since && first.error.message < best.error.message)) best = first;
+      if (
+        best === null ||
+        first.since < best.since ||
+        (first.since === best.since && first.error.message < best.error.message)
+      )
+        best = first;
     }
     return best?.error ?? null;
   }

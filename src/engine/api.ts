@@ -20,7 +20,7 @@ export interface ReadOptions {
 
 export interface AppendOptions {
   readonly idempotencyKey?: string | undefined;
-  /** Digest of the request body: same key with another digest is refused with idempotency_conflict. */
+  /** Digest of the request body: same key with another digest is refused with idempotency_conflict. Absent: it is made of the rows. */
   readonly requestDigest?: string | undefined;
 }
 

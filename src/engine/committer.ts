@@ -8,12 +8,14 @@
  * Statements that decide by reading (INSERT into a keyed table, UPDATE, DELETE) hold the gate while they read and stage, so that nothing
  * comes in between: they are serializable, and other appends wait that long.
  */
+import { utf8Length } from "../base/bytes.ts";
 import { EvertError } from "../base/errors.ts";
 import type { Batch } from "../batch/batch.ts";
 import { BatchBuilder } from "../batch/builder.ts";
 import { type CommitDraft, type CommitReceipt, type Log, OP_DELETE, OP_UPSERT } from "../log/log.ts";
 import type { AppendOptions } from "./api.ts";
 import { CATALOG_TOPIC, ROW_ID, type TopicEntry } from "./catalog.ts";
+import { digestOf } from "./request-digest.ts";
 import { nextTurn, type Stepper } from "./stepper.ts";
 
 /** Rows validated between two looks at the clock when a commit brings many. */
@@ -55,15 +57,11 @@ export class Committer {
   }
 
   /** Stages and waits until durable. A key that is known answers as the first time. */
-  async commit(parts: readonly Part[], options: AppendOptions = {}): Promise<CommitReceipt> {
-    let ready = parts;
-    if (this.#known(options) === null) {
-      ready = await this.#prepare(parts);
-      for (let wait = this.#held(ready); wait !== null; wait = this.#held(ready)) await wait;
-    }
-    // No await from the last check on: the gate is open, there is room, and nobody has staged this key meanwhile.
+  async commit(parts: readonly Part[], request: AppendOptions = {}): Promise<CommitReceipt> {
+    const named = request.idempotencyKey !== undefined && request.requestDigest === undefined;
+    const options = named ? { ...request, requestDigest: digestOf(parts) } : request;
     const known = this.#known(options);
-    const receipt = known ?? this.#stage(ready, options);
+    const receipt = known ?? (await this.#admit(await this.#prepare(parts), options, false));
     await receipt.durable;
     return receipt;
   }
@@ -91,8 +89,7 @@ export class Committer {
       const parts = await decide();
       if (parts !== null) {
         const ready = await this.#prepare(parts);
-        for (let wait = this.#full(ready); wait !== null; wait = this.#full(ready)) await wait;
-        receipt = this.#stage(ready, options);
+        receipt = await this.#admit(ready, options, true);
         // A group of its own: a catalog change is applied before anything behind it is stepped.
         if (ready.some((part) => part.topic.id === CATALOG_TOPIC)) this.#log.seal();
       }
@@ -140,15 +137,32 @@ export class Committer {
     });
   }
 
-  /** Null: the gate is open and there is room; else what to wait for before asking again. */
-  #held(parts: readonly Part[]): Promise<void> | null {
-    return this.#gate ?? this.#full(parts);
+  /**
+   * Waits until the parts may be staged, and stages them. `holdsGate`: the caller is the one who closed it.
+   * @throws EvertError once closed.
+   */
+  async #admit(parts: readonly Part[], options: AppendOptions, holdsGate: boolean): Promise<CommitReceipt> {
+    for (let bytes = estimate(parts); ; ) {
+      for (let wait = this.#wait(bytes, holdsGate); wait !== null; wait = this.#wait(bytes, holdsGate))
+        await wait;
+      // No await from the last check on: the gate is open, there is room, and nobody has staged this key meanwhile.
+      const known = this.#known(options);
+      if (known !== null) return known;
+      try {
+        return this.#stage(parts, options);
+      } catch (error) {
+        if (!(error instanceof EvertError) || error.code !== "too_many_requests") throw error;
+        // Values are longer than most: the room they take is asked for, until there is that much or never will be.
+        bytes = Math.max(measure(parts), 2 * bytes);
+      }
+    }
   }
 
-  /** Null: the parts may be staged now; else what to wait for. @throws EvertError once closed. */
-  #full(parts: readonly Part[]): Promise<void> | null {
+  /** Null: so many bytes may be staged now; else what to wait for. @throws EvertError once closed. */
+  #wait(bytes: number, holdsGate: boolean): Promise<void> | null {
+    if (!holdsGate && this.#gate !== null) return this.#gate;
     if (this.#closed !== null) throw this.#closed;
-    return this.#stepper.room() ?? this.#log.room(estimate(parts));
+    return this.#stepper.room() ?? this.#log.room(bytes);
   }
 
   /** Large parts become batches, a slice at a time. */
@@ -219,12 +233,28 @@ export class Committer {
   }
 }
 
+/** Right for short values, and costs nothing. */
 function estimate(parts: readonly Part[]): number {
   let bytes = 64;
   for (const part of parts) {
     if (part.op === "batch") bytes += batchBytes(part.batch);
     else bytes += part.rows.length * (16 + part.topic.schema.fields.length * 16);
   }
+  return bytes;
+}
+
+/** Looks at every value. */
+function measure(parts: readonly Part[]): number {
+  let bytes = estimate(parts);
+  for (const part of parts) if (part.op !== "batch") for (const row of part.rows) bytes += valueBytes(row);
+  return bytes;
+}
+
+function valueBytes(value: unknown): number {
+  if (typeof value === "string") return utf8Length(value);
+  if (typeof value !== "object" || value === null) return 16;
+  let bytes = 16;
+  for (const [name, item] of Object.entries(value)) bytes += name.length + valueBytes(item);
   return bytes;
 }
 

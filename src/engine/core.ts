@@ -257,6 +257,7 @@ export class Core {
     this.#failure = error;
     this.committer.close(error);
     this.publisher.fail(error);
+    this.subscriptions.closeAll(error);
     for (const w of this.#durableWaiters) w.reject(error);
     this.#durableWaiters = [];
     this.#onFatal(error);

@@ -290,10 +290,7 @@ export class Database implements Engine {
   // ---- writing ----------------------------------------------------------------------------------------------------------
 
   async append(topic: string, rows: readonly unknown[], options?: AppendOptions): Promise<AppendResult> {
-    return this.#append(
-      { topic: this.core.catalog.topic(topic), op: "upsert", rows, path: "records" },
-      options,
-    );
+    return this.#append(this.#upsertPart(topic, rows, "records"), options);
   }
 
   async appendBatch(topic: string, batch: Batch, options?: AppendOptions): Promise<AppendResult> {
@@ -350,6 +347,11 @@ export class Database implements Engine {
     if (topic.topicKind === "stream") {
       throw new EvertError("wrong_object_type", `"${name}" is a stream: its records are kept`, {
         hint: "Append an event that says what happened instead.",
+      });
+    }
+    if (topic.hiddenRowId) {
+      throw new EvertError("wrong_object_type", `"${name}" has no primary key to name a row by`, {
+        hint: "Use DELETE with a condition.",
       });
     }
     const names = (topic.key as readonly number[]).map((c) => topic.schema.fields[c]!.name);

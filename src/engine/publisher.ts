@@ -12,6 +12,7 @@ import type { View } from "../views/view.ts";
 interface Waiter {
   readonly position: number;
   readonly resolve: () => void;
+  readonly reject: (error: EvertError) => void;
 }
 
 export class Publisher {
@@ -49,21 +50,23 @@ export class Publisher {
   /** Nothing more will become durable. */
   fail(error: EvertError): void {
     this.#failure = error;
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) waiter.reject(error);
   }
 
-  /** Resolves when reads reflect the position. @throws EvertError timeout */
+  /** Resolves when reads reflect the position. @throws EvertError timeout; what fail() was called with */
   async waitFor(position: number, timeoutMs: number): Promise<void> {
     if (position <= this.#published.position) return;
     if (this.#failure !== null) throw this.#failure;
     let timer: NodeJS.Timeout | undefined;
     let waiter: Waiter | undefined;
-    const reached = new Promise<boolean>((resolve) => {
-      waiter = { position, resolve: () => resolve(true) };
+    const reached = new Promise<boolean>((resolve, reject) => {
+      waiter = { position, resolve: () => resolve(true), reject };
       this.#waiters.push(waiter);
       timer = setTimeout(() => resolve(false), timeoutMs);
     });
-    const inTime = await reached;
-    clearTimeout(timer);
+    const inTime = await reached.finally(() => clearTimeout(timer));
     if (inTime) return;
     this.#waiters = this.#waiters.filter((w) => w !== waiter);
     throw new EvertError("timeout", `position ${position} was not reached within ${timeoutMs} ms`, {

@@ -47,7 +47,8 @@ export class Stepper {
   #queuedPosition = 0;
   #jobs: Job[] = [];
   #running = false;
-  #broken = false;
+  /** Why it stopped for good. */
+  #broken: { readonly error: unknown } | null = null;
   #roomWaiters: (() => void)[] = [];
   /** The last complete step. */
   epoch = 0;
@@ -99,13 +100,17 @@ export class Stepper {
   /** Runs the job between two steps, once everything enqueued so far has been stepped. */
   atBoundary(run: () => void | Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
+      if (this.#broken !== null) {
+        reject(this.#broken.error);
+        return;
+      }
       this.#jobs.push({ run, resolve, reject, after: this.#queuedPosition });
       this.#start();
     });
   }
 
   #start(): void {
-    if (this.#running || this.#broken) return;
+    if (this.#running || this.#broken !== null) return;
     this.#running = true;
     // Not at once: the log issues its write first, and commits of the same turn come together.
     queueMicrotask(() => {
@@ -115,9 +120,11 @@ export class Stepper {
           if (this.#queue.length > 0 || this.#jobs.length > 0) this.#start();
         },
         (error: unknown) => {
-          this.#broken = true;
-          for (const job of this.#jobs) job.reject(error);
+          this.#broken = { error };
           this.#hooks.onBroken(error);
+          for (const job of this.#jobs.splice(0)) job.reject(error);
+          // Who waits for room learns that there will be none.
+          for (const resolve of this.#roomWaiters.splice(0)) resolve();
         },
       );
     });

@@ -7,9 +7,6 @@
  * everything appended in that turn shares one frame. While a frame is on its way to the disk the next group fills; it is
  * sealed at the end of the turn in which that frame became durable. No timer, nothing to tune: the slower the disk, the larger
  * the groups.
- *
- * Backpressure. `room` lets the open group grow to groupBytesMax and never beyond the zero-filled room on the disk; who has to wait
- * stands in a queue that nobody overtakes.
  */
 import { assert } from "../base/assert.ts";
 import { isWellFormed } from "../base/bytes.ts";
@@ -18,6 +15,7 @@ import { type Disk, type DiskLock, joinPath } from "../base/disk.ts";
 import { EvertError } from "../base/errors.ts";
 import { type Random, systemRandom } from "../base/random.ts";
 import { BatchBuilder } from "../batch/builder.ts";
+import { Admission } from "./admission.ts";
 import { Draft } from "./draft.ts";
 import { encodeMeta, HEADER_BYTES } from "./frame.ts";
 import type { KnownCommits } from "./known-commits.ts";
@@ -68,10 +66,6 @@ const AHEAD_BYTES_MAX = SEGMENT_BYTES;
 
 const KEY_UNITS_MAX = 1024;
 
-/** What is made sure of beyond the size room() is asked for, which is an estimate. */
-const ROOM_SLACK_BYTES = 16 * 1024;
-const ROOM_SLACK_FACTOR = 1.5;
-
 /**
  * Opens the log, or makes one; recovers from a crash.
  * @throws EvertError directory_locked, log_damaged, format_unsupported, io_error
@@ -109,19 +103,12 @@ export async function openLog(options: LogOptions): Promise<Log & { readonly rep
   }
 }
 
-/** Somebody who asked for room and has to wait. */
-interface Waiter {
-  readonly bytes: number;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-}
-
 class FileLog implements Log, TopicSource {
   readonly report: RecoveryReport;
   readonly #lock: DiskLock;
-  readonly #groupBytesMax: number;
   readonly #commitBytesMax: number;
   readonly #space: Space;
+  readonly #admission: Admission;
   readonly #writer: Writer;
   readonly #index: LogIndex;
   readonly #knownCommits: KnownCommits;
@@ -142,12 +129,6 @@ class FileLog implements Log, TopicSource {
   #drafting = false;
   #sealing = false;
   #sealScheduled = false;
-  #waiters: Waiter[] = [];
-  /**
-   * Room promised to waiters in this turn, who are about to commit: no more of them are let go on than there is room for. They
-   * themselves may ask once more.
-   */
-  #granted = 0;
   #failure: EvertError | null = null;
   #closing: Promise<void> | null = null;
   /** Whether the last frame holds commits: then closing ends the log with a closing mark. */
@@ -164,7 +145,6 @@ class FileLog implements Log, TopicSource {
     const segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
     this.report = report;
     this.#lock = lock;
-    this.#groupBytesMax = options.groupBytesMax ?? GROUP_BYTES_MAX;
     this.#commitBytesMax = options.commitBytesMax ?? COMMIT_BYTES_MAX;
     this.#index = index;
     this.#knownCommits = knownCommits;
@@ -182,13 +162,14 @@ class FileLog implements Log, TopicSource {
         segmentBytes,
         aheadBytesMax: options.aheadBytesMax ?? AHEAD_BYTES_MAX,
         events: {
-          grown: () => this.#admit(),
-          full: (error) => this.#diskFull(error),
+          grown: () => this.#admission.admit(),
+          full: (error) => this.#admission.diskFull(error),
           failed: (error) => this.#fail(error, []),
         },
       },
       active,
     );
+    this.#admission = new Admission(this.#space, () => this.#group, options.groupBytesMax ?? GROUP_BYTES_MAX);
     this.#writer = new Writer(
       {
         disk,
@@ -238,12 +219,7 @@ class FileLog implements Log, TopicSource {
     const refusal = this.#refusal();
     if (refusal !== null) return Promise.reject(refusal);
     if (bytes > this.#commitBytesMax) return Promise.reject(this.#tooLarge(bytes));
-    if ((this.#waiters.length === 0 || this.#granted >= withSlack(bytes)) && this.#hasRoom(bytes, 0))
-      return null;
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ bytes, resolve, reject });
-      this.#admit();
-    });
+    return this.#admission.room(bytes);
   }
 
   begin(options: CommitOptions = {}): CommitDraft {
@@ -308,7 +284,7 @@ class FileLog implements Log, TopicSource {
     } finally {
       this.#sealing = false;
       this.#writer.enqueue({ group, meta, placement, resolve: open.resolve, reject: open.reject });
-      this.#admit();
+      this.#admission.admit();
     }
   }
 
@@ -355,8 +331,8 @@ class FileLog implements Log, TopicSource {
     const failure = this.#failure;
     for (const { reject } of refused) reject(failure);
     if (!isFirst) return;
-    for (const { reject } of [...this.#writer.stop(), this.#group, ...this.#waiters.splice(0)])
-      reject(failure);
+    for (const { reject } of [...this.#writer.stop(), this.#group]) reject(failure);
+    this.#admission.refuseAll(failure);
     void this.#space.stop();
     for (const listener of this.#failedListeners) call(listener, failure);
   }
@@ -365,52 +341,6 @@ class FileLog implements Log, TopicSource {
   #refusal(): EvertError | null {
     if (this.#failure !== null) return this.#failure;
     return this.#closing === null ? null : shuttingDown();
-  }
-
-  // ---- backpressure ----
-
-  /** Whether a commit of about `bytes` may be staged on top of what is staged, and of `granted` bytes promised to others. */
-  #hasRoom(bytes: number, granted: number): boolean {
-    const group = this.#group;
-    const alone = group.commits.length === 0 && granted === 0;
-    if (!alone && group.bytesMax + granted + bytes > this.#groupBytesMax) return false;
-    return this.#space.fits(this.#roomNeeded(bytes, granted));
-  }
-
-  #roomNeeded(bytes: number, granted: number): number {
-    return this.#group.bytesMax + granted + withSlack(bytes);
-  }
-
-  /** Lets those go on who wait and for whom there is room now, in order. */
-  #admit(): void {
-    for (
-      let waiter = this.#waiters[0];
-      waiter !== undefined && this.#hasRoom(waiter.bytes, this.#granted);
-      waiter = this.#waiters[0]
-    ) {
-      this.#waiters.shift();
-      if (this.#granted === 0) setImmediate(() => this.#forgetGranted());
-      this.#granted += withSlack(waiter.bytes);
-      waiter.resolve();
-    }
-    const next = this.#waiters[0];
-    this.#space.demand(next === undefined ? 0 : this.#roomNeeded(next.bytes, this.#granted));
-  }
-
-  /** A turn later: who was let go on has committed, or will ask again. */
-  #forgetGranted(): void {
-    this.#granted = 0;
-    this.#admit();
-  }
-
-  #diskFull(error: EvertError): void {
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const waiter of waiters) {
-      if (this.#space.fits(this.#roomNeeded(waiter.bytes, 0))) this.#waiters.push(waiter);
-      else waiter.reject(error);
-    }
-    this.#admit();
   }
 
   #tooLarge(bytes: number): EvertError {
@@ -467,7 +397,7 @@ class FileLog implements Log, TopicSource {
 
   async #close(): Promise<void> {
     this.seal();
-    for (const { reject } of this.#waiters.splice(0)) reject(shuttingDown());
+    this.#admission.refuseAll(shuttingDown());
     await this.#writer.drained();
     await this.#space.stop();
     if (this.#failure === null && this.#needsClosingMark && this.#space.fits(HEADER_BYTES)) {
@@ -494,10 +424,6 @@ class FileLog implements Log, TopicSource {
 
 function shuttingDown(): EvertError {
   return new EvertError("shutting_down", "the database is shutting down");
-}
-
-function withSlack(bytes: number): number {
-  return Math.ceil(bytes * ROOM_SLACK_FACTOR) + ROOM_SLACK_BYTES;
 }
 
 function subscribe<T>(listeners: Set<T>, listener: T): () => void {

@@ -58,11 +58,13 @@ export function hashDouble(v: number): number {
   );
 }
 
+/** A permutation of the 32-bit integers: equal hashes, equal keys. */
 export function hashInt(k: number): number {
-  let h = Math.imul(k >>> 4, 0x9e3779b1);
-  h ^= h >>> 15;
-  h = Math.imul(h, 0x85ebca6b);
-  return (h & ~15) | ((k ^ (h >>> 20)) & 15);
+  let h = k >>> 4;
+  h = Math.imul(h ^ (h >>> 15), 0x0e3779b1) & 0xfffffff;
+  h = Math.imul(h ^ (h >>> 13), 0x05ebca6b) & 0xfffffff;
+  h ^= h >>> 14;
+  return (h << 4) | ((k ^ (h >>> 20)) & 15);
 }
 
 export function hashMore(h: number, k: number): number {
@@ -155,6 +157,12 @@ function keyCode(store: Rows, spec: HashIndexSpec): KeyCode {
       equalRows.push(`${nullCode(layout, column, "b")} === ${nullCode(layout, column, "c")}`);
     }
   });
+  const [only] = spec.columns;
+  if (spec.columns.length === 1 && layout.physical[only!] !== "f64" && !layout.columns[only!]!.nullable) {
+    // The hash is the key: no row needs to be looked at.
+    equalParams.length = 0;
+    equalRows.length = 0;
+  }
   const chain = (steps: string[]) =>
     steps.length === 0
       ? "let h = 1;"
@@ -191,7 +199,7 @@ function lookupSource(key: KeyCode, stride: number): string {
     const I = store.I, F = store.F;
     ${key.normalize}
     ${key.hashParams}
-    ${eachEntry(`const b = e * ${stride}; if (${key.equalParams}) return e;`)}
+    ${eachEntry(key.equalParams === "true" ? "return e;" : `const b = e * ${stride}; if (${key.equalParams}) return e;`)}
     return -1;
   }
   function touch(${key.params}) {

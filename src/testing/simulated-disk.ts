@@ -129,6 +129,7 @@ export class SimulatedDisk implements Disk {
   capacityBytes: number;
   /** Every change and sync in the order they were asked for, as text; reads are left out. */
   readonly trace: string[] = [];
+  bytesRead = 0;
   /** Changes asked for so far: the places where `crashAfter` can strike. */
   changes = 0;
 
@@ -309,6 +310,7 @@ export class SimulatedDisk implements Disk {
     const wanted = Math.min(target.length, fault?.bytesMax ?? target.length);
     const count = Math.max(0, Math.min(wanted, node.cached.size - at));
     target.set(node.cached.bytes.subarray(at, at + count));
+    this.bytesRead += count;
     return count;
   }
 

@@ -116,6 +116,11 @@ export class View {
   ): Promise<void> {
     const accepts = this.#filter(request.where);
     const limit = request.limit ?? Number.POSITIVE_INFINITY;
+    if (limit < 0 || (limit !== Number.POSITIVE_INFINITY && !Number.isSafeInteger(limit))) {
+      throw new EvertError("invalid_request", `${limit} is not a number of rows`, {
+        hint: "A limit is 0, 1, 2, ...",
+      });
+    }
     if (limit === 0) return;
     const pin = this.store.pin(epoch);
     try {

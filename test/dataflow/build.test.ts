@@ -34,13 +34,24 @@ describe("views built beside a running circuit", () => {
           live.check();
           if (building === null && random.chance(40)) {
             // Often the same plan again, so that nodes are shared.
-            const plan = random.chance(30) ? random.pick([...world.views.values()]) : maker.plan(1 + random.below(2));
-            building = { id: nextId++, plan, build: live.circuit.build(nextId - 1, "b", plan), fed: 0, running: false };
+            const plan = random.chance(30)
+              ? random.pick([...world.views.values()])
+              : maker.plan(1 + random.below(2));
+            building = {
+              id: nextId++,
+              plan,
+              build: live.circuit.build(nextId - 1, "b", plan),
+              fed: 0,
+              running: false,
+            };
           }
           if (building !== null) building = advance(random, live, building);
           if (random.chance(10) && live.views.size > 1) {
             const id = random.pick([...live.views.keys()]);
-            if (![...world.views.values()].some((p) => JSON.stringify(p, text).includes(`"name":"v${id}"`)) && building === null) {
+            if (
+              ![...world.views.values()].some((p) => JSON.stringify(p, text).includes(`"name":"v${id}"`)) &&
+              building === null
+            ) {
               live.circuit.removeView(id);
               live.views.delete(id);
               world.views.delete(id);
@@ -71,7 +82,8 @@ describe("views built beside a running circuit", () => {
       build.cancel();
     }
     expect(live.circuit.stores().map((s) => s.id)).toEqual(before);
-    for (const { store } of live.circuit.stores()) expect(store.hashIndexes.length + store.orderedIndexes.length).toBe(1);
+    for (const { store } of live.circuit.stores())
+      expect(store.hashIndexes.length + store.orderedIndexes.length).toBe(1);
   });
 });
 
@@ -95,7 +107,13 @@ function advance(random: Random, live: Live, building: Building): Building | nul
   const view = build.finish();
   live.world.views.set(building.id, building.plan);
   live.views.set(building.id, view);
-  expect(rowsOf(view.store, live.epoch, building.plan.schema.fields.map((f) => f.type))).toBeDefined();
+  expect(
+    rowsOf(
+      view.store,
+      live.epoch,
+      building.plan.schema.fields.map((f) => f.type),
+    ),
+  ).toBeDefined();
   return null;
 }
 

@@ -38,20 +38,40 @@ export class World {
 
   source(topic: number): SourcePlan {
     const { name, key } = this.topics[topic]!;
-    return source({ id: topic, name, kind: key === null ? "stream" : "table", schema: this.schemas[topic]!, key, appendOnly: key === null });
+    return source({
+      id: topic,
+      name,
+      kind: key === null ? "stream" : "table",
+      schema: this.schemas[topic]!,
+      key,
+      appendOnly: key === null,
+    });
   }
 
   /** A view as another view reads it. */
   viewSource(id: number): SourcePlan {
     const plan = this.views.get(id)!;
-    return source({ id, name: `v${id}`, kind: "view", schema: plan.schema, key: plan.key, appendOnly: plan.appendOnly });
+    return source({
+      id,
+      name: `v${id}`,
+      kind: "view",
+      schema: plan.schema,
+      key: plan.key,
+      appendOnly: plan.appendOnly,
+    });
   }
 
   facts(now: number = this.commits.length - 1): Facts {
     return {
       now,
       stream: (id) =>
-        this.commits.slice(0, now + 1).flatMap((commit, i) => commit.flatMap((c): Record[] => (c.topic === id && "row" in c ? [{ row: c.row, commit: i }] : []))),
+        this.commits
+          .slice(0, now + 1)
+          .flatMap((commit, i) =>
+            commit.flatMap((c): Record[] =>
+              c.topic === id && "row" in c ? [{ row: c.row, commit: i }] : [],
+            ),
+          ),
       table: (id, at) => this.tableRows(id, at),
       view: (id) => this.views.get(id)!,
     };
@@ -126,7 +146,14 @@ export class Live {
   }
 }
 
-export function checkView(world: World, now: number, plan: Plan, store: Store, epoch: number, errors: { readonly errorCount: number; firstError(): Error | null }): void {
+export function checkView(
+  world: World,
+  now: number,
+  plan: Plan,
+  store: Store,
+  epoch: number,
+  errors: { readonly errorCount: number; firstError(): Error | null },
+): void {
   const expected = answer(plan, world.facts(now));
   const types = plan.schema.fields.map((f) => f.type);
   expect(rowsOf(store, epoch, types)).toEqual(countRows(expected.rows.map((row) => printRow(row, types))));
@@ -175,8 +202,16 @@ function cut<T>(list: readonly T[], size: number): T[][] {
 }
 
 /** A topic's changes of these commits, in chunks. */
-export function chunksOf(world: World, topic: number, commits: readonly Commit[], dictionary: Dictionary, firstCommit = 0): { chunk: Chunk; ops: Uint8Array | null }[] {
-  const changes = commits.flatMap((commit, i) => commit.filter((c) => c.topic === topic).map((c) => ({ c, commit: firstCommit + i })));
+export function chunksOf(
+  world: World,
+  topic: number,
+  commits: readonly Commit[],
+  dictionary: Dictionary,
+  firstCommit = 0,
+): { chunk: Chunk; ops: Uint8Array | null }[] {
+  const changes = commits.flatMap((commit, i) =>
+    commit.filter((c) => c.topic === topic).map((c) => ({ c, commit: firstCommit + i })),
+  );
   return cut(changes, CHUNK_ROWS).map((part) => {
     const fields = world.schemas[topic]!.fields;
     const isKey = (i: number) => world.topics[topic]!.key?.includes(i) ?? false;
@@ -202,20 +237,30 @@ export function chunksOf(world: World, topic: number, commits: readonly Commit[]
 export function physical(datum: Datum, type: SqlType, dictionary: Dictionary): number {
   if (datum === null) return 0;
   if (typeof datum === "boolean") return datum ? 1 : 0;
-  if (typeof datum === "bigint") return datum <= BigInt(Number.MAX_SAFE_INTEGER) && datum >= -BigInt(Number.MAX_SAFE_INTEGER) ? Number(datum) : dictionary.internBigInt(datum);
+  if (typeof datum === "bigint")
+    return datum <= BigInt(Number.MAX_SAFE_INTEGER) && datum >= -BigInt(Number.MAX_SAFE_INTEGER)
+      ? Number(datum)
+      : dictionary.internBigInt(datum);
   if (typeof datum === "string") return dictionary.internString(datum);
   void type;
   return datum;
 }
 
 /** Rows visible at an epoch, printed, with how often each is there. */
-export function rowsOf(store: Store, epoch: number, types: readonly SqlType[]): Map<string, number> | { [row: string]: number } {
+export function rowsOf(
+  store: Store,
+  epoch: number,
+  types: readonly SqlType[],
+): Map<string, number> | { [row: string]: number } {
   const chunk = createChunk(store.layout.columns, 1);
   const rows: string[] = [];
   for (let slot = 0; slot < store.highWater; slot++) {
     if (!store.visible(slot, epoch)) continue;
     store.read(slot, chunk.columns, chunk.nulls, 0);
-    const row = types.map((type, i): Datum => (chunk.nulls[i]?.[0] === 1 ? null : datumOf(chunk.columns[i]![0]!, type, store.dictionary)));
+    const row = types.map(
+      (type, i): Datum =>
+        chunk.nulls[i]?.[0] === 1 ? null : datumOf(chunk.columns[i]![0]!, type, store.dictionary),
+    );
     for (let n = store.weight(slot); n > 0; n--) rows.push(printRow(row, types));
   }
   return countRows(rows);
@@ -241,7 +286,11 @@ function datumOf(value: number, type: SqlType, dictionary: Dictionary): Datum {
 }
 
 export function printRow(row: Row, types: readonly SqlType[]): string {
-  return row.map((d, i) => (d === null ? "null" : types[i]!.name === "text" ? JSON.stringify(d) : String(d === 0 ? 0 : d))).join(", ");
+  return row
+    .map((d, i) =>
+      d === null ? "null" : types[i]!.name === "text" ? JSON.stringify(d) : String(d === 0 ? 0 : d),
+    )
+    .join(", ");
 }
 
 function countRows(rows: readonly string[]): { [row: string]: number } {

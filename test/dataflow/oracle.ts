@@ -2,6 +2,8 @@
  * The naive answer: evaluates a plan from scratch over rows as JavaScript values, nested loops throughout. Shares only the exact scalar
  * functions with the circuit.
  */
+
+import { EvertError } from "../../src/base/errors.ts";
 import type { SqlType } from "../../src/batch/types.ts";
 import { isSmallNumeric } from "../../src/batch/types.ts";
 import { ratioToDouble } from "../../src/dataflow/aggregates/exact-sum.ts";
@@ -18,7 +20,6 @@ import {
 import { takeFault, toThrowable } from "../../src/dataflow/kernels/errors.ts";
 import { evaluateExpr } from "../../src/dataflow/kernels/evaluate.ts";
 import { callUser, datumFromJs, jsRow } from "../../src/dataflow/kernels/user-function.ts";
-import { EvertError } from "../../src/base/errors.ts";
 import type { Datum, Expr } from "../../src/plan/expression.ts";
 import { typeOf } from "../../src/plan/inspect.ts";
 import type { Aggregate, OrderItem, Plan } from "../../src/plan/plan.ts";
@@ -56,12 +57,15 @@ function evaluate(plan: Plan, facts: Facts, errors: string[]): Record[] {
   switch (plan.kind) {
     case "source":
       if (plan.relation === "stream") return [...facts.stream(plan.id)];
-      if (plan.relation === "table") return facts.table(plan.id, facts.now).map((row) => ({ row, commit: 0 }));
+      if (plan.relation === "table")
+        return facts.table(plan.id, facts.now).map((row) => ({ row, commit: 0 }));
       return evaluate(facts.view(plan.id), facts, errors);
     case "values":
       return plan.rows.map((row) => ({ row, commit: 0 }));
     case "filter":
-      return evaluate(plan.input, facts, errors).filter((r) => attempt(errors, () => evaluateOn(plan.predicate, r.row, plan.input)) === true);
+      return evaluate(plan.input, facts, errors).filter(
+        (r) => attempt(errors, () => evaluateOn(plan.predicate, r.row, plan.input)) === true,
+      );
     case "project":
       return evaluate(plan.input, facts, errors).flatMap((r) => {
         const row = attempt(errors, () => plan.exprs.map((e) => evaluateOn(e, r.row, plan.input)));
@@ -86,7 +90,9 @@ function evaluate(plan: Plan, facts: Facts, errors: string[]): Record[] {
       });
     case "series":
       return evaluate(plan.input, facts, errors).flatMap((r) => {
-        const bounds = attempt(errors, () => [plan.start, plan.stop, plan.step].map((e) => evaluateOn(e, r.row, plan.input)));
+        const bounds = attempt(errors, () =>
+          [plan.start, plan.stop, plan.step].map((e) => evaluateOn(e, r.row, plan.input)),
+        );
         if (bounds === FAILED || bounds.includes(null)) return [];
         const [start, stop, step] = bounds.map((b) => BigInt(b as number)) as [bigint, bigint, bigint];
         if (step === 0n) {
@@ -95,7 +101,8 @@ function evaluate(plan: Plan, facts: Facts, errors: string[]): Record[] {
         }
         const int4 = typeOf(plan.start).name === "int4";
         const out: Record[] = [];
-        for (let v = start; step > 0n ? v <= stop : v >= stop; v += step) out.push({ row: [...r.row, int4 ? Number(v) : v], commit: r.commit });
+        for (let v = start; step > 0n ? v <= stop : v >= stop; v += step)
+          out.push({ row: [...r.row, int4 ? Number(v) : v], commit: r.commit });
         return out;
       });
     case "join": {
@@ -104,7 +111,9 @@ function evaluate(plan: Plan, facts: Facts, errors: string[]): Record[] {
       const nothing = plan.right.schema.fields.map(() => null);
       const types = plan.leftKeys.map((k) => plan.left.schema.fields[k]!.type);
       return left.flatMap((l) => {
-        const matches = right.filter((r) => plan.leftKeys.every((k, i) => equalKeys(l.row[k]!, r.row[plan.rightKeys[i]!]!, types[i]!)));
+        const matches = right.filter((r) =>
+          plan.leftKeys.every((k, i) => equalKeys(l.row[k]!, r.row[plan.rightKeys[i]!]!, types[i]!)),
+        );
         if (matches.length === 0 && plan.type === "left") return [{ row: [...l.row, ...nothing], commit: 0 }];
         return matches.map((r) => ({ row: [...l.row, ...r.row], commit: 0 }));
       });
@@ -114,8 +123,11 @@ function evaluate(plan: Plan, facts: Facts, errors: string[]): Record[] {
       const types = plan.leftKeys.map((k) => plan.left.schema.fields[k]!.type);
       return evaluate(plan.left, facts, errors).flatMap((l) => {
         const right = evaluate(plan.right, { ...facts, now: l.commit }, []);
-        const match = right.find((r) => plan.leftKeys.every((k, i) => equalKeys(l.row[k]!, r.row[plan.rightKeys[i]!]!, types[i]!)));
-        if (match === undefined) return plan.type === "left" ? [{ row: [...l.row, ...nothing], commit: l.commit }] : [];
+        const match = right.find((r) =>
+          plan.leftKeys.every((k, i) => equalKeys(l.row[k]!, r.row[plan.rightKeys[i]!]!, types[i]!)),
+        );
+        if (match === undefined)
+          return plan.type === "left" ? [{ row: [...l.row, ...nothing], commit: l.commit }] : [];
         return [{ row: [...l.row, ...match.row], commit: l.commit }];
       });
     }
@@ -130,13 +142,16 @@ function evaluate(plan: Plan, facts: Facts, errors: string[]): Record[] {
           return values;
         });
         if (key === FAILED) continue;
-        const name = plan.keys.length === 0 ? "" : key.map((d, i) => canonicalText(d, typeOf(plan.keys[i]!))).join("|");
+        const name =
+          plan.keys.length === 0 ? "" : key.map((d, i) => canonicalText(d, typeOf(plan.keys[i]!))).join("|");
         const group = groups.get(name) ?? { key, rows: [] };
         groups.set(name, group);
         group.rows.push(row);
       }
       return [...groups.values()].flatMap(({ key, rows }) => {
-        const results = attempt(errors, () => plan.aggregates.map((a) => aggregate(a, rows, plan.input, errors)));
+        const results = attempt(errors, () =>
+          plan.aggregates.map((a) => aggregate(a, rows, plan.input, errors)),
+        );
         return results === FAILED ? [] : [{ row: [...key, ...results], commit: 0 }];
       });
     }
@@ -153,14 +168,18 @@ function evaluate(plan: Plan, facts: Facts, errors: string[]): Record[] {
     case "topK": {
       const partitions = new Map<string, Record[]>();
       for (const r of evaluate(plan.input, facts, errors)) {
-        const name = plan.partition.map((c) => canonicalText(r.row[c]!, plan.schema.fields[c]!.type)).join("|");
+        const name = plan.partition
+          .map((c) => canonicalText(r.row[c]!, plan.schema.fields[c]!.type))
+          .join("|");
         const rows = partitions.get(name) ?? [];
         partitions.set(name, rows);
         rows.push(r);
       }
       const types = typesOf(plan);
       const listed = new Set([...plan.partition, ...plan.order.map((o) => o.column)]);
-      const rest = types.flatMap((_, column): OrderItem[] => (listed.has(column) ? [] : [{ column, descending: false, nullsFirst: false }]));
+      const rest = types.flatMap((_, column): OrderItem[] =>
+        listed.has(column) ? [] : [{ column, descending: false, nullsFirst: false }],
+      );
       const compare = (a: Record, b: Record) => compareRows(a.row, b.row, [...plan.order, ...rest], types);
       return [...partitions.values()].flatMap((rows) =>
         rows.sort(compare).slice(plan.offset, plan.limit === null ? undefined : plan.offset + plan.limit),
@@ -203,7 +222,10 @@ function argumentOf(a: Aggregate, row: Row, input: Plan): Datum | undefined {
 
 function aggregate(a: Aggregate, rows: readonly Row[], input: Plan, errors: string[]): Datum {
   if (a.fn === "reduce") return fold(a, rows, input, errors);
-  const args = rows.map((row) => argumentOf(a, row, input)).filter((d) => d !== undefined) as Exclude<Datum, null>[];
+  const args = rows.map((row) => argumentOf(a, row, input)).filter((d) => d !== undefined) as Exclude<
+    Datum,
+    null
+  >[];
   if (a.fn === "count") return BigInt(args.length);
   if (args.length === 0) return null;
   const type = typeOf(a.arg!);
@@ -219,11 +241,14 @@ function aggregate(a: Aggregate, rows: readonly Row[], input: Plan, errors: stri
   const result = a.fn === "sum" ? total : divideDecimals(total, decimal(BigInt(args.length), 0));
   switch (a.type.name) {
     case "int8": {
-      if (total.unscaled >= 2n ** 63n || total.unscaled < -(2n ** 63n)) throw new EvertError("numeric_value_out_of_range", "bigint out of range");
+      if (total.unscaled >= 2n ** 63n || total.unscaled < -(2n ** 63n))
+        throw new EvertError("numeric_value_out_of_range", "bigint out of range");
       return total.unscaled;
     }
     case "float8":
-      return a.fn === "sum" ? Number(decimalToText(total)) : ratioToDouble(total.unscaled, 10n ** BigInt(total.scale) * BigInt(args.length));
+      return a.fn === "sum"
+        ? Number(decimalToText(total))
+        : ratioToDouble(total.unscaled, 10n ** BigInt(total.scale) * BigInt(args.length));
     default:
       return decimalToText(result);
   }
@@ -252,7 +277,8 @@ function floatResult(fn: "sum" | "avg", args: readonly number[]): number {
   let units = 0n;
   for (const x of args) units += exactUnits(x);
   const value = ratioToDouble(units, (1n << 1074n) * (fn === "sum" ? 1n : BigInt(args.length)));
-  if (!Number.isFinite(value)) throw new EvertError("numeric_value_out_of_range", "value out of range: overflow");
+  if (!Number.isFinite(value))
+    throw new EvertError("numeric_value_out_of_range", "value out of range: overflow");
   return value;
 }
 
@@ -281,7 +307,8 @@ function equalKeys(a: Datum, b: Datum, type: SqlType): boolean {
 export function compareDatums(a: Exclude<Datum, null>, b: Exclude<Datum, null>, type: SqlType): number {
   if (type.name === "numeric") return compareDecimals(asDecimal(a, type), asDecimal(b, type));
   if (typeof a === "string") return Buffer.compare(Buffer.from(a), Buffer.from(b as string));
-  if (typeof a === "number" && (Number.isNaN(a) || Number.isNaN(b as number))) return (Number.isNaN(a) ? 1 : 0) - (Number.isNaN(b as number) ? 1 : 0);
+  if (typeof a === "number" && (Number.isNaN(a) || Number.isNaN(b as number)))
+    return (Number.isNaN(a) ? 1 : 0) - (Number.isNaN(b as number) ? 1 : 0);
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
@@ -297,7 +324,8 @@ function compareRows(a: Row, b: Row, order: readonly OrderItem[], types: readonl
     if (d !== 0) return descending ? -d : d;
   }
   for (const [i, type] of types.entries()) {
-    if (type.name === "numeric" && typeof a[i] === "string" && typeof b[i] === "string" && a[i] !== b[i]) return a[i] < b[i] ? -1 : 1;
+    if (type.name === "numeric" && typeof a[i] === "string" && typeof b[i] === "string" && a[i] !== b[i])
+      return a[i] < b[i] ? -1 : 1;
   }
   return 0;
 }

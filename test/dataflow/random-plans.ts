@@ -1,6 +1,15 @@
 /** Random topics, histories and plans, from a seed. */
-import { bool, float8, int4, int8, jsonb, numeric, type SqlType, text } from "../../src/batch/types.ts";
-import { isSmallNumeric } from "../../src/batch/types.ts";
+import {
+  bool,
+  float8,
+  int4,
+  int8,
+  isSmallNumeric,
+  jsonb,
+  numeric,
+  type SqlType,
+  text,
+} from "../../src/batch/types.ts";
 import * as plan from "../../src/plan/build.ts";
 import type { Datum, Expr, UserFunction } from "../../src/plan/expression.ts";
 import type { FunctionId } from "../../src/plan/functions.ts";
@@ -84,11 +93,15 @@ export function randomDatum(random: Random, type: SqlType): Exclude<Datum, null>
     case "int4":
       return random.below(6) - 1;
     case "int8":
-      return random.chance(5) ? random.pick([9007199254740993n, -9007199254740993n, 9223372036854775807n]) : BigInt(random.below(5));
+      return random.chance(5)
+        ? random.pick([9007199254740993n, -9007199254740993n, 9223372036854775807n])
+        : BigInt(random.below(5));
     case "float8":
       return random.pick([0, 0.1, 0.2, 0.3, 1.5, -2.25, 1e16, 1e-3, 4, random.chance(5) ? 1e300 : 3]);
     case "numeric":
-      return isSmallNumeric(type) ? BigInt(random.below(400) - 100) : random.pick(["0", "1", "2", "1.5", "-3.25", "10.125"]);
+      return isSmallNumeric(type)
+        ? BigInt(random.below(400) - 100)
+        : random.pick(["0", "1", "2", "1.5", "-3.25", "10.125"]);
     case "bool":
       return random.chance(50);
     case "text":
@@ -112,7 +125,10 @@ export function randomCommit(random: Random, world: World): Commit {
     const row = randomRow(random, topic);
     if (topic.key !== null && random.chance(35)) {
       const present = world.tableRows(id, world.commits.length - 1);
-      changes.push({ topic: id, deleted: present.length > 0 && random.chance(80) ? random.pick(present) : row });
+      changes.push({
+        topic: id,
+        deleted: present.length > 0 && random.chance(80) ? random.pick(present) : row,
+      });
     } else changes.push({ topic: id, row });
   }
   return changes;
@@ -160,7 +176,17 @@ export class PlanMaker {
   #leaf(): Plan {
     const random = this.#random;
     if (random.chance(6)) {
-      return plan.values([{ name: "k", type: int4 }, { name: "w", type: text }], [[1, "a"], [2, null], [1, "a"]].slice(0, random.below(4)) as Datum[][]);
+      return plan.values(
+        [
+          { name: "k", type: int4 },
+          { name: "w", type: text },
+        ],
+        [
+          [1, "a"],
+          [2, null],
+          [1, "a"],
+        ].slice(0, random.below(4)) as Datum[][],
+      );
     }
     const views = [...this.#world.views.keys()];
     if (views.length > 0 && random.chance(20)) return this.#world.viewSource(random.pick(views));
@@ -184,7 +210,12 @@ export class PlanMaker {
       if (random.chance(15)) return { kind: "isNull", arg: column };
       if (type.name === "bool") return random.chance(50) ? column : { kind: "not", arg: column };
       if (random.chance(10) && type.name === "int4") {
-        const quotient: Expr = { kind: "call", fn: "int4_div", args: [plan.constant(6, int4), column], type: int4 };
+        const quotient: Expr = {
+          kind: "call",
+          fn: "int4_div",
+          args: [plan.constant(6, int4), column],
+          type: int4,
+        };
         return { kind: "call", fn: "int4_gt", args: [quotient, plan.constant(1, int4)], type: bool };
       }
       const fn = `${type.name}_${random.pick(["eq", "ne", "lt", "le", "gt", "ge"])}` as FunctionId;
@@ -203,8 +234,14 @@ export class PlanMaker {
     if (random.chance(50)) return column;
     switch (type.name) {
       case "int4": {
-        const fn = random.pick(["int4_add", "int4_mul", random.chance(20) ? "int4_div" : "int4_sub"] as const);
-        const other = random.chance(50) ? column : plan.constant(random.below(4) + (fn === "int4_div" ? 1 : 0), int4);
+        const fn = random.pick([
+          "int4_add",
+          "int4_mul",
+          random.chance(20) ? "int4_div" : "int4_sub",
+        ] as const);
+        const other = random.chance(50)
+          ? column
+          : plan.constant(random.below(4) + (fn === "int4_div" ? 1 : 0), int4);
         return { kind: "call", fn, args: [column, other], type: int4 };
       }
       case "int8":
@@ -214,7 +251,12 @@ export class PlanMaker {
       case "text":
         return { kind: "call", fn: "text_concat", args: [column, plan.constant("!", text)], type: text };
       case "numeric":
-        return { kind: "call", fn: "numeric_add", args: [column, plan.constant("1", numeric)], type: numeric };
+        return {
+          kind: "call",
+          fn: "numeric_add",
+          args: [column, plan.constant("1", numeric)],
+          type: numeric,
+        };
       case "bool":
       case "timestamptz":
       case "jsonb":
@@ -252,7 +294,13 @@ export class PlanMaker {
     const pairs: [number, number][] = [];
     left.schema.fields.forEach((l, i) => {
       right.schema.fields.forEach((r, j) => {
-        if (l.type.name === r.type.name && l.type.name !== "jsonb" && l.type.name !== "bool" && isSmallNumeric(l.type) === isSmallNumeric(r.type)) pairs.push([i, j]);
+        if (
+          l.type.name === r.type.name &&
+          l.type.name !== "jsonb" &&
+          l.type.name !== "bool" &&
+          isSmallNumeric(l.type) === isSmallNumeric(r.type)
+        )
+          pairs.push([i, j]);
       });
     });
     if (pairs.length === 0) return this.#filter(left);
@@ -267,7 +315,9 @@ export class PlanMaker {
     const first = this.#narrow(this.plan(depth - 1));
     const second = this.plan(depth - 1);
     const exprs = first.schema.fields.map(({ type }): Expr => {
-      const fits = this.#columns(second).filter((c) => typeOf(c).name === type.name && typeOf(c).precision === type.precision);
+      const fits = this.#columns(second).filter(
+        (c) => typeOf(c).name === type.name && typeOf(c).precision === type.precision,
+      );
       return fits.length > 0 ? random.pick(fits) : { kind: "const", value: null, type };
     });
     const other = plan.project(
@@ -285,7 +335,11 @@ export class PlanMaker {
     const partition = random.chance(60) ? random.some(columns, 1).slice(0, 1) : [];
     return plan.topK(input, {
       partition,
-      order: order.map((column) => ({ column, descending: random.chance(50), nullsFirst: random.chance(50) })),
+      order: order.map((column) => ({
+        column,
+        descending: random.chance(50),
+        nullsFirst: random.chance(50),
+      })),
       limit: random.chance(85) ? random.below(4) + (random.chance(10) ? 40 : 0) : null,
       offset: random.chance(30) ? random.below(3) : 0,
     });
@@ -307,15 +361,28 @@ export class PlanMaker {
     const filter = random.chance(20) ? this.#predicate(input) : null;
     const arg = this.#scalar(input);
     const type = typeOf(arg);
-    const counted: Aggregate = { fn: "count", arg: random.chance(50) ? arg : null, filter, type: int8, reducer: null };
+    const counted: Aggregate = {
+      fn: "count",
+      arg: random.chance(50) ? arg : null,
+      filter,
+      type: int8,
+      reducer: null,
+    };
     if (type.name === "jsonb" || type.name === "bool" || random.chance(20)) return counted;
-    if (random.chance(40)) return { fn: random.pick(["min", "max"] as const), arg, filter, type, reducer: null };
+    if (random.chance(40))
+      return { fn: random.pick(["min", "max"] as const), arg, filter, type, reducer: null };
     const fn = random.pick(["sum", "avg"] as const);
     switch (type.name) {
       case "int4":
         return { fn, arg, filter, type: fn === "sum" ? int8 : random.pick([numeric, float8]), reducer: null };
       case "int8":
-        return { fn, arg, filter, type: fn === "sum" ? random.pick([numeric, int8]) : numeric, reducer: null };
+        return {
+          fn,
+          arg,
+          filter,
+          type: fn === "sum" ? random.pick([numeric, int8]) : numeric,
+          reducer: null,
+        };
       case "float8":
         return { fn, arg, filter, type: float8, reducer: null };
       case "numeric":
@@ -328,9 +395,18 @@ export class PlanMaker {
 
   #map(input: Plan): Plan {
     const random = this.#random;
-    const rows = [{ fields: [{ name: "v", column: random.below(input.schema.fields.length) }], presentColumn: null }];
+    const rows = [
+      { fields: [{ name: "v", column: random.below(input.schema.fields.length) }], presentColumn: null },
+    ];
     if (random.chance(50)) {
-      const fn: UserFunction = { call: (row) => ({ s: String((row as { v: unknown }).v), n: String((row as { v: unknown }).v).length }), source: "map", rows };
+      const fn: UserFunction = {
+        call: (row) => ({
+          s: String((row as { v: unknown }).v),
+          n: String((row as { v: unknown }).v).length,
+        }),
+        source: "map",
+        rows,
+      };
       return plan.mapFunction(input, fn, false, [
         { name: "s", type: text, nullable: false },
         { name: "n", type: int4, nullable: false },
@@ -355,7 +431,9 @@ export class PlanMaker {
     const random = this.#random;
     const left = random.chance(50) ? this.#world.source(0) : this.#filter(this.#world.source(0));
     const things = this.#world.source(1);
-    const right = random.chance(50) ? things : plan.filter(things, { kind: "isNull", arg: plan.column(things, 2) });
+    const right = random.chance(50)
+      ? things
+      : plan.filter(things, { kind: "isNull", arg: plan.column(things, 2) });
     const type = random.pick(["inner", "left"] as const);
     return plan.asOfJoin({ type, left, right, leftKeys: [0], rightKeys: [0] });
   }

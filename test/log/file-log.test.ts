@@ -334,6 +334,34 @@ describe("reading", () => {
     await again.close();
   });
 
+  test("a rare topic in a long log is read in leaps, from any offset", async () => {
+    const disk = new SimulatedDisk();
+    const big = { segmentBytes: 1 << 20, groupBytesMax: 1 << 20, aheadBytesMax: 1 << 20 };
+    let log = await openSmall(disk, big);
+    const rare: number[] = [];
+    for (let id = 0; id < 90; id++) {
+      const isRare = id % 29 === 3 || id % 29 === 4;
+      const rows: Row[] = [{ topicId: 1, id, note: "x".repeat(40_000) }];
+      if (isRare) rows.push({ topicId: 2, id, note: null });
+      await room(log, 41_000);
+      await stage(log, rows).durable;
+      if (isRare) rare.push(id);
+    }
+    for (let life = 0; life < 2; life++) {
+      for (let offset = 0; offset <= rare.length; offset++) {
+        const before = disk.bytesRead;
+        const read: string[] = [];
+        for await (const group of log.readTopic(2, offset)) read.push(...commitsOf(group)[0]!.rows);
+        expect(read).toEqual(rare.slice(offset).map((id, i) => `2@${offset + i} ${id} null`));
+        // The log has 3.6 MB; to each place of the topic leads an entry, and then at most the way to the next.
+        expect(disk.bytesRead - before).toBeLessThan(3_600_000);
+      }
+      await log.close();
+      log = await openSmall(disk, big);
+    }
+    await log.close();
+  });
+
   test("of some topics skips other groups, or shows them empty", async () => {
     const { log } = await filled(new SimulatedDisk());
     const skipped: number[] = [];

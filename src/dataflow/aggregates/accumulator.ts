@@ -131,6 +131,6 @@ export function setReference(store: Store, slot: number, column: number, id: num
   store.I[word] = id ?? 0;
   const nullWord = base + layout.nullWord[column]!;
   const bit = 1 << layout.nullBit[column]!;
-  store.I[nullWord] = id === null ? (store.I[nullWord] as number) | bit : (store.I[nullWord] as number) & ~bit;
+  store.I[nullWord] =
+    id === null ? (store.I[nullWord] as number) | bit : (store.I[nullWord] as number) & ~bit;
 }
-

@@ -111,12 +111,17 @@ export function encodeOverflow(o: Overflow): string {
 
 export function decodeOverflow(text: string): Overflow {
   const [units, nan, positive, negative] = text.split(" ") as [string, string, string, string];
-  return { units: parseBase36(units), nan: Number(nan), positive: Number(positive), negative: Number(negative) };
+  return {
+    units: parseBase36(units),
+    nan: Number(nan),
+    positive: Number(positive),
+    negative: Number(negative),
+  };
 }
 
 /** Adds x times weight, and the whole expansion, which becomes zero. */
 export function addToOverflow(o: Overflow, F: Float64Array, at: number, x: number, weight: number): void {
-  if (x !== x) o.nan += weight;
+  if (Number.isNaN(x)) o.nan += weight;
   else if (x === Number.POSITIVE_INFINITY) o.positive += weight;
   else if (x === Number.NEGATIVE_INFINITY) o.negative += weight;
   else {

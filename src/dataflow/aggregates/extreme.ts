@@ -5,9 +5,10 @@
  * (group key, value), and the first entry alive is the answer, so that when the best value goes the next one is there.
  * Equal numerics that print differently: the one whose text is first.
  */
-import { WIDE } from "../../state/dictionary.ts";
+
+import { physicalOf, type SqlType } from "../../batch/types.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
-import { type SqlType, physicalOf } from "../../batch/types.ts";
+import { WIDE } from "../../state/dictionary.ts";
 import { mayBeWide, nullCode, readCode } from "../../state/layout.ts";
 import { compareNumericText } from "../../state/numeric-order.ts";
 import type { Store } from "../../state/store.ts";
@@ -70,7 +71,8 @@ export function setValue(store: Store, slot: number, column: number, value: numb
   } else store.I[word] = value ?? 0;
   const nullWord = base + layout.nullWord[column]!;
   const bit = 1 << layout.nullBit[column]!;
-  store.I[nullWord] = value === null ? (store.I[nullWord] as number) | bit : (store.I[nullWord] as number) & ~bit;
+  store.I[nullWord] =
+    value === null ? (store.I[nullWord] as number) | bit : (store.I[nullWord] as number) & ~bit;
 }
 
 type Better = (a: number, b: number, dictionary: Dictionary) => boolean;
@@ -83,7 +85,9 @@ function betterThan(fn: ExtremeFunction, type: SqlType): Better {
     case "f64":
       if (type.name === "float8") {
         // NaN is the greatest.
-        return fn === "min" ? (a, b) => a < b || (b !== b && a === a) : (a, b) => a > b || (a !== a && b === b);
+        return fn === "min"
+          ? (a, b) => a < b || (Number.isNaN(b) && !Number.isNaN(a))
+          : (a, b) => a > b || (Number.isNaN(a) && !Number.isNaN(b));
       }
       return (a, b, dictionary) => {
         if (a < WIDE && b < WIDE) return fn === "min" ? a < b : a > b;

@@ -63,7 +63,10 @@ export function floatSum(fn: "sum" | "avg"): Accumulator {
     },
     result(place) {
       const infinite = `if ((value === Infinity || value === -Infinity) && ${place.bind(overflowed)}(g)) error = ${place.bind(floatOverflow)};`;
-      return unlessEmpty(place, `value = ${place.bind(finish)}(F, ${cellAt(place, 0)}, g, ${countCell(place)}); ${infinite}`);
+      return unlessEmpty(
+        place,
+        `value = ${place.bind(finish)}(F, ${cellAt(place, 0)}, g, ${countCell(place)}); ${infinite}`,
+      );
     },
   };
 }

@@ -66,7 +66,9 @@ function addWide(F: Float64Array, at: number, v: number, weight: number, diction
 }
 
 function totalOf(F: Float64Array, at: number): bigint {
-  return BigInt(F[at] as number) + (BigInt(F[at + 1] as number) << 32n) + (BigInt(F[at + 2] as number) << 64n);
+  return (
+    BigInt(F[at] as number) + (BigInt(F[at + 1] as number) << 32n) + (BigInt(F[at + 2] as number) << 64n)
+  );
 }
 
 /** The sum when a double holds it exactly, else NaN. */
@@ -91,13 +93,13 @@ function finishSum(type: SqlType, scale: number): Finish {
     const divisor = powerOfTen(scale);
     return (F, at) => {
       const quick = quickTotal(F, at);
-      return scale === 0 && quick === quick ? quick : ratioToDouble(totalOf(F, at), divisor);
+      return scale === 0 && !Number.isNaN(quick) ? quick : ratioToDouble(totalOf(F, at), divisor);
     };
   }
   if (type.name === "int8") {
     return (F, at, dictionary) => {
       const quick = quickTotal(F, at);
-      if (quick === quick) return quick;
+      if (!Number.isNaN(quick)) return quick;
       const total = totalOf(F, at);
       if (total >= -(2n ** 63n) && total < 2n ** 63n) return encodeInteger(total, dictionary);
       lastError = int8OutOfRange;
@@ -106,7 +108,7 @@ function finishSum(type: SqlType, scale: number): Finish {
   }
   return (F, at, dictionary) => {
     const quick = quickTotal(F, at);
-    return dictionary.internString(scaledToText(quick === quick ? quick : totalOf(F, at), scale));
+    return dictionary.internString(scaledToText(!Number.isNaN(quick) ? quick : totalOf(F, at), scale));
   };
 }
 
@@ -115,15 +117,18 @@ function finishAvg(type: SqlType, scale: number): Finish {
     const power = powerOfTen(scale);
     return (F, at, _dictionary, count) => {
       const quick = quickTotal(F, at);
-      return scale === 0 && quick === quick ? quick / count : ratioToDouble(totalOf(F, at), BigInt(count) * power);
+      return scale === 0 && !Number.isNaN(quick)
+        ? quick / count
+        : ratioToDouble(totalOf(F, at), BigInt(count) * power);
     };
   }
   return (F, at, dictionary, count) =>
-    dictionary.internString(decimalToText(divideDecimals(decimal(totalOf(F, at), scale), decimal(BigInt(count), 0))));
+    dictionary.internString(
+      decimalToText(divideDecimals(decimal(totalOf(F, at), scale), decimal(BigInt(count), 0))),
+    );
 }
 
 export function encodeInteger(value: bigint, dictionary: Dictionary): number {
   const n = Number(value);
   return Number.isSafeInteger(n) ? n : dictionary.internBigInt(value);
 }
-

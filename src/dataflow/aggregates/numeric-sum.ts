@@ -57,7 +57,8 @@ export function numericSum(fn: "sum" | "avg", type: SqlType): Accumulator {
     columns: [{ type: text, nullable: true }],
     boxed: boxes,
     add: (place) => `${place.bind(add)}(g, c${place.arg}[r], w, dictionary);`,
-    result: (place) => unlessEmpty(place, `value = ${place.bind(finish)}(g, ${countCell(place)}, dictionary);`),
+    result: (place) =>
+      unlessEmpty(place, `value = ${place.bind(finish)}(g, ${countCell(place)}, dictionary);`),
   };
 }
 
@@ -92,11 +93,20 @@ function encode(sum: NumericSum): string {
 }
 
 function decode(text: string): NumericSum {
-  const [unscaled, scale, nan, positive, negative, scales] = text.split(" ") as [string, string, string, string, string, string];
+  const [unscaled, scale, nan, positive, negative, scales] = text.split(" ") as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
   return {
     unscaled: BigInt(unscaled),
     scale: Number(scale),
-    scales: new Map(scales === "" ? [] : scales.split(",").map((s) => s.split(":").map(Number) as [number, number])),
+    scales: new Map(
+      scales === "" ? [] : scales.split(",").map((s) => s.split(":").map(Number) as [number, number]),
+    ),
     nan: Number(nan),
     positive: Number(positive),
     negative: Number(negative),

@@ -10,7 +10,7 @@ import { type SqlType, text } from "../../batch/types.ts";
 import type { UserReducer } from "../../plan/plan.ts";
 import type { Chunk } from "../chunk.ts";
 import type { ErrorCollection } from "../error-collection.ts";
-import { type RowReader, NULL, physicalFromJs, rowReader, rowText, type TypedColumn } from "../js-rows.ts";
+import { NULL, physicalFromJs, type RowReader, rowReader, rowText, type TypedColumn } from "../js-rows.ts";
 import { type ScalarError, scalarError, takeFault } from "../kernels/errors.ts";
 import type { KernelRuntime } from "../kernels/runtime.ts";
 import { callUser, parseFrozen } from "../kernels/user-function.ts";
@@ -38,7 +38,11 @@ export interface ReduceSpec {
   readonly filter: number;
 }
 
-export function reduce({ reducer, type, columns, filter }: ReduceSpec, runtime: KernelRuntime, errors: ErrorCollection): Accumulator {
+export function reduce(
+  { reducer, type, columns, filter }: ReduceSpec,
+  runtime: KernelRuntime,
+  errors: ErrorCollection,
+): Accumulator {
   const initial = canonicalJson(reducer.initial);
   const boxes = new Boxes<Folded>({
     decode,
@@ -87,9 +91,13 @@ export function reduce({ reducer, type, columns, filter }: ReduceSpec, runtime: 
   function finish(slot: number): number | typeof NULL {
     const box = boxes.peek(slot);
     if (box !== undefined && box.broken !== "") {
-      lastError = scalarError("function_failed", `the accumulator of a reduce cannot be kept: ${box.broken}`, {
-        hint: "Let it hold what JSON can say.",
-      });
+      lastError = scalarError(
+        "function_failed",
+        `the accumulator of a reduce cannot be kept: ${box.broken}`,
+        {
+          hint: "Let it hold what JSON can say.",
+        },
+      );
       return NULL;
     }
     const value = physicalFromJs(box === undefined ? parseFrozen(initial) : box.value, type, runtime);
@@ -105,7 +113,9 @@ export function reduce({ reducer, type, columns, filter }: ReduceSpec, runtime: 
       const call = `${place.bind(take)}(g, chunk, r, w);`;
       return filter < 0 ? call : `if (n${filter}[r] === 0) { ${call} }`;
     },
-    result: (place) => `value = ${place.bind(finish)}(g); isNull = value === undefined ? 1 : 0; if (isNull === 1) value = 0;
+    result: (
+      place,
+    ) => `value = ${place.bind(finish)}(g); isNull = value === undefined ? 1 : 0; if (isNull === 1) value = 0;
       error = ${place.bind(() => lastError)}();`,
   };
 }

@@ -57,11 +57,15 @@ export class AsOfJoin extends Node {
     this.#right = new PendingChunks(spec.right, dictionary);
     this.#out = createChunk(
       spec.outputs.map(({ side, column }) =>
-        side === "left" ? spec.left[column]! : { ...spec.right[column]!, nullable: spec.right[column]!.nullable || spec.type === "left" },
+        side === "left"
+          ? spec.left[column]!
+          : { ...spec.right[column]!, nullable: spec.right[column]!.nullable || spec.type === "left" },
       ),
     );
     this.#source = joinSource(this.store, spec);
-    const code = new Function("store", "find", "lost", this.#source)(this.store, this.#index.find, () => lostRow(this.label));
+    const code = new Function("store", "find", "lost", this.#source)(this.store, this.#index.find, () =>
+      lostRow(this.label),
+    );
     this.#apply = code.apply as Apply;
     this.#probe = code.probe as Probe;
   }
@@ -146,7 +150,9 @@ interface Run {
 /** Whole chunks where they follow each other; the inputs of a union do not, and are cut at each commit and sorted. */
 function inCommitOrder(chunks: readonly Chunk[]): Run[] {
   const whole = chunks.map((chunk): Run => ({ chunk, row: 0, end: chunk.length }));
-  const follow = whole.every(({ chunk }, i) => i === 0 || whole[i - 1]!.chunk.commits[whole[i - 1]!.end - 1]! <= chunk.commits[0]!);
+  const follow = whole.every(
+    ({ chunk }, i) => i === 0 || whole[i - 1]!.chunk.commits[whole[i - 1]!.end - 1]! <= chunk.commits[0]!,
+  );
   if (follow) return whole;
   const runs: Run[] = [];
   for (const { chunk, end } of whole) {
@@ -167,13 +173,16 @@ function joinSource(store: Store, spec: AsOfJoinSpec): string {
   const nullable = ({ side, column }: AsOfJoinSpec["outputs"][number]) =>
     side === "left" ? spec.left[column]!.nullable : spec.right[column]!.nullable || outer;
   const declareOut = spec.outputs
-    .map((output, i) => `const o${i} = out.columns[${i}]${nullable(output) ? `, z${i} = out.nulls[${i}]` : ""};`)
+    .map(
+      (output, i) => `const o${i} = out.columns[${i}]${nullable(output) ? `, z${i} = out.nulls[${i}]` : ""};`,
+    )
     .join(" ");
   const copy = (matched: boolean) =>
     spec.outputs
       .map((output, i) => {
         const { side, column } = output;
-        if (side === "left") return `o${i}[o] = c${column}[r];${nullable(output) ? ` z${i}[o] = n${column}[r];` : ""}`;
+        if (side === "left")
+          return `o${i}[o] = c${column}[r];${nullable(output) ? ` z${i}[o] = n${column}[r];` : ""}`;
         if (!matched) return `o${i}[o] = 0; z${i}[o] = 1;`;
         return `o${i}[o] = ${read(column, "b")};${nullable(output) ? ` z${i}[o] = ${isNull(column, "b")};` : ""}`;
       })

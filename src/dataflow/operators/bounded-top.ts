@@ -5,7 +5,7 @@
 import type { OrderItem } from "../../plan/plan.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
 import { WIDE } from "../../state/dictionary.ts";
-import { type LayoutColumn, type RowLayout } from "../../state/layout.ts";
+import type { LayoutColumn, RowLayout } from "../../state/layout.ts";
 import { compareNumericText } from "../../state/numeric-order.ts";
 import { LIVE, Store } from "../../state/store.ts";
 import type { Chunk } from "../chunk.ts";
@@ -42,7 +42,15 @@ export class BoundedTop extends StoredNode {
     const names = ["store", "find", "next", "lost", "compareFloat", "compareWide", "compareNumeric"];
     const make = new Function(...names, this.#source);
     const lost = () => lostRow(this.label);
-    this.#apply = make(this.store, index.find, index.next, lost, compareFloat, compareWide, compareNumericText) as (chunk: Chunk) => void;
+    this.#apply = make(
+      this.store,
+      index.find,
+      index.next,
+      lost,
+      compareFloat,
+      compareWide,
+      compareNumericText,
+    ) as (chunk: Chunk) => void;
   }
 
   override push(_port: number, chunk: Chunk): void {
@@ -104,7 +112,8 @@ function compareSource(layout: RowLayout, partition: readonly number[], order: r
     if (layout.physical[c] === "i32") return `${x} - ${y}`;
     if (type.name === "float8") return `compareFloat(${x}, ${y})`;
     if (layout.physical[c] === "f64") return `compareWide(dictionary, ${x}, ${y})`;
-    if (type.name === "numeric") return `${x} === ${y} ? 0 : compareNumeric(dictionary.utf8(${x}), dictionary.utf8(${y}))`;
+    if (type.name === "numeric")
+      return `${x} === ${y} ? 0 : compareNumeric(dictionary.utf8(${x}), dictionary.utf8(${y}))`;
     return `dictionary.compare(${x}, ${y})`;
   };
   const item = ({ column: c, descending, nullsFirst }: OrderItem): string => {
@@ -118,7 +127,11 @@ function compareSource(layout: RowLayout, partition: readonly number[], order: r
     .map((_, i) => i)
     .filter((i) => layout.physical[i] === "ref" && layout.columns[i]!.type.name === "numeric")
     .map((c) => `d = dictionary.compare(${read(c, "b")}, ${read(c, "c")}); if (d !== 0) return d;`);
-  const lines = [...order.map(item), ...rest.map((column) => item({ column, descending: false, nullsFirst: false })), ...printed];
+  const lines = [
+    ...order.map(item),
+    ...rest.map((column) => item({ column, descending: false, nullsFirst: false })),
+    ...printed,
+  ];
   return `function compare(x, y) {
     const I = store.I, F = store.F, b = x * ${layout.strideWords}, c = y * ${layout.strideWords};
     let d = 0, m = 0, n = 0;
@@ -132,7 +145,7 @@ function compareFloat(a: number, b: number): number {
   if (a < b) return -1;
   if (a > b) return 1;
   if (a === b) return 0;
-  return a !== a ? (b !== b ? 0 : 1) : -1;
+  return Number.isNaN(a) ? (Number.isNaN(b) ? 0 : 1) : -1;
 }
 
 function compareWide(dictionary: Dictionary, a: number, b: number): number {

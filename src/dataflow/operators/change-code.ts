@@ -15,14 +15,23 @@ export interface Versioned {
 }
 
 /** Function `name(slot, b, sign, from, to, I, F)`: the row's change, 0 for none. */
-export function changeFunction(name: string, { layout, weighted, versions }: Versioned, find: string, next: string): string {
+export function changeFunction(
+  name: string,
+  { layout, weighted, versions }: Versioned,
+  find: string,
+  next: string,
+): string {
   const { strideWords: stride, birthWord, deathWord, weightWord } = layout;
   const weight = (base: string) => (weighted ? `I[${base} + ${weightWord}]` : "1");
-  if (versions === null) return `const ${name} = (slot, b, sign, from, to, I, F) => ${weighted ? `sign * ${weight("b")}` : "sign"};`;
+  if (versions === null)
+    return `const ${name} = (slot, b, sign, from, to, I, F) => ${weighted ? `sign * ${weight("b")}` : "sign"};`;
   const { read, isNull } = readers(layout, "I", "F");
-  const mask = versions.flatMap((c, i) => (layout.columns[c]!.nullable ? [`(${isNull(c, "b")} << ${i})`] : []));
+  const mask = versions.flatMap((c, i) =>
+    layout.columns[c]!.nullable ? [`(${isNull(c, "b")} << ${i})`] : [],
+  );
   const key = [...versions.map((c) => read(c, "b")), mask.length === 0 ? "0" : mask.join(" | ")].join(", ");
-  const invisible = (at: string) => `!(I[v * ${stride} + ${birthWord}] <= ${at} && ${at} < I[v * ${stride} + ${deathWord}])`;
+  const invisible = (at: string) =>
+    `!(I[v * ${stride} + ${birthWord}] <= ${at} && ${at} < I[v * ${stride} + ${deathWord}])`;
   return `function ${name}(slot, b, sign, from, to, I, F) {
     let v = sign < 0 ? ${find}(${key}) : ${next}(slot);
     const at = sign < 0 ? to : from;

@@ -4,9 +4,10 @@
  * In the live circuit the store's journal has them. A view being built reads the stores of the live circuit, whose journal is of another
  * step: it scans the slots and picks by birth and death. Rows visible at `from` are kept by a pin, so the scan may take its time.
  */
-import type { Step } from "../operator.ts";
-import type { Node } from "../node.ts";
+
 import { LIVE } from "../../state/store.ts";
+import type { Node } from "../node.ts";
+import type { Step } from "../operator.ts";
 import type { StoredNode } from "./stored.ts";
 
 const FOUND_MAX = 4096;
@@ -70,7 +71,9 @@ export class Delta {
       const birth = I[base + birthWord] as number;
       if (birth === LIVE) continue;
       const death = I[base + deathWord] as number;
-      const wanted = died ? birth <= from && from < death && death <= to : from < birth && birth <= to && to < death;
+      const wanted = died
+        ? birth <= from && from < death && death <= to
+        : from < birth && birth <= to && to < death;
       if (wanted) found[n++] = slot;
     }
     this.#at = slot;

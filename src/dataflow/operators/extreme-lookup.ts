@@ -1,6 +1,7 @@
 /** Finds a group's least or greatest value in a stored input, by an ordered index on (group key, value). */
-import type { OrderedIndex } from "../../state/ordered-index.ts";
+
 import { nullCode, readCode } from "../../state/layout.ts";
+import type { OrderedIndex } from "../../state/ordered-index.ts";
 import type { Store } from "../../state/store.ts";
 import { setValue } from "../aggregates/extreme.ts";
 import type { Node } from "../node.ts";
@@ -66,7 +67,8 @@ function readValue({ store }: StoredNode, slot: number, column: number): number 
   const { layout } = store;
   const base = slot * layout.strideWords;
   const nullWord = layout.nullWord[column]!;
-  if (nullWord >= 0 && (((store.I[base + nullWord] as number) >>> layout.nullBit[column]!) & 1) === 1) return null;
+  if (nullWord >= 0 && (((store.I[base + nullWord] as number) >>> layout.nullBit[column]!) & 1) === 1)
+    return null;
   const word = base + layout.words[column]!;
   return (layout.physical[column] === "f64" ? store.F[word >> 1] : store.I[word]) as number;
 }

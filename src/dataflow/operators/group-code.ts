@@ -57,7 +57,9 @@ function takeSource(
   aggregates.forEach(({ accumulator, arg }, i) => {
     (byArgument.get(arg) ?? always).push(accumulator.add(places[i]!));
   });
-  const perArgument = [...byArgument].map(([arg, lines]) => `if (n${arg}[r] === 0) { ${lines.join("\n      ")} }`);
+  const perArgument = [...byArgument].map(
+    ([arg, lines]) => `if (n${arg}[r] === 0) { ${lines.join("\n      ")} }`,
+  );
   return `function take(chunk) {
     const rows = chunk.length;
     store.reserve(rows);
@@ -96,7 +98,9 @@ function freshCode(layout: RowLayout, spec: GroupSpec): string {
     if (isKey) lines.push(`${read(i, "b")} = c${i}[r];`);
     if (!column.nullable) return;
     const bit = layout.nullBit[i]!;
-    nullBits[layout.nullWord[i]! - layout.nullWords.first]!.push(isKey ? `(n${i}[r] << ${bit})` : `${1 << bit}`);
+    nullBits[layout.nullWord[i]! - layout.nullWords.first]!.push(
+      isKey ? `(n${i}[r] << ${bit})` : `${1 << bit}`,
+    );
   });
   nullBits.forEach((bits, w) => {
     lines.push(`I[b + ${layout.nullWords.first + w}] = ${bits.join(" | ")};`);
@@ -152,7 +156,10 @@ function emitSource(
     .map((c, i) => {
       const a = `out.columns[${i}][x]`;
       const b = `out.columns[${i}][y]`;
-      const equal = physicalOf(c.type) === "f64" ? `(${a} === ${b} || (${a} !== ${a} && ${b} !== ${b}))` : `${a} === ${b}`;
+      const equal =
+        physicalOf(c.type) === "f64"
+          ? `(${a} === ${b} || (${a} !== ${a} && ${b} !== ${b}))`
+          : `${a} === ${b}`;
       return c.nullable ? `${equal} && out.nulls[${i}][x] === out.nulls[${i}][y]` : equal;
     })
     .join(" && ");

@@ -23,9 +23,9 @@ import { ErrorCollection } from "../error-collection.ts";
 import type { TypedColumn } from "../js-rows.ts";
 import { lostRow } from "../lost-row.ts";
 import { Node, type NodeStore, type Source } from "../node.ts";
-import { sink } from "./touch-code.ts";
 import { Extreme } from "./extreme-lookup.ts";
 import { type GroupAggregate, type GroupSpec, groupSource } from "./group-code.ts";
+import { sink } from "./touch-code.ts";
 
 export interface GroupCode {
   take(chunk: Chunk): void;
@@ -95,25 +95,10 @@ export class Group extends Node {
     this.#source = groupSource(this.store.layout, spec, this.#aggregates, places, counted);
     const lost = () => lostRow(this.label);
     const report = (error: ErrorBody, weight: number) => this.errors!.add(error, weight);
-    const make = new Function(
-      "store",
-      "dictionary",
-      "find",
-      "next",
-      "lost",
-      "report",
-      ...bound.keys(),
-      this.#source,
-    );
-    this.#code = make(
-      this.store,
-      dictionary,
-      this.index.find,
-      this.index.next,
-      lost,
-      report,
-      ...bound.values(),
-    ) as GroupCode;
+    const { find, touch, next } = this.index;
+    const known = { store: this.store, dictionary, find, touch, sink, next, lost, report };
+    const make = new Function(...Object.keys(known), ...bound.keys(), this.#source);
+    this.#code = make(...Object.values(known), ...bound.values()) as GroupCode;
   }
 
   /** For min and max over the stored input at `port`, whose columns are the keys, then the argument. */

@@ -1,8 +1,9 @@
 /** Generated loops of a join. See join.ts for what they compute. */
-import { changeFunction } from "./change-code.ts";
+
 import type { RowLayout } from "../../state/layout.ts";
 import { LIVE } from "../../state/store.ts";
 import { CHUNK_ROWS } from "../chunk.ts";
+import { changeFunction } from "./change-code.ts";
 import { readers } from "./row-code.ts";
 import { LARGE } from "./touch-code.ts";
 
@@ -197,7 +198,9 @@ function visible(shape: JoinShape, side: SideName, epoch: string): string {
 function nullKey(shape: JoinShape, side: SideName, then: string): string {
   const { layout, keys } = shape[side];
   const { isNull } = sideReaders(shape, side);
-  const tests = keys.filter((k) => layout.columns[k]!.nullable).map((k) => `${isNull(k, names[side].b)} === 1`);
+  const tests = keys
+    .filter((k) => layout.columns[k]!.nullable)
+    .map((k) => `${isNull(k, names[side].b)} === 1`);
   if (tests.length === 0) return "";
   return `if (${tests.join(" || ")}) ${then}`;
 }
@@ -207,7 +210,9 @@ function sideReaders(shape: JoinShape, side: SideName) {
 }
 
 function weight(shape: JoinShape, side: SideName): string | null {
-  return shape[side].weighted ? `${names[side].I}[${names[side].b} + ${shape[side].layout.weightWord}]` : null;
+  return shape[side].weighted
+    ? `${names[side].I}[${names[side].b} + ${shape[side].layout.weightWord}]`
+    : null;
 }
 
 function product(factors: readonly (string | null)[]): string {

@@ -153,12 +153,13 @@ export class Join extends Node {
     const leftIndex = lease(left, this.#leftKeys);
     const rightIndex = lease(right, this.#rightKeys);
     const bind = (source: string, versionsOf: HashIndex | null = null): unknown =>
-      new Function("L", "R", "leftIndex", "rightIndex", "versionsOf", source)(
+      new Function("L", "R", "leftIndex", "rightIndex", "versionsOf", "sink", source)(
         left.store,
         right.store,
         leftIndex,
         rightIndex,
         versionsOf,
+        sink,
       );
     const shape = this.#shape();
     this.#code = {
@@ -187,18 +188,20 @@ export class Join extends Node {
     const code = this.#code as Code;
     for (;;) {
       const phase = this.#phases[this.#phase];
-      const delta = phase === undefined ? null : phase.run === "fromLeft" ? code.left : code.right;
-      if (phase !== undefined && delta !== null && delta.more()) {
-        this.#pass(code, phase, delta);
-        this.emit(this.#out);
-        return true;
+      if (phase !== undefined) {
+        const delta = deltaOf(code, phase);
+        if (delta.more()) {
+          this.#pass(code, phase, delta);
+          this.emit(this.#out);
+          return true;
+        }
       }
       const next = this.#phases[this.#phase + 1];
       if (next === undefined) return false;
       this.#phase++;
       this.#state.match = START;
       this.#state.matched = false;
-      (next.run === "fromLeft" ? code.left : code.right).start(next.part);
+      deltaOf(code, next).start(next.part);
     }
   }
 
@@ -231,6 +234,10 @@ export class Join extends Node {
       outputs: this.#outputs,
     };
   }
+}
+
+function deltaOf(code: Code, phase: Phase): Delta {
+  return phase.run === "fromLeft" ? code.left : code.right;
 }
 
 function sideShape(node: StoredNode, keys: readonly number[]): SideShape {

@@ -17,7 +17,9 @@ import { takeFault } from "../kernels/errors.ts";
 import type { Kernel } from "../kernels/operand-writer.ts";
 import { Node, type Source } from "../node.ts";
 
-export type Stage = { readonly kind: "filter"; readonly predicate: Expr } | { readonly kind: "project"; readonly exprs: readonly Expr[] };
+export type Stage =
+  | { readonly kind: "filter"; readonly predicate: Expr }
+  | { readonly kind: "project"; readonly exprs: readonly Expr[] };
 
 type Run = (chunk: Chunk, out: Chunk) => void;
 
@@ -38,7 +40,9 @@ export class Linear extends Node {
   constructor(spec: LinearSpec, source: Source, dictionary: Dictionary) {
     super(spec.identity, [source]);
     this.label = spec.label;
-    const fallible = spec.stages.some((s) => (s.kind === "filter" ? isFallible(s.predicate) : s.exprs.some(isFallible)));
+    const fallible = spec.stages.some((s) =>
+      s.kind === "filter" ? isFallible(s.predicate) : s.exprs.some(isFallible),
+    );
     if (fallible) this.errors = new ErrorCollection(spec.label, dictionary);
     const report = (weight: number): void => {
       const error = takeFault();
@@ -64,10 +68,15 @@ export class Linear extends Node {
   }
 }
 
-export function outputColumns({ input, stages, columns }: Pick<LinearSpec, "input" | "stages" | "columns">): TypedColumn[] {
+export function outputColumns({
+  input,
+  stages,
+  columns,
+}: Pick<LinearSpec, "input" | "stages" | "columns">): TypedColumn[] {
   let row: readonly TypedColumn[] = input;
   for (const stage of stages) {
-    if (stage.kind === "project") row = stage.exprs.map((e) => ({ type: typeOf(e), nullable: nullableOf(e) }));
+    if (stage.kind === "project")
+      row = stage.exprs.map((e) => ({ type: typeOf(e), nullable: nullableOf(e) }));
   }
   return columns.map((c) => row[c]!);
 }
@@ -88,7 +97,11 @@ export function liveColumns(stages: readonly Stage[], columns: readonly number[]
   return live;
 }
 
-function compileStages(spec: LinearSpec, dictionary: Dictionary, report: (weight: number) => void): Kernel<Run> {
+function compileStages(
+  spec: LinearSpec,
+  dictionary: Dictionary,
+  report: (weight: number) => void,
+): Kernel<Run> {
   const loop = new LoopCompiler(dictionary);
   const { writer } = loop;
   const live = liveColumns(spec.stages, spec.columns);
@@ -101,7 +114,9 @@ function compileStages(spec: LinearSpec, dictionary: Dictionary, report: (weight
   }
   const outputs = outputColumns(spec);
   outputs.forEach((column, i) => {
-    writer.line(`const out${i} = out.columns[${i}]${column.nullable ? `, outNulls${i} = out.nulls[${i}]` : ""};`);
+    writer.line(
+      `const out${i} = out.columns[${i}]${column.nullable ? `, outNulls${i} = out.nulls[${i}]` : ""};`,
+    );
   });
   writer.line("let o = 0;");
   writer.block("for (let i = 0; i < n; i++)", () => {
@@ -136,7 +151,12 @@ function chunkRow(input: readonly TypedColumn[]): RowReader {
   };
 }
 
-function compileStage(loop: LoopCompiler, stage: Stage, row: RowReader, wanted: ReadonlySet<number>): RowReader {
+function compileStage(
+  loop: LoopCompiler,
+  stage: Stage,
+  row: RowReader,
+  wanted: ReadonlySet<number>,
+): RowReader {
   const scope = { row, onError: "break row;" };
   if (stage.kind === "filter") {
     loop.require(stage.predicate, scope, "continue;");

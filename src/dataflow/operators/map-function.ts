@@ -30,7 +30,13 @@ export class MapFunction extends FanOut {
   #element = 0;
 
   /** `plan.fn` refers to columns of the input chunk. */
-  constructor(identity: string, plan: MapFunctionPlan, source: Source, input: readonly TypedColumn[], dictionary: Dictionary) {
+  constructor(
+    identity: string,
+    plan: MapFunctionPlan,
+    source: Source,
+    input: readonly TypedColumn[],
+    dictionary: Dictionary,
+  ) {
     super(identity, source, input, dictionary);
     this.label = `${plan.flat ? "flatMap" : "map"} over ${source.node.label}`;
     this.errors = new ErrorCollection(this.label, dictionary);
@@ -93,8 +99,12 @@ export class MapFunction extends FanOut {
 
   #convert(element: unknown, out: Chunk, row: number): ScalarError | null {
     if (typeof element !== "object" || element === null || element instanceof Promise) {
-      const said = element instanceof Promise ? "a promise" : element === null ? "null" : `a ${typeof element}`;
-      return scalarError("function_failed", `a function of the view returned ${said} where an object with a row's columns is due`);
+      const said =
+        element instanceof Promise ? "a promise" : element === null ? "null" : `a ${typeof element}`;
+      return scalarError(
+        "function_failed",
+        `a function of the view returned ${said} where an object with a row's columns is due`,
+      );
     }
     const fields = this.#plan.schema.fields;
     for (let i = 0; i < fields.length; i++) {
@@ -110,7 +120,8 @@ export class MapFunction extends FanOut {
 function drain(elements: Iterable<unknown>): unknown[] {
   const drained: unknown[] = [];
   for (const element of elements) {
-    if (drained.length === ELEMENTS_MAX) throw new RangeError(`a flatMap gave more than ${ELEMENTS_MAX.toLocaleString("en")} rows for one row`);
+    if (drained.length === ELEMENTS_MAX)
+      throw new RangeError(`a flatMap gave more than ${ELEMENTS_MAX.toLocaleString("en")} rows for one row`);
     drained.push(element);
   }
   return drained;

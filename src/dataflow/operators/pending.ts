@@ -1,10 +1,11 @@
 /**
  * Chunks kept over a return to the event loop: copied, with references counted, so that no text they name is freed meanwhile.
  */
+
+import { physicalOf } from "../../batch/types.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
 import { WIDE } from "../../state/dictionary.ts";
 import { mayBeWide } from "../../state/layout.ts";
-import { physicalOf } from "../../batch/types.ts";
 import { type Chunk, createChunk } from "../chunk.ts";
 import type { TypedColumn } from "../js-rows.ts";
 

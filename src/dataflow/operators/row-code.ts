@@ -17,7 +17,9 @@ export function writeRow(layout: RowLayout, b: string, r: string, c = "c", n = "
   const bits: string[][] = Array.from({ length: layout.nullWords.count }, () => []);
   const lines = layout.columns.map((column, i) => {
     if (column.nullable) {
-      bits[(layout.nullWord[i] as number) - layout.nullWords.first]!.push(`(${n}${i}[${r}] << ${layout.nullBit[i]})`);
+      bits[(layout.nullWord[i] as number) - layout.nullWords.first]!.push(
+        `(${n}${i}[${r}] << ${layout.nullBit[i]})`,
+      );
     }
     return `${readCode(layout, i, b)} = ${c}${i}[${r}];`;
   });
@@ -42,7 +44,13 @@ export function equalsRow(layout: RowLayout, b: string, r: string, c = "c", n = 
 }
 
 /** Arguments of HashIndex.find for chunk row `r`: the key columns' values, then the null mask. */
-export function findArguments(columns: readonly LayoutColumn[], key: readonly number[], r: string, c = "c", n = "n"): string {
+export function findArguments(
+  columns: readonly LayoutColumn[],
+  key: readonly number[],
+  r: string,
+  c = "c",
+  n = "n",
+): string {
   const mask = key.flatMap((k, i) => (columns[k]!.nullable ? [`(${n}${k}[${r}] << ${i})`] : []));
   return [...key.map((k) => `${c}${k}[${r}]`), mask.length === 0 ? "0" : mask.join(" | ")].join(", ");
 }

@@ -20,7 +20,13 @@ export class Series extends FanOut {
   #running = false;
   #value: number | bigint = 0;
 
-  constructor(identity: string, source: Source, input: readonly TypedColumn[], type: SqlType, dictionary: Dictionary) {
+  constructor(
+    identity: string,
+    source: Source,
+    input: readonly TypedColumn[],
+    type: SqlType,
+    dictionary: Dictionary,
+  ) {
     super(identity, source, input, dictionary);
     this.label = `series over ${source.node.label}`;
     this.errors = new ErrorCollection(this.label, dictionary);

@@ -1,14 +1,23 @@
 /** Turns a stored input into pushed rows: what died, then what was born, in chunks of the columns wanted. */
+
+import { LIVE } from "../../state/store.ts";
 import { CHUNK_ROWS, type Chunk, createChunk } from "../chunk.ts";
 import { Node } from "../node.ts";
-import { LIVE } from "../../state/store.ts";
-import { Delta } from "./delta.ts";
 import { changeFunction } from "./change-code.ts";
+import { Delta } from "./delta.ts";
 import { readers } from "./row-code.ts";
 import type { StoredNode } from "./stored.ts";
 
 /** Reads slots[i..end) into the chunk; the chunk has room for all of them. */
-type Read = (slots: Int32Array, i: number, end: number, sign: number, from: number, to: number, out: Chunk) => void;
+type Read = (
+  slots: Int32Array,
+  i: number,
+  end: number,
+  sign: number,
+  from: number,
+  to: number,
+  out: Chunk,
+) => void;
 
 export class StoreRows extends Node {
   readonly label: string;
@@ -79,10 +88,16 @@ export class StoreRows extends Node {
     const { strideWords: stride, birthWord } = layout;
     const { read, isNull } = readers(layout, "I", "F");
     const declare = this.#columns
-      .map((c, i) => `const o${i} = out.columns[${i}]${layout.columns[c]!.nullable ? `, m${i} = out.nulls[${i}]` : ""};`)
+      .map(
+        (c, i) =>
+          `const o${i} = out.columns[${i}]${layout.columns[c]!.nullable ? `, m${i} = out.nulls[${i}]` : ""};`,
+      )
       .join(" ");
     const copy = this.#columns
-      .map((c, i) => `o${i}[o] = ${read(c, "b")};${layout.columns[c]!.nullable ? ` m${i}[o] = ${isNull(c, "b")};` : ""}`)
+      .map(
+        (c, i) =>
+          `o${i}[o] = ${read(c, "b")};${layout.columns[c]!.nullable ? ` m${i}[o] = ${isNull(c, "b")};` : ""}`,
+      )
       .join(" ");
     return `"use strict"; ${changeFunction("change", { layout, weighted, versions }, "find", "next")}
   return function read(slots, i, end, sign, from, to, out) {

@@ -9,13 +9,13 @@
  * - set: distinct over an input that only grows; the weight is never looked at.
  */
 import { EvertError } from "../../base/errors.ts";
-import type { Chunk } from "../chunk.ts";
-import { lostRow } from "../lost-row.ts";
-import { Node, type NodeStore, type Source } from "../node.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
 import type { HashIndex } from "../../state/hash-index.ts";
 import type { LayoutColumn } from "../../state/layout.ts";
 import { LIVE, Store } from "../../state/store.ts";
+import type { Chunk } from "../chunk.ts";
+import { lostRow } from "../lost-row.ts";
+import { Node, type NodeStore, type Source } from "../node.ts";
 import { declareColumns, equalsRow, findArguments, writeRow } from "./row-code.ts";
 import { sink, touchLoop } from "./touch-code.ts";
 

@@ -6,16 +6,23 @@
  * (old row -1, new row +1, with its commit) as it happens.
  */
 import type { Schema } from "../../batch/schema.ts";
-import { CHUNK_ROWS, type Chunk, createChunk } from "../chunk.ts";
-import { Node } from "../node.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
 import type { HashIndex } from "../../state/hash-index.ts";
 import { LIVE, Store } from "../../state/store.ts";
+import { CHUNK_ROWS, type Chunk, createChunk } from "../chunk.ts";
+import { Node } from "../node.ts";
 import { declareColumns, equalsRow, findArguments, readers, writeRow } from "./row-code.ts";
 import { StoredNode } from "./stored.ts";
 import { sink, touchLoop } from "./touch-code.ts";
 
-type Apply = (chunk: Chunk, from: number, to: number, ops: Uint8Array | null, opsFrom: number, out: Chunk | null) => void;
+type Apply = (
+  chunk: Chunk,
+  from: number,
+  to: number,
+  ops: Uint8Array | null,
+  opsFrom: number,
+  out: Chunk | null,
+) => void;
 
 export class Table extends StoredNode {
   readonly label: string;
@@ -106,11 +113,19 @@ function applySource(store: Store, index: HashIndex): string {
   const { columns, strideWords: stride, deathWord } = layout;
   const stored = readers(layout, "I", "F");
   const copyOut = columns
-    .map((c, i) => `o${i}[o] = ${stored.read(i, "a")};${c.nullable ? ` m${i}[o] = ${stored.isNull(i, "a")};` : ""}`)
+    .map(
+      (c, i) =>
+        `o${i}[o] = ${stored.read(i, "a")};${c.nullable ? ` m${i}[o] = ${stored.isNull(i, "a")};` : ""}`,
+    )
     .join(" ");
-  const passOut = columns.map((c, i) => `o${i}[o] = c${i}[r];${c.nullable ? ` m${i}[o] = n${i}[r];` : ""}`).join(" ");
+  const passOut = columns
+    .map((c, i) => `o${i}[o] = c${i}[r];${c.nullable ? ` m${i}[o] = n${i}[r];` : ""}`)
+    .join(" ");
   const declareOut = columns
-    .map((c, i) => `const o${i} = out === null ? null : out.columns[${i}]${c.nullable ? `, m${i} = out === null ? null : out.nulls[${i}]` : ""};`)
+    .map(
+      (c, i) =>
+        `const o${i} = out === null ? null : out.columns[${i}]${c.nullable ? `, m${i} = out === null ? null : out.nulls[${i}]` : ""};`,
+    )
     .join(" ");
   return `"use strict"; return function apply(chunk, from, to, ops, opsFrom, out) {
     store.reserve(to - from);

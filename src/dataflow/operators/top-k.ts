@@ -251,9 +251,7 @@ export class TopK extends Node {
 
 /** How much of `weight` copies from `rank` on lies in the window. */
 function share(rank: number, weight: number, offset: number, end: number): number {
-  const low = rank > offset ? rank : offset;
-  const high = rank + weight < end ? rank + weight : end;
-  return high > low ? high - low : 0;
+  return Math.max(0, Math.min(rank + weight, end) - Math.max(rank, offset));
 }
 
 function copier(input: StoredNode, columns: readonly number[]): Copy {

@@ -32,7 +32,9 @@ export class Values extends StoredNode {
       const slot = store.alloc();
       store.write(
         slot,
-        values.map((v, i) => (physicalOf(schema.fields[i]!.type) === "f64" ? Float64Array.of(v) : Int32Array.of(v))),
+        values.map((v, i) =>
+          physicalOf(schema.fields[i]!.type) === "f64" ? Float64Array.of(v) : Int32Array.of(v),
+        ),
         row.map((datum) => Uint8Array.of(datum === null ? 1 : 0)),
         0,
       );

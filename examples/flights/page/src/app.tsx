@@ -1,5 +1,5 @@
 import { useView } from "evert/react";
-import { useDeferredValue, useMemo, useState } from "react";
+import { useMemo, useState } from "react";
 import { AirportPanel } from "./airport.tsx";
 import { DelayHistogram, HourlyTraffic, OnTimeByDistance } from "./charts.tsx";
 import { Header } from "./header.tsx";
@@ -13,8 +13,6 @@ export function App() {
   const [selected, setSelected] = useState("ORD");
   // The busiest first: it is drawn first, so that small airports stay on top of it.
   const busiest = useMemo(() => [...airports.rows].sort((a, b) => b.flights - a.flights), [airports.rows]);
-  // Lists of names to choose from may follow a moment later; the map and the numbers come first.
-  const choices = useDeferredValue(busiest);
   const airport = busiest.find((row) => row.iata === selected);
 
   return (
@@ -22,14 +20,14 @@ export function App() {
       <Header />
       <main>
         <AirportMap airports={busiest} error={airports.error} selected={selected} onSelect={setSelected} />
-        <AirportPanel iata={selected} airport={airport} airports={choices} onSelect={setSelected} />
+        <AirportPanel iata={selected} airport={airport} airports={busiest} onSelect={setSelected} />
         <div className="charts">
           <HourlyTraffic />
           <DelayHistogram />
           <OnTimeByDistance />
         </div>
         <WorstRoutes />
-        <OwnDepartures origin={selected} airports={choices} />
+        <OwnDepartures origin={selected} airports={busiest} />
       </main>
       <footer>
         <p>

@@ -6,7 +6,8 @@ const oneDigit = new Intl.NumberFormat("en-US", { minimumFractionDigits: 1, maxi
 const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
 
 export const count = (n: number | bigint) => grouped.format(n);
-export const short = (n: number) => compact.format(n).toLowerCase();
+/** "167.9k", "1M". */
+export const short = (n: number) => compact.format(n).replace("K", "k");
 /** A real minus sign: it has the width of a digit. */
 export const decimal = (n: number) => oneDigit.format(n).replace("-", "\u2212");
 export const percent = (share: number) => `${oneDigit.format(share * 100)}%`;

@@ -56,7 +56,7 @@ export function Header() {
           />
           <Figure
             name="Mean delay"
-            value={total === undefined ? "–" : decimal(total.mean_delay)}
+            value={total === undefined || total.flights === 0 ? "–" : decimal(total.mean_delay)}
             unit="min"
           />
           <Figure name="Events" value={now === undefined ? "–" : short(now.events_per_second)} unit="/s" />

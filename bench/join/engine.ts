@@ -72,7 +72,15 @@ export function groupBatches({ groups }: Workload, { ordersId, customersId }: Pl
 
 function topicBatch(topicId: number, batch: Batch, ops: Uint8Array | null): TopicBatch {
   const commitEnds = Uint32Array.of(batch.length);
-  return { topicId, schemaVersion: 1, baseOffset: 0, batch, ops, commitIndexes: Uint32Array.of(0), commitEnds };
+  return {
+    topicId,
+    schemaVersion: 1,
+    baseOffset: 0,
+    batch,
+    ops,
+    commitIndexes: Uint32Array.of(0),
+    commitEnds,
+  };
 }
 
 /** One step of the circuit for each group: columns to chunks, tables, join, group, view, and what of the view has changed. */
@@ -93,7 +101,10 @@ export class CircuitContender {
     this.circuit.addTable(plan.ordersId, "orders", orderSchema, [0]);
     this.circuit.addTable(plan.customersId, "customers", customerSchema, [0]);
     this.circuit.addView(1000, "by_region", plan.plan);
-    this.take({ orders: null, customers: topicBatch(plan.customersId, customerBatch(workload.customers), null) });
+    this.take({
+      orders: null,
+      customers: topicBatch(plan.customersId, customerBatch(workload.customers), null),
+    });
   }
 
   take({ orders: o, customers: c }: { orders: TopicBatch | null; customers: TopicBatch | null }): void {
@@ -112,7 +123,10 @@ export class CircuitContender {
   answer(): Answer {
     const { store } = this.circuit.view(1000);
     const answer = new Map<string, [number, number]>();
-    const row = { columns: [new Int32Array(1), new Float64Array(1), new Float64Array(1)], nulls: [null, new Uint8Array(1), null] };
+    const row = {
+      columns: [new Int32Array(1), new Float64Array(1), new Float64Array(1)],
+      nulls: [null, new Uint8Array(1), null],
+    };
     for (let slot = 0; slot < store.highWater; slot++) {
       if (!store.visible(slot, this.#epoch)) continue;
       store.read(slot, row.columns, row.nulls, 0);

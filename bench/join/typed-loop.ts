@@ -80,7 +80,7 @@ function hash(id: number): number {
   return h ^ (h >>> 15);
 }
 
-function doubled(array: Int32Array): Int32Array {
+function doubled(array: Int32Array): Int32Array<ArrayBuffer> {
   const larger = new Int32Array(array.length * 2);
   larger.set(array);
   return larger;

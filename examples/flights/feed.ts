@@ -13,7 +13,7 @@ const ALL_ROWS = 3_000_000;
 const PROGRESS_MS = 200;
 const REPLAY_TICK_MS = 50;
 /** Commits under way: the next ones are on their way to the disk while one is reflected by the views. */
-const COMMITS_AHEAD = 3;
+const COMMITS_AHEAD = 8;
 
 export interface FeedOptions {
   /** Only so many departures of the data set, the last sixth of them replayed; undefined: all, June replayed. */
@@ -64,7 +64,12 @@ export async function loadHistory(
     if (signal.aborted) return loaded;
     const history = historyIn(block, rows);
     while (underWay.length >= COMMITS_AHEAD) await underWay.shift();
-    if (history > 0) send(engine.appendBatch("departures", toBatch(schema, block, 0, history)));
+    if (history > 0)
+      send(
+        engine
+          .appendBatch("departures", toBatch(schema, block, 0, history))
+          .then(({ position }) => engine.reached({ atLeast: position, timeoutMs: 60_000 })),
+      );
     loaded = block.firstRow + history;
     if (performance.now() - reportedAt > PROGRESS_MS) send(report(false));
     if (history < block.rows) break;

@@ -7,7 +7,7 @@
  *
  * The same loop runs twice as fast in a small hand-assembled WebAssembly module (crc32c-wasm.ts) that keeps two
  * independent remainders going at once; it is taken where WebAssembly may be used (a browser's content security policy
- * may forbid it). Measurement: docs/decisions/crc32c.md.
+ * may forbid it). Measurement: docs/decisions/0007-crc32c.md.
  */
 import { instantiateWasmCrc, type WasmCrc } from "./crc32c-wasm.ts";
 

@@ -3,7 +3,7 @@
  *
  * Node offers no fcntl, but its built-in SQLite holds POSIX record locks on a database file for as long as an exclusive
  * transaction is open, and keeps its own list for a second opener in the same process, which fcntl alone would let through.
- * The file stays empty: nothing is ever written in the transaction. Reasons and alternatives: docs/decisions/lock.md.
+ * The file stays empty: nothing is ever written in the transaction. Reasons and alternatives: docs/decisions/0008-lock.md.
  *
  * One rule comes with POSIX locks: nobody in this process may open and close the lock file by other means, or the kernel
  * drops the lock.

@@ -217,7 +217,7 @@ export class Circuit {
 
   /** Frees rows that nobody reads at `horizon` or later. */
   vacuum(horizon: number): void {
-    for (const { store } of this.stores()) store.vacuum(horizon);
+    for (const node of this.#graph.nodes) for (const store of node.allStores) store.vacuum(horizon);
     for (const store of this.#graveyard) {
       if (store.releaseRows()) this.#graveyard.delete(store);
       else break; // the rest in later steps

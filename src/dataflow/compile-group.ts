@@ -3,8 +3,7 @@ import { assert } from "../base/assert.ts";
 import { bool, isSmallNumeric } from "../batch/types.ts";
 import * as build from "../plan/build.ts";
 import type { Expr, UserFunction } from "../plan/expression.ts";
-import { exprKey } from "../plan/fingerprint.ts";
-import { functionColumns, hasUserFunction, isFallible, moveFunction, typeOf } from "../plan/inspect.ts";
+import { functionColumns, isFallible, moveFunction, typeOf } from "../plan/inspect.ts";
 import type { Aggregate, GroupPlan, Plan, UserReducer } from "../plan/plan.ts";
 import type { Accumulator } from "./aggregates/accumulator.ts";
 import { count } from "./aggregates/count.ts";
@@ -14,7 +13,7 @@ import { integerSum } from "./aggregates/integer-sum.ts";
 import { numericSum } from "./aggregates/numeric-sum.ts";
 import { reduce } from "./aggregates/reduce.ts";
 import { type CompileContext, type Stored, typed } from "./compile-context.ts";
-import { identityOf } from "./identity.ts";
+import { identityOf, identityOfExpr } from "./identity.ts";
 import { runtimeOf } from "./kernels/runtime.ts";
 import type { Node, Source } from "./node.ts";
 import { Group } from "./operators/group.ts";
@@ -177,8 +176,8 @@ class InputColumns {
   }
 
   #column(expr: Expr): number {
-    const key = exprKey(expr);
-    const known = this.exprs.findIndex((e) => exprKey(e) === key && sameFunctions(e, expr));
+    const identity = identityOfExpr(expr);
+    const known = this.exprs.findIndex((e) => identityOfExpr(e) === identity);
     return known >= 0 ? known : this.exprs.push(expr) - 1;
   }
 
@@ -193,11 +192,6 @@ function endsFallible(plan: Plan): boolean {
   if (plan.kind === "filter") return isFallible(plan.predicate) || endsFallible(plan.input);
   if (plan.kind === "project") return plan.exprs.some(isFallible) || endsFallible(plan.input);
   return false;
-}
-
-/** Keys of expressions count functions by their text: of those, only the very same is taken for equal. */
-function sameFunctions(a: Expr, b: Expr): boolean {
-  return a === b || !(hasUserFunction(a) || hasUserFunction(b));
 }
 
 /** The argument (or true) where the filter is true, else null. */

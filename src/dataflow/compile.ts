@@ -15,17 +15,14 @@ import { assert, unreachable } from "../base/assert.ts";
 import { notSupported } from "../base/errors.ts";
 import * as build from "../plan/build.ts";
 import type { Expr } from "../plan/expression.ts";
-import { exprKey } from "../plan/fingerprint.ts";
-import { functionColumns, isFallible, moveColumns, moveFunction, typeOf } from "../plan/inspect.ts";
+import { functionColumns, moveFunction, typeOf } from "../plan/inspect.ts";
 import type {
   AsOfJoinPlan,
   DistinctPlan,
-  FilterPlan,
   GroupPlan,
   JoinPlan,
   MapFunctionPlan,
   Plan,
-  ProjectPlan,
   SeriesPlan,
   SourcePlan,
   TopKPlan,
@@ -36,6 +33,7 @@ import { type CompileContext, type Stored, typed } from "./compile-context.ts";
 import { aggregateNode } from "./compile-group.ts";
 import type { Graph } from "./graph.ts";
 import { identityOf } from "./identity.ts";
+import type { TypedColumn } from "./js-rows.ts";
 import type { Node, Source } from "./node.ts";
 import { AsOfJoin } from "./operators/as-of-join.ts";
 import { BOUNDED_LIMIT_MAX, BoundedTop } from "./operators/bounded-top.ts";
@@ -43,6 +41,7 @@ import { Join } from "./operators/join.ts";
 import type { JoinOutput } from "./operators/join-code.ts";
 import { Linear, liveColumns, type Stage } from "./operators/linear.ts";
 import { MapFunction } from "./operators/map-function.ts";
+import { maskFits } from "./operators/row-code.ts";
 import { Series } from "./operators/series.ts";
 import { StoreRows } from "./operators/store-rows.ts";
 import { Collection, type CollectionMode, type StoredNode } from "./operators/stored.ts";
@@ -50,6 +49,7 @@ import { Pick, Stream, streamIdentity, Union } from "./operators/stream.ts";
 import { type Table, TableChanges } from "./operators/table.ts";
 import { TopK } from "./operators/top-k.ts";
 import { Values } from "./operators/values.ts";
+import { isPlain, moveFirst, stageIsFallible, stageOf, stagesIdentity, widthOf } from "./stages.ts";
 
 /** Where a compiler finds what plans name. */
 export interface Sources {
@@ -126,7 +126,7 @@ export class Compiler implements CompileContext {
     columns: readonly number[],
     base: Base = (p, c) => this.rows(p, c),
   ): Node {
-    const name = stagesKey(stages);
+    const name = stagesIdentity(stages);
     let all = [...stages];
     let at = plan;
     while (at.kind === "filter" || at.kind === "project") {
@@ -260,6 +260,7 @@ export class Compiler implements CompileContext {
   }
 
   #group(plan: GroupPlan): Node {
+    checkMask(plan.schema.fields, [...plan.keys.keys()], "a GROUP BY");
     return aggregateNode(this, plan);
   }
 
@@ -402,6 +403,7 @@ export class Compiler implements CompileContext {
   // ---- top-k ------------------------------------------------------------------------------------------------------
 
   #topK(plan: TopKPlan, columns: readonly number[]): Node {
+    checkMask(plan.schema.fields, plan.partition, "a partition");
     const { input, limit, offset, partition, order } = plan;
     if (input.appendOnly && limit !== null && offset === 0 && limit <= BOUNDED_LIMIT_MAX) {
       return this.#storeRows(this.#boundedTop(plan, limit), columns);
@@ -480,6 +482,10 @@ export class Compiler implements CompileContext {
   }
 }
 
+function checkMask(columns: readonly TypedColumn[], key: readonly number[], what: string): void {
+  if (!maskFits(columns, key)) throw notSupported(`${what} by a nullable column behind the 31st`);
+}
+
 function whole(node: StoredNode, plan: Plan): Stored {
   return { node, columns: allOf(plan) };
 }
@@ -490,62 +496,6 @@ function allOf(plan: Plan): number[] {
 
 function distinctOf(columns: readonly number[]): number[] {
   return [...new Set(columns)].sort((a, b) => a - b);
-}
-
-function stageOf(plan: FilterPlan | ProjectPlan): Stage {
-  return plan.kind === "filter"
-    ? { kind: "filter", predicate: plan.predicate }
-    : { kind: "project", exprs: plan.exprs };
-}
-
-function stageIsFallible(stage: Stage): boolean {
-  return stage.kind === "filter" ? isFallible(stage.predicate) : stage.exprs.some(isFallible);
-}
-
-function widthOf(input: Plan, stages: readonly Stage[]): number {
-  let width = input.schema.fields.length;
-  for (const stage of stages) if (stage.kind === "project") width = stage.exprs.length;
-  return width;
-}
-
-function isPlain(stage: Stage): boolean {
-  return stage.kind === "project" && stage.exprs.every((e) => e.kind === "column");
-}
-
-function stagesKey(stages: readonly Stage[]): string {
-  return stages
-    .map((s) =>
-      s.kind === "filter" ? `filter ${exprKey(s.predicate)}` : `project ${s.exprs.map(exprKey).join()}`,
-    )
-    .join(" ");
-}
-
-/** The stages over fewer columns: everything up to the first project reads the input's rows. */
-function moveFirst(
-  stages: readonly Stage[],
-  columns: readonly number[],
-  move: (c: number) => number,
-): { stages: Stage[]; columns: readonly number[] } {
-  let inputRow = true;
-  const moved = stages.map((stage): Stage => {
-    if (!inputRow) return stage;
-    if (stage.kind === "filter") return { kind: "filter", predicate: moveColumns(stage.predicate, move) };
-    inputRow = false;
-    return { kind: "project", exprs: stage.exprs.map((e) => moveLive(e, move)) };
-  });
-  return { stages: moved, columns: inputRow ? columns.map(move) : columns };
-}
-
-/** An expression nobody evaluates may read columns that are not there: it becomes a constant. */
-function moveLive(expr: Expr, move: (c: number) => number): Expr {
-  let missing = false;
-  const moved = moveColumns(expr, (c) => {
-    const to = move(c);
-    if (to < 0) missing = true;
-    return to;
-  });
-  assert(!missing || !isFallible(expr), "what is evaluated has its columns");
-  return missing ? { kind: "const", value: null, type: typeOf(expr) } : moved;
 }
 
 /** Whether rows still carry their own commit. */

@@ -38,8 +38,8 @@ export class ErrorCollection {
     return this.#published;
   }
 
-  begin(epoch: number): void {
-    this.store.begin(epoch);
+  /** A step begins; the store has the new epoch. */
+  begin(): void {
     // Also right after a checkpoint was loaded: the store alone is the truth.
     if (this.#total === 0 && this.store.live > 0) this.#recount();
   }

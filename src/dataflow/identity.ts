@@ -3,7 +3,8 @@
  * tildes, which functions of the user stand in it, because two closures of one text may differ. Without that part it is the same after
  * a restart, and names the store in a checkpoint.
  */
-import { planKey } from "../plan/fingerprint.ts";
+import type { Expr } from "../plan/expression.ts";
+import { exprKey, planKey } from "../plan/fingerprint.ts";
 import type { Plan } from "../plan/plan.ts";
 
 type Call = (...rows: readonly unknown[]) => unknown;
@@ -22,6 +23,12 @@ export function identityOf(plan: Plan): string {
     identities.set(plan, identity);
   }
   return identity;
+}
+
+export function identityOfExpr(expr: Expr): string {
+  const calls: number[] = [];
+  collectFunctions(expr, calls);
+  return calls.length === 0 ? exprKey(expr) : `${exprKey(expr)}~${calls.join(",")}~`;
 }
 
 /** The part of an identity that outlives the process. */

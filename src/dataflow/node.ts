@@ -54,6 +54,8 @@ export abstract class Node implements Operator {
   /** Errors of its expressions; null when none of them is fallible. */
   errors: ErrorCollection | null = null;
 
+  #stores: readonly Store[] | null = null;
+
   constructor(identity: string, sources: readonly Source[]) {
     this.identity = identity;
     this.sources = sources.map((s) => ({ ...s }));
@@ -70,6 +72,15 @@ export abstract class Node implements Operator {
   /** Stores of its own, besides its error collection. */
   stores(): NodeStore[] {
     return [];
+  }
+
+  /** The stores of stores() and of the error collection. */
+  get allStores(): readonly Store[] {
+    this.#stores ??= [
+      ...this.stores().map((s) => s.store),
+      ...(this.errors === null ? [] : [this.errors.store]),
+    ];
+    return this.#stores;
   }
 
   /** Generated source, for EXPLAIN (CODE). */
@@ -89,14 +100,13 @@ export abstract class Node implements Operator {
   /** The node leaves for good; its rows' references are given back in time. */
   dispose(): void {
     this.unbind();
-    for (const { store } of this.stores()) this.host.bury(store);
-    if (this.errors !== null) this.host.bury(this.errors.store);
+    for (const store of this.allStores) this.host.bury(store);
   }
 
   begin(): void {
     const { to } = this.step;
-    for (const { store } of this.stores()) store.begin(to);
-    this.errors?.begin(to);
+    for (const store of this.allStores) store.begin(to);
+    this.errors?.begin();
   }
 
   abstract push(port: number, chunk: Chunk): void;

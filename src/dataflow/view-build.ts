@@ -164,7 +164,7 @@ export class ViewBuild implements Build {
     for (const pin of this.#older.splice(0)) pin.release();
     for (const node of this.#graph.nodes) {
       node.errors?.publish();
-      for (const { store } of node.stores()) store.vacuum(this.#epoch);
+      for (const store of node.allStores) store.vacuum(this.#epoch);
     }
     return true;
   }

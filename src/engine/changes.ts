@@ -4,7 +4,7 @@
  */
 import { EvertError } from "../base/errors.ts";
 import { type Datum, datumToValue } from "../batch/convert.ts";
-import { valueToText } from "../batch/json.ts";
+import { setProperty, valueToText } from "../batch/json.ts";
 import { evaluateExpr } from "../dataflow/kernels/evaluate.ts";
 import type { Expr } from "../plan/expression.ts";
 import type { ConflictAction } from "../sql/statement.ts";
@@ -13,7 +13,7 @@ import type { Store } from "../state/store.ts";
 import { RowEncoder } from "../views/row-encoder.ts";
 import { encodeDatum } from "../views/view.ts";
 import type { TopicEntry } from "./catalog.ts";
-import type { Part } from "./committer.ts";
+import type { Part } from "./part.ts";
 import { nextTurn } from "./stepper.ts";
 
 type Row = readonly Datum[];
@@ -262,7 +262,7 @@ export class TopicChanges {
     const object: Record<string, unknown> = {};
     for (let i = 0; i < width; i++) {
       const field = this.topic.schema.fields[i]!;
-      object[field.name] = datumToValue(field.type, row[i] as Datum);
+      setProperty(object, field.name, datumToValue(field.type, row[i] as Datum));
     }
     return object;
   }

@@ -10,11 +10,14 @@
  */
 import { utf8Length } from "../base/bytes.ts";
 import { EvertError } from "../base/errors.ts";
-import type { Batch } from "../batch/batch.ts";
+import type { Batch, Column } from "../batch/batch.ts";
 import { BatchBuilder } from "../batch/builder.ts";
+import { schemaOf } from "../batch/schema.ts";
+import { int8 } from "../batch/types.ts";
 import { type CommitDraft, type CommitReceipt, type Log, OP_DELETE, OP_UPSERT } from "../log/log.ts";
 import type { AppendOptions } from "./api.ts";
-import { CATALOG_TOPIC, ROW_ID, type TopicEntry } from "./catalog.ts";
+import { CATALOG_TOPIC, ROW_ID } from "./catalog.ts";
+import type { Part } from "./part.ts";
 import { digestOf } from "./request-digest.ts";
 import { nextTurn, type Stepper } from "./stepper.ts";
 
@@ -22,23 +25,6 @@ import { nextTurn, type Stepper } from "./stepper.ts";
 const SLICE_ROWS = 1024;
 /** A commit with more rows than this is built aside first, so that staging is one copy. */
 const ASIDE_ROWS = 2048;
-
-/** One topic's part of a commit. */
-export type Part =
-  | {
-      readonly topic: TopicEntry;
-      readonly op: "upsert" | "delete";
-      readonly rows: readonly unknown[];
-      readonly path: string;
-      /** Rows of a table without primary key name their hidden row id. */
-      readonly hasRowId?: boolean;
-    }
-  | {
-      readonly topic: TopicEntry;
-      readonly op: "batch";
-      readonly batch: Batch;
-      readonly ops: Uint8Array | null;
-    };
 
 export class Committer {
   readonly #log: Log;
@@ -170,11 +156,12 @@ export class Committer {
     if (parts.every((p) => p.op === "batch" || p.rows.length <= ASIDE_ROWS)) return parts;
     const ready: Part[] = [];
     for (const part of parts) {
-      if (part.op !== "upsert" || part.rows.length <= ASIDE_ROWS || part.topic.hiddenRowId) {
+      if (part.op !== "upsert" || part.rows.length <= ASIDE_ROWS || part.hasRowId === true) {
         ready.push(part);
         continue;
       }
-      const builder = new BatchBuilder(part.topic.schema);
+      const { schema, hiddenRowId } = part.topic;
+      const builder = new BatchBuilder(hiddenRowId ? schemaOf(schema.fields.slice(0, -1)) : schema);
       for (let i = 0; i < part.rows.length; i++) {
         builder.appendRow(part.rows[i], part.path, i);
         if (i % SLICE_ROWS === SLICE_ROWS - 1) await nextTurn();
@@ -209,7 +196,8 @@ export class Committer {
   #stagePart(draft: CommitDraft, part: Part, offset: number): void {
     const { id } = part.topic;
     if (part.op === "batch") {
-      draft.appendBatch(id, part.batch, part.ops);
+      const batch = part.topic.hiddenRowId ? withRowIds(part.batch, offset) : part.batch;
+      draft.appendBatch(id, batch, part.ops);
       return;
     }
     const { rows, path, topic } = part;
@@ -231,6 +219,14 @@ export class Committer {
       draft.appendRow(id, plain ? { ...row, [ROW_ID]: offset + i } : row, op, path, i);
     }
   }
+}
+
+/** The offset a row gets is its identity for ever. */
+function withRowIds(batch: Batch, offset: number): Batch {
+  const values = BigInt64Array.from({ length: batch.length }, (_, i) => BigInt(offset + i));
+  const ids: Column = { kind: "fixed", type: int8, length: batch.length, validity: null, values };
+  const schema = schemaOf([...batch.schema.fields, { name: ROW_ID, type: int8, nullable: false }]);
+  return { ...batch, schema, columns: [...batch.columns, ids] };
 }
 
 /** Right for short values, and costs nothing. */

@@ -50,9 +50,9 @@ import {
   restoreDictionary,
   restoreStores,
 } from "./checkpointing.ts";
-import type { Part } from "./committer.ts";
 import { Core, catalogEvents } from "./core.ts";
 import { declareApp } from "./declare.ts";
+import type { Part } from "./part.ts";
 import { readRecords, readRecordsArrow } from "./records.ts";
 import { Statements } from "./statements.ts";
 

@@ -2,6 +2,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Disk } from "../base/disk.ts";
 import { datumFromJson, datumToValue } from "../batch/convert.ts";
+import { setProperty } from "../batch/json.ts";
 import { parseJson } from "../batch/lossless-json.ts";
 import type { Field } from "../batch/schema.ts";
 import type { AnyTopic, AnyView, Table, Topic, View } from "../face/handles.ts";
@@ -202,6 +203,7 @@ async function* changesOf<Row>(
 /** JSON values of a row in their TypeScript form: exact integers, numerics as strings. */
 function typedRow(fields: readonly Field[], row: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const typed: Record<string, unknown> = {};
-  for (const { name, type } of fields) typed[name] = datumToValue(type, datumFromJson(type, row[name], name));
+  for (const { name, type } of fields)
+    setProperty(typed, name, datumToValue(type, datumFromJson(type, row[name], name)));
   return typed;
 }

@@ -1,7 +1,7 @@
 /** What a request in process says, as a digest: under one idempotency key the same request is answered again, another one refused. */
 import { createHash } from "node:crypto";
 import type { Batch, Column } from "../batch/batch.ts";
-import type { Part } from "./committer.ts";
+import type { Part } from "./part.ts";
 
 export function digestOf(parts: readonly Part[]): string {
   const hash = createHash("sha256");

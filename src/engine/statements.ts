@@ -28,8 +28,8 @@ import { runQuery } from "./adhoc.ts";
 import type { SqlOptions, SqlResponse, StatementResult } from "./api.ts";
 import { type CatalogEntry, newTopic, type ViewEntry } from "./catalog.ts";
 import { TopicChanges } from "./changes.ts";
-import type { Part } from "./committer.ts";
 import type { Core } from "./core.ts";
+import type { Part } from "./part.ts";
 import { fingerprintOf, planView } from "./planner.ts";
 
 /** Changes of one transaction, by topic. */

@@ -75,7 +75,7 @@ export class Stepper {
 
   /** Null when few rows wait; else a promise for when that is so again. Appenders wait for it. */
   room(): Promise<void> | null {
-    if (this.#queuedRows < 8 * ROWS_PER_STEP) return null;
+    if (this.#queuedRows < 8 * ROWS_PER_STEP || this.#broken !== null) return null;
     return new Promise((resolve) => this.#roomWaiters.push(resolve));
   }
 

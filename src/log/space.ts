@@ -6,9 +6,10 @@
  *
  * 1. Frames go one behind the other into the *active* segment, up to its capacity. One that does not fit any more goes to the
  *    beginning of the *next* segment; what is left of the active one stays zero.
- * 2. A background loop zero-fills, a mebibyte at a time, as far ahead of the last placed frame as has been written
- *    since the log was opened, but at least AHEAD_BYTES_MIN and at most `aheadBytesMax` (an idle log costs one mebibyte, a busy
- *    one never waits). When the active segment has less than that left, it goes on in the next one.
+ * 2. A background loop zero-fills, a mebibyte per write, AHEAD_FACTOR times as far ahead of the last placed frame as has been written
+ *    since the log was opened, but at least AHEAD_BYTES_MIN and at most `aheadBytesMax` (an idle log costs one mebibyte, a busy one
+ *    never waits). When the active segment has less than that left, it goes on in the next one, and there it disturbs the
+ *    frames least: a sync of a file waits for the zeros in it, too. Measured: docs/decisions/0009-zeros-ahead.md.
  * 3. `fits(n)` says whether a frame of up to n bytes can be placed now. It is monotonic: what fits keeps fitting, and so does
  *    anything smaller, until `place` is called. So a group may grow commit by commit, each asking fits(new size) first, and placing
  *    the sealed frame cannot fail.
@@ -24,7 +25,7 @@ export const FILL_BYTES = 1 << 20;
 /** In units of FILL_BYTES. */
 const SYNC_EVERY_MAX = 8;
 const AHEAD_BYTES_MIN = FILL_BYTES;
-const AHEAD_FACTOR = 4;
+const AHEAD_FACTOR = 16;
 
 export interface SpaceEvents {
   /** More room than before. */

@@ -170,11 +170,6 @@ export function isFunctionName(name: string): boolean {
   return byName.has(name) || absentNames.has(name);
 }
 
-/** Names of all scalar functions, for hints. */
-export function functionNames(): readonly string[] {
-  return [...byName.keys()];
-}
-
 /** Where PostgreSQL's types that we do not have yet (intervals, dates, points) make a call with a bare literal ambiguous. */
 function isAmbiguousLiteral(name: string, given: readonly (SqlType | null)[]): boolean {
   const operand = given[given.length - 1];

@@ -26,10 +26,13 @@ export interface HashIndex {
   readonly spec: HashIndexSpec;
   readonly bytes: number;
   /**
-   * One number per key column (0 for a null), then a mask whose bit i says that key column i is null. Unique: the newest version with that key, possibly
+   * One number per key column (0 for a null), then a mask whose bit i says that key column i is null (so a nullable column behind the 31st cannot be
+   * looked up this way). Unique: the newest version with that key, possibly
    * dead; multi: the first row of the key's list. -1: none.
    */
   readonly find: (...keyThenNullMask: number[]) => number;
+  /** As find, with the key of the slot's row, which need not be in the index. */
+  readonly like: (slot: number) => number;
   /**
    * Reads the key's bucket and no more. A loop of it over the keys of a chunk lets the machine fetch the buckets of a large index side by
    * side, before they are needed one after the other. What it gives means nothing.
@@ -80,7 +83,7 @@ type Make = (
   hashInt: (k: number) => number,
   hashDouble: (v: number) => number,
   hashMore: (h: number, k: number) => number,
-) => Pick<HashIndex, "find" | "touch" | "next" | "insert" | "remove">;
+) => Pick<HashIndex, "find" | "like" | "touch" | "next" | "insert" | "remove">;
 
 export function createHashIndex(store: Rows, spec: HashIndexSpec): HashIndex {
   const links = new GrowingMemory();
@@ -95,6 +98,7 @@ export function createHashIndex(store: Rows, spec: HashIndexSpec): HashIndex {
       return buckets.bytes + store.highWater * linkWords * 4;
     },
     find: code.find,
+    like: code.like,
     touch: code.touch,
     next: code.next,
     insert: code.insert,
@@ -193,7 +197,7 @@ function eachEntry(visit: string): string {
     }`;
 }
 
-/** find, touch and the hash of a row. */
+/** Lookups, and the hash of a row. */
 function lookupSource(key: KeyCode, stride: number): string {
   return `function find(${key.params}) {
     const I = store.I, F = store.F;
@@ -206,6 +210,11 @@ function lookupSource(key: KeyCode, stride: number): string {
     ${key.normalize}
     ${key.hashParams}
     return buckets.B[buckets.lineOf(h)];
+  }
+  function like(slot) {
+    const I = store.I, F = store.F, c = slot * ${stride}, h = hashOf(slot);
+    ${eachEntry(key.equalRows === "true" ? "return e;" : `const b = e * ${stride}; if (${key.equalRows}) return e;`)}
+    return -1;
   }
   function hashOf(slot) {
     const I = store.I, F = store.F, b = slot * ${stride};
@@ -227,7 +236,7 @@ function uniqueSource(store: Rows, spec: HashIndexSpec): string {
   }
   function insert(slot) { buckets.insert(hashOf(slot), slot); }
   function remove(slot) { buckets.remove(hashOf(slot), slot); }
-  return { find, touch, next, insert, remove };`;
+  return { find, like, touch, next, insert, remove };`;
 }
 
 function multiSource(store: Rows, spec: HashIndexSpec): string {
@@ -260,5 +269,5 @@ function multiSource(store: Rows, spec: HashIndexSpec): string {
       buckets.replace(hashOf(slot), slot, after - 1);
     } else buckets.remove(hashOf(slot), slot);
   }
-  return { find, touch, next, insert, remove };`;
+  return { find, like, touch, next, insert, remove };`;
 }

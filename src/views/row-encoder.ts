@@ -6,7 +6,7 @@
 
 import type { Datum } from "../batch/convert.ts";
 import { datumToValue } from "../batch/convert.ts";
-import { valueToJson, valueToText } from "../batch/json.ts";
+import { setProperty, valueToJson, valueToText } from "../batch/json.ts";
 import type { Field } from "../batch/schema.ts";
 import { isSmallNumeric, type SqlType } from "../batch/types.ts";
 import { WIDE } from "../state/dictionary.ts";
@@ -67,7 +67,7 @@ export class RowEncoder {
     for (let i = 0; i < this.fields.length; i++) {
       const field = this.fields[i] as Field;
       const datum = this.datum(slot, i);
-      row[field.name] = datum === null ? null : datumToValue(field.type, datum);
+      setProperty(row, field.name, datum === null ? null : datumToValue(field.type, datum));
     }
     return row;
   }

@@ -215,6 +215,25 @@ describe("sharing", () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
+  test("closures of one text are not one key", () => {
+    const world = table();
+    const live = new Live(world);
+    const byRemainder = (divisor: number): Plan => {
+      const fn: UserFunction = {
+        call: (row) => (row as { id: number }).id % divisor,
+        source: "remainder",
+        rows: [{ fields: [{ name: "id", column: 0 }], presentColumn: null }],
+      };
+      const count = { fn: "count", arg: null, filter: null, type: int8, reducer: null } as const;
+      return plan.group(world.source(0), [{ kind: "js", fn, type: int4 }], [count], ["k", "n"]);
+    };
+    live.add(10, byRemainder(2));
+    live.add(11, byRemainder(3));
+    world.commits.push([1, 2, 3, 4].map((id) => ({ topic: 0, row: [id, 1, "a"] })));
+    live.step();
+    live.check();
+  });
+
   test("stores are called the same after a restart", () => {
     const ids = [1, 2].map(() => {
       const world = randomWorld();
@@ -316,4 +335,38 @@ describe("user functions, series and constants", () => {
     live.step();
     live.check();
   });
+});
+
+test("rows of more nullable columns than a null mask has bits", () => {
+  const fields = Array.from({ length: 70 }, (_, i) => ({
+    name: `c${i}`,
+    type: i % 2 === 0 ? int4 : text,
+    nullable: true,
+  }));
+  const world = new World([
+    { name: "wide", key: null, fields },
+    { name: "table", key: [0], fields: [{ name: "id", type: int4, nullable: false }, ...fields] },
+  ]);
+  const live = new Live(world);
+  const columns = fields.map((_, i) => i + 1);
+  live.add(10, world.source(0));
+  live.add(11, plan.distinct(world.source(0)));
+  live.add(12, plan.projectColumns(world.source(1), columns));
+  live.add(13, plan.distinct(plan.projectColumns(world.source(1), columns)));
+  const random = new Random(1);
+  const row = () => fields.map((f) => (random.chance(97) ? null : f.type === int4 ? 1 : "x"));
+  for (let step = 0; step < 30; step++) {
+    const changes = Array.from({ length: 5 }, () => {
+      const id = random.below(8);
+      if (random.chance(30)) return { topic: 0, row: row() };
+      return random.chance(30) ? { topic: 1, deleted: [id, ...row()] } : { topic: 1, row: [id, ...row()] };
+    });
+    world.commits.push(changes);
+    live.step();
+    live.check();
+  }
+  const keys = columns.map((c) => plan.column(world.source(1), c));
+  expect(() =>
+    live.circuit.build(14, "g", plan.group(world.source(1), keys, [], columns.map(String))),
+  ).toThrow(/not supported/);
 });

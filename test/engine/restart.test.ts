@@ -9,9 +9,9 @@ import type { Database } from "../../src/engine/database.ts";
 import type { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
 import { SimulatedDisk as Disk } from "../../src/testing/simulated-disk.ts";
 import { commitTo } from "./support/commit.ts";
-import { openInMemory, sql } from "./support/memory.ts";
 import { createTable } from "./support/grammar.ts";
 import type { Commit } from "./support/history.ts";
+import { openInMemory, sql } from "./support/memory.ts";
 import { type Program, programs, programText } from "./support/program.ts";
 import { difference, maintained, recomputed } from "./support/views.ts";
 
@@ -58,7 +58,10 @@ describe("a database that is opened again answers as before", () => {
   const cases = fc.record({
     program: programs,
     /** After which commits it stops, and how. */
-    stops: fc.array(fc.constantFrom("go on", "close", "kill", "checkpoint, then kill", "checkpoint") , { maxLength: 16, size: "max" }),
+    stops: fc.array(fc.constantFrom("go on", "close", "kill", "checkpoint, then kill", "checkpoint"), {
+      maxLength: 16,
+      size: "max",
+    }),
   });
 
   it("at every boundary between two commits, with its checkpoint, without it, and from the log alone", async () => {
@@ -160,7 +163,8 @@ describe("how the commits came makes no difference", () => {
     ];
     for (const [i, q] of queries.entries()) await sql(db, `CREATE MATERIALIZED VIEW early${i} AS ${q}`);
     let appending = true;
-    const rows = (from: number) => Array.from({ length: 50 }, (_, i) => ({ n: from + i, g: `g${(from + i) % 11}` }));
+    const rows = (from: number) =>
+      Array.from({ length: 50 }, (_, i) => ({ n: from + i, g: `g${(from + i) % 11}` }));
     const appender = (async () => {
       for (let i = 0; appending; i++) {
         await db.append("s", rows(i * 50));
@@ -180,7 +184,8 @@ describe("how the commits came makes no difference", () => {
       const late = await maintained(db, `late${i}`);
       const early = await maintained(db, `early${i}`);
       const fresh = await recomputed(db, q);
-      if ("sqlstate" in late || "sqlstate" in early || "sqlstate" in fresh) throw new Error(`query ${i} fails`);
+      if ("sqlstate" in late || "sqlstate" in early || "sqlstate" in fresh)
+        throw new Error(`query ${i} fails`);
       expect(difference(late, early)).toBeNull();
       expect(difference(late, fresh)).toBeNull();
       expect(await maintained(db, `over${i}`)).toEqual([[String(late.length)]]);
@@ -190,7 +195,8 @@ describe("how the commits came makes no difference", () => {
 });
 
 async function makeViews(db: Database, program: Program): Promise<void> {
-  for (const { name, sql: text } of program.views) await sql(db, `CREATE MATERIALIZED VIEW ${name} AS ${text}`);
+  for (const { name, sql: text } of program.views)
+    await sql(db, `CREATE MATERIALIZED VIEW ${name} AS ${text}`);
 }
 
 function operationsOf(commit: Commit): readonly Operation[] {

@@ -133,9 +133,15 @@ describe("several views on one subscription", () => {
     await defineMarks(db);
     await sql(db, "CREATE TABLE account (id int4 PRIMARY KEY, balance int8 NOT NULL)");
     await sql(db, "CREATE TABLE transfer (source int4, target int4, amount int8) WITH (append_only)");
-    await db.append("account", Array.from({ length: 8 }, (_, id) => ({ id, balance: 100 })));
+    await db.append(
+      "account",
+      Array.from({ length: 8 }, (_, id) => ({ id, balance: 100 })),
+    );
     await sql(db, "CREATE MATERIALIZED VIEW balances AS SELECT id, balance FROM account");
-    await sql(db, "CREATE MATERIALIZED VIEW moved AS SELECT coalesce(sum(amount), 0) AS amount FROM transfer");
+    await sql(
+      db,
+      "CREATE MATERIALIZED VIEW moved AS SELECT coalesce(sum(amount), 0) AS amount FROM transfer",
+    );
     await sql(
       db,
       `CREATE MATERIALIZED VIEW given AS
@@ -194,12 +200,25 @@ describe("several views on one subscription", () => {
     const before = await shownNow(db, ["balances"]);
     const keep = new Watcher(db, [{ view: "balances" }]);
     await db.transact([
-      { topic: "account", append: [{ id: 0, balance: 90 }, { id: 1, balance: 110 }] },
+      {
+        topic: "account",
+        append: [
+          { id: 0, balance: 90 },
+          { id: 1, balance: 110 },
+        ],
+      },
       { topic: "transfer", append: [{ source: 0, target: 1, amount: 10 }] },
     ]);
     const client = new Client().resume(before.views, before.position);
     const from = String(before.position);
-    const watcher = new Watcher(db, [{ view: "balances", from }, { view: "moved", from: null }], { client });
+    const watcher = new Watcher(
+      db,
+      [
+        { view: "balances", from },
+        { view: "moved", from: null },
+      ],
+      { client },
+    );
     await mark(db);
     await Promise.all([watcher.finished(), keep.finished()]);
     expect(client.resets).toEqual([]);
@@ -230,7 +249,10 @@ describe("what cannot be told as changes is told as a reset", () => {
   it("a reader that does not read: it is reset, nobody waits for it, and it is right again", async () => {
     const db = await openInMemory();
     await defineMarks(db);
-    await sql(db, "CREATE TABLE t (k int4 PRIMARY KEY, v text); CREATE MATERIALIZED VIEW v AS SELECT k, v FROM t");
+    await sql(
+      db,
+      "CREATE TABLE t (k int4 PRIMARY KEY, v text); CREATE MATERIALIZED VIEW v AS SELECT k, v FROM t",
+    );
     const slow = db.subscribe([{ view: "v" }, { view: "marks" }])[Symbol.asyncIterator]();
     const client = new Client();
     client.apply((await slow.next()).value);
@@ -253,13 +275,17 @@ describe("a view that fails", () => {
   it("says so, and is shown again when the row is corrected", async () => {
     const db = await openInMemory();
     await defineMarks(db);
-    await sql(db, "CREATE TABLE t (k int4 PRIMARY KEY, d int4); CREATE MATERIALIZED VIEW v AS SELECT k, 10 / d AS q FROM t");
+    await sql(
+      db,
+      "CREATE TABLE t (k int4 PRIMARY KEY, d int4); CREATE MATERIALIZED VIEW v AS SELECT k, 10 / d AS q FROM t",
+    );
     await sql(db, "CREATE MATERIALIZED VIEW w AS SELECT k, d FROM t");
     const seen: string[] = [];
     const watcher = new Watcher(db, [{ view: "v" }, { view: "w" }], {
       onEvent: (client) => {
         const error = client.errors.get("v");
-        const now = error ?? (client.views.has("v") ? [...client.views.get("v")!.values()].join() : "nothing");
+        const now =
+          error ?? (client.views.has("v") ? [...client.views.get("v")!.values()].join() : "nothing");
         if (seen.at(-1) !== now) seen.push(now);
       },
     });
@@ -282,13 +308,19 @@ describe("a view that fails", () => {
   it("is an error from the start for one who comes while it fails", async () => {
     const db = await openInMemory();
     await defineMarks(db);
-    await sql(db, "CREATE TABLE t (k int4 PRIMARY KEY, d int4); CREATE MATERIALIZED VIEW v AS SELECT k, 10 / d AS q FROM t");
+    await sql(
+      db,
+      "CREATE TABLE t (k int4 PRIMARY KEY, d int4); CREATE MATERIALIZED VIEW v AS SELECT k, 10 / d AS q FROM t",
+    );
     await db.append("t", [{ k: 2, d: 0 }]);
     const watcher = new Watcher(db, [{ view: "v" }]);
     const other = new Watcher(db, [{ view: "v" }]);
     await db.append("t", [{ k: 2, d: 2 }]);
     await mark(db);
-    for (const { client, finished } of [watcher, other].map((w) => ({ client: w.client, finished: w.finished() }))) {
+    for (const { client, finished } of [watcher, other].map((w) => ({
+      client: w.client,
+      finished: w.finished(),
+    }))) {
       await finished;
       expect([...(client.views.get("v")?.values() ?? [])]).toEqual(['{"k":2,"q":5}']);
       expect(client.errors.size).toBe(0);

@@ -58,9 +58,15 @@ describe("music charts", () => {
 
   test("a song that arrives after its plays enters with all of them", async () => {
     const all = readSongs();
-    await db.append(songs, all.filter((s) => s.id !== 7));
+    await db.append(
+      songs,
+      all.filter((s) => s.id !== 7),
+    );
     expect(await overall(await play(standard))).toEqual([1, 2, 8, 3, 9]);
-    const { position } = await db.append(songs, all.filter((s) => s.id === 7));
+    const { position } = await db.append(
+      songs,
+      all.filter((s) => s.id === 7),
+    );
     expect(await overall(position)).toEqual([1, 7, 2, 8, 3]);
     expect(await genre("hip hop", position)).toEqual([7, 8, 9, 10, 11]);
   });
@@ -69,7 +75,11 @@ describe("music charts", () => {
     await db.append(songs, readSongs());
     await play(standard);
     const song = readSongs().find((s) => s.id === 1)!;
-    const { position } = await db.append(songs, { ...song, name: "Chemical Warfare (live)", genre: "HIP HOP" });
+    const { position } = await db.append(songs, {
+      ...song,
+      name: "Chemical Warfare (live)",
+      genre: "HIP HOP",
+    });
     const row = await db.view(topFive).rows({ atLeast: position, limit: 1 });
     expect(row[0]?.name).toBe("Chemical Warfare (live)");
     expect(await genre("punk", position)).toEqual([2, 3, 4, 5, 6]);
@@ -85,7 +95,10 @@ describe("music charts", () => {
     await db.close();
     db = await start();
     expect(await genre("punk", position)).toEqual([1, 2, 4, 5, 6]);
-    const again = await db.append(songs, readSongs().filter((s) => s.id === 3));
+    const again = await db.append(
+      songs,
+      readSongs().filter((s) => s.id === 3),
+    );
     expect(await genre("punk", again.position)).toEqual([1, 2, 3, 4, 5]);
   });
 });

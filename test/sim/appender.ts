@@ -34,7 +34,9 @@ say("ready");
 
 /** Built, and likely cut off, while the writers write. */
 if (lateView !== undefined) {
-  void db.sql(`CREATE MATERIALIZED VIEW ${lateView} AS SELECT n % 7 AS rest, count(*) AS c FROM event GROUP BY n % 7`);
+  void db.sql(
+    `CREATE MATERIALIZED VIEW ${lateView} AS SELECT n % 7 AS rest, count(*) AS c FROM event GROUP BY n % 7`,
+  );
 }
 
 async function write(writer: number): Promise<void> {
@@ -45,7 +47,13 @@ async function write(writer: number): Promise<void> {
         { topic: "event", append: [{ writer, n, part: 0 }] },
         { topic: "latest", append: [{ writer, n, note: `writer ${writer} wrote ${n}` }] },
         { topic: "note", append: [{ writer, n }] },
-        { topic: "event", append: [{ writer, n, part: 1 }, { writer, n, part: 2 }] },
+        {
+          topic: "event",
+          append: [
+            { writer, n, part: 1 },
+            { writer, n, part: 2 },
+          ],
+        },
         ...(n % 5 === 4 ? [{ topic: "latest", delete: [writer] }] : []),
       ],
       { idempotencyKey: `${writer}/${n}` },

@@ -42,7 +42,12 @@ class Ledger {
 }
 
 /** Lets an appender live for so long after it is ready, or after its start. */
-async function round(directory: string, ledger: Ledger, lateView: string | null, killed: { afterMs: number; since: "ready" | "start" }): Promise<void> {
+async function round(
+  directory: string,
+  ledger: Ledger,
+  lateView: string | null,
+  killed: { afterMs: number; since: "ready" | "start" },
+): Promise<void> {
   const args = [appender, directory, JSON.stringify(ledger.next), ...(lateView === null ? [] : [lateView])];
   const process_ = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
   child = process_;
@@ -54,7 +59,9 @@ async function round(directory: string, ledger: Ledger, lateView: string | null,
   const kill = (): void => {
     timer ??= setTimeout(() => process_.kill("SIGKILL"), killed.afterMs);
   };
-  const ended = new Promise<NodeJS.Signals | null>((resolve) => process_.on("close", (_code, signal) => resolve(signal)));
+  const ended = new Promise<NodeJS.Signals | null>((resolve) =>
+    process_.on("close", (_code, signal) => resolve(signal)),
+  );
   if (killed.since === "start") kill();
   for await (const line of createInterface(process_.stdout)) {
     if (line === "ready") kill();
@@ -99,7 +106,9 @@ async function check(directory: string, ledger: Ledger): Promise<void> {
     await db.built();
     const commits = await recorded(db);
     for (const [id, position] of ledger.acknowledged) {
-      expect(commits.get(id), `commit ${id}, acknowledged at ${position}`).toEqual(new Map([[position, WHOLE]]));
+      expect(commits.get(id), `commit ${id}, acknowledged at ${position}`).toEqual(
+        new Map([[position, WHOLE]]),
+      );
     }
     for (const [id, at] of commits) {
       expect(ledger.tried.has(id), `commit ${id} was made by somebody`).toBe(true);

@@ -42,7 +42,9 @@ function contents(store: Store, epoch: number): string[] {
     if (!store.visible(slot, epoch)) continue;
     store.read(slot, [k, n, t], nulls, 0);
     const wide = n[0]! >= 2 ** 62 ? store.dictionary.bigint(n[0]!) : n[0];
-    rows.push(`${k[0]} ${nulls[1]![0] ? null : wide} ${nulls[2]![0] ? null : store.dictionary.string(t[0]!)}`);
+    rows.push(
+      `${k[0]} ${nulls[1]![0] ? null : wide} ${nulls[2]![0] ? null : store.dictionary.string(t[0]!)}`,
+    );
   }
   return rows.sort();
 }

@@ -26,13 +26,6 @@ export function parseInt8(text: string): bigint {
   return BigInt(parseInteger(text, "bigint"));
 }
 
-/** As parseInt8, but a number where that is safe: most values need no bigint. */
-export function parseInt8Loose(text: string): number | bigint {
-  const value = parseInteger(text, "bigint");
-  if (typeof value === "number") return value;
-  return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
-}
-
 function parseInteger(text: string, typeName: "integer" | "bigint"): number | bigint {
   return plainDigits(text) ?? (longDigits.test(text) ? wholeRange(text, typeName) : general(text, typeName));
 }

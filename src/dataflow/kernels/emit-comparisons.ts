@@ -4,14 +4,12 @@
  * Text, jsonb and integers are equal when their codes are (wide references are canonical). NaN is equal to itself and above all other
  * doubles, so each comparison of doubles has two forms; a side that is known to be no NaN needs the short one only.
  */
-import type { SqlType, TypeName } from "../../batch/types.ts";
+import type { TypeName } from "../../batch/types.ts";
 import type { FunctionId } from "../../plan/functions.ts";
-import { type Dictionary, WIDE } from "../../state/dictionary.ts";
+import { WIDE } from "../../state/dictionary.ts";
 import { compareDecimals } from "./decimal.ts";
-import { compareFloats } from "./float.ts";
-import { BOOL, columnForm, DECIMAL, NUMERIC, type Operand, SAFE_DIGITS } from "./operand.ts";
+import { BOOL, DECIMAL, NUMERIC, type Operand, SAFE_DIGITS } from "./operand.ts";
 import { type Emitter, type OperandWriter, timesPower } from "./operand-writer.ts";
-import { runtimeOf } from "./runtime.ts";
 
 type Operator = "===" | "<";
 
@@ -109,56 +107,3 @@ export const comparisonEmitters = {
   jsonb_eq: ofJsonb.jsonb_eq,
   jsonb_ne: ofJsonb.jsonb_ne,
 } satisfies Partial<Record<FunctionId, Emitter>>;
-
-/**
- * Code of the order of two stored values of `type` that are not null: negative, zero or positive. `a` and `b` may be written
- * several times. jsonb is ordered by its text, which SQL never shows but which settles ties.
- */
-export function compareCode(to: OperandWriter, type: SqlType, a: string, b: string): string {
-  switch (columnForm(type).kind) {
-    case "int4":
-    case "bool":
-      return `(${a} - ${b})`;
-    case "int8":
-    case "scaled":
-      return `(${a} < ${WIDE} && ${b} < ${WIDE} ? ${a} - ${b} : ${to.rt}.compareWide(${a}, ${b}))`;
-    case "float8":
-      return `${to.writer.parameter(compareFloats, "compareFloats")}(${a}, ${b})`;
-    case "text":
-    case "jsonb":
-      return `${to.dictionary}.compare(${a}, ${b})`;
-    case "numeric":
-    case "decimal":
-      return `${to.rt}.compareNumerics(${a}, ${b})`;
-  }
-}
-
-/** The same order as a function. */
-export function comparatorOf(type: SqlType, dictionary: Dictionary): (a: number, b: number) => number {
-  const runtime = runtimeOf(dictionary);
-  switch (columnForm(type).kind) {
-    case "int4":
-    case "bool":
-      return (a, b) => a - b;
-    case "int8":
-    case "scaled":
-      return (a, b) => runtime.compareWide(a, b);
-    case "float8":
-      return compareFloats;
-    case "text":
-    case "jsonb":
-      return (a, b) => dictionary.compare(a, b);
-    case "numeric":
-    case "decimal":
-      return (a, b) => runtime.compareNumerics(a, b);
-  }
-}
-
-/** Code for "the two stored values of `type` are equal"; neither is null. */
-export function equalCode(to: OperandWriter, type: SqlType, a: string, b: string): string {
-  const form = columnForm(type);
-  if (form.kind === "numeric") return `${to.rt}.equalNumerics(${a}, ${b})`;
-  if (form.kind === "float8")
-    return floats(to, "===", { code: a, isNull: "false", form }, { code: b, isNull: "false", form });
-  return `${a} === ${b}`;
-}

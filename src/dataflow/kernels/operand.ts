@@ -10,7 +10,7 @@
  *   stay within 15 digits are plain arithmetic; beyond, the code may be a wide reference, as in a column of small numeric;
  * - decimal: a Decimal object, what the exact functions work on.
  */
-import type { Physical, SqlType } from "../../batch/types.ts";
+import type { SqlType } from "../../batch/types.ts";
 import { isSmallNumeric } from "../../batch/types.ts";
 import type { Value } from "./library.ts";
 
@@ -79,23 +79,6 @@ export function columnForm(type: SqlType): Form {
 /** The code of a null in this form. `zero`: name of the Decimal 0. */
 export function zeroOf(form: Form, zero: () => string): string {
   return form.kind === "bool" ? "false" : form.kind === "decimal" ? zero() : "0";
-}
-
-export function physicalOfForm(form: Form): Physical {
-  switch (form.kind) {
-    case "int4":
-    case "bool":
-      return "i32";
-    case "int8":
-    case "float8":
-    case "scaled":
-      return "f64";
-    case "text":
-    case "jsonb":
-    case "numeric":
-    case "decimal":
-      return "ref";
-  }
 }
 
 /** The same operand where its null has been dealt with. */

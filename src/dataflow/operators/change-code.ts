@@ -4,38 +4,31 @@
  * grows never gives a negative change.
  */
 import type { RowLayout } from "../../state/layout.ts";
-import { readers } from "./row-code.ts";
 
 export interface Versioned {
   readonly layout: RowLayout;
   /** Whether the weight word counts. */
   readonly weighted: boolean;
-  /** Columns by which versions of a row are found; null where a row has one version only. */
-  readonly versions: readonly number[] | null;
+  /** Whether versions of a row may differ in weight alone; then an index by the whole row finds them. */
+  readonly versioned: boolean;
 }
 
-/** Function `name(slot, b, sign, from, to, I, F)`: the row's change, 0 for none. */
+/** Function `name(slot, b, sign, from, to, I, F)`: the row's change, 0 for none. `index`: name of the row's index. */
 export function changeFunction(
   name: string,
-  { layout, weighted, versions }: Versioned,
-  find: string,
-  next: string,
+  { layout, weighted, versioned }: Versioned,
+  index: string,
 ): string {
   const { strideWords: stride, birthWord, deathWord, weightWord } = layout;
   const weight = (base: string) => (weighted ? `I[${base} + ${weightWord}]` : "1");
-  if (versions === null)
+  if (!versioned)
     return `const ${name} = (slot, b, sign, from, to, I, F) => ${weighted ? `sign * ${weight("b")}` : "sign"};`;
-  const { read, isNull } = readers(layout, "I", "F");
-  const mask = versions.flatMap((c, i) =>
-    layout.columns[c]!.nullable ? [`(${isNull(c, "b")} << ${i})`] : [],
-  );
-  const key = [...versions.map((c) => read(c, "b")), mask.length === 0 ? "0" : mask.join(" | ")].join(", ");
   const invisible = (at: string) =>
     `!(I[v * ${stride} + ${birthWord}] <= ${at} && ${at} < I[v * ${stride} + ${deathWord}])`;
   return `function ${name}(slot, b, sign, from, to, I, F) {
-    let v = sign < 0 ? ${find}(${key}) : ${next}(slot);
+    let v = sign < 0 ? ${index}.like(slot) : ${index}.next(slot);
     const at = sign < 0 ? to : from;
-    while (v >= 0 && ${invisible("at")}) v = ${next}(v);
+    while (v >= 0 && ${invisible("at")}) v = ${index}.next(v);
     if (v < 0) return sign * ${weight("b")};
     return sign < 0 ? 0 : ${weight("b")} - ${weight(`v * ${stride}`)};
   }`;

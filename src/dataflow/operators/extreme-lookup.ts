@@ -5,7 +5,6 @@ import type { OrderedIndex } from "../../state/ordered-index.ts";
 import type { Store } from "../../state/store.ts";
 import { setValue } from "../aggregates/extreme.ts";
 import type { Node } from "../node.ts";
-import { leaseOrderedIndex, returnIndex } from "./index-lease.ts";
 import type { StoredNode } from "./stored.ts";
 
 type First = (slot: number, index: OrderedIndex) => number;
@@ -40,13 +39,13 @@ export class Extreme {
     if (this.#index !== null) return;
     const partition = this.#columns.slice(0, this.#keys);
     const order = [{ column: this.#columns[this.#keys]!, descending: this.#descending, nullsFirst: false }];
-    this.#index = leaseOrderedIndex(this.#input.store, { partition, order });
+    this.#index = this.#input.store.orderedIndex({ partition, order });
     this.#first = firstOf(this.#group, this.#keys);
   }
 
   release(): void {
     if (this.#index === null) return;
-    returnIndex(this.#input.store, this.#index);
+    this.#input.store.dropIndex(this.#index);
     this.#index = null;
   }
 

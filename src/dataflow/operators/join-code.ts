@@ -16,7 +16,7 @@ export interface JoinOutput {
 export interface SideShape {
   readonly layout: RowLayout;
   readonly weighted: boolean;
-  readonly versions: readonly number[] | null;
+  readonly versioned: boolean;
   readonly keys: readonly number[];
   readonly index: JoinIndex;
 }
@@ -55,7 +55,7 @@ export function passSource(shape: JoinShape, side: SideName): string {
   const { strideWords: stride, birthWord } = shape[side].layout;
   const padded = shape.outer && side === "left";
   return `"use strict"; ${indexFunctions(shape, probed)}
-  ${changeFunction("change", shape[side], "versionsOf.find", "versionsOf.next")}
+  ${changeFunction("change", shape[side], "rowIndex")}
   return function pass(delta, epoch, sign, from, to, out, state) {
     ${arrays()}
     ${declareOutputs(shape)}

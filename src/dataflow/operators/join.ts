@@ -23,7 +23,6 @@ import type { HashIndex } from "../../state/hash-index.ts";
 import { type Chunk, createChunk } from "../chunk.ts";
 import { Node } from "../node.ts";
 import { Delta, type Part } from "./delta.ts";
-import { leaseHashIndex, returnIndex } from "./index-lease.ts";
 import {
   type JoinIndex,
   type JoinOutput,
@@ -141,8 +140,8 @@ export class Join extends Node {
     const code = this.#code;
     if (code === null) return;
     this.#code = null;
-    if (code.leftIndex !== null) returnIndex(this.#left.store, code.leftIndex);
-    if (code.rightIndex !== null) returnIndex(this.#right.store, code.rightIndex);
+    if (code.leftIndex !== null) this.#left.store.dropIndex(code.leftIndex);
+    if (code.rightIndex !== null) this.#right.store.dropIndex(code.rightIndex);
   }
 
   /** Makes indexes and code. Done before data comes, or while a build may take its time. */
@@ -152,13 +151,13 @@ export class Join extends Node {
     const right = this.#right;
     const leftIndex = lease(left, this.#leftKeys);
     const rightIndex = lease(right, this.#rightKeys);
-    const bind = (source: string, versionsOf: HashIndex | null = null): unknown =>
-      new Function("L", "R", "leftIndex", "rightIndex", "versionsOf", "sink", source)(
+    const bind = (source: string, rowIndex: HashIndex | null = null): unknown =>
+      new Function("L", "R", "leftIndex", "rightIndex", "rowIndex", "sink", source)(
         left.store,
         right.store,
         leftIndex,
         rightIndex,
-        versionsOf,
+        rowIndex,
         sink,
       );
     const shape = this.#shape();
@@ -241,8 +240,8 @@ function deltaOf(code: Code, phase: Phase): Delta {
 }
 
 function sideShape(node: StoredNode, keys: readonly number[]): SideShape {
-  const { store, weighted, versions } = node;
-  return { layout: store.layout, weighted, versions, keys, index: joinIndex(node, keys) };
+  const { store, weighted, versioned } = node;
+  return { layout: store.layout, weighted, versioned, keys, index: joinIndex(node, keys) };
 }
 
 /** The order in which the join's keys stand in the side's index: the node's own key where it is one, else ascending. */
@@ -258,5 +257,5 @@ function joinIndex(node: StoredNode, keys: readonly number[]): JoinIndex {
 function lease(node: StoredNode, keys: readonly number[]): HashIndex | null {
   if (keys.length === 0) return null;
   const { columns, unique } = joinIndex(node, keys);
-  return leaseHashIndex(node.store, { columns, unique });
+  return node.store.hashIndex({ columns, unique });
 }

@@ -43,7 +43,12 @@ export function equalsRow(layout: RowLayout, b: string, r: string, c = "c", n = 
   return parts.length === 0 ? "true" : parts.join(" && ");
 }
 
-/** Arguments of HashIndex.find for chunk row `r`: the key columns' values, then the null mask. */
+/** Whether a null mask has bits enough for the key. */
+export function maskFits(columns: readonly LayoutColumn[], key: readonly number[]): boolean {
+  return key.every((k, i) => i < 31 || !columns[k]!.nullable);
+}
+
+/** Arguments of HashIndex.find for chunk row `r`: the key columns' values, then the null mask. REQUIRES maskFits. */
 export function findArguments(
   columns: readonly LayoutColumn[],
   key: readonly number[],
@@ -53,18 +58,6 @@ export function findArguments(
 ): string {
   const mask = key.flatMap((k, i) => (columns[k]!.nullable ? [`(${n}${k}[${r}] << ${i})`] : []));
   return [...key.map((k) => `${c}${k}[${r}]`), mask.length === 0 ? "0" : mask.join(" | ")].join(", ");
-}
-
-/** Arguments of HashIndex.find (or OrderedIndex.first) for the stored row at `b`. */
-export function findStored(
-  layout: RowLayout,
-  key: readonly number[],
-  b: string,
-  read: (i: number, b: string) => string = (i, at) => readCode(layout, i, at),
-  isNull: (i: number, b: string) => string = (i, at) => nullCode(layout, i, at),
-): string {
-  const mask = key.flatMap((k, i) => (layout.columns[k]!.nullable ? [`(${isNull(k, b)} << ${i})`] : []));
-  return [...key.map((k) => read(k, b)), mask.length === 0 ? "0" : mask.join(" | ")].join(", ");
 }
 
 /** readCode and nullCode over arrays with other names than I and F. */

@@ -45,10 +45,9 @@ export class StoreRows extends Node {
 
   override begin(): void {
     super.begin();
-    this.#read ??= new Function("store", "find", "next", this.#source())(
+    this.#read ??= new Function("store", "rowIndex", this.#source())(
       this.#input.store,
-      this.#input.rowIndex?.find,
-      this.#input.rowIndex?.next,
+      this.#input.rowIndex,
     ) as Read;
     this.#delta ??= new Delta(this.#input, this);
     this.#phase = 0;
@@ -83,7 +82,7 @@ export class StoreRows extends Node {
   }
 
   #source(): string {
-    const { store, weighted, versions } = this.#input;
+    const { store, weighted, versioned } = this.#input;
     const { layout } = store;
     const { strideWords: stride, birthWord } = layout;
     const { read, isNull } = readers(layout, "I", "F");
@@ -99,7 +98,7 @@ export class StoreRows extends Node {
           `o${i}[o] = ${read(c, "b")};${layout.columns[c]!.nullable ? ` m${i}[o] = ${isNull(c, "b")};` : ""}`,
       )
       .join(" ");
-    return `"use strict"; ${changeFunction("change", { layout, weighted, versions }, "find", "next")}
+    return `"use strict"; ${changeFunction("change", { layout, weighted, versioned }, "rowIndex")}
   return function read(slots, i, end, sign, from, to, out) {
     const I = store.I, F = store.F, W = out.weights;
     ${declare}

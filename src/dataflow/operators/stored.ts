@@ -16,15 +16,15 @@ import { LIVE, Store } from "../../state/store.ts";
 import type { Chunk } from "../chunk.ts";
 import { lostRow } from "../lost-row.ts";
 import { Node, type NodeStore, type Source } from "../node.ts";
-import { declareColumns, equalsRow, findArguments, writeRow } from "./row-code.ts";
+import { declareColumns, equalsRow, findArguments, maskFits, writeRow } from "./row-code.ts";
 import { sink, touchLoop } from "./touch-code.ts";
 
 export abstract class StoredNode extends Node {
   abstract readonly store: Store;
   /** Whether the weight word counts: otherwise every visible row is there once. */
   abstract readonly weighted: boolean;
-  /** Columns that find all versions of a row, where versions may differ in weight alone; null: a row's versions differ. */
-  readonly versions: readonly number[] | null = null;
+  /** Whether versions of a row may differ in weight alone; rowIndex is then by the whole row. */
+  readonly versioned: boolean = false;
   /** Unique key columns, for joins that may use its index; null when there is none. */
   readonly key: readonly number[] | null = null;
   /** Finds the row of a key (or, without one, of all columns); null where nothing is ever looked up. */
@@ -51,7 +51,7 @@ export class Collection extends StoredNode {
   readonly store: Store;
   readonly mode: CollectionMode;
   readonly weighted: boolean;
-  override readonly versions: readonly number[] | null;
+  override readonly versioned: boolean;
   override readonly key: readonly number[] | null;
   override readonly rowIndex: HashIndex | null;
   readonly #apply: (chunk: Chunk) => void;
@@ -65,7 +65,7 @@ export class Collection extends StoredNode {
     this.weighted = spec.mode === "append" || spec.mode === "bag";
     this.key = spec.mode === "keyed" ? spec.key : null;
     this.rowIndex = indexOf(this.store, spec);
-    this.versions = spec.mode === "bag" || spec.mode === "distinct" ? this.rowIndex!.spec.columns : null;
+    this.versioned = spec.mode === "bag" || spec.mode === "distinct";
     this.#source = applySource(this.store, spec, this.rowIndex);
     const lost = (): EvertError => lostRow(this.label);
     this.#apply = compile(this.#source, this.store, this.rowIndex, lost) as (chunk: Chunk) => void;
@@ -87,14 +87,14 @@ function indexOf(store: Store, { mode, key, columns }: CollectionSpec): HashInde
 }
 
 /** All columns, nullable ones first: the null mask of an index has a bit for each of its leading columns. */
-export function identityColumns(columns: readonly LayoutColumn[]): number[] {
+function identityColumns(columns: readonly LayoutColumn[]): number[] {
   const all = columns.map((_, i) => i);
   return [...all.filter((i) => columns[i]!.nullable), ...all.filter((i) => !columns[i]!.nullable)];
 }
 
 function compile(source: string, store: Store, index: HashIndex | null, lost: () => EvertError): unknown {
-  const make = new Function("store", "find", "touch", "sink", "lost", "tooMany", source);
-  return make(store, index?.find, index?.touch, sink, lost, tooMany);
+  const make = new Function("store", "find", "like", "touch", "sink", "lost", "tooMany", source);
+  return make(store, index?.find, index?.like, index?.touch, sink, lost, tooMany);
 }
 
 function tooMany(): EvertError {
@@ -105,10 +105,16 @@ function applySource(store: Store, { mode, columns }: CollectionSpec, index: Has
   const { layout } = store;
   const { strideWords: stride, weightWord, birthWord, deathWord } = layout;
   const write = writeRow(layout, "b", "r");
-  const find = index === null ? "" : `find(${findArguments(columns, index.spec.columns, "r")})`;
+  // A key with more nullable columns than a mask has bits is looked up by a row: the one in hand is written to a slot first.
+  const byRow = index !== null && !maskFits(columns, index.spec.columns);
+  const key = index === null || byRow ? "" : findArguments(columns, index.spec.columns, "r");
+  const find = byRow ? "like(spare)" : `find(${key})`;
   const living = `s >= 0 && I[s * ${stride} + ${deathWord}] === ${LIVE}`;
+  const take = byRow
+    ? `const t = spare, b = t * ${stride}; spare = -1; I[b + ${birthWord}] = epoch;`
+    : `const t = store.alloc(), b = t * ${stride}; ${write}`;
   const insert = (weight: string): string =>
-    `const t = store.alloc(), b = t * ${stride}; ${write} ${weight === "1" ? "" : `I[b + ${weightWord}] = ${weight};`} store.insert(t);`;
+    `${take} ${weight === "1" && !byRow ? "" : `I[b + ${weightWord}] = ${weight};`} store.insert(t);`;
   let body: string;
   switch (mode) {
     case "append":
@@ -152,14 +158,16 @@ function applySource(store: Store, { mode, columns }: CollectionSpec, index: Has
       }`;
       break;
   }
-  return `"use strict"; return function apply(chunk) {
+  const spare = `if (spare < 0) spare = store.alloc(); { const b = spare * ${stride}; I[b + ${birthWord}] = ${LIVE}; ${write} }`;
+  return `"use strict"; ${byRow ? "let spare = -1;" : ""} return function apply(chunk) {
     const rows = chunk.length;
-    store.reserve(rows);
+    store.reserve(rows${byRow ? " + 1" : ""});
     const I = store.I, F = store.F, W = chunk.weights, epoch = store.epoch;
     ${declareColumns("chunk", columns)}
-    ${index === null ? "" : touchLoop(findArguments(columns, index.spec.columns, "r"), "0", "rows")}
+    ${key === "" ? "" : touchLoop(key, "0", "rows")}
     for (let r = 0; r < rows; r++) {
       const w = W[r];
+      ${byRow ? spare : ""}
       ${body}
     }
   };`;

@@ -18,7 +18,6 @@ import { LIVE } from "../../state/store.ts";
 import { CHUNK_ROWS, type Chunk, createChunk } from "../chunk.ts";
 import { Node } from "../node.ts";
 import { Delta, type Part } from "./delta.ts";
-import { leaseOrderedIndex, returnIndex } from "./index-lease.ts";
 import { readers } from "./row-code.ts";
 import type { StoredNode } from "./stored.ts";
 
@@ -72,14 +71,14 @@ export class TopK extends Node {
 
   override unbind(): void {
     if (this.#index === null) return;
-    returnIndex(this.#input.store, this.#index);
+    this.#input.store.dropIndex(this.#index);
     this.#index = null;
     this.#copy = null;
   }
 
   override prepare(): void {
     const { partition, order } = this.#spec;
-    this.#index ??= leaseOrderedIndex(this.#input.store, { partition, order });
+    this.#index ??= this.#input.store.orderedIndex({ partition, order });
   }
 
   override begin(): void {

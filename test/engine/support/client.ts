@@ -124,7 +124,10 @@ export class Watcher {
   constructor(
     db: Database,
     targets: readonly SubscribeTarget[],
-    options: SubscribeOptions & { readonly client?: Client; readonly onEvent?: (client: Client) => void } = {},
+    options: SubscribeOptions & {
+      readonly client?: Client;
+      readonly onEvent?: (client: Client) => void;
+    } = {},
   ) {
     this.client = options.client ?? new Client();
     const { client } = this;

@@ -141,7 +141,10 @@ export function makeValue(tape: Tape, kind: Kind, nullable: boolean): Value {
     }
     case "time": {
       const t = tape.pick(times);
-      return { sql: `'${t}'::timestamptz`, js: t === "infinity" ? t : t.replace(" ", "T").replace("+00", "Z") };
+      return {
+        sql: `'${t}'::timestamptz`,
+        js: t === "infinity" ? t : t.replace(" ", "T").replace("+00", "Z"),
+      };
     }
   }
 }
@@ -347,7 +350,9 @@ function scopeOf(alias: string, columns: readonly Column[]): Scope {
 
 function joinCondition(tape: Tape, left: readonly Term[], right: readonly Term[]): string | null {
   const pairs = left.flatMap((l) =>
-    right.filter((r) => r.kind === l.kind || (numeric.includes(r.kind) && numeric.includes(l.kind))).map((r) => [l, r] as const),
+    right
+      .filter((r) => r.kind === l.kind || (numeric.includes(r.kind) && numeric.includes(l.kind)))
+      .map((r) => [l, r] as const),
   );
   // Same kinds first: they are the simple ones.
   pairs.sort(([a, b], [c, d]) => Number(a.kind !== b.kind) - Number(c.kind !== d.kind));
@@ -369,7 +374,18 @@ interface Select {
 
 /** A query whose columns are named c0, c1, ... */
 function makeSelect(tape: Tape, relations: readonly Relation[], depth: number): Select {
-  const shape = tape.pick([plain, plain, grouped, grouped, whole, distinct, union, limited, ranked, distinctOn]);
+  const shape = tape.pick([
+    plain,
+    plain,
+    grouped,
+    grouped,
+    whole,
+    distinct,
+    union,
+    limited,
+    ranked,
+    distinctOn,
+  ]);
   return shape(tape, relations, depth);
 }
 
@@ -421,13 +437,18 @@ function aggregate(tape: Tape, scope: Scope): Term {
     const ordered = scope.canonical.filter((t) => t.kind !== "bool");
     if (ordered.length === 0) return made(`count(*)${filter}`, "int8");
     const arg = tape.pick(ordered);
-    return made(`${name}(${arg.sql})${filter}`, arg.kind === "price" ? "numeric" : arg.kind, arg.kind !== "price");
+    return made(
+      `${name}(${arg.sql})${filter}`,
+      arg.kind === "price" ? "numeric" : arg.kind,
+      arg.kind !== "price",
+    );
   }
   const summed = scope.terms.filter((t) => numeric.includes(t.kind));
   if (summed.length === 0) return made(`count(*)${filter}`, "int8");
   const chosen = tape.pick(summed);
   const arg = tape.oneIn(3) ? expression(tape, chosen.kind, scope, 1) : chosen;
-  const kind: Kind = arg.kind === "float8" ? "float8" : name === "sum" && arg.kind === "int4" ? "int8" : "numeric";
+  const kind: Kind =
+    arg.kind === "float8" ? "float8" : name === "sum" && arg.kind === "int4" ? "int8" : "numeric";
   return made(`${name}(${arg.sql})${filter}`, kind, kind === "int8");
 }
 

@@ -11,8 +11,17 @@ export type Commit =
       readonly topic: string;
       readonly rows: readonly Record<string, unknown>[];
     }
-  | { readonly via: "delete"; readonly postgres: readonly string[]; readonly topic: string; readonly key: unknown }
-  | { readonly via: "transact"; readonly postgres: readonly string[]; readonly operations: readonly Operation[] };
+  | {
+      readonly via: "delete";
+      readonly postgres: readonly string[];
+      readonly topic: string;
+      readonly key: unknown;
+    }
+  | {
+      readonly via: "transact";
+      readonly postgres: readonly string[];
+      readonly operations: readonly Operation[];
+    };
 
 type Row = ReadonlyMap<string, Value>;
 

@@ -63,7 +63,8 @@ function orderable(text: string | null): number {
 
 function sameRow(a: TextRow, b: TextRow, floats: ReadonlySet<number>): boolean {
   return (
-    a.length === b.length && a.every((x, i) => x === b[i] || (floats.has(i) && nearly(x, b[i] as string | null)))
+    a.length === b.length &&
+    a.every((x, i) => x === b[i] || (floats.has(i) && nearly(x, b[i] as string | null)))
   );
 }
 

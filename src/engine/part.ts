@@ -1,0 +1,21 @@
+/** What a commit is made of, before it is staged. */
+import type { Batch } from "../batch/batch.ts";
+import type { TopicEntry } from "./catalog.ts";
+
+/** One topic's part of a commit. */
+export type Part =
+  | {
+      readonly topic: TopicEntry;
+      readonly op: "upsert" | "delete";
+      readonly rows: readonly unknown[];
+      readonly path: string;
+      /** Rows of a table without primary key name their hidden row id. */
+      readonly hasRowId?: boolean;
+    }
+  | {
+      readonly topic: TopicEntry;
+      readonly op: "batch";
+      /** Of a table without primary key: without its hidden column. */
+      readonly batch: Batch;
+      readonly ops: Uint8Array | null;
+    };

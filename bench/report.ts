@@ -3,43 +3,81 @@
 export interface Measured {
   readonly name: string;
   readonly unit: string;
-  readonly value: number;
+  /** Null where it could not be measured here; `note` says why. */
+  readonly value: number | null;
   readonly peer?: string;
   readonly peerValue?: number;
-  /** value / peerValue */
-  readonly ratio?: number;
-  /** The least ratio wanted. */
+  /** The least value / peerValue wanted. */
   readonly goal?: number | undefined;
-  /** The least value wanted. */
-  readonly goalValue?: number;
+  /** The least, or the most, value wanted. */
+  readonly least?: number;
+  readonly most?: number;
   readonly note?: string;
 }
 
-/** The best of several runs: on a shared machine everything else that happens makes a run slower, never faster. */
-export async function best(runs: number, measure: () => Promise<number> | number): Promise<number> {
-  let result = 0;
-  for (let i = 0; i < runs; i++) result = Math.max(result, await measure());
-  return result;
+/** Ends a bench file: prints what it measured, or hands it to `npm run bench`, which runs each file in a process of its own. */
+export async function present(measure: () => Promise<Measured[]>): Promise<void> {
+  const measured = await measure();
+  if (process.send === undefined) console.log(table(measured));
+  else process.send(measured);
 }
 
-export function ratioOf(value: number, peer: number): number {
-  return value / peer;
+/**
+ * Lets the contenders take turns and gives the best of each: on a shared machine everything else that happens makes a run slower, never
+ * faster, and meets all contenders alike.
+ */
+export async function turns<Name extends string>(
+  rounds: number,
+  contenders: Readonly<Record<Name, () => Promise<number> | number>>,
+): Promise<Record<Name, number>> {
+  const names = Object.keys(contenders) as Name[];
+  const best = Object.fromEntries(names.map((name) => [name, 0])) as Record<Name, number>;
+  for (let round = 0; round < rounds; round++) {
+    for (const name of names) best[name] = Math.max(best[name], await contenders[name]());
+  }
+  return best;
 }
 
-export function table(measured: readonly Measured[]): string {
-  const lines = ["| | | beside | ratio | goal |", "|---|---|---|---|---|"];
+export function ratioOf({ value, peerValue }: Measured): number | undefined {
+  return value === null || peerValue === undefined ? undefined : value / peerValue;
+}
+
+/** `kept`: the same numbers as they were last written down, to stand in a column of their own. */
+export function table(measured: readonly Measured[], kept?: readonly Measured[]): string {
+  const lines =
+    kept === undefined
+      ? ["| | | beside | ratio | goal |", "|---|---|---|---|---|"]
+      : ["| | | beside | ratio | goal | kept |", "|---|---|---|---|---|---|"];
   for (const m of measured) {
-    const beside = m.peer === undefined ? "" : `${m.peer}: ${figure(m.peerValue ?? Number.NaN)} ${m.unit}`;
-    const ratio = m.ratio === undefined ? "" : m.ratio.toFixed(2);
-    const goal =
-      m.goal !== undefined ? `≥ ${m.goal}` : m.goalValue !== undefined ? `≥ ${figure(m.goalValue)}` : "";
-    const note = m.note === undefined ? "" : ` (${m.note})`;
-    lines.push(`| ${m.name}${note} | ${figure(m.value)} ${m.unit} | ${beside} | ${ratio} | ${goal} |`);
+    const ratio = ratioOf(m);
+    const cells = [
+      m.note === undefined ? m.name : `${m.name} (${m.note})`,
+      m.value === null ? "not measured" : `${figure(m.value)} ${m.unit}`,
+      m.peer === undefined ? "" : `${m.peer}: ${figure(m.peerValue ?? Number.NaN)} ${m.unit}`,
+      ratio === undefined ? "" : ratio.toFixed(2),
+      goalOf(m),
+    ];
+    if (kept !== undefined) cells.push(keptOf(m, kept));
+    lines.push(`| ${cells.join(" | ")} |`);
   }
   return lines.join("\n");
 }
 
-function figure(value: number): string {
+function goalOf({ goal, least, most }: Measured): string {
+  if (goal !== undefined) return `≥ ${goal}`;
+  if (least !== undefined) return `≥ ${figure(least)}`;
+  return most === undefined ? "" : `≤ ${figure(most)}`;
+}
+
+/** Of another run, and perhaps of another machine, the ratio says most. */
+function keptOf(m: Measured, kept: readonly Measured[]): string {
+  const before = kept.find((k) => k.name === m.name && k.peer === m.peer);
+  if (before === undefined || before.value === null) return "";
+  const ratio = ratioOf(before);
+  return ratio === undefined ? figure(before.value) : ratio.toFixed(2);
+}
+
+export function figure(value: number): string {
   if (value >= 1000) return Math.round(value).toLocaleString("en");
   return value >= 10 ? value.toFixed(1) : value.toFixed(2);
 }

@@ -11,9 +11,13 @@ import { type ColumnBlock, datasets, departuresFrom, firstRowOfJune, toBatch } f
 
 const ALL_ROWS = 3_000_000;
 const PROGRESS_MS = 200;
+/** A commit that the views do not show after this time is a failure, not a delay. */
+const SHOWN_MS_MAX = 60_000;
 const REPLAY_TICK_MS = 50;
-/** Commits under way: the next ones are on their way to the disk while one is reflected by the views. */
-const COMMITS_AHEAD = 8;
+/** The rate that is told is that of so many reports: of the last second. */
+const RATE_REPORTS = 5;
+/** Commits that are not yet shown by the views: enough to keep the engine busy, few enough that the page is never far behind. */
+const COMMITS_AHEAD = 16;
 
 export interface FeedOptions {
   /** Only so many departures of the data set, the last sixth of them replayed; undefined: all, June replayed. */
@@ -42,40 +46,44 @@ export async function loadHistory(
   const total = rows ?? ALL_ROWS;
   const schema = engine.topic("departures").schema;
   let loaded = await nextRow(db);
-  let reported = loaded;
-  let reportedAt = performance.now();
+  const reports: { loaded: number; at: number }[] = [{ loaded, at: performance.now() }];
   const report = (finished: boolean): Promise<unknown> => {
-    const now = performance.now();
-    const eventsPerSecond = Math.round(((loaded - reported) * 1000) / Math.max(1, now - reportedAt));
-    reported = loaded;
-    reportedAt = now;
+    const at = performance.now();
+    const since = reports[0] as { loaded: number; at: number };
+    const eventsPerSecond = Math.round(((loaded - since.loaded) * 1000) / Math.max(1, at - since.at));
+    reports.push({ loaded, at });
+    if (reports.length > RATE_REPORTS) reports.shift();
     const progress: Progress = { loaded, total, eventsPerSecond, views: engine.views().length };
     onProgress(progress);
     return tell(db, progress, finished);
   };
-  await report(false);
+
   const underWay: Promise<unknown>[] = [];
   const send = (commit: Promise<unknown>): void => {
     underWay.push(commit);
     // A failure is met where the commit is waited for, which may be a moment later.
     commit.catch(() => {});
   };
+  const append = async (block: ColumnBlock, history: number): Promise<void> => {
+    const { position } = await engine.appendBatch("departures", toBatch(schema, block, 0, history));
+    await engine.reached({ atLeast: position, timeoutMs: SHOWN_MS_MAX });
+    loaded = block.firstRow + history;
+  };
+
+  if (engine.topic("loading").records === 0) await report(false);
+  let reportedAt = performance.now();
   for await (const block of departuresFrom(loaded)) {
     if (signal.aborted) return loaded;
     const history = historyIn(block, rows);
     while (underWay.length >= COMMITS_AHEAD) await underWay.shift();
-    if (history > 0)
-      send(
-        engine
-          .appendBatch("departures", toBatch(schema, block, 0, history))
-          .then(({ position }) => engine.reached({ atLeast: position, timeoutMs: 60_000 })),
-      );
-    loaded = block.firstRow + history;
-    if (performance.now() - reportedAt > PROGRESS_MS) send(report(false));
+    if (history > 0) send(append(block, history));
+    if (performance.now() - reportedAt > PROGRESS_MS) {
+      reportedAt = performance.now();
+      send(report(false));
+    }
     if (history < block.rows) break;
   }
   await Promise.all(underWay);
-  await db.settled();
   await report(true);
   return loaded;
 }

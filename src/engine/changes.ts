@@ -29,7 +29,8 @@ export class TopicChanges {
   readonly #epoch: number;
   /** Key text -> the row as it will be, null when deleted. Only of tables. */
   readonly #pending = new Map<string, { readonly key: Row; readonly row: Row | null }>();
-  readonly #appended: Row[] = [];
+  /** Rows that get their hidden id, or their place in the stream, with the commit. */
+  #appended: readonly Row[] = [];
 
   /** `store` is the table's, null for a stream; rows are seen as of `epoch`. */
   constructor(topic: TopicEntry, store: Store | null, epoch: number) {
@@ -49,11 +50,12 @@ export class TopicChanges {
   insert(rows: readonly Row[], conflict: ConflictAction | null): number {
     const { topic } = this;
     let count = 0;
+    const appended: Row[] = [];
     const touched = new Set<string>();
     for (const row of rows) {
       this.#checkNulls(row);
       if (this.#store === null || topic.hiddenRowId) {
-        this.#appended.push(row);
+        appended.push(row);
         count++;
         continue;
       }
@@ -91,9 +93,18 @@ export class TopicChanges {
 
   async update(where: Expr | null, exprs: readonly Expr[]): Promise<number> {
     const matched = await this.#matching(where);
+    const updated = (row: Row): Row => exprs.map((e) => evaluateExpr(e, row));
     // All new rows are computed before any is stored, as one statement sees one state.
-    const changes = matched.map((row) => ({ row, next: exprs.map((e) => evaluateExpr(e, row)) }));
+    const changes = matched.map((row) => ({ row, next: updated(row) }));
+    let count = matched.length;
+    const appended = this.#appended.map((row) => {
+      if (!accepts(where, row)) return row;
+      count++;
+      return updated(row);
+    });
     for (const { next } of changes) this.#checkNulls(next);
+    for (const row of appended) this.#checkNulls(row);
+    this.#appended = appended;
     const moved: { row: Row; next: Row }[] = [];
     for (const { row, next } of changes) {
       const full = this.topic.hiddenRowId ? [...next, row[this.#width] as Datum] : next;

@@ -12,6 +12,7 @@
  *    synced. A crash at any moment leaves the old manifest or the new one, each naming bytes that are there.
  * 4. When the file holds more than twice what is alive, the next checkpoint starts a new file with everything and removes the old one.
  */
+import { crc32 } from "node:zlib";
 import { type Disk, type DiskFile, joinPath, readFully, writeFully } from "../base/disk.ts";
 import { EvertError, toEvertError } from "../base/errors.ts";
 import { applyBlock, captureDictionary, captureStore, nextBlock } from "../state/checkpoint.ts";
@@ -274,7 +275,7 @@ export class Checkpointer {
     const file = await this.#disk.open(temporary, "write");
     try {
       await file.truncate(0);
-      await writeFully(file, new TextEncoder().encode(JSON.stringify(manifest)), 0);
+      await writeFully(file, encodeManifest(manifest), 0);
       await file.datasync();
     } finally {
       await file.close();
@@ -293,33 +294,40 @@ export class Checkpointer {
   }
 }
 
+/** One line of JSON, one with its checksum. */
+function encodeManifest(manifest: Manifest): Uint8Array {
+  const json = JSON.stringify(manifest);
+  return new TextEncoder().encode(`${json}\n${crc32(json)}\n`);
+}
+
+/** @throws EvertError log_damaged. */
+function decodeManifest(text: string): Manifest {
+  const [json, checksum] = text.split("\n") as [string, string | undefined];
+  if (checksum !== String(crc32(json)))
+    throw new EvertError("log_damaged", "the checksum of the checkpoint's manifest does not match");
+  return JSON.parse(json) as Manifest;
+}
+
 /** The newest manifest, or null when there is none that can be used; `reason` then says why. */
 export async function readManifest(
   disk: Disk,
   directory: string,
-): Promise<{ manifest: Manifest | null; reason: string }> {
-  let text: string;
+): Promise<{ manifest: Manifest | null; reason: string | null }> {
   try {
     const file = await disk.open(joinPath(directory, "manifest"), "read");
     try {
       const bytes = new Uint8Array(await file.size());
       await readFully(file, bytes, 0);
-      text = new TextDecoder().decode(bytes);
+      const manifest = decodeManifest(new TextDecoder().decode(bytes));
+      if (manifest.format === STATE_FORMAT) return { manifest, reason: null };
+      return { manifest: null, reason: `it has format ${manifest.format}` };
     } finally {
       await file.close();
     }
   } catch (error) {
-    if (toEvertError(error).code === "not_found")
-      return { manifest: null, reason: "there is no checkpoint yet" };
-    throw error;
-  }
-  try {
-    const manifest = JSON.parse(text) as Manifest;
-    if (manifest.format !== STATE_FORMAT)
-      return { manifest: null, reason: `the checkpoint has format ${manifest.format}` };
-    return { manifest, reason: "" };
-  } catch {
-    return { manifest: null, reason: "the manifest is not readable" };
+    const { code, message } = toEvertError(error);
+    // There is none yet.
+    return { manifest: null, reason: code === "not_found" ? null : message };
   }
 }
 

@@ -9,7 +9,7 @@
  * comes in between: they are serializable, and other appends wait that long.
  */
 import { utf8Length } from "../base/bytes.ts";
-import { EvertError } from "../base/errors.ts";
+import { type ErrorCode, EvertError } from "../base/errors.ts";
 import type { Batch, Column } from "../batch/batch.ts";
 import { BatchBuilder } from "../batch/builder.ts";
 import { schemaOf } from "../batch/schema.ts";
@@ -25,6 +25,8 @@ import { nextTurn, type Stepper } from "./stepper.ts";
 const SLICE_ROWS = 1024;
 /** A commit with more rows than this is built aside first, so that staging is one copy. */
 const ASIDE_ROWS = 2048;
+/** A commit turned out larger than what was asked for. */
+const NO_ROOM: ReadonlySet<ErrorCode> = new Set(["too_many_requests", "disk_full"]);
 
 export class Committer {
   readonly #log: Log;
@@ -137,8 +139,8 @@ export class Committer {
       try {
         return this.#stage(parts, options);
       } catch (error) {
-        if (!(error instanceof EvertError) || error.code !== "too_many_requests") throw error;
-        // Values are longer than most: the room they take is asked for, until there is that much or never will be.
+        if (!(error instanceof EvertError) || !NO_ROOM.has(error.code)) throw error;
+        // Values are longer than most: the room they take is asked for, and given or refused for good.
         bytes = Math.max(measure(parts), 2 * bytes);
       }
     }

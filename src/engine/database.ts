@@ -471,8 +471,11 @@ async function openOn(
   const directory = joinPath(options.directory, "checkpoint");
   const found = await readManifest(disk, directory);
   let { manifest } = found;
+  const rebuilt = (reason: string): void =>
+    report(`the checkpoint is not used: ${reason}; everything is rebuilt from the log`);
+  if (found.reason !== null) rebuilt(found.reason);
   if (manifest !== null && manifest.position > log.durablePosition) {
-    report("the checkpoint is ahead of the log and is not used");
+    rebuilt("it is ahead of the log");
     manifest = null;
   }
   const handles = new Map((options.views ?? []).map((v) => [v.name, v]));
@@ -491,9 +494,9 @@ async function openOn(
         core.startAt(1, manifest.position);
       }
     } catch (error) {
-      const failure = toEvertError(error);
-      if (manifest === null || failure.code !== "log_damaged") throw error;
-      report(`the checkpoint is not used: ${failure.message}; everything is rebuilt from the log`);
+      if (manifest === null) throw error;
+      // It is a copy: whatever is wrong with it, the log has the truth.
+      rebuilt(toEvertError(error).message);
       core.retire();
       manifest = null;
       continue;

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Build } from "../../src/dataflow/circuit.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { checkView, feedBuild, Live, rowsOf } from "./harness.ts";
+import { within } from "./oracle.ts";
 import { PlanMaker, Random, randomCommit, randomWorld } from "./random-plans.ts";
 
 const runs = Number(process.env.EVERT_RUNS ?? 120);
@@ -19,47 +20,49 @@ interface Building {
 describe("views built beside a running circuit", () => {
   test("equal their naive answer, and go on equal to it once they have joined", () => {
     fc.assert(
-      fc.property(fc.integer(), (seed) => {
-        const random = new Random(seed);
-        const world = randomWorld();
-        const live = new Live(world);
-        const maker = new PlanMaker(random, world);
-        live.add(10, maker.plan(2));
-        let nextId = 11;
-        let building: Building | null = null;
-        for (let round = 0; round < 25; round++) {
-          const count = 1 + random.below(3);
-          for (let i = 0; i < count; i++) world.commits.push(randomCommit(random, world));
-          live.step(count);
-          live.check();
-          if (building === null && random.chance(40)) {
-            // Often the same plan again, so that nodes are shared.
-            const plan = random.chance(30)
-              ? random.pick([...world.views.values()])
-              : maker.plan(1 + random.below(2));
-            building = {
-              id: nextId++,
-              plan,
-              build: live.circuit.build(nextId - 1, "b", plan),
-              fed: 0,
-              running: false,
-            };
-          }
-          if (building !== null) building = advance(random, live, building);
-          if (random.chance(10) && live.views.size > 1) {
-            const id = random.pick([...live.views.keys()]);
-            if (
-              ![...world.views.values()].some((p) => JSON.stringify(p, text).includes(`"name":"v${id}"`)) &&
-              building === null
-            ) {
-              live.circuit.removeView(id);
-              live.views.delete(id);
-              world.views.delete(id);
+      fc.property(fc.integer(), (seed) =>
+        within(() => {
+          const random = new Random(seed);
+          const world = randomWorld();
+          const live = new Live(world);
+          const maker = new PlanMaker(random, world);
+          live.add(10, maker.plan(2));
+          let nextId = 11;
+          let building: Building | null = null;
+          for (let round = 0; round < 25; round++) {
+            const count = 1 + random.below(3);
+            for (let i = 0; i < count; i++) world.commits.push(randomCommit(random, world));
+            live.step(count);
+            live.check();
+            if (building === null && random.chance(40)) {
+              // Often the same plan again, so that nodes are shared.
+              const plan = random.chance(30)
+                ? random.pick([...world.views.values()])
+                : maker.plan(1 + random.below(2));
+              building = {
+                id: nextId++,
+                plan,
+                build: live.circuit.build(nextId - 1, "b", plan),
+                fed: 0,
+                running: false,
+              };
+            }
+            if (building !== null) building = advance(random, live, building);
+            if (random.chance(10) && live.views.size > 1) {
+              const id = random.pick([...live.views.keys()]);
+              if (
+                ![...world.views.values()].some((p) => JSON.stringify(p, text).includes(`"name":"v${id}"`)) &&
+                building === null
+              ) {
+                live.circuit.removeView(id);
+                live.views.delete(id);
+                world.views.delete(id);
+              }
             }
           }
-        }
-        building?.build.cancel();
-      }),
+          building?.build.cancel();
+        }),
+      ),
       { numRuns: runs },
     );
   }, 120_000);

@@ -417,6 +417,28 @@ describe("a statement that fails", () => {
   });
 });
 
+describe("an append beside a statement that reads", () => {
+  it("comes before it or after it, never in its midst", async () => {
+    const db = await openInMemory();
+    await sql(db, "CREATE TABLE c (id int4 PRIMARY KEY, n int4)");
+    await db.append(
+      "c",
+      Array.from({ length: 5000 }, (_, id) => ({ id, n: 0 })),
+    );
+    for (let round = 1; round <= 10; round++) {
+      // The scan lets others have their turn before it has seen all rows.
+      const update = sql(db, "UPDATE c SET n = n + 1 WHERE n >= 0 AND id % 1000 = 0");
+      await new Promise((resolve) => setImmediate(resolve));
+      await Promise.all([update, db.append("c", [{ id: 0, n: 1000 * round }])]);
+      expect([1000 * round, 1000 * round + 1]).toContain(
+        Number((await rowsOf(db, "SELECT n FROM c WHERE id = 0"))[0]?.[0]),
+      );
+    }
+    expect(await rowsOf(db, "SELECT n FROM c WHERE id = 4000")).toEqual([["10"]]);
+    await db.close();
+  });
+});
+
 describe("an idempotency key", () => {
   it("stores a request once, answers it again, refuses another under the same key, and outlives a restart", async () => {
     const disk = new SimulatedDisk();

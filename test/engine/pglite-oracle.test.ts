@@ -13,7 +13,7 @@ import { Postgres } from "./support/postgres.ts";
 import { type Program, programs } from "./support/program.ts";
 import { difference, maintained, recomputed, type TextRow } from "./support/views.ts";
 
-const runs = Number(process.env["EVERT_ORACLE_RUNS"] ?? 60);
+const runs = Number(process.env["EVERT_ORACLE_RUNS"] ?? 150);
 const seed = process.env["EVERT_ORACLE_SEED"];
 
 let postgres: Postgres;

@@ -208,6 +208,7 @@ function operationsOf(commit: Commit): readonly Operation[] {
     case "transact":
       return commit.operations;
     case "sql":
+    case "statements":
       return [];
   }
 }

@@ -8,13 +8,22 @@
  *
  * A pipe is written synchronously on Linux: what was said is with the parent when the process dies.
  */
+import { writeSync } from "node:fs";
 import { openEngine } from "../../src/engine/database.ts";
 
 const [directory, nextText, lateView] = process.argv.slice(2) as [string, string, string | undefined];
 const next = JSON.parse(nextText) as number[];
 
 const say = (line: string): void => {
-  process.stdout.write(`${line}\n`);
+  // At once and whole: what stands in a buffer of this process dies with it.
+  const bytes = Buffer.from(`${line}\n`);
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(1, bytes, at);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+    }
+  }
 };
 
 const db = await openEngine({ directory, checkpointIntervalMs: 25, report: (line) => say(`# ${line}`) });

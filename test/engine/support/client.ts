@@ -73,7 +73,12 @@ export class Client {
     for (const [name, json] of event.views) {
       const rows = this.views.get(name);
       if (rows === undefined) throw new Error(`changes of ${name} before its snapshot`);
-      for (const change of parseJson(json) as Change[]) applyChange(rows, change, name);
+      const changes = parseJson(json) as Change[];
+      // So that a list of ten is never eleven long.
+      const firstOther = changes.findIndex((c) => c.op !== "delete");
+      const lastDelete = changes.findLastIndex((c) => c.op === "delete");
+      if (firstOther >= 0 && lastDelete > firstOther) throw new Error(`${name}: a row leaves after one came`);
+      for (const change of changes) applyChange(rows, change, name);
     }
   }
 }

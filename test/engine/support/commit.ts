@@ -14,11 +14,13 @@ export interface Outcome {
 export async function commitTo(engine: Database, commit: Commit): Promise<Outcome> {
   try {
     switch (commit.via) {
-      case "sql": {
+      case "sql":
+      case "statements": {
         const { results, error } = await engine.sql(commit.sql);
         if (error?.code === "internal") throw new Error(error.message);
         if (error !== undefined) return { refused: error.sqlstate, affected: 0 };
-        return { refused: null, affected: Number(results[0]?.command.split(" ").at(-1)) };
+        const counts = results.map((r) => Number(/\d+$/.exec(r.command)?.[0] ?? 0));
+        return { refused: null, affected: counts.reduce((sum, n) => sum + n) };
       }
       case "append":
         await engine.append(commit.topic, commit.rows);

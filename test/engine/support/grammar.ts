@@ -328,11 +328,24 @@ function makeFrom(tape: Tape, relations: readonly Relation[], depth: number): Fr
     const right = tableItem(tape, relations, "yz"[i] as string, depth);
     const on = joinCondition(tape, terms, right.scope.terms);
     if (on === null) continue;
-    const type = tape.pick(["JOIN", "LEFT JOIN"]);
-    sql += ` ${type} ${right.sql} ON ${on}`;
+    const type = tape.pick(["JOIN", "LEFT JOIN", "JOIN", "RIGHT JOIN", "CROSS JOIN"]);
+    if (type === "CROSS JOIN") sql += ` CROSS JOIN ${right.sql}`;
+    else sql += ` ${type} ${right.sql} ON ${on}${moreConditions(tape, type, terms, right.scope.terms)}`;
     terms = [...terms, ...right.scope.terms];
   }
+  const integers = terms.filter((t) => t.kind === "int4");
+  if (integers.length > 0 && tape.oneIn(8)) {
+    sql += `, generate_series(1, ${tape.pick(integers).sql} % 4) g`;
+    terms = [...terms, { sql: "g", kind: "int4", canonical: true }];
+  }
   return { sql, scope: new Scope(terms) };
+}
+
+/** What else ON may say: about both sides in an inner join, about the other side alone in an outer one. */
+function moreConditions(tape: Tape, type: string, left: readonly Term[], right: readonly Term[]): string {
+  if (!tape.oneIn(4)) return "";
+  const terms = type === "JOIN" ? [...left, ...right] : type === "LEFT JOIN" ? right : left;
+  return ` AND (${condition(tape, new Scope(terms), 1)})`;
 }
 
 function tableItem(tape: Tape, relations: readonly Relation[], alias: string, depth: number): From {
@@ -340,8 +353,17 @@ function tableItem(tape: Tape, relations: readonly Relation[], alias: string, de
     const inner = makeSelect(tape, relations, depth - 1);
     return { sql: `(${inner.sql}) ${alias}`, scope: scopeOf(alias, inner.columns) };
   }
+  if (tape.oneIn(12)) return valuesItem(tape, alias);
   const relation = tape.pick(relations);
   return { sql: `${relation.name} ${alias}`, scope: scopeOf(alias, relation.columns) };
+}
+
+function valuesItem(tape: Tape, alias: string): From {
+  const columns = ["k", "a"].map((name, i) => column(name, i === 0 ? "int4" : tape.pick(kinds)));
+  const row = (): string =>
+    `(${columns.map((c) => `(${makeValue(tape, c.kind, true).sql})::${typeNames[c.kind]}`).join(", ")})`;
+  const rows = Array.from({ length: 1 + tape.below(3) }, row).join(", ");
+  return { sql: `(VALUES ${rows}) ${alias}(k, a)`, scope: scopeOf(alias, columns) };
 }
 
 function scopeOf(alias: string, columns: readonly Column[]): Scope {
@@ -359,6 +381,7 @@ function joinCondition(tape: Tape, left: readonly Term[], right: readonly Term[]
   if (pairs.length === 0) return null;
   const equal = (): string => {
     const [l, r] = tape.pick(pairs);
+    if (l.kind === "int4" && r.kind === "int4" && tape.oneIn(6)) return `${l.sql} % 3 = ${r.sql} - 1`;
     return `${l.sql} = ${r.sql}`;
   };
   return tape.oneIn(3) ? `${equal()} AND ${equal()}` : equal();
@@ -390,7 +413,15 @@ function makeSelect(tape: Tape, relations: readonly Relation[], depth: number): 
 }
 
 export function makeView(tape: Tape, name: string, relations: readonly Relation[]): ViewText {
-  return { name, ...makeSelect(tape, relations, 1) };
+  const select = makeSelect(tape, relations, 1);
+  if (!tape.oneIn(8)) return { name, ...select };
+  const filter = where(tape, scopeOf("w", select.columns));
+  return {
+    name,
+    columns: select.columns,
+    order: [],
+    sql: `WITH w AS (${select.sql}) SELECT * FROM w${filter}`,
+  };
 }
 
 function where(tape: Tape, scope: Scope): string {
@@ -425,7 +456,19 @@ function plain(tape: Tape, relations: readonly Relation[], depth: number): Selec
   return { sql: `SELECT ${sql} FROM ${from.sql}${where(tape, from.scope)}${by}`, columns, order };
 }
 
+/** An aggregate, or something computed of two. */
 function aggregate(tape: Tape, scope: Scope): Term {
+  const first = plainAggregate(tape, scope);
+  if (first.kind !== "int8" || !tape.oneIn(4)) return first;
+  const second = plainAggregate(tape, scope);
+  return tape.pick([
+    () => made(`(${first.sql} - count(*))`, "int8"),
+    () => made(`(${first.sql})::numeric / nullif(count(*), 0)`, "numeric", false),
+    () => made(`CASE WHEN ${second.sql} IS NULL THEN ${first.sql} ELSE count(*) END`, "int8"),
+  ])();
+}
+
+function plainAggregate(tape: Tape, scope: Scope): Term {
   const filter = tape.oneIn(4) ? ` FILTER (WHERE ${condition(tape, scope, 1)})` : "";
   const name = tape.pick(["count(*)", "sum", "min", "max", "avg", "count"]);
   if (name === "count(*)") return made(`count(*)${filter}`, "int8");
@@ -466,13 +509,17 @@ function grouped(tape: Tape, relations: readonly Relation[], depth: number): Sel
   const aggregates: Term[] = [];
   for (let i = 1 + tape.below(3); i > 0; i--) aggregates.push(aggregate(tape, from.scope));
   const { sql, columns } = list([...keys, ...aggregates]);
-  const having = tape.oneIn(4) ? ` HAVING count(*) ${tape.pick([">", "<", "="])} ${1 + tape.below(3)}` : "";
+  const tested = tape.oneIn(3) ? plainAggregate(tape, from.scope) : made("count(*)", "int8");
+  const having =
+    tape.oneIn(4) && numeric.includes(tested.kind)
+      ? ` HAVING ${tested.sql} ${tape.pick([">", "<", "="])} ${1 + tape.below(3)}`
+      : "";
   const by = keys.map((k) => k.sql).join(", ");
-  return {
-    sql: `SELECT ${sql} FROM ${from.sql}${where(tape, from.scope)} GROUP BY ${by}${having}`,
-    columns,
-    order: [],
-  };
+  const query = `SELECT ${sql} FROM ${from.sql}${where(tape, from.scope)} GROUP BY ${by}${having}`;
+  if (!tape.oneIn(5) || columns.some((c) => !c.canonical)) return { sql: query, columns, order: [] };
+  const order = makeOrder(tape, columns);
+  const limit = `ORDER BY ${orderText(order, columns)}${tail(columns)} LIMIT ${1 + tape.below(3)}`;
+  return { sql: `${query} ${limit}`, columns, order };
 }
 
 function whole(tape: Tape, relations: readonly Relation[], depth: number): Select {
@@ -486,7 +533,11 @@ function whole(tape: Tape, relations: readonly Relation[], depth: number): Selec
 function distinct(tape: Tape, relations: readonly Relation[], depth: number): Select {
   const from = makeFrom(tape, relations, depth);
   const { sql, columns } = list(outputs(tape, from.scope, true));
-  return { sql: `SELECT DISTINCT ${sql} FROM ${from.sql}${where(tape, from.scope)}`, columns, order: [] };
+  const query = `SELECT DISTINCT ${sql} FROM ${from.sql}${where(tape, from.scope)}`;
+  if (!tape.oneIn(5)) return { sql: query, columns, order: [] };
+  const order = makeOrder(tape, columns);
+  const limit = `ORDER BY ${orderText(order, columns)}${tail(columns)} LIMIT ${1 + tape.below(3)}`;
+  return { sql: `${query} ${limit}`, columns, order };
 }
 
 function union(tape: Tape, relations: readonly Relation[], depth: number): Select {

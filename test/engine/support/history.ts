@@ -4,7 +4,7 @@ import { type Base, type Column, makeValue, type Value } from "./grammar.ts";
 import type { Tape } from "./tape.ts";
 
 export type Commit =
-  | { readonly via: "sql"; readonly postgres: readonly string[]; readonly sql: string }
+  | { readonly via: "sql" | "statements"; readonly postgres: readonly string[]; readonly sql: string }
   | {
       readonly via: "append";
       readonly postgres: readonly string[];
@@ -28,6 +28,8 @@ type Row = ReadonlyMap<string, Value>;
 export function makeCommit(tape: Tape, bases: readonly Base[]): Commit {
   const base = tape.pick(bases);
   if (tape.oneIn(6)) return transact(tape, bases);
+  if (tape.oneIn(12)) return statements(tape, bases);
+  if (tape.oneIn(12)) return insertSelect(tape, base, tape.pick(bases));
   const table = [append, insert, update, remove, upsert, removeKey];
   return tape.pick(base.kind === "stream" ? [append, insert] : table)(tape, base);
 }
@@ -37,6 +39,7 @@ export function commitText(commit: Commit): string {
   const [how, said] = ((): [string, string] => {
     switch (commit.via) {
       case "sql":
+      case "statements":
         return ["sql", commit.sql];
       case "append":
         return ["append", `${commit.topic} ${show(commit.rows)}`];
@@ -134,6 +137,31 @@ function update(tape: Tape, base: Base): Commit {
 
 function remove(tape: Tape, base: Base): Commit {
   return statement(`DELETE FROM ${base.name} WHERE ${predicate(tape, base)}`);
+}
+
+/** Rows of one table into another, made to fit. */
+function insertSelect(tape: Tape, into: Base, from: Base): Commit {
+  const taken = into.columns.map((column) => {
+    const same = from.columns.filter(
+      (c) => c.kind === column.kind && (into.nullable.has(column.name) || !from.nullable.has(c.name)),
+    );
+    if (column.name === "k") return `s.k + ${10 * (1 + tape.below(3))}`;
+    return same.length > 0 ? `s.${tape.pick(same).name}` : cell(tape, into, column).sql;
+  });
+  const rows = `SELECT ${taken.join(", ")} FROM ${from.name} s WHERE s.k < 3`;
+  const conflict = into.key === null ? "" : " ON CONFLICT DO NOTHING";
+  return statement(`INSERT INTO ${into.name} (${names(into)}) ${rows}${conflict}`);
+}
+
+/** Several statements in one transaction, each seeing what those before it did. */
+function statements(tape: Tape, bases: readonly Base[]): Commit {
+  const postgres: string[] = [];
+  for (let i = 1 + tape.below(4); i > 0; i--) {
+    const base = tape.pick(bases);
+    const make = tape.pick(base.kind === "stream" ? [insert] : [insert, upsert, update, remove]);
+    postgres.push(...make(tape, base).postgres);
+  }
+  return { via: "statements", postgres, sql: ["BEGIN", ...postgres, "COMMIT"].join("; ") };
 }
 
 interface KeyOf {

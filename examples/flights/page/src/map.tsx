@@ -196,15 +196,26 @@ function Legend({ full }: { full: number }) {
       <span>
         {sizes.map((size) => (
           <span key={size}>
-            <svg viewBox="-20 -20 40 40" width="40" height="40" aria-hidden="true">
-              <circle r={radiusOf(size, full)} />
-            </svg>
+            <SizeKey radius={radiusOf(size, full)} />
             {count(size)}
           </span>
         ))}
         departures
       </span>
     </div>
+  );
+}
+
+/** A circle as large as those of the map, however wide that is. */
+function SizeKey({ radius }: { radius: number }) {
+  return (
+    <svg
+      viewBox={`${-radius} ${-radius} ${2 * radius} ${2 * radius}`}
+      style={{ width: `${((200 * radius) / width).toFixed(2)}cqw` }}
+      aria-hidden="true"
+    >
+      <circle r={radius} />
+    </svg>
   );
 }
 

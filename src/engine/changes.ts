@@ -88,6 +88,7 @@ export class TopicChanges {
       touched.add(text);
       count++;
     }
+    this.#appended = [...this.#appended, ...appended];
     return count;
   }
 
@@ -118,13 +119,16 @@ export class TopicChanges {
       if (this.#current(key, text) !== null) throw this.#duplicate(key);
       this.#pending.set(text, { key, row: next });
     }
-    return matched.length;
+    return count;
   }
 
   async delete(where: Expr | null): Promise<number> {
     const matched = await this.#matching(where);
     for (const row of matched) this.#remove(row);
-    return matched.length;
+    const kept = this.#appended.filter((row) => !accepts(where, row));
+    const count = matched.length + this.#appended.length - kept.length;
+    this.#appended = kept;
+    return count;
   }
 
   /** What is to be committed; nothing when nothing changed. */
@@ -196,7 +200,7 @@ export class TopicChanges {
     });
   }
 
-  /** Rows for which the predicate is true, hidden row id included. A predicate that fixes the key costs one lookup. */
+  /** Stored rows for which the predicate is true, hidden row id included. A predicate that fixes the key costs one lookup. */
   async #matching(where: Expr | null): Promise<Row[]> {
     const store = this.#store;
     if (store === null) {
@@ -204,22 +208,21 @@ export class TopicChanges {
         hint: "Insert a row that says what happened instead.",
       });
     }
-    const accepts = (row: Row): boolean => where === null || evaluateExpr(where, row) === true;
     const key =
       where === null || this.topic.hiddenRowId ? null : fixedKey(where, this.topic.key as readonly number[]);
     if (key !== null) {
       const row = key.includes(null) ? null : this.#current(key, this.#keyText(key));
-      return row !== null && accepts(row) ? [row] : [];
+      return row !== null && accepts(where, row) ? [row] : [];
     }
     const found: Row[] = [];
     for (let slot = 0; slot < store.highWater; slot++) {
       if (store.visible(slot, this.#epoch)) {
         const row = this.#rowAt(slot);
-        if (!this.#pending.has(this.#keyText(this.#keyOf(row))) && accepts(row)) found.push(row);
+        if (!this.#pending.has(this.#keyText(this.#keyOf(row))) && accepts(where, row)) found.push(row);
       }
       if (slot % SLICE_ROWS === SLICE_ROWS - 1) await nextTurn();
     }
-    for (const { row } of this.#pending.values()) if (row !== null && accepts(row)) found.push(row);
+    for (const { row } of this.#pending.values()) if (row !== null && accepts(where, row)) found.push(row);
     return found;
   }
 
@@ -287,6 +290,10 @@ export class TopicChanges {
       }),
     );
   }
+}
+
+function accepts(where: Expr | null, row: Row): boolean {
+  return where === null || evaluateExpr(where, row) === true;
 }
 
 /** The key's values when the predicate is a conjunction that fixes every key column to a constant of its own type. */

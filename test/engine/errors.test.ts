@@ -322,9 +322,10 @@ describe("names are names, whatever they spell", () => {
     const disk = new SimulatedDisk();
     let db = await openInMemory(disk);
     const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+    const injected = ["`$", "{globalThis.broken = true}`"].join("");
     const names = [
       `we"ird; DROP TABLE k; --`,
-      "`${globalThis.broken = true}`",
+      injected,
       `a'b\\`,
       "constructor",
       "__proto__",

@@ -55,16 +55,15 @@ async function round(
   process_.stderr.on("data", (bytes) => {
     wrong += String(bytes);
   });
-  let timer: NodeJS.Timeout | null = null;
   const kill = (): void => {
-    timer ??= setTimeout(() => process_.kill("SIGKILL"), killed.afterMs);
+    setTimeout(() => process_.kill("SIGKILL"), killed.afterMs);
   };
   const ended = new Promise<NodeJS.Signals | null>((resolve) =>
     process_.on("close", (_code, signal) => resolve(signal)),
   );
   if (killed.since === "start") kill();
   for await (const line of createInterface(process_.stdout)) {
-    if (line === "ready") kill();
+    if (line === "ready" && killed.since === "ready") kill();
     ledger.note(line);
   }
   const signal = await ended;

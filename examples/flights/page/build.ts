@@ -26,6 +26,8 @@ const inputs = [
 export async function buildPage(): Promise<string> {
   const built = join(cache, await contentHash());
   if (await exists(join(built, "index.html"))) return built;
+  // Vite bundles React's slow development form wherever this says anything else, as it does under a test runner.
+  process.env["NODE_ENV"] = "production";
   const { build, defaultClientConditions } = await import("vite");
   const { default: react } = await import("@vitejs/plugin-react");
   const unfinished = `${built}.${process.pid}.tmp`;

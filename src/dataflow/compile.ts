@@ -64,6 +64,15 @@ export interface Sources {
 /** Gives the rows that a chain of filters and projects begins with. */
 type Base = (plan: Plan, columns: readonly number[]) => Node;
 
+/** What plans can say and no operator does. */
+const NOT_YET = {
+  tableFunction: "a set-returning function",
+  window: "a window function",
+  recursive: "WITH RECURSIVE",
+  recursiveRef: "WITH RECURSIVE",
+  temporal: "a temporal filter",
+} as const;
+
 const fromRows = (node: Node): Source => ({ node, kind: "rows" });
 
 export class Compiler implements CompileContext {
@@ -114,6 +123,12 @@ export class Compiler implements CompileContext {
         return this.#union(plan, columns);
       case "topK":
         return this.#topK(plan, columns);
+      case "tableFunction":
+      case "window":
+      case "recursive":
+      case "recursiveRef":
+      case "temporal":
+        throw notSupported(NOT_YET[plan.kind]);
       default:
         return unreachable(plan);
     }
@@ -267,6 +282,11 @@ export class Compiler implements CompileContext {
   // ---- joins ------------------------------------------------------------------------------------------------------
 
   #join(plan: JoinPlan, columns: readonly number[]): Node {
+    const { type } = plan;
+    if (type === "full") throw notSupported("FULL JOIN");
+    if (plan.nullSafe.includes(true)) throw notSupported("a join by IS NOT DISTINCT FROM");
+    if (plan.residual !== null || (type === "left" && plan.leftKeys.length === 0))
+      throw notSupported("an outer join on more than equalities");
     const width = plan.left.schema.fields.length;
     const left = this.stored(plan.left, [...columns.filter((c) => c < width), ...plan.leftKeys]);
     const right = this.stored(plan.right, [
@@ -283,7 +303,7 @@ export class Compiler implements CompileContext {
       );
       const l = { node: left.node, keys: plan.leftKeys.map((k) => left.columns[k]!) };
       const r = { node: right.node, keys: plan.rightKeys.map((k) => right.columns[k]!) };
-      return new Join(identity, plan.type, l, r, outputs);
+      return new Join(identity, type, l, r, outputs);
     });
   }
 
@@ -367,6 +387,11 @@ export class Compiler implements CompileContext {
       case "group":
       case "union":
       case "topK":
+      case "tableFunction":
+      case "window":
+      case "recursive":
+      case "recursiveRef":
+      case "temporal":
         return null;
       default:
         return unreachable(plan);
@@ -507,6 +532,8 @@ function keepsCommits(plan: Plan): boolean {
     case "project":
     case "mapFunction":
     case "series":
+    case "tableFunction":
+    case "temporal":
       return keepsCommits(plan.input);
     case "asOfJoin":
       return keepsCommits(plan.left);
@@ -517,6 +544,9 @@ function keepsCommits(plan: Plan): boolean {
     case "group":
     case "distinct":
     case "topK":
+    case "window":
+    case "recursive":
+    case "recursiveRef":
       return false;
     default:
       return unreachable(plan);

@@ -1,5 +1,6 @@
 /** A view in the circuit: its result rows, and the errors of everything upstream of it. */
 import type { EvertError } from "../base/errors.ts";
+import { inputsOf } from "../plan/inspect.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Store } from "../state/store.ts";
 import type { ErrorCollection } from "./error-collection.ts";
@@ -114,23 +115,6 @@ export class View implements ViewNode {
 }
 
 function sourceViews(plan: Plan): number[] {
-  switch (plan.kind) {
-    case "source":
-      return plan.relation === "view" ? [plan.id] : [];
-    case "values":
-      return [];
-    case "join":
-    case "asOfJoin":
-      return [...sourceViews(plan.left), ...sourceViews(plan.right)];
-    case "union":
-      return plan.inputs.flatMap(sourceViews);
-    case "filter":
-    case "project":
-    case "mapFunction":
-    case "series":
-    case "group":
-    case "distinct":
-    case "topK":
-      return sourceViews(plan.input);
-  }
+  if (plan.kind === "source") return plan.relation === "view" ? [plan.id] : [];
+  return inputsOf(plan).flatMap(sourceViews);
 }

@@ -8,7 +8,7 @@
  */
 import { assert } from "../base/assert.ts";
 import { type Field, type Schema, schemaOf } from "../batch/schema.ts";
-import { isSmallNumeric, type SqlType, sameType } from "../batch/types.ts";
+import { int8, isSmallNumeric, type SqlType, sameType } from "../batch/types.ts";
 import type { ColumnExpr, ConstExpr, Datum, Expr, UserFunction } from "./expression.ts";
 import { eachColumn, functionColumns, nullableOf, typeOf } from "./inspect.ts";
 import type {
@@ -18,15 +18,23 @@ import type {
   FilterPlan,
   GroupPlan,
   JoinPlan,
+  JoinType,
   MapFunctionPlan,
   OrderItem,
   Plan,
   ProjectPlan,
+  RecursivePlan,
+  RecursiveRefPlan,
   SeriesPlan,
   SourcePlan,
+  TableFunctionId,
+  TableFunctionPlan,
+  TemporalPlan,
   TopKPlan,
   UnionPlan,
   ValuesPlan,
+  WindowFunction,
+  WindowPlan,
 } from "./plan.ts";
 
 type Key = readonly number[] | null;
@@ -166,29 +174,81 @@ export function series(input: Plan, start: Expr, stop: Expr, step: Expr, name: s
   });
 }
 
-export interface JoinSpec {
-  readonly type: "inner" | "left";
+export interface TableFunctionSpec {
+  readonly fn: TableFunctionId;
+  readonly args: readonly Expr[];
+  readonly columns: readonly Field[];
+  /** Name of the column that numbers the rows, or null. */
+  readonly ordinality: string | null;
+  readonly outer: boolean;
+}
+
+export function tableFunction(input: Plan, spec: TableFunctionSpec): TableFunctionPlan {
+  for (const arg of spec.args) checkColumns(arg, input);
+  const numbered: Field[] =
+    spec.ordinality === null ? [] : [{ name: spec.ordinality, type: int8, nullable: false }];
+  const given = [...spec.columns, ...numbered].map((f) => (spec.outer ? { ...f, nullable: true } : f));
+  const width = input.schema.fields.length;
+  return frozen<TableFunctionPlan>({
+    kind: "tableFunction",
+    input,
+    fn: spec.fn,
+    args: [...spec.args],
+    columns: spec.columns.map((f) => ({ ...f })),
+    ordinality: spec.ordinality !== null,
+    outer: spec.outer,
+    schema: schemaOf([...input.schema.fields, ...given]),
+    // Numbered rows are told apart by their number.
+    key: input.key === null || spec.ordinality === null ? null : [...input.key, width + spec.columns.length],
+    appendOnly: input.appendOnly,
+  });
+}
+
+interface Sides {
   readonly left: Plan;
   readonly right: Plan;
   readonly leftKeys: readonly number[];
   readonly rightKeys: readonly number[];
 }
 
+export interface JoinSpec extends Sides {
+  readonly type: JoinType;
+  /** By pair of keys; none where it is left out. */
+  readonly nullSafe?: readonly boolean[];
+  readonly residual?: Expr | null;
+}
+
+export interface AsOfJoinSpec extends Sides {
+  readonly type: "inner" | "left";
+}
+
 export function join(spec: JoinSpec): JoinPlan {
   checkJoin(spec);
-  assert(spec.type === "inner" || spec.leftKeys.length > 0, "a left join has join keys");
+  const { type, left, right, leftKeys, rightKeys, residual = null } = spec;
+  const nullSafe = spec.nullSafe ?? leftKeys.map(() => false);
+  assert(nullSafe.length === leftKeys.length, "each pair of keys is null-safe or not");
+  if (residual !== null) {
+    assert(type !== "inner", "an inner join's condition is a filter over it");
+    assert(typeOf(residual).name === "bool", "a join's condition is boolean");
+    const width = left.schema.fields.length + right.schema.fields.length;
+    eachColumn(residual, (c) => assert(c < width, "a join's condition reads columns of its sides"));
+  }
   return frozen<JoinPlan>({
     kind: "join",
-    ...spec,
-    leftKeys: [...spec.leftKeys],
-    rightKeys: [...spec.rightKeys],
+    type,
+    left,
+    right,
+    leftKeys: [...leftKeys],
+    rightKeys: [...rightKeys],
+    nullSafe: [...nullSafe],
+    residual,
     schema: joinSchema(spec),
     key: joinKey(spec),
-    appendOnly: spec.type === "inner" && spec.left.appendOnly && spec.right.appendOnly,
+    appendOnly: type === "inner" && left.appendOnly && right.appendOnly,
   });
 }
 
-export function asOfJoin(spec: JoinSpec): AsOfJoinPlan {
+export function asOfJoin(spec: AsOfJoinSpec): AsOfJoinPlan {
   checkJoin(spec);
   assert(spec.left.appendOnly, "the left side of an as-of join is append-only");
   assert(
@@ -206,7 +266,7 @@ export function asOfJoin(spec: JoinSpec): AsOfJoinPlan {
   });
 }
 
-function checkJoin({ left, right, leftKeys, rightKeys }: JoinSpec): void {
+function checkJoin({ left, right, leftKeys, rightKeys }: Sides): void {
   assert(leftKeys.length === rightKeys.length, "a join pairs its key columns");
   leftKeys.forEach((l, i) => {
     const a = left.schema.fields[l]?.type;
@@ -219,9 +279,13 @@ function checkJoin({ left, right, leftKeys, rightKeys }: JoinSpec): void {
 }
 
 function joinSchema({ type, left, right }: JoinSpec): Schema {
-  const rightFields =
-    type === "left" ? right.schema.fields.map((f) => ({ ...f, nullable: true })) : right.schema.fields;
-  return schemaOf([...left.schema.fields, ...rightFields]);
+  const sometimes = (fields: readonly Field[]) => fields.map((f) => ({ ...f, nullable: true }));
+  const lefts = left.schema.fields;
+  const rights = right.schema.fields;
+  return schemaOf([
+    ...(type === "full" ? sometimes(lefts) : lefts),
+    ...(type === "inner" ? rights : sometimes(rights)),
+  ]);
 }
 
 function joinKey({ type, left, right, leftKeys, rightKeys }: JoinSpec): Key {
@@ -229,7 +293,8 @@ function joinKey({ type, left, right, leftKeys, rightKeys }: JoinSpec): Key {
     // One unkeyed side only: a key of the other does not hold, as each of its rows may come out many times.
     return null;
   }
-  if (within(right.key, rightKeys)) return left.key;
+  // A right row that a full join gives alone has no left key.
+  if (type !== "full" && within(right.key, rightKeys)) return left.key;
   const width = left.schema.fields.length;
   const shifted = right.key.map((c) => c + width);
   if (type === "inner" && within(left.key, leftKeys)) return shifted;
@@ -329,6 +394,7 @@ export interface TopKSpec {
   readonly order: readonly OrderItem[];
   readonly limit: number | null;
   readonly offset: number;
+  readonly ties?: boolean;
   /** Which of several keys to go by, where the front end prefers one; without it, the input's. */
   readonly key?: readonly number[] | null;
 }
@@ -346,10 +412,118 @@ export function topK(input: Plan, spec: TopKSpec): TopKPlan {
     order: spec.order.map((o) => ({ ...o })),
     limit: spec.limit,
     offset: spec.offset,
+    ties: spec.ties ?? false,
     schema: input.schema,
     // One row of each partition: the partition's columns tell the rows apart.
-    key: spec.key ?? input.key ?? (spec.limit === 1 ? [...new Set(spec.partition)] : null),
+    key:
+      spec.key ?? input.key ?? (spec.limit === 1 && spec.ties !== true ? [...new Set(spec.partition)] : null),
     appendOnly: false,
+  });
+}
+
+export interface WindowSpec {
+  readonly partition: readonly number[];
+  readonly order: readonly OrderItem[];
+  readonly functions: readonly WindowFunction[];
+}
+
+export function window(input: Plan, spec: WindowSpec, names: readonly string[]): WindowPlan {
+  assert(names.length === spec.functions.length, "a window names each of its functions' columns");
+  const width = input.schema.fields.length;
+  for (const c of [...spec.partition, ...spec.order.map((o) => o.column)])
+    assert(c >= 0 && c < width, "a window orders and partitions by columns of its input");
+  for (const f of spec.functions) {
+    for (const arg of f.args) checkColumns(arg, input);
+    assert(
+      (f.fn === "aggregate") === (f.aggregate !== null),
+      "an aggregate over a frame, and nothing else, has one",
+    );
+  }
+  return frozen<WindowPlan>({
+    kind: "window",
+    input,
+    partition: [...spec.partition],
+    order: spec.order.map((o) => ({ ...o })),
+    functions: spec.functions.map((f) => ({ ...f, args: [...f.args] })),
+    schema: schemaOf([
+      ...input.schema.fields,
+      ...spec.functions.map((f, i) => ({ name: names[i]!, type: f.type, nullable: windowNullable(f) })),
+    ]),
+    key: input.key,
+    appendOnly: false,
+  });
+}
+
+function windowNullable({ fn, aggregate }: WindowFunction): boolean {
+  switch (fn) {
+    case "row_number":
+    case "rank":
+    case "dense_rank":
+    case "percent_rank":
+    case "cume_dist":
+      return false;
+    case "aggregate":
+      return aggregate!.fn !== "count";
+    case "ntile":
+    case "lag":
+    case "lead":
+    case "first_value":
+    case "last_value":
+    case "nth_value":
+      return true;
+  }
+}
+
+export interface RecursiveSpec {
+  readonly id: number;
+  readonly base: Plan;
+  readonly step: Plan;
+  readonly all: boolean;
+}
+
+export function recursive(spec: RecursiveSpec): RecursivePlan {
+  const { base, step } = spec;
+  assert(
+    base.schema.fields.length === step.schema.fields.length,
+    "both parts of a recursion have equally many columns",
+  );
+  const alike = base.schema.fields.every((f, i) => sameType(f.type, step.schema.fields[i]!.type));
+  assert(alike, "both parts of a recursion have equal column types");
+  return frozen<RecursivePlan>({
+    kind: "recursive",
+    ...spec,
+    schema: schemaOf(base.schema.fields.map((f) => ({ ...f, nullable: true }))),
+    key: spec.all ? null : base.schema.fields.map((_, i) => i),
+    appendOnly: false,
+  });
+}
+
+/** What the step of recursion `id` reads; its fields are the base's, all of them nullable. */
+export function recursiveRef(id: number, name: string, fields: readonly Field[]): RecursiveRefPlan {
+  return frozen<RecursiveRefPlan>({
+    kind: "recursiveRef",
+    id,
+    name,
+    schema: schemaOf(fields.map((f) => ({ ...f, nullable: true }))),
+    key: null,
+    appendOnly: false,
+  });
+}
+
+export function temporal(input: Plan, from: Expr | null, until: Expr | null): TemporalPlan {
+  for (const bound of [from, until]) {
+    if (bound === null) continue;
+    checkColumns(bound, input);
+    assert(typeOf(bound).name === "timestamptz", "a temporal bound is a moment");
+  }
+  return frozen<TemporalPlan>({
+    kind: "temporal",
+    input,
+    from,
+    until,
+    schema: input.schema,
+    key: input.key,
+    appendOnly: input.appendOnly && until === null,
   });
 }
 

@@ -46,6 +46,11 @@ function nodeText(plan: Plan): string {
       const args = [plan.start, plan.stop, plan.step].map((e) => exprText(e, plan.input.schema));
       return `Series: ${quoteName(plan.schema.fields.at(-1)!.name)} from ${args[0]} to ${args[1]} step ${args[2]}`;
     }
+    case "tableFunction": {
+      const args = plan.args.map((e) => exprText(e, plan.input.schema)).join(", ");
+      const outer = plan.outer ? "Outer table function" : "Table function";
+      return `${outer}: ${plan.fn}(${args})${plan.ordinality ? " with ordinality" : ""}`;
+    }
     case "join":
     case "asOfJoin":
       return joinText(plan);
@@ -57,18 +62,53 @@ function nodeText(plan: Plan): string {
       return "Union all";
     case "topK":
       return topKText(plan);
+    case "window":
+      return windowText(plan);
+    case "recursive":
+      return plan.all ? "Recursive union all" : "Recursive union";
+    case "recursiveRef":
+      return `Rows of the recursion ${quoteName(plan.name)}`;
+    case "temporal": {
+      const bounds = [
+        ...(plan.from === null ? [] : [`from ${exprText(plan.from, plan.schema)}`]),
+        ...(plan.until === null ? [] : [`until ${exprText(plan.until, plan.schema)}`]),
+      ];
+      return `Temporal filter: ${bounds.join(" ")}`;
+    }
     default:
       return unreachable(plan);
   }
 }
 
+const JOINS = { inner: "Inner", left: "Left", full: "Full" } as const;
+
 function joinText(plan: Plan & { kind: "join" | "asOfJoin" }): string {
-  if (plan.leftKeys.length === 0) return "Cross join";
+  const residual = plan.kind === "join" ? plan.residual : null;
+  if (plan.leftKeys.length === 0 && residual === null)
+    return plan.type === "inner" ? "Cross join" : `${JOINS[plan.type]} cross join`;
   const what = plan.kind === "asOfJoin" ? "as-of join" : "join";
-  const on = plan.leftKeys.map(
-    (l, i) => `${computedText(plan.left, l)} = ${computedText(plan.right, plan.rightKeys[i]!)}`,
+  const on = plan.leftKeys.map((l, i) => {
+    const equal = plan.kind === "join" && plan.nullSafe[i] ? "is not distinct from" : "=";
+    return `${computedText(plan.left, l)} ${equal} ${computedText(plan.right, plan.rightKeys[i]!)}`;
+  });
+  if (residual !== null) on.push(exprText(residual, plan.schema));
+  return `${JOINS[plan.type]} ${what} on ${on.join(" and ")}`;
+}
+
+function windowText(plan: Plan & { kind: "window" }): string {
+  const { input } = plan;
+  const parts = plan.functions.map(({ fn, args, aggregate }) =>
+    aggregate !== null
+      ? aggregateText(aggregate, input.schema)
+      : `${fn}(${args.map((a) => exprText(a, input.schema)).join(", ")})`,
   );
-  return `${plan.type === "inner" ? "Inner" : "Left"} ${what} on ${on.join(" and ")}`;
+  const over = [
+    ...(plan.partition.length === 0
+      ? []
+      : [`per ${plan.partition.map((c) => computedText(input, c)).join(", ")}`]),
+    ...(plan.order.length === 0 ? [] : [`by ${orderText(plan.order, input)}`]),
+  ];
+  return ["Window", ...over].join(" ").concat(`: ${parts.join(", ")}`);
 }
 
 function groupText(plan: Plan & { kind: "group" }): string {
@@ -86,6 +126,7 @@ function topKText(plan: Plan & { kind: "topK" }): string {
     parts.push(`per ${plan.partition.map((c) => computedText(plan.input, c)).join(", ")}`);
   }
   if (plan.order.length > 0) parts.push(`by ${orderText(plan.order, plan.input)}`);
+  if (plan.ties) parts.push("with ties");
   return parts.join(" ");
 }
 

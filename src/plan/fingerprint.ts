@@ -14,7 +14,7 @@ import { unreachable } from "../base/assert.ts";
 import type { Schema } from "../batch/schema.ts";
 import { typeToString } from "../batch/types.ts";
 import type { Datum, Expr, UserFunction } from "./expression.ts";
-import type { Aggregate, OrderItem, Plan, Query } from "./plan.ts";
+import type { Aggregate, FrameBound, OrderItem, Plan, Query, WindowFunction } from "./plan.ts";
 
 /** Grows when the meaning of an operator or a function changes while its name stays: what was built before is then rebuilt. */
 const MEANING = 1;
@@ -77,7 +77,27 @@ function describe(plan: Plan): Parts {
         exprParts(plan.stop),
         exprParts(plan.step),
       ];
+    case "tableFunction":
+      return [
+        plan.kind,
+        planKey(plan.input),
+        plan.fn,
+        plan.args.map(exprParts),
+        types(plan.schema),
+        plan.ordinality,
+        plan.outer,
+      ];
     case "join":
+      return [
+        plan.kind,
+        plan.type,
+        planKey(plan.left),
+        planKey(plan.right),
+        plan.leftKeys,
+        plan.rightKeys,
+        plan.nullSafe,
+        plan.residual === null ? null : exprParts(plan.residual),
+      ];
     case "asOfJoin":
       return [plan.kind, plan.type, planKey(plan.left), planKey(plan.right), plan.leftKeys, plan.rightKeys];
     case "group":
@@ -94,6 +114,26 @@ function describe(plan: Plan): Parts {
         plan.order.map(orderParts),
         plan.limit,
         plan.offset,
+        plan.ties,
+      ];
+    case "window":
+      return [
+        plan.kind,
+        planKey(plan.input),
+        plan.partition,
+        plan.order.map(orderParts),
+        plan.functions.map(windowParts),
+      ];
+    case "recursive":
+      return [plan.kind, plan.id, planKey(plan.base), planKey(plan.step), plan.all];
+    case "recursiveRef":
+      return [plan.kind, plan.id, types(plan.schema)];
+    case "temporal":
+      return [
+        plan.kind,
+        planKey(plan.input),
+        plan.from === null ? null : exprParts(plan.from),
+        plan.until === null ? null : exprParts(plan.until),
       ];
     default:
       return unreachable(plan);
@@ -106,6 +146,17 @@ function types(schema: Schema): Parts {
 
 function orderParts(item: OrderItem): Parts {
   return [item.column, item.descending, item.nullsFirst];
+}
+
+function windowParts(f: WindowFunction): Parts {
+  const aggregate = f.aggregate === null ? null : aggregateParts(f.aggregate);
+  const { mode, start, end, exclude } = f.frame;
+  const frame = [mode, boundParts(start), boundParts(end), exclude];
+  return [f.fn, f.args.map(exprParts), aggregate, frame, typeToString(f.type)];
+}
+
+function boundParts(bound: FrameBound): Parts {
+  return "offset" in bound ? [bound.kind, exprParts(bound.offset)] : [bound.kind];
 }
 
 function aggregateParts(a: Aggregate): Parts {

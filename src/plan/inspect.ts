@@ -195,15 +195,21 @@ export function inputsOf(plan: Plan): readonly Plan[] {
   switch (plan.kind) {
     case "source":
     case "values":
+    case "recursiveRef":
       return [];
     case "filter":
     case "project":
     case "mapFunction":
     case "series":
+    case "tableFunction":
     case "group":
     case "distinct":
     case "topK":
+    case "window":
+    case "temporal":
       return [plan.input];
+    case "recursive":
+      return [plan.base, plan.step];
     case "join":
     case "asOfJoin":
       return [plan.left, plan.right];

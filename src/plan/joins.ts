@@ -37,6 +37,8 @@ interface Pair {
   readonly right: Expr;
   /** The equality it was written as; null for the keys of a join, which are single columns. */
   readonly equality: Expr | null;
+  /** Whether null meets null: IS NOT DISTINCT FROM. */
+  readonly nullSafe: boolean;
 }
 
 /** Inputs in written order, and what is asked of their rows. */
@@ -79,10 +81,19 @@ export function orderJoins(plan: JoinPlan, moving: readonly Expr[], pushDown: Pu
 
 /** Whether `expr` is an equality that can be a join's key: it reads something on both its sides, and nothing twice. */
 export function isJoinEquality(expr: Expr): boolean {
-  if (expr.kind !== "call" || functionInfo(expr.fn).op !== "=" || expr.args.some(hasUserFunction))
-    return false;
-  const [a, b] = expr.args.map(columnsOf) as [Set<number>, Set<number>];
+  const sides = sidesOf(expr);
+  if (sides === undefined || hasUserFunction(sides.left) || hasUserFunction(sides.right)) return false;
+  const [a, b] = [columnsOf(sides.left), columnsOf(sides.right)];
   return a.size > 0 && b.size > 0 && disjoint(a, b);
+}
+
+/** What `a = b` or `a IS NOT DISTINCT FROM b` compares. */
+function sidesOf(expr: Expr): { left: Expr; right: Expr; nullSafe: boolean } | undefined {
+  if (expr.kind === "call" && functionInfo(expr.fn).op === "=")
+    return { left: expr.args[0]!, right: expr.args[1]!, nullSafe: false };
+  if (expr.kind === "not" && expr.arg.kind === "isDistinct")
+    return { left: expr.arg.left, right: expr.arg.right, nullSafe: true };
+  return undefined;
 }
 
 function disjoint(a: ReadonlySet<number>, b: ReadonlySet<number>): boolean {
@@ -102,6 +113,7 @@ function takeApart(plan: Plan, offset: number, set: JoinSet): void {
         left: moveColumns(build.column(plan.left, l), (c) => c + offset),
         right: moveColumns(build.column(plan.right, r), (c) => c + right),
         equality: null,
+        nullSafe: plan.nullSafe[i]!,
       });
     });
     return;
@@ -137,9 +149,9 @@ function addConjuncts(set: JoinSet, exprs: readonly Expr[]): void {
 
 /** The equality's sides, if they read different inputs. */
 function pairOf(expr: Expr, set: JoinSet): Pair | undefined {
-  const [left, right] = (expr as Expr & { kind: "call" }).args as [Expr, Expr];
+  const { left, right, nullSafe } = sidesOf(expr)!;
   const [a, b] = [inputsRead(left, set), inputsRead(right, set)];
-  return disjoint(a, b) ? { left, right, equality: expr } : undefined;
+  return disjoint(a, b) ? { left, right, equality: expr, nullSafe } : undefined;
 }
 
 function inputsRead(expr: Expr, set: JoinSet): Set<number> {
@@ -219,6 +231,7 @@ function joinParts(first: Part, second: Part, pairs: readonly Pair[]): Part {
     right: right.plan,
     leftKeys: left.columns,
     rightKeys: right.columns,
+    nullSafe: pairs.map((p) => p.nullSafe),
   });
   const width = left.plan.schema.fields.length;
   const shifted = [...second.at].map(([column, at]) => [column, at + width] as const);
@@ -277,7 +290,7 @@ function inPart(expr: Expr, part: Part): Expr {
 function unique(pairs: readonly Pair[]): Pair[] {
   const seen = new Set<string>();
   return pairs.filter((p) => {
-    const key = [exprKey(p.left), exprKey(p.right)].sort().join("=");
+    const key = [exprKey(p.left), exprKey(p.right)].sort().join(p.nullSafe ? " is " : "=");
     return seen.has(key) ? false : seen.add(key);
   });
 }

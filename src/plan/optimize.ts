@@ -35,7 +35,7 @@ import {
   substitute,
 } from "./inspect.ts";
 import { isJoinEquality, orderJoins } from "./joins.ts";
-import type { Aggregate, Plan, ProjectPlan, Query } from "./plan.ts";
+import type { Aggregate, Plan, ProjectPlan, Query, WindowFunction } from "./plan.ts";
 
 export function optimizeQuery(query: Query): Query {
   return Object.freeze({ ...query, plan: optimize(query.plan) });
@@ -86,11 +86,17 @@ function pushDown(plan: Plan, moving: readonly Expr[]): Plan {
       const name = plan.schema.fields[last]!.name;
       return filtered(build.series(input, plan.start, plan.stop, plan.step, name), stay);
     }
+    case "tableFunction":
+      // It may refuse its arguments, for any row.
+      return filtered(rebuildTableFunction(plan, pushDown(plan.input, []), plan.args), moving);
     case "join":
       if (plan.type === "inner") return orderJoins(plan, moving, pushDown);
-      return pushOuter(plan, moving, false, build.join);
+      return pushOuter(plan, moving, {
+        left: plan.type === "left" && (plan.residual === null || !isFallible(plan.residual)),
+        right: false,
+      });
     case "asOfJoin":
-      return pushOuter(plan, moving, plan.type === "inner", build.asOfJoin);
+      return pushOuter(plan, moving, { left: true, right: plan.type === "inner" });
     case "group": {
       const fallible = [...plan.keys, ...plan.aggregates.flatMap(aggregateExprs)].some(isFallible);
       const [down, stay] = split(
@@ -118,6 +124,26 @@ function pushDown(plan: Plan, moving: readonly Expr[]): Plan {
         (c) => plan.partition.length > 0 && [...columnsOf(c)].every((i) => plan.partition.includes(i)),
       );
       return filtered(build.topK(pushDown(plan.input, down), plan), stay);
+    }
+    case "window": {
+      const own = plan.functions.some((f) => windowExprs(f).some(isFallible) || f.aggregate !== null);
+      const [down, stay] = split(
+        moving,
+        (c) => !own && columnsOf(c).size > 0 && [...columnsOf(c)].every((i) => plan.partition.includes(i)),
+      );
+      return filtered(build.window(pushDown(plan.input, down), plan, windowNames(plan)), stay);
+    }
+    case "recursive":
+      return filtered(
+        build.recursive({ ...plan, base: pushDown(plan.base, []), step: pushDown(plan.step, []) }),
+        moving,
+      );
+    case "recursiveRef":
+      return filtered(plan, moving);
+    case "temporal": {
+      const own = [plan.from, plan.until].some((e) => e !== null && isFallible(e));
+      const input = pushDown(plan.input, own ? [] : moving);
+      return filtered(build.temporal(input, plan.from, plan.until), own ? moving : []);
     }
     default:
       return unreachable(plan);
@@ -147,22 +173,41 @@ function deduplicated(plan: Plan): Plan {
   return plan.key === null ? build.distinct(plan) : plan;
 }
 
-/** Joins whose right side must not be filtered from above, unless `rightToo`. */
-function pushOuter<P extends Plan & { kind: "join" | "asOfJoin" }>(
-  plan: P,
+/** Joins of which only some sides may be filtered from above. */
+function pushOuter(
+  plan: Plan & { kind: "join" | "asOfJoin" },
   moving: readonly Expr[],
-  rightToo: boolean,
-  make: (spec: build.JoinSpec) => Plan,
+  may: { readonly left: boolean; readonly right: boolean },
 ): Plan {
   const width = plan.left.schema.fields.length;
-  const [toLeft, rest] = split(moving, (c) => [...columnsOf(c)].every((i) => i < width));
-  const [toRight, stay] = split(rest, (c) => rightToo && [...columnsOf(c)].every((i) => i >= width));
+  const [toLeft, rest] = split(moving, (c) => may.left && [...columnsOf(c)].every((i) => i < width));
+  const [toRight, stay] = split(rest, (c) => may.right && [...columnsOf(c)].every((i) => i >= width));
+  const left = pushDown(plan.left, toLeft);
   const right = pushDown(
     plan.right,
     toRight.map((c) => moveColumns(c, (i) => i - width)),
   );
-  const { type, leftKeys, rightKeys } = plan;
-  return filtered(make({ type, left: pushDown(plan.left, toLeft), right, leftKeys, rightKeys }), stay);
+  return filtered(
+    plan.kind === "join" ? build.join({ ...plan, left, right }) : build.asOfJoin({ ...plan, left, right }),
+    stay,
+  );
+}
+
+function rebuildTableFunction(
+  plan: Plan & { kind: "tableFunction" },
+  input: Plan,
+  args: readonly Expr[],
+): Plan {
+  const ordinality = plan.ordinality ? plan.schema.fields.at(-1)!.name : null;
+  return build.tableFunction(input, { ...plan, args, ordinality });
+}
+
+function windowExprs(f: WindowFunction): Expr[] {
+  return [...f.args, ...(f.aggregate === null ? [] : aggregateExprs(f.aggregate))];
+}
+
+function windowNames(plan: Plan & { kind: "window" }): string[] {
+  return plan.schema.fields.slice(plan.input.schema.fields.length).map((f) => f.name);
 }
 
 function rebuildProject(plan: ProjectPlan, moving: readonly Expr[]): Plan {
@@ -250,6 +295,21 @@ function prune(plan: Plan, needed: ReadonlySet<number>): Pruned {
     }
     case "topK":
       return whole(build.topK(pruneAll(plan.input), plan));
+    case "tableFunction":
+      return pruneTableFunction(plan, needed);
+    case "window":
+      return whole(build.window(pruneAll(plan.input), plan, windowNames(plan)));
+    case "recursive":
+      return whole(build.recursive({ ...plan, base: pruneAll(plan.base), step: pruneAll(plan.step) }));
+    case "recursiveRef":
+      return kept(plan, needed);
+    case "temporal": {
+      const reads = new Set(needed);
+      for (const e of [plan.from, plan.until]) if (e !== null) eachColumn(e, (i) => reads.add(i));
+      const input = prune(plan.input, reads);
+      const [from, until] = [plan.from, plan.until].map((e) => (e === null ? null : moved(e, input)));
+      return { plan: build.temporal(input.plan, from!, until!), at: input.at };
+    }
     default:
       return unreachable(plan);
   }
@@ -304,26 +364,42 @@ function pruneSeries(plan: Plan & { kind: "series" }, needed: ReadonlySet<number
   return { plan: made, at: [...input.at, made.schema.fields.length - 1] };
 }
 
+function pruneTableFunction(plan: Plan & { kind: "tableFunction" }, needed: ReadonlySet<number>): Pruned {
+  const width = plan.input.schema.fields.length;
+  const reads = new Set([...needed].filter((c) => c < width));
+  for (const e of plan.args) eachColumn(e, (i) => reads.add(i));
+  const input = prune(plan.input, reads);
+  const made = rebuildTableFunction(
+    plan,
+    input.plan,
+    plan.args.map((e) => moved(e, input)),
+  );
+  const narrow = input.plan.schema.fields.length;
+  const own = plan.schema.fields.slice(width).map((_, i) => narrow + i);
+  return { plan: made, at: [...input.at, ...own] };
+}
+
 function pruneJoin(plan: Plan & { kind: "join" | "asOfJoin" }, needed: ReadonlySet<number>): Pruned {
   const width = plan.left.schema.fields.length;
-  const reads = ascending(needed);
+  const residual = plan.kind === "join" ? plan.residual : null;
+  const reads = ascending(residual === null ? needed : union(needed, columnsOf(residual)));
   // What an as-of join looks up is the table's key, whoever reads it.
   const extra = plan.kind === "asOfJoin" ? (plan.right.key ?? []) : [];
   const leftColumns = ascending(new Set([...reads.filter((c) => c < width), ...plan.leftKeys]));
   const rightReads = reads.filter((c) => c >= width).map((c) => c - width);
   const rightColumns = ascending(new Set([...rightReads, ...plan.rightKeys, ...extra]));
-  const spec = {
-    type: plan.type,
+  const sides = {
     left: exactly(prune(plan.left, new Set(leftColumns)), leftColumns),
     right: exactly(prune(plan.right, new Set(rightColumns)), rightColumns),
     leftKeys: plan.leftKeys.map((k) => leftColumns.indexOf(k)),
     rightKeys: plan.rightKeys.map((k) => rightColumns.indexOf(k)),
   };
   const columns = [...leftColumns, ...rightColumns.map((c) => c + width)];
-  return {
-    plan: plan.kind === "join" ? build.join(spec) : build.asOfJoin(spec),
-    at: positions(plan, columns),
-  };
+  const at = positions(plan, columns);
+  if (plan.kind === "asOfJoin") return { plan: build.asOfJoin({ type: plan.type, ...sides }), at };
+  const { type, nullSafe } = plan;
+  const condition = residual === null ? null : moveColumns(residual, (c) => at[c]!);
+  return { plan: build.join({ type, ...sides, nullSafe, residual: condition }), at };
 }
 
 function pruneGroup(plan: Plan & { kind: "group" }, needed: ReadonlySet<number>): Pruned {

@@ -8,9 +8,9 @@
  *   array means: at most one row.
  * - `appendOnly`: rows are only ever added, so nothing downstream has to find one again.
  */
-import type { Schema } from "../batch/schema.ts";
+import type { Field, Schema } from "../batch/schema.ts";
 import type { SqlType } from "../batch/types.ts";
-import type { Datum, Expr, UserFunction } from "./expression.ts";
+import type { ConstExpr, Datum, Expr, UserFunction } from "./expression.ts";
 
 interface PlanNode {
   readonly schema: Schema;
@@ -65,16 +65,42 @@ export interface SeriesPlan extends PlanNode {
 }
 
 /**
- * Equi-join on columns of equal type; output = left columns, then right columns. A null key matches nothing. With no keys
- * it is a cross join (inner only). Left: a left row without a match comes out once, its right columns null.
+ * A function that gives any number of rows per input row, lateral: each input row times each of them, their columns appended.
+ * With `ordinality` their number within the input row, from 1, is one column more (int8). With `outer` an input row for which
+ * there are none comes out once, with nulls.
+ */
+export interface TableFunctionPlan extends PlanNode {
+  readonly kind: "tableFunction";
+  readonly input: Plan;
+  readonly fn: TableFunctionId;
+  readonly args: readonly Expr[];
+  /** What it gives, without the ordinality. */
+  readonly columns: readonly Field[];
+  readonly ordinality: boolean;
+  readonly outer: boolean;
+}
+
+/** Each is an entry of the registry of table functions. */
+export type TableFunctionId = string;
+
+export type JoinType = "inner" | "left" | "full";
+
+/**
+ * Join on columns of equal type; output = left columns, then right columns. A null key matches nothing, but where `nullSafe` says
+ * so it matches null. With no keys each row meets each. Two rows match when their keys do and the residual (over the output's columns)
+ * is true. Left: a left row without a match comes out once, its right columns null; full: a right row too.
+ * An inner join has no residual: that is a filter over it.
  */
 export interface JoinPlan extends PlanNode {
   readonly kind: "join";
-  readonly type: "inner" | "left";
+  readonly type: JoinType;
   readonly left: Plan;
   readonly right: Plan;
   readonly leftKeys: readonly number[];
   readonly rightKeys: readonly number[];
+  /** By pair of keys. */
+  readonly nullSafe: readonly boolean[];
+  readonly residual: Expr | null;
 }
 
 /**
@@ -152,6 +178,86 @@ export interface TopKPlan extends PlanNode {
   /** null: no limit (only an offset). */
   readonly limit: number | null;
   readonly offset: number;
+  /** WITH TIES: also the rows that the order does not tell from the last one. */
+  readonly ties: boolean;
+}
+
+/** A bound of a frame. An offset is a constant: rows or groups (int8), or a distance in the order's column (RANGE). */
+export type FrameBound =
+  | { readonly kind: "unboundedPreceding" | "currentRow" | "unboundedFollowing" }
+  | { readonly kind: "preceding" | "following"; readonly offset: ConstExpr };
+
+export interface Frame {
+  readonly mode: "rows" | "range" | "groups";
+  readonly start: FrameBound;
+  readonly end: FrameBound;
+  readonly exclude: "none" | "currentRow" | "group" | "ties";
+}
+
+export type WindowFunctionName =
+  | "row_number"
+  | "rank"
+  | "dense_rank"
+  | "percent_rank"
+  | "cume_dist"
+  | "ntile"
+  | "lag"
+  | "lead"
+  | "first_value"
+  | "last_value"
+  | "nth_value";
+
+/** One column of a window: a window function proper, or an aggregate over the row's frame. */
+export interface WindowFunction {
+  readonly fn: WindowFunctionName | "aggregate";
+  /** Over the window's input; the arguments of `fn`. */
+  readonly args: readonly Expr[];
+  readonly aggregate: Aggregate | null;
+  readonly frame: Frame;
+  readonly type: SqlType;
+}
+
+/**
+ * Window functions over one partition and order; output = the input's columns, then one column per function. What the order
+ * leaves open is settled by the remaining columns, as in a top-k; peers are rows that the order alone does not tell apart.
+ */
+export interface WindowPlan extends PlanNode {
+  readonly kind: "window";
+  readonly input: Plan;
+  readonly partition: readonly number[];
+  readonly order: readonly OrderItem[];
+  readonly functions: readonly WindowFunction[];
+}
+
+/**
+ * WITH RECURSIVE: the rows of `base`, and those that `step` makes of rows found before, until it makes none. `step` reads them through
+ * a recursiveRef of the same id. UNION ALL (`all`): as often as they are made; UNION: once.
+ */
+export interface RecursivePlan extends PlanNode {
+  readonly kind: "recursive";
+  /** Tells nested recursions apart: their depth of nesting. */
+  readonly id: number;
+  readonly base: Plan;
+  readonly step: Plan;
+  readonly all: boolean;
+}
+
+/** Inside a recursion's step: the rows that the iteration before has found. */
+export interface RecursiveRefPlan extends PlanNode {
+  readonly kind: "recursiveRef";
+  readonly id: number;
+  readonly name: string;
+}
+
+/**
+ * Rows while from <= now() < until, where now() is the log's time. Both are timestamptz over the input; a missing bound is open, one
+ * that is null lets no row through. Rows come and go by themselves as time passes.
+ */
+export interface TemporalPlan extends PlanNode {
+  readonly kind: "temporal";
+  readonly input: Plan;
+  readonly from: Expr | null;
+  readonly until: Expr | null;
 }
 
 export type Plan =
@@ -161,12 +267,17 @@ export type Plan =
   | ProjectPlan
   | MapFunctionPlan
   | SeriesPlan
+  | TableFunctionPlan
   | JoinPlan
   | AsOfJoinPlan
   | GroupPlan
   | DistinctPlan
   | UnionPlan
-  | TopKPlan;
+  | TopKPlan
+  | WindowPlan
+  | RecursivePlan
+  | RecursiveRefPlan
+  | TemporalPlan;
 
 export type PlanKind = Plan["kind"];
 

@@ -132,6 +132,11 @@ function isRecords(plan: Plan): boolean {
     case "asOfJoin":
       return isRecords(plan.left);
     case "values":
+    case "tableFunction":
+    case "window":
+    case "recursive":
+    case "recursiveRef":
+    case "temporal":
     case "series":
     case "join":
     case "group":

@@ -134,19 +134,35 @@ function evaluate(plan: Plan, facts: Facts, errors: string[]): Record[] {
         }
         return out;
       });
+    case "tableFunction":
+    case "window":
+    case "recursive":
+    case "recursiveRef":
+    case "temporal":
+      throw new Error(`the oracle does not know ${plan.kind}`);
     case "join": {
       const left = evaluate(plan.left, facts, errors);
       const right = evaluate(plan.right, facts, errors);
-      const nothing = plan.right.schema.fields.map(() => null);
       const types = plan.leftKeys.map((k) => plan.left.schema.fields[k]!.type);
-      return left.flatMap((l) => {
-        const matches = right.filter((r) =>
-          plan.leftKeys.every((k, i) => equalKeys(l.row[k]!, r.row[plan.rightKeys[i]!]!, types[i]!)),
-        );
-        if (matches.length === 0 && plan.type === "left") return [{ row: [...l.row, ...nothing], commit: 0 }];
+      const meets = (l: Record, r: Record): boolean =>
+        plan.leftKeys.every((k, i) => {
+          const [a, b] = [l.row[k]!, r.row[plan.rightKeys[i]!]!];
+          return equalKeys(a, b, types[i]!) || (plan.nullSafe[i]! && a === null && b === null);
+        }) &&
+        (plan.residual === null ||
+          attempt(errors, () => evaluateOn(plan.residual!, [...l.row, ...r.row], plan)) === true);
+      const alone = new Set(right);
+      const rows = left.flatMap((l) => {
+        const matches = right.filter((r) => meets(l, r));
+        for (const r of matches) alone.delete(r);
+        if (matches.length === 0 && plan.type !== "inner")
+          return [{ row: [...l.row, ...plan.right.schema.fields.map(() => null)], commit: 0 }];
         spend(matches.length);
         return matches.map((r) => ({ row: [...l.row, ...r.row], commit: 0 }));
       });
+      if (plan.type !== "full") return rows;
+      const nothing = plan.left.schema.fields.map(() => null);
+      return [...rows, ...[...alone].map((r) => ({ row: [...nothing, ...r.row], commit: 0 }))];
     }
     case "asOfJoin": {
       const nothing = plan.right.schema.fields.map(() => null);

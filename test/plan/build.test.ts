@@ -164,7 +164,18 @@ describe("a node", () => {
     ],
     ["join keys of two types", () => join("inner", table, table, [0], [2])],
     ["join keys stored in two ways", () => join("inner", prices(small), prices(numeric), [0], [0])],
-    ["a left join without keys", () => join("left", table, table, [], [])],
+    [
+      "an inner join with a condition of its own",
+      () =>
+        build.join({
+          type: "inner",
+          left: table,
+          right: table,
+          leftKeys: [],
+          rightKeys: [],
+          residual: build.constant(true, { name: "bool" }),
+        }),
+    ],
     [
       "a union of two types",
       () => build.union([build.projectColumns(table, [0]), build.projectColumns(table, [2])]),

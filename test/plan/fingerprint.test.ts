@@ -95,8 +95,8 @@ describe("a plan's key", () => {
     expect([planKey(table()), planKey(top(3)), planKey(join("left", [0], [0]))]).toMatchInlineSnapshot(`
       [
         "32c0cebf69576722fd804750358c7269",
-        "08da590edf6c7e2490572e837ef3f523",
-        "e9c0ad3fd0d57febc52db8e9b6887d67",
+        "f28eff1e4718683ef5dd95bd13d69532",
+        "e2b15cd34217179ea25cabaa3b71585f",
       ]
     `);
   });

@@ -129,6 +129,8 @@ export class Compiler implements CompileContext {
       case "recursiveRef":
       case "temporal":
         throw notSupported(NOT_YET[plan.kind]);
+      case "apply":
+        throw new Error("a plan is compiled once it is decorrelated");
       default:
         return unreachable(plan);
     }
@@ -283,10 +285,6 @@ export class Compiler implements CompileContext {
 
   #join(plan: JoinPlan, columns: readonly number[]): Node {
     const { type } = plan;
-    if (type === "full") throw notSupported("FULL JOIN");
-    if (plan.nullSafe.includes(true)) throw notSupported("a join by IS NOT DISTINCT FROM");
-    if (plan.residual !== null || (type === "left" && plan.leftKeys.length === 0))
-      throw notSupported("an outer join on more than equalities");
     const width = plan.left.schema.fields.length;
     const left = this.stored(plan.left, [...columns.filter((c) => c < width), ...plan.leftKeys]);
     const right = this.stored(plan.right, [
@@ -303,7 +301,7 @@ export class Compiler implements CompileContext {
       );
       const l = { node: left.node, keys: plan.leftKeys.map((k) => left.columns[k]!) };
       const r = { node: right.node, keys: plan.rightKeys.map((k) => right.columns[k]!) };
-      return new Join(identity, type, l, r, outputs);
+      return new Join(identity, type, l, r, plan.nullSafe, outputs);
     });
   }
 
@@ -392,6 +390,7 @@ export class Compiler implements CompileContext {
       case "recursive":
       case "recursiveRef":
       case "temporal":
+      case "apply":
         return null;
       default:
         return unreachable(plan);
@@ -547,6 +546,7 @@ function keepsCommits(plan: Plan): boolean {
     case "window":
     case "recursive":
     case "recursiveRef":
+    case "apply":
       return false;
     default:
       return unreachable(plan);

@@ -12,6 +12,7 @@
  */
 import { assert } from "../base/assert.ts";
 import type { EvertError } from "../base/errors.ts";
+import { inputsOf } from "../plan/inspect.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import type { Store } from "../state/store.ts";
@@ -258,30 +259,10 @@ function idsIn(plan: Plan): { streams: number[]; tables: number[] } {
   const streams = new Set<number>();
   const tables = new Set<number>();
   const visit = (at: Plan): void => {
-    switch (at.kind) {
-      case "source":
-        if (at.relation === "stream") streams.add(at.id);
-        if (at.relation === "table") tables.add(at.id);
-        return;
-      case "values":
-        return;
-      case "join":
-      case "asOfJoin":
-        visit(at.left);
-        visit(at.right);
-        return;
-      case "union":
-        at.inputs.forEach(visit);
-        return;
-      case "filter":
-      case "project":
-      case "mapFunction":
-      case "series":
-      case "group":
-      case "distinct":
-      case "topK":
-        visit(at.input);
-    }
+    inputsOf(at).forEach(visit);
+    if (at.kind !== "source") return;
+    if (at.relation === "stream") streams.add(at.id);
+    if (at.relation === "table") tables.add(at.id);
   };
   visit(plan);
   return { streams: [...streams], tables: [...tables] };

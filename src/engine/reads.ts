@@ -1,5 +1,6 @@
 /** Which columns of which topics a plan reads: the others are not decoded. */
 import type { Expr } from "../plan/expression.ts";
+import { inputsOf } from "../plan/inspect.ts";
 import type { Plan } from "../plan/plan.ts";
 
 /** Topic id -> columns read; null: all of them. */
@@ -7,39 +8,18 @@ export type Reads = Map<number, Set<number> | null>;
 
 /** Adds what the plan reads. A source below a projection is read in the columns that the projection names. */
 export function addReads(plan: Plan, reads: Reads): void {
-  switch (plan.kind) {
-    case "source":
-      reads.set(plan.id, null);
-      return;
-    case "project":
-      if (plan.input.kind === "source") {
-        const { id } = plan.input;
-        const columns = reads.has(id) ? reads.get(id) : new Set<number>();
-        if (columns == null) return;
-        if (plan.exprs.every((e) => addColumns(e, columns))) reads.set(id, columns);
-        else reads.set(id, null);
-        return;
-      }
-      addReads(plan.input, reads);
-      return;
-    case "filter":
-    case "mapFunction":
-    case "series":
-    case "group":
-    case "distinct":
-    case "topK":
-      addReads(plan.input, reads);
-      return;
-    case "join":
-    case "asOfJoin":
-      addReads(plan.left, reads);
-      addReads(plan.right, reads);
-      return;
-    case "union":
-      for (const input of plan.inputs) addReads(input, reads);
-      return;
-    case "values":
+  if (plan.kind === "source") {
+    reads.set(plan.id, null);
+    return;
   }
+  if (plan.kind !== "project" || plan.input.kind !== "source") {
+    for (const input of inputsOf(plan)) addReads(input, reads);
+    return;
+  }
+  const { id } = plan.input;
+  const columns = reads.has(id) ? reads.get(id) : new Set<number>();
+  if (columns == null) return;
+  reads.set(id, plan.exprs.every((e) => addColumns(e, columns)) ? columns : null);
 }
 
 /** False for anything but plain columns: an expression is not taken apart here. */

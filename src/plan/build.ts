@@ -13,6 +13,7 @@ import type { ColumnExpr, ConstExpr, Datum, Expr, UserFunction } from "./express
 import { eachColumn, functionColumns, nullableOf, typeOf } from "./inspect.ts";
 import type {
   Aggregate,
+  ApplyPlan,
   AsOfJoinPlan,
   DistinctPlan,
   FilterPlan,
@@ -215,7 +216,6 @@ export interface JoinSpec extends Sides {
   readonly type: JoinType;
   /** By pair of keys; none where it is left out. */
   readonly nullSafe?: readonly boolean[];
-  readonly residual?: Expr | null;
 }
 
 export interface AsOfJoinSpec extends Sides {
@@ -224,15 +224,9 @@ export interface AsOfJoinSpec extends Sides {
 
 export function join(spec: JoinSpec): JoinPlan {
   checkJoin(spec);
-  const { type, left, right, leftKeys, rightKeys, residual = null } = spec;
+  const { type, left, right, leftKeys, rightKeys } = spec;
   const nullSafe = spec.nullSafe ?? leftKeys.map(() => false);
   assert(nullSafe.length === leftKeys.length, "each pair of keys is null-safe or not");
-  if (residual !== null) {
-    assert(type !== "inner", "an inner join's condition is a filter over it");
-    assert(typeOf(residual).name === "bool", "a join's condition is boolean");
-    const width = left.schema.fields.length + right.schema.fields.length;
-    eachColumn(residual, (c) => assert(c < width, "a join's condition reads columns of its sides"));
-  }
   return frozen<JoinPlan>({
     kind: "join",
     type,
@@ -241,10 +235,35 @@ export function join(spec: JoinSpec): JoinPlan {
     leftKeys: [...leftKeys],
     rightKeys: [...rightKeys],
     nullSafe: [...nullSafe],
-    residual,
     schema: joinSchema(spec),
     key: joinKey(spec),
     appendOnly: type === "inner" && left.appendOnly && right.appendOnly,
+  });
+}
+
+export interface ApplySpec {
+  readonly id: number;
+  readonly type: "inner" | "left";
+  readonly left: Plan;
+  readonly right: Plan;
+  readonly residual?: Expr | null;
+}
+
+export function apply(spec: ApplySpec): ApplyPlan {
+  const { id, type, left, right, residual = null } = spec;
+  assert(residual === null || type === "left", "an inner apply's condition is a filter over it");
+  const alone = join({ type, left, right, leftKeys: [], rightKeys: [] });
+  const { schema, key } = alone;
+  return frozen<ApplyPlan>({
+    kind: "apply",
+    id,
+    type,
+    left,
+    right,
+    residual,
+    schema,
+    key,
+    appendOnly: false,
   });
 }
 

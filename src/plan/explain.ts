@@ -51,6 +51,8 @@ function nodeText(plan: Plan): string {
       const outer = plan.outer ? "Outer table function" : "Table function";
       return `${outer}: ${plan.fn}(${args})${plan.ordinality ? " with ordinality" : ""}`;
     }
+    case "apply":
+      return `${JOINS[plan.type]} apply`;
     case "join":
     case "asOfJoin":
       return joinText(plan);
@@ -83,15 +85,13 @@ function nodeText(plan: Plan): string {
 const JOINS = { inner: "Inner", left: "Left", full: "Full" } as const;
 
 function joinText(plan: Plan & { kind: "join" | "asOfJoin" }): string {
-  const residual = plan.kind === "join" ? plan.residual : null;
-  if (plan.leftKeys.length === 0 && residual === null)
+  if (plan.leftKeys.length === 0)
     return plan.type === "inner" ? "Cross join" : `${JOINS[plan.type]} cross join`;
   const what = plan.kind === "asOfJoin" ? "as-of join" : "join";
   const on = plan.leftKeys.map((l, i) => {
     const equal = plan.kind === "join" && plan.nullSafe[i] ? "is not distinct from" : "=";
     return `${computedText(plan.left, l)} ${equal} ${computedText(plan.right, plan.rightKeys[i]!)}`;
   });
-  if (residual !== null) on.push(exprText(residual, plan.schema));
   return `${JOINS[plan.type]} ${what} on ${on.join(" and ")}`;
 }
 
@@ -195,6 +195,8 @@ export function exprText(expr: Expr, schema: Schema): string {
   switch (expr.kind) {
     case "column":
       return columnText(schema, expr.index);
+    case "outer":
+      return `outer#${expr.index + 1}`;
     case "const":
       return datumText(expr.value, expr.type);
     case "call":

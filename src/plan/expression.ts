@@ -20,6 +20,16 @@ export interface ColumnExpr {
   readonly nullable: boolean;
 }
 
+/** Inside an apply's right side: a column of its left side. None is left once the plan is decorrelated. */
+export interface OuterExpr {
+  readonly kind: "outer";
+  /** The apply's id. */
+  readonly apply: number;
+  readonly index: number;
+  readonly type: SqlType;
+  readonly nullable: boolean;
+}
+
 export interface ConstExpr {
   readonly kind: "const";
   readonly value: Datum;
@@ -98,6 +108,7 @@ export interface JsExpr {
 
 export type Expr =
   | ColumnExpr
+  | OuterExpr
   | ConstExpr
   | CallExpr
   | LogicExpr

@@ -96,8 +96,9 @@ function describe(plan: Plan): Parts {
         plan.leftKeys,
         plan.rightKeys,
         plan.nullSafe,
-        plan.residual === null ? null : exprParts(plan.residual),
       ];
+    case "apply":
+      throw decorrelatedLate();
     case "asOfJoin":
       return [plan.kind, plan.type, planKey(plan.left), planKey(plan.right), plan.leftKeys, plan.rightKeys];
     case "group":
@@ -140,6 +141,11 @@ function describe(plan: Plan): Parts {
   }
 }
 
+/** An apply's id means nothing outside its statement. */
+function decorrelatedLate(): Error {
+  return new Error("a plan is named once it is decorrelated");
+}
+
 function types(schema: Schema): Parts {
   return schema.fields.map((f) => [typeToString(f.type), f.nullable]);
 }
@@ -178,6 +184,8 @@ function exprParts(expr: Expr): Parts {
   switch (expr.kind) {
     case "column":
       return [expr.kind, expr.index];
+    case "outer":
+      return [expr.kind, expr.apply, expr.index];
     case "const":
       return [expr.kind, typeToString(expr.type), datumParts(expr.value)];
     case "call":

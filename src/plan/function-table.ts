@@ -194,6 +194,8 @@ const table = {
 
   // text
   text_concat: operator("||", [text, text], text, F),
+  /** Whether a subquery used as a value has at most one row. Not to be called by name. */
+  at_most_one_row: entry(null, [], [int8], bool, ["fallible"]),
   text_length: fn("length char_length character_length", [text], int4),
   text_octet_length: fn("octet_length", [text], int4),
   text_lower: fn("lower", [text], text),

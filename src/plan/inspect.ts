@@ -14,6 +14,7 @@ export function typeOf(expr: Expr): SqlType {
     case "isDistinct":
       return bool;
     case "column":
+    case "outer":
     case "const":
     case "call":
     case "case":
@@ -29,6 +30,7 @@ export function typeOf(expr: Expr): SqlType {
 export function nullableOf(expr: Expr): boolean {
   switch (expr.kind) {
     case "column":
+    case "outer":
       return expr.nullable;
     case "const":
       return expr.value === null;
@@ -62,6 +64,7 @@ function callNullable(expr: Expr & { kind: "call" }): boolean {
 export function childrenOf(expr: Expr): readonly Expr[] {
   switch (expr.kind) {
     case "column":
+    case "outer":
     case "const":
     case "js":
       return [];
@@ -125,6 +128,7 @@ export function moveFunction(fn: UserFunction, move: (index: number) => number):
 export function mapChildren(expr: Expr, map: (child: Expr) => Expr): Expr {
   switch (expr.kind) {
     case "column":
+    case "outer":
     case "const":
     case "js":
       return expr;
@@ -211,6 +215,7 @@ export function inputsOf(plan: Plan): readonly Plan[] {
     case "recursive":
       return [plan.base, plan.step];
     case "join":
+    case "apply":
     case "asOfJoin":
       return [plan.left, plan.right];
     case "union":

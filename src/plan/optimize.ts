@@ -1,6 +1,7 @@
 /**
  * Rewrites a plan into one that computes the same rows with less work.
  *
+ * 0. Subqueries become joins (decorrelate.ts).
  * 1. Predicates move toward the sources. WHERE is a list of conjuncts; each moves down by itself, through projects (with
  *    columns replaced by what they stand for), joins (to the side it reads), groups (when it reads keys only), distinct,
  *    union and top-k (when it reads the partition only). On the way, equalities between the two sides of an inner join
@@ -20,6 +21,7 @@
  */
 import { unreachable } from "../base/assert.ts";
 import * as build from "./build.ts";
+import { decorrelate } from "./decorrelate.ts";
 import type { ColumnExpr, Expr } from "./expression.ts";
 import {
   columnsOf,
@@ -41,9 +43,13 @@ export function optimizeQuery(query: Query): Query {
   return Object.freeze({ ...query, plan: optimize(query.plan) });
 }
 
+function notDecorrelated(): Error {
+  return new Error("decorrelation leaves no apply behind");
+}
+
 /** The same columns, in the same order, computed with less work. */
 export function optimize(plan: Plan): Plan {
-  const pushed = pushDown(plan, []);
+  const pushed = pushDown(decorrelate(plan), []);
   const all = pushed.schema.fields.map((_, i) => i);
   const pruned = exactly(prune(pushed, new Set(all)), all);
   return rename(pruned, plan);
@@ -91,10 +97,9 @@ function pushDown(plan: Plan, moving: readonly Expr[]): Plan {
       return filtered(rebuildTableFunction(plan, pushDown(plan.input, []), plan.args), moving);
     case "join":
       if (plan.type === "inner") return orderJoins(plan, moving, pushDown);
-      return pushOuter(plan, moving, {
-        left: plan.type === "left" && (plan.residual === null || !isFallible(plan.residual)),
-        right: false,
-      });
+      return pushOuter(plan, moving, { left: plan.type === "left", right: false });
+    case "apply":
+      throw notDecorrelated();
     case "asOfJoin":
       return pushOuter(plan, moving, { left: true, right: plan.type === "inner" });
     case "group": {
@@ -281,6 +286,8 @@ function prune(plan: Plan, needed: ReadonlySet<number>): Pruned {
     }
     case "series":
       return pruneSeries(plan, needed);
+    case "apply":
+      throw notDecorrelated();
     case "join":
     case "asOfJoin":
       return pruneJoin(plan, needed);
@@ -381,8 +388,7 @@ function pruneTableFunction(plan: Plan & { kind: "tableFunction" }, needed: Read
 
 function pruneJoin(plan: Plan & { kind: "join" | "asOfJoin" }, needed: ReadonlySet<number>): Pruned {
   const width = plan.left.schema.fields.length;
-  const residual = plan.kind === "join" ? plan.residual : null;
-  const reads = ascending(residual === null ? needed : union(needed, columnsOf(residual)));
+  const reads = ascending(needed);
   // What an as-of join looks up is the table's key, whoever reads it.
   const extra = plan.kind === "asOfJoin" ? (plan.right.key ?? []) : [];
   const leftColumns = ascending(new Set([...reads.filter((c) => c < width), ...plan.leftKeys]));
@@ -398,8 +404,7 @@ function pruneJoin(plan: Plan & { kind: "join" | "asOfJoin" }, needed: ReadonlyS
   const at = positions(plan, columns);
   if (plan.kind === "asOfJoin") return { plan: build.asOfJoin({ type: plan.type, ...sides }), at };
   const { type, nullSafe } = plan;
-  const condition = residual === null ? null : moveColumns(residual, (c) => at[c]!);
-  return { plan: build.join({ type, ...sides, nullSafe, residual: condition }), at };
+  return { plan: build.join({ type, ...sides, nullSafe }), at };
 }
 
 function pruneGroup(plan: Plan & { kind: "group" }, needed: ReadonlySet<number>): Pruned {

@@ -87,9 +87,8 @@ export type JoinType = "inner" | "left" | "full";
 
 /**
  * Join on columns of equal type; output = left columns, then right columns. A null key matches nothing, but where `nullSafe` says
- * so it matches null. With no keys each row meets each. Two rows match when their keys do and the residual (over the output's columns)
- * is true. Left: a left row without a match comes out once, its right columns null; full: a right row too.
- * An inner join has no residual: that is a filter over it.
+ * so it matches null. With no keys each row meets each. Left: a left row without a match comes out once, its right columns null;
+ * full: a right row too. An outer join with a condition beside its keys is made of several nodes (outer-join.ts).
  */
 export interface JoinPlan extends PlanNode {
   readonly kind: "join";
@@ -100,6 +99,20 @@ export interface JoinPlan extends PlanNode {
   readonly rightKeys: readonly number[];
   /** By pair of keys. */
   readonly nullSafe: readonly boolean[];
+}
+
+/**
+ * A subquery or LATERAL item: the right side is evaluated for each left row, whose columns it reads through `outer` expressions of this
+ * id. Output as for JoinPlan. Only front ends make it: decorrelate.ts turns it into joins before anything else looks at the plan.
+ */
+export interface ApplyPlan extends PlanNode {
+  readonly kind: "apply";
+  /** Unique in the statement. */
+  readonly id: number;
+  readonly type: "inner" | "left";
+  readonly left: Plan;
+  readonly right: Plan;
+  /** Over the output's columns; only of a left apply. */
   readonly residual: Expr | null;
 }
 
@@ -269,6 +282,7 @@ export type Plan =
   | SeriesPlan
   | TableFunctionPlan
   | JoinPlan
+  | ApplyPlan
   | AsOfJoinPlan
   | GroupPlan
   | DistinctPlan

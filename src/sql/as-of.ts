@@ -137,6 +137,7 @@ function isRecords(plan: Plan): boolean {
     case "recursive":
     case "recursiveRef":
     case "temporal":
+    case "apply":
     case "series":
     case "join":
     case "group":

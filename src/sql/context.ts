@@ -5,6 +5,7 @@ import type { Catalog } from "../plan/catalog.ts";
 import type { Expr } from "../plan/expression.ts";
 import { sqlTypeName } from "../plan/functions.ts";
 import type { Plan } from "../plan/plan.ts";
+import type { OuterScope, Scope } from "./scope.ts";
 import type { SourceText } from "./source-text.ts";
 
 /** The value of $n: text as PostgreSQL's input functions read it, or null. Without a type, its first use decides. */
@@ -35,9 +36,12 @@ export class BindContext {
   readonly defines: string | null;
   /** Where a column expression was named, and what it is called: for messages that come later than its binding. */
   readonly mentions = new WeakMap<Expr, { readonly name: string; readonly position: number | undefined }>();
+  /** What can be named from outside the query that is being bound, innermost first. */
+  outer: OuterScope | null = null;
   private readonly params: readonly SqlParam[];
   private readonly paramTypes: (SqlType | null)[];
   private depth = 0;
+  private applies = 0;
 
   constructor(options: {
     catalog: Catalog;
@@ -87,6 +91,22 @@ export class BindContext {
       detail: `${sqlTypeName(before)} versus ${sqlTypeName(type)}`,
       position,
     });
+  }
+
+  /** An id for one more apply. */
+  nextApply(): number {
+    return ++this.applies;
+  }
+
+  /** Runs `work` where the scope's names can be seen from inside apply `id`. */
+  inside<T>(scope: Scope, id: number, work: () => T): T {
+    const { outer } = this;
+    this.outer = { scope, apply: id, outer };
+    try {
+      return work();
+    } finally {
+      this.outer = outer;
+    }
   }
 
   /** Runs `work` one level deeper. */

@@ -26,13 +26,13 @@ import type { BindContext } from "./context.ts";
 import { parseDatum } from "./literal.ts";
 import { bindOperator } from "./operators.ts";
 import type { ExprPlace } from "./place.ts";
-import { findColumn, type Scope } from "./scope.ts";
+import { findVisible, type Scope } from "./scope.ts";
 import { as, kindOf, type NodeKind, type NodeOf, startOf, stringOf } from "./tree.ts";
 import { bindTypeName } from "./type-names.ts";
 
 /** A place where neither aggregates nor window functions may stand. */
 export function plainPlace(ctx: BindContext, scope: Scope, clause: string): ExprPlace {
-  return { ctx, scope, clause, aggregates: null, windows: null, bind: bindExpr };
+  return { ctx, scope, clause, aggregates: null, windows: null, subqueries: null, bind: bindExpr };
 }
 
 export function bindExpr(node: Node, place: ExprPlace): Bound {
@@ -84,7 +84,7 @@ function bindKind(node: Node, place: ExprPlace): Bound {
     case "CollateClause":
       return bindCollate(as(node, "CollateClause")!, place);
     case "SubLink":
-      throw notSupported(subqueryWords(as(node, "SubLink")!), place.ctx.position(start));
+      return bindSubquery(as(node, "SubLink")!, place, start);
     default:
       throw notSupported(wordsFor(kindOf(node)), place.ctx.position(start));
   }
@@ -122,12 +122,18 @@ function subqueryWords(link: NodeOf<"SubLink">): string {
   }
 }
 
+function bindSubquery(link: NodeOf<"SubLink">, place: ExprPlace, start: number | undefined): Bound {
+  if (place.subqueries !== null) return place.subqueries.bind(link, place);
+  throw notSupported(`${subqueryWords(link)} in ${place.clause}`, place.ctx.position(start));
+}
+
 function bindColumn(ref: NodeOf<"ColumnRef">, { ctx, scope }: ExprPlace): Bound {
   const position = ctx.position(ref.location);
   const fields = ref.fields ?? [];
   if (fields.some((f) => as(f, "A_Star") !== undefined))
     throw notSupported("a whole row as a value", position);
-  const column = findColumn(scope, fields.map(stringOf), position);
+  const names = fields.map(stringOf);
+  const column = findVisible(scope, names, ctx.outer, position);
   if (column.expr === null) {
     throw notSupported("row_number() as a value, other than compared with a constant in WHERE,", position);
   }

@@ -7,6 +7,7 @@
  * becomes one more key.
  */
 import { EvertError } from "../base/errors.ts";
+import type { SqlType } from "../batch/types.ts";
 import * as build from "../plan/build.ts";
 import type { ColumnExpr, Expr } from "../plan/expression.ts";
 import { exprKey } from "../plan/fingerprint.ts";
@@ -15,9 +16,7 @@ import type { Aggregate, Plan } from "../plan/plan.ts";
 import type { BindContext } from "./context.ts";
 import type { AggregateSink } from "./place.ts";
 import type { Scope } from "./scope.ts";
-
-/** More than any plan has columns. */
-const AGGREGATES = 1_000_000;
+import { AGGREGATES, isSubquery } from "./stand-ins.ts";
 
 export class Grouping implements AggregateSink {
   private readonly scope: Scope;
@@ -62,13 +61,38 @@ export class Grouping implements AggregateSink {
     return this.dependent(expr);
   }
 
-  /** The grouped plan, and what makes an expression of over() one over it. */
-  finish(input: Plan): { plan: Plan; place: (expr: Expr) => Expr } {
-    const names = [...this.keys.map((k) => keyName(k, input)), ...this.aggregates.map((a) => a.fn)];
-    const plan = build.group(input, this.keys, this.aggregates, names, this.determining());
+  /** Everything that is evaluated before the rows are grouped. */
+  inputs(): Expr[] {
+    const args = this.aggregates.flatMap(({ arg, filter }) => [arg, filter]).filter((e) => e !== null);
+    return [...this.keys, ...args];
+  }
+
+  /** What a column of the ungrouped rows is over the groups, for a subquery that reads it. */
+  outer(index: number, type: SqlType, nullable: boolean): Expr {
+    if (index >= AGGREGATES) return { kind: "column", index, type, nullable };
+    const column: ColumnExpr = { kind: "column", index, type, nullable };
+    if (!this.keyAt.has(exprKey(column)) && !this.isDetermined(column)) {
+      const message = `subquery uses ungrouped column "${this.nameOf(index)}" from outer query`;
+      throw new EvertError("grouping_error", message);
+    }
+    return this.over(column);
+  }
+
+  /** The grouped plan, and what makes an expression of over() one over it. `resolve`: of expressions over the input. */
+  finish(input: Plan, resolve: (expr: Expr) => Expr): { plan: Plan; place: (expr: Expr) => Expr } {
+    const keys = this.keys.map(resolve);
+    const aggregates = this.aggregates.map((a) => ({
+      ...a,
+      arg: a.arg === null ? null : resolve(a.arg),
+      filter: a.filter === null ? null : resolve(a.filter),
+    }));
+    const names = [...keys.map((k) => keyName(k, input)), ...aggregates.map((a) => a.fn)];
+    const plan = build.group(input, keys, aggregates, names, this.determining());
     const at = (index: number) => (index >= AGGREGATES ? index - AGGREGATES + this.keys.length : index);
-    const place = (expr: Expr): Expr =>
-      expr.kind === "column" ? build.column(plan, at(expr.index)) : mapChildren(expr, place);
+    const place = (expr: Expr): Expr => {
+      if (expr.kind !== "column") return mapChildren(expr, place);
+      return isSubquery(expr) ? expr : build.column(plan, at(expr.index));
+    };
     return { plan, place };
   }
 

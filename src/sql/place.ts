@@ -5,6 +5,7 @@ import type { Aggregate } from "../plan/plan.ts";
 import type { Bound } from "./bound.ts";
 import type { BindContext } from "./context.ts";
 import type { Scope } from "./scope.ts";
+import type { NodeOf } from "./tree.ts";
 
 export interface ExprPlace {
   readonly ctx: BindContext;
@@ -15,8 +16,16 @@ export interface ExprPlace {
   readonly aggregates: AggregateSink | null;
   /** Takes window calls; null where none may stand. */
   readonly windows: WindowSink | null;
+  /** Takes subqueries; null where none may stand. */
+  readonly subqueries: SubquerySink | null;
   /** Binds a part of the expression, in this place or another. */
   readonly bind: (node: Node, place: ExprPlace) => Bound;
+}
+
+/** Collects subqueries; each is stood for by a column that exists once it is applied to the rows around it. */
+export interface SubquerySink {
+  /** `known`: null means the same as false where it stands. */
+  bind(link: NodeOf<"SubLink">, place: ExprPlace, known?: boolean): Bound;
 }
 
 /** Collects aggregates; each is stood for by a column that exists once the rows are grouped. */

@@ -2,7 +2,7 @@
 import { EvertError, notSupported } from "../base/errors.ts";
 import * as build from "../plan/build.ts";
 import type { Expr } from "../plan/expression.ts";
-import { substitute } from "../plan/inspect.ts";
+import { mapChildren, substitute } from "../plan/inspect.ts";
 import type { Plan } from "../plan/plan.ts";
 
 export interface ScopeColumn {
@@ -25,6 +25,13 @@ export interface Scope {
   readonly tables: readonly ScopeTable[];
   /** What an unqualified name or a star can mean. USING merges two columns into one here. */
   readonly columns: readonly ScopeColumn[];
+}
+
+/** Names around a subquery; a column of theirs is an outer column of the apply. */
+export interface OuterScope {
+  readonly scope: Scope;
+  readonly apply: number;
+  readonly outer: OuterScope | null;
 }
 
 export function emptyScope(): Scope {
@@ -97,6 +104,36 @@ export function findColumn(
     position,
     hint: columnHint(scope, name),
   });
+}
+
+/** The column `parts` means here or, where nothing here has that name, around the query. */
+export function findVisible(
+  scope: Scope,
+  parts: readonly string[],
+  outer: OuterScope | null,
+  position: number | undefined,
+): ScopeColumn {
+  if (outer === null || names(scope, parts)) return findColumn(scope, parts, position);
+  for (let around: OuterScope | null = outer; around !== null; around = around.outer) {
+    if (!names(around.scope, parts)) continue;
+    const column = findColumn(around.scope, parts, position);
+    const { apply } = around;
+    return { ...column, expr: column.expr === null ? null : outward(column.expr, apply) };
+  }
+  return findColumn(scope, parts, position);
+}
+
+/** Whether the scope has a column of that name or, where a table is named, that table. */
+function names(scope: Scope, parts: readonly string[]): boolean {
+  const name = parts.at(parts.length === 1 ? -1 : -2)!;
+  return (parts.length === 1 ? scope.columns : scope.tables).some((named) => named.name === name);
+}
+
+/** An expression over a scope, as a subquery inside apply `apply` sees it. */
+export function outward(expr: Expr, apply: number): Expr {
+  if (expr.kind !== "column") return mapChildren(expr, (child) => outward(child, apply));
+  const { index, type, nullable } = expr;
+  return { kind: "outer", apply, index, type, nullable };
 }
 
 function findUnqualified(scope: Scope, name: string, position: number | undefined): ScopeColumn {

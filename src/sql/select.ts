@@ -14,7 +14,7 @@ import type { Expr } from "../plan/expression.ts";
 import { exprKey } from "../plan/fingerprint.ts";
 import { columnsOf, conjunction } from "../plan/inspect.ts";
 import type { OrderItem, Plan } from "../plan/plan.ts";
-import { settled } from "./bound.ts";
+import { settled, toBoolean } from "./bound.ts";
 import { sortDirection } from "./calls.ts";
 import { checkRankNames } from "./conditions.ts";
 import type { BindContext } from "./context.ts";
@@ -27,10 +27,9 @@ import type { ExprPlace, RowNumber, WindowSink } from "./place.ts";
 import type { BoundQuery, QueryEnv, Ranking } from "./query.ts";
 import { RankFilters, splitAnd } from "./ranking.ts";
 import { emptyScope, type Scope } from "./scope.ts";
+import { ROW_NUMBER, SUBQUERIES } from "./stand-ins.ts";
+import { Subqueries } from "./subqueries.ts";
 import { as, startOf } from "./tree.ts";
-
-/** Stands for the row number while expressions are bound. */
-const ROW_NUMBER = 2_000_000;
 
 interface Sort {
   readonly expr: Expr;
@@ -45,7 +44,16 @@ export function bindPlainSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
   const scope = bindFrom(select.fromClause ?? [], env, ranks) ?? emptyScope();
   const grouping = new Grouping(scope, ctx);
   const windows = new Windows(select.windowClause ?? []);
-  const place: ExprPlace = { ctx, scope, clause: "SELECT", aggregates: grouping, windows, bind: bindExpr };
+  const subqueries = new Subqueries(env, scope);
+  const place: ExprPlace = {
+    ctx,
+    scope,
+    clause: "SELECT",
+    aggregates: grouping,
+    windows,
+    subqueries,
+    bind: bindExpr,
+  };
   const outputs = bindTargets(select.targetList ?? [], place);
   const where = bindWhere(ranks, scope, place);
   const having =
@@ -60,15 +68,19 @@ export function bindPlainSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
   const distinct = bindDistinct(select.distinctClause, outputs, sorts, place);
   const limit = bindLimit(select, scope, ctx);
 
-  let input = where === undefined ? scope.plan : build.filter(scope.plan, where);
-  let over = (expr: Expr) => expr;
+  let input = scope.plan;
+  if (where !== undefined) {
+    input = subqueries.attach(input, [where]);
+    input = build.filter(input, subqueries.resolve(where));
+  }
+  let over = (expr: Expr) => subqueries.resolve(expr);
   if (groupBy.length > 0 || grouping.hasAggregates || having !== undefined) {
-    const grouped = group(input, grouping, groupBy, having, [
-      ...everyExpr(outputs, sorts, distinct.on),
-      ...windows.exprs(),
-    ]);
+    const exprs = [...everyExpr(outputs, sorts, distinct.on), ...windows.exprs()];
+    const grouped = group(input, grouping, groupBy, having, exprs, subqueries);
     input = grouped.plan;
     over = grouped.over;
+  } else {
+    input = subqueries.attach(input, [...everyExpr(outputs, sorts, distinct.on), ...windows.exprs()]);
   }
   const list = new SelectList(outputs, over, input, windows);
   const order = sorts.map((s) => ({
@@ -108,9 +120,16 @@ function refuseClauses(select: SelectStmt, ctx: BindContext): void {
 
 function bindWhere(ranks: RankFilters, scope: Scope, place: ExprPlace): Expr | undefined {
   const inner: ExprPlace = { ...within(place, "WHERE"), aggregates: null };
-  const predicate = conjunction(ranks.rest().map((node) => bindBoolean(node, inner, "WHERE")));
+  const predicate = conjunction(ranks.rest().map((node) => bindConjunct(node, inner)));
   checkRankNames(ranks, scope, place.ctx);
   return predicate;
+}
+
+/** A row stays where its conjunct is true: null is as good as false. */
+function bindConjunct(node: Node, place: ExprPlace): Expr {
+  const link = as(node, "SubLink");
+  if (link === undefined || place.subqueries === null) return bindBoolean(node, place, "WHERE");
+  return toBoolean(place.subqueries.bind(link, place, true), "WHERE", place.ctx);
 }
 
 // ---- items of ORDER BY, GROUP BY, DISTINCT ----------------------------------------------------------------------
@@ -138,7 +157,7 @@ function bindItem(node: Node, outputs: readonly Output[], clause: Clause, place:
 /** GROUP BY 1 must not mean an aggregate. */
 function refuseAggregate(output: Output, { scope }: ExprPlace): void {
   const columns = scope.plan.schema.fields.length;
-  if ([...columnsOf(output.expr)].every((c) => c < columns)) return;
+  if ([...columnsOf(output.expr)].every((c) => c < columns || c >= SUBQUERIES)) return;
   throw new EvertError("grouping_error", "aggregate functions are not allowed in GROUP BY", {
     position: output.position,
   });
@@ -205,14 +224,26 @@ function group(
   keys: readonly Expr[],
   having: Expr | undefined,
   exprs: readonly Expr[],
+  subqueries: Subqueries,
 ): { plan: Plan; over: (expr: Expr) => Expr } {
   for (const key of keys) grouping.addKey(key);
   // All of them first: each may add a key, which moves the aggregates' columns.
   const over = new Map(exprs.map((e) => [e, isRowNumber(e) ? e : grouping.over(e)]));
   const condition = having === undefined ? undefined : grouping.over(having);
-  const { plan, place } = grouping.finish(input);
-  const filtered = condition === undefined ? plan : build.filter(plan, place(condition));
-  return { plan: filtered, over: (e) => (isRowNumber(e) ? e : place(over.get(e)!)) };
+  // What a subquery reads of the groups may add keys too.
+  const above = [...over.values(), ...(condition === undefined ? [] : [condition])];
+  const reads = above.flatMap((e) => subqueries.outerColumns(e));
+  const outer = new Map(reads.map((c) => [c.index, grouping.outer(c.index, c.type, c.nullable)]));
+  const before = subqueries.attach(input, grouping.inputs());
+  const { plan, place } = grouping.finish(before, (e) => subqueries.resolve(e));
+  const move = (column: number) => place(outer.get(column)!);
+  let grouped = plan;
+  if (condition !== undefined) {
+    grouped = subqueries.attach(grouped, [condition], move);
+    grouped = build.filter(grouped, subqueries.resolve(place(condition)));
+  }
+  grouped = subqueries.attach(grouped, [...over.values()], move);
+  return { plan: grouped, over: (e) => (isRowNumber(e) ? e : subqueries.resolve(place(over.get(e)!))) };
 }
 
 // ---- the select list --------------------------------------------------------------------------------------------

@@ -139,6 +139,7 @@ function evaluate(plan: Plan, facts: Facts, errors: string[]): Record[] {
     case "recursive":
     case "recursiveRef":
     case "temporal":
+    case "apply":
       throw new Error(`the oracle does not know ${plan.kind}`);
     case "join": {
       const left = evaluate(plan.left, facts, errors);
@@ -148,9 +149,7 @@ function evaluate(plan: Plan, facts: Facts, errors: string[]): Record[] {
         plan.leftKeys.every((k, i) => {
           const [a, b] = [l.row[k]!, r.row[plan.rightKeys[i]!]!];
           return equalKeys(a, b, types[i]!) || (plan.nullSafe[i]! && a === null && b === null);
-        }) &&
-        (plan.residual === null ||
-          attempt(errors, () => evaluateOn(plan.residual!, [...l.row, ...r.row], plan)) === true);
+        });
       const alone = new Set(right);
       const rows = left.flatMap((l) => {
         const matches = right.filter((r) => meets(l, r));

@@ -165,14 +165,13 @@ describe("a node", () => {
     ["join keys of two types", () => join("inner", table, table, [0], [2])],
     ["join keys stored in two ways", () => join("inner", prices(small), prices(numeric), [0], [0])],
     [
-      "an inner join with a condition of its own",
+      "an inner apply with a condition of its own",
       () =>
-        build.join({
+        build.apply({
+          id: 1,
           type: "inner",
           left: table,
           right: table,
-          leftKeys: [],
-          rightKeys: [],
           residual: build.constant(true, { name: "bool" }),
         }),
     ],

@@ -83,6 +83,8 @@ export class LoopCompiler extends OperandWriter {
     switch (expr.kind) {
       case "column":
         return this.#column(expr.index, expr.type, expr.nullable);
+      case "outer":
+        throw new Error("an outer column is none once the plan is decorrelated");
       case "const":
         return this.constant(expr);
       case "call":

@@ -30,6 +30,8 @@ function evaluate(expr: Expr, row: readonly Datum[], context: EvaluationContext)
   switch (expr.kind) {
     case "column":
       return fromDatum(row[expr.index]!, expr.type);
+    case "outer":
+      throw new Error("an outer column is none once the plan is decorrelated");
     case "const":
       return fromDatum(expr.value, expr.type);
     case "call":

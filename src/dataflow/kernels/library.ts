@@ -31,6 +31,11 @@ export type Value = number | bigint | boolean | string | dec.Decimal | null;
 
 export type ScalarFunction = (...args: never[]) => Value;
 
+const manyRows = scalarError(
+  "cardinality_violation",
+  "more than one row returned by a subquery used as an expression",
+);
+
 // ---- order ----------------------------------------------------------------------------------------------------
 
 function compareScalars<T extends number | bigint | boolean>(a: T, b: T): number {
@@ -238,6 +243,8 @@ export const library = {
   numeric_ln: math.lnDecimal,
   numeric_log: math.log10Decimal,
   numeric_log_base: math.logDecimal,
+
+  at_most_one_row: (rows: bigint) => rows <= 1n || fail(manyRows, true),
 
   text_concat: txt.concat,
   text_length: txt.charLength,

@@ -31,11 +31,14 @@ export interface JoinIndex {
 export interface JoinShape {
   readonly left: SideShape;
   readonly right: SideShape;
-  readonly outer: boolean;
+  /** Whose rows come out, with nulls beside them, when they have no match. */
+  readonly pads: Readonly<Record<SideName, boolean>>;
+  /** By key: whether null meets null. */
+  readonly nullSafe: readonly boolean[];
   readonly outputs: readonly JoinOutput[];
 }
 
-type SideName = "left" | "right";
+export type SideName = "left" | "right";
 
 /** Names of a side's variables: store, arrays, first word of its row. */
 const names = {
@@ -53,7 +56,7 @@ export function passSource(shape: JoinShape, side: SideName): string {
   const D = names[side];
   const P = names[probed];
   const { strideWords: stride, birthWord } = shape[side].layout;
-  const padded = shape.outer && side === "left";
+  const padded = shape.pads[side];
   return `"use strict"; ${indexFunctions(shape, probed)}
   ${changeFunction("change", shape[side], "rowIndex")}
   return function pass(delta, epoch, sign, from, to, out, state) {
@@ -86,7 +89,7 @@ export function passSource(shape: JoinShape, side: SideName): string {
         padded
           ? `if (!matched) {
         if (o === ${CHUNK_ROWS}) { delta.index = i; state.match = -1; state.matched = false; out.length = o; return true; }
-        ${writePadded(shape)}
+        ${writePadded(shape, side)}
         W[o++] = w;
       }`
           : ""
@@ -113,17 +116,23 @@ function touchDelta(shape: JoinShape, side: SideName): string {
     }`;
 }
 
-/** For each key of the right delta that had no match and has some now, or the reverse: its left rows with nulls. */
-export function turnSource(shape: JoinShape): string {
-  const { layout } = shape.right;
-  const { strideWords: stride, birthWord, deathWord } = layout;
-  const seen = (epoch: string) => `(RI[vb + ${birthWord}] <= ${epoch} && ${epoch} < RI[vb + ${deathWord}])`;
-  return `"use strict"; ${indexFunctions(shape, "left")} ${indexFunctions(shape, "right")}
+/**
+ * For each key of `side`'s delta that had no match and has some now, or the reverse: the other side's rows with nulls. The left
+ * delta meets the right rows as they were, the right delta the left rows as they are.
+ */
+export function turnSource(shape: JoinShape, side: SideName): string {
+  const padded = other(side);
+  const D = names[side];
+  const P = names[padded];
+  const epoch = side === "left" ? "from" : "to";
+  const { strideWords: stride, birthWord, deathWord } = shape[side].layout;
+  const seen = (at: string) => `(${D.I}[vb + ${birthWord}] <= ${at} && ${at} < ${D.I}[vb + ${deathWord}])`;
+  return `"use strict"; ${indexFunctions(shape, padded)} ${indexFunctions(shape, side)}
   // -1: the key gets its first match and null rows go; 1: it lost its last one and they come; 0: neither, or not this row's turn.
-  function direction(slot, rb, from, to) {
-    const RI = R.I, RF = R.F;
+  function direction(slot, ${D.b}, from, to) {
+    const ${D.I} = ${D.store}.I, ${D.F} = ${D.store}.F;
     let had = false, has = false, first = true;
-    for (let v = ${findCode(shape, "right", "right")}; v >= 0; v = rightNext(v)) {
+    for (let v = ${findCode(shape, side, side)}; v >= 0; v = ${side}Next(v)) {
       const vb = v * ${stride}, old = ${seen("from")}, now = ${seen("to")};
       if (old && now) return 0;
       if (!old && !now) continue;
@@ -139,21 +148,21 @@ export function turnSource(shape: JoinShape): string {
     const slots = delta.slots, end = delta.length;
     let i = delta.index, m = state.match, o = 0;
     for (; i < end; i++) {
-      const slot = slots[i], rb = slot * ${stride};
-      if (RI[rb + ${birthWord}] === ${LIVE}) continue;
-      ${nullKey(shape, "right", "continue;")}
-      const sign = direction(slot, rb, from, to);
+      const slot = slots[i], ${D.b} = slot * ${stride};
+      if (${D.I}[${D.b} + ${birthWord}] === ${LIVE}) continue;
+      ${nullKey(shape, side, "continue;")}
+      const sign = direction(slot, ${D.b}, from, to);
       if (sign === 0) continue;
-      if (m === -2) m = ${findCode(shape, "right", "left")};
+      if (m === -2) m = ${findCode(shape, side, padded)};
       while (m >= 0) {
-        const lb = m * ${shape.left.layout.strideWords};
-        if (${visible(shape, "left", "to")}) {
+        const ${P.b} = m * ${shape[padded].layout.strideWords};
+        if (${visible(shape, padded, epoch)}) {
           if (o === ${CHUNK_ROWS}) { delta.index = i; state.match = m; out.length = o; return true; }
-          ${writePadded(shape)}
-          W[o++] = ${product(["sign", weight(shape, "left")])};
-          ${shape.left.index.unique ? "m = -1; break;" : ""}
+          ${writePadded(shape, padded)}
+          W[o++] = ${product(["sign", weight(shape, padded)])};
+          ${shape[padded].index.unique ? "m = -1; break;" : ""}
         }
-        m = leftNext(m);
+        m = ${padded}Next(m);
       }
       m = -2;
     }
@@ -181,11 +190,22 @@ function findCode(shape: JoinShape, from: SideName, probed: SideName): string {
   return `${probed}Find(${keyCode(shape, from, probed)})`;
 }
 
-/** The keys of the row of `from`, as the index of `probed` takes them. Null keys are not looked up: the mask is 0. */
+/** The keys of the row of `from`, as the index of `probed` takes them; the mask has the null-safe keys that are null. */
 function keyCode(shape: JoinShape, from: SideName, probed: SideName): string {
-  const { read } = sideReaders(shape, from);
-  const values = shape[probed].index.order.map((k) => read(shape[from].keys[k]!, names[from].b));
-  return [...values, "0"].join(", ");
+  const { read, isNull } = sideReaders(shape, from);
+  const { b } = names[from];
+  const { order } = shape[probed].index;
+  const values = order.map((k) => read(shape[from].keys[k]!, b));
+  const bits = order.flatMap((k, j) =>
+    nullMeetsNull(shape, k) ? [`(${isNull(shape[from].keys[k]!, b)} << ${j})`] : [],
+  );
+  return [...values, bits.length === 0 ? "0" : bits.join(" | ")].join(", ");
+}
+
+/** Where one of the sides is never null, null meets nothing. */
+function nullMeetsNull(shape: JoinShape, key: number): boolean {
+  const nullable = (side: SideName) => shape[side].layout.columns[shape[side].keys[key]!]!.nullable;
+  return shape.nullSafe[key]! && nullable("left") && nullable("right");
 }
 
 function visible(shape: JoinShape, side: SideName, epoch: string): string {
@@ -194,12 +214,12 @@ function visible(shape: JoinShape, side: SideName, epoch: string): string {
   return `${I}[${b} + ${birthWord}] <= ${epoch} && ${epoch} < ${I}[${b} + ${deathWord}]`;
 }
 
-/** A null key matches nothing. */
+/** A null key matches nothing, unless it is null-safe. */
 function nullKey(shape: JoinShape, side: SideName, then: string): string {
   const { layout, keys } = shape[side];
   const { isNull } = sideReaders(shape, side);
   const tests = keys
-    .filter((k) => layout.columns[k]!.nullable)
+    .filter((k, i) => layout.columns[k]!.nullable && !nullMeetsNull(shape, i))
     .map((k) => `${isNull(k, names[side].b)} === 1`);
   if (tests.length === 0) return "";
   return `if (${tests.join(" || ")}) ${then}`;
@@ -227,7 +247,7 @@ function declareOutputs(shape: JoinShape): string {
 }
 
 function outputNullable(shape: JoinShape, { side, column }: JoinOutput): boolean {
-  return shape[side].layout.columns[column]!.nullable || (shape.outer && side === "right");
+  return shape[side].layout.columns[column]!.nullable || shape.pads[other(side)];
 }
 
 function writeBoth(shape: JoinShape): string {
@@ -241,13 +261,15 @@ function writeBoth(shape: JoinShape): string {
     .join(" ");
 }
 
-function writePadded(shape: JoinShape): string {
+/** The row of `side` with nulls in the other's columns. */
+function writePadded(shape: JoinShape, side: SideName): string {
   return shape.outputs
     .map((output, i) => {
-      if (output.side === "right") return `o${i}[o] = 0; z${i}[o] = 1;`;
-      const { read, isNull } = sideReaders(shape, "left");
-      const nulls = outputNullable(shape, output) ? ` z${i}[o] = ${isNull(output.column, "lb")};` : "";
-      return `o${i}[o] = ${read(output.column, "lb")};${nulls}`;
+      if (output.side !== side) return `o${i}[o] = 0; z${i}[o] = 1;`;
+      const { read, isNull } = sideReaders(shape, side);
+      const { b } = names[side];
+      const nulls = outputNullable(shape, output) ? ` z${i}[o] = ${isNull(output.column, b)};` : "";
+      return `o${i}[o] = ${read(output.column, b)};${nulls}`;
     })
     .join(" ");
 }

@@ -1,5 +1,5 @@
 /**
- * Equi-join of two stored inputs, inner or left.
+ * Equi-join of two stored inputs, inner, left or full.
  *
  * Let L and R be the inputs, ' marking the state after the step, dL and dR their deltas. Then
  *
@@ -13,12 +13,16 @@
  * first match to a key or the last one away, the null rows of that key's left rows go or come ("turn"). The rows of one key in the right
  * delta must turn it once: the first of them in the key's list does it.
  *
+ * A full join does the same for right rows: L' x dR gives a right row alone, and where the left delta takes a first match to a key or
+ * the last one away, the null rows of that key's right rows (as they were: dR has its own turn) go or come.
+ *
  * Order, so that every prefix is a proper multiset:
- *   dL died, dL born | dR died, turned, dR born
+ *   dL died, (full: turned,) dL born | dR died, turned, dR born
  *
  * Fan-out is unbounded, so a pass stops when the chunk is full and goes on from (delta row, row of the key's list).
  */
 
+import type { JoinType } from "../../plan/plan.ts";
 import type { HashIndex } from "../../state/hash-index.ts";
 import { type Chunk, createChunk } from "../chunk.ts";
 import { Node } from "../node.ts";
@@ -28,6 +32,7 @@ import {
   type JoinOutput,
   type JoinShape,
   passSource,
+  type SideName,
   type SideShape,
   turnSource,
 } from "./join-code.ts";
@@ -64,32 +69,32 @@ interface Code {
   readonly rightIndex: HashIndex | null;
   readonly fromLeft: Pass;
   readonly fromRight: Pass;
-  readonly turn: Turn | null;
+  /** For the left side's rows, and the right side's. */
+  readonly turnLeft: Turn | null;
+  readonly turnRight: Turn | null;
   readonly left: Delta;
   readonly right: Delta;
 }
 
 interface Phase {
-  readonly run: "fromLeft" | "fromRight" | "turn";
+  readonly run: "fromLeft" | "fromRight" | "turnLeft" | "turnRight";
   readonly part: Part;
 }
 
-const INNER: readonly Phase[] = [
-  { run: "fromLeft", part: "died" },
-  { run: "fromLeft", part: "born" },
-  { run: "fromRight", part: "died" },
-  { run: "fromRight", part: "born" },
-];
-const LEFT: readonly Phase[] = [
-  ...INNER.slice(0, 3),
-  { run: "turn", part: "died" },
-  { run: "turn", part: "born" },
-  INNER[3]!,
-];
+/** What a step goes through. */
+function phasesOf(type: JoinType): Phase[] {
+  const phases: Phase[] = [{ run: "fromLeft", part: "died" }];
+  if (type === "full") phases.push({ run: "turnRight", part: "died" }, { run: "turnRight", part: "born" });
+  phases.push({ run: "fromLeft", part: "born" }, { run: "fromRight", part: "died" });
+  if (type !== "inner") phases.push({ run: "turnLeft", part: "died" }, { run: "turnLeft", part: "born" });
+  phases.push({ run: "fromRight", part: "born" });
+  return phases;
+}
 
 export class Join extends Node {
   readonly label: string;
-  readonly #outer: boolean;
+  readonly #pads: Readonly<Record<SideName, boolean>>;
+  readonly #nullSafe: readonly boolean[];
   readonly #leftKeys: readonly number[];
   readonly #rightKeys: readonly number[];
   readonly #outputs: readonly JoinOutput[];
@@ -101,25 +106,28 @@ export class Join extends Node {
 
   constructor(
     identity: string,
-    type: "inner" | "left",
+    type: JoinType,
     left: JoinInput,
     right: JoinInput,
+    nullSafe: readonly boolean[],
     outputs: readonly JoinOutput[],
   ) {
     super(identity, [
       { node: left.node, kind: "store" },
       { node: right.node, kind: "store" },
     ]);
-    this.#outer = type === "left";
+    this.#pads = { left: type !== "inner", right: type === "full" };
+    this.#nullSafe = nullSafe;
     this.label = `${type} join of ${left.node.label} and ${right.node.label}`;
     this.#leftKeys = left.keys;
     this.#rightKeys = right.keys;
     this.#outputs = outputs;
-    this.#phases = this.#outer ? LEFT : INNER;
+    this.#phases = phasesOf(type);
     this.#out = createChunk(
       outputs.map(({ side, column }) => {
         const field = (side === "left" ? left : right).node.store.layout.columns[column]!;
-        return { type: field.type, nullable: field.nullable || (this.#outer && side === "right") };
+        const padded = side === "right" ? this.#pads.left : this.#pads.right;
+        return { type: field.type, nullable: field.nullable || padded };
       }),
     );
   }
@@ -166,7 +174,8 @@ export class Join extends Node {
       rightIndex,
       fromLeft: bind(passSource(shape, "left"), left.rowIndex) as Pass,
       fromRight: bind(passSource(shape, "right"), right.rowIndex) as Pass,
-      turn: this.#outer ? (bind(turnSource(shape)) as Turn) : null,
+      turnLeft: this.#pads.left ? (bind(turnSource(shape, "right")) as Turn) : null,
+      turnRight: this.#pads.right ? (bind(turnSource(shape, "left")) as Turn) : null,
       ...this.#deltas(),
     };
   }
@@ -209,7 +218,8 @@ export class Join extends Node {
     return [
       `// ${this.label}: left delta against right rows\n${passSource(shape, "left")}`,
       `// ${this.label}: right delta against left rows\n${passSource(shape, "right")}`,
-      ...(this.#outer ? [`// ${this.label}: null rows that come or go\n${turnSource(shape)}`] : []),
+      ...(this.#pads.left ? [`// ${this.label}: left rows alone\n${turnSource(shape, "right")}`] : []),
+      ...(this.#pads.right ? [`// ${this.label}: right rows alone\n${turnSource(shape, "left")}`] : []),
     ];
   }
 
@@ -220,7 +230,8 @@ export class Join extends Node {
     const sign = part === "died" ? -1 : 1;
     if (run === "fromLeft") code.fromLeft(delta, from, sign, from, to, out, this.#state);
     else if (run === "fromRight") code.fromRight(delta, to, sign, from, to, out, this.#state);
-    else (code.turn as Turn)(delta, from, to, out, this.#state);
+    else if (run === "turnLeft") (code.turnLeft as Turn)(delta, from, to, out, this.#state);
+    else (code.turnRight as Turn)(delta, from, to, out, this.#state);
   }
 
   #shape(): JoinShape {
@@ -229,14 +240,15 @@ export class Join extends Node {
     return {
       left: sideShape(left, this.#leftKeys),
       right: sideShape(right, this.#rightKeys),
-      outer: this.#outer,
+      pads: this.#pads,
+      nullSafe: this.#nullSafe,
       outputs: this.#outputs,
     };
   }
 }
 
 function deltaOf(code: Code, phase: Phase): Delta {
-  return phase.run === "fromLeft" ? code.left : code.right;
+  return phase.run === "fromLeft" || phase.run === "turnRight" ? code.left : code.right;
 }
 
 function sideShape(node: StoredNode, keys: readonly number[]): SideShape {

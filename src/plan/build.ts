@@ -10,7 +10,7 @@ import { assert } from "../base/assert.ts";
 import { type Field, type Schema, schemaOf } from "../batch/schema.ts";
 import { int8, isSmallNumeric, type SqlType, sameType } from "../batch/types.ts";
 import type { ColumnExpr, ConstExpr, Datum, Expr, UserFunction } from "./expression.ts";
-import { eachColumn, functionColumns, nullableOf, typeOf } from "./inspect.ts";
+import { childrenOf, eachColumn, functionColumns, mapChildren, nullableOf, typeOf } from "./inspect.ts";
 import type {
   Aggregate,
   ApplyPlan,
@@ -90,16 +90,17 @@ export function filter(input: Plan, predicate: Expr): FilterPlan {
   return frozen<FilterPlan>({
     kind: "filter",
     input,
-    predicate,
+    predicate: fitted(predicate, input),
     schema: input.schema,
     key: input.key,
     appendOnly: input.appendOnly,
   });
 }
 
-export function project(input: Plan, exprs: readonly Expr[], names: readonly string[]): ProjectPlan {
-  assert(exprs.length === names.length, "a project names each of its columns");
-  for (const expr of exprs) checkColumns(expr, input);
+export function project(input: Plan, given: readonly Expr[], names: readonly string[]): ProjectPlan {
+  assert(given.length === names.length, "a project names each of its columns");
+  for (const expr of given) checkColumns(expr, input);
+  const exprs = given.map((expr) => fitted(expr, input));
   const fields = exprs.map((expr, i) => ({
     name: names[i]!,
     type: typeOf(expr),
@@ -108,7 +109,7 @@ export function project(input: Plan, exprs: readonly Expr[], names: readonly str
   return frozen<ProjectPlan>({
     kind: "project",
     input,
-    exprs: [...exprs],
+    exprs,
     schema: schemaOf(fields),
     key: projectedKey(input.key, exprs),
     appendOnly: input.appendOnly,
@@ -166,9 +167,9 @@ export function series(input: Plan, start: Expr, stop: Expr, step: Expr, name: s
   return frozen<SeriesPlan>({
     kind: "series",
     input,
-    start,
-    stop,
-    step,
+    start: fitted(start, input),
+    stop: fitted(stop, input),
+    step: fitted(step, input),
     schema: schemaOf([...input.schema.fields, { name, type, nullable: false }]),
     key: input.key === null ? null : [...input.key, width],
     appendOnly: input.appendOnly,
@@ -194,7 +195,7 @@ export function tableFunction(input: Plan, spec: TableFunctionSpec): TableFuncti
     kind: "tableFunction",
     input,
     fn: spec.fn,
-    args: [...spec.args],
+    args: spec.args.map((arg) => fitted(arg, input)),
     columns: spec.columns.map((f) => ({ ...f })),
     ordinality: spec.ordinality !== null,
     outer: spec.outer,
@@ -327,21 +328,21 @@ function within(key: Key, columns: readonly number[]): boolean {
 /** `key`: those of the key columns that determine the others, where the front end knows some that do. */
 export function group(
   input: Plan,
-  keys: readonly Expr[],
-  aggregates: readonly Aggregate[],
+  givenKeys: readonly Expr[],
+  givenAggregates: readonly Aggregate[],
   names: readonly string[],
-  key: readonly number[] = keys.map((_, i) => i),
+  key: readonly number[] = givenKeys.map((_, i) => i),
 ): GroupPlan {
+  for (const expr of givenKeys) checkColumns(expr, input);
+  const keys = givenKeys.map((expr) => fitted(expr, input));
+  const aggregates = givenAggregates.map((a) => fittedAggregate(a, input));
   assert(names.length === keys.length + aggregates.length, "a group names each of its columns");
   assert(
     key.every((k) => k < keys.length),
     "a group is keyed by what it groups by",
   );
-  for (const key of keys) checkColumns(key, input);
   for (const a of aggregates) {
-    if (a.arg !== null) checkColumns(a.arg, input);
     if (a.filter !== null) {
-      checkColumns(a.filter, input);
       assert(typeOf(a.filter).name === "bool", "an aggregate's filter is boolean");
     }
     assert((a.reducer !== null) === (a.fn === "reduce"), "a reduce, and nothing else, has a reducer");
@@ -351,8 +352,8 @@ export function group(
   return frozen<GroupPlan>({
     kind: "group",
     input,
-    keys: [...keys],
-    aggregates: [...aggregates],
+    keys,
+    aggregates,
     schema: schemaOf([
       ...keys.map((key, i) => ({ name: names[i]!, type: typeOf(key), nullable: nullableOf(key) })),
       ...aggregates.map((a, i) => ({
@@ -364,6 +365,11 @@ export function group(
     key: [...key],
     appendOnly: false,
   });
+}
+
+function fittedAggregate(a: Aggregate, input: Plan): Aggregate {
+  for (const expr of [a.arg, a.filter]) if (expr !== null) checkColumns(expr, input);
+  return { ...a, arg: fitted(a.arg, input), filter: fitted(a.filter, input) };
 }
 
 /** A group of GROUP BY has a row; so an aggregate over values that are never null has one to work on. */
@@ -463,7 +469,11 @@ export function window(input: Plan, spec: WindowSpec, names: readonly string[]):
     input,
     partition: [...spec.partition],
     order: spec.order.map((o) => ({ ...o })),
-    functions: spec.functions.map((f) => ({ ...f, args: [...f.args] })),
+    functions: spec.functions.map((f) => ({
+      ...f,
+      args: f.args.map((arg) => fitted(arg, input)),
+      aggregate: f.aggregate === null ? null : fittedAggregate(f.aggregate, input),
+    })),
     schema: schemaOf([
       ...input.schema.fields,
       ...spec.functions.map((f, i) => ({ name: names[i]!, type: f.type, nullable: windowNullable(f) })),
@@ -538,8 +548,8 @@ export function temporal(input: Plan, from: Expr | null, until: Expr | null): Te
   return frozen<TemporalPlan>({
     kind: "temporal",
     input,
-    from,
-    until,
+    from: fitted(from, input),
+    until: fitted(until, input),
     schema: input.schema,
     key: input.key,
     appendOnly: input.appendOnly && until === null,
@@ -575,6 +585,25 @@ function datumFits(value: Datum, type: SqlType): boolean {
     case "jsonb":
       return typeof value === "string";
   }
+}
+
+/** The expression with its columns as nullable as the input's are: rewrites below may have made them less so, or more. */
+function fitted<E extends Expr | null>(expr: E, input: Plan): E;
+function fitted(expr: Expr | null, input: Plan): Expr | null {
+  if (expr === null) return null;
+  const { fields } = input.schema;
+  const fit = (e: Expr): Expr => {
+    if (e.kind !== "column") return mapChildren(e, fit);
+    const { nullable } = fields[e.index]!;
+    return nullable === e.nullable ? e : { ...e, nullable };
+  };
+  let fits = true;
+  const look = (e: Expr): void => {
+    if (e.kind === "column") fits &&= fields[e.index]!.nullable === e.nullable;
+    else childrenOf(e).forEach(look);
+  };
+  look(expr);
+  return fits ? expr : fit(expr);
 }
 
 function checkColumns(expr: Expr, input: Plan): void {

@@ -52,9 +52,12 @@ export function decorrelate(plan: Plan): Plan {
   return visit(plan);
 }
 
-function joined({ id, type, left, right, residual, schema }: ApplyPlan): Plan {
+function joined(apply: ApplyPlan): Plan {
+  const { id, type, left, right, residual, schema } = apply;
   const columns = outerColumns(right, id);
   if (columns.length === 0) return joinOf({ type, left, right, leftKeys: [], rightKeys: [], residual });
+  const simple = inlined(apply);
+  if (simple !== undefined) return simple;
   const domain = build.distinct(build.projectColumns(left, columns));
   const dependent = new Dependent(id, columns, domain, canFail(right)).over(right);
   const width = right.schema.fields.length;
@@ -73,6 +76,49 @@ function joined({ id, type, left, right, residual, schema }: ApplyPlan): Plan {
     shown.map((c) => build.column(plan, c)),
     schema.fields.map((f) => f.name),
   );
+}
+
+/** A right side that reads no relation is computed beside the left row, without any join. */
+function inlined({ id, type, left, right, residual, schema }: ApplyPlan): Plan | undefined {
+  if (residual !== null || !isBare(right, type === "left")) return undefined;
+  const width = left.schema.fields.length;
+  const over = (plan: Plan): Plan => {
+    if (plan.kind === "values") return left;
+    const [below] = inputsOf(plan) as [Plan];
+    const input = over(below);
+    const move = (e: Expr): Expr => {
+      if (e.kind === "column") return build.column(input, e.index + width);
+      if (e.kind === "outer" && e.apply === id) return build.column(input, e.index);
+      return mapChildren(e, move);
+    };
+    if (plan.kind !== "project") return withInputs(plan, [input], move);
+    const lefts = left.schema.fields.map((_, i) => build.column(input, i));
+    const names = [...left.schema.fields, ...plan.schema.fields].map((f) => f.name);
+    return build.project(input, [...lefts, ...plan.exprs.map(move)], names);
+  };
+  const plan = over(right);
+  const names = schema.fields.map((f) => f.name);
+  return build.project(
+    plan,
+    names.map((_, i) => build.column(plan, i)),
+    names,
+  );
+}
+
+/** Whether the plan computes on one row without columns; `exactly`: and gives one row for it. */
+function isBare(plan: Plan, exactly: boolean): boolean {
+  switch (plan.kind) {
+    case "values":
+      return plan.rows.length === 1 && plan.schema.fields.length === 0;
+    case "project":
+      return isBare(plan.input, exactly);
+    case "filter":
+    case "series":
+    case "tableFunction":
+      return !exactly && isBare(plan.input, exactly);
+    default:
+      return false;
+  }
 }
 
 function joinOf({ type, residual, ...spec }: build.JoinSpec & { residual: Expr | null }): Plan {

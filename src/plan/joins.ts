@@ -88,7 +88,9 @@ export function isJoinEquality(expr: Expr): boolean {
 }
 
 /** What `a = b` or `a IS NOT DISTINCT FROM b` compares. */
-function sidesOf(expr: Expr): { left: Expr; right: Expr; nullSafe: boolean } | undefined {
+export function sidesOf(
+  expr: Expr,
+): { readonly left: Expr; readonly right: Expr; readonly nullSafe: boolean } | undefined {
   if (expr.kind === "call" && functionInfo(expr.fn).op === "=")
     return { left: expr.args[0]!, right: expr.args[1]!, nullSafe: false };
   if (expr.kind === "not" && expr.arg.kind === "isDistinct")

@@ -5,7 +5,7 @@
  * 1. Predicates move toward the sources. WHERE is a list of conjuncts; each moves down by itself, through projects (with
  *    columns replaced by what they stand for), joins (to the side it reads), groups (when it reads keys only), distinct,
  *    union and top-k (when it reads the partition only). On the way, equalities between the two sides of an inner join
- *    become its join keys (joins.ts).
+ *    become its join keys (joins.ts). A left join whose null rows a predicate refuses is an inner one.
  * 2. Columns nobody reads are dropped, from the top down. Above each source stands a project of just the columns that are
  *    read, so that it delivers no others; joins, which store their inputs, get no column that only a filter read.
  * 3. Adjacent projects and adjacent filters become one.
@@ -23,6 +23,7 @@ import { unreachable } from "../base/assert.ts";
 import * as build from "./build.ts";
 import { decorrelate } from "./decorrelate.ts";
 import type { ColumnExpr, Expr } from "./expression.ts";
+import { functionInfo } from "./functions.ts";
 import {
   columnsOf,
   conjunction,
@@ -97,6 +98,8 @@ function pushDown(plan: Plan, moving: readonly Expr[]): Plan {
       return filtered(rebuildTableFunction(plan, pushDown(plan.input, []), plan.args), moving);
     case "join":
       if (plan.type === "inner") return orderJoins(plan, moving, pushDown);
+      if (plan.type === "left" && moving.some((c) => refusesNulls(c, plan.left.schema.fields.length)))
+        return orderJoins(build.join({ ...plan, type: "inner" }), moving, pushDown);
       return pushOuter(plan, moving, { left: plan.type === "left", right: false });
     case "apply":
       throw notDecorrelated();
@@ -176,6 +179,18 @@ function overInnerJoin(plan: Plan): boolean {
 /** Rows with a key are distinct already. */
 function deduplicated(plan: Plan): Plan {
   return plan.key === null ? build.distinct(plan) : plan;
+}
+
+/** Whether the conjunct is true for no row that a left join gives with nulls in place of the right side, from column `width` on. */
+function refusesNulls(conjunct: Expr, width: number): boolean {
+  if (conjunct.kind === "not" && conjunct.arg.kind === "isNull") return isNullWith(conjunct.arg.arg, width);
+  return isNullWith(conjunct, width);
+}
+
+/** Whether the expression is null where the right side is. */
+function isNullWith(expr: Expr, width: number): boolean {
+  if (expr.kind === "column") return expr.index >= width;
+  return expr.kind === "call" && functionInfo(expr.fn).strict && expr.args.some((a) => isNullWith(a, width));
 }
 
 /** Joins of which only some sides may be filtered from above. */

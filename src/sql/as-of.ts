@@ -104,7 +104,8 @@ function keyConditions(spec: AsOfSpec, width: number): { leftKeys: Expr[]; rest:
   const rest = [...spec.conditions];
   const leftKeys = spec.key.map((column) => {
     const at = rest.findIndex((c) => {
-      const right = splitConditions([c], width).rightKeys[0];
+      const { rightKeys, nullSafe } = splitConditions([c], width);
+      const right = nullSafe[0] ? undefined : rightKeys[0];
       return right?.kind === "column" && right.index === column;
     });
     if (at < 0) throw missingKey(spec);

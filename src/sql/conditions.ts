@@ -2,7 +2,7 @@
 import * as build from "../plan/build.ts";
 import type { Expr } from "../plan/expression.ts";
 import { branch, columnsOf, conjunction, moveColumns, typeOf } from "../plan/inspect.ts";
-import { comparable, isJoinEquality } from "../plan/joins.ts";
+import { comparable, isJoinEquality, sidesOf } from "../plan/joins.ts";
 import type { BindContext } from "./context.ts";
 import { bindBoolean, bindExpr, plainPlace } from "./expression.ts";
 import { type RankFilters, rankColumnOf } from "./ranking.ts";
@@ -56,6 +56,7 @@ export function guarded(keys: readonly Expr[], conditions: readonly Expr[]): Exp
 export function splitConditions(conditions: readonly Condition[], width: number) {
   const leftKeys: Expr[] = [];
   const rightKeys: Expr[] = [];
+  const nullSafe: boolean[] = [];
   const leftOnly: Expr[] = [];
   const rightOnly: Expr[] = [];
   const other: Condition[] = [];
@@ -64,14 +65,16 @@ export function splitConditions(conditions: readonly Condition[], width: number)
   const isRight = (e: Expr) => [...columnsOf(e)].every((i) => i >= width);
   for (const condition of conditions) {
     const { expr } = condition;
-    const [a, b] = isJoinEquality(expr) ? ((expr as Expr & { kind: "call" }).args as [Expr, Expr]) : [];
+    const equal = isJoinEquality(expr) ? sidesOf(expr) : undefined;
+    const [a, b] = [equal?.left, equal?.right];
     if (isRight(expr)) rightOnly.push(toRight(expr));
     else if (isLeft(expr)) leftOnly.push(expr);
     else if (a !== undefined && b !== undefined && (isLeft(a) ? isRight(b) : isRight(a) && isLeft(b))) {
       const sides = isLeft(a) ? comparable(a, toRight(b)) : comparable(b, toRight(a));
       leftKeys.push(sides.left);
       rightKeys.push(sides.right);
+      nullSafe.push(equal!.nullSafe);
     } else other.push(condition);
   }
-  return { leftKeys, rightKeys, leftOnly, rightOnly, other };
+  return { leftKeys, rightKeys, nullSafe, leftOnly, rightOnly, other };
 }

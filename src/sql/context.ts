@@ -38,6 +38,8 @@ export class BindContext {
   readonly mentions = new WeakMap<Expr, { readonly name: string; readonly position: number | undefined }>();
   /** What can be named from outside the query that is being bound, innermost first. */
   outer: OuterScope | null = null;
+  /** What stands left in the same FROM, which only LATERAL items see. */
+  private lateral: OuterScope | null = null;
   private readonly params: readonly SqlParam[];
   private readonly paramTypes: (SqlType | null)[];
   private depth = 0;
@@ -98,14 +100,30 @@ export class BindContext {
     return ++this.applies;
   }
 
-  /** Runs `work` where the scope's names can be seen from inside apply `id`. */
+  /** Runs `work` where the scope's names can be seen from inside apply `id`: in a subquery, and in what it contains. */
   inside<T>(scope: Scope, id: number, work: () => T): T {
-    const { outer } = this;
-    this.outer = { scope, apply: id, outer };
+    return this.seeing({ scope, apply: id, outer: this.outer }, null, work);
+  }
+
+  /** Runs `work` where the scope stands left in the same FROM: LATERAL sees it, an ordinary subquery does not. */
+  beside<T>(left: Scope, id: number, work: () => T): T {
+    return this.seeing(this.outer, { scope: left, apply: id, outer: this.lateral ?? this.outer }, work);
+  }
+
+  /** Runs `work` for a subquery in FROM: with what stands left of it, or only with what surrounds the query. */
+  apart<T>(lateral: boolean, work: () => T): T {
+    return this.seeing(lateral ? (this.lateral ?? this.outer) : this.outer, null, work);
+  }
+
+  private seeing<T>(outer: OuterScope | null, lateral: OuterScope | null, work: () => T): T {
+    const before = { outer: this.outer, lateral: this.lateral };
+    this.outer = outer;
+    this.lateral = lateral;
     try {
       return work();
     } finally {
-      this.outer = outer;
+      this.outer = before.outer;
+      this.lateral = before.lateral;
     }
   }
 

@@ -4,6 +4,7 @@ import { EvertError, notSupported } from "../base/errors.ts";
 import { int8 } from "../batch/types.ts";
 import * as build from "../plan/build.ts";
 import type { CatalogRelation } from "../plan/catalog.ts";
+import { readsOuter } from "../plan/decorrelate.ts";
 import type { BindContext } from "./context.ts";
 import { bindJoin } from "./join.ts";
 import { type BoundQuery, type QueryEnv, refuseRanking } from "./query.ts";
@@ -20,15 +21,23 @@ export function bindFrom(items: readonly Node[], env: QueryEnv, ranks: RankFilte
       scope = bindSeries(as(item, "RangeFunction")!, scope, env.ctx);
       continue;
     }
-    const next = bindItem(item, env, ranks, scope);
-    scope = scope === undefined ? next : cross(scope, next, env.ctx.position(placeOf(item)));
+    if (scope === undefined) scope = bindItem(item, env, ranks);
+    else {
+      const left: Scope = scope;
+      const id = env.ctx.nextApply();
+      const next = env.ctx.beside(left, id, () => bindItem(item, env, ranks, left));
+      scope = cross(left, next, id, env.ctx.position(placeOf(item)));
+    }
   }
   return scope;
 }
 
-function cross(left: Scope, right: Scope, position: number | undefined): Scope {
+function cross(left: Scope, right: Scope, id: number, position: number | undefined): Scope {
   checkDuplicateTable(left, right, position);
-  const plan = build.join({ type: "inner", left: left.plan, right: right.plan, leftKeys: [], rightKeys: [] });
+  const sides = { type: "inner", left: left.plan, right: right.plan } as const;
+  const plan = readsOuter(right.plan, id)
+    ? build.apply({ id, ...sides })
+    : build.join({ ...sides, leftKeys: [], rightKeys: [] });
   return besides(left, right, plan);
 }
 
@@ -107,8 +116,8 @@ export function findRelation(node: NodeOf<"RangeVar">, ctx: BindContext): Catalo
 function bindSubselect(node: NodeOf<"RangeSubselect">, env: QueryEnv, ranks: RankFilters): Scope {
   const select = as(node.subquery, "SelectStmt");
   const position = env.ctx.position(placeOfSelect(select));
-  if (node.lateral || select === undefined) throw notSupported("a LATERAL subquery", position);
-  const query = env.bindQuery(select, env);
+  if (select === undefined) throw notSupported("this kind of subquery in FROM", position);
+  const query = env.ctx.apart(node.lateral ?? false, () => env.bindQuery(select, env));
   return queryScope(node.alias?.aliasname ?? UNNAMED, query, node.alias, env, ranks, position);
 }
 

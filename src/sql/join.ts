@@ -6,16 +6,19 @@
  * - an equality of the two sides: a join key;
  * - about the right side only (or nothing at all): right rows for which it is not true match nothing, so they are left out;
  * - about the left side only: a left row for which it is not true matches nothing, so its key is null then;
- * - anything else: refused.
- * A right join is a left join with its sides exchanged.
+ * - anything else: what is left to check of rows whose keys match (plan/outer-join.ts).
+ * In a full join a condition on either side alone makes that side's key null. A right join is a left join with its sides exchanged.
+ * A LATERAL right side is applied to the left rows (plan/decorrelate.ts).
  */
 import type { Node } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
 import * as build from "../plan/build.ts";
+import { readsOuter } from "../plan/decorrelate.ts";
 import type { Expr } from "../plan/expression.ts";
 import { resolveOperator } from "../plan/functions.ts";
 import { conjunction, moveColumns, typeOf } from "../plan/inspect.ts";
 import { withColumns } from "../plan/joins.ts";
+import { outerJoin } from "../plan/outer-join.ts";
 import type { Plan } from "../plan/plan.ts";
 import { asOfJoin, asOfScope, isAsOf } from "./as-of.ts";
 import { boundType, callOf, coerce, toCommonType, typed } from "./bound.ts";
@@ -23,12 +26,19 @@ import { bindConditions, type Condition, guarded, sideBySide, splitConditions } 
 import type { BindContext } from "./context.ts";
 import type { QueryEnv } from "./query.ts";
 import { RankFilters, splitAnd } from "./ranking.ts";
-import { checkDuplicateTable, moveScope, type Scope, type ScopeColumn, tableScope } from "./scope.ts";
+import {
+  besides,
+  checkDuplicateTable,
+  moveScope,
+  type Scope,
+  type ScopeColumn,
+  tableScope,
+} from "./scope.ts";
 import { bindSeries, functionCall, isSeries } from "./series.ts";
 import { as, type NodeOf, startOf, stringOf } from "./tree.ts";
 
 type BindItem = (item: Node, env: QueryEnv, ranks: RankFilters, before?: Scope) => Scope;
-type JoinType = "inner" | "left" | "right";
+type JoinType = "inner" | "left" | "right" | "full";
 
 /** Makes one plan of two scopes and says where each side's columns are. */
 type Joiner = (left: Scope, right: Scope, conditions: readonly Condition[]) => Scope;
@@ -50,12 +60,24 @@ export function bindJoin(
     return aliased(filtered(counted, bindConditions(on, counted, ctx)), node, ctx);
   }
   const asOf = isAsOf(node.rarg) ? asOfScope(as(node.rarg, "RangeFunction")!, ctx) : undefined;
-  const right = asOf?.scope ?? bindItem(node.rarg!, env, type === "right" ? ranks : on, before);
+  const id = ctx.nextApply();
+  const right =
+    asOf?.scope ??
+    ctx.beside(left, id, () => bindItem(node.rarg!, env, type === "right" ? ranks : on, before));
   checkDuplicateTable(left, right, position);
+  const lateral = readsOuter(right.plan, id);
+  if (lateral && (type === "right" || type === "full")) {
+    throw new EvertError("invalid_column_reference", "invalid reference to what stands left in FROM", {
+      detail: "The combining JOIN type must be INNER or LEFT for a LATERAL reference.",
+      position,
+    });
+  }
   const join: Joiner = (l, r, conditions) =>
-    asOf === undefined
-      ? joinScopes(l, r, type, conditions)
-      : joinAsOf(l, r, type, conditions, asOf.key, position);
+    asOf !== undefined
+      ? joinAsOf(l, r, type, conditions, asOf.key, position)
+      : lateral
+        ? applyScopes(l, r, id, type === "left" ? "left" : "inner", conditions)
+        : joinScopes(l, r, type, conditions);
   const shared = sharedColumns(node, left, right);
   if (shared !== undefined) return aliased(joinUsing(shared, left, right, type, join, ctx), node, ctx);
   return aliased(join(left, right, bindConditions(on, sideBySide(left, right), ctx)), node, ctx);
@@ -69,8 +91,13 @@ function joinType(node: NodeOf<"JoinExpr">, ctx: BindContext): JoinType {
       return "left";
     case "JOIN_RIGHT":
       return "right";
+    case "JOIN_FULL":
+      return "full";
     default:
-      throw notSupported("FULL JOIN", ctx.position(functionCall(node.rarg)?.location ?? startOf(node.rarg!)));
+      throw notSupported(
+        `${node.jointype}`,
+        ctx.position(functionCall(node.rarg)?.location ?? startOf(node.rarg!)),
+      );
   }
 }
 
@@ -82,8 +109,8 @@ function filtered(scope: Scope, conditions: readonly Condition[]): Scope {
 function joinScopes(left: Scope, right: Scope, type: JoinType, conditions: readonly Condition[]): Scope {
   if (type === "inner") return filtered(sideBySide(left, right), conditions);
   const width = left.plan.schema.fields.length;
-  if (type === "left") {
-    const { plan, rightAt } = leftJoin(left.plan, right.plan, conditions);
+  if (type !== "right") {
+    const { plan, rightAt } = outerJoined(left.plan, right.plan, type, conditions);
     return sideways(
       moveScope(left, plan, (i) => i),
       moveScope(right, plan, (i) => i + rightAt),
@@ -94,11 +121,25 @@ function joinScopes(left: Scope, right: Scope, type: JoinType, conditions: reado
     ...c,
     expr: moveColumns(c.expr, (i) => (i < width ? i + other : i - width)),
   }));
-  const { plan, rightAt } = leftJoin(right.plan, left.plan, exchanged);
+  const { plan, rightAt } = outerJoined(right.plan, left.plan, "left", exchanged);
   return sideways(
     moveScope(left, plan, (i) => i + rightAt),
     moveScope(right, plan, (i) => i),
   );
+}
+
+/** LATERAL: the right side reads the left one. */
+function applyScopes(
+  left: Scope,
+  right: Scope,
+  id: number,
+  type: "inner" | "left",
+  conditions: readonly Condition[],
+): Scope {
+  const sides = { id, left: left.plan, right: right.plan };
+  const predicate = conjunction(conditions.map((c) => c.expr)) ?? null;
+  if (type === "left") return besides(left, right, build.apply({ ...sides, type, residual: predicate }));
+  return filtered(besides(left, right, build.apply({ ...sides, type })), conditions);
 }
 
 function joinAsOf(
@@ -109,7 +150,8 @@ function joinAsOf(
   key: readonly number[],
   position: number | undefined,
 ): Scope {
-  if (type === "right") throw notSupported("RIGHT JOIN as_of(...)", position);
+  if (type === "right" || type === "full")
+    throw notSupported(`${type.toUpperCase()} JOIN as_of(...)`, position);
   const { plan, rightAt, rest } = asOfJoin({
     left: left.plan,
     right: right.plan,
@@ -133,40 +175,44 @@ function sideways(left: Scope, right: Scope): Scope {
   };
 }
 
-function leftJoin(
+/** Left's columns, then those its keys needed, then right's from `rightAt` on. */
+function outerJoined(
   left: Plan,
   right: Plan,
+  type: "left" | "full",
   conditions: readonly Condition[],
 ): { plan: Plan; rightAt: number } {
-  const sides = splitConditions(conditions, left.schema.fields.length);
-  if (sides.other[0] !== undefined) {
-    throw notSupported(
-      "an outer join's condition that compares both sides other than by =",
-      sides.other[0].position,
-    );
-  }
-  if (sides.leftKeys.length === 0) {
-    const hint = "Its ON must have at least one condition of the form left.column = right.column.";
-    throw notSupported(
-      "an outer join without an equality between its two sides",
-      conditions[0]?.position,
-      hint,
-    );
-  }
-  const keyed = withColumns(left, guarded(sides.leftKeys, sides.leftOnly));
-  const predicate = conjunction(sides.rightOnly);
+  const width = left.schema.fields.length;
+  const sides = splitConditions(
+    conditions.filter(({ expr }) => expr.kind !== "const" || expr.value !== true),
+    width,
+  );
+  // A one-sided condition guards a key: there must be one that null does not match.
+  const guards = sides.nullSafe.length > 0 && !sides.nullSafe[0];
+  const guardsLeft = guards || sides.leftOnly.length === 0;
+  const guardsRight = guards || sides.rightOnly.length === 0;
+  const keyed = withColumns(left, guardsLeft ? guarded(sides.leftKeys, sides.leftOnly) : sides.leftKeys);
+  const predicate = type === "left" ? conjunction(sides.rightOnly) : undefined;
   const matching = withColumns(
     predicate === undefined ? right : build.filter(right, predicate),
-    sides.rightKeys,
+    type === "full" && guardsRight ? guarded(sides.rightKeys, sides.rightOnly) : sides.rightKeys,
   );
-  const plan = build.join({
-    type: "left",
+  const rightAt = keyed.plan.schema.fields.length;
+  const rest = [
+    ...sides.other.map((c) => c.expr),
+    ...(guardsLeft ? [] : sides.leftOnly),
+    ...(type === "left" || guardsRight ? [] : sides.rightOnly.map((e) => moveColumns(e, (i) => i + width))),
+  ].map((e) => moveColumns(e, (i) => (i < width ? i : i - width + rightAt)));
+  const plan = outerJoin({
+    type,
     left: keyed.plan,
     right: matching.plan,
     leftKeys: keyed.columns,
     rightKeys: matching.columns,
+    nullSafe: sides.nullSafe,
+    residual: conjunction(rest) ?? null,
   });
-  return { plan, rightAt: keyed.plan.schema.fields.length };
+  return { plan, rightAt };
 }
 
 // ---- USING ------------------------------------------------------------------------------------------------------
@@ -237,12 +283,13 @@ function mergedColumn(
 ): ScopeColumn {
   const [l, r] = [typed(left.expr!, undefined), typed(right.expr!, undefined)];
   const common = toCommonType([l, r], "JOIN/USING", ctx).type;
+  const table = type === "right" ? right.table : left.table;
+  if (type === "full") {
+    const args = [l, r].map((side) => coerce(side, common, "implicit", ctx)!);
+    return { name, table, expr: { kind: "coalesce", args, type: common } };
+  }
   const kept = type === "right" || (type === "inner" && typeOf(l.expr).name !== common.name) ? r : l;
-  return {
-    name,
-    table: type === "right" ? right.table : left.table,
-    expr: coerce(kept, common, "implicit", ctx)!,
-  };
+  return { name, table, expr: coerce(kept, common, "implicit", ctx)! };
 }
 
 /** `(a JOIN b ON ...) AS j`: the names inside are hidden behind one. */

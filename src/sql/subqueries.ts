@@ -9,17 +9,17 @@
  * - x op ANY (q): true if EXISTS (q WHERE x op y). Else, where a comparison with null can have kept that from being known,
  *   null if it did: EXISTS (q WHERE y IS NULL), or x IS NULL AND EXISTS (q). Else false.
  * - x op ALL (q): NOT (NOT (x op y) for ANY).
- * - (q): its only column; more than one row is an error.
+ * - (q): its only column; where there is more than one row, asking for it is an error.
  */
 import type { SelectStmt } from "libpg-query";
 import { assert } from "../base/assert.ts";
 import { EvertError, notSupported } from "../base/errors.ts";
-import { bool, int8, type SqlType } from "../batch/types.ts";
+import { bool, int8 } from "../batch/types.ts";
 import * as build from "../plan/build.ts";
 import { mapOuter, outersOf, readsOuter } from "../plan/decorrelate.ts";
 import type { ColumnExpr, Expr, OuterExpr } from "../plan/expression.ts";
 import { resolveOperator } from "../plan/functions.ts";
-import { branch, conjunction, eachColumn, mapChildren, nullableOf } from "../plan/inspect.ts";
+import { branch, conjunction, eachColumn, mapChildren, nullableOf, typeOf } from "../plan/inspect.ts";
 import type { Plan } from "../plan/plan.ts";
 import { type Bound, boundType, callOf, leftmost, typed } from "./bound.ts";
 import type { ExprPlace, SubquerySink } from "./place.ts";
@@ -31,9 +31,12 @@ import { as, type NodeOf, stringOf } from "./tree.ts";
 interface Subquery {
   readonly id: number;
   readonly type: "inner" | "left";
-  /** One column: the value. */
+  /** Up to COLUMNS columns. */
   readonly plan: Plan;
 }
+
+/** Columns that a subquery may have: column j of subquery i is stood for by SUBQUERIES + COLUMNS * i + j. */
+const COLUMNS = 2;
 
 const PLAIN = { filter: null, reducer: null } as const;
 
@@ -76,8 +79,8 @@ export class Subqueries implements SubquerySink {
    */
   attach(plan: Plan, exprs: readonly Expr[], move?: (column: number) => Expr): Plan {
     let over = plan;
-    for (const standIn of this.named(exprs)) {
-      const { id, type, plan: right } = this.subqueries[standIn - SUBQUERIES]!;
+    for (const index of this.named(exprs)) {
+      const { id, type, plan: right } = this.subqueries[index]!;
       const moved = mapOuter(right, id, (o) => {
         const to = this.attached.get(o.index) ?? move?.(o.index) ?? o;
         assert(
@@ -86,21 +89,23 @@ export class Subqueries implements SubquerySink {
         );
         return to.kind === "column" ? { ...o, index: to.index, type: to.type, nullable: to.nullable } : o;
       });
-      const column = over.schema.fields.length;
+      const width = over.schema.fields.length;
       over = build.apply({ id, type, left: over, right: moved });
-      this.attached.set(standIn, build.column(over, column));
+      for (let j = 0; j < right.schema.fields.length; j++)
+        this.attached.set(SUBQUERIES + COLUMNS * index + j, build.column(over, width + j));
     }
     return over;
   }
 
-  /** Stand-ins in the expressions that are not attached yet, each after those that its own plan reads. */
+  /** Subqueries in the expressions that are not attached yet, each after those that its own plan reads. */
   private named(exprs: readonly Expr[]): number[] {
     const found = new Set<number>();
     const add = (c: number): void => {
-      if (c < SUBQUERIES || this.attached.has(c) || found.has(c)) return;
-      const { id, plan } = this.subqueries[c - SUBQUERIES]!;
+      const index = Math.floor((c - SUBQUERIES) / COLUMNS);
+      if (index < 0 || this.attached.has(c) || found.has(index)) return;
+      const { id, plan } = this.subqueries[index]!;
       for (const o of outersOf(plan, id)) add(o.index);
-      found.add(c);
+      found.add(index);
     };
     for (const expr of exprs) eachColumn(expr, add);
     return [...found];
@@ -109,8 +114,8 @@ export class Subqueries implements SubquerySink {
   /** What the subqueries in the expression read of the rows around them. */
   outerColumns(expr: Expr): OuterExpr[] {
     return this.named([expr])
-      .flatMap((standIn) => {
-        const { id, plan } = this.subqueries[standIn - SUBQUERIES]!;
+      .flatMap((index) => {
+        const { id, plan } = this.subqueries[index]!;
         return outersOf(plan, id);
       })
       .filter((o) => o.index < SUBQUERIES);
@@ -149,8 +154,9 @@ export class Subqueries implements SubquerySink {
     const one = build.project(query.plan, [value!], [query.columns[0]!.name]);
     // What depends on the outer row and has at most one row needs no count of them.
     const single = isTotal(one) || (one.key?.length === 0 && readsOuter(one, id));
-    const plan = single ? one : onlyRow(one);
-    return this.add({ id, type: isTotal(plan) ? "inner" : "left", plan });
+    if (single) return this.add({ id, type: isTotal(one) ? "inner" : "left", plan: one });
+    const only = this.add({ id, type: "inner", plan: counted(one) }, 1);
+    return onlyRow(this.standIn(this.subqueries.length - 1, 0), only);
   }
 
   private quantified(link: NodeOf<"SubLink">, select: SelectStmt, place: ExprPlace, known: boolean): Bound {
@@ -255,11 +261,16 @@ export class Subqueries implements SubquerySink {
     return query.columns.map((c) => build.column(query.plan, c.index));
   }
 
-  private add(subquery: Subquery): Expr {
-    const index = SUBQUERIES + this.subqueries.push(subquery) - 1;
-    const field = subquery.plan.schema.fields[0]!;
-    const nullable = subquery.type === "left" || field.nullable;
-    return { kind: "column", index, type: field.type, nullable };
+  /** The column of a new subquery. */
+  private add(subquery: Subquery, column = 0): Expr {
+    return this.standIn(this.subqueries.push(subquery) - 1, column);
+  }
+
+  private standIn(index: number, column: number): Expr {
+    const { plan, type } = this.subqueries[index]!;
+    const field = plan.schema.fields[column]!;
+    const nullable = type === "left" || field.nullable;
+    return { kind: "column", index: SUBQUERIES + COLUMNS * index + column, type: field.type, nullable };
   }
 }
 
@@ -271,11 +282,11 @@ function inward(expr: Expr, apply: number): Expr {
   return { kind: "column", index, type, nullable };
 }
 
-/** The only row's value; an error where there are more. */
-function onlyRow(plan: Plan): Plan {
+/** How many rows there are, and the value of one of them. */
+function counted(plan: Plan): Plan {
   const field = plan.schema.fields[0]!;
   const value = build.column(plan, 0);
-  const grouped = build.group(
+  return build.group(
     plan,
     [],
     [
@@ -284,15 +295,18 @@ function onlyRow(plan: Plan): Plan {
     ],
     ["count", field.name],
   );
-  const type: SqlType = field.type;
-  const checked: Expr = { kind: "call", fn: "at_most_one_row", args: [build.column(grouped, 0)], type: bool };
-  const only: Expr = {
+}
+
+/** The only row's value; an error where there are more, and where somebody asks. */
+function onlyRow(count: Expr, value: Expr): Expr {
+  const type = typeOf(value);
+  const checked: Expr = { kind: "call", fn: "at_most_one_row", args: [count], type: bool };
+  return {
     kind: "case",
-    branches: [branch(checked, build.column(grouped, 1))],
+    branches: [branch(checked, value)],
     otherwise: { kind: "const", value: null, type },
     type,
   };
-  return build.project(grouped, [only], [field.name]);
 }
 
 /** Whether the plan has exactly one row, always. */

@@ -306,7 +306,8 @@ export class PlanMaker {
     if (pairs.length === 0) return this.#filter(left);
     const chosen = random.some(pairs, 1).slice(0, random.chance(25) ? 2 : 1);
     const spec = { left, right, leftKeys: chosen.map((p) => p[0]), rightKeys: chosen.map((p) => p[1]) };
-    const joined = plan.join({ type: random.pick(["inner", "left"] as const), ...spec });
+    const nullSafe = chosen.map(() => random.chance(25));
+    const joined = plan.join({ type: random.pick(["inner", "left", "full"] as const), ...spec, nullSafe });
     return joined.schema.fields.length > 8 ? this.#project(joined) : joined;
   }
 

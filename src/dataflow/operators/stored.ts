@@ -113,8 +113,13 @@ function applySource(store: Store, { mode, columns }: CollectionSpec, index: Has
   const take = byRow
     ? `const t = spare, b = t * ${stride}; spare = -1; I[b + ${birthWord}] = epoch;`
     : `const t = store.alloc(), b = t * ${stride}; ${write}`;
+  // Who reads a distinct store takes a row that left and came back within the step for the same one: it must look the same.
+  const formOf =
+    mode === "distinct"
+      ? `if (s >= 0 && I[s * ${stride} + ${deathWord}] === epoch) { const a = s * ${stride}; for (let i = 0; i < ${weightWord}; i++) I[b + i] = I[a + i]; }`
+      : "";
   const insert = (weight: string): string =>
-    `${take} ${weight === "1" && !byRow ? "" : `I[b + ${weightWord}] = ${weight};`} store.insert(t);`;
+    `${take} ${formOf} ${weight === "1" && !byRow ? "" : `I[b + ${weightWord}] = ${weight};`} store.insert(t);`;
   let body: string;
   switch (mode) {
     case "append":

@@ -313,7 +313,9 @@ function joinKey({ type, left, right, leftKeys, rightKeys }: JoinSpec): Key {
     // One unkeyed side only: a key of the other does not hold, as each of its rows may come out many times.
     return null;
   }
-  // A right row that a full join gives alone has no left key.
+  // A right row that a full join gives alone has no left key; two rows alone are told apart by a column that is never null.
+  const always = (side: Plan) => side.key!.some((c) => !side.schema.fields[c]!.nullable);
+  if (type === "full" && !always(left) && !always(right)) return null;
   if (type !== "full" && within(right.key, rightKeys)) return left.key;
   const width = left.schema.fields.length;
   const shifted = right.key.map((c) => c + width);
@@ -592,8 +594,8 @@ function fitted<E extends Expr | null>(expr: E, input: Plan): E;
 function fitted(expr: Expr | null, input: Plan): Expr | null {
   if (expr === null) return null;
   const { fields } = input.schema;
-  const fit = (e: Expr): Expr => {
-    if (e.kind !== "column") return mapChildren(e, fit);
+  const refit = (e: Expr): Expr => {
+    if (e.kind !== "column") return mapChildren(e, refit);
     const { nullable } = fields[e.index]!;
     return nullable === e.nullable ? e : { ...e, nullable };
   };
@@ -603,7 +605,7 @@ function fitted(expr: Expr | null, input: Plan): Expr | null {
     else childrenOf(e).forEach(look);
   };
   look(expr);
-  return fits ? expr : fit(expr);
+  return fits ? expr : refit(expr);
 }
 
 function checkColumns(expr: Expr, input: Plan): void {

@@ -4,12 +4,13 @@
  */
 import { decodeUtf8, decodeUtf8Strict } from "../base/bytes.ts";
 import { EvertError, notSupported } from "../base/errors.ts";
-import { arrowType, precision, unit } from "./arrow-format.ts";
+import { arrowType, dateUnit, precision, unit } from "./arrow-format.ts";
 import type { Column, FixedColumn } from "./batch.ts";
 import { bitmapBytes, copyBits, getBit } from "./bitmap.ts";
 import { type FixedValues, isNull, nullColumn } from "./column.ts";
 import { columnBuilderFor } from "./column-builder.ts";
 import type { FlatTable } from "./flatbuffer.ts";
+import { checkedDay, checkTime, formatDate, formatTime } from "./format/datetime.ts";
 import { unscaledToText } from "./format/numeric.ts";
 import { checkTimestamptz } from "./format/timestamptz.ts";
 import { checkText } from "./jsonb.ts";
@@ -80,12 +81,12 @@ class ColumnReader {
         const signed = type.bool(1);
         if (signed && bits === 32 && target.name === "int4") return this.#copy(Int32Array);
         if (signed && bits === 64 && target.name === "int8") return this.#copy(BigInt64Array);
-        if (target.name !== "int4" && target.name !== "int8" && target.name !== "numeric") break;
+        if (!/^(int[248]|numeric)$/.test(target.name)) break;
         return this.#convert(integerReader(this.#view, bits, signed));
       }
       case arrowType.floatingPoint:
-        if (target.name !== "float8") break;
-        if (type.i16(0) === precision.double) return this.#copy(Float64Array);
+        if (target.name !== "float8" && target.name !== "float4") break;
+        if (target.name === "float8" && type.i16(0) === precision.double) return this.#copy(Float64Array);
         return this.#convert(floatReader(this.#view, type.i16(0)));
       case arrowType.bool:
         if (target.name !== "bool") break;
@@ -93,12 +94,18 @@ class ColumnReader {
       case arrowType.decimal:
         if (target.name !== "numeric") break;
         return this.#convert(decimalReader(this.#view, type));
+      case arrowType.date:
+        if (target.name !== "date") break;
+        return this.#convert(dateReader(this.#view, type.i16(0, dateUnit.milli)));
+      case arrowType.time:
+        if (target.name !== "time") break;
+        return this.#convert(timeReader(this.#view, type.i16(0, unit.milli)));
       case arrowType.timestamp:
-        if (target.name !== "timestamptz") break;
+        if (target.name !== "timestamptz" && target.name !== "timestamp") break;
         return this.#timestamps(type);
       case arrowType.utf8:
       case arrowType.largeUtf8:
-        if (target.name !== "text" && target.name !== "numeric" && target.name !== "jsonb") break;
+        if (/^(int|float|bool)/.test(target.name)) break;
         return this.#texts(typeType === arrowType.utf8 ? 4 : 8);
       default:
         throw unreadable(this.#source.field);
@@ -152,13 +159,14 @@ class ColumnReader {
   }
 
   #timestamps(type: FlatTable): Column {
-    if (type.string(1) === null) {
+    const zoned = this.#target.type.name === "timestamptz";
+    if (zoned !== (type.string(1) !== null)) {
       throw new EvertError(
         "datatype_mismatch",
-        `${this.#name()}: expected a timestamp with time zone, got one without`,
-        {
-          hint: 'Give the Arrow field the time zone "UTC".',
-        },
+        zoned
+          ? `${this.#name()}: expected a timestamp with time zone, got one without`
+          : `${this.#name()}: expected a timestamp without time zone, got one with`,
+        { hint: zoned ? 'Give the Arrow field the time zone "UTC".' : undefined },
       );
     }
     const column = this.#copy(BigInt64Array);
@@ -198,7 +206,7 @@ class ColumnReader {
       return decodeUtf8(data, offsets[k] as number, offsets[k + 1] as number);
     };
     return this.#convert(
-      name === "jsonb"
+      name === "jsonb" || name === "json"
         ? (i) => {
             const text = textAt(i);
             checkText(text, "");
@@ -281,6 +289,22 @@ function floatReader(view: DataView, width: number): (i: number) => unknown {
   throw notSupported("Arrow's half-precision floating point");
 }
 
+/** Days, or milliseconds that are whole days; int32's extremes are the infinities. */
+function dateReader(view: DataView, dayUnit: number): (i: number) => unknown {
+  if (dayUnit === dateUnit.day) return (i) => formatDate(checkedDay(view.getInt32(i * 4, true)));
+  return (i) => {
+    const ms = view.getBigInt64(i * 8, true);
+    if (ms % 86_400_000n === 0n) return formatDate(checkedDay(Number(ms / 86_400_000n)));
+    throw new EvertError("datetime_overflow", "a date is no whole day");
+  };
+}
+
+function timeReader(view: DataView, scale: number): (i: number) => unknown {
+  if (scale === unit.second) return (i) => formatTime(checkTime(view.getInt32(i * 4, true) * 1e6));
+  if (scale === unit.milli) return (i) => formatTime(checkTime(view.getInt32(i * 4, true) * 1000));
+  return (i) => formatTime(checkTime(Number(toMicroseconds(view.getBigInt64(i * 8, true), scale))));
+}
+
 function decimalReader(view: DataView, type: FlatTable): (i: number) => unknown {
   const scale = type.i32(1);
   if (type.i32(2, 128) !== 128 || scale < 0 || scale > 38) {
@@ -312,7 +336,7 @@ export function unreadable(field: ArrowField): EvertError {
   return notSupported(
     `the Arrow type of "${field.name}"`,
     undefined,
-    "Send numbers, booleans, text and timestamps; nested values as JSON text.",
+    "Send numbers, booleans, text, dates, times and timestamps; nested values as JSON text.",
   );
 }
 

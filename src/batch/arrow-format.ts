@@ -12,11 +12,14 @@ export const arrowType = {
   utf8: 5,
   bool: 6,
   decimal: 7,
+  date: 8,
+  time: 9,
   timestamp: 10,
   largeUtf8: 20,
 } as const;
 
 export const precision = { single: 1, double: 2 } as const;
+export const dateUnit = { day: 0, milli: 1 } as const;
 export const unit = { second: 0, milli: 1, micro: 2, nano: 3 } as const;
 
 /** Field ids of the tables. */

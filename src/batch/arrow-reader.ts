@@ -15,6 +15,7 @@ import {
   header,
   JSON_EXTENSION,
   messageFields,
+  precision,
   recordBatchFields,
   schemaFields,
   TYPE_KEY,
@@ -25,7 +26,22 @@ import { BATCH_ROWS_MAX } from "./codec.ts";
 import { nullColumn } from "./column.ts";
 import { FlatTable } from "./flatbuffer.ts";
 import { type Schema, schemaOf } from "./schema.ts";
-import { bool, float8, int4, int8, jsonb, type SqlType, text, timestamptz } from "./types.ts";
+import {
+  bool,
+  date,
+  float4,
+  float8,
+  int2,
+  int4,
+  int8,
+  jsonb,
+  type SqlType,
+  text,
+  time,
+  timestamp,
+  timestamptz,
+  typeFromString,
+} from "./types.ts";
 import { firstStep, propertyStep } from "./value-error.ts";
 
 /** Rows of a delivered batch. */
@@ -150,31 +166,28 @@ function sqlTypeOf(field: ArrowField): SqlType {
     case arrowType.int: {
       const signed = type.bool(1);
       const bits = type.i32(0);
+      if (bits < 16 || (bits === 16 && signed)) return int2;
       return bits < 32 || (bits === 32 && signed) ? int4 : int8;
     }
     case arrowType.floatingPoint:
-      return float8;
+      return type.i16(0) === precision.single ? float4 : float8;
     case arrowType.bool:
       return bool;
     case arrowType.utf8:
     case arrowType.largeUtf8:
       if (field.metadata.get(EXTENSION_KEY) === JSON_EXTENSION) return jsonb;
-      return markedNumeric(field.metadata.get(TYPE_KEY)) ?? text;
+      return typeFromString(field.metadata.get(TYPE_KEY) ?? "text") ?? text;
     case arrowType.decimal:
       return { name: "numeric", precision: type.i32(0), scale: type.i32(1) };
+    case arrowType.date:
+      return date;
+    case arrowType.time:
+      return time;
     case arrowType.timestamp:
-      return timestamptz;
+      return type.string(1) === null ? timestamp : timestamptz;
     default:
       throw unreadable(field);
   }
-}
-
-function markedNumeric(mark: string | undefined): SqlType | null {
-  const match = /^numeric(?:\((\d{1,4}),(\d{1,4})\))?$/.exec(mark ?? "");
-  if (match === null) return null;
-  return match[1] === undefined
-    ? { name: "numeric" }
-    : { name: "numeric", precision: Number(match[1]), scale: Number(match[2]) };
 }
 
 /** For each column of the schema, the stream's field of that name. */

@@ -4,6 +4,7 @@ import { bytesOf } from "../base/bytes.ts";
 import {
   arrowType,
   CONTINUATION,
+  dateUnit,
   EXTENSION_KEY,
   EXTENSION_METADATA_KEY,
   header,
@@ -15,9 +16,10 @@ import {
 } from "./arrow-format.ts";
 import type { Batch, Column, FixedColumn, Utf8Column } from "./batch.ts";
 import { bitmapBytes, getBit } from "./bitmap.ts";
+import { isNull } from "./column.ts";
 import { FlatBufferWriter, type FlatField } from "./flatbuffer.ts";
 import type { Field, Schema } from "./schema.ts";
-import { isSmallNumeric, type SqlType } from "./types.ts";
+import { carrierOf, isSmallNumeric, type SqlType, typeToString } from "./types.ts";
 
 /** The whole stream, one chunk per message. */
 export function* writeArrow(schema: Schema, batches: Iterable<Batch>): Generator<Uint8Array> {
@@ -117,21 +119,27 @@ function writeMetadata(flat: FlatBufferWriter, metadata: Readonly<Record<string,
 }
 
 function metadataOf(type: SqlType): Readonly<Record<string, string>> | null {
-  if (type.name === "jsonb") return { [EXTENSION_KEY]: JSON_EXTENSION, [EXTENSION_METADATA_KEY]: "" };
-  return type.name === "numeric" && !isSmallNumeric(type) ? { [TYPE_KEY]: numericMark(type) } : null;
-}
-
-/** `numeric`, or `numeric(30,2)`: what the text is rounded to. */
-function numericMark(type: SqlType): string {
-  return type.precision === undefined ? "numeric" : `numeric(${type.precision},${type.scale ?? 0})`;
+  switch (type.name) {
+    case "json":
+    case "jsonb":
+      return { [EXTENSION_KEY]: JSON_EXTENSION, [EXTENSION_METADATA_KEY]: "" };
+    case "text":
+      return null;
+    default:
+      return carrierOf(type) === "string" || type.name === "enum" ? { [TYPE_KEY]: typeToString(type) } : null;
+  }
 }
 
 function writeType(flat: FlatBufferWriter, type: SqlType): [typeType: number, place: number] {
   switch (type.name) {
+    case "int2":
+      return [arrowType.int, flat.table([i32(16), u8(1)])];
     case "int4":
       return [arrowType.int, flat.table([i32(32), u8(1)])];
     case "int8":
       return [arrowType.int, flat.table([i32(64), u8(1)])];
+    case "float4":
+      return [arrowType.floatingPoint, flat.table([i16(precision.single)])];
     case "float8":
       return [arrowType.floatingPoint, flat.table([i16(precision.double)])];
     case "bool":
@@ -140,13 +148,18 @@ function writeType(flat: FlatBufferWriter, type: SqlType): [typeType: number, pl
       return isSmallNumeric(type)
         ? [arrowType.decimal, flat.table([i32(type.precision as number), i32(type.scale ?? 0), i32(128)])]
         : [arrowType.utf8, flat.table([])];
-    case "text":
-    case "jsonb":
-      return [arrowType.utf8, flat.table([])];
+    case "date":
+      return [arrowType.date, flat.table([i16(dateUnit.day)])];
+    case "time":
+      return [arrowType.time, flat.table([i16(unit.micro), i32(64)])];
+    case "timestamp":
+      return [arrowType.timestamp, flat.table([i16(unit.micro)])];
     case "timestamptz": {
       const zone = flat.string("UTC");
       return [arrowType.timestamp, flat.table([i16(unit.micro), offset(zone)])];
     }
+    default:
+      return [arrowType.utf8, flat.table([])];
   }
 }
 
@@ -156,15 +169,43 @@ function columnBuffers(column: Column): Uint8Array[] {
     column.validity === null ? new Uint8Array(0) : column.validity.subarray(0, bitmapBytes(length));
   switch (column.kind) {
     case "fixed":
-      return [
-        validity,
-        isSmallNumeric(column.type) ? decimals(column) : bytesOf(column.values.subarray(0, length)),
-      ];
+      return [validity, ...fixedBuffers(column)];
     case "bits":
       return [validity, column.values.subarray(0, bitmapBytes(length))];
     case "utf8":
       return [validity, ...textBuffers(column)];
   }
+}
+
+function fixedBuffers(column: FixedColumn): Uint8Array[] {
+  const { length, type } = column;
+  const values = column.values.subarray(0, length);
+  if (isSmallNumeric(type)) return [decimals(column)];
+  switch (type.name) {
+    case "int2":
+      return [bytesOf(Int16Array.from(values as Int32Array))];
+    case "float4":
+      return [bytesOf(Float32Array.from(values as Float64Array))];
+    case "enum":
+      return labelBuffers(column);
+    default:
+      return [bytesOf(values)];
+  }
+}
+
+/** The labels themselves, as text: a reader elsewhere knows no numbers. */
+function labelBuffers(column: FixedColumn): [offsets: Uint8Array, data: Uint8Array] {
+  const labels = column.type.labels!.map((label) => new TextEncoder().encode(label));
+  const offsets = new Int32Array(column.length + 1);
+  for (let i = 0; i < column.length; i++) {
+    const size = isNull(column, i) ? 0 : labels[column.values[i] as number]!.length;
+    offsets[i + 1] = (offsets[i] as number) + size;
+  }
+  const data = new Uint8Array(offsets[column.length] as number);
+  for (let i = 0; i < column.length; i++) {
+    if (!isNull(column, i)) data.set(labels[column.values[i] as number]!, offsets[i]);
+  }
+  return [bytesOf(offsets), data];
 }
 
 /** Each int64 with its sign spread over another eight bytes. */

@@ -7,7 +7,7 @@
 import type { Schema } from "./schema.ts";
 import type { SqlType } from "./types.ts";
 
-/** int4 -> Int32Array; float8 -> Float64Array; int8, timestamptz, small numeric -> BigInt64Array (also read as pairs of Int32 words). */
+/** By the type's carrier: int32 -> Int32Array; double -> Float64Array; int64 -> BigInt64Array (also read as pairs of Int32 words). */
 export interface FixedColumn {
   readonly kind: "fixed";
   readonly type: SqlType;
@@ -26,7 +26,7 @@ export interface BitColumn {
   readonly values: Uint8Array;
 }
 
-/** text, jsonb, unconstrained numeric: UTF-8 bytes and length + 1 offsets (offsets[0] may be > 0 in a slice). */
+/** Types carried as strings: UTF-8 bytes and length + 1 offsets (offsets[0] may be > 0 in a slice). */
 export interface Utf8Column {
   readonly kind: "utf8";
   readonly type: SqlType;

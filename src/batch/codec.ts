@@ -7,11 +7,11 @@
  *   weights  = i32 x length
  *   column   = nulls bitmap? values                   nulls: u8, 1: a bitmap follows; 0: no value is null
  *   bitmap   = u8 x ceil(length / 8)                  Arrow's: bit i of byte i >> 3, 1 = not null
- *   values   = i32 x length                           int4
- *            | f64 x length                           float8
- *            | i64 x length                           int8, timestamptz, small numeric
+ *   values   = i32 x length                           int2, int4, date, enum
+ *            | f64 x length                           float4, float8
+ *            | i64 x length                           int8, time, timestamp, timestamptz, small numeric
  *            | u8 x ceil(length / 8)                  bool
- *            | dataBytes data ends                    text, jsonb, numeric
+ *            | dataBytes data ends                    every other type, as text
  *   dataBytes = u32
  *   data     = u8 x dataBytes
  *   ends     = u32 x length                           where each value ends in data; ascending, the last = dataBytes

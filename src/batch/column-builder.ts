@@ -1,5 +1,6 @@
 /**
- * Growing columns: the parts of a BatchBuilder. One class per memory layout, one small subclass per type for its conversion.
+ * Growing columns: the parts of a BatchBuilder. One class per memory layout; the common types
+ * convert by themselves, the others by convert.ts.
  *
  * Contract: `append` takes a value that is not null, converts it by the rules of convert.ts and either lengthens the column by one or throws
  * and leaves it as it was. `take` hands the arrays over and leaves the column empty. A null's value is zero (or no bytes).
@@ -11,10 +12,9 @@ import { writeUtf8 } from "../base/bytes.ts";
 import { EvertError } from "../base/errors.ts";
 import type { BitColumn, Column, FixedColumn, Utf8Column } from "./batch.ts";
 import { allSet, bitmapBytes, clearBit, clearTail, copyBits, setBit, setBits } from "./bitmap.ts";
-import { toBool, toFloat8, toInt4, toInt8, toNumeric, toText, toTimestamptz, toUnscaled } from "./convert.ts";
-import { canonicalJson } from "./jsonb.ts";
+import { fromValue, toBool, toFloat8, toInt4, toInt8, toText } from "./convert.ts";
 import type { Field } from "./schema.ts";
-import { isSmallNumeric, type SqlType } from "./types.ts";
+import { carrierOf, type SqlType } from "./types.ts";
 
 const ROWS_MIN = 16;
 /** Buffers up to this many rows, or bytes of text, are kept from batch to batch. */
@@ -35,16 +35,22 @@ export function columnBuilderFor(field: Field): ColumnBuilder {
       return new Int8Builder(field);
     case "float8":
       return new Float8Builder(field);
-    case "numeric":
-      return isSmallNumeric(field.type) ? new UnscaledBuilder(field) : new NumericBuilder(field);
     case "bool":
       return new BoolBuilder(field);
     case "text":
       return new TextBuilder(field);
-    case "timestamptz":
-      return new TimestamptzBuilder(field);
-    case "jsonb":
-      return new JsonbBuilder(field);
+  }
+  switch (carrierOf(field.type)) {
+    case "int32":
+      return new ConvertedInt32Builder(field);
+    case "int64":
+      return new ConvertedInt64Builder(field);
+    case "double":
+      return new ConvertedDoubleBuilder(field);
+    case "string":
+      return new ConvertedTextBuilder(field);
+    case "bool":
+      return new BoolBuilder(field);
   }
 }
 
@@ -113,6 +119,7 @@ function grown(bytes: Uint8Array, size: number): Uint8Array {
   return larger;
 }
 
+/** int4, and what else lies as an int32. */
 class Int4Builder extends GrowingColumn {
   readonly rowBytes = 4;
   #values = new Int32Array(0);
@@ -124,7 +131,10 @@ class Int4Builder extends GrowingColumn {
   }
 
   append(value: unknown): void {
-    const converted = typeof value === "number" && (value | 0) === value ? value : toInt4(value);
+    this.push(typeof value === "number" && (value | 0) === value ? value : toInt4(value));
+  }
+
+  protected push(converted: number): void {
     if (this.length === this.capacity) this.grow(this.length + 1);
     this.#values[this.length] = converted;
     if (this.validity !== null) setBit(this.validity, this.length);
@@ -174,7 +184,10 @@ class Float8Builder extends GrowingColumn {
   }
 
   append(value: unknown): void {
-    const converted = typeof value === "number" ? value : toFloat8(value);
+    this.push(typeof value === "number" ? value : toFloat8(value));
+  }
+
+  protected push(converted: number): void {
     if (this.length === this.capacity) this.grow(this.length + 1);
     this.#values[this.length] = converted;
     if (this.validity !== null) setBit(this.validity, this.length);
@@ -213,7 +226,7 @@ class Float8Builder extends GrowingColumn {
   }
 }
 
-/** int8, timestamptz, small numeric. A safe number is written as two words, without a bigint in between. */
+/** int8, times, small numeric. A safe number is written as two words, without a bigint in between. */
 abstract class Int64Builder extends GrowingColumn {
   readonly rowBytes = 8;
   #values = new BigInt64Array(0);
@@ -280,15 +293,21 @@ class Int8Builder extends Int64Builder {
   }
 }
 
-class TimestamptzBuilder extends Int64Builder {
+class ConvertedInt64Builder extends Int64Builder {
   append(value: unknown): void {
-    this.push(toTimestamptz(value));
+    this.push(fromValue(this.type, value) as number | bigint);
   }
 }
 
-class UnscaledBuilder extends Int64Builder {
-  append(value: unknown): void {
-    this.push(toUnscaled(value, this.type));
+class ConvertedInt32Builder extends Int4Builder {
+  override append(value: unknown): void {
+    this.push(fromValue(this.type, value) as number);
+  }
+}
+
+class ConvertedDoubleBuilder extends Float8Builder {
+  override append(value: unknown): void {
+    this.push(fromValue(this.type, value) as number);
   }
 }
 
@@ -343,7 +362,7 @@ class BoolBuilder extends GrowingColumn {
   }
 }
 
-/** text, jsonb, unconstrained numeric. */
+/** text, and all that lies as text. */
 export abstract class Utf8Builder extends GrowingColumn {
   readonly rowBytes = 4;
   /** One more than rows; #offsets[length] is the end of the data. */
@@ -438,14 +457,8 @@ class TextBuilder extends Utf8Builder {
   }
 }
 
-class JsonbBuilder extends Utf8Builder {
+class ConvertedTextBuilder extends Utf8Builder {
   append(value: unknown): void {
-    this.push(canonicalJson(value));
-  }
-}
-
-class NumericBuilder extends Utf8Builder {
-  append(value: unknown): void {
-    this.push(toNumeric(value, this.type));
+    this.push(fromValue(this.type, value) as string);
   }
 }

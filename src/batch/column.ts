@@ -4,30 +4,23 @@ import type { Batch, Column, FixedColumn, Utf8Column } from "./batch.ts";
 import { bitmapBytes, copyBits, getBit } from "./bitmap.ts";
 import type { Datum } from "./convert.ts";
 import type { Schema } from "./schema.ts";
-import { isSmallNumeric, type SqlType } from "./types.ts";
+import { type Carrier, carrierOf, type SqlType } from "./types.ts";
 
 export type FixedValues = FixedColumn["values"];
 
 /** How a type lies in a batch. */
 export type Layout = "int32" | "float64" | "int64" | "bits" | "utf8";
 
+const layouts: Readonly<Record<Carrier, Layout>> = {
+  int32: "int32",
+  double: "float64",
+  int64: "int64",
+  bool: "bits",
+  string: "utf8",
+};
+
 export function layoutOf(type: SqlType): Layout {
-  switch (type.name) {
-    case "int4":
-      return "int32";
-    case "float8":
-      return "float64";
-    case "int8":
-    case "timestamptz":
-      return "int64";
-    case "numeric":
-      return isSmallNumeric(type) ? "int64" : "utf8";
-    case "bool":
-      return "bits";
-    case "text":
-    case "jsonb":
-      return "utf8";
-  }
+  return layouts[carrierOf(type)];
 }
 
 export function isNull(column: Column, i: number): boolean {

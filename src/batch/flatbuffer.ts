@@ -154,9 +154,9 @@ export class FlatTable {
     return at === 0 ? 0 : this.#view.getUint8(at);
   }
 
-  i16(id: number): number {
+  i16(id: number, absent = 0): number {
     const at = this.#field(id);
-    return at === 0 ? 0 : this.#view.getInt16(at, true);
+    return at === 0 ? absent : this.#view.getInt16(at, true);
   }
 
   i32(id: number, absent = 0): number {

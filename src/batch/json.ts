@@ -1,6 +1,5 @@
 /**
- * Values and rows as text: JSON as PostgreSQL's to_jsonb prints it, and PostgreSQL's text output. From columns or from single values, without
- * an object per row.
+ * Values and rows as JSON, as PostgreSQL's to_jsonb prints it. From columns or from single values, without an object per row.
  *
  * JSON.stringify escapes strings exactly as PostgreSQL does in jsonb: \" \\ \b \f \n \r \t, \u00xx for the other
  * control characters, everything else as it is.
@@ -10,21 +9,27 @@ import type { Batch, Column } from "./batch.ts";
 import { getBit } from "./bitmap.ts";
 import { datumAt, textAt } from "./column.ts";
 import { type Datum, datumToValue, safeNumber } from "./convert.ts";
-import { formatFloat8, formatFloat8Json } from "./format/float8.ts";
-import { formatBool } from "./format/integer.ts";
+import { nestArray, parseArray } from "./format/array.ts";
+import { formatDate, formatTime } from "./format/datetime.ts";
+import { formatFloat4Json } from "./format/float4.ts";
+import { formatFloat8Json } from "./format/float8.ts";
 import { unscaledToText } from "./format/numeric.ts";
-import { formatTimestamptz, formatTimestamptzJson } from "./format/timestamptz.ts";
+import { formatTimestampJson, formatTimestamptzJson } from "./format/timestamptz.ts";
 import type { Schema } from "./schema.ts";
+import { datumFromText, labelOf } from "./text-form.ts";
 import { isSmallNumeric, type SqlType } from "./types.ts";
 
-/** The JSON text of a value. int8, timestamptz and small numerics may come as safe numbers too. */
+/** The JSON text of a value. What a bigint carries may come as a safe number too. */
 export function valueToJson(type: SqlType, datum: Datum): string {
   if (datum === null) return "null";
   switch (type.name) {
+    case "int2":
     case "int4":
     case "int8":
     case "bool":
       return String(datum);
+    case "float4":
+      return formatFloat4Json(datum as number);
     case "float8":
       return formatFloat8Json(datum as number);
     case "numeric":
@@ -32,35 +37,39 @@ export function valueToJson(type: SqlType, datum: Datum): string {
         ? unscaledToText(datum as number | bigint, type.scale ?? 0)
         : numericToJson(datum as string);
     case "text":
+    case "varchar":
+    case "bpchar":
+    case "bytea":
       return JSON.stringify(datum);
+    case "uuid":
+    case "interval":
+      return `"${datum as string}"`;
+    case "date":
+      return `"${formatDate(datum as number)}"`;
+    case "time":
+      return `"${formatTime(datum as number | bigint)}"`;
+    case "timestamp":
+      return `"${formatTimestampJson(datum as number | bigint)}"`;
     case "timestamptz":
       return `"${formatTimestamptzJson(datum as number | bigint)}"`;
+    case "enum":
+      return JSON.stringify(labelOf(type, datum as number));
+    case "json":
+      // A line break can only stand between tokens, and a row is a line.
+      return (datum as string).replace(/[\n\r]+/g, " ");
     case "jsonb":
       return datum as string;
+    case "array":
+      return arrayToJson(type.element!, datum as string);
   }
 }
 
-/** PostgreSQL's text output; null for null. */
-export function valueToText(type: SqlType, datum: Datum): string | null {
-  if (datum === null) return null;
-  switch (type.name) {
-    case "int4":
-    case "int8":
-      return String(datum);
-    case "bool":
-      return formatBool(datum as boolean);
-    case "float8":
-      return formatFloat8(datum as number);
-    case "numeric":
-      return isSmallNumeric(type)
-        ? unscaledToText(datum as number | bigint, type.scale ?? 0)
-        : (datum as string);
-    case "timestamptz":
-      return formatTimestamptz(datum as number | bigint);
-    case "text":
-    case "jsonb":
-      return datum as string;
-  }
+function arrayToJson(element: SqlType, text: string): string {
+  const write = (item: string | null): string =>
+    item === null ? "null" : valueToJson(element, datumFromText(element, item));
+  const joined = (part: unknown): string =>
+    Array.isArray(part) ? `[${part.map(joined).join(",")}]` : (part as string);
+  return joined(nestArray(parseArray(text), write));
 }
 
 /** NaN and the infinities are strings in JSON. */

@@ -18,6 +18,12 @@ export function parseJsonb(text: string): string {
   return canonicalJson(parseJson(text));
 }
 
+/** The text itself, once it is known to be JSON: what a column of type json keeps. @throws invalid_text_representation */
+export function checkJson(text: string): string {
+  parseJson(text);
+  return text;
+}
+
 /**
  * Canonical text of a JavaScript value, as JSON.stringify sees it: toJSON is called, properties without value are left out.
  * What JSON cannot say (NaN, functions, a Map) is refused.

@@ -21,7 +21,7 @@ export function rowReader(
 ): RowReader {
   const value = (i: number): string => {
     const { type, nullable } = columns[i]!;
-    const read = valueCode(type, `chunk.columns[${i}][r]`);
+    const read = valueCode(type, `chunk.columns[${i}][r]`, i);
     return nullable ? `(chunk.nulls[${i}][r] === 1 ? null : ${read})` : read;
   };
   const rows = shapes.map(({ fields, presentColumn }) => {
@@ -31,12 +31,22 @@ export function rowReader(
     return `(chunk.nulls[${presentColumn}][r] === 1 ? null : ${object})`;
   });
   const source = `"use strict"; return (chunk, r) => [${rows.join(", ")}];`;
-  return (new Function("rt", source) as (rt: KernelRuntime) => RowReader)(runtime);
+  const make = new Function("rt", "types", source) as (
+    rt: KernelRuntime,
+    types: readonly SqlType[],
+  ) => RowReader;
+  return make(
+    runtime,
+    columns.map((c) => c.type),
+  );
 }
 
-function valueCode(type: SqlType, code: string): string {
+/** `types`: where the code finds the type, by its place. */
+function valueCode(type: SqlType, code: string, place: number): string {
   switch (type.name) {
+    case "int2":
     case "int4":
+    case "float4":
     case "float8":
       return code;
     case "bool":
@@ -51,6 +61,8 @@ function valueCode(type: SqlType, code: string): string {
       return `rt.timestampJson(${code})`;
     case "jsonb":
       return `rt.json(${code})`;
+    default:
+      return `rt.jsValue(${code}, types[${place}])`;
   }
 }
 

@@ -3,8 +3,11 @@
  * transaction has changed before. Runs while the gate is held, so nobody changes anything in between.
  */
 import { EvertError } from "../base/errors.ts";
-import { type Datum, datumToValue } from "../batch/convert.ts";
-import { setProperty, valueToText } from "../batch/json.ts";
+import { type Datum, exactValue } from "../batch/convert.ts";
+import { setProperty } from "../batch/json.ts";
+import { orderKeyOf } from "../batch/order-key.ts";
+import { valueToText } from "../batch/text-form.ts";
+import { carrierOf, sameType, withoutModifiers } from "../batch/types.ts";
 import { evaluateExpr } from "../dataflow/kernels/evaluate.ts";
 import type { Expr } from "../plan/expression.ts";
 import type { ConflictAction } from "../sql/statement.ts";
@@ -194,9 +197,7 @@ export class TopicChanges {
     return this.topic.schema.fields.map(({ type }, i) => {
       const datum = encoder.datum(slot, i);
       // The encoder gives safe integers as numbers; expressions take every int8 as a bigint.
-      return typeof datum === "number" && type.name !== "int4" && type.name !== "float8"
-        ? BigInt(datum)
-        : datum;
+      return typeof datum === "number" && carrierOf(type) === "int64" ? BigInt(datum) : datum;
     });
   }
 
@@ -237,8 +238,11 @@ export class TopicChanges {
       key.map((datum, i) => {
         const { type } = this.topic.schema.fields[columns[i] as number]!;
         const text = valueToText(type, datum);
-        if (type.name === "float8") return text === "-0" ? "0" : text;
-        if (type.name !== "numeric" || text === null || !text.includes(".")) return text;
+        if (text === null) return null;
+        if (carrierOf(type) === "double") return text === "-0" ? "0" : text;
+        const order = orderKeyOf(type);
+        if (order !== null) return [...order.of(text)];
+        if (type.name !== "numeric" || !text.includes(".")) return text;
         return text.replace(/0+$/, "").replace(/\.$/, "");
       }),
     );
@@ -276,7 +280,7 @@ export class TopicChanges {
     const object: Record<string, unknown> = {};
     for (let i = 0; i < width; i++) {
       const field = this.topic.schema.fields[i]!;
-      setProperty(object, field.name, datumToValue(field.type, row[i] as Datum));
+      setProperty(object, field.name, exactValue(field.type, row[i] as Datum));
     }
     return object;
   }
@@ -286,7 +290,7 @@ export class TopicChanges {
     return Object.fromEntries(
       columns.map((c, i) => {
         const field = this.topic.schema.fields[c]!;
-        return [field.name, datumToValue(field.type, key[i] as Datum)];
+        return [field.name, exactValue(field.type, key[i] as Datum)];
       }),
     );
   }
@@ -303,7 +307,12 @@ function fixedKey(where: Expr, columns: readonly number[]): Datum[] | null {
     for (const term of terms) {
       if (term.kind !== "call" || !term.fn.endsWith("_eq") || term.args.length !== 2) continue;
       for (const [a, b] of [term.args, [...term.args].reverse()] as [Expr, Expr][]) {
-        if (a.kind === "column" && a.index === column && b.kind === "const" && b.type.name === a.type.name)
+        if (
+          a.kind === "column" &&
+          a.index === column &&
+          b.kind === "const" &&
+          sameType(withoutModifiers(a.type), withoutModifiers(b.type))
+        )
           return b.value;
       }
     }

@@ -6,9 +6,10 @@
  */
 import { EvertError, notSupported, toEvertError } from "../base/errors.ts";
 import type { Datum } from "../batch/convert.ts";
-import { valueToJson, valueToText } from "../batch/json.ts";
+import { valueToJson } from "../batch/json.ts";
 import type { Field } from "../batch/schema.ts";
-import { text } from "../batch/types.ts";
+import { valueToText } from "../batch/text-form.ts";
+import { text, typeTag } from "../batch/types.ts";
 import { evaluateExpr } from "../dataflow/kernels/evaluate.ts";
 import { explainQuery } from "../plan/explain.ts";
 import type { Plan, Query } from "../plan/plan.ts";
@@ -376,7 +377,7 @@ function answer(
 ): StatementResult {
   return {
     command,
-    columns: fields.map((f) => ({ name: f.name, type: f.type.name })),
+    columns: fields.map((f) => ({ name: f.name, type: typeTag(f.type) })),
     rowCount: rows.length,
     get rowsJson() {
       return rows.map((row) => `[${row.map((d, i) => valueToJson((fields[i] as Field).type, d)).join(",")}]`);

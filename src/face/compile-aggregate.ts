@@ -59,17 +59,16 @@ function summed(input: Plan, of: ValueSource): Expr {
 /** Sums of integers are integers and come back as numbers. */
 function sumType(type: SqlType): SqlType | null {
   switch (type.name) {
+    case "int2":
     case "int4":
     case "int8":
       return int8;
+    case "float4":
     case "float8":
       return float8;
     case "numeric":
       return numeric;
-    case "bool":
-    case "text":
-    case "timestamptz":
-    case "jsonb":
+    default:
       return null;
   }
 }

@@ -8,7 +8,7 @@
  */
 import { assert } from "../base/assert.ts";
 import { type Field, type Schema, schemaOf } from "../batch/schema.ts";
-import { int8, isSmallNumeric, type SqlType, sameType } from "../batch/types.ts";
+import { carrierOf, int8, isSmallNumeric, type SqlType, sameType } from "../batch/types.ts";
 import type { ColumnExpr, ConstExpr, Datum, Expr, UserFunction } from "./expression.ts";
 import { childrenOf, eachColumn, functionColumns, mapChildren, nullableOf, typeOf } from "./inspect.ts";
 import type {
@@ -572,19 +572,15 @@ export function constant(value: Datum, type: SqlType): ConstExpr {
 
 function datumFits(value: Datum, type: SqlType): boolean {
   if (value === null) return true;
-  switch (type.name) {
-    case "int4":
-    case "float8":
+  switch (carrierOf(type)) {
+    case "int32":
+    case "double":
       return typeof value === "number";
     case "bool":
       return typeof value === "boolean";
-    case "int8":
-    case "timestamptz":
+    case "int64":
       return typeof value === "bigint";
-    case "numeric":
-      return typeof value === (isSmallNumeric(type) ? "bigint" : "string");
-    case "text":
-    case "jsonb":
+    case "string":
       return typeof value === "string";
   }
 }

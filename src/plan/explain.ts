@@ -3,9 +3,9 @@
  * Columns are called by their names in the node's input; where two have the same name, `name#index` tells them apart.
  */
 import { unreachable } from "../base/assert.ts";
-import { formatTimestamptz, unscaledToText } from "../batch/format.ts";
 import type { Schema } from "../batch/schema.ts";
-import { isSmallNumeric, type SqlType, typeToString } from "../batch/types.ts";
+import { datumToText } from "../batch/text-form.ts";
+import { type SqlType, type TypeName, typeToString } from "../batch/types.ts";
 import type { Datum, Expr, UserFunction } from "./expression.ts";
 import { functionInfo } from "./functions.ts";
 import { inputsOf } from "./inspect.ts";
@@ -241,10 +241,19 @@ function bindsTightly(expr: Expr): boolean {
   return ["column", "const", "coalesce", "case", "js"].includes(expr.kind);
 }
 
+/** Types whose constants need no quotes. */
+const plainTypes: ReadonlySet<TypeName> = new Set<TypeName>([
+  "int2",
+  "int4",
+  "int8",
+  "float4",
+  "float8",
+  "numeric",
+  "bool",
+]);
+
 function datumText(value: Datum, type: SqlType): string {
   if (value === null) return "null";
-  if (typeof value === "string" && type.name !== "numeric") return `'${value.replaceAll("'", "''")}'`;
-  if (typeof value === "bigint" && type.name === "timestamptz") return `'${formatTimestamptz(value)}'`;
-  if (typeof value === "bigint" && isSmallNumeric(type)) return unscaledToText(value, type.scale ?? 0);
-  return String(value);
+  const written = type.name === "bool" ? String(value) : datumToText(type, value);
+  return plainTypes.has(type.name) ? written : `'${written.replaceAll("'", "''")}'`;
 }

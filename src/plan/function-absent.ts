@@ -2,67 +2,150 @@
  * What PostgreSQL has and we do not yet. It takes part in resolution, so that a call PostgreSQL would resolve to it is refused (0A000) and
  * never answered by something else.
  */
-import { float8, int4, int8, jsonb, type SqlType, text, timestamptz } from "../batch/types.ts";
+import {
+  bpchar,
+  bytea,
+  date,
+  float8,
+  int2,
+  int4,
+  int8,
+  interval,
+  json,
+  jsonb,
+  type SqlType,
+  text,
+  time,
+  timestamp,
+  timestamptz,
+} from "../batch/types.ts";
+import { anyArray } from "./functions-of/entry.ts";
 
 /** Overloads PostgreSQL has beside ours: "name" or "op" -> argument types. */
 export const absentOverloads: Readonly<Record<string, readonly (readonly SqlType[])[]>> = {
   substring: [
     [text, text],
     [text, text, text],
+    [bytea, int4],
+    [bytea, int4, int4],
   ],
-  date_trunc: [[text, timestamptz, text]],
+  substr: [
+    [bytea, int4],
+    [bytea, int4, int4],
+  ],
+  btrim: [[bytea, bytea]],
+  ltrim: [[bytea, bytea]],
+  rtrim: [[bytea, bytea]],
+  position: [[bytea, bytea]],
+  reverse: [[bytea]],
+  length: [[bytea]],
+  octet_length: [[bytea], [bpchar]],
+  date_trunc: [
+    [text, timestamptz, text],
+    [text, timestamp],
+    [text, interval],
+  ],
+  extract: [
+    [text, date],
+    [text, time],
+    [text, timestamp],
+    [text, interval],
+  ],
+  date_part: [
+    [text, date],
+    [text, time],
+    [text, timestamp],
+    [text, interval],
+  ],
   to_timestamp: [[text, text]],
-  "~": [[text, text], [int4], [int8]],
-  "!~": [[text, text]],
-  "~*": [[text, text]],
-  "!~*": [[text, text]],
-  // timestamptz +- a literal reads it as an interval.
-  "+": [[timestamptz, timestamptz]],
+  "~": [[text, text], [bpchar, text], [int2], [int4], [int8]],
+  "!~": [
+    [text, text],
+    [bpchar, text],
+  ],
+  "~*": [
+    [text, text],
+    [bpchar, text],
+  ],
+  "!~*": [
+    [text, text],
+    [bpchar, text],
+  ],
+  "~~": [
+    [bpchar, text],
+    [bytea, bytea],
+  ],
+  "!~~": [
+    [bpchar, text],
+    [bytea, bytea],
+  ],
+  "~~*": [[bpchar, text]],
+  "!~~*": [[bpchar, text]],
   "-": [
-    [timestamptz, timestamptz],
     [jsonb, text],
     [jsonb, int4],
   ],
   "&": [
+    [int2, int2],
     [int4, int4],
     [int8, int8],
   ],
   "|": [
+    [int2, int2],
     [int4, int4],
     [int8, int8],
   ],
   "#": [
+    [int2, int2],
     [int4, int4],
     [int8, int8],
   ],
   "<<": [
+    [int2, int4],
     [int4, int4],
     [int8, int4],
   ],
   ">>": [
+    [int2, int4],
     [int4, int4],
     [int8, int4],
   ],
   "||/": [[float8]],
   "~>~": [[text, text]],
   "~<~": [[text, text]],
-  "<": [[jsonb, jsonb]],
-  "<=": [[jsonb, jsonb]],
-  ">": [[jsonb, jsonb]],
-  ">=": [[jsonb, jsonb]],
-  "||": [[jsonb, jsonb]],
+  "||": [
+    [jsonb, jsonb],
+    [bytea, bytea],
+  ],
   "->": [
+    [json, text],
+    [json, int4],
     [jsonb, text],
     [jsonb, int4],
   ],
   "->>": [
+    [json, text],
+    [json, int4],
     [jsonb, text],
     [jsonb, int4],
   ],
-  "#>": [[jsonb, text]],
-  "#>>": [[jsonb, text]],
-  "@>": [[jsonb, jsonb]],
-  "<@": [[jsonb, jsonb]],
+  "#>": [
+    [json, text],
+    [jsonb, text],
+  ],
+  "#>>": [
+    [json, text],
+    [jsonb, text],
+  ],
+  "@>": [
+    [jsonb, jsonb],
+    [anyArray, anyArray],
+  ],
+  "<@": [
+    [jsonb, jsonb],
+    [anyArray, anyArray],
+  ],
+  "&&": [[anyArray, anyArray]],
   "?": [[jsonb, text]],
 };
 

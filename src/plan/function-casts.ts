@@ -1,6 +1,7 @@
 /** Which types become which, how freely, and which type several have in common: PostgreSQL's pg_cast and select_common_type. */
-import { numeric, type SqlType, sameType, type TypeName, text } from "../batch/types.ts";
+import { type SqlType, sameType, type TypeName, text, withoutModifiers } from "../batch/types.ts";
 import type { FunctionId } from "./function-table.ts";
+import { isAnyType } from "./functions-of/entry.ts";
 
 export type CastContext = "implicit" | "assignment" | "explicit";
 
@@ -11,48 +12,112 @@ export interface CastResolution {
 
 const contextRank: Record<CastContext, number> = { implicit: 0, assignment: 1, explicit: 2 };
 
-/** from -> to -> how freely it may be applied, as in pg_cast; text forms as PostgreSQL's I/O casts. */
-export const casts: Record<TypeName, Partial<Record<TypeName, readonly [FunctionId | null, CastContext]>>> = {
+type Cast = readonly [fn: FunctionId | null, context: CastContext];
+
+/** from -> to -> how freely it may be applied, as in pg_cast. Casts by text forms, to texts and between arrays are rules, see `castOf`. */
+export const casts: Partial<Record<TypeName, Partial<Record<TypeName, Cast>>>> = {
+  int2: {
+    int4: ["int2_to_int4", "implicit"],
+    int8: ["int2_to_int8", "implicit"],
+    float4: ["int2_to_float4", "implicit"],
+    float8: ["int2_to_float8", "implicit"],
+    numeric: ["int2_to_numeric", "implicit"],
+    bytea: ["integer_to_bytea", "explicit"],
+  },
   int4: {
+    int2: ["int4_to_int2", "assignment"],
     int8: ["int4_to_int8", "implicit"],
+    float4: ["int4_to_float4", "implicit"],
     float8: ["int4_to_float8", "implicit"],
     numeric: ["int4_to_numeric", "implicit"],
     bool: ["int4_to_bool", "explicit"],
-    text: ["int4_to_text", "assignment"],
+    bytea: ["integer_to_bytea", "explicit"],
   },
   int8: {
+    int2: ["int8_to_int2", "assignment"],
     int4: ["int8_to_int4", "assignment"],
+    float4: ["int8_to_float4", "implicit"],
     float8: ["int8_to_float8", "implicit"],
     numeric: ["int8_to_numeric", "implicit"],
-    text: ["int8_to_text", "assignment"],
+    bytea: ["integer_to_bytea", "explicit"],
+  },
+  float4: {
+    int2: ["float4_to_int2", "assignment"],
+    int4: ["float4_to_int4", "assignment"],
+    int8: ["float4_to_int8", "assignment"],
+    float8: ["float4_to_float8", "implicit"],
+    numeric: ["float4_to_numeric", "assignment"],
   },
   float8: {
+    int2: ["float8_to_int2", "assignment"],
     int4: ["float8_to_int4", "assignment"],
     int8: ["float8_to_int8", "assignment"],
+    float4: ["float8_to_float4", "assignment"],
     numeric: ["float8_to_numeric", "assignment"],
-    text: ["float8_to_text", "assignment"],
   },
   numeric: {
+    int2: ["numeric_to_int2", "assignment"],
     int4: ["numeric_to_int4", "assignment"],
     int8: ["numeric_to_int8", "assignment"],
+    float4: ["numeric_to_float4", "implicit"],
     float8: ["numeric_to_float8", "implicit"],
     numeric: ["numeric_to_numeric", "implicit"],
-    text: ["numeric_to_text", "assignment"],
   },
-  bool: {
-    int4: ["bool_to_int4", "explicit"],
-    text: ["bool_to_text", "assignment"],
+  bool: { int4: ["bool_to_int4", "explicit"] },
+  varchar: { text: ["varchar_to_text", "implicit"] },
+  bpchar: { text: ["bpchar_to_text", "implicit"] },
+  bytea: {
+    int2: ["bytea_to_integer", "explicit"],
+    int4: ["bytea_to_integer", "explicit"],
+    int8: ["bytea_to_integer", "explicit"],
   },
-  text: {
-    int4: ["text_to_int4", "explicit"],
-    int8: ["text_to_int8", "explicit"],
-    float8: ["text_to_float8", "explicit"],
-    numeric: ["text_to_numeric", "explicit"],
-    bool: ["text_to_bool", "explicit"],
-    timestamptz: ["text_to_timestamptz", "explicit"],
+  date: {
+    timestamp: ["date_to_timestamp", "implicit"],
+    timestamptz: ["date_to_timestamptz", "implicit"],
   },
-  timestamptz: { text: ["timestamptz_to_text", "assignment"] },
-  jsonb: { text: ["jsonb_to_text", "assignment"] },
+  time: { interval: ["time_to_interval", "implicit"] },
+  timestamp: {
+    date: ["timestamp_to_date", "assignment"],
+    time: ["timestamp_to_time", "assignment"],
+    timestamptz: ["timestamp_to_timestamptz", "implicit"],
+  },
+  timestamptz: {
+    date: ["timestamptz_to_date", "assignment"],
+    time: ["timestamptz_to_time", "assignment"],
+    timestamp: ["timestamptz_to_timestamp", "assignment"],
+  },
+  interval: { time: ["interval_to_time", "assignment"] },
+  json: { jsonb: ["io_in", "assignment"] },
+  jsonb: {
+    json: ["io_in", "assignment"],
+    bool: ["jsonb_to_scalar", "explicit"],
+    int2: ["jsonb_to_scalar", "explicit"],
+    int4: ["jsonb_to_scalar", "explicit"],
+    int8: ["jsonb_to_scalar", "explicit"],
+    float4: ["jsonb_to_scalar", "explicit"],
+    float8: ["jsonb_to_scalar", "explicit"],
+    numeric: ["jsonb_to_scalar", "explicit"],
+  },
+};
+
+/** By name, the text forms that have functions of their own. */
+const fromText: Partial<Record<TypeName, FunctionId>> = {
+  int4: "text_to_int4",
+  int8: "text_to_int8",
+  float8: "text_to_float8",
+  numeric: "text_to_numeric",
+  bool: "text_to_bool",
+  timestamptz: "text_to_timestamptz",
+};
+
+const toText: Partial<Record<TypeName, FunctionId>> = {
+  int4: "int4_to_text",
+  int8: "int8_to_text",
+  float8: "float8_to_text",
+  numeric: "numeric_to_text",
+  bool: "bool_to_text",
+  timestamptz: "timestamptz_to_text",
+  jsonb: "jsonb_to_text",
 };
 
 /**
@@ -64,65 +129,113 @@ export function resolveCast(
   to: SqlType,
   context: CastContext,
 ): CastResolution | undefined {
-  if (from === null) return castOf("text", to, "explicit");
+  if (from === null) return castOf(text, to, "explicit");
   if (sameType(from, to)) return { fn: null };
-  return castOf(from.name, to, context);
+  return castOf(from, to, context);
 }
 
-export function castOf(from: TypeName, to: SqlType, context: CastContext): CastResolution | undefined {
-  const found = casts[from][to.name];
-  if (found !== undefined)
-    return contextRank[found[1]] <= contextRank[context] ? { fn: found[0] } : undefined;
-  return from === to.name ? { fn: null } : undefined;
+export function castOf(from: SqlType, to: SqlType, context: CastContext): CastResolution | undefined {
+  const found = castRule(from, to, context);
+  if (found === undefined) return sameKind(from, to) ? { fn: null } : undefined;
+  return contextRank[found[1]] <= contextRank[context] ? { fn: found[0] } : undefined;
+}
+
+function castRule(from: SqlType, to: SqlType, context: CastContext): Cast | undefined {
+  if (to.name === "varchar" || to.name === "bpchar") return toCharacters(from, to, context);
+  const listed = casts[from.name]?.[to.name];
+  if (listed !== undefined) return listed;
+  if (from.element !== undefined && to.element !== undefined) {
+    if (sameType(from.element, to.element)) return undefined;
+    const item = castOf(from.element, to.element, context);
+    return item === undefined ? undefined : ["array_cast", context];
+  }
+  if (to.name === "text") {
+    return from.name === "text" ? undefined : [toText[from.name] ?? "io_out", "assignment"];
+  }
+  // A cast by the text forms must be written.
+  if (categories[from.name] === "S") return [fromText[to.name] ?? "io_in", "explicit"];
+  return undefined;
+}
+
+/** Texts go over freely; what is no text has to be assigned or cast. */
+function toCharacters(from: SqlType, to: SqlType, context: CastContext): Cast | undefined {
+  if (from.name === to.name && (to.length === undefined || from.length === to.length)) return undefined;
+  const rule: CastContext = categories[from.name] === "S" ? "implicit" : "assignment";
+  const explicit = context === "explicit" || to.length === undefined;
+  if (to.name === "varchar") return [explicit ? "to_varchar" : "assign_varchar", rule];
+  return [explicit ? "to_bpchar" : "assign_bpchar", rule];
+}
+
+/** One type, whatever a declaration adds to it: numeric(10,2) and numeric. */
+export function sameKind(a: SqlType, b: SqlType): boolean {
+  if (a.name !== b.name) return false;
+  if (isAnyType(a) || isAnyType(b)) return true;
+  return sameType(withoutModifiers(a), withoutModifiers(b));
 }
 
 export function canCast(from: SqlType | null, to: SqlType): boolean {
-  return from === null || from.name === to.name || castOf(from.name, to, "implicit") !== undefined;
+  return from === null || sameKind(from, to) || castOf(from, to, "implicit") !== undefined;
 }
 
-export type Category = "N" | "B" | "S" | "D" | "U";
+export type Category = "N" | "B" | "S" | "D" | "T" | "E" | "A" | "U";
 
 export const categories: Record<TypeName, Category> = {
+  int2: "N",
   int4: "N",
   int8: "N",
+  float4: "N",
   float8: "N",
   numeric: "N",
   bool: "B",
   text: "S",
+  varchar: "S",
+  bpchar: "S",
+  bytea: "U",
+  uuid: "U",
+  date: "D",
+  time: "D",
+  timestamp: "D",
   timestamptz: "D",
+  interval: "T",
+  json: "U",
   jsonb: "U",
+  enum: "E",
+  array: "A",
 };
 
-export const preferred: Record<TypeName, boolean> = {
-  int4: false,
-  int8: false,
+/** Preferred within its category. */
+export const preferred: Partial<Record<TypeName, true>> = {
   float8: true,
-  numeric: false,
   bool: true,
   text: true,
   timestamptz: true,
-  jsonb: false,
+  interval: true,
 };
 
-const sqlNames: Record<TypeName, string> = {
+const sqlNames: Partial<Record<TypeName, string>> = {
+  int2: "smallint",
   int4: "integer",
   int8: "bigint",
+  float4: "real",
   float8: "double precision",
-  numeric: "numeric",
   bool: "boolean",
-  text: "text",
+  varchar: "character varying",
+  bpchar: "character",
+  time: "time without time zone",
+  timestamp: "timestamp without time zone",
   timestamptz: "timestamp with time zone",
-  jsonb: "jsonb",
 };
 
 /** A type as PostgreSQL's messages write it: `timestamp with time zone`, `unknown` for a bare literal. */
 export function sqlTypeName(type: SqlType | null): string {
-  return type === null ? "unknown" : sqlNames[type.name];
+  if (type === null) return "unknown";
+  if (type.element !== undefined) return `${sqlTypeName(type.element)}[]`;
+  return type.enumName ?? sqlNames[type.name] ?? type.name;
 }
 
 /**
  * The one type of CASE branches, COALESCE, GREATEST, VALUES and UNION columns (PostgreSQL's select_common_type), or undefined
- * when they have none. A numeric keeps its precision only when all agree on it. Only literals: text.
+ * when they have none. A numeric keeps its precision, and a text its length, only when all agree on it. Only literals: text.
  */
 export function commonType(types: readonly (SqlType | null)[]): SqlType | undefined {
   const known = types.filter((t) => t !== null);
@@ -131,11 +244,10 @@ export function commonType(types: readonly (SqlType | null)[]): SqlType | undefi
   if (known.length === types.length && known.every((t) => sameType(t, first))) return first;
   let best = first;
   for (const t of known) {
-    if (t.name === best.name) continue;
+    if (sameKind(t, best)) continue;
     if (categories[t.name] !== categories[best.name]) return undefined;
-    if (!preferred[best.name] && canCast(best, t) && !canCast(t, best)) best = t;
+    if (preferred[best.name] !== true && canCast(best, t) && !canCast(t, best)) best = t;
   }
   if (!known.every((t) => canCast(t, best))) return undefined;
-  if (best.name !== "numeric") return best;
-  return known.every((t) => sameType(t, best)) ? best : numeric;
+  return known.every((t) => sameType(t, best)) ? best : withoutModifiers(best);
 }

@@ -12,17 +12,17 @@
  * 5. Else the call is ambiguous.
  */
 import { EvertError, notSupported } from "../base/errors.ts";
-import { bool, float8, int4, int8, numeric, type SqlType, text, timestamptz } from "../batch/types.ts";
+import { baseTypes, float4, float8, type SqlType, sameType, text, withoutModifiers } from "../batch/types.ts";
 import { absentNames, absentOverloads } from "./function-absent.ts";
 import {
   type Category,
   canCast,
   castOf,
-  casts,
   categories,
   commonType,
   preferred,
   resolveCast,
+  sameKind,
   sqlTypeName,
 } from "./function-casts.ts";
 import {
@@ -31,7 +31,9 @@ import {
   type FunctionInfo,
   functionIds,
   functionInfo,
+  isTyped,
 } from "./function-table.ts";
+import { isAnyType } from "./functions-of/entry.ts";
 
 export {
   type CastContext,
@@ -46,7 +48,10 @@ export {
   type FunctionInfo,
   functionIds,
   functionInfo,
+  isTyped,
+  type TypedFunctionId,
 } from "./function-table.ts";
+export { type Comparable, isComparable } from "./functions-of/comparisons.ts";
 
 export interface Resolution {
   readonly fn: FunctionId;
@@ -61,6 +66,8 @@ interface Candidate {
   /** null: PostgreSQL has it, we do not yet. It takes part, so that nothing else is chosen in its place. */
   readonly fn: FunctionId | null;
   readonly args: readonly SqlType[];
+  /** What the function itself takes, where `args` are cast to it: float4 + float8 adds doubles. */
+  readonly calls?: readonly SqlType[];
 }
 
 function buildCandidates(key: (e: Entry) => readonly string[]): ReadonlyMap<string, readonly FunctionInfo[]> {
@@ -79,15 +86,7 @@ const byOperator = buildCandidates((e) => (e.op === null ? [] : [e.op]));
 const byName = buildCandidates((e) => e.names);
 
 /** Names PostgreSQL gives types when they are called like functions: float8(x). */
-const typesByName: Readonly<Record<string, SqlType>> = {
-  int4,
-  int8,
-  float8,
-  numeric,
-  bool,
-  text,
-  timestamptz,
-};
+const typesByName: ReadonlyMap<string, SqlType> = new Map(baseTypes.map((type) => [type.name, type]));
 
 /**
  * The operator `op` for these argument types (one: prefix), or an error: undefined_function, ambiguous_function,
@@ -100,7 +99,10 @@ export function resolveOperator(
 ): Resolution {
   const symbol = op === "!=" ? "<>" : op;
   const binary = argTypes.length === 2;
-  const given = argTypes.map(withoutPrecision);
+  const given = argTypes.map(plainType);
+  if (symbol === "||" && given.some((t) => t?.name === "array")) {
+    throw notSupported(`operator ${given.map(sqlTypeName).join(" || ")}`, position);
+  }
   if (symbol === "||" && binary) {
     const joined = resolveConcatenation(given);
     if (joined !== undefined) return joined;
@@ -123,7 +125,7 @@ export function resolveOperator(
     });
   }
   if (found.fn === null) throw notSupported(`operator ${said}`, position);
-  return resolutionOf(found.fn, found.args, given);
+  return resolutionOf(found.fn, found.calls ?? found.args, given);
 }
 
 /** The function `name` (as PostgreSQL folds it, without pg_catalog) for these argument types, or an error as above. */
@@ -132,7 +134,7 @@ export function resolveFunction(
   argTypes: readonly (SqlType | null)[],
   position?: number,
 ): Resolution {
-  const given = argTypes.map(withoutPrecision);
+  const given = argTypes.map(plainType);
   const infosOfName = byName.get(name);
   const said = `${name}(${argTypes.map(sqlTypeName).join(", ")})`;
   if (infosOfName === undefined && absentNames.has(name)) throw notSupported(`function ${said}`, position);
@@ -141,10 +143,13 @@ export function resolveFunction(
     const joined = resolveConcat(name, given);
     if (joined !== undefined) return joined;
   }
-  const target = argTypes.length === 1 ? typesByName[name] : undefined;
+  const target = argTypes.length === 1 ? typesByName.get(name) : undefined;
   if (target !== undefined) {
     const found = resolveCast(argTypes[0]!, target, "explicit");
-    if (found?.fn != null) return resolutionOf(found.fn, functionInfo(found.fn).args, given);
+    if (found?.fn != null) {
+      const [from] = isTyped(found.fn) ? [given[0] ?? text] : functionInfo(found.fn).args;
+      return { ...resolutionOf(found.fn, [from!], given), resultType: target };
+    }
   }
   const found = isAmbiguousLiteral(name, given)
     ? "many"
@@ -192,8 +197,8 @@ function isAmbiguousLiteral(name: string, given: readonly (SqlType | null)[]): b
   }
 }
 
-function withoutPrecision(type: SqlType | null): SqlType | null {
-  return type !== null && type.precision !== undefined ? numeric : type;
+function plainType(type: SqlType | null): SqlType | null {
+  return type === null ? null : withoutModifiers(type);
 }
 
 function candidatesOf(found: readonly FunctionInfo[] | undefined, key: string, count: number): Candidate[] {
@@ -204,7 +209,21 @@ function candidatesOf(found: readonly FunctionInfo[] | undefined, key: string, c
   for (const args of absentOverloads[key] ?? []) {
     if (args.length === count) out.push({ fn: null, args });
   }
+  const mixed = count === 2 ? out.find((c) => c.fn?.startsWith("float8_")) : undefined;
+  if (mixed !== undefined && mixedFloats.has(key)) {
+    out.push({ fn: mixed.fn, args: [float4, float8], calls: mixed.args });
+    out.push({ fn: mixed.fn, args: [float8, float4], calls: mixed.args });
+  }
   return out;
+}
+
+/** Operators PostgreSQL also has for a float4 beside a float8. */
+const mixedFloats: ReadonlySet<string> = new Set(["+", "-", "*", "/", "=", "<>", "<", "<=", ">", ">="]);
+
+/** What takes any array or enum takes arrays or enums of one type. */
+function isConsistent(candidate: Candidate, given: readonly (SqlType | null)[]): boolean {
+  const any = given.filter((t, i) => t !== null && isAnyType(candidate.args[i]!)) as SqlType[];
+  return any.every((t) => sameKind(t, any[0]!));
 }
 
 function resolutionOf(
@@ -212,18 +231,21 @@ function resolutionOf(
   args: readonly SqlType[],
   given: readonly (SqlType | null)[],
 ): Resolution {
+  // What takes any array or enum takes one type of them, and gives it back.
+  const any = given.find((t, i) => t !== null && isAnyType(args[i]!)) ?? null;
+  const settledType = (type: SqlType): SqlType => (isAnyType(type) && any !== null ? any : type);
+  const argTypes = args.map(settledType);
   const argCasts = given.map((t, i) =>
-    t === null || t.name === args[i]!.name ? null : castOf(t.name, args[i]!, "explicit")!.fn,
+    t === null || sameKind(t, argTypes[i]!) ? null : castOf(t, argTypes[i]!, "explicit")!.fn,
   );
-  return { fn: id, argTypes: args, argCasts, resultType: functionInfo(id).result };
+  return { fn: id, argTypes, argCasts, resultType: settledType(functionInfo(id).result) };
 }
 
 /** text || anything and anything || text: the other side is written as a cast to text writes it. */
 function resolveConcatenation(given: readonly (SqlType | null)[]): Resolution | undefined {
   const [left, right] = given as [SqlType | null, SqlType | null];
-  const isText = (t: SqlType | null) => t?.name === "text";
-  const writable = (t: SqlType | null) =>
-    t !== null && (t.name === "text" || casts[t.name].text !== undefined);
+  const isText = (t: SqlType | null) => t !== null && categories[t.name] === "S";
+  const writable = (t: SqlType | null) => t !== null && t.name !== "array" && t.name !== "bytea";
   const joins =
     (isText(left) && (right === null || writable(right))) ||
     (isText(right) && (left === null || writable(left))) ||
@@ -240,8 +262,6 @@ function resolveConcat(
   const fixed = name === "concat" ? 0 : 1;
   if (given.length <= fixed) return undefined;
   if (fixed === 1 && !canCast(given[0]!, text)) return undefined;
-  if (given.some((t) => t !== null && t.name !== "text" && casts[t.name].text === undefined))
-    return undefined;
   const resolution = resolutionOf(
     id,
     given.map(() => text),
@@ -263,25 +283,34 @@ function resolveExtreme(
     const said = `${name.toUpperCase()} types ${sqlTypeName(known[0]!)} and ${sqlTypeName(other)} cannot be matched`;
     throw new EvertError("datatype_mismatch", said, { position });
   }
-  if (common.name === "jsonb") throw notSupported(`${name.toUpperCase()} of jsonb`, position);
-  const type = withoutPrecision(common)!;
+  const type = common.name === "varchar" ? text : withoutModifiers(common);
+  if (type.name === "json" || type.name === "varchar") {
+    throw new EvertError(
+      "undefined_function",
+      `could not identify a comparison function for type ${type.name}`,
+      {
+        position,
+      },
+    );
+  }
   const args = argTypes.map(() => type);
-  return resolutionOf(`${common.name}_${name}`, args, argTypes.map(withoutPrecision));
+  return resolutionOf(`${type.name}_${name}`, args, argTypes.map(plainType));
 }
 
 function choose(
-  candidates: readonly Candidate[],
+  all: readonly Candidate[],
   given: readonly (SqlType | null)[],
   binary: boolean,
 ): Candidate | "none" | "many" {
+  const candidates = all.filter((c) => isConsistent(c, given));
   const exact = exactMatch(candidates, given, binary);
   if (exact !== undefined) return exact;
   let left = candidates.filter((c) => given.every((t, i) => canCast(t, c.args[i]!)));
   if (left.length === 0) return "none";
   if (left.length === 1) return left[0]!;
-  left = mostMatches(left, given, (arg, t) => arg.name === t.name);
+  left = mostMatches(left, given, (arg, t) => sameKind(arg, t));
   if (left.length === 1) return left[0]!;
-  left = mostMatches(left, given, (arg, t) => arg.name === t.name || preferredIn(arg, categories[t.name]));
+  left = mostMatches(left, given, (arg, t) => sameKind(arg, t) || preferredIn(arg, categories[t.name]));
   if (left.length === 1) return left[0]!;
   if (!given.includes(null)) return "many";
   return chooseForLiterals(left, given);
@@ -293,11 +322,11 @@ function exactMatch(
   binary: boolean,
 ): Candidate | undefined {
   const assumed = binary ? [given[0] ?? given[1], given[1] ?? given[0]] : given;
-  return candidates.find((c) => c.args.every((arg, i) => assumed[i]?.name === arg.name));
+  return candidates.find((c) => c.args.every((arg, i) => assumed[i] != null && sameKind(arg, assumed[i])));
 }
 
 function preferredIn(arg: SqlType, category: Category): boolean {
-  return preferred[arg.name] && categories[arg.name] === category;
+  return preferred[arg.name] === true && categories[arg.name] === category;
 }
 
 function mostMatches(
@@ -330,7 +359,8 @@ function chooseForLiterals(
     const kept = candidates.filter((c) =>
       [...wanted].every(
         ([i, w]) =>
-          categories[c.args[i]!.name] === w.category && (!w.preferredOnly || preferred[c.args[i]!.name]),
+          categories[c.args[i]!.name] === w.category &&
+          (!w.preferredOnly || preferred[c.args[i]!.name] === true),
       ),
     );
     if (kept.length > 0) left = kept;
@@ -338,7 +368,7 @@ function chooseForLiterals(
   }
   const known = given.filter((t) => t !== null);
   const one = known[0];
-  if (one !== undefined && known.every((t) => t.name === one.name)) {
+  if (one !== undefined && known.every((t) => sameType(t, one))) {
     const fit = left.filter((c) => c.args.every((arg) => canCast(one, arg)));
     if (fit.length === 1) return fit[0]!;
   }

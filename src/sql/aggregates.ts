@@ -1,8 +1,8 @@
 /** Aggregate calls: count, sum, avg, min, max, with FILTER. */
 import { EvertError, notSupported } from "../base/errors.ts";
-import { float8, int8, numeric, type SqlType, type TypeName } from "../batch/types.ts";
+import { float4, float8, int4, int8, numeric, type SqlType, type TypeName, text } from "../batch/types.ts";
 import type { Expr } from "../plan/expression.ts";
-import { sqlTypeName } from "../plan/functions.ts";
+import { type FunctionId, sqlTypeName } from "../plan/functions.ts";
 import { typeOf } from "../plan/inspect.ts";
 import type { Aggregate } from "../plan/plan.ts";
 import { type Bound, boundType, settled, toBoolean } from "./bound.ts";
@@ -13,11 +13,12 @@ type Name = "count" | "sum" | "avg" | "min" | "max";
 
 /** Result type by argument type; absent: PostgreSQL has no such aggregate. */
 const results: Readonly<Record<"sum" | "avg", Partial<Record<TypeName, SqlType>>>> = {
-  sum: { int4: int8, int8: numeric, numeric, float8 },
-  avg: { int4: numeric, int8: numeric, numeric, float8 },
+  sum: { int2: int8, int4: int8, int8: numeric, numeric, float4, float8 },
+  avg: { int2: numeric, int4: numeric, int8: numeric, numeric, float4: float8, float8 },
 };
 
-const ordered: ReadonlySet<TypeName> = new Set(["int4", "int8", "float8", "numeric", "text", "timestamptz"]);
+/** What min and max are defined for: PostgreSQL has them neither of bool and uuid nor of JSON. */
+const unordered: ReadonlySet<TypeName> = new Set(["bool", "uuid", "json", "jsonb"]);
 
 const absent: ReadonlySet<string> = new Set(
   (
@@ -52,8 +53,14 @@ export function bindAggregate(call: NodeOf<"FuncCall">, name: Name, place: ExprP
   const filtered: ExprPlace = { ...inner, clause: "FILTER" };
   const filter =
     call.agg_filter === undefined ? null : toBoolean(place.bind(call.agg_filter, filtered), "FILTER", ctx);
-  const aggregate: Aggregate = { fn: name, arg, filter, type, reducer: null };
-  return place.aggregates.add(aggregate, position);
+  const isRounded = type.name === "float4" && name === "sum";
+  const aggregate: Aggregate = { fn: name, arg, filter, type: isRounded ? float8 : type, reducer: null };
+  const value = place.aggregates.add(aggregate, position);
+  return isRounded ? cast(value, "float8_to_float4", float4) : value;
+}
+
+function cast(arg: Expr, fn: FunctionId, type: SqlType): Expr {
+  return { kind: "call", fn, args: [arg], type };
 }
 
 const NESTED = "aggregate arguments";
@@ -91,11 +98,15 @@ function bindArgument(
   const arg = settled(first, place.ctx);
   const type = typeOf(arg);
   if (name === "min" || name === "max") {
-    if (!ordered.has(type.name)) throw undefinedFor();
-    return { arg, type };
+    if (unordered.has(type.name)) throw undefinedFor();
+    return type.name === "varchar" ? { arg: cast(arg, "varchar_to_text", text), type: text } : { arg, type };
   }
+  if (type.name === "interval") throw notSupported(`aggregate ${name}(interval)`, position);
   const result = results[name][type.name];
   if (result === undefined) throw undefinedFor();
+  // Added up as the next larger type; the sum of float4 is rounded at the end.
+  if (type.name === "int2") return { arg: cast(arg, "int2_to_int4", int4), type: result };
+  if (type.name === "float4") return { arg: cast(arg, "float4_to_float8", float8), type: result };
   return { arg, type: result };
 }
 

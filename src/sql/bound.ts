@@ -15,7 +15,7 @@ import {
 } from "../plan/functions.ts";
 import { typeOf } from "../plan/inspect.ts";
 import type { BindContext } from "./context.ts";
-import { castConstant, parseDatum } from "./literal.ts";
+import { castConstant, castLiteral, parseDatum } from "./literal.ts";
 
 export interface TypedBound {
   readonly kind: "typed";
@@ -57,6 +57,14 @@ export function settle(literal: LiteralBound, type: SqlType, ctx: BindContext): 
   return { kind: "const", value, type };
 }
 
+/** The literal as it was cast: where a text is too long for the type, it is cut off. */
+function settleCast(literal: LiteralBound, to: SqlType, ctx: BindContext): Expr {
+  if (to.length === undefined) return settle(literal, to, ctx);
+  const position = literal.param === null ? ctx.position(literal.start) : undefined;
+  if (literal.param !== null) ctx.fixParam(literal.param, to, ctx.position(literal.start));
+  return { kind: "const", value: castLiteral(literal.text!, to, null, position), type: to };
+}
+
 /** Its expression; an open literal becomes text. */
 export function settled(bound: Bound, ctx: BindContext): Expr {
   return bound.kind === "typed" ? bound.expr : settle(bound, text, ctx);
@@ -64,7 +72,11 @@ export function settled(bound: Bound, ctx: BindContext): Expr {
 
 /** The expression as one of type `to`, or undefined if PostgreSQL has no such cast in this context. */
 export function coerce(bound: Bound, to: SqlType, context: CastContext, ctx: BindContext): Expr | undefined {
-  if (bound.kind === "literal") return settle(bound, to, ctx);
+  if (bound.kind === "literal") {
+    return context === "explicit" && bound.text !== null
+      ? settleCast(bound, to, ctx)
+      : settle(bound, to, ctx);
+  }
   const from = typeOf(bound.expr);
   if (sameType(from, to)) return bound.expr;
   const cast = resolveCast(from, to, context);

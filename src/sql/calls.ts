@@ -3,7 +3,7 @@ import type { Node } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
 import { timestamptz } from "../batch/types.ts";
 import type { Expr } from "../plan/expression.ts";
-import { functionInfo, resolveFunction, sqlTypeName } from "../plan/functions.ts";
+import { functionInfo, isComparable, resolveFunction, sqlTypeName } from "../plan/functions.ts";
 import { typeOf } from "../plan/inspect.ts";
 import { bindAggregate, isAbsentAggregate, isAggregate } from "./aggregates.ts";
 import { type Bound, boundType, callOf, settled, toCommonType, typed } from "./bound.ts";
@@ -155,5 +155,10 @@ export function sortDirection(
 
 function checkOrderable(expr: Expr, position: number | undefined): void {
   const type = typeOf(expr);
-  if (type.name === "jsonb") throw notSupported(`an order of type ${sqlTypeName(type)}`, position);
+  if (isComparable(type)) return;
+  throw new EvertError(
+    "undefined_function",
+    `could not identify an ordering operator for type ${sqlTypeName(type)}`,
+    { position },
+  );
 }

@@ -1,41 +1,32 @@
 /** Constants: a literal's text as a value of a type, and casts of constants that can be done at once. */
-import { EvertError, notSupported } from "../base/errors.ts";
+import { EvertError } from "../base/errors.ts";
 import {
-  numericToUnscaled,
-  parseBool,
-  parseFloat8,
-  parseInt4,
-  parseInt8,
+  cutToFit,
+  formatInterval,
+  type IntervalRange,
+  parseInterval,
   parseNumeric,
-  parseTimestamptz,
-  unscaledToText,
 } from "../batch/format.ts";
-import { isSmallNumeric, type SqlType } from "../batch/types.ts";
+import { datumFromText, datumToText } from "../batch/text-form.ts";
+import type { SqlType } from "../batch/types.ts";
 import type { ConstExpr, Datum } from "../plan/expression.ts";
 
 /** The value PostgreSQL's input function of the type reads from the text. Errors carry `position`. */
 export function parseDatum(text: string, type: SqlType, position: number | undefined): Datum {
+  return at(position, () => datumFromText(type, text));
+}
+
+/** A literal cast with `::` or a type before it: too long a text is cut off. An INTERVAL may say its fields. */
+export function castLiteral(
+  text: string,
+  type: SqlType,
+  fields: IntervalRange | null,
+  position: number | undefined,
+): Datum {
   return at(position, () => {
-    switch (type.name) {
-      case "int4":
-        return parseInt4(text);
-      case "int8":
-        return parseInt8(text);
-      case "float8":
-        return parseFloat8(text);
-      case "numeric":
-        return isSmallNumeric(type)
-          ? numericToUnscaled(text, type.scale ?? 0, type.precision!)
-          : parseNumeric(text, type);
-      case "bool":
-        return parseBool(text);
-      case "text":
-        return text;
-      case "timestamptz":
-        return parseTimestamptz(text);
-      case "jsonb":
-        throw notSupported("type jsonb", position);
-    }
+    if (type.name === "varchar" || type.name === "bpchar")
+      return cutToFit(text, type.length, type.name === "bpchar");
+    return fields === null ? datumFromText(type, text) : formatInterval(parseInterval(text, fields));
   });
 }
 
@@ -56,7 +47,7 @@ export function castConstant(expr: ConstExpr, to: SqlType): ConstExpr | undefine
 }
 
 function castsByText(from: SqlType, to: SqlType): boolean {
-  if (from.name === "text") return to.name !== "jsonb";
+  if (from.name === "text") return to.length === undefined;
   const numbers = ["int4", "int8", "numeric"];
   return numbers.includes(from.name) && [...numbers, "float8", "text"].includes(to.name);
 }
@@ -73,13 +64,9 @@ function exactText({ value, type }: ConstExpr): string | undefined {
     case "int4":
     case "int8":
     case "text":
-      return String(value);
     case "numeric":
-      return typeof value === "bigint" ? unscaledToText(value, type.scale ?? 0) : String(value);
-    case "float8":
-    case "bool":
-    case "timestamptz":
-    case "jsonb":
+      return datumToText(type, value!);
+    default:
       return undefined;
   }
 }

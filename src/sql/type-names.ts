@@ -1,22 +1,23 @@
 /** Type names in SQL: which of ours they mean, and which of PostgreSQL's we do not have yet. */
 import type { TypeName as TypeNameNode } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
-import { bool, float8, int4, int8, numeric, type SqlType, text, timestamptz } from "../batch/types.ts";
+import { arrayOf, baseTypes, type SqlType, text } from "../batch/types.ts";
 import type { BindContext } from "./context.ts";
 import { as, stringOf } from "./tree.ts";
 
-const types: ReadonlyMap<string, SqlType> = new Map(
-  [int4, int8, float8, numeric, bool, text, timestamptz].map((type) => [type.name, type]),
-);
+const types: ReadonlyMap<string, SqlType> = new Map([
+  ...baseTypes.map((type) => [type.name, type] as const),
+  // A name of PostgreSQL's catalogs: text of at most 63 bytes there, text here.
+  ["name", text] as const,
+]);
 
 /** Types PostgreSQL has and we do not yet; by typname, with the name its messages use where that differs. */
 const absent: ReadonlyMap<string, string> = new Map(
   (
-    "int2=smallint float4=real varchar=character_varying bpchar=character char name bytea date time=time_without_time_zone " +
-    "timetz=time_with_time_zone timestamp=timestamp_without_time_zone interval uuid json jsonb xml bit varbit=bit_varying money inet cidr " +
-    "macaddr macaddr8 point line lseg box path polygon circle tsvector tsquery oid regclass regtype regproc int4range int8range " +
-    "numrange tsrange tstzrange daterange int4multirange int8multirange nummultirange tsmultirange tstzmultirange datemultirange " +
-    "jsonpath pg_lsn xid cid tid refcursor record serial bigserial smallserial serial2 serial4 serial8"
+    "char timetz=time_with_time_zone xml bit varbit=bit_varying money inet cidr macaddr macaddr8 point line lseg box path polygon " +
+    "circle tsvector tsquery oid regclass regtype regproc int4range int8range numrange tsrange tstzrange daterange int4multirange " +
+    "int8multirange nummultirange tsmultirange tstzmultirange datemultirange jsonpath pg_lsn xid cid tid refcursor record serial " +
+    "bigserial smallserial serial2 serial4 serial8"
   )
     .split(" ")
     .map((entry) => {
@@ -33,7 +34,6 @@ export function bindTypeName(node: TypeNameNode, ctx: BindContext): SqlType {
   const position = ctx.position(node.location);
   const [schema] = names.length > 1 ? names : [undefined];
   const known = schema === undefined || schema === "pg_catalog";
-  if (known && (node.arrayBounds?.length ?? 0) > 0) throw notSupported(`type ${name}[]`, position);
   if (node.setof || node.pct_type) throw notSupported("a type taken from elsewhere", position);
   const said = known ? absent.get(name) : undefined;
   if (said !== undefined) throw notSupported(`type ${said}`, position, instead(name));
@@ -41,24 +41,45 @@ export function bindTypeName(node: TypeNameNode, ctx: BindContext): SqlType {
   if (type === undefined) {
     throw new EvertError("undefined_object", `type "${names.join(".")}" does not exist`, { position });
   }
+  const modified = modifiedType(node, type, position);
+  return (node.arrayBounds?.length ?? 0) > 0 ? arrayOf(modified) : modified;
+}
+
+function modifiedType(node: TypeNameNode, type: SqlType, position: number | undefined): SqlType {
   const modifiers = (node.typmods ?? []).map(
     (m) => as(m, "A_Const")?.ival?.ival ?? (as(m, "A_Const")?.ival ? 0 : NaN),
   );
-  return modifiers.length === 0 ? type : withModifiers(type, modifiers, position);
+  if (modifiers.length === 0) return type;
+  if (type.name === "varchar" || type.name === "bpchar") return withLength(type, modifiers, position);
+  return withModifiers(type, modifiers, position);
 }
 
 function instead(typname: string): string | undefined {
-  if (["varchar", "bpchar", "char", "name", "uuid"].includes(typname)) return "Use text.";
-  if (["int2", "smallserial", "serial", "serial4", "oid"].includes(typname)) return "Use integer.";
-  if (["bigserial", "serial8"].includes(typname)) return "Use bigint.";
-  if (typname === "float4") return "Use double precision.";
-  if (typname === "timestamp" || typname === "date") return "Use timestamptz.";
+  if (typname === "char") return "Use text.";
+  if (["smallserial", "serial2"].includes(typname)) return "Use smallint, and give the numbers yourself.";
+  if (["serial", "serial4", "oid"].includes(typname)) return "Use integer, and give the numbers yourself.";
+  if (["bigserial", "serial8"].includes(typname)) return "Use bigint, and give the numbers yourself.";
+  if (typname === "timetz") return "Use time.";
   return undefined;
+}
+
+const LENGTH_MAX = 10_485_760;
+
+/** char(n) and varchar(n). */
+function withLength(type: SqlType, modifiers: readonly number[], position: number | undefined): SqlType {
+  const [length] = modifiers;
+  const said = type.name === "bpchar" ? "char" : "varchar";
+  const invalid = (message: string) => new EvertError("invalid_argument", message, { position });
+  if (modifiers.length > 1 || Number.isNaN(length)) throw invalid("invalid type modifier");
+  if (length! < 1) throw invalid(`length for type ${said} must be at least 1`);
+  if (length! > LENGTH_MAX) throw invalid(`length for type ${said} cannot exceed ${LENGTH_MAX}`);
+  return { name: type.name, length: length! };
 }
 
 function withModifiers(type: SqlType, modifiers: readonly number[], position: number | undefined): SqlType {
   if (type.name !== "numeric") {
-    if (type.name === "timestamptz") throw notSupported("a precision of timestamptz", position);
+    if (["time", "timestamp", "timestamptz", "interval"].includes(type.name))
+      throw notSupported(`a precision or fields of ${type.name}`, position);
     throw new EvertError("syntax_error", `type modifier is not allowed for type "${type.name}"`, {
       position,
     });

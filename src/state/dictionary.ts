@@ -1,5 +1,5 @@
 /**
- * Bytes that live once: text, numeric and jsonb values, and integers too wide for a double.
+ * Bytes that live once: text and what lies as text, and integers too wide for a double.
  *
  * Everything of variable length that enters the engine is interned here and travels as an int32 id from then on: operators compare,
  * hash and store four bytes, and equal bytes have equal ids. (Measured against hashed bytes in every state: docs/decisions/0003-text.md.)
@@ -13,9 +13,15 @@
  * A *wide reference* is an integer outside +-(2^53-1) where the engine keeps int8, timestamptz or small numerics in doubles: the double
  * WIDE + id * 1024, id naming the value's eight bytes. Equal integers have equal codes, so equality and hashing need not know.
  *
+ * Where equal values may lie as different bytes (1.0 and 1.00, '1 mon' and '30 days'), a value's entry names its *canonical form*, the id of bytes that
+ * are equal when the values are: a numeric without trailing zeros, or an order key (batch/order-key.ts), whose bytes are also in the values' order.
+ * Bytes do not know their type, and the same may be values of two: the entry has room for one kind of canonical form, what is rare lies in a map.
+ *
  * Id 0 is the empty text, never freed: the value of a null is 0.
  */
 import { EvertError } from "../base/errors.ts";
+import { type OrderKey, orderKeyOf } from "../batch/order-key.ts";
+import type { SqlType } from "../batch/types.ts";
 import { Buckets } from "./buckets.ts";
 import { GrowingMemory, Int32List } from "./memory.ts";
 
@@ -29,11 +35,16 @@ const LENGTH = 1; // bytes; -1 when the id is free
 const HASH = 2;
 const NEXT = 3; // next entry of the bucket + 1
 const REFS = 4;
-const CANONICAL = 5; // id + 1 of the same numeric without display scale; 0 = not computed
+const CANONICAL = 5; // id + 1 of the value's canonical form (of the kind in FLAGS); 0 = not computed
 const FLAGS = 6;
 const ENTRY_WORDS = 8;
 
 const QUEUED = 1; // is on the list of candidates
+const HAS_OTHERS = 2; // canonical forms of further kinds stand in #others
+const KIND_SHIFT = 2; // the other bits: what kind of canonical form CANONICAL names
+/** Numerics have a way of their own; every other kind is an order key. */
+const NUMERIC_KIND = 0;
+const KINDS_MAX = 1 << 20;
 const CACHE_SLOTS = 1 << 14;
 /** Longer strings are decoded anew each time rather than kept in the JavaScript heap. */
 const CACHED_LENGTH_MAX = 256;
@@ -51,6 +62,9 @@ export class Dictionary {
   readonly #decoder = new TextDecoder();
   readonly #cacheIds = new Int32Array(CACHE_SLOTS).fill(-1);
   readonly #cacheStrings: string[] = new Array<string>(CACHE_SLOTS).fill("");
+  readonly #keys: OrderKey[] = [];
+  /** Canonical forms of further kinds: id * KINDS_MAX + kind -> id. */
+  readonly #others = new Map<number, number>();
   #scratch = new Uint8Array(1024);
   #heapEnd = 0; // units of 8 bytes
   #ids = 0;
@@ -191,19 +205,83 @@ export class Dictionary {
 
   /** The id of the same numeric without trailing zeros after the point: equal numerics have equal canonical ids. */
   canonicalNumeric(id: number): number {
-    const known = this.#entries.I[id * ENTRY_WORDS + CANONICAL] as number;
-    if (known !== 0) return known - 1;
+    const known = this.#canonicalOf(id, NUMERIC_KIND);
+    if (known >= 0) return known;
     const bytes = this.utf8(id);
     const end = canonicalEnd(bytes);
     let canonical = id;
     if (end !== bytes.length || (bytes.length > 0 && isNegativeZero(bytes, end))) {
       const copy = isNegativeZero(bytes, end) ? ZERO : bytes.slice(0, end);
       canonical = this.intern(copy, 0, copy.length);
-      // It lives as long as the value that points to it.
-      this.retain(canonical);
+      if (canonical !== id) this.retain(canonical);
     }
-    this.#entries.I[id * ENTRY_WORDS + CANONICAL] = canonical + 1;
+    this.#setCanonical(id, NUMERIC_KIND, canonical);
     return canonical;
+  }
+
+  /** The number by which `keyed` knows the type's order key; 0 when its values are ordered as they lie. */
+  kindOf(type: SqlType): number {
+    const key = orderKeyOf(type);
+    if (key === null) return 0;
+    const known = this.#keys.indexOf(key);
+    return known >= 0 ? known + 1 : this.#keys.push(key);
+  }
+
+  /** The id of the value's order key: equal values have equal ones, and `compare` of two is the order of the values. A null's 0 stays 0. */
+  keyed(id: number, kind: number): number {
+    if (id === 0) return 0;
+    const known = this.#canonicalOf(id, kind);
+    if (known >= 0) return known;
+    const bytes = (this.#keys[kind - 1] as OrderKey).of(this.string(id));
+    const canonical = this.intern(bytes, 0, bytes.length);
+    if (canonical !== id) this.retain(canonical);
+    this.#setCanonical(id, kind, canonical);
+    return canonical;
+  }
+
+  compareKeyed(a: number, b: number, kind: number): number {
+    return a === b ? 0 : this.compare(this.keyed(a, kind), this.keyed(b, kind));
+  }
+
+  /** -1: not computed. */
+  #canonicalOf(id: number, kind: number): number {
+    const at = id * ENTRY_WORDS;
+    const E = this.#entries.I;
+    const flags = E[at + FLAGS] as number;
+    const known = E[at + CANONICAL] as number;
+    if (known !== 0 && flags >>> KIND_SHIFT === kind) return known - 1;
+    return (flags & HAS_OTHERS) === 0 ? -1 : (this.#others.get(id * KINDS_MAX + kind) ?? -1);
+  }
+
+  /** It lives as long as the value that points to it. */
+  #setCanonical(id: number, kind: number, canonical: number): void {
+    const at = id * ENTRY_WORDS;
+    const E = this.#entries.I;
+    if (E[at + CANONICAL] === 0) {
+      E[at + CANONICAL] = canonical + 1;
+      E[at + FLAGS] = ((E[at + FLAGS] as number) & (QUEUED | HAS_OTHERS)) | (kind << KIND_SHIFT);
+    } else {
+      E[at + FLAGS] = (E[at + FLAGS] as number) | HAS_OTHERS;
+      this.#others.set(id * KINDS_MAX + kind, canonical);
+    }
+  }
+
+  /** Lets go of a value's canonical forms. */
+  #dropCanonical(id: number): void {
+    const at = id * ENTRY_WORDS;
+    const E = this.#entries.I;
+    const canonical = (E[at + CANONICAL] as number) - 1;
+    const hasOthers = ((E[at + FLAGS] as number) & HAS_OTHERS) !== 0;
+    E[at + CANONICAL] = 0;
+    E[at + FLAGS] = (E[at + FLAGS] as number) & QUEUED;
+    if (canonical >= 0 && canonical !== id) this.release(canonical);
+    if (!hasOthers) return;
+    for (let kind = 0; kind <= this.#keys.length; kind++) {
+      const other = this.#others.get(id * KINDS_MAX + kind);
+      if (other === undefined) continue;
+      this.#others.delete(id * KINDS_MAX + kind);
+      if (other !== id) this.release(other);
+    }
   }
 
   /** Frees candidates nobody references. Only when no ids are held outside rows and `retain`. */
@@ -333,15 +411,13 @@ export class Dictionary {
       blocks.push(E[at + OFFSET] as number);
       this.#usedUnits -= units;
     }
-    const canonical = (E[at + CANONICAL] as number) - 1;
     E[at + LENGTH] = -1;
-    E[at + CANONICAL] = 0;
     this.#live--;
     this.#freeIds.push(id);
     this.#touched.push(id);
     const cached = id & (CACHE_SLOTS - 1);
     if (this.#cacheIds[cached] === id) this.#cacheIds[cached] = -1;
-    if (canonical >= 0 && canonical !== id) this.release(canonical);
+    this.#dropCanonical(id);
   }
 
   #queue(id: number): void {

@@ -10,7 +10,9 @@
  * Hashing an integer key keeps runs of 16 neighbours together: the upper bits are mixed, the low four are kept and turned by
  * mixed bits, which is a permutation (so keys that are all multiples of 16 spread as well).
  */
+import { carrierOf } from "../batch/types.ts";
 import { BucketLines, LINE_COUNT, LINE_ENTRIES, LINE_OVERFLOW } from "./bucket-lines.ts";
+import { canonicalCode, hasCanonicalForm, sameDouble } from "./equality.ts";
 import { nullCode, readCode } from "./layout.ts";
 import { GrowingMemory } from "./memory.ts";
 import type { Rows } from "./rows.ts";
@@ -136,24 +138,22 @@ function keyCode(store: Rows, spec: HashIndexSpec): KeyCode {
   spec.columns.forEach((column, i) => {
     const p = `k${i}`;
     params.push(p);
-    const type = layout.columns[column]!.type.name;
+    const { type } = layout.columns[column]!;
+    const own = spec.exact !== true && hasCanonicalForm(store.dictionary, type);
+    const canonical = (code: string) => canonicalCode(store.dictionary, "store.dictionary", type, code);
     const physical = layout.physical[column]!;
     const at = (base: string) => {
       const raw = readCode(layout, column, base);
-      return physical === "ref" && type === "numeric" && spec.exact !== true
-        ? `store.dictionary.canonicalNumeric(${raw})`
-        : raw;
+      return own ? canonical(raw) : raw;
     };
-    if (physical === "ref" && type === "numeric" && spec.exact !== true) {
-      normalize.push(`if (${p} !== 0) ${p} = store.dictionary.canonicalNumeric(${p});`);
-    }
+    if (own) normalize.push(`if (${p} !== 0) ${p} = ${canonical(p)};`);
     const one = physical === "f64" ? "hashDouble" : "hashInt";
     const mix = (value: string, h: string) =>
       i === 0 ? `${one}(${value})` : `hashMore(${h}, ${physical === "f64" ? `hashDouble(${value})` : value})`;
     hashParams.push(mix(p, "h"));
     hashRow.push(mix(at("b"), "h"));
     const same = (a: string, b: string) =>
-      type === "float8" ? `(${a} === ${b} || (${a} !== ${a} && ${b} !== ${b}))` : `${a} === ${b}`;
+      carrierOf(type) === "double" ? sameDouble(a, b) : `${a} === ${b}`;
     equalParams.push(same(at("b"), p));
     equalRows.push(same(at("b"), at("c")));
     if (layout.columns[column]!.nullable) {

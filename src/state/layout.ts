@@ -1,5 +1,5 @@
 /** Where each thing of a row lies: f64 columns first (aligned), then i32 and ref columns, null bits, weight, birth, death. */
-import { type Physical, physicalOf, type SqlType } from "../batch/types.ts";
+import { carrierOf, type Physical, physicalOf, type SqlType } from "../batch/types.ts";
 
 export interface LayoutColumn {
   readonly type: SqlType;
@@ -64,7 +64,7 @@ export function createLayout(columns: readonly LayoutColumn[]): RowLayout {
 
 /** Columns whose f64 may be a wide reference into the dictionary: integers kept in doubles. */
 export function mayBeWide(type: SqlType): boolean {
-  return physicalOf(type) === "f64" && type.name !== "float8";
+  return carrierOf(type) === "int64";
 }
 
 /** Source text that reads column i of the row whose first word is `base` (a variable or expression), from hoisted I and F. */

@@ -2,9 +2,17 @@
  * The generated key functions of an ordered index: the two doubles that stand for a row's place, and the exact
  * comparisons behind them, unrolled over the columns' types.
  */
-import { type Dictionary, WIDE } from "./dictionary.ts";
+import { carrierOf, isNumericText, type SqlType } from "../batch/types.ts";
+import { WIDE } from "./dictionary.ts";
+import {
+  canonicalCode,
+  compareCode,
+  compareFloat,
+  compareWide,
+  hasCanonicalForm,
+  orderHelpers,
+} from "./equality.ts";
 import { nullCode, readCode } from "./layout.ts";
-import { compareNumericText } from "./numeric-order.ts";
 import type { Rows } from "./rows.ts";
 
 export interface OrderItem {
@@ -37,16 +45,15 @@ export interface KeyCode {
 export function keyCode(store: Rows, spec: OrderedIndexSpec): KeyCode {
   const { layout } = store;
   const stride = layout.strideWords;
-  const isNumericRef = (c: number) =>
-    layout.physical[c] === "ref" && layout.columns[c]!.type.name === "numeric";
-  const canonical = (c: number, code: string) =>
-    isNumericRef(c) ? `dictionary.canonicalNumeric(${code})` : code;
+  const { dictionary } = store;
+  const typeOf = (c: number): SqlType => layout.columns[c]!.type;
+  const isDouble = (c: number) => carrierOf(typeOf(c)) === "double";
+  const canonical = (c: number, code: string) => canonicalCode(dictionary, "dictionary", typeOf(c), code);
   const value = (c: number, base: string) => readCode(layout, c, base);
 
   // Partition.
   const single = spec.partition.length === 1 ? spec.partition[0]! : -1;
-  const exactByCode =
-    spec.partition.length === 0 || (single >= 0 && layout.columns[single]!.type.name !== "float8");
+  const exactByCode = spec.partition.length === 0 || (single >= 0 && !isDouble(single));
   const k0From = (values: string[], nulls: string[]): string => {
     if (spec.partition.length === 0) return "0";
     if (exactByCode)
@@ -67,27 +74,15 @@ export function keyCode(store: Rows, spec: OrderedIndexSpec): KeyCode {
     if (exactByCode) return "";
     return spec.partition
       .map((c, i) => {
-        const float = layout.columns[c]!.type.name === "float8";
-        const cmp = float ? `compareFloat(${av[i]}, ${bv[i]})` : `${av[i]} - ${bv[i]}`;
+        const cmp = isDouble(c) ? `compareFloat(${av[i]}, ${bv[i]})` : `${av[i]} - ${bv[i]}`;
         return `d = ${an[i]} - ${bn[i]}; if (d !== 0) return d; d = ${cmp}; if (d !== 0) return d;`;
       })
       .join(" ");
   };
 
   // Order.
-  const compareColumn = (c: number): string => {
-    const type = layout.columns[c]!.type.name;
-    const a = value(c, "b");
-    const z = value(c, "c");
-    if (layout.physical[c] === "i32") return `d = ${a} - ${z};`;
-    if (type === "float8") return `d = compareFloat(${a}, ${z});`;
-    if (layout.physical[c] === "f64") {
-      return `d = ${a} >= ${WIDE} || ${z} >= ${WIDE} ? compareWide(dictionary, ${a}, ${z}) : ${a} - ${z};`;
-    }
-    if (type === "numeric")
-      return `d = ${a} === ${z} ? 0 : compareNumeric(dictionary.utf8(${a}), dictionary.utf8(${z}));`;
-    return `d = dictionary.compare(${a}, ${z});`;
-  };
+  const compareColumn = (c: number): string =>
+    `d = ${compareCode(dictionary, "dictionary", typeOf(c), value(c, "b"), value(c, "c"))};`;
   const item = (c: number, descending: boolean, nullsFirst: boolean): string => {
     const sign = descending ? "-d" : "d";
     if (!layout.columns[c]!.nullable) return `${compareColumn(c)} if (d !== 0) return ${sign};`;
@@ -97,8 +92,8 @@ export function keyCode(store: Rows, spec: OrderedIndexSpec): KeyCode {
   };
   const ordered = new Set(spec.order.map((o) => o.column));
   const rest = layout.columns.map((_, i) => i).filter((i) => !ordered.has(i) && !spec.partition.includes(i));
-  // Numerics that are equal but printed differently still need an order of their own.
-  const scales = layout.columns.map((_, i) => i).filter(isNumericRef);
+  // Values that are equal but printed differently still need an order of their own.
+  const scales = layout.columns.map((_, i) => i).filter((c) => hasCanonicalForm(dictionary, typeOf(c)));
   const restCode = [
     ...rest.map((c) => item(c, false, false)),
     ...scales.map(
@@ -112,7 +107,6 @@ export function keyCode(store: Rows, spec: OrderedIndexSpec): KeyCode {
   if (head !== undefined) {
     const c = head.column;
     const v = value(c, "b");
-    const type = layout.columns[c]!.type.name;
     const sign = head.descending ? "-" : "";
     const nullValue = head.nullsFirst ? "-Infinity" : "Infinity";
     const isNull = layout.columns[c]!.nullable
@@ -120,11 +114,11 @@ export function keyCode(store: Rows, spec: OrderedIndexSpec): KeyCode {
       : "";
     let code: string;
     if (layout.physical[c] === "i32") code = `${sign}${v}`;
-    else if (type === "float8") code = `${v} !== ${v} ? ${sign}Infinity : ${sign}${v} + 0`;
+    else if (isDouble(c)) code = `${v} !== ${v} ? ${sign}Infinity : ${sign}${v} + 0`;
     else if (layout.physical[c] === "f64")
       code = `${v} >= ${WIDE} ? ${sign}Number(dictionary.bigint(${v})) : ${sign}${v} + 0`;
-    else if (type === "numeric") code = `numericCode(dictionary.string(${v}), ${head.descending})`;
-    else code = `${sign}dictionary.prefix(${v})`;
+    else if (isNumericText(typeOf(c))) code = `numericCode(dictionary.string(${v}), ${head.descending})`;
+    else code = `${sign}dictionary.prefix(${canonical(c, v)})`;
     k1 = `${isNull} return ${code};`;
   }
 
@@ -167,26 +161,11 @@ export function keyCode(store: Rows, spec: OrderedIndexSpec): KeyCode {
     store,
     compareFloat,
     compareWide,
-    compareNumericText,
+    orderHelpers.compareNumeric,
     numericCode,
     hashForPartition,
     mixPartition,
   );
-}
-
-/** PostgreSQL's order of float8: NaN equals itself and is greatest; -0 equals 0. */
-function compareFloat(a: number, b: number): number {
-  if (a < b) return -1;
-  if (a > b) return 1;
-  if (a === b) return 0;
-  return Number.isNaN(a) ? (Number.isNaN(b) ? 0 : 1) : -1;
-}
-
-function compareWide(dictionary: Dictionary, a: number, b: number): number {
-  if (a === b) return 0;
-  const x = a >= WIDE ? dictionary.bigint(a) : BigInt(a);
-  const y = b >= WIDE ? dictionary.bigint(b) : BigInt(b);
-  return x < y ? -1 : x > y ? 1 : 0;
 }
 
 /** A double whose order agrees with the numeric's where it differs. NaN is greatest. */

@@ -5,9 +5,12 @@
  * notes it in the journal of the step. kill() ends it at this step: readers of earlier epochs still see it, so it stays in the indexes until
  * vacuum() finds that nobody reads that far back. A row born and killed within one step was never seen by anybody and leaves at once.
  */
+
 import { assert } from "../base/assert.ts";
 import { EvertError } from "../base/errors.ts";
+import { carrierOf } from "../batch/types.ts";
 import type { Dictionary } from "./dictionary.ts";
+import { sameDouble } from "./equality.ts";
 import { createHashIndex, type HashIndex, type HashIndexSpec } from "./hash-index.ts";
 import { createLayout, type LayoutColumn, mayBeWide, type RowLayout } from "./layout.ts";
 import { GrowingMemory, Int32List, Int32Queue } from "./memory.ts";
@@ -352,9 +355,7 @@ function rowCode(store: Store): RowCode {
     write.push(`${at("b")} = columns[${i}][row];`);
     read.push(`columns[${i}][row] = ${at("b")};`);
     same.push(
-      column.type.name === "float8"
-        ? `(${at("b")} === ${at("c")} || (${at("b")} !== ${at("b")} && ${at("c")} !== ${at("c")}))`
-        : `${at("b")} === ${at("c")}`,
+      carrierOf(column.type) === "double" ? sameDouble(at("b"), at("c")) : `${at("b")} === ${at("c")}`,
     );
     if (column.nullable) {
       nullBits[layout.nullWord[i]! - first]!.push(`(nulls[${i}][row] << ${layout.nullBit[i]})`);

@@ -6,9 +6,10 @@
 
 import type { Datum } from "../batch/convert.ts";
 import { datumToValue } from "../batch/convert.ts";
-import { setProperty, valueToJson, valueToText } from "../batch/json.ts";
+import { setProperty, valueToJson } from "../batch/json.ts";
 import type { Field } from "../batch/schema.ts";
-import { isSmallNumeric, type SqlType } from "../batch/types.ts";
+import { valueToText } from "../batch/text-form.ts";
+import { carrierOf, type SqlType } from "../batch/types.ts";
 import { WIDE } from "../state/dictionary.ts";
 import type { Store } from "../state/store.ts";
 
@@ -128,20 +129,16 @@ function valueReader(store: Store, type: SqlType, stride: number, word: number):
     const v = f64(slot);
     return v >= WIDE ? dictionary.bigint(v) : v;
   };
-  switch (type.name) {
-    case "int4":
+  switch (carrierOf(type)) {
+    case "int32":
       return i32;
     case "bool":
       return (slot) => i32(slot) !== 0;
-    case "float8":
+    case "double":
       return f64;
-    case "int8":
-    case "timestamptz":
+    case "int64":
       return integer;
-    case "numeric":
-      return isSmallNumeric(type) ? integer : (slot) => dictionary.string(i32(slot));
-    case "text":
-    case "jsonb":
+    case "string":
       return (slot) => dictionary.string(i32(slot));
   }
 }

@@ -9,10 +9,13 @@ import { EvertError } from "../base/errors.ts";
 import type { Datum } from "../batch/convert.ts";
 import { datumFromJson } from "../batch/convert.ts";
 import { valueToJson } from "../batch/json.ts";
+import { compareKeys, orderKeyOf } from "../batch/order-key.ts";
 import type { Field } from "../batch/schema.ts";
-import { isSmallNumeric, physicalOf, type SqlType } from "../batch/types.ts";
+import { carrierOf, isNumericText, physicalOf, type SqlType } from "../batch/types.ts";
 import type { Dictionary } from "../state/dictionary.ts";
+import { compareFloat } from "../state/equality.ts";
 import type { HashIndex } from "../state/hash-index.ts";
+import { compareNumericText } from "../state/numeric-order.ts";
 import type { OrderedIndex, OrderItem } from "../state/ordered-index.ts";
 import type { Store } from "../state/store.ts";
 import { RowEncoder } from "./row-encoder.ts";
@@ -273,28 +276,41 @@ export function encodeDatum(dictionary: Dictionary, type: SqlType, datum: Datum)
 
 /** Data that are equal in SQL become identical. */
 function comparable(type: SqlType, datum: Exclude<Datum, null>): Exclude<Datum, null> {
-  if (type.name === "float8") return (datum as number) + 0;
+  if (carrierOf(type) === "double") return (datum as number) + 0;
   // A state row gives safe integers as numbers, a parsed value comes as a bigint.
   if (typeof datum === "bigint") {
     return datum <= Number.MAX_SAFE_INTEGER && datum >= Number.MIN_SAFE_INTEGER ? Number(datum) : datum;
   }
-  if (type.name === "numeric" && !isSmallNumeric(type)) {
+  if (isNumericText(type)) {
     const s = datum as string;
     return s.includes(".") ? s.replace(/0+$/, "").replace(/\.$/, "") : s;
   }
-  return datum;
+  const key = orderKeyOf(type);
+  return key === null ? datum : latin1(key.of(datum as string));
+}
+
+/** Bytes as a string of as many characters. */
+function latin1(bytes: Uint8Array): string {
+  let out = "";
+  for (const byte of bytes) out += String.fromCharCode(byte);
+  return out;
 }
 
 function compareData(type: SqlType, a: Exclude<Datum, null>, b: Exclude<Datum, null>): number {
-  if (type.name === "float8" && (Number.isNaN(a) || Number.isNaN(b))) {
-    return Number.isNaN(a) ? (Number.isNaN(b) ? 0 : 1) : -1;
-  }
+  if (carrierOf(type) === "double") return compareFloat(a as number, b as number);
   if (typeof a === "string" && typeof b === "string") {
-    if (type.name === "numeric") return Number(a) - Number(b) || (a < b ? -1 : a > b ? 1 : 0);
-    return compareUtf8(a, b);
+    if (isNumericText(type)) return compareNumericText(utf8(a), utf8(b)) || compareUtf8(a, b);
+    const key = orderKeyOf(type);
+    return key === null ? compareUtf8(a, b) : compareKeys(key.of(a), key.of(b)) || compareUtf8(a, b);
   }
   return a < b ? -1 : a > b ? 1 : 0;
 }
+
+function utf8(text: string): Uint8Array {
+  return encoder.encode(text);
+}
+
+const encoder = new TextEncoder();
 
 /** Order of the UTF-8 bytes of two strings, which is the order of their code points. */
 function compareUtf8(a: string, b: string): number {

@@ -4,8 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { EvertError } from "../../src/base/errors.ts";
 import { datumAt } from "../../src/batch/column.ts";
 import { type Datum, datumFromJson, datumToValue } from "../../src/batch/convert.ts";
-import { columnToJson, rowJsonWriter, rowToObject, valueToJson, valueToText } from "../../src/batch/json.ts";
+import { columnToJson, rowJsonWriter, rowToObject, valueToJson } from "../../src/batch/json.ts";
 import { schemaOf } from "../../src/batch/schema.ts";
+import { valueToText } from "../../src/batch/text-form.ts";
 import {
   bool,
   float8,

@@ -1,7 +1,7 @@
 /** A world of topics with a history, fed to a circuit, its views compared with the naive answer. */
 import { expect } from "vitest";
 import { type Field, type Schema, schemaOf } from "../../src/batch/schema.ts";
-import { isSmallNumeric, type SqlType } from "../../src/batch/types.ts";
+import { carrierOf, type SqlType } from "../../src/batch/types.ts";
 import { CHUNK_ROWS, type Chunk, createChunk } from "../../src/dataflow/chunk.ts";
 import type { Build, ViewNode } from "../../src/dataflow/circuit.ts";
 import { Circuit } from "../../src/dataflow/circuit.ts";
@@ -267,20 +267,15 @@ export function rowsOf(
 }
 
 function datumOf(value: number, type: SqlType, dictionary: Dictionary): Datum {
-  switch (type.name) {
-    case "int4":
-    case "float8":
+  switch (carrierOf(type)) {
+    case "int32":
+    case "double":
       return value;
     case "bool":
       return value === 1;
-    case "int8":
-    case "timestamptz":
+    case "int64":
       return value >= WIDE ? dictionary.bigint(value) : BigInt(value);
-    case "numeric":
-      if (isSmallNumeric(type)) return value >= WIDE ? dictionary.bigint(value) : BigInt(value);
-      return dictionary.string(value);
-    case "text":
-    case "jsonb":
+    case "string":
       return dictionary.string(value);
   }
 }

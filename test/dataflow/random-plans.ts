@@ -110,6 +110,8 @@ export function randomDatum(random: Random, type: SqlType): Exclude<Datum, null>
       return BigInt(random.below(10)) * 1_000_000n;
     case "jsonb":
       return "{}";
+    default:
+      throw new Error(`no values of type ${type.name} are made here`);
   }
 }
 
@@ -257,9 +259,7 @@ export class PlanMaker {
           args: [column, plan.constant("1", numeric)],
           type: numeric,
         };
-      case "bool":
-      case "timestamptz":
-      case "jsonb":
+      default:
         return { kind: "coalesce", args: [column], type };
     }
   }
@@ -388,8 +388,7 @@ export class PlanMaker {
         return { fn, arg, filter, type: float8, reducer: null };
       case "numeric":
         return { fn, arg, filter, type: numeric, reducer: null };
-      case "text":
-      case "timestamptz":
+      default:
         return counted;
     }
   }

@@ -19,19 +19,30 @@ const schema = `
   create table u (a int primary key, k text, n bigint not null);
 `;
 
-const oids: Readonly<Record<TypeName, number>> = {
+const oids: Readonly<Partial<Record<TypeName, number>>> = {
   bool: 16,
+  bytea: 17,
   int8: 20,
+  int2: 21,
   int4: 23,
   text: 25,
+  json: 114,
+  float4: 700,
   float8: 701,
+  bpchar: 1042,
+  varchar: 1043,
+  date: 1082,
+  time: 1083,
+  timestamp: 1114,
   timestamptz: 1184,
+  interval: 1186,
   numeric: 1700,
+  uuid: 2950,
   jsonb: 3802,
 };
 
 type Answer =
-  | { readonly columns: readonly (readonly [name: string, oid: number])[] }
+  | { readonly columns: readonly (readonly [name: string, oid: number | undefined])[] }
   | { readonly refused: string; readonly position: number | undefined };
 
 let judge: PGlite;

@@ -110,15 +110,21 @@ const decimalForm = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 const hexForm = /^[+-]?0[xX][0-9a-fA-F]*\.?[0-9a-fA-F]*(?:[pP][+-]?\d+)?$/;
 
 export function parseFloat8(text: string): number {
+  return parseFloating(text, "double precision");
+}
+
+/** What both sizes have in common; `round` makes a float4 of the double. */
+export function parseFloating(
+  text: string,
+  typeName: "real" | "double precision",
+  round: (x: number) => number = (x) => x,
+): number {
   const trimmed = trimSpace(text);
   if (decimalForm.test(trimmed)) {
-    const value = Number(trimmed);
+    const value = round(Number(trimmed));
     const lost = !Number.isFinite(value) || (value === 0 && /[1-9]/.test(trimmed.replace(/[eE].*$/, "")));
     if (!lost) return value;
-    throw new EvertError(
-      "numeric_value_out_of_range",
-      `"${trimmed}" is out of range for type double precision`,
-    );
+    throw new EvertError("numeric_value_out_of_range", `"${trimmed}" is out of range for type ${typeName}`);
   }
   switch (trimmed.toLowerCase()) {
     case "nan":
@@ -135,7 +141,7 @@ export function parseFloat8(text: string): number {
       return Number.NEGATIVE_INFINITY;
   }
   if (/[0-9a-fA-F]/.test(trimmed.slice(2)) && hexForm.test(trimmed)) {
-    throw notSupported("hexadecimal input of type double precision");
+    throw notSupported(`hexadecimal input of type ${typeName}`);
   }
-  throw badSyntax(text, "double precision");
+  throw badSyntax(text, typeName);
 }

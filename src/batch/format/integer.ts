@@ -1,5 +1,5 @@
 /**
- * PostgreSQL's text input of int4, int8 and bool.
+ * PostgreSQL's text input of int2, int4, int8 and bool.
  *
  *   integer = space* sign? (digits | "0x" hex | "0o" octal | "0b" binary) space*
  *
@@ -8,6 +8,8 @@
  */
 import { EvertError } from "../../base/errors.ts";
 
+const INT2_MIN = -(2 ** 15);
+const INT2_MAX = 2 ** 15 - 1;
 const INT4_MIN = -(2 ** 31);
 const INT4_MAX = 2 ** 31 - 1;
 const INT8_MIN = -(2n ** 63n);
@@ -15,6 +17,12 @@ const INT8_MAX = 2n ** 63n - 1n;
 
 /** Longest run of decimal digits that is a safe integer whatever the digits are. */
 const SAFE_DIGITS = 15;
+
+export function parseInt2(text: string): number {
+  const value = parseInteger(text, "smallint");
+  if (value < INT2_MIN || value > INT2_MAX) throw outOfRange(text, "smallint");
+  return Number(value);
+}
 
 export function parseInt4(text: string): number {
   const value = parseInteger(text, "integer");
@@ -26,14 +34,16 @@ export function parseInt8(text: string): bigint {
   return BigInt(parseInteger(text, "bigint"));
 }
 
-function parseInteger(text: string, typeName: "integer" | "bigint"): number | bigint {
+type IntegerName = "smallint" | "integer" | "bigint";
+
+function parseInteger(text: string, typeName: IntegerName): number | bigint {
   return plainDigits(text) ?? (longDigits.test(text) ? wholeRange(text, typeName) : general(text, typeName));
 }
 
 const longDigits = /^-?\d{16,19}$/;
 
 /** All of int8 has at most 19 digits: one conversion instead of one per digit. */
-function wholeRange(text: string, typeName: "integer" | "bigint"): bigint {
+function wholeRange(text: string, typeName: IntegerName): bigint {
   const value = BigInt(text);
   if (value < INT8_MIN || value > INT8_MAX) throw outOfRange(text, typeName);
   return value;
@@ -55,7 +65,13 @@ function plainDigits(text: string): number | null {
   return negative && value !== 0 ? -value : value;
 }
 
-function general(text: string, typeName: "integer" | "bigint"): bigint {
+const ranges: Readonly<Record<IntegerName, readonly [bigint, bigint]>> = {
+  smallint: [BigInt(INT2_MIN), BigInt(INT2_MAX)],
+  integer: [BigInt(INT4_MIN), BigInt(INT4_MAX)],
+  bigint: [INT8_MIN, INT8_MAX],
+};
+
+function general(text: string, typeName: IntegerName): bigint {
   let i = 0;
   while (isSpace(text.charCodeAt(i))) i++;
   const sign = text[i];
@@ -79,11 +95,8 @@ function general(text: string, typeName: "integer" | "bigint"): bigint {
     value = value * base + digit;
     digits++;
     const signed = negative ? -value : value;
-    const fits =
-      typeName === "integer"
-        ? signed >= BigInt(INT4_MIN) && signed <= BigInt(INT4_MAX)
-        : signed >= INT8_MIN && signed <= INT8_MAX;
-    if (!fits) throw outOfRange(text, typeName);
+    const [least, most] = ranges[typeName];
+    if (signed < least || signed > most) throw outOfRange(text, typeName);
   }
   if (digits === 0) throw badSyntax(text, typeName);
   while (isSpace(text.charCodeAt(i))) i++;

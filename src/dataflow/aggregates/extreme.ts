@@ -3,14 +3,15 @@
  *
  * Over an input that only grows: the best value so far, in the group's row. Otherwise the input is kept in a store with an ordered index by
  * (group key, value), and the first entry alive is the answer, so that when the best value goes the next one is there.
- * Equal numerics that print differently: the one whose text is first.
+ * Equal values that print differently (1.0 and 1.00): the one whose text is first.
  */
 
-import { physicalOf, type SqlType } from "../../batch/types.ts";
+import { hasOwnEquality } from "../../batch/order-key.ts";
+import { carrierOf, type SqlType } from "../../batch/types.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
 import { WIDE } from "../../state/dictionary.ts";
+import { comparatorOf } from "../../state/equality.ts";
 import { mayBeWide, nullCode, readCode } from "../../state/layout.ts";
-import { compareNumericText } from "../../state/numeric-order.ts";
 import type { Store } from "../../state/store.ts";
 import { type Accumulator, type Place, setReference } from "./accumulator.ts";
 
@@ -78,31 +79,16 @@ export function setValue(store: Store, slot: number, column: number, value: numb
 type Better = (a: number, b: number, dictionary: Dictionary) => boolean;
 
 function betterThan(fn: ExtremeFunction, type: SqlType): Better {
+  const compare = comparatorOf(type);
   const sign = fn === "min" ? -1 : 1;
-  switch (physicalOf(type)) {
-    case "i32":
-      return fn === "min" ? (a, b) => a < b : (a, b) => a > b;
-    case "f64":
-      if (type.name === "float8") {
-        // NaN is the greatest.
-        return fn === "min"
-          ? (a, b) => a < b || (Number.isNaN(b) && !Number.isNaN(a))
-          : (a, b) => a > b || (Number.isNaN(a) && !Number.isNaN(b));
-      }
-      return (a, b, dictionary) => {
-        if (a < WIDE && b < WIDE) return fn === "min" ? a < b : a > b;
-        const x = a >= WIDE ? dictionary.bigint(a) : BigInt(a);
-        const y = b >= WIDE ? dictionary.bigint(b) : BigInt(b);
-        return fn === "min" ? x < y : x > y;
-      };
-    case "ref":
-      if (type.name === "numeric") {
-        return (a, b, dictionary) => {
-          if (a === b) return false;
-          const d = compareNumericText(dictionary.utf8(a), dictionary.utf8(b)) * sign;
-          return d > 0 || (d === 0 && dictionary.compare(a, b) < 0);
-        };
-      }
-      return (a, b, dictionary) => dictionary.compare(a, b) * sign > 0;
-  }
+  if (!mayPrintDifferently(type)) return (a, b, dictionary) => compare(a, b, dictionary) * sign > 0;
+  return (a, b, dictionary) => {
+    if (a === b) return false;
+    const d = compare(a, b, dictionary) * sign;
+    return d > 0 || (d === 0 && dictionary.compare(a, b) < 0);
+  };
+}
+
+function mayPrintDifferently(type: SqlType): boolean {
+  return carrierOf(type) === "string" && hasOwnEquality(type);
 }

@@ -21,9 +21,9 @@ import { assert } from "../../base/assert.ts";
 import { bool, numeric, type SqlType } from "../../batch/types.ts";
 import type { CallExpr, Expr, RowShape, UserFunction } from "../../plan/expression.ts";
 import { callIsFallible, functionInfo } from "../../plan/functions.ts";
-import { isFallible, nullableOf } from "../../plan/inspect.ts";
+import { isFallible, nullableOf, typeOf } from "../../plan/inspect.ts";
 import { emitters } from "./emitters.ts";
-import { library } from "./library.ts";
+import { functionOf } from "./library.ts";
 import { BOOL, columnForm, type Form, notNull, type Operand } from "./operand.ts";
 import { type Computed, isName, negated, OperandWriter } from "./operand-writer.ts";
 import { fromJs, userFailed } from "./user-function.ts";
@@ -161,15 +161,16 @@ export class LoopCompiler extends OperandWriter {
 
   #isDistinct(left: Expr, right: Expr, equal: CallExpr["fn"]): Operand {
     const { writer } = this;
+    const types = [typeOf(left), typeOf(right)];
     const a = this.#expression(left);
     const b = this.#expression(right);
     if (a.isNull === "false" && b.isNull === "false") {
-      return { code: negated(this.#computed(equal, [a, b], bool).code), isNull: "false", form: BOOL };
+      return { code: negated(this.#computed(equal, [a, b], bool, types).code), isNull: "false", form: BOOL };
     }
     const value = writer.name("v");
     writer.line(`let ${value} = ${a.isNull} !== ${b.isNull};`);
     writer.block(`if (!${a.isNull} && !${b.isNull})`, () => {
-      const computed = this.#computed(equal, [notNull(a), notNull(b)], bool);
+      const computed = this.#computed(equal, [notNull(a), notNull(b)], bool, types);
       writer.line(`${value} = ${negated(computed.code)};`);
     });
     return { code: value, isNull: "false", form: BOOL };
@@ -238,13 +239,14 @@ export class LoopCompiler extends OperandWriter {
     if (!info.strict) return this.#nonStrict(expr, args);
     const nulls = [...new Set(args.map((a) => a.isNull).filter((n) => n !== "false"))];
     if (nulls.includes("true")) return this.nullOf(columnForm(expr.type));
-    if (nulls.length === 0) return this.#settled(this.#computed(expr.fn, args, expr.type));
+    const types = expr.args.map(typeOf);
+    if (nulls.length === 0) return this.#settled(this.#computed(expr.fn, args, expr.type, types));
 
     const argsNull = nulls.length === 1 ? nulls[0]! : writer.bind(nulls.join(" || "), "n");
     let computed: Computed | undefined;
     const { lines } = writer.capture(() =>
       writer.indented(() => {
-        computed = this.#computed(expr.fn, args.map(notNull), expr.type);
+        computed = this.#computed(expr.fn, args.map(notNull), expr.type, types);
       }),
     );
     const { code, form, isNull } = computed!;
@@ -269,18 +271,28 @@ export class LoopCompiler extends OperandWriter {
   }
 
   /** The function of arguments that are not null. */
-  #computed(fn: CallExpr["fn"], args: readonly Operand[], type: SqlType): Computed {
+  #computed(
+    fn: CallExpr["fn"],
+    args: readonly Operand[],
+    type: SqlType,
+    argTypes: readonly SqlType[],
+  ): Computed {
     const emitter = emitters[fn];
-    const computed = emitter?.(this, args, type) ?? this.#general(fn, args, type);
+    const computed = emitter?.(this, args, type, argTypes) ?? this.#general(fn, args, type, argTypes);
     if (type.precision === undefined) return computed;
     const fits = this.constrained({ isNull: "false", ...computed }, type);
     return computed.isNull === undefined ? { code: fits.code, form: fits.form } : { ...fits };
   }
 
   /** The library's function, on values. */
-  #general(fn: CallExpr["fn"], args: readonly Operand[], type: SqlType): Computed {
+  #general(
+    fn: CallExpr["fn"],
+    args: readonly Operand[],
+    type: SqlType,
+    argTypes: readonly SqlType[],
+  ): Computed {
     const info = functionInfo(fn);
-    const name = this.writer.parameter(library[fn], fn);
+    const name = this.writer.parameter(functionOf(fn, argTypes, type), fn);
     const result = this.writer.bind(`${name}(${args.map((a) => this.value(a)).join(", ")})`);
     if (callIsFallible(fn, numeric)) this.checkFault();
     return info.nullable ? this.#fromNullable(result, type) : this.fromValue(result, type);
@@ -290,7 +302,7 @@ export class LoopCompiler extends OperandWriter {
     const values = args.map((a) =>
       a.isNull === "false" ? this.value(a) : a.isNull === "true" ? "null" : this.#nullableValue(a),
     );
-    const name = this.writer.parameter(library[expr.fn], expr.fn);
+    const name = this.writer.parameter(functionOf(expr.fn, expr.args.map(typeOf), expr.type), expr.fn);
     const result = this.writer.bind(`${name}(${values.join(", ")})`);
     if (functionInfo(expr.fn).fallible) this.checkFault();
     return this.#settled(this.#fromNullable(result, expr.type));
@@ -349,7 +361,7 @@ export class LoopCompiler extends OperandWriter {
       const convert = writer.parameter(fromJs, "fromJs");
       const made = writer.bind(`${convert}(${value}, ${writer.parameter(type, "type")})`);
       this.checkFault();
-      const interned = form.kind === "text" || form.kind === "jsonb" || form.kind === "numeric";
+      const interned = form.kind === "text" || form.kind === "numeric";
       const wide = form.kind === "int8" || form.kind === "scaled";
       const code = interned
         ? `${this.rt}.internText(${made})`
@@ -393,21 +405,27 @@ export class LoopCompiler extends OperandWriter {
   }
 
   #jsValueOf(arg: Operand, type: SqlType): string {
-    switch (arg.form.kind) {
+    switch (type.name) {
+      case "int4":
+      case "int2":
+      case "float8":
+      case "float4":
+      case "bool":
+        return arg.code;
       case "int8":
-        return `${this.rt}.${type.name === "timestamptz" ? "timestampJson" : "looseInteger"}(${arg.code})`;
-      case "scaled":
-        return `${this.rt}.scaledText(${arg.code}, ${arg.form.scale})`;
-      case "text":
-      case "numeric":
-        return `${this.rt}.text(${arg.code})`;
+        return `${this.rt}.looseInteger(${arg.code})`;
+      case "timestamptz":
+        return `${this.rt}.timestampJson(${arg.code})`;
       case "jsonb":
         return `${this.rt}.json(${arg.code})`;
-      case "int4":
-      case "float8":
-      case "bool":
-      case "decimal":
-        return arg.code;
+      case "text":
+        return `${this.rt}.text(${arg.code})`;
+      case "numeric":
+        return arg.form.kind === "scaled"
+          ? `${this.rt}.scaledText(${arg.code}, ${arg.form.scale})`
+          : `${this.rt}.text(${arg.code})`;
+      default:
+        return `${this.rt}.jsValue(${arg.code}, ${this.writer.parameter(type, "type")})`;
     }
   }
 }

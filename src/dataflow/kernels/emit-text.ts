@@ -20,11 +20,15 @@ function like(ignoreCase: boolean, negate: boolean): Emitter {
   };
 }
 
+/** One text, read as another type. */
+const same: Emitter = (_, [a]) => ({ code: a!.code, form: TEXT });
+
 export const textEmitters = {
   text_octet_length: (to, [s]) => ({ code: `${to.dictionary}.length(${s!.code})`, form: INT4 }),
   text_like: like(false, false),
   text_not_like: like(false, true),
   text_ilike: like(true, false),
   text_not_ilike: like(true, true),
-  jsonb_to_text: (_, [a]) => ({ code: a!.code, form: TEXT }),
+  jsonb_to_text: same,
+  varchar_to_text: same,
 } satisfies Partial<Record<FunctionId, Emitter>>;

@@ -4,14 +4,15 @@
  */
 import { assert } from "../../base/assert.ts";
 import { notSupported } from "../../base/errors.ts";
-import { isSmallNumeric, type SqlType } from "../../batch/types.ts";
+import { bool, isSmallNumeric, type SqlType } from "../../batch/types.ts";
 import type { Datum, Expr } from "../../plan/expression.ts";
 import { functionInfo } from "../../plan/functions.ts";
 import { typeOf } from "../../plan/inspect.ts";
 import { Decimal, decimal, decimalFromText, decimalToText } from "./decimal.ts";
 import { takeFault, toThrowable } from "./errors.ts";
-import { callFunction, constrainDecimal, type Value } from "./library.ts";
+import { functionOf } from "./library.ts";
 import { callUser, datumFromJs, jsRow } from "./user-function.ts";
+import { constrainDecimal, type ScalarFunction, type Value } from "./value.ts";
 
 export interface EvaluationContext {
   /** What now() answers, in microseconds. Without it now() is an error. */
@@ -50,7 +51,8 @@ function evaluate(expr: Expr, row: readonly Datum[], context: EvaluationContext)
       const left = evaluate(expr.left, row, context);
       const right = evaluate(expr.right, row, context);
       if (left === null || right === null) return left !== right;
-      return !checked(callFunction(expr.equal, [left, right]));
+      const types = [typeOf(expr.left), typeOf(expr.right)];
+      return !checked(applied(functionOf(expr.equal, types, bool), [left, right]));
     }
     case "case":
       for (const branch of expr.branches) {
@@ -85,7 +87,12 @@ function evaluateCall(
   }
   const args = expr.args.map((arg) => evaluate(arg, row, context));
   if (functionInfo(expr.fn).strict && args.includes(null)) return null;
-  return constrained(checked(callFunction(expr.fn, args)), expr.type);
+  const fn = functionOf(expr.fn, expr.args.map(typeOf), expr.type);
+  return constrained(checked(applied(fn, args)), expr.type);
+}
+
+function applied(fn: ScalarFunction, args: readonly Value[]): Value {
+  return (fn as (...args: readonly Value[]) => Value)(...args);
 }
 
 /** AND stops at false, OR at true; a null on the way makes the answer null otherwise. */

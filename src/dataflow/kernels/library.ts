@@ -3,12 +3,13 @@
  * they call for the cases and functions they have no short code for. All functions but the non-strict ones (greatest, least, concat)
  * are only called with values that are not null; a fallible one leaves its error in `fault`.
  */
+import { withoutPadding } from "../../batch/format/characters.ts";
 import { formatFloat8, parseFloat8 } from "../../batch/format/float8.ts";
 import { parseBool, parseInt4, parseInt8 } from "../../batch/format/integer.ts";
 import { parseNumeric } from "../../batch/format/numeric.ts";
 import { formatTimestamptz, parseTimestamptz } from "../../batch/format/timestamptz.ts";
 import type { SqlType } from "../../batch/types.ts";
-import type { FunctionId } from "../../plan/functions.ts";
+import { type FunctionId, isTyped, type TypedFunctionId } from "../../plan/functions.ts";
 import * as time from "./datetime.ts";
 import * as dec from "./decimal.ts";
 import * as math from "./decimal-math.ts";
@@ -16,20 +17,19 @@ import {
   attempt,
   divisionByZero,
   fail,
+  fault,
   int4OutOfRange,
   int8OutOfRange,
-  type ScalarError,
   scalarError,
 } from "./errors.ts";
 import * as float from "./float.ts";
 import { like, likeEscape } from "./like.ts";
 import { roundHalfEven } from "./rounding.ts";
+import { int2, smallNumbers } from "./small-numbers.ts";
 import * as txt from "./text.ts";
-
-/** int4, float8: number. int8, timestamptz: bigint. numeric: Decimal. bool: boolean. text, jsonb: string. */
-export type Value = number | bigint | boolean | string | dec.Decimal | null;
-
-export type ScalarFunction = (...args: never[]) => Value;
+import * as spans from "./time-arithmetic.ts";
+import { typedLibrary } from "./typed-library.ts";
+import type { ScalarFunction } from "./value.ts";
 
 const manyRows = scalarError(
   "cardinality_violation",
@@ -116,6 +116,17 @@ function wholeOf(x: dec.Decimal, typeName: string): bigint {
   return dec.rescaled(x.unscaled, x.scale, 0);
 }
 
+function decimalToInt2(x: dec.Decimal): number {
+  const whole = wholeOf(x, "smallint");
+  return int2(whole >= -32768n && whole <= 32767n ? Number(whole) : 1e9);
+}
+
+/** What is done to a date's midnight, unless the date has none. */
+function onDate(day: number, then: (us: bigint) => bigint): bigint {
+  const us = spans.timestampOfDate(day);
+  return fault.error === null ? then(us) : us;
+}
+
 function decimalToInt4(x: dec.Decimal): number {
   const whole = wholeOf(x, "integer");
   return whole >= -2147483648n && whole <= 2147483647n ? Number(whole) : fail(int4OutOfRange, 0);
@@ -136,37 +147,6 @@ function floatToDecimal(x: number): dec.Decimal {
   );
 }
 
-/** What CallExpr.type asks of a numeric result: rounded to numeric(p,s) and checked; as it is without p. */
-export function constrainDecimal(x: dec.Decimal, type: SqlType): dec.Decimal {
-  const { precision, scale = 0 } = type;
-  if (precision === undefined) return x;
-  if (x.kind !== dec.FINITE) {
-    if (x.kind !== dec.NAN)
-      return fail(fieldOverflow(precision, scale, "cannot hold an infinite value."), dec.ZERO);
-    return precision <= 18 ? fail(nanInSmallNumeric(precision, scale), dec.ZERO) : x;
-  }
-  const unscaled = dec.rescaled(x.unscaled, x.scale, scale);
-  if (dec.magnitude(unscaled) < dec.powerOfTen(precision)) return dec.decimal(unscaled, scale);
-  const bound = precision === scale ? "1" : `10^${precision - scale}`;
-  return fail(
-    fieldOverflow(precision, scale, `must round to an absolute value less than ${bound}.`),
-    dec.ZERO,
-  );
-}
-
-function fieldOverflow(precision: number, scale: number, rule: string): ScalarError {
-  return scalarError("numeric_value_out_of_range", "numeric field overflow", {
-    detail: `A field with precision ${precision}, scale ${scale} ${rule}`,
-  });
-}
-
-function nanInSmallNumeric(precision: number, scale: number): ScalarError {
-  return scalarError("feature_not_supported", `NaN cannot be stored in numeric(${precision},${scale})`, {
-    detail: "A numeric of 18 digits or fewer is kept as a scaled integer.",
-    hint: "Declare the column as numeric without precision.",
-  });
-}
-
 const readDecimal = (s: string) => dec.decimalFromText(parseNumeric(s));
 
 const clockless = scalarError("feature_not_supported", "the current time is not known here", {
@@ -183,8 +163,14 @@ export const library = {
   ...comparisons("bool", compareScalars<boolean>),
   ...comparisons("text", compareText),
   ...comparisons("timestamptz", compareScalars<bigint>),
-  jsonb_eq: (a: string, b: string) => a === b,
-  jsonb_ne: (a: string, b: string) => a !== b,
+  ...comparisons("timestamp", compareScalars<bigint>),
+  ...comparisons("time", compareScalars<bigint>),
+  ...comparisons("date", compareScalars<number>),
+  ...comparisons("int2", compareScalars<number>),
+  ...comparisons("float4", float.compareFloats),
+  ...comparisons("bytea", compareText),
+  ...comparisons("uuid", compareText),
+  ...smallNumbers,
 
   int4_add: (a: number, b: number) => int4(a + b),
   int4_sub: (a: number, b: number) => int4(a - b),
@@ -286,6 +272,47 @@ export const library = {
   float8_to_timestamptz: time.timestampFromSeconds,
   timestamptz_now: () => fail(clockless, 0n),
 
+  date_add_days: spans.addDays,
+  days_add_date: (days: number, day: number) => spans.addDays(day, days),
+  date_sub_days: (day: number, days: number) => spans.addDays(day, -days),
+  date_sub: spans.daysBetween,
+  date_add_time: spans.addTimeToDate,
+  time_add_date: (t: bigint, day: number) => spans.addTimeToDate(day, t),
+  date_add_interval: (day: number, span: string) => onDate(day, (us) => spans.addInterval(us, span)),
+  interval_add_date: (span: string, day: number) => onDate(day, (us) => spans.addInterval(us, span)),
+  date_sub_interval: (day: number, span: string) => onDate(day, (us) => spans.subtractInterval(us, span)),
+  timestamp_add_interval: spans.addInterval,
+  interval_add_timestamp: (span: string, us: bigint) => spans.addInterval(us, span),
+  timestamp_sub_interval: spans.subtractInterval,
+  timestamp_sub: spans.timestampsApart,
+  timestamptz_add_interval: spans.addInterval,
+  interval_add_timestamptz: (span: string, us: bigint) => spans.addInterval(us, span),
+  timestamptz_sub_interval: spans.subtractInterval,
+  timestamptz_sub: spans.timestampsApart,
+  time_add_interval: spans.addToTime,
+  interval_add_time: (span: string, t: bigint) => spans.addToTime(t, span),
+  time_sub_interval: spans.subtractFromTime,
+  time_sub: spans.timesApart,
+  interval_add: spans.addIntervals,
+  interval_sub: spans.subtractIntervals,
+  interval_neg: spans.negateInterval,
+  interval_mul: spans.multiplyInterval,
+  mul_interval: (factor: number, span: string) => spans.multiplyInterval(span, factor),
+  interval_div: spans.divideInterval,
+  date_to_timestamp: spans.timestampOfDate,
+  date_to_timestamptz: spans.timestampOfDate,
+  time_to_interval: spans.intervalOfTime,
+  timestamp_to_date: spans.dateOfTimestamp,
+  timestamp_to_time: spans.timeOfTimestamp,
+  timestamp_to_timestamptz: (us: bigint) => us,
+  timestamptz_to_timestamp: (us: bigint) => us,
+  timestamptz_to_date: spans.dateOfTimestamp,
+  timestamptz_to_time: spans.timeOfTimestamp,
+  interval_to_time: spans.timeOfInterval,
+  varchar_to_text: (s: string) => s,
+  bpchar_to_text: withoutPadding,
+
+  numeric_to_int2: decimalToInt2,
   int4_to_int8: (a: number) => BigInt(a),
   int4_to_float8: (a: number) => a,
   int4_to_numeric: (a: number) => dec.decimal(BigInt(a), 0),
@@ -315,8 +342,9 @@ export const library = {
   text_to_numeric: (s: string) => attempt(readDecimal, s, dec.ZERO),
   text_to_bool: (s: string) => attempt(parseBool, s, false),
   text_to_timestamptz: (s: string) => attempt(parseTimestamptz, s, 0n),
-} satisfies Record<FunctionId, ScalarFunction>;
+} satisfies Record<Exclude<FunctionId, TypedFunctionId>, ScalarFunction>;
 
-export function callFunction(fn: FunctionId, args: readonly Value[]): Value {
-  return (library[fn] as (...args: readonly Value[]) => Value)(...args);
+/** The function for a call with arguments of these types. */
+export function functionOf(fn: FunctionId, args: readonly SqlType[], result: SqlType): ScalarFunction {
+  return isTyped(fn) ? typedLibrary[fn](args, result, functionOf) : library[fn];
 }

@@ -3,13 +3,12 @@
  * emitters of single functions write with.
  */
 import { assert } from "../../base/assert.ts";
-import { isSmallNumeric, type SqlType } from "../../batch/types.ts";
+import { carrierOf, isSmallNumeric, type SqlType } from "../../batch/types.ts";
 import type { ConstExpr, Datum } from "../../plan/expression.ts";
 import { type Dictionary, WIDE } from "../../state/dictionary.ts";
 import { CodeWriter } from "./code-writer.ts";
 import { Decimal, decimalFromText, FINITE, magnitude, powerOfTen, ZERO } from "./decimal.ts";
 import { fault, type ScalarError } from "./errors.ts";
-import { constrainDecimal, type Value } from "./library.ts";
 import {
   BOOL,
   columnForm,
@@ -24,9 +23,11 @@ import {
   SAFE_DIGITS,
   SAFE_INT8,
   scaledForm,
+  TEXT,
   zeroOf,
 } from "./operand.ts";
 import { type KernelRuntime, runtimeOf } from "./runtime.ts";
+import { constrainDecimal, type Value } from "./value.ts";
 
 /** The result of a function whose arguments are not null; `isNull` only where it may answer null itself. */
 export interface Computed {
@@ -36,7 +37,12 @@ export interface Computed {
 }
 
 /** Code of a function, or undefined to leave these operands to the general way. */
-export type Emitter = (to: OperandWriter, args: readonly Operand[], type: SqlType) => Computed | undefined;
+export type Emitter = (
+  to: OperandWriter,
+  args: readonly Operand[],
+  type: SqlType,
+  argTypes: readonly SqlType[],
+) => Computed | undefined;
 
 export interface Kernel<F> {
   readonly run: F;
@@ -123,17 +129,17 @@ export class OperandWriter {
       form,
       constant,
     });
-    switch (type.name) {
-      case "int4": {
+    if (type.name === "numeric") return this.#numericConstant(value as string | bigint, type);
+    switch (carrierOf(type)) {
+      case "int32": {
         const plain = (value as number) | 0; // no negative zero
         return made(numberLiteral(plain), INT4, plain);
       }
-      case "int8":
-      case "timestamptz": {
+      case "int64": {
         const code = this.wideConstant(value as bigint);
         return made(numberLiteral(code), code < WIDE ? SAFE_INT8 : INT8, value as bigint);
       }
-      case "float8":
+      case "double":
         return made(
           numberLiteral(value as number),
           Number.isNaN(value) ? FLOAT8 : PLAIN_FLOAT8,
@@ -141,11 +147,8 @@ export class OperandWriter {
         );
       case "bool":
         return made(String(value), BOOL, value as boolean);
-      case "text":
-      case "jsonb":
-        return made(numberLiteral(this.#textConstant(value as string)), columnForm(type), value as string);
-      case "numeric":
-        return this.#numericConstant(value as string | bigint, type);
+      case "string":
+        return made(numberLiteral(this.#textConstant(value as string)), TEXT, value as string);
     }
   }
 
@@ -193,7 +196,6 @@ export class OperandWriter {
       case "int8":
         return arg.form.safe ? `BigInt(${arg.code})` : `${this.rt}.big(${arg.code})`;
       case "text":
-      case "jsonb":
         return `${this.rt}.text(${arg.code})`;
       case "numeric":
       case "scaled":
@@ -208,17 +210,14 @@ export class OperandWriter {
 
   /** What a library function of this result type returned, as a code. */
   fromValue(result: string, type: SqlType): Computed {
-    switch (type.name) {
-      case "int8":
-      case "timestamptz":
+    if (type.name === "numeric") return { code: result, form: DECIMAL };
+    switch (carrierOf(type)) {
+      case "int64":
         return { code: `${this.rt}.code(${result})`, form: INT8 };
-      case "text":
-      case "jsonb":
-        return { code: `${this.rt}.internText(${result})`, form: columnForm(type) };
-      case "numeric":
-        return { code: result, form: DECIMAL };
-      case "int4":
-      case "float8":
+      case "string":
+        return { code: `${this.rt}.internText(${result})`, form: TEXT };
+      case "int32":
+      case "double":
       case "bool":
         return { code: result, form: columnForm(type) };
     }

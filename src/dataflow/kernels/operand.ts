@@ -10,20 +10,20 @@
  *   stay within 15 digits are plain arithmetic; beyond, the code may be a wide reference, as in a column of small numeric;
  * - decimal: a Decimal object, what the exact functions work on.
  */
-import type { SqlType } from "../../batch/types.ts";
-import { isSmallNumeric } from "../../batch/types.ts";
-import type { Value } from "./library.ts";
+import { type Carrier, carrierOf, isSmallNumeric, type SqlType } from "../../batch/types.ts";
+import type { Value } from "./value.ts";
 
 export type Form =
+  /** A 32-bit integer: int2, int4, date, the number of a label. */
   | { readonly kind: "int4" }
-  /** int8 and timestamptz. safe: never a wide reference. */
+  /** A 64-bit one: int8, time, timestamp, timestamptz. safe: never a wide reference. */
   | { readonly kind: "int8"; readonly safe: boolean }
+  /** float4 and float8. */
   | { readonly kind: "float8"; readonly notNaN: boolean }
   /** A JavaScript boolean. */
   | { readonly kind: "bool" }
-  /** An id of the dictionary. */
+  /** An id of the dictionary: every type that is carried as a string, but numeric. */
   | { readonly kind: "text" }
-  | { readonly kind: "jsonb" }
   | { readonly kind: "numeric" }
   | { readonly kind: "scaled"; readonly scale: number; readonly digits: number }
   | { readonly kind: "decimal" };
@@ -47,7 +47,6 @@ export const FLOAT8: Form = { kind: "float8", notNaN: false };
 export const PLAIN_FLOAT8: Form = { kind: "float8", notNaN: true };
 export const BOOL: Form = { kind: "bool" };
 export const TEXT: Form = { kind: "text" };
-export const JSONB: Form = { kind: "jsonb" };
 export const NUMERIC: Form = { kind: "numeric" };
 export const DECIMAL: Form = { kind: "decimal" };
 
@@ -57,24 +56,19 @@ export function scaledForm(scale: number, digits: number): Form {
 
 /** How a column of this type is read and written. */
 export function columnForm(type: SqlType): Form {
-  switch (type.name) {
-    case "int4":
-      return INT4;
-    case "int8":
-    case "timestamptz":
-      return INT8;
-    case "float8":
-      return FLOAT8;
-    case "bool":
-      return BOOL;
-    case "text":
-      return TEXT;
-    case "jsonb":
-      return JSONB;
-    case "numeric":
-      return isSmallNumeric(type) ? scaledForm(type.scale ?? 0, type.precision!) : NUMERIC;
+  if (type.name === "numeric") {
+    return isSmallNumeric(type) ? scaledForm(type.scale ?? 0, type.precision!) : NUMERIC;
   }
+  return forms[carrierOf(type)];
 }
+
+const forms: Readonly<Record<Carrier, Form>> = {
+  int32: INT4,
+  int64: INT8,
+  double: FLOAT8,
+  bool: BOOL,
+  string: TEXT,
+};
 
 /** The code of a null in this form. `zero`: name of the Decimal 0. */
 export function zeroOf(form: Form, zero: () => string): string {

@@ -5,6 +5,7 @@
  * given to another value between steps.
  */
 import { formatTimestamptzJson } from "../../batch/format/timestamptz.ts";
+import { carrierOf, type SqlType } from "../../batch/types.ts";
 import { type Dictionary, WIDE } from "../../state/dictionary.ts";
 import {
   extract,
@@ -28,7 +29,7 @@ import {
 import { fail, int4OutOfRange, int8OutOfRange } from "./errors.ts";
 import { divideInt8, int8, remainderInt8 } from "./library.ts";
 import { roundHalfEven } from "./rounding.ts";
-import { parseFrozen } from "./user-function.ts";
+import { parseFrozen, toJs } from "./user-function.ts";
 
 const CACHE_SLOTS = 4096;
 const SAFE = Number.MAX_SAFE_INTEGER;
@@ -115,6 +116,21 @@ export class KernelRuntime {
 
   timestampJson(code: number): string {
     return formatTimestamptzJson(this.looseInteger(code));
+  }
+
+  /** A value, by its code, as JavaScript sees it in a row. */
+  jsValue(code: number, type: SqlType): unknown {
+    switch (carrierOf(type)) {
+      case "string":
+        return toJs(this.text(code), type);
+      case "int64":
+        return toJs(this.looseInteger(code), type);
+      case "bool":
+        return code === 1;
+      case "int32":
+      case "double":
+        return toJs(code, type);
+    }
   }
 
   json(id: number): unknown {

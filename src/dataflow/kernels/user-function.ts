@@ -3,19 +3,8 @@
  * becomes a fault (function_failed) that says what the function threw or returned.
  */
 import { EvertError } from "../../base/errors.ts";
-import {
-  datumToValue,
-  toBool,
-  toFloat8,
-  toInt4,
-  toInt8,
-  toNumeric,
-  toText,
-  toTimestamptz,
-  toUnscaled,
-} from "../../batch/convert.ts";
-import { canonicalJson } from "../../batch/jsonb.ts";
-import { isSmallNumeric, type SqlType, typeToString } from "../../batch/types.ts";
+import { datumToValue, fromValue } from "../../batch/convert.ts";
+import { carrierOf, type SqlType, typeToString } from "../../batch/types.ts";
 import { describe } from "../../batch/value-error.ts";
 import type { Datum, RowShape } from "../../plan/expression.ts";
 import { fail, type ScalarError, scalarError } from "./errors.ts";
@@ -30,8 +19,17 @@ export function jsRow(shape: RowShape, row: readonly Datum[], types: readonly Sq
   return Object.freeze(Object.fromEntries(entries));
 }
 
-function toJs(value: Datum, type: SqlType): unknown {
-  return type.name === "jsonb" && value !== null ? parseFrozen(value as string) : datumToValue(type, value);
+/** A value as a function of the user sees it: what is an object is frozen. */
+export function toJs(value: Datum, type: SqlType): unknown {
+  if (value === null) return null;
+  if (type.name === "jsonb" || type.name === "json") return parseFrozen(value as string);
+  const made = datumToValue(type, value);
+  return type.name === "array" ? freezeItems(made as readonly unknown[]) : made;
+}
+
+function freezeItems(items: readonly unknown[]): readonly unknown[] {
+  for (const item of items) if (Array.isArray(item)) freezeItems(item);
+  return Object.freeze(items);
 }
 
 export function parseFrozen(json: string): unknown {
@@ -73,51 +71,25 @@ function unfit(value: unknown, type: SqlType, thrown: EvertError): ScalarError {
   );
 }
 
-function converted<T>(
-  convert: (value: unknown, type: SqlType) => T,
-  value: unknown,
-  type: SqlType,
-  otherwise: T,
-): T {
-  try {
-    return convert(value, type);
-  } catch (thrown) {
-    if (!(thrown instanceof EvertError)) throw thrown;
-    return fail(unfit(value, type, thrown), otherwise);
-  }
-}
-
 /**
  * What a function returned (neither null nor undefined), as the engine takes it: integers, times and small numerics (unscaled) as a safe
  * number or a bigint, numeric and jsonb as canonical text.
  */
 export function fromJs(value: unknown, type: SqlType): number | bigint | boolean | string {
-  switch (type.name) {
-    case "int4":
-      return converted(toInt4, value, type, 0);
-    case "int8":
-      return converted(toInt8, value, type, 0);
-    case "float8":
-      return converted(toFloat8, value, type, 0);
-    case "numeric":
-      return isSmallNumeric(type)
-        ? converted(toUnscaled, value, type, 0)
-        : converted(toNumeric, value, type, "0");
-    case "bool":
-      return converted(toBool, value, type, false);
-    case "text":
-      return converted(toText, value, type, "");
-    case "timestamptz":
-      return converted(toTimestamptz, value, type, 0);
-    case "jsonb":
-      return converted(canonicalJson, value, type, "null");
+  try {
+    return fromValue(type, value);
+  } catch (thrown) {
+    if (!(thrown instanceof EvertError)) throw thrown;
+    return fail(unfit(value, type, thrown), nothing[carrierOf(type)]);
   }
 }
+
+/** What a function that failed is said to have returned; nobody reads it. */
+const nothing = { int32: 0, int64: 0, double: 0, bool: false, string: "" } as const;
 
 /** The same as a Datum. */
 export function datumFromJs(value: unknown, type: SqlType): Datum {
   if (value === null || value === undefined) return null;
   const made = fromJs(value, type);
-  const isInteger = type.name === "int8" || type.name === "timestamptz" || isSmallNumeric(type);
-  return isInteger ? BigInt(made as number | bigint) : made;
+  return carrierOf(type) === "int64" ? BigInt(made as number | bigint) : made;
 }

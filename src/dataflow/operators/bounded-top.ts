@@ -4,9 +4,8 @@
  */
 import type { OrderItem } from "../../plan/plan.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
-import { WIDE } from "../../state/dictionary.ts";
-import type { LayoutColumn, RowLayout } from "../../state/layout.ts";
-import { compareNumericText } from "../../state/numeric-order.ts";
+import { compareCode, hasCanonicalForm, orderHelpers } from "../../state/equality.ts";
+import type { LayoutColumn } from "../../state/layout.ts";
 import { LIVE, Store } from "../../state/store.ts";
 import type { Chunk } from "../chunk.ts";
 import { lostRow } from "../lost-row.ts";
@@ -38,7 +37,7 @@ export class BoundedTop extends StoredNode {
     this.label = spec.label;
     this.store = new Store(spec.label, spec.columns, dictionary);
     const index = this.store.hashIndex({ columns: spec.partition, unique: false });
-    this.#source = applySource(this.store.layout, spec);
+    this.#source = applySource(this.store, spec);
     const names = ["store", "find", "next", "lost", "compareFloat", "compareWide", "compareNumeric"];
     const make = new Function(...names, this.#source);
     const lost = () => lostRow(this.label);
@@ -47,9 +46,9 @@ export class BoundedTop extends StoredNode {
       index.find,
       index.next,
       lost,
-      compareFloat,
-      compareWide,
-      compareNumericText,
+      orderHelpers.compareFloat,
+      orderHelpers.compareWide,
+      orderHelpers.compareNumeric,
     ) as (chunk: Chunk) => void;
   }
 
@@ -62,10 +61,11 @@ export class BoundedTop extends StoredNode {
   }
 }
 
-function applySource(layout: RowLayout, { columns, partition, order, limit }: BoundedTopSpec): string {
+function applySource(store: Store, { columns, partition, order, limit }: BoundedTopSpec): string {
+  const { layout } = store;
   const { strideWords: stride, birthWord, deathWord } = layout;
   return `"use strict"; const dictionary = store.dictionary;
-  ${compareSource(layout, partition, order)}
+  ${compareSource(store, partition, order)}
   // A slot for the row in hand: it becomes a row of the store only if it is kept.
   let spare = -1;
   return function apply(chunk) {
@@ -102,20 +102,16 @@ function applySource(layout: RowLayout, { columns, partition, order, limit }: Bo
   };`;
 }
 
-/** Order of two rows: the order items, then all other columns ascending, then how numerics print. As in state/ordered-index.ts. */
-function compareSource(layout: RowLayout, partition: readonly number[], order: readonly OrderItem[]): string {
+/** Order of two rows: the order items, then all other columns ascending, then how equal values print. As in state/ordered-index.ts. */
+function compareSource(
+  { layout, dictionary }: Store,
+  partition: readonly number[],
+  order: readonly OrderItem[],
+): string {
   const { read, isNull } = readers(layout, "I", "F");
-  const difference = (c: number): string => {
-    const { type } = layout.columns[c]!;
-    const x = read(c, "b");
-    const y = read(c, "c");
-    if (layout.physical[c] === "i32") return `${x} - ${y}`;
-    if (type.name === "float8") return `compareFloat(${x}, ${y})`;
-    if (layout.physical[c] === "f64") return `compareWide(dictionary, ${x}, ${y})`;
-    if (type.name === "numeric")
-      return `${x} === ${y} ? 0 : compareNumeric(dictionary.utf8(${x}), dictionary.utf8(${y}))`;
-    return `dictionary.compare(${x}, ${y})`;
-  };
+  const typeOf = (c: number) => layout.columns[c]!.type;
+  const difference = (c: number): string =>
+    compareCode(dictionary, "dictionary", typeOf(c), read(c, "b"), read(c, "c"));
   const item = ({ column: c, descending, nullsFirst }: OrderItem): string => {
     const compareValues = `d = ${difference(c)}; if (d !== 0) return ${descending ? "-d" : "d"};`;
     if (!layout.columns[c]!.nullable) return compareValues;
@@ -125,7 +121,7 @@ function compareSource(layout: RowLayout, partition: readonly number[], order: r
   const rest = layout.columns.map((_, i) => i).filter((i) => !ordered.has(i));
   const printed = layout.columns
     .map((_, i) => i)
-    .filter((i) => layout.physical[i] === "ref" && layout.columns[i]!.type.name === "numeric")
+    .filter((i) => hasCanonicalForm(dictionary, typeOf(i)))
     .map((c) => `d = dictionary.compare(${read(c, "b")}, ${read(c, "c")}); if (d !== 0) return d;`);
   const lines = [
     ...order.map(item),
@@ -138,19 +134,4 @@ function compareSource(layout: RowLayout, partition: readonly number[], order: r
     ${lines.join("\n    ")}
     return 0;
   }`;
-}
-
-/** NaN equals itself and is greatest; -0 equals 0. */
-function compareFloat(a: number, b: number): number {
-  if (a < b) return -1;
-  if (a > b) return 1;
-  if (a === b) return 0;
-  return Number.isNaN(a) ? (Number.isNaN(b) ? 0 : 1) : -1;
-}
-
-function compareWide(dictionary: Dictionary, a: number, b: number): number {
-  if (a < WIDE && b < WIDE) return a - b;
-  const x = a >= WIDE ? dictionary.bigint(a) : BigInt(a);
-  const y = b >= WIDE ? dictionary.bigint(b) : BigInt(b);
-  return x < y ? -1 : x > y ? 1 : 0;
 }

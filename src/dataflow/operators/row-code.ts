@@ -1,4 +1,6 @@
 /** Pieces of generated code: rows of a Store (first word in variable `b`, hoisted I and F) beside rows of a chunk (row `r`). */
+import { carrierOf } from "../../batch/types.ts";
+import { sameDouble } from "../../state/equality.ts";
 import type { LayoutColumn, RowLayout } from "../../state/layout.ts";
 import { nullCode, readCode } from "../../state/layout.ts";
 
@@ -34,10 +36,7 @@ export function equalsRow(layout: RowLayout, b: string, r: string, c = "c", n = 
   const parts = layout.columns.map((column, i) => {
     const stored = readCode(layout, i, b);
     const given = `${c}${i}[${r}]`;
-    const same =
-      column.type.name === "float8"
-        ? `(${stored} === ${given} || (${stored} !== ${stored} && ${given} !== ${given}))`
-        : `${stored} === ${given}`;
+    const same = carrierOf(column.type) === "double" ? sameDouble(stored, given) : `${stored} === ${given}`;
     return column.nullable ? `${same} && ${nullCode(layout, i, b)} === ${n}${i}[${r}]` : same;
   });
   return parts.length === 0 ? "true" : parts.join(" && ");

@@ -3,7 +3,7 @@ import { EvertError } from "../../../src/base/errors.ts";
 import { formatFloat8 } from "../../../src/batch/format/float8.ts";
 import { unscaledToText } from "../../../src/batch/format/numeric.ts";
 import { formatTimestamptz } from "../../../src/batch/format/timestamptz.ts";
-import { isSmallNumeric, type SqlType } from "../../../src/batch/types.ts";
+import { carrierOf, isSmallNumeric, type SqlType } from "../../../src/batch/types.ts";
 import { type Chunk, type ChunkColumnSpec, createChunk } from "../../../src/dataflow/chunk.ts";
 import { evaluateExpr } from "../../../src/dataflow/kernels/evaluate.ts";
 import { compileFilterProject } from "../../../src/dataflow/kernels/filter-project.ts";
@@ -80,9 +80,7 @@ function codeOf(dictionary: Dictionary, type: SqlType, value: Exclude<Datum, nul
   if (typeof value === "bigint") return runtimeOf(dictionary).code(value);
   if (typeof value === "boolean") return value ? 1 : 0;
   if (typeof value === "number") return value;
-  return type.name === "numeric" || type.name === "text" || type.name === "jsonb"
-    ? dictionary.internString(value)
-    : Number.NaN;
+  return carrierOf(type) === "string" ? dictionary.internString(value) : Number.NaN;
 }
 
 export function takeDatum(
@@ -97,19 +95,15 @@ export function takeDatum(
     if (code !== 0) throw new Error("the value of a null is 0");
     return null;
   }
-  switch (type.name) {
-    case "int4":
-    case "float8":
+  switch (carrierOf(type)) {
+    case "int32":
+    case "double":
       return code;
     case "bool":
       return code === 1;
-    case "int8":
-    case "timestamptz":
+    case "int64":
       return runtimeOf(dictionary).big(code);
-    case "numeric":
-      return isSmallNumeric(type) ? runtimeOf(dictionary).big(code) : dictionary.string(code);
-    case "text":
-    case "jsonb":
+    case "string":
       return dictionary.string(code);
   }
 }

@@ -1,0 +1,46 @@
+/**
+ * Functions of any type: what they compute is made for the types of the call (dataflow/kernels/typed-library.ts). An argument `anyArray` or
+ * `anyEnum` takes every array or enum; `text` in a cast stands for whatever is given.
+ */
+import { bpchar, bytea, jsonb, numeric, text, varchar } from "../../batch/types.ts";
+import {
+  anyArray,
+  anyEnum,
+  cast,
+  comparisons,
+  type Entry,
+  entry,
+  extremes,
+  F,
+  type Named,
+  named,
+} from "./entry.ts";
+
+export const genericFunctions = {
+  ...comparisons(named("bpchar")),
+  ...comparisons(named("interval")),
+  ...comparisons(named("jsonb")),
+  ...comparisons(anyArray as Named<"array">),
+  ...comparisons(anyEnum as Named<"enum">),
+  ...extremes(named("bpchar")),
+  ...extremes(named("interval")),
+  ...extremes(named("jsonb")),
+  ...extremes(anyArray as Named<"array">),
+  ...extremes(anyEnum as Named<"enum">),
+  /** ARRAY[...]: of items, or of arrays of one shape, which become a dimension more. */
+  array_make: entry(null, [], [text], anyArray, [F, "nonStrict", "variadic"]),
+
+  // Casts. Any type to text by its output function, text to any by its input function.
+  io_out: cast(text, text),
+  io_in: cast(text, text, F),
+  /** To varchar(n) and char(n): cut off where a cast was written, refused where a value is stored. */
+  to_varchar: cast(text, varchar),
+  assign_varchar: cast(text, varchar, F),
+  to_bpchar: cast(text, bpchar),
+  assign_bpchar: cast(text, bpchar, F),
+  array_cast: cast(anyArray, anyArray, F),
+  /** A scalar of jsonb as a number or a bool; its null is null. */
+  jsonb_to_scalar: cast(jsonb, numeric, F, "nullable"),
+  integer_to_bytea: cast(numeric, bytea),
+  bytea_to_integer: cast(bytea, numeric, F),
+} as const satisfies Record<string, Entry>;

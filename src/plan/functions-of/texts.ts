@@ -1,0 +1,40 @@
+/** Operators and functions of text. */
+import { bool, int4, text } from "../../batch/types.ts";
+import { both, type Entry, F, fn, operator } from "./entry.ts";
+
+export const textFunctions = {
+  text_concat: operator("||", [text, text], text, F),
+  text_length: fn("length char_length character_length", [text], int4),
+  text_octet_length: fn("octet_length", [text], int4),
+  text_lower: fn("lower", [text], text),
+  text_upper: fn("upper", [text], text),
+  text_initcap: fn("initcap", [text], text),
+  text_btrim: fn("btrim", [text], text),
+  text_btrim_of: fn("btrim", [text, text], text),
+  text_ltrim: fn("ltrim", [text], text),
+  text_ltrim_of: fn("ltrim", [text, text], text),
+  text_rtrim: fn("rtrim", [text], text),
+  text_rtrim_of: fn("rtrim", [text, text], text),
+  text_substring: fn("substring substr", [text, int4], text),
+  text_substring_for: fn("substring substr", [text, int4, int4], text, F),
+  text_left: fn("left", [text, int4], text),
+  text_right: fn("right", [text, int4], text),
+  text_replace: fn("replace", [text, text, text], text, F),
+  text_position: fn("strpos position", [text, text], int4),
+  text_starts_with: both("^@", "starts_with", [text, text], bool),
+  text_split_part: fn("split_part", [text, text, int4], text, F),
+  text_repeat: fn("repeat", [text, int4], text, F),
+  text_reverse: fn("reverse", [text], text),
+  text_lpad: fn("lpad", [text, int4], text, F),
+  text_lpad_with: fn("lpad", [text, int4, text], text, F),
+  text_rpad: fn("rpad", [text, int4], text, F),
+  text_rpad_with: fn("rpad", [text, int4, text], text, F),
+  text_concat_all: fn("concat", [text], text, F, "nonStrict", "variadic"),
+  text_concat_ws: fn("concat_ws", [text, text], text, F, "nonStrict", "variadic"),
+  text_like: both("~~", "like", [text, text], bool, F),
+  text_not_like: both("!~~", "notlike", [text, text], bool, F),
+  text_ilike: operator("~~*", [text, text], bool, F),
+  text_not_ilike: operator("!~~*", [text, text], bool, F),
+  /** LIKE ... ESCAPE: the pattern, rewritten to the default escape. */
+  text_like_escape: fn("like_escape", [text, text], text, F),
+} as const satisfies Record<string, Entry>;

@@ -6,6 +6,7 @@
  * zeros of numbers.
  */
 import { isWellFormed, utf8Length } from "../base/bytes.ts";
+import { EvertError } from "../base/errors.ts";
 import { plainDecimal } from "./format/float8.ts";
 import { parseNumeric } from "./format/numeric.ts";
 import { JsonNumber, parseJson } from "./lossless-json.ts";
@@ -15,7 +16,22 @@ export const JSON_DEPTH_MAX = 1000;
 
 /** Canonical text of JSON text. */
 export function parseJsonb(text: string): string {
-  return canonicalJson(parseJson(text));
+  const value = parseJson(text);
+  try {
+    return canonicalJson(value);
+  } catch (error) {
+    // PostgreSQL has no character for \u0000 and calls half of a surrogate pair no JSON.
+    if (!(error instanceof EvertError) || error.code !== "untranslatable_character" || hasNul(text))
+      throw error;
+    throw new EvertError("invalid_text_representation", "invalid input syntax for type json", {
+      detail: error.detail,
+      cause: error,
+    });
+  }
+}
+
+function hasNul(text: string): boolean {
+  return /(?:^|[^\\])(?:\\\\)*\\u0000/.test(text);
 }
 
 /** The text itself, once it is known to be JSON: what a column of type json keeps. @throws invalid_text_representation */

@@ -232,6 +232,7 @@ function callText(expr: Expr & { kind: "call" }, schema: Schema, nested: (e: Exp
       ? `${nested(expr.args[0]!)} ${info.op} ${nested(expr.args[1]!)}`
       : `${info.op} ${nested(expr.args[0]!)}`;
   }
+  if (expr.fn === "array_make") return `array[${expr.args.map((a) => exprText(a, schema)).join(", ")}]`;
   if (info.names.length === 0) return `${nested(expr.args[0]!)}::${typeToString(expr.type)}`;
   return `${info.name}(${expr.args.map((a) => exprText(a, schema)).join(", ")})`;
 }

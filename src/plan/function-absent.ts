@@ -84,6 +84,7 @@ export const absentOverloads: Readonly<Record<string, readonly (readonly SqlType
   "-": [
     [jsonb, text],
     [jsonb, int4],
+    [jsonb, anyArray],
   ],
   "&": [
     [int2, int2],

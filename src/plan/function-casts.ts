@@ -238,6 +238,12 @@ export function sqlTypeName(type: SqlType | null): string {
  * when they have none. A numeric keeps its precision, and a text its length, only when all agree on it. Only literals: text.
  */
 export function commonType(types: readonly (SqlType | null)[]): SqlType | undefined {
+  const common = wantedType(types);
+  return common !== undefined && types.every((t) => canCast(t, common)) ? common : undefined;
+}
+
+/** The same, though some may turn out not to become it: undefined only where their categories differ. */
+export function wantedType(types: readonly (SqlType | null)[]): SqlType | undefined {
   const known = types.filter((t) => t !== null);
   const first = known[0];
   if (first === undefined) return text;
@@ -248,6 +254,5 @@ export function commonType(types: readonly (SqlType | null)[]): SqlType | undefi
     if (categories[t.name] !== categories[best.name]) return undefined;
     if (preferred[best.name] !== true && canCast(best, t) && !canCast(t, best)) best = t;
   }
-  if (!known.every((t) => canCast(t, best))) return undefined;
   return known.every((t) => sameType(t, best)) ? best : withoutModifiers(best);
 }

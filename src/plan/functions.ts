@@ -40,7 +40,9 @@ export {
   type CastResolution,
   commonType,
   resolveCast,
+  sameKind,
   sqlTypeName,
+  wantedType,
 } from "./function-casts.ts";
 export {
   callIsFallible,

@@ -3,15 +3,17 @@
  * expression is either typed or still such a literal.
  */
 import { EvertError } from "../base/errors.ts";
+import { type Datum, datumFromJson } from "../batch/convert.ts";
+import { parseJson } from "../batch/lossless-json.ts";
 import { type SqlType, sameType, text } from "../batch/types.ts";
 import type { Expr } from "../plan/expression.ts";
 import {
   type CastContext,
-  commonType,
   type FunctionId,
   type Resolution,
   resolveCast,
   sqlTypeName,
+  wantedType,
 } from "../plan/functions.ts";
 import { typeOf } from "../plan/inspect.ts";
 import type { BindContext } from "./context.ts";
@@ -53,8 +55,16 @@ export function boundType(bound: Bound): SqlType | null {
 export function settle(literal: LiteralBound, type: SqlType, ctx: BindContext): Expr {
   const position = literal.param === null ? ctx.position(literal.start) : undefined;
   if (literal.param !== null) ctx.fixParam(literal.param, type, ctx.position(literal.start));
-  const value = literal.text === null ? null : parseDatum(literal.text, type, position);
-  return { kind: "const", value, type };
+  return { kind: "const", value: literal.text === null ? null : readLiteral(literal, type, position), type };
+}
+
+/** An array given as a parameter may come as JSON: PostgreSQL's text of one never begins like that. */
+function readLiteral(literal: LiteralBound, type: SqlType, position: number | undefined): Datum {
+  const text = literal.text!;
+  const isJson = literal.param !== null && type.element !== undefined && /^\s*\[(?![^{}"]*\]\s*=)/.test(text);
+  return isJson
+    ? datumFromJson(type, parseJson(text), `$${literal.param}`)
+    : parseDatum(text, type, position);
 }
 
 /** The literal as it was cast: where a text is too long for the type, it is cut off. */
@@ -123,7 +133,7 @@ export function toCommonType(
   construct: string,
   ctx: BindContext,
 ): { exprs: Expr[]; type: SqlType } {
-  const type = commonType(bounds.map(boundType));
+  const type = wantedType(bounds.map(boundType));
   if (type === undefined) throw noCommonType(bounds, construct, ctx);
   const exprs = bounds.map((bound) => {
     const expr = coerce(bound, type, "implicit", ctx);
@@ -140,8 +150,8 @@ export function toCommonType(
 /** Names the first type and the first one that does not go with those before it. */
 function noCommonType(bounds: readonly Bound[], construct: string, ctx: BindContext): EvertError {
   const known = bounds.filter((b) => boundType(b) !== null);
-  const index = known.findIndex((_, i) => commonType(known.slice(0, i + 1).map(boundType)) === undefined);
-  const before = commonType(known.slice(0, index).map(boundType)) ?? boundType(known[0]!);
+  const index = known.findIndex((_, i) => wantedType(known.slice(0, i + 1).map(boundType)) === undefined);
+  const before = wantedType(known.slice(0, index).map(boundType)) ?? boundType(known[0]!);
   const message = `${construct} types ${sqlTypeName(before)} and ${sqlTypeName(boundType(known[index]!))} cannot be matched`;
   return new EvertError("datatype_mismatch", message, { position: ctx.position(known[index]!.start) });
 }

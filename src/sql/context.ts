@@ -3,7 +3,7 @@ import { EvertError } from "../base/errors.ts";
 import type { SqlType } from "../batch/types.ts";
 import type { Catalog } from "../plan/catalog.ts";
 import type { Expr } from "../plan/expression.ts";
-import { sqlTypeName } from "../plan/functions.ts";
+import { sameKind, sqlTypeName } from "../plan/functions.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { OuterScope, Scope } from "./scope.ts";
 import type { SourceText } from "./source-text.ts";
@@ -87,7 +87,7 @@ export class BindContext {
   /** The first use of a parameter gives it its type. */
   fixParam(number: number, type: SqlType, position: number | undefined): void {
     const before = (this.paramTypes[number - 1] ??= type);
-    if (before.name === type.name) return;
+    if (sameKind(before, type)) return;
     throw new EvertError("datatype_mismatch", `inconsistent types deduced for parameter $${number}`, {
       sqlstate: "42P08",
       detail: `${sqlTypeName(before)} versus ${sqlTypeName(type)}`,

@@ -10,6 +10,7 @@ import { bool, numeric, text } from "../batch/types.ts";
 import type { Expr } from "../plan/expression.ts";
 import { resolveOperator, sqlTypeName } from "../plan/functions.ts";
 import { branch, typeOf } from "../plan/inspect.ts";
+import { bindArray } from "./arrays.ts";
 import {
   type Bound,
   boundType,
@@ -23,12 +24,13 @@ import {
 } from "./bound.ts";
 import { bindCall, bindMinMax, bindNow } from "./calls.ts";
 import type { BindContext } from "./context.ts";
-import { parseDatum } from "./literal.ts";
+import { castLiteral, parseDatum } from "./literal.ts";
 import { bindOperator } from "./operators.ts";
 import type { ExprPlace } from "./place.ts";
+import { all, rowItems } from "./row-values.ts";
 import { findVisible, type Scope } from "./scope.ts";
 import { as, kindOf, type NodeKind, type NodeOf, startOf, stringOf } from "./tree.ts";
-import { bindTypeName } from "./type-names.ts";
+import { bindCastType } from "./type-names.ts";
 
 /** A place where neither aggregates nor window functions may stand. */
 export function plainPlace(ctx: BindContext, scope: Scope, clause: string): ExprPlace {
@@ -53,12 +55,23 @@ function bindKind(node: Node, place: ExprPlace): Bound {
       return bindConstant(as(node, "A_Const")!, start);
     case "ParamRef":
       return bindParam(as(node, "ParamRef")!, place.ctx, start);
+    case "A_ArrayExpr":
+      return bindArray(as(node, "A_ArrayExpr")!, place, null);
     case "A_Expr":
       return bindOperator(as(node, "A_Expr")!, place);
     case "BoolExpr":
       return bindLogic(as(node, "BoolExpr")!, place);
     case "NullTest": {
       const test = as(node, "NullTest")!;
+      const items = rowItems(test.arg);
+      if (items !== undefined && items.length > 0) {
+        // Each field is asked: a row may be neither null nor not null.
+        const tests = items.map((item): Expr => {
+          const isNull: Expr = { kind: "isNull", arg: settled(bindExpr(item, place), place.ctx) };
+          return test.nulltesttype === "IS_NULL" ? isNull : { kind: "not", arg: isNull };
+        });
+        return typed(all("and", tests), start);
+      }
       const arg = bindExpr(test.arg!, place);
       const isNull: Expr = { kind: "isNull", arg: settled(arg, place.ctx) };
       const expr: Expr = test.nulltesttype === "IS_NULL" ? isNull : { kind: "not", arg: isNull };
@@ -91,7 +104,6 @@ function bindKind(node: Node, place: ExprPlace): Bound {
 }
 
 const words: Partial<Record<NodeKind, string>> = {
-  A_ArrayExpr: "an ARRAY constructor",
   A_Indirection: "a subscript or field selection",
   GroupingFunc: "GROUPING",
   MultiAssignRef: "an assignment of several columns at once",
@@ -219,8 +231,16 @@ function bindBooleanTest(test: NodeOf<"BooleanTest">, place: ExprPlace): Bound {
 
 function bindCast(cast: NodeOf<"TypeCast">, place: ExprPlace, start: number | undefined): Bound {
   const { ctx } = place;
-  const to = bindTypeName(cast.typeName!, ctx);
+  const { type: to, fields } = bindCastType(cast.typeName!, ctx);
+  const list = as(cast.arg, "A_ArrayExpr");
+  if (list !== undefined && to.element !== undefined) return bindArray(list, place, to);
   const arg = bindExpr(cast.arg!, place);
+  if (fields !== null) {
+    if (arg.kind !== "literal" || arg.param !== null)
+      throw notSupported("a cast to an interval with fields", ctx.position(cast.location ?? start));
+    const value = arg.text === null ? null : castLiteral(arg.text, to, fields, ctx.position(arg.start));
+    return typed({ kind: "const", value, type: to }, arg.start);
+  }
   const expr = coerce(arg, to, "explicit", ctx);
   if (expr === undefined) {
     const from = sqlTypeName(boundType(arg));

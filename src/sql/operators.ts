@@ -1,11 +1,13 @@
 /** Operators and the predicates PostgreSQL's grammar writes like them: IN, BETWEEN, LIKE, IS DISTINCT FROM, NULLIF. */
 import type { Node } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
+import type { SqlType } from "../batch/types.ts";
 import type { Expr } from "../plan/expression.ts";
 import { commonType, resolveOperator, sqlTypeName } from "../plan/functions.ts";
 import { branch, columnsOf, typeOf } from "../plan/inspect.ts";
 import { argument, type Bound, boundType, callOf, coerce, leftmost, typed } from "./bound.ts";
 import type { ExprPlace } from "./place.ts";
+import { all, type CompareValues, compareRows, pairsOf } from "./row-values.ts";
 import { as, type NodeOf, startOf, stringOf } from "./tree.ts";
 
 export function bindOperator(node: NodeOf<"A_Expr">, place: ExprPlace): Bound {
@@ -16,7 +18,7 @@ export function bindOperator(node: NodeOf<"A_Expr">, place: ExprPlace): Bound {
     case "AEXPR_OP":
     case "AEXPR_LIKE":
     case "AEXPR_ILIKE": {
-      refuseRows(node, place);
+      if (isRow(node.lexpr) || isRow(node.rexpr)) return bindRows(op, node, place);
       const operands = [node.lexpr, node.rexpr]
         .filter((n) => n !== undefined)
         .map((n) => place.bind(n, place));
@@ -46,11 +48,23 @@ export function bindOperator(node: NodeOf<"A_Expr">, place: ExprPlace): Bound {
   }
 }
 
-function refuseRows(node: NodeOf<"A_Expr">, { ctx }: ExprPlace): void {
-  for (const side of [node.lexpr, node.rexpr]) {
-    if (as(side, "RowExpr") !== undefined)
-      throw notSupported("a row constructor", ctx.position(startOf(side!)));
-  }
+function isRow(node: Node | undefined): boolean {
+  return as(node, "RowExpr") !== undefined;
+}
+
+function bindRows(op: string, node: NodeOf<"A_Expr">, place: ExprPlace): Bound {
+  if (node.lexpr === undefined || node.rexpr === undefined) refuseRow(node, place);
+  const expr = compareRows(op, node.lexpr!, node.rexpr!, place, comparing(place, node));
+  return typed(expr, startOf(node.lexpr!));
+}
+
+function comparing(place: ExprPlace, node: NodeOf<"A_Expr">): CompareValues {
+  return (op, a, b) => compare(op, a, b, place, place.ctx.position(node.location));
+}
+
+function refuseRow(node: NodeOf<"A_Expr">, { ctx }: ExprPlace): never {
+  const side = [node.lexpr, node.rexpr].find(isRow);
+  throw notSupported("a row constructor", ctx.position(startOf(side!)));
 }
 
 function compare(
@@ -76,7 +90,12 @@ function compare(
 function bindIn(node: NodeOf<"A_Expr">, negated: boolean, place: ExprPlace): Bound {
   const { ctx } = place;
   const position = ctx.position(node.location);
-  refuseRows(node, place);
+  if (isRow(node.lexpr)) {
+    const rows = as(node.rexpr, "List")?.items ?? [];
+    const tests = rows.map((row) => compareRows("=", node.lexpr!, row, place, comparing(place, node)));
+    const found = all("or", tests);
+    return typed(negated ? { kind: "not", arg: found } : found, startOf(node.lexpr!));
+  }
   const left = place.bind(node.lexpr!, place);
   const items = (as(node.rexpr, "List")?.items ?? []).map((item) => place.bind(item, place));
   const readsColumns = (b: Bound) => b.kind === "typed" && columnsOf(b.expr).size > 0;
@@ -112,42 +131,59 @@ function bindBetween(node: NodeOf<"A_Expr">, place: ExprPlace): Bound {
 }
 
 function bindDistinct(node: NodeOf<"A_Expr">, place: ExprPlace): Bound {
-  const { ctx } = place;
-  refuseRows(node, place);
-  const [left, right] = [place.bind(node.lexpr!, place), place.bind(node.rexpr!, place)];
   const negated = node.kind === "AEXPR_NOT_DISTINCT";
   const result = (expr: Expr, start: number | undefined) =>
     typed(negated ? { kind: "not", arg: expr } : expr, start);
+  if (isRow(node.lexpr) || isRow(node.rexpr)) {
+    const pairs = pairsOf(node.lexpr!, node.rexpr!, place);
+    return result(
+      all(
+        "or",
+        pairs.map(([a, b]) => distinct(a, b, node, place)),
+      ),
+      startOf(node.lexpr!),
+    );
+  }
+  const [left, right] = [place.bind(node.lexpr!, place), place.bind(node.rexpr!, place)];
+  return result(distinct(left, right, node, place), leftmost(node.location, [left, right]));
+}
+
+function distinct(left: Bound, right: Bound, node: NodeOf<"A_Expr">, { ctx }: ExprPlace): Expr {
   // A null on one side asks only whether the other is null.
   const asked = isNullLiteral(right) ? left : isNullLiteral(left) ? right : undefined;
-  if (asked?.kind === "typed")
-    return result({ kind: "not", arg: { kind: "isNull", arg: asked.expr } }, asked.start);
+  if (asked?.kind === "typed") return { kind: "not", arg: { kind: "isNull", arg: asked.expr } };
   const resolution = resolveOperator("=", [boundType(left), boundType(right)], ctx.position(node.location));
-  const expr: Expr = {
+  return {
     kind: "isDistinct",
     left: argument(left, resolution, 0, ctx),
     right: argument(right, resolution, 1, ctx),
     equal: resolution.fn,
   };
-  return result(expr, leftmost(node.location, [left, right]));
 }
 
 function isNullLiteral(bound: Bound): boolean {
   return bound.kind === "literal" && bound.text === null && bound.param === null;
 }
 
-/** NULLIF(a, b): null if a = b, else a, as the equality's argument type. (PostgreSQL compares integers of two sizes as they are.) */
+/** PostgreSQL has operators between the types of each line. */
+const mixed = [/^int[248]$/, /^float[48]$/, /^(date|timestamp|timestamptz)$/];
+
+function comparedAsTheyAre(a: SqlType, b: SqlType): boolean {
+  return mixed.some((names) => names.test(a.name) && names.test(b.name));
+}
+
+/** NULLIF(a, b): null if a = b, else a, as the equality's argument type. (PostgreSQL compares numbers of two sizes, and dates with times, as they are.) */
 function bindNullIf(node: NodeOf<"A_Expr">, place: ExprPlace): Bound {
   const { ctx } = place;
   const [left, right] = [place.bind(node.lexpr!, place), place.bind(node.rexpr!, place)];
   const position = ctx.position(node.location);
   const resolution = resolveOperator("=", [boundType(left), boundType(right)], position);
   const equal = callOf(resolution, [left, right], ctx);
-  const isInteger = (b: Bound) => b.kind === "typed" && /^int[48]$/.test(typeOf(b.expr).name);
-  const value =
-    left.kind === "typed" && isInteger(left) && isInteger(right)
-      ? left.expr
-      : argument(left, resolution, 0, ctx);
+  const isCompared =
+    left.kind === "typed" &&
+    right.kind === "typed" &&
+    comparedAsTheyAre(typeOf(left.expr), typeOf(right.expr));
+  const value = left.kind === "typed" && isCompared ? left.expr : argument(left, resolution, 0, ctx);
   const type = typeOf(value);
   if (typeOf(equal).name !== "bool") {
     throw new EvertError(

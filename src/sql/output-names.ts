@@ -37,6 +37,10 @@ function figure(node: Node | undefined): Figured | undefined {
       const inner = figure(as(node, "CaseExpr")!.defresult);
       return inner !== undefined && !inner.weak ? inner : { name: "case", weak: true };
     }
+    case "A_ArrayExpr":
+      return strong("array");
+    case "RowExpr":
+      return strong("row");
     case "CoalesceExpr":
       return strong("coalesce");
     case "MinMaxExpr":

@@ -1,7 +1,8 @@
 /** Type names in SQL: which of ours they mean, and which of PostgreSQL's we do not have yet. */
 import type { TypeName as TypeNameNode } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
-import { arrayOf, baseTypes, type SqlType, text } from "../batch/types.ts";
+import type { IntervalField, IntervalRange } from "../batch/format.ts";
+import { arrayOf, baseTypes, interval, type SqlType, text } from "../batch/types.ts";
 import type { BindContext } from "./context.ts";
 import { as, stringOf } from "./tree.ts";
 
@@ -44,6 +45,39 @@ export function bindTypeName(node: TypeNameNode, ctx: BindContext): SqlType {
   const modified = modifiedType(node, type, position);
   return (node.arrayBounds?.length ?? 0) > 0 ? arrayOf(modified) : modified;
 }
+
+export interface CastType {
+  readonly type: SqlType;
+  /** INTERVAL ... HOUR TO MINUTE; null for every other type. */
+  readonly fields: IntervalRange | null;
+}
+
+/** The type of a cast: where an interval may name its fields. */
+export function bindCastType(node: TypeNameNode, ctx: BindContext): CastType {
+  const fields = stringOf(node.names?.at(-1)) === "interval" ? intervalFields(node) : null;
+  if (fields === null) return { type: bindTypeName(node, ctx), fields };
+  return { type: interval, fields };
+}
+
+/** Bits of the grammar's masks. */
+const fieldBits: readonly [IntervalField, number][] = [
+  ["year", 2],
+  ["month", 1],
+  ["day", 3],
+  ["hour", 10],
+  ["minute", 11],
+  ["second", 12],
+];
+
+function intervalFields({ typmods, arrayBounds }: TypeNameNode): IntervalRange | null {
+  const mask = as(typmods?.[0], "A_Const")?.ival?.ival;
+  if (mask === undefined || typmods!.length > 1 || (arrayBounds?.length ?? 0) > 0) return null;
+  const named = fieldBits.filter(([, bit]) => (mask & (1 << bit)) !== 0).map(([field]) => field);
+  if (named.length === 0 || mask === FULL_RANGE) return null;
+  return { from: named[0]!, to: named.at(-1)! };
+}
+
+const FULL_RANGE = 0x7fff;
 
 function modifiedType(node: TypeNameNode, type: SqlType, position: number | undefined): SqlType {
   const modifiers = (node.typmods ?? []).map(

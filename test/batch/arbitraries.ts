@@ -111,7 +111,7 @@ const jsonValues = fc
   )
   .map(canonicalJson);
 
-export function valueOf(type: SqlType): fc.Arbitrary<Value> {
+export function anyValue(type: SqlType): fc.Arbitrary<Value> {
   switch (type.name) {
     case "int2":
       return fc.oneof(fc.constantFrom(0, 1, -1, 32767, -32768), fc.integer({ min: -32768, max: 32767 }));
@@ -187,7 +187,7 @@ function arrays(element: SqlType): fc.Arbitrary<string> {
   const items = (length: number) =>
     fc.array(
       fc.option(
-        valueOf(element).map((value) => datumToText(element, value)),
+        anyValue(element).map((value) => datumToText(element, value)),
         { freq: 6 },
       ),
       { minLength: length, maxLength: length },

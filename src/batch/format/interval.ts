@@ -11,7 +11,7 @@
  */
 import { EvertError } from "../../base/errors.ts";
 import { timeText, US_PER_DAY_BIG } from "./calendar.ts";
-import { badDateTime, fieldOutOfRange } from "./datetime-input.ts";
+import { badDateTime } from "./datetime-input.ts";
 import { trimSpace } from "./integer.ts";
 
 export interface Interval {
@@ -101,6 +101,7 @@ export function parseInterval(text: string, range: IntervalRange | null = null):
 /** Fields being added up; checked at the end, and each number as it comes. */
 class Sum {
   readonly text: string;
+  years = 0;
   months = 0;
   days = 0;
   us = 0n;
@@ -113,13 +114,14 @@ class Sum {
   add(unit: Unit, value: string): void {
     const negative = value.startsWith("-");
     const [whole = "", digits = ""] = value.replace(/^[+-]/, "").split(".");
-    if (whole.length > 19) throw fieldOutOfRange(this.text);
+    if (whole.length > 19) throw outOfRange(this.text);
     const sign = negative ? -1 : 1;
     const n = BigInt(whole === "" ? 0 : whole) * BigInt(sign);
     const fraction = digits === "" ? 0 : Number(`0.${digits}`) * sign;
     const { months, days, us } = unit;
     if (months > 0) {
-      this.months += Number(n) * months;
+      if (months % 12 === 0) this.years += Number(n) * (months / 12);
+      else this.months += Number(n);
       if (months === 1) this.#fractionOfDays(fraction * 30);
       else this.months += roundHalfEven(fraction * months);
     } else if (days > 0) {
@@ -138,17 +140,18 @@ class Sum {
   }
 
   negate(): void {
+    this.years = 0 - this.years;
     this.months = 0 - this.months;
     this.days = 0 - this.days;
     this.us = -this.us;
   }
 
   result(): Interval {
-    const value = { months: this.months + 0, days: this.days + 0, us: this.us };
+    const { months, days, us } = this;
+    if (!fitsInterval({ months, days, us }) || Math.abs(this.years) > INT4_MAX) throw outOfRange(this.text);
+    const value = { months: this.years * 12 + months + 0, days: days + 0, us };
     if (fitsInterval(value) && intervalInfinity(value) === 0) return value;
-    throw new EvertError("datetime_overflow", `interval field value out of range: "${this.text}"`, {
-      sqlstate: "22015",
-    });
+    throw new EvertError("datetime_overflow", "interval out of range");
   }
 }
 
@@ -216,7 +219,7 @@ const fieldUnits: Readonly<Record<IntervalField, Unit>> = {
 };
 
 const token =
-  /\s*(?:([+-]?)(\d+):(\d+)(?::(\d+))?(\.\d*)?|([+-]?)(\d+)-(\d+)(?![\d.])|([+-]?\d*\.?\d+|[+-]?\d+\.)\s*([a-z]+)?|([a-z]+)|(@))\s*/giy;
+  /\s*(?:([+-]?)(\d+):(\d+)(?::(\d+))?(\.\d*)?|([+-]?)(\d+)-(\d+)(?![\d.+:-])|([+-]?\d*\.?\d+|[+-]?\d+\.)(?![\d.+:-])\s*([a-z]+)?|([a-z]+)|(@))\s*/giy;
 
 function readPhrases(text: string, sum: Sum, range: IntervalRange | null): void {
   let ago = false;
@@ -248,7 +251,7 @@ function readPhrases(text: string, sum: Sum, range: IntervalRange | null): void 
     } else if (years !== undefined) {
       once("year");
       once("month");
-      if (Number(months) > 11) throw fieldOutOfRange(sum.text);
+      if (Number(months) > 11) throw outOfRange(sum.text);
       sum.add(YEAR, `${ymSign}${years}`);
       sum.add(MONTH, `${ymSign}${months}`);
     } else if (unit?.toLowerCase() === "ago") {
@@ -262,13 +265,20 @@ function readPhrases(text: string, sum: Sum, range: IntervalRange | null): void 
     } else {
       const rest = text.slice(token.lastIndex);
       const beforeTime = /^[+-]?\d+:/.test(rest);
-      const implied = beforeTime ? DAY : range === null ? SECOND : fieldUnits[range.to];
+      const beforeHours = range?.to === "hour" && /^[+-]?[\d.]+\s*$/.test(rest);
+      const implied = beforeTime || beforeHours ? DAY : range === null ? SECOND : fieldUnits[range.to];
       once(unitKey(implied));
       sum.add(implied, number!);
     }
   }
   if (!any) throw badDateTime(sum.text, "interval");
   if (ago) sum.negate();
+}
+
+function outOfRange(text: string): EvertError {
+  return new EvertError("datetime_overflow", `interval field value out of range: "${text}"`, {
+    sqlstate: "22015",
+  });
 }
 
 /** Milliseconds and microseconds may stand beside seconds; weeks beside days. */
@@ -289,8 +299,7 @@ function addTime(
   const short =
     c === undefined && (fraction !== undefined || (range?.from === "minute" && range.to === "second"));
   const [h, m, s] = short ? ["0", a, b] : [a, b, c ?? "0"];
-  if (Number(m) > 59 && !short) throw fieldOutOfRange(sum.text);
-  if (Number(s) > 60) throw fieldOutOfRange(sum.text);
+  if ((Number(m) > 59 && !short) || Number(s) > 60) throw outOfRange(sum.text);
   const sign = negative ? "-" : "";
   sum.add(HOUR, sign + h);
   sum.add(MINUTE, sign + m);

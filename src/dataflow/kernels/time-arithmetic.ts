@@ -81,7 +81,11 @@ export function addTimeToDate(day: number, time: bigint): bigint {
 }
 
 function checked(us: bigint): bigint {
-  return us >= FIRST_US && us < TIMESTAMP_INFINITY ? us : fail(timestampOutOfRange, 0n);
+  return isInRange(us) ? us : fail(timestampOutOfRange, 0n);
+}
+
+function isInRange(us: bigint): boolean {
+  return us >= FIRST_US && us < TIMESTAMP_INFINITY;
 }
 
 // ---- timestamps -------------------------------------------------------------------------------------------------
@@ -115,10 +119,12 @@ function shifted(us: bigint, span: Interval): bigint {
     const months = year * 12 + (month - 1) + span.months;
     const [y, m] = [Math.floor(months / 12), (((months % 12) + 12) % 12) + 1];
     days = BigInt(daysFromCivil(y, m, Math.min(day, daysInMonth(y, m))));
+    // Every step must land on a time, even if a later one would lead back.
+    if (!isInRange(days * US_PER_DAY_BIG + time)) return fail(timestampOutOfRange, 0n);
   }
   days += BigInt(span.days);
-  if (days < BigInt(FIRST_DAY) || days > BigInt(LAST_DAY)) return fail(timestampOutOfRange, 0n);
-  return checked(days * US_PER_DAY_BIG + time + span.us);
+  const midnight = days * US_PER_DAY_BIG + time;
+  return isInRange(midnight) ? checked(midnight + span.us) : fail(timestampOutOfRange, 0n);
 }
 
 export function timestampsApart(a: bigint, b: bigint): string {

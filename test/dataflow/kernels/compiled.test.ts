@@ -13,7 +13,7 @@ import type { ChunkColumnSpec } from "../../../src/dataflow/chunk.ts";
 import type { Datum, Expr } from "../../../src/plan/expression.ts";
 import { type FunctionId, functionIds, functionInfo } from "../../../src/plan/functions.ts";
 import { typeOf } from "../../../src/plan/inspect.ts";
-import { valueOf } from "../../batch/arbitraries.ts";
+import { anyValue } from "../../batch/arbitraries.ts";
 import { call, column, constant, interpret, runCompiled, runFilter } from "./support.ts";
 
 const INT8_MAX = 2n ** 63n - 1n;
@@ -109,7 +109,7 @@ function datumOf(type: SqlType): fc.Arbitrary<Exclude<Datum, null>> {
     case "jsonb":
       return fc.constantFrom("1", "{}", '{"a": [1, 2]}', "null");
     default:
-      return valueOf(type);
+      return anyValue(type);
   }
 }
 

@@ -46,7 +46,17 @@ export interface ViewEntry {
   readonly fingerprint: string;
 }
 
-export type CatalogEntry = TopicEntry | ViewEntry;
+/** A type made by CREATE TYPE. Types have names of their own: a table may be called like one. */
+export interface TypeEntry {
+  readonly kind: "type";
+  readonly id: number;
+  readonly name: string;
+  readonly type: SqlType;
+}
+
+/** What has rows. */
+export type RelationEntry = TopicEntry | ViewEntry;
+export type CatalogEntry = RelationEntry | TypeEntry;
 
 /** The topic that the catalog itself lies in. No catalog names it. */
 export const CATALOG_ENTRY: TopicEntry = {
@@ -75,7 +85,8 @@ export interface ViewRelation {
 
 export class EngineCatalog implements Catalog {
   readonly #entries = new Map<number, CatalogEntry>();
-  readonly #byName = new Map<string, CatalogEntry>();
+  readonly #byName = new Map<string, RelationEntry>();
+  readonly #types = new Map<string, TypeEntry>();
   readonly #relations = new Map<number, ViewRelation>();
   #lastId = CATALOG_TOPIC;
 
@@ -89,12 +100,14 @@ export class EngineCatalog implements Catalog {
       if (entry === undefined) return;
       this.#entries.delete(event.id);
       this.#relations.delete(event.id);
-      if (this.#byName.get(entry.name) === entry) this.#byName.delete(entry.name);
+      const names: Map<string, CatalogEntry> = entry.kind === "type" ? this.#types : this.#byName;
+      if (names.get(entry.name) === entry) names.delete(entry.name);
       return;
     }
     const { entry } = event;
     this.#entries.set(entry.id, entry);
-    this.#byName.set(entry.name, entry);
+    if (entry.kind === "type") this.#types.set(entry.name, entry);
+    else this.#byName.set(entry.name, entry);
     this.#lastId = Math.max(this.#lastId, entry.id);
   }
 
@@ -102,8 +115,16 @@ export class EngineCatalog implements Catalog {
     this.#relations.set(id, relation);
   }
 
-  entry(name: string): CatalogEntry | undefined {
+  entry(name: string): RelationEntry | undefined {
     return this.#byName.get(name);
+  }
+
+  typeEntry(name: string): TypeEntry | undefined {
+    return this.#types.get(name);
+  }
+
+  type(name: string): SqlType | undefined {
+    return this.#types.get(name)?.type;
   }
 
   byId(id: number): CatalogEntry | undefined {
@@ -166,7 +187,7 @@ export class EngineCatalog implements Catalog {
     return [...this.#entries.values()].map(entryToJson);
   }
 
-  #absent(what: "topic" | "view", name: string, other: CatalogEntry | undefined): EvertError {
+  #absent(what: "topic" | "view", name: string, other: RelationEntry | undefined): EvertError {
     if (other !== undefined) {
       return new EvertError("wrong_object_type", `"${name}" is a ${other.kind}, not a ${what}`);
     }
@@ -206,7 +227,7 @@ export function eventToJson(event: CatalogEvent): unknown {
 }
 
 function entryToJson(entry: CatalogEntry): unknown {
-  if (entry.kind === "view") return entry;
+  if (entry.kind !== "topic") return entry;
   return {
     ...entry,
     defaults: entry.defaults.map((d) => (typeof d === "bigint" ? { bigint: String(d) } : d)),
@@ -222,7 +243,7 @@ export function eventFromJson(json: unknown): CatalogEvent {
 
 export function entryFromJson(json: unknown): CatalogEntry {
   const entry = json as CatalogEntry;
-  if (entry.kind === "view") return entry;
+  if (entry.kind !== "topic") return entry;
   const fields = entry.schema.fields.map((f) => ({
     name: f.name,
     type: f.type as SqlType,

@@ -232,10 +232,12 @@ export class Core {
     this.catalog.apply(event);
     if (event.event === "create") {
       const { entry } = event;
+      if (entry.kind === "type") return;
       if (entry.kind === "topic") this.addTopic(entry);
       else if (entry.materialized) this.views.fill(this.views.add(entry));
       return;
     }
+    if (gone?.kind === "type") return;
     if (gone?.kind === "topic") {
       this.#tables.delete(gone.id);
       this.circuit.removeSource(gone.id);

@@ -27,11 +27,12 @@ import {
 } from "../sql/statement.ts";
 import { runQuery } from "./adhoc.ts";
 import type { SqlOptions, SqlResponse, StatementResult } from "./api.ts";
-import { type CatalogEntry, newTopic, type ViewEntry } from "./catalog.ts";
+import { newTopic, type RelationEntry, type ViewEntry } from "./catalog.ts";
 import { TopicChanges } from "./changes.ts";
 import type { Core } from "./core.ts";
 import type { Part } from "./part.ts";
 import { fingerprintOf, planView } from "./planner.ts";
+import { createType, dropTypes } from "./types.ts";
 
 /** Changes of one transaction, by topic. */
 type Changes = Map<number, TopicChanges>;
@@ -104,8 +105,11 @@ export class Statements {
       case "createView":
         note(await this.#createView(statement));
         return done(statement);
+      case "createType":
+        note(await createType(this.#core, statement));
+        return done(statement);
       case "drop":
-        note(await this.#drop(statement));
+        note(await (statement.object === "type" ? dropTypes(this.#core, statement) : this.#drop(statement)));
         return done(statement);
       case "explain":
         return textRows(
@@ -165,6 +169,7 @@ export class Statements {
             break;
           case "createTable":
           case "createView":
+          case "createType":
           case "drop":
             throw notSupported(`${commandTag(statement, 0)} in a transaction`, one.position);
         }
@@ -296,7 +301,7 @@ export class Statements {
     });
   }
 
-  #named(statement: DropStatement): CatalogEntry[] {
+  #named(statement: DropStatement): RelationEntry[] {
     return statement.names.flatMap((name) => {
       const entry = this.#core.catalog.entry(name);
       if (entry === undefined) {
@@ -311,7 +316,7 @@ export class Statements {
     });
   }
 
-  #addUsers(entry: CatalogEntry, statement: DropStatement, all: Map<number, CatalogEntry>): void {
+  #addUsers(entry: RelationEntry, statement: DropStatement, all: Map<number, RelationEntry>): void {
     for (const user of this.#core.views.dependents(entry.id)) {
       if (all.has(user.id)) continue;
       if (!statement.cascade) {
@@ -331,7 +336,7 @@ export class Statements {
   }
 }
 
-function rank(entry: CatalogEntry): number {
+function rank(entry: RelationEntry): number {
   return entry.kind === "view" ? 0 : 1;
 }
 

@@ -1,5 +1,6 @@
 /** What a front end may ask about names. The engine implements it; a front end never sees more. */
 import type { Schema } from "../batch/schema.ts";
+import type { SqlType } from "../batch/types.ts";
 import type { Datum } from "./expression.ts";
 import type { OrderItem } from "./plan.ts";
 
@@ -20,6 +21,8 @@ export interface CatalogRelation {
 export interface Catalog {
   /** undefined: no such relation. Names are as PostgreSQL folds them. */
   relation(name: string): CatalogRelation | undefined;
+  /** A type the user made, by name; absent: there are none. */
+  type?(name: string): SqlType | undefined;
   /** For hints ("did you mean"). */
   relationNames(): readonly string[];
   /** Definition of a plain view that is not maintained but written out where it is named: its SELECT or CREATE VIEW. */

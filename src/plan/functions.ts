@@ -296,7 +296,7 @@ function resolveExtreme(
     );
   }
   const args = argTypes.map(() => type);
-  return resolutionOf(`${type.name}_${name}`, args, argTypes.map(plainType));
+  return { ...resolutionOf(`${type.name}_${name}`, args, argTypes.map(plainType)), resultType: type };
 }
 
 function choose(

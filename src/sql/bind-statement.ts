@@ -7,6 +7,7 @@ import { bindQuery } from "./bind-query.ts";
 import { bindDelete, bindInsert, bindUpdate } from "./change.ts";
 import { BindContext, PARAMS_MAX, paramFromJson, type SqlParam } from "./context.ts";
 import { bindCreateAs, bindCreateTable, bindCreateView } from "./create.ts";
+import { bindCreateEnum, droppedType } from "./create-type.ts";
 import { boolOption, optionsOf, textOption } from "./options.ts";
 import { type ParsedStatement, parseStatements } from "./parser.ts";
 import type {
@@ -123,6 +124,8 @@ function bindNode(parsed: ParsedStatement, ctx: BindContext): Statement {
       return bindCreateAs(as(node, "CreateTableAsStmt")!, text, ctx);
     case "ViewStmt":
       return bindCreateView(as(node, "ViewStmt")!, text, ctx);
+    case "CreateEnumStmt":
+      return bindCreateEnum(as(node, "CreateEnumStmt")!, text);
     case "DropStmt":
       return bindDrop(as(node, "DropStmt")!, parsed);
     case "TransactionStmt":
@@ -147,12 +150,14 @@ const droppable: Readonly<Record<string, DropStatement["object"]>> = {
   OBJECT_TABLE: "table",
   OBJECT_VIEW: "view",
   OBJECT_MATVIEW: "materialized view",
+  OBJECT_TYPE: "type",
 };
 
 function bindDrop(node: NodeOf<"DropStmt">, parsed: ParsedStatement): DropStatement {
   const object = droppable[node.removeType ?? ""];
   if (object === undefined) throw notSupported(statementWords(parsed), parsed.position);
   const names = (node.objects ?? []).map((wrapped) => {
+    if (object === "type") return droppedType(wrapped);
     const parts = (as(wrapped, "List")?.items ?? []).map(stringOf);
     if (parts.length === 1 || (parts.length === 2 && parts[0] === "public")) return parts.at(-1)!;
     throw new EvertError("undefined_object", `schema "${parts.at(-2)}" does not exist`, {

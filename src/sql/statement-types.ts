@@ -1,5 +1,6 @@
 /** Statements, bound: what the engine is to do, with plans and expressions where there are any. */
 import type { Schema } from "../batch/schema.ts";
+import type { SqlType } from "../batch/types.ts";
 import type { CatalogRelation } from "../plan/catalog.ts";
 import type { Datum, Expr } from "../plan/expression.ts";
 import type { Plan, Query } from "../plan/plan.ts";
@@ -41,9 +42,16 @@ export interface CreateViewStatement extends StatementText {
   readonly version: string | null;
 }
 
+/** CREATE TYPE ... AS ENUM. */
+export interface CreateTypeStatement extends StatementText {
+  readonly kind: "createType";
+  readonly name: string;
+  readonly type: SqlType;
+}
+
 export interface DropStatement extends StatementText {
   readonly kind: "drop";
-  readonly object: "table" | "view" | "materialized view";
+  readonly object: "table" | "view" | "materialized view" | "type";
   readonly names: readonly string[];
   readonly ifExists: boolean;
   readonly cascade: boolean;
@@ -107,6 +115,7 @@ export type Statement =
   | SelectStatement
   | CreateTableStatement
   | CreateViewStatement
+  | CreateTypeStatement
   | DropStatement
   | InsertStatement
   | UpdateStatement
@@ -130,6 +139,8 @@ export function commandTag(statement: Statement, rows: number): string {
       return "CREATE TABLE";
     case "createView":
       return statement.materialized ? "CREATE MATERIALIZED VIEW" : "CREATE VIEW";
+    case "createType":
+      return "CREATE TYPE";
     case "drop":
       return `DROP ${statement.object.toUpperCase()}`;
     case "begin":

@@ -38,7 +38,8 @@ export function bindTypeName(node: TypeNameNode, ctx: BindContext): SqlType {
   if (node.setof || node.pct_type) throw notSupported("a type taken from elsewhere", position);
   const said = known ? absent.get(name) : undefined;
   if (said !== undefined) throw notSupported(`type ${said}`, position, instead(name));
-  const type = known ? types.get(name) : undefined;
+  const made = schema === undefined || schema === "public" ? ctx.catalog.type?.(name) : undefined;
+  const type = (known ? types.get(name) : undefined) ?? made;
   if (type === undefined) {
     throw new EvertError("undefined_object", `type "${names.join(".")}" does not exist`, { position });
   }

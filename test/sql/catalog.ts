@@ -1,13 +1,19 @@
 /** A catalog in memory, filled by statements: what binding is tested against. */
+import type { SqlType } from "../../src/batch/types.ts";
 import type { Catalog, CatalogRelation } from "../../src/plan/catalog.ts";
 import { bindStatement, parseStatements, type Statement } from "../../src/sql/statement.ts";
 
 export class TestCatalog implements Catalog {
   private readonly relations = new Map<string, CatalogRelation>();
   private readonly inlined = new Map<string, string>();
+  private readonly types = new Map<string, SqlType>();
 
   relation(name: string): CatalogRelation | undefined {
     return this.relations.get(name);
+  }
+
+  type(name: string): SqlType | undefined {
+    return this.types.get(name);
   }
 
   relationNames(): readonly string[] {
@@ -23,6 +29,8 @@ export class TestCatalog implements Catalog {
     if (statement.kind === "createTable") {
       const { name, schema, key, appendOnly, defaults } = statement;
       this.add(name, { kind: appendOnly ? "stream" : "table", schema, key, appendOnly, order: [], defaults });
+    } else if (statement.kind === "createType") {
+      this.types.set(statement.name, statement.type);
     } else if (statement.kind === "createView") {
       const { name, query, materialized, text } = statement;
       const { schema, appendOnly } = query.plan;

@@ -13,6 +13,8 @@ export function renderStatement(statement: Statement): string[] {
     case "select":
     case "explain":
       return [...queryHead(statement.query), ...explainQuery(statement.query)];
+    case "createType":
+      return [`type ${statement.name} (${statement.type.labels!.join(", ")})`];
     case "createView":
       return [viewHead(statement), ...queryHead(statement.query), ...explainQuery(statement.query)];
     case "createTable": {

@@ -11,13 +11,18 @@ import { datumToText } from "../../src/batch/text-form.ts";
 import { arrayOf, baseTypes, type SqlType, type TypeName, typeToString } from "../../src/batch/types.ts";
 import { loadParser } from "../../src/sql/statement.ts";
 import { anyValue } from "../batch/arbitraries.ts";
+import { catalogOf, type TestCatalog } from "./catalog.ts";
 import { differences, openTypeJudge, quoted, type TypeJudge } from "./type-judge.ts";
 
+const setup = "create type mood as enum ('sad', 'ok', 'very happy'); create type hue as enum ('red', 'ok')";
+
 let judge: TypeJudge;
+let catalog: TestCatalog;
 
 beforeAll(async () => {
   await loadParser();
-  judge = await openTypeJudge();
+  judge = await openTypeJudge(setup);
+  catalog = catalogOf(setup);
 }, 60_000);
 
 afterAll(() => judge.lite.close());
@@ -397,6 +402,48 @@ describe("operators", () => {
     );
     expect(await differences(judge, asked)).toEqual([]);
   }, 30_000);
+});
+
+describe("enums", () => {
+  it("are read, printed, compared, ordered and cast as PostgreSQL does", async () => {
+    const labels = ["sad", "ok", "very happy", "SAD", "", " ok"];
+    const asked = [
+      ...labels.map((l) => `${quoted(l)}::mood`),
+      ...labels.map((l) => `${quoted(l)}::text::mood`),
+      ...["sad", "ok"].flatMap((a) =>
+        ["=", "<", ">=", "<>", "is distinct from"].flatMap((op) =>
+          ["ok", "very happy"].flatMap((b) => [
+            `${quoted(a)}::mood ${op} ${quoted(b)}::mood`,
+            `${quoted(a)}::mood ${op} ${quoted(b)}`,
+            `${quoted(a)}::mood ${op} ${quoted(b)}::text`,
+            `${quoted(a)}::mood ${op} ${quoted(b)}::hue`,
+          ]),
+        ),
+      ),
+      "'sad'::mood = 'blue'",
+      "'ok'::mood::hue",
+      "'ok'::mood::text::hue",
+      "'ok'::mood::int",
+      "1::mood",
+      "'ok'::mood || '!'",
+      "'ok'::mood::varchar(1)",
+      "greatest('sad', 'very happy'::mood, 'ok')",
+      "coalesce(null, 'ok'::mood)",
+      "coalesce('ok'::mood, 'ok'::hue)",
+      "case when true then 'ok'::mood else 'sad' end",
+      "nullif('ok'::mood, 'ok')",
+      `'{sad,"very happy",NULL}'::mood[]`,
+      "'{sad,blue}'::mood[]",
+      "array['very happy'::mood, 'sad'] < array['very happy'::mood, 'ok']",
+      "array['sad'::mood] = array['sad'::hue]",
+      "array['sad', 'ok']::mood[]::text[]",
+      "array['sad', 'ok']::text[]::mood[]",
+      "'ok'::public.mood",
+      "'ok'::pg_catalog.mood",
+      "'ok'::moods",
+    ];
+    expect(await differences(judge, asked, true, catalog)).toEqual([]);
+  });
 });
 
 describe("arithmetic", () => {

@@ -1,0 +1,54 @@
+/** CREATE TYPE and DROP TYPE: types in the catalog, and who still needs them. */
+import { EvertError, notSupported } from "../base/errors.ts";
+import type { SqlType } from "../batch/types.ts";
+import type { CreateTypeStatement, DropStatement } from "../sql/statement.ts";
+import type { TypeEntry } from "./catalog.ts";
+import type { Core } from "./core.ts";
+
+export function createType(core: Core, { name, type }: CreateTypeStatement): Promise<string> {
+  return core.define(() => {
+    if (core.catalog.typeEntry(name) !== undefined) {
+      throw new EvertError("duplicate_table", `type "${name}" already exists`, { sqlstate: "42710" });
+    }
+    return [{ event: "create", entry: { kind: "type", id: core.catalog.nextId(), name, type } }];
+  });
+}
+
+export function dropTypes(core: Core, { names, ifExists, cascade }: DropStatement): Promise<string> {
+  return core.define(() =>
+    names.flatMap((name) => {
+      const entry = core.catalog.typeEntry(name);
+      if (entry === undefined) {
+        if (ifExists) return [];
+        throw new EvertError("undefined_object", `type "${name}" does not exist`);
+      }
+      const users = usersOf(core, entry);
+      if (users.length > 0 && cascade) throw notSupported("DROP TYPE ... CASCADE of a type in use");
+      if (users.length > 0) {
+        throw new EvertError(
+          "dependent_objects",
+          `cannot drop type ${name} because other objects depend on it`,
+          { detail: users.join("\n"), hint: "Drop them first." },
+        );
+      }
+      return [{ event: "drop" as const, id: entry.id }];
+    }),
+  );
+}
+
+/** Tables with a column of the type, and views whose text names it. */
+function usersOf({ catalog }: Core, { name }: TypeEntry): string[] {
+  const isOfType = (type: SqlType): boolean => type.enumName === name || type.element?.enumName === name;
+  const tables = catalog
+    .topics()
+    .flatMap((topic) =>
+      topic.schema.fields
+        .filter((field) => isOfType(field.type))
+        .map((field) => `column ${field.name} of table ${topic.name} depends on type ${name}`),
+    );
+  const views = catalog
+    .views()
+    .filter((view) => view.sql?.toLowerCase().includes(name.toLowerCase()))
+    .map((view) => `view ${view.name} names type ${name}`);
+  return [...tables, ...views];
+}

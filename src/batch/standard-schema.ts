@@ -7,7 +7,10 @@
  * | integer (z.int())                                  | int8                  |
  * | number                                             | float8                |
  * | boolean                                            | bool                  |
- * | string, whatever its format; string enums, consts  | text                  |
+ * | string of format uuid                              | uuid                  |
+ * | string of format date                              | date                  |
+ * | string of format date-time                         | timestamptz           |
+ * | every other string; string enums, consts           | text                  |
  * | everything else: objects, arrays, unions, any      | jsonb                 |
  *
  * Not required, or null among its types: nullable. The *input* side of the schema counts, since appended values are what it
@@ -16,7 +19,19 @@
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from "@standard-schema/spec";
 import { EvertError, toEvertError } from "../base/errors.ts";
 import { type Field, type Schema, schemaOf } from "./schema.ts";
-import { bool, float8, int4, int8, jsonb, type SqlType, sameType, text } from "./types.ts";
+import {
+  bool,
+  date,
+  float8,
+  int4,
+  int8,
+  jsonb,
+  type SqlType,
+  sameType,
+  text,
+  timestamptz,
+  uuid,
+} from "./types.ts";
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
@@ -153,11 +168,18 @@ function scalar(name: unknown, node: JsonSchema): ColumnType {
     case "boolean":
       return { type: bool, nullable: false };
     case "string":
-      return { type: text, nullable: false };
+      return { type: formats.get(node["format"]) ?? text, nullable: false };
     default:
       return { type: jsonb, nullable: false };
   }
 }
+
+/** What a format of JSON Schema says of a string that a type of PostgreSQL says too. */
+const formats: ReadonlyMap<unknown, SqlType> = new Map([
+  ["uuid", uuid],
+  ["date", date],
+  ["date-time", timestamptz],
+]);
 
 function isInt32(node: JsonSchema): boolean {
   const { minimum, maximum } = node;
@@ -180,7 +202,7 @@ function columnOfValue(value: unknown): ColumnType {
   }
 }
 
-/** One type for all choices, null aside; jsonb where they differ (but integers widen to int8, and numbers to float8). */
+/** One type for all choices, null aside; jsonb where they differ (but integers widen to int8, numbers to float8, and strings to text). */
 function common(choices: readonly ColumnType[]): ColumnType {
   const nullable = choices.some((choice) => choice.nullable);
   const told = choices.filter((choice) => choice !== nullOnly);
@@ -189,8 +211,12 @@ function common(choices: readonly ColumnType[]): ColumnType {
   return { type: told.map((choice) => choice.type).reduce(widen), nullable };
 }
 
+/** What is a string to TypeScript. */
+const strings: readonly SqlType[] = [text, uuid, date, timestamptz];
+
 function widen(a: SqlType, b: SqlType): SqlType {
   if (sameType(a, b)) return a;
+  if (strings.includes(a) && strings.includes(b)) return text;
   const rank = [int4, int8, float8];
   const wider = Math.max(rank.indexOf(a), rank.indexOf(b));
   return rank.includes(a) && rank.includes(b) ? rank[wider]! : jsonb;

@@ -167,10 +167,15 @@ export function sameType(a: SqlType, b: SqlType): boolean {
     a.scale === b.scale &&
     a.length === b.length &&
     a.enumName === b.enumName &&
+    sameLabels(a.labels, b.labels) &&
     (a.element === undefined
       ? b.element === undefined
       : b.element !== undefined && sameType(a.element, b.element))
   );
+}
+
+function sameLabels(a: readonly string[] | undefined, b: readonly string[] | undefined): boolean {
+  return a === b || (a?.length === b?.length && a!.every((label, i) => label === b![i]));
 }
 
 /** The type without what a declaration adds to it: numeric(10,2) is numeric, varchar(5)[] is varchar[]. */

@@ -78,8 +78,10 @@ export async function* csvToNdjson(
 export function cellJson(cell: string, type: string | undefined, quoted: boolean): string {
   if (cell === "" && !quoted) return "null";
   switch (type) {
+    case "int2":
     case "int4":
     case "int8":
+    case "float4":
     case "float8":
     case "numeric": {
       const trimmed = cell.trim();
@@ -92,6 +94,7 @@ export function cellJson(cell: string, type: string | undefined, quoted: boolean
       if (/^(t|true|y|yes|on|1)$/.test(word)) return "true";
       return /^(f|false|n|no|off|0)$/.test(word) ? "false" : JSON.stringify(cell);
     }
+    case "json":
     case "jsonb":
       return isJson(cell) ? cell.replace(/[\r\n]+/g, " ") : JSON.stringify(cell);
     default:

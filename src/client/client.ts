@@ -97,7 +97,7 @@ class HttpClient implements Client {
     const body = encodeJson({ sql: text, params, atLeast: options.atLeast, timeoutMs: options.timeoutMs });
     const response = await this.#transport.send("/v1/sql", { method: "POST", body, signal: options.signal });
     const answer = await this.#transport.text(response, options.signal);
-    const { results, error, position } = parseJson(answer, answer.includes('"type":"numeric"')) as SqlAnswer;
+    const { results, error, position } = parseJson(answer, answer.includes('"type":"numeric')) as SqlAnswer;
     this.#saw(position);
     if (error !== undefined) throw errorFrom(error);
     return {

@@ -254,7 +254,7 @@ export class Connection {
   #apply(event: SseEvent): void {
     switch (event.event) {
       case "snapshot": {
-        const message = this.#parse<SnapshotMessage>(event.data, event.data.includes('"type":"numeric"'));
+        const message = this.#parse<SnapshotMessage>(event.data, event.data.includes('"type":"numeric'));
         const view = this.#views.get(message.view ?? "");
         if (view === undefined) return;
         view.snapshotPart(message);

@@ -3,6 +3,8 @@
  * nulls where the ORDER BY puts them. What the ORDER BY leaves open is settled by all columns from left to right, ascending,
  * nulls last, so that two clients always show the same.
  */
+import { withoutPadding } from "../batch/format/characters.ts";
+import { intervalSpan, parseInterval } from "../batch/format/interval.ts";
 import type { ColumnMessage, OrderColumnMessage } from "../wire/http/messages.ts";
 
 export type Compare = (a: unknown, b: unknown) => number;
@@ -11,10 +13,19 @@ export type RowCompare = (
   b: Readonly<Record<string, unknown>>,
 ) => number;
 
-export function compareOf(type: string): Compare {
+export function compareOf(type: string, labels: readonly string[] = []): Compare {
+  if (type.endsWith("[]")) return compareArrays(compareOf(type.slice(0, -2), labels));
   switch (type) {
     case "numeric":
       return (a, b) => compareNumeric(a as string, b as string);
+    case "enum":
+      return (a, b) => labels.indexOf(a as string) - labels.indexOf(b as string);
+    case "bpchar":
+      return (a, b) => compareText(withoutPadding(a as string), withoutPadding(b as string));
+    case "interval":
+      return (a, b) => compareSpans(spanOf(a as string), spanOf(b as string));
+    case "date":
+    case "timestamp":
     case "timestamptz":
       return (a, b) => compareTimestamps(a as string, b as string);
     case "json":
@@ -30,11 +41,11 @@ export function rowCompare(
   columns: readonly ColumnMessage[],
   order: readonly OrderColumnMessage[],
 ): RowCompare {
-  const types = new Map(columns.map((c) => [c.name, c.type]));
+  const types = new Map(columns.map((c) => [c.name, c]));
   const terms = [
     ...order.filter((term) => types.has(term.column)),
     ...columns.map((c) => ({ column: c.name, descending: false, nullsFirst: false })),
-  ].map((term) => ({ ...term, compare: compareOf(types.get(term.column)!) }));
+  ].map((term) => ({ ...term, compare: compareColumn(types.get(term.column)!) }));
   return (a, b) => {
     for (const { column, descending, nullsFirst, compare } of terms) {
       const x = a[column];
@@ -47,6 +58,41 @@ export function rowCompare(
     }
     return 0;
   };
+}
+
+function compareColumn({ type, labels }: ColumnMessage): Compare {
+  return compareOf(type, labels);
+}
+
+/** Item by item, nulls last, then by the number of items and of dimensions. */
+function compareArrays(compare: Compare): Compare {
+  return (a, b) => {
+    const [x, y] = [flat(a), flat(b)];
+    for (let i = 0; i < Math.min(x.length, y.length); i++) {
+      const sign =
+        x[i] === null || y[i] === null ? Number(x[i] === null) - Number(y[i] === null) : compare(x[i], y[i]);
+      if (sign !== 0) return sign;
+    }
+    return x.length - y.length || depthOf(a) - depthOf(b);
+  };
+}
+
+function flat(value: unknown): unknown[] {
+  return Array.isArray(value)
+    ? value.flatMap((item) => (Array.isArray(item) ? flat(item) : [item]))
+    : [value];
+}
+
+function depthOf(value: unknown): number {
+  return Array.isArray(value) ? 1 + depthOf(value[0]) : 0;
+}
+
+function spanOf(interval: string): bigint {
+  return intervalSpan(parseInterval(interval));
+}
+
+function compareSpans(a: bigint, b: bigint): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** Numbers and bigints (mixed), booleans, and text where the type is not known. */

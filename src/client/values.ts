@@ -25,10 +25,30 @@ function converterOf(type: string): ValueConverter | null {
     case "oid":
     case "bool":
     case "text":
+    case "varchar":
+    case "bpchar":
+    case "bytea":
+    case "uuid":
+    case "date":
+    case "time":
+    case "timestamp":
     case "timestamptz":
+    case "interval":
+    case "enum":
       return null;
   }
-  return toPlain;
+  return type.endsWith("[]") ? itemsOf(converterOf(type.slice(0, -2))) : toPlain;
+}
+
+/** Of an array, whatever its dimensions: each item, in place. (The items of json[] are what they are: JSON.) */
+function itemsOf(convert: ValueConverter | null): ValueConverter | null {
+  if (convert === null || convert === plainJson) return convert;
+  const items = (value: unknown): unknown => {
+    if (!Array.isArray(value)) return value === null ? null : convert(value);
+    for (let i = 0; i < value.length; i++) value[i] = items(value[i]);
+    return value;
+  };
+  return items;
 }
 
 /** A number when it is safe to calculate with, else a bigint. */
@@ -54,7 +74,7 @@ function toPlain(value: unknown): unknown {
 
 /** Whether messages with such columns must be parsed with all digits. */
 export function needsDigits(columns: readonly ColumnMessage[]): boolean {
-  return columns.some((c) => c.type === "numeric");
+  return columns.some((c) => c.type.startsWith("numeric"));
 }
 
 export type RawRow = Record<string, unknown>;

@@ -175,10 +175,10 @@ export function castTo(expr: Expr, type: SqlType): Expr | undefined {
   return cast.fn === null ? expr : { kind: "call", fn: cast.fn, args: [expr], type };
 }
 
-/** @throws EvertError for types PostgreSQL cannot order either. */
+/** @throws EvertError for JSON: an order of it is seldom meant. */
 export function checkOrdered(expr: Expr, what: string): void {
   const type = typeOf(expr);
-  if (type.name !== "jsonb") return;
+  if (type.name !== "jsonb" && type.name !== "json") return;
   throw new EvertError("datatype_mismatch", `${what} has no order: its type is ${typeToString(type)}`, {
     hint: "Give the column its type where it is made: map(fn, { total: float8 }).",
   });

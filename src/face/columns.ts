@@ -23,14 +23,30 @@ function column<Value, Input = Value>(type: types.SqlType, isNullable = false): 
   return Object.freeze({ type: Object.freeze(type), nullable: isNullable });
 }
 
+/** 16-bit integer. */
+export const int2: ColumnType<number, number> = column(types.int2);
 /** 32-bit integer. */
 export const int4: ColumnType<number, number> = column(types.int4);
 /** 64-bit integer. Read as a number while it is a safe integer, as a bigint otherwise. */
 export const int8: ColumnType<number, number | bigint> = column(types.int8);
+/** 32-bit floating point: what is written is rounded to it. */
+export const float4: ColumnType<number, number> = column(types.float4);
 /** 64-bit floating point. */
 export const float8: ColumnType<number, number> = column(types.float8);
 export const bool: ColumnType<boolean, boolean> = column(types.bool);
 export const text: ColumnType<string, string> = column(types.text);
+/** Bytes, read as their hex form: "\\x00ff". */
+export const bytea: ColumnType<string, string | Uint8Array> = column(types.bytea);
+/** Read in its canonical form: lower case, with hyphens. */
+export const uuid: ColumnType<string, string> = column(types.uuid);
+/** A day: "2024-05-06". */
+export const date: ColumnType<string, string> = column(types.date);
+/** A time of day, to the microsecond: "07:08:09.1". */
+export const time: ColumnType<string, string> = column(types.time);
+/** A day and a time of day, of no time zone: "2024-05-06T07:08:09.1". */
+export const timestamp: ColumnType<string, string> = column(types.timestamp);
+/** Months, days and microseconds, in PostgreSQL's form: "1 mon 2 days 03:00:00". */
+export const interval: ColumnType<string, string> = column(types.interval);
 /** A moment, to the microsecond: an ISO 8601 string. */
 export const timestamptz: ColumnType<string, string> = column(types.timestamptz);
 
@@ -47,6 +63,36 @@ export function numeric(precision?: number, scale = 0): ColumnType<string, strin
     );
   }
   return column({ name: "numeric", precision, scale });
+}
+
+/** Text of at most so many characters. */
+export function varchar(length: number): ColumnType<string, string> {
+  if (!Number.isInteger(length) || length < 1) {
+    throw new EvertError("invalid_argument", `varchar length ${length} must be at least 1`);
+  }
+  return column({ name: "varchar", length });
+}
+
+/** One of these labels, which are ordered as they stand. */
+export function enumeration<const L extends string>(
+  name: string,
+  labels: readonly [L, ...L[]],
+): ColumnType<L, L> {
+  checkName("type", name);
+  if (new Set(labels).size < labels.length) {
+    throw new EvertError("invalid_argument", `a label of the enum "${name}" stands twice`);
+  }
+  return column(types.enumOf(name, Object.freeze([...labels])));
+}
+
+/** A list of values of another type. A null may stand among them. */
+export function array<V, I>(of: ColumnType<V, I>): ColumnType<(V | null)[], readonly (I | null)[]> {
+  if (of.type.element !== undefined) {
+    throw new EvertError("invalid_argument", "an array of arrays is an array of two dimensions", {
+      hint: "Use jsonb for lists of different lengths.",
+    });
+  }
+  return column(types.arrayOf(of.type));
 }
 
 /** Any JSON value. */

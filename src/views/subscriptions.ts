@@ -9,7 +9,7 @@
  *    bounded and nobody else waits.
  */
 import type { ErrorBody, EvertError } from "../base/errors.ts";
-import { typeToString } from "../batch/types.ts";
+import { type SqlType, typeTag } from "../batch/types.ts";
 import { encodeChanges, type Frame, FrameLog, snapshotRows, type Touched } from "./frames.ts";
 import type { View } from "./view.ts";
 
@@ -260,7 +260,7 @@ async function* snapshot(
   const head = {
     type: "snapshot" as const,
     view: view.name,
-    columns: view.fields.map((f) => ({ name: f.name, type: typeToString(f.type).replace(/\(.*/, "") })),
+    columns: view.fields.map(columnMessage),
     keyColumns: (view.keyColumns ?? []).map((c) => view.fields[c]!.name),
     order: view.order
       .filter((o) => o.column < view.fields.length)
@@ -408,4 +408,10 @@ class Subscriber {
     this.#queue.push(item);
     this.#wake?.();
   }
+}
+
+/** A column as a snapshot tells it; an enum's labels, so that the other end can order by them. */
+function columnMessage({ name, type }: { readonly name: string; readonly type: SqlType }) {
+  const labels = type.labels ?? type.element?.labels;
+  return labels === undefined ? { name, type: typeTag(type) } : { name, type: typeTag(type), labels };
 }

@@ -4,13 +4,20 @@
  */
 import { z } from "zod";
 import {
+  array,
   avg,
   bool,
+  bytea,
   count,
+  date,
   desc,
+  enumeration,
+  float4,
   float8,
+  int2,
   int4,
   int8,
+  interval,
   jsonb,
   max,
   min,
@@ -21,8 +28,12 @@ import {
   sum,
   table,
   text,
+  time,
+  timestamp,
   timestamptz,
   topic,
+  uuid,
+  varchar,
   view,
 } from "../../src/face/index.ts";
 
@@ -78,9 +89,31 @@ const everything = topic("everything", {
     g: timestamptz,
     h: jsonb<{ x: number }>(),
     i: nullable(text),
+    j: int2,
+    k: float4,
+    l: bytea,
+    m: uuid,
+    n: date,
+    o: time,
+    p: timestamp,
+    q: interval,
+    r: varchar(5),
+    s: enumeration("mood", ["sad", "happy"]),
+    t: array(numeric()),
   },
 });
 expectRow<{
+  j: number;
+  k: number;
+  l: string;
+  m: string;
+  n: string;
+  o: string;
+  p: string;
+  q: string;
+  r: string;
+  s: "sad" | "happy";
+  t: (string | null)[];
   a: number;
   b: number;
   c: number;
@@ -91,14 +124,30 @@ expectRow<{
   h: { x: number };
   i: string | null;
 }>()(everything);
+const others = {
+  j: 1,
+  k: 1.5,
+  l: new Uint8Array(1),
+  m: "",
+  n: "",
+  o: "",
+  p: "",
+  q: "",
+  r: "",
+  s: "sad",
+  t: ["1.5", 2, null],
+} as const;
 const inputs: NonNullable<typeof everything.$input>[] = [
-  { a: 1, b: 2n, c: 1.5, d: "1.50", e: true, f: "x", g: "2024-05-06T07:08:09Z", h: { x: 1 } },
-  { a: 1, b: 2, c: 1.5, d: 1.5, e: true, f: "x", g: "2024-05-06T07:08:09Z", h: { x: 1 }, i: null },
+  { ...others, a: 1, b: 2n, c: 1.5, d: "1.50", e: true, f: "x", g: "2024-05-06T07:08:09Z", h: { x: 1 } },
+  { ...others, a: 1, b: 2, c: 1.5, d: 1.5, e: true, f: "x", g: "2024-05-06T07:08:09Z", h: { x: 1 }, i: null },
 ];
 // @ts-expect-error: f is missing
-inputs.push({ a: 1, b: 2, c: 1.5, d: 1.5, e: true, g: "", h: { x: 1 } });
+inputs.push({ ...others, a: 1, b: 2, c: 1.5, d: 1.5, e: true, g: "", h: { x: 1 } });
 // @ts-expect-error: a is no string
-inputs.push({ a: "1", b: 2, c: 1.5, d: 1.5, e: true, f: "x", g: "", h: { x: 1 } });
+inputs.push({ ...others, a: "1", b: 2, c: 1.5, d: 1.5, e: true, f: "x", g: "", h: { x: 1 } });
+// @ts-expect-error: no such label
+const label: NonNullable<typeof everything.$input>["s"] = "angry";
+void label;
 // @ts-expect-error: no such column
 table("t", { key: "nope", schema: { id: int4 } });
 table("t", { key: ["a", "b"], schema: { a: int4, b: text } });

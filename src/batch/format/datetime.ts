@@ -12,7 +12,6 @@ export const DATE_INFINITY = 2 ** 31 - 1;
 export const DATE_MINUS_INFINITY = -(2 ** 31);
 /** 5874897-12-31. */
 export const LAST_DAY = 2_145_042_905;
-export const US_OF_MIDNIGHT = 86_400_000_000;
 
 export function parseDate(text: string): number {
   const read = readDateTime(text, "date");

@@ -40,8 +40,10 @@ export type JsonValue =
 
 export interface ColumnMessage {
   readonly name: string;
-  /** PostgreSQL's typname. */
+  /** PostgreSQL's typname; `enum` for any enum, `[]` behind the name of an array's items. */
   readonly type: string;
+  /** Of an enum, or of an array of one: its labels in their order. */
+  readonly labels?: readonly string[] | undefined;
 }
 
 /** The body of every answer whose status is 400 or more. */

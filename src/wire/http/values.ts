@@ -2,7 +2,7 @@
 import { EvertError } from "../../base/errors.ts";
 import { parseJson } from "../../batch/lossless-json.ts";
 import type { Schema } from "../../batch/schema.ts";
-import { type SqlType, typeToString } from "../../batch/types.ts";
+import { type SqlType, typeTag, typeToString } from "../../batch/types.ts";
 import type { TopicColumnMessage } from "./messages.ts";
 
 const integer = /^[+-]?[0-9]+$/;
@@ -14,14 +14,17 @@ const booleans = new Map([
   ["f", false],
 ]);
 
+const bitsOf = { int2: 16, int4: 32, int8: 64 } as const;
+
 /** @throws EvertError invalid_text_representation, numeric_value_out_of_range; the message names `what`. */
 export function valueFromText(text: string, type: SqlType, what: string): unknown {
   switch (type.name) {
+    case "int2":
     case "int4":
     case "int8": {
       if (!integer.test(text)) throw badValue(text, type, what);
       const value = BigInt(text.startsWith("+") ? text.slice(1) : text);
-      if (BigInt.asIntN(type.name === "int4" ? 32 : 64, value) !== value) {
+      if (BigInt.asIntN(bitsOf[type.name], value) !== value) {
         throw new EvertError(
           "numeric_value_out_of_range",
           `${what}: ${quoted(text)} is out of range for type ${type.name}`,
@@ -30,6 +33,7 @@ export function valueFromText(text: string, type: SqlType, what: string): unknow
       const double = Number(value);
       return Number.isSafeInteger(double) ? double : value;
     }
+    case "float4":
     case "float8": {
       const special = /^[+-]?(nan|inf|infinity)$/i.exec(text);
       if (special !== null) {
@@ -41,7 +45,7 @@ export function valueFromText(text: string, type: SqlType, what: string): unknow
       if (!Number.isFinite(value)) {
         throw new EvertError(
           "numeric_value_out_of_range",
-          `${what}: ${quoted(text)} is out of range for type float8`,
+          `${what}: ${quoted(text)} is out of range for type ${type.name}`,
         );
       }
       return value;
@@ -54,11 +58,11 @@ export function valueFromText(text: string, type: SqlType, what: string): unknow
       if (value === undefined) throw badValue(text, type, what);
       return value;
     }
-    case "text":
-    case "timestamptz":
-      return text;
+    case "json":
     case "jsonb":
       return parseJson(text);
+    default:
+      return text;
   }
 }
 
@@ -96,7 +100,7 @@ function parseKeyArray(text: string, hint: string): unknown {
 export function columnMessages(schema: Schema): TopicColumnMessage[] {
   return schema.fields.map((field) => ({
     name: field.name,
-    type: field.type.name,
+    type: typeTag(field.type),
     declaredType: typeToString(field.type),
     nullable: field.nullable,
   }));

@@ -159,7 +159,7 @@ function castRule(from: SqlType, to: SqlType, context: CastContext): Cast | unde
 
 /** Texts go over freely; what is no text has to be assigned or cast. */
 function toCharacters(from: SqlType, to: SqlType, context: CastContext): Cast | undefined {
-  if (from.name === to.name && (to.length === undefined || from.length === to.length)) return undefined;
+  if (from.name === to.name && from.length === to.length) return undefined;
   const rule: CastContext = categories[from.name] === "S" ? "implicit" : "assignment";
   const explicit = context === "explicit" || to.length === undefined;
   if (to.name === "varchar") return [explicit ? "to_varchar" : "assign_varchar", rule];

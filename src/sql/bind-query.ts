@@ -9,6 +9,7 @@ import type { OrderItem, Plan, Query } from "../plan/plan.ts";
 import { type Bound, boundType, toCommonType } from "./bound.ts";
 import { sortDirection } from "./calls.ts";
 import { type BindContext, checkColumnCount, checkPlanSize } from "./context.ts";
+import { checkEquatable } from "./equality.ts";
 import { bindExpr, plainPlace } from "./expression.ts";
 import { bindLimit } from "./limit.ts";
 import { namedOutput } from "./output.ts";
@@ -183,6 +184,7 @@ function unite(
   ];
   const inputs = a.kind === "union" && left.plan === a ? [...a.inputs, b] : [a, b];
   const united = build.union(inputs);
+  if (!all) for (const type of types) checkEquatable(type, ctx.position(place));
   const plan = all ? united : build.distinct(united);
   const columns = left.columns.map((c, i): QueryColumn => ({ name: c.name, index: i, literal: null }));
   return { plan, columns, order: [], ranking: null };

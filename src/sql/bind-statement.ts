@@ -142,7 +142,7 @@ function bindNode(parsed: ParsedStatement, ctx: BindContext): Statement {
 /** The statement's first words in capitals: `CREATE INDEX`. */
 function statementWords({ text }: ParsedStatement): string {
   const found =
-    /^[a-z]+(\s+(index|unique|schema|type|function|trigger|table|view|materialized|role|user|extension|sequence|database)\b)*/i;
+    /^[a-z]+(\s+(index|unique|schema|type|domain|function|trigger|table|view|materialized|role|user|extension|sequence|database)\b)*/i;
   return (found.exec(text)?.[0] ?? "this statement").replace(/\s+/g, " ").toUpperCase();
 }
 

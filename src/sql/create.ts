@@ -3,7 +3,7 @@ import type { ColumnDef, Constraint, IntoClause, Node, RangeVar } from "libpg-qu
 import { EvertError, notSupported } from "../base/errors.ts";
 import { type Field, schemaOf } from "../batch/schema.ts";
 import type { Datum } from "../plan/expression.ts";
-import { sqlTypeName } from "../plan/functions.ts";
+import { isComparable, sqlTypeName } from "../plan/functions.ts";
 import { bindQuery } from "./bind-query.ts";
 import { boundType, coerce } from "./bound.ts";
 import { type BindContext, checkColumnCount } from "./context.ts";
@@ -112,6 +112,8 @@ function bindColumnDef(node: ColumnDef, before: readonly Column[], ctx: BindCont
         break;
       case "CONSTR_PRIMARY":
         keyAt = constraint.location ?? 0;
+        if (!isComparable(type))
+          throw noKey({ field: { name, type, nullable }, fallback, keyAt }, ctx.position(keyAt));
         break;
       case "CONSTR_DEFAULT":
         fallback = bindDefault(constraint.raw_expr!, name, type, ctx);
@@ -180,6 +182,11 @@ function primaryKey(
   return all[0] ?? null;
 }
 
+function noKey({ field }: Column, position: number | undefined): EvertError {
+  const message = `data type ${sqlTypeName(field.type)} has no default operator class for access method "btree"`;
+  return new EvertError("undefined_object", message, { position });
+}
+
 function keyColumn(
   name: string,
   columns: readonly Column[],
@@ -191,6 +198,7 @@ function keyColumn(
   if (at < 0) {
     throw new EvertError("undefined_column", `column "${name}" named in key does not exist`, { position });
   }
+  if (!isComparable(columns[at]!.field.type)) throw noKey(columns[at]!, position);
   if ((constraint.keys ?? []).filter((k) => stringOf(k) === name).length > 1) {
     const message = `column "${name}" appears twice in primary key constraint`;
     throw new EvertError("duplicate_column", message, { position });

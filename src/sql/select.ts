@@ -12,12 +12,13 @@ import { int8 } from "../batch/types.ts";
 import * as build from "../plan/build.ts";
 import type { Expr } from "../plan/expression.ts";
 import { exprKey } from "../plan/fingerprint.ts";
-import { columnsOf, conjunction } from "../plan/inspect.ts";
+import { columnsOf, conjunction, typeOf } from "../plan/inspect.ts";
 import type { OrderItem, Plan } from "../plan/plan.ts";
 import { settled, toBoolean } from "./bound.ts";
 import { sortDirection } from "./calls.ts";
 import { checkRankNames } from "./conditions.ts";
 import type { BindContext } from "./context.ts";
+import { checkEquatable } from "./equality.ts";
 import { bindBoolean, bindExpr } from "./expression.ts";
 import { bindFrom } from "./from.ts";
 import { Grouping } from "./grouping.ts";
@@ -66,6 +67,8 @@ export function bindPlainSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
     aggregates: null,
   });
   const distinct = bindDistinct(select.distinctClause, outputs, sorts, place);
+  const compared = [...groupBy, ...distinct.on, ...(distinct.all ? outputs.map((o) => o.expr) : [])];
+  for (const expr of compared) checkEquatable(typeOf(expr), ctx.mentions.get(expr)?.position);
   const limit = bindLimit(select, scope, ctx);
 
   let input = scope.plan;

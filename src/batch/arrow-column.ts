@@ -105,7 +105,7 @@ class ColumnReader {
         return this.#timestamps(type);
       case arrowType.utf8:
       case arrowType.largeUtf8:
-        if (/^(int|float|bool)/.test(target.name)) break;
+        if (/^(int[248]|float[48]|bool)$/.test(target.name)) break;
         return this.#texts(typeType === arrowType.utf8 ? 4 : 8);
       default:
         throw unreadable(this.#source.field);

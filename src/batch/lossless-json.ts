@@ -78,8 +78,8 @@ type Reviver = (key: string, value: unknown) => unknown;
 function keepDigits(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
   if (typeof value !== "number" || context?.source === undefined) return value;
   const source = context.source;
-  if (String(value) === source) return value;
   if (/^-?\d+$/.test(source)) return Number.isSafeInteger(value) ? value : BigInt(source);
+  if (String(value) === source) return value;
   if (Number.isFinite(value) && parseNumeric(source) === plainDecimal(value)) return value;
   return new JsonNumber(source);
 }

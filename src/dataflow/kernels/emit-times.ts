@@ -95,4 +95,7 @@ export const timeEmitters = {
   timestamptz_extract: extract,
   timestamptz_date_part: datePart,
   timestamptz_trunc: truncate,
+  // In the time zone UTC they are the same microseconds.
+  timestamp_to_timestamptz: (_, [us]) => ({ code: us!.code, form: us!.form }),
+  timestamptz_to_timestamp: (_, [us]) => ({ code: us!.code, form: us!.form }),
 } satisfies Partial<Record<FunctionId, Emitter>>;

@@ -42,6 +42,7 @@ export async function* csvToNdjson(
       return value;
     },
   });
+  // Without a loop over it, an input that fails would leave the parser waiting.
   input.on("error", (error) => parser.destroy(error));
   const records = input.pipe(counter).pipe(parser) as AsyncIterable<CsvRecord>;
   const encoder = new TextEncoder();
@@ -52,6 +53,7 @@ export async function* csvToNdjson(
   try {
     for await (const { record, info } of records) {
       if (prefixes === undefined) {
+        refuseRepeated(names);
         prefixes = names.map((name, i) => `${i === 0 ? "{" : ","}${JSON.stringify(name)}:`);
         continue;
       }
@@ -68,10 +70,18 @@ export async function* csvToNdjson(
       rows = 0;
     }
   } catch (cause) {
+    // As with NDJSON, what stands before the bad line is stored.
+    if (piece !== "") yield encoder.encode(piece);
     throw csvError(cause);
   }
   progress.advance(0, rows);
   if (piece !== "") yield encoder.encode(piece);
+}
+
+function refuseRepeated(names: readonly string[]): void {
+  const repeated = names.find((name, i) => names.indexOf(name) !== i);
+  if (repeated === undefined) return;
+  throw new EvertError("duplicate_column", `line 1: the column "${repeated}" stands in the header twice`);
 }
 
 /** A cell as JSON text. */
@@ -113,7 +123,8 @@ function isJson(text: string): boolean {
 
 function csvError(cause: unknown): unknown {
   if (!(cause instanceof Error) || !("code" in cause) || !String(cause.code).startsWith("CSV_")) return cause;
-  return new EvertError("invalid_text_representation", "the CSV cannot be read", {
+  const line = "lines" in cause && typeof cause.lines === "number" ? `line ${cause.lines}: ` : "";
+  return new EvertError("invalid_text_representation", `${line}the CSV cannot be read`, {
     detail: cause.message,
     cause,
   });

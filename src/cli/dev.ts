@@ -18,7 +18,8 @@ export function devCommand(evert: Command): void {
 }
 
 async function dev(app: string | undefined, options: StartOptions): Promise<void> {
-  const program = fileURLToPath(new URL(`./main${extname(import.meta.url)}`, import.meta.url));
+  // Not main.ts: only the command itself knows what a clone's `import "evert"` means.
+  const program = fileURLToPath(new URL("../../bin/evert.js", import.meta.url));
   const args = ["start", ...(app === undefined ? [] : [app]), "--data", options.data, "--host", options.host];
   args.push("--port", options.port, "--log-level", options.logLevel);
   if (options.page !== undefined) args.push("--page", options.page);

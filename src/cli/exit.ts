@@ -8,9 +8,10 @@ export const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
 /** Wrong usage that the parser of arguments cannot see. */
 export class UsageError extends Error {}
 
-/** Colours only for eyes. */
-export const errorColors = pc.createColors(process.stderr.isTTY === true && pc.isColorSupported);
-export const outputColors = pc.createColors(process.stdout.isTTY === true && pc.isColorSupported);
+/** Colours only for eyes; a command within a pipe has none, on standard error neither. */
+const eyes = process.stdout.isTTY === true && pc.isColorSupported;
+export const errorColors = pc.createColors(eyes && process.stderr.isTTY === true);
+export const outputColors = pc.createColors(eyes);
 
 export function printError(error: EvertError): void {
   process.stderr.write(`${errorText(error)}\n`);

@@ -14,6 +14,12 @@ export function outputClosed(): boolean {
   return closed;
 }
 
+/** Calls `onClosed` once nobody reads any more. It shows at a write only: no system tells of a pipe that lost its reader. */
+export function whenOutputCloses(onClosed: () => void): void {
+  process.stdout.once("error", onClosed);
+  process.stdout.once("close", onClosed);
+}
+
 /** Resolves when more may be written, or when nobody reads any more. */
 export async function write(text: string | Uint8Array): Promise<void> {
   if (closed || process.stdout.write(text)) return;

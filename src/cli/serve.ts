@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { destination, type Logger, pino } from "pino";
+import { destination, pino } from "pino";
 import { EvertError, toEvertError } from "../base/errors.ts";
 import { openEngine } from "../engine/database.ts";
 import { type App, loadApp } from "../engine/tools.ts";
@@ -10,6 +10,7 @@ import { createHttpServer, type HttpServer } from "../servers/http/server.ts";
 import { exitCodes, printError, UsageError } from "./exit.ts";
 import { write } from "./output.ts";
 import { logLevels, type StartOptions } from "./start-options.ts";
+import { stopSignal } from "./stop-signal.ts";
 
 export async function serve(appFile: string | undefined, options: StartOptions): Promise<void> {
   const port = portOf(options.port);
@@ -17,6 +18,8 @@ export async function serve(appFile: string | undefined, options: StartOptions):
     throw new UsageError(`--log-level must be one of ${logLevels.join(", ")}`);
   const logger = pino({ level: options.logLevel }, destination({ dest: 2, sync: true }));
   const app = appFile === undefined ? undefined : await importApp(appFile);
+  // Before the directory is opened: a signal during recovery ends it in order too.
+  const stopped = stopSignal(logger);
   const engine = await openEngine({
     directory: resolve(options.data),
     topics: app?.topics,
@@ -40,26 +43,10 @@ export async function serve(appFile: string | undefined, options: StartOptions):
     await engine.close();
     throw error;
   }
-  const stopped = stopSignal(logger);
   await write(`evert listening on ${server.url}\n`);
   await stopped;
   await server.close();
   await engine.close();
-}
-
-/** Resolves at the first SIGTERM or SIGINT; the second one ends the process at once. */
-function stopSignal(logger: Logger): Promise<void> {
-  return new Promise((resolveStop) => {
-    let asked = false;
-    const stop = (signal: NodeJS.Signals) => {
-      if (asked) process.exit(exitCodes.failed);
-      asked = true;
-      logger.info(`${signal}: finishing; once more ends at once`);
-      resolveStop();
-    };
-    process.on("SIGTERM", stop);
-    process.on("SIGINT", stop);
-  });
 }
 
 function portOf(text: string): number {

@@ -2,9 +2,9 @@
 import { EvertError } from "../base/errors.ts";
 import type { ErrorMessage, SqlAnswer, SqlResult } from "../client/protocol.ts";
 import { errorFrom } from "../client/transport.ts";
-import { write } from "./output.ts";
+import { outputClosed, write } from "./output.ts";
 import type { Remote } from "./remote.ts";
-import { csvLine, tableText } from "./tables.ts";
+import { csvLine, tableLines } from "./tables.ts";
 
 export const sqlFormats = ["table", "json", "ndjson", "csv"] as const;
 export type SqlFormat = (typeof sqlFormats)[number];
@@ -27,23 +27,23 @@ async function printResult(result: SqlResult, format: SqlFormat): Promise<void> 
   switch (format) {
     case "table": {
       const rows = result.rows as readonly (readonly (string | null)[])[];
-      const count = `(${result.rowCount} ${result.rowCount === 1 ? "row" : "rows"})`;
-      await write(`${tableText(result.columns, rows)}\n${count}\n`);
+      await writePieces(tableLines(result.columns, rows), (line) => `${line}\n`);
+      await write(`(${result.rowCount} ${result.rowCount === 1 ? "row" : "rows"})\n`);
       return;
     }
     case "csv":
       await write(csvLine(result.columns.map((column) => column.name)));
-      await writeRows(result, (row) => csvLine(row as readonly (string | null)[]));
+      await writePieces(result.rows, (row) => csvLine(row as readonly (string | null)[]));
       return;
     case "ndjson": {
       const object = objectWriter(result);
-      await writeRows(result, (row) => `${object(row)}\n`);
+      await writePieces(result.rows, (row) => `${object(row)}\n`);
       return;
     }
     case "json": {
       const object = objectWriter(result);
       let separator = "[";
-      await writeRows(result, (row) => {
+      await writePieces(result.rows, (row) => {
         const text = `${separator}${object(row)}`;
         separator = ",\n ";
         return text;
@@ -54,12 +54,13 @@ async function printResult(result: SqlResult, format: SqlFormat): Promise<void> 
   }
 }
 
-async function writeRows(result: SqlResult, text: (row: readonly unknown[]) => string): Promise<void> {
+async function writePieces<T>(items: Iterable<T>, text: (item: T) => string): Promise<void> {
   let piece = "";
-  for (const row of result.rows) {
-    piece += text(row);
+  for (const item of items) {
+    piece += text(item);
     if (piece.length < 65_536) continue;
     await write(piece);
+    if (outputClosed()) return;
     piece = "";
   }
   if (piece !== "") await write(piece);

@@ -1,7 +1,6 @@
 /** Rows for eyes and for spreadsheets. */
-import { stripVTControlCharacters } from "node:util";
-import Table from "cli-table3";
 import { outputColors } from "./exit.ts";
+import { textWidth } from "./text-width.ts";
 
 const numberTypes = new Set(["int2", "int4", "int8", "float4", "float8", "numeric", "number"]);
 
@@ -11,41 +10,48 @@ interface TableColumn {
   readonly type: string;
 }
 
-/** A table as psql draws it: no more lines than needed. null stays empty. */
-export function tableText(
+type TableRow = readonly (string | null)[];
+
+/** A table as psql draws it, without its last line break. */
+export function tableText(columns: readonly TableColumn[], rows: readonly TableRow[]): string {
+  return [...tableLines(columns, rows)].join("\n");
+}
+
+/** The lines of a table: no more of them than needed. null stays empty. */
+export function* tableLines(
   columns: readonly TableColumn[],
-  rows: readonly (readonly (string | null)[])[],
-): string {
-  const { bold } = outputColors;
-  const table = new Table({
-    head: columns.map((column) => bold(printable(column.name))),
-    colAligns: columns.map((column) => (numberTypes.has(column.type) ? "right" : "left")),
-    style: { head: [], border: [], "padding-left": 1, "padding-right": 1 },
-    chars: {
-      top: "",
-      "top-mid": "",
-      "top-left": "",
-      "top-right": "",
-      bottom: "",
-      "bottom-mid": "",
-      "bottom-left": "",
-      "bottom-right": "",
-      left: "",
-      "left-mid": "",
-      mid: "",
-      "mid-mid": "",
-      right: "",
-      "right-mid": "",
-      middle: "|",
-    },
-  });
-  for (const row of rows) table.push(row.map((value) => (value === null ? "" : printable(value))));
-  const lines = table.toString().split("\n");
-  const [head = "", ...rest] = lines;
-  const widths = stripVTControlCharacters(head)
-    .split("|")
-    .map((part) => "-".repeat(part.length));
-  return [head, widths.join("+"), ...rest].map((line) => line.trimEnd()).join("\n");
+  rows: readonly TableRow[],
+): Generator<string, void, undefined> {
+  const names = columns.map((column) => printable(column.name));
+  const widths = names.map(textWidth);
+  for (const row of rows) {
+    for (let i = 0; i < widths.length; i++) {
+      const width = textWidth(printable(row[i] ?? ""));
+      if (width > widths[i]!) widths[i] = width;
+    }
+  }
+  const right = columns.map((column) => numberTypes.has(column.type));
+  const lineOf = (cells: readonly string[], look: (cell: string) => string) =>
+    cells
+      .map((cell, i) => ` ${padded(cell, widths[i]!, right[i]!, look)} `)
+      .join("|")
+      .trimEnd();
+  yield lineOf(names, outputColors.bold);
+  yield widths.map((width) => "-".repeat(width + 2)).join("+");
+  for (const row of rows)
+    yield lineOf(
+      columns.map((_, i) => printable(row[i] ?? "")),
+      asItIs,
+    );
+}
+
+function asItIs(cell: string): string {
+  return cell;
+}
+
+function padded(cell: string, width: number, right: boolean, look: (cell: string) => string): string {
+  const space = " ".repeat(width - textWidth(cell));
+  return right ? space + look(cell) : look(cell) + space;
 }
 
 /** Line breaks and control characters made visible: a value must not draw on the terminal. */
@@ -58,12 +64,15 @@ function printable(text: string): string {
   });
 }
 
-/** A line of CSV (RFC 4180): null is empty, an empty text is "". */
+/** A line of CSV as `psql --csv` writes it: null is empty, an empty text is "". */
 export function csvLine(values: readonly (string | null)[]): string {
-  return `${values.map(csvCell).join(",")}\r\n`;
+  return `${values.map(csvCell).join(",")}\n`;
 }
 
 function csvCell(value: string | null): string {
   if (value === null) return "";
-  return value === "" || /[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
+  // A line that is \. alone ends the data for PostgreSQL's COPY.
+  return value === "" || value === "\\." || /[",\r\n]/.test(value)
+    ? `"${value.replaceAll('"', '""')}"`
+    : value;
 }

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { EvertError } from "../base/errors.ts";
 import { UsageError } from "./exit.ts";
-import { outputClosed, write } from "./output.ts";
+import { outputClosed, whenOutputCloses, write } from "./output.ts";
 import { Remote, type RemoteOptions, withRemote } from "./remote.ts";
 
 interface TailOptions extends RemoteOptions {
@@ -37,9 +37,7 @@ async function tail(topic: string, options: TailOptions): Promise<void> {
   const stop = new AbortController();
   const path = `/v1/topics/${encodeURIComponent(topic)}/records?${query}`;
   const body = await remote.stream(path, "application/x-ndjson", stop.signal);
-  // A reader that has gone shows at the next write only; without new records there would be none.
-  process.stdout.on("error", () => stop.abort());
-  process.stdout.on("close", () => stop.abort());
+  whenOutputCloses(() => stop.abort());
   let lines = 0;
   try {
     for await (const chunk of body) {
@@ -50,7 +48,7 @@ async function tail(topic: string, options: TailOptions): Promise<void> {
   } catch (cause) {
     if (outputClosed()) return;
     throw new EvertError("connection_failed", `the connection to ${remote.url} broke`, {
-      detail: `${lines} records were printed.`,
+      detail: printed(lines),
       cause,
     });
   } finally {
@@ -58,7 +56,11 @@ async function tail(topic: string, options: TailOptions): Promise<void> {
   }
   if (outputClosed() || !options.follow || lines === Number(options.limit)) return;
   throw new EvertError("connection_failed", `the server at ${remote.url} ended the stream`, {
-    detail: `${lines} records were printed.`,
+    detail: printed(lines),
     hint: "It was probably stopped. --from OFFSET goes on where this ended.",
   });
+}
+
+function printed(records: number): string {
+  return `${records} ${records === 1 ? "record was" : "records were"} printed.`;
 }

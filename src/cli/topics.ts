@@ -29,7 +29,7 @@ async function topics(options: ListOptions): Promise<void> {
     { name: "columns", type: "text" },
     { name: "records", type: "number" },
     { name: "rows", type: "number" },
-    { name: "state", type: "number" },
+    { name: "bytes", type: "number" },
   ];
   const rows = list.map((topic) => [
     topic.name,

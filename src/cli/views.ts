@@ -30,8 +30,9 @@ async function views(options: ListOptions): Promise<void> {
     { name: "key", type: "text" },
     { name: "columns", type: "text" },
     { name: "rows", type: "number" },
-    { name: "state", type: "number" },
+    { name: "bytes", type: "number" },
     { name: "lag", type: "number" },
+    { name: "progress", type: "number" },
     { name: "errors", type: "number" },
   ];
   const rows = list.map((view) => [
@@ -42,13 +43,13 @@ async function views(options: ListOptions): Promise<void> {
     String(view.rows),
     bytesText(view.stateBytes),
     String(view.lag),
+    `${Math.floor(view.progress * 100)} %`,
     String(view.errors),
   ]);
   await write(`${tableText(columns, rows)}\n`);
 }
 
 function statusText(view: ViewMessage): string {
-  if (view.status === "building") return `building ${Math.floor(view.progress * 100)} %`;
   return view.error === undefined ? view.status : `${view.status}: ${view.error.message}`;
 }
 

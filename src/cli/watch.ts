@@ -20,7 +20,7 @@ import { decodeSseStream, SseDecoder } from "../client/protocol.ts";
 import { errorFrom } from "../client/transport.ts";
 import { parseExact, plainText } from "./exact-json.ts";
 import { errorColors, printError } from "./exit.ts";
-import { outputClosed, write } from "./output.ts";
+import { outputClosed, whenOutputCloses, write } from "./output.ts";
 import { Remote, type RemoteOptions, withRemote } from "./remote.ts";
 import { tableText } from "./tables.ts";
 
@@ -79,8 +79,7 @@ async function* follow(remote: Remote, view: string, key: string | undefined, si
 
 async function watchLines(remote: Remote, view: string, key: string | undefined): Promise<void> {
   const stop = new AbortController();
-  process.stdout.on("error", () => stop.abort());
-  process.stdout.on("close", () => stop.abort());
+  whenOutputCloses(() => stop.abort());
   for await (const event of follow(remote, view, key, stop.signal)) {
     await write(linesOf(event.event, event.data));
     if (outputClosed()) return;

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { EvertError } from "../../src/base/errors.ts";
 import { Harness, until } from "../servers/http/harness.ts";
+import { parquetFile } from "./parquet-file.ts";
 import { type Outcome, Running, run as runProcess } from "./run.ts";
 
 let h: Harness;
@@ -32,8 +33,7 @@ describe("usage", () => {
     [["tail", "songs", "--limit", "x"], 2],
     [["topics", "--format", "xml"], 2],
     [["topics", "--url", "nowhere"], 2],
-    [["append", "songs", "file.unknown"], 2],
-    [["append", "songs", "--format", "parquet"], 2],
+    [["append", "songs", "--format", "xml"], 2],
     [["start", "--port", "x"], 2],
     [["start", "nothing.ts"], 2],
     [["--help"], 0],
@@ -144,12 +144,75 @@ describe("append and tail", () => {
     });
   });
 
+  test("what was stored before a line of CSV that cannot be read is told", async () => {
+    const csv = join(directory, "ragged.csv");
+    await writeFile(csv, "id,name\n1,a\n2,b,c\n");
+    expect(await run(["append", "songs", csv])).toMatchObject({
+      code: 1,
+      stdout: "",
+      stderr: expect.stringMatching(
+        /^error: line 3: .*\ndetail: .*(Committed before that: 1|Nothing was committed)/,
+      ),
+    });
+    await writeFile(csv, "id,name,id\n1,a,2\n");
+    expect(await run(["append", "songs", csv])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^error: line 1: .*"id".*\ndetail: Nothing was committed\./),
+    });
+  });
+
+  const parquet = parquetFile([
+    { name: "id", values: [1, 2] },
+    { name: "name", values: ["n1", "n2"] },
+  ]);
+  test.each([
+    ["NDJSON", song(1) + song(2)],
+    ["a JSON array", ` [${song(1)},${song(2)}]`],
+    ["CSV", "id,name\n1,n1\n2,n2\n"],
+    ["CSV with quotes", '"name","id"\r\nn1,1\r\nn2,2\r\n'],
+    ["TSV", "id\tname\n1\tn1\n2\tn2\n"],
+    ["Parquet", parquet],
+  ])("%s is known by its beginning, from a pipe, a file of any name and -", async (_name, input) => {
+    const file = join(directory, "unnamed");
+    await writeFile(file, input);
+    for (const [args, stdin] of [
+      [["append", "songs"], input],
+      [["append", "songs", "-"], input],
+      [["append", "songs", file], ""],
+    ] as const) {
+      const before = h.engine.position;
+      expect(await runProcess(args, { url: h.server.url, input: stdin })).toEqual({
+        code: 0,
+        stdout: `${Number(before) + 1}\n`,
+        stderr: "",
+      });
+    }
+    const rows = lines((await run(["tail", "songs"])).stdout).map((line) => JSON.parse(line).value);
+    expect(rows).toHaveLength(6);
+    expect(rows.slice(4)).toMatchObject([
+      { id: 1, name: "n1" },
+      { id: 2, name: "n2" },
+    ]);
+  });
+
+  test("Parquet that is none", async () => {
+    expect(await run(["append", "songs", "--format", "parquet"], "PAR1 and no more")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("cannot be read as Parquet"),
+    });
+  });
+
   test("a file that is not there", async () => {
     expect(await run(["append", "songs", join(directory, "gone.ndjson")])).toMatchObject({
       code: 1,
       stderr: expect.stringContaining("gone.ndjson"),
     });
     expect(await run(["append", "songs", join(directory, "gone.parquet")])).toMatchObject({ code: 1 });
+    expect(await run(["append", "songs", join(directory, "gone.unknown")])).toMatchObject({ code: 1 });
+    expect(await run(["append", "songs", directory])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("directory"),
+    });
   });
 
   test("from and limit", async () => {
@@ -180,7 +243,7 @@ describe("append and tail", () => {
     await h.server.close();
     expect(await running.done).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining("1 records were printed"),
+      stderr: expect.stringContaining("1 record was printed"),
     });
   });
 });
@@ -197,7 +260,7 @@ describe("query", () => {
   test.each([
     ["json", '[{"?column?":9223372036854775807}]\n'],
     ["ndjson", '{"?column?":9223372036854775807}\n'],
-    ["csv", "?column?\r\n9223372036854775807\r\n"],
+    ["csv", "?column?\n9223372036854775807\n"],
   ])("%s keeps every digit", async (format, stdout) => {
     const sql = format === "csv" ? 'SELECT ["9223372036854775807"]' : "SELECT [9223372036854775807]";
     expect(await run(["query", sql, "--format", format])).toMatchObject({ code: 0, stdout });
@@ -218,6 +281,12 @@ describe("query", () => {
     );
   });
 
+  test("a table of many rows", async () => {
+    const { code, stdout, stderr } = await run(["query", "BIG 200000"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(lines(stdout)).toHaveLength(200_003);
+  });
+
   test("many rows through a pipe that closes early", async () => {
     const running = new Running(["query", "BIG 200000", "--format", "ndjson"], { url: h.server.url });
     await running.until(() => running.stdout !== "");
@@ -233,7 +302,10 @@ describe("topics and views", () => {
     expect(topics).toMatchObject({ code: 0, stderr: "" });
     expect(topics.stdout).toMatch(/^ topic .*\n-+\+.*\n songs \| table {2}\| id .* 1 \| {4}1 \|/);
     expect(JSON.parse((await run(["topics", "--format", "json"])).stdout)).toHaveLength(3);
-    expect((await run(["views"])).stdout).toContain("songs_view | live");
+    const views = (await run(["views"])).stdout;
+    expect(views).toMatch(/^ view .* \| bytes \| lag \| progress \| errors\n/);
+    expect(views).toContain("songs_view | live");
+    expect(views).toContain(" 100 % |");
     expect(JSON.parse((await run(["views", "--format", "json"])).stdout)).toHaveLength(2);
   });
 

@@ -8,6 +8,7 @@ import { Remote } from "../../src/cli/remote.ts";
 import { Names } from "../../src/cli/shell-names.ts";
 import { isComplete } from "../../src/cli/sql-text.ts";
 import { csvLine, tableText } from "../../src/cli/tables.ts";
+import { textWidth } from "../../src/cli/text-width.ts";
 import { bytesText } from "../../src/cli/topics.ts";
 import { Harness } from "../servers/http/harness.ts";
 
@@ -110,6 +111,34 @@ describe("tables", () => {
     );
   });
 
+  test.each([
+    ["", 0],
+    ["abc é ß", 7],
+    ["e\u0301", 1],
+    ["日本", 4],
+    ["ｆｕｌｌ", 8],
+    ["한국", 4],
+    ["👍🏽", 2],
+    ["👩‍👩‍👧", 2],
+    ["❤️", 2],
+    ["a\u200bb", 2],
+    ["→ ж", 3],
+  ])("%j takes %d columns", (text, width) => {
+    expect(textWidth(text)).toBe(width);
+  });
+
+  test("wide characters keep the columns in line", () => {
+    expect(
+      tableText(
+        [{ name: "名", type: "text" }, ...columns],
+        [
+          ["日本", "1", "a"],
+          ["x", "2", "b"],
+        ],
+      ),
+    ).toBe(" 名   | n | name\n------+---+------\n 日本 | 1 | a\n x    | 2 | b");
+  });
+
   test("no rows", () => {
     expect(tableText(columns, [])).toBe(" n | name\n---+------");
   });
@@ -120,7 +149,7 @@ describe("tables", () => {
 
   test("CSV", () => {
     expect(csvLine(["a", null, "", 'say "x"', "1,2", "two\nlines"])).toBe(
-      'a,,"","say ""x""","1,2","two\nlines"\r\n',
+      'a,,"","say ""x""","1,2","two\nlines"\n',
     );
   });
 

@@ -12,7 +12,7 @@ export interface Outcome {
 
 export interface RunOptions {
   readonly url?: string;
-  readonly input?: string | undefined;
+  readonly input?: string | Uint8Array | undefined;
   readonly env?: Record<string, string>;
   readonly cwd?: string;
 }

@@ -1,0 +1,40 @@
+/**
+ * When a server is to end.
+ *
+ * 1. The first SIGTERM or SIGINT asks it to finish: drain, checkpoint, exit 0.
+ * 2. Whoever sends SIGTERM again has SIGKILL for their impatience: it changes nothing.
+ * 3. A second Ctrl-C ends at once, but not within a second of the first: npm hands on what the terminal has sent to the whole
+ *    group already, so that each one arrives twice.
+ * 4. npm does not hand on SIGTERM: its shell dies and leaves the server behind. There the parent's end is the signal.
+ */
+import type { Logger } from "pino";
+import { exitCodes } from "./exit.ts";
+
+const sameRequestMs = 1000;
+const parentCheckMs = 250;
+
+/** Resolves when the server is to finish. */
+export function stopSignal(logger: Pick<Logger, "info">): Promise<void> {
+  return new Promise((resolve) => {
+    let askedAt: number | undefined;
+    const ask = (reason: string) => {
+      if (askedAt !== undefined) return;
+      askedAt = performance.now();
+      clearInterval(orphaned);
+      logger.info(`${reason}: finishing; Ctrl-C ends at once`);
+      resolve();
+    };
+    const parent = process.ppid;
+    const startedByNpm = process.env["npm_command"] !== undefined;
+    const orphaned = setInterval(() => {
+      if (startedByNpm && process.ppid !== parent) ask("npm has ended");
+    }, parentCheckMs);
+    orphaned.unref();
+    process.on("SIGTERM", () => ask("SIGTERM"));
+    process.on("SIGINT", () => {
+      if (askedAt !== undefined && performance.now() - askedAt > sameRequestMs)
+        process.exit(exitCodes.failed);
+      ask("SIGINT");
+    });
+  });
+}

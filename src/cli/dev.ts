@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { errorColors } from "./exit.ts";
 import { type StartOptions, withStartOptions } from "./start-options.ts";
+import { stopSignal } from "./stop-signal.ts";
 
 /** Editors write a file in several steps. */
 const settleMs = 100;
@@ -50,14 +51,9 @@ async function dev(app: string | undefined, options: StartOptions): Promise<void
     settle = setTimeout(() => void restart(), settleMs);
   });
   startChild();
-  await new Promise<void>((done) => {
-    const stop = () => {
-      stopping = true;
-      done();
-    };
-    process.on("SIGTERM", stop);
-    process.on("SIGINT", stop);
-  });
+  // The child says why it ends.
+  await stopSignal(() => undefined);
+  stopping = true;
   watcher.close();
   clearTimeout(settle);
   await stopChild(child);

@@ -19,7 +19,7 @@ export async function serve(appFile: string | undefined, options: StartOptions):
   const logger = pino({ level: options.logLevel }, destination({ dest: 2, sync: true }));
   const app = appFile === undefined ? undefined : await importApp(appFile);
   // Before the directory is opened: a signal during recovery ends it in order too.
-  const stopped = stopSignal(logger);
+  const stopped = stopSignal((message) => logger.info(message));
   const engine = await openEngine({
     directory: resolve(options.data),
     topics: app?.topics,

@@ -7,21 +7,20 @@
  *    group already, so that each one arrives twice.
  * 4. npm does not hand on SIGTERM: its shell dies and leaves the server behind. There the parent's end is the signal.
  */
-import type { Logger } from "pino";
 import { exitCodes } from "./exit.ts";
 
 const sameRequestMs = 1000;
 const parentCheckMs = 250;
 
-/** Resolves when the server is to finish. */
-export function stopSignal(logger: Pick<Logger, "info">): Promise<void> {
+/** Resolves when the server is to finish; `report` is told why. */
+export function stopSignal(report: (message: string) => void): Promise<void> {
   return new Promise((resolve) => {
     let askedAt: number | undefined;
     const ask = (reason: string) => {
       if (askedAt !== undefined) return;
       askedAt = performance.now();
       clearInterval(orphaned);
-      logger.info(`${reason}: finishing; Ctrl-C ends at once`);
+      report(`${reason}: finishing; Ctrl-C ends at once`);
       resolve();
     };
     const parent = process.ppid;

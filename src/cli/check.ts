@@ -4,8 +4,8 @@ import type { Command } from "commander";
 import { EvertError } from "../base/errors.ts";
 import { nodeDisk } from "../base/node-disk.ts";
 import type { CheckReport, Damage } from "../engine/tools.ts";
+import { bytesText } from "./lists.ts";
 import { write } from "./output.ts";
-import { bytesText } from "./topics.ts";
 
 interface CheckOptions {
   readonly data: string;

@@ -5,7 +5,8 @@
  * 2. Whoever sends SIGTERM again has SIGKILL for their impatience: it changes nothing.
  * 3. A second Ctrl-C ends at once, but not within a second of the first: npm hands on what the terminal has sent to the whole
  *    group already, so that each one arrives twice.
- * 4. npm does not hand on SIGTERM: its shell dies and leaves the server behind. There the parent's end is the signal.
+ * 4. A shell between npx and the server does not hand on SIGTERM: it dies and leaves the server behind. There the parent's end is
+ *    the signal. Only there: a server that a script puts in the background outlives its parent with reason.
  */
 import { exitCodes } from "./exit.ts";
 
@@ -24,9 +25,9 @@ export function stopSignal(report: (message: string) => void): Promise<void> {
       resolve();
     };
     const parent = process.ppid;
-    const startedByNpm = process.env["npm_command"] !== undefined;
+    const startedByNpx = process.env["npm_lifecycle_event"] === "npx";
     const orphaned = setInterval(() => {
-      if (startedByNpm && process.ppid !== parent) ask("npm has ended");
+      if (startedByNpx && process.ppid !== parent) ask("npx has ended");
     }, parentCheckMs);
     orphaned.unref();
     process.on("SIGTERM", () => ask("SIGTERM"));

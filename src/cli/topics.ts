@@ -1,17 +1,10 @@
 /** evert topics */
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import type { TopicsAnswer } from "../client/protocol.ts";
+import { bytesText, columnsText, keyText, type ListOptions, listFormat } from "./lists.ts";
 import { write } from "./output.ts";
-import { Remote, type RemoteOptions, withRemote } from "./remote.ts";
+import { Remote, withRemote } from "./remote.ts";
 import { tableText } from "./tables.ts";
-
-interface ListOptions extends RemoteOptions {
-  readonly format: "table" | "json";
-}
-
-export function listFormat(): Option {
-  return new Option("--format <format>", "how to print").choices(["table", "json"]).default("table");
-}
 
 export function topicsCommand(evert: Command): void {
   withRemote(
@@ -34,20 +27,11 @@ async function topics(options: ListOptions): Promise<void> {
   const rows = list.map((topic) => [
     topic.name,
     topic.kind,
-    topic.key?.join(", ") ?? null,
-    topic.columns.map((column) => `${column.name} ${column.declaredType}`).join(", "),
+    keyText(topic),
+    columnsText(topic),
     String(topic.records),
     String(topic.rows),
     bytesText(topic.stateBytes),
   ]);
   await write(`${tableText(columns, rows)}\n`);
-}
-
-/** 1.5 MB */
-export function bytesText(bytes: number): string {
-  const units = ["B", "kB", "MB", "GB", "TB"];
-  let unit = 0;
-  let value = bytes;
-  for (; value >= 1000 && unit < units.length - 1; unit++) value /= 1000;
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }

@@ -1,14 +1,10 @@
 /** evert views, evert view drop VIEW */
 import type { Command } from "commander";
 import type { PositionAnswer, ViewMessage, ViewsAnswer } from "../client/protocol.ts";
+import { bytesText, columnsText, keyText, type ListOptions, listFormat } from "./lists.ts";
 import { write } from "./output.ts";
 import { Remote, type RemoteOptions, withRemote } from "./remote.ts";
 import { tableText } from "./tables.ts";
-import { bytesText, listFormat } from "./topics.ts";
-
-interface ListOptions extends RemoteOptions {
-  readonly format: "table" | "json";
-}
 
 export function viewsCommand(evert: Command): void {
   withRemote(
@@ -38,8 +34,8 @@ async function views(options: ListOptions): Promise<void> {
   const rows = list.map((view) => [
     view.name,
     statusText(view),
-    view.key?.join(", ") ?? null,
-    view.columns.map((column) => `${column.name} ${column.declaredType}`).join(", "),
+    keyText(view),
+    columnsText(view),
     String(view.rows),
     bytesText(view.stateBytes),
     String(view.lag),

@@ -3,13 +3,13 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { cellJson } from "../../src/cli/csv-input.ts";
 import { parseExact } from "../../src/cli/exact-json.ts";
+import { bytesText } from "../../src/cli/lists.ts";
 import { parquetRows, parquetToNdjson } from "../../src/cli/parquet-input.ts";
 import { Remote } from "../../src/cli/remote.ts";
 import { Names } from "../../src/cli/shell-names.ts";
 import { isComplete } from "../../src/cli/sql-text.ts";
 import { csvLine, tableText } from "../../src/cli/tables.ts";
 import { textWidth } from "../../src/cli/text-width.ts";
-import { bytesText } from "../../src/cli/topics.ts";
 import { Harness } from "../servers/http/harness.ts";
 
 describe("where a statement ends", () => {

@@ -1,4 +1,5 @@
 /** `evert start`, `dev` and `check`: the whole program, with the real engine. */
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, open, readdir, rm, writeFile } from "node:fs/promises";
 import { request } from "node:http";
@@ -134,6 +135,49 @@ test("dev starts again when the app changes, and waits when it is broken", async
   expect(await topics(await url(dev, 2))).toContain("artists");
   dev.process.kill("SIGTERM");
   expect((await dev.done).code).toBe(0);
+}, 60_000);
+
+test("dev and start resolve the package as a clone's command does", async () => {
+  // Inside the repository, so that "evert" is this package.
+  const folder = await mkdtemp(join(import.meta.dirname, "app-"));
+  try {
+    const file = join(folder, "app.ts");
+    await writeFile(
+      file,
+      'import { int4, table } from "evert";\nexport const songs = table("songs", { key: "id", schema: { id: int4 } });\n',
+    );
+    const dev = launch("dev", file);
+    expect((await runProcess(["topics"], { url: await url(dev) })).stdout).toContain("songs");
+    dev.process.kill("SIGTERM");
+    expect((await dev.done).code).toBe(0);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}, 60_000);
+
+test("a server that npx has started ends in order when npx's shell dies", async () => {
+  const main = join(import.meta.dirname, "../../bin/evert.js");
+  // A shell that stays in between, as npx's may, and does not hand on the signal.
+  const script = '"$@" & echo $!; wait';
+  const args = [process.execPath, main, "start", "--data", data, "--port", "0"];
+  const shell = spawn("sh", ["-c", script, "sh", ...args], {
+    env: { ...process.env, npm_lifecycle_event: "npx" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let errors = "";
+  shell.stderr!.setEncoding("utf8").on("data", (text: string) => {
+    errors += text;
+  });
+  let printed = "";
+  for await (const text of shell.stdout!.setEncoding("utf8")) {
+    printed += text;
+    if (printed.includes("evert listening on")) break;
+  }
+  shell.kill("SIGKILL");
+  // The server holds the other end of this pipe until it is gone.
+  await once(shell.stderr!, "close");
+  expect(errors).toContain("npx has ended: finishing");
+  expect(await runProcess(["check", "--data", data])).toMatchObject({ code: 0 });
 }, 60_000);
 
 test("check verifies what was written, and names what is damaged", async () => {

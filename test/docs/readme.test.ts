@@ -31,6 +31,9 @@ it("links only to what exists", () => {
     "docs/ARCHITECTURE.md",
     "docs/VIEWS.md",
     "docs/TYPES.md",
+    "docs/CLI.md",
+    "docs/ERRORS.md",
+    "CHANGELOG.md",
     "src/README.md",
   ]) {
     const targets = [...readFileSync(join(root, file), "utf8").matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(

@@ -32,3 +32,21 @@ JS
 printed="$(node program.mjs)"
 [ "$printed" = '{"name":"One","plays":2}' ] || { echo "the program printed '$printed'" >&2; exit 1; }
 echo "a ten-line program: $printed"
+
+node_modules/.bin/evert start --data served --port 0 >listening 2>server.log &
+server=$!
+trap 'kill "$server" 2>/dev/null; rm -rf "$folder"' EXIT
+until grep -q "^evert listening on " listening; do
+  kill -0 "$server" || { cat server.log >&2; exit 1; }
+  sleep 0.1
+done
+EVERT_URL="$(sed 's/^evert listening on //' listening)"
+export EVERT_URL
+npx --no-install evert query "CREATE TABLE songs (id int PRIMARY KEY, name text)" >/dev/null
+printf 'id,name\n1,One\n' | npx --no-install evert append songs >/dev/null
+printed="$(npx --no-install evert query "SELECT name FROM songs" --format csv | tail -n 1)"
+[ "$printed" = One ] || { echo "the command printed '$printed'" >&2; exit 1; }
+kill -TERM "$server"
+wait "$server" || { echo "the server ended with $?" >&2; cat server.log >&2; exit 1; }
+npx --no-install evert check --data served
+echo "the command: start, append, query, stop, check"

@@ -1,5 +1,5 @@
 /** The sessions at a prompt, in the README and in docs/CLI.md, run as printed and print what stands there. */
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,6 +10,9 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 
 const root = join(import.meta.dirname, "../..");
 const evert = join(root, "bin/evert.js");
+
+const hasJq = spawnSync("jq", ["--version"]).status === 0;
+if (!hasJq) console.warn("no jq on this machine: the steps with it are SKIPPED");
 
 let folder: string;
 let server: ChildProcess;
@@ -47,6 +50,7 @@ it.each(["README.md", "docs/CLI.md"])("%s", { timeout: 60_000 }, async (file) =>
   const run = promisify(execFile);
   for (const { command, printed } of steps) {
     if (command.includes("evert start")) continue;
+    if (command.includes("| jq ") && !hasJq) continue;
     const script = `evert() { "${process.execPath}" "${evert}" "$@"; }\n${command.replaceAll("npx evert", "evert")}`;
     const options = { cwd: folder, env: { ...process.env, EVERT_URL: url } };
     const { stdout, stderr } = await run("bash", ["-c", script], options).catch(

@@ -1,4 +1,5 @@
 /** evert check: reads and verifies every byte of a log that no server has open. */
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { EvertError } from "../base/errors.ts";
@@ -20,6 +21,11 @@ export function checkCommand(evert: Command): void {
 }
 
 async function check(options: CheckOptions): Promise<void> {
+  if (!existsSync(options.data)) {
+    throw new EvertError("not_found", `there is no data directory ${options.data}`, {
+      hint: "--data says where it is.",
+    });
+  }
   const { checkLog } = await import("../engine/tools.ts");
   const report = await checkLog(resolve(options.data), nodeDisk);
   await write(reportText(report));

@@ -18,8 +18,12 @@ export async function serve(appFile: string | undefined, options: StartOptions):
     throw new UsageError(`--log-level must be one of ${logLevels.join(", ")}`);
   const logger = pino({ level: options.logLevel }, destination({ dest: 2, sync: true }));
   const app = appFile === undefined ? undefined : await importApp(appFile);
-  // Before the directory is opened: a signal during recovery ends it in order too.
+  let serving = false;
   const stopped = stopSignal((message) => logger.info(message));
+  // Nothing is acknowledged during recovery, and the next start recovers again: no need to wait for its end.
+  void stopped.then(() => {
+    if (!serving) process.exit(exitCodes.done);
+  });
   const engine = await openEngine({
     directory: resolve(options.data),
     topics: app?.topics,
@@ -43,6 +47,7 @@ export async function serve(appFile: string | undefined, options: StartOptions):
     await engine.close();
     throw error;
   }
+  serving = true;
   await write(`evert listening on ${server.url}\n`);
   await stopped;
   await server.close();

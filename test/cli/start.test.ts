@@ -180,6 +180,13 @@ test("a server that npx has started ends in order when npx's shell dies", async 
   expect(await runProcess(["check", "--data", data])).toMatchObject({ code: 0 });
 }, 60_000);
 
+test("check of a directory that is not there", async () => {
+  expect(await runProcess(["check", "--data", data])).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^error: there is no data directory .*\nhint: /),
+  });
+});
+
 test("check verifies what was written, and names what is damaged", async () => {
   const running = launch("start");
   const at = await url(running);

@@ -11,7 +11,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 const root = join(import.meta.dirname, "../..");
 const evert = join(root, "bin/evert.js");
 
-const hasJq = spawnSync("jq", ["--version"]).status === 0;
+const hasJq = spawnSync("sh", ["-c", "command -v jq"]).status === 0;
 if (!hasJq) console.warn("no jq on this machine: the steps with it are SKIPPED");
 
 let folder: string;

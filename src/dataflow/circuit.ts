@@ -16,7 +16,7 @@
 import { assert } from "../base/assert.ts";
 import { EvertError } from "../base/errors.ts";
 import type { Schema } from "../batch/schema.ts";
-import type { Plan } from "../plan/plan.ts";
+import type { OrderItem, Plan } from "../plan/plan.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import type { Store } from "../state/store.ts";
 import type { Chunk } from "./chunk.ts";
@@ -39,6 +39,8 @@ export interface TableSource {
 
 export interface ViewOptions {
   readonly onError?: OnError | undefined;
+  /** In which a build's result will be read: it is kept from the beginning. */
+  readonly order?: readonly OrderItem[];
 }
 
 export interface NamedStore {
@@ -107,6 +109,7 @@ export class Circuit {
   build(id: number | null, name: string, plan: Plan, options: ViewOptions = {}): Build {
     const build = new ViewBuild({
       plan,
+      order: options.order ?? [],
       live: this.#graph,
       sources: this.#sources,
       dictionary: this.dictionary,

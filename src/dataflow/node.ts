@@ -1,5 +1,7 @@
 /** A node of the circuit: an operator, the edges around it, and the bookkeeping that lets views share it. */
 import type { EvertError } from "../base/errors.ts";
+import type { HashIndexSpec } from "../state/hash-index.ts";
+import type { OrderedIndexSpec } from "../state/ordered-index.ts";
 import type { Store } from "../state/store.ts";
 import type { Chunk } from "./chunk.ts";
 import type { ErrorCollection } from "./error-collection.ts";
@@ -32,6 +34,12 @@ export interface Edge {
 export interface NodeStore {
   readonly part: string;
   readonly store: Store;
+}
+
+export interface WantedIndex {
+  readonly node: Node;
+  readonly store: Store;
+  readonly spec: HashIndexSpec | OrderedIndexSpec;
 }
 
 export abstract class Node implements Operator {
@@ -85,6 +93,11 @@ export abstract class Node implements Operator {
 
   /** Generated source, for EXPLAIN (CODE). */
   code(): string[] {
+    return [];
+  }
+
+  /** Indexes that prepare() will ask its sources' stores for. */
+  indexes(): WantedIndex[] {
     return [];
   }
 

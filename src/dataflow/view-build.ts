@@ -13,7 +13,7 @@
 import { assert } from "../base/assert.ts";
 import type { EvertError } from "../base/errors.ts";
 import { inputsOf } from "../plan/inspect.ts";
-import type { Plan } from "../plan/plan.ts";
+import type { OrderItem, Plan } from "../plan/plan.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import type { Store } from "../state/store.ts";
 import type { Chunk } from "./chunk.ts";
@@ -40,6 +40,11 @@ export interface Build {
   /** Errors of everything upstream so far. */
   readonly errorCount: number;
   firstError(): EvertError | null;
+  /**
+   * Makes the indexes on stores of the live circuit that the build needs, until the deadline (performance.now()); true when all are there.
+   * Call it until then before the first begin(), between steps or amid them.
+   */
+  prepare(deadline: number): boolean;
   /** Starts the step to `epoch`, which the live circuit has completed. */
   begin(epoch: number): void;
   feedStream(id: number, chunk: Chunk): void;
@@ -50,6 +55,8 @@ export interface Build {
   run(deadline: number): boolean;
   /** Joins the live circuit, which stands between steps at this build's epoch. */
   finish(): ViewNode;
+  /** Gives up the order it kept for readers: once they have asked for it, or with cancel(). */
+  release(): void;
   cancel(): void;
   /** The rows built so far. */
   readonly result: Store;
@@ -59,6 +66,8 @@ export interface Build {
 
 export interface BuildContext {
   readonly plan: Plan;
+  /** In which the result will be read. */
+  readonly order: readonly OrderItem[];
   readonly live: Graph;
   readonly sources: Sources;
   readonly dictionary: Dictionary;
@@ -71,6 +80,11 @@ export interface BuildContext {
   finish(node: Collection): ViewNode;
   done(build: ViewBuild): void;
 }
+
+/** Slots entered into an index between two looks at the clock. */
+const INDEX_SLOTS = 2048;
+
+type IndexGrowth = ReturnType<Store["growIndex"]>;
 
 interface Pin {
   release(): void;
@@ -88,6 +102,8 @@ export class ViewBuild implements Build {
   #pins: Pin[] = [];
   #older: Pin[] = [];
   #closed = false;
+  #growths: IndexGrowth[] | null = null;
+  #ordered: IndexGrowth | null = null;
   /** Nodes of the live circuit that the build reads; they stay while it does. */
   readonly #outer: readonly StoredNode[];
 
@@ -130,6 +146,24 @@ export class ViewBuild implements Build {
     return this.#view.firstError();
   }
 
+  prepare(deadline: number): boolean {
+    this.#growths ??= this.#graph.nodes
+      .flatMap((node) => node.indexes())
+      .filter(({ node }) => node.host !== this.#graph)
+      .map(({ store, spec }) => store.growIndex(spec));
+    const { order } = this.#context;
+    if (order.length > 0) this.#ordered ??= this.#node.store.growIndex({ partition: [], order });
+    while (this.#ordered?.advance(INDEX_SLOTS) === false) if (performance.now() >= deadline) return false;
+    for (const growth of this.#growths) {
+      while (!growth.advance(INDEX_SLOTS)) if (performance.now() >= deadline) return false;
+    }
+    return true;
+  }
+
+  #releaseGrowths(): void {
+    for (const growth of this.#growths?.splice(0) ?? []) growth.release();
+  }
+
   begin(epoch: number): void {
     assert(!this.#closed, "a build ends once");
     assert(epoch > this.#epoch && epoch <= this.#context.now(), "a build follows the live circuit");
@@ -137,6 +171,8 @@ export class ViewBuild implements Build {
     this.#older = this.#pins;
     this.#pins = this.#outer.map((node) => node.store.pin(epoch));
     this.#graph.begin(this.#epoch, epoch);
+    // The nodes have leased what was grown for them.
+    this.#releaseGrowths();
   }
 
   feedStream(id: number, chunk: Chunk): void {
@@ -189,7 +225,13 @@ export class ViewBuild implements Build {
     return view;
   }
 
+  release(): void {
+    this.#ordered?.release();
+    this.#ordered = null;
+  }
+
   cancel(): void {
+    this.release();
     if (this.#closed) return;
     this.#graph.abandon();
     for (const node of this.#graph.nodes) node.dispose();
@@ -246,6 +288,7 @@ export class ViewBuild implements Build {
 
   #close(): void {
     this.#closed = true;
+    this.#releaseGrowths();
     for (const pin of [...this.#pins.splice(0), ...this.#older.splice(0)]) pin.release();
     for (const node of this.#outer) {
       node.holders--;

@@ -25,7 +25,7 @@ export async function runQuery(
   at: { readonly epoch: number; readonly position: number },
   signal?: AbortSignal,
 ): Promise<QueryResult> {
-  const build = core.circuit.build(null, "query", query.plan);
+  const build = core.circuit.build(null, "query", query.plan, { order: query.order });
   try {
     core.views.noteReads(build, query.plan);
     await fillOnce(core.backfill, build, at, signal);

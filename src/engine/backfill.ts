@@ -1,6 +1,7 @@
 /**
  * Filling a build from history, while steps go on.
  *
+ * 0. Indexes that it needs on rows that are there are made, a slice at a time.
  * 1. At a boundary the build is begun at the current epoch: rows of tables and views it reads from their stores as of that epoch (it pins them),
  *    streams it is fed from the log up to that epoch's position.
  * 2. What happened meanwhile is one more range of epochs, shorter than the history; then the next, shorter again.
@@ -41,6 +42,7 @@ export async function fillOnce(
   signal?: AbortSignal,
   onProgress?: (fraction: number) => void,
 ): Promise<void> {
+  await prepare(build, signal);
   build.begin(to.epoch);
   await feed(context, build, 0, to.position, signal, onProgress);
   if (build.failed !== null) throw build.failed;
@@ -54,6 +56,7 @@ export async function fillAndJoin(
   signal: AbortSignal,
   onProgress: (fraction: number) => void,
 ): Promise<void> {
+  await prepare(build, signal);
   let done = { epoch: 0, position: 0 };
   await context.atBoundary(() => {
     done = { ...context.current() };
@@ -70,11 +73,20 @@ export async function fillAndJoin(
       if (next.epoch > done.epoch) await feed(context, build, done.position, next.position, signal);
       if (build.failed !== null) throw build.failed;
       onJoin(build.finish(), next.epoch);
+      build.release();
       joined = true;
     });
     if (joined) return;
     await feed(context, build, done.position, next.position, signal);
     done = next;
+  }
+}
+
+/** Makes the indexes that the build needs on rows that are there, a slice at a time. */
+async function prepare(build: Build, signal?: AbortSignal): Promise<void> {
+  while (!build.prepare(performance.now() + SLICE_MS)) {
+    await nextTurn();
+    signal?.throwIfAborted();
   }
 }
 

@@ -310,11 +310,12 @@ export class LiveViews {
 
   async #fill(live: LiveView, filling: Filling): Promise<void> {
     const { entry } = live;
-    const { plan } = live.query as Query;
+    const { plan, order } = live.query as Query;
     await this.#fillBelow(plan);
     const stepper = this.#context.stepper();
     await stepper.atBoundary(() => {
-      filling.build = this.#context.circuit.build(entry.id, entry.name, plan, { onError: entry.onError });
+      const { id, name, onError } = entry;
+      filling.build = this.#context.circuit.build(id, name, plan, { onError, order });
     });
     const build = filling.build as Build;
     this.noteReads(build, plan);

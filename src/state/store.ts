@@ -12,6 +12,7 @@ import { carrierOf } from "../batch/types.ts";
 import type { Dictionary } from "./dictionary.ts";
 import { sameDouble } from "./equality.ts";
 import { createHashIndex, type HashIndex, type HashIndexSpec } from "./hash-index.ts";
+import { IndexGrowth } from "./index-growth.ts";
 import { createLayout, type LayoutColumn, mayBeWide, type RowLayout } from "./layout.ts";
 import { GrowingMemory, Int32List, Int32Queue } from "./memory.ts";
 import { createOrderedIndex, type OrderedIndex, type OrderedIndexSpec } from "./ordered-index.ts";
@@ -62,6 +63,7 @@ export class Store implements Rows {
   readonly #pins: number[] = [];
   readonly #hashIndexes: HashIndex[] = [];
   readonly #orderedIndexes: OrderedIndex[] = [];
+  readonly #growths: IndexGrowth[] = [];
   /** Rows below it have given back their references: see releaseRows. */
   #released = 0;
   readonly #users = new Map<HashIndex | OrderedIndex, number>();
@@ -87,6 +89,7 @@ export class Store implements Rows {
     let bytes = this.highWater * this.layout.strideWords * 4;
     for (const index of this.#hashIndexes) bytes += index.bytes;
     for (const index of this.#orderedIndexes) bytes += index.bytes;
+    for (const { index } of this.#growths) bytes += index.bytes;
     return bytes;
   }
 
@@ -111,6 +114,7 @@ export class Store implements Rows {
       this.F = this.#memory.F;
     }
     for (const index of this.#hashIndexes) index.reserve(slots);
+    for (const { index } of this.#growths) if ("reserve" in index) index.reserve(slots);
   }
 
   /** A slot with weight 1, born now; its columns are not set. The caller has reserved room. */
@@ -132,6 +136,8 @@ export class Store implements Rows {
     for (let i = 0; i < hash.length; i++) (hash[i] as HashIndex).insert(slot);
     const ordered = this.#orderedIndexes;
     for (let i = 0; i < ordered.length; i++) (ordered[i] as OrderedIndex).insert(slot);
+    const growths = this.#growths;
+    for (let i = 0; i < growths.length; i++) (growths[i] as IndexGrowth).inserted(slot);
     this.live++;
     this.born.push(slot);
     if (this.#touched !== null) this.#touched.push(slot);
@@ -164,33 +170,87 @@ export class Store implements Rows {
     return this.I[slot * this.layout.strideWords + this.layout.weightWord] as number;
   }
 
-  /** The existing equal index, or a new one over the rows present. */
+  /** The existing equal index, or a new one over the rows present: at once, so over many rows grow it first. */
   hashIndex(spec: HashIndexSpec): HashIndex {
-    const existing = this.#hashIndexes.find(
+    return this.#lease(this.#equalHash(spec), () => this.#newHash(spec)) as HashIndex;
+  }
+
+  /** The existing equal index, or a new one over the rows present: at once, so over many rows grow it first. */
+  orderedIndex(spec: OrderedIndexSpec): OrderedIndex {
+    return this.#lease(this.#equalOrdered(spec), () => createOrderedIndex(this, spec)) as OrderedIndex;
+  }
+
+  /**
+   * The same, made piece by piece: call advance() between steps or chunks, until it says that the index is there; from then on hashIndex() and
+   * orderedIndex() find it. release() when it was leased by those who need it, or is no longer wanted.
+   */
+  growIndex(spec: HashIndexSpec | OrderedIndexSpec): { advance(slots: number): boolean; release(): void } {
+    const ordered = "order" in spec;
+    const existing = ordered ? this.#equalOrdered(spec) : this.#equalHash(spec);
+    if (existing !== undefined) {
+      const index = this.#used(existing);
+      return { advance: () => true, release: () => this.dropIndex(index) };
+    }
+    const growth = new IndexGrowth(this, ordered ? createOrderedIndex(this, spec) : this.#newHash(spec));
+    this.#growths.push(growth);
+    let index: HashIndex | OrderedIndex | null = null;
+    const stop = (): void => {
+      const at = this.#growths.indexOf(growth);
+      if (at >= 0) this.#growths.splice(at, 1);
+    };
+    return {
+      advance: (slots) => {
+        if (index !== null) return true;
+        if (!growth.advance(slots)) return false;
+        stop();
+        // Another may have been there first.
+        const other = ordered ? this.#equalOrdered(spec) : this.#equalHash(spec);
+        if (other === undefined) this.#keep(growth.index);
+        index = this.#used(other ?? growth.index);
+        return true;
+      },
+      release: () => {
+        stop();
+        if (index !== null) this.dropIndex(index);
+        index = null;
+      },
+    };
+  }
+
+  #equalHash(spec: HashIndexSpec): HashIndex | undefined {
+    return this.#hashIndexes.find(
       (x) =>
         x.spec.unique === spec.unique &&
         (x.spec.exact ?? false) === (spec.exact ?? false) &&
         sameList(x.spec.columns, spec.columns),
     );
-    if (existing !== undefined) return this.#used(existing);
-    const index = createHashIndex(this, { ...spec });
-    index.reserve(Math.max(this.highWater, 1));
-    this.#eachPresent((slot) => index.insert(slot));
-    this.#hashIndexes.push(index);
-    return this.#used(index);
   }
 
-  /** The existing equal index, or a new one over the rows present. */
-  orderedIndex(spec: OrderedIndexSpec): OrderedIndex {
+  #equalOrdered(spec: OrderedIndexSpec): OrderedIndex | undefined {
     const key = JSON.stringify([spec.partition, spec.order]);
-    const existing = this.#orderedIndexes.find(
-      (x) => JSON.stringify([x.spec.partition, x.spec.order]) === key,
-    );
+    return this.#orderedIndexes.find((x) => JSON.stringify([x.spec.partition, x.spec.order]) === key);
+  }
+
+  #newHash(spec: HashIndexSpec): HashIndex {
+    const index = createHashIndex(this, { ...spec });
+    index.reserve(Math.max(this.highWater, 1));
+    return index;
+  }
+
+  #lease(
+    existing: HashIndex | OrderedIndex | undefined,
+    make: () => HashIndex | OrderedIndex,
+  ): HashIndex | OrderedIndex {
     if (existing !== undefined) return this.#used(existing);
-    const index = createOrderedIndex(this, spec);
-    this.#eachPresent((slot) => index.insert(slot));
-    this.#orderedIndexes.push(index);
-    return this.#used(index);
+    const growth = new IndexGrowth(this, make());
+    growth.advance(this.highWater);
+    this.#keep(growth.index);
+    return this.#used(growth.index);
+  }
+
+  #keep(index: HashIndex | OrderedIndex): void {
+    if ("order" in index.spec) this.#orderedIndexes.push(index as OrderedIndex);
+    else this.#hashIndexes.push(index as HashIndex);
   }
 
   /** One user of the index less; with the last one it goes. Every hashIndex() and orderedIndex() call made one. */
@@ -316,18 +376,13 @@ export class Store implements Rows {
     this.#touched = new Int32List();
   }
 
-  #eachPresent(visit: (slot: number) => void): void {
-    const { birthWord, strideWords } = this.layout;
-    for (let slot = 0; slot < this.highWater; slot++) {
-      if (this.I[slot * strideWords + birthWord] !== LIVE) visit(slot);
-    }
-  }
-
   #leave(slot: number): void {
     const hash = this.#hashIndexes;
     for (let i = 0; i < hash.length; i++) (hash[i] as HashIndex).remove(slot);
     const ordered = this.#orderedIndexes;
     for (let i = 0; i < ordered.length; i++) (ordered[i] as OrderedIndex).remove(slot);
+    const growths = this.#growths;
+    for (let i = 0; i < growths.length; i++) (growths[i] as IndexGrowth).left(slot);
     this.#release(slot);
     this.I[slot * this.layout.strideWords + this.layout.birthWord] = LIVE;
   }

@@ -1,10 +1,10 @@
 /** Finds a group's least or greatest value in a stored input, by an ordered index on (group key, value). */
 
 import { nullCode, readCode } from "../../state/layout.ts";
-import type { OrderedIndex } from "../../state/ordered-index.ts";
+import type { OrderedIndex, OrderedIndexSpec } from "../../state/ordered-index.ts";
 import type { Store } from "../../state/store.ts";
 import { setValue } from "../aggregates/extreme.ts";
-import type { Node } from "../node.ts";
+import type { Node, WantedIndex } from "../node.ts";
 import type { StoredNode } from "./stored.ts";
 
 type First = (slot: number, index: OrderedIndex) => number;
@@ -35,11 +35,21 @@ export class Extreme {
     return this.#group.sources[this.#port]!.node as StoredNode;
   }
 
+  get #spec(): OrderedIndexSpec {
+    const column = this.#columns[this.#keys]!;
+    return {
+      partition: this.#columns.slice(0, this.#keys),
+      order: [{ column, descending: this.#descending, nullsFirst: false }],
+    };
+  }
+
+  wanted(): WantedIndex {
+    return { node: this.#input, store: this.#input.store, spec: this.#spec };
+  }
+
   prepare(): void {
     if (this.#index !== null) return;
-    const partition = this.#columns.slice(0, this.#keys);
-    const order = [{ column: this.#columns[this.#keys]!, descending: this.#descending, nullsFirst: false }];
-    this.#index = this.#input.store.orderedIndex({ partition, order });
+    this.#index = this.#input.store.orderedIndex(this.#spec);
     this.#first = firstOf(this.#group, this.#keys);
   }
 

@@ -22,7 +22,7 @@ import { type Chunk, createChunk } from "../chunk.ts";
 import { ErrorCollection } from "../error-collection.ts";
 import type { TypedColumn } from "../js-rows.ts";
 import { lostRow } from "../lost-row.ts";
-import { Node, type NodeStore, type Source } from "../node.ts";
+import { Node, type NodeStore, type Source, type WantedIndex } from "../node.ts";
 import { Extreme } from "./extreme-lookup.ts";
 import { type GroupAggregate, type GroupSpec, groupSource } from "./group-code.ts";
 import { sink } from "./touch-code.ts";
@@ -114,6 +114,10 @@ export class Group extends Node {
 
   override stores(): NodeStore[] {
     return [{ part: "groups", store: this.store }];
+  }
+
+  override indexes(): WantedIndex[] {
+    return this.#extremes.map((extreme) => extreme.wanted());
   }
 
   override prepare(): void {

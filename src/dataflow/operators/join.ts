@@ -23,9 +23,9 @@
  */
 
 import type { JoinType } from "../../plan/plan.ts";
-import type { HashIndex } from "../../state/hash-index.ts";
+import type { HashIndex, HashIndexSpec } from "../../state/hash-index.ts";
 import { type Chunk, createChunk } from "../chunk.ts";
-import { Node } from "../node.ts";
+import { Node, type WantedIndex } from "../node.ts";
 import { Delta, type Part } from "./delta.ts";
 import {
   type JoinIndex,
@@ -152,6 +152,12 @@ export class Join extends Node {
     if (code.rightIndex !== null) this.#right.store.dropIndex(code.rightIndex);
   }
 
+  override indexes(): WantedIndex[] {
+    return [wanted(this.#left, this.#leftKeys), wanted(this.#right, this.#rightKeys)].filter(
+      (w) => w !== null,
+    );
+  }
+
   /** Makes indexes and code. Done before data comes, or while a build may take its time. */
   override prepare(): void {
     if (this.#code !== null) return;
@@ -266,8 +272,13 @@ function joinIndex(node: StoredNode, keys: readonly number[]): JoinIndex {
   return { columns: order.map((i) => keys[i]!), order, unique: false };
 }
 
-function lease(node: StoredNode, keys: readonly number[]): HashIndex | null {
+function wanted(node: StoredNode, keys: readonly number[]): WantedIndex | null {
   if (keys.length === 0) return null;
   const { columns, unique } = joinIndex(node, keys);
-  return node.store.hashIndex({ columns, unique });
+  return { node, store: node.store, spec: { columns, unique } };
+}
+
+function lease(node: StoredNode, keys: readonly number[]): HashIndex | null {
+  const want = wanted(node, keys);
+  return want === null ? null : node.store.hashIndex(want.spec as HashIndexSpec);
 }

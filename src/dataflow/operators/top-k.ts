@@ -16,7 +16,7 @@ import { Int32List } from "../../state/memory.ts";
 import type { OrderedIndex } from "../../state/ordered-index.ts";
 import { LIVE } from "../../state/store.ts";
 import { CHUNK_ROWS, type Chunk, createChunk } from "../chunk.ts";
-import { Node } from "../node.ts";
+import { Node, type WantedIndex } from "../node.ts";
 import { Delta, type Part } from "./delta.ts";
 import { readers } from "./row-code.ts";
 import type { StoredNode } from "./stored.ts";
@@ -74,6 +74,11 @@ export class TopK extends Node {
     this.#input.store.dropIndex(this.#index);
     this.#index = null;
     this.#copy = null;
+  }
+
+  override indexes(): WantedIndex[] {
+    const { partition, order } = this.#spec;
+    return [{ node: this.#input, store: this.#input.store, spec: { partition, order } }];
   }
 
   override prepare(): void {

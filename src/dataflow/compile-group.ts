@@ -160,8 +160,12 @@ class InputColumns {
   }
 
   prepare(a: Aggregate): Prepared {
-    // Where a row can fail, it must fail for all aggregates alike: then all arguments are columns of the one input.
-    if (isIndexed(this.#plan, a) && !this.#fallible) return { arg: -1, reducer: null };
+    if (isIndexed(this.#plan, a)) {
+      // A column although no loop reads it: where only the argument changes, the change must reach the group.
+      const arg = this.#column(a.filter === null ? a.arg! : onlyIf(a.filter, a.arg));
+      // Where a row can fail, it must fail for all aggregates alike: then what is kept is what came in.
+      return { arg: this.#fallible ? arg : -1, reducer: null };
+    }
     if (a.fn === "reduce") {
       assert(a.reducer !== null, "a reduce has a reducer");
       const reducer = {

@@ -17,10 +17,10 @@ it("a least value changes with its argument, though the keys of its rows stay", 
        SELECT x.id, min(y.id) AS least, max(y.id) FILTER (WHERE y.id < 5) AS small ${from} GROUP BY x.id`,
   );
   await sql(engine, "INSERT INTO person VALUES (0, 0)");
-  expect(await rowsOf(engine, "SELECT * FROM v")).toEqual([{ id: 0, least: null, small: null }]);
+  expect(await rowsOf(engine, "SELECT * FROM v")).toEqual([["0", null, null]]);
   await sql(engine, "INSERT INTO town VALUES (0)");
-  expect(await rowsOf(engine, "SELECT * FROM v")).toEqual([{ id: 0, least: 0, small: 0 }]);
+  expect(await rowsOf(engine, "SELECT * FROM v")).toEqual([["0", "0", "0"]]);
   await sql(engine, "DELETE FROM town");
-  expect(await rowsOf(engine, "SELECT * FROM v")).toEqual([{ id: 0, least: null, small: null }]);
+  expect(await rowsOf(engine, "SELECT * FROM v")).toEqual([["0", null, null]]);
   await engine.close();
 });

@@ -5,12 +5,21 @@
  * - Every operation runs off the event loop. `read` and `write` may handle fewer bytes than asked for without any error, as the
  *   system calls do; callers use `readFully` and `writeFully`, which go on or say so.
  * - Written bytes are seen by every later read at once, and survive the death of the process; they survive a power cut only
- *   after `datasync`. A power cut in between keeps any part of them, in any order, sector by sector. A directory's entries
- *   (files made, renamed, removed) survive only after `syncDirectory`.
+ *   after `datasync`, or at once through a handle opened for "write-through". A power cut in between keeps any part of them, in
+ *   any order, sector by sector. A directory's entries (files made, renamed, removed) survive only after `syncDirectory`.
  * - Errors are EvertErrors: `not_found` where a file or directory does not exist, `disk_full` where there is no space (or
  *   quota), `directory_locked`, and `io_error` for everything else.
  */
 import { EvertError } from "./errors.ts";
+
+/**
+ * How a file is opened.
+ * - "read": it exists.
+ * - "write": reading and writing; made if it does not exist.
+ * - "write-through": as "write", and a write is done when its bytes (these, not what others wrote to the file) survive a power
+ *   cut: write and datasync in one. A failure of either is the write's.
+ */
+export type OpenMode = "read" | "write" | "write-through";
 
 export interface DiskFile {
   readonly path: string;
@@ -31,8 +40,7 @@ export interface DiskLock {
 }
 
 export interface Disk {
-  /** "read": the file exists. "write": reading and writing; made if it does not exist. */
-  open(path: string, mode: "read" | "write"): Promise<DiskFile>;
+  open(path: string, mode: OpenMode): Promise<DiskFile>;
   /** Names in the directory, sorted. */
   list(directory: string): Promise<string[]>;
   /** With its parents; nothing happens if it is there. */

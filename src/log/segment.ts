@@ -42,6 +42,7 @@ export async function listSegments(disk: Disk, directory: string): Promise<numbe
 
 /** A segment that is written to. Bytes [0, placed) belong to frames, [placed, prepared) are zeros known to be on the disk. */
 export class WritableSegment {
+  /** Written through: a frame's write is its sync as well. */
   readonly frames: DiskFile;
   /**
    * A second handle for the zeros: the kernel tells each handle of a failed write-back once, and what the one for frames is
@@ -82,7 +83,7 @@ export class WritableSegment {
     used: number,
     firstPosition: number | null,
   ): Promise<WritableSegment> {
-    const frames = await disk.open(path, "write");
+    const frames = await disk.open(path, "write-through");
     try {
       return new WritableSegment(frames, await disk.open(path, "write"), capacity, used, firstPosition);
     } catch (error) {

@@ -1,7 +1,7 @@
 /**
- * Sealed groups to the disk: in order, one frame in flight, each one write and one fdatasync.
+ * Sealed groups to the disk: in order, one frame in flight, each one write that is synced (write and fdatasync in one, see base/disk.ts).
  *
- * A failure of either is believed and final: the frame, everything behind it and everything to come is refused. (After a failed fdatasync
+ * A failure is believed and final: the frame, everything behind it and everything to come is refused. (After a failed fdatasync
  * nobody can say what the disk holds, and a second one would say "fine" because the kernel has already given up the pages.)
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
@@ -111,7 +111,6 @@ export class Writer {
     }
     if (!segment.published) await segment.publish(this.#options.disk, this.#options.directory);
     await writeFully(segment.frames, frame, at);
-    await segment.frames.datasync();
     if (this.#buffer.length > BUFFER_BYTES_KEPT_MAX) this.#buffer = new Uint8Array(BUFFER_BYTES_MIN);
   }
 

@@ -20,7 +20,7 @@
  * Completion is never synchronous and its order differs by seed, as with a thread pool.
  */
 import { assert } from "../base/assert.ts";
-import { type Disk, type DiskFile, type DiskLock, diskError } from "../base/disk.ts";
+import { type Disk, type DiskFile, type DiskLock, diskError, type OpenMode } from "../base/disk.ts";
 import { EvertError } from "../base/errors.ts";
 import { SeededRandom } from "./seeded-random.ts";
 
@@ -232,7 +232,7 @@ export class SimulatedDisk implements Disk {
 
   // ---- Disk ----
 
-  async open(path: string, mode: "read" | "write"): Promise<DiskFile> {
+  async open(path: string, mode: OpenMode): Promise<DiskFile> {
     await this.#begin("open", path);
     let node = this.#entries.get(path);
     if (node === undefined) {
@@ -241,7 +241,7 @@ export class SimulatedDisk implements Disk {
       node = new Inode(path);
       this.#changeEntry({ kind: "link", path, node });
     }
-    return new SimulatedFile(this, node);
+    return new SimulatedFile(this, node, mode === "write-through");
   }
 
   async list(directory: string): Promise<string[]> {
@@ -314,25 +314,30 @@ export class SimulatedDisk implements Disk {
     return count;
   }
 
-  async write(node: Inode, source: Uint8Array, at: number): Promise<number> {
+  /** `through`: the bytes are on the disk when it is done. That is a second event: both can fail, the machine can stop in between. */
+  async write(node: Inode, source: Uint8Array, at: number, through: boolean): Promise<number> {
     const { path } = node;
     const fault = await this.#begin("write", path);
     const wanted = Math.min(source.length, fault?.bytesMax ?? source.length);
     const room = this.capacityBytes - this.#usedBytes() + Math.max(0, node.cached.size - at);
     const count = Math.max(0, Math.min(wanted, room));
     if (count === 0 && wanted > 0) throw diskError("ENOSPC", "write", path);
+    const change = { kind: "write", at, bytes: source.slice(0, count) } as const;
     this.#change(`write ${path} at ${at}: ${count} bytes`, () => {
-      const bytes = source.slice(0, count);
-      node.cached.write(at, bytes);
-      node.dirty.push({ kind: "write", at, bytes });
+      node.cached.write(at, change.bytes);
+      node.dirty.push(change);
     });
     await this.#settle();
+    if (through) await this.#sync(node, throughTo(node.dirty, change), ` at ${at}: ${count} bytes`);
     return count;
   }
 
-  async datasync(node: Inode): Promise<void> {
+  datasync(node: Inode): Promise<void> {
+    return this.#sync(node, new Set(node.dirty), "");
+  }
+
+  async #sync(node: Inode, covered: ReadonlySet<Change>, what: string): Promise<void> {
     const { path } = node;
-    const covered = new Set(node.dirty);
     const takeCovered = (): Change[] => {
       const taken = node.dirty.filter((change) => covered.has(change));
       node.dirty = node.dirty.filter((change) => !covered.has(change));
@@ -346,7 +351,7 @@ export class SimulatedDisk implements Disk {
       }
     });
     assert(fault?.bytesMax === undefined, "a datasync fault has a code");
-    this.#change(`datasync ${path}`);
+    this.#change(`datasync ${path}${what}`);
     await this.#settle();
     for (const change of takeCovered()) node.stable.apply(change);
   }
@@ -448,11 +453,13 @@ export class SimulatedDisk implements Disk {
 class SimulatedFile implements DiskFile {
   readonly #disk: SimulatedDisk;
   readonly #node: Inode;
+  readonly #through: boolean;
   #open = true;
 
-  constructor(disk: SimulatedDisk, node: Inode) {
+  constructor(disk: SimulatedDisk, node: Inode, through: boolean) {
     this.#disk = disk;
     this.#node = node;
+    this.#through = through;
   }
 
   get path(): string {
@@ -466,7 +473,7 @@ class SimulatedFile implements DiskFile {
 
   async write(source: Uint8Array, at: number): Promise<number> {
     this.#assertOpen();
-    return this.#disk.write(this.#node, source, at);
+    return this.#disk.write(this.#node, source, at, this.#through);
   }
 
   async datasync(): Promise<void> {
@@ -492,6 +499,16 @@ class SimulatedFile implements DiskFile {
   #assertOpen(): void {
     assert(this.#open, "a closed file is not used");
   }
+}
+
+/** What one write brings to the disk with it: the older changes that its bytes were put upon. */
+function throughTo(dirty: readonly Change[], last: Change & { readonly kind: "write" }): Set<Change> {
+  const end = last.at + last.bytes.length;
+  const older = dirty.slice(0, dirty.indexOf(last));
+  const beneath = older.filter(
+    (change) => change.kind === "truncate" || (change.at < end && change.at + change.bytes.length > last.at),
+  );
+  return new Set([...beneath, last]);
 }
 
 function applyEntry(entries: Map<string, Inode>, change: EntryChange): void {

@@ -40,12 +40,24 @@ describe.each([
     await file.close();
   });
 
+  test("a handle that writes through reads and writes as any other", async () => {
+    const file = await disk.open(`${root}/a`, "write-through");
+    await writeFully(file, bytes(1, 2, 3), 0);
+    const other = await disk.open(`${root}/a`, "write");
+    await writeFully(other, bytes(7), 1);
+    const target = new Uint8Array(3);
+    expect(await readFully(file, target, 0)).toBe(3);
+    expect([...target]).toEqual([1, 7, 3]);
+    await other.close();
+    await file.close();
+  });
+
   test("opening for writing keeps what is there; for reading needs it to be there", async () => {
     await expect(disk.open(`${root}/a`, "read")).rejects.toMatchObject({ code: "not_found" });
     const file = await disk.open(`${root}/a`, "write");
     await writeFully(file, bytes(1), 0);
     await file.close();
-    for (const mode of ["read", "write"] as const) {
+    for (const mode of ["read", "write", "write-through"] as const) {
       const again = await disk.open(`${root}/a`, mode);
       expect(await again.size()).toBe(1);
       await again.close();

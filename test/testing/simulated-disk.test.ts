@@ -41,6 +41,46 @@ describe("after a power cut", () => {
     expect([...seen]).toEqual(expect.arrayContaining(["111", "222", "112", "211"]));
   });
 
+  test("bytes written through are there, those written to the same file otherwise need not be", async () => {
+    const seen = new Set<number>();
+    for (const seed of SEEDS) {
+      const disk = await made(seed);
+      const file = await disk.open("/d/f", "write");
+      const through = await disk.open("/d/f", "write-through");
+      await writeFully(file, new Uint8Array(SECTOR_BYTES).fill(2), 0);
+      await writeFully(through, new Uint8Array(SECTOR_BYTES).fill(3), SECTOR_BYTES);
+      const bytes = disk.reboot("power cut").contents("/d/f");
+      expect(bytes.subarray(SECTOR_BYTES, 2 * SECTOR_BYTES)).toEqual(new Uint8Array(SECTOR_BYTES).fill(3));
+      seen.add(bytes[0]!);
+    }
+    expect([...seen].sort()).toEqual([1, 2]);
+  });
+
+  test("bytes written through onto unsynced ones stay on top", async () => {
+    for (const seed of SEEDS) {
+      const disk = await made(seed);
+      const file = await disk.open("/d/f", "write");
+      const through = await disk.open("/d/f", "write-through");
+      await writeFully(file, new Uint8Array(2 * SECTOR_BYTES).fill(2), 0);
+      await writeFully(through, Uint8Array.of(3), SECTOR_BYTES);
+      expect(disk.clone().reboot("power cut").contents("/d/f")[SECTOR_BYTES]).toBe(3);
+      await file.datasync();
+      expect(disk.reboot("power cut").contents("/d/f")[SECTOR_BYTES]).toBe(3);
+    }
+  });
+
+  test("bytes written through whose sync failed are not safe", async () => {
+    const seen = new Set<number>();
+    for (const seed of SEEDS) {
+      const disk = await made(seed);
+      const through = await disk.open("/d/f", "write-through");
+      disk.fail({ operation: "datasync", code: "EIO" });
+      await expect(through.write(Uint8Array.of(9), 0)).rejects.toMatchObject({ code: "io_error" });
+      seen.add(disk.reboot("power cut").contents("/d/f")[0]!);
+    }
+    expect([...seen].sort()).toEqual([1, 9]);
+  });
+
   test("an unsynced name is there or not, a later one never without an earlier one", async () => {
     const seen = new Set<string>();
     for (const seed of SEEDS) {

@@ -164,9 +164,9 @@ export class Committer {
       }
       const { schema, hiddenRowId } = part.topic;
       const builder = new BatchBuilder(hiddenRowId ? schemaOf(schema.fields.slice(0, -1)) : schema);
-      for (let i = 0; i < part.rows.length; i++) {
-        builder.appendRow(part.rows[i], part.path, i);
-        if (i % SLICE_ROWS === SLICE_ROWS - 1) await nextTurn();
+      for (let i = 0; i < part.rows.length; i += SLICE_ROWS) {
+        if (i > 0) await nextTurn();
+        builder.appendRows(part.rows, part.path, i, Math.min(part.rows.length, i + SLICE_ROWS));
       }
       ready.push({ topic: part.topic, op: "batch", batch: builder.finish(), ops: null });
     }
@@ -204,7 +204,11 @@ export class Committer {
     }
     const { rows, path, topic } = part;
     const op = part.op === "delete" ? OP_DELETE : OP_UPSERT;
-    if (!topic.hiddenRowId || op === OP_DELETE || part.hasRowId === true) {
+    if (op === OP_UPSERT && (!topic.hiddenRowId || part.hasRowId === true)) {
+      draft.appendRows(id, rows, path);
+      return;
+    }
+    if (op === OP_DELETE) {
       for (let i = 0; i < rows.length; i++) draft.appendRow(id, rows[i], op, path, i);
       return;
     }

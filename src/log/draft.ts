@@ -33,6 +33,11 @@ export class Draft implements CommitDraft {
     this.#group.appendRow(topicId, row, op, path, index);
   }
 
+  appendRows(topicId: number, rows: readonly unknown[], path?: string): void {
+    this.#assertOpen();
+    this.#group.appendRows(topicId, rows, path);
+  }
+
   appendBatch(topicId: number, batch: Batch, ops: Uint8Array | null = null): void {
     this.#assertOpen();
     this.#group.appendBatch(topicId, batch, ops);

@@ -68,6 +68,8 @@ export interface CommitDraft {
    * with `path[index]` if they are given; the draft is as it was before the call.
    */
   appendRow(topicId: number, row: unknown, op?: number, path?: string, index?: number): void;
+  /** Appends rows[0], rows[1], … as upserts. @throws as appendRow; the draft is as it was before the call. */
+  appendRows(topicId: number, rows: readonly unknown[], path?: string): void;
   /** Appends columns; the batch's schema must equal the topic's. `ops` as in TopicBatch. @throws EvertError; the draft is as it was. */
   appendBatch(topicId: number, batch: Batch, ops?: Uint8Array | null): void;
   /**

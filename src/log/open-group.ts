@@ -67,6 +67,11 @@ class OpenTopic {
     this.builder.appendRow(row, path, index);
   }
 
+  appendRows(rows: readonly unknown[], path: string | undefined): void {
+    this.#returnBorrowed();
+    this.builder.appendRows(rows, path);
+  }
+
   appendDelete(row: unknown, path: string | undefined, index: number | undefined): void {
     const { keyColumns } = this.topic;
     assert(keyColumns !== undefined, "rows are deleted from topics with a key");
@@ -200,6 +205,10 @@ export class OpenGroup {
     const { open } = this.#touch(topicId);
     if (op === OP_DELETE) open.appendDelete(row, path, index);
     else open.appendRow(row, path, index);
+  }
+
+  appendRows(topicId: number, rows: readonly unknown[], path: string | undefined): void {
+    this.#touch(topicId).open.appendRows(rows, path);
   }
 
   appendBatch(topicId: number, batch: Batch, ops: Uint8Array | null): void {

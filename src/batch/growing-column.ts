@@ -1,0 +1,99 @@
+/** What every growing column has: its length, its room, and the bitmap of its nulls, which exists from the first null on. */
+
+import type { Column } from "./batch.ts";
+import { allSet, bitmapBytes, clearBit, clearTail, copyBits, setBits } from "./bitmap.ts";
+import type { Field } from "./schema.ts";
+import type { SqlType } from "./types.ts";
+
+const ROWS_MIN = 16;
+/** Buffers up to this many rows are kept from batch to batch. */
+export const ROWS_KEPT_MAX = 4096;
+
+export abstract class GrowingColumn {
+  readonly name: string;
+  readonly type: SqlType;
+  readonly nullable: boolean;
+  /** Bytes of a row in the encoded form, without bitmap and text. */
+  abstract readonly rowBytes: number;
+  length = 0;
+  protected capacity = 0;
+  protected validity: Uint8Array | null = null;
+
+  constructor(field: Field) {
+    this.name = field.name;
+    this.type = field.type;
+    this.nullable = field.nullable;
+  }
+
+  /** Makes room for `capacity` rows; the bitmap is grown by `markNull` and friends. */
+  protected abstract resize(capacity: number): void;
+
+  protected grow(rows: number): void {
+    let capacity = Math.max(ROWS_MIN, this.capacity);
+    while (capacity < rows) capacity *= 2;
+    this.resize(capacity);
+    this.capacity = capacity;
+    if (this.validity !== null) this.validity = grown(this.validity, bitmapBytes(capacity));
+  }
+
+  /** The bitmap, made on the first null with a bit for every row so far. */
+  protected nulls(): Uint8Array {
+    if (this.validity === null) {
+      this.validity = new Uint8Array(bitmapBytes(this.capacity));
+      setBits(this.validity, 0, this.length);
+    }
+    return this.validity;
+  }
+
+  /** Room for so many more rows. */
+  reserve(rows: number): void {
+    if (this.length + rows > this.capacity) this.grow(this.length + rows);
+  }
+
+  /** Room for so many more rows, none of them null so far: they may be written, and closeBlock says how many were. */
+  openBlock(rows: number): void {
+    this.reserve(rows);
+    if (this.validity !== null) setBits(this.validity, this.length, this.length + rows);
+  }
+
+  /** A row of the open block is null. */
+  nullAt(row: number): void {
+    if (this.validity === null) {
+      this.validity = new Uint8Array(bitmapBytes(this.capacity));
+      setBits(this.validity, 0, this.capacity);
+    }
+    clearBit(this.validity, row);
+  }
+
+  closeBlock(rows: number): void {
+    this.length += rows;
+  }
+
+  /** Validity of rows [from, to) of another column, behind the rows so far. REQUIRES the room. */
+  protected copyValidity(column: Column, from: number, to: number): void {
+    if (column.validity === null && this.validity === null) return;
+    const bitmap = this.nulls();
+    if (column.validity === null) setBits(bitmap, this.length, this.length + to - from);
+    else copyBits(column.validity, from, bitmap, this.length, to - from);
+  }
+
+  protected takeValidity(): Uint8Array | null {
+    const bitmap = this.validity;
+    this.validity = null;
+    if (bitmap === null || allSet(bitmap, this.length)) return null;
+    const taken = bitmap.subarray(0, bitmapBytes(this.length));
+    clearTail(taken, this.length);
+    return taken;
+  }
+
+  /** Whether a batch fills the buffers well enough to get them. */
+  protected givesAway(): boolean {
+    return this.length * 2 >= this.capacity;
+  }
+}
+
+function grown(bytes: Uint8Array, size: number): Uint8Array {
+  const larger = new Uint8Array(size);
+  larger.set(bytes.subarray(0, Math.min(bytes.length, size)));
+  return larger;
+}

@@ -176,7 +176,7 @@ class FileLog implements Log, TopicSource {
         directory,
         logId: order.logId ?? randomLogId(options.random ?? systemRandom),
         durable: (sealed) => this.#becomeDurable(sealed),
-        idle: () => this.#scheduleSeal(),
+        idle: () => this.#becameIdle(),
         failed: (error, refused) => this.#fail(error, refused),
       },
       active,
@@ -298,6 +298,14 @@ class FileLog implements Log, TopicSource {
 
   onFailed(listener: (error: Error) => void): () => void {
     return subscribe(this.#failedListeners, listener);
+  }
+
+  /** Everything sealed is durable. Who waited for it may append again within this turn; else the log is at rest. */
+  #becameIdle(): void {
+    this.#scheduleSeal();
+    setImmediate(() => {
+      if (!this.#writer.busy && this.#group.commits.length === 0) this.#space.rest();
+    });
   }
 
   #scheduleSeal(): void {

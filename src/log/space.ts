@@ -8,8 +8,10 @@
  *    beginning of the *next* segment; what is left of the active one stays zero.
  * 2. A background loop zero-fills, a mebibyte per write, AHEAD_FACTOR times as far ahead of the last placed frame as has been written
  *    since the log was opened, but at least AHEAD_BYTES_MIN and at most `aheadBytesMax` (an idle log costs one mebibyte, a busy one
- *    never waits). When the active segment has less than that left, it goes on in the next one, and there it disturbs the
- *    frames least: a sync of a file waits for the zeros in it, too. Measured: docs/decisions/0009-zeros-ahead.md.
+ *    never waits). When the active segment has less than that left, it goes on in the next one.
+ *    The zeros take from the disk what frames could use. So they wait until the log is at rest (nothing on its way, nothing staged), and
+ *    stop when it no longer is; only when half of what was ahead is used up do they go on beside the frames, in larger steps.
+ *    Measured: docs/decisions/0009-zeros-ahead.md.
  * 3. `fits(n)` says whether a frame of up to n bytes can be placed now. It is monotonic: what fits keeps fitting, and so does
  *    anything smaller, until `place` is called. So a group may grow commit by commit, each asking fits(new size) first, and placing
  *    the sealed frame cannot fail.
@@ -22,8 +24,9 @@ import { type EvertError, toEvertError } from "../base/errors.ts";
 import { preparedName, WritableSegment } from "./segment.ts";
 
 export const FILL_BYTES = 1 << 20;
-/** In units of FILL_BYTES. */
-const SYNC_EVERY_MAX = 8;
+/** Between two syncs, in units of FILL_BYTES: at rest, when the next frame may come at any moment, and beside frames. */
+const STEP_AT_REST = 1;
+const STEP_MAX = 8;
 const AHEAD_BYTES_MIN = FILL_BYTES;
 const AHEAD_FACTOR = 16;
 
@@ -64,6 +67,8 @@ export class Space {
   /** Files begun as next segments so far. */
   #prepared = 0;
   #placedBytes = 0;
+  /** Nothing was placed since the log came to rest. */
+  #resting = true;
   #demand = 0;
   #full = false;
   #stopped = false;
@@ -93,6 +98,7 @@ export class Space {
     const at = active.placed;
     active.placed += bytes;
     this.#placedBytes += bytes;
+    this.#resting = false;
     this.fill();
     return { segment: active, at };
   }
@@ -101,6 +107,12 @@ export class Space {
   demand(bytes: number): void {
     this.#demand = bytes;
     if (bytes > 0) this.fill();
+  }
+
+  /** The log is at rest: nothing is on its way to the disk, nothing is staged. */
+  rest(): void {
+    this.#resting = true;
+    this.fill();
   }
 
   /** Starts the background loop if it has something to do. */
@@ -166,13 +178,17 @@ export class Space {
     if (this.#full) return null;
     const busy = Math.max(this.#placedBytes * AHEAD_FACTOR, AHEAD_BYTES_MIN);
     const ahead = Math.min(busy, this.#options.aheadBytesMax);
+    const prepared = this.#next?.prepared ?? 0;
+    const room = prepared + (active === null ? 0 : active.prepared - active.placed);
+    if (!this.#resting && room >= ahead / 2) return null;
     // A sync disturbs the frames that are being synced meanwhile: far ahead, one serves several mebibytes.
-    const step = Math.min(Math.max(Math.floor(ahead / FILL_BYTES / 8), 1), SYNC_EVERY_MAX);
+    const step = this.#resting
+      ? STEP_AT_REST
+      : Math.min(Math.max(Math.floor(ahead / FILL_BYTES / 8), 1), STEP_MAX);
     const left = active === null ? 0 : active.capacity - active.placed;
     if (active !== null && active.prepared < Math.min(active.capacity, active.placed + ahead)) {
       return goal("active", active.prepared, 0, active.capacity, step);
     }
-    const prepared = this.#next?.prepared ?? 0;
     if (prepared < Math.min(ahead - left, this.#options.segmentBytes)) {
       return goal("next", prepared, 0, this.#options.segmentBytes, step);
     }

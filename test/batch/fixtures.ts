@@ -84,3 +84,9 @@ export function batchOf(schema: Schema, rows: readonly unknown[]): Batch {
   });
   return builder.finish();
 }
+
+/** A reviver: integers printed without exponent come as bigints where a number would not be safe. */
+export function bigIntegers(_name: string, value: unknown): unknown {
+  const isLarge = typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value);
+  return isLarge && Math.abs(value) < 1e21 ? BigInt(String(value)) : value;
+}

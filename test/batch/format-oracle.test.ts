@@ -16,7 +16,7 @@ import {
   parseNumeric,
   parseTimestamptz,
 } from "../../src/batch/format.ts";
-import { canonicalJson, parseJsonb } from "../../src/batch/jsonb.ts";
+import { parseJsonb } from "../../src/batch/jsonb.ts";
 
 let postgres: PGlite;
 
@@ -395,9 +395,8 @@ describe("jsonb", () => {
       .map((value) => JSON.stringify(value))
       .filter((json) => !/\\u0000|\\ud[89a-f]/.test(json));
     const theirs = await verdicts("jsonb", values);
-    expect(values.map((json) => canonicalJson(JSON.parse(json)))).toEqual(
-      theirs.map((verdict) => verdict.result),
-    );
+    // Not JSON.parse: a double does not remember with which digits it was written.
+    expect(values.map(parseJsonb)).toEqual(theirs.map((verdict) => verdict.result));
   });
 
   it("refuses what jsonb cannot hold", async () => {

@@ -3,18 +3,29 @@ import { describe, expect, it } from "vitest";
 import { EvertError } from "../../src/base/errors.ts";
 import { canonicalJson } from "../../src/batch/jsonb.ts";
 import { JsonNumber, parseJson } from "../../src/batch/lossless-json.ts";
-
-function exactIntegers(_: string, value: unknown): unknown {
-  const isUnsafe = typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(String(value));
-  return isUnsafe ? BigInt(String(value)) : value;
-}
+import { bigIntegers } from "./fixtures.ts";
 
 describe("parseJson", () => {
-  it("is JSON.parse for what a double keeps, with bigints for integers that are not safe", () => {
+  it("is JSON.parse for what a double keeps, with bigints beyond the safe integers", () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         const json = JSON.stringify(value);
-        expect(parseJson(json)).toEqual(JSON.parse(json, exactIntegers));
+        expect(parseJson(json)).toEqual(JSON.parse(json, bigIntegers));
+      }),
+    );
+  });
+
+  it("reads strings as JSON.parse does, whatever they hold, beside a number that needs its digits", () => {
+    const tricky = fc.string({ unit: fc.constantFrom('"', "\\", "7", "é", " ", ","), maxLength: 60 });
+    fc.assert(
+      fc.property(tricky, tricky, (a, b) => {
+        expect(parseJson(`[${JSON.stringify(a)}, 9007199254740993, ${JSON.stringify(b)}, 1.50]`)).toEqual([
+          a,
+          9007199254740993n,
+          b,
+          new JsonNumber("1.50"),
+        ]);
+        expect(parseJson(`[${JSON.stringify(a)}, 1]`)).toEqual([a, 1]);
       }),
     );
   });
@@ -42,6 +53,13 @@ describe("parseJson", () => {
     ["9007199254740993", 9007199254740993n],
     ["-9223372036854775808", -9223372036854775808n],
     ["9007199254740991", 9007199254740991],
+    ["9007199254740992", 9007199254740992n],
+    ["-9007199254740994", -9007199254740994n],
+    ["1700000000000000", 1700000000000000],
+    ["[1700000000000000,17000000000000000]", [1700000000000000, 17000000000000000n]],
+    ["0.12345678901234568", 0.12345678901234568],
+    ["1e+21", 1e21],
+    ["-1.5e-7", -1.5e-7],
     ["1.50", new JsonNumber("1.50")],
     ["1e400", new JsonNumber("1e400")],
     ["1e2", 100],

@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { encodeUtf8 } from "../../src/base/bytes.ts";
 import { EvertError } from "../../src/base/errors.ts";
-import { parseJson } from "../../src/batch/lossless-json.ts";
 import { type NdjsonLine, NdjsonReader, splitNdjson } from "../../src/batch/ndjson.ts";
+import { bigIntegers } from "./fixtures.ts";
 
 function refusal(work: () => unknown): string {
   try {
@@ -46,7 +46,7 @@ describe("NDJSON", () => {
           }
           lines.push(...reader.push(bytes.slice(at)), ...reader.end());
           expect(lines.map((line) => line.value)).toEqual(
-            values.map((value) => parseJson(JSON.stringify(value))),
+            values.map((value) => JSON.parse(JSON.stringify(value), bigIntegers)),
           );
         },
       ),

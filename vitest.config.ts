@@ -22,6 +22,7 @@ export default defineConfig({
     ],
   },
   test: {
+    setupFiles: [fileURLToPath(new URL("test/support/setup.ts", import.meta.url))],
     projects: [
       {
         extends: true,

@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
+import { seed } from "../support/seed.ts";
 import { openInMemory, sql } from "./support/memory.ts";
 import { Postgres } from "./support/postgres.ts";
 import { standardHistory, standardTables } from "./support/standard-tables.ts";
@@ -24,7 +25,6 @@ interface Query {
 
 const folder = join(import.meta.dirname, "queries");
 const only = process.env["EVERT_QUERIES"];
-const seed = Number(process.env["EVERT_SEED"] ?? 1);
 const files = readdirSync(folder).filter(
   (f) => f.endsWith(".sql") && (only === undefined || f === `${only}.sql`),
 );

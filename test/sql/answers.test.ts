@@ -12,11 +12,9 @@ import type { Datum } from "../../src/plan/expression.ts";
 import type { Query } from "../../src/plan/plan.ts";
 import { bindStatement, loadParser, parseStatements } from "../../src/sql/statement.ts";
 import { answer, type Facts, type Row } from "../dataflow/oracle.ts";
+import { seed } from "../support/seed.ts";
 import { catalogOf, type TestCatalog } from "./catalog.ts";
 import { aggregate, expr, number, truth } from "./generate.ts";
-
-/** EVERT_SEED=n looks elsewhere. */
-const seed = Number(process.env["EVERT_SEED"] ?? 1);
 
 const schema = `
   create table t (a int primary key, b bigint, c float8, d numeric, e numeric(10,2), f bool, g text, h timestamptz);

@@ -8,11 +8,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { EvertError } from "../../src/base/errors.ts";
 import type { TypeName } from "../../src/batch/types.ts";
 import { bindStatement, loadParser, parseStatements } from "../../src/sql/statement.ts";
+import { seed } from "../support/seed.ts";
 import { catalogOf, type TestCatalog } from "./catalog.ts";
 import { aggregate, expr, leaf } from "./generate.ts";
-
-/** EVERT_SEED=n looks elsewhere. */
-const seed = Number(process.env["EVERT_SEED"] ?? 1);
 
 const schema = `
   create table t (a int primary key, b bigint, c float8, d numeric, e numeric(10,2), f bool, g text, h timestamptz);

@@ -168,6 +168,12 @@ const usable = functionIds.filter((id) => !left.has(id));
 
 function callOf(id: FunctionId, depth: number): fc.Arbitrary<Expr> {
   const { args, variadic, result } = functionInfo(id);
+  if (id === "array_make") {
+    const type = concrete(result);
+    return fc
+      .array(expressionOf(type.element!, depth - 1), { maxLength: 3 })
+      .map((list) => call(id, list, type));
+  }
   const given = variadic ? [...args, args[args.length - 1]!] : args;
   return fc
     .tuple(...given.map((t) => expressionOf(concrete(t), depth - 1)))

@@ -24,7 +24,12 @@ export interface Order {
 export interface Relation {
   readonly name: string;
   readonly columns: readonly Column[];
+  /** How many tables multiply in it, at most: a table is 1, a join the sum of its sides. */
+  readonly factors: number;
 }
+
+/** More would be millions of rows, and PostgreSQL gone for minutes: views join views that join views. */
+const FACTORS_MAX = 3;
 
 export interface Base extends Relation {
   readonly kind: "table" | "stream";
@@ -68,7 +73,7 @@ export function makeBase(tape: Tape, name: string): Base {
   const nullable = new Set(
     columns.map((c) => c.name).filter((n) => !(key ?? []).includes(n) && !tape.oneIn(4)),
   );
-  return { name, columns, kind: shape === "stream" ? "stream" : "table", key, nullable };
+  return { name, columns, kind: shape === "stream" ? "stream" : "table", key, nullable, factors: 1 };
 }
 
 function column(name: string, kind: Kind): Column {
@@ -317,28 +322,34 @@ function condition(tape: Tape, scope: Scope, depth: number): string {
 interface From {
   readonly sql: string;
   readonly scope: Scope;
+  readonly factors: number;
 }
 
 function makeFrom(tape: Tape, relations: readonly Relation[], depth: number): From {
   const first = tableItem(tape, relations, "x", depth);
+  let { factors } = first;
   const joins = tape.pick([0, 0, 1, 1, 2]);
   let { sql } = first;
   let terms = first.scope.terms;
   for (let i = 0; i < joins; i++) {
-    const right = tableItem(tape, relations, "yz"[i] as string, depth);
+    const small = relations.filter((r) => r.factors <= FACTORS_MAX - factors);
+    if (small.length === 0) break;
+    const right = tableItem(tape, small, "yz"[i] as string, depth);
+    if (right.factors > FACTORS_MAX - factors) continue;
     const on = joinCondition(tape, terms, right.scope.terms);
     if (on === null) continue;
     const type = tape.pick(["JOIN", "LEFT JOIN", "JOIN", "RIGHT JOIN", "CROSS JOIN"]);
     if (type === "CROSS JOIN") sql += ` CROSS JOIN ${right.sql}`;
     else sql += ` ${type} ${right.sql} ON ${on}${moreConditions(tape, type, terms, right.scope.terms)}`;
     terms = [...terms, ...right.scope.terms];
+    factors += right.factors;
   }
   const integers = terms.filter((t) => t.kind === "int4");
   if (integers.length > 0 && tape.oneIn(8)) {
     sql += `, generate_series(1, ${tape.pick(integers).sql} % 4) g`;
     terms = [...terms, { sql: "g", kind: "int4", canonical: true }];
   }
-  return { sql, scope: new Scope(terms) };
+  return { sql, scope: new Scope(terms), factors };
 }
 
 /** What else ON may say: about both sides in an inner join, about the other side alone in an outer one. */
@@ -351,11 +362,15 @@ function moreConditions(tape: Tape, type: string, left: readonly Term[], right: 
 function tableItem(tape: Tape, relations: readonly Relation[], alias: string, depth: number): From {
   if (depth > 0 && tape.oneIn(5)) {
     const inner = makeSelect(tape, relations, depth - 1);
-    return { sql: `(${inner.sql}) ${alias}`, scope: scopeOf(alias, inner.columns) };
+    return { sql: `(${inner.sql}) ${alias}`, scope: scopeOf(alias, inner.columns), factors: inner.factors };
   }
   if (tape.oneIn(12)) return valuesItem(tape, alias);
   const relation = tape.pick(relations);
-  return { sql: `${relation.name} ${alias}`, scope: scopeOf(alias, relation.columns) };
+  return {
+    sql: `${relation.name} ${alias}`,
+    scope: scopeOf(alias, relation.columns),
+    factors: relation.factors,
+  };
 }
 
 function valuesItem(tape: Tape, alias: string): From {
@@ -363,7 +378,7 @@ function valuesItem(tape: Tape, alias: string): From {
   const row = (): string =>
     `(${columns.map((c) => `(${makeValue(tape, c.kind, true).sql})::${typeNames[c.kind]}`).join(", ")})`;
   const rows = Array.from({ length: 1 + tape.below(3) }, row).join(", ");
-  return { sql: `(VALUES ${rows}) ${alias}(k, a)`, scope: scopeOf(alias, columns) };
+  return { sql: `(VALUES ${rows}) ${alias}(k, a)`, scope: scopeOf(alias, columns), factors: 0 };
 }
 
 function scopeOf(alias: string, columns: readonly Column[]): Scope {
@@ -393,6 +408,7 @@ interface Select {
   readonly sql: string;
   readonly columns: readonly Column[];
   readonly order: readonly Order[];
+  readonly factors: number;
 }
 
 /** A query whose columns are named c0, c1, ... */
@@ -420,6 +436,7 @@ export function makeView(tape: Tape, name: string, relations: readonly Relation[
     name,
     columns: select.columns,
     order: [],
+    factors: select.factors,
     sql: `WITH w AS (${select.sql}) SELECT * FROM w${filter}`,
   };
 }
@@ -453,7 +470,12 @@ function plain(tape: Tape, relations: readonly Relation[], depth: number): Selec
   const { sql, columns } = list(outputs(tape, from.scope, false));
   const order = tape.oneIn(4) ? makeOrder(tape, columns) : [];
   const by = order.length === 0 ? "" : ` ORDER BY ${orderText(order, columns)}`;
-  return { sql: `SELECT ${sql} FROM ${from.sql}${where(tape, from.scope)}${by}`, columns, order };
+  return {
+    sql: `SELECT ${sql} FROM ${from.sql}${where(tape, from.scope)}${by}`,
+    columns,
+    order,
+    factors: from.factors,
+  };
 }
 
 /** An aggregate, or something computed of two. */
@@ -516,10 +538,11 @@ function grouped(tape: Tape, relations: readonly Relation[], depth: number): Sel
       : "";
   const by = keys.map((k) => k.sql).join(", ");
   const query = `SELECT ${sql} FROM ${from.sql}${where(tape, from.scope)} GROUP BY ${by}${having}`;
-  if (!tape.oneIn(5) || columns.some((c) => !c.canonical)) return { sql: query, columns, order: [] };
+  if (!tape.oneIn(5) || columns.some((c) => !c.canonical))
+    return { sql: query, columns, order: [], factors: from.factors };
   const order = makeOrder(tape, columns);
   const limit = `ORDER BY ${orderText(order, columns)}${tail(columns)} LIMIT ${1 + tape.below(3)}`;
-  return { sql: `${query} ${limit}`, columns, order };
+  return { sql: `${query} ${limit}`, columns, order, factors: 1 };
 }
 
 function whole(tape: Tape, relations: readonly Relation[], depth: number): Select {
@@ -527,24 +550,24 @@ function whole(tape: Tape, relations: readonly Relation[], depth: number): Selec
   const aggregates: Term[] = [];
   for (let i = 1 + tape.below(3); i > 0; i--) aggregates.push(aggregate(tape, from.scope));
   const { sql, columns } = list(aggregates);
-  return { sql: `SELECT ${sql} FROM ${from.sql}${where(tape, from.scope)}`, columns, order: [] };
+  return { sql: `SELECT ${sql} FROM ${from.sql}${where(tape, from.scope)}`, columns, order: [], factors: 1 };
 }
 
 function distinct(tape: Tape, relations: readonly Relation[], depth: number): Select {
   const from = makeFrom(tape, relations, depth);
   const { sql, columns } = list(outputs(tape, from.scope, true));
   const query = `SELECT DISTINCT ${sql} FROM ${from.sql}${where(tape, from.scope)}`;
-  if (!tape.oneIn(5)) return { sql: query, columns, order: [] };
+  if (!tape.oneIn(5)) return { sql: query, columns, order: [], factors: from.factors };
   const order = makeOrder(tape, columns);
   const limit = `ORDER BY ${orderText(order, columns)}${tail(columns)} LIMIT ${1 + tape.below(3)}`;
-  return { sql: `${query} ${limit}`, columns, order };
+  return { sql: `${query} ${limit}`, columns, order, factors: 1 };
 }
 
 function union(tape: Tape, relations: readonly Relation[], depth: number): Select {
   const wanted: Kind[] = [];
   for (let i = 1 + tape.below(2); i > 0; i--) wanted.push(tape.pick(kinds));
   const word = tape.pick(["UNION ALL", "UNION"]);
-  const arm = (): { sql: string; columns: Column[] } => {
+  const arm = (): { sql: string; columns: Column[]; factors: number } => {
     const from = makeFrom(tape, relations, depth);
     const terms = wanted.map((kind) => {
       const term = expression(tape, kind, from.scope, 1);
@@ -553,7 +576,11 @@ function union(tape: Tape, relations: readonly Relation[], depth: number): Selec
       return made(`(${sql})::${typeNames[kind]}`, kind, usable ? term.canonical : true);
     });
     const { sql, columns } = list(terms);
-    return { sql: `SELECT ${sql} FROM ${from.sql}${where(tape, from.scope)}`, columns };
+    return {
+      sql: `SELECT ${sql} FROM ${from.sql}${where(tape, from.scope)}`,
+      columns,
+      factors: from.factors,
+    };
   };
   const arms = [arm(), arm()];
   if (tape.oneIn(4)) arms.push(arm());
@@ -562,7 +589,12 @@ function union(tape: Tape, relations: readonly Relation[], depth: number): Selec
     kind,
     canonical: arms.every((a) => (a.columns[i] as Column).canonical),
   }));
-  return { sql: arms.map((a) => a.sql).join(` ${word} `), columns, order: [] };
+  return {
+    sql: arms.map((a) => a.sql).join(` ${word} `),
+    columns,
+    order: [],
+    factors: Math.max(...arms.map((a) => a.factors)),
+  };
 }
 
 function makeOrder(tape: Tape, columns: readonly Column[]): Order[] {
@@ -597,7 +629,12 @@ function limited(tape: Tape, relations: readonly Relation[], depth: number): Sel
   const offset = tape.oneIn(4) ? ` OFFSET ${1 + tape.below(2)}` : "";
   const limit = `LIMIT ${1 + tape.below(3)}${offset}`;
   const by = `ORDER BY ${orderText(order, columns)}${tail(columns)}`;
-  return { sql: `SELECT ${sql} FROM ${from.sql}${where(tape, from.scope)} ${by} ${limit}`, columns, order };
+  return {
+    sql: `SELECT ${sql} FROM ${from.sql}${where(tape, from.scope)} ${by} ${limit}`,
+    columns,
+    order,
+    factors: 1,
+  };
 }
 
 /** `c0, c1, ...` of the query, written so that ORDER BY in a window can name them. */
@@ -611,7 +648,12 @@ function ranked(tape: Tape, relations: readonly Relation[], depth: number): Sele
   const base = `SELECT ${inner.sql} FROM ${from.sql}${where(tape, from.scope)}`;
   const named = columns.map((c) => c.name).join(", ");
   const numbered = `SELECT ${named}, row_number() OVER (${window}) AS rn FROM (${base}) r`;
-  return { sql: `SELECT ${named} FROM (${numbered}) s WHERE rn <= ${1 + tape.below(3)}`, columns, order: [] };
+  return {
+    sql: `SELECT ${named} FROM (${numbered}) s WHERE rn <= ${1 + tape.below(3)}`,
+    columns,
+    order: [],
+    factors: from.factors,
+  };
 }
 
 function distinctOn(tape: Tape, relations: readonly Relation[], depth: number): Select {
@@ -623,5 +665,10 @@ function distinctOn(tape: Tape, relations: readonly Relation[], depth: number): 
   const named = columns.map((c) => c.name).join(", ");
   const base = `SELECT ${inner.sql} FROM ${from.sql}${where(tape, from.scope)}`;
   const by = `ORDER BY ${orderText(order, columns)}${tail(columns)}`;
-  return { sql: `SELECT DISTINCT ON (${on}) ${named} FROM (${base}) s ${by}`, columns, order };
+  return {
+    sql: `SELECT DISTINCT ON (${on}) ${named} FROM (${base}) s ${by}`,
+    columns,
+    order,
+    factors: from.factors,
+  };
 }

@@ -235,7 +235,7 @@ export function sqlTypeName(type: SqlType | null): string {
 
 /**
  * The one type of CASE branches, COALESCE, GREATEST, VALUES and UNION columns (PostgreSQL's select_common_type), or undefined
- * when they have none. A numeric keeps its precision, and a text its length, only when all agree on it. Only literals: text.
+ * when they have none. A numeric keeps its precision, and a text its length, only when all agree on it; a literal has none. Only literals: text.
  */
 export function commonType(types: readonly (SqlType | null)[]): SqlType | undefined {
   const common = wantedType(types);
@@ -254,5 +254,6 @@ export function wantedType(types: readonly (SqlType | null)[]): SqlType | undefi
     if (categories[t.name] !== categories[best.name]) return undefined;
     if (preferred[best.name] !== true && canCast(best, t) && !canCast(t, best)) best = t;
   }
-  return known.every((t) => sameType(t, best)) ? best : withoutModifiers(best);
+  const agreed = known.length === types.length && known.every((t) => sameType(t, best));
+  return agreed ? best : withoutModifiers(best);
 }

@@ -133,7 +133,8 @@ export function toCommonType(
   construct: string,
   ctx: BindContext,
 ): { exprs: Expr[]; type: SqlType } {
-  const type = wantedType(bounds.map(boundType));
+  const valued = bounds.filter((bound) => !isNull(bound));
+  const type = wantedType((valued.length > 0 ? valued : bounds).map(boundType));
   if (type === undefined) throw noCommonType(bounds, construct, ctx);
   const exprs = bounds.map((bound) => {
     const expr = coerce(bound, type, "implicit", ctx);
@@ -145,6 +146,11 @@ export function toCommonType(
     );
   });
   return { exprs, type };
+}
+
+/** NULL fits any length and precision, other than the literal '1'. */
+function isNull(bound: Bound): boolean {
+  return bound.kind !== "typed" && bound.param === null && bound.text === null;
 }
 
 /** Names the first type and the first one that does not go with those before it. */

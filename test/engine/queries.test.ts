@@ -82,6 +82,7 @@ describe.each(files)("%s", (file) => {
         made.push(query);
       }
       await engine.built();
+      await engine.settled();
       await compare(`after commit ${i}`);
       const commit = history[i];
       if (commit === undefined) break;

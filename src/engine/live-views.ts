@@ -204,6 +204,15 @@ export class LiveViews {
     }
   }
 
+  /** What the view is made of. @throws EvertError where that is not known: its code is not loaded. */
+  queryOf(id: number): Query {
+    const live = this.#views.get(id);
+    if (live?.query == null) {
+      throw live?.error ?? new EvertError("internal", `there is no view with id ${id}`);
+    }
+    return live.query;
+  }
+
   /** Views whose plan reads the relation. */
   dependents(id: number): ViewEntry[] {
     return [...this.#views.values()]

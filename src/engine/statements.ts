@@ -25,11 +25,13 @@ import {
   parseStatements,
   type Statement,
 } from "../sql/statement.ts";
+import type { Published } from "../views/subscriptions.ts";
 import { runQuery } from "./adhoc.ts";
 import type { SqlOptions, SqlResponse, StatementResult } from "./api.ts";
 import { newTopic, type RelationEntry, type ViewEntry } from "./catalog.ts";
 import { TopicChanges } from "./changes.ts";
 import type { Core } from "./core.ts";
+import { overlaid } from "./overlay.ts";
 import type { Part } from "./part.ts";
 import { fingerprintOf, planView } from "./planner.ts";
 import { createType, dropTypes } from "./types.ts";
@@ -159,9 +161,7 @@ export class Statements {
             results.push(done(statement, await this.#change(statement, changes, options)));
             break;
           case "select":
-            if (changes.size > 0)
-              throw notSupported("SELECT after a change in the same transaction", one.position);
-            results.push(await this.#select(statement, options, note));
+            results.push(await this.#select(statement, options, note, changes));
             break;
           case "explain":
           case "show":
@@ -187,13 +187,23 @@ export class Statements {
     statement: Extract<Statement, { kind: "select" }>,
     options: SqlOptions,
     note: (position: string) => void,
+    changes: Changes = new Map(),
   ): Promise<StatementResult> {
-    const { query } = statement;
-    const at = this.#core.publisher.published;
-    this.#core.views.checkReadable(query);
+    const { query, at } = await this.#seen(statement.query, changes);
     const { fields, rows } = await runQuery(this.#core, query, at, options.signal);
     note(String(at.position));
     return answer(commandTag(statement, rows.length), fields, rows);
+  }
+
+  /** The query, and the state it is run on: what readers see or, once the transaction has changed something, the newest with its changes. */
+  async #seen(query: Query, changes: Changes): Promise<{ query: Query; at: Published }> {
+    const { views, publisher, stepper } = this.#core;
+    views.checkReadable(query);
+    const made = new Map([...changes].filter(([, c]) => !c.isEmpty));
+    if (made.size === 0) return { query, at: publisher.published };
+    const { epoch, position } = stepper;
+    const overlay = { changes: made, queryOf: (id: number) => views.queryOf(id) };
+    return { query: await overlaid(query, overlay), at: { epoch, position } };
   }
 
   #code(query: Query): string[] {
@@ -233,11 +243,8 @@ export class Statements {
   async #rowsOf(source: Plan, changes: Changes, options: SqlOptions): Promise<readonly (readonly Datum[])[]> {
     const constant = constantRows(source);
     if (constant !== null) return constant;
-    if ([...changes.values()].some((c) => c.parts().length > 0)) {
-      throw notSupported("INSERT … SELECT after a change in the same transaction");
-    }
-    const query: Query = { plan: source, order: [], visible: source.schema.fields.length };
-    this.#core.views.checkReadable(query);
+    const asked: Query = { plan: source, order: [], visible: source.schema.fields.length };
+    const { query } = await this.#seen(asked, changes);
     const { epoch, position } = this.#core.stepper;
     return (await runQuery(this.#core, query, { epoch, position }, options.signal)).rows;
   }

@@ -225,7 +225,7 @@ function aggregateExprs({ arg, filter }: Aggregate): Expr[] {
 }
 
 /** The node over other inputs of the same shape, with its expressions replaced. */
-function withInputs(plan: Plan, inputs: readonly Plan[], map: (expr: Expr) => Expr = (e) => e): Plan {
+export function withInputs(plan: Plan, inputs: readonly Plan[], map: (expr: Expr) => Expr = (e) => e): Plan {
   const [first, second] = inputs as [Plan, Plan];
   const names = plan.schema.fields.map((f) => f.name);
   switch (plan.kind) {

@@ -65,6 +65,20 @@ export class Postgres {
     return { rows: [], refused: null, affected };
   }
 
+  /** What the question answers behind the statements of a transaction that is then rolled back. */
+  async within(statements: readonly string[], question: string): Promise<Answer> {
+    await this.#lite.exec("BEGIN");
+    try {
+      for (const sql of statements) {
+        const answer = await this.query(sql);
+        if (answer.refused !== null) return answer;
+      }
+      return await this.query(question);
+    } finally {
+      await this.#lite.exec("ROLLBACK");
+    }
+  }
+
   async close(): Promise<void> {
     await this.#lite.close();
   }

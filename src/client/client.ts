@@ -31,7 +31,12 @@ export function connect(url: string, options: ClientOptions = {}): Client {
 interface Columns {
   readonly convert: (row: RawRow) => RawRow;
   readonly needsDigits: boolean;
+  /** They are those of the view's earlier definition. */
+  readonly stale: boolean;
 }
+
+/** How often a view may change while a read of it is under way. */
+const CHANGES_MAX = 3;
 
 class HttpClient implements Client {
   readonly #transport: Transport;
@@ -112,32 +117,31 @@ class HttpClient implements Client {
   async get(view: string | Named, key: Key, options: ReadOptions = {}): Promise<never> {
     const name = nameOf(view);
     const path = `/v1/views/${encodeURIComponent(name)}/rows/${encodeURIComponent(keyPath(key))}`;
-    const columns = await this.#columnsOf(name, options.signal);
     try {
-      const { row } = await this.#json<RowAnswer>(path, readRequest(options), columns.needsDigits);
-      return columns.convert(row as RawRow) as never;
+      const { answer, columns } = await this.#read<RowAnswer>(name, path, readRequest(options));
+      return columns.convert(answer.row as RawRow) as never;
     } catch (error) {
       if (error instanceof EvertError && error.code === "not_found") return undefined as never;
       throw error;
     }
   }
 
-  async rows(view: string | Named, query: RowsQuery = {}): Promise<{ rows: never[]; position: string }> {
+  async rows(
+    view: string | Named,
+    query: RowsQuery = {},
+  ): Promise<{ rows: never[]; position: string; stale?: true }> {
     const name = nameOf(view);
     const request = readRequest(query);
     for (const [column, value] of Object.entries(query.where ?? {}))
       request.query.append(column, String(value));
     if (query.order !== undefined) request.query.set("order", query.order.join(","));
     if (query.limit !== undefined) request.query.set("limit", String(query.limit));
-    const columns = await this.#columnsOf(name, query.signal);
-    const answer = await this.#json<RowsAnswer>(
-      `/v1/views/${encodeURIComponent(name)}/rows`,
-      request,
-      columns.needsDigits,
-    );
+    const path = `/v1/views/${encodeURIComponent(name)}/rows`;
+    const { answer, columns } = await this.#read<RowsAnswer>(name, path, request);
     return {
       rows: answer.rows.map((row) => columns.convert(row as RawRow) as never),
       position: answer.position,
+      ...(answer.stale === true ? { stale: true } : {}),
     };
   }
 
@@ -187,6 +191,23 @@ class HttpClient implements Client {
     return answer;
   }
 
+  /** Rows of a view and how to read them. Both are of its earlier definition or both of its present one: asked again when that changes. */
+  async #read<T extends { readonly position: string; readonly stale?: true }>(
+    name: string,
+    path: string,
+    request: RequestInput,
+  ): Promise<{ answer: T; columns: Columns }> {
+    for (let again = 0; ; again++) {
+      const columns = await this.#columnsOf(name, request.signal);
+      const answer = await this.#json<T>(path, request, columns.needsDigits);
+      if (columns.stale === (answer.stale === true)) return { answer, columns };
+      this.#columns.delete(name);
+      if (again === CHANGES_MAX) {
+        throw new EvertError("protocol_violation", `the columns of "${name}" are never those of its rows`);
+      }
+    }
+  }
+
   /** How to read a view's rows: asked once. */
   #columnsOf(name: string, signal: AbortSignal | undefined): Promise<Columns> {
     let columns = this.#columns.get(name);
@@ -195,6 +216,7 @@ class HttpClient implements Client {
         (view) => ({
           convert: rowConverter(view.columns),
           needsDigits: needsDigits(view.columns),
+          stale: view.status === "stale",
         }),
       );
       this.#columns.set(name, columns);

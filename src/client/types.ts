@@ -160,8 +160,11 @@ export interface Client {
   sql(text: string, params?: readonly unknown[], options?: ReadOptions): Promise<SqlResponse>;
   /** One row, read from the server. */
   get<V = AnyRow>(view: string | Named, key: Key, options?: ReadOptions): Promise<RowOf<V> | undefined>;
-  /** Rows at one moment, read from the server. */
-  rows<V = AnyRow>(view: string | Named, query?: RowsQuery): Promise<{ rows: RowOf<V>[]; position: string }>;
+  /** Rows at one moment, read from the server. `stale`: of the view's earlier definition, while it is built anew. */
+  rows<V = AnyRow>(
+    view: string | Named,
+    query?: RowsQuery,
+  ): Promise<{ rows: RowOf<V>[]; position: string; stale?: true }>;
   /** Ends the connection and every live view. */
   close(): void;
 }

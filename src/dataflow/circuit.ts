@@ -227,6 +227,11 @@ export class Circuit {
     }
   }
 
+  /** Takes a store that nobody reads any more: its references are given back in the steps to come. */
+  bury(store: Store): void {
+    this.#graveyard.add(store);
+  }
+
   // ---- what there is ----------------------------------------------------------------------------------------------
 
   /** Every store of the live circuit, for checkpoints. */

@@ -122,11 +122,17 @@ export type Row = Record<string, unknown>;
 export interface ViewReader {
   readonly info: ViewInfo;
   /** One row by key, at the answered position. */
-  get(key: Key, options?: ReadOptions): Promise<{ row: Row | undefined; position: string }>;
+  get(key: Key, options?: ReadOptions): Promise<Answer & { row: Row | undefined }>;
   /** JSON text of the same, for the servers: no object is made on the way. */
-  getJson(key: Key, options?: ReadOptions): Promise<{ rowJson: string | undefined; position: string }>;
-  rows(query?: RowsQuery): Promise<{ rows: Row[]; position: string }>;
-  rowsJson(query?: RowsQuery): Promise<{ rowsJson: string[]; position: string }>;
+  getJson(key: Key, options?: ReadOptions): Promise<Answer & { rowJson: string | undefined }>;
+  rows(query?: RowsQuery): Promise<Answer & { rows: Row[] }>;
+  rowsJson(query?: RowsQuery): Promise<Answer & { rowsJson: string[] }>;
+}
+
+export interface Answer {
+  readonly position: string;
+  /** Set while the view is built anew: the rows are those of its earlier definition, as of `position`. */
+  readonly stale?: true;
 }
 
 /** One term of a view's ORDER BY, by column name. Text compares by its UTF-8 bytes (C collation). */

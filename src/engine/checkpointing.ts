@@ -15,6 +15,9 @@
 import { crc32 } from "node:zlib";
 import { type Disk, type DiskFile, joinPath, readFully, writeFully } from "../base/disk.ts";
 import { EvertError, toEvertError } from "../base/errors.ts";
+import type { Field } from "../batch/schema.ts";
+import type { SqlType } from "../batch/types.ts";
+import type { OrderItem } from "../plan/plan.ts";
 import { applyBlock, captureDictionary, captureStore, nextBlock } from "../state/checkpoint.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import type { Store } from "../state/store.ts";
@@ -41,12 +44,24 @@ export interface Manifest {
   readonly catalog: unknown;
   /** View id -> fingerprint of what made its rows. */
   readonly views: Readonly<Record<string, string>>;
+  /** View id -> the rows it shows, for who does not have the code that made them. Older manifests do not say. */
+  readonly rows?: Readonly<Record<string, KeptRows>>;
   /** By place; null: no longer kept. */
   readonly stores: readonly ({
     readonly id: string;
     readonly strideWords: number;
     readonly slots: number;
   } | null)[];
+}
+
+/** Where a view's rows are, what they reflect and how they are read. */
+export interface KeptRows {
+  readonly store: string;
+  readonly position: number;
+  readonly columns: readonly { readonly type: SqlType; readonly nullable: boolean }[];
+  readonly fields: readonly Field[];
+  readonly key: readonly number[] | null;
+  readonly order: readonly OrderItem[];
 }
 
 interface Section {
@@ -64,15 +79,17 @@ export interface CheckpointSource {
   current(): { epoch: number; position: number };
   /** Resolves when the log is durable up to the position. */
   durable(position: number): Promise<void>;
-  describe(): { catalog: unknown; views: Record<string, string> };
+  describe(): Described;
 }
+
+type Described = Pick<Manifest, "catalog" | "views" | "rows">;
 
 interface Capture {
   readonly position: number;
   readonly epoch: number;
   readonly dictionary: Int32Array | null;
   readonly parts: readonly { place: number; store: Store; touched: Int32Array | null }[];
-  readonly described: { catalog: unknown; views: Record<string, string> };
+  readonly described: Described;
   readonly release: () => void;
 }
 

@@ -26,7 +26,7 @@ import { LiveViews } from "./live-views.ts";
 import { Publisher } from "./publisher.ts";
 import { Stepper } from "./stepper.ts";
 
-const DEFAULT_TIMEOUT_MS = 10_000;
+export const DEFAULT_TIMEOUT_MS = 10_000;
 
 export interface CoreParts {
   readonly log: Log;
@@ -84,6 +84,7 @@ export class Core {
         stepper: () => this.stepper,
         backfill: () => this.backfill,
         publishedEpoch: () => this.publisher.published.epoch,
+        replaced: (view) => this.subscriptions.replaced(view),
         report: parts.report,
       },
       parts.handles,
@@ -243,8 +244,7 @@ export class Core {
       this.circuit.removeSource(gone.id);
       return;
     }
-    const view = this.views.remove(event.id);
-    if (view !== null) this.subscriptions.replaced(view);
+    this.views.remove(event.id);
   }
 
   #durableAdvanced(position: number): void {

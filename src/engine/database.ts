@@ -6,7 +6,8 @@
  *    the checkpoint says plus the catalog events after it (without a checkpoint: all of them).
  * 2. Views whose rows the checkpoint holds, made by the same code, are compiled and their stores filled. Without a checkpoint all
  *    views are compiled empty. The log after the position is replayed through the circuit: the same steps as live.
- * 3. Views the checkpoint does not hold are built from history like any new view, while everything else goes on.
+ * 3. Views the checkpoint does not hold are built from history like any new view, while everything else goes on. Where it holds the rows of an
+ *    earlier definition, these are read meanwhile, as of the checkpoint's position, and marked stale.
  */
 import { type Clock, systemClock } from "../base/clock.ts";
 import { type Disk, joinPath } from "../base/disk.ts";
@@ -20,8 +21,10 @@ import { openLog } from "../log/file-log.ts";
 import type { Log } from "../log/log.ts";
 import { loadParser } from "../sql/statement.ts";
 import { Dictionary } from "../state/dictionary.ts";
-import type { View } from "../views/view.ts";
+import { Store } from "../state/store.ts";
+import { View } from "../views/view.ts";
 import type {
+  Answer,
   AppendOptions,
   AppendResult,
   DatabaseStats,
@@ -45,12 +48,14 @@ import type {
 import { CATALOG_ENTRY, CATALOG_TOPIC, EngineCatalog, entryFromJson, type TopicEntry } from "./catalog.ts";
 import {
   Checkpointer,
+  type KeptRows,
   type Manifest,
   readManifest,
   restoreDictionary,
   restoreStores,
+  type StoreHandle,
 } from "./checkpointing.ts";
-import { Core, catalogEvents } from "./core.ts";
+import { Core, catalogEvents, DEFAULT_TIMEOUT_MS } from "./core.ts";
 import { declareApp } from "./declare.ts";
 import type { Part } from "./part.ts";
 import { readRecords, readRecordsArrow } from "./records.ts";
@@ -108,11 +113,15 @@ export class Database implements Engine {
       directory,
       {
         dictionary: core.dictionary,
-        stores: () => core.circuit.stores(),
+        stores: () => this.#stores(),
         atBoundary: (run) => core.stepper.atBoundary(run),
         current: () => core.current(),
         durable: (position) => core.durable(position),
-        describe: () => ({ catalog: core.catalog.toJSON(), views: core.views.fingerprints() }),
+        describe: () => ({
+          catalog: core.catalog.toJSON(),
+          views: core.views.fingerprints(),
+          rows: core.views.keptRows(this.#stores(), core.current().position),
+        }),
       },
       found,
     );
@@ -143,9 +152,9 @@ export class Database implements Engine {
     core.replayed();
     // Constant rows and aggregates over nothing are there even if the log is empty.
     await stepper.kick();
+    await declareApp(core, topics, views);
     core.views.fillMissing();
     this.#ready = true;
-    await declareApp(core, topics, views);
     if (checkpointIntervalMs > 0) this.#checkpointEvery(checkpointIntervalMs);
   }
 
@@ -179,7 +188,7 @@ export class Database implements Engine {
     const { core } = this;
     const { segments, bytes } = core.log.stats();
     let stateBytes = core.dictionary.bytes;
-    for (const { store } of core.circuit.stores()) stateBytes += store.bytes;
+    for (const { store } of this.#stores()) stateBytes += store.bytes;
     return {
       position: this.position,
       logBytes: bytes,
@@ -194,6 +203,13 @@ export class Database implements Engine {
       checkpointPosition: String(this.#checkpointer.position),
       longestPauseMs: core.stepper.longestPauseMs,
     };
+  }
+
+  /** Where rows lie. Earlier rows of a view have the id of those that take their place, if these are made by the same plan: then they go. */
+  #stores(): StoreHandle[] {
+    const stores: StoreHandle[] = this.core.circuit.stores();
+    const ids = new Set(stores.map(({ id }) => id));
+    return [...stores, ...this.core.views.staleStores().filter(({ id }) => !ids.has(id))];
   }
 
   topics(): TopicInfo[] {
@@ -216,46 +232,77 @@ export class Database implements Engine {
       get info() {
         return views.info(live, publisher.published.position, log.lastPosition);
       },
-      get: async (key: Key, options?: ReadOptions) => {
-        const { view, slot, position } = await this.#lookup(name, key, options);
-        return { row: slot < 0 ? undefined : view.encoder.row(slot), position };
-      },
-      getJson: async (key: Key, options?: ReadOptions) => {
-        const { view, slot, position } = await this.#lookup(name, key, options);
-        return { rowJson: slot < 0 ? undefined : view.encoder.rowJson(slot), position };
-      },
+      get: (key: Key, options?: ReadOptions) =>
+        this.#lookup(name, key, options, (view, slot) => ({
+          row: slot < 0 ? undefined : view.encoder.row(slot),
+        })),
+      getJson: (key: Key, options?: ReadOptions) =>
+        this.#lookup(name, key, options, (view, slot) => ({
+          rowJson: slot < 0 ? undefined : view.encoder.rowJson(slot),
+        })),
       rows: async (query: RowsQuery = {}) => {
         const rows: Record<string, unknown>[] = [];
-        const position = await this.#scan(name, query, (view, slot) => rows.push(view.encoder.row(slot)));
-        return { rows, position };
+        const answer = await this.#scan(name, query, (view, slot) => rows.push(view.encoder.row(slot)));
+        return { rows, ...answer };
       },
       rowsJson: async (query: RowsQuery = {}) => {
         const rowsJson: string[] = [];
-        const position = await this.#scan(name, query, (view, slot) =>
+        const answer = await this.#scan(name, query, (view, slot) =>
           rowsJson.push(view.encoder.rowJson(slot)),
         );
-        return { rowsJson, position };
+        return { rowsJson, ...answer };
       },
     };
   }
 
-  async #lookup(
+  /** Takes the row in the turn in which it is found: afterwards its slot may be another's. */
+  async #lookup<R extends object>(
     name: string,
     key: Key,
     options: ReadOptions = {},
-  ): Promise<{ view: View; slot: number; position: string }> {
-    await this.core.reached(options);
-    const view = this.core.views.sound(this.core.views.named(name));
-    const { epoch, position } = this.core.publisher.published;
-    return { view, slot: view.find(key, epoch), position: String(position) };
+    take: (view: View, slot: number) => R,
+  ): Promise<R & Answer> {
+    await this.#answerable(name, options);
+    const { view, epoch, answer } = this.#rowsOf(name);
+    return { ...take(view, view.find(key, epoch)), ...answer };
   }
 
-  async #scan(name: string, query: RowsQuery, emit: (view: View, slot: number) => void): Promise<string> {
-    await this.core.reached(query);
-    const view = this.core.views.sound(this.core.views.named(name));
-    const { epoch, position } = this.core.publisher.published;
+  async #scan(name: string, query: RowsQuery, emit: (view: View, slot: number) => void): Promise<Answer> {
+    await this.#answerable(name, query);
+    const { view, epoch, answer } = this.#rowsOf(name);
     await view.scan(epoch, query, (slot) => emit(view, slot));
-    return String(position);
+    return answer;
+  }
+
+  /** What a read is answered from: the view's rows or, while they are made anew, the earlier ones. */
+  #rowsOf(name: string): { view: View; epoch: number; answer: Answer } {
+    const { views, publisher } = this.core;
+    const live = views.named(name);
+    const { epoch, position } = publisher.published;
+    const stale = views.staleRows(live);
+    return stale === null
+      ? { view: views.sound(live), epoch, answer: { position: String(position) } }
+      : { view: stale.view, epoch, answer: { position: String(stale.position), stale: true } };
+  }
+
+  /** Waits until options.atLeast is reflected; where a view shows earlier rows than that, until it has been made anew. */
+  async #answerable(name: string, options: ReadOptions): Promise<void> {
+    const { core } = this;
+    const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    const waitsUntil = performance.now() + timeoutMs;
+    await core.reached(options);
+    const wanted = Number(options.atLeast ?? 0);
+    for (;;) {
+      const live = core.views.named(name);
+      const stale = core.views.staleRows(live);
+      if (stale === null || live.filling === null || wanted <= stale.position) return;
+      if (await isLate(live.filling.done, waitsUntil - performance.now())) {
+        throw new EvertError("timeout", `view "${name}" was not rebuilt within ${timeoutMs} ms`, {
+          detail: `Until it is, its rows reflect position ${stale.position}.`,
+          hint: "Ask again, give a larger timeoutMs, or read without atLeast.",
+        });
+      }
+    }
   }
 
   /** Why reads of the view fail, or null. */
@@ -439,6 +486,19 @@ export class Database implements Engine {
   }
 }
 
+/** Whether the work takes longer than that. */
+async function isLate(work: Promise<void>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<true>((resolve) => {
+    timer = setTimeout(() => resolve(true), Math.max(0, ms));
+  });
+  try {
+    return await Promise.race([work.then(() => false), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Opens the directory, recovers, restores and replays. Views in need of a rebuild are built after it has resolved: see built(). */
 export async function openEngine(options: OpenEngineOptions): Promise<Database> {
   const disk = options.disk ?? nodeDisk;
@@ -482,14 +542,15 @@ async function openOn(
   const onFatal = options.onFatal ?? (() => {});
   for (;;) {
     const dictionary = new Dictionary();
-    const catalog = await readCatalog(log, manifest);
+    const { catalog, kept } = await readCatalog(log, manifest);
     const core = new Core({ log, catalog, dictionary, clock, handles, report, onFatal });
     try {
       if (manifest !== null) await restoreDictionary(disk, directory, manifest, dictionary);
       compile(core, manifest);
       if (manifest !== null) {
         core.circuit.prepare();
-        await restoreStores(disk, directory, manifest, core.circuit.stores(), 1);
+        const stores = [...core.circuit.stores(), ...keepOldRows(core, kept)];
+        await restoreStores(disk, directory, manifest, stores, 1);
         core.circuit.restored(1);
         core.startAt(1, manifest.position);
       }
@@ -524,14 +585,44 @@ function compile(core: Core, manifest: Manifest | null): void {
   }
 }
 
-async function readCatalog(log: Log, manifest: Manifest | null): Promise<EngineCatalog> {
+/** Rows of views that are to be made anew: they are shown until the new ones are there. */
+function keepOldRows(core: Core, kept: ReadonlyMap<number, KeptRows>): StoreHandle[] {
+  const handles: StoreHandle[] = [];
+  const taken = new Set(core.circuit.stores().map(({ id }) => id));
+  for (const live of core.views.all()) {
+    const rows = kept.get(live.entry.id);
+    // Rows that another view shows too are not to be had twice.
+    if (live.node !== null || rows === undefined || taken.has(rows.store)) continue;
+    taken.add(rows.store);
+    const { name } = live.entry;
+    const store = new Store(`earlier rows of ${name}`, rows.columns, core.dictionary);
+    const view = new View({ name, store, fields: rows.fields, keyColumns: rows.key, order: rows.order });
+    live.stale = { id: rows.store, view, position: rows.position };
+    handles.push({ id: rows.store, store });
+  }
+  return handles;
+}
+
+/** The catalog as of now; and by view id the rows that the checkpoint has of it, or of the one in whose place it was created. */
+async function readCatalog(
+  log: Log,
+  manifest: Manifest | null,
+): Promise<{ catalog: EngineCatalog; kept: ReadonlyMap<number, KeptRows> }> {
   const catalog = new EngineCatalog();
+  const kept = new Map(Object.entries(manifest?.rows ?? {}).map(([id, rows]) => [Number(id), rows]));
   for (const json of (manifest?.catalog as unknown[] | undefined) ?? []) {
     catalog.apply({ event: "create", entry: entryFromJson(json) });
   }
   const from = (manifest?.position ?? 0) + 1;
   for await (const group of log.read({ from, topics: new Set([CATALOG_TOPIC]) })) {
-    for (const batch of group.batches) for (const event of catalogEvents(batch)) catalog.apply(event);
+    for (const event of group.batches.flatMap((batch) => [...catalogEvents(batch)])) {
+      if (event.event === "create" && event.entry.kind === "view") {
+        const before = catalog.entry(event.entry.name);
+        const rows = before === undefined ? undefined : kept.get(before.id);
+        if (rows !== undefined) kept.set(event.entry.id, rows);
+      }
+      catalog.apply(event);
+    }
   }
-  return catalog;
+  return { catalog, kept };
 }

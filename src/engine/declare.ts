@@ -6,10 +6,14 @@ import { EvertError } from "../base/errors.ts";
 import { type Field, fieldIndex } from "../batch/schema.ts";
 import { sameType, typeToString } from "../batch/types.ts";
 import type { AnyTopic, AnyView } from "../face/handles.ts";
-import { type CatalogEvent, newTopic, type TopicEntry } from "./catalog.ts";
+import { type CatalogEvent, newTopic, type TopicEntry, type ViewEntry } from "./catalog.ts";
 import type { Core } from "./core.ts";
-import { viewEntryOf } from "./planner.ts";
+import { fingerprintOf, planView, viewEntryOf } from "./planner.ts";
 
+/**
+ * A view that is created anew changes what those that read it mean, which are then created anew in their turn: declared ones, and
+ * those made by a statement, whose text may also mean another plan to this version than to the one that made their rows.
+ */
 export async function declareApp(
   core: Core,
   topics: readonly AnyTopic[],
@@ -17,12 +21,47 @@ export async function declareApp(
 ): Promise<void> {
   if (topics.length > 0) await core.define(() => newTopics(core, topics));
   for (const handle of topics) core.topicHandles.set(handle.name, handle);
-  for (const handle of views) {
-    core.views.registerHandle(handle);
-    await core.define(() => newView(core, handle));
-    const entry = core.catalog.view(handle.name);
-    core.views.replan(entry.id);
+  const declared = new Set(views.map(({ name }) => name));
+  for (let again = true; again; ) {
+    again = false;
+    const create = async (make: () => readonly CatalogEvent[]): Promise<void> => {
+      await core.define(() => {
+        const events = make();
+        again ||= events.length > 0;
+        return events;
+      });
+    };
+    for (const handle of views) {
+      await create(() => newView(core, handle));
+      core.views.replan(core.catalog.view(handle.name).id);
+    }
+    for (const { name } of core.catalog.views().sort((a, b) => a.id - b.id)) {
+      if (!declared.has(name)) await create(() => renewedView(core, name));
+    }
   }
+}
+
+/** Nothing for a view that is what it was, or that cannot be planned, which its readers are told. */
+function renewedView(core: Core, name: string): CatalogEvent[] {
+  const entry = core.catalog.view(name);
+  if (entry.sql === null || !entry.materialized || core.views.get(entry.id)?.node !== null) return [];
+  try {
+    const fingerprint = fingerprintOf(planView(entry, core.catalog, new Map()), entry);
+    return fingerprint === entry.fingerprint
+      ? []
+      : replacement(entry.id, { ...entry, id: core.catalog.nextId(), fingerprint });
+  } catch (error) {
+    if (error instanceof EvertError) return [];
+    throw error;
+  }
+}
+
+/** The new view is there before the old one goes: it inherits its rows. */
+function replacement(id: number, entry: ViewEntry): CatalogEvent[] {
+  return [
+    { event: "create", entry },
+    { event: "drop", id },
+  ];
 }
 
 function newTopics(core: Core, topics: readonly AnyTopic[]): CatalogEvent[] {
@@ -89,9 +128,5 @@ function newView(core: Core, handle: AnyView): CatalogEvent[] {
   const entry = viewEntryOf(core.catalog.nextId(), handle, core.catalog);
   if (existing === undefined) return [{ event: "create", entry }];
   if (existing.fingerprint === entry.fingerprint) return [];
-  // Readers of the old one that the program declares too come after it and are made anew in their turn.
-  return [
-    { event: "create", entry },
-    { event: "drop", id: existing.id },
-  ];
+  return replacement(existing.id, entry);
 }

@@ -15,7 +15,8 @@ import { View } from "../views/view.ts";
 import type { ViewInfo } from "./api.ts";
 import { type BackfillContext, fillAndJoin } from "./backfill.ts";
 import type { EngineCatalog, ViewEntry } from "./catalog.ts";
-import { fingerprintOf, planView } from "./planner.ts";
+import type { KeptRows, StoreHandle } from "./checkpointing.ts";
+import { fingerprintOf, planView, viewEntryOf } from "./planner.ts";
 import { addReads, type Reads, wantsOf } from "./reads.ts";
 import type { Stepper } from "./stepper.ts";
 
@@ -28,16 +29,27 @@ interface Filling {
   done: Promise<void>;
 }
 
+/** Rows that an earlier definition of the view made: what is read until the new ones are there. Nobody changes them any more. */
+export interface StaleRows {
+  /** Of their store, in checkpoints. */
+  readonly id: string;
+  readonly view: View;
+  /** What they reflect. */
+  readonly position: number;
+}
+
 /** A view as the engine runs it. */
 export interface LiveView {
   readonly entry: ViewEntry;
-  /** Null while it cannot be planned, and for a plain view, whose text is written out where it is named. */
+  /** Null while it cannot be planned or is to be replaced, and for a plain view, whose text is written out where it is named. */
   query: Query | null;
   node: ViewNode | null;
   view: View | null;
   /** First epoch at which it may be read. */
   readableFrom: number;
   filling: Filling | null;
+  /** Of its predecessor, while it is being filled. */
+  stale: StaleRows | null;
   /** Why it cannot be kept up to date at all. */
   error: EvertError | null;
 }
@@ -48,6 +60,8 @@ export interface LiveViewsContext {
   readonly stepper: () => Stepper;
   readonly backfill: () => BackfillContext;
   readonly publishedEpoch: () => number;
+  /** These rows are no longer what the view shows. */
+  readonly replaced: (view: View) => void;
   readonly report: (message: string) => void;
 }
 
@@ -55,14 +69,16 @@ export class LiveViews {
   readonly #context: LiveViewsContext;
   readonly #views = new Map<number, LiveView>();
   /** Code of views defined in TypeScript, by name. */
-  readonly #handles: Map<string, AnyView>;
+  readonly #handles: ReadonlyMap<string, AnyView>;
   /** What the live views read of streams. */
   readonly #reads: Reads = new Map();
   readonly #buildReads = new WeakMap<Build, Reads>();
+  /** Until the program has declared its views nothing is filled: what is about to be replaced is not worth it. */
+  #mayFill = false;
 
   constructor(context: LiveViewsContext, handles: ReadonlyMap<string, AnyView>) {
     this.#context = context;
-    this.#handles = new Map(handles);
+    this.#handles = handles;
   }
 
   all(): Iterable<LiveView> {
@@ -71,10 +87,6 @@ export class LiveViews {
 
   get(id: number): LiveView | undefined {
     return this.#views.get(id);
-  }
-
-  registerHandle(handle: AnyView): void {
-    this.#handles.set(handle.name, handle);
   }
 
   /** Plans the view and tells the catalog what it looks like; an error is kept with it. */
@@ -86,6 +98,7 @@ export class LiveViews {
       view: null,
       readableFrom: 0,
       filling: null,
+      stale: null,
       error: null,
     };
     this.#views.set(entry.id, live);
@@ -93,14 +106,29 @@ export class LiveViews {
     return live;
   }
 
-  /** Takes the view away; its View, if it had rows, is returned for those who watch it. */
-  remove(id: number): View | null {
+  /** Takes the view away. Where another of its name has been added, that one inherits the rows it showed in place of its own. */
+  remove(id: number): void {
     const live = this.#views.get(id);
-    if (live === undefined) return null;
+    if (live === undefined) return;
     this.#views.delete(id);
     live.filling?.abort.abort();
+    const heir = [...this.#views.values()].find((l) => l.entry.name === live.entry.name);
+    if (heir !== undefined) {
+      heir.stale = live.stale;
+      live.stale = null;
+    }
+    this.#forgetStale(live);
     if (live.node !== null) this.#context.circuit.removeView(id);
-    return live.view;
+    if (live.view !== null) this.#context.replaced(live.view);
+  }
+
+  /** Those who watch the old rows go on with what there is now. */
+  #forgetStale(live: LiveView): void {
+    const { stale } = live;
+    if (stale === null) return;
+    live.stale = null;
+    this.#context.circuit.bury(stale.view.store);
+    this.#context.replaced(stale.view);
   }
 
   /** Joins the circuit while that is empty, or before its stores are loaded. */
@@ -109,13 +137,14 @@ export class LiveViews {
     this.#attach(live, this.#context.circuit.addView(id, name, (live.query as Query).plan, { onError }));
   }
 
-  /** Starts to fill what has no rows yet and can have them. */
+  /** Starts to fill what has no rows yet and can have them; from now on new views are filled when they are added. */
   fillMissing(): void {
+    this.#mayFill = true;
     for (const live of this.#views.values()) this.fill(live);
   }
 
   fill(live: LiveView): void {
-    if (live.query === null || live.node !== null || live.filling !== null) return;
+    if (!this.#mayFill || live.query === null || live.node !== null || live.filling !== null) return;
     const filling: Filling = {
       build: null,
       progress: 0,
@@ -128,6 +157,7 @@ export class LiveViews {
       live.filling = null;
       if (filling.abort.signal.aborted) return;
       live.error = toEvertError(thrown);
+      this.#forgetStale(live);
       this.#context.report(`view "${live.entry.name}" could not be built: ${live.error.message}`);
     });
   }
@@ -168,10 +198,26 @@ export class LiveViews {
     return live;
   }
 
+  /** The rows that are read in place of the view's own while these are made; null when there are none, or no need of them. */
+  staleRows(live: LiveView): StaleRows | null {
+    return live.filling === null || this.#isReadable(live) ? null : live.stale;
+  }
+
+  /** Stores of stale rows, for checkpoints: a start that finds the view still unbuilt shows them again. */
+  staleStores(): StoreHandle[] {
+    return [...this.#views.values()].flatMap(({ stale }) =>
+      stale === null ? [] : [{ id: stale.id, store: stale.view.store }],
+    );
+  }
+
+  #isReadable(live: LiveView): boolean {
+    return live.view !== null && live.readableFrom <= this.#context.publishedEpoch();
+  }
+
   /** What readers read. @throws EvertError why there is nothing to read, or not_ready. */
   readable(live: LiveView): View {
     if (live.error !== null) throw live.error;
-    if (live.view === null || live.readableFrom > this.#context.publishedEpoch()) {
+    if (live.view === null || !this.#isReadable(live)) {
       const percent = Math.floor((live.filling?.progress ?? 1) * 100);
       throw new EvertError("not_ready", `view "${live.entry.name}" is being built`, {
         detail: `${percent} % of its history has been read.`,
@@ -247,6 +293,28 @@ export class LiveViews {
     return views;
   }
 
+  /** View id -> the rows it shows at this position, or in place of them, and where they are among these stores. */
+  keptRows(stores: readonly StoreHandle[], position: number): Record<string, KeptRows> {
+    const ids = new Map(stores.map(({ id, store }) => [store, id]));
+    const kept: Record<string, KeptRows> = {};
+    for (const live of this.#views.values()) {
+      const view = live.view ?? live.stale?.view;
+      const store = view === undefined ? undefined : ids.get(view.store);
+      // What is not shown because of an error is not to be shown after a start either.
+      const hidden = live.view !== null && this.errorOf(live) !== null;
+      if (view === undefined || store === undefined || hidden) continue;
+      kept[live.entry.id] = {
+        store,
+        position: live.view === null ? (live.stale as StaleRows).position : position,
+        columns: view.store.layout.columns.map(({ type, nullable }) => ({ type, nullable })),
+        fields: view.fields,
+        key: view.keyColumns,
+        order: view.order,
+      };
+    }
+    return kept;
+  }
+
   /** Columns of a stream that live views read. */
   wants(streamId: number): (column: number) => boolean {
     return wantsOf(this.#reads, streamId);
@@ -267,20 +335,23 @@ export class LiveViews {
   }
 
   info(live: LiveView, position: number, lastPosition: number): ViewInfo {
-    const { entry, node, view, query, filling } = live;
+    const { entry, node, query, filling } = live;
+    const stale = this.staleRows(live);
+    const view = stale?.view ?? live.view;
+    const reflected = stale?.position ?? position;
     const error = this.errorOf(live);
     const skips = entry.onError === "skip";
     const errors = node?.errorCount ?? 0;
     const info: ViewInfo = {
       name: entry.name,
-      status: filling !== null ? "building" : error !== null ? "failed" : "live",
+      status: stale !== null ? "stale" : filling !== null ? "building" : error !== null ? "failed" : "live",
       schema: { fields: view?.fields ?? query?.plan.schema.fields.slice(0, query.visible) ?? [] },
       key: view?.keyColumns?.map((c) => view.fields[c]!.name) ?? null,
-      order: query?.order ?? [],
-      rows: node?.store.live ?? 0,
-      stateBytes: node?.store.bytes ?? 0,
-      position: String(position),
-      lag: lastPosition - position,
+      order: view?.order ?? query?.order ?? [],
+      rows: (stale?.view.store ?? node?.store)?.live ?? 0,
+      stateBytes: (node?.store.bytes ?? 0) + (live.stale?.view.store.bytes ?? 0),
+      position: String(reflected),
+      lag: lastPosition - reflected,
       progress: filling?.progress ?? 1,
       errors: skips ? 0 : errors,
       skipped: skips ? errors : 0,
@@ -298,8 +369,10 @@ export class LiveViews {
     const { entry } = live;
     if (!entry.materialized) return;
     try {
-      const query = planView(entry, this.#context.catalog, this.#handles);
-      if (fingerprintOf(query, entry) !== entry.fingerprint) {
+      const handle = this.#handles.get(entry.name);
+      const declared = handle === undefined ? entry : viewEntryOf(entry.id, handle, this.#context.catalog);
+      const query = planView(declared, this.#context.catalog, this.#handles);
+      if (fingerprintOf(query, declared) !== entry.fingerprint) {
         throw new EvertError("view_failed", `view "${entry.name}" was made by other code`, {
           hint: "Start with the app that defines it, or drop it.",
         });
@@ -344,6 +417,7 @@ export class LiveViews {
     // An empty step publishes the epoch it joined at, however quiet the log is.
     await stepper.kick();
     live.filling = null;
+    this.#forgetStale(live);
   }
 
   /** A view over views waits for theirs. */

@@ -163,6 +163,25 @@ describe("reads", () => {
     await expect(client.get("w", 1)).rejects.toMatchObject({ code: "undefined_table" });
   });
 
+  test("rows of an earlier definition come as such, and those after them are read by their own columns", async () => {
+    let built = false;
+    const earlier = { status: "stale", columns: [{ name: "id", type: "int8" }] };
+    server.answer = ({ url }) => {
+      if (url.pathname.endsWith("/v")) return { body: { ...viewInfo, ...(built ? {} : earlier) } };
+      return built
+        ? { body: '{"rows":[{"id":9007199254740993,"amount":1.00}],"position":"9"}' }
+        : { body: { rows: [{ id: 1 }], position: "8", stale: true } };
+    };
+    expect(await client.rows("v")).toEqual({ rows: [{ id: 1 }], position: "8", stale: true });
+    built = true;
+    const rows = [{ id: 9007199254740993n, amount: "1.00" }];
+    expect(await client.rows("v", { atLeast: "9" })).toEqual({ rows, position: "9" });
+    // What is known of the columns now is kept.
+    const asked = server.asked.length;
+    await client.rows("v");
+    expect(server.asked.length).toBe(asked + 1);
+  });
+
   test("rows asks with filters, order and limit", async () => {
     server.answer = ({ url }) =>
       url.pathname.endsWith("/v")

@@ -22,6 +22,11 @@ const string = { type: "string" };
 const boolean = { type: "boolean" };
 const count = { type: "integer", minimum: 0 };
 const position = { type: "string", description: "A position. Opaque; can be compared." };
+const stale = {
+  const: true,
+  description:
+    "There while the view is rebuilt: the rows are those of its earlier definition, as of `position`.",
+};
 const anyValue: Json = { description: "A value as PostgreSQL's to_jsonb prints it." };
 const fraction = { type: "number", minimum: 0, maximum: 1 };
 
@@ -58,7 +63,7 @@ export const schemas = {
   ),
   Error: object({ error: schemaRef("ErrorBody") }),
   ChunkedError: object({ error: schemaRef("ErrorBody"), committed: schemaRef("ChunkedProgress") }),
-  RowMissing: object({ error: schemaRef("ErrorBody"), position }, ["position"]),
+  RowMissing: object({ error: schemaRef("ErrorBody"), position, stale }, ["position", "stale"]),
   Position: object({ position }),
   Column: column,
   DeclaredColumn: declaredColumn,
@@ -152,8 +157,8 @@ export const schemas = {
     ["error"],
   ),
   Views: object({ views: list(schemaRef("View")), position }),
-  Rows: object({ rows: list(row), position }),
-  Row: object({ row, position }),
+  Rows: object({ rows: list(row), position, stale }, ["stale"]),
+  Row: object({ row, position, stale }, ["stale"]),
   Change: {
     oneOf: [
       object({ op: { const: "insert" }, key: anyValue, row }),

@@ -1,6 +1,6 @@
 /** GET /v1/views/{view}/rows and /rows/{key}: a view at one position, or (text/event-stream) from then on. */
 import { EvertError, notSupported } from "../../base/errors.ts";
-import type { ViewInfo } from "../../engine/api.ts";
+import type { Answer, ViewInfo } from "../../engine/api.ts";
 import { contentTypes } from "../../wire/http/messages.ts";
 import { checkPosition } from "../../wire/http/requests.ts";
 import { keyFromText, valueFromText } from "../../wire/http/values.ts";
@@ -43,14 +43,19 @@ async function rows(c: RequestContext, server: ServerContext): Promise<Response>
   if (query.has("from")) throw fromNeedsEventStream();
   const order = orderOf(query.get("order"), view.info);
   const limit = integerParameter(query, "limit", 0, 2 ** 31 - 1);
-  const { rowsJson, position } = await view.rowsJson({ where, order, limit, ...readOptions(query) });
-  return splicedAnswer(rowsText(rowsJson, position), position);
+  const { rowsJson, ...answer } = await view.rowsJson({ where, order, limit, ...readOptions(query) });
+  return splicedAnswer(rowsText(rowsJson, answer), answer.position);
 }
 
-function* rowsText(rowsJson: readonly string[], position: string): Generator<string, void, undefined> {
+function* rowsText(rowsJson: readonly string[], answer: Answer): Generator<string, void, undefined> {
   yield '{"rows":';
   yield* jsonArray(rowsJson);
-  yield `,"position":${JSON.stringify(position)}}`;
+  yield `,${answerText(answer)}}`;
+}
+
+/** Members of an answer beside its rows. */
+function answerText({ position, stale }: Answer): string {
+  return `"position":${JSON.stringify(position)}${stale === true ? ',"stale":true' : ""}`;
 }
 
 async function row(c: RequestContext, server: ServerContext): Promise<Response> {
@@ -61,14 +66,13 @@ async function row(c: RequestContext, server: ServerContext): Promise<Response> 
   const key = keyFromText(segment, view.info.schema, view.info.key);
   if (acceptsEventStream(c)) return follow(c, server, query, name, key);
   if (query.has("from")) throw fromNeedsEventStream();
-  const { rowJson, position } = await view.getJson(key, readOptions(query));
-  if (rowJson !== undefined) {
-    return splicedAnswer([`{"row":${rowJson},"position":${JSON.stringify(position)}}`], position);
-  }
+  const { rowJson, ...answer } = await view.getJson(key, readOptions(query));
+  const { position } = answer;
+  if (rowJson !== undefined) return splicedAnswer([`{"row":${rowJson},${answerText(answer)}}`], position);
   const missing = new EvertError("not_found", `view ${JSON.stringify(name)} has no row with key ${segment}`, {
     detail: `At position ${position}.`,
   });
-  return errorAnswer(missing, position, { position });
+  return errorAnswer(missing, position, answer);
 }
 
 async function follow(

@@ -190,16 +190,20 @@ export interface ViewsAnswer {
 export interface RowsAnswer<R = JsonRow> {
   readonly rows: readonly R[];
   readonly position: string;
+  /** Set while the view is built anew: the rows are those of its earlier definition, as of `position`. */
+  readonly stale?: true;
 }
 
 export interface RowAnswer<R = JsonRow> {
   readonly row: R;
   readonly position: string;
+  readonly stale?: true;
 }
 
 /** The 404 of GET /v1/views/{view}/rows/{key}: there is no such row at `position`. */
 export interface RowMissingMessage extends ErrorMessage {
   readonly position: string;
+  readonly stale?: true;
 }
 
 export type JsonRow = { readonly [column: string]: JsonValue };

@@ -1,0 +1,92 @@
+/** Over HTTP, rows of an earlier definition say that they are: until the view has been built anew. */
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type Database, openEngine } from "../../../src/engine/database.ts";
+import type { AnyView } from "../../../src/face/handles.ts";
+import { count, int4, sum, topic, view } from "../../../src/face/index.ts";
+import { openApiDocument } from "../../../src/servers/http/openapi.ts";
+import { createHttpServer, type HttpServer } from "../../../src/servers/http/server.ts";
+import { SimulatedDisk } from "../../../src/testing/simulated-disk.ts";
+import { HeldReads } from "../../engine/support/held-reads.ts";
+import { Client } from "./harness.ts";
+
+const plays = topic("plays", { schema: { song: int4, ms: int4 } });
+const before = view("per_song", plays.groupBy("song", { plays: count() }));
+const after = view("per_song", plays.groupBy("song", { ms: sum("ms") }));
+
+let disk: HeldReads;
+let engine: Database;
+let server: HttpServer;
+let c: Client;
+let old: string;
+
+async function start(...views: AnyView[]): Promise<void> {
+  engine = await openEngine({ directory: "/data", disk, topics: [plays], views, checkpointIntervalMs: 0 });
+  disk.hold();
+}
+
+beforeEach(async () => {
+  disk = new HeldReads(new SimulatedDisk());
+  await start(before);
+  disk.goOn();
+  await engine.built();
+  ({ position: old } = await engine.append("plays", [
+    { song: 1, ms: 10 },
+    { song: 1, ms: 20 },
+  ]));
+  await engine.close();
+  await start(after);
+  server = await createHttpServer(engine, { port: 0 });
+  c = new Client(server.url);
+});
+
+afterEach(async () => {
+  disk.goOn();
+  await c.close();
+  await server.close();
+  await engine.close();
+});
+
+test("the mark is documented where it may stand", async () => {
+  const { schemas } = openApiDocument.components;
+  const answers = {
+    Rows: await c.request("/v1/views/per_song/rows"),
+    Row: await c.request("/v1/views/per_song/rows/1"),
+    RowMissing: await c.request("/v1/views/per_song/rows/7"),
+  };
+  for (const [name, { body }] of Object.entries(answers)) {
+    const { properties, required } = schemas[name as keyof typeof answers] as unknown as {
+      properties: Record<string, unknown>;
+      required: string[];
+    };
+    const members = Object.keys(body as object);
+    expect(members, name).toContain("stale");
+    for (const member of members) expect(Object.keys(properties), name).toContain(member);
+    expect(required, name).not.toContain("stale");
+  }
+});
+
+test("rows are marked until they are those of the new definition", async () => {
+  const stale = { position: old, stale: true };
+  expect(await c.request("/v1/views/per_song/rows")).toMatchObject({
+    status: 200,
+    position: old,
+    body: { rows: [{ song: 1, plays: 2 }], ...stale },
+  });
+  expect((await c.request("/v1/views/per_song/rows/1")).body).toEqual({
+    row: { song: 1, plays: 2 },
+    ...stale,
+  });
+  expect(await c.request("/v1/views/per_song/rows/7")).toMatchObject({ status: 404, body: stale });
+  expect(await c.request("/v1/views/per_song")).toMatchObject({
+    body: { status: "stale", position: old, columns: [{ name: "song" }, { name: "plays" }] },
+  });
+  const { body } = await c.post("/v1/topics/plays/records", { song: 1, ms: 30 });
+  const { position } = body as { position: string };
+  const late = await c.request(`/v1/views/per_song/rows?atLeast=${position}&timeoutMs=0`);
+  expect(late).toMatchObject({ status: 504, body: { error: { code: "timeout" } } });
+  const waiting = c.request(`/v1/views/per_song/rows?atLeast=${position}`);
+  disk.goOn();
+  const { body: fresh } = await waiting;
+  expect(fresh).toEqual({ rows: [{ song: 1, ms: 60 }], position: engine.position });
+  expect(await c.request("/v1/views/per_song")).toMatchObject({ body: { status: "live" } });
+});

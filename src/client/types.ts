@@ -49,9 +49,9 @@ export type Key =
 
 /**
  * connecting: no rows yet. live: rows are current. reconnecting: the rows are those of the last moment seen, and will
- * continue from there. error: see `error`; the client goes on trying where that can help.
+ * continue from there. stale: the rows are those of the view's earlier definition, while the server rebuilds it. error: see `error`; the client goes on trying where that can help.
  */
-export type LiveStatus = "connecting" | "live" | "reconnecting" | "error";
+export type LiveStatus = "connecting" | "live" | "reconnecting" | "stale" | "error";
 
 /** One moment of a view. Immutable; the same object for as long as nothing in it changes. */
 export interface ViewSnapshot<Row> {

@@ -128,9 +128,10 @@ export class ViewState implements LiveView<AnyRow> {
     if (!message.last) return;
     this.#current = this.#incoming;
     this.#incoming = undefined;
-    this.resumeFrom = message.position;
+    // Steps are not about stale rows, and nothing continues from them.
+    this.resumeFrom = message.stale === true ? undefined : message.position;
     this.#touched = message.position;
-    this.#set("live", undefined);
+    this.#set(message.stale === true ? "stale" : "live", undefined);
     this.#dirty = true;
   }
 
@@ -188,7 +189,7 @@ export class ViewState implements LiveView<AnyRow> {
 
   disconnected(): void {
     this.#incoming = undefined;
-    if (this.#status === "live") this.#set("reconnecting", undefined);
+    if (this.#status === "live" || this.#status === "stale") this.#set("reconnecting", undefined);
   }
 
   /** Nobody wants the view any more. */

@@ -145,7 +145,7 @@ export interface OrderColumn {
 /**
  * What a subscriber is told, in order:
  * 1. for the targets that resume: the steps they missed, up to the current position P;
- * 2. for each other target: one or more snapshots at P (the last one says so);
+ * 2. for each other target: one or more snapshots at P (the last one says so); while a view is rebuilt, of its old rows at their position;
  * 3. one step for every step after P that touched any of them, each holding every touched view.
  * So all views always show one moment, also when one is added to a subscription that resumes the others.
  */
@@ -161,6 +161,8 @@ export type SubscriptionEvent =
       readonly rowsJson: readonly string[];
       readonly position: string;
       readonly last: boolean;
+      /** Rows of the view's earlier definition, which no step changes; a reset comes when it has been rebuilt. */
+      readonly stale?: true;
     }
   | {
       readonly type: "step";

@@ -94,7 +94,9 @@ export class Core {
       published: () => this.publisher.published,
       resolve: (name) => {
         const live = this.views.named(name);
-        return { view: this.views.readable(live), error: () => this.views.errorOf(live) };
+        const stale = this.views.staleRows(live);
+        const view = stale === null ? this.views.readable(live) : stale.view;
+        return { view, error: () => this.views.errorOf(live), stalePosition: stale?.position };
       },
     });
     this.stepper = new Stepper(this.circuit, this.catalog, this.dictionary, {

@@ -416,6 +416,8 @@ export class LiveViews {
     }
     // An empty step publishes the epoch it joined at, however quiet the log is.
     await stepper.kick();
+    const backfill = this.#context.backfill();
+    await backfill.durable(backfill.current().position);
     live.filling = null;
     this.#forgetStale(live);
   }

@@ -5,7 +5,8 @@
  *    subscriber one event with all views of its that were touched.
  * 2. A new subscriber notes the published epoch, starts to queue steps, and reads its snapshots at that epoch (pinned), however long that takes.
  * 3. A subscriber that resumes gets the frames after its position, if all its views still have them; otherwise a reset and snapshots.
- * 4. A subscriber's queue is bounded. One that does not read loses its queue and, when it reads again, is reset: memory is
+ * 4. Rows of an earlier definition (see WatchedView) are a snapshot too, that says so; who has it is reset when the view has been built anew.
+ * 5. A subscriber's queue is bounded. One that does not read loses its queue and, when it reads again, is reset: memory is
  *    bounded and nobody else waits.
  */
 import type { ErrorBody, EvertError } from "../base/errors.ts";
@@ -34,6 +35,7 @@ export type SubscriptionItem =
       readonly rowsJson: readonly string[];
       readonly position: string;
       readonly last: boolean;
+      readonly stale?: true;
     }
   | { readonly type: "step"; readonly position: string; readonly views: ReadonlyMap<string, string> }
   | { readonly type: "reset"; readonly view: string; readonly reason: string }
@@ -59,6 +61,8 @@ export interface WatchedView {
   readonly view: View;
   /** The error reads of the view answer with, or null. */
   readonly error: () => EvertError | null;
+  /** Set where the rows are those of an earlier definition: what they reflect. They never change; in the end they are replaced. */
+  readonly stalePosition?: number | undefined;
 }
 
 export interface Target {
@@ -187,7 +191,8 @@ export class Subscriptions {
       const watch = this.#watch(target.view);
       subscriber.watch(watch, keyText(watch.watched.view, target));
       const { from } = target;
-      const kept = from !== undefined && from >= watch.log.floor && from <= position && !watch.failing;
+      const goesOn = !watch.failing && watch.watched.stalePosition === undefined;
+      const kept = goesOn && from !== undefined && from >= watch.log.floor && from <= position;
       if (kept && !fresh.has(watch)) resumed.set(watch, Math.min(from, resumed.get(watch) ?? from));
       else {
         resumed.delete(watch);
@@ -205,7 +210,7 @@ export class Subscriptions {
         const { view } = watch.watched;
         if (shown) yield { type: "reset", view: view.name, reason };
         const error = watch.watched.error();
-        if (error === null) yield* snapshot(view, epoch, position, subscriber.keysOf(watch));
+        if (error === null) yield* snapshot(watch.watched, epoch, position, subscriber.keysOf(watch));
         else {
           watch.failing = true;
           yield { type: "error", view: view.name, error: error.toJSON() };
@@ -251,7 +256,7 @@ function missedSteps(resumed: ReadonlyMap<Watch, number>): [number, Map<View, Fr
 }
 
 async function* snapshot(
-  view: View,
+  { view, stalePosition }: WatchedView,
   epoch: number,
   position: number,
   keys: ReadonlySet<string> | null,
@@ -269,7 +274,8 @@ async function* snapshot(
         descending: o.descending,
         nullsFirst: o.nullsFirst,
       })),
-    position: String(position),
+    position: String(stalePosition ?? position),
+    ...(stalePosition === undefined ? {} : { stale: true as const }),
   };
   let rows: string[] = [];
   const take = (json: string, key: string): void => {

@@ -423,6 +423,31 @@ describe("what the server may say", () => {
     expect(shown).toEqual(["live:old", "reconnecting:old", "live:new,er"]);
   });
 
+  test("stale rows are shown as such, take no steps, and nothing resumes from them", async () => {
+    const a = client.view<Item>("a");
+    const b = client.view<Item>("b");
+    a.subscribe(() => undefined);
+    b.subscribe(() => undefined);
+    const stream = await server.stream();
+    stream.snapshot("a", "3", [{ id: 1, name: "old" }], { stale: true });
+    stream.snapshot("b", "5", []);
+    await until(b, at("5"));
+    expect(a).toMatchObject({ status: "stale", rows: [{ id: 1, name: "old" }], position: "3" });
+    stream.step("6", { b: [insert({ id: 1, name: "x" })] });
+    await until(b, at("6"));
+    expect(a).toMatchObject({ status: "stale", position: "3" });
+    stream.destroy();
+    await until(a, (v) => v.status === "reconnecting");
+    const again = await server.stream();
+    expect(again.views).toEqual([
+      ["a", undefined],
+      ["b", "6"],
+    ]);
+    again.snapshot("a", "7", [{ id: 2, name: "new" }]);
+    await until(a, at("7"));
+    expect(a).toMatchObject({ status: "live", rows: [{ id: 2, name: "new" }] });
+  });
+
   test("an error of one view leaves the others alone, and heals", async () => {
     const a = client.view<Item>("a");
     const b = client.view<Item>("b");

@@ -2,7 +2,7 @@
  * Subscriptions as server-sent events: one view (or one row of it) under /v1/views/{view}/rows, many under /v1/subscribe.
  *
  * An event carries an id, to resume from, only while everything the stream shows is whole at that position: not between
- * a reset or a view's first snapshot message and its last, and not while a view shows an error. A client that comes back
+ * a reset or a view's first snapshot message and its last, and not while a view shows an error or stale rows. A client that comes back
  * with the id before that is told all of it again.
  */
 import { type ErrorBody, EvertError, toEvertError } from "../../base/errors.ts";
@@ -175,7 +175,7 @@ async function* encodeEvents(
   for await (const event of events) {
     switch (event.type) {
       case "snapshot":
-        if (event.last) partial.delete(event.view);
+        if (event.last && event.stale !== true) partial.delete(event.view);
         else partial.add(event.view);
         break;
       case "reset":
@@ -234,10 +234,10 @@ const encodeForMany: Encoder = (event, id) => {
 };
 
 function snapshotMembers(event: Extract<SubscriptionEvent, { type: "snapshot" }>): string {
-  const { columns, keyColumns, order, rowsJson, position, last } = event;
+  const { columns, keyColumns, order, rowsJson, position, last, stale } = event;
   return (
     `"columns":${JSON.stringify(columns)},"keyColumns":${JSON.stringify(keyColumns)},"order":${JSON.stringify(order)},` +
-    `"rows":[${rowsJson.join(",")}],"position":"${position}","last":${last}`
+    `"rows":[${rowsJson.join(",")}],"position":"${position}","last":${last}${stale === true ? ',"stale":true' : ""}`
   );
 }
 

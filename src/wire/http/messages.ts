@@ -245,6 +245,11 @@ export interface SnapshotMessage<R = JsonRow> {
   readonly rows: readonly KeyedRowMessage<R>[];
   readonly position: string;
   readonly last: boolean;
+  /**
+   * The rows are those of the view's earlier definition, as of `position`: no step changes them, there is nothing to resume from,
+   * and a reset comes when the view has been rebuilt.
+   */
+  readonly stale?: true;
 }
 
 /** `event: change` on a single view's stream: one per step that touched it. */

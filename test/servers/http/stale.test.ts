@@ -6,14 +6,14 @@ import { count, int4, sum, topic, view } from "../../../src/face/index.ts";
 import { openApiDocument } from "../../../src/servers/http/openapi.ts";
 import { createHttpServer, type HttpServer } from "../../../src/servers/http/server.ts";
 import { SimulatedDisk } from "../../../src/testing/simulated-disk.ts";
-import { HeldReads } from "../../engine/support/held-reads.ts";
+import { HeldLog } from "../../engine/support/held-log.ts";
 import { Client } from "./harness.ts";
 
 const plays = topic("plays", { schema: { song: int4, ms: int4 } });
 const before = view("per_song", plays.groupBy("song", { plays: count() }));
 const after = view("per_song", plays.groupBy("song", { ms: sum("ms") }));
 
-let disk: HeldReads;
+let disk: HeldLog;
 let engine: Database;
 let server: HttpServer;
 let c: Client;
@@ -21,11 +21,11 @@ let old: string;
 
 async function start(...views: AnyView[]): Promise<void> {
   engine = await openEngine({ directory: "/data", disk, topics: [plays], views, checkpointIntervalMs: 0 });
-  disk.hold();
+  disk.reads.close();
 }
 
 beforeEach(async () => {
-  disk = new HeldReads(new SimulatedDisk());
+  disk = new HeldLog(new SimulatedDisk());
   await start(before);
   disk.goOn();
   await engine.built();
@@ -63,6 +63,34 @@ test("the mark is documented where it may stand", async () => {
     for (const member of members) expect(Object.keys(properties), name).toContain(member);
     expect(required, name).not.toContain("stale");
   }
+});
+
+test("a stream begins with them and says so, has no place to resume from, and is reset when there are new ones", async () => {
+  const events = await c.events("/v1/views/per_song/rows", { "Last-Event-ID": engine.position });
+  expect(await events.next()).toMatchObject({ event: "reset" });
+  expect(await events.next()).toEqual({
+    event: "snapshot",
+    id: "",
+    data: {
+      columns: [
+        { name: "song", type: "int4" },
+        { name: "plays", type: "int8" },
+      ],
+      keyColumns: ["song"],
+      order: [],
+      rows: [{ key: 1, row: { song: 1, plays: 2 } }],
+      position: old,
+      last: true,
+      stale: true,
+    },
+  });
+  disk.goOn();
+  expect(await events.next()).toMatchObject({ event: "reset" });
+  expect(await events.next()).toMatchObject({
+    event: "snapshot",
+    id: engine.position,
+    data: { rows: [{ key: 1, row: { song: 1, ms: 30 } }], position: engine.position },
+  });
 });
 
 test("rows are marked until they are those of the new definition", async () => {

@@ -97,6 +97,7 @@ const statusText: Record<LiveStatus, string> = {
   connecting: "Connecting",
   live: "Live",
   reconnecting: "Reconnecting",
+  stale: "Rebuilding",
   error: "Not available",
 };
 

@@ -1,36 +1,58 @@
-/** A disk whose reads of the log can be made to wait: what is built from history then stands still, however fast the machine. */
+/**
+ * A disk on which the log can be made to wait, however fast the machine is: with its reads held, what is built from history stands
+ * still; with its writes held, commits are stepped and not durable.
+ */
 import type { Disk, DiskFile, DiskLock } from "../../../src/base/disk.ts";
 
-export class HeldReads implements Disk {
-  readonly #disk: Disk;
+class Gate {
   #held: Promise<void> | null = null;
-  #release = (): void => {};
+  #open = (): void => {};
+
+  close(): void {
+    this.#held ??= new Promise((resolve) => {
+      this.#open = resolve;
+    });
+  }
+
+  open(): void {
+    this.#held = null;
+    this.#open();
+  }
+
+  async pass(): Promise<void> {
+    await this.#held;
+  }
+}
+
+export class HeldLog implements Disk {
+  /** No read of the log is answered while it is closed, not even one that was under way. */
+  readonly reads = new Gate();
+  readonly writes = new Gate();
+  readonly #disk: Disk;
 
   constructor(disk: Disk) {
     this.#disk = disk;
   }
 
-  /** No read of the log is answered from now on, not even one that is under way. */
-  hold(): void {
-    this.#held ??= new Promise((resolve) => {
-      this.#release = resolve;
-    });
-  }
-
   goOn(): void {
-    this.#held = null;
-    this.#release();
+    this.reads.open();
+    this.writes.open();
   }
 
-  async open(path: string, mode: "read" | "write"): Promise<DiskFile> {
+  async open(path: string, mode: Parameters<Disk["open"]>[1]): Promise<DiskFile> {
     const file = await this.#disk.open(path, mode);
     if (!path.includes("/log/")) return file;
     const read = file.read.bind(file);
+    const write = file.write.bind(file);
     return Object.assign(file, {
       read: async (target: Uint8Array, at: number): Promise<number> => {
         const count = await read(target, at);
-        await this.#held;
+        await this.reads.pass();
         return count;
+      },
+      write: async (source: Uint8Array, at: number): Promise<number> => {
+        await this.writes.pass();
+        return write(source, at);
       },
     });
   }

@@ -73,8 +73,8 @@ export class LiveViews {
   /** What the live views read of streams. */
   readonly #reads: Reads = new Map();
   readonly #buildReads = new WeakMap<Build, Reads>();
-  /** Until the program has declared its views nothing is filled: what is about to be replaced is not worth it. */
-  #mayFill = false;
+  /** Until the program has declared its views, one that is not what it will declare is neither put into the circuit nor filled. */
+  #declared = false;
 
   constructor(context: LiveViewsContext, handles: ReadonlyMap<string, AnyView>) {
     this.#context = context;
@@ -137,14 +137,14 @@ export class LiveViews {
     this.#attach(live, this.#context.circuit.addView(id, name, (live.query as Query).plan, { onError }));
   }
 
-  /** Starts to fill what has no rows yet and can have them; from now on new views are filled when they are added. */
+  /** The program has declared its views: starts to fill what has no rows yet and can have them, from now on also what is added. */
   fillMissing(): void {
-    this.#mayFill = true;
+    this.#declared = true;
     for (const live of this.#views.values()) this.fill(live);
   }
 
   fill(live: LiveView): void {
-    if (!this.#mayFill || live.query === null || live.node !== null || live.filling !== null) return;
+    if (!this.#declared || live.query === null || live.node !== null || live.filling !== null) return;
     const filling: Filling = {
       build: null,
       progress: 0,
@@ -369,7 +369,8 @@ export class LiveViews {
     const { entry } = live;
     if (!entry.materialized) return;
     try {
-      const handle = this.#handles.get(entry.name);
+      // Afterwards a statement may give the name to another view.
+      const handle = this.#declared ? undefined : this.#handles.get(entry.name);
       const declared = handle === undefined ? entry : viewEntryOf(entry.id, handle, this.#context.catalog);
       const query = planView(declared, this.#context.catalog, this.#handles);
       if (fingerprintOf(query, declared) !== entry.fingerprint) {

@@ -198,6 +198,17 @@ describe("a view made by other code than its rows", () => {
   });
 });
 
+it("leaves its name to a statement, once it has been dropped", async () => {
+  await directory();
+  const declared = sql`SELECT song, count(*) AS plays FROM ${plays} GROUP BY song`;
+  await start(view("per_song", declared));
+  await built();
+  await db.dropView("per_song");
+  await db.sql("CREATE MATERIALIZED VIEW per_song AS SELECT song, sum(ms) AS ms FROM plays GROUP BY song");
+  expect(db.view("per_song").info.status).toBe("live");
+  expect((await rows()).rows[0]).toMatchObject({ song: 0, ms: half * 20 });
+});
+
 describe("newer rows than the old ones are asked for", () => {
   it("waits for the new rows, as long as it may", async () => {
     const position = await directory(before);

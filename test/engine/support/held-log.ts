@@ -2,7 +2,7 @@
  * A disk on which the log can be made to wait, however fast the machine is: with its reads held, what is built from history stands
  * still; with its writes held, commits are stepped and not durable.
  */
-import type { Disk, DiskFile, DiskLock } from "../../../src/base/disk.ts";
+import type { Disk, DiskFile, DiskLock, OpenMode } from "../../../src/base/disk.ts";
 
 class Gate {
   #held: Promise<void> | null = null;
@@ -39,7 +39,7 @@ export class HeldLog implements Disk {
     this.writes.open();
   }
 
-  async open(path: string, mode: Parameters<Disk["open"]>[1]): Promise<DiskFile> {
+  async open(path: string, mode: OpenMode): Promise<DiskFile> {
     const file = await this.#disk.open(path, mode);
     if (!path.includes("/log/")) return file;
     const read = file.read.bind(file);

@@ -1,0 +1,60 @@
+/** What a start makes of a checkpoint: the catalog, the circuit, and the rows of views that are not what they were. */
+import type { Log } from "../log/log.ts";
+import { Store } from "../state/store.ts";
+import { View } from "../views/view.ts";
+import { CATALOG_TOPIC, EngineCatalog, entryFromJson } from "./catalog.ts";
+import type { KeptRows, Manifest, StoreHandle } from "./checkpointing.ts";
+import { type Core, catalogEvents } from "./core.ts";
+
+/** Puts all topics into the empty circuit, and the views whose rows come from the checkpoint or, without one, from the whole log. */
+export function compile(core: Core, manifest: Manifest | null): void {
+  for (const entry of core.catalog.topics()) core.addTopic(entry);
+  for (const entry of core.catalog.views()) {
+    if (!entry.materialized) continue;
+    const live = core.views.add(entry);
+    const kept = manifest === null || manifest.views[entry.id] === entry.fingerprint;
+    if (live.query !== null && kept && core.views.standsOnNodes(live)) core.views.attachEmpty(live);
+  }
+}
+
+/** Rows of views that are to be made anew: they are shown until the new ones are there. */
+export function keepOldRows(core: Core, kept: ReadonlyMap<number, KeptRows>): StoreHandle[] {
+  const handles: StoreHandle[] = [];
+  const taken = new Set(core.circuit.stores().map(({ id }) => id));
+  for (const live of core.views.all()) {
+    const rows = kept.get(live.entry.id);
+    // Rows that another view shows too are not to be had twice.
+    if (live.node !== null || rows === undefined || taken.has(rows.store)) continue;
+    taken.add(rows.store);
+    const { name } = live.entry;
+    const store = new Store(`earlier rows of ${name}`, rows.columns, core.dictionary);
+    const view = new View({ name, store, fields: rows.fields, keyColumns: rows.key, order: rows.order });
+    live.stale = { id: rows.store, view, position: rows.position };
+    handles.push({ id: rows.store, store });
+  }
+  return handles;
+}
+
+/** The catalog as of now; and by view id the rows that the checkpoint has of it, or of the one in whose place it was created. */
+export async function readCatalog(
+  log: Log,
+  manifest: Manifest | null,
+): Promise<{ catalog: EngineCatalog; kept: ReadonlyMap<number, KeptRows> }> {
+  const catalog = new EngineCatalog();
+  const kept = new Map(Object.entries(manifest?.rows ?? {}).map(([id, rows]) => [Number(id), rows]));
+  for (const json of (manifest?.catalog as unknown[] | undefined) ?? []) {
+    catalog.apply({ event: "create", entry: entryFromJson(json) });
+  }
+  const from = (manifest?.position ?? 0) + 1;
+  for await (const group of log.read({ from, topics: new Set([CATALOG_TOPIC]) })) {
+    for (const event of group.batches.flatMap((batch) => [...catalogEvents(batch)])) {
+      if (event.event === "create" && event.entry.kind === "view") {
+        const before = catalog.entry(event.entry.name);
+        const rows = before === undefined ? undefined : kept.get(before.id);
+        if (rows !== undefined) kept.set(event.entry.id, rows);
+      }
+      catalog.apply(event);
+    }
+  }
+  return { catalog, kept };
+}

@@ -26,6 +26,7 @@ import { stableName } from "./identity.ts";
 import type { StoredNode } from "./operators/stored.ts";
 import { Stream, streamIdentity } from "./operators/stream.ts";
 import { Table } from "./operators/table.ts";
+import { Temporal } from "./operators/temporal.ts";
 import { type OnError, View, type ViewNode } from "./view.ts";
 import { type Build, ViewBuild } from "./view-build.ts";
 
@@ -174,9 +175,18 @@ export class Circuit {
 
   // ---- steps ------------------------------------------------------------------------------------------------------
 
-  begin(epoch: number): void {
+  /** `timeUs`: the log's time at the step's end, in microseconds since 1970; without it no time passes. */
+  begin(epoch: number, timeUs?: number): void {
     assert(epoch > this.#published, "epochs rise");
-    this.#graph.begin(epoch - 1, epoch);
+    this.#graph.begin(epoch - 1, epoch, timeUs);
+  }
+
+  /** The log's time when a row comes or goes by itself next: then a step is due. Infinity: never. */
+  nextDue(): number {
+    let due = Number.POSITIVE_INFINITY;
+    for (const node of this.#graph.nodes)
+      if (node instanceof Temporal && node.failed === null) due = Math.min(due, node.nextDue());
+    return due;
   }
 
   feedStream(id: number, chunk: Chunk): void {
@@ -205,10 +215,11 @@ export class Circuit {
     this.#graph.prepare();
   }
 
-  /** Stores have been loaded, complete up to `epoch`. */
-  restored(epoch: number): void {
+  /** Stores have been loaded, complete up to `epoch`, when the log's time was `timeUs`. */
+  restored(epoch: number, timeUs = Number.NEGATIVE_INFINITY): void {
     assert(this.#published === 0, "stores are loaded before the first step");
     this.#published = epoch;
+    this.#graph.step.timeTo = timeUs;
     for (const node of this.#graph.nodes) node.errors?.restored();
   }
 

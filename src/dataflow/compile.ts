@@ -25,6 +25,7 @@ import type {
   Plan,
   SeriesPlan,
   SourcePlan,
+  TemporalPlan,
   TopKPlan,
   UnionPlan,
 } from "../plan/plan.ts";
@@ -47,6 +48,7 @@ import { StoreRows } from "./operators/store-rows.ts";
 import { Collection, type CollectionMode, type StoredNode } from "./operators/stored.ts";
 import { Pick, Stream, streamIdentity, Union } from "./operators/stream.ts";
 import { type Table, TableChanges } from "./operators/table.ts";
+import { Temporal } from "./operators/temporal.ts";
 import { TopK } from "./operators/top-k.ts";
 import { Values } from "./operators/values.ts";
 import { isPlain, moveFirst, stageIsFallible, stageOf, stagesIdentity, widthOf } from "./stages.ts";
@@ -70,7 +72,6 @@ const NOT_YET = {
   window: "a window function",
   recursive: "WITH RECURSIVE",
   recursiveRef: "WITH RECURSIVE",
-  temporal: "a temporal filter",
 } as const;
 
 const fromRows = (node: Node): Source => ({ node, kind: "rows" });
@@ -123,11 +124,12 @@ export class Compiler implements CompileContext {
         return this.#union(plan, columns);
       case "topK":
         return this.#topK(plan, columns);
+      case "temporal":
+        return this.#temporal(plan, columns);
       case "tableFunction":
       case "window":
       case "recursive":
       case "recursiveRef":
-      case "temporal":
         throw notSupported(NOT_YET[plan.kind]);
       case "apply":
         throw new Error("a plan is compiled once it is decorrelated");
@@ -489,6 +491,31 @@ export class Compiler implements CompileContext {
     return whole(node, plan);
   }
 
+  // ---- time -------------------------------------------------------------------------------------------------------
+
+  #temporal({ input, from, until }: TemporalPlan, columns: readonly number[]): Node {
+    const exprs = columns.map((c): Expr => build.column(input, c));
+    const at = (bound: Expr | null): number | null => (bound === null ? null : exprs.push(bound) - 1);
+    const bounds = [at(from), at(until)] as const;
+    const names = exprs.map((_, i) => `c${i}`);
+    // A bound that is null lets no row through.
+    let kept: Plan = build.project(input, exprs, names);
+    for (const bound of bounds) {
+      if (bound === null || !kept.schema.fields[bound]!.nullable) continue;
+      const isNull: Expr = { kind: "isNull", arg: build.column(kept, bound) };
+      kept = build.filter(kept, { kind: "not", arg: isNull });
+    }
+    const mode = input.appendOnly ? "append" : kept.key === null ? "bag" : "keyed";
+    const { node, columns: map } = this.#collection(kept, allOf(kept), mode, "in time: ");
+    const [first, last] = bounds.map((bound) => (bound === null ? null : map[bound]!));
+    const evict = input.appendOnly && until !== null;
+    const identity = `rows in time [${first}, ${last}) of ${node.identity}`;
+    return this.#node(identity, () => {
+      const shown = columns.map((_, i) => map[i]!);
+      return new Temporal({ identity, columns: shown, from: first!, until: last!, evict }, node);
+    });
+  }
+
   // ---- nodes ------------------------------------------------------------------------------------------------------
 
   /** The node that computes this, found or made. `shareable`: a build may read the live circuit's, if that has a store. */
@@ -532,7 +559,6 @@ function keepsCommits(plan: Plan): boolean {
     case "mapFunction":
     case "series":
     case "tableFunction":
-    case "temporal":
       return keepsCommits(plan.input);
     case "asOfJoin":
       return keepsCommits(plan.left);
@@ -546,6 +572,7 @@ function keepsCommits(plan: Plan): boolean {
     case "window":
     case "recursive":
     case "recursiveRef":
+    case "temporal":
     case "apply":
       return false;
     default:

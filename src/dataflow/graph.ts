@@ -11,7 +11,12 @@ import { edgesOf, type Host, type Node } from "./node.ts";
 import type { Step } from "./operator.ts";
 
 export class Graph implements Host {
-  readonly step: Step = { from: -1, to: 0 };
+  readonly step: Step = {
+    from: -1,
+    to: 0,
+    timeFrom: Number.NEGATIVE_INFINITY,
+    timeTo: Number.NEGATIVE_INFINITY,
+  };
   readonly #graveyard: Set<Store>;
   readonly #byIdentity = new Map<string, Node>();
   #order: Node[] = [];
@@ -88,10 +93,14 @@ export class Graph implements Host {
     for (const node of this.nodes) node.prepare();
   }
 
-  begin(from: number, to: number): void {
+  /** Without `timeUs` no time passes. */
+  begin(from: number, to: number, timeUs = this.step.timeTo): void {
     assert(this.#state === "idle", "one step at a time");
     this.step.from = from;
     this.step.to = to;
+    this.step.timeFrom = this.step.timeTo;
+    // Log time never falls; a log that says otherwise is not followed.
+    this.step.timeTo = Math.max(timeUs, this.step.timeFrom);
     this.#state = "feeding";
     const nodes = this.nodes;
     for (let i = 0; i < nodes.length; i++) {

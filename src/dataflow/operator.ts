@@ -28,9 +28,14 @@ export interface Operator {
   work(): boolean;
 }
 
-/** The epochs between which a step leads: everything visible at `to` that was not at `from`, and the reverse. */
+/**
+ * The epochs between which a step leads: everything visible at `to` that was not at `from`, and the reverse. And the log's time at both,
+ * in microseconds since 1970.
+ */
 export interface Step {
   /** -1: before everything. */
   from: number;
   to: number;
+  timeFrom: number;
+  timeTo: number;
 }

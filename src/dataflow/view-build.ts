@@ -45,8 +45,8 @@ export interface Build {
    * Call it until then before the first begin(), between steps or amid them.
    */
   prepare(deadline: number): boolean;
-  /** Starts the step to `epoch`, which the live circuit has completed. */
-  begin(epoch: number): void;
+  /** Starts the step to `epoch`, which the live circuit has completed, at this time of the log. */
+  begin(epoch: number, timeUs?: number): void;
   feedStream(id: number, chunk: Chunk): void;
   feedTable(id: number, chunk: Chunk, ops: Uint8Array | null, opsFrom?: number): void;
   boundary(): void;
@@ -164,13 +164,13 @@ export class ViewBuild implements Build {
     for (const growth of this.#growths?.splice(0) ?? []) growth.release();
   }
 
-  begin(epoch: number): void {
+  begin(epoch: number, timeUs?: number): void {
     assert(!this.#closed, "a build ends once");
     assert(epoch > this.#epoch && epoch <= this.#context.now(), "a build follows the live circuit");
     // What was visible at the step's start stays pinned until the step is complete, what is visible at its end from now on.
     this.#older = this.#pins;
     this.#pins = this.#outer.map((node) => node.store.pin(epoch));
-    this.#graph.begin(this.#epoch, epoch);
+    this.#graph.begin(this.#epoch, epoch, timeUs);
     // The nodes have leased what was grown for them.
     this.#releaseGrowths();
   }

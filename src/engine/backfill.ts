@@ -30,7 +30,7 @@ export interface BackfillContext {
   readonly dictionary: Dictionary;
   /** Resolves when the log is durable up to the position. */
   durable(position: number): Promise<void>;
-  current(): { epoch: number; position: number };
+  current(): { epoch: number; position: number; timeUs: number };
   atBoundary(run: () => void | Promise<void>): Promise<void>;
 }
 
@@ -43,7 +43,7 @@ export async function fillOnce(
   onProgress?: (fraction: number) => void,
 ): Promise<void> {
   await prepare(build, signal);
-  build.begin(to.epoch);
+  build.begin(to.epoch, context.current().timeUs);
   await feed(context, build, 0, to.position, signal, onProgress);
   if (build.failed !== null) throw build.failed;
 }
@@ -57,10 +57,10 @@ export async function fillAndJoin(
   onProgress: (fraction: number) => void,
 ): Promise<void> {
   await prepare(build, signal);
-  let done = { epoch: 0, position: 0 };
+  let done = { epoch: 0, position: 0, timeUs: 0 };
   await context.atBoundary(() => {
     done = { ...context.current() };
-    build.begin(done.epoch);
+    build.begin(done.epoch, done.timeUs);
   });
   await feed(context, build, 0, done.position, signal, onProgress);
   for (;;) {
@@ -68,7 +68,7 @@ export async function fillAndJoin(
     let next = done;
     await context.atBoundary(async () => {
       next = { ...context.current() };
-      if (next.epoch > done.epoch) build.begin(next.epoch);
+      if (next.epoch > done.epoch) build.begin(next.epoch, next.timeUs);
       if (next.position - done.position > LAST_RANGE) return;
       if (next.epoch > done.epoch) await feed(context, build, done.position, next.position, signal);
       if (build.failed !== null) throw build.failed;

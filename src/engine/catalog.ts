@@ -5,7 +5,7 @@
 import { EvertError } from "../base/errors.ts";
 import type { Datum } from "../batch/convert.ts";
 import { type Field, type Schema, schemaOf } from "../batch/schema.ts";
-import { int8, jsonb, type SqlType } from "../batch/types.ts";
+import { int8, jsonb, type SqlType, timestamptz } from "../batch/types.ts";
 import type { Catalog, CatalogRelation } from "../plan/catalog.ts";
 import type { OrderItem } from "../plan/plan.ts";
 
@@ -65,6 +65,19 @@ export const CATALOG_ENTRY: TopicEntry = {
   name: "(catalog)",
   topicKind: "stream",
   schema: schemaOf([{ name: "definition", type: jsonb, nullable: false }]),
+  schemaVersion: 1,
+  key: null,
+  hiddenRowId: false,
+  defaults: [null],
+};
+
+/** Where ticks lie: commits that bring nothing but their time (ticker.ts). No catalog names it, and no row of it is read. */
+export const TICK_ENTRY: TopicEntry = {
+  kind: "topic",
+  id: 2 ** 31 - 1,
+  name: "(ticks)",
+  topicKind: "stream",
+  schema: schemaOf([{ name: "due", type: timestamptz, nullable: false }]),
   schemaVersion: 1,
   key: null,
   hiddenRowId: false,

@@ -46,6 +46,8 @@ export interface Manifest {
   readonly views: Readonly<Record<string, string>>;
   /** View id -> the rows it shows, for who does not have the code that made them. Older manifests do not say. */
   readonly rows?: Readonly<Record<string, KeptRows>>;
+  /** The log's time at the position; older manifests do not say. */
+  readonly timeUs?: number;
   /** By place; null: no longer kept. */
   readonly stores: readonly ({
     readonly id: string;
@@ -76,7 +78,7 @@ export interface CheckpointSource {
   stores(): Iterable<StoreHandle>;
   /** Runs between two steps. */
   atBoundary(run: () => void): Promise<void>;
-  current(): { epoch: number; position: number };
+  current(): { epoch: number; position: number; timeUs: number };
   /** Resolves when the log is durable up to the position. */
   durable(position: number): Promise<void>;
   describe(): Described;
@@ -86,6 +88,7 @@ type Described = Pick<Manifest, "catalog" | "views" | "rows">;
 
 interface Capture {
   readonly position: number;
+  readonly timeUs: number;
   readonly epoch: number;
   readonly dictionary: Int32Array | null;
   readonly parts: readonly { place: number; store: Store; touched: Int32Array | null }[];
@@ -199,7 +202,7 @@ export class Checkpointer {
   }
 
   #capture(fresh: boolean): Capture {
-    const { epoch, position } = this.#source.current();
+    const { epoch, position, timeUs } = this.#source.current();
     if (fresh) this.#places = [];
     const known = new Map(
       this.#places.flatMap((h, place) => (h === null ? [] : [[h.store, place] as const])),
@@ -220,6 +223,7 @@ export class Checkpointer {
     return {
       epoch,
       position,
+      timeUs,
       parts,
       dictionary: fresh ? null : dictionary,
       described: this.#source.describe(),
@@ -279,6 +283,7 @@ export class Checkpointer {
     const manifest: Manifest = {
       format: STATE_FORMAT,
       position: capture.position,
+      ...(Number.isFinite(capture.timeUs) ? { timeUs: capture.timeUs } : {}),
       file: this.#fileName,
       bytes: this.#bytes,
       baseBytes: this.#baseBytes,

@@ -7,7 +7,7 @@ import { EvertError, toEvertError } from "../base/errors.ts";
 import type { Utf8Column } from "../batch/batch.ts";
 import { Circuit } from "../dataflow/circuit.ts";
 import type { AnyTopic, AnyView } from "../face/handles.ts";
-import type { Log, TopicBatch } from "../log/log.ts";
+import type { CommitReceipt, Log, TopicBatch } from "../log/log.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import type { Store } from "../state/store.ts";
 import { Subscriptions } from "../views/subscriptions.ts";
@@ -19,12 +19,14 @@ import {
   type EngineCatalog,
   eventFromJson,
   eventToJson,
+  TICK_ENTRY,
   type TopicEntry,
 } from "./catalog.ts";
 import { Committer } from "./committer.ts";
 import { LiveViews } from "./live-views.ts";
 import { Publisher } from "./publisher.ts";
 import { Stepper } from "./stepper.ts";
+import { Ticker } from "./ticker.ts";
 
 export const DEFAULT_TIMEOUT_MS = 10_000;
 
@@ -56,6 +58,7 @@ export class Core {
   readonly committer: Committer;
   readonly publisher: Publisher;
   readonly subscriptions: Subscriptions;
+  readonly ticker: Ticker;
   readonly counters: Counters = { commits: 0, records: 0, steps: 0, stepMs: 0 };
   readonly #tables = new Map<number, Store>();
   readonly #offs: readonly (() => void)[];
@@ -108,10 +111,17 @@ export class Core {
         this.counters.records += rows;
         this.counters.stepMs += ms;
         this.publisher.stepped(epoch, position, this.views.touched());
+        this.ticker.stepped();
       },
       onBroken: (error) => this.#broken(toEvertError(error)),
     });
     this.committer = new Committer(this.log, this.stepper);
+    this.ticker = new Ticker({
+      wallUs: () => parts.clock.wallUs(),
+      nextDue: () => this.circuit.nextDue(),
+      tick: () => this.#tick(),
+      report: parts.report,
+    });
     this.#offs = [
       this.log.onSealed((group) => {
         this.counters.commits += group.commits.length;
@@ -127,12 +137,13 @@ export class Core {
 
   /** Another core takes over the log. */
   retire(): void {
+    this.ticker.stop();
     for (const off of this.#offs) off();
   }
 
   /** The stores hold what a checkpoint at this position said, or nothing yet. */
-  startAt(epoch: number, position: number): void {
-    this.stepper.startAt(epoch, position);
+  startAt(epoch: number, position: number, timeUs: number): void {
+    this.stepper.startAt(epoch, position, timeUs);
     this.publisher.startAt({ epoch, position });
   }
 
@@ -195,8 +206,9 @@ export class Core {
     return new Promise((resolve, reject) => this.#durableWaiters.push({ position, resolve, reject }));
   }
 
-  current(): { epoch: number; position: number } {
-    return { epoch: this.stepper.epoch, position: this.stepper.position };
+  current(): { epoch: number; position: number; timeUs: number } {
+    const { epoch, position, timeUs } = this.stepper;
+    return { epoch, position, timeUs };
   }
 
   get backfill(): BackfillContext {
@@ -224,6 +236,11 @@ export class Core {
     await this.stepper.atBoundary(() => {});
     await this.publisher.waitFor(receipt.position, DEFAULT_TIMEOUT_MS);
     return String(receipt.position);
+  }
+
+  #tick(): Promise<CommitReceipt> {
+    const rows = [{ due: new Date(this.circuit.nextDue() / 1000) }];
+    return this.committer.commit([{ topic: TICK_ENTRY, op: "upsert", rows, path: "tick" }]);
   }
 
   #applyCatalog(batch: TopicBatch): void {
@@ -259,6 +276,7 @@ export class Core {
   #broken(error: EvertError): void {
     if (this.#failure !== null) return;
     this.#failure = error;
+    this.ticker.stop();
     this.committer.close(error);
     this.publisher.fail(error);
     this.subscriptions.closeAll(error);

@@ -19,6 +19,7 @@ import type { AnyTopic, AnyView } from "../face/handles.ts";
 import { checkedRecord } from "../face/validate.ts";
 import { openLog } from "../log/file-log.ts";
 import type { Log } from "../log/log.ts";
+import type { ClockJump } from "../log/log-time.ts";
 import { loadParser } from "../sql/statement.ts";
 import { Dictionary } from "../state/dictionary.ts";
 import type { View } from "../views/view.ts";
@@ -44,7 +45,7 @@ import type {
   ViewInfo,
   ViewReader,
 } from "./api.ts";
-import { CATALOG_ENTRY, CATALOG_TOPIC, type TopicEntry } from "./catalog.ts";
+import { CATALOG_ENTRY, TICK_ENTRY, type TopicEntry } from "./catalog.ts";
 import {
   Checkpointer,
   type Manifest,
@@ -153,6 +154,7 @@ export class Database implements Engine {
     await stepper.kick();
     await declareApp(core, topics, views);
     core.views.fillMissing();
+    core.ticker.start();
     this.#ready = true;
     if (checkpointIntervalMs > 0) this.#checkpointEvery(checkpointIntervalMs);
   }
@@ -468,6 +470,7 @@ export class Database implements Engine {
 
   async #close(): Promise<void> {
     const { core } = this;
+    core.ticker.stop();
     if (this.#checkpointTimer !== null) clearInterval(this.#checkpointTimer);
     const gone = new EvertError("shutting_down", "the database is being closed");
     core.committer.close(gone);
@@ -504,7 +507,13 @@ export async function openEngine(options: OpenEngineOptions): Promise<Database> 
   const clock = options.clock ?? systemClock;
   const report = options.report ?? (() => {});
   await loadParser();
-  const log = await openLog({ directory: options.directory, disk, clock });
+  const onClockJump = ({ direction, wallUs, timeUs }: ClockJump): void => {
+    const [wall, taken] = [wallUs, timeUs].map((us) => new Date(us / 1000).toISOString());
+    report(
+      `the wall clock was set ${direction}, to ${wall}; commits are stamped from ${taken} on until it fits again`,
+    );
+  };
+  const log = await openLog({ directory: options.directory, disk, clock, onClockJump });
   try {
     const { tornTail } = log.report;
     if (tornTail !== null) {
@@ -526,7 +535,9 @@ async function openOn(
   report: (message: string) => void,
   options: OpenEngineOptions,
 ): Promise<Database> {
-  log.registerTopic({ topicId: CATALOG_TOPIC, schemaVersion: 1, schema: CATALOG_ENTRY.schema });
+  for (const { id, schemaVersion, schema } of [CATALOG_ENTRY, TICK_ENTRY]) {
+    log.registerTopic({ topicId: id, schemaVersion, schema });
+  }
   const directory = joinPath(options.directory, "checkpoint");
   const found = await readManifest(disk, directory);
   let { manifest } = found;
@@ -550,8 +561,9 @@ async function openOn(
         core.circuit.prepare();
         const stores = [...core.circuit.stores(), ...keepOldRows(core, kept)];
         await restoreStores(disk, directory, manifest, stores, 1);
-        core.circuit.restored(1);
-        core.startAt(1, manifest.position);
+        const timeUs = manifest.timeUs ?? Number.NEGATIVE_INFINITY;
+        core.circuit.restored(1, timeUs);
+        core.startAt(1, manifest.position, timeUs);
       }
     } catch (error) {
       if (manifest === null) throw error;

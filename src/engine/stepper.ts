@@ -54,6 +54,8 @@ export class Stepper {
   epoch = 0;
   /** Position of the last commit stepped. */
   position = 0;
+  /** The log's time then, in microseconds since 1970. */
+  timeUs = Number.NEGATIVE_INFINITY;
   longestPauseMs = 0;
 
   constructor(circuit: Circuit, catalog: EngineCatalog, dictionary: Dictionary, hooks: StepperHooks) {
@@ -63,9 +65,10 @@ export class Stepper {
     this.#hooks = hooks;
   }
 
-  startAt(epoch: number, position: number): void {
+  startAt(epoch: number, position: number, timeUs: number): void {
     this.epoch = epoch;
     this.position = position;
+    this.timeUs = timeUs;
     this.#queuedPosition = position;
   }
 
@@ -183,7 +186,9 @@ export class Stepper {
       for (const batch of group.batches) if (batch.topicId === CATALOG_TOPIC) this.#hooks.onCatalog(batch);
     }
     const epoch = ++this.epoch;
-    circuit.begin(epoch);
+    const last = groups[groups.length - 1] as Group;
+    const timeUs = last.commits[last.commits.length - 1]?.timeUs ?? this.timeUs;
+    circuit.begin(epoch, timeUs);
     let firstCommit = 0;
     for (const group of groups) {
       for (const topicBatch of group.batches) {
@@ -205,7 +210,8 @@ export class Stepper {
     }
     circuit.end();
     while (!circuit.run(sliceEnds())) await pause();
-    this.position = (groups[groups.length - 1] as Group).lastPosition;
+    this.position = last.lastPosition;
+    this.timeUs = timeUs;
     this.#queuedRows -= rowsOf(groups);
     this.#hooks.onStepped(epoch, this.position, rows, performance.now() - started);
     if (this.#roomWaiters.length > 0 && this.#queuedRows < 4 * ROWS_PER_STEP) {

@@ -9,6 +9,7 @@ import { bindAggregate, isAbsentAggregate, isAggregate } from "./aggregates.ts";
 import { type Bound, boundType, callOf, settled, toCommonType, typed } from "./bound.ts";
 import type { BindContext } from "./context.ts";
 import type { ExprPlace, SortKey } from "./place.ts";
+import { NOW } from "./temporal.ts";
 import { as, type NodeOf, startOf, stringOf } from "./tree.ts";
 
 type FuncCall = NodeOf<"FuncCall">;
@@ -35,7 +36,7 @@ export function bindCall(call: FuncCall, place: ExprPlace, start: number | undef
   refuseAggregateSyntax(call, name, position);
   const args = (call.args ?? []).map((a) => place.bind(a, place));
   const resolution = resolveFunction(name, args.map(boundType), position);
-  if (functionInfo(resolution.fn).volatile) return typed(now(ctx, `${name}()`, position), start);
+  if (functionInfo(resolution.fn).volatile) return typed(now(place, `${name}()`, position), start);
   return typed(callOf(resolution, args, ctx), start);
 }
 
@@ -84,13 +85,14 @@ export function bindNow(
   const position = place.ctx.position(node.location);
   const word = (node.op ?? "").replace("SVFOP_", "");
   if (word !== "CURRENT_TIMESTAMP") throw notSupported(word.replace(/_N$/, "(n)"), position);
-  return typed(now(place.ctx, "CURRENT_TIMESTAMP", position), start);
+  return typed(now(place, "CURRENT_TIMESTAMP", position), start);
 }
 
-function now(ctx: BindContext, said: string, position: number | undefined): Expr {
+function now({ ctx, clause }: ExprPlace, said: string, position: number | undefined): Expr {
   if (ctx.defines !== null) {
+    if (clause === "WHERE") return NOW;
     const hint =
-      "A view depends on the log alone. Put the time into the records, or compare it when reading the view.";
+      "A view depends on the log alone. Put the time into the records, compare it in WHERE, or compare it when reading the view.";
     throw notSupported(`${said} in ${ctx.defines}`, position, hint);
   }
   if (ctx.nowUs === null) throw notSupported(said, position);

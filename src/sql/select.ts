@@ -30,6 +30,7 @@ import { RankFilters, splitAnd } from "./ranking.ts";
 import { emptyScope, type Scope } from "./scope.ts";
 import { ROW_NUMBER, SUBQUERIES } from "./stand-ins.ts";
 import { Subqueries } from "./subqueries.ts";
+import { withoutNow } from "./temporal.ts";
 import { as, startOf } from "./tree.ts";
 
 interface Sort {
@@ -72,9 +73,11 @@ export function bindPlainSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
   const limit = bindLimit(select, scope, ctx);
 
   let input = scope.plan;
-  if (where !== undefined) {
-    input = subqueries.attach(input, [where]);
-    input = build.filter(input, subqueries.resolve(where));
+  const timely = withoutNow(input, where, ctx);
+  input = timely.input;
+  if (timely.rest !== undefined) {
+    input = subqueries.attach(input, [timely.rest]);
+    input = build.filter(input, subqueries.resolve(timely.rest));
   }
   let over = (expr: Expr) => subqueries.resolve(expr);
   if (groupBy.length > 0 || grouping.hasAggregates || having !== undefined) {

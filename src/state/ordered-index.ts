@@ -113,6 +113,11 @@ export class OrderedIndex {
     return node * M;
   }
 
+  /** Of an index without partition: the first entry for which `before` does not hold, or -1. It holds for a first part of the order. */
+  seek(before: (slot: number) => boolean): number {
+    return this.#size === 0 ? -1 : this.#lowerBound(this.#code.k0Of(), (slot) => (before(slot) ? -1 : 0));
+  }
+
   /** The entry behind, within the same partition; -1 at its end. */
   next(position: number): number {
     const after = this.nextOfAll(position);

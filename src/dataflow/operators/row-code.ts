@@ -3,6 +3,8 @@ import { carrierOf } from "../../batch/types.ts";
 import { sameDouble } from "../../state/equality.ts";
 import type { LayoutColumn, RowLayout } from "../../state/layout.ts";
 import { nullCode, readCode } from "../../state/layout.ts";
+import type { Store } from "../../state/store.ts";
+import type { Chunk } from "../chunk.ts";
 
 /** Declares c0.. and n0.. (where nullable) as the chunk's arrays. */
 export function declareColumns(chunk: string, columns: readonly LayoutColumn[], c = "c", n = "n"): string {
@@ -71,4 +73,21 @@ export function readers(layout: RowLayout, I: string, F: string) {
       return word < 0 ? "0" : `((${I}[${b} + ${word}] >>> ${layout.nullBit[i]}) & 1)`;
     },
   };
+}
+
+/** Copies columns of a store's row to row `o` of a chunk. */
+export type Copy = (slot: number, out: Chunk, row: number) => void;
+
+export function copier(store: Store, columns: readonly number[]): Copy {
+  const { layout } = store;
+  const { read, isNull } = readers(layout, "I", "F");
+  const lines = columns.map((c, i) => {
+    const nulls = layout.columns[c]!.nullable ? ` out.nulls[${i}][o] = ${isNull(c, "b")};` : "";
+    return `out.columns[${i}][o] = ${read(c, "b")};${nulls}`;
+  });
+  const source = `"use strict"; return function copy(slot, out, o) {
+    const I = store.I, F = store.F, b = slot * ${layout.strideWords};
+    ${lines.join(" ")}
+  };`;
+  return new Function("store", source)(store) as Copy;
 }

@@ -18,7 +18,7 @@ import { LIVE } from "../../state/store.ts";
 import { CHUNK_ROWS, type Chunk, createChunk } from "../chunk.ts";
 import { Node, type WantedIndex } from "../node.ts";
 import { Delta, type Part } from "./delta.ts";
-import { readers } from "./row-code.ts";
+import { type Copy, copier } from "./row-code.ts";
 import type { StoredNode } from "./stored.ts";
 
 export interface TopKSpec {
@@ -32,8 +32,6 @@ export interface TopKSpec {
   readonly columns: readonly number[];
   readonly evict: boolean;
 }
-
-type Copy = (slot: number, out: Chunk, row: number) => void;
 
 const PARTITIONS_PER_CALL = 1024;
 
@@ -90,7 +88,7 @@ export class TopK extends Node {
     super.begin();
     this.prepare();
     this.#delta ??= new Delta(this.#input, this);
-    this.#copy ??= copier(this.#input, this.#spec.columns);
+    this.#copy ??= copier(this.#input.store, this.#spec.columns);
     this.#phase = "start";
     this.#touched.clear();
     this.#seen.clear();
@@ -256,18 +254,4 @@ export class TopK extends Node {
 /** How much of `weight` copies from `rank` on lies in the window. */
 function share(rank: number, weight: number, offset: number, end: number): number {
   return Math.max(0, Math.min(rank + weight, end) - Math.max(rank, offset));
-}
-
-function copier(input: StoredNode, columns: readonly number[]): Copy {
-  const { layout } = input.store;
-  const { read, isNull } = readers(layout, "I", "F");
-  const lines = columns.map((c, i) => {
-    const nulls = layout.columns[c]!.nullable ? ` out.nulls[${i}][o] = ${isNull(c, "b")};` : "";
-    return `out.columns[${i}][o] = ${read(c, "b")};${nulls}`;
-  });
-  const source = `"use strict"; return function copy(slot, out, o) {
-    const I = store.I, F = store.F, b = slot * ${layout.strideWords};
-    ${lines.join(" ")}
-  };`;
-  return new Function("store", source)(input.store) as Copy;
 }

@@ -1,0 +1,205 @@
+/**
+ * Views that compare times with now(). At every position, and at every tick between the commits, each holds what PostgreSQL answers when now() is
+ * replaced by the log's time.
+ */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { SeededRandom } from "../../src/testing/seeded-random.ts";
+import { SimulatedClock } from "../../src/testing/simulated-clock.ts";
+import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
+import { seed } from "../support/seed.ts";
+import { openInMemory, rowsOf, sql } from "./support/memory.ts";
+import { Postgres } from "./support/postgres.ts";
+import { difference, maintained } from "./support/views.ts";
+
+const MINUTE = 60_000_000;
+
+let postgres: Postgres;
+
+beforeAll(async () => {
+  postgres = await Postgres.open();
+}, 60_000);
+
+afterAll(() => postgres.close());
+
+const tables = [
+  "CREATE TABLE s (k int, ts timestamptz, until timestamptz)",
+  "CREATE TABLE t (k int PRIMARY KEY, ts timestamptz, name text)",
+];
+
+const views: Readonly<Record<string, string>> = {
+  last_hour: "SELECT k, ts FROM s WHERE ts > now() - interval '1 hour'",
+  last_hour_too: "SELECT k, ts FROM s WHERE ts >= now() - interval '1 hour'",
+  older: "SELECT k FROM s WHERE ts < now() - interval '30 minutes'",
+  older_too: "SELECT k FROM s WHERE now() - interval '10 minutes' - interval '20 minutes' >= ts",
+  counts:
+    "SELECT k, count(*) AS n, max(ts) AS last FROM s WHERE ts > now() - interval '20 minutes' GROUP BY k",
+  total: "SELECT count(*) FROM s WHERE ts BETWEEN now() - interval '1 hour' AND now()",
+  valid: "SELECT k, until FROM s WHERE ts <= now() AND now() < until AND k > 1",
+  table_rows: "SELECT k, name FROM t WHERE ts > CURRENT_TIMESTAMP - interval '15 minutes'",
+  joined:
+    "SELECT s.k, t.name FROM s JOIN t USING (k) WHERE s.ts > now() - interval '1 hour' AND t.ts <= now() + interval '5 minutes'",
+  unmatched:
+    "SELECT s.k, t.name FROM s LEFT JOIN t USING (k) WHERE s.ts + interval '1 day' > now() + interval '23 hours'",
+  over: "SELECT n, count(*) AS groups FROM counts WHERE last > now() - interval '10 minutes' GROUP BY n",
+  inside:
+    "SELECT k FROM t WHERE EXISTS (SELECT 1 FROM s WHERE s.k = t.k AND s.ts > now() - interval '5 minutes')",
+};
+
+function literal(us: number): string {
+  return `'${new Date(us / 1000).toISOString().slice(0, 19)}.${String(us % 1e6).padStart(6, "0")}Z'::timestamptz`;
+}
+
+/** A history in which time passes; `check` is called after every commit and every tick. */
+async function history(
+  open: (clock: SimulatedClock) => Promise<void>,
+  step: (clock: SimulatedClock, statement: string) => Promise<void>,
+): Promise<void> {
+  const random = new SeededRandom(seed);
+  const clock = new SimulatedClock();
+  await open(clock);
+  for (let i = 0; i < 40; i++) {
+    clock.advance(random.below(12) * MINUTE + random.below(3));
+    const moment = () => literal(clock.wallUs() + (random.below(80) - 60) * MINUTE);
+    const k = random.below(5);
+    const statement = [
+      () =>
+        `INSERT INTO s VALUES (${k}, ${moment()}, ${moment()}), (${k}, NULL, ${moment()}), (${k + 1}, ${moment()}, 'infinity')`,
+      () =>
+        `INSERT INTO t VALUES (${k}, ${moment()}, 'n${random.below(3)}') ON CONFLICT (k) DO UPDATE SET ts = excluded.ts, name = excluded.name`,
+      () => `DELETE FROM t WHERE k = ${k}`,
+      () => `UPDATE t SET ts = ${moment()} WHERE k <> ${k}`,
+      () => "",
+      () => "",
+    ][random.below(6)]!();
+    await step(clock, statement);
+  }
+}
+
+describe.each(["a table of rows", "a stream"])("over %s", (kind) => {
+  const append = kind === "a stream" ? " WITH (append_only)" : "";
+
+  it("each view holds what PostgreSQL answers at the log's time, after every commit and every tick", async () => {
+    await postgres.reset();
+    for (const table of tables) await postgres.define(table);
+    let disk = new SimulatedDisk();
+    let clock = new SimulatedClock();
+    let db = await openInMemory(disk, { clock });
+    await db.close();
+    let steps = 0;
+    await history(
+      async (given) => {
+        clock = given;
+        db = await openInMemory(disk, { clock });
+        await sql(db, tables.map((t, i) => (i === 0 ? t + append : t)).join(";"));
+        for (const [name, text] of Object.entries(views).slice(0, 6))
+          await sql(db, `CREATE MATERIALIZED VIEW ${name} AS ${text}`);
+      },
+      async (_, statement) => {
+        if (statement === "") await db.core.ticker.wake();
+        else {
+          await postgres.define(statement);
+          await sql(db, statement);
+        }
+        if (++steps === 15) {
+          for (const [name, text] of Object.entries(views).slice(6))
+            await sql(db, `CREATE MATERIALIZED VIEW ${name} AS ${text}`);
+        }
+        if (steps % 13 === 0) {
+          if (steps % 2 === 0) await db.checkpoint();
+          await db.close();
+          disk = disk.reboot("process");
+          db = await openInMemory(disk, { clock });
+        }
+        await db.built();
+        await db.settled();
+        for (const [name, text] of Object.entries(views)) {
+          if (steps < 15 && Object.keys(views).indexOf(name) >= 6) continue;
+          const inlined = text.replace("FROM counts", `FROM (${views["counts"]}) counts`);
+          const asked = inlined.replace(/now\(\)|CURRENT_TIMESTAMP/g, literal(db.core.stepper.timeUs));
+          const theirs = await postgres.query(asked);
+          expect(theirs.refused).toBeNull();
+          const ours = await maintained(db, name);
+          if ("sqlstate" in ours) throw new Error(`${name} fails with ${ours.sqlstate}`);
+          const wrong = difference(ours, theirs.rows);
+          if (wrong !== null)
+            throw new Error(`step ${steps}, ${statement || "tick"}: ${name}: ${wrong}\n${asked}`);
+        }
+      },
+    );
+    await db.close();
+  }, 120_000);
+});
+
+describe("ticks", () => {
+  it("come when a row is due, at most one a second, and none when nothing is", async () => {
+    const clock = new SimulatedClock();
+    const db = await openInMemory(new SimulatedDisk(), { clock });
+    await sql(db, "CREATE TABLE s (ts timestamptz) WITH (append_only)");
+    await sql(db, "CREATE MATERIALIZED VIEW v AS SELECT ts FROM s WHERE ts > now() - interval '10 seconds'");
+    const at = (ms: number) => new Date(clock.wallUs() / 1000 + ms).toISOString();
+    await sql(db, `INSERT INTO s VALUES ('${at(0)}'), ('${at(100)}'), ('${at(200)}'), ('infinity')`);
+    const before = Number(db.position);
+    await db.core.ticker.wake();
+    expect(Number(db.position)).toBe(before);
+    clock.advance(10_000_000);
+    await db.core.ticker.wake();
+    await db.settled();
+    expect(Number(db.position)).toBe(before + 1);
+    expect(await rowsOf(db, "SELECT count(*) FROM v")).toEqual([["3"]]);
+    clock.advance(300_000);
+    await db.core.ticker.wake();
+    await db.settled();
+    expect(Number(db.position), "a second tick within the second").toBe(before + 1);
+    clock.advance(700_000);
+    await db.core.ticker.wake();
+    await db.settled();
+    expect(Number(db.position)).toBe(before + 2);
+    expect(await rowsOf(db, "SELECT ts FROM v")).toEqual([["infinity"]]);
+    clock.advance(1e12);
+    await db.core.ticker.wake();
+    expect(Number(db.position)).toBe(before + 2);
+    await db.close();
+  });
+
+  it("are not held against a stream's memory: what is over is forgotten", async () => {
+    const clock = new SimulatedClock();
+    const db = await openInMemory(new SimulatedDisk(), { clock });
+    await sql(db, "CREATE TABLE s (n int, ts timestamptz) WITH (append_only)");
+    await sql(
+      db,
+      "CREATE MATERIALIZED VIEW v AS SELECT count(*) AS n FROM s WHERE ts > now() - interval '1 minute'",
+    );
+    const sizes: number[] = [];
+    for (let i = 0; i < 30; i++) {
+      clock.advance(MINUTE);
+      const ts = new Date(clock.wallUs() / 1000).toISOString();
+      await db.append(
+        "s",
+        Array.from({ length: 500 }, (_, n) => ({ n, ts })),
+      );
+      await db.settled();
+      sizes.push(db.core.circuit.stores().reduce((sum, { store }) => sum + store.live, 0));
+    }
+    expect(await rowsOf(db, "SELECT n FROM v")).toEqual([["500"]]);
+    expect(Math.max(...sizes.slice(5))).toBeLessThan(1100);
+    await db.close();
+  });
+});
+
+describe("what now() is not asked for in a view", () => {
+  it.each([
+    ["SELECT now() FROM s", "now() in a view"],
+    ["SELECT k FROM s WHERE ts = now()", "now() other than compared with a time"],
+    ["SELECT k FROM s WHERE ts > now() OR k = 1", "now() other than compared with a time"],
+    ["SELECT k FROM s WHERE ts > now() - interval '1 month'", "now() other than compared with a time"],
+    ["SELECT k FROM s GROUP BY k HAVING max(ts) > now()", "now() in a materialized view"],
+    ["SELECT k FROM s WHERE extract(hour FROM now()) = 3", "now() other than compared with a time"],
+  ])("%s", async (text, message) => {
+    const db = await openInMemory();
+    await sql(db, tables[0]!);
+    const { error } = await db.sql(`CREATE MATERIALIZED VIEW v AS ${text}`);
+    expect(error).toMatchObject({ sqlstate: "0A000" });
+    expect(error?.message.replace("materialized ", "")).toContain(message.replace("materialized ", ""));
+    await db.close();
+  });
+});

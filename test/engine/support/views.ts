@@ -3,8 +3,12 @@ import type { Database } from "../../../src/engine/database.ts";
 
 export type TextRow = readonly (string | null)[];
 
-/** The rows the view holds, in its order, or the error reads answer with. No query is run. */
+/**
+ * The rows the view holds, in its order, or the error reads answer with. No query is run. An acknowledged commit is durable and may not
+ * have been stepped yet, so this waits for all of them.
+ */
 export async function maintained(engine: Database, name: string): Promise<TextRow[] | { sqlstate: string }> {
+  await engine.reached({ atLeast: String(engine.core.log.durablePosition) });
   const error = engine.viewFailure(name);
   if (error !== null) return { sqlstate: error.sqlstate };
   const view = [...engine.core.views.all()].find((l) => l.entry.name === name)?.view;

@@ -145,12 +145,13 @@ function bindDistinct(node: NodeOf<"A_Expr">, place: ExprPlace): Bound {
     );
   }
   const [left, right] = [place.bind(node.lexpr!, place), place.bind(node.rexpr!, place)];
-  return result(distinct(left, right, node, place), leftmost(node.location, [left, right]));
+  const asked = besideNull(left, right);
+  const start = leftmost(node.location, asked === undefined ? [left, right] : [asked]);
+  return result(distinct(left, right, node, place), start);
 }
 
 function distinct(left: Bound, right: Bound, node: NodeOf<"A_Expr">, { ctx }: ExprPlace): Expr {
-  // A null on one side asks only whether the other is null.
-  const asked = isNullLiteral(right) ? left : isNullLiteral(left) ? right : undefined;
+  const asked = besideNull(left, right);
   if (asked?.kind === "typed") return { kind: "not", arg: { kind: "isNull", arg: asked.expr } };
   const resolution = resolveOperator("=", [boundType(left), boundType(right)], ctx.position(node.location));
   return {
@@ -159,6 +160,11 @@ function distinct(left: Bound, right: Bound, node: NodeOf<"A_Expr">, { ctx }: Ex
     right: argument(right, resolution, 1, ctx),
     equal: resolution.fn,
   };
+}
+
+/** The side that stands beside a bare NULL: only whether it is null is asked, and the NULL is no part of the expression. */
+function besideNull(left: Bound, right: Bound): Bound | undefined {
+  return isNullLiteral(right) ? left : isNullLiteral(left) ? right : undefined;
 }
 
 function isNullLiteral(bound: Bound): boolean {

@@ -54,6 +54,21 @@ export function sameDouble(a: string, b: string): string {
   return `(${a} === ${b} || (${a} !== ${a} && ${b} !== ${b}))`;
 }
 
+/** Whether two doubles are one value and print alike: -0 is not 0. */
+export function identicalDouble(a: string, b: string): string {
+  return `(${a} === ${b} ? ${a} !== 0 || 1 / ${a} === 1 / ${b} : ${a} !== ${a} && ${b} !== ${b})`;
+}
+
+/** Whether equal values of the type may print differently. */
+export function mayPrintDifferently(dictionary: Dictionary, type: SqlType): boolean {
+  return carrierOf(type) === "double" || hasCanonicalForm(dictionary, type);
+}
+
+/** Code of the order of two values that are equal and may print differently: -0 is before 0. */
+export function comparePrintedCode(name: string, type: SqlType, a: string, b: string): string {
+  return carrierOf(type) === "double" ? `(1 / ${b} < 0) - (1 / ${a} < 0)` : `${name}.compare(${a}, ${b})`;
+}
+
 /** PostgreSQL's order of doubles: NaN equals itself and is greatest; -0 equals 0. */
 export function compareFloat(a: number, b: number): number {
   if (a < b) return -1;

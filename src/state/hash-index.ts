@@ -12,7 +12,7 @@
  */
 import { carrierOf } from "../batch/types.ts";
 import { BucketLines, LINE_COUNT, LINE_ENTRIES, LINE_OVERFLOW } from "./bucket-lines.ts";
-import { canonicalCode, hasCanonicalForm, sameDouble } from "./equality.ts";
+import { canonicalCode, hasCanonicalForm, identicalDouble, sameDouble } from "./equality.ts";
 import { nullCode, readCode } from "./layout.ts";
 import { GrowingMemory } from "./memory.ts";
 import type { Rows } from "./rows.ts";
@@ -20,7 +20,7 @@ import type { Rows } from "./rows.ts";
 export interface HashIndexSpec {
   readonly columns: readonly number[];
   readonly unique: boolean;
-  /** numerics compared with their display scale: the identity of a whole row, not the equality of a key. */
+  /** Equal values that print differently (1.0 and 1.00, 0 and -0) are told apart: the identity of a whole row, not the equality of a key. */
   readonly exact?: boolean;
 }
 
@@ -152,8 +152,9 @@ function keyCode(store: Rows, spec: HashIndexSpec): KeyCode {
       i === 0 ? `${one}(${value})` : `hashMore(${h}, ${physical === "f64" ? `hashDouble(${value})` : value})`;
     hashParams.push(mix(p, "h"));
     hashRow.push(mix(at("b"), "h"));
+    const sameNumber = spec.exact === true ? identicalDouble : sameDouble;
     const same = (a: string, b: string) =>
-      carrierOf(type) === "double" ? sameDouble(a, b) : `${a} === ${b}`;
+      carrierOf(type) === "double" ? sameNumber(a, b) : `${a} === ${b}`;
     equalParams.push(same(at("b"), p));
     equalRows.push(same(at("b"), at("c")));
     if (layout.columns[column]!.nullable) {

@@ -8,8 +8,9 @@ import {
   canonicalCode,
   compareCode,
   compareFloat,
+  comparePrintedCode,
   compareWide,
-  hasCanonicalForm,
+  mayPrintDifferently,
   orderHelpers,
 } from "./equality.ts";
 import { nullCode, readCode } from "./layout.ts";
@@ -93,12 +94,13 @@ export function keyCode(store: Rows, spec: OrderedIndexSpec): KeyCode {
   const ordered = new Set(spec.order.map((o) => o.column));
   const rest = layout.columns.map((_, i) => i).filter((i) => !ordered.has(i) && !spec.partition.includes(i));
   // Values that are equal but printed differently still need an order of their own.
-  const scales = layout.columns.map((_, i) => i).filter((c) => hasCanonicalForm(dictionary, typeOf(c)));
+  const printed = layout.columns.map((_, i) => i).filter((c) => mayPrintDifferently(dictionary, typeOf(c)));
   const restCode = [
     ...rest.map((c) => item(c, false, false)),
-    ...scales.map(
-      (c) => `d = dictionary.compare(${value(c, "b")}, ${value(c, "c")}); if (d !== 0) return d;`,
-    ),
+    ...printed.map((c) => {
+      const difference = comparePrintedCode("dictionary", typeOf(c), value(c, "b"), value(c, "c"));
+      return `d = ${difference}; if (d !== 0) return d;`;
+    }),
   ].join("\n");
 
   // Where two partitions may share k0, k1 must not come before the exact comparison of the partitions.

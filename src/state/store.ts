@@ -10,7 +10,7 @@ import { assert } from "../base/assert.ts";
 import { EvertError } from "../base/errors.ts";
 import { carrierOf } from "../batch/types.ts";
 import type { Dictionary } from "./dictionary.ts";
-import { sameDouble } from "./equality.ts";
+import { identicalDouble } from "./equality.ts";
 import { createHashIndex, type HashIndex, type HashIndexSpec } from "./hash-index.ts";
 import { IndexGrowth } from "./index-growth.ts";
 import { createLayout, type LayoutColumn, mayBeWide, type RowLayout } from "./layout.ts";
@@ -410,7 +410,7 @@ function rowCode(store: Store): RowCode {
     write.push(`${at("b")} = columns[${i}][row];`);
     read.push(`columns[${i}][row] = ${at("b")};`);
     same.push(
-      carrierOf(column.type) === "double" ? sameDouble(at("b"), at("c")) : `${at("b")} === ${at("c")}`,
+      carrierOf(column.type) === "double" ? identicalDouble(at("b"), at("c")) : `${at("b")} === ${at("c")}`,
     );
     if (column.nullable) {
       nullBits[layout.nullWord[i]! - first]!.push(`(nulls[${i}][row] << ${layout.nullBit[i]})`);

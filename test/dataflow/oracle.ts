@@ -315,8 +315,9 @@ function fold(a: Aggregate, rows: readonly Row[], input: Plan, errors: string[])
   return datum;
 }
 
-/** Exact rational sum, rounded once. */
+/** Exact rational sum, rounded once; -0 if there was nothing else to sum. */
 function floatResult(fn: "sum" | "avg", args: readonly number[]): number {
+  if (fn === "sum" && args.every((x) => Object.is(x, -0))) return -0;
   const special = args.filter((x) => !Number.isFinite(x)).reduce((s, x) => s + x, 0);
   if (special !== 0) return special;
   let units = 0n;

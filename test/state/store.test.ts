@@ -136,7 +136,7 @@ describe("Store against a plain list", () => {
                 for (let s = indexes.whole.find(...key); s >= 0; s = indexes.whole.next(s)) found.push(s);
                 expect(found.filter((s) => store.visible(s, epoch)).sort()).toEqual(
                   alive
-                    .filter((x) => x.row.a === row.a && x.row.t === row.t && compareB(x.row.b, row.b) === 0)
+                    .filter((x) => x.row.a === row.a && x.row.t === row.t && Object.is(x.row.b, row.b))
                     .map((x) => x.slot)
                     .sort(),
                 );

@@ -3,7 +3,7 @@
  *
  * Over an input that only grows: the best value so far, in the group's row. Otherwise the input is kept in a store with an ordered index by
  * (group key, value), and the first entry alive is the answer, so that when the best value goes the next one is there.
- * Equal values that print differently (1.0 and 1.00): the one whose text is first.
+ * Equal values that print differently (1.0 and 1.00, -0 and 0): the one whose text is first.
  */
 
 import { hasOwnEquality } from "../../batch/order-key.ts";
@@ -81,6 +81,12 @@ type Better = (a: number, b: number, dictionary: Dictionary) => boolean;
 function betterThan(fn: ExtremeFunction, type: SqlType): Better {
   const compare = comparatorOf(type);
   const sign = fn === "min" ? -1 : 1;
+  if (carrierOf(type) === "double") {
+    return (a, b, dictionary) => {
+      const d = compare(a, b, dictionary) * sign;
+      return d > 0 || (d === 0 && 1 / a < 0 && 1 / b > 0);
+    };
+  }
   if (!mayPrintDifferently(type)) return (a, b, dictionary) => compare(a, b, dictionary) * sign > 0;
   return (a, b, dictionary) => {
     if (a === b) return false;

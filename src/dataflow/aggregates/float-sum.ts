@@ -1,4 +1,9 @@
-/** sum and avg over float8: exact until the end, rounded once. See exact-sum.ts. */
+/**
+ * sum and avg over float8: exact until the end, rounded once. See exact-sum.ts.
+ *
+ * Zeros change no sum, except that of nothing but -0: that is -0. So a zero is not added, and -0s are counted for sum, which is -0 as long
+ * as they are all there is. (avg divides a sum that began at 0 and is never -0 then.)
+ */
 import { float8, text } from "../../batch/types.ts";
 import { floatOverflow } from "../kernels/errors.ts";
 import { type Accumulator, Boxes, cellAt, countCell, unlessEmpty } from "./accumulator.ts";
@@ -19,11 +24,24 @@ import {
 
 const part = { type: float8, nullable: false };
 
+interface Box extends Overflow {
+  negativeZeros: number;
+}
+
+function decodeBox(text: string): Box {
+  const end = text.lastIndexOf(" ");
+  return { ...decodeOverflow(text.slice(0, end)), negativeZeros: Number(text.slice(end + 1)) };
+}
+
+function encodeBox(box: Box): string | null {
+  return isNothing(box) && box.negativeZeros === 0 ? null : `${encodeOverflow(box)} ${box.negativeZeros}`;
+}
+
 export function floatSum(fn: "sum" | "avg"): Accumulator {
-  const boxes = new Boxes<Overflow>({
-    decode: decodeOverflow,
-    encode: (box) => (isNothing(box) ? null : encodeOverflow(box)),
-    fresh: noOverflow,
+  const boxes = new Boxes<Box>({
+    decode: decodeBox,
+    encode: encodeBox,
+    fresh: () => ({ ...noOverflow(), negativeZeros: 0 }),
   });
 
   /** What addExact could not take, or a row of another weight than one. */
@@ -33,13 +51,17 @@ export function floatSum(fn: "sum" | "avg"): Accumulator {
     drain(overflow, F, at);
   }
 
+  function addNegativeZero(weight: number, slot: number): void {
+    boxes.open(slot).negativeZeros += weight;
+  }
+
   function finish(F: Float64Array, at: number, slot: number, count: number): number {
     const overflow = boxes.peek(slot);
     const special = overflow === undefined ? undefined : specialSum(overflow);
     if (special !== undefined) return special;
     const units = overflow?.units ?? 0n;
     if (units === 0n) {
-      if (fn === "sum") return roundExpansion(F, at);
+      if (fn === "sum") return overflow?.negativeZeros === count ? -0 : roundExpansion(F, at);
       if (isSingle(F, at)) return (F[at + 3] as number) / count;
     }
     return quotient(units, F, at, fn === "sum" ? 1n : BigInt(count));
@@ -59,7 +81,9 @@ export function floatSum(fn: "sum" | "avg"): Accumulator {
       const x = `c${place.arg}[r]`;
       const at = cellAt(place, 0);
       const slow = `${place.bind(addSlowly)}(F, ${at}, ${x}, w, g);`;
-      return `if (w === 1 ? !${place.bind(addExact)}(F, ${at}, ${x}) : w === -1 ? !${place.bind(addExact)}(F, ${at}, -${x}) : true) ${slow}`;
+      const add = `if (w === 1 ? !${place.bind(addExact)}(F, ${at}, ${x}) : w === -1 ? !${place.bind(addExact)}(F, ${at}, -${x}) : true) ${slow}`;
+      const zero = fn === "sum" ? `else if (1 / ${x} < 0) ${place.bind(addNegativeZero)}(w, g);` : "";
+      return `if (${x} !== 0) { ${add} } ${zero}`;
     },
     result(place) {
       const infinite = `if ((value === Infinity || value === -Infinity) && ${place.bind(overflowed)}(g)) error = ${place.bind(floatOverflow)};`;

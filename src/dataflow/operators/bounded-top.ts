@@ -4,7 +4,7 @@
  */
 import type { OrderItem } from "../../plan/plan.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
-import { compareCode, hasCanonicalForm, orderHelpers } from "../../state/equality.ts";
+import { compareCode, comparePrintedCode, mayPrintDifferently, orderHelpers } from "../../state/equality.ts";
 import type { LayoutColumn } from "../../state/layout.ts";
 import { LIVE, Store } from "../../state/store.ts";
 import type { Chunk } from "../chunk.ts";
@@ -121,8 +121,11 @@ function compareSource(
   const rest = layout.columns.map((_, i) => i).filter((i) => !ordered.has(i));
   const printed = layout.columns
     .map((_, i) => i)
-    .filter((i) => hasCanonicalForm(dictionary, typeOf(i)))
-    .map((c) => `d = dictionary.compare(${read(c, "b")}, ${read(c, "c")}); if (d !== 0) return d;`);
+    .filter((i) => mayPrintDifferently(dictionary, typeOf(i)))
+    .map((c) => {
+      const difference = comparePrintedCode("dictionary", typeOf(c), read(c, "b"), read(c, "c"));
+      return `d = ${difference}; if (d !== 0) return d;`;
+    });
   const lines = [
     ...order.map(item),
     ...rest.map((column) => item({ column, descending: false, nullsFirst: false })),

@@ -1,5 +1,6 @@
 /** Generated loops of a group-by. See group.ts for what they compute. */
-import { physicalOf } from "../../batch/types.ts";
+import { carrierOf } from "../../batch/types.ts";
+import { identicalDouble } from "../../state/equality.ts";
 import type { RowLayout } from "../../state/layout.ts";
 import { LIVE } from "../../state/store.ts";
 import type { Accumulator, Place } from "../aggregates/accumulator.ts";
@@ -156,10 +157,7 @@ function emitSource(
     .map((c, i) => {
       const a = `out.columns[${i}][x]`;
       const b = `out.columns[${i}][y]`;
-      const equal =
-        physicalOf(c.type) === "f64"
-          ? `(${a} === ${b} || (${a} !== ${a} && ${b} !== ${b}))`
-          : `${a} === ${b}`;
+      const equal = carrierOf(c.type) === "double" ? identicalDouble(a, b) : `${a} === ${b}`;
       return c.nullable ? `${equal} && out.nulls[${i}][x] === out.nulls[${i}][y]` : equal;
     })
     .join(" && ");

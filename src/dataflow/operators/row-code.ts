@@ -1,6 +1,6 @@
 /** Pieces of generated code: rows of a Store (first word in variable `b`, hoisted I and F) beside rows of a chunk (row `r`). */
 import { carrierOf } from "../../batch/types.ts";
-import { sameDouble } from "../../state/equality.ts";
+import { identicalDouble } from "../../state/equality.ts";
 import type { LayoutColumn, RowLayout } from "../../state/layout.ts";
 import { nullCode, readCode } from "../../state/layout.ts";
 import type { Store } from "../../state/store.ts";
@@ -33,12 +33,13 @@ export function writeRow(layout: RowLayout, b: string, r: string, c = "c", n = "
   return lines.join(" ");
 }
 
-/** Whether chunk row `r` equals the row at `b` in all columns, display scale included. */
+/** Whether chunk row `r` equals the row at `b` in all columns, and prints like it. */
 export function equalsRow(layout: RowLayout, b: string, r: string, c = "c", n = "n"): string {
   const parts = layout.columns.map((column, i) => {
     const stored = readCode(layout, i, b);
     const given = `${c}${i}[${r}]`;
-    const same = carrierOf(column.type) === "double" ? sameDouble(stored, given) : `${stored} === ${given}`;
+    const same =
+      carrierOf(column.type) === "double" ? identicalDouble(stored, given) : `${stored} === ${given}`;
     return column.nullable ? `${same} && ${nullCode(layout, i, b)} === ${n}${i}[${r}]` : same;
   });
   return parts.length === 0 ? "true" : parts.join(" && ");

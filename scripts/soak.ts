@@ -36,6 +36,10 @@ function run(files: readonly string[], seed: number): Promise<{ passed: boolean;
   );
 }
 
+function failedFiles(said: string): string[] {
+  return [...new Set(Array.from(said.matchAll(/^ FAIL .*?(test\/\S+)/gm), (match) => match[1] as string))];
+}
+
 const files = wanted.length > 0 ? wanted : randomTests();
 const failed: number[] = [];
 for (let round = 1; round <= rounds; round++) {
@@ -46,9 +50,8 @@ for (let round = 1; round <= rounds; round++) {
   console.log(`round ${round}: seed ${seed}, ${passed ? "passed" : "FAILED"} in ${took} s`);
   if (passed) continue;
   failed.push(seed);
-  console.log(said.slice(said.indexOf("Failed Tests")));
-  console.log(
-    `Again: EVERT_SEED=${seed} npm test -- ${wanted.length > 0 ? wanted.join(" ") : "<the file>"}\n`,
-  );
+  const at = said.search(/Failed (Tests|Suites)/);
+  console.log(at < 0 ? said : said.slice(at));
+  console.log(`Again: EVERT_SEED=${seed} npm test -- ${failedFiles(said).join(" ")}\n`);
 }
 if (failed.length > 0) process.exitCode = 1;

@@ -8,7 +8,6 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { EvertError } from "../../src/base/errors.ts";
 import type { TypeName } from "../../src/batch/types.ts";
 import { bindStatement, loadParser, parseStatements } from "../../src/sql/statement.ts";
-import { seed } from "../support/seed.ts";
 import { catalogOf, type TestCatalog } from "./catalog.ts";
 import { aggregate, expr, leaf } from "./generate.ts";
 
@@ -96,15 +95,11 @@ async function check(sql: string): Promise<void> {
   expect({ sql, ...mine }).toEqual({ sql, ...right });
 }
 
-function settings(numRuns: number) {
-  return { numRuns, seed, endOnFailure: true };
-}
-
 describe("binding agrees with PostgreSQL", () => {
   it("on expressions", async () => {
     await fc.assert(
       fc.asyncProperty(expr, (x) => check(`select ${x} from t`)),
-      settings(1200),
+      { numRuns: 1200 },
     );
   }, 60_000);
 
@@ -112,7 +107,7 @@ describe("binding agrees with PostgreSQL", () => {
     const query = fc.tuple(expr, expr, fc.constantFrom("a", "x", "1", "2", "g", "b + 1", "x + 1"));
     await fc.assert(
       fc.asyncProperty(query, ([x, p, o]) => check(`select ${x} as x, g from t where ${p} order by ${o}`)),
-      settings(500),
+      { numRuns: 500 },
     );
   }, 60_000);
 
@@ -136,7 +131,7 @@ describe("binding agrees with PostgreSQL", () => {
       fc.asyncProperty(query, ([x, f, k, having]) =>
         check(`select ${x} as x, ${f}, ${x} from t ${k}${having ? ` having ${f} is not null` : ""}`),
       ),
-      settings(500),
+      { numRuns: 500 },
     );
   }, 60_000);
 
@@ -146,7 +141,7 @@ describe("binding agrees with PostgreSQL", () => {
       fc.asyncProperty(query, ([x, y, z, u]) =>
         check(`select ${x}, g from t ${u} select ${y}, null from t ${u} select ${z}, '1' from t`),
       ),
-      settings(300),
+      { numRuns: 300 },
     );
   }, 60_000);
 
@@ -182,7 +177,7 @@ describe("binding agrees with PostgreSQL", () => {
     );
     await fc.assert(
       fc.asyncProperty(from, list, (f, l) => check(`select ${l} from ${f}`)),
-      settings(300),
+      { numRuns: 300 },
     );
   }, 60_000);
 });

@@ -82,7 +82,6 @@ describe.each(files)("%s", (file) => {
         made.push(query);
       }
       await engine.built();
-      await engine.settled();
       await compare(`after commit ${i}`);
       const commit = history[i];
       if (commit === undefined) break;

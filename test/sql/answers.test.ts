@@ -115,26 +115,14 @@ async function check(sql: string): Promise<void> {
   if ("rows" in right) compared++;
   // PostgreSQL may not evaluate what could fail; that we do is no wrong answer.
   if ("failed" in mine && "rows" in right) return;
-  // It computes constants beforehand, also those that no row asks for: then it fails on empty tables too. Which side of an AND it looks at
-  // first is its choice.
-  if (
-    "failed" in right &&
-    "rows" in mine &&
-    (/ and | or /.test(sql) || "failed" in (await theirs(sql, "empty")))
-  )
-    return;
+  // It computes constants beforehand, also those that no row asks for: then it fails on empty tables too.
+  if ("failed" in right && "rows" in mine && "failed" in (await theirs(sql, "empty"))) return;
   expect({ sql, ...withoutScale(mine, sql) }).toEqual({ sql, ...withoutScale(right, sql) });
 }
 
-/**
- * Of numbers that are equal but written 1.0 and 1.00, which one stands for all of them is left to the order of rows. The exact sum of nothing
- * but -0 is 0; PostgreSQL's is -0.
- */
+/** Of numbers that are equal but written 1.0 and 1.00, which one stands for all of them is left to the order of rows. */
 function withoutScale(outcome: Outcome, sql: string): Outcome {
-  if (!("rows" in outcome)) return outcome;
-  if (/sum|avg/.test(sql))
-    outcome = { rows: outcome.rows.map((row) => row.replaceAll('"-0"', '"0"')).sort() };
-  if (!/distinct|union|group by|partition by|greatest/.test(sql)) return outcome;
+  if (!("rows" in outcome) || !/distinct|union|group by|partition by|greatest/.test(sql)) return outcome;
   const trimmed = outcome.rows.map((row) =>
     row.replace(/"(-?\d+)\.(\d*?)0*"/g, (_, whole, rest) => `"${whole}${rest === "" ? "" : `.${rest}`}"`),
   );

@@ -6,6 +6,8 @@ import { EvertError } from "../base/errors.ts";
 import { type Field, fieldIndex } from "../batch/schema.ts";
 import { sameType, typeToString } from "../batch/types.ts";
 import type { AnyTopic, AnyView } from "../face/handles.ts";
+import { relationsOf } from "../face/load-app.ts";
+import { relationNames } from "../sql/statement.ts";
 import { type CatalogEvent, newTopic, type TopicEntry, type ViewEntry } from "./catalog.ts";
 import type { Core } from "./core.ts";
 import { fingerprintOf, planView, viewEntryOf } from "./planner.ts";
@@ -21,6 +23,7 @@ export async function declareApp(
 ): Promise<void> {
   if (topics.length > 0) await core.define(() => newTopics(core, topics));
   for (const handle of topics) core.topicHandles.set(handle.name, handle);
+  const ordered = inOrder(views);
   const declared = new Set(views.map(({ name }) => name));
   for (let again = true; again; ) {
     again = false;
@@ -31,7 +34,7 @@ export async function declareApp(
         return events;
       });
     };
-    for (const handle of views) {
+    for (const handle of ordered) {
       await create(() => newView(core, handle));
       core.views.replan(core.catalog.view(handle.name).id);
     }
@@ -62,6 +65,29 @@ function replacement(id: number, entry: ViewEntry): CatalogEvent[] {
     { event: "create", entry },
     { event: "drop", id },
   ];
+}
+
+/**
+ * A view after the views it reads. Those it names by handle stand before it already (collect); SQL may name a view in its text alone, and
+ * a module gives its exports by the alphabet.
+ */
+function inOrder(views: readonly AnyView[]): AnyView[] {
+  const byName = new Map(views.map((view) => [view.name, view]));
+  const ordered = new Set<AnyView>();
+  const visited = new Set<AnyView>();
+  const add = (view: AnyView): void => {
+    // A circle stays as it came: binding says what is missing.
+    if (visited.has(view)) return;
+    visited.add(view);
+    const named = view.definition.kind === "sql" ? relationNames(view.definition.text) : relationsOf(view);
+    for (const one of named) {
+      const other = byName.get(typeof one === "string" ? one : one.name);
+      if (other !== undefined) add(other);
+    }
+    ordered.add(view);
+  };
+  views.forEach(add);
+  return [...ordered];
 }
 
 function newTopics(core: Core, topics: readonly AnyTopic[]): CatalogEvent[] {

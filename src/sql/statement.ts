@@ -5,4 +5,5 @@
 export { type BindOptions, bindStatement, bindView } from "./bind-statement.ts";
 export { paramFromJson, type SqlParam } from "./context.ts";
 export { loadParser, type ParsedStatement, parseStatements } from "./parser.ts";
+export { relationNames } from "./relation-names.ts";
 export * from "./statement-types.ts";

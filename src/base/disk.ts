@@ -83,6 +83,13 @@ export function joinPath(directory: string, name: string): string {
 }
 
 const NO_SPACE = new Set(["ENOSPC", "EDQUOT"]);
+/** The place is wrong, not the disk. */
+const NOT_HERE = new Map([
+  ["EACCES", "nothing may be written there"],
+  ["EPERM", "nothing may be written there"],
+  ["EROFS", "the file system is read-only"],
+  ["ENOTDIR", "a part of the path is a file, not a directory"],
+]);
 
 /** The EvertError for what a system call says. */
 export function diskError(systemCode: string, action: string, path: string, cause?: unknown): EvertError {
@@ -92,6 +99,14 @@ export function diskError(systemCode: string, action: string, path: string, caus
     return new EvertError("disk_full", message, {
       detail: "the file system, or the quota on it, has no room left",
       hint: "free some space; appends go on by themselves when there is room again",
+      cause,
+    });
+  }
+  const wrongPlace = NOT_HERE.get(systemCode);
+  if (wrongPlace !== undefined) {
+    return new EvertError("io_error", message, {
+      detail: wrongPlace,
+      hint: "choose another directory, or mend the rights on this one",
       cause,
     });
   }

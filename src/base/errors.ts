@@ -49,7 +49,6 @@ export const errorCodes = {
   datetime_overflow: facts("22008", 400),
   string_too_long: facts("22001", 400),
   invalid_escape: facts("22025", 400),
-  invalid_regular_expression: facts("2201B", 400),
   invalid_argument: facts("22023", 400),
   untranslatable_character: facts("22P05", 400),
   invalid_row_count: facts("2201W", 400),
@@ -66,8 +65,6 @@ export const errorCodes = {
   too_many_columns: facts("54011", 400),
   idempotency_conflict: facts("23505", 422),
   not_found: facts("02000", 404),
-  read_only: facts("25006", 400),
-  invalid_transaction_state: facts("25000", 400),
   conflict: facts("40001", 409, true),
   // running
   unauthorized: facts("28000", 401),

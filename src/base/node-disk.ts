@@ -1,5 +1,6 @@
 /** The disk of this machine, through node:fs. System calls run in libuv's thread pool, never on the event loop. */
 import fs from "node:fs";
+import { dirname } from "node:path";
 import { type Disk, type DiskFile, type DiskLock, diskError, type OpenMode } from "./disk.ts";
 import { lockFile } from "./node-lock.ts";
 
@@ -30,8 +31,8 @@ export const nodeDisk: Disk = {
     return names.sort();
   },
 
-  async makeDirectory(path) {
-    await call("make", path, (done) => fs.mkdir(path, { recursive: true }, done));
+  makeDirectory(path) {
+    return makeDirectory(path);
   },
 
   rename(from, to) {
@@ -99,6 +100,34 @@ class NodeFile implements DiskFile {
   close(): Promise<void> {
     return call("close", this.path, (done) => fs.close(this.#fd, done));
   }
+}
+
+/**
+ * With its parents. Node's own way to do that goes round for ever where a directory is there and nothing can be made in it with
+ * anything but "no such file" (/proc).
+ */
+async function makeDirectory(path: string): Promise<void> {
+  const code = await tryMake(path);
+  if (code === null) return;
+  const parent = dirname(path);
+  if (code === "ENOENT" && parent !== path) {
+    await makeDirectory(parent);
+    const again = await tryMake(path);
+    if (again === null) return;
+    throw diskError(again === "ENOENT" ? "EACCES" : again, "make", path);
+  }
+  throw diskError(code, "make", path);
+}
+
+/** Null when it is there now, else the system's error code. */
+function tryMake(path: string): Promise<string | null> {
+  return new Promise((resolve) => {
+    fs.mkdir(path, (error) => {
+      if (error === null) resolve(null);
+      else if (error.code !== "EEXIST") resolve(error.code ?? error.message);
+      else fs.stat(path, (_, stats) => resolve(stats?.isDirectory() === true ? null : "ENOTDIR"));
+    });
+  });
 }
 
 type Done<T> = (error: NodeJS.ErrnoException | null, value: T) => void;

@@ -12,11 +12,11 @@ import { utf8Length } from "../base/bytes.ts";
 import { type ErrorCode, EvertError } from "../base/errors.ts";
 import type { Batch, Column } from "../batch/batch.ts";
 import { BatchBuilder } from "../batch/builder.ts";
-import { schemaOf } from "../batch/schema.ts";
+import { type Schema, schemaOf } from "../batch/schema.ts";
 import { int8 } from "../batch/types.ts";
 import { type CommitDraft, type CommitReceipt, type Log, OP_DELETE, OP_UPSERT } from "../log/log.ts";
 import type { AppendOptions } from "./api.ts";
-import { CATALOG_TOPIC, ROW_ID } from "./catalog.ts";
+import { CATALOG_TOPIC, ROW_ID, type TopicEntry } from "./catalog.ts";
 import type { Part } from "./part.ts";
 import { digestOf } from "./request-digest.ts";
 import { nextTurn, type Stepper } from "./stepper.ts";
@@ -162,8 +162,7 @@ export class Committer {
         ready.push(part);
         continue;
       }
-      const { schema, hiddenRowId } = part.topic;
-      const builder = new BatchBuilder(hiddenRowId ? schemaOf(schema.fields.slice(0, -1)) : schema);
+      const builder = new BatchBuilder(visibleSchema(part.topic));
       for (let i = 0; i < part.rows.length; i += SLICE_ROWS) {
         if (i > 0) await nextTurn();
         builder.appendRows(part.rows, part.path, i, Math.min(part.rows.length, i + SLICE_ROWS));
@@ -222,9 +221,20 @@ export class Committer {
         );
       }
       const plain = row !== null && typeof row === "object" && !Array.isArray(row);
-      draft.appendRow(id, plain ? { ...row, [ROW_ID]: offset + i } : row, op, path, i);
+      try {
+        draft.appendRow(id, plain ? { ...row, [ROW_ID]: offset + i } : row, op, path, i);
+      } catch (error) {
+        // Refused as the topic's own columns would: the hidden one is nobody's to name, in a hint neither.
+        new BatchBuilder(visibleSchema(topic)).appendRows(rows, path, i, i + 1);
+        throw error;
+      }
     }
   }
+}
+
+/** The columns that records of the topic have. */
+function visibleSchema({ schema, hiddenRowId }: TopicEntry): Schema {
+  return hiddenRowId ? schemaOf(schema.fields.slice(0, -1)) : schema;
 }
 
 /** The offset a row gets is its identity for ever. */

@@ -241,6 +241,8 @@ export interface Engine {
   /** One value or many, in one commit. @throws EvertError naming row, path and reason; then nothing of it is stored. */
   append(topic: string, rows: readonly unknown[], options?: AppendOptions): Promise<AppendResult>;
   appendBatch(topic: string, batch: Batch, options?: AppendOptions): Promise<AppendResult>;
+  /** One Arrow IPC stream, in one commit. Columns by name; one that is not there is null. @throws as append. */
+  appendArrow(topic: string, stream: Uint8Array, options?: AppendOptions): Promise<AppendResult>;
   deleteKey(topic: string, key: Key, options?: AppendOptions): Promise<{ position: string }>;
   transact(operations: readonly Operation[], options?: AppendOptions): Promise<{ position: string }>;
 

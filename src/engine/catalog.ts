@@ -211,6 +211,11 @@ export class EngineCatalog implements Catalog {
   }
 }
 
+/** The columns that a topic's records have: all but the hidden row id. */
+export function visibleSchema({ schema, hiddenRowId }: Pick<TopicEntry, "schema" | "hiddenRowId">): Schema {
+  return hiddenRowId ? schemaOf(schema.fields.slice(0, -1)) : schema;
+}
+
 export function newTopic(
   id: number,
   name: string,

@@ -12,11 +12,11 @@ import { utf8Length } from "../base/bytes.ts";
 import { type ErrorCode, EvertError } from "../base/errors.ts";
 import type { Batch, Column } from "../batch/batch.ts";
 import { BatchBuilder } from "../batch/builder.ts";
-import { type Schema, schemaOf } from "../batch/schema.ts";
+import { schemaOf } from "../batch/schema.ts";
 import { int8 } from "../batch/types.ts";
 import { type CommitDraft, type CommitReceipt, type Log, OP_DELETE, OP_UPSERT } from "../log/log.ts";
 import type { AppendOptions } from "./api.ts";
-import { CATALOG_TOPIC, ROW_ID, type TopicEntry } from "./catalog.ts";
+import { CATALOG_TOPIC, ROW_ID, visibleSchema } from "./catalog.ts";
 import type { Part } from "./part.ts";
 import { digestOf } from "./request-digest.ts";
 import { nextTurn, type Stepper } from "./stepper.ts";
@@ -230,11 +230,6 @@ export class Committer {
       }
     }
   }
-}
-
-/** The columns that records of the topic have. */
-function visibleSchema({ schema, hiddenRowId }: TopicEntry): Schema {
-  return hiddenRowId ? schemaOf(schema.fields.slice(0, -1)) : schema;
 }
 
 /** The offset a row gets is its identity for ever. */

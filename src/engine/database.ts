@@ -45,6 +45,7 @@ import type {
   ViewInfo,
   ViewReader,
 } from "./api.ts";
+import { arrowPart } from "./arrow-input.ts";
 import { CATALOG_ENTRY, TICK_ENTRY, type TopicEntry } from "./catalog.ts";
 import {
   Checkpointer,
@@ -343,6 +344,11 @@ export class Database implements Engine {
 
   async appendBatch(topic: string, batch: Batch, options?: AppendOptions): Promise<AppendResult> {
     return this.#append({ topic: this.core.catalog.topic(topic), op: "batch", batch, ops: null }, options);
+  }
+
+  async appendArrow(topic: string, stream: Uint8Array, options?: AppendOptions): Promise<AppendResult> {
+    const { catalog, topicHandles } = this.core;
+    return this.#append(await arrowPart(catalog.topic(topic), topicHandles.get(topic), stream), options);
   }
 
   async #append(part: Part, options: AppendOptions | undefined): Promise<AppendResult> {

@@ -233,6 +233,10 @@ export class FakeEngine implements Engine {
     return Promise.reject(new EvertError("feature_not_supported", "the fake takes no batches"));
   }
 
+  appendArrow(): Promise<AppendResult> {
+    return Promise.reject(new EvertError("feature_not_supported", "the fake takes no Arrow"));
+  }
+
   async deleteKey(topic: string, key: unknown): Promise<{ position: string }> {
     const target = this.#topic(topic);
     const position = ++this.#position;

@@ -15,20 +15,26 @@ import type { RequestContext, ServerContext } from "./context.ts";
  * The body's format by its Content-Type. Anything else is refused: a page of another origin may send text/plain or a
  * form without asking, and must not be able to append.
  */
-export function bodyFormat(c: RequestContext, allowed: readonly BodyFormat[]): BodyFormat {
+export function bodyFormat<F extends BodyFormat | "arrow">(c: RequestContext, allowed: readonly F[]): F {
   const header = c.req.header("Content-Type");
   const type = (header ?? "").split(";")[0]!.trim().toLowerCase();
   const charset = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(header ?? "")?.[1]?.toLowerCase();
-  const format = type === contentTypes.json ? "json" : isNdjson(type) ? "ndjson" : undefined;
+  const format = formatOf(type);
   const hint = `Send Content-Type: ${allowed.map((f) => contentTypes[f]).join(" or ")}.`;
-  if (format === undefined || !allowed.includes(format)) {
+  if (format === undefined || !(allowed as readonly string[]).includes(format)) {
     const is = header === undefined ? "there is no Content-Type" : `Content-Type is ${JSON.stringify(type)}`;
     throw new EvertError("invalid_request", `the body's format is not known: ${is}`, { hint });
   }
   if (charset !== undefined && charset !== "utf-8" && charset !== "utf8") {
     throw new EvertError("invalid_request", `a body in ${charset} cannot be read`, { hint: "Send UTF-8." });
   }
-  return format;
+  return format as F;
+}
+
+function formatOf(type: string): BodyFormat | "arrow" | undefined {
+  if (type === contentTypes.json) return "json";
+  if (type === contentTypes.arrow) return "arrow";
+  return isNdjson(type) ? "ndjson" : undefined;
 }
 
 function isNdjson(type: string): boolean {
@@ -124,4 +130,22 @@ export async function bodyText(reader: BodyReader): Promise<string> {
   } catch (error) {
     throw error instanceof TypeError ? invalidUtf8("the body", error) : error;
   }
+}
+
+/** The whole body as it is. */
+export async function bodyBytes(reader: BodyReader): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for (let piece = await reader.read(); piece !== undefined; piece = await reader.read()) {
+    pieces.push(piece);
+    length += piece.length;
+  }
+  if (pieces.length === 1) return pieces[0]!;
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
 }

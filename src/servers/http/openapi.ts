@@ -107,7 +107,8 @@ const paths: Record<string, Json> = {
       description:
         "All or nothing, as one commit. A bad record refuses the request, naming its line or index, the path of the " +
         `value and the reason. A body over ${bodyBytesMax} bytes is refused with 413 unless \`atomic=false\`, which ` +
-        "commits in chunks while the body streams, stops before the first bad record, and says how far it came.",
+        "commits in chunks while the body streams, stops before the first bad record, and says how far it came. " +
+        "An Arrow IPC stream gives columns by name, and is one commit.",
       tags: ["topics"],
       parameters: [parameter("atomic"), parameter("idempotencyKey")],
       requestBody: {
@@ -115,6 +116,7 @@ const paths: Record<string, Json> = {
         content: {
           [contentTypes.json]: { schema: { description: "One record, or an array of records." } },
           [contentTypes.ndjson]: { schema: { type: "string", description: "One record per line." } },
+          [contentTypes.arrow]: {},
         },
       },
       responses: {

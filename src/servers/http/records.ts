@@ -6,7 +6,7 @@ import { contentTypes, headers, type PositionAnswer } from "../../wire/http/mess
 import { atPlaceOfRow, type BodyFormat, parseRecord, recordDecoder } from "../../wire/http/record-decoder.ts";
 import { keyFromText } from "../../wire/http/values.ts";
 import { breakOff, jsonAnswer } from "./answer.ts";
-import { BodyReader, bodyFormat } from "./body.ts";
+import { BodyReader, bodyBytes, bodyFormat } from "./body.ts";
 import { appendInChunks } from "./chunked-append.ts";
 import type { App, RequestContext, ServerContext } from "./context.ts";
 import { idempotencyKey } from "./idempotency.ts";
@@ -30,9 +30,18 @@ export function recordRoutes(app: App, server: ServerContext): void {
 async function append(c: RequestContext, server: ServerContext): Promise<Response> {
   const query = queryMap(c, ["atomic"]);
   const topic = pathSegment(c, 2);
-  const format = bodyFormat(c, ["json", "ndjson"]);
+  const format = bodyFormat(c, ["json", "ndjson", "arrow"]);
   server.engine.topic(topic);
-  if (booleanParameter(query, "atomic", true)) return appendAtomically(c, server, topic, format);
+  if (booleanParameter(query, "atomic", true)) {
+    return format === "arrow" ? appendArrow(c, server, topic) : appendAtomically(c, server, topic, format);
+  }
+  if (format === "arrow") {
+    throw notSupported(
+      "An Arrow stream with atomic=false",
+      undefined,
+      `Send several streams, each of at most ${server.bodyBytesMax} bytes.`,
+    );
+  }
   if (c.req.header(headers.idempotencyKey) !== undefined) {
     throw new EvertError(
       "invalid_request",
@@ -45,6 +54,29 @@ async function append(c: RequestContext, server: ServerContext): Promise<Respons
   return appendInChunks(c, server, topic, format);
 }
 
+async function appendArrow(c: RequestContext, server: ServerContext, topic: string): Promise<Response> {
+  const { body, key } = keyedBody(c, server, topic);
+  try {
+    const stream = await bodyBytes(body);
+    const result = await server.engine.appendArrow(topic, stream, appendOptions(key, body));
+    return jsonAnswer(result, result.position);
+  } finally {
+    body.done();
+  }
+}
+
+/** The body of an append that is one commit, and the key it is to be known by. */
+function keyedBody(c: RequestContext, server: ServerContext, topic: string) {
+  const key = idempotencyKey(c);
+  const digestOf = key === undefined ? undefined : `append ${topic}`;
+  return { key, body: new BodyReader(c, server, server.bodyBytesMax, digestOf) };
+}
+
+/** REQUIRES: the body has been read. */
+function appendOptions(key: string | undefined, body: BodyReader): AppendOptions {
+  return key === undefined ? {} : { idempotencyKey: key, requestDigest: body.digest() };
+}
+
 async function appendAtomically(
   c: RequestContext,
   server: ServerContext,
@@ -52,13 +84,7 @@ async function appendAtomically(
   format: BodyFormat,
 ): Promise<Response> {
   const decoder = recordDecoder(format);
-  const key = idempotencyKey(c);
-  const body = new BodyReader(
-    c,
-    server,
-    server.bodyBytesMax,
-    key === undefined ? undefined : `append ${topic}`,
-  );
+  const { body, key } = keyedBody(c, server, topic);
   try {
     const rows: unknown[] = [];
     const numbers: number[] = [];
@@ -80,8 +106,7 @@ async function appendAtomically(
         hint: "Send one JSON value, an array of them, or NDJSON.",
       });
     }
-    const options: AppendOptions =
-      key === undefined ? {} : { idempotencyKey: key, requestDigest: body.digest() };
+    const options = appendOptions(key, body);
     try {
       const result = await server.engine.append(topic, rows, options);
       return jsonAnswer(result, result.position);

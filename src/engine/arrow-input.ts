@@ -1,0 +1,65 @@
+/**
+ * Records that come as an Arrow stream, as one part of a commit.
+ *
+ * Columns stay columns. Only a topic that was declared with a schema of the program's own (a Standard Schema) has its rows looked at one by
+ * one: what that schema refuses in JSON, it refuses here.
+ */
+import { EvertError } from "../base/errors.ts";
+import { readArrow, readArrowSchema } from "../batch/arrow.ts";
+import type { Batch } from "../batch/batch.ts";
+import { BatchBuilder } from "../batch/builder.ts";
+import { rowToObject } from "../batch/json.ts";
+import { prefixPath } from "../batch/value-error.ts";
+import type { AnyTopic } from "../face/handles.ts";
+import { checkedRecord } from "../face/validate.ts";
+import { type TopicEntry, visibleSchema } from "./catalog.ts";
+import type { Part } from "./part.ts";
+import { nextTurn } from "./stepper.ts";
+
+/** Rows checked between two turns of the event loop. */
+const CHECKED_ROWS = 512;
+
+/** @throws EvertError for a stream that is damaged or empty, a column the topic does not have, a value that does not fit. */
+export async function arrowPart(
+  topic: TopicEntry,
+  handle: AnyTopic | undefined,
+  stream: Uint8Array,
+): Promise<Part> {
+  const schema = visibleSchema(topic);
+  const checked = handle !== undefined && handle.standard !== null;
+  const given = checked ? new Set(readArrowSchema(stream).fields.map((field) => field.name)) : null;
+  const rows: unknown[] = [];
+  const builder = new BatchBuilder(schema);
+  for (const batch of readArrow(stream, schema)) {
+    if (checked) await checkRows(handle, batch, given as ReadonlySet<string>, rows);
+    else {
+      builder.appendBatch(batch);
+      await nextTurn();
+    }
+  }
+  if (builder.length === 0 && rows.length === 0) {
+    throw new EvertError("invalid_request", "the Arrow stream holds no record");
+  }
+  if (checked) return { topic, op: "upsert", rows, path: "records" };
+  return { topic, op: "batch", batch: builder.finish(), ops: null };
+}
+
+/** Appends the batch's rows to `out`, as the topic's own schema leaves them. A column that the stream does not have is no property. */
+async function checkRows(
+  handle: AnyTopic,
+  batch: Batch,
+  given: ReadonlySet<string>,
+  out: unknown[],
+): Promise<void> {
+  const present = batch.schema.fields.flatMap((field, k) => (given.has(field.name) ? [k] : []));
+  const schema = { fields: present.map((k) => batch.schema.fields[k]!) };
+  const part = { ...batch, schema, columns: present.map((k) => batch.columns[k]!) };
+  for (let i = 0; i < part.length; i++) {
+    try {
+      out.push(checkedRecord(handle, rowToObject(schema, part, i)));
+    } catch (error) {
+      throw prefixPath(error, `records[${out.length}]`);
+    }
+    if (i % CHECKED_ROWS === CHECKED_ROWS - 1) await nextTurn();
+  }
+}

@@ -126,7 +126,8 @@ export interface ViewReader {
   /** JSON text of the same, for the servers: no object is made on the way. */
   getJson(key: Key, options?: ReadOptions): Promise<Answer & { rowJson: string | undefined }>;
   rows(query?: RowsQuery): Promise<Answer & { rows: Row[] }>;
-  rowsJson(query?: RowsQuery): Promise<Answer & { rowsJson: string[] }>;
+  /** In chunks, each made when it is asked for. Whoever does not take them all must return() the iterator: it holds the rows. */
+  rowsJson(query?: RowsQuery): Promise<Answer & { rowsJson: AsyncIterableIterator<readonly string[]> }>;
 }
 
 export interface Answer {

@@ -12,6 +12,7 @@
 import { type Clock, systemClock } from "../base/clock.ts";
 import { type Disk, joinPath } from "../base/disk.ts";
 import { EvertError, toEvertError } from "../base/errors.ts";
+import { resumed } from "../base/iterators.ts";
 import { nodeDisk } from "../base/node-disk.ts";
 import type { Batch } from "../batch/batch.ts";
 import { prefixPath } from "../batch/value-error.ts";
@@ -239,20 +240,22 @@ export class Database implements Engine {
           row: slot < 0 ? undefined : view.encoder.row(slot),
         })),
       getJson: (key: Key, options?: ReadOptions) =>
-        this.#lookup(name, key, options, (view, slot) => ({
-          rowJson: slot < 0 ? undefined : view.encoder.rowJson(slot),
-        })),
+        this.#lookup(name, key, options, (view, slot) => {
+          this.core.subscriptions.shown(name);
+          return { rowJson: slot < 0 ? undefined : view.encoder.rowJson(slot) };
+        }),
       rows: async (query: RowsQuery = {}) => {
         const rows: Record<string, unknown>[] = [];
         const answer = await this.#scan(name, query, (view, slot) => rows.push(view.encoder.row(slot)));
         return { rows, ...answer };
       },
       rowsJson: async (query: RowsQuery = {}) => {
-        const rowsJson: string[] = [];
-        const answer = await this.#scan(name, query, (view, slot) =>
-          rowsJson.push(view.encoder.rowJson(slot)),
-        );
-        return { rowsJson, ...answer };
+        await this.#answerable(name, query);
+        const { view, epoch, answer } = this.#rowsOf(name);
+        this.core.subscriptions.shown(name);
+        const chunks = rowsJson(view, epoch, query);
+        // What is wrong with the query is said before there is an answer.
+        return { rowsJson: resumed(await chunks.next(), chunks), ...answer };
       },
     };
   }
@@ -505,6 +508,10 @@ async function isLate(work: Promise<void>, ms: number): Promise<boolean> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+async function* rowsJson(view: View, epoch: number, query: RowsQuery): AsyncGenerator<readonly string[]> {
+  for await (const slots of view.slots(epoch, query)) yield slots.map((slot) => view.encoder.rowJson(slot));
 }
 
 /** Opens the directory, recovers, restores and replays. Views in need of a rebuild are built after it has resolved: see built(). */

@@ -130,6 +130,15 @@ export class Subscriptions {
     if (frames.size > 0) for (const subscriber of this.#subscribers) subscriber.step(step.position, frames);
   }
 
+  /**
+   * Somebody was shown the view as it is published now and may come for what follows: its steps are kept from here on, as if a
+   * watcher had just left.
+   */
+  shown(name: string): void {
+    const watch = this.#watch(name);
+    watch.leftAt = this.#options.now();
+  }
+
   /** A view was dropped or replaced: its watchers are told and start over with what bears the name now. */
   replaced(view: View): void {
     this.#watches.delete(view);
@@ -153,7 +162,7 @@ export class Subscriptions {
         ...t,
         from: t.from === undefined ? options.from : (t.from ?? undefined),
       }));
-      let reason = "the position is older than what is kept";
+      let reason: string | null = null;
       for (;;) {
         yield* this.#begin(subscriber, asked, reason);
         for (;;) {
@@ -180,23 +189,24 @@ export class Subscriptions {
   async *#begin(
     subscriber: Subscriber,
     targets: readonly (Target & { readonly from: number | undefined })[],
-    reason: string,
+    reason: string | null,
   ): AsyncGenerator<SubscriptionItem> {
     // All of one moment: from here on steps are queued behind what is given below.
     subscriber.restart();
     const { epoch, position } = this.#options.published();
     const resumed = new Map<Watch, number>();
-    const fresh = new Map<Watch, boolean>();
+    /** Why what is shown of it does not hold; null: nothing is shown yet. */
+    const fresh = new Map<Watch, string | null>();
     for (const target of targets) {
       const watch = this.#watch(target.view);
       subscriber.watch(watch, keyText(watch.watched.view, target));
       const { from } = target;
-      const goesOn = !watch.failing && watch.watched.stalePosition === undefined;
-      const kept = goesOn && from !== undefined && from >= watch.log.floor && from <= position;
-      if (kept && !fresh.has(watch)) resumed.set(watch, Math.min(from, resumed.get(watch) ?? from));
-      else {
+      const refusal = from === undefined ? null : (reason ?? whyNot(watch, from, position));
+      if (from !== undefined && refusal === null && !fresh.has(watch)) {
+        resumed.set(watch, Math.min(from, resumed.get(watch) ?? from));
+      } else {
         resumed.delete(watch);
-        fresh.set(watch, from !== undefined);
+        fresh.set(watch, refusal ?? (from === undefined ? null : "another part of the view begins anew"));
       }
     }
     const missed = missedSteps(resumed);
@@ -206,9 +216,9 @@ export class Subscriptions {
         const item = subscriber.itemOf(at, frames);
         if (item !== null) yield item;
       }
-      for (const [watch, shown] of fresh) {
+      for (const [watch, refusal] of fresh) {
         const { view } = watch.watched;
-        if (shown) yield { type: "reset", view: view.name, reason };
+        if (refusal !== null) yield { type: "reset", view: view.name, reason: refusal };
         const error = watch.watched.error();
         if (error === null) yield* snapshot(watch.watched, epoch, position, subscriber.keysOf(watch));
         else {
@@ -241,6 +251,14 @@ export class Subscriptions {
 
 /** A position nothing is kept from. */
 const STALE = -1;
+
+/** Why a subscriber cannot go on from the position; null: it can. */
+function whyNot(watch: Watch, from: number, position: number): string | null {
+  if (watch.failing) return "the view has an error";
+  if (watch.watched.stalePosition !== undefined) return "the view is made anew";
+  if (from > position) return "the position has not been reached";
+  return from < watch.log.floor ? "the position is older than what is kept" : null;
+}
 
 /** Frames after each view's position, put together by step. */
 function missedSteps(resumed: ReadonlyMap<Watch, number>): [number, Map<View, Frame>][] {

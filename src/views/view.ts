@@ -37,6 +37,8 @@ export interface RowsRequest {
 }
 
 /** Rows looked at between two looks at the clock. */
+/** Rows given to a reader at once. */
+const CHUNK_ROWS = 512;
 const SLICE_ROWS = 2048;
 const SLICE_MS = 5;
 
@@ -107,16 +109,21 @@ export class View {
     return texts.length === 1 ? (texts[0] as string) : `[${texts.join(",")}]`;
   }
 
-  /**
-   * Calls `emit` with each wanted row in order, at most `limit` times. Pins `epoch` while it lasts.
-   * A row of weight n is emitted n times.
-   */
+  /** Calls `emit` with each wanted row, as slots() gives them. */
   async scan(
     epoch: number,
     request: RowsRequest,
     emit: (slot: number) => void,
     signal?: AbortSignal,
   ): Promise<void> {
+    for await (const slots of this.slots(epoch, request, signal)) for (const slot of slots) emit(slot);
+  }
+
+  /**
+   * The wanted rows in order, at most `limit` of them, in chunks of at most CHUNK_ROWS. A row of weight n comes n times. Pins `epoch` from
+   * the first next() to the end or return(), so that the slots stay what they are however slowly they are taken.
+   */
+  async *slots(epoch: number, request: RowsRequest, signal?: AbortSignal): AsyncGenerator<readonly number[]> {
     const accepts = this.#filter(request.where);
     const limit = request.limit ?? Number.POSITIVE_INFINITY;
     if (limit < 0 || (limit !== Number.POSITIVE_INFINITY && !Number.isSafeInteger(limit))) {
@@ -133,15 +140,22 @@ export class View {
           (c) => request.where?.[(this.fields[c] as Field).name],
         );
         const slot = this.find(key.length === 1 ? key[0] : key, epoch);
-        if (slot >= 0 && accepts(slot)) emit(slot);
+        if (slot >= 0 && accepts(slot)) yield [slot];
         return;
       }
       const slots = await this.#collect(epoch, accepts, asked, limit, signal);
+      let chunk: number[] = [];
       let left = limit;
       for (const slot of slots) {
-        for (let w = this.store.weight(slot); w > 0 && left > 0; w--, left--) emit(slot);
-        if (left === 0) return;
+        for (let w = this.store.weight(slot); w > 0 && left > 0; w--, left--) {
+          chunk.push(slot);
+          if (chunk.length < CHUNK_ROWS) continue;
+          yield chunk;
+          chunk = [];
+        }
+        if (left === 0) break;
       }
+      if (chunk.length > 0) yield chunk;
     } finally {
       pin.release();
     }

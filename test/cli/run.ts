@@ -15,6 +15,8 @@ export interface RunOptions {
   readonly input?: string | Uint8Array | undefined;
   readonly env?: Record<string, string>;
   readonly cwd?: string;
+  /** The file that is run. Default: the command's source. */
+  readonly main?: string;
 }
 
 /** A running command: what it has printed so far, and how it ends. */
@@ -28,7 +30,7 @@ export class Running {
   constructor(args: readonly string[], options: RunOptions = {}) {
     const env: NodeJS.ProcessEnv = { ...process.env, NO_COLOR: "1", ...options.env };
     if (options.url !== undefined) env["EVERT_URL"] = options.url;
-    this.process = spawn(process.execPath, [main, ...args], { env, cwd: options.cwd, stdio: "pipe" });
+    this.process = spawn(process.execPath, [options.main ?? main, ...args], { env, cwd: options.cwd, stdio: "pipe" });
     const wake = () => {
       for (const resolve of this.#waiting) resolve();
     };

@@ -13,6 +13,7 @@ import { createTable } from "./support/grammar.ts";
 import type { Commit } from "./support/history.ts";
 import { openInMemory, sql } from "./support/memory.ts";
 import { type Program, programs, programText } from "./support/program.ts";
+import { rowsJsonOf } from "./support/rows.ts";
 import { difference, maintained, recomputed } from "./support/views.ts";
 
 const runs = Number(process.env["EVERT_RESTART_RUNS"] ?? 25);
@@ -23,7 +24,7 @@ async function answers(db: Database): Promise<Record<string, unknown>> {
   await db.built();
   const views: Record<string, unknown> = {};
   for (const { name, status, key, order, rows, position, errors, definition, schema } of db.views()) {
-    const { rowsJson } = await db.view(name).rowsJson();
+    const rowsJson = await rowsJsonOf(db, name);
     // A view's rows have no order of their own, but where it says one.
     const listed = order.length > 0 ? rowsJson : [...rowsJson].sort();
     views[name] = { status, key, order, rows, position, errors, definition, schema, listed };
@@ -218,6 +219,6 @@ async function contents(db: Database): Promise<Record<string, string[]>> {
   await db.settled();
   await db.built();
   const all: Record<string, string[]> = {};
-  for (const { name } of db.views()) all[name] = [...(await db.view(name).rowsJson()).rowsJson].sort();
+  for (const { name } of db.views()) all[name] = (await rowsJsonOf(db, name)).sort();
   return all;
 }

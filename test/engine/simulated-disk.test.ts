@@ -8,6 +8,7 @@ import { commitTo } from "./support/commit.ts";
 import { createTable } from "./support/grammar.ts";
 import { openInMemory, rowsOf, sql } from "./support/memory.ts";
 import { type Program, programs, programText } from "./support/program.ts";
+import { rowsJsonOf } from "./support/rows.ts";
 import { difference, maintained, recomputed } from "./support/views.ts";
 
 const runs = Number(process.env["EVERT_DISK_RUNS"] ?? 40);
@@ -160,7 +161,7 @@ describe("a power cut", () => {
     await db.settled();
     await db.built();
     const all: Record<string, string[]> = {};
-    for (const { name } of db.views()) all[name] = [...(await db.view(name).rowsJson()).rowsJson].sort();
+    for (const { name } of db.views()) all[name] = (await rowsJsonOf(db, name)).sort();
     for (const { name } of db.topics()) {
       all[name] = (await rowsOf(db, `SELECT * FROM ${name}`)).map((row) => JSON.stringify(row)).sort();
     }

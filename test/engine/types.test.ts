@@ -13,6 +13,7 @@ import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
 import { anyValue } from "../batch/arbitraries.ts";
 import { openInMemory, rowsOf, sql } from "./support/memory.ts";
 import { Postgres } from "./support/postgres.ts";
+import { rowsJsonOf } from "./support/rows.ts";
 
 let postgres: Postgres;
 
@@ -117,7 +118,7 @@ it.each(types.map((t) => [typeToString(t), t] as const))(
     await change("update t set v = null where id % 5 = 0");
     await compare(engine, queries);
     const json = await postgres.query("select id, to_jsonb(v)::text from copy order by id");
-    const { rowsJson } = await engine.view("copy").rowsJson({ order: ["id"] });
+    const rowsJson = await rowsJsonOf(engine, "copy", { order: ["id"] });
     const expected = json.rows.map(([id, v]) => parseJsonb(`{"id":${id},"v":${v}}`));
     expect(rowsJson.map((row) => parseJsonb(row))).toEqual(expected);
     await engine.close();
@@ -163,7 +164,7 @@ it("enums last with the tables that use them, and go when nobody does", async ()
     ],
     [["sad", "happy"]],
   ]);
-  expect((await engine.view("sorted").rowsJson({ order: ["v"] })).rowsJson[0]).toBe('{"v":"sad","n":1}');
+  expect((await rowsJsonOf(engine, "sorted", { order: ["v"] }))[0]).toBe('{"v":"sad","n":1}');
   await engine.close();
   engine = await openInMemory(disk);
   expect(await Promise.all(asked.map((q) => rowsOf(engine, q)))).toEqual(before);

@@ -339,7 +339,7 @@ export class FakeEngine implements Engine {
       if (view.error !== undefined) throw new EvertError(view.error.code, view.error.message);
       return { rowJson: view.rows.get(encode(key)), position };
     };
-    const rowsJson = async (query: RowsQuery = {}) => {
+    const found = async (query: RowsQuery = {}) => {
       await this.reached(query);
       const { position } = this;
       const where = Object.entries(query.where ?? {});
@@ -348,6 +348,13 @@ export class FakeEngine implements Engine {
         return where.every(([name, value]) => String(row[name]) === String(value));
       });
       return { rowsJson: rows.slice(0, query.limit), position };
+    };
+    const rowsJson = async (query?: RowsQuery) => {
+      const { rowsJson: rows, position } = await found(query);
+      const chunks = (async function* () {
+        for (let i = 0; i < rows.length; i += 512) yield rows.slice(i, i + 512);
+      })();
+      return { rowsJson: chunks, position };
     };
     return {
       info: this.#viewInfo(name),
@@ -358,7 +365,7 @@ export class FakeEngine implements Engine {
         return { row: rowJson === undefined ? undefined : JSON.parse(rowJson), position };
       },
       rows: async (query) => {
-        const { rowsJson: rows, position } = await rowsJson(query);
+        const { rowsJson: rows, position } = await found(query);
         return { rows: rows.map((row) => JSON.parse(row)), position };
       },
     };

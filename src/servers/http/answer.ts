@@ -3,6 +3,7 @@
  * into a body without being parsed again.
  */
 import type { EvertError } from "../../base/errors.ts";
+import { resumed } from "../../base/iterators.ts";
 import { contentTypes, type ErrorMessage, headers } from "../../wire/http/messages.ts";
 import type { RequestContext, ServerContext } from "./context.ts";
 import { pacedBody } from "./paced-body.ts";
@@ -31,6 +32,22 @@ export function splicedAnswer(parts: Iterable<string>, position: string, status 
     yield* pieces;
   })();
   return new Response(pacedBody(rest), { status, headers: jsonHeaders(position) });
+}
+
+/** A body whose parts are made as the client takes them. */
+export async function streamedAnswer(
+  c: RequestContext,
+  server: ServerContext,
+  parts: AsyncIterator<string, void, undefined>,
+  position: string,
+): Promise<Response> {
+  let first = "";
+  let item = await parts.next();
+  for (; !item.done && first.length < pieceChars; item = await parts.next()) first += item.value;
+  if (item.done) return new Response(first, { headers: jsonHeaders(position) });
+  const rest = resumed({ done: false, value: first + item.value }, parts);
+  const body = pacedBody(rest, { stallMs: server.stallMs, breakOff: breakOff(c, server) });
+  return new Response(body, { headers: jsonHeaders(position) });
 }
 
 function* gather(parts: Iterable<string>): Generator<string, void, undefined> {
@@ -62,7 +79,6 @@ export function errorAnswer(
   const body: ErrorMessage = { error: error.toJSON(), ...extra };
   const answer = jsonAnswer(body, position, error.status);
   if (error.status === 429 || error.status === 503) answer.headers.set("Retry-After", "1");
-  if (error.status === 413) answer.headers.set("Connection", "close");
   return answer;
 }
 

@@ -44,6 +44,10 @@ function isNdjson(type: string): boolean {
 /** A body that says it is no longer than this is read at once: the machinery of a stream costs more than it. */
 const smallBytes = 16 * 1024;
 
+/** How much of a refused body is read and dropped, and for how long, before its sender is cut off. */
+const droppedBytesMax = 256 * 1024 * 1024;
+const droppedMs = 5_000;
+
 /** The body as it arrives, each chunk counted, digested and given back to the budget by `done`. */
 export class BodyReader {
   readonly #server: ServerContext;
@@ -51,27 +55,32 @@ export class BodyReader {
   readonly #next: () => Promise<Uint8Array | undefined>;
   readonly #bytesMax: number;
   readonly #hash: Hash | undefined;
+  readonly #tooLarge: boolean;
+  #ended = false;
   #bytes = 0;
   #held = 0;
 
   /**
    * `bytesMax` Infinity: a body of any length, of which nothing is held here. `digestOf`: what the digest covers besides
    * the body (a key may not be used for another request with the same body either).
-   * @throws EvertError request_too_large when the request says it is.
    */
   constructor(c: RequestContext, server: ServerContext, bytesMax: number, digestOf?: string) {
     this.#server = server;
     this.#bytesMax = bytesMax;
     const declared = Number(c.req.header("Content-Length") ?? Number.NaN);
-    if (declared > bytesMax) throw tooLarge(bytesMax);
+    this.#tooLarge = declared > bytesMax;
     this.#next = declared <= smallBytes ? wholeBody(c.req.raw) : streamedBody(c.req.raw);
     if (digestOf !== undefined) this.#hash = createHash("sha256").update(digestOf).update("\0");
   }
 
   /** The next chunk, or undefined at the end. @throws EvertError request_too_large, too_many_requests. */
   async read(): Promise<Uint8Array | undefined> {
+    if (this.#tooLarge) throw tooLarge(this.#bytesMax);
     const value = await this.#next();
-    if (value === undefined) return undefined;
+    if (value === undefined) {
+      this.#ended = true;
+      return undefined;
+    }
     this.#bytes += value.length;
     if (this.#bytes > this.#bytesMax) throw tooLarge(this.#bytesMax);
     if (this.#bytesMax !== Number.POSITIVE_INFINITY) {
@@ -88,12 +97,33 @@ export class BodyReader {
   }
 
   /**
-   * Gives everything back. A rest that was not read stays where it is: cancelling it would close the connection before
-   * the answer is out; the adapter drains it for a moment and closes then.
+   * Gives everything back. What was refused before its end is read on, and dropped, for a while: a client that is still
+   * sending when the connection closes is told of a broken pipe and never sees the answer. Not of a body without end,
+   * whose sender listens while it sends.
    */
-  done(): void {
+  async done(): Promise<void> {
     this.#server.bodies.release(this.#held);
     this.#held = 0;
+    if (this.#ended || this.#bytesMax === Number.POSITIVE_INFINITY) return;
+    const limit = new AbortController();
+    const tooLong = new Promise<void>((resolve) => {
+      limit.signal.addEventListener("abort", () => resolve());
+    });
+    const timer = setTimeout(() => limit.abort(), droppedMs);
+    await Promise.race([this.#drop(limit.signal), tooLong]);
+    clearTimeout(timer);
+  }
+
+  async #drop(signal: AbortSignal): Promise<void> {
+    try {
+      for (let dropped = 0; dropped < droppedBytesMax && !signal.aborted; ) {
+        const value = await this.#next();
+        if (value === undefined) return;
+        dropped += value.length;
+      }
+    } catch {
+      // Whoever sent it is gone; there is nobody left to tell.
+    }
   }
 }
 

@@ -72,7 +72,7 @@ export async function appendInChunks(
     const { progress } = chunks;
     return errorAnswer(failure, progress.position ?? server.engine.position, { committed: progress });
   } finally {
-    body.done();
+    await body.done();
   }
 }
 

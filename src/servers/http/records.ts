@@ -61,7 +61,7 @@ async function appendArrow(c: RequestContext, server: ServerContext, topic: stri
     const result = await server.engine.appendArrow(topic, stream, appendOptions(key, body));
     return jsonAnswer(result, result.position);
   } finally {
-    body.done();
+    await body.done();
   }
 }
 
@@ -114,7 +114,7 @@ async function appendAtomically(
       throw atPlaceOfRow(toEvertError(error), decoder.unit, numbers);
     }
   } finally {
-    body.done();
+    await body.done();
   }
 }
 

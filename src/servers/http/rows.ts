@@ -4,7 +4,7 @@ import type { Answer, ViewInfo } from "../../engine/api.ts";
 import { contentTypes } from "../../wire/http/messages.ts";
 import { checkPosition } from "../../wire/http/requests.ts";
 import { keyFromText, valueFromText } from "../../wire/http/values.ts";
-import { errorAnswer, jsonArray, splicedAnswer } from "./answer.ts";
+import { errorAnswer, splicedAnswer, streamedAnswer } from "./answer.ts";
 import type { App, RequestContext, ServerContext } from "./context.ts";
 import { lastEventId, viewEvents } from "./events.ts";
 import {
@@ -44,13 +44,19 @@ async function rows(c: RequestContext, server: ServerContext): Promise<Response>
   const order = orderOf(query.get("order"), view.info);
   const limit = integerParameter(query, "limit", 0, 2 ** 31 - 1);
   const { rowsJson, ...answer } = await view.rowsJson({ where, order, limit, ...readOptions(query) });
-  return splicedAnswer(rowsText(rowsJson, answer), answer.position);
+  return streamedAnswer(c, server, rowsText(rowsJson, answer), answer.position);
 }
 
-function* rowsText(rowsJson: readonly string[], answer: Answer): Generator<string, void, undefined> {
-  yield '{"rows":';
-  yield* jsonArray(rowsJson);
-  yield `,${answerText(answer)}}`;
+async function* rowsText(
+  chunks: AsyncIterable<readonly string[]>,
+  answer: Answer,
+): AsyncGenerator<string, void, undefined> {
+  let separator = '{"rows":[';
+  for await (const rowsJson of chunks) {
+    yield separator + rowsJson.join(",");
+    separator = ",";
+  }
+  yield `${separator === "," ? "" : separator}],${answerText(answer)}}`;
 }
 
 /** Members of an answer beside its rows. */

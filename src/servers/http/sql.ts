@@ -20,7 +20,7 @@ async function sql(c: RequestContext, server: ServerContext): Promise<Response> 
     const response = await server.engine.sql(text, { params, atLeast, timeoutMs, signal: c.req.raw.signal });
     return splicedAnswer(answerText(response, format), response.position, response.error?.status);
   } finally {
-    body.done();
+    await body.done();
   }
 }
 

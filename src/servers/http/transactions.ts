@@ -23,7 +23,7 @@ async function transact(c: RequestContext, server: ServerContext): Promise<Respo
     const { position } = await server.engine.transact(call.operations, options);
     return jsonAnswer({ position } satisfies PositionAnswer, position);
   } finally {
-    body.done();
+    await body.done();
   }
 }
 

@@ -15,7 +15,7 @@ export interface SqlText<Row> {
 }
 
 /**
- * A view in SQL. `Row` is what the query gives; it is compared with the columns when the view is opened.
+ * A view in SQL. `Row` is what the query gives, by the program's word: types are gone when it runs.
  * A topic, table or view put in becomes its quoted name, anything else a parameter: no value is ever part of the text.
  */
 export function sql<Row extends object>(

@@ -29,6 +29,7 @@ beforeAll(async () => {
           CREATE TABLE pair (a int4, b text, n int4, PRIMARY KEY (a, b));
           CREATE TABLE loose (n int4);
           CREATE TABLE event (n int8, word text) WITH (append_only);
+          CREATE TABLE large (n int8, word text) WITH (append_only);
           CREATE MATERIALIZED VIEW items AS SELECT id, name, price FROM item;
           CREATE MATERIALIZED VIEW ranked AS SELECT name, id FROM item ORDER BY name DESC, id;
           CREATE MATERIALIZED VIEW pairs AS SELECT a, b, n FROM pair;
@@ -416,14 +417,14 @@ describe("POST /topics/{t}/records", () => {
   it("takes 64 MiB at once, and more with atomic=false, telling how far it came", async () => {
     const line = `${JSON.stringify({ n: 1, word: "w".repeat(1 << 20) })}\n`;
     const large = line.repeat(65);
-    expect(await ask("POST /v1/topics/event/records", large, { type: ndjson })).toMatchObject({
+    expect(await ask("POST /v1/topics/large/records", large, { type: ndjson })).toMatchObject({
       status: 413,
       body: error("request_too_large", "54000"),
     });
-    const stream = await ok("POST /v1/topics/event/records?atomic=false", line.repeat(65), { type: ndjson });
+    const stream = await ok("POST /v1/topics/large/records?atomic=false", line.repeat(65), { type: ndjson });
     expect(stream.body).toEqual({ ...appended(65), commits: expect.any(Number) });
     const broken = await ask(
-      "POST /v1/topics/event/records?atomic=false",
+      "POST /v1/topics/large/records?atomic=false",
       '{"n":1}\n{"n":2}\n{"n":"x"}\n{"n":4}\n',
       { type: ndjson },
     );
@@ -753,6 +754,7 @@ describe("topics and views", () => {
     expect(topics.topics.map((t) => t.name).sort()).toEqual([
       "event",
       "item",
+      "large",
       "loose",
       "pair",
       "plays",

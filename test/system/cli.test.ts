@@ -1,0 +1,198 @@
+/** The command line as the interface page has it: each command as a process, against a real server. */
+import { spawn } from "node:child_process";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Outcome, Running, run } from "../cli/run.ts";
+import { TestServer } from "./server.ts";
+
+const command = join(import.meta.dirname, "../../bin/evert.js");
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await TestServer.start(join(import.meta.dirname, "app.ts"));
+});
+afterAll(async () => expect(await server.stop("SIGINT")).toBe(0));
+
+const evert = (args: readonly string[], input?: string): Promise<Outcome> =>
+  run(args, { url: server.url, input: input ?? "", main: command });
+
+/** A line for the shell, in which `evert` is the command and $URL is set. */
+function shell(line: string): Promise<Outcome> {
+  const env = { ...process.env, EVERT_URL: server.url, NO_COLOR: "1" };
+  const script = `evert() { "${process.execPath}" "${command}" "$@"; }; ${line}`;
+  const child = spawn("bash", ["-c", script], { env, stdio: ["ignore", "pipe", "pipe"] });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code, stdout, stderr }));
+  });
+}
+
+const song = (id: number) => `{"id":${id},"artist":"a${id}","name":"n${id}","genre":"g"}\n`;
+const position = /^\d+\n$/;
+
+describe("a table of commands", () => {
+  // In order: each one stands on those before it.
+  const cases: [
+    args: string[],
+    input: string,
+    code: number,
+    stdout: string | RegExp,
+    stderr: string | RegExp,
+  ][] = [
+    [["append", "songs"], song(1) + song(2) + song(3), 0, position, ""],
+    [
+      ["append", "plays"],
+      '{"song_id":1,"duration":60000}\n{"song_id":1,"duration":60000}\n{"song_id":2,"duration":60000}\n',
+      0,
+      position,
+      "",
+    ],
+    [["append", "plays", "-", "--format", "csv"], "song_id,duration\n2,1\n", 0, position, ""],
+    [
+      ["append", "plays"],
+      '{"song_id":"x"}\n',
+      1,
+      "",
+      /^error: line 1: song_id: .*\ndetail: Nothing was committed\.\n/,
+    ],
+    [["append", "nothing"], "{}", 1, "", /undefined_table, 42P01/],
+    [
+      ["tail", "plays", "--from", "1", "--limit", "1"],
+      "",
+      0,
+      /^\{"offset":1,"position":"\d+","timestamp":"[^"]+","value":\{"song_id":1,"duration":60000\}\}\n$/,
+      "",
+    ],
+    [["tail", "plays", "--from", "latest"], "", 0, "", ""],
+    [["tail", "plays", "--from", "earliest"], "", 0, /^(\{.*\}\n){4}$/, ""],
+    [["tail", "plays", "--from", "nowhere"], "", 2, "", /--from/],
+    [
+      ["query", "SELECT id, plays FROM charts ORDER BY id"],
+      "",
+      0,
+      " id | plays\n----+-------\n  1 |     2\n  2 |     1\n(2 rows)\n",
+      "",
+    ],
+    [
+      ["query", "SELECT id, plays FROM charts ORDER BY id", "--format", "json"],
+      "",
+      0,
+      '[{"id":1,"plays":2},\n {"id":2,"plays":1}]\n',
+      "",
+    ],
+    [
+      ["query", "SELECT id, plays FROM charts ORDER BY id", "--format", "ndjson"],
+      "",
+      0,
+      '{"id":1,"plays":2}\n{"id":2,"plays":1}\n',
+      "",
+    ],
+    [
+      ["query", "SELECT id, plays FROM charts ORDER BY id", "--format", "csv"],
+      "",
+      0,
+      "id,plays\n1,2\n2,1\n",
+      "",
+    ],
+    [["query"], "SELECT 1 AS one", 0, " one\n-----\n   1\n(1 row)\n", ""],
+    [
+      ["query", "SELECT nothing FROM songs"],
+      "",
+      1,
+      "",
+      /^error: column "nothing" does not exist \(undefined_column, 42703\)\n/,
+    ],
+    [["query", "SELECT 1", "--format", "xml"], "", 2, "", /--format/],
+    [["topics"], "", 0, /^ topic +\| kind +\| key +\| columns.*\| rows +\| bytes\n/, ""],
+    [
+      ["views"],
+      "",
+      0,
+      /^ view +\| status +\| key .*\| rows +\| +bytes +\| lag +\| progress +\| errors\n/,
+      "",
+    ],
+    [["view", "drop", "nothing"], "", 1, "", /undefined_table/],
+    [
+      ["start", "--data", "/proc/x", "--port", "0"],
+      "",
+      1,
+      "",
+      /^error: cannot make \/proc\/x: EACCES .*\ndetail: nothing may be written there\nhint: /,
+    ],
+    [["nothing"], "", 2, "", /unknown command/],
+    [["--help"], "", 0, /^Usage: evert /, ""],
+  ];
+
+  it.each(cases)("evert %j", async (args, input, code, stdout, stderr) => {
+    const outcome = await evert(args, input);
+    expect(outcome, outcome.stderr).toEqual({
+      code,
+      stdout: typeof stdout === "string" ? stdout : expect.stringMatching(stdout),
+      stderr: typeof stderr === "string" ? stderr : expect.stringMatching(stderr),
+    });
+  });
+});
+
+it("a second server on the same data directory is refused", async () => {
+  const { code, stderr } = await evert(["start", "--data", server.data, "--port", "0"]);
+  expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/directory_locked/) });
+});
+
+it("check refuses what a server has open", async () => {
+  const { code, stderr } = await evert(["check", "--data", server.data]);
+  expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/directory_locked/) });
+});
+
+it("append takes a file", async () => {
+  const file = join(server.data, "..", "more.ndjson");
+  await writeFile(file, '{"song_id":3,"duration":1}\n');
+  expect(await evert(["append", "plays", file])).toEqual({
+    code: 0,
+    stdout: expect.stringMatching(position),
+    stderr: "",
+  });
+  expect(await readFile(file, "utf8")).toContain("song_id");
+});
+
+it("watch shows the view, then its changes", async () => {
+  const watching = new Running(["watch", "play_counts", "2"], { url: server.url, main: command });
+  await watching.until(() => watching.stdout.includes("\n"));
+  await evert(["append", "plays"], '{"song_id":2,"duration":60000}\n');
+  await watching.until(() => watching.stdout.split("\n").length === 3);
+  const lines = watching.stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as object);
+  expect(lines).toEqual([
+    { position: expect.any(String), op: "insert", key: 2, row: { id: 2, plays: 1 } },
+    {
+      position: expect.any(String),
+      op: "update",
+      key: 2,
+      row: { id: 2, plays: 2 },
+      old: { id: 2, plays: 1 },
+    },
+  ]);
+  watching.process.kill("SIGTERM");
+  await watching.done;
+});
+
+describe("they compose", () => {
+  it("tail | append", async () => {
+    await evert(["query", "CREATE TABLE enriched (id int8, name text) WITH (append_only)"]);
+    const line = `evert tail songs | sed 's/.*"id":\\([0-9]*\\).*/{"id":\\1,"name":"x"}/' | evert append enriched`;
+    expect(await shell(line)).toEqual({ code: 0, stdout: expect.stringMatching(position), stderr: "" });
+    expect((await evert(["query", "SELECT count(*) FROM enriched", "--format", "csv"])).stdout).toBe(
+      "count\n3\n",
+    );
+  });
+});

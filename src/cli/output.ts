@@ -1,4 +1,6 @@
 /** Standard output: at the pace of whoever reads it, and quiet when they stop. */
+import { watchPipeReader } from "./pipe-reader.ts";
+
 let closed = false;
 
 /** Call first. A reader that has seen enough (`| head`) is no error. */
@@ -14,10 +16,14 @@ export function outputClosed(): boolean {
   return closed;
 }
 
-/** Calls `onClosed` once nobody reads any more. It shows at a write only: no system tells of a pipe that lost its reader. */
+/** Calls `onClosed` once nobody reads any more: at a write that shows it or, where the system can tell, before that. */
 export function whenOutputCloses(onClosed: () => void): void {
   process.stdout.once("error", onClosed);
   process.stdout.once("close", onClosed);
+  watchPipeReader(() => {
+    closed = true;
+    onClosed();
+  });
 }
 
 /** Resolves when more may be written, or when nobody reads any more. */

@@ -30,7 +30,11 @@ export class Running {
   constructor(args: readonly string[], options: RunOptions = {}) {
     const env: NodeJS.ProcessEnv = { ...process.env, NO_COLOR: "1", ...options.env };
     if (options.url !== undefined) env["EVERT_URL"] = options.url;
-    this.process = spawn(process.execPath, [options.main ?? main, ...args], { env, cwd: options.cwd, stdio: "pipe" });
+    this.process = spawn(process.execPath, [options.main ?? main, ...args], {
+      env,
+      cwd: options.cwd,
+      stdio: "pipe",
+    });
     const wake = () => {
       for (const resolve of this.#waiting) resolve();
     };

@@ -195,4 +195,12 @@ describe("they compose", () => {
       "count\n3\n",
     );
   });
+
+  it.runIf(process.platform === "linux").each(["watch play_counts", "tail plays --follow"])(
+    "%s ends when its reader is gone, though nothing changes",
+    async (args) => {
+      const outcome = await shell(`evert ${args} | head -1; echo "\${PIPESTATUS[0]}"`);
+      expect(outcome).toEqual({ code: 0, stdout: expect.stringMatching(/^\{.*\}\n0\n$/), stderr: "" });
+    },
+  );
 });

@@ -10,6 +10,7 @@ import { assert } from "../base/assert.ts";
 import { EvertError } from "../base/errors.ts";
 import { carrierOf } from "../batch/types.ts";
 import type { Dictionary } from "./dictionary.ts";
+import { type EntryCode, entryCode, type Touched } from "./entry-code.ts";
 import { identicalDouble } from "./equality.ts";
 import { createHashIndex, type HashIndex, type HashIndexSpec } from "./hash-index.ts";
 import { IndexGrowth } from "./index-growth.ts";
@@ -53,9 +54,11 @@ export class Store implements Rows {
   readonly write: RowCode["write"];
   readonly read: RowCode["read"];
   readonly same: RowCode["same"];
+  /** Enters the row into all indexes, counts its references, journals it. */
+  insert: EntryCode["insert"];
+  #leave: EntryCode["leave"];
   readonly #memory = new GrowingMemory();
-  readonly #retain: RowCode["retain"];
-  readonly #release: RowCode["release"];
+  readonly #references: Pick<RowCode, "retain" | "release">;
   readonly #free = new Int32List();
   /** Freed within this step: not given out again before the next, so that `born` names each slot once. */
   readonly #limbo = new Int32List();
@@ -67,8 +70,7 @@ export class Store implements Rows {
   /** Rows below it have given back their references: see releaseRows. */
   #released = 0;
   readonly #users = new Map<HashIndex | OrderedIndex, number>();
-  /** Slots born or killed since the last checkpoint took them; null until someone asks for them. */
-  #touched: Int32List | null = null;
+  readonly #touched: Touched = { slots: null };
 
   constructor(name: string, columns: readonly LayoutColumn[], dictionary: Dictionary) {
     this.name = name;
@@ -80,8 +82,8 @@ export class Store implements Rows {
     this.write = code.write;
     this.read = code.read;
     this.same = code.same;
-    this.#retain = code.retain;
-    this.#release = code.release;
+    this.#references = code;
+    ({ insert: this.insert, leave: this.#leave } = this.#entryCode());
   }
 
   /** Bytes in use: rows and indexes. */
@@ -129,20 +131,6 @@ export class Store implements Rows {
     return slot;
   }
 
-  /** Enters the row into all indexes, counts its references, journals it. */
-  insert(slot: number): void {
-    this.#retain(slot);
-    const hash = this.#hashIndexes;
-    for (let i = 0; i < hash.length; i++) (hash[i] as HashIndex).insert(slot);
-    const ordered = this.#orderedIndexes;
-    for (let i = 0; i < ordered.length; i++) (ordered[i] as OrderedIndex).insert(slot);
-    const growths = this.#growths;
-    for (let i = 0; i < growths.length; i++) (growths[i] as IndexGrowth).inserted(slot);
-    this.live++;
-    this.born.push(slot);
-    if (this.#touched !== null) this.#touched.push(slot);
-  }
-
   /** Ends a living row at this step. */
   kill(slot: number): void {
     const { birthWord, deathWord, strideWords } = this.layout;
@@ -157,7 +145,7 @@ export class Store implements Rows {
     this.I[base + deathWord] = this.epoch;
     this.#dead.push(slot);
     this.died.push(slot);
-    if (this.#touched !== null) this.#touched.push(slot);
+    if (this.#touched.slots !== null) this.#touched.slots.push(slot);
   }
 
   visible(slot: number, epoch: number): boolean {
@@ -193,10 +181,12 @@ export class Store implements Rows {
     }
     const growth = new IndexGrowth(this, ordered ? createOrderedIndex(this, spec) : this.#newHash(spec));
     this.#growths.push(growth);
+    this.#indexesChanged();
     let index: HashIndex | OrderedIndex | null = null;
     const stop = (): void => {
       const at = this.#growths.indexOf(growth);
       if (at >= 0) this.#growths.splice(at, 1);
+      this.#indexesChanged();
     };
     return {
       advance: (slots) => {
@@ -251,6 +241,16 @@ export class Store implements Rows {
   #keep(index: HashIndex | OrderedIndex): void {
     if ("order" in index.spec) this.#orderedIndexes.push(index as OrderedIndex);
     else this.#hashIndexes.push(index as HashIndex);
+    this.#indexesChanged();
+  }
+
+  #indexesChanged(): void {
+    ({ insert: this.insert, leave: this.#leave } = this.#entryCode());
+  }
+
+  #entryCode(): EntryCode {
+    const indexes = [...this.#hashIndexes, ...this.#orderedIndexes];
+    return entryCode(this, this.#touched, this.#references, indexes, this.#growths);
   }
 
   /** One user of the index less; with the last one it goes. Every hashIndex() and orderedIndex() call made one. */
@@ -262,6 +262,7 @@ export class Store implements Rows {
     if (hash >= 0) this.#hashIndexes.splice(hash, 1);
     const ordered = this.#orderedIndexes.indexOf(index as OrderedIndex);
     if (ordered >= 0) this.#orderedIndexes.splice(ordered, 1);
+    this.#indexesChanged();
   }
 
   #used<T extends HashIndex | OrderedIndex>(index: T): T {
@@ -313,16 +314,16 @@ export class Store implements Rows {
     const { birthWord, strideWords } = this.layout;
     const end = Math.min(this.highWater, this.#released + rowsMax);
     for (; this.#released < end; this.#released++) {
-      if (this.I[this.#released * strideWords + birthWord] !== LIVE) this.#release(this.#released);
+      if (this.I[this.#released * strideWords + birthWord] !== LIVE) this.#references.release(this.#released);
     }
     return this.#released === this.highWater;
   }
 
   /** Starts noting touched slots for checkpoints, and gives those noted since the last call (may repeat). */
   takeTouched(): Int32Array {
-    const list = this.#touched;
-    this.#touched = new Int32List();
-    return list === null ? new Int32Array(0) : list.array.subarray(0, list.length);
+    const { slots } = this.#touched;
+    this.#touched.slots = new Int32List();
+    return slots === null ? new Int32Array(0) : slots.array.subarray(0, slots.length);
   }
 
   /** Puts rows into consecutive slots from `slot` on while restoring; `words` are rows of a checkpoint. Indexes follow in restored(). */
@@ -368,23 +369,12 @@ export class Store implements Rows {
       }
       this.I[base + birthWord] = epoch;
       this.I[base + deathWord] = LIVE;
-      this.#retain(slot);
+      this.#references.retain(slot);
       for (let i = 0; i < hash.length; i++) (hash[i] as HashIndex).insert(slot);
       this.live++;
     }
     for (const index of this.#orderedIndexes) yield* index.build();
-    this.#touched = new Int32List();
-  }
-
-  #leave(slot: number): void {
-    const hash = this.#hashIndexes;
-    for (let i = 0; i < hash.length; i++) (hash[i] as HashIndex).remove(slot);
-    const ordered = this.#orderedIndexes;
-    for (let i = 0; i < ordered.length; i++) (ordered[i] as OrderedIndex).remove(slot);
-    const growths = this.#growths;
-    for (let i = 0; i < growths.length; i++) (growths[i] as IndexGrowth).left(slot);
-    this.#release(slot);
-    this.I[slot * this.layout.strideWords + this.layout.birthWord] = LIVE;
+    this.#touched.slots = new Int32List();
   }
 }
 

@@ -249,26 +249,23 @@ function multiSource(store: Rows, spec: HashIndexSpec): string {
   function next(slot) { return links.I[slot * 2] - 1; }
   function insert(slot) {
     const I = store.I, F = store.F, K = links.I, c = slot * ${stride}, h = hashOf(slot);
+    K[slot * 2 + 1] = 0;
     ${eachEntry(`
         const b = e * ${stride};
         if (!(${key.equalRows})) continue;
-        const after = K[e * 2]; // behind the first
-        K[slot * 2] = after; K[slot * 2 + 1] = e + 1;
-        if (after !== 0) K[(after - 1) * 2 + 1] = slot + 1;
-        K[e * 2] = slot + 1;
+        K[slot * 2] = e + 1;
+        K[e * 2 + 1] = slot + 1;
+        L[i + ${LINE_ENTRIES}] = slot;
         return;`)}
-    K[slot * 2] = 0; K[slot * 2 + 1] = 0;
+    K[slot * 2] = 0;
     buckets.insert(h, slot);
   }
   function remove(slot) {
     const K = links.I, after = K[slot * 2], before = K[slot * 2 + 1];
-    if (before !== 0) {
-      K[(before - 1) * 2] = after;
-      if (after !== 0) K[(after - 1) * 2 + 1] = before;
-    } else if (after !== 0) {
-      K[(after - 1) * 2 + 1] = 0;
-      buckets.replace(hashOf(slot), slot, after - 1);
-    } else buckets.remove(hashOf(slot), slot);
+    if (after !== 0) K[(after - 1) * 2 + 1] = before;
+    if (before !== 0) K[(before - 1) * 2] = after;
+    else if (after !== 0) buckets.replace(hashOf(slot), slot, after - 1);
+    else buckets.remove(hashOf(slot), slot);
   }
   return { find, like, touch, next, insert, remove };`;
 }

@@ -61,15 +61,19 @@ function takeSource(
   const perArgument = [...byArgument].map(
     ([arg, lines]) => `if (n${arg}[r] === 0) { ${lines.join("\n      ")} }`,
   );
-  return `function take(chunk) {
+  return `const recent = new Int32Array(${RECENT});
+  function take(chunk) {
     const rows = chunk.length;
     store.reserve(rows);
     const I = store.I, F = store.F, W = chunk.weights, epoch = store.epoch;
     ${declareColumns("chunk", spec.input)}
     ${touchLoop(findArguments(spec.input, keys, "r"), "0", "rows")}
     for (let r = 0; r < rows; r++) {
-      const w = W[r];
-      let g = find(${findArguments(spec.input, keys, "r")}), b = g * ${stride};
+      const w = W[r], at = ${recentCode(layout, spec)};
+      let g = recent[at], b = g * ${stride};
+      if (I[b + ${birthWord}] !== epoch || !(${sameKey(layout, spec)})) {
+        g = find(${findArguments(spec.input, keys, "r")}), b = g * ${stride};
+      }
       if (g < 0 || I[b + ${birthWord}] !== epoch) {
         if (g >= 0 && I[b + ${deathWord}] === ${LIVE}) {
           const a = b, old = g;
@@ -82,11 +86,29 @@ function takeSource(
         }
         store.insert(g);
       }
+      recent[at] = g;
       ${f64(rowsColumn)} += w;
       ${perArgument.join("\n      ")}
       ${always.join("\n      ")}
     }
   }`;
+}
+
+const RECENT = 256;
+
+/** Where `recent` keeps the group of chunk row `r`: any function of the key will do. */
+function recentCode(layout: RowLayout, spec: GroupSpec): string {
+  const parts = Array.from({ length: spec.keys }, (_, i) => i === 0 ? `c${i}[r]` : `Math.imul(c${i}[r], ${2 * i + 1})`);
+  return parts.length === 0 ? "0" : `(${parts.join(" ^ ")}) & ${RECENT - 1}`;
+}
+
+/** Whether the row at `b` has the key of chunk row `r`, to the bit. */
+function sameKey(layout: RowLayout, spec: GroupSpec): string {
+  const { read, isNull } = readers(layout, "I", "F");
+  const parts = spec.input
+    .slice(0, spec.keys)
+    .map((c, i) => `${read(i, "b")} === c${i}[r]${c.nullable ? ` && ${isNull(i, "b")} === n${i}[r]` : ""}`);
+  return parts.length === 0 ? "true" : parts.join(" && ");
 }
 
 /** A group nobody saw before: its key, zeros, nulls. */

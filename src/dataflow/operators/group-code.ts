@@ -69,7 +69,7 @@ function takeSource(
     ${declareColumns("chunk", spec.input)}
     ${touchLoop(findArguments(spec.input, keys, "r"), "0", "rows")}
     for (let r = 0; r < rows; r++) {
-      const w = W[r], at = ${recentCode(layout, spec)};
+      const w = W[r], at = ${recentCode(spec)};
       let g = recent[at], b = g * ${stride};
       if (I[b + ${birthWord}] !== epoch || !(${sameKey(layout, spec)})) {
         g = find(${findArguments(spec.input, keys, "r")}), b = g * ${stride};
@@ -94,11 +94,17 @@ function takeSource(
   }`;
 }
 
+/**
+ * Groups lately met, by their slots. The row in the slot says itself whether it is the one: born in this step it is the newest version of its
+ * group, or else it is free, and a free slot is born never. So nothing has to be cleared.
+ */
 const RECENT = 256;
 
 /** Where `recent` keeps the group of chunk row `r`: any function of the key will do. */
-function recentCode(layout: RowLayout, spec: GroupSpec): string {
-  const parts = Array.from({ length: spec.keys }, (_, i) => i === 0 ? `c${i}[r]` : `Math.imul(c${i}[r], ${2 * i + 1})`);
+function recentCode(spec: GroupSpec): string {
+  const parts = Array.from({ length: spec.keys }, (_, i) =>
+    i === 0 ? `c${i}[r]` : `Math.imul(c${i}[r], ${2 * i + 1})`,
+  );
   return parts.length === 0 ? "0" : `(${parts.join(" ^ ")}) & ${RECENT - 1}`;
 }
 

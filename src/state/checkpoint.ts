@@ -17,7 +17,6 @@
  * many turns of the event loop while steps go on. A store's rows come back in the slots they had; indexes are built again.
  */
 import { crc32 } from "node:zlib";
-import { assert } from "../base/assert.ts";
 import { EvertError } from "../base/errors.ts";
 import type { Dictionary } from "./dictionary.ts";
 import type { Store } from "./store.ts";
@@ -36,16 +35,15 @@ export function* captureDictionary(
   dictionary: Dictionary,
   touched: Int32Array | null,
 ): Generator<Uint8Array> {
-  const ids = touched === null ? null : distinct(touched);
-  const n = ids === null ? dictionary.highWater : ids.length;
+  const n = dictionary.highWater;
+  const marks = touched === null ? null : marksOf(touched, n);
   const gone: number[] = [];
   let values: number[] = [];
   let bytes = 0;
-  for (let i = 0; i < n; i++) {
-    const id = ids === null ? i : (ids[i] as number);
-    if (id === 0) continue;
+  // Id 0 is the empty text, which every dictionary has.
+  for (let id = nextMarked(marks, 1, n); id < n; id = nextMarked(marks, id + 1, n)) {
     if (!dictionary.isLive(id)) {
-      if (ids !== null) gone.push(id);
+      if (marks !== null) gone.push(id);
       continue;
     }
     values.push(id);
@@ -91,8 +89,8 @@ export function* captureStore(
   epoch: number,
   touched: Int32Array | null,
 ): Generator<Uint8Array> {
-  const slots = touched === null ? null : distinct(touched);
-  const n = slots === null ? store.highWater : slots.length;
+  const n = store.highWater;
+  const marks = touched === null ? null : marksOf(touched, n);
   const { strideWords } = store.layout;
   const rows = new Int32Array(ROWS_PER_BLOCK);
   let count = 0;
@@ -116,12 +114,11 @@ export function* captureStore(
     count = 0;
     return block(ROWS, new Uint8Array(payload.buffer));
   };
-  for (let i = 0; i < n; i++) {
-    const slot = slots === null ? i : (slots[i] as number);
+  for (let slot = nextMarked(marks, 0, n); slot < n; slot = nextMarked(marks, slot + 1, n)) {
     if (store.visible(slot, epoch)) {
       rows[count++] = slot;
       if (count === ROWS_PER_BLOCK) yield take();
-    } else if (slots !== null) empty.push(slot);
+    } else if (marks !== null) empty.push(slot);
   }
   if (count > 0) yield take();
   for (let from = 0; from < empty.length; from += VALUE_BYTES_PER_BLOCK) {
@@ -217,14 +214,25 @@ function block(kind: number, payload: Uint8Array): Uint8Array {
   return out;
 }
 
-function distinct(values: Int32Array): Int32Array {
-  const sorted = values.slice().sort();
-  let n = 0;
-  for (let i = 0; i < sorted.length; i++) {
-    if (i === 0 || sorted[i] !== sorted[i - 1]) sorted[n++] = sorted[i] as number;
+/** A bit for each number below `end`, set for those of the list: in order and once each; to sort them would hold up the event loop. */
+function marksOf(list: Int32Array, end: number): Int32Array {
+  const marks = new Int32Array((end + 31) >>> 5);
+  for (let i = 0; i < list.length; i++) {
+    const n = list[i] as number;
+    marks[n >>> 5] = (marks[n >>> 5] as number) | (1 << (n & 31));
   }
-  assert(n <= values.length, "distinct values are not more than values");
-  return sorted.subarray(0, n);
+  return marks;
+}
+
+/** The first marked number from `from` on, `end` if there is none. Without marks all are. */
+function nextMarked(marks: Int32Array | null, from: number, end: number): number {
+  if (marks === null) return from;
+  while (from < end) {
+    const rest = (marks[from >>> 5] as number) >>> (from & 31);
+    if (rest !== 0) return from + 31 - Math.clz32(rest & -rest);
+    from = (from | 31) + 1;
+  }
+  return end;
 }
 
 function damaged(detail: string): EvertError {

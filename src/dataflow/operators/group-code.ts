@@ -4,7 +4,6 @@ import { identicalDouble } from "../../state/equality.ts";
 import type { RowLayout } from "../../state/layout.ts";
 import { LIVE } from "../../state/store.ts";
 import type { Accumulator, Place } from "../aggregates/accumulator.ts";
-import { CHUNK_ROWS } from "../chunk.ts";
 import type { TypedColumn } from "../js-rows.ts";
 import { declareColumns, findArguments, readers } from "./row-code.ts";
 import { touchLoop } from "./touch-code.ts";
@@ -93,6 +92,9 @@ function takeSource(
     }
   }`;
 }
+
+/** Rows that come out at a time: an average is a division of decimals, and thousands of them would hold up the event loop. */
+const EMITTED_MAX = 1_024;
 
 /**
  * Groups lately met, by their slots. The row in the slot says itself whether it is the one: born in this step it is the newest version of its
@@ -194,7 +196,7 @@ function emitSource(
   function emit(touched, i, end, from, out) {
     const W = out.weights;
     let o = 0;
-    for (; i < end && o + 2 <= ${CHUNK_ROWS}; i++) {
+    for (; i < end && o + 2 <= ${EMITTED_MAX}; i++) {
       const g = touched[i], b = g * ${stride};
       const I = store.I, F = store.F;
       if (I[b + ${birthWord}] === ${LIVE}) continue;

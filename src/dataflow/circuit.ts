@@ -33,6 +33,9 @@ import { type Build, ViewBuild } from "./view-build.ts";
 export type { OnError, ViewNode } from "./view.ts";
 export type { Build } from "./view-build.ts";
 
+/** Rows freed between two looks at the clock. */
+const VACUUM_ROWS = 2_048;
+
 export interface TableSource {
   /** The table's rows, unique by its key. */
   readonly store: Store;
@@ -229,13 +232,18 @@ export class Circuit {
     this.dictionary.collect();
   }
 
-  /** Frees rows that nobody reads at `horizon` or later. */
-  vacuum(horizon: number): void {
-    for (const node of this.#graph.nodes) for (const store of node.allStores) store.vacuum(horizon);
+  /** Frees rows that nobody reads at `horizon` or later, until the deadline (performance.now()). True: all of them. */
+  vacuum(horizon: number, deadline: number = Number.POSITIVE_INFINITY): boolean {
+    for (const node of this.#graph.nodes) {
+      for (const store of node.allStores) {
+        while (!store.vacuum(horizon, VACUUM_ROWS)) if (performance.now() >= deadline) return false;
+      }
+    }
     for (const store of this.#graveyard) {
       if (store.releaseRows()) this.#graveyard.delete(store);
       else break; // the rest in later steps
     }
+    return true;
   }
 
   /** Takes a store that nobody reads any more: its references are given back in the steps to come. */

@@ -78,7 +78,7 @@ export class Core {
     this.circuit = new Circuit({ dictionary: parts.dictionary });
     this.publisher = new Publisher((step) => {
       this.subscriptions.publish(step);
-      this.circuit.vacuum(step.epoch);
+      this.stepper.vacuum(step.epoch);
     });
     this.views = new LiveViews(
       {

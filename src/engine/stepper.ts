@@ -4,7 +4,8 @@
  * 1. Groups arrive in position order, live from the log or from a replay. While the engine is busy they queue up, and all that wait (up to a
  *    bound of rows) are taken in one step: small steps when idle, large ones under load, nothing to tune.
  * 2. A step feeds the batches chunk by chunk and lets the circuit work; whenever a time slice is used up it returns to the event loop.
- * 3. Between steps the boundary jobs run: what must see the circuit at rest (joining a finished build, starting a checkpoint, evaluating an
+ * 3. Before the next step, rows that nobody reads any more are freed, in slices too: so what is dead never piles up.
+ * 4. Between steps the boundary jobs run: what must see the circuit at rest (joining a finished build, starting a checkpoint, evaluating an
  *    UPDATE against everything before it).
  */
 import type { Circuit } from "../dataflow/circuit.ts";
@@ -16,6 +17,8 @@ import { Feeder } from "./feeder.ts";
 /** Time the engine works before it lets the event loop have a turn, in milliseconds. */
 export const SLICE_MS = 4;
 const ROWS_PER_STEP = 65_536;
+/** Rows fed between two looks at the clock: they pass all operators up to the first that waits for the end of the input. */
+const ROWS_PER_FEED = 2_048;
 
 export interface StepperHooks {
   /** Columns of the topic that anything in the circuit reads. */
@@ -50,6 +53,9 @@ export class Stepper {
   /** Why it stopped for good. */
   #broken: { readonly error: unknown } | null = null;
   #roomWaiters: (() => void)[] = [];
+  /** Rows dead at this epoch are to be freed, and have been up to that one. */
+  #horizon = 0;
+  #vacuumed = 0;
   /** The last complete step. */
   epoch = 0;
   /** Position of the last commit stepped. */
@@ -112,6 +118,16 @@ export class Stepper {
     });
   }
 
+  /** Nobody reads rows any more that were dead at the epoch: they are freed between steps. */
+  vacuum(horizon: number): void {
+    this.#horizon = horizon;
+    this.#start();
+  }
+
+  get #idle(): boolean {
+    return this.#queue.length === 0 && this.#jobs.length === 0 && this.#vacuumed === this.#horizon;
+  }
+
   #start(): void {
     if (this.#running || this.#broken !== null) return;
     this.#running = true;
@@ -120,7 +136,7 @@ export class Stepper {
       this.#loop().then(
         () => {
           this.#running = false;
-          if (this.#queue.length > 0 || this.#jobs.length > 0) this.#start();
+          if (!this.#idle) this.#start();
         },
         (error: unknown) => {
           this.#broken = { error };
@@ -143,6 +159,10 @@ export class Stepper {
     };
     for (;;) {
       await this.#runJobs();
+      for (let horizon = this.#horizon; this.#vacuumed < horizon; horizon = this.#horizon) {
+        if (this.#circuit.vacuum(horizon, sliceEnds)) this.#vacuumed = horizon;
+        else await pause();
+      }
       const groups = this.#take();
       if (groups.length === 0) return;
       await this.#step(groups, () => sliceEnds, pause);
@@ -199,10 +219,13 @@ export class Stepper {
         rows += length;
         const wanted = this.#hooks.wants(entry);
         for (let from = 0; from < length; ) {
-          const next = feeder.fill(topicBatch, from, length, firstCommit, wanted);
+          const to = Math.min(length, from + ROWS_PER_FEED);
+          const next = feeder.fill(topicBatch, from, to, firstCommit, wanted);
           if (entry.topicKind === "stream") circuit.feedStream(entry.id, feeder.chunk);
           else circuit.feedTable(entry.id, feeder.chunk, topicBatch.ops, from);
           while (!circuit.run(sliceEnds())) await pause();
+          // With nothing left to do, run() does not look at the clock.
+          if (performance.now() >= sliceEnds()) await pause();
           from = next;
         }
       }

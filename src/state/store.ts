@@ -291,18 +291,19 @@ export class Store implements Rows {
     };
   }
 
-  /** Frees rows dead at `horizon` (and at every pin), at most `rowsMax` of them. */
-  vacuum(horizon: number, rowsMax: number = 65_536): void {
+  /** Frees rows dead at `horizon` (and at every pin), at most `rowsMax` of them; true when all are. */
+  vacuum(horizon: number, rowsMax: number = 65_536): boolean {
     for (const pin of this.#pins) if (pin < horizon) horizon = pin;
     const { deathWord, strideWords } = this.layout;
     const dead = this.#dead;
     for (let n = 0; n < rowsMax && dead.length > 0; n++) {
       const slot = dead.peek();
-      if ((this.I[slot * strideWords + deathWord] as number) > horizon) return;
+      if ((this.I[slot * strideWords + deathWord] as number) > horizon) return true;
       dead.shift();
       this.#leave(slot);
       this.#free.push(slot);
     }
+    return dead.length === 0;
   }
 
   /**

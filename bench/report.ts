@@ -7,6 +7,8 @@ export interface Measured {
   readonly value: number | null;
   readonly peer?: string;
   readonly peerValue?: number;
+  /** Where it is not simply value / peerValue: the median over rounds in which both took turns. */
+  readonly ratio?: number;
   /** The least value / peerValue wanted. */
   readonly goal?: number | undefined;
   /** The least, or the most, value wanted. */
@@ -38,7 +40,36 @@ export async function turns<Name extends string>(
   return best;
 }
 
-export function ratioOf({ value, peerValue }: Measured): number | undefined {
+/**
+ * Lets the contenders take turns and gives what each came to in each round, for medians: of each, and of the ratio of two within a round.
+ * What comes and goes on a shared machine then meets both sides of a ratio, and no lucky round decides.
+ */
+export async function rounds<Name extends string>(
+  count: number,
+  contenders: Readonly<Record<Name, () => Promise<number> | number>>,
+): Promise<Record<Name, number[]>> {
+  const names = Object.keys(contenders) as Name[];
+  const seen = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<Name, number[]>;
+  for (let round = 0; round < count; round++) {
+    for (const name of names) seen[name].push(await contenders[name]());
+  }
+  return seen;
+}
+
+export function median(numbers: readonly number[]): number {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** Milliseconds of processor time that this thread has used: what else the machine does does not count. */
+export function threadMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}
+
+export function ratioOf({ value, peerValue, ratio }: Measured): number | undefined {
+  if (ratio !== undefined) return ratio;
   return value === null || peerValue === undefined ? undefined : value / peerValue;
 }
 

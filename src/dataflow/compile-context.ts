@@ -1,7 +1,7 @@
 /** What the parts of the compiler share. */
 import type { Expr } from "../plan/expression.ts";
 import { nullableOf, typeOf } from "../plan/inspect.ts";
-import type { Plan } from "../plan/plan.ts";
+import type { OrderItem, Plan } from "../plan/plan.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import type { TypedColumn } from "./js-rows.ts";
 import type { Node } from "./node.ts";
@@ -20,6 +20,8 @@ export interface CompileContext {
   linear(plan: Plan, stages: readonly Stage[], columns: readonly number[]): Node;
   /** A store with (at least) these columns of the plan's rows. */
   stored(plan: Plan, columns: readonly number[]): Stored;
+  /** A store with the plan's rows whose ordered index settles ties as the plan says: by the plan's columns, in their order. */
+  ordered(plan: Plan, partition: readonly number[], order: readonly OrderItem[]): Stored;
   /** The node of this identity, found or made. */
   node<N extends Node>(identity: string, make: () => N): N;
 }

@@ -107,7 +107,7 @@ function keptColumns(
   return { node, columns: columns.map((_, i) => i) };
 }
 
-function isFallibleAggregate(a: Aggregate): boolean {
+export function isFallibleAggregate(a: Aggregate): boolean {
   switch (a.fn) {
     case "count":
     case "min":
@@ -121,7 +121,7 @@ function isFallibleAggregate(a: Aggregate): boolean {
   }
 }
 
-function accumulatorOf(a: Aggregate): Accumulator {
+export function accumulatorOf(a: Aggregate): Accumulator {
   switch (a.fn) {
     case "count":
       return count;
@@ -199,7 +199,7 @@ function endsFallible(plan: Plan): boolean {
 }
 
 /** The argument (or true) where the filter is true, else null. */
-function onlyIf(filter: Expr, arg: Expr | null): Expr {
+export function onlyIf(filter: Expr, arg: Expr | null): Expr {
   const then: Expr = arg ?? { kind: "const", value: true, type: bool };
   const type = typeOf(then);
   return {

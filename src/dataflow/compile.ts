@@ -22,16 +22,19 @@ import type {
   GroupPlan,
   JoinPlan,
   MapFunctionPlan,
+  OrderItem,
   Plan,
   SeriesPlan,
   SourcePlan,
   TemporalPlan,
   TopKPlan,
   UnionPlan,
+  WindowPlan,
 } from "../plan/plan.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import { type CompileContext, type Stored, typed } from "./compile-context.ts";
 import { aggregateNode } from "./compile-group.ts";
+import { isFallibleWindow, windowNode } from "./compile-window.ts";
 import type { Graph } from "./graph.ts";
 import { identityOf } from "./identity.ts";
 import type { TypedColumn } from "./js-rows.ts";
@@ -69,7 +72,6 @@ type Base = (plan: Plan, columns: readonly number[]) => Node;
 /** What plans can say and no operator does. */
 const NOT_YET = {
   tableFunction: "a set-returning function",
-  window: "a window function",
   recursive: "WITH RECURSIVE",
   recursiveRef: "WITH RECURSIVE",
 } as const;
@@ -126,8 +128,9 @@ export class Compiler implements CompileContext {
         return this.#topK(plan, columns);
       case "temporal":
         return this.#temporal(plan, columns);
-      case "tableFunction":
       case "window":
+        return this.#window(plan, columns);
+      case "tableFunction":
       case "recursive":
       case "recursiveRef":
         throw notSupported(NOT_YET[plan.kind]);
@@ -430,11 +433,11 @@ export class Compiler implements CompileContext {
 
   #topK(plan: TopKPlan, columns: readonly number[]): Node {
     checkMask(plan.schema.fields, plan.partition, "a partition");
-    const { input, limit, offset, partition, order } = plan;
-    if (input.appendOnly && limit !== null && offset === 0 && limit <= BOUNDED_LIMIT_MAX) {
+    const { input, limit, offset, partition, order, ties } = plan;
+    if (!ties && input.appendOnly && limit !== null && offset === 0 && limit <= BOUNDED_LIMIT_MAX) {
       return this.#storeRows(this.#boundedTop(plan, limit), columns);
     }
-    const evict = input.appendOnly && limit !== null;
+    const evict = !ties && input.appendOnly && limit !== null;
     const { node, columns: map } = evict
       ? this.#collection(
           input,
@@ -442,12 +445,7 @@ export class Compiler implements CompileContext {
           "append",
           `first ${offset + limit} of [${partition}] by ${JSON.stringify(order)} `,
         )
-      : (this.#orderable(plan) ??
-        this.#collection(
-          input,
-          allOf(input),
-          input.appendOnly ? "append" : input.key === null ? "bag" : "keyed",
-        ));
+      : this.ordered(input, partition, order);
     const identity = `top rows of ${node.identity}: ${identityOf(plan)} [${columns}]`;
     return this.#node(identity, () => {
       const spec = {
@@ -456,6 +454,7 @@ export class Compiler implements CompileContext {
         order: order.map((o) => ({ ...o, column: map[o.column]! })),
         limit,
         offset,
+        ties,
         columns: columns.map((c) => map[c]!),
         evict,
       };
@@ -463,14 +462,27 @@ export class Compiler implements CompileContext {
     });
   }
 
-  /** A shared store whose ordered index settles ties as the plan says: by the plan's columns in the plan's order, or there are no ties. */
-  #orderable({ input, partition, order }: TopKPlan): Stored | null {
-    const shared = this.#shared(input);
-    if (shared === null) return null;
-    const { node, columns } = shared;
-    const identical = columns.length === node.store.layout.columns.length && columns.every((c, i) => c === i);
-    const decided = new Set([...partition, ...order.map((o) => o.column)].map((c) => columns[c]!));
-    return identical || (node.key?.every((k) => decided.has(k)) ?? false) ? shared : null;
+  /** A shared store will do where it has just the plan's columns, or there are no ties. */
+  ordered(plan: Plan, partition: readonly number[], order: readonly OrderItem[]): Stored {
+    const shared = this.#shared(plan);
+    if (shared !== null) {
+      const { node, columns } = shared;
+      const identical =
+        columns.length === node.store.layout.columns.length && columns.every((c, i) => c === i);
+      const decided = new Set([...partition, ...order.map((o) => o.column)].map((c) => columns[c]!));
+      if (identical || (node.key?.every((k) => decided.has(k)) ?? false)) return shared;
+    }
+    const mode = plan.appendOnly ? "append" : plan.key === null ? "bag" : "keyed";
+    return this.#collection(plan, allOf(plan), mode);
+  }
+
+  // ---- windows ----------------------------------------------------------------------------------------------------
+
+  #window(plan: WindowPlan, columns: readonly number[]): Node {
+    checkMask(plan.schema.fields, plan.partition, "a partition");
+    if (!plan.functions.some(isFallibleWindow)) return windowNode(this, plan, columns);
+    // As in linear(): a row that fails shall fail once.
+    return this.#picked(windowNode(this, plan, allOf(plan)), plan, columns);
   }
 
   #boundedTop(plan: TopKPlan, limit: number): Stored {

@@ -38,12 +38,24 @@ export function isAbsentAggregate(name: string): boolean {
   return absent.has(name);
 }
 
-/** The column that stands for the aggregate's value. */
-export function bindAggregate(call: NodeOf<"FuncCall">, name: Name, place: ExprPlace): Expr {
+/** Takes the aggregate that a call names and gives the column that stands for its value. */
+export type TakeAggregate = (aggregate: Aggregate) => Expr;
+
+/** The column that stands for the aggregate's value. `over`: takes it where it is computed over windows, not groups. */
+export function bindAggregate(
+  call: NodeOf<"FuncCall">,
+  name: Name,
+  place: ExprPlace,
+  over?: TakeAggregate,
+): Expr {
   const { ctx } = place;
   const position = ctx.position(call.location);
-  if (place.aggregates === null) throw misplaced(place.clause, position);
-  const inner: ExprPlace = { ...place, aggregates: null, windows: null, clause: NESTED };
+  const { aggregates } = place;
+  if (over === undefined && aggregates === null) throw misplaced(place.clause, position);
+  const inner: ExprPlace =
+    over === undefined
+      ? { ...place, aggregates: null, windows: null, clause: NESTED }
+      : { ...place, windows: null, clause: NESTED_WINDOW };
   const args = (call.args ?? []).map((a) => place.bind(a, inner));
   // min and max see the same values once or often; the others do not.
   if (call.agg_distinct && name !== "min" && name !== "max")
@@ -55,7 +67,7 @@ export function bindAggregate(call: NodeOf<"FuncCall">, name: Name, place: ExprP
     call.agg_filter === undefined ? null : toBoolean(place.bind(call.agg_filter, filtered), "FILTER", ctx);
   const isRounded = type.name === "float4" && name === "sum";
   const aggregate: Aggregate = { fn: name, arg, filter, type: isRounded ? float8 : type, reducer: null };
-  const value = place.aggregates.add(aggregate, position);
+  const value = over === undefined ? aggregates!.add(aggregate, position) : over(aggregate);
   return isRounded ? cast(value, "float8_to_float4", float4) : value;
 }
 
@@ -64,6 +76,8 @@ function cast(arg: Expr, fn: FunctionId, type: SqlType): Expr {
 }
 
 const NESTED = "aggregate arguments";
+/** The clause of what stands in a call with OVER. */
+export const NESTED_WINDOW = "window function arguments";
 
 function misplaced(clause: string, position: number | undefined): EvertError {
   const message =

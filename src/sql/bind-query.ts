@@ -7,7 +7,6 @@ import { inputsOf } from "../plan/inspect.ts";
 import { optimizeQuery } from "../plan/optimize.ts";
 import type { OrderItem, Plan, Query } from "../plan/plan.ts";
 import { type Bound, boundType, toCommonType } from "./bound.ts";
-import { sortDirection } from "./calls.ts";
 import { type BindContext, checkColumnCount, checkPlanSize } from "./context.ts";
 import { checkEquatable } from "./equality.ts";
 import { bindExpr, plainPlace } from "./expression.ts";
@@ -22,25 +21,22 @@ import {
   projectExactly,
   type QueryColumn,
   type QueryEnv,
-  refuseRanking,
 } from "./query.ts";
 import { rowsPlan } from "./rows.ts";
 import { emptyScope, findColumn, tableScope } from "./scope.ts";
 import { bindPlainSelect } from "./select.ts";
+import { sortDirection } from "./sorting.ts";
 import { as, startOf, stringOf } from "./tree.ts";
 
 /** A whole query, ready to run: shown columns first, then those that exist only to sort by. */
 export function bindQuery(select: SelectStmt, ctx: BindContext, names?: readonly string[]): Query {
   const bound = bindSelect(select, queryEnv(ctx));
-  refuseRanking(bound);
   return finishQuery(bound, ctx, names);
 }
 
 /** The same for a query whose columns are not final yet: a source of INSERT. */
 export function bindOpenQuery(select: SelectStmt, ctx: BindContext): BoundQuery {
-  const bound = bindSelect(select, queryEnv(ctx));
-  refuseRanking(bound);
-  return bound;
+  return bindSelect(select, queryEnv(ctx));
 }
 
 function finishQuery(bound: BoundQuery, ctx: BindContext, names?: readonly string[]): Query {
@@ -150,10 +146,8 @@ function bindUnion(select: SelectStmt, env: QueryEnv): BoundQuery {
     first = first.larg!;
   }
   let left = bindSelect(first, env);
-  refuseRanking(left);
   for (const step of spine.reverse()) {
     const right = bindSelect(step.rarg!, env);
-    refuseRanking(right);
     left = unite(left, right, step.all ?? false, env.ctx, firstPlace(step.rarg));
   }
   return left;
@@ -187,7 +181,7 @@ function unite(
   if (!all) for (const type of types) checkEquatable(type, ctx.position(place));
   const plan = all ? united : build.distinct(united);
   const columns = left.columns.map((c, i): QueryColumn => ({ name: c.name, index: i, literal: null }));
-  return { plan, columns, order: [], ranking: null };
+  return { plan, columns, order: [] };
 }
 
 function unionType(left: Bound, right: Bound, ctx: BindContext): SqlType {
@@ -259,7 +253,6 @@ function bindValues(lists: readonly Node[], env: QueryEnv): BoundQuery {
     plan,
     columns: names.map((name, index) => ({ name, index, literal: columns[index]!.literal })),
     order: [],
-    ranking: null,
   };
 }
 

@@ -1,23 +1,17 @@
-/** Calls in SQL: scalar functions, aggregates, row_number(), and the functions that tell the time. */
-import type { Node } from "libpg-query";
+/** Calls in SQL: scalar functions, aggregates, and the functions that tell the time. */
 import { EvertError, notSupported } from "../base/errors.ts";
 import { timestamptz } from "../batch/types.ts";
 import type { Expr } from "../plan/expression.ts";
-import { functionInfo, isComparable, resolveFunction, sqlTypeName } from "../plan/functions.ts";
-import { typeOf } from "../plan/inspect.ts";
+import { functionInfo, resolveFunction } from "../plan/functions.ts";
 import { bindAggregate, isAbsentAggregate, isAggregate } from "./aggregates.ts";
-import { type Bound, boundType, callOf, settled, toCommonType, typed } from "./bound.ts";
+import { type Bound, boundType, callOf, toCommonType, typed } from "./bound.ts";
 import type { BindContext } from "./context.ts";
-import type { ExprPlace, SortKey } from "./place.ts";
+import type { ExprPlace } from "./place.ts";
 import { NOW } from "./temporal.ts";
-import { as, type NodeOf, startOf, stringOf } from "./tree.ts";
+import { type NodeOf, stringOf } from "./tree.ts";
+import { bindWindowCall, isWindowFunction } from "./windows.ts";
 
 type FuncCall = NodeOf<"FuncCall">;
-
-/** Window functions PostgreSQL has beside row_number. */
-const absentWindows: ReadonlySet<string> = new Set(
-  "rank dense_rank percent_rank cume_dist ntile lag lead first_value last_value nth_value".split(" "),
-);
 
 export function bindCall(call: FuncCall, place: ExprPlace, start: number | undefined): Bound {
   const { ctx } = place;
@@ -25,8 +19,8 @@ export function bindCall(call: FuncCall, place: ExprPlace, start: number | undef
   const name = functionName(call, position);
   if (call.func_variadic) throw notSupported("VARIADIC", position);
   if (call.agg_within_group) throw notSupported("WITHIN GROUP", position);
-  if (call.over !== undefined) return typed(bindWindow(call, name, place), start);
-  if (name === "row_number" || absentWindows.has(name)) {
+  if (call.over !== undefined) return typed(bindWindowCall(call, name, place), start);
+  if (isWindowFunction(name)) {
     throw new EvertError("wrong_object_type", `window function ${name} requires an OVER clause`, {
       position,
     });
@@ -97,70 +91,4 @@ function now({ ctx, clause }: ExprPlace, said: string, position: number | undefi
   }
   if (ctx.nowUs === null) throw notSupported(said, position);
   return { kind: "const", value: ctx.nowUs, type: timestamptz };
-}
-
-// ---- row_number() -----------------------------------------------------------------------------------------------
-
-function bindWindow(call: FuncCall, name: string, place: ExprPlace): Expr {
-  const { ctx } = place;
-  const position = ctx.position(call.location);
-  if (name !== "row_number") throw notSupported(`window function ${name}`, position);
-  if (call.args !== undefined || call.agg_star || call.agg_filter !== undefined || call.agg_distinct) {
-    throw new EvertError("undefined_function", "row_number takes no arguments", { position });
-  }
-  if (place.windows === null) {
-    const message = `window functions are not allowed in ${place.clause}`;
-    throw new EvertError("grouping_error", message, { position, sqlstate: "42P20" });
-  }
-  const definition = windowDefinition(call.over!, place, position);
-  const inner: ExprPlace = { ...place, windows: null, clause: "window definitions" };
-  const partition = (definition.partitionClause ?? []).map((n) => settled(place.bind(n, inner), ctx));
-  const order = (definition.orderClause ?? []).map((n) => bindSortKey(as(n, "SortBy")!, inner));
-  return place.windows.add({ partition, order, position });
-}
-
-function windowDefinition(
-  over: NodeOf<"WindowDef">,
-  place: ExprPlace,
-  position: number | undefined,
-): NodeOf<"WindowDef"> {
-  if (over.refname !== undefined) throw notSupported("a window that extends another", position);
-  if (over.name === undefined) return over;
-  const found = as(place.windows?.named(over.name), "WindowDef");
-  if (found !== undefined) return found;
-  throw new EvertError("undefined_object", `window "${over.name}" does not exist`, {
-    position: place.ctx.position(over.location),
-  });
-}
-
-/** One item of ORDER BY, its expression bound in `place`. */
-function bindSortKey(sort: NodeOf<"SortBy">, place: ExprPlace): SortKey {
-  const expr = settled(place.bind(sort.node!, place), place.ctx);
-  return { expr, ...sortDirection(sort, place.ctx, sort.node!, expr) };
-}
-
-/** Direction and place of nulls; refuses what has no order. */
-export function sortDirection(
-  sort: NodeOf<"SortBy">,
-  ctx: BindContext,
-  node: Node,
-  expr: Expr,
-): { descending: boolean; nullsFirst: boolean } {
-  const position = ctx.position(startOf(node));
-  if (sort.sortby_dir === "SORTBY_USING") throw notSupported("ORDER BY ... USING", position);
-  checkOrderable(expr, position);
-  const descending = sort.sortby_dir === "SORTBY_DESC";
-  const nullsFirst =
-    sort.sortby_nulls === "SORTBY_NULLS_DEFAULT" ? descending : sort.sortby_nulls === "SORTBY_NULLS_FIRST";
-  return { descending, nullsFirst };
-}
-
-function checkOrderable(expr: Expr, position: number | undefined): void {
-  const type = typeOf(expr);
-  if (isComparable(type)) return;
-  throw new EvertError(
-    "undefined_function",
-    `could not identify an ordering operator for type ${sqlTypeName(type)}`,
-    { position },
-  );
 }

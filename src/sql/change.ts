@@ -229,7 +229,7 @@ function bindAssignments(
   scope: Scope,
   ctx: BindContext,
 ): { row: Expr[]; assigned: number[] } {
-  const row: Expr[] = relation.schema.fields.map((_, i) => scope.tables[0]!.columns[i]!.expr!);
+  const row: Expr[] = relation.schema.fields.map((_, i) => scope.tables[0]!.columns[i]!.expr);
   const assigned: number[] = [];
   for (const node of targets) {
     const item = as(node, "ResTarget")!;

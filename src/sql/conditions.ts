@@ -1,13 +1,13 @@
 /** Conditions of a join: bound over both sides' names, and sorted by what they read. */
+import type { Node } from "libpg-query";
 import * as build from "../plan/build.ts";
 import type { Expr } from "../plan/expression.ts";
 import { branch, columnsOf, conjunction, moveColumns, typeOf } from "../plan/inspect.ts";
 import { comparable, isJoinEquality, sidesOf } from "../plan/joins.ts";
 import type { BindContext } from "./context.ts";
-import { bindBoolean, bindExpr, plainPlace } from "./expression.ts";
-import { type RankFilters, rankColumnOf } from "./ranking.ts";
+import { bindBoolean, plainPlace } from "./expression.ts";
 import { besides, type Scope } from "./scope.ts";
-import { as, startOf, stringOf } from "./tree.ts";
+import { as, startOf } from "./tree.ts";
 
 /** A conjunct of ON over the left side's columns, then the right side's. */
 export interface Condition {
@@ -21,25 +21,19 @@ export function sideBySide(left: Scope, right: Scope): Scope {
   return besides(left, right, plan);
 }
 
-export function bindConditions(on: RankFilters, scope: Scope, ctx: BindContext): Condition[] {
+export function bindConditions(on: readonly Node[], scope: Scope, ctx: BindContext): Condition[] {
   const place = plainPlace(ctx, scope, "JOIN conditions");
-  const conditions = on.rest().map((node) => ({
+  return on.map((node) => ({
     expr: bindBoolean(node, place, "JOIN/ON"),
     position: ctx.position(startOf(node)),
   }));
-  checkRankNames(on, scope, ctx);
-  return conditions;
 }
 
-/** Conjuncts about ranks are bound by nobody, but their names must still be unambiguous. */
-export function checkRankNames(ranks: RankFilters, scope: Scope, ctx: BindContext): void {
-  for (const node of ranks.used()) {
-    const column = as(rankColumnOf(node), "ColumnRef")!;
-    const name = stringOf(column.fields?.at(-1));
-    if (column.fields?.length === 1 && scope.columns.filter((c) => c.name === name).length > 1) {
-      bindExpr({ ColumnRef: column }, plainPlace(ctx, scope, "WHERE"));
-    }
-  }
+/** `a AND b AND c` as [a, b, c]. */
+export function splitAnd(node: Node | undefined): Node[] {
+  if (node === undefined) return [];
+  const logic = as(node, "BoolExpr");
+  return logic?.boolop === "AND_EXPR" ? (logic.args ?? []).flatMap(splitAnd) : [node];
 }
 
 /** Null instead of the first key where a condition on the left row alone is not true. */

@@ -146,9 +146,6 @@ function bindColumn(ref: NodeOf<"ColumnRef">, { ctx, scope }: ExprPlace): Bound 
     throw notSupported("a whole row as a value", position);
   const names = fields.map(stringOf);
   const column = findVisible(scope, names, ctx.outer, position);
-  if (column.expr === null) {
-    throw notSupported("row_number() as a value, other than compared with a constant in WHERE,", position);
-  }
   // A copy for each place it is named in: what is known of that place is kept beside it.
   const expr: Expr = { ...column.expr };
   ctx.mentions.set(expr, { name: `${column.table}.${column.name}`, position });

@@ -1,31 +1,29 @@
 /** FROM: relations, WITH queries, subqueries, functions, and joins of them, as a plan and the names it shows. */
 import type { Alias, Node } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
-import { int8 } from "../batch/types.ts";
 import * as build from "../plan/build.ts";
 import type { CatalogRelation } from "../plan/catalog.ts";
 import { readsOuter } from "../plan/decorrelate.ts";
 import type { BindContext } from "./context.ts";
 import { bindJoin } from "./join.ts";
-import { type BoundQuery, type QueryEnv, refuseRanking } from "./query.ts";
-import type { RankFilters } from "./ranking.ts";
+import type { BoundQuery, QueryEnv } from "./query.ts";
 import { besides, checkDuplicateTable, type Scope, similar, tableScope } from "./scope.ts";
 import { bindSeries, isSeries } from "./series.ts";
 import { as, kindOf, type NodeOf, startOf, stringOf } from "./tree.ts";
 
 /** The FROM list: its items side by side, unrestricted; WHERE makes joins of them. */
-export function bindFrom(items: readonly Node[], env: QueryEnv, ranks: RankFilters): Scope | undefined {
+export function bindFrom(items: readonly Node[], env: QueryEnv): Scope | undefined {
   let scope: Scope | undefined;
   for (const item of items) {
     if (scope !== undefined && isSeries(item)) {
       scope = bindSeries(as(item, "RangeFunction")!, scope, env.ctx);
       continue;
     }
-    if (scope === undefined) scope = bindItem(item, env, ranks);
+    if (scope === undefined) scope = bindItem(item, env);
     else {
       const left: Scope = scope;
       const id = env.ctx.nextApply();
-      const next = env.ctx.beside(left, id, () => bindItem(item, env, ranks, left));
+      const next = env.ctx.beside(left, id, () => bindItem(item, env, left));
       scope = cross(left, next, id, env.ctx.position(placeOf(item)));
     }
   }
@@ -42,16 +40,16 @@ function cross(left: Scope, right: Scope, id: number, position: number | undefin
 }
 
 /** One item. `before`: what stands left of it in the list, which a function could read from. */
-export function bindItem(item: Node, env: QueryEnv, ranks: RankFilters, before?: Scope): Scope {
+export function bindItem(item: Node, env: QueryEnv, before?: Scope): Scope {
   const { ctx } = env;
   return ctx.deeper(() => {
     switch (kindOf(item)) {
       case "RangeVar":
-        return bindRelation(as(item, "RangeVar")!, env, ranks);
+        return bindRelation(as(item, "RangeVar")!, env);
       case "RangeSubselect":
-        return bindSubselect(as(item, "RangeSubselect")!, env, ranks);
+        return bindSubselect(as(item, "RangeSubselect")!, env);
       case "JoinExpr":
-        return bindJoin(as(item, "JoinExpr")!, env, ranks, bindItem, before);
+        return bindJoin(as(item, "JoinExpr")!, env, bindItem, before);
       case "RangeFunction":
         return bindSeries(as(item, "RangeFunction")!, undefined, ctx);
       case "RangeTableSample":
@@ -71,18 +69,17 @@ function placeOf(item: Node): number | undefined {
   return call?.location ?? startOf(item);
 }
 
-function bindRelation(node: NodeOf<"RangeVar">, env: QueryEnv, ranks: RankFilters): Scope {
+function bindRelation(node: NodeOf<"RangeVar">, env: QueryEnv): Scope {
   const { ctx } = env;
   const name = node.relname ?? "";
   const position = ctx.position(node.location);
   const own = node.schemaname === undefined ? env.withQueries.get(name) : undefined;
-  if (own !== undefined)
-    return queryScope(node.alias?.aliasname ?? name, own, node.alias, env, ranks, position);
+  if (own !== undefined) return queryScope(node.alias?.aliasname ?? name, own, node.alias, position);
   const relation = findRelation(node, ctx);
   const inlined = ctx.catalog.inlineView?.(relation.name);
   if (inlined !== undefined) {
     const query = env.bindDefinition(relation.name, inlined);
-    return queryScope(node.alias?.aliasname ?? name, query, node.alias, env, ranks, position);
+    return queryScope(node.alias?.aliasname ?? name, query, node.alias, position);
   }
   const plan = build.source(relation);
   const names = aliasNames(
@@ -113,12 +110,12 @@ export function findRelation(node: NodeOf<"RangeVar">, ctx: BindContext): Catalo
   });
 }
 
-function bindSubselect(node: NodeOf<"RangeSubselect">, env: QueryEnv, ranks: RankFilters): Scope {
+function bindSubselect(node: NodeOf<"RangeSubselect">, env: QueryEnv): Scope {
   const select = as(node.subquery, "SelectStmt");
   const position = env.ctx.position(placeOfSelect(select));
   if (select === undefined) throw notSupported("this kind of subquery in FROM", position);
   const query = env.ctx.apart(node.lateral ?? false, () => env.bindQuery(select, env));
-  return queryScope(node.alias?.aliasname ?? UNNAMED, query, node.alias, env, ranks, position);
+  return queryScope(node.alias?.aliasname ?? UNNAMED, query, node.alias, position);
 }
 
 /** No name in SQL is empty: nobody can mean a subquery without alias by its name. */
@@ -129,43 +126,20 @@ function placeOfSelect(select: NodeOf<"SelectStmt"> | undefined): number | undef
   return first === undefined ? undefined : startOf(first);
 }
 
-/** The query's columns as a table; of a ranked query, only the ranks its surroundings keep. */
+/** The query's columns as a table. */
 function queryScope(
   name: string,
   query: BoundQuery,
   alias: Alias | undefined,
-  env: QueryEnv,
-  ranks: RankFilters,
   position: number | undefined,
 ): Scope {
   const shown = query.columns.map((c) => c.name);
   const names = aliasNames(alias, shown, name, position);
-  if (query.ranking === null) {
-    const columns = query.columns.map((c, i) => ({
-      name: names[i]!,
-      expr: build.column(query.plan, c.index),
-    }));
-    return tableScope(name, query.plan, columns);
-  }
-  const rankName = names[query.columns.findIndex((c) => c.index < 0)]!;
-  const kept = ranks.take(name, rankName, env.ctx);
-  if (kept === undefined) refuseRanking(query);
-  const { first, last } = kept ?? { first: 1, last: 0 };
-  const { partition } = query.ranking;
-  const shownPartition = partition.every((p) => query.columns.some((c) => c.index === p));
-  const plan = build.topK(query.plan, {
-    key: first === last && shownPartition ? [...new Set(partition)] : null,
-    partition,
-    order: query.ranking.order,
-    limit: Number.isFinite(last) ? Math.max(0, last - first + 1) : null,
-    offset: first < 1 ? 0 : first - 1,
-  });
-  const rank = first === last ? build.constant(BigInt(first), int8) : null;
   const columns = query.columns.map((c, i) => ({
     name: names[i]!,
-    expr: c.index < 0 ? rank : build.column(plan, c.index),
+    expr: build.column(query.plan, c.index),
   }));
-  return tableScope(name, plan, columns);
+  return tableScope(name, query.plan, columns);
 }
 
 /** `AS t(a, b)` renames the first columns. */

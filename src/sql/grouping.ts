@@ -16,7 +16,7 @@ import type { Aggregate, Plan } from "../plan/plan.ts";
 import type { BindContext } from "./context.ts";
 import type { AggregateSink } from "./place.ts";
 import type { Scope } from "./scope.ts";
-import { AGGREGATES, isSubquery } from "./stand-ins.ts";
+import { AGGREGATES, isSubquery, isWindow } from "./stand-ins.ts";
 
 export class Grouping implements AggregateSink {
   private readonly scope: Scope;
@@ -91,7 +91,7 @@ export class Grouping implements AggregateSink {
     const at = (index: number) => (index >= AGGREGATES ? index - AGGREGATES + this.keys.length : index);
     const place = (expr: Expr): Expr => {
       if (expr.kind !== "column") return mapChildren(expr, place);
-      return isSubquery(expr) ? expr : build.column(plan, at(expr.index));
+      return isSubquery(expr) || isWindow(expr) ? expr : build.column(plan, at(expr.index));
     };
     return { plan, place };
   }
@@ -109,7 +109,7 @@ export class Grouping implements AggregateSink {
         key !== null &&
         key.length > 0 &&
         columns.some((c, i) => isColumn(c.expr, column.index) && !key.includes(i)) &&
-        key.every((k) => this.keyAt.has(exprKey(columns[k]!.expr!))),
+        key.every((k) => this.keyAt.has(exprKey(columns[k]!.expr))),
     );
   }
 
@@ -135,8 +135,8 @@ export class Grouping implements AggregateSink {
   }
 }
 
-function isColumn(expr: Expr | null, index: number): boolean {
-  return expr?.kind === "column" && expr.index === index;
+function isColumn(expr: Expr, index: number): boolean {
+  return expr.kind === "column" && expr.index === index;
 }
 
 function keyName(key: Expr, input: Plan): string {

@@ -22,10 +22,16 @@ import { outerJoin } from "../plan/outer-join.ts";
 import type { Plan } from "../plan/plan.ts";
 import { asOfJoin, asOfScope, isAsOf } from "./as-of.ts";
 import { boundType, callOf, coerce, toCommonType, typed } from "./bound.ts";
-import { bindConditions, type Condition, guarded, sideBySide, splitConditions } from "./conditions.ts";
+import {
+  bindConditions,
+  type Condition,
+  guarded,
+  sideBySide,
+  splitAnd,
+  splitConditions,
+} from "./conditions.ts";
 import type { BindContext } from "./context.ts";
 import type { QueryEnv } from "./query.ts";
-import { RankFilters, splitAnd } from "./ranking.ts";
 import {
   besides,
   checkDuplicateTable,
@@ -37,7 +43,7 @@ import {
 import { bindSeries, functionCall, isSeries } from "./series.ts";
 import { as, type NodeOf, startOf, stringOf } from "./tree.ts";
 
-type BindItem = (item: Node, env: QueryEnv, ranks: RankFilters, before?: Scope) => Scope;
+type BindItem = (item: Node, env: QueryEnv, before?: Scope) => Scope;
 type JoinType = "inner" | "left" | "right" | "full";
 
 /** Makes one plan of two scopes and says where each side's columns are. */
@@ -46,14 +52,13 @@ type Joiner = (left: Scope, right: Scope, conditions: readonly Condition[]) => S
 export function bindJoin(
   node: NodeOf<"JoinExpr">,
   env: QueryEnv,
-  ranks: RankFilters,
   bindItem: BindItem,
   before: Scope | undefined,
 ): Scope {
   const { ctx } = env;
   const type = joinType(node, ctx);
-  const on = new RankFilters(splitAnd(node.quals), type === "inner" ? ranks : null);
-  const left = bindItem(node.larg!, env, type === "inner" ? on : type === "left" ? ranks : on, before);
+  const on = splitAnd(node.quals);
+  const left = bindItem(node.larg!, env, before);
   const position = ctx.position(functionCall(node.rarg)?.location ?? startOf(node.rarg!));
   if (isSeries(node.rarg!) && type === "inner") {
     const counted = bindSeries(as(node.rarg, "RangeFunction")!, left, ctx);
@@ -61,9 +66,7 @@ export function bindJoin(
   }
   const asOf = isAsOf(node.rarg) ? asOfScope(as(node.rarg, "RangeFunction")!, ctx) : undefined;
   const id = ctx.nextApply();
-  const right =
-    asOf?.scope ??
-    ctx.beside(left, id, () => bindItem(node.rarg!, env, type === "right" ? ranks : on, before));
+  const right = asOf?.scope ?? ctx.beside(left, id, () => bindItem(node.rarg!, env, before));
   checkDuplicateTable(left, right, position);
   const lateral = readsOuter(right.plan, id);
   if (lateral && (type === "right" || type === "full")) {
@@ -264,12 +267,11 @@ function usedColumn(scope: Scope, name: string, side: string): number {
       `common column name "${name}" appears more than once in ${side} table`,
     );
   }
-  if (scope.columns[found[0]!]!.expr === null) throw notSupported("USING with row_number()");
   return found[0]!;
 }
 
 function equality(left: ScopeColumn, right: ScopeColumn, ctx: BindContext): Expr {
-  const sides = [typed(left.expr!, undefined), typed(right.expr!, undefined)];
+  const sides = [typed(left.expr, undefined), typed(right.expr, undefined)];
   return callOf(resolveOperator("=", sides.map(boundType)), sides, ctx);
 }
 
@@ -281,7 +283,7 @@ function mergedColumn(
   type: JoinType,
   ctx: BindContext,
 ): ScopeColumn {
-  const [l, r] = [typed(left.expr!, undefined), typed(right.expr!, undefined)];
+  const [l, r] = [typed(left.expr, undefined), typed(right.expr, undefined)];
   const common = toCommonType([l, r], "JOIN/USING", ctx).type;
   const table = type === "right" ? right.table : left.table;
   if (type === "full") {

@@ -12,19 +12,22 @@ import { startOf } from "./tree.ts";
 export interface Limit {
   readonly limit: number | null;
   readonly offset: number;
+  /** WITH TIES. */
+  readonly ties: boolean;
 }
 
 /** undefined: neither was given, or nothing that leaves a row out. */
 export function bindLimit(select: SelectStmt, scope: Scope, ctx: BindContext): Limit | undefined {
-  if (select.limitOption === "LIMIT_OPTION_WITH_TIES") {
-    throw notSupported(
-      "FETCH FIRST ... WITH TIES",
-      ctx.position(select.limitCount && startOf(select.limitCount)),
-    );
+  const ties = select.limitOption === "LIMIT_OPTION_WITH_TIES";
+  if (ties && select.sortClause === undefined) {
+    const message = "WITH TIES cannot be specified without ORDER BY clause";
+    throw new EvertError("syntax_error", message, {
+      position: ctx.position(select.limitCount && startOf(select.limitCount)),
+    });
   }
   const limit = count(select.limitCount, "LIMIT", "2201W", scope, ctx);
   const offset = count(select.limitOffset, "OFFSET", "2201X", scope, ctx) ?? 0;
-  return limit === null && offset === 0 ? undefined : { limit, offset };
+  return limit === null && offset === 0 ? undefined : { limit, offset, ties: ties && limit !== null };
 }
 
 function count(

@@ -1,6 +1,6 @@
 /** The select list, and what ORDER BY, GROUP BY and DISTINCT ON mean by an item of theirs. */
 import type { Node } from "libpg-query";
-import { EvertError, notSupported } from "../base/errors.ts";
+import { EvertError } from "../base/errors.ts";
 import type { Expr } from "../plan/expression.ts";
 import { exprKey } from "../plan/fingerprint.ts";
 import { type LiteralBound, settled } from "./bound.ts";
@@ -63,13 +63,6 @@ function starColumns(
 }
 
 function starOutput(column: ScopeColumn, position: number | undefined, ctx: BindContext): Output {
-  if (column.expr === null) {
-    throw notSupported(
-      `row_number() as a value (column "${column.name}" of the star)`,
-      position,
-      "Name the columns you need.",
-    );
-  }
   const expr: Expr = { ...column.expr };
   ctx.mentions.set(expr, { name: `${column.table}.${column.name}`, position });
   return { name: column.name, expr, literal: null, position };

@@ -1,7 +1,7 @@
 /** Where an expression stands: what it may name, what may stand in it, and who binds its parts. */
 import type { Node } from "libpg-query";
 import type { Expr } from "../plan/expression.ts";
-import type { Aggregate } from "../plan/plan.ts";
+import type { Aggregate, WindowFunction } from "../plan/plan.ts";
 import type { Bound } from "./bound.ts";
 import type { BindContext } from "./context.ts";
 import type { Scope } from "./scope.ts";
@@ -39,15 +39,21 @@ export interface SortKey {
   readonly nullsFirst: boolean;
 }
 
-export interface RowNumber {
+/** A call with OVER, bound: its arguments, partition and order over the rows (or groups) of the SELECT it stands in. */
+export interface WindowCall extends WindowFunction {
   readonly partition: readonly Expr[];
   readonly order: readonly SortKey[];
-  readonly position: number | undefined;
 }
 
-/** Takes row_number() calls; each is stood for by a column that is no real one. */
+/** Takes window calls; each is stood for by a column that exists once the windows are computed. */
 export interface WindowSink {
-  add(call: RowNumber): Expr;
-  /** Definition of a window of the WINDOW clause. */
-  named(name: string): Node | undefined;
+  add(call: WindowCall): Expr;
+  /** Definition of a window of the WINDOW clause, and those that stand before it. */
+  named(name: string): NamedWindow | undefined;
+}
+
+export interface NamedWindow {
+  readonly definition: NodeOf<"WindowDef">;
+  /** What a definition that extends this one may name in its turn. */
+  readonly before: Pick<WindowSink, "named">;
 }

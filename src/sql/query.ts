@@ -1,6 +1,6 @@
 /** What the parts of a bound query hand each other. */
 import type { SelectStmt } from "libpg-query";
-import { type EvertError, notSupported } from "../base/errors.ts";
+import type { EvertError } from "../base/errors.ts";
 import { type SqlType, text } from "../batch/types.ts";
 import * as build from "../plan/build.ts";
 import type { Expr } from "../plan/expression.ts";
@@ -11,28 +11,19 @@ import type { BindContext } from "./context.ts";
 
 export interface QueryColumn {
   readonly name: string;
-  /** Column of the plan; -1 for the row number of a ranked query, which no plan computes. */
+  /** Column of the plan. */
   readonly index: number;
   /** Set while the column is a bare literal, whose type its surroundings may still choose; the plan has it as text. */
   readonly literal: LiteralBound | null;
 }
 
-/** A SELECT whose list has row_number(): what uses it must say which ranks it wants. */
-export interface Ranking {
-  /** Columns of the plan. */
-  readonly partition: readonly number[];
-  readonly order: readonly OrderItem[];
-  readonly position: number | undefined;
-}
-
 export interface BoundQuery {
-  /** Its columns include those that exist only to sort or rank by. */
+  /** Its columns include those that exist only to sort by. */
   readonly plan: Plan;
   /** What the query shows, in order. */
   readonly columns: readonly QueryColumn[];
   /** ORDER BY, over the plan's columns. */
   readonly order: readonly OrderItem[];
-  readonly ranking: Ranking | null;
 }
 
 /** What a query sees from outside. */
@@ -44,13 +35,6 @@ export interface QueryEnv {
   readonly bindQuery: (select: SelectStmt, env: QueryEnv) => BoundQuery;
   /** Binds the definition of a view that is inlined: a text of its own. */
   readonly bindDefinition: (name: string, definition: string) => BoundQuery;
-}
-
-export function refuseRanking(query: BoundQuery): void {
-  if (query.ranking === null) return;
-  const hint =
-    "Put it in a subquery and keep the first rows: SELECT ... FROM (SELECT ..., row_number() OVER (...) AS rn ...) t WHERE rn <= 10.";
-  throw notSupported("row_number() without a filter on its first rows", query.ranking.position, hint);
 }
 
 /** The shown columns' types; null for a bare literal. */

@@ -9,8 +9,8 @@ export interface ScopeColumn {
   readonly name: string;
   /** Name of its table, for messages. */
   readonly table: string;
-  /** Over the scope's plan; null for a row number that cannot be had as a value. */
-  readonly expr: Expr | null;
+  /** Over the scope's plan. */
+  readonly expr: Expr;
 }
 
 export interface ScopeTable {
@@ -42,7 +42,7 @@ export function emptyScope(): Scope {
 export function tableScope(
   name: string,
   plan: Plan,
-  columns: readonly { readonly name: string; readonly expr: Expr | null }[],
+  columns: readonly { readonly name: string; readonly expr: Expr }[],
   key: readonly number[] | null = null,
 ): Scope {
   const own = columns.map((c) => ({ ...c, table: name }));
@@ -55,7 +55,7 @@ export function moveScope(scope: Scope, plan: Plan, move: (index: number) => num
   const moveColumn = (c: ScopeColumn): ScopeColumn => {
     let to = moved.get(c);
     if (to === undefined) {
-      const expr = c.expr === null ? null : substitute(c.expr, (col) => build.column(plan, move(col.index)));
+      const expr = substitute(c.expr, (col) => build.column(plan, move(col.index)));
       to = { ...c, expr };
       moved.set(c, to);
     }
@@ -118,7 +118,7 @@ export function findVisible(
     if (!names(around.scope, parts)) continue;
     const column = findColumn(around.scope, parts, position);
     const { apply } = around;
-    return { ...column, expr: column.expr === null ? null : outward(column.expr, apply) };
+    return { ...column, expr: outward(column.expr, apply) };
   }
   return findColumn(scope, parts, position);
 }

@@ -2,21 +2,19 @@
  * SELECT: FROM, WHERE, GROUP BY, HAVING, select list, DISTINCT, ORDER BY, LIMIT, in a plan's order:
  *
  *   topK (LIMIT)  >  distinct or topK (DISTINCT, DISTINCT ON)  >  project (select list, then columns only sorted by)
- *     >  filter (HAVING)  >  group  >  filter (WHERE)  >  joins
+ *     >  windows  >  filter (HAVING)  >  group  >  filter (WHERE)  >  joins
  *
  * Names are looked up clause by clause in the order PostgreSQL does it, so that the first error is the same.
  */
 import type { Node, SelectStmt } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
-import { int8 } from "../batch/types.ts";
 import * as build from "../plan/build.ts";
 import type { Expr } from "../plan/expression.ts";
 import { exprKey } from "../plan/fingerprint.ts";
 import { columnsOf, conjunction, typeOf } from "../plan/inspect.ts";
 import type { OrderItem, Plan } from "../plan/plan.ts";
 import { settled, toBoolean } from "./bound.ts";
-import { sortDirection } from "./calls.ts";
-import { checkRankNames } from "./conditions.ts";
+import { splitAnd } from "./conditions.ts";
 import type { BindContext } from "./context.ts";
 import { checkEquatable } from "./equality.ts";
 import { bindBoolean, bindExpr } from "./expression.ts";
@@ -24,14 +22,15 @@ import { bindFrom } from "./from.ts";
 import { Grouping } from "./grouping.ts";
 import { bindLimit } from "./limit.ts";
 import { bindTargets, type Clause, namedOutput, type Output } from "./output.ts";
-import type { ExprPlace, RowNumber, WindowSink } from "./place.ts";
-import type { BoundQuery, QueryEnv, Ranking } from "./query.ts";
-import { RankFilters, splitAnd } from "./ranking.ts";
-import { emptyScope, type Scope } from "./scope.ts";
-import { ROW_NUMBER, SUBQUERIES } from "./stand-ins.ts";
+import type { ExprPlace } from "./place.ts";
+import type { BoundQuery, QueryEnv } from "./query.ts";
+import { emptyScope } from "./scope.ts";
+import { sortDirection } from "./sorting.ts";
+import { SUBQUERIES, WINDOWS } from "./stand-ins.ts";
 import { Subqueries } from "./subqueries.ts";
 import { withoutNow } from "./temporal.ts";
 import { as, startOf } from "./tree.ts";
+import { Windows } from "./windowing.ts";
 
 interface Sort {
   readonly expr: Expr;
@@ -42,10 +41,9 @@ interface Sort {
 export function bindPlainSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
   const { ctx } = env;
   refuseClauses(select, ctx);
-  const ranks = new RankFilters(splitAnd(select.whereClause));
-  const scope = bindFrom(select.fromClause ?? [], env, ranks) ?? emptyScope();
+  const scope = bindFrom(select.fromClause ?? [], env) ?? emptyScope();
   const grouping = new Grouping(scope, ctx);
-  const windows = new Windows(select.windowClause ?? []);
+  const windows = new Windows(select.windowClause ?? [], ctx);
   const subqueries = new Subqueries(env, scope);
   const place: ExprPlace = {
     ctx,
@@ -57,12 +55,12 @@ export function bindPlainSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
     bind: bindExpr,
   };
   const outputs = bindTargets(select.targetList ?? [], place);
-  const where = bindWhere(ranks, scope, place);
+  const where = bindWhere(select.whereClause, place);
   const having =
     select.havingClause === undefined
       ? undefined
       : bindBoolean(select.havingClause, within(place, "HAVING"), "HAVING");
-  const sorts = bindSorts(select.sortClause ?? [], outputs, within(place, "ORDER BY"));
+  const sorts = bindSorts(select.sortClause ?? [], outputs, { ...place, clause: "ORDER BY" });
   const groupBy = bindGroupBy(select.groupClause ?? [], outputs, {
     ...within(place, "GROUP BY"),
     aggregates: null,
@@ -88,22 +86,23 @@ export function bindPlainSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
   } else {
     input = subqueries.attach(input, [...everyExpr(outputs, sorts, distinct.on), ...windows.exprs()]);
   }
-  const list = new SelectList(outputs, over, input, windows);
+  if (windows.hasCalls) {
+    const windowed = windows.finish(input, over);
+    input = windowed.plan;
+    over = windowed.over;
+  }
+  const list = new SelectList(outputs, over, input);
   const order = sorts.map((s) => ({
     column: list.column(s.expr),
     descending: s.descending,
     nullsFirst: s.nullsFirst,
   }));
   const on = distinct.on.map((e) => list.column(e));
-  const ranking = list.ranking();
-  if (ranking !== null && (distinct.all || on.length > 0 || limit !== undefined)) {
-    throw notSupported("row_number() beside DISTINCT or LIMIT", ranking.position);
-  }
   let plan: Plan = build.project(input, list.exprs, list.names);
   if (distinct.all) plan = build.distinct(plan);
   if (on.length > 0) plan = firstPerGroup(plan, on, order, outputs.length);
   if (limit !== undefined) plan = build.topK(plan, { partition: [], order, ...limit });
-  return { plan, columns: list.columns, order, ranking };
+  return { plan, columns: list.columns, order };
 }
 
 /** Keyed by the groups themselves when they are shown. */
@@ -124,11 +123,9 @@ function refuseClauses(select: SelectStmt, ctx: BindContext): void {
   if ((select.targetList ?? []).length === 0) throw notSupported("a select list without columns", first);
 }
 
-function bindWhere(ranks: RankFilters, scope: Scope, place: ExprPlace): Expr | undefined {
+function bindWhere(clause: Node | undefined, place: ExprPlace): Expr | undefined {
   const inner: ExprPlace = { ...within(place, "WHERE"), aggregates: null };
-  const predicate = conjunction(ranks.rest().map((node) => bindConjunct(node, inner)));
-  checkRankNames(ranks, scope, place.ctx);
-  return predicate;
+  return conjunction(splitAnd(clause).map((node) => bindConjunct(node, inner)));
 }
 
 /** A row stays where its conjunct is true: null is as good as false. */
@@ -153,17 +150,23 @@ function bindSorts(items: readonly Node[], outputs: readonly Output[], place: Ex
 }
 
 function bindItem(node: Node, outputs: readonly Output[], clause: Clause, place: ExprPlace): Expr {
-  const inner = clause === "ORDER BY" ? { ...place, windows: new NoWindows(clause) } : place;
   const output = namedOutput(node, outputs, clause, place);
-  if (output === undefined) return settled(place.bind(node, inner), place.ctx);
+  if (output === undefined) return settled(place.bind(node, place), place.ctx);
   if (clause === "GROUP BY") refuseAggregate(output, place);
   return output.expr;
 }
 
-/** GROUP BY 1 must not mean an aggregate. */
+/** GROUP BY 1 must not mean an aggregate or a window function. */
 function refuseAggregate(output: Output, { scope }: ExprPlace): void {
   const columns = scope.plan.schema.fields.length;
-  if ([...columnsOf(output.expr)].every((c) => c < columns || c >= SUBQUERIES)) return;
+  const named = [...columnsOf(output.expr)];
+  if (named.some((c) => c >= WINDOWS && c < SUBQUERIES)) {
+    throw new EvertError("grouping_error", "window functions are not allowed in GROUP BY", {
+      position: output.position,
+      sqlstate: "42P20",
+    });
+  }
+  if (named.every((c) => c < columns || c >= SUBQUERIES)) return;
   throw new EvertError("grouping_error", "aggregate functions are not allowed in GROUP BY", {
     position: output.position,
   });
@@ -196,7 +199,7 @@ function bindDistinct(
     checkSortedOutputs(outputs, sorts, place);
     return { all: true, on: [] };
   }
-  const on = items.map((node) => bindItem(node, outputs, "DISTINCT ON", within(place, "DISTINCT ON")));
+  const on = items.map((node) => bindItem(node, outputs, "DISTINCT ON", { ...place, clause: "DISTINCT ON" }));
   const wanted = new Set(on.map(exprKey));
   sorts.slice(0, wanted.size).forEach((sort, i) => {
     if (wanted.has(exprKey(sort.expr))) return;
@@ -234,7 +237,7 @@ function group(
 ): { plan: Plan; over: (expr: Expr) => Expr } {
   for (const key of keys) grouping.addKey(key);
   // All of them first: each may add a key, which moves the aggregates' columns.
-  const over = new Map(exprs.map((e) => [e, isRowNumber(e) ? e : grouping.over(e)]));
+  const over = new Map(exprs.map((e) => [e, grouping.over(e)]));
   const condition = having === undefined ? undefined : grouping.over(having);
   // What a subquery reads of the groups may add keys too.
   const above = [...over.values(), ...(condition === undefined ? [] : [condition])];
@@ -249,29 +252,24 @@ function group(
     grouped = build.filter(grouped, subqueries.resolve(place(condition)));
   }
   grouped = subqueries.attach(grouped, [...over.values()], move);
-  return { plan: grouped, over: (e) => (isRowNumber(e) ? e : subqueries.resolve(place(over.get(e)!))) };
+  return { plan: grouped, over: (e) => subqueries.resolve(place(over.get(e)!)) };
 }
 
 // ---- the select list --------------------------------------------------------------------------------------------
 
-/** Columns of the project: outputs, then what is only sorted, partitioned or ranked by. */
+/** Columns of the project: outputs, then what is only sorted by. */
 class SelectList {
   readonly exprs: Expr[] = [];
   readonly names: string[] = [];
   readonly columns: BoundQuery["columns"];
   private readonly over: (expr: Expr) => Expr;
   private readonly input: Plan;
-  private readonly windows: Windows;
   private readonly at = new Map<string, number>();
 
-  constructor(outputs: readonly Output[], over: (expr: Expr) => Expr, input: Plan, windows: Windows) {
+  constructor(outputs: readonly Output[], over: (expr: Expr) => Expr, input: Plan) {
     this.input = input;
     this.over = over;
-    this.windows = windows;
     this.columns = outputs.map(({ name, expr, literal }) => {
-      if (isRowNumber(expr)) return { name, index: -1, literal: null };
-      if ([...columnsOf(expr)].some((c) => c === ROW_NUMBER))
-        throw windows.refuse("row_number() inside an expression");
       const index = this.exprs.push(over(expr)) - 1;
       this.names.push(name);
       if (!this.at.has(exprKey(expr))) this.at.set(exprKey(expr), index);
@@ -281,8 +279,6 @@ class SelectList {
 
   /** The column with this value, appended if there is none. */
   column(expr: Expr): number {
-    if ([...columnsOf(expr)].some((c) => c === ROW_NUMBER))
-      throw this.windows.refuse("ORDER BY row_number()");
     const key = exprKey(expr);
     let at = this.at.get(key);
     if (at === undefined) {
@@ -292,71 +288,5 @@ class SelectList {
       this.at.set(key, at);
     }
     return at;
-  }
-
-  ranking(): Ranking | null {
-    const call = this.windows.call();
-    if (call === null) return null;
-    const shown = this.columns.filter((c) => c.index < 0).length;
-    if (shown > 1) throw this.windows.refuse("row_number() in more than one column");
-    const order: OrderItem[] = call.order.map((s) => ({
-      column: this.column(s.expr),
-      descending: s.descending,
-      nullsFirst: s.nullsFirst,
-    }));
-    return { partition: call.partition.map((e) => this.column(e)), order, position: call.position };
-  }
-}
-
-function isRowNumber(expr: Expr): boolean {
-  return expr.kind === "column" && expr.index === ROW_NUMBER;
-}
-
-/** The one row_number() a select list may have. */
-class Windows implements WindowSink {
-  private readonly clause: readonly Node[];
-  private readonly calls: RowNumber[] = [];
-
-  constructor(clause: readonly Node[]) {
-    this.clause = clause;
-  }
-
-  add(call: RowNumber): Expr {
-    this.calls.push(call);
-    if (this.calls.length > 1) throw this.refuse("more than one row_number() in a select list");
-    return { kind: "column", index: ROW_NUMBER, type: int8, nullable: false };
-  }
-
-  named(name: string): Node | undefined {
-    return this.clause.find((node) => as(node, "WindowDef")?.name === name);
-  }
-
-  call(): RowNumber | null {
-    return this.calls[0] ?? null;
-  }
-
-  exprs(): Expr[] {
-    return this.calls.flatMap((c) => [...c.partition, ...c.order.map((s) => s.expr)]);
-  }
-
-  refuse(what: string): EvertError {
-    return notSupported(what, this.calls.at(-1)?.position);
-  }
-}
-
-/** Where PostgreSQL allows window functions and we do not. */
-class NoWindows implements WindowSink {
-  private readonly clause: string;
-
-  constructor(clause: string) {
-    this.clause = clause;
-  }
-
-  add(call: RowNumber): Expr {
-    throw notSupported(`row_number() in ${this.clause}`, call.position);
-  }
-
-  named(): undefined {
-    return undefined;
   }
 }

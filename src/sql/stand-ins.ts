@@ -1,14 +1,19 @@
 /**
- * Columns that stand for what no plan computes yet: an aggregate before its rows are grouped, a row number, a subquery before it is
+ * Columns that stand for what no plan computes yet: an aggregate before its rows are grouped, a window function before its window is, a subquery before it is
  * applied. Their numbers are more than any plan has columns.
  */
 import type { ColumnExpr } from "../plan/expression.ts";
 
 export const AGGREGATES = 1_000_000;
-export const ROW_NUMBER = 2_000_000;
+export const WINDOWS = 2_000_000;
 export const SUBQUERIES = 3_000_000;
 
 /** Whether the column stands for a subquery's value. */
 export function isSubquery(expr: ColumnExpr): boolean {
   return expr.index >= SUBQUERIES;
+}
+
+/** Whether the column stands for a window function's value. */
+export function isWindow(expr: ColumnExpr): boolean {
+  return expr.index >= WINDOWS && expr.index < SUBQUERIES;
 }

@@ -23,7 +23,7 @@ import { branch, conjunction, eachColumn, mapChildren, nullableOf, typeOf } from
 import type { Plan } from "../plan/plan.ts";
 import { type Bound, boundType, callOf, leftmost, typed } from "./bound.ts";
 import type { ExprPlace, SubquerySink } from "./place.ts";
-import { type BoundQuery, columnBounds, type QueryEnv, refuseRanking } from "./query.ts";
+import { type BoundQuery, columnBounds, type QueryEnv } from "./query.ts";
 import { outward, type Scope } from "./scope.ts";
 import { SUBQUERIES } from "./stand-ins.ts";
 import { as, type NodeOf, stringOf } from "./tree.ts";
@@ -253,7 +253,6 @@ export class Subqueries implements SubquerySink {
     const { ctx } = this.env;
     const id = ctx.nextApply();
     const query = ctx.inside(this.scope, id, () => this.env.bindQuery(select, this.env));
-    refuseRanking(query);
     return { query, id };
   }
 

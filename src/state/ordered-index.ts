@@ -140,6 +140,33 @@ export class OrderedIndex {
     return next === 0 ? -1 : (next - 1) * M;
   }
 
+  /** The entry before, within the same partition; -1 at its beginning. */
+  previous(position: number): number {
+    const leaf = position >> 6;
+    const I = this.#leaves.I;
+    let before = position - 1;
+    if ((position & 63) === 0) {
+      const previous = I[leaf * LEAF_WORDS + 2] as number;
+      if (previous === 0) return -1;
+      before = (previous - 1) * M + (I[(previous - 1) * LEAF_WORDS] as number) - 1;
+    }
+    const F = this.#leaves.F;
+    const k0 = F[leaf * (LEAF_WORDS / 2) + LEAF_K0 + (position & 63)];
+    if (k0 !== F[(before >> 6) * (LEAF_WORDS / 2) + LEAF_K0 + (before & 63)]) return -1;
+    if (this.#code.exact) return before;
+    return this.#code.comparePartitionRows(this.slot(position), this.slot(before)) === 0 ? before : -1;
+  }
+
+  /** Negative, zero or positive as row a stands before, at or behind row b; neither need be in the index. */
+  compare(a: number, b: number): number {
+    const { k0, k1 } = this.#code;
+    const [a0, b0] = [k0(a), k0(b)];
+    if (a0 !== b0) return a0 < b0 ? -1 : 1;
+    const [a1, b1] = [k1(a), k1(b)];
+    if (a1 !== b1) return a1 < b1 ? -1 : 1;
+    return this.#compareSlots(a, b);
+  }
+
   /** Where the row stands. It must be in the index. */
   positionOf(slot: number): number {
     const leaf = this.#descend(slot);

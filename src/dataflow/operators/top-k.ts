@@ -17,8 +17,8 @@ import type { OrderedIndex } from "../../state/ordered-index.ts";
 import { LIVE } from "../../state/store.ts";
 import { CHUNK_ROWS, type Chunk, createChunk } from "../chunk.ts";
 import { Node, type WantedIndex } from "../node.ts";
+import { type CopyRow, copyRow, peersOf, type SameRows } from "../windows/rows.ts";
 import { Delta, type Part } from "./delta.ts";
-import { type Copy, copier } from "./row-code.ts";
 import type { StoredNode } from "./stored.ts";
 
 export interface TopKSpec {
@@ -28,6 +28,8 @@ export interface TopKSpec {
   readonly order: readonly OrderItem[];
   readonly limit: number | null;
   readonly offset: number;
+  /** Also the rows that the order does not tell from the last one. Not with `evict`. */
+  readonly ties: boolean;
   /** Columns of the store that come out. */
   readonly columns: readonly number[];
   readonly evict: boolean;
@@ -42,7 +44,9 @@ export class TopK extends Node {
   readonly #out: Chunk;
   #index: OrderedIndex | null = null;
   #delta: Delta | null = null;
-  #copy: Copy | null = null;
+  #copy: CopyRow | null = null;
+  #before: Ranks;
+  #after: Ranks;
   #phase: "start" | "died" | "born" | "leave" | "come" | "evict" | "done" = "done";
   readonly #touched = new Int32List();
   readonly #seen = new Set<number>();
@@ -57,6 +61,7 @@ export class TopK extends Node {
     this.#spec = spec;
     this.#end = spec.limit === null ? Number.POSITIVE_INFINITY : spec.offset + spec.limit;
     this.#out = createChunk(spec.columns.map((c) => input.store.layout.columns[c]!));
+    this.#before = this.#after = new Ranks(0, 0, null);
   }
 
   get #input(): StoredNode {
@@ -88,13 +93,33 @@ export class TopK extends Node {
     super.begin();
     this.prepare();
     this.#delta ??= new Delta(this.#input, this);
-    this.#copy ??= copier(this.#input.store, this.#spec.columns);
+    if (this.#copy === null) this.#bind();
     this.#phase = "start";
     this.#touched.clear();
     this.#seen.clear();
     this.#codes.clear();
     this.#partition = 0;
     this.#emitted = 0;
+  }
+
+  /** Makes what reads the input's store. */
+  #bind(): void {
+    const { store } = this.#input;
+    const { columns, offset, order, limit, ties } = this.#spec;
+    this.#copy = copyRow(
+      store,
+      columns,
+      columns.map((_, i) => i),
+    );
+    const ranks = () => {
+      const peers = peersOf(
+        store,
+        order.map((o) => o.column),
+      );
+      return new Ranks(offset, limit === 0 ? 0 : this.#end, ties && limit !== 0 ? peers : null);
+    };
+    this.#before = ranks();
+    this.#after = ranks();
   }
 
   override push(): void {}
@@ -188,29 +213,23 @@ export class TopK extends Node {
     const { store, weighted } = this.#input;
     const { birthWord, deathWord, weightWord, strideWords } = store.layout;
     const { from, to } = this.step;
-    const { offset } = this.#spec;
-    const end = this.#end;
-    const copy = this.#copy as Copy;
+    const copy = this.#copy as CopyRow;
     const I = store.I;
+    const before = this.#before;
+    const after = this.#after;
+    before.begin();
+    after.begin();
     let skip = this.#emitted;
-    let before = 0;
-    let after = 0;
     let at = this.#spec.partition.length === 0 ? index.firstOfAll() : index.firstLike(partition);
-    while (at >= 0 && (before < end || after < end)) {
+    while (at >= 0 && !(before.isOver && after.isOver)) {
       const slot = index.slot(at);
       const base = slot * strideWords;
       const birth = I[base + birthWord] as number;
       const death = I[base + deathWord] as number;
       const weight = weighted ? (I[base + weightWord] as number) : 1;
       let change = 0;
-      if (birth <= to && to < death) {
-        change += share(after, weight, offset, end);
-        after += weight;
-      }
-      if (birth <= from && from < death) {
-        change -= share(before, weight, offset, end);
-        before += weight;
-      }
+      if (birth <= to && to < death) change += after.take(slot, weight);
+      if (birth <= from && from < death) change -= before.take(slot, weight);
       if (change * sign > 0) {
         if (skip > 0) skip--;
         else {
@@ -251,7 +270,44 @@ export class TopK extends Node {
   }
 }
 
-/** How much of `weight` copies from `rank` on lies in the window. */
-function share(rank: number, weight: number, offset: number, end: number): number {
-  return Math.max(0, Math.min(rank + weight, end) - Math.max(rank, offset));
+/** Counts the ranks of one version, and says how much of each row lies in the window. */
+class Ranks {
+  /** No row behind lies in the window. */
+  isOver = false;
+  readonly #offset: number;
+  readonly #end: number;
+  /** null: without ties. */
+  readonly #peers: SameRows | null;
+  #rank = 0;
+  #last = -1;
+
+  constructor(offset: number, end: number, peers: SameRows | null) {
+    this.#offset = offset;
+    this.#end = end;
+    this.#peers = peers;
+  }
+
+  begin(): void {
+    this.#rank = 0;
+    this.#last = -1;
+    this.isOver = this.#end === 0;
+  }
+
+  /** How many of the row's copies are in. */
+  take(slot: number, weight: number): number {
+    const rank = this.#rank;
+    if (this.isOver) return 0;
+    if (this.#peers === null) {
+      this.#rank += weight;
+      this.isOver = this.#rank >= this.#end;
+      return Math.max(0, Math.min(rank + weight, this.#end) - Math.max(rank, this.#offset));
+    }
+    if (rank >= this.#end && !this.#peers(this.#last, slot)) {
+      this.isOver = true;
+      return 0;
+    }
+    this.#rank += weight;
+    this.#last = slot;
+    return Math.max(0, rank + weight - Math.max(rank, this.#offset));
+  }
 }

@@ -8,6 +8,7 @@
  *    become its join keys (joins.ts). A left join whose null rows a predicate refuses is an inner one.
  * 2. Columns nobody reads are dropped, from the top down. Above each source stands a project of just the columns that are
  *    read, so that it delivers no others; joins, which store their inputs, get no column that only a filter read.
+ *    A window of which only the first ranks are kept stands on a top-k (prune-window.ts).
  * 3. Adjacent projects and adjacent filters become one.
  *
  * Errors are data: which rows raise an error must not depend on the optimizer's mood. So no fallible expression
@@ -39,6 +40,7 @@ import {
 } from "./inspect.ts";
 import { isJoinEquality, orderJoins } from "./joins.ts";
 import type { Aggregate, Plan, ProjectPlan, Query, TemporalPlan, WindowFunction } from "./plan.ts";
+import { pruneWindow } from "./prune-window.ts";
 
 export function optimizeQuery(query: Query): Query {
   return Object.freeze({ ...query, plan: optimize(query.plan) });
@@ -307,6 +309,8 @@ function prune(plan: Plan, needed: ReadonlySet<number>): Pruned {
       return { plan: build.values(fields, rows), at: positions(plan, columns) };
     }
     case "filter": {
+      if (plan.input.kind === "window")
+        return pruneWindow(plan.input, conjuncts(plan.predicate), needed, pruning);
       const input = prune(plan.input, union(needed, columnsOf(plan.predicate)));
       return { plan: filtered(input.plan, [moved(plan.predicate, input)]), at: input.at };
     }
@@ -338,7 +342,7 @@ function prune(plan: Plan, needed: ReadonlySet<number>): Pruned {
     case "tableFunction":
       return pruneTableFunction(plan, needed);
     case "window":
-      return whole(build.window(pruneAll(plan.input), plan, windowNames(plan)));
+      return pruneWindow(plan, [], needed, pruning);
     case "recursive":
       return whole(build.recursive({ ...plan, base: pruneAll(plan.base), step: pruneAll(plan.step) }));
     case "recursiveRef":
@@ -360,6 +364,11 @@ function pruneAll(plan: Plan): Plan {
   const all = plan.schema.fields.map((_, i) => i);
   return exactly(prune(plan, new Set(all)), all);
 }
+
+const pruning = {
+  to: (plan: Plan, columns: readonly number[]): Plan => exactly(prune(plan, new Set(columns)), columns),
+  filtered,
+};
 
 function whole(plan: Plan): Pruned {
   return { plan, at: plan.schema.fields.map((_, i) => i) };

@@ -85,7 +85,7 @@ export class Windows implements WindowSink {
         }),
       };
       const below = columns.plan();
-      calls.forEach((call, i) => at.set(WINDOWS + call, below.schema.fields.length + i));
+      for (const [i, call] of calls.entries()) at.set(WINDOWS + call, below.schema.fields.length + i);
       const names = calls.map((i) => this.calls[i]!.aggregate?.fn ?? this.calls[i]!.fn);
       plan = build.window(below, spec, names);
     }

@@ -70,8 +70,8 @@ function withinIntegers(offset: bigint, dictionary: Dictionary): WithinRange {
 
 function withinFloats(offset: number): WithinRange {
   return (value, base, back, less) => {
-    if (value !== value) return base !== base ? true : !less;
-    if (base !== base) return less;
+    if (Number.isNaN(value)) return Number.isNaN(base) ? true : !less;
+    if (Number.isNaN(base)) return less;
     if (
       offset === Number.POSITIVE_INFINITY &&
       base === (back ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY)

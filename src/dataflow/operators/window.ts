@@ -386,7 +386,7 @@ export class Window extends Node {
       if (x.nulls[i] !== y.nulls[j]) return false;
       const a = x.values[i] as number;
       const b = y.values[j] as number;
-      if (a !== b && (a === a || b === b)) return false;
+      if (a !== b && !(Number.isNaN(a) && Number.isNaN(b))) return false;
       if ((x.errors.size > 0 || y.errors.size > 0) && x.errors.get(i) !== y.errors.get(j)) return false;
     }
     return true;
@@ -396,7 +396,8 @@ export class Window extends Node {
     const out = this.#out;
     const o = out.length++;
     copy(slot, out, o);
-    results.forEach((r, f) => this.#putValue(f, r.values[row] as number, r.nulls[row] as number, o));
+    for (let f = 0; f < results.length; f++)
+      this.#putValue(f, results[f]!.values[row] as number, results[f]!.nulls[row] as number, o);
     out.weights[o] = weight;
   }
 

@@ -23,6 +23,7 @@ import { callUser, datumFromJs, jsRow } from "../../src/dataflow/kernels/user-fu
 import type { Datum, Expr } from "../../src/plan/expression.ts";
 import { typeOf } from "../../src/plan/inspect.ts";
 import type { Aggregate, OrderItem, Plan } from "../../src/plan/plan.ts";
+import { windowValues } from "./window-oracle.ts";
 
 export type Row = readonly Datum[];
 
@@ -134,8 +135,23 @@ function evaluate(plan: Plan, facts: Facts, errors: string[]): Record[] {
         }
         return out;
       });
+    case "window": {
+      const types = typesOf(plan.input);
+      const rows = evaluate(plan.input, facts, errors).map((r) => r.row);
+      const means = {
+        evaluate: (expr: Expr, row: Row) => evaluateOn(expr, row, plan.input),
+        aggregate: (a: Aggregate, of: readonly Row[]) => aggregate(a, of, plan.input, errors),
+        compare: (a: Row, b: Row) => compareRows(a, b, plan.order, types, false),
+      };
+      return partitions(rows, plan.partition, plan.order, types).flatMap((sorted) =>
+        sorted.flatMap((row, i) => {
+          spend(1);
+          const values = attempt(errors, () => windowValues(plan, sorted, i, means));
+          return values === FAILED ? [] : [{ row: [...row, ...values], commit: 0 }];
+        }),
+      );
+    }
     case "tableFunction":
-    case "window":
     case "recursive":
     case "recursiveRef":
     case "temporal":
@@ -211,26 +227,38 @@ function evaluate(plan: Plan, facts: Facts, errors: string[]): Record[] {
     case "union":
       return plan.inputs.flatMap((input) => evaluate(input, facts, errors));
     case "topK": {
-      const partitions = new Map<string, Record[]>();
-      for (const r of evaluate(plan.input, facts, errors)) {
-        const name = plan.partition
-          .map((c) => canonicalText(r.row[c]!, plan.schema.fields[c]!.type))
-          .join("|");
-        const rows = partitions.get(name) ?? [];
-        partitions.set(name, rows);
-        rows.push(r);
-      }
       const types = typesOf(plan);
-      const listed = new Set([...plan.partition, ...plan.order.map((o) => o.column)]);
-      const rest = types.flatMap((_, column): OrderItem[] =>
-        listed.has(column) ? [] : [{ column, descending: false, nullsFirst: false }],
-      );
-      const compare = (a: Record, b: Record) => compareRows(a.row, b.row, [...plan.order, ...rest], types);
-      return [...partitions.values()].flatMap((rows) =>
-        rows.sort(compare).slice(plan.offset, plan.limit === null ? undefined : plan.offset + plan.limit),
-      );
+      const rows = evaluate(plan.input, facts, errors).map((r) => r.row);
+      const { offset, limit, ties, order } = plan;
+      return partitions(rows, plan.partition, order, types).flatMap((sorted) => {
+        let end = limit === null ? sorted.length : offset + limit;
+        const isPeer = (a: Row, b: Row) => compareRows(a, b, order, types, false) === 0;
+        while (ties && limit !== 0 && end < sorted.length && isPeer(sorted[end - 1]!, sorted[end]!)) end++;
+        return sorted.slice(offset, end).map((row) => ({ row, commit: 0 }));
+      });
     }
   }
+}
+
+/** Rows by partition, each in order, the order's ties settled by the remaining columns. */
+function partitions(
+  rows: readonly Row[],
+  partition: readonly number[],
+  order: readonly OrderItem[],
+  types: readonly SqlType[],
+): Row[][] {
+  const found = new Map<string, Row[]>();
+  for (const row of rows) {
+    const name = partition.map((c) => canonicalText(row[c]!, types[c]!)).join("|");
+    const own = found.get(name) ?? [];
+    found.set(name, own);
+    own.push(row);
+  }
+  const listed = new Set([...partition, ...order.map((o) => o.column)]);
+  const rest = types.flatMap((_, column): OrderItem[] =>
+    listed.has(column) ? [] : [{ column, descending: false, nullsFirst: false }],
+  );
+  return [...found.values()].map((own) => own.sort((a, b) => compareRows(a, b, [...order, ...rest], types)));
 }
 
 const FAILED = Symbol("failed");
@@ -358,7 +386,13 @@ export function compareDatums(a: Exclude<Datum, null>, b: Exclude<Datum, null>, 
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function compareRows(a: Row, b: Row, order: readonly OrderItem[], types: readonly SqlType[]): number {
+function compareRows(
+  a: Row,
+  b: Row,
+  order: readonly OrderItem[],
+  types: readonly SqlType[],
+  printed = true,
+): number {
   for (const { column, descending, nullsFirst } of order) {
     const x = a[column]!;
     const y = b[column]!;
@@ -369,7 +403,7 @@ function compareRows(a: Row, b: Row, order: readonly OrderItem[], types: readonl
     const d = compareDatums(x, y, types[column]!);
     if (d !== 0) return descending ? -d : d;
   }
-  for (const [i, type] of types.entries()) {
+  for (const [i, type] of printed ? types.entries() : []) {
     if (type.name === "numeric" && typeof a[i] === "string" && typeof b[i] === "string" && a[i] !== b[i])
       return a[i] < b[i] ? -1 : 1;
   }

@@ -12,10 +12,10 @@ export interface Means {
 
 /** The functions' values for each row of one partition, in order. @throws EvertError */
 export function windowValues(plan: WindowPlan, rows: readonly Row[], row: number, means: Means): Datum[] {
-  return plan.functions.map((f) => valueOf(f, plan, rows, row, means));
+  return plan.functions.map((f) => valueIn(f, plan, rows, row, means));
 }
 
-function valueOf(f: WindowFunction, plan: WindowPlan, rows: readonly Row[], i: number, means: Means): Datum {
+function valueIn(f: WindowFunction, plan: WindowPlan, rows: readonly Row[], i: number, means: Means): Datum {
   const own = rows[i]!;
   const before = rows.filter((r) => means.compare(r, own) < 0);
   const notBehind = rows.filter((r) => means.compare(r, own) <= 0);

@@ -5,7 +5,6 @@ import type { Expr } from "../plan/expression.ts";
 import { functionInfo, resolveFunction } from "../plan/functions.ts";
 import { bindAggregate, isAbsentAggregate, isAggregate } from "./aggregates.ts";
 import { type Bound, boundType, callOf, toCommonType, typed } from "./bound.ts";
-import type { BindContext } from "./context.ts";
 import type { ExprPlace } from "./place.ts";
 import { NOW } from "./temporal.ts";
 import { type NodeOf, stringOf } from "./tree.ts";

@@ -79,12 +79,14 @@ export function readers(layout: RowLayout, I: string, F: string) {
 /** Copies columns of a store's row to row `o` of a chunk. */
 export type Copy = (slot: number, out: Chunk, row: number) => void;
 
-export function copier(store: Store, columns: readonly number[]): Copy {
+/** `places`: the chunk's columns they go to; the first ones, where it is not given. */
+export function copier(store: Store, columns: readonly number[], places?: readonly number[]): Copy {
   const { layout } = store;
   const { read, isNull } = readers(layout, "I", "F");
   const lines = columns.map((c, i) => {
-    const nulls = layout.columns[c]!.nullable ? ` out.nulls[${i}][o] = ${isNull(c, "b")};` : "";
-    return `out.columns[${i}][o] = ${read(c, "b")};${nulls}`;
+    const to = places?.[i] ?? i;
+    const nulls = layout.columns[c]!.nullable ? ` out.nulls[${to}][o] = ${isNull(c, "b")};` : "";
+    return `out.columns[${to}][o] = ${read(c, "b")};${nulls}`;
   });
   const source = `"use strict"; return function copy(slot, out, o) {
     const I = store.I, F = store.F, b = slot * ${layout.strideWords};

@@ -17,8 +17,9 @@ import type { OrderedIndex } from "../../state/ordered-index.ts";
 import { LIVE } from "../../state/store.ts";
 import { CHUNK_ROWS, type Chunk, createChunk } from "../chunk.ts";
 import { Node, type WantedIndex } from "../node.ts";
-import { type CopyRow, copyRow, peersOf, type SameRows } from "../windows/rows.ts";
+import { peersOf, type SameRows } from "../windows/rows.ts";
 import { Delta, type Part } from "./delta.ts";
+import { type Copy, copier } from "./row-code.ts";
 import type { StoredNode } from "./stored.ts";
 
 export interface TopKSpec {
@@ -44,7 +45,7 @@ export class TopK extends Node {
   readonly #out: Chunk;
   #index: OrderedIndex | null = null;
   #delta: Delta | null = null;
-  #copy: CopyRow | null = null;
+  #copy: Copy | null = null;
   #before: Ranks;
   #after: Ranks;
   #phase: "start" | "died" | "born" | "leave" | "come" | "evict" | "done" = "done";
@@ -106,11 +107,7 @@ export class TopK extends Node {
   #bind(): void {
     const { store } = this.#input;
     const { columns, offset, order, limit, ties } = this.#spec;
-    this.#copy = copyRow(
-      store,
-      columns,
-      columns.map((_, i) => i),
-    );
+    this.#copy = copier(store, columns);
     const ranks = () => {
       const peers = peersOf(
         store,
@@ -213,7 +210,7 @@ export class TopK extends Node {
     const { store, weighted } = this.#input;
     const { birthWord, deathWord, weightWord, strideWords } = store.layout;
     const { from, to } = this.step;
-    const copy = this.#copy as CopyRow;
+    const copy = this.#copy as Copy;
     const I = store.I;
     const before = this.#before;
     const after = this.#after;

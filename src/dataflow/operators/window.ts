@@ -30,10 +30,11 @@ import { type Evaluator, type Reach, united } from "../windows/evaluator.ts";
 import { MARK_ROWS, Marks } from "../windows/marks.ts";
 import { Pace } from "../windows/pace.ts";
 import { Held, Results } from "../windows/results.ts";
-import { type CopyRow, copyRow, peersOf, type SameRows, sameRows } from "../windows/rows.ts";
+import { peersOf, type SameRows, sameRows } from "../windows/rows.ts";
 import type { Segment } from "../windows/segment.ts";
 import { Stretch } from "../windows/stretch.ts";
 import { Delta, type Part } from "./delta.ts";
+import { type Copy, copier } from "./row-code.ts";
 import type { StoredNode } from "./stored.ts";
 
 export interface WindowColumn {
@@ -68,7 +69,7 @@ interface Parts {
   readonly after: readonly Results[];
   readonly reach: Reach;
   readonly same: SameRows;
-  readonly copy: CopyRow;
+  readonly copy: Copy;
 }
 
 export class Window extends Node {
@@ -197,7 +198,7 @@ export class Window extends Node {
       after: results(),
       reach,
       same: sameRows(store, columns),
-      copy: copyRow(store, columns, this.#places()),
+      copy: copier(store, columns, this.#places()),
     };
   }
 

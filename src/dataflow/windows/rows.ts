@@ -4,8 +4,6 @@ import { carrierOf } from "../../batch/types.ts";
 import { compareCode, orderHelpers, sameDouble } from "../../state/equality.ts";
 import { nullCode, readCode } from "../../state/layout.ts";
 import type { Store } from "../../state/store.ts";
-import type { Chunk } from "../chunk.ts";
-import { readers } from "../operators/row-code.ts";
 
 export interface ColumnReader {
   readonly value: (slot: number) => number;
@@ -59,22 +57,4 @@ function compare(store: Store, body: string): SameRows {
   };`;
   const make = new Function("store", ...Object.keys(orderHelpers), source);
   return make(store, ...Object.values(orderHelpers)) as SameRows;
-}
-
-export type CopyRow = (slot: number, out: Chunk, row: number) => void;
-
-/** Copies columns of a row to the columns of a chunk at `places`. */
-export function copyRow(store: Store, columns: readonly number[], places: readonly number[]): CopyRow {
-  const { layout } = store;
-  const { read, isNull } = readers(layout, "I", "F");
-  const lines = columns.map((c, i) => {
-    const to = places[i];
-    const nulls = layout.columns[c]!.nullable ? ` out.nulls[${to}][o] = ${isNull(c, "b")};` : "";
-    return `out.columns[${to}][o] = ${read(c, "b")};${nulls}`;
-  });
-  const source = `"use strict"; return function copy(slot, out, o) {
-    const I = store.I, F = store.F, b = slot * ${layout.strideWords};
-    ${lines.join(" ")}
-  };`;
-  return new Function("store", source)(store) as CopyRow;
 }

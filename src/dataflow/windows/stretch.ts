@@ -156,7 +156,8 @@ export class Stretch {
         after.from = after.length;
         phase = "wanted";
       }
-      const changed = walk.wasThere !== walk.isThere;
+      // A change on the way to what is wanted belongs to the stretch before.
+      const changed = phase !== "lead" && walk.wasThere !== walk.isThere;
       const isPeer = last >= 0 && peers(last, x);
       if (phase === "wanted" && !changed && !toEnd && walk.started && walk.isPast(last, x)) {
         const settled =

@@ -65,6 +65,7 @@ export function bindPlainSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
     ...within(place, "GROUP BY"),
     aggregates: null,
   });
+  windows.check(place);
   const distinct = bindDistinct(select.distinctClause, outputs, sorts, place);
   const compared = [...groupBy, ...distinct.on, ...(distinct.all ? outputs.map((o) => o.expr) : [])];
   for (const expr of compared) checkEquatable(typeOf(expr), ctx.mentions.get(expr)?.position);

@@ -40,7 +40,10 @@ const EXCLUDE_CURRENT_ROW = 0x8000;
 const EXCLUDE_GROUP = 0x10000;
 const EXCLUDE_TIES = 0x20000;
 
-export function bindDefinition(over: WindowDef, windows: WindowSink, place: ExprPlace): WindowDefinition {
+/** Definitions by name. */
+type Known = Pick<WindowSink, "named">;
+
+export function bindDefinition(over: WindowDef, windows: Known, place: ExprPlace): WindowDefinition {
   const inner: ExprPlace = { ...place, windows: null, clause: "window definitions" };
   const parts = partsOf(over, windows, inner);
   const { ctx } = place;
@@ -60,11 +63,11 @@ interface Parts {
   readonly framed: WindowDef;
 }
 
-function partsOf(definition: WindowDef, known: Pick<WindowSink, "named">, place: ExprPlace): Parts {
+function partsOf(definition: WindowDef, known: Known, place: ExprPlace): Parts {
   // OVER w: with its frame. What the parser calls a name there is a reference's where the definition is one of its own.
   if (definition.name !== undefined && isBare(definition)) {
     const found = find(definition.name, definition, known, place);
-    return partsOf({ ...found.definition, name: undefined as never }, found.before, place);
+    return partsOf(nameless(found.definition), found.before, place);
   }
   if (definition.refname === undefined) {
     return {
@@ -74,7 +77,7 @@ function partsOf(definition: WindowDef, known: Pick<WindowSink, "named">, place:
     };
   }
   const found = find(definition.refname, definition, known, place);
-  const base = partsOf({ ...found.definition, name: undefined as never }, found.before, place);
+  const base = partsOf(nameless(found.definition), found.before, place);
   const position = place.ctx.position(definition.location);
   const cannot = (what: string, hint?: string) =>
     new EvertError("grouping_error", what, {
@@ -101,12 +104,16 @@ function partsOf(definition: WindowDef, known: Pick<WindowSink, "named">, place:
   };
 }
 
+function nameless({ name: _, ...definition }: WindowDef): WindowDef {
+  return definition;
+}
+
 /** OVER name, without a definition of its own. */
 function isBare({ refname, partitionClause, orderClause }: WindowDef): boolean {
   return refname === undefined && partitionClause === undefined && orderClause === undefined;
 }
 
-function find(name: string, definition: WindowDef, known: Pick<WindowSink, "named">, place: ExprPlace) {
+function find(name: string, definition: WindowDef, known: Known, place: ExprPlace) {
   const found = known.named(name);
   if (found !== undefined) return found;
   throw new EvertError("undefined_object", `window "${name}" does not exist`, {
@@ -179,10 +186,10 @@ function bindOffset(
     const given = bound.kind === "typed" ? sqlTypeName(typeOf(bound.expr)) : "unknown";
     if (mode === "range") {
       const column = sqlTypeName(typeOf(order[0]!.expr));
-      throw notSupported(
-        `RANGE with offset PRECEDING/FOLLOWING for column type ${column} and offset type ${given}`,
-        position,
-        "Cast the offset value to an appropriate type.",
+      throw new EvertError(
+        "feature_not_supported",
+        `RANGE with offset PRECEDING/FOLLOWING is not supported for column type ${column} and offset type ${given}`,
+        { position, hint: "Cast the offset value to an appropriate type." },
       );
     }
     const message = `argument of ${mode.toUpperCase()} must be type bigint, not type ${given}`;
@@ -224,9 +231,10 @@ function distanceType(type: SqlType, position: number | undefined): SqlType {
     case "interval":
       return interval;
     default:
-      throw notSupported(
-        `RANGE with offset PRECEDING/FOLLOWING for column type ${sqlTypeName(type)}`,
-        position,
+      throw new EvertError(
+        "feature_not_supported",
+        `RANGE with offset PRECEDING/FOLLOWING is not supported for column type ${sqlTypeName(type)}`,
+        { position },
       );
   }
 }

@@ -12,9 +12,10 @@ import { exprKey } from "../plan/fingerprint.ts";
 import { mapChildren } from "../plan/inspect.ts";
 import type { Aggregate, Plan } from "../plan/plan.ts";
 import type { BindContext } from "./context.ts";
-import type { NamedWindow, WindowCall, WindowSink } from "./place.ts";
+import type { ExprPlace, NamedWindow, WindowCall, WindowSink } from "./place.ts";
 import { isWindow, WINDOWS } from "./stand-ins.ts";
 import { as } from "./tree.ts";
+import { bindDefinition } from "./window-definition.ts";
 
 export class Windows implements WindowSink {
   private readonly clause: readonly Node[];
@@ -53,6 +54,14 @@ export class Windows implements WindowSink {
       definition: as(this.clause[at], "WindowDef")!,
       before: { named: (other) => this.named(other, at) },
     };
+  }
+
+  /** Refuses what is wrong with a window of the WINDOW clause, whether it is used or not. */
+  check(place: ExprPlace): void {
+    for (const [i, node] of this.clause.entries()) {
+      const { name: _, ...definition } = as(node, "WindowDef")!;
+      bindDefinition(definition, { named: (name) => this.named(name, i) }, place);
+    }
   }
 
   /** Everything that is evaluated before the windows are computed. */

@@ -2,7 +2,7 @@
 import { EvertError, notSupported } from "../base/errors.ts";
 import { float8, int4, int8, type SqlType, text } from "../batch/types.ts";
 import type { Expr } from "../plan/expression.ts";
-import { sqlTypeName } from "../plan/functions.ts";
+import { sqlTypeName, wantedType } from "../plan/functions.ts";
 import { typeOf } from "../plan/inspect.ts";
 import type { Aggregate, WindowFunctionName } from "../plan/plan.ts";
 import { bindAggregate, isAbsentAggregate, isAggregate, NESTED_WINDOW } from "./aggregates.ts";
@@ -37,8 +37,9 @@ export function bindWindowCall(call: FuncCall, name: string, place: ExprPlace): 
   const { windows, ctx } = place;
   const position = ctx.position(call.location);
   if (windows === null) throw misplaced(place.clause, position);
-  if (call.agg_distinct) throw notSupported("DISTINCT in a window function", position);
-  if (call.agg_order !== undefined) throw notSupported("ORDER BY in a window function's arguments", position);
+  if (call.agg_distinct) throw notImplemented("DISTINCT is not implemented for window functions", position);
+  if (call.agg_order !== undefined)
+    throw notImplemented("aggregate ORDER BY is not implemented for window functions", position);
   if (isAggregate(name)) {
     // Its definition is bound behind its arguments, as PostgreSQL does.
     return bindAggregate(call, name, place, (aggregate) =>
@@ -53,12 +54,17 @@ export function bindWindowCall(call: FuncCall, name: string, place: ExprPlace): 
   }
   if (!isWindowFunction(name)) throw refused(name, position);
   if (call.agg_filter !== undefined)
-    throw notSupported("FILTER of a window function that is no aggregate", position);
+    throw notImplemented("FILTER is not implemented for non-aggregate window functions", position);
   const inner: ExprPlace = { ...place, windows: null, clause: NESTED_WINDOW };
   const bounds = (call.args ?? []).map((a) => place.bind(a, inner));
   const { args, type } = bindArguments(name, bounds, call, place);
   const aggregate: Aggregate | null = null;
   return windows.add({ fn: name, args, aggregate, type, ...bindDefinition(call.over!, windows, place) });
+}
+
+/** What PostgreSQL has not either. */
+function notImplemented(message: string, position: number | undefined): EvertError {
+  return new EvertError("feature_not_supported", message, { position });
 }
 
 function misplaced(clause: string, position: number | undefined): EvertError {
@@ -116,6 +122,7 @@ function bindArguments(
     case "nth_value": {
       const [value, other, fallback] = bounds;
       if (fallback !== undefined && bounds.some((b) => b.kind === "typed")) {
+        if (wantedType([boundType(value!), boundType(fallback)]) === undefined) throw undefinedFor();
         const { exprs, type } = toCommonType([value!, fallback], name, ctx);
         return { args: [exprs[0]!, integer(other!), exprs[1]!], type };
       }

@@ -7,15 +7,22 @@
  * kernels read both forms.
  */
 import type { SqlType } from "../batch/types.ts";
+import { byteFunctions } from "./functions-of/bytes.ts";
 import { castFunctions } from "./functions-of/casts.ts";
 import { comparisonFunctions } from "./functions-of/comparisons.ts";
 import type { Entry } from "./functions-of/entry.ts";
 import { genericFunctions } from "./functions-of/generic.ts";
+import { mathFunctions } from "./functions-of/math.ts";
 import { numberFunctions } from "./functions-of/numbers.ts";
 import { textFunctions } from "./functions-of/texts.ts";
 import { timeFunctions } from "./functions-of/times.ts";
 
 export type { Entry } from "./functions-of/entry.ts";
+
+/** Made for the types of each call. */
+const typedTable = {
+  ...genericFunctions,
+};
 
 const table = {
   ...comparisonFunctions,
@@ -23,14 +30,15 @@ const table = {
   ...textFunctions,
   ...timeFunctions,
   ...castFunctions,
-  ...genericFunctions,
+  ...mathFunctions,
+  ...byteFunctions,
+  ...typedTable,
 };
 
-/** Made for the types of each call. */
-export type TypedFunctionId = keyof typeof genericFunctions;
+export type TypedFunctionId = keyof typeof typedTable;
 
 export function isTyped(id: FunctionId): id is TypedFunctionId {
-  return Object.hasOwn(genericFunctions, id);
+  return Object.hasOwn(typedTable, id);
 }
 
 export type FunctionId = keyof typeof table;

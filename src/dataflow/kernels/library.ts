@@ -10,6 +10,7 @@ import { parseNumeric } from "../../batch/format/numeric.ts";
 import { formatTimestamptz, parseTimestamptz } from "../../batch/format/timestamptz.ts";
 import type { SqlType } from "../../batch/types.ts";
 import { type FunctionId, isTyped, type TypedFunctionId } from "../../plan/functions.ts";
+import { byteLibrary } from "./bytes.ts";
 import * as time from "./datetime.ts";
 import * as dec from "./decimal.ts";
 import * as math from "./decimal-math.ts";
@@ -24,9 +25,11 @@ import {
 } from "./errors.ts";
 import * as float from "./float.ts";
 import { like, likeEscape } from "./like.ts";
+import { mathLibrary } from "./math.ts";
 import { roundHalfEven } from "./rounding.ts";
 import { int2, smallNumbers } from "./small-numbers.ts";
 import * as txt from "./text.ts";
+import { textForms } from "./text-forms.ts";
 import * as spans from "./time-arithmetic.ts";
 import { typedLibrary } from "./typed-library.ts";
 import type { ScalarFunction } from "./value.ts";
@@ -171,6 +174,9 @@ export const library = {
   ...comparisons("bytea", compareText),
   ...comparisons("uuid", compareText),
   ...smallNumbers,
+  ...mathLibrary,
+  ...byteLibrary,
+  ...textForms(compareText),
 
   int4_add: (a: number, b: number) => int4(a + b),
   int4_sub: (a: number, b: number) => int4(a - b),

@@ -1,6 +1,8 @@
 /** Operators and functions of text. */
-import { bool, int4, text } from "../../batch/types.ts";
+import { arrayOf, bool, bpchar, int4, int8, text } from "../../batch/types.ts";
 import { both, type Entry, F, fn, operator } from "./entry.ts";
+
+const texts = arrayOf(text);
 
 export const textFunctions = {
   text_concat: operator("||", [text, text], text, F),
@@ -36,5 +38,37 @@ export const textFunctions = {
   text_ilike: operator("~~*", [text, text], bool, F),
   text_not_ilike: operator("!~~*", [text, text], bool, F),
   /** LIKE ... ESCAPE: the pattern, rewritten to the default escape. */
+  bpchar_like: operator("~~", [bpchar, text], bool, F),
+  bpchar_not_like: operator("!~~", [bpchar, text], bool, F),
+  bpchar_ilike: operator("~~*", [bpchar, text], bool, F),
+  bpchar_not_ilike: operator("!~~*", [bpchar, text], bool, F),
+  bpchar_octet_length: fn("octet_length", [bpchar], int4),
+  text_bit_length: fn("bit_length", [text], int4),
+  text_ascii: fn("ascii", [text], int4),
+  text_chr: fn("chr", [int4], text, F),
+  text_translate: fn("translate", [text, text, text], text),
+  text_overlay: fn("overlay", [text, text, int4], text, F),
+  text_overlay_for: fn("overlay", [text, text, int4, int4], text, F),
+  text_md5: fn("md5", [text], text),
+  int4_to_hex: fn("to_hex", [int4], text),
+  int8_to_hex: fn("to_hex", [int8], text),
+  int4_to_oct: fn("to_oct", [int4], text),
+  int8_to_oct: fn("to_oct", [int8], text),
+  int4_to_bin: fn("to_bin", [int4], text),
+  int8_to_bin: fn("to_bin", [int8], text),
+  text_quote_ident: fn("quote_ident", [text], text),
+  text_quote_literal: fn("quote_literal", [text], text),
+  text_quote_nullable: fn("quote_nullable", [text], text, "nonStrict"),
+  text_normalize: fn("normalize", [text], text),
+  text_normalize_to: fn("normalize", [text, text], text, F),
+  text_is_normalized: fn("is_normalized", [text], bool),
+  text_is_normalized_to: fn("is_normalized", [text, text], bool, F),
+  text_unistr: fn("unistr", [text], text, F),
+  text_split: fn("string_to_array", [text, text], texts, "nonStrict"),
+  text_split_nulls: fn("string_to_array", [text, text, text], texts, "nonStrict"),
+  text_pattern_lt: operator("~<~", [text, text], bool),
+  text_pattern_le: operator("~<=~", [text, text], bool),
+  text_pattern_gt: operator("~>~", [text, text], bool),
+  text_pattern_ge: operator("~>=~", [text, text], bool),
   text_like_escape: fn("like_escape", [text, text], text, F),
 } as const satisfies Record<string, Entry>;

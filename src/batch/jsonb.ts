@@ -100,7 +100,7 @@ function writeObject(value: object, path: string, depth: number): string {
 
 function writeProperties(value: Record<string, unknown>, path: string, depth: number): string {
   const keys = Object.keys(value);
-  if (keys.length > 1) keys.sort(compareKeys);
+  if (keys.length > 1) keys.sort(compareJsonKeys);
   let text = "{";
   for (const key of keys) {
     const property = value[key];
@@ -112,7 +112,7 @@ function writeProperties(value: Record<string, unknown>, path: string, depth: nu
 }
 
 /** By length in bytes, then by bytes: as PostgreSQL keeps the keys of an object. */
-function compareKeys(a: string, b: string): number {
+export function compareJsonKeys(a: string, b: string): number {
   const byLength = utf8Length(a) - utf8Length(b);
   return byLength !== 0 ? byLength : compareCodePoints(a, b);
 }
@@ -133,7 +133,7 @@ function rank(unit: number): number {
   return unit >= 0xd800 && unit < 0xe000 ? unit + 0x1_0000 : unit;
 }
 
-function quoteJson(text: string, path: string): string {
+export function quoteJson(text: string, path: string): string {
   checkText(text, path);
   return JSON.stringify(text);
 }

@@ -6,17 +6,13 @@ import {
   bpchar,
   bytea,
   date,
-  int4,
   interval,
-  json,
-  jsonb,
   type SqlType,
   text,
   time,
   timestamp,
   timestamptz,
 } from "../batch/types.ts";
-import { anyArray } from "./functions-of/entry.ts";
 
 /** Overloads PostgreSQL has beside ours: "name" or "op" -> argument types. */
 export const absentOverloads: Readonly<Record<string, readonly (readonly SqlType[])[]>> = {
@@ -59,56 +55,17 @@ export const absentOverloads: Readonly<Record<string, readonly (readonly SqlType
     [text, text],
     [bpchar, text],
   ],
-  "-": [
-    [jsonb, text],
-    [jsonb, int4],
-    [jsonb, anyArray],
-  ],
-  "||": [[jsonb, jsonb]],
-  "->": [
-    [json, text],
-    [json, int4],
-    [jsonb, text],
-    [jsonb, int4],
-  ],
-  "->>": [
-    [json, text],
-    [json, int4],
-    [jsonb, text],
-    [jsonb, int4],
-  ],
-  "#>": [
-    [json, text],
-    [jsonb, text],
-  ],
-  "#>>": [
-    [json, text],
-    [jsonb, text],
-  ],
-  "@>": [
-    [jsonb, jsonb],
-    [anyArray, anyArray],
-  ],
-  "<@": [
-    [jsonb, jsonb],
-    [anyArray, anyArray],
-  ],
-  "&&": [[anyArray, anyArray]],
-  "?": [[jsonb, text]],
 };
 
 /** Functions PostgreSQL has and we do not yet: 0A000, not "does not exist". */
 export const absentNames: ReadonlySet<string> = new Set(
   (
-    "age array_agg array_append array_cat array_length array_position array_remove array_to_string casefold clock_timestamp crc32 " +
-    "crc32c current_database current_schema current_setting date_add date_bin date_subtract erf erfc format gamma gen_random_uuid " +
-    "generate_series generate_subscripts isfinite json_build_array json_build_object json_object jsonb_agg jsonb_array_elements " +
-    "jsonb_array_length jsonb_build_array jsonb_build_object jsonb_each jsonb_extract_path jsonb_extract_path_text jsonb_object " +
-    "jsonb_object_keys jsonb_path_exists jsonb_path_query jsonb_pretty jsonb_set jsonb_strip_nulls jsonb_typeof json_typeof " +
-    "justify_days justify_hours justify_interval lgamma make_date make_interval make_time make_timestamp make_timestamptz " +
-    "num_nonnulls num_nulls parse_ident pg_sleep pg_typeof random random_normal regexp_count regexp_instr regexp_like regexp_match " +
-    "regexp_matches regexp_replace regexp_split_to_array regexp_split_to_table regexp_substr row_to_json setseed similar_to_escape " +
-    "similar_escape string_to_table timezone to_ascii to_char to_date to_json to_jsonb to_number trim_array unicode_assigned unnest " +
-    "uuidv4 uuidv7 version xmlelement"
+    "age array_agg casefold clock_timestamp crc32 crc32c current_database current_schema current_setting date_add date_bin " +
+    "date_subtract erf erfc gamma gen_random_uuid generate_series generate_subscripts isfinite jsonb_agg jsonb_array_elements " +
+    "jsonb_each jsonb_object_keys jsonb_path_exists jsonb_path_query justify_days justify_hours justify_interval lgamma make_date " +
+    "make_interval make_time make_timestamp make_timestamptz parse_ident pg_sleep pg_typeof random random_normal regexp_count " +
+    "regexp_instr regexp_like regexp_match regexp_matches regexp_replace regexp_split_to_array regexp_split_to_table regexp_substr " +
+    "row_to_json setseed similar_to_escape similar_escape string_to_table timezone to_ascii to_char to_date to_number " +
+    "unicode_assigned unnest uuidv4 uuidv7 version xmlelement"
   ).split(" "),
 );

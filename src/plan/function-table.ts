@@ -7,11 +7,13 @@
  * kernels read both forms.
  */
 import type { SqlType } from "../batch/types.ts";
+import { arrayFunctions } from "./functions-of/arrays.ts";
 import { byteFunctions } from "./functions-of/bytes.ts";
 import { castFunctions } from "./functions-of/casts.ts";
 import { comparisonFunctions } from "./functions-of/comparisons.ts";
 import type { Entry } from "./functions-of/entry.ts";
 import { genericFunctions } from "./functions-of/generic.ts";
+import { jsonFunctions } from "./functions-of/jsons.ts";
 import { mathFunctions } from "./functions-of/math.ts";
 import { numberFunctions } from "./functions-of/numbers.ts";
 import { textFunctions } from "./functions-of/texts.ts";
@@ -22,6 +24,7 @@ export type { Entry } from "./functions-of/entry.ts";
 /** Made for the types of each call. */
 const typedTable = {
   ...genericFunctions,
+  ...arrayFunctions,
 };
 
 const table = {
@@ -32,6 +35,7 @@ const table = {
   ...castFunctions,
   ...mathFunctions,
   ...byteFunctions,
+  ...jsonFunctions,
   ...typedTable,
 };
 

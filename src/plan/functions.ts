@@ -34,6 +34,7 @@ import {
   isTyped,
 } from "./function-table.ts";
 import { isAnyType } from "./functions-of/entry.ts";
+import { isPolymorphicName, resolveArrayOperator, resolvePolymorphic } from "./polymorphic.ts";
 
 export {
   type CastContext,
@@ -102,9 +103,8 @@ export function resolveOperator(
   const symbol = op === "!=" ? "<>" : op;
   const binary = argTypes.length === 2;
   const given = argTypes.map(plainType);
-  if (symbol === "||" && given.some((t) => t?.name === "array")) {
-    throw notSupported(`operator ${given.map(sqlTypeName).join(" || ")}`, position);
-  }
+  const ofArrays = binary ? resolveArrayOperator(symbol, given) : undefined;
+  if (ofArrays !== undefined) return ofArrays;
   if (symbol === "||" && binary) {
     const joined = resolveConcatenation(given);
     if (joined !== undefined) return joined;
@@ -145,6 +145,8 @@ export function resolveFunction(
     const joined = resolveConcat(name, given);
     if (joined !== undefined) return joined;
   }
+  const polymorphic = resolvePolymorphic(name, given, position);
+  if (polymorphic !== undefined) return polymorphic;
   const target = argTypes.length === 1 ? typesByName.get(name) : undefined;
   if (target !== undefined) {
     const found = resolveCast(argTypes[0]!, target, "explicit");
@@ -174,7 +176,7 @@ export function resolveFunction(
 
 /** Whether any scalar function has this name; for telling a function from an aggregate or a misspelling. */
 export function isFunctionName(name: string): boolean {
-  return byName.has(name) || absentNames.has(name);
+  return byName.has(name) || isPolymorphicName(name) || absentNames.has(name);
 }
 
 /** Where PostgreSQL's types that we do not have yet (intervals, dates, points) make a call with a bare literal ambiguous. */
@@ -251,8 +253,8 @@ function resolveConcatenation(given: readonly (SqlType | null)[]): Resolution | 
   const joins =
     (isText(left) && (right === null || writable(right))) ||
     (isText(right) && (left === null || writable(left))) ||
-    (left === null && writable(right)) ||
-    (right === null && writable(left));
+    (left === null && writable(right) && right?.name !== "jsonb") ||
+    (right === null && writable(left) && left?.name !== "jsonb");
   return joins ? resolutionOf("text_concat", [text, text], given) : undefined;
 }
 

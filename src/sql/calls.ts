@@ -16,7 +16,6 @@ export function bindCall(call: FuncCall, place: ExprPlace, start: number | undef
   const { ctx } = place;
   const position = ctx.position(call.location);
   const name = functionName(call, position);
-  if (call.func_variadic) throw notSupported("VARIADIC", position);
   if (call.agg_within_group) throw notSupported("WITHIN GROUP", position);
   if (call.over !== undefined) return typed(bindWindowCall(call, name, place), start);
   if (isWindowFunction(name)) {
@@ -27,10 +26,19 @@ export function bindCall(call: FuncCall, place: ExprPlace, start: number | undef
   if (isAggregate(name)) return typed(bindAggregate(call, name, place), start);
   if (isAbsentAggregate(name)) throw notSupported(`aggregate ${name}`, position);
   refuseAggregateSyntax(call, name, position);
-  const args = (call.args ?? []).map((a) => place.bind(a, place));
+  const args = argumentsOf(call, position).map((a) => place.bind(a, place));
   const resolution = resolveFunction(name, args.map(boundType), position);
   if (functionInfo(resolution.fn).volatile) return typed(now(place, `${name}()`, position), start);
   return typed(callOf(resolution, args, ctx), start);
+}
+
+/** VARIADIC ARRAY[a, b] gives a and b. */
+function argumentsOf(call: FuncCall, position: number | undefined): readonly Node[] {
+  const args = call.args ?? [];
+  if (!call.func_variadic) return args;
+  const list = as(args.at(-1), "A_ArrayExpr");
+  if (list === undefined) throw notSupported("VARIADIC with another array than ARRAY[...]", position);
+  return [...args.slice(0, -1), ...(list.elements ?? [])];
 }
 
 /** Folded name without pg_catalog; functions of other schemas there are none. */

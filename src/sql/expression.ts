@@ -29,6 +29,7 @@ import { bindOperator } from "./operators.ts";
 import type { ExprPlace } from "./place.ts";
 import { all, rowItems } from "./row-values.ts";
 import { findVisible, type Scope } from "./scope.ts";
+import { bindIndirection } from "./subscripts.ts";
 import { as, kindOf, type NodeKind, type NodeOf, startOf, stringOf } from "./tree.ts";
 import { bindCastType } from "./type-names.ts";
 
@@ -57,6 +58,8 @@ function bindKind(node: Node, place: ExprPlace): Bound {
       return bindParam(as(node, "ParamRef")!, place.ctx, start);
     case "A_ArrayExpr":
       return bindArray(as(node, "A_ArrayExpr")!, place, null);
+    case "A_Indirection":
+      return bindIndirection(as(node, "A_Indirection")!, place, start);
     case "A_Expr":
       return bindOperator(as(node, "A_Expr")!, place);
     case "BoolExpr":
@@ -104,7 +107,6 @@ function bindKind(node: Node, place: ExprPlace): Bound {
 }
 
 const words: Partial<Record<NodeKind, string>> = {
-  A_Indirection: "a subscript or field selection",
   GroupingFunc: "GROUPING",
   MultiAssignRef: "an assignment of several columns at once",
   RowExpr: "a row constructor",

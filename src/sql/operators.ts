@@ -8,6 +8,7 @@ import { branch, columnsOf, typeOf } from "../plan/inspect.ts";
 import { argument, type Bound, boundType, callOf, coerce, leftmost, typed } from "./bound.ts";
 import type { ExprPlace } from "./place.ts";
 import { all, type CompareValues, compareRows, pairsOf } from "./row-values.ts";
+import { bindQuantified } from "./subscripts.ts";
 import { as, type NodeOf, startOf, stringOf } from "./tree.ts";
 
 export function bindOperator(node: NodeOf<"A_Expr">, place: ExprPlace): Bound {
@@ -40,9 +41,8 @@ export function bindOperator(node: NodeOf<"A_Expr">, place: ExprPlace): Bound {
     case "AEXPR_SIMILAR":
       throw notSupported("SIMILAR TO", position);
     case "AEXPR_OP_ANY":
-      throw notSupported("ANY (array)", position);
     case "AEXPR_OP_ALL":
-      throw notSupported("ALL (array)", position);
+      return bindQuantified(node, place);
     case undefined:
       throw notSupported(`operator ${op}`, position);
   }

@@ -24,6 +24,7 @@ import {
   scalarError,
 } from "./errors.ts";
 import * as float from "./float.ts";
+import { jsonLibrary } from "./json.ts";
 import { like, likeEscape } from "./like.ts";
 import { mathLibrary } from "./math.ts";
 import { roundHalfEven } from "./rounding.ts";
@@ -176,6 +177,7 @@ export const library = {
   ...smallNumbers,
   ...mathLibrary,
   ...byteLibrary,
+  ...jsonLibrary,
   ...textForms(compareText),
 
   int4_add: (a: number, b: number) => int4(a + b),

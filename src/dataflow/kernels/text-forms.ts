@@ -91,9 +91,9 @@ const badPair = scalarError("syntax_error", "invalid Unicode surrogate pair");
 
 /** \XXXX, \+XXXXXX, \uXXXX and \UXXXXXXXX become characters, two backslashes one. */
 function unistr(s: string): string {
-  const escape = /\\(?:\\|u?([0-9a-fA-F]{4})|\+([0-9a-fA-F]{6})|U([0-9a-fA-F]{8}))|\\/g;
+  const escapes = /\\(?:\\|u?([0-9a-fA-F]{4})|\+([0-9a-fA-F]{6})|U([0-9a-fA-F]{8}))|\\/g;
   let error: ScalarError | null = null;
-  const out = s.replace(escape, (all, four, six, eight) => {
+  const out = s.replace(escapes, (all, four, six, eight) => {
     if (all === "\\\\") return "\\";
     const code = Number.parseInt(four ?? six ?? eight ?? "", 16);
     if (all === "\\") error = badEscape;

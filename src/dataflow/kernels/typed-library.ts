@@ -11,15 +11,16 @@ import {
 } from "../../batch/format/array.ts";
 import { bytesToHex, hexToBytes } from "../../batch/format/bytes.ts";
 import { cutToFit, fitText, withoutPadding } from "../../batch/format/characters.ts";
-import { parseNumeric } from "../../batch/format/numeric.ts";
 import { JsonNumber, parseJson } from "../../batch/lossless-json.ts";
 import { compareKeys, orderKeyOf } from "../../batch/order-key.ts";
-import { datumFromText, datumToText } from "../../batch/text-form.ts";
 import type { SqlType } from "../../batch/types.ts";
 import { castOf, sqlTypeName } from "../../plan/function-casts.ts";
 import type { FunctionId, TypedFunctionId } from "../../plan/functions.ts";
-import { Decimal, decimalFromText, decimalToText } from "./decimal.ts";
+import { Decimal, decimalFromText } from "./decimal.ts";
 import { attempt, fail, fault, scalarError } from "./errors.ts";
+import { typedAny } from "./typed-any.ts";
+import { typedArrays } from "./typed-arrays.ts";
+import { textOfValue, valueOfText } from "./typed-text.ts";
 import { constrainDecimal, type ScalarFunction, type Value } from "./value.ts";
 
 /** Finds other functions (library.ts), for what applies one to each item. */
@@ -27,16 +28,6 @@ export type Lookup = (fn: FunctionId, args: readonly SqlType[], result: SqlType)
 
 /** The function for these argument types and this result. */
 export type Maker = (args: readonly SqlType[], result: SqlType, lookup: Lookup) => ScalarFunction;
-
-/** A value as its type's output function prints it. */
-export function textOfValue(type: SqlType, value: Exclude<Value, null>): string {
-  return value instanceof Decimal ? decimalToText(value) : datumToText(type, value);
-}
-
-/** The value its type's input function reads. @throws EvertError */
-export function valueOfText(type: SqlType, text: string): Exclude<Value, null> {
-  return type.name === "numeric" ? decimalFromText(parseNumeric(text, type)) : datumFromText(type, text);
-}
 
 type Compare = (a: Value, b: Value) => number;
 
@@ -236,6 +227,8 @@ export const typedLibrary: Record<TypedFunctionId, Maker> = {
   ...comparisonsOf("jsonb"),
   ...comparisonsOf("array"),
   ...comparisonsOf("enum"),
+  ...typedArrays,
+  ...typedAny,
   array_make: arrayOfItems,
   io_out:
     ([from]) =>

@@ -1,0 +1,16 @@
+/** Values to and from the text forms of their types, a numeric being a Decimal. */
+import { parseNumeric } from "../../batch/format/numeric.ts";
+import { datumFromText, datumToText } from "../../batch/text-form.ts";
+import type { SqlType } from "../../batch/types.ts";
+import { Decimal, decimalFromText, decimalToText } from "./decimal.ts";
+import type { Value } from "./value.ts";
+
+/** A value as its type's output function prints it. */
+export function textOfValue(type: SqlType, value: Exclude<Value, null>): string {
+  return value instanceof Decimal ? decimalToText(value) : datumToText(type, value);
+}
+
+/** The value its type's input function reads. @throws EvertError */
+export function valueOfText(type: SqlType, text: string): Exclude<Value, null> {
+  return type.name === "numeric" ? decimalFromText(parseNumeric(text, type)) : datumFromText(type, text);
+}

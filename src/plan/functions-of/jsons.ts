@@ -1,0 +1,47 @@
+/** Operators and functions of json and jsonb. */
+import { arrayOf, bool, int4, json, jsonb, text } from "../../batch/types.ts";
+import { both, type Entry, F, fn, operator } from "./entry.ts";
+
+const texts = arrayOf(text);
+
+export const jsonFunctions = {
+  json_field: both("->", "json_object_field", [json, text], json, "nullable"),
+  json_element: both("->", "json_array_element", [json, int4], json, "nullable"),
+  json_field_text: both("->>", "json_object_field_text", [json, text], text, "nullable"),
+  json_element_text: both("->>", "json_array_element_text", [json, int4], text, "nullable"),
+  json_at: operator("#>", [json, texts], json, "nullable"),
+  json_at_text: operator("#>>", [json, texts], text, "nullable"),
+  json_typeof: fn("json_typeof", [json], text),
+  json_array_length: fn("json_array_length", [json], int4, F),
+  json_strip_nulls: fn("json_strip_nulls", [json], json),
+  json_strip_nulls_of: fn("json_strip_nulls", [json, bool], json),
+  jsonb_field: both("->", "jsonb_object_field", [jsonb, text], jsonb, "nullable"),
+  jsonb_element: both("->", "jsonb_array_element", [jsonb, int4], jsonb, "nullable"),
+  jsonb_field_text: both("->>", "jsonb_object_field_text", [jsonb, text], text, "nullable"),
+  jsonb_element_text: both("->>", "jsonb_array_element_text", [jsonb, int4], text, "nullable"),
+  jsonb_at: operator("#>", [jsonb, texts], jsonb, "nullable"),
+  jsonb_at_text: operator("#>>", [jsonb, texts], text, "nullable"),
+  jsonb_contains: both("@>", "jsonb_contains", [jsonb, jsonb], bool),
+  jsonb_contained: both("<@", "jsonb_contained", [jsonb, jsonb], bool),
+  jsonb_exists: both("?", "jsonb_exists", [jsonb, text], bool),
+  jsonb_exists_any: both("?|", "jsonb_exists_any", [jsonb, texts], bool),
+  jsonb_exists_all: both("?&", "jsonb_exists_all", [jsonb, texts], bool),
+  jsonb_concat: both("||", "jsonb_concat", [jsonb, jsonb], jsonb, F),
+  jsonb_delete: both("-", "jsonb_delete", [jsonb, text], jsonb, F),
+  jsonb_delete_element: both("-", "jsonb_delete", [jsonb, int4], jsonb, F),
+  jsonb_delete_all: both("-", "jsonb_delete", [jsonb, texts], jsonb, F),
+  jsonb_delete_path: both("#-", "jsonb_delete_path", [jsonb, texts], jsonb, F),
+  jsonb_set: fn("jsonb_set", [jsonb, texts, jsonb], jsonb, F),
+  jsonb_set_or: fn("jsonb_set", [jsonb, texts, jsonb, bool], jsonb, F),
+  jsonb_insert: fn("jsonb_insert", [jsonb, texts, jsonb], jsonb, F),
+  jsonb_insert_after: fn("jsonb_insert", [jsonb, texts, jsonb, bool], jsonb, F),
+  jsonb_typeof: fn("jsonb_typeof", [jsonb], text),
+  jsonb_array_length: fn("jsonb_array_length", [jsonb], int4, F),
+  jsonb_strip_nulls: fn("jsonb_strip_nulls", [jsonb], jsonb),
+  jsonb_strip_nulls_of: fn("jsonb_strip_nulls", [jsonb, bool], jsonb),
+  jsonb_pretty: fn("jsonb_pretty", [jsonb], text),
+  jsonb_object: fn("jsonb_object", [texts], jsonb, F),
+  jsonb_object_of: fn("jsonb_object", [texts, texts], jsonb, F),
+  json_object: fn("json_object", [texts], json, F),
+  json_object_of: fn("json_object", [texts, texts], json, F),
+} as const satisfies Record<string, Entry>;

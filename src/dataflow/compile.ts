@@ -13,6 +13,7 @@
  */
 import { assert, unreachable } from "../base/assert.ts";
 import { notSupported } from "../base/errors.ts";
+import { typeToString } from "../batch/types.ts";
 import * as build from "../plan/build.ts";
 import type { Expr } from "../plan/expression.ts";
 import { functionColumns, moveFunction, typeOf } from "../plan/inspect.ts";
@@ -26,6 +27,7 @@ import type {
   Plan,
   SeriesPlan,
   SourcePlan,
+  TableFunctionPlan,
   TemporalPlan,
   TopKPlan,
   UnionPlan,
@@ -51,6 +53,7 @@ import { StoreRows } from "./operators/store-rows.ts";
 import { Collection, type CollectionMode, type StoredNode } from "./operators/stored.ts";
 import { Pick, Stream, streamIdentity, Union } from "./operators/stream.ts";
 import { type Table, TableChanges } from "./operators/table.ts";
+import { TableFunctionRows } from "./operators/table-function.ts";
 import { Temporal } from "./operators/temporal.ts";
 import { TopK } from "./operators/top-k.ts";
 import { Values } from "./operators/values.ts";
@@ -71,7 +74,6 @@ type Base = (plan: Plan, columns: readonly number[]) => Node;
 
 /** What plans can say and no operator does. */
 const NOT_YET = {
-  tableFunction: "a set-returning function",
   recursive: "WITH RECURSIVE",
   recursiveRef: "WITH RECURSIVE",
 } as const;
@@ -113,6 +115,8 @@ export class Compiler implements CompileContext {
         return this.#picked(this.#mapFunction(plan), plan, columns);
       case "series":
         return this.#series(plan, columns);
+      case "tableFunction":
+        return this.#tableFunction(plan, columns);
       case "join":
         return this.#join(plan, columns);
       case "asOfJoin":
@@ -272,6 +276,33 @@ export class Compiler implements CompileContext {
     });
     const order = columns.map((c) => (c < width ? wanted.indexOf(c) : wanted.length));
     return this.#pickedOf(node, wanted.length + 1, order);
+  }
+
+  #tableFunction(plan: TableFunctionPlan, columns: readonly number[]): Node {
+    const width = plan.input.schema.fields.length;
+    const wanted = columns.filter((c) => c < width);
+    const passed = wanted.map((c): Expr => build.column(plan.input, c));
+    const stage: Stage = { kind: "project", exprs: [...passed, ...plan.args] };
+    const input = this.linear(
+      plan.input,
+      [stage],
+      stage.exprs.map((_, i) => i),
+    );
+    const own = plan.schema.fields.slice(width);
+    const form = [
+      plan.fn,
+      plan.args.length,
+      plan.ordinality,
+      plan.outer,
+      ...own.map((f) => typeToString(f.type)),
+    ];
+    const identity = `rows of ${form.join(" ")} over ${input.identity}`;
+    const node = this.#node(identity, () => {
+      const fields = [...wanted.map((c) => plan.input.schema.fields[c]!), ...plan.args.map(typed)];
+      return new TableFunctionRows(identity, plan, fromRows(input), fields, this.dictionary);
+    });
+    const order = columns.map((c) => (c < width ? wanted.indexOf(c) : wanted.length + c - width));
+    return this.#pickedOf(node, wanted.length + own.length, order);
   }
 
   #union(plan: UnionPlan, columns: readonly number[]): Node {

@@ -27,7 +27,6 @@ import type {
   RecursivePlan,
   SeriesPlan,
   SourcePlan,
-  TableFunctionId,
   TableFunctionPlan,
   TemporalPlan,
   TopKPlan,
@@ -36,6 +35,7 @@ import type {
   WindowFunction,
   WindowPlan,
 } from "./plan.ts";
+import type { TableFunction } from "./table-functions.ts";
 
 type Key = readonly number[] | null;
 
@@ -176,7 +176,7 @@ export function series(input: Plan, start: Expr, stop: Expr, step: Expr, name: s
 }
 
 export interface TableFunctionSpec {
-  readonly fn: TableFunctionId;
+  readonly fn: TableFunction;
   readonly args: readonly Expr[];
   readonly columns: readonly Field[];
   /** Name of the column that numbers the rows, or null. */

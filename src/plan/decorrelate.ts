@@ -35,7 +35,15 @@ import {
   typeOf,
 } from "./inspect.ts";
 import { outerJoin } from "./outer-join.ts";
-import type { Aggregate, ApplyPlan, GroupPlan, JoinPlan, Plan, WindowFunction } from "./plan.ts";
+import type {
+  Aggregate,
+  ApplyPlan,
+  GroupPlan,
+  JoinPlan,
+  Plan,
+  TableFunctionPlan,
+  WindowFunction,
+} from "./plan.ts";
 
 /** The same rows without applies. */
 export function decorrelate(plan: Plan): Plan {
@@ -80,7 +88,12 @@ function joined(apply: ApplyPlan): Plan {
 
 /** A right side that reads no relation is computed beside the left row, without any join. */
 function inlined({ id, type, left, right, residual, schema }: ApplyPlan): Plan | undefined {
-  if (residual !== null || !isBare(right, type === "left")) return undefined;
+  if (residual !== null) return undefined;
+  if (type === "left" && right.kind === "tableFunction" && isBare(right.input, true)) {
+    const inner = build.apply({ id, type: "inner", left, right: outerRows(right) });
+    return inlined(inner);
+  }
+  if (!isBare(right, type === "left")) return undefined;
   const width = left.schema.fields.length;
   const over = (plan: Plan): Plan => {
     if (plan.kind === "values") return left;
@@ -103,6 +116,12 @@ function inlined({ id, type, left, right, residual, schema }: ApplyPlan): Plan |
     names.map((_, i) => build.column(plan, i)),
     names,
   );
+}
+
+/** With a row of nulls where it would give none: what a left apply asks for. */
+function outerRows(plan: TableFunctionPlan): Plan {
+  const ordinality = plan.ordinality ? plan.schema.fields.at(-1)!.name : null;
+  return build.tableFunction(plan.input, { ...plan, ordinality, outer: true });
 }
 
 /** Whether the plan computes on one row without columns; `exactly`: and gives one row for it. */

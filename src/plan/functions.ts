@@ -35,6 +35,7 @@ import {
 } from "./function-table.ts";
 import { isAnyType } from "./functions-of/entry.ts";
 import { isPolymorphicName, resolveArrayOperator, resolvePolymorphic } from "./polymorphic.ts";
+import type { Resolution } from "./resolution.ts";
 
 export {
   type CastContext,
@@ -55,15 +56,7 @@ export {
   type TypedFunctionId,
 } from "./function-table.ts";
 export { type Comparable, isComparable } from "./functions-of/comparisons.ts";
-
-export interface Resolution {
-  readonly fn: FunctionId;
-  /** One per argument given, also for a variadic function. */
-  readonly argTypes: readonly SqlType[];
-  /** Per argument the cast it needs (CallExpr of that function with argTypes[i]); null: none, or a bare literal, to be read as argTypes[i]. */
-  readonly argCasts: readonly (FunctionId | null)[];
-  readonly resultType: SqlType;
-}
+export type { Resolution } from "./resolution.ts";
 
 interface Candidate {
   /** null: PostgreSQL has it, we do not yet. It takes part, so that nothing else is chosen in its place. */
@@ -299,6 +292,21 @@ function resolveExtreme(
   }
   const args = argTypes.map(() => type);
   return { ...resolutionOf(`${type.name}_${name}`, args, argTypes.map(plainType)), resultType: type };
+}
+
+/** Which of several lists of argument types PostgreSQL would choose. */
+export function chooseSignature(
+  signatures: readonly (readonly SqlType[])[],
+  given: readonly (SqlType | null)[],
+): number | "none" | "many" {
+  const plain = given.map(plainType);
+  const candidates = signatures.map((args): Candidate => ({ fn: null, args }));
+  const chosen = choose(
+    candidates.filter((c) => c.args.length === given.length),
+    plain,
+    false,
+  );
+  return typeof chosen === "string" ? chosen : candidates.indexOf(chosen);
 }
 
 function choose(

@@ -11,6 +11,7 @@
 import type { Field, Schema } from "../batch/schema.ts";
 import type { SqlType } from "../batch/types.ts";
 import type { ConstExpr, Datum, Expr, UserFunction } from "./expression.ts";
+import type { TableFunction } from "./table-functions.ts";
 
 interface PlanNode {
   readonly schema: Schema;
@@ -72,16 +73,13 @@ export interface SeriesPlan extends PlanNode {
 export interface TableFunctionPlan extends PlanNode {
   readonly kind: "tableFunction";
   readonly input: Plan;
-  readonly fn: TableFunctionId;
+  readonly fn: TableFunction;
   readonly args: readonly Expr[];
   /** What it gives, without the ordinality. */
   readonly columns: readonly Field[];
   readonly ordinality: boolean;
   readonly outer: boolean;
 }
-
-/** Each is an entry of the registry of table functions. */
-export type TableFunctionId = string;
 
 export type JoinType = "inner" | "left" | "full";
 

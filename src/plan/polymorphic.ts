@@ -8,7 +8,7 @@ import { EvertError } from "../base/errors.ts";
 import { arrayOf, bool, int4, json, jsonb, type SqlType, text, withoutModifiers } from "../batch/types.ts";
 import { canCast, castOf, commonType, sameKind } from "./function-casts.ts";
 import type { FunctionId } from "./function-table.ts";
-import type { Resolution } from "./functions.ts";
+import type { Resolution } from "./resolution.ts";
 
 /** any: of its own type, a literal is text. */
 type Slot = "array" | "element" | "any" | SqlType;

@@ -15,8 +15,8 @@ import { withColumns } from "../plan/joins.ts";
 import type { Plan } from "../plan/plan.ts";
 import { type Condition, guarded, splitConditions } from "./conditions.ts";
 import type { BindContext } from "./context.ts";
+import { functionCall } from "./from-functions.ts";
 import { type Scope, similar, tableScope } from "./scope.ts";
-import { functionCall } from "./series.ts";
 import { as, stringOf } from "./tree.ts";
 
 export function isAsOf(item: Node | undefined): boolean {

@@ -5,18 +5,18 @@ import * as build from "../plan/build.ts";
 import type { CatalogRelation } from "../plan/catalog.ts";
 import { readsOuter } from "../plan/decorrelate.ts";
 import type { BindContext } from "./context.ts";
+import { bindRowFunction, isRowFunction } from "./from-functions.ts";
 import { bindJoin } from "./join.ts";
 import type { BoundQuery, QueryEnv } from "./query.ts";
 import { besides, checkDuplicateTable, type Scope, similar, tableScope } from "./scope.ts";
-import { bindSeries, isSeries } from "./series.ts";
 import { as, kindOf, type NodeOf, startOf, stringOf } from "./tree.ts";
 
 /** The FROM list: its items side by side, unrestricted; WHERE makes joins of them. */
 export function bindFrom(items: readonly Node[], env: QueryEnv): Scope | undefined {
   let scope: Scope | undefined;
   for (const item of items) {
-    if (scope !== undefined && isSeries(item)) {
-      scope = bindSeries(as(item, "RangeFunction")!, scope, env.ctx);
+    if (scope !== undefined && isRowFunction(item)) {
+      scope = bindRowFunction(as(item, "RangeFunction")!, scope, env.ctx);
       continue;
     }
     if (scope === undefined) scope = bindItem(item, env);
@@ -51,7 +51,7 @@ export function bindItem(item: Node, env: QueryEnv, before?: Scope): Scope {
       case "JoinExpr":
         return bindJoin(as(item, "JoinExpr")!, env, bindItem, before);
       case "RangeFunction":
-        return bindSeries(as(item, "RangeFunction")!, undefined, ctx);
+        return ctx.apart(true, () => bindRowFunction(as(item, "RangeFunction")!, undefined, ctx));
       case "RangeTableSample":
         throw notSupported("TABLESAMPLE", ctx.position(placeOf(item)));
       default:

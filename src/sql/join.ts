@@ -31,6 +31,7 @@ import {
   splitConditions,
 } from "./conditions.ts";
 import type { BindContext } from "./context.ts";
+import { bindRowFunction, functionCall, isRowFunction } from "./from-functions.ts";
 import type { QueryEnv } from "./query.ts";
 import {
   besides,
@@ -40,7 +41,6 @@ import {
   type ScopeColumn,
   tableScope,
 } from "./scope.ts";
-import { bindSeries, functionCall, isSeries } from "./series.ts";
 import { as, type NodeOf, startOf, stringOf } from "./tree.ts";
 
 type BindItem = (item: Node, env: QueryEnv, before?: Scope) => Scope;
@@ -60,8 +60,8 @@ export function bindJoin(
   const on = splitAnd(node.quals);
   const left = bindItem(node.larg!, env, before);
   const position = ctx.position(functionCall(node.rarg)?.location ?? startOf(node.rarg!));
-  if (isSeries(node.rarg!) && type === "inner") {
-    const counted = bindSeries(as(node.rarg, "RangeFunction")!, left, ctx);
+  if (isRowFunction(node.rarg!) && type === "inner") {
+    const counted = bindRowFunction(as(node.rarg, "RangeFunction")!, left, ctx);
     return aliased(filtered(counted, bindConditions(on, counted, ctx)), node, ctx);
   }
   const asOf = isAsOf(node.rarg) ? asOfScope(as(node.rarg, "RangeFunction")!, ctx) : undefined;

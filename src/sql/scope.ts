@@ -18,6 +18,8 @@ export interface ScopeTable {
   readonly columns: readonly ScopeColumn[];
   /** Primary key of a base table: grouping by it settles all its columns. */
   readonly key: readonly number[] | null;
+  /** The values of a function: its name means the value, not a row. */
+  readonly isValue?: true;
 }
 
 export interface Scope {
@@ -140,8 +142,9 @@ function findUnqualified(scope: Scope, name: string, position: number | undefine
   const found = scope.columns.filter((c) => c.name === name);
   if (found.length > 1) throw ambiguousColumn(name, position);
   if (found.length === 1) return found[0]!;
-  if (scope.tables.some((t) => t.name === name))
-    throw notSupported(`a whole row (${name}) as a value`, position);
+  const table = scope.tables.find((t) => t.name === name);
+  if (table?.isValue) return table.columns[0]!;
+  if (table !== undefined) throw notSupported(`a whole row (${name}) as a value`, position);
   throw new EvertError("undefined_column", `column "${name}" does not exist`, {
     position,
     hint: columnHint(scope, name),

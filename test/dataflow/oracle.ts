@@ -18,11 +18,13 @@ import {
   ZERO,
 } from "../../src/dataflow/kernels/decimal.ts";
 import { takeFault, toThrowable } from "../../src/dataflow/kernels/errors.ts";
-import { evaluateExpr } from "../../src/dataflow/kernels/evaluate.ts";
+import { evaluateExpr, fromDatum, toDatum } from "../../src/dataflow/kernels/evaluate.ts";
+import { rowsOf } from "../../src/dataflow/kernels/table-functions.ts";
 import { callUser, datumFromJs, jsRow } from "../../src/dataflow/kernels/user-function.ts";
 import type { Datum, Expr } from "../../src/plan/expression.ts";
 import { typeOf } from "../../src/plan/inspect.ts";
 import type { Aggregate, OrderItem, Plan } from "../../src/plan/plan.ts";
+import { isStrict } from "../../src/plan/table-functions.ts";
 import { windowValues } from "./window-oracle.ts";
 
 export type Row = readonly Datum[];
@@ -152,6 +154,27 @@ function evaluate(plan: Plan, facts: Facts, errors: string[]): Record[] {
       );
     }
     case "tableFunction":
+      return evaluate(plan.input, facts, errors).flatMap((r) => {
+        const args = attempt(errors, () => plan.args.map((e) => evaluateOn(e, r.row, plan.input)));
+        if (args === FAILED) return [];
+        const types = plan.args.map(typeOf);
+        const made = attempt(errors, () => {
+          if (isStrict(plan.fn) && args.includes(null)) return [];
+          const rows = [...rowsOf(plan.fn, types)(args.map((a, i) => fromDatum(a, types[i]!)))];
+          raise();
+          return rows;
+        });
+        if (made === FAILED) return [];
+        const numbered = made.map((row, i) => [
+          ...row.map((v, c) => toDatum(v, plan.columns[c]!.type)),
+          ...(plan.ordinality ? [BigInt(i + 1)] : []),
+        ]);
+        const nothing = plan.schema.fields.slice(plan.input.schema.fields.length).map(() => null);
+        const shown: Datum[][] = numbered.length === 0 && plan.outer ? [nothing] : numbered;
+        spend(shown.length);
+        return shown.map((row) => ({ row: [...r.row, ...row], commit: r.commit }));
+      });
+    case "window":
     case "recursive":
     case "recursiveRef":
     case "temporal":

@@ -121,14 +121,14 @@ function checked<T>(value: T): T {
   return value;
 }
 
-function fromDatum(value: Datum, type: SqlType): Value {
+export function fromDatum(value: Datum, type: SqlType): Value {
   if (value === null || type.name !== "numeric") return value;
   if (typeof value === "bigint") return decimal(value, type.scale ?? 0);
   assert(typeof value === "string", "an unconstrained numeric constant is text");
   return decimalFromText(value);
 }
 
-function toDatum(value: Value, type: SqlType): Datum {
+export function toDatum(value: Value, type: SqlType): Datum {
   if (!(value instanceof Decimal)) return value;
   return isSmallNumeric(type) ? value.unscaled : decimalToText(value);
 }

@@ -133,6 +133,21 @@ export class KernelRuntime {
     }
   }
 
+  /** A value by its code, as the library's functions take it; not for numerics. */
+  value(code: number, type: SqlType): number | bigint | boolean | string {
+    switch (carrierOf(type)) {
+      case "string":
+        return this.text(code);
+      case "int64":
+        return this.big(code);
+      case "bool":
+        return code === 1;
+      case "int32":
+      case "double":
+        return code;
+    }
+  }
+
   json(id: number): unknown {
     return parseFrozen(this.dictionary.string(id));
   }

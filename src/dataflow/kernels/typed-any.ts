@@ -7,9 +7,9 @@ import type { TypedFunctionId } from "../../plan/functions.ts";
 import { Decimal, decimalToText } from "./decimal.ts";
 import { attempt, fail, fault, scalarError } from "./errors.ts";
 import { plainText, valueAt } from "./json-text.ts";
+import type { Maker } from "./maker.ts";
 import { charLength } from "./text.ts";
 import { quoteIdent, quoteLiteral } from "./text-forms.ts";
-import type { Maker } from "./typed-library.ts";
 import { textOfValue } from "./typed-text.ts";
 import type { Value } from "./value.ts";
 

@@ -14,7 +14,7 @@ import { arrayOf, bool, type SqlType } from "../../batch/types.ts";
 import { resolveOperator, type TypedFunctionId } from "../../plan/functions.ts";
 import { type Quantified, quantified } from "../../plan/functions-of/arrays.ts";
 import { fail, fault, scalarError } from "./errors.ts";
-import type { Lookup, Maker } from "./typed-library.ts";
+import type { Lookup, Maker } from "./maker.ts";
 import { textOfValue, valueOfText } from "./typed-text.ts";
 import type { Value } from "./value.ts";
 

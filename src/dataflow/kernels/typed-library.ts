@@ -18,16 +18,11 @@ import { castOf, sqlTypeName } from "../../plan/function-casts.ts";
 import type { FunctionId, TypedFunctionId } from "../../plan/functions.ts";
 import { Decimal, decimalFromText } from "./decimal.ts";
 import { attempt, fail, fault, scalarError } from "./errors.ts";
+import type { Maker } from "./maker.ts";
 import { typedAny } from "./typed-any.ts";
 import { typedArrays } from "./typed-arrays.ts";
 import { textOfValue, valueOfText } from "./typed-text.ts";
 import { constrainDecimal, type ScalarFunction, type Value } from "./value.ts";
-
-/** Finds other functions (library.ts), for what applies one to each item. */
-export type Lookup = (fn: FunctionId, args: readonly SqlType[], result: SqlType) => ScalarFunction;
-
-/** The function for these argument types and this result. */
-export type Maker = (args: readonly SqlType[], result: SqlType, lookup: Lookup) => ScalarFunction;
 
 type Compare = (a: Value, b: Value) => number;
 

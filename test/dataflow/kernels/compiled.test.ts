@@ -11,7 +11,7 @@ import {
 } from "../../../src/batch/types.ts";
 import type { ChunkColumnSpec } from "../../../src/dataflow/chunk.ts";
 import type { Datum, Expr } from "../../../src/plan/expression.ts";
-import { type FunctionId, functionIds, functionInfo } from "../../../src/plan/functions.ts";
+import { type FunctionId, functionIds, functionInfo, isTyped } from "../../../src/plan/functions.ts";
 import { typeOf } from "../../../src/plan/inspect.ts";
 import { anyValue } from "../../batch/arbitraries.ts";
 import { call, column, constant, interpret, runCompiled, runFilter } from "./support.ts";
@@ -162,9 +162,13 @@ const left: ReadonlySet<FunctionId> = new Set<FunctionId>([
   "text_lpad_with",
   "text_rpad",
   "text_rpad_with",
+  "int8_factorial",
 ]);
 
-const usable = functionIds.filter((id) => !left.has(id));
+/** The polymorphic ones say no argument types here: test/sql/functions has their cases. */
+const usable = functionIds.filter(
+  (id) => !left.has(id) && !(isTyped(id) && functionInfo(id).args.length === 0),
+);
 
 function callOf(id: FunctionId, depth: number): fc.Arbitrary<Expr> {
   const { args, variadic, result } = functionInfo(id);

@@ -1,0 +1,151 @@
+/** Functions in FROM that give rows: alone, or for each row of what stands left of them. */
+import type { Node, RangeFunction } from "libpg-query";
+import { EvertError, notSupported } from "../base/errors.ts";
+import * as build from "../plan/build.ts";
+import { type FunctionId, isFunctionName, sqlTypeName } from "../plan/functions.ts";
+import { columnsOf, typeOf } from "../plan/inspect.ts";
+import type { Plan } from "../plan/plan.ts";
+import {
+  fieldsOf,
+  isTableFunction,
+  resolveTableFunction,
+  type TableResolution,
+} from "../plan/table-functions.ts";
+import { type Bound, boundType, castCall, settle } from "./bound.ts";
+import type { BindContext } from "./context.ts";
+import { bindExpr, plainPlace } from "./expression.ts";
+import { besides, checkDuplicateTable, emptyScope, type Scope, tableScope } from "./scope.ts";
+import { as, type NodeOf, stringOf } from "./tree.ts";
+
+/** The call of a function in FROM, if it is just that. */
+export function functionCall(item: Node | undefined): NodeOf<"FuncCall"> | undefined {
+  const node = as(item, "RangeFunction");
+  return as(as(node?.functions?.[0], "List")?.items?.[0], "FuncCall");
+}
+
+export function isRowFunction(item: Node): boolean {
+  return isTableFunction(nameOf(functionCall(item)));
+}
+
+function nameOf(call: NodeOf<"FuncCall"> | undefined): string {
+  return stringOf(call?.funcname?.at(-1) ?? { String: {} });
+}
+
+/** Left's rows, each times the function's; without left, or without need of it, the function's rows beside it. */
+export function bindRowFunction(node: RangeFunction, left: Scope | undefined, ctx: BindContext): Scope {
+  const call = functionCall({ RangeFunction: node });
+  const position = ctx.position(call?.location);
+  checkForm(node, call, position);
+  const name = nameOf(call);
+  const place = plainPlace(ctx, left ?? emptyScope(), "functions in FROM");
+  const args = (call!.args ?? []).map((a) => bindExpr(a, place));
+  const resolution = resolved(name, args, position);
+  const exprs = args.map((arg, i) => argument(arg, resolution, i, ctx));
+  const table = node.alias?.aliasname ?? name;
+  const names = columnNames(node, resolution, table, position);
+  const reads = exprs.some((e) => columnsOf(e).size > 0);
+  const input = reads ? left!.plan : build.oneRow();
+  const plan = planOf(input, resolution, exprs, names, node.ordinality === true);
+  const width = input.schema.fields.length;
+  const columns = names.map((column, i) => ({ name: column, expr: build.column(plan, width + i) }));
+  const rows = tableScope(table, plan, columns);
+  const isValue = resolution.columns.length === 1;
+  const own = isValue ? { ...rows, tables: rows.tables.map((t) => ({ ...t, isValue })) } : rows;
+  if (left === undefined) return own;
+  checkDuplicateTable(left, own, position);
+  if (!reads) {
+    const crossed = build.join({ type: "inner", left: left.plan, right: plan, leftKeys: [], rightKeys: [] });
+    return besides(left, own, crossed);
+  }
+  return { plan, tables: [...left.tables, ...own.tables], columns: [...left.columns, ...own.columns] };
+}
+
+/** Counting in integers has a plan of its own. */
+function planOf(
+  input: Plan,
+  resolution: TableResolution,
+  exprs: ReturnType<typeof argument>[],
+  names: readonly string[],
+  ordinality: boolean,
+): Plan {
+  const [start, stop, step] = exprs;
+  if (resolution.fn === "series_integer" && !ordinality) {
+    const type = typeOf(start!);
+    const one = build.constant(type.name === "int4" ? 1 : 1n, type);
+    return build.series(input, start!, stop!, step ?? one, names[0]!);
+  }
+  return build.tableFunction(input, {
+    fn: resolution.fn,
+    args: exprs,
+    columns: fieldsOf(resolution, names),
+    ordinality: ordinality ? names.at(-1)! : null,
+    outer: false,
+  });
+}
+
+function argument(bound: Bound, resolution: TableResolution, index: number, ctx: BindContext) {
+  const type = resolution.argTypes[index]!;
+  if (bound.kind === "literal") return settle(bound, type, ctx);
+  const fn: FunctionId | null = resolution.argCasts[index] ?? null;
+  return fn === null ? bound.expr : castCall(bound.expr, fn, type);
+}
+
+function checkForm(
+  node: RangeFunction,
+  call: NodeOf<"FuncCall"> | undefined,
+  position: number | undefined,
+): void {
+  const name = nameOf(call);
+  if (call === undefined || node.is_rowsfrom || (node.functions?.length ?? 0) > 1)
+    throw notSupported("this kind of function call in FROM", position);
+  if (name === "as_of") {
+    const hint = "Write: FROM events JOIN as_of(table) AS t ON t.id = events.id.";
+    throw notSupported("as_of() elsewhere than right of JOIN or LEFT JOIN", position, hint);
+  }
+  if (!isTableFunction(name)) throw refuseFunction(name, position);
+  if (call.func_variadic) throw notSupported("VARIADIC in FROM", position);
+}
+
+/** Set-returning functions PostgreSQL has beside ours, by what their names begin with. */
+const setReturning = /^(json|regexp_|pg_|ts_|xml)/;
+
+function refuseFunction(name: string, position: number | undefined): EvertError {
+  if (isFunctionName(name) || setReturning.test(name))
+    return notSupported(`function ${name} in FROM`, position);
+  return new EvertError("undefined_function", `function ${name} does not exist`, { position });
+}
+
+function resolved(name: string, args: readonly Bound[], position: number | undefined): TableResolution {
+  const given = args.map(boundType);
+  const found = resolveTableFunction(name, given, position);
+  const said = `function ${name}(${given.map(sqlTypeName).join(", ")})`;
+  if (found === "none") {
+    throw new EvertError("undefined_function", `${said} does not exist`, {
+      hint: "No function matches the given name and argument types. You might need to add explicit type casts.",
+      position,
+    });
+  }
+  if (found === "many") {
+    throw new EvertError("ambiguous_function", `${said} is not unique`, {
+      hint: "Could not choose a best candidate function. You might need to add explicit type casts.",
+      position,
+    });
+  }
+  return found;
+}
+
+/** The function's own names, or the table's, then "ordinality"; as far as the alias does not give others. */
+function columnNames(
+  node: RangeFunction,
+  { columns }: TableResolution,
+  table: string,
+  position: number | undefined,
+): string[] {
+  const names = [...columns.map((c) => c.name ?? table), ...(node.ordinality ? ["ordinality"] : [])];
+  const given = (node.alias?.colnames ?? []).map(stringOf);
+  if (given.length > names.length) {
+    const message = `table "${table}" has ${names.length} columns available but ${given.length} columns specified`;
+    throw new EvertError("invalid_column_reference", message, { position });
+  }
+  return names.map((name, i) => given[i] ?? name);
+}

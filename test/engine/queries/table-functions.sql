@@ -1,0 +1,36 @@
+-- Functions in FROM that give rows: alone, beside tables, lateral, with WITH ORDINALITY.
+
+SELECT * FROM unnest(ARRAY[1, 2, NULL, 3]) AS x;
+SELECT * FROM unnest(ARRAY['a', 'b']) WITH ORDINALITY;
+SELECT * FROM unnest(ARRAY[1, 2, 3], ARRAY['a', 'b']) WITH ORDINALITY AS u(n, w, i);
+SELECT * FROM unnest('{{1,2},{3,4}}'::int[]) AS x;
+SELECT * FROM generate_series(1, 5) WITH ORDINALITY AS g(n, i);
+SELECT * FROM generate_series(1.5, 4.0, 0.75) AS g;
+SELECT * FROM generate_series(3, 1.0, -1) AS g;
+SELECT g::text FROM generate_series('2024-01-30'::timestamp, '2024-05-01', '1 month') AS g;
+SELECT g::text FROM generate_series('2024-03-01'::date, '2024-02-25'::date, '-1 day') AS g;
+SELECT * FROM jsonb_array_elements('[1, "a", null, {"b": 2}]') AS e;
+SELECT * FROM jsonb_array_elements_text('[1, "a", null, {"b": 2}]') WITH ORDINALITY;
+SELECT * FROM jsonb_each('{"a": 1, "b": [2]}');
+SELECT * FROM jsonb_each_text('{"a": "x", "b": null}') AS t(k, v);
+SELECT * FROM jsonb_object_keys('{"a": 1, "b": 2}') AS k;
+SELECT key, value::text FROM json_each('{"a": 1, "a": [2 ]}');
+SELECT * FROM string_to_table('a,b,,c', ',', '') AS s;
+SELECT * FROM generate_subscripts(ARRAY[7, 8, 9], 1) AS s;
+SELECT * FROM generate_subscripts('[3:5]={7,8,9}'::int[], 1, true) AS s;
+SELECT k, n FROM t, generate_series(1, a) AS n;
+SELECT k, n FROM t CROSS JOIN LATERAL generate_series(a, 1, -1) AS n WHERE n <> 2;
+SELECT k, x, i FROM t, unnest(ARRAY[a, k]) WITH ORDINALITY AS u(x, i);
+SELECT k, x FROM t LEFT JOIN LATERAL unnest(CASE WHEN a > 1 THEN ARRAY[a, k] END) AS x ON true;
+SELECT k, x FROM t LEFT JOIN LATERAL unnest(ARRAY[a, k]) AS x ON x > 2;
+SELECT k, x FROM t JOIN LATERAL string_to_table(c, 'a') AS x ON x <> '';
+SELECT t.k, u.k AS uk, x FROM t JOIN u ON t.a = u.a, LATERAL unnest(ARRAY[t.k, u.k]) AS x;
+SELECT x, count(*) AS n FROM t, unnest(ARRAY[a, 7]) AS x GROUP BY x;
+SELECT k, (SELECT sum(x) FROM unnest(ARRAY[a, k]) AS x) AS s FROM t;
+SELECT k, (SELECT count(*) FROM jsonb_array_elements(jsonb_build_array(a, c)) AS e WHERE e <> 'null') AS s FROM t;
+SELECT k FROM t WHERE EXISTS (SELECT 1 FROM unnest(ARRAY[1, 3]) AS x WHERE x = t.a);
+SELECT k, e.value FROM t, jsonb_each_text(jsonb_build_object('a', a, 'c', c)) AS e;
+SELECT DISTINCT x FROM t, unnest(ARRAY[a, a + 1]) AS x;
+SELECT k, x, y FROM t, unnest(ARRAY[a]) AS x, unnest(ARRAY[x, x + 1]) AS y;
+SELECT k, n FROM t, generate_series(1, 3, a) AS n;
+SELECT k, e FROM t, jsonb_array_elements(CASE WHEN a > 2 THEN to_jsonb(a) ELSE '[1, 2]' END) AS e;

@@ -16,6 +16,7 @@ import { genericFunctions } from "./functions-of/generic.ts";
 import { jsonFunctions } from "./functions-of/jsons.ts";
 import { mathFunctions } from "./functions-of/math.ts";
 import { numberFunctions } from "./functions-of/numbers.ts";
+import { patternFunctions } from "./functions-of/patterns.ts";
 import { textFunctions } from "./functions-of/texts.ts";
 import { timeFunctions } from "./functions-of/times.ts";
 
@@ -36,6 +37,7 @@ const table = {
   ...mathFunctions,
   ...byteFunctions,
   ...jsonFunctions,
+  ...patternFunctions,
   ...typedTable,
 };
 

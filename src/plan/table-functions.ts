@@ -5,6 +5,7 @@
 import { EvertError } from "../base/errors.ts";
 import type { Field } from "../batch/schema.ts";
 import {
+  arrayOf,
   bool,
   int4,
   int8,
@@ -28,6 +29,8 @@ interface Signature {
   readonly names?: readonly string[];
   readonly columns: readonly SqlType[];
 }
+
+const texts = arrayOf(text);
 
 function jsonFunctions(prefix: "json" | "jsonb", type: SqlType): Record<string, readonly Signature[]> {
   return {
@@ -60,6 +63,14 @@ const byName: Readonly<Record<string, readonly Signature[]>> = {
     { fn: "series_timestamp", args: [timestamp, timestamp, interval], columns: [timestamp] },
     { fn: "series_timestamp", args: [timestamptz, timestamptz, interval], columns: [timestamptz] },
   ],
+  regexp_matches: [
+    { fn: "regexp_matches", args: [text, text], columns: [texts] },
+    { fn: "regexp_matches", args: [text, text, text], columns: [texts] },
+  ],
+  regexp_split_to_table: [
+    { fn: "regexp_split_to_table", args: [text, text], columns: [text] },
+    { fn: "regexp_split_to_table", args: [text, text, text], columns: [text] },
+  ],
   string_to_table: [
     { fn: "string_to_table", args: [text, text], columns: [text] },
     { fn: "string_to_table", args: [text, text, text], columns: [text] },
@@ -70,6 +81,8 @@ const byName: Readonly<Record<string, readonly Signature[]>> = {
 const ofArrays: ReadonlySet<string> = new Set(["unnest", "generate_subscripts"]);
 
 const ids = [
+  "regexp_matches",
+  "regexp_split_to_table",
   "series_integer",
   "series_numeric",
   "series_timestamp",

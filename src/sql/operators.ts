@@ -18,7 +18,8 @@ export function bindOperator(node: NodeOf<"A_Expr">, place: ExprPlace): Bound {
   switch (node.kind) {
     case "AEXPR_OP":
     case "AEXPR_LIKE":
-    case "AEXPR_ILIKE": {
+    case "AEXPR_ILIKE":
+    case "AEXPR_SIMILAR": {
       if (isRow(node.lexpr) || isRow(node.rexpr)) return bindRows(op, node, place);
       const operands = [node.lexpr, node.rexpr]
         .filter((n) => n !== undefined)
@@ -38,8 +39,6 @@ export function bindOperator(node: NodeOf<"A_Expr">, place: ExprPlace): Bound {
       return bindDistinct(node, place);
     case "AEXPR_NULLIF":
       return bindNullIf(node, place);
-    case "AEXPR_SIMILAR":
-      throw notSupported("SIMILAR TO", position);
     case "AEXPR_OP_ANY":
     case "AEXPR_OP_ALL":
       return bindQuantified(node, place);

@@ -27,6 +27,7 @@ import * as float from "./float.ts";
 import { jsonLibrary } from "./json.ts";
 import { like, likeEscape } from "./like.ts";
 import { mathLibrary } from "./math.ts";
+import { patternLibrary } from "./regex/functions.ts";
 import { roundHalfEven } from "./rounding.ts";
 import { int2, smallNumbers } from "./small-numbers.ts";
 import * as txt from "./text.ts";
@@ -178,6 +179,7 @@ export const library = {
   ...mathLibrary,
   ...byteLibrary,
   ...jsonLibrary,
+  ...patternLibrary,
   ...textForms(compareText),
 
   int4_add: (a: number, b: number) => int4(a + b),

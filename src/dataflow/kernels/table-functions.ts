@@ -9,6 +9,7 @@ import type { TableFunction } from "../../plan/table-functions.ts";
 import { addDecimals, compareDecimals, type Decimal, decimal, FINITE, NAN, signOf } from "./decimal.ts";
 import { fail, fault, type ScalarError, scalarError } from "./errors.ts";
 import { elementsOf, kindOf, membersOf, plainText } from "./json-text.ts";
+import { matchRows, splitParts } from "./regex/functions.ts";
 import { splitToItems } from "./text-forms.ts";
 import { addInterval } from "./time-arithmetic.ts";
 import { valueOfText } from "./typed-text.ts";
@@ -147,6 +148,10 @@ const makers: Record<TableFunction, Maker> = {
   series_timestamp: () => timestampSeries,
   unnest,
   generate_subscripts: () => subscripts,
+  regexp_matches: () => (text: string, pattern: string, flags?: string) =>
+    matchRows(text, pattern, flags).map((groups) => [groups]),
+  regexp_split_to_table: () => (text: string, pattern: string, flags?: string) =>
+    splitParts("regexp_split_to_table", text, pattern, flags).map((part) => [part]),
   string_to_table: () => stringToTable,
   json_array_elements: () => elements("json_array_elements", false, same),
   json_array_elements_text: () => elements("json_array_elements_text", false, plainText),

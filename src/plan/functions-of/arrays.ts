@@ -19,6 +19,10 @@ export const quantified = {
   not_like: "!~~",
   ilike: "~~*",
   not_ilike: "!~~*",
+  matches: "~",
+  matches_not: "!~",
+  imatches: "~*",
+  imatches_not: "!~*",
 } as const;
 
 export type Quantified = keyof typeof quantified;

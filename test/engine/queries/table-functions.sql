@@ -34,3 +34,6 @@ SELECT DISTINCT x FROM t, unnest(ARRAY[a, a + 1]) AS x;
 SELECT k, x, y FROM t, unnest(ARRAY[a]) AS x, unnest(ARRAY[x, x + 1]) AS y;
 SELECT k, n FROM t, generate_series(1, 3, a) AS n;
 SELECT k, e FROM t, jsonb_array_elements(CASE WHEN a > 2 THEN to_jsonb(a) ELSE '[1, 2]' END) AS e;
+SELECT * FROM regexp_matches('foobarbequebaz', 'ba.', 'g') AS m;
+SELECT * FROM regexp_split_to_table('a1b2c', '\d') AS p;
+SELECT k, m[1] AS x FROM t, regexp_matches(c, '[a-c]') AS m;

@@ -2,39 +2,22 @@
  * What PostgreSQL has and we do not yet. It takes part in resolution, so that a call PostgreSQL would resolve to it is refused (0A000) and
  * never answered by something else.
  */
-import { bytea, date, interval, type SqlType, text, time, timestamp, timestamptz } from "../batch/types.ts";
+import { bytea, type SqlType, text, timestamp, timestamptz } from "../batch/types.ts";
 
 /** Overloads PostgreSQL has beside ours: "name" or "op" -> argument types. */
 export const absentOverloads: Readonly<Record<string, readonly (readonly SqlType[])[]>> = {
   reverse: [[bytea]],
-  date_trunc: [
-    [text, timestamptz, text],
-    [text, timestamp],
-    [text, interval],
-  ],
-  extract: [
-    [text, date],
-    [text, time],
-    [text, timestamp],
-    [text, interval],
-  ],
-  date_part: [
-    [text, date],
-    [text, time],
-    [text, timestamp],
-    [text, interval],
-  ],
+  age: [[timestamp], [timestamptz]],
   to_timestamp: [[text, text]],
 };
 
 /** Functions PostgreSQL has and we do not yet: 0A000, not "does not exist". */
 export const absentNames: ReadonlySet<string> = new Set(
   (
-    "age array_agg casefold clock_timestamp crc32 crc32c current_database current_schema current_setting date_add date_bin " +
-    "date_subtract erf erfc gamma gen_random_uuid generate_series generate_subscripts isfinite jsonb_agg jsonb_array_elements " +
-    "jsonb_each jsonb_object_keys jsonb_path_exists jsonb_path_query justify_days justify_hours justify_interval lgamma make_date " +
-    "make_interval make_time make_timestamp make_timestamptz parse_ident pg_sleep pg_typeof random random_normal regexp_matches " +
-    "regexp_split_to_table row_to_json setseed similar_escape string_to_table timezone to_ascii to_char to_date to_number " +
-    "unicode_assigned unnest uuidv4 uuidv7 version xmlelement"
+    "array_agg casefold clock_timestamp crc32 crc32c current_database current_schema current_setting date_add date_subtract erf erfc " +
+    "gamma gen_random_uuid generate_series generate_subscripts jsonb_agg jsonb_array_elements jsonb_each jsonb_object_keys " +
+    "jsonb_path_exists jsonb_path_query lgamma parse_ident pg_sleep pg_typeof random random_normal regexp_matches " +
+    "regexp_split_to_table row_to_json setseed similar_escape string_to_table to_ascii to_char to_date to_number unicode_assigned " +
+    "unnest uuidv4 uuidv7 version xmlelement"
   ).split(" "),
 );

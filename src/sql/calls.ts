@@ -1,6 +1,6 @@
 /** Calls in SQL: scalar functions, aggregates, and the functions that tell the time. */
 import { EvertError, notSupported } from "../base/errors.ts";
-import { timestamptz } from "../batch/types.ts";
+import { float8, int4, timestamptz } from "../batch/types.ts";
 import type { Expr } from "../plan/expression.ts";
 import { functionInfo, resolveFunction } from "../plan/functions.ts";
 import { bindAggregate, isAbsentAggregate, isAggregate } from "./aggregates.ts";
@@ -26,10 +26,39 @@ export function bindCall(call: FuncCall, place: ExprPlace, start: number | undef
   if (isAggregate(name)) return typed(bindAggregate(call, name, place), start);
   if (isAbsentAggregate(name)) throw notSupported(`aggregate ${name}`, position);
   refuseAggregateSyntax(call, name, position);
-  const args = argumentsOf(call, position).map((a) => place.bind(a, place));
+  const args =
+    name === "make_interval"
+      ? intervalFields(call, place)
+      : argumentsOf(call, position).map((a) => place.bind(a, place));
   const resolution = resolveFunction(name, args.map(boundType), position);
   if (functionInfo(resolution.fn).volatile) return typed(now(place, `${name}()`, position), start);
   return typed(callOf(resolution, args, ctx), start);
+}
+
+const intervalArguments = ["years", "months", "weeks", "days", "hours", "mins", "secs"];
+
+/** make_interval(days => 10): by place or by name, and 0 where nothing is said. */
+function intervalFields(call: FuncCall, place: ExprPlace): Bound[] {
+  const fields = intervalArguments.map((_, i): Bound => {
+    const value: Expr = { kind: "const", value: 0, type: i === 6 ? float8 : int4 };
+    return typed(value, undefined);
+  });
+  for (const [i, node] of (call.args ?? []).entries()) {
+    const named = as(node, "NamedArgExpr");
+    const index = named === undefined ? i : intervalArguments.indexOf(named.name ?? "");
+    if (index < 0 || index >= fields.length) {
+      const position = place.ctx.position(call.location);
+      throw new EvertError(
+        "undefined_function",
+        "function make_interval with these arguments does not exist",
+        {
+          position,
+        },
+      );
+    }
+    fields[index] = place.bind(named?.arg ?? node, place);
+  }
+  return fields;
 }
 
 /** VARIADIC ARRAY[a, b] gives a and b. */

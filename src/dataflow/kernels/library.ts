@@ -33,6 +33,7 @@ import { int2, smallNumbers } from "./small-numbers.ts";
 import * as txt from "./text.ts";
 import { textForms } from "./text-forms.ts";
 import * as spans from "./time-arithmetic.ts";
+import { timeLibrary } from "./time-functions.ts";
 import { typedLibrary } from "./typed-library.ts";
 import type { ScalarFunction } from "./value.ts";
 
@@ -179,6 +180,7 @@ export const library = {
   ...mathLibrary,
   ...byteLibrary,
   ...jsonLibrary,
+  ...timeLibrary,
   ...patternLibrary,
   ...textForms(compareText),
 

@@ -1,5 +1,6 @@
 /** Operators and functions of dates, times and intervals. */
 import {
+  bool,
   date,
   float8,
   int4,
@@ -19,6 +20,40 @@ export const timeFunctions = {
   timestamptz_trunc: fn("date_trunc", [text, timestamptz], timestamptz, F),
   float8_to_timestamptz: fn("to_timestamp", [float8], timestamptz, F),
   timestamptz_now: fn("now transaction_timestamp statement_timestamp", [], timestamptz, "volatile"),
+
+  // parts of the others
+  timestamp_extract: fn("extract", [text, timestamp], numeric, F, "nullable"),
+  timestamp_date_part: fn("date_part", [text, timestamp], float8, F, "nullable"),
+  date_extract: fn("extract", [text, date], numeric, F, "nullable"),
+  time_extract: fn("extract", [text, time], numeric, F),
+  time_date_part: fn("date_part", [text, time], float8, F, "nullable"),
+  interval_extract: fn("extract", [text, interval], numeric, F, "nullable"),
+  interval_date_part: fn("date_part", [text, interval], float8, F, "nullable"),
+  timestamp_trunc: fn("date_trunc", [text, timestamp], timestamp, F),
+  interval_trunc: fn("date_trunc", [text, interval], interval, F),
+  timestamptz_trunc_zone: fn("date_trunc", [text, timestamptz, text], timestamptz, F),
+  timestamp_bin: fn("date_bin", [interval, timestamp, timestamp], timestamp, F),
+  timestamptz_bin: fn("date_bin", [interval, timestamptz, timestamptz], timestamptz, F),
+  timestamp_age: fn("age", [timestamp, timestamp], interval, F),
+  timestamptz_age: fn("age", [timestamptz, timestamptz], interval, F),
+  make_date: fn("make_date", [int4, int4, int4], date, F),
+  make_time: fn("make_time", [int4, int4, float8], time, F),
+  make_timestamp: fn("make_timestamp", [int4, int4, int4, int4, int4, float8], timestamp, F),
+  make_timestamptz: fn("make_timestamptz", [int4, int4, int4, int4, int4, float8], timestamptz, F),
+  make_timestamptz_zone: fn("make_timestamptz", [int4, int4, int4, int4, int4, float8, text], timestamptz, F),
+  make_interval: fn("make_interval", [int4, int4, int4, int4, int4, int4, float8], interval, F),
+  interval_justify_days: fn("justify_days", [interval], interval, F),
+  interval_justify_hours: fn("justify_hours", [interval], interval, F),
+  interval_justify: fn("justify_interval", [interval], interval, F),
+  date_is_finite: fn("isfinite", [date], bool),
+  timestamp_is_finite: fn("isfinite", [timestamp], bool),
+  timestamptz_is_finite: fn("isfinite", [timestamptz], bool),
+  interval_is_finite: fn("isfinite", [interval], bool),
+  // x AT TIME ZONE zone
+  timestamp_at_zone: fn("timezone", [text, timestamp], timestamptz, F),
+  timestamptz_at_zone: fn("timezone", [text, timestamptz], timestamp, F),
+  timestamp_at_offset: fn("timezone", [interval, timestamp], timestamptz, F),
+  timestamptz_at_offset: fn("timezone", [interval, timestamptz], timestamp, F),
 
   // date
   date_add_days: operator("+", [date, int4], date, F),

@@ -50,16 +50,17 @@ export class TopicChanges {
     return this.topic.hiddenRowId ? this.topic.schema.fields.length - 1 : this.topic.schema.fields.length;
   }
 
-  insert(rows: readonly Row[], conflict: ConflictAction | null): number {
+  /** The rows that were stored, as they are now. */
+  insert(rows: readonly Row[], conflict: ConflictAction | null): readonly Row[] {
     const { topic } = this;
-    let count = 0;
+    const stored: Row[] = [];
     const appended: Row[] = [];
     const touched = new Set<string>();
     for (const row of rows) {
       this.#checkNulls(row);
       if (this.#store === null || topic.hiddenRowId) {
         appended.push(row);
-        count++;
+        stored.push(row);
         continue;
       }
       const key = this.#keyOf(row);
@@ -68,7 +69,7 @@ export class TopicChanges {
       if (existing === null) {
         this.#pending.set(text, { key, row });
         touched.add(text);
-        count++;
+        stored.push(row);
         continue;
       }
       if (conflict === null) throw this.#duplicate(key);
@@ -84,27 +85,27 @@ export class TopicChanges {
       }
       const both = [...existing, ...row];
       if (conflict.where !== null && evaluateExpr(conflict.where, both) !== true) continue;
-      this.#replace(
-        existing,
-        conflict.row.map((e) => evaluateExpr(e, both)),
-      );
+      const next = conflict.row.map((e) => evaluateExpr(e, both));
+      this.#replace(existing, next);
       touched.add(text);
-      count++;
+      stored.push(next);
     }
     this.#appended = [...this.#appended, ...appended];
-    return count;
+    return stored;
   }
 
-  async update(where: Expr | null, exprs: readonly Expr[]): Promise<number> {
+  /** The rows that were changed, as they are now. */
+  async update(where: Expr | null, exprs: readonly Expr[]): Promise<readonly Row[]> {
     const matched = await this.#matching(where);
     const updated = (row: Row): Row => exprs.map((e) => evaluateExpr(e, row));
     // All new rows are computed before any is stored, as one statement sees one state.
     const changes = matched.map((row) => ({ row, next: updated(row) }));
-    let count = matched.length;
+    const changed: Row[] = changes.map(({ next }) => next);
     const appended = this.#appended.map((row) => {
       if (!accepts(where, row)) return row;
-      count++;
-      return updated(row);
+      const next = updated(row);
+      changed.push(next);
+      return next;
     });
     for (const { next } of changes) this.#checkNulls(next);
     for (const row of appended) this.#checkNulls(row);
@@ -122,16 +123,17 @@ export class TopicChanges {
       if (this.#current(key, text) !== null) throw this.#duplicate(key);
       this.#pending.set(text, { key, row: next });
     }
-    return count;
+    return changed;
   }
 
-  async delete(where: Expr | null): Promise<number> {
+  /** The rows that were deleted. */
+  async delete(where: Expr | null): Promise<readonly Row[]> {
     const matched = await this.#matching(where);
     for (const row of matched) this.#remove(row);
-    const kept = this.#appended.filter((row) => !accepts(where, row));
-    const count = matched.length + this.#appended.length - kept.length;
+    const [kept, gone]: [Row[], Row[]] = [[], []];
+    for (const row of this.#appended) (accepts(where, row) ? gone : kept).push(row);
     this.#appended = kept;
-    return count;
+    return [...matched, ...gone];
   }
 
   /** What is to be committed; nothing when nothing changed. */

@@ -92,14 +92,14 @@ export class Statements {
       case "insert":
       case "update":
       case "delete": {
-        let count = 0;
+        let result = done(statement);
         const receipt = await this.#core.committer.exclusively(async () => {
           const changes: Changes = new Map();
-          count = await this.#change(statement, changes, options);
+          result = await this.#change(statement, changes, options);
           return partsOf(changes);
         });
         if (receipt !== null) note(String(receipt.position));
-        return done(statement, count);
+        return result;
       }
       case "createTable":
         note(await this.#createTable(statement));
@@ -158,7 +158,7 @@ export class Statements {
           case "insert":
           case "update":
           case "delete":
-            results.push(done(statement, await this.#change(statement, changes, options)));
+            results.push(await this.#change(statement, changes, options));
             break;
           case "select":
             results.push(await this.#select(statement, options, note, changes));
@@ -217,7 +217,20 @@ export class Statements {
 
   // ---- changes ----------------------------------------------------------------------------------------------------------
 
-  async #change(statement: DataStatement, changes: Changes, options: SqlOptions): Promise<number> {
+  async #change(statement: DataStatement, changes: Changes, options: SqlOptions): Promise<StatementResult> {
+    const rows = await this.#changed(statement, changes, options);
+    const { returning } = statement;
+    if (returning === null) return done(statement, rows.length);
+    const shown = rows.map((row) => returning.exprs.map((e) => evaluateExpr(e, row)));
+    return answer(commandTag(statement, rows.length), returning.fields, shown);
+  }
+
+  /** The rows a statement has stored, changed or deleted. */
+  async #changed(
+    statement: DataStatement,
+    changes: Changes,
+    options: SqlOptions,
+  ): Promise<readonly (readonly Datum[])[]> {
     const topic = this.#core.catalog.byId(statement.relation.id);
     if (topic?.kind !== "topic") {
       throw new EvertError("wrong_object_type", `cannot change view "${statement.relation.name}"`, {

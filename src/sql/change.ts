@@ -6,6 +6,7 @@ import * as build from "../plan/build.ts";
 import type { CatalogRelation } from "../plan/catalog.ts";
 import type { Expr } from "../plan/expression.ts";
 import { sqlTypeName } from "../plan/functions.ts";
+import { typeOf } from "../plan/inspect.ts";
 import { optimize } from "../plan/optimize.ts";
 import type { Plan } from "../plan/plan.ts";
 import { bindOpenQuery } from "./bind-query.ts";
@@ -13,49 +14,75 @@ import { type Bound, boundType, coerce } from "./bound.ts";
 import type { BindContext } from "./context.ts";
 import { bindBoolean, bindExpr, plainPlace } from "./expression.ts";
 import { findRelation } from "./from.ts";
+import { bindTargets } from "./output.ts";
 import { castColumns } from "./query.ts";
 import { rowsPlan } from "./rows.ts";
 import { emptyScope, type Scope, similar, tableScope } from "./scope.ts";
-import type { ConflictAction, DeleteStatement, InsertStatement, UpdateStatement } from "./statement-types.ts";
+import type {
+  ConflictAction,
+  DeleteStatement,
+  InsertStatement,
+  Returning,
+  UpdateStatement,
+} from "./statement-types.ts";
 import { as, type NodeOf, startOf } from "./tree.ts";
 
 export function bindInsert(node: NodeOf<"InsertStmt">, text: string, ctx: BindContext): InsertStatement {
-  refuseClauses(node.withClause, node.returningClause, ctx);
+  refuseWith(node.withClause, ctx);
   const relation = target(node.relation!, "insert into", ctx);
   const columns = targetColumns(node.cols, relation, ctx);
   const source = insertSource(node, relation, columns, ctx);
-  return { kind: "insert", text, relation, source, conflict: bindConflict(node, relation, ctx) };
+  const conflict = bindConflict(node, relation, ctx);
+  const scope = rowScope(relation, node.relation!.alias?.aliasname ?? relation.name);
+  const returning = bindReturning(node.returningClause, scope, ctx);
+  return { kind: "insert", text, relation, source, conflict, returning };
 }
 
 export function bindUpdate(node: NodeOf<"UpdateStmt">, text: string, ctx: BindContext): UpdateStatement {
-  refuseClauses(node.withClause, node.returningClause, ctx);
+  refuseWith(node.withClause, ctx);
   if (node.fromClause !== undefined)
     throw notSupported("UPDATE ... FROM", ctx.position(startOf(node.fromClause[0]!)));
   const relation = target(node.relation!, "update", ctx);
   const scope = rowScope(relation, node.relation!.alias?.aliasname ?? relation.name);
   const { row, assigned } = bindAssignments(node.targetList ?? [], relation, scope, ctx);
-  return { kind: "update", text, relation, where: bindWhere(node.whereClause, scope, ctx), row, assigned };
+  const where = bindWhere(node.whereClause, scope, ctx);
+  const returning = bindReturning(node.returningClause, scope, ctx);
+  return { kind: "update", text, relation, where, row, assigned, returning };
 }
 
 export function bindDelete(node: NodeOf<"DeleteStmt">, text: string, ctx: BindContext): DeleteStatement {
-  refuseClauses(node.withClause, node.returningClause, ctx);
+  refuseWith(node.withClause, ctx);
   if (node.usingClause !== undefined)
     throw notSupported("DELETE ... USING", ctx.position(startOf(node.usingClause[0]!)));
   const relation = target(node.relation!, "delete from", ctx);
   const scope = rowScope(relation, node.relation!.alias?.aliasname ?? relation.name);
-  return { kind: "delete", text, relation, where: bindWhere(node.whereClause, scope, ctx) };
+  const where = bindWhere(node.whereClause, scope, ctx);
+  return {
+    kind: "delete",
+    text,
+    relation,
+    where,
+    returning: bindReturning(node.returningClause, scope, ctx),
+  };
 }
 
-function refuseClauses(
-  withClause: NodeOf<"WithClause"> | undefined,
-  returning: NodeOf<"ReturningClause"> | undefined,
+function refuseWith(withClause: NodeOf<"WithClause"> | undefined, ctx: BindContext): void {
+  if (withClause === undefined) return;
+  throw notSupported("WITH in a statement that changes rows", ctx.position(withClause.location));
+}
+
+function bindReturning(
+  clause: NodeOf<"ReturningClause"> | undefined,
+  scope: Scope,
   ctx: BindContext,
-): void {
-  if (withClause !== undefined)
-    throw notSupported("WITH in a statement that changes rows", ctx.position(withClause.location));
-  if (returning === undefined) return;
-  const first = returning.exprs?.[0];
-  throw notSupported("RETURNING", ctx.position(first && startOf(first)));
+): Returning | null {
+  if (clause === undefined) return null;
+  if (clause.options !== undefined) throw notSupported("RETURNING WITH", undefined);
+  const outputs = bindTargets(clause.exprs ?? [], plainPlace(ctx, scope, "RETURNING"));
+  return {
+    fields: outputs.map(({ name, expr }) => ({ name, type: typeOf(expr), nullable: true })),
+    exprs: outputs.map(({ expr }) => expr),
+  };
 }
 
 /** The relation to change. A view changes by its sources alone, a stream only by what is appended. */

@@ -1,5 +1,5 @@
 /** Statements, bound: what the engine is to do, with plans and expressions where there are any. */
-import type { Schema } from "../batch/schema.ts";
+import type { Field, Schema } from "../batch/schema.ts";
 import type { SqlType } from "../batch/types.ts";
 import type { CatalogRelation } from "../plan/catalog.ts";
 import type { Datum, Expr } from "../plan/expression.ts";
@@ -68,12 +68,19 @@ export type ConflictAction =
       readonly where: Expr | null;
     };
 
+/** RETURNING, over the relation's columns: of the rows as they are then, or as they were deleted. */
+export interface Returning {
+  readonly fields: readonly Field[];
+  readonly exprs: readonly Expr[];
+}
+
 export interface InsertStatement extends StatementText {
   readonly kind: "insert";
   readonly relation: CatalogRelation;
   /** The rows, with all of the relation's columns in order. */
   readonly source: Plan;
   readonly conflict: ConflictAction | null;
+  readonly returning: Returning | null;
 }
 
 export interface UpdateStatement extends StatementText {
@@ -85,6 +92,7 @@ export interface UpdateStatement extends StatementText {
   readonly row: readonly Expr[];
   /** Columns that SET names. */
   readonly assigned: readonly number[];
+  readonly returning: Returning | null;
 }
 
 export interface DeleteStatement extends StatementText {
@@ -92,6 +100,7 @@ export interface DeleteStatement extends StatementText {
   readonly relation: CatalogRelation;
   /** Over the relation's columns; null: all rows. */
   readonly where: Expr | null;
+  readonly returning: Returning | null;
 }
 
 export interface TransactionStatement extends StatementText {

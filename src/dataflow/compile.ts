@@ -134,7 +134,6 @@ export class Compiler implements CompileContext {
         return this.#temporal(plan, columns);
       case "window":
         return this.#window(plan, columns);
-      case "tableFunction":
       case "recursive":
       case "recursiveRef":
         throw notSupported(NOT_YET[plan.kind]);

@@ -174,7 +174,6 @@ function evaluate(plan: Plan, facts: Facts, errors: string[]): Record[] {
         spend(shown.length);
         return shown.map((row) => ({ row: [...r.row, ...row], commit: r.commit }));
       });
-    case "window":
     case "recursive":
     case "recursiveRef":
     case "temporal":

@@ -107,9 +107,15 @@ export class TopicChanges {
       changed.push(next);
       return next;
     });
-    for (const { next } of changes) this.#checkNulls(next);
     for (const row of appended) this.#checkNulls(row);
+    this.replaceRows(changes);
     this.#appended = appended;
+    return changed;
+  }
+
+  /** Rows of a table as they are, and as they are to be. */
+  replaceRows(changes: readonly { readonly row: Row; readonly next: Row }[]): void {
+    for (const { next } of changes) this.#checkNulls(next);
     const moved: { row: Row; next: Row }[] = [];
     for (const { row, next } of changes) {
       const full = this.topic.hiddenRowId ? [...next, row[this.#width] as Datum] : next;
@@ -123,13 +129,16 @@ export class TopicChanges {
       if (this.#current(key, text) !== null) throw this.#duplicate(key);
       this.#pending.set(text, { key, row: next });
     }
-    return changed;
+  }
+
+  removeRows(rows: readonly Row[]): void {
+    for (const row of rows) this.#remove(row);
   }
 
   /** The rows that were deleted. */
   async delete(where: Expr | null): Promise<readonly Row[]> {
     const matched = await this.#matching(where);
-    for (const row of matched) this.#remove(row);
+    this.removeRows(matched);
     const [kept, gone]: [Row[], Row[]] = [[], []];
     for (const row of this.#appended) (accepts(where, row) ? gone : kept).push(row);
     this.#appended = kept;

@@ -9,7 +9,7 @@ import type { Datum } from "../batch/convert.ts";
 import { valueToJson } from "../batch/json.ts";
 import type { Field } from "../batch/schema.ts";
 import { valueToText } from "../batch/text-form.ts";
-import { text, typeTag } from "../batch/types.ts";
+import { carrierOf, text, typeTag } from "../batch/types.ts";
 import { evaluateExpr } from "../dataflow/kernels/evaluate.ts";
 import { explainQuery } from "../plan/explain.ts";
 import type { Plan, Query } from "../plan/plan.ts";
@@ -245,10 +245,20 @@ export class Statements {
     switch (statement.kind) {
       case "insert":
         return mine.insert(await this.#rowsOf(statement.source, changes, options), statement.conflict);
-      case "update":
-        return mine.update(statement.where, statement.row);
-      case "delete":
-        return mine.delete(statement.where);
+      case "update": {
+        if (statement.source === null) return mine.update(statement.where, statement.row);
+        const width = statement.relation.schema.fields.length;
+        const both = await this.#rowsOf(statement.source, changes, options);
+        const asked = both.map((row) => ({ row: row.slice(0, width), next: row.slice(width) }));
+        mine.replaceRows(asked);
+        return asked.map(({ next }) => next);
+      }
+      case "delete": {
+        if (statement.source === null) return mine.delete(statement.where);
+        const rows = await this.#rowsOf(statement.source, changes, options);
+        mine.removeRows(rows);
+        return rows;
+      }
     }
   }
 
@@ -259,7 +269,10 @@ export class Statements {
     const asked: Query = { plan: source, order: [], visible: source.schema.fields.length };
     const { query } = await this.#seen(asked, changes);
     const { epoch, position } = this.#core.stepper;
-    return (await runQuery(this.#core, query, { epoch, position }, options.signal)).rows;
+    const { rows } = await runQuery(this.#core, query, { epoch, position }, options.signal);
+    // An answer has safe integers as numbers; expressions take every int8 as a bigint.
+    const wide = source.schema.fields.map(({ type }) => carrierOf(type) === "int64");
+    return rows.map((row) => row.map((d, i) => (wide[i] && typeof d === "number" ? BigInt(d) : d)));
   }
 
   // ---- definitions ------------------------------------------------------------------------------------------------------

@@ -58,7 +58,7 @@ function finishQuery(bound: BoundQuery, ctx: BindContext, names?: readonly strin
   return optimizeQuery({ plan: whole, order: Object.freeze(moved), visible: shown.length });
 }
 
-function queryEnv(ctx: BindContext): QueryEnv {
+export function queryEnv(ctx: BindContext): QueryEnv {
   return {
     ctx,
     withQueries: new Map(),

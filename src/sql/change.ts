@@ -6,10 +6,10 @@ import * as build from "../plan/build.ts";
 import type { CatalogRelation } from "../plan/catalog.ts";
 import type { Expr } from "../plan/expression.ts";
 import { sqlTypeName } from "../plan/functions.ts";
-import { typeOf } from "../plan/inspect.ts";
+import { columnsOf, typeOf } from "../plan/inspect.ts";
 import { optimize } from "../plan/optimize.ts";
 import type { Plan } from "../plan/plan.ts";
-import { bindOpenQuery } from "./bind-query.ts";
+import { bindOpenQuery, queryEnv } from "./bind-query.ts";
 import { type Bound, boundType, coerce } from "./bound.ts";
 import type { BindContext } from "./context.ts";
 import { bindBoolean, bindExpr, plainPlace } from "./expression.ts";
@@ -18,6 +18,7 @@ import { bindTargets } from "./output.ts";
 import { castColumns } from "./query.ts";
 import { rowsPlan } from "./rows.ts";
 import { emptyScope, type Scope, similar, tableScope } from "./scope.ts";
+import { SUBQUERIES } from "./stand-ins.ts";
 import type {
   ConflictAction,
   DeleteStatement,
@@ -25,6 +26,7 @@ import type {
   Returning,
   UpdateStatement,
 } from "./statement-types.ts";
+import { Subqueries } from "./subqueries.ts";
 import { as, type NodeOf, startOf } from "./tree.ts";
 
 export function bindInsert(node: NodeOf<"InsertStmt">, text: string, ctx: BindContext): InsertStatement {
@@ -44,10 +46,12 @@ export function bindUpdate(node: NodeOf<"UpdateStmt">, text: string, ctx: BindCo
     throw notSupported("UPDATE ... FROM", ctx.position(startOf(node.fromClause[0]!)));
   const relation = target(node.relation!, "update", ctx);
   const scope = rowScope(relation, node.relation!.alias?.aliasname ?? relation.name);
-  const { row, assigned } = bindAssignments(node.targetList ?? [], relation, scope, ctx);
-  const where = bindWhere(node.whereClause, scope, ctx);
+  const subqueries = new Subqueries(queryEnv(ctx), scope);
+  const { row, assigned } = bindAssignments(node.targetList ?? [], relation, scope, ctx, subqueries);
+  const where = bindWhere(node.whereClause, scope, ctx, subqueries);
+  const source = askedRows(relation, scope, subqueries, where, row, ctx);
   const returning = bindReturning(node.returningClause, scope, ctx);
-  return { kind: "update", text, relation, where, row, assigned, returning };
+  return { kind: "update", text, relation, where, row, assigned, source, returning };
 }
 
 export function bindDelete(node: NodeOf<"DeleteStmt">, text: string, ctx: BindContext): DeleteStatement {
@@ -56,14 +60,11 @@ export function bindDelete(node: NodeOf<"DeleteStmt">, text: string, ctx: BindCo
     throw notSupported("DELETE ... USING", ctx.position(startOf(node.usingClause[0]!)));
   const relation = target(node.relation!, "delete from", ctx);
   const scope = rowScope(relation, node.relation!.alias?.aliasname ?? relation.name);
-  const where = bindWhere(node.whereClause, scope, ctx);
-  return {
-    kind: "delete",
-    text,
-    relation,
-    where,
-    returning: bindReturning(node.returningClause, scope, ctx),
-  };
+  const subqueries = new Subqueries(queryEnv(ctx), scope);
+  const where = bindWhere(node.whereClause, scope, ctx, subqueries);
+  const source = askedRows(relation, scope, subqueries, where, [], ctx);
+  const returning = bindReturning(node.returningClause, scope, ctx);
+  return { kind: "delete", text, relation, where, source, returning };
 }
 
 function refuseWith(withClause: NodeOf<"WithClause"> | undefined, ctx: BindContext): void {
@@ -112,8 +113,45 @@ function rowScope(relation: CatalogRelation, name: string): Scope {
   return tableScope(name, plan, columns);
 }
 
-function bindWhere(node: Node | undefined, scope: Scope, ctx: BindContext): Expr | null {
-  return node === undefined ? null : bindBoolean(node, plainPlace(ctx, scope, "WHERE"), "WHERE");
+function bindWhere(
+  node: Node | undefined,
+  scope: Scope,
+  ctx: BindContext,
+  subqueries: Subqueries | null = null,
+): Expr | null {
+  if (node === undefined) return null;
+  return bindBoolean(node, { ...plainPlace(ctx, scope, "WHERE"), subqueries }, "WHERE");
+}
+
+/** The rows for which `where` is true, with their new values behind them, as a query; null where no subquery is asked. */
+function askedRows(
+  relation: CatalogRelation,
+  scope: Scope,
+  subqueries: Subqueries,
+  where: Expr | null,
+  row: readonly Expr[],
+  ctx: BindContext,
+): Plan | null {
+  const exprs = where === null ? row : [where, ...row];
+  if (!exprs.some((e) => [...columnsOf(e)].some((c) => c >= SUBQUERIES))) return null;
+  if (relation.key === null) {
+    const hint = "Give the table a primary key.";
+    throw notSupported(
+      `a subquery in a change of "${relation.name}", which has no key,`,
+      ctx.position(0),
+      hint,
+    );
+  }
+  const attached = subqueries.attach(scope.plan, exprs);
+  const input = where === null ? attached : build.filter(attached, subqueries.resolve(where));
+  const old = relation.schema.fields.map((_, i) => build.column(input, i));
+  const names = relation.schema.fields.map((f) => f.name);
+  const plan = build.project(
+    input,
+    [...old, ...row.map((e) => subqueries.resolve(e))],
+    [...names, ...row.map((_, i) => names[i]!)],
+  );
+  return optimize(plan);
 }
 
 // ---- INSERT -----------------------------------------------------------------------------------------------------
@@ -255,6 +293,7 @@ function bindAssignments(
   relation: CatalogRelation,
   scope: Scope,
   ctx: BindContext,
+  subqueries: Subqueries | null = null,
 ): { row: Expr[]; assigned: number[] } {
   const row: Expr[] = relation.schema.fields.map((_, i) => scope.tables[0]!.columns[i]!.expr);
   const assigned: number[] = [];
@@ -269,7 +308,12 @@ function bindAssignments(
     row[column] =
       as(item.val, "SetToDefault") !== undefined
         ? defaultOf(relation, column)
-        : assign(bindExpr(item.val!, plainPlace(ctx, scope, "UPDATE")), relation, column, ctx);
+        : assign(
+            bindExpr(item.val!, { ...plainPlace(ctx, scope, "UPDATE"), subqueries }),
+            relation,
+            column,
+            ctx,
+          );
   }
   return { row, assigned };
 }

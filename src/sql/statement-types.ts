@@ -92,6 +92,8 @@ export interface UpdateStatement extends StatementText {
   readonly row: readonly Expr[];
   /** Columns that SET names. */
   readonly assigned: readonly number[];
+  /** Where it asks subqueries: the rows to change, as they are and then as they are to be. Then it counts, not `where` and `row`. */
+  readonly source: Plan | null;
   readonly returning: Returning | null;
 }
 
@@ -100,6 +102,8 @@ export interface DeleteStatement extends StatementText {
   readonly relation: CatalogRelation;
   /** Over the relation's columns; null: all rows. */
   readonly where: Expr | null;
+  /** Where it asks subqueries: the rows to delete. Then it counts, not `where`. */
+  readonly source: Plan | null;
   readonly returning: Returning | null;
 }
 

@@ -10,7 +10,7 @@ import { plainText, valueAt } from "./json-text.ts";
 import type { Maker } from "./maker.ts";
 import { charLength } from "./text.ts";
 import { quoteIdent, quoteLiteral } from "./text-forms.ts";
-import { textOfValue } from "./typed-text.ts";
+import { castText, textOfValue } from "./typed-text.ts";
 import type { Value } from "./value.ts";
 
 // ---- format() ---------------------------------------------------------------------------------------------------
@@ -180,11 +180,11 @@ export const typedAny = {
   quote_any:
     ([type]) =>
     (value: Value) =>
-      quoteLiteral(textOfValue(type!, value!)),
+      quoteLiteral(castText(type!, value!)),
   quote_any_nullable:
     ([type]) =>
     (value: Value) =>
-      value === null ? "NULL" : quoteLiteral(textOfValue(type!, value)),
+      value === null ? "NULL" : quoteLiteral(castText(type!, value)),
   format,
   array_to_json: toJson,
   to_json: toJson,

@@ -10,7 +10,7 @@ import {
   parseArray,
 } from "../../batch/format/array.ts";
 import { bytesToHex, hexToBytes } from "../../batch/format/bytes.ts";
-import { cutToFit, fitText, withoutPadding } from "../../batch/format/characters.ts";
+import { cutToFit, fitText } from "../../batch/format/characters.ts";
 import { JsonNumber, parseJson } from "../../batch/lossless-json.ts";
 import { compareKeys, orderKeyOf } from "../../batch/order-key.ts";
 import type { SqlType } from "../../batch/types.ts";
@@ -21,7 +21,7 @@ import { attempt, fail, fault, scalarError } from "./errors.ts";
 import type { Maker } from "./maker.ts";
 import { typedAny } from "./typed-any.ts";
 import { typedArrays } from "./typed-arrays.ts";
-import { textOfValue, valueOfText } from "./typed-text.ts";
+import { castText, textOfValue, valueOfText } from "./typed-text.ts";
 import { constrainDecimal, type ScalarFunction, type Value } from "./value.ts";
 
 type Compare = (a: Value, b: Value) => number;
@@ -62,12 +62,6 @@ function comparisonsOf<N extends string>(name: N) {
   return Object.fromEntries(Object.entries(made).map(([suffix, maker]) => [`${name}_${suffix}`, maker])) as {
     [K in keyof typeof made as `${N}_${K}`]: Maker;
   };
-}
-
-/** Its text for a cast to characters: a bool is a word there, and blanks at the end of a bpchar go. */
-function castText(type: SqlType, value: Exclude<Value, null>): string {
-  if (type.name === "bool") return String(value);
-  return type.name === "bpchar" ? withoutPadding(value as string) : textOfValue(type, value);
 }
 
 function characters(padded: boolean, cuts: boolean): Maker {

@@ -148,7 +148,10 @@ describe("functions", () => {
         .flatMap((f) => f.names),
     ),
   ];
+  // The grammar makes calls of its own of these, and its messages name a schema.
+  const special = new Set(["normalize", "json_object"]);
   for (const name of unary) {
+    if (special.has(name)) continue;
     if (tried.has(name) && name === "to_timestamp") continue;
     test(`${name} of one argument`, { timeout: 60_000 }, async () => {
       for (const type of all) {

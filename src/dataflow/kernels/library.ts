@@ -34,6 +34,7 @@ import * as txt from "./text.ts";
 import { textForms } from "./text-forms.ts";
 import * as spans from "./time-arithmetic.ts";
 import { timeLibrary } from "./time-functions.ts";
+import { toCharLibrary } from "./to-char.ts";
 import { typedLibrary } from "./typed-library.ts";
 import type { ScalarFunction } from "./value.ts";
 
@@ -181,6 +182,7 @@ export const library = {
   ...byteLibrary,
   ...jsonLibrary,
   ...timeLibrary,
+  ...toCharLibrary,
   ...patternLibrary,
   ...textForms(compareText),
 

@@ -49,6 +49,7 @@ export const errorCodes = {
   datetime_overflow: facts("22008", 400),
   string_too_long: facts("22001", 400),
   invalid_escape: facts("22025", 400),
+  invalid_regular_expression: facts("2201B", 400),
   invalid_argument: facts("22023", 400),
   untranslatable_character: facts("22P05", 400),
   invalid_row_count: facts("2201W", 400),

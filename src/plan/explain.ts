@@ -233,7 +233,8 @@ function callText(expr: Expr & { kind: "call" }, schema: Schema, nested: (e: Exp
       : `${info.op} ${nested(expr.args[0]!)}`;
   }
   if (expr.fn === "array_make") return `array[${expr.args.map((a) => exprText(a, schema)).join(", ")}]`;
-  if (info.names.length === 0) return `${nested(expr.args[0]!)}::${typeToString(expr.type)}`;
+  const isCast = info.names.length === 0 && info.args.length === 1;
+  if (isCast) return `${nested(expr.args[0]!)}::${typeToString(expr.type)}`;
   return `${info.name}(${expr.args.map((a) => exprText(a, schema)).join(", ")})`;
 }
 

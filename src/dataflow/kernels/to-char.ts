@@ -29,7 +29,7 @@ const alternatives = keywords
   .map((k) => k.replaceAll(".", "\\."))
   .join("|");
 const element = new RegExp(
-  `((?:FM|fm|TM|tm|FX|fx)*)(${alternatives})(TH|th|SP)?|"((?:[^"\\\\]|\\\\[^])*)"?|\\\\(")|(?:FX|fx)|([^])`,
+  `((?:FM|fm|TM|tm|FX|fx)*)(${alternatives})(TH|th|SP)?|"((?:[^"\\\\]|\\\\[\\s\\S])*)"?|\\\\(")|(?:FX|fx)|([\\s\\S])`,
   "gu",
 );
 
@@ -49,7 +49,7 @@ function toChar(us: bigint, pattern: string, zone: string | null): string | null
   const { days, rest } = splitTime(us);
   const moment: Moment = { days, rest, ...civilFromDays(days), zone };
   return pattern.replace(element, (_, before = "", keyword, after, quoted, quote, other) => {
-    if (quoted !== undefined) return quoted.replace(/\\([^])/g, "$1");
+    if (quoted !== undefined) return quoted.replace(/\\([\s\S])/g, "$1");
     if (quote !== undefined) return quote;
     if (keyword === undefined) return other ?? "";
     const shown = shownAs(keyword, moment, /FM/i.test(before), /TM/i.test(before));

@@ -1,4 +1,5 @@
 /** Calls in SQL: scalar functions, aggregates, and the functions that tell the time. */
+import type { Node } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
 import { float8, int4, timestamptz } from "../batch/types.ts";
 import type { Expr } from "../plan/expression.ts";
@@ -7,7 +8,7 @@ import { bindAggregate, isAbsentAggregate, isAggregate } from "./aggregates.ts";
 import { type Bound, boundType, callOf, toCommonType, typed } from "./bound.ts";
 import type { ExprPlace } from "./place.ts";
 import { NOW } from "./temporal.ts";
-import { type NodeOf, stringOf } from "./tree.ts";
+import { as, type NodeOf, stringOf } from "./tree.ts";
 import { bindWindowCall, isWindowFunction } from "./windows.ts";
 
 type FuncCall = NodeOf<"FuncCall">;

@@ -24,6 +24,7 @@ import type {
   MapFunctionPlan,
   Plan,
   SeriesPlan,
+  SetOperationPlan,
   SourcePlan,
   TemporalPlan,
   TopKPlan,
@@ -44,6 +45,7 @@ import { Linear, liveColumns, type Stage } from "./operators/linear.ts";
 import { MapFunction } from "./operators/map-function.ts";
 import { maskFits } from "./operators/row-code.ts";
 import { Series } from "./operators/series.ts";
+import { SetOperation } from "./operators/set-operation.ts";
 import { StoreRows } from "./operators/store-rows.ts";
 import { Collection, type CollectionMode, type StoredNode } from "./operators/stored.ts";
 import { Pick, Stream, streamIdentity, Union } from "./operators/stream.ts";
@@ -122,6 +124,8 @@ export class Compiler implements CompileContext {
         return this.#storeRows(this.#distinct(plan), columns);
       case "union":
         return this.#union(plan, columns);
+      case "setOperation":
+        return this.#picked(this.#setOperation(plan), plan, columns);
       case "topK":
         return this.#topK(plan, columns);
       case "temporal":
@@ -278,6 +282,22 @@ export class Compiler implements CompileContext {
     return this.#node(identity, () => new Union(identity, inputs.map(fromRows), fields));
   }
 
+  #setOperation(plan: SetOperationPlan): Node {
+    const left = this.rows(plan.left, allOf(plan.left));
+    const right = this.rows(plan.right, allOf(plan.right));
+    const identity = `${identityOf(plan)} of ${left.identity} and ${right.identity}`;
+    return this.#node(identity, () => {
+      const { op, all } = plan;
+      const output = plan.schema.fields;
+      const columns = output.map(({ type, nullable }, i) => ({
+        type,
+        nullable: nullable || plan.right.schema.fields[i]!.nullable,
+      }));
+      const spec = { identity, op, all, output, columns };
+      return new SetOperation(spec, fromRows(left), fromRows(right), this.dictionary);
+    });
+  }
+
   #group(plan: GroupPlan): Node {
     checkMask(plan.schema.fields, [...plan.keys.keys()], "a GROUP BY");
     return aggregateNode(this, plan);
@@ -386,6 +406,7 @@ export class Compiler implements CompileContext {
       case "asOfJoin":
       case "group":
       case "union":
+      case "setOperation":
       case "topK":
       case "tableFunction":
       case "window":
@@ -568,6 +589,7 @@ function keepsCommits(plan: Plan): boolean {
     case "join":
     case "group":
     case "distinct":
+    case "setOperation":
     case "topK":
     case "window":
     case "recursive":

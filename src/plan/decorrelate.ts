@@ -211,6 +211,7 @@ function exprsOf(plan: Plan): readonly Expr[] {
     case "asOfJoin":
     case "distinct":
     case "union":
+    case "setOperation":
     case "topK":
     case "recursive":
     case "recursiveRef":
@@ -265,6 +266,8 @@ export function withInputs(plan: Plan, inputs: readonly Plan[], map: (expr: Expr
       return build.distinct(first);
     case "union":
       return build.union(inputs);
+    case "setOperation":
+      return build.setOperation({ ...plan, left: first, right: second });
     case "topK":
       return build.topK(first, plan);
     case "window":
@@ -348,6 +351,8 @@ class Dependent {
         return build.distinct(this.over(plan.input));
       case "union":
         return build.union(plan.inputs.map((input) => this.over(input)));
+      case "setOperation":
+        return build.setOperation({ ...plan, left: this.over(plan.left), right: this.over(plan.right) });
       case "topK":
         return build.topK(this.over(plan.input), {
           ...plan,

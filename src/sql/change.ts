@@ -8,16 +8,18 @@ import type { Expr } from "../plan/expression.ts";
 import { sqlTypeName } from "../plan/functions.ts";
 import { optimize } from "../plan/optimize.ts";
 import type { Plan } from "../plan/plan.ts";
-import { bindOpenQuery } from "./bind-query.ts";
+import { bindOpenQuery, queryEnv } from "./bind-query.ts";
 import { type Bound, boundType, coerce } from "./bound.ts";
 import type { BindContext } from "./context.ts";
 import { bindBoolean, bindExpr, plainPlace } from "./expression.ts";
 import { findRelation } from "./from.ts";
+import type { ExprPlace } from "./place.ts";
 import { castColumns } from "./query.ts";
 import { rowsPlan } from "./rows.ts";
-import { emptyScope, type Scope, similar, tableScope } from "./scope.ts";
+import { type Scope, similar, tableScope } from "./scope.ts";
 import type { ConflictAction, DeleteStatement, InsertStatement, UpdateStatement } from "./statement-types.ts";
 import { as, type NodeOf, startOf } from "./tree.ts";
+import { ValueRows } from "./values.ts";
 
 export function bindInsert(node: NodeOf<"InsertStmt">, text: string, ctx: BindContext): InsertStatement {
   refuseClauses(node.withClause, node.returningClause, ctx);
@@ -135,10 +137,11 @@ function insertSource(
   const { sortClause, limitCount, limitOffset, withClause } = select;
   const bare = [sortClause, limitCount, limitOffset, withClause].every((clause) => clause === undefined);
   if (select.valuesLists !== undefined && bare) {
-    const rows = select.valuesLists.map((list) =>
-      valuesRow(as(list, "List")!.items ?? [], relation, node, columns, ctx),
+    const rows = new ValueRows(queryEnv(ctx));
+    const exprs = select.valuesLists.map((list) =>
+      valuesRow(as(list, "List")!.items ?? [], relation, node, columns, rows.place),
     );
-    return optimize(rowsPlan(rows, types, names));
+    return optimize(rows.plan(exprs, types, names));
   }
   return optimize(selectSource(node, relation, columns, ctx));
 }
@@ -148,10 +151,10 @@ function valuesRow(
   relation: CatalogRelation,
   node: NodeOf<"InsertStmt">,
   columns: readonly number[],
-  ctx: BindContext,
+  place: ExprPlace,
 ): Expr[] {
+  const { ctx } = place;
   checkCount(items.length, items[columns.length], node, columns, ctx);
-  const place = plainPlace(ctx, emptyScope(), "VALUES");
   const row = relation.schema.fields.map((_, i) => defaultOf(relation, i));
   items.forEach((item, i) => {
     const column = columns[i]!;

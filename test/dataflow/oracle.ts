@@ -210,6 +210,25 @@ function evaluate(plan: Plan, facts: Facts, errors: string[]): Record[] {
     }
     case "union":
       return plan.inputs.flatMap((input) => evaluate(input, facts, errors));
+    case "setOperation": {
+      const nameOf = (row: Row): string =>
+        row.map((d, i) => canonicalText(d, plan.schema.fields[i]!.type)).join("|");
+      const counts = new Map<string, number>();
+      for (const r of evaluate(plan.right, facts, errors))
+        counts.set(nameOf(r.row), (counts.get(nameOf(r.row)) ?? 0) + 1);
+      const seen = new Set<string>();
+      return evaluate(plan.left, facts, errors).filter((r) => {
+        const name = nameOf(r.row);
+        const right = counts.get(name) ?? 0;
+        if (!plan.all) {
+          if (seen.has(name)) return false;
+          seen.add(name);
+          return right > 0 === (plan.op === "intersect");
+        }
+        counts.set(name, right - 1);
+        return right > 0 === (plan.op === "intersect");
+      });
+    }
     case "topK": {
       const partitions = new Map<string, Record[]>();
       for (const r of evaluate(plan.input, facts, errors)) {

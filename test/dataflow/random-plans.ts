@@ -326,7 +326,9 @@ export class PlanMaker {
       exprs,
       exprs.map((_, i) => `u${i}`),
     );
-    return plan.union([first, other]);
+    if (random.chance(50)) return plan.union([first, other]);
+    const op = random.chance(50) ? "intersect" : "except";
+    return plan.setOperation({ op, all: random.chance(50), left: first, right: other });
   }
 
   #topK(input: Plan): Plan {

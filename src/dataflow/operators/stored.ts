@@ -87,7 +87,7 @@ function indexOf(store: Store, { mode, key, columns }: CollectionSpec): HashInde
 }
 
 /** All columns, nullable ones first: the null mask of an index has a bit for each of its leading columns. */
-function identityColumns(columns: readonly LayoutColumn[]): number[] {
+export function identityColumns(columns: readonly LayoutColumn[]): number[] {
   const all = columns.map((_, i) => i);
   return [...all.filter((i) => columns[i]!.nullable), ...all.filter((i) => !columns[i]!.nullable)];
 }

@@ -16,6 +16,7 @@ import { notSupported } from "../base/errors.ts";
 import * as build from "../plan/build.ts";
 import type { Expr } from "../plan/expression.ts";
 import { functionColumns, moveFunction, typeOf } from "../plan/inspect.ts";
+import { loopOf } from "../plan/iterations.ts";
 import type {
   AsOfJoinPlan,
   DistinctPlan,
@@ -23,6 +24,7 @@ import type {
   JoinPlan,
   MapFunctionPlan,
   Plan,
+  RecursivePlan,
   SeriesPlan,
   SetOperationPlan,
   SourcePlan,
@@ -36,6 +38,7 @@ import { aggregateNode } from "./compile-group.ts";
 import type { Graph } from "./graph.ts";
 import { identityOf } from "./identity.ts";
 import type { TypedColumn } from "./js-rows.ts";
+import type { CompileLoop } from "./loop.ts";
 import type { Node, Source } from "./node.ts";
 import { AsOfJoin } from "./operators/as-of-join.ts";
 import { BOUNDED_LIMIT_MAX, BoundedTop } from "./operators/bounded-top.ts";
@@ -43,6 +46,7 @@ import { Join } from "./operators/join.ts";
 import type { JoinOutput } from "./operators/join-code.ts";
 import { Linear, liveColumns, type Stage } from "./operators/linear.ts";
 import { MapFunction } from "./operators/map-function.ts";
+import { Recursion, type RecursionInput, type RecursionLimits } from "./operators/recursion.ts";
 import { maskFits } from "./operators/row-code.ts";
 import { Series } from "./operators/series.ts";
 import { SetOperation } from "./operators/set-operation.ts";
@@ -72,9 +76,14 @@ type Base = (plan: Plan, columns: readonly number[]) => Node;
 const NOT_YET = {
   tableFunction: "a set-returning function",
   window: "a window function",
-  recursive: "WITH RECURSIVE",
-  recursiveRef: "WITH RECURSIVE",
 } as const;
+
+/** A loop reads nothing but what it is given. */
+const NO_SOURCES: Sources = {
+  table: () => unreachable(undefined as never),
+  changingTable: () => unreachable(undefined as never),
+  view: () => unreachable(undefined as never),
+};
 
 const fromRows = (node: Node): Source => ({ node, kind: "rows" });
 
@@ -83,8 +92,16 @@ export class Compiler implements CompileContext {
   readonly dictionary: Dictionary;
   readonly #outer: Graph | null;
   readonly #sources: Sources;
+  readonly #limits: RecursionLimits;
 
-  constructor(graph: Graph, outer: Graph | null, sources: Sources, dictionary: Dictionary) {
+  constructor(
+    graph: Graph,
+    outer: Graph | null,
+    sources: Sources,
+    dictionary: Dictionary,
+    limits: RecursionLimits,
+  ) {
+    this.#limits = limits;
     this.graph = graph;
     this.#outer = outer;
     this.#sources = sources;
@@ -130,11 +147,13 @@ export class Compiler implements CompileContext {
         return this.#topK(plan, columns);
       case "temporal":
         return this.#temporal(plan, columns);
+      case "recursive":
+        return this.#storeRows(this.#recursion(plan), columns);
       case "tableFunction":
       case "window":
-      case "recursive":
-      case "recursiveRef":
         throw notSupported(NOT_YET[plan.kind]);
+      case "recursiveRef":
+        throw new Error("only a recursion's own loop reads what it has found");
       case "apply":
         throw new Error("a plan is compiled once it is decorrelated");
       default:
@@ -399,6 +418,8 @@ export class Compiler implements CompileContext {
       }
       case "distinct":
         return plan.input.key !== null ? this.#shared(plan.input) : this.#distinct(plan);
+      case "recursive":
+        return this.#recursion(plan);
       case "filter":
       case "mapFunction":
       case "series":
@@ -410,7 +431,6 @@ export class Compiler implements CompileContext {
       case "topK":
       case "tableFunction":
       case "window":
-      case "recursive":
       case "recursiveRef":
       case "temporal":
       case "apply":
@@ -535,6 +555,28 @@ export class Compiler implements CompileContext {
       const shown = columns.map((_, i) => map[i]!);
       return new Temporal({ identity, columns: shown, from: first!, until: last!, evict }, node);
     });
+  }
+
+  // ---- recursion --------------------------------------------------------------------------------------------------
+
+  #recursion(plan: RecursivePlan): Stored {
+    const loop = loopOf(plan);
+    const inputs = loop.inputs.map((input): RecursionInput => {
+      const stored = this.stored(input, allOf(input));
+      const rows = fromRows(this.#storeRows(stored, allOf(input)));
+      return { rows, stored: stored.node, columns: stored.columns };
+    });
+    const identity = `${identityOf(plan)} of ${inputs.map((i) => i.stored.identity).join("; ")}`;
+    const node = this.#node(identity, () => {
+      const compile: CompileLoop = (graph, derived) => {
+        const compiler = new Compiler(graph, null, NO_SOURCES, this.dictionary, this.#limits);
+        return compiler.stored(plan.all ? derived : build.distinct(derived), allOf(derived)).node;
+      };
+      const columns = plan.schema.fields;
+      const spec = { identity, all: plan.all, columns, loop, inputs, limits: this.#limits, compile };
+      return new Recursion(spec, this.dictionary);
+    });
+    return whole(node, plan);
   }
 
   // ---- nodes ------------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ import type {
   Plan,
   ProjectPlan,
   RecursivePlan,
+  RecursiveRefPlan,
   SeriesPlan,
   SetOperationPlan,
   SourcePlan,
@@ -546,6 +547,18 @@ export function recursive(spec: RecursiveSpec): RecursivePlan {
     ...spec,
     schema: schemaOf(base.schema.fields.map((f) => ({ ...f, nullable: true }))),
     key: spec.all ? null : base.schema.fields.map((_, i) => i),
+    appendOnly: false,
+  });
+}
+
+/** What the step of recursion `id` reads; its fields are the base's, all of them nullable. */
+export function recursiveRef(id: number, name: string, fields: readonly Field[]): RecursiveRefPlan {
+  return frozen<RecursiveRefPlan>({
+    kind: "recursiveRef",
+    id,
+    name,
+    schema: schemaOf(fields.map((f) => ({ ...f, nullable: true }))),
+    key: null,
     appendOnly: false,
   });
 }

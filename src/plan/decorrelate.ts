@@ -303,6 +303,19 @@ function mapWindow(f: WindowFunction, map: (expr: Expr) => Expr): WindowFunction
 
 // ---- R over D ---------------------------------------------------------------------------------------------------
 
+/**
+ * The plan once for each row of `domain`, whose columns follow its own. It reads them as outer columns 0, 1 ... of apply `id`; values that
+ * the domain does not have, its rows do not have either.
+ */
+export function overDomain(plan: Plan, id: number, domain: Plan): Plan {
+  return new Dependent(
+    id,
+    domain.schema.fields.map((_, i) => i),
+    domain,
+    false,
+  ).over(plan);
+}
+
 class Dependent {
   private readonly id: number;
   /** Columns of the left side, in the order in which they stand behind a plan's own. */

@@ -1,6 +1,6 @@
 /** Queries: WITH, VALUES, set operations, and the plain SELECT they are made of. */
 import type { Node, SelectStmt } from "libpg-query";
-import { EvertError, notSupported } from "../base/errors.ts";
+import { EvertError } from "../base/errors.ts";
 import * as build from "../plan/build.ts";
 import { inputsOf } from "../plan/inspect.ts";
 import { optimizeQuery } from "../plan/optimize.ts";
@@ -24,6 +24,7 @@ import { bindPlainSelect } from "./select.ts";
 import { bindSetOperation, isSetOperation } from "./set-operations.ts";
 import { as, startOf, stringOf } from "./tree.ts";
 import { bindValues } from "./values.ts";
+import { withQueries } from "./with.ts";
 
 /** A whole query, ready to run: shown columns first, then those that exist only to sort by. */
 export function bindQuery(select: SelectStmt, ctx: BindContext, names?: readonly string[]): Query {
@@ -63,6 +64,7 @@ export function queryEnv(ctx: BindContext): QueryEnv {
   return {
     ctx,
     withQueries: new Map(),
+    recursions: 0,
     bindQuery: bindSelect,
     bindDefinition: (name, definition) => bindDefinition(name, definition, ctx),
   };
@@ -84,45 +86,11 @@ function bindDefinition(name: string, definition: string, ctx: BindContext): Bou
 
 function bindSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
   return env.ctx.deeper(() => {
-    const inner = select.withClause === undefined ? env : withQueries(select, env);
+    const inner = withQueries(select, env);
     if (isSetOperation(select.op)) return sorted(bindSetOperation(select, inner), select, inner);
     if (select.valuesLists !== undefined) return sorted(bindValues(select.valuesLists, inner), select, inner);
     return bindPlainSelect(select, inner);
   });
-}
-
-// ---- WITH -------------------------------------------------------------------------------------------------------
-
-/** Each is bound once, seeing those before it, whether it is used or not. */
-function withQueries(select: SelectStmt, env: QueryEnv): QueryEnv {
-  const { ctx } = env;
-  const clause = select.withClause!;
-  if (clause.recursive) throw notSupported("WITH RECURSIVE", ctx.position(clause.location ?? 0));
-  const queries = new Map(env.withQueries);
-  const own = new Set<string>();
-  for (const node of clause.ctes ?? []) {
-    const cte = as(node, "CommonTableExpr")!;
-    const name = cte.ctename ?? "";
-    const position = ctx.position(cte.location);
-    if (own.has(name)) {
-      const message = `WITH query name "${name}" specified more than once`;
-      throw new EvertError("duplicate_table", message, { sqlstate: "42712", position });
-    }
-    const query = as(cte.ctequery, "SelectStmt");
-    if (query === undefined) throw notSupported("a data-modifying statement in WITH", position);
-    const bound = bindSelect(query, { ...env, withQueries: new Map(queries) });
-    const aliases = (cte.aliascolnames ?? []).map(stringOf);
-    if (aliases.length > bound.columns.length) {
-      const message = `WITH query "${name}" has ${bound.columns.length} columns available but ${aliases.length} columns specified`;
-      throw new EvertError("invalid_column_reference", message, { position });
-    }
-    own.add(name);
-    queries.set(name, {
-      ...bound,
-      columns: bound.columns.map((c, i) => ({ ...c, name: aliases[i] ?? c.name })),
-    });
-  }
-  return { ...env, withQueries: queries };
 }
 
 // ---- ORDER BY and LIMIT -----------------------------------------------------------------------------------------

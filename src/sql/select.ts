@@ -27,6 +27,7 @@ import { bindTargets, type Clause, namedOutput, type Output } from "./output.ts"
 import type { ExprPlace, RowNumber, WindowSink } from "./place.ts";
 import type { BoundQuery, QueryEnv, Ranking } from "./query.ts";
 import { RankFilters, splitAnd } from "./ranking.ts";
+import { refuseAggregateOver } from "./recursion.ts";
 import { emptyScope, type Scope } from "./scope.ts";
 import { ROW_NUMBER, SUBQUERIES } from "./stand-ins.ts";
 import { Subqueries } from "./subqueries.ts";
@@ -80,6 +81,7 @@ export function bindPlainSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
     input = build.filter(input, subqueries.resolve(timely.rest));
   }
   let over = (expr: Expr) => subqueries.resolve(expr);
+  if (grouping.hasAggregates) refuseAggregateOver(select.fromClause ?? [], env);
   if (groupBy.length > 0 || grouping.hasAggregates || having !== undefined) {
     const exprs = [...everyExpr(outputs, sorts, distinct.on), ...windows.exprs()];
     const grouped = group(input, grouping, groupBy, having, exprs, subqueries);

@@ -13,20 +13,20 @@ import { checkEquatable } from "./equality.ts";
 import { type BoundQuery, columnBounds, type QueryEnv, refuseRanking } from "./query.ts";
 import { firstPlace, unified } from "./set-operations.ts";
 import { as, type NodeOf } from "./tree.ts";
-import { withQueries } from "./with.ts";
 
 const INVALID_RECURSION = "42P19";
 
+/** `own`: what it sees, its own WITH queries included. */
 export function bindRecursion(
   name: string,
   select: SelectStmt,
   named: (bound: BoundQuery) => BoundQuery,
-  outer: QueryEnv,
   cte: CommonTableExpr,
+  ctx: BindContext,
+  own: () => QueryEnv,
 ): BoundQuery {
-  const { ctx } = outer;
   checkForm(name, select, ctx, ctx.position(cte.location));
-  const env = withQueries(select, outer);
+  const env = own();
   const base = named(env.bindQuery(select.larg!, env));
   refuseRanking(base);
   const id = env.recursions;

@@ -42,7 +42,7 @@ function bindCte(cte: CommonTableExpr, recursive: boolean, env: QueryEnv): Bound
     return { ...bound, columns: bound.columns.map((c, i) => ({ ...c, name: aliases[i] ?? c.name })) };
   };
   if (recursive && mentions(query, new Set([name])).has(name))
-    return bindRecursion(name, query, named, env, cte);
+    return bindRecursion(name, query, named, cte, ctx, () => withQueries(query, env));
   return named(env.bindQuery(query, env));
 }
 

@@ -37,6 +37,8 @@ export interface Facts {
   /** Current rows of a table as of a commit, that commit included. */
   table(id: number, commit: number): readonly Row[];
   view(id: number): Plan;
+  /** What recursions have found in the iteration before, by their ids. */
+  readonly found?: ReadonlyMap<number, readonly Record[]>;
   /** The commit everything is evaluated as of. */
   readonly now: number;
 }
@@ -134,10 +136,27 @@ function evaluate(plan: Plan, facts: Facts, errors: string[]): Record[] {
         }
         return out;
       });
+    case "recursive": {
+      const nameOf = (row: Row): string =>
+        row.map((d, i) => canonicalText(d, plan.schema.fields[i]!.type)).join("|");
+      const seen = new Set<string>();
+      const fresh = (rows: Record[]): Record[] =>
+        plan.all
+          ? rows
+          : rows.filter(({ row }) => !seen.has(nameOf(row)) && seen.add(nameOf(row)) !== undefined);
+      const all: Record[] = [];
+      for (let found = fresh(evaluate(plan.base, facts, errors)); found.length > 0; ) {
+        spend(found.length);
+        all.push(...found);
+        const within = { ...facts, found: new Map([...(facts.found ?? []), [plan.id, found]]) };
+        found = fresh(evaluate(plan.step, within, errors));
+      }
+      return all;
+    }
+    case "recursiveRef":
+      return [...facts.found!.get(plan.id)!];
     case "tableFunction":
     case "window":
-    case "recursive":
-    case "recursiveRef":
     case "temporal":
     case "apply":
       throw new Error(`the oracle does not know ${plan.kind}`);

@@ -121,6 +121,8 @@ export class Recursion extends StoredNode {
   #at = 0;
   readonly #due = new Map<number, Due>();
   #iteration = -1;
+  /** UNION ALL: rows found, equal ones counted. */
+  #found = 0;
   #lastDue = -1;
   /** A slot of the result that is written to look a row up; -1: none. */
   #spare = -1;
@@ -170,8 +172,11 @@ export class Recursion extends StoredNode {
     try {
       return this.#work();
     } catch (thrown) {
-      if (!(thrown instanceof RecursionLimit)) throw thrown;
-      this.#giveUp(thrown.error);
+      if (thrown instanceof RecursionLimit) this.#giveUp(thrown.error);
+      // One row more often than can be counted.
+      else if (thrown instanceof EvertError && thrown.code === "out_of_memory")
+        this.#giveUp(tooMany(this.#spec.limits));
+      else throw thrown;
       return false;
     }
   }
@@ -206,7 +211,8 @@ export class Recursion extends StoredNode {
 
   /** All inputs are complete. */
   #turn(): boolean {
-    if (!this.#changed || (this.#tooMuch !== null && !this.#shrunk)) {
+    const again = this.#loop === null && this.#tooMuch === null && this.#wasTooMuch();
+    if (!again && (!this.#changed || (this.#tooMuch !== null && !this.#shrunk))) {
       this.#phase = "done";
       return false;
     }
@@ -347,6 +353,7 @@ export class Recursion extends StoredNode {
     derived.read(slot, out.columns, out.nulls, o);
     out.columns[this.#width]![o] = this.#iteration;
     out.weights[o] = weight;
+    this.#found += weight;
   }
 
   /** UNION: whether the row of `derived` is found at this iteration. */
@@ -424,7 +431,8 @@ export class Recursion extends StoredNode {
     for (let i = 0; i < inputs.length; i++)
       known += (this.sources[inputs.length + i]!.node as StoredNode).store.live;
     // The loop holds its inputs too.
-    if (loop.rows > Math.max(limits.rowsMax, known)) throw new RecursionLimit(tooMany(limits));
+    if (this.#found > limits.rowsMax || loop.rows > Math.max(limits.rowsMax, known))
+      throw new RecursionLimit(tooMany(limits));
   }
 
   #giveUp(error: ErrorBody): void {
@@ -439,9 +447,18 @@ export class Recursion extends StoredNode {
     this.#loop?.dispose((store) => this.host.bury(store));
     this.#loop = null;
     this.#due.clear();
+    this.#found = 0;
     this.#scan = null;
     this.#iteration = -1;
     this.#lastDue = -1;
+  }
+
+  /** Before a restart: the limits may be others now. */
+  #wasTooMuch(): boolean {
+    const own = this.errors as ErrorCollection;
+    if (own.store.live === 0) return false;
+    for (const { error } of own.entries()) if (error.code === "recursion_limit") return true;
+    return false;
   }
 
   /** The node's errors become the loop's, and that it was too much. */

@@ -12,7 +12,7 @@ import type { BindContext } from "./context.ts";
 import { checkEquatable } from "./equality.ts";
 import { type BoundQuery, columnBounds, type QueryEnv, refuseRanking } from "./query.ts";
 import { firstPlace, unified } from "./set-operations.ts";
-import { as, type NodeOf } from "./tree.ts";
+import { as, type NodeOf, startOf } from "./tree.ts";
 
 const INVALID_RECURSION = "42P19";
 
@@ -113,16 +113,18 @@ function checkForm(name: string, select: SelectStmt, ctx: BindContext, position:
     });
   visit(select.larg, "base");
   visit(select.rarg, null);
+  const sort = as(select.sortClause?.[0], "SortBy")?.node;
   const clauses = [
-    [select.sortClause, "ORDER BY"],
-    [select.limitOffset, "OFFSET"],
-    [select.limitCount, "LIMIT"],
-    [select.lockingClause, "FOR UPDATE/SHARE"],
+    ["ORDER BY", sort],
+    ["OFFSET", select.limitOffset],
+    ["LIMIT", select.limitCount],
+    ["FOR UPDATE/SHARE", select.lockingClause?.[0]],
   ] as const;
-  for (const [clause, words] of clauses) {
+  for (const [words, clause] of clauses) {
     if (clause === undefined) continue;
-    const message = `${words} in a recursive query is not implemented`;
-    throw new EvertError("feature_not_supported", message, { position });
+    throw new EvertError("feature_not_supported", `${words} in a recursive query is not implemented`, {
+      position: ctx.position(startOf(clause)) ?? position,
+    });
   }
 }
 

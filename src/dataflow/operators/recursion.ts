@@ -93,7 +93,9 @@ type Change = (
   F: Float64Array,
 ) => number;
 
+/** Rows per call of work(). */
 const CLEARED_MAX = 4096;
+const NOTED_MAX = 16_384;
 const ITERATION = { type: { name: "int4" }, nullable: false } as const;
 
 export class Recursion extends StoredNode {
@@ -124,6 +126,8 @@ export class Recursion extends StoredNode {
   /** UNION ALL: rows found, equal ones counted. */
   #found = 0;
   #lastDue = -1;
+  /** Entries of the derived rows' journal that were looked at. */
+  #noted = 0;
   /** A slot of the result that is written to look a row up; -1: none. */
   #spare = -1;
 
@@ -200,8 +204,7 @@ export class Recursion extends StoredNode {
       case "scan":
         return this.#scanInputs();
       case "derive":
-        this.#noteDerived(loop as LoopCircuit);
-        return this.#nextIteration(loop as LoopCircuit);
+        return this.#noteDerived(loop as LoopCircuit) || this.#nextIteration(loop as LoopCircuit);
       case "find":
         return this.#find(loop as LoopCircuit);
       case "done":
@@ -268,27 +271,28 @@ export class Recursion extends StoredNode {
 
   // ---- iterations -------------------------------------------------------------------------------------------------
 
-  /** What the loop has just derived is due one iteration later. */
-  #noteDerived(loop: LoopCircuit): void {
+  /** What the loop has just derived is due one iteration later. Looks at some of it; false when all was looked at. */
+  #noteDerived(loop: LoopCircuit): boolean {
     const { derived, epoch } = loop;
     const { birthWord, strideWords, words } = derived.layout;
     const iterationWord = words[this.#width] as number;
-    for (const list of [derived.died, derived.born]) {
-      const sign = list === derived.died ? -1 : 1;
-      for (let i = 0; i < list.length; i++) {
-        const slot = list.array[i] as number;
-        const base = slot * strideWords;
-        if (derived.I[base + birthWord] === LIVE) continue;
-        const weight =
-          this.#change === null
-            ? sign
-            : this.#change(slot, base, sign, epoch - 1, epoch, derived.I, derived.F);
-        if (weight !== 0) this.#addDue((derived.I[base + iterationWord] as number) + 1, slot, weight);
-      }
+    const { died, born } = derived;
+    const end = Math.min(died.length + born.length, this.#noted + NOTED_MAX);
+    for (; this.#noted < end; this.#noted++) {
+      const sign = this.#noted < died.length ? -1 : 1;
+      const slot = (sign < 0 ? died.array[this.#noted] : born.array[this.#noted - died.length]) as number;
+      const base = slot * strideWords;
+      if (derived.I[base + birthWord] === LIVE) continue;
+      const weight =
+        this.#change === null ? sign : this.#change(slot, base, sign, epoch - 1, epoch, derived.I, derived.F);
+      if (weight !== 0) this.#addDue((derived.I[base + iterationWord] as number) + 1, slot, weight);
     }
+    if (end < died.length + born.length) return true;
     // Read; an iteration without input must not find them again.
-    derived.died.clear();
-    derived.born.clear();
+    died.clear();
+    born.clear();
+    this.#noted = 0;
+    return false;
   }
 
   #addDue(iteration: number, slot: number, weight: number): void {
@@ -448,6 +452,7 @@ export class Recursion extends StoredNode {
     this.#loop = null;
     this.#due.clear();
     this.#found = 0;
+    this.#noted = 0;
     this.#scan = null;
     this.#iteration = -1;
     this.#lastDue = -1;

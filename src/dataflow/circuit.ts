@@ -23,7 +23,7 @@ import type { Chunk } from "./chunk.ts";
 import { Compiler, type Sources } from "./compile.ts";
 import { Graph } from "./graph.ts";
 import { stableName } from "./identity.ts";
-import { RECURSION_LIMITS, type RecursionLimits } from "./operators/recursion.ts";
+import { RECURSION_LIMITS, type RecursionLimits } from "./operators/recursion-limits.ts";
 import type { StoredNode } from "./operators/stored.ts";
 import { Stream, streamIdentity } from "./operators/stream.ts";
 import { Table } from "./operators/table.ts";
@@ -31,7 +31,7 @@ import { Temporal } from "./operators/temporal.ts";
 import { type OnError, View, type ViewNode } from "./view.ts";
 import { type Build, ViewBuild } from "./view-build.ts";
 
-export type { RecursionLimits } from "./operators/recursion.ts";
+export type { RecursionLimits } from "./operators/recursion-limits.ts";
 export type { OnError, ViewNode } from "./view.ts";
 export type { Build } from "./view-build.ts";
 

@@ -21,7 +21,7 @@ import { Compiler, type Sources } from "./compile.ts";
 import { Graph } from "./graph.ts";
 import type { Node } from "./node.ts";
 import { AsOfJoin } from "./operators/as-of-join.ts";
-import type { RecursionLimits } from "./operators/recursion.ts";
+import type { RecursionLimits } from "./operators/recursion-limits.ts";
 import { type Collection, StoredNode } from "./operators/stored.ts";
 import { streamIdentity } from "./operators/stream.ts";
 import { Table, TableChanges, tableIdentity } from "./operators/table.ts";

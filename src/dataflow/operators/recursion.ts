@@ -34,16 +34,9 @@ import type { TypedColumn } from "../js-rows.ts";
 import { type CompileLoop, LoopCircuit } from "../loop.ts";
 import type { Source } from "../node.ts";
 import { changeFunction } from "./change-code.ts";
+import { RecursionLimit, type RecursionLimits, tooDeep, tooMany } from "./recursion-limits.ts";
 import { Scan } from "./scan.ts";
 import { applier, identityColumns, StoredNode } from "./stored.ts";
-
-export interface RecursionLimits {
-  /** Rows that a recursion may find, and that any of its intermediate results may hold. */
-  readonly rowsMax: number;
-  readonly iterationsMax: number;
-}
-
-export const RECURSION_LIMITS: RecursionLimits = { rowsMax: 1_000_000, iterationsMax: 100_000 };
 
 export interface RecursionInput {
   /** Pushes the input's rows. */
@@ -491,27 +484,6 @@ export class Recursion extends StoredNode {
   override code(): string[] {
     return this.#loop?.code() ?? [];
   }
-}
-
-class RecursionLimit extends Error {
-  readonly error: EvertError;
-
-  constructor(error: EvertError) {
-    super(error.message);
-    this.error = error;
-  }
-}
-
-function tooMany({ rowsMax }: RecursionLimits): EvertError {
-  return new EvertError("recursion_limit", `a recursive query makes more than ${rowsMax} rows`, {
-    detail: "It may never end.",
-  });
-}
-
-function tooDeep({ iterationsMax }: RecursionLimits): EvertError {
-  return new EvertError("recursion_limit", `a recursive query goes deeper than ${iterationsMax} iterations`, {
-    detail: "It may never end.",
-  });
 }
 
 function isAlive({ I, layout }: Store, slot: number): boolean {

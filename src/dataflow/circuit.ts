@@ -23,6 +23,7 @@ import type { Chunk } from "./chunk.ts";
 import { Compiler, type Sources } from "./compile.ts";
 import { Graph } from "./graph.ts";
 import { stableName } from "./identity.ts";
+import { RECURSION_LIMITS, type RecursionLimits } from "./operators/recursion-limits.ts";
 import type { StoredNode } from "./operators/stored.ts";
 import { Stream, streamIdentity } from "./operators/stream.ts";
 import { Table } from "./operators/table.ts";
@@ -30,6 +31,7 @@ import { Temporal } from "./operators/temporal.ts";
 import { type OnError, View, type ViewNode } from "./view.ts";
 import { type Build, ViewBuild } from "./view-build.ts";
 
+export type { RecursionLimits } from "./operators/recursion-limits.ts";
 export type { OnError, ViewNode } from "./view.ts";
 export type { Build } from "./view-build.ts";
 
@@ -63,16 +65,19 @@ export class Circuit {
   readonly #builds = new Set<ViewBuild>();
   readonly #sources: Sources;
   readonly #compiler: Compiler;
+  readonly #recursion: RecursionLimits;
   #published = 0;
 
-  constructor(options: { dictionary: Dictionary }) {
+  constructor(options: { dictionary: Dictionary; recursion?: Partial<RecursionLimits> | undefined }) {
     this.dictionary = options.dictionary;
+    const recursion = { ...RECURSION_LIMITS, ...options.recursion };
     this.#sources = {
       table: (id) => this.#table(id),
       changingTable: (id) => this.#table(id),
       view: (id) => this.#viewRows(id),
     };
-    this.#compiler = new Compiler(this.#graph, null, this.#sources, this.dictionary);
+    this.#recursion = recursion;
+    this.#compiler = new Compiler(this.#graph, null, this.#sources, this.dictionary, recursion);
   }
 
   /** Last complete step. */
@@ -117,6 +122,7 @@ export class Circuit {
       live: this.#graph,
       sources: this.#sources,
       dictionary: this.dictionary,
+      recursion: this.#recursion,
       graveyard: this.#graveyard,
       now: () => this.#published,
       view: (node) => this.#viewOf(id ?? -1, name, plan, options, node),

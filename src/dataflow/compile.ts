@@ -17,6 +17,7 @@ import { typeToString } from "../batch/types.ts";
 import * as build from "../plan/build.ts";
 import type { Expr } from "../plan/expression.ts";
 import { functionColumns, moveFunction, typeOf } from "../plan/inspect.ts";
+import { loopOf } from "../plan/iterations.ts";
 import type {
   AsOfJoinPlan,
   DistinctPlan,
@@ -25,7 +26,9 @@ import type {
   MapFunctionPlan,
   OrderItem,
   Plan,
+  RecursivePlan,
   SeriesPlan,
+  SetOperationPlan,
   SourcePlan,
   TableFunctionPlan,
   TemporalPlan,
@@ -40,6 +43,7 @@ import { isFallibleWindow, windowNode } from "./compile-window.ts";
 import type { Graph } from "./graph.ts";
 import { identityOf } from "./identity.ts";
 import type { TypedColumn } from "./js-rows.ts";
+import type { CompileLoop } from "./loop.ts";
 import type { Node, Source } from "./node.ts";
 import { AsOfJoin } from "./operators/as-of-join.ts";
 import { BOUNDED_LIMIT_MAX, BoundedTop } from "./operators/bounded-top.ts";
@@ -47,8 +51,11 @@ import { Join } from "./operators/join.ts";
 import type { JoinOutput } from "./operators/join-code.ts";
 import { Linear, liveColumns, type Stage } from "./operators/linear.ts";
 import { MapFunction } from "./operators/map-function.ts";
+import { Recursion, type RecursionInput } from "./operators/recursion.ts";
+import type { RecursionLimits } from "./operators/recursion-limits.ts";
 import { maskFits } from "./operators/row-code.ts";
 import { Series } from "./operators/series.ts";
+import { SetOperation } from "./operators/set-operation.ts";
 import { StoreRows } from "./operators/store-rows.ts";
 import { Collection, type CollectionMode, type StoredNode } from "./operators/stored.ts";
 import { Pick, Stream, streamIdentity, Union } from "./operators/stream.ts";
@@ -72,11 +79,12 @@ export interface Sources {
 /** Gives the rows that a chain of filters and projects begins with. */
 type Base = (plan: Plan, columns: readonly number[]) => Node;
 
-/** What plans can say and no operator does. */
-const NOT_YET = {
-  recursive: "WITH RECURSIVE",
-  recursiveRef: "WITH RECURSIVE",
-} as const;
+/** A loop reads nothing but what it is given. */
+const NO_SOURCES: Sources = {
+  table: () => unreachable(undefined as never),
+  changingTable: () => unreachable(undefined as never),
+  view: () => unreachable(undefined as never),
+};
 
 const fromRows = (node: Node): Source => ({ node, kind: "rows" });
 
@@ -85,8 +93,16 @@ export class Compiler implements CompileContext {
   readonly dictionary: Dictionary;
   readonly #outer: Graph | null;
   readonly #sources: Sources;
+  readonly #limits: RecursionLimits;
 
-  constructor(graph: Graph, outer: Graph | null, sources: Sources, dictionary: Dictionary) {
+  constructor(
+    graph: Graph,
+    outer: Graph | null,
+    sources: Sources,
+    dictionary: Dictionary,
+    limits: RecursionLimits,
+  ) {
+    this.#limits = limits;
     this.graph = graph;
     this.#outer = outer;
     this.#sources = sources;
@@ -128,6 +144,8 @@ export class Compiler implements CompileContext {
         return this.#storeRows(this.#distinct(plan), columns);
       case "union":
         return this.#union(plan, columns);
+      case "setOperation":
+        return this.#picked(this.#setOperation(plan), plan, columns);
       case "topK":
         return this.#topK(plan, columns);
       case "temporal":
@@ -135,8 +153,9 @@ export class Compiler implements CompileContext {
       case "window":
         return this.#window(plan, columns);
       case "recursive":
+        return this.#storeRows(this.#recursion(plan), columns);
       case "recursiveRef":
-        throw notSupported(NOT_YET[plan.kind]);
+        throw new Error("only a recursion's own loop reads what it has found");
       case "apply":
         throw new Error("a plan is compiled once it is decorrelated");
       default:
@@ -311,6 +330,22 @@ export class Compiler implements CompileContext {
     return this.#node(identity, () => new Union(identity, inputs.map(fromRows), fields));
   }
 
+  #setOperation(plan: SetOperationPlan): Node {
+    const left = this.rows(plan.left, allOf(plan.left));
+    const right = this.rows(plan.right, allOf(plan.right));
+    const identity = `${identityOf(plan)} of ${left.identity} and ${right.identity}`;
+    return this.#node(identity, () => {
+      const { op, all } = plan;
+      const output = plan.schema.fields;
+      const columns = output.map(({ type, nullable }, i) => ({
+        type,
+        nullable: nullable || plan.right.schema.fields[i]!.nullable,
+      }));
+      const spec = { identity, op, all, output, columns };
+      return new SetOperation(spec, fromRows(left), fromRows(right), this.dictionary);
+    });
+  }
+
   #group(plan: GroupPlan): Node {
     checkMask(plan.schema.fields, [...plan.keys.keys()], "a GROUP BY");
     return aggregateNode(this, plan);
@@ -412,6 +447,8 @@ export class Compiler implements CompileContext {
       }
       case "distinct":
         return plan.input.key !== null ? this.#shared(plan.input) : this.#distinct(plan);
+      case "recursive":
+        return this.#recursion(plan);
       case "filter":
       case "mapFunction":
       case "series":
@@ -419,10 +456,10 @@ export class Compiler implements CompileContext {
       case "asOfJoin":
       case "group":
       case "union":
+      case "setOperation":
       case "topK":
       case "tableFunction":
       case "window":
-      case "recursive":
       case "recursiveRef":
       case "temporal":
       case "apply":
@@ -558,6 +595,28 @@ export class Compiler implements CompileContext {
     });
   }
 
+  // ---- recursion --------------------------------------------------------------------------------------------------
+
+  #recursion(plan: RecursivePlan): Stored {
+    const loop = loopOf(plan);
+    const inputs = loop.inputs.map((input): RecursionInput => {
+      const stored = this.stored(input, allOf(input));
+      const rows = fromRows(this.#storeRows(stored, allOf(input)));
+      return { rows, stored: stored.node, columns: stored.columns };
+    });
+    const identity = `${identityOf(plan)} of ${inputs.map((i) => i.stored.identity).join("; ")}`;
+    const node = this.#node(identity, () => {
+      const compile: CompileLoop = (graph, derived) => {
+        const compiler = new Compiler(graph, null, NO_SOURCES, this.dictionary, this.#limits);
+        return compiler.stored(plan.all ? derived : build.distinct(derived), allOf(derived)).node;
+      };
+      const columns = plan.schema.fields;
+      const spec = { identity, all: plan.all, columns, loop, inputs, limits: this.#limits, compile };
+      return new Recursion(spec, this.dictionary);
+    });
+    return whole(node, plan);
+  }
+
   // ---- nodes ------------------------------------------------------------------------------------------------------
 
   /** The node that computes this, found or made. `shareable`: a build may read the live circuit's, if that has a store. */
@@ -610,6 +669,7 @@ function keepsCommits(plan: Plan): boolean {
     case "join":
     case "group":
     case "distinct":
+    case "setOperation":
     case "topK":
     case "window":
     case "recursive":

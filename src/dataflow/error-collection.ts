@@ -74,6 +74,26 @@ export class ErrorCollection {
     store.insert(slot);
   }
 
+  /** Each error there is now, and how often. */
+  *entries(): Generator<{ readonly error: ErrorBody; readonly weight: number }> {
+    const { store } = this;
+    for (let slot = 0; slot < store.highWater; slot++) {
+      if (store.visible(slot, LIVE - 1)) yield { error: this.#errorOf(slot), weight: store.weight(slot) };
+    }
+  }
+
+  #errorOf(slot: number): EvertError {
+    const { store } = this;
+    const { strideWords, words } = store.layout;
+    const field = (i: number) =>
+      store.dictionary.string(store.I[slot * strideWords + (words[i] as number)] as number);
+    const code = field(CODE);
+    return new EvertError(code in errorCodes ? (code as ErrorCode) : "internal", field(MESSAGE), {
+      detail: field(DETAIL) || undefined,
+      sqlstate: field(SQLSTATE),
+    });
+  }
+
   publish(): void {
     this.#published = this.#total;
   }
@@ -87,21 +107,15 @@ export class ErrorCollection {
   /** The error that has been there longest, as of epoch `at`; of equally old ones the least by message. */
   first(at: number): { error: EvertError; since: number } | null {
     const { store } = this;
-    const { strideWords, birthWord, words } = store.layout;
+    const { strideWords, birthWord } = store.layout;
     let best: { error: EvertError; since: number } | null = null;
     for (let slot = 0; slot < store.highWater; slot++) {
       if (!store.visible(slot, at)) continue;
       const base = slot * strideWords;
       const since = store.I[base + birthWord] as number;
       if (best !== null && since > best.since) continue;
-      const field = (i: number) => store.dictionary.string(store.I[base + (words[i] as number)] as number);
-      const message = field(MESSAGE);
-      if (best !== null && since === best.since && best.error.message <= message) continue;
-      const code = field(CODE);
-      const error = new EvertError(code in errorCodes ? (code as ErrorCode) : "internal", message, {
-        detail: field(DETAIL) || undefined,
-        sqlstate: field(SQLSTATE),
-      });
+      const error = this.#errorOf(slot);
+      if (best !== null && since === best.since && best.error.message <= error.message) continue;
       best = { error, since };
     }
     return best;

@@ -21,6 +21,7 @@ import { Compiler, type Sources } from "./compile.ts";
 import { Graph } from "./graph.ts";
 import type { Node } from "./node.ts";
 import { AsOfJoin } from "./operators/as-of-join.ts";
+import type { RecursionLimits } from "./operators/recursion-limits.ts";
 import { type Collection, StoredNode } from "./operators/stored.ts";
 import { streamIdentity } from "./operators/stream.ts";
 import { Table, TableChanges, tableIdentity } from "./operators/table.ts";
@@ -71,6 +72,7 @@ export interface BuildContext {
   readonly live: Graph;
   readonly sources: Sources;
   readonly dictionary: Dictionary;
+  readonly recursion: RecursionLimits;
   /** Where stores that are thrown away wait to be freed. */
   readonly graveyard: Set<Store>;
   /** The live circuit's last complete epoch. */
@@ -111,7 +113,7 @@ export class ViewBuild implements Build {
     this.#context = context;
     this.#graph = new Graph(context.graveyard);
     const sources: Sources = { ...context.sources, changingTable: (id) => this.#ownTable(id) };
-    const compiler = new Compiler(this.#graph, context.live, sources, context.dictionary);
+    const compiler = new Compiler(this.#graph, context.live, sources, context.dictionary, context.recursion);
     this.#node = compiler.result(context.plan);
     this.#view = context.view(this.#node);
     this.#outer = this.#outerNodes();

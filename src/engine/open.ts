@@ -5,6 +5,7 @@ import { datumFromJson, datumToValue } from "../batch/convert.ts";
 import { setProperty } from "../batch/json.ts";
 import { parseJson } from "../batch/lossless-json.ts";
 import type { Field } from "../batch/schema.ts";
+import type { RecursionLimits } from "../dataflow/circuit.ts";
 import type { AnyTopic, AnyView, Table, Topic, View } from "../face/handles.ts";
 import { collect } from "../face/load-app.ts";
 import type {
@@ -27,6 +28,8 @@ export interface OpenOptions {
   readonly disk?: Disk;
   /** Milliseconds between checkpoints; 0: only on close. Default 5,000. */
   readonly checkpointIntervalMs?: number;
+  /** What a recursive query may do before it is taken for an endless one. */
+  readonly recursion?: Partial<RecursionLimits>;
   /** Told what recovery found and what failed in the background. */
   readonly report?: (message: string) => void;
 }
@@ -153,6 +156,7 @@ export async function open(options: OpenOptions): Promise<Db> {
     clock: options.clock,
     disk: options.disk,
     checkpointIntervalMs: options.checkpointIntervalMs,
+    recursion: options.recursion,
     report: options.report,
   });
   await engine.built();

@@ -25,7 +25,9 @@ import type {
   Plan,
   ProjectPlan,
   RecursivePlan,
+  RecursiveRefPlan,
   SeriesPlan,
+  SetOperationPlan,
   SourcePlan,
   TableFunctionPlan,
   TemporalPlan,
@@ -393,14 +395,7 @@ export function distinct(input: Plan): DistinctPlan {
 export function union(inputs: readonly Plan[]): UnionPlan {
   const first = inputs[0];
   assert(first !== undefined, "a union has inputs");
-  for (const input of inputs) {
-    assert(
-      input.schema.fields.length === first.schema.fields.length,
-      "inputs of a union have equally many columns",
-    );
-    const alike = input.schema.fields.every((f, i) => sameType(f.type, first.schema.fields[i]!.type));
-    assert(alike, "inputs of a union have equal column types");
-  }
+  for (const input of inputs) checkAlike(first, input, "inputs of a union");
   return frozen<UnionPlan>({
     kind: "union",
     inputs: [...inputs],
@@ -413,6 +408,39 @@ export function union(inputs: readonly Plan[]): UnionPlan {
     key: null,
     appendOnly: inputs.every((p) => p.appendOnly),
   });
+}
+
+export interface SetOperationSpec {
+  readonly op: "intersect" | "except";
+  readonly all: boolean;
+  readonly left: Plan;
+  readonly right: Plan;
+}
+
+export function setOperation(spec: SetOperationSpec): SetOperationPlan {
+  const { op, all, left, right } = spec;
+  checkAlike(left, right, "inputs of a set operation");
+  // A row of the result is one of the left input; with INTERSECT it equals one of the right.
+  const key = left.key ?? (op === "intersect" ? right.key : null);
+  return frozen<SetOperationPlan>({
+    kind: "setOperation",
+    op,
+    all,
+    left,
+    right,
+    schema: left.schema,
+    key: key ?? (all ? null : left.schema.fields.map((_, i) => i)),
+    appendOnly: op === "intersect" && left.appendOnly && right.appendOnly,
+  });
+}
+
+function checkAlike(a: Plan, b: Plan, what: string): void {
+  const [x, y] = [a.schema.fields, b.schema.fields];
+  assert(x.length === y.length, `${what} have equally many columns`);
+  assert(
+    x.every((f, i) => sameType(f.type, y[i]!.type)),
+    `${what} have equal column types`,
+  );
 }
 
 export interface TopKSpec {
@@ -513,17 +541,24 @@ export interface RecursiveSpec {
 
 export function recursive(spec: RecursiveSpec): RecursivePlan {
   const { base, step } = spec;
-  assert(
-    base.schema.fields.length === step.schema.fields.length,
-    "both parts of a recursion have equally many columns",
-  );
-  const alike = base.schema.fields.every((f, i) => sameType(f.type, step.schema.fields[i]!.type));
-  assert(alike, "both parts of a recursion have equal column types");
+  checkAlike(base, step, "parts of a recursion");
   return frozen<RecursivePlan>({
     kind: "recursive",
     ...spec,
     schema: schemaOf(base.schema.fields.map((f) => ({ ...f, nullable: true }))),
     key: spec.all ? null : base.schema.fields.map((_, i) => i),
+    appendOnly: false,
+  });
+}
+
+/** What the step of recursion `id` reads; its fields are the base's, all of them nullable. */
+export function recursiveRef(id: number, name: string, fields: readonly Field[]): RecursiveRefPlan {
+  return frozen<RecursiveRefPlan>({
+    kind: "recursiveRef",
+    id,
+    name,
+    schema: schemaOf(fields.map((f) => ({ ...f, nullable: true }))),
+    key: null,
     appendOnly: false,
   });
 }

@@ -230,6 +230,7 @@ function exprsOf(plan: Plan): readonly Expr[] {
     case "asOfJoin":
     case "distinct":
     case "union":
+    case "setOperation":
     case "topK":
     case "recursive":
     case "recursiveRef":
@@ -284,6 +285,8 @@ export function withInputs(plan: Plan, inputs: readonly Plan[], map: (expr: Expr
       return build.distinct(first);
     case "union":
       return build.union(inputs);
+    case "setOperation":
+      return build.setOperation({ ...plan, left: first, right: second });
     case "topK":
       return build.topK(first, plan);
     case "window":
@@ -318,6 +321,19 @@ function mapWindow(f: WindowFunction, map: (expr: Expr) => Expr): WindowFunction
 }
 
 // ---- R over D ---------------------------------------------------------------------------------------------------
+
+/**
+ * The plan once for each row of `domain`, whose columns follow its own. It reads them as outer columns 0, 1 ... of apply `id`; values that
+ * the domain does not have, its rows do not have either.
+ */
+export function overDomain(plan: Plan, id: number, domain: Plan): Plan {
+  return new Dependent(
+    id,
+    domain.schema.fields.map((_, i) => i),
+    domain,
+    false,
+  ).over(plan);
+}
 
 class Dependent {
   private readonly id: number;
@@ -367,6 +383,8 @@ class Dependent {
         return build.distinct(this.over(plan.input));
       case "union":
         return build.union(plan.inputs.map((input) => this.over(input)));
+      case "setOperation":
+        return build.setOperation({ ...plan, left: this.over(plan.left), right: this.over(plan.right) });
       case "topK":
         return build.topK(this.over(plan.input), {
           ...plan,

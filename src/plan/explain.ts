@@ -60,6 +60,8 @@ function nodeText(plan: Plan): string {
       return groupText(plan);
     case "distinct":
       return "Distinct";
+    case "setOperation":
+      return `${plan.op === "intersect" ? "Intersect" : "Except"}${plan.all ? " all" : ""}`;
     case "union":
       return "Union all";
     case "topK":

@@ -105,6 +105,8 @@ function describe(plan: Plan): Parts {
       return [plan.kind, planKey(plan.input), plan.keys.map(exprParts), plan.aggregates.map(aggregateParts)];
     case "distinct":
       return [plan.kind, planKey(plan.input)];
+    case "setOperation":
+      return [plan.kind, plan.op, plan.all, planKey(plan.left), planKey(plan.right)];
     case "union":
       return [plan.kind, plan.inputs.map(planKey)];
     case "topK":

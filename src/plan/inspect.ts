@@ -217,6 +217,7 @@ export function inputsOf(plan: Plan): readonly Plan[] {
     case "join":
     case "apply":
     case "asOfJoin":
+    case "setOperation":
       return [plan.left, plan.right];
     case "union":
       return plan.inputs;

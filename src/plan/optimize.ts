@@ -128,6 +128,13 @@ function pushDown(plan: Plan, moving: readonly Expr[]): Plan {
       return deduplicated(pushDown(plan.input, moving));
     case "union":
       return build.union(plan.inputs.map((input) => pushDown(input, moving)));
+    case "setOperation":
+      // What it lets through is of the left input; equal rows may look different, so only that one is filtered early.
+      return build.setOperation({
+        ...plan,
+        left: pushDown(plan.left, moving),
+        right: pushDown(plan.right, []),
+      });
     case "topK": {
       const [down, stay] = split(
         moving,
@@ -337,6 +344,8 @@ function prune(plan: Plan, needed: ReadonlySet<number>): Pruned {
       const inputs = plan.inputs.map((input) => exactly(prune(input, needed), columns));
       return { plan: build.union(inputs), at: positions(plan, columns) };
     }
+    case "setOperation":
+      return whole(build.setOperation({ ...plan, left: pruneAll(plan.left), right: pruneAll(plan.right) }));
     case "topK":
       return whole(build.topK(pruneAll(plan.input), plan));
     case "tableFunction":

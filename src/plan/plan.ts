@@ -171,6 +171,19 @@ export interface UnionPlan extends PlanNode {
   readonly inputs: readonly Plan[];
 }
 
+/**
+ * INTERSECT and EXCEPT of inputs with equal column types; names from the left. With `all`, a row that stands l times left and r
+ * times right comes out min(l, r) or max(l - r, 0) times; without, once where l > 0 and r > 0, or where l > 0 and r = 0. Equal
+ * means equal values.
+ */
+export interface SetOperationPlan extends PlanNode {
+  readonly kind: "setOperation";
+  readonly op: "intersect" | "except";
+  readonly all: boolean;
+  readonly left: Plan;
+  readonly right: Plan;
+}
+
 export interface OrderItem {
   readonly column: number;
   readonly descending: boolean;
@@ -285,6 +298,7 @@ export type Plan =
   | GroupPlan
   | DistinctPlan
   | UnionPlan
+  | SetOperationPlan
   | TopKPlan
   | WindowPlan
   | RecursivePlan

@@ -144,6 +144,7 @@ function isRecords(plan: Plan): boolean {
     case "group":
     case "distinct":
     case "union":
+    case "setOperation":
     case "topK":
       return false;
   }

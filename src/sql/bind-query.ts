@@ -1,32 +1,23 @@
-/** Queries: WITH, VALUES, UNION, and the plain SELECT they are made of. */
+/** Queries: WITH, VALUES, set operations, and the plain SELECT they are made of. */
 import type { Node, SelectStmt } from "libpg-query";
-import { EvertError, notSupported } from "../base/errors.ts";
-import { type SqlType, text } from "../batch/types.ts";
+import { EvertError } from "../base/errors.ts";
 import * as build from "../plan/build.ts";
 import { inputsOf } from "../plan/inspect.ts";
 import { optimizeQuery } from "../plan/optimize.ts";
-import type { OrderItem, Plan, Query } from "../plan/plan.ts";
-import { type Bound, boundType, toCommonType } from "./bound.ts";
-import { type BindContext, checkColumnCount, checkPlanSize } from "./context.ts";
-import { checkEquatable } from "./equality.ts";
-import { bindExpr, plainPlace } from "./expression.ts";
+import type { OrderItem, Query } from "../plan/plan.ts";
+import { type BindContext, checkPlanSize } from "./context.ts";
+import { plainPlace } from "./expression.ts";
 import { bindLimit } from "./limit.ts";
 import { namedOutput } from "./output.ts";
 import { parseStatements } from "./parser.ts";
-import {
-  asText,
-  type BoundQuery,
-  castColumns,
-  columnBounds,
-  projectExactly,
-  type QueryColumn,
-  type QueryEnv,
-} from "./query.ts";
-import { rowsPlan } from "./rows.ts";
+import { asText, type BoundQuery, columnBounds, projectExactly, type QueryEnv } from "./query.ts";
 import { emptyScope, findColumn, tableScope } from "./scope.ts";
 import { bindPlainSelect } from "./select.ts";
+import { bindSetOperation, isSetOperation } from "./set-operations.ts";
 import { sortDirection } from "./sorting.ts";
 import { as, startOf, stringOf } from "./tree.ts";
+import { bindValues } from "./values.ts";
+import { withQueries } from "./with.ts";
 
 /** A whole query, ready to run: shown columns first, then those that exist only to sort by. */
 export function bindQuery(select: SelectStmt, ctx: BindContext, names?: readonly string[]): Query {
@@ -58,10 +49,12 @@ function finishQuery(bound: BoundQuery, ctx: BindContext, names?: readonly strin
   return optimizeQuery({ plan: whole, order: Object.freeze(moved), visible: shown.length });
 }
 
+/** What a statement's query sees from outside: nothing yet. */
 export function queryEnv(ctx: BindContext): QueryEnv {
   return {
     ctx,
     withQueries: new Map(),
+    recursions: 0,
     bindQuery: bindSelect,
     bindDefinition: (name, definition) => bindDefinition(name, definition, ctx),
   };
@@ -83,117 +76,16 @@ function bindDefinition(name: string, definition: string, ctx: BindContext): Bou
 
 function bindSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
   return env.ctx.deeper(() => {
-    const inner = select.withClause === undefined ? env : withQueries(select, env);
-    if (select.op === "SETOP_UNION") return sorted(bindUnion(select, inner), select, inner);
-    if (select.op !== undefined && select.op !== "SETOP_NONE") {
-      const place = env.ctx.position(firstPlace(select.rarg));
-      throw notSupported(select.op === "SETOP_EXCEPT" ? "EXCEPT" : "INTERSECT", place);
-    }
+    const inner = withQueries(select, env);
+    if (isSetOperation(select.op)) return sorted(bindSetOperation(select, inner), select, inner);
     if (select.valuesLists !== undefined) return sorted(bindValues(select.valuesLists, inner), select, inner);
     return bindPlainSelect(select, inner);
   });
 }
 
-function firstPlace(select: SelectStmt | undefined): number | undefined {
-  if (select?.larg !== undefined) return firstPlace(select.larg);
-  const first = select?.targetList?.[0] ?? as(select?.valuesLists?.[0], "List")?.items?.[0];
-  return first === undefined ? undefined : startOf(first);
-}
+// ---- ORDER BY and LIMIT -----------------------------------------------------------------------------------------
 
-// ---- WITH -------------------------------------------------------------------------------------------------------
-
-/** Each is bound once, seeing those before it, whether it is used or not. */
-function withQueries(select: SelectStmt, env: QueryEnv): QueryEnv {
-  const { ctx } = env;
-  const clause = select.withClause!;
-  if (clause.recursive) throw notSupported("WITH RECURSIVE", ctx.position(clause.location ?? 0));
-  const queries = new Map(env.withQueries);
-  const own = new Set<string>();
-  for (const node of clause.ctes ?? []) {
-    const cte = as(node, "CommonTableExpr")!;
-    const name = cte.ctename ?? "";
-    const position = ctx.position(cte.location);
-    if (own.has(name)) {
-      const message = `WITH query name "${name}" specified more than once`;
-      throw new EvertError("duplicate_table", message, { sqlstate: "42712", position });
-    }
-    const query = as(cte.ctequery, "SelectStmt");
-    if (query === undefined) throw notSupported("a data-modifying statement in WITH", position);
-    const bound = bindSelect(query, { ...env, withQueries: new Map(queries) });
-    const aliases = (cte.aliascolnames ?? []).map(stringOf);
-    if (aliases.length > bound.columns.length) {
-      const message = `WITH query "${name}" has ${bound.columns.length} columns available but ${aliases.length} columns specified`;
-      throw new EvertError("invalid_column_reference", message, { position });
-    }
-    own.add(name);
-    queries.set(name, {
-      ...bound,
-      columns: bound.columns.map((c, i) => ({ ...c, name: aliases[i] ?? c.name })),
-    });
-  }
-  return { ...env, withQueries: queries };
-}
-
-// ---- UNION ------------------------------------------------------------------------------------------------------
-
-/** Left to right; a run of UNION ALL becomes one node. */
-function bindUnion(select: SelectStmt, env: QueryEnv): BoundQuery {
-  // A chain of unions leans to the left as far as it is long: walked in a loop, not on the stack.
-  const spine: SelectStmt[] = [];
-  let first = select;
-  while (first.op === "SETOP_UNION" && (first === select || isBare(first))) {
-    spine.push(first);
-    first = first.larg!;
-  }
-  let left = bindSelect(first, env);
-  for (const step of spine.reverse()) {
-    const right = bindSelect(step.rarg!, env);
-    left = unite(left, right, step.all ?? false, env.ctx, firstPlace(step.rarg));
-  }
-  return left;
-}
-
-/** Without ORDER BY, LIMIT or WITH of its own. */
-function isBare(select: SelectStmt): boolean {
-  const { sortClause, limitCount, limitOffset, withClause } = select;
-  return [sortClause, limitCount, limitOffset, withClause].every((clause) => clause === undefined);
-}
-
-function unite(
-  left: BoundQuery,
-  right: BoundQuery,
-  all: boolean,
-  ctx: BindContext,
-  place: number | undefined,
-): BoundQuery {
-  if (left.columns.length !== right.columns.length) {
-    const message = "each UNION query must have the same number of columns";
-    throw new EvertError("syntax_error", message, { position: ctx.position(place) });
-  }
-  const rights = columnBounds(right);
-  const types = columnBounds(left).map((bound, i) => unionType(bound, { ...rights[i]!, start: place }, ctx));
-  const [a, b] = [left, right].map((query) => castColumns(query, types, "implicit", ctx, unionMismatch)) as [
-    Plan,
-    Plan,
-  ];
-  const inputs = a.kind === "union" && left.plan === a ? [...a.inputs, b] : [a, b];
-  const united = build.union(inputs);
-  if (!all) for (const type of types) checkEquatable(type, ctx.position(place));
-  const plan = all ? united : build.distinct(united);
-  const columns = left.columns.map((c, i): QueryColumn => ({ name: c.name, index: i, literal: null }));
-  return { plan, columns, order: [] };
-}
-
-function unionType(left: Bound, right: Bound, ctx: BindContext): SqlType {
-  const [a, b] = [boundType(left), boundType(right)];
-  return a === null && b === null ? text : toCommonType([left, right], "UNION", ctx).type;
-}
-
-function unionMismatch(_index: number, from: string): EvertError {
-  return new EvertError("cannot_coerce", `UNION could not convert type ${from}`);
-}
-
-/** ORDER BY and LIMIT of a union or of VALUES: only output columns can be named. */
+/** ORDER BY and LIMIT of a set operation or of VALUES: only output columns can be named. */
 function sorted(query: BoundQuery, select: SelectStmt, env: QueryEnv): BoundQuery {
   const { ctx } = env;
   const outputs = query.columns.map(({ name, index, literal }) => ({
@@ -227,55 +119,4 @@ function refuseUnknownName(node: Node, query: BoundQuery, ctx: BindContext): voi
   if (fields === undefined) return;
   const columns = query.columns.map((c) => ({ name: c.name, expr: build.column(query.plan, c.index) }));
   findColumn(tableScope("", query.plan, columns), fields.map(stringOf), ctx.position(startOf(node)));
-}
-
-// ---- VALUES -----------------------------------------------------------------------------------------------------
-
-function bindValues(lists: readonly Node[], env: QueryEnv): BoundQuery {
-  const { ctx } = env;
-  const rows = valueRows(lists, ctx);
-  const width = rows[0]?.length ?? 0;
-  checkColumnCount(width);
-  const columns = Array.from({ length: width }, (_, i) =>
-    bindValuesColumn(
-      rows.map((row) => row[i]!),
-      ctx,
-    ),
-  );
-  const names = columns.map((_, i) => `column${i + 1}`);
-  const exprs = rows.map((_, r) => columns.map((c) => c.exprs[r]!));
-  const plan = rowsPlan(
-    exprs,
-    columns.map((c) => c.type),
-    names,
-  );
-  return {
-    plan,
-    columns: names.map((name, index) => ({ name, index, literal: columns[index]!.literal })),
-    order: [],
-  };
-}
-
-/** A single bare literal stays open for INSERT and UNION, like one of a select list. */
-function bindValuesColumn(bounds: readonly Bound[], ctx: BindContext) {
-  const only = bounds.length === 1 ? bounds[0]! : undefined;
-  const literal = only?.kind === "literal" ? only : null;
-  if (literal !== null) {
-    const value = literal.text;
-    return { exprs: [{ kind: "const", value, type: text } as const], type: text, literal };
-  }
-  return { ...toCommonType(bounds, "VALUES", ctx), literal: null };
-}
-
-/** The rows of VALUES, bound but not yet of one type. */
-export function valueRows(lists: readonly Node[], ctx: BindContext): Bound[][] {
-  const place = plainPlace(ctx, emptyScope(), "VALUES");
-  const rows = lists.map((list) => (as(list, "List")?.items ?? []).map((item) => bindExpr(item, place)));
-  const uneven = rows.findIndex((row) => row.length !== rows[0]!.length);
-  if (uneven > 0) {
-    const at = as(lists[uneven], "List")?.items?.[0];
-    const position = at === undefined ? undefined : ctx.position(startOf(at));
-    throw new EvertError("syntax_error", "VALUES lists must all be the same length", { position });
-  }
-  return rows;
 }

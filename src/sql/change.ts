@@ -15,9 +15,10 @@ import type { BindContext } from "./context.ts";
 import { bindBoolean, bindExpr, plainPlace } from "./expression.ts";
 import { findRelation } from "./from.ts";
 import { bindTargets } from "./output.ts";
+import type { ExprPlace } from "./place.ts";
 import { castColumns } from "./query.ts";
 import { rowsPlan } from "./rows.ts";
-import { emptyScope, type Scope, similar, tableScope } from "./scope.ts";
+import { type Scope, similar, tableScope } from "./scope.ts";
 import { SUBQUERIES } from "./stand-ins.ts";
 import type {
   ConflictAction,
@@ -28,6 +29,7 @@ import type {
 } from "./statement-types.ts";
 import { Subqueries } from "./subqueries.ts";
 import { as, type NodeOf, startOf } from "./tree.ts";
+import { ValueRows } from "./values.ts";
 
 export function bindInsert(node: NodeOf<"InsertStmt">, text: string, ctx: BindContext): InsertStatement {
   refuseWith(node.withClause, ctx);
@@ -200,10 +202,11 @@ function insertSource(
   const { sortClause, limitCount, limitOffset, withClause } = select;
   const bare = [sortClause, limitCount, limitOffset, withClause].every((clause) => clause === undefined);
   if (select.valuesLists !== undefined && bare) {
-    const rows = select.valuesLists.map((list) =>
-      valuesRow(as(list, "List")!.items ?? [], relation, node, columns, ctx),
+    const rows = new ValueRows(queryEnv(ctx));
+    const exprs = select.valuesLists.map((list) =>
+      valuesRow(as(list, "List")!.items ?? [], relation, node, columns, rows.place),
     );
-    return optimize(rowsPlan(rows, types, names));
+    return optimize(rows.plan(exprs, types, names));
   }
   return optimize(selectSource(node, relation, columns, ctx));
 }
@@ -213,10 +216,10 @@ function valuesRow(
   relation: CatalogRelation,
   node: NodeOf<"InsertStmt">,
   columns: readonly number[],
-  ctx: BindContext,
+  place: ExprPlace,
 ): Expr[] {
+  const { ctx } = place;
   checkCount(items.length, items[columns.length], node, columns, ctx);
-  const place = plainPlace(ctx, emptyScope(), "VALUES");
   const row = relation.schema.fields.map((_, i) => defaultOf(relation, i));
   items.forEach((item, i) => {
     const column = columns[i]!;

@@ -31,6 +31,8 @@ export interface QueryEnv {
   readonly ctx: BindContext;
   /** WITH queries by name. */
   readonly withQueries: ReadonlyMap<string, BoundQuery>;
+  /** How many recursive queries this one stands in the step of. */
+  readonly recursions: number;
   /** Binds a query inside this one. */
   readonly bindQuery: (select: SelectStmt, env: QueryEnv) => BoundQuery;
   /** Binds the definition of a view that is inlined: a text of its own. */

@@ -24,6 +24,7 @@ import { bindLimit } from "./limit.ts";
 import { bindTargets, type Clause, namedOutput, type Output } from "./output.ts";
 import type { ExprPlace } from "./place.ts";
 import type { BoundQuery, QueryEnv } from "./query.ts";
+import { refuseAggregateOver } from "./recursion.ts";
 import { emptyScope } from "./scope.ts";
 import { sortDirection } from "./sorting.ts";
 import { SUBQUERIES, WINDOWS } from "./stand-ins.ts";
@@ -79,6 +80,7 @@ export function bindPlainSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
     input = build.filter(input, subqueries.resolve(timely.rest));
   }
   let over = (expr: Expr) => subqueries.resolve(expr);
+  if (grouping.hasAggregates) refuseAggregateOver(select.fromClause ?? [], env);
   if (groupBy.length > 0 || grouping.hasAggregates || having !== undefined) {
     const exprs = [...everyExpr(outputs, sorts, distinct.on), ...windows.exprs()];
     const grouped = group(input, grouping, groupBy, having, exprs, subqueries);

@@ -40,6 +40,8 @@ export interface Facts {
   /** Current rows of a table as of a commit, that commit included. */
   table(id: number, commit: number): readonly Row[];
   view(id: number): Plan;
+  /** What recursions have found in the iteration before, by their ids. */
+  readonly found?: ReadonlyMap<number, readonly Record[]>;
   /** The commit everything is evaluated as of. */
   readonly now: number;
 }
@@ -174,8 +176,25 @@ function evaluate(plan: Plan, facts: Facts, errors: string[]): Record[] {
         spend(shown.length);
         return shown.map((row) => ({ row: [...r.row, ...row], commit: r.commit }));
       });
-    case "recursive":
+    case "recursive": {
+      const nameOf = (row: Row): string =>
+        row.map((d, i) => canonicalText(d, plan.schema.fields[i]!.type)).join("|");
+      const seen = new Set<string>();
+      const fresh = (rows: Record[]): Record[] =>
+        plan.all
+          ? rows
+          : rows.filter(({ row }) => !seen.has(nameOf(row)) && seen.add(nameOf(row)) !== undefined);
+      const all: Record[] = [];
+      for (let found = fresh(evaluate(plan.base, facts, errors)); found.length > 0; ) {
+        spend(found.length);
+        all.push(...found);
+        const within = { ...facts, found: new Map([...(facts.found ?? []), [plan.id, found]]) };
+        found = fresh(evaluate(plan.step, within, errors));
+      }
+      return all;
+    }
     case "recursiveRef":
+      return [...facts.found!.get(plan.id)!];
     case "temporal":
     case "apply":
       throw new Error(`the oracle does not know ${plan.kind}`);
@@ -248,6 +267,25 @@ function evaluate(plan: Plan, facts: Facts, errors: string[]): Record[] {
     }
     case "union":
       return plan.inputs.flatMap((input) => evaluate(input, facts, errors));
+    case "setOperation": {
+      const nameOf = (row: Row): string =>
+        row.map((d, i) => canonicalText(d, plan.schema.fields[i]!.type)).join("|");
+      const counts = new Map<string, number>();
+      for (const r of evaluate(plan.right, facts, errors))
+        counts.set(nameOf(r.row), (counts.get(nameOf(r.row)) ?? 0) + 1);
+      const seen = new Set<string>();
+      return evaluate(plan.left, facts, errors).filter((r) => {
+        const name = nameOf(r.row);
+        const right = counts.get(name) ?? 0;
+        if (!plan.all) {
+          if (seen.has(name)) return false;
+          seen.add(name);
+          return right > 0 === (plan.op === "intersect");
+        }
+        counts.set(name, right - 1);
+        return right > 0 === (plan.op === "intersect");
+      });
+    }
     case "topK": {
       const types = typesOf(plan);
       const rows = evaluate(plan.input, facts, errors).map((r) => r.row);

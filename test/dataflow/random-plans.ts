@@ -313,6 +313,7 @@ export class PlanMaker {
 
   #union(depth: number): Plan {
     const random = this.#random;
+    if (random.chance(30)) return this.#recursive(depth);
     const first = this.#narrow(this.plan(depth - 1));
     const second = this.plan(depth - 1);
     const exprs = first.schema.fields.map(({ type }): Expr => {
@@ -326,7 +327,38 @@ export class PlanMaker {
       exprs,
       exprs.map((_, i) => `u${i}`),
     );
-    return plan.union([first, other]);
+    if (random.chance(50)) return plan.union([first, other]);
+    const op = random.chance(50) ? "intersect" : "except";
+    return plan.setOperation({ op, all: random.chance(50), left: first, right: other });
+  }
+
+  /** The base's rows, and what a join with another plan makes of them: the values are all there already, so it ends. */
+  #recursive(depth: number): Plan {
+    const random = this.#random;
+    const base = this.#narrow(this.plan(depth - 1));
+    const other = this.#narrow(this.plan(depth - 1));
+    const { fields } = base.schema;
+    const found = plan.recursiveRef(depth, "found", fields);
+    const pairs = fields.flatMap(({ type }, l) =>
+      other.schema.fields.flatMap((f, r) =>
+        f.type.name === type.name && f.type.precision === type.precision ? [{ l, r }] : [],
+      ),
+    );
+    if (pairs.length === 0) return base;
+    const { l, r } = random.pick(pairs);
+    const joined = plan.join({ type: "inner", left: found, right: other, leftKeys: [l], rightKeys: [r] });
+    const columns = this.#columns(joined);
+    const exprs = fields.map(({ type }): Expr => {
+      const fits = columns.filter(
+        (c) => typeOf(c).name === type.name && typeOf(c).precision === type.precision,
+      );
+      return random.pick(fits);
+    });
+    const names = exprs.map((_, i) => `r${i}`);
+    const kept = random.chance(30) ? this.#filter(joined) : joined;
+    let step: Plan = plan.project(kept, exprs, names);
+    if (random.chance(20)) step = plan.distinct(step);
+    return plan.recursive({ id: depth, base, step, all: false });
   }
 
   #topK(input: Plan): Plan {

@@ -66,9 +66,9 @@ export class Collection extends StoredNode {
     this.key = spec.mode === "keyed" ? spec.key : null;
     this.rowIndex = indexOf(this.store, spec);
     this.versioned = spec.mode === "bag" || spec.mode === "distinct";
-    this.#source = applySource(this.store, spec, this.rowIndex);
-    const lost = (): EvertError => lostRow(this.label);
-    this.#apply = compile(this.#source, this.store, this.rowIndex, lost) as (chunk: Chunk) => void;
+    const { apply, source: code } = applier(this.store, spec, this.rowIndex);
+    this.#source = code;
+    this.#apply = apply;
   }
 
   override push(_port: number, chunk: Chunk): void {
@@ -87,21 +87,33 @@ function indexOf(store: Store, { mode, key, columns }: CollectionSpec): HashInde
 }
 
 /** All columns, nullable ones first: the null mask of an index has a bit for each of its leading columns. */
-function identityColumns(columns: readonly LayoutColumn[]): number[] {
+export function identityColumns(columns: readonly LayoutColumn[]): number[] {
   const all = columns.map((_, i) => i);
   return [...all.filter((i) => columns[i]!.nullable), ...all.filter((i) => !columns[i]!.nullable)];
 }
 
-function compile(source: string, store: Store, index: HashIndex | null, lost: () => EvertError): unknown {
+/** Takes the changes of a chunk into the store, whose first columns are the spec's. */
+export function applier(
+  store: Store,
+  spec: Pick<CollectionSpec, "mode" | "columns" | "label">,
+  index: HashIndex | null,
+): { apply: (chunk: Chunk) => void; source: string } {
+  const source = applySource(store, spec, index);
   const make = new Function("store", "find", "like", "touch", "sink", "lost", "tooMany", source);
-  return make(store, index?.find, index?.like, index?.touch, sink, lost, tooMany);
+  const lost = (): EvertError => lostRow(spec.label);
+  const apply = make(store, index?.find, index?.like, index?.touch, sink, lost, tooMany);
+  return { apply, source };
 }
 
 function tooMany(): EvertError {
   return new EvertError("out_of_memory", "one row occurs more than 2,147,483,647 times");
 }
 
-function applySource(store: Store, { mode, columns }: CollectionSpec, index: HashIndex | null): string {
+function applySource(
+  store: Store,
+  { mode, columns }: Pick<CollectionSpec, "mode" | "columns">,
+  index: HashIndex | null,
+): string {
   const { layout } = store;
   const { strideWords: stride, weightWord, birthWord, deathWord } = layout;
   const write = writeRow(layout, "b", "r");

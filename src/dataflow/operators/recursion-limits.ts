@@ -1,0 +1,32 @@
+/** What a recursive query may do before it is taken for an endless one. */
+import { EvertError } from "../../base/errors.ts";
+
+export interface RecursionLimits {
+  /** Rows that a recursion may find, and that any of its intermediate results may hold. */
+  readonly rowsMax: number;
+  readonly iterationsMax: number;
+}
+
+export const RECURSION_LIMITS: RecursionLimits = { rowsMax: 1_000_000, iterationsMax: 100_000 };
+
+/** Thrown by a recursion to itself. */
+export class RecursionLimit extends Error {
+  readonly error: EvertError;
+
+  constructor(error: EvertError) {
+    super(error.message);
+    this.error = error;
+  }
+}
+
+export function tooMany({ rowsMax }: RecursionLimits): EvertError {
+  return new EvertError("recursion_limit", `a recursive query makes more than ${rowsMax} rows`, {
+    detail: "It may never end.",
+  });
+}
+
+export function tooDeep({ iterationsMax }: RecursionLimits): EvertError {
+  return new EvertError("recursion_limit", `a recursive query goes deeper than ${iterationsMax} iterations`, {
+    detail: "It may never end.",
+  });
+}

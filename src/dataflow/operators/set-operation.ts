@@ -1,0 +1,200 @@
+/**
+ * INTERSECT and EXCEPT, with and without ALL.
+ *
+ * State: a store with one row per distinct row of either input, and how often it stands in each. What comes out of a row follows from
+ * these two counts (`multiplicity`).
+ *
+ * 1. A change finds its row by value. The first of a step to touch it makes a new version; later ones count in place.
+ * 2. When both inputs are complete, each version made in this step is compared with the one before. First all that becomes less is
+ *    emitted, then all that becomes more. A row that stands in neither input any more ends.
+ *
+ * A row looks as the left input shows it (1.0 and 1.00 are equal): the first left one gives it its form, in place of one that only the right
+ * input has shown. If that happens to a row that was out already, the old form goes and the new one comes.
+ */
+import { EvertError } from "../../base/errors.ts";
+import { float8 } from "../../batch/types.ts";
+import type { SetOperationPlan } from "../../plan/plan.ts";
+import type { Dictionary } from "../../state/dictionary.ts";
+import type { RowLayout } from "../../state/layout.ts";
+import { LIVE, Store } from "../../state/store.ts";
+import { CHUNK_ROWS, type Chunk, createChunk } from "../chunk.ts";
+import type { TypedColumn } from "../js-rows.ts";
+import { lostRow } from "../lost-row.ts";
+import { Node, type NodeStore, type Source } from "../node.ts";
+import { declareColumns, findArguments, maskFits, readers, writeRow } from "./row-code.ts";
+import { identityColumns } from "./stored.ts";
+import { sink, touchLoop } from "./touch-code.ts";
+
+export interface SetOperationSpec {
+  readonly identity: string;
+  readonly op: SetOperationPlan["op"];
+  readonly all: boolean;
+  /** Columns of the result; and of the store, whose columns are null where either input's are. */
+  readonly output: readonly TypedColumn[];
+  readonly columns: readonly TypedColumn[];
+}
+
+interface Code {
+  /** Takes changes of the left (0) or right (1) input. */
+  take(chunk: Chunk, port: number): void;
+  /** Emits what changed by this sign for touched[i ..]; gives the next i. */
+  emit(touched: Int32Array, i: number, end: number, sign: number, from: number, out: Chunk): number;
+}
+
+export class SetOperation extends Node {
+  readonly label: string;
+  readonly store: Store;
+  readonly #out: Chunk;
+  readonly #code: Code;
+  readonly #source: string;
+  #sign: -1 | 1 | 0 = -1;
+  #next = 0;
+
+  constructor(spec: SetOperationSpec, left: Source, right: Source, dictionary: Dictionary) {
+    super(spec.identity, [left, right]);
+    this.label = `${spec.op}${spec.all ? " all" : ""} of ${left.node.label} and ${right.node.label}`;
+    const counter = { type: float8, nullable: false };
+    this.store = new Store(this.label, [...spec.columns, counter, counter], dictionary);
+    const index = this.store.hashIndex({ columns: identityColumns(spec.columns), unique: true });
+    this.#out = createChunk(spec.output);
+    const byRow = !maskFits(spec.columns, index.spec.columns);
+    this.#source = sourceOf(this.store.layout, spec, index.spec.columns, byRow);
+    const noNulls = new Uint8Array(CHUNK_ROWS);
+    const { find, like, touch, next } = index;
+    const known = { store: this.store, find, like, touch, sink, next, noNulls, lost: this.#lost, tooMany };
+    this.#code = new Function(...Object.keys(known), this.#source)(...Object.values(known)) as Code;
+  }
+
+  readonly #lost = (): EvertError => lostRow(this.label);
+
+  override stores(): NodeStore[] {
+    return [{ part: "rows", store: this.store }];
+  }
+
+  override begin(): void {
+    super.begin();
+    this.#sign = -1;
+    this.#next = 0;
+  }
+
+  override push(port: number, chunk: Chunk): void {
+    this.#code.take(chunk, port);
+  }
+
+  override work(): boolean {
+    const touched = this.store.born;
+    if (this.#sign === 0) return false;
+    const out = this.#out;
+    this.#next = this.#code.emit(touched.array, this.#next, touched.length, this.#sign, this.step.from, out);
+    this.emit(out);
+    if (this.#next >= touched.length) {
+      this.#sign = this.#sign === -1 ? 1 : 0;
+      this.#next = 0;
+    }
+    return this.#sign !== 0;
+  }
+
+  override code(): string[] {
+    return [`// ${this.label}\n${this.#source}`];
+  }
+}
+
+function tooMany(): EvertError {
+  return new EvertError("out_of_memory", "one row occurs more than 2,147,483,647 times");
+}
+
+function multiplicity({ op, all }: SetOperationSpec, l: string, r: string): string {
+  if (op === "intersect") return all ? `Math.min(${l}, ${r})` : `(${l} > 0 && ${r} > 0 ? 1 : 0)`;
+  return all ? `Math.max(${l} - ${r}, 0)` : `(${l} > 0 && ${r} === 0 ? 1 : 0)`;
+}
+
+function sourceOf(layout: RowLayout, spec: SetOperationSpec, key: readonly number[], byRow: boolean): string {
+  const { strideWords: stride, birthWord, deathWord, weightWord } = layout;
+  const width = spec.columns.length;
+  const count = (b: string, side: string) => `F[(${b} >> 1) + ${layout.words[width]! >> 1} + ${side}]`;
+  // The two counters are the last f64 columns, one behind the other.
+  const rowOnly: RowLayout = { ...layout, columns: spec.columns };
+  const write = writeRow(rowOnly, "b", "r");
+  const args = byRow ? "" : findArguments(spec.columns, key, "r");
+  const nulls = spec.columns
+    .map((c, i) => (c.nullable ? `const n${i} = chunk.nulls[${i}] ?? noNulls;` : ""))
+    .join(" ");
+  const values = declareColumns(
+    "chunk",
+    spec.columns.map((c) => ({ ...c, nullable: false })),
+  );
+  const { read, isNull } = readers(layout, "I", "F");
+  const copyOut = spec.output
+    .map(
+      (c, i) =>
+        `out.columns[${i}][o] = ${read(i, "x")};${c.nullable ? ` out.nulls[${i}][o] = ${isNull(i, "x")};` : ""}`,
+    )
+    .join(" ");
+  const sameForm = formWords(layout, width)
+    .map((w) => `I[a + ${w}] === I[b + ${w}]`)
+    .join(" && ");
+  const lookup = byRow
+    ? `if (spare < 0) spare = store.alloc(); { const b = spare * ${stride}; I[b + ${birthWord}] = ${LIVE}; ${write} } let s = like(spare);`
+    : `let s = find(${args});`;
+  return `"use strict"; ${byRow ? "let spare = -1;" : ""}
+  function take(chunk, port) {
+    const rows = chunk.length;
+    store.reserve(rows${byRow ? " + 1" : ""});
+    const I = store.I, F = store.F, W = chunk.weights, epoch = store.epoch;
+    ${values} ${nulls}
+    ${args === "" ? "" : touchLoop(args, "0", "rows")}
+    for (let r = 0; r < rows; r++) {
+      ${lookup}
+      if (s >= 0 && I[s * ${stride} + ${deathWord}] !== ${LIVE}) s = -1;
+      const a = s * ${stride};
+      const first = s < 0 || (port === 0 && ${count("a", "0")} === 0);
+      if (first || I[a + ${birthWord}] !== epoch) {
+        const left = s < 0 ? 0 : ${count("a", "0")}, right = s < 0 ? 0 : ${count("a", "1")};
+        const t = store.alloc(), b = t * ${stride};
+        if (first) { ${write} } else for (let i = 0; i < ${weightWord}; i++) I[b + i] = I[a + i];
+        ${count("b", "0")} = left; ${count("b", "1")} = right;
+        if (s >= 0) store.kill(s);
+        store.insert(t);
+        s = t;
+      }
+      const c = s * ${stride}, has = ${count("c", "port")} + W[r];
+      if (has < 0) throw lost();
+      if (has > 2147483647) throw tooMany();
+      ${count("c", "port")} = has;
+    }
+  }
+  function emit(touched, i, end, sign, from, out) {
+    const W = out.weights;
+    const I = store.I, F = store.F;
+    let o = 0;
+    for (; i < end && o < ${CHUNK_ROWS}; i++) {
+      const g = touched[i], b = g * ${stride};
+      if (I[b + ${birthWord}] === ${LIVE}) continue;
+      const now = ${multiplicity(spec, count("b", "0"), count("b", "1"))};
+      let old = next(g);
+      const a = old * ${stride};
+      if (old >= 0 && I[a + ${deathWord}] <= from) old = -1;
+      const was = old < 0 ? 0 : ${multiplicity(spec, count("a", "0"), count("a", "1"))};
+      const same = old < 0 || was === 0 || now === 0 || (${sameForm === "" ? "true" : sameForm});
+      const change = sign < 0 ? (same ? Math.min(now - was, 0) : -was) : same ? Math.max(now - was, 0) : now;
+      if (change !== 0) {
+        const x = sign < 0 ? a : b;
+        ${copyOut}
+        W[o++] = change;
+      }
+      if (sign > 0 && ${count("b", "0")} === 0 && ${count("b", "1")} === 0) store.kill(g);
+    }
+    out.length = o;
+    return i;
+  }
+  return { take, emit };`;
+}
+
+/** Words of the row's own columns, and of their null bits. */
+function formWords(layout: RowLayout, width: number): number[] {
+  const words = layout.words
+    .slice(0, width)
+    .flatMap((w, i) => (layout.physical[i] === "f64" ? [w, w + 1] : [w]));
+  const { first, count } = layout.nullWords;
+  return [...words, ...Array.from({ length: count }, (_, i) => first + i)];
+}

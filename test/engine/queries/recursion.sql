@@ -1,0 +1,35 @@
+-- WITH RECURSIVE over a tree (p), a graph with cycles (e) and other tables.
+
+WITH RECURSIVE r AS (SELECT x, y FROM e UNION SELECT r.x, e.y FROM r JOIN e ON e.x = r.y) SELECT * FROM r;
+WITH RECURSIVE r(n) AS (SELECT 1 UNION SELECT e.y FROM r JOIN e ON e.x = r.n) SELECT n FROM r;
+WITH RECURSIVE r(n, d) AS (SELECT 1, 0 UNION SELECT e.y, r.d + 1 FROM r JOIN e ON e.x = r.n WHERE r.d < 6) SELECT n, min(d) AS d FROM r GROUP BY n;
+WITH RECURSIVE r(n, d) AS (SELECT 1, 0 UNION ALL SELECT e.y, r.d + 1 FROM r JOIN e ON e.x = r.n WHERE r.d < 4) SELECT n, d, count(*) AS ways FROM r GROUP BY n, d;
+WITH RECURSIVE r(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM r WHERE n < 20) SELECT sum(n) AS s FROM r;
+WITH RECURSIVE r(n) AS (SELECT k FROM t UNION ALL SELECT n - 1 FROM r WHERE n > 1) SELECT n, count(*) AS c FROM r GROUP BY n;
+WITH RECURSIVE r(id, root, depth) AS (SELECT id, id, 0 FROM p WHERE parent IS NULL UNION ALL SELECT p.id, r.root, r.depth + 1 FROM p JOIN r ON p.parent = r.id) SELECT * FROM r;
+WITH RECURSIVE r(id, path) AS (SELECT id, name FROM p WHERE parent IS NULL UNION ALL SELECT p.id, r.path || '/' || p.name FROM p, r WHERE p.parent = r.id) SELECT * FROM r ORDER BY path, id;
+WITH RECURSIVE up(id, above) AS (SELECT id, parent FROM p UNION SELECT up.id, p.parent FROM up JOIN p ON p.id = up.above) SELECT id, above FROM up WHERE above IS NOT NULL;
+WITH RECURSIVE r(n) AS (SELECT k FROM u UNION SELECT e.y FROM e, r WHERE e.x = r.n AND e.y NOT IN (SELECT a FROM u)) SELECT * FROM r;
+WITH RECURSIVE r(n) AS (SELECT k FROM u WHERE k < 3 UNION SELECT e.y FROM r JOIN e ON e.x = r.n WHERE EXISTS (SELECT 1 FROM t WHERE t.k = e.y)) SELECT r.n, t.a FROM r LEFT JOIN t ON t.k = r.n;
+WITH RECURSIVE r(n) AS (SELECT 1 UNION SELECT e.y FROM r JOIN e ON e.x = r.n JOIN t ON t.k = e.y) SELECT * FROM r;
+WITH RECURSIVE r(n, w) AS (SELECT 1, 'a' UNION SELECT e.y, coalesce(t.c, '-') FROM r JOIN e ON e.x = r.n LEFT JOIN t ON t.k = e.y) SELECT * FROM r;
+WITH RECURSIVE r(n) AS (SELECT 1 UNION (SELECT DISTINCT e.y FROM r JOIN e ON e.x = r.n)) SELECT * FROM r;
+WITH RECURSIVE r(n, d) AS (SELECT 1, 0 UNION ALL (SELECT DISTINCT e.y, r.d + 1 FROM r JOIN e ON e.x = r.n WHERE d < 5)) SELECT * FROM r;
+WITH RECURSIVE r(n, d) AS (SELECT 1, 0 UNION ALL (SELECT e.y, r.d + 1 FROM r JOIN e ON e.x = r.n WHERE d < 5 GROUP BY e.y, r.d)) SELECT * FROM r;
+WITH RECURSIVE r(n) AS (SELECT 1 UNION SELECT s.y FROM (SELECT e.y FROM r JOIN e ON e.x = r.n UNION ALL SELECT k FROM u WHERE k > 4) s) SELECT * FROM r;
+WITH RECURSIVE r(n) AS (SELECT k FROM t UNION SELECT x.y FROM r, LATERAL (SELECT e.y FROM e WHERE e.x = r.n ORDER BY e.y LIMIT 1) x) SELECT * FROM r;
+WITH RECURSIVE r(n, d) AS (SELECT 1, 0 UNION ALL SELECT x.n, x.d FROM (SELECT e.y, r.d + 1 FROM r JOIN e ON e.x = r.n WHERE d < 5 ORDER BY e.y LIMIT 2) x(n, d)) SELECT * FROM r;
+WITH RECURSIVE r(n, c) AS (SELECT 1, 0::bigint UNION SELECT e.y, (SELECT count(*) FROM u WHERE u.a = e.y) FROM r JOIN e ON e.x = r.n) SELECT * FROM r;
+WITH RECURSIVE r(n) AS (SELECT 1 UNION SELECT * FROM (SELECT e.y FROM r JOIN e ON e.x = r.n EXCEPT SELECT k FROM u) x) SELECT * FROM r;
+WITH RECURSIVE r(n) AS (SELECT k FROM t UNION SELECT * FROM (SELECT e.y FROM r JOIN e ON e.x = r.n INTERSECT SELECT k FROM t) x) SELECT * FROM r;
+WITH RECURSIVE r(n, d) AS (SELECT 1, 0 UNION ALL SELECT c.n::int, d + 1 FROM (SELECT count(*) AS n, max(q.d) AS d FROM (SELECT * FROM r) q) c WHERE c.d < 4) SELECT * FROM r;
+WITH RECURSIVE a(n) AS (SELECT 1 UNION SELECT e.y FROM a JOIN e ON e.x = a.n), b(n) AS (SELECT k FROM u UNION SELECT e.x FROM b JOIN e ON e.y = b.n JOIN a ON a.n = e.x) SELECT a.n, b.n AS m FROM a LEFT JOIN b ON a.n = b.n;
+WITH RECURSIVE b AS (SELECT n + 1 AS n FROM a), a(n) AS (SELECT 1 UNION SELECT e.y FROM a JOIN e ON e.x = a.n) SELECT * FROM b;
+WITH RECURSIVE a AS (SELECT k FROM t) SELECT * FROM a;
+WITH RECURSIVE r(n) AS (SELECT 1 UNION SELECT e.y FROM r JOIN e ON e.x = r.n) SELECT k FROM t WHERE k IN (SELECT n FROM r);
+WITH RECURSIVE r(n) AS (SELECT 1 UNION SELECT e.y FROM r JOIN e ON e.x = r.n) SELECT a.n, b.n AS m FROM r a JOIN r b ON a.n < b.n;
+SELECT t.k, (WITH RECURSIVE r(n) AS (SELECT 1 UNION SELECT e.y FROM r JOIN e ON e.x = r.n) SELECT count(*) FROM r WHERE r.n > t.k) AS c FROM t;
+WITH RECURSIVE r(v, n) AS (SELECT d, 0 FROM n UNION SELECT v, n + 1 FROM r WHERE n < 2) SELECT v * 1.00 AS v, n FROM r;
+WITH RECURSIVE r(v, n) AS (SELECT d, 0 FROM n UNION ALL SELECT v, n + 1 FROM r WHERE n < 2) SELECT * FROM r;
+WITH RECURSIVE r(n, q) AS (SELECT k, 0 FROM t UNION SELECT n, 12 / (n - 3) FROM r WHERE q = 0) SELECT * FROM r;
+WITH RECURSIVE r(n) AS (SELECT a FROM n UNION ALL SELECT n * 1000 FROM r WHERE n > 2) SELECT count(*) AS c FROM r;

@@ -7,7 +7,6 @@ import { inputsOf } from "../plan/inspect.ts";
 import { optimizeQuery } from "../plan/optimize.ts";
 import type { OrderItem, Plan, Query } from "../plan/plan.ts";
 import { type Bound, boundType, toCommonType } from "./bound.ts";
-import { sortDirection } from "./calls.ts";
 import { type BindContext, checkColumnCount, checkPlanSize } from "./context.ts";
 import { checkEquatable } from "./equality.ts";
 import { bindExpr, plainPlace } from "./expression.ts";
@@ -27,6 +26,7 @@ import {
 import { rowsPlan } from "./rows.ts";
 import { emptyScope, findColumn, tableScope } from "./scope.ts";
 import { bindPlainSelect } from "./select.ts";
+import { sortDirection } from "./sort.ts";
 import { as, startOf, stringOf } from "./tree.ts";
 
 /** A whole query, ready to run: shown columns first, then those that exist only to sort by. */

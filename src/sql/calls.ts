@@ -1,16 +1,16 @@
 /** Calls in SQL: scalar functions, aggregates, row_number(), and the functions that tell the time. */
-import type { Node } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
 import { timestamptz } from "../batch/types.ts";
+import { isAbsentAggregate, isAggregate } from "../plan/aggregate-functions.ts";
 import type { Expr } from "../plan/expression.ts";
-import { functionInfo, isComparable, resolveFunction, sqlTypeName } from "../plan/functions.ts";
-import { typeOf } from "../plan/inspect.ts";
-import { bindAggregate, isAbsentAggregate, isAggregate } from "./aggregates.ts";
+import { functionInfo, resolveFunction } from "../plan/functions.ts";
+import { bindAggregate } from "./aggregates.ts";
 import { type Bound, boundType, callOf, settled, toCommonType, typed } from "./bound.ts";
 import type { BindContext } from "./context.ts";
 import type { ExprPlace, SortKey } from "./place.ts";
+import { sortDirection } from "./sort.ts";
 import { NOW } from "./temporal.ts";
-import { as, type NodeOf, startOf, stringOf } from "./tree.ts";
+import { as, type NodeOf, stringOf } from "./tree.ts";
 
 type FuncCall = NodeOf<"FuncCall">;
 
@@ -24,7 +24,7 @@ export function bindCall(call: FuncCall, place: ExprPlace, start: number | undef
   const position = ctx.position(call.location);
   const name = functionName(call, position);
   if (call.func_variadic) throw notSupported("VARIADIC", position);
-  if (call.agg_within_group) throw notSupported("WITHIN GROUP", position);
+  if (call.agg_within_group && !isAggregate(name)) throw notSupported(`${name}(...) WITHIN GROUP`, position);
   if (call.over !== undefined) return typed(bindWindow(call, name, place), start);
   if (name === "row_number" || absentWindows.has(name)) {
     throw new EvertError("wrong_object_type", `window function ${name} requires an OVER clause`, {
@@ -137,30 +137,4 @@ function windowDefinition(
 function bindSortKey(sort: NodeOf<"SortBy">, place: ExprPlace): SortKey {
   const expr = settled(place.bind(sort.node!, place), place.ctx);
   return { expr, ...sortDirection(sort, place.ctx, sort.node!, expr) };
-}
-
-/** Direction and place of nulls; refuses what has no order. */
-export function sortDirection(
-  sort: NodeOf<"SortBy">,
-  ctx: BindContext,
-  node: Node,
-  expr: Expr,
-): { descending: boolean; nullsFirst: boolean } {
-  const position = ctx.position(startOf(node));
-  if (sort.sortby_dir === "SORTBY_USING") throw notSupported("ORDER BY ... USING", position);
-  checkOrderable(expr, position);
-  const descending = sort.sortby_dir === "SORTBY_DESC";
-  const nullsFirst =
-    sort.sortby_nulls === "SORTBY_NULLS_DEFAULT" ? descending : sort.sortby_nulls === "SORTBY_NULLS_FIRST";
-  return { descending, nullsFirst };
-}
-
-function checkOrderable(expr: Expr, position: number | undefined): void {
-  const type = typeOf(expr);
-  if (isComparable(type)) return;
-  throw new EvertError(
-    "undefined_function",
-    `could not identify an ordering operator for type ${sqlTypeName(type)}`,
-    { position },
-  );
 }

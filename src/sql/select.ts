@@ -15,19 +15,20 @@ import { exprKey } from "../plan/fingerprint.ts";
 import { columnsOf, conjunction, typeOf } from "../plan/inspect.ts";
 import type { OrderItem, Plan } from "../plan/plan.ts";
 import { settled, toBoolean } from "./bound.ts";
-import { sortDirection } from "./calls.ts";
 import { checkRankNames } from "./conditions.ts";
 import type { BindContext } from "./context.ts";
 import { checkEquatable } from "./equality.ts";
 import { bindBoolean, bindExpr } from "./expression.ts";
 import { bindFrom } from "./from.ts";
 import { Grouping } from "./grouping.ts";
+import { groupingSets, removeEqualSets } from "./grouping-sets.ts";
 import { bindLimit } from "./limit.ts";
 import { bindTargets, type Clause, namedOutput, type Output } from "./output.ts";
 import type { ExprPlace, RowNumber, WindowSink } from "./place.ts";
 import type { BoundQuery, QueryEnv, Ranking } from "./query.ts";
 import { RankFilters, splitAnd } from "./ranking.ts";
 import { emptyScope, type Scope } from "./scope.ts";
+import { sortDirection } from "./sort.ts";
 import { ROW_NUMBER, SUBQUERIES } from "./stand-ins.ts";
 import { Subqueries } from "./subqueries.ts";
 import { withoutNow } from "./temporal.ts";
@@ -63,12 +64,15 @@ export function bindPlainSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
       ? undefined
       : bindBoolean(select.havingClause, within(place, "HAVING"), "HAVING");
   const sorts = bindSorts(select.sortClause ?? [], outputs, within(place, "ORDER BY"));
-  const groupBy = bindGroupBy(select.groupClause ?? [], outputs, {
-    ...within(place, "GROUP BY"),
-    aggregates: null,
-  });
+  const keyPlace: ExprPlace = { ...within(place, "GROUP BY"), aggregates: null };
+  const groupBy = groupingSets(
+    select.groupClause ?? [],
+    (node) => bindItem(node, outputs, "GROUP BY", keyPlace),
+    ctx,
+  );
+  if (select.groupDistinct === true) removeEqualSets(groupBy);
   const distinct = bindDistinct(select.distinctClause, outputs, sorts, place);
-  const compared = [...groupBy, ...distinct.on, ...(distinct.all ? outputs.map((o) => o.expr) : [])];
+  const compared = [...groupBy.flat(), ...distinct.on, ...(distinct.all ? outputs.map((o) => o.expr) : [])];
   for (const expr of compared) checkEquatable(typeOf(expr), ctx.mentions.get(expr)?.position);
   const limit = bindLimit(select, scope, ctx);
 
@@ -80,7 +84,7 @@ export function bindPlainSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
     input = build.filter(input, subqueries.resolve(timely.rest));
   }
   let over = (expr: Expr) => subqueries.resolve(expr);
-  if (groupBy.length > 0 || grouping.hasAggregates || having !== undefined) {
+  if (select.groupClause !== undefined || grouping.hasAggregates || having !== undefined) {
     const exprs = [...everyExpr(outputs, sorts, distinct.on), ...windows.exprs()];
     const grouped = group(input, grouping, groupBy, having, exprs, subqueries);
     input = grouped.plan;
@@ -169,15 +173,6 @@ function refuseAggregate(output: Output, { scope }: ExprPlace): void {
   });
 }
 
-function bindGroupBy(items: readonly Node[], outputs: readonly Output[], place: ExprPlace): Expr[] {
-  return items.map((node) => {
-    const set = as(node, "GroupingSet");
-    if (set !== undefined)
-      throw notSupported("GROUPING SETS (or ROLLUP, or CUBE)", place.ctx.position(set.location));
-    return bindItem(node, outputs, "GROUP BY", place);
-  });
-}
-
 interface Distinct {
   readonly all: boolean;
   readonly on: readonly Expr[];
@@ -227,12 +222,12 @@ function everyExpr(outputs: readonly Output[], sorts: readonly Sort[], on: reado
 function group(
   input: Plan,
   grouping: Grouping,
-  keys: readonly Expr[],
+  sets: readonly (readonly Expr[])[],
   having: Expr | undefined,
   exprs: readonly Expr[],
   subqueries: Subqueries,
 ): { plan: Plan; over: (expr: Expr) => Expr } {
-  for (const key of keys) grouping.addKey(key);
+  grouping.setKeys(sets);
   // All of them first: each may add a key, which moves the aggregates' columns.
   const over = new Map(exprs.map((e) => [e, isRowNumber(e) ? e : grouping.over(e)]));
   const condition = having === undefined ? undefined : grouping.over(having);

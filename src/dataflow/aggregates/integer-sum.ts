@@ -70,20 +70,20 @@ export function integerSpread(fn: NumericFunction, argType: SqlType): Accumulato
   function addSlowly(F: Float64Array, at: number, v: number, weight: number, dictionary: Dictionary): void {
     addWide(F, at, v, weight, dictionary);
     const value = v >= WIDE ? dictionary.bigint(v) : BigInt(v);
-    addTotal(F, at + 3, value * value * BigInt(weight));
+    setTotal(F, at + 3, SQUARE_CELLS, totalOf(F, at + 3, SQUARE_CELLS) + value * value * BigInt(weight));
   }
 
   /** undefined: null. */
   function finish(F: Float64Array, at: number, count: number, dictionary: Dictionary): number | undefined {
     if (count < 2 && (fn === "var_samp" || fn === "stddev_samp")) return undefined;
-    const value = spread(fn, count, totalOf(F, at), totalOf(F, at + 3), scale);
+    const value = spread(fn, count, totalOf(F, at), totalOf(F, at + 3, SQUARE_CELLS), scale);
     lastError = takeFault();
     return dictionary.internString(decimalToText(value));
   }
 
   return {
     type: numeric,
-    columns: [column, column, column, column, column, column],
+    columns: Array.from({ length: 3 + SQUARE_CELLS }, () => column),
     add(place) {
       const slow = `${place.bind(addSlowly)}(F, ${cellAt(place, 0)}, v, w, dictionary);`;
       return `{ const v = c${place.arg}[r];
@@ -104,22 +104,24 @@ export function integerSpread(fn: NumericFunction, argType: SqlType): Accumulato
 
 /** v * weight where the quick way would round. */
 function addWide(F: Float64Array, at: number, v: number, weight: number, dictionary: Dictionary): void {
-  addTotal(F, at, (v >= WIDE ? dictionary.bigint(v) : BigInt(v)) * BigInt(weight));
+  const value = (v >= WIDE ? dictionary.bigint(v) : BigInt(v)) * BigInt(weight);
+  setTotal(F, at, SUM_CELLS, totalOf(F, at) + value);
 }
 
-function addTotal(F: Float64Array, at: number, value: bigint): void {
-  const total = totalOf(F, at) + value;
-  const lo = BigInt.asUintN(32, total);
-  const hi = BigInt.asUintN(32, total >> 32n);
-  F[at] = Number(lo);
-  F[at + 1] = Number(hi);
-  F[at + 2] = Number(total >> 64n);
+const SUM_CELLS = 3;
+/** The square of an int8 has 126 bits. */
+const SQUARE_CELLS = 4;
+
+/** The last cell holds all that is left, with the sign. */
+function setTotal(F: Float64Array, at: number, cells: number, total: bigint): void {
+  for (let i = 0; i < cells - 1; i++) F[at + i] = Number(BigInt.asUintN(32, total >> BigInt(32 * i)));
+  F[at + cells - 1] = Number(total >> BigInt(32 * (cells - 1)));
 }
 
-function totalOf(F: Float64Array, at: number): bigint {
-  return (
-    BigInt(F[at] as number) + (BigInt(F[at + 1] as number) << 32n) + (BigInt(F[at + 2] as number) << 64n)
-  );
+function totalOf(F: Float64Array, at: number, cells = SUM_CELLS): bigint {
+  let total = 0n;
+  for (let i = cells - 1; i >= 0; i--) total = (total << 32n) + BigInt(F[at + i] as number);
+  return total;
 }
 
 /** The sum when a double holds it exactly, else NaN. */

@@ -6,7 +6,6 @@ import type { Expr } from "../plan/expression.ts";
 import { functionInfo, resolveFunction } from "../plan/functions.ts";
 import { bindAggregate } from "./aggregates.ts";
 import { type Bound, boundType, callOf, settled, toCommonType, typed } from "./bound.ts";
-import type { BindContext } from "./context.ts";
 import type { ExprPlace, SortKey } from "./place.ts";
 import { sortDirection } from "./sort.ts";
 import { NOW } from "./temporal.ts";

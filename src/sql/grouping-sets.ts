@@ -28,6 +28,10 @@ export function groupingSets(items: readonly Node[], bind: (node: Node) => Expr,
   return all;
 }
 
+export function hasGroupingSets(items: readonly Node[]): boolean {
+  return items.some((item) => as(item, "GroupingSet") !== undefined);
+}
+
 /** GROUP BY DISTINCT. */
 export function removeEqualSets(sets: Sets): void {
   const known = new Set<string>();

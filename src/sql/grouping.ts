@@ -33,9 +33,13 @@ export class Grouping implements AggregateSink {
   /** Keys by set; null: one set of all of them. */
   private sets: number[][] | null = null;
 
-  constructor(scope: Scope, ctx: BindContext) {
+  readonly hasSets: boolean;
+
+  /** `hasSets`: whether GROUPING SETS, ROLLUP or CUBE will say what is grouped by. */
+  constructor(scope: Scope, ctx: BindContext, hasSets: boolean) {
     this.scope = scope;
     this.ctx = ctx;
+    this.hasSets = hasSets;
   }
 
   get hasAggregates(): boolean {

@@ -21,7 +21,7 @@ import { checkEquatable } from "./equality.ts";
 import { bindBoolean, bindExpr } from "./expression.ts";
 import { bindFrom } from "./from.ts";
 import { Grouping } from "./grouping.ts";
-import { groupingSets, removeEqualSets } from "./grouping-sets.ts";
+import { groupingSets, hasGroupingSets, removeEqualSets } from "./grouping-sets.ts";
 import { bindLimit } from "./limit.ts";
 import { bindTargets, type Clause, namedOutput, type Output } from "./output.ts";
 import type { ExprPlace, RowNumber, WindowSink } from "./place.ts";
@@ -45,7 +45,7 @@ export function bindPlainSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
   refuseClauses(select, ctx);
   const ranks = new RankFilters(splitAnd(select.whereClause));
   const scope = bindFrom(select.fromClause ?? [], env, ranks) ?? emptyScope();
-  const grouping = new Grouping(scope, ctx);
+  const grouping = new Grouping(scope, ctx, hasGroupingSets(select.groupClause ?? []));
   const windows = new Windows(select.windowClause ?? []);
   const subqueries = new Subqueries(env, scope);
   const place: ExprPlace = {

@@ -81,3 +81,8 @@ SELECT a, count(*) AS n FROM t GROUP BY (a, c);
 SELECT a, stddev(k) AS s FROM t GROUP BY a HAVING bool_or(g) AND count(DISTINCT c) > 1;
 SELECT a FROM t GROUP BY a HAVING array_agg(k ORDER BY k) = ARRAY[1, 2] OR string_agg(c, '' ORDER BY c) > 'a';
 SELECT k, (SELECT string_agg(c, ',' ORDER BY c) FROM n WHERE n.a = t.a) AS s, (SELECT regr_count(a, a) FROM n WHERE n.a = t.a) AS r FROM t;
+SELECT k, k IS NULL AS x, coalesce(k, -1) AS y, k IN (SELECT a FROM n) AS z, k NOT IN (SELECT a FROM n WHERE a IS NOT NULL) AS w FROM u GROUP BY ROLLUP (k);
+SELECT a, (SELECT count(*) FROM n WHERE n.a = u.a) AS n, count(*) FILTER (WHERE c = 'a') AS m, a = ANY (SELECT a FROM t) AS x FROM u GROUP BY CUBE (a);
+SELECT a, k % 2 AS odd, CASE WHEN grouping(a, k % 2) = 3 THEN 'all' ELSE 'some' END AS what, sum(b) AS s FROM u GROUP BY GROUPING SETS ((a, k % 2), (k % 2), ()) ORDER BY a, odd;
+SELECT DISTINCT a, count(DISTINCT c) AS n FROM t GROUP BY ROLLUP (a, g);
+SELECT x.s, count(*) AS n FROM (SELECT a, string_agg(c, '' ORDER BY c) AS s, count(DISTINCT c) AS d FROM t GROUP BY a) x GROUP BY x.s;

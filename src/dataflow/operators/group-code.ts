@@ -130,7 +130,9 @@ function recentCode(spec: GroupSpec): string {
 function sameKey(layout: RowLayout, spec: GroupSpec, input: readonly TypedColumn[]): string {
   const { read, isNull } = readers(layout, "I", "F");
   const parts = input.slice(0, spec.keys).map((c, i) => {
-    const nulls = layout.columns[i]!.nullable ? ` && ${isNull(i, "b")} === ${c.nullable ? `n${i}[r]` : 0}` : "";
+    const nulls = layout.columns[i]!.nullable
+      ? ` && ${isNull(i, "b")} === ${c.nullable ? `n${i}[r]` : 0}`
+      : "";
     return `${read(i, "b")} === c${i}[r]${nulls}`;
   });
   return parts.length === 0 ? "true" : parts.join(" && ");

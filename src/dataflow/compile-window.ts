@@ -5,12 +5,14 @@
 import { assert } from "../base/assert.ts";
 import { notSupported } from "../base/errors.ts";
 import { carrierOf } from "../batch/types.ts";
+import { isMadeOfRows } from "../plan/aggregate-functions.ts";
 import * as build from "../plan/build.ts";
 import type { Expr } from "../plan/expression.ts";
 import type { Aggregate, Frame, FrameBound, OrderItem, WindowFunction, WindowPlan } from "../plan/plan.ts";
 import type { Store } from "../state/store.ts";
+import { accumulatorOf, isFallibleAggregate } from "./aggregates/accumulators.ts";
 import type { CompileContext } from "./compile-context.ts";
-import { accumulatorOf, isFallibleAggregate, onlyIf } from "./compile-group.ts";
+import { countedArguments } from "./compile-group.ts";
 import { identityOf, identityOfExpr } from "./identity.ts";
 import { withinRange } from "./kernels/range-distance.ts";
 import type { Node } from "./node.ts";
@@ -94,9 +96,7 @@ class Inputs {
 
 function prepare(f: WindowFunction, inputs: Inputs): Argument[] {
   if (f.aggregate === null) return f.args.map((arg) => inputs.of(arg));
-  const { arg, filter } = f.aggregate;
-  if (filter !== null) return [{ column: inputs.column(onlyIf(filter, arg)) }];
-  return arg === null ? [] : [{ column: inputs.column(arg) }];
+  return countedArguments(f.aggregate).map((e) => ({ column: inputs.column(e) }));
 }
 
 // ---- functions --------------------------------------------------------------------------------------------------
@@ -224,7 +224,7 @@ function overFrame(
     const evaluator = new FrameExtreme(fn, type, value, frame.walk(), state, store.dictionary);
     return { evaluator, reach: frame.excludes && frame.isPrefix ? { ...reach, whole: true } : reach };
   }
-  if (fn === "reduce") throw notSupported("a reducer over a window");
+  if (fn === "reduce" || isMadeOfRows(fn)) throw notSupported(`${fn} over a window`);
   const sum = new FrameSum(accumulatorOf({ ...aggregate, filter: null }), store, columns);
   return { evaluator: new FrameAggregate(sum, frame.walk(), state), reach };
 }

@@ -9,7 +9,35 @@ export type ValueSource = string | UserCode;
 
 export type AggregateSpec =
   | { readonly fn: "count"; readonly of: ValueSource | null; readonly where: UserCode | null }
-  | { readonly fn: "sum" | "avg" | "min" | "max"; readonly of: ValueSource; readonly where: UserCode | null }
+  | {
+      readonly fn:
+        | "sum"
+        | "avg"
+        | "min"
+        | "max"
+        | "countDistinct"
+        | "every"
+        | "some"
+        | "variance"
+        | "stddev"
+        | "mode";
+      readonly of: ValueSource;
+      readonly where: UserCode | null;
+    }
+  | {
+      readonly fn: "percentile";
+      readonly of: ValueSource;
+      readonly fraction: number;
+      readonly where: UserCode | null;
+    }
+  | {
+      readonly fn: "list";
+      readonly of: ValueSource;
+      readonly orderBy: ValueSource | null;
+      readonly descending: boolean;
+      readonly distinct: boolean;
+      readonly where: UserCode | null;
+    }
   | {
       readonly fn: "reduce";
       readonly initial: unknown;
@@ -113,6 +141,97 @@ export function max<Row, K extends ColumnName<Row>>(
 ): Aggregate<Row, Row[K]>;
 export function max<Row>(of: ValueSource, options?: AggregateOptions<Row>): Aggregate<Row, never> {
   return make({ fn: "max", of, where: options?.where ?? null });
+}
+
+/** How many different values there are that are not null. */
+export function countDistinct<Row>(
+  of: ColumnName<Row> | ((row: Readonly<Row>) => unknown),
+  options?: AggregateOptions<Row>,
+): TotalAggregate<Row, number>;
+export function countDistinct<Row>(of: ValueSource, options?: AggregateOptions<Row>) {
+  return make({ fn: "countDistinct", of, where: options?.where ?? null });
+}
+
+/** Whether it is true of every row of which it is known; null when there is none. */
+export function every<Row>(
+  of: ColumnName<Row> | ((row: Readonly<Row>) => boolean | null),
+  options?: AggregateOptions<Row>,
+): Aggregate<Row, boolean>;
+export function every<Row>(of: ValueSource, options?: AggregateOptions<Row>) {
+  return make({ fn: "every", of, where: options?.where ?? null });
+}
+
+/** Whether it is true of some row; null when it is known of none. */
+export function some<Row>(
+  of: ColumnName<Row> | ((row: Readonly<Row>) => boolean | null),
+  options?: AggregateOptions<Row>,
+): Aggregate<Row, boolean>;
+export function some<Row>(of: ValueSource, options?: AggregateOptions<Row>) {
+  return make({ fn: "some", of, where: options?.where ?? null });
+}
+
+/** The variance of a sample; null of fewer than two values. */
+export function variance<Row>(
+  of: ColumnName<Row> | ((row: Readonly<Row>) => Summable),
+  options?: AggregateOptions<Row>,
+): Aggregate<Row, number | null>;
+export function variance<Row>(of: ValueSource, options?: AggregateOptions<Row>) {
+  return make({ fn: "variance", of, where: options?.where ?? null });
+}
+
+/** The standard deviation of a sample; null of fewer than two values. */
+export function stddev<Row>(
+  of: ColumnName<Row> | ((row: Readonly<Row>) => Summable),
+  options?: AggregateOptions<Row>,
+): Aggregate<Row, number | null>;
+export function stddev<Row>(of: ValueSource, options?: AggregateOptions<Row>) {
+  return make({ fn: "stddev", of, where: options?.where ?? null });
+}
+
+/** The value below which this part (0 to 1) of the values lies, between two of them where need be: 0.5 is the median. */
+export function percentile<Row>(
+  of: ColumnName<Row> | ((row: Readonly<Row>) => Summable),
+  fraction: number,
+  options?: AggregateOptions<Row>,
+): Aggregate<Row, number | null>;
+export function percentile<Row>(of: ValueSource, fraction: number, options?: AggregateOptions<Row>) {
+  return make({ fn: "percentile", of, fraction, where: options?.where ?? null });
+}
+
+/** The value that occurs most; of several the least. */
+export function mode<Row, V>(
+  of: (row: Readonly<Row>) => V,
+  options?: AggregateOptions<Row>,
+): Aggregate<Row, V | null>;
+export function mode<Row, K extends ColumnName<Row>>(
+  of: K,
+  options?: AggregateOptions<Row>,
+): Aggregate<Row, Row[K] | null>;
+export function mode<Row>(of: ValueSource, options?: AggregateOptions<Row>): Aggregate<Row, never> {
+  return make({ fn: "mode", of, where: options?.where ?? null });
+}
+
+export interface ListOptions<Row> extends AggregateOptions<Row> {
+  /** What the items are ordered by; without it, and where it leaves the order open, by themselves. `"-column"` is descending. */
+  readonly orderBy?: ColumnName<Row> | `-${ColumnName<Row>}` | ((row: Readonly<Row>) => unknown);
+  /** Each value once, in its own order. */
+  readonly distinct?: boolean;
+}
+
+/** The values of all rows, nulls too, as a list; null when there is no row. */
+export function list<Row, V>(
+  of: (row: Readonly<Row>) => V,
+  options?: ListOptions<Row>,
+): Aggregate<Row, readonly V[] | null>;
+export function list<Row, K extends ColumnName<Row>>(
+  of: K,
+  options?: ListOptions<Row>,
+): Aggregate<Row, readonly Row[K][] | null>;
+export function list<Row>(of: ValueSource, options: ListOptions<Row> = {}): Aggregate<Row, never> {
+  const { orderBy = null, distinct = false, where = null } = options;
+  const descending = typeof orderBy === "string" && orderBy.startsWith("-");
+  const by = (descending ? orderBy.slice(1) : orderBy) as ValueSource | null;
+  return make({ fn: "list", of, orderBy: by, descending, distinct, where });
 }
 
 export interface Reducer<Row, A> extends AggregateOptions<Row> {

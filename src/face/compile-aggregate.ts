@@ -2,9 +2,11 @@
 import { unreachable } from "../base/assert.ts";
 import { EvertError } from "../base/errors.ts";
 import { bool, float8, int8, jsonb, numeric, type SqlType, typeToString } from "../batch/types.ts";
+import { constant } from "../plan/build.ts";
 import type { Expr, UserFunction } from "../plan/expression.ts";
+import { resolveCast } from "../plan/functions.ts";
 import { typeOf } from "../plan/inspect.ts";
-import type { Aggregate, Plan } from "../plan/plan.ts";
+import type { Aggregate, AggregateOrder, Plan } from "../plan/plan.ts";
 import type { AggregateSpec, ValueSource } from "./aggregates.ts";
 import { checkOrdered, inputRow, scalarExpr } from "./columns-of.ts";
 import { functionSource, shorten, type UserCode } from "./function-source.ts";
@@ -22,9 +24,7 @@ export function aggregateOf(input: Plan, name: string, spec: AggregateSpec): Agg
       const arg = summed(input, spec.of);
       const type = spec.fn === "sum" ? sumType(typeOf(arg)) : meanType(typeOf(arg));
       if (type !== null) return { fn: spec.fn, arg, filter, type, reducer: null };
-      throw new EvertError("datatype_mismatch", `${spec.fn} of "${name}" needs numbers`, {
-        detail: `Its argument, ${textOf(spec.of)}, is of type ${typeToString(typeOf(arg))}.`,
-      });
+      throw notNumbers(name, spec, typeOf(arg));
     }
     case "min":
     case "max": {
@@ -32,6 +32,45 @@ export function aggregateOf(input: Plan, name: string, spec: AggregateSpec): Agg
       checkOrdered(arg, `the argument of ${spec.fn}, ${textOf(spec.of)},`);
       return { fn: spec.fn, arg, filter, type: typeOf(arg), reducer: null };
     }
+    case "countDistinct": {
+      const arg = scalarExpr(input, spec.of, jsonb);
+      return { fn: "count", arg, filter, type: int8, reducer: null, distinct: true };
+    }
+    case "every":
+    case "some": {
+      const arg = scalarExpr(input, spec.of, bool, bool);
+      return { fn: spec.fn === "every" ? "bool_and" : "bool_or", arg, filter, type: bool, reducer: null };
+    }
+    case "variance":
+    case "stddev": {
+      const arg = doubled(input, name, spec);
+      return {
+        fn: spec.fn === "variance" ? "var_samp" : "stddev_samp",
+        arg,
+        filter,
+        type: float8,
+        reducer: null,
+      };
+    }
+    case "mode": {
+      const arg = scalarExpr(input, spec.of, jsonb);
+      checkOrdered(arg, `the argument of mode, ${textOf(spec.of)},`);
+      return { fn: "mode", arg, filter, type: typeOf(arg), reducer: null, order: [ascending(arg)] };
+    }
+    case "percentile": {
+      const arg = doubled(input, name, spec);
+      if (!(spec.fraction >= 0 && spec.fraction <= 1)) {
+        throw new EvertError(
+          "numeric_value_out_of_range",
+          `the fraction of "${name}" is not between 0 and 1`,
+        );
+      }
+      const rest = [constant(spec.fraction, float8)];
+      const order = [ascending(arg)];
+      return { fn: "percentile_cont", arg, rest, filter, type: float8, reducer: null, order };
+    }
+    case "list":
+      return listOf(input, name, spec, filter);
     case "reduce":
       return {
         fn: "reduce",
@@ -50,10 +89,54 @@ export function aggregateOf(input: Plan, name: string, spec: AggregateSpec): Agg
   }
 }
 
+function listOf(
+  input: Plan,
+  name: string,
+  spec: AggregateSpec & { readonly fn: "list" },
+  filter: Expr | null,
+): Aggregate {
+  const arg = scalarExpr(input, spec.of, jsonb);
+  if (spec.distinct && spec.orderBy !== null) {
+    throw new EvertError(
+      "invalid_column_reference",
+      `"${name}" is a list of different values, which have their own order`,
+      {
+        hint: "Leave out orderBy or distinct.",
+      },
+    );
+  }
+  const by = spec.orderBy === null ? [] : [scalarExpr(input, spec.orderBy, jsonb)];
+  const order = by.map((expr) => ({ expr, descending: spec.descending, nullsFirst: spec.descending }));
+  return { fn: "jsonb_agg", arg, filter, type: jsonb, reducer: null, order, distinct: spec.distinct };
+}
+
+function ascending(expr: Expr): AggregateOrder {
+  return { expr, descending: false, nullsFirst: false };
+}
+
 /** A value to add up: what has no type by its text, or is any JSON, is taken to be a number. */
 function summed(input: Plan, of: ValueSource): Expr {
   const arg = scalarExpr(input, of, float8);
   return typeOf(arg).name === "jsonb" ? scalarExpr(input, of, float8, float8) : arg;
+}
+
+/** A number as a double. */
+function doubled(input: Plan, name: string, spec: { readonly fn: string; readonly of: ValueSource }): Expr {
+  const arg = summed(input, spec.of);
+  const type = typeOf(arg);
+  if (type.name === "float8") return arg;
+  if (sumType(type) === null) throw notNumbers(name, spec, type);
+  return { kind: "call", fn: resolveCast(type, float8, "implicit")!.fn!, args: [arg], type: float8 };
+}
+
+function notNumbers(
+  name: string,
+  { fn, of }: { readonly fn: string; readonly of: ValueSource },
+  type: SqlType,
+): EvertError {
+  return new EvertError("datatype_mismatch", `${fn} of "${name}" needs numbers`, {
+    detail: `Its argument, ${textOf(of)}, is of type ${typeToString(type)}.`,
+  });
 }
 
 /** Sums of integers are integers and come back as numbers. */

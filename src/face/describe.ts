@@ -64,6 +64,17 @@ function chainText(node: ChainNode): string {
 
 function aggregateText(spec: AggregateSpec): string {
   const where = spec.where === null ? [] : [`{ where: ${codeText(spec.where)} }`];
+  if (spec.fn === "list") {
+    const by = spec.orderBy === null ? null : selectorText(spec.orderBy);
+    const options = [
+      ...(by === null ? [] : [`orderBy: ${spec.descending ? quoted(`-${spec.orderBy as string}`) : by}`]),
+      ...(spec.distinct ? ["distinct: true"] : []),
+      ...(spec.where === null ? [] : [`where: ${codeText(spec.where)}`]),
+    ];
+    return `list(${[selectorText(spec.of), ...(options.length === 0 ? [] : [`{ ${options.join(", ")} }`])].join(", ")})`;
+  }
+  if (spec.fn === "percentile")
+    return `percentile(${[selectorText(spec.of), String(spec.fraction), ...where].join(", ")})`;
   if (spec.fn === "reduce") {
     const parts = [
       `initial: ${JSON.stringify(spec.initial)}`,

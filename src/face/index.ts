@@ -5,11 +5,20 @@ export {
   type AggregateOptions,
   avg,
   count,
+  countDistinct,
+  every,
+  type ListOptions,
+  list,
   max,
   min,
+  mode,
+  percentile,
   type Reducer,
   reduce,
+  some,
+  stddev,
   sum,
+  variance,
 } from "./aggregates.ts";
 export { Chain, desc, Ordered } from "./chain.ts";
 export {

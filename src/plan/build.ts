@@ -10,7 +10,16 @@ import { assert } from "../base/assert.ts";
 import { type Field, type Schema, schemaOf } from "../batch/schema.ts";
 import { carrierOf, int8, isSmallNumeric, type SqlType, sameType } from "../batch/types.ts";
 import type { ColumnExpr, ConstExpr, Datum, Expr, UserFunction } from "./expression.ts";
-import { childrenOf, eachColumn, functionColumns, mapChildren, nullableOf, typeOf } from "./inspect.ts";
+import {
+  aggregateExprs,
+  childrenOf,
+  eachColumn,
+  functionColumns,
+  mapAggregate,
+  mapChildren,
+  nullableOf,
+  typeOf,
+} from "./inspect.ts";
 import type {
   Aggregate,
   ApplyPlan,
@@ -371,15 +380,29 @@ export function group(
 }
 
 function fittedAggregate(a: Aggregate, input: Plan): Aggregate {
-  for (const expr of [a.arg, a.filter]) if (expr !== null) checkColumns(expr, input);
-  return { ...a, arg: fitted(a.arg, input), filter: fitted(a.filter, input) };
+  for (const expr of aggregateExprs(a)) checkColumns(expr, input);
+  return mapAggregate(a, (expr) => fitted(expr, input));
 }
 
 /** A group of GROUP BY has a row; so an aggregate over values that are never null has one to work on. */
 function aggregateNullable(a: Aggregate, grouped: boolean): boolean {
-  if (a.fn === "count") return false;
-  if (a.fn === "reduce") return true;
-  return !grouped || a.filter !== null || a.arg === null || nullableOf(a.arg);
+  switch (a.fn) {
+    case "count":
+    case "regr_count":
+      return false;
+    case "sum":
+    case "avg":
+    case "min":
+    case "max":
+    case "bool_and":
+    case "bool_or":
+    case "bit_and":
+    case "bit_or":
+    case "bit_xor":
+      return !grouped || a.filter !== null || a.arg === null || nullableOf(a.arg);
+    default:
+      return true;
+  }
 }
 
 export function distinct(input: Plan): DistinctPlan {
@@ -521,7 +544,7 @@ function windowNullable({ fn, aggregate }: WindowFunction): boolean {
     case "cume_dist":
       return false;
     case "aggregate":
-      return aggregate!.fn !== "count";
+      return aggregateNullable(aggregate!, false);
     case "ntile":
     case "lag":
     case "lead":

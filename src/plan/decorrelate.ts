@@ -25,25 +25,19 @@ import * as build from "./build.ts";
 import type { Expr, OuterExpr } from "./expression.ts";
 import { functionInfo } from "./functions.ts";
 import {
+  aggregateExprs,
   childrenOf,
   columnsOf,
   conjunction,
   conjuncts,
   inputsOf,
   isFallible,
+  mapAggregate,
   mapChildren,
   typeOf,
 } from "./inspect.ts";
 import { outerJoin } from "./outer-join.ts";
-import type {
-  Aggregate,
-  ApplyPlan,
-  GroupPlan,
-  JoinPlan,
-  Plan,
-  TableFunctionPlan,
-  WindowFunction,
-} from "./plan.ts";
+import type { ApplyPlan, GroupPlan, JoinPlan, Plan, TableFunctionPlan, WindowFunction } from "./plan.ts";
 
 /** The same rows without applies. */
 export function decorrelate(plan: Plan): Plan {
@@ -240,10 +234,6 @@ function exprsOf(plan: Plan): readonly Expr[] {
   }
 }
 
-function aggregateExprs({ arg, filter }: Aggregate): Expr[] {
-  return [arg, filter].filter((e) => e !== null);
-}
-
 /** The node over other inputs of the same shape, with its expressions replaced. */
 export function withInputs(plan: Plan, inputs: readonly Plan[], map: (expr: Expr) => Expr = (e) => e): Plan {
   const [first, second] = inputs as [Plan, Plan];
@@ -306,10 +296,6 @@ export function withInputs(plan: Plan, inputs: readonly Plan[], map: (expr: Expr
 
 function mapped(expr: Expr | null, map: (expr: Expr) => Expr): Expr | null {
   return expr === null ? null : map(expr);
-}
-
-function mapAggregate(a: Aggregate, map: (expr: Expr) => Expr): Aggregate {
-  return { ...a, arg: mapped(a.arg, map), filter: mapped(a.filter, map) };
 }
 
 function mapWindow(f: WindowFunction, map: (expr: Expr) => Expr): WindowFunction {
@@ -573,7 +559,7 @@ class Dependent {
     const exprs = plan.aggregates.map((a, i): Expr => {
       const value = build.column(made, this.columns.length + i);
       if (a.fn === "reduce") throw notSupported("a correlated subquery with a reducer");
-      if (a.fn !== "count") return value;
+      if (a.fn !== "count" && a.fn !== "regr_count") return value;
       return { kind: "coalesce", args: [value, build.constant(0n, int8)], type: int8 };
     });
     return this.project(

@@ -133,16 +133,27 @@ function topKText(plan: Plan & { kind: "topK" }): string {
 }
 
 function aggregateText(a: Aggregate, schema: Schema): string {
-  const arg =
-    a.reducer !== null ? functionText(a.reducer.add) : a.arg === null ? "*" : exprText(a.arg, schema);
+  const args = [a.arg, ...(a.rest ?? [])].map((e) => (e === null ? "*" : exprText(e, schema)));
+  const order = (a.order ?? []).map(
+    (o) => `${exprText(o.expr, schema)}${o.descending ? " desc" : ""}${nullsText(o)}`,
+  );
+  const arg = [
+    a.distinct === true ? "distinct " : "",
+    a.reducer !== null ? functionText(a.reducer.add) : args.join(", "),
+    order.length === 0 ? "" : ` order by ${order.join(", ")}`,
+  ].join("");
   const filter = a.filter === null ? "" : ` filter (${exprText(a.filter, schema)})`;
   return `${a.fn}(${arg})${filter}`;
+}
+
+function nullsText(o: { readonly descending: boolean; readonly nullsFirst: boolean }): string {
+  return o.nullsFirst === o.descending ? "" : o.nullsFirst ? " nulls first" : " nulls last";
 }
 
 function orderText(order: readonly OrderItem[], plan: Plan): string {
   return order
     .map((o) => {
-      const nulls = o.nullsFirst === o.descending ? "" : o.nullsFirst ? " nulls first" : " nulls last";
+      const nulls = nullsText(o);
       return `${computedText(plan, o.column)}${o.descending ? " desc" : ""}${nulls}`;
     })
     .join(", ");

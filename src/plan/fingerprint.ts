@@ -41,6 +41,11 @@ export function exprKey(expr: Expr): string {
   return JSON.stringify(exprParts(expr));
 }
 
+/** Equal for aggregates that compute the same over the same rows. */
+export function aggregateKey(aggregate: Aggregate): string {
+  return JSON.stringify(aggregateParts(aggregate));
+}
+
 /** JSON that is written in one way only: arrays of strings, numbers, booleans, nulls and such arrays. */
 type Parts = string | number | boolean | null | readonly Parts[];
 
@@ -170,7 +175,13 @@ function boundParts(bound: FrameBound): Parts {
 function aggregateParts(a: Aggregate): Parts {
   const arg = a.arg === null ? null : exprParts(a.arg);
   const filter = a.filter === null ? null : exprParts(a.filter);
-  return [a.fn, arg, filter, typeToString(a.type), a.reducer === null ? null : reducerParts(a.reducer)];
+  const own = [a.fn, arg, filter, typeToString(a.type), a.reducer === null ? null : reducerParts(a.reducer)];
+  const rest = (a.rest ?? []).map(exprParts);
+  const order = (a.order ?? []).map((o) => [exprParts(o.expr), o.descending, o.nullsFirst]);
+  // Most have none of these; their names stay what they were.
+  return rest.length + order.length === 0 && a.distinct !== true
+    ? own
+    : [...own, rest, order, a.distinct === true];
 }
 
 function reducerParts(reducer: NonNullable<Aggregate["reducer"]>): Parts {

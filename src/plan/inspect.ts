@@ -3,7 +3,7 @@ import { assert, unreachable } from "../base/assert.ts";
 import { bool, type SqlType } from "../batch/types.ts";
 import type { ColumnExpr, Expr, UserFunction } from "./expression.ts";
 import { callIsFallible, functionInfo } from "./functions.ts";
-import type { Plan } from "./plan.ts";
+import type { Aggregate, Plan } from "./plan.ts";
 
 export function typeOf(expr: Expr): SqlType {
   switch (expr.kind) {
@@ -224,4 +224,22 @@ export function inputsOf(plan: Plan): readonly Plan[] {
     default:
       return unreachable(plan);
   }
+}
+
+/** What an aggregate evaluates on its rows, besides the functions of a reducer. */
+export function aggregateExprs(a: Aggregate): Expr[] {
+  return [a.filter, a.arg, ...(a.rest ?? []), ...(a.order ?? []).map((o) => o.expr)].filter(
+    (e) => e !== null,
+  );
+}
+
+/** The aggregate with each of these replaced. */
+export function mapAggregate(a: Aggregate, map: (expr: Expr) => Expr): Aggregate {
+  return {
+    ...a,
+    filter: a.filter === null ? null : map(a.filter),
+    arg: a.arg === null ? null : map(a.arg),
+    ...(a.rest === undefined ? {} : { rest: a.rest.map(map) }),
+    ...(a.order === undefined ? {} : { order: a.order.map((o) => ({ ...o, expr: map(o.expr) })) }),
+  };
 }

@@ -33,9 +33,11 @@ import {
   functionColumns,
   hasUserFunction,
   isFallible,
+  mapAggregate,
   moveColumns,
   moveFunction,
   nullableOf,
+  aggregateExprs as plainExprs,
   substitute,
 } from "./inspect.ts";
 import { isJoinEquality, orderJoins } from "./joins.ts";
@@ -478,7 +480,7 @@ function pruneGroup(plan: Plan & { kind: "group" }, needed: ReadonlySet<number>)
 }
 
 function aggregateExprs(a: Aggregate): Expr[] {
-  return [...(a.filter === null ? [] : [a.filter]), ...(a.arg === null ? [] : [a.arg]), ...reducerExprs(a)];
+  return [...plainExprs(a), ...reducerExprs(a)];
 }
 
 /** What a reducer's functions read, as an expression that reads the same. */
@@ -490,9 +492,7 @@ function reducerExprs(a: Aggregate): Expr[] {
 function movedAggregate(a: Aggregate, input: Pruned): Aggregate {
   const move = (i: number) => input.at[i]!;
   return {
-    ...a,
-    arg: a.arg === null ? null : moved(a.arg, input),
-    filter: a.filter === null ? null : moved(a.filter, input),
+    ...mapAggregate(a, (expr) => moved(expr, input)),
     reducer:
       a.reducer === null
         ? null

@@ -128,7 +128,61 @@ export interface AsOfJoinPlan extends PlanNode {
   readonly rightKeys: readonly number[];
 }
 
-export type AggregateFunction = "count" | "sum" | "avg" | "min" | "max" | "reduce";
+/** As PostgreSQL calls them; `every` is bool_and, `variance` var_samp, `stddev` stddev_samp. */
+export type AggregateFunction =
+  | "count"
+  | "sum"
+  | "avg"
+  | "min"
+  | "max"
+  | "bool_and"
+  | "bool_or"
+  | "bit_and"
+  | "bit_or"
+  | "bit_xor"
+  | MomentFunction
+  | CollectingFunction
+  | "reduce";
+
+/** Of the sums of powers and products of their arguments; the regr_ functions, corr and covar_ take (y, x). */
+export type MomentFunction =
+  | "var_pop"
+  | "var_samp"
+  | "stddev_pop"
+  | "stddev_samp"
+  | "corr"
+  | "covar_pop"
+  | "covar_samp"
+  | "regr_avgx"
+  | "regr_avgy"
+  | "regr_count"
+  | "regr_intercept"
+  | "regr_r2"
+  | "regr_slope"
+  | "regr_sxx"
+  | "regr_sxy"
+  | "regr_syy";
+
+/** Need the group's rows, one after the other in an order. `mode` and the percentiles take what WITHIN GROUP orders by as `arg`. */
+export type CollectingFunction =
+  | "any_value"
+  | "string_agg"
+  | "array_agg"
+  | "json_agg"
+  | "json_agg_strict"
+  | "jsonb_agg"
+  | "jsonb_agg_strict"
+  | "json_object_agg"
+  | "json_object_agg_strict"
+  | "json_object_agg_unique"
+  | "json_object_agg_unique_strict"
+  | "jsonb_object_agg"
+  | "jsonb_object_agg_strict"
+  | "jsonb_object_agg_unique"
+  | "jsonb_object_agg_unique_strict"
+  | "mode"
+  | "percentile_cont"
+  | "percentile_disc";
 
 /**
  * A user-defined fold with its inverse: for any rows, removing what was added gives the accumulator back. `add` and `remove`
@@ -141,10 +195,22 @@ export interface UserReducer {
   readonly source: string;
 }
 
+export interface AggregateOrder {
+  readonly expr: Expr;
+  readonly descending: boolean;
+  readonly nullsFirst: boolean;
+}
+
 export interface Aggregate {
   readonly fn: AggregateFunction;
-  /** null: count(*). Evaluated on the group's input; null values are skipped. */
+  /** null: count(*). Evaluated on the group's input; null values are skipped, but by array_agg and the JSON ones. */
   readonly arg: Expr | null;
+  /** Arguments behind the first: x of corr(y, x), a delimiter, a value behind its key, the fraction of a percentile. */
+  readonly rest?: readonly Expr[];
+  /** Of equal arguments one alone counts. */
+  readonly distinct?: boolean;
+  /** ORDER BY: of those that collect rows. What it leaves open the arguments settle, ascending. */
+  readonly order?: readonly AggregateOrder[];
   /** FILTER (WHERE ...): rows for which it is not true are skipped. */
   readonly filter: Expr | null;
   /** PostgreSQL's result type: count -> int8; sum(int4) -> int8; sum(int8) -> numeric; avg(int) -> numeric ... The TypeScript face may ask for float8. */

@@ -13,8 +13,8 @@ import { int8 } from "../batch/types.ts";
 import * as build from "./build.ts";
 import type { Expr } from "./expression.ts";
 import { functionInfo } from "./functions.ts";
-import { columnsOf, eachColumn, isFallible, moveColumns } from "./inspect.ts";
-import type { Aggregate, Plan, WindowFunction, WindowPlan } from "./plan.ts";
+import { aggregateExprs, columnsOf, eachColumn, isFallible, mapAggregate, moveColumns } from "./inspect.ts";
+import type { Plan, WindowFunction, WindowPlan } from "./plan.ts";
 
 /** A plan that delivers at least the needed columns, and where each column of the original is in it (-1: gone). */
 interface Pruned {
@@ -86,19 +86,12 @@ export function pruneWindow(
 }
 
 function functionExprs({ args, aggregate }: WindowFunction): Expr[] {
-  return [...args, ...[aggregate?.arg ?? null, aggregate?.filter ?? null].filter((e) => e !== null)];
+  return [...args, ...(aggregate === null ? [] : aggregateExprs(aggregate))];
 }
 
 function movedFunction(f: WindowFunction, place: (column: number) => number): WindowFunction {
   const move = (e: Expr) => moveColumns(e, place);
-  const aggregate: Aggregate | null =
-    f.aggregate === null
-      ? null
-      : {
-          ...f.aggregate,
-          arg: f.aggregate.arg === null ? null : move(f.aggregate.arg),
-          filter: f.aggregate.filter === null ? null : move(f.aggregate.filter),
-        };
+  const aggregate = f.aggregate === null ? null : mapAggregate(f.aggregate, move);
   return { ...f, args: f.args.map(move), aggregate };
 }
 

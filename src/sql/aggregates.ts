@@ -1,78 +1,65 @@
-/** Aggregate calls: count, sum, avg, min, max, with FILTER. */
+/** Aggregate calls: arguments, DISTINCT, ORDER BY, FILTER, WITHIN GROUP. */
 import { EvertError, notSupported } from "../base/errors.ts";
-import { float4, float8, int4, int8, numeric, type SqlType, type TypeName, text } from "../batch/types.ts";
+import { int8, type SqlType } from "../batch/types.ts";
+import {
+  type AggregateResolution,
+  isOrderedSet,
+  resolveAggregate,
+  resolveOrderedSet,
+  undefinedAggregate,
+} from "../plan/aggregate-functions.ts";
 import type { Expr } from "../plan/expression.ts";
-import { type FunctionId, sqlTypeName } from "../plan/functions.ts";
-import { typeOf } from "../plan/inspect.ts";
-import type { Aggregate } from "../plan/plan.ts";
-import { type Bound, boundType, settled, toBoolean } from "./bound.ts";
+import { exprKey } from "../plan/fingerprint.ts";
+import { resolveCast, sqlTypeName } from "../plan/functions.ts";
+import { columnsOf, typeOf } from "../plan/inspect.ts";
+import type { Aggregate, AggregateFunction, AggregateOrder } from "../plan/plan.ts";
+import { type Bound, boundType, castCall, coerce, settle, settled, toBoolean } from "./bound.ts";
+import { checkEquatable } from "./equality.ts";
 import type { ExprPlace } from "./place.ts";
-import type { NodeOf } from "./tree.ts";
+import { sortDirection } from "./sorting.ts";
+import { as, type NodeOf } from "./tree.ts";
 
-type Name = "count" | "sum" | "avg" | "min" | "max";
-
-/** Result type by argument type; absent: PostgreSQL has no such aggregate. */
-const results: Readonly<Record<"sum" | "avg", Partial<Record<TypeName, SqlType>>>> = {
-  sum: { int2: int8, int4: int8, int8: numeric, numeric, float4, float8 },
-  avg: { int2: numeric, int4: numeric, int8: numeric, numeric, float4: float8, float8 },
-};
-
-/** What min and max are defined for: PostgreSQL has them neither of bool and uuid nor of JSON. */
-const unordered: ReadonlySet<TypeName> = new Set(["bool", "uuid", "json", "jsonb"]);
-
-const absent: ReadonlySet<string> = new Set(
-  (
-    "any_value array_agg bit_and bit_or bit_xor bool_and bool_or every corr covar_pop covar_samp json_agg json_agg_strict json_arrayagg " +
-    "json_object_agg json_objectagg jsonb_agg jsonb_agg_strict jsonb_object_agg mode percentile_cont percentile_disc range_agg " +
-    "range_intersect_agg regr_avgx regr_avgy regr_count regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy stddev stddev_pop " +
-    "stddev_samp string_agg var_pop var_samp variance xmlagg"
-  ).split(" "),
-);
-
-export function isAggregate(name: string): name is Name {
-  return name === "count" || name === "sum" || name === "avg" || name === "min" || name === "max";
-}
-
-/** PostgreSQL has it, we do not yet. */
-export function isAbsentAggregate(name: string): boolean {
-  return absent.has(name);
-}
+type FuncCall = NodeOf<"FuncCall">;
 
 /** Takes the aggregate that a call names and gives the column that stands for its value. */
 export type TakeAggregate = (aggregate: Aggregate) => Expr;
 
 /** The column that stands for the aggregate's value. `over`: takes it where it is computed over windows, not groups. */
-export function bindAggregate(
-  call: NodeOf<"FuncCall">,
-  name: Name,
-  place: ExprPlace,
-  over?: TakeAggregate,
-): Expr {
-  const { ctx } = place;
+export function bindAggregate(call: FuncCall, name: string, place: ExprPlace, over?: TakeAggregate): Expr {
+  const { ctx, aggregates } = place;
   const position = ctx.position(call.location);
-  const { aggregates } = place;
   if (over === undefined && aggregates === null) throw misplaced(place.clause, position);
+  checkWithinGroup(call, name, position);
   const inner: ExprPlace =
     over === undefined
       ? { ...place, aggregates: null, windows: null, clause: NESTED }
       : { ...place, windows: null, clause: NESTED_WINDOW };
-  const args = (call.args ?? []).map((a) => place.bind(a, inner));
-  // min and max see the same values once or often; the others do not.
-  if (call.agg_distinct && name !== "min" && name !== "max")
-    throw notSupported(`${name}(DISTINCT ...)`, position);
-  if (call.agg_order !== undefined) throw notSupported("ORDER BY in an aggregate", position);
-  const { arg, type } = bindArgument(name, args, call.agg_star ?? false, place, position);
+  const parts = call.agg_within_group ? bindOrderedSet(call, name, inner) : bindPlain(call, name, inner);
   const filtered: ExprPlace = { ...inner, clause: "FILTER" };
   const filter =
     call.agg_filter === undefined ? null : toBoolean(place.bind(call.agg_filter, filtered), "FILTER", ctx);
-  const isRounded = type.name === "float4" && name === "sum";
-  const aggregate: Aggregate = { fn: name, arg, filter, type: isRounded ? float8 : type, reducer: null };
+  const { arg, rest, order, distinct, resolution } = parts;
+  const { fn, type, rounded } = resolution;
+  const aggregate: Aggregate = {
+    fn,
+    arg,
+    filter,
+    type,
+    reducer: null,
+    ...(rest.length === 0 ? {} : { rest }),
+    ...(order.length === 0 ? {} : { order }),
+    ...(distinct ? { distinct } : {}),
+  };
   const value = over === undefined ? aggregates!.add(aggregate, position) : over(aggregate);
-  return isRounded ? cast(value, "float8_to_float4", float4) : value;
+  return rounded === null ? value : castCall(value, resolveCast(type, rounded, "assignment")!.fn!, rounded);
 }
 
-function cast(arg: Expr, fn: FunctionId, type: SqlType): Expr {
-  return { kind: "call", fn, args: [arg], type };
+interface Parts {
+  readonly arg: Expr | null;
+  readonly rest: readonly Expr[];
+  readonly order: readonly AggregateOrder[];
+  readonly distinct: boolean;
+  readonly resolution: AggregateResolution;
 }
 
 const NESTED = "aggregate arguments";
@@ -87,55 +74,139 @@ function misplaced(clause: string, position: number | undefined): EvertError {
   return new EvertError("grouping_error", message, { position });
 }
 
-function bindArgument(
-  name: Name,
-  args: readonly Bound[],
-  star: boolean,
-  place: ExprPlace,
-  position: number | undefined,
-): { arg: Expr | null; type: SqlType } {
-  const undefinedFor = () => {
-    const said = star ? "*" : args.map((a) => sqlTypeName(boundType(a))).join(", ");
-    return new EvertError("undefined_function", `function ${name}(${star ? "" : said}) does not exist`, {
-      position,
-      hint: "No function matches the given name and argument types. You might need to add explicit type casts.",
-    });
-  };
-  if (name === "count") return { arg: bindCounted(args, star, place, position, undefinedFor), type: int8 };
-  const first = args[0];
-  if (star || first === undefined || args.length > 1) throw undefinedFor();
-  if (first.kind === "literal" && name !== "min" && name !== "max") {
-    const message = `function ${name}(unknown) is not unique`;
-    const hint = "Could not choose a best candidate function. You might need to add explicit type casts.";
-    throw new EvertError("ambiguous_function", message, { position, hint });
-  }
-  const arg = settled(first, place.ctx);
-  const type = typeOf(arg);
-  if (name === "min" || name === "max") {
-    if (unordered.has(type.name)) throw undefinedFor();
-    return type.name === "varchar" ? { arg: cast(arg, "varchar_to_text", text), type: text } : { arg, type };
-  }
-  if (type.name === "interval") throw notSupported(`aggregate ${name}(interval)`, position);
-  const result = results[name][type.name];
-  if (result === undefined) throw undefinedFor();
-  // Added up as the next larger type; the sum of float4 is rounded at the end.
-  if (type.name === "int2") return { arg: cast(arg, "int2_to_int4", int4), type: result };
-  if (type.name === "float4") return { arg: cast(arg, "float4_to_float8", float8), type: result };
-  return { arg, type: result };
+function checkWithinGroup(call: FuncCall, name: string, position: number | undefined): void {
+  const within = call.agg_within_group === true;
+  if (within === isOrderedSet(name)) return;
+  const message = within
+    ? `${name} is not an ordered-set aggregate, so it cannot have WITHIN GROUP`
+    : `WITHIN GROUP is required for ordered-set aggregate ${name}`;
+  throw new EvertError("wrong_object_type", message, { position });
 }
 
-function bindCounted(
-  args: readonly Bound[],
-  star: boolean,
-  place: ExprPlace,
-  position: number | undefined,
-  undefinedFor: () => EvertError,
-): Expr | null {
-  if (star) return null;
-  if (args.length > 1) throw undefinedFor();
-  if (args[0] === undefined) {
+// ---- f(x, ...) --------------------------------------------------------------------------------------------------
+
+function bindPlain(call: FuncCall, name: string, place: ExprPlace): Parts {
+  const { ctx } = place;
+  const position = ctx.position(call.location);
+  const bounds = (call.args ?? []).map((a) => place.bind(a, place));
+  if (call.agg_star) {
+    if (name !== "count") throw undefinedAggregate(name, "*", position);
+    const resolution = { fn: "count", args: [], takes: null, type: int8, rounded: null } as const;
+    return { arg: null, rest: [], order: [], distinct: false, resolution };
+  }
+  if (bounds.length === 0) {
+    if (name !== "count") throw undefinedAggregate(name, [], position);
     const message = "count(*) must be used to call a parameterless aggregate function";
     throw new EvertError("wrong_object_type", message, { position });
   }
-  return settled(args[0], place.ctx);
+  const resolution = resolveAggregate(name, bounds.map(boundType), position);
+  const given = bounds.map((b, i) => argument(b, resolution.args[i] ?? null, name, place));
+  const order = bindOrder(call, place);
+  if (call.agg_distinct) checkDistinct(given, order, place);
+  const args = [widened(given[0]!, resolution.takes), ...given.slice(1)];
+  const collects = isCollecting(resolution.fn);
+  return {
+    arg: args[0]!,
+    rest: args.slice(1),
+    // Sums do not depend on the order of their rows.
+    order: collects ? order : [],
+    distinct: call.agg_distinct === true && !isIdempotent(resolution.fn),
+    resolution,
+  };
+}
+
+function argument(bound: Bound, to: SqlType | null, name: string, { ctx }: ExprPlace): Expr {
+  if (to === null) return settled(bound, ctx);
+  if (bound.kind === "literal") return settle(bound, to, ctx);
+  const expr = coerce(bound, to, "implicit", ctx);
+  if (expr !== undefined) return expr;
+  const message = `argument of ${name} must be type ${sqlTypeName(to)}, not type ${sqlTypeName(boundType(bound))}`;
+  throw new EvertError("datatype_mismatch", message, { position: ctx.position(bound.start) });
+}
+
+function widened(expr: Expr, takes: SqlType | null): Expr {
+  if (takes === null) return expr;
+  return castCall(expr, resolveCast(typeOf(expr), takes, "implicit")!.fn!, takes);
+}
+
+function bindOrder(call: FuncCall, place: ExprPlace): AggregateOrder[] {
+  const order: AggregateOrder[] = [];
+  for (const node of call.agg_order ?? []) {
+    const sort = as(node, "SortBy")!;
+    const expr = settled(place.bind(sort.node!, place), place.ctx);
+    const direction = sortDirection(sort, place.ctx, sort.node!, expr);
+    if (!order.some((o) => exprKey(o.expr) === exprKey(expr))) order.push({ expr, ...direction });
+  }
+  return order;
+}
+
+function checkDistinct(args: readonly Expr[], order: readonly AggregateOrder[], { ctx }: ExprPlace): void {
+  for (const arg of args) checkEquatable(typeOf(arg), ctx.mentions.get(arg)?.position);
+  const known = new Set(args.map(exprKey));
+  const stranger = order.find((o) => !known.has(exprKey(o.expr)));
+  if (stranger === undefined) return;
+  const message = "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list";
+  throw new EvertError("invalid_column_reference", message, {
+    position: ctx.mentions.get(stranger.expr)?.position,
+  });
+}
+
+/** Whether a value seen twice is the same as one seen once. */
+function isIdempotent(fn: AggregateFunction): boolean {
+  switch (fn) {
+    case "min":
+    case "max":
+    case "bool_and":
+    case "bool_or":
+    case "bit_and":
+    case "bit_or":
+    case "any_value":
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** Whether the order of the rows can be seen in the answer. */
+function isCollecting(fn: AggregateFunction): boolean {
+  return fn === "string_agg" || fn === "array_agg" || fn.startsWith("json");
+}
+
+// ---- GROUPING(...) ----------------------------------------------------------------------------------------------
+
+/** Which of its arguments the row's grouping set leaves out. */
+export function bindGroupingCall(call: NodeOf<"GroupingFunc">, place: ExprPlace): Expr {
+  const { ctx } = place;
+  const position = ctx.position(call.location);
+  if (place.aggregates === null) {
+    const message = `grouping operations are not allowed in ${place.clause}`;
+    throw new EvertError("grouping_error", message, { position });
+  }
+  const nodes = call.args ?? [];
+  if (nodes.length > 31) {
+    const message = "GROUPING must have fewer than 32 arguments";
+    throw new EvertError("syntax_error", message, { position, sqlstate: "54023" });
+  }
+  const inner: ExprPlace = { ...place, aggregates: null, windows: null, clause: NESTED };
+  const args = nodes.map((node) => settled(place.bind(node, inner), ctx));
+  return place.aggregates.grouping(args, position);
+}
+
+// ---- f(...) WITHIN GROUP (ORDER BY x) ---------------------------------------------------------------------------
+
+function bindOrderedSet(call: FuncCall, name: string, place: ExprPlace): Parts {
+  const { ctx } = place;
+  const position = ctx.position(call.location);
+  const direct = (call.args ?? []).map((a) => place.bind(a, place));
+  const sorts = (call.agg_order ?? []).map((node) => as(node, "SortBy")!);
+  const values = sorts.map((s) => place.bind(s.node!, place));
+  const resolution = resolveOrderedSet(name, direct.map(boundType), values.map(boundType), position);
+  const arg = argument(values[0]!, resolution.args[0]!, name, place);
+  const sort = sortDirection(sorts[0]!, ctx, sorts[0]!.node!, arg);
+  const rest = direct.map((d, i) => argument(d, resolution.args[i + 1]!, name, place));
+  for (const [i, expr] of rest.entries()) {
+    if (columnsOf(expr).size === 0) continue;
+    throw notSupported(`a column in the direct argument of ${name}`, ctx.position(direct[i]!.start));
+  }
+  return { arg, rest, order: [{ expr: arg, ...sort }], distinct: false, resolution };
 }

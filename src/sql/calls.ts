@@ -2,9 +2,10 @@
 import type { Node } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
 import { float8, int4, timestamptz } from "../batch/types.ts";
+import { isAbsentAggregate, isAggregate } from "../plan/aggregate-functions.ts";
 import type { Expr } from "../plan/expression.ts";
 import { functionInfo, resolveFunction } from "../plan/functions.ts";
-import { bindAggregate, isAbsentAggregate, isAggregate } from "./aggregates.ts";
+import { bindAggregate } from "./aggregates.ts";
 import { type Bound, boundType, callOf, toCommonType, typed } from "./bound.ts";
 import type { ExprPlace } from "./place.ts";
 import { NOW } from "./temporal.ts";
@@ -17,7 +18,7 @@ export function bindCall(call: FuncCall, place: ExprPlace, start: number | undef
   const { ctx } = place;
   const position = ctx.position(call.location);
   const name = functionName(call, position);
-  if (call.agg_within_group) throw notSupported("WITHIN GROUP", position);
+  if (call.agg_within_group && !isAggregate(name)) throw notSupported(`${name}(...) WITHIN GROUP`, position);
   if (call.over !== undefined) return typed(bindWindowCall(call, name, place), start);
   if (isWindowFunction(name)) {
     throw new EvertError("wrong_object_type", `window function ${name} requires an OVER clause`, {

@@ -10,6 +10,7 @@ import { bool, numeric, text } from "../batch/types.ts";
 import type { Expr } from "../plan/expression.ts";
 import { resolveOperator, sqlTypeName } from "../plan/functions.ts";
 import { branch, typeOf } from "../plan/inspect.ts";
+import { bindGroupingCall } from "./aggregates.ts";
 import { bindArray } from "./arrays.ts";
 import {
   type Bound,
@@ -91,6 +92,8 @@ function bindKind(node: Node, place: ExprPlace): Bound {
       const { exprs, type } = toCommonType(args, "COALESCE", place.ctx);
       return typed({ kind: "coalesce", args: exprs, type }, start);
     }
+    case "GroupingFunc":
+      return typed(bindGroupingCall(as(node, "GroupingFunc")!, place), start);
     case "MinMaxExpr":
       return bindMinMax(as(node, "MinMaxExpr")!, place, start);
     case "FuncCall":
@@ -107,7 +110,6 @@ function bindKind(node: Node, place: ExprPlace): Bound {
 }
 
 const words: Partial<Record<NodeKind, string>> = {
-  GroupingFunc: "GROUPING",
   MultiAssignRef: "an assignment of several columns at once",
   RowExpr: "a row constructor",
   SetToDefault: "DEFAULT in this place",

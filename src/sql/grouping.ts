@@ -5,18 +5,21 @@
  * top: a part that equals a group key is that key's column, an aggregate's stand-in its column, and a column left over is an
  * error, unless it belongs to a table whose primary key is grouped by: then it is the same in all rows of a group and
  * becomes one more key.
+ *
+ * GROUPING SETS: a group for each set, over the keys that are in it, the other keys null; all of them together. What GROUPING() says is
+ * a constant of each set.
  */
 import { EvertError } from "../base/errors.ts";
-import type { SqlType } from "../batch/types.ts";
+import { int4, type SqlType } from "../batch/types.ts";
 import * as build from "../plan/build.ts";
 import type { ColumnExpr, Expr } from "../plan/expression.ts";
-import { exprKey } from "../plan/fingerprint.ts";
-import { mapChildren, nullableOf, typeOf } from "../plan/inspect.ts";
+import { aggregateKey, exprKey } from "../plan/fingerprint.ts";
+import { aggregateExprs, mapAggregate, mapChildren, nullableOf, typeOf } from "../plan/inspect.ts";
 import type { Aggregate, Plan } from "../plan/plan.ts";
 import type { BindContext } from "./context.ts";
 import type { AggregateSink } from "./place.ts";
 import type { Scope } from "./scope.ts";
-import { AGGREGATES, isSubquery, isWindow } from "./stand-ins.ts";
+import { AGGREGATES, GROUPINGS, isSubquery, isWindow } from "./stand-ins.ts";
 
 export class Grouping implements AggregateSink {
   private readonly scope: Scope;
@@ -25,19 +28,27 @@ export class Grouping implements AggregateSink {
   private readonly keyAt = new Map<string, number>();
   private readonly aggregates: Aggregate[] = [];
   private readonly aggregateAt = new Map<string, number>();
+  private readonly groupings: { readonly args: readonly Expr[]; readonly position: number | undefined }[] =
+    [];
+  /** Keys by set; null: one set of all of them. */
+  private sets: number[][] | null = null;
 
-  constructor(scope: Scope, ctx: BindContext) {
+  readonly hasSets: boolean;
+
+  /** `hasSets`: whether GROUPING SETS, ROLLUP or CUBE will say what is grouped by. */
+  constructor(scope: Scope, ctx: BindContext, hasSets: boolean) {
     this.scope = scope;
     this.ctx = ctx;
+    this.hasSets = hasSets;
   }
 
   get hasAggregates(): boolean {
-    return this.aggregates.length > 0;
+    return this.aggregates.length > 0 || this.groupings.length > 0;
   }
 
   add(aggregate: Aggregate): Expr {
-    const { fn, arg, filter, type } = aggregate;
-    const name = [fn, arg === null ? "*" : exprKey(arg), filter === null ? "" : exprKey(filter)].join(" ");
+    const { type } = aggregate;
+    const name = aggregateKey(aggregate);
     let at = this.aggregateAt.get(name);
     if (at === undefined) {
       at = this.aggregates.push(aggregate) - 1;
@@ -46,9 +57,22 @@ export class Grouping implements AggregateSink {
     return { kind: "column", index: AGGREGATES + at, type, nullable: true };
   }
 
-  addKey(expr: Expr): void {
+  grouping(args: readonly Expr[], position: number | undefined): Expr {
+    const at = this.groupings.push({ args, position }) - 1;
+    return { kind: "column", index: GROUPINGS + at, type: int4, nullable: false };
+  }
+
+  /** The keys, and how they are grouped by: each set a list of keys. */
+  setKeys(sets: readonly (readonly Expr[])[]): void {
+    const all = sets.map((set) => [...new Set(set.map((key) => this.addKey(key)))]);
+    if (all.length !== 1) this.sets = all;
+  }
+
+  private addKey(expr: Expr): number {
     const name = exprKey(expr);
-    if (!this.keyAt.has(name)) this.keyAt.set(name, this.keys.push(expr) - 1);
+    let at = this.keyAt.get(name);
+    if (at === undefined) this.keyAt.set(name, (at = this.keys.push(expr) - 1));
+    return at;
   }
 
   /** The expression over the groups, before it is known how many keys there will be. */
@@ -63,8 +87,7 @@ export class Grouping implements AggregateSink {
 
   /** Everything that is evaluated before the rows are grouped. */
   inputs(): Expr[] {
-    const args = this.aggregates.flatMap(({ arg, filter }) => [arg, filter]).filter((e) => e !== null);
-    return [...this.keys, ...args];
+    return [...this.keys, ...this.aggregates.flatMap(aggregateExprs)];
   }
 
   /** What a column of the ungrouped rows is over the groups, for a subquery that reads it. */
@@ -81,24 +104,68 @@ export class Grouping implements AggregateSink {
   /** The grouped plan, and what makes an expression of over() one over it. `resolve`: of expressions over the input. */
   finish(input: Plan, resolve: (expr: Expr) => Expr): { plan: Plan; place: (expr: Expr) => Expr } {
     const keys = this.keys.map(resolve);
-    const aggregates = this.aggregates.map((a) => ({
-      ...a,
-      arg: a.arg === null ? null : resolve(a.arg),
-      filter: a.filter === null ? null : resolve(a.filter),
-    }));
+    const aggregates = this.aggregates.map((a) => mapAggregate(a, resolve));
     const names = [...keys.map((k) => keyName(k, input)), ...aggregates.map((a) => a.fn)];
-    const plan = build.group(input, keys, aggregates, names, this.determining());
+    const masks = this.groupings.map((g) => this.maskOf(g));
+    const plan =
+      this.sets === null
+        ? build.group(input, keys, aggregates, names, this.determining(keys.map((_, i) => i)))
+        : build.union(this.sets.map((set) => this.groupBySet(set, input, keys, aggregates, names, masks)));
     const at = (index: number) => (index >= AGGREGATES ? index - AGGREGATES + this.keys.length : index);
     const place = (expr: Expr): Expr => {
       if (expr.kind !== "column") return mapChildren(expr, place);
-      return isSubquery(expr) || isWindow(expr) ? expr : build.column(plan, at(expr.index));
+      if (isSubquery(expr) || isWindow(expr)) return expr;
+      if (expr.index < GROUPINGS) return build.column(plan, at(expr.index));
+      // One set: all keys are in it.
+      if (this.sets === null) return build.constant(0, int4);
+      return build.column(plan, names.length + expr.index - GROUPINGS);
     };
     return { plan, place };
   }
 
+  /** The group of one set, with the columns of all: keys, aggregates, GROUPING()s. */
+  private groupBySet(
+    set: readonly number[],
+    input: Plan,
+    keys: readonly Expr[],
+    aggregates: readonly Aggregate[],
+    names: readonly string[],
+    masks: readonly ((set: readonly number[]) => number)[],
+  ): Plan {
+    const own = [...set.map((k) => names[k]!), ...names.slice(keys.length)];
+    const grouped = build.group(
+      input,
+      set.map((k) => keys[k]!),
+      aggregates,
+      own,
+      this.determining(set),
+    );
+    const exprs = [
+      ...keys.map((key, k): Expr => {
+        const at = set.indexOf(k);
+        return at >= 0 ? build.column(grouped, at) : { kind: "const", value: null, type: typeOf(key) };
+      }),
+      ...aggregates.map((_, i) => build.column(grouped, set.length + i)),
+      ...masks.map((mask) => build.constant(mask(set), int4)),
+    ];
+    return build.project(grouped, exprs, [...names, ...masks.map(() => "grouping")]);
+  }
+
+  /** A bit for each argument that is not in the set, the last argument's the least. */
+  private maskOf({ args, position }: (typeof this.groupings)[number]): (set: readonly number[]) => number {
+    const asked = args.map((arg) => {
+      const key = this.keyAt.get(exprKey(arg));
+      if (key !== undefined) return key;
+      const message = "arguments to GROUPING must be grouping expressions of the associated query level";
+      throw new EvertError("grouping_error", message, { position });
+    });
+    return (set) => asked.reduce((mask, key) => (mask << 1) | (set.includes(key) ? 0 : 1), 0);
+  }
+
   private dependent(column: ColumnExpr): Expr {
     if (!this.isDetermined(column)) throw this.ungrouped(column);
-    this.addKey(column);
+    const key = this.addKey(column);
+    for (const set of this.sets ?? []) set.push(key);
     return this.over(column);
   }
 
@@ -109,15 +176,19 @@ export class Grouping implements AggregateSink {
         key !== null &&
         key.length > 0 &&
         columns.some((c, i) => isColumn(c.expr, column.index) && !key.includes(i)) &&
-        key.every((k) => this.keyAt.has(exprKey(columns[k]!.expr))),
+        key.every((k) => this.isInAllSets(this.keyAt.get(exprKey(columns[k]!.expr)))),
     );
   }
 
-  /** The keys that the others follow from. */
-  private determining(): number[] {
-    const all = this.keys.map((_, i) => i);
+  private isInAllSets(key: number | undefined): boolean {
+    return key !== undefined && (this.sets?.every((set) => set.includes(key)) ?? true);
+  }
+
+  /** Places in the set of the keys that the others follow from. */
+  private determining(set: readonly number[]): number[] {
+    const all = set.map((_, i) => i);
     return all.filter((i) => {
-      const key = this.keys[i]!;
+      const key = this.keys[set[i]!]!;
       return key.kind !== "column" || !this.isDetermined(key);
     });
   }

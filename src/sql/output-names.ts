@@ -37,6 +37,8 @@ function figure(node: Node | undefined): Figured | undefined {
       const inner = figure(as(node, "CaseExpr")!.defresult);
       return inner !== undefined && !inner.weak ? inner : { name: "case", weak: true };
     }
+    case "GroupingFunc":
+      return strong("grouping");
     case "A_ArrayExpr":
       return strong("array");
     case "RowExpr":

@@ -31,6 +31,10 @@ export interface SubquerySink {
 /** Collects aggregates; each is stood for by a column that exists once the rows are grouped. */
 export interface AggregateSink {
   add(aggregate: Aggregate, position: number | undefined): Expr;
+  /** Whether there are grouping sets: then a key may be null whatever it is made of. */
+  readonly hasSets: boolean;
+  /** GROUPING(...) of these. */
+  grouping(args: readonly Expr[], position: number | undefined): Expr;
 }
 
 export interface SortKey {

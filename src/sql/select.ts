@@ -20,6 +20,7 @@ import { checkEquatable } from "./equality.ts";
 import { bindBoolean, bindExpr } from "./expression.ts";
 import { bindFrom } from "./from.ts";
 import { Grouping } from "./grouping.ts";
+import { groupingSets, hasGroupingSets, removeEqualSets } from "./grouping-sets.ts";
 import { bindLimit } from "./limit.ts";
 import { bindTargets, type Clause, namedOutput, type Output } from "./output.ts";
 import type { ExprPlace } from "./place.ts";
@@ -43,7 +44,7 @@ export function bindPlainSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
   const { ctx } = env;
   refuseClauses(select, ctx);
   const scope = bindFrom(select.fromClause ?? [], env) ?? emptyScope();
-  const grouping = new Grouping(scope, ctx);
+  const grouping = new Grouping(scope, ctx, hasGroupingSets(select.groupClause ?? []));
   const windows = new Windows(select.windowClause ?? [], ctx);
   const subqueries = new Subqueries(env, scope);
   const place: ExprPlace = {
@@ -62,13 +63,16 @@ export function bindPlainSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
       ? undefined
       : bindBoolean(select.havingClause, within(place, "HAVING"), "HAVING");
   const sorts = bindSorts(select.sortClause ?? [], outputs, { ...place, clause: "ORDER BY" });
-  const groupBy = bindGroupBy(select.groupClause ?? [], outputs, {
-    ...within(place, "GROUP BY"),
-    aggregates: null,
-  });
+  const keyPlace: ExprPlace = { ...within(place, "GROUP BY"), aggregates: null };
+  const groupBy = groupingSets(
+    select.groupClause ?? [],
+    (node) => bindItem(node, outputs, "GROUP BY", keyPlace),
+    ctx,
+  );
+  if (select.groupDistinct === true) removeEqualSets(groupBy);
   windows.check(place);
   const distinct = bindDistinct(select.distinctClause, outputs, sorts, place);
-  const compared = [...groupBy, ...distinct.on, ...(distinct.all ? outputs.map((o) => o.expr) : [])];
+  const compared = [...groupBy.flat(), ...distinct.on, ...(distinct.all ? outputs.map((o) => o.expr) : [])];
   for (const expr of compared) checkEquatable(typeOf(expr), ctx.mentions.get(expr)?.position);
   const limit = bindLimit(select, scope, ctx);
 
@@ -81,7 +85,7 @@ export function bindPlainSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
   }
   let over = (expr: Expr) => subqueries.resolve(expr);
   if (grouping.hasAggregates) refuseAggregateOver(select.fromClause ?? [], env);
-  if (groupBy.length > 0 || grouping.hasAggregates || having !== undefined) {
+  if (select.groupClause !== undefined || grouping.hasAggregates || having !== undefined) {
     const exprs = [...everyExpr(outputs, sorts, distinct.on), ...windows.exprs()];
     const grouped = group(input, grouping, groupBy, having, exprs, subqueries);
     input = grouped.plan;
@@ -175,15 +179,6 @@ function refuseAggregate(output: Output, { scope }: ExprPlace): void {
   });
 }
 
-function bindGroupBy(items: readonly Node[], outputs: readonly Output[], place: ExprPlace): Expr[] {
-  return items.map((node) => {
-    const set = as(node, "GroupingSet");
-    if (set !== undefined)
-      throw notSupported("GROUPING SETS (or ROLLUP, or CUBE)", place.ctx.position(set.location));
-    return bindItem(node, outputs, "GROUP BY", place);
-  });
-}
-
 interface Distinct {
   readonly all: boolean;
   readonly on: readonly Expr[];
@@ -233,12 +228,12 @@ function everyExpr(outputs: readonly Output[], sorts: readonly Sort[], on: reado
 function group(
   input: Plan,
   grouping: Grouping,
-  keys: readonly Expr[],
+  sets: readonly (readonly Expr[])[],
   having: Expr | undefined,
   exprs: readonly Expr[],
   subqueries: Subqueries,
 ): { plan: Plan; over: (expr: Expr) => Expr } {
-  for (const key of keys) grouping.addKey(key);
+  grouping.setKeys(sets);
   // All of them first: each may add a key, which moves the aggregates' columns.
   const over = new Map(exprs.map((e) => [e, grouping.over(e)]));
   const condition = having === undefined ? undefined : grouping.over(having);

@@ -1,10 +1,12 @@
 /**
- * Columns that stand for what no plan computes yet: an aggregate before its rows are grouped, a window function before its window is, a subquery before it is
+ * Columns that stand for what no plan computes yet: an aggregate and a GROUPING() before the rows are grouped, a window function before its window is, a subquery before it is
  * applied. Their numbers are more than any plan has columns.
  */
 import type { ColumnExpr } from "../plan/expression.ts";
 
 export const AGGREGATES = 1_000_000;
+/** GROUPING(...) */
+export const GROUPINGS = 1_500_000;
 export const WINDOWS = 2_000_000;
 export const SUBQUERIES = 3_000_000;
 

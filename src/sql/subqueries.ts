@@ -191,7 +191,8 @@ export class Subqueries implements SubquerySink {
     const together: Expr =
       sides.length === 1 ? sides[0]! : op === "<>" ? { kind: "or", args: sides } : conjunction(sides)!;
     const match: Expr = all ? { kind: "not", arg: together } : together;
-    const some = this.someMatch(query.plan, id, match, tested, own, known && !all);
+    const sets = place.aggregates?.hasSets === true;
+    const some = this.someMatch(query.plan, id, match, tested, own, known && !all, sets);
     return typed(all ? { kind: "not", arg: some } : some, leftmost(link.location, tested));
   }
 
@@ -203,10 +204,13 @@ export class Subqueries implements SubquerySink {
     tested: readonly Bound[],
     own: readonly Bound[],
     known: boolean,
+    sets: boolean,
   ): Expr {
     const matches = this.existsIn(build.filter(plan, match), id);
     const mayBeNull = (b: Bound) => b.kind === "literal" || nullableOf(b.expr);
-    if (known || !(tested.some(mayBeNull) || own.some(mayBeNull))) return matches;
+    // A key is null where a grouping set leaves it out, whatever its column may be.
+    const testedMayBeNull = (b: Bound) => sets || mayBeNull(b);
+    if (known || !(tested.some(testedMayBeNull) || own.some(mayBeNull))) return matches;
     const unknown: Expr[] = [];
     const again = () => this.again(plan, id);
     if (tested.length > 1) {
@@ -219,7 +223,7 @@ export class Subqueries implements SubquerySink {
         const value = (own[0] as Bound & { kind: "typed" }).expr;
         unknown.push(this.existsIn(build.filter(copy.plan, { kind: "isNull", arg: value }), copy.id));
       }
-      if (mayBeNull(tested[0]!)) {
+      if (testedMayBeNull(tested[0]!)) {
         const copy = again();
         const side = (match.kind === "not" ? match.arg : match) as Expr & { kind: "call" };
         const isNull: Expr = { kind: "isNull", arg: inward(side.args[0]!, id) };

@@ -8,9 +8,9 @@ import type { Node } from "libpg-query";
 import { EvertError } from "../base/errors.ts";
 import * as build from "../plan/build.ts";
 import type { Expr } from "../plan/expression.ts";
-import { exprKey } from "../plan/fingerprint.ts";
-import { mapChildren } from "../plan/inspect.ts";
-import type { Aggregate, Plan } from "../plan/plan.ts";
+import { aggregateKey, exprKey } from "../plan/fingerprint.ts";
+import { aggregateExprs, mapAggregate, mapChildren } from "../plan/inspect.ts";
+import type { Plan } from "../plan/plan.ts";
 import type { BindContext } from "./context.ts";
 import type { ExprPlace, NamedWindow, WindowCall, WindowSink } from "./place.ts";
 import { isWindow, WINDOWS } from "./stand-ins.ts";
@@ -90,7 +90,13 @@ export class Windows implements WindowSink {
         })),
         functions: calls.map((i) => {
           const { fn, args, aggregate, frame, type } = this.calls[i]!;
-          return { fn, args: args.map(over), aggregate: movedAggregate(aggregate, over), frame, type };
+          return {
+            fn,
+            args: args.map(over),
+            aggregate: aggregate === null ? null : mapAggregate(aggregate, over),
+            frame,
+            type,
+          };
         }),
       };
       const below = columns.plan();
@@ -130,14 +136,10 @@ function callKey(call: WindowCall): string {
   const bounds = [frame.start, frame.end].map((b) =>
     "offset" in b ? [b.kind, exprKey(b.offset)] : [b.kind],
   );
-  const summed =
-    aggregate === null ? [] : [aggregate.fn, aggregate.arg === null ? "*" : exprKey(aggregate.arg)];
-  const filter = aggregate === null || aggregate.filter === null ? "" : exprKey(aggregate.filter);
   return JSON.stringify([
     fn,
     args.map(exprKey),
-    summed,
-    filter,
+    aggregate === null ? null : aggregateKey(aggregate),
     frame.mode,
     bounds,
     frame.exclude,
@@ -168,18 +170,4 @@ class Columns {
     const names = [...this.input.schema.fields.map((f) => f.name), ...this.added.map(() => "?column?")];
     return build.project(this.input, [...own, ...this.added], names);
   }
-}
-
-function aggregateExprs({ arg, filter }: Aggregate): Expr[] {
-  return [arg, filter].filter((e) => e !== null);
-}
-
-function movedAggregate(aggregate: Aggregate | null, over: (expr: Expr) => Expr): Aggregate | null {
-  if (aggregate === null) return null;
-  const { arg, filter } = aggregate;
-  return {
-    ...aggregate,
-    arg: arg === null ? null : over(arg),
-    filter: filter === null ? null : over(filter),
-  };
 }

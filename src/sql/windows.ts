@@ -1,11 +1,12 @@
 /** Calls with OVER: the window functions, and aggregates over frames. */
 import { EvertError, notSupported } from "../base/errors.ts";
 import { float8, int4, int8, type SqlType, text } from "../batch/types.ts";
+import { isAbsentAggregate, isAggregate, isMadeOfRows, isOrderedSet } from "../plan/aggregate-functions.ts";
 import type { Expr } from "../plan/expression.ts";
 import { sqlTypeName, wantedType } from "../plan/functions.ts";
 import { typeOf } from "../plan/inspect.ts";
 import type { Aggregate, WindowFunctionName } from "../plan/plan.ts";
-import { bindAggregate, isAbsentAggregate, isAggregate, NESTED_WINDOW } from "./aggregates.ts";
+import { bindAggregate, NESTED_WINDOW } from "./aggregates.ts";
 import { type Bound, boundType, coerce, toCommonType } from "./bound.ts";
 import type { ExprPlace } from "./place.ts";
 import type { NodeOf } from "./tree.ts";
@@ -41,16 +42,19 @@ export function bindWindowCall(call: FuncCall, name: string, place: ExprPlace): 
   if (call.agg_order !== undefined)
     throw notImplemented("aggregate ORDER BY is not implemented for window functions", position);
   if (isAggregate(name)) {
+    if (isOrderedSet(name))
+      throw notImplemented(`OVER is not supported for ordered-set aggregate ${name}`, position);
     // Its definition is bound behind its arguments, as PostgreSQL does.
-    return bindAggregate(call, name, place, (aggregate) =>
-      windows.add({
+    return bindAggregate(call, name, place, (aggregate) => {
+      if (isMadeOfRows(aggregate.fn)) throw notSupported(`${name} over a window`, position);
+      return windows.add({
         fn: "aggregate",
         args: [],
         aggregate,
         type: aggregate.type,
         ...bindDefinition(call.over!, windows, place),
-      }),
-    );
+      });
+    });
   }
   if (!isWindowFunction(name)) throw refused(name, position);
   if (call.agg_filter !== undefined)

@@ -86,8 +86,9 @@ describe.each(files)("%s", (file) => {
       const commit = history[i];
       if (commit === undefined) break;
       const theirs = await postgres.transaction(commit);
-      const { error } = await engine.sql(["BEGIN", ...commit, "COMMIT"].join("; "));
+      const { error, position } = await engine.sql(["BEGIN", ...commit, "COMMIT"].join("; "));
       expect(error?.sqlstate ?? null, commit.join("; ")).toBe(theirs.refused);
+      await engine.core.publisher.waitFor(Number(position), 60_000);
     }
     for (const query of queries) {
       const theirs = await postgres.query(query.sql);

@@ -9,17 +9,24 @@ import { type Db, open } from "../../src/engine/open.ts";
 import {
   avg,
   count,
+  countDistinct,
+  every,
   float8,
   int4,
   int8,
+  list,
   max,
+  mode,
   nullable,
+  percentile,
   reduce,
+  some,
   sql,
   sum,
   table,
   text,
   topic,
+  variance,
   view,
 } from "../../src/face/index.ts";
 import { SimulatedClock } from "../../src/testing/simulated-clock.ts";
@@ -85,6 +92,20 @@ const letters = view(
   songs.flatMap((s) => [...s.name].map((letter) => ({ letter, id: s.id })), { letter: text, id: int4 }),
 );
 const letterCounts = view("letter_counts", letters.groupBy("letter", { n: count() }));
+const letterIds = view(
+  "letter_ids",
+  letters.groupBy("letter", {
+    ids: list("id"),
+    down: list((l) => l.id * 2, { orderBy: "-id", where: (l) => l.id > 1 }),
+    once: list("id", { distinct: true }),
+    different: countDistinct("id"),
+    late: some((l) => l.id > 2),
+    early: every((l) => l.id <= 2),
+    middle: percentile("id", 0.5),
+    usual: mode("id"),
+    spread: variance("id"),
+  }),
+);
 const top = view("top", perSong.topK({ orderBy: ["-plays", "song"], limit: 2 }));
 const names = view(
   "names",
@@ -102,7 +123,19 @@ const charts = view(
 );
 
 const topics = [songs, plays];
-const views = [titled, asPlayed, asPlayedOrNot, playedAs, perSong, letters, letterCounts, top, names, charts];
+const views = [
+  titled,
+  asPlayed,
+  asPlayedOrNot,
+  playedAs,
+  perSong,
+  letters,
+  letterCounts,
+  letterIds,
+  top,
+  names,
+  charts,
+];
 
 // ---- the plainest program ---------------------------------------------------------------------------------------
 
@@ -160,12 +193,34 @@ function answers(commits: readonly Commit[]): Record<string, unknown[]> {
     per_song: perSong,
     letters,
     letter_counts: counted(letters.map((l) => l.letter)).map(([letter, n]) => ({ letter, n })),
+    letter_ids: [...grouped(letters, (l) => l.letter)].map(([letter, all]) => lettersOf(letter, all)),
     top: ranked.slice(0, 2),
     names: [...new Set(current.flatMap((s) => [s.name, s.label ?? "none"]))].map((name) => ({ name })),
     charts: ranked
       .filter((r) => r.song !== null && now.has(r.song))
       .slice(0, 3)
       .map((r) => ({ name: now.get(r.song as number)?.name, plays: r.plays })),
+  };
+}
+
+function lettersOf(letter: string, all: readonly { readonly id: number }[]) {
+  const ids = all.map((l) => l.id).sort((a, b) => a - b);
+  const n = ids.length;
+  const most = counted(ids.map(String)).sort(([a, x], [b, y]) => y - x || Number(a) - Number(b))[0]!;
+  const sum = ids.reduce((a, b) => a + b);
+  const squares = ids.reduce((a, b) => a + b * b, 0);
+  const late = ids.filter((i) => i > 1).map((i) => i * 2);
+  return {
+    letter,
+    ids,
+    down: late.length === 0 ? null : late.reverse(),
+    once: [...new Set(ids)],
+    different: new Set(ids).size,
+    late: ids.some((i) => i > 2),
+    early: ids.every((i) => i <= 2),
+    middle: (ids[Math.floor((n - 1) / 2)]! + ids[Math.ceil((n - 1) / 2)]!) / 2,
+    usual: Number(most[0]),
+    spread: n < 2 ? null : (n * squares - sum * sum) / n / (n - 1),
   };
 }
 

@@ -6,17 +6,23 @@ import type { Chain, Ordered } from "../../src/face/index.ts";
 import {
   avg,
   count,
+  countDistinct,
   desc,
   float8,
   int4,
   int8,
   jsonb,
+  list,
   max,
   min,
+  mode,
   nullable,
   numeric,
+  percentile,
   reduce,
+  some,
   sql,
+  stddev,
   sum,
   table,
   text,
@@ -342,6 +348,33 @@ describe("groupBy", () => {
       (region text, n int8, notes int8, large int8, amount float8, quantity int8, price numeric, total float8?, product float8?, mean float8, first text, last text?)
       "
     `);
+  });
+
+  it("has lists, modes, percentiles and different values", () => {
+    expect(
+      plan(
+        orders.groupBy((o) => o.region, {
+          notes: list("note", { orderBy: "-amount", where: (o) => o.amount > 1 }),
+          regions: list((o) => o.region, { distinct: true }),
+          different: countDistinct("note"),
+          usual: mode("note"),
+          median: percentile("quantity", 0.5),
+          spread: stddev((o) => o.price),
+          cheap: some((o) => o.amount < 1),
+        }),
+      ),
+    ).toMatchInlineSnapshot(`
+      "
+      Group by region: jsonb_agg(note order by amount desc) filter ([(o) => o.amount > 1]), jsonb_agg(distinct region), count(distinct note), mode(note order by note), percentile_cont(quantity::float8, 0.5 order by quantity::float8), stddev_samp(price::float8), bool_or([(o) => o.amount < 1])
+        ->  Source stream orders
+      (region text, notes jsonb?, regions jsonb?, different int8, usual text?, median float8?, spread float8?, cheap bool?)
+      "
+    `);
+    expect(() => plan(orders.reduce({ spread: stddev("note") }))).toThrow('stddev of "spread" needs numbers');
+    expect(() => plan(orders.reduce({ p: percentile("amount", 50) }))).toThrow("is not between 0 and 1");
+    expect(() => plan(orders.reduce({ l: list("note", { distinct: true, orderBy: "note" }) }))).toThrow(
+      "which have their own order",
+    );
   });
 
   it("calls a reducer with the accumulator and the row", () => {

@@ -9,9 +9,11 @@ import {
   bool,
   bytea,
   count,
+  countDistinct,
   date,
   desc,
   enumeration,
+  every,
   float4,
   float8,
   int2,
@@ -19,12 +21,16 @@ import {
   int8,
   interval,
   jsonb,
+  list,
   max,
   min,
+  mode,
   nullable,
   numeric,
+  percentile,
   reduce,
   sql,
+  stddev,
   sum,
   table,
   text,
@@ -225,6 +231,26 @@ expectRow<{
     }),
   }),
 );
+expectRow<{
+  region: string;
+  different: number;
+  paid: boolean;
+  spread: number | null;
+  median: number | null;
+  usual: string | null;
+  notes: readonly (string | null)[] | null;
+}>()(
+  orders.groupBy("region", {
+    different: countDistinct("note"),
+    paid: every("paid"),
+    spread: stddev("amount"),
+    median: percentile((o) => o.amount, 0.5),
+    usual: mode("note"),
+    notes: list("note", { orderBy: "-amount" }),
+  }),
+);
+// @ts-expect-error: no such column
+orders.groupBy("region", { notes: list("note", { orderBy: "-nope" }) });
 expectRow<{ n: number; total: number | null }>()(orders.reduce({ n: count(), total: sum("amount") }));
 // @ts-expect-error: no such column
 orders.groupBy((o) => o.region, { total: sum("nope") });

@@ -17,6 +17,8 @@ export interface Place {
   /** Chunk column of the argument; -1 without one. */
   readonly arg: number;
   readonly argNullable: boolean;
+  /** Chunk columns of further arguments; never null where the first is not. */
+  readonly rest: readonly number[];
   /** Column of the group's row that counts the rows whose argument is not null. */
   readonly count: number;
   /** Whether that count can be 0 in a group that exists. */

@@ -166,7 +166,7 @@ export function quotient(units: bigint, F: Float64Array, at: number, divisor: bi
 const bits = new DataView(new ArrayBuffer(8));
 
 /** A finite double in units of 2^-1074. */
-function unitsOf(x: number): bigint {
+export function unitsOf(x: number): bigint {
   if (x === 0) return 0n;
   bits.setFloat64(0, x);
   const raw = bits.getBigUint64(0);

@@ -1,15 +1,16 @@
 /**
- * sum and avg over int4, int8 and numerics kept as scaled integers: exact, in doubles.
+ * sum, avg and variances over int4, int8 and numerics kept as scaled integers: exact, in doubles.
  *
  * A sum is lo + hi * 2^32 + top * 2^64. lo stays within +-2^52 by carrying into hi, hi by carrying into top; a row adds less than
  * 2^53, so no double ever rounds. top moves for integers beyond 2^53 and for weights beyond 2^20 only.
  */
-import { float8, isSmallNumeric, type SqlType } from "../../batch/types.ts";
+import { float8, isSmallNumeric, numeric, type SqlType } from "../../batch/types.ts";
 import { type Dictionary, WIDE } from "../../state/dictionary.ts";
 import { decimal, decimalToText, divideDecimals, powerOfTen, scaledToText } from "../kernels/decimal.ts";
-import { int8OutOfRange, type ScalarError } from "../kernels/errors.ts";
+import { int8OutOfRange, type ScalarError, takeFault } from "../kernels/errors.ts";
 import { type Accumulator, cell, cellAt, countCell, unlessEmpty } from "./accumulator.ts";
 import { ratioToDouble } from "./exact-sum.ts";
+import { type NumericFunction, spread } from "./numeric-totals.ts";
 
 const column = { type: float8, nullable: false };
 const TWO_32 = 4294967296;
@@ -54,21 +55,73 @@ export function integerSum(fn: IntegerFunction, argType: SqlType, type: SqlType)
   };
 }
 
+/** Variables: v is added w times to the sum whose parts are at `lo` and `hi`. */
+function addSmall(v: string, lo: string, hi: string): string {
+  return `{ let lo = ${lo} + ${v} * w; if (lo > ${CARRY} || lo < -${CARRY}) { const up = Math.trunc(lo / ${TWO_32}); ${hi} += up; lo -= up * ${TWO_32}; } ${lo} = lo; }`;
+}
+
+/** A value up to here has a square below 2^32. */
+const ROOT_MAX = 65535;
+
+/** Variances and standard deviations of the same types: the sum of the values, and of their squares. */
+export function integerSpread(fn: NumericFunction, argType: SqlType): Accumulator {
+  const scale = isSmallNumeric(argType) ? (argType.scale ?? 0) : 0;
+
+  function addSlowly(F: Float64Array, at: number, v: number, weight: number, dictionary: Dictionary): void {
+    addWide(F, at, v, weight, dictionary);
+    const value = v >= WIDE ? dictionary.bigint(v) : BigInt(v);
+    setTotal(F, at + 3, SQUARE_CELLS, totalOf(F, at + 3, SQUARE_CELLS) + value * value * BigInt(weight));
+  }
+
+  /** undefined: null. */
+  function finish(F: Float64Array, at: number, count: number, dictionary: Dictionary): number | undefined {
+    if (count < 2 && (fn === "var_samp" || fn === "stddev_samp")) return undefined;
+    const value = spread(fn, count, totalOf(F, at), totalOf(F, at + 3, SQUARE_CELLS), scale);
+    lastError = takeFault();
+    return dictionary.internString(decimalToText(value));
+  }
+
+  return {
+    type: numeric,
+    columns: Array.from({ length: 3 + SQUARE_CELLS }, () => column),
+    add(place) {
+      const slow = `${place.bind(addSlowly)}(F, ${cellAt(place, 0)}, v, w, dictionary);`;
+      return `{ const v = c${place.arg}[r];
+        if (v > ${ROOT_MAX} || v < -${ROOT_MAX} || w > ${WEIGHT_MAX} || w < -${WEIGHT_MAX}) { ${slow} }
+        else {
+          ${addSmall("v", cell(place, 0), cell(place, 1))}
+          ${addSmall("v * v", cell(place, 3), cell(place, 4))}
+        } }`;
+    },
+    result: (place) =>
+      unlessEmpty(
+        place,
+        `value = ${place.bind(finish)}(F, ${cellAt(place, 0)}, ${countCell(place)}, dictionary);
+        error = ${place.bind(takeError)}(); if (value === undefined) { value = 0; isNull = 1; }`,
+      ),
+  };
+}
+
 /** v * weight where the quick way would round. */
 function addWide(F: Float64Array, at: number, v: number, weight: number, dictionary: Dictionary): void {
   const value = (v >= WIDE ? dictionary.bigint(v) : BigInt(v)) * BigInt(weight);
-  const total = totalOf(F, at) + value;
-  const lo = BigInt.asUintN(32, total);
-  const hi = BigInt.asUintN(32, total >> 32n);
-  F[at] = Number(lo);
-  F[at + 1] = Number(hi);
-  F[at + 2] = Number(total >> 64n);
+  setTotal(F, at, SUM_CELLS, totalOf(F, at) + value);
 }
 
-function totalOf(F: Float64Array, at: number): bigint {
-  return (
-    BigInt(F[at] as number) + (BigInt(F[at + 1] as number) << 32n) + (BigInt(F[at + 2] as number) << 64n)
-  );
+const SUM_CELLS = 3;
+/** The square of an int8 has 126 bits. */
+const SQUARE_CELLS = 4;
+
+/** The last cell holds all that is left, with the sign. */
+function setTotal(F: Float64Array, at: number, cells: number, total: bigint): void {
+  for (let i = 0; i < cells - 1; i++) F[at + i] = Number(BigInt.asUintN(32, total >> BigInt(32 * i)));
+  F[at + cells - 1] = Number(total >> BigInt(32 * (cells - 1)));
+}
+
+function totalOf(F: Float64Array, at: number, cells = SUM_CELLS): bigint {
+  let total = 0n;
+  for (let i = cells - 1; i >= 0; i--) total = (total << 32n) + BigInt(F[at + i] as number);
+  return total;
 }
 
 /** The sum when a double holds it exactly, else NaN. */

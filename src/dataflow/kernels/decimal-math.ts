@@ -56,6 +56,11 @@ export function sqrtDecimal(x: Decimal): Decimal {
   if (x.kind !== FINITE) return x.kind === NEGATIVE_INFINITY ? fail(negativeRoot, ZERO) : x;
   if (x.unscaled < 0n) return fail(negativeRoot, ZERO);
   const scale = displayScale(SIGNIFICANT_DIGITS_MIN - (leadingOf(x).weight * 2 + 1), x.scale);
+  return rootToScale(x, scale);
+}
+
+/** The root of a finite number that is not negative, rounded to `scale` digits. REQUIRES 2 * scale + 2 >= x.scale */
+export function rootToScale(x: Decimal, scale: number): Decimal {
   const root = integerRoot(x.unscaled * powerOfTen(2 * (scale + 1) - x.scale));
   return decimal((root + 5n) / 10n, scale);
 }

@@ -7,7 +7,8 @@ import { setValue } from "../aggregates/extreme.ts";
 import type { Node, WantedIndex } from "../node.ts";
 import type { StoredNode } from "./stored.ts";
 
-type First = (slot: number, index: OrderedIndex) => number;
+/** Position of the first entry of the group's row at `slot`, or -1. */
+export type FirstEntry = (slot: number, index: OrderedIndex) => number;
 
 /** The group-by it works for. */
 interface Owner extends Node {
@@ -21,7 +22,7 @@ export class Extreme {
   readonly #keys: number;
   readonly #descending: boolean;
   #index: OrderedIndex | null = null;
-  #first: First | null = null;
+  #first: FirstEntry | null = null;
 
   constructor(group: Owner, port: number, columns: readonly number[], keys: number, descending: boolean) {
     this.#group = group;
@@ -50,7 +51,7 @@ export class Extreme {
   prepare(): void {
     if (this.#index !== null) return;
     this.#index = this.#input.store.orderedIndex(this.#spec);
-    this.#first = firstOf(this.#group, this.#keys);
+    this.#first = firstEntry(this.#group, this.#keys);
   }
 
   release(): void {
@@ -65,7 +66,7 @@ export class Extreme {
     const { store } = this.#input;
     const { to } = this.#group.step;
     const value = this.#columns[this.#keys]!;
-    let at = (this.#first as First)(slot, index);
+    let at = (this.#first as FirstEntry)(slot, index);
     while (at >= 0 && !store.visible(index.slot(at), to)) at = index.next(at);
     setValue(this.#group.store, slot, column, at < 0 ? null : readValue(this.#input, index.slot(at), value));
   }
@@ -83,7 +84,7 @@ function readValue({ store }: StoredNode, slot: number, column: number): number 
 }
 
 /** First entry of the partition whose values are the key of the group's row. */
-function firstOf({ store }: Owner, keys: number): First {
+export function firstEntry({ store }: Owner, keys: number): FirstEntry {
   const { layout } = store;
   const values = Array.from({ length: keys }, (_, i) => readCode(layout, i, "b"));
   const masks = Array.from({ length: keys }, (_, i) => `(${nullCode(layout, i, "b")} << ${i})`);
@@ -92,5 +93,5 @@ function firstOf({ store }: Owner, keys: number): First {
     const I = store.I, F = store.F, b = slot * ${layout.strideWords};
     return ${keys === 0 ? "index.firstOfAll()" : `index.first(${args})`};
   };`;
-  return new Function("store", source)(store) as First;
+  return new Function("store", source)(store) as FirstEntry;
 }

@@ -8,18 +8,28 @@ import type { TypedColumn } from "../js-rows.ts";
 import { declareColumns, findArguments, readers } from "./row-code.ts";
 import { touchLoop } from "./touch-code.ts";
 
-/** An aggregate over a column of the input chunk. */
+/** An aggregate over columns of an input's chunk. */
 export interface GroupAggregate {
   readonly accumulator: Accumulator;
   /** Chunk column of the argument; -1: every row counts. */
+  readonly arg: number;
+  /** Of further arguments. */
+  readonly rest?: readonly number[];
+  /** The input it is over, if it is not the first. */
+  readonly port?: number;
+}
+
+/** An argument whose values that are not null have a counter. */
+export interface Counted {
+  readonly port: number;
   readonly arg: number;
 }
 
 export interface GroupSpec {
   readonly identity: string;
   readonly label: string;
-  /** Columns of the input chunk: the keys first. */
-  readonly input: readonly TypedColumn[];
+  /** By port, columns of the input's chunk: the keys first. null: a store, from which nothing is pushed. */
+  readonly inputs: readonly (readonly TypedColumn[] | null)[];
   readonly keys: number;
   readonly output: readonly TypedColumn[];
   /** Whether a result, or a function of the user that makes it, may fail. */
@@ -31,47 +41,54 @@ export function groupSource(
   spec: GroupSpec,
   aggregates: readonly GroupAggregate[],
   places: readonly Place[],
-  counted: readonly number[],
+  counted: readonly Counted[],
 ): string {
+  const takes = spec.inputs.map((input, port) =>
+    input === null ? "null" : takeSource(layout, spec, port, aggregates, places, counted),
+  );
   return `"use strict";
-${takeSource(layout, spec, aggregates, places, counted)}
+const recent = new Int32Array(${RECENT});
+const take = [${takes.join(", ")}];
 ${finishSource(layout, spec, aggregates, places)}
 ${emitSource(layout, spec, aggregates, places)}
 return { take, emit };`;
 }
 
+/** Takes a chunk of one input in. Only the first counts the group's rows. */
 function takeSource(
   layout: RowLayout,
   spec: GroupSpec,
+  port: number,
   aggregates: readonly GroupAggregate[],
   places: readonly Place[],
-  counted: readonly number[],
+  counted: readonly Counted[],
 ): string {
+  const input = spec.inputs[port]!;
   const { strideWords: stride, birthWord, deathWord, weightWord } = layout;
   const f64 = (column: number) => `F[(b >> 1) + ${layout.words[column]! >> 1}]`;
   const rowsColumn = spec.keys;
   const keys = Array.from({ length: spec.keys }, (_, i) => i);
   const byArgument = new Map<number, string[]>();
-  for (const [i, arg] of counted.entries()) byArgument.set(arg, [`${f64(rowsColumn + 1 + i)} += w;`]);
-  const always: string[] = [];
-  aggregates.forEach(({ accumulator, arg }, i) => {
-    (byArgument.get(arg) ?? always).push(accumulator.add(places[i]!));
+  for (const [i, { port: p, arg }] of counted.entries())
+    if (p === port) byArgument.set(arg, [`${f64(rowsColumn + 1 + i)} += w;`]);
+  const always: string[] = port === 0 ? [`${f64(rowsColumn)} += w;`] : [];
+  aggregates.forEach(({ accumulator, arg, port: p = 0 }, i) => {
+    if (p === port) (byArgument.get(arg) ?? always).push(accumulator.add(places[i]!));
   });
-  const perArgument = [...byArgument].map(
-    ([arg, lines]) => `if (n${arg}[r] === 0) { ${lines.join("\n      ")} }`,
+  const perArgument = [...byArgument].map(([arg, lines]) =>
+    input[arg]!.nullable ? `if (n${arg}[r] === 0) { ${lines.join("\n      ")} }` : lines.join("\n      "),
   );
-  return `const recent = new Int32Array(${RECENT});
-  function take(chunk) {
+  return `function take${port}(chunk) {
     const rows = chunk.length;
     store.reserve(rows);
     const I = store.I, F = store.F, W = chunk.weights, epoch = store.epoch;
-    ${declareColumns("chunk", spec.input)}
-    ${touchLoop(findArguments(spec.input, keys, "r"), "0", "rows")}
+    ${declareColumns("chunk", input)}
+    ${touchLoop(findArguments(input, keys, "r"), "0", "rows")}
     for (let r = 0; r < rows; r++) {
       const w = W[r], at = ${recentCode(spec)};
       let g = recent[at], b = g * ${stride};
-      if (I[b + ${birthWord}] !== epoch || !(${sameKey(layout, spec)})) {
-        g = find(${findArguments(spec.input, keys, "r")}), b = g * ${stride};
+      if (I[b + ${birthWord}] !== epoch || !(${sameKey(layout, spec, input)})) {
+        g = find(${findArguments(input, keys, "r")}), b = g * ${stride};
       }
       if (g < 0 || I[b + ${birthWord}] !== epoch) {
         if (g >= 0 && I[b + ${deathWord}] === ${LIVE}) {
@@ -81,12 +98,11 @@ function takeSource(
           store.kill(old);
         } else {
           g = store.alloc(); b = g * ${stride};
-          ${freshCode(layout, spec)}
+          ${freshCode(layout, spec, input)}
         }
         store.insert(g);
       }
       recent[at] = g;
-      ${f64(rowsColumn)} += w;
       ${perArgument.join("\n      ")}
       ${always.join("\n      ")}
     }
@@ -111,16 +127,19 @@ function recentCode(spec: GroupSpec): string {
 }
 
 /** Whether the row at `b` has the key of chunk row `r`, to the bit. */
-function sameKey(layout: RowLayout, spec: GroupSpec): string {
+function sameKey(layout: RowLayout, spec: GroupSpec, input: readonly TypedColumn[]): string {
   const { read, isNull } = readers(layout, "I", "F");
-  const parts = spec.input
-    .slice(0, spec.keys)
-    .map((c, i) => `${read(i, "b")} === c${i}[r]${c.nullable ? ` && ${isNull(i, "b")} === n${i}[r]` : ""}`);
+  const parts = input.slice(0, spec.keys).map((c, i) => {
+    const nulls = layout.columns[i]!.nullable
+      ? ` && ${isNull(i, "b")} === ${c.nullable ? `n${i}[r]` : 0}`
+      : "";
+    return `${read(i, "b")} === c${i}[r]${nulls}`;
+  });
   return parts.length === 0 ? "true" : parts.join(" && ");
 }
 
 /** A group nobody saw before: its key, zeros, nulls. */
-function freshCode(layout: RowLayout, spec: GroupSpec): string {
+function freshCode(layout: RowLayout, spec: GroupSpec, input: readonly TypedColumn[]): string {
   const nullBits: string[][] = Array.from({ length: layout.nullWords.count }, () => []);
   const lines = [`for (let i = 0; i < ${layout.weightWord}; i++) I[b + i] = 0;`];
   const { read } = readers(layout, "I", "F");
@@ -130,7 +149,8 @@ function freshCode(layout: RowLayout, spec: GroupSpec): string {
     if (!column.nullable) return;
     const bit = layout.nullBit[i]!;
     nullBits[layout.nullWord[i]! - layout.nullWords.first]!.push(
-      isKey ? `(n${i}[r] << ${bit})` : `${1 << bit}`,
+      // A key that may be null in one input need not be so in another.
+      !isKey ? `${1 << bit}` : input[i]!.nullable ? `(n${i}[r] << ${bit})` : "0",
     );
   });
   nullBits.forEach((bits, w) => {

@@ -6,8 +6,10 @@
  *
  * 1. A chunk comes in: each row finds its group. The first row of a step to touch a group makes a new version of the group's row (a
  *    copy, or zeros), every later one changes that version in place.
+ *    Rows come in through several ports: the input itself, and, of DISTINCT aggregates, the different arguments, which count for
+ *    those aggregates alone.
  * 2. When the input is complete, each version made in this step settles what lies beside it (min and max look into their ordered
- *    inputs, objects become text), and its result is compared with the result of the version before: if they differ, the old row goes
+ *    inputs, what is made of rows is gathered from its own, objects become text), and its result is compared with the result of the version before: if they differ, the old row goes
  *    and the new one comes. A group without rows ends.
  *
  * Without keys there is one group, which exists from the first step on and never ends.
@@ -16,22 +18,28 @@ import type { ErrorBody } from "../../base/errors.ts";
 import { float8 } from "../../batch/types.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
 import type { HashIndex } from "../../state/hash-index.ts";
-import { Store } from "../../state/store.ts";
+import type { Int32List } from "../../state/memory.ts";
+import { LIVE, Store } from "../../state/store.ts";
 import type { Place } from "../aggregates/accumulator.ts";
+import type { Collector } from "../aggregates/collect/collector.ts";
 import { type Chunk, createChunk } from "../chunk.ts";
 import { ErrorCollection } from "../error-collection.ts";
 import type { TypedColumn } from "../js-rows.ts";
 import { lostRow } from "../lost-row.ts";
 import { Node, type NodeStore, type Source, type WantedIndex } from "../node.ts";
 import { Extreme } from "./extreme-lookup.ts";
-import { type GroupAggregate, type GroupSpec, groupSource } from "./group-code.ts";
+import { Gather, type GatherSpec } from "./gather.ts";
+import { type Counted, type GroupAggregate, type GroupSpec, groupSource } from "./group-code.ts";
 import { sink } from "./touch-code.ts";
 
 export interface GroupCode {
-  take(chunk: Chunk): void;
+  /** By port. */
+  readonly take: readonly (((chunk: Chunk) => void) | null)[];
   /** Emits for touched[i ..]; gives the next i. */
   emit(touched: Int32Array, i: number, end: number, from: number, out: Chunk): number;
 }
+
+const GATHERED_ROWS_PER_CALL = 8192;
 
 export class Group extends Node {
   readonly label: string;
@@ -43,7 +51,11 @@ export class Group extends Node {
   readonly #source: string;
   readonly #global: boolean;
   readonly #extremes: Extreme[] = [];
+  readonly #gathers: Gather[] = [];
   #next = 0;
+  /** Touched groups for which all is gathered, and how many gathers are done for the one behind them. */
+  #gathered = 0;
+  #gather = 0;
 
   /** `aggregates` is called once the store exists. */
   constructor(
@@ -58,13 +70,14 @@ export class Group extends Node {
     if (spec.fallible) this.errors = new ErrorCollection(spec.label, dictionary);
     this.#aggregates = aggregates(this);
     const counter = { type: float8, nullable: false };
-    const counted = countedArguments(this.#aggregates, spec.input);
-    const columns = [...spec.input.slice(0, spec.keys), counter, ...counted.map(() => counter)];
+    const keys = spec.inputs[0]!.slice(0, spec.keys);
+    const counted = countedArguments(this.#aggregates, spec.inputs);
+    const columns = [...keys, counter, ...counted.map(() => counter)];
     const firstState = columns.length;
     for (const { accumulator } of this.#aggregates) columns.push(...accumulator.columns);
     this.store = new Store(spec.label, columns, dictionary);
     this.index = this.store.hashIndex({
-      columns: spec.input.slice(0, spec.keys).map((_, i) => i),
+      columns: keys.map((_, i) => i),
       unique: true,
     });
     this.#out = createChunk(spec.output);
@@ -72,16 +85,17 @@ export class Group extends Node {
     const bound = new Map<string, unknown>();
     const rowsColumn = spec.keys;
     let at = firstState;
-    const places = this.#aggregates.map(({ accumulator, arg }): Place => {
+    const places = this.#aggregates.map(({ accumulator, arg, rest = [], port = 0 }): Place => {
       const state = accumulator.columns.map((_, i) => at + i);
       at += accumulator.columns.length;
-      const counterOf = counted.indexOf(arg);
+      const counterOf = counted.findIndex((c) => c.port === port && c.arg === arg);
       accumulator.boxed?.bind(this.store, state[state.length - 1]!);
       return {
         layout: this.store.layout,
         state,
         arg,
-        argNullable: arg >= 0 && spec.input[arg]!.nullable,
+        argNullable: arg >= 0 && spec.inputs[port]![arg]!.nullable,
+        rest,
         count: counterOf < 0 ? rowsColumn : rowsColumn + 1 + counterOf,
         mayBeEmpty: counterOf >= 0 || this.#global,
         bind(value) {
@@ -108,8 +122,16 @@ export class Group extends Node {
     return extreme;
   }
 
+  /** For what is made of the rows of the stored input at `port`. */
+  gather(port: number, spec: GatherSpec, collector: Collector): Gather {
+    const gather = new Gather(this, port, spec, collector);
+    this.#gathers.push(gather);
+    return gather;
+  }
+
   override unbind(): void {
     for (const extreme of this.#extremes) extreme.release();
+    for (const gather of this.#gathers) gather.release();
   }
 
   override stores(): NodeStore[] {
@@ -117,32 +139,54 @@ export class Group extends Node {
   }
 
   override indexes(): WantedIndex[] {
-    return this.#extremes.map((extreme) => extreme.wanted());
+    return [...this.#extremes, ...this.#gathers].map((lookup) => lookup.wanted());
   }
 
   override prepare(): void {
     for (const extreme of this.#extremes) extreme.prepare();
+    for (const gather of this.#gathers) gather.prepare();
   }
 
   override begin(): void {
     super.begin();
     this.#next = 0;
+    this.#gathered = 0;
+    this.#gather = 0;
     this.prepare();
+    for (const gather of this.#gathers) gather.begin();
     for (const { accumulator } of this.#aggregates) accumulator.boxed?.begin();
     if (this.#global && this.store.live === 0) this.#makeOnly();
   }
 
-  override push(_port: number, chunk: Chunk): void {
-    this.#code.take(chunk);
+  override push(port: number, chunk: Chunk): void {
+    this.#code.take[port]!(chunk);
   }
 
   override work(): boolean {
     const touched = this.store.born;
     if (this.#next >= touched.length) return false;
+    const ready = this.#gathers.length === 0 ? touched.length : this.#gatherSome(touched);
+    if (this.#next >= ready) return true;
     const out = this.#out;
-    this.#next = this.#code.emit(touched.array, this.#next, touched.length, this.step.from, out);
+    this.#next = this.#code.emit(touched.array, this.#next, ready, this.step.from, out);
     this.emit(out);
     return true;
+  }
+
+  /** Looks at a bounded number of rows; how many touched groups have all they need. */
+  #gatherSome(touched: Int32List): number {
+    const { layout } = this.store;
+    let budget = GATHERED_ROWS_PER_CALL;
+    for (; this.#gathered < touched.length && budget > 0; this.#gathered++) {
+      const slot = touched.array[this.#gathered] as number;
+      if (this.store.I[slot * layout.strideWords + layout.birthWord] === LIVE) continue;
+      for (; this.#gather < this.#gathers.length; this.#gather++) {
+        budget = (this.#gathers[this.#gather] as Gather).advance(slot, budget);
+        if (budget < 0) return this.#gathered;
+      }
+      this.#gather = 0;
+    }
+    return this.#gathered;
   }
 
   override code(): string[] {
@@ -172,8 +216,15 @@ function clearNullable(store: Store, slot: number): void {
   });
 }
 
-/** Arguments that may be null, each with a counter of its own. */
-function countedArguments(aggregates: readonly GroupAggregate[], input: readonly TypedColumn[]): number[] {
-  const args = aggregates.filter(({ arg }) => arg >= 0 && input[arg]!.nullable).map(({ arg }) => arg);
-  return [...new Set(args)];
+/** Arguments with a counter of their own: those that may be null, and all that are not counted with the group's rows. */
+function countedArguments(
+  aggregates: readonly GroupAggregate[],
+  inputs: readonly (readonly TypedColumn[] | null)[],
+): Counted[] {
+  const counted: Counted[] = [];
+  for (const { arg, port = 0 } of aggregates) {
+    if (arg < 0 || (port === 0 && !inputs[0]![arg]!.nullable)) continue;
+    if (!counted.some((c) => c.port === port && c.arg === arg)) counted.push({ port, arg });
+  }
+  return counted;
 }

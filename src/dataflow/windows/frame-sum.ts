@@ -122,6 +122,7 @@ function frameCode(
     layout,
     state: accumulator.columns.map((_, i) => STATE + i),
     arg: args.length === 0 ? -1 : 0,
+    rest: args.slice(1).map((_, i) => i + 1),
     argNullable: args.length > 0,
     count: args.length === 0 ? ROWS : COUNT,
     mayBeEmpty: true,

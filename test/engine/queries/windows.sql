@@ -117,3 +117,14 @@ SELECT a, c FROM n ORDER BY c FETCH FIRST ROW WITH TIES;
 SELECT a FROM n ORDER BY a OFFSET 2 FETCH FIRST 3 ROWS WITH TIES;
 SELECT a, count(*) AS n FROM t GROUP BY a ORDER BY n DESC FETCH FIRST 1 ROW WITH TIES;
 SELECT k FROM t ORDER BY a FETCH FIRST 0 ROWS WITH TIES;
+
+-- Aggregates of every kind whose rows can be taken away.
+SELECT k, bool_and(g) OVER (ORDER BY k ROWS 2 PRECEDING), bool_or(g) OVER (PARTITION BY c), bit_or(a) OVER (ORDER BY k) FROM t;
+
+-- floats 2, 3, 4
+SELECT k, stddev(f) OVER (ORDER BY k ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING), var_pop(a) OVER (PARTITION BY c), corr(a, f) OVER (ORDER BY k) FROM t WHERE f <> 'NaN';
+
+SELECT k, regr_count(a, f) OVER (ORDER BY k), variance(d) FILTER (WHERE g) OVER (ORDER BY k), bit_xor(b) OVER (PARTITION BY g ORDER BY k GROUPS 1 PRECEDING) FROM t;
+
+-- Windows over grouping sets.
+SELECT c, g, count(*), grouping(c, g), rank() OVER (PARTITION BY grouping(c, g) ORDER BY count(*), c, g) FROM t GROUP BY ROLLUP (c, g);

@@ -492,8 +492,9 @@ function aggregate(tape: Tape, scope: Scope): Term {
 
 function plainAggregate(tape: Tape, scope: Scope): Term {
   const filter = tape.oneIn(4) ? ` FILTER (WHERE ${condition(tape, scope, 1)})` : "";
-  const name = tape.pick(["count(*)", "sum", "min", "max", "avg", "count"]);
+  const name = tape.pick(["count(*)", "sum", "min", "max", "avg", "count", "other"]);
   if (name === "count(*)") return made(`count(*)${filter}`, "int8");
+  if (name === "other") return otherAggregate(tape, scope, filter);
   if (name === "count") {
     const arg = expression(tape, tape.pick(scope.terms).kind, scope, 1);
     return made(`count(${arg.sql})${filter}`, "int8");
@@ -517,6 +518,42 @@ function plainAggregate(tape: Tape, scope: Scope): Term {
   return made(`${name}(${arg.sql})${filter}`, kind, kind === "int8");
 }
 
+/** One of those with an answer of their own for each kind of argument; ordered by what they put together, so that ties do not show. */
+function otherAggregate(tape: Tape, scope: Scope, filter: string): Term {
+  if (scope.canonical.length === 0) return made(`count(*)${filter}`, "int8");
+  const { sql, kind } = tape.pick(scope.canonical);
+  const integer = kind === "int4" || kind === "int8";
+  const found = (text: string) => made(text, kind === "price" ? "numeric" : kind, kind !== "price");
+  return tape.pick([
+    () => made(`count(DISTINCT ${sql})${filter}`, "int8"),
+    () => made(`(array_agg(${sql} ORDER BY ${sql} DESC)${filter})::text`, "text"),
+    () => made(`(array_agg(DISTINCT ${sql})${filter})::text`, "text"),
+    () => made(`(jsonb_agg(${sql} ORDER BY ${sql})${filter})::text`, "text"),
+    () => found(`mode() WITHIN GROUP (ORDER BY ${sql})${filter}`),
+    () => found(`percentile_disc(0.${1 + tape.below(9)}) WITHIN GROUP (ORDER BY ${sql} DESC)${filter}`),
+    () =>
+      kind === "bool"
+        ? made(`bool_and(${sql})${filter}`, "bool")
+        : made(`bool_or(${sql} IS NULL)${filter}`, "bool"),
+    () =>
+      kind === "text"
+        ? made(`string_agg(DISTINCT ${sql}, '+' ORDER BY ${sql})${filter}`, "text")
+        : made(`count(DISTINCT ${sql})${filter}`, "int8"),
+    () =>
+      integer
+        ? made(`${tape.pick(["bit_and", "bit_or", "bit_xor"])}(${sql})${filter}`, kind)
+        : made(`count(DISTINCT ${sql})${filter}`, "int8"),
+    () =>
+      integer || kind === "numeric"
+        ? made(`${tape.pick(["var_pop", "stddev", "variance"])}(${sql})${filter}`, "numeric", false)
+        : made(`count(DISTINCT ${sql})${filter}`, "int8"),
+    () =>
+      integer
+        ? made(`${tape.pick(["sum", "avg"])}(DISTINCT ${sql})${filter}`, "numeric", false)
+        : made(`count(${sql})${filter}`, "int8"),
+  ])();
+}
+
 function grouped(tape: Tape, relations: readonly Relation[], depth: number): Select {
   const from = makeFrom(tape, relations, depth);
   const keys: Term[] = [];
@@ -537,7 +574,8 @@ function grouped(tape: Tape, relations: readonly Relation[], depth: number): Sel
       ? ` HAVING ${tested.sql} ${tape.pick([">", "<", "="])} ${1 + tape.below(3)}`
       : "";
   const by = keys.map((k) => k.sql).join(", ");
-  const query = `SELECT ${sql} FROM ${from.sql}${where(tape, from.scope)} GROUP BY ${by}${having}`;
+  const sets = tape.oneIn(6) ? `${tape.pick(["ROLLUP", "CUBE"])} (${by})` : by;
+  const query = `SELECT ${sql} FROM ${from.sql}${where(tape, from.scope)} GROUP BY ${sets}${having}`;
   if (!tape.oneIn(5) || columns.some((c) => !c.canonical))
     return { sql: query, columns, order: [], factors: from.factors };
   const order = makeOrder(tape, columns);

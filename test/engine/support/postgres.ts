@@ -8,11 +8,13 @@ export interface Answer {
   readonly affected: number;
 }
 
+/** What PGlite would parse: numbers, booleans, bytes, JSON, times, and arrays of all of them. */
+const parsed = [
+  16, 17, 20, 21, 23, 25, 114, 700, 701, 1082, 1083, 1114, 1184, 1186, 1700, 3802, 199, 1000, 1001, 1005,
+  1007, 1009, 1014, 1015, 1016, 1021, 1022, 1115, 1182, 1183, 1185, 1187, 1231, 2951, 3807,
+];
 const asText: Record<number, (value: string) => string> = Object.fromEntries(
-  [
-    ...[16, 17, 20, 21, 23, 25, 114, 700, 701, 1042, 1043, 1082, 1083, 1114, 1184, 1186, 1700, 2950, 3802],
-    ...[199, 1000, 1005, 1007, 1009, 1015, 1016, 1021, 1022, 1115, 1182, 1185, 1187, 1231, 3807],
-  ].map((oid) => [oid, (value: string) => value]),
+  parsed.map((oid) => [oid, (value: string) => value]),
 );
 
 export class Postgres {

@@ -238,18 +238,29 @@ export class Circuit {
     this.dictionary.collect();
   }
 
-  /** Frees rows that nobody reads at `horizon` or later, until the deadline (performance.now()). True: all of them. */
+  /**
+   * Frees rows that nobody reads at `horizon` or later, and stores that have left with their nodes, until the deadline (performance.now()).
+   * True: all of them.
+   */
   vacuum(horizon: number, deadline: number = Number.POSITIVE_INFINITY): boolean {
     for (const node of this.#graph.nodes) {
       for (const store of node.allStores) {
         while (!store.vacuum(horizon, VACUUM_ROWS)) if (performance.now() >= deadline) return false;
       }
     }
+    if (this.#graveyard.size === 0) return true;
     for (const store of this.#graveyard) {
-      if (store.releaseRows()) this.#graveyard.delete(store);
-      else break; // the rest in later steps
+      if (store.isPinned) continue; // until its last reader has gone
+      while (!store.releaseRows(VACUUM_ROWS)) if (performance.now() >= deadline) return false;
+      this.#graveyard.delete(store);
     }
+    this.dictionary.collect();
     return true;
+  }
+
+  /** Stores that have left with their nodes and are still to be freed. */
+  get buried(): number {
+    return this.#graveyard.size;
   }
 
   /** Takes a store that nobody reads any more: its references are given back in the steps to come. */

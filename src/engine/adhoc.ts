@@ -52,5 +52,6 @@ export async function runQuery(
     return { fields, rows };
   } finally {
     build.cancel();
+    core.stepper.sweep();
   }
 }

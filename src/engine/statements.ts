@@ -212,6 +212,7 @@ export class Statements {
       return build.explainCode().split("\n");
     } finally {
       build.cancel();
+      this.#core.stepper.sweep();
     }
   }
 

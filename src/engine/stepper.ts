@@ -53,9 +53,10 @@ export class Stepper {
   /** Why it stopped for good. */
   #broken: { readonly error: unknown } | null = null;
   #roomWaiters: (() => void)[] = [];
-  /** Rows dead at this epoch are to be freed, and have been up to that one. */
+  /** Rows dead at this epoch may be freed. */
   #horizon = 0;
-  #vacuumed = 0;
+  /** Whether there may be something to free. */
+  #unswept = false;
   /** The last complete step. */
   epoch = 0;
   /** Position of the last commit stepped. */
@@ -121,11 +122,17 @@ export class Stepper {
   /** Nobody reads rows any more that were dead at the epoch: they are freed between steps. */
   vacuum(horizon: number): void {
     this.#horizon = horizon;
+    this.sweep();
+  }
+
+  /** A query or a view has left: what it kept is freed between steps, also if no step comes. */
+  sweep(): void {
+    this.#unswept = true;
     this.#start();
   }
 
   get #idle(): boolean {
-    return this.#queue.length === 0 && this.#jobs.length === 0 && this.#vacuumed === this.#horizon;
+    return this.#queue.length === 0 && this.#jobs.length === 0 && !this.#unswept;
   }
 
   #start(): void {
@@ -159,9 +166,11 @@ export class Stepper {
     };
     for (;;) {
       await this.#runJobs();
-      for (let horizon = this.#horizon; this.#vacuumed < horizon; horizon = this.#horizon) {
-        if (this.#circuit.vacuum(horizon, sliceEnds)) this.#vacuumed = horizon;
-        else await pause();
+      while (this.#unswept) {
+        this.#unswept = false;
+        if (this.#circuit.vacuum(this.#horizon, sliceEnds)) continue;
+        this.#unswept = true;
+        await pause();
       }
       const groups = this.#take();
       if (groups.length === 0) return;

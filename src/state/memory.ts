@@ -5,6 +5,9 @@
  * for a doubling, and the garbage collector never walks what lies here. Growing detaches the typed arrays, so every owner
  * takes them anew after `ensure` (see README: reserve first, then hoist).
  *
+ * What is small is an ordinary buffer that doubles: most stores of a query that is answered once never become large, and ten gigabytes
+ * of address space for each are soon all there is.
+ *
  * Why not flat typed arrays (doubling 5 M rows stops the world for 250 ms), pages of typed arrays or a resizable
  * ArrayBuffer (both 1.3 to 2 times slower per random access): docs/decisions/0002-state-memory.md.
  */
@@ -12,16 +15,18 @@ import { EvertError } from "../base/errors.ts";
 
 const PAGE_BYTES = 65_536;
 const PAGES_MAX = 65_536;
+/** Up to here doubling is cheap: a copy of half of it takes a tenth of a millisecond. */
+const SMALL_BYTES_MAX = 1 << 20;
 
 export class GrowingMemory {
   I: Int32Array;
   F: Float64Array;
   U8: Uint8Array;
-  readonly #memory: WebAssembly.Memory;
+  /** Null while it is small. */
+  #memory: WebAssembly.Memory | null = null;
 
   constructor() {
-    this.#memory = new WebAssembly.Memory({ initial: 1, maximum: PAGES_MAX });
-    const buffer = this.#memory.buffer;
+    const buffer = new ArrayBuffer(PAGE_BYTES);
     this.I = new Int32Array(buffer);
     this.F = new Float64Array(buffer);
     this.U8 = new Uint8Array(buffer);
@@ -35,6 +40,12 @@ export class GrowingMemory {
   ensure(bytes: number): boolean {
     const have = this.U8.length;
     if (bytes <= have) return false;
+    if (bytes <= SMALL_BYTES_MAX) {
+      let wanted = have;
+      while (wanted < bytes) wanted *= 2;
+      this.#copyTo(new ArrayBuffer(wanted));
+      return true;
+    }
     // An eighth more than asked keeps the number of grows logarithmic; untouched pages cost nothing.
     const wanted = Math.max(bytes, have + (have >>> 3));
     const pages = Math.min(PAGES_MAX, Math.ceil(wanted / PAGE_BYTES));
@@ -44,15 +55,29 @@ export class GrowingMemory {
       });
     }
     try {
+      if (this.#memory === null) {
+        this.#memory = new WebAssembly.Memory({ initial: pages, maximum: PAGES_MAX });
+        this.#copyTo(this.#memory.buffer);
+        return true;
+      }
       this.#memory.grow(pages - have / PAGE_BYTES);
     } catch (cause) {
       throw new EvertError("out_of_memory", "the machine has no memory left for state", { cause });
     }
-    const buffer = this.#memory.buffer;
+    this.#take(this.#memory.buffer);
+    return true;
+  }
+
+  #copyTo(buffer: ArrayBuffer): void {
+    const old = this.U8;
+    this.#take(buffer);
+    this.U8.set(old);
+  }
+
+  #take(buffer: ArrayBuffer): void {
     this.I = new Int32Array(buffer);
     this.F = new Float64Array(buffer);
     this.U8 = new Uint8Array(buffer);
-    return true;
   }
 }
 

@@ -306,12 +306,17 @@ export class Store implements Rows {
     return dead.length === 0;
   }
 
+  /** Whether somebody reads rows as of an epoch. */
+  get isPinned(): boolean {
+    return this.#pins.length > 0;
+  }
+
   /**
    * Gives back the references of all rows, at most `rowsMax` of them a call; true when all are. For a store nobody writes any more; while it
    * is pinned nothing happens.
    */
-  releaseRows(rowsMax: number = 65_536): boolean {
-    if (this.#pins.length > 0) return false;
+  releaseRows(rowsMax: number): boolean {
+    if (this.isPinned) return false;
     const { birthWord, strideWords } = this.layout;
     const end = Math.min(this.highWater, this.#released + rowsMax);
     for (; this.#released < end; this.#released++) {

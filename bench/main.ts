@@ -14,7 +14,7 @@ import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
 import { join } from "node:path";
 import { type Measured, table } from "./report.ts";
 
-/** In the order of the list; the files have these names. */
+/** In the order of RESULTS.md; the files have these names. */
 const NAMES = ["append", "join", "build", "latency", "state"];
 
 /** One file's numbers, as they are kept. */

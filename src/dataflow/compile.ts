@@ -585,9 +585,11 @@ export class Compiler implements CompileContext {
       kept = build.filter(kept, { kind: "not", arg: isNull });
     }
     const mode = input.appendOnly ? "append" : kept.key === null ? "bag" : "keyed";
-    const { node, columns: map } = this.#collection(kept, allOf(kept), mode, "in time: ");
-    const [first, last] = bounds.map((bound) => (bound === null ? null : map[bound]!));
     const evict = input.appendOnly && until !== null;
+    // Who takes rows away shares the store with nobody to whom the same columns mean something else.
+    const purpose = `${evict ? "until over" : "in time"} [${bounds}]: `;
+    const { node, columns: map } = this.#collection(kept, allOf(kept), mode, purpose);
+    const [first, last] = bounds.map((bound) => (bound === null ? null : map[bound]!));
     const identity = `rows in time [${first}, ${last}) of ${node.identity}`;
     return this.#node(identity, () => {
       const shown = columns.map((_, i) => map[i]!);

@@ -118,7 +118,7 @@ export class Core {
     });
     this.committer = new Committer(this.log, this.stepper);
     this.ticker = new Ticker({
-      wallUs: () => parts.clock.wallUs(),
+      nowUs: () => this.log.nowUs(),
       nextDue: () => this.circuit.nextDue(),
       tick: () => this.#tick(),
       report: parts.report,

@@ -5,7 +5,7 @@
  * materialized view that reads one is replaced by its own query over that. So a SELECT between BEGIN and COMMIT runs like any other, and
  * what the transaction has not touched is read from where it lies.
  */
-import { EvertError } from "../base/errors.ts";
+import { EvertError, notSupported } from "../base/errors.ts";
 import { bool } from "../batch/types.ts";
 import * as build from "../plan/build.ts";
 import { withInputs } from "../plan/decorrelate.ts";
@@ -18,6 +18,8 @@ export interface Overlay {
   readonly changes: ReadonlyMap<number, TopicChanges>;
   /** The query of a view by id. @throws EvertError where its code is not loaded. */
   readonly queryOf: (viewId: number) => Query;
+  /** Whether a view leaves out rows that fail. */
+  readonly skipsErrors: (viewId: number) => boolean;
 }
 
 export async function overlaid(query: Query, overlay: Overlay): Promise<Query> {
@@ -25,6 +27,11 @@ export async function overlaid(query: Query, overlay: Overlay): Promise<Query> {
 }
 
 async function overlaidPlan(plan: Plan, overlay: Overlay): Promise<Plan> {
+  if (plan.kind === "asOfJoin") {
+    // What a record met at its own commit no change of the table alters.
+    if (!reads(plan.left, overlay)) return plan;
+    throw notSupported("reading an as-of join of records that the same transaction has appended");
+  }
   if (plan.kind !== "source") {
     const inputs: Plan[] = [];
     for (const input of inputsOf(plan)) inputs.push(await overlaidPlan(input, overlay));
@@ -36,6 +43,11 @@ async function overlaidPlan(plan: Plan, overlay: Overlay): Promise<Plan> {
   }
   const { plan: below, visible } = overlay.queryOf(plan.id);
   if (!reads(below, overlay)) return plan;
+  if (overlay.skipsErrors(plan.id)) {
+    throw notSupported(
+      `reading view "${plan.name}", which skips errors, once the same transaction has changed what it reads`,
+    );
+  }
   const over = await overlaidPlan(below, overlay);
   return build.projectColumns(
     over,

@@ -174,8 +174,14 @@ export class Statements {
             throw notSupported(`${commandTag(statement, 0)} in a transaction`, one.position);
         }
       }
-      // The request ended inside the transaction, as when a connection is closed.
-      return null;
+      throw new EvertError(
+        "invalid_request",
+        "the request ended inside a transaction: nothing of it is stored",
+        {
+          sqlstate: "25000",
+          hint: "Send BEGIN … COMMIT in one request.",
+        },
+      );
     });
     if (receipt !== null) note(String(receipt.position));
     return next;
@@ -198,12 +204,20 @@ export class Statements {
   /** The query, and the state it is run on: what readers see or, once the transaction has changed something, the newest with its changes. */
   async #seen(query: Query, changes: Changes): Promise<{ query: Query; at: Published }> {
     const { views, publisher, stepper } = this.#core;
-    views.checkReadable(query);
     const made = new Map([...changes].filter(([, c]) => !c.isEmpty));
-    if (made.size === 0) return { query, at: publisher.published };
+    if (made.size === 0) {
+      views.checkReadable(query);
+      return { query, at: publisher.published };
+    }
     const { epoch, position } = stepper;
-    const overlay = { changes: made, queryOf: (id: number) => views.queryOf(id) };
-    return { query: await overlaid(query, overlay), at: { epoch, position } };
+    const seen = await overlaid(query, {
+      changes: made,
+      queryOf: (id) => views.queryOf(id),
+      skipsErrors: (id) => views.get(id)?.entry.onError === "skip",
+    });
+    // Views that are written out by now may fail for readers and not for this transaction, which has mended them.
+    views.checkReadable(seen);
+    return { query: seen, at: { epoch, position } };
   }
 
   #code(query: Query): string[] {

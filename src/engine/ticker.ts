@@ -9,8 +9,8 @@ import type { CommitReceipt } from "../log/log.ts";
 export const TICK_US = 1_000_000;
 
 export interface TickerContext {
-  /** Wall clock, microseconds since 1970. */
-  readonly wallUs: () => number;
+  /** What a commit would be stamped with, microseconds since 1970. */
+  readonly nowUs: () => number;
   /** When the next row comes or goes by itself; Infinity: none does. */
   readonly nextDue: () => number;
   readonly tick: () => Promise<CommitReceipt>;
@@ -24,6 +24,8 @@ export class Ticker {
   #lastUs = Number.NEGATIVE_INFINITY;
   #running = false;
   #ticking = false;
+  /** Whether the last tick was refused, which has been reported. */
+  #failing = false;
 
   constructor(context: TickerContext) {
     this.#context = context;
@@ -51,7 +53,7 @@ export class Ticker {
     this.#timer = undefined;
     this.#due = due;
     if (due === Number.POSITIVE_INFINITY) return;
-    const waitUs = Math.max(due, this.#lastUs + TICK_US) - this.#context.wallUs();
+    const waitUs = Math.max(due, this.#lastUs + TICK_US) - this.#context.nowUs();
     // Longer timers than 2^31 ms fire at once; this one is set again when it has come.
     this.#timer = setTimeout(
       () => void this.wake(),
@@ -64,17 +66,19 @@ export class Ticker {
   async wake(): Promise<void> {
     this.#timer = undefined;
     this.#due = Number.POSITIVE_INFINITY;
-    const { wallUs, nextDue, tick, report } = this.#context;
-    const now = wallUs();
+    const { nowUs, nextDue, tick, report } = this.#context;
+    const now = nowUs();
     if (!this.#running || this.#ticking) return;
     if (nextDue() <= now && now >= this.#lastUs + TICK_US) {
       this.#lastUs = now;
       this.#ticking = true;
       try {
         await tick();
+        this.#failing = false;
       } catch (error) {
-        if (this.#running) report(`no tick could be appended: ${(error as Error).message}`);
-        this.#running = false;
+        // A full disk may have room again: it is tried again as long as the row is due.
+        if (this.#running && !this.#failing) report(`no tick could be appended: ${(error as Error).message}`);
+        this.#failing = true;
       } finally {
         this.#ticking = false;
       }

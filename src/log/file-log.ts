@@ -196,6 +196,10 @@ class FileLog implements Log, TopicSource {
     return this.#topicEnds.get(topicId) ?? 0;
   }
 
+  nowUs(): number {
+    return this.#time.peek();
+  }
+
   registerTopic(topic: LogTopic): void {
     const current = this.#registry.newestVersion(topic.topicId);
     if (current !== null && current !== topic.schemaVersion && this.#group.holds(topic.topicId)) this.seal();

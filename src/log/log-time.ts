@@ -32,6 +32,16 @@ export class LogTime {
     this.#onJump = onJump;
   }
 
+  /** What stamp() would give now. */
+  peek(): number {
+    const wallUs = this.#clock.wallUs();
+    const lastUs = this.#lastUs;
+    if (wallUs < lastUs) return lastUs;
+    if (this.#monotonicUs === null) return wallUs;
+    const elapsedUs = this.#clock.monotonicUs() - this.#monotonicUs;
+    return wallUs > lastUs + elapsedUs + FORWARD_JUMP_US_MAX ? lastUs + elapsedUs : wallUs;
+  }
+
   stamp(): number {
     const wallUs = this.#clock.wallUs();
     const monotonicUs = this.#clock.monotonicUs();

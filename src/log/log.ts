@@ -132,6 +132,8 @@ export interface Log {
   /** Rows ever appended to the topic (= its next offset), as of the last staged commit. */
   topicEnd(topicId: number): number;
   /** A topic the catalog has just created or found. A newer schemaVersion replaces the older for appends. */
+  /** The log's time: what a commit would be stamped with now, microseconds since 1970. */
+  nowUs(): number;
   registerTopic(topic: LogTopic): void;
   /**
    * Null when a commit of about `bytes` may be staged now; otherwise a promise to await first (backpressure: open group full,

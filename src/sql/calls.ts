@@ -14,6 +14,9 @@ import { bindWindowCall, isWindowFunction } from "./windows.ts";
 
 type FuncCall = NodeOf<"FuncCall">;
 
+/** The clause of what stands behind DEFAULT, as messages name it. */
+export const DEFAULTS = "DEFAULT expressions";
+
 export function bindCall(call: FuncCall, place: ExprPlace, start: number | undefined): Bound {
   const { ctx } = place;
   const position = ctx.position(call.location);
@@ -127,6 +130,7 @@ function now({ ctx, clause }: ExprPlace, said: string, position: number | undefi
       "A view depends on the log alone. Put the time into the records, compare it in WHERE, or compare it when reading the view.";
     throw notSupported(`${said} in ${ctx.defines}`, position, hint);
   }
+  if (clause === DEFAULTS) throw notSupported(`${said} in a DEFAULT`, position, "Give the time in INSERT.");
   if (ctx.nowUs === null) throw notSupported(said, position);
   return { kind: "const", value: ctx.nowUs, type: timestamptz };
 }

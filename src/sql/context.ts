@@ -60,9 +60,18 @@ export class BindContext {
     this.defines = options.defines;
   }
 
-  /** The same for a text of its own, such as the definition of an inlined view: it has no parameters. */
+  /**
+   * The same for a text of its own, such as the definition of an inlined view: it has no parameters. What is written out in a query that
+   * runs once has that query's now().
+   */
   within(source: SourceText, defines: string): BindContext {
-    const inner = new BindContext({ catalog: this.catalog, source, params: [], nowUs: this.nowUs, defines });
+    const inner = new BindContext({
+      catalog: this.catalog,
+      source,
+      params: [],
+      nowUs: this.nowUs,
+      defines: this.defines === null ? null : defines,
+    });
     inner.depth = this.depth + 1;
     return inner;
   }

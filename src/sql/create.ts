@@ -6,6 +6,7 @@ import type { Datum } from "../plan/expression.ts";
 import { isComparable, sqlTypeName } from "../plan/functions.ts";
 import { bindQuery } from "./bind-query.ts";
 import { boundType, coerce } from "./bound.ts";
+import { DEFAULTS } from "./calls.ts";
 import { type BindContext, checkColumnCount } from "./context.ts";
 import { bindExpr, plainPlace } from "./expression.ts";
 import { boolOption, optionsOf, textOption } from "./options.ts";
@@ -135,7 +136,7 @@ function bindCollation(clause: NodeOf<"CollateClause">, ctx: BindContext): void 
 
 function bindDefault(node: Node, column: string, type: Field["type"], ctx: BindContext): Datum {
   const position = ctx.position(startOf(node));
-  const bound = bindExpr(node, plainPlace(ctx, emptyScope(), "DEFAULT expressions"));
+  const bound = bindExpr(node, plainPlace(ctx, emptyScope(), DEFAULTS));
   const expr = coerce(bound, type, "assignment", ctx);
   if (expr === undefined) {
     const from = sqlTypeName(boundType(bound));

@@ -170,6 +170,7 @@ function bindConstant(constant: NodeOf<"A_Const">, start: number | undefined): B
     return typed({ kind: "const", value: constant.boolval.boolval ?? false, type: bool }, start);
   }
   if (constant.fval !== undefined) return typed(numberConstant(constant.fval.fval ?? "0"), start);
+  if (constant.bsval !== undefined) throw notSupported("type bit");
   return { kind: "literal", text: null, param: null, start };
 }
 

@@ -75,12 +75,13 @@ function bindRelation(node: NodeOf<"RangeVar">, env: QueryEnv): Scope {
   const position = ctx.position(node.location);
   const own = node.schemaname === undefined ? env.withQueries.get(name) : undefined;
   if (own !== undefined) return queryScope(node.alias?.aliasname ?? name, own, node.alias, position);
-  const relation = findRelation(node, ctx);
-  const inlined = ctx.catalog.inlineView?.(relation.name);
+  const isOurs = node.catalogname === undefined && (node.schemaname ?? "public") === "public";
+  const inlined = isOurs ? ctx.catalog.inlineView?.(name) : undefined;
   if (inlined !== undefined) {
-    const query = env.bindDefinition(relation.name, inlined);
+    const query = env.bindDefinition(name, inlined);
     return queryScope(node.alias?.aliasname ?? name, query, node.alias, position);
   }
+  const relation = findRelation(node, ctx);
   const plan = build.source(relation);
   const names = aliasNames(
     node.alias,
@@ -103,10 +104,17 @@ export function findRelation(node: NodeOf<"RangeVar">, ctx: BindContext): Catalo
   const found =
     schema === "public" && node.catalogname === undefined ? ctx.catalog.relation(name) : undefined;
   if (found !== undefined) return found;
+  const names = ctx.catalog.relationNames();
+  if (schema === "public" && node.catalogname === undefined && names.includes(name)) {
+    throw new EvertError("view_failed", `view "${name}" cannot be read: what it is made of is not known`, {
+      position: ctx.position(node.location),
+      hint: "Start with the app that defines it, or drop it.",
+    });
+  }
   const said = node.schemaname === undefined ? name : `${node.schemaname}.${name}`;
   throw new EvertError("undefined_table", `relation "${said}" does not exist`, {
     position: ctx.position(node.location),
-    hint: similar(name, ctx.catalog.relationNames()),
+    hint: similar(name, names),
   });
 }
 

@@ -10,9 +10,10 @@ import { parseInterval } from "../batch/format/interval.ts";
 import { interval, timestamptz } from "../batch/types.ts";
 import * as build from "../plan/build.ts";
 import type { Expr } from "../plan/expression.ts";
-import { childrenOf, conjunction, conjuncts } from "../plan/inspect.ts";
+import { childrenOf, columnsOf, conjunction, conjuncts } from "../plan/inspect.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { BindContext } from "./context.ts";
+import { SUBQUERIES } from "./stand-ins.ts";
 
 /** What now() in the WHERE of a view is bound to. */
 export const NOW: Expr = { kind: "call", fn: "timestamptz_now", args: [], type: timestamptz };
@@ -89,7 +90,8 @@ function boundsOf(condition: Expr): Bounds | undefined {
 /** `time fn moment`, where the moment is now() and intervals beside it. */
 function boundsWith(fn: string, time: Expr, moment: Expr): Bounds | undefined {
   const bound = movedOver(moment, time);
-  if (bound === undefined) return undefined;
+  // A subquery has no value yet where the rows are filtered by time.
+  if (bound === undefined || [...columnsOf(bound)].some((c) => c >= SUBQUERIES)) return undefined;
   switch (fn) {
     case "timestamptz_gt":
       return { from: null, until: bound };

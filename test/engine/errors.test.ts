@@ -379,14 +379,14 @@ describe("a statement that fails", () => {
     await db.close();
   });
 
-  it("takes its transaction with it, and a transaction without COMMIT leaves nothing", async () => {
+  it("takes its transaction with it, and a transaction without COMMIT leaves nothing and says so", async () => {
     const db = await openInMemory();
     await sql(db, "CREATE TABLE k (id int4 PRIMARY KEY)");
     const failed = await db.sql(
       "BEGIN; INSERT INTO k VALUES (1); INSERT INTO k VALUES (1); COMMIT; SELECT 1",
     );
     expect(failed.error).toMatchObject({ sqlstate: "23505" });
-    expect((await db.sql("BEGIN; INSERT INTO k VALUES (2)")).error).toBeUndefined();
+    expect((await db.sql("BEGIN; INSERT INTO k VALUES (2)")).error).toMatchObject({ sqlstate: "25000" });
     expect((await db.sql("BEGIN; INSERT INTO k VALUES (3); ROLLBACK")).error).toBeUndefined();
     expect(await rowsOf(db, "SELECT id FROM k")).toEqual([]);
     await sql(

@@ -45,6 +45,8 @@ export class Temporal extends Node {
   #phase: Phase = "done";
   /** Where the phase stands in its index; the store does not change while a step is worked off. -2: not begun. */
   #at = -2;
+  /** Time of the last row that was taken away in this step. */
+  #evicted = Number.NEGATIVE_INFINITY;
 
   constructor(spec: TemporalSpec, input: StoredNode) {
     super(spec.identity, [{ node: input, kind: "store" }]);
@@ -89,6 +91,7 @@ export class Temporal extends Node {
     this.#copy ??= copier(this.#input.store, this.#spec.columns);
     this.#phase = "start";
     this.#at = -2;
+    this.#evicted = Number.NEGATIVE_INFINITY;
   }
 
   override push(): void {}
@@ -190,16 +193,19 @@ export class Temporal extends Node {
     const column = this.#spec.until as number;
     const { store } = this.#input;
     const { to, timeTo } = this.step;
-    if (this.#at === -2) this.#at = index.firstOfAll();
-    for (let n = 0; n < ENTRIES_PER_CALL; n++) {
-      const slot = this.#at < 0 ? -1 : index.slot(this.#at);
-      if (slot < 0 || this.#time(slot, column) > timeTo) {
-        this.#enter("done");
-        return;
-      }
-      this.#at = index.nextOfAll(this.#at);
-      if (store.visible(slot, to)) store.kill(slot);
+    // A killed row of this step leaves the index at once, and places with it: so first they are listed, and the next call begins by time.
+    let at = index.seek((slot) => this.#time(slot, column) < this.#evicted);
+    const over: number[] = [];
+    for (; at >= 0 && over.length < ENTRIES_PER_CALL; at = index.nextOfAll(at)) {
+      const slot = index.slot(at);
+      const time = this.#time(slot, column);
+      if (time > timeTo) break;
+      if (!store.visible(slot, to)) continue;
+      over.push(slot);
+      this.#evicted = time;
     }
+    for (const slot of over) store.kill(slot);
+    if (over.length < ENTRIES_PER_CALL) this.#enter("done");
   }
 
   #enter(phase: Phase): void {

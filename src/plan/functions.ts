@@ -13,7 +13,8 @@
  */
 import { EvertError, notSupported } from "../base/errors.ts";
 import { baseTypes, float4, float8, type SqlType, sameType, text, withoutModifiers } from "../batch/types.ts";
-import { absentNames, absentOverloads } from "./function-absent.ts";
+import { absentNames } from "./absent-functions.ts";
+import { absentOverloads } from "./function-absent.ts";
 import {
   type Category,
   canCast,

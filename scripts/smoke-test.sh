@@ -35,7 +35,7 @@ echo "a ten-line program: $printed"
 
 node_modules/.bin/evert start --data served --port 0 >listening 2>server.log &
 server=$!
-trap 'kill "$server" 2>/dev/null; rm -rf "$folder"' EXIT
+trap 'kill "$server" 2>/dev/null || true; rm -rf "$folder"' EXIT
 until grep -q "^evert listening on " listening; do
   kill -0 "$server" || { cat server.log >&2; exit 1; }
   sleep 0.1

@@ -6,6 +6,7 @@
  * generated for the schema takes the usual ones (row-loop.ts) in a fifth of that.
  */
 import { assert } from "../base/assert.ts";
+import { editDistance } from "../base/edit-distance.ts";
 import { EvertError } from "../base/errors.ts";
 import type { Batch } from "./batch.ts";
 import { getBit } from "./bitmap.ts";
@@ -290,7 +291,7 @@ function closestName(name: string, schema: Schema): string | undefined {
   let best: string | undefined;
   let bestDistance = 3;
   for (const field of schema.fields) {
-    const distance = simplified(field.name) === plain ? 0 : editDistance(name, field.name);
+    const distance = simplified(field.name) === plain ? 0 : editDistance(name, field.name, 2);
     if (distance < bestDistance && distance < Math.max(name.length, 2)) {
       best = field.name;
       bestDistance = distance;
@@ -301,19 +302,4 @@ function closestName(name: string, schema: Schema): string | undefined {
 
 function simplified(name: string): string {
   return name.toLowerCase().replaceAll("_", "");
-}
-
-/** Levenshtein; names beyond 64 letters are never close. */
-function editDistance(a: string, b: string): number {
-  if (a.length > 64 || b.length > 64) return 99;
-  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const current = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substitution = previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      current.push(Math.min(substitution, previous[j]! + 1, current[j - 1]! + 1));
-    }
-    previous = current;
-  }
-  return previous[b.length]!;
 }

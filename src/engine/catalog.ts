@@ -2,6 +2,8 @@
  * The catalog: which topics and views there are. It is itself a view of a topic (id 0): every definition is an event in the log, applied
  * in order, at start and while running. Nothing else remembers a name.
  */
+
+import { editDistance } from "../base/edit-distance.ts";
 import { EvertError } from "../base/errors.ts";
 import type { Datum } from "../batch/convert.ts";
 import { type Field, type Schema, schemaOf } from "../batch/schema.ts";
@@ -278,25 +280,11 @@ function nearest(name: string, names: readonly string[]): string | null {
   let best: string | null = null;
   let distance = Math.max(2, Math.floor(name.length / 3)) + 1;
   for (const candidate of names) {
-    const d = editDistance(name, candidate, distance);
+    const d = editDistance(name, candidate, distance - 1);
     if (d < distance) {
       distance = d;
       best = candidate;
     }
   }
   return best;
-}
-
-function editDistance(a: string, b: string, bound: number): number {
-  if (Math.abs(a.length - b.length) >= bound || a.length > 64 || b.length > 64) return bound;
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substitute = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(substitute, (row[j] as number) + 1, (next[j - 1] as number) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] as number;
 }

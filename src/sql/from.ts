@@ -75,8 +75,7 @@ function bindRelation(node: NodeOf<"RangeVar">, env: QueryEnv): Scope {
   const position = ctx.position(node.location);
   const own = node.schemaname === undefined ? env.withQueries.get(name) : undefined;
   if (own !== undefined) return queryScope(node.alias?.aliasname ?? name, own, node.alias, position);
-  const isOurs = node.catalogname === undefined && (node.schemaname ?? "public") === "public";
-  const inlined = isOurs ? ctx.catalog.inlineView?.(name) : undefined;
+  const inlined = isOurs(node) ? ctx.catalog.inlineView?.(name) : undefined;
   if (inlined !== undefined) {
     const query = env.bindDefinition(name, inlined);
     return queryScope(node.alias?.aliasname ?? name, query, node.alias, position);
@@ -98,14 +97,24 @@ function bindRelation(node: NodeOf<"RangeVar">, env: QueryEnv): Scope {
   );
 }
 
+/** Whether the name is one of the only schema there is. */
+function isOurs(node: NodeOf<"RangeVar">): boolean {
+  return node.catalogname === undefined && (node.schemaname ?? "public") === "public";
+}
+
+/** A topic or a view with rows of its own. */
 export function findRelation(node: NodeOf<"RangeVar">, ctx: BindContext): CatalogRelation {
   const name = node.relname ?? "";
-  const schema = node.schemaname ?? "public";
-  const found =
-    schema === "public" && node.catalogname === undefined ? ctx.catalog.relation(name) : undefined;
+  const found = isOurs(node) ? ctx.catalog.relation(name) : undefined;
   if (found !== undefined) return found;
   const names = ctx.catalog.relationNames();
-  if (schema === "public" && node.catalogname === undefined && names.includes(name)) {
+  if (isOurs(node) && ctx.catalog.inlineView?.(name) !== undefined) {
+    throw new EvertError("wrong_object_type", `"${name}" is a view without rows of its own`, {
+      position: ctx.position(node.location),
+      hint: "Name the tables that it reads.",
+    });
+  }
+  if (isOurs(node) && names.includes(name)) {
     throw new EvertError("view_failed", `view "${name}" cannot be read: what it is made of is not known`, {
       position: ctx.position(node.location),
       hint: "Start with the app that defines it, or drop it.",

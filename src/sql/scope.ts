@@ -1,4 +1,6 @@
 /** Names that can be seen from a place in a query: tables with their columns, and the columns seen without a table's name. */
+
+import { editDistance } from "../base/edit-distance.ts";
 import { EvertError, notSupported } from "../base/errors.ts";
 import * as build from "../plan/build.ts";
 import type { Expr } from "../plan/expression.ts";
@@ -192,26 +194,11 @@ function nearest(name: string, names: readonly string[]): string | undefined {
   let best: string | undefined;
   let least = Math.min(3, Math.floor(name.length / 2));
   for (const candidate of names) {
-    const d = distance(name.toLowerCase(), candidate.toLowerCase(), least);
+    const d = editDistance(name.toLowerCase(), candidate.toLowerCase(), least);
     if (d <= least && (best === undefined || d < least)) {
       best = candidate;
       least = d;
     }
   }
   return best;
-}
-
-/** Edit distance, or more than `most` as soon as that is certain. */
-function distance(a: string, b: string, most: number): number {
-  if (Math.abs(a.length - b.length) > most) return most + 1;
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[b.length]!;
 }

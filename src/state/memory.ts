@@ -5,7 +5,7 @@
  * for a doubling, and the garbage collector never walks what lies here. Growing detaches the typed arrays, so every owner
  * takes them anew after `ensure` (see README: reserve first, then hoist).
  *
- * What is small is an ordinary buffer that doubles: most stores of a query that is answered once never become large, and ten gigabytes
+ * What is small is an ordinary buffer that doubles: most stores of a query that is answered once never become large, and eight gibibytes
  * of address space for each are soon all there is.
  *
  * Why not flat typed arrays (doubling 5 M rows stops the world for 250 ms), pages of typed arrays or a resizable

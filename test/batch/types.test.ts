@@ -91,7 +91,10 @@ describe.each(types.map((type) => [typeToString(type), type] as const))("%s", (n
     );
   });
 
-  it.skipIf(/mood/.test(name))("has a name that tells it", () => {
-    expect(typeFromString(name)).toEqual(type);
-  });
+  // What an enum's labels are its name does not tell: the catalog does.
+  if (!/mood/.test(name)) {
+    it("has a name that tells it", () => {
+      expect(typeFromString(name)).toEqual(type);
+    });
+  }
 });

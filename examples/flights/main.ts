@@ -12,15 +12,7 @@ import * as app from "./app.ts";
 import { loadHistory, replayLastMonth } from "./feed.ts";
 import { buildPage } from "./page/build.ts";
 
-const { values: options } = parseArgs({
-  options: {
-    data: { type: "string", default: "evert-data/flights" },
-    host: { type: "string", default: "127.0.0.1" },
-    port: { type: "string", default: "7400" },
-    /** Only so many departures, for a test or a small machine. */
-    rows: { type: "string" },
-  },
-});
+const options = readOptions();
 
 const started = performance.now();
 const stopping = new AbortController();
@@ -37,7 +29,7 @@ async function serve(): Promise<void> {
   const [db, staticDir] = await Promise.all([openDatabase(), buildPage()]);
   const server = await createHttpServer(db.engine, {
     host: options.host,
-    port: Number(options.port),
+    port: options.port,
     staticDir,
   });
   const stop = async (): Promise<void> => {
@@ -78,7 +70,7 @@ function openDatabase(): Promise<Db> {
 }
 
 async function feed(db: Db): Promise<void> {
-  const rows = options.rows === undefined ? undefined : Number(options.rows);
+  const { rows } = options;
   const bar = progressBar();
   const loaded = await loadHistory(db, { rows, signal: stopping.signal }, (progress) => {
     bar?.setTotal(progress.total);
@@ -105,4 +97,41 @@ function progressBar(): SingleBar | null {
   });
   bar.start(1, 0, { rate: "0", views: 0 });
   return bar;
+}
+
+interface Options {
+  readonly data: string;
+  readonly host: string;
+  readonly port: number;
+  /** Only so many departures, for a test or a small machine. */
+  readonly rows: number | undefined;
+}
+
+function readOptions(): Options {
+  try {
+    const { values } = parseArgs({
+      options: {
+        data: { type: "string", default: "evert-data/flights" },
+        host: { type: "string", default: "127.0.0.1" },
+        port: { type: "string", default: "7400" },
+        rows: { type: "string" },
+      },
+    });
+    const { data, host, port, rows } = values;
+    return {
+      data,
+      host,
+      port: wholeNumber("--port", port, 65_535),
+      rows: rows === undefined ? undefined : wholeNumber("--rows", rows, Number.MAX_SAFE_INTEGER),
+    };
+  } catch (error) {
+    console.error(`error: ${(error as Error).message}`);
+    console.error("npm start -- [--data DIR] [--host ADDRESS] [--port NUMBER] [--rows NUMBER]");
+    process.exit(2);
+  }
+}
+
+function wholeNumber(option: string, text: string, max: number): number {
+  if (/^[0-9]{1,16}$/.test(text) && Number(text) <= max) return Number(text);
+  throw new Error(`${option} must be a whole number up to ${max}: ${text}`);
 }

@@ -65,7 +65,7 @@ export async function openSource(
     switch (format) {
       case "parquet":
         // A pipe has no size: what comes by one lies in a file first.
-        return total === undefined ? await parquetPipe(bytes, close) : await parquetFile(file!, close);
+        return total === undefined ? await parquetPipe(bytes, close) : await parquetFile(file!, file!, close);
       case "csv":
       case "tsv": {
         const columns = await columnsOf(remote, topic);
@@ -152,17 +152,18 @@ async function parquetPipe(bytes: Readable, closeInput: () => Promise<void>): Pr
   try {
     const file = join(directory, "records.parquet");
     await pipeline(bytes, createWriteStream(file, { mode: 0o600 }));
-    return await parquetFile(file, close);
+    return await parquetFile(file, "standard input", close);
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function parquetFile(file: string, close: () => Promise<void>): Promise<Source> {
+/** @param name what the user calls the file, for errors. */
+async function parquetFile(file: string, name: string, close: () => Promise<void>): Promise<Source> {
   const { parquetRows, parquetToNdjson } = await import("./parquet-input.ts");
-  const total = await parquetRows(file);
-  const open = (progress: Progress) => parquetToNdjson(file, progress);
+  const total = await parquetRows(file, name);
+  const open = (progress: Progress) => parquetToNdjson(file, name, progress);
   return { contentType: "application/x-ndjson", total, unit: "rows", open, close };
 }
 

@@ -1,6 +1,6 @@
 /** evert check: reads and verifies every byte of a log that no server has open. */
 import { existsSync } from "node:fs";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import { EvertError } from "../base/errors.ts";
 import { nodeDisk } from "../base/node-disk.ts";
@@ -26,7 +26,13 @@ async function check(options: CheckOptions): Promise<void> {
       hint: "--data says where it is.",
     });
   }
-  const { checkLog } = await import("../engine/tools.ts");
+  const { checkLog, LOG_DIRECTORY } = await import("../engine/tools.ts");
+  if (!existsSync(join(options.data, LOG_DIRECTORY))) {
+    throw new EvertError("not_found", `there is no log in ${options.data}`, {
+      detail: `A data directory has its log in ${LOG_DIRECTORY}/.`,
+      hint: "--data says where the data directory is; evert start makes one.",
+    });
+  }
   const report = await checkLog(resolve(options.data), nodeDisk);
   await write(reportText(report));
   if (report.damages.length === 0) return;

@@ -30,24 +30,26 @@ function isoFromMicros(micros: bigint): string {
   return `${iso.slice(0, -"000Z".length)}${String(fraction).padStart(6, "0")}Z`;
 }
 
-export async function parquetRows(file: string): Promise<number> {
-  return Number((await open(file)).metadata.num_rows);
+export async function parquetRows(file: string, name: string): Promise<number> {
+  return Number((await open(file, name)).metadata.num_rows);
 }
 
-async function open(path: string) {
+async function open(path: string, name: string) {
   try {
     const file = await asyncBufferFromFile(path);
     return { file, metadata: (await parquetMetadataAsync(file)) as FileMetaData };
   } catch (cause) {
-    throw parquetError(path, cause);
+    throw parquetError(name, cause);
   }
 }
 
+/** @param name what the user calls the file, for errors. */
 export async function* parquetToNdjson(
   path: string,
+  name: string,
   progress: Progress,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const { file, metadata } = await open(path);
+  const { file, metadata } = await open(path, name);
   const encoder = new TextEncoder();
   let rowStart = 0;
   for (const group of metadata.row_groups) {
@@ -68,7 +70,7 @@ export async function* parquetToNdjson(
         },
       });
     } catch (cause) {
-      throw parquetError(path, cause);
+      throw parquetError(name, cause);
     }
     let piece = "";
     let rows = 0;
@@ -112,9 +114,9 @@ function valueJson(value: unknown): string {
   }
 }
 
-function parquetError(path: string, cause: unknown): EvertError {
+function parquetError(name: string, cause: unknown): EvertError {
   const detail = cause instanceof Error ? cause.message : String(cause);
-  return new EvertError("invalid_text_representation", `${path} cannot be read as Parquet`, {
+  return new EvertError("invalid_text_representation", `${name} cannot be read as Parquet`, {
     detail,
     cause,
   });

@@ -1,6 +1,6 @@
 /** What `evert start` does: opens the engine, serves it, and ends it in order. */
 import { existsSync } from "node:fs";
-import { resolve } from "node:path";
+import { extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { destination, pino } from "pino";
 import { EvertError, toEvertError } from "../base/errors.ts";
@@ -60,9 +60,22 @@ function portOf(text: string): number {
   throw new UsageError(`--port must be a number from 0 to 65535: ${text}`);
 }
 
+const moduleExtensions = [".ts", ".mts", ".js", ".mjs"];
+
+/** Where it was thrown, as far as that is the user's own code. */
+function ownStack({ stack }: Error): string | undefined {
+  return stack
+    ?.split("\n")
+    .filter((line) => !/^ {4}at .*node:internal/.test(line))
+    .join("\n");
+}
+
 async function importApp(file: string): Promise<App> {
   const path = resolve(file);
   if (!existsSync(path)) throw new UsageError(`there is no ${file}`);
+  if (!moduleExtensions.includes(extname(path))) {
+    throw new UsageError(`${file} is no module: its name must end in ${moduleExtensions.join(", ")}`);
+  }
   let module: Record<string, unknown>;
   try {
     module = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
@@ -72,7 +85,7 @@ async function importApp(file: string): Promise<App> {
       error.code === "internal" ? "function_failed" : error.code,
       `${file} cannot be loaded: ${error.message}`,
       {
-        detail: error.detail ?? (cause instanceof Error ? cause.stack : undefined),
+        detail: error.detail ?? (cause instanceof Error ? ownStack(cause) : undefined),
         hint: error.hint,
         cause,
       },

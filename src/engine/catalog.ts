@@ -206,7 +206,13 @@ export class EngineCatalog implements Catalog {
     if (other !== undefined) {
       return new EvertError("wrong_object_type", `"${name}" is a ${other.kind}, not a ${what}`);
     }
-    const near = nearest(name, this.relationNames());
+    const candidates = [...this.#byName.values()].filter(
+      (entry) => (entry.kind === "view") === (what === "view"),
+    );
+    const near = nearest(
+      name,
+      candidates.map((entry) => entry.name),
+    );
     return new EvertError("undefined_table", `${what} "${name}" does not exist`, {
       hint: near === null ? undefined : `Did you mean "${near}"?`,
     });

@@ -1,3 +1,4 @@
 /** What command-line tools need of what lies below the engine. */
 export { type App, loadApp } from "../face/load-app.ts";
 export { type CheckReport, checkLog, type Damage } from "../log/check.ts";
+export { LOG_DIRECTORY } from "../log/lock.ts";

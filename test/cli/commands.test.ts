@@ -198,7 +198,7 @@ describe("append and tail", () => {
   test("Parquet that is none", async () => {
     expect(await run(["append", "songs", "--format", "parquet"], "PAR1 and no more")).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining("cannot be read as Parquet"),
+      stderr: expect.stringMatching(/^error: standard input cannot be read as Parquet/),
     });
   });
 

@@ -77,10 +77,10 @@ describe("a cell of CSV", () => {
 
 test("Parquet becomes NDJSON, with its times and whole numbers", async () => {
   const file = join(import.meta.dirname, "../../node_modules/vega-datasets/data/flights-3m.parquet");
-  expect(await parquetRows(file)).toBe(3_000_000);
+  expect(await parquetRows(file, "flights")).toBe(3_000_000);
   let rows = 0;
   const progress = { advance: (_bytes: number, more: number) => void (rows += more), stop() {} };
-  for await (const piece of parquetToNdjson(file, progress)) {
+  for await (const piece of parquetToNdjson(file, "flights", progress)) {
     const lines = new TextDecoder().decode(piece).trimEnd().split("\n");
     expect(rows).toBe(lines.length);
     expect(JSON.parse(lines[0]!)).toEqual({

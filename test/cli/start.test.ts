@@ -187,6 +187,28 @@ test("check of a directory that is not there", async () => {
   });
 });
 
+test("check of a directory without a log", async () => {
+  expect(await runProcess(["check", "--data", directory])).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^error: there is no log in .*\ndetail: .*\nhint: /),
+  });
+});
+
+test("start with a file that is no app", async () => {
+  const named = async (name: string, text: string) => {
+    await writeFile(join(directory, name), text);
+    return await launch("start", join(directory, name)).done;
+  };
+  expect(await named("notes.md", "# Notes")).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/^error: .*notes\.md is no module: its name must end in \.ts, /),
+  });
+  const thrown = await named("app.ts", "function fail() {\n  throw new Error('boom');\n}\nfail();\n");
+  expect(thrown).toMatchObject({ code: 1, stderr: expect.stringContaining("cannot be loaded: boom") });
+  expect(thrown.stderr).toMatch(/at fail .*app\.ts:2:/);
+  expect(thrown.stderr).not.toContain("node:internal");
+});
+
 test("check verifies what was written, and names what is damaged", async () => {
   const running = launch("start");
   const at = await url(running);

@@ -22,11 +22,13 @@ export class RecursionLimit extends Error {
 export function tooMany({ rowsMax }: RecursionLimits): EvertError {
   return new EvertError("recursion_limit", `a recursive query makes more than ${rowsMax} rows`, {
     detail: "It may never end.",
+    hint: "Bound it: count the depth and stop at one, or take UNION for UNION ALL. recursion.rowsMax sets the limit.",
   });
 }
 
 export function tooDeep({ iterationsMax }: RecursionLimits): EvertError {
   return new EvertError("recursion_limit", `a recursive query goes deeper than ${iterationsMax} iterations`, {
     detail: "It may never end.",
+    hint: "Bound it: count the depth and stop at one, or take UNION for UNION ALL. recursion.iterationsMax sets the limit.",
   });
 }

@@ -1,0 +1,226 @@
+/** Nexmark in Evert: a query's plan as the engine makes it, the circuit alone on it, and the whole database. */
+import type { Batch } from "../../src/batch/batch.ts";
+import { BatchBuilder } from "../../src/batch/builder.ts";
+import { Circuit } from "../../src/dataflow/circuit.ts";
+import { Feeder } from "../../src/engine/feeder.ts";
+import { addReads, type Reads, wantsOf } from "../../src/engine/reads.ts";
+import { type Db, int8, open, table, text, timestamp, topic } from "../../src/index.ts";
+import type { TopicBatch } from "../../src/log/log.ts";
+import type { Plan } from "../../src/plan/plan.ts";
+import { Dictionary } from "../../src/state/dictionary.ts";
+import { takeTouched } from "../../src/views/frames.ts";
+import {
+  auctionSchema,
+  bidSchema,
+  personSchema,
+  type Round,
+  sideInputSchema,
+  TOPICS,
+  type TopicName,
+} from "./events.ts";
+import type { NexmarkQuery } from "./queries.ts";
+
+const SIDE_INPUT_ROWS = 10_000;
+const VIEW = 1_000_000;
+
+const declared = {
+  person: topic("person", {
+    schema: {
+      id: int8,
+      name: text,
+      email_address: text,
+      credit_card: text,
+      city: text,
+      state: text,
+      date_time: timestamp,
+      extra: text,
+    },
+  }),
+  auction: topic("auction", {
+    schema: {
+      id: int8,
+      item_name: text,
+      description: text,
+      initial_bid: int8,
+      reserve: int8,
+      date_time: timestamp,
+      expires: timestamp,
+      seller: int8,
+      category: int8,
+      extra: text,
+    },
+  }),
+  bid: topic("bid", {
+    schema: {
+      auction: int8,
+      bidder: int8,
+      price: int8,
+      channel: text,
+      url: text,
+      date_time: timestamp,
+      extra: text,
+    },
+  }),
+};
+
+const sideInput = table("side_input", { key: "key", schema: { key: int8, value: text } });
+
+export async function openNexmark(dir: string): Promise<Db> {
+  const db = await open({ dir, topics: [...TOPICS.map((name) => declared[name]), sideInput], views: [] });
+  await db.append(
+    sideInput,
+    Array.from({ length: SIDE_INPUT_ROWS }, (_, key) => ({ key, value: `value ${key}` })),
+  );
+  await db.settled();
+  return db;
+}
+
+/** A query's plan as the engine itself makes it, and the ids its topics have in it. */
+export interface Planned {
+  readonly plan: Plan;
+  readonly ids: ReadonlyMap<TopicName, number>;
+  readonly sideInput: Batch;
+  readonly sideInputId: number;
+}
+
+/** @throws what the engine refuses */
+export async function defineView(db: Db, { name, sql }: NexmarkQuery): Promise<void> {
+  const { error } = await db.sql(`CREATE MATERIALIZED VIEW ${name} AS ${sql}`);
+  if (error !== undefined) throw new Error(`${name}: ${error.message}`);
+  await db.engine.built();
+}
+
+export async function planned(db: Db, query: NexmarkQuery): Promise<Planned> {
+  await defineView(db, query);
+  const { catalog, views } = db.engine.core;
+  const { plan } = views.named(query.name).query!;
+  await db.engine.dropView(query.name);
+  return {
+    plan,
+    ids: new Map(TOPICS.map((name) => [name, catalog.topic(name).id])),
+    sideInput: sideInputBatch(),
+    sideInputId: catalog.topic("side_input").id,
+  };
+}
+
+/** One step of the circuit for each round, in memory: columns to chunks, operators, the view's rows, and what of them has changed. */
+export class CircuitContender {
+  readonly circuit: Circuit;
+  readonly #planned: Planned;
+  readonly #feeders: ReadonlyMap<TopicName, Feeder>;
+  readonly #wanted: (topic: TopicName) => (column: number) => boolean;
+  #epoch = 0;
+  changes = 0;
+  longestStepMs = 0;
+
+  constructor(query: Planned) {
+    this.#planned = query;
+    const dictionary = new Dictionary();
+    this.circuit = new Circuit({ dictionary });
+    const schemas = { person: personSchema, auction: auctionSchema, bid: bidSchema };
+    for (const name of TOPICS) this.circuit.addStream(query.ids.get(name)!, name, schemas[name]);
+    this.#feeders = new Map(TOPICS.map((name) => [name, new Feeder(schemas[name], dictionary)]));
+    const { sideInput: side, sideInputId } = query;
+    this.circuit.addTable(sideInputId, "side_input", side.schema, [0]);
+    this.circuit.addView(VIEW, "query", query.plan);
+    const reads: Reads = new Map();
+    addReads(query.plan, reads);
+    this.#wanted = (topic) => wantsOf(reads, query.ids.get(topic)!);
+    const feeder = new Feeder(side.schema, dictionary);
+    this.#step(() => {
+      const batch = topicBatch(sideInputId, side);
+      for (let from = 0; from < side.length; ) {
+        const next = feeder.fill(batch, from, side.length, 0, () => true);
+        this.circuit.feedTable(sideInputId, feeder.chunk, null, from);
+        this.#run();
+        from = next;
+      }
+    });
+    this.longestStepMs = 0;
+  }
+
+  take({ batches }: Round): void {
+    this.#step(() => {
+      for (const [topic, batch] of batches) {
+        const id = this.#planned.ids.get(topic)!;
+        const feeder = this.#feeders.get(topic)!;
+        const wanted = this.#wanted(topic);
+        const whole = topicBatch(id, batch);
+        for (let from = 0; from < batch.length; ) {
+          const next = feeder.fill(whole, from, batch.length, 0, wanted);
+          this.circuit.feedStream(id, feeder.chunk);
+          this.#run();
+          from = next;
+        }
+      }
+    });
+  }
+
+  #step(feed: () => void): void {
+    const started = performance.now();
+    const { circuit } = this;
+    const epoch = ++this.#epoch;
+    circuit.begin(epoch);
+    feed();
+    circuit.end();
+    this.#run();
+    this.changes += takeTouched(circuit.view(VIEW).store)?.born.length ?? 0;
+    circuit.vacuum(epoch);
+    this.longestStepMs = Math.max(this.longestStepMs, performance.now() - started);
+  }
+
+  #run(): void {
+    while (!this.circuit.run(Number.POSITIVE_INFINITY));
+  }
+
+  /** @throws why the view stopped */
+  check(): void {
+    const { failed } = this.circuit.view(VIEW);
+    if (failed !== null) throw failed;
+  }
+
+  get stateBytes(): number {
+    let bytes = 0;
+    for (const { store } of this.circuit.stores()) bytes += store.bytes;
+    return bytes + this.circuit.dictionary.bytes;
+  }
+}
+
+function topicBatch(topicId: number, batch: Batch): TopicBatch {
+  return {
+    topicId,
+    schemaVersion: 1,
+    baseOffset: 0,
+    batch,
+    ops: null,
+    commitIndexes: Uint32Array.of(0),
+    commitEnds: Uint32Array.of(batch.length),
+  };
+}
+
+function sideInputBatch(): Batch {
+  const builder = new BatchBuilder(sideInputSchema);
+  for (let key = 0; key < SIDE_INPUT_ROWS; key++) builder.appendValues([key, `value ${key}`]);
+  return builder.finish();
+}
+
+/** Commits that wait for the disk at once. */
+const IN_FLIGHT = 16;
+
+/** Each round one commit; resolves when all are durable and every view shows them. */
+export async function throughLog(db: Db, rounds: readonly Round[]): Promise<void> {
+  const { committer, catalog } = db.engine.core;
+  const waiting = rounds.values();
+  const commit = async (): Promise<void> => {
+    for (const { batches } of waiting) {
+      await committer.commit(
+        Array.from(
+          batches,
+          ([name, batch]) => ({ topic: catalog.topic(name), op: "batch", batch, ops: null }) as const,
+        ),
+      );
+    }
+  };
+  await Promise.all(Array.from({ length: IN_FLIGHT }, commit));
+  await db.settled();
+}

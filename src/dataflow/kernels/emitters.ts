@@ -7,6 +7,7 @@ import type { FunctionId } from "../../plan/functions.ts";
 import { comparisonEmitters } from "./emit-comparisons.ts";
 import { floatEmitters } from "./emit-floats.ts";
 import { integerEmitters } from "./emit-integers.ts";
+import { intervalEmitters } from "./emit-intervals.ts";
 import { numericEmitters } from "./emit-numerics.ts";
 import { textEmitters } from "./emit-text.ts";
 import { timeEmitters } from "./emit-times.ts";
@@ -19,4 +20,5 @@ export const emitters: Partial<Record<FunctionId, Emitter>> = {
   ...numericEmitters,
   ...textEmitters,
   ...timeEmitters,
+  ...intervalEmitters,
 };

@@ -29,6 +29,8 @@ import {
 import { fail, int4OutOfRange, int8OutOfRange } from "./errors.ts";
 import { divideInt8, int8, remainderInt8 } from "./library.ts";
 import { roundHalfEven } from "./rounding.ts";
+import { addInterval, spanMicroseconds, subtractInterval } from "./time-arithmetic.ts";
+import { bin } from "./time-functions.ts";
 import { parseFrozen, toJs } from "./user-function.ts";
 
 const CACHE_SLOTS = 4096;
@@ -40,6 +42,8 @@ export class KernelRuntime {
   readonly #cachedIds = new Int32Array(CACHE_SLOTS).fill(-1);
   readonly #cachedTexts: string[] = new Array<string>(CACHE_SLOTS).fill("");
   readonly #cachedDecimals: Decimal[] = new Array<Decimal>(CACHE_SLOTS).fill(ZERO);
+  readonly #spanTexts: string[] = new Array<string>(CACHE_SLOTS).fill("");
+  readonly #spans = new Float64Array(CACHE_SLOTS);
   /** Ids of "0", "1", ... as numerics, -1 where not made yet: parts of dates and counts are met again and again. */
   readonly #smallIntegers = new Int32Array(CACHE_SLOTS).fill(-1);
 
@@ -241,6 +245,29 @@ export class KernelRuntime {
       if (start >= -SAFE) return start;
     }
     return this.truncateWide(field, us);
+  }
+
+  /** As spanMicroseconds. */
+  spanUs(id: number): number {
+    const slot = id & (CACHE_SLOTS - 1);
+    const text = this.dictionary.string(id);
+    if (this.#spanTexts[slot] === text) return this.#spans[slot]!;
+    const us = spanMicroseconds(text);
+    this.#spanTexts[slot] = text;
+    this.#spans[slot] = us;
+    return us;
+  }
+
+  addSpan(us: number, span: number): number {
+    return this.code(addInterval(this.big(us), this.text(span)));
+  }
+
+  subtractSpan(us: number, span: number): number {
+    return this.code(subtractInterval(this.big(us), this.text(span)));
+  }
+
+  bin(stride: number, us: number, origin: number): number {
+    return this.code(bin(this.text(stride), this.big(us), this.big(origin)));
   }
 
   truncateWide(field: TimeField, us: number): number {

@@ -90,6 +90,14 @@ function isInRange(us: bigint): boolean {
 
 // ---- timestamps -------------------------------------------------------------------------------------------------
 
+/** The microseconds of an interval that has no months, as far as they are a safe integer; else NaN. */
+export function spanMicroseconds(written: string): number {
+  const span = parseInterval(written);
+  if (span.months !== 0 || intervalInfinity(span) !== 0) return Number.NaN;
+  const us = Number(intervalSpan(span));
+  return Number.isSafeInteger(us) ? us : Number.NaN;
+}
+
 export function addInterval(us: bigint, written: string): bigint {
   return shifted(us, parseInterval(written));
 }

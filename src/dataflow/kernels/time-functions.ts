@@ -91,7 +91,7 @@ function truncateInterval(unit: string, written: string): string {
 
 // ---- binning ----------------------------------------------------------------------------------------------------
 
-function bin(stride: string, us: bigint, origin: bigint): bigint {
+export function bin(stride: string, us: bigint, origin: bigint): bigint {
   if (isInfiniteTime(us)) return us;
   if (isInfiniteTime(origin)) return fail(scalarError("datetime_overflow", "origin out of range"), 0n);
   const span = parseInterval(stride);

@@ -17,8 +17,12 @@ const tooManySteps = scalarError(
 /** By options and pattern, in the order of last use. */
 const matchers = new Map<string, Matcher>();
 
+/** A loop asks for the same one again and again. */
+let last: { readonly pattern: string; readonly options: Options; readonly matcher: Matcher } | null = null;
+
 /** null: the pattern is none; the error is in `fault`. */
 function matcherOf(pattern: string, options: Options): Matcher | null {
+  if (last !== null && last.pattern === pattern && last.options === options) return last.matcher;
   const key = `${options.ignoreCase}${options.dotStops}${options.lineAnchors}${options.expanded}${options.literal}:${pattern}`;
   let matcher = matchers.get(key);
   if (matcher === undefined) {
@@ -32,6 +36,7 @@ function matcherOf(pattern: string, options: Options): Matcher | null {
       );
     }
   } else matchers.delete(key);
+  last = { pattern, options, matcher };
   matchers.set(key, matcher);
   if (matchers.size > MATCHERS_KEPT) matchers.delete(matchers.keys().next().value!);
   return matcher;
@@ -55,9 +60,10 @@ class Subject {
   constructor(text: string) {
     this.#text = text;
     this.#isPlain = !/[\ud800-\udfff]/.test(text);
-    this.codes = this.#isPlain
-      ? Int32Array.from({ length: text.length }, (_, i) => text.charCodeAt(i))
-      : Int32Array.from(Array.from(text), (c) => c.codePointAt(0)!);
+    if (this.#isPlain) {
+      this.codes = new Int32Array(text.length);
+      for (let i = 0; i < text.length; i++) this.codes[i] = text.charCodeAt(i);
+    } else this.codes = Int32Array.from(Array.from(text), (c) => c.codePointAt(0)!);
   }
 
   get length(): number {

@@ -13,6 +13,8 @@ import { BadPattern, type Constraint, type Node } from "./syntax.ts";
 
 const STATES_MAX = 20_000;
 const CACHED_MAX = 2000;
+/** Characters whose class is looked up in an array. */
+const COMMON_CODES = 256;
 
 /** Transitions a call may take, of all its machines. */
 export interface Budget {
@@ -47,12 +49,16 @@ export class Machine {
   readonly #start: number;
   readonly #hasLooks: boolean;
   readonly #classes = new Map<number, number>();
+  /** 0: not known yet, for no character is of class 0. */
+  readonly #commonClasses = new Int32Array(COMMON_CODES);
   /** By class: which sets hold it, and what it is for what follows. */
   readonly #members: { readonly sets: readonly boolean[]; readonly before: Before }[] = [
     { sets: [], before: 0 },
   ];
   readonly #classBySets = new Map<string, number>();
   #cache = new Map<string, Cached>();
+  /** Where a run begins, by what stands before. */
+  readonly #starts: (Cached | undefined)[] = [];
   readonly #groups: ReadonlyMap<number, Node>;
   readonly #budget: Budget;
 
@@ -80,10 +86,17 @@ export class Machine {
 
   #run(text: Int32Array, from: number, limit: number, least: number, first: boolean): number {
     let found = -1;
-    let at: Cached | null = this.#cached([this.#start], beforeOf(text, from));
+    const before = beforeOf(text, from);
+    let at: Cached | null = (this.#starts[before] ??= this.#cached([this.#start], before));
+    const common = this.#commonClasses;
     for (let i = from; at !== null; i++) {
       if (--this.#budget.steps < 0) throw new TooManySteps();
-      const cls = i < text.length ? this.#classOf(text[i]!) : 0;
+      let cls = 0;
+      if (i < text.length) {
+        const code = text[i]!;
+        if (code < COMMON_CODES) cls = common[code]!;
+        if (cls === 0) cls = this.#classOf(code);
+      }
       if (this.#hasLooks || at.ends[cls] === undefined) this.#step(at, cls, text, i);
       if (at.ends[cls] === true && i >= least) {
         found = i;
@@ -99,7 +112,10 @@ export class Machine {
     const key = `${before}:${states.join()}`;
     let cached = this.#cache.get(key);
     if (cached === undefined) {
-      if (this.#cache.size >= CACHED_MAX) this.#cache = new Map();
+      if (this.#cache.size >= CACHED_MAX) {
+        this.#cache = new Map();
+        this.#starts.length = 0; // they hold on to all that is reached from them
+      }
       cached = { states, before, ends: [], next: [] };
       this.#cache.set(key, cached);
     }
@@ -156,7 +172,8 @@ export class Machine {
       cls = this.#members.push({ sets, before }) - 1;
       this.#classBySets.set(key, cls);
     }
-    this.#classes.set(code, cls);
+    if (code < COMMON_CODES) this.#commonClasses[code] = cls;
+    else this.#classes.set(code, cls);
     return cls;
   }
 

@@ -1,7 +1,7 @@
 /**
  * Rewrites a plan into one that computes the same rows with less work.
  *
- * 0. Subqueries become joins (decorrelate.ts).
+ * 0. Subqueries become joins (before-apply.ts, decorrelate.ts).
  * 1. Predicates move toward the sources. WHERE is a list of conjuncts; each moves down by itself, through projects (with
  *    columns replaced by what they stand for), joins (to the side it reads), groups (when it reads keys only), distinct,
  *    union and top-k (when it reads the partition only). On the way, equalities between the two sides of an inner join
@@ -21,6 +21,7 @@
  * A top-k settles ties by its remaining columns, so all of its input's columns count as read.
  */
 import { unreachable } from "../base/assert.ts";
+import { filtersBeforeApplies } from "./before-apply.ts";
 import * as build from "./build.ts";
 import { decorrelate } from "./decorrelate.ts";
 import type { ColumnExpr, Expr } from "./expression.ts";
@@ -54,7 +55,7 @@ function notDecorrelated(): Error {
 
 /** The same columns, in the same order, computed with less work. */
 export function optimize(plan: Plan): Plan {
-  const pushed = pushDown(decorrelate(plan), []);
+  const pushed = pushDown(decorrelate(filtersBeforeApplies(plan)), []);
   const all = pushed.schema.fields.map((_, i) => i);
   const pruned = exactly(prune(pushed, new Set(all)), all);
   return rename(pruned, plan);

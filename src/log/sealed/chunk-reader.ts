@@ -112,17 +112,19 @@ export class ChunkReader {
   peek(): { readonly firstPosition: number; readonly lastPosition: number } | null {
     const first = this.#items[this.#next];
     if (first === undefined) return null;
-    let last = this.#next;
-    while (this.#items[last]!.chunk.continues && last + 1 < this.#items.length) last++;
-    return { firstPosition: first.chunk.firstPosition, lastPosition: this.#items[last]!.chunk.lastPosition };
+    return {
+      firstPosition: first.chunk.firstPosition,
+      lastPosition: this.#items[this.#endOf(this.#next) - 1]!.chunk.lastPosition,
+    };
   }
 
-  /** The next chunk; the one after it is begun when it is asked for the second time. REQUIRES peek() */
+  /** The next chunk; from the second on, the one after it is begun. REQUIRES peek() */
   async take(): Promise<LoadedChunk> {
     const isFirst = this.#next === 0;
     const loaded = await (this.#ahead ?? this.#load());
     this.#ahead = null;
-    if (!isFirst && this.peek() !== null) {
+    this.#next = this.#endOf(this.#next);
+    if (!isFirst && this.#next < this.#items.length) {
       this.#ahead = this.#load();
       this.#ahead.catch(() => {}); // whoever takes it hears of it
     }
@@ -134,22 +136,17 @@ export class ChunkReader {
     await Promise.allSettled([this.#ahead]);
   }
 
-  async #load(): Promise<LoadedChunk> {
-    const item = this.#items[this.#next++]!;
-    const first = await this.#loadOne(item);
-    if (!item.chunk.continues) return first;
-    return this.#loadRest(item, first);
+  /** Behind item `i` and those in which its last commit goes on. */
+  #endOf(i: number): number {
+    while (this.#items[i]!.chunk.continues && i + 1 < this.#items.length) i++;
+    return i + 1;
   }
 
-  async #loadRest(item: Item, first: LoadedChunk): Promise<LoadedChunk> {
-    const parts = [first];
-    for (let chunk = item.chunk; chunk.continues; ) {
-      const next = this.#items[this.#next++];
-      if (next === undefined || next.run !== item.run) throw this.#malformed(item.chunk.boundaries);
-      chunk = next.chunk;
-      parts.push(await this.#loadOne(next));
-    }
-    return concatenated(parts);
+  async #load(): Promise<LoadedChunk> {
+    const end = this.#endOf(this.#next);
+    const parts: LoadedChunk[] = [];
+    for (let i = this.#next; i < end; i++) parts.push(await this.#loadOne(this.#items[i]!));
+    return parts.length === 1 ? parts[0]! : concatenated(parts);
   }
 
   async #loadOne({ run, chunk, baseOffset, streams, index }: Item): Promise<LoadedChunk> {

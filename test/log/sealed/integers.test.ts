@@ -19,7 +19,8 @@ function roundTrip(values: readonly number[]): number[] {
   return Array.from(read);
 }
 
-const sizeOf = (values: readonly number[]): number => packIntegers(Float64Array.from(values), values.length).length;
+const sizeOf = (values: readonly number[]): number =>
+  packIntegers(Float64Array.from(values), values.length).length;
 const inRange = fc.integer({ min: -(2 ** 51), max: 2 ** 51 });
 
 describe("packed integers", () => {
@@ -30,7 +31,9 @@ describe("packed integers", () => {
           fc.array(inRange),
           fc.array(fc.integer({ min: -200, max: 200 })),
           fc.array(fc.integer({ min: 1_700_000_000_000_000, max: 1_700_000_000_050_000 })),
-          fc.tuple(inRange, fc.nat(300)).map(([from, count]) => Array.from({ length: count }, (_, i) => from - i * 7)),
+          fc
+            .tuple(inRange, fc.nat(300))
+            .map(([from, count]) => Array.from({ length: count }, (_, i) => from - i * 7)),
         ),
         (values) => {
           expect(roundTrip(values)).toEqual(values.map((v) => (v === 0 ? 0 : v)));
@@ -55,8 +58,14 @@ describe("packed integers", () => {
       fc.property(fc.array(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })), (list) => {
         const values = BigInt64Array.from(list);
         const doubles = Float64Array.from(list, Number);
-        const bytes = canPack(doubles, list.length) ? packIntegers(doubles, list.length) : packWide(values, list.length);
-        const read = unpackInt64(readPacked(bytes, 0, list.length)!, list.length, new Float64Array(list.length));
+        const bytes = canPack(doubles, list.length)
+          ? packIntegers(doubles, list.length)
+          : packWide(values, list.length);
+        const read = unpackInt64(
+          readPacked(bytes, 0, list.length)!,
+          list.length,
+          new Float64Array(list.length),
+        );
         expect(Array.from(read)).toEqual(list);
       }),
     );

@@ -92,7 +92,7 @@ export class Sealer {
     for (let next = this.#next(); next !== null && !this.#stopped; next = this.#next()) {
       try {
         await this.#seal(next);
-        this.#failure = null;
+        if (this.#hopeless.size === 0) this.#failure = null;
       } catch (thrown) {
         const error = toEvertError(thrown);
         await this.#removeUnfinished(next);

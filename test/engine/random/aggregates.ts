@@ -147,12 +147,13 @@ export function windowCall(random: SeededRandom, scope: Scope, alone: boolean): 
       return ranged(random, scope, [" OVER (", partition, " ORDER BY ", int, direction(random), range, ")"]);
     }
     default:
-      return ranged(random, scope, over(random.oneIn(2) ? strict : random.oneIn(3) ? [] : first, ""), over(strict, frame(random)));
+      return alone
+        ? ranged(random, scope, over(strict, frame(random)))
+        : ranged(random, scope, over(random.oneIn(3) ? [] : first));
   }
 }
 
-function ranged(random: SeededRandom, scope: Scope, ...overs: Part[][]): Call {
-  const over = pick(random, overs);
+function ranged(random: SeededRandom, scope: Scope, over: readonly Part[]): Call {
   const filter: Part = random.oneIn(4) ? optional(" FILTER (WHERE ", condition(random, scope, 1), ")") : "";
   const int = expression(random, "int4", scope, 1);
   switch (random.below(6)) {

@@ -29,7 +29,12 @@ afterAll(() => postgres.close());
 
 /** What is alike in all forms of one failure. */
 function inShort(wrong: string): string {
-  return wrong.replace(/view v\d+/, "view").replace(/\d+ rows where.*/s, "rows").replace(/\n.*/s, "").replace(/after .*:/, "after:").replace(/changes \d+ rows.*/, "changes");
+  return wrong
+    .replace(/view v\d+/, "view")
+    .replace(/\d+ rows where.*/s, "rows")
+    .replace(/\n.*/s, "")
+    .replace(/after .*:/, "after:")
+    .replace(/changes \d+ rows.*/, "changes");
 }
 
 async function failure(events: Case): Promise<string | null> {
@@ -71,7 +76,10 @@ describe("a random case", () => {
       }
       if (wrong === null) continue;
       const small = await shrink(events, { failure, until: performance.now() + shrinkMs });
-      const said = await judge(postgres, small).then((v) => v.wrong, (e: Error) => e.stack);
+      const said = await judge(postgres, small).then(
+        (v) => v.wrong,
+        (e: Error) => e.stack,
+      );
       const text = `-- case ${caseSeed}\n${String(said ?? wrong).replace(/^/gm, "-- ")}\n${caseText(small)}`;
       found.push(text);
       if (output === undefined) break;
@@ -79,7 +87,9 @@ describe("a random case", () => {
     }
     if (output !== undefined) {
       writeFileSync(join(output, "left.txt"), random.left.join("\n"));
-      console.log(`${random.made} cases, ${random.compared} comparisons, ${random.left.length} views left out`);
+      console.log(
+        `${random.made} cases, ${random.compared} comparisons, ${random.left.length} views left out`,
+      );
     }
     if (found.length > 0) throw new Error(found.join("\n\n"));
     // Lest all are refused.

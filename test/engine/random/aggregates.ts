@@ -51,13 +51,15 @@ export function aggregate(random: SeededRandom, scope: Scope): Call {
       if (sum === undefined) return call("int8", "sum(", expression(random, "int4", inner, 1), ")", filter);
       const made: ColumnKind = fn === "avg" && sum === "int8" ? "numeric" : sum;
       // An average of intervals rounds.
-      if (kind === "interval") return call("interval", "sum(", expression(random, kind, inner, 1), ")", filter);
+      if (kind === "interval")
+        return call("interval", "sum(", expression(random, kind, inner, 1), ")", filter);
       return call(made, `${fn}(`, expression(random, kind, inner, 1), ")", filter);
     }
     case 6:
     case 7:
     case 8: {
-      if (unordered.includes(kind)) return call("bool", "bool_or(", expression(random, "bool", inner, 1), ")", filter);
+      if (unordered.includes(kind))
+        return call("bool", "bool_or(", expression(random, "bool", inner, 1), ")", filter);
       const made = kind === "price" ? "numeric" : kind === "varchar" ? "text" : kind;
       return call(made, `${pick(random, ["min", "max"])}(`, key(), ")", filter);
     }
@@ -67,17 +69,47 @@ export function aggregate(random: SeededRandom, scope: Scope): Call {
     case 11: {
       const made = kind === "price" ? "numeric" : kind === "varchar" ? "text" : kind;
       const cast = kind === "varchar" ? "::text" : "";
-      return call(made, `${pick(random, ["mode()", "percentile_disc(0.5)", "percentile_disc(0.9)"])} WITHIN GROUP (ORDER BY `, key(), `${cast}${direction(random)})`, filter);
+      return call(
+        made,
+        `${pick(random, ["mode()", "percentile_disc(0.5)", "percentile_disc(0.9)"])} WITHIN GROUP (ORDER BY `,
+        key(),
+        `${cast}${direction(random)})`,
+        filter,
+      );
     }
     case 12:
-      return call("bool", `${pick(random, ["bool_and", "bool_or", "every"])}(`, expression(random, "bool", inner, 1), ")", filter);
+      return call(
+        "bool",
+        `${pick(random, ["bool_and", "bool_or", "every"])}(`,
+        expression(random, "bool", inner, 1),
+        ")",
+        filter,
+      );
     case 13:
-      return call("int4", `${pick(random, ["bit_and", "bit_or", "bit_xor"])}(`, expression(random, "int4", inner, 1), ")", filter);
+      return call(
+        "int4",
+        `${pick(random, ["bit_and", "bit_or", "bit_xor"])}(`,
+        expression(random, "int4", inner, 1),
+        ")",
+        filter,
+      );
     case 14:
-      return call("numeric", `${pick(random, ["var_pop", "var_samp", "stddev_pop", "stddev"])}(`, expression(random, pick(random, ["int4", "price"] as const), inner, 1), ")", filter);
+      return call(
+        "numeric",
+        `${pick(random, ["var_pop", "var_samp", "stddev_pop", "stddev"])}(`,
+        expression(random, pick(random, ["int4", "price"] as const), inner, 1),
+        ")",
+        filter,
+      );
     default:
       return random.oneIn(2)
-        ? call("approx", `${pick(random, ["avg", "var_pop"])}(`, expression(random, "float8", inner, 0), ")", filter)
+        ? call(
+            "approx",
+            `${pick(random, ["avg", "var_pop"])}(`,
+            expression(random, "float8", inner, 0),
+            ")",
+            filter,
+          )
         : call("int8", "sum(DISTINCT ", expression(random, "int4", inner, 1), ")", filter);
   }
 }
@@ -116,7 +148,9 @@ function listed(random: SeededRandom, scope: Scope, filter: Part): Call {
  */
 export function windowCall(random: SeededRandom, scope: Scope, alone: boolean): Call {
   const kind = kindIn(random, scope);
-  const partition: Part = random.oneIn(3) ? "" : fragment("partition", ["PARTITION BY ", keyOf(random, kindIn(random, scope), scope, 0), " "], [""]);
+  const partition: Part = random.oneIn(3)
+    ? ""
+    : fragment("partition", ["PARTITION BY ", keyOf(random, kindIn(random, scope), scope, 0), " "], [""]);
   const byKind = kindIn(random, scope);
   const by = keyOf(random, byKind, scope, 1);
   const total = totalOrder(scope);
@@ -134,9 +168,21 @@ export function windowCall(random: SeededRandom, scope: Scope, alone: boolean): 
     case 1:
       return call("int4", `ntile(${1 + random.below(4)})`, ...over(strict));
     case 2:
-      return call(kind, `${pick(random, ["lag", "lead"])}(`, value(), `${pick(random, ["", ", 1", ", 2", ", 0"])})`, ...over(strict));
+      return call(
+        kind,
+        `${pick(random, ["lag", "lead"])}(`,
+        value(),
+        `${pick(random, ["", ", 1", ", 2", ", 0"])})`,
+        ...over(strict),
+      );
     case 3:
-      return call(kind, `${pick(random, ["first_value", "last_value"])}(`, value(), ")", ...over(strict, frame(random)));
+      return call(
+        kind,
+        `${pick(random, ["first_value", "last_value"])}(`,
+        value(),
+        ")",
+        ...over(strict, frame(random)),
+      );
     case 4:
       return call(kind, "nth_value(", value(), `, ${1 + random.below(3)})`, ...over(strict, frame(random)));
     case 8: {
@@ -166,7 +212,14 @@ function ranged(random: SeededRandom, scope: Scope, over: readonly Part[]): Call
     case 3:
       return call("approx", "sum(", expression(random, "float8", scope, 0), ")", filter, ...over);
     case 4:
-      return call("text", `${pick(random, ["min", "max"])}(`, expression(random, "text", scope, 1), ")", filter, ...over);
+      return call(
+        "text",
+        `${pick(random, ["min", "max"])}(`,
+        expression(random, "text", scope, 1),
+        ")",
+        filter,
+        ...over,
+      );
     default:
       return call("bool", "bool_or(", expression(random, "bool", scope, 0), ")", filter, ...over);
   }
@@ -182,5 +235,7 @@ function frame(random: SeededRandom): string {
 }
 
 function exclusion(random: SeededRandom): string {
-  return random.oneIn(3) ? pick(random, [" EXCLUDE CURRENT ROW", " EXCLUDE GROUP", " EXCLUDE TIES", " EXCLUDE NO OTHERS"]) : "";
+  return random.oneIn(3)
+    ? pick(random, [" EXCLUDE CURRENT ROW", " EXCLUDE GROUP", " EXCLUDE TIES", " EXCLUDE NO OTHERS"])
+    : "";
 }

@@ -20,7 +20,12 @@ import { type Commit, createTable, makeCommit, makeTable, type Relation, upsert 
 
 export type Event =
   | { readonly kind: "table"; readonly name: string; readonly sql: string }
-  | { readonly kind: "view"; readonly name: string; readonly body: Fragment; readonly floats: ReadonlySet<number> }
+  | {
+      readonly kind: "view";
+      readonly name: string;
+      readonly body: Fragment;
+      readonly floats: ReadonlySet<number>;
+    }
   | ({ readonly kind: "commit" } & Commit)
   | { readonly kind: "stop"; readonly how: Stop };
 
@@ -45,7 +50,8 @@ export function makeCase(seed: number): Case {
   const events: Event[] = tables.map((t) => ({ kind: "table", name: t.name, sql: createTable(t) }));
   const filled = tables.map((t) => upsert(random, t));
   const commits: Event[] = [{ kind: "commit", statements: filled, end: "COMMIT" }];
-  for (let i = 3 + random.below(8); i > 0; i--) commits.push({ kind: "commit", ...makeCommit(random, tables) });
+  for (let i = 3 + random.below(8); i > 0; i--)
+    commits.push({ kind: "commit", ...makeCommit(random, tables) });
   // Views come before, between and after the commits; the order keeps a view behind those it reads.
   const due = views.map(() => (random.oneIn(2) ? 0 : random.below(commits.length))).sort((a, b) => a - b);
   for (let c = 0, v = 0; c < commits.length; c++) {

@@ -49,8 +49,21 @@ const templates: Readonly<Record<Kind, readonly string[]>> = {
     "$int2::int4",
     "ascii($text)",
   ],
-  int8: ["($int8 + $int4)", "($int8 - 1)", "($int4)::int8", "(($int8 % 1000) * $int4)", "($int8 / nullif($int8, 0))"],
-  float8: ["($float8 + $float8)", "($int4)::float8", "($float8 * 2)", "($price)::float8", "floor($float8)", "abs($float8)"],
+  int8: [
+    "($int8 + $int4)",
+    "($int8 - 1)",
+    "($int4)::int8",
+    "(($int8 % 1000) * $int4)",
+    "($int8 / nullif($int8, 0))",
+  ],
+  float8: [
+    "($float8 + $float8)",
+    "($int4)::float8",
+    "($float8 * 2)",
+    "($price)::float8",
+    "floor($float8)",
+    "abs($float8)",
+  ],
   price: ["(($int4) % 1000)::numeric(10,2)", "round($price, 0)::numeric(10,2)", "(- $price)"],
   numeric: [
     "($numeric + $price)",
@@ -93,11 +106,27 @@ const templates: Readonly<Record<Kind, readonly string[]>> = {
     "format('%s:%s', $int4, $text)",
   ],
   varchar: ["left($text, 4)::varchar(4)", "($varchar)::varchar(4)"],
-  timestamptz: ["date_trunc('day', $timestamptz)", "($timestamptz + interval '1 day')", "($date)::timestamptz"],
+  timestamptz: [
+    "date_trunc('day', $timestamptz)",
+    "($timestamptz + interval '1 day')",
+    "($date)::timestamptz",
+  ],
   timestamp: ["($date)::timestamp", "date_trunc('hour', $timestamp)", "($timestamptz AT TIME ZONE 'UTC')"],
-  date: ["($timestamp)::date", "($date + 1)", "($timestamptz)::date", "make_date(2024, 1 + abs($int4) % 12, 1)"],
+  date: [
+    "($timestamp)::date",
+    "($date + 1)",
+    "($timestamptz)::date",
+    "make_date(2024, 1 + abs($int4) % 12, 1)",
+  ],
   interval: ["($interval + interval '1 sec')", "make_interval(hours => $int4 % 20)"],
-  jsonb: ["to_jsonb($int4)", "to_jsonb($text)", "($jsonb -> 'b')", "jsonb_build_object('a', $int4, 'z', $text)", "($jsonb || '[1]'::jsonb)", "($jsonb #> '{b,1}')"],
+  jsonb: [
+    "to_jsonb($int4)",
+    "to_jsonb($text)",
+    "($jsonb -> 'b')",
+    "jsonb_build_object('a', $int4, 'z', $text)",
+    "($jsonb || '[1]'::jsonb)",
+    "($jsonb #> '{b,1}')",
+  ],
   ints: ["ARRAY[$int4, $int4]", "($ints || $int4)", "array_remove($ints, 1)", "($ints)[1:2]"],
   texts: ["ARRAY[$text, 'q']", "string_to_array($text, 'a')", "($texts || $text)"],
   bytea: ["($bytea || '\\x01'::bytea)", "convert_to($text, 'UTF8')"],
@@ -156,7 +185,8 @@ export function expression(random: SeededRandom, kind: Kind, scope: Scope, depth
   const columns = scope.terms.filter((t) => t.kind === kind);
   const choice = depth <= 0 ? random.below(3) : random.below(9);
   if (choice < 2 && columns.length > 0) return leaf(kind, pick(random, columns).sql);
-  if (choice < 3) return leaf(kind, random.oneIn(12) ? `NULL::${simplest(kind).split("::")[1]}` : literal(random, kind));
+  if (choice < 3)
+    return leaf(kind, random.oneIn(12) ? `NULL::${simplest(kind).split("::")[1]}` : literal(random, kind));
   const sub = (): Fragment => expression(random, kind, scope, depth - 1);
   const simpler = [simplest(kind)];
   if (choice === 3) {
@@ -164,7 +194,10 @@ export function expression(random: SeededRandom, kind: Kind, scope: Scope, depth
     return fragment(kind, ["CASE WHEN ", when, " THEN ", sub(), " ELSE ", sub(), " END"], simpler);
   }
   if (choice === 4) {
-    const name = kind === "jsonb" || kind === "bool" ? "coalesce" : pick(random, ["coalesce", "greatest", "least", "nullif"]);
+    const name =
+      kind === "jsonb" || kind === "bool"
+        ? "coalesce"
+        : pick(random, ["coalesce", "greatest", "least", "nullif"]);
     const cast = kind === "varchar" ? "::varchar(4)" : "";
     return fragment(kind, [`${name}(`, sub(), ", ", sub(), `)${cast}`], simpler);
   }
@@ -184,7 +217,23 @@ function filled(random: SeededRandom, sort: Kind, template: string, scope: Scope
   return fragment(sort, parts, [simplest(sort)]);
 }
 
-const comparable: readonly Kind[] = ["int4", "text", "int8", "float8", "numeric", "price", "timestamptz", "date", "bool", "uuid", "interval", "jsonb", "ints", "bytea", "varchar"];
+const comparable: readonly Kind[] = [
+  "int4",
+  "text",
+  "int8",
+  "float8",
+  "numeric",
+  "price",
+  "timestamptz",
+  "date",
+  "bool",
+  "uuid",
+  "interval",
+  "jsonb",
+  "ints",
+  "bytea",
+  "varchar",
+];
 
 export function condition(random: SeededRandom, scope: Scope, depth: number): Fragment {
   const simpler = ["true", "false"];
@@ -204,7 +253,9 @@ export function condition(random: SeededRandom, scope: Scope, depth: number): Fr
       return make("(", term(), ` ${pick(random, ["IN", "NOT IN"])} (`, term(), ", ", term(), "))");
     case 5:
     case 6:
-      return scope.subqueries?.truth(scope) ?? filled(random, "bool", pick(random, conditions), scope, depth - 1);
+      return (
+        scope.subqueries?.truth(scope) ?? filled(random, "bool", pick(random, conditions), scope, depth - 1)
+      );
     default:
       return filled(random, "bool", pick(random, conditions), scope, depth - 1);
   }

@@ -202,10 +202,12 @@ class Trial {
     const commits = events.filter((e) => e.kind === "commit");
     const views = backwards(this.#views);
     const engine = await this.#open(new SimulatedDisk());
-    const parts: Case = order === "views first" ? [...tables, ...views, ...commits] : [...tables, ...commits, ...views];
+    const parts: Case =
+      order === "views first" ? [...tables, ...views, ...commits] : [...tables, ...commits, ...views];
     for (const event of parts) {
       if (event.kind === "table") await this.#tell(engine, event.sql);
-      else if (event.kind === "commit") await engine.sql(["BEGIN", ...event.statements, event.end].join("; "));
+      else if (event.kind === "commit")
+        await engine.sql(["BEGIN", ...event.statements, event.end].join("; "));
       else if (event.kind === "view") {
         await this.#tell(engine, `CREATE MATERIALIZED VIEW ${event.name} AS ${textOf(event.body)}`);
       }
@@ -222,7 +224,8 @@ function backwards(views: readonly View[]): View[] {
   const place = (view: View): void => {
     if (placed.includes(view)) return;
     const text = textOf(view.body);
-    for (const other of views) if (other !== view && new RegExp(`\\b${other.name}\\b`).test(text)) place(other);
+    for (const other of views)
+      if (other !== view && new RegExp(`\\b${other.name}\\b`).test(text)) place(other);
     placed.push(view);
   };
   for (const view of views.toReversed()) place(view);

@@ -40,7 +40,18 @@ export type ColumnKind = Kind | "approx";
 
 export const kinds = Object.keys(literals) as readonly Kind[];
 
-const often: readonly Kind[] = ["int4", "int4", "int4", "text", "text", "int8", "numeric", "float8", "bool", "timestamptz"];
+const often: readonly Kind[] = [
+  "int4",
+  "int4",
+  "int4",
+  "text",
+  "text",
+  "int8",
+  "numeric",
+  "float8",
+  "bool",
+  "timestamptz",
+];
 
 export function typeName(kind: ColumnKind): string {
   switch (kind) {

@@ -13,7 +13,6 @@ import {
   type Scope,
   type Subqueries,
   type Term,
-
 } from "./expressions.ts";
 import { type Fragment, fragment, optional, type Part, separated } from "./fragment.ts";
 import { type ColumnKind, type Kind, keyed, literal, pick, simplest, someKind, typeName } from "./kinds.ts";
@@ -125,7 +124,16 @@ class Maker implements Subqueries {
 
   #join(left: From, depth: number, outer: Scope | null, room: number): From {
     const random = this.#random;
-    const type = pick(random, ["JOIN", "JOIN", "LEFT JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "CROSS JOIN", "LATERAL"]);
+    const type = pick(random, [
+      "JOIN",
+      "JOIN",
+      "LEFT JOIN",
+      "LEFT JOIN",
+      "RIGHT JOIN",
+      "FULL JOIN",
+      "CROSS JOIN",
+      "LATERAL",
+    ]);
     if (type === "LATERAL" || random.oneIn(8)) return this.#lateral(left, depth, room);
     const right = this.#item(depth, outer, room);
     const scope = both(left.scope, right.scope);
@@ -203,7 +211,11 @@ class Maker implements Subqueries {
       const query = this.#query(depth - 1);
       if (query.factors <= room) {
         const item = fragment("from", ["(", query.body, `) ${alias}`]);
-        return { item, scope: this.#around(scopeOf(alias, relationOf(alias, query), this), outer), factors: query.factors };
+        return {
+          item,
+          scope: this.#around(scopeOf(alias, relationOf(alias, query), this), outer),
+          factors: query.factors,
+        };
       }
     }
     const small = this.#relations.filter((r) => r.factors <= room);
@@ -222,7 +234,11 @@ class Maker implements Subqueries {
     const columns: Kind[] = ["int4", someKind(random)];
     const row = (): Part => `(${columns.map((kind) => literal(random, kind)).join(", ")})`;
     const rows = Array.from({ length: 1 + random.below(3) }, row);
-    const relation: Relation = { name: alias, columns: columns.map((kind, i) => ({ name: `c${i}`, kind })), factors: 1 };
+    const relation: Relation = {
+      name: alias,
+      columns: columns.map((kind, i) => ({ name: `c${i}`, kind })),
+      factors: 1,
+    };
     const item = fragment("from", [`(VALUES ${rows.join(", ")}) ${alias}(c0, c1)`]);
     return { item, scope: scopeOf(alias, relation, this), factors: 1 };
   }
@@ -314,7 +330,15 @@ class Maker implements Subqueries {
       random.oneIn(4) && tested.kind !== "approx" && tested.kind !== "jsonb"
         ? optional(" HAVING ", tested.made, " > ", literal(random, tested.kind))
         : "";
-    const body = ["SELECT ", ...this.#list([...keys.outputs, ...aggregates.map((a) => a.made)]), " FROM ", from.item, this.#where(from.scope), ` GROUP BY ${by}`, having];
+    const body = [
+      "SELECT ",
+      ...this.#list([...keys.outputs, ...aggregates.map((a) => a.made)]),
+      " FROM ",
+      from.item,
+      this.#where(from.scope),
+      ` GROUP BY ${by}`,
+      having,
+    ];
     return { body: queryFragment(kinds, body), kinds, factors: from.factors };
   }
 
@@ -323,7 +347,13 @@ class Maker implements Subqueries {
     const from = this.#from(depth);
     const aggregates = Array.from({ length: 1 + random.below(3) }, () => aggregate(random, from.scope));
     const kinds = aggregates.map((a) => a.kind);
-    const body = ["SELECT ", ...this.#list(aggregates.map((a) => a.made)), " FROM ", from.item, this.#where(from.scope)];
+    const body = [
+      "SELECT ",
+      ...this.#list(aggregates.map((a) => a.made)),
+      " FROM ",
+      from.item,
+      this.#where(from.scope),
+    ];
     return { body: queryFragment(kinds, body), kinds, factors: 1 };
   }
 
@@ -334,7 +364,13 @@ class Maker implements Subqueries {
     const { outputs, kinds } = this.#keyOutputs(scope, 1 + random.below(2));
     const calls = Array.from({ length: 1 + random.below(2) }, (_, i) => windowCall(random, scope, i === 0));
     const all: ColumnKind[] = [...kinds, ...calls.map((c) => c.kind)];
-    const body = ["SELECT ", ...this.#list([...outputs, ...calls.map((c) => c.made)]), " FROM ", from.item, this.#where(from.scope)];
+    const body = [
+      "SELECT ",
+      ...this.#list([...outputs, ...calls.map((c) => c.made)]),
+      " FROM ",
+      from.item,
+      this.#where(from.scope),
+    ];
     return { body: queryFragment(all, body), kinds: all, factors: from.factors };
   }
 
@@ -405,8 +441,8 @@ class Maker implements Subqueries {
   }
 
   /** A select of columns of these kinds. */
-  #arm(kinds: readonly Kind[], depth: number, outer: Scope | null = null): Query {
-    const from = this.#from(depth, outer, 2);
+  #arm(kinds: readonly Kind[], depth: number, outer: Scope | null = null, factorsMax = 2): Query {
+    const from = this.#from(depth, outer, factorsMax);
     const outputs = kinds.map((kind) => this.#cast(kind, keyOf(this.#random, kind, from.scope, 1)));
     const body = ["SELECT ", ...this.#list(outputs), " FROM ", from.item, this.#where(from.scope)];
     return { body: queryFragment(kinds, body), kinds, factors: from.factors };
@@ -435,16 +471,26 @@ class Maker implements Subqueries {
     const random = this.#random;
     const all = random.oneIn(3);
     const [r, x] = [this.#alias(), this.#alias()];
-    const base = this.#arm(["int4"], 0);
+    const base = this.#arm(["int4"], 0, null, 1);
     const relation = pick(random, this.#relations);
     const inner = scopeOf(x, relation, this);
     const columns: Term[] = [{ sql: `${r}.n`, kind: "int4" }];
     const scope: Scope = { terms: [...columns, ...inner.terms], total: [], subqueries: null };
     const next = expression(random, "int4", scope, 1);
-    const join = fragment("bool", [expression(random, "int4", { ...inner, subqueries: null }, 0), ` = ${r}.n`]);
+    const join = fragment("bool", [
+      expression(random, "int4", { ...inner, subqueries: null }, 0),
+      ` = ${r}.n`,
+    ]);
     const more = random.oneIn(2) ? optional(" AND ", condition(random, scope, 1)) : "";
     const guard = all ? ` AND ${r}.d < 3` : "";
-    const step = [`SELECT (`, next, `) % 7, ${r}.d + ${all ? 1 : 0} FROM ${r} JOIN ${relation.name} ${x} ON `, join, more, guard === "" ? "" : ` WHERE true${guard}`];
+    const step = [
+      `SELECT (`,
+      next,
+      `) % 7, ${r}.d + ${all ? 1 : 0} FROM ${r} JOIN ${relation.name} ${x} ON `,
+      join,
+      more,
+      guard === "" ? "" : ` WHERE true${guard}`,
+    ];
     const body = [
       `WITH RECURSIVE ${r}(n, d) AS (SELECT (c0) % 7, 0 FROM (`,
       base.body,
@@ -465,7 +511,13 @@ class Maker implements Subqueries {
     const scope: Scope = depth > 1 ? from.scope : { ...from.scope, subqueries: null };
     if (random.oneIn(2)) {
       const made = aggregate(random, { ...scope, subqueries: null });
-      const body = ["SELECT ", ...this.#list([made.made]), " FROM ", from.item, this.#correlation(from, outer)];
+      const body = [
+        "SELECT ",
+        ...this.#list([made.made]),
+        " FROM ",
+        from.item,
+        this.#correlation(from, outer),
+      ];
       return { body: queryFragment([made.kind], body), kinds: [made.kind], factors: 0 };
     }
     const { outputs, kinds } = this.#keyOutputs(scope, 1 + random.below(2));
@@ -481,7 +533,9 @@ class Maker implements Subqueries {
     const random = this.#random;
     if (random.oneIn(5)) return this.#where({ ...from.scope, subqueries: null });
     const inner: Scope = { ...from.scope, terms: from.scope.total };
-    const more = random.oneIn(3) ? optional(" AND ", condition(random, { ...from.scope, subqueries: null }, 1)) : "";
+    const more = random.oneIn(3)
+      ? optional(" AND ", condition(random, { ...from.scope, subqueries: null }, 1))
+      : "";
     return optional(" WHERE ", this.#equality(inner, outer), more);
   }
 
@@ -514,10 +568,20 @@ class Maker implements Subqueries {
     if (!this.#take()) return expression(random, kind, { ...scope, subqueries: null }, 0);
     const from = this.#from(0, { ...scope, subqueries: null }, 1);
     const value = keyOf(random, kind, { ...from.scope, subqueries: null }, 1);
-    const ordered = kind !== "bool" && kind !== "jsonb" && kind !== "uuid" && kind !== "bytea" && kind !== "varchar";
+    const ordered =
+      kind !== "bool" && kind !== "jsonb" && kind !== "uuid" && kind !== "bytea" && kind !== "varchar";
     const tail = [" FROM ", from.item, this.#correlation(from, scope)];
-    if (ordered && random.oneIn(2)) return fragment(kind, [`(SELECT ${pick(random, ["min", "max"])}(`, value, ")", ...tail, ")"], [simplest(kind)]);
-    return fragment(kind, ["(SELECT ", value, ...tail, ` ORDER BY 1${direction(random)} LIMIT 1)`], [simplest(kind)]);
+    if (ordered && random.oneIn(2))
+      return fragment(
+        kind,
+        [`(SELECT ${pick(random, ["min", "max"])}(`, value, ")", ...tail, ")"],
+        [simplest(kind)],
+      );
+    return fragment(
+      kind,
+      ["(SELECT ", value, ...tail, ` ORDER BY 1${direction(random)} LIMIT 1)`],
+      [simplest(kind)],
+    );
   }
 }
 
@@ -536,4 +600,3 @@ const numbers: readonly ColumnKind[] = ["int2", "int4", "int8", "float8", "price
 function alike(a: ColumnKind, b: ColumnKind): boolean {
   return a === b || (numbers.includes(a) && numbers.includes(b));
 }
-

@@ -15,7 +15,17 @@ export interface Table extends Relation {
   readonly stream: boolean;
 }
 
-const keyKinds: readonly Kind[] = ["text", "int8", "price", "timestamptz", "date", "uuid", "bool", "interval", "int2"];
+const keyKinds: readonly Kind[] = [
+  "text",
+  "int8",
+  "price",
+  "timestamptz",
+  "date",
+  "uuid",
+  "bool",
+  "interval",
+  "int2",
+];
 
 export function makeTable(random: SeededRandom, name: string): Table {
   const shape = pick(random, ["keyed", "keyed", "two keys", "keyless", "stream"] as const);

@@ -298,13 +298,16 @@ class Maker implements Subqueries {
 
   #fallible(): Query {
     const random = this.#random;
-    const from = this.#item(0, null, 1);
-    const failing = fallible(random, from.scope);
+    // A table's columns: what a view makes of constants PostgreSQL computes before there is a row.
+    const table = pick(random, this.#relations.filter((r) => /^t\d+$/.test(r.name)));
+    const alias = this.#alias();
+    const scope = scopeOf(alias, table, this);
+    const failing = fallible(random, scope);
     if (failing === null) return this.#plain(1);
     const kinds: ColumnKind[] = ["text", "int4"];
-    const outputs = [failing, expression(random, "int4", { ...from.scope, subqueries: null }, 1)];
-    const where = this.#where({ ...from.scope, subqueries: null });
-    const body = ["SELECT ", ...this.#list(outputs), " FROM ", from.item, where];
+    const plain: Scope = { ...scope, subqueries: null };
+    const outputs = [failing, expression(random, "int4", plain, 1)];
+    const body = ["SELECT ", ...this.#list(outputs), ` FROM ${table.name} ${alias}`, this.#where(plain)];
     return { body: queryFragment(kinds, body), kinds, factors: 1, fallible: true };
   }
 

@@ -64,6 +64,7 @@ export const errorCodes = {
   request_too_large: facts("54000", 413),
   statement_too_complex: facts("54001", 400),
   recursion_limit: facts("54000", 400),
+  view_limit: facts("54000", 400),
   too_many_columns: facts("54011", 400),
   idempotency_conflict: facts("23505", 422),
   not_found: facts("02000", 404),

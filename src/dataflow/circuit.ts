@@ -28,10 +28,12 @@ import type { StoredNode } from "./operators/stored.ts";
 import { Stream, streamIdentity } from "./operators/stream.ts";
 import { Table } from "./operators/table.ts";
 import { Temporal } from "./operators/temporal.ts";
+import { STATE_LIMITS, type StateLimits } from "./state-limits.ts";
 import { type OnError, View, type ViewNode } from "./view.ts";
 import { type Build, ViewBuild } from "./view-build.ts";
 
 export type { RecursionLimits } from "./operators/recursion-limits.ts";
+export type { StateLimits } from "./state-limits.ts";
 export type { OnError, ViewNode } from "./view.ts";
 export type { Build } from "./view-build.ts";
 
@@ -59,17 +61,24 @@ export class Circuit {
   readonly dictionary: Dictionary;
   /** Stores that have left with their nodes and still hold references. */
   readonly #graveyard = new Set<Store>();
-  readonly #graph = new Graph(this.#graveyard);
+  readonly #graph: Graph;
   readonly #tables = new Map<number, Table>();
   readonly #views = new Map<number, View>();
   readonly #builds = new Set<ViewBuild>();
   readonly #sources: Sources;
   readonly #compiler: Compiler;
   readonly #recursion: RecursionLimits;
+  readonly #limits: StateLimits;
   #published = 0;
 
-  constructor(options: { dictionary: Dictionary; recursion?: Partial<RecursionLimits> | undefined }) {
+  constructor(options: {
+    dictionary: Dictionary;
+    recursion?: Partial<RecursionLimits> | undefined;
+    limits?: Partial<StateLimits> | undefined;
+  }) {
     this.dictionary = options.dictionary;
+    this.#limits = { ...STATE_LIMITS, ...options.limits };
+    this.#graph = new Graph(this.#graveyard, this.#limits);
     const recursion = { ...RECURSION_LIMITS, ...options.recursion };
     this.#sources = {
       table: (id) => this.#table(id),
@@ -123,6 +132,8 @@ export class Circuit {
       sources: this.#sources,
       dictionary: this.dictionary,
       recursion: this.#recursion,
+      // Its steps hold up nobody, and its first is all of history.
+      limits: { ...this.#limits, stepRowsMax: Number.POSITIVE_INFINITY },
       graveyard: this.#graveyard,
       now: () => this.#published,
       view: (node) => this.#viewOf(id ?? -1, name, plan, options, node),
@@ -275,6 +286,7 @@ export class Circuit {
     const named: NamedStore[] = [];
     const taken = new Map<string, number>();
     for (const node of this.#graph.nodes) {
+      if (node.failed !== null) continue;
       const base = stableName(node.identity);
       // Nodes that differ in functions of one text only are told apart by their order.
       const nth = (taken.get(base) ?? 0) + 1;

@@ -9,6 +9,7 @@ import { toEvertError } from "../base/errors.ts";
 import type { Store } from "../state/store.ts";
 import { edgesOf, type Host, type Node } from "./node.ts";
 import type { Step } from "./operator.ts";
+import { LOOK_EVERY, overLimit, type StateLimits } from "./state-limits.ts";
 
 export class Graph implements Host {
   readonly step: Step = {
@@ -25,10 +26,14 @@ export class Graph implements Host {
   readonly #leaving: Node[] = [];
   #state: "idle" | "feeding" | "ended" = "idle";
   #next = 0;
+  readonly #limits: StateLimits | null;
+  /** Pieces of work since the last look at what nodes keep. */
+  #unseen = 0;
 
-  /** `graveyard`: where stores of nodes that have left wait to be freed. */
-  constructor(graveyard: Set<Store>) {
+  /** `graveyard`: where stores of nodes that have left wait to be freed. `limits`: null for a graph whose owner has its own. */
+  constructor(graveyard: Set<Store>, limits: StateLimits | null) {
     this.#graveyard = graveyard;
+    this.#limits = limits;
   }
 
   bury(store: Store): void {
@@ -124,6 +129,7 @@ export class Graph implements Host {
   run(deadline: number): boolean {
     const order = this.nodes;
     for (;;) {
+      if (++this.#unseen >= LOOK_EVERY) this.#look();
       const waiting = this.#deepestWaiting();
       if (waiting !== null) {
         if (!this.#work(waiting)) this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
@@ -131,6 +137,7 @@ export class Graph implements Host {
         if (this.#state !== "ended") return true;
         const node = order[this.#next];
         if (node === undefined) {
+          this.#look();
           this.#finish();
           return true;
         }
@@ -159,6 +166,26 @@ export class Graph implements Host {
     const error = toEvertError(thrown);
     node.failed = error;
     for (const { node: consumer } of [...node.rowEdges, ...node.storeEdges]) this.fail(consumer, error);
+    // What it read alone works for nobody any more.
+    for (const { node: source } of node.sources) if (this.#isIdle(source)) this.fail(source, error);
+  }
+
+  #isIdle(node: Node): boolean {
+    if (node.host !== this || node.isTopic || node.holders > 0) return false;
+    return [...node.rowEdges, ...node.storeEdges].every((edge) => edge.node.failed !== null);
+  }
+
+  /** Stops nodes that keep or make too much. */
+  #look(): void {
+    this.#unseen = 0;
+    if (this.#limits === null) return;
+    const { nodes } = this;
+    for (let i = 0; i < nodes.length; i++) {
+      const node = nodes[i] as Node;
+      if (node.failed !== null || node.isTopic) continue;
+      const error = overLimit(node, this.#limits);
+      if (error !== null) this.fail(node, error);
+    }
   }
 
   wait(node: Node): void {

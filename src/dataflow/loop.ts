@@ -21,7 +21,7 @@ export class LoopCircuit {
   /** Finds the derived rows that differ in the iteration only. */
   readonly byRow: HashIndex;
   readonly #graveyard = new Set<Store>();
-  readonly #graph = new Graph(this.#graveyard);
+  readonly #graph = new Graph(this.#graveyard, null);
   readonly #node: StoredNode;
   readonly #loop: Loop;
   readonly #stores: readonly Store[];

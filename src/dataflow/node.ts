@@ -59,6 +59,8 @@ export abstract class Node implements Operator {
   /** Views and sources that hold the node beside its consumers. */
   holders = 0;
   failed: EvertError | null = null;
+  /** Rows emitted in this step. */
+  made = 0;
   /** Errors of its expressions; null when none of them is fallible. */
   errors: ErrorCollection | null = null;
 
@@ -75,6 +77,11 @@ export abstract class Node implements Operator {
 
   get consumers(): number {
     return this.rowEdges.length + this.storeEdges.length;
+  }
+
+  /** Whether it holds a topic: what is appended is kept, whatever its size. */
+  get isTopic(): boolean {
+    return false;
   }
 
   /** Stores of its own, besides its error collection. */
@@ -118,6 +125,7 @@ export abstract class Node implements Operator {
 
   begin(): void {
     const { to } = this.step;
+    this.made = 0;
     for (const store of this.allStores) store.begin(to);
     this.errors?.begin();
   }
@@ -130,6 +138,7 @@ export abstract class Node implements Operator {
 
   protected emit(chunk: Chunk): void {
     if (chunk.length === 0) return;
+    this.made += chunk.length;
     const edges = this.rowEdges;
     for (let i = 0; i < edges.length; i++) {
       const { node, port } = edges[i] as Edge;

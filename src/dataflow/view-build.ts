@@ -25,6 +25,7 @@ import type { RecursionLimits } from "./operators/recursion-limits.ts";
 import { type Collection, StoredNode } from "./operators/stored.ts";
 import { streamIdentity } from "./operators/stream.ts";
 import { Table, TableChanges, tableIdentity } from "./operators/table.ts";
+import type { StateLimits } from "./state-limits.ts";
 import type { View, ViewNode } from "./view.ts";
 
 export interface Build {
@@ -73,6 +74,7 @@ export interface BuildContext {
   readonly sources: Sources;
   readonly dictionary: Dictionary;
   readonly recursion: RecursionLimits;
+  readonly limits: StateLimits;
   /** Where stores that are thrown away wait to be freed. */
   readonly graveyard: Set<Store>;
   /** The live circuit's last complete epoch. */
@@ -111,7 +113,7 @@ export class ViewBuild implements Build {
 
   constructor(context: BuildContext) {
     this.#context = context;
-    this.#graph = new Graph(context.graveyard);
+    this.#graph = new Graph(context.graveyard, context.limits);
     const sources: Sources = { ...context.sources, changingTable: (id) => this.#ownTable(id) };
     const compiler = new Compiler(this.#graph, context.live, sources, context.dictionary, context.recursion);
     this.#node = compiler.result(context.plan);

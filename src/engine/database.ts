@@ -16,7 +16,7 @@ import { resumed } from "../base/iterators.ts";
 import { nodeDisk } from "../base/node-disk.ts";
 import type { Batch } from "../batch/batch.ts";
 import { prefixPath } from "../batch/value-error.ts";
-import type { RecursionLimits } from "../dataflow/circuit.ts";
+import type { RecursionLimits, StateLimits } from "../dataflow/circuit.ts";
 import type { AnyTopic, AnyView } from "../face/handles.ts";
 import { checkedRecord } from "../face/validate.ts";
 import { openLog } from "../log/file-log.ts";
@@ -76,6 +76,8 @@ export interface OpenEngineOptions {
   readonly checkpointIntervalMs?: number | undefined;
   /** What a recursive query may do before it is taken for an endless one. */
   readonly recursion?: Partial<RecursionLimits> | undefined;
+  /** What a view may keep and make before it is stopped. */
+  readonly limits?: Partial<StateLimits> | undefined;
   /** Told what recovery found, what a checkpoint could not be used for, what failed in the background. */
   readonly report?: ((message: string) => void) | undefined;
   /** Called when the disk has failed: nothing more will be acknowledged, the process should end. */
@@ -569,8 +571,8 @@ async function openOn(
   for (;;) {
     const dictionary = new Dictionary();
     const { catalog, kept } = await readCatalog(log, manifest);
-    const { recursion } = options;
-    const core = new Core({ log, catalog, dictionary, clock, recursion, handles, report, onFatal });
+    const { recursion, limits } = options;
+    const core = new Core({ log, catalog, dictionary, clock, recursion, limits, handles, report, onFatal });
     try {
       if (manifest !== null) await restoreDictionary(disk, directory, manifest, dictionary);
       compile(core, manifest);

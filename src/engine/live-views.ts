@@ -288,8 +288,9 @@ export class LiveViews {
   /** View id -> fingerprint, of those that have rows. */
   fingerprints(): Record<string, string> {
     const views: Record<string, string> = {};
+    // One that has stopped is filled anew at the next start.
     for (const live of this.#views.values())
-      if (live.node !== null) views[live.entry.id] = live.entry.fingerprint;
+      if (live.node !== null && live.node.failed === null) views[live.entry.id] = live.entry.fingerprint;
     return views;
   }
 

@@ -5,7 +5,7 @@ import { datumFromJson, datumToValue } from "../batch/convert.ts";
 import { setProperty } from "../batch/json.ts";
 import { parseJson } from "../batch/lossless-json.ts";
 import type { Field } from "../batch/schema.ts";
-import type { RecursionLimits } from "../dataflow/circuit.ts";
+import type { RecursionLimits, StateLimits } from "../dataflow/circuit.ts";
 import type { AnyTopic, AnyView, Table, Topic, View } from "../face/handles.ts";
 import { collect } from "../face/load-app.ts";
 import type {
@@ -30,6 +30,8 @@ export interface OpenOptions {
   readonly checkpointIntervalMs?: number;
   /** What a recursive query may do before it is taken for an endless one. */
   readonly recursion?: Partial<RecursionLimits>;
+  /** What a view may keep and make before it is stopped; the others go on. */
+  readonly limits?: Partial<StateLimits>;
   /** Told what recovery found and what failed in the background. */
   readonly report?: (message: string) => void;
 }
@@ -157,6 +159,7 @@ export async function open(options: OpenOptions): Promise<Db> {
     disk: options.disk,
     checkpointIntervalMs: options.checkpointIntervalMs,
     recursion: options.recursion,
+    limits: options.limits,
     report: options.report,
   });
   await engine.built();

@@ -11,11 +11,12 @@ import {
 import type { Expr } from "../plan/expression.ts";
 import { exprKey } from "../plan/fingerprint.ts";
 import { resolveCast, sqlTypeName } from "../plan/functions.ts";
-import { columnsOf, typeOf } from "../plan/inspect.ts";
+import { aggregateExprs, childrenOf, columnsOf, mapAggregate, typeOf } from "../plan/inspect.ts";
 import type { Aggregate, AggregateFunction, AggregateOrder } from "../plan/plan.ts";
 import { type Bound, boundType, castCall, coerce, settle, settled, toBoolean } from "./bound.ts";
 import { checkEquatable } from "./equality.ts";
 import type { ExprPlace } from "./place.ts";
+import { inward, type OuterScope, outward } from "./scope.ts";
 import { sortDirection } from "./sorting.ts";
 import { as, type NodeOf } from "./tree.ts";
 
@@ -26,9 +27,8 @@ export type TakeAggregate = (aggregate: Aggregate) => Expr;
 
 /** The column that stands for the aggregate's value. `over`: takes it where it is computed over windows, not groups. */
 export function bindAggregate(call: FuncCall, name: string, place: ExprPlace, over?: TakeAggregate): Expr {
-  const { ctx, aggregates } = place;
+  const { ctx } = place;
   const position = ctx.position(call.location);
-  if (over === undefined && aggregates === null) throw misplaced(place.clause, position);
   checkWithinGroup(call, name, position);
   const inner: ExprPlace =
     over === undefined
@@ -50,8 +50,33 @@ export function bindAggregate(call: FuncCall, name: string, place: ExprPlace, ov
     ...(order.length === 0 ? {} : { order }),
     ...(distinct ? { distinct } : {}),
   };
-  const value = over === undefined ? aggregates!.add(aggregate, position) : over(aggregate);
+  const value = over === undefined ? taken(aggregate, place, position) : over(aggregate);
   return rounded === null ? value : castCall(value, resolveCast(type, rounded, "assignment")!.fn!, rounded);
+}
+
+/** An aggregate that names nothing of its own query but something of a query around it is that one's, where it stands in a subquery. */
+function taken(aggregate: Aggregate, place: ExprPlace, position: number | undefined): Expr {
+  const named = aggregateExprs(aggregate);
+  const isOwn = named.some((e) => columnsOf(e).size > 0);
+  const applies = new Set(isOwn ? [] : named.flatMap(appliesOf));
+  let owner: OuterScope | null = applies.size === 0 ? null : place.ctx.outer;
+  while (owner !== null && !applies.has(owner.apply)) owner = owner.outer;
+  if (owner === null) {
+    if (place.aggregates === null) throw misplaced(place.clause, position);
+    return place.aggregates.add(aggregate, position);
+  }
+  const { apply, stands } = owner;
+  if (stands?.aggregates == null)
+    throw misplaced(stands?.clause ?? "FROM clause of their own query level", position);
+  const value = stands.aggregates.add(
+    mapAggregate(aggregate, (e) => inward(e, apply)),
+    position,
+  );
+  return outward(value, apply);
+}
+
+function appliesOf(expr: Expr): number[] {
+  return expr.kind === "outer" ? [expr.apply] : childrenOf(expr).flatMap(appliesOf);
 }
 
 interface Parts {

@@ -49,6 +49,10 @@ export class Table extends StoredNode {
     ) as Apply;
   }
 
+  override get isTopic(): boolean {
+    return true;
+  }
+
   /** Feeds `ops[opsFrom ..]` (null: all upserts) for the chunk's rows. */
   feed(chunk: Chunk, ops: Uint8Array | null, opsFrom: number): void {
     const changes = this.#changes;
@@ -96,6 +100,10 @@ export class TableChanges extends Node {
     this.#table = table;
     this.out = createChunk(table.store.layout.columns);
     table.attach(this);
+  }
+
+  override get isTopic(): boolean {
+    return true;
   }
 
   override push(_port: number, chunk: Chunk): void {

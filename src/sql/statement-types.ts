@@ -26,6 +26,8 @@ export interface CreateTableStatement extends StatementText {
   readonly appendOnly: boolean;
   /** Per column; null for none. */
   readonly defaults: readonly Datum[];
+  /** Per column, the text of a default that is no constant, or null. */
+  readonly defaultTexts: readonly (string | null)[];
 }
 
 export interface CreateViewStatement extends StatementText {
@@ -68,7 +70,10 @@ export type ConflictAction =
       readonly where: Expr | null;
     };
 
-/** RETURNING, over the relation's columns: of the rows as they are then, or as they were deleted. */
+/**
+ * RETURNING, over the relation's columns (a hidden row id last) and then those of FROM or USING: of the rows as they are then, or as they
+ * were deleted.
+ */
 export interface Returning {
   readonly fields: readonly Field[];
   readonly exprs: readonly Expr[];
@@ -92,7 +97,10 @@ export interface UpdateStatement extends StatementText {
   readonly row: readonly Expr[];
   /** Columns that SET names. */
   readonly assigned: readonly number[];
-  /** Where it asks subqueries: the rows to change, as they are and then as they are to be. Then it counts, not `where` and `row`. */
+  /**
+   * Where it asks other rows: the rows to change, as they are (a hidden row id last) and then as they are to be, then FROM's columns. Then it
+   * counts, not `where` and `row`.
+   */
   readonly source: Plan | null;
   readonly returning: Returning | null;
 }
@@ -102,9 +110,14 @@ export interface DeleteStatement extends StatementText {
   readonly relation: CatalogRelation;
   /** Over the relation's columns; null: all rows. */
   readonly where: Expr | null;
-  /** Where it asks subqueries: the rows to delete. Then it counts, not `where`. */
+  /** Where it asks other rows: the rows to delete (a hidden row id last), then USING's columns. Then it counts, not `where`. */
   readonly source: Plan | null;
   readonly returning: Returning | null;
+}
+
+export interface TruncateStatement extends StatementText {
+  readonly kind: "truncate";
+  readonly relations: readonly CatalogRelation[];
 }
 
 export interface TransactionStatement extends StatementText {
@@ -133,6 +146,7 @@ export type Statement =
   | InsertStatement
   | UpdateStatement
   | DeleteStatement
+  | TruncateStatement
   | TransactionStatement
   | ExplainStatement
   | ShowStatement;
@@ -148,6 +162,8 @@ export function commandTag(statement: Statement, rows: number): string {
       return `UPDATE ${rows}`;
     case "delete":
       return `DELETE ${rows}`;
+    case "truncate":
+      return "TRUNCATE TABLE";
     case "createTable":
       return "CREATE TABLE";
     case "createView":

@@ -30,6 +30,7 @@ import { runQuery } from "./adhoc.ts";
 import type { SqlOptions, SqlResponse, StatementResult } from "./api.ts";
 import { newTopic, type RelationEntry, type ViewEntry } from "./catalog.ts";
 import { TopicChanges } from "./changes.ts";
+import { refuseCopy } from "./copy.ts";
 import type { Core } from "./core.ts";
 import { overlaid } from "./overlay.ts";
 import type { Part } from "./part.ts";
@@ -105,6 +106,9 @@ export class Statements {
         if (receipt !== null) note(String(receipt.position));
         return result;
       }
+      case "copyFrom":
+      case "copyTo":
+        throw refuseCopy();
       case "createTable":
         note(await this.#createTable(statement));
         return done(statement);
@@ -174,6 +178,9 @@ export class Statements {
           case "show":
             results.push(await this.#one(statement, options, note));
             break;
+          case "copyFrom":
+          case "copyTo":
+            throw refuseCopy();
           case "createTable":
           case "createView":
           case "createType":

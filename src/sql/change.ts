@@ -105,7 +105,7 @@ export function target(node: RangeVar, doing: string, ctx: BindContext): Catalog
       hint: "Change the tables it reads.",
     });
   }
-  if (relation.kind === "stream" && doing !== "insert into") {
+  if (relation.kind === "stream" && !["insert into", "copy to"].includes(doing)) {
     throw new EvertError("wrong_object_type", `cannot ${doing} append-only table "${relation.name}"`, {
       position,
       detail: "Records of a stream are facts: they are never changed.",
@@ -127,7 +127,7 @@ function bindWhere(
 
 // ---- INSERT -----------------------------------------------------------------------------------------------------
 
-function targetColumns(
+export function targetColumns(
   nodes: readonly Node[] | undefined,
   relation: CatalogRelation,
   ctx: BindContext,
@@ -243,7 +243,7 @@ function checkCount(
   }
 }
 
-function defaultOf(relation: CatalogRelation, column: number, ctx: BindContext): Expr {
+export function defaultOf(relation: CatalogRelation, column: number, ctx: BindContext): Expr {
   const { name, type } = relation.schema.fields[column]!;
   const text = relation.defaultTexts?.[column] ?? null;
   if (text !== null) return bindDefaultText(text, type, name, ctx);

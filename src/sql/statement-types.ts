@@ -1,4 +1,5 @@
 /** Statements, bound: what the engine is to do, with plans and expressions where there are any. */
+import type { CopyFormat } from "../batch/copy/format.ts";
 import type { Field, Schema } from "../batch/schema.ts";
 import type { SqlType } from "../batch/types.ts";
 import type { CatalogRelation } from "../plan/catalog.ts";
@@ -120,6 +121,24 @@ export interface TruncateStatement extends StatementText {
   readonly relations: readonly CatalogRelation[];
 }
 
+/** COPY … FROM STDIN. */
+export interface CopyFromStatement extends StatementText {
+  readonly kind: "copyFrom";
+  readonly relation: CatalogRelation;
+  /** Columns of the relation that the text has, in its order. */
+  readonly columns: readonly number[];
+  readonly format: CopyFormat;
+  /** Per column of the relation, what it has where the text has none: an expression over nothing. */
+  readonly row: readonly Expr[];
+}
+
+/** COPY … TO STDOUT. */
+export interface CopyToStatement extends StatementText {
+  readonly kind: "copyTo";
+  readonly query: Query;
+  readonly format: CopyFormat;
+}
+
 export interface TransactionStatement extends StatementText {
   readonly kind: "begin" | "commit" | "rollback";
 }
@@ -147,6 +166,8 @@ export type Statement =
   | UpdateStatement
   | DeleteStatement
   | TruncateStatement
+  | CopyFromStatement
+  | CopyToStatement
   | TransactionStatement
   | ExplainStatement
   | ShowStatement;
@@ -164,6 +185,9 @@ export function commandTag(statement: Statement, rows: number): string {
       return `DELETE ${rows}`;
     case "truncate":
       return "TRUNCATE TABLE";
+    case "copyFrom":
+    case "copyTo":
+      return `COPY ${rows}`;
     case "createTable":
       return "CREATE TABLE";
     case "createView":

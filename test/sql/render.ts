@@ -46,6 +46,12 @@ export function renderStatement(statement: Statement): string[] {
       return [`from ${statement.relation.name}`, ...whereText(statement, statement.where)];
     case "truncate":
       return [`truncate ${statement.relations.map((r) => r.name).join(", ")}`];
+    case "copyFrom": {
+      const names = statement.columns.map((c) => statement.relation.schema.fields[c]!.name);
+      return [`copy ${statement.relation.name} (${names.join(", ")})  ${JSON.stringify(statement.format)}`];
+    }
+    case "copyTo":
+      return [...queryHead(statement.query), JSON.stringify(statement.format)];
     case "drop":
       return [
         `drop ${statement.object} ${statement.names.join(", ")}${statement.ifExists ? "  if exists" : ""}${statement.cascade ? "  cascade" : ""}`,

@@ -45,6 +45,7 @@ export const errorCodes = {
   invalid_text_representation: facts("22P02", 400),
   numeric_value_out_of_range: facts("22003", 400),
   division_by_zero: facts("22012", 400),
+  bad_copy_format: facts("22P04", 400),
   invalid_datetime: facts("22007", 400),
   datetime_overflow: facts("22008", 400),
   string_too_long: facts("22001", 400),

@@ -68,6 +68,23 @@ export interface SqlOptions extends ReadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** COPY … FROM STDIN, taking its text. Nothing is stored before finish(). */
+export interface CopyIn {
+  readonly direction: "in";
+  /** @throws EvertError of the line that cannot be read; request_too_large. */
+  write(bytes: Uint8Array): Promise<void>;
+  finish(): Promise<{ readonly position: string; readonly rowCount: number; readonly command: string }>;
+}
+
+/** COPY … TO STDOUT, giving its text. */
+export interface CopyOut {
+  readonly direction: "out";
+  readonly position: string;
+  readonly rowCount: number;
+  readonly format: "text" | "csv";
+  readonly pieces: AsyncIterable<string>;
+}
+
 export interface TopicInfo {
   readonly name: string;
   readonly kind: "stream" | "table";
@@ -248,6 +265,8 @@ export interface Engine {
   transact(operations: readonly Operation[], options?: AppendOptions): Promise<{ position: string }>;
 
   sql(text: string, options?: SqlOptions): Promise<SqlResponse>;
+  /** One COPY … FROM STDIN or TO STDOUT. */
+  copy(text: string, options?: SqlOptions): Promise<CopyIn | CopyOut>;
 
   topics(): TopicInfo[];
   topic(name: string): TopicInfo;

@@ -28,6 +28,8 @@ export interface TopicEntry {
   readonly hiddenRowId: boolean;
   /** Values of columns an INSERT leaves out; null for none. */
   readonly defaults: readonly Datum[];
+  /** Per column, the text of a default that is no constant, or null; absent: there are none. */
+  readonly defaultTexts?: readonly (string | null)[];
 }
 
 export interface ViewEntry {
@@ -184,6 +186,8 @@ export class EngineCatalog implements Catalog {
       appendOnly: entry.topicKind === "stream",
       order: [],
       defaults: entry.defaults,
+      ...(entry.defaultTexts === undefined ? {} : { defaultTexts: entry.defaultTexts }),
+      ...(entry.hiddenRowId ? { identified: { schema: entry.schema, key: entry.key ?? [] } } : {}),
     };
   }
 

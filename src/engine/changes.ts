@@ -2,7 +2,7 @@
  * What INSERT, UPDATE and DELETE change, decided against the newest state: the table as of the last step, plus what the same
  * transaction has changed before. Runs while the gate is held, so nobody changes anything in between.
  */
-import { EvertError } from "../base/errors.ts";
+import { EvertError, notSupported } from "../base/errors.ts";
 import { type Datum, exactValue } from "../batch/convert.ts";
 import { setProperty } from "../batch/json.ts";
 import { orderKeyOf } from "../batch/order-key.ts";
@@ -165,8 +165,24 @@ export class TopicChanges {
     return parts;
   }
 
-  /** What a query of the same transaction sees: the stored rows but those of these keys, and these rows. Null keys: these rows alone. */
-  async overlay(): Promise<{ readonly keys: readonly Row[] | null; readonly rows: readonly Row[] }> {
+  /**
+   * What a query of the same transaction sees: the stored rows but those of these keys, and these rows. Null keys: these rows alone.
+   * `identified`: rows with their hidden ids.
+   */
+  async overlay(
+    identified = false,
+  ): Promise<{ readonly keys: readonly Row[] | null; readonly rows: readonly Row[] }> {
+    if (identified && this.topic.hiddenRowId) {
+      if (this.#appended.length > 0) {
+        throw notSupported(
+          `changing rows of "${this.topic.name}", which has no key, by a query once the same transaction has inserted some`,
+          undefined,
+          "Give the table a primary key.",
+        );
+      }
+      const all = [...this.#pending.values()];
+      return { keys: all.map(({ key }) => key), rows: all.flatMap(({ row }) => (row === null ? [] : [row])) };
+    }
     const appended = this.#appended.map((row) => row.slice(0, this.#width));
     if (this.#pending.size === 0) return { keys: [], rows: appended };
     if (this.topic.hiddenRowId) {

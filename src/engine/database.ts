@@ -29,6 +29,8 @@ import type {
   Answer,
   AppendOptions,
   AppendResult,
+  CopyIn,
+  CopyOut,
   DatabaseStats,
   Engine,
   Key,
@@ -57,6 +59,7 @@ import {
   restoreStores,
   type StoreHandle,
 } from "./checkpointing.ts";
+import { copy } from "./copy.ts";
 import { Core, DEFAULT_TIMEOUT_MS } from "./core.ts";
 import { declareApp } from "./declare.ts";
 import type { Part } from "./part.ts";
@@ -426,6 +429,10 @@ export class Database implements Engine {
       return Object.fromEntries(names.map((n, i) => [n, values[i]]));
     });
     return { topic, op: "delete", rows, path };
+  }
+
+  copy(text: string, options: SqlOptions = {}): Promise<CopyIn | CopyOut> {
+    return copy(this.core, text, options);
   }
 
   sql(text: string, options: SqlOptions = {}): Promise<SqlResponse> {

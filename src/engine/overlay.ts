@@ -30,7 +30,11 @@ async function overlaidPlan(plan: Plan, overlay: Overlay): Promise<Plan> {
   if (plan.kind === "asOfJoin") {
     // What a record met at its own commit no change of the table alters.
     if (!reads(plan.left, overlay)) return plan;
-    throw notSupported("reading an as-of join of records that the same transaction has appended");
+    throw notSupported(
+      "reading an as-of join of records that the same transaction has appended",
+      undefined,
+      "A record meets the table as of its own commit: read it after COMMIT.",
+    );
   }
   if (plan.kind !== "source") {
     const inputs: Plan[] = [];
@@ -65,7 +69,7 @@ function reads(plan: Plan, overlay: Overlay): boolean {
 
 async function changed(source: SourcePlan, changes: TopicChanges): Promise<Plan> {
   const { fields } = source.schema;
-  const { keys, rows } = await changes.overlay();
+  const { keys, rows } = await changes.overlay(source.key !== null);
   const fresh = build.values(fields, rows);
   if (keys === null) return fresh;
   if (keys.length === 0) return build.union([source, fresh]);

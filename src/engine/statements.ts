@@ -30,6 +30,7 @@ import { runQuery } from "./adhoc.ts";
 import type { SqlOptions, SqlResponse, StatementResult } from "./api.ts";
 import { newTopic, type RelationEntry, type ViewEntry } from "./catalog.ts";
 import { TopicChanges } from "./changes.ts";
+import { refuseCopy } from "./copy.ts";
 import type { Core } from "./core.ts";
 import { overlaid } from "./overlay.ts";
 import type { Part } from "./part.ts";
@@ -38,7 +39,7 @@ import { createType, dropTypes } from "./types.ts";
 
 /** Changes of one transaction, by topic. */
 type Changes = Map<number, TopicChanges>;
-type DataStatement = Extract<Statement, { kind: "insert" | "update" | "delete" }>;
+type DataStatement = Extract<Statement, { kind: "insert" | "update" | "delete" | "truncate" }>;
 
 export class Statements {
   readonly #core: Core;
@@ -75,10 +76,13 @@ export class Statements {
     return { results, position };
   }
 
-  #bind(parsed: ParsedStatement, options: SqlOptions): Statement {
+  #bind(parsed: ParsedStatement, options: SqlOptions, nowUs = this.#nowUs()): Statement {
     const params = (options.params ?? []).map(paramFromJson);
-    const nowUs = BigInt(this.#core.clock.wallUs());
     return bindStatement(parsed, this.#core.catalog, params, { nowUs });
+  }
+
+  #nowUs(): bigint {
+    return BigInt(this.#core.clock.wallUs());
   }
 
   async #one(
@@ -91,7 +95,8 @@ export class Statements {
         return this.#select(statement, options, note);
       case "insert":
       case "update":
-      case "delete": {
+      case "delete":
+      case "truncate": {
         let result = done(statement);
         const receipt = await this.#core.committer.exclusively(async () => {
           const changes: Changes = new Map();
@@ -101,6 +106,9 @@ export class Statements {
         if (receipt !== null) note(String(receipt.position));
         return result;
       }
+      case "copyFrom":
+      case "copyTo":
+        throw refuseCopy();
       case "createTable":
         note(await this.#createTable(statement));
         return done(statement);
@@ -140,9 +148,11 @@ export class Statements {
     let next = first;
     const receipt = await this.#core.committer.exclusively(async () => {
       const changes: Changes = new Map();
+      // As in PostgreSQL, now() is the transaction's.
+      const nowUs = this.#nowUs();
       for (; next < parsed.length; next++) {
         const one = parsed[next] as ParsedStatement;
-        const statement = this.#bind(one, options);
+        const statement = this.#bind(one, options, nowUs);
         switch (statement.kind) {
           case "begin":
             results.push(done(statement));
@@ -158,6 +168,7 @@ export class Statements {
           case "insert":
           case "update":
           case "delete":
+          case "truncate":
             results.push(await this.#change(statement, changes, options));
             break;
           case "select":
@@ -167,11 +178,18 @@ export class Statements {
           case "show":
             results.push(await this.#one(statement, options, note));
             break;
+          case "copyFrom":
+          case "copyTo":
+            throw refuseCopy();
           case "createTable":
           case "createView":
           case "createType":
           case "drop":
-            throw notSupported(`${commandTag(statement, 0)} in a transaction`, one.position);
+            throw notSupported(
+              `${commandTag(statement, 0)} in a transaction`,
+              one.position,
+              "Send it before BEGIN or behind COMMIT: a definition is a commit of its own.",
+            );
         }
       }
       throw new EvertError(
@@ -233,6 +251,10 @@ export class Statements {
   // ---- changes ----------------------------------------------------------------------------------------------------------
 
   async #change(statement: DataStatement, changes: Changes, options: SqlOptions): Promise<StatementResult> {
+    if (statement.kind === "truncate") {
+      for (const { id, name } of statement.relations) await this.#changesOf(id, name, changes).delete(null);
+      return done(statement);
+    }
     const rows = await this.#changed(statement, changes, options);
     const { returning } = statement;
     if (returning === null) return done(statement, rows.length);
@@ -240,38 +262,52 @@ export class Statements {
     return answer(commandTag(statement, rows.length), returning.fields, shown);
   }
 
-  /** The rows a statement has stored, changed or deleted. */
-  async #changed(
-    statement: DataStatement,
-    changes: Changes,
-    options: SqlOptions,
-  ): Promise<readonly (readonly Datum[])[]> {
-    const topic = this.#core.catalog.byId(statement.relation.id);
+  #changesOf(id: number, name: string, changes: Changes): TopicChanges {
+    const topic = this.#core.catalog.byId(id);
     if (topic?.kind !== "topic") {
-      throw new EvertError("wrong_object_type", `cannot change view "${statement.relation.name}"`, {
+      throw new EvertError("wrong_object_type", `cannot change view "${name}"`, {
         hint: "Change the topics it is derived from.",
       });
     }
-    let mine = changes.get(topic.id);
+    let mine = changes.get(id);
     if (mine === undefined) {
-      mine = new TopicChanges(topic, this.#core.tableStore(topic.id), this.#core.stepper.epoch);
-      changes.set(topic.id, mine);
+      mine = new TopicChanges(topic, this.#core.tableStore(id), this.#core.stepper.epoch);
+      changes.set(id, mine);
     }
+    return mine;
+  }
+
+  /** The rows a statement has stored, changed or deleted, as its RETURNING sees them. */
+  async #changed(
+    statement: Exclude<DataStatement, { kind: "truncate" }>,
+    changes: Changes,
+    options: SqlOptions,
+  ): Promise<readonly (readonly Datum[])[]> {
+    const { relation } = statement;
+    const mine = this.#changesOf(relation.id, relation.name, changes);
+    const visible = relation.schema.fields.length;
+    const width = mine.topic.schema.fields.length;
     switch (statement.kind) {
       case "insert":
         return mine.insert(await this.#rowsOf(statement.source, changes, options), statement.conflict);
       case "update": {
         if (statement.source === null) return mine.update(statement.where, statement.row);
-        const width = statement.relation.schema.fields.length;
-        const both = await this.#rowsOf(statement.source, changes, options);
-        const asked = both.map((row) => ({ row: row.slice(0, width), next: row.slice(width) }));
+        const all = await this.#rowsOf(statement.source, changes, options);
+        const asked = all.map((row) => ({
+          row: row.slice(0, width),
+          next: row.slice(width, width + visible),
+        }));
         mine.replaceRows(asked);
-        return asked.map(({ next }) => next);
+        return all.map((row) => [
+          ...row.slice(width, width + visible),
+          ...row.slice(visible, width),
+          ...row.slice(width + visible),
+        ]);
       }
       case "delete": {
         if (statement.source === null) return mine.delete(statement.where);
         const rows = await this.#rowsOf(statement.source, changes, options);
-        mine.removeRows(rows);
+        mine.removeRows(rows.map((row) => row.slice(0, width)));
         return rows;
       }
     }
@@ -293,11 +329,12 @@ export class Statements {
   // ---- definitions ------------------------------------------------------------------------------------------------------
 
   #createTable(statement: CreateTableStatement): Promise<string> {
-    const { name, schema, key, appendOnly, defaults, ifNotExists } = statement;
+    const { name, schema, key, appendOnly, defaults, defaultTexts, ifNotExists } = statement;
     return this.#core.define(() => {
       if (this.#exists(name, ifNotExists)) return [];
       const id = this.#core.catalog.nextId();
-      const entry = newTopic(id, name, appendOnly ? "stream" : "table", schema.fields, key, defaults);
+      const topic = newTopic(id, name, appendOnly ? "stream" : "table", schema.fields, key, defaults);
+      const entry = defaultTexts.every((t) => t === null) ? topic : { ...topic, defaultTexts };
       return [{ event: "create", entry }];
     });
   }

@@ -16,6 +16,10 @@ export interface CatalogRelation {
   readonly order: readonly OrderItem[];
   /** Per column, what INSERT stores where it gives none; absent: null for all. */
   readonly defaults?: readonly Datum[];
+  /** Per column, the text of a default that is no constant, or null. */
+  readonly defaultTexts?: readonly (string | null)[];
+  /** Of a table without primary key: its columns with the hidden one that tells its rows apart. */
+  readonly identified?: { readonly schema: Schema; readonly key: readonly number[] };
 }
 
 export interface Catalog {

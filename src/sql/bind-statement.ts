@@ -4,8 +4,9 @@ import { EvertError, notSupported } from "../base/errors.ts";
 import type { Catalog } from "../plan/catalog.ts";
 import type { Query } from "../plan/plan.ts";
 import { bindQuery } from "./bind-query.ts";
-import { bindDelete, bindInsert, bindUpdate } from "./change.ts";
+import { bindDelete, bindInsert, bindTruncate, bindUpdate } from "./change.ts";
 import { BindContext, PARAMS_MAX, paramFromJson, type SqlParam } from "./context.ts";
+import { bindCopy } from "./copy.ts";
 import { bindCreateAs, bindCreateTable, bindCreateView } from "./create.ts";
 import { bindCreateEnum, droppedType } from "./create-type.ts";
 import { boolOption, optionsOf, textOption } from "./options.ts";
@@ -118,6 +119,10 @@ function bindNode(parsed: ParsedStatement, ctx: BindContext): Statement {
       return bindUpdate(as(node, "UpdateStmt")!, text, ctx);
     case "DeleteStmt":
       return bindDelete(as(node, "DeleteStmt")!, text, ctx);
+    case "TruncateStmt":
+      return bindTruncate(as(node, "TruncateStmt")!, text, ctx);
+    case "CopyStmt":
+      return bindCopy(as(node, "CopyStmt")!, text, ctx);
     case "CreateStmt":
       return bindCreateTable(as(node, "CreateStmt")!, text, ctx);
     case "CreateTableAsStmt":

@@ -130,7 +130,8 @@ function now({ ctx, clause }: ExprPlace, said: string, position: number | undefi
       "A view depends on the log alone. Put the time into the records, compare it in WHERE, or compare it when reading the view.";
     throw notSupported(`${said} in ${ctx.defines}`, position, hint);
   }
-  if (clause === DEFAULTS) throw notSupported(`${said} in a DEFAULT`, position, "Give the time in INSERT.");
+  // The time of the statement that stores the row.
+  if (clause === DEFAULTS) return NOW;
   if (ctx.nowUs === null) throw notSupported(said, position);
   return { kind: "const", value: ctx.nowUs, type: timestamptz };
 }

@@ -10,6 +10,8 @@ import { bool, float8, int4, int8, numeric, text } from "../../src/batch/types.t
 import type {
   AppendOptions,
   AppendResult,
+  CopyIn,
+  CopyOut,
   DatabaseStats,
   Engine,
   Operation,
@@ -133,6 +135,22 @@ export class FakeEngine implements Engine {
       checkpointPosition: "0",
       longestPauseMs: 2,
     };
+  }
+
+  /** Takes lines, gives the statement. */
+  async copy(text: string): Promise<CopyIn | CopyOut> {
+    if (/FROM STDIN/.test(text)) {
+      let rows = 0;
+      const write = async (bytes: Uint8Array): Promise<void> => {
+        for (const byte of bytes) if (byte === 10) rows++;
+      };
+      const finish = async () => ({ position: this.position, rowCount: rows, command: `COPY ${rows}` });
+      return { direction: "in", write, finish };
+    }
+    async function* pieces() {
+      yield `${text}\n`;
+    }
+    return { direction: "out", position: this.position, rowCount: 1, format: "csv", pieces: pieces() };
   }
 
   async append(topic: string, rows: readonly unknown[], options: AppendOptions = {}): Promise<AppendResult> {

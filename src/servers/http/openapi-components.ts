@@ -91,6 +91,7 @@ export const schemas = {
   SqlAnswer: object({ results: list(schemaRef("SqlResult")), position, error: schemaRef("ErrorBody") }, [
     "error",
   ]),
+  Copied: object({ command: string, rowCount: count, position }),
   Topic: object({
     name: string,
     kind: { type: "string", enum: ["stream", "table"] },
@@ -214,6 +215,7 @@ export const parameters = {
     maximum: timeoutMsMax,
     default: timeoutMsDefault,
   }),
+  statement: query("statement", "COPY … FROM STDIN or COPY … TO STDOUT.", string),
   atomic: query("atomic", "false: commit in chunks while the body streams.", { ...boolean, default: true }),
   idempotencyKey: {
     name: headers.idempotencyKey,

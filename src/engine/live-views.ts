@@ -285,11 +285,11 @@ export class LiveViews {
     return all;
   }
 
-  /** View id -> fingerprint, of those that have rows. */
+  /** View id -> fingerprint, of those that have rows: one that was stopped is made anew at the next start. */
   fingerprints(): Record<string, string> {
     const views: Record<string, string> = {};
     for (const live of this.#views.values())
-      if (live.node !== null) views[live.entry.id] = live.entry.fingerprint;
+      if (live.node !== null && live.node.failed === null) views[live.entry.id] = live.entry.fingerprint;
     return views;
   }
 

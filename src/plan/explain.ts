@@ -49,7 +49,7 @@ function nodeText(plan: Plan): string {
     case "tableFunction": {
       const args = plan.args.map((e) => exprText(e, plan.input.schema)).join(", ");
       const outer = plan.outer ? "Outer table function" : "Table function";
-      return `${outer}: ${plan.fn}(${args})${plan.ordinality ? " with ordinality" : ""}`;
+      return `${outer}: ${typeof plan.fn === "string" ? plan.fn : plan.fn.name}(${args})${plan.ordinality ? " with ordinality" : ""}`;
     }
     case "apply":
       return `${JOINS[plan.type]} apply`;
@@ -133,17 +133,19 @@ function topKText(plan: Plan & { kind: "topK" }): string {
 }
 
 function aggregateText(a: Aggregate, schema: Schema): string {
-  const args = [a.arg, ...(a.rest ?? [])].map((e) => (e === null ? "*" : exprText(e, schema)));
+  const routine = a.reducer?.routine ?? null;
+  const given = routine === null ? [a.arg, ...(a.rest ?? [])] : (a.rest ?? []);
+  const args = given.map((e) => (e === null ? "*" : exprText(e, schema)));
   const order = (a.order ?? []).map(
     (o) => `${exprText(o.expr, schema)}${o.descending ? " desc" : ""}${nullsText(o)}`,
   );
   const arg = [
     a.distinct === true ? "distinct " : "",
-    a.reducer !== null ? functionText(a.reducer.add) : args.join(", "),
+    a.reducer !== null && routine === null ? functionText(a.reducer.add) : args.join(", "),
     order.length === 0 ? "" : ` order by ${order.join(", ")}`,
   ].join("");
   const filter = a.filter === null ? "" : ` filter (${exprText(a.filter, schema)})`;
-  return `${a.fn}(${arg})${filter}`;
+  return `${routine === null ? a.fn : quoteName(routine.name)}(${arg})${filter}`;
 }
 
 function nullsText(o: { readonly descending: boolean; readonly nullsFirst: boolean }): string {
@@ -231,6 +233,8 @@ export function exprText(expr: Expr, schema: Schema): string {
     }
     case "coalesce":
       return `coalesce(${expr.args.map((a) => exprText(a, schema)).join(", ")})`;
+    case "routine":
+      return `${quoteName(expr.fn.name)}(${expr.args.map((a) => exprText(a, schema)).join(", ")})`;
     case "js":
       return `[${functionText(expr.fn)}]`;
     default:
@@ -253,7 +257,7 @@ function callText(expr: Expr & { kind: "call" }, schema: Schema, nested: (e: Exp
 
 function bindsTightly(expr: Expr): boolean {
   if (expr.kind === "call") return functionInfo(expr.fn).op === null;
-  return ["column", "const", "coalesce", "case", "js"].includes(expr.kind);
+  return ["column", "const", "coalesce", "case", "js", "routine"].includes(expr.kind);
 }
 
 /** Types whose constants need no quotes. */

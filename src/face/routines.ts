@@ -30,10 +30,11 @@ import { functionSource, type UserCode } from "./function-source.ts";
 export type ValueType = ColumnType | JsonSchema;
 
 /** What a function is handed for an argument of this type. */
-type Given<T> = T extends JsonSchema<never, infer O> ? O : T extends ColumnType<infer V, never> ? V : never;
+type Given<T> = T extends JsonSchema<unknown, infer O> ? O : T extends ColumnType<infer V, never> ? V : never;
 
 /** What it may give back. */
-type Taken<T> = T extends JsonSchema<never, infer O> ? O : T extends ColumnType<unknown, infer I> ? I : never;
+type Taken<T> =
+  T extends JsonSchema<unknown, infer O> ? O : T extends ColumnType<unknown, infer I> ? I : never;
 
 type GivenAll<A extends readonly ValueType[]> = { readonly [I in keyof A]: Given<A[I]> };
 

@@ -12,7 +12,7 @@ import { NULL, physicalFromJs, rowText } from "../js-rows.ts";
 import { type ScalarError, scalarError, takeFault } from "../kernels/errors.ts";
 import type { Callee } from "../kernels/guard.ts";
 import type { KernelRuntime } from "../kernels/runtime.ts";
-import { callUser, gaveNull, parseFrozen } from "../kernels/user-function.ts";
+import { callUser, gaveNull, isPromise, parseFrozen } from "../kernels/user-function.ts";
 import { Boxes } from "./accumulator.ts";
 
 export interface FoldSpec {
@@ -139,7 +139,7 @@ export function keyOf(given: readonly unknown[]): string {
 }
 
 function promised(value: unknown, { said }: Callee): ScalarError | null {
-  if (!(value instanceof Promise)) return null;
+  if (!isPromise(value)) return null;
   return scalarError("function_failed", `${said} returned a promise`, {
     hint: "Such functions are synchronous: they cannot await.",
   });

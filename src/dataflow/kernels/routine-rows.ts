@@ -1,12 +1,11 @@
 /** Rows of functions that the program gave SQL: called with JavaScript values, what they give checked and converted before the first row goes out. */
 import type { Field } from "../../batch/schema.ts";
-import { describe } from "../../batch/value-error.ts";
 import type { RowsRoutine } from "../../plan/routines.ts";
 import { fail, fault, scalarError } from "./errors.ts";
 import { fromDatum, toDatum } from "./evaluate.ts";
 import type { Callee, Guard } from "./guard.ts";
 import type { TableRow } from "./table-functions.ts";
-import { calleeOf, callUser, datumFromJs, drain, gaveNull, toJs } from "./user-function.ts";
+import { calleeOf, callUser, datumFromJs, describeResult, drain, gaveNull, toJs } from "./user-function.ts";
 import type { Value } from "./value.ts";
 
 const NO_ROWS: readonly TableRow[] = [];
@@ -46,7 +45,7 @@ export function hasRowsFor(routine: RowsRoutine, args: readonly Value[]): boolea
 function rowOf(element: unknown, { columns, isValue }: RowsRoutine, callee: Callee): TableRow {
   if (isValue) return [valueFor(element, columns[0]!, callee)];
   if (typeof element !== "object" || element === null) {
-    const said = `${callee.said} gave ${describe(element)} where an object with a row's columns is due`;
+    const said = `${callee.said} gave ${describeResult(element)} where an object with a row's columns is due`;
     return fail(scalarError("function_failed", said), []);
   }
   return columns.map((column) => valueFor((element as Record<string, unknown>)[column.name], column, callee));
@@ -68,6 +67,6 @@ function notIterable(value: unknown, { said }: Callee): readonly TableRow[] {
     value instanceof Promise
       ? "Such functions are synchronous: they cannot await."
       : "Return an array, or write a generator: function* () { yield ...; }.";
-  const message = `${said} returned ${describe(value)} where a list of rows is due`;
+  const message = `${said} returned ${describeResult(value)} where a list of rows is due`;
   return fail(scalarError("function_failed", message, { hint }), NO_ROWS);
 }

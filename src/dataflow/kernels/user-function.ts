@@ -7,6 +7,7 @@ import { datumToValue, fromValue } from "../../batch/convert.ts";
 import { carrierOf, type SqlType, typeToString } from "../../batch/types.ts";
 import { describe } from "../../batch/value-error.ts";
 import type { Datum, RowShape } from "../../plan/expression.ts";
+import { sqlTypeName } from "../../plan/functions.ts";
 import type { Routine } from "../../plan/routines.ts";
 import { fail, type ScalarError, scalarError } from "./errors.ts";
 import type { Callee, Guard } from "./guard.ts";
@@ -20,7 +21,7 @@ const callees = new WeakMap<Routine, Callee>();
 export function calleeOf(routine: Routine): Callee {
   let callee = callees.get(routine);
   if (callee === undefined) {
-    const args = routine.args.map((arg) => typeToString(arg.type)).join(", ");
+    const args = routine.args.map((arg) => sqlTypeName(arg.type)).join(", ");
     callees.set(routine, (callee = Object.freeze({ said: `function ${routine.name}(${args})` })));
   }
   return callee;
@@ -81,6 +82,18 @@ export function userFailed(thrown: unknown, { said: what }: Callee): undefined {
   return fail(scalarError("function_failed", `${what} failed: ${said}`, { hint }), undefined);
 }
 
+/** What a function returned, for messages. */
+export function describeResult(value: unknown): string {
+  return isPromise(value) ? "a promise" : describe(value);
+}
+
+/** A promise is refused, and nobody waits for it: how it ends must not end the process. */
+export function isPromise(value: unknown): boolean {
+  if (!(value instanceof Promise)) return false;
+  value.catch(() => {});
+  return true;
+}
+
 /** Why a function that is said never to give null gave it. */
 export function gaveNull(callee: Callee, type: SqlType): ScalarError {
   const said = `${callee.said} returned null where ${typeToString(type)} is declared`;
@@ -88,7 +101,7 @@ export function gaveNull(callee: Callee, type: SqlType): ScalarError {
 }
 
 function unfit(value: unknown, type: SqlType, thrown: EvertError, callee: Callee): ScalarError {
-  const said = `${callee.said} returned ${describe(value)} where ${typeToString(type)} is declared`;
+  const said = `${callee.said} returned ${describeResult(value)} where ${typeToString(type)} is declared`;
   if (value instanceof Promise) {
     return scalarError("function_failed", said, {
       hint: "Such functions are synchronous: they cannot await.",

@@ -11,7 +11,7 @@ import { ErrorCollection } from "../error-collection.ts";
 import { type RowReader, rowReader, type TypedColumn, writeJs } from "../js-rows.ts";
 import { type ScalarError, scalarError, takeFault } from "../kernels/errors.ts";
 import { type KernelRuntime, runtimeOf } from "../kernels/runtime.ts";
-import { callUser, drain, ofView } from "../kernels/user-function.ts";
+import { callUser, drain, isPromise, ofView } from "../kernels/user-function.ts";
 import type { Source } from "../node.ts";
 import { FanOut } from "./fan-out.ts";
 
@@ -104,7 +104,7 @@ export class MapFunction extends FanOut {
   }
 
   #convert(element: unknown, out: Chunk, row: number): ScalarError | null {
-    if (typeof element !== "object" || element === null || element instanceof Promise) {
+    if (typeof element !== "object" || element === null || isPromise(element)) {
       const said =
         element instanceof Promise ? "a promise" : element === null ? "null" : `a ${typeof element}`;
       return scalarError(

@@ -63,6 +63,10 @@ function sourcesOf(node: ChainNode): Relation[] {
       return [...sourcesOf(node.left), ...sourcesOf(node.right)];
     case "union":
       return node.inputs.flatMap(sourcesOf);
+    case "iterate":
+      return [...sourcesOf(node.base), ...sourcesOf(node.step)];
+    case "found":
+      return [];
     default:
       return sourcesOf(node.input);
   }

@@ -17,8 +17,9 @@ export const ofView: Callee = Object.freeze({ said: "a function of the view" });
 
 const callees = new WeakMap<Routine, Callee>();
 
-/** A function that SQL calls by name. */
+/** A function that SQL calls by name; one of a chain has none. */
 export function calleeOf(routine: Routine): Callee {
+  if (routine.name === "") return ofView;
   let callee = callees.get(routine);
   if (callee === undefined) {
     const args = routine.args.map((arg) => sqlTypeName(arg.type)).join(", ");

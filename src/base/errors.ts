@@ -30,6 +30,7 @@ export const errorCodes = {
   undefined_object: facts("42704", 400),
   duplicate_table: facts("42P07", 409),
   duplicate_column: facts("42701", 400),
+  duplicate_function: facts("42723", 409),
   ambiguous_column: facts("42702", 400),
   ambiguous_function: facts("42725", 400),
   wrong_object_type: facts("42809", 400),

@@ -23,6 +23,8 @@ import type { Chunk } from "./chunk.ts";
 import { Compiler, type Sources } from "./compile.ts";
 import { Graph } from "./graph.ts";
 import { stableName } from "./identity.ts";
+import { TIMEOUT_MS } from "./kernels/guard.ts";
+import { runtimeOf } from "./kernels/runtime.ts";
 import { RECURSION_LIMITS, type RecursionLimits } from "./operators/recursion-limits.ts";
 import type { StoredNode } from "./operators/stored.ts";
 import { Stream, streamIdentity } from "./operators/stream.ts";
@@ -39,6 +41,14 @@ export type { Build } from "./view-build.ts";
 
 /** Rows freed between two looks at the clock. */
 const VACUUM_ROWS = 2_048;
+
+export interface CircuitLimits {
+  readonly recursion?: Partial<RecursionLimits> | undefined;
+  /** What one call of a function of the user may take; 0: any time. */
+  readonly functionTimeoutMs?: number | undefined;
+  /** What a view may keep and make before it is stopped. */
+  readonly limits?: Partial<StateLimits> | undefined;
+}
 
 export interface TableSource {
   /** The table's rows, unique by its key. */
@@ -71,12 +81,9 @@ export class Circuit {
   readonly #limits: StateLimits;
   #published = 0;
 
-  constructor(options: {
-    dictionary: Dictionary;
-    recursion?: Partial<RecursionLimits> | undefined;
-    limits?: Partial<StateLimits> | undefined;
-  }) {
+  constructor(options: { dictionary: Dictionary } & CircuitLimits) {
     this.dictionary = options.dictionary;
+    runtimeOf(options.dictionary).guard.timeoutMs = options.functionTimeoutMs ?? TIMEOUT_MS;
     this.#limits = { ...STATE_LIMITS, ...options.limits };
     this.#graph = new Graph(this.#graveyard, this.#limits);
     const recursion = { ...RECURSION_LIMITS, ...options.recursion };

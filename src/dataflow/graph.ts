@@ -7,6 +7,7 @@
 import { assert } from "../base/assert.ts";
 import { toEvertError } from "../base/errors.ts";
 import type { Store } from "../state/store.ts";
+import { EngineInterrupted } from "./kernels/guard.ts";
 import { edgesOf, type Host, type Node } from "./node.ts";
 import type { Step } from "./operator.ts";
 import { LOOK_EVERY, overLimit, type StateLimits } from "./state-limits.ts";
@@ -162,6 +163,7 @@ export class Graph implements Host {
   }
 
   fail(node: Node, thrown: unknown): void {
+    if (thrown instanceof EngineInterrupted) throw thrown;
     if (node.failed !== null) return;
     const error = toEvertError(thrown);
     node.failed = error;

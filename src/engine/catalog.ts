@@ -10,6 +10,7 @@ import { type Field, type Schema, schemaOf } from "../batch/schema.ts";
 import { int8, jsonb, type SqlType, timestamptz } from "../batch/types.ts";
 import type { Catalog, CatalogRelation } from "../plan/catalog.ts";
 import type { OrderItem } from "../plan/plan.ts";
+import type { Routine } from "../plan/routines.ts";
 
 export const CATALOG_TOPIC = 0;
 /** Name of the hidden key column of a table without primary key. */
@@ -101,11 +102,17 @@ export interface ViewRelation {
 }
 
 export class EngineCatalog implements Catalog {
+  readonly #routines: ReadonlyMap<string, Routine>;
   readonly #entries = new Map<number, CatalogEntry>();
   readonly #byName = new Map<string, RelationEntry>();
   readonly #types = new Map<string, TypeEntry>();
   readonly #relations = new Map<number, ViewRelation>();
   #lastId = CATALOG_TOPIC;
+
+  /** `routines`: functions that the program gives; they are no part of the log. */
+  constructor(routines: ReadonlyMap<string, Routine> = new Map()) {
+    this.#routines = routines;
+  }
 
   nextId(): number {
     return this.#lastId + 1;
@@ -142,6 +149,10 @@ export class EngineCatalog implements Catalog {
 
   type(name: string): SqlType | undefined {
     return this.#types.get(name)?.type;
+  }
+
+  routine(name: string): Routine | undefined {
+    return this.#routines.get(name);
   }
 
   byId(id: number): CatalogEntry | undefined {

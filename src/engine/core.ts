@@ -5,7 +5,7 @@
 import type { Clock } from "../base/clock.ts";
 import { EvertError, toEvertError } from "../base/errors.ts";
 import type { Utf8Column } from "../batch/batch.ts";
-import { Circuit, type RecursionLimits, type StateLimits } from "../dataflow/circuit.ts";
+import { Circuit, type CircuitLimits } from "../dataflow/circuit.ts";
 import type { AnyTopic, AnyView } from "../face/handles.ts";
 import type { CommitReceipt, Log, TopicBatch } from "../log/log.ts";
 import type { Dictionary } from "../state/dictionary.ts";
@@ -35,8 +35,7 @@ export interface CoreParts {
   readonly catalog: EngineCatalog;
   readonly dictionary: Dictionary;
   readonly clock: Clock;
-  readonly recursion: Partial<RecursionLimits> | undefined;
-  readonly limits: Partial<StateLimits> | undefined;
+  readonly limits: CircuitLimits;
   readonly handles: ReadonlyMap<string, AnyView>;
   readonly report: (message: string) => void;
   readonly onFatal: (error: EvertError) => void;
@@ -77,8 +76,7 @@ export class Core {
     this.dictionary = parts.dictionary;
     this.clock = parts.clock;
     this.#onFatal = parts.onFatal;
-    const { dictionary, recursion, limits } = parts;
-    this.circuit = new Circuit({ dictionary, recursion, limits });
+    this.circuit = new Circuit({ dictionary: parts.dictionary, ...parts.limits });
     this.publisher = new Publisher((step) => {
       this.subscriptions.publish(step);
       this.stepper.vacuum(step.epoch);

@@ -18,6 +18,7 @@ import type { Batch } from "../batch/batch.ts";
 import { prefixPath } from "../batch/value-error.ts";
 import type { RecursionLimits, StateLimits } from "../dataflow/circuit.ts";
 import type { AnyTopic, AnyView } from "../face/handles.ts";
+import type { SqlFunction } from "../face/routines.ts";
 import { checkedRecord } from "../face/validate.ts";
 import { openLog } from "../log/file-log.ts";
 import type { Log } from "../log/log.ts";
@@ -65,6 +66,7 @@ import { declareApp } from "./declare.ts";
 import type { Part } from "./part.ts";
 import { readRecords, readRecordsArrow } from "./records.ts";
 import { compile, keepOldRows, readCatalog } from "./restore.ts";
+import { routinesByName } from "./routines.ts";
 import { Statements } from "./statements.ts";
 
 export interface OpenEngineOptions {
@@ -77,6 +79,10 @@ export interface OpenEngineOptions {
   readonly clock?: Clock | undefined;
   /** Milliseconds between checkpoints while there is something new; 0 turns them off (one is still taken on close). Default 5,000. */
   readonly checkpointIntervalMs?: number | undefined;
+  /** Functions that SQL calls by name. */
+  readonly functions?: readonly SqlFunction[] | undefined;
+  /** What one call of a function of the program may take; 0: any time. Default 1,000. */
+  readonly functionTimeoutMs?: number | undefined;
   /** What a recursive query may do before it is taken for an endless one. */
   readonly recursion?: Partial<RecursionLimits> | undefined;
   /** What a view may keep and make before it is stopped. */
@@ -573,13 +579,15 @@ async function openOn(
     rebuilt("it is ahead of the log");
     manifest = null;
   }
+  const routines = routinesByName(options.functions ?? []);
   const handles = new Map((options.views ?? []).map((v) => [v.name, v]));
   const onFatal = options.onFatal ?? (() => {});
   for (;;) {
     const dictionary = new Dictionary();
-    const { catalog, kept } = await readCatalog(log, manifest);
-    const { recursion, limits } = options;
-    const core = new Core({ log, catalog, dictionary, clock, recursion, limits, handles, report, onFatal });
+    const { catalog, kept } = await readCatalog(log, manifest, routines);
+    const { recursion, functionTimeoutMs } = options;
+    const limits = { recursion, functionTimeoutMs, limits: options.limits };
+    const core = new Core({ log, catalog, dictionary, clock, limits, handles, report, onFatal });
     try {
       if (manifest !== null) await restoreDictionary(disk, directory, manifest, dictionary);
       compile(core, manifest);

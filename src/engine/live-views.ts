@@ -285,7 +285,7 @@ export class LiveViews {
     return all;
   }
 
-  /** View id -> fingerprint, of those that have rows. */
+  /** View id -> fingerprint, of those that have rows: one that was stopped is made anew at the next start. */
   fingerprints(): Record<string, string> {
     const views: Record<string, string> = {};
     // One that has stopped is filled anew at the next start.

@@ -8,6 +8,7 @@ import type { Field } from "../batch/schema.ts";
 import type { RecursionLimits, StateLimits } from "../dataflow/circuit.ts";
 import type { AnyTopic, AnyView, Table, Topic, View } from "../face/handles.ts";
 import { collect } from "../face/load-app.ts";
+import type { SqlFunction } from "../face/routines.ts";
 import type {
   AppendOptions,
   AppendResult,
@@ -24,6 +25,10 @@ export interface OpenOptions {
   readonly dir: string;
   readonly topics?: readonly AnyTopic[];
   readonly views?: readonly AnyView[];
+  /** Functions that SQL calls by name: scalar(), setReturning(), reducer(). */
+  readonly functions?: readonly SqlFunction[];
+  /** What one call of a function, of SQL or of a chain, may take before its view is stopped; 0: any time. Default 1,000. */
+  readonly functionTimeoutMs?: number;
   readonly clock?: Clock;
   readonly disk?: Disk;
   /** Milliseconds between checkpoints; 0: only on close. Default 5,000. */
@@ -158,6 +163,8 @@ export async function open(options: OpenOptions): Promise<Db> {
     clock: options.clock,
     disk: options.disk,
     checkpointIntervalMs: options.checkpointIntervalMs,
+    functions: options.functions,
+    functionTimeoutMs: options.functionTimeoutMs,
     recursion: options.recursion,
     limits: options.limits,
     report: options.report,

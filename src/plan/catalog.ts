@@ -3,6 +3,7 @@ import type { Schema } from "../batch/schema.ts";
 import type { SqlType } from "../batch/types.ts";
 import type { Datum } from "./expression.ts";
 import type { OrderItem } from "./plan.ts";
+import type { Routine } from "./routines.ts";
 
 export interface CatalogRelation {
   readonly id: number;
@@ -27,6 +28,8 @@ export interface Catalog {
   relation(name: string): CatalogRelation | undefined;
   /** A type the user made, by name; absent: there are none. */
   type?(name: string): SqlType | undefined;
+  /** A function that the program gave, by name; absent: there are none. */
+  routine?(name: string): Routine | undefined;
   /** For hints ("did you mean"). */
   relationNames(): readonly string[];
   /** Definition of a plain view that is not maintained but written out where it is named: its SELECT or CREATE VIEW. */

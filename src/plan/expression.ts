@@ -6,6 +6,7 @@
  */
 import type { SqlType } from "../batch/types.ts";
 import type { FunctionId } from "./functions.ts";
+import type { ScalarRoutine } from "./routines.ts";
 
 /**
  * A constant's value. int4, float8: number. bool: boolean. int8, timestamptz (microseconds), small numeric (unscaled):
@@ -106,6 +107,15 @@ export interface JsExpr {
   readonly type: SqlType;
 }
 
+/** A call of a function that the program gave SQL, with its arguments as JavaScript values. */
+export interface RoutineExpr {
+  readonly kind: "routine";
+  readonly fn: ScalarRoutine;
+  /** Of the types it declares. */
+  readonly args: readonly Expr[];
+  readonly type: SqlType;
+}
+
 export type Expr =
   | ColumnExpr
   | OuterExpr
@@ -117,4 +127,5 @@ export type Expr =
   | DistinctFromExpr
   | CaseExpr
   | CoalesceExpr
-  | JsExpr;
+  | JsExpr
+  | RoutineExpr;

@@ -20,6 +20,7 @@ export function typeOf(expr: Expr): SqlType {
     case "case":
     case "coalesce":
     case "js":
+    case "routine":
       return expr.type;
     default:
       return unreachable(expr);
@@ -50,6 +51,10 @@ export function nullableOf(expr: Expr): boolean {
       return expr.args.every(nullableOf);
     case "js":
       return true;
+    case "routine":
+      return (
+        expr.fn.returns.nullable || expr.args.some((arg, i) => !expr.fn.args[i]!.nullable && nullableOf(arg))
+      );
     default:
       return unreachable(expr);
   }
@@ -69,6 +74,7 @@ export function childrenOf(expr: Expr): readonly Expr[] {
     case "js":
       return [];
     case "call":
+    case "routine":
     case "and":
     case "or":
     case "coalesce":
@@ -87,7 +93,7 @@ export function childrenOf(expr: Expr): readonly Expr[] {
 
 /** Whether evaluating it may raise an error: such an expression never crosses a filter, CASE or join. */
 export function isFallible(expr: Expr): boolean {
-  if (expr.kind === "js") return true;
+  if (expr.kind === "js" || expr.kind === "routine") return true;
   if (expr.kind === "call" && callIsFallible(expr.fn, expr.type)) return true;
   return childrenOf(expr).some(isFallible);
 }
@@ -133,6 +139,7 @@ export function mapChildren(expr: Expr, map: (child: Expr) => Expr): Expr {
     case "js":
       return expr;
     case "call":
+    case "routine":
     case "and":
     case "or":
     case "coalesce":
@@ -172,9 +179,14 @@ export function moveColumns(expr: Expr, move: (index: number) => number): Expr {
   return substitute(expr, (c) => ({ ...c, index: move(c.index) }));
 }
 
-/** Whether a function of the user stands anywhere in it. */
+/** Whether a function of the user that reads columns stands anywhere in it. */
 export function hasUserFunction(expr: Expr): boolean {
   return expr.kind === "js" || childrenOf(expr).some(hasUserFunction);
+}
+
+/** Whether evaluating it may call a function of the user. */
+export function callsUser(expr: Expr): boolean {
+  return expr.kind === "js" || expr.kind === "routine" || childrenOf(expr).some(callsUser);
 }
 
 /** `a AND b AND c` as [a, b, c]; anything else as itself. */

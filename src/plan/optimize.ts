@@ -486,7 +486,7 @@ function aggregateExprs(a: Aggregate): Expr[] {
 
 /** What a reducer's functions read, as an expression that reads the same. */
 function reducerExprs(a: Aggregate): Expr[] {
-  if (a.reducer === null) return [];
+  if (a.reducer === null || a.reducer.routine !== null) return [];
   return [a.reducer.add, a.reducer.remove].map((fn) => ({ kind: "js", fn, type: a.type }));
 }
 

@@ -1,6 +1,6 @@
 /** Aggregate calls: arguments, DISTINCT, ORDER BY, FILTER, WITHIN GROUP. */
 import { EvertError, notSupported } from "../base/errors.ts";
-import { int8, type SqlType } from "../batch/types.ts";
+import { carrierOf, int8, type SqlType } from "../batch/types.ts";
 import {
   type AggregateResolution,
   isOrderedSet,
@@ -12,10 +12,12 @@ import type { Expr } from "../plan/expression.ts";
 import { exprKey } from "../plan/fingerprint.ts";
 import { resolveCast, sqlTypeName } from "../plan/functions.ts";
 import { aggregateExprs, childrenOf, columnsOf, mapAggregate, typeOf } from "../plan/inspect.ts";
-import type { Aggregate, AggregateFunction, AggregateOrder } from "../plan/plan.ts";
+import type { Aggregate, AggregateFunction, AggregateOrder, UserReducer } from "../plan/plan.ts";
+import type { ReducerRoutine } from "../plan/routines.ts";
 import { type Bound, boundType, castCall, coerce, settle, settled, toBoolean } from "./bound.ts";
 import { checkEquatable } from "./equality.ts";
 import type { ExprPlace } from "./place.ts";
+import { countsFor, refuseVariadic, routineArguments } from "./routines.ts";
 import { inward, type OuterScope, outward } from "./scope.ts";
 import { sortDirection } from "./sorting.ts";
 import { as, type NodeOf } from "./tree.ts";
@@ -34,7 +36,13 @@ export function bindAggregate(call: FuncCall, name: string, place: ExprPlace, ov
     over === undefined
       ? { ...place, aggregates: null, windows: null, clause: NESTED }
       : { ...place, windows: null, clause: NESTED_WINDOW };
-  const parts = call.agg_within_group ? bindOrderedSet(call, name, inner) : bindPlain(call, name, inner);
+  const routine = ctx.catalog.routine?.(name);
+  const reducer = routine?.kind === "reducer" ? routine : null;
+  const parts = call.agg_within_group
+    ? bindOrderedSet(call, name, inner)
+    : reducer === null
+      ? bindPlain(call, name, inner)
+      : bindReducer(call, reducer, inner);
   const filtered: ExprPlace = { ...inner, clause: "FILTER" };
   const filter =
     call.agg_filter === undefined ? null : toBoolean(place.bind(call.agg_filter, filtered), "FILTER", ctx);
@@ -45,7 +53,7 @@ export function bindAggregate(call: FuncCall, name: string, place: ExprPlace, ov
     arg,
     filter,
     type,
-    reducer: null,
+    reducer: reducer === null ? null : reducerOf(reducer),
     ...(rest.length === 0 ? {} : { rest }),
     ...(order.length === 0 ? {} : { order }),
     ...(distinct ? { distinct } : {}),
@@ -77,6 +85,18 @@ function taken(aggregate: Aggregate, place: ExprPlace, position: number | undefi
 
 function appliesOf(expr: Expr): number[] {
   return expr.kind === "outer" ? [expr.apply] : childrenOf(expr).flatMap(appliesOf);
+}
+
+/** In a plan its functions read no columns: they take the aggregate's arguments. */
+function reducerOf(routine: ReducerRoutine): UserReducer {
+  const { initial, add, remove, source } = routine;
+  return {
+    initial,
+    add: { call: add, source, rows: [] },
+    remove: { call: remove, source, rows: [] },
+    source,
+    routine,
+  };
 }
 
 interface Parts {
@@ -195,6 +215,35 @@ function isIdempotent(fn: AggregateFunction): boolean {
 /** Whether the order of the rows can be seen in the answer. */
 function isCollecting(fn: AggregateFunction): boolean {
   return fn === "string_agg" || fn === "array_agg" || fn.startsWith("json");
+}
+
+// ---- functions of the program -----------------------------------------------------------------------------------
+
+function bindReducer(call: FuncCall, routine: ReducerRoutine, place: ExprPlace): Parts {
+  const { ctx } = place;
+  const position = ctx.position(call.location);
+  refuseVariadic(call, position);
+  if (call.agg_star !== true && call.args === undefined && routine.args.length === 0) {
+    const message = `${routine.name}(*) must be used to call a parameterless aggregate function`;
+    throw new EvertError("wrong_object_type", message, { position });
+  }
+  if (call.agg_star && routine.args.length > 0) throw undefinedAggregate(routine.name, "*", position);
+  const bounds = (call.args ?? []).map((a) => place.bind(a, place));
+  const args = routineArguments(routine, bounds, ctx, position);
+  const distinct = call.agg_distinct === true;
+  if (distinct) {
+    checkDistinct(args, bindOrder(call, place), place);
+    // Of equal values that look different one is added, and which one is not said.
+    if (args.some((arg) => !isText(typeOf(arg)) && carrierOf(typeOf(arg)) === "string"))
+      throw notSupported(`DISTINCT ${sqlTypeName(typeOf(args[0]!))} in ${routine.name}`, position);
+  } else bindOrder(call, place);
+  const { type } = routine.returns;
+  const resolution = { fn: "reduce", args: [], takes: null, type, rounded: null } as const;
+  return { arg: countsFor(routine, args), rest: args, order: [], distinct, resolution };
+}
+
+function isText({ name }: SqlType): boolean {
+  return name === "text" || name === "varchar" || name === "uuid" || name === "bytea";
 }
 
 // ---- GROUPING(...) ----------------------------------------------------------------------------------------------

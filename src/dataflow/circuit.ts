@@ -59,7 +59,7 @@ export class Circuit {
   readonly dictionary: Dictionary;
   /** Stores that have left with their nodes and still hold references. */
   readonly #graveyard = new Set<Store>();
-  readonly #graph = new Graph(this.#graveyard);
+  readonly #graph = new Graph(this.#graveyard, "sampled");
   readonly #tables = new Map<number, Table>();
   readonly #views = new Map<number, View>();
   readonly #builds = new Set<ViewBuild>();
@@ -199,11 +199,13 @@ export class Circuit {
   }
 
   feedStream(id: number, chunk: Chunk): void {
-    this.#graph.find(streamIdentity(id))?.push(0, chunk);
+    this.#graph.timer.fed(chunk.length);
+    this.#graph.find(streamIdentity(id))?.take(0, chunk);
   }
 
   /** Row r of the chunk is a deletion by key when ops[opsFrom + r] is 1; null: all upserts. */
   feedTable(id: number, chunk: Chunk, ops: Uint8Array | null, opsFrom = 0): void {
+    this.#graph.timer.fed(chunk.length);
     this.#table(id).feed(chunk, ops, opsFrom);
   }
 

@@ -111,7 +111,7 @@ export class ViewBuild implements Build {
 
   constructor(context: BuildContext) {
     this.#context = context;
-    this.#graph = new Graph(context.graveyard);
+    this.#graph = new Graph(context.graveyard, "always");
     const sources: Sources = { ...context.sources, changingTable: (id) => this.#ownTable(id) };
     const compiler = new Compiler(this.#graph, context.live, sources, context.dictionary, context.recursion);
     this.#node = compiler.result(context.plan);
@@ -178,7 +178,7 @@ export class ViewBuild implements Build {
   }
 
   feedStream(id: number, chunk: Chunk): void {
-    this.#graph.find(streamIdentity(id))?.push(0, chunk);
+    this.#graph.find(streamIdentity(id))?.take(0, chunk);
   }
 
   feedTable(id: number, chunk: Chunk, ops: Uint8Array | null, opsFrom = 0): void {

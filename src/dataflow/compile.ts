@@ -37,6 +37,7 @@ import type {
   WindowPlan,
 } from "../plan/plan.ts";
 import type { Dictionary } from "../state/dictionary.ts";
+import { noteAbout, textsDownTo } from "./about.ts";
 import { type CompileContext, type Stored, typed } from "./compile-context.ts";
 import { aggregateNode } from "./compile-group.ts";
 import { isFallibleWindow, windowNode } from "./compile-window.ts";
@@ -118,6 +119,12 @@ export class Compiler implements CompileContext {
 
   /** A node that pushes these columns of the plan's rows. */
   rows(plan: Plan, columns: readonly number[]): Node {
+    const node = this.#rows(plan, columns);
+    noteAbout(node, plan);
+    return node;
+  }
+
+  #rows(plan: Plan, columns: readonly number[]): Node {
     switch (plan.kind) {
       case "source":
         if (plan.relation === "stream") return this.#picked(this.#stream(plan), plan, columns);
@@ -221,7 +228,9 @@ export class Compiler implements CompileContext {
         stages: moved.stages,
         columns: moved.columns,
       };
-      return new Linear(spec, fromRows(input), this.dictionary);
+      const linear = new Linear(spec, fromRows(input), this.dictionary);
+      linear.about = textsDownTo(plan, at);
+      return linear;
     });
   }
 

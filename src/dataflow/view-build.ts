@@ -20,6 +20,7 @@ import type { Chunk } from "./chunk.ts";
 import { Compiler, type Sources } from "./compile.ts";
 import { Graph } from "./graph.ts";
 import type { Node } from "./node.ts";
+import type { OperatorStats } from "./operator-stats.ts";
 import { AsOfJoin } from "./operators/as-of-join.ts";
 import type { RecursionLimits } from "./operators/recursion-limits.ts";
 import { type Collection, StoredNode } from "./operators/stored.ts";
@@ -63,6 +64,8 @@ export interface Build {
   readonly result: Store;
   /** Generated source of its operators, in data order. */
   explainCode(): string;
+  /** What they have done so far. */
+  operators(): OperatorStats[];
 }
 
 export interface BuildContext {
@@ -138,6 +141,10 @@ export class ViewBuild implements Build {
 
   explainCode(): string {
     return this.#graph.nodes.flatMap((node) => node.code()).join("\n\n");
+  }
+
+  operators(): OperatorStats[] {
+    return this.#view.operators();
   }
 
   get errorCount(): number {

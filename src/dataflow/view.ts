@@ -5,6 +5,7 @@ import type { Plan } from "../plan/plan.ts";
 import type { Store } from "../state/store.ts";
 import type { ErrorCollection } from "./error-collection.ts";
 import type { Node } from "./node.ts";
+import { type OperatorStats, operatorStats } from "./operator-stats.ts";
 import type { Collection } from "./operators/stored.ts";
 
 export type OnError = "fail" | "skip";
@@ -22,6 +23,8 @@ export interface ViewNode {
   /** Rows left out because an expression failed, as of the last complete step. */
   readonly errorCount: number;
   firstError(): EvertError | null;
+  /** What its operators have done since they were made; its rows are the last. */
+  operators(): OperatorStats[];
 }
 
 export class View implements ViewNode {
@@ -81,6 +84,11 @@ export class View implements ViewNode {
         best = first;
     }
     return best?.error ?? null;
+  }
+
+  operators(): OperatorStats[] {
+    const names = this.#inputs().map((view): [Node, string] => [view.node, `view ${view.name}`]);
+    return operatorStats(this.node, new Map(names));
   }
 
   /** Nodes it is computed by, in no order, down to sources and other views. */

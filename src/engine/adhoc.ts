@@ -5,6 +5,7 @@
 import { EvertError } from "../base/errors.ts";
 import type { Datum } from "../batch/convert.ts";
 import type { Field } from "../batch/schema.ts";
+import type { Build } from "../dataflow/circuit.ts";
 import type { Query } from "../plan/plan.ts";
 import { View } from "../views/view.ts";
 import { fillOnce } from "./backfill.ts";
@@ -18,12 +19,13 @@ export interface QueryResult {
   readonly rows: readonly (readonly Datum[])[];
 }
 
-/** @throws EvertError of the query itself, of a view it reads, or statement_too_complex for more than a million rows. */
+/** `inspect` is called when all has been read. @throws EvertError of the query itself, of a view it reads, or statement_too_complex for more than a million rows. */
 export async function runQuery(
   core: Core,
   query: Query,
   at: { readonly epoch: number; readonly position: number },
   signal?: AbortSignal,
+  inspect: (build: Build) => void = () => {},
 ): Promise<QueryResult> {
   const build = core.circuit.build(null, "query", query.plan, { order: query.order });
   try {
@@ -49,6 +51,7 @@ export async function runQuery(
       rows.push(fields.map((_, i) => view.encoder.datum(slot, i)));
     };
     await view.scan(at.epoch, {}, take, signal);
+    inspect(build);
     return { fields, rows };
   } finally {
     build.cancel();

@@ -6,13 +6,14 @@
  */
 import { EvertError, toEvertError } from "../base/errors.ts";
 import type { Build, Circuit, ViewNode } from "../dataflow/circuit.ts";
+import { type OperatorStats, sumOf } from "../dataflow/operator-stats.ts";
 import { definitionText } from "../face/describe.ts";
 import type { AnyView } from "../face/handles.ts";
 import { inputsOf } from "../plan/inspect.ts";
 import type { Plan, Query } from "../plan/plan.ts";
 import { type Touched, takeTouched } from "../views/frames.ts";
 import { View } from "../views/view.ts";
-import type { ViewInfo } from "./api.ts";
+import type { OperatorInfo, ViewInfo } from "./api.ts";
 import { type BackfillContext, fillAndJoin } from "./backfill.ts";
 import type { EngineCatalog, ViewEntry } from "./catalog.ts";
 import type { KeptRows, StoreHandle } from "./checkpointing.ts";
@@ -259,6 +260,17 @@ export class LiveViews {
     return live.query;
   }
 
+  /** Views that the plan reads, and those that they read, each behind those it reads. */
+  readBy(plan: Plan, found: Set<LiveView> = new Set()): LiveView[] {
+    for (const id of sourceIds(plan)) {
+      const live = this.#views.get(id);
+      if (live === undefined || found.has(live)) continue;
+      if (live.query !== null) this.readBy(live.query.plan, found);
+      found.add(live);
+    }
+    return [...found];
+  }
+
   /** Views whose plan reads the relation. */
   dependents(id: number): ViewEntry[] {
     return [...this.#views.values()]
@@ -334,8 +346,20 @@ export class LiveViews {
     this.#buildReads.set(build, reads);
   }
 
-  info(live: LiveView, position: number, lastPosition: number): ViewInfo {
+  /** As info(), with its operators. */
+  detailedInfo(live: LiveView, position: number, lastPosition: number): ViewInfo {
+    const operators = live.node?.operators() ?? [];
+    return { ...this.info(live, position, lastPosition, operators), operators: operators.map(operatorInfo) };
+  }
+
+  info(
+    live: LiveView,
+    position: number,
+    lastPosition: number,
+    operators: readonly OperatorStats[] = live.node?.operators() ?? [],
+  ): ViewInfo {
     const { entry, node, query, filling } = live;
+    const done = sumOf(operators);
     const stale = this.staleRows(live);
     const view = stale?.view ?? live.view;
     const reflected = stale?.position ?? position;
@@ -349,7 +373,10 @@ export class LiveViews {
       key: view?.keyColumns?.map((c) => view.fields[c]!.name) ?? null,
       order: view?.order ?? query?.order ?? [],
       rows: (stale?.view.store ?? node?.store)?.live ?? 0,
-      stateBytes: (node?.store.bytes ?? 0) + (live.stale?.view.store.bytes ?? 0),
+      stateBytes: done.bytes + (live.stale?.view.store.bytes ?? 0),
+      rowsIn: done.rowsIn,
+      rowsOut: done.rowsOut,
+      stepSeconds: done.ms / 1000,
       position: String(reflected),
       lag: lastPosition - reflected,
       progress: filling?.progress ?? 1,
@@ -448,6 +475,12 @@ export class LiveViews {
       order: query.order,
     });
   }
+}
+
+function operatorInfo({ rowsKept, bytes, ms, taken: _, ...rest }: OperatorStats): OperatorInfo {
+  const none = rest.role === "source" ? { rowsIn: 0, rowsOut: 0, steps: 0 } : {};
+  const seconds = rest.role === "source" ? 0 : ms / 1000;
+  return { ...rest, ...none, rows: rowsKept, stateBytes: bytes, seconds };
 }
 
 /** A key that lies within the visible columns, or none. */

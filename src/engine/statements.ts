@@ -9,9 +9,8 @@ import type { Datum } from "../batch/convert.ts";
 import { valueToJson } from "../batch/json.ts";
 import type { Field } from "../batch/schema.ts";
 import { valueToText } from "../batch/text-form.ts";
-import { carrierOf, text, typeTag } from "../batch/types.ts";
+import { carrierOf, json, type SqlType, text, typeTag } from "../batch/types.ts";
 import { evaluateExpr } from "../dataflow/kernels/evaluate.ts";
-import { explainQuery } from "../plan/explain.ts";
 import type { Plan, Query } from "../plan/plan.ts";
 import {
   bindStatement,
@@ -31,6 +30,7 @@ import type { SqlOptions, SqlResponse, StatementResult } from "./api.ts";
 import { newTopic, type RelationEntry, type ViewEntry } from "./catalog.ts";
 import { TopicChanges } from "./changes.ts";
 import type { Core } from "./core.ts";
+import { type Analyzed, explainAnalyzed, explainPlanAs } from "./explain.ts";
 import { overlaid } from "./overlay.ts";
 import type { Part } from "./part.ts";
 import { fingerprintOf, planView } from "./planner.ts";
@@ -114,11 +114,7 @@ export class Statements {
         note(await (statement.object === "type" ? dropTypes(this.#core, statement) : this.#drop(statement)));
         return done(statement);
       case "explain":
-        return textRows(
-          statement,
-          "QUERY PLAN",
-          statement.code ? this.#code(statement.query) : explainQuery(statement.query),
-        );
+        return this.#explain(statement, options, new Map());
       case "show":
         return textRows(statement, statement.name, [statement.value]);
       case "commit":
@@ -164,6 +160,8 @@ export class Statements {
             results.push(await this.#select(statement, options, note, changes));
             break;
           case "explain":
+            results.push(await this.#explain(statement, options, changes));
+            break;
           case "show":
             results.push(await this.#one(statement, options, note));
             break;
@@ -218,6 +216,43 @@ export class Statements {
     // Views that are written out by now may fail for readers and not for this transaction, which has mended them.
     views.checkReadable(seen);
     return { query: seen, at: { epoch, position } };
+  }
+
+  async #explain(
+    statement: Extract<Statement, { kind: "explain" }>,
+    options: SqlOptions,
+    changes: Changes,
+  ): Promise<StatementResult> {
+    const lines = await this.#explained(statement, options, changes);
+    return textRows(statement, "QUERY PLAN", lines, statement.format === "json" ? json : text);
+  }
+
+  async #explained(
+    statement: Extract<Statement, { kind: "explain" }>,
+    options: SqlOptions,
+    changes: Changes,
+  ): Promise<string[]> {
+    const { views } = this.#core;
+    const { code, analyze, view } = statement;
+    const query = view === null ? statement.query : views.queryOf(views.named(view).entry.id);
+    if (code) return this.#code(query);
+    if (!analyze) return explainPlanAs(query, statement.format);
+    const parts: Analyzed[] = [];
+    let executionMs: number | null = null;
+    if (view === null) {
+      const started = performance.now();
+      const { query: seen, at } = await this.#seen(query, changes);
+      await runQuery(this.#core, seen, at, options.signal, (build) =>
+        parts.push({ view: null, operators: build.operators() }),
+      );
+      executionMs = performance.now() - started;
+    }
+    if (view !== null) views.readable(views.named(view));
+    const living = view === null ? (statement.views ? views.readBy(query.plan) : []) : [views.named(view)];
+    for (const { entry, node } of living) {
+      if (node !== null) parts.push({ view: entry.name, operators: node.operators() });
+    }
+    return explainAnalyzed(parts, statement, executionMs);
   }
 
   #code(query: Query): string[] {
@@ -415,10 +450,15 @@ function done(statement: Statement, count = 0): StatementResult {
   };
 }
 
-function textRows(statement: Statement, name: string, lines: readonly string[]): StatementResult {
+function textRows(
+  statement: Statement,
+  name: string,
+  lines: readonly string[],
+  type: SqlType = text,
+): StatementResult {
   return answer(
     commandTag(statement, lines.length),
-    [{ name, type: text, nullable: false }],
+    [{ name, type, nullable: false }],
     lines.map((l) => [l]),
   );
 }

@@ -12,7 +12,7 @@
  */
 import { assert } from "../base/assert.ts";
 import type { EvertError } from "../base/errors.ts";
-import { inputsOf } from "../plan/inspect.ts";
+import { sourcesOf } from "../plan/inspect.ts";
 import type { OrderItem, Plan } from "../plan/plan.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import type { Store } from "../state/store.ts";
@@ -42,6 +42,8 @@ export interface Build {
   /** Errors of everything upstream so far. */
   readonly errorCount: number;
   firstError(): EvertError | null;
+  /** From now on rows visible at the epoch stay, until the step to it has begun: called before the first prepare(), by who begins there. */
+  hold(epoch: number): void;
   /**
    * Makes the indexes on stores of the live circuit that the build needs, until the deadline (performance.now()); true when all are there.
    * Call it until then before the first begin(), between steps or amid them.
@@ -155,6 +157,15 @@ export class ViewBuild implements Build {
     return this.#view.firstError();
   }
 
+  hold(epoch: number): void {
+    assert(this.#pins.length === 0 && this.#epoch < 0, "a build is held before it begins");
+    this.#pins = this.#pinned(epoch);
+  }
+
+  #pinned(epoch: number): Pin[] {
+    return this.#outer.map((node) => node.store.pin(epoch));
+  }
+
   prepare(deadline: number): boolean {
     this.#growths ??= this.#graph.nodes
       .flatMap((node) => node.indexes())
@@ -178,7 +189,7 @@ export class ViewBuild implements Build {
     assert(epoch > this.#epoch && epoch <= this.#context.now(), "a build follows the live circuit");
     // What was visible at the step's start stays pinned until the step is complete, what is visible at its end from now on.
     this.#older = this.#pins;
-    this.#pins = this.#outer.map((node) => node.store.pin(epoch));
+    this.#pins = this.#pinned(epoch);
     this.#graph.begin(this.#epoch, epoch, timeUs);
     // The nodes have leased what was grown for them.
     this.#releaseGrowths();
@@ -310,12 +321,9 @@ export class ViewBuild implements Build {
 function idsIn(plan: Plan): { streams: number[]; tables: number[] } {
   const streams = new Set<number>();
   const tables = new Set<number>();
-  const visit = (at: Plan): void => {
-    inputsOf(at).forEach(visit);
-    if (at.kind !== "source") return;
-    if (at.relation === "stream") streams.add(at.id);
-    if (at.relation === "table") tables.add(at.id);
-  };
-  visit(plan);
+  for (const { relation, id } of sourcesOf(plan)) {
+    if (relation === "stream") streams.add(id);
+    if (relation === "table") tables.add(id);
+  }
   return { streams: [...streams], tables: [...tables] };
 }

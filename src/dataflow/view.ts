@@ -1,6 +1,6 @@
 /** A view in the circuit: its result rows, and the errors of everything upstream of it. */
 import type { EvertError } from "../base/errors.ts";
-import { inputsOf } from "../plan/inspect.ts";
+import { sourcesOf } from "../plan/inspect.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Store } from "../state/store.ts";
 import type { ErrorCollection } from "./error-collection.ts";
@@ -123,6 +123,5 @@ export class View implements ViewNode {
 }
 
 function sourceViews(plan: Plan): number[] {
-  if (plan.kind === "source") return plan.relation === "view" ? [plan.id] : [];
-  return inputsOf(plan).flatMap(sourceViews);
+  return [...new Set(sourcesOf(plan).flatMap(({ relation, id }) => (relation === "view" ? [id] : [])))];
 }

@@ -17,21 +17,31 @@ const RESULT_ROWS_MAX = 1_000_000;
 export interface QueryResult {
   readonly fields: readonly Field[];
   readonly rows: readonly (readonly Datum[])[];
+  readonly position: number;
 }
 
-/** `inspect` is called when all has been read. @throws EvertError of the query itself, of a view it reads, or statement_too_complex for more than a million rows. */
+export interface RunOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Called when all has been read. */
+  readonly inspect?: (build: Build) => void;
+  /** Rows that fail are left out. */
+  readonly skipErrors?: boolean;
+}
+
+/** `seenAt` null: what readers see now. @throws EvertError of the query itself, of a view it reads, or statement_too_complex for more than a million rows. */
 export async function runQuery(
   core: Core,
   query: Query,
-  at: { readonly epoch: number; readonly position: number },
-  signal?: AbortSignal,
-  inspect: (build: Build) => void = () => {},
+  seenAt: { readonly epoch: number; readonly position: number } | null,
+  { signal, inspect, skipErrors = false }: RunOptions = {},
 ): Promise<QueryResult> {
   const build = core.circuit.build(null, "query", query.plan, { order: query.order });
   try {
     core.views.noteReads(build, query.plan);
+    // What readers see is looked up in the turn in which it is held.
+    const at = seenAt ?? core.publisher.published;
     await fillOnce(core.backfill, build, at, signal);
-    const error = build.firstError();
+    const error = skipErrors ? null : build.firstError();
     if (error !== null) throw error;
     const fields = query.plan.schema.fields.slice(0, query.visible);
     const view = new View({
@@ -51,8 +61,8 @@ export async function runQuery(
       rows.push(fields.map((_, i) => view.encoder.datum(slot, i)));
     };
     await view.scan(at.epoch, {}, take, signal);
-    inspect(build);
-    return { fields, rows };
+    inspect?.(build);
+    return { fields, rows, position: at.position };
   } finally {
     build.cancel();
     core.stepper.sweep();

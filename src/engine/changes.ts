@@ -165,19 +165,13 @@ export class TopicChanges {
     return parts;
   }
 
-  /** What a query of the same transaction sees: the stored rows but those of these keys, and these rows. Null keys: these rows alone. */
-  async overlay(): Promise<{ readonly keys: readonly Row[] | null; readonly rows: readonly Row[] }> {
-    const appended = this.#appended.map((row) => row.slice(0, this.#width));
-    if (this.#pending.size === 0) return { keys: [], rows: appended };
-    if (this.topic.hiddenRowId) {
-      // No plan sees the hidden ids by which these rows are known.
-      const stored = await this.#matching(null);
-      return { keys: null, rows: [...stored.map((row) => row.slice(0, this.#width)), ...appended] };
-    }
+  /** What a query of the same transaction sees: the stored rows but those of these keys, and these rows. */
+  overlay(): { readonly keys: readonly Row[]; readonly rows: readonly Row[] } {
     const pending = [...this.#pending.values()];
+    const rows = pending.flatMap(({ row }) => (row === null ? [] : [row]));
     return {
       keys: pending.map(({ key }) => key),
-      rows: pending.flatMap(({ row }) => (row === null ? [] : [row])),
+      rows: [...rows, ...this.#appended].map((row) => row.slice(0, this.#width)),
     };
   }
 

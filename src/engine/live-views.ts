@@ -9,7 +9,7 @@ import type { Build, Circuit, ViewNode } from "../dataflow/circuit.ts";
 import { type OperatorStats, sumOf } from "../dataflow/operator-stats.ts";
 import { definitionText } from "../face/describe.ts";
 import type { AnyView } from "../face/handles.ts";
-import { inputsOf } from "../plan/inspect.ts";
+import { sourcesOf } from "../plan/inspect.ts";
 import type { Plan, Query } from "../plan/plan.ts";
 import { type Touched, takeTouched } from "../views/frames.ts";
 import { View } from "../views/view.ts";
@@ -61,6 +61,8 @@ export interface LiveViewsContext {
   readonly stepper: () => Stepper;
   readonly backfill: () => BackfillContext;
   readonly publishedEpoch: () => number;
+  /** Resolves when the epoch is published. */
+  readonly shown: (epoch: number) => Promise<void>;
   /** These rows are no longer what the view shows. */
   readonly replaced: (view: View) => void;
   readonly report: (message: string) => void;
@@ -444,8 +446,7 @@ export class LiveViews {
     }
     // An empty step publishes the epoch it joined at, however quiet the log is.
     await stepper.kick();
-    const backfill = this.#context.backfill();
-    await backfill.durable(backfill.current().position);
+    await this.#context.shown(live.readableFrom);
     live.filling = null;
     this.#forgetStale(live);
   }
@@ -489,8 +490,6 @@ function shownKey(key: readonly number[] | null, visible: number): readonly numb
 }
 
 /** Relations the plan reads. */
-export function sourceIds(plan: Plan, ids: Set<number> = new Set()): Set<number> {
-  if (plan.kind === "source") ids.add(plan.id);
-  for (const input of inputsOf(plan)) sourceIds(input, ids);
-  return ids;
+export function sourceIds(plan: Plan): Set<number> {
+  return new Set(sourcesOf(plan).map(({ id }) => id));
 }

@@ -85,7 +85,7 @@ export class Circuit {
     this.dictionary = options.dictionary;
     runtimeOf(options.dictionary).guard.timeoutMs = options.functionTimeoutMs ?? TIMEOUT_MS;
     this.#limits = { ...STATE_LIMITS, ...options.limits };
-    this.#graph = new Graph(this.#graveyard, this.#limits);
+    this.#graph = new Graph(this.#graveyard, "sampled", this.#limits);
     const recursion = { ...RECURSION_LIMITS, ...options.recursion };
     this.#sources = {
       table: (id) => this.#table(id),
@@ -217,11 +217,13 @@ export class Circuit {
   }
 
   feedStream(id: number, chunk: Chunk): void {
-    this.#graph.find(streamIdentity(id))?.push(0, chunk);
+    this.#graph.timer.fed(chunk.length);
+    this.#graph.find(streamIdentity(id))?.take(0, chunk);
   }
 
   /** Row r of the chunk is a deletion by key when ops[opsFrom + r] is 1; null: all upserts. */
   feedTable(id: number, chunk: Chunk, ops: Uint8Array | null, opsFrom = 0): void {
+    this.#graph.timer.fed(chunk.length);
     this.#table(id).feed(chunk, ops, opsFrom);
   }
 

@@ -7,6 +7,7 @@
 import { assert } from "../base/assert.ts";
 import { toEvertError } from "../base/errors.ts";
 import type { Store } from "../state/store.ts";
+import { goBack, goTo, StepTimer, type Timing } from "./activity.ts";
 import { EngineInterrupted } from "./kernels/guard.ts";
 import { edgesOf, type Host, type Node } from "./node.ts";
 import type { Step } from "./operator.ts";
@@ -19,6 +20,7 @@ export class Graph implements Host {
     timeFrom: Number.NEGATIVE_INFINITY,
     timeTo: Number.NEGATIVE_INFINITY,
   };
+  readonly timer: StepTimer;
   readonly #graveyard: Set<Store>;
   readonly #byIdentity = new Map<string, Node>();
   #order: Node[] = [];
@@ -32,8 +34,9 @@ export class Graph implements Host {
   #unseen = 0;
 
   /** `graveyard`: where stores of nodes that have left wait to be freed. `limits`: null for a graph whose owner has its own. */
-  constructor(graveyard: Set<Store>, limits: StateLimits | null) {
+  constructor(graveyard: Set<Store>, timing: Timing, limits: StateLimits | null) {
     this.#graveyard = graveyard;
+    this.timer = new StepTimer(timing);
     this.#limits = limits;
   }
 
@@ -108,6 +111,7 @@ export class Graph implements Host {
     // Log time never falls; a log that says otherwise is not followed.
     this.step.timeTo = Math.max(timeUs, this.step.timeFrom);
     this.#state = "feeding";
+    this.timer.begin();
     const nodes = this.nodes;
     for (let i = 0; i < nodes.length; i++) {
       const node = nodes[i] as Node;
@@ -143,6 +147,7 @@ export class Graph implements Host {
           return true;
         }
         if (!this.#work(node)) {
+          node.settle();
           this.#next++;
           continue;
         }
@@ -196,12 +201,16 @@ export class Graph implements Host {
 
   #work(node: Node): boolean {
     if (node.failed !== null) return false;
+    const { weight } = this.timer;
+    const before = weight === 0 ? null : goTo(node.activity, weight);
+    let more = false;
     try {
-      return node.work();
+      more = node.work();
     } catch (thrown) {
       this.fail(node, thrown);
-      return false;
     }
+    if (before !== null) goBack(before, weight);
+    return more;
   }
 
   #deepestWaiting(): Node | null {

@@ -107,7 +107,13 @@ export interface ViewInfo {
   readonly key: readonly string[] | null;
   readonly order: readonly OrderItem[];
   readonly rows: number;
+  /** Of its rows and of all its operators; what it shares with other views is counted with each. */
   readonly stateBytes: number;
+  /** Changes its operators have taken from topics and other views, and changes of its rows, since it is kept or since the start. */
+  readonly rowsIn: number;
+  readonly rowsOut: number;
+  /** Time its operators have worked; of small steps an estimate. */
+  readonly stepSeconds: number;
   /** The position its rows reflect. */
   readonly position: string;
   /** Commits it is behind the log. */
@@ -120,6 +126,27 @@ export interface ViewInfo {
   readonly skipped: number;
   readonly definition: string;
   readonly error?: ErrorBody;
+  /** In data order, its own rows last. Not in lists of views. */
+  readonly operators?: readonly OperatorInfo[];
+}
+
+/** An operator of a view: what EXPLAIN ANALYZE tells of it. */
+export interface OperatorInfo {
+  readonly operator: string;
+  /** The parts of the plan it works off. */
+  readonly plan: readonly string[];
+  /** Their places in the list. */
+  readonly inputs: readonly number[];
+  /** source: a topic or another view, whose figures are not told here. */
+  readonly role: "own" | "shared" | "source";
+  readonly rowsIn: number;
+  readonly rowsOut: number;
+  /** In its state. */
+  readonly rows: number;
+  readonly stateBytes: number;
+  /** In which rows moved. */
+  readonly steps: number;
+  readonly seconds: number;
 }
 
 /** A key as users give it: the single key column's value, or an array for a composite key. */

@@ -42,6 +42,8 @@ export async function fillOnce(
   signal?: AbortSignal,
   onProgress?: (fraction: number) => void,
 ): Promise<void> {
+  // Indexes take their time: meanwhile steps go on, and what dies is freed.
+  build.hold(to.epoch);
   await prepare(build, signal);
   build.begin(to.epoch, context.current().timeUs);
   await feed(context, build, 0, to.position, signal, onProgress);

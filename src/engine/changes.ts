@@ -166,34 +166,23 @@ export class TopicChanges {
   }
 
   /**
-   * What a query of the same transaction sees: the stored rows but those of these keys, and these rows. Null keys: these rows alone.
-   * `identified`: rows with their hidden ids.
+   * What a query of the same transaction sees: the stored rows but those of these keys, and these rows. `identified`: rows with their
+   * hidden ids.
    */
-  async overlay(
-    identified = false,
-  ): Promise<{ readonly keys: readonly Row[] | null; readonly rows: readonly Row[] }> {
-    if (identified && this.topic.hiddenRowId) {
-      if (this.#appended.length > 0) {
-        throw notSupported(
-          `changing rows of "${this.topic.name}", which has no key, by a query once the same transaction has inserted some`,
-          undefined,
-          "Give the table a primary key.",
-        );
-      }
-      const all = [...this.#pending.values()];
-      return { keys: all.map(({ key }) => key), rows: all.flatMap(({ row }) => (row === null ? [] : [row])) };
-    }
-    const appended = this.#appended.map((row) => row.slice(0, this.#width));
-    if (this.#pending.size === 0) return { keys: [], rows: appended };
-    if (this.topic.hiddenRowId) {
-      // No plan sees the hidden ids by which these rows are known.
-      const stored = await this.#matching(null);
-      return { keys: null, rows: [...stored.map((row) => row.slice(0, this.#width)), ...appended] };
+  overlay(identified: boolean): { readonly keys: readonly Row[]; readonly rows: readonly Row[] } {
+    const withIds = identified && this.topic.hiddenRowId;
+    if (withIds && this.#appended.length > 0) {
+      throw notSupported(
+        `changing rows of "${this.topic.name}", which has no key, by a query once the same transaction has inserted some`,
+        undefined,
+        "Give the table a primary key.",
+      );
     }
     const pending = [...this.#pending.values()];
+    const rows = pending.flatMap(({ row }) => (row === null ? [] : [row]));
     return {
       keys: pending.map(({ key }) => key),
-      rows: pending.flatMap(({ row }) => (row === null ? [] : [row])),
+      rows: withIds ? rows : [...rows, ...this.#appended].map((row) => row.slice(0, this.#width)),
     };
   }
 

@@ -175,7 +175,7 @@ async function rowsOut(
 ): Promise<CopyOut> {
   core.views.checkReadable(query);
   const at = core.publisher.published;
-  const { fields, rows } = await runQuery(core, query, at, signal);
+  const { fields, rows } = await runQuery(core, query, at, { signal });
   const line = copyLineWriter(format);
   async function* pieces(): AsyncGenerator<string> {
     let piece =

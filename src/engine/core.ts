@@ -88,6 +88,7 @@ export class Core {
         stepper: () => this.stepper,
         backfill: () => this.backfill,
         publishedEpoch: () => this.publisher.published.epoch,
+        shown: (epoch) => this.publisher.shown(epoch),
         replaced: (view) => this.subscriptions.replaced(view),
         report: parts.report,
       },

@@ -247,7 +247,7 @@ export class Database implements Engine {
     const live = views.named(name);
     return {
       get info() {
-        return views.info(live, publisher.published.position, log.lastPosition);
+        return views.detailedInfo(live, publisher.published.position, log.lastPosition);
       },
       get: (key: Key, options?: ReadOptions) =>
         this.#lookup(name, key, options, (view, slot) => ({

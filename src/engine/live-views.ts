@@ -6,13 +6,14 @@
  */
 import { EvertError, toEvertError } from "../base/errors.ts";
 import type { Build, Circuit, ViewNode } from "../dataflow/circuit.ts";
+import { type OperatorStats, sumOf } from "../dataflow/operator-stats.ts";
 import { definitionText } from "../face/describe.ts";
 import type { AnyView } from "../face/handles.ts";
-import { inputsOf } from "../plan/inspect.ts";
+import { sourcesOf } from "../plan/inspect.ts";
 import type { Plan, Query } from "../plan/plan.ts";
 import { type Touched, takeTouched } from "../views/frames.ts";
 import { View } from "../views/view.ts";
-import type { ViewInfo } from "./api.ts";
+import type { OperatorInfo, ViewInfo } from "./api.ts";
 import { type BackfillContext, fillAndJoin } from "./backfill.ts";
 import type { EngineCatalog, ViewEntry } from "./catalog.ts";
 import type { KeptRows, StoreHandle } from "./checkpointing.ts";
@@ -60,6 +61,8 @@ export interface LiveViewsContext {
   readonly stepper: () => Stepper;
   readonly backfill: () => BackfillContext;
   readonly publishedEpoch: () => number;
+  /** Resolves when the epoch is published. */
+  readonly shown: (epoch: number) => Promise<void>;
   /** These rows are no longer what the view shows. */
   readonly replaced: (view: View) => void;
   readonly report: (message: string) => void;
@@ -259,6 +262,17 @@ export class LiveViews {
     return live.query;
   }
 
+  /** Views that the plan reads, and those that they read, each behind those it reads. */
+  readBy(plan: Plan, found: Set<LiveView> = new Set()): LiveView[] {
+    for (const id of sourceIds(plan)) {
+      const live = this.#views.get(id);
+      if (live === undefined || found.has(live)) continue;
+      if (live.query !== null) this.readBy(live.query.plan, found);
+      found.add(live);
+    }
+    return [...found];
+  }
+
   /** Views whose plan reads the relation. */
   dependents(id: number): ViewEntry[] {
     return [...this.#views.values()]
@@ -335,8 +349,20 @@ export class LiveViews {
     this.#buildReads.set(build, reads);
   }
 
-  info(live: LiveView, position: number, lastPosition: number): ViewInfo {
+  /** As info(), with its operators. */
+  detailedInfo(live: LiveView, position: number, lastPosition: number): ViewInfo {
+    const operators = live.node?.operators() ?? [];
+    return { ...this.info(live, position, lastPosition, operators), operators: operators.map(operatorInfo) };
+  }
+
+  info(
+    live: LiveView,
+    position: number,
+    lastPosition: number,
+    operators: readonly OperatorStats[] = live.node?.operators() ?? [],
+  ): ViewInfo {
     const { entry, node, query, filling } = live;
+    const done = sumOf(operators);
     const stale = this.staleRows(live);
     const view = stale?.view ?? live.view;
     const reflected = stale?.position ?? position;
@@ -350,7 +376,10 @@ export class LiveViews {
       key: view?.keyColumns?.map((c) => view.fields[c]!.name) ?? null,
       order: view?.order ?? query?.order ?? [],
       rows: (stale?.view.store ?? node?.store)?.live ?? 0,
-      stateBytes: (node?.store.bytes ?? 0) + (live.stale?.view.store.bytes ?? 0),
+      stateBytes: done.bytes + (live.stale?.view.store.bytes ?? 0),
+      rowsIn: done.rowsIn,
+      rowsOut: done.rowsOut,
+      stepSeconds: done.ms / 1000,
       position: String(reflected),
       lag: lastPosition - reflected,
       progress: filling?.progress ?? 1,
@@ -418,8 +447,7 @@ export class LiveViews {
     }
     // An empty step publishes the epoch it joined at, however quiet the log is.
     await stepper.kick();
-    const backfill = this.#context.backfill();
-    await backfill.durable(backfill.current().position);
+    await this.#context.shown(live.readableFrom);
     live.filling = null;
     this.#forgetStale(live);
   }
@@ -451,14 +479,18 @@ export class LiveViews {
   }
 }
 
+function operatorInfo({ rowsKept, bytes, ms, taken: _, ...rest }: OperatorStats): OperatorInfo {
+  const none = rest.role === "source" ? { rowsIn: 0, rowsOut: 0, steps: 0 } : {};
+  const seconds = rest.role === "source" ? 0 : ms / 1000;
+  return { ...rest, ...none, rows: rowsKept, stateBytes: bytes, seconds };
+}
+
 /** A key that lies within the visible columns, or none. */
 function shownKey(key: readonly number[] | null, visible: number): readonly number[] | null {
   return key?.every((c) => c < visible) === true ? key : null;
 }
 
 /** Relations the plan reads. */
-export function sourceIds(plan: Plan, ids: Set<number> = new Set()): Set<number> {
-  if (plan.kind === "source") ids.add(plan.id);
-  for (const input of inputsOf(plan)) sourceIds(input, ids);
-  return ids;
+export function sourceIds(plan: Plan): Set<number> {
+  return new Set(sourcesOf(plan).map(({ id }) => id));
 }

@@ -49,6 +49,11 @@ export type RowChange<Row> =
 export interface Changes<Row> {
   readonly position: string;
   readonly changes: readonly RowChange<Row>[];
+  /**
+   * Why what was told so far no longer holds: the changes are the whole view, as inserts, in place of it. It comes when the view was rebuilt or
+   * has healed, when the subscriber did not keep up, or when `from` is too long ago.
+   */
+  readonly reset?: string;
 }
 
 export interface RowsOptions<Row> extends ReadOptions {
@@ -63,7 +68,7 @@ export interface ViewHandle<Row> {
   /** The row with this key (an array for a composite key), or undefined. */
   get(key: unknown, options?: ReadOptions): Promise<Row | undefined>;
   rows(options?: RowsOptions<Row>): Promise<Row[]>;
-  /** First the view as it is, as inserts; then one item per step that changes it. */
+  /** First the view as it is, as inserts; then one item per step that changes it. Where that cannot go on, an item with `reset`. */
   subscribe(options?: { readonly from?: string; readonly signal?: AbortSignal }): AsyncIterable<Changes<Row>>;
 }
 
@@ -188,17 +193,22 @@ async function* changesOf<Row>(
   const fields = engine.view(name).info.schema.fields;
   const rowOf = (value: unknown): Row => typedRow(fields, value as Record<string, unknown>) as Row;
   let first: RowChange<Row>[] = [];
+  let reset: { reset?: string } = {};
   for await (const event of engine.subscribe([{ view: name }], options)) {
     if (event.type === "error") throw engine.viewFailure(name) ?? new Error(event.error.message);
-    if (event.type === "reset") first = [];
+    if (event.type === "reset") {
+      first = [];
+      reset = { reset: event.reason };
+    }
     if (event.type === "snapshot") {
       for (const json of event.rowsJson) {
         const { key, row } = parseJson(json) as { key: unknown; row: unknown };
         first.push({ op: "insert", key, row: rowOf(row) });
       }
       if (!event.last) continue;
-      yield { position: event.position, changes: first };
+      yield { position: event.position, changes: first, ...reset };
       first = [];
+      reset = {};
     } else if (event.type === "step") {
       const json = event.views.get(name);
       if (json === undefined) continue;

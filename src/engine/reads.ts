@@ -7,13 +7,15 @@ import type { Plan } from "../plan/plan.ts";
 export type Reads = Map<number, Set<number> | null>;
 
 /** Adds what the plan reads. A source below a projection is read in the columns that the projection names. */
-export function addReads(plan: Plan, reads: Reads): void {
+export function addReads(plan: Plan, reads: Reads, seen: Set<Plan> = new Set()): void {
+  if (seen.has(plan)) return;
+  seen.add(plan);
   if (plan.kind === "source") {
     reads.set(plan.id, null);
     return;
   }
   if (plan.kind !== "project" || plan.input.kind !== "source") {
-    for (const input of inputsOf(plan)) addReads(input, reads);
+    for (const input of inputsOf(plan)) addReads(input, reads, seen);
     return;
   }
   const { id } = plan.input;

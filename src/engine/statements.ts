@@ -9,9 +9,9 @@ import type { Datum } from "../batch/convert.ts";
 import { valueToJson } from "../batch/json.ts";
 import type { Field } from "../batch/schema.ts";
 import { valueToText } from "../batch/text-form.ts";
-import { carrierOf, text, typeTag } from "../batch/types.ts";
+import { carrierOf, json, type SqlType, text, typeTag } from "../batch/types.ts";
+import type { Build } from "../dataflow/circuit.ts";
 import { evaluateExpr } from "../dataflow/kernels/evaluate.ts";
-import { explainQuery } from "../plan/explain.ts";
 import type { Plan, Query } from "../plan/plan.ts";
 import {
   bindStatement,
@@ -32,7 +32,8 @@ import { newTopic, type RelationEntry, type ViewEntry } from "./catalog.ts";
 import { TopicChanges } from "./changes.ts";
 import { refuseCopy } from "./copy.ts";
 import type { Core } from "./core.ts";
-import { overlaid } from "./overlay.ts";
+import { type Analyzed, explainAnalyzed, explainPlanAs } from "./explain.ts";
+import { Overlay } from "./overlay.ts";
 import type { Part } from "./part.ts";
 import { fingerprintOf, planView } from "./planner.ts";
 import { createType, dropTypes } from "./types.ts";
@@ -122,11 +123,7 @@ export class Statements {
         note(await (statement.object === "type" ? dropTypes(this.#core, statement) : this.#drop(statement)));
         return done(statement);
       case "explain":
-        return textRows(
-          statement,
-          "QUERY PLAN",
-          statement.code ? this.#code(statement.query) : explainQuery(statement.query),
-        );
+        return this.#explain(statement, options, new Map());
       case "show":
         return textRows(statement, statement.name, [statement.value]);
       case "commit":
@@ -175,6 +172,8 @@ export class Statements {
             results.push(await this.#select(statement, options, note, changes));
             break;
           case "explain":
+            results.push(await this.#explain(statement, options, changes));
+            break;
           case "show":
             results.push(await this.#one(statement, options, note));
             break;
@@ -213,29 +212,77 @@ export class Statements {
     note: (position: string) => void,
     changes: Changes = new Map(),
   ): Promise<StatementResult> {
-    const { query, at } = await this.#seen(statement.query, changes);
-    const { fields, rows } = await runQuery(this.#core, query, at, options.signal);
-    note(String(at.position));
+    const { query, at } = await this.#seen(statement.query, changes, options);
+    const { fields, rows, position } = await runQuery(this.#core, query, at, options);
+    note(String(position));
     return answer(commandTag(statement, rows.length), fields, rows);
   }
 
-  /** The query, and the state it is run on: what readers see or, once the transaction has changed something, the newest with its changes. */
-  async #seen(query: Query, changes: Changes): Promise<{ query: Query; at: Published }> {
-    const { views, publisher, stepper } = this.#core;
+  /** The query, and the state it is run on: null, what readers see; once the transaction has changed something, the newest with its changes. */
+  async #seen(
+    query: Query,
+    changes: Changes,
+    options: SqlOptions,
+  ): Promise<{ query: Query; at: Published | null }> {
+    const { views, stepper } = this.#core;
     const made = new Map([...changes].filter(([, c]) => !c.isEmpty));
     if (made.size === 0) {
       views.checkReadable(query);
-      return { query, at: publisher.published };
+      return { query, at: null };
     }
     const { epoch, position } = stepper;
-    const seen = await overlaid(query, {
+    const overlay = new Overlay({
       changes: made,
       queryOf: (id) => views.queryOf(id),
       skipsErrors: (id) => views.get(id)?.entry.onError === "skip",
+      skipping: async (plain) =>
+        wideRows(
+          plain,
+          (await runQuery(this.#core, plain, { epoch, position }, { ...options, skipErrors: true })).rows,
+        ),
     });
+    const seen = await overlay.over(query);
     // Views that are written out by now may fail for readers and not for this transaction, which has mended them.
     views.checkReadable(seen);
     return { query: seen, at: { epoch, position } };
+  }
+
+  async #explain(
+    statement: Extract<Statement, { kind: "explain" }>,
+    options: SqlOptions,
+    changes: Changes,
+  ): Promise<StatementResult> {
+    const lines = await this.#explained(statement, options, changes);
+    return textRows(statement, "QUERY PLAN", lines, statement.format === "json" ? json : text);
+  }
+
+  async #explained(
+    statement: Extract<Statement, { kind: "explain" }>,
+    options: SqlOptions,
+    changes: Changes,
+  ): Promise<string[]> {
+    const { views } = this.#core;
+    const { code, analyze, view } = statement;
+    const query = view === null ? statement.query : views.queryOf(views.named(view).entry.id);
+    if (code) return this.#code(query);
+    if (!analyze) return explainPlanAs(query, statement.format);
+    const parts: Analyzed[] = [];
+    let executionMs: number | null = null;
+    if (view === null) {
+      const started = performance.now();
+      const { query: seen, at } = await this.#seen(query, changes, options);
+      const inspect = (build: Build): void => {
+        parts.push({ view: null, operators: build.operators() });
+      };
+      await runQuery(this.#core, seen, at, { signal: options.signal, inspect });
+      executionMs = performance.now() - started;
+    }
+    if (view !== null) views.readable(views.named(view));
+    const living = view === null ? (statement.views ? views.readBy(query.plan) : []) : [views.named(view)];
+    for (const { entry, node } of living) {
+      if (node !== null) parts.push({ view: entry.name, operators: node.operators() });
+    }
+    return explainAnalyzed(parts, statement, executionMs);
   }
 
   #code(query: Query): string[] {
@@ -318,12 +365,10 @@ export class Statements {
     const constant = constantRows(source);
     if (constant !== null) return constant;
     const asked: Query = { plan: source, order: [], visible: source.schema.fields.length };
-    const { query } = await this.#seen(asked, changes);
+    const { query } = await this.#seen(asked, changes, options);
     const { epoch, position } = this.#core.stepper;
-    const { rows } = await runQuery(this.#core, query, { epoch, position }, options.signal);
-    // An answer has safe integers as numbers; expressions take every int8 as a bigint.
-    const wide = source.schema.fields.map(({ type }) => carrierOf(type) === "int64");
-    return rows.map((row) => row.map((d, i) => (wide[i] && typeof d === "number" ? BigInt(d) : d)));
+    const { rows } = await runQuery(this.#core, query, { epoch, position }, options);
+    return wideRows(asked, rows);
   }
 
   // ---- definitions ------------------------------------------------------------------------------------------------------
@@ -442,6 +487,12 @@ function constantRows(plan: Plan): (readonly Datum[])[] | null {
   return rows === null ? null : rows.map((row) => plan.exprs.map((e) => evaluateExpr(e, row)));
 }
 
+/** An answer has safe integers as numbers; expressions and plans take every int8 as a bigint. */
+function wideRows({ plan }: Query, rows: readonly (readonly Datum[])[]): readonly (readonly Datum[])[] {
+  const wide = plan.schema.fields.map(({ type }) => carrierOf(type) === "int64");
+  return rows.map((row) => row.map((d, i) => (wide[i] && typeof d === "number" ? BigInt(d) : d)));
+}
+
 function done(statement: Statement, count = 0): StatementResult {
   return {
     command: commandTag(statement, count),
@@ -452,10 +503,15 @@ function done(statement: Statement, count = 0): StatementResult {
   };
 }
 
-function textRows(statement: Statement, name: string, lines: readonly string[]): StatementResult {
+function textRows(
+  statement: Statement,
+  name: string,
+  lines: readonly string[],
+  type: SqlType = text,
+): StatementResult {
   return answer(
     commandTag(statement, lines.length),
-    [{ name, type: text, nullable: false }],
+    [{ name, type, nullable: false }],
     lines.map((l) => [l]),
   );
 }

@@ -31,7 +31,18 @@ function explainInto(lines: string[], plan: Plan, depth: number): void {
   for (const input of inputsOf(plan)) explainInto(lines, input, depth + 1);
 }
 
-function nodeText(plan: Plan): string {
+/** A plan and what is below it, for forms that are not lines. */
+export interface ExplainedPlan {
+  readonly text: string;
+  readonly inputs: readonly ExplainedPlan[];
+}
+
+export function explainedPlan(plan: Plan): ExplainedPlan {
+  return { text: nodeText(plan), inputs: inputsOf(plan).map(explainedPlan) };
+}
+
+/** One operator of a plan, without its inputs. */
+export function nodeText(plan: Plan): string {
   switch (plan.kind) {
     case "source":
       return `Source ${plan.relation} ${quoteName(plan.name)}`;

@@ -31,6 +31,14 @@ export function planKey(plan: Plan): string {
   return key;
 }
 
+let namedOnce = 0;
+
+/** Gives a plan that lives for one query a name of its own, instead of one made of all the rows in it. */
+export function nameOnce<P extends Plan>(plan: P): P {
+  keys.set(plan, `once ${++namedOnce}`);
+  return plan;
+}
+
 /** Key of a query as its readers see it: plan, names of the visible columns, order. */
 export function queryKey(query: Query): string {
   const names = query.plan.schema.fields.slice(0, query.visible).map((f) => f.name);

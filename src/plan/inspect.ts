@@ -3,7 +3,7 @@ import { assert, unreachable } from "../base/assert.ts";
 import { bool, type SqlType } from "../batch/types.ts";
 import type { ColumnExpr, Expr, UserFunction } from "./expression.ts";
 import { callIsFallible, functionInfo } from "./functions.ts";
-import type { Aggregate, Plan } from "./plan.ts";
+import type { Aggregate, Plan, SourcePlan } from "./plan.ts";
 
 export function typeOf(expr: Expr): SqlType {
   switch (expr.kind) {
@@ -254,4 +254,18 @@ export function mapAggregate(a: Aggregate, map: (expr: Expr) => Expr): Aggregate
     ...(a.rest === undefined ? {} : { rest: a.rest.map(map) }),
     ...(a.order === undefined ? {} : { order: a.order.map((o) => ({ ...o, expr: map(o.expr) })) }),
   };
+}
+
+/** The sources that a plan reads, each node once: a plan may be a graph. */
+export function sourcesOf(plan: Plan): SourcePlan[] {
+  return nodesOf(plan).filter((node) => node.kind === "source");
+}
+
+/** Every node of the plan, once. */
+export function nodesOf(plan: Plan, seen: Set<Plan> = new Set()): Plan[] {
+  if (!seen.has(plan)) {
+    seen.add(plan);
+    for (const input of inputsOf(plan)) nodesOf(input, seen);
+  }
+  return [...seen];
 }

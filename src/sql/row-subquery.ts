@@ -23,7 +23,9 @@ export function applyRow(
 ): { readonly plan: Plan; readonly values: readonly Bound[] } {
   const { ctx } = env;
   const id = ctx.nextApply();
-  const query = ctx.inside(scope, { clause: "UPDATE", aggregates: null }, id, () => env.bindQuery(select, env));
+  const query = ctx.inside(scope, { clause: "UPDATE", aggregates: null }, id, () =>
+    env.bindQuery(select, env),
+  );
   const own = query.columns.map((c) => build.column(query.plan, c.index));
   const aggregate = { filter: null, reducer: null } as const;
   const counted = build.group(

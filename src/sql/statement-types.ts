@@ -146,8 +146,19 @@ export interface TransactionStatement extends StatementText {
 export interface ExplainStatement extends StatementText {
   readonly kind: "explain";
   readonly query: Query;
+  /** EXPLAIN REFRESH MATERIALIZED VIEW: the view, of which the query is a plain read. */
+  readonly view: string | null;
   /** EXPLAIN (CODE): the generated source. */
   readonly code: boolean;
+  /** The query is run, and what its operators did is told; of a view, what they have done since it is kept. */
+  readonly analyze: boolean;
+  /** Also of the views that the query reads. */
+  readonly views: boolean;
+  /** With times. */
+  readonly timing: boolean;
+  /** With sums. */
+  readonly summary: boolean;
+  readonly format: "text" | "json";
 }
 
 export interface ShowStatement extends StatementText {

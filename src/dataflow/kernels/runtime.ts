@@ -30,7 +30,7 @@ import { fail, int4OutOfRange, int8OutOfRange } from "./errors.ts";
 import { Guard } from "./guard.ts";
 import { divideInt8, int8, remainderInt8 } from "./library.ts";
 import { roundHalfEven } from "./rounding.ts";
-import { addInterval, spanMicroseconds, subtractInterval } from "./time-arithmetic.ts";
+import { addInterval, boundAfter, spanMicroseconds, subtractInterval } from "./time-arithmetic.ts";
 import { bin } from "./time-functions.ts";
 import { parseFrozen, toJs } from "./user-function.ts";
 
@@ -267,6 +267,10 @@ export class KernelRuntime {
 
   subtractSpan(us: number, span: number): number {
     return this.code(subtractInterval(this.big(us), this.text(span)));
+  }
+
+  boundAfter(us: number, span: number): number {
+    return this.code(boundAfter(this.big(us), this.text(span)));
   }
 
   bin(stride: number, us: number, origin: number): number {

@@ -32,6 +32,15 @@ const engineGauges: Record<string, [help: string, value: (stats: DatabaseStats) 
   ],
 };
 
+const viewCounters: Record<string, [help: string, value: (view: ViewInfo) => number]> = {
+  evert_view_rows_in_total: [
+    "Changes the view's operators have taken from topics and other views",
+    (v) => v.rowsIn,
+  ],
+  evert_view_rows_out_total: ["Changes of the view's rows", (v) => v.rowsOut],
+  evert_view_step_seconds_total: ["Time the view's operators have worked", (v) => v.stepSeconds],
+};
+
 const viewGauges: Record<string, [help: string, value: (view: ViewInfo) => number]> = {
   evert_view_rows: ["Rows of the view", (v) => v.rows],
   evert_view_state_bytes: ["Bytes of state the view holds", (v) => v.stateBytes],
@@ -69,6 +78,18 @@ export function createMetrics(engine: Engine): Metrics {
       registers,
       collect() {
         this.set(value(stats));
+      },
+    });
+  }
+  for (const [name, [help, value]] of Object.entries(viewCounters)) {
+    new Counter({
+      name,
+      help,
+      registers,
+      labelNames: ["view"],
+      collect() {
+        this.reset();
+        for (const view of views) this.inc({ view: view.name }, value(view));
       },
     });
   }

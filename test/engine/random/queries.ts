@@ -299,7 +299,10 @@ class Maker implements Subqueries {
   #fallible(): Query {
     const random = this.#random;
     // A table's columns: what a view makes of constants PostgreSQL computes before there is a row.
-    const table = pick(random, this.#relations.filter((r) => /^t\d+$/.test(r.name)));
+    const table = pick(
+      random,
+      this.#relations.filter((r) => /^t\d+$/.test(r.name)),
+    );
     const alias = this.#alias();
     const scope = scopeOf(alias, table, this);
     const failing = fallible(random, scope);

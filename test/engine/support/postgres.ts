@@ -55,10 +55,7 @@ export class Postgres {
   }
 
   /** All or nothing; with ROLLBACK at the end nothing. */
-  async transaction(
-    statements: readonly string[],
-    end: "COMMIT" | "ROLLBACK" = "COMMIT",
-  ): Promise<Answer> {
+  async transaction(statements: readonly string[], end: "COMMIT" | "ROLLBACK" = "COMMIT"): Promise<Answer> {
     await this.#lite.exec("BEGIN");
     let affected = 0;
     for (const sql of statements) {

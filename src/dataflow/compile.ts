@@ -42,7 +42,7 @@ import { type CompileContext, type Stored, typed } from "./compile-context.ts";
 import { aggregateNode } from "./compile-group.ts";
 import { isFallibleWindow, windowNode } from "./compile-window.ts";
 import type { Graph } from "./graph.ts";
-import { identityOf } from "./identity.ts";
+import { identityOf, identityOfRoutine } from "./identity.ts";
 import type { TypedColumn } from "./js-rows.ts";
 import type { CompileLoop } from "./loop.ts";
 import type { Node, Source } from "./node.ts";
@@ -318,11 +318,11 @@ export class Compiler implements CompileContext {
     );
     const own = plan.schema.fields.slice(width);
     const form = [
-      plan.fn,
+      typeof plan.fn === "string" ? plan.fn : identityOfRoutine(plan.fn),
       plan.args.length,
       plan.ordinality,
       plan.outer,
-      ...own.map((f) => typeToString(f.type)),
+      ...own.map((f) => `${typeToString(f.type)}${f.nullable ? "" : " not null"}`),
     ];
     const identity = `rows of ${form.join(" ")} over ${input.identity}`;
     const node = this.#node(identity, () => {

@@ -4,9 +4,10 @@
  * a restart, and names the store in a checkpoint.
  */
 import type { Expr } from "../plan/expression.ts";
-import { exprKey, planKey } from "../plan/fingerprint.ts";
+import { exprKey, planKey, routineKey } from "../plan/fingerprint.ts";
 import { inputsOf } from "../plan/inspect.ts";
 import type { Plan } from "../plan/plan.ts";
+import type { Routine } from "../plan/routines.ts";
 
 type Call = (...rows: readonly unknown[]) => unknown;
 
@@ -49,6 +50,12 @@ export function identityOfExpr(expr: Expr): string {
   const calls: number[] = [];
   collectFunctions(expr, calls);
   return calls.length === 0 ? exprKey(expr) : `${exprKey(expr)}~${calls.join(",")}~`;
+}
+
+export function identityOfRoutine(routine: Routine): string {
+  const calls: number[] = [];
+  collectFunctions(routine, calls);
+  return `${routineKey(routine)}~${calls.join(",")}~`;
 }
 
 /** The part of an identity that outlives the process. */

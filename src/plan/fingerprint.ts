@@ -55,6 +55,11 @@ export function aggregateKey(aggregate: Aggregate): string {
   return JSON.stringify(aggregateParts(aggregate));
 }
 
+/** Equal for functions of the program that are declared alike. */
+export function routineKey(routine: Routine): string {
+  return digest(routineParts(routine));
+}
+
 /** JSON that is written in one way only: arrays of strings, numbers, booleans, nulls and such arrays. */
 type Parts = string | number | boolean | null | readonly Parts[];
 

@@ -169,6 +169,13 @@ describe("set-returning", () => {
   });
 });
 
+test("two functions of one form are two", async () => {
+  const either = (name: string, n: number) =>
+    setReturning(name, { args: [], returns: int4, fn: n === 1 ? () => [1] : () => [2] });
+  await start({ functions: [either("one", 1), either("two", 2)] });
+  expect(await rows("SELECT a, b FROM one() AS a, two() AS b")).toEqual([[1, 2]]);
+});
+
 describe("reducer", () => {
   test("as an aggregate: groups, FILTER, DISTINCT, nothing at all", async () => {
     await start();

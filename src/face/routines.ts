@@ -16,6 +16,7 @@ import type {
   RowsRoutine,
   ScalarRoutine,
 } from "../plan/routines.ts";
+import { isBounded } from "./bounded.ts";
 import {
   type Columns,
   type ColumnType,
@@ -72,6 +73,7 @@ export function scalar<const A extends readonly ValueType[], R extends ValueType
     returns: valueTypeOf(spec.returns, name),
     call: spec.fn as unknown as RoutineCall,
     source: sourceOf(spec.fn),
+    bounded: isBounded(spec.fn),
   };
   return new SqlFunction(routine);
 }
@@ -109,6 +111,7 @@ export function setReturning(
     isValue,
     call: spec.fn as unknown as RoutineCall,
     source: sourceOf(spec.fn),
+    bounded: isBounded(spec.fn),
   };
   return new SqlFunction(routine);
 }
@@ -147,6 +150,7 @@ export function reducer<const A extends readonly ValueType[], R extends ValueTyp
     remove: remove as unknown as RoutineCall,
     result: (result as unknown as RoutineCall | undefined) ?? null,
     source: [state, ...functions.map(sourceOf)].join("\n"),
+    bounded: functions.every(isBounded),
   };
   return new SqlFunction(routine);
 }

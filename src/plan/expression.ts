@@ -98,6 +98,8 @@ export interface UserFunction {
   /** Its source text: part of the fingerprint. */
   readonly source: string;
   readonly rows: readonly RowShape[];
+  /** It certainly returns: nobody watches over it. */
+  readonly bounded?: boolean;
 }
 
 /** One value computed by a function of the user, converted to `type`; a value that does not fit is an error row. */

@@ -184,9 +184,10 @@ export function hasUserFunction(expr: Expr): boolean {
   return expr.kind === "js" || childrenOf(expr).some(hasUserFunction);
 }
 
-/** Whether evaluating it may call a function of the user. */
-export function callsUser(expr: Expr): boolean {
-  return expr.kind === "js" || expr.kind === "routine" || childrenOf(expr).some(callsUser);
+/** Whether evaluating it calls a function of the user that may never return. */
+export function mayHang(expr: Expr): boolean {
+  const calls = expr.kind === "js" || expr.kind === "routine";
+  return (calls && expr.fn.bounded !== true) || childrenOf(expr).some(mayHang);
 }
 
 /** `a AND b AND c` as [a, b, c]; anything else as itself. */

@@ -16,6 +16,8 @@ interface RoutineBase {
   readonly args: readonly RoutineValue[];
   /** Text of its functions, and what else made it: part of the fingerprint of the views that call it. */
   readonly source: string;
+  /** Its functions certainly return: nobody watches over them. */
+  readonly bounded: boolean;
 }
 
 export type RoutineCall = (...args: readonly unknown[]) => unknown;

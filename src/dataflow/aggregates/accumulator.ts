@@ -38,8 +38,8 @@ export interface Accumulator {
   settle?(place: Place): string;
   /** The group's row is a new version: `g` was copied from `old` (-1: a new group). Objects kept beside the rows are not copied. */
   readonly boxed?: Boxed;
-  /** Its code calls functions of the user: it runs in a region of the guard. */
-  readonly callsUser?: true;
+  /** Its code calls functions of the user that may never return: it runs in a region of the guard. */
+  readonly mayHang?: boolean;
 }
 
 /** Values kept beside the rows during a step. */

@@ -39,7 +39,8 @@ export function reduceRows(
     fold.take(slot, weight, read(chunk, row), () => keyOf(readAdded(chunk, row)));
   }
 
-  return accumulatorOf(fold, type, (place) => {
+  const bounded = reducer.add.bounded === true && reducer.remove.bounded === true;
+  return accumulatorOf(fold, type, bounded, (place) => {
     const call = `${place.bind(take)}(g, chunk, r, w);`;
     return filter < 0 ? call : `if (n${filter}[r] === 0) { ${call} }`;
   });
@@ -57,7 +58,7 @@ export function reduceArguments(
   const fold = new Fold(spec, runtime, report);
   const take = (slot: number, weight: number, ...given: unknown[]): void =>
     fold.take(slot, weight, given, () => keyOf(given));
-  return accumulatorOf(fold, returns.type, (place) => {
+  return accumulatorOf(fold, returns.type, routine.bounded, (place) => {
     const given = args.map(({ type, nullable }, i) => {
       const column = place.rest[i]!;
       const value = `${place.bind(valueReader(type, runtime))}(c${column}[r])`;
@@ -67,12 +68,12 @@ export function reduceArguments(
   });
 }
 
-function accumulatorOf(fold: Fold, type: SqlType, add: Accumulator["add"]): Accumulator {
+function accumulatorOf(fold: Fold, type: SqlType, bounded: boolean, add: Accumulator["add"]): Accumulator {
   return {
     type,
     columns: [{ type: text, nullable: true }],
     boxed: fold.boxes,
-    callsUser: true,
+    mayHang: !bounded,
     add,
     result: (
       place,

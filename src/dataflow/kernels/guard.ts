@@ -2,8 +2,8 @@
  * Keeps functions of the user from holding the database for ever.
  *
  * JavaScript that does not return can only be stopped from outside its thread: node:vm does so, with a thread that waits for the time to be
- * over and then takes the whole stack down, wherever it is. Setting that up costs some 70 us, so it is not done for a call but for a
- * region: a loop over a chunk that calls such functions.
+ * over and then takes the whole stack down, wherever it is. Setting that up costs some 70 us, on a busy machine a
+ * millisecond and more, so it is done for a region, a loop over a chunk, and only where a function does not certainly return (face/bounded.ts).
  *
  * 1. run() starts a region. Whoever loops in it asks late() between two rows and, after SLICE_MS, leaves it, to go on in a new one.
  * 2. `running` says which function has control; null: the engine itself. A region is taken down timeoutMs + SLICE_MS after its beginning, so it

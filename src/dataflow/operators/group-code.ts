@@ -38,7 +38,7 @@ export interface GroupSpec {
 
 /** Where functions of the user are called, `guard` is in sight. */
 function lateCode(aggregates: readonly GroupAggregate[], began: string): string {
-  return aggregates.some((a) => a.accumulator.callsUser) ? `if (${began} && guard.late()) break;` : "";
+  return aggregates.some((a) => a.accumulator.mayHang) ? `if (${began} && guard.late()) break;` : "";
 }
 
 export function groupSource(

@@ -115,7 +115,7 @@ export class Group extends Node {
     const report = (error: ErrorBody, weight: number) => this.errors!.add(error, weight);
     const { find, touch, next } = this.index;
     const { guard } = runtimeOf(dictionary);
-    this.#guard = this.#aggregates.some((a) => a.accumulator.callsUser) ? guard : null;
+    this.#guard = this.#aggregates.some((a) => a.accumulator.mayHang) ? guard : null;
     const known = { store: this.store, dictionary, find, touch, sink, next, lost, report, guard };
     const make = new Function(...Object.keys(known), ...bound.keys(), this.#source);
     this.#code = make(...Object.values(known), ...bound.values()) as GroupCode;

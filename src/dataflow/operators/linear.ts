@@ -7,7 +7,7 @@
  */
 import { assert } from "../../base/assert.ts";
 import type { Expr } from "../../plan/expression.ts";
-import { callsUser as callsUserIn, columnsOf, isFallible, nullableOf, typeOf } from "../../plan/inspect.ts";
+import { columnsOf, isFallible, mayHang, nullableOf, typeOf } from "../../plan/inspect.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
 import { type Chunk, createChunk } from "../chunk.ts";
 import { ErrorCollection } from "../error-collection.ts";
@@ -38,7 +38,7 @@ export class Linear extends Node {
   readonly label: string;
   readonly #kernel: Kernel<Run>;
   readonly #out: Chunk;
-  /** null: no function of the user is called. */
+  /** null: no function of the user is called that may never return. */
   readonly #guard: Guard | null;
 
   constructor(spec: LinearSpec, source: Source, dictionary: Dictionary) {
@@ -133,7 +133,7 @@ function compileStages(
     );
   });
   writer.line("let o = from === 0 ? 0 : out.length;");
-  const late = callsUser(spec.stages) ? `if (i > from && ${loop.guard}.late()) break;` : null;
+  const late = stagesMayHang(spec.stages) ? `if (i > from && ${loop.guard}.late()) break;` : null;
   writer.line("let i = from;");
   writer.block("for (; i < n; i++)", () => {
     if (late !== null) writer.line(late);
@@ -158,10 +158,8 @@ function compileStages(
   return { kernel, guard: late === null ? null : loop.runtime.guard };
 }
 
-function callsUser(stages: readonly Stage[]): boolean {
-  return stages.some((s) =>
-    s.kind === "filter" ? callsUserIn(s.predicate) : s.exprs.some((e) => callsUserIn(e)),
-  );
+function stagesMayHang(stages: readonly Stage[]): boolean {
+  return stages.some((s) => (s.kind === "filter" ? mayHang(s.predicate) : s.exprs.some((e) => mayHang(e))));
 }
 
 function nullByte(isNull: string): string {

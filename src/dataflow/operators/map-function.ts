@@ -50,6 +50,7 @@ export class MapFunction extends FanOut {
   }
 
   protected override fill(chunk: Chunk, row: number, out: Chunk): number {
+    if (this.#plan.fn.bounded) return this.#fill(chunk, row, out);
     return this.#runtime.guard.run(() => this.#fill(chunk, row, out));
   }
 

@@ -54,7 +54,7 @@ export class TableFunctionRows extends FanOut {
     this.#width = input.length - plan.args.length;
     this.#argTypes = input.slice(this.#width).map((c) => c.type);
     const { guard } = this.#runtime;
-    this.#guard = typeof plan.fn === "string" ? null : guard;
+    this.#guard = typeof plan.fn === "string" || plan.fn.bounded ? null : guard;
     this.#rowsOf =
       typeof plan.fn === "string" ? rowsOf(plan.fn, this.#argTypes) : routineRows(plan.fn, guard);
     this.#nothing = plan.columns.map(() => null);

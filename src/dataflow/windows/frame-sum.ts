@@ -48,7 +48,7 @@ export class FrameSum {
     this.#slot = this.#store.alloc();
     this.#store.insert(this.#slot);
     accumulator.boxed?.bind(this.#store, columns.length - 1);
-    this.#guard = accumulator.callsUser ? runtimeOf(dictionary).guard : null;
+    this.#guard = accumulator.mayHang ? runtimeOf(dictionary).guard : null;
     this.#code = frameCode(accumulator, this.#store, this.#slot, input, args);
     this.clear();
   }
@@ -157,10 +157,10 @@ function frameCode(
   const counter = (column: number) => `F[(b >> 1) + ${(layout.words[column] as number) >> 1}]`;
   const head = `const I = store.I, F = store.F, g = ${slot}, b = g * ${layout.strideWords};`;
   const reads = args.map((c, i) => {
-    const nulls = accumulator.callsUser && i > 0 ? ` n${i}[0] = ${isNull(c, "a")};` : "";
+    const nulls = i > 0 ? ` n${i}[0] = ${isNull(c, "a")};` : "";
     return `c${i}[0] = ${read(c, "a")};${nulls}`;
   });
-  const late = accumulator.callsUser ? "if (x > from && guard.late()) break;" : "";
+  const late = accumulator.mayHang ? "if (x > from && guard.late()) break;" : "";
   const skip = args.length === 0 ? "" : `if (${isNull(args[0]!, "a")} === 1) continue;`;
   const source = `"use strict";
   ${args.map((_, i) => `const c${i} = cells.columns[${i}], n${i} = cells.nulls[${i}];`).join(" ")}

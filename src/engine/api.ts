@@ -257,6 +257,14 @@ export interface DatabaseStats {
   readonly position: string;
   readonly logBytes: number;
   readonly segments: number;
+  /** Segments in sealed form, and full ones that wait for it. */
+  readonly sealedSegments: number;
+  readonly unsealedSegments: number;
+  /** Of the sealed segments' files, and of the frames they were made of. */
+  readonly sealedBytes: number;
+  readonly sealedOriginalBytes: number;
+  /** The last attempt to seal a segment failed; it is tried again. */
+  readonly sealingFailed: boolean;
   readonly commits: number;
   readonly records: number;
   readonly steps: number;

@@ -7,7 +7,7 @@ import { EvertError, toEvertError } from "../base/errors.ts";
 import type { Utf8Column } from "../batch/batch.ts";
 import { Circuit, type CircuitLimits } from "../dataflow/circuit.ts";
 import type { AnyTopic, AnyView } from "../face/handles.ts";
-import type { CommitReceipt, Log, TopicBatch } from "../log/log.ts";
+import type { CommitReceipt, Log, ReadOptions as LogReadOptions, TopicBatch } from "../log/log.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import type { Store } from "../state/store.ts";
 import { Subscriptions } from "../views/subscriptions.ts";
@@ -177,6 +177,21 @@ export class Core {
     return this.#tables.get(id) ?? null;
   }
 
+  /** What a replay has to be fed: every position, of the topics there are the columns that anything keeps or reads. */
+  replayOptions(from: number, to: number): LogReadOptions {
+    const topics = new Set([CATALOG_ENTRY.id, TICK_ENTRY.id, ...this.catalog.topics().map(({ id }) => id)]);
+    return {
+      from,
+      to,
+      topics,
+      everyGroup: true,
+      columns: (id) => {
+        const entry = this.catalog.byId(id);
+        return entry?.kind === "topic" && entry.topicKind === "stream" ? this.views.columns(id) : null;
+      },
+    };
+  }
+
   /** Catalog events met from now on are new. */
   replayed(): void {
     this.#replaying = false;
@@ -222,6 +237,8 @@ export class Core {
       current: () => this.current(),
       atBoundary: (run) => this.stepper.atBoundary(run),
       wants: (id, build) => this.views.buildWants(id, build),
+      columns: (id, build) => this.views.buildColumns(id, build),
+      ranges: (id, build) => this.views.buildRanges(id, build),
     };
   }
 

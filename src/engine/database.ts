@@ -77,6 +77,8 @@ export interface OpenEngineOptions {
   readonly views?: readonly AnyView[] | undefined;
   readonly disk?: Disk | undefined;
   readonly clock?: Clock | undefined;
+  /** Size of a segment of the log. Smaller ones are sealed, and can be shipped and removed, sooner. Default 64 MiB. */
+  readonly segmentBytes?: number | undefined;
   /** Milliseconds between checkpoints while there is something new; 0 turns them off (one is still taken on close). Default 5,000. */
   readonly checkpointIntervalMs?: number | undefined;
   /** Functions that SQL calls by name. */
@@ -155,11 +157,7 @@ export class Database implements Engine {
     this.#replayTo = log.durablePosition;
     core.publisher.durable(this.#replayTo);
     if (this.#replayTo > this.#replayFrom) {
-      for await (const group of log.read({
-        from: this.#replayFrom + 1,
-        to: this.#replayTo,
-        everyGroup: true,
-      })) {
+      for await (const group of log.read(core.replayOptions(this.#replayFrom + 1, this.#replayTo))) {
         await stepper.room();
         stepper.enqueue(group);
       }
@@ -171,6 +169,8 @@ export class Database implements Engine {
     await declareApp(core, topics, views);
     core.views.fillMissing();
     core.ticker.start();
+    // All topics are known to the log by now.
+    log.startSealing();
     this.#ready = true;
     if (checkpointIntervalMs > 0) this.#checkpointEvery(checkpointIntervalMs);
   }
@@ -203,13 +203,18 @@ export class Database implements Engine {
 
   stats(): DatabaseStats {
     const { core } = this;
-    const { segments, bytes } = core.log.stats();
+    const { segments, bytes, sealing } = core.log.stats();
     let stateBytes = core.dictionary.bytes;
     for (const { store } of this.#stores()) stateBytes += store.bytes;
     return {
       position: this.position,
       logBytes: bytes,
       segments,
+      sealedSegments: sealing.segments,
+      unsealedSegments: sealing.waiting,
+      sealedBytes: sealing.bytes,
+      sealedOriginalBytes: sealing.originalBytes,
+      sealingFailed: sealing.failure !== null,
       commits: core.counters.commits,
       records: core.counters.records,
       steps: core.counters.steps,
@@ -544,7 +549,8 @@ export async function openEngine(options: OpenEngineOptions): Promise<Database> 
       `the wall clock was set ${direction}, to ${wall}; commits are stamped from ${taken} on until it fits again`,
     );
   };
-  const log = await openLog({ directory: options.directory, disk, clock, onClockJump });
+  const { directory, segmentBytes } = options;
+  const log = await openLog({ directory, disk, clock, onClockJump, report, segmentBytes });
   try {
     const { tornTail } = log.report;
     if (tornTail !== null) {

@@ -4,11 +4,13 @@
  *
  *   planned -> (restored | building) -> live;   at any point: failed, with the reason
  */
+import { assert } from "../base/assert.ts";
 import { EvertError, toEvertError } from "../base/errors.ts";
 import type { Build, Circuit, ViewNode } from "../dataflow/circuit.ts";
 import { type OperatorStats, sumOf } from "../dataflow/operator-stats.ts";
 import { definitionText } from "../face/describe.ts";
 import type { AnyView } from "../face/handles.ts";
+import type { ColumnRange } from "../log/log.ts";
 import { sourcesOf } from "../plan/inspect.ts";
 import type { Plan, Query } from "../plan/plan.ts";
 import { type Touched, takeTouched } from "../views/frames.ts";
@@ -18,7 +20,8 @@ import { type BackfillContext, fillAndJoin } from "./backfill.ts";
 import type { EngineCatalog, ViewEntry } from "./catalog.ts";
 import type { KeptRows, StoreHandle } from "./checkpointing.ts";
 import { fingerprintOf, planView, viewEntryOf } from "./planner.ts";
-import { addReads, type Reads, wantsOf } from "./reads.ts";
+import { type Ranges, rangesOf } from "./ranges.ts";
+import { addReads, columnsRead, type Reads, wantsOf } from "./reads.ts";
 import type { Stepper } from "./stepper.ts";
 
 /** A view being filled from history. */
@@ -75,7 +78,7 @@ export class LiveViews {
   readonly #handles: ReadonlyMap<string, AnyView>;
   /** What the live views read of streams. */
   readonly #reads: Reads = new Map();
-  readonly #buildReads = new WeakMap<Build, Reads>();
+  readonly #buildReads = new WeakMap<Build, { readonly reads: Reads; readonly ranges: Ranges }>();
   /** Until the program has declared its views, one that is not what it will declare is neither put into the circuit nor filled. */
   #declared = false;
 
@@ -337,16 +340,35 @@ export class LiveViews {
 
   /** Columns of a topic that a build reads. */
   buildWants(topicId: number, build: Build): (column: number) => boolean {
-    return build.tables.includes(topicId)
-      ? () => true
-      : wantsOf(this.#buildReads.get(build) as Reads, topicId);
+    return build.tables.includes(topicId) ? () => true : wantsOf(this.#readsOf(build).reads, topicId);
+  }
+
+  /** The same as a set, null: all of them. */
+  buildColumns(topicId: number, build: Build): ReadonlySet<number> | null {
+    return build.tables.includes(topicId) ? null : columnsRead(this.#readsOf(build).reads, topicId);
+  }
+
+  /** In which rows of a stream must lie to matter to the build. */
+  buildRanges(topicId: number, build: Build): readonly ColumnRange[] {
+    return build.ordered ? [] : (this.#readsOf(build).ranges.get(topicId) ?? []);
+  }
+
+  #readsOf(build: Build): { readonly reads: Reads; readonly ranges: Ranges } {
+    const noted = this.#buildReads.get(build);
+    assert(noted !== undefined, "what a build reads is noted before it is fed");
+    return noted;
+  }
+
+  /** Columns of a stream that live views read, null: all of them. */
+  columns(streamId: number): ReadonlySet<number> | null {
+    return columnsRead(this.#reads, streamId);
   }
 
   /** Remembers which columns a build is to be fed. */
   noteReads(build: Build, plan: Plan): void {
     const reads: Reads = new Map();
     addReads(plan, reads);
-    this.#buildReads.set(build, reads);
+    this.#buildReads.set(build, { reads, ranges: rangesOf(plan) });
   }
 
   /** As info(), with its operators. */

@@ -31,6 +31,8 @@ export interface OpenOptions {
   readonly functionTimeoutMs?: number;
   readonly clock?: Clock;
   readonly disk?: Disk;
+  /** Size of a segment of the log, at least 64 KiB. Default 64 MiB. */
+  readonly segmentBytes?: number;
   /** Milliseconds between checkpoints; 0: only on close. Default 5,000. */
   readonly checkpointIntervalMs?: number;
   /** What a recursive query may do before it is taken for an endless one. */
@@ -167,6 +169,7 @@ export async function open(options: OpenOptions): Promise<Db> {
     views: app.views,
     clock: options.clock,
     disk: options.disk,
+    segmentBytes: options.segmentBytes,
     checkpointIntervalMs: options.checkpointIntervalMs,
     functions: options.functions,
     functionTimeoutMs: options.functionTimeoutMs,

@@ -1,4 +1,4 @@
-/** Which columns of which topics a plan reads: the others are not decoded. */
+/** Which columns of which topics a plan reads: the others are neither decoded nor, where a segment is sealed, read. */
 import type { Expr } from "../plan/expression.ts";
 import { inputsOf } from "../plan/inspect.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -36,3 +36,11 @@ export function wantsOf(reads: Reads, id: number): (column: number) => boolean {
   const columns = reads.get(id);
   return columns == null ? () => true : (column) => columns.has(column);
 }
+
+/** The same as a set; null: all of them. */
+export function columnsRead(reads: Reads, id: number): ReadonlySet<number> | null {
+  if (!reads.has(id)) return NONE;
+  return reads.get(id) ?? null;
+}
+
+const NONE: ReadonlySet<number> = new Set();

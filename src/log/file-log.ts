@@ -49,7 +49,7 @@ export interface LogOptions {
   readonly disk: Disk;
   readonly clock: Clock;
   readonly random?: Random;
-  readonly segmentBytes?: number;
+  readonly segmentBytes?: number | undefined;
   /** The open group is sealed rather than grow beyond it (a larger commit is a group of its own). */
   readonly groupBytesMax?: number;
   readonly commitBytesMax?: number;
@@ -65,6 +65,7 @@ export interface LogOptions {
 
 const MIB = 1 << 20;
 const SEGMENT_BYTES = 64 * MIB;
+const SEGMENT_BYTES_MIN = 64 * 1024;
 const GROUP_BYTES_MAX = 8 * MIB;
 const COMMIT_BYTES_MAX = 256 * MIB;
 const AHEAD_BYTES_MAX = SEGMENT_BYTES;
@@ -81,6 +82,11 @@ export async function openLog(options: LogOptions): Promise<Log & { readonly rep
   const { disk, directory } = options;
   const logDirectory = joinPath(directory, LOG_DIRECTORY);
   const segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
+  if (!Number.isSafeInteger(segmentBytes) || segmentBytes < SEGMENT_BYTES_MIN) {
+    throw new EvertError("invalid_argument", `a segment cannot have ${segmentBytes} bytes`, {
+      detail: `at least ${SEGMENT_BYTES_MIN}`,
+    });
+  }
   await disk.makeDirectory(logDirectory);
   await disk.syncDirectory(directory);
   const lock = await lockDirectory(disk, directory);

@@ -185,11 +185,17 @@ export class ChunkWriter {
     for (const column of batch.columns) clearNulls(column);
     const contentCrc = chunkCrc(boundaries, ops, batch);
     const columns: PendingColumn[] = [];
-    for (const column of batch.columns) {
+    // One page is compressed while the next column is encoded, and never two: the thread pool is the commits' as well.
+    let compressing: Promise<unknown> | null = null;
+    for (const [k, column] of batch.columns.entries()) {
       const { raw, nulls, bounds } = encodeColumn(column, batch.length);
-      columns.push({ ...(await pendingPage(raw)), nulls, bounds });
+      await compressing;
+      compressing = pendingPage(raw).then((page) => {
+        columns[k] = { ...page, nulls, bounds };
+      });
       await this.#pause();
     }
+    await compressing;
     this.#chunks.push({
       ...(await this.#head(boundaries, ops, batch.length, contentCrc)),
       columns,

@@ -46,23 +46,55 @@ export class Guard {
   run<T>(work: () => T): T {
     if (this.#active || this.timeoutMs === 0) return work();
     this.#active = true;
-    this.#regionBegan = performance.now();
     try {
-      return interruptible(work, this.timeoutMs + SLICE_MS);
-    } catch (thrown) {
-      const callee = this.running;
-      if (!isTimeout(thrown)) throw thrown;
-      takeFault();
-      throw callee === null ? new EngineInterrupted() : stopped(callee, this.timeoutMs);
+      for (;;) {
+        const ended = this.#region(work);
+        if (ended === null) continue;
+        if ("thrown" in ended) throw ended.thrown;
+        return ended.result;
+      }
     } finally {
       this.running = null;
       this.#active = false;
     }
   }
 
+  /**
+   * null: it was taken down before it began. On a busy machine the thread that waits may be given the processor long before or after this
+   * one: what has not begun begins again, and what is done is done.
+   */
+  #region<T>(work: () => T): Ended<T> | null {
+    let begun = false;
+    let ended: Ended<T> | null = null;
+    try {
+      interruptible(() => {
+        this.#regionBegan = performance.now();
+        begun = true;
+        ended = outcomeOf(work);
+      }, this.timeoutMs + SLICE_MS);
+    } catch (thrown) {
+      if (!isTimeout(thrown)) throw thrown;
+      if (begun && ended === null) {
+        takeFault();
+        throw this.running === null ? new EngineInterrupted() : stopped(this.running, this.timeoutMs);
+      }
+    }
+    return ended;
+  }
+
   /** Whether it is time to leave the region. */
   late(): boolean {
     return this.#active && performance.now() - this.#regionBegan >= SLICE_MS;
+  }
+}
+
+type Ended<T> = { readonly result: T } | { readonly thrown: unknown };
+
+function outcomeOf<T>(work: () => T): Ended<T> {
+  try {
+    return { result: work() };
+  } catch (thrown) {
+    return { thrown };
   }
 }
 

@@ -5,14 +5,25 @@
 import { EvertError } from "../base/errors.ts";
 import type { Datum } from "../batch/convert.ts";
 import type { Field } from "../batch/schema.ts";
-import type { Build } from "../dataflow/circuit.ts";
+import type { Build, Circuit } from "../dataflow/circuit.ts";
 import type { Query } from "../plan/plan.ts";
 import { View } from "../views/view.ts";
-import { fillOnce } from "./backfill.ts";
-import type { Core } from "./core.ts";
+import { type BackfillContext, fillOnce } from "./backfill.ts";
+import type { LiveViews } from "./live-views.ts";
+import type { Publisher } from "./publisher.ts";
+import type { Stepper } from "./stepper.ts";
 
 /** Rows an answer may have: it is held in memory until it is sent. */
 const RESULT_ROWS_MAX = 1_000_000;
+
+/** What a query is run on. */
+export interface QueryContext {
+  readonly circuit: Circuit;
+  readonly views: LiveViews;
+  readonly stepper: Stepper;
+  readonly backfill: BackfillContext;
+  readonly publisher: Publisher;
+}
 
 export interface QueryResult {
   readonly fields: readonly Field[];
@@ -30,7 +41,7 @@ export interface RunOptions {
 
 /** `seenAt` null: what readers see now. @throws EvertError of the query itself, of a view it reads, or statement_too_complex for more than a million rows. */
 export async function runQuery(
-  core: Core,
+  core: QueryContext,
   query: Query,
   seenAt: { readonly epoch: number; readonly position: number } | null,
   { signal, inspect, skipErrors = false }: RunOptions = {},

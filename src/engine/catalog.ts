@@ -7,7 +7,7 @@ import { editDistance } from "../base/edit-distance.ts";
 import { EvertError } from "../base/errors.ts";
 import type { Datum } from "../batch/convert.ts";
 import { type Field, type Schema, schemaOf } from "../batch/schema.ts";
-import { int8, jsonb, type SqlType, timestamptz } from "../batch/types.ts";
+import { int8, jsonb, type SqlType, text, timestamptz } from "../batch/types.ts";
 import type { Catalog, CatalogRelation } from "../plan/catalog.ts";
 import type { OrderItem } from "../plan/plan.ts";
 import type { Routine } from "../plan/routines.ts";
@@ -49,6 +49,8 @@ export interface ViewEntry {
   readonly version: string | null;
   /** Of the plan, its functions' source and the schemas below: what a checkpoint's rows were made by. */
   readonly fingerprint: string;
+  /** Id of the topic that its rows are appended to; absent: none. */
+  readonly sink?: number;
 }
 
 /** A type made by CREATE TYPE. Types have names of their own: a table may be called like one. */
@@ -87,6 +89,22 @@ export const TICK_ENTRY: TopicEntry = {
   key: null,
   hiddenRowId: false,
   defaults: [null],
+};
+
+/** Where it lies what each commit of a sink was caused by (sinks.ts). No catalog names it, and no row of it is read. */
+export const SINK_ENTRY: TopicEntry = {
+  kind: "topic",
+  id: 2 ** 31 - 2,
+  name: "(sinks)",
+  topicKind: "stream",
+  schema: schemaOf([
+    { name: "view", type: text, nullable: false },
+    { name: "position", type: int8, nullable: false },
+  ]),
+  schemaVersion: 1,
+  key: null,
+  hiddenRowId: false,
+  defaults: [null, null],
 };
 
 export type CatalogEvent =

@@ -33,6 +33,8 @@ export class Committer {
   readonly #stepper: Stepper;
   #gate: Promise<void> | null = null;
   #closed: EvertError | null = null;
+  /** Refuses what may not be staged, by throwing. */
+  guard: (part: Part) => void = () => {};
 
   constructor(log: Log, stepper: Stepper) {
     this.#log = log;
@@ -182,6 +184,7 @@ export class Committer {
       // Rows staged so far, by topic: the log counts them only when the commit ends.
       const staged = new Map<number, number>();
       for (const part of parts) {
+        this.guard(part);
         const before = staged.get(part.topic.id) ?? 0;
         this.#stagePart(draft, part, this.#log.topicEnd(part.topic.id) + before);
         staged.set(part.topic.id, before + (part.op === "batch" ? part.batch.length : part.rows.length));

@@ -24,7 +24,9 @@ import {
 } from "./catalog.ts";
 import { Committer } from "./committer.ts";
 import { LiveViews } from "./live-views.ts";
+import type { Part } from "./part.ts";
 import { Publisher } from "./publisher.ts";
+import { Sinks } from "./sinks.ts";
 import { Stepper } from "./stepper.ts";
 import { Ticker } from "./ticker.ts";
 
@@ -60,6 +62,7 @@ export class Core {
   readonly publisher: Publisher;
   readonly subscriptions: Subscriptions;
   readonly ticker: Ticker;
+  readonly sinks: Sinks;
   readonly counters: Counters = { commits: 0, records: 0, steps: 0, stepMs: 0 };
   readonly #tables = new Map<number, Store>();
   readonly #offs: readonly (() => void)[];
@@ -79,6 +82,7 @@ export class Core {
     this.circuit = new Circuit({ dictionary: parts.dictionary, ...parts.limits });
     this.publisher = new Publisher((step) => {
       this.subscriptions.publish(step);
+      this.sinks.publish(step);
       this.stepper.vacuum(step.epoch);
     });
     this.views = new LiveViews(
@@ -118,6 +122,8 @@ export class Core {
       onBroken: (error) => this.#broken(toEvertError(error)),
     });
     this.committer = new Committer(this.log, this.stepper);
+    this.sinks = new Sinks(this, parts.report);
+    this.committer.guard = (part) => this.#refuseSink(part);
     this.ticker = new Ticker({
       nowUs: () => this.log.nowUs(),
       nextDue: () => this.circuit.nextDue(),
@@ -140,6 +146,7 @@ export class Core {
   /** Another core takes over the log. */
   retire(): void {
     this.ticker.stop();
+    this.sinks.stop();
     for (const off of this.#offs) off();
   }
 
@@ -257,6 +264,17 @@ export class Core {
     return String(receipt.position);
   }
 
+  /** @throws EvertError where a view alone may write the topic. */
+  #refuseSink(part: Part): void {
+    if (part.op !== "batch" && part.bySink === true) return;
+    const owner = this.sinks.ownerOf(part.topic.id);
+    if (owner === null) return;
+    throw new EvertError("wrong_object_type", `"${part.topic.name}" is written by view "${owner}" alone`, {
+      detail: "It is the view's sink.",
+      hint: "Change what the view reads, or drop the view.",
+    });
+  }
+
   #tick(): Promise<CommitReceipt> {
     const rows = [{ due: new Date(this.circuit.nextDue() / 1000) }];
     return this.committer.commit([{ topic: TICK_ENTRY, op: "upsert", rows, path: "tick" }]);
@@ -273,7 +291,10 @@ export class Core {
       const { entry } = event;
       if (entry.kind === "type") return;
       if (entry.kind === "topic") this.addTopic(entry);
-      else if (entry.materialized) this.views.fill(this.views.add(entry));
+      else if (entry.materialized) {
+        this.views.fill(this.views.add(entry));
+        this.sinks.add(entry);
+      }
       return;
     }
     if (gone?.kind === "type") return;
@@ -282,6 +303,7 @@ export class Core {
       this.circuit.removeSource(gone.id);
       return;
     }
+    this.sinks.remove(event.id);
     this.views.remove(event.id);
   }
 
@@ -296,6 +318,7 @@ export class Core {
     if (this.#failure !== null) return;
     this.#failure = error;
     this.ticker.stop();
+    this.sinks.stop();
     this.committer.close(error);
     this.publisher.fail(error);
     this.subscriptions.closeAll(error);

@@ -51,7 +51,7 @@ import type {
   ViewReader,
 } from "./api.ts";
 import { arrowPart } from "./arrow-input.ts";
-import { CATALOG_ENTRY, TICK_ENTRY, type TopicEntry } from "./catalog.ts";
+import { CATALOG_ENTRY, SINK_ENTRY, TICK_ENTRY, type TopicEntry } from "./catalog.ts";
 import {
   Checkpointer,
   type Manifest,
@@ -171,6 +171,7 @@ export class Database implements Engine {
     core.ticker.start();
     // All topics are known to the log by now.
     log.startSealing();
+    core.sinks.start();
     this.#ready = true;
     if (checkpointIntervalMs > 0) this.#checkpointEvery(checkpointIntervalMs);
   }
@@ -482,8 +483,14 @@ export class Database implements Engine {
   // ---- ending -----------------------------------------------------------------------------------------------------------
 
   async settled(): Promise<void> {
-    this.core.log.seal();
-    await this.core.publisher.waitFor(this.core.log.lastPosition, SETTLE_TIMEOUT_MS);
+    const { log, publisher, sinks } = this.core;
+    // What sinks append is a commit too, and may have them append more.
+    for (let at = -1; at !== log.lastPosition; ) {
+      at = log.lastPosition;
+      log.seal();
+      await publisher.waitFor(at, SETTLE_TIMEOUT_MS);
+      await sinks.resting();
+    }
   }
 
   /** Resolves when no view is being built. */
@@ -505,7 +512,9 @@ export class Database implements Engine {
     core.ticker.stop();
     if (this.#checkpointTimer !== null) clearInterval(this.#checkpointTimer);
     const gone = new EvertError("shutting_down", "the database is being closed");
+    core.sinks.stop();
     core.committer.close(gone);
+    await core.sinks.resting();
     await core.views.abort();
     try {
       if (core.failure === null) {
@@ -572,7 +581,7 @@ async function openOn(
   report: (message: string) => void,
   options: OpenEngineOptions,
 ): Promise<Database> {
-  for (const { id, schemaVersion, schema } of [CATALOG_ENTRY, TICK_ENTRY]) {
+  for (const { id, schemaVersion, schema } of [CATALOG_ENTRY, TICK_ENTRY, SINK_ENTRY]) {
     log.registerTopic({ topicId: id, schemaVersion, schema });
   }
   const directory = joinPath(options.directory, "checkpoint");

@@ -11,6 +11,7 @@ import { relationNames } from "../sql/statement.ts";
 import { type CatalogEvent, newTopic, type TopicEntry, type ViewEntry } from "./catalog.ts";
 import type { Core } from "./core.ts";
 import { fingerprintOf, planView, viewEntryOf } from "./planner.ts";
+import { sinkOf } from "./sink-rules.ts";
 
 /**
  * A view that is created anew changes what those that read it mean, which are then created anew in their turn: declared ones, and
@@ -144,6 +145,13 @@ function describe(field: Field): string {
   return `${typeToString(field.type)}${field.nullable ? "" : " not null"}`;
 }
 
+function declaredSink(core: Core, handle: AnyView, entry: ViewEntry, replaces: number | undefined) {
+  const { sink } = handle.options;
+  if (sink === undefined) return {};
+  const query = planView(entry, core.catalog, new Map([[handle.name, handle]]));
+  return { sink: sinkOf(core, handle.name, query, sink.name, replaces) };
+}
+
 function newView(core: Core, handle: AnyView): CatalogEvent[] {
   const existing = core.catalog.entry(handle.name);
   if (existing?.kind === "topic") {
@@ -151,8 +159,9 @@ function newView(core: Core, handle: AnyView): CatalogEvent[] {
       hint: "Give the view another name.",
     });
   }
-  const entry = viewEntryOf(core.catalog.nextId(), handle, core.catalog);
+  const made = viewEntryOf(core.catalog.nextId(), handle, core.catalog);
+  const entry = { ...made, ...declaredSink(core, handle, made, existing?.id) };
   if (existing === undefined) return [{ event: "create", entry }];
-  if (existing.fingerprint === entry.fingerprint) return [];
+  if (existing.fingerprint === entry.fingerprint && existing.sink === entry.sink) return [];
   return replacement(existing.id, entry);
 }

@@ -276,10 +276,10 @@ export class LiveViews {
     return [...found];
   }
 
-  /** Views whose plan reads the relation. */
+  /** Views whose plan reads the relation, or that write it. */
   dependents(id: number): ViewEntry[] {
     return [...this.#views.values()]
-      .filter((l) => l.query !== null && sourceIds(l.query.plan).has(id))
+      .filter((l) => l.entry.sink === id || (l.query !== null && sourceIds(l.query.plan).has(id)))
       .map((l) => l.entry);
   }
 

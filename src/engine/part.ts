@@ -11,6 +11,8 @@ export type Part =
       readonly path: string;
       /** Rows of a table without primary key name their hidden row id. */
       readonly hasRowId?: boolean;
+      /** A view's own, for the topic it writes. */
+      readonly bySink?: true;
     }
   | {
       readonly topic: TopicEntry;

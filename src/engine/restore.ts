@@ -13,6 +13,7 @@ export function compile(core: Core, manifest: Manifest | null): void {
   for (const entry of core.catalog.views()) {
     if (!entry.materialized) continue;
     const live = core.views.add(entry);
+    core.sinks.add(entry);
     const kept = manifest === null || manifest.views[entry.id] === entry.fingerprint;
     if (live.query !== null && kept && core.views.standsOnNodes(live)) core.views.attachEmpty(live);
   }

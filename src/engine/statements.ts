@@ -36,6 +36,7 @@ import { type Analyzed, explainAnalyzed, explainPlanAs } from "./explain.ts";
 import { Overlay } from "./overlay.ts";
 import type { Part } from "./part.ts";
 import { fingerprintOf, planView } from "./planner.ts";
+import { sinkOf } from "./sink-rules.ts";
 import { createType, dropTypes } from "./types.ts";
 
 /** Changes of one transaction, by topic. */
@@ -385,7 +386,7 @@ export class Statements {
   }
 
   async #createView(statement: CreateViewStatement): Promise<string> {
-    const { name, materialized, columns, onError, version, ifNotExists } = statement;
+    const { name, materialized, columns, onError, version, sink, ifNotExists } = statement;
     const { catalog, views } = this.#core;
     let made: number | null = null;
     const position = await this.#core.define(() => {
@@ -404,8 +405,9 @@ export class Statements {
       };
       if (!materialized) return [{ event: "create", entry: draft }];
       made = draft.id;
-      const fingerprint = fingerprintOf(planView(draft, catalog, new Map()), draft);
-      return [{ event: "create", entry: { ...draft, fingerprint } }];
+      const query = planView(draft, catalog, new Map());
+      const to = sink === null ? {} : { sink: sinkOf(this.#core, name, query, sink) };
+      return [{ event: "create", entry: { ...draft, ...to, fingerprint: fingerprintOf(query, draft) } }];
     });
     const live = made === null ? undefined : views.get(made);
     if (live === undefined) return position;

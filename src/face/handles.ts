@@ -99,6 +99,11 @@ export interface ViewOptions {
   readonly onError?: "skip";
   /** Change it to rebuild the view when something changed that its functions use but do not contain. */
   readonly version?: string;
+  /**
+   * The topic its rows are appended to: upserts and tombstones of a table with the view's key, the new rows of a view that only adds some for a
+   * stream. Nobody else may write it.
+   */
+  readonly sink?: AnyTopic;
 }
 
 export type ViewDefinition =

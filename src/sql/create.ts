@@ -287,7 +287,10 @@ function bindViewOf(
   if (select === undefined)
     throw notSupported("a view of anything but a SELECT", ctx.position(locationOf(queryNode)));
   const columns = target.aliases?.map(stringOf) ?? null;
-  const { onError, version } = viewOptions(target.options, ctx);
+  const { onError, version, sink } = viewOptions(target.options, ctx);
+  if (sink !== null && !form.materialized) {
+    throw notSupported("a sink of a view without rows of its own", position, "Make it MATERIALIZED.");
+  }
   const query = bindQuery(select, ctx, columns ?? undefined);
   checkColumnNames(
     query.plan.schema.fields.slice(0, query.visible).map((f) => f.name),
@@ -303,6 +306,7 @@ function bindViewOf(
     query,
     onError,
     version,
+    sink,
   };
 }
 
@@ -327,9 +331,11 @@ function checkColumnNames(
 function viewOptions(nodes: readonly Node[] | undefined, ctx: BindContext) {
   let onError: "fail" | "skip" = "fail";
   let version: string | null = null;
+  let sink: string | null = null;
   for (const option of optionsOf(nodes)) {
     const position = ctx.position(option.location);
     if (option.name === "version") version = textOption(option, ctx);
+    else if (option.name === "sink") sink = textOption(option, ctx);
     else if (option.name === "on_error") {
       const value = textOption(option, ctx);
       if (value !== "skip" && value !== "fail") {
@@ -340,9 +346,9 @@ function viewOptions(nodes: readonly Node[] | undefined, ctx: BindContext) {
     } else {
       throw new EvertError("invalid_argument", `unrecognized parameter "${option.name}"`, {
         position,
-        hint: "A view knows two: on_error and version.",
+        hint: "A view knows three: on_error, sink and version.",
       });
     }
   }
-  return { onError, version };
+  return { onError, version, sink };
 }

@@ -43,6 +43,8 @@ export interface CreateViewStatement extends StatementText {
   readonly query: Query;
   readonly onError: "fail" | "skip";
   readonly version: string | null;
+  /** The topic its rows are appended to, or null. */
+  readonly sink: string | null;
 }
 
 /** CREATE TYPE ... AS ENUM. */

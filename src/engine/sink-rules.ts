@@ -1,0 +1,101 @@
+/** Which topic a view may be appended to: one that has its columns and its key, that nothing else writes, and that the view does not read. */
+import { EvertError } from "../base/errors.ts";
+import { type SqlType, sameType, typeToString, withoutModifiers } from "../batch/types.ts";
+import type { Query } from "../plan/plan.ts";
+import { type TopicEntry, visibleSchema } from "./catalog.ts";
+import type { Core } from "./core.ts";
+import { sourceIds } from "./live-views.ts";
+
+/** The id of the topic. `replaces`: the view in whose place this one is made. @throws EvertError why it cannot be the view's sink. */
+export function sinkOf(core: Core, name: string, query: Query, topicName: string, replaces?: number): number {
+  const topic = core.catalog.topic(topicName);
+  const refuse = (message: string, detail: string, hint: string): never => {
+    throw new EvertError("invalid_table_definition", message, { detail, hint });
+  };
+  const other = core.catalog.views().find((v) => v.sink === topic.id && v.id !== replaces);
+  const cannot = `view "${name}" cannot be appended to "${topicName}"`;
+  if (other !== undefined)
+    refuse(cannot, `View "${other.name}" is appended to it already.`, "Give each view a topic of its own.");
+  checkColumns(cannot, query, topic);
+  const shown = query.plan.key?.every((c) => c < query.visible) === true ? query.plan.key : null;
+  const key = shown?.map((c) => query.plan.schema.fields[c]!.name) ?? null;
+  if (topic.topicKind === "stream") {
+    if (!query.plan.appendOnly)
+      refuse(
+        cannot,
+        "It is a stream, whose records are kept, and rows of the view can change or leave.",
+        "Use a table with the view's key, or a view that only adds rows.",
+      );
+  } else {
+    const wanted = topic.hiddenRowId
+      ? []
+      : (topic.key as readonly number[]).map((c) => topic.schema.fields[c]!.name);
+    const same = key !== null && key.length === wanted.length && wanted.every((k) => key.includes(k));
+    if (!same || wanted.length === 0)
+      refuse(
+        cannot,
+        `Its key is ${words(wanted)}; the view's is ${words(key ?? [])}.`,
+        "Declare the topic with the view's key.",
+      );
+  }
+  const circle = pathTo(core, query, topic, []);
+  if (circle !== null) {
+    throw new EvertError("invalid_table_definition", `${cannot}, which it reads`, {
+      sqlstate: "42P19",
+      detail: `${[topicName, ...circle].map((n) => `"${n}"`).join(" is read by ")} is read by "${name}".`,
+      hint: "A recursion belongs in one view: WITH RECURSIVE.",
+    });
+  }
+  return topic.id;
+}
+
+function checkColumns(cannot: string, { plan, visible }: Query, topic: TopicEntry): void {
+  const fields = plan.schema.fields.slice(0, visible);
+  const wanted = visibleSchema(topic).fields;
+  for (const field of wanted) {
+    const own = fields.find((f) => f.name === field.name);
+    const detail =
+      own === undefined
+        ? `The view has no column "${field.name}".`
+        : !fits(own.type, field.type)
+          ? `Column "${field.name}" is ${typeToString(own.type)} in the view and ${typeToString(field.type)} in the topic.`
+          : own.nullable && !field.nullable
+            ? `Column "${field.name}" may be null in the view, and not in the topic.`
+            : null;
+    if (detail === null) continue;
+    throw new EvertError("datatype_mismatch", cannot, {
+      detail,
+      hint: "Name and cast the view's columns as the topic's; coalesce() gives one that is never null.",
+    });
+  }
+  const surplus = fields.find((f) => !wanted.some((w) => w.name === f.name));
+  if (surplus === undefined) return;
+  throw new EvertError("datatype_mismatch", cannot, {
+    detail: `The topic has no column "${surplus.name}".`,
+    hint: "Select the topic's columns alone.",
+  });
+}
+
+function fits(from: SqlType, to: SqlType): boolean {
+  if (sameType(from, to)) return true;
+  return sameType(to, withoutModifiers(to)) && sameType(withoutModifiers(from), to);
+}
+
+function words(names: readonly string[]): string {
+  return names.length === 0 ? "none" : `(${names.join(", ")})`;
+}
+
+/** What stands between the topic and the query that reads it, from the topic on; null: it does not read it. */
+function pathTo(core: Core, query: Query, topic: TopicEntry, seen: readonly number[]): string[] | null {
+  for (const id of sourceIds(query.plan)) {
+    if (id === topic.id) return [];
+    if (seen.includes(id)) continue;
+    const entry = core.catalog.byId(id);
+    if (entry === undefined || entry.kind === "type") continue;
+    const above = entry.kind === "view" ? entry : core.catalog.views().find((v) => v.sink === id);
+    if (above === undefined) continue;
+    const path = pathTo(core, core.views.queryOf(above.id), topic, [...seen, id]);
+    if (path !== null) return [...path, ...(above.id === id ? [entry.name] : [above.name, entry.name])];
+  }
+  return null;
+}

@@ -1,0 +1,320 @@
+/**
+ * Views as sinks: what a view's rows are is appended to a topic of the log, exactly once.
+ *
+ *   table topic    upserts and tombstones, by the view's key
+ *   stream topic   the rows of an append-only view as they come
+ *
+ * The topic itself is the memory of how far a sink has come: nobody else may write it, so what it lacks is what the view has and it has not.
+ *
+ * 1. Behind (at the start, after a rebuild, an error, or when too much has piled up): the difference between view and topic is asked for at one
+ *    published moment, by an ordinary query, a bounded piece at a time, and appended. After the last piece the topic shows that moment.
+ * 2. Level: the changes of each published step after that moment are queued and appended in order; what waits goes into one commit.
+ * 3. Steps are published once they are durable. So what is appended follows from what is in the log for good, and a crash leaves a topic that lacks
+ *    some of it: after the start the sink is behind, and 1. appends that and nothing else.
+ *
+ * A commit of a sink has a record beside its rows that names the view and the position of the step that caused it. Replay appends nothing:
+ * what was appended is in the log.
+ */
+import { type EvertError, toEvertError } from "../base/errors.ts";
+import type { Datum } from "../batch/convert.ts";
+import { exactValue } from "../batch/convert.ts";
+import { setProperty } from "../batch/json.ts";
+import type { Field } from "../batch/schema.ts";
+import * as build from "../plan/build.ts";
+import type { Plan, Query } from "../plan/plan.ts";
+import { encodeChanges } from "../views/frames.ts";
+import type { PublishedStep } from "../views/subscriptions.ts";
+import type { View } from "../views/view.ts";
+import { type QueryContext, runQuery } from "./adhoc.ts";
+import { type EngineCatalog, SINK_ENTRY, type TopicEntry, type ViewEntry } from "./catalog.ts";
+import type { Committer } from "./committer.ts";
+import type { Part } from "./part.ts";
+import type { Publisher } from "./publisher.ts";
+
+/** Rows of a difference asked for at once. */
+const PIECE_ROWS = 100_000;
+/** Rows that may wait; a sink with more is behind. */
+const QUEUE_ROWS_MAX = 100_000;
+const RETRY_MS = 1000;
+const PUBLISHED_MS = 60_000;
+
+export interface SinkContext extends QueryContext {
+  readonly catalog: EngineCatalog;
+  readonly committer: Committer;
+  readonly publisher: Publisher;
+  /** Why nothing can be appended any more, or null. */
+  readonly failure: EvertError | null;
+}
+
+type Row = Record<string, unknown>;
+
+/** What waits to be appended, in order. */
+interface Change {
+  readonly op: "upsert" | "delete";
+  readonly key: string;
+  readonly row: Row;
+}
+
+export class Sinks {
+  readonly #core: SinkContext;
+  readonly #report: (message: string) => void;
+  readonly #sinks = new Map<number, Sink>();
+  #running = false;
+
+  constructor(core: SinkContext, report: (message: string) => void) {
+    this.#core = core;
+    this.#report = report;
+  }
+
+  add(entry: ViewEntry): void {
+    if (entry.sink === undefined) return;
+    const sink = new Sink(this.#core, entry, this.#report);
+    this.#sinks.set(entry.id, sink);
+    if (this.#running) sink.start();
+  }
+
+  remove(viewId: number): void {
+    this.#sinks.get(viewId)?.stop();
+    this.#sinks.delete(viewId);
+  }
+
+  /** Before this, history is replayed. */
+  start(): void {
+    this.#running = true;
+    for (const sink of this.#sinks.values()) sink.start();
+  }
+
+  stop(): void {
+    this.#running = false;
+    for (const sink of this.#sinks.values()) sink.stop();
+  }
+
+  /** Resolves when no sink has anything to do. */
+  async resting(): Promise<void> {
+    for (const sink of this.#sinks.values()) await sink.resting();
+  }
+
+  publish(step: PublishedStep): void {
+    for (const sink of this.#sinks.values()) sink.publish(step);
+  }
+
+  /** The view that writes the topic, or null. */
+  ownerOf(topicId: number): string | null {
+    return this.#core.catalog.views().find((view) => view.sink === topicId)?.name ?? null;
+  }
+}
+
+class Sink {
+  readonly #core: SinkContext;
+  readonly #entry: ViewEntry;
+  readonly #report: (message: string) => void;
+  #running = false;
+  #behind = true;
+  #queue: Change[] = [];
+  /** Position of the last step queued. */
+  #queuedTo = 0;
+  /** Position of the last commit appended. */
+  #appendedAt = 0;
+  #work: Promise<void> | null = null;
+  #again = false;
+  #timer: NodeJS.Timeout | undefined;
+  #failing = false;
+
+  constructor(core: SinkContext, entry: ViewEntry, report: (message: string) => void) {
+    this.#core = core;
+    this.#entry = entry;
+    this.#report = report;
+  }
+
+  start(): void {
+    this.#running = true;
+    this.#wake();
+  }
+
+  stop(): void {
+    this.#running = false;
+    clearTimeout(this.#timer);
+  }
+
+  async resting(): Promise<void> {
+    while (this.#work !== null) await this.#work;
+  }
+
+  publish(step: PublishedStep): void {
+    if (!this.#running) return;
+    const view = this.#readable();
+    if (view === null) this.#fallBehind();
+    else if (!this.#behind) {
+      const touched = step.touched.get(view);
+      if (touched === undefined) return;
+      for (const { op, key, before, after } of encodeChanges(view, touched)) {
+        this.#queue.push({
+          op: op === "delete" ? "delete" : "upsert",
+          key,
+          row: this.#rowAt(view, op === "delete" ? before : after),
+        });
+      }
+      this.#queuedTo = step.position;
+      if (this.#queue.length > QUEUE_ROWS_MAX) this.#fallBehind();
+    }
+    this.#wake();
+  }
+
+  #fallBehind(): void {
+    this.#behind = true;
+    this.#queue = [];
+  }
+
+  /** The view's rows, if they are what the view is: neither being made nor with an error. */
+  #readable(): View | null {
+    const { views } = this.#core;
+    const live = views.get(this.#entry.id);
+    if (live === undefined || live.view === null || views.errorOf(live) !== null) return null;
+    return live.readableFrom <= this.#core.publisher.published.epoch ? live.view : null;
+  }
+
+  #wake(): void {
+    if (!this.#running) return;
+    if (this.#work !== null) {
+      this.#again = true;
+      return;
+    }
+    this.#work = this.#run().then(() => {
+      this.#work = null;
+      if (!this.#again) return;
+      this.#again = false;
+      this.#wake();
+    });
+  }
+
+  async #run(): Promise<void> {
+    try {
+      // The steps of one turn go together.
+      await Promise.resolve();
+      while (this.#running && this.#readable() !== null) {
+        if (this.#behind) await this.#catchUp();
+        else if (this.#queue.length > 0) await this.#appendQueue();
+        else break;
+      }
+      this.#failing = false;
+    } catch (error) {
+      this.#fallBehind();
+      // A full disk may have room again.
+      if (!this.#running || this.#core.failure !== null) return;
+      if (!this.#failing)
+        this.#report(
+          `view "${this.#entry.name}" could not be appended to its sink: ${toEvertError(error).message}`,
+        );
+      this.#failing = true;
+      this.#timer = setTimeout(() => this.#wake(), RETRY_MS);
+      this.#timer.unref();
+    }
+  }
+
+  async #appendQueue(): Promise<void> {
+    const changes = this.#queue;
+    this.#queue = [];
+    const position = this.#queuedTo;
+    const topic = this.#topic();
+    if (topic.topicKind === "stream") {
+      const rows = changes.flatMap(({ op, row }) => (op === "upsert" ? [row] : []));
+      await this.#append(topic, [], rows, position);
+      return;
+    }
+    // Of several changes of a key the last alone counts.
+    const last = new Map(changes.map((change) => [change.key, change]));
+    const of = (op: Change["op"]): Row[] => [...last.values()].flatMap((c) => (c.op === op ? [c.row] : []));
+    const deletes = of("delete").map((row) => keyOf(topic, row));
+    await this.#append(topic, deletes, of("upsert"), position);
+  }
+
+  /** Appends a piece of the difference; level once there is no more of it. */
+  async #catchUp(): Promise<void> {
+    const { publisher } = this.#core;
+    // What was appended before counts as there.
+    await publisher.waitFor(this.#appendedAt, PUBLISHED_MS);
+    // In one turn: what is published from here on is queued behind what is asked for now.
+    const at = publisher.published;
+    this.#queue = [];
+    this.#behind = false;
+    const topic = this.#topic();
+    const isTable = topic.topicKind === "table";
+    const [view, records] = this.#sources(topic);
+    const missing = difference(view, records, !isTable);
+    const rows = await this.#rowsOf(missing, at);
+    const surplus = isTable ? difference(keysOf(records, topic), keysOf(view, topic), false) : null;
+    const gone = surplus === null ? [] : await this.#rowsOf(surplus, at);
+    const more = rows.length === PIECE_ROWS || gone.length === PIECE_ROWS;
+    await this.#append(topic, gone, rows, at.position);
+    if (more) this.#fallBehind();
+  }
+
+  /** The view's rows as the topic has them, and the topic's own. */
+  #sources(topic: TopicEntry): [Plan, Plan] {
+    const { catalog } = this.#core;
+    const view = build.source(catalog.relation(this.#entry.name)!);
+    const names = view.schema.fields.map((f) => f.name);
+    const columns = topic.schema.fields.map((f) => names.indexOf(f.name));
+    const records = build.source(catalog.relation(topic.name)!);
+    return [build.projectColumns(view, columns), records];
+  }
+
+  async #rowsOf(plan: Plan, at: PublishedStep | { epoch: number; position: number }): Promise<Row[]> {
+    const piece = build.topK(plan, { partition: [], order: [], limit: PIECE_ROWS, offset: 0 });
+    const query: Query = { plan: piece, order: [], visible: piece.schema.fields.length };
+    const { fields, rows } = await runQuery(this.#core, query, at);
+    return rows.map((row) => objectOf(fields, (i) => row[i] as Datum));
+  }
+
+  async #append(topic: TopicEntry, deletes: Row[], upserts: Row[], position: number): Promise<void> {
+    if (deletes.length + upserts.length === 0) return;
+    const path = topic.name;
+    const parts: Part[] = [
+      ...(deletes.length === 0
+        ? []
+        : [{ topic, op: "delete" as const, rows: deletes, path, bySink: true as const }]),
+      ...(upserts.length === 0
+        ? []
+        : [{ topic, op: "upsert" as const, rows: upserts, path, bySink: true as const }]),
+      {
+        topic: SINK_ENTRY,
+        op: "upsert",
+        rows: [{ view: this.#entry.name, position: BigInt(position) }],
+        path: "sink",
+      },
+    ];
+    const receipt = await this.#core.committer.commit(parts);
+    this.#appendedAt = receipt.position;
+  }
+
+  #topic(): TopicEntry {
+    return this.#core.catalog.byId(this.#entry.sink as number) as TopicEntry;
+  }
+
+  #rowAt(view: View, slot: number): Row {
+    return objectOf(view.fields, (i) => view.encoder.datum(slot, i));
+  }
+}
+
+function difference(left: Plan, right: Plan, all: boolean): Plan {
+  return build.setOperation({ op: "except", all, left, right });
+}
+
+function keysOf(plan: Plan, topic: TopicEntry): Plan {
+  return build.projectColumns(plan, topic.key as readonly number[]);
+}
+
+function keyOf({ schema, key }: TopicEntry, row: Row): Row {
+  const keyed: Row = {};
+  for (const c of key as readonly number[]) {
+    const { name } = schema.fields[c]!;
+    setProperty(keyed, name, row[name]);
+  }
+  return keyed;
+}
+
+function objectOf(fields: readonly Field[], datum: (column: number) => Datum): Row {
+  const row: Row = {};
+  for (const [i, { name, type }] of fields.entries()) setProperty(row, name, exactValue(type, datum(i)));
+  return row;
+}

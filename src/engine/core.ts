@@ -266,13 +266,16 @@ export class Core {
 
   /** @throws EvertError where a view alone may write the topic. */
   #refuseSink(part: Part): void {
-    if (part.op !== "batch" && part.bySink === true) return;
     const owner = this.sinks.ownerOf(part.topic.id);
-    if (owner === null) return;
-    throw new EvertError("wrong_object_type", `"${part.topic.name}" is written by view "${owner}" alone`, {
-      detail: "It is the view's sink.",
-      hint: "Change what the view reads, or drop the view.",
-    });
+    if (owner === null || (part.op !== "batch" && part.bySink === owner.id)) return;
+    throw new EvertError(
+      "wrong_object_type",
+      `"${part.topic.name}" is written by view "${owner.name}" alone`,
+      {
+        detail: "It is the view's sink.",
+        hint: "Change what the view reads, or drop the view.",
+      },
+    );
   }
 
   #tick(): Promise<CommitReceipt> {

@@ -11,8 +11,8 @@ export type Part =
       readonly path: string;
       /** Rows of a table without primary key name their hidden row id. */
       readonly hasRowId?: boolean;
-      /** A view's own, for the topic it writes. */
-      readonly bySink?: true;
+      /** Id of the view whose sink the topic is: it alone writes there. */
+      readonly bySink?: number;
     }
   | {
       readonly topic: TopicEntry;

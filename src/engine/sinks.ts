@@ -20,6 +20,7 @@ import type { Datum } from "../batch/convert.ts";
 import { exactValue } from "../batch/convert.ts";
 import { setProperty } from "../batch/json.ts";
 import type { Field } from "../batch/schema.ts";
+import type { Log } from "../log/log.ts";
 import * as build from "../plan/build.ts";
 import type { Plan, Query } from "../plan/plan.ts";
 import { encodeChanges } from "../views/frames.ts";
@@ -42,6 +43,7 @@ export interface SinkContext extends QueryContext {
   readonly catalog: EngineCatalog;
   readonly committer: Committer;
   readonly publisher: Publisher;
+  readonly log: Log;
   /** Why nothing can be appended any more, or null. */
   readonly failure: EvertError | null;
 }
@@ -59,6 +61,8 @@ export class Sinks {
   readonly #core: SinkContext;
   readonly #report: (message: string) => void;
   readonly #sinks = new Map<number, Sink>();
+  /** By topic. */
+  readonly #owners = new Map<number, ViewEntry>();
   #running = false;
 
   constructor(core: SinkContext, report: (message: string) => void) {
@@ -68,14 +72,19 @@ export class Sinks {
 
   add(entry: ViewEntry): void {
     if (entry.sink === undefined) return;
+    this.#owners.set(entry.sink, entry);
     const sink = new Sink(this.#core, entry, this.#report);
     this.#sinks.set(entry.id, sink);
     if (this.#running) sink.start();
   }
 
   remove(viewId: number): void {
-    this.#sinks.get(viewId)?.stop();
+    const sink = this.#sinks.get(viewId);
+    if (sink === undefined) return;
+    sink.stop();
     this.#sinks.delete(viewId);
+    const { sink: topicId = -1 } = sink.entry;
+    if (this.#owners.get(topicId)?.id === viewId) this.#owners.delete(topicId);
   }
 
   /** Before this, history is replayed. */
@@ -99,22 +108,20 @@ export class Sinks {
   }
 
   /** The view that writes the topic, or null. */
-  ownerOf(topicId: number): string | null {
-    return this.#core.catalog.views().find((view) => view.sink === topicId)?.name ?? null;
+  ownerOf(topicId: number): ViewEntry | null {
+    return this.#owners.get(topicId) ?? null;
   }
 }
 
 class Sink {
   readonly #core: SinkContext;
-  readonly #entry: ViewEntry;
+  readonly entry: ViewEntry;
   readonly #report: (message: string) => void;
   #running = false;
   #behind = true;
   #queue: Change[] = [];
   /** Position of the last step queued. */
   #queuedTo = 0;
-  /** Position of the last commit appended. */
-  #appendedAt = 0;
   #work: Promise<void> | null = null;
   #again = false;
   #timer: NodeJS.Timeout | undefined;
@@ -122,7 +129,7 @@ class Sink {
 
   constructor(core: SinkContext, entry: ViewEntry, report: (message: string) => void) {
     this.#core = core;
-    this.#entry = entry;
+    this.entry = entry;
     this.#report = report;
   }
 
@@ -168,7 +175,7 @@ class Sink {
   /** The view's rows, if they are what the view is: neither being made nor with an error. */
   #readable(): View | null {
     const { views } = this.#core;
-    const live = views.get(this.#entry.id);
+    const live = views.get(this.entry.id);
     if (live === undefined || live.view === null || views.errorOf(live) !== null) return null;
     return live.readableFrom <= this.#core.publisher.published.epoch ? live.view : null;
   }
@@ -203,7 +210,7 @@ class Sink {
       if (!this.#running || this.#core.failure !== null) return;
       if (!this.#failing)
         this.#report(
-          `view "${this.#entry.name}" could not be appended to its sink: ${toEvertError(error).message}`,
+          `view "${this.entry.name}" could not be appended to its sink: ${toEvertError(error).message}`,
         );
       this.#failing = true;
       this.#timer = setTimeout(() => this.#wake(), RETRY_MS);
@@ -230,9 +237,10 @@ class Sink {
 
   /** Appends a piece of the difference; level once there is no more of it. */
   async #catchUp(): Promise<void> {
-    const { publisher } = this.#core;
-    // What was appended before counts as there.
-    await publisher.waitFor(this.#appendedAt, PUBLISHED_MS);
+    const { log, publisher } = this.#core;
+    // What was appended before counts as there, also by the view in whose place this one was made: from now on that one is refused.
+    log.seal();
+    await publisher.waitFor(log.lastPosition, PUBLISHED_MS);
     // In one turn: what is published from here on is queued behind what is asked for now.
     const at = publisher.published;
     this.#queue = [];
@@ -252,7 +260,7 @@ class Sink {
   /** The view's rows as the topic has them, and the topic's own. */
   #sources(topic: TopicEntry): [Plan, Plan] {
     const { catalog } = this.#core;
-    const view = build.source(catalog.relation(this.#entry.name)!);
+    const view = build.source(catalog.relation(this.entry.name)!);
     const names = view.schema.fields.map((f) => f.name);
     const columns = topic.schema.fields.map((f) => names.indexOf(f.name));
     const records = build.source(catalog.relation(topic.name)!);
@@ -269,26 +277,22 @@ class Sink {
   async #append(topic: TopicEntry, deletes: Row[], upserts: Row[], position: number): Promise<void> {
     if (deletes.length + upserts.length === 0) return;
     const path = topic.name;
+    const bySink = this.entry.id;
     const parts: Part[] = [
-      ...(deletes.length === 0
-        ? []
-        : [{ topic, op: "delete" as const, rows: deletes, path, bySink: true as const }]),
-      ...(upserts.length === 0
-        ? []
-        : [{ topic, op: "upsert" as const, rows: upserts, path, bySink: true as const }]),
+      ...(deletes.length === 0 ? [] : [{ topic, op: "delete" as const, rows: deletes, path, bySink }]),
+      ...(upserts.length === 0 ? [] : [{ topic, op: "upsert" as const, rows: upserts, path, bySink }]),
       {
         topic: SINK_ENTRY,
         op: "upsert",
-        rows: [{ view: this.#entry.name, position: BigInt(position) }],
+        rows: [{ view: this.entry.name, position: BigInt(position) }],
         path: "sink",
       },
     ];
-    const receipt = await this.#core.committer.commit(parts);
-    this.#appendedAt = receipt.position;
+    await this.#core.committer.commit(parts);
   }
 
   #topic(): TopicEntry {
-    return this.#core.catalog.byId(this.#entry.sink as number) as TopicEntry;
+    return this.#core.catalog.byId(this.entry.sink as number) as TopicEntry;
   }
 
   #rowAt(view: View, slot: number): Row {

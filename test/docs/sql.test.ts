@@ -6,7 +6,11 @@ import type { Database } from "../../src/engine/database.ts";
 import { openInMemory, sql } from "../engine/support/memory.ts";
 import { standardTables } from "../engine/support/standard-tables.ts";
 
-const text = readFileSync(join(import.meta.dirname, "../../docs/SQL.md"), "utf8");
+/** Its statements are run by sql-statements.test.ts. */
+const text = readFileSync(join(import.meta.dirname, "../../docs/SQL.md"), "utf8").replace(
+  /^## Statements$.*?(?=^## )/ms,
+  "",
+);
 const examples = [...text.matchAll(/^\| (.*?) \| `([^`]+)` \| (yes|0A000) \|$/gm)].map((m) => ({
   what: m[1]!,
   query: m[2]!.replaceAll("\\|", "|"),

@@ -62,6 +62,17 @@ export interface SqlType {
   readonly enumName?: string;
   /** enum only: its labels in their order. */
   readonly labels?: readonly string[];
+  /** What else holds of its values, where it was named by a domain. It is the same type all the same. */
+  readonly domain?: Domain;
+}
+
+/** A type with constraints: CHECKs as they were written, over `value`. */
+export interface Domain {
+  readonly name: string;
+  /** The domain it was made from. */
+  readonly over: string | null;
+  readonly notNull: boolean;
+  readonly checks: readonly { readonly name: string; readonly text: string }[];
 }
 
 /** How a column's values lie in an engine chunk and in a state row. */

@@ -185,6 +185,10 @@ export class EngineCatalog implements Catalog {
     return [...this.#entries.values()].filter((e): e is ViewEntry => e.kind === "view");
   }
 
+  types(): TypeEntry[] {
+    return [...this.#types.values()];
+  }
+
   topic(name: string): TopicEntry {
     const entry = this.#byName.get(name);
     if (entry?.kind === "topic") return entry;

@@ -140,7 +140,9 @@ class RowsIn implements CopyIn {
         throw inCopy(missing, this.#target, line, text);
       }
       try {
-        values[column] = field === null ? null : datumFromText(type, field);
+        const value = field === null ? null : datumFromText(type, field);
+        const domain = this.#statement.domains[column] ?? null;
+        values[column] = domain === null ? value : evaluateExpr(domain, [value]);
       } catch (error) {
         throw inCopy(error, this.#target, line, field ?? "", name);
       }

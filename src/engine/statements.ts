@@ -121,7 +121,7 @@ export class Statements {
         note(await createType(this.#core, statement));
         return done(statement);
       case "drop":
-        note(await (statement.object === "type" ? dropTypes(this.#core, statement) : this.#drop(statement)));
+        note(await (isType(statement) ? dropTypes(this.#core, statement) : this.#drop(statement)));
         return done(statement);
       case "explain":
         return this.#explain(statement, options, new Map());
@@ -466,6 +466,10 @@ export class Statements {
       this.#addUsers(user, statement, all);
     }
   }
+}
+
+function isType({ object }: DropStatement): boolean {
+  return object === "type" || object === "domain";
 }
 
 function rank(entry: RelationEntry): number {

@@ -4,6 +4,7 @@ import type { SqlType } from "../batch/types.ts";
 import type { CreateTypeStatement, DropStatement } from "../sql/statement.ts";
 import type { TypeEntry } from "./catalog.ts";
 import type { Core } from "./core.ts";
+import type { Part } from "./part.ts";
 
 export function createType(core: Core, { name, type }: CreateTypeStatement): Promise<string> {
   return core.define(() => {
@@ -14,7 +15,7 @@ export function createType(core: Core, { name, type }: CreateTypeStatement): Pro
   });
 }
 
-export function dropTypes(core: Core, { names, ifExists, cascade }: DropStatement): Promise<string> {
+export function dropTypes(core: Core, { object, names, ifExists, cascade }: DropStatement): Promise<string> {
   return core.define(() =>
     names.flatMap((name) => {
       const entry = core.catalog.typeEntry(name);
@@ -22,6 +23,8 @@ export function dropTypes(core: Core, { names, ifExists, cascade }: DropStatemen
         if (ifExists) return [];
         throw new EvertError("undefined_object", `type "${name}" does not exist`);
       }
+      if (object === "domain" && entry.type.domain === undefined)
+        throw new EvertError("wrong_object_type", `"${name}" is not a domain`);
       const users = usersOf(core, entry);
       if (users.length > 0 && cascade) throw notSupported("DROP TYPE ... CASCADE of a type in use");
       if (users.length > 0) {
@@ -38,7 +41,12 @@ export function dropTypes(core: Core, { names, ifExists, cascade }: DropStatemen
 
 /** Tables with a column of the type, and views whose text names it. */
 function usersOf({ catalog }: Core, { name }: TypeEntry): string[] {
-  const isOfType = (type: SqlType): boolean => type.enumName === name || type.element?.enumName === name;
+  const isOfType = (type: SqlType): boolean =>
+    [type.enumName, type.element?.enumName, type.domain?.name].includes(name);
+  const domains = catalog
+    .types()
+    .filter(({ type }) => type.domain?.over === name)
+    .map((other) => `type ${other.name} depends on type ${name}`);
   const tables = catalog
     .topics()
     .flatMap((topic) =>
@@ -50,5 +58,16 @@ function usersOf({ catalog }: Core, { name }: TypeEntry): string[] {
     .views()
     .filter((view) => view.sql?.toLowerCase().includes(name.toLowerCase()))
     .map((view) => `view ${view.name} names type ${name}`);
-  return [...tables, ...views];
+  return [...domains, ...tables, ...views];
+}
+
+/** Records are taken by their types; what a domain says beyond them only SQL asks. */
+export function refuseDomains({ topic, op }: Part): void {
+  const column = topic.schema.fields.find(({ type }) => type.domain !== undefined);
+  if (column === undefined || op === "delete") return;
+  throw notSupported(
+    `appending records to "${topic.name}", whose column "${column.name}" is of domain ${column.type.domain!.name},`,
+    undefined,
+    "Use INSERT, or COPY.",
+  );
 }

@@ -8,6 +8,7 @@ import { bindDelete, bindInsert, bindTruncate, bindUpdate } from "./change.ts";
 import { BindContext, PARAMS_MAX, paramFromJson, type SqlParam } from "./context.ts";
 import { bindCopy } from "./copy.ts";
 import { bindCreateAs, bindCreateTable, bindCreateView } from "./create.ts";
+import { bindCreateDomain } from "./create-domain.ts";
 import { bindCreateEnum, droppedType } from "./create-type.ts";
 import { bindExplain } from "./explain.ts";
 import { optionsOf } from "./options.ts";
@@ -126,6 +127,8 @@ function bindNode(parsed: ParsedStatement, ctx: BindContext): Statement {
       return bindCreateView(as(node, "ViewStmt")!, text, ctx);
     case "CreateEnumStmt":
       return bindCreateEnum(as(node, "CreateEnumStmt")!, text);
+    case "CreateDomainStmt":
+      return bindCreateDomain(as(node, "CreateDomainStmt")!, text, ctx);
     case "DropStmt":
       return bindDrop(as(node, "DropStmt")!, parsed);
     case "TransactionStmt":
@@ -153,13 +156,14 @@ const droppable: Readonly<Record<string, DropStatement["object"]>> = {
   OBJECT_VIEW: "view",
   OBJECT_MATVIEW: "materialized view",
   OBJECT_TYPE: "type",
+  OBJECT_DOMAIN: "domain",
 };
 
 function bindDrop(node: NodeOf<"DropStmt">, parsed: ParsedStatement): DropStatement {
   const object = droppable[node.removeType ?? ""];
   if (object === undefined) throw notSupported(statementWords(parsed), parsed.position);
   const names = (node.objects ?? []).map((wrapped) => {
-    if (object === "type") return droppedType(wrapped);
+    if (object === "type" || object === "domain") return droppedType(wrapped);
     const parts = (as(wrapped, "List")?.items ?? []).map(stringOf);
     if (parts.length === 1 || (parts.length === 2 && parts[0] === "public")) return parts.at(-1)!;
     throw new EvertError("undefined_object", `schema "${parts.at(-2)}" does not exist`, {

@@ -16,11 +16,12 @@ import type { BindContext } from "./context.ts";
 import { bindDefaultText } from "./default-text.ts";
 import { bindBoolean, bindExpr, plainPlace } from "./expression.ts";
 import { findRelation } from "./from.ts";
+import { inDomain, withoutDomain } from "./in-domain.ts";
 import { bindTargets } from "./output.ts";
 import type { ExprPlace, SubquerySink } from "./place.ts";
 import { castColumns, type QueryEnv } from "./query.ts";
 import { rowsPlan } from "./rows.ts";
-import { type Scope, similar } from "./scope.ts";
+import { emptyScope, type Scope, similar } from "./scope.ts";
 import type {
   ConflictAction,
   DeleteStatement,
@@ -166,7 +167,7 @@ function insertSource(
   const { ctx } = env;
   const select = as(node.selectStmt, "SelectStmt");
   const fields = relation.schema.fields;
-  const types = fields.map((f) => f.type);
+  const types = fields.map((f) => withoutDomain(f.type));
   const names = fields.map((f) => f.name);
   if (select === undefined)
     return rowsPlan([fields.map((_, i) => defaultOf(relation, i, ctx))], types, names);
@@ -210,14 +211,16 @@ function selectSource(
   const query = env.bindQuery(as(node.selectStmt, "SelectStmt")!, env);
   checkCount(query.columns.length, undefined, node, columns, ctx);
   const fields = relation.schema.fields;
-  const types = query.columns.map((_, i) => fields[columns[i]!]!.type);
+  const types = query.columns.map((_, i) => withoutDomain(fields[columns[i]!]!.type));
   const cast = castColumns(query, types, "assignment", ctx, (i, from) => {
     const field = fields[columns[i]!]!;
     return mismatch(field.name, field.type, from, undefined);
   });
   const given = new Map(query.columns.map((_, i) => [columns[i]!, i]));
   const exprs = fields.map((_, i) =>
-    given.has(i) ? build.column(cast, given.get(i)!) : defaultOf(relation, i, ctx),
+    given.has(i)
+      ? stored(build.column(cast, given.get(i)!), fields[i]!.type, ctx)
+      : defaultOf(relation, i, ctx),
   );
   return build.project(
     cast,
@@ -246,16 +249,25 @@ function checkCount(
 export function defaultOf(relation: CatalogRelation, column: number, ctx: BindContext): Expr {
   const { name, type } = relation.schema.fields[column]!;
   const text = relation.defaultTexts?.[column] ?? null;
-  if (text !== null) return bindDefaultText(text, type, name, ctx);
-  return build.constant(relation.defaults?.[column] ?? null, type);
+  const base = withoutDomain(type);
+  const value =
+    text === null
+      ? build.constant(relation.defaults?.[column] ?? null, base)
+      : bindDefaultText(text, base, name, ctx);
+  return stored(value, type, ctx);
 }
 
 /** The value as the column's type. */
 function assign(bound: Bound, relation: CatalogRelation, column: number, ctx: BindContext): Expr {
   const { name, type } = relation.schema.fields[column]!;
-  const expr = coerce(bound, type, "assignment", ctx);
-  if (expr !== undefined) return expr;
+  const expr = coerce(bound, withoutDomain(type), "assignment", ctx);
+  if (expr !== undefined) return stored(expr, type, ctx);
   throw mismatch(name, type, sqlTypeName(boundType(bound)), ctx.position(bound.start));
+}
+
+/** The value in a column of the type. */
+export function stored(value: Expr, type: SqlType, ctx: BindContext): Expr {
+  return inDomain(value, type, plainPlace(ctx, emptyScope(), "CHECK"));
 }
 
 function mismatch(column: string, to: SqlType, from: string, position: number | undefined): EvertError {

@@ -6,9 +6,10 @@ import * as build from "../plan/build.ts";
 import type { CatalogRelation } from "../plan/catalog.ts";
 import { optimizeQuery } from "../plan/optimize.ts";
 import { bindQuery } from "./bind-query.ts";
-import { defaultOf, target, targetColumns } from "./change.ts";
+import { defaultOf, stored, target, targetColumns } from "./change.ts";
 import type { BindContext } from "./context.ts";
 import { findRelation } from "./from.ts";
+import { withoutDomain } from "./in-domain.ts";
 import { boolOption, type Option, optionsOf, textOption } from "./options.ts";
 import type { CopyFromStatement, CopyToStatement } from "./statement-types.ts";
 import { as, type NodeOf, stringOf } from "./tree.ts";
@@ -35,7 +36,12 @@ function bindCopyFrom(node: CopyStmt, text: string, ctx: BindContext): CopyFromS
   const all = relation.schema.fields.map((f) => f.name);
   const format = formatOf(node, names, all, ctx);
   const row = relation.schema.fields.map((_, i) => defaultOf(relation, i, ctx));
-  return { kind: "copyFrom", text, relation, columns, format, row };
+  const domains = relation.schema.fields.map(({ name, type }) => {
+    if (type.domain === undefined) return null;
+    const value = build.values([{ name, type: withoutDomain(type) }], [[null]]);
+    return stored(build.column(value, 0), type, ctx);
+  });
+  return { kind: "copyFrom", text, relation, columns, format, row, domains };
 }
 
 function bindCopyTo(node: CopyStmt, text: string, ctx: BindContext): CopyToStatement {

@@ -10,6 +10,7 @@ import { DEFAULTS } from "./calls.ts";
 import { type BindContext, checkColumnCount } from "./context.ts";
 import { textOfDefault } from "./default-text.ts";
 import { bindExpr, plainPlace } from "./expression.ts";
+import { withoutDomain } from "./in-domain.ts";
 import { boolOption, optionsOf, textOption } from "./options.ts";
 import { emptyScope } from "./scope.ts";
 import type { CreateTableStatement, CreateViewStatement } from "./statement-types.ts";
@@ -171,7 +172,7 @@ function bindDefault(
 ): Default {
   const position = ctx.position(startOf(raw_expr!));
   const bound = bindFallback(raw_expr!, position, ctx);
-  const expr = coerce(bound, type, "assignment", ctx);
+  const expr = coerce(bound, withoutDomain(type), "assignment", ctx);
   if (expr === undefined) {
     const from = sqlTypeName(boundType(bound));
     const message = `column "${column}" is of type ${sqlTypeName(type)} but default expression is of type ${from}`;

@@ -25,6 +25,7 @@ import {
 } from "./bound.ts";
 import { bindCall, bindMinMax, bindNow } from "./calls.ts";
 import type { BindContext } from "./context.ts";
+import { inDomain, withoutDomain } from "./in-domain.ts";
 import { castLiteral, parseDatum } from "./literal.ts";
 import { bindOperator } from "./operators.ts";
 import type { ExprPlace } from "./place.ts";
@@ -233,7 +234,8 @@ function bindBooleanTest(test: NodeOf<"BooleanTest">, place: ExprPlace): Bound {
 
 function bindCast(cast: NodeOf<"TypeCast">, place: ExprPlace, start: number | undefined): Bound {
   const { ctx } = place;
-  const { type: to, fields } = bindCastType(cast.typeName!, ctx);
+  const { type: named, fields } = bindCastType(cast.typeName!, ctx);
+  const to = withoutDomain(named);
   const list = as(cast.arg, "A_ArrayExpr");
   if (list !== undefined && to.element !== undefined) return bindArray(list, place, to);
   const arg = bindExpr(cast.arg!, place);
@@ -250,6 +252,7 @@ function bindCast(cast: NodeOf<"TypeCast">, place: ExprPlace, start: number | un
       position: ctx.position(cast.location ?? start),
     });
   }
+  if (named.domain !== undefined) return typed(inDomain(expr, named, place), leftmost(cast.location, [arg]));
   // A cast that changes nothing leaves no trace, and a literal is where it is written.
   const unchanged = arg.kind === "literal" || arg.expr === expr;
   return typed(expr, unchanged ? arg.start : leftmost(cast.location, [arg]));

@@ -47,7 +47,7 @@ export interface CreateViewStatement extends StatementText {
   readonly sink: string | null;
 }
 
-/** CREATE TYPE ... AS ENUM. */
+/** CREATE TYPE ... AS ENUM, and CREATE DOMAIN. */
 export interface CreateTypeStatement extends StatementText {
   readonly kind: "createType";
   readonly name: string;
@@ -56,7 +56,7 @@ export interface CreateTypeStatement extends StatementText {
 
 export interface DropStatement extends StatementText {
   readonly kind: "drop";
-  readonly object: "table" | "view" | "materialized view" | "type";
+  readonly object: "table" | "view" | "materialized view" | "type" | "domain";
   readonly names: readonly string[];
   readonly ifExists: boolean;
   readonly cascade: boolean;
@@ -132,6 +132,8 @@ export interface CopyFromStatement extends StatementText {
   readonly format: CopyFormat;
   /** Per column of the relation, what it has where the text has none: an expression over nothing. */
   readonly row: readonly Expr[];
+  /** Per column of a domain, what makes a value of its base type (column 0) one of its own; null for the others. */
+  readonly domains: readonly (Expr | null)[];
 }
 
 /** COPY … TO STDOUT. */
@@ -206,7 +208,7 @@ export function commandTag(statement: Statement, rows: number): string {
     case "createView":
       return statement.materialized ? "CREATE MATERIALIZED VIEW" : "CREATE VIEW";
     case "createType":
-      return "CREATE TYPE";
+      return statement.type.domain === undefined ? "CREATE TYPE" : "CREATE DOMAIN";
     case "drop":
       return `DROP ${statement.object.toUpperCase()}`;
     case "begin":

@@ -43,6 +43,11 @@ export function bindTypeName(node: TypeNameNode, ctx: BindContext): SqlType {
   if (type === undefined) {
     throw new EvertError("undefined_object", `type "${names.join(".")}" does not exist`, { position });
   }
+  if (type.domain !== undefined && node.typmods !== undefined) {
+    throw new EvertError("syntax_error", `type modifier is not allowed for type "${name}"`, { position });
+  }
+  if (type.domain !== undefined && (node.arrayBounds?.length ?? 0) > 0)
+    throw notSupported("an array of a domain", position);
   const modified = modifiedType(node, type, position);
   return (node.arrayBounds?.length ?? 0) > 0 ? arrayOf(modified) : modified;
 }

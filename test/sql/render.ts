@@ -14,6 +14,7 @@ export function renderStatement(statement: Statement): string[] {
     case "explain":
       return [...queryHead(statement.query), ...explainQuery(statement.query)];
     case "createType":
+      if (statement.type.domain !== undefined) return [`domain ${JSON.stringify(statement.type)}`];
       return [`type ${statement.name} (${statement.type.labels!.join(", ")})`];
     case "createView":
       return [viewHead(statement), ...queryHead(statement.query), ...explainQuery(statement.query)];

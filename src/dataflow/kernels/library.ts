@@ -246,6 +246,9 @@ export const library = {
 
   at_most_one_row: (rows: bigint) => rows <= 1n || fail(manyRows, true),
 
+  domain_holds: (ok: boolean | null, message: string, code: string) =>
+    ok !== false || fail(scalarError(code as "check_violation" | "not_null_violation", message), true),
+
   text_concat: txt.concat,
   text_length: txt.charLength,
   text_octet_length: txt.octetLength,

@@ -1,10 +1,12 @@
 /** Operators and functions of numbers. */
-import { bool, float4, float8, int2, int4, int8, numeric } from "../../batch/types.ts";
+import { bool, float4, float8, int2, int4, int8, numeric, text } from "../../batch/types.ts";
 import { both, type Entry, entry, F, fn, operator } from "./entry.ts";
 
 export const numberFunctions = {
   /** Whether a subquery used as a value has at most one row. Not to be called by name. */
   at_most_one_row: entry(null, [], [int8], bool, ["fallible"]),
+  /** Whether a value's constraint is not false; else an error of this message and code. Not to be called by name. */
+  domain_holds: entry(null, [], [bool, text, text], bool, ["fallible", "nonStrict"]),
   // int2
   int2_add: operator("+", [int2, int2], int2, F),
   int2_sub: operator("-", [int2, int2], int2, F),

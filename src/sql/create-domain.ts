@@ -1,0 +1,95 @@
+/** CREATE DOMAIN: a base type with constraints. One over another domain has the constraints of both, the inner ones first. */
+import type { Constraint } from "libpg-query";
+import { EvertError, notSupported } from "../base/errors.ts";
+import type { BindContext } from "./context.ts";
+import { typeNameOf } from "./create-type.ts";
+import { plainPlace } from "./expression.ts";
+import { bindCheck } from "./in-domain.ts";
+import { emptyScope } from "./scope.ts";
+import type { CreateTypeStatement } from "./statement-types.ts";
+import { tokenEnd } from "./tokens.ts";
+import { as, type NodeOf } from "./tree.ts";
+import { bindTypeName } from "./type-names.ts";
+
+interface Check {
+  readonly name: string;
+  readonly text: string;
+}
+
+export function bindCreateDomain(
+  node: NodeOf<"CreateDomainStmt">,
+  text: string,
+  ctx: BindContext,
+): CreateTypeStatement {
+  const name = typeNameOf(node.domainname ?? []);
+  const type = bindTypeName(node.typeName!, ctx);
+  const { domain: over, ...base } = type;
+  const constraints = (node.constraints ?? []).map((n) => as(n, "Constraint")!);
+  const checks: Check[] = [...(over?.checks ?? [])];
+  const own: Check[] = [];
+  let notNull: boolean | null = null;
+  for (const constraint of constraints) {
+    const position = ctx.position(constraint.location);
+    switch (constraint.contype) {
+      case "CONSTR_NULL":
+      case "CONSTR_NOTNULL": {
+        const says = constraint.contype === "CONSTR_NOTNULL";
+        if (notNull !== null && notNull !== says)
+          throw new EvertError("syntax_error", "conflicting NULL/NOT NULL constraints", { position });
+        notNull = says;
+        break;
+      }
+      case "CONSTR_CHECK": {
+        const check = { name: constraint.conname ?? freeName(name, own), text: checkText(constraint, ctx) };
+        if (own.some((c) => c.name === check.name)) {
+          const message = `constraint "${check.name}" for domain "${name}" already exists`;
+          throw new EvertError("duplicate_table", message, { sqlstate: "42710", position });
+        }
+        bindCheck(check.text, base, plainPlace(ctx, emptyScope(), "CHECK"));
+        own.push(check);
+        break;
+      }
+      case "CONSTR_DEFAULT":
+        throw notSupported("DEFAULT of a domain", position, "Give the default to the column.");
+      case "CONSTR_PRIMARY":
+        throw new EvertError("syntax_error", "primary key constraints not possible for domains", {
+          position,
+        });
+      case "CONSTR_UNIQUE":
+        throw new EvertError("syntax_error", "unique constraints not possible for domains", { position });
+      default:
+        throw notSupported("this constraint of a domain", position);
+    }
+  }
+  // PostgreSQL asks a domain's constraints in the order of their names.
+  checks.push(...own.sort((a, b) => (a.name < b.name ? -1 : 1)));
+  const domain = {
+    name,
+    over: over?.name ?? null,
+    notNull: over?.notNull === true || notNull === true,
+    checks,
+  };
+  return { kind: "createType", text, name, type: { ...base, domain } };
+}
+
+function freeName(domain: string, taken: readonly Check[]): string {
+  for (let n = 0; ; n++) {
+    const name = `${domain}_check${n === 0 ? "" : n}`;
+    if (!taken.some((c) => c.name === name)) return name;
+  }
+}
+
+/** What stands in the parentheses behind CHECK. */
+function checkText({ location = 0 }: Constraint, ctx: BindContext): string {
+  const text = ctx.source.slice(location, Number.MAX_SAFE_INTEGER);
+  let depth = 0;
+  let start = 0;
+  for (let at = 0; at < text.length; ) {
+    const end = tokenEnd(text, at);
+    const token = text.slice(at, end);
+    if (token === "(" && depth++ === 0) start = end;
+    else if (token === ")" && --depth === 0) return text.slice(start, at).trim();
+    at = end;
+  }
+  throw new EvertError("internal", "a CHECK without an end");
+}

@@ -241,6 +241,7 @@ class Sink {
     // What was appended before counts as there, also by the view in whose place this one was made: from now on that one is refused.
     log.seal();
     await publisher.waitFor(log.lastPosition, PUBLISHED_MS);
+    if (this.#readable() === null) return;
     // In one turn: what is published from here on is queued behind what is asked for now.
     const at = publisher.published;
     this.#queue = [];
@@ -249,9 +250,11 @@ class Sink {
     const isTable = topic.topicKind === "table";
     const [view, records] = this.#sources(topic);
     const missing = difference(view, records, !isTable);
-    const rows = await this.#rowsOf(missing, at);
-    const surplus = isTable ? difference(keysOf(records, topic), keysOf(view, topic), false) : null;
-    const gone = surplus === null ? [] : await this.#rowsOf(surplus, at);
+    // Both begin in this turn: what they read is held from then on.
+    const [rows, gone] = await Promise.all([
+      this.#rowsOf(missing, at),
+      isTable ? this.#rowsOf(difference(keysOf(records, topic), keysOf(view, topic), false), at) : [],
+    ]);
     const more = rows.length === PIECE_ROWS || gone.length === PIECE_ROWS;
     await this.#append(topic, gone, rows, at.position);
     if (more) this.#fallBehind();

@@ -83,7 +83,7 @@ export function values(
   }
   return frozen<ValuesPlan>({
     kind: "values",
-    rows: rows.map((row) => [...row]),
+    rows: Object.freeze(rows.map((row) => Object.freeze([...row]))),
     schema: schemaOf(fields.map((f, i) => ({ ...f, nullable: rows.some((row) => row[i] === null) }))),
     key: rows.length <= 1 ? [] : null,
     appendOnly: true,

@@ -35,7 +35,7 @@ export interface OperatorStats {
 /** `names`: rows of other views, where the list ends. */
 export function operatorStats(root: Node, names: ReadonlyMap<Node, string>): OperatorStats[] {
   const places = new Map<Node, number>();
-  const list: { node: Node; isSource: boolean; inputs: readonly number[] }[] = [];
+  const list: Listed[] = [];
   const visit = (node: Node): number => {
     const known = places.get(node);
     if (known !== undefined) return known;
@@ -47,16 +47,14 @@ export function operatorStats(root: Node, names: ReadonlyMap<Node, string>): Ope
     return list.length - 1;
   };
   visit(root);
-  return list.map(({ node, isSource, inputs }) => {
+  const shared = sharedPlaces(list, places, root);
+  return list.map(({ node, isSource, inputs }, place) => {
     const { activity } = node;
-    // Whoever reads the rows that the list is about has no part in making them.
-    const edges = node === root ? [] : [...node.rowEdges, ...node.storeEdges];
-    const shared = node.holders > 1 || edges.some((edge) => !places.has(edge.node));
     return {
       operator: names.get(node) ?? (isTopic(node) ? node.label : node.title),
       plan: node.about,
       inputs,
-      role: isSource ? "source" : shared ? "shared" : "own",
+      role: isSource ? "source" : shared.has(place) ? "shared" : "own",
       rowsIn: activity.rowsIn,
       taken: [...activity.taken],
       rowsOut: activity.rowsOut,
@@ -66,6 +64,25 @@ export function operatorStats(root: Node, names: ReadonlyMap<Node, string>): Ope
       ms: activity.ms,
     };
   });
+}
+
+interface Listed {
+  readonly node: Node;
+  readonly isSource: boolean;
+  readonly inputs: readonly number[];
+}
+
+/** What somebody outside the list uses, and all that it is made from. */
+function sharedPlaces(list: readonly Listed[], places: ReadonlyMap<Node, number>, root: Node): Set<number> {
+  const shared = new Set<number>();
+  for (let place = list.length - 1; place >= 0; place--) {
+    const { node, inputs } = list[place] as Listed;
+    // Whoever reads the rows that the list is about has no part in making them.
+    const edges = node === root ? [] : [...node.rowEdges, ...node.storeEdges];
+    if (node.holders > 1 || edges.some((edge) => !places.has(edge.node))) shared.add(place);
+    if (shared.has(place)) for (const input of inputs) shared.add(input);
+  }
+  return shared;
 }
 
 /** Constant rows are made by an operator of the plan; topics are there before it. */

@@ -13,8 +13,11 @@ import type { LiveViews } from "./live-views.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Stepper } from "./stepper.ts";
 
-/** Rows an answer may have: it is held in memory until it is sent. */
+/** What an answer may be: it is held in memory until it is sent. */
 const RESULT_ROWS_MAX = 1_000_000;
+const ANSWER_BYTES_MAX = 256 * 2 ** 20;
+/** Of a row, and of each of its values, beside the text. */
+const VALUE_BYTES = 16;
 
 /** What a query is run on. */
 export interface QueryContext {
@@ -31,20 +34,31 @@ export interface QueryResult {
   readonly position: number;
 }
 
+/** Bytes that answers may still take. */
+export interface AnswerRoom {
+  bytes: number;
+}
+
+export function answerRoom(): AnswerRoom {
+  return { bytes: ANSWER_BYTES_MAX };
+}
+
 export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called when all has been read. */
   readonly inspect?: (build: Build) => void;
   /** Rows that fail are left out. */
   readonly skipErrors?: boolean;
+  /** What is left for this answer, where several are held together. */
+  readonly room?: AnswerRoom;
 }
 
-/** `seenAt` null: what readers see now. @throws EvertError of the query itself, of a view it reads, or statement_too_complex for more than a million rows. */
+/** `seenAt` null: what readers see now. @throws EvertError of the query itself, of a view it reads, or statement_too_complex for more than a million rows or 256 MiB. */
 export async function runQuery(
   core: QueryContext,
   query: Query,
   seenAt: { readonly epoch: number; readonly position: number } | null,
-  { signal, inspect, skipErrors = false }: RunOptions = {},
+  { signal, inspect, skipErrors = false, room = answerRoom() }: RunOptions = {},
 ): Promise<QueryResult> {
   const build = core.circuit.build(null, "query", query.plan, { order: query.order });
   try {
@@ -64,12 +78,12 @@ export async function runQuery(
     });
     const rows: Datum[][] = [];
     const take = (slot: number): void => {
-      if (rows.length === RESULT_ROWS_MAX) {
-        throw new EvertError("statement_too_complex", `the answer has more than ${RESULT_ROWS_MAX} rows`, {
-          hint: "Add a LIMIT, or read a topic or a view page by page.",
-        });
-      }
-      rows.push(fields.map((_, i) => view.encoder.datum(slot, i)));
+      if (rows.length === RESULT_ROWS_MAX) throw tooLarge(`has more than ${RESULT_ROWS_MAX} rows`);
+      const row = fields.map((_, i) => view.encoder.datum(slot, i));
+      room.bytes -= VALUE_BYTES;
+      for (const datum of row) room.bytes -= VALUE_BYTES + (typeof datum === "string" ? datum.length : 0);
+      if (room.bytes < 0) throw tooLarge(`is larger than ${ANSWER_BYTES_MAX / 2 ** 20} MiB`);
+      rows.push(row);
     };
     await view.scan(at.epoch, {}, take, signal);
     inspect?.(build);
@@ -78,4 +92,10 @@ export async function runQuery(
     build.cancel();
     core.stepper.sweep();
   }
+}
+
+function tooLarge(how: string): EvertError {
+  return new EvertError("statement_too_complex", `the answer ${how}`, {
+    hint: "Add a LIMIT, or read a topic or a view page by page.",
+  });
 }

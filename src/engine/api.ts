@@ -50,6 +50,8 @@ export interface StatementResult {
   readonly rowCount: number;
   /** Each row a JSON array text, e.g. `[1,"a",null]`. */
   readonly rowsJson: readonly string[];
+  /** The same one by one, each made when it is taken; as text, its values are strings in PostgreSQL's text output, or null. */
+  rowTexts(form: "json" | "text"): Iterable<string>;
   /** Each row's values as PostgreSQL's text output or null. */
   rowsText(): (string | null)[][];
 }

@@ -26,7 +26,7 @@ import {
   type Statement,
 } from "../sql/statement.ts";
 import type { Published } from "../views/subscriptions.ts";
-import { runQuery } from "./adhoc.ts";
+import { type AnswerRoom, answerRoom, runQuery } from "./adhoc.ts";
 import type { SqlOptions, SqlResponse, StatementResult } from "./api.ts";
 import { newTopic, type RelationEntry, type ViewEntry } from "./catalog.ts";
 import { TopicChanges } from "./changes.ts";
@@ -43,6 +43,11 @@ import { createType, dropTypes } from "./types.ts";
 type Changes = Map<number, TopicChanges>;
 type DataStatement = Extract<Statement, { kind: "insert" | "update" | "delete" | "truncate" }>;
 
+/** A request: its answers are held together until they are sent. */
+interface Asked extends SqlOptions {
+  readonly room: AnswerRoom;
+}
+
 export class Statements {
   readonly #core: Core;
 
@@ -50,7 +55,8 @@ export class Statements {
     this.#core = core;
   }
 
-  async run(sql: string, options: SqlOptions): Promise<SqlResponse> {
+  async run(sql: string, given: SqlOptions): Promise<SqlResponse> {
+    const options: Asked = { ...given, room: answerRoom() };
     // Does nothing unless a text has broken the parser's memory before.
     await loadParser();
     await this.#core.reached(options);
@@ -78,7 +84,7 @@ export class Statements {
     return { results, position };
   }
 
-  #bind(parsed: ParsedStatement, options: SqlOptions, nowUs = this.#nowUs()): Statement {
+  #bind(parsed: ParsedStatement, options: Asked, nowUs = this.#nowUs()): Statement {
     const params = (options.params ?? []).map(paramFromJson);
     return bindStatement(parsed, this.#core.catalog, params, { nowUs });
   }
@@ -89,7 +95,7 @@ export class Statements {
 
   async #one(
     statement: Statement,
-    options: SqlOptions,
+    options: Asked,
     note: (position: string) => void,
   ): Promise<StatementResult> {
     switch (statement.kind) {
@@ -139,7 +145,7 @@ export class Statements {
   async #transaction(
     parsed: readonly ParsedStatement[],
     first: number,
-    options: SqlOptions,
+    options: Asked,
     results: StatementResult[],
     note: (position: string) => void,
   ): Promise<number> {
@@ -209,7 +215,7 @@ export class Statements {
 
   async #select(
     statement: Extract<Statement, { kind: "select" }>,
-    options: SqlOptions,
+    options: Asked,
     note: (position: string) => void,
     changes: Changes = new Map(),
   ): Promise<StatementResult> {
@@ -223,7 +229,7 @@ export class Statements {
   async #seen(
     query: Query,
     changes: Changes,
-    options: SqlOptions,
+    options: Asked,
   ): Promise<{ query: Query; at: Published | null }> {
     const { views, stepper } = this.#core;
     const made = new Map([...changes].filter(([, c]) => !c.isEmpty));
@@ -239,7 +245,14 @@ export class Statements {
       skipping: async (plain) =>
         wideRows(
           plain,
-          (await runQuery(this.#core, plain, { epoch, position }, { ...options, skipErrors: true })).rows,
+          (
+            await runQuery(
+              this.#core,
+              plain,
+              { epoch, position },
+              { signal: options.signal, skipErrors: true },
+            )
+          ).rows,
         ),
     });
     const seen = await overlay.over(query);
@@ -250,7 +263,7 @@ export class Statements {
 
   async #explain(
     statement: Extract<Statement, { kind: "explain" }>,
-    options: SqlOptions,
+    options: Asked,
     changes: Changes,
   ): Promise<StatementResult> {
     const lines = await this.#explained(statement, options, changes);
@@ -259,7 +272,7 @@ export class Statements {
 
   async #explained(
     statement: Extract<Statement, { kind: "explain" }>,
-    options: SqlOptions,
+    options: Asked,
     changes: Changes,
   ): Promise<string[]> {
     const { views } = this.#core;
@@ -298,7 +311,7 @@ export class Statements {
 
   // ---- changes ----------------------------------------------------------------------------------------------------------
 
-  async #change(statement: DataStatement, changes: Changes, options: SqlOptions): Promise<StatementResult> {
+  async #change(statement: DataStatement, changes: Changes, options: Asked): Promise<StatementResult> {
     if (statement.kind === "truncate") {
       for (const { id, name } of statement.relations) await this.#changesOf(id, name, changes).delete(null);
       return done(statement);
@@ -329,7 +342,7 @@ export class Statements {
   async #changed(
     statement: Exclude<DataStatement, { kind: "truncate" }>,
     changes: Changes,
-    options: SqlOptions,
+    options: Asked,
   ): Promise<readonly (readonly Datum[])[]> {
     const { relation } = statement;
     const mine = this.#changesOf(relation.id, relation.name, changes);
@@ -362,13 +375,13 @@ export class Statements {
   }
 
   /** Rows of an INSERT: constants are evaluated at once, anything else is a query at the newest state. */
-  async #rowsOf(source: Plan, changes: Changes, options: SqlOptions): Promise<readonly (readonly Datum[])[]> {
+  async #rowsOf(source: Plan, changes: Changes, options: Asked): Promise<readonly (readonly Datum[])[]> {
     const constant = constantRows(source);
     if (constant !== null) return constant;
     const asked: Query = { plan: source, order: [], visible: source.schema.fields.length };
     const { query } = await this.#seen(asked, changes, options);
     const { epoch, position } = this.#core.stepper;
-    const { rows } = await runQuery(this.#core, query, { epoch, position }, options);
+    const { rows } = await runQuery(this.#core, query, { epoch, position }, { signal: options.signal });
     return wideRows(asked, rows);
   }
 
@@ -505,6 +518,7 @@ function done(statement: Statement, count = 0): StatementResult {
     columns: [],
     rowCount: count,
     rowsJson: [],
+    rowTexts: () => [],
     rowsText: () => [],
   };
 }
@@ -527,13 +541,20 @@ function answer(
   fields: readonly Field[],
   rows: readonly (readonly Datum[])[],
 ): StatementResult {
+  const json = (row: readonly Datum[]): string =>
+    `[${row.map((d, i) => valueToJson((fields[i] as Field).type, d)).join(",")}]`;
+  const texts = (row: readonly Datum[]): (string | null)[] =>
+    row.map((d, i) => valueToText((fields[i] as Field).type, d));
   return {
     command,
     columns: fields.map((f) => ({ name: f.name, type: typeTag(f.type) })),
     rowCount: rows.length,
     get rowsJson() {
-      return rows.map((row) => `[${row.map((d, i) => valueToJson((fields[i] as Field).type, d)).join(",")}]`);
+      return rows.map(json);
     },
-    rowsText: () => rows.map((row) => row.map((d, i) => valueToText((fields[i] as Field).type, d))),
+    *rowTexts(form) {
+      for (const row of rows) yield form === "json" ? json(row) : JSON.stringify(texts(row));
+    },
+    rowsText: () => rows.map(texts),
   };
 }

@@ -8,9 +8,11 @@
  * 4. Between steps the boundary jobs run: what must see the circuit at rest (joining a finished build, starting a checkpoint, evaluating an
  *    UPDATE against everything before it).
  */
+import { EvertError } from "../base/errors.ts";
 import type { Circuit } from "../dataflow/circuit.ts";
 import type { Group, TopicBatch } from "../log/log.ts";
 import type { Dictionary } from "../state/dictionary.ts";
+import { LAST_EPOCH } from "../state/rows.ts";
 import { CATALOG_TOPIC, type EngineCatalog, type TopicEntry } from "./catalog.ts";
 import { Feeder } from "./feeder.ts";
 
@@ -97,12 +99,22 @@ export class Stepper {
   /** A step without commits: gives constant rows and aggregates over nothing their place. */
   async kick(): Promise<void> {
     await this.atBoundary(async () => {
-      const epoch = ++this.epoch;
+      const epoch = this.#nextEpoch();
       this.#circuit.begin(epoch);
       this.#circuit.end();
       while (!this.#circuit.run(performance.now() + SLICE_MS)) await nextTurn();
       this.#hooks.onStepped(epoch, this.position, 0, 0);
     });
+  }
+
+  #nextEpoch(): number {
+    if (this.epoch >= LAST_EPOCH) {
+      throw new EvertError("internal", "this process has made as many steps as it can count", {
+        detail: `Rows carry the number of the step that made them, which ends at ${LAST_EPOCH}.`,
+        hint: "Start it again: nothing is lost, and steps are counted anew from the checkpoint.",
+      });
+    }
+    return ++this.epoch;
   }
 
   /** Runs the job between two steps, once everything enqueued so far has been stepped. */
@@ -212,7 +224,7 @@ export class Stepper {
     for (const group of groups) {
       for (const batch of group.batches) if (batch.topicId === CATALOG_TOPIC) this.#hooks.onCatalog(batch);
     }
-    const epoch = ++this.epoch;
+    const epoch = this.#nextEpoch();
     const last = groups[groups.length - 1] as Group;
     const timeUs = last.commits[last.commits.length - 1]?.timeUs ?? this.timeUs;
     circuit.begin(epoch, timeUs);

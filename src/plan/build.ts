@@ -411,9 +411,14 @@ export function distinct(input: Plan): DistinctPlan {
     kind: "distinct",
     input,
     schema: input.schema,
-    key: input.key ?? input.schema.fields.map((_, i) => i),
+    // What is the same in all rows tells none of them apart.
+    key: input.key ?? [...input.schema.fields.keys()].filter((i) => !isConstant(input, i)),
     appendOnly: input.appendOnly,
   });
+}
+
+function isConstant(plan: Plan, column: number): boolean {
+  return plan.kind === "project" && plan.exprs[column]!.kind === "const";
 }
 
 export function union(inputs: readonly Plan[]): UnionPlan {

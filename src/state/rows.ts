@@ -5,6 +5,9 @@ import type { RowLayout } from "./layout.ts";
 /** death of a living row; birth of a free slot. Later than every epoch. */
 export const LIVE = 0x7fffffff;
 
+/** Epochs are 31 bits, and begin anew with every start from a checkpoint (docs/decisions/0005-versions.md). */
+export const LAST_EPOCH: number = LIVE - 1;
+
 export interface Rows {
   readonly name: string;
   readonly layout: RowLayout;

@@ -157,10 +157,13 @@ describe("an expression that fails", () => {
       { id: 1, age: 5 },
       { id: 2, age: -1 },
     ]);
+    // An append is told when it is durable, which may be before its step is done.
+    await own.settled();
     const error = await refusal(() => own.view(adults).rows());
     expect(error).toMatchObject({ code: "function_failed", sqlstate: "38000" });
     expect(error.message).toContain("nobody is -1 years old");
     await own.append(people, { id: 2, age: 1 });
+    await own.settled();
     expect(await own.view(adults).rows({ order: ["id"] })).toEqual([
       { id: 1, years: 5 },
       { id: 2, years: 1 },

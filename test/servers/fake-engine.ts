@@ -313,8 +313,9 @@ export class FakeEngine implements Engine {
         columns: [{ name: "?column?", type: "int4" }],
         rowCount: rowsJson.length,
         rowsJson,
-        rowsText: () =>
-          rowsJson.map((row) => (JSON.parse(row) as unknown[]).map((v) => (v === null ? null : String(v)))),
+        rowTexts: (form) =>
+          form === "json" ? rowsJson : rowsJson.map((row) => JSON.stringify(textsOf(row))),
+        rowsText: () => rowsJson.map(textsOf),
       });
     }
     return { results, position: this.position };
@@ -514,4 +515,8 @@ function changeJson(key: string, old: string | undefined, row: string | null): s
   if (row === null) return old === undefined ? undefined : `{"op":"delete","key":${key},"old":${old}}`;
   if (old === undefined) return `{"op":"insert","key":${key},"row":${row}}`;
   return `{"op":"update","key":${key},"row":${row},"old":${old}}`;
+}
+
+function textsOf(rowJson: string): (string | null)[] {
+  return (JSON.parse(rowJson) as unknown[]).map((v) => (v === null ? null : String(v)));
 }

@@ -5,9 +5,15 @@ export interface RecursionLimits {
   /** Rows that a recursion may find, and that any of its intermediate results may hold. */
   readonly rowsMax: number;
   readonly iterationsMax: number;
+  /** Iterations, over all steps, after which a recursion is worked out anew: they are numbered like steps, in 31 bits. */
+  readonly renewAfter: number;
 }
 
-export const RECURSION_LIMITS: RecursionLimits = { rowsMax: 1_000_000, iterationsMax: 100_000 };
+export const RECURSION_LIMITS: RecursionLimits = {
+  rowsMax: 1_000_000,
+  iterationsMax: 100_000,
+  renewAfter: 2 ** 30,
+};
 
 /** Thrown by a recursion to itself. */
 export class RecursionLimit extends Error {

@@ -144,6 +144,8 @@ export class Recursion extends StoredNode {
 
   override begin(): void {
     super.begin();
+    // As after a start: what changes next makes the loop anew.
+    if (this.#loop !== null && this.#loop.epoch >= this.#spec.limits.renewAfter) this.#dropLoop();
     this.#phase = "feed";
     this.#waiting = false;
     this.#changed = false;

@@ -51,7 +51,10 @@ export async function compressPage(
   level = ZSTD_LEVEL,
 ): Promise<{ readonly stored: Uint8Array; readonly method: number }> {
   if (raw.length < COMPRESSED_BYTES_MIN) return { stored: raw, method: STORED };
-  const options = { params: { [constants.ZSTD_c_compressionLevel]: level }, chunkSize: outputBytes(raw.length) };
+  const options = {
+    params: { [constants.ZSTD_c_compressionLevel]: level },
+    chunkSize: outputBytes(raw.length),
+  };
   const compressed = await compressAsync(raw, options);
   return compressed.length > raw.length - (raw.length >> 4)
     ? { stored: raw, method: STORED }

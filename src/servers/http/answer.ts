@@ -19,8 +19,19 @@ function jsonHeaders(position: string): Record<string, string> {
   return { "Content-Type": contentTypes.json, "Cache-Control": "no-store", [headers.position]: position };
 }
 
-/** A body made of JSON texts. `parts` is walked once, lazily. */
-export function splicedAnswer(parts: Iterable<string>, position: string, status = 200): Response {
+/** Whose connection is broken off if it takes no more of a long answer. */
+interface Asker {
+  readonly c: RequestContext;
+  readonly server: ServerContext;
+}
+
+/** A body made of JSON texts. `parts` is walked once, lazily, at the pace of whoever reads it. */
+export function splicedAnswer(
+  parts: Iterable<string>,
+  position: string,
+  status = 200,
+  asker?: Asker,
+): Response {
   const pieces = gather(parts);
   const first = pieces.next();
   const second = pieces.next();
@@ -31,7 +42,9 @@ export function splicedAnswer(parts: Iterable<string>, position: string, status 
     yield second.value;
     yield* pieces;
   })();
-  return new Response(pacedBody(rest), { status, headers: jsonHeaders(position) });
+  const pace =
+    asker === undefined ? {} : { stallMs: asker.server.stallMs, breakOff: breakOff(asker.c, asker.server) };
+  return new Response(pacedBody(rest, pace), { status, headers: jsonHeaders(position) });
 }
 
 /** A body whose parts are made as the client takes them. */

@@ -18,7 +18,8 @@ async function sql(c: RequestContext, server: ServerContext): Promise<Response> 
     const call = parseSqlRequest(await bodyText(body));
     const { sql: text, params, atLeast, timeoutMs, format } = call;
     const response = await server.engine.sql(text, { params, atLeast, timeoutMs, signal: c.req.raw.signal });
-    return splicedAnswer(answerText(response, format), response.position, response.error?.status);
+    const texts = answerText(response, format);
+    return splicedAnswer(texts, response.position, response.error?.status, { c, server });
   } finally {
     await body.done();
   }
@@ -41,10 +42,7 @@ function* answerText(response: SqlResponse, format: "json" | "text"): Generator<
 
 function* resultText(result: StatementResult, format: "json" | "text"): Generator<string, void, undefined> {
   yield `{"command":${JSON.stringify(result.command)},"columns":${JSON.stringify(result.columns)},"rows":`;
-  yield* jsonArray(format === "json" ? result.rowsJson : textRows(result.rowsText()));
+  // Written as the client takes it: beside the rows themselves nothing is held.
+  yield* jsonArray(result.rowTexts(format));
   yield `,"rowCount":${result.rowCount}}`;
-}
-
-function* textRows(rows: (string | null)[][]): Generator<string, void, undefined> {
-  for (const row of rows) yield JSON.stringify(row);
 }

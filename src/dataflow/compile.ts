@@ -310,6 +310,7 @@ export class Compiler implements CompileContext {
     const form = [
       plan.fn,
       plan.args.length,
+      JSON.stringify(plan.parts),
       plan.ordinality,
       plan.outer,
       ...own.map((f) => typeToString(f.type)),

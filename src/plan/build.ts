@@ -46,7 +46,7 @@ import type {
   WindowFunction,
   WindowPlan,
 } from "./plan.ts";
-import type { TableFunction } from "./table-functions.ts";
+import type { TableFunction, TablePart } from "./table-functions.ts";
 
 type Key = readonly number[] | null;
 
@@ -189,6 +189,7 @@ export function series(input: Plan, start: Expr, stop: Expr, step: Expr, name: s
 export interface TableFunctionSpec {
   readonly fn: TableFunction;
   readonly args: readonly Expr[];
+  readonly parts?: readonly TablePart[];
   readonly columns: readonly Field[];
   /** Name of the column that numbers the rows, or null. */
   readonly ordinality: string | null;
@@ -206,6 +207,7 @@ export function tableFunction(input: Plan, spec: TableFunctionSpec): TableFuncti
     input,
     fn: spec.fn,
     args: spec.args.map((arg) => fitted(arg, input)),
+    parts: spec.parts ?? [],
     columns: spec.columns.map((f) => ({ ...f })),
     ordinality: spec.ordinality !== null,
     outer: spec.outer,

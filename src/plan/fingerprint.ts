@@ -88,6 +88,7 @@ function describe(plan: Plan): Parts {
         planKey(plan.input),
         plan.fn,
         plan.args.map(exprParts),
+        plan.parts.map((p) => [p.fn, p.args, p.columns]),
         types(plan.schema),
         plan.ordinality,
         plan.outer,

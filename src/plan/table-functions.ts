@@ -81,6 +81,7 @@ const byName: Readonly<Record<string, readonly Signature[]>> = {
 const ofArrays: ReadonlySet<string> = new Set(["unnest", "generate_subscripts"]);
 
 const ids = [
+  "rows_from",
   "regexp_matches",
   "regexp_split_to_table",
   "series_integer",
@@ -103,9 +104,18 @@ const ids = [
 
 export type TableFunction = (typeof ids)[number];
 
-/** Without rows for any null argument; the others are called with it. */
+/** One of several functions side by side: how many of the arguments and of the columns are its own. */
+export interface TablePart {
+  readonly fn: TableFunction;
+  readonly args: number;
+  readonly columns: number;
+}
+
+/** Called with nulls; the others have no rows for any null argument. */
+const lax: ReadonlySet<TableFunction> = new Set(["rows_from", "unnest", "string_to_table"]);
+
 export function isStrict(fn: TableFunction): boolean {
-  return fn !== "unnest" && fn !== "string_to_table";
+  return !lax.has(fn);
 }
 
 export interface TableResolution {

@@ -6,7 +6,7 @@ import type { Datum } from "../plan/expression.ts";
 import { isComparable, sqlTypeName } from "../plan/functions.ts";
 import { bindQuery } from "./bind-query.ts";
 import { boundType, coerce } from "./bound.ts";
-import { DEFAULTS } from "./calls.ts";
+import { DEFAULTS } from "./clock.ts";
 import { type BindContext, checkColumnCount } from "./context.ts";
 import { bindExpr, plainPlace } from "./expression.ts";
 import { boolOption, optionsOf, textOption } from "./options.ts";

@@ -24,7 +24,6 @@ import { callUser, datumFromJs, jsRow } from "../../src/dataflow/kernels/user-fu
 import type { Datum, Expr } from "../../src/plan/expression.ts";
 import { typeOf } from "../../src/plan/inspect.ts";
 import type { Aggregate, OrderItem, Plan } from "../../src/plan/plan.ts";
-import { isStrict } from "../../src/plan/table-functions.ts";
 import { windowValues } from "./window-oracle.ts";
 
 export type Row = readonly Datum[];
@@ -161,8 +160,7 @@ function evaluate(plan: Plan, facts: Facts, errors: string[]): Record[] {
         if (args === FAILED) return [];
         const types = plan.args.map(typeOf);
         const made = attempt(errors, () => {
-          if (isStrict(plan.fn) && args.includes(null)) return [];
-          const rows = [...rowsOf(plan.fn, types)(args.map((a, i) => fromDatum(a, types[i]!)))];
+          const rows = [...rowsOf(plan.fn, types, plan.parts)(args.map((a, i) => fromDatum(a, types[i]!)))];
           raise();
           return rows;
         });

@@ -43,6 +43,14 @@ const manyRows = scalarError(
   "more than one row returned by a subquery used as an expression",
 );
 
+const negativeLimit = scalarError("invalid_row_count", "LIMIT must not be negative", { sqlstate: "2201W" });
+const negativeOffset = scalarError("invalid_row_count", "OFFSET must not be negative", { sqlstate: "2201X" });
+
+function rowCount(rows: bigint | null, otherwise: bigint, negative: typeof manyRows): bigint {
+  if (rows === null) return otherwise;
+  return rows < 0n ? fail(negative, 0n) : rows;
+}
+
 // ---- order ----------------------------------------------------------------------------------------------------
 
 function compareScalars<T extends number | bigint | boolean>(a: T, b: T): number {
@@ -244,6 +252,9 @@ export const library = {
   numeric_log: math.log10Decimal,
   numeric_log_base: math.logDecimal,
 
+  limit_rows: (rows: bigint | null) => rowCount(rows, INT8_MAX, negativeLimit),
+  offset_rows: (rows: bigint | null) => rowCount(rows, 0n, negativeOffset),
+  last_row: (skipped: bigint, rows: bigint) => (skipped + rows > INT8_MAX ? INT8_MAX : skipped + rows),
   at_most_one_row: (rows: bigint) => rows <= 1n || fail(manyRows, true),
 
   text_concat: txt.concat,

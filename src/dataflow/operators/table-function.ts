@@ -4,7 +4,6 @@
  */
 import { isSmallNumeric, type SqlType } from "../../batch/types.ts";
 import type { TableFunctionPlan } from "../../plan/plan.ts";
-import { isStrict } from "../../plan/table-functions.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
 import { CHUNK_ROWS, type Chunk, createChunk } from "../chunk.ts";
 import { ErrorCollection } from "../error-collection.ts";
@@ -16,8 +15,6 @@ import { rowsOf, type TableRow, type TableRows } from "../kernels/table-function
 import type { Value } from "../kernels/value.ts";
 import type { Source } from "../node.ts";
 import { FanOut } from "./fan-out.ts";
-
-const NO_ROWS: readonly TableRow[] = [];
 
 export class TableFunctionRows extends FanOut {
   readonly label: string;
@@ -48,7 +45,7 @@ export class TableFunctionRows extends FanOut {
     this.#runtime = runtimeOf(dictionary);
     this.#width = input.length - plan.args.length;
     this.#argTypes = input.slice(this.#width).map((c) => c.type);
-    this.#rowsOf = rowsOf(plan.fn, this.#argTypes);
+    this.#rowsOf = rowsOf(plan.fn, this.#argTypes, plan.parts);
     this.#nothing = plan.columns.map(() => null);
     const made = plan.schema.fields.slice(plan.input.schema.fields.length);
     this.out = createChunk([...input.slice(0, this.#width), ...made]);
@@ -91,7 +88,7 @@ export class TableFunctionRows extends FanOut {
 
   #call(chunk: Chunk, row: number): TableRows {
     const args = this.#argTypes.map((type, i) => this.#argument(chunk, this.#width + i, type, row));
-    return isStrict(this.#plan.fn) && args.includes(null) ? NO_ROWS : this.#rowsOf(args);
+    return this.#rowsOf(args);
   }
 
   #argument(chunk: Chunk, column: number, type: SqlType, row: number): Value {

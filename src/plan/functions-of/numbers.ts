@@ -5,6 +5,11 @@ import { both, type Entry, entry, F, fn, operator } from "./entry.ts";
 export const numberFunctions = {
   /** Whether a subquery used as a value has at most one row. Not to be called by name. */
   at_most_one_row: entry(null, [], [int8], bool, ["fallible"]),
+  /** A computed LIMIT and OFFSET, refused where they are negative; no LIMIT is all rows. Not to be called by name. */
+  limit_rows: entry(null, [], [int8], int8, ["fallible", "nonStrict"]),
+  offset_rows: entry(null, [], [int8], int8, ["fallible", "nonStrict"]),
+  /** The number of the last row that they leave. */
+  last_row: entry(null, [], [int8, int8], int8, []),
   // int2
   int2_add: operator("+", [int2, int2], int2, F),
   int2_sub: operator("-", [int2, int2], int2, F),

@@ -8,7 +8,7 @@ import { functionInfo, resolveFunction } from "../plan/functions.ts";
 import { isTableFunction } from "../plan/table-functions.ts";
 import { bindAggregate } from "./aggregates.ts";
 import { type Bound, boundType, callOf, toCommonType, typed } from "./bound.ts";
-import { now } from "./clock.ts";
+import { midnight, now } from "./clock.ts";
 import type { ExprPlace } from "./place.ts";
 import { refusedRows } from "./row-functions.ts";
 import { argument, resolved } from "./table-calls.ts";
@@ -39,6 +39,9 @@ export function bindCall(call: FuncCall, place: ExprPlace, start: number | undef
     name === "make_interval"
       ? intervalFields(call, place)
       : argumentsOf(call, position).map((a) => place.bind(a, place));
+  // age(x) is the age at the midnight the day began with.
+  if (name === "age" && args.length === 1)
+    args.unshift(typed(midnight(place, "age(x)", position), undefined));
   const resolution = resolveFunction(name, args.map(boundType), position);
   if (functionInfo(resolution.fn).volatile) return typed(now(place, `${name}()`, position), start);
   return typed(callOf(resolution, args, ctx), start);

@@ -4,7 +4,7 @@
  */
 import { notSupported } from "../base/errors.ts";
 import { date, type SqlType, time, timestamp, timestamptz } from "../batch/types.ts";
-import type { ConstExpr, Datum, Expr } from "../plan/expression.ts";
+import type { Datum, Expr } from "../plan/expression.ts";
 import { type Bound, typed } from "./bound.ts";
 import type { ExprPlace } from "./place.ts";
 import { NOW } from "./temporal.ts";
@@ -69,11 +69,7 @@ function rounded(us: bigint, digits: number): bigint {
   return us < 0n ? -(((-us + half) / unit) * unit) : ((us + half) / unit) * unit;
 }
 
-export function now(
-  { ctx, clause }: ExprPlace,
-  said: string,
-  position: number | undefined,
-): ConstExpr | typeof NOW {
+export function now({ ctx, clause }: ExprPlace, said: string, position: number | undefined): Expr {
   if (ctx.defines !== null) {
     if (clause === "WHERE") return NOW;
     const hint =
@@ -83,4 +79,12 @@ export function now(
   if (clause === DEFAULTS) throw notSupported(`${said} in a DEFAULT`, position, "Give the time in INSERT.");
   if (ctx.nowUs === null) throw notSupported(said, position);
   return { kind: "const", value: ctx.nowUs, type: timestamptz };
+}
+
+/** The midnight with which the day of a statement that runs once began. */
+export function midnight(place: ExprPlace, said: string, position: number | undefined): Expr {
+  // Not the log's time, wherever in a view it stands.
+  const moment = now(place.ctx.defines === null ? place : { ...place, clause: "" }, said, position);
+  const us = moment.kind === "const" ? (moment.value as bigint) : 0n;
+  return { kind: "const", value: us - timeOfDay(us), type: timestamp };
 }

@@ -24,9 +24,14 @@ import {
   scalarError,
 } from "./errors.ts";
 import * as float from "./float.ts";
+import { intervalTextLibrary } from "./formats/interval-text.ts";
+import { numberTextLibrary } from "./formats/number-text.ts";
+import { toNumber } from "./formats/text-number.ts";
+import { textTimeLibrary } from "./formats/text-time.ts";
 import { jsonLibrary } from "./json.ts";
 import { like, likeEscape } from "./like.ts";
 import { mathLibrary } from "./math.ts";
+import { overlapLibrary } from "./overlaps.ts";
 import { patternLibrary } from "./regex/functions.ts";
 import { roundHalfEven } from "./rounding.ts";
 import { int2, smallNumbers } from "./small-numbers.ts";
@@ -191,6 +196,11 @@ export const library = {
   ...jsonLibrary,
   ...timeLibrary,
   ...toCharLibrary,
+  ...numberTextLibrary,
+  ...textTimeLibrary,
+  ...intervalTextLibrary,
+  ...overlapLibrary,
+  text_to_number: toNumber,
   ...patternLibrary,
   ...textForms(compareText),
 

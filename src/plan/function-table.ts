@@ -14,6 +14,7 @@ import { comparisonFunctions } from "./functions-of/comparisons.ts";
 import type { Entry } from "./functions-of/entry.ts";
 import { formatFunctions } from "./functions-of/formats.ts";
 import { genericFunctions } from "./functions-of/generic.ts";
+import { jsonPathFunctions } from "./functions-of/json-paths.ts";
 import { jsonFunctions } from "./functions-of/jsons.ts";
 import { mathFunctions } from "./functions-of/math.ts";
 import { numberFunctions } from "./functions-of/numbers.ts";
@@ -37,6 +38,7 @@ const table = {
   ...timeFunctions,
   ...formatFunctions,
   ...overlapFunctions,
+  ...jsonPathFunctions,
   ...castFunctions,
   ...mathFunctions,
   ...byteFunctions,

@@ -12,6 +12,7 @@ import {
   interval,
   json,
   jsonb,
+  jsonpath,
   numeric,
   type SqlType,
   text,
@@ -53,6 +54,11 @@ function jsonFunctions(prefix: "json" | "jsonb", type: SqlType): Record<string, 
 const byName: Readonly<Record<string, readonly Signature[]>> = {
   ...jsonFunctions("json", json),
   ...jsonFunctions("jsonb", jsonb),
+  jsonb_path_query: [
+    { fn: "jsonb_path_query", args: [jsonb, jsonpath], columns: [jsonb] },
+    { fn: "jsonb_path_query", args: [jsonb, jsonpath, jsonb], columns: [jsonb] },
+    { fn: "jsonb_path_query", args: [jsonb, jsonpath, jsonb, bool], columns: [jsonb] },
+  ],
   generate_series: [
     { fn: "series_integer", args: [int4, int4], columns: [int4] },
     { fn: "series_integer", args: [int4, int4, int4], columns: [int4] },
@@ -100,6 +106,7 @@ const ids = [
   "jsonb_each",
   "jsonb_each_text",
   "jsonb_object_keys",
+  "jsonb_path_query",
 ] as const;
 
 export type TableFunction = (typeof ids)[number];

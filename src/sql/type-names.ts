@@ -17,7 +17,7 @@ const absent: ReadonlyMap<string, string> = new Map(
   (
     "char timetz=time_with_time_zone xml bit varbit=bit_varying money inet cidr macaddr macaddr8 point line lseg box path polygon " +
     "circle tsvector tsquery oid regclass regtype regproc int4range int8range numrange tsrange tstzrange daterange int4multirange " +
-    "int8multirange nummultirange tsmultirange tstzmultirange datemultirange jsonpath pg_lsn xid cid tid refcursor record serial " +
+    "int8multirange nummultirange tsmultirange tstzmultirange datemultirange pg_lsn xid cid tid refcursor record serial " +
     "bigserial smallserial serial2 serial4 serial8"
   )
     .split(" ")

@@ -29,6 +29,7 @@ import { numberTextLibrary } from "./formats/number-text.ts";
 import { toNumber } from "./formats/text-number.ts";
 import { textTimeLibrary } from "./formats/text-time.ts";
 import { jsonLibrary } from "./json.ts";
+import { jsonPathLibrary } from "./jsonpath/functions.ts";
 import { like, likeEscape } from "./like.ts";
 import { mathLibrary } from "./math.ts";
 import { overlapLibrary } from "./overlaps.ts";
@@ -37,6 +38,7 @@ import { roundHalfEven } from "./rounding.ts";
 import { int2, smallNumbers } from "./small-numbers.ts";
 import * as txt from "./text.ts";
 import { textForms } from "./text-forms.ts";
+import { compareText } from "./text-order.ts";
 import * as spans from "./time-arithmetic.ts";
 import { timeLibrary } from "./time-functions.ts";
 import { toCharLibrary } from "./to-char.ts";
@@ -60,21 +62,6 @@ function rowCount(rows: bigint | null, otherwise: bigint, negative: typeof manyR
 
 function compareScalars<T extends number | bigint | boolean>(a: T, b: T): number {
   return a < b ? -1 : a > b ? 1 : 0;
-}
-
-const utf8 = new TextEncoder();
-
-/** Byte order of UTF-8, which is code point order; UTF-16 units differ from it only at surrogates. */
-export function compareText(a: string, b: string): number {
-  const shared = Math.min(a.length, b.length);
-  for (let i = 0; i < shared; i++) {
-    if (a.charCodeAt(i) === b.charCodeAt(i)) continue;
-    const x = utf8.encode(a);
-    const y = utf8.encode(b);
-    for (let j = 0; j < x.length && j < y.length; j++) if (x[j] !== y[j]) return x[j]! - y[j]!;
-    return x.length - y.length;
-  }
-  return a.length - b.length;
 }
 
 type Compare<T> = (a: T, b: T) => number;
@@ -200,6 +187,7 @@ export const library = {
   ...textTimeLibrary,
   ...intervalTextLibrary,
   ...overlapLibrary,
+  ...jsonPathLibrary,
   text_to_number: toNumber,
   ...patternLibrary,
   ...textForms(compareText),

@@ -9,6 +9,7 @@ import { isStrict, type TableFunction, type TablePart } from "../../plan/table-f
 import { addDecimals, compareDecimals, type Decimal, decimal, FINITE, NAN, signOf } from "./decimal.ts";
 import { fail, fault, type ScalarError, scalarError } from "./errors.ts";
 import { elementsOf, kindOf, membersOf, plainText } from "./json-text.ts";
+import { pathItems } from "./jsonpath/functions.ts";
 import { matchRows, splitParts } from "./regex/functions.ts";
 import { splitToItems } from "./text-forms.ts";
 import { addInterval } from "./time-arithmetic.ts";
@@ -195,6 +196,8 @@ const makers: Record<Exclude<TableFunction, "rows_from">, Maker> = {
   jsonb_each: () => members("jsonb_each", true, same),
   jsonb_each_text: () => members("jsonb_each_text", true, plainText),
   jsonb_object_keys: () => keys("jsonb_object_keys"),
+  jsonb_path_query: () => (document: string, path: string, variables?: string, silent?: boolean) =>
+    pathItems(document, path, variables, silent).map((item) => [item]),
 };
 
 /** Its rows for values of these types; a strict one gives none for a null. */

@@ -136,6 +136,8 @@ function bindCollation(clause: NodeOf<"CollateClause">, ctx: BindContext): void 
 
 function bindDefault(node: Node, column: string, type: Field["type"], ctx: BindContext): Datum {
   const position = ctx.position(startOf(node));
+  // What a row is given must not depend on when the table was made.
+  ctx.literalClock = null;
   const bound = bindExpr(node, plainPlace(ctx, emptyScope(), DEFAULTS));
   const expr = coerce(bound, type, "assignment", ctx);
   if (expr === undefined) {

@@ -10,6 +10,7 @@ import { type Field, type Schema, schemaOf } from "../batch/schema.ts";
 import { int8, jsonb, type SqlType, timestamptz } from "../batch/types.ts";
 import type { Catalog, CatalogRelation } from "../plan/catalog.ts";
 import type { OrderItem } from "../plan/plan.ts";
+import type { Routine } from "../plan/routines.ts";
 
 export const CATALOG_TOPIC = 0;
 /** Name of the hidden key column of a table without primary key. */
@@ -28,6 +29,8 @@ export interface TopicEntry {
   readonly hiddenRowId: boolean;
   /** Values of columns an INSERT leaves out; null for none. */
   readonly defaults: readonly Datum[];
+  /** Per column, the text of a default that is no constant, or null; absent: there are none. */
+  readonly defaultTexts?: readonly (string | null)[];
 }
 
 export interface ViewEntry {
@@ -99,11 +102,17 @@ export interface ViewRelation {
 }
 
 export class EngineCatalog implements Catalog {
+  readonly #routines: ReadonlyMap<string, Routine>;
   readonly #entries = new Map<number, CatalogEntry>();
   readonly #byName = new Map<string, RelationEntry>();
   readonly #types = new Map<string, TypeEntry>();
   readonly #relations = new Map<number, ViewRelation>();
   #lastId = CATALOG_TOPIC;
+
+  /** `routines`: functions that the program gives; they are no part of the log. */
+  constructor(routines: ReadonlyMap<string, Routine> = new Map()) {
+    this.#routines = routines;
+  }
 
   nextId(): number {
     return this.#lastId + 1;
@@ -140,6 +149,10 @@ export class EngineCatalog implements Catalog {
 
   type(name: string): SqlType | undefined {
     return this.#types.get(name)?.type;
+  }
+
+  routine(name: string): Routine | undefined {
+    return this.#routines.get(name);
   }
 
   byId(id: number): CatalogEntry | undefined {
@@ -184,6 +197,8 @@ export class EngineCatalog implements Catalog {
       appendOnly: entry.topicKind === "stream",
       order: [],
       defaults: entry.defaults,
+      ...(entry.defaultTexts === undefined ? {} : { defaultTexts: entry.defaultTexts }),
+      ...(entry.hiddenRowId ? { identified: { schema: entry.schema, key: entry.key ?? [] } } : {}),
     };
   }
 

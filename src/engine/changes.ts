@@ -2,7 +2,7 @@
  * What INSERT, UPDATE and DELETE change, decided against the newest state: the table as of the last step, plus what the same
  * transaction has changed before. Runs while the gate is held, so nobody changes anything in between.
  */
-import { EvertError } from "../base/errors.ts";
+import { EvertError, notSupported } from "../base/errors.ts";
 import { type Datum, exactValue } from "../batch/convert.ts";
 import { setProperty } from "../batch/json.ts";
 import { orderKeyOf } from "../batch/order-key.ts";
@@ -165,19 +165,24 @@ export class TopicChanges {
     return parts;
   }
 
-  /** What a query of the same transaction sees: the stored rows but those of these keys, and these rows. Null keys: these rows alone. */
-  async overlay(): Promise<{ readonly keys: readonly Row[] | null; readonly rows: readonly Row[] }> {
-    const appended = this.#appended.map((row) => row.slice(0, this.#width));
-    if (this.#pending.size === 0) return { keys: [], rows: appended };
-    if (this.topic.hiddenRowId) {
-      // No plan sees the hidden ids by which these rows are known.
-      const stored = await this.#matching(null);
-      return { keys: null, rows: [...stored.map((row) => row.slice(0, this.#width)), ...appended] };
+  /**
+   * What a query of the same transaction sees: the stored rows but those of these keys, and these rows. `identified`: rows with their
+   * hidden ids.
+   */
+  overlay(identified: boolean): { readonly keys: readonly Row[]; readonly rows: readonly Row[] } {
+    const withIds = identified && this.topic.hiddenRowId;
+    if (withIds && this.#appended.length > 0) {
+      throw notSupported(
+        `changing rows of "${this.topic.name}", which has no key, by a query once the same transaction has inserted some`,
+        undefined,
+        "Give the table a primary key.",
+      );
     }
     const pending = [...this.#pending.values()];
+    const rows = pending.flatMap(({ row }) => (row === null ? [] : [row]));
     return {
       keys: pending.map(({ key }) => key),
-      rows: pending.flatMap(({ row }) => (row === null ? [] : [row])),
+      rows: withIds ? rows : [...rows, ...this.#appended].map((row) => row.slice(0, this.#width)),
     };
   }
 

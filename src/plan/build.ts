@@ -46,6 +46,7 @@ import type {
   WindowFunction,
   WindowPlan,
 } from "./plan.ts";
+import type { RowsRoutine } from "./routines.ts";
 import type { TableFunction, TablePart } from "./table-functions.ts";
 
 type Key = readonly number[] | null;
@@ -187,7 +188,7 @@ export function series(input: Plan, start: Expr, stop: Expr, step: Expr, name: s
 }
 
 export interface TableFunctionSpec {
-  readonly fn: TableFunction;
+  readonly fn: TableFunction | RowsRoutine;
   readonly args: readonly Expr[];
   readonly parts?: readonly TablePart[];
   readonly columns: readonly Field[];

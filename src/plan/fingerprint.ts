@@ -15,6 +15,7 @@ import type { Schema } from "../batch/schema.ts";
 import { typeToString } from "../batch/types.ts";
 import type { Datum, Expr, UserFunction } from "./expression.ts";
 import type { Aggregate, FrameBound, OrderItem, Plan, Query, WindowFunction } from "./plan.ts";
+import type { Routine, RoutineValue } from "./routines.ts";
 
 /** Grows when the meaning of an operator or a function changes while its name stays: what was built before is then rebuilt. */
 const MEANING = 1;
@@ -28,6 +29,14 @@ export function planKey(plan: Plan): string {
     keys.set(plan, key);
   }
   return key;
+}
+
+let namedOnce = 0;
+
+/** Gives a plan that lives for one query a name of its own, instead of one made of all the rows in it. */
+export function nameOnce<P extends Plan>(plan: P): P {
+  keys.set(plan, `once ${++namedOnce}`);
+  return plan;
 }
 
 /** Key of a query as its readers see it: plan, names of the visible columns, order. */
@@ -44,6 +53,11 @@ export function exprKey(expr: Expr): string {
 /** Equal for aggregates that compute the same over the same rows. */
 export function aggregateKey(aggregate: Aggregate): string {
   return JSON.stringify(aggregateParts(aggregate));
+}
+
+/** Equal for functions of the program that are declared alike. */
+export function routineKey(routine: Routine): string {
+  return digest(routineParts(routine));
 }
 
 /** JSON that is written in one way only: arrays of strings, numbers, booleans, nulls and such arrays. */
@@ -86,7 +100,7 @@ function describe(plan: Plan): Parts {
       return [
         plan.kind,
         planKey(plan.input),
-        plan.fn,
+        typeof plan.fn === "string" ? plan.fn : routineParts(plan.fn),
         plan.args.map(exprParts),
         plan.parts.map((p) => [p.fn, p.args, p.columns]),
         types(plan.schema),
@@ -187,11 +201,18 @@ function aggregateParts(a: Aggregate): Parts {
 
 function reducerParts(reducer: NonNullable<Aggregate["reducer"]>): Parts {
   const initial = JSON.stringify(reducer.initial) ?? null;
+  if (reducer.routine !== null) return [initial, routineParts(reducer.routine)];
   return [initial, functionParts(reducer.add), functionParts(reducer.remove), reducer.source];
 }
 
 function functionParts(fn: UserFunction): Parts {
   return [fn.source, fn.rows.map((r) => [r.fields.map((f) => [f.name, f.column]), r.presentColumn])];
+}
+
+function routineParts(routine: Routine): Parts {
+  const valueParts = ({ type, nullable }: RoutineValue) => [typeToString(type), nullable];
+  const gives = routine.kind === "rows" ? routine.columns : [routine.returns];
+  return [routine.kind, routine.name, routine.source, routine.args.map(valueParts), gives.map(valueParts)];
 }
 
 function exprParts(expr: Expr): Parts {
@@ -221,6 +242,8 @@ function exprParts(expr: Expr): Parts {
       ];
     case "coalesce":
       return [expr.kind, typeToString(expr.type), ...expr.args.map(exprParts)];
+    case "routine":
+      return [expr.kind, routineParts(expr.fn), ...expr.args.map(exprParts)];
     case "js":
       return [expr.kind, typeToString(expr.type), functionParts(expr.fn)];
     default:

@@ -22,6 +22,7 @@ import {
 import { canCast, castOf, sameKind } from "./function-casts.ts";
 import type { FunctionId } from "./function-table.ts";
 import { chooseSignature } from "./functions.ts";
+import type { RowsRoutine } from "./routines.ts";
 
 interface Signature {
   readonly fn: TableFunction;
@@ -126,7 +127,7 @@ export function isStrict(fn: TableFunction): boolean {
 }
 
 export interface TableResolution {
-  readonly fn: TableFunction;
+  readonly fn: TableFunction | RowsRoutine;
   readonly argTypes: readonly SqlType[];
   readonly argCasts: readonly (FunctionId | null)[];
   /** Its columns; a name of null is the table's. */

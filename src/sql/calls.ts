@@ -10,6 +10,7 @@ import { bindAggregate } from "./aggregates.ts";
 import { type Bound, boundType, callOf, toCommonType, typed } from "./bound.ts";
 import { midnight, now } from "./clock.ts";
 import type { ExprPlace } from "./place.ts";
+import { bindRoutine } from "./routines.ts";
 import { refusedRows } from "./row-functions.ts";
 import { argument, resolved } from "./table-calls.ts";
 import { as, type NodeOf, stringOf } from "./tree.ts";
@@ -24,16 +25,20 @@ export function bindCall(call: FuncCall, place: ExprPlace, start: number | undef
   const { ctx } = place;
   const position = ctx.position(call.location);
   const name = functionName(call, position);
-  if (call.agg_within_group && !isAggregate(name)) throw notSupported(`${name}(...) WITHIN GROUP`, position);
+  const routine = ctx.catalog.routine?.(name);
+  const aggregates = isAggregate(name) || routine?.kind === "reducer";
+  if (call.agg_within_group && !aggregates) throw notSupported(`${name}(...) WITHIN GROUP`, position);
   if (call.over !== undefined) return typed(bindWindowCall(call, name, place), start);
   if (isWindowFunction(name)) {
     throw new EvertError("wrong_object_type", `window function ${name} requires an OVER clause`, {
       position,
     });
   }
-  if (isAggregate(name)) return typed(bindAggregate(call, name, place), start);
+  if (aggregates) return typed(bindAggregate(call, name, place), start);
   if (isAbsentAggregate(name)) throw notSupported(`aggregate ${name}`, position);
   refuseAggregateSyntax(call, name, position);
+  if (routine?.kind === "scalar") return typed(bindRoutine(call, routine, place), start);
+  if (routine?.kind === "rows") throw notSupported(`function ${name} elsewhere than in FROM`, position);
   if (isTableFunction(name)) return typed(rowFunction(call, name, place), start);
   const args =
     name === "make_interval"

@@ -58,7 +58,7 @@ export function bindNow(
     return typed({ kind: "const", value: word.of(us), type: word.type }, start);
   }
   if (word.ofLogTime === null || op !== name)
-    throw notSupported(`${op.replace(/_N$/, "(n)")} in ${place.ctx.defines}`, position);
+    throw notSupported(`${op.replace(/_N$/, "(n)")} in ${place.ctx.defines ?? place.clause}`, position);
   return typed(word.ofLogTime(moment), start);
 }
 
@@ -76,7 +76,8 @@ export function now({ ctx, clause }: ExprPlace, said: string, position: number |
       "A view depends on the log alone. Put the time into the records, compare it in WHERE, or compare it when reading the view.";
     throw notSupported(`${said} in ${ctx.defines}`, position, hint);
   }
-  if (clause === DEFAULTS) throw notSupported(`${said} in a DEFAULT`, position, "Give the time in INSERT.");
+  // The time of the statement that stores the row.
+  if (clause === DEFAULTS) return NOW;
   if (ctx.nowUs === null) throw notSupported(said, position);
   return { kind: "const", value: ctx.nowUs, type: timestamptz };
 }
@@ -85,6 +86,7 @@ export function now({ ctx, clause }: ExprPlace, said: string, position: number |
 export function midnight(place: ExprPlace, said: string, position: number | undefined): Expr {
   // Not the log's time, wherever in a view it stands.
   const moment = now(place.ctx.defines === null ? place : { ...place, clause: "" }, said, position);
-  const us = moment.kind === "const" ? (moment.value as bigint) : 0n;
+  if (moment.kind !== "const") throw notSupported(`${said} in ${place.clause}`, position);
+  const us = moment.value as bigint;
   return { kind: "const", value: us - timeOfDay(us), type: timestamp };
 }

@@ -5,9 +5,10 @@ import { type Field, schemaOf } from "../batch/schema.ts";
 import type { Datum } from "../plan/expression.ts";
 import { isComparable, sqlTypeName } from "../plan/functions.ts";
 import { bindQuery } from "./bind-query.ts";
-import { boundType, coerce } from "./bound.ts";
+import { type Bound, boundType, coerce } from "./bound.ts";
 import { DEFAULTS } from "./clock.ts";
 import { type BindContext, checkColumnCount } from "./context.ts";
+import { textOfDefault } from "./default-text.ts";
 import { bindExpr, plainPlace } from "./expression.ts";
 import { boolOption, optionsOf, textOption } from "./options.ts";
 import { emptyScope } from "./scope.ts";
@@ -16,9 +17,15 @@ import { textBehindAs } from "./tokens.ts";
 import { as, kindOf, locationOf, type NodeOf, startOf, stringOf } from "./tree.ts";
 import { bindTypeName } from "./type-names.ts";
 
+/** A constant or, where that is not known before rows are stored, its text. */
+interface Default {
+  readonly value: Datum;
+  readonly text: string | null;
+}
+
 interface Column {
   readonly field: Field;
-  readonly fallback: Datum;
+  readonly fallback: Default;
   /** Byte offset of its PRIMARY KEY, if it has one. */
   readonly keyAt: number | null;
 }
@@ -60,7 +67,8 @@ export function bindCreateTable(
     schema: schemaOf(fields),
     key,
     appendOnly,
-    defaults: columns.map((c) => c.fallback),
+    defaults: columns.map((c) => c.fallback.value),
+    defaultTexts: columns.map((c) => c.fallback.text),
   };
 }
 
@@ -101,7 +109,7 @@ function bindColumnDef(node: ColumnDef, before: readonly Column[], ctx: BindCont
   if (node.collClause !== undefined) bindCollation(node.collClause, ctx);
   const type = bindTypeName(node.typeName!, ctx);
   let nullable = true;
-  let fallback: Datum = null;
+  let fallback: Default = { value: null, text: null };
   let keyAt: number | null = null;
   for (const wrapped of node.constraints ?? []) {
     const constraint = as(wrapped, "Constraint")!;
@@ -117,7 +125,7 @@ function bindColumnDef(node: ColumnDef, before: readonly Column[], ctx: BindCont
           throw noKey({ field: { name, type, nullable }, fallback, keyAt }, ctx.position(keyAt));
         break;
       case "CONSTR_DEFAULT":
-        fallback = bindDefault(constraint.raw_expr!, name, type, ctx);
+        fallback = bindDefault(constraint, nextPlace(node, constraint), name, type, ctx);
         break;
       default:
         throw refuseConstraint(constraint, ctx);
@@ -134,19 +142,45 @@ function bindCollation(clause: NodeOf<"CollateClause">, ctx: BindContext): void 
   );
 }
 
-function bindDefault(node: Node, column: string, type: Field["type"], ctx: BindContext): Datum {
-  const position = ctx.position(startOf(node));
+function bindFallback(node: Node, position: number | undefined, ctx: BindContext): Bound {
+  try {
+    return bindExpr(node, plainPlace(ctx, emptyScope(), DEFAULTS));
+  } catch (error) {
+    if (!(error instanceof EvertError) || !["undefined_column", "undefined_table"].includes(error.code))
+      throw error;
+    // No column has a value before the row is there.
+    throw new EvertError("feature_not_supported", "cannot use column reference in DEFAULT expression", {
+      position: error.position ?? position,
+      cause: error,
+    });
+  }
+}
+
+/** Where the column's next constraint begins, if there is one. */
+function nextPlace(node: ColumnDef, { location = 0 }: Constraint): number {
+  const places = (node.constraints ?? []).map((n) => as(n, "Constraint")!.location ?? 0);
+  return Math.min(...places.filter((place) => place > location), Number.MAX_SAFE_INTEGER);
+}
+
+function bindDefault(
+  { raw_expr, location }: Constraint,
+  end: number,
+  column: string,
+  type: Field["type"],
+  ctx: BindContext,
+): Default {
+  const position = ctx.position(startOf(raw_expr!));
   // What a row is given must not depend on when the table was made.
   ctx.literalClock = null;
-  const bound = bindExpr(node, plainPlace(ctx, emptyScope(), DEFAULTS));
+  const bound = bindFallback(raw_expr!, position, ctx);
   const expr = coerce(bound, type, "assignment", ctx);
   if (expr === undefined) {
     const from = sqlTypeName(boundType(bound));
     const message = `column "${column}" is of type ${sqlTypeName(type)} but default expression is of type ${from}`;
     throw new EvertError("datatype_mismatch", message, { position });
   }
-  if (expr.kind !== "const") throw notSupported("a DEFAULT that is no constant", position);
-  return expr.value;
+  if (expr.kind === "const") return { value: expr.value, text: null };
+  return { value: null, text: textOfDefault(ctx.source.slice(location ?? 0, end)) };
 }
 
 const constraintWords: Partial<Record<NonNullable<Constraint["contype"]>, string>> = {

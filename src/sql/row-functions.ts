@@ -13,7 +13,7 @@ import type { Expr } from "../plan/expression.ts";
 import { exprKey } from "../plan/fingerprint.ts";
 import { columnsOf, mapChildren } from "../plan/inspect.ts";
 import type { Plan } from "../plan/plan.ts";
-import { fieldsOf, type TableResolution } from "../plan/table-functions.ts";
+import { fieldsOf, type TableFunction, type TableResolution } from "../plan/table-functions.ts";
 import type { RowFunctionSink } from "./place.ts";
 import { isRowFunctionValue, ROW_FUNCTIONS, SUBQUERIES } from "./stand-ins.ts";
 import { planOf } from "./table-calls.ts";
@@ -22,6 +22,7 @@ const NOTHING: Expr = { kind: "const", value: null, type: text };
 
 interface Call {
   readonly key: string;
+  readonly fn: TableFunction;
   readonly resolution: TableResolution;
   readonly args: readonly Expr[];
   /** How deep calls stand in its arguments. */
@@ -32,12 +33,15 @@ export class RowFunctions implements RowFunctionSink {
   private readonly calls: Call[] = [];
 
   add(resolution: TableResolution, args: readonly Expr[], position: number | undefined): Expr {
+    const { fn } = resolution;
+    if (typeof fn !== "string")
+      throw notSupported("a function of one's own that gives rows, elsewhere than in FROM", position);
     if (resolution.columns.length !== 1)
       throw notSupported("a function of several columns in the select list", position);
-    const key = JSON.stringify([resolution.fn, args.map(exprKey)]);
+    const key = JSON.stringify([fn, args.map(exprKey)]);
     const known = this.calls.findIndex((c) => c.key === key);
     const level = Math.max(-1, ...this.named(args).map((i) => this.calls[i]!.level)) + 1;
-    const index = known >= 0 ? known : this.calls.push({ key, resolution, args, level }) - 1;
+    const index = known >= 0 ? known : this.calls.push({ key, fn, resolution, args, level }) - 1;
     const { type } = resolution.columns[0]!;
     return { kind: "column", index: ROW_FUNCTIONS + index, type, nullable: true };
   }
@@ -101,12 +105,12 @@ export class RowFunctions implements RowFunctionSink {
 
 function sideBySide(input: Plan, calls: readonly Call[]): Plan {
   const [only] = calls;
-  if (calls.length === 1) return planOf(input, only!.resolution, only!.args, [only!.resolution.fn], false);
+  if (calls.length === 1) return planOf(input, only!.resolution, only!.args, [only!.fn], false);
   return build.tableFunction(input, {
     fn: "rows_from",
     args: calls.flatMap((c) => c.args),
-    parts: calls.map((c) => ({ fn: c.resolution.fn, args: c.args.length, columns: 1 })),
-    columns: calls.flatMap((c) => fieldsOf(c.resolution, [c.resolution.fn])),
+    parts: calls.map((c) => ({ fn: c.fn, args: c.args.length, columns: 1 })),
+    columns: calls.flatMap((c) => fieldsOf(c.resolution, [c.fn])),
     ordinality: null,
     outer: false,
   });

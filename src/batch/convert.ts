@@ -97,6 +97,7 @@ export function fromValue(type: SqlType, value: unknown): Exclude<Datum, null> {
     case "uuid":
     case "interval":
     case "enum":
+    case "jsonpath":
       return datumFromText(type, textOf(value, expectations[type.name]));
     case "json":
     case "jsonb":
@@ -106,7 +107,12 @@ export function fromValue(type: SqlType, value: unknown): Exclude<Datum, null> {
   }
 }
 
-const expectations = { uuid: "a UUID", interval: "an interval", enum: "a label" } as const;
+const expectations = {
+  uuid: "a UUID",
+  interval: "an interval",
+  enum: "a label",
+  jsonpath: "a jsonpath",
+} as const;
 
 function textOf(value: unknown, expected: string): string {
   if (typeof value === "string") {
@@ -131,6 +137,7 @@ export function datumToValue(type: SqlType, datum: Datum): unknown {
     case "bytea":
     case "uuid":
     case "interval":
+    case "jsonpath":
       return datum;
     case "int8":
       return safeNumber(datum as number | bigint);

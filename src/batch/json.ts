@@ -59,6 +59,8 @@ export function valueToJson(type: SqlType, datum: Datum): string {
       return (datum as string).replace(/[\n\r]+/g, " ");
     case "jsonb":
       return datum as string;
+    case "jsonpath":
+      return JSON.stringify(datum);
     case "array":
       return arrayToJson(type.element!, datum as string);
   }

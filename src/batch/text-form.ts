@@ -17,6 +17,8 @@ import {
   parseTimestamptz,
 } from "./format/timestamptz.ts";
 import { checkJson, parseJsonb } from "./jsonb.ts";
+import { parsePath } from "./jsonpath/parse.ts";
+import { printPath } from "./jsonpath/print.ts";
 import { isSmallNumeric, type SqlType } from "./types.ts";
 
 /** The value the type's input function reads. @throws EvertError with PostgreSQL's SQLSTATE */
@@ -62,6 +64,8 @@ export function datumFromText(type: SqlType, text: string): Exclude<Datum, null>
       return checkJson(text);
     case "jsonb":
       return parseJsonb(text);
+    case "jsonpath":
+      return printPath(parsePath(text));
     case "enum":
       return labelNumber(type, text);
     case "array":
@@ -108,6 +112,7 @@ export function datumToText(type: SqlType, datum: Exclude<Datum, null>): string 
     case "interval":
     case "json":
     case "jsonb":
+    case "jsonpath":
     case "array":
       return datum as string;
   }

@@ -19,6 +19,7 @@
  * | interval          | Utf8: PostgreSQL's text            | "1 mon 2 days 03:00:00"        | the same string                |
  * | json              | Utf8: as it was written            | itself                         | itself                         |
  * | jsonb             | Utf8: canonical JSON               | itself                         | itself                         |
+ * | jsonpath          | Utf8: PostgreSQL's text            | string                         | string                         |
  * | enum              | Int32: number of the label         | the label                      | the label                      |
  * | array             | Utf8: PostgreSQL's text            | array of the elements' forms   | array                          |
  *
@@ -45,6 +46,7 @@ export type TypeName =
   | "interval"
   | "json"
   | "jsonb"
+  | "jsonpath"
   | "enum"
   | "array";
 
@@ -103,6 +105,8 @@ export const timestamptz: SqlType = { name: "timestamptz" };
 export const interval: SqlType = { name: "interval" };
 export const json: SqlType = { name: "json" };
 export const jsonb: SqlType = { name: "jsonb" };
+/** Its canonical text; neither equality nor order. */
+export const jsonpath: SqlType = { name: "jsonpath" };
 
 export function arrayOf(element: SqlType): SqlType {
   return { name: "array", element };
@@ -144,6 +148,7 @@ export function carrierOf(type: SqlType): Carrier {
     case "interval":
     case "json":
     case "jsonb":
+    case "jsonpath":
     case "array":
       return "string";
   }
@@ -225,6 +230,7 @@ const byName: Readonly<Record<Exclude<TypeName, "enum" | "array">, SqlType>> = {
   interval,
   json,
   jsonb,
+  jsonpath,
 };
 
 /** All types but those made of others. */

@@ -34,6 +34,7 @@ function converterOf(type: string): ValueConverter | null {
     case "timestamp":
     case "timestamptz":
     case "interval":
+    case "jsonpath":
     case "enum":
       return null;
   }

@@ -320,6 +320,7 @@ export class Compiler implements CompileContext {
     const form = [
       typeof plan.fn === "string" ? plan.fn : identityOfRoutine(plan.fn),
       plan.args.length,
+      JSON.stringify(plan.parts),
       plan.ordinality,
       plan.outer,
       ...own.map((f) => `${typeToString(f.type)}${f.nullable ? "" : " not null"}`),

@@ -166,7 +166,7 @@ const absent: ReadonlySet<string> = new Set(
 );
 
 /** What min and max are not defined for, though most of it has an order. */
-const unordered: ReadonlySet<TypeName> = new Set(["bool", "uuid", "json", "jsonb"]);
+const unordered: ReadonlySet<TypeName> = new Set(["bool", "uuid", "json", "jsonb", "jsonpath"]);
 
 export const aggregateNames: readonly string[] = Object.freeze([...Object.keys(table), ...orderedSets]);
 

@@ -47,7 +47,7 @@ import type {
   WindowPlan,
 } from "./plan.ts";
 import type { RowsRoutine } from "./routines.ts";
-import type { TableFunction } from "./table-functions.ts";
+import type { TableFunction, TablePart } from "./table-functions.ts";
 
 type Key = readonly number[] | null;
 
@@ -190,6 +190,7 @@ export function series(input: Plan, start: Expr, stop: Expr, step: Expr, name: s
 export interface TableFunctionSpec {
   readonly fn: TableFunction | RowsRoutine;
   readonly args: readonly Expr[];
+  readonly parts?: readonly TablePart[];
   readonly columns: readonly Field[];
   /** Name of the column that numbers the rows, or null. */
   readonly ordinality: string | null;
@@ -207,6 +208,7 @@ export function tableFunction(input: Plan, spec: TableFunctionSpec): TableFuncti
     input,
     fn: spec.fn,
     args: spec.args.map((arg) => fitted(arg, input)),
+    parts: spec.parts ?? [],
     columns: spec.columns.map((f) => ({ ...f })),
     ordinality: spec.ordinality !== null,
     outer: spec.outer,

@@ -59,9 +59,8 @@ export function nodeText(plan: Plan): string {
       return `Series: ${quoteName(plan.schema.fields.at(-1)!.name)} from ${args[0]} to ${args[1]} step ${args[2]}`;
     }
     case "tableFunction": {
-      const args = plan.args.map((e) => exprText(e, plan.input.schema)).join(", ");
       const outer = plan.outer ? "Outer table function" : "Table function";
-      return `${outer}: ${typeof plan.fn === "string" ? plan.fn : routineName(plan.fn)}(${args})${plan.ordinality ? " with ordinality" : ""}`;
+      return `${outer}: ${tableCall(plan)}${plan.ordinality ? " with ordinality" : ""}`;
     }
     case "apply":
       return `${JOINS[plan.type]} apply`;
@@ -292,4 +291,13 @@ function datumText(value: Datum, type: SqlType): string {
   if (value === null) return "null";
   const written = type.name === "bool" ? String(value) : datumToText(type, value);
   return plainTypes.has(type.name) ? written : `'${written.replaceAll("'", "''")}'`;
+}
+
+function tableCall({ fn, args, parts, input }: Plan & { kind: "tableFunction" }): string {
+  const called = (name: string, of: readonly Expr[]) =>
+    `${name}(${of.map((e) => exprText(e, input.schema)).join(", ")})`;
+  if (typeof fn !== "string") return called(routineName(fn), args);
+  if (parts.length === 0) return called(fn, args);
+  let at = 0;
+  return parts.map((p) => called(p.fn, args.slice(at, (at += p.args)))).join(", ");
 }

@@ -102,6 +102,7 @@ function describe(plan: Plan): Parts {
         planKey(plan.input),
         typeof plan.fn === "string" ? plan.fn : routineParts(plan.fn),
         plan.args.map(exprParts),
+        plan.parts.map((p) => [p.fn, p.args, p.columns]),
         types(plan.schema),
         plan.ordinality,
         plan.outer,

@@ -199,6 +199,7 @@ export const categories: Record<TypeName, Category> = {
   interval: "T",
   json: "U",
   jsonb: "U",
+  jsonpath: "U",
   enum: "E",
   array: "A",
 };

@@ -12,10 +12,13 @@ import { byteFunctions } from "./functions-of/bytes.ts";
 import { castFunctions } from "./functions-of/casts.ts";
 import { comparisonFunctions } from "./functions-of/comparisons.ts";
 import type { Entry } from "./functions-of/entry.ts";
+import { formatFunctions } from "./functions-of/formats.ts";
 import { genericFunctions } from "./functions-of/generic.ts";
+import { jsonPathFunctions } from "./functions-of/json-paths.ts";
 import { jsonFunctions } from "./functions-of/jsons.ts";
 import { mathFunctions } from "./functions-of/math.ts";
 import { numberFunctions } from "./functions-of/numbers.ts";
+import { overlapFunctions } from "./functions-of/overlaps.ts";
 import { patternFunctions } from "./functions-of/patterns.ts";
 import { textFunctions } from "./functions-of/texts.ts";
 import { timeFunctions } from "./functions-of/times.ts";
@@ -33,6 +36,9 @@ const table = {
   ...numberFunctions,
   ...textFunctions,
   ...timeFunctions,
+  ...formatFunctions,
+  ...overlapFunctions,
+  ...jsonPathFunctions,
   ...castFunctions,
   ...mathFunctions,
   ...byteFunctions,

@@ -282,7 +282,7 @@ function resolveExtreme(
     throw new EvertError("datatype_mismatch", said, { position });
   }
   const type = common.name === "varchar" ? text : withoutModifiers(common);
-  if (type.name === "json" || type.name === "varchar") {
+  if (type.name === "json" || type.name === "jsonpath" || type.name === "varchar") {
     throw new EvertError(
       "undefined_function",
       `could not identify a comparison function for type ${type.name}`,

@@ -12,7 +12,7 @@ import type { Field, Schema } from "../batch/schema.ts";
 import type { SqlType } from "../batch/types.ts";
 import type { ConstExpr, Datum, Expr, UserFunction } from "./expression.ts";
 import type { ReducerRoutine, RowsRoutine } from "./routines.ts";
-import type { TableFunction } from "./table-functions.ts";
+import type { TableFunction, TablePart } from "./table-functions.ts";
 
 interface PlanNode {
   readonly schema: Schema;
@@ -69,13 +69,15 @@ export interface SeriesPlan extends PlanNode {
 /**
  * A function that gives any number of rows per input row, lateral: each input row times each of them, their columns appended.
  * With `ordinality` their number within the input row, from 1, is one column more (int8). With `outer` an input row for which
- * there are none comes out once, with nulls.
+ * there are none comes out once, with nulls. `rows_from` is several of them side by side, the shorter ones filled up with nulls.
  */
 export interface TableFunctionPlan extends PlanNode {
   readonly kind: "tableFunction";
   readonly input: Plan;
   readonly fn: TableFunction | RowsRoutine;
   readonly args: readonly Expr[];
+  /** Of `rows_from`: the functions, which share out `args` and `columns` in this order. Empty for any other. */
+  readonly parts: readonly TablePart[];
   /** What it gives, without the ordinality. */
   readonly columns: readonly Field[];
   readonly ordinality: boolean;

@@ -12,6 +12,7 @@ import {
   interval,
   json,
   jsonb,
+  jsonpath,
   numeric,
   type SqlType,
   text,
@@ -54,6 +55,11 @@ function jsonFunctions(prefix: "json" | "jsonb", type: SqlType): Record<string, 
 const byName: Readonly<Record<string, readonly Signature[]>> = {
   ...jsonFunctions("json", json),
   ...jsonFunctions("jsonb", jsonb),
+  jsonb_path_query: [
+    { fn: "jsonb_path_query", args: [jsonb, jsonpath], columns: [jsonb] },
+    { fn: "jsonb_path_query", args: [jsonb, jsonpath, jsonb], columns: [jsonb] },
+    { fn: "jsonb_path_query", args: [jsonb, jsonpath, jsonb, bool], columns: [jsonb] },
+  ],
   generate_series: [
     { fn: "series_integer", args: [int4, int4], columns: [int4] },
     { fn: "series_integer", args: [int4, int4, int4], columns: [int4] },
@@ -82,6 +88,7 @@ const byName: Readonly<Record<string, readonly Signature[]>> = {
 const ofArrays: ReadonlySet<string> = new Set(["unnest", "generate_subscripts"]);
 
 const ids = [
+  "rows_from",
   "regexp_matches",
   "regexp_split_to_table",
   "series_integer",
@@ -100,13 +107,23 @@ const ids = [
   "jsonb_each",
   "jsonb_each_text",
   "jsonb_object_keys",
+  "jsonb_path_query",
 ] as const;
 
 export type TableFunction = (typeof ids)[number];
 
-/** Without rows for any null argument; the others are called with it. */
+/** One of several functions side by side: how many of the arguments and of the columns are its own. */
+export interface TablePart {
+  readonly fn: TableFunction;
+  readonly args: number;
+  readonly columns: number;
+}
+
+/** Called with nulls; the others have no rows for any null argument. */
+const lax: ReadonlySet<TableFunction> = new Set(["rows_from", "unnest", "string_to_table"]);
+
 export function isStrict(fn: TableFunction): boolean {
-  return fn !== "unnest" && fn !== "string_to_table";
+  return !lax.has(fn);
 }
 
 export interface TableResolution {

@@ -18,11 +18,17 @@ import { type Bound, boundType, castCall, coerce, settle, settled, toBoolean } f
 import { checkEquatable } from "./equality.ts";
 import type { ExprPlace } from "./place.ts";
 import { countsFor, refuseVariadic, routineArguments } from "./routines.ts";
+import { refusingRows } from "./row-functions.ts";
 import { inward, type OuterScope, outward } from "./scope.ts";
 import { sortDirection } from "./sorting.ts";
 import { as, type NodeOf } from "./tree.ts";
 
 type FuncCall = NodeOf<"FuncCall">;
+
+const NO_ROWS = refusingRows("aggregate function calls cannot contain set-returning function calls");
+export const NO_ROWS_OF_WINDOWS = refusingRows(
+  "window function calls cannot contain set-returning function calls",
+);
 
 /** Takes the aggregate that a call names and gives the column that stands for its value. */
 export type TakeAggregate = (aggregate: Aggregate) => Expr;
@@ -34,8 +40,8 @@ export function bindAggregate(call: FuncCall, name: string, place: ExprPlace, ov
   checkWithinGroup(call, name, position);
   const inner: ExprPlace =
     over === undefined
-      ? { ...place, aggregates: null, windows: null, clause: NESTED }
-      : { ...place, windows: null, clause: NESTED_WINDOW };
+      ? { ...place, aggregates: null, windows: null, rows: NO_ROWS, clause: NESTED }
+      : { ...place, windows: null, rows: NO_ROWS_OF_WINDOWS, clause: NESTED_WINDOW };
   const routine = ctx.catalog.routine?.(name);
   const reducer = routine?.kind === "reducer" ? routine : null;
   const parts = call.agg_within_group

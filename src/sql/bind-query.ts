@@ -103,9 +103,8 @@ function sorted(query: BoundQuery, select: SelectStmt, env: QueryEnv): BoundQuer
     const index = query.columns[outputs.indexOf(output as (typeof outputs)[number])]!.index;
     return { column: index, ...sortDirection(sort, ctx, sort.node!, output.expr) };
   });
-  const limit = bindLimit(select, emptyScope(), ctx);
-  const plan = limit === undefined ? query.plan : build.topK(query.plan, { partition: [], order, ...limit });
-  return { ...query, plan, order };
+  const limit = bindLimit(select, emptyScope(), env);
+  return { ...query, plan: limit(query.plan, order), order };
 }
 
 /** A name that is no output column's is just unknown. */

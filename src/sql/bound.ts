@@ -16,6 +16,7 @@ import {
   wantedType,
 } from "../plan/functions.ts";
 import { typeOf } from "../plan/inspect.ts";
+import { writtenOut } from "./clock-words.ts";
 import type { BindContext } from "./context.ts";
 import { castConstant, castLiteral, parseDatum } from "./literal.ts";
 
@@ -55,16 +56,25 @@ export function boundType(bound: Bound): SqlType | null {
 export function settle(literal: LiteralBound, type: SqlType, ctx: BindContext): Expr {
   const position = literal.param === null ? ctx.position(literal.start) : undefined;
   if (literal.param !== null) ctx.fixParam(literal.param, type, ctx.position(literal.start));
-  return { kind: "const", value: literal.text === null ? null : readLiteral(literal, type, position), type };
+  return {
+    kind: "const",
+    value: literal.text === null ? null : readLiteral(literal, type, position, ctx.literalClock),
+    type,
+  };
 }
 
 /** An array given as a parameter may come as JSON: PostgreSQL's text of one never begins like that. */
-function readLiteral(literal: LiteralBound, type: SqlType, position: number | undefined): Datum {
+function readLiteral(
+  literal: LiteralBound,
+  type: SqlType,
+  position: number | undefined,
+  nowUs: bigint | null,
+): Datum {
   const text = literal.text!;
   const isJson = literal.param !== null && type.element !== undefined && /^\s*\[(?![^{}"]*\]\s*=)/.test(text);
   return isJson
     ? datumFromJson(type, parseJson(text), `$${literal.param}`)
-    : parseDatum(text, type, position);
+    : parseDatum(writtenOut(text, type, nowUs), type, position);
 }
 
 /** The literal as it was cast: where a text is too long for the type, it is cut off. */

@@ -1,22 +1,25 @@
 /** Calls in SQL: scalar functions, aggregates, and the functions that tell the time. */
 import type { Node } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
-import { float8, int4, timestamptz } from "../batch/types.ts";
+import { float8, int4 } from "../batch/types.ts";
 import { isAbsentAggregate, isAggregate } from "../plan/aggregate-functions.ts";
 import type { Expr } from "../plan/expression.ts";
 import { functionInfo, resolveFunction } from "../plan/functions.ts";
+import { isTableFunction } from "../plan/table-functions.ts";
 import { bindAggregate } from "./aggregates.ts";
 import { type Bound, boundType, callOf, toCommonType, typed } from "./bound.ts";
+import { midnight, now } from "./clock.ts";
 import type { ExprPlace } from "./place.ts";
 import { bindRoutine } from "./routines.ts";
-import { NOW } from "./temporal.ts";
+import { refusedRows } from "./row-functions.ts";
+import { argument, resolved } from "./table-calls.ts";
 import { as, type NodeOf, stringOf } from "./tree.ts";
 import { bindWindowCall, isWindowFunction } from "./windows.ts";
 
 type FuncCall = NodeOf<"FuncCall">;
 
-/** The clause of what stands behind DEFAULT, as messages name it. */
-export const DEFAULTS = "DEFAULT expressions";
+/** The clause of what functions in FROM are called with, in messages. */
+export const IN_FROM = "functions in FROM";
 
 export function bindCall(call: FuncCall, place: ExprPlace, start: number | undefined): Bound {
   const { ctx } = place;
@@ -36,13 +39,38 @@ export function bindCall(call: FuncCall, place: ExprPlace, start: number | undef
   refuseAggregateSyntax(call, name, position);
   if (routine?.kind === "scalar") return typed(bindRoutine(call, routine, place), start);
   if (routine?.kind === "rows") throw notSupported(`function ${name} elsewhere than in FROM`, position);
+  if (isTableFunction(name)) return typed(rowFunction(call, name, place), start);
   const args =
     name === "make_interval"
       ? intervalFields(call, place)
       : argumentsOf(call, position).map((a) => place.bind(a, place));
+  // age(x) is the age at the midnight the day began with.
+  if (name === "age" && args.length === 1)
+    args.unshift(typed(midnight(place, "age(x)", position), undefined));
   const resolution = resolveFunction(name, args.map(boundType), position);
   if (functionInfo(resolution.fn).volatile) return typed(now(place, `${name}()`, position), start);
   return typed(callOf(resolution, args, ctx), start);
+}
+
+/** A function that gives rows, elsewhere than in FROM. */
+function rowFunction(call: FuncCall, name: string, place: ExprPlace): Expr {
+  const { ctx, rows, clause } = place;
+  const position = ctx.position(call.location);
+  if (call.func_variadic) throw notSupported(`VARIADIC in ${name}`, position);
+  const args = (call.args ?? []).map((a) => place.bind(a, place));
+  const resolution = resolved(name, args, position);
+  if (rows === null) {
+    const message =
+      clause === IN_FROM
+        ? "set-returning functions must appear at top level of FROM"
+        : `set-returning functions are not allowed in ${clause}`;
+    throw refusedRows(message, undefined, position);
+  }
+  return rows.add(
+    resolution,
+    args.map((arg, i) => argument(arg, resolution, i, ctx)),
+    position,
+  );
 }
 
 const intervalArguments = ["years", "months", "weeks", "days", "hours", "mins", "secs"];
@@ -114,29 +142,4 @@ export function bindMinMax(node: NodeOf<"MinMaxExpr">, place: ExprPlace, start: 
   // Refuses arguments that have no type in common, pointing at the first that does not fit.
   toCommonType(args, name.toUpperCase(), place.ctx);
   return typed(callOf(resolveFunction(name, args.map(boundType), position), args, place.ctx), start);
-}
-
-/** CURRENT_TIMESTAMP and its kin. */
-export function bindNow(
-  node: NodeOf<"SQLValueFunction">,
-  place: ExprPlace,
-  start: number | undefined,
-): Bound {
-  const position = place.ctx.position(node.location);
-  const word = (node.op ?? "").replace("SVFOP_", "");
-  if (word !== "CURRENT_TIMESTAMP") throw notSupported(word.replace(/_N$/, "(n)"), position);
-  return typed(now(place, "CURRENT_TIMESTAMP", position), start);
-}
-
-function now({ ctx, clause }: ExprPlace, said: string, position: number | undefined): Expr {
-  if (ctx.defines !== null) {
-    if (clause === "WHERE") return NOW;
-    const hint =
-      "A view depends on the log alone. Put the time into the records, compare it in WHERE, or compare it when reading the view.";
-    throw notSupported(`${said} in ${ctx.defines}`, position, hint);
-  }
-  // The time of the statement that stores the row.
-  if (clause === DEFAULTS) return NOW;
-  if (ctx.nowUs === null) throw notSupported(said, position);
-  return { kind: "const", value: ctx.nowUs, type: timestamptz };
 }

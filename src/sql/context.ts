@@ -32,6 +32,8 @@ export class BindContext {
   readonly source: SourceText;
   /** now() of the statement in microseconds; null where there is none, as in a view. */
   readonly nowUs: bigint | null;
+  /** What 'today' means in a literal; null where it has no meaning. */
+  literalClock: bigint | null;
   /** What the statement defines, if it does: functions that change with time have no place in it. */
   readonly defines: string | null;
   /** Where a column expression was named, and what it is called: for messages that come later than its binding. */
@@ -57,6 +59,7 @@ export class BindContext {
     this.params = options.params;
     this.paramTypes = options.params.map((p) => p.type);
     this.nowUs = options.nowUs;
+    this.literalClock = options.defines === null ? options.nowUs : null;
     this.defines = options.defines;
   }
 

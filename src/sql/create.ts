@@ -6,7 +6,7 @@ import type { Datum } from "../plan/expression.ts";
 import { isComparable, sqlTypeName } from "../plan/functions.ts";
 import { bindQuery } from "./bind-query.ts";
 import { type Bound, boundType, coerce } from "./bound.ts";
-import { DEFAULTS } from "./calls.ts";
+import { DEFAULTS } from "./clock.ts";
 import { type BindContext, checkColumnCount } from "./context.ts";
 import { textOfDefault } from "./default-text.ts";
 import { bindExpr, plainPlace } from "./expression.ts";
@@ -171,6 +171,8 @@ function bindDefault(
   ctx: BindContext,
 ): Default {
   const position = ctx.position(startOf(raw_expr!));
+  // What a row is given must not depend on when the table was made.
+  ctx.literalClock = null;
   const bound = bindFallback(raw_expr!, position, ctx);
   const expr = coerce(bound, withoutDomain(type), "assignment", ctx);
   if (expr === undefined) {

@@ -23,12 +23,14 @@ import {
   toCommonType,
   typed,
 } from "./bound.ts";
-import { bindCall, bindMinMax, bindNow } from "./calls.ts";
+import { bindCall, bindMinMax } from "./calls.ts";
+import { bindNow } from "./clock.ts";
 import type { BindContext } from "./context.ts";
 import { inDomain, withoutDomain } from "./in-domain.ts";
 import { castLiteral, parseDatum } from "./literal.ts";
 import { bindOperator } from "./operators.ts";
 import type { ExprPlace } from "./place.ts";
+import { refusingRows } from "./row-functions.ts";
 import { all, rowItems } from "./row-values.ts";
 import { findVisible, type Scope } from "./scope.ts";
 import { bindIndirection } from "./subscripts.ts";
@@ -37,7 +39,16 @@ import { bindCastType } from "./type-names.ts";
 
 /** A place where neither aggregates nor window functions may stand. */
 export function plainPlace(ctx: BindContext, scope: Scope, clause: string): ExprPlace {
-  return { ctx, scope, clause, aggregates: null, windows: null, subqueries: null, bind: bindExpr };
+  return {
+    ctx,
+    scope,
+    clause,
+    aggregates: null,
+    windows: null,
+    rows: null,
+    subqueries: null,
+    bind: bindExpr,
+  };
 }
 
 export function bindExpr(node: Node, place: ExprPlace): Bound {
@@ -89,7 +100,8 @@ function bindKind(node: Node, place: ExprPlace): Bound {
     case "CaseExpr":
       return bindCase(as(node, "CaseExpr")!, place, start);
     case "CoalesceExpr": {
-      const args = (as(node, "CoalesceExpr")!.args ?? []).map((a) => bindExpr(a, place));
+      const inner = { ...place, rows: NO_ROWS_IN_COALESCE };
+      const args = (as(node, "CoalesceExpr")!.args ?? []).map((a) => bindExpr(a, inner));
       const { exprs, type } = toCommonType(args, "COALESCE", place.ctx);
       return typed({ kind: "coalesce", args: exprs, type }, start);
     }
@@ -258,8 +270,13 @@ function bindCast(cast: NodeOf<"TypeCast">, place: ExprPlace, start: number | un
   return typed(expr, unchanged ? arg.start : leftmost(cast.location, [arg]));
 }
 
-function bindCase(node: NodeOf<"CaseExpr">, place: ExprPlace, start: number | undefined): Bound {
-  const { ctx } = place;
+/** A branch may not be taken: there nothing can give rows. */
+const NO_ROWS_IN_CASE = refusingRows("set-returning functions are not allowed in CASE");
+const NO_ROWS_IN_COALESCE = refusingRows("set-returning functions are not allowed in COALESCE");
+
+function bindCase(node: NodeOf<"CaseExpr">, around: ExprPlace, start: number | undefined): Bound {
+  const { ctx } = around;
+  const place = { ...around, rows: NO_ROWS_IN_CASE };
   const tested = node.arg === undefined ? undefined : typedSubject(bindExpr(node.arg, place), ctx);
   const whens = (node.args ?? []).map((n) => as(n, "CaseWhen")!);
   const bound = whens.map((when) => ({

@@ -2,21 +2,16 @@
 import type { Node, RangeFunction } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
 import * as build from "../plan/build.ts";
-import { type FunctionId, isFunctionName, sqlTypeName } from "../plan/functions.ts";
-import { columnsOf, typeOf } from "../plan/inspect.ts";
-import type { Plan } from "../plan/plan.ts";
+import { isFunctionName } from "../plan/functions.ts";
+import { columnsOf } from "../plan/inspect.ts";
 import type { Routine, RowsRoutine } from "../plan/routines.ts";
-import {
-  fieldsOf,
-  isTableFunction,
-  resolveTableFunction,
-  type TableResolution,
-} from "../plan/table-functions.ts";
-import { type Bound, boundType, castCall, settle } from "./bound.ts";
+import { isTableFunction, type TableResolution } from "../plan/table-functions.ts";
+import { IN_FROM } from "./calls.ts";
 import type { BindContext } from "./context.ts";
 import { bindExpr, plainPlace } from "./expression.ts";
 import { routineArguments } from "./routines.ts";
 import { besides, checkDuplicateTable, emptyScope, type Scope, tableScope } from "./scope.ts";
+import { argument, planOf, resolved } from "./table-calls.ts";
 import { as, type NodeOf, stringOf } from "./tree.ts";
 
 /** The call of a function in FROM, if it is just that. */
@@ -41,7 +36,7 @@ export function bindRowFunction(node: RangeFunction, left: Scope | undefined, ct
   const name = nameOf(call);
   const routine = ctx.catalog.routine?.(name);
   checkForm(node, call, routine, position);
-  const place = plainPlace(ctx, left ?? emptyScope(), "functions in FROM");
+  const place = plainPlace(ctx, left ?? emptyScope(), IN_FROM);
   const args = (call!.args ?? []).map((a) => bindExpr(a, place));
   const own = routine?.kind === "rows" ? routine : undefined;
   const resolution = own === undefined ? resolved(name, args, position) : resolutionOf(own);
@@ -66,36 +61,6 @@ export function bindRowFunction(node: RangeFunction, left: Scope | undefined, ct
     return besides(left, scope, crossed);
   }
   return { plan, tables: [...left.tables, ...scope.tables], columns: [...left.columns, ...scope.columns] };
-}
-
-/** Counting in integers has a plan of its own. */
-function planOf(
-  input: Plan,
-  resolution: TableResolution,
-  exprs: ReturnType<typeof argument>[],
-  names: readonly string[],
-  ordinality: boolean,
-): Plan {
-  const [start, stop, step] = exprs;
-  if (resolution.fn === "series_integer" && !ordinality) {
-    const type = typeOf(start!);
-    const one = build.constant(type.name === "int4" ? 1 : 1n, type);
-    return build.series(input, start!, stop!, step ?? one, names[0]!);
-  }
-  return build.tableFunction(input, {
-    fn: resolution.fn,
-    args: exprs,
-    columns: fieldsOf(resolution, names),
-    ordinality: ordinality ? names.at(-1)! : null,
-    outer: false,
-  });
-}
-
-function argument(bound: Bound, resolution: TableResolution, index: number, ctx: BindContext) {
-  const type = resolution.argTypes[index]!;
-  if (bound.kind === "literal") return settle(bound, type, ctx);
-  const fn: FunctionId | null = resolution.argCasts[index] ?? null;
-  return fn === null ? bound.expr : castCall(bound.expr, fn, type);
 }
 
 function resolutionOf(fn: RowsRoutine): TableResolution {
@@ -132,25 +97,6 @@ function refuseFunction(name: string, position: number | undefined): EvertError 
   if (isFunctionName(name) || setReturning.test(name))
     return notSupported(`function ${name} in FROM`, position);
   return new EvertError("undefined_function", `function ${name} does not exist`, { position });
-}
-
-function resolved(name: string, args: readonly Bound[], position: number | undefined): TableResolution {
-  const given = args.map(boundType);
-  const found = resolveTableFunction(name, given, position);
-  const said = `function ${name}(${given.map(sqlTypeName).join(", ")})`;
-  if (found === "none") {
-    throw new EvertError("undefined_function", `${said} does not exist`, {
-      hint: "No function matches the given name and argument types. You might need to add explicit type casts.",
-      position,
-    });
-  }
-  if (found === "many") {
-    throw new EvertError("ambiguous_function", `${said} is not unique`, {
-      hint: "Could not choose a best candidate function. You might need to add explicit type casts.",
-      position,
-    });
-  }
-  return found;
 }
 
 /** The function's own names, or the table's, then "ordinality"; as far as the alias does not give others. */

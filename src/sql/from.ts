@@ -4,6 +4,7 @@ import { EvertError, notSupported } from "../base/errors.ts";
 import * as build from "../plan/build.ts";
 import type { CatalogRelation } from "../plan/catalog.ts";
 import { readsOuter } from "../plan/decorrelate.ts";
+import { isSystemRelation } from "./absent-relations.ts";
 import type { BindContext } from "./context.ts";
 import { bindRowFunction, isRowFunction } from "./from-functions.ts";
 import { bindJoin } from "./join.ts";
@@ -121,6 +122,8 @@ export function findRelation(node: NodeOf<"RangeVar">, ctx: BindContext): Catalo
     });
   }
   const said = node.schemaname === undefined ? name : `${node.schemaname}.${name}`;
+  if (isSystemRelation(node.schemaname, name))
+    throw notSupported(`the system's relation ${said}`, ctx.position(node.location));
   throw new EvertError("undefined_table", `relation "${said}" does not exist`, {
     position: ctx.position(node.location),
     hint: similar(name, names),

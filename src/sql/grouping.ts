@@ -19,7 +19,7 @@ import type { Aggregate, Plan } from "../plan/plan.ts";
 import type { BindContext } from "./context.ts";
 import type { AggregateSink } from "./place.ts";
 import type { Scope } from "./scope.ts";
-import { AGGREGATES, GROUPINGS, isSubquery, isWindow } from "./stand-ins.ts";
+import { AGGREGATES, GROUPINGS, isRowFunctionValue, isSubquery, isWindow } from "./stand-ins.ts";
 
 export class Grouping implements AggregateSink {
   private readonly scope: Scope;
@@ -130,7 +130,7 @@ export class Grouping implements AggregateSink {
     const at = (index: number) => (index >= AGGREGATES ? index - AGGREGATES + this.keys.length : index);
     const place = (expr: Expr): Expr => {
       if (expr.kind !== "column") return mapChildren(expr, place);
-      if (isSubquery(expr) || isWindow(expr)) return expr;
+      if (isSubquery(expr.index) || isWindow(expr) || isRowFunctionValue(expr)) return expr;
       if (expr.index < GROUPINGS) return build.column(plan, at(expr.index));
       // One set: all keys are in it.
       if (this.sets === null) return build.constant(0, int4);

@@ -1,6 +1,6 @@
 /** What PostgreSQL calls an output column that has no alias. */
-import type { Node } from "libpg-query";
-import { as, kindOf, stringOf } from "./tree.ts";
+import type { Node, SelectStmt } from "libpg-query";
+import { as, kindOf, type NodeOf, stringOf } from "./tree.ts";
 
 const NAMELESS = "?column?";
 
@@ -41,6 +41,8 @@ function figure(node: Node | undefined): Figured | undefined {
       return strong("grouping");
     case "A_ArrayExpr":
       return strong("array");
+    case "SubLink":
+      return subqueryName(as(node, "SubLink")!);
     case "RowExpr":
       return strong("row");
     case "CoalesceExpr":
@@ -57,6 +59,28 @@ function figure(node: Node | undefined): Figured | undefined {
     default:
       return undefined;
   }
+}
+
+function subqueryName(link: NodeOf<"SubLink">): Figured | undefined {
+  switch (link.subLinkType) {
+    case "EXISTS_SUBLINK":
+      return strong("exists");
+    case "ARRAY_SUBLINK":
+      return strong("array");
+    case "EXPR_SUBLINK":
+      return columnName(as(link.subselect, "SelectStmt"));
+    default:
+      return undefined;
+  }
+}
+
+/** Of a query's first column, as far as it can be seen without its tables. */
+function columnName(select: SelectStmt | undefined): Figured | undefined {
+  if (select === undefined) return undefined;
+  if (select.larg !== undefined) return columnName(select.larg);
+  if (select.valuesLists !== undefined) return strong("column1");
+  const target = as(select.targetList?.[0], "ResTarget");
+  return target?.name === undefined ? figure(target?.val) : strong(target.name);
 }
 
 function strong(name: string): Figured {

@@ -2,6 +2,7 @@
 import type { Node } from "libpg-query";
 import type { Expr } from "../plan/expression.ts";
 import type { Aggregate, WindowFunction } from "../plan/plan.ts";
+import type { TableResolution } from "../plan/table-functions.ts";
 import type { Bound } from "./bound.ts";
 import type { BindContext } from "./context.ts";
 import type { Scope } from "./scope.ts";
@@ -16,6 +17,8 @@ export interface ExprPlace {
   readonly aggregates: AggregateSink | null;
   /** Takes window calls; null where none may stand. */
   readonly windows: WindowSink | null;
+  /** Takes functions that give rows; null where none may stand. */
+  readonly rows: RowFunctionSink | null;
   /** Takes subqueries; null where none may stand. */
   readonly subqueries: SubquerySink | null;
   /** Binds a part of the expression, in this place or another. */
@@ -26,6 +29,11 @@ export interface ExprPlace {
 export interface SubquerySink {
   /** `known`: null means the same as false where it stands. */
   bind(link: NodeOf<"SubLink">, place: ExprPlace, known?: boolean): Bound;
+}
+
+/** Collects functions that give rows; each is stood for by a column that exists once they are called. */
+export interface RowFunctionSink {
+  add(resolution: TableResolution, args: readonly Expr[], position: number | undefined): Expr;
 }
 
 /** Collects aggregates; each is stood for by a column that exists once the rows are grouped. */

@@ -2,7 +2,7 @@
  * SELECT: FROM, WHERE, GROUP BY, HAVING, select list, DISTINCT, ORDER BY, LIMIT, in a plan's order:
  *
  *   topK (LIMIT)  >  distinct or topK (DISTINCT, DISTINCT ON)  >  project (select list, then columns only sorted by)
- *     >  windows  >  filter (HAVING)  >  group  >  filter (WHERE)  >  joins
+ *     >  functions that give rows  >  windows  >  filter (HAVING)  >  group  >  filter (WHERE)  >  joins
  *
  * Names are looked up clause by clause in the order PostgreSQL does it, so that the first error is the same.
  */
@@ -26,9 +26,10 @@ import { bindTargets, type Clause, namedOutput, type Output } from "./output.ts"
 import type { ExprPlace } from "./place.ts";
 import type { BoundQuery, QueryEnv } from "./query.ts";
 import { refuseAggregateOver } from "./recursion.ts";
+import { RowFunctions } from "./row-functions.ts";
 import { emptyScope } from "./scope.ts";
 import { sortDirection } from "./sorting.ts";
-import { SUBQUERIES, WINDOWS } from "./stand-ins.ts";
+import { ROW_FUNCTIONS, WINDOWS } from "./stand-ins.ts";
 import { Subqueries } from "./subqueries.ts";
 import { withoutNow } from "./temporal.ts";
 import { as, startOf } from "./tree.ts";
@@ -46,6 +47,7 @@ export function bindPlainSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
   const scope = bindFrom(select.fromClause ?? [], env) ?? emptyScope();
   const grouping = new Grouping(scope, ctx, hasGroupingSets(select.groupClause ?? []));
   const windows = new Windows(select.windowClause ?? [], ctx);
+  const rows = new RowFunctions();
   const subqueries = new Subqueries(env, scope);
   const place: ExprPlace = {
     ctx,
@@ -53,6 +55,7 @@ export function bindPlainSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
     clause: "SELECT",
     aggregates: grouping,
     windows,
+    rows,
     subqueries,
     bind: bindExpr,
   };
@@ -63,7 +66,7 @@ export function bindPlainSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
       ? undefined
       : bindBoolean(select.havingClause, within(place, "HAVING"), "HAVING");
   const sorts = bindSorts(select.sortClause ?? [], outputs, { ...place, clause: "ORDER BY" });
-  const keyPlace: ExprPlace = { ...within(place, "GROUP BY"), aggregates: null };
+  const keyPlace: ExprPlace = { ...within(place, "GROUP BY"), aggregates: null, rows };
   const groupBy = groupingSets(
     select.groupClause ?? [],
     (node) => bindItem(node, outputs, "GROUP BY", keyPlace),
@@ -74,7 +77,7 @@ export function bindPlainSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
   const distinct = bindDistinct(select.distinctClause, outputs, sorts, place);
   const compared = [...groupBy.flat(), ...distinct.on, ...(distinct.all ? outputs.map((o) => o.expr) : [])];
   for (const expr of compared) checkEquatable(typeOf(expr), ctx.mentions.get(expr)?.position);
-  const limit = bindLimit(select, scope, ctx);
+  const limit = bindLimit(select, scope, env);
 
   let input = scope.plan;
   const timely = withoutNow(input, where, ctx);
@@ -85,19 +88,32 @@ export function bindPlainSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
   }
   let over = (expr: Expr) => subqueries.resolve(expr);
   if (grouping.hasAggregates) refuseAggregateOver(select.fromClause ?? [], env);
+  const shown = everyExpr(outputs, sorts, distinct.on);
   if (select.groupClause !== undefined || grouping.hasAggregates || having !== undefined) {
-    const exprs = [...everyExpr(outputs, sorts, distinct.on), ...windows.exprs()];
-    const grouped = group(input, grouping, groupBy, having, exprs, subqueries);
+    const keys = groupBy.flat();
+    input = subqueries.attach(input, rows.arguments(keys));
+    const early = rows.finish(input, keys, (e) => subqueries.resolve(e));
+    const above = [...shown, ...windows.exprs()];
+    const exprs = [...above, ...rows.arguments(above, keys)];
+    const grouped = group(early, grouping, groupBy, having, exprs, subqueries);
     input = grouped.plan;
     over = grouped.over;
   } else {
-    input = subqueries.attach(input, [...everyExpr(outputs, sorts, distinct.on), ...windows.exprs()]);
+    const above = [...shown, ...windows.exprs()];
+    input = subqueries.attach(input, [...above, ...rows.arguments(above)]);
   }
   if (windows.hasCalls) {
+    const sorted = rows.finish(input, windows.exprs(), over);
+    input = sorted.plan;
+    over = sorted.over;
     const windowed = windows.finish(input, over);
     input = windowed.plan;
     over = windowed.over;
   }
+  // A call that is a key of the groups is a column by now.
+  const late = rows.finish(input, shown, over);
+  input = late.plan;
+  over = late.over;
   const list = new SelectList(outputs, over, input);
   const order = sorts.map((s) => ({
     column: list.column(s.expr),
@@ -108,8 +124,7 @@ export function bindPlainSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
   let plan: Plan = build.project(input, list.exprs, list.names);
   if (distinct.all) plan = build.distinct(plan);
   if (on.length > 0) plan = firstPerGroup(plan, on, order, outputs.length);
-  if (limit !== undefined) plan = build.topK(plan, { partition: [], order, ...limit });
-  return { plan, columns: list.columns, order };
+  return { plan: limit(plan, order), columns: list.columns, order };
 }
 
 /** Keyed by the groups themselves when they are shown. */
@@ -119,7 +134,7 @@ function firstPerGroup(plan: Plan, on: readonly number[], order: readonly OrderI
 }
 
 function within(place: ExprPlace, clause: string): ExprPlace {
-  return { ...place, clause, windows: null };
+  return { ...place, clause, windows: null, rows: null };
 }
 
 function refuseClauses(select: SelectStmt, ctx: BindContext): void {
@@ -167,13 +182,13 @@ function bindItem(node: Node, outputs: readonly Output[], clause: Clause, place:
 function refuseAggregate(output: Output, { scope }: ExprPlace): void {
   const columns = scope.plan.schema.fields.length;
   const named = [...columnsOf(output.expr)];
-  if (named.some((c) => c >= WINDOWS && c < SUBQUERIES)) {
+  if (named.some((c) => c >= WINDOWS && c < ROW_FUNCTIONS)) {
     throw new EvertError("grouping_error", "window functions are not allowed in GROUP BY", {
       position: output.position,
       sqlstate: "42P20",
     });
   }
-  if (named.every((c) => c < columns || c >= SUBQUERIES)) return;
+  if (named.every((c) => c < columns || c >= ROW_FUNCTIONS)) return;
   throw new EvertError("grouping_error", "aggregate functions are not allowed in GROUP BY", {
     position: output.position,
   });
@@ -226,7 +241,7 @@ function everyExpr(outputs: readonly Output[], sorts: readonly Sort[], on: reado
 }
 
 function group(
-  input: Plan,
+  rows: { plan: Plan; over: (expr: Expr) => Expr },
   grouping: Grouping,
   sets: readonly (readonly Expr[])[],
   having: Expr | undefined,
@@ -241,8 +256,8 @@ function group(
   const above = [...over.values(), ...(condition === undefined ? [] : [condition])];
   const reads = above.flatMap((e) => subqueries.outerColumns(e));
   const outer = new Map(reads.map((c) => [c.index, grouping.outer(c.index, c.type, c.nullable)]));
-  const before = subqueries.attach(input, grouping.inputs());
-  const { plan, place } = grouping.finish(before, (e) => subqueries.resolve(e));
+  const before = subqueries.attach(rows.plan, grouping.inputs());
+  const { plan, place } = grouping.finish(before, (e) => rows.over(e));
   const move = (column: number) => place(outer.get(column)!);
   let grouped = plan;
   if (condition !== undefined) {

@@ -9,12 +9,14 @@
  * - x op ANY (q): true if EXISTS (q WHERE x op y). Else, where a comparison with null can have kept that from being known,
  *   null if it did: EXISTS (q WHERE y IS NULL), or x IS NULL AND EXISTS (q). Else false.
  * - x op ALL (q): NOT (NOT (x op y) for ANY).
+ * - ARRAY (q): array_agg of its only column in its order, empty where there is no row.
  * - (q): its only column; where there is more than one row, asking for it is an error.
  */
 import type { SelectStmt } from "libpg-query";
 import { assert } from "../base/assert.ts";
 import { EvertError, notSupported } from "../base/errors.ts";
 import { bool, int8 } from "../batch/types.ts";
+import { resolveAggregate } from "../plan/aggregate-functions.ts";
 import * as build from "../plan/build.ts";
 import { mapOuter, outersOf, readsOuter } from "../plan/decorrelate.ts";
 import type { ColumnExpr, Expr, OuterExpr } from "../plan/expression.ts";
@@ -24,6 +26,7 @@ import type { Plan } from "../plan/plan.ts";
 import { type Bound, boundType, callOf, leftmost, typed } from "./bound.ts";
 import type { ExprPlace, SubquerySink } from "./place.ts";
 import { type BoundQuery, columnBounds, type QueryEnv } from "./query.ts";
+import { numbered } from "./row-order.ts";
 import { outward, type Scope } from "./scope.ts";
 import { SUBQUERIES } from "./stand-ins.ts";
 import { as, type NodeOf, stringOf } from "./tree.ts";
@@ -67,7 +70,7 @@ export class Subqueries implements SubquerySink {
       case "EXPR_SUBLINK":
         return typed(this.value(select, place, position), link.location);
       case "ARRAY_SUBLINK":
-        throw notSupported("ARRAY (subquery)", position);
+        return typed(this.array(select, position, place), link.location);
       default:
         throw notSupported("this kind of subquery", position);
     }
@@ -157,6 +160,32 @@ export class Subqueries implements SubquerySink {
     if (single) return this.add({ id, type: isTotal(one) ? "inner" : "left", plan: one });
     const only = this.add({ id, type: "inner", plan: counted(one) }, 1);
     return onlyRow(this.standIn(this.subqueries.length - 1, 0), only);
+  }
+
+  private array(select: SelectStmt, position: number | undefined, place: ExprPlace): Expr {
+    const { query, id } = this.query(select, place);
+    const [value] = this.columns(query);
+    if (query.columns.length !== 1) {
+      throw new EvertError("syntax_error", "subquery must return only one column", { position });
+    }
+    const own = query.order.length > 0 ? null : numbered(query.plan);
+    const rows = own?.plan ?? query.plan;
+    const order = (own === null ? query.order : [own.order]).map(({ column, descending, nullsFirst }) => ({
+      expr: build.column(rows, column),
+      descending,
+      nullsFirst,
+    }));
+    const { type } = resolveAggregate("array_agg", [typeOf(value!)], position);
+    const collected = {
+      fn: "array_agg",
+      arg: value!,
+      type,
+      ...PLAIN,
+      ...(order.length > 0 ? { order } : {}),
+    } as const;
+    const plan = build.group(rows, [], [collected], ["array"]);
+    const none: Expr = { kind: "const", value: "{}", type };
+    return { kind: "coalesce", args: [this.add({ id, type: "inner", plan }), none], type };
   }
 
   private quantified(link: NodeOf<"SubLink">, select: SelectStmt, place: ExprPlace, known: boolean): Bound {

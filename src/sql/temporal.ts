@@ -7,10 +7,10 @@
  */
 import { notSupported } from "../base/errors.ts";
 import { formatInterval, intervalSpan, parseInterval } from "../batch/format/interval.ts";
-import { interval, timestamptz } from "../batch/types.ts";
+import { date, int4, interval, timestamptz } from "../batch/types.ts";
 import * as build from "../plan/build.ts";
 import type { Expr } from "../plan/expression.ts";
-import { childrenOf, columnsOf, conjunction, conjuncts } from "../plan/inspect.ts";
+import { childrenOf, columnsOf, conjunction, conjuncts, typeOf } from "../plan/inspect.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { BindContext } from "./context.ts";
 import { SUBQUERIES } from "./stand-ins.ts";
@@ -48,7 +48,9 @@ function asksNow(expr: Expr): boolean {
 }
 
 function isNow(expr: Expr): boolean {
-  return expr.kind === "call" && expr.fn === "timestamptz_now";
+  if (expr.kind !== "call") return false;
+  // LOCALTIMESTAMP: all times are UTC's.
+  return expr.fn === "timestamptz_now" || (expr.fn === "timestamptz_to_timestamp" && isNow(expr.args[0]!));
 }
 
 function refuse(ctx: BindContext): never {
@@ -70,40 +72,113 @@ function merged(bounds: readonly Bounds[]): Bounds[] {
   return all;
 }
 
-const MIRRORED: Readonly<Record<string, string>> = {
-  timestamptz_lt: "timestamptz_gt",
-  timestamptz_le: "timestamptz_ge",
-  timestamptz_gt: "timestamptz_lt",
-  timestamptz_ge: "timestamptz_le",
+type Comparison = "lt" | "le" | "gt" | "ge" | "eq";
+
+const MIRRORED: Readonly<Record<Comparison, Comparison>> = {
+  lt: "gt",
+  le: "ge",
+  gt: "lt",
+  ge: "le",
+  eq: "eq",
 };
 
 /** Undefined where the condition is none of those that can be turned about. */
 function boundsOf(condition: Expr): Bounds | undefined {
   if (condition.kind !== "call" || condition.args.length !== 2) return undefined;
   const [left, right] = condition.args as [Expr, Expr];
-  const mirrored = MIRRORED[condition.fn];
-  if (mirrored === undefined) return undefined;
-  if (!asksNow(left)) return boundsWith(condition.fn, left, right);
-  return asksNow(right) ? undefined : boundsWith(mirrored, right, left);
+  const [, type, how] = /^(timestamptz|timestamp|date)_(lt|le|gt|ge|eq)$/.exec(condition.fn) ?? [];
+  if (type === undefined || (asksNow(left) && asksNow(right))) return undefined;
+  const [comparison, time, moment] = asksNow(left)
+    ? [MIRRORED[how as Comparison], right, left]
+    : [how as Comparison, left, right];
+  // A subquery has no value yet where the rows are filtered by time.
+  if ([...columnsOf(condition)].some((c) => c >= SUBQUERIES)) return undefined;
+  if (type === "date") return boundsOfDay(comparison, time, moment);
+  return boundsWith(comparison, instantOf(time), moment) ?? boundsOfMidnight(comparison, time, moment);
 }
 
-/** `time fn moment`, where the moment is now() and intervals beside it. */
-function boundsWith(fn: string, time: Expr, moment: Expr): Bounds | undefined {
+/** `time comparison moment`, where the moment is now() and intervals beside it. */
+function boundsWith(comparison: Comparison, time: Expr, moment: Expr): Bounds | undefined {
   const apart = beforeNow(moment);
-  // A subquery has no value yet where the rows are filtered by time.
-  if (apart === undefined || [...columnsOf(time)].some((c) => c >= SUBQUERIES)) return undefined;
+  if (apart === undefined) return undefined;
   // Times are whole microseconds: what begins after a moment begins at the next.
-  switch (fn) {
-    case "timestamptz_gt":
+  switch (comparison) {
+    case "gt":
       return { from: null, until: bound(time, apart) };
-    case "timestamptz_ge":
+    case "ge":
       return { from: null, until: bound(time, apart + 1n) };
-    case "timestamptz_lt":
+    case "lt":
       return { from: bound(time, apart + 1n), until: null };
-    case "timestamptz_le":
+    case "le":
       return { from: bound(time, apart), until: null };
+    case "eq":
+      return undefined;
   }
-  return undefined;
+}
+
+// ---- days -------------------------------------------------------------------------------------------------------
+
+/** `day comparison moment`, where the moment is CURRENT_DATE and whole days beside it. */
+function boundsOfDay(comparison: Comparison, day: Expr, moment: Expr): Bounds | undefined {
+  const bound = movedOverDays(moment, day);
+  if (bound === undefined) return undefined;
+  const [begin, end] = [midnight(bound), midnight(daysAfter(bound, 1))];
+  switch (comparison) {
+    case "gt":
+      return { from: null, until: begin };
+    case "ge":
+      return { from: null, until: end };
+    case "lt":
+      return { from: end, until: null };
+    case "le":
+      return { from: begin, until: null };
+    case "eq":
+      return { from: begin, until: end };
+  }
+}
+
+/** `time comparison moment`, where the moment is the midnight such a day begins with: the time's own day says it. */
+function boundsOfMidnight(comparison: Comparison, time: Expr, moment: Expr): Bounds | undefined {
+  const isMidnight =
+    moment.kind === "call" && (moment.fn === "date_to_timestamptz" || moment.fn === "date_to_timestamp");
+  if (!isMidnight || comparison === "eq") return undefined;
+  // A time of midnight itself counts as the day before for > and <=.
+  const own = comparison === "gt" || comparison === "le" ? earlier(time) : time;
+  const day: Expr = { kind: "call", fn: dayFunction(time), args: [own], type: date };
+  const onDays = comparison === "gt" || comparison === "ge" ? "ge" : "lt";
+  return boundsOfDay(onDays, day, moment.args[0]!);
+}
+
+function dayFunction(time: Expr): "timestamp_to_date" | "timestamptz_to_date" {
+  return typeOf(time).name === "timestamp" ? "timestamp_to_date" : "timestamptz_to_date";
+}
+
+/** CURRENT_DATE - n beside a day is CURRENT_DATE beside that day + n. */
+function movedOverDays(moment: Expr, day: Expr): Expr | undefined {
+  if (moment.kind !== "call") return undefined;
+  if (moment.fn === "timestamptz_to_date") return isNow(moment.args[0]!) ? day : undefined;
+  const [first, second] = moment.args as [Expr, Expr | undefined];
+  const days = second?.kind === "const" ? second.value : undefined;
+  if (typeof days !== "number") return undefined;
+  if (moment.fn === "date_sub_days") return movedOverDays(first, daysAfter(day, days));
+  return moment.fn === "date_add_days" ? movedOverDays(first, daysAfter(day, -days)) : undefined;
+}
+
+function daysAfter(day: Expr, days: number): Expr {
+  if (days === 0) return day;
+  const count: Expr = { kind: "const", value: days, type: int4 };
+  return { kind: "call", fn: "date_add_days", args: [day, count], type: date };
+}
+
+function midnight(day: Expr): Expr {
+  return { kind: "call", fn: "date_to_timestamptz", args: [day], type: timestamptz };
+}
+
+// ---- times ------------------------------------------------------------------------------------------------------
+
+function instantOf(time: Expr): Expr {
+  if (typeOf(time).name !== "timestamp") return time;
+  return { kind: "call", fn: "timestamp_to_timestamptz", args: [time], type: timestamptz };
 }
 
 /** How many microseconds the moment is before now(). */
@@ -116,10 +191,13 @@ function beforeNow(moment: Expr): bigint | undefined {
     return before === undefined || span === undefined ? undefined : before + sign * span;
   };
   switch (moment.fn) {
+    case "timestamp_sub_interval":
     case "timestamptz_sub_interval":
       return beside(first, second, 1n);
+    case "timestamp_add_interval":
     case "timestamptz_add_interval":
       return beside(first, second, -1n);
+    case "interval_add_timestamp":
     case "interval_add_timestamptz":
       return beside(second, first, -1n);
   }
@@ -143,6 +221,15 @@ function bound(time: Expr, later: bigint): Expr {
       : { months: 0, days: Number(days), us: later % US_PER_DAY };
   const by: Expr = { kind: "const", value: formatInterval(span), type: interval };
   return { kind: "call", fn: "timestamptz_bound", args: [time, by], type: timestamptz };
+}
+
+const MICROSECOND: Expr = { kind: "const", value: "00:00:00.000001", type: interval };
+
+/** The moment before. */
+function earlier(time: Expr): Expr {
+  const type = typeOf(time);
+  const fn = type.name === "timestamp" ? "timestamp_sub_interval" : "timestamptz_sub_interval";
+  return { kind: "call", fn, args: [time, MICROSECOND], type };
 }
 
 const US_PER_DAY = 86_400_000_000n;

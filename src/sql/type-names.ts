@@ -15,10 +15,14 @@ const types: ReadonlyMap<string, SqlType> = new Map([
 /** Types PostgreSQL has and we do not yet; by typname, with the name its messages use where that differs. */
 const absent: ReadonlyMap<string, string> = new Map(
   (
-    "char timetz=time_with_time_zone xml bit varbit=bit_varying money inet cidr macaddr macaddr8 point line lseg box path polygon " +
+    "char int2vector oidvector timetz=time_with_time_zone xml bit varbit=bit_varying money inet cidr macaddr macaddr8 point line lseg box path polygon " +
     "circle tsvector tsquery oid regclass regtype regproc int4range int8range numrange tsrange tstzrange daterange int4multirange " +
-    "int8multirange nummultirange tsmultirange tstzmultirange datemultirange jsonpath pg_lsn xid cid tid refcursor record serial " +
-    "bigserial smallserial serial2 serial4 serial8"
+    "int8multirange nummultirange tsmultirange tstzmultirange datemultirange pg_lsn xid cid tid refcursor record serial bigserial " +
+    "smallserial serial2 serial4 serial8 aclitem any anyarray anycompatible anycompatiblearray anycompatiblemultirange " +
+    "anycompatiblenonarray anycompatiblerange anyelement anyenum anymultirange anynonarray anyrange cstring event_trigger fdw_handler " +
+    "gtsvector index_am_handler internal language_handler pg_brin_bloom_summary pg_brin_minmax_multi_summary pg_ddl_command " +
+    "pg_dependencies pg_mcv_list pg_ndistinct pg_node_tree pg_snapshot regcollation regconfig regdictionary regnamespace regoper " +
+    "regoperator regprocedure regrole table_am_handler trigger tsm_handler txid_snapshot void xid8"
   )
     .split(" ")
     .map((entry) => {

@@ -6,7 +6,7 @@ import type { Expr } from "../plan/expression.ts";
 import { sqlTypeName, wantedType } from "../plan/functions.ts";
 import { typeOf } from "../plan/inspect.ts";
 import type { Aggregate, WindowFunctionName } from "../plan/plan.ts";
-import { bindAggregate, NESTED_WINDOW } from "./aggregates.ts";
+import { bindAggregate, NESTED_WINDOW, NO_ROWS_OF_WINDOWS } from "./aggregates.ts";
 import { type Bound, boundType, coerce, toCommonType } from "./bound.ts";
 import type { ExprPlace } from "./place.ts";
 import type { NodeOf } from "./tree.ts";
@@ -59,7 +59,7 @@ export function bindWindowCall(call: FuncCall, name: string, place: ExprPlace): 
   if (!isWindowFunction(name)) throw refused(name, position);
   if (call.agg_filter !== undefined)
     throw notImplemented("FILTER is not implemented for non-aggregate window functions", position);
-  const inner: ExprPlace = { ...place, windows: null, clause: NESTED_WINDOW };
+  const inner: ExprPlace = { ...place, windows: null, rows: NO_ROWS_OF_WINDOWS, clause: NESTED_WINDOW };
   const bounds = (call.args ?? []).map((a) => place.bind(a, inner));
   const { args, type } = bindArguments(name, bounds, call, place);
   const aggregate: Aggregate | null = null;

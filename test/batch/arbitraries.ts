@@ -176,6 +176,8 @@ export function anyValue(type: SqlType): fc.Arbitrary<Value> {
     case "json":
     case "jsonb":
       return jsonValues;
+    case "jsonpath":
+      return fc.constantFrom("$", '$."a"[*]', 'strict ($."a" == 1)', "strict $.**{2}");
     case "enum":
       return fc.integer({ min: 0, max: type.labels!.length - 1 });
     case "array":

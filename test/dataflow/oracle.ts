@@ -26,7 +26,6 @@ import { callUser, datumFromJs, jsRow, ofView } from "../../src/dataflow/kernels
 import type { Datum, Expr } from "../../src/plan/expression.ts";
 import { typeOf } from "../../src/plan/inspect.ts";
 import type { Aggregate, OrderItem, Plan } from "../../src/plan/plan.ts";
-import { isStrict } from "../../src/plan/table-functions.ts";
 import { windowValues } from "./window-oracle.ts";
 
 export type Row = readonly Datum[];
@@ -165,10 +164,9 @@ function evaluate(plan: Plan, facts: Facts, errors: string[]): Record[] {
         const made = attempt(errors, () => {
           const values = args.map((a, i) => fromDatum(a, types[i]!));
           const { fn } = plan;
-          const called =
-            typeof fn === "string" ? !isStrict(fn) || !args.includes(null) : hasRowsFor(fn, values);
-          if (!called) return [];
-          const rowsFor = typeof fn === "string" ? rowsOf(fn, types) : routineRows(fn, statementGuard);
+          if (typeof fn !== "string" && !hasRowsFor(fn, values)) return [];
+          const rowsFor =
+            typeof fn === "string" ? rowsOf(fn, types, plan.parts) : routineRows(fn, statementGuard);
           const rows = [...rowsFor(values)];
           raise();
           return rows;

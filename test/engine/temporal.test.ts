@@ -41,6 +41,12 @@ const views: Readonly<Record<string, string>> = {
     "SELECT s.k, t.name FROM s JOIN t USING (k) WHERE s.ts > now() - interval '1 hour' AND t.ts <= now() + interval '5 minutes'",
   unmatched:
     "SELECT s.k, t.name FROM s LEFT JOIN t USING (k) WHERE s.ts + interval '1 day' > now() + interval '23 hours'",
+  local: "SELECT k, name FROM t WHERE ts::timestamp > LOCALTIMESTAMP - interval '15 minutes'",
+  today: "SELECT k, ts FROM s WHERE ts >= CURRENT_DATE",
+  todays: "SELECT k FROM s WHERE ts::date = CURRENT_DATE AND until > CURRENT_DATE",
+  days: "SELECT k, ts FROM s WHERE ts::date >= CURRENT_DATE - 1 AND CURRENT_DATE + 1 > until::date",
+  before: "SELECT k, ts FROM s WHERE ts <= CURRENT_DATE",
+  tomorrow: "SELECT k, until FROM s WHERE until::timestamp < CURRENT_DATE AND CURRENT_DATE - 3 <= ts::date",
   over: "SELECT n, count(*) AS groups FROM counts WHERE last > now() - interval '10 minutes' GROUP BY n",
   keyed_until: "SELECT k, ts, name FROM t WHERE ts >= now() - interval '15 minutes'",
   below: `SELECT n, moved FROM (SELECT s.k + 1 AS n, s.ts - interval '0' AS moved, t.name FROM s JOIN t USING (k)) x
@@ -64,8 +70,10 @@ async function history(
   const clock = new SimulatedClock();
   await open(clock);
   for (let i = 0; i < 40; i++) {
-    clock.advance(random.below(12) * MINUTE + random.below(3));
-    const moment = () => literal(clock.wallUs() + (random.below(80) - 60) * MINUTE);
+    // Midnight is passed now and then.
+    clock.advance((i % 6 === 5 ? 500 : random.below(12)) * MINUTE + random.below(3));
+    const days = () => (random.below(4) - 2) * (random.below(3) === 0 ? 24 * 60 : 0);
+    const moment = () => literal(clock.wallUs() + (random.below(80) - 60 + days()) * MINUTE);
     const k = random.below(5);
     const statement = [
       () =>
@@ -121,7 +129,11 @@ describe.each(["a table of rows", "a stream"])("over %s", (kind) => {
         for (const [name, text] of Object.entries(views)) {
           if (steps < 15 && Object.keys(views).indexOf(name) >= 6) continue;
           const inlined = text.replace("FROM counts", `FROM (${views["counts"]}) counts`);
-          const asked = inlined.replace(/now\(\)|CURRENT_TIMESTAMP/g, literal(db.core.stepper.timeUs));
+          const now = literal(db.core.stepper.timeUs);
+          const asked = inlined
+            .replace(/now\(\)|CURRENT_TIMESTAMP/g, now)
+            .replace(/LOCALTIMESTAMP/g, `(${now} AT TIME ZONE 'UTC')`)
+            .replace(/CURRENT_DATE/g, `(${now} AT TIME ZONE 'UTC')::date`);
           const theirs = await postgres.query(asked);
           expect(theirs.refused).toBeNull();
           const ours = await maintained(db, name);

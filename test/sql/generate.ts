@@ -32,6 +32,8 @@ const types = fc.constantFrom(
   "timestamptz",
 );
 
+const numberPatterns = ["999.99", "FM990.0", "S9,999", "9.99PR", "0999MI"];
+
 /** Expressions whose types mostly fit. `number`, `words`, `truth`, `moment`: what they give; `expr`: any of them, or nonsense. */
 export const { expr, truth, number } = fc.letrec<
   Record<"number" | "words" | "truth" | "moment" | "expr", string>
@@ -83,6 +85,15 @@ export const { expr, truth, number } = fc.letrec<
       n.map((x) => `- ${x}`),
       m.map((x) => `extract(hour from ${x})`),
       s.map((x) => `length(${x})`),
+      fc
+        .tuple(n, fc.constantFrom(...numberPatterns))
+        .map(([x, p]) => `to_number(to_char(${x}, '${p}'), '${p}')`),
+      fc
+        .tuple(n, n)
+        .map(
+          ([x, y]) =>
+            `jsonb_path_query_first(to_jsonb(${x}), '$ ? (@ > $v)', jsonb_build_object('v', ${y}))::numeric`,
+        ),
       ...either(n),
     ),
     words: fc.oneof(
@@ -92,6 +103,10 @@ export const { expr, truth, number } = fc.letrec<
       fc.tuple(fc.constantFrom("lower", "upper", "btrim", "concat"), s).map(([f, x]) => `${f}(${x})`),
       fc.tuple(s, n).map(([x, y]) => `left(${x}, ${y})`),
       e.map((x) => `cast(${x} as text)`),
+      fc.tuple(n, fc.constantFrom(...numberPatterns)).map(([x, p]) => `to_char(${x}, '${p}')`),
+      fc
+        .tuple(m, fc.constantFrom("YYYY-MM-DD HH24:MI:SS", "FMDDth Month", "IYYY-IW"))
+        .map(([x, p]) => `to_char(${x}, '${p}')`),
       ...either(s),
     ),
     truth: fc.oneof(
@@ -115,6 +130,7 @@ export const { expr, truth, number } = fc.letrec<
         arbitrary: fc.constantFrom("h", "'2024-01-01'", "null", "timestamptz '2024-05-06 07:08'"),
       },
       m.map((x) => `date_trunc('day', ${x})`),
+      m.map((x) => `to_timestamp(to_char(${x}, 'YYYY-MM-DD HH24:MI'), 'YYYY-MM-DD HH24:MI')`),
       e.map((x) => `(${x})::timestamptz`),
       ...either(m),
     ),

@@ -8,10 +8,11 @@
  *   era   = "BC" | "AD"
  *   special = "infinity" | "-infinity" | "epoch"
  *
- * What else PostgreSQL reads (names of months, of zones) is refused.
+ * Names of months, and slashes: datetime-words.ts. Names of zones are refused.
  */
 import { EvertError, notSupported } from "../../base/errors.ts";
 import { daysFromCivil, daysInMonth, US_PER_SECOND } from "./calendar.ts";
+import { daysOf, readWrittenDate } from "./datetime-words.ts";
 import { trimSpace } from "./integer.ts";
 
 /** As PostgreSQL's messages call the type that is read. */
@@ -40,7 +41,7 @@ const namedZone = new RegExp(`^${space}*\\d{3,}-\\d.*${space}[A-Za-z]+(?:/[A-Za-
 /** @throws invalid_datetime, datetime_overflow */
 export function readDateTime(text: string, type: DateTimeType): DateTimeFields | Special {
   const match = generalForm.exec(text);
-  if (match === null) return readSpecial(text, type);
+  if (match === null) return readWritten(text) ?? readSpecial(text, type);
   const [, y, mo, d, y2, mo2, d2, h, mi, s, f, h2, mi2, s2, f2, zone, offset, era] = match;
   // PostgreSQL reads 2024-05-06-02 as no date at all
   if (
@@ -107,6 +108,20 @@ export function offsetSeconds(offset: string | undefined, text: string): number 
   if (hour > 15 || minute > 59 || second > 59) throw displacementOutOfRange(text);
   const total = hour * 3600 + minute * 60 + second;
   return offset.startsWith("-") ? -total : total;
+}
+
+/** A date in words, or with slashes; null where it is none. */
+function readWritten(text: string): DateTimeFields | null {
+  const read = readWrittenDate(text);
+  if (read === null) return null;
+  if (read === "range") throw fieldOutOfRange(text);
+  const { time, half, zone } = read;
+  let us = time === null ? 0 : timeOfDay(text, time.h, time.m, time.s, time.f);
+  const noon = 12 * 3600 * US_PER_SECOND;
+  if (half === "PM" && us < noon) us += noon;
+  else if (half === "AM" && us >= noon) us -= noon;
+  const offset = zone === null ? null : /^[+-]/.test(zone) ? offsetSeconds(zone, text) : 0;
+  return { days: daysOf(read), us, offset };
 }
 
 function readSpecial(text: string, type: DateTimeType): Special {

@@ -24,14 +24,21 @@ import {
   scalarError,
 } from "./errors.ts";
 import * as float from "./float.ts";
+import { intervalTextLibrary } from "./formats/interval-text.ts";
+import { numberTextLibrary } from "./formats/number-text.ts";
+import { toNumber } from "./formats/text-number.ts";
+import { textTimeLibrary } from "./formats/text-time.ts";
 import { jsonLibrary } from "./json.ts";
+import { jsonPathLibrary } from "./jsonpath/functions.ts";
 import { like, likeEscape } from "./like.ts";
 import { mathLibrary } from "./math.ts";
+import { overlapLibrary } from "./overlaps.ts";
 import { patternLibrary } from "./regex/functions.ts";
 import { roundHalfEven } from "./rounding.ts";
 import { int2, smallNumbers } from "./small-numbers.ts";
 import * as txt from "./text.ts";
 import { textForms } from "./text-forms.ts";
+import { compareText } from "./text-order.ts";
 import * as spans from "./time-arithmetic.ts";
 import { timeLibrary } from "./time-functions.ts";
 import { toCharLibrary } from "./to-char.ts";
@@ -43,25 +50,18 @@ const manyRows = scalarError(
   "more than one row returned by a subquery used as an expression",
 );
 
+const negativeLimit = scalarError("invalid_row_count", "LIMIT must not be negative", { sqlstate: "2201W" });
+const negativeOffset = scalarError("invalid_row_count", "OFFSET must not be negative", { sqlstate: "2201X" });
+
+function rowCount(rows: bigint | null, otherwise: bigint, negative: typeof manyRows): bigint {
+  if (rows === null) return otherwise;
+  return rows < 0n ? fail(negative, 0n) : rows;
+}
+
 // ---- order ----------------------------------------------------------------------------------------------------
 
 function compareScalars<T extends number | bigint | boolean>(a: T, b: T): number {
   return a < b ? -1 : a > b ? 1 : 0;
-}
-
-const utf8 = new TextEncoder();
-
-/** Byte order of UTF-8, which is code point order; UTF-16 units differ from it only at surrogates. */
-export function compareText(a: string, b: string): number {
-  const shared = Math.min(a.length, b.length);
-  for (let i = 0; i < shared; i++) {
-    if (a.charCodeAt(i) === b.charCodeAt(i)) continue;
-    const x = utf8.encode(a);
-    const y = utf8.encode(b);
-    for (let j = 0; j < x.length && j < y.length; j++) if (x[j] !== y[j]) return x[j]! - y[j]!;
-    return x.length - y.length;
-  }
-  return a.length - b.length;
 }
 
 type Compare<T> = (a: T, b: T) => number;
@@ -183,6 +183,12 @@ export const library = {
   ...jsonLibrary,
   ...timeLibrary,
   ...toCharLibrary,
+  ...numberTextLibrary,
+  ...textTimeLibrary,
+  ...intervalTextLibrary,
+  ...overlapLibrary,
+  ...jsonPathLibrary,
+  text_to_number: toNumber,
   ...patternLibrary,
   ...textForms(compareText),
 
@@ -244,6 +250,9 @@ export const library = {
   numeric_log: math.log10Decimal,
   numeric_log_base: math.logDecimal,
 
+  limit_rows: (rows: bigint | null) => rowCount(rows, INT8_MAX, negativeLimit),
+  offset_rows: (rows: bigint | null) => rowCount(rows, 0n, negativeOffset),
+  last_row: (skipped: bigint, rows: bigint) => (skipped + rows > INT8_MAX ? INT8_MAX : skipped + rows),
   at_most_one_row: (rows: bigint) => rows <= 1n || fail(manyRows, true),
 
   domain_holds: (ok: boolean | null, message: string, code: string) =>

@@ -5,10 +5,11 @@
 import { parseArray } from "../../batch/format/array.ts";
 import { intervalInfinity, intervalSpan, parseInterval } from "../../batch/format/interval.ts";
 import type { SqlType } from "../../batch/types.ts";
-import type { TableFunction } from "../../plan/table-functions.ts";
+import { isStrict, type TableFunction, type TablePart } from "../../plan/table-functions.ts";
 import { addDecimals, compareDecimals, type Decimal, decimal, FINITE, NAN, signOf } from "./decimal.ts";
 import { fail, fault, type ScalarError, scalarError } from "./errors.ts";
 import { elementsOf, kindOf, membersOf, plainText } from "./json-text.ts";
+import { pathItems } from "./jsonpath/functions.ts";
 import { matchRows, splitParts } from "./regex/functions.ts";
 import { splitToItems } from "./text-forms.ts";
 import { addInterval } from "./time-arithmetic.ts";
@@ -142,7 +143,39 @@ function stringToTable(
   return s === null ? NO_ROWS : splitToItems(s, delimiter, nullText).map((item) => [item]);
 }
 
-const makers: Record<TableFunction, Maker> = {
+// ---- several side by side ----------------------------------------------------------------------------------------
+
+/** All of them at once, a row of each beside the others', until the longest ends. */
+const rowsFrom = (args: readonly SqlType[], parts: readonly TablePart[]): RowsOf => {
+  let at = 0;
+  const made = parts.map(({ fn, args: count, columns }) => {
+    const from = at;
+    at += count;
+    const nothing: TableRow = Array.from({ length: columns }, () => null);
+    return { from, to: at, of: rowsOf(fn, args.slice(from, at), []), nothing };
+  });
+  return (...values: Value[]): TableRows => {
+    const all: { rows: Iterator<TableRow>; nothing: TableRow }[] = [];
+    for (const { from, to, of, nothing } of made) {
+      const rows = of(values.slice(from, to));
+      if (fault.error !== null) return NO_ROWS;
+      all.push({ rows: rows[Symbol.iterator](), nothing });
+    }
+    return sideBySide(all);
+  };
+};
+
+function* sideBySide(
+  all: readonly { readonly rows: Iterator<TableRow>; readonly nothing: TableRow }[],
+): Generator<TableRow> {
+  for (;;) {
+    const drawn = all.map(({ rows }) => rows.next());
+    if (drawn.every((d) => d.done)) return;
+    yield drawn.flatMap((d, i) => (d.done ? all[i]!.nothing : d.value));
+  }
+}
+
+const makers: Record<Exclude<TableFunction, "rows_from">, Maker> = {
   series_integer: () => integerSeries,
   series_numeric: () => numericSeries,
   series_timestamp: () => timestampSeries,
@@ -163,10 +196,18 @@ const makers: Record<TableFunction, Maker> = {
   jsonb_each: () => members("jsonb_each", true, same),
   jsonb_each_text: () => members("jsonb_each_text", true, plainText),
   jsonb_object_keys: () => keys("jsonb_object_keys"),
+  jsonb_path_query: () => (document: string, path: string, variables?: string, silent?: boolean) =>
+    pathItems(document, path, variables, silent).map((item) => [item]),
 };
 
-/** Its rows for values of these types; a strict one is not called with a null. */
-export function rowsOf(fn: TableFunction, args: readonly SqlType[]): (args: readonly Value[]) => TableRows {
-  const made = makers[fn](args) as (...args: Value[]) => TableRows;
-  return (values) => made(...values);
+/** Its rows for values of these types; a strict one gives none for a null. */
+export function rowsOf(
+  fn: TableFunction,
+  args: readonly SqlType[],
+  parts: readonly TablePart[],
+): (args: readonly Value[]) => TableRows {
+  const maker = fn === "rows_from" ? rowsFrom(args, parts) : makers[fn](args);
+  const made = maker as (...args: Value[]) => TableRows;
+  const strict = isStrict(fn);
+  return (values) => (strict && values.includes(null) ? NO_ROWS : made(...values));
 }

@@ -158,6 +158,12 @@ function unknownZone(name: string) {
 }
 
 /** What clocks there show at the instant. */
+/** Seconds east of Greenwich of an abbreviation, such as CET; null for what is none. */
+export function zoneOffset(abbreviation: string): number | null {
+  const key = abbreviation.toLowerCase();
+  return Object.hasOwn(abbreviations, key) ? abbreviations[key]! * 3600 : null;
+}
+
 export function toLocal(name: string, us: bigint): bigint {
   const zone = zoneOf(name);
   if (zone === null) return fail(unknownZone(name), 0n);

@@ -48,17 +48,27 @@ function toChar(us: bigint, pattern: string, zone: string | null): string | null
   if (pattern === "" || isInfiniteTime(us)) return null;
   const { days, rest } = splitTime(us);
   const moment: Moment = { days, rest, ...civilFromDays(days), zone };
+  return writeParts(pattern, (keyword, bare, local) => shownAs(keyword, moment, bare, local));
+}
+
+/** The pattern with each keyword as `shown` has it. `bare`: FM stands before it, `local`: TM. */
+export function writeParts(
+  pattern: string,
+  shown: (keyword: string, bare: boolean, local: boolean) => string,
+): string {
   return pattern.replace(element, (_, before = "", keyword, after, quoted, quote, other) => {
     if (quoted !== undefined) return quoted.replace(/\\([\s\S])/g, "$1");
     if (quote !== undefined) return quote;
     if (keyword === undefined) return other ?? "";
-    const shown = shownAs(keyword, moment, /FM/i.test(before), /TM/i.test(before));
-    return after === undefined || after === "SP" || /\D/.test(shown) ? shown : shown + ordinal(shown, after);
+    const text = shown(keyword, /FM/i.test(before), /TM/i.test(before));
+    return after === undefined || after === "SP" || !/^-?\d+$/.test(text)
+      ? text
+      : text + ordinal(text, after);
   });
 }
 
 function ordinal(digits: string, after: string): string {
-  const n = Number(digits.slice(-2));
+  const n = Number(digits.replace("-", "").slice(-2));
   const ending = n > 10 && n < 20 ? "th" : (["th", "st", "nd", "rd"][n % 10] ?? "th");
   return after === "TH" ? ending.toUpperCase() : ending;
 }

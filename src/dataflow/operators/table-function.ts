@@ -4,7 +4,6 @@
  */
 import { isSmallNumeric, type SqlType } from "../../batch/types.ts";
 import type { TableFunctionPlan } from "../../plan/plan.ts";
-import { isStrict } from "../../plan/table-functions.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
 import { CHUNK_ROWS, type Chunk, createChunk } from "../chunk.ts";
 import { ErrorCollection } from "../error-collection.ts";
@@ -56,7 +55,7 @@ export class TableFunctionRows extends FanOut {
     const { guard } = this.#runtime;
     this.#guard = typeof plan.fn === "string" || plan.fn.bounded ? null : guard;
     this.#rowsOf =
-      typeof plan.fn === "string" ? rowsOf(plan.fn, this.#argTypes) : routineRows(plan.fn, guard);
+      typeof plan.fn === "string" ? rowsOf(plan.fn, this.#argTypes, plan.parts) : routineRows(plan.fn, guard);
     this.#nothing = plan.columns.map(() => null);
     const made = plan.schema.fields.slice(plan.input.schema.fields.length);
     this.out = createChunk([...input.slice(0, this.#width), ...made]);
@@ -107,8 +106,7 @@ export class TableFunctionRows extends FanOut {
   #call(chunk: Chunk, row: number): TableRows {
     const args = this.#argTypes.map((type, i) => this.#argument(chunk, this.#width + i, type, row));
     const { fn } = this.#plan;
-    const given = typeof fn === "string" ? !isStrict(fn) || !args.includes(null) : hasRowsFor(fn, args);
-    return given ? this.#rowsOf(args) : NO_ROWS;
+    return typeof fn === "string" || hasRowsFor(fn, args) ? this.#rowsOf(args) : NO_ROWS;
   }
 
   #argument(chunk: Chunk, column: number, type: SqlType, row: number): Value {

@@ -2,7 +2,7 @@
 import type { SqlType, TypeName } from "../../batch/types.ts";
 import { comparisons, type Entry, extremes, named } from "./entry.ts";
 
-/** All but varchar, which is compared as text, and json, which is not compared at all. */
+/** All but varchar, which is compared as text, and json and jsonpath, which are not compared at all. */
 function orderOf<N extends TypeName>(name: N) {
   const type = named(name);
   return { ...comparisons(type), ...extremes(type) };
@@ -28,8 +28,12 @@ export const comparisonFunctions = {
 /** The types a comparison must know more of than its name. */
 export type OrderedByKey = "bpchar" | "interval" | "jsonb" | "array" | "enum";
 
-export type Comparable = Exclude<TypeName, "varchar" | "json">;
+export type Comparable = Exclude<TypeName, "varchar" | "json" | "jsonpath">;
 
 export function isComparable(type: SqlType): boolean {
-  return type.name !== "json" && (type.element === undefined || isComparable(type.element));
+  return (
+    type.name !== "json" &&
+    type.name !== "jsonpath" &&
+    (type.element === undefined || isComparable(type.element))
+  );
 }

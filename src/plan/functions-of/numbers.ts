@@ -7,6 +7,11 @@ export const numberFunctions = {
   at_most_one_row: entry(null, [], [int8], bool, ["fallible"]),
   /** Whether a value's constraint is not false; else an error of this message and code. Not to be called by name. */
   domain_holds: entry(null, [], [bool, text, text], bool, ["fallible", "nonStrict"]),
+  /** A computed LIMIT and OFFSET, refused where they are negative; no LIMIT is all rows. Not to be called by name. */
+  limit_rows: entry(null, [], [int8], int8, ["fallible", "nonStrict"]),
+  offset_rows: entry(null, [], [int8], int8, ["fallible", "nonStrict"]),
+  /** The number of the last row that they leave. */
+  last_row: entry(null, [], [int8, int8], int8, []),
   // int2
   int2_add: operator("+", [int2, int2], int2, F),
   int2_sub: operator("-", [int2, int2], int2, F),

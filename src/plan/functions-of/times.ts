@@ -49,8 +49,6 @@ export const timeFunctions = {
   timestamp_is_finite: fn("isfinite", [timestamp], bool),
   timestamptz_is_finite: fn("isfinite", [timestamptz], bool),
   interval_is_finite: fn("isfinite", [interval], bool),
-  timestamp_to_char: fn("to_char", [timestamp, text], text, "nullable"),
-  timestamptz_to_char: fn("to_char", [timestamptz, text], text, "nullable"),
   // x AT TIME ZONE zone
   timestamp_at_zone: fn("timezone", [text, timestamp], timestamptz, F),
   timestamptz_at_zone: fn("timezone", [text, timestamptz], timestamp, F),

@@ -37,3 +37,8 @@ SELECT k, e FROM t, jsonb_array_elements(CASE WHEN a > 2 THEN to_jsonb(a) ELSE '
 SELECT * FROM regexp_matches('foobarbequebaz', 'ba.', 'g') AS m;
 SELECT * FROM regexp_split_to_table('a1b2c', '\d') AS p;
 SELECT k, m[1] AS x FROM t, regexp_matches(c, '[a-c]') AS m;
+SELECT k, x FROM t, jsonb_path_query(jsonb_build_object('a', a, 'c', c, 'l', jsonb_build_array(a, k, 3)), '$.l[*] ? (@ > 1)') AS x;
+SELECT k, jsonb_path_query(jsonb_build_array(a, k, c), 'strict $[*] ? (@ != null)') AS x FROM t;
+SELECT k FROM t WHERE jsonb_build_object('a', a, 'd', d) @? '$ ? (@.a >= 1 && exists (@.d))';
+SELECT k, jsonb_path_query_first(jsonb_build_object('a', a), '$.a ? (@ > $m)', jsonb_build_object('m', 1)) AS x FROM t;
+SELECT k, jsonb_path_query(jsonb_build_object('a', a), 'strict $.b') AS x FROM t WHERE a = 5;

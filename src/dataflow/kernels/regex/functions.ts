@@ -121,7 +121,8 @@ function badParameter(name: string, value: number): ScalarError {
 
 // ---- matches ----------------------------------------------------------------------------------------------------
 
-function isMatch(text: string, pattern: string, options: Options): boolean {
+/** Whether the pattern is found in the text. */
+export function testPattern(text: string, pattern: string, options: Options): boolean {
   const matcher = matcherOf(pattern, options);
   return matcher !== null && bounded(() => matcher.test(new Subject(text).codes), false);
 }
@@ -225,7 +226,7 @@ function substr(text: string, pattern: string, start = 1, nth = 1, flags = "", g
 
 function like(text: string, pattern: string, flags = ""): boolean {
   const read = readFlags(flags, "regexp_like");
-  return read !== null && isMatch(text, pattern, read.options);
+  return read !== null && testPattern(text, pattern, read.options);
 }
 
 // ---- replacing and splitting ------------------------------------------------------------------------------------
@@ -327,10 +328,10 @@ function split(text: string, pattern: string, flags = ""): string {
 
 const ignoreCase: Options = { ...plainOptions, ignoreCase: true };
 
-const matches = (text: string, pattern: string) => isMatch(text, pattern, plainOptions);
-const matchesNot = (text: string, pattern: string) => !isMatch(text, pattern, plainOptions);
-const imatches = (text: string, pattern: string) => isMatch(text, pattern, ignoreCase);
-const imatchesNot = (text: string, pattern: string) => !isMatch(text, pattern, ignoreCase);
+const matches = (text: string, pattern: string) => testPattern(text, pattern, plainOptions);
+const matchesNot = (text: string, pattern: string) => !testPattern(text, pattern, plainOptions);
+const imatches = (text: string, pattern: string) => testPattern(text, pattern, ignoreCase);
+const imatchesNot = (text: string, pattern: string) => !testPattern(text, pattern, ignoreCase);
 
 export const patternLibrary = {
   text_matches: matches,

@@ -1,0 +1,137 @@
+/**
+ * Functions that give rows, in the select list, in ORDER BY, in GROUP BY.
+ *
+ * While an expression is bound, such a call is stood for by a column numbered from ROW_FUNCTIONS on. The calls are made when groups and
+ * windows are there, before DISTINCT, ORDER BY and LIMIT: each row times what they give for it. Calls that stand in no other are made side by
+ * side, the shorter ones filled up with nulls; a call with others in its arguments is made over the rows of those, again side by side with its
+ * equals. Those that GROUP BY names are made before the rows are grouped, those that a window is ordered or partitioned by before it is computed.
+ */
+import { EvertError, notSupported } from "../base/errors.ts";
+import { text } from "../batch/types.ts";
+import * as build from "../plan/build.ts";
+import type { Expr } from "../plan/expression.ts";
+import { exprKey } from "../plan/fingerprint.ts";
+import { columnsOf, mapChildren } from "../plan/inspect.ts";
+import type { Plan } from "../plan/plan.ts";
+import { fieldsOf, type TableFunction, type TableResolution } from "../plan/table-functions.ts";
+import type { RowFunctionSink } from "./place.ts";
+import { isRowFunctionValue, ROW_FUNCTIONS, SUBQUERIES } from "./stand-ins.ts";
+import { planOf } from "./table-calls.ts";
+
+const NOTHING: Expr = { kind: "const", value: null, type: text };
+
+interface Call {
+  readonly key: string;
+  readonly fn: TableFunction;
+  readonly resolution: TableResolution;
+  readonly args: readonly Expr[];
+  /** How deep calls stand in its arguments. */
+  readonly level: number;
+}
+
+export class RowFunctions implements RowFunctionSink {
+  private readonly calls: Call[] = [];
+
+  add(resolution: TableResolution, args: readonly Expr[], position: number | undefined): Expr {
+    const { fn } = resolution;
+    if (typeof fn !== "string")
+      throw notSupported("a function of one's own that gives rows, elsewhere than in FROM", position);
+    if (resolution.columns.length !== 1)
+      throw notSupported("a function of several columns in the select list", position);
+    const key = JSON.stringify([fn, args.map(exprKey)]);
+    const known = this.calls.findIndex((c) => c.key === key);
+    const level = Math.max(-1, ...this.named(args).map((i) => this.calls[i]!.level)) + 1;
+    const index = known >= 0 ? known : this.calls.push({ key, fn, resolution, args, level }) - 1;
+    const { type } = resolution.columns[0]!;
+    return { kind: "column", index: ROW_FUNCTIONS + index, type, nullable: true };
+  }
+
+  /** The calls that the expressions name, those in the arguments of others included. `over`: what becomes of an expression before. */
+  private called(exprs: readonly Expr[], over: (expr: Expr) => Expr): number[] {
+    const found = new Set<number>();
+    const add = (of: readonly Expr[]): void => {
+      for (const i of this.named(of.map(over))) {
+        if (found.has(i)) continue;
+        found.add(i);
+        add(this.calls[i]!.args);
+      }
+    };
+    add(exprs);
+    return [...found].sort((a, b) => a - b);
+  }
+
+  private named(exprs: readonly Expr[]): number[] {
+    return exprs
+      .flatMap((e) => [...columnsOf(e)])
+      .filter((c) => c >= ROW_FUNCTIONS && c < SUBQUERIES)
+      .map((c) => c - ROW_FUNCTIONS);
+  }
+
+  /** Arguments of the calls that the expressions name, but in the parts that are keys: what is evaluated before they are made. */
+  arguments(exprs: readonly Expr[], keys: readonly Expr[] = []): Expr[] {
+    const known = new Set(keys.map(exprKey));
+    const unkeyed = (expr: Expr): Expr => (known.has(exprKey(expr)) ? NOTHING : mapChildren(expr, unkeyed));
+    return this.called(exprs, unkeyed).flatMap((i) => this.calls[i]!.args);
+  }
+
+  /** The rows with those of the calls that the expressions name, and what makes an expression one over them. `over`: of expressions over the input. */
+  finish(
+    input: Plan,
+    exprs: readonly Expr[],
+    over: (expr: Expr) => Expr,
+  ): { plan: Plan; over: (expr: Expr) => Expr } {
+    const called = this.called(exprs, over);
+    const at = new Map<number, number>();
+    let plan = input;
+    const placed = (expr: Expr): Expr => {
+      if (expr.kind !== "column") return mapChildren(expr, placed);
+      const column = isRowFunctionValue(expr) ? at.get(expr.index) : undefined;
+      return column === undefined ? expr : build.column(plan, column);
+    };
+    const deepest = Math.max(-1, ...called.map((i) => this.calls[i]!.level));
+    for (let level = 0; level <= deepest; level++) {
+      const calls = called.filter((i) => this.calls[i]!.level === level);
+      const width = plan.schema.fields.length;
+      const made = calls.map((i) => ({
+        ...this.calls[i]!,
+        args: this.calls[i]!.args.map((e) => placed(over(e))),
+      }));
+      plan = sideBySide(plan, made);
+      for (const [i, call] of calls.entries()) at.set(ROW_FUNCTIONS + call, width + i);
+    }
+    return { plan, over: (expr) => placed(over(expr)) };
+  }
+}
+
+function sideBySide(input: Plan, calls: readonly Call[]): Plan {
+  const [only] = calls;
+  if (calls.length === 1) return planOf(input, only!.resolution, only!.args, [only!.fn], false);
+  return build.tableFunction(input, {
+    fn: "rows_from",
+    args: calls.flatMap((c) => c.args),
+    parts: calls.map((c) => ({ fn: c.fn, args: c.args.length, columns: 1 })),
+    columns: calls.flatMap((c) => fieldsOf(c.resolution, [c.fn])),
+    ordinality: null,
+    outer: false,
+  });
+}
+
+const LATERAL_HINT = "You might be able to move the set-returning function into a LATERAL FROM item.";
+
+/** Of a place where such a function has no business, in PostgreSQL's words. */
+export function refusedRows(
+  message: string,
+  hint: string | undefined,
+  position: number | undefined,
+): EvertError {
+  return new EvertError("feature_not_supported", message, { hint, position });
+}
+
+/** Stands where the rows of a function could not be counted: in a branch that may not be taken, in the arguments of an aggregate. */
+export function refusingRows(message: string): RowFunctionSink {
+  return {
+    add: (_resolution, _args, position) => {
+      throw refusedRows(message, LATERAL_HINT, position);
+    },
+  };
+}

@@ -8,7 +8,7 @@ import { EvertError } from "../base/errors.ts";
 import type { Datum } from "../batch/convert.ts";
 import { type Field, type Schema, schemaOf } from "../batch/schema.ts";
 import { int8, jsonb, type SqlType, timestamptz } from "../batch/types.ts";
-import type { Catalog, CatalogRelation } from "../plan/catalog.ts";
+import type { Catalog, CatalogRelation, CheckConstraint, UniqueKey } from "../plan/catalog.ts";
 import type { OrderItem } from "../plan/plan.ts";
 
 export const CATALOG_TOPIC = 0;
@@ -28,6 +28,12 @@ export interface TopicEntry {
   readonly hiddenRowId: boolean;
   /** Values of columns an INSERT leaves out; null for none. */
   readonly defaults: readonly Datum[];
+  /** Name of the primary key, where it has one of its own. */
+  readonly keyName?: string;
+  /** UNIQUE; absent: none. */
+  readonly uniques?: readonly UniqueKey[];
+  /** CHECK, by name; absent: none. */
+  readonly checks?: readonly CheckConstraint[];
 }
 
 export interface ViewEntry {
@@ -184,7 +190,14 @@ export class EngineCatalog implements Catalog {
       appendOnly: entry.topicKind === "stream",
       order: [],
       defaults: entry.defaults,
+      ...(entry.keyName === undefined ? {} : { keyName: entry.keyName }),
+      uniques: this.uniquesOf(entry),
     };
+  }
+
+  /** What no two rows of the table share besides its key. */
+  uniquesOf(entry: TopicEntry): readonly UniqueKey[] {
+    return entry.uniques ?? [];
   }
 
   /** Text of a plain view, which is written out wherever it is named. */
@@ -231,6 +244,7 @@ export function newTopic(
   fields: readonly Field[],
   key: readonly number[] | null,
   defaults: readonly Datum[] = [],
+  constraints: Pick<TopicEntry, "keyName" | "uniques" | "checks"> = {},
 ): TopicEntry {
   const hiddenRowId = topicKind === "table" && key === null;
   const all = hiddenRowId ? [...fields, { name: ROW_ID, type: int8, nullable: false }] : fields;
@@ -244,6 +258,7 @@ export function newTopic(
     key: topicKind === "stream" ? null : hiddenRowId ? [fields.length] : key,
     hiddenRowId,
     defaults: fields.map((_, i) => defaults[i] ?? null),
+    ...constraints,
   };
 }
 

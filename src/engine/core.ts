@@ -23,6 +23,7 @@ import {
   type TopicEntry,
 } from "./catalog.ts";
 import { Committer } from "./committer.ts";
+import { Constraints, TopicConstraints } from "./constraints.ts";
 import { LiveViews } from "./live-views.ts";
 import { Publisher } from "./publisher.ts";
 import { Stepper } from "./stepper.ts";
@@ -57,6 +58,7 @@ export class Core {
   readonly views: LiveViews;
   readonly stepper: Stepper;
   readonly committer: Committer;
+  readonly constraints: Constraints;
   readonly publisher: Publisher;
   readonly subscriptions: Subscriptions;
   readonly ticker: Ticker;
@@ -111,12 +113,14 @@ export class Core {
         this.counters.steps++;
         this.counters.records += rows;
         this.counters.stepMs += ms;
+        this.constraints.stepped(position);
         this.publisher.stepped(epoch, position, this.views.touched());
         this.ticker.stepped();
       },
       onBroken: (error) => this.#broken(toEvertError(error)),
     });
-    this.committer = new Committer(this.log, this.stepper);
+    this.constraints = new Constraints(() => this.circuit.epoch);
+    this.committer = new Committer(this.log, this.stepper, this.constraints);
     this.ticker = new Ticker({
       nowUs: () => this.log.nowUs(),
       nextDue: () => this.circuit.nextDue(),
@@ -157,6 +161,7 @@ export class Core {
     });
     if (entry.topicKind === "stream") {
       this.circuit.addStream(entry.id, entry.name, entry.schema);
+      this.constraints.set(new TopicConstraints(entry, null, [], this.catalog));
       return;
     }
     const { store } = this.circuit.addTable(
@@ -166,6 +171,16 @@ export class Core {
       entry.key as readonly number[],
     );
     this.#tables.set(entry.id, store);
+    this.#constrain(entry, store);
+  }
+
+  /** Indexes for what is unique are there before the first row. */
+  #constrain(entry: TopicEntry, store: Store): void {
+    const uniques = this.catalog.uniquesOf(entry).map((unique) => ({
+      unique,
+      index: store.hashIndex({ columns: unique.columns, unique: false }),
+    }));
+    this.constraints.set(new TopicConstraints(entry, store, uniques, this.catalog));
   }
 
   /** The program's own declaration of a topic: its Standard Schema checks records beyond their types. */
@@ -261,6 +276,7 @@ export class Core {
     if (gone?.kind === "type") return;
     if (gone?.kind === "topic") {
       this.#tables.delete(gone.id);
+      this.constraints.delete(gone.id);
       this.circuit.removeSource(gone.id);
       return;
     }

@@ -254,7 +254,7 @@ export class Statements {
     }
     let mine = changes.get(topic.id);
     if (mine === undefined) {
-      mine = new TopicChanges(topic, this.#core.tableStore(topic.id), this.#core.stepper.epoch);
+      mine = new TopicChanges(this.#core.constraints.of(topic.id)!, this.#core.stepper.epoch);
       changes.set(topic.id, mine);
     }
     switch (statement.kind) {
@@ -293,11 +293,15 @@ export class Statements {
   // ---- definitions ------------------------------------------------------------------------------------------------------
 
   #createTable(statement: CreateTableStatement): Promise<string> {
-    const { name, schema, key, appendOnly, defaults, ifNotExists } = statement;
+    const { name, schema, key, appendOnly, defaults, constraints, ifNotExists } = statement;
     return this.#core.define(() => {
       if (this.#exists(name, ifNotExists)) return [];
       const id = this.#core.catalog.nextId();
-      const entry = newTopic(id, name, appendOnly ? "stream" : "table", schema.fields, key, defaults);
+      const entry = newTopic(id, name, appendOnly ? "stream" : "table", schema.fields, key, defaults, {
+        ...(constraints.keyName === null ? {} : { keyName: constraints.keyName }),
+        ...(constraints.uniques.length === 0 ? {} : { uniques: constraints.uniques }),
+        ...(constraints.checks.length === 0 ? {} : { checks: constraints.checks }),
+      });
       return [{ event: "create", entry }];
     });
   }

@@ -1,7 +1,7 @@
 /** Statements, bound: what the engine is to do, with plans and expressions where there are any. */
 import type { Field, Schema } from "../batch/schema.ts";
 import type { SqlType } from "../batch/types.ts";
-import type { CatalogRelation } from "../plan/catalog.ts";
+import type { CatalogRelation, CheckConstraint, UniqueKey } from "../plan/catalog.ts";
 import type { Datum, Expr } from "../plan/expression.ts";
 import type { Plan, Query } from "../plan/plan.ts";
 
@@ -26,6 +26,16 @@ export interface CreateTableStatement extends StatementText {
   readonly appendOnly: boolean;
   /** Per column; null for none. */
   readonly defaults: readonly Datum[];
+  readonly constraints: TableConstraints;
+}
+
+/** What holds for a table's rows besides its types, its key and NOT NULL. */
+export interface TableConstraints {
+  /** Of the primary key; null: by the table's name. */
+  readonly keyName: string | null;
+  readonly uniques: readonly UniqueKey[];
+  /** By name, in which order they are checked. */
+  readonly checks: readonly CheckConstraint[];
 }
 
 export interface CreateViewStatement extends StatementText {
@@ -57,11 +67,12 @@ export interface DropStatement extends StatementText {
   readonly cascade: boolean;
 }
 
-/** ON CONFLICT, on the table's primary key. */
+/** ON CONFLICT. `on`: names of the key and unique constraints meant; null: all of them. */
 export type ConflictAction =
-  | { readonly action: "nothing" }
+  | { readonly action: "nothing"; readonly on: readonly string[] | null }
   | {
       readonly action: "update";
+      readonly on: readonly string[];
       /** New value of each column, over the existing row's columns, then the proposed row's. */
       readonly row: readonly Expr[];
       /** Over the same; null: always. A row for which it is not true stays as it is. */

@@ -18,14 +18,19 @@ export function renderStatement(statement: Statement): string[] {
     case "createView":
       return [viewHead(statement), ...queryHead(statement.query), ...explainQuery(statement.query)];
     case "createTable": {
-      const { schema, key, appendOnly, defaults, ifNotExists } = statement;
+      const { schema, key, appendOnly, defaults, constraints, ifNotExists } = statement;
       const options = [appendOnly ? "append only" : "", ifNotExists ? "if not exists" : ""].filter(
         (o) => o !== "",
       );
       const values = defaults.flatMap((d, i) =>
         d === null ? [] : [`default ${schema.fields[i]!.name} = ${d}`],
       );
-      return [["table", columns(schema), keyText(key, schema), ...options, ...values].join("  ")];
+      const uniques = constraints.uniques.map(
+        (u) => `unique ${u.name} (${u.columns.map((c) => schema.fields[c]!.name).join(", ")})`,
+      );
+      const checks = constraints.checks.map(({ name, text }) => `check ${name} (${text})`);
+      const rest = [...options, ...values, ...uniques, ...checks];
+      return [["table", columns(schema), keyText(key, schema), ...rest].join("  ")];
     }
     case "insert":
       return [`into ${statement.relation.name}`, ...explainPlan(statement.source), ...conflict(statement)];

@@ -5,6 +5,7 @@
 import { EvertError } from "../base/errors.ts";
 import type { Datum } from "../batch/convert.ts";
 import type { Field } from "../batch/schema.ts";
+import { withLookups } from "../plan/lookup.ts";
 import type { Query } from "../plan/plan.ts";
 import { View } from "../views/view.ts";
 import { fillOnce } from "./backfill.ts";
@@ -21,11 +22,12 @@ export interface QueryResult {
 /** @throws EvertError of the query itself, of a view it reads, or statement_too_complex for more than a million rows. */
 export async function runQuery(
   core: Core,
-  query: Query,
+  asked: Query,
   at: { readonly epoch: number; readonly position: number },
   signal?: AbortSignal,
 ): Promise<QueryResult> {
-  const build = core.circuit.build(null, "query", query.plan, { order: query.order });
+  const query = withLookups(asked, (id) => core.indexes.of(id));
+  const build = core.circuit.build(null, "query", query.plan, { orders: [query.order] });
   try {
     core.views.noteReads(build, query.plan);
     await fillOnce(core.backfill, build, at, signal);

@@ -44,9 +44,20 @@ export class TopicConstraints {
   #old: PendingRows | null = null;
   #oldest = 0;
 
-  constructor(topic: TopicEntry, store: Store | null, uniques: readonly UniqueIndex[], catalog: Catalog) {
+  /** `before`: what it takes the place of, with what is pending. */
+  constructor(
+    topic: TopicEntry,
+    store: Store | null,
+    uniques: readonly UniqueIndex[],
+    catalog: Catalog,
+    before?: TopicConstraints,
+  ) {
     this.topic = topic;
     this.table = store === null ? null : new TableRows(topic, store, uniques);
+    if (before !== undefined && this.isUnique) {
+      for (const layer of [before.#old, before.#young])
+        if (layer !== null) this.staged(layer, before.#youngest);
+    }
     const schema = visibleSchema(topic);
     this.#checks = (topic.checks ?? []).map(({ name, text }) => {
       try {

@@ -16,6 +16,7 @@ import type { ViewInfo } from "./api.ts";
 import { type BackfillContext, fillAndJoin } from "./backfill.ts";
 import type { EngineCatalog, ViewEntry } from "./catalog.ts";
 import type { KeptRows, StoreHandle } from "./checkpointing.ts";
+import type { Indexes } from "./indexes.ts";
 import { fingerprintOf, planView, viewEntryOf } from "./planner.ts";
 import { addReads, type Reads, wantsOf } from "./reads.ts";
 import type { Stepper } from "./stepper.ts";
@@ -62,6 +63,7 @@ export interface LiveViewsContext {
   readonly publishedEpoch: () => number;
   /** These rows are no longer what the view shows. */
   readonly replaced: (view: View) => void;
+  readonly indexes: Indexes;
   readonly report: (message: string) => void;
 }
 
@@ -398,7 +400,8 @@ export class LiveViews {
     const stepper = this.#context.stepper();
     await stepper.atBoundary(() => {
       const { id, name, onError } = entry;
-      filling.build = this.#context.circuit.build(id, name, plan, { onError, order });
+      const orders = [order, ...this.#context.indexes.ordersOf(id)];
+      filling.build = this.#context.circuit.build(id, name, plan, { onError, orders });
     });
     const build = filling.build as Build;
     this.noteReads(build, plan);
@@ -447,6 +450,7 @@ export class LiveViews {
       keyColumns: shownKey(node.keyColumns, query.visible),
       order: query.order,
     });
+    this.#context.indexes.attach(live.entry.id, node.store);
   }
 }
 

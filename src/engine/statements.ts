@@ -12,6 +12,7 @@ import { valueToText } from "../batch/text-form.ts";
 import { carrierOf, text, typeTag } from "../batch/types.ts";
 import { evaluateExpr } from "../dataflow/kernels/evaluate.ts";
 import { explainQuery } from "../plan/explain.ts";
+import { withLookups } from "../plan/lookup.ts";
 import type { Plan, Query } from "../plan/plan.ts";
 import {
   bindStatement,
@@ -19,6 +20,7 @@ import {
   type CreateViewStatement,
   commandTag,
   type DropStatement,
+  type ExplainStatement,
   loadParser,
   type ParsedStatement,
   paramFromJson,
@@ -31,6 +33,7 @@ import type { SqlOptions, SqlResponse, StatementResult } from "./api.ts";
 import { newTopic, type RelationEntry, type ViewEntry } from "./catalog.ts";
 import { TopicChanges } from "./changes.ts";
 import type { Core } from "./core.ts";
+import { createIndex, dropIndexes } from "./create-index.ts";
 import { overlaid } from "./overlay.ts";
 import type { Part } from "./part.ts";
 import { fingerprintOf, planView } from "./planner.ts";
@@ -110,14 +113,17 @@ export class Statements {
       case "createType":
         note(await createType(this.#core, statement));
         return done(statement);
+      case "createIndex":
+        note(await createIndex(this.#core, statement));
+        return done(statement);
       case "drop":
-        note(await (statement.object === "type" ? dropTypes(this.#core, statement) : this.#drop(statement)));
+        note(await this.#dropped(statement));
         return done(statement);
       case "explain":
         return textRows(
           statement,
           "QUERY PLAN",
-          statement.code ? this.#code(statement.query) : explainQuery(statement.query),
+          statement.code ? this.#code(statement.query) : explainQuery(this.#explained(statement)),
         );
       case "show":
         return textRows(statement, statement.name, [statement.value]);
@@ -170,6 +176,7 @@ export class Statements {
           case "createTable":
           case "createView":
           case "createType":
+          case "createIndex":
           case "drop":
             throw notSupported(`${commandTag(statement, 0)} in a transaction`, one.position);
         }
@@ -218,6 +225,10 @@ export class Statements {
     // Views that are written out by now may fail for readers and not for this transaction, which has mended them.
     views.checkReadable(seen);
     return { query: seen, at: { epoch, position } };
+  }
+
+  #explained({ query, once }: ExplainStatement): Query {
+    return once ? withLookups(query, (id) => this.#core.indexes.of(id)) : query;
   }
 
   #code(query: Query): string[] {
@@ -338,9 +349,14 @@ export class Statements {
   }
 
   #exists(name: string, allowed: boolean): boolean {
-    if (this.#core.catalog.entry(name) === undefined) return false;
+    if (!this.#core.catalog.isTaken(name)) return false;
     if (allowed) return true;
     throw new EvertError("duplicate_table", `relation "${name}" already exists`);
+  }
+
+  #dropped(statement: DropStatement): Promise<string> {
+    if (statement.object === "type") return dropTypes(this.#core, statement);
+    return statement.object === "index" ? dropIndexes(this.#core, statement) : this.#drop(statement);
   }
 
   #drop(statement: DropStatement): Promise<string> {

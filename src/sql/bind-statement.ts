@@ -7,6 +7,7 @@ import { bindQuery } from "./bind-query.ts";
 import { bindDelete, bindInsert, bindUpdate } from "./change.ts";
 import { BindContext, PARAMS_MAX, paramFromJson, type SqlParam } from "./context.ts";
 import { bindCreateAs, bindCreateTable, bindCreateView } from "./create.ts";
+import { bindCreateIndex } from "./create-index.ts";
 import { bindCreateEnum, droppedType } from "./create-type.ts";
 import { boolOption, optionsOf, textOption } from "./options.ts";
 import { type ParsedStatement, parseStatements } from "./parser.ts";
@@ -126,6 +127,8 @@ function bindNode(parsed: ParsedStatement, ctx: BindContext): Statement {
       return bindCreateView(as(node, "ViewStmt")!, text, ctx);
     case "CreateEnumStmt":
       return bindCreateEnum(as(node, "CreateEnumStmt")!, text);
+    case "IndexStmt":
+      return bindCreateIndex(as(node, "IndexStmt")!, text, ctx);
     case "DropStmt":
       return bindDrop(as(node, "DropStmt")!, parsed);
     case "TransactionStmt":
@@ -151,6 +154,7 @@ const droppable: Readonly<Record<string, DropStatement["object"]>> = {
   OBJECT_VIEW: "view",
   OBJECT_MATVIEW: "materialized view",
   OBJECT_TYPE: "type",
+  OBJECT_INDEX: "index",
 };
 
 function bindDrop(node: NodeOf<"DropStmt">, parsed: ParsedStatement): DropStatement {
@@ -209,7 +213,7 @@ function bindExplain(
   const { text } = parsed;
   const inner = bindNode({ ...parsed, node: node.query! }, ctx);
   if (inner.kind === "select" || inner.kind === "createView")
-    return { kind: "explain", text, query: inner.query, code };
+    return { kind: "explain", text, query: inner.query, once: inner.kind === "select", code };
   throw notSupported(`EXPLAIN of ${kindOf(node.query!).replace("Stmt", "").toUpperCase()}`, parsed.position);
 }
 

@@ -59,9 +59,28 @@ export interface CreateTypeStatement extends StatementText {
   readonly type: SqlType;
 }
 
+/** A column of an index, by name: the relation may be defined anew. */
+export interface IndexItem {
+  readonly column: string;
+  readonly descending: boolean;
+  readonly nullsFirst: boolean;
+}
+
+/** CREATE INDEX. */
+export interface CreateIndexStatement extends StatementText {
+  readonly kind: "createIndex";
+  /** Null: one is made up. */
+  readonly name: string | null;
+  readonly relation: CatalogRelation;
+  readonly items: readonly IndexItem[];
+  readonly unique: boolean;
+  readonly nullsNotDistinct: boolean;
+  readonly ifNotExists: boolean;
+}
+
 export interface DropStatement extends StatementText {
   readonly kind: "drop";
-  readonly object: "table" | "view" | "materialized view" | "type";
+  readonly object: "table" | "view" | "materialized view" | "type" | "index";
   readonly names: readonly string[];
   readonly ifExists: boolean;
   readonly cascade: boolean;
@@ -125,6 +144,8 @@ export interface TransactionStatement extends StatementText {
 export interface ExplainStatement extends StatementText {
   readonly kind: "explain";
   readonly query: Query;
+  /** Of a query that runs once: it may look into indexes. */
+  readonly once: boolean;
   /** EXPLAIN (CODE): the generated source. */
   readonly code: boolean;
 }
@@ -140,6 +161,7 @@ export type Statement =
   | CreateTableStatement
   | CreateViewStatement
   | CreateTypeStatement
+  | CreateIndexStatement
   | DropStatement
   | InsertStatement
   | UpdateStatement
@@ -165,6 +187,8 @@ export function commandTag(statement: Statement, rows: number): string {
       return statement.materialized ? "CREATE MATERIALIZED VIEW" : "CREATE VIEW";
     case "createType":
       return "CREATE TYPE";
+    case "createIndex":
+      return "CREATE INDEX";
     case "drop":
       return `DROP ${statement.object.toUpperCase()}`;
     case "begin":

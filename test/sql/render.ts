@@ -13,6 +13,15 @@ export function renderStatement(statement: Statement): string[] {
     case "select":
     case "explain":
       return [...queryHead(statement.query), ...explainQuery(statement.query)];
+    case "createIndex": {
+      const { name, relation, items, unique } = statement;
+      const columns = items.map(
+        (i) => `${i.column}${i.descending ? " desc" : ""}${i.nullsFirst ? " nulls first" : ""}`,
+      );
+      return [
+        `${unique ? "unique index" : "index"} ${name ?? "without name"} on ${relation.name} (${columns.join(", ")})`,
+      ];
+    }
     case "createType":
       return [`type ${statement.name} (${statement.type.labels!.join(", ")})`];
     case "createView":

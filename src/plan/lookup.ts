@@ -120,7 +120,12 @@ function throughChain(plan: Plan, source: Plan): Plan {
 
 /** What a condition says of one column. */
 type Term =
-  | { readonly kind: "in"; readonly column: number; readonly values: readonly Datum[] }
+  | {
+      readonly kind: "in";
+      readonly column: number;
+      readonly type: SqlType;
+      readonly values: readonly Datum[];
+    }
   | { readonly kind: "range"; readonly column: number; readonly op: Op; readonly value: Datum };
 
 type Op = "<" | "<=" | ">" | ">=";
@@ -129,8 +134,8 @@ const flipped: Readonly<Record<string, string>> = { "<": ">", "<=": ">=", ">": "
 
 function termOf(expr: Expr): Term | null {
   if (expr.kind === "isNull") {
-    const column = expr.arg.kind === "column" ? expr.arg.index : -1;
-    return column < 0 ? null : { kind: "in", column, values: [null] };
+    const { arg } = expr;
+    return arg.kind !== "column" ? null : { kind: "in", column: arg.index, type: arg.type, values: [null] };
   }
   if (expr.kind === "or") {
     const terms = expr.args.map(termOf);
@@ -141,7 +146,9 @@ function termOf(expr: Expr): Term | null {
       if (term?.kind !== "in" || term.column !== first.column) return null;
       values.push(...term.values);
     }
-    return { ...first, values };
+    // A row is read once: equal values must be found equal here.
+    const distinct = [...new Set(values)];
+    return distinct.length > 1 && !isPlain(first.type) ? null : { ...first, values: distinct };
   }
   if (expr.kind !== "call" || expr.args.length !== 2) return null;
   const { op } = functionInfo(expr.fn);
@@ -155,8 +162,13 @@ function compared(left: Expr, op: string, right: Expr): Term | null {
   if (column === null) return null;
   const value = asOf(right.value, right.type, column.type);
   if (value === undefined) return null;
-  if (op === "=") return { kind: "in", column: column.index, values: [value] };
+  if (op === "=") return { kind: "in", column: column.index, type: column.type, values: [value] };
   return { kind: "range", column: column.index, op: op as Op, value };
+}
+
+/** Types of which equal values are the same datum, or are made so by asOf. */
+function isPlain({ name }: SqlType): boolean {
+  return !["bpchar", "interval", "jsonb"].includes(name);
 }
 
 const integers = ["int2", "int4", "int8"];
@@ -181,12 +193,16 @@ function asOf(value: Datum, type: SqlType, column: SqlType): Datum | undefined {
     return column.name === "int8" ? BigInt(n) : n;
   }
   if (type.name === "numeric" && column.name === "numeric") {
-    if (!isSmallNumeric(column)) return typeof value === "string" ? value : undefined;
+    if (!isSmallNumeric(column)) return typeof value === "string" ? withoutZeros(value) : undefined;
     return typeof value === "string" ? unscaled(value, column.scale ?? 0) : undefined;
   }
   const text = (t: SqlType): boolean => t.name === "text" || t.name === "varchar";
   if (text(type) && text(column)) return value;
   return sameKind(type, column) ? value : undefined;
+}
+
+function withoutZeros(value: string): string {
+  return value.includes(".") ? value.replace(/\.?0+$/, "") : value;
 }
 
 /** 5.5 as 550 of a numeric(10,2); undefined where it has more digits than that. */
@@ -257,8 +273,7 @@ const unbounded = (equal: readonly Datum[]): KeyRange => ({ equal, from: null, t
 function product(lists: readonly (readonly Datum[])[]): Datum[][] {
   let all: Datum[][] = [[]];
   for (const values of lists) {
-    const distinct = values.filter((v, i) => values.indexOf(v) === i);
-    all = all.flatMap((before) => distinct.map((v) => [...before, v]));
+    all = all.flatMap((before) => values.map((v) => [...before, v]));
   }
   return all;
 }

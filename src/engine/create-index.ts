@@ -12,6 +12,7 @@ import type { CreateIndexStatement, DropStatement } from "../sql/statement.ts";
 import type { Store } from "../state/store.ts";
 import type { CatalogEvent, TopicEntry } from "./catalog.ts";
 import type { Core } from "./core.ts";
+import { notA, objectOf } from "./drop.ts";
 import { itemsOf } from "./indexes.ts";
 import { nextTurn } from "./stepper.ts";
 import { keyWords, TableRows, type UniqueIndex } from "./table-rows.ts";
@@ -153,12 +154,7 @@ export function dropIndexes(core: Core, { names, ifExists }: DropStatement): Pro
 /** A name that is another thing's. */
 function refuseOther({ catalog }: Core, name: string): void {
   const relation = catalog.entry(name);
-  if (relation !== undefined) {
-    const is = relation.kind === "topic" ? "table" : relation.materialized ? "materialized view" : "view";
-    throw new EvertError("wrong_object_type", `"${name}" is not an index`, {
-      hint: `Use DROP ${is.toUpperCase()} to remove ${is === "table" ? "a table" : `a ${is}`}.`,
-    });
-  }
+  if (relation !== undefined) throw notA(name, "index", objectOf(relation));
   const table = catalog.constrainedBy(name);
   if (table === undefined) return;
   throw new EvertError(

@@ -261,11 +261,10 @@ export class LiveViews {
     return live.query;
   }
 
-  /** Views whose plan reads the relation. */
-  dependents(id: number): ViewEntry[] {
-    return [...this.#views.values()]
-      .filter((l) => l.query !== null && sourceIds(l.query.plan).has(id))
-      .map((l) => l.entry);
+  /** Relations that the view's plan reads. */
+  reads(id: number): number[] {
+    const query = this.#views.get(id)?.query;
+    return query == null ? [] : [...sourceIds(query.plan)];
   }
 
   /** Whether every view that this one reads has rows (or is to have them from the same checkpoint). */

@@ -30,10 +30,11 @@ import {
 import type { Published } from "../views/subscriptions.ts";
 import { runQuery } from "./adhoc.ts";
 import type { SqlOptions, SqlResponse, StatementResult } from "./api.ts";
-import { newTopic, type RelationEntry, type ViewEntry } from "./catalog.ts";
+import { newTopic, type ViewEntry } from "./catalog.ts";
 import { TopicChanges } from "./changes.ts";
 import type { Core } from "./core.ts";
 import { createIndex, dropIndexes } from "./create-index.ts";
+import { dropRelations } from "./drop.ts";
 import { overlaid } from "./overlay.ts";
 import type { Part } from "./part.ts";
 import { fingerprintOf, planView } from "./planner.ts";
@@ -356,56 +357,10 @@ export class Statements {
 
   #dropped(statement: DropStatement): Promise<string> {
     if (statement.object === "type") return dropTypes(this.#core, statement);
-    return statement.object === "index" ? dropIndexes(this.#core, statement) : this.#drop(statement);
+    return statement.object === "index"
+      ? dropIndexes(this.#core, statement)
+      : dropRelations(this.#core, statement);
   }
-
-  #drop(statement: DropStatement): Promise<string> {
-    return this.#core.define(() => {
-      const all = new Map(this.#named(statement).map((e) => [e.id, e]));
-      for (const entry of [...all.values()]) this.#addUsers(entry, statement, all);
-      // Views first, latest first: what is read goes after its readers.
-      const ordered = [...all.values()].sort((a, b) => rank(a) - rank(b) || b.id - a.id);
-      return ordered.map((e) => ({ event: "drop", id: e.id }));
-    });
-  }
-
-  #named(statement: DropStatement): RelationEntry[] {
-    return statement.names.flatMap((name) => {
-      const entry = this.#core.catalog.entry(name);
-      if (entry === undefined) {
-        if (statement.ifExists) return [];
-        throw new EvertError("undefined_table", `${statement.object} "${name}" does not exist`);
-      }
-      const is = entry.kind === "topic" ? "table" : entry.materialized ? "materialized view" : "view";
-      if (is === statement.object) return [entry];
-      throw new EvertError("wrong_object_type", `"${name}" is not a ${statement.object}`, {
-        hint: `Use DROP ${is.toUpperCase()} to remove it.`,
-      });
-    });
-  }
-
-  #addUsers(entry: RelationEntry, statement: DropStatement, all: Map<number, RelationEntry>): void {
-    for (const user of this.#core.views.dependents(entry.id)) {
-      if (all.has(user.id)) continue;
-      if (!statement.cascade) {
-        const what = entry.kind === "topic" ? "table" : "materialized view";
-        throw new EvertError(
-          "dependent_objects",
-          `cannot drop ${what} ${entry.name} because other objects depend on it`,
-          {
-            detail: `materialized view ${user.name} depends on ${what} ${entry.name}`,
-            hint: "Use DROP ... CASCADE to drop the dependent objects too.",
-          },
-        );
-      }
-      all.set(user.id, user);
-      this.#addUsers(user, statement, all);
-    }
-  }
-}
-
-function rank(entry: RelationEntry): number {
-  return entry.kind === "view" ? 0 : 1;
 }
 
 function partsOf(changes: Changes): Part[] | null {

@@ -16,7 +16,7 @@ import { Node } from "../node.ts";
 import type { StoredNode } from "./stored.ts";
 import { physicalOfDatum } from "./values.ts";
 
-/** Entries looked at in a piece of work; more where none of them is visible. */
+/** Entries looked at in a piece of work; more where the row behind them is not visible. */
 const ENTRIES_MAX = 1024;
 
 type Index =
@@ -95,9 +95,8 @@ export class IndexRows extends Node {
     const mask = codes.reduce<number>((bits, c, i) => (c === null ? bits | (1 << i) : bits), 0);
     let slot = this.#last >= 0 ? index.next(this.#last) : index.find(...codes.map((c) => c ?? 0), mask);
     for (let n = 0; slot >= 0; n++) {
-      if (n >= ENTRIES_MAX && this.#last >= 0) return false;
       this.#give(slot);
-      if (this.#whole.length === CHUNK_ROWS) return false;
+      if (this.#pauses(n, slot)) return false;
       slot = index.next(slot);
     }
     return true;
@@ -110,15 +109,19 @@ export class IndexRows extends Node {
     const isTied = first === null ? null : tied(store, index, first.tied);
     let position = range.start(this.#last);
     for (let n = 0; position >= 0; n++) {
-      if (n >= ENTRIES_MAX && this.#last >= 0) return false;
       const slot = index.slot(position);
       if (this.#enough >= 0 && isTied?.(slot, this.#enough) === false) return true;
       this.#give(slot);
       if (first !== null && this.#enough < 0 && this.#given >= first.rows) this.#enough = this.#last;
-      if (this.#whole.length === CHUNK_ROWS) return false;
+      if (this.#pauses(n, slot)) return false;
       position = range.next(position);
     }
     return true;
+  }
+
+  /** Whether it is enough for now, and the row one behind which the walk can go on. */
+  #pauses(entries: number, slot: number): boolean {
+    return slot === this.#last && (entries >= ENTRIES_MAX || this.#whole.length === CHUNK_ROWS);
   }
 
   #give(slot: number): void {

@@ -51,7 +51,8 @@ function directionOf(
   { equal: given, order, settled }: WantedRows,
 ): "forward" | "backward" | null {
   const asked = order.filter((o) => !given.has(o.column));
-  const rest = items.slice(equal);
+  // What all rows wanted have in common orders none of them.
+  const rest = items.slice(equal).filter((item) => !given.has(item.column));
   if (order.length === 0 || asked.length > rest.length || (settled && asked.length < rest.length))
     return null;
   const runs = (turned: boolean): boolean =>

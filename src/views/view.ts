@@ -193,9 +193,7 @@ export class View {
         order.length > 0 ? Number.POSITIVE_INFINITY : limit,
         pause,
       );
-      const own = settled ? this.#own : null;
-      const compare = own === null ? this.#comparator(order) : (a: number, b: number) => own.compare(a, b);
-      if (order.length > 0) await sortInSlices(found, compare, pause);
+      if (order.length > 0) await sortInSlices(found, this.#comparator(order), pause);
       return found;
     }
     const keepAll = order.length > 0;
@@ -206,10 +204,7 @@ export class View {
       }
       if (slot % SLICE_ROWS === SLICE_ROWS - 1) await pause();
     }
-    if (keepAll) {
-      const compare = this.#comparator(order);
-      await sortInSlices(slots, compare, pause);
-    }
+    if (keepAll) await sortInSlices(slots, this.#comparator(order), pause);
     return slots;
   }
 
@@ -301,6 +296,8 @@ export class View {
   }
 
   #comparator(order: readonly OrderItem[]): (a: number, b: number) => number {
+    const own = order === this.order ? this.#own : null;
+    if (own !== null) return (a, b) => own.compare(a, b);
     return (a, b) => {
       for (const { column, descending, nullsFirst } of order) {
         const x = this.encoder.datum(a, column);

@@ -36,7 +36,7 @@ export function dropTypes(core: Core, { names, ifExists, cascade }: DropStatemen
   );
 }
 
-/** Tables with a column of the type, and views whose text names it. */
+/** Tables with a column of the type, and constraints and views whose text names it. */
 function usersOf({ catalog }: Core, { name }: TypeEntry): string[] {
   const isOfType = (type: SqlType): boolean => type.enumName === name || type.element?.enumName === name;
   const tables = catalog
@@ -46,9 +46,16 @@ function usersOf({ catalog }: Core, { name }: TypeEntry): string[] {
         .filter((field) => isOfType(field.type))
         .map((field) => `column ${field.name} of table ${topic.name} depends on type ${name}`),
     );
+  const checks = catalog
+    .topics()
+    .flatMap((topic) =>
+      (topic.checks ?? [])
+        .filter(({ text }) => text.toLowerCase().includes(name.toLowerCase()))
+        .map((check) => `constraint ${check.name} on table ${topic.name} names type ${name}`),
+    );
   const views = catalog
     .views()
     .filter((view) => view.sql?.toLowerCase().includes(name.toLowerCase()))
     .map((view) => `view ${view.name} names type ${name}`);
-  return [...tables, ...views];
+  return [...tables, ...checks, ...views];
 }

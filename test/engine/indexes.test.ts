@@ -3,6 +3,7 @@
  * come and go; EXPLAIN says whether an index was there to be looked into.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { count, table as declaredTable, view as declaredView, int4, max, sum } from "../../src/face/index.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
 import { seed } from "../support/seed.ts";
@@ -357,4 +358,35 @@ describe("CREATE INDEX", () => {
     expect((await engine.sql(text)).error?.sqlstate).toBe(state);
     await engine.close();
   });
+});
+
+it("a view that is declared anew keeps its indexes, as far as it has their columns", async () => {
+  const plays = declaredTable("plays", { schema: { id: int4, song: int4, ms: int4 }, key: "id" });
+  const before = declaredView("per_song", plays.groupBy("song", { n: count(), ms: sum("ms") }));
+  const after = declaredView(
+    "per_song",
+    plays.groupBy("song", { n: count(), ms: sum("ms"), most: max("ms") }),
+  );
+  const less = declaredView("per_song", plays.groupBy("song", { ms: sum("ms") }));
+  const disk = new SimulatedDisk();
+  const opened = async (declared: typeof before | typeof after | typeof less) => {
+    const engine = await openInMemory(disk, { topics: [plays], views: [declared] });
+    await engine.built();
+    return engine;
+  };
+  let engine = await opened(before);
+  await engine.append(
+    "plays",
+    [1, 2, 3, 4].map((id) => ({ id, song: id % 3, ms: id * 10 })),
+  );
+  await sql(engine, "CREATE INDEX by_n ON per_song (n); CREATE INDEX by_ms ON per_song (ms)");
+  await engine.close();
+  engine = await opened(after);
+  expect(await explained(engine, "SELECT * FROM per_song WHERE n = 2")).toContain(" by index by_n: n = 2");
+  expect(await rowsOf(engine, "SELECT song, most FROM per_song WHERE n = 2")).toEqual([["1", "40"]]);
+  await engine.close();
+  engine = await opened(less);
+  expect(await explained(engine, "SELECT * FROM per_song WHERE ms > 20")).toContain(" by index by_ms");
+  expect(await rowsOf(engine, "SELECT song FROM per_song WHERE ms > 20 ORDER BY 1")).toEqual([["0"], ["1"]]);
+  await engine.close();
 });

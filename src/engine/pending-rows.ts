@@ -12,6 +12,8 @@ export interface PendingRow {
   readonly key: Row;
   /** Null: deleted. */
   readonly row: Row | null;
+  /** Per unique constraint, the text of its values, where it is known already. */
+  readonly texts?: readonly (string | null)[];
 }
 
 /** A row that stands in another's way, by the text of its key. */
@@ -19,6 +21,8 @@ export interface Holder {
   readonly text: string;
   readonly row: Row;
 }
+
+const NO_TEXTS: readonly (string | null)[] = [];
 
 export class PendingRows {
   readonly #table: TableRows;
@@ -53,16 +57,20 @@ export class PendingRows {
     return this.#rows.get(text) ?? this.#parent?.get(text);
   }
 
-  set(text: string, pending: PendingRow): void {
-    const before = this.#rows.get(text)?.row ?? null;
-    this.#rows.set(text, pending);
+  set(text: string, { key, row, texts = this.#textsOf(row) }: PendingRow): void {
+    const before = this.#rows.get(text)?.texts;
+    this.#rows.set(text, { key, row, texts });
     for (let u = 0; u < this.#claims.length; u++) {
       const claims = this.#claims[u] as Map<string, string>;
-      const gone = before === null ? null : this.#table.uniqueText(u, before);
+      const gone = before?.[u] ?? null;
       if (gone !== null && claims.get(gone) === text) claims.delete(gone);
-      const taken = pending.row === null ? null : this.#table.uniqueText(u, pending.row);
+      const taken = texts[u] ?? null;
       if (taken !== null) claims.set(taken, text);
     }
+  }
+
+  #textsOf(row: Row | null): readonly (string | null)[] {
+    return row === null ? NO_TEXTS : this.#claims.map((_, u) => this.#table.uniqueText(u, row));
   }
 
   /** Takes over what a layer above, which was judged, has changed. */
@@ -71,8 +79,13 @@ export class PendingRows {
   }
 
   /** Another row, as of `epoch` and these layers, with this row's values of unique constraint `u`; `text` is the row's own key. */
-  holder(u: number, row: Row, text: string, epoch: number): Holder | null {
-    const wanted = this.#table.uniqueText(u, row);
+  holder(
+    u: number,
+    row: Row,
+    text: string,
+    epoch: number,
+    wanted: string | null = this.#table.uniqueText(u, row),
+  ): Holder | null {
     if (wanted === null) return null;
     for (let layer: PendingRows | null = this; layer !== null; layer = layer.#parent) {
       const claim = (layer.#claims[u] as Map<string, string>).get(wanted);
@@ -101,9 +114,9 @@ export class PendingRows {
       for (let n = 0; n < count; n++) {
         const next = rows.next();
         if (next.done === true) return true;
-        const [text, { row }] = next.value as [string, PendingRow];
+        const [text, { row, texts }] = next.value as [string, PendingRow];
         for (let u = 0; row !== null && u < this.#claims.length; u++) {
-          if (this.holder(u, row, text, epoch()) !== null) throw this.#table.duplicate(u, row);
+          if (this.holder(u, row, text, epoch(), texts?.[u]) !== null) throw this.#table.duplicate(u, row);
         }
       }
       return false;

@@ -59,9 +59,13 @@ export class TableRows {
   }
 
   #textOf(columns: readonly number[], values: Row): string {
-    return JSON.stringify(
-      values.map((datum, i) => canonical(this.topic.schema.fields[columns[i] as number]!.type, datum)),
-    );
+    const { fields } = this.topic.schema;
+    // One value is its own text; no text has a NUL.
+    if (columns.length === 1) {
+      const only = canonical(fields[columns[0] as number]!.type, values[0] as Datum);
+      return only === null ? "\0" : String(only);
+    }
+    return JSON.stringify(values.map((datum, i) => canonical(fields[columns[i] as number]!.type, datum)));
   }
 
   /** The slot of the row with this key visible at `epoch`, or -1. */
@@ -141,9 +145,12 @@ export function failingRow(topic: TopicEntry, row: Row): string {
 
 /** Identical for equal values: numerics without trailing zeros, zero without sign. */
 function canonical(type: SqlType, datum: Datum): string | number[] | null {
-  const text = valueToText(type, datum);
-  if (text === null) return null;
-  if (carrierOf(type) === "double") return text === "-0" ? "0" : text;
+  if (datum === null) return null;
+  const carrier = carrierOf(type);
+  if (carrier === "int32" || carrier === "int64" || carrier === "bool") return String(datum);
+  if (type.name === "text" || type.name === "varchar") return datum as string;
+  const text = valueToText(type, datum) as string;
+  if (carrier === "double") return text === "-0" ? "0" : text;
   const order = orderKeyOf(type);
   if (order !== null) return [...order.of(text)];
   if (type.name !== "numeric" || !text.includes(".")) return text;

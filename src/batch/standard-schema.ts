@@ -79,6 +79,13 @@ function jsonSchemaOf(converter: StandardJSONSchemaV1.Converter, vendor: string)
   }
 }
 
+/** One value as a column. */
+export function columnFromStandard(schema: { readonly "~standard": StandardJSONSchemaV1.Props }): ColumnType {
+  const { jsonSchema, vendor } = schema["~standard"];
+  const json = jsonSchemaOf(jsonSchema, vendor);
+  return columnOf(json, json, 0);
+}
+
 /** Columns in the order of the properties. @throws invalid_table_definition when the top is not an object with properties. */
 export function schemaFromJsonSchema(jsonSchema: JsonSchema): Schema {
   const properties = new Map<string, Field>();

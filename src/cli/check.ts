@@ -43,7 +43,7 @@ async function check(options: CheckOptions): Promise<void> {
 
 function reportText(report: CheckReport): string {
   const lines = [
-    `${count(report.segments, "segment")}, ${count(report.frames, "frame")}, ${count(report.commits, "commit")}, ` +
+    `${count(report.segments, "segment")}${report.sealed === 0 ? "" : ` (${report.sealed} sealed)`}, ${count(report.frames, "frame")}, ${count(report.commits, "commit")}, ` +
       `${bytesText(report.bytes)} verified, last position ${report.lastPosition}`,
   ];
   if (report.tornTail !== null) {

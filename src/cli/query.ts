@@ -1,6 +1,7 @@
-/** evert query [SQL]: one statement or several; without SQL a shell, or what comes in by a pipe. */
+/** evert query [SQL]: one statement or several; without SQL a shell, or what comes in by a pipe; COPY with its rows in or out. */
 import { text } from "node:stream/consumers";
 import { type Command, Option } from "commander";
+import { copyDirection, runCopy } from "./copy.ts";
 import { Remote, type RemoteOptions, withRemote } from "./remote.ts";
 import { runSql, type SqlFormat, sqlFormats } from "./sql-results.ts";
 
@@ -19,6 +20,8 @@ export function queryCommand(evert: Command): void {
 
 async function query(sql: string | undefined, options: QueryOptions): Promise<void> {
   const remote = new Remote(options);
+  const direction = sql === undefined ? null : copyDirection(sql);
+  if (sql !== undefined && direction !== null) return runCopy(remote, sql, direction);
   if (sql !== undefined) return runSql(remote, sql, options.format);
   if (process.stdin.isTTY) {
     const { runShell } = await import("./shell.ts");

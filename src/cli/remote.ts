@@ -50,6 +50,21 @@ export class Remote {
     return { status, body: parseAnswer(status, text) };
   }
 
+  /** COPY … FROM STDIN. @throws EvertError. */
+  async copyIn(statement: string, body: Readable): Promise<{ command: string }> {
+    const { status, text } = await this.#send("POST", copyPath(statement), "application/octet-stream", body);
+    const answer = parseAnswer(status, text);
+    if (status >= 400) throw errorFrom((answer as { error: object }).error, status);
+    return answer as { command: string };
+  }
+
+  /** COPY … TO STDOUT, as it arrives. @throws EvertError. */
+  async copyOut(statement: string): Promise<ReadableStream<Uint8Array>> {
+    const headers = { "Content-Type": "application/octet-stream" };
+    const response = await this.#transport.send(copyPath(statement), { method: "POST", headers });
+    return response.body as ReadableStream<Uint8Array>;
+  }
+
   async delete<T>(path: string): Promise<T> {
     const { status, text } = await this.#send("DELETE", path, undefined, undefined);
     const body = parseAnswer(status, text);
@@ -119,6 +134,10 @@ export class Remote {
       } else request.end(body);
     });
   }
+}
+
+function copyPath(statement: string): string {
+  return `/v1/copy?statement=${encodeURIComponent(statement)}`;
 }
 
 function parseAnswer(status: number, text: string): unknown {

@@ -28,6 +28,7 @@ export async function serve(appFile: string | undefined, options: StartOptions):
     directory: resolve(options.data),
     topics: app?.topics,
     views: app?.views,
+    functions: app?.functions,
     report: (message) => logger.info(message),
     onFatal: (error) => {
       printError(error);

@@ -73,7 +73,7 @@ function objectWriter(result: SqlResult): (row: readonly unknown[]) => string {
 }
 
 /** The error with the line it is about and a mark below, as psql shows it. */
-function withPlace(error: EvertError, sql: string): EvertError {
+export function withPlace(error: EvertError, sql: string): EvertError {
   if (error.position === undefined) return error;
   // The position counts characters, not UTF-16 units.
   const characters = [...sql];

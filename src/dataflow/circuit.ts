@@ -23,20 +23,32 @@ import type { Chunk } from "./chunk.ts";
 import { Compiler, type Sources } from "./compile.ts";
 import { Graph } from "./graph.ts";
 import { stableName } from "./identity.ts";
+import { TIMEOUT_MS } from "./kernels/guard.ts";
+import { runtimeOf } from "./kernels/runtime.ts";
 import { RECURSION_LIMITS, type RecursionLimits } from "./operators/recursion-limits.ts";
 import type { StoredNode } from "./operators/stored.ts";
 import { Stream, streamIdentity } from "./operators/stream.ts";
 import { Table } from "./operators/table.ts";
 import { Temporal } from "./operators/temporal.ts";
+import { STATE_LIMITS, type StateLimits } from "./state-limits.ts";
 import { type OnError, View, type ViewNode } from "./view.ts";
 import { type Build, ViewBuild } from "./view-build.ts";
 
 export type { RecursionLimits } from "./operators/recursion-limits.ts";
+export type { StateLimits } from "./state-limits.ts";
 export type { OnError, ViewNode } from "./view.ts";
 export type { Build } from "./view-build.ts";
 
 /** Rows freed between two looks at the clock. */
 const VACUUM_ROWS = 2_048;
+
+export interface CircuitLimits {
+  readonly recursion?: Partial<RecursionLimits> | undefined;
+  /** What one call of a function of the user may take; 0: any time. */
+  readonly functionTimeoutMs?: number | undefined;
+  /** What a view may keep and make before it is stopped. */
+  readonly limits?: Partial<StateLimits> | undefined;
+}
 
 export interface TableSource {
   /** The table's rows, unique by its key. */
@@ -59,17 +71,21 @@ export class Circuit {
   readonly dictionary: Dictionary;
   /** Stores that have left with their nodes and still hold references. */
   readonly #graveyard = new Set<Store>();
-  readonly #graph = new Graph(this.#graveyard);
+  readonly #graph: Graph;
   readonly #tables = new Map<number, Table>();
   readonly #views = new Map<number, View>();
   readonly #builds = new Set<ViewBuild>();
   readonly #sources: Sources;
   readonly #compiler: Compiler;
   readonly #recursion: RecursionLimits;
+  readonly #limits: StateLimits;
   #published = 0;
 
-  constructor(options: { dictionary: Dictionary; recursion?: Partial<RecursionLimits> | undefined }) {
+  constructor(options: { dictionary: Dictionary } & CircuitLimits) {
     this.dictionary = options.dictionary;
+    runtimeOf(options.dictionary).guard.timeoutMs = options.functionTimeoutMs ?? TIMEOUT_MS;
+    this.#limits = { ...STATE_LIMITS, ...options.limits };
+    this.#graph = new Graph(this.#graveyard, "sampled", this.#limits);
     const recursion = { ...RECURSION_LIMITS, ...options.recursion };
     this.#sources = {
       table: (id) => this.#table(id),
@@ -123,6 +139,8 @@ export class Circuit {
       sources: this.#sources,
       dictionary: this.dictionary,
       recursion: this.#recursion,
+      // Its steps hold up nobody, and its first is all of history.
+      limits: { ...this.#limits, stepRowsMax: Number.POSITIVE_INFINITY },
       graveyard: this.#graveyard,
       now: () => this.#published,
       view: (node) => this.#viewOf(id ?? -1, name, plan, options, node),
@@ -199,11 +217,13 @@ export class Circuit {
   }
 
   feedStream(id: number, chunk: Chunk): void {
-    this.#graph.find(streamIdentity(id))?.push(0, chunk);
+    this.#graph.timer.fed(chunk.length);
+    this.#graph.find(streamIdentity(id))?.take(0, chunk);
   }
 
   /** Row r of the chunk is a deletion by key when ops[opsFrom + r] is 1; null: all upserts. */
   feedTable(id: number, chunk: Chunk, ops: Uint8Array | null, opsFrom = 0): void {
+    this.#graph.timer.fed(chunk.length);
     this.#table(id).feed(chunk, ops, opsFrom);
   }
 
@@ -275,6 +295,7 @@ export class Circuit {
     const named: NamedStore[] = [];
     const taken = new Map<string, number>();
     for (const node of this.#graph.nodes) {
+      if (node.failed !== null) continue;
       const base = stableName(node.identity);
       // Nodes that differ in functions of one text only are told apart by their order.
       const nth = (taken.get(base) ?? 0) + 1;

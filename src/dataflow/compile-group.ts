@@ -7,7 +7,6 @@
  * - min and max under deletion, and all that is made of rows rather than of sums: from the stored (keys, arguments), by an ordered
  *   index. Their arguments are columns of the input too, although no loop reads them: a change of one must reach the group.
  */
-import { assert } from "../base/assert.ts";
 import { bool, isNumericText } from "../batch/types.ts";
 import { isMadeOfRows } from "../plan/aggregate-functions.ts";
 import * as build from "../plan/build.ts";
@@ -21,12 +20,15 @@ import {
   typeOf,
 } from "../plan/inspect.ts";
 import type { Aggregate, GroupPlan, Plan, UserReducer } from "../plan/plan.ts";
+import type { Accumulator } from "./aggregates/accumulator.ts";
 import { accumulatorOf, isFallibleAggregate } from "./aggregates/accumulators.ts";
 import { collectorOf } from "./aggregates/collect/collectors.ts";
 import { indexedExtreme } from "./aggregates/extreme.ts";
-import { reduce } from "./aggregates/reduce.ts";
+import { reduceArguments, reduceRows } from "./aggregates/reduce.ts";
 import { type CompileContext, type Stored, typed } from "./compile-context.ts";
 import { identityOf, identityOfExpr } from "./identity.ts";
+import type { TypedColumn } from "./js-rows.ts";
+import type { ScalarError } from "./kernels/errors.ts";
 import { runtimeOf } from "./kernels/runtime.ts";
 import type { Node, Source } from "./node.ts";
 import type { GatherSpec } from "./operators/gather.ts";
@@ -86,7 +88,7 @@ type Way = "pushed" | "distinct" | "extreme" | "gathered";
 function wayOf(plan: GroupPlan, a: Aggregate): Way {
   if (isMadeOfRows(a.fn)) return "gathered";
   if (a.fn === "min" || a.fn === "max") return plan.input.appendOnly ? "pushed" : "extreme";
-  if (a.fn === "reduce" || a.distinct !== true) return "pushed";
+  if (a.distinct !== true) return "pushed";
   // Which of equal numerics is added shows in the sum.
   return a.fn !== "count" && isNumericText(typeOf(a.arg!)) ? "gathered" : "distinct";
 }
@@ -113,11 +115,27 @@ function pushedFeed({ compiler, aggregate: a, prepared, columns }: Given): Feed 
     pushed: [],
     make(group) {
       const { arg, rest, reducer } = prepared;
-      if (a.fn !== "reduce") return { accumulator: accumulatorOf(a), arg, rest };
-      const spec = { reducer: reducer!, type: a.type, columns: columns.exprs.map(typed), filter: arg };
-      return { accumulator: reduce(spec, runtimeOf(compiler.dictionary), group.errors!), arg: -1 };
+      const given = rest.map((c) => typed(columns.exprs[c]!));
+      if (reducer === null) return { accumulator: accumulate(compiler, a, given, group), arg, rest };
+      const spec = { reducer, type: a.type, columns: columns.exprs.map(typed), filter: arg };
+      const report: Report = (error, weight) => group.errors!.add(error, weight);
+      return { accumulator: reduceRows(spec, runtimeOf(compiler.dictionary), report), arg: -1 };
     },
   };
+}
+
+type Report = (error: ScalarError, weight: number) => void;
+
+function accumulate(
+  compiler: CompileContext,
+  a: Aggregate,
+  rest: readonly TypedColumn[],
+  group: Group,
+): Accumulator {
+  const routine = a.reducer?.routine ?? null;
+  if (routine === null) return accumulatorOf(a);
+  const report: Report = (error, weight) => group.errors!.add(error, weight);
+  return reduceArguments(routine, rest, runtimeOf(compiler.dictionary), report);
 }
 
 /** The different arguments of each group, pushed. */
@@ -142,8 +160,8 @@ function distinctFeed(given: Given): Feed {
   return {
     source: { node, kind: "rows" },
     pushed,
-    make: (_group, port) => ({
-      accumulator: accumulatorOf(a),
+    make: (group, port) => ({
+      accumulator: accumulate(compiler, a, pushed.slice(1).map(typed), group),
       arg: keys.length,
       rest: args.slice(1).map((_, i) => keys.length + 1 + i),
       port,
@@ -255,6 +273,7 @@ interface Prepared {
   /** Column of the argument, null where the row does not count; -1: all rows count. */
   readonly arg: number;
   readonly rest: readonly number[];
+  /** Of a chain: with the columns its functions read. */
   readonly reducer: UserReducer | null;
 }
 
@@ -273,8 +292,7 @@ class InputColumns {
   }
 
   prepare(a: Aggregate): Prepared {
-    if (a.fn === "reduce") {
-      assert(a.reducer !== null, "a reduce has a reducer");
+    if (a.reducer?.routine === null) {
       const reducer = {
         ...a.reducer,
         add: this.#moved(a.reducer.add),

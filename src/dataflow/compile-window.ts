@@ -11,10 +11,12 @@ import type { Expr } from "../plan/expression.ts";
 import type { Aggregate, Frame, FrameBound, OrderItem, WindowFunction, WindowPlan } from "../plan/plan.ts";
 import type { Store } from "../state/store.ts";
 import { accumulatorOf, isFallibleAggregate } from "./aggregates/accumulators.ts";
+import { reduceArguments } from "./aggregates/reduce.ts";
 import type { CompileContext } from "./compile-context.ts";
 import { countedArguments } from "./compile-group.ts";
 import { identityOf, identityOfExpr } from "./identity.ts";
 import { withinRange } from "./kernels/range-distance.ts";
+import { runtimeOf } from "./kernels/runtime.ts";
 import type { Node } from "./node.ts";
 import { Window, type WindowColumn } from "./operators/window.ts";
 import { FrameAggregate, FrameExtreme } from "./windows/aggregates.ts";
@@ -224,8 +226,18 @@ function overFrame(
     const evaluator = new FrameExtreme(fn, type, value, frame.walk(), state, store.dictionary);
     return { evaluator, reach: frame.excludes && frame.isPrefix ? { ...reach, whole: true } : reach };
   }
-  if (fn === "reduce" || isMadeOfRows(fn)) throw notSupported(`${fn} over a window`);
-  const sum = new FrameSum(accumulatorOf({ ...aggregate, filter: null }), store, columns);
+  const routine = aggregate.reducer?.routine;
+  if (routine === null || isMadeOfRows(fn)) throw notSupported(`${fn} over a window`);
+  const accumulator =
+    routine === undefined
+      ? accumulatorOf({ ...aggregate, filter: null })
+      : reduceArguments(
+          routine,
+          routine.args.map(({ type }) => ({ type, nullable: true })),
+          runtimeOf(store.dictionary),
+          null,
+        );
+  const sum = new FrameSum(accumulator, store, columns);
   return { evaluator: new FrameAggregate(sum, frame.walk(), state), reach };
 }
 

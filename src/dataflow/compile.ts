@@ -38,11 +38,12 @@ import type {
   WindowPlan,
 } from "../plan/plan.ts";
 import type { Dictionary } from "../state/dictionary.ts";
+import { noteAbout, textsDownTo } from "./about.ts";
 import { type CompileContext, type Stored, typed } from "./compile-context.ts";
 import { aggregateNode } from "./compile-group.ts";
 import { isFallibleWindow, windowNode } from "./compile-window.ts";
 import type { Graph } from "./graph.ts";
-import { identityOf } from "./identity.ts";
+import { identityOf, identityOfRoutine } from "./identity.ts";
 import type { TypedColumn } from "./js-rows.ts";
 import type { CompileLoop } from "./loop.ts";
 import type { Node, Source } from "./node.ts";
@@ -53,6 +54,7 @@ import { Join } from "./operators/join.ts";
 import type { JoinOutput } from "./operators/join-code.ts";
 import { Linear, liveColumns, type Stage } from "./operators/linear.ts";
 import { MapFunction } from "./operators/map-function.ts";
+import { NotOver } from "./operators/not-over.ts";
 import { Recursion, type RecursionInput } from "./operators/recursion.ts";
 import type { RecursionLimits } from "./operators/recursion-limits.ts";
 import { maskFits } from "./operators/row-code.ts";
@@ -120,6 +122,12 @@ export class Compiler implements CompileContext {
 
   /** A node that pushes these columns of the plan's rows. */
   rows(plan: Plan, columns: readonly number[]): Node {
+    const node = this.#rows(plan, columns);
+    noteAbout(node, plan);
+    return node;
+  }
+
+  #rows(plan: Plan, columns: readonly number[]): Node {
     switch (plan.kind) {
       case "source":
         if (plan.relation === "stream") return this.#picked(this.#stream(plan), plan, columns);
@@ -224,7 +232,9 @@ export class Compiler implements CompileContext {
         stages: moved.stages,
         columns: moved.columns,
       };
-      return new Linear(spec, fromRows(input), this.dictionary);
+      const linear = new Linear(spec, fromRows(input), this.dictionary);
+      linear.about = textsDownTo(plan, at);
+      return linear;
     });
   }
 
@@ -321,11 +331,11 @@ export class Compiler implements CompileContext {
     );
     const own = plan.schema.fields.slice(width);
     const form = [
-      plan.fn,
+      typeof plan.fn === "string" ? plan.fn : identityOfRoutine(plan.fn),
       plan.args.length,
       plan.ordinality,
       plan.outer,
-      ...own.map((f) => typeToString(f.type)),
+      ...own.map((f) => `${typeToString(f.type)}${f.nullable ? "" : " not null"}`),
     ];
     const identity = `rows of ${form.join(" ")} over ${input.identity}`;
     const node = this.#node(identity, () => {
@@ -484,14 +494,20 @@ export class Compiler implements CompileContext {
     return this.#collection(plan.input, allOf(plan), plan.appendOnly ? "set" : "distinct");
   }
 
-  #collection(plan: Plan, columns: readonly number[], mode: CollectionMode, purpose = ""): Stored {
+  #collection(
+    plan: Plan,
+    columns: readonly number[],
+    mode: CollectionMode,
+    purpose = "",
+    through: (rows: Node) => Node = (rows) => rows,
+  ): Stored {
     const key = mode === "keyed" ? plan.key! : [];
     const kept = distinctOf([...columns, ...key]);
     const identity = `${purpose}${mode} ${identityOf(plan)} [${kept}]`;
     const node = this.#node(
       identity,
       () => {
-        const input = this.rows(plan, kept);
+        const input = through(this.rows(plan, kept));
         const spec = {
           identity,
           label: `rows of ${input.label}`,
@@ -596,10 +612,17 @@ export class Compiler implements CompileContext {
       kept = build.filter(kept, { kind: "not", arg: isNull });
     }
     const mode = input.appendOnly ? "append" : kept.key === null ? "bag" : "keyed";
-    const evict = input.appendOnly && until !== null;
+    const [, end] = bounds;
+    const evict = end !== null;
     // Who takes rows away shares the store with nobody to whom the same columns mean something else.
     const purpose = `${evict ? "until over" : "in time"} [${bounds}]: `;
-    const { node, columns: map } = this.#collection(kept, allOf(kept), mode, purpose);
+    const notOver = (rows: Node): Node => {
+      if (end === null) return rows;
+      const identity = `not over [${end}]: ${rows.identity}`;
+      const { fields } = kept.schema;
+      return this.#node(identity, () => new NotOver(identity, fromRows(rows), fields, end, this.dictionary));
+    };
+    const { node, columns: map } = this.#collection(kept, allOf(kept), mode, purpose, notOver);
     const [first, last] = bounds.map((bound) => (bound === null ? null : map[bound]!));
     const identity = `rows in time [${first}, ${last}) of ${node.identity}`;
     return this.#node(identity, () => {

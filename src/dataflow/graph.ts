@@ -7,8 +7,11 @@
 import { assert } from "../base/assert.ts";
 import { toEvertError } from "../base/errors.ts";
 import type { Store } from "../state/store.ts";
+import { goBack, goTo, StepTimer, type Timing } from "./activity.ts";
+import { EngineInterrupted } from "./kernels/guard.ts";
 import { edgesOf, type Host, type Node } from "./node.ts";
 import type { Step } from "./operator.ts";
+import { LOOK_EVERY, overLimit, type StateLimits } from "./state-limits.ts";
 
 export class Graph implements Host {
   readonly step: Step = {
@@ -17,6 +20,7 @@ export class Graph implements Host {
     timeFrom: Number.NEGATIVE_INFINITY,
     timeTo: Number.NEGATIVE_INFINITY,
   };
+  readonly timer: StepTimer;
   readonly #graveyard: Set<Store>;
   readonly #byIdentity = new Map<string, Node>();
   #order: Node[] = [];
@@ -25,10 +29,15 @@ export class Graph implements Host {
   readonly #leaving: Node[] = [];
   #state: "idle" | "feeding" | "ended" = "idle";
   #next = 0;
+  readonly #limits: StateLimits | null;
+  /** Pieces of work since the last look at what nodes keep. */
+  #unseen = 0;
 
-  /** `graveyard`: where stores of nodes that have left wait to be freed. */
-  constructor(graveyard: Set<Store>) {
+  /** `graveyard`: where stores of nodes that have left wait to be freed. `limits`: null for a graph whose owner has its own. */
+  constructor(graveyard: Set<Store>, timing: Timing, limits: StateLimits | null) {
     this.#graveyard = graveyard;
+    this.timer = new StepTimer(timing);
+    this.#limits = limits;
   }
 
   bury(store: Store): void {
@@ -102,6 +111,7 @@ export class Graph implements Host {
     // Log time never falls; a log that says otherwise is not followed.
     this.step.timeTo = Math.max(timeUs, this.step.timeFrom);
     this.#state = "feeding";
+    this.timer.begin();
     const nodes = this.nodes;
     for (let i = 0; i < nodes.length; i++) {
       const node = nodes[i] as Node;
@@ -124,6 +134,7 @@ export class Graph implements Host {
   run(deadline: number): boolean {
     const order = this.nodes;
     for (;;) {
+      if (++this.#unseen >= LOOK_EVERY) this.#look();
       const waiting = this.#deepestWaiting();
       if (waiting !== null) {
         if (!this.#work(waiting)) this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
@@ -131,10 +142,12 @@ export class Graph implements Host {
         if (this.#state !== "ended") return true;
         const node = order[this.#next];
         if (node === undefined) {
+          this.#look();
           this.#finish();
           return true;
         }
         if (!this.#work(node)) {
+          node.settle();
           this.#next++;
           continue;
         }
@@ -155,10 +168,31 @@ export class Graph implements Host {
   }
 
   fail(node: Node, thrown: unknown): void {
+    if (thrown instanceof EngineInterrupted) throw thrown;
     if (node.failed !== null) return;
     const error = toEvertError(thrown);
     node.failed = error;
     for (const { node: consumer } of [...node.rowEdges, ...node.storeEdges]) this.fail(consumer, error);
+    // What it read alone works for nobody any more.
+    for (const { node: source } of node.sources) if (this.#isIdle(source)) this.fail(source, error);
+  }
+
+  #isIdle(node: Node): boolean {
+    if (node.host !== this || node.isTopic || node.holders > 0) return false;
+    return [...node.rowEdges, ...node.storeEdges].every((edge) => edge.node.failed !== null);
+  }
+
+  /** Stops nodes that keep or make too much. */
+  #look(): void {
+    this.#unseen = 0;
+    if (this.#limits === null) return;
+    const { nodes } = this;
+    for (let i = 0; i < nodes.length; i++) {
+      const node = nodes[i] as Node;
+      if (node.failed !== null || node.isTopic) continue;
+      const error = overLimit(node, this.#limits);
+      if (error !== null) this.fail(node, error);
+    }
   }
 
   wait(node: Node): void {
@@ -167,12 +201,16 @@ export class Graph implements Host {
 
   #work(node: Node): boolean {
     if (node.failed !== null) return false;
+    const { weight } = this.timer;
+    const before = weight === 0 ? null : goTo(node.activity, weight);
+    let more = false;
     try {
-      return node.work();
+      more = node.work();
     } catch (thrown) {
       this.fail(node, thrown);
-      return false;
     }
+    if (before !== null) goBack(before, weight);
+    return more;
   }
 
   #deepestWaiting(): Node | null {

@@ -4,8 +4,10 @@
  * a restart, and names the store in a checkpoint.
  */
 import type { Expr } from "../plan/expression.ts";
-import { exprKey, planKey } from "../plan/fingerprint.ts";
+import { exprKey, planKey, routineKey } from "../plan/fingerprint.ts";
+import { inputsOf } from "../plan/inspect.ts";
 import type { Plan } from "../plan/plan.ts";
+import type { Routine } from "../plan/routines.ts";
 
 type Call = (...rows: readonly unknown[]) => unknown;
 
@@ -17,18 +19,43 @@ const identities = new WeakMap<Plan, string>();
 export function identityOf(plan: Plan): string {
   let identity = identities.get(plan);
   if (identity === undefined) {
-    const calls: number[] = [];
-    collectFunctions(plan, calls);
-    identity = calls.length === 0 ? planKey(plan) : `${planKey(plan)}~${calls.join(",")}~`;
+    const functions = functionsIn(plan);
+    identity = functions === 0 ? planKey(plan) : `${planKey(plan)}~${functions}~`;
     identities.set(plan, identity);
   }
   return identity;
+}
+
+/** By what stands in a plan, a number: 0 for no functions. A plan may be a graph, in which a part is met again and again: it is looked at once. */
+const functionsOfPlans = new WeakMap<Plan, number>();
+const functionSets = new Map<string, number>();
+
+function functionsIn(plan: Plan): number {
+  let functions = functionsOfPlans.get(plan);
+  if (functions !== undefined) return functions;
+  const own: number[] = [];
+  for (const part of plan.kind === "values" ? [] : Object.values(plan)) collectFunctions(part, own);
+  const inputs = inputsOf(plan).map(functionsIn);
+  if (own.length === 0 && inputs.every((i) => i === 0)) functions = 0;
+  else {
+    const all = `${own.join()};${inputs.join()}`;
+    functions = functionSets.get(all) ?? functionSets.size + 1;
+    functionSets.set(all, functions);
+  }
+  functionsOfPlans.set(plan, functions);
+  return functions;
 }
 
 export function identityOfExpr(expr: Expr): string {
   const calls: number[] = [];
   collectFunctions(expr, calls);
   return calls.length === 0 ? exprKey(expr) : `${exprKey(expr)}~${calls.join(",")}~`;
+}
+
+export function identityOfRoutine(routine: Routine): string {
+  const calls: number[] = [];
+  collectFunctions(routine, calls);
+  return `${routineKey(routine)}~${calls.join(",")}~`;
 }
 
 /** The part of an identity that outlives the process. */
@@ -40,9 +67,14 @@ function collectFunctions(part: unknown, calls: number[]): void {
   if (typeof part === "function") calls.push(numberOf(part as Call));
   else if (Array.isArray(part)) for (const item of part) collectFunctions(item, calls);
   else if (typeof part === "object" && part !== null) {
+    if (isPlan(part)) return;
     // The initial value of a reducer is data of the user; its text is in the plan's key.
     for (const [name, value] of Object.entries(part)) if (name !== "initial") collectFunctions(value, calls);
   }
+}
+
+function isPlan(part: object): boolean {
+  return "kind" in part && "schema" in part && "appendOnly" in part;
 }
 
 function numberOf(call: Call): number {

@@ -3,8 +3,9 @@ import { isSmallNumeric, type SqlType } from "../batch/types.ts";
 import type { RowShape } from "../plan/expression.ts";
 import type { Chunk, Values } from "./chunk.ts";
 import { type ScalarError, scalarError, takeFault } from "./kernels/errors.ts";
+import type { Callee } from "./kernels/guard.ts";
 import type { KernelRuntime } from "./kernels/runtime.ts";
-import { fromJs } from "./kernels/user-function.ts";
+import { fromJs, ofView } from "./kernels/user-function.ts";
 
 export interface TypedColumn {
   readonly type: SqlType;
@@ -41,6 +42,16 @@ export function rowReader(
   );
 }
 
+/** Reads a column's code as a function of the user sees the value; not for nulls. */
+export function valueReader(type: SqlType, runtime: KernelRuntime): (code: number) => unknown {
+  const source = `"use strict"; return (code) => ${valueCode(type, "code", 0)};`;
+  const make = new Function("rt", "types", source) as (
+    rt: KernelRuntime,
+    types: readonly SqlType[],
+  ) => (code: number) => unknown;
+  return make(runtime, [type]);
+}
+
 /** `types`: where the code finds the type, by its place. */
 function valueCode(type: SqlType, code: string, place: number): string {
   switch (type.name) {
@@ -69,9 +80,17 @@ function valueCode(type: SqlType, code: string, place: number): string {
 /** What a function returned, as the engine keeps it; NULL for null. A value that does not fit leaves an error for takeFault. */
 export const NULL = undefined;
 
-export function physicalFromJs(value: unknown, type: SqlType, runtime: KernelRuntime): number | typeof NULL {
+export function physicalFromJs(
+  value: unknown,
+  type: SqlType,
+  runtime: KernelRuntime,
+  callee: Callee = ofView,
+): number | typeof NULL {
   if (value === null || value === undefined) return NULL;
-  const converted = fromJs(value, type);
+  // Taking an object apart may call what the user has written, too.
+  runtime.guard.running = callee;
+  const converted = fromJs(value, type, callee);
+  runtime.guard.running = null;
   switch (typeof converted) {
     case "number":
       return converted;

@@ -21,7 +21,8 @@ export class LoopCircuit {
   /** Finds the derived rows that differ in the iteration only. */
   readonly byRow: HashIndex;
   readonly #graveyard = new Set<Store>();
-  readonly #graph = new Graph(this.#graveyard);
+  /** Its time is the recursion's. */
+  readonly #graph = new Graph(this.#graveyard, "never", null);
   readonly #node: StoredNode;
   readonly #loop: Loop;
   readonly #stores: readonly Store[];
@@ -58,7 +59,7 @@ export class LoopCircuit {
       this.#graph.begin(this.#epoch, this.#epoch + 1);
       this.#open = true;
     }
-    this.#graph.find(streamIdentity(stream))?.push(0, chunk);
+    this.#graph.find(streamIdentity(stream))?.take(0, chunk);
   }
 
   /** Works a little; true when nothing that was pushed waits any more and, after end(), the iteration is complete. */

@@ -3,6 +3,7 @@ import type { EvertError } from "../base/errors.ts";
 import type { HashIndexSpec } from "../state/hash-index.ts";
 import type { OrderedIndexSpec } from "../state/ordered-index.ts";
 import type { Store } from "../state/store.ts";
+import { Activity, goBack, goTo, type StepTimer } from "./activity.ts";
 import type { Chunk } from "./chunk.ts";
 import type { ErrorCollection } from "./error-collection.ts";
 import type { Operator, Step } from "./operator.ts";
@@ -10,6 +11,7 @@ import type { Operator, Step } from "./operator.ts";
 /** What a node needs of the graph it lives in. */
 export interface Host {
   readonly step: Step;
+  readonly timer: StepTimer;
   /** Stops a node and all that follows it; the rest of the circuit goes on. */
   fail(node: Node, thrown: unknown): void;
   /** Calls the node's work() before any other, deepest first, until it returns false. */
@@ -59,14 +61,25 @@ export abstract class Node implements Operator {
   /** Views and sources that hold the node beside its consumers. */
   holders = 0;
   failed: EvertError | null = null;
+  /** Rows emitted in this step. */
+  made = 0;
   /** Errors of its expressions; null when none of them is fallible. */
   errors: ErrorCollection | null = null;
+  readonly activity: Activity;
+  /** For people: the parts of the plan it works off, outermost first. */
+  about: readonly string[] = [];
 
   #stores: readonly Store[] | null = null;
 
   constructor(identity: string, sources: readonly Source[]) {
     this.identity = identity;
     this.sources = sources.map((s) => ({ ...s }));
+    this.activity = new Activity(sources.length);
+  }
+
+  /** The label without its inputs: "inner join". */
+  get title(): string {
+    return this.sources.length === 0 ? this.label : this.label.replace(/ (of|over) .*/s, "");
   }
 
   get step(): Step {
@@ -75,6 +88,11 @@ export abstract class Node implements Operator {
 
   get consumers(): number {
     return this.rowEdges.length + this.storeEdges.length;
+  }
+
+  /** Whether it holds a topic: what is appended is kept, whatever its size. */
+  get isTopic(): boolean {
+    return false;
   }
 
   /** Stores of its own, besides its error collection. */
@@ -118,6 +136,7 @@ export abstract class Node implements Operator {
 
   begin(): void {
     const { to } = this.step;
+    this.made = 0;
     for (const store of this.allStores) store.begin(to);
     this.errors?.begin();
   }
@@ -128,17 +147,41 @@ export abstract class Node implements Operator {
     return false;
   }
 
+  /** Its turn in the step is over. */
+  settle(): void {
+    this.activity.settle();
+  }
+
+  /** push(), counted; what goes wrong is this node's. */
+  take(port: number, chunk: Chunk): void {
+    if (this.failed !== null) return;
+    this.activity.tookRows(port, chunk.length);
+    const { weight } = this.host.timer;
+    if (weight === 0) {
+      this.#push(port, chunk);
+      return;
+    }
+    const before = goTo(this.activity, weight);
+    this.#push(port, chunk);
+    goBack(before, weight);
+  }
+
+  #push(port: number, chunk: Chunk): void {
+    try {
+      this.push(port, chunk);
+    } catch (thrown) {
+      this.host.fail(this, thrown);
+    }
+  }
+
   protected emit(chunk: Chunk): void {
     if (chunk.length === 0) return;
+    this.made += chunk.length;
+    this.activity.gaveRows(chunk.length);
     const edges = this.rowEdges;
     for (let i = 0; i < edges.length; i++) {
       const { node, port } = edges[i] as Edge;
-      if (node.failed !== null) continue;
-      try {
-        node.push(port, chunk);
-      } catch (thrown) {
-        this.host.fail(node, thrown);
-      }
+      node.take(port, chunk);
     }
   }
 }

@@ -12,7 +12,7 @@
  */
 import { assert } from "../base/assert.ts";
 import type { EvertError } from "../base/errors.ts";
-import { inputsOf } from "../plan/inspect.ts";
+import { sourcesOf } from "../plan/inspect.ts";
 import type { OrderItem, Plan } from "../plan/plan.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import type { Store } from "../state/store.ts";
@@ -20,11 +20,13 @@ import type { Chunk } from "./chunk.ts";
 import { Compiler, type Sources } from "./compile.ts";
 import { Graph } from "./graph.ts";
 import type { Node } from "./node.ts";
+import type { OperatorStats } from "./operator-stats.ts";
 import { AsOfJoin } from "./operators/as-of-join.ts";
 import type { RecursionLimits } from "./operators/recursion-limits.ts";
 import { type Collection, StoredNode } from "./operators/stored.ts";
 import { streamIdentity } from "./operators/stream.ts";
 import { Table, TableChanges, tableIdentity } from "./operators/table.ts";
+import type { StateLimits } from "./state-limits.ts";
 import type { View, ViewNode } from "./view.ts";
 
 export interface Build {
@@ -41,6 +43,8 @@ export interface Build {
   /** Errors of everything upstream so far. */
   readonly errorCount: number;
   firstError(): EvertError | null;
+  /** From now on rows visible at the epoch stay, until the step to it has begun: called before the first prepare(), by who begins there. */
+  hold(epoch: number): void;
   /**
    * Makes the indexes on stores of the live circuit that the build needs, until the deadline (performance.now()); true when all are there.
    * Call it until then before the first begin(), between steps or amid them.
@@ -63,6 +67,8 @@ export interface Build {
   readonly result: Store;
   /** Generated source of its operators, in data order. */
   explainCode(): string;
+  /** What they have done so far. */
+  operators(): OperatorStats[];
 }
 
 export interface BuildContext {
@@ -73,6 +79,7 @@ export interface BuildContext {
   readonly sources: Sources;
   readonly dictionary: Dictionary;
   readonly recursion: RecursionLimits;
+  readonly limits: StateLimits;
   /** Where stores that are thrown away wait to be freed. */
   readonly graveyard: Set<Store>;
   /** The live circuit's last complete epoch. */
@@ -111,7 +118,7 @@ export class ViewBuild implements Build {
 
   constructor(context: BuildContext) {
     this.#context = context;
-    this.#graph = new Graph(context.graveyard);
+    this.#graph = new Graph(context.graveyard, "always", context.limits);
     const sources: Sources = { ...context.sources, changingTable: (id) => this.#ownTable(id) };
     const compiler = new Compiler(this.#graph, context.live, sources, context.dictionary, context.recursion);
     this.#node = compiler.result(context.plan);
@@ -140,12 +147,25 @@ export class ViewBuild implements Build {
     return this.#graph.nodes.flatMap((node) => node.code()).join("\n\n");
   }
 
+  operators(): OperatorStats[] {
+    return this.#view.operators();
+  }
+
   get errorCount(): number {
     return this.#view.errorCount;
   }
 
   firstError(): EvertError | null {
     return this.#view.firstError();
+  }
+
+  hold(epoch: number): void {
+    assert(this.#pins.length === 0 && this.#epoch < 0, "a build is held before it begins");
+    this.#pins = this.#pinned(epoch);
+  }
+
+  #pinned(epoch: number): Pin[] {
+    return this.#outer.map((node) => node.store.pin(epoch));
   }
 
   prepare(deadline: number): boolean {
@@ -171,14 +191,14 @@ export class ViewBuild implements Build {
     assert(epoch > this.#epoch && epoch <= this.#context.now(), "a build follows the live circuit");
     // What was visible at the step's start stays pinned until the step is complete, what is visible at its end from now on.
     this.#older = this.#pins;
-    this.#pins = this.#outer.map((node) => node.store.pin(epoch));
+    this.#pins = this.#pinned(epoch);
     this.#graph.begin(this.#epoch, epoch, timeUs);
     // The nodes have leased what was grown for them.
     this.#releaseGrowths();
   }
 
   feedStream(id: number, chunk: Chunk): void {
-    this.#graph.find(streamIdentity(id))?.push(0, chunk);
+    this.#graph.find(streamIdentity(id))?.take(0, chunk);
   }
 
   feedTable(id: number, chunk: Chunk, ops: Uint8Array | null, opsFrom = 0): void {
@@ -302,12 +322,9 @@ export class ViewBuild implements Build {
 function idsIn(plan: Plan): { streams: number[]; tables: number[] } {
   const streams = new Set<number>();
   const tables = new Set<number>();
-  const visit = (at: Plan): void => {
-    inputsOf(at).forEach(visit);
-    if (at.kind !== "source") return;
-    if (at.relation === "stream") streams.add(at.id);
-    if (at.relation === "table") tables.add(at.id);
-  };
-  visit(plan);
+  for (const { relation, id } of sourcesOf(plan)) {
+    if (relation === "stream") streams.add(id);
+    if (relation === "table") tables.add(id);
+  }
   return { streams: [...streams], tables: [...tables] };
 }

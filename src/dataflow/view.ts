@@ -1,10 +1,11 @@
 /** A view in the circuit: its result rows, and the errors of everything upstream of it. */
 import type { EvertError } from "../base/errors.ts";
-import { inputsOf } from "../plan/inspect.ts";
+import { sourcesOf } from "../plan/inspect.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Store } from "../state/store.ts";
 import type { ErrorCollection } from "./error-collection.ts";
 import type { Node } from "./node.ts";
+import { type OperatorStats, operatorStats } from "./operator-stats.ts";
 import type { Collection } from "./operators/stored.ts";
 
 export type OnError = "fail" | "skip";
@@ -22,6 +23,8 @@ export interface ViewNode {
   /** Rows left out because an expression failed, as of the last complete step. */
   readonly errorCount: number;
   firstError(): EvertError | null;
+  /** What its operators have done since they were made; its rows are the last. */
+  operators(): OperatorStats[];
 }
 
 export class View implements ViewNode {
@@ -83,6 +86,11 @@ export class View implements ViewNode {
     return best?.error ?? null;
   }
 
+  operators(): OperatorStats[] {
+    const names = this.#inputs().map((view): [Node, string] => [view.node, `view ${view.name}`]);
+    return operatorStats(this.node, new Map(names));
+  }
+
   /** Nodes it is computed by, in no order, down to sources and other views. */
   nodes(): Set<Node> {
     const stops = new Set<Node>();
@@ -115,6 +123,5 @@ export class View implements ViewNode {
 }
 
 function sourceViews(plan: Plan): number[] {
-  if (plan.kind === "source") return plan.relation === "view" ? [plan.id] : [];
-  return inputsOf(plan).flatMap(sourceViews);
+  return [...new Set(sourcesOf(plan).flatMap(({ relation, id }) => (relation === "view" ? [id] : [])))];
 }

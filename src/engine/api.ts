@@ -68,6 +68,23 @@ export interface SqlOptions extends ReadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** COPY … FROM STDIN, taking its text. Nothing is stored before finish(). */
+export interface CopyIn {
+  readonly direction: "in";
+  /** @throws EvertError of the line that cannot be read; request_too_large. */
+  write(bytes: Uint8Array): Promise<void>;
+  finish(): Promise<{ readonly position: string; readonly rowCount: number; readonly command: string }>;
+}
+
+/** COPY … TO STDOUT, giving its text. */
+export interface CopyOut {
+  readonly direction: "out";
+  readonly position: string;
+  readonly rowCount: number;
+  readonly format: "text" | "csv";
+  readonly pieces: AsyncIterable<string>;
+}
+
 export interface TopicInfo {
   readonly name: string;
   readonly kind: "stream" | "table";
@@ -90,7 +107,13 @@ export interface ViewInfo {
   readonly key: readonly string[] | null;
   readonly order: readonly OrderItem[];
   readonly rows: number;
+  /** Of its rows and of all its operators; what it shares with other views is counted with each. */
   readonly stateBytes: number;
+  /** Changes its operators have taken from topics and other views, and changes of its rows, since it is kept or since the start. */
+  readonly rowsIn: number;
+  readonly rowsOut: number;
+  /** Time its operators have worked; of small steps an estimate. */
+  readonly stepSeconds: number;
   /** The position its rows reflect. */
   readonly position: string;
   /** Commits it is behind the log. */
@@ -103,6 +126,27 @@ export interface ViewInfo {
   readonly skipped: number;
   readonly definition: string;
   readonly error?: ErrorBody;
+  /** In data order, its own rows last. Not in lists of views. */
+  readonly operators?: readonly OperatorInfo[];
+}
+
+/** An operator of a view: what EXPLAIN ANALYZE tells of it. */
+export interface OperatorInfo {
+  readonly operator: string;
+  /** The parts of the plan it works off. */
+  readonly plan: readonly string[];
+  /** Their places in the list. */
+  readonly inputs: readonly number[];
+  /** source: a topic or another view, whose figures are not told here. */
+  readonly role: "own" | "shared" | "source";
+  readonly rowsIn: number;
+  readonly rowsOut: number;
+  /** In its state. */
+  readonly rows: number;
+  readonly stateBytes: number;
+  /** In which rows moved. */
+  readonly steps: number;
+  readonly seconds: number;
 }
 
 /** A key as users give it: the single key column's value, or an array for a composite key. */
@@ -213,6 +257,14 @@ export interface DatabaseStats {
   readonly position: string;
   readonly logBytes: number;
   readonly segments: number;
+  /** Segments in sealed form, and full ones that wait for it. */
+  readonly sealedSegments: number;
+  readonly unsealedSegments: number;
+  /** Of the sealed segments' files, and of the frames they were made of. */
+  readonly sealedBytes: number;
+  readonly sealedOriginalBytes: number;
+  /** The last attempt to seal a segment failed; it is tried again. */
+  readonly sealingFailed: boolean;
   readonly commits: number;
   readonly records: number;
   readonly steps: number;
@@ -248,6 +300,8 @@ export interface Engine {
   transact(operations: readonly Operation[], options?: AppendOptions): Promise<{ position: string }>;
 
   sql(text: string, options?: SqlOptions): Promise<SqlResponse>;
+  /** One COPY … FROM STDIN or TO STDOUT. */
+  copy(text: string, options?: SqlOptions): Promise<CopyIn | CopyOut>;
 
   topics(): TopicInfo[];
   topic(name: string): TopicInfo;

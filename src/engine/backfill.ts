@@ -11,7 +11,7 @@
  * An ad-hoc SELECT is a build of the first kind that is read and thrown away.
  */
 import type { Build, ViewNode } from "../dataflow/circuit.ts";
-import type { Log } from "../log/log.ts";
+import type { ColumnRange, Group, Log } from "../log/log.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import type { EngineCatalog } from "./catalog.ts";
 import { Feeder } from "./feeder.ts";
@@ -25,6 +25,10 @@ const LAST_RANGE = 256;
 export interface BackfillContext {
   /** Columns of a topic that the build reads. */
   wants(topicId: number, build: Build): (column: number) => boolean;
+  /** The same for the log, which need not read the others; null: all of them. */
+  columns(topicId: number, build: Build): ReadonlySet<number> | null;
+  /** In which rows of the topic must lie to matter to the build. */
+  ranges(topicId: number, build: Build): readonly ColumnRange[];
   readonly log: Log;
   readonly catalog: EngineCatalog;
   readonly dictionary: Dictionary;
@@ -42,6 +46,8 @@ export async function fillOnce(
   signal?: AbortSignal,
   onProgress?: (fraction: number) => void,
 ): Promise<void> {
+  // Indexes take their time: meanwhile steps go on, and what dies is freed.
+  build.hold(to.epoch);
   await prepare(build, signal);
   build.begin(to.epoch, context.current().timeUs);
   await feed(context, build, 0, to.position, signal, onProgress);
@@ -113,7 +119,14 @@ async function feed(
     await context.durable(to);
     const feeders = new Map<number, Feeder>();
     let commits = 0;
-    for await (const group of context.log.read({ from: from + 1, to, topics: wanted })) {
+    const groups = context.log.read({
+      from: from + 1,
+      to,
+      topics: wanted,
+      columns: (id) => context.columns(id, build),
+      ranges: (id) => context.ranges(id, build),
+    });
+    for await (const group of groups) {
       signal?.throwIfAborted();
       for (const topicBatch of group.batches) {
         const entry = context.catalog.byId(topicBatch.topicId);
@@ -131,10 +144,15 @@ async function feed(
         }
       }
       if (build.ordered) build.boundary();
-      commits += group.commits.length;
+      commits += commitsWithRows(group);
       onProgress?.((group.lastPosition - from) / (to - from));
     }
   }
   build.end();
   await work();
+}
+
+/** How many of the group's commits the step must tell apart. (Its list of commits may not have been made yet, and need not be.) */
+function commitsWithRows({ batches }: Group): number {
+  return batches.reduce((most, { commitIndexes }) => Math.max(most, (commitIndexes.at(-1) ?? -1) + 1), 0);
 }

@@ -16,6 +16,7 @@ import {
   type UniqueKey,
 } from "../plan/catalog.ts";
 import type { OrderItem } from "../plan/plan.ts";
+import type { Routine } from "../plan/routines.ts";
 import type { IndexItem } from "../sql/statement.ts";
 
 export const CATALOG_TOPIC = 0;
@@ -41,6 +42,8 @@ export interface TopicEntry {
   readonly uniques?: readonly UniqueKey[];
   /** CHECK, by name; absent: none. */
   readonly checks?: readonly CheckConstraint[];
+  /** Per column, the text of a default that is no constant, or null; absent: there are none. */
+  readonly defaultTexts?: readonly (string | null)[];
 }
 
 export interface ViewEntry {
@@ -124,12 +127,18 @@ export interface ViewRelation {
 }
 
 export class EngineCatalog implements Catalog {
+  readonly #routines: ReadonlyMap<string, Routine>;
   readonly #entries = new Map<number, CatalogEntry>();
   readonly #byName = new Map<string, RelationEntry>();
   readonly #types = new Map<string, TypeEntry>();
   readonly #indexes = new Map<string, IndexEntry>();
   readonly #relations = new Map<number, ViewRelation>();
   #lastId = CATALOG_TOPIC;
+
+  /** `routines`: functions that the program gives; they are no part of the log. */
+  constructor(routines: ReadonlyMap<string, Routine> = new Map()) {
+    this.#routines = routines;
+  }
 
   nextId(): number {
     return this.#lastId + 1;
@@ -179,6 +188,10 @@ export class EngineCatalog implements Catalog {
     return this.#types.get(name)?.type;
   }
 
+  routine(name: string): Routine | undefined {
+    return this.#routines.get(name);
+  }
+
   byId(id: number): CatalogEntry | undefined {
     return this.#entries.get(id);
   }
@@ -223,6 +236,8 @@ export class EngineCatalog implements Catalog {
       defaults: entry.defaults,
       ...(entry.keyName === undefined ? {} : { keyName: entry.keyName }),
       uniques: this.uniquesOf(entry),
+      ...(entry.defaultTexts === undefined ? {} : { defaultTexts: entry.defaultTexts }),
+      ...(entry.hiddenRowId ? { identified: { schema: entry.schema, key: entry.key ?? [] } } : {}),
     };
   }
 

@@ -203,18 +203,16 @@ export class TopicChanges {
     return parts;
   }
 
-  /** What a query of the same transaction sees: the stored rows but those of these keys, and these rows. Null keys: these rows alone. */
-  async overlay(): Promise<{ readonly keys: readonly Row[] | null; readonly rows: readonly Row[] }> {
-    const visible = (rows: readonly Row[]): Row[] => rows.map((row) => row.slice(0, this.#width));
-    if (this.#table === null) return { keys: [], rows: this.#appended };
+  /**
+   * What a query of the same transaction sees: the stored rows but those of these keys, and these rows. `identified`: rows with their
+   * hidden ids, provisional ones too.
+   */
+  overlay(identified: boolean): { readonly keys: readonly Row[]; readonly rows: readonly Row[] } {
     const pending = [...this.#entries()].map(([, entry]) => entry);
-    if (this.topic.hiddenRowId && pending.some(({ key }) => !this.#isProvisional(key))) {
-      // No plan sees the hidden ids by which these rows are known.
-      return { keys: null, rows: visible(await this.#matching(null)) };
-    }
+    const rows = [...pending.flatMap(({ row }) => (row === null ? [] : [row])), ...this.#appended];
     return {
-      keys: this.topic.hiddenRowId ? [] : pending.map(({ key }) => key),
-      rows: visible(pending.flatMap(({ row }) => (row === null ? [] : [row]))),
+      keys: pending.filter(({ key }) => !this.#isProvisional(key)).map(({ key }) => key),
+      rows: identified && this.topic.hiddenRowId ? rows : rows.map((row) => row.slice(0, this.#width)),
     };
   }
 

@@ -5,9 +5,9 @@
 import type { Clock } from "../base/clock.ts";
 import { EvertError, toEvertError } from "../base/errors.ts";
 import type { Utf8Column } from "../batch/batch.ts";
-import { Circuit, type RecursionLimits } from "../dataflow/circuit.ts";
+import { Circuit, type CircuitLimits } from "../dataflow/circuit.ts";
 import type { AnyTopic, AnyView } from "../face/handles.ts";
-import type { CommitReceipt, Log, TopicBatch } from "../log/log.ts";
+import type { CommitReceipt, Log, ReadOptions as LogReadOptions, TopicBatch } from "../log/log.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import type { Store } from "../state/store.ts";
 import { Subscriptions } from "../views/subscriptions.ts";
@@ -38,7 +38,7 @@ export interface CoreParts {
   readonly catalog: EngineCatalog;
   readonly dictionary: Dictionary;
   readonly clock: Clock;
-  readonly recursion: Partial<RecursionLimits> | undefined;
+  readonly limits: CircuitLimits;
   readonly handles: ReadonlyMap<string, AnyView>;
   readonly report: (message: string) => void;
   readonly onFatal: (error: EvertError) => void;
@@ -81,7 +81,7 @@ export class Core {
     this.dictionary = parts.dictionary;
     this.clock = parts.clock;
     this.#onFatal = parts.onFatal;
-    this.circuit = new Circuit({ dictionary: parts.dictionary, recursion: parts.recursion });
+    this.circuit = new Circuit({ dictionary: parts.dictionary, ...parts.limits });
     this.indexes = new Indexes(parts.catalog);
     this.publisher = new Publisher((step) => {
       this.subscriptions.publish(step);
@@ -94,6 +94,7 @@ export class Core {
         stepper: () => this.stepper,
         backfill: () => this.backfill,
         publishedEpoch: () => this.publisher.published.epoch,
+        shown: (epoch) => this.publisher.shown(epoch),
         replaced: (view) => this.subscriptions.replaced(view),
         indexes: this.indexes,
         report: parts.report,
@@ -215,6 +216,21 @@ export class Core {
     return this.#tables.get(id) ?? null;
   }
 
+  /** What a replay has to be fed: every position, of the topics there are the columns that anything keeps or reads. */
+  replayOptions(from: number, to: number): LogReadOptions {
+    const topics = new Set([CATALOG_ENTRY.id, TICK_ENTRY.id, ...this.catalog.topics().map(({ id }) => id)]);
+    return {
+      from,
+      to,
+      topics,
+      everyGroup: true,
+      columns: (id) => {
+        const entry = this.catalog.byId(id);
+        return entry?.kind === "topic" && entry.topicKind === "stream" ? this.views.columns(id) : null;
+      },
+    };
+  }
+
   /** Catalog events met from now on are new. */
   replayed(): void {
     this.#replaying = false;
@@ -260,6 +276,8 @@ export class Core {
       current: () => this.current(),
       atBoundary: (run) => this.stepper.atBoundary(run),
       wants: (id, build) => this.views.buildWants(id, build),
+      columns: (id, build) => this.views.buildColumns(id, build),
+      ranges: (id, build) => this.views.buildRanges(id, build),
     };
   }
 

@@ -16,8 +16,9 @@ import { resumed } from "../base/iterators.ts";
 import { nodeDisk } from "../base/node-disk.ts";
 import type { Batch } from "../batch/batch.ts";
 import { prefixPath } from "../batch/value-error.ts";
-import type { RecursionLimits } from "../dataflow/circuit.ts";
+import type { RecursionLimits, StateLimits } from "../dataflow/circuit.ts";
 import type { AnyTopic, AnyView } from "../face/handles.ts";
+import type { SqlFunction } from "../face/routines.ts";
 import { checkedRecord } from "../face/validate.ts";
 import { openLog } from "../log/file-log.ts";
 import type { Log } from "../log/log.ts";
@@ -29,6 +30,8 @@ import type {
   Answer,
   AppendOptions,
   AppendResult,
+  CopyIn,
+  CopyOut,
   DatabaseStats,
   Engine,
   Key,
@@ -57,12 +60,14 @@ import {
   restoreStores,
   type StoreHandle,
 } from "./checkpointing.ts";
+import { copy } from "./copy.ts";
 import { Core, DEFAULT_TIMEOUT_MS } from "./core.ts";
 import { declareApp } from "./declare.ts";
 import { usersOf, words } from "./drop.ts";
 import type { Part } from "./part.ts";
 import { readRecords, readRecordsArrow } from "./records.ts";
 import { compile, keepOldRows, readCatalog } from "./restore.ts";
+import { routinesByName } from "./routines.ts";
 import { Statements } from "./statements.ts";
 
 export interface OpenEngineOptions {
@@ -73,10 +78,18 @@ export interface OpenEngineOptions {
   readonly views?: readonly AnyView[] | undefined;
   readonly disk?: Disk | undefined;
   readonly clock?: Clock | undefined;
+  /** Size of a segment of the log. Smaller ones are sealed, and can be shipped and removed, sooner. Default 64 MiB. */
+  readonly segmentBytes?: number | undefined;
   /** Milliseconds between checkpoints while there is something new; 0 turns them off (one is still taken on close). Default 5,000. */
   readonly checkpointIntervalMs?: number | undefined;
+  /** Functions that SQL calls by name. */
+  readonly functions?: readonly SqlFunction[] | undefined;
+  /** What one call of a function of the program may take; 0: any time. Default 1,000. */
+  readonly functionTimeoutMs?: number | undefined;
   /** What a recursive query may do before it is taken for an endless one. */
   readonly recursion?: Partial<RecursionLimits> | undefined;
+  /** What a view may keep and make before it is stopped. */
+  readonly limits?: Partial<StateLimits> | undefined;
   /** Told what recovery found, what a checkpoint could not be used for, what failed in the background. */
   readonly report?: ((message: string) => void) | undefined;
   /** Called when the disk has failed: nothing more will be acknowledged, the process should end. */
@@ -145,11 +158,7 @@ export class Database implements Engine {
     this.#replayTo = log.durablePosition;
     core.publisher.durable(this.#replayTo);
     if (this.#replayTo > this.#replayFrom) {
-      for await (const group of log.read({
-        from: this.#replayFrom + 1,
-        to: this.#replayTo,
-        everyGroup: true,
-      })) {
+      for await (const group of log.read(core.replayOptions(this.#replayFrom + 1, this.#replayTo))) {
         await stepper.room();
         stepper.enqueue(group);
       }
@@ -161,6 +170,8 @@ export class Database implements Engine {
     await declareApp(core, topics, views);
     core.views.fillMissing();
     core.ticker.start();
+    // All topics are known to the log by now.
+    log.startSealing();
     this.#ready = true;
     if (checkpointIntervalMs > 0) this.#checkpointEvery(checkpointIntervalMs);
   }
@@ -193,13 +204,18 @@ export class Database implements Engine {
 
   stats(): DatabaseStats {
     const { core } = this;
-    const { segments, bytes } = core.log.stats();
+    const { segments, bytes, sealing } = core.log.stats();
     let stateBytes = core.dictionary.bytes;
     for (const { store } of this.#stores()) stateBytes += store.bytes;
     return {
       position: this.position,
       logBytes: bytes,
       segments,
+      sealedSegments: sealing.segments,
+      unsealedSegments: sealing.waiting,
+      sealedBytes: sealing.bytes,
+      sealedOriginalBytes: sealing.originalBytes,
+      sealingFailed: sealing.failure !== null,
       commits: core.counters.commits,
       records: core.counters.records,
       steps: core.counters.steps,
@@ -237,7 +253,7 @@ export class Database implements Engine {
     const live = views.named(name);
     return {
       get info() {
-        return views.info(live, publisher.published.position, log.lastPosition);
+        return views.detailedInfo(live, publisher.published.position, log.lastPosition);
       },
       get: (key: Key, options?: ReadOptions) =>
         this.#lookup(name, key, options, (view, slot) => ({
@@ -427,6 +443,10 @@ export class Database implements Engine {
     return { topic, op: "delete", rows, path };
   }
 
+  copy(text: string, options: SqlOptions = {}): Promise<CopyIn | CopyOut> {
+    return copy(this.core, text, options);
+  }
+
   sql(text: string, options: SqlOptions = {}): Promise<SqlResponse> {
     return this.#statements.run(text, options);
   }
@@ -530,7 +550,8 @@ export async function openEngine(options: OpenEngineOptions): Promise<Database> 
       `the wall clock was set ${direction}, to ${wall}; commits are stamped from ${taken} on until it fits again`,
     );
   };
-  const log = await openLog({ directory: options.directory, disk, clock, onClockJump });
+  const { directory, segmentBytes } = options;
+  const log = await openLog({ directory, disk, clock, onClockJump, report, segmentBytes });
   try {
     const { tornTail } = log.report;
     if (tornTail !== null) {
@@ -565,13 +586,15 @@ async function openOn(
     rebuilt("it is ahead of the log");
     manifest = null;
   }
+  const routines = routinesByName(options.functions ?? []);
   const handles = new Map((options.views ?? []).map((v) => [v.name, v]));
   const onFatal = options.onFatal ?? (() => {});
   for (;;) {
     const dictionary = new Dictionary();
-    const { catalog, kept } = await readCatalog(log, manifest);
-    const { recursion } = options;
-    const core = new Core({ log, catalog, dictionary, clock, recursion, handles, report, onFatal });
+    const { catalog, kept } = await readCatalog(log, manifest, routines);
+    const { recursion, functionTimeoutMs } = options;
+    const limits = { recursion, functionTimeoutMs, limits: options.limits };
+    const core = new Core({ log, catalog, dictionary, clock, limits, handles, report, onFatal });
     try {
       if (manifest !== null) await restoreDictionary(disk, directory, manifest, dictionary);
       compile(core, manifest);

@@ -4,21 +4,25 @@
  *
  *   planned -> (restored | building) -> live;   at any point: failed, with the reason
  */
+import { assert } from "../base/assert.ts";
 import { EvertError, toEvertError } from "../base/errors.ts";
 import type { Build, Circuit, ViewNode } from "../dataflow/circuit.ts";
+import { type OperatorStats, sumOf } from "../dataflow/operator-stats.ts";
 import { definitionText } from "../face/describe.ts";
 import type { AnyView } from "../face/handles.ts";
-import { inputsOf } from "../plan/inspect.ts";
+import type { ColumnRange } from "../log/log.ts";
+import { sourcesOf } from "../plan/inspect.ts";
 import type { Plan, Query } from "../plan/plan.ts";
 import { type Touched, takeTouched } from "../views/frames.ts";
 import { View } from "../views/view.ts";
-import type { ViewInfo } from "./api.ts";
+import type { OperatorInfo, ViewInfo } from "./api.ts";
 import { type BackfillContext, fillAndJoin } from "./backfill.ts";
 import type { EngineCatalog, ViewEntry } from "./catalog.ts";
 import type { KeptRows, StoreHandle } from "./checkpointing.ts";
 import type { Indexes } from "./indexes.ts";
 import { fingerprintOf, planView, viewEntryOf } from "./planner.ts";
-import { addReads, type Reads, wantsOf } from "./reads.ts";
+import { type Ranges, rangesOf } from "./ranges.ts";
+import { addReads, columnsRead, type Reads, wantsOf } from "./reads.ts";
 import type { Stepper } from "./stepper.ts";
 
 /** A view being filled from history. */
@@ -61,6 +65,8 @@ export interface LiveViewsContext {
   readonly stepper: () => Stepper;
   readonly backfill: () => BackfillContext;
   readonly publishedEpoch: () => number;
+  /** Resolves when the epoch is published. */
+  readonly shown: (epoch: number) => Promise<void>;
   /** These rows are no longer what the view shows. */
   readonly replaced: (view: View) => void;
   readonly indexes: Indexes;
@@ -74,7 +80,7 @@ export class LiveViews {
   readonly #handles: ReadonlyMap<string, AnyView>;
   /** What the live views read of streams. */
   readonly #reads: Reads = new Map();
-  readonly #buildReads = new WeakMap<Build, Reads>();
+  readonly #buildReads = new WeakMap<Build, { readonly reads: Reads; readonly ranges: Ranges }>();
   /** Until the program has declared its views, one that is not what it will declare is neither put into the circuit nor filled. */
   #declared = false;
 
@@ -267,6 +273,17 @@ export class LiveViews {
     return query == null ? [] : [...sourceIds(query.plan)];
   }
 
+  /** Views that the plan reads, and those that they read, each behind those it reads. */
+  readBy(plan: Plan, found: Set<LiveView> = new Set()): LiveView[] {
+    for (const id of sourceIds(plan)) {
+      const live = this.#views.get(id);
+      if (live === undefined || found.has(live)) continue;
+      if (live.query !== null) this.readBy(live.query.plan, found);
+      found.add(live);
+    }
+    return [...found];
+  }
+
   /** Whether every view that this one reads has rows (or is to have them from the same checkpoint). */
   standsOnNodes(live: LiveView): boolean {
     return [...sourceIds((live.query as Query).plan)].every((id) => {
@@ -286,11 +303,12 @@ export class LiveViews {
     return all;
   }
 
-  /** View id -> fingerprint, of those that have rows. */
+  /** View id -> fingerprint, of those that have rows: one that was stopped is made anew at the next start. */
   fingerprints(): Record<string, string> {
     const views: Record<string, string> = {};
+    // One that has stopped is filled anew at the next start.
     for (const live of this.#views.values())
-      if (live.node !== null) views[live.entry.id] = live.entry.fingerprint;
+      if (live.node !== null && live.node.failed === null) views[live.entry.id] = live.entry.fingerprint;
     return views;
   }
 
@@ -323,20 +341,51 @@ export class LiveViews {
 
   /** Columns of a topic that a build reads. */
   buildWants(topicId: number, build: Build): (column: number) => boolean {
-    return build.tables.includes(topicId)
-      ? () => true
-      : wantsOf(this.#buildReads.get(build) as Reads, topicId);
+    return build.tables.includes(topicId) ? () => true : wantsOf(this.#readsOf(build).reads, topicId);
+  }
+
+  /** The same as a set, null: all of them. */
+  buildColumns(topicId: number, build: Build): ReadonlySet<number> | null {
+    return build.tables.includes(topicId) ? null : columnsRead(this.#readsOf(build).reads, topicId);
+  }
+
+  /** In which rows of a stream must lie to matter to the build. */
+  buildRanges(topicId: number, build: Build): readonly ColumnRange[] {
+    return build.ordered ? [] : (this.#readsOf(build).ranges.get(topicId) ?? []);
+  }
+
+  #readsOf(build: Build): { readonly reads: Reads; readonly ranges: Ranges } {
+    const noted = this.#buildReads.get(build);
+    assert(noted !== undefined, "what a build reads is noted before it is fed");
+    return noted;
+  }
+
+  /** Columns of a stream that live views read, null: all of them. */
+  columns(streamId: number): ReadonlySet<number> | null {
+    return columnsRead(this.#reads, streamId);
   }
 
   /** Remembers which columns a build is to be fed. */
   noteReads(build: Build, plan: Plan): void {
     const reads: Reads = new Map();
     addReads(plan, reads);
-    this.#buildReads.set(build, reads);
+    this.#buildReads.set(build, { reads, ranges: rangesOf(plan) });
   }
 
-  info(live: LiveView, position: number, lastPosition: number): ViewInfo {
+  /** As info(), with its operators. */
+  detailedInfo(live: LiveView, position: number, lastPosition: number): ViewInfo {
+    const operators = live.node?.operators() ?? [];
+    return { ...this.info(live, position, lastPosition, operators), operators: operators.map(operatorInfo) };
+  }
+
+  info(
+    live: LiveView,
+    position: number,
+    lastPosition: number,
+    operators: readonly OperatorStats[] = live.node?.operators() ?? [],
+  ): ViewInfo {
     const { entry, node, query, filling } = live;
+    const done = sumOf(operators);
     const stale = this.staleRows(live);
     const view = stale?.view ?? live.view;
     const reflected = stale?.position ?? position;
@@ -350,7 +399,10 @@ export class LiveViews {
       key: view?.keyColumns?.map((c) => view.fields[c]!.name) ?? null,
       order: view?.order ?? query?.order ?? [],
       rows: (stale?.view.store ?? node?.store)?.live ?? 0,
-      stateBytes: (node?.store.bytes ?? 0) + (live.stale?.view.store.bytes ?? 0),
+      stateBytes: done.bytes + (live.stale?.view.store.bytes ?? 0),
+      rowsIn: done.rowsIn,
+      rowsOut: done.rowsOut,
+      stepSeconds: done.ms / 1000,
       position: String(reflected),
       lag: lastPosition - reflected,
       progress: filling?.progress ?? 1,
@@ -419,8 +471,7 @@ export class LiveViews {
     }
     // An empty step publishes the epoch it joined at, however quiet the log is.
     await stepper.kick();
-    const backfill = this.#context.backfill();
-    await backfill.durable(backfill.current().position);
+    await this.#context.shown(live.readableFrom);
     live.filling = null;
     this.#forgetStale(live);
   }
@@ -453,14 +504,18 @@ export class LiveViews {
   }
 }
 
+function operatorInfo({ rowsKept, bytes, ms, taken: _, ...rest }: OperatorStats): OperatorInfo {
+  const none = rest.role === "source" ? { rowsIn: 0, rowsOut: 0, steps: 0 } : {};
+  const seconds = rest.role === "source" ? 0 : ms / 1000;
+  return { ...rest, ...none, rows: rowsKept, stateBytes: bytes, seconds };
+}
+
 /** A key that lies within the visible columns, or none. */
 function shownKey(key: readonly number[] | null, visible: number): readonly number[] | null {
   return key?.every((c) => c < visible) === true ? key : null;
 }
 
 /** Relations the plan reads. */
-export function sourceIds(plan: Plan, ids: Set<number> = new Set()): Set<number> {
-  if (plan.kind === "source") ids.add(plan.id);
-  for (const input of inputsOf(plan)) sourceIds(input, ids);
-  return ids;
+export function sourceIds(plan: Plan): Set<number> {
+  return new Set(sourcesOf(plan).map(({ id }) => id));
 }

@@ -5,9 +5,10 @@ import { datumFromJson, datumToValue } from "../batch/convert.ts";
 import { setProperty } from "../batch/json.ts";
 import { parseJson } from "../batch/lossless-json.ts";
 import type { Field } from "../batch/schema.ts";
-import type { RecursionLimits } from "../dataflow/circuit.ts";
+import type { RecursionLimits, StateLimits } from "../dataflow/circuit.ts";
 import type { AnyTopic, AnyView, Table, Topic, View } from "../face/handles.ts";
 import { collect } from "../face/load-app.ts";
+import type { SqlFunction } from "../face/routines.ts";
 import type {
   AppendOptions,
   AppendResult,
@@ -24,12 +25,20 @@ export interface OpenOptions {
   readonly dir: string;
   readonly topics?: readonly AnyTopic[];
   readonly views?: readonly AnyView[];
+  /** Functions that SQL calls by name: scalar(), setReturning(), reducer(). */
+  readonly functions?: readonly SqlFunction[];
+  /** What one call of a function, of SQL or of a chain, may take before its view is stopped; 0: any time. Default 1,000. */
+  readonly functionTimeoutMs?: number;
   readonly clock?: Clock;
   readonly disk?: Disk;
+  /** Size of a segment of the log, at least 64 KiB. Default 64 MiB. */
+  readonly segmentBytes?: number;
   /** Milliseconds between checkpoints; 0: only on close. Default 5,000. */
   readonly checkpointIntervalMs?: number;
   /** What a recursive query may do before it is taken for an endless one. */
   readonly recursion?: Partial<RecursionLimits>;
+  /** What a view may keep and make before it is stopped; the others go on. */
+  readonly limits?: Partial<StateLimits>;
   /** Told what recovery found and what failed in the background. */
   readonly report?: (message: string) => void;
 }
@@ -42,6 +51,11 @@ export type RowChange<Row> =
 export interface Changes<Row> {
   readonly position: string;
   readonly changes: readonly RowChange<Row>[];
+  /**
+   * Why what was told so far no longer holds: the changes are the whole view, as inserts, in place of it. It comes when the view was rebuilt or
+   * has healed, when the subscriber did not keep up, or when `from` is too long ago.
+   */
+  readonly reset?: string;
 }
 
 export interface RowsOptions<Row> extends ReadOptions {
@@ -56,7 +70,7 @@ export interface ViewHandle<Row> {
   /** The row with this key (an array for a composite key), or undefined. */
   get(key: unknown, options?: ReadOptions): Promise<Row | undefined>;
   rows(options?: RowsOptions<Row>): Promise<Row[]>;
-  /** First the view as it is, as inserts; then one item per step that changes it. */
+  /** First the view as it is, as inserts; then one item per step that changes it. Where that cannot go on, an item with `reset`. */
   subscribe(options?: { readonly from?: string; readonly signal?: AbortSignal }): AsyncIterable<Changes<Row>>;
 }
 
@@ -155,8 +169,12 @@ export async function open(options: OpenOptions): Promise<Db> {
     views: app.views,
     clock: options.clock,
     disk: options.disk,
+    segmentBytes: options.segmentBytes,
     checkpointIntervalMs: options.checkpointIntervalMs,
+    functions: options.functions,
+    functionTimeoutMs: options.functionTimeoutMs,
     recursion: options.recursion,
+    limits: options.limits,
     report: options.report,
   });
   await engine.built();
@@ -178,17 +196,22 @@ async function* changesOf<Row>(
   const fields = engine.view(name).info.schema.fields;
   const rowOf = (value: unknown): Row => typedRow(fields, value as Record<string, unknown>) as Row;
   let first: RowChange<Row>[] = [];
+  let reset: { reset?: string } = {};
   for await (const event of engine.subscribe([{ view: name }], options)) {
     if (event.type === "error") throw engine.viewFailure(name) ?? new Error(event.error.message);
-    if (event.type === "reset") first = [];
+    if (event.type === "reset") {
+      first = [];
+      reset = { reset: event.reason };
+    }
     if (event.type === "snapshot") {
       for (const json of event.rowsJson) {
         const { key, row } = parseJson(json) as { key: unknown; row: unknown };
         first.push({ op: "insert", key, row: rowOf(row) });
       }
       if (!event.last) continue;
-      yield { position: event.position, changes: first };
+      yield { position: event.position, changes: first, ...reset };
       first = [];
+      reset = {};
     } else if (event.type === "step") {
       const json = event.views.get(name);
       if (json === undefined) continue;

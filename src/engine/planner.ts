@@ -12,7 +12,7 @@ import { STATE_FORMAT } from "./checkpointing.ts";
 
 /** @throws EvertError when it does not bind, or when its code is not loaded. */
 export function planView(entry: ViewEntry, catalog: Catalog, handles: ReadonlyMap<string, AnyView>): Query {
-  if (entry.sql !== null) return bindView(entry.sql, entry.columns, catalog, entry.params);
+  if (entry.sql !== null) return bound(entry.sql, entry, catalog);
   const handle = handles.get(entry.name);
   if (handle === undefined || handle.definition.kind !== "chain") {
     throw new EvertError(
@@ -24,6 +24,22 @@ export function planView(entry: ViewEntry, catalog: Catalog, handles: ReadonlyMa
     );
   }
   return optimizeQuery(toQuery(handle, catalog));
+}
+
+/** What a view calls may have been a function of the program, which is given anew with each start. */
+function bound(sql: string, { name, columns, params }: ViewEntry, catalog: Catalog): Query {
+  try {
+    return bindView(sql, columns, catalog, params);
+  } catch (thrown) {
+    if (!(thrown instanceof EvertError) || thrown.code !== "undefined_function") throw thrown;
+    const { message, detail, position } = thrown;
+    throw new EvertError(thrown.code, `view "${name}": ${message}`, {
+      detail,
+      hint: "If it is a function of the program, give it again: open({ functions }), or export it from the app. Otherwise drop the view.",
+      position,
+      cause: thrown,
+    });
+  }
 }
 
 /** The catalog entry a handle stands for. */

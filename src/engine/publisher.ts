@@ -20,6 +20,11 @@ export class Publisher {
   #durable = 0;
   #pending: PublishedStep[] = [];
   #waiters: Waiter[] = [];
+  #epochWaiters: {
+    readonly epoch: number;
+    readonly resolve: () => void;
+    readonly reject: (e: EvertError) => void;
+  }[] = [];
   readonly #onPublish: (step: PublishedStep) => void;
   #failure: EvertError | null = null;
 
@@ -53,6 +58,14 @@ export class Publisher {
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const waiter of waiters) waiter.reject(error);
+    for (const waiter of this.#epochWaiters.splice(0)) waiter.reject(error);
+  }
+
+  /** Resolves when reads reflect the epoch. @throws EvertError what fail() was called with */
+  shown(epoch: number): Promise<void> {
+    if (epoch <= this.#published.epoch) return Promise.resolve();
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => this.#epochWaiters.push({ epoch, resolve, reject }));
   }
 
   /** Resolves when reads reflect the position. @throws EvertError timeout; what fail() was called with */
@@ -85,7 +98,12 @@ export class Publisher {
     }
     if (done === 0) return;
     this.#pending.splice(0, done);
-    const { position } = this.#published;
+    const { epoch, position } = this.#published;
+    if (this.#epochWaiters.length > 0) {
+      const shown = this.#epochWaiters.filter((w) => w.epoch <= epoch);
+      this.#epochWaiters = this.#epochWaiters.filter((w) => w.epoch > epoch);
+      for (const waiter of shown) waiter.resolve();
+    }
     if (this.#waiters.length === 0) return;
     const ready = this.#waiters.filter((w) => w.position <= position);
     if (ready.length === 0) return;

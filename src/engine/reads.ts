@@ -1,4 +1,4 @@
-/** Which columns of which topics a plan reads: the others are not decoded. */
+/** Which columns of which topics a plan reads: the others are neither decoded nor, where a segment is sealed, read. */
 import type { Expr } from "../plan/expression.ts";
 import { inputsOf } from "../plan/inspect.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -7,13 +7,15 @@ import type { Plan } from "../plan/plan.ts";
 export type Reads = Map<number, Set<number> | null>;
 
 /** Adds what the plan reads. A source below a projection is read in the columns that the projection names. */
-export function addReads(plan: Plan, reads: Reads): void {
+export function addReads(plan: Plan, reads: Reads, seen: Set<Plan> = new Set()): void {
+  if (seen.has(plan)) return;
+  seen.add(plan);
   if (plan.kind === "source") {
     reads.set(plan.id, null);
     return;
   }
   if (plan.kind !== "project" || plan.input.kind !== "source") {
-    for (const input of inputsOf(plan)) addReads(input, reads);
+    for (const input of inputsOf(plan)) addReads(input, reads, seen);
     return;
   }
   const { id } = plan.input;
@@ -34,3 +36,11 @@ export function wantsOf(reads: Reads, id: number): (column: number) => boolean {
   const columns = reads.get(id);
   return columns == null ? () => true : (column) => columns.has(column);
 }
+
+/** The same as a set; null: all of them. */
+export function columnsRead(reads: Reads, id: number): ReadonlySet<number> | null {
+  if (!reads.has(id)) return NONE;
+  return reads.get(id) ?? null;
+}
+
+const NONE: ReadonlySet<number> = new Set();

@@ -1,5 +1,6 @@
 /** What a start makes of a checkpoint: the catalog, the circuit, and the rows of views that are not what they were. */
 import type { Log } from "../log/log.ts";
+import type { Routine } from "../plan/routines.ts";
 import { Store } from "../state/store.ts";
 import { View } from "../views/view.ts";
 import { CATALOG_TOPIC, EngineCatalog, entryFromJson } from "./catalog.ts";
@@ -39,8 +40,9 @@ export function keepOldRows(core: Core, kept: ReadonlyMap<number, KeptRows>): St
 export async function readCatalog(
   log: Log,
   manifest: Manifest | null,
+  routines: ReadonlyMap<string, Routine>,
 ): Promise<{ catalog: EngineCatalog; kept: ReadonlyMap<number, KeptRows> }> {
-  const catalog = new EngineCatalog();
+  const catalog = new EngineCatalog(routines);
   const kept = new Map(Object.entries(manifest?.rows ?? {}).map(([id, rows]) => [Number(id), rows]));
   for (const json of (manifest?.catalog as unknown[] | undefined) ?? []) {
     catalog.apply({ event: "create", entry: entryFromJson(json) });

@@ -9,9 +9,9 @@ import type { Datum } from "../batch/convert.ts";
 import { valueToJson } from "../batch/json.ts";
 import type { Field } from "../batch/schema.ts";
 import { valueToText } from "../batch/text-form.ts";
-import { carrierOf, text, typeTag } from "../batch/types.ts";
+import { carrierOf, json, type SqlType, text, typeTag } from "../batch/types.ts";
+import type { Build } from "../dataflow/circuit.ts";
 import { evaluateExpr } from "../dataflow/kernels/evaluate.ts";
-import { explainQuery } from "../plan/explain.ts";
 import { withLookups } from "../plan/lookup.ts";
 import type { Plan, Query } from "../plan/plan.ts";
 import {
@@ -20,7 +20,6 @@ import {
   type CreateViewStatement,
   commandTag,
   type DropStatement,
-  type ExplainStatement,
   loadParser,
   type ParsedStatement,
   paramFromJson,
@@ -32,17 +31,19 @@ import { runQuery } from "./adhoc.ts";
 import type { SqlOptions, SqlResponse, StatementResult } from "./api.ts";
 import { newTopic, type ViewEntry } from "./catalog.ts";
 import { TopicChanges } from "./changes.ts";
+import { refuseCopy } from "./copy.ts";
 import type { Core } from "./core.ts";
 import { createIndex, dropIndexes } from "./create-index.ts";
 import { dropRelations } from "./drop.ts";
-import { overlaid } from "./overlay.ts";
+import { type Analyzed, explainAnalyzed, explainPlanAs } from "./explain.ts";
+import { Overlay } from "./overlay.ts";
 import type { Part } from "./part.ts";
 import { fingerprintOf, planView } from "./planner.ts";
 import { createType, dropTypes } from "./types.ts";
 
 /** Changes of one transaction, by topic. */
 type Changes = Map<number, TopicChanges>;
-type DataStatement = Extract<Statement, { kind: "insert" | "update" | "delete" }>;
+type DataStatement = Extract<Statement, { kind: "insert" | "update" | "delete" | "truncate" }>;
 
 export class Statements {
   readonly #core: Core;
@@ -79,10 +80,13 @@ export class Statements {
     return { results, position };
   }
 
-  #bind(parsed: ParsedStatement, options: SqlOptions): Statement {
+  #bind(parsed: ParsedStatement, options: SqlOptions, nowUs = this.#nowUs()): Statement {
     const params = (options.params ?? []).map(paramFromJson);
-    const nowUs = BigInt(this.#core.clock.wallUs());
     return bindStatement(parsed, this.#core.catalog, params, { nowUs });
+  }
+
+  #nowUs(): bigint {
+    return BigInt(this.#core.clock.wallUs());
   }
 
   async #one(
@@ -95,7 +99,8 @@ export class Statements {
         return this.#select(statement, options, note);
       case "insert":
       case "update":
-      case "delete": {
+      case "delete":
+      case "truncate": {
         let result = done(statement);
         const receipt = await this.#core.committer.exclusively(async () => {
           const changes: Changes = new Map();
@@ -105,6 +110,9 @@ export class Statements {
         if (receipt !== null) note(String(receipt.position));
         return result;
       }
+      case "copyFrom":
+      case "copyTo":
+        throw refuseCopy();
       case "createTable":
         note(await this.#createTable(statement));
         return done(statement);
@@ -121,11 +129,7 @@ export class Statements {
         note(await this.#dropped(statement));
         return done(statement);
       case "explain":
-        return textRows(
-          statement,
-          "QUERY PLAN",
-          statement.code ? this.#code(statement.query) : explainQuery(this.#explained(statement)),
-        );
+        return this.#explain(statement, options, new Map());
       case "show":
         return textRows(statement, statement.name, [statement.value]);
       case "commit":
@@ -147,9 +151,11 @@ export class Statements {
     let next = first;
     const receipt = await this.#core.committer.exclusively(async () => {
       const changes: Changes = new Map();
+      // As in PostgreSQL, now() is the transaction's.
+      const nowUs = this.#nowUs();
       for (; next < parsed.length; next++) {
         const one = parsed[next] as ParsedStatement;
-        const statement = this.#bind(one, options);
+        const statement = this.#bind(one, options, nowUs);
         switch (statement.kind) {
           case "begin":
             results.push(done(statement));
@@ -165,21 +171,31 @@ export class Statements {
           case "insert":
           case "update":
           case "delete":
+          case "truncate":
             results.push(await this.#change(statement, changes, options));
             break;
           case "select":
             results.push(await this.#select(statement, options, note, changes));
             break;
           case "explain":
+            results.push(await this.#explain(statement, options, changes));
+            break;
           case "show":
             results.push(await this.#one(statement, options, note));
             break;
+          case "copyFrom":
+          case "copyTo":
+            throw refuseCopy();
           case "createTable":
           case "createView":
           case "createType":
           case "createIndex":
           case "drop":
-            throw notSupported(`${commandTag(statement, 0)} in a transaction`, one.position);
+            throw notSupported(
+              `${commandTag(statement, 0)} in a transaction`,
+              one.position,
+              "Send it before BEGIN or behind COMMIT: a definition is a commit of its own.",
+            );
         }
       }
       throw new EvertError(
@@ -203,33 +219,80 @@ export class Statements {
     note: (position: string) => void,
     changes: Changes = new Map(),
   ): Promise<StatementResult> {
-    const { query, at } = await this.#seen(statement.query, changes);
-    const { fields, rows } = await runQuery(this.#core, query, at, options.signal);
-    note(String(at.position));
+    const { query, at } = await this.#seen(statement.query, changes, options);
+    const { fields, rows, position } = await runQuery(this.#core, query, at, options);
+    note(String(position));
     return answer(commandTag(statement, rows.length), fields, rows);
   }
 
-  /** The query, and the state it is run on: what readers see or, once the transaction has changed something, the newest with its changes. */
-  async #seen(query: Query, changes: Changes): Promise<{ query: Query; at: Published }> {
-    const { views, publisher, stepper } = this.#core;
+  /** The query, and the state it is run on: null, what readers see; once the transaction has changed something, the newest with its changes. */
+  async #seen(
+    query: Query,
+    changes: Changes,
+    options: SqlOptions,
+  ): Promise<{ query: Query; at: Published | null }> {
+    const { views, stepper } = this.#core;
     const made = new Map([...changes].filter(([, c]) => !c.isEmpty));
     if (made.size === 0) {
       views.checkReadable(query);
-      return { query, at: publisher.published };
+      return { query, at: null };
     }
     const { epoch, position } = stepper;
-    const seen = await overlaid(query, {
+    const overlay = new Overlay({
       changes: made,
       queryOf: (id) => views.queryOf(id),
       skipsErrors: (id) => views.get(id)?.entry.onError === "skip",
+      skipping: async (plain) =>
+        wideRows(
+          plain,
+          (await runQuery(this.#core, plain, { epoch, position }, { ...options, skipErrors: true })).rows,
+        ),
     });
+    const seen = await overlay.over(query);
     // Views that are written out by now may fail for readers and not for this transaction, which has mended them.
     views.checkReadable(seen);
     return { query: seen, at: { epoch, position } };
   }
 
-  #explained({ query, once }: ExplainStatement): Query {
-    return once ? withLookups(query, (id) => this.#core.indexes.of(id)) : query;
+  async #explain(
+    statement: Extract<Statement, { kind: "explain" }>,
+    options: SqlOptions,
+    changes: Changes,
+  ): Promise<StatementResult> {
+    const lines = await this.#explained(statement, options, changes);
+    return textRows(statement, "QUERY PLAN", lines, statement.format === "json" ? json : text);
+  }
+
+  async #explained(
+    statement: Extract<Statement, { kind: "explain" }>,
+    options: SqlOptions,
+    changes: Changes,
+  ): Promise<string[]> {
+    const { views } = this.#core;
+    const { code, analyze, view } = statement;
+    const query = view === null ? statement.query : views.queryOf(views.named(view).entry.id);
+    if (code) return this.#code(query);
+    if (!analyze) {
+      const read = statement.once ? withLookups(query, (id) => this.#core.indexes.of(id)) : query;
+      return explainPlanAs(read, statement.format);
+    }
+    const parts: Analyzed[] = [];
+    let executionMs: number | null = null;
+    if (view === null) {
+      const started = performance.now();
+      const { query: seen, at } = await this.#seen(query, changes, options);
+      const inspect = (build: Build): void => {
+        parts.push({ view: null, operators: build.operators() });
+      };
+      await runQuery(this.#core, seen, at, { signal: options.signal, inspect });
+      executionMs = performance.now() - started;
+    }
+    if (view !== null) views.readable(views.named(view));
+    const living = view === null ? (statement.views ? views.readBy(query.plan) : []) : [views.named(view)];
+    for (const { entry, node } of living) {
+      if (node !== null) parts.push({ view: entry.name, operators: node.operators() });
+    }
+    return explainAnalyzed(parts, statement, executionMs);
   }
 
   #code(query: Query): string[] {
@@ -245,6 +308,10 @@ export class Statements {
   // ---- changes ----------------------------------------------------------------------------------------------------------
 
   async #change(statement: DataStatement, changes: Changes, options: SqlOptions): Promise<StatementResult> {
+    if (statement.kind === "truncate") {
+      for (const { id, name } of statement.relations) await this.#changesOf(id, name, changes).delete(null);
+      return done(statement);
+    }
     const rows = await this.#changed(statement, changes, options);
     const { returning } = statement;
     if (returning === null) return done(statement, rows.length);
@@ -252,38 +319,52 @@ export class Statements {
     return answer(commandTag(statement, rows.length), returning.fields, shown);
   }
 
-  /** The rows a statement has stored, changed or deleted. */
-  async #changed(
-    statement: DataStatement,
-    changes: Changes,
-    options: SqlOptions,
-  ): Promise<readonly (readonly Datum[])[]> {
-    const topic = this.#core.catalog.byId(statement.relation.id);
+  #changesOf(id: number, name: string, changes: Changes): TopicChanges {
+    const topic = this.#core.catalog.byId(id);
     if (topic?.kind !== "topic") {
-      throw new EvertError("wrong_object_type", `cannot change view "${statement.relation.name}"`, {
+      throw new EvertError("wrong_object_type", `cannot change view "${name}"`, {
         hint: "Change the topics it is derived from.",
       });
     }
-    let mine = changes.get(topic.id);
+    let mine = changes.get(id);
     if (mine === undefined) {
-      mine = new TopicChanges(this.#core.constraints.of(topic.id)!, this.#core.stepper.epoch);
-      changes.set(topic.id, mine);
+      mine = new TopicChanges(this.#core.constraints.of(id)!, this.#core.stepper.epoch);
+      changes.set(id, mine);
     }
+    return mine;
+  }
+
+  /** The rows a statement has stored, changed or deleted, as its RETURNING sees them. */
+  async #changed(
+    statement: Exclude<DataStatement, { kind: "truncate" }>,
+    changes: Changes,
+    options: SqlOptions,
+  ): Promise<readonly (readonly Datum[])[]> {
+    const { relation } = statement;
+    const mine = this.#changesOf(relation.id, relation.name, changes);
+    const visible = relation.schema.fields.length;
+    const width = mine.topic.schema.fields.length;
     switch (statement.kind) {
       case "insert":
         return mine.insert(await this.#rowsOf(statement.source, changes, options), statement.conflict);
       case "update": {
         if (statement.source === null) return mine.update(statement.where, statement.row);
-        const width = statement.relation.schema.fields.length;
-        const both = await this.#rowsOf(statement.source, changes, options);
-        const asked = both.map((row) => ({ row: row.slice(0, width), next: row.slice(width) }));
+        const all = await this.#rowsOf(statement.source, changes, options);
+        const asked = all.map((row) => ({
+          row: row.slice(0, width),
+          next: row.slice(width, width + visible),
+        }));
         mine.replaceRows(asked);
-        return asked.map(({ next }) => next);
+        return all.map((row) => [
+          ...row.slice(width, width + visible),
+          ...row.slice(visible, width),
+          ...row.slice(width + visible),
+        ]);
       }
       case "delete": {
         if (statement.source === null) return mine.delete(statement.where);
         const rows = await this.#rowsOf(statement.source, changes, options);
-        mine.removeRows(rows);
+        mine.removeRows(rows.map((row) => row.slice(0, width)));
         return rows;
       }
     }
@@ -294,26 +375,25 @@ export class Statements {
     const constant = constantRows(source);
     if (constant !== null) return constant;
     const asked: Query = { plan: source, order: [], visible: source.schema.fields.length };
-    const { query } = await this.#seen(asked, changes);
+    const { query } = await this.#seen(asked, changes, options);
     const { epoch, position } = this.#core.stepper;
-    const { rows } = await runQuery(this.#core, query, { epoch, position }, options.signal);
-    // An answer has safe integers as numbers; expressions take every int8 as a bigint.
-    const wide = source.schema.fields.map(({ type }) => carrierOf(type) === "int64");
-    return rows.map((row) => row.map((d, i) => (wide[i] && typeof d === "number" ? BigInt(d) : d)));
+    const { rows } = await runQuery(this.#core, query, { epoch, position }, options);
+    return wideRows(asked, rows);
   }
 
   // ---- definitions ------------------------------------------------------------------------------------------------------
 
   #createTable(statement: CreateTableStatement): Promise<string> {
-    const { name, schema, key, appendOnly, defaults, constraints, ifNotExists } = statement;
+    const { name, schema, key, appendOnly, defaults, defaultTexts, constraints, ifNotExists } = statement;
     return this.#core.define(() => {
       if (this.#exists(name, ifNotExists)) return [];
       const id = this.#core.catalog.nextId();
-      const entry = newTopic(id, name, appendOnly ? "stream" : "table", schema.fields, key, defaults, {
+      const topic = newTopic(id, name, appendOnly ? "stream" : "table", schema.fields, key, defaults, {
         ...(constraints.keyName === null ? {} : { keyName: constraints.keyName }),
         ...(constraints.uniques.length === 0 ? {} : { uniques: constraints.uniques }),
         ...(constraints.checks.length === 0 ? {} : { checks: constraints.checks }),
       });
+      const entry = defaultTexts.every((t) => t === null) ? topic : { ...topic, defaultTexts };
       return [{ event: "create", entry }];
     });
   }
@@ -380,6 +460,12 @@ function constantRows(plan: Plan): (readonly Datum[])[] | null {
   return rows === null ? null : rows.map((row) => plan.exprs.map((e) => evaluateExpr(e, row)));
 }
 
+/** An answer has safe integers as numbers; expressions and plans take every int8 as a bigint. */
+function wideRows({ plan }: Query, rows: readonly (readonly Datum[])[]): readonly (readonly Datum[])[] {
+  const wide = plan.schema.fields.map(({ type }) => carrierOf(type) === "int64");
+  return rows.map((row) => row.map((d, i) => (wide[i] && typeof d === "number" ? BigInt(d) : d)));
+}
+
 function done(statement: Statement, count = 0): StatementResult {
   return {
     command: commandTag(statement, count),
@@ -390,10 +476,15 @@ function done(statement: Statement, count = 0): StatementResult {
   };
 }
 
-function textRows(statement: Statement, name: string, lines: readonly string[]): StatementResult {
+function textRows(
+  statement: Statement,
+  name: string,
+  lines: readonly string[],
+  type: SqlType = text,
+): StatementResult {
   return answer(
     commandTag(statement, lines.length),
-    [{ name, type: text, nullable: false }],
+    [{ name, type, nullable: false }],
     lines.map((l) => [l]),
   );
 }

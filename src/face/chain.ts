@@ -6,6 +6,7 @@ import type { AggregateResults, AggregateSpec, Aggregates, TotalResults } from "
 import type { ColumnType, Declaration, JsonSchema } from "./columns.ts";
 import type { UserCode } from "./function-source.ts";
 import type { ColumnName, Joined, KeyColumns, Nullable, RowOf, Simplify, Tagged } from "./rows.ts";
+import type { FrameSpec, WindowColumns, WindowResults } from "./windows.ts";
 
 /** What a chain starts from: a topic, a table or a view, by name. */
 export interface Relation {
@@ -34,7 +35,7 @@ export type ChainNode =
   | { readonly kind: "select"; readonly input: ChainNode; readonly columns: readonly string[] }
   | {
       readonly kind: "join";
-      readonly type: "inner" | "left";
+      readonly type: "inner" | "left" | "right" | "full";
       readonly asOf: boolean;
       readonly left: ChainNode;
       readonly right: ChainNode;
@@ -63,6 +64,35 @@ export type ChainNode =
     }
   | { readonly kind: "union"; readonly inputs: readonly ChainNode[] }
   | { readonly kind: "distinct"; readonly input: ChainNode }
+  | {
+      readonly kind: "window";
+      readonly input: ChainNode;
+      readonly partitionBy: Selector | null;
+      readonly order: readonly OrderSpec[];
+      readonly frame: FrameSpec | null;
+      readonly columns: WindowColumns<never>;
+    }
+  | {
+      readonly kind: "timeWindow";
+      readonly input: ChainNode;
+      readonly window: "tumble" | "hop" | "session";
+      readonly at: string;
+      /** Of a session the gap that ends it. */
+      readonly size: string;
+      readonly every: string | null;
+      readonly origin: string;
+      readonly partitionBy: Selector | null;
+    }
+  | {
+      readonly kind: "iterate";
+      readonly base: ChainNode;
+      readonly step: ChainNode;
+      /** What the step reads. */
+      readonly found: ChainNode;
+      readonly all: boolean;
+    }
+  /** Inside an iterate's step: the rows found before. */
+  | { readonly kind: "found" }
   | { readonly kind: "order"; readonly input: ChainNode; readonly order: readonly OrderSpec[] };
 
 /** Types of the columns a function computes; those it only hands on keep theirs. */
@@ -95,6 +125,40 @@ export interface TopK<Row> {
   readonly limit?: number;
   /** Leave out so many first. */
   readonly offset?: number;
+}
+
+export interface WindowOver<Row> {
+  /** Rows are seen among those with the same values here; among all rows when not said. */
+  readonly partitionBy?: JoinKey<Row>;
+  readonly orderBy?: OrderBy<Row> | readonly OrderBy<Row>[];
+}
+
+/** The window that a row belongs to: from its start on, up to its end but not at it. */
+export interface TimeWindow {
+  window_start: string;
+  window_end: string;
+}
+
+export interface Tumble<Row> {
+  /** The column of the rows' time. */
+  readonly at: ColumnName<Row>;
+  /** "5 minutes", "1 day": how long a window is. */
+  readonly size: string;
+  /** A moment at which a window begins. Default 1970-01-01T00:00:00Z. */
+  readonly origin?: string;
+}
+
+export interface Hop<Row> extends Tumble<Row> {
+  /** How far apart windows begin. */
+  readonly every: string;
+}
+
+export interface Session<Row> {
+  readonly at: ColumnName<Row>;
+  /** A row further away than this from the one before begins a new session. */
+  readonly gap: string;
+  /** Rows with the same values here have sessions of their own. */
+  readonly partitionBy?: JoinKey<Row>;
 }
 
 /** Rows in an order: for reading. What a view made from it holds is the same without. */
@@ -194,6 +258,42 @@ export class Chain<Row> {
     return joined(this.node, "left", false, other, leftKey, rest);
   }
 
+  /** As `join`; a row of the other side without a match comes out once, its left side null. */
+  rightJoin<R, O extends object>(
+    other: Chain<R>,
+    leftKey: JoinKey<Row>,
+    rightKey: JoinKey<R>,
+    combine: (left: Readonly<Row> | null, right: Readonly<R>) => O,
+    columns?: ColumnsOf<RowOf<O>>,
+  ): Chain<Simplify<RowOf<O>>>;
+  rightJoin<R, O extends object>(
+    other: Chain<R>,
+    leftKey: JoinKey<Row>,
+    combine: (left: Readonly<Row> | null, right: Readonly<R>) => O,
+    columns?: ColumnsOf<RowOf<O>>,
+  ): Chain<Simplify<RowOf<O>>>;
+  rightJoin(other: Chain<unknown>, leftKey: unknown, ...rest: unknown[]): Chain<never> {
+    return joined(this.node, "right", false, other, leftKey, rest);
+  }
+
+  /** As `join`; a row of either side without a match comes out once, the other side null. */
+  fullJoin<R, O extends object>(
+    other: Chain<R>,
+    leftKey: JoinKey<Row>,
+    rightKey: JoinKey<R>,
+    combine: (left: Readonly<Row> | null, right: Readonly<R> | null) => O,
+    columns?: ColumnsOf<RowOf<O>>,
+  ): Chain<Simplify<RowOf<O>>>;
+  fullJoin<R, O extends object>(
+    other: Chain<R>,
+    leftKey: JoinKey<Row>,
+    combine: (left: Readonly<Row> | null, right: Readonly<R> | null) => O,
+    columns?: ColumnsOf<RowOf<O>>,
+  ): Chain<Simplify<RowOf<O>>>;
+  fullJoin(other: Chain<unknown>, leftKey: unknown, ...rest: unknown[]): Chain<never> {
+    return joined(this.node, "full", false, other, leftKey, rest);
+  }
+
   /** Each row with the other side's row as it stood at the record's own commit; later changes there change nothing. */
   asOfJoin<R>(other: Chain<R>, leftKey: JoinKey<Row>): Chain<Joined<Row, R>>;
   asOfJoin<R, O extends object>(
@@ -265,6 +365,65 @@ export class Chain<Row> {
     });
   }
 
+  /**
+   * Each row with further columns, computed over the rows of its partition in an order: window functions, and aggregates over a frame. Without
+   * a frame that is all rows up to this one and its equals; without an order, all rows.
+   */
+  window<W extends WindowColumns<Row>>(
+    over: WindowOver<Row> & { readonly frame?: undefined },
+    columns: W,
+  ): Chain<Simplify<Row & WindowResults<W, false>>>;
+  window<W extends WindowColumns<Row>>(
+    over: WindowOver<Row> & { readonly frame: FrameSpec },
+    columns: W,
+  ): Chain<Simplify<Row & WindowResults<W, true>>>;
+  window(over: WindowOver<Row> & { readonly frame?: FrameSpec | undefined }, columns: object): Chain<never> {
+    return new Chain({
+      kind: "window",
+      input: this.node,
+      partitionBy: (over.partitionBy as Selector | undefined) ?? null,
+      order: over.orderBy === undefined ? [] : orderSpecs(over.orderBy),
+      frame: over.frame ?? null,
+      columns: { ...columns } as WindowColumns<never>,
+    });
+  }
+
+  /** Each row with the window it falls into: windows of one size, side by side. */
+  tumble(spec: Tumble<Row>): Chain<Simplify<Row & TimeWindow>> {
+    return this.timeWindow("tumble", spec.at, spec.size, spec);
+  }
+
+  /** Each row with every window it falls into: windows of one size that begin at equal distances, and overlap. */
+  hop(spec: Hop<Row>): Chain<Simplify<Row & TimeWindow>> {
+    return this.timeWindow("hop", spec.at, spec.size, spec);
+  }
+
+  /** Each row with its session: rows that follow one another without a gap. */
+  session(spec: Session<Row>): Chain<Simplify<Row & TimeWindow>> {
+    return this.timeWindow("session", spec.at, spec.gap, spec);
+  }
+
+  private timeWindow(
+    window: "tumble" | "hop" | "session",
+    at: string,
+    size: string,
+    spec: { readonly every?: string; readonly origin?: string; readonly partitionBy?: unknown },
+  ): Chain<never> {
+    const { every = null, origin = "1970-01-01T00:00:00Z" } = spec;
+    const partitionBy = (spec.partitionBy as Selector | undefined) ?? null;
+    return new Chain({ kind: "timeWindow", input: this.node, window, at, size, every, origin, partitionBy });
+  }
+
+  /**
+   * These rows, and what `step` makes of rows found before, again and again until it makes none that are new. With `all` each as often as it is
+   * made.
+   */
+  iterate(step: (found: Chain<Row>) => Chain<Row>, options: { readonly all?: boolean } = {}): Chain<Row> {
+    const found: ChainNode = { kind: "found" };
+    const made = step(new Chain(found)).node;
+    return new Chain({ kind: "iterate", base: this.node, step: made, found, all: options.all ?? false });
+  }
+
   /** The rows of all of them. They have the same columns, in any order. */
   union(...others: readonly Chain<Row>[]): Chain<Row> {
     return new Chain({ kind: "union", inputs: [this.node, ...others.map((o) => o.node)] });
@@ -283,7 +442,7 @@ export class Chain<Row> {
 
 function joined(
   left: ChainNode,
-  type: "inner" | "left",
+  type: "inner" | "left" | "right" | "full",
   asOf: boolean,
   other: Chain<unknown>,
   leftKey: unknown,

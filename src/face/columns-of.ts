@@ -74,6 +74,7 @@ function readColumn(name: string, at: number): UserFunction {
   return {
     call: (row) => (row as Record<string, unknown>)[name],
     source: `(row) => row[${JSON.stringify(name)}]`,
+    bounded: true,
     rows: [{ fields: [{ name, column: at }], presentColumn: null }],
   };
 }
@@ -137,8 +138,9 @@ export function joinKeyParts(plan: Plan, key: Selector): KeyPart[] {
 function partExpr(plan: Plan, reading: Reading, part: string | number, value: Value, type: SqlType): Expr {
   if (reading.plain && isScalar(value) && sameType(typeOfValue(value) ?? jsonb, type))
     return plainExpr(plan, value);
-  const { call, source, rows } = reading.fn;
+  const { call, source, rows, bounded } = reading.fn;
   const fn: UserFunction = {
+    bounded: bounded === true,
     call: (...args) => (call(...args) as Record<string | number, unknown>)[part],
     source: `${source}[${JSON.stringify(part)}]`,
     rows,
@@ -147,7 +149,7 @@ function partExpr(plan: Plan, reading: Reading, part: string | number, value: Va
 }
 
 /** An object would be several columns, whose names the text did not tell. */
-function scalarOnly({ call, source, rows }: UserFunction): UserFunction {
+function scalarOnly({ call, source, rows, bounded }: UserFunction): UserFunction {
   const checked = (...args: readonly unknown[]) => {
     const value = call(...args);
     if (typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
@@ -162,7 +164,7 @@ function scalarOnly({ call, source, rows }: UserFunction): UserFunction {
     }
     return value;
   };
-  return { call: checked, source, rows };
+  return { call: checked, source, rows, bounded: bounded === true };
 }
 
 /** The expression as `type`, by a cast that loses nothing; undefined where there is none. */

@@ -81,6 +81,7 @@ export function aggregateOf(input: Plan, name: string, spec: AggregateSpec): Agg
           initial: spec.initial,
           add: folding(input, spec.add),
           remove: folding(input, spec.remove),
+          routine: null,
           source: `reduce(${JSON.stringify(spec.initial)}, ${sourceText(spec.add)}, ${sourceText(spec.remove)})`,
         },
       };

@@ -1,13 +1,13 @@
 /** Joins: the keys of both sides as columns of one type, and the two rows as a function of the pair sees them. */
 import { EvertError } from "../base/errors.ts";
-import { type SqlType, sameType, typeToString } from "../batch/types.ts";
+import { bool, type SqlType, sameType, typeToString } from "../batch/types.ts";
 import * as build from "../plan/build.ts";
 import type { Expr } from "../plan/expression.ts";
 import { commonType } from "../plan/functions.ts";
 import { typeOf } from "../plan/inspect.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { ChainNode } from "./chain.ts";
-import { castTo, inputRow, joinKeyParts, type KeyPart, withColumns } from "./columns-of.ts";
+import { castTo, joinKeyParts, type KeyPart, withColumns } from "./columns-of.ts";
 import type { InputRow } from "./read-function.ts";
 
 export interface JoinedRows {
@@ -23,33 +23,55 @@ export function joinPlan(node: ChainNode & { kind: "join" }, left: Plan, right: 
   const leftParts = inOrderOf(rightParts, joinKeyParts(left, node.leftKey));
   if (node.asOf) checkAsOf(left, right);
   const pairs = leftParts.map((l, i) => pairOf(l, rightParts[i]!, node.asOf));
-  const l = withColumns(
-    left,
-    pairs.map((p) => p[0]),
-  );
-  const r = withColumns(
-    right,
-    pairs.map((p) => p[1]),
-  );
-  const spec = { type: node.type, left: l.plan, right: r.plan, leftKeys: l.columns, rightKeys: r.columns };
-  const plan = node.asOf ? build.asOfJoin(spec) : build.join(spec);
-  return rowsOf(plan, left, right, l.plan.schema.fields.length, node.type === "left" ? r.columns[0]! : null);
+  const lefts = pairs.map((p) => p[0]);
+  const rights = pairs.map((p) => p[1]);
+  // In a full join a key may also be null because it is null: there a constant tells whether a row was found.
+  const mark = node.type === "full" ? [build.constant(true, bool)] : [];
+  const l = withColumns(left, [...lefts, ...mark]);
+  const r = withColumns(right, [...rights, ...mark]);
+  const keys = pairs.length;
+  const mayLack = (side: "left" | "right"): boolean => node.type === "full" || node.type === side;
+  const leftPresent = mayLack("right") ? l.columns.at(mark.length === 0 ? 0 : keys)! : null;
+  const rightPresent = mayLack("left") ? r.columns.at(mark.length === 0 ? 0 : keys)! : null;
+  const leftKeys = l.columns.slice(0, keys);
+  const rightKeys = r.columns.slice(0, keys);
+  const { type } = node;
+  // A right join is a left join from the other side.
+  if (type === "right") {
+    const swapped = { left: r.plan, right: l.plan, leftKeys: rightKeys, rightKeys: leftKeys };
+    const plan = build.join({ type: "left", ...swapped });
+    return rowsOf(plan, sideOf(left, r.plan.schema.fields.length, leftPresent), sideOf(right, 0, null));
+  }
+  const spec = { left: l.plan, right: r.plan, leftKeys, rightKeys };
+  const plan =
+    node.asOf && type !== "full" ? build.asOfJoin({ type, ...spec }) : build.join({ type, ...spec });
+  const offset = l.plan.schema.fields.length;
+  return rowsOf(plan, sideOf(left, 0, leftPresent), sideOf(right, offset, rightPresent));
 }
 
-/** `present`: a right column that is null only where no right row was found. */
-function rowsOf(plan: Plan, left: Plan, right: Plan, offset: number, present: number | null): JoinedRows {
-  const rightColumns = right.schema.fields.map((_, i) => ({
-    ...plan.schema.fields[offset + i]!,
-    column: offset + i,
-  }));
-  const leftRow = inputRow(left);
+/** A side's rows among the columns of the join. */
+interface Side {
+  readonly width: number;
+  readonly offset: number;
+  /** A column of the side that is null only where it has no row. */
+  readonly present: number | null;
+}
+
+function sideOf(plan: Plan, offset: number, present: number | null): Side {
+  return { width: plan.schema.fields.length, offset, present };
+}
+
+function rowsOf(plan: Plan, left: Side, right: Side): JoinedRows {
+  const row = ({ width, offset, present }: Side): InputRow => ({
+    columns: plan.schema.fields
+      .slice(offset, offset + width)
+      .map((field, i) => ({ ...field, column: offset + i })),
+    presentColumn: present === null ? null : offset + present,
+  });
+  const [leftRow, rightRow] = [row(left), row(right)];
   const taken = new Set(leftRow.columns.map((c) => c.name));
-  return {
-    plan,
-    left: leftRow,
-    right: { columns: rightColumns, presentColumn: present === null ? null : offset + present },
-    columns: [...leftRow.columns, ...rightColumns.filter((c) => !taken.has(c.name))].map((c) => c.column),
-  };
+  const shown = [...leftRow.columns, ...rightRow.columns.filter((c) => !taken.has(c.name))];
+  return { plan, left: leftRow, right: rightRow, columns: shown.map((c) => c.column) };
 }
 
 function ownKey(right: Plan): KeyPart[] {

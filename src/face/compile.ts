@@ -12,15 +12,13 @@ import type { Field } from "../batch/schema.ts";
 import { bool, jsonb, sameType } from "../batch/types.ts";
 import * as build from "../plan/build.ts";
 import type { Catalog, CatalogRelation } from "../plan/catalog.ts";
-import type { Expr } from "../plan/expression.ts";
 import { commonType } from "../plan/functions.ts";
-import { typeOf } from "../plan/inspect.ts";
+import { inputsOf, typeOf } from "../plan/inspect.ts";
 import type { OrderItem, Plan, Query } from "../plan/plan.ts";
 import type { ChainNode, OrderSpec } from "./chain.ts";
 import { checkName, type Declaration, schemaOfDeclaration } from "./columns.ts";
 import {
   castTo,
-  checkOrdered,
   columnNamed,
   firstColumns,
   inputRow,
@@ -32,10 +30,15 @@ import {
   withColumns,
 } from "./columns-of.ts";
 import { aggregateOf } from "./compile-aggregate.ts";
+import { checkStep, iteratePlan } from "./compile-iterate.ts";
 import { joinPlan } from "./compile-join.ts";
+import { orderExprs, orderItems } from "./compile-order.ts";
+import { timeWindowPlan } from "./compile-time-window.ts";
+import { windowPlan } from "./compile-window.ts";
 import { shorten, type UserCode } from "./function-source.ts";
 import type { View } from "./handles.ts";
 import { type InputRow, readElements, readFunction } from "./read-function.ts";
+import { besideRows } from "./row-routine.ts";
 import { guessOf, isPlainObject, type Value } from "./value.ts";
 
 /** The plan of a view made from a chain. A SQL view has its text instead, which the engine binds. */
@@ -44,7 +47,7 @@ export function toQuery(view: View<unknown>, catalog: Catalog): Query {
     throw new EvertError("wrong_object_type", `view "${view.name}" is defined in SQL, not by a chain`);
   }
   try {
-    return queryOf(view.definition.node, catalog);
+    return queryOf(view.definition.node, { catalog, found: new Map() });
   } catch (thrown) {
     const error = toEvertError(thrown);
     const { code, message, detail, hint, sqlstate } = error;
@@ -52,16 +55,23 @@ export function toQuery(view: View<unknown>, catalog: Catalog): Query {
   }
 }
 
-function queryOf(node: ChainNode, catalog: Catalog): Query {
+/** What a chain's nodes stand for. */
+interface Env {
+  readonly catalog: Catalog;
+  /** What the steps around read. */
+  readonly found: ReadonlyMap<ChainNode, Plan>;
+}
+
+function queryOf(node: ChainNode, env: Env): Query {
   if (node.kind === "order") {
-    const input = planOf(node.input, catalog);
+    const input = planOf(node.input, env);
     return ordered(input, node.order, []);
   }
   if (node.kind === "topK") {
-    const { plan, order, width } = topKOf(node, catalog);
+    const { plan, order, width } = topKOf(node, env);
     return { plan, order, visible: width };
   }
-  const plan = planOf(node, catalog);
+  const plan = planOf(node, env);
   return { plan, order: [], visible: plan.schema.fields.length };
 }
 
@@ -70,46 +80,68 @@ function ordered(input: Plan, order: readonly OrderSpec[], before: readonly Orde
   return { plan, order: [...before, ...orderItems(order, columns)], visible: input.schema.fields.length };
 }
 
-function planOf(node: ChainNode, catalog: Catalog): Plan {
+function planOf(node: ChainNode, env: Env): Plan {
   switch (node.kind) {
     case "source":
-      return build.source(relationNamed(node.relation.name, catalog));
+      return build.source(relationNamed(node.relation.name, env));
     case "filter":
-      return filterOf(planOf(node.input, catalog), node.predicate);
+      return filterOf(planOf(node.input, env), node.predicate);
     case "map": {
-      const input = planOf(node.input, catalog);
+      const input = planOf(node.input, env);
       return mapOf(input, [inputRow(input)], node.fn, node.flat, node.declared);
     }
     case "select": {
-      const input = planOf(node.input, catalog);
+      const input = planOf(node.input, env);
       return build.projectColumns(
         input,
         node.columns.map((name) => columnNamed(input, name)),
       );
     }
     case "join": {
-      const joined = joinPlan(node, planOf(node.left, catalog), planOf(node.right, catalog));
+      const joined = joinPlan(node, planOf(node.left, env), planOf(node.right, env));
       if (node.combine === null) return build.projectColumns(joined.plan, joined.columns);
       return mapOf(joined.plan, [joined.left, joined.right], node.combine, false, node.declared);
     }
     case "group":
-      return groupOf(node, planOf(node.input, catalog));
+      return groupOf(node, planOf(node.input, env));
     case "topK": {
-      const { plan, width } = topKOf(node, catalog);
+      const { plan, width } = topKOf(node, env);
       return firstColumns(plan, width);
     }
     case "union":
-      return unionOf(node.inputs.map((input) => planOf(input, catalog)));
+      return unionOf(node.inputs.map((input) => planOf(input, env)));
     case "distinct":
-      return build.distinct(planOf(node.input, catalog));
+      return build.distinct(planOf(node.input, env));
+    case "window":
+      return windowPlan(node, planOf(node.input, env));
+    case "timeWindow":
+      return timeWindowPlan(node, planOf(node.input, env));
+    case "iterate":
+      return iterateOf(node, env);
+    case "found":
+      return env.found.get(node) ?? strayStep();
     case "order":
-      return planOf(node.input, catalog);
+      return planOf(node.input, env);
     default:
       return unreachable(node);
   }
 }
 
-function relationNamed(name: string, catalog: Catalog): CatalogRelation {
+/** Its number is its depth: nested ones differ. */
+function iterateOf(node: ChainNode & { kind: "iterate" }, env: Env): Plan {
+  checkStep(node.step, node.found);
+  const id = env.found.size;
+  const base = planOf(node.base, env);
+  const ref = build.recursiveRef(id, "found", base.schema.fields);
+  const step = planOf(node.step, { ...env, found: new Map([...env.found, [node.found, ref]]) });
+  return iteratePlan(id, base, step, node.all);
+}
+
+function strayStep(): never {
+  throw new EvertError("invalid_table_definition", "rows of an iterate are read outside its step");
+}
+
+function relationNamed(name: string, { catalog }: Env): CatalogRelation {
   const relation = catalog.relation(name);
   if (relation !== undefined) return relation;
   throw new EvertError("undefined_table", `relation "${name}" does not exist`, {
@@ -143,7 +175,17 @@ function mapOf(
       );
     }
   }
-  return build.mapFunction(input, reading.fn, flat, fields);
+  if (!readsFound(input)) return build.mapFunction(input, reading.fn, flat, fields);
+  const made = besideRows(input, reading.fn, flat, fields);
+  const width = input.schema.fields.length;
+  return build.projectColumns(
+    made,
+    fields.map((_, i) => width + i),
+  );
+}
+
+function readsFound(plan: Plan): boolean {
+  return plan.kind === "recursiveRef" || inputsOf(plan).some(readsFound);
 }
 
 /** The columns of what a function makes: names from its text or the declaration, types from the declaration or its text. */
@@ -202,11 +244,11 @@ function groupOf(node: ChainNode & { kind: "group" }, input: Plan): Plan {
 
 function topKOf(
   node: ChainNode & { kind: "topK" },
-  catalog: Catalog,
+  env: Env,
 ): { plan: Plan; order: readonly OrderItem[]; width: number } {
   checkCount("limit", node.limit);
   checkCount("offset", node.offset);
-  const input = planOf(node.input, catalog);
+  const input = planOf(node.input, env);
   const partition: NamedExpr[] = node.partitionBy === null ? [] : keyColumns(input, node.partitionBy, null);
   const { plan, columns } = withColumns(input, [
     ...partition.map((p) => p.expr),
@@ -227,20 +269,6 @@ function checkCount(what: string, count: number | null): void {
   throw new EvertError("invalid_row_count", `${what} ${count} of topK is not a count`, {
     hint: "Give a whole number, 0 or more.",
   });
-}
-
-function orderExprs(input: Plan, order: readonly OrderSpec[]): Expr[] {
-  return order.map(({ by }) => {
-    const what = typeof by === "string" ? `column "${by}"` : shorten(Function.prototype.toString.call(by));
-    const expr = scalarExpr(input, by, jsonb);
-    checkOrdered(expr, what);
-    return expr;
-  });
-}
-
-/** PostgreSQL's order: nulls last, and first when descending. */
-function orderItems(order: readonly OrderSpec[], columns: readonly number[]): OrderItem[] {
-  return order.map(({ descending }, i) => ({ column: columns[i]!, descending, nullsFirst: descending }));
 }
 
 /** Rows matched by column name; their types made one. */

@@ -4,6 +4,7 @@ import type { AggregateSpec } from "./aggregates.ts";
 import type { ChainNode, OrderSpec, Selector } from "./chain.ts";
 import type { UserCode } from "./function-source.ts";
 import type { View } from "./handles.ts";
+import type { WindowSpec } from "./windows.ts";
 
 export function definitionText(view: View<unknown>): string {
   return view.definition.kind === "sql" ? view.definition.text.trim() : chainText(view.definition.node);
@@ -20,13 +21,8 @@ function chainText(node: ChainNode): string {
     case "select":
       return `${chainText(node.input)}.select(${node.columns.map(quoted).join(", ")})`;
     case "join": {
-      const method = node.asOf
-        ? node.type === "left"
-          ? "leftAsOfJoin"
-          : "asOfJoin"
-        : node.type === "left"
-          ? "leftJoin"
-          : "join";
+      const kind = node.asOf ? "asOfJoin" : "join";
+      const method = node.type === "inner" ? kind : `${node.type}${kind[0]!.toUpperCase()}${kind.slice(1)}`;
       const rest = [node.leftKey, node.rightKey, node.combine]
         .filter((part) => part !== null)
         .map(selectorText);
@@ -55,6 +51,34 @@ function chainText(node: ChainNode): string {
       return `${chainText(node.inputs[0]!)}.union(${node.inputs.slice(1).map(chainText).join(", ")})`;
     case "distinct":
       return `${chainText(node.input)}.distinct()`;
+    case "window": {
+      const columns = Object.entries(node.columns).map(
+        ([name, column]) =>
+          `${name}: ${"spec" in column ? aggregateText(column.spec) : windowText(column.window)}`,
+      );
+      const over = [
+        ...(node.partitionBy === null ? [] : [`partitionBy: ${selectorText(node.partitionBy)}`]),
+        ...(node.order.length === 0 ? [] : [`orderBy: [${node.order.map(orderText).join(", ")}]`]),
+        ...(node.frame === null ? [] : [`frame: ${JSON.stringify(node.frame)}`]),
+      ];
+      return `${chainText(node.input)}.window({ ${over.join(", ")} }, { ${columns.join(", ")} })`;
+    }
+    case "timeWindow": {
+      const size = node.window === "session" ? "gap" : "size";
+      const parts = [
+        `at: ${quoted(node.at)}`,
+        `${size}: ${quoted(node.size)}`,
+        ...(node.every === null ? [] : [`every: ${quoted(node.every)}`]),
+        ...(node.partitionBy === null ? [] : [`partitionBy: ${selectorText(node.partitionBy)}`]),
+      ];
+      return `${chainText(node.input)}.${node.window}({ ${parts.join(", ")} })`;
+    }
+    case "iterate": {
+      const all = node.all ? ", { all: true }" : "";
+      return `${chainText(node.base)}.iterate((found) => ${chainText(node.step)}${all})`;
+    }
+    case "found":
+      return "found";
     case "order":
       return `${chainText(node.input)}.orderBy(${node.order.map(orderText).join(", ")})`;
     default:
@@ -85,6 +109,26 @@ function aggregateText(spec: AggregateSpec): string {
   }
   const of = spec.of === null ? [] : [selectorText(spec.of)];
   return `${spec.fn}(${[...of, ...where].join(", ")})`;
+}
+
+function windowText(spec: WindowSpec): string {
+  const name = spec.fn.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  switch (spec.fn) {
+    case "ntile":
+      return `ntile(${spec.buckets})`;
+    case "lag":
+    case "lead": {
+      const rest = spec.otherwise === null ? [] : [JSON.stringify(spec.otherwise)];
+      return `${name}(${[selectorText(spec.of), String(spec.offset), ...rest].join(", ")})`;
+    }
+    case "first_value":
+    case "last_value":
+      return `${name}(${selectorText(spec.of)})`;
+    case "nth_value":
+      return `${name}(${selectorText(spec.of)}, ${spec.n})`;
+    default:
+      return `${name}()`;
+  }
 }
 
 function orderText({ by, descending }: OrderSpec): string {

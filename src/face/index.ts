@@ -47,4 +47,20 @@ export {
   varchar,
 } from "./columns.ts";
 export { Table, Topic, table, topic, View, type ViewOptions, view } from "./handles.ts";
+export { reducer, type SqlFunction, scalar, setReturning, type ValueType } from "./routines.ts";
 export { type SqlText, sql } from "./sql-text.ts";
+export {
+  cumeDist,
+  denseRank,
+  type FrameSpec,
+  firstValue,
+  lag,
+  lastValue,
+  lead,
+  nthValue,
+  ntile,
+  percentRank,
+  rank,
+  rowNumber,
+  type WindowColumn,
+} from "./windows.ts";

@@ -2,10 +2,13 @@
 import { EvertError } from "../base/errors.ts";
 import type { ChainNode, Relation } from "./chain.ts";
 import { type AnyHandle, type AnyTopic, type AnyView, isHandle } from "./handles.ts";
+import { isSqlFunction, type SqlFunction } from "./routines.ts";
 
 export interface App {
   readonly topics: readonly AnyTopic[];
   readonly views: readonly AnyView[];
+  /** What it gives SQL to call. */
+  readonly functions: readonly SqlFunction[];
 }
 
 /**
@@ -14,15 +17,12 @@ export interface App {
  * @throws EvertError when two different handles have one name.
  */
 export function loadApp(module: Readonly<Record<string, unknown>>): App {
-  return collect(
-    Object.values(module)
-      .flatMap((value) => (Array.isArray(value) ? value : [value]))
-      .filter(isHandle),
-  );
+  const exported = Object.values(module).flatMap((value) => (Array.isArray(value) ? value : [value]));
+  return { ...collect(exported.filter(isHandle)), functions: [...new Set(exported.filter(isSqlFunction))] };
 }
 
 /** The same for handles already at hand. */
-export function collect(handles: readonly AnyHandle[]): App {
+export function collect(handles: readonly AnyHandle[]): Omit<App, "functions"> {
   const byName = new Map<string, AnyHandle>();
   const topics: AnyTopic[] = [];
   const views: AnyView[] = [];
@@ -63,6 +63,10 @@ function sourcesOf(node: ChainNode): Relation[] {
       return [...sourcesOf(node.left), ...sourcesOf(node.right)];
     case "union":
       return node.inputs.flatMap(sourcesOf);
+    case "iterate":
+      return [...sourcesOf(node.base), ...sourcesOf(node.step)];
+    case "found":
+      return [];
     default:
       return sourcesOf(node.input);
   }

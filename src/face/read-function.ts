@@ -9,6 +9,7 @@
  */
 import type { AnyNode, Expression, Pattern, Statement } from "acorn";
 import type { RowShape, UserFunction } from "../plan/expression.ts";
+import { isBounded } from "./bounded.ts";
 import { evaluate, type Scope } from "./evaluate.ts";
 import {
   childNodes,
@@ -197,6 +198,7 @@ function userFunction(fn: UserCode, source: FunctionSource | null, rows: readonl
   return {
     call: fn as unknown as UserFunction["call"],
     source: source?.text ?? Function.prototype.toString.call(fn),
+    bounded: isBounded(fn),
     rows: rows.flatMap((row, i) => (row === null ? [] : rowShape(row, source && propertiesUsed(source, i)))),
   };
 }

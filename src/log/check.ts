@@ -5,16 +5,21 @@
  * 2. The scan goes on at the next sound header of this log, in this segment or a later one. Between the last position before the gap
  *    and the first behind it lie the commits that are lost; between a topic's end before it and the topic's first offset
  *    behind it, its lost rows. A topic is only known to have lost rows once it appears again.
- * 3. A gap that nothing follows is a torn tail: no acknowledged commit was in it, or it was the last.
+ * 3. Of a sealed segment every page is decompressed and decoded. What is damaged costs the rows of its topic that lie in it; where even the
+ *    directory is, the whole segment is a gap. Beside a sound sealed form the frames it was made of are not looked at: they are to be removed.
+ * 4. A gap that nothing follows is a torn tail: no acknowledged commit was in it, or it was the last.
  */
 import { type Disk, joinPath } from "../base/disk.ts";
+import { EvertError } from "../base/errors.ts";
 import { FRAME_ALIGNMENT, type FrameHeader, readCommits, readDirectory } from "./frame.ts";
 import { FrameOrder } from "./frame-order.ts";
 import { LOG_DIRECTORY, lockDirectory } from "./lock.ts";
 import type { TopicRange } from "./log.ts";
 import { isLater, type TornTail } from "./recovery.ts";
 import { type Scanned, Scanner } from "./scanner.ts";
-import { listSegments, segmentName } from "./segment.ts";
+import { openSealed, type SealedSegment, sealedPath } from "./sealed/sealed-segment.ts";
+import { faults, openIfSound, turns } from "./sealed/verify.ts";
+import { listSegments, type SegmentFiles, sealedName, segmentName } from "./segment.ts";
 
 export interface Damage {
   readonly segment: string;
@@ -31,9 +36,11 @@ export interface Damage {
 
 export interface CheckReport {
   readonly segments: number;
+  /** Those of them in sealed form. */
+  readonly sealed: number;
   readonly frames: number;
   readonly commits: number;
-  /** Of sound frames. */
+  /** Of sound frames and sealed segments. */
   readonly bytes: number;
   readonly lastPosition: number;
   /** Rows per topic, as far as known. */
@@ -76,6 +83,7 @@ class Check {
   /** How many damages there were when the topic was last seen: later ones may have cost it rows. */
   readonly #damagesSeen = new Map<number, number>();
   #gaps: Gap[] = [];
+  #sealed = 0;
   #frames = 0;
   #commits = 0;
   #bytes = 0;
@@ -86,13 +94,14 @@ class Check {
   }
 
   async run(): Promise<CheckReport> {
-    const positions = await listSegments(this.#disk, this.#directory);
-    for (const firstPosition of positions) await this.#checkSegment(firstPosition);
+    const segments = await listSegments(this.#disk, this.#directory);
+    for (const files of segments) await this.#checkEither(files);
     // Nothing sound follows the last gap. The gaps before it are followed by its header.
     const tail = this.#gaps.pop() ?? null;
     this.#settle(tail?.positions?.first ?? this.#order.lastPosition + 1);
     return {
-      segments: positions.length,
+      segments: segments.length,
+      sealed: this.#sealed,
       frames: this.#frames,
       commits: this.#commits,
       bytes: this.#bytes,
@@ -104,8 +113,55 @@ class Check {
     };
   }
 
-  async #checkSegment(firstPosition: number): Promise<void> {
-    const name = segmentName(firstPosition);
+  async #checkEither({ firstPosition, hasFrames, isSealed }: SegmentFiles): Promise<void> {
+    if (isSealed) {
+      const path = sealedPath(this.#directory, firstPosition);
+      if (!hasFrames || (await openIfSound(this.#disk, path, firstPosition)) !== null) {
+        await this.#checkSealed(path, firstPosition);
+        return;
+      }
+    }
+    await this.#checkFrames(firstPosition);
+  }
+
+  async #checkSealed(path: string, firstPosition: number): Promise<void> {
+    const name = sealedName(firstPosition);
+    this.#begin(name, firstPosition);
+    let segment: SealedSegment;
+    try {
+      segment = await openSealed(this.#disk, path, firstPosition);
+    } catch (error) {
+      if (!(error instanceof EvertError) || error.code !== "log_damaged") throw error;
+      this.#gaps.push({
+        segment: name,
+        byteOffset: 0,
+        bytes: 0,
+        reason: error.detail ?? error.message,
+        positions: null,
+      });
+      return;
+    }
+    const objection = this.#order.objectionToSealed(segment);
+    for (const { topicId, baseOffset } of segment.directory.runs) this.#missingRows(topicId, baseOffset);
+    if (objection !== null)
+      this.#addDamage(
+        { segment: name, byteOffset: 0, bytes: segment.bytes, reason: objection, positions: null },
+        null,
+      );
+    for await (const { page, reason, rows } of faults(this.#disk, path, segment, turns())) {
+      const gap = { segment: name, byteOffset: page.at, bytes: page.bytes, reason, positions: null };
+      this.#addDamage(gap, null);
+      if (rows !== null) this.#damages.at(-1)!.topics.push(rows);
+    }
+    this.#order.acceptSealed(segment);
+    for (const { topicId } of segment.directory.runs) this.#damagesSeen.set(topicId, this.#damages.length);
+    this.#sealed++;
+    this.#commits += segment.directory.commitCount;
+    this.#bytes += segment.bytes;
+  }
+
+  /** A segment begins: what is missing before it is known now. */
+  #begin(name: string, firstPosition: number): void {
     const order = this.#order;
     if (this.#gaps.length === 0 && firstPosition !== order.lastPosition + 1) {
       const reason = `the segment does not follow position ${order.lastPosition}: one before it is missing`;
@@ -113,6 +169,12 @@ class Check {
     }
     // The segment was begun when everything before it was durable.
     this.#settle(firstPosition);
+  }
+
+  async #checkFrames(firstPosition: number): Promise<void> {
+    const name = segmentName(firstPosition);
+    const order = this.#order;
+    this.#begin(name, firstPosition);
     const file = await this.#disk.open(joinPath(this.#directory, name), "read");
     try {
       const scanner = new Scanner(file, 0, await file.size(), true);

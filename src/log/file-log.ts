@@ -37,7 +37,8 @@ import { type ClockJump, LogTime } from "./log-time.ts";
 import { OpenGroup, type TopicSource } from "./open-group.ts";
 import { type ReaderSource, readGroups, readTopicGroups } from "./reader.ts";
 import { type Recovered, type RecoveryReport, recover } from "./recovery.ts";
-import { isPreparedName, segmentName, WritableSegment } from "./segment.ts";
+import { Sealer } from "./sealed/sealer.ts";
+import { isLeftover, segmentName, WritableSegment } from "./segment.ts";
 import { Space } from "./space.ts";
 import { TopicRegistry } from "./topics.ts";
 import { type SealedGroup, Writer } from "./writer.ts";
@@ -48,21 +49,28 @@ export interface LogOptions {
   readonly disk: Disk;
   readonly clock: Clock;
   readonly random?: Random;
-  readonly segmentBytes?: number;
+  readonly segmentBytes?: number | undefined;
   /** The open group is sealed rather than grow beyond it (a larger commit is a group of its own). */
   readonly groupBytesMax?: number;
   readonly commitBytesMax?: number;
   /** How far a busy log zero-fills ahead. */
   readonly aheadBytesMax?: number;
+  /** After a segment could not be sealed, until it is tried again. */
+  readonly sealRetryMs?: number;
+  /** Told what failed in the background and does no harm. */
+  readonly report?: (message: string) => void;
   /** The wall clock jumped and log time did not follow. */
   readonly onClockJump?: (jump: ClockJump) => void;
 }
 
 const MIB = 1 << 20;
 const SEGMENT_BYTES = 64 * MIB;
+const SEGMENT_BYTES_MIN = 64 * 1024;
 const GROUP_BYTES_MAX = 8 * MIB;
 const COMMIT_BYTES_MAX = 256 * MIB;
 const AHEAD_BYTES_MAX = SEGMENT_BYTES;
+
+const SEAL_RETRY_MS = 30_000;
 
 const KEY_UNITS_MAX = 1024;
 
@@ -74,20 +82,25 @@ export async function openLog(options: LogOptions): Promise<Log & { readonly rep
   const { disk, directory } = options;
   const logDirectory = joinPath(directory, LOG_DIRECTORY);
   const segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
+  if (!Number.isSafeInteger(segmentBytes) || segmentBytes < SEGMENT_BYTES_MIN) {
+    throw new EvertError("invalid_argument", `a segment cannot have ${segmentBytes} bytes`, {
+      detail: `at least ${SEGMENT_BYTES_MIN}`,
+    });
+  }
   await disk.makeDirectory(logDirectory);
   await disk.syncDirectory(directory);
   const lock = await lockDirectory(disk, directory);
   try {
-    // What was prepared ahead in the life before holds nothing, and nobody knows how much of it reached the disk.
+    // What was prepared or begun in the life before holds nothing, and nobody knows how much of it reached the disk.
     for (const name of await disk.list(logDirectory)) {
-      if (isPreparedName(name)) await disk.unlink(joinPath(logDirectory, name));
+      if (isLeftover(name)) await disk.unlink(joinPath(logDirectory, name));
     }
     // The names found may not be on the disk yet: the process before may have died between a rename and its sync.
     await disk.syncDirectory(logDirectory);
     const recovered = await recover(disk, logDirectory);
     const last = recovered.index.segments.at(-1);
     const active =
-      last === undefined
+      last === undefined || last.sealed !== null
         ? null
         : await WritableSegment.open(
             disk,
@@ -116,6 +129,7 @@ class FileLog implements Log, TopicSource {
   readonly #registry = new TopicRegistry();
   readonly #builders = new WeakMap<LogTopic, BatchBuilder>();
   readonly #reader: ReaderSource;
+  readonly #sealer: Sealer;
   /** Ends of topics with staged commits counted in. */
   readonly #topicEnds: Map<number, number>;
 
@@ -150,6 +164,16 @@ class FileLog implements Log, TopicSource {
     this.#knownCommits = knownCommits;
     this.#time = new LogTime(options.clock, order.lastTimeUs, options.onClockJump ?? (() => {}));
     this.#reader = { disk, directory, index, registry: this.#registry };
+    const logId = order.logId ?? randomLogId(options.random ?? systemRandom);
+    this.#sealer = new Sealer({
+      disk,
+      directory,
+      registry: this.#registry,
+      index,
+      logId,
+      retryMs: options.sealRetryMs ?? SEAL_RETRY_MS,
+      report: options.report ?? (() => {}),
+    });
     this.#topicEnds = order.topicEnds;
     this.#lastPosition = order.lastPosition;
     this.#durablePosition = order.lastPosition;
@@ -174,7 +198,7 @@ class FileLog implements Log, TopicSource {
       {
         disk,
         directory,
-        logId: order.logId ?? randomLogId(options.random ?? systemRandom),
+        logId,
         durable: (sealed) => this.#becomeDurable(sealed),
         idle: () => this.#becameIdle(),
         failed: (error, refused) => this.#fail(error, refused),
@@ -324,7 +348,10 @@ class FileLog implements Log, TopicSource {
   #becomeDurable({ group, meta, placement, resolve }: SealedGroup): void {
     const { firstPosition } = placement.segment;
     assert(firstPosition !== null, "a segment with a frame has a name");
-    if (this.#index.segments.at(-1)?.firstPosition !== firstPosition) this.#index.addSegment(firstPosition);
+    if (this.#index.segments.at(-1)?.firstPosition !== firstPosition) {
+      this.#index.addSegment(firstPosition);
+      this.#sealer.wake(); // the one before is full
+    }
     this.#index.addFrame(
       placement.at,
       { firstPosition: group.firstPosition, commitCount: group.commits.length, frameBytes: meta.frameBytes },
@@ -383,6 +410,8 @@ class FileLog implements Log, TopicSource {
       to: Math.min(options.to ?? this.#durablePosition, this.#durablePosition),
       topics: options.topics ?? null,
       everyGroup: options.everyGroup ?? false,
+      columns: options.columns,
+      ranges: options.ranges,
     });
   }
 
@@ -390,10 +419,19 @@ class FileLog implements Log, TopicSource {
     return readTopicGroups(this.#reader, topicId, offset);
   }
 
+  startSealing(): void {
+    this.#sealer.start();
+  }
+
+  sealed(): Promise<void> {
+    return this.#sealer.idle();
+  }
+
   stats(): LogStats {
     return {
       segments: this.#index.segments.length,
       bytes: this.#index.bytes,
+      sealing: this.#sealer.stats(),
       lastPosition: this.#lastPosition,
       durablePosition: this.#durablePosition,
     };
@@ -411,6 +449,7 @@ class FileLog implements Log, TopicSource {
     this.seal();
     this.#admission.refuseAll(shuttingDown());
     await this.#writer.drained();
+    await this.#sealer.stop();
     await this.#space.stop();
     if (this.#failure === null && this.#needsClosingMark && this.#space.fits(HEADER_BYTES)) {
       this.#writeClosingMark();

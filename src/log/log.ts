@@ -109,19 +109,52 @@ export interface KnownCommit {
 }
 
 export interface ReadOptions {
-  /** First position wanted (a group that begins before it but contains it is delivered whole). */
+  /** First position wanted (a group that begins before it but contains it may be delivered whole). */
   readonly from: Position;
-  /** Stop after this position (inclusive); absent: to the durable end as of now. */
+  /** Stop after this position (inclusive, with the same freedom); absent: to the durable end as of now. */
   readonly to?: Position;
-  /** Only these topics' batches are decoded; groups without them are skipped unless `everyGroup`. Absent: all topics. */
+  /**
+   * Only these topics' batches are decoded; commits and groups without them may be left out unless `everyGroup`, and commits come without
+   * their idempotency keys. Absent: all topics.
+   */
   readonly topics?: ReadonlySet<number>;
   /** Deliver groups with no batch of the wanted topics too (with empty batches), so that the reader sees each position. */
   readonly everyGroup?: boolean;
+  /**
+   * Columns of a topic that are wanted, null: all. The others come as nulls; in sealed segments they are not read. Asked once per segment.
+   */
+  readonly columns?: (topicId: number) => ReadonlySet<number> | null;
+  /**
+   * What the wanted rows of a topic have in common: rows that do not have it need not be delivered, but may be (whole chunks of a sealed
+   * segment are passed over, nothing else). Not heeded with `everyGroup`.
+   */
+  readonly ranges?: (topicId: number) => readonly ColumnRange[];
+}
+
+/** The column's value is not null and lies within; an absent end is open. Numbers for what is no text, its UTF-8 for what is. */
+export interface ColumnRange {
+  readonly column: number;
+  readonly min?: number | Uint8Array;
+  readonly max?: number | Uint8Array;
+}
+
+export interface SealingStats {
+  /** Segments in sealed form. */
+  readonly segments: number;
+  /** Full segments that wait for it. */
+  readonly waiting: number;
+  /** Bytes of the frames they were made of, and of their files. */
+  readonly originalBytes: number;
+  readonly bytes: number;
+  /** Why the last attempt failed; null once one has succeeded. */
+  readonly failure: string | null;
 }
 
 export interface LogStats {
   readonly segments: number;
+  /** Of frames and of sealed segments. */
   readonly bytes: number;
+  readonly sealing: SealingStats;
   readonly lastPosition: Position;
   readonly durablePosition: Position;
 }
@@ -155,9 +188,16 @@ export interface Log {
   read(options: ReadOptions): AsyncIterable<Group>;
   /**
    * Groups holding the topic's rows from `offset` on (the first group may begin below it), to the durable end as of now.
-   * Seeks by a sparse in-memory index; never scans from the start of the log.
+   * Commits come without their idempotency keys. Seeks by a sparse in-memory index; never scans from the start of the log.
    */
   readTopic(topicId: number, offset: number): AsyncIterable<Group>;
+  /**
+   * The catalog has registered every topic it knows: from now on full segments are sealed in the background. What fails there is reported, the
+   * segment stays as it is, and is tried again later.
+   */
+  startSealing(): void;
+  /** Resolves when no full segment waits to be sealed, or the last attempt has failed. */
+  sealed(): Promise<void>;
   stats(): LogStats;
   /** Seals, writes and syncs what is open, then releases files and the directory lock. */
   close(): Promise<void>;

@@ -1,6 +1,7 @@
 /**
  * From the files of a log to what it knows in memory: its last position, every topic's end, where things are, the idempotency
- * keys of the last 24 hours. All segments are read once, sequentially, every byte verified, no batch decoded.
+ * keys of the last 24 hours. Segments of frames are read once, sequentially, every byte verified, no batch decoded. Of a sealed segment the
+ * directory is read, and where it holds keys that are still known, its commits; its pages are verified when they are read.
  *
  * How a torn tail is told from damage. One frame is in flight at a time, and a frame is begun only when the one before it is on the disk. So:
  * 1. After the last sound frame of the *last* segment there may be anything a power cut left of the one frame in flight. Nobody
@@ -10,6 +11,9 @@
  *    (A text in the torn frame cannot pass for a header: it would have to know the log's random id.)
  * 3. A log that was closed ends in a closing mark, a frame without commits: so damage to its last commit is damage, too.
  *
+ * A segment with both forms was being sealed when the process died. The sealed form was complete and synced before it got its name; once more it is
+ * looked at, every byte, and then the frames go. If it is not sound it goes instead, and is made anew.
+ *
  * Afterwards the last frame is written again, as it stands, and synced. Its fdatasync may have failed in the life before; the
  * kernel then shows the bytes, calls them clean and forgets them at the next power cut. Frames before it were synced before
  * it was begun.
@@ -17,11 +21,13 @@
 import { type Disk, type DiskFile, joinPath, readFully, writeFully } from "../base/disk.ts";
 import { type BatchEntry, FRAME_ALIGNMENT, type FrameHeader, readCommits, readDirectory } from "./frame.ts";
 import { FrameOrder } from "./frame-order.ts";
-import { KnownCommits } from "./known-commits.ts";
+import { KNOWN_FOR_US, KnownCommits } from "./known-commits.ts";
 import type { CommitInfo, TopicRange } from "./log.ts";
 import { LogIndex } from "./log-index.ts";
 import { damaged, Scanner } from "./scanner.ts";
-import { listSegments, segmentName } from "./segment.ts";
+import { openSealed, readCommitPages, type SealedSegment, sealedPath } from "./sealed/sealed-segment.ts";
+import { openIfSound, rangesByPosition } from "./sealed/verify.ts";
+import { listSegments, type SegmentFiles, segmentName } from "./segment.ts";
 
 export interface TornTail {
   readonly segment: string;
@@ -58,20 +64,37 @@ export async function recover(disk: Disk, directory: string): Promise<Recovered>
   const order = new FrameOrder();
   const index = new LogIndex();
   const knownCommits = new KnownCommits();
-  const positions = await listSegments(disk, directory);
+  const files = await listSegments(disk, directory);
+  const segments: { readonly firstPosition: number; readonly sealed: SealedSegment | null }[] = [];
+  for (const file of files) segments.push(await chooseForm(disk, directory, file));
+  // Idempotency keys older than this are forgotten anyway.
+  const knownFromUs =
+    (segments.findLast(({ sealed }) => sealed !== null)?.sealed?.directory.lastTimeUs ?? 0) - KNOWN_FOR_US;
   let frames = 0;
   let last: LastFrame | null = null;
   let tornTail: TornTail | null = null;
 
-  for (let i = 0; i < positions.length; i++) {
-    const name = segmentName(positions[i]!);
-    const isLast = i === positions.length - 1;
-    if (positions[i] !== order.lastPosition + 1) {
-      const [segment, at] =
-        i === 0 ? [name, 0] : [segmentName(positions[i - 1]!), index.segments[i - 1]!.end];
-      throw damaged(segment, at, `positions ${order.lastPosition + 1} to ${positions[i]! - 1} are missing`);
+  for (let i = 0; i < segments.length; i++) {
+    const { firstPosition, sealed } = segments[i]!;
+    const isLast = i === segments.length - 1;
+    const name = sealed === null ? segmentName(firstPosition) : sealed.name;
+    if (firstPosition !== order.lastPosition + 1) {
+      const [segment, at] = i === 0 ? [name, 0] : [nameOf(segments[i - 1]!), index.segments[i - 1]!.end];
+      throw damaged(segment, at, `positions ${order.lastPosition + 1} to ${firstPosition - 1} are missing`);
     }
-    index.addSegment(positions[i]!);
+    if (sealed !== null) {
+      const objection = order.objectionToSealed(sealed);
+      if (objection !== null) throw damaged(name, 0, objection);
+      order.acceptSealed(sealed);
+      index.addSealed(sealed);
+      const { keyed, lastTimeUs } = sealed.directory;
+      if (keyed > 0 && lastTimeUs >= knownFromUs)
+        await rememberSealedKeys(knownCommits, disk, sealedPath(directory, firstPosition), sealed);
+      knownCommits.expire(order.lastTimeUs);
+      last = null;
+      continue;
+    }
+    index.addSegment(firstPosition);
     const file = await disk.open(joinPath(directory, name), isLast ? "write" : "read");
     try {
       const scanner = new Scanner(file, 0, await file.size(), true);
@@ -105,18 +128,37 @@ export async function recover(disk: Disk, directory: string): Promise<Recovered>
   }
   return {
     report: {
-      segments: positions.length,
+      segments: segments.length,
       frames,
       bytes: index.bytes,
       lastPosition: order.lastPosition,
       closedCleanly:
-        last === null ? positions.length === 0 : last.header.commitCount === 0 && tornTail === null,
+        last === null ? segments.length === 0 : last.header.commitCount === 0 && tornTail === null,
       tornTail,
     },
     order,
     index,
     knownCommits,
   };
+}
+
+function nameOf({ firstPosition, sealed }: { firstPosition: number; sealed: SealedSegment | null }): string {
+  return sealed === null ? segmentName(firstPosition) : sealed.name;
+}
+
+/** Where both forms of a segment are there, one of them goes. */
+async function chooseForm(
+  disk: Disk,
+  directory: string,
+  { firstPosition, hasFrames, isSealed }: SegmentFiles,
+): Promise<{ firstPosition: number; sealed: SealedSegment | null }> {
+  if (!isSealed) return { firstPosition, sealed: null };
+  const path = sealedPath(directory, firstPosition);
+  if (!hasFrames) return { firstPosition, sealed: await openSealed(disk, path, firstPosition) };
+  const sealed = await openIfSound(disk, path, firstPosition);
+  await disk.unlink(sealed === null ? path : joinPath(directory, segmentName(firstPosition)));
+  await disk.syncDirectory(directory);
+  return { firstPosition, sealed };
 }
 
 /** What stands behind the last sound frame of a segment: nothing (null), or a torn tail. @throws log_damaged */
@@ -170,10 +212,36 @@ function rememberKeys(
       ranges[commit]!.push({ topicId, firstOffset, lastOffset: baseOffset + commitEnds[i]! - 1 });
     });
   }
-  commits.forEach(({ idempotencyKey, requestDigest, position, timeUs }, i) => {
-    if (idempotencyKey !== null)
-      known.add(idempotencyKey, timeUs, { position, requestDigest, ranges: ranges[i]! });
+  commits.forEach((commit, i) => {
+    rememberKey(known, commit, ranges[i]!);
   });
+}
+
+function rememberKey(
+  known: KnownCommits,
+  { idempotencyKey, requestDigest, position, timeUs }: CommitInfo,
+  ranges: readonly TopicRange[],
+): void {
+  if (idempotencyKey !== null) known.add(idempotencyKey, timeUs, { position, requestDigest, ranges });
+}
+
+async function rememberSealedKeys(
+  known: KnownCommits,
+  disk: Disk,
+  path: string,
+  segment: SealedSegment,
+): Promise<void> {
+  const keyed: CommitInfo[] = [];
+  const file = await disk.open(path, "read");
+  try {
+    for await (const commits of readCommitPages(file, segment, segment.firstPosition)) {
+      for (const commit of commits) if (commit.idempotencyKey !== null) keyed.push(commit);
+    }
+  } finally {
+    await file.close();
+  }
+  const ranges = await rangesByPosition(disk, path, segment, new Set(keyed.map(({ position }) => position)));
+  for (const commit of keyed) rememberKey(known, commit, ranges.get(commit.position) ?? []);
 }
 
 const REPAIR_BYTES = 1 << 20;

@@ -2,9 +2,9 @@
 import { assert } from "../base/assert.ts";
 import { type Disk, type DiskFile, joinPath, writeFully } from "../base/disk.ts";
 
-const NAME = /^(\d{20})\.log$/;
-
+const NAME = /^(\d{20})\.(log|sealed)$/;
 const PREPARED_NAME = /^next-\d+$/;
+const UNFINISHED_NAME = /^sealing-\d+$/;
 
 /**
  * A file zero-filled ahead of use, before it is known where it will begin. Each has a number of its own: the next one may be
@@ -14,30 +14,48 @@ export function preparedName(number: number): string {
   return `next-${number}`;
 }
 
-export function isPreparedName(name: string): boolean {
-  return PREPARED_NAME.test(name);
+/** What was begun and not finished in the life before: it holds nothing that is not elsewhere. */
+export function isLeftover(name: string): boolean {
+  return PREPARED_NAME.test(name) || UNFINISHED_NAME.test(name);
 }
 
 export function segmentName(firstPosition: number): string {
   return `${String(firstPosition).padStart(20, "0")}.log`;
 }
 
-/** The first position a file name stands for, or null for a file that is no segment. */
-export function segmentPosition(name: string): number | null {
-  const match = NAME.exec(name);
-  if (match === null) return null;
-  const position = Number(match[1]);
-  return Number.isSafeInteger(position) ? position : null;
+/** The same commits in their compact form: see sealed/format.ts. */
+export function sealedName(firstPosition: number): string {
+  return `${String(firstPosition).padStart(20, "0")}.sealed`;
 }
 
-/** First positions of the segments in the directory, ascending. */
-export async function listSegments(disk: Disk, directory: string): Promise<number[]> {
-  const positions: number[] = [];
+/** A sealed segment while it is being written. */
+export function unfinishedName(firstPosition: number): string {
+  return `sealing-${firstPosition}`;
+}
+
+/** A segment as the directory shows it: as frames, sealed, or, where a crash came between the two names, both. */
+export interface SegmentFiles {
+  readonly firstPosition: number;
+  readonly hasFrames: boolean;
+  readonly isSealed: boolean;
+}
+
+/** Segments in the directory, ascending. */
+export async function listSegments(disk: Disk, directory: string): Promise<SegmentFiles[]> {
+  const found = new Map<number, SegmentFiles>();
   for (const name of await disk.list(directory)) {
-    const position = segmentPosition(name);
-    if (position !== null) positions.push(position);
+    const match = NAME.exec(name);
+    const firstPosition = Number(match?.[1]);
+    if (match === null || !Number.isSafeInteger(firstPosition)) continue;
+    const known = found.get(firstPosition);
+    const isSealed = match[2] === "sealed";
+    found.set(firstPosition, {
+      firstPosition,
+      hasFrames: !isSealed || known?.hasFrames === true,
+      isSealed: isSealed || known?.isSealed === true,
+    });
   }
-  return positions.sort((a, b) => a - b);
+  return [...found.values()].sort((a, b) => a.firstPosition - b.firstPosition);
 }
 
 /** A segment that is written to. Bytes [0, placed) belong to frames, [placed, prepared) are zeros known to be on the disk. */

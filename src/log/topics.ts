@@ -25,10 +25,15 @@ export class TopicRegistry {
     return this.#newest.get(topicId)?.schemaVersion ?? null;
   }
 
+  /** Null for a version nobody registered. */
+  find(topicId: number, schemaVersion: number): LogTopic | null {
+    return this.#versions.get(topicId)?.get(schemaVersion) ?? null;
+  }
+
   /** What rows of that version are decoded with. @throws EvertError undefined_object. */
   version(topicId: number, schemaVersion: number): LogTopic {
     return (
-      this.#versions.get(topicId)?.get(schemaVersion) ??
+      this.find(topicId, schemaVersion) ??
       notRegistered(`schema version ${schemaVersion} of topic ${topicId}`)
     );
   }

@@ -47,6 +47,7 @@ import type {
   WindowFunction,
   WindowPlan,
 } from "./plan.ts";
+import type { RowsRoutine } from "./routines.ts";
 import type { TableFunction } from "./table-functions.ts";
 
 type Key = readonly number[] | null;
@@ -193,7 +194,7 @@ export function series(input: Plan, start: Expr, stop: Expr, step: Expr, name: s
 }
 
 export interface TableFunctionSpec {
-  readonly fn: TableFunction;
+  readonly fn: TableFunction | RowsRoutine;
   readonly args: readonly Expr[];
   readonly columns: readonly Field[];
   /** Name of the column that numbers the rows, or null. */

@@ -3,6 +3,7 @@ import type { Schema } from "../batch/schema.ts";
 import type { SqlType } from "../batch/types.ts";
 import type { Datum } from "./expression.ts";
 import type { OrderItem } from "./plan.ts";
+import type { Routine } from "./routines.ts";
 
 /** Columns whose values no two rows share. A null is like no other value, or, where `nullsNotDistinct`, like another null. */
 export interface UniqueKey {
@@ -35,6 +36,10 @@ export interface CatalogRelation {
   readonly keyName?: string;
   /** Unique besides the key; absent: none. */
   readonly uniques?: readonly UniqueKey[];
+  /** Per column, the text of a default that is no constant, or null. */
+  readonly defaultTexts?: readonly (string | null)[];
+  /** Of a table without primary key: its columns with the hidden one that tells its rows apart. */
+  readonly identified?: { readonly schema: Schema; readonly key: readonly number[] };
 }
 
 /** The primary key's constraint name. */
@@ -47,6 +52,8 @@ export interface Catalog {
   relation(name: string): CatalogRelation | undefined;
   /** A type the user made, by name; absent: there are none. */
   type?(name: string): SqlType | undefined;
+  /** A function that the program gave, by name; absent: there are none. */
+  routine?(name: string): Routine | undefined;
   /** For hints ("did you mean"). */
   relationNames(): readonly string[];
   /** Definition of a plain view that is not maintained but written out where it is named: its SELECT or CREATE VIEW. */

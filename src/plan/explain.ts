@@ -6,10 +6,11 @@ import { unreachable } from "../base/assert.ts";
 import type { Schema } from "../batch/schema.ts";
 import { datumToText } from "../batch/text-form.ts";
 import { type SqlType, type TypeName, typeToString } from "../batch/types.ts";
-import type { Datum, Expr, UserFunction } from "./expression.ts";
+import type { Datum, Expr } from "./expression.ts";
 import { functionInfo } from "./functions.ts";
 import { inputsOf } from "./inspect.ts";
 import type { Aggregate, KeyRange, OrderItem, Plan, Query, SourcePlan } from "./plan.ts";
+import type { Routine } from "./routines.ts";
 
 /** Lines of EXPLAIN for a query: its order, if rows come ordered, then the plan. */
 export function explainQuery(query: Query): string[] {
@@ -30,7 +31,18 @@ function explainInto(lines: string[], plan: Plan, depth: number): void {
   for (const input of inputsOf(plan)) explainInto(lines, input, depth + 1);
 }
 
-function nodeText(plan: Plan): string {
+/** A plan and what is below it, for forms that are not lines. */
+export interface ExplainedPlan {
+  readonly text: string;
+  readonly inputs: readonly ExplainedPlan[];
+}
+
+export function explainedPlan(plan: Plan): ExplainedPlan {
+  return { text: nodeText(plan), inputs: inputsOf(plan).map(explainedPlan) };
+}
+
+/** One operator of a plan, without its inputs. */
+export function nodeText(plan: Plan): string {
   switch (plan.kind) {
     case "source":
       return `Source ${plan.relation} ${quoteName(plan.name)}${lookupText(plan)}`;
@@ -49,7 +61,7 @@ function nodeText(plan: Plan): string {
     case "tableFunction": {
       const args = plan.args.map((e) => exprText(e, plan.input.schema)).join(", ");
       const outer = plan.outer ? "Outer table function" : "Table function";
-      return `${outer}: ${plan.fn}(${args})${plan.ordinality ? " with ordinality" : ""}`;
+      return `${outer}: ${typeof plan.fn === "string" ? plan.fn : routineName(plan.fn)}(${args})${plan.ordinality ? " with ordinality" : ""}`;
     }
     case "apply":
       return `${JOINS[plan.type]} apply`;
@@ -157,17 +169,24 @@ function topKText(plan: Plan & { kind: "topK" }): string {
 }
 
 function aggregateText(a: Aggregate, schema: Schema): string {
-  const args = [a.arg, ...(a.rest ?? [])].map((e) => (e === null ? "*" : exprText(e, schema)));
+  const routine = a.reducer?.routine ?? null;
+  const given = routine === null ? [a.arg, ...(a.rest ?? [])] : (a.rest ?? []);
+  const args = given.map((e) => (e === null ? "*" : exprText(e, schema)));
   const order = (a.order ?? []).map(
     (o) => `${exprText(o.expr, schema)}${o.descending ? " desc" : ""}${nullsText(o)}`,
   );
   const arg = [
     a.distinct === true ? "distinct " : "",
-    a.reducer !== null ? functionText(a.reducer.add) : args.join(", "),
+    a.reducer !== null && routine === null ? functionText(a.reducer.add) : args.join(", "),
     order.length === 0 ? "" : ` order by ${order.join(", ")}`,
   ].join("");
   const filter = a.filter === null ? "" : ` filter (${exprText(a.filter, schema)})`;
-  return `${a.fn}(${arg})${filter}`;
+  return `${routine === null ? a.fn : routineName(routine)}(${arg})${filter}`;
+}
+
+/** A function of a chain has no name. */
+function routineName(routine: Routine): string {
+  return routine.name === "" ? `[${functionText(routine)}]` : quoteName(routine.name);
 }
 
 function nullsText(o: { readonly descending: boolean; readonly nullsFirst: boolean }): string {
@@ -190,7 +209,7 @@ function named(expr: Expr, name: string, schema: Schema): string {
 }
 
 /** One line for a function of the user: its source without line breaks, cut short. */
-function functionText(fn: UserFunction): string {
+function functionText(fn: { readonly source: string }): string {
   const line = fn.source.replace(/\s+/g, " ").trim();
   return line.length <= 60 ? line : `${line.slice(0, 57)}...`;
 }
@@ -255,6 +274,8 @@ export function exprText(expr: Expr, schema: Schema): string {
     }
     case "coalesce":
       return `coalesce(${expr.args.map((a) => exprText(a, schema)).join(", ")})`;
+    case "routine":
+      return `${routineName(expr.fn)}(${expr.args.map((a) => exprText(a, schema)).join(", ")})`;
     case "js":
       return `[${functionText(expr.fn)}]`;
     default:
@@ -277,7 +298,7 @@ function callText(expr: Expr & { kind: "call" }, schema: Schema, nested: (e: Exp
 
 function bindsTightly(expr: Expr): boolean {
   if (expr.kind === "call") return functionInfo(expr.fn).op === null;
-  return ["column", "const", "coalesce", "case", "js"].includes(expr.kind);
+  return ["column", "const", "coalesce", "case", "js", "routine"].includes(expr.kind);
 }
 
 /** Types whose constants need no quotes. */

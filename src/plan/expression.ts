@@ -6,6 +6,7 @@
  */
 import type { SqlType } from "../batch/types.ts";
 import type { FunctionId } from "./functions.ts";
+import type { ScalarRoutine } from "./routines.ts";
 
 /**
  * A constant's value. int4, float8: number. bool: boolean. int8, timestamptz (microseconds), small numeric (unscaled):
@@ -97,12 +98,23 @@ export interface UserFunction {
   /** Its source text: part of the fingerprint. */
   readonly source: string;
   readonly rows: readonly RowShape[];
+  /** It certainly returns: nobody watches over it. */
+  readonly bounded?: boolean;
 }
 
 /** One value computed by a function of the user, converted to `type`; a value that does not fit is an error row. */
 export interface JsExpr {
   readonly kind: "js";
   readonly fn: UserFunction;
+  readonly type: SqlType;
+}
+
+/** A call of a function that the program gave SQL, with its arguments as JavaScript values. */
+export interface RoutineExpr {
+  readonly kind: "routine";
+  readonly fn: ScalarRoutine;
+  /** Of the types it declares. */
+  readonly args: readonly Expr[];
   readonly type: SqlType;
 }
 
@@ -117,4 +129,5 @@ export type Expr =
   | DistinctFromExpr
   | CaseExpr
   | CoalesceExpr
-  | JsExpr;
+  | JsExpr
+  | RoutineExpr;

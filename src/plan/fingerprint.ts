@@ -24,6 +24,7 @@ import type {
   Query,
   WindowFunction,
 } from "./plan.ts";
+import type { Routine, RoutineValue } from "./routines.ts";
 
 /** Grows when the meaning of an operator or a function changes while its name stays: what was built before is then rebuilt. */
 const MEANING = 1;
@@ -37,6 +38,14 @@ export function planKey(plan: Plan): string {
     keys.set(plan, key);
   }
   return key;
+}
+
+let namedOnce = 0;
+
+/** Gives a plan that lives for one query a name of its own, instead of one made of all the rows in it. */
+export function nameOnce<P extends Plan>(plan: P): P {
+  keys.set(plan, `once ${++namedOnce}`);
+  return plan;
 }
 
 /** Key of a query as its readers see it: plan, names of the visible columns, order. */
@@ -53,6 +62,11 @@ export function exprKey(expr: Expr): string {
 /** Equal for aggregates that compute the same over the same rows. */
 export function aggregateKey(aggregate: Aggregate): string {
   return JSON.stringify(aggregateParts(aggregate));
+}
+
+/** Equal for functions of the program that are declared alike. */
+export function routineKey(routine: Routine): string {
+  return digest(routineParts(routine));
 }
 
 /** JSON that is written in one way only: arrays of strings, numbers, booleans, nulls and such arrays. */
@@ -95,7 +109,7 @@ function describe(plan: Plan): Parts {
       return [
         plan.kind,
         planKey(plan.input),
-        plan.fn,
+        typeof plan.fn === "string" ? plan.fn : routineParts(plan.fn),
         plan.args.map(exprParts),
         types(plan.schema),
         plan.ordinality,
@@ -195,11 +209,18 @@ function aggregateParts(a: Aggregate): Parts {
 
 function reducerParts(reducer: NonNullable<Aggregate["reducer"]>): Parts {
   const initial = JSON.stringify(reducer.initial) ?? null;
+  if (reducer.routine !== null) return [initial, routineParts(reducer.routine)];
   return [initial, functionParts(reducer.add), functionParts(reducer.remove), reducer.source];
 }
 
 function functionParts(fn: UserFunction): Parts {
   return [fn.source, fn.rows.map((r) => [r.fields.map((f) => [f.name, f.column]), r.presentColumn])];
+}
+
+function routineParts(routine: Routine): Parts {
+  const valueParts = ({ type, nullable }: RoutineValue) => [typeToString(type), nullable];
+  const gives = routine.kind === "rows" ? routine.columns : [routine.returns];
+  return [routine.kind, routine.name, routine.source, routine.args.map(valueParts), gives.map(valueParts)];
 }
 
 function exprParts(expr: Expr): Parts {
@@ -229,6 +250,8 @@ function exprParts(expr: Expr): Parts {
       ];
     case "coalesce":
       return [expr.kind, typeToString(expr.type), ...expr.args.map(exprParts)];
+    case "routine":
+      return [expr.kind, routineParts(expr.fn), ...expr.args.map(exprParts)];
     case "js":
       return [expr.kind, typeToString(expr.type), functionParts(expr.fn)];
     default:

@@ -3,7 +3,7 @@ import { assert, unreachable } from "../base/assert.ts";
 import { bool, type SqlType } from "../batch/types.ts";
 import type { ColumnExpr, Expr, UserFunction } from "./expression.ts";
 import { callIsFallible, functionInfo } from "./functions.ts";
-import type { Aggregate, Plan } from "./plan.ts";
+import type { Aggregate, Plan, SourcePlan } from "./plan.ts";
 
 export function typeOf(expr: Expr): SqlType {
   switch (expr.kind) {
@@ -20,6 +20,7 @@ export function typeOf(expr: Expr): SqlType {
     case "case":
     case "coalesce":
     case "js":
+    case "routine":
       return expr.type;
     default:
       return unreachable(expr);
@@ -50,6 +51,10 @@ export function nullableOf(expr: Expr): boolean {
       return expr.args.every(nullableOf);
     case "js":
       return true;
+    case "routine":
+      return (
+        expr.fn.returns.nullable || expr.args.some((arg, i) => !expr.fn.args[i]!.nullable && nullableOf(arg))
+      );
     default:
       return unreachable(expr);
   }
@@ -69,6 +74,7 @@ export function childrenOf(expr: Expr): readonly Expr[] {
     case "js":
       return [];
     case "call":
+    case "routine":
     case "and":
     case "or":
     case "coalesce":
@@ -87,7 +93,7 @@ export function childrenOf(expr: Expr): readonly Expr[] {
 
 /** Whether evaluating it may raise an error: such an expression never crosses a filter, CASE or join. */
 export function isFallible(expr: Expr): boolean {
-  if (expr.kind === "js") return true;
+  if (expr.kind === "js" || expr.kind === "routine") return true;
   if (expr.kind === "call" && callIsFallible(expr.fn, expr.type)) return true;
   return childrenOf(expr).some(isFallible);
 }
@@ -133,6 +139,7 @@ export function mapChildren(expr: Expr, map: (child: Expr) => Expr): Expr {
     case "js":
       return expr;
     case "call":
+    case "routine":
     case "and":
     case "or":
     case "coalesce":
@@ -172,9 +179,15 @@ export function moveColumns(expr: Expr, move: (index: number) => number): Expr {
   return substitute(expr, (c) => ({ ...c, index: move(c.index) }));
 }
 
-/** Whether a function of the user stands anywhere in it. */
+/** Whether a function of the user that reads columns stands anywhere in it. */
 export function hasUserFunction(expr: Expr): boolean {
   return expr.kind === "js" || childrenOf(expr).some(hasUserFunction);
+}
+
+/** Whether evaluating it calls a function of the user that may never return. */
+export function mayHang(expr: Expr): boolean {
+  const calls = expr.kind === "js" || expr.kind === "routine";
+  return (calls && expr.fn.bounded !== true) || childrenOf(expr).some(mayHang);
 }
 
 /** `a AND b AND c` as [a, b, c]; anything else as itself. */
@@ -242,4 +255,18 @@ export function mapAggregate(a: Aggregate, map: (expr: Expr) => Expr): Aggregate
     ...(a.rest === undefined ? {} : { rest: a.rest.map(map) }),
     ...(a.order === undefined ? {} : { order: a.order.map((o) => ({ ...o, expr: map(o.expr) })) }),
   };
+}
+
+/** The sources that a plan reads, each node once: a plan may be a graph. */
+export function sourcesOf(plan: Plan): SourcePlan[] {
+  return nodesOf(plan).filter((node) => node.kind === "source");
+}
+
+/** Every node of the plan, once. */
+export function nodesOf(plan: Plan, seen: Set<Plan> = new Set()): Plan[] {
+  if (!seen.has(plan)) {
+    seen.add(plan);
+    for (const input of inputsOf(plan)) nodesOf(input, seen);
+  }
+  return [...seen];
 }

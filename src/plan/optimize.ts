@@ -42,8 +42,9 @@ import {
   substitute,
 } from "./inspect.ts";
 import { isJoinEquality, orderJoins } from "./joins.ts";
-import type { Aggregate, Plan, ProjectPlan, Query, TemporalPlan, WindowFunction } from "./plan.ts";
+import type { Aggregate, Plan, ProjectPlan, Query, WindowFunction } from "./plan.ts";
 import { pruneWindow } from "./prune-window.ts";
+import { temporalBelow } from "./push-temporal.ts";
 
 export function optimizeQuery(query: Query): Query {
   return Object.freeze({ ...query, plan: optimize(query.plan) });
@@ -161,7 +162,7 @@ function pushDown(plan: Plan, moving: readonly Expr[]): Plan {
     case "recursiveRef":
       return filtered(plan, moving);
     case "temporal": {
-      const below = intoJoin(plan);
+      const below = temporalBelow(plan);
       if (below !== undefined) return pushDown(below, moving);
       const own = [plan.from, plan.until].some((e) => e !== null && isFallible(e));
       const input = pushDown(plan.input, own ? [] : moving);
@@ -177,22 +178,6 @@ function pushDown(plan: Plan, moving: readonly Expr[]): Plan {
  * from there on they stay, in their order, and so do those that arrived: they were to see no more rows than these let through.
  * Equalities between the sides of inner joins below are not held back: they become the joins' keys.
  */
-/**
- * A temporal filter goes to the side of a join whose columns it reads: then the join keeps no rows whose time is over. (A bound overflows
- * only next to the end of all times; such a row fails whether it meets another or not.)
- */
-function intoJoin({ input, from, until }: TemporalPlan): Plan | undefined {
-  if (input.kind !== "join" || input.type === "full") return undefined;
-  const width = input.left.schema.fields.length;
-  const reads = [from, until].flatMap((e) => (e === null ? [] : [...columnsOf(e)]));
-  if (reads.every((c) => c < width)) {
-    return build.join({ ...input, left: build.temporal(input.left, from, until) });
-  }
-  if (input.type !== "inner" || reads.some((c) => c < width)) return undefined;
-  const move = (e: Expr | null): Expr | null => (e === null ? null : moveColumns(e, (c) => c - width));
-  return build.join({ ...input, right: build.temporal(input.right, move(from), move(until)) });
-}
-
 function pushFilter(plan: Plan & { kind: "filter" }, arriving: readonly Expr[]): Plan {
   const own = conjuncts(plan.predicate);
   const [keys, others] = split(own, (c) => overInnerJoin(plan.input) && isJoinEquality(c));
@@ -486,7 +471,7 @@ function aggregateExprs(a: Aggregate): Expr[] {
 
 /** What a reducer's functions read, as an expression that reads the same. */
 function reducerExprs(a: Aggregate): Expr[] {
-  if (a.reducer === null) return [];
+  if (a.reducer === null || a.reducer.routine !== null) return [];
   return [a.reducer.add, a.reducer.remove].map((fn) => ({ kind: "js", fn, type: a.type }));
 }
 

@@ -11,6 +11,7 @@
 import type { Field, Schema } from "../batch/schema.ts";
 import type { SqlType } from "../batch/types.ts";
 import type { ConstExpr, Datum, Expr, UserFunction } from "./expression.ts";
+import type { ReducerRoutine, RowsRoutine } from "./routines.ts";
 import type { TableFunction } from "./table-functions.ts";
 
 interface PlanNode {
@@ -109,7 +110,7 @@ export interface SeriesPlan extends PlanNode {
 export interface TableFunctionPlan extends PlanNode {
   readonly kind: "tableFunction";
   readonly input: Plan;
-  readonly fn: TableFunction;
+  readonly fn: TableFunction | RowsRoutine;
   readonly args: readonly Expr[];
   /** What it gives, without the ordinality. */
   readonly columns: readonly Field[];
@@ -229,6 +230,11 @@ export interface UserReducer {
   readonly add: UserFunction;
   readonly remove: UserFunction;
   readonly source: string;
+  /**
+   * Where SQL calls it: its functions take the aggregate's `rest`, and no row's columns. `arg` is then not null for the rows that
+   * count, whatever its value. null: a reducer of a chain.
+   */
+  readonly routine: ReducerRoutine | null;
 }
 
 export interface AggregateOrder {

@@ -21,6 +21,7 @@ import {
 import { canCast, castOf, sameKind } from "./function-casts.ts";
 import type { FunctionId } from "./function-table.ts";
 import { chooseSignature } from "./functions.ts";
+import type { RowsRoutine } from "./routines.ts";
 
 interface Signature {
   readonly fn: TableFunction;
@@ -109,7 +110,7 @@ export function isStrict(fn: TableFunction): boolean {
 }
 
 export interface TableResolution {
-  readonly fn: TableFunction;
+  readonly fn: TableFunction | RowsRoutine;
   readonly argTypes: readonly SqlType[];
   readonly argCasts: readonly (FunctionId | null)[];
   /** Its columns; a name of null is the table's. */

@@ -1,6 +1,6 @@
 /** Aggregate calls: arguments, DISTINCT, ORDER BY, FILTER, WITHIN GROUP. */
 import { EvertError, notSupported } from "../base/errors.ts";
-import { int8, type SqlType } from "../batch/types.ts";
+import { carrierOf, int8, type SqlType } from "../batch/types.ts";
 import {
   type AggregateResolution,
   isOrderedSet,
@@ -11,11 +11,14 @@ import {
 import type { Expr } from "../plan/expression.ts";
 import { exprKey } from "../plan/fingerprint.ts";
 import { resolveCast, sqlTypeName } from "../plan/functions.ts";
-import { columnsOf, typeOf } from "../plan/inspect.ts";
-import type { Aggregate, AggregateFunction, AggregateOrder } from "../plan/plan.ts";
+import { aggregateExprs, childrenOf, columnsOf, mapAggregate, typeOf } from "../plan/inspect.ts";
+import type { Aggregate, AggregateFunction, AggregateOrder, UserReducer } from "../plan/plan.ts";
+import type { ReducerRoutine } from "../plan/routines.ts";
 import { type Bound, boundType, castCall, coerce, settle, settled, toBoolean } from "./bound.ts";
 import { checkEquatable } from "./equality.ts";
 import type { ExprPlace } from "./place.ts";
+import { countsFor, refuseVariadic, routineArguments } from "./routines.ts";
+import { inward, type OuterScope, outward } from "./scope.ts";
 import { sortDirection } from "./sorting.ts";
 import { as, type NodeOf } from "./tree.ts";
 
@@ -26,15 +29,20 @@ export type TakeAggregate = (aggregate: Aggregate) => Expr;
 
 /** The column that stands for the aggregate's value. `over`: takes it where it is computed over windows, not groups. */
 export function bindAggregate(call: FuncCall, name: string, place: ExprPlace, over?: TakeAggregate): Expr {
-  const { ctx, aggregates } = place;
+  const { ctx } = place;
   const position = ctx.position(call.location);
-  if (over === undefined && aggregates === null) throw misplaced(place.clause, position);
   checkWithinGroup(call, name, position);
   const inner: ExprPlace =
     over === undefined
       ? { ...place, aggregates: null, windows: null, clause: NESTED }
       : { ...place, windows: null, clause: NESTED_WINDOW };
-  const parts = call.agg_within_group ? bindOrderedSet(call, name, inner) : bindPlain(call, name, inner);
+  const routine = ctx.catalog.routine?.(name);
+  const reducer = routine?.kind === "reducer" ? routine : null;
+  const parts = call.agg_within_group
+    ? bindOrderedSet(call, name, inner)
+    : reducer === null
+      ? bindPlain(call, name, inner)
+      : bindReducer(call, reducer, inner);
   const filtered: ExprPlace = { ...inner, clause: "FILTER" };
   const filter =
     call.agg_filter === undefined ? null : toBoolean(place.bind(call.agg_filter, filtered), "FILTER", ctx);
@@ -45,13 +53,50 @@ export function bindAggregate(call: FuncCall, name: string, place: ExprPlace, ov
     arg,
     filter,
     type,
-    reducer: null,
+    reducer: reducer === null ? null : reducerOf(reducer),
     ...(rest.length === 0 ? {} : { rest }),
     ...(order.length === 0 ? {} : { order }),
     ...(distinct ? { distinct } : {}),
   };
-  const value = over === undefined ? aggregates!.add(aggregate, position) : over(aggregate);
+  const value = over === undefined ? taken(aggregate, place, position) : over(aggregate);
   return rounded === null ? value : castCall(value, resolveCast(type, rounded, "assignment")!.fn!, rounded);
+}
+
+/** An aggregate that names nothing of its own query but something of a query around it is that one's, where it stands in a subquery. */
+function taken(aggregate: Aggregate, place: ExprPlace, position: number | undefined): Expr {
+  const named = aggregateExprs(aggregate);
+  const isOwn = named.some((e) => columnsOf(e).size > 0);
+  const applies = new Set(isOwn ? [] : named.flatMap(appliesOf));
+  let owner: OuterScope | null = applies.size === 0 ? null : place.ctx.outer;
+  while (owner !== null && !applies.has(owner.apply)) owner = owner.outer;
+  if (owner === null) {
+    if (place.aggregates === null) throw misplaced(place.clause, position);
+    return place.aggregates.add(aggregate, position);
+  }
+  const { apply, stands } = owner;
+  if (stands?.aggregates == null)
+    throw misplaced(stands?.clause ?? "FROM clause of their own query level", position);
+  const value = stands.aggregates.add(
+    mapAggregate(aggregate, (e) => inward(e, apply)),
+    position,
+  );
+  return outward(value, apply);
+}
+
+function appliesOf(expr: Expr): number[] {
+  return expr.kind === "outer" ? [expr.apply] : childrenOf(expr).flatMap(appliesOf);
+}
+
+/** In a plan its functions read no columns: they take the aggregate's arguments. */
+function reducerOf(routine: ReducerRoutine): UserReducer {
+  const { initial, add, remove, source } = routine;
+  return {
+    initial,
+    add: { call: add, source, rows: [] },
+    remove: { call: remove, source, rows: [] },
+    source,
+    routine,
+  };
 }
 
 interface Parts {
@@ -170,6 +215,35 @@ function isIdempotent(fn: AggregateFunction): boolean {
 /** Whether the order of the rows can be seen in the answer. */
 function isCollecting(fn: AggregateFunction): boolean {
   return fn === "string_agg" || fn === "array_agg" || fn.startsWith("json");
+}
+
+// ---- functions of the program -----------------------------------------------------------------------------------
+
+function bindReducer(call: FuncCall, routine: ReducerRoutine, place: ExprPlace): Parts {
+  const { ctx } = place;
+  const position = ctx.position(call.location);
+  refuseVariadic(call, position);
+  if (call.agg_star !== true && call.args === undefined && routine.args.length === 0) {
+    const message = `${routine.name}(*) must be used to call a parameterless aggregate function`;
+    throw new EvertError("wrong_object_type", message, { position });
+  }
+  if (call.agg_star && routine.args.length > 0) throw undefinedAggregate(routine.name, "*", position);
+  const bounds = (call.args ?? []).map((a) => place.bind(a, place));
+  const args = routineArguments(routine, bounds, ctx, position);
+  const distinct = call.agg_distinct === true;
+  if (distinct) {
+    checkDistinct(args, bindOrder(call, place), place);
+    // Of equal values that look different one is added, and which one is not said.
+    if (args.some((arg) => !isText(typeOf(arg)) && carrierOf(typeOf(arg)) === "string"))
+      throw notSupported(`DISTINCT ${sqlTypeName(typeOf(args[0]!))} in ${routine.name}`, position);
+  } else bindOrder(call, place);
+  const { type } = routine.returns;
+  const resolution = { fn: "reduce", args: [], takes: null, type, rounded: null } as const;
+  return { arg: countsFor(routine, args), rest: args, order: [], distinct, resolution };
+}
+
+function isText({ name }: SqlType): boolean {
+  return name === "text" || name === "varchar" || name === "uuid" || name === "bytea";
 }
 
 // ---- GROUPING(...) ----------------------------------------------------------------------------------------------

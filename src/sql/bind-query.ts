@@ -25,11 +25,6 @@ export function bindQuery(select: SelectStmt, ctx: BindContext, names?: readonly
   return finishQuery(bound, ctx, names);
 }
 
-/** The same for a query whose columns are not final yet: a source of INSERT. */
-export function bindOpenQuery(select: SelectStmt, ctx: BindContext): BoundQuery {
-  return bindSelect(select, queryEnv(ctx));
-}
-
 function finishQuery(bound: BoundQuery, ctx: BindContext, names?: readonly string[]): Query {
   const { plan, order } = bound;
   const exprs = columnBounds(bound).map((b) => (b.kind === "literal" ? asText(b, ctx) : b.expr));

@@ -4,20 +4,16 @@ import { EvertError, notSupported } from "../base/errors.ts";
 import type { Catalog } from "../plan/catalog.ts";
 import type { Query } from "../plan/plan.ts";
 import { bindQuery } from "./bind-query.ts";
-import { bindDelete, bindInsert, bindUpdate } from "./change.ts";
+import { bindDelete, bindInsert, bindTruncate, bindUpdate } from "./change.ts";
 import { BindContext, PARAMS_MAX, paramFromJson, type SqlParam } from "./context.ts";
+import { bindCopy } from "./copy.ts";
 import { bindCreateAs, bindCreateTable, bindCreateView } from "./create.ts";
 import { bindCreateIndex } from "./create-index.ts";
 import { bindCreateEnum, droppedType } from "./create-type.ts";
-import { boolOption, optionsOf, textOption } from "./options.ts";
+import { bindExplain } from "./explain.ts";
+import { optionsOf } from "./options.ts";
 import { type ParsedStatement, parseStatements } from "./parser.ts";
-import type {
-  DropStatement,
-  ExplainStatement,
-  ShowStatement,
-  Statement,
-  TransactionStatement,
-} from "./statement-types.ts";
+import type { DropStatement, ShowStatement, Statement, TransactionStatement } from "./statement-types.ts";
 import { as, kindOf, type NodeOf, stringOf } from "./tree.ts";
 
 export interface BindOptions {
@@ -119,6 +115,10 @@ function bindNode(parsed: ParsedStatement, ctx: BindContext): Statement {
       return bindUpdate(as(node, "UpdateStmt")!, text, ctx);
     case "DeleteStmt":
       return bindDelete(as(node, "DeleteStmt")!, text, ctx);
+    case "TruncateStmt":
+      return bindTruncate(as(node, "TruncateStmt")!, text, ctx);
+    case "CopyStmt":
+      return bindCopy(as(node, "CopyStmt")!, text, ctx);
     case "CreateStmt":
       return bindCreateTable(as(node, "CreateStmt")!, text, ctx);
     case "CreateTableAsStmt":
@@ -134,7 +134,9 @@ function bindNode(parsed: ParsedStatement, ctx: BindContext): Statement {
     case "TransactionStmt":
       return bindTransaction(as(node, "TransactionStmt")!, parsed);
     case "ExplainStmt":
-      return bindExplain(as(node, "ExplainStmt")!, parsed, ctx);
+      return bindExplain(as(node, "ExplainStmt")!, parsed, ctx, (inner) =>
+        bindNode({ ...parsed, node: inner }, ctx),
+      );
     case "VariableShowStmt":
       return bindShow(as(node, "VariableShowStmt")!, parsed);
     default:
@@ -190,35 +192,6 @@ function bindTransaction(node: NodeOf<"TransactionStmt">, parsed: ParsedStatemen
     default:
       throw notSupported(statementWords(parsed), position);
   }
-}
-
-function bindExplain(
-  node: NodeOf<"ExplainStmt">,
-  parsed: ParsedStatement,
-  ctx: BindContext,
-): ExplainStatement {
-  let code = false;
-  for (const option of optionsOf(node.options)) {
-    const position = ctx.position(option.location);
-    if (option.name === "code") code = boolOption(option, ctx);
-    else if (option.name === "format") {
-      if (textOption(option, ctx) !== "text")
-        throw notSupported("EXPLAIN in a format other than text", position);
-    } else if (option.name === "analyze" || !["costs", "verbose", "summary"].includes(option.name)) {
-      const known = /^(analyze|buffers|wal|timing|settings|generic_plan|memory|serialize)$/.test(option.name);
-      if (!known) throw unknownOption(option.name, position);
-      if (boolOption(option, ctx)) throw notSupported(`EXPLAIN (${option.name.toUpperCase()})`, position);
-    }
-  }
-  const { text } = parsed;
-  const inner = bindNode({ ...parsed, node: node.query! }, ctx);
-  if (inner.kind === "select" || inner.kind === "createView")
-    return { kind: "explain", text, query: inner.query, once: inner.kind === "select", code };
-  throw notSupported(`EXPLAIN of ${kindOf(node.query!).replace("Stmt", "").toUpperCase()}`, parsed.position);
-}
-
-function unknownOption(name: string, position: number | undefined): EvertError {
-  return new EvertError("syntax_error", `unrecognized EXPLAIN option "${name}"`, { position });
 }
 
 /** Settings that say how this database is, for clients that ask. None can be changed. */

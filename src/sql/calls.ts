@@ -8,6 +8,7 @@ import { functionInfo, resolveFunction } from "../plan/functions.ts";
 import { bindAggregate } from "./aggregates.ts";
 import { type Bound, boundType, callOf, toCommonType, typed } from "./bound.ts";
 import type { ExprPlace } from "./place.ts";
+import { bindRoutine } from "./routines.ts";
 import { NOW } from "./temporal.ts";
 import { as, type NodeOf, stringOf } from "./tree.ts";
 import { bindWindowCall, isWindowFunction } from "./windows.ts";
@@ -21,16 +22,20 @@ export function bindCall(call: FuncCall, place: ExprPlace, start: number | undef
   const { ctx } = place;
   const position = ctx.position(call.location);
   const name = functionName(call, position);
-  if (call.agg_within_group && !isAggregate(name)) throw notSupported(`${name}(...) WITHIN GROUP`, position);
+  const routine = ctx.catalog.routine?.(name);
+  const aggregates = isAggregate(name) || routine?.kind === "reducer";
+  if (call.agg_within_group && !aggregates) throw notSupported(`${name}(...) WITHIN GROUP`, position);
   if (call.over !== undefined) return typed(bindWindowCall(call, name, place), start);
   if (isWindowFunction(name)) {
     throw new EvertError("wrong_object_type", `window function ${name} requires an OVER clause`, {
       position,
     });
   }
-  if (isAggregate(name)) return typed(bindAggregate(call, name, place), start);
+  if (aggregates) return typed(bindAggregate(call, name, place), start);
   if (isAbsentAggregate(name)) throw notSupported(`aggregate ${name}`, position);
   refuseAggregateSyntax(call, name, position);
+  if (routine?.kind === "scalar") return typed(bindRoutine(call, routine, place), start);
+  if (routine?.kind === "rows") throw notSupported(`function ${name} elsewhere than in FROM`, position);
   const args =
     name === "make_interval"
       ? intervalFields(call, place)
@@ -130,7 +135,8 @@ function now({ ctx, clause }: ExprPlace, said: string, position: number | undefi
       "A view depends on the log alone. Put the time into the records, compare it in WHERE, or compare it when reading the view.";
     throw notSupported(`${said} in ${ctx.defines}`, position, hint);
   }
-  if (clause === DEFAULTS) throw notSupported(`${said} in a DEFAULT`, position, "Give the time in INSERT.");
+  // The time of the statement that stores the row.
+  if (clause === DEFAULTS) return NOW;
   if (ctx.nowUs === null) throw notSupported(said, position);
   return { kind: "const", value: ctx.nowUs, type: timestamptz };
 }

@@ -6,72 +6,78 @@ import * as build from "../plan/build.ts";
 import { type CatalogRelation, keyNameOf } from "../plan/catalog.ts";
 import type { Expr } from "../plan/expression.ts";
 import { sqlTypeName } from "../plan/functions.ts";
-import { columnsOf, typeOf } from "../plan/inspect.ts";
+import { typeOf } from "../plan/inspect.ts";
 import { optimize } from "../plan/optimize.ts";
 import type { Plan } from "../plan/plan.ts";
-import { bindOpenQuery, queryEnv } from "./bind-query.ts";
+import { queryEnv } from "./bind-query.ts";
 import { type Bound, boundType, coerce } from "./bound.ts";
+import { ChangedRows } from "./changed-rows.ts";
 import type { BindContext } from "./context.ts";
+import { bindDefaultText } from "./default-text.ts";
 import { bindBoolean, bindExpr, plainPlace } from "./expression.ts";
 import { findRelation } from "./from.ts";
 import { bindTargets } from "./output.ts";
-import type { ExprPlace } from "./place.ts";
-import { castColumns } from "./query.ts";
+import type { ExprPlace, SubquerySink } from "./place.ts";
+import { castColumns, type QueryEnv } from "./query.ts";
 import { rowsPlan } from "./rows.ts";
-import { type Scope, similar, tableScope } from "./scope.ts";
-import { SUBQUERIES } from "./stand-ins.ts";
+import { type Scope, similar } from "./scope.ts";
 import type {
   ConflictAction,
   DeleteStatement,
   InsertStatement,
   Returning,
+  TruncateStatement,
   UpdateStatement,
 } from "./statement-types.ts";
-import { Subqueries } from "./subqueries.ts";
 import { as, type NodeOf, startOf } from "./tree.ts";
 import { ValueRows } from "./values.ts";
+import { withQueries } from "./with.ts";
 
 export function bindInsert(node: NodeOf<"InsertStmt">, text: string, ctx: BindContext): InsertStatement {
-  refuseWith(node.withClause, ctx);
+  const env = changeEnv(node.withClause, ctx);
   const relation = target(node.relation!, "insert into", ctx);
   const columns = targetColumns(node.cols, relation, ctx);
-  const source = insertSource(node, relation, columns, ctx);
+  const source = insertSource(node, relation, columns, env);
   const conflict = bindConflict(node, relation, ctx);
-  const scope = rowScope(relation, node.relation!.alias?.aliasname ?? relation.name);
+  const { scope } = new ChangedRows(node.relation!, relation, undefined, env);
   const returning = bindReturning(node.returningClause, scope, ctx);
   return { kind: "insert", text, relation, source, conflict, returning };
 }
 
 export function bindUpdate(node: NodeOf<"UpdateStmt">, text: string, ctx: BindContext): UpdateStatement {
-  refuseWith(node.withClause, ctx);
-  if (node.fromClause !== undefined)
-    throw notSupported("UPDATE ... FROM", ctx.position(startOf(node.fromClause[0]!)));
+  const env = changeEnv(node.withClause, ctx);
   const relation = target(node.relation!, "update", ctx);
-  const scope = rowScope(relation, node.relation!.alias?.aliasname ?? relation.name);
-  const subqueries = new Subqueries(queryEnv(ctx), scope);
-  const { row, assigned } = bindAssignments(node.targetList ?? [], relation, scope, ctx, subqueries);
-  const where = bindWhere(node.whereClause, scope, ctx, subqueries);
-  const source = askedRows(relation, scope, subqueries, where, row, ctx);
-  const returning = bindReturning(node.returningClause, scope, ctx);
+  const changed = new ChangedRows(node.relation!, relation, node.fromClause, env);
+  const { row, assigned } = bindAssignments(node.targetList ?? [], relation, changed.scope, ctx, changed);
+  const where = bindWhere(node.whereClause, changed.scope, ctx, changed.subqueries);
+  const source = changed.source(where, row);
+  const returning = bindReturning(node.returningClause, changed.scope, ctx);
   return { kind: "update", text, relation, where, row, assigned, source, returning };
 }
 
 export function bindDelete(node: NodeOf<"DeleteStmt">, text: string, ctx: BindContext): DeleteStatement {
-  refuseWith(node.withClause, ctx);
-  if (node.usingClause !== undefined)
-    throw notSupported("DELETE ... USING", ctx.position(startOf(node.usingClause[0]!)));
+  const env = changeEnv(node.withClause, ctx);
   const relation = target(node.relation!, "delete from", ctx);
-  const scope = rowScope(relation, node.relation!.alias?.aliasname ?? relation.name);
-  const subqueries = new Subqueries(queryEnv(ctx), scope);
-  const where = bindWhere(node.whereClause, scope, ctx, subqueries);
-  const source = askedRows(relation, scope, subqueries, where, [], ctx);
-  const returning = bindReturning(node.returningClause, scope, ctx);
+  const changed = new ChangedRows(node.relation!, relation, node.usingClause, env);
+  const where = bindWhere(node.whereClause, changed.scope, ctx, changed.subqueries);
+  const source = changed.source(where, []);
+  const returning = bindReturning(node.returningClause, changed.scope, ctx);
   return { kind: "delete", text, relation, where, source, returning };
 }
 
-function refuseWith(withClause: NodeOf<"WithClause"> | undefined, ctx: BindContext): void {
-  if (withClause === undefined) return;
-  throw notSupported("WITH in a statement that changes rows", ctx.position(withClause.location));
+export function bindTruncate(
+  node: NodeOf<"TruncateStmt">,
+  text: string,
+  ctx: BindContext,
+): TruncateStatement {
+  const relations = (node.relations ?? []).map((n) => target(as(n, "RangeVar")!, "truncate", ctx));
+  return { kind: "truncate", text, relations };
+}
+
+/** What the statement's queries see: its own WITH. */
+function changeEnv(withClause: NodeOf<"WithClause"> | undefined, ctx: BindContext): QueryEnv {
+  const env = queryEnv(ctx);
+  return withClause === undefined ? env : withQueries({ withClause }, env);
 }
 
 function bindReturning(
@@ -89,7 +95,7 @@ function bindReturning(
 }
 
 /** The relation to change. A view changes by its sources alone, a stream only by what is appended. */
-function target(node: RangeVar, doing: string, ctx: BindContext): CatalogRelation {
+export function target(node: RangeVar, doing: string, ctx: BindContext): CatalogRelation {
   const relation = findRelation(node, ctx);
   const position = ctx.position(node.location);
   if (relation.kind === "view") {
@@ -99,7 +105,7 @@ function target(node: RangeVar, doing: string, ctx: BindContext): CatalogRelatio
       hint: "Change the tables it reads.",
     });
   }
-  if (relation.kind === "stream" && doing !== "insert into") {
+  if (relation.kind === "stream" && !["insert into", "copy to"].includes(doing)) {
     throw new EvertError("wrong_object_type", `cannot ${doing} append-only table "${relation.name}"`, {
       position,
       detail: "Records of a stream are facts: they are never changed.",
@@ -109,56 +115,19 @@ function target(node: RangeVar, doing: string, ctx: BindContext): CatalogRelatio
   return relation;
 }
 
-function rowScope(relation: CatalogRelation, name: string): Scope {
-  const plan = build.source(relation);
-  const columns = relation.schema.fields.map((f, i) => ({ name: f.name, expr: build.column(plan, i) }));
-  return tableScope(name, plan, columns);
-}
-
 function bindWhere(
   node: Node | undefined,
   scope: Scope,
   ctx: BindContext,
-  subqueries: Subqueries | null = null,
+  subqueries: SubquerySink | null = null,
 ): Expr | null {
   if (node === undefined) return null;
   return bindBoolean(node, { ...plainPlace(ctx, scope, "WHERE"), subqueries }, "WHERE");
 }
 
-/** The rows for which `where` is true, with their new values behind them, as a query; null where no subquery is asked. */
-function askedRows(
-  relation: CatalogRelation,
-  scope: Scope,
-  subqueries: Subqueries,
-  where: Expr | null,
-  row: readonly Expr[],
-  ctx: BindContext,
-): Plan | null {
-  const exprs = where === null ? row : [where, ...row];
-  if (!exprs.some((e) => [...columnsOf(e)].some((c) => c >= SUBQUERIES))) return null;
-  if (relation.key === null) {
-    const hint = "Give the table a primary key.";
-    throw notSupported(
-      `a subquery in a change of "${relation.name}", which has no key,`,
-      ctx.position(0),
-      hint,
-    );
-  }
-  const attached = subqueries.attach(scope.plan, exprs);
-  const input = where === null ? attached : build.filter(attached, subqueries.resolve(where));
-  const old = relation.schema.fields.map((_, i) => build.column(input, i));
-  const names = relation.schema.fields.map((f) => f.name);
-  const plan = build.project(
-    input,
-    [...old, ...row.map((e) => subqueries.resolve(e))],
-    [...names, ...row.map((_, i) => names[i]!)],
-  );
-  return optimize(plan);
-}
-
 // ---- INSERT -----------------------------------------------------------------------------------------------------
 
-function targetColumns(
+export function targetColumns(
   nodes: readonly Node[] | undefined,
   relation: CatalogRelation,
   ctx: BindContext,
@@ -192,23 +161,25 @@ function insertSource(
   node: NodeOf<"InsertStmt">,
   relation: CatalogRelation,
   columns: readonly number[],
-  ctx: BindContext,
+  env: QueryEnv,
 ): Plan {
+  const { ctx } = env;
   const select = as(node.selectStmt, "SelectStmt");
   const fields = relation.schema.fields;
   const types = fields.map((f) => f.type);
   const names = fields.map((f) => f.name);
-  if (select === undefined) return rowsPlan([fields.map((_, i) => defaultOf(relation, i))], types, names);
+  if (select === undefined)
+    return rowsPlan([fields.map((_, i) => defaultOf(relation, i, ctx))], types, names);
   const { sortClause, limitCount, limitOffset, withClause } = select;
   const bare = [sortClause, limitCount, limitOffset, withClause].every((clause) => clause === undefined);
   if (select.valuesLists !== undefined && bare) {
-    const rows = new ValueRows(queryEnv(ctx));
+    const rows = new ValueRows(env);
     const exprs = select.valuesLists.map((list) =>
       valuesRow(as(list, "List")!.items ?? [], relation, node, columns, rows.place),
     );
     return optimize(rows.plan(exprs, types, names));
   }
-  return optimize(selectSource(node, relation, columns, ctx));
+  return optimize(selectSource(node, relation, columns, env));
 }
 
 function valuesRow(
@@ -220,22 +191,23 @@ function valuesRow(
 ): Expr[] {
   const { ctx } = place;
   checkCount(items.length, items[columns.length], node, columns, ctx);
-  const row = relation.schema.fields.map((_, i) => defaultOf(relation, i));
-  items.forEach((item, i) => {
-    const column = columns[i]!;
-    if (as(item, "SetToDefault") !== undefined) return;
-    row[column] = assign(bindExpr(item, place), relation, column, ctx);
+  const given = new Map(items.map((item, i) => [columns[i]!, item]));
+  return relation.schema.fields.map((_, column) => {
+    const item = given.get(column);
+    return item === undefined || as(item, "SetToDefault") !== undefined
+      ? defaultOf(relation, column, ctx)
+      : assign(bindExpr(item, place), relation, column, ctx);
   });
-  return row;
 }
 
 function selectSource(
   node: NodeOf<"InsertStmt">,
   relation: CatalogRelation,
   columns: readonly number[],
-  ctx: BindContext,
+  env: QueryEnv,
 ): Plan {
-  const query = bindOpenQuery(as(node.selectStmt, "SelectStmt")!, ctx);
+  const { ctx } = env;
+  const query = env.bindQuery(as(node.selectStmt, "SelectStmt")!, env);
   checkCount(query.columns.length, undefined, node, columns, ctx);
   const fields = relation.schema.fields;
   const types = query.columns.map((_, i) => fields[columns[i]!]!.type);
@@ -245,7 +217,7 @@ function selectSource(
   });
   const given = new Map(query.columns.map((_, i) => [columns[i]!, i]));
   const exprs = fields.map((_, i) =>
-    given.has(i) ? build.column(cast, given.get(i)!) : defaultOf(relation, i),
+    given.has(i) ? build.column(cast, given.get(i)!) : defaultOf(relation, i, ctx),
   );
   return build.project(
     cast,
@@ -271,8 +243,11 @@ function checkCount(
   }
 }
 
-function defaultOf(relation: CatalogRelation, column: number): Expr {
-  return build.constant(relation.defaults?.[column] ?? null, relation.schema.fields[column]!.type);
+export function defaultOf(relation: CatalogRelation, column: number, ctx: BindContext): Expr {
+  const { name, type } = relation.schema.fields[column]!;
+  const text = relation.defaultTexts?.[column] ?? null;
+  if (text !== null) return bindDefaultText(text, type, name, ctx);
+  return build.constant(relation.defaults?.[column] ?? null, type);
 }
 
 /** The value as the column's type. */
@@ -291,16 +266,22 @@ function mismatch(column: string, to: SqlType, from: string, position: number | 
 
 // ---- SET --------------------------------------------------------------------------------------------------------
 
+/** `asked` takes subqueries; null: there may be none. */
 function bindAssignments(
   targets: readonly Node[],
   relation: CatalogRelation,
   scope: Scope,
   ctx: BindContext,
-  subqueries: Subqueries | null = null,
+  asked: ChangedRows | null = null,
 ): { row: Expr[]; assigned: number[] } {
   const row: Expr[] = relation.schema.fields.map((_, i) => scope.tables[0]!.columns[i]!.expr);
   const assigned: number[] = [];
-  for (const node of targets) {
+  const place: ExprPlace = {
+    ...plainPlace(ctx, scope, "UPDATE"),
+    subqueries: asked?.subqueries ?? null,
+  };
+  const values = assignedValues(targets, place, asked);
+  targets.forEach((node, i) => {
     const item = as(node, "ResTarget")!;
     const column = targetColumn(item, relation, ctx);
     if (assigned.includes(column)) {
@@ -308,17 +289,47 @@ function bindAssignments(
       throw new EvertError("duplicate_column", message, { sqlstate: "42601" });
     }
     assigned.push(column);
+    const value = values[i]!();
     row[column] =
-      as(item.val, "SetToDefault") !== undefined
-        ? defaultOf(relation, column)
-        : assign(
-            bindExpr(item.val!, { ...plainPlace(ctx, scope, "UPDATE"), subqueries }),
-            relation,
-            column,
-            ctx,
-          );
-  }
+      value === "default" ? defaultOf(relation, column, ctx) : assign(value, relation, column, ctx);
+  });
   return { row, assigned };
+}
+
+/** Per target, what binds its value: `a = …`, or its part of `(a, b) = …`. */
+function assignedValues(
+  targets: readonly Node[],
+  place: ExprPlace,
+  asked: ChangedRows | null,
+): (() => Bound | "default")[] {
+  const one = (node: Node) => () =>
+    as(node, "SetToDefault") === undefined ? bindExpr(node, place) : ("default" as const);
+  let parts: readonly (() => Bound | "default")[] = [];
+  return targets.map((target) => {
+    const { val } = as(target, "ResTarget")!;
+    const multiple = as(val, "MultiAssignRef");
+    if (multiple === undefined) return one(val!);
+    const { source, colno = 1, ncolumns } = multiple;
+    if (colno > 1) return parts[colno - 1]!;
+    const position = place.ctx.position(startOf(source!));
+    const select = as(as(source, "SubLink")?.subselect, "SelectStmt");
+    const items = as(source, "RowExpr")?.args;
+    if (items !== undefined) parts = items.map(one);
+    else if (select !== undefined && asked !== null)
+      parts = asked.applied(select).map((bound) => () => bound);
+    else if (select !== undefined) throw notSupported("a subquery in ON CONFLICT", position);
+    else {
+      throw new EvertError(
+        "feature_not_supported",
+        "source for a multiple-column UPDATE item must be a sub-SELECT or ROW() expression",
+        { position },
+      );
+    }
+    if (parts.length !== ncolumns) {
+      throw new EvertError("syntax_error", "number of columns does not match number of values", { position });
+    }
+    return parts[0]!;
+  });
 }
 
 function bindConflict(

@@ -5,7 +5,7 @@ import type { Catalog } from "../plan/catalog.ts";
 import type { Expr } from "../plan/expression.ts";
 import { sameKind, sqlTypeName } from "../plan/functions.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { OuterScope, Scope } from "./scope.ts";
+import type { OuterScope, Scope, StandingPlace } from "./scope.ts";
 import type { SourceText } from "./source-text.ts";
 
 /** The value of $n: text as PostgreSQL's input functions read it, or null. Without a type, its first use decides. */
@@ -110,13 +110,14 @@ export class BindContext {
   }
 
   /** Runs `work` where the scope's names can be seen from inside apply `id`: in a subquery, and in what it contains. */
-  inside<T>(scope: Scope, id: number, work: () => T): T {
-    return this.seeing({ scope, apply: id, outer: this.outer }, null, work);
+  inside<T>(scope: Scope, stands: StandingPlace, id: number, work: () => T): T {
+    return this.seeing({ scope, apply: id, outer: this.outer, stands }, null, work);
   }
 
   /** Runs `work` where the scope stands left in the same FROM: LATERAL sees it, an ordinary subquery does not. */
   beside<T>(left: Scope, id: number, work: () => T): T {
-    return this.seeing(this.outer, { scope: left, apply: id, outer: this.lateral ?? this.outer }, work);
+    const outer = this.lateral ?? this.outer;
+    return this.seeing(this.outer, { scope: left, apply: id, outer, stands: null }, work);
   }
 
   /** Runs `work` for a subquery in FROM: with what stands left of it, or only with what surrounds the query. */

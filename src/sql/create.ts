@@ -5,10 +5,11 @@ import { type Field, schemaOf } from "../batch/schema.ts";
 import type { Datum } from "../plan/expression.ts";
 import { sqlTypeName } from "../plan/functions.ts";
 import { bindQuery } from "./bind-query.ts";
-import { boundType, coerce } from "./bound.ts";
+import { type Bound, boundType, coerce } from "./bound.ts";
 import { DEFAULTS } from "./calls.ts";
 import { bindConstraints, type Declared, primaryKey, refuseConstraint, saysNothing } from "./constraints.ts";
 import { type BindContext, checkColumnCount } from "./context.ts";
+import { textOfDefault } from "./default-text.ts";
 import { bindExpr, plainPlace } from "./expression.ts";
 import { boolOption, optionsOf, textOption } from "./options.ts";
 import { emptyScope } from "./scope.ts";
@@ -17,9 +18,15 @@ import { textBehindAs } from "./tokens.ts";
 import { as, kindOf, locationOf, type NodeOf, startOf, stringOf } from "./tree.ts";
 import { bindTypeName } from "./type-names.ts";
 
+/** A constant or, where that is not known before rows are stored, its text. */
+interface Default {
+  readonly value: Datum;
+  readonly text: string | null;
+}
+
 interface Column {
   readonly field: Field;
-  readonly fallback: Datum;
+  readonly fallback: Default;
   /** What else is said of it: its keys and checks. */
   readonly constraints: readonly Constraint[];
 }
@@ -64,7 +71,8 @@ export function bindCreateTable(
     schema: schemaOf(fields),
     key: key?.columns ?? null,
     appendOnly,
-    defaults: columns.map((c) => c.fallback),
+    defaults: columns.map((c) => c.fallback.value),
+    defaultTexts: columns.map((c) => c.fallback.text),
     constraints: bindConstraints(declared, { ...table, fields }, key, ctx),
   };
 }
@@ -106,7 +114,7 @@ function bindColumnDef(node: ColumnDef, before: readonly Column[], ctx: BindCont
   if (node.collClause !== undefined) bindCollation(node.collClause, ctx);
   const type = bindTypeName(node.typeName!, ctx);
   let nullable = true;
-  let fallback: Datum = null;
+  let fallback: Default = { value: null, text: null };
   const constraints: Constraint[] = [];
   for (const wrapped of node.constraints ?? []) {
     const constraint = as(wrapped, "Constraint")!;
@@ -115,7 +123,7 @@ function bindColumnDef(node: ColumnDef, before: readonly Column[], ctx: BindCont
         nullable = false;
         break;
       case "CONSTR_DEFAULT":
-        fallback = bindDefault(constraint.raw_expr!, name, type, ctx);
+        fallback = bindDefault(constraint, nextPlace(node, constraint), name, type, ctx);
         break;
       case "CONSTR_PRIMARY":
       case "CONSTR_UNIQUE":
@@ -137,17 +145,43 @@ function bindCollation(clause: NodeOf<"CollateClause">, ctx: BindContext): void 
   );
 }
 
-function bindDefault(node: Node, column: string, type: Field["type"], ctx: BindContext): Datum {
-  const position = ctx.position(startOf(node));
-  const bound = bindExpr(node, plainPlace(ctx, emptyScope(), DEFAULTS));
+function bindFallback(node: Node, position: number | undefined, ctx: BindContext): Bound {
+  try {
+    return bindExpr(node, plainPlace(ctx, emptyScope(), DEFAULTS));
+  } catch (error) {
+    if (!(error instanceof EvertError) || !["undefined_column", "undefined_table"].includes(error.code))
+      throw error;
+    // No column has a value before the row is there.
+    throw new EvertError("feature_not_supported", "cannot use column reference in DEFAULT expression", {
+      position: error.position ?? position,
+      cause: error,
+    });
+  }
+}
+
+/** Where the column's next constraint begins, if there is one. */
+function nextPlace(node: ColumnDef, { location = 0 }: Constraint): number {
+  const places = (node.constraints ?? []).map((n) => as(n, "Constraint")!.location ?? 0);
+  return Math.min(...places.filter((place) => place > location), Number.MAX_SAFE_INTEGER);
+}
+
+function bindDefault(
+  { raw_expr, location }: Constraint,
+  end: number,
+  column: string,
+  type: Field["type"],
+  ctx: BindContext,
+): Default {
+  const position = ctx.position(startOf(raw_expr!));
+  const bound = bindFallback(raw_expr!, position, ctx);
   const expr = coerce(bound, type, "assignment", ctx);
   if (expr === undefined) {
     const from = sqlTypeName(boundType(bound));
     const message = `column "${column}" is of type ${sqlTypeName(type)} but default expression is of type ${from}`;
     throw new EvertError("datatype_mismatch", message, { position });
   }
-  if (expr.kind !== "const") throw notSupported("a DEFAULT that is no constant", position);
-  return expr.value;
+  if (expr.kind === "const") return { value: expr.value, text: null };
+  return { value: null, text: textOfDefault(ctx.source.slice(location ?? 0, end)) };
 }
 
 // ---- views ------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import * as build from "../plan/build.ts";
 import { type FunctionId, isFunctionName, sqlTypeName } from "../plan/functions.ts";
 import { columnsOf, typeOf } from "../plan/inspect.ts";
 import type { Plan } from "../plan/plan.ts";
+import type { Routine, RowsRoutine } from "../plan/routines.ts";
 import {
   fieldsOf,
   isTableFunction,
@@ -14,6 +15,7 @@ import {
 import { type Bound, boundType, castCall, settle } from "./bound.ts";
 import type { BindContext } from "./context.ts";
 import { bindExpr, plainPlace } from "./expression.ts";
+import { routineArguments } from "./routines.ts";
 import { besides, checkDuplicateTable, emptyScope, type Scope, tableScope } from "./scope.ts";
 import { as, type NodeOf, stringOf } from "./tree.ts";
 
@@ -23,8 +25,9 @@ export function functionCall(item: Node | undefined): NodeOf<"FuncCall"> | undef
   return as(as(node?.functions?.[0], "List")?.items?.[0], "FuncCall");
 }
 
-export function isRowFunction(item: Node): boolean {
-  return isTableFunction(nameOf(functionCall(item)));
+export function isRowFunction(item: Node, { catalog }: BindContext): boolean {
+  const name = nameOf(functionCall(item));
+  return isTableFunction(name) || catalog.routine?.(name)?.kind === "rows";
 }
 
 function nameOf(call: NodeOf<"FuncCall"> | undefined): string {
@@ -35,12 +38,17 @@ function nameOf(call: NodeOf<"FuncCall"> | undefined): string {
 export function bindRowFunction(node: RangeFunction, left: Scope | undefined, ctx: BindContext): Scope {
   const call = functionCall({ RangeFunction: node });
   const position = ctx.position(call?.location);
-  checkForm(node, call, position);
   const name = nameOf(call);
+  const routine = ctx.catalog.routine?.(name);
+  checkForm(node, call, routine, position);
   const place = plainPlace(ctx, left ?? emptyScope(), "functions in FROM");
   const args = (call!.args ?? []).map((a) => bindExpr(a, place));
-  const resolution = resolved(name, args, position);
-  const exprs = args.map((arg, i) => argument(arg, resolution, i, ctx));
+  const own = routine?.kind === "rows" ? routine : undefined;
+  const resolution = own === undefined ? resolved(name, args, position) : resolutionOf(own);
+  const exprs =
+    own === undefined
+      ? args.map((arg, i) => argument(arg, resolution, i, ctx))
+      : routineArguments(own, args, ctx, position);
   const table = node.alias?.aliasname ?? name;
   const names = columnNames(node, resolution, table, position);
   const reads = exprs.some((e) => columnsOf(e).size > 0);
@@ -50,14 +58,14 @@ export function bindRowFunction(node: RangeFunction, left: Scope | undefined, ct
   const columns = names.map((column, i) => ({ name: column, expr: build.column(plan, width + i) }));
   const rows = tableScope(table, plan, columns);
   const isValue = resolution.columns.length === 1;
-  const own = isValue ? { ...rows, tables: rows.tables.map((t) => ({ ...t, isValue })) } : rows;
-  if (left === undefined) return own;
-  checkDuplicateTable(left, own, position);
+  const scope = isValue ? { ...rows, tables: rows.tables.map((t) => ({ ...t, isValue })) } : rows;
+  if (left === undefined) return scope;
+  checkDuplicateTable(left, scope, position);
   if (!reads) {
     const crossed = build.join({ type: "inner", left: left.plan, right: plan, leftKeys: [], rightKeys: [] });
-    return besides(left, own, crossed);
+    return besides(left, scope, crossed);
   }
-  return { plan, tables: [...left.tables, ...own.tables], columns: [...left.columns, ...own.columns] };
+  return { plan, tables: [...left.tables, ...scope.tables], columns: [...left.columns, ...scope.columns] };
 }
 
 /** Counting in integers has a plan of its own. */
@@ -90,9 +98,15 @@ function argument(bound: Bound, resolution: TableResolution, index: number, ctx:
   return fn === null ? bound.expr : castCall(bound.expr, fn, type);
 }
 
+function resolutionOf(fn: RowsRoutine): TableResolution {
+  const columns = fn.columns.map(({ name, type }) => ({ name: fn.isValue ? null : name, type }));
+  return { fn, argTypes: fn.args.map((a) => a.type), argCasts: fn.args.map(() => null), columns };
+}
+
 function checkForm(
   node: RangeFunction,
   call: NodeOf<"FuncCall"> | undefined,
+  routine: Routine | undefined,
   position: number | undefined,
 ): void {
   const name = nameOf(call);
@@ -102,7 +116,12 @@ function checkForm(
     const hint = "Write: FROM events JOIN as_of(table) AS t ON t.id = events.id.";
     throw notSupported("as_of() elsewhere than right of JOIN or LEFT JOIN", position, hint);
   }
-  if (!isTableFunction(name)) throw refuseFunction(name, position);
+  if (routine?.kind === "reducer") {
+    const message = "aggregate functions are not allowed in functions in FROM";
+    throw new EvertError("grouping_error", message, { position });
+  }
+  if (routine?.kind === "scalar") throw notSupported(`function ${name} in FROM`, position);
+  if (routine === undefined && !isTableFunction(name)) throw refuseFunction(name, position);
   if (call.func_variadic) throw notSupported("VARIADIC in FROM", position);
 }
 

@@ -15,7 +15,7 @@ import { as, kindOf, type NodeOf, startOf, stringOf } from "./tree.ts";
 export function bindFrom(items: readonly Node[], env: QueryEnv): Scope | undefined {
   let scope: Scope | undefined;
   for (const item of items) {
-    if (scope !== undefined && isRowFunction(item)) {
+    if (scope !== undefined && isRowFunction(item, env.ctx)) {
       scope = bindRowFunction(as(item, "RangeFunction")!, scope, env.ctx);
       continue;
     }

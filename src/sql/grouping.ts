@@ -26,6 +26,8 @@ export class Grouping implements AggregateSink {
   private readonly ctx: BindContext;
   private readonly keys: Expr[] = [];
   private readonly keyAt = new Map<string, number>();
+  /** Keys that are outputs, where there are sets: of two outputs that are alike, each has a key of its own. */
+  private readonly outputAt = new Map<Expr, number>();
   private readonly aggregates: Aggregate[] = [];
   private readonly aggregateAt = new Map<string, number>();
   private readonly groupings: { readonly args: readonly Expr[]; readonly position: number | undefined }[] =
@@ -62,10 +64,23 @@ export class Grouping implements AggregateSink {
     return { kind: "column", index: GROUPINGS + at, type: int4, nullable: false };
   }
 
-  /** The keys, and how they are grouped by: each set a list of keys. */
-  setKeys(sets: readonly (readonly Expr[])[]): void {
-    const all = sets.map((set) => [...new Set(set.map((key) => this.addKey(key)))]);
+  /** The keys, and how they are grouped by: each set a list of keys. `outputs`: what is selected. */
+  setKeys(sets: readonly (readonly Expr[])[], outputs: ReadonlySet<Expr>): void {
+    const keyOf = (expr: Expr): number =>
+      this.hasSets && outputs.has(expr) ? this.addOutput(expr) : this.addKey(expr);
+    const all = sets.map((set) => [...new Set(set.map(keyOf))]);
     if (all.length !== 1) this.sets = all;
+  }
+
+  private addOutput(expr: Expr): number {
+    let at = this.outputAt.get(expr);
+    if (at !== undefined) return at;
+    const known = this.keyAt.get(exprKey(expr));
+    const isFree = known !== undefined && ![...this.outputAt.values()].includes(known);
+    at = isFree ? known : this.keys.push(expr) - 1;
+    if (known === undefined) this.keyAt.set(exprKey(expr), at);
+    this.outputAt.set(expr, at);
+    return at;
   }
 
   private addKey(expr: Expr): number {
@@ -76,11 +91,12 @@ export class Grouping implements AggregateSink {
   }
 
   /** The expression over the groups, before it is known how many keys there will be. */
-  over(expr: Expr): Expr {
-    const at = this.keyAt.get(exprKey(expr));
-    if (at !== undefined)
+  over(expr: Expr, top = true): Expr {
+    const at = (top ? this.outputAt.get(expr) : undefined) ?? this.keyAt.get(exprKey(expr));
+    // A constant within something is itself, also where a set leaves out a key that is the same constant.
+    if (at !== undefined && (top || expr.kind !== "const"))
       return { kind: "column", index: at, type: typeOf(expr), nullable: nullableOf(expr) };
-    if (expr.kind !== "column") return mapChildren(expr, (child) => this.over(child));
+    if (expr.kind !== "column") return mapChildren(expr, (child) => this.over(child, false));
     if (expr.index >= AGGREGATES) return expr;
     return this.dependent(expr);
   }

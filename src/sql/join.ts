@@ -60,8 +60,9 @@ export function bindJoin(
   const on = splitAnd(node.quals);
   const left = bindItem(node.larg!, env, before);
   const position = ctx.position(functionCall(node.rarg)?.location ?? startOf(node.rarg!));
-  if (isRowFunction(node.rarg!) && type === "inner") {
-    const counted = bindRowFunction(as(node.rarg, "RangeFunction")!, left, ctx);
+  if (isRowFunction(node.rarg!, ctx) && type === "inner") {
+    // It sees what stands left of the whole join too.
+    const counted = ctx.apart(true, () => bindRowFunction(as(node.rarg, "RangeFunction")!, left, ctx));
     return aliased(filtered(counted, bindConditions(on, counted, ctx)), node, ctx);
   }
   const asOf = isAsOf(node.rarg) ? asOfScope(as(node.rarg, "RangeFunction")!, ctx) : undefined;

@@ -5,7 +5,7 @@ import { EvertError, notSupported } from "../base/errors.ts";
 import * as build from "../plan/build.ts";
 import type { Expr } from "../plan/expression.ts";
 import { mapChildren, substitute } from "../plan/inspect.ts";
-import type { Plan } from "../plan/plan.ts";
+import type { Aggregate, Plan } from "../plan/plan.ts";
 
 export interface ScopeColumn {
   readonly name: string;
@@ -36,6 +36,14 @@ export interface OuterScope {
   readonly scope: Scope;
   readonly apply: number;
   readonly outer: OuterScope | null;
+  /** Where the subquery stands, for aggregates in it that are the outer query's; null for what stands left in the same FROM. */
+  readonly stands: StandingPlace | null;
+}
+
+export interface StandingPlace {
+  readonly clause: string;
+  /** Null where no aggregate may stand. */
+  readonly aggregates: { add(aggregate: Aggregate, position: number | undefined): Expr } | null;
 }
 
 export function emptyScope(): Scope {
@@ -138,6 +146,13 @@ export function outward(expr: Expr, apply: number): Expr {
   if (expr.kind !== "column") return mapChildren(expr, (child) => outward(child, apply));
   const { index, type, nullable } = expr;
   return { kind: "outer", apply, index, type, nullable };
+}
+
+/** The reverse: what a subquery inside apply `apply` sees, as the scope around it has it. */
+export function inward(expr: Expr, apply: number): Expr {
+  if (expr.kind !== "outer") return mapChildren(expr, (child) => inward(child, apply));
+  const { index, type, nullable } = expr;
+  return expr.apply === apply ? { kind: "column", index, type, nullable } : expr;
 }
 
 function findUnqualified(scope: Scope, name: string, position: number | undefined): ScopeColumn {

@@ -233,7 +233,7 @@ function group(
   exprs: readonly Expr[],
   subqueries: Subqueries,
 ): { plan: Plan; over: (expr: Expr) => Expr } {
-  grouping.setKeys(sets);
+  grouping.setKeys(sets, new Set(exprs));
   // All of them first: each may add a key, which moves the aggregates' columns.
   const over = new Map(exprs.map((e) => [e, grouping.over(e)]));
   const condition = having === undefined ? undefined : grouping.over(having);

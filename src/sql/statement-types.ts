@@ -1,4 +1,5 @@
 /** Statements, bound: what the engine is to do, with plans and expressions where there are any. */
+import type { CopyFormat } from "../batch/copy/format.ts";
 import type { Field, Schema } from "../batch/schema.ts";
 import type { SqlType } from "../batch/types.ts";
 import type { CatalogRelation, CheckConstraint, UniqueKey } from "../plan/catalog.ts";
@@ -26,6 +27,8 @@ export interface CreateTableStatement extends StatementText {
   readonly appendOnly: boolean;
   /** Per column; null for none. */
   readonly defaults: readonly Datum[];
+  /** Per column, the text of a default that is no constant, or null. */
+  readonly defaultTexts: readonly (string | null)[];
   readonly constraints: TableConstraints;
 }
 
@@ -98,7 +101,10 @@ export type ConflictAction =
       readonly where: Expr | null;
     };
 
-/** RETURNING, over the relation's columns: of the rows as they are then, or as they were deleted. */
+/**
+ * RETURNING, over the relation's columns (a hidden row id last) and then those of FROM or USING: of the rows as they are then, or as they
+ * were deleted.
+ */
 export interface Returning {
   readonly fields: readonly Field[];
   readonly exprs: readonly Expr[];
@@ -122,7 +128,10 @@ export interface UpdateStatement extends StatementText {
   readonly row: readonly Expr[];
   /** Columns that SET names. */
   readonly assigned: readonly number[];
-  /** Where it asks subqueries: the rows to change, as they are and then as they are to be. Then it counts, not `where` and `row`. */
+  /**
+   * Where it asks other rows: the rows to change, as they are (a hidden row id last) and then as they are to be, then FROM's columns. Then it
+   * counts, not `where` and `row`.
+   */
   readonly source: Plan | null;
   readonly returning: Returning | null;
 }
@@ -132,9 +141,32 @@ export interface DeleteStatement extends StatementText {
   readonly relation: CatalogRelation;
   /** Over the relation's columns; null: all rows. */
   readonly where: Expr | null;
-  /** Where it asks subqueries: the rows to delete. Then it counts, not `where`. */
+  /** Where it asks other rows: the rows to delete (a hidden row id last), then USING's columns. Then it counts, not `where`. */
   readonly source: Plan | null;
   readonly returning: Returning | null;
+}
+
+export interface TruncateStatement extends StatementText {
+  readonly kind: "truncate";
+  readonly relations: readonly CatalogRelation[];
+}
+
+/** COPY … FROM STDIN. */
+export interface CopyFromStatement extends StatementText {
+  readonly kind: "copyFrom";
+  readonly relation: CatalogRelation;
+  /** Columns of the relation that the text has, in its order. */
+  readonly columns: readonly number[];
+  readonly format: CopyFormat;
+  /** Per column of the relation, what it has where the text has none: an expression over nothing. */
+  readonly row: readonly Expr[];
+}
+
+/** COPY … TO STDOUT. */
+export interface CopyToStatement extends StatementText {
+  readonly kind: "copyTo";
+  readonly query: Query;
+  readonly format: CopyFormat;
 }
 
 export interface TransactionStatement extends StatementText {
@@ -146,8 +178,19 @@ export interface ExplainStatement extends StatementText {
   readonly query: Query;
   /** Of a query that runs once: it may look into indexes. */
   readonly once: boolean;
+  /** EXPLAIN REFRESH MATERIALIZED VIEW: the view, of which the query is a plain read. */
+  readonly view: string | null;
   /** EXPLAIN (CODE): the generated source. */
   readonly code: boolean;
+  /** The query is run, and what its operators did is told; of a view, what they have done since it is kept. */
+  readonly analyze: boolean;
+  /** Also of the views that the query reads. */
+  readonly views: boolean;
+  /** With times. */
+  readonly timing: boolean;
+  /** With sums. */
+  readonly summary: boolean;
+  readonly format: "text" | "json";
 }
 
 export interface ShowStatement extends StatementText {
@@ -166,6 +209,9 @@ export type Statement =
   | InsertStatement
   | UpdateStatement
   | DeleteStatement
+  | TruncateStatement
+  | CopyFromStatement
+  | CopyToStatement
   | TransactionStatement
   | ExplainStatement
   | ShowStatement;
@@ -181,6 +227,11 @@ export function commandTag(statement: Statement, rows: number): string {
       return `UPDATE ${rows}`;
     case "delete":
       return `DELETE ${rows}`;
+    case "truncate":
+      return "TRUNCATE TABLE";
+    case "copyFrom":
+    case "copyTo":
+      return `COPY ${rows}`;
     case "createTable":
       return "CREATE TABLE";
     case "createView":

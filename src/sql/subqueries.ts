@@ -60,12 +60,12 @@ export class Subqueries implements SubquerySink {
     if (select === undefined) throw notSupported("this kind of subquery", position);
     switch (link.subLinkType) {
       case "EXISTS_SUBLINK":
-        return typed(this.exists(select), link.location);
+        return typed(this.exists(select, place), link.location);
       case "ANY_SUBLINK":
       case "ALL_SUBLINK":
         return this.quantified(link, select, place, known);
       case "EXPR_SUBLINK":
-        return typed(this.value(select, position), link.location);
+        return typed(this.value(select, place, position), link.location);
       case "ARRAY_SUBLINK":
         throw notSupported("ARRAY (subquery)", position);
       default:
@@ -129,8 +129,8 @@ export class Subqueries implements SubquerySink {
 
   // ---- kinds ------------------------------------------------------------------------------------------------------
 
-  private exists(select: SelectStmt): Expr {
-    const { query, id } = this.query(select);
+  private exists(select: SelectStmt, place: ExprPlace): Expr {
+    const { query, id } = this.query(select, place);
     return this.existsIn(query.plan, id);
   }
 
@@ -145,8 +145,8 @@ export class Subqueries implements SubquerySink {
     return { kind: "not", arg: { kind: "isNull", arg: this.add({ id, type: "left", plan: found }) } };
   }
 
-  private value(select: SelectStmt, position: number | undefined): Expr {
-    const { query, id } = this.query(select);
+  private value(select: SelectStmt, place: ExprPlace, position: number | undefined): Expr {
+    const { query, id } = this.query(select, place);
     if (query.columns.length !== 1) {
       throw new EvertError("syntax_error", "subquery must return only one column", { position });
     }
@@ -164,7 +164,7 @@ export class Subqueries implements SubquerySink {
     const position = ctx.position(link.location);
     const rows = as(link.testexpr, "RowExpr")?.args ?? [link.testexpr!];
     const tested = rows.map((node) => place.bind(node, place));
-    const { query, id } = this.query(select);
+    const { query, id } = this.query(select, place);
     if (query.columns.length !== tested.length) {
       const message = `subquery has too ${query.columns.length > tested.length ? "many" : "few"} columns`;
       throw new EvertError("syntax_error", message, { position });
@@ -253,10 +253,10 @@ export class Subqueries implements SubquerySink {
 
   // ---- parts ------------------------------------------------------------------------------------------------------
 
-  private query(select: SelectStmt): { query: BoundQuery; id: number } {
+  private query(select: SelectStmt, place: ExprPlace): { query: BoundQuery; id: number } {
     const { ctx } = this.env;
     const id = ctx.nextApply();
-    const query = ctx.inside(this.scope, id, () => this.env.bindQuery(select, this.env));
+    const query = ctx.inside(this.scope, place, id, () => this.env.bindQuery(select, this.env));
     return { query, id };
   }
 

@@ -6,7 +6,7 @@
  * else that now() could be asked for would change for every row at every moment, and is refused.
  */
 import { notSupported } from "../base/errors.ts";
-import { parseInterval } from "../batch/format/interval.ts";
+import { formatInterval, intervalSpan, parseInterval } from "../batch/format/interval.ts";
 import { interval, timestamptz } from "../batch/types.ts";
 import * as build from "../plan/build.ts";
 import type { Expr } from "../plan/expression.ts";
@@ -89,47 +89,62 @@ function boundsOf(condition: Expr): Bounds | undefined {
 
 /** `time fn moment`, where the moment is now() and intervals beside it. */
 function boundsWith(fn: string, time: Expr, moment: Expr): Bounds | undefined {
-  const bound = movedOver(moment, time);
+  const apart = beforeNow(moment);
   // A subquery has no value yet where the rows are filtered by time.
-  if (bound === undefined || [...columnsOf(bound)].some((c) => c >= SUBQUERIES)) return undefined;
+  if (apart === undefined || [...columnsOf(time)].some((c) => c >= SUBQUERIES)) return undefined;
+  // Times are whole microseconds: what begins after a moment begins at the next.
   switch (fn) {
     case "timestamptz_gt":
-      return { from: null, until: bound };
+      return { from: null, until: bound(time, apart) };
     case "timestamptz_ge":
-      return { from: null, until: later(bound) };
+      return { from: null, until: bound(time, apart + 1n) };
     case "timestamptz_lt":
-      return { from: later(bound), until: null };
+      return { from: bound(time, apart + 1n), until: null };
     case "timestamptz_le":
-      return { from: bound, until: null };
+      return { from: bound(time, apart), until: null };
   }
   return undefined;
 }
 
-/** now() - i beside ts is now() beside ts + i. */
-function movedOver(moment: Expr, time: Expr): Expr | undefined {
-  if (isNow(moment)) return time;
+/** How many microseconds the moment is before now(). */
+function beforeNow(moment: Expr): bigint | undefined {
+  if (isNow(moment)) return 0n;
   if (moment.kind !== "call" || moment.args.length !== 2) return undefined;
   const [first, second] = moment.args as [Expr, Expr];
-  const shifted = (inner: Expr, by: Expr, fn: "timestamptz_add_interval" | "timestamptz_sub_interval") =>
-    isSteady(by) ? movedOver(inner, { kind: "call", fn, args: [time, by], type: timestamptz }) : undefined;
+  const beside = (inner: Expr, by: Expr, sign: bigint): bigint | undefined => {
+    const [before, span] = [beforeNow(inner), spanOf(by)];
+    return before === undefined || span === undefined ? undefined : before + sign * span;
+  };
   switch (moment.fn) {
     case "timestamptz_sub_interval":
-      return shifted(first, second, "timestamptz_add_interval");
+      return beside(first, second, 1n);
     case "timestamptz_add_interval":
-      return shifted(first, second, "timestamptz_sub_interval");
+      return beside(first, second, -1n);
     case "interval_add_timestamptz":
-      return shifted(second, first, "timestamptz_sub_interval");
+      return beside(second, first, -1n);
   }
   return undefined;
 }
 
 /** Months differ in length: a month before now() is not what now() is a month after. */
-function isSteady(by: Expr): boolean {
-  return by.kind === "const" && typeof by.value === "string" && parseInterval(by.value).months === 0;
+function spanOf(by: Expr): bigint | undefined {
+  if (by.kind !== "const" || typeof by.value !== "string") return undefined;
+  const span = parseInterval(by.value);
+  return span.months === 0 ? intervalSpan(span) : undefined;
 }
 
-/** The next moment: times are whole microseconds. */
-function later(time: Expr): Expr {
-  const microsecond: Expr = { kind: "const", value: "00:00:00.000001", type: interval };
-  return { kind: "call", fn: "timestamptz_add_interval", args: [time, microsecond], type: timestamptz };
+/** The time, so many microseconds later. Where that is beyond all times, the comparison that was turned about is true, or false, for ever. */
+function bound(time: Expr, later: bigint): Expr {
+  if (later === 0n) return time;
+  const days = later / US_PER_DAY;
+  const span =
+    days > DAYS_MAX || days < -DAYS_MAX
+      ? { months: 0, days: Number(days > 0n ? DAYS_MAX : -DAYS_MAX), us: 0n }
+      : { months: 0, days: Number(days), us: later % US_PER_DAY };
+  const by: Expr = { kind: "const", value: formatInterval(span), type: interval };
+  return { kind: "call", fn: "timestamptz_bound", args: [time, by], type: timestamptz };
 }
+
+const US_PER_DAY = 86_400_000_000n;
+/** What an interval holds; from anywhere in time it leads beyond its end. */
+const DAYS_MAX = 2n ** 31n - 1n;

@@ -41,7 +41,7 @@ export function bindWindowCall(call: FuncCall, name: string, place: ExprPlace): 
   if (call.agg_distinct) throw notImplemented("DISTINCT is not implemented for window functions", position);
   if (call.agg_order !== undefined)
     throw notImplemented("aggregate ORDER BY is not implemented for window functions", position);
-  if (isAggregate(name)) {
+  if (isAggregate(name) || ctx.catalog.routine?.(name)?.kind === "reducer") {
     if (isOrderedSet(name))
       throw notImplemented(`OVER is not supported for ordered-set aggregate ${name}`, position);
     // Its definition is bound behind its arguments, as PostgreSQL does.

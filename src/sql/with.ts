@@ -10,7 +10,7 @@ import { bindRecursion, mentions } from "./recursion.ts";
 import { as, stringOf } from "./tree.ts";
 
 /** The environment of the query itself: what it sees from outside, and its WITH queries. */
-export function withQueries(select: SelectStmt, env: QueryEnv): QueryEnv {
+export function withQueries(select: Pick<SelectStmt, "withClause">, env: QueryEnv): QueryEnv {
   const clause = select.withClause;
   if (clause === undefined) return env;
   const ctes = (clause.ctes ?? []).map((node) => as(node, "CommonTableExpr")!);

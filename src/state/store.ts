@@ -95,6 +95,11 @@ export class Store implements Rows {
     return bytes;
   }
 
+  /** Rows born in this step that are still there. */
+  get bornCount(): number {
+    return this.born.length - this.#limbo.length;
+  }
+
   /** A step begins. */
   begin(epoch: number): void {
     assert(epoch > this.epoch || (epoch === this.epoch && this.born.length === 0), "epochs rise");

@@ -273,6 +273,15 @@ describe("query", () => {
     });
   });
 
+  test("COPY: rows from standard input, and to standard output", async () => {
+    expect(await run(["query", "copy t FROM STDIN"], "1\n2\n3\n")).toEqual({
+      code: 0,
+      stdout: "COPY 3\n",
+      stderr: "",
+    });
+    expect(await run(["query", "COPY t TO STDOUT"])).toMatchObject({ code: 0, stdout: "COPY t TO STDOUT\n" });
+  });
+
   test("a statement that fails: the results before it, then the error and its place", async () => {
     const { code, stdout, stderr } = await run(["query", "SELECT [1];FAIL", "--format", "ndjson"]);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '{"?column?":1}\n' });

@@ -250,6 +250,7 @@ describe("reduce", () => {
     }),
     remove: fold((acc, row) => ({ sum: (acc as unknown as { sum: number }).sum - row.v })),
     source: "reduce",
+    routine: null,
   };
   const aggregate: Aggregate = { fn: "reduce", arg: null, filter: null, type: jsonb, reducer };
 

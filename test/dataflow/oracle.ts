@@ -19,8 +19,10 @@ import {
 } from "../../src/dataflow/kernels/decimal.ts";
 import { takeFault, toThrowable } from "../../src/dataflow/kernels/errors.ts";
 import { evaluateExpr, fromDatum, toDatum } from "../../src/dataflow/kernels/evaluate.ts";
+import { statementGuard } from "../../src/dataflow/kernels/guard.ts";
+import { hasRowsFor, routineRows } from "../../src/dataflow/kernels/routine-rows.ts";
 import { rowsOf } from "../../src/dataflow/kernels/table-functions.ts";
-import { callUser, datumFromJs, jsRow } from "../../src/dataflow/kernels/user-function.ts";
+import { callUser, datumFromJs, jsRow, ofView } from "../../src/dataflow/kernels/user-function.ts";
 import type { Datum, Expr } from "../../src/plan/expression.ts";
 import { typeOf } from "../../src/plan/inspect.ts";
 import type { Aggregate, OrderItem, Plan } from "../../src/plan/plan.ts";
@@ -107,7 +109,7 @@ function evaluate(plan: Plan, facts: Facts, errors: string[]): Record[] {
       return evaluate(plan.input, facts, errors).flatMap((r) => {
         const made = attempt(errors, () => {
           const rows = plan.fn.rows.map((shape) => jsRow(shape, r.row, typesOf(plan.input)));
-          const result = callUser(plan.fn.call, rows);
+          const result = callUser(statementGuard, ofView, plan.fn.call, rows);
           raise();
           const elements = plan.flat ? [...(result as Iterable<unknown>)] : [result];
           return elements.map((element) =>
@@ -161,8 +163,13 @@ function evaluate(plan: Plan, facts: Facts, errors: string[]): Record[] {
         if (args === FAILED) return [];
         const types = plan.args.map(typeOf);
         const made = attempt(errors, () => {
-          if (isStrict(plan.fn) && args.includes(null)) return [];
-          const rows = [...rowsOf(plan.fn, types)(args.map((a, i) => fromDatum(a, types[i]!)))];
+          const values = args.map((a, i) => fromDatum(a, types[i]!));
+          const { fn } = plan;
+          const called =
+            typeof fn === "string" ? !isStrict(fn) || !args.includes(null) : hasRowsFor(fn, values);
+          if (!called) return [];
+          const rowsFor = typeof fn === "string" ? rowsOf(fn, types) : routineRows(fn, statementGuard);
+          const rows = [...rowsFor(values)];
           raise();
           return rows;
         });
@@ -394,7 +401,7 @@ function fold(a: Aggregate, rows: readonly Row[], input: Plan, errors: string[])
   for (const row of rows) {
     if (a.filter !== null && evaluateOn(a.filter, row, input) !== true) continue;
     const args = reducer!.add.rows.map((shape) => jsRow(shape, row, typesOf(input)));
-    const next = callUser(reducer!.add.call, [value, ...args]);
+    const next = callUser(statementGuard, ofView, reducer!.add.call, [value, ...args]);
     const error = takeFault();
     if (error !== null) errors.push(`${error.sqlstate} ${error.message}`);
     else value = next;

@@ -42,6 +42,11 @@ const views: Readonly<Record<string, string>> = {
   unmatched:
     "SELECT s.k, t.name FROM s LEFT JOIN t USING (k) WHERE s.ts + interval '1 day' > now() + interval '23 hours'",
   over: "SELECT n, count(*) AS groups FROM counts WHERE last > now() - interval '10 minutes' GROUP BY n",
+  keyed_until: "SELECT k, ts, name FROM t WHERE ts >= now() - interval '15 minutes'",
+  below: `SELECT n, moved FROM (SELECT s.k + 1 AS n, s.ts - interval '0' AS moved, t.name FROM s JOIN t USING (k)) x
+    WHERE moved > now() - interval '30 minutes'`,
+  by_time:
+    "SELECT ts, n FROM (SELECT ts, count(*) AS n FROM s GROUP BY ts) x WHERE ts > now() - interval '20 minutes'",
   inside:
     "SELECT k FROM t WHERE EXISTS (SELECT 1 FROM s WHERE s.k = t.k AND s.ts > now() - interval '5 minutes')",
 };
@@ -307,6 +312,106 @@ describe("what a review found", () => {
     const { results, error } = await db.sql("BEGIN; DELETE FROM t WHERE d = 0; SELECT k FROM w; COMMIT");
     expect(error).toBeUndefined();
     expect(results[2]?.rowsText()).toEqual([["2"]]);
+    await db.close();
+  });
+
+  it("at the ends of all times a row is shown for ever, or never, and no view fails", async () => {
+    const clock = new SimulatedClock();
+    const db = await openInMemory(new SimulatedDisk(), { clock });
+    await sql(db, "CREATE TABLE s (k int, ts timestamptz) WITH (append_only)");
+    const views = {
+      lately: "ts > now() - interval '1 hour'",
+      lately_too: "ts >= now() - interval '365000000 days'",
+      before: "ts < now() - interval '1 hour'",
+      long_before: "ts <= now() - interval '365000000 days'",
+      soon: "ts < now() + interval '1 hour'",
+      far_off: "ts > now() + interval '365000000 days'",
+    };
+    for (const [name, where] of Object.entries(views))
+      await sql(db, `CREATE MATERIALIZED VIEW ${name} AS SELECT k FROM s WHERE ${where}`);
+    await sql(
+      db,
+      `INSERT INTO s VALUES (1, '294247-01-10 04:00:54Z'), (2, '4713-01-01 00:00:00Z BC'), (3, 'infinity'), (4, '-infinity'), (5, ${at(clock, 0)})`,
+    );
+    clock.advance(MINUTE);
+    await tick(db);
+    const shown: Record<string, string> = {};
+    for (const name of Object.keys(views))
+      shown[name] = (await rowsOf(db, `SELECT k FROM ${name} ORDER BY k`)).flat().join("");
+    expect(shown).toEqual({
+      lately: "135",
+      lately_too: "1235",
+      before: "24",
+      long_before: "4",
+      soon: "245",
+      far_off: "3",
+    });
+    await db.close();
+  });
+
+  it("a user's own arithmetic still fails where PostgreSQL's does", async () => {
+    const db = await openInMemory();
+    await sql(db, "CREATE TABLE s (ts timestamptz) WITH (append_only)");
+    await sql(db, "CREATE MATERIALIZED VIEW v AS SELECT ts FROM s WHERE ts + interval '1 day' > now()");
+    await sql(db, "INSERT INTO s VALUES ('294247-01-10 00:00:00Z')");
+    await expect(rowsOf(db, "SELECT * FROM v")).rejects.toThrow("22008");
+    await db.close();
+  });
+
+  it.each(["stream", "table"])(
+    "a view of the last hour built over a long history of a %s keeps the last hour",
+    async (kind) => {
+      const clock = new SimulatedClock();
+      const db = await openInMemory(new SimulatedDisk(), { clock });
+      await sql(
+        db,
+        `CREATE TABLE s (n int, ts timestamptz) ${kind === "stream" ? "WITH (append_only)" : ""}`,
+      );
+      for (let day = 0; day < 20; day++) {
+        const ts = new Date(clock.wallUs() / 1000).toISOString();
+        const rows = Array.from({ length: 1000 }, (_, n) => `(${n}, '${ts}')`);
+        await sql(db, `INSERT INTO s VALUES ${rows.join()}`);
+        clock.advance(24 * 60 * MINUTE);
+      }
+      await sql(db, `INSERT INTO s VALUES (1, ${at(clock, 0)})`);
+      await sql(db, "CREATE MATERIALIZED VIEW v AS SELECT n FROM s WHERE ts > now() - interval '1 hour'");
+      expect(await rowsOf(db, "SELECT n FROM v")).toEqual([["1"]]);
+      const { operators } = db.view("v").info;
+      const kept = operators?.filter((o) => o.role !== "source");
+      expect(kept?.find((o) => o.operator === "rows still in time")).toMatchObject({
+        rowsIn: 20_001,
+        rowsOut: 1,
+      });
+      // What was never let in left no slots behind either.
+      expect(kept?.reduce((sum, o) => sum + o.stateBytes, 0)).toBeLessThan(20_000);
+      await db.close();
+    },
+  );
+
+  it("a temporal filter goes below what its rows come through, and stays above what may fail", async () => {
+    const db = await openInMemory();
+    await sql(db, "CREATE TABLE s (k int, ts timestamptz); CREATE TABLE t (k int PRIMARY KEY, name text)");
+    const planOf = async (text: string) =>
+      (await rowsOf(db, `EXPLAIN CREATE MATERIALIZED VIEW v AS ${text}`)).map(([line]) =>
+        line
+          ?.trim()
+          .split(/[: ]+/)
+          .find((w) => /^[A-Z]/.test(w)),
+      );
+    const where = "WHERE at > now() - interval '1 hour'";
+    expect(
+      await planOf(`SELECT * FROM (SELECT k, ts AS at, name FROM s JOIN t USING (k)) x ${where}`),
+    ).toEqual(["Project", "Inner", "Temporal", "Source", "Source"]);
+    expect(await planOf(`SELECT * FROM (SELECT ts AS at, count(*) FROM s GROUP BY ts) x ${where}`)).toEqual([
+      "Project",
+      "Group",
+      "Temporal",
+      "Project",
+      "Source",
+    ]);
+    expect((await planOf(`SELECT * FROM (SELECT ts AS at, 1 / k FROM s) x ${where}`))[0]).toBe("Temporal");
+    const grouped = await planOf(`SELECT * FROM (SELECT max(ts) AS at FROM s GROUP BY k) x ${where}`);
+    expect(grouped.indexOf("Temporal")).toBeLessThan(grouped.indexOf("Group"));
     await db.close();
   });
 });

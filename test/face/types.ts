@@ -21,6 +21,8 @@ import {
   int8,
   interval,
   jsonb,
+  lag,
+  lead,
   list,
   max,
   min,
@@ -29,6 +31,10 @@ import {
   numeric,
   percentile,
   reduce,
+  reducer,
+  rowNumber,
+  scalar,
+  setReturning,
   sql,
   stddev,
   sum,
@@ -338,3 +344,87 @@ expectRow<Song>()(
 );
 
 export const all = [charts, inputs, optionalInput];
+
+// ---- the reach of SQL --------------------------------------------------------------------------------------------
+
+const visits = topic("visits", { schema: { id: int4, user: text, at: timestamptz, ms: nullable(int4) } });
+type Visit = { id: number; user: string; at: string; ms: number | null };
+type VisitWith<More> = { [K in keyof (Visit & More)]: (Visit & More)[K] };
+
+expectRow<{ id: number; who: string | null }>()(
+  visits.rightJoin(songs, "id", (v, song) => ({ id: song.id, who: v?.user ?? null })),
+);
+expectRow<{ id: number | null; name: string | null }>()(
+  visits.fullJoin(songs, "id", (v, song) => ({
+    id: v === null ? null : v.id,
+    name: song === null ? null : song.name,
+  })),
+);
+// @ts-expect-error: the left side may be missing
+visits.rightJoin(songs, "id", (v, song) => ({ id: song.id, who: v.user }));
+// @ts-expect-error: the right side may be missing
+visits.fullJoin(songs, "id", (_, song) => ({ name: song.name }));
+
+expectRow<
+  VisitWith<{ n: number; before: string | null; later: number | null; total: number | null; seen: number }>
+>()(
+  visits.window(
+    { partitionBy: "user", orderBy: "-at" },
+    { n: rowNumber(), before: lag("user"), later: lead((v) => v.id + 1), total: sum("ms"), seen: count() },
+  ),
+);
+expectRow<VisitWith<{ sum: number | null; seen: number }>>()(
+  visits.window({ orderBy: "at", frame: { rows: [-6, -1] } }, { sum: sum("id"), seen: count() }),
+);
+// @ts-expect-error: there is no such column
+visits.window({ orderBy: "when" }, { n: rowNumber() });
+// @ts-expect-error: there is no such column
+visits.window({ orderBy: "at" }, { before: lag("when") });
+
+expectRow<{ window_start: string; user: string; visits: number }>()(
+  visits.tumble({ at: "at", size: "1 hour" }).groupBy(["window_start", "user"], { visits: count() }),
+);
+expectRow<VisitWith<{ window_start: string; window_end: string }>>()(
+  visits.session({ at: "at", gap: "30 minutes", partitionBy: "user" }),
+);
+// @ts-expect-error: there is no such column
+visits.hop({ at: "when", size: "1 hour", every: "1 minute" });
+
+expectRow<{ id: number; depth: number }>()(
+  visits
+    .map((v) => ({ id: v.id, depth: 0 }))
+    .iterate((found) => found.join(songs, "id", (f, song) => ({ id: song.id, depth: f.depth + 1 }))),
+);
+// @ts-expect-error: the step makes other rows
+visits.select("id").iterate((found) => found.map((v) => ({ other: v.id })));
+
+// ---- functions for SQL -------------------------------------------------------------------------------------------
+
+scalar("a", { args: [text, nullable(int4)], returns: text, fn: (s: string, n: number | null) => `${s}${n}` });
+scalar("b", { args: [z.string(), z.boolean()], returns: z.int(), fn: (s, yes) => (yes ? s.length : 0) });
+scalar("c", { args: [], returns: nullable(text), fn: () => null });
+// @ts-expect-error: null is not declared
+scalar("d", { args: [], returns: text, fn: () => null });
+// @ts-expect-error: the argument is a text
+scalar("e", { args: [text], returns: text, fn: (n: number) => String(n) });
+// @ts-expect-error: it is called with one argument
+scalar("f", { args: [text], returns: text, fn: (a: string, b: string) => a + b });
+// @ts-expect-error: it cannot wait
+scalar("g", { args: [text], returns: text, fn: async (a) => a });
+
+setReturning("h", { args: [text], returns: { word: text, at: int4 }, fn: (s) => [{ word: s, at: 0 }] });
+setReturning("i", { args: [int4], returns: int4, fn: (n) => [n, n + 1] });
+// @ts-expect-error: a column is missing
+setReturning("j", { args: [text], returns: { word: text, at: int4 }, fn: (s) => [{ word: s }] });
+
+reducer("k", { args: [int4], returns: int4, initial: 0, add: (s, n) => s + n, remove: (s, n) => s - n });
+reducer("l", {
+  args: [int4],
+  returns: text,
+  initial: { n: 0 },
+  add: (s, n) => ({ n: s.n + n }),
+  remove: (s, n) => ({ n: s.n - n }),
+  result: (s) => String(s.n),
+});
+// @ts-expect-error: the state is no text
+reducer("m", { args: [int4], returns: text, initial: 0, add: (s, n) => s + n, remove: (s, n) => s - n });

@@ -10,6 +10,8 @@ import { bool, float8, int4, int8, numeric, text } from "../../src/batch/types.t
 import type {
   AppendOptions,
   AppendResult,
+  CopyIn,
+  CopyOut,
   DatabaseStats,
   Engine,
   Operation,
@@ -123,6 +125,11 @@ export class FakeEngine implements Engine {
       position: this.position,
       logBytes: 1,
       segments: 1,
+      sealedSegments: 0,
+      unsealedSegments: 0,
+      sealedBytes: 0,
+      sealedOriginalBytes: 0,
+      sealingFailed: false,
       commits: this.#position,
       records: this.#records,
       steps: this.#position,
@@ -133,6 +140,22 @@ export class FakeEngine implements Engine {
       checkpointPosition: "0",
       longestPauseMs: 2,
     };
+  }
+
+  /** Takes lines, gives the statement. */
+  async copy(text: string): Promise<CopyIn | CopyOut> {
+    if (/FROM STDIN/.test(text)) {
+      let rows = 0;
+      const write = async (bytes: Uint8Array): Promise<void> => {
+        for (const byte of bytes) if (byte === 10) rows++;
+      };
+      const finish = async () => ({ position: this.position, rowCount: rows, command: `COPY ${rows}` });
+      return { direction: "in", write, finish };
+    }
+    async function* pieces() {
+      yield `${text}\n`;
+    }
+    return { direction: "out", position: this.position, rowCount: 1, format: "csv", pieces: pieces() };
   }
 
   async append(topic: string, rows: readonly unknown[], options: AppendOptions = {}): Promise<AppendResult> {
@@ -321,6 +344,9 @@ export class FakeEngine implements Engine {
       order: [{ column: 0, descending: true, nullsFirst: true }],
       rows: view.rows.size,
       stateBytes: 100,
+      rowsIn: 30,
+      rowsOut: 20,
+      stepSeconds: 0.25,
       position: this.position,
       lag: 0,
       progress: 1,

@@ -27,8 +27,9 @@ export class TestCatalog implements Catalog {
   /** What a CREATE defines; other statements change nothing. */
   define(statement: Statement): void {
     if (statement.kind === "createTable") {
-      const { name, schema, key, appendOnly, defaults } = statement;
-      this.add(name, { kind: appendOnly ? "stream" : "table", schema, key, appendOnly, order: [], defaults });
+      const { name, schema, key, appendOnly, defaults, defaultTexts } = statement;
+      const kind = appendOnly ? "stream" : "table";
+      this.add(name, { kind, schema, key, appendOnly, order: [], defaults, defaultTexts });
     } else if (statement.kind === "createType") {
       this.types.set(statement.name, statement.type);
     } else if (statement.kind === "createView") {

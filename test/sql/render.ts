@@ -31,9 +31,11 @@ export function renderStatement(statement: Statement): string[] {
       const options = [appendOnly ? "append only" : "", ifNotExists ? "if not exists" : ""].filter(
         (o) => o !== "",
       );
-      const values = defaults.flatMap((d, i) =>
-        d === null ? [] : [`default ${schema.fields[i]!.name} = ${d}`],
-      );
+      const values = defaults.flatMap((d, i) => {
+        const text = statement.defaultTexts[i];
+        if (text != null) return [`default ${schema.fields[i]!.name} = <${text}>`];
+        return d === null ? [] : [`default ${schema.fields[i]!.name} = ${d}`];
+      });
       const uniques = constraints.uniques.map(
         (u) => `unique ${u.name} (${u.columns.map((c) => schema.fields[c]!.name).join(", ")})`,
       );
@@ -44,6 +46,8 @@ export function renderStatement(statement: Statement): string[] {
     case "insert":
       return [`into ${statement.relation.name}`, ...explainPlan(statement.source), ...conflict(statement)];
     case "update":
+      if (statement.source !== null)
+        return [`in ${statement.relation.name}`, ...explainPlan(statement.source)];
       return [
         ...statement.assigned.map(
           (c) => `set ${named(statement.relation, c)} = ${over(statement, statement.row[c]!)}`,
@@ -51,7 +55,17 @@ export function renderStatement(statement: Statement): string[] {
         ...whereText(statement, statement.where),
       ];
     case "delete":
+      if (statement.source !== null)
+        return [`from ${statement.relation.name}`, ...explainPlan(statement.source)];
       return [`from ${statement.relation.name}`, ...whereText(statement, statement.where)];
+    case "truncate":
+      return [`truncate ${statement.relations.map((r) => r.name).join(", ")}`];
+    case "copyFrom": {
+      const names = statement.columns.map((c) => statement.relation.schema.fields[c]!.name);
+      return [`copy ${statement.relation.name} (${names.join(", ")})  ${JSON.stringify(statement.format)}`];
+    }
+    case "copyTo":
+      return [...queryHead(statement.query), JSON.stringify(statement.format)];
     case "drop":
       return [
         `drop ${statement.object} ${statement.names.join(", ")}${statement.ifExists ? "  if exists" : ""}${statement.cascade ? "  cascade" : ""}`,

@@ -17,7 +17,7 @@ export interface Place {
   /** Chunk column of the argument; -1 without one. */
   readonly arg: number;
   readonly argNullable: boolean;
-  /** Chunk columns of further arguments; never null where the first is not. */
+  /** Chunk columns of further arguments; but for a reducer, never null where the first is not. */
   readonly rest: readonly number[];
   /** Column of the group's row that counts the rows whose argument is not null. */
   readonly count: number;
@@ -38,6 +38,8 @@ export interface Accumulator {
   settle?(place: Place): string;
   /** The group's row is a new version: `g` was copied from `old` (-1: a new group). Objects kept beside the rows are not copied. */
   readonly boxed?: Boxed;
+  /** Its code calls functions of the user that may never return: it runs in a region of the guard. */
+  readonly mayHang?: boolean;
 }
 
 /** Values kept beside the rows during a step. */

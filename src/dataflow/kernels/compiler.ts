@@ -19,14 +19,16 @@
  */
 import { assert } from "../../base/assert.ts";
 import { bool, numeric, type SqlType } from "../../batch/types.ts";
-import type { CallExpr, Expr, RowShape, UserFunction } from "../../plan/expression.ts";
+import type { CallExpr, Expr, RoutineExpr, RowShape, UserFunction } from "../../plan/expression.ts";
 import { callIsFallible, functionInfo } from "../../plan/functions.ts";
 import { isFallible, nullableOf, typeOf } from "../../plan/inspect.ts";
 import { emitters } from "./emitters.ts";
+import { fail, type ScalarError } from "./errors.ts";
+import type { Callee } from "./guard.ts";
 import { functionOf } from "./library.ts";
 import { BOOL, columnForm, type Form, notNull, type Operand } from "./operand.ts";
 import { type Computed, isName, negated, OperandWriter } from "./operand-writer.ts";
-import { fromJs, userFailed } from "./user-function.ts";
+import { calleeOf, fromJs, gaveNull, ofView, userFailed } from "./user-function.ts";
 
 /** How the loop reads column i of the row it is at: JavaScript for its code and for "it is null" ("false" for a column without nulls). */
 export interface RowReader {
@@ -39,6 +41,10 @@ export interface Scope {
   readonly row: RowReader;
   /** Statement that leaves the row when fault.error is set. */
   readonly onError: string;
+}
+
+function leaveFault(error: ScalarError): void {
+  fail(error, undefined);
 }
 
 export class LoopCompiler extends OperandWriter {
@@ -107,6 +113,8 @@ export class LoopCompiler extends OperandWriter {
         return this.#coalesce(expr.args, expr.type);
       case "js":
         return this.#userValue(expr.fn, expr.type);
+      case "routine":
+        return this.#routine(expr);
     }
   }
 
@@ -331,35 +339,38 @@ export class LoopCompiler extends OperandWriter {
 
   // ---- functions of the user ------------------------------------------------------------------------------------
 
-  /** Calls it with the frozen rows of its shapes; the name of what it returned. */
-  callUser(fn: UserFunction, scope: Scope): string {
-    return this.#within(scope, () => this.#callUser(fn));
+  /** Name of the guard in the generated code: a loop with functions of the user runs in a region of it. */
+  get guard(): string {
+    return this.writer.parameter(this.runtime.guard, "guard");
   }
 
-  /** A JavaScript value, by its name, as an operand of `type`. */
-  fromJs(value: string, type: SqlType, scope: Scope): Operand {
-    return this.#within(scope, () => this.#fromJs(value, type));
-  }
-
-  #callUser(fn: UserFunction): string {
+  /** Calls it with these values; the name of what it returned. */
+  #invoke(call: UserFunction["call"], callee: Callee, given: readonly string[]): string {
     const { writer } = this;
-    const rows = fn.rows.map((shape) => this.#rowObject(shape));
     const returned = writer.name("returned");
-    const call = writer.parameter(fn.call, "call");
+    const name = writer.parameter(call, "call");
+    const who = writer.parameter(callee, "callee");
+    const failed = writer.parameter(userFailed, "userFailed");
     writer.line(`let ${returned};`);
-    writer.line(`try { ${returned} = ${call}(${rows.join(", ")}); }`);
-    writer.line(`catch (thrown) { ${writer.parameter(userFailed, "userFailed")}(thrown); }`);
+    writer.line(`${this.guard}.running = ${who};`);
+    writer.line(`try { ${returned} = ${name}(${given.join(", ")}); }`);
+    writer.line(`catch (thrown) { ${failed}(thrown, ${who}); }`);
+    writer.line(`${this.guard}.running = null;`);
     this.checkFault();
     return returned;
   }
 
-  #fromJs(value: string, type: SqlType): Operand {
+  /** Puts what it returned into the target, which is null until then. */
+  #fromJs(value: string, type: SqlType, callee: Callee, target: Operand): void {
     const { writer } = this;
-    const form = columnForm(type);
-    const target = this.#variable(form, true);
+    const { form } = target;
     writer.block(`if (${value} !== null && ${value} !== undefined)`, () => {
       const convert = writer.parameter(fromJs, "fromJs");
-      const made = writer.bind(`${convert}(${value}, ${writer.parameter(type, "type")})`);
+      const who = writer.parameter(callee, "callee");
+      // Taking an object apart may call what the user has written, too.
+      writer.line(`${this.guard}.running = ${who};`);
+      const made = writer.bind(`${convert}(${value}, ${writer.parameter(type, "type")}, ${who})`);
+      writer.line(`${this.guard}.running = null;`);
       this.checkFault();
       const interned = form.kind === "text" || form.kind === "numeric";
       const wide = form.kind === "int8" || form.kind === "scaled";
@@ -369,13 +380,44 @@ export class LoopCompiler extends OperandWriter {
           ? `${this.rt}.codeOfLoose(${made})`
           : made;
       writer.line(`${target.code} = ${code};`);
-      writer.line(`${target.isNull} = false;`);
+      if (target.isNull !== "false") writer.line(`${target.isNull} = false;`);
     });
-    return target;
   }
 
   #userValue(fn: UserFunction, type: SqlType): Operand {
-    return this.#fromJs(this.#callUser(fn), type);
+    const rows = fn.rows.map((shape) => this.#rowObject(shape));
+    const returned = this.#invoke(fn.call, ofView, rows);
+    const target = this.#variable(columnForm(type), true);
+    this.#fromJs(returned, type, ofView, target);
+    return target;
+  }
+
+  #routine(expr: RoutineExpr): Operand {
+    const { writer } = this;
+    const { fn, type } = expr;
+    const callee = calleeOf(fn);
+    const args = expr.args.map((arg) => this.#expression(arg));
+    const target = this.#variable(columnForm(type), nullableOf(expr));
+    const call = () => {
+      const given = args.map((arg, i) => {
+        const { type: wanted, nullable } = fn.args[i]!;
+        return this.#jsValue(this.inForm(nullable ? arg : notNull(arg), columnForm(wanted)), wanted);
+      });
+      const returned = this.#invoke(fn.call, callee, given);
+      if (!fn.returns.nullable) {
+        const refusal = writer.parameter(gaveNull(callee, type), "gaveNull");
+        const fault = writer.parameter(leaveFault, "leaveFault");
+        writer.line(`if (${returned} === null || ${returned} === undefined) ${fault}(${refusal});`);
+        this.checkFault();
+      }
+      this.#fromJs(returned, type, callee, target);
+    };
+    const nulls = args.flatMap((arg, i) =>
+      fn.args[i]!.nullable || arg.isNull === "false" ? [] : [arg.isNull],
+    );
+    if (nulls.length === 0) call();
+    else writer.block(`if (!(${[...new Set(nulls)].join(" || ")}))`, call);
+    return target;
   }
 
   #rowObject(shape: RowShape): string {

@@ -34,6 +34,16 @@ function moved(to: OperandWriter, time: Operand, span: Operand, sign: "+" | "-")
   return { code: result, form: INT8 };
 }
 
+const bound: Emitter = (to, [time, span]) => {
+  const { writer } = to;
+  const result = writer.name("v");
+  writer.line(`let ${result} = ${time!.code} + ${spanUs(to, span!)};`);
+  writer.block(`if (!(${time!.code} < ${WIDE} && ${isSafe(result)}))`, () => {
+    writer.line(`${result} = ${to.rt}.boundAfter(${time!.code}, ${span!.code});`);
+  });
+  return { code: result, form: INT8 };
+};
+
 const add: Emitter = (to, [time, span]) => moved(to, time!, span!, "+");
 const addTo: Emitter = (to, [span, time]) => moved(to, time!, span!, "+");
 const subtract: Emitter = (to, [time, span]) => moved(to, time!, span!, "-");
@@ -61,6 +71,7 @@ export const intervalEmitters = {
   interval_add_timestamptz: addTo,
   timestamp_sub_interval: subtract,
   timestamptz_sub_interval: subtract,
+  timestamptz_bound: bound,
   timestamp_bin: bin,
   timestamptz_bin: bin,
 } satisfies Partial<Record<FunctionId, Emitter>>;

@@ -5,13 +5,14 @@
 import { assert } from "../../base/assert.ts";
 import { notSupported } from "../../base/errors.ts";
 import { bool, isSmallNumeric, type SqlType } from "../../batch/types.ts";
-import type { Datum, Expr } from "../../plan/expression.ts";
+import type { Datum, Expr, RoutineExpr } from "../../plan/expression.ts";
 import { functionInfo } from "../../plan/functions.ts";
 import { typeOf } from "../../plan/inspect.ts";
 import { Decimal, decimal, decimalFromText, decimalToText } from "./decimal.ts";
 import { takeFault, toThrowable } from "./errors.ts";
+import { statementGuard } from "./guard.ts";
 import { functionOf } from "./library.ts";
-import { callUser, datumFromJs, jsRow } from "./user-function.ts";
+import { calleeOf, callUser, datumFromJs, gaveNull, jsRow, ofView, toJs } from "./user-function.ts";
 import { constrainDecimal, type ScalarFunction, type Value } from "./value.ts";
 
 export interface EvaluationContext {
@@ -66,14 +67,32 @@ function evaluate(expr: Expr, row: readonly Datum[], context: EvaluationContext)
         if (value !== null) return constrained(value, expr.type);
       }
       return null;
+    case "routine":
+      return evaluateRoutine(expr, row, context);
     case "js": {
       const { columns } = context;
       assert(columns !== undefined, "whoever evaluates functions of the user gives the columns' types");
       const rows = expr.fn.rows.map((shape) => jsRow(shape, row, columns));
-      const returned = checked(callUser(expr.fn.call, rows));
+      const guard = statementGuard;
+      const returned = checked(guard.run(() => callUser(guard, ofView, expr.fn.call, rows)));
       return fromDatum(checked(datumFromJs(returned, expr.type)), expr.type);
     }
   }
+}
+
+function evaluateRoutine(expr: RoutineExpr, row: readonly Datum[], context: EvaluationContext): Value {
+  const { fn, type } = expr;
+  const args = expr.args.map((arg, i) => toDatum(evaluate(arg, row, context), fn.args[i]!.type));
+  if (args.some((arg, i) => arg === null && !fn.args[i]!.nullable)) return null;
+  const values = args.map((arg, i) => toJs(arg, fn.args[i]!.type));
+  const callee = calleeOf(fn);
+  const returned = statementGuard.run(() => {
+    const given = callUser(statementGuard, callee, fn.call, values);
+    return datumFromJs(given, type, callee);
+  });
+  const datum = checked(returned);
+  if (datum === null && !fn.returns.nullable) throw toThrowable(gaveNull(callee, type));
+  return fromDatum(datum, type);
 }
 
 function evaluateCall(

@@ -303,6 +303,7 @@ export const library = {
   interval_add_timestamptz: (span: string, us: bigint) => spans.addInterval(us, span),
   timestamptz_sub_interval: spans.subtractInterval,
   timestamptz_sub: spans.timestampsApart,
+  timestamptz_bound: spans.boundAfter,
   time_add_interval: spans.addToTime,
   interval_add_time: (span: string, t: bigint) => spans.addToTime(t, span),
   time_sub_interval: spans.subtractFromTime,

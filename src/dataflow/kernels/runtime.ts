@@ -27,9 +27,10 @@ import {
   ZERO,
 } from "./decimal.ts";
 import { fail, int4OutOfRange, int8OutOfRange } from "./errors.ts";
+import { Guard } from "./guard.ts";
 import { divideInt8, int8, remainderInt8 } from "./library.ts";
 import { roundHalfEven } from "./rounding.ts";
-import { addInterval, spanMicroseconds, subtractInterval } from "./time-arithmetic.ts";
+import { addInterval, boundAfter, spanMicroseconds, subtractInterval } from "./time-arithmetic.ts";
 import { bin } from "./time-functions.ts";
 import { parseFrozen, toJs } from "./user-function.ts";
 
@@ -39,6 +40,8 @@ const BIG_SAFE = BigInt(SAFE);
 
 export class KernelRuntime {
   readonly dictionary: Dictionary;
+  /** For functions of the user. */
+  readonly guard: Guard = new Guard();
   readonly #cachedIds = new Int32Array(CACHE_SLOTS).fill(-1);
   readonly #cachedTexts: string[] = new Array<string>(CACHE_SLOTS).fill("");
   readonly #cachedDecimals: Decimal[] = new Array<Decimal>(CACHE_SLOTS).fill(ZERO);
@@ -264,6 +267,10 @@ export class KernelRuntime {
 
   subtractSpan(us: number, span: number): number {
     return this.code(subtractInterval(this.big(us), this.text(span)));
+  }
+
+  boundAfter(us: number, span: number): number {
+    return this.code(boundAfter(this.big(us), this.text(span)));
   }
 
   bin(stride: number, us: number, origin: number): number {

@@ -102,6 +102,14 @@ export function addInterval(us: bigint, written: string): bigint {
   return shifted(us, parseInterval(written));
 }
 
+/** The time after an interval without months; what is beyond all times is infinitely far. */
+export function boundAfter(us: bigint, written: string): bigint {
+  if (isInfiniteTime(us)) return us;
+  const moved = us + intervalSpan(parseInterval(written));
+  if (isInRange(moved)) return moved;
+  return moved < 0n ? TIMESTAMP_MINUS_INFINITY : TIMESTAMP_INFINITY;
+}
+
 export function subtractInterval(us: bigint, written: string): bigint {
   const span = parseInterval(written);
   const infinite = intervalInfinity(span);

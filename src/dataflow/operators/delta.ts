@@ -6,6 +6,7 @@
  */
 
 import { LIVE } from "../../state/store.ts";
+import type { Activity } from "../activity.ts";
 import type { Node } from "../node.ts";
 import type { Step } from "../operator.ts";
 import type { StoredNode } from "./stored.ts";
@@ -24,18 +25,25 @@ export class Delta {
   readonly #step: Step;
   readonly #scans: boolean;
   readonly #found: Int32Array | null;
+  readonly #activity: Activity;
+  readonly #port: number;
   #part: Part = "died";
+  #counts = true;
   #at = 0;
 
   constructor(source: StoredNode, consumer: Node) {
     this.#source = source;
     this.#step = consumer.step;
+    this.#activity = consumer.activity;
+    this.#port = consumer.sources.findIndex(({ node }) => node === source);
     this.#scans = source.host !== consumer.host;
     this.#found = this.#scans ? new Int32Array(FOUND_MAX) : null;
   }
 
-  start(part: Part): void {
+  /** `again`: the same rows are looked at once more, and are not counted twice. */
+  start(part: Part, again = false): void {
     this.#part = part;
+    this.#counts = !again;
     this.#at = 0;
     this.index = 0;
     this.length = 0;
@@ -43,7 +51,9 @@ export class Delta {
       this.slots = this.#found;
       return;
     }
-    const list = this.#source.store[part];
+    const { store } = this.#source;
+    const list = store[part];
+    if (!again) this.#activity.tookRows(this.#port, part === "born" ? store.bornCount : list.length);
     this.slots = list.array;
     this.length = list.length;
   }
@@ -77,6 +87,7 @@ export class Delta {
       if (wanted) found[n++] = slot;
     }
     this.#at = slot;
+    if (this.#counts) this.#activity.tookRows(this.#port, n);
     this.index = 0;
     this.length = n;
     return true;

@@ -36,6 +36,11 @@ export interface GroupSpec {
   readonly fallible: boolean;
 }
 
+/** Where functions of the user are called, `guard` is in sight. */
+function lateCode(aggregates: readonly GroupAggregate[], began: string): string {
+  return aggregates.some((a) => a.accumulator.mayHang) ? `if (${began} && guard.late()) break;` : "";
+}
+
 export function groupSource(
   layout: RowLayout,
   spec: GroupSpec,
@@ -78,13 +83,15 @@ function takeSource(
   const perArgument = [...byArgument].map(([arg, lines]) =>
     input[arg]!.nullable ? `if (n${arg}[r] === 0) { ${lines.join("\n      ")} }` : lines.join("\n      "),
   );
-  return `function take${port}(chunk) {
+  return `function take${port}(chunk, from) {
     const rows = chunk.length;
     store.reserve(rows);
     const I = store.I, F = store.F, W = chunk.weights, epoch = store.epoch;
     ${declareColumns("chunk", input)}
-    ${touchLoop(findArguments(input, keys, "r"), "0", "rows")}
-    for (let r = 0; r < rows; r++) {
+    ${touchLoop(findArguments(input, keys, "r"), "from", "rows")}
+    let r = from;
+    for (; r < rows; r++) {
+      ${lateCode(aggregates, "r > from")}
       const w = W[r], at = ${recentCode(spec)};
       let g = recent[at], b = g * ${stride};
       if (I[b + ${birthWord}] !== epoch || !(${sameKey(layout, spec, input)})) {
@@ -106,6 +113,7 @@ function takeSource(
       ${perArgument.join("\n      ")}
       ${always.join("\n      ")}
     }
+    return r;
   }`;
 }
 
@@ -217,6 +225,7 @@ function emitSource(
     const W = out.weights;
     let o = 0;
     for (; i < end && o + 2 <= ${EMITTED_MAX}; i++) {
+      ${lateCode(aggregates, "o > 0")}
       const g = touched[i], b = g * ${stride};
       const I = store.I, F = store.F;
       if (I[b + ${birthWord}] === ${LIVE}) continue;

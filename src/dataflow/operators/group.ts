@@ -25,6 +25,8 @@ import type { Collector } from "../aggregates/collect/collector.ts";
 import { type Chunk, createChunk } from "../chunk.ts";
 import { ErrorCollection } from "../error-collection.ts";
 import type { TypedColumn } from "../js-rows.ts";
+import type { Guard } from "../kernels/guard.ts";
+import { runtimeOf } from "../kernels/runtime.ts";
 import { lostRow } from "../lost-row.ts";
 import { Node, type NodeStore, type Source, type WantedIndex } from "../node.ts";
 import { Extreme } from "./extreme-lookup.ts";
@@ -33,8 +35,8 @@ import { type Counted, type GroupAggregate, type GroupSpec, groupSource } from "
 import { sink } from "./touch-code.ts";
 
 export interface GroupCode {
-  /** By port. */
-  readonly take: readonly (((chunk: Chunk) => void) | null)[];
+  /** By port: takes rows `from`.. in and gives the row to go on with. */
+  readonly take: readonly (((chunk: Chunk, from: number) => number) | null)[];
   /** Emits for touched[i ..]; gives the next i. */
   emit(touched: Int32Array, i: number, end: number, from: number, out: Chunk): number;
 }
@@ -50,6 +52,8 @@ export class Group extends Node {
   readonly #code: GroupCode;
   readonly #source: string;
   readonly #global: boolean;
+  /** null: no function of the user is called. */
+  readonly #guard: Guard | null;
   readonly #extremes: Extreme[] = [];
   readonly #gathers: Gather[] = [];
   #next = 0;
@@ -110,7 +114,9 @@ export class Group extends Node {
     const lost = () => lostRow(this.label);
     const report = (error: ErrorBody, weight: number) => this.errors!.add(error, weight);
     const { find, touch, next } = this.index;
-    const known = { store: this.store, dictionary, find, touch, sink, next, lost, report };
+    const { guard } = runtimeOf(dictionary);
+    this.#guard = this.#aggregates.some((a) => a.accumulator.mayHang) ? guard : null;
+    const known = { store: this.store, dictionary, find, touch, sink, next, lost, report, guard };
     const make = new Function(...Object.keys(known), ...bound.keys(), this.#source);
     this.#code = make(...Object.values(known), ...bound.values()) as GroupCode;
   }
@@ -159,7 +165,14 @@ export class Group extends Node {
   }
 
   override push(port: number, chunk: Chunk): void {
-    this.#code.take[port]!(chunk);
+    const take = this.#code.take[port]!;
+    const guard = this.#guard;
+    if (guard === null) take(chunk, 0);
+    else
+      for (let row = 0; row < chunk.length; ) {
+        const from = row;
+        row = guard.run(() => take(chunk, from));
+      }
   }
 
   override work(): boolean {
@@ -168,7 +181,8 @@ export class Group extends Node {
     const ready = this.#gathers.length === 0 ? touched.length : this.#gatherSome(touched);
     if (this.#next >= ready) return true;
     const out = this.#out;
-    this.#next = this.#code.emit(touched.array, this.#next, ready, this.step.from, out);
+    const emit = () => this.#code.emit(touched.array, this.#next, ready, this.step.from, out);
+    this.#next = this.#guard === null ? emit() : this.#guard.run(emit);
     this.emit(out);
     return true;
   }

@@ -215,7 +215,7 @@ export class Join extends Node {
       this.#phase++;
       this.#state.match = START;
       this.#state.matched = false;
-      deltaOf(code, next).start(next.part);
+      deltaOf(code, next).start(next.part, next.run === "turnLeft" || next.run === "turnRight");
     }
   }
 

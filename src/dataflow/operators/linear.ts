@@ -7,13 +7,14 @@
  */
 import { assert } from "../../base/assert.ts";
 import type { Expr } from "../../plan/expression.ts";
-import { columnsOf, isFallible, nullableOf, typeOf } from "../../plan/inspect.ts";
+import { columnsOf, isFallible, mayHang, nullableOf, typeOf } from "../../plan/inspect.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
 import { type Chunk, createChunk } from "../chunk.ts";
 import { ErrorCollection } from "../error-collection.ts";
 import type { TypedColumn } from "../js-rows.ts";
 import { LoopCompiler, type RowReader } from "../kernels/compiler.ts";
 import { takeFault } from "../kernels/errors.ts";
+import type { Guard } from "../kernels/guard.ts";
 import type { Kernel } from "../kernels/operand-writer.ts";
 import { Node, type Source } from "../node.ts";
 
@@ -21,7 +22,8 @@ export type Stage =
   | { readonly kind: "filter"; readonly predicate: Expr }
   | { readonly kind: "project"; readonly exprs: readonly Expr[] };
 
-type Run = (chunk: Chunk, out: Chunk) => void;
+/** Handles rows `from`.. and gives the row to go on with: before the end only where functions of the user take their time. */
+type Run = (chunk: Chunk, out: Chunk, from: number) => number;
 
 export interface LinearSpec {
   readonly identity: string;
@@ -36,6 +38,8 @@ export class Linear extends Node {
   readonly label: string;
   readonly #kernel: Kernel<Run>;
   readonly #out: Chunk;
+  /** null: no function of the user is called that may never return. */
+  readonly #guard: Guard | null;
 
   constructor(spec: LinearSpec, source: Source, dictionary: Dictionary) {
     super(spec.identity, [source]);
@@ -50,12 +54,22 @@ export class Linear extends Node {
       this.errors!.add(error, weight);
     };
     this.#out = createChunk(outputColumns(spec));
-    this.#kernel = compileStages(spec, dictionary, report);
+    const { kernel, guard } = compileStages(spec, dictionary, report);
+    this.#kernel = kernel;
+    this.#guard = guard;
   }
 
   override push(_port: number, chunk: Chunk): void {
-    this.#kernel.run(chunk, this.#out);
+    if (this.#guard === null) this.#kernel.run(chunk, this.#out, 0);
+    else this.#runGuarded(chunk, this.#guard);
     this.emit(this.#out);
+  }
+
+  #runGuarded(chunk: Chunk, guard: Guard): void {
+    for (let row = 0; row < chunk.length; ) {
+      const from = row;
+      row = guard.run(() => this.#kernel.run(chunk, this.#out, from));
+    }
   }
 
   override dispose(): void {
@@ -101,7 +115,7 @@ function compileStages(
   spec: LinearSpec,
   dictionary: Dictionary,
   report: (weight: number) => void,
-): Kernel<Run> {
+): { readonly kernel: Kernel<Run>; readonly guard: Guard | null } {
   const loop = new LoopCompiler(dictionary);
   const { writer } = loop;
   const live = liveColumns(spec.stages, spec.columns);
@@ -118,8 +132,11 @@ function compileStages(
       `const out${i} = out.columns[${i}]${column.nullable ? `, outNulls${i} = out.nulls[${i}]` : ""};`,
     );
   });
-  writer.line("let o = 0;");
-  writer.block("for (let i = 0; i < n; i++)", () => {
+  writer.line("let o = from === 0 ? 0 : out.length;");
+  const late = stagesMayHang(spec.stages) ? `if (i > from && ${loop.guard}.late()) break;` : null;
+  writer.line("let i = from;");
+  writer.block("for (; i < n; i++)", () => {
+    if (late !== null) writer.line(late);
     writer.block("row:", () => {
       const row = spec.stages.reduce<RowReader>(
         (reader, stage, at) => compileStage(loop, stage, reader, live[at + 1] ?? new Set(spec.columns)),
@@ -136,7 +153,13 @@ function compileStages(
     writer.line(`${writer.parameter(report, "report")}(weights[i]);`);
   });
   writer.line("out.length = o;");
-  return loop.finish<Run>("linear", ["chunk", "out"]);
+  writer.line("return i;");
+  const kernel = loop.finish<Run>("linear", ["chunk", "out", "from"]);
+  return { kernel, guard: late === null ? null : loop.runtime.guard };
+}
+
+function stagesMayHang(stages: readonly Stage[]): boolean {
+  return stages.some((s) => (s.kind === "filter" ? mayHang(s.predicate) : s.exprs.some((e) => mayHang(e))));
 }
 
 function nullByte(isNull: string): string {

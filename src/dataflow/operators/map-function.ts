@@ -11,12 +11,9 @@ import { ErrorCollection } from "../error-collection.ts";
 import { type RowReader, rowReader, type TypedColumn, writeJs } from "../js-rows.ts";
 import { type ScalarError, scalarError, takeFault } from "../kernels/errors.ts";
 import { type KernelRuntime, runtimeOf } from "../kernels/runtime.ts";
-import { callUser } from "../kernels/user-function.ts";
+import { callUser, drain, isPromise, ofView } from "../kernels/user-function.ts";
 import type { Source } from "../node.ts";
 import { FanOut } from "./fan-out.ts";
-
-/** Elements one call may give: they are held at once. */
-const ELEMENTS_MAX = 1_000_000;
 
 export class MapFunction extends FanOut {
   readonly label: string;
@@ -53,7 +50,15 @@ export class MapFunction extends FanOut {
   }
 
   protected override fill(chunk: Chunk, row: number, out: Chunk): number {
+    if (this.#plan.fn.bounded) return this.#fill(chunk, row, out);
+    return this.#runtime.guard.run(() => this.#fill(chunk, row, out));
+  }
+
+  #fill(chunk: Chunk, from: number, out: Chunk): number {
+    const { guard } = this.#runtime;
+    let row = from;
     for (; row < chunk.length; row++) {
+      if (row > from && guard.late()) return row;
       const weight = chunk.weights[row]!;
       if (this.#elements === null) {
         const elements = this.#call(chunk, row);
@@ -82,10 +87,12 @@ export class MapFunction extends FanOut {
   }
 
   #call(chunk: Chunk, row: number): readonly unknown[] {
-    const result = callUser(this.#plan.fn.call, this.#read(chunk, row));
+    const { guard } = this.#runtime;
+    const result = callUser(guard, ofView, this.#plan.fn.call, this.#read(chunk, row));
     if (!this.#plan.flat) return [result];
     if (result === null || result === undefined) return [];
-    return callUser(() => drain(result as Iterable<unknown>), []) as readonly unknown[];
+    const drained = () => drain(result as Iterable<unknown>);
+    return callUser(guard, ofView, drained, []) as readonly unknown[];
   }
 
   /** The first reason why an element is no row. */
@@ -98,7 +105,7 @@ export class MapFunction extends FanOut {
   }
 
   #convert(element: unknown, out: Chunk, row: number): ScalarError | null {
-    if (typeof element !== "object" || element === null || element instanceof Promise) {
+    if (typeof element !== "object" || element === null || isPromise(element)) {
       const said =
         element instanceof Promise ? "a promise" : element === null ? "null" : `a ${typeof element}`;
       return scalarError(
@@ -115,14 +122,4 @@ export class MapFunction extends FanOut {
     }
     return null;
   }
-}
-
-function drain(elements: Iterable<unknown>): unknown[] {
-  const drained: unknown[] = [];
-  for (const element of elements) {
-    if (drained.length === ELEMENTS_MAX)
-      throw new RangeError(`a flatMap gave more than ${ELEMENTS_MAX.toLocaleString("en")} rows for one row`);
-    drained.push(element);
-  }
-  return drained;
 }

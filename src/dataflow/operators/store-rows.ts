@@ -34,6 +34,10 @@ export class StoreRows extends Node {
     this.#out = createChunk(columns.map((c) => input.store.layout.columns[c]!));
   }
 
+  override get title(): string {
+    return "rows read";
+  }
+
   get #input(): StoredNode {
     return this.sources[0]!.node as StoredNode;
   }

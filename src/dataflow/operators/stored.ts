@@ -33,6 +33,11 @@ export abstract class StoredNode extends Node {
   override stores(): NodeStore[] {
     return [{ part: "rows", store: this.store }];
   }
+
+  override settle(): void {
+    this.activity.gaveRows(this.store.bornCount + this.store.died.length);
+    super.settle();
+  }
 }
 
 export type CollectionMode = "keyed" | "append" | "bag" | "distinct" | "set";
@@ -69,6 +74,10 @@ export class Collection extends StoredNode {
     const { apply, source: code } = applier(this.store, spec, this.rowIndex);
     this.#source = code;
     this.#apply = apply;
+  }
+
+  override get title(): string {
+    return `rows kept (${this.mode})`;
   }
 
   override push(_port: number, chunk: Chunk): void {

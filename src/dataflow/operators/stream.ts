@@ -12,6 +12,10 @@ export class Stream extends Node {
     this.label = `stream ${name}`;
   }
 
+  override get isTopic(): boolean {
+    return true;
+  }
+
   override push(_port: number, chunk: Chunk): void {
     this.emit(chunk);
   }

@@ -11,6 +11,8 @@ import { ErrorCollection } from "../error-collection.ts";
 import type { TypedColumn } from "../js-rows.ts";
 import type { Decimal } from "../kernels/decimal.ts";
 import { takeFault } from "../kernels/errors.ts";
+import type { Guard } from "../kernels/guard.ts";
+import { hasRowsFor, routineRows } from "../kernels/routine-rows.ts";
 import { type KernelRuntime, runtimeOf } from "../kernels/runtime.ts";
 import { rowsOf, type TableRow, type TableRows } from "../kernels/table-functions.ts";
 import type { Value } from "../kernels/value.ts";
@@ -29,6 +31,8 @@ export class TableFunctionRows extends FanOut {
   /** Columns passed on; the arguments follow them in the input. */
   readonly #width: number;
   readonly #nothing: TableRow;
+  /** null: no function of the user is called. */
+  readonly #guard: Guard | null;
   #rows: Iterator<TableRow> | null = null;
   /** Drawn, but without room in the output before. */
   #next: TableRow | null = null;
@@ -42,13 +46,17 @@ export class TableFunctionRows extends FanOut {
     dictionary: Dictionary,
   ) {
     super(identity, source, input, dictionary);
-    this.label = `${plan.fn} over ${source.node.label}`;
+    const name = typeof plan.fn === "string" ? plan.fn : plan.fn.name;
+    this.label = `${name} over ${source.node.label}`;
     this.errors = new ErrorCollection(this.label, dictionary);
     this.#plan = plan;
     this.#runtime = runtimeOf(dictionary);
     this.#width = input.length - plan.args.length;
     this.#argTypes = input.slice(this.#width).map((c) => c.type);
-    this.#rowsOf = rowsOf(plan.fn, this.#argTypes);
+    const { guard } = this.#runtime;
+    this.#guard = typeof plan.fn === "string" || plan.fn.bounded ? null : guard;
+    this.#rowsOf =
+      typeof plan.fn === "string" ? rowsOf(plan.fn, this.#argTypes) : routineRows(plan.fn, guard);
     this.#nothing = plan.columns.map(() => null);
     const made = plan.schema.fields.slice(plan.input.schema.fields.length);
     this.out = createChunk([...input.slice(0, this.#width), ...made]);
@@ -60,7 +68,14 @@ export class TableFunctionRows extends FanOut {
   }
 
   protected override fill(chunk: Chunk, row: number, out: Chunk): number {
+    if (this.#guard === null) return this.#fill(chunk, row, out);
+    return this.#guard.run(() => this.#fill(chunk, row, out));
+  }
+
+  #fill(chunk: Chunk, from: number, out: Chunk): number {
+    let row = from;
     for (; row < chunk.length; row++) {
+      if (row > from && this.#guard?.late()) return row;
       if (this.#rows === null) {
         const rows = this.#call(chunk, row);
         const error = takeFault();
@@ -91,7 +106,9 @@ export class TableFunctionRows extends FanOut {
 
   #call(chunk: Chunk, row: number): TableRows {
     const args = this.#argTypes.map((type, i) => this.#argument(chunk, this.#width + i, type, row));
-    return isStrict(this.#plan.fn) && args.includes(null) ? NO_ROWS : this.#rowsOf(args);
+    const { fn } = this.#plan;
+    const given = typeof fn === "string" ? !isStrict(fn) || !args.includes(null) : hasRowsFor(fn, args);
+    return given ? this.#rowsOf(args) : NO_ROWS;
   }
 
   #argument(chunk: Chunk, column: number, type: SqlType, row: number): Value {

@@ -9,6 +9,7 @@ import type { Schema } from "../../batch/schema.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
 import type { HashIndex } from "../../state/hash-index.ts";
 import { LIVE, Store } from "../../state/store.ts";
+import { goBack, goTo } from "../activity.ts";
 import { CHUNK_ROWS, type Chunk, createChunk } from "../chunk.ts";
 import { Node } from "../node.ts";
 import { declareColumns, equalsRow, findArguments, readers, writeRow } from "./row-code.ts";
@@ -49,8 +50,27 @@ export class Table extends StoredNode {
     ) as Apply;
   }
 
+  override get isTopic(): boolean {
+    return true;
+  }
+
   /** Feeds `ops[opsFrom ..]` (null: all upserts) for the chunk's rows. */
   feed(chunk: Chunk, ops: Uint8Array | null, opsFrom: number): void {
+    this.activity.tookRows(0, chunk.length);
+    const { weight } = this.host.timer;
+    if (weight === 0) {
+      this.#feed(chunk, ops, opsFrom);
+      return;
+    }
+    const before = goTo(this.activity, weight);
+    try {
+      this.#feed(chunk, ops, opsFrom);
+    } finally {
+      goBack(before, weight);
+    }
+  }
+
+  #feed(chunk: Chunk, ops: Uint8Array | null, opsFrom: number): void {
     const changes = this.#changes;
     if (changes === null) {
       this.#apply(chunk, 0, chunk.length, ops, opsFrom, null);
@@ -61,7 +81,7 @@ export class Table extends StoredNode {
       const to = Math.min(chunk.length, from + CHUNK_ROWS / 2);
       changes.out.length = 0;
       this.#apply(chunk, from, to, ops, opsFrom, changes.out);
-      changes.push(0, changes.out);
+      changes.take(0, changes.out);
     }
   }
 
@@ -96,6 +116,10 @@ export class TableChanges extends Node {
     this.#table = table;
     this.out = createChunk(table.store.layout.columns);
     table.attach(this);
+  }
+
+  override get isTopic(): boolean {
+    return true;
   }
 
   override push(_port: number, chunk: Chunk): void {

@@ -7,8 +7,8 @@
  * 1. A row that left the input goes if it was shown at the earlier moment; one that came is shown if its time is at the later one.
  * 2. Of the rows that stayed, those change whose bound lies between the two moments: a range of each index.
  *
- * So a step costs what changes and two searches, however many rows wait. Over an input that only grows, `evict` kills rows whose time is
- * over: what is kept is what is shown or yet to come.
+ * So a step costs what changes and two searches, however many rows wait. `evict` kills rows whose time is over: what is kept is what is shown or
+ * yet to come. (Changes of rows whose time is over do not come in: not-over.ts.)
  */
 import { WIDE } from "../../state/dictionary.ts";
 import type { OrderedIndex, OrderedIndexSpec } from "../../state/ordered-index.ts";

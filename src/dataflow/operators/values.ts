@@ -7,12 +7,15 @@ import { Store } from "../../state/store.ts";
 import { runtimeOf } from "../kernels/runtime.ts";
 import { StoredNode } from "./stored.ts";
 
+const ROWS_PER_CALL = 1024;
+
 export class Values extends StoredNode {
   readonly label = "constant rows";
   readonly store: Store;
   readonly weighted = false;
   readonly #plan: ValuesPlan;
   readonly #dictionary: Dictionary;
+  #next = 0;
 
   constructor(identity: string, plan: ValuesPlan, dictionary: Dictionary) {
     super(identity, []);
@@ -23,23 +26,31 @@ export class Values extends StoredNode {
 
   override begin(): void {
     super.begin();
-    if (this.store.live > 0) return;
+    this.#next = this.store.live > 0 ? this.#plan.rows.length : 0;
+  }
+
+  /** Some of the rows; who reads them comes when all are there. */
+  override work(): boolean {
     const { rows, schema } = this.#plan;
+    if (this.#next >= rows.length) return false;
+    const some = rows.slice(this.#next, this.#next + ROWS_PER_CALL);
+    this.#next += some.length;
     const { store } = this;
-    store.reserve(rows.length);
-    for (const row of rows) {
-      const values = row.map((datum) => physicalOfDatum(datum, this.#dictionary));
+    store.reserve(some.length);
+    const columns = schema.fields.map(({ type }, c) => {
+      const values = physicalOf(type) === "f64" ? new Float64Array(some.length) : new Int32Array(some.length);
+      some.forEach((row, r) => {
+        values[r] = physicalOfDatum(row[c] as Datum, this.#dictionary);
+      });
+      return values;
+    });
+    const nulls = schema.fields.map((_, c) => Uint8Array.from(some, (row) => (row[c] === null ? 1 : 0)));
+    for (let row = 0; row < some.length; row++) {
       const slot = store.alloc();
-      store.write(
-        slot,
-        values.map((v, i) =>
-          physicalOf(schema.fields[i]!.type) === "f64" ? Float64Array.of(v) : Int32Array.of(v),
-        ),
-        row.map((datum) => Uint8Array.of(datum === null ? 1 : 0)),
-        0,
-      );
+      store.write(slot, columns, nulls, row);
       store.insert(slot);
     }
+    return this.#next < rows.length;
   }
 
   override push(): void {}

@@ -76,6 +76,8 @@ export class Window extends Node {
   readonly label: string;
   readonly #spec: WindowSpec;
   readonly #out: Chunk;
+  /** By function, the columns of the output that hold its values. */
+  readonly #places: readonly (readonly number[])[];
   readonly #held: readonly Held[];
   readonly #marks: Marks;
   readonly #pace = new Pace();
@@ -102,6 +104,9 @@ export class Window extends Node {
       ...spec.functions,
     ];
     this.#out = createChunk(spec.output.map((c) => columns[c]!));
+    this.#places = spec.functions.map((_, f) =>
+      spec.output.flatMap((o, place) => (o === spec.columns.length + f ? [place] : [])),
+    );
     this.#held = spec.functions.map((f) => new Held(f.type, dictionary));
     this.#values = spec.functions.map(() => new Float64Array(PENDING_MAX));
     this.#nulls = spec.functions.map(() => new Uint8Array(PENDING_MAX));
@@ -198,13 +203,19 @@ export class Window extends Node {
       after: results(),
       reach,
       same: sameRows(store, columns),
-      copy: copier(store, columns, this.#places()),
+      copy: this.#copier(store),
     };
   }
 
-  /** Place of each column of the input in the output. */
-  #places(): number[] {
-    return this.#spec.columns.map((_, i) => this.#spec.output.indexOf(i));
+  /** A column may come out several times. */
+  #copier(store: Store): Copy {
+    const { columns, output } = this.#spec;
+    const copied = output.flatMap((o, place) => (o < columns.length ? [{ column: columns[o]!, place }] : []));
+    return copier(
+      store,
+      copied.map((c) => c.column),
+      copied.map((c) => c.place),
+    );
   }
 
   // ---- a step -----------------------------------------------------------------------------------------------------
@@ -403,10 +414,13 @@ export class Window extends Node {
   }
 
   #putValue(f: number, value: number, isNull: number, o: number): void {
-    const to = this.#spec.output.indexOf(this.#spec.columns.length + f);
-    this.#out.columns[to]![o] = value;
-    const nulls = this.#out.nulls[to];
-    if (nulls != null) nulls[o] = isNull;
+    const places = this.#places[f]!;
+    for (let p = 0; p < places.length; p++) {
+      const to = places[p] as number;
+      this.#out.columns[to]![o] = value;
+      const nulls = this.#out.nulls[to];
+      if (nulls != null) nulls[o] = isNull;
+    }
   }
 
   #keep(slot: number, results: readonly Results[], row: number): boolean {

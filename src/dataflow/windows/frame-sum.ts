@@ -8,6 +8,8 @@ import { Store } from "../../state/store.ts";
 import { type Accumulator, type Place, setReference } from "../aggregates/accumulator.ts";
 import { createChunk } from "../chunk.ts";
 import type { ScalarError } from "../kernels/errors.ts";
+import type { Guard } from "../kernels/guard.ts";
+import { runtimeOf } from "../kernels/runtime.ts";
 import { readers } from "../operators/row-code.ts";
 
 interface Outcome {
@@ -17,8 +19,8 @@ interface Outcome {
 }
 
 interface Code {
-  /** Takes rows slots[from..to-1] in with weight `w`. */
-  readonly take: (slots: Int32Array, from: number, to: number, w: number) => void;
+  /** Takes rows slots[from..to-1] in with weight `w`; gives the place to go on with. */
+  readonly take: (slots: Int32Array, from: number, to: number, w: number) => number;
   readonly result: (into: Outcome) => void;
 }
 
@@ -32,6 +34,8 @@ export class FrameSum {
   readonly #accumulator: Accumulator;
   readonly #code: Code;
   readonly #slot: number;
+  /** null: no function of the user is called. */
+  readonly #guard: Guard | null;
 
   /** `args`: columns of the input's store; none: every row counts. */
   constructor(accumulator: Accumulator, input: Store, args: readonly number[]) {
@@ -44,22 +48,34 @@ export class FrameSum {
     this.#slot = this.#store.alloc();
     this.#store.insert(this.#slot);
     accumulator.boxed?.bind(this.#store, columns.length - 1);
+    this.#guard = accumulator.mayHang ? runtimeOf(dictionary).guard : null;
     this.#code = frameCode(accumulator, this.#store, this.#slot, input, args);
     this.clear();
   }
 
   add(slots: Int32Array, from: number, to: number): void {
-    this.#code.take(slots, from, to, 1);
+    this.#take(slots, from, to, 1);
   }
 
   remove(slots: Int32Array, from: number, to: number): void {
-    this.#code.take(slots, from, to, -1);
+    this.#take(slots, from, to, -1);
+  }
+
+  #take(slots: Int32Array, from: number, to: number, w: number): void {
+    const guard = this.#guard;
+    if (guard === null) this.#code.take(slots, from, to, w);
+    else
+      for (let at = from; at < to; ) {
+        const next = at;
+        at = guard.run(() => this.#code.take(slots, next, to, w));
+      }
   }
 
   /** The result for the rows that are in, to be read from `outcome`. */
   result(): Outcome {
     this.outcome.error = null;
-    this.#code.result(this.outcome);
+    if (this.#guard === null) this.#code.result(this.outcome);
+    else this.#guard.run(() => this.#code.result(this.outcome));
     return this.outcome;
   }
 
@@ -140,7 +156,11 @@ function frameCode(
   const { read, isNull } = readers(input.layout, "XI", "XF");
   const counter = (column: number) => `F[(b >> 1) + ${(layout.words[column] as number) >> 1}]`;
   const head = `const I = store.I, F = store.F, g = ${slot}, b = g * ${layout.strideWords};`;
-  const reads = args.map((c, i) => `c${i}[0] = ${read(c, "a")};`);
+  const reads = args.map((c, i) => {
+    const nulls = i > 0 ? ` n${i}[0] = ${isNull(c, "a")};` : "";
+    return `c${i}[0] = ${read(c, "a")};${nulls}`;
+  });
+  const late = accumulator.mayHang ? "if (x > from && guard.late()) break;" : "";
   const skip = args.length === 0 ? "" : `if (${isNull(args[0]!, "a")} === 1) continue;`;
   const source = `"use strict";
   ${args.map((_, i) => `const c${i} = cells.columns[${i}], n${i} = cells.nulls[${i}];`).join(" ")}
@@ -148,7 +168,9 @@ function frameCode(
     take(slots, from, to, w) {
       ${head}
       const XI = input.I, XF = input.F, r = 0;
-      for (let x = from; x < to; x++) {
+      let x = from;
+      for (; x < to; x++) {
+        ${late}
         const a = slots[x] * ${input.layout.strideWords};
         ${counter(ROWS)} += w;
         ${skip}
@@ -156,6 +178,7 @@ function frameCode(
         ${reads.join(" ")}
         ${accumulator.add(place)}
       }
+      return x;
     },
     result(into) {
       ${head}
@@ -164,7 +187,13 @@ function frameCode(
       into.value = value; into.isNull = isNull; into.error = error;
     },
   };`;
-  const known = { store, input, dictionary: store.dictionary, cells };
+  const known = {
+    store,
+    input,
+    dictionary: store.dictionary,
+    cells,
+    guard: runtimeOf(store.dictionary).guard,
+  };
   const make = new Function(...Object.keys(known), ...bound.keys(), source);
   return make(...Object.values(known), ...bound.values()) as Code;
 }

@@ -11,7 +11,7 @@ import {
   timestamp,
   timestamptz,
 } from "../../batch/types.ts";
-import { type Entry, F, fn, operator } from "./entry.ts";
+import { type Entry, entry, F, fn, operator } from "./entry.ts";
 
 export const timeFunctions = {
   // timestamptz (parts of an infinite time that go round and round, such as the hour, are null)
@@ -77,6 +77,8 @@ export const timeFunctions = {
   interval_add_timestamptz: operator("+", [interval, timestamptz], timestamptz, F),
   timestamptz_sub_interval: operator("-", [timestamptz, interval], timestamptz, F),
   timestamptz_sub: operator("-", [timestamptz, timestamptz], interval, F),
+  /** A bound in time: as +, and beyond the first and the last moment the infinities. Not to be called by name. */
+  timestamptz_bound: entry(null, [], [timestamptz, interval], timestamptz, []),
   // time
   time_add_interval: operator("+", [time, interval], time, F),
   interval_add_time: operator("+", [interval, time], time, F),

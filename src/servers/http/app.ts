@@ -6,6 +6,7 @@ import { headers } from "../../wire/http/messages.ts";
 import { errorAnswer, jsonAnswer } from "./answer.ts";
 import { catalogRoutes } from "./catalog.ts";
 import type { App, HttpEnv, RequestContext, ServerContext } from "./context.ts";
+import { copyRoutes } from "./copy.ts";
 import { subscribeRoutes } from "./events.ts";
 import { guardRequest } from "./guard.ts";
 import { openApiDocument } from "./openapi.ts";
@@ -35,6 +36,7 @@ export function createApp(server: ServerContext, options: AppOptions): App {
     await next();
   });
   sqlRoutes(app, server);
+  copyRoutes(app, server);
   recordRoutes(app, server);
   transactionRoutes(app, server);
   catalogRoutes(app, server);

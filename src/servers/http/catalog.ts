@@ -47,27 +47,11 @@ function topicMessage(info: TopicInfo): TopicMessage {
 }
 
 function viewMessage(info: ViewInfo): ViewMessage {
-  const { name, status, key, rows, stateBytes, position, lag, progress, errors, skipped, definition, error } =
-    info;
+  const { schema: _, ...figures } = info;
   const columns = columnMessages(info.schema);
   const order = info.order
     // A column that is only sorted by is not among those shown.
     .filter((item) => item.column < columns.length)
     .map(({ column, descending, nullsFirst }) => ({ column: columns[column]!.name, descending, nullsFirst }));
-  return {
-    name,
-    status,
-    columns,
-    key,
-    order,
-    rows,
-    stateBytes,
-    position,
-    lag,
-    progress,
-    errors,
-    skipped,
-    definition,
-    ...(error === undefined ? {} : { error }),
-  };
+  return { ...figures, columns, order };
 }

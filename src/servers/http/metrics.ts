@@ -23,6 +23,17 @@ const engineGauges: Record<string, [help: string, value: (stats: DatabaseStats) 
   evert_checkpoint_position: ["Position of the last checkpoint", (s) => Number(s.checkpointPosition)],
   evert_log_bytes: ["Bytes of the log on disk", (s) => s.logBytes],
   evert_log_segments: ["Segments of the log", (s) => s.segments],
+  evert_log_sealed_segments: ["Segments of the log in sealed form", (s) => s.sealedSegments],
+  evert_log_unsealed_segments: ["Full segments that wait to be sealed", (s) => s.unsealedSegments],
+  evert_log_sealed_bytes: ["Bytes of sealed segments on disk", (s) => s.sealedBytes],
+  evert_log_sealed_original_bytes: [
+    "Bytes the sealed segments had before they were sealed",
+    (s) => s.sealedOriginalBytes,
+  ],
+  evert_log_sealing_failed: [
+    "1 while the last attempt to seal a segment has failed",
+    (s) => Number(s.sealingFailed),
+  ],
   evert_state_bytes: ["Bytes of state in memory", (s) => s.stateBytes],
   evert_dictionary_bytes: ["Bytes of interned values in memory", (s) => s.dictionaryBytes],
   evert_subscribers: ["Open subscriptions", (s) => s.subscribers],
@@ -30,6 +41,15 @@ const engineGauges: Record<string, [help: string, value: (stats: DatabaseStats) 
     "Longest time the engine kept the event loop",
     (s) => s.longestPauseMs / 1000,
   ],
+};
+
+const viewCounters: Record<string, [help: string, value: (view: ViewInfo) => number]> = {
+  evert_view_rows_in_total: [
+    "Changes the view's operators have taken from topics and other views",
+    (v) => v.rowsIn,
+  ],
+  evert_view_rows_out_total: ["Changes of the view's rows", (v) => v.rowsOut],
+  evert_view_step_seconds_total: ["Time the view's operators have worked", (v) => v.stepSeconds],
 };
 
 const viewGauges: Record<string, [help: string, value: (view: ViewInfo) => number]> = {
@@ -69,6 +89,18 @@ export function createMetrics(engine: Engine): Metrics {
       registers,
       collect() {
         this.set(value(stats));
+      },
+    });
+  }
+  for (const [name, [help, value]] of Object.entries(viewCounters)) {
+    new Counter({
+      name,
+      help,
+      registers,
+      labelNames: ["view"],
+      collect() {
+        this.reset();
+        for (const view of views) this.inc({ view: view.name }, value(view));
       },
     });
   }

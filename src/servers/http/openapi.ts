@@ -90,6 +90,30 @@ const paths: Record<string, Json> = {
       },
     },
   },
+  "/v1/copy": {
+    post: {
+      operationId: "copy",
+      summary: "COPY rows in or out",
+      description:
+        "`COPY table FROM STDIN` reads the body, in PostgreSQL's text or CSV format, and stores its rows as one transaction: " +
+        `at most ${bodyBytesMax} bytes and 1,000,000 rows. \`COPY … TO STDOUT\` answers with the text. An error names the line ` +
+        "and the column in `detail`.",
+      tags: ["sql"],
+      parameters: [parameter("statement"), ...readParameters],
+      requestBody: {
+        required: false,
+        content: { "text/csv": { schema: { type: "string" } }, "application/octet-stream": {} },
+      },
+      responses: {
+        200: ok("Stored and durable, or the rows.", {
+          ...json(ref("Copied")),
+          "text/csv": { schema: { type: "string" } },
+          "text/plain": { schema: { type: "string" } },
+        }),
+        ...fails("400", "403", "404", "409", "413", "429", "503", "504"),
+      },
+    },
+  },
   "/v1/topics": {
     get: {
       operationId: "listTopics",

@@ -167,7 +167,13 @@ export interface ViewMessage {
   /** The view's own order; empty when it has none. */
   readonly order: readonly OrderColumnMessage[];
   readonly rows: number;
+  /** Of its rows and of all its operators; what it shares with other views is counted with each. */
   readonly stateBytes: number;
+  /** Changes its operators have taken, and changes of its rows, since it is kept or since the start. */
+  readonly rowsIn: number;
+  readonly rowsOut: number;
+  /** Time its operators have worked; of small steps an estimate. */
+  readonly stepSeconds: number;
   /** The position its rows reflect. */
   readonly position: string;
   /** Commits it is behind the log. */
@@ -180,6 +186,27 @@ export interface ViewMessage {
   readonly skipped: number;
   readonly definition: string;
   readonly error?: ErrorBody;
+  /** In GET /v1/views/{view} only: in data order, the view's own rows last. */
+  readonly operators?: readonly OperatorMessage[];
+}
+
+/** What EXPLAIN ANALYZE tells of an operator. */
+export interface OperatorMessage {
+  readonly operator: string;
+  /** The parts of the plan it works off. */
+  readonly plan: readonly string[];
+  /** Their places in the list. */
+  readonly inputs: readonly number[];
+  /** source: a topic or another view, whose figures are not told here. */
+  readonly role: "own" | "shared" | "source";
+  readonly rowsIn: number;
+  readonly rowsOut: number;
+  /** In its state. */
+  readonly rows: number;
+  readonly stateBytes: number;
+  /** In which rows moved. */
+  readonly steps: number;
+  readonly seconds: number;
 }
 
 export interface ViewsAnswer {

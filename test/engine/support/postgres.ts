@@ -66,8 +66,8 @@ export class Postgres {
     }
   }
 
-  /** All or nothing. */
-  async transaction(statements: readonly string[]): Promise<Answer> {
+  /** All or nothing; with ROLLBACK at the end nothing. */
+  async transaction(statements: readonly string[], end: "COMMIT" | "ROLLBACK" = "COMMIT"): Promise<Answer> {
     await this.#lite.exec("BEGIN");
     let affected = 0;
     for (const sql of statements) {
@@ -78,7 +78,7 @@ export class Postgres {
       }
       affected += answer.affected;
     }
-    await this.#lite.exec("COMMIT");
+    await this.#lite.exec(end);
     return { rows: [], refused: null, affected };
   }
 

@@ -45,6 +45,28 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
+test("one view is described with its operators, a list of views without", async () => {
+  await c.post("/v1/topics/plays/records", { song_id: 1, seconds: 0.5 });
+  const { body } = await c.request("/v1/views/counts");
+  expect(body).toMatchObject({
+    rowsIn: 1,
+    rowsOut: 1,
+    operators: [
+      { operator: "stream plays", role: "source", inputs: [] },
+      {
+        operator: "group by",
+        plan: ["Group by song_id: count(*), sum(seconds)"],
+        inputs: [0],
+        rowsIn: 1,
+        rows: 1,
+      },
+      { operator: "rows kept (keyed)", role: "own", inputs: [1], rowsOut: 1, steps: 1 },
+    ],
+  });
+  const list = (await c.request("/v1/views")).body as { views: object[] };
+  expect(list.views[0]).not.toHaveProperty("operators");
+});
+
 test("an append is seen by reads at its position, in every view", async () => {
   await c.post("/v1/topics/songs/records", { id: 1, name: "one", price: 1.5 });
   const { body } = await c.post("/v1/topics/plays/records", [

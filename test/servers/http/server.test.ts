@@ -70,6 +70,9 @@ test("metrics tell the engine's figures and the requests by route, not by path",
   expect(text).toMatch(/^evert_commits_total 1$/m);
   expect(text).toMatch(/^evert_step_seconds_total 0\.5$/m);
   expect(text).toMatch(/^evert_view_rows\{view="songs_view"\} 1$/m);
+  expect(text).toMatch(/^evert_view_rows_in_total\{view="songs_view"\} 30$/m);
+  expect(text).toMatch(/^evert_view_rows_out_total\{view="songs_view"\} 20$/m);
+  expect(text).toMatch(/^evert_view_step_seconds_total\{view="songs_view"\} 0\.25$/m);
   expect(text).toMatch(/^evert_http_event_streams 1$/m);
   expect(text).toMatch(
     /^evert_http_request_seconds_count\{method="GET",route="\/v1\/views\/:view\/rows\/:key",status="200"\} 1$/m,

@@ -1,0 +1,28 @@
+/** evert query "COPY …": rows from standard input, or to standard output, as they stream. */
+import { toEvertError } from "../base/errors.ts";
+import { outputClosed, write } from "./output.ts";
+import type { Remote } from "./remote.ts";
+import { withPlace } from "./sql-results.ts";
+
+/** Which way the text copies; null: it is no COPY. Only a guess at where its data is: the server reads the statement. */
+export function copyDirection(sql: string): "in" | "out" | null {
+  const words = sql.replace(/--[^\n]*|\/\*.*?\*\//gs, " ").trim();
+  if (!/^copy\b/i.test(words)) return null;
+  return /\bfrom\s+stdin\b/i.test(words) ? "in" : "out";
+}
+
+export async function runCopy(remote: Remote, sql: string, direction: "in" | "out"): Promise<void> {
+  try {
+    if (direction === "in") {
+      const { command } = await remote.copyIn(sql, process.stdin);
+      await write(`${command}\n`);
+      return;
+    }
+    for await (const piece of await remote.copyOut(sql)) {
+      await write(piece);
+      if (outputClosed()) return;
+    }
+  } catch (error) {
+    throw withPlace(toEvertError(error), sql);
+  }
+}

@@ -1,0 +1,314 @@
+/**
+ * The rows of one topic in one sealed segment, chunk by chunk: only the chunks that can matter, and of them only the pages of the columns wanted.
+ */
+import type { DiskFile } from "../../base/disk.ts";
+import type { Batch, Column } from "../../batch/batch.ts";
+import { BatchBuilder } from "../../batch/builder.ts";
+import { decodeBatch } from "../../batch/codec.ts";
+import { nullColumn } from "../../batch/column.ts";
+import type { Schema } from "../../batch/schema.ts";
+import { readDeletes } from "../frame.ts";
+import type { ColumnRange } from "../log.ts";
+import { damaged } from "../scanner.ts";
+import type { TopicRegistry } from "../topics.ts";
+import { type Boundaries, decodeBoundaries } from "./commits.ts";
+import type { Chunk, ColumnPage, Run } from "./format.ts";
+import { decodeColumn, layoutCode, type Page } from "./page.ts";
+import { mayHold } from "./ranges.ts";
+import { PageStream, pageDamaged, readRun, type SealedSegment } from "./sealed-segment.ts";
+
+/** A chunk in memory; where the last commit was cut, with the chunks that hold the rest of it. */
+export interface LoadedChunk extends Boundaries {
+  readonly run: Run;
+  readonly baseOffset: number;
+  readonly batch: Batch;
+  readonly ops: Uint8Array | null;
+}
+
+export interface ChunkRequest {
+  readonly topicId: number;
+  /** Chunks that end below it are left out. */
+  readonly fromPosition: number;
+  readonly fromOffset: number;
+  readonly toPosition: number;
+  /** Null: all. */
+  readonly columns: ReadonlySet<number> | null;
+  /** Chunks in which no row can satisfy all of them are left out. */
+  readonly ranges: readonly ColumnRange[];
+}
+
+/** A chunk that is wanted, and its run's streams. */
+interface Item {
+  readonly run: Run;
+  readonly chunk: Chunk;
+  readonly baseOffset: number;
+  readonly streams: Streams;
+  /** Which of the streams' pages are its own. */
+  readonly index: number;
+}
+
+export class ChunkReader {
+  readonly topicId: number;
+  readonly #segment: SealedSegment;
+  readonly #registry: TopicRegistry;
+  readonly #items: readonly Item[];
+  #next = 0;
+  /** Begun while the one before is worked on. */
+  #ahead: Promise<LoadedChunk> | null = null;
+
+  private constructor(
+    topicId: number,
+    segment: SealedSegment,
+    registry: TopicRegistry,
+    items: readonly Item[],
+  ) {
+    this.topicId = topicId;
+    this.#segment = segment;
+    this.#registry = registry;
+    this.#items = items;
+  }
+
+  static async open(
+    file: DiskFile,
+    segment: SealedSegment,
+    registry: TopicRegistry,
+    request: ChunkRequest,
+  ): Promise<ChunkReader> {
+    const items: Item[] = [];
+    for (const run of segment.directory.runs) {
+      if (run.topicId !== request.topicId || run.baseOffset + run.rows <= request.fromOffset) continue;
+      const { chunks, layouts } = await readRun(file, segment, run);
+      const wanted: { chunk: Chunk; baseOffset: number }[] = [];
+      let baseOffset = run.baseOffset;
+      let cut = false;
+      for (const chunk of chunks) {
+        const within =
+          chunk.lastPosition >= request.fromPosition &&
+          chunk.firstPosition <= request.toPosition &&
+          baseOffset + chunk.rows > request.fromOffset;
+        // What was cut belongs together: it is taken whole.
+        if (cut || (within && (chunk.continues || mayHold(chunk, request.ranges)))) {
+          wanted.push({ chunk, baseOffset });
+          cut = chunk.continues;
+        }
+        baseOffset += chunk.rows;
+      }
+      if (wanted.length === 0) continue;
+      checkLayouts(segment, run, layouts, wanted[0]!.chunk, registry);
+      const streams = new Streams(
+        file,
+        segment.name,
+        wanted.map(({ chunk }) => chunk),
+        request.columns,
+      );
+      wanted.forEach(({ chunk, baseOffset: at }, index) => {
+        items.push({ run, chunk, baseOffset: at, streams, index });
+      });
+    }
+    return new ChunkReader(request.topicId, segment, registry, items);
+  }
+
+  /** Where the next chunk begins and ends; null: there is none. */
+  peek(): { readonly firstPosition: number; readonly lastPosition: number } | null {
+    const first = this.#items[this.#next];
+    if (first === undefined) return null;
+    return {
+      firstPosition: first.chunk.firstPosition,
+      lastPosition: this.#items[this.#endOf(this.#next) - 1]!.chunk.lastPosition,
+    };
+  }
+
+  /** The next chunk; from the second on, the one after it is begun. REQUIRES peek() */
+  async take(): Promise<LoadedChunk> {
+    const isFirst = this.#next === 0;
+    const loaded = await (this.#ahead ?? this.#load());
+    this.#ahead = null;
+    this.#next = this.#endOf(this.#next);
+    if (!isFirst && this.#next < this.#items.length) {
+      this.#ahead = this.#load();
+      this.#ahead.catch(() => {}); // whoever takes it hears of it
+    }
+    return loaded;
+  }
+
+  /** Waits for what is on its way: the file may be closed afterwards. */
+  async settle(): Promise<void> {
+    await Promise.allSettled([this.#ahead]);
+  }
+
+  /** Behind item `i` and those in which its last commit goes on. */
+  #endOf(i: number): number {
+    while (this.#items[i]!.chunk.continues && i + 1 < this.#items.length) i++;
+    return i + 1;
+  }
+
+  async #load(): Promise<LoadedChunk> {
+    const end = this.#endOf(this.#next);
+    const parts: LoadedChunk[] = [];
+    for (let i = this.#next; i < end; i++) parts.push(await this.#loadOne(this.#items[i]!));
+    return parts.length === 1 ? parts[0]! : concatenated(parts);
+  }
+
+  async #loadOne({ run, chunk, baseOffset, streams, index }: Item): Promise<LoadedChunk> {
+    const { schema } = this.#registry.version(run.topicId, run.schemaVersion);
+    const boundaries =
+      decodeBoundaries(await streams.boundaries.read(index), chunk.commits, this.#segment) ??
+      pageDamaged(this.#segment.name, chunk.boundaries);
+    if (boundaries.ends[chunk.commits - 1] !== chunk.rows) throw this.#malformed(chunk.boundaries);
+    let ops: Uint8Array | null = null;
+    if (chunk.deletes !== null) ops = readDeletes(await streams.deletesOf(chunk.deletes), 0, chunk.rows);
+    const batch =
+      chunk.opaque === null
+        ? {
+            schema,
+            length: chunk.rows,
+            columns: await this.#columns(schema, chunk, streams, index),
+            weights: null,
+          }
+        : decodeBatch(await streams.opaqueOf(chunk.opaque), 0, schema, chunk.rows).batch;
+    return { ...boundaries, run, baseOffset, batch, ops };
+  }
+
+  async #columns(schema: Schema, chunk: Chunk, streams: Streams, index: number): Promise<Column[]> {
+    const columns: Column[] = [];
+    for (let k = 0; k < schema.fields.length; k++) {
+      const { type } = schema.fields[k]!;
+      const stream = streams.columns[k];
+      if (stream === null || stream === undefined) {
+        columns.push(absentColumn(type, chunk.rows));
+        continue;
+      }
+      const page = chunk.columns[k]!;
+      const raw = await stream.read(index);
+      columns.push(decodeColumn(raw, type, chunk.rows, page.nulls) ?? pageDamaged(this.#segment.name, page));
+    }
+    return columns;
+  }
+
+  #malformed(page: Page): Error {
+    return damaged(this.#segment.name, page.at, "a sound page that does not follow the format");
+  }
+}
+
+/** The pages of a run's wanted chunks, by column. */
+class Streams {
+  readonly boundaries: PageStream;
+  /** Null for a column that is not wanted. */
+  readonly columns: readonly (PageStream | null)[];
+  readonly #deletes: Rare;
+  readonly #opaque: Rare;
+
+  constructor(file: DiskFile, name: string, chunks: readonly Chunk[], wanted: ReadonlySet<number> | null) {
+    this.boundaries = new PageStream(
+      file,
+      name,
+      chunks.map(({ boundaries }) => boundaries),
+    );
+    this.columns = (chunks[0]?.columns ?? []).map((_, k) =>
+      wanted === null || wanted.has(k)
+        ? new PageStream(
+            file,
+            name,
+            chunks.map(({ columns }) => columns[k] as ColumnPage),
+          )
+        : null,
+    );
+    this.#deletes = new Rare(
+      file,
+      name,
+      chunks.map(({ deletes }) => deletes),
+    );
+    this.#opaque = new Rare(
+      file,
+      name,
+      chunks.map(({ opaque }) => opaque),
+    );
+  }
+
+  deletesOf(page: Page): Promise<Uint8Array> {
+    return this.#deletes.read(page);
+  }
+
+  opaqueOf(page: Page): Promise<Uint8Array> {
+    return this.#opaque.read(page);
+  }
+}
+
+/** Pages that only some chunks have. */
+class Rare {
+  readonly #pages: readonly Page[];
+  readonly #stream: PageStream;
+
+  constructor(file: DiskFile, name: string, pages: readonly (Page | null)[]) {
+    this.#pages = pages.filter((page) => page !== null);
+    this.#stream = new PageStream(file, name, this.#pages);
+  }
+
+  read(page: Page): Promise<Uint8Array> {
+    return this.#stream.read(this.#pages.indexOf(page));
+  }
+}
+
+function checkLayouts(
+  segment: SealedSegment,
+  run: Run,
+  layouts: Uint8Array,
+  chunk: Chunk,
+  registry: TopicRegistry,
+): void {
+  if (chunk.opaque !== null) return;
+  const { fields } = registry.version(run.topicId, run.schemaVersion).schema;
+  if (fields.length === layouts.length && fields.every(({ type }, k) => layoutCode(type) === layouts[k]))
+    return;
+  throw damaged(
+    segment.name,
+    run.section.at,
+    `topic ${run.topicId} has other columns there than schema version ${run.schemaVersion}`,
+  );
+}
+
+function concatenated(parts: readonly LoadedChunk[]): LoadedChunk {
+  const first = parts[0]!;
+  const builder = new BatchBuilder(first.batch.schema);
+  const positions: number[] = [];
+  const timesUs: number[] = [];
+  const ends: number[] = [];
+  const rows = parts.reduce((sum, { batch }) => sum + batch.length, 0);
+  const ops = parts.some((part) => part.ops !== null) ? new Uint8Array(rows) : null;
+  for (const part of parts) {
+    const base = builder.length;
+    part.positions.forEach((position, i) => {
+      if (positions.at(-1) === position) ends.pop();
+      else {
+        positions.push(position);
+        timesUs.push(part.timesUs[i]!);
+      }
+      ends.push(base + part.ends[i]!);
+    });
+    if (part.ops !== null) ops!.set(part.ops, base);
+    builder.appendBatch(part.batch, 0, part.batch.length, true);
+  }
+  return {
+    run: first.run,
+    baseOffset: first.baseOffset,
+    positions: Float64Array.from(positions),
+    timesUs: Float64Array.from(timesUs),
+    ends: Uint32Array.from(ends),
+    batch: builder.finish(),
+    ops,
+  };
+}
+
+/** Columns nobody reads are all the same: made once per type and length. */
+const absent = new Map<string, Column>();
+const ABSENT_MAX = 64;
+
+function absentColumn(type: Column["type"], rows: number): Column {
+  const key = `${layoutCode(type)} ${rows}`;
+  let column = absent.get(key);
+  if (column === undefined) {
+    if (absent.size >= ABSENT_MAX) absent.clear();
+    absent.set(key, (column = nullColumn(type, rows)));
+  }
+  return column.type === type ? column : { ...column, type };
+}

@@ -1,0 +1,249 @@
+/**
+ * One full segment, written anew in the form of format.ts.
+ *
+ * 1. Its frames are read one after the other. Rows go to their topic's chunk writer, commits to pages of their own; what is full is compressed
+ *    at once, in the thread pool, one page at a time.
+ * 2. When all frames are read, pages get their places: topic by topic, and within a topic column by column. The file is written under a name
+ *    that means nothing, and synced.
+ * 3. It is read back: every page is decompressed and decoded, and must come to the checksum that its rows had before. Only then may the caller
+ *    give it its name, and only afterwards take the frames away.
+ *
+ * Memory: the compressed pages of one segment, one chunk per topic being gathered, one frame. The event loop has a turn after each column of a
+ * chunk, and between frames.
+ */
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { type Disk, type DiskFile, joinPath, writeFully } from "../../base/disk.ts";
+import { EvertError } from "../../base/errors.ts";
+import { readCommits, readDirectory } from "../frame.ts";
+import type { CommitInfo } from "../log.ts";
+import type { SegmentExtent } from "../log-index.ts";
+import { damaged, Scanner } from "../scanner.ts";
+import { segmentName, unfinishedName } from "../segment.ts";
+import type { TopicRegistry } from "../topics.ts";
+import { ChunkWriter, type Pause, type PendingPage, pendingPage } from "./chunk-writer.ts";
+import { encodeCommits } from "./commits.ts";
+import {
+  type CommitPage,
+  encodeDirectory,
+  encodeHead,
+  encodeSection,
+  encodeTail,
+  type Origin,
+  type Run,
+} from "./format.ts";
+import { pageAt } from "./page.ts";
+import { openSealed, type SealedSegment } from "./sealed-segment.ts";
+import { findFault } from "./verify.ts";
+
+const COMMITS_PER_PAGE = 8192;
+/** Written at once; and synced at once, so that the commits' own syncs never wait for much. */
+const WRITE_BYTES = 1 << 20;
+const SYNC_BYTES = 4 << 20;
+/** Small pieces of work between two turns of the event loop. */
+const PIECES_PER_TURN = 16;
+
+export interface RewriteSource {
+  readonly disk: Disk;
+  readonly directory: string;
+  readonly registry: TopicRegistry;
+  readonly logId: number;
+  /** @throws when the log is being closed: the rewrite ends there. */
+  readonly checkStopped: () => void;
+}
+
+/** Where the rewritten segment lies, under its meaningless name. */
+export interface Rewritten {
+  readonly path: string;
+  readonly segment: SealedSegment;
+}
+
+/** REQUIRES a segment whose every frame is durable and that nobody writes to. @throws EvertError log_damaged, disk_full, io_error */
+export async function rewriteSegment(source: RewriteSource, extent: SegmentExtent): Promise<Rewritten> {
+  const gathered = await gather(source, extent);
+  const path = joinPath(source.directory, unfinishedName(extent.firstPosition));
+  await writeOut(source, extent, gathered, path);
+  const segment = await openSealed(source.disk, path, extent.firstPosition);
+  const fault = await findFault(source.disk, path, segment, pauseOf(source));
+  if (fault !== null) {
+    throw new EvertError(
+      "io_error",
+      `the sealed form of ${segmentName(extent.firstPosition)} is not what it should be`,
+      {
+        detail: `byte ${fault.page.at}: ${fault.reason}; the segment stays as it was`,
+      },
+    );
+  }
+  return { path, segment };
+}
+
+function pauseOf(source: RewriteSource): Pause {
+  let pieces = 0;
+  return async () => {
+    source.checkStopped();
+    if (++pieces % PIECES_PER_TURN === 0) await nextTurn();
+  };
+}
+
+interface Gathered {
+  readonly origin: Origin;
+  readonly writers: readonly ChunkWriter[];
+  readonly commitPages: readonly { readonly commits: number; readonly page: PendingPage }[];
+  readonly commitCount: number;
+  readonly lastTimeUs: number;
+  readonly keyed: number;
+}
+
+async function gather(source: RewriteSource, extent: SegmentExtent): Promise<Gathered> {
+  const { disk, directory, registry } = source;
+  const name = segmentName(extent.firstPosition);
+  const pause = pauseOf(source);
+  /** Complete ones, and by topic the one that is being filled. */
+  const writers: ChunkWriter[] = [];
+  const open = new Map<number, ChunkWriter>();
+  const commitPages: { commits: number; page: PendingPage }[] = [];
+  let waiting: CommitInfo[] = [];
+  let origin: Origin | null = null;
+  let commitCount = 0;
+  let lastTimeUs = 0;
+  let keyed = 0;
+
+  const file = await disk.open(joinPath(directory, name), "read");
+  try {
+    const scanner = new Scanner(file, 0, extent.end, true);
+    while (scanner.at < extent.end) {
+      const frame = await scanner.next();
+      if (frame.kind !== "frame") throw damaged(name, frame.at, "the frame there is not as it was written");
+      const { at, header, bytes, offset } = frame;
+      const commits = readCommits(bytes, offset, header);
+      const entries = readDirectory(bytes, offset, header);
+      if (commits === null || entries === null)
+        throw damaged(name, at, "a sound frame that does not follow the format");
+      if (commits.length === 0) continue; // a closing mark says nothing that the next segment's existence does not say
+      origin ??= { firstPosition: extent.firstPosition, firstTimeUs: commits[0]!.timeUs };
+      commitCount += commits.length;
+      lastTimeUs = commits[commits.length - 1]!.timeUs;
+      for (const commit of commits) {
+        waiting.push(commit);
+        if (commit.idempotencyKey !== null) keyed++;
+        if (waiting.length === COMMITS_PER_PAGE) {
+          commitPages.push({
+            commits: waiting.length,
+            page: await pendingPage(encodeCommits(waiting, origin)),
+          });
+          waiting = [];
+        }
+      }
+      for (const entry of entries) {
+        let writer = open.get(entry.topicId);
+        if (writer === undefined || writer.schemaVersion !== entry.schemaVersion) {
+          if (writer !== undefined) await writer.finish();
+          const topic = registry.find(entry.topicId, entry.schemaVersion);
+          writer = new ChunkWriter(entry, topic, origin, pause);
+          open.set(entry.topicId, writer);
+          writers.push(writer);
+        }
+        await writer.add(bytes, offset, entry, commits);
+      }
+      await pause();
+    }
+  } finally {
+    await file.close();
+  }
+  if (origin === null) throw damaged(name, 0, "a full segment without commits");
+  if (waiting.length > 0)
+    commitPages.push({ commits: waiting.length, page: await pendingPage(encodeCommits(waiting, origin)) });
+  for (const writer of open.values()) await writer.finish();
+  writers.sort((a, b) => a.topicId - b.topicId || a.baseOffset - b.baseOffset);
+  return { origin, writers, commitPages, commitCount, lastTimeUs, keyed };
+}
+
+async function writeOut(
+  source: RewriteSource,
+  extent: SegmentExtent,
+  { origin, writers, commitPages, commitCount, lastTimeUs, keyed }: Gathered,
+  path: string,
+): Promise<void> {
+  const file = await source.disk.open(path, "write");
+  try {
+    await file.truncate(0);
+    const out = new FileWriter(file, source.checkStopped);
+    await out.put(encodeHead());
+    const putPage = async (pending: PendingPage) => {
+      const page = pageAt(out.at, pending.stored, pending.method, pending.rawBytes);
+      await out.put(pending.stored);
+      return page;
+    };
+    const runs: Run[] = [];
+    for (const writer of writers) {
+      const { topicId, schemaVersion, baseOffset, rows, layouts } = writer;
+      const { chunks, pages } = writer.place(out.at);
+      for (const page of pages) await out.put(page);
+      const section = await putPage(await pendingPage(encodeSection({ layouts, chunks }, origin)));
+      runs.push({ topicId, schemaVersion, baseOffset, rows, section });
+    }
+    const placedCommits: CommitPage[] = [];
+    for (const { commits, page } of commitPages) placedCommits.push({ commits, page: await putPage(page) });
+    const directory = await putPage(
+      await pendingPage(
+        encodeDirectory({
+          commitCount,
+          firstTimeUs: origin.firstTimeUs,
+          lastTimeUs,
+          keyed,
+          originalBytes: extent.end,
+          commitPages: placedCommits,
+          runs,
+        }),
+      ),
+    );
+    await out.put(encodeTail({ logId: source.logId, firstPosition: extent.firstPosition, directory }));
+    await out.end();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Appends to a file in large writes. */
+class FileWriter {
+  readonly #file: DiskFile;
+  readonly #checkStopped: () => void;
+  readonly #buffer = new Uint8Array(WRITE_BYTES);
+  #buffered = 0;
+  #written = 0;
+  #unsynced = 0;
+
+  constructor(file: DiskFile, checkStopped: () => void) {
+    this.#file = file;
+    this.#checkStopped = checkStopped;
+  }
+
+  get at(): number {
+    return this.#written + this.#buffered;
+  }
+
+  async put(bytes: Uint8Array): Promise<void> {
+    for (let from = 0; from < bytes.length; ) {
+      const count = Math.min(bytes.length - from, this.#buffer.length - this.#buffered);
+      this.#buffer.set(bytes.subarray(from, from + count), this.#buffered);
+      this.#buffered += count;
+      from += count;
+      if (this.#buffered === this.#buffer.length) await this.#flush();
+    }
+  }
+
+  async end(): Promise<void> {
+    await this.#flush();
+    await this.#file.datasync();
+  }
+
+  async #flush(): Promise<void> {
+    this.#checkStopped();
+    await writeFully(this.#file, this.#buffer.subarray(0, this.#buffered), this.#written);
+    this.#written += this.#buffered;
+    this.#unsynced += this.#buffered;
+    this.#buffered = 0;
+    if (this.#unsynced < SYNC_BYTES) return;
+    await this.#file.datasync();
+    this.#unsynced = 0;
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * The background worker that gives full segments their sealed form, oldest first, one at a time.
+ *
+ * 1. It waits until the engine has said which columns every topic has (start), then takes the oldest segment that is full and of frames. The queue
+ *    is the index itself, so that it needs no memory and no bound, and nobody who appends ever waits for it.
+ * 2. rewriteSegment writes `sealing-N`, syncs it and reads it back.
+ * 3. The file gets its name, and the directory is synced. From here on a crash leaves both forms, each complete.
+ * 4. The index says "sealed": who reads from now on reads the new form.
+ * 5. The frames are removed. Who has them open reads on.
+ *
+ * A failure leaves the segment as it was: what was begun is removed, the reason reported once and shown in the figures, and it is tried again after
+ * `retryMs`, or when the next segment is full. A segment whose frames are damaged is left alone: it cannot be sealed, and `evert check` tells why.
+ */
+import { type Disk, joinPath } from "../../base/disk.ts";
+import { EvertError, toEvertError } from "../../base/errors.ts";
+import type { SealingStats } from "../log.ts";
+import type { LogIndex, SegmentExtent } from "../log-index.ts";
+import { segmentName, unfinishedName } from "../segment.ts";
+import type { TopicRegistry } from "../topics.ts";
+import { rewriteSegment } from "./rewrite.ts";
+import { sealedPath } from "./sealed-segment.ts";
+
+export interface SealerOptions {
+  readonly disk: Disk;
+  readonly directory: string;
+  readonly registry: TopicRegistry;
+  readonly index: LogIndex;
+  readonly logId: number;
+  /** Between a failure and the next attempt. */
+  readonly retryMs: number;
+  readonly report: (message: string) => void;
+}
+
+export class Sealer {
+  readonly #options: SealerOptions;
+  /** Segments whose frames are damaged, by first position. */
+  readonly #hopeless = new Set<number>();
+  #started = false;
+  #stopped = false;
+  #running: Promise<void> | null = null;
+  #retry: NodeJS.Timeout | null = null;
+  #failure: string | null = null;
+
+  constructor(options: SealerOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#started = true;
+    this.wake();
+  }
+
+  /** A segment may have become full. */
+  wake(): void {
+    if (!this.#started || this.#stopped || this.#running !== null || this.#next() === null) return;
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    this.#retry = null;
+    this.#running = this.#run().then((isDone) => {
+      this.#running = null;
+      if (isDone) this.wake();
+    });
+  }
+
+  async idle(): Promise<void> {
+    await this.#running;
+  }
+
+  /** What is half done is thrown away. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    await this.#running;
+  }
+
+  stats(): SealingStats {
+    const { segments } = this.#options.index;
+    let sealed = 0;
+    let originalBytes = 0;
+    let bytes = 0;
+    for (const extent of segments) {
+      if (extent.sealed === null) continue;
+      sealed++;
+      originalBytes += extent.sealed.directory.originalBytes;
+      bytes += extent.sealed.bytes;
+    }
+    const waiting = Math.max(0, segments.length - 1 - sealed);
+    return { segments: sealed, waiting, originalBytes, bytes, failure: this.#failure };
+  }
+
+  /** False: the last attempt failed. */
+  async #run(): Promise<boolean> {
+    for (let next = this.#next(); next !== null && !this.#stopped; next = this.#next()) {
+      try {
+        await this.#seal(next);
+        if (this.#hopeless.size === 0) this.#failure = null;
+      } catch (thrown) {
+        const error = toEvertError(thrown);
+        await this.#removeUnfinished(next);
+        if (error.code === "shutting_down") return false;
+        this.#failed(next, error);
+        if (error.code !== "log_damaged") return false;
+      }
+    }
+    return true;
+  }
+
+  /** The oldest full segment of frames. The last one is still written to. */
+  #next(): SegmentExtent | null {
+    const { segments } = this.#options.index;
+    for (let i = 0; i < segments.length - 1; i++) {
+      const extent = segments[i]!;
+      if (extent.sealed === null && !this.#hopeless.has(extent.firstPosition)) return extent;
+    }
+    return null;
+  }
+
+  async #seal(extent: SegmentExtent): Promise<void> {
+    const { disk, directory, index, registry, logId } = this.#options;
+    const { firstPosition } = extent;
+    const checkStopped = (): void => {
+      if (this.#stopped) throw new EvertError("shutting_down", "the log is being closed");
+    };
+    const { path, segment } = await rewriteSegment(
+      { disk, directory, registry, logId, checkStopped },
+      extent,
+    );
+    checkStopped();
+    await disk.rename(path, sealedPath(directory, firstPosition));
+    await disk.syncDirectory(directory);
+    index.replaceBySealed(extent, segment);
+    await this.#removeFrames(firstPosition);
+  }
+
+  /** The sealed form is in its place: frames that cannot be removed only take room, until the next start removes them. */
+  async #removeFrames(firstPosition: number): Promise<void> {
+    const { disk, directory, report } = this.#options;
+    try {
+      await disk.unlink(joinPath(directory, segmentName(firstPosition)));
+      await disk.syncDirectory(directory);
+    } catch (thrown) {
+      report(
+        `segment ${segmentName(firstPosition)} was sealed, but not removed: ${toEvertError(thrown).message}`,
+      );
+    }
+  }
+
+  async #removeUnfinished({ firstPosition }: SegmentExtent): Promise<void> {
+    const { disk, directory, report } = this.#options;
+    const name = unfinishedName(firstPosition);
+    try {
+      await disk.unlink(joinPath(directory, name));
+    } catch (thrown) {
+      const error = toEvertError(thrown);
+      if (error.code !== "not_found")
+        report(`${name} could not be removed: ${error.message}; the next start does`);
+    }
+  }
+
+  #failed({ firstPosition }: SegmentExtent, error: EvertError): void {
+    const { report, retryMs } = this.#options;
+    const said = `segment ${segmentName(firstPosition)} could not be sealed: ${error.message}`;
+    if (this.#failure !== said) report(`${said}; it stays as it is`);
+    this.#failure = said;
+    if (error.code === "log_damaged") {
+      this.#hopeless.add(firstPosition);
+      return;
+    }
+    if (this.#stopped) return;
+    this.#retry = setTimeout(() => this.wake(), retryMs);
+    this.#retry.unref();
+  }
+}

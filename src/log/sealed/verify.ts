@@ -1,0 +1,212 @@
+/**
+ * Every byte of a sealed segment, looked at: each page's checksum, and, without asking anyone for a schema, what it decodes to against the checksum
+ * taken of the rows when the segment was sealed.
+ */
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { crc32c } from "../../base/crc32c.ts";
+import type { Disk, DiskFile } from "../../base/disk.ts";
+import { EvertError } from "../../base/errors.ts";
+import type { Column } from "../../batch/batch.ts";
+import type { Layout } from "../../batch/column.ts";
+import { bool, float8, int4, int8, type SqlType, text } from "../../batch/types.ts";
+import { readDeletes } from "../frame.ts";
+import type { TopicRange } from "../log.ts";
+import { chunkCrc, type Pause } from "./chunk-writer.ts";
+import { decodeBoundaries, decodeCommits } from "./commits.ts";
+import type { Chunk, Run, Section } from "./format.ts";
+import { columnCrc, decodeColumn, layoutName, type Page } from "./page.ts";
+import { openSealed, pageDamaged, readPage, readRun, type SealedSegment } from "./sealed-segment.ts";
+
+/** The first page that is not as it was written. */
+export interface Fault {
+  readonly page: Page;
+  readonly reason: string;
+  /** Rows that cannot be read because of it. */
+  readonly rows: TopicRange | null;
+}
+
+/** A type with each layout: the layout is all that decoding asks for. */
+const typeOf: Readonly<Record<Layout, SqlType>> = {
+  int32: int4,
+  float64: float8,
+  int64: int8,
+  bits: bool,
+  utf8: text,
+};
+
+/** @throws EvertError io_error */
+export async function findFault(
+  disk: Disk,
+  path: string,
+  segment: SealedSegment,
+  pause: Pause,
+): Promise<Fault | null> {
+  for await (const fault of faults(disk, path, segment, pause)) return fault;
+  return null;
+}
+
+/** All of them. @throws EvertError io_error */
+export async function* faults(
+  disk: Disk,
+  path: string,
+  segment: SealedSegment,
+  pause: Pause,
+): AsyncGenerator<Fault, void, undefined> {
+  const file = await disk.open(path, "read");
+  try {
+    yield* commitFaults(file, segment);
+    for (const run of segment.directory.runs) {
+      const { topicId, baseOffset, rows } = run;
+      const all = { topicId, firstOffset: baseOffset, lastOffset: baseOffset + rows - 1 };
+      const section = await unlessDamaged(() => readRun(file, segment, run));
+      if (section === null) {
+        yield { page: run.section, reason: "the section is not as it was written", rows: all };
+        continue;
+      }
+      yield* runFaults(file, segment, run, section, pause);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** The segment if every byte of it is as it was written, else null. @throws EvertError format_unsupported, io_error */
+export async function openIfSound(
+  disk: Disk,
+  path: string,
+  firstPosition: number,
+): Promise<SealedSegment | null> {
+  const segment = await unlessDamaged(() => openSealed(disk, path, firstPosition));
+  if (segment === null || (await findFault(disk, path, segment, turns())) !== null) return null;
+  return segment;
+}
+
+/** Which rows the commits at these positions have. @throws EvertError log_damaged, io_error */
+export async function rangesByPosition(
+  disk: Disk,
+  path: string,
+  segment: SealedSegment,
+  wanted: ReadonlySet<number>,
+): Promise<Map<number, TopicRange[]>> {
+  const ranges = new Map<number, TopicRange[]>();
+  const file = await disk.open(path, "read");
+  try {
+    for (const run of segment.directory.runs) {
+      const { topicId } = run;
+      let offset = run.baseOffset;
+      for (const chunk of (await readRun(file, segment, run)).chunks) {
+        const raw = await readPage(file, segment.name, chunk.boundaries);
+        const boundaries = decodeBoundaries(raw, chunk.commits, segment);
+        if (boundaries === null) pageDamaged(segment.name, chunk.boundaries);
+        const { positions, ends } = boundaries;
+        positions.forEach((position, i) => {
+          if (!wanted.has(position)) return;
+          const firstOffset = offset + (i === 0 ? 0 : ends[i - 1]!);
+          const lastOffset = offset + ends[i]! - 1;
+          let list = ranges.get(position);
+          if (list === undefined) ranges.set(position, (list = []));
+          const before = list.at(-1);
+          // The rest of a commit that was cut.
+          if (before?.topicId === topicId) list[list.length - 1] = { ...before, lastOffset };
+          else list.push({ topicId, firstOffset, lastOffset });
+        });
+        offset += chunk.rows;
+      }
+    }
+  } finally {
+    await file.close();
+  }
+  return ranges;
+}
+
+/** A turn of the event loop now and then. */
+export function turns(): Pause {
+  let pieces = 0;
+  return async () => {
+    if (++pieces % 16 === 0) await nextTurn();
+  };
+}
+
+async function* commitFaults(file: DiskFile, segment: SealedSegment): AsyncGenerator<Fault, void, undefined> {
+  let position = segment.firstPosition;
+  for (const { commits, page } of segment.directory.commitPages) {
+    const raw = await unlessDamaged(() => readPage(file, segment.name, page));
+    if (raw === null || decodeCommits(raw, commits, position, segment) === null)
+      yield { page, reason: "the page of commits is not as it was written", rows: null };
+    position += commits;
+  }
+}
+
+async function* runFaults(
+  file: DiskFile,
+  segment: SealedSegment,
+  run: Run,
+  { layouts, chunks }: Section,
+  pause: Pause,
+): AsyncGenerator<Fault, void, undefined> {
+  const types = Array.from(layouts, (code) => layoutName(code)).map((name) =>
+    name === undefined ? null : typeOf[name],
+  );
+  let offset = run.baseOffset;
+  for (const chunk of chunks) {
+    const rows = { topicId: run.topicId, firstOffset: offset, lastOffset: offset + chunk.rows - 1 };
+    const fault = await chunkFault(file, segment, chunk, types, pause);
+    if (fault !== null) yield { ...fault, rows };
+    offset += chunk.rows;
+  }
+  if (offset !== run.baseOffset + run.rows) {
+    const rows = {
+      topicId: run.topicId,
+      firstOffset: run.baseOffset,
+      lastOffset: run.baseOffset + run.rows - 1,
+    };
+    yield { page: run.section, reason: "the section's chunks are not the rows it should hold", rows };
+  }
+}
+
+async function chunkFault(
+  file: DiskFile,
+  segment: SealedSegment,
+  chunk: Chunk,
+  types: readonly (SqlType | null)[],
+  pause: Pause,
+): Promise<Omit<Fault, "rows"> | null> {
+  const read = (page: Page): Promise<Uint8Array | null> =>
+    unlessDamaged(() => readPage(file, segment.name, page));
+  const fault = (page: Page, what: string): Omit<Fault, "rows"> => {
+    return { page, reason: `the page of ${what} is not as it was written` };
+  };
+  const rawBoundaries = await read(chunk.boundaries);
+  const boundaries = rawBoundaries === null ? null : decodeBoundaries(rawBoundaries, chunk.commits, segment);
+  if (boundaries === null) return fault(chunk.boundaries, "commit boundaries");
+  const deletes = chunk.deletes === null ? null : await read(chunk.deletes);
+  if (chunk.deletes !== null && deletes === null) return fault(chunk.deletes, "deletes");
+  let crc = chunkCrc(boundaries, deletes === null ? null : readDeletes(deletes, 0, chunk.rows), null);
+  for (let k = 0; k < chunk.columns.length; k++) {
+    const page = chunk.columns[k]!;
+    const type = types[k] ?? null;
+    const raw = await read(page);
+    const column: Column | null =
+      raw === null || type === null ? null : decodeColumn(raw, type, chunk.rows, page.nulls);
+    if (column === null) return fault(page, `column ${k}`);
+    crc = columnCrc(column, crc);
+    await pause();
+  }
+  if (chunk.opaque !== null) {
+    const raw = await read(chunk.opaque);
+    if (raw === null) return fault(chunk.opaque, "columns");
+    crc = crc32c(raw, 0, raw.length, crc);
+  }
+  if (crc !== chunk.contentCrc)
+    return { page: chunk.boundaries, reason: "the chunk's rows are not those that were sealed" };
+  return null;
+}
+
+async function unlessDamaged<T>(read: () => Promise<T>): Promise<T | null> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof EvertError && error.code === "log_damaged") return null;
+    throw error;
+  }
+}

@@ -133,10 +133,16 @@ export class Graph implements Host {
   /** Works until the deadline (performance.now()). True: nothing is left to do, and after end() the step is complete. */
   run(deadline: number): boolean {
     const order = this.nodes;
+    let now = performance.now();
     for (;;) {
+      const began = now;
+      let worked: Node;
+      let made: number;
       if (++this.#unseen >= LOOK_EVERY) this.#look();
       const waiting = this.#deepestWaiting();
       if (waiting !== null) {
+        worked = waiting;
+        ({ made } = worked);
         if (!this.#work(waiting)) this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
       } else {
         if (this.#state !== "ended") return true;
@@ -146,13 +152,17 @@ export class Graph implements Host {
           this.#finish();
           return true;
         }
+        worked = node;
+        ({ made } = worked);
         if (!this.#work(node)) {
           node.settle();
           this.#next++;
           continue;
         }
       }
-      if (performance.now() >= deadline) return false;
+      now = performance.now();
+      if (worked.made > made) worked.pace.took(worked.made - made, now - began);
+      if (now >= deadline) return false;
     }
   }
 

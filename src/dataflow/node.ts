@@ -4,9 +4,10 @@ import type { HashIndexSpec } from "../state/hash-index.ts";
 import type { OrderedIndexSpec } from "../state/ordered-index.ts";
 import type { Store } from "../state/store.ts";
 import { Activity, goBack, goTo, type StepTimer } from "./activity.ts";
-import type { Chunk } from "./chunk.ts";
+import { CHUNK_ROWS, type Chunk } from "./chunk.ts";
 import type { ErrorCollection } from "./error-collection.ts";
 import type { Operator, Step } from "./operator.ts";
+import { RowPace } from "./row-pace.ts";
 
 /** What a node needs of the graph it lives in. */
 export interface Host {
@@ -61,6 +62,8 @@ export abstract class Node implements Operator {
   /** Views and sources that hold the node beside its consumers. */
   holders = 0;
   failed: EvertError | null = null;
+  /** How many rows it passes on at once, where it can choose. */
+  readonly pace = new RowPace(CHUNK_ROWS);
   /** Rows emitted in this step. */
   made = 0;
   /** Errors of its expressions; null when none of them is fallible. */

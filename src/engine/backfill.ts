@@ -136,9 +136,12 @@ async function feed(
           feeders.set(entry.id, (feeder = new Feeder(entry.schema, context.dictionary)));
         const columns = context.wants(entry.id, build);
         for (let row = 0; row < topicBatch.batch.length; ) {
-          const next = feeder.fill(topicBatch, row, topicBatch.batch.length, commits, columns);
+          const end = Math.min(topicBatch.batch.length, row + feeder.pace.rows);
+          const next = feeder.fill(topicBatch, row, end, commits, columns);
+          const began = performance.now();
           if (entry.topicKind === "stream") build.feedStream(entry.id, feeder.chunk);
           else build.feedTable(entry.id, feeder.chunk, topicBatch.ops, row);
+          feeder.pace.took(next - row, performance.now() - began);
           await work();
           row = next;
         }

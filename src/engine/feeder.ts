@@ -7,11 +7,17 @@
 import type { Batch, Column } from "../batch/batch.ts";
 import type { Schema } from "../batch/schema.ts";
 import { CHUNK_ROWS, type Chunk, createChunk, type Values } from "../dataflow/chunk.ts";
+import { RowPace } from "../dataflow/row-pace.ts";
 import type { TopicBatch } from "../log/log.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 
+/** Rows fed at once, at most: they pass all operators up to the first that waits for the end of the input. */
+const ROWS_PER_FEED = 2_048;
+
 export class Feeder {
   readonly chunk: Chunk;
+  /** How many rows to feed at once. */
+  readonly pace = new RowPace(ROWS_PER_FEED);
   readonly #dictionary: Dictionary;
 
   constructor(schema: Schema, dictionary: Dictionary) {

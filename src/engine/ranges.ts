@@ -1,5 +1,5 @@
 /**
- * What all rows of a stream must have in common to matter to a plan: ranges of its columns, by which a reader of sealed segments passes over chunks.
+ * What all rows of a stream must have in common to matter to a plan: ranges of its columns, by which a reader of sealed segments passes over blocks.
  *
  * Read off filters that stand on a source, with nothing in between but columns moved: `column op constant`, joined by AND. A filter in which
  * anything can fail gives nothing: a row that would fail must be met, whatever else it is. Neither does a stream that is read twice.

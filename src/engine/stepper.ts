@@ -17,8 +17,6 @@ import { Feeder } from "./feeder.ts";
 /** Time the engine works before it lets the event loop have a turn, in milliseconds. */
 export const SLICE_MS = 4;
 const ROWS_PER_STEP = 65_536;
-/** Rows fed between two looks at the clock: they pass all operators up to the first that waits for the end of the input. */
-const ROWS_PER_FEED = 2_048;
 
 export interface StepperHooks {
   /** Columns of the topic that anything in the circuit reads. */
@@ -228,10 +226,12 @@ export class Stepper {
         rows += length;
         const wanted = this.#hooks.wants(entry);
         for (let from = 0; from < length; ) {
-          const to = Math.min(length, from + ROWS_PER_FEED);
+          const to = Math.min(length, from + feeder.pace.rows);
           const next = feeder.fill(topicBatch, from, to, firstCommit, wanted);
+          const began = performance.now();
           if (entry.topicKind === "stream") circuit.feedStream(entry.id, feeder.chunk);
           else circuit.feedTable(entry.id, feeder.chunk, topicBatch.ops, from);
+          feeder.pace.took(next - from, performance.now() - began);
           while (!circuit.run(sliceEnds())) await pause();
           // With nothing left to do, run() does not look at the clock.
           if (performance.now() >= sliceEnds()) await pause();

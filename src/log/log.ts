@@ -125,7 +125,7 @@ export interface ReadOptions {
    */
   readonly columns?: (topicId: number) => ReadonlySet<number> | null;
   /**
-   * What the wanted rows of a topic have in common: rows that do not have it need not be delivered, but may be (whole chunks of a sealed
+   * What the wanted rows of a topic have in common: rows that do not have it need not be delivered, but may be (whole blocks of a sealed
    * segment are passed over, nothing else). Not heeded with `everyGroup`.
    */
   readonly ranges?: (topicId: number) => readonly ColumnRange[];

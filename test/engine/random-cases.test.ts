@@ -14,7 +14,7 @@ import { judge } from "./random/judge.ts";
 import { shrink } from "./random/shrink.ts";
 import { Postgres } from "./support/postgres.ts";
 
-const cases = Number(process.env["EVERT_CASES"] ?? 60);
+const cases = Number(process.env["EVERT_CASES"] ?? 40);
 const shrinkMs = Number(process.env["EVERT_SHRINK_MS"] ?? 30_000);
 const folder = join(import.meta.dirname, "random-cases");
 const output = process.env["EVERT_CASES_TO"];

@@ -1,7 +1,7 @@
 /** Turns a stored input into pushed rows: what died, then what was born, in chunks of the columns wanted. */
 
 import { LIVE } from "../../state/store.ts";
-import { CHUNK_ROWS, type Chunk, createChunk } from "../chunk.ts";
+import { type Chunk, createChunk } from "../chunk.ts";
 import { Node } from "../node.ts";
 import { changeFunction } from "./change-code.ts";
 import { Delta } from "./delta.ts";
@@ -68,7 +68,7 @@ export class StoreRows extends Node {
     for (;;) {
       if (delta.more()) {
         const out = this.#out;
-        const end = Math.min(delta.length, delta.index + CHUNK_ROWS);
+        const end = Math.min(delta.length, delta.index + this.pace.rows);
         const sign = this.#phase === 1 ? -1 : 1;
         (this.#read as Read)(delta.slots, delta.index, end, sign, this.step.from, this.step.to, out);
         delta.index = end;

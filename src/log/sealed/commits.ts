@@ -6,11 +6,11 @@ import type { Origin } from "./format.ts";
 import { packIntegers, readPacked, unpack } from "./integers.ts";
 import { joined } from "./page.ts";
 
-/** The commits with rows in a chunk. */
+/** The commits with rows in a block. */
 export interface Boundaries {
   readonly positions: Float64Array;
   readonly timesUs: Float64Array;
-  /** Where each one's rows end in the chunk. */
+  /** Where each one's rows end in the block. */
   readonly ends: Uint32Array;
 }
 

@@ -10,22 +10,22 @@
  *   commitPage:= commits:varint page
  *   run       := topicId:varint schemaVersion:varint baseOffset:varint rows:varint section:page
  *                                                                    the rows of a topic in one schema; by topic, then by offset
- *   section   := columns:varint layout:u8{columns} chunks:varint chunk{chunks}
- *   chunk     := flags:varint rows:varint commits:varint firstPosition:varint positions:varint firstTime:varint timeSpan:varint contentCrc:u32
+ *   section   := columns:varint layout:u8{columns} blocks:varint block{blocks}
+ *   block     := flags:varint rows:varint commits:varint firstPosition:varint positions:varint firstTime:varint timeSpan:varint contentCrc:u32
  *                boundaries:page deletes:page? column{columns} opaque:page?
  *   column    := page nulls:varint bounds
  *   bounds    := 0:u8 | 1:u8 min:f64 max:f64 | 2:u8 text text        text := bytes:varint utf8
  *   page      := at:varint bytes:varint rawBytes:varint method:u8 crc:u32
  *
  * Positions and times in it are relative to the segment's first. `flags`: 1, some rows are deletes, and there is a page of a bit per row;
- * 2, *opaque*: nobody could say what the topic's columns are when the segment was sealed (it had been dropped), so that the chunk has one
- * page with the batch as it stood in its frame, and no columns; 4, the last commit goes on in the next chunk, whose first commit it is.
+ * 2, *opaque*: nobody could say what the topic's columns are when the segment was sealed (it had been dropped), so that the block has one
+ * page with the batch as it stood in its frame, and no columns; 4, the last commit goes on in the next block, whose first commit it is.
  *
  * Forward compatibility: a version, a flag, a method or a kind of bounds that is not known is refused with format_unsupported. Bytes behind what
  * the grammar says, in directory and section, are passed over: a later minor change may put something there.
  *
- * A boundaries page is three packed arrays (integers.ts), one number per commit with rows in the chunk: position and time, relative to the
- * segment's first, and where its rows end in the chunk. A commit page is one packed array of the times of consecutive commits, then
+ * A boundaries page is three packed arrays (integers.ts), one number per commit with rows in the block: position and time, relative to the
+ * segment's first, and where its rows end in the block. A commit page is one packed array of the times of consecutive commits, then
  * keyed:varint and, for each commit with an idempotency key, skipped:varint key digest, as in a frame.
  */
 import { ByteWriter } from "../../base/bytes.ts";
@@ -97,7 +97,7 @@ export interface ColumnPage extends Page {
   readonly bounds: Bounds | null;
 }
 
-export interface Chunk {
+export interface Block {
   readonly rows: number;
   /** Commits with rows in it. */
   readonly commits: number;
@@ -112,14 +112,14 @@ export interface Chunk {
   readonly columns: readonly ColumnPage[];
   /** The batch in its frame's form, of a topic without a schema. */
   readonly opaque: Page | null;
-  /** The last commit was cut: the next chunk begins with the rest of it. */
+  /** The last commit was cut: the next block begins with the rest of it. */
   readonly continues: boolean;
 }
 
 export interface Section {
   /** By column: see page.ts. */
   readonly layouts: Uint8Array;
-  readonly chunks: readonly Chunk[];
+  readonly blocks: readonly Block[];
 }
 
 /** What positions and times in a segment are relative to. */
@@ -172,33 +172,33 @@ export function encodeDirectory(directory: Directory): Uint8Array {
   return writer.finish();
 }
 
-export function encodeSection({ layouts, chunks }: Section, origin: Origin): Uint8Array {
+export function encodeSection({ layouts, blocks }: Section, origin: Origin): Uint8Array {
   const writer = new ByteWriter(1024);
   varint(writer, layouts.length);
   writer.raw(layouts);
-  varint(writer, chunks.length);
-  for (const chunk of chunks) {
+  varint(writer, blocks.length);
+  for (const block of blocks) {
     varint(
       writer,
-      (chunk.deletes === null ? 0 : HAS_DELETES) |
-        (chunk.opaque === null ? 0 : OPAQUE) |
-        (chunk.continues ? CONTINUES : 0),
+      (block.deletes === null ? 0 : HAS_DELETES) |
+        (block.opaque === null ? 0 : OPAQUE) |
+        (block.continues ? CONTINUES : 0),
     );
-    varint(writer, chunk.rows);
-    varint(writer, chunk.commits);
-    varint(writer, chunk.firstPosition - origin.firstPosition);
-    varint(writer, chunk.lastPosition - chunk.firstPosition);
-    varint(writer, chunk.firstTimeUs - origin.firstTimeUs);
-    varint(writer, chunk.lastTimeUs - chunk.firstTimeUs);
-    writer.u32(chunk.contentCrc);
-    writePage(writer, chunk.boundaries);
-    if (chunk.deletes !== null) writePage(writer, chunk.deletes);
-    for (const column of chunk.columns) {
+    varint(writer, block.rows);
+    varint(writer, block.commits);
+    varint(writer, block.firstPosition - origin.firstPosition);
+    varint(writer, block.lastPosition - block.firstPosition);
+    varint(writer, block.firstTimeUs - origin.firstTimeUs);
+    varint(writer, block.lastTimeUs - block.firstTimeUs);
+    writer.u32(block.contentCrc);
+    writePage(writer, block.boundaries);
+    if (block.deletes !== null) writePage(writer, block.deletes);
+    for (const column of block.columns) {
       writePage(writer, column);
       varint(writer, column.nulls);
       writeBounds(writer, column.bounds);
     }
-    if (chunk.opaque !== null) writePage(writer, chunk.opaque);
+    if (block.opaque !== null) writePage(writer, block.opaque);
   }
   return writer.finish();
 }
@@ -287,10 +287,10 @@ export function readSection(bytes: Uint8Array, origin: Origin): Section | null {
   const layoutsAt = reader.skip(columnCount);
   if (reader.failed) return null;
   const layouts = bytes.subarray(layoutsAt, layoutsAt + columnCount);
-  const chunks: Chunk[] = [];
+  const blocks: Block[] = [];
   for (let left = reader.next(); left > 0 && !reader.failed; left--) {
     const flags = reader.next();
-    if (flags > (HAS_DELETES | OPAQUE | CONTINUES)) throw new UnknownFormat(`a chunk with flags ${flags}`);
+    if (flags > (HAS_DELETES | OPAQUE | CONTINUES)) throw new UnknownFormat(`a block with flags ${flags}`);
     const rows = reader.next();
     const commits = reader.next();
     const firstPosition = origin.firstPosition + reader.next();
@@ -306,7 +306,7 @@ export function readSection(bytes: Uint8Array, origin: Origin): Section | null {
       columns.push({ ...page, nulls: reader.next(), bounds: readBounds(bytes, reader) });
     }
     const opaque = (flags & OPAQUE) === 0 ? null : readPage(bytes, reader);
-    chunks.push({
+    blocks.push({
       rows,
       commits,
       firstPosition,
@@ -321,7 +321,7 @@ export function readSection(bytes: Uint8Array, origin: Origin): Section | null {
       continues: (flags & CONTINUES) !== 0,
     });
   }
-  return reader.failed ? null : { layouts, chunks };
+  return reader.failed ? null : { layouts, blocks };
 }
 
 function readPage(bytes: Uint8Array, reader: VarintReader): Page {

@@ -4,9 +4,9 @@
  * A group is the commits of a stretch of positions, with one batch per topic: what it was in the frames, but larger. (One step equals many small
  * ones; which commits shared an fdatasync is of no interest once they are durable.)
  *
- * - One topic: each of its chunks is a group, nothing is copied.
- * - Several topics, or all: their chunks are walked through side by side. A group ends where the first of the current chunks ends, and after
- *   about GROUP_ROWS rows; of the other chunks it takes the rows up to there, as slices.
+ * - One topic: each of its blocks is a group, nothing is copied.
+ * - Several topics, or all: their blocks are walked through side by side. A group ends where the first of the current blocks ends, and after
+ *   about GROUP_ROWS rows; of the other blocks it takes the rows up to there, as slices.
  * - Groups begin and end with the positions asked for: no row of a commit beyond them is given out.
  * - A commit is never divided, and one with rows in topic 0, the catalog, stands in a group of its own, as it did in its frame: what follows may
  *   need the topics it makes.
@@ -15,7 +15,7 @@ import type { Disk, DiskFile } from "../../base/disk.ts";
 import { sliceBatch } from "../../batch/column.ts";
 import type { CommitInfo, Group, Position, ReadOptions, TopicBatch } from "../log.ts";
 import type { TopicRegistry } from "../topics.ts";
-import { ChunkReader, type LoadedChunk } from "./chunk-reader.ts";
+import { BlockReader, type LoadedBlock } from "./block-reader.ts";
 import { readCommitPages, type SealedSegment } from "./sealed-segment.ts";
 
 /** The topic whose commits stand alone. */
@@ -48,10 +48,10 @@ export async function* sealedGroups(
   const topics = topicsOf(segment).filter((topicId) => request.topics?.has(topicId) !== false);
   if (topics.length === 0 && !wantsAll) return;
   const file = await disk.open(path, "read");
-  const chunks: ChunkReader[] = [];
+  const blocks: BlockReader[] = [];
   try {
     for (const topicId of topics) {
-      const reader = await ChunkReader.open(file, segment, registry, {
+      const reader = await BlockReader.open(file, segment, registry, {
         topicId,
         fromPosition: request.from,
         fromOffset: 0,
@@ -60,28 +60,28 @@ export async function* sealedGroups(
         // Whoever wants every position wants every row.
         ranges: wantsAll ? [] : (request.ranges?.(topicId) ?? []),
       });
-      if (reader.peek() !== null) chunks.push(reader);
+      if (reader.peek() !== null) blocks.push(reader);
     }
-    if (wantsAll) yield* mergedWithCommits(file, source, request, chunks);
-    else if (chunks.length === 1 && chunks[0]!.topicId !== CATALOG_TOPIC)
-      yield* topicGroups(chunks[0]!, request.from, request.to);
-    else yield* merged(segment, request, chunks);
+    if (wantsAll) yield* mergedWithCommits(file, source, request, blocks);
+    else if (blocks.length === 1 && blocks[0]!.topicId !== CATALOG_TOPIC)
+      yield* topicGroups(blocks[0]!, request.from, request.to);
+    else yield* merged(segment, request, blocks);
   } finally {
-    await Promise.all(chunks.map((reader) => reader.settle()));
+    await Promise.all(blocks.map((reader) => reader.settle()));
     await file.close();
   }
 }
 
-/** The topic's chunks from the one on that holds the offset. */
+/** The topic's blocks from the one on that holds the offset. */
 export async function* sealedTopicGroups(
   { disk, path, segment, registry }: SealedSource,
   topicId: number,
   fromOffset: number,
 ): AsyncGenerator<Group, void, undefined> {
   const file = await disk.open(path, "read");
-  let reader: ChunkReader | null = null;
+  let reader: BlockReader | null = null;
   try {
-    reader = await ChunkReader.open(file, segment, registry, {
+    reader = await BlockReader.open(file, segment, registry, {
       topicId,
       fromPosition: 0,
       fromOffset,
@@ -97,21 +97,21 @@ export async function* sealedTopicGroups(
 }
 
 async function* topicGroups(
-  reader: ChunkReader,
+  reader: BlockReader,
   fromPosition: Position,
   toPosition: Position,
 ): AsyncGenerator<Group, void, undefined> {
   while (reader.peek() !== null) {
-    const chunk = await reader.take();
-    const { positions } = chunk;
+    const block = await reader.take();
+    const { positions } = block;
     const from = firstAbove(positions, fromPosition - 1, 0);
     const to = firstAbove(positions, toPosition, from);
-    if (from < to) yield new ChunkGroup({ chunk, from, to });
+    if (from < to) yield new BlockGroup({ block, from, to });
   }
 }
 
-/** Commits [from, to) of a chunk as a group. Their CommitInfo are made when somebody asks for them: a row may be a commit. */
-class ChunkGroup implements Group {
+/** Commits [from, to) of a block as a group. Their CommitInfo are made when somebody asks for them: a row may be a commit. */
+class BlockGroup implements Group {
   readonly firstPosition: Position;
   readonly lastPosition: Position;
   readonly batches: readonly TopicBatch[];
@@ -119,27 +119,27 @@ class ChunkGroup implements Group {
   #commits: readonly CommitInfo[] | null = null;
 
   constructor(part: Part) {
-    const { chunk, from, to } = part;
+    const { block, from, to } = part;
     this.#part = part;
-    this.firstPosition = chunk.positions[from]!;
-    this.lastPosition = chunk.positions[to - 1]!;
+    this.firstPosition = block.positions[from]!;
+    this.lastPosition = block.positions[to - 1]!;
     const indexes = new Uint32Array(to - from);
     for (let i = 0; i < indexes.length; i++) indexes[i] = i;
     this.batches = [batchOf(part, indexes)];
   }
 
   get commits(): readonly CommitInfo[] {
-    const { chunk, from, to } = this.#part;
+    const { block, from, to } = this.#part;
     return (this.#commits ??= commitsOf(
-      chunk.positions.subarray(from, to),
-      chunk.timesUs.subarray(from, to),
+      block.positions.subarray(from, to),
+      block.timesUs.subarray(from, to),
     ));
   }
 }
 
-/** Commits [from, to) of a chunk. */
+/** Commits [from, to) of a block. */
 interface Part {
-  readonly chunk: LoadedChunk;
+  readonly block: LoadedBlock;
   readonly from: number;
   readonly to: number;
 }
@@ -150,21 +150,21 @@ function commitsOf(positions: Float64Array, timesUs: Float64Array): CommitInfo[]
   });
 }
 
-/** A chunk that is partly in groups given out. */
+/** A block that is partly in groups given out. */
 interface Current {
-  readonly chunk: LoadedChunk;
+  readonly block: LoadedBlock;
   /** Its commits given out so far. */
   commits: number;
 }
 
-/** Chunks side by side: what of them lies in a stretch of positions. */
+/** Blocks side by side: what of them lies in a stretch of positions. */
 class Merge {
-  readonly #readers: readonly ChunkReader[];
+  readonly #readers: readonly BlockReader[];
   readonly #from: Position;
-  readonly #current = new Map<ChunkReader, Current>();
+  readonly #current = new Map<BlockReader, Current>();
 
-  /** Of commits from `from` on. REQUIRES that each reader's first chunk ends there or later. */
-  constructor(readers: readonly ChunkReader[], from: Position) {
+  /** Of commits from `from` on. REQUIRES that each reader's first block ends there or later. */
+  constructor(readers: readonly BlockReader[], from: Position) {
     this.#readers = readers;
     this.#from = from;
   }
@@ -179,15 +179,15 @@ class Merge {
     return first;
   }
 
-  /** Where a group that begins at `from` is to end, not beyond `to`. Loads the catalog's chunk to know. */
+  /** Where a group that begins at `from` is to end, not beyond `to`. Loads the catalog's block to know. */
   async end(from: Position, to: Position): Promise<Position> {
     let end = to;
     for (const reader of this.#readers) {
-      const last = this.#current.get(reader)?.chunk.positions.at(-1) ?? reader.peek()?.lastPosition;
+      const last = this.#current.get(reader)?.block.positions.at(-1) ?? reader.peek()?.lastPosition;
       if (last !== undefined && last < end) end = last;
       if (reader.topicId !== CATALOG_TOPIC || this.#firstOf(reader) === null) continue;
-      const { chunk, commits } = await this.#load(reader);
-      const next = chunk.positions[commits]!;
+      const { block, commits } = await this.#load(reader);
+      const next = block.positions[commits]!;
       end = Math.min(end, next === from ? next : next - 1);
     }
     return Math.max(from, end);
@@ -200,28 +200,28 @@ class Merge {
       const first = this.#firstOf(reader);
       if (first === null || first > end) continue;
       const current = await this.#load(reader);
-      const { positions } = current.chunk;
+      const { positions } = current.block;
       const from = current.commits;
       const to = firstAbove(positions, end, from);
-      if (from < to) taken.push({ chunk: current.chunk, from, to });
+      if (from < to) taken.push({ block: current.block, from, to });
       current.commits = to;
       if (to === positions.length) this.#current.delete(reader);
     }
     return taken;
   }
 
-  #firstOf(reader: ChunkReader): Position | null {
+  #firstOf(reader: BlockReader): Position | null {
     const current = this.#current.get(reader);
-    if (current !== undefined) return current.chunk.positions[current.commits]!;
+    if (current !== undefined) return current.block.positions[current.commits]!;
     const next = reader.peek();
     return next === null ? null : Math.max(next.firstPosition, this.#from);
   }
 
-  async #load(reader: ChunkReader): Promise<Current> {
+  async #load(reader: BlockReader): Promise<Current> {
     let current = this.#current.get(reader);
     if (current === undefined) {
-      const chunk = await reader.take();
-      current = { chunk, commits: firstAbove(chunk.positions, this.#from - 1, 0) };
+      const block = await reader.take();
+      current = { block, commits: firstAbove(block.positions, this.#from - 1, 0) };
       this.#current.set(reader, current);
     }
     return current;
@@ -232,21 +232,21 @@ class Merge {
 async function* merged(
   segment: SealedSegment,
   { from, to, topics }: SealedRequest,
-  readers: readonly ChunkReader[],
+  readers: readonly BlockReader[],
 ): AsyncGenerator<Group, void, undefined> {
   const merge = new Merge(readers, from);
   const span = spanOf(segment, topics);
   for (let first = merge.first; first !== null && first <= to; first = merge.first) {
     const end = await merge.end(first, Math.min(to, segment.lastPosition, first + span - 1));
     const parts = await merge.take(end);
-    // Where a chunk's first commit lies below `from` it was not known whether one lies here.
+    // Where a block's first commit lies below `from` it was not known whether one lies here.
     if (parts.length === 0) continue;
-    const positions = union(parts.map(({ chunk, from: a, to: b }) => chunk.positions.subarray(a, b)));
+    const positions = union(parts.map(({ block, from: a, to: b }) => block.positions.subarray(a, b)));
     const times = new Float64Array(positions.length);
     const batches = parts.map((part) => {
-      const indexes = indexesIn(positions, part.chunk.positions, part.from, part.to);
+      const indexes = indexesIn(positions, part.block.positions, part.from, part.to);
       indexes.forEach((index, i) => {
-        times[index] = part.chunk.timesUs[part.from + i]!;
+        times[index] = part.block.timesUs[part.from + i]!;
       });
       return batchOf(part, indexes);
     });
@@ -264,7 +264,7 @@ async function* mergedWithCommits(
   file: DiskFile,
   { segment }: SealedSource,
   { from, to, topics }: SealedRequest,
-  readers: readonly ChunkReader[],
+  readers: readonly BlockReader[],
 ): AsyncGenerator<Group, void, undefined> {
   const merge = new Merge(readers, from);
   const span = spanOf(segment, topics);
@@ -277,7 +277,7 @@ async function* mergedWithCommits(
       const parts = await merge.take(end);
       const commits = page.slice(first - pageStart, end + 1 - pageStart);
       const batches = parts.map((part) => {
-        const positions = part.chunk.positions.subarray(part.from, part.to);
+        const positions = part.block.positions.subarray(part.from, part.to);
         return batchOf(
           part,
           Uint32Array.from(positions, (position) => position - first),
@@ -295,9 +295,9 @@ async function* mergedWithCommits(
   }
 }
 
-/** The rows of a chunk's commits [from, to) as a batch of their group. */
-function batchOf({ chunk, from, to }: Part, commitIndexes: Uint32Array): TopicBatch {
-  const { run, baseOffset, batch, ops, ends } = chunk;
+/** The rows of a block's commits [from, to) as a batch of their group. */
+function batchOf({ block, from, to }: Part, commitIndexes: Uint32Array): TopicBatch {
+  const { run, baseOffset, batch, ops, ends } = block;
   const firstRow = from === 0 ? 0 : ends[from - 1]!;
   const lastRow = ends[to - 1]!;
   const isWhole = firstRow === 0 && lastRow === batch.length;
@@ -357,17 +357,17 @@ function union(lists: readonly Float64Array[]): Float64Array {
   return all.subarray(0, kept);
 }
 
-/** Where each of chunkPositions[from, to) stands in `positions`, which holds them all. */
+/** Where each of blockPositions[from, to) stands in `positions`, which holds them all. */
 function indexesIn(
   positions: Float64Array,
-  chunkPositions: Float64Array,
+  blockPositions: Float64Array,
   from: number,
   to: number,
 ): Uint32Array {
   const indexes = new Uint32Array(to - from);
   let at = 0;
   for (let i = from; i < to; i++) {
-    while (positions[at]! < chunkPositions[i]!) at++;
+    while (positions[at]! < blockPositions[i]!) at++;
     indexes[i - from] = at;
   }
   return indexes;

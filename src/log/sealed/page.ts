@@ -21,10 +21,12 @@ import { type Layout, layoutOf } from "../../batch/column.ts";
 import type { SqlType } from "../../batch/types.ts";
 import { aligned, canPack, packIntegers, packWide, readPacked, unpack, unpackInt64 } from "./integers.ts";
 
-/** Measured: docs/decisions/0021-sealed-segments.md. */
-export const ZSTD_LEVEL = 3;
+/** Measured: docs/decisions/0029-sealed-segments.md. */
+export const ZSTD_LEVEL = 1;
 /** A larger page is compressed and decompressed in the thread pool: this much takes less than a millisecond. */
 const INLINE_BYTES_MAX = 256 * 1024;
+/** What is shorter is stored as it is: zstd would save next to nothing, and its own header is worth a dozen bytes. */
+const COMPRESSED_BYTES_MIN = 128;
 
 export const STORED = 0;
 export const ZSTD = 1;
@@ -48,8 +50,8 @@ export async function compressPage(
   raw: Uint8Array,
   level = ZSTD_LEVEL,
 ): Promise<{ readonly stored: Uint8Array; readonly method: number }> {
-  if (raw.length < 64) return { stored: raw, method: STORED };
-  const options = { params: { [constants.ZSTD_c_compressionLevel]: level }, chunkSize: chunkFor(raw.length) };
+  if (raw.length < COMPRESSED_BYTES_MIN) return { stored: raw, method: STORED };
+  const options = { params: { [constants.ZSTD_c_compressionLevel]: level }, chunkSize: outputBytes(raw.length) };
   const compressed = await compressAsync(raw, options);
   return compressed.length > raw.length - (raw.length >> 4)
     ? { stored: raw, method: STORED }
@@ -68,7 +70,7 @@ export function openPage(page: Page, stored: Uint8Array): Uint8Array | null | Pr
     // Read-ahead buffers hold pages at any place; a column wants its numbers aligned.
     return stored.byteOffset % 8 === 0 ? stored : new Uint8Array(stored);
   }
-  const options = { chunkSize: chunkFor(page.rawBytes), maxOutputLength: page.rawBytes };
+  const options = { chunkSize: outputBytes(page.rawBytes), maxOutputLength: page.rawBytes };
   if (page.rawBytes > INLINE_BYTES_MAX)
     return decompressAsync(stored, options).then((raw) => alignedRaw(raw, page), failed);
   try {
@@ -89,7 +91,7 @@ function alignedRaw(raw: Uint8Array, page: Page): Uint8Array | null {
 }
 
 /** Output buffers of zlib: one piece for what is expected. */
-function chunkFor(bytes: number): number {
+function outputBytes(bytes: number): number {
   return Math.max(64, bytes + 64);
 }
 

@@ -1,13 +1,13 @@
-/** Whether a chunk can hold a row that a reader wants, by the least and the greatest value of its columns. */
+/** Whether a block can hold a row that a reader wants, by the least and the greatest value of its columns. */
 import { compareBytes } from "../../base/bytes.ts";
 import type { ColumnRange } from "../log.ts";
-import type { Chunk, ColumnPage } from "./format.ts";
+import type { Block, ColumnPage } from "./format.ts";
 import { BOUND_BYTES_MAX } from "./page.ts";
 
-/** False only where no row of the chunk has, in every column named, a value within the range. */
-export function mayHold(chunk: Chunk, ranges: readonly ColumnRange[]): boolean {
-  if (chunk.opaque !== null || chunk.deletes !== null) return true;
-  return ranges.every((range) => mayMeet(chunk.columns[range.column]!, chunk.rows, range));
+/** False only where no row of the block has, in every column named, a value within the range. */
+export function mayHold(block: Block, ranges: readonly ColumnRange[]): boolean {
+  if (block.opaque !== null || block.deletes !== null) return true;
+  return ranges.every((range) => mayMeet(block.columns[range.column]!, block.rows, range));
 }
 
 function mayMeet({ nulls, bounds }: ColumnPage, rows: number, range: ColumnRange): boolean {

@@ -1,15 +1,15 @@
 /**
  * One full segment, written anew in the form of format.ts.
  *
- * 1. Its frames are read one after the other. Rows go to their topic's chunk writer, commits to pages of their own; what is full is compressed
+ * 1. Its frames are read one after the other. Rows go to their topic's block writer, commits to pages of their own; what is full is compressed
  *    at once, in the thread pool, one page at a time.
  * 2. When all frames are read, pages get their places: topic by topic, and within a topic column by column. The file is written under a name
  *    that means nothing, and synced.
  * 3. It is read back: every page is decompressed and decoded, and must come to the checksum that its rows had before. Only then may the caller
  *    give it its name, and only afterwards take the frames away.
  *
- * Memory: the compressed pages of one segment, one chunk per topic being gathered, one frame. The event loop has a turn after each column of a
- * chunk, and between frames.
+ * Memory: the compressed pages of one segment, one block per topic being gathered, one frame. The event loop has a turn after each column of a
+ * block, and between frames.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Disk, type DiskFile, joinPath, writeFully } from "../../base/disk.ts";
@@ -20,7 +20,7 @@ import type { SegmentExtent } from "../log-index.ts";
 import { damaged, Scanner } from "../scanner.ts";
 import { segmentName, unfinishedName } from "../segment.ts";
 import type { TopicRegistry } from "../topics.ts";
-import { ChunkWriter, type Pause, type PendingPage, pendingPage } from "./chunk-writer.ts";
+import { BlockWriter, type Pause, type PendingPage, pendingPage } from "./block-writer.ts";
 import { encodeCommits } from "./commits.ts";
 import {
   type CommitPage,
@@ -86,7 +86,7 @@ function pauseOf(source: RewriteSource): Pause {
 
 interface Gathered {
   readonly origin: Origin;
-  readonly writers: readonly ChunkWriter[];
+  readonly writers: readonly BlockWriter[];
   readonly commitPages: readonly { readonly commits: number; readonly page: PendingPage }[];
   readonly commitCount: number;
   readonly lastTimeUs: number;
@@ -98,8 +98,8 @@ async function gather(source: RewriteSource, extent: SegmentExtent): Promise<Gat
   const name = segmentName(extent.firstPosition);
   const pause = pauseOf(source);
   /** Complete ones, and by topic the one that is being filled. */
-  const writers: ChunkWriter[] = [];
-  const open = new Map<number, ChunkWriter>();
+  const writers: BlockWriter[] = [];
+  const open = new Map<number, BlockWriter>();
   const commitPages: { commits: number; page: PendingPage }[] = [];
   let waiting: CommitInfo[] = [];
   let origin: Origin | null = null;
@@ -138,7 +138,7 @@ async function gather(source: RewriteSource, extent: SegmentExtent): Promise<Gat
         if (writer === undefined || writer.schemaVersion !== entry.schemaVersion) {
           if (writer !== undefined) await writer.finish();
           const topic = registry.find(entry.topicId, entry.schemaVersion);
-          writer = new ChunkWriter(entry, topic, origin, pause);
+          writer = new BlockWriter(entry, topic, origin, pause);
           open.set(entry.topicId, writer);
           writers.push(writer);
         }
@@ -176,9 +176,9 @@ async function writeOut(
     const runs: Run[] = [];
     for (const writer of writers) {
       const { topicId, schemaVersion, baseOffset, rows, layouts } = writer;
-      const { chunks, pages } = writer.place(out.at);
+      const { blocks, pages } = writer.place(out.at);
       for (const page of pages) await out.put(page);
-      const section = await putPage(await pendingPage(encodeSection({ layouts, chunks }, origin)));
+      const section = await putPage(await pendingPage(encodeSection({ layouts, blocks }, origin)));
       runs.push({ topicId, schemaVersion, baseOffset, rows, section });
     }
     const placedCommits: CommitPage[] = [];

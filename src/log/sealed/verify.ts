@@ -11,9 +11,9 @@ import type { Layout } from "../../batch/column.ts";
 import { bool, float8, int4, int8, type SqlType, text } from "../../batch/types.ts";
 import { readDeletes } from "../frame.ts";
 import type { TopicRange } from "../log.ts";
-import { chunkCrc, type Pause } from "./chunk-writer.ts";
+import { blockCrc, type Pause } from "./block-writer.ts";
 import { decodeBoundaries, decodeCommits } from "./commits.ts";
-import type { Chunk, Run, Section } from "./format.ts";
+import type { Block, Run, Section } from "./format.ts";
 import { columnCrc, decodeColumn, layoutName, type Page } from "./page.ts";
 import { openSealed, pageDamaged, readPage, readRun, type SealedSegment } from "./sealed-segment.ts";
 
@@ -94,10 +94,10 @@ export async function rangesByPosition(
     for (const run of segment.directory.runs) {
       const { topicId } = run;
       let offset = run.baseOffset;
-      for (const chunk of (await readRun(file, segment, run)).chunks) {
-        const raw = await readPage(file, segment.name, chunk.boundaries);
-        const boundaries = decodeBoundaries(raw, chunk.commits, segment);
-        if (boundaries === null) pageDamaged(segment.name, chunk.boundaries);
+      for (const block of (await readRun(file, segment, run)).blocks) {
+        const raw = await readPage(file, segment.name, block.boundaries);
+        const boundaries = decodeBoundaries(raw, block.commits, segment);
+        if (boundaries === null) pageDamaged(segment.name, block.boundaries);
         const { positions, ends } = boundaries;
         positions.forEach((position, i) => {
           if (!wanted.has(position)) return;
@@ -110,7 +110,7 @@ export async function rangesByPosition(
           if (before?.topicId === topicId) list[list.length - 1] = { ...before, lastOffset };
           else list.push({ topicId, firstOffset, lastOffset });
         });
-        offset += chunk.rows;
+        offset += block.rows;
       }
     }
   } finally {
@@ -141,18 +141,18 @@ async function* runFaults(
   file: DiskFile,
   segment: SealedSegment,
   run: Run,
-  { layouts, chunks }: Section,
+  { layouts, blocks }: Section,
   pause: Pause,
 ): AsyncGenerator<Fault, void, undefined> {
   const types = Array.from(layouts, (code) => layoutName(code)).map((name) =>
     name === undefined ? null : typeOf[name],
   );
   let offset = run.baseOffset;
-  for (const chunk of chunks) {
-    const rows = { topicId: run.topicId, firstOffset: offset, lastOffset: offset + chunk.rows - 1 };
-    const fault = await chunkFault(file, segment, chunk, types, pause);
+  for (const block of blocks) {
+    const rows = { topicId: run.topicId, firstOffset: offset, lastOffset: offset + block.rows - 1 };
+    const fault = await blockFault(file, segment, block, types, pause);
     if (fault !== null) yield { ...fault, rows };
-    offset += chunk.rows;
+    offset += block.rows;
   }
   if (offset !== run.baseOffset + run.rows) {
     const rows = {
@@ -160,14 +160,14 @@ async function* runFaults(
       firstOffset: run.baseOffset,
       lastOffset: run.baseOffset + run.rows - 1,
     };
-    yield { page: run.section, reason: "the section's chunks are not the rows it should hold", rows };
+    yield { page: run.section, reason: "the section's blocks are not the rows it should hold", rows };
   }
 }
 
-async function chunkFault(
+async function blockFault(
   file: DiskFile,
   segment: SealedSegment,
-  chunk: Chunk,
+  block: Block,
   types: readonly (SqlType | null)[],
   pause: Pause,
 ): Promise<Omit<Fault, "rows"> | null> {
@@ -176,29 +176,29 @@ async function chunkFault(
   const fault = (page: Page, what: string): Omit<Fault, "rows"> => {
     return { page, reason: `the page of ${what} is not as it was written` };
   };
-  const rawBoundaries = await read(chunk.boundaries);
-  const boundaries = rawBoundaries === null ? null : decodeBoundaries(rawBoundaries, chunk.commits, segment);
-  if (boundaries === null) return fault(chunk.boundaries, "commit boundaries");
-  const deletes = chunk.deletes === null ? null : await read(chunk.deletes);
-  if (chunk.deletes !== null && deletes === null) return fault(chunk.deletes, "deletes");
-  let crc = chunkCrc(boundaries, deletes === null ? null : readDeletes(deletes, 0, chunk.rows), null);
-  for (let k = 0; k < chunk.columns.length; k++) {
-    const page = chunk.columns[k]!;
+  const rawBoundaries = await read(block.boundaries);
+  const boundaries = rawBoundaries === null ? null : decodeBoundaries(rawBoundaries, block.commits, segment);
+  if (boundaries === null) return fault(block.boundaries, "commit boundaries");
+  const deletes = block.deletes === null ? null : await read(block.deletes);
+  if (block.deletes !== null && deletes === null) return fault(block.deletes, "deletes");
+  let crc = blockCrc(boundaries, deletes === null ? null : readDeletes(deletes, 0, block.rows), null);
+  for (let k = 0; k < block.columns.length; k++) {
+    const page = block.columns[k]!;
     const type = types[k] ?? null;
     const raw = await read(page);
     const column: Column | null =
-      raw === null || type === null ? null : decodeColumn(raw, type, chunk.rows, page.nulls);
+      raw === null || type === null ? null : decodeColumn(raw, type, block.rows, page.nulls);
     if (column === null) return fault(page, `column ${k}`);
     crc = columnCrc(column, crc);
     await pause();
   }
-  if (chunk.opaque !== null) {
-    const raw = await read(chunk.opaque);
-    if (raw === null) return fault(chunk.opaque, "columns");
+  if (block.opaque !== null) {
+    const raw = await read(block.opaque);
+    if (raw === null) return fault(block.opaque, "columns");
     crc = crc32c(raw, 0, raw.length, crc);
   }
-  if (crc !== chunk.contentCrc)
-    return { page: chunk.boundaries, reason: "the chunk's rows are not those that were sealed" };
+  if (crc !== block.contentCrc)
+    return { page: block.boundaries, reason: "the block's rows are not those that were sealed" };
   return null;
 }
 

@@ -22,11 +22,6 @@ export function optional(...parts: readonly Part[]): Fragment {
   return fragment("optional", parts, [""]);
 }
 
-/** A part that stays as it is: what it says and what stands beside it depend on each other. */
-export function fixed(...parts: readonly Part[]): string {
-  return parts.map(textOf).join("");
-}
-
 /** Parts with a separator between them. */
 export function separated(parts: readonly Part[], separator: string): Part[] {
   return parts.flatMap((part, i) => (i === 0 ? [part] : [separator, part]));

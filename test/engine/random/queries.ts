@@ -138,6 +138,12 @@ class Maker implements Subqueries {
     const right = this.#item(depth, outer, room);
     const scope = both(left.scope, right.scope);
     const factors = left.factors + right.factors;
+    const shared = random.oneIn(5) ? sharedName(left.scope, right.scope) : null;
+    if (shared !== null && type !== "CROSS JOIN") {
+      const merged: Scope = { ...scope, terms: [...scope.terms, shared] };
+      const item = fragment("from", [left.item, ` ${type} `, right.item, ` USING (${shared.sql})`]);
+      return { item, scope: merged, factors };
+    }
     if (type === "CROSS JOIN") {
       return { item: fragment("from", [left.item, " CROSS JOIN ", right.item]), scope, factors };
     }
@@ -599,6 +605,19 @@ function both(left: Scope, right: Scope): Scope {
 function scopeOf(alias: string, relation: Relation, subqueries: Subqueries): Scope {
   const terms = relation.columns.map((c) => ({ sql: `${alias}.${c.name}`, kind: c.kind }));
   return { terms, total: terms, subqueries };
+}
+
+/** A name that each side has once, of one kind: USING makes one column of both. */
+function sharedName(left: Scope, right: Scope): Term | null {
+  const nameOf = (t: Term): string => t.sql.slice(t.sql.indexOf(".") + 1);
+  const named = (scope: Scope, name: string): Term[] => scope.total.filter((t) => nameOf(t) === name);
+  for (const term of left.total) {
+    const name = nameOf(term);
+    const [other, more] = named(right, name);
+    if (other === undefined || more !== undefined || named(left, name).length > 1) continue;
+    if (other.kind === term.kind && term.kind !== "approx") return { sql: name, kind: term.kind };
+  }
+  return null;
 }
 
 const numbers: readonly ColumnKind[] = ["int2", "int4", "int8", "float8", "price", "numeric"];

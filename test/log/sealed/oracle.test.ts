@@ -53,7 +53,7 @@ describe("the same commits and records before and after sealing", () => {
     });
   }
 
-  test("a commit larger than a chunk stays one commit", async () => {
+  test("a commit larger than a block stays one commit", async () => {
     const disk = new SimulatedDisk({ seed: 1 });
     const log = await openMixed(disk, { commitBytesMax: 8 << 20 });
     await fillMixed(log, new SeededRandom(3), wideRows, { commits: 40, largeRows: 40_000 });

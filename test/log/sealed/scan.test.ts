@@ -117,7 +117,7 @@ describe("what is read", () => {
     }
   });
 
-  test("where a range rules chunks out: not of them", async () => {
+  test("where a range rules blocks out: not of them", async () => {
     const to = await sealedEnd();
     const read = (ranges: readonly ColumnRange[]): Promise<{ bytes: number; rows: number }> =>
       cost(() => log.read({ from: 1, to, topics: new Set([WIDE]), ranges: () => ranges }));

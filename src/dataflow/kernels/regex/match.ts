@@ -17,7 +17,13 @@ import type { Node, Pattern } from "./syntax.ts";
 /** Begin and end per group, the whole match first; -1 where a group took no part. */
 export type Captures = Int32Array;
 
-const STEPS_MAX = 5_000_000;
+/** Some ten milliseconds' worth: nothing else happens meanwhile. A long text has steps for being read a few times. */
+const STEPS_MAX = 500_000;
+const STEPS_PER_CHARACTER = 4;
+
+function stepsFor(text: Int32Array): number {
+  return STEPS_MAX + STEPS_PER_CHARACTER * text.length;
+}
 
 export class Matcher {
   readonly pattern: Pattern;
@@ -41,13 +47,13 @@ export class Matcher {
   /** Whether there is a match anywhere. @throws TooManySteps */
   test(text: Int32Array): boolean {
     if (this.pattern.hasBackreferences) return this.find(text, 0) !== null;
-    this.#budget.steps = STEPS_MAX;
+    this.#budget.steps = stepsFor(text);
     return this.#machine(this.#anywhere).shortest(text, 0, 0, text.length) >= 0;
   }
 
   /** The leftmost match from `from` on. @throws TooManySteps */
   find(text: Int32Array, from: number): Captures | null {
-    this.#budget.steps = STEPS_MAX;
+    this.#budget.steps = stepsFor(text);
     const { root } = this.pattern;
     const machine = this.#machine(root);
     const shortest = preference(root) === "shortest";

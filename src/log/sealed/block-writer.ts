@@ -1,7 +1,7 @@
 /**
- * Rows of one topic in one schema on their way into a sealed segment: gathered commit by commit, cut into chunks, encoded, compressed.
+ * Rows of one topic in one schema on their way into a sealed segment: gathered commit by commit, cut into blocks, encoded, compressed.
  *
- * A chunk is closed at CHUNK_ROWS or about CHUNK_BYTES, where a commit ends. Only a commit larger than a chunk is cut; it begins a chunk, which then
+ * A block is closed at BLOCK_ROWS or about BLOCK_BYTES, where a commit ends. Only a commit larger than a block is cut; it begins a block, which then
  * *continues* in the next. What waits for the rest of its segment waits compressed.
  */
 import { crc32c } from "../../base/crc32c.ts";
@@ -11,7 +11,7 @@ import { decodeBatch } from "../../batch/codec.ts";
 import { type BatchEntry, readDeletes } from "../frame.ts";
 import { type CommitInfo, type LogTopic, OP_DELETE } from "../log.ts";
 import { type Boundaries, encodeBoundaries } from "./commits.ts";
-import type { Chunk, ColumnPage, Origin } from "./format.ts";
+import type { Block, ColumnPage, Origin } from "./format.ts";
 import {
   type Bounds,
   clearNulls,
@@ -24,8 +24,8 @@ import {
 } from "./page.ts";
 
 /** Some thousands of rows: few pages per megabyte, and little beside what one is looking for. */
-export const CHUNK_ROWS = 16_384;
-export const CHUNK_BYTES = 1 << 20;
+export const BLOCK_ROWS = 16_384;
+export const BLOCK_BYTES = 1 << 20;
 
 /** A page that has no place yet. */
 export interface PendingPage {
@@ -39,7 +39,7 @@ interface PendingColumn extends PendingPage {
   readonly bounds: Bounds | null;
 }
 
-interface PendingChunk extends Omit<Chunk, "boundaries" | "deletes" | "columns" | "opaque"> {
+interface PendingBlock extends Omit<Block, "boundaries" | "deletes" | "columns" | "opaque"> {
   readonly boundaries: PendingPage;
   readonly deletes: PendingPage | null;
   readonly columns: readonly PendingColumn[];
@@ -54,7 +54,7 @@ export async function pendingPage(raw: Uint8Array): Promise<PendingPage> {
   return { stored, method, rawBytes: raw.length };
 }
 
-export class ChunkWriter {
+export class BlockWriter {
   readonly topicId: number;
   readonly schemaVersion: number;
   readonly baseOffset: number;
@@ -64,8 +64,8 @@ export class ChunkWriter {
   readonly #pause: Pause;
   readonly #topic: LogTopic | null;
   readonly #builder: BatchBuilder | null;
-  readonly #chunks: PendingChunk[] = [];
-  /** Of the chunk being gathered. */
+  readonly #blocks: PendingBlock[] = [];
+  /** Of the block being gathered. */
   #positions: number[] = [];
   #timesUs: number[] = [];
   #ends: number[] = [];
@@ -94,8 +94,8 @@ export class ChunkWriter {
     const columns = bytes.subarray(at + entry.columnsAt, at + entry.columnsAt + entry.columnsBytes);
     const { batch } = decodeBatch(columns, 0, this.#topic.schema, rows);
     const ops = entry.deletesAt < 0 ? null : readDeletes(bytes, at + entry.deletesAt, rows);
-    const rowsMax = Math.max(1, Math.min(CHUNK_ROWS, Math.floor((CHUNK_BYTES * rows) / entry.columnsBytes)));
-    if (this.#bytes() >= CHUNK_BYTES) await this.#close(false);
+    const rowsMax = Math.max(1, Math.min(BLOCK_ROWS, Math.floor((BLOCK_BYTES * rows) / entry.columnsBytes)));
+    if (this.#bytes() >= BLOCK_BYTES) await this.#close(false);
     let c = 0;
     let first = 0;
     for (let row = 0; row < rows; ) {
@@ -103,7 +103,7 @@ export class ChunkWriter {
       const left = commitEnds[c]! - row;
       const room = rowsMax - this.#rows;
       const isCut = this.#positions.at(-1) === commit.position;
-      // Only a commit that fills a chunk by itself is cut; any other one that does not fit begins the next.
+      // Only a commit that fills a block by itself is cut; any other one that does not fit begins the next.
       if (this.#rows > 0 && (isCut ? room <= 0 : left > room)) {
         this.#append(batch, ops, first, row);
         first = row;
@@ -125,7 +125,7 @@ export class ChunkWriter {
   }
 
   /** Gives every page its place, column by column, in the order in which they are to be written. */
-  place(at: number): { readonly chunks: Chunk[]; readonly pages: Uint8Array[]; readonly end: number } {
+  place(at: number): { readonly blocks: Block[]; readonly pages: Uint8Array[]; readonly end: number } {
     const pages: Uint8Array[] = [];
     const put = ({ stored, method, rawBytes }: PendingPage): Page => {
       const page = pageAt(at, stored, method, rawBytes);
@@ -133,24 +133,24 @@ export class ChunkWriter {
       at += stored.length;
       return page;
     };
-    const boundaries = this.#chunks.map((chunk) => put(chunk.boundaries));
-    const deletes = this.#chunks.map((chunk) => (chunk.deletes === null ? null : put(chunk.deletes)));
-    const columns: ColumnPage[][] = this.#chunks.map(() => []);
+    const boundaries = this.#blocks.map((block) => put(block.boundaries));
+    const deletes = this.#blocks.map((block) => (block.deletes === null ? null : put(block.deletes)));
+    const columns: ColumnPage[][] = this.#blocks.map(() => []);
     for (let k = 0; k < this.layouts.length; k++) {
-      this.#chunks.forEach((chunk, i) => {
-        const column = chunk.columns[k]!;
+      this.#blocks.forEach((block, i) => {
+        const column = block.columns[k]!;
         columns[i]!.push({ ...put(column), nulls: column.nulls, bounds: column.bounds });
       });
     }
-    const opaque = this.#chunks.map((chunk) => (chunk.opaque === null ? null : put(chunk.opaque)));
-    const chunks = this.#chunks.map((chunk, i) => ({
-      ...chunk,
+    const opaque = this.#blocks.map((block) => (block.opaque === null ? null : put(block.opaque)));
+    const blocks = this.#blocks.map((block, i) => ({
+      ...block,
       boundaries: boundaries[i]!,
       deletes: deletes[i]!,
       columns: columns[i]!,
       opaque: opaque[i]!,
     }));
-    return { chunks, pages, end: at };
+    return { blocks, pages, end: at };
   }
 
   #bytes(): number {
@@ -174,7 +174,7 @@ export class ChunkWriter {
     this.#builder!.appendBatch(batch, from, to, true);
     this.rows += to - from;
     if (ops === null) return;
-    this.#ops ??= new Uint8Array(CHUNK_ROWS);
+    this.#ops ??= new Uint8Array(BLOCK_ROWS);
     this.#ops.set(ops.subarray(from, to), before);
   }
 
@@ -183,14 +183,20 @@ export class ChunkWriter {
     const ops = this.#ops?.includes(OP_DELETE) === true ? this.#ops.subarray(0, this.#rows) : null;
     const boundaries = this.#takeBoundaries();
     for (const column of batch.columns) clearNulls(column);
-    const contentCrc = chunkCrc(boundaries, ops, batch);
+    const contentCrc = blockCrc(boundaries, ops, batch);
     const columns: PendingColumn[] = [];
-    for (const column of batch.columns) {
+    // One page is compressed while the next column is encoded, and never two: the thread pool is the commits' as well.
+    let compressing: Promise<unknown> | null = null;
+    for (const [k, column] of batch.columns.entries()) {
       const { raw, nulls, bounds } = encodeColumn(column, batch.length);
-      columns.push({ ...(await pendingPage(raw)), nulls, bounds });
+      await compressing;
+      compressing = pendingPage(raw).then((page) => {
+        columns[k] = { ...page, nulls, bounds };
+      });
       await this.#pause();
     }
-    this.#chunks.push({
+    await compressing;
+    this.#blocks.push({
       ...(await this.#head(boundaries, ops, batch.length, contentCrc)),
       columns,
       opaque: null,
@@ -212,9 +218,9 @@ export class ChunkWriter {
     const ops = entry.deletesAt < 0 ? null : readDeletes(bytes, at + entry.deletesAt, entry.rows);
     const raw = bytes.slice(at + entry.columnsAt, at + entry.columnsAt + entry.columnsBytes);
     const boundaries = this.#takeBoundaries();
-    const contentCrc = crc32c(raw, 0, raw.length, chunkCrc(boundaries, ops, null));
+    const contentCrc = crc32c(raw, 0, raw.length, blockCrc(boundaries, ops, null));
     this.rows += entry.rows;
-    this.#chunks.push({
+    this.#blocks.push({
       ...(await this.#head(boundaries, ops, entry.rows, contentCrc)),
       columns: [],
       opaque: await pendingPage(raw),
@@ -242,7 +248,7 @@ export class ChunkWriter {
     ops: Uint8Array | null,
     rows: number,
     contentCrc: number,
-  ): Promise<Omit<PendingChunk, "columns" | "opaque" | "continues">> {
+  ): Promise<Omit<PendingBlock, "columns" | "opaque" | "continues">> {
     const { positions, timesUs } = boundaries;
     const last = positions.length - 1;
     return {
@@ -259,8 +265,8 @@ export class ChunkWriter {
   }
 }
 
-/** Checksum of a chunk as it is in memory; `batch` null: only what stands beside it. */
-export function chunkCrc(boundaries: Boundaries, ops: Uint8Array | null, batch: Batch | null): number {
+/** Checksum of a block as it is in memory; `batch` null: only what stands beside it. */
+export function blockCrc(boundaries: Boundaries, ops: Uint8Array | null, batch: Batch | null): number {
   let crc = 0;
   for (const { buffer, byteOffset, byteLength } of [
     boundaries.positions,

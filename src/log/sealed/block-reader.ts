@@ -1,5 +1,5 @@
 /**
- * The rows of one topic in one sealed segment, chunk by chunk: only the chunks that can matter, and of them only the pages of the columns wanted.
+ * The rows of one topic in one sealed segment, block by block: only the blocks that can matter, and of them only the pages of the columns wanted.
  */
 import type { DiskFile } from "../../base/disk.ts";
 import type { Batch, Column } from "../../batch/batch.ts";
@@ -12,49 +12,49 @@ import type { ColumnRange } from "../log.ts";
 import { damaged } from "../scanner.ts";
 import type { TopicRegistry } from "../topics.ts";
 import { type Boundaries, decodeBoundaries } from "./commits.ts";
-import type { Chunk, ColumnPage, Run } from "./format.ts";
+import type { Block, ColumnPage, Run } from "./format.ts";
 import { decodeColumn, layoutCode, type Page } from "./page.ts";
 import { mayHold } from "./ranges.ts";
 import { PageStream, pageDamaged, readRun, type SealedSegment } from "./sealed-segment.ts";
 
-/** A chunk in memory; where the last commit was cut, with the chunks that hold the rest of it. */
-export interface LoadedChunk extends Boundaries {
+/** A block in memory; where the last commit was cut, with the blocks that hold the rest of it. */
+export interface LoadedBlock extends Boundaries {
   readonly run: Run;
   readonly baseOffset: number;
   readonly batch: Batch;
   readonly ops: Uint8Array | null;
 }
 
-export interface ChunkRequest {
+export interface BlockRequest {
   readonly topicId: number;
-  /** Chunks that end below it are left out. */
+  /** Blocks that end below it are left out. */
   readonly fromPosition: number;
   readonly fromOffset: number;
   readonly toPosition: number;
   /** Null: all. */
   readonly columns: ReadonlySet<number> | null;
-  /** Chunks in which no row can satisfy all of them are left out. */
+  /** Blocks in which no row can satisfy all of them are left out. */
   readonly ranges: readonly ColumnRange[];
 }
 
-/** A chunk that is wanted, and its run's streams. */
+/** A block that is wanted, and its run's streams. */
 interface Item {
   readonly run: Run;
-  readonly chunk: Chunk;
+  readonly block: Block;
   readonly baseOffset: number;
   readonly streams: Streams;
   /** Which of the streams' pages are its own. */
   readonly index: number;
 }
 
-export class ChunkReader {
+export class BlockReader {
   readonly topicId: number;
   readonly #segment: SealedSegment;
   readonly #registry: TopicRegistry;
   readonly #items: readonly Item[];
   #next = 0;
   /** Begun while the one before is worked on. */
-  #ahead: Promise<LoadedChunk> | null = null;
+  #ahead: Promise<LoadedBlock> | null = null;
 
   private constructor(
     topicId: number,
@@ -72,54 +72,54 @@ export class ChunkReader {
     file: DiskFile,
     segment: SealedSegment,
     registry: TopicRegistry,
-    request: ChunkRequest,
-  ): Promise<ChunkReader> {
+    request: BlockRequest,
+  ): Promise<BlockReader> {
     const items: Item[] = [];
     for (const run of segment.directory.runs) {
       if (run.topicId !== request.topicId || run.baseOffset + run.rows <= request.fromOffset) continue;
-      const { chunks, layouts } = await readRun(file, segment, run);
-      const wanted: { chunk: Chunk; baseOffset: number }[] = [];
+      const { blocks, layouts } = await readRun(file, segment, run);
+      const wanted: { block: Block; baseOffset: number }[] = [];
       let baseOffset = run.baseOffset;
       let cut = false;
-      for (const chunk of chunks) {
+      for (const block of blocks) {
         const within =
-          chunk.lastPosition >= request.fromPosition &&
-          chunk.firstPosition <= request.toPosition &&
-          baseOffset + chunk.rows > request.fromOffset;
+          block.lastPosition >= request.fromPosition &&
+          block.firstPosition <= request.toPosition &&
+          baseOffset + block.rows > request.fromOffset;
         // What was cut belongs together: it is taken whole.
-        if (cut || (within && (chunk.continues || mayHold(chunk, request.ranges)))) {
-          wanted.push({ chunk, baseOffset });
-          cut = chunk.continues;
+        if (cut || (within && (block.continues || mayHold(block, request.ranges)))) {
+          wanted.push({ block, baseOffset });
+          cut = block.continues;
         }
-        baseOffset += chunk.rows;
+        baseOffset += block.rows;
       }
       if (wanted.length === 0) continue;
-      checkLayouts(segment, run, layouts, wanted[0]!.chunk, registry);
+      checkLayouts(segment, run, layouts, wanted[0]!.block, registry);
       const streams = new Streams(
         file,
         segment.name,
-        wanted.map(({ chunk }) => chunk),
+        wanted.map(({ block }) => block),
         request.columns,
       );
-      wanted.forEach(({ chunk, baseOffset: at }, index) => {
-        items.push({ run, chunk, baseOffset: at, streams, index });
+      wanted.forEach(({ block, baseOffset: at }, index) => {
+        items.push({ run, block, baseOffset: at, streams, index });
       });
     }
-    return new ChunkReader(request.topicId, segment, registry, items);
+    return new BlockReader(request.topicId, segment, registry, items);
   }
 
-  /** Where the next chunk begins and ends; null: there is none. */
+  /** Where the next block begins and ends; null: there is none. */
   peek(): { readonly firstPosition: number; readonly lastPosition: number } | null {
     const first = this.#items[this.#next];
     if (first === undefined) return null;
     return {
-      firstPosition: first.chunk.firstPosition,
-      lastPosition: this.#items[this.#endOf(this.#next) - 1]!.chunk.lastPosition,
+      firstPosition: first.block.firstPosition,
+      lastPosition: this.#items[this.#endOf(this.#next) - 1]!.block.lastPosition,
     };
   }
 
-  /** The next chunk; from the second on, the one after it is begun. REQUIRES peek() */
-  async take(): Promise<LoadedChunk> {
+  /** The next block; from the second on, the one after it is begun. REQUIRES peek() */
+  async take(): Promise<LoadedBlock> {
     const isFirst = this.#next === 0;
     const loaded = await (this.#ahead ?? this.#load());
     this.#ahead = null;
@@ -138,49 +138,49 @@ export class ChunkReader {
 
   /** Behind item `i` and those in which its last commit goes on. */
   #endOf(i: number): number {
-    while (this.#items[i]!.chunk.continues && i + 1 < this.#items.length) i++;
+    while (this.#items[i]!.block.continues && i + 1 < this.#items.length) i++;
     return i + 1;
   }
 
-  async #load(): Promise<LoadedChunk> {
+  async #load(): Promise<LoadedBlock> {
     const end = this.#endOf(this.#next);
-    const parts: LoadedChunk[] = [];
+    const parts: LoadedBlock[] = [];
     for (let i = this.#next; i < end; i++) parts.push(await this.#loadOne(this.#items[i]!));
     return parts.length === 1 ? parts[0]! : concatenated(parts);
   }
 
-  async #loadOne({ run, chunk, baseOffset, streams, index }: Item): Promise<LoadedChunk> {
+  async #loadOne({ run, block, baseOffset, streams, index }: Item): Promise<LoadedBlock> {
     const { schema } = this.#registry.version(run.topicId, run.schemaVersion);
     const boundaries =
-      decodeBoundaries(await streams.boundaries.read(index), chunk.commits, this.#segment) ??
-      pageDamaged(this.#segment.name, chunk.boundaries);
-    if (boundaries.ends[chunk.commits - 1] !== chunk.rows) throw this.#malformed(chunk.boundaries);
+      decodeBoundaries(await streams.boundaries.read(index), block.commits, this.#segment) ??
+      pageDamaged(this.#segment.name, block.boundaries);
+    if (boundaries.ends[block.commits - 1] !== block.rows) throw this.#malformed(block.boundaries);
     let ops: Uint8Array | null = null;
-    if (chunk.deletes !== null) ops = readDeletes(await streams.deletesOf(chunk.deletes), 0, chunk.rows);
+    if (block.deletes !== null) ops = readDeletes(await streams.deletesOf(block.deletes), 0, block.rows);
     const batch =
-      chunk.opaque === null
+      block.opaque === null
         ? {
             schema,
-            length: chunk.rows,
-            columns: await this.#columns(schema, chunk, streams, index),
+            length: block.rows,
+            columns: await this.#columns(schema, block, streams, index),
             weights: null,
           }
-        : decodeBatch(await streams.opaqueOf(chunk.opaque), 0, schema, chunk.rows).batch;
+        : decodeBatch(await streams.opaqueOf(block.opaque), 0, schema, block.rows).batch;
     return { ...boundaries, run, baseOffset, batch, ops };
   }
 
-  async #columns(schema: Schema, chunk: Chunk, streams: Streams, index: number): Promise<Column[]> {
+  async #columns(schema: Schema, block: Block, streams: Streams, index: number): Promise<Column[]> {
     const columns: Column[] = [];
     for (let k = 0; k < schema.fields.length; k++) {
       const { type } = schema.fields[k]!;
       const stream = streams.columns[k];
       if (stream === null || stream === undefined) {
-        columns.push(absentColumn(type, chunk.rows));
+        columns.push(absentColumn(type, block.rows));
         continue;
       }
-      const page = chunk.columns[k]!;
+      const page = block.columns[k]!;
       const raw = await stream.read(index);
-      columns.push(decodeColumn(raw, type, chunk.rows, page.nulls) ?? pageDamaged(this.#segment.name, page));
+      columns.push(decodeColumn(raw, type, block.rows, page.nulls) ?? pageDamaged(this.#segment.name, page));
     }
     return columns;
   }
@@ -190,7 +190,7 @@ export class ChunkReader {
   }
 }
 
-/** The pages of a run's wanted chunks, by column. */
+/** The pages of a run's wanted blocks, by column. */
 class Streams {
   readonly boundaries: PageStream;
   /** Null for a column that is not wanted. */
@@ -198,30 +198,30 @@ class Streams {
   readonly #deletes: Rare;
   readonly #opaque: Rare;
 
-  constructor(file: DiskFile, name: string, chunks: readonly Chunk[], wanted: ReadonlySet<number> | null) {
+  constructor(file: DiskFile, name: string, blocks: readonly Block[], wanted: ReadonlySet<number> | null) {
     this.boundaries = new PageStream(
       file,
       name,
-      chunks.map(({ boundaries }) => boundaries),
+      blocks.map(({ boundaries }) => boundaries),
     );
-    this.columns = (chunks[0]?.columns ?? []).map((_, k) =>
+    this.columns = (blocks[0]?.columns ?? []).map((_, k) =>
       wanted === null || wanted.has(k)
         ? new PageStream(
             file,
             name,
-            chunks.map(({ columns }) => columns[k] as ColumnPage),
+            blocks.map(({ columns }) => columns[k] as ColumnPage),
           )
         : null,
     );
     this.#deletes = new Rare(
       file,
       name,
-      chunks.map(({ deletes }) => deletes),
+      blocks.map(({ deletes }) => deletes),
     );
     this.#opaque = new Rare(
       file,
       name,
-      chunks.map(({ opaque }) => opaque),
+      blocks.map(({ opaque }) => opaque),
     );
   }
 
@@ -234,7 +234,7 @@ class Streams {
   }
 }
 
-/** Pages that only some chunks have. */
+/** Pages that only some blocks have. */
 class Rare {
   readonly #pages: readonly Page[];
   readonly #stream: PageStream;
@@ -253,10 +253,10 @@ function checkLayouts(
   segment: SealedSegment,
   run: Run,
   layouts: Uint8Array,
-  chunk: Chunk,
+  block: Block,
   registry: TopicRegistry,
 ): void {
-  if (chunk.opaque !== null) return;
+  if (block.opaque !== null) return;
   const { fields } = registry.version(run.topicId, run.schemaVersion).schema;
   if (fields.length === layouts.length && fields.every(({ type }, k) => layoutCode(type) === layouts[k]))
     return;
@@ -267,7 +267,7 @@ function checkLayouts(
   );
 }
 
-function concatenated(parts: readonly LoadedChunk[]): LoadedChunk {
+function concatenated(parts: readonly LoadedBlock[]): LoadedBlock {
   const first = parts[0]!;
   const builder = new BatchBuilder(first.batch.schema);
   const positions: number[] = [];

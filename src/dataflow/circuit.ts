@@ -57,8 +57,8 @@ export interface TableSource {
 
 export interface ViewOptions {
   readonly onError?: OnError | undefined;
-  /** In which a build's result will be read: it is kept from the beginning. */
-  readonly order?: readonly OrderItem[];
+  /** In which a build's result will be read: they are kept from the beginning. */
+  readonly orders?: readonly (readonly OrderItem[])[];
 }
 
 export interface NamedStore {
@@ -134,7 +134,7 @@ export class Circuit {
   build(id: number | null, name: string, plan: Plan, options: ViewOptions = {}): Build {
     const build = new ViewBuild({
       plan,
-      order: options.order ?? [],
+      orders: (options.orders ?? []).filter((order) => order.length > 0),
       live: this.#graph,
       sources: this.#sources,
       dictionary: this.dictionary,

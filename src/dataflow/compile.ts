@@ -23,6 +23,7 @@ import type {
   DistinctPlan,
   GroupPlan,
   JoinPlan,
+  Lookup,
   MapFunctionPlan,
   OrderItem,
   Plan,
@@ -48,6 +49,7 @@ import type { CompileLoop } from "./loop.ts";
 import type { Node, Source } from "./node.ts";
 import { AsOfJoin } from "./operators/as-of-join.ts";
 import { BOUNDED_LIMIT_MAX, BoundedTop } from "./operators/bounded-top.ts";
+import { IndexRows } from "./operators/index-rows.ts";
 import { Join } from "./operators/join.ts";
 import type { JoinOutput } from "./operators/join-code.ts";
 import { Linear, liveColumns, type Stage } from "./operators/linear.ts";
@@ -129,6 +131,7 @@ export class Compiler implements CompileContext {
     switch (plan.kind) {
       case "source":
         if (plan.relation === "stream") return this.#picked(this.#stream(plan), plan, columns);
+        if (plan.lookup !== undefined) return this.#lookup(plan, plan.lookup, columns);
         return this.#storeRows(this.#shared(plan)!, columns);
       case "values":
         return this.#storeRows(this.#shared(plan)!, columns);
@@ -249,6 +252,16 @@ export class Compiler implements CompileContext {
     const wanted = columns.map((c) => map[c]!);
     const identity = `rows of ${node.identity} [${wanted}]`;
     return this.#node(identity, () => new StoreRows(identity, node, wanted));
+  }
+
+  /** A table or a view. */
+  #source({ relation, id }: SourcePlan): StoredNode {
+    return relation === "table" ? this.#sources.table(id) : this.#sources.view(id);
+  }
+
+  #lookup(plan: SourcePlan, lookup: Lookup, columns: readonly number[]): Node {
+    const identity = `lookup ${identityOf(plan)} [${columns}]`;
+    return this.#node(identity, () => new IndexRows(identity, this.#source(plan), lookup, columns));
   }
 
   #stream(plan: SourcePlan): Node {
@@ -435,11 +448,9 @@ export class Compiler implements CompileContext {
   #shared(plan: Plan): Stored | null {
     switch (plan.kind) {
       case "source":
-        if (plan.relation === "stream") return null;
-        return whole(
-          plan.relation === "table" ? this.#sources.table(plan.id) : this.#sources.view(plan.id),
-          plan,
-        );
+        return plan.relation === "stream" || plan.lookup !== undefined
+          ? null
+          : whole(this.#source(plan), plan);
       case "values": {
         const identity = `values ${identityOf(plan)}`;
         return whole(

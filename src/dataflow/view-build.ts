@@ -74,7 +74,7 @@ export interface Build {
 export interface BuildContext {
   readonly plan: Plan;
   /** In which the result will be read. */
-  readonly order: readonly OrderItem[];
+  readonly orders: readonly (readonly OrderItem[])[];
   readonly live: Graph;
   readonly sources: Sources;
   readonly dictionary: Dictionary;
@@ -112,7 +112,7 @@ export class ViewBuild implements Build {
   #older: Pin[] = [];
   #closed = false;
   #growths: IndexGrowth[] | null = null;
-  #ordered: IndexGrowth | null = null;
+  #ordered: IndexGrowth[] | null = null;
   /** Nodes of the live circuit that the build reads; they stay while it does. */
   readonly #outer: readonly StoredNode[];
 
@@ -173,10 +173,10 @@ export class ViewBuild implements Build {
       .flatMap((node) => node.indexes())
       .filter(({ node }) => node.host !== this.#graph)
       .map(({ store, spec }) => store.growIndex(spec));
-    const { order } = this.#context;
-    if (order.length > 0) this.#ordered ??= this.#node.store.growIndex({ partition: [], order });
-    while (this.#ordered?.advance(INDEX_SLOTS) === false) if (performance.now() >= deadline) return false;
-    for (const growth of this.#growths) {
+    this.#ordered ??= this.#context.orders.map((order) =>
+      this.#node.store.growIndex({ partition: [], order }),
+    );
+    for (const growth of [...this.#ordered, ...this.#growths]) {
       while (!growth.advance(INDEX_SLOTS)) if (performance.now() >= deadline) return false;
     }
     return true;
@@ -248,8 +248,7 @@ export class ViewBuild implements Build {
   }
 
   release(): void {
-    this.#ordered?.release();
-    this.#ordered = null;
+    for (const growth of this.#ordered?.splice(0) ?? []) growth.release();
   }
 
   cancel(): void {

@@ -6,9 +6,11 @@ import { EvertError } from "../base/errors.ts";
 import type { Datum } from "../batch/convert.ts";
 import type { Field } from "../batch/schema.ts";
 import type { Build, Circuit } from "../dataflow/circuit.ts";
+import { withLookups } from "../plan/lookup.ts";
 import type { Query } from "../plan/plan.ts";
 import { View } from "../views/view.ts";
 import { type BackfillContext, fillOnce } from "./backfill.ts";
+import type { Indexes } from "./indexes.ts";
 import type { LiveViews } from "./live-views.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Stepper } from "./stepper.ts";
@@ -26,6 +28,7 @@ export interface QueryContext {
   readonly stepper: Stepper;
   readonly backfill: BackfillContext;
   readonly publisher: Publisher;
+  readonly indexes: Indexes;
 }
 
 export interface QueryResult {
@@ -56,11 +59,12 @@ export interface RunOptions {
 /** `seenAt` null: what readers see now. @throws EvertError of the query itself, of a view it reads, or statement_too_complex for more than a million rows or 256 MiB. */
 export async function runQuery(
   core: QueryContext,
-  query: Query,
+  asked: Query,
   seenAt: { readonly epoch: number; readonly position: number } | null,
   { signal, inspect, skipErrors = false, room = answerRoom() }: RunOptions = {},
 ): Promise<QueryResult> {
-  const build = core.circuit.build(null, "query", query.plan, { order: query.order });
+  const query = withLookups(asked, (id) => core.indexes.of(id));
+  const build = core.circuit.build(null, "query", query.plan, { orders: [query.order] });
   try {
     core.views.noteReads(build, query.plan);
     // What readers see is looked up in the turn in which it is held.

@@ -8,9 +8,16 @@ import { EvertError } from "../base/errors.ts";
 import type { Datum } from "../batch/convert.ts";
 import { type Field, type Schema, schemaOf } from "../batch/schema.ts";
 import { int8, jsonb, type SqlType, text, timestamptz } from "../batch/types.ts";
-import type { Catalog, CatalogRelation } from "../plan/catalog.ts";
+import {
+  type Catalog,
+  type CatalogRelation,
+  type CheckConstraint,
+  keyNameOf,
+  type UniqueKey,
+} from "../plan/catalog.ts";
 import type { OrderItem } from "../plan/plan.ts";
 import type { Routine } from "../plan/routines.ts";
+import type { IndexItem } from "../sql/statement.ts";
 
 export const CATALOG_TOPIC = 0;
 /** Name of the hidden key column of a table without primary key. */
@@ -29,6 +36,12 @@ export interface TopicEntry {
   readonly hiddenRowId: boolean;
   /** Values of columns an INSERT leaves out; null for none. */
   readonly defaults: readonly Datum[];
+  /** Name of the primary key, where it has one of its own. */
+  readonly keyName?: string;
+  /** UNIQUE; absent: none. */
+  readonly uniques?: readonly UniqueKey[];
+  /** CHECK, by name; absent: none. */
+  readonly checks?: readonly CheckConstraint[];
   /** Per column, the text of a default that is no constant, or null; absent: there are none. */
   readonly defaultTexts?: readonly (string | null)[];
 }
@@ -61,9 +74,21 @@ export interface TypeEntry {
   readonly type: SqlType;
 }
 
+/** An index that was declared. */
+export interface IndexEntry {
+  readonly kind: "index";
+  readonly id: number;
+  readonly name: string;
+  /** The relation's id. */
+  readonly on: number;
+  readonly items: readonly IndexItem[];
+  readonly unique: boolean;
+  readonly nullsNotDistinct: boolean;
+}
+
 /** What has rows. */
 export type RelationEntry = TopicEntry | ViewEntry;
-export type CatalogEntry = RelationEntry | TypeEntry;
+export type CatalogEntry = RelationEntry | TypeEntry | IndexEntry;
 
 /** The topic that the catalog itself lies in. No catalog names it. */
 export const CATALOG_ENTRY: TopicEntry = {
@@ -124,6 +149,7 @@ export class EngineCatalog implements Catalog {
   readonly #entries = new Map<number, CatalogEntry>();
   readonly #byName = new Map<string, RelationEntry>();
   readonly #types = new Map<string, TypeEntry>();
+  readonly #indexes = new Map<string, IndexEntry>();
   readonly #relations = new Map<number, ViewRelation>();
   #lastId = CATALOG_TOPIC;
 
@@ -142,15 +168,26 @@ export class EngineCatalog implements Catalog {
       if (entry === undefined) return;
       this.#entries.delete(event.id);
       this.#relations.delete(event.id);
-      const names: Map<string, CatalogEntry> = entry.kind === "type" ? this.#types : this.#byName;
+      const names = this.#namesOf(entry);
       if (names.get(entry.name) === entry) names.delete(entry.name);
+      // With a relation go its indexes.
+      for (const index of this.indexesOn(event.id)) {
+        this.#entries.delete(index.id);
+        this.#indexes.delete(index.name);
+      }
       return;
     }
     const { entry } = event;
     this.#entries.set(entry.id, entry);
-    if (entry.kind === "type") this.#types.set(entry.name, entry);
-    else this.#byName.set(entry.name, entry);
+    this.#namesOf(entry).set(entry.name, entry);
     this.#lastId = Math.max(this.#lastId, entry.id);
+  }
+
+  /** Types have names of their own; those of indexes are beside the relations'. */
+  #namesOf(entry: CatalogEntry): Map<string, CatalogEntry> {
+    const { kind } = entry;
+    const names = kind === "type" ? this.#types : kind === "index" ? this.#indexes : this.#byName;
+    return names as Map<string, CatalogEntry>;
   }
 
   describeView(id: number, relation: ViewRelation): void {
@@ -219,9 +256,44 @@ export class EngineCatalog implements Catalog {
       appendOnly: entry.topicKind === "stream",
       order: [],
       defaults: entry.defaults,
+      ...(entry.keyName === undefined ? {} : { keyName: entry.keyName }),
+      uniques: this.uniquesOf(entry),
       ...(entry.defaultTexts === undefined ? {} : { defaultTexts: entry.defaultTexts }),
       ...(entry.hiddenRowId ? { identified: { schema: entry.schema, key: entry.key ?? [] } } : {}),
     };
+  }
+
+  /** What no two rows of the table share besides its key. */
+  uniquesOf(entry: TopicEntry): readonly UniqueKey[] {
+    const indexes = this.indexesOn(entry.id).filter((index) => index.unique);
+    const byIndex = indexes.map(({ name, items, nullsNotDistinct }) => ({
+      name,
+      columns: items.map((i) => entry.schema.fields.findIndex((f) => f.name === i.column)),
+      nullsNotDistinct,
+      isIndex: true,
+    }));
+    return [...(entry.uniques ?? []), ...byIndex];
+  }
+
+  index(name: string): IndexEntry | undefined {
+    return this.#indexes.get(name);
+  }
+
+  indexesOn(relationId: number): IndexEntry[] {
+    return [...this.#indexes.values()].filter((index) => index.on === relationId);
+  }
+
+  /** The table whose key or unique constraint has the name: its index is called like it. */
+  constrainedBy(name: string): TopicEntry | undefined {
+    return this.topics().find((topic) => {
+      const own = topic.topicKind === "table" && !topic.hiddenRowId && keyNameOf(topic) === name;
+      return own || (topic.uniques ?? []).some((u) => u.name === name);
+    });
+  }
+
+  /** Relations and indexes share their names. */
+  isTaken(name: string): boolean {
+    return this.#byName.has(name) || this.#indexes.has(name) || this.constrainedBy(name) !== undefined;
   }
 
   /** Text of a plain view, which is written out wherever it is named. */
@@ -268,6 +340,7 @@ export function newTopic(
   fields: readonly Field[],
   key: readonly number[] | null,
   defaults: readonly Datum[] = [],
+  constraints: Pick<TopicEntry, "keyName" | "uniques" | "checks"> = {},
 ): TopicEntry {
   const hiddenRowId = topicKind === "table" && key === null;
   const all = hiddenRowId ? [...fields, { name: ROW_ID, type: int8, nullable: false }] : fields;
@@ -281,6 +354,7 @@ export function newTopic(
     key: topicKind === "stream" ? null : hiddenRowId ? [fields.length] : key,
     hiddenRowId,
     defaults: fields.map((_, i) => defaults[i] ?? null),
+    ...constraints,
   };
 }
 

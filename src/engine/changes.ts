@@ -2,47 +2,44 @@
  * What INSERT, UPDATE and DELETE change, decided against the newest state: the table as of the last step, plus what the same
  * transaction has changed before. Runs while the gate is held, so nobody changes anything in between.
  */
-import { EvertError, notSupported } from "../base/errors.ts";
+import { EvertError } from "../base/errors.ts";
 import { type Datum, exactValue } from "../batch/convert.ts";
 import { setProperty } from "../batch/json.ts";
-import { orderKeyOf } from "../batch/order-key.ts";
-import { valueToText } from "../batch/text-form.ts";
-import { carrierOf, sameType, withoutModifiers } from "../batch/types.ts";
+import { sameType, withoutModifiers } from "../batch/types.ts";
 import { evaluateExpr } from "../dataflow/kernels/evaluate.ts";
+import { keyNameOf } from "../plan/catalog.ts";
 import type { Expr } from "../plan/expression.ts";
 import type { ConflictAction } from "../sql/statement.ts";
-import type { HashIndex } from "../state/hash-index.ts";
-import type { Store } from "../state/store.ts";
-import { RowEncoder } from "../views/row-encoder.ts";
-import { encodeDatum } from "../views/view.ts";
 import type { TopicEntry } from "./catalog.ts";
+import type { TopicConstraints } from "./constraints.ts";
 import type { Part } from "./part.ts";
+import { PendingRows } from "./pending-rows.ts";
 import { nextTurn } from "./stepper.ts";
-
-type Row = readonly Datum[];
+import { failingRow, type Row, type TableRows } from "./table-rows.ts";
 
 const SLICE_ROWS = 1024;
 
 /** One topic's changes within a transaction. */
 export class TopicChanges {
   readonly topic: TopicEntry;
-  readonly #store: Store | null;
-  readonly #encoder: RowEncoder | null;
-  readonly #index: HashIndex | null;
+  readonly #constraints: TopicConstraints;
+  readonly #table: TableRows | null;
   readonly #epoch: number;
-  /** Key text -> the row as it will be, null when deleted. Only of tables. */
-  readonly #pending = new Map<string, { readonly key: Row; readonly row: Row | null }>();
-  /** Rows that get their hidden id, or their place in the stream, with the commit. */
+  /**
+   * Rows as they will be. One that gets its hidden id with the commit has a provisional one, below zero. Null: of a stream, whose records get their
+   * place with the commit and are in #appended.
+   */
+  #pending: PendingRows | null;
   #appended: readonly Row[] = [];
+  #lastProvisional = 0n;
 
-  /** `store` is the table's, null for a stream; rows are seen as of `epoch`. */
-  constructor(topic: TopicEntry, store: Store | null, epoch: number) {
-    this.topic = topic;
-    this.#store = store;
+  /** Rows are seen as of `epoch`. */
+  constructor(constraints: TopicConstraints, epoch: number) {
+    this.topic = constraints.topic;
+    this.#constraints = constraints;
+    this.#table = constraints.table;
     this.#epoch = epoch;
-    this.#encoder = store === null ? null : new RowEncoder(store, topic.schema.fields, topic.key);
-    this.#index =
-      store === null ? null : store.hashIndex({ columns: topic.key as readonly number[], unique: true });
+    this.#pending = this.#table === null ? null : new PendingRows(this.#table);
   }
 
   /** Visible columns. */
@@ -52,29 +49,28 @@ export class TopicChanges {
 
   /** The rows that were stored, as they are now. */
   insert(rows: readonly Row[], conflict: ConflictAction | null): readonly Row[] {
-    const { topic } = this;
+    const table = this.#table;
+    if (table === null) {
+      for (const row of rows) this.#checkRow(row);
+      this.#appended = [...this.#appended, ...rows];
+      return rows;
+    }
     const stored: Row[] = [];
-    const appended: Row[] = [];
     const touched = new Set<string>();
-    for (const row of rows) {
-      this.#checkNulls(row);
-      if (this.#store === null || topic.hiddenRowId) {
-        appended.push(row);
-        stored.push(row);
-        continue;
-      }
-      const key = this.#keyOf(row);
-      const text = this.#keyText(key);
-      const existing = this.#current(key, text);
+    for (const visible of rows) {
+      this.#checkRow(visible);
+      const row = this.topic.hiddenRowId ? [...visible, --this.#lastProvisional] : visible;
+      const text = table.keyText(table.keyOf(row));
+      const existing = conflict === null ? null : this.#met(row, text, conflict);
       if (existing === null) {
-        this.#pending.set(text, { key, row });
+        this.#refuseDuplicates(row, text);
+        this.#set(row, text);
         touched.add(text);
-        stored.push(row);
+        stored.push(visible);
         continue;
       }
-      if (conflict === null) throw this.#duplicate(key);
-      if (conflict.action === "nothing") continue;
-      if (touched.has(text)) {
+      if (conflict === null || conflict.action === "nothing") continue;
+      if (touched.has(existing.text)) {
         throw new EvertError(
           "cardinality_violation",
           "ON CONFLICT DO UPDATE command cannot affect row a second time",
@@ -83,52 +79,96 @@ export class TopicChanges {
           },
         );
       }
-      const both = [...existing, ...row];
+      const both = [...existing.row.slice(0, this.#width), ...visible];
       if (conflict.where !== null && evaluateExpr(conflict.where, both) !== true) continue;
       const next = conflict.row.map((e) => evaluateExpr(e, both));
-      this.#replace(existing, next);
-      touched.add(text);
+      this.#checkRow(next);
+      const full = this.#withIdOf(existing.row, next);
+      for (let u = 0; u < table.uniques.length; u++)
+        if (this.#holder(u, full, existing.text) !== null) throw table.duplicate(u, full);
+      this.#set(full, existing.text);
+      touched.add(existing.text);
       stored.push(next);
     }
-    this.#appended = [...this.#appended, ...appended];
     return stored;
+  }
+
+  /** The row that an ON CONFLICT takes the proposed one to: the first that is in its way by a constraint meant. */
+  #met(row: Row, text: string, { on }: ConflictAction): { text: string; row: Row } | null {
+    const table = this.#table as TableRows;
+    const isMeant = (name: string): boolean => on === null || on.includes(name);
+    if (!this.topic.hiddenRowId && isMeant(keyNameOf(this.topic))) {
+      const same = this.#current(table.keyOf(row), text);
+      if (same !== null) return { text, row: same };
+    }
+    for (let u = 0; u < table.uniques.length; u++) {
+      if (!isMeant(table.uniques[u]!.unique.name)) continue;
+      const holder = this.#holder(u, row);
+      if (holder !== null) return holder;
+    }
+    return null;
+  }
+
+  #refuseDuplicates(row: Row, text: string): void {
+    const table = this.#table as TableRows;
+    if (!this.topic.hiddenRowId && this.#current(table.keyOf(row), text) !== null)
+      throw table.duplicateKey(row);
+    for (let u = 0; u < table.uniques.length; u++)
+      if (this.#holder(u, row) !== null) throw table.duplicate(u, row);
+  }
+
+  /** A row in this one's way, but that whose key has the text: one that is proposed has none yet. */
+  #holder(u: number, row: Row, text = ""): { text: string; row: Row } | null {
+    return (this.#pending as PendingRows).holder(u, row, text, this.#epoch);
   }
 
   /** The rows that were changed, as they are now. */
   async update(where: Expr | null, exprs: readonly Expr[]): Promise<readonly Row[]> {
     const matched = await this.#matching(where);
-    const updated = (row: Row): Row => exprs.map((e) => evaluateExpr(e, row));
     // All new rows are computed before any is stored, as one statement sees one state.
-    const changes = matched.map((row) => ({ row, next: updated(row) }));
-    const changed: Row[] = changes.map(({ next }) => next);
-    const appended = this.#appended.map((row) => {
-      if (!accepts(where, row)) return row;
-      const next = updated(row);
-      changed.push(next);
-      return next;
-    });
-    for (const row of appended) this.#checkNulls(row);
+    const changes = matched.map((row) => ({ row, next: exprs.map((e) => evaluateExpr(e, row)) }));
     this.replaceRows(changes);
-    this.#appended = appended;
-    return changed;
+    return changes.map(({ next }) => next);
   }
 
   /** Rows of a table as they are, and as they are to be. */
   replaceRows(changes: readonly { readonly row: Row; readonly next: Row }[]): void {
-    for (const { next } of changes) this.#checkNulls(next);
-    const moved: { row: Row; next: Row }[] = [];
-    for (const { row, next } of changes) {
-      const full = this.topic.hiddenRowId ? [...next, row[this.#width] as Datum] : next;
-      if (this.#keyText(this.#keyOf(full)) === this.#keyText(this.#keyOf(row))) this.#replace(row, full);
-      else moved.push({ row, next: full });
+    const table = this.#table as TableRows;
+    for (const { next } of changes) this.#checkRow(next);
+    this.#judged(() => {
+      const moved: Row[] = [];
+      for (const { row, next } of changes) {
+        const full = this.#withIdOf(row, next);
+        const text = table.keyText(table.keyOf(row));
+        if (table.keyText(table.keyOf(full)) === text) this.#set(full, text);
+        else {
+          this.#remove(row);
+          moved.push(full);
+        }
+      }
+      for (const next of moved) {
+        const key = table.keyOf(next);
+        const text = table.keyText(key);
+        if (this.#current(key, text) !== null) throw table.duplicateKey(next);
+        this.#set(next, text);
+      }
+    });
+  }
+
+  /** Runs a statement in a layer of its own: what is unique is looked at when all of it is done. */
+  #judged(work: () => void): void {
+    const table = this.#table as TableRows;
+    const below = this.#pending as PendingRows;
+    if (table.uniques.length === 0) {
+      work();
+      return;
     }
-    for (const { row } of moved) this.#remove(row);
-    for (const { next } of moved) {
-      const key = this.#keyOf(next);
-      const text = this.#keyText(key);
-      if (this.#current(key, text) !== null) throw this.#duplicate(key);
-      this.#pending.set(text, { key, row: next });
-    }
+    const layer = new PendingRows(table, below);
+    this.#pending = layer;
+    work();
+    layer.judging(() => this.#epoch)(Number.POSITIVE_INFINITY);
+    below.merge(layer);
+    this.#pending = below;
   }
 
   removeRows(rows: readonly Row[]): void {
@@ -139,10 +179,7 @@ export class TopicChanges {
   async delete(where: Expr | null): Promise<readonly Row[]> {
     const matched = await this.#matching(where);
     this.removeRows(matched);
-    const [kept, gone]: [Row[], Row[]] = [[], []];
-    for (const row of this.#appended) (accepts(where, row) ? gone : kept).push(row);
-    this.#appended = kept;
-    return [...matched, ...gone];
+    return matched;
   }
 
   /** What is to be committed; nothing when nothing changed. */
@@ -151,96 +188,76 @@ export class TopicChanges {
     const parts: Part[] = [];
     const deletes: Record<string, unknown>[] = [];
     const upserts: Record<string, unknown>[] = [];
-    for (const { key, row } of this.#pending.values()) {
-      if (row === null) deletes.push(this.#keyObject(key));
+    const fresh: Record<string, unknown>[] = this.#appended.map((row) => this.#object(row, this.#width));
+    for (const [, { key, row }] of this.#entries()) {
+      const isNew = this.#isProvisional(key);
+      if (row === null) {
+        if (!isNew) deletes.push(this.#keyObject(key));
+      } else if (isNew) fresh.push(this.#object(row, this.#width));
       else upserts.push(this.#object(row, topic.schema.fields.length));
     }
     if (deletes.length > 0) parts.push({ topic, op: "delete", rows: deletes, path: topic.name });
     if (upserts.length > 0)
       parts.push({ topic, op: "upsert", rows: upserts, path: topic.name, hasRowId: true });
-    if (this.#appended.length > 0) {
-      const rows = this.#appended.map((row) => this.#object(row, this.#width));
-      parts.push({ topic, op: "upsert", rows, path: topic.name });
-    }
+    if (fresh.length > 0) parts.push({ topic, op: "upsert", rows: fresh, path: topic.name });
     return parts;
   }
 
   /**
    * What a query of the same transaction sees: the stored rows but those of these keys, and these rows. `identified`: rows with their
-   * hidden ids.
+   * hidden ids, provisional ones too.
    */
   overlay(identified: boolean): { readonly keys: readonly Row[]; readonly rows: readonly Row[] } {
-    const withIds = identified && this.topic.hiddenRowId;
-    if (withIds && this.#appended.length > 0) {
-      throw notSupported(
-        `changing rows of "${this.topic.name}", which has no key, by a query once the same transaction has inserted some`,
-        undefined,
-        "Give the table a primary key.",
-      );
-    }
-    const pending = [...this.#pending.values()];
-    const rows = pending.flatMap(({ row }) => (row === null ? [] : [row]));
+    const pending = [...this.#entries()].map(([, entry]) => entry);
+    const rows = [...pending.flatMap(({ row }) => (row === null ? [] : [row])), ...this.#appended];
     return {
-      keys: pending.map(({ key }) => key),
-      rows: withIds ? rows : [...rows, ...this.#appended].map((row) => row.slice(0, this.#width)),
+      keys: pending.filter(({ key }) => !this.#isProvisional(key)).map(({ key }) => key),
+      rows: identified && this.topic.hiddenRowId ? rows : rows.map((row) => row.slice(0, this.#width)),
     };
   }
 
   get isEmpty(): boolean {
-    return this.#pending.size === 0 && this.#appended.length === 0;
+    return (this.#pending?.size ?? 0) === 0 && this.#appended.length === 0;
   }
 
-  #replace(old: Row, next: Row): void {
-    this.#checkNulls(next);
-    const key = this.#keyOf(old);
-    const text = this.#keyText(key);
-    const nextKey = this.#keyOf(next);
-    const nextText = this.#keyText(nextKey);
-    if (nextText !== text) {
-      if (this.#current(nextKey, nextText) !== null) throw this.#duplicate(nextKey);
-      this.#remove(old);
-    }
-    this.#pending.set(nextText, { key: nextKey, row: next });
+  #entries(): Iterable<[string, { readonly key: Row; readonly row: Row | null }]> {
+    return this.#pending?.entries() ?? [];
+  }
+
+  /** Whether the row with this hidden id is stored with this transaction. */
+  #isProvisional(key: Row): boolean {
+    return this.topic.hiddenRowId && BigInt(key[0] as number | bigint) < 0n;
+  }
+
+  /** The row's new version, with the hidden id that it has. */
+  #withIdOf(row: Row, next: Row): Row {
+    return this.topic.hiddenRowId ? [...next, row[this.#width] as Datum] : next;
+  }
+
+  #set(row: Row, text: string): void {
+    const table = this.#table as TableRows;
+    (this.#pending as PendingRows).set(text, { key: table.keyOf(row), row });
   }
 
   #remove(row: Row): void {
-    const key = this.#keyOf(row);
-    this.#pending.set(this.#keyText(key), { key, row: null });
+    const table = this.#table as TableRows;
+    const key = table.keyOf(row);
+    (this.#pending as PendingRows).set(table.keyText(key), { key, row: null });
   }
 
   /** The row with this key as it stands now, or null. */
   #current(key: Row, text: string): Row | null {
-    const pending = this.#pending.get(text);
+    const table = this.#table as TableRows;
+    const pending = (this.#pending as PendingRows).get(text);
     if (pending !== undefined) return pending.row;
-    const slot = this.#find(key);
-    return slot < 0 ? null : this.#rowAt(slot);
-  }
-
-  #find(key: Row): number {
-    const store = this.#store as Store;
-    const index = this.#index as HashIndex;
-    const columns = this.topic.key as readonly number[];
-    const args = columns.map((c, i) =>
-      encodeDatum(store.dictionary, this.topic.schema.fields[c]!.type, key[i] as Datum),
-    );
-    let slot = index.find(...args, 0);
-    while (slot >= 0 && !store.visible(slot, this.#epoch)) slot = index.next(slot);
-    return slot;
-  }
-
-  #rowAt(slot: number): Row {
-    const encoder = this.#encoder as RowEncoder;
-    return this.topic.schema.fields.map(({ type }, i) => {
-      const datum = encoder.datum(slot, i);
-      // The encoder gives safe integers as numbers; expressions take every int8 as a bigint.
-      return typeof datum === "number" && carrierOf(type) === "int64" ? BigInt(datum) : datum;
-    });
+    const slot = table.find(key, this.#epoch);
+    return slot < 0 ? null : table.rowAt(slot);
   }
 
   /** Stored rows for which the predicate is true, hidden row id included. A predicate that fixes the key costs one lookup. */
   async #matching(where: Expr | null): Promise<Row[]> {
-    const store = this.#store;
-    if (store === null) {
+    const table = this.#table;
+    if (table === null) {
       throw new EvertError("wrong_object_type", `"${this.topic.name}" is append-only: its records are kept`, {
         hint: "Insert a row that says what happened instead.",
       });
@@ -248,68 +265,36 @@ export class TopicChanges {
     const key =
       where === null || this.topic.hiddenRowId ? null : fixedKey(where, this.topic.key as readonly number[]);
     if (key !== null) {
-      const row = key.includes(null) ? null : this.#current(key, this.#keyText(key));
+      const row = key.includes(null) ? null : this.#current(key, table.keyText(key));
       return row !== null && accepts(where, row) ? [row] : [];
     }
     const found: Row[] = [];
+    const pending = this.#pending as PendingRows;
+    const { store } = table;
     for (let slot = 0; slot < store.highWater; slot++) {
       if (store.visible(slot, this.#epoch)) {
-        const row = this.#rowAt(slot);
-        if (!this.#pending.has(this.#keyText(this.#keyOf(row))) && accepts(where, row)) found.push(row);
+        const row = table.rowAt(slot);
+        if (pending.get(table.keyText(table.keyOf(row))) === undefined && accepts(where, row))
+          found.push(row);
       }
       if (slot % SLICE_ROWS === SLICE_ROWS - 1) await nextTurn();
     }
-    for (const { row } of this.#pending.values()) if (row !== null && accepts(where, row)) found.push(row);
+    for (const [, { row }] of pending.entries()) if (row !== null && accepts(where, row)) found.push(row);
     return found;
   }
 
-  #keyOf(row: Row): Row {
-    return (this.topic.key as readonly number[]).map((c) => row[c] as Datum);
-  }
-
-  /** Equal for equal keys: numerics without trailing zeros, zero without sign. */
-  #keyText(key: Row): string {
-    const columns = this.topic.key as readonly number[];
-    return JSON.stringify(
-      key.map((datum, i) => {
-        const { type } = this.topic.schema.fields[columns[i] as number]!;
-        const text = valueToText(type, datum);
-        if (text === null) return null;
-        if (carrierOf(type) === "double") return text === "-0" ? "0" : text;
-        const order = orderKeyOf(type);
-        if (order !== null) return [...order.of(text)];
-        if (type.name !== "numeric" || !text.includes(".")) return text;
-        return text.replace(/0+$/, "").replace(/\.$/, "");
-      }),
-    );
-  }
-
-  #checkNulls(row: Row): void {
+  /** NOT NULL, then the checks. */
+  #checkRow(row: Row): void {
     for (let i = 0; i < this.#width; i++) {
       const field = this.topic.schema.fields[i]!;
       if (row[i] !== null || field.nullable) continue;
-      const values = row
-        .slice(0, this.#width)
-        .map((d, c) => valueToText(this.topic.schema.fields[c]!.type, d) ?? "null");
       throw new EvertError(
         "not_null_violation",
         `null value in column "${field.name}" of relation "${this.topic.name}" violates not-null constraint`,
-        { detail: `Failing row contains (${values.join(", ")}).` },
+        { detail: failingRow(this.topic, row) },
       );
     }
-  }
-
-  #duplicate(key: Row): EvertError {
-    const columns = this.topic.key as readonly number[];
-    const names = columns.map((c) => this.topic.schema.fields[c]!.name).join(", ");
-    const values = columns
-      .map((c, i) => valueToText(this.topic.schema.fields[c]!.type, key[i] as Datum))
-      .join(", ");
-    return new EvertError(
-      "unique_violation",
-      `duplicate key value violates unique constraint "${this.topic.name}_pkey"`,
-      { detail: `Key (${names})=(${values}) already exists.` },
-    );
+    this.#constraints.checkRow(row);
   }
 
   #object(row: Row, width: number): Record<string, unknown> {

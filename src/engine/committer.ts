@@ -17,6 +17,7 @@ import { int8 } from "../batch/types.ts";
 import { type CommitDraft, type CommitReceipt, type Log, OP_DELETE, OP_UPSERT } from "../log/log.ts";
 import type { AppendOptions } from "./api.ts";
 import { CATALOG_TOPIC, ROW_ID, visibleSchema } from "./catalog.ts";
+import type { Constraints, Judgement } from "./constraints.ts";
 import type { Part } from "./part.ts";
 import { digestOf } from "./request-digest.ts";
 import { nextTurn, type Stepper } from "./stepper.ts";
@@ -36,9 +37,12 @@ export class Committer {
   /** Refuses what may not be staged, by throwing. */
   guard: (part: Part) => void = () => {};
 
-  constructor(log: Log, stepper: Stepper) {
+  readonly #constraints: Constraints;
+
+  constructor(log: Log, stepper: Stepper, constraints: Constraints) {
     this.#log = log;
     this.#stepper = stepper;
+    this.#constraints = constraints;
   }
 
   /** From now on every commit is refused with this. */
@@ -51,9 +55,44 @@ export class Committer {
     const named = request.idempotencyKey !== undefined && request.requestDigest === undefined;
     const options = named ? { ...request, requestDigest: digestOf(parts) } : request;
     const known = this.#known(options);
-    const receipt = known ?? (await this.#admit(await this.#prepare(parts), options, false));
+    const receipt = known ?? (await this.#admitted(await this.#prepare(parts), options));
     await receipt.durable;
     return receipt;
+  }
+
+  /** Many rows are judged a piece at a time: meanwhile nobody else may stage. */
+  #admitted(parts: readonly Part[], options: AppendOptions): Promise<CommitReceipt> {
+    if (rowsOf(parts) <= ASIDE_ROWS || this.#judge(parts) === null) return this.#admit(parts, options, false);
+    return this.#alone(
+      async () => this.#known(options) ?? this.#admit(parts, options, true, await this.#judged(parts)),
+    );
+  }
+
+  #judge(parts: readonly Part[]): Judgement | null {
+    return this.#constraints.judge(parts, (id) => this.#log.topicEnd(id));
+  }
+
+  async #judged(parts: readonly Part[]): Promise<Judgement | null> {
+    const judgement = this.#judge(parts);
+    while (judgement !== null && !judgement.advance()) await nextTurn();
+    return judgement;
+  }
+
+  /** Runs `work` with the gate closed. */
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
+    while (this.#gate !== null) await this.#gate;
+    let open: () => void = () => {};
+    this.#gate = new Promise((resolve) => {
+      open = () => {
+        this.#gate = null;
+        resolve();
+      };
+    });
+    try {
+      return await work();
+    } finally {
+      open();
+    }
   }
 
   /**
@@ -64,28 +103,17 @@ export class Committer {
     decide: () => Promise<readonly Part[] | null>,
     options: AppendOptions = {},
   ): Promise<CommitReceipt | null> {
-    while (this.#gate !== null) await this.#gate;
-    let open: () => void = () => {};
-    this.#gate = new Promise((resolve) => {
-      open = () => {
-        this.#gate = null;
-        resolve();
-      };
-    });
-    let receipt: CommitReceipt | null = null;
-    try {
+    const receipt = await this.#alone(async () => {
       this.#log.seal();
       await this.#stepper.atBoundary(() => {});
       const parts = await decide();
-      if (parts !== null) {
-        const ready = await this.#prepare(parts);
-        receipt = await this.#admit(ready, options, true);
-        // A group of its own: a catalog change is applied before anything behind it is stepped.
-        if (ready.some((part) => part.topic.id === CATALOG_TOPIC)) this.#log.seal();
-      }
-    } finally {
-      open();
-    }
+      if (parts === null) return null;
+      const ready = await this.#prepare(parts);
+      const staged = await this.#admit(ready, options, true, await this.#judged(ready));
+      // A group of its own: a catalog change is applied before anything behind it is stepped.
+      if (ready.some((part) => part.topic.id === CATALOG_TOPIC)) this.#log.seal();
+      return staged;
+    });
     await receipt?.durable;
     return receipt;
   }
@@ -128,10 +156,15 @@ export class Committer {
   }
 
   /**
-   * Waits until the parts may be staged, and stages them. `holdsGate`: the caller is the one who closed it.
+   * Waits until the parts may be staged, and stages them. `holdsGate`: the caller is the one who closed it, and may have had them judged.
    * @throws EvertError once closed.
    */
-  async #admit(parts: readonly Part[], options: AppendOptions, holdsGate: boolean): Promise<CommitReceipt> {
+  async #admit(
+    parts: readonly Part[],
+    options: AppendOptions,
+    holdsGate: boolean,
+    judged?: Judgement | null,
+  ): Promise<CommitReceipt> {
     for (let bytes = estimate(parts); ; ) {
       for (let wait = this.#wait(bytes, holdsGate); wait !== null; wait = this.#wait(bytes, holdsGate))
         await wait;
@@ -139,7 +172,7 @@ export class Committer {
       const known = this.#known(options);
       if (known !== null) return known;
       try {
-        return this.#stage(parts, options);
+        return this.#stage(parts, options, judged);
       } catch (error) {
         if (!(error instanceof EvertError) || !NO_ROOM.has(error.code)) throw error;
         // Values are longer than most: the room they take is asked for, and given or refused for good.
@@ -174,8 +207,10 @@ export class Committer {
     return ready;
   }
 
-  #stage(parts: readonly Part[], options: AppendOptions): CommitReceipt {
+  #stage(parts: readonly Part[], options: AppendOptions, judged?: Judgement | null): CommitReceipt {
     if (this.#closed !== null) throw this.#closed;
+    const judgement = judged === undefined ? this.#judge(parts) : judged;
+    if (judged === undefined) judgement?.finish();
     const draft = this.#log.begin({
       idempotencyKey: options.idempotencyKey ?? null,
       requestDigest: options.requestDigest ?? null,
@@ -193,7 +228,9 @@ export class Committer {
       draft.rollback();
       throw error;
     }
-    return draft.commit();
+    const receipt = draft.commit();
+    judgement?.staged(receipt.position);
+    return receipt;
   }
 
   /** `offset`: of the part's first row. */
@@ -241,6 +278,10 @@ function withRowIds(batch: Batch, offset: number): Batch {
   const ids: Column = { kind: "fixed", type: int8, length: batch.length, validity: null, values };
   const schema = schemaOf([...batch.schema.fields, { name: ROW_ID, type: int8, nullable: false }]);
   return { ...batch, schema, columns: [...batch.columns, ids] };
+}
+
+function rowsOf(parts: readonly Part[]): number {
+  return parts.reduce((sum, part) => sum + (part.op === "batch" ? part.batch.length : part.rows.length), 0);
 }
 
 /** Right for short values, and costs nothing. */

@@ -92,13 +92,13 @@ class RowsIn implements CopyIn {
 
   async finish(): Promise<{ position: string; rowCount: number; command: string }> {
     await this.#take(this.#decoder.end());
-    const { committer, catalog, tableStore, stepper } = this.#parts();
+    const { committer, catalog, constraints, stepper } = this.#core;
     const receipt = await committer.exclusively(async () => {
       const topic = catalog.byId(this.#statement.relation.id);
       if (topic?.kind !== "topic") {
         throw new EvertError("undefined_table", `relation "${this.#target.table}" does not exist`);
       }
-      const fresh = () => new TopicChanges(topic, tableStore(topic.id), stepper.epoch);
+      const fresh = () => new TopicChanges(constraints.of(topic.id)!, stepper.epoch);
       const changes = fresh();
       try {
         changes.insert(this.#rows, null);
@@ -111,11 +111,6 @@ class RowsIn implements CopyIn {
     const rowCount = this.#rows.length;
     const position = receipt === null ? this.#core.position : String(receipt.position);
     return { position, rowCount, command: `COPY ${rowCount}` };
-  }
-
-  #parts() {
-    const { committer, catalog, stepper } = this.#core;
-    return { committer, catalog, stepper, tableStore: (id: number) => this.#core.tableStore(id) };
   }
 
   async #take(rows: Iterable<CopyRow>): Promise<void> {

@@ -23,11 +23,14 @@ import {
   type TopicEntry,
 } from "./catalog.ts";
 import { Committer } from "./committer.ts";
+import { Constraints, TopicConstraints } from "./constraints.ts";
+import { Indexes } from "./indexes.ts";
 import { LiveViews } from "./live-views.ts";
 import type { Part } from "./part.ts";
 import { Publisher } from "./publisher.ts";
 import { Sinks } from "./sinks.ts";
 import { Stepper } from "./stepper.ts";
+import type { UniqueIndex } from "./table-rows.ts";
 import { Ticker } from "./ticker.ts";
 
 export const DEFAULT_TIMEOUT_MS = 10_000;
@@ -59,6 +62,8 @@ export class Core {
   readonly views: LiveViews;
   readonly stepper: Stepper;
   readonly committer: Committer;
+  readonly constraints: Constraints;
+  readonly indexes: Indexes;
   readonly publisher: Publisher;
   readonly subscriptions: Subscriptions;
   readonly ticker: Ticker;
@@ -80,6 +85,7 @@ export class Core {
     this.clock = parts.clock;
     this.#onFatal = parts.onFatal;
     this.circuit = new Circuit({ dictionary: parts.dictionary, ...parts.limits });
+    this.indexes = new Indexes(parts.catalog);
     this.publisher = new Publisher((step) => {
       this.subscriptions.publish(step);
       this.sinks.publish(step);
@@ -94,6 +100,7 @@ export class Core {
         publishedEpoch: () => this.publisher.published.epoch,
         shown: (epoch) => this.publisher.shown(epoch),
         replaced: (view) => this.subscriptions.replaced(view),
+        indexes: this.indexes,
         report: parts.report,
       },
       parts.handles,
@@ -116,12 +123,14 @@ export class Core {
         this.counters.steps++;
         this.counters.records += rows;
         this.counters.stepMs += ms;
+        this.constraints.stepped(position);
         this.publisher.stepped(epoch, position, this.views.touched());
         this.ticker.stepped();
       },
       onBroken: (error) => this.#broken(toEvertError(error)),
     });
-    this.committer = new Committer(this.log, this.stepper);
+    this.constraints = new Constraints(() => this.circuit.epoch);
+    this.committer = new Committer(this.log, this.stepper, this.constraints);
     this.sinks = new Sinks(this, parts.report);
     this.committer.guard = (part) => this.#refuseSink(part);
     this.ticker = new Ticker({
@@ -165,6 +174,7 @@ export class Core {
     });
     if (entry.topicKind === "stream") {
       this.circuit.addStream(entry.id, entry.name, entry.schema);
+      this.constraints.set(new TopicConstraints(entry, null, [], this.catalog));
       return;
     }
     const { store } = this.circuit.addTable(
@@ -174,6 +184,35 @@ export class Core {
       entry.key as readonly number[],
     );
     this.#tables.set(entry.id, store);
+    this.constrain(entry.id);
+    this.indexes.attach(entry.id, store);
+  }
+
+  /**
+   * From now on commits are held to what the catalog says of the table, and to one constraint more while its index is being made. Indexes for
+   * what is unique are made with an empty store, or have been grown.
+   */
+  constrain(id: number, more?: UniqueIndex): void {
+    const entry = this.catalog.byId(id);
+    const store = this.tableStore(id);
+    if (entry?.kind !== "topic" || store === null) return;
+    const own = this.catalog.uniquesOf(entry).map((unique) => ({ unique, columns: unique.columns }));
+    const uniques = [
+      ...own,
+      ...(more === undefined ? [] : [{ unique: more.unique, columns: more.unique.columns }]),
+    ];
+    const before = this.constraints.of(id);
+    const held = uniques.map(({ unique, columns }) => ({
+      unique,
+      index: store.hashIndex({ columns, unique: false }),
+    }));
+    this.constraints.set(new TopicConstraints(entry, store, held, this.catalog, before));
+    for (const { index } of before?.table?.uniques ?? []) store.dropIndex(index);
+  }
+
+  /** Where a table's or a view's rows lie; null: nowhere yet. */
+  storeOf(id: number): Store | null {
+    return this.tableStore(id) ?? this.views.get(id)?.view?.store ?? null;
   }
 
   /** The program's own declaration of a topic: its Standard Schema checks records beyond their types. */
@@ -293,6 +332,12 @@ export class Core {
     if (event.event === "create") {
       const { entry } = event;
       if (entry.kind === "type") return;
+      if (entry.kind === "index") {
+        const store = this.storeOf(entry.on);
+        if (store !== null) this.indexes.hold(entry, store);
+        if (entry.unique) this.constrain(entry.on);
+        return;
+      }
       if (entry.kind === "topic") this.addTopic(entry);
       else if (entry.materialized) {
         this.views.fill(this.views.add(entry));
@@ -301,8 +346,15 @@ export class Core {
       return;
     }
     if (gone?.kind === "type") return;
+    if (gone?.kind === "index") {
+      this.indexes.release(gone.id);
+      if (gone.unique) this.constrain(gone.on);
+      return;
+    }
+    this.indexes.forget(event.id);
     if (gone?.kind === "topic") {
       this.#tables.delete(gone.id);
+      this.constraints.delete(gone.id);
       this.circuit.removeSource(gone.id);
       return;
     }

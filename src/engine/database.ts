@@ -63,6 +63,7 @@ import {
 import { copy } from "./copy.ts";
 import { Core, DEFAULT_TIMEOUT_MS } from "./core.ts";
 import { declareApp } from "./declare.ts";
+import { usersOf, words } from "./drop.ts";
 import type { Part } from "./part.ts";
 import { readRecords, readRecordsArrow } from "./records.ts";
 import { compile, keepOldRows, readCatalog } from "./restore.ts";
@@ -458,10 +459,10 @@ export class Database implements Engine {
     const { core } = this;
     const position = await core.define(() => {
       const entry = core.catalog.view(name);
-      const users = core.views.dependents(entry.id);
+      const users = usersOf(core, [entry]);
       if (users.length === 0) return [{ event: "drop", id: entry.id }];
       throw new EvertError("dependent_objects", `cannot drop view "${name}": others depend on it`, {
-        detail: users.map((u) => `view "${u.name}" depends on view "${name}"`).join("\n"),
+        detail: users.map(({ view, of }) => `${words(view)} depends on ${words(of)}`).join("\n"),
         hint: "Drop them first.",
       });
     });

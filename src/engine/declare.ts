@@ -53,17 +53,19 @@ function renewedView(core: Core, name: string): CatalogEvent[] {
     const fingerprint = fingerprintOf(planView(entry, core.catalog, new Map()), entry);
     return fingerprint === entry.fingerprint
       ? []
-      : replacement(entry.id, { ...entry, id: core.catalog.nextId(), fingerprint });
+      : replacement(core, entry.id, { ...entry, id: core.catalog.nextId(), fingerprint });
   } catch (error) {
     if (error instanceof EvertError) return [];
     throw error;
   }
 }
 
-/** The new view is there before the old one goes: it inherits its rows. */
-function replacement(id: number, entry: ViewEntry): CatalogEvent[] {
+/** The new view is there before the old one goes: it inherits its rows, and its indexes as far as it has their columns. */
+function replacement({ catalog }: Core, id: number, entry: ViewEntry): CatalogEvent[] {
+  const indexes = catalog.indexesOn(id).map((index) => ({ ...index, on: entry.id }));
   return [
     { event: "create", entry },
+    ...indexes.map((index): CatalogEvent => ({ event: "create", entry: index })),
     { event: "drop", id },
   ];
 }
@@ -163,5 +165,5 @@ function newView(core: Core, handle: AnyView): CatalogEvent[] {
   const entry = { ...made, ...declaredSink(core, handle, made, existing?.id) };
   if (existing === undefined) return [{ event: "create", entry }];
   if (existing.fingerprint === entry.fingerprint && existing.sink === entry.sink) return [];
-  return replacement(existing.id, entry);
+  return replacement(core, existing.id, entry);
 }

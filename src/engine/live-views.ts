@@ -19,6 +19,7 @@ import type { OperatorInfo, ViewInfo } from "./api.ts";
 import { type BackfillContext, fillAndJoin } from "./backfill.ts";
 import type { EngineCatalog, ViewEntry } from "./catalog.ts";
 import type { KeptRows, StoreHandle } from "./checkpointing.ts";
+import type { Indexes } from "./indexes.ts";
 import { fingerprintOf, planView, viewEntryOf } from "./planner.ts";
 import { type Ranges, rangesOf } from "./ranges.ts";
 import { addReads, columnsRead, type Reads, wantsOf } from "./reads.ts";
@@ -68,6 +69,7 @@ export interface LiveViewsContext {
   readonly shown: (epoch: number) => Promise<void>;
   /** These rows are no longer what the view shows. */
   readonly replaced: (view: View) => void;
+  readonly indexes: Indexes;
   readonly report: (message: string) => void;
 }
 
@@ -265,6 +267,12 @@ export class LiveViews {
     return live.query;
   }
 
+  /** Relations that the view's plan reads. */
+  reads(id: number): number[] {
+    const query = this.#views.get(id)?.query;
+    return query == null ? [] : [...sourceIds(query.plan)];
+  }
+
   /** Views that the plan reads, and those that they read, each behind those it reads. */
   readBy(plan: Plan, found: Set<LiveView> = new Set()): LiveView[] {
     for (const id of sourceIds(plan)) {
@@ -274,13 +282,6 @@ export class LiveViews {
       found.add(live);
     }
     return [...found];
-  }
-
-  /** Views whose plan reads the relation, or that write it. */
-  dependents(id: number): ViewEntry[] {
-    return [...this.#views.values()]
-      .filter((l) => l.entry.sink === id || (l.query !== null && sourceIds(l.query.plan).has(id)))
-      .map((l) => l.entry);
   }
 
   /** Whether every view that this one reads has rows (or is to have them from the same checkpoint). */
@@ -450,7 +451,8 @@ export class LiveViews {
     const stepper = this.#context.stepper();
     await stepper.atBoundary(() => {
       const { id, name, onError } = entry;
-      filling.build = this.#context.circuit.build(id, name, plan, { onError, order });
+      const orders = [order, ...this.#context.indexes.ordersOf(id)];
+      filling.build = this.#context.circuit.build(id, name, plan, { onError, orders });
     });
     const build = filling.build as Build;
     this.noteReads(build, plan);
@@ -498,6 +500,7 @@ export class LiveViews {
       keyColumns: shownKey(node.keyColumns, query.visible),
       order: query.order,
     });
+    this.#context.indexes.attach(live.entry.id, node.store);
   }
 }
 

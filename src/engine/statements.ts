@@ -12,6 +12,7 @@ import { valueToText } from "../batch/text-form.ts";
 import { carrierOf, json, type SqlType, text, typeTag } from "../batch/types.ts";
 import type { Build } from "../dataflow/circuit.ts";
 import { evaluateExpr } from "../dataflow/kernels/evaluate.ts";
+import { withLookups } from "../plan/lookup.ts";
 import type { Plan, Query } from "../plan/plan.ts";
 import {
   bindStatement,
@@ -28,10 +29,12 @@ import {
 import type { Published } from "../views/subscriptions.ts";
 import { type AnswerRoom, answerRoom, runQuery } from "./adhoc.ts";
 import type { SqlOptions, SqlResponse, StatementResult } from "./api.ts";
-import { newTopic, type RelationEntry, type ViewEntry } from "./catalog.ts";
+import { newTopic, type ViewEntry } from "./catalog.ts";
 import { TopicChanges } from "./changes.ts";
 import { refuseCopy } from "./copy.ts";
 import type { Core } from "./core.ts";
+import { createIndex, dropIndexes } from "./create-index.ts";
+import { dropRelations } from "./drop.ts";
 import { type Analyzed, explainAnalyzed, explainPlanAs } from "./explain.ts";
 import { Overlay } from "./overlay.ts";
 import type { Part } from "./part.ts";
@@ -126,8 +129,11 @@ export class Statements {
       case "createType":
         note(await createType(this.#core, statement));
         return done(statement);
+      case "createIndex":
+        note(await createIndex(this.#core, statement));
+        return done(statement);
       case "drop":
-        note(await (isType(statement) ? dropTypes(this.#core, statement) : this.#drop(statement)));
+        note(await this.#dropped(statement));
         return done(statement);
       case "explain":
         return this.#explain(statement, options, new Map());
@@ -190,6 +196,7 @@ export class Statements {
           case "createTable":
           case "createView":
           case "createType":
+          case "createIndex":
           case "drop":
             throw notSupported(
               `${commandTag(statement, 0)} in a transaction`,
@@ -279,7 +286,10 @@ export class Statements {
     const { code, analyze, view } = statement;
     const query = view === null ? statement.query : views.queryOf(views.named(view).entry.id);
     if (code) return this.#code(query);
-    if (!analyze) return explainPlanAs(query, statement.format);
+    if (!analyze) {
+      const read = statement.once ? withLookups(query, (id) => this.#core.indexes.of(id)) : query;
+      return explainPlanAs(read, statement.format);
+    }
     const parts: Analyzed[] = [];
     let executionMs: number | null = null;
     if (view === null) {
@@ -332,7 +342,7 @@ export class Statements {
     }
     let mine = changes.get(id);
     if (mine === undefined) {
-      mine = new TopicChanges(topic, this.#core.tableStore(id), this.#core.stepper.epoch);
+      mine = new TopicChanges(this.#core.constraints.of(id)!, this.#core.stepper.epoch);
       changes.set(id, mine);
     }
     return mine;
@@ -388,11 +398,15 @@ export class Statements {
   // ---- definitions ------------------------------------------------------------------------------------------------------
 
   #createTable(statement: CreateTableStatement): Promise<string> {
-    const { name, schema, key, appendOnly, defaults, defaultTexts, ifNotExists } = statement;
+    const { name, schema, key, appendOnly, defaults, defaultTexts, constraints, ifNotExists } = statement;
     return this.#core.define(() => {
       if (this.#exists(name, ifNotExists)) return [];
       const id = this.#core.catalog.nextId();
-      const topic = newTopic(id, name, appendOnly ? "stream" : "table", schema.fields, key, defaults);
+      const topic = newTopic(id, name, appendOnly ? "stream" : "table", schema.fields, key, defaults, {
+        ...(constraints.keyName === null ? {} : { keyName: constraints.keyName }),
+        ...(constraints.uniques.length === 0 ? {} : { uniques: constraints.uniques }),
+        ...(constraints.checks.length === 0 ? {} : { checks: constraints.checks }),
+      });
       const entry = defaultTexts.every((t) => t === null) ? topic : { ...topic, defaultTexts };
       return [{ event: "create", entry }];
     });
@@ -431,62 +445,17 @@ export class Statements {
   }
 
   #exists(name: string, allowed: boolean): boolean {
-    if (this.#core.catalog.entry(name) === undefined) return false;
+    if (!this.#core.catalog.isTaken(name)) return false;
     if (allowed) return true;
     throw new EvertError("duplicate_table", `relation "${name}" already exists`);
   }
 
-  #drop(statement: DropStatement): Promise<string> {
-    return this.#core.define(() => {
-      const all = new Map(this.#named(statement).map((e) => [e.id, e]));
-      for (const entry of [...all.values()]) this.#addUsers(entry, statement, all);
-      // Views first, latest first: what is read goes after its readers.
-      const ordered = [...all.values()].sort((a, b) => rank(a) - rank(b) || b.id - a.id);
-      return ordered.map((e) => ({ event: "drop", id: e.id }));
-    });
+  #dropped(statement: DropStatement): Promise<string> {
+    if (statement.object === "type" || statement.object === "domain") return dropTypes(this.#core, statement);
+    return statement.object === "index"
+      ? dropIndexes(this.#core, statement)
+      : dropRelations(this.#core, statement);
   }
-
-  #named(statement: DropStatement): RelationEntry[] {
-    return statement.names.flatMap((name) => {
-      const entry = this.#core.catalog.entry(name);
-      if (entry === undefined) {
-        if (statement.ifExists) return [];
-        throw new EvertError("undefined_table", `${statement.object} "${name}" does not exist`);
-      }
-      const is = entry.kind === "topic" ? "table" : entry.materialized ? "materialized view" : "view";
-      if (is === statement.object) return [entry];
-      throw new EvertError("wrong_object_type", `"${name}" is not a ${statement.object}`, {
-        hint: `Use DROP ${is.toUpperCase()} to remove it.`,
-      });
-    });
-  }
-
-  #addUsers(entry: RelationEntry, statement: DropStatement, all: Map<number, RelationEntry>): void {
-    for (const user of this.#core.views.dependents(entry.id)) {
-      if (all.has(user.id)) continue;
-      if (!statement.cascade) {
-        const what = entry.kind === "topic" ? "table" : "materialized view";
-        throw new EvertError(
-          "dependent_objects",
-          `cannot drop ${what} ${entry.name} because other objects depend on it`,
-          {
-            detail: `materialized view ${user.name} depends on ${what} ${entry.name}`,
-            hint: "Use DROP ... CASCADE to drop the dependent objects too.",
-          },
-        );
-      }
-      all.set(user.id, user);
-      this.#addUsers(user, statement, all);
-    }
-  }
-}
-
-function isType({ object }: DropStatement): boolean {
-  return object === "type" || object === "domain";
-}
-
-function rank(entry: RelationEntry): number {
-  return entry.kind === "view" ? 0 : 1;
 }
 
 function partsOf(changes: Changes): Part[] | null {

@@ -39,7 +39,7 @@ export function dropTypes(core: Core, { object, names, ifExists, cascade }: Drop
   );
 }
 
-/** Tables with a column of the type, and views whose text names it. */
+/** Tables with a column of the type, and constraints and views whose text names it. */
 function usersOf({ catalog }: Core, { name }: TypeEntry): string[] {
   const isOfType = (type: SqlType): boolean =>
     [type.enumName, type.element?.enumName, type.domain?.name].includes(name);
@@ -54,11 +54,18 @@ function usersOf({ catalog }: Core, { name }: TypeEntry): string[] {
         .filter((field) => isOfType(field.type))
         .map((field) => `column ${field.name} of table ${topic.name} depends on type ${name}`),
     );
+  const checks = catalog
+    .topics()
+    .flatMap((topic) =>
+      (topic.checks ?? [])
+        .filter(({ text }) => text.toLowerCase().includes(name.toLowerCase()))
+        .map((check) => `constraint ${check.name} on table ${topic.name} names type ${name}`),
+    );
   const views = catalog
     .views()
     .filter((view) => view.sql?.toLowerCase().includes(name.toLowerCase()))
     .map((view) => `view ${view.name} names type ${name}`);
-  return [...domains, ...tables, ...views];
+  return [...domains, ...tables, ...checks, ...views];
 }
 
 /** Records are taken by their types; what a domain says beyond them only SQL asks. */

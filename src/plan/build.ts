@@ -29,6 +29,7 @@ import type {
   GroupPlan,
   JoinPlan,
   JoinType,
+  Lookup,
   MapFunctionPlan,
   OrderItem,
   Plan,
@@ -70,6 +71,11 @@ export function source(relation: SourceRelation): SourcePlan {
     key: relation.key === null ? null : [...relation.key],
     appendOnly: relation.appendOnly,
   });
+}
+
+/** The source's rows that an index gives. */
+export function lookup(plan: SourcePlan, rows: Lookup): SourcePlan {
+  return frozen<SourcePlan>({ ...plan, lookup: rows });
 }
 
 export function values(

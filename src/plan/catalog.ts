@@ -5,6 +5,21 @@ import type { Datum } from "./expression.ts";
 import type { OrderItem } from "./plan.ts";
 import type { Routine } from "./routines.ts";
 
+/** Columns whose values no two rows share. A null is like no other value, or, where `nullsNotDistinct`, like another null. */
+export interface UniqueKey {
+  readonly name: string;
+  readonly columns: readonly number[];
+  readonly nullsNotDistinct: boolean;
+  /** Made by CREATE UNIQUE INDEX: ON CONFLICT finds it by its columns, not ON CONSTRAINT by its name. */
+  readonly isIndex?: boolean;
+}
+
+/** A condition that is not false for any row, as it was written. */
+export interface CheckConstraint {
+  readonly name: string;
+  readonly text: string;
+}
+
 export interface CatalogRelation {
   readonly id: number;
   readonly name: string;
@@ -17,10 +32,19 @@ export interface CatalogRelation {
   readonly order: readonly OrderItem[];
   /** Per column, what INSERT stores where it gives none; absent: null for all. */
   readonly defaults?: readonly Datum[];
+  /** Name of the primary key, where it has one of its own. */
+  readonly keyName?: string;
+  /** Unique besides the key; absent: none. */
+  readonly uniques?: readonly UniqueKey[];
   /** Per column, the text of a default that is no constant, or null. */
   readonly defaultTexts?: readonly (string | null)[];
   /** Of a table without primary key: its columns with the hidden one that tells its rows apart. */
   readonly identified?: { readonly schema: Schema; readonly key: readonly number[] };
+}
+
+/** The primary key's constraint name. */
+export function keyNameOf(table: { readonly name: string; readonly keyName?: string }): string {
+  return table.keyName ?? `${table.name}_pkey`;
 }
 
 export interface Catalog {

@@ -9,7 +9,7 @@ import { type SqlType, type TypeName, typeToString } from "../batch/types.ts";
 import type { Datum, Expr } from "./expression.ts";
 import { functionInfo } from "./functions.ts";
 import { inputsOf } from "./inspect.ts";
-import type { Aggregate, OrderItem, Plan, Query } from "./plan.ts";
+import type { Aggregate, KeyRange, OrderItem, Plan, Query, SourcePlan } from "./plan.ts";
 import type { Routine } from "./routines.ts";
 
 /** Lines of EXPLAIN for a query: its order, if rows come ordered, then the plan. */
@@ -45,7 +45,7 @@ export function explainedPlan(plan: Plan): ExplainedPlan {
 export function nodeText(plan: Plan): string {
   switch (plan.kind) {
     case "source":
-      return `Source ${plan.relation} ${quoteName(plan.name)}`;
+      return `Source ${plan.relation} ${quoteName(plan.name)}${lookupText(plan)}`;
     case "values":
       return `Values: ${plan.rows.length} ${plan.rows.length === 1 ? "row" : "rows"}`;
     case "filter":
@@ -93,6 +93,30 @@ export function nodeText(plan: Plan): string {
     default:
       return unreachable(plan);
   }
+}
+
+/** ` by index t_pkey: k = 5`. */
+function lookupText({ lookup, schema }: SourcePlan): string {
+  if (lookup === undefined) return "";
+  const { index, ranges, backward, first } = lookup;
+  const name = (i: number): string => quoteName(schema.fields[index.items[i]!.column]!.name);
+  const text = (i: number, value: Datum): string =>
+    datumText(value, schema.fields[index.items[i]!.column]!.type);
+  const rangeText = ({ equal, from, to }: KeyRange): string => {
+    const at = equal.length;
+    const parts = equal.map((v, i) => `${name(i)} ${v === null ? "is null" : `= ${text(i, v)}`}`);
+    const signs = index.items[at]?.descending === true ? ["<", ">"] : [">", "<"];
+    [from, to].forEach((bound, side) => {
+      if (bound === null || bound.value === null) return;
+      parts.push(`${name(at)} ${signs[side]}${bound.inclusive ? "=" : ""} ${text(at, bound.value)}`);
+    });
+    return parts.join(" and ");
+  };
+  const shown = ranges.slice(0, 3).map(rangeText);
+  const more = ranges.length > shown.length ? ` or ${ranges.length - shown.length} more` : "";
+  const where = shown.filter((part) => part !== "").join(" or ") + more;
+  const limit = first === null ? "" : `, ${backward ? "last" : "first"} ${first.rows}`;
+  return ` by index ${quoteName(index.name)}${where === "" ? "" : `: ${where}`}${limit}`;
 }
 
 const JOINS = { inner: "Inner", left: "Left", full: "Full" } as const;

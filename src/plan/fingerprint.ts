@@ -14,7 +14,16 @@ import { unreachable } from "../base/assert.ts";
 import type { Schema } from "../batch/schema.ts";
 import { typeToString } from "../batch/types.ts";
 import type { Datum, Expr, UserFunction } from "./expression.ts";
-import type { Aggregate, FrameBound, OrderItem, Plan, Query, WindowFunction } from "./plan.ts";
+import type {
+  Aggregate,
+  FrameBound,
+  KeyBound,
+  Lookup,
+  OrderItem,
+  Plan,
+  Query,
+  WindowFunction,
+} from "./plan.ts";
 import type { Routine, RoutineValue } from "./routines.ts";
 
 /** Grows when the meaning of an operator or a function changes while its name stays: what was built before is then rebuilt. */
@@ -73,7 +82,7 @@ function digest(parts: Parts): string {
 function describe(plan: Plan): Parts {
   switch (plan.kind) {
     case "source":
-      return [plan.kind, plan.relation, plan.id, types(plan.schema)];
+      return [plan.kind, plan.relation, plan.id, types(plan.schema), ...lookupParts(plan.lookup)];
     case "values":
       return [plan.kind, types(plan.schema), plan.rows.map((row) => row.map(datumParts))];
     case "filter":
@@ -252,6 +261,14 @@ function exprParts(expr: Expr): Parts {
 }
 
 /** JSON has no bigint, NaN, infinity or negative zero: those become tagged text. */
+function lookupParts(lookup: Lookup | undefined): Parts[] {
+  if (lookup === undefined) return [];
+  const bound = (b: KeyBound | null): Parts => (b === null ? null : [datumParts(b.value), b.inclusive]);
+  const ranges = lookup.ranges.map((r) => [r.equal.map(datumParts), bound(r.from), bound(r.to)]);
+  const first = lookup.first === null ? null : [lookup.first.rows, lookup.first.tied];
+  return [[lookup.index.name, ranges, lookup.backward, first]];
+}
+
 function datumParts(value: Datum): Parts {
   if (typeof value === "bigint") return ["bigint", String(value)];
   if (typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0))) {

@@ -27,6 +27,42 @@ export interface SourcePlan extends PlanNode {
   /** Catalog id: never reused, stable over restarts. */
   readonly id: number;
   readonly name: string;
+  /** Which of its rows are read, through an index: only in queries that run once (lookup.ts). Absent: all. */
+  readonly lookup?: Lookup;
+}
+
+/** An index there is. */
+export interface PlanIndex {
+  readonly name: string;
+  /** By hash a row is found by all of its values, in order by the first of them, by a range, and one after the other. */
+  readonly kind: "hash" | "ordered";
+  readonly unique: boolean;
+  /** Of the key of the source: made so that it finds one row. */
+  readonly isKey: boolean;
+  /** Of a hash index the columns alone count. */
+  readonly items: readonly OrderItem[];
+}
+
+export interface KeyBound {
+  readonly value: Datum;
+  readonly inclusive: boolean;
+}
+
+/** A stretch of the index, in its own order. */
+export interface KeyRange {
+  /** Of its first items. */
+  readonly equal: readonly Datum[];
+  /** Of the item behind them; null: not bounded. A null among the values is a null. */
+  readonly from: KeyBound | null;
+  readonly to: KeyBound | null;
+}
+
+export interface Lookup {
+  readonly index: PlanIndex;
+  readonly ranges: readonly KeyRange[];
+  readonly backward: boolean;
+  /** Only the first rows, and those that the index's first `tied` items do not tell from the last of them. */
+  readonly first: { readonly rows: number; readonly tied: number } | null;
 }
 
 /** Constant rows: SELECT without FROM, VALUES. */

@@ -9,6 +9,7 @@ import { BindContext, PARAMS_MAX, paramFromJson, type SqlParam } from "./context
 import { bindCopy } from "./copy.ts";
 import { bindCreateAs, bindCreateTable, bindCreateView } from "./create.ts";
 import { bindCreateDomain } from "./create-domain.ts";
+import { bindCreateIndex } from "./create-index.ts";
 import { bindCreateEnum, droppedType } from "./create-type.ts";
 import { bindExplain } from "./explain.ts";
 import { optionsOf } from "./options.ts";
@@ -129,6 +130,8 @@ function bindNode(parsed: ParsedStatement, ctx: BindContext): Statement {
       return bindCreateEnum(as(node, "CreateEnumStmt")!, text);
     case "CreateDomainStmt":
       return bindCreateDomain(as(node, "CreateDomainStmt")!, text, ctx);
+    case "IndexStmt":
+      return bindCreateIndex(as(node, "IndexStmt")!, text, ctx);
     case "DropStmt":
       return bindDrop(as(node, "DropStmt")!, parsed);
     case "TransactionStmt":
@@ -157,6 +160,7 @@ const droppable: Readonly<Record<string, DropStatement["object"]>> = {
   OBJECT_MATVIEW: "materialized view",
   OBJECT_TYPE: "type",
   OBJECT_DOMAIN: "domain",
+  OBJECT_INDEX: "index",
 };
 
 function bindDrop(node: NodeOf<"DropStmt">, parsed: ParsedStatement): DropStatement {

@@ -3,7 +3,7 @@ import type { Node, RangeVar } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
 import type { SqlType } from "../batch/types.ts";
 import * as build from "../plan/build.ts";
-import type { CatalogRelation } from "../plan/catalog.ts";
+import { type CatalogRelation, keyNameOf } from "../plan/catalog.ts";
 import type { Expr } from "../plan/expression.ts";
 import { sqlTypeName } from "../plan/functions.ts";
 import { typeOf } from "../plan/inspect.ts";
@@ -352,15 +352,15 @@ function bindConflict(
   const clause = node.onConflictClause;
   if (clause === undefined) return null;
   const position = ctx.position(clause.location);
-  if (relation.kind !== "table" || relation.key === null) throw noSuchKey(position);
-  checkConflictTarget(clause, relation, relation.key, ctx);
-  if (clause.action === "ONCONFLICT_NOTHING") return { action: "nothing" };
+  if (relation.kind !== "table") throw noSuchKey(position);
+  const on = conflictTarget(clause, relation, ctx);
+  if (clause.action === "ONCONFLICT_NOTHING") return { action: "nothing", on };
   const scope = conflictScope(relation, node.relation?.alias?.aliasname ?? relation.name);
   const { row, assigned } = bindAssignments(clause.targetList ?? [], relation, scope, ctx);
-  if (assigned.some((column) => relation.key!.includes(column))) {
+  if (relation.key !== null && assigned.some((column) => relation.key!.includes(column))) {
     throw notSupported("ON CONFLICT that changes the primary key", position);
   }
-  return { action: "update", row, where: bindWhere(clause.whereClause, scope, ctx) };
+  return { action: "update", on: on ?? [], row, where: bindWhere(clause.whereClause, scope, ctx) };
 }
 
 /** The existing row under the table's name, and the proposed one as `excluded`. */
@@ -375,38 +375,55 @@ function conflictScope(relation: CatalogRelation, name: string): Scope {
   return { plan, tables: [existing, excluded], columns: [...existing.columns, ...excluded.columns] };
 }
 
-function checkConflictTarget(
+/** Names of the constraints meant; null: every one. */
+function conflictTarget(
   clause: NonNullable<NodeOf<"InsertStmt">["onConflictClause"]>,
   relation: CatalogRelation,
-  key: readonly number[],
   ctx: BindContext,
-): void {
+): string[] | null {
   const position = ctx.position(clause.location);
   const infer = clause.infer;
   if (infer === undefined) {
-    if (clause.action === "ONCONFLICT_NOTHING") return;
+    if (clause.action === "ONCONFLICT_NOTHING") return null;
     const message = "ON CONFLICT DO UPDATE requires inference specification or constraint name";
     throw new EvertError("syntax_error", message, {
       position,
       hint: "For example, ON CONFLICT (column_name).",
     });
   }
-  if (infer.conname !== undefined) throw notSupported("ON CONFLICT ON CONSTRAINT", position);
+  const { key, uniques = [] } = relation;
+  const own = key === null ? [] : [{ name: keyNameOf(relation), columns: key, isIndex: false }];
+  const all = [...own, ...uniques];
+  if (infer.conname !== undefined) {
+    const named = all.find((u) => u.name === infer.conname && u.isIndex !== true);
+    if (named !== undefined) return [named.name];
+    const message = `constraint "${infer.conname}" for table "${relation.name}" does not exist`;
+    throw new EvertError("undefined_object", message, { position });
+  }
   if (infer.whereClause !== undefined) throw notSupported("ON CONFLICT (...) WHERE", position);
-  const columns = (infer.indexElems ?? []).map((node) => {
-    const name = as(node, "IndexElem")?.name;
-    if (name === undefined) throw notSupported("ON CONFLICT on an expression", position);
-    const at = relation.schema.fields.findIndex((f) => f.name === name);
-    if (at >= 0) return at;
-    throw new EvertError("undefined_column", `column "${name}" does not exist`, { position });
-  });
-  if (columns.length !== key.length || !key.every((k) => columns.includes(k))) throw noSuchKey(position);
+  const columns = new Set((infer.indexElems ?? []).map((node) => conflictColumn(node, relation, position)));
+  const meant = all.filter(
+    (u) => u.columns.length === columns.size && u.columns.every((c) => columns.has(c)),
+  );
+  if (meant.length === 0) throw noSuchKey(position);
+  return meant.map((u) => u.name);
+}
+
+function conflictColumn(node: Node, relation: CatalogRelation, position: number | undefined): number {
+  const element = as(node, "IndexElem");
+  const name = element?.name;
+  if (name === undefined) throw notSupported("ON CONFLICT on an expression", position);
+  if (element?.collation !== undefined || element?.opclass !== undefined)
+    throw notSupported("ON CONFLICT with a collation or operator class", position);
+  const at = relation.schema.fields.findIndex((f) => f.name === name);
+  if (at >= 0) return at;
+  throw new EvertError("undefined_column", `column "${name}" does not exist`, { position });
 }
 
 function noSuchKey(position: number | undefined): EvertError {
   const message = "there is no unique or exclusion constraint matching the ON CONFLICT specification";
   return new EvertError("invalid_column_reference", message, {
     position,
-    hint: "Name the columns of the primary key.",
+    hint: "Name the columns of the primary key, or of a unique constraint.",
   });
 }

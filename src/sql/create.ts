@@ -3,10 +3,11 @@ import type { ColumnDef, Constraint, IntoClause, Node, RangeVar } from "libpg-qu
 import { EvertError, notSupported } from "../base/errors.ts";
 import { type Field, schemaOf } from "../batch/schema.ts";
 import type { Datum } from "../plan/expression.ts";
-import { isComparable, sqlTypeName } from "../plan/functions.ts";
+import { sqlTypeName } from "../plan/functions.ts";
 import { bindQuery } from "./bind-query.ts";
 import { type Bound, boundType, coerce } from "./bound.ts";
 import { DEFAULTS } from "./clock.ts";
+import { bindConstraints, type Declared, primaryKey, refuseConstraint, saysNothing } from "./constraints.ts";
 import { type BindContext, checkColumnCount } from "./context.ts";
 import { textOfDefault } from "./default-text.ts";
 import { bindExpr, plainPlace } from "./expression.ts";
@@ -27,8 +28,8 @@ interface Default {
 interface Column {
   readonly field: Field;
   readonly fallback: Default;
-  /** Byte offset of its PRIMARY KEY, if it has one. */
-  readonly keyAt: number | null;
+  /** What else is said of it: its keys and checks. */
+  readonly constraints: readonly Constraint[];
 }
 
 export function bindCreateTable(
@@ -54,22 +55,26 @@ export function bindCreateTable(
   }
   checkColumnCount(columns.length);
   if (columns.length === 0) throw notSupported("a table without columns", place);
-  const key = primaryKey(columns, constraints, name, ctx);
-  if (appendOnly && key !== null) {
-    const hint = "Leave out the primary key, or leave out append_only to get a table whose rows can change.";
-    throw notSupported("a primary key of an append-only table", place, hint);
-  }
-  const fields = columns.map((c, i) => (key?.includes(i) ? { ...c.field, nullable: false } : c.field));
+  const declared: Declared[] = [
+    ...columns.flatMap((c, column) => c.constraints.map((constraint) => ({ constraint, column }))),
+    ...constraints.map((constraint) => ({ constraint, column: null })),
+  ];
+  const table = { name, fields: columns.map((c) => c.field), appendOnly };
+  const key = primaryKey(declared, table, ctx);
+  const fields = columns.map(({ field }, i) =>
+    key?.columns.includes(i) === true ? { ...field, nullable: false } : field,
+  );
   return {
     kind: "createTable",
     text,
     name,
     ifNotExists: node.if_not_exists ?? false,
     schema: schemaOf(fields),
-    key,
+    key: key?.columns ?? null,
     appendOnly,
     defaults: columns.map((c) => c.fallback.value),
     defaultTexts: columns.map((c) => c.fallback.text),
+    constraints: bindConstraints(declared, { ...table, fields }, key, ctx),
   };
 }
 
@@ -111,28 +116,26 @@ function bindColumnDef(node: ColumnDef, before: readonly Column[], ctx: BindCont
   const type = bindTypeName(node.typeName!, ctx);
   let nullable = true;
   let fallback: Default = { value: null, text: null };
-  let keyAt: number | null = null;
+  const constraints: Constraint[] = [];
   for (const wrapped of node.constraints ?? []) {
     const constraint = as(wrapped, "Constraint")!;
     switch (constraint.contype) {
-      case "CONSTR_NULL":
-        break;
       case "CONSTR_NOTNULL":
         nullable = false;
-        break;
-      case "CONSTR_PRIMARY":
-        keyAt = constraint.location ?? 0;
-        if (!isComparable(type))
-          throw noKey({ field: { name, type, nullable }, fallback, keyAt }, ctx.position(keyAt));
         break;
       case "CONSTR_DEFAULT":
         fallback = bindDefault(constraint, nextPlace(node, constraint), name, type, ctx);
         break;
+      case "CONSTR_PRIMARY":
+      case "CONSTR_UNIQUE":
+      case "CONSTR_CHECK":
+        constraints.push(constraint);
+        break;
       default:
-        throw refuseConstraint(constraint, ctx);
+        if (!saysNothing(constraint)) throw refuseConstraint(constraint, ctx);
     }
   }
-  return { field: { name, type, nullable: nullable && keyAt === null }, fallback, keyAt };
+  return { field: { name, type, nullable }, fallback, constraints };
 }
 
 function bindCollation(clause: NodeOf<"CollateClause">, ctx: BindContext): void {
@@ -182,66 +185,6 @@ function bindDefault(
   }
   if (expr.kind === "const") return { value: expr.value, text: null };
   return { value: null, text: textOfDefault(ctx.source.slice(location ?? 0, end)) };
-}
-
-const constraintWords: Partial<Record<NonNullable<Constraint["contype"]>, string>> = {
-  CONSTR_CHECK: "CHECK",
-  CONSTR_UNIQUE: "UNIQUE",
-  CONSTR_FOREIGN: "REFERENCES",
-  CONSTR_IDENTITY: "GENERATED AS IDENTITY",
-  CONSTR_GENERATED: "a generated column",
-  CONSTR_EXCLUSION: "EXCLUDE",
-};
-
-function refuseConstraint(constraint: Constraint, ctx: BindContext): EvertError {
-  const word = constraintWords[constraint.contype ?? "CONSTR_NULL"] ?? "this constraint";
-  return notSupported(word, ctx.position(constraint.location));
-}
-
-/** From a column's PRIMARY KEY or the table's; null: none. */
-function primaryKey(
-  columns: readonly Column[],
-  constraints: readonly Constraint[],
-  table: string,
-  ctx: BindContext,
-): readonly number[] | null {
-  const own = columns.flatMap((c, i) => (c.keyAt === null ? [] : [[i]]));
-  const declared = constraints.map((constraint) => {
-    if (constraint.contype !== "CONSTR_PRIMARY") throw refuseConstraint(constraint, ctx);
-    return (constraint.keys ?? []).map((k) => keyColumn(stringOf(k), columns, constraint, ctx));
-  });
-  const all = [...own, ...declared];
-  if (all.length > 1) {
-    const twice = constraints[0]?.location ?? columns.findLast((c) => c.keyAt !== null)?.keyAt;
-    const position = ctx.position(twice ?? undefined);
-    const message = `multiple primary keys for table "${table}" are not allowed`;
-    throw new EvertError("invalid_table_definition", message, { position });
-  }
-  return all[0] ?? null;
-}
-
-function noKey({ field }: Column, position: number | undefined): EvertError {
-  const message = `data type ${sqlTypeName(field.type)} has no default operator class for access method "btree"`;
-  return new EvertError("undefined_object", message, { position });
-}
-
-function keyColumn(
-  name: string,
-  columns: readonly Column[],
-  constraint: Constraint,
-  ctx: BindContext,
-): number {
-  const position = ctx.position(constraint.location);
-  const at = columns.findIndex((c) => c.field.name === name);
-  if (at < 0) {
-    throw new EvertError("undefined_column", `column "${name}" named in key does not exist`, { position });
-  }
-  if (!isComparable(columns[at]!.field.type)) throw noKey(columns[at]!, position);
-  if ((constraint.keys ?? []).filter((k) => stringOf(k) === name).length > 1) {
-    const message = `column "${name}" appears twice in primary key constraint`;
-    throw new EvertError("duplicate_column", message, { position });
-  }
-  return at;
 }
 
 // ---- views ------------------------------------------------------------------------------------------------------

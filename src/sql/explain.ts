@@ -31,7 +31,7 @@ export function bindExplain(
         position,
       });
     const query = { plan: build.source(relation), order: [], visible: relation.schema.fields.length };
-    return { kind: "explain", text, query, view: relation.name, ...options };
+    return { kind: "explain", text, query, once: false, view: relation.name, ...options };
   }
   const bound = bind(inner);
   if (bound.kind === "createView" && options.analyze) {
@@ -42,7 +42,14 @@ export function bindExplain(
     );
   }
   if (bound.kind === "select" || bound.kind === "createView")
-    return { kind: "explain", text, query: bound.query, view: null, ...options };
+    return {
+      kind: "explain",
+      text,
+      query: bound.query,
+      once: bound.kind === "select",
+      view: null,
+      ...options,
+    };
   throw notSupported(`EXPLAIN of ${kindOf(inner).replace("Stmt", "").toUpperCase()}`, parsed.position);
 }
 

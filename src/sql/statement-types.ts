@@ -2,7 +2,7 @@
 import type { CopyFormat } from "../batch/copy/format.ts";
 import type { Field, Schema } from "../batch/schema.ts";
 import type { SqlType } from "../batch/types.ts";
-import type { CatalogRelation } from "../plan/catalog.ts";
+import type { CatalogRelation, CheckConstraint, UniqueKey } from "../plan/catalog.ts";
 import type { Datum, Expr } from "../plan/expression.ts";
 import type { Plan, Query } from "../plan/plan.ts";
 
@@ -29,6 +29,16 @@ export interface CreateTableStatement extends StatementText {
   readonly defaults: readonly Datum[];
   /** Per column, the text of a default that is no constant, or null. */
   readonly defaultTexts: readonly (string | null)[];
+  readonly constraints: TableConstraints;
+}
+
+/** What holds for a table's rows besides its types, its key and NOT NULL. */
+export interface TableConstraints {
+  /** Of the primary key; null: by the table's name. */
+  readonly keyName: string | null;
+  readonly uniques: readonly UniqueKey[];
+  /** By name, in which order they are checked. */
+  readonly checks: readonly CheckConstraint[];
 }
 
 export interface CreateViewStatement extends StatementText {
@@ -54,19 +64,39 @@ export interface CreateTypeStatement extends StatementText {
   readonly type: SqlType;
 }
 
+/** A column of an index, by name: the relation may be defined anew. */
+export interface IndexItem {
+  readonly column: string;
+  readonly descending: boolean;
+  readonly nullsFirst: boolean;
+}
+
+/** CREATE INDEX. */
+export interface CreateIndexStatement extends StatementText {
+  readonly kind: "createIndex";
+  /** Null: one is made up. */
+  readonly name: string | null;
+  readonly relation: CatalogRelation;
+  readonly items: readonly IndexItem[];
+  readonly unique: boolean;
+  readonly nullsNotDistinct: boolean;
+  readonly ifNotExists: boolean;
+}
+
 export interface DropStatement extends StatementText {
   readonly kind: "drop";
-  readonly object: "table" | "view" | "materialized view" | "type" | "domain";
+  readonly object: "table" | "view" | "materialized view" | "type" | "domain" | "index";
   readonly names: readonly string[];
   readonly ifExists: boolean;
   readonly cascade: boolean;
 }
 
-/** ON CONFLICT, on the table's primary key. */
+/** ON CONFLICT. `on`: names of the key and unique constraints meant; null: all of them. */
 export type ConflictAction =
-  | { readonly action: "nothing" }
+  | { readonly action: "nothing"; readonly on: readonly string[] | null }
   | {
       readonly action: "update";
+      readonly on: readonly string[];
       /** New value of each column, over the existing row's columns, then the proposed row's. */
       readonly row: readonly Expr[];
       /** Over the same; null: always. A row for which it is not true stays as it is. */
@@ -150,6 +180,8 @@ export interface TransactionStatement extends StatementText {
 export interface ExplainStatement extends StatementText {
   readonly kind: "explain";
   readonly query: Query;
+  /** Of a query that runs once: it may look into indexes. */
+  readonly once: boolean;
   /** EXPLAIN REFRESH MATERIALIZED VIEW: the view, of which the query is a plain read. */
   readonly view: string | null;
   /** EXPLAIN (CODE): the generated source. */
@@ -176,6 +208,7 @@ export type Statement =
   | CreateTableStatement
   | CreateViewStatement
   | CreateTypeStatement
+  | CreateIndexStatement
   | DropStatement
   | InsertStatement
   | UpdateStatement
@@ -209,6 +242,8 @@ export function commandTag(statement: Statement, rows: number): string {
       return statement.materialized ? "CREATE MATERIALIZED VIEW" : "CREATE VIEW";
     case "createType":
       return statement.type.domain === undefined ? "CREATE TYPE" : "CREATE DOMAIN";
+    case "createIndex":
+      return "CREATE INDEX";
     case "drop":
       return `DROP ${statement.object.toUpperCase()}`;
     case "begin":

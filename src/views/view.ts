@@ -15,9 +15,11 @@ import { carrierOf, isNumericText, physicalOf, type SqlType } from "../batch/typ
 import type { Dictionary } from "../state/dictionary.ts";
 import { compareFloat } from "../state/equality.ts";
 import type { HashIndex } from "../state/hash-index.ts";
+import type { Code } from "../state/index-range.ts";
 import { compareNumericText } from "../state/numeric-order.ts";
 import type { OrderedIndex, OrderItem } from "../state/ordered-index.ts";
 import type { Store } from "../state/store.ts";
+import { type IndexAccess, indexAccess } from "./index-access.ts";
 import { RowEncoder } from "./row-encoder.ts";
 
 export interface ViewShape {
@@ -50,7 +52,8 @@ export class View {
   readonly order: readonly OrderItem[];
   readonly encoder: RowEncoder;
   readonly #keyIndex: HashIndex | null;
-  readonly #ordered: OrderedIndex | null;
+  /** Of the view's own order. */
+  readonly #own: OrderedIndex | null;
 
   constructor(shape: ViewShape) {
     this.name = shape.name;
@@ -61,7 +64,7 @@ export class View {
     this.encoder = new RowEncoder(shape.store, shape.fields, shape.keyColumns);
     this.#keyIndex =
       shape.keyColumns === null ? null : shape.store.hashIndex({ columns: shape.keyColumns, unique: true });
-    this.#ordered =
+    this.#own =
       shape.order.length === 0 ? null : shape.store.orderedIndex({ partition: [], order: shape.order });
   }
 
@@ -143,7 +146,7 @@ export class View {
         if (slot >= 0 && accepts(slot)) yield [slot];
         return;
       }
-      const slots = await this.#collect(epoch, accepts, asked, limit, signal);
+      const slots = await this.#collect(epoch, request.where, accepts, asked, limit, signal);
       let chunk: number[] = [];
       let left = limit;
       for (const slot of slots) {
@@ -164,12 +167,12 @@ export class View {
   /** Slots that pass, in order. An order other than the view's own is found by sorting. */
   async #collect(
     epoch: number,
+    where: RowsRequest["where"],
     accepts: (slot: number) => boolean,
     order: readonly OrderItem[],
     limit: number,
     signal: AbortSignal | undefined,
   ): Promise<number[]> {
-    const own = order === this.order;
     const { store } = this;
     const slots: number[] = [];
     let started = performance.now();
@@ -179,24 +182,19 @@ export class View {
       signal?.throwIfAborted();
       started = performance.now();
     };
-    if (own && this.#ordered !== null) {
-      // Positions hold only until the next change. After a pause the walk goes on behind the last row that the pin keeps in the tree.
-      const index = this.#ordered;
-      let position = index.firstOfAll();
-      let kept = -1;
-      for (let n = 1; position >= 0 && slots.length < limit; n++) {
-        const slot = index.slot(position);
-        if (store.visible(slot, epoch)) {
-          kept = slot;
-          if (accepts(slot)) slots.push(slot);
-        }
-        if (n % SLICE_ROWS === 0 && kept >= 0) {
-          await pause();
-          position = index.positionOf(kept);
-        }
-        position = index.nextOfAll(position);
-      }
-      return slots;
+    const settled = order === this.order;
+    const access = indexAccess(store, { equal: this.#equalities(where), order, settled });
+    if (access?.isOrdered === true) return this.#walked(access, epoch, accepts, limit, pause);
+    if (access !== null) {
+      const found = await this.#walked(
+        access,
+        epoch,
+        accepts,
+        order.length > 0 ? Number.POSITIVE_INFINITY : limit,
+        pause,
+      );
+      if (order.length > 0) await sortInSlices(found, this.#comparator(order), pause);
+      return found;
     }
     const keepAll = order.length > 0;
     for (let slot = 0; slot < store.highWater; slot++) {
@@ -206,11 +204,53 @@ export class View {
       }
       if (slot % SLICE_ROWS === SLICE_ROWS - 1) await pause();
     }
-    if (keepAll) {
-      const compare = this.#comparator(order);
-      await sortInSlices(slots, compare, pause);
+    if (keepAll) await sortInSlices(slots, this.#comparator(order), pause);
+    return slots;
+  }
+
+  /** Slots that pass, in the order of an index, which stays for as long. */
+  async #walked(
+    access: IndexAccess,
+    epoch: number,
+    accepts: (slot: number) => boolean,
+    limit: number,
+    pause: () => Promise<void>,
+  ): Promise<number[]> {
+    const { store } = this;
+    const { index } = access;
+    const leased = store.orderedIndex(index.spec);
+    const slots: number[] = [];
+    try {
+      let range = access.range();
+      let position = range.start();
+      for (let n = 1; position >= 0 && slots.length < limit; n++) {
+        const slot = index.slot(position);
+        const isVisible = store.visible(slot, epoch);
+        if (isVisible && accepts(slot)) slots.push(slot);
+        if (isVisible && n >= SLICE_ROWS) {
+          // Positions hold only until the next change. After a pause the walk goes on behind the row that the pin keeps in the tree.
+          await pause();
+          n = 0;
+          range = access.range();
+          position = range.start(slot);
+        } else position = range.next(position);
+      }
+    } finally {
+      store.dropIndex(leased);
     }
     return slots;
+  }
+
+  /** What `where` asks of each column. */
+  #equalities(where: RowsRequest["where"]): Map<number, () => Code> {
+    return new Map(
+      Object.entries(where ?? {}).map(([name, value]) => {
+        const column = this.#column(name);
+        const { type } = this.fields[column] as Field;
+        const datum = datumFromJson(type, value, name);
+        return [column, () => (datum === null ? null : encodeDatum(this.store.dictionary, type, datum))];
+      }),
+    );
   }
 
   #filter(where: Readonly<Record<string, unknown>> | undefined): (slot: number) => boolean {
@@ -256,6 +296,8 @@ export class View {
   }
 
   #comparator(order: readonly OrderItem[]): (a: number, b: number) => number {
+    const own = order === this.order ? this.#own : null;
+    if (own !== null) return (a, b) => own.compare(a, b);
     return (a, b) => {
       for (const { column, descending, nullsFirst } of order) {
         const x = this.encoder.datum(a, column);
@@ -310,12 +352,13 @@ function latin1(bytes: Uint8Array): string {
   return out;
 }
 
+/** Values that are equal and print differently are equal here: what comes next in the order decides. */
 function compareData(type: SqlType, a: Exclude<Datum, null>, b: Exclude<Datum, null>): number {
   if (carrierOf(type) === "double") return compareFloat(a as number, b as number);
   if (typeof a === "string" && typeof b === "string") {
-    if (isNumericText(type)) return compareNumericText(utf8(a), utf8(b)) || compareUtf8(a, b);
+    if (isNumericText(type)) return compareNumericText(utf8(a), utf8(b));
     const key = orderKeyOf(type);
-    return key === null ? compareUtf8(a, b) : compareKeys(key.of(a), key.of(b)) || compareUtf8(a, b);
+    return key === null ? compareUtf8(a, b) : compareKeys(key.of(a), key.of(b));
   }
   return a < b ? -1 : a > b ? 1 : 0;
 }

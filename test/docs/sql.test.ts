@@ -41,3 +41,18 @@ it.each(examples)("$what", async ({ query, answer }) => {
     expect(error).toMatchObject({ sqlstate: answer });
   }
 });
+
+const statements = [...text.matchAll(/^\| (.*?) \| `([^`]+)` \| (done|refused) \|$/gm)].map((m) => ({
+  what: m[1]!,
+  statement: m[2]!,
+  answer: m[3]!,
+}));
+
+it.each(statements)("$what: $statement", async ({ statement, answer }) => {
+  const fresh = await openInMemory();
+  for (const table of standardTables) await sql(fresh, table);
+  await sql(fresh, "CREATE TABLE s (k int, at timestamptz) WITH (append_only)");
+  const { error } = await fresh.sql(statement);
+  expect(error?.sqlstate ?? "done").toBe(answer === "done" ? "done" : "0A000");
+  await fresh.close();
+});

@@ -13,13 +13,22 @@ export function renderStatement(statement: Statement): string[] {
     case "select":
     case "explain":
       return [...queryHead(statement.query), ...explainQuery(statement.query)];
+    case "createIndex": {
+      const { name, relation, items, unique } = statement;
+      const columns = items.map(
+        (i) => `${i.column}${i.descending ? " desc" : ""}${i.nullsFirst ? " nulls first" : ""}`,
+      );
+      return [
+        `${unique ? "unique index" : "index"} ${name ?? "without name"} on ${relation.name} (${columns.join(", ")})`,
+      ];
+    }
     case "createType":
       if (statement.type.domain !== undefined) return [`domain ${JSON.stringify(statement.type)}`];
       return [`type ${statement.name} (${statement.type.labels!.join(", ")})`];
     case "createView":
       return [viewHead(statement), ...queryHead(statement.query), ...explainQuery(statement.query)];
     case "createTable": {
-      const { schema, key, appendOnly, defaults, ifNotExists } = statement;
+      const { schema, key, appendOnly, defaults, constraints, ifNotExists } = statement;
       const options = [appendOnly ? "append only" : "", ifNotExists ? "if not exists" : ""].filter(
         (o) => o !== "",
       );
@@ -28,7 +37,12 @@ export function renderStatement(statement: Statement): string[] {
         if (text != null) return [`default ${schema.fields[i]!.name} = <${text}>`];
         return d === null ? [] : [`default ${schema.fields[i]!.name} = ${d}`];
       });
-      return [["table", columns(schema), keyText(key, schema), ...options, ...values].join("  ")];
+      const uniques = constraints.uniques.map(
+        (u) => `unique ${u.name} (${u.columns.map((c) => schema.fields[c]!.name).join(", ")})`,
+      );
+      const checks = constraints.checks.map(({ name, text }) => `check ${name} (${text})`);
+      const rest = [...options, ...values, ...uniques, ...checks];
+      return [["table", columns(schema), keyText(key, schema), ...rest].join("  ")];
     }
     case "insert":
       return [`into ${statement.relation.name}`, ...explainPlan(statement.source), ...conflict(statement)];

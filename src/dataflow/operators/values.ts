@@ -57,7 +57,7 @@ export class Values extends StoredNode {
 }
 
 /** A datum as the engine keeps it; 0 for a null. */
-function physicalOfDatum(datum: Datum, dictionary: Dictionary): number {
+export function physicalOfDatum(datum: Datum, dictionary: Dictionary): number {
   if (datum === null) return 0;
   switch (typeof datum) {
     case "number":

@@ -1,5 +1,6 @@
 /** PostgreSQL itself, in process: PGlite, every value as the text PostgreSQL prints. */
 import { PGlite } from "@electric-sql/pglite";
+import type { ErrorBody } from "../../../src/base/errors.ts";
 
 export interface Answer {
   readonly rows: readonly (readonly (string | null)[])[];
@@ -51,6 +52,17 @@ export class Postgres {
       const { code } = error as { code?: string };
       if (code === undefined) throw error;
       return { rows: [], refused: code, affected: 0 };
+    }
+  }
+
+  /** What PostgreSQL says to it; null: it was done. */
+  async refusal(sql: string): Promise<Partial<ErrorBody> | null> {
+    try {
+      await this.#lite.exec(sql);
+      return null;
+    } catch (error) {
+      const { code, message, detail, hint } = error as Partial<ErrorBody> & { code: string };
+      return { sqlstate: code, message: message as string, detail: detail as string, hint: hint as string };
     }
   }
 

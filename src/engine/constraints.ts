@@ -1,0 +1,258 @@
+/**
+ * What holds for rows beyond their types, judged where commits are admitted: every door leads through the committer, and it stages in log order.
+ *
+ * 1. A commit's rows are looked at one by one: CHECK first; then each is entered, by key, into a layer of its own (pending-rows.ts), a later one of a
+ *    key in the place of an earlier one.
+ * 2. The layer is judged as a whole: over what is staged and not stepped, over the table as of the last complete step. That is the state after
+ *    the commit before, whatever the engine has done of it by now.
+ * 3. Once the commit is staged, its layer is merged into what is pending. Pending rows go when they have been stepped: those of two
+ *    generations are kept apart, and the elder goes as a whole.
+ *
+ * Nothing is judged on replay: what is in the log was.
+ */
+import { EvertError, toEvertError } from "../base/errors.ts";
+import type { Batch } from "../batch/batch.ts";
+import { BatchBuilder } from "../batch/builder.ts";
+import { datumAt } from "../batch/column.ts";
+import { type Datum, datumFromJson } from "../batch/convert.ts";
+import { evaluateExpr } from "../dataflow/kernels/evaluate.ts";
+import type { Catalog } from "../plan/catalog.ts";
+import type { Expr } from "../plan/expression.ts";
+import { bindCheck } from "../sql/statement.ts";
+import type { Store } from "../state/store.ts";
+import { type TopicEntry, visibleSchema } from "./catalog.ts";
+import type { Part } from "./part.ts";
+import { PendingRows } from "./pending-rows.ts";
+import { failingRow, type Row, TableRows, type UniqueIndex } from "./table-rows.ts";
+
+/** A condition as it is judged, or why it cannot be. */
+type Check =
+  | { readonly name: string; readonly expr: Expr }
+  | { readonly name: string; readonly broken: EvertError };
+
+/** Rows made ready at once. */
+const SLICE_ROWS = 256;
+
+export class TopicConstraints {
+  readonly topic: TopicEntry;
+  /** Null: a stream. */
+  readonly table: TableRows | null;
+  readonly #checks: readonly Check[];
+  #young: PendingRows | null = null;
+  /** Position of the last commit whose rows are in it. */
+  #youngest = 0;
+  #old: PendingRows | null = null;
+  #oldest = 0;
+
+  /** `before`: what it takes the place of, with what is pending. */
+  constructor(
+    topic: TopicEntry,
+    store: Store | null,
+    uniques: readonly UniqueIndex[],
+    catalog: Catalog,
+    before?: TopicConstraints,
+  ) {
+    this.topic = topic;
+    this.table = store === null ? null : new TableRows(topic, store, uniques);
+    if (before !== undefined && this.isUnique) {
+      for (const layer of [before.#old, before.#young])
+        if (layer !== null) this.staged(layer, before.#youngest);
+    }
+    const schema = visibleSchema(topic);
+    this.#checks = (topic.checks ?? []).map(({ name, text }) => {
+      try {
+        return { name, expr: bindCheck(text, topic.name, schema, catalog) };
+      } catch (thrown) {
+        return { name, broken: toEvertError(thrown) };
+      }
+    });
+  }
+
+  get isUnique(): boolean {
+    return this.table !== null && this.table.uniques.length > 0;
+  }
+
+  /** Whether a commit's rows have to be looked at. */
+  get judges(): boolean {
+    return this.#checks.length > 0 || this.isUnique;
+  }
+
+  /** @throws check_violation: of a null nothing is known, and it passes. */
+  checkRow(row: Row): void {
+    for (const check of this.#checks) {
+      if ("broken" in check) throw check.broken;
+      if (evaluateExpr(check.expr, row) !== false) continue;
+      const { name } = this.topic;
+      const message = `new row for relation "${name}" violates check constraint "${check.name}"`;
+      throw new EvertError("check_violation", message, { detail: failingRow(this.topic, row) });
+    }
+  }
+
+  /** An empty layer over what is pending. */
+  layer(): PendingRows {
+    return new PendingRows(this.table as TableRows, this.#young);
+  }
+
+  /** The layer's rows are staged, in the commit at this position. */
+  staged(layer: PendingRows, position: number): void {
+    this.#young ??= new PendingRows(this.table as TableRows, this.#old);
+    this.#young.merge(layer);
+    this.#youngest = position;
+  }
+
+  /** Commits up to the position are in the store. */
+  stepped(position: number): void {
+    if (this.#old !== null && this.#oldest <= position) {
+      this.#old = null;
+      this.#young?.cutParent();
+    }
+    if (this.#old !== null || this.#young === null) return;
+    if (this.#youngest > position) {
+      this.#old = this.#young;
+      this.#oldest = this.#youngest;
+    }
+    this.#young = null;
+    if (this.#old !== null) this.#young = new PendingRows(this.table as TableRows, this.#old);
+  }
+}
+
+export class Constraints {
+  readonly #topics = new Map<number, TopicConstraints>();
+  readonly #epoch: () => number;
+
+  /** `epoch`: of the last complete step. */
+  constructor(epoch: () => number) {
+    this.#epoch = epoch;
+  }
+
+  set(constraints: TopicConstraints): void {
+    this.#topics.set(constraints.topic.id, constraints);
+  }
+
+  delete(topicId: number): void {
+    this.#topics.delete(topicId);
+  }
+
+  of(topicId: number): TopicConstraints | undefined {
+    return this.#topics.get(topicId);
+  }
+
+  stepped(position: number): void {
+    for (const constraints of this.#topics.values()) if (constraints.isUnique) constraints.stepped(position);
+  }
+
+  /** Null: nothing is to be judged. `endOf`: how many records a topic has. */
+  judge(parts: readonly Part[], endOf: (topicId: number) => number): Judgement | null {
+    const judged = parts.some((part) => this.#topics.get(part.topic.id)?.judges === true);
+    return judged ? new Judgement(parts, (id) => this.#topics.get(id), endOf, this.#epoch) : null;
+  }
+}
+
+/** One commit before its judge. From the first advance() to staged() nothing else is staged. */
+export class Judgement {
+  readonly #steps: Generator<void>;
+  readonly #layers = new Map<TopicConstraints, PendingRows>();
+  readonly #epoch: () => number;
+
+  constructor(
+    parts: readonly Part[],
+    of: (topicId: number) => TopicConstraints | undefined,
+    endOf: (topicId: number) => number,
+    epoch: () => number,
+  ) {
+    this.#epoch = epoch;
+    this.#steps = this.#judge(parts, of, endOf);
+  }
+
+  /** A piece of the work; true when all is done. @throws what is violated. */
+  advance(): boolean {
+    return this.#steps.next().done === true;
+  }
+
+  /** All of it. */
+  finish(): void {
+    while (!this.advance());
+  }
+
+  /** The commit has its position. */
+  staged(position: number): void {
+    for (const [constraints, layer] of this.#layers) constraints.staged(layer, position);
+  }
+
+  *#judge(
+    parts: readonly Part[],
+    of: (topicId: number) => TopicConstraints | undefined,
+    endOf: (topicId: number) => number,
+  ): Generator<void> {
+    const counts = new Map<number, number>();
+    for (const part of parts) {
+      const { id } = part.topic;
+      const before = counts.get(id) ?? 0;
+      counts.set(id, before + (part.op === "batch" ? part.batch.length : part.rows.length));
+      const constraints = of(id);
+      if (constraints?.judges !== true) continue;
+      if (part.op === "delete") this.#enterDeletes(constraints, part.rows, part.path);
+      else yield* this.#enterRows(constraints, part, endOf(id) + before);
+    }
+    for (const layer of this.#layers.values()) {
+      const judge = layer.judging(this.#epoch);
+      while (!judge(SLICE_ROWS)) yield;
+    }
+  }
+
+  /** `offset`: of the part's first record. */
+  *#enterRows(constraints: TopicConstraints, part: Part, offset: number): Generator<void> {
+    const { topic } = constraints;
+    const count = part.op === "batch" ? part.batch.length : part.rows.length;
+    const named = part.op === "upsert" && part.hasRowId === true;
+    for (let from = 0; from < count; from += SLICE_ROWS) {
+      const to = Math.min(count, from + SLICE_ROWS);
+      const batch = part.op === "batch" ? part.batch : batchOf(topic, part, from, to);
+      const base = part.op === "batch" ? 0 : from;
+      for (let r = from; r < to; r++) {
+        if (part.op === "batch" && part.ops !== null && part.ops[r] === 1) {
+          this.#enter(constraints, rowOf(batch, r), true);
+          continue;
+        }
+        const row = rowOf(batch, r - base);
+        constraints.checkRow(row);
+        if (constraints.isUnique)
+          this.#enter(constraints, topic.hiddenRowId && !named ? [...row, BigInt(offset + r)] : row, false);
+      }
+      yield;
+    }
+  }
+
+  #enterDeletes(constraints: TopicConstraints, rows: readonly unknown[], path: string): void {
+    if (!constraints.isUnique) return;
+    const { fields } = constraints.topic.schema;
+    const key = constraints.table!.key;
+    rows.forEach((object, i) => {
+      const row: Datum[] = fields.map(() => null);
+      for (const c of key) {
+        const { name, type } = fields[c]!;
+        row[c] = datumFromJson(type, (object as Record<string, unknown>)[name], `${path}[${i}].${name}`);
+      }
+      this.#enter(constraints, row, true);
+    });
+  }
+
+  #enter(constraints: TopicConstraints, row: Row, isDelete: boolean): void {
+    if (!constraints.isUnique) return;
+    const table = constraints.table as TableRows;
+    let layer = this.#layers.get(constraints);
+    if (layer === undefined) this.#layers.set(constraints, (layer = constraints.layer()));
+    const key = table.keyOf(row);
+    layer.set(table.keyText(key), { key, row: isDelete ? null : row });
+  }
+}
+
+function batchOf(topic: TopicEntry, part: Exclude<Part, { op: "batch" }>, from: number, to: number): Batch {
+  const builder = new BatchBuilder(part.hasRowId === true ? topic.schema : visibleSchema(topic));
+  builder.appendRows(part.rows, part.path, from, to);
+  return builder.finish();
+}
+
+function rowOf(batch: Batch, r: number): Datum[] {
+  return batch.columns.map((column) => datumAt(column, r));
+}

@@ -1,0 +1,107 @@
+/**
+ * Declared indexes: each is an ordered index on its relation's store, kept as long as it is in the catalog.
+ *
+ * What an index holds follows from the rows it is over: it is nowhere but in memory, made with its store (before rows come from the log or a checkpoint)
+ * or grown over rows that are there, and it changes with them, in the same step. So who reads as of an epoch sees both at that epoch.
+ */
+
+import { keyNameOf } from "../plan/catalog.ts";
+import type { PlanIndex } from "../plan/plan.ts";
+import type { OrderedIndex, OrderItem } from "../state/ordered-index.ts";
+import type { Store } from "../state/store.ts";
+import type { EngineCatalog, IndexEntry } from "./catalog.ts";
+
+interface Held {
+  readonly entry: IndexEntry;
+  readonly store: Store;
+  readonly index: OrderedIndex;
+}
+
+export class Indexes {
+  readonly #catalog: EngineCatalog;
+  readonly #held = new Map<number, Held>();
+
+  constructor(catalog: EngineCatalog) {
+    this.#catalog = catalog;
+  }
+
+  /** The relation's rows lie in this store from now on. */
+  attach(relationId: number, store: Store): void {
+    for (const entry of this.#catalog.indexesOn(relationId)) this.hold(entry, store);
+  }
+
+  /** The index is wanted on this store: it has been grown there, or the store is empty. */
+  hold(entry: IndexEntry, store: Store): void {
+    this.release(entry.id);
+    const order = itemsOf(entry, this.#catalog);
+    // A view that was defined anew may have lost the column.
+    if (order === null) return;
+    this.#held.set(entry.id, { entry, store, index: store.orderedIndex({ partition: [], order }) });
+  }
+
+  release(indexId: number): void {
+    const held = this.#held.get(indexId);
+    if (held === undefined) return;
+    this.#held.delete(indexId);
+    held.store.dropIndex(held.index);
+  }
+
+  /** The relation goes, and its store with it. */
+  forget(relationId: number): void {
+    for (const [id, { entry }] of this.#held) if (entry.on === relationId) this.#held.delete(id);
+  }
+
+  /** The orders in which the relation's rows are to be kept. */
+  ordersOf(relationId: number): (readonly OrderItem[])[] {
+    return this.#catalog.indexesOn(relationId).flatMap((entry) => {
+      const order = itemsOf(entry, this.#catalog);
+      return order === null ? [] : [order];
+    });
+  }
+
+  /** What a query may look into: the relation's key, what is unique, the order of a view, what was declared. */
+  of(relationId: number): readonly PlanIndex[] {
+    const entry = this.#catalog.byId(relationId);
+    const relation =
+      entry === undefined || entry.kind === "type" ? undefined : this.#catalog.relation(entry.name);
+    if (relation === undefined) return [];
+    const all: PlanIndex[] = [];
+    if (relation.key !== null && relation.key.length > 0) {
+      const items = relation.key.map(ascending);
+      all.push({ name: keyNameOf(relation), kind: "hash", unique: true, isKey: true, items });
+    }
+    for (const { name, columns } of relation.uniques ?? [])
+      all.push({ name, kind: "hash", unique: true, isKey: false, items: columns.map(ascending) });
+    if (relation.order.length > 0)
+      all.push({
+        name: `${relation.name}_order`,
+        kind: "ordered",
+        unique: false,
+        isKey: false,
+        items: relation.order,
+      });
+    for (const { entry: declared, index } of this.#held.values()) {
+      if (declared.on !== relationId) continue;
+      const { name, unique } = declared;
+      all.push({ name, kind: "ordered", unique, isKey: false, items: index.spec.order });
+    }
+    return all;
+  }
+}
+
+const ascending = (column: number): OrderItem => ({ column, descending: false, nullsFirst: false });
+
+/** By column position; null where one is missing. */
+export function itemsOf(
+  { on, items }: Pick<IndexEntry, "on" | "items">,
+  catalog: EngineCatalog,
+): OrderItem[] | null {
+  const entry = catalog.byId(on);
+  const relation = entry === undefined || entry.kind === "type" ? undefined : catalog.relation(entry.name);
+  const order = items.map(({ column, descending, nullsFirst }) => ({
+    column: relation?.schema.fields.findIndex((f) => f.name === column) ?? -1,
+    descending,
+    nullsFirst,
+  }));
+  return order.some((o) => o.column < 0) ? null : order;
+}

@@ -1,0 +1,125 @@
+/**
+ * Rows of a table that are decided and not in its store yet: of a statement, over those of its transaction; of a commit, over those of
+ * commits that are staged and not stepped. Each is a layer over a parent, and the last parent lies over the store.
+ *
+ * What is unique is found layer by layer: each notes which row claims which values. A claim counts unless a layer above has another
+ * version of its row; a row of the store, unless any layer has. So a layer is complete before it is judged: two rows that swap their values in one
+ * statement or commit are in nobody's way.
+ */
+import type { Row, TableRows } from "./table-rows.ts";
+
+export interface PendingRow {
+  readonly key: Row;
+  /** Null: deleted. */
+  readonly row: Row | null;
+  /** Per unique constraint, the text of its values, where it is known already. */
+  readonly texts?: readonly (string | null)[];
+}
+
+/** A row that stands in another's way, by the text of its key. */
+export interface Holder {
+  readonly text: string;
+  readonly row: Row;
+}
+
+const NO_TEXTS: readonly (string | null)[] = [];
+
+export class PendingRows {
+  readonly #table: TableRows;
+  readonly #rows = new Map<string, PendingRow>();
+  /** Per unique constraint: text of the values -> text of the key. */
+  readonly #claims: readonly Map<string, string>[];
+  #parent: PendingRows | null;
+
+  constructor(table: TableRows, parent: PendingRows | null = null) {
+    this.#table = table;
+    this.#parent = parent;
+    this.#claims = table.uniques.map(() => new Map());
+  }
+
+  /** Of this layer alone. */
+  get size(): number {
+    return this.#rows.size;
+  }
+
+  /** Of this layer alone, in the order in which their keys came. */
+  entries(): IterableIterator<[string, PendingRow]> {
+    return this.#rows.entries();
+  }
+
+  /** What lies below is in the store by now. */
+  cutParent(): void {
+    this.#parent = null;
+  }
+
+  /** Here or below; undefined: the store knows. */
+  get(text: string): PendingRow | undefined {
+    return this.#rows.get(text) ?? this.#parent?.get(text);
+  }
+
+  set(text: string, { key, row, texts = this.#textsOf(row) }: PendingRow): void {
+    const before = this.#rows.get(text)?.texts;
+    this.#rows.set(text, { key, row, texts });
+    for (let u = 0; u < this.#claims.length; u++) {
+      const claims = this.#claims[u] as Map<string, string>;
+      const gone = before?.[u] ?? null;
+      if (gone !== null && claims.get(gone) === text) claims.delete(gone);
+      const taken = texts[u] ?? null;
+      if (taken !== null) claims.set(taken, text);
+    }
+  }
+
+  #textsOf(row: Row | null): readonly (string | null)[] {
+    return row === null ? NO_TEXTS : this.#claims.map((_, u) => this.#table.uniqueText(u, row));
+  }
+
+  /** Takes over what a layer above, which was judged, has changed. */
+  merge(above: PendingRows): void {
+    for (const [text, pending] of above.entries()) this.set(text, pending);
+  }
+
+  /** Another row, as of `epoch` and these layers, with this row's values of unique constraint `u`; `text` is the row's own key. */
+  holder(
+    u: number,
+    row: Row,
+    text: string,
+    epoch: number,
+    wanted: string | null = this.#table.uniqueText(u, row),
+  ): Holder | null {
+    if (wanted === null) return null;
+    for (let layer: PendingRows | null = this; layer !== null; layer = layer.#parent) {
+      const claim = (layer.#claims[u] as Map<string, string>).get(wanted);
+      if (claim === undefined || claim === text || this.#isOverlaid(claim, layer)) continue;
+      return { text: claim, row: layer.#rows.get(claim)!.row as Row };
+    }
+    for (const slot of this.#table.sharing(u, row, epoch)) {
+      const other = this.#table.keyText(this.#table.keyAt(slot));
+      if (other !== text && this.get(other) === undefined)
+        return { text: other, row: this.#table.rowAt(slot) };
+    }
+    return null;
+  }
+
+  /** Whether a layer above `below` has another version of the row. */
+  #isOverlaid(text: string, below: PendingRows): boolean {
+    for (let layer: PendingRows | null = this; layer !== below && layer !== null; layer = layer.#parent)
+      if (layer.#rows.has(text)) return true;
+    return false;
+  }
+
+  /** Judges the rows of this layer, a piece of them a call; true when none is in another's way. @throws unique_violation. */
+  judging(epoch: () => number): (rows: number) => boolean {
+    const rows = this.#claims.length === 0 ? [].values() : this.entries();
+    return (count) => {
+      for (let n = 0; n < count; n++) {
+        const next = rows.next();
+        if (next.done === true) return true;
+        const [text, { row, texts }] = next.value as [string, PendingRow];
+        for (let u = 0; row !== null && u < this.#claims.length; u++) {
+          if (this.holder(u, row, text, epoch(), texts?.[u]) !== null) throw this.#table.duplicate(u, row);
+        }
+      }
+      return false;
+    };
+  }
+}

@@ -81,7 +81,9 @@ function run(task: Task): Promise<Outcome> {
   return new Promise<Outcome>((done) => {
     child.once("message", (outcome) => done(outcome as Outcome));
     child.once("exit", (code, signal) =>
-      done({ crashed: signal === "SIGKILL" ? `killed (limit ${secondsMax} s)` : `ended with ${code ?? signal}` }),
+      done({
+        crashed: signal === "SIGKILL" ? `killed (limit ${secondsMax} s)` : `ended with ${code ?? signal}`,
+      }),
     );
     child.send(task);
   }).finally(() => {
@@ -102,7 +104,9 @@ function tell({ file, options }: Task, outcome: Outcome, seconds: number): void 
   total.disputed += disputed;
   total.failed += failures.length;
   const numbers = `${passed} passed, ${failures.length} failed, ${disputed} disputed`;
-  console.log(`${failures.length === 0 ? "ok     " : "FAILED "} ${name}: ${numbers} (${seconds.toFixed(1)} s)`);
+  console.log(
+    `${failures.length === 0 ? "ok     " : "FAILED "} ${name}: ${numbers} (${seconds.toFixed(1)} s)`,
+  );
   for (const { line, sql, why } of failures) {
     if (shown++ >= Number(values["failures-shown"])) return;
     console.log(`  ${file}:${line}: ${why}\n    ${sql.replaceAll(/\s+/g, " ").slice(0, 400)}`);

@@ -53,7 +53,9 @@ export function readRecords(text: string, database: string): LogicRecord[] {
   };
   while (at < lines.length) {
     const line = at + 1;
-    const words = lines[at++]!.replace(/\s#.*$/, "").trim().split(/\s+/);
+    const words = lines[at++]!.replace(/\s#.*$/, "")
+      .trim()
+      .split(/\s+/);
     const [word, second, third, fourth] = words;
     if (word === "" || word!.startsWith("#") || word === "hash-threshold") continue;
     if (word === "skipif" || word === "onlyif") {

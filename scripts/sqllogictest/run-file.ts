@@ -131,7 +131,11 @@ interface Scene {
   readonly queries: readonly QueryRecord[];
 }
 
-async function runViewsFirst(records: readonly LogicRecord[], options: RunOptions, tell: Tell): Promise<void> {
+async function runViewsFirst(
+  records: readonly LogicRecord[],
+  options: RunOptions,
+  tell: Tell,
+): Promise<void> {
   const scene = sceneOf(records);
   for (let i = 0; i < scene.queries.length; i += options.viewsMax) {
     const queries = scene.queries.slice(i, i + options.viewsMax);
@@ -184,7 +188,9 @@ function comeAndGo(
   seed: number,
 ): string[] {
   const inserts = data.map((r) => r.sql);
-  const into = inserts.map((sql) => /^\s*insert\s+into\s+("[^"]+"|\w+)\s*(\([^)]*\)\s*)?values/i.exec(sql)?.[1]);
+  const into = inserts.map(
+    (sql) => /^\s*insert\s+into\s+("[^"]+"|\w+)\s*(\([^)]*\)\s*)?values/i.exec(sql)?.[1],
+  );
   if (into.includes(undefined)) return inserts;
   const random = new SeededRandom(seed);
   const tables = [...new Set(into as string[])];
@@ -210,7 +216,9 @@ function shuffled<T>(items: readonly T[], below: (n: number) => number): T[] {
 function negations(table: string, definitions: readonly StatementRecord[]): string[] {
   for (const { sql } of definitions) {
     const columns = new RegExp(`^\\s*create\\s+table\\s+${table}\\s*\\(([^]*)\\)`, "i").exec(sql)?.[1];
-    const column = columns?.split(",").flatMap((c) => /^\s*(\w+)\s+(?:int|integer|bigint)\s*$/i.exec(c)?.[1] ?? []);
+    const column = columns
+      ?.split(",")
+      .flatMap((c) => /^\s*(\w+)\s+(?:int|integer|bigint)\s*$/i.exec(c)?.[1] ?? []);
     if (column?.[0] === undefined) continue;
     const update = `UPDATE ${table} SET ${column[0]} = - ${column[0]}`;
     return [update, update];

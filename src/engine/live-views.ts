@@ -9,8 +9,8 @@ import type { Build, Circuit, ViewNode } from "../dataflow/circuit.ts";
 import { type OperatorStats, sumOf } from "../dataflow/operator-stats.ts";
 import { definitionText } from "../face/describe.ts";
 import type { AnyView } from "../face/handles.ts";
-import { sourcesOf } from "../plan/inspect.ts";
-import type { Plan, Query } from "../plan/plan.ts";
+import { sourceIds } from "../plan/inspect.ts";
+import type { OptimizedQuery, Plan, Query } from "../plan/plan.ts";
 import { type Touched, takeTouched } from "../views/frames.ts";
 import { View } from "../views/view.ts";
 import type { OperatorInfo, ViewInfo } from "./api.ts";
@@ -43,7 +43,7 @@ export interface StaleRows {
 export interface LiveView {
   readonly entry: ViewEntry;
   /** Null while it cannot be planned or is to be replaced, and for a plain view, whose text is written out where it is named. */
-  query: Query | null;
+  query: OptimizedQuery | null;
   node: ViewNode | null;
   view: View | null;
   /** First epoch at which it may be read. */
@@ -273,10 +273,10 @@ export class LiveViews {
     return [...found];
   }
 
-  /** Views whose plan reads the relation. */
+  /** Views whose definition names the relation. */
   dependents(id: number): ViewEntry[] {
     return [...this.#views.values()]
-      .filter((l) => l.query !== null && sourceIds(l.query.plan).has(id))
+      .filter((l) => l.query?.names.has(id))
       .map((l) => l.entry);
   }
 
@@ -488,9 +488,4 @@ function operatorInfo({ rowsKept, bytes, ms, taken: _, ...rest }: OperatorStats)
 /** A key that lies within the visible columns, or none. */
 function shownKey(key: readonly number[] | null, visible: number): readonly number[] | null {
   return key?.every((c) => c < visible) === true ? key : null;
-}
-
-/** Relations the plan reads. */
-export function sourceIds(plan: Plan): Set<number> {
-  return new Set(sourcesOf(plan).map(({ id }) => id));
 }

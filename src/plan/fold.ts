@@ -72,6 +72,8 @@ function fold(expr: Expr): Expr {
       return foldCase(expr);
     case "coalesce":
       return foldCoalesce(expr);
+    case "routine":
+      return mapped(expr);
     case "call":
     case "not":
     case "isNull":
@@ -181,7 +183,8 @@ function isConst(expr: Expr, value: boolean | null): boolean {
 
 /** Whether something in it may fail and needs no row to do so. */
 function failsAlone(expr: Expr): boolean {
-  if (expr.kind === "call" && callIsFallible(expr.fn, expr.type) && readsNothing(expr)) return true;
+  const mayFail = expr.kind === "routine" || (expr.kind === "call" && callIsFallible(expr.fn, expr.type));
+  if (mayFail && readsNothing(expr)) return true;
   return childrenOf(expr).some(failsAlone);
 }
 

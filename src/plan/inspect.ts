@@ -239,6 +239,11 @@ export function inputsOf(plan: Plan): readonly Plan[] {
   }
 }
 
+/** Ids of the relations the plan reads. */
+export function sourceIds(plan: Plan): Set<number> {
+  return new Set(sourcesOf(plan).map(({ id }) => id));
+}
+
 /** What an aggregate evaluates on its rows, besides the functions of a reducer. */
 export function aggregateExprs(a: Aggregate): Expr[] {
   return [a.filter, a.arg, ...(a.rest ?? []), ...(a.order ?? []).map((o) => o.expr)].filter(

@@ -40,15 +40,16 @@ import {
   moveFunction,
   nullableOf,
   aggregateExprs as plainExprs,
+  sourceIds,
   substitute,
 } from "./inspect.ts";
 import { isJoinEquality, orderJoins } from "./joins.ts";
-import type { Aggregate, Plan, ProjectPlan, Query, WindowFunction } from "./plan.ts";
+import type { Aggregate, OptimizedQuery, Plan, ProjectPlan, Query, WindowFunction } from "./plan.ts";
 import { pruneWindow } from "./prune-window.ts";
 import { temporalBelow } from "./push-temporal.ts";
 
-export function optimizeQuery(query: Query): Query {
-  return Object.freeze({ ...query, plan: optimize(query.plan) });
+export function optimizeQuery(query: Query): OptimizedQuery {
+  return Object.freeze({ ...query, plan: optimize(query.plan), names: sourceIds(query.plan) });
 }
 
 function notDecorrelated(): Error {

@@ -387,3 +387,8 @@ export interface Query {
   /** Columns of plan.schema that are shown; trailing ones may exist only to be sorted by. */
   readonly visible: number;
 }
+
+export interface OptimizedQuery extends Query {
+  /** Ids of the relations it was written over; its plan may have found that it needs no row of one. */
+  readonly names: ReadonlySet<number>;
+}

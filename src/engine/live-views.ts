@@ -275,9 +275,7 @@ export class LiveViews {
 
   /** Views whose definition names the relation. */
   dependents(id: number): ViewEntry[] {
-    return [...this.#views.values()]
-      .filter((l) => l.query?.names.has(id))
-      .map((l) => l.entry);
+    return [...this.#views.values()].filter((l) => l.query?.names.has(id)).map((l) => l.entry);
   }
 
   /** Whether every view that this one reads has rows (or is to have them from the same checkpoint). */

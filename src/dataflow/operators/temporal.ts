@@ -37,6 +37,7 @@ const ENTRIES_PER_CALL = 4096;
 
 export class Temporal extends Node {
   readonly label: string;
+  override readonly clocked = true;
   readonly #spec: TemporalSpec;
   readonly #out: LentChunk;
   #delta: Delta | null = null;

@@ -10,12 +10,27 @@ import { bindView } from "../sql/statement.ts";
 import type { ViewEntry } from "./catalog.ts";
 import { STATE_FORMAT } from "./checkpointing.ts";
 
+/** The catalog as it was when the view was made, as far as rows are counted. */
+function asCounted(catalog: Catalog, { rows }: ViewEntry): Catalog {
+  return {
+    relation: (name) => {
+      const relation = catalog.relation(name);
+      return relation === undefined ? undefined : { ...relation, rows: rows?.[relation.id] };
+    },
+    relationNames: () => catalog.relationNames(),
+    type: (name) => catalog.type?.(name),
+    routine: (name) => catalog.routine?.(name),
+    inlineView: (name) => catalog.inlineView?.(name),
+  };
+}
+
 /** @throws EvertError when it does not bind, or when its code is not loaded. */
 export function planView(
   entry: ViewEntry,
-  catalog: Catalog,
+  now: Catalog,
   handles: ReadonlyMap<string, AnyView>,
 ): OptimizedQuery {
+  const catalog = asCounted(now, entry);
   if (entry.sql !== null) return bound(entry.sql, entry, catalog);
   const handle = handles.get(entry.name);
   if (handle === undefined || handle.definition.kind !== "chain") {

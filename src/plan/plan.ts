@@ -23,6 +23,8 @@ interface PlanNode {
 /** The rows of a topic (a table's current rows, a stream's records so far) or of another view. */
 export interface SourcePlan extends PlanNode {
   readonly kind: "source";
+  /** About how many rows it had when the query was planned; null: nobody counted. Decides the order of joins, and is no part of a plan's key. */
+  readonly rows: number | null;
   readonly relation: "stream" | "table" | "view";
   /** Catalog id: never reused, stable over restarts. */
   readonly id: number;

@@ -6,7 +6,15 @@ import type { Plan } from "../../src/plan/plan.ts";
 
 function table(id: number, rows: number | undefined): Plan {
   const fields = ["key", "other"].map((name) => ({ name, type: int4, nullable: false }));
-  return build.source({ id, name: `t${id}`, kind: "table", schema: { fields }, key: [0], appendOnly: false, rows });
+  return build.source({
+    id,
+    name: `t${id}`,
+    kind: "table",
+    schema: { fields },
+    key: [0],
+    appendOnly: false,
+    rows,
+  });
 }
 
 function where(plan: Plan, column: number): Plan {

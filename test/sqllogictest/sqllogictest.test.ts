@@ -60,7 +60,7 @@ describe("the runner", () => {
   it("counts apart what PostgreSQL does not answer as expected either", async () => {
     const { disputed, failures } = await runFile(readRecords(wrong, "postgresql"), options("plain", true));
     expect([disputed, failures.length]).toEqual([3, 0]);
-  });
+  }, 60_000);
 
   it("leaves out the records of other databases, and what follows a halt", () => {
     const text = `

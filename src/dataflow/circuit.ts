@@ -72,6 +72,8 @@ export class Circuit {
   /** Stores that have left with their nodes and still hold references. */
   readonly #graveyard = new Set<Store>();
   readonly #graph: Graph;
+  /** Stores with rows that are dead and not freed. */
+  readonly #dirty = new Set<Store>();
   readonly #tables = new Map<number, Table>();
   readonly #views = new Map<number, View>();
   readonly #builds = new Set<ViewBuild>();
@@ -85,7 +87,7 @@ export class Circuit {
     this.dictionary = options.dictionary;
     runtimeOf(options.dictionary).guard.timeoutMs = options.functionTimeoutMs ?? TIMEOUT_MS;
     this.#limits = { ...STATE_LIMITS, ...options.limits };
-    this.#graph = new Graph(this.#graveyard, "sampled", this.#limits);
+    this.#graph = new Graph(this.#graveyard, { timing: "sampled", limits: this.#limits, eager: false });
     const recursion = { ...RECURSION_LIMITS, ...options.recursion };
     this.#sources = {
       table: (id) => this.#table(id),
@@ -211,7 +213,7 @@ export class Circuit {
   /** The log's time when a row comes or goes by itself next: then a step is due. Infinity: never. */
   nextDue(): number {
     let due = Number.POSITIVE_INFINITY;
-    for (const node of this.#graph.nodes)
+    for (const node of this.#graph.clocked)
       if (node instanceof Temporal && node.failed === null) due = Math.min(due, node.nextDue());
     return due;
   }
@@ -224,7 +226,9 @@ export class Circuit {
   /** Row r of the chunk is a deletion by key when ops[opsFrom + r] is 1; null: all upserts. */
   feedTable(id: number, chunk: Chunk, ops: Uint8Array | null, opsFrom = 0): void {
     this.#graph.timer.fed(chunk.length);
-    this.#table(id).feed(chunk, ops, opsFrom);
+    const table = this.#table(id);
+    this.#graph.activate(table);
+    table.feed(chunk, ops, opsFrom);
   }
 
   end(): void {
@@ -254,7 +258,10 @@ export class Circuit {
 
   #publish(): void {
     this.#published = this.#graph.step.to;
-    for (const node of this.#graph.nodes) node.errors?.publish();
+    for (const node of this.#graph.active) {
+      node.errors?.publish();
+      for (const store of node.allStores) if (store.hasDead) this.#dirty.add(store);
+    }
     this.dictionary.collect();
   }
 
@@ -263,10 +270,11 @@ export class Circuit {
    * True: all of them.
    */
   vacuum(horizon: number, deadline: number = Number.POSITIVE_INFINITY): boolean {
-    for (const node of this.#graph.nodes) {
-      for (const store of node.allStores) {
+    for (const store of this.#dirty) {
+      // One that has left is freed as a whole, below.
+      if (!this.#graveyard.has(store))
         while (!store.vacuum(horizon, VACUUM_ROWS)) if (performance.now() >= deadline) return false;
-      }
+      if (!store.hasDead || this.#graveyard.has(store)) this.#dirty.delete(store);
     }
     if (this.#graveyard.size === 0) return true;
     for (const store of this.#graveyard) {

@@ -3,15 +3,27 @@
  *
  * run() picks, again and again: the deepest node that waits with a copied chunk; else, once the step's input has ended, the next node in
  * topological order, until its work() returns false. Between two calls it looks at the clock.
+ *
+ * Hundreds of views have thousands of nodes, of which a step concerns a few. So a node takes part in a step when it is first pushed to, or when a
+ * node takes part whose store it reads; and in its first step, and always when it depends on time. The others are not looked at. A
+ * graph that reads stores of another (a build) is not told what happens there: all of its nodes take part in each step (`eager`).
  */
 import { assert } from "../base/assert.ts";
 import { toEvertError } from "../base/errors.ts";
 import type { Store } from "../state/store.ts";
 import { goBack, goTo, StepTimer, type Timing } from "./activity.ts";
 import { EngineInterrupted } from "./kernels/guard.ts";
-import { edgesOf, type Host, type Node } from "./node.ts";
+import { type Edge, edgesOf, type Host, type Node } from "./node.ts";
 import type { Step } from "./operator.ts";
 import { LOOK_EVERY, overLimit, type StateLimits } from "./state-limits.ts";
+
+export interface GraphOptions {
+  readonly timing: Timing;
+  /** null: the owner has its own. */
+  readonly limits: StateLimits | null;
+  /** Whether all nodes take part in every step. */
+  readonly eager: boolean;
+}
 
 export class Graph implements Host {
   readonly step: Step = {
@@ -23,21 +35,31 @@ export class Graph implements Host {
   readonly timer: StepTimer;
   readonly #graveyard: Set<Store>;
   readonly #byIdentity = new Map<string, Node>();
-  #order: Node[] = [];
-  #sorted = true;
+  readonly #order: Node[] = [];
+  #numbered = true;
   #waiting: Node[] = [];
   readonly #leaving: Node[] = [];
+  readonly #eager: boolean;
+  stepNumber = 0;
+  /** Have taken part in this step, or in the last one: their stores' journals are still to be cleared. */
+  #active: Node[] = [];
+  /** Have not taken part in any. */
+  readonly #fresh = new Set<Node>();
+  #clocked: Node[] = [];
+  /** By rank: 1 for what takes part and has not had its turn. */
+  #due = new Uint8Array(0);
   #state: "idle" | "feeding" | "ended" = "idle";
   #next = 0;
   readonly #limits: StateLimits | null;
   /** Pieces of work since the last look at what nodes keep. */
   #unseen = 0;
 
-  /** `graveyard`: where stores of nodes that have left wait to be freed. `limits`: null for a graph whose owner has its own. */
-  constructor(graveyard: Set<Store>, timing: Timing, limits: StateLimits | null) {
+  /** `graveyard`: where stores of nodes that have left wait to be freed. */
+  constructor(graveyard: Set<Store>, { timing, limits, eager }: GraphOptions) {
     this.#graveyard = graveyard;
     this.timer = new StepTimer(timing);
     this.#limits = limits;
+    this.#eager = eager;
   }
 
   bury(store: Store): void {
@@ -55,8 +77,19 @@ export class Graph implements Host {
 
   /** In topological order. */
   get nodes(): readonly Node[] {
-    if (!this.#sorted) this.#sort();
+    if (!this.#numbered) this.#number();
     return this.#order;
+  }
+
+  /** Those that take part in the step, or did in the last one. */
+  get active(): readonly Node[] {
+    return this.#active;
+  }
+
+  /** Those that depend on time. */
+  get clocked(): readonly Node[] {
+    if (!this.#numbered) this.#number();
+    return this.#clocked;
   }
 
   find(identity: string): Node | undefined {
@@ -68,10 +101,14 @@ export class Graph implements Host {
     const known = this.#byIdentity.get(node.identity);
     assert(known === undefined || known.failed !== null, `one node per identity: ${node.identity}`);
     this.#byIdentity.set(node.identity, node);
-    this.#order.push(node);
-    this.#sorted = false;
+    node.rank = this.#order.push(node) - 1;
+    if (node.clocked) this.#clocked.push(node);
+    this.#fresh.add(node);
     node.host = this;
+    // A build counts its own steps.
+    node.activeIn = -1;
     node.sources.forEach((source, port) => {
+      assert(source.node.host !== undefined, "a node is added after its sources");
       if (source.node.host === this) edgesOf(source).push({ node, port });
     });
     return node;
@@ -90,6 +127,8 @@ export class Graph implements Host {
     if (at < 0) return;
     if (this.#byIdentity.get(node.identity) === node) this.#byIdentity.delete(node.identity);
     this.#order.splice(at, 1);
+    this.#fresh.delete(node);
+    this.#numbered = false;
     for (const source of node.sources) {
       const edges = edgesOf(source);
       for (let i = edges.length - 1; i >= 0; i--) if (edges[i]!.node === node) edges.splice(i, 1);
@@ -112,16 +151,29 @@ export class Graph implements Host {
     this.step.timeTo = Math.max(timeUs, this.step.timeFrom);
     this.#state = "feeding";
     this.timer.begin();
-    const nodes = this.nodes;
-    for (let i = 0; i < nodes.length; i++) {
-      const node = nodes[i] as Node;
-      if (node.failed !== null) continue;
-      try {
-        node.begin();
-      } catch (thrown) {
-        this.fail(node, thrown);
-      }
+    const { nodes, clocked } = this;
+    this.stepNumber++;
+    for (const node of this.#active) for (const store of node.allStores) store.begin(to);
+    this.#active = [];
+    if (this.#due.length < nodes.length) this.#due = new Uint8Array(nodes.length * 2);
+    for (const node of this.#eager ? nodes : clocked) this.activate(node);
+    for (const node of this.#fresh) this.activate(node);
+    this.#fresh.clear();
+  }
+
+  activate(node: Node): void {
+    if (node.activeIn === this.stepNumber) return;
+    node.activeIn = this.stepNumber;
+    if (node.failed !== null) return;
+    this.#active.push(node);
+    this.#due[node.rank] = 1;
+    try {
+      node.begin();
+    } catch (thrown) {
+      this.fail(node, thrown);
     }
+    const readers = node.storeEdges;
+    for (let i = 0; i < readers.length; i++) this.activate((readers[i] as Edge).node);
   }
 
   end(): void {
@@ -146,17 +198,19 @@ export class Graph implements Host {
         if (!this.#work(waiting)) this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
       } else {
         if (this.#state !== "ended") return true;
-        const node = order[this.#next];
-        if (node === undefined) {
+        const next = this.#due.indexOf(1, this.#next);
+        if (next < 0) {
           this.#look();
           this.#finish();
           return true;
         }
+        this.#next = next;
+        const node = order[next] as Node;
         worked = node;
         ({ made } = worked);
         if (!this.#work(node)) {
           node.settle();
-          this.#next++;
+          this.#due[next] = 0;
           continue;
         }
       }
@@ -169,6 +223,7 @@ export class Graph implements Host {
   /** Stops the step where it is; what it did is not to be used. */
   abandon(): void {
     this.#waiting = [];
+    this.#due.fill(0);
     this.#finish();
   }
 
@@ -196,7 +251,7 @@ export class Graph implements Host {
   #look(): void {
     this.#unseen = 0;
     if (this.#limits === null) return;
-    const { nodes } = this;
+    const nodes = this.#active;
     for (let i = 0; i < nodes.length; i++) {
       const node = nodes[i] as Node;
       if (node.failed !== null || node.isTopic) continue;
@@ -232,20 +287,12 @@ export class Graph implements Host {
     return deepest;
   }
 
-  #sort(): void {
-    const sorted: Node[] = [];
-    const seen = new Set<Node>();
-    const visit = (node: Node): void => {
-      if (seen.has(node) || node.host !== this) return;
-      seen.add(node);
-      for (const source of node.sources) visit(source.node);
-      sorted.push(node);
-    };
-    for (const node of this.#order) visit(node);
-    sorted.forEach((node, i) => {
+  /** Sources are added before their consumers: the order of addition is a topological one. */
+  #number(): void {
+    this.#order.forEach((node, i) => {
       node.rank = i;
     });
-    this.#order = sorted;
-    this.#sorted = true;
+    this.#clocked = this.#order.filter((node) => node.clocked);
+    this.#numbered = true;
   }
 }

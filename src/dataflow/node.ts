@@ -13,6 +13,10 @@ import { RowPace } from "./row-pace.ts";
 export interface Host {
   readonly step: Step;
   readonly timer: StepTimer;
+  /** Which of the graph's steps this is. */
+  readonly stepNumber: number;
+  /** The node has something to do in this step, or may have: it begins the step, and so do those that read its store. */
+  activate(node: Node): void;
   /** Stops a node and all that follows it; the rest of the circuit goes on. */
   fail(node: Node, thrown: unknown): void;
   /** Calls the node's work() before any other, deepest first, until it returns false. */
@@ -59,6 +63,10 @@ export abstract class Node implements Operator {
   host!: Host;
   /** Place in the topological order. */
   rank = 0;
+  /** The last step (Host.stepNumber) in which it took part. */
+  activeIn = -1;
+  /** Whether time alone gives it something to do: then it takes part in every step. */
+  readonly clocked: boolean = false;
   /** Views and sources that hold the node beside its consumers. */
   holders = 0;
   failed: EvertError | null = null;
@@ -157,6 +165,7 @@ export abstract class Node implements Operator {
 
   /** push(), counted; what goes wrong is this node's. */
   take(port: number, chunk: Chunk): void {
+    if (this.activeIn !== this.host.stepNumber) this.host.activate(this);
     if (this.failed !== null) return;
     this.activity.tookRows(port, chunk.length);
     const { weight } = this.host.timer;

@@ -5,11 +5,12 @@
  * but comes later in the order and reads the store's journal of the step (what was born, what died) and any of its indexes.
  *
  * A step
- * 1. begin: every operator forgets the last step; stores take the new epoch.
+ * 1. begin: an operator forgets its last step and its stores take the new epoch. In the live circuit it does so when the step first concerns
+ *    it (graph.ts), and is left alone otherwise.
  * 2. While the engine feeds, chunks are pushed. An operator that keeps state takes a chunk into its store at once and emits nothing;
  *    one without state passes its output on at once. One whose output may be longer than its input (a flatMap, a series) copies the
  *    chunk and asks the scheduler to be called before anything else happens.
- * 3. end: the operators are called in topological order, each until it has emitted its whole delta. So when an operator's turn
+ * 3. end: the operators concerned are called in topological order, each until it has emitted its whole delta. So when an operator's turn
  *    comes, its inputs are complete, and no input is ever kept waiting in a queue.
  *
  * Contract

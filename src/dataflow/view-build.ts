@@ -118,7 +118,7 @@ export class ViewBuild implements Build {
 
   constructor(context: BuildContext) {
     this.#context = context;
-    this.#graph = new Graph(context.graveyard, "always", context.limits);
+    this.#graph = new Graph(context.graveyard, { timing: "always", limits: context.limits, eager: true });
     const sources: Sources = { ...context.sources, changingTable: (id) => this.#ownTable(id) };
     const compiler = new Compiler(this.#graph, context.live, sources, context.dictionary, context.recursion);
     this.#node = compiler.result(context.plan);

@@ -64,6 +64,8 @@ export interface ViewEntry {
   readonly fingerprint: string;
   /** Id of the topic that its rows are appended to; absent: none. */
   readonly sink?: number;
+  /** Relation id -> rows it had when the view was made: it is planned with them ever after, and so always in the same way. */
+  readonly rows?: Readonly<Record<string, number>>;
 }
 
 /** A type made by CREATE TYPE. Types have names of their own: a table may be called like one. */
@@ -238,13 +240,17 @@ export class EngineCatalog implements Catalog {
     throw this.#absent("view", name, entry);
   }
 
+  /** Rows of a table or view now; undefined: unknown. Set by who has them. */
+  rowsOf: (id: number) => number | undefined = () => undefined;
+
   relation(name: string): CatalogRelation | undefined {
     const entry = this.#byName.get(name);
     if (entry === undefined) return undefined;
+    const rows = this.rowsOf(entry.id);
     if (entry.kind === "view") {
       if (!entry.materialized) return undefined;
       const known = this.#relations.get(entry.id);
-      return known === undefined ? undefined : { id: entry.id, name, kind: "view", ...known };
+      return known === undefined ? undefined : { id: entry.id, name, kind: "view", rows, ...known };
     }
     const visible = entry.hiddenRowId ? entry.schema.fields.slice(0, -1) : entry.schema.fields;
     return {
@@ -255,6 +261,7 @@ export class EngineCatalog implements Catalog {
       key: entry.hiddenRowId ? null : entry.key,
       appendOnly: entry.topicKind === "stream",
       order: [],
+      rows,
       defaults: entry.defaults,
       ...(entry.keyName === undefined ? {} : { keyName: entry.keyName }),
       uniques: this.uniquesOf(entry),

@@ -105,6 +105,7 @@ export class Core {
       },
       parts.handles,
     );
+    this.catalog.rowsOf = (id) => this.#tables.get(id)?.live ?? this.views.get(id)?.node?.store.live;
     this.subscriptions = new Subscriptions({
       now: () => parts.clock.monotonicUs() / 1000,
       published: () => this.publisher.published,

@@ -11,8 +11,8 @@ import { type OperatorStats, sumOf } from "../dataflow/operator-stats.ts";
 import { definitionText } from "../face/describe.ts";
 import type { AnyView } from "../face/handles.ts";
 import type { ColumnRange } from "../log/log.ts";
-import { sourcesOf } from "../plan/inspect.ts";
-import type { Plan, Query } from "../plan/plan.ts";
+import { sourceIds } from "../plan/inspect.ts";
+import type { OptimizedQuery, Plan, Query } from "../plan/plan.ts";
 import { type Touched, takeTouched } from "../views/frames.ts";
 import { View } from "../views/view.ts";
 import type { OperatorInfo, ViewInfo } from "./api.ts";
@@ -47,7 +47,7 @@ export interface StaleRows {
 export interface LiveView {
   readonly entry: ViewEntry;
   /** Null while it cannot be planned or is to be replaced, and for a plain view, whose text is written out where it is named. */
-  query: Query | null;
+  query: OptimizedQuery | null;
   node: ViewNode | null;
   view: View | null;
   /** First epoch at which it may be read. */
@@ -267,10 +267,9 @@ export class LiveViews {
     return live.query;
   }
 
-  /** Relations that the view's plan reads. */
+  /** Relations that the view's definition names. */
   reads(id: number): number[] {
-    const query = this.#views.get(id)?.query;
-    return query == null ? [] : [...sourceIds(query.plan)];
+    return [...(this.#views.get(id)?.query?.names ?? [])];
   }
 
   /** Views that the plan reads, and those that they read, each behind those it reads. */
@@ -513,9 +512,4 @@ function operatorInfo({ rowsKept, bytes, ms, taken: _, ...rest }: OperatorStats)
 /** A key that lies within the visible columns, or none. */
 function shownKey(key: readonly number[] | null, visible: number): readonly number[] | null {
   return key?.every((c) => c < visible) === true ? key : null;
-}
-
-/** Relations the plan reads. */
-export function sourceIds(plan: Plan): Set<number> {
-  return new Set(sourcesOf(plan).map(({ id }) => id));
 }

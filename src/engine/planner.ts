@@ -5,13 +5,32 @@ import type { AnyView } from "../face/handles.ts";
 import type { Catalog } from "../plan/catalog.ts";
 import { queryKey } from "../plan/fingerprint.ts";
 import { optimizeQuery } from "../plan/optimize.ts";
-import type { Query } from "../plan/plan.ts";
+import type { OptimizedQuery, Query } from "../plan/plan.ts";
 import { bindView } from "../sql/statement.ts";
 import type { ViewEntry } from "./catalog.ts";
 import { STATE_FORMAT } from "./checkpointing.ts";
 
+/** The catalog as it was when the view was made, as far as rows are counted. */
+function asCounted(catalog: Catalog, { rows }: ViewEntry): Catalog {
+  return {
+    relation: (name) => {
+      const relation = catalog.relation(name);
+      return relation === undefined ? undefined : { ...relation, rows: rows?.[relation.id] };
+    },
+    relationNames: () => catalog.relationNames(),
+    type: (name) => catalog.type?.(name),
+    routine: (name) => catalog.routine?.(name),
+    inlineView: (name) => catalog.inlineView?.(name),
+  };
+}
+
 /** @throws EvertError when it does not bind, or when its code is not loaded. */
-export function planView(entry: ViewEntry, catalog: Catalog, handles: ReadonlyMap<string, AnyView>): Query {
+export function planView(
+  entry: ViewEntry,
+  now: Catalog,
+  handles: ReadonlyMap<string, AnyView>,
+): OptimizedQuery {
+  const catalog = asCounted(now, entry);
   if (entry.sql !== null) return bound(entry.sql, entry, catalog);
   const handle = handles.get(entry.name);
   if (handle === undefined || handle.definition.kind !== "chain") {
@@ -27,7 +46,7 @@ export function planView(entry: ViewEntry, catalog: Catalog, handles: ReadonlyMa
 }
 
 /** What a view calls may have been a function of the program, which is given anew with each start. */
-function bound(sql: string, { name, columns, params }: ViewEntry, catalog: Catalog): Query {
+function bound(sql: string, { name, columns, params }: ViewEntry, catalog: Catalog): OptimizedQuery {
   try {
     return bindView(sql, columns, catalog, params);
   } catch (thrown) {

@@ -1,10 +1,10 @@
 /** Which topic a view may be appended to: one that has its columns and its key, that nothing else writes, and that the view does not read. */
 import { EvertError } from "../base/errors.ts";
 import { type SqlType, sameType, typeToString, withoutModifiers } from "../batch/types.ts";
+import { sourceIds } from "../plan/inspect.ts";
 import type { Query } from "../plan/plan.ts";
 import { type TopicEntry, visibleSchema } from "./catalog.ts";
 import type { Core } from "./core.ts";
-import { sourceIds } from "./live-views.ts";
 
 /** The id of the topic. `replaces`: the view in whose place this one is made. @throws EvertError why it cannot be the view's sink. */
 export function sinkOf(core: Core, name: string, query: Query, topicName: string, replaces?: number): number {

@@ -13,7 +13,7 @@ import { carrierOf, json, type SqlType, text, typeTag } from "../batch/types.ts"
 import type { Build } from "../dataflow/circuit.ts";
 import { evaluateExpr } from "../dataflow/kernels/evaluate.ts";
 import { withLookups } from "../plan/lookup.ts";
-import type { Plan, Query } from "../plan/plan.ts";
+import type { OptimizedQuery, Plan, Query } from "../plan/plan.ts";
 import {
   bindStatement,
   type CreateTableStatement,
@@ -412,6 +412,17 @@ export class Statements {
     });
   }
 
+  /** What a join of several is to be planned with. */
+  #counted({ names }: OptimizedQuery): Pick<ViewEntry, "rows"> {
+    if (names.size < 2) return {};
+    const rows: Record<string, number> = {};
+    for (const id of names) {
+      const count = this.#core.catalog.rowsOf(id);
+      if (count !== undefined) rows[id] = count;
+    }
+    return { rows };
+  }
+
   async #createView(statement: CreateViewStatement): Promise<string> {
     const { name, materialized, columns, onError, version, sink, ifNotExists } = statement;
     const { catalog, views } = this.#core;
@@ -429,6 +440,7 @@ export class Statements {
         onError,
         version,
         fingerprint: "",
+        ...this.#counted(statement.query),
       };
       if (!materialized) return [{ event: "create", entry: draft }];
       made = draft.id;

@@ -59,6 +59,7 @@ export interface SourceRelation {
   readonly schema: Schema;
   readonly key: Key;
   readonly appendOnly: boolean;
+  readonly rows?: number | null | undefined;
 }
 
 export function source(relation: SourceRelation): SourcePlan {
@@ -67,6 +68,7 @@ export function source(relation: SourceRelation): SourcePlan {
     relation: relation.kind,
     id: relation.id,
     name: relation.name,
+    rows: relation.rows ?? null,
     schema: schemaOf(relation.schema.fields),
     key: relation.key === null ? null : [...relation.key],
     appendOnly: relation.appendOnly,

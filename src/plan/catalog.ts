@@ -30,6 +30,8 @@ export interface CatalogRelation {
   readonly key: readonly number[] | null;
   readonly appendOnly: boolean;
   readonly order: readonly OrderItem[];
+  /** About how many rows it has: what the order of joins goes by. Absent: unknown. */
+  readonly rows?: number | undefined;
   /** Per column, what INSERT stores where it gives none; absent: null for all. */
   readonly defaults?: readonly Datum[];
   /** Name of the primary key, where it has one of its own. */

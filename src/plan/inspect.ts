@@ -207,6 +207,17 @@ export function branch(when: Expr, result: Expr): { readonly when: Expr; readonl
   return { when, then: result };
 }
 
+/** What `a = b` or `a IS NOT DISTINCT FROM b` compares. */
+export function sidesOf(
+  expr: Expr,
+): { readonly left: Expr; readonly right: Expr; readonly nullSafe: boolean } | undefined {
+  if (expr.kind === "call" && functionInfo(expr.fn).op === "=")
+    return { left: expr.args[0]!, right: expr.args[1]!, nullSafe: false };
+  if (expr.kind === "not" && expr.arg.kind === "isDistinct")
+    return { left: expr.arg.left, right: expr.arg.right, nullSafe: true };
+  return undefined;
+}
+
 /** The node's inputs, in order. */
 export function inputsOf(plan: Plan): readonly Plan[] {
   switch (plan.kind) {
@@ -237,6 +248,11 @@ export function inputsOf(plan: Plan): readonly Plan[] {
     default:
       return unreachable(plan);
   }
+}
+
+/** Ids of the relations the plan reads. */
+export function sourceIds(plan: Plan): Set<number> {
+  return new Set(sourcesOf(plan).map(({ id }) => id));
 }
 
 /** What an aggregate evaluates on its rows, besides the functions of a reducer. */

@@ -5,8 +5,9 @@
  *    equal, and the other conjuncts. All of them read columns of the inputs side by side, in their written order.
  * 2. A conjunct that reads one input moves down into it, unless it is fallible.
  * 3. While two parts are connected by a pair whose one side reads only the first and whose other side only the second,
- *    join the first such two (in written order) on all pairs that connect them. A side that is no plain column is
- *    computed in a project below. With nothing connected, the first two parts are crossed.
+ *    join the two that give the fewest rows by estimate (estimate.ts; of equals, and where nobody has counted rows, the first in
+ *    written order) on all pairs that connect them. A side that is no plain column is computed in a project below. With
+ *    nothing connected, the first two parts are crossed.
  *    After each join, the conjuncts that read only what is there by now become filters.
  * 4. What is left, fallible conjuncts in their order, filters the whole. A project gives the columns their written order.
  *
@@ -16,9 +17,9 @@
 import { assert } from "../base/assert.ts";
 import { isSmallNumeric, numeric } from "../batch/types.ts";
 import * as build from "./build.ts";
+import { estimateJoin, estimateRows } from "./estimate.ts";
 import type { Expr } from "./expression.ts";
 import { exprKey } from "./fingerprint.ts";
-import { functionInfo } from "./functions.ts";
 import {
   columnsOf,
   conjunction,
@@ -26,6 +27,7 @@ import {
   hasUserFunction,
   isFallible,
   moveColumns,
+  sidesOf,
   typeOf,
 } from "./inspect.ts";
 import type { JoinPlan, Plan } from "./plan.ts";
@@ -64,7 +66,7 @@ export function orderJoins(plan: JoinPlan, moving: readonly Expr[], pushDown: Pu
   const waiting = early.filter((p) => columnsOf(p).size === 0 || !parts.some((part) => reads(p, part)));
   let pairs = unique(set.pairs);
   while (parts.length > 1) {
-    const { i, j } = nextTwo(parts, pairs);
+    const [i, j] = nextTwo(parts, pairs);
     const [first, second] = [parts[i]!, parts[j]!];
     const [now, later] = connecting(pairs, first, second);
     pairs = later;
@@ -85,17 +87,6 @@ export function isJoinEquality(expr: Expr): boolean {
   if (sides === undefined || hasUserFunction(sides.left) || hasUserFunction(sides.right)) return false;
   const [a, b] = [columnsOf(sides.left), columnsOf(sides.right)];
   return a.size > 0 && b.size > 0 && disjoint(a, b);
-}
-
-/** What `a = b` or `a IS NOT DISTINCT FROM b` compares. */
-export function sidesOf(
-  expr: Expr,
-): { readonly left: Expr; readonly right: Expr; readonly nullSafe: boolean } | undefined {
-  if (expr.kind === "call" && functionInfo(expr.fn).op === "=")
-    return { left: expr.args[0]!, right: expr.args[1]!, nullSafe: false };
-  if (expr.kind === "not" && expr.arg.kind === "isDistinct")
-    return { left: expr.arg.left, right: expr.arg.right, nullSafe: true };
-  return undefined;
 }
 
 function disjoint(a: ReadonlySet<number>, b: ReadonlySet<number>): boolean {
@@ -189,13 +180,59 @@ function inputPart(set: JoinSet, index: number, early: readonly Expr[], pushDown
   return { plan: pushDown(input, own), at };
 }
 
-function nextTwo(parts: readonly Part[], pairs: readonly Pair[]): { i: number; j: number } {
-  for (let i = 0; i < parts.length; i++) {
-    for (let j = i + 1; j < parts.length; j++) {
-      if (pairs.some((p) => connects(p, parts[i]!, parts[j]!))) return { i, j };
-    }
+/** Places of the two parts to be joined next, the first of them first. */
+function nextTwo(parts: readonly Part[], pairs: readonly Pair[]): [number, number] {
+  let best: Candidate | null = null;
+  for (const candidate of candidates(parts, pairs)) {
+    if (best === null || isBefore(candidate, best)) best = candidate;
   }
-  return { i: 0, j: 1 };
+  return best === null ? [0, 1] : [best.i, best.j];
+}
+
+interface Candidate {
+  readonly i: number;
+  readonly j: number;
+  /** How many rows the two give; 0 where that is not known of all. */
+  readonly rows: number;
+}
+
+/** Every two parts that a pair connects. */
+function candidates(parts: readonly Part[], pairs: readonly Pair[]): Candidate[] {
+  const partOf = new Map<number, number>();
+  parts.forEach((part, i) => {
+    for (const column of part.at.keys()) partOf.set(column, i);
+  });
+  const found = new Map<number, { i: number; j: number; pairs: Pair[] }>();
+  for (const pair of pairs) {
+    const [a, b] = [onlyPart(pair.left, partOf), onlyPart(pair.right, partOf)];
+    if (a === undefined || b === undefined || a === b) continue;
+    const [i, j] = [Math.min(a, b), Math.max(a, b)];
+    const known = found.get(i * parts.length + j);
+    if (known === undefined) found.set(i * parts.length + j, { i, j, pairs: [pair] });
+    else known.pairs.push(pair);
+  }
+  const all = [...found.values()];
+  const isCounted = parts.every((part) => estimateRows(part.plan) !== null);
+  return all.map(({ i, j, pairs }) => ({ i, j, rows: isCounted ? rowsOf(parts[i]!, parts[j]!, pairs) : 0 }));
+}
+
+function isBefore(a: Candidate, b: Candidate): boolean {
+  return a.rows !== b.rows ? a.rows < b.rows : a.i !== b.i ? a.i < b.i : a.j < b.j;
+}
+
+function rowsOf(first: Part, second: Part, pairs: readonly Pair[]): number {
+  const columns = (part: Part): number[] =>
+    pairs.flatMap(({ left, right }) => {
+      const side = reads(left, part) ? left : right;
+      return side.kind === "column" ? [part.at.get(side.index)!] : [];
+    });
+  return estimateJoin(first.plan, columns(first), second.plan, columns(second)) ?? 0;
+}
+
+/** The part that has all columns of the expression. */
+function onlyPart(expr: Expr, partOf: ReadonlyMap<number, number>): number | undefined {
+  const read = new Set([...columnsOf(expr)].map((c) => partOf.get(c)));
+  return read.size === 1 ? read.values().next().value : undefined;
 }
 
 function connects(pair: Pair, a: Part, b: Part): boolean {

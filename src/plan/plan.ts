@@ -23,6 +23,8 @@ interface PlanNode {
 /** The rows of a topic (a table's current rows, a stream's records so far) or of another view. */
 export interface SourcePlan extends PlanNode {
   readonly kind: "source";
+  /** About how many rows it had when the query was planned; null: nobody counted. Decides the order of joins, and is no part of a plan's key. */
+  readonly rows: number | null;
   readonly relation: "stream" | "table" | "view";
   /** Catalog id: never reused, stable over restarts. */
   readonly id: number;
@@ -424,4 +426,9 @@ export interface Query {
   readonly order: readonly OrderItem[];
   /** Columns of plan.schema that are shown; trailing ones may exist only to be sorted by. */
   readonly visible: number;
+}
+
+export interface OptimizedQuery extends Query {
+  /** Ids of the relations it was written over; its plan may have found that it needs no row of one. */
+  readonly names: ReadonlySet<number>;
 }

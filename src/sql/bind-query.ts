@@ -4,7 +4,7 @@ import { EvertError } from "../base/errors.ts";
 import * as build from "../plan/build.ts";
 import { inputsOf } from "../plan/inspect.ts";
 import { optimizeQuery } from "../plan/optimize.ts";
-import type { OrderItem, Query } from "../plan/plan.ts";
+import type { OptimizedQuery, OrderItem } from "../plan/plan.ts";
 import { type BindContext, checkPlanSize } from "./context.ts";
 import { plainPlace } from "./expression.ts";
 import { bindLimit } from "./limit.ts";
@@ -20,12 +20,12 @@ import { bindValues } from "./values.ts";
 import { withQueries } from "./with.ts";
 
 /** A whole query, ready to run: shown columns first, then those that exist only to sort by. */
-export function bindQuery(select: SelectStmt, ctx: BindContext, names?: readonly string[]): Query {
+export function bindQuery(select: SelectStmt, ctx: BindContext, names?: readonly string[]): OptimizedQuery {
   const bound = bindSelect(select, queryEnv(ctx));
   return finishQuery(bound, ctx, names);
 }
 
-function finishQuery(bound: BoundQuery, ctx: BindContext, names?: readonly string[]): Query {
+function finishQuery(bound: BoundQuery, ctx: BindContext, names?: readonly string[]): OptimizedQuery {
   const { plan, order } = bound;
   const exprs = columnBounds(bound).map((b) => (b.kind === "literal" ? asText(b, ctx) : b.expr));
   const shown = bound.columns.map((c, i) => names?.[i] ?? c.name);

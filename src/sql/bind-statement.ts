@@ -2,7 +2,7 @@
 import type { Node } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
 import type { Catalog } from "../plan/catalog.ts";
-import type { Query } from "../plan/plan.ts";
+import type { OptimizedQuery } from "../plan/plan.ts";
 import { bindQuery } from "./bind-query.ts";
 import { bindDelete, bindInsert, bindTruncate, bindUpdate } from "./change.ts";
 import { BindContext, PARAMS_MAX, paramFromJson, type SqlParam } from "./context.ts";
@@ -50,7 +50,7 @@ export function bindView(
   columns: readonly string[] | null,
   catalog: Catalog,
   params: readonly unknown[] = [],
-): Query {
+): OptimizedQuery {
   const given = params.map(paramFromJson);
   checkParams(given);
   const [parsed, another] = parseStatements(sql);

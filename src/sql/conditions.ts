@@ -2,8 +2,8 @@
 import type { Node } from "libpg-query";
 import * as build from "../plan/build.ts";
 import type { Expr } from "../plan/expression.ts";
-import { branch, columnsOf, conjunction, moveColumns, typeOf } from "../plan/inspect.ts";
-import { comparable, isJoinEquality, sidesOf } from "../plan/joins.ts";
+import { branch, columnsOf, conjunction, moveColumns, sidesOf, typeOf } from "../plan/inspect.ts";
+import { comparable, isJoinEquality } from "../plan/joins.ts";
 import type { BindContext } from "./context.ts";
 import { bindBoolean, plainPlace } from "./expression.ts";
 import { besides, type Scope } from "./scope.ts";

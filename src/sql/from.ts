@@ -12,8 +12,17 @@ import type { BoundQuery, QueryEnv } from "./query.ts";
 import { besides, checkDuplicateTable, type Scope, similar, tableScope } from "./scope.ts";
 import { as, kindOf, type NodeOf, startOf, stringOf } from "./tree.ts";
 
+/** Each is a join, and as deep in the plan as there are others before it. PostgreSQL answers more, but takes its time. */
+const FROM_ITEMS_MAX = 256;
+
 /** The FROM list: its items side by side, unrestricted; WHERE makes joins of them. */
 export function bindFrom(items: readonly Node[], env: QueryEnv): Scope | undefined {
+  if (items.length > FROM_ITEMS_MAX) {
+    throw new EvertError("statement_too_complex", `a FROM list can have at most ${FROM_ITEMS_MAX} items`, {
+      hint: "Join some of them in a materialized view, and that view with the others.",
+      position: env.ctx.position(placeOf(items[FROM_ITEMS_MAX]!)),
+    });
+  }
   let scope: Scope | undefined;
   for (const item of items) {
     if (scope !== undefined && isRowFunction(item, env.ctx)) {

@@ -4,7 +4,7 @@ import type { Field, Schema } from "../batch/schema.ts";
 import type { SqlType } from "../batch/types.ts";
 import type { CatalogRelation, CheckConstraint, UniqueKey } from "../plan/catalog.ts";
 import type { Datum, Expr } from "../plan/expression.ts";
-import type { Plan, Query } from "../plan/plan.ts";
+import type { OptimizedQuery, Plan, Query } from "../plan/plan.ts";
 
 interface StatementText {
   /** The statement's own text. */
@@ -50,7 +50,7 @@ export interface CreateViewStatement extends StatementText {
   readonly sql: string;
   /** Names given to its columns, or null. */
   readonly columns: readonly string[] | null;
-  readonly query: Query;
+  readonly query: OptimizedQuery;
   readonly onError: "fail" | "skip";
   readonly version: string | null;
   /** The topic its rows are appended to, or null. */

@@ -15,6 +15,8 @@ import { EvertError } from "../base/errors.ts";
 
 const PAGE_BYTES = 65_536;
 const PAGES_MAX = 65_536;
+/** What a memory begins with: hundreds of views have thousands of stores and indexes, most of them nearly empty. */
+const FIRST_BYTES = 1024;
 /** Up to here doubling is cheap: a copy of half of it takes a tenth of a millisecond. */
 const SMALL_BYTES_MAX = 1 << 20;
 
@@ -26,7 +28,7 @@ export class GrowingMemory {
   #memory: WebAssembly.Memory | null = null;
 
   constructor() {
-    const buffer = new ArrayBuffer(PAGE_BYTES);
+    const buffer = new ArrayBuffer(FIRST_BYTES);
     this.I = new Int32Array(buffer);
     this.F = new Float64Array(buffer);
     this.U8 = new Uint8Array(buffer);

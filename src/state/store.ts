@@ -311,6 +311,11 @@ export class Store implements Rows {
     return dead.length === 0;
   }
 
+  /** Whether there are dead rows that vacuum() has not freed. */
+  get hasDead(): boolean {
+    return this.#dead.length > 0;
+  }
+
   /** Whether somebody reads rows as of an epoch. */
   get isPinned(): boolean {
     return this.#pins.length > 0;

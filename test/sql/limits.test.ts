@@ -224,3 +224,28 @@ describe("a statement's text and place", () => {
     );
   });
 });
+
+describe("joins", () => {
+  const list = (n: number) =>
+    `select count(*) from ${Array.from({ length: n }, (_, i) => `t t${i}`).join(", ")}`;
+  const chain = (n: number) =>
+    `${list(n)} where ${Array.from({ length: n - 1 }, (_, i) => `t${i}.a = t${i + 1}.a`).join(" and ")}`;
+
+  it.each([
+    ["listed", chain],
+    ["crossed", list],
+    ["written out", deep["joins"]!],
+  ])("a thousand of them, %s, are refused", (_, make) => {
+    expect(refusal(() => bind(make(1000)))).toMatchObject({
+      code: "statement_too_complex",
+      sqlstate: "54001",
+    });
+  });
+
+  it("as many as may stand in a FROM list are planned, and one more is told where it stands", () => {
+    expect(bind(chain(256)).kind).toBe("select");
+    const error = refusal(() => bind(chain(257)));
+    expect(error.hint).toContain("materialized view");
+    expect(chain(257).slice(error.position! - 1)).toMatch(/^t t256 where/);
+  });
+});

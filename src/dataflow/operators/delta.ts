@@ -14,17 +14,18 @@ import type { StoredNode } from "./stored.ts";
 const FOUND_MAX = 4096;
 const SCANNED_MAX = 65_536;
 
+const nothing = new Int32Array(0);
+
 export type Part = "died" | "born";
 
 export class Delta {
-  slots: Int32Array = new Int32Array(0);
+  slots: Int32Array = nothing;
   /** Next entry of `slots` to take; the consumer advances it. */
   index = 0;
   length = 0;
   readonly #source: StoredNode;
   readonly #step: Step;
   readonly #scans: boolean;
-  readonly #found: Int32Array | null;
   readonly #activity: Activity;
   readonly #port: number;
   #part: Part = "died";
@@ -37,7 +38,6 @@ export class Delta {
     this.#activity = consumer.activity;
     this.#port = consumer.sources.findIndex(({ node }) => node === source);
     this.#scans = source.host !== consumer.host;
-    this.#found = this.#scans ? new Int32Array(FOUND_MAX) : null;
   }
 
   /** `again`: the same rows are looked at once more, and are not counted twice. */
@@ -47,10 +47,8 @@ export class Delta {
     this.#at = 0;
     this.index = 0;
     this.length = 0;
-    if (this.#found !== null) {
-      this.slots = this.#found;
-      return;
-    }
+    this.slots = nothing;
+    if (this.#scans) return;
     const { store } = this.#source;
     const list = store[part];
     if (!again) this.#activity.tookRows(this.#port, part === "born" ? store.bornCount : list.length);
@@ -70,13 +68,16 @@ export class Delta {
     const { from, to } = this.#step;
     const { birthWord, deathWord, strideWords } = store.layout;
     const end = Math.min(store.highWater, this.#at + SCANNED_MAX);
-    if (this.#at >= end) return false;
+    if (this.#at >= end) {
+      this.slots = nothing;
+      return false;
+    }
     const I = store.I;
-    const found = this.#found as Int32Array;
+    const found = new Int32Array(Math.min(FOUND_MAX, end - this.#at));
     const died = this.#part === "died";
     let n = 0;
     let slot = this.#at;
-    for (; slot < end && n < FOUND_MAX; slot++) {
+    for (; slot < end && n < found.length; slot++) {
       const base = slot * strideWords;
       const birth = I[base + birthWord] as number;
       if (birth === LIVE) continue;
@@ -88,6 +89,7 @@ export class Delta {
     }
     this.#at = slot;
     if (this.#counts) this.#activity.tookRows(this.#port, n);
+    this.slots = found;
     this.index = 0;
     this.length = n;
     return true;

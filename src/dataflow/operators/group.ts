@@ -22,11 +22,12 @@ import type { Int32List } from "../../state/memory.ts";
 import { LIVE, Store } from "../../state/store.ts";
 import type { Place } from "../aggregates/accumulator.ts";
 import type { Collector } from "../aggregates/collect/collector.ts";
-import { type Chunk, createChunk } from "../chunk.ts";
+import type { Chunk } from "../chunk.ts";
 import { ErrorCollection } from "../error-collection.ts";
 import type { TypedColumn } from "../js-rows.ts";
 import type { Guard } from "../kernels/guard.ts";
 import { runtimeOf } from "../kernels/runtime.ts";
+import { LentChunk } from "../lent-chunk.ts";
 import { lostRow } from "../lost-row.ts";
 import { Node, type NodeStore, type Source, type WantedIndex } from "../node.ts";
 import { Extreme } from "./extreme-lookup.ts";
@@ -48,7 +49,7 @@ export class Group extends Node {
   readonly store: Store;
   readonly index: HashIndex;
   readonly #aggregates: readonly GroupAggregate[];
-  readonly #out: Chunk;
+  readonly #out: LentChunk;
   readonly #code: GroupCode;
   readonly #source: string;
   readonly #global: boolean;
@@ -84,7 +85,7 @@ export class Group extends Node {
       columns: keys.map((_, i) => i),
       unique: true,
     });
-    this.#out = createChunk(spec.output);
+    this.#out = new LentChunk(spec.output);
 
     const bound = new Map<string, unknown>();
     const rowsColumn = spec.keys;
@@ -180,10 +181,11 @@ export class Group extends Node {
     if (this.#next >= touched.length) return false;
     const ready = this.#gathers.length === 0 ? touched.length : this.#gatherSome(touched);
     if (this.#next >= ready) return true;
-    const out = this.#out;
+    const out = this.#out.take();
     const emit = () => this.#code.emit(touched.array, this.#next, ready, this.step.from, out);
     this.#next = this.#guard === null ? emit() : this.#guard.run(emit);
     this.emit(out);
+    this.#out.giveBack();
     return true;
   }
 

@@ -24,7 +24,8 @@
 
 import type { JoinType } from "../../plan/plan.ts";
 import type { HashIndex, HashIndexSpec } from "../../state/hash-index.ts";
-import { type Chunk, createChunk } from "../chunk.ts";
+import type { Chunk } from "../chunk.ts";
+import { LentChunk } from "../lent-chunk.ts";
 import { Node, type WantedIndex } from "../node.ts";
 import { Delta, type Part } from "./delta.ts";
 import {
@@ -98,7 +99,7 @@ export class Join extends Node {
   readonly #leftKeys: readonly number[];
   readonly #rightKeys: readonly number[];
   readonly #outputs: readonly JoinOutput[];
-  readonly #out: Chunk;
+  readonly #out: LentChunk;
   readonly #phases: readonly Phase[];
   readonly #state: PassState = { match: START, matched: false };
   #code: Code | null = null;
@@ -123,7 +124,7 @@ export class Join extends Node {
     this.#rightKeys = right.keys;
     this.#outputs = outputs;
     this.#phases = phasesOf(type);
-    this.#out = createChunk(
+    this.#out = new LentChunk(
       outputs.map(({ side, column }) => {
         const field = (side === "left" ? left : right).node.store.layout.columns[column]!;
         const padded = side === "right" ? this.#pads.left : this.#pads.right;
@@ -205,8 +206,10 @@ export class Join extends Node {
       if (phase !== undefined) {
         const delta = deltaOf(code, phase);
         if (delta.more()) {
-          this.#pass(code, phase, delta);
-          this.emit(this.#out);
+          const out = this.#out.take();
+          this.#pass(code, phase, delta, out);
+          this.emit(out);
+          this.#out.giveBack();
           return true;
         }
       }
@@ -229,9 +232,8 @@ export class Join extends Node {
     ];
   }
 
-  #pass(code: Code, { run, part }: Phase, delta: Delta): void {
+  #pass(code: Code, { run, part }: Phase, delta: Delta, out: Chunk): void {
     const { from, to } = this.step;
-    const out = this.#out;
     out.length = 0;
     const sign = part === "died" ? -1 : 1;
     if (run === "fromLeft") code.fromLeft(delta, from, sign, from, to, out, this.#state);

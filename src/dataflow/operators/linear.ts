@@ -9,13 +9,14 @@ import { assert } from "../../base/assert.ts";
 import type { Expr } from "../../plan/expression.ts";
 import { columnsOf, isFallible, mayHang, nullableOf, typeOf } from "../../plan/inspect.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
-import { type Chunk, createChunk } from "../chunk.ts";
+import type { Chunk } from "../chunk.ts";
 import { ErrorCollection } from "../error-collection.ts";
 import type { TypedColumn } from "../js-rows.ts";
 import { LoopCompiler, type RowReader } from "../kernels/compiler.ts";
 import { takeFault } from "../kernels/errors.ts";
 import type { Guard } from "../kernels/guard.ts";
 import type { Kernel } from "../kernels/operand-writer.ts";
+import { LentChunk } from "../lent-chunk.ts";
 import { Node, type Source } from "../node.ts";
 
 export type Stage =
@@ -37,7 +38,7 @@ export interface LinearSpec {
 export class Linear extends Node {
   readonly label: string;
   readonly #kernel: Kernel<Run>;
-  readonly #out: Chunk;
+  readonly #out: LentChunk;
   /** null: no function of the user is called that may never return. */
   readonly #guard: Guard | null;
 
@@ -53,22 +54,24 @@ export class Linear extends Node {
       assert(error !== null, "a row that leaves a loop left its error");
       this.errors!.add(error, weight);
     };
-    this.#out = createChunk(outputColumns(spec));
+    this.#out = new LentChunk(outputColumns(spec));
     const { kernel, guard } = compileStages(spec, dictionary, report);
     this.#kernel = kernel;
     this.#guard = guard;
   }
 
   override push(_port: number, chunk: Chunk): void {
-    if (this.#guard === null) this.#kernel.run(chunk, this.#out, 0);
-    else this.#runGuarded(chunk, this.#guard);
-    this.emit(this.#out);
+    const out = this.#out.take();
+    if (this.#guard === null) this.#kernel.run(chunk, out, 0);
+    else this.#runGuarded(chunk, this.#guard, out);
+    this.emit(out);
+    this.#out.giveBack();
   }
 
-  #runGuarded(chunk: Chunk, guard: Guard): void {
+  #runGuarded(chunk: Chunk, guard: Guard, out: Chunk): void {
     for (let row = 0; row < chunk.length; ) {
       const from = row;
-      row = guard.run(() => this.#kernel.run(chunk, this.#out, from));
+      row = guard.run(() => this.#kernel.run(chunk, out, from));
     }
   }
 

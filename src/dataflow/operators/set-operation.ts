@@ -17,8 +17,9 @@ import type { SetOperationPlan } from "../../plan/plan.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
 import type { RowLayout } from "../../state/layout.ts";
 import { LIVE, Store } from "../../state/store.ts";
-import { CHUNK_ROWS, type Chunk, createChunk } from "../chunk.ts";
+import { CHUNK_ROWS, type Chunk } from "../chunk.ts";
 import type { TypedColumn } from "../js-rows.ts";
+import { LentChunk } from "../lent-chunk.ts";
 import { lostRow } from "../lost-row.ts";
 import { Node, type NodeStore, type Source } from "../node.ts";
 import { declareColumns, findArguments, maskFits, readers, writeRow } from "./row-code.ts";
@@ -44,7 +45,7 @@ interface Code {
 export class SetOperation extends Node {
   readonly label: string;
   readonly store: Store;
-  readonly #out: Chunk;
+  readonly #out: LentChunk;
   readonly #code: Code;
   readonly #source: string;
   #sign: -1 | 1 | 0 = -1;
@@ -56,7 +57,7 @@ export class SetOperation extends Node {
     const counter = { type: float8, nullable: false };
     this.store = new Store(this.label, [...spec.columns, counter, counter], dictionary);
     const index = this.store.hashIndex({ columns: identityColumns(spec.columns), unique: true });
-    this.#out = createChunk(spec.output);
+    this.#out = new LentChunk(spec.output);
     const byRow = !maskFits(spec.columns, index.spec.columns);
     this.#source = sourceOf(this.store.layout, spec, index.spec.columns, byRow);
     const noNulls = new Uint8Array(CHUNK_ROWS);
@@ -84,9 +85,10 @@ export class SetOperation extends Node {
   override work(): boolean {
     const touched = this.store.born;
     if (this.#sign === 0) return false;
-    const out = this.#out;
+    const out = this.#out.take();
     this.#next = this.#code.emit(touched.array, this.#next, touched.length, this.#sign, this.step.from, out);
     this.emit(out);
+    this.#out.giveBack();
     if (this.#next >= touched.length) {
       this.#sign = this.#sign === -1 ? 1 : 0;
       this.#next = 0;

@@ -1,7 +1,8 @@
 /** Turns a stored input into pushed rows: what died, then what was born, in chunks of the columns wanted. */
 
 import { LIVE } from "../../state/store.ts";
-import { type Chunk, createChunk } from "../chunk.ts";
+import type { Chunk } from "../chunk.ts";
+import { LentChunk } from "../lent-chunk.ts";
 import { Node } from "../node.ts";
 import { changeFunction } from "./change-code.ts";
 import { Delta } from "./delta.ts";
@@ -22,7 +23,7 @@ type Read = (
 export class StoreRows extends Node {
   readonly label: string;
   readonly #columns: readonly number[];
-  readonly #out: Chunk;
+  readonly #out: LentChunk;
   #read: Read | null = null;
   #delta: Delta | null = null;
   #phase: 0 | 1 | 2 = 0;
@@ -31,7 +32,7 @@ export class StoreRows extends Node {
     super(identity, [{ node: input, kind: "store" }]);
     this.label = `rows of ${input.label}`;
     this.#columns = columns;
-    this.#out = createChunk(columns.map((c) => input.store.layout.columns[c]!));
+    this.#out = new LentChunk(columns.map((c) => input.store.layout.columns[c]!));
   }
 
   override get title(): string {
@@ -67,12 +68,13 @@ export class StoreRows extends Node {
     }
     for (;;) {
       if (delta.more()) {
-        const out = this.#out;
+        const out = this.#out.take();
         const end = Math.min(delta.length, delta.index + this.pace.rows);
         const sign = this.#phase === 1 ? -1 : 1;
         (this.#read as Read)(delta.slots, delta.index, end, sign, this.step.from, this.step.to, out);
         delta.index = end;
         this.emit(out);
+        this.#out.giveBack();
         return true;
       }
       if (this.#phase === 2) return false;

@@ -12,7 +12,8 @@
  */
 import { WIDE } from "../../state/dictionary.ts";
 import type { OrderedIndex, OrderedIndexSpec } from "../../state/ordered-index.ts";
-import { CHUNK_ROWS, type Chunk, createChunk } from "../chunk.ts";
+import { CHUNK_ROWS, type Chunk } from "../chunk.ts";
+import { LentChunk } from "../lent-chunk.ts";
 import { Node, type WantedIndex } from "../node.ts";
 import { Delta } from "./delta.ts";
 import { type Copy, copier } from "./row-code.ts";
@@ -36,8 +37,9 @@ const ENTRIES_PER_CALL = 4096;
 
 export class Temporal extends Node {
   readonly label: string;
+  override readonly clocked = true;
   readonly #spec: TemporalSpec;
-  readonly #out: Chunk;
+  readonly #out: LentChunk;
   #delta: Delta | null = null;
   #copy: Copy | null = null;
   #from: OrderedIndex | null = null;
@@ -52,7 +54,7 @@ export class Temporal extends Node {
     super(spec.identity, [{ node: input, kind: "store" }]);
     this.label = `rows in their time of ${input.label}`;
     this.#spec = spec;
-    this.#out = createChunk(spec.columns.map((c) => input.store.layout.columns[c]!));
+    this.#out = new LentChunk(spec.columns.map((c) => input.store.layout.columns[c]!));
   }
 
   get #input(): StoredNode {
@@ -97,14 +99,15 @@ export class Temporal extends Node {
   override push(): void {}
 
   override work(): boolean {
-    const out = this.#out;
+    if (this.#phase === "done") return false;
+    const out = this.#out.take();
     out.length = 0;
     switch (this.#phase) {
       case "start":
         // Only now is the journal of the step complete.
         (this.#delta as Delta).start("died");
         this.#phase = "died";
-        return true;
+        break;
       case "died":
         this.#journal(out, -1, "over");
         break;
@@ -120,10 +123,9 @@ export class Temporal extends Node {
       case "evict":
         this.#evict();
         break;
-      case "done":
-        return false;
     }
     this.emit(out);
+    this.#out.giveBack();
     return true;
   }
 

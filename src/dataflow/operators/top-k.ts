@@ -15,7 +15,8 @@ import type { OrderItem } from "../../plan/plan.ts";
 import { Int32List } from "../../state/memory.ts";
 import type { OrderedIndex } from "../../state/ordered-index.ts";
 import { LIVE } from "../../state/store.ts";
-import { CHUNK_ROWS, type Chunk, createChunk } from "../chunk.ts";
+import { CHUNK_ROWS, type Chunk } from "../chunk.ts";
+import { LentChunk } from "../lent-chunk.ts";
 import { Node, type WantedIndex } from "../node.ts";
 import { peersOf, type SameRows } from "../windows/rows.ts";
 import { Delta, type Part } from "./delta.ts";
@@ -42,7 +43,7 @@ export class TopK extends Node {
   readonly label: string;
   readonly #spec: TopKSpec;
   readonly #end: number;
-  readonly #out: Chunk;
+  readonly #out: LentChunk;
   #index: OrderedIndex | null = null;
   #delta: Delta | null = null;
   #copy: Copy | null = null;
@@ -61,7 +62,7 @@ export class TopK extends Node {
     this.label = `top rows of ${input.label}`;
     this.#spec = spec;
     this.#end = spec.limit === null ? Number.POSITIVE_INFINITY : spec.offset + spec.limit;
-    this.#out = createChunk(spec.columns.map((c) => input.store.layout.columns[c]!));
+    this.#out = new LentChunk(spec.columns.map((c) => input.store.layout.columns[c]!));
     this.#before = this.#after = new Ranks(0, 0, null);
   }
 
@@ -186,17 +187,19 @@ export class TopK extends Node {
   }
 
   #walkAll(sign: 1 | -1, next: "come" | "evict" | "done"): boolean {
-    const out = this.#out;
+    const out = this.#out.take();
     out.length = 0;
     for (let n = 0; n < PARTITIONS_PER_CALL && this.#partition < this.#touched.length; n++) {
       if (!this.#walk(this.#touched.array[this.#partition] as number, sign, out)) {
         this.emit(out);
+        this.#out.giveBack();
         return true;
       }
       this.#partition++;
       this.#emitted = 0;
     }
     this.emit(out);
+    this.#out.giveBack();
     if (this.#partition === this.#touched.length) {
       this.#phase = next;
       this.#partition = 0;

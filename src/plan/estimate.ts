@@ -1,0 +1,118 @@
+/**
+ * How many rows a plan gives, roughly: enough to join what is small first. Counted are the rows of relations when the query was planned; the rest
+ * is rules of thumb (those of PostgreSQL where it has no statistics either). Null: it reads something nobody counted.
+ */
+import type { Expr } from "./expression.ts";
+import { conjuncts, sidesOf } from "./inspect.ts";
+import type { Plan } from "./plan.ts";
+
+/** Of a value compared with a constant, and of any other condition. */
+const EQUAL = 0.1;
+const OTHER = 0.33;
+/** What a group-by or a series makes of a row, or of many. */
+const GROUPS_PER_ROW = 0.1;
+const SERIES_ROWS = 10;
+
+const estimates = new WeakMap<Plan, { readonly rows: number | null }>();
+
+export function estimateRows(plan: Plan): number | null {
+  let known = estimates.get(plan);
+  if (known === undefined) estimates.set(plan, (known = { rows: estimate(plan) }));
+  return known.rows;
+}
+
+/**
+ * Different values that these columns are taken from. The rows of a key are all there are before a filter takes some away: a row that
+ * refers to the key finds its partner as often as the filter leaves one.
+ */
+function domain(
+  plan: Plan,
+  columns: readonly number[],
+): { readonly values: number; readonly isKey: boolean } {
+  if (!plan.key?.every((k) => columns.includes(k))) {
+    return { values: (estimateRows(plan) ?? 0) * GROUPS_PER_ROW, isKey: false };
+  }
+  let below: Plan = plan;
+  while (below.kind === "filter" || below.kind === "project" || below.kind === "temporal")
+    below = below.input;
+  return { values: estimateRows(below) ?? 0, isKey: true };
+}
+
+function estimate(plan: Plan): number | null {
+  switch (plan.kind) {
+    case "source":
+      return plan.rows;
+    case "values":
+      return plan.rows.length;
+    case "filter":
+      return times(estimateRows(plan.input), selectivity(plan.predicate, plan.input));
+    case "project":
+    case "mapFunction":
+    case "distinct":
+    case "window":
+    case "temporal":
+      return estimateRows(plan.input);
+    case "series":
+    case "tableFunction":
+      return times(estimateRows(plan.input), SERIES_ROWS);
+    case "group":
+      return plan.keys.length === 0 ? 1 : times(estimateRows(plan.input), GROUPS_PER_ROW);
+    case "topK": {
+      const rows = estimateRows(plan.input);
+      return rows === null || plan.limit === null || plan.partition.length > 0
+        ? rows
+        : Math.min(rows, plan.limit);
+    }
+    case "union":
+      return plan.inputs.reduce<number | null>((sum, input) => {
+        const rows = estimateRows(input);
+        return sum === null || rows === null ? null : sum + rows;
+      }, 0);
+    case "setOperation":
+    case "asOfJoin":
+    case "apply":
+      return estimateRows(plan.left);
+    case "join":
+      return estimateJoin(plan.left, plan.leftKeys, plan.right, plan.rightKeys);
+    case "recursive":
+      return times(estimateRows(plan.base), SERIES_ROWS);
+    case "recursiveRef":
+      return null;
+  }
+}
+
+/** Rows of an inner join on these columns. */
+export function estimateJoin(
+  left: Plan,
+  leftKeys: readonly number[],
+  right: Plan,
+  rightKeys: readonly number[],
+): number | null {
+  const [l, r] = [estimateRows(left), estimateRows(right)];
+  if (l === null || r === null) return null;
+  if (leftKeys.length === 0) return l * r;
+  const domains = [domain(left, leftKeys), domain(right, rightKeys)];
+  const known = domains.some((d) => d.isKey) ? domains.filter((d) => d.isKey) : domains;
+  return (l * r) / Math.max(1, ...known.map((d) => d.values));
+}
+
+function times(rows: number | null, factor: number): number | null {
+  return rows === null ? null : rows * factor;
+}
+
+function selectivity(predicate: Expr, input: Plan): number {
+  let factor = 1;
+  for (const part of conjuncts(predicate)) factor *= partSelectivity(part, input);
+  return factor;
+}
+
+function partSelectivity(part: Expr, input: Plan): number {
+  const sides = sidesOf(part);
+  if (sides === undefined) return OTHER;
+  const column = [sides.left, sides.right].find((e) => e.kind === "column");
+  if (column?.kind !== "column") return OTHER;
+  const rows = estimateRows(input);
+  return input.key?.length === 1 && input.key[0] === column.index && rows !== null
+    ? 1 / Math.max(1, rows)
+    : EQUAL;
+}

@@ -11,7 +11,7 @@
  * 3. Were it the engine (a process that was suspended in the middle of it), what it was changing is half changed: then nothing more is to be
  *    told, and the process has to recover from the log.
  *
- * docs/decisions/0022-user-functions.md has the measurements.
+ * docs/decisions/0023-user-functions.md has the measurements.
  */
 import { Script } from "node:vm";
 import { EvertError } from "../../base/errors.ts";

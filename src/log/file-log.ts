@@ -173,6 +173,7 @@ class FileLog implements Log, TopicSource {
       logId,
       retryMs: options.sealRetryMs ?? SEAL_RETRY_MS,
       report: options.report ?? (() => {}),
+      isAppending: () => this.#writer.busy || this.#group.commits.length > 0,
     });
     this.#topicEnds = order.topicEnds;
     this.#lastPosition = order.lastPosition;

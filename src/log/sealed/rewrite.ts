@@ -41,6 +41,8 @@ const WRITE_BYTES = 1 << 20;
 const SYNC_BYTES = 4 << 20;
 /** Small pieces of work between two turns of the event loop. */
 const PIECES_PER_TURN = 16;
+/** Turns that are left to appends after each piece. */
+const TURNS_LEFT = 4;
 
 export interface RewriteSource {
   readonly disk: Disk;
@@ -49,6 +51,8 @@ export interface RewriteSource {
   readonly logId: number;
   /** @throws when the log is being closed: the rewrite ends there. */
   readonly checkStopped: () => void;
+  /** Whether somebody is appending: then the rewrite takes fewer turns. */
+  readonly isBusy: () => boolean;
 }
 
 /** Where the rewritten segment lies, under its meaningless name. */
@@ -76,11 +80,13 @@ export async function rewriteSegment(source: RewriteSource, extent: SegmentExten
   return { path, segment };
 }
 
-function pauseOf(source: RewriteSource): Pause {
+/** Between two pieces of work. Beside appends each turn of the event loop with a piece is followed by some without. */
+function pauseOf({ checkStopped, isBusy }: RewriteSource): Pause {
   let pieces = 0;
   return async () => {
-    source.checkStopped();
-    if (++pieces % PIECES_PER_TURN === 0) await nextTurn();
+    checkStopped();
+    if (isBusy()) for (let turn = 0; turn < TURNS_LEFT; turn++) await nextTurn();
+    else if (++pieces % PIECES_PER_TURN === 0) await nextTurn();
   };
 }
 

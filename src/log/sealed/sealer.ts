@@ -2,7 +2,8 @@
  * The background worker that gives full segments their sealed form, oldest first, one at a time.
  *
  * 1. It waits until the engine has said which columns every topic has (start), then takes the oldest segment that is full and of frames. The queue
- *    is the index itself, so that it needs no memory and no bound, and nobody who appends ever waits for it.
+ *    is the index itself, so that it needs no memory, and nobody who appends ever waits for it. Beside appends it takes few turns of the event loop;
+ *    once it is far behind, as many as it can get.
  * 2. rewriteSegment writes `sealing-N`, syncs it and reads it back.
  * 3. The file gets its name, and the directory is synced. From here on a crash leaves both forms, each complete.
  * 4. The index says "sealed": who reads from now on reads the new form.
@@ -29,7 +30,12 @@ export interface SealerOptions {
   /** Between a failure and the next attempt. */
   readonly retryMs: number;
   readonly report: (message: string) => void;
+  /** Whether a commit is on its way to the disk, or waits to be. */
+  readonly isAppending: () => boolean;
 }
+
+/** With more full segments than that waiting, appends come first no longer: the disk would fill several times as fast as it must. */
+const WAITING_MAX = 16;
 
 export class Sealer {
   readonly #options: SealerOptions;
@@ -115,15 +121,15 @@ export class Sealer {
   }
 
   async #seal(extent: SegmentExtent): Promise<void> {
-    const { disk, directory, index, registry, logId } = this.#options;
+    const { disk, directory, index, registry, logId, isAppending } = this.#options;
     const { firstPosition } = extent;
     const checkStopped = (): void => {
       if (this.#stopped) throw new EvertError("shutting_down", "the log is being closed");
     };
-    const { path, segment } = await rewriteSegment(
-      { disk, directory, registry, logId, checkStopped },
-      extent,
-    );
+    const isFarBehind = this.stats().waiting > WAITING_MAX;
+    const isBusy = (): boolean => !isFarBehind && isAppending();
+    const source = { disk, directory, registry, logId, checkStopped, isBusy };
+    const { path, segment } = await rewriteSegment(source, extent);
     checkStopped();
     await disk.rename(path, sealedPath(directory, firstPosition));
     await disk.syncDirectory(directory);

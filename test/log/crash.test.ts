@@ -76,7 +76,13 @@ class World {
   }
 }
 
-async function livesWithCrashes(seed: number, crashAt: number, lives: number): Promise<boolean> {
+/** `sealing`: full segments are sealed meanwhile. */
+async function livesWithCrashes(
+  seed: number,
+  crashAt: number,
+  lives: number,
+  sealing = false,
+): Promise<boolean> {
   const random = new SeededRandom(seed);
   let disk = new SimulatedDisk({ seed });
   const world = new World();
@@ -87,7 +93,12 @@ async function livesWithCrashes(seed: number, crashAt: number, lives: number): P
     try {
       const log = await openSmall(disk);
       await world.verify(log);
+      if (sealing) log.startSealing();
       await world.run(log, random, 8);
+      if (sealing && random.oneIn(2)) {
+        await log.sealed();
+        await world.verify(log);
+      }
       await log.close();
     } catch (error) {
       if (!disk.crashed) throw error;
@@ -115,6 +126,20 @@ describe("a crash at the n-th change of the disk", () => {
             await livesWithCrashes(seed * 1000 + crashAt, crashAt, 4);
           } catch (error) {
             throw new Error(`seed ${seed}, crash at ${crashAt}`, { cause: error });
+          }
+        }
+      }
+    });
+  }
+
+  for (let from = 1; from <= 128; from += 32) {
+    test(`n = ${from} … ${from + 31}, with sealing`, async () => {
+      for (let crashAt = from; crashAt < from + 32; crashAt++) {
+        for (let seed = 1; seed <= 2; seed++) {
+          try {
+            await livesWithCrashes(seed * 7000 + crashAt, crashAt, 6, true);
+          } catch (error) {
+            throw new Error(`seed ${seed}, crash at ${crashAt}, with sealing`, { cause: error });
           }
         }
       }

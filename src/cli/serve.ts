@@ -14,6 +14,7 @@ import { stopSignal } from "./stop-signal.ts";
 
 export async function serve(appFile: string | undefined, options: StartOptions): Promise<void> {
   const port = portOf(options.port);
+  const segmentBytes = segmentBytesOf(options.segmentMib);
   if (!logLevels.includes(options.logLevel))
     throw new UsageError(`--log-level must be one of ${logLevels.join(", ")}`);
   const logger = pino({ level: options.logLevel }, destination({ dest: 2, sync: true }));
@@ -26,6 +27,7 @@ export async function serve(appFile: string | undefined, options: StartOptions):
   });
   const engine = await openEngine({
     directory: resolve(options.data),
+    segmentBytes,
     topics: app?.topics,
     views: app?.views,
     functions: app?.functions,
@@ -69,6 +71,12 @@ function ownStack({ stack }: Error): string | undefined {
     ?.split("\n")
     .filter((line) => !/^ {4}at .*node:internal/.test(line))
     .join("\n");
+}
+
+function segmentBytesOf(mebibytes: string): number {
+  const number = /^[0-9]{1,4}$/.test(mebibytes) ? Number(mebibytes) : Number.NaN;
+  if (number >= 1 && number <= 1024) return number * 2 ** 20;
+  throw new UsageError(`--segment-mib must be a number from 1 to 1024: ${mebibytes}`);
 }
 
 async function importApp(file: string): Promise<App> {

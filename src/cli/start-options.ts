@@ -7,6 +7,7 @@ export interface StartOptions {
   readonly port: string;
   readonly page?: string;
   readonly logLevel: string;
+  readonly segmentMib: string;
 }
 
 export const logLevels = ["debug", "info", "warn", "error", "silent"];
@@ -17,5 +18,6 @@ export function withStartOptions(command: Command): Command {
     .option("--host <address>", "address to listen on", "127.0.0.1")
     .option("--port <number>", "port to listen on; 0 = any", "7400")
     .option("--page <dir>", "a built page to serve at /")
+    .option("--segment-mib <number>", "size of a segment of the log, 1 to 1024", "64")
     .option("--log-level <level>", logLevels.join(", "), process.env["EVERT_LOG_LEVEL"] ?? "info");
 }

@@ -1,6 +1,7 @@
 /**
  * The rows of one topic in one sealed segment, block by block: only the blocks that can matter, and of them only the pages of the columns wanted.
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { DiskFile } from "../../base/disk.ts";
 import type { Batch, Column } from "../../batch/batch.ts";
 import { BatchBuilder } from "../../batch/builder.ts";
@@ -146,7 +147,7 @@ export class BlockReader {
     const end = this.#endOf(this.#next);
     const parts: LoadedBlock[] = [];
     for (let i = this.#next; i < end; i++) parts.push(await this.#loadOne(this.#items[i]!));
-    return parts.length === 1 ? parts[0]! : concatenated(parts);
+    return parts.length === 1 ? parts[0]! : await concatenated(parts);
   }
 
   async #loadOne({ run, block, baseOffset, streams, index }: Item): Promise<LoadedBlock> {
@@ -267,7 +268,8 @@ function checkLayouts(
   );
 }
 
-function concatenated(parts: readonly LoadedBlock[]): LoadedBlock {
+/** A turn of the event loop after each: a commit may have any size. */
+async function concatenated(parts: readonly LoadedBlock[]): Promise<LoadedBlock> {
   const first = parts[0]!;
   const builder = new BatchBuilder(first.batch.schema);
   const positions: number[] = [];
@@ -287,6 +289,7 @@ function concatenated(parts: readonly LoadedBlock[]): LoadedBlock {
     });
     if (part.ops !== null) ops!.set(part.ops, base);
     builder.appendBatch(part.batch, 0, part.batch.length, true);
+    await nextTurn();
   }
   return {
     run: first.run,

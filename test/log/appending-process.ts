@@ -1,4 +1,7 @@
-/** A process of its own that appends to the log in the directory given, and prints each position once it is acknowledged. */
+/**
+ * A process of its own that appends to the log in the directory given, seals what is full, and prints each position once it is
+ * acknowledged.
+ */
 import { systemClock } from "../../src/base/clock.ts";
 import { nodeDisk } from "../../src/base/node-disk.ts";
 import { openLog } from "../../src/log/file-log.ts";
@@ -8,9 +11,10 @@ const log = await openLog({
   directory: process.argv[2]!,
   disk: nodeDisk,
   clock: systemClock,
-  segmentBytes: 256 * 1024,
+  segmentBytes: 64 * 1024,
 });
 register(log);
+log.startSealing();
 process.stdout.write("open\n");
 await Promise.all(
   Array.from({ length: 8 }, async (_, client) => {

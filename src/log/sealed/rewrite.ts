@@ -40,7 +40,7 @@ const COMMITS_PER_PAGE = 8192;
 const WRITE_BYTES = 1 << 20;
 const SYNC_BYTES = 4 << 20;
 /** Small pieces of work between two turns of the event loop. */
-const PIECES_PER_TURN = 16;
+const PIECES_PER_TURN = 4;
 /** Turns that are left to appends after each piece. */
 const TURNS_LEFT = 4;
 

@@ -143,6 +143,8 @@ class FileLog implements Log, TopicSource {
   #drafting = false;
   #sealing = false;
   #sealScheduled = false;
+  /** Nothing is on its way to the disk and nothing is staged. */
+  #resting = true;
   #failure: EvertError | null = null;
   #closing: Promise<void> | null = null;
   /** Whether the last frame holds commits: then closing ends the log with a closing mark. */
@@ -173,7 +175,7 @@ class FileLog implements Log, TopicSource {
       logId,
       retryMs: options.sealRetryMs ?? SEAL_RETRY_MS,
       report: options.report ?? (() => {}),
-      isAppending: () => this.#writer.busy || this.#group.commits.length > 0,
+      isAppending: () => !this.#resting,
     });
     this.#topicEnds = order.topicEnds;
     this.#lastPosition = order.lastPosition;
@@ -279,6 +281,7 @@ class FileLog implements Log, TopicSource {
     const position = this.#lastPosition + 1;
     const ranges = group.endDraft({ position, timeUs, idempotencyKey, requestDigest });
     this.#lastPosition = position;
+    this.#resting = false;
     for (const { topicId, lastOffset } of ranges) this.#topicEnds.set(topicId, lastOffset + 1);
     if (idempotencyKey !== null)
       this.#knownCommits.add(idempotencyKey, timeUs, { position, requestDigest, ranges });
@@ -333,7 +336,10 @@ class FileLog implements Log, TopicSource {
   #becameIdle(): void {
     this.#scheduleSeal();
     setImmediate(() => {
-      if (!this.#writer.busy && this.#group.commits.length === 0) this.#space.rest();
+      if (this.#writer.busy || this.#group.commits.length > 0) return;
+      this.#resting = true;
+      this.#space.rest();
+      this.#sealer.progressed();
     });
   }
 
@@ -358,6 +364,7 @@ class FileLog implements Log, TopicSource {
       { firstPosition: group.firstPosition, commitCount: group.commits.length, frameBytes: meta.frameBytes },
       group.batches.map(({ topicId, baseOffset, batch }) => ({ topicId, baseOffset, rows: batch.length })),
     );
+    this.#sealer.progressed();
     this.#durablePosition = group.lastPosition;
     this.#needsClosingMark = group.commits.length > 0;
     for (const listener of this.#durableListeners) call(listener, group.lastPosition);
@@ -374,6 +381,7 @@ class FileLog implements Log, TopicSource {
     for (const { reject } of [...this.#writer.stop(), this.#group]) reject(failure);
     this.#admission.refuseAll(failure);
     void this.#space.stop();
+    void this.#sealer.stop();
     for (const listener of this.#failedListeners) call(listener, failure);
   }
 

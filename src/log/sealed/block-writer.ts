@@ -46,8 +46,8 @@ interface PendingBlock extends Omit<Block, "boundaries" | "deletes" | "columns" 
   readonly opaque: PendingPage | null;
 }
 
-/** What the sealer does between two pieces of work, so that nobody waits for it. */
-export type Pause = () => Promise<void>;
+/** What a worker does between two pieces of work, of so many bytes each, so that nobody waits for it. */
+export type Pause = (bytes: number) => Promise<void>;
 
 export async function pendingPage(raw: Uint8Array): Promise<PendingPage> {
   const { stored, method } = await compressPage(raw);
@@ -116,7 +116,7 @@ export class BlockWriter {
       if (row === commitEnds[c]!) c++;
     }
     this.#append(batch, ops, first, rows);
-    await this.#pause();
+    await this.#pause(entry.columnsBytes);
   }
 
   /** The rest. Afterwards everything is compressed. */
@@ -193,7 +193,7 @@ export class BlockWriter {
       compressing = pendingPage(raw).then((page) => {
         columns[k] = { ...page, nulls, bounds };
       });
-      await this.#pause();
+      await this.#pause(raw.length);
     }
     await compressing;
     this.#blocks.push({
@@ -226,7 +226,7 @@ export class BlockWriter {
       opaque: await pendingPage(raw),
       continues: false,
     });
-    await this.#pause();
+    await this.#pause(raw.length);
   }
 
   #takeBoundaries(): Boundaries {

@@ -39,10 +39,9 @@ const COMMITS_PER_PAGE = 8192;
 /** Written at once; and synced at once, so that the commits' own syncs never wait for much. */
 const WRITE_BYTES = 1 << 20;
 const SYNC_BYTES = 4 << 20;
-/** Small pieces of work between two turns of the event loop. */
-const PIECES_PER_TURN = 4;
-/** Turns that are left to appends after each piece. */
-const TURNS_LEFT = 4;
+/** Work between two turns of the event loop, and between two times of leaving room to those who append: one or two milliseconds. */
+const PIECE_BYTES_AT_REST = 256 * 1024;
+const PIECE_BYTES = 64 * 1024;
 
 export interface RewriteSource {
   readonly disk: Disk;
@@ -51,8 +50,8 @@ export interface RewriteSource {
   readonly logId: number;
   /** @throws when the log is being closed: the rewrite ends there. */
   readonly checkStopped: () => void;
-  /** Whether somebody is appending: then the rewrite takes fewer turns. */
-  readonly isBusy: () => boolean;
+  /** What to wait for before the next piece of work, so that those who append come first; null: nobody does. */
+  readonly leaveRoom: () => Promise<void> | null;
 }
 
 /** Where the rewritten segment lies, under its meaningless name. */
@@ -80,13 +79,17 @@ export async function rewriteSegment(source: RewriteSource, extent: SegmentExten
   return { path, segment };
 }
 
-/** Between two pieces of work. Beside appends each turn of the event loop with a piece is followed by some without. */
-function pauseOf({ checkStopped, isBusy }: RewriteSource): Pause {
-  let pieces = 0;
-  return async () => {
+function pauseOf({ checkStopped, leaveRoom }: RewriteSource): Pause {
+  let worked = 0;
+  return async (bytes) => {
     checkStopped();
-    if (isBusy()) for (let turn = 0; turn < TURNS_LEFT; turn++) await nextTurn();
-    else if (++pieces % PIECES_PER_TURN === 0) await nextTurn();
+    worked += bytes;
+    if (worked < PIECE_BYTES) return;
+    const room = leaveRoom();
+    if (room === null && worked < PIECE_BYTES_AT_REST) return;
+    worked = 0;
+    await (room ?? nextTurn());
+    checkStopped();
   };
 }
 
@@ -150,7 +153,7 @@ async function gather(source: RewriteSource, extent: SegmentExtent): Promise<Gat
         }
         await writer.add(bytes, offset, entry, commits);
       }
-      await pause();
+      await pause(header.frameBytes - header.columnsBytes);
     }
   } finally {
     await file.close();

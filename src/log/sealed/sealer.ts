@@ -2,8 +2,8 @@
  * The background worker that gives full segments their sealed form, oldest first, one at a time.
  *
  * 1. It waits until the engine has said which columns every topic has (start), then takes the oldest segment that is full and of frames. The queue
- *    is the index itself, so that it needs no memory, and nobody who appends ever waits for it. Beside appends it takes few turns of the event loop;
- *    once it is far behind, as many as it can get.
+ *    is the index itself, so that it needs no memory, and nobody who appends ever waits for it. While the log is not at
+ *    rest each piece of work waits for some frames to become durable; only when it is far behind it does not.
  * 2. rewriteSegment writes `sealing-N`, syncs it and reads it back.
  * 3. The file gets its name, and the directory is synced. From here on a crash leaves both forms, each complete.
  * 4. The index says "sealed": who reads from now on reads the new form.
@@ -30,12 +30,14 @@ export interface SealerOptions {
   /** Between a failure and the next attempt. */
   readonly retryMs: number;
   readonly report: (message: string) => void;
-  /** Whether a commit is on its way to the disk, or waits to be. */
+  /** Whether the log is not at rest: a commit is on its way to the disk, waits to be, or may follow in this turn. */
   readonly isAppending: () => boolean;
 }
 
+/** Frames that are left to those who append after each piece of work. Measured: docs/decisions/0029-sealed-segments.md. */
+const FRAMES_LEFT = 16;
 /** With more full segments than that waiting, appends come first no longer: the disk would fill several times as fast as it must. */
-const WAITING_MAX = 16;
+const WAITING_MAX = 64;
 
 export class Sealer {
   readonly #options: SealerOptions;
@@ -46,6 +48,9 @@ export class Sealer {
   #running: Promise<void> | null = null;
   #retry: NodeJS.Timeout | null = null;
   #failure: string | null = null;
+  /** Frames that have become durable. */
+  #frames = 0;
+  #leaving: { readonly until: number; readonly resolve: () => void } | null = null;
 
   constructor(options: SealerOptions) {
     this.#options = options;
@@ -67,6 +72,13 @@ export class Sealer {
     });
   }
 
+  /** A frame is durable, or the log has come to rest. */
+  progressed(): void {
+    this.#frames++;
+    if (this.#leaving === null) return;
+    if (this.#frames >= this.#leaving.until || !this.#options.isAppending()) this.#goOn();
+  }
+
   async idle(): Promise<void> {
     await this.#running;
   }
@@ -74,6 +86,7 @@ export class Sealer {
   /** What is half done is thrown away. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#goOn();
     if (this.#retry !== null) clearTimeout(this.#retry);
     await this.#running;
   }
@@ -127,14 +140,26 @@ export class Sealer {
       if (this.#stopped) throw new EvertError("shutting_down", "the log is being closed");
     };
     const isFarBehind = this.stats().waiting > WAITING_MAX;
-    const isBusy = (): boolean => !isFarBehind && isAppending();
-    const source = { disk, directory, registry, logId, checkStopped, isBusy };
+    const leaveRoom = (): Promise<void> | null => (isFarBehind || !isAppending() ? null : this.#leaveRoom());
+    const source = { disk, directory, registry, logId, checkStopped, leaveRoom };
     const { path, segment } = await rewriteSegment(source, extent);
     checkStopped();
     await disk.rename(path, sealedPath(directory, firstPosition));
     await disk.syncDirectory(directory);
     index.replaceBySealed(extent, segment);
     await this.#removeFrames(firstPosition);
+  }
+
+  /** Until so many frames have become durable, or the log is at rest. */
+  #leaveRoom(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#leaving = { until: this.#frames + FRAMES_LEFT, resolve };
+    });
+  }
+
+  #goOn(): void {
+    this.#leaving?.resolve();
+    this.#leaving = null;
   }
 
   /** The sealed form is in its place: frames that cannot be removed only take room, until the next start removes them. */

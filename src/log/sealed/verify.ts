@@ -25,6 +25,9 @@ export interface Fault {
   readonly rows: TopicRange | null;
 }
 
+/** Decoded without a turn of the event loop: less than a millisecond. */
+const TURN_BYTES = 256 * 1024;
+
 /** A type with each layout: the layout is all that decoding asks for. */
 const typeOf: Readonly<Record<Layout, SqlType>> = {
   int32: int4,
@@ -119,11 +122,14 @@ export async function rangesByPosition(
   return ranges;
 }
 
-/** A turn of the event loop now and then. */
+/** A turn of the event loop after some milliseconds of work. */
 export function turns(): Pause {
-  let pieces = 0;
-  return async () => {
-    if (++pieces % 16 === 0) await nextTurn();
+  let worked = 0;
+  return async (bytes) => {
+    worked += bytes;
+    if (worked < TURN_BYTES) return;
+    worked = 0;
+    await nextTurn();
   };
 }
 
@@ -190,7 +196,7 @@ async function blockFault(
       raw === null || type === null ? null : decodeColumn(raw, type, block.rows, page.nulls);
     if (column === null) return fault(page, `column ${k}`);
     crc = columnCrc(column, crc);
-    await pause();
+    await pause(page.rawBytes);
   }
   if (block.opaque !== null) {
     const raw = await read(block.opaque);

@@ -18,7 +18,7 @@ import { type Datum, datumFromJson } from "../batch/convert.ts";
 import { evaluateExpr } from "../dataflow/kernels/evaluate.ts";
 import type { Catalog } from "../plan/catalog.ts";
 import type { Expr } from "../plan/expression.ts";
-import { bindCheck } from "../sql/statement.ts";
+import { bindCheck, bindDomains } from "../sql/statement.ts";
 import type { Store } from "../state/store.ts";
 import { type TopicEntry, visibleSchema } from "./catalog.ts";
 import type { Part } from "./part.ts";
@@ -38,6 +38,8 @@ export class TopicConstraints {
   /** Null: a stream. */
   readonly table: TableRows | null;
   readonly #checks: readonly Check[];
+  /** Columns of domains, which fail where a value is none of its domain. */
+  readonly #domains: readonly Expr[];
   #young: PendingRows | null = null;
   /** Position of the last commit whose rows are in it. */
   #youngest = 0;
@@ -59,6 +61,7 @@ export class TopicConstraints {
         if (layer !== null) this.staged(layer, before.#youngest);
     }
     const schema = visibleSchema(topic);
+    this.#domains = bindDomains(topic.name, schema, catalog);
     this.#checks = (topic.checks ?? []).map(({ name, text }) => {
       try {
         return { name, expr: bindCheck(text, topic.name, schema, catalog) };
@@ -74,11 +77,12 @@ export class TopicConstraints {
 
   /** Whether a commit's rows have to be looked at. */
   get judges(): boolean {
-    return this.#checks.length > 0 || this.isUnique;
+    return this.#checks.length > 0 || this.#domains.length > 0 || this.isUnique;
   }
 
-  /** @throws check_violation: of a null nothing is known, and it passes. */
+  /** @throws check_violation: of a null nothing is known, and it passes; not_null_violation of a domain. */
   checkRow(row: Row): void {
+    for (const value of this.#domains) evaluateExpr(value, row);
     for (const check of this.#checks) {
       if ("broken" in check) throw check.broken;
       if (evaluateExpr(check.expr, row) !== false) continue;

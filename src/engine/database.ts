@@ -69,7 +69,6 @@ import { readRecords, readRecordsArrow } from "./records.ts";
 import { compile, keepOldRows, readCatalog } from "./restore.ts";
 import { routinesByName } from "./routines.ts";
 import { Statements } from "./statements.ts";
-import { refuseDomains } from "./types.ts";
 
 export interface OpenEngineOptions {
   /** Where the log and everything derived from it lies. */
@@ -377,7 +376,6 @@ export class Database implements Engine {
   }
 
   async #append(part: Part, options: AppendOptions | undefined): Promise<AppendResult> {
-    refuseDomains(part);
     const receipt = await this.core.committer.commit([part], options);
     const range = receipt.ranges.find((r) => r.topicId === part.topic.id);
     const firstOffset = range?.firstOffset ?? this.core.log.topicEnd(part.topic.id);
@@ -403,7 +401,6 @@ export class Database implements Engine {
         ? this.#upsertPart(operation.topic, operation.append, `${path}.append`)
         : this.#upsertPart(operation.topic, operation.upsert, `${path}.upsert`);
     });
-    parts.forEach(refuseDomains);
     const receipt = await this.core.committer.commit(parts, options);
     return { position: String(receipt.position) };
   }

@@ -4,7 +4,6 @@ import type { SqlType } from "../batch/types.ts";
 import type { CreateTypeStatement, DropStatement } from "../sql/statement.ts";
 import type { TypeEntry } from "./catalog.ts";
 import type { Core } from "./core.ts";
-import type { Part } from "./part.ts";
 
 export function createType(core: Core, { name, type }: CreateTypeStatement): Promise<string> {
   return core.define(() => {
@@ -66,15 +65,4 @@ function usersOf({ catalog }: Core, { name }: TypeEntry): string[] {
     .filter((view) => view.sql?.toLowerCase().includes(name.toLowerCase()))
     .map((view) => `view ${view.name} names type ${name}`);
   return [...domains, ...tables, ...checks, ...views];
-}
-
-/** Records are taken by their types; what a domain says beyond them only SQL asks. */
-export function refuseDomains({ topic, op }: Part): void {
-  const column = topic.schema.fields.find(({ type }) => type.domain !== undefined);
-  if (column === undefined || op === "delete") return;
-  throw notSupported(
-    `appending records to "${topic.name}", whose column "${column.name}" is of domain ${column.type.domain!.name},`,
-    undefined,
-    "Use INSERT, or COPY.",
-  );
 }

@@ -14,7 +14,8 @@ import { isComparable, sqlTypeName } from "../plan/functions.ts";
 import { columnsOf } from "../plan/inspect.ts";
 import { BindContext } from "./context.ts";
 import { bindBoolean, plainPlace } from "./expression.ts";
-import { parseStatements } from "./parser.ts";
+import { inDomain, withoutDomain } from "./in-domain.ts";
+import { type ParsedStatement, parseStatements } from "./parser.ts";
 import { tableScope } from "./scope.ts";
 import type { TableConstraints } from "./statement-types.ts";
 import { tokenEnd } from "./tokens.ts";
@@ -240,12 +241,24 @@ export function bindCheck(text: string, table: string, schema: Schema, catalog: 
   // A comment at its end ends with the line.
   const [parsed] = parseStatements(`SELECT (${text}\n)`);
   const target = as(as(parsed!.node, "SelectStmt")?.targetList?.[0], "ResTarget");
-  const ctx = new BindContext({
-    catalog,
-    source: parsed!.source,
-    params: [],
-    nowUs: null,
-    defines: "a constraint",
-  });
-  return bindCondition(target!.val!, table, schema.fields, ctx);
+  return bindCondition(target!.val!, table, schema.fields, constraintContext(catalog, parsed!.source));
+}
+
+/** Columns of domains, each as an expression over a row of the table that fails where the value is none of the domain's. */
+export function bindDomains(table: string, { fields }: Schema, catalog: Catalog): Expr[] {
+  if (fields.every(({ type }) => type.domain === undefined)) return [];
+  const [parsed] = parseStatements("SELECT");
+  const ctx = constraintContext(catalog, parsed!.source);
+  const plan = build.values(
+    fields.map((f) => ({ ...f, type: withoutDomain(f.type) })),
+    [],
+  );
+  const place = plainPlace(ctx, tableScope(table, plan, []), "check constraints");
+  return fields.flatMap(({ type }, i) =>
+    type.domain === undefined ? [] : [inDomain(build.column(plan, i), type, place)],
+  );
+}
+
+function constraintContext(catalog: Catalog, source: ParsedStatement["source"]): BindContext {
+  return new BindContext({ catalog, source, params: [], nowUs: null, defines: "a constraint" });
 }

@@ -3,7 +3,7 @@
  * the next. bindView() is the same for a view whose text is kept.
  */
 export { type BindOptions, bindStatement, bindView } from "./bind-statement.ts";
-export { bindCheck } from "./constraints.ts";
+export { bindCheck, bindDomains } from "./constraints.ts";
 export { paramFromJson, type SqlParam } from "./context.ts";
 export { loadParser, type ParsedStatement, parseStatements } from "./parser.ts";
 export { relationNames } from "./relation-names.ts";

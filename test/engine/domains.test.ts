@@ -108,16 +108,28 @@ it("answers what PostgreSQL does, also after a start", async () => {
   });
 });
 
-it("holds for what is copied, and refuses records it cannot look at", async () => {
+it("holds for what is copied and appended", async () => {
   const call = await db.copy("COPY t (k, p) FROM STDIN");
   if (call.direction !== "in") throw new Error("it copies out");
   await expect(call.write(new TextEncoder().encode("200\t1\n201\t-1\n"))).rejects.toMatchObject({
     sqlstate: "23514",
     detail: 'COPY t, line 2, column p: "-1"',
   });
-  await expect(db.append("t", [{ k: 300, p: -1 }])).rejects.toMatchObject({ code: "feature_not_supported" });
-  await expect(db.transact([{ topic: "t", upsert: [{ k: 300, p: -1 }] }])).rejects.toMatchObject({
-    code: "feature_not_supported",
-  });
+  const refused = {
+    sqlstate: "23514",
+    message: 'value for domain posint violates check constraint "posint_check"',
+  };
+  await expect(
+    db.append("t", [
+      { k: 300, p: 1, c: "AB" },
+      { k: 301, p: -1, c: "AB" },
+    ]),
+  ).rejects.toMatchObject(refused);
+  await expect(db.transact([{ topic: "t", upsert: [{ k: 300, p: -1, c: "AB" }] }])).rejects.toMatchObject(
+    refused,
+  );
+  expect(await rowsOf(db, "SELECT * FROM t WHERE k >= 300")).toEqual([]);
+  await db.append("t", [{ k: 300, p: 1, c: "AB" }]);
+  expect(await rowsOf(db, "SELECT k, p FROM t WHERE k >= 300")).toEqual([["300", "1"]]);
   await db.deleteKey("t", 1);
 });

@@ -16,5 +16,5 @@ export const latest = view(
 );
 
 /** Sensors of the steady stream; the page sends its own readings as sensor PAGE_SENSOR. */
-export const SENSORS = 8;
-export const PAGE_SENSOR = 100;
+export const SENSORS = 100;
+export const PAGE_SENSOR = 1_000;

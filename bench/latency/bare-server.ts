@@ -29,10 +29,13 @@ async function flush(): Promise<void> {
     await file.write(bytes, 0, bytes.length, at);
     await file.datasync();
     at += bytes.length;
-    const changes = group.map(({ text }) => {
-      const { sensor, number } = JSON.parse(text) as { sensor: number; number: number };
-      return { op: "update", key: sensor, row: { sensor, latest: number } };
-    });
+    const changes = group.flatMap(({ text }) =>
+      (JSON.parse(text) as { sensor: number; number: number }[]).map(({ sensor, number }) => ({
+        op: "update",
+        key: sensor,
+        row: { sensor, latest: number },
+      })),
+    );
     listener?.write(`event: change\ndata: ${JSON.stringify({ changes })}\n\n`);
     for (const { response } of group) response.end("{}");
   }

@@ -4,7 +4,7 @@
  * - A strict function of a constant NULL is NULL; its other arguments are not evaluated, so `a / 0 = NULL` raises nothing.
  * - AND drops TRUE and ends at FALSE; OR the other way around. NOT, IS NULL and IS DISTINCT FROM of constants are constants.
  * - CASE drops branches that are never taken and ends at one that always is; COALESCE drops NULLs and ends at a constant.
- * - In WHERE, HAVING and ON, NULL counts as FALSE. A filter that lets nothing through reads nothing.
+ * - In WHERE, HAVING and ON, NULL counts as FALSE, and NOT goes inside AND and OR. A filter that lets nothing through reads nothing.
  *
  * PostgreSQL would also compute `1 / 0` now. Here it is computed for each row; so nothing is dropped that needs no row and may fail.
  */
@@ -53,9 +53,19 @@ function readsRecursion(plan: Plan): boolean {
 /** Where only TRUE counts. */
 function foldCondition(expr: Expr): Expr {
   if (isConst(expr, null)) return truth(false);
+  if (expr.kind === "not" && expr.arg.kind === "not") return foldCondition(expr.arg.arg);
+  // NOT goes inside, where it may meet a NULL, and what it leaves are conjuncts that can move by themselves.
+  if (expr.kind === "not" && (expr.arg.kind === "and" || expr.arg.kind === "or")) {
+    const kind = expr.arg.kind === "and" ? "or" : "and";
+    return foldCondition({ kind, args: expr.arg.args.map(negated) });
+  }
   if (expr.kind !== "and" && expr.kind !== "or") return expr;
   const args = expr.args.map(foldCondition);
   return args.every((a, i) => a === expr.args[i]) ? expr : logic(expr.kind, args);
+}
+
+function negated(expr: Expr): Expr {
+  return expr.kind === "not" ? expr.arg : foldOperator({ kind: "not", arg: expr });
 }
 
 function fold(expr: Expr): Expr {

@@ -1,5 +1,5 @@
 /**
- * extract, date_part and date_trunc with a unit known beforehand.
+ * extract, date_part and date_trunc with a unit known beforehand, to_char with a pattern known beforehand.
  *
  * A time is microseconds in a double; what lies beyond +-285 years of 1970, the infinities among them, is a wide reference and goes to the
  * runtime. Whole quotients of safe integers are exact, so floor() of a division splits a time.
@@ -16,8 +16,10 @@ import {
   timeField,
   US_PER_DAY,
 } from "./datetime.ts";
-import { INT8, NUMERIC, type Operand, PLAIN_FLOAT8, scaledForm } from "./operand.ts";
+import { INT8, NUMERIC, type Operand, PLAIN_FLOAT8, scaledForm, TEXT } from "./operand.ts";
 import type { Computed, Emitter, OperandWriter } from "./operand-writer.ts";
+import { TimeTexts } from "./time-texts.ts";
+import { parsePattern } from "./to-char-pattern.ts";
 
 /** Digits that hold every integer part: a day's microseconds, a year. */
 const PART_DIGITS = 10;
@@ -28,13 +30,17 @@ function constantField(unit: Operand): TimeField | undefined {
   return typeof unit.constant === "string" ? timeField(unit.constant) : undefined;
 }
 
-/** A part that goes round: null for an infinite time. */
-function roundPart(to: OperandWriter, field: TimeField, us: string): { code: string; isNull: string } {
-  const { writer } = to;
+function isInfinite(to: OperandWriter, us: string): string {
   const infinite = [TIMESTAMP_INFINITY, TIMESTAMP_MINUS_INFINITY].map(
     (t) => `${us} === ${to.wideConstant(t)}`,
   );
-  const isNull = writer.bind(`${us} >= ${WIDE} && (${infinite.join(" || ")})`, "n");
+  return to.writer.bind(`${us} >= ${WIDE} && (${infinite.join(" || ")})`, "n");
+}
+
+/** A part that goes round: null for an infinite time. */
+function roundPart(to: OperandWriter, field: TimeField, us: string): { code: string; isNull: string } {
+  const { writer } = to;
+  const isNull = isInfinite(to, us);
   const slow = `${isNull} ? 0 : ${to.rt}.part("${field}", ${us})`;
   const fast = fastPart(field, us);
   return { code: writer.bind(fast === undefined ? slow : `${us} < ${WIDE} ? ${fast} : ${slow}`), isNull };
@@ -91,7 +97,25 @@ const truncate: Emitter = (to, [unit, time]): Computed | undefined => {
   return { code: result, form: INT8 };
 };
 
+function toChar(zone: string | null): Emitter {
+  return (to, [time, pattern]) => {
+    if (typeof pattern!.constant !== "string" || pattern!.constant === "") return undefined;
+    const parsed = parsePattern(pattern!.constant);
+    const { writer } = to;
+    const us = time!.code;
+    const texts = to.held(new TimeTexts(to.runtime.dictionary, parsed, zone), "texts");
+    const isNull = isInfinite(to, us);
+    const result = writer.name("v");
+    writer.line(`let ${result} = 0;`);
+    writer.line(`if (${us} < ${WIDE}) ${result} = ${texts}.of(${us});`);
+    writer.line(`else if (!${isNull}) ${result} = ${texts}.ofWide(${to.rt}.big(${us}));`);
+    return { code: result, form: TEXT, isNull };
+  };
+}
+
 export const timeEmitters = {
+  timestamp_to_char: toChar(null),
+  timestamptz_to_char: toChar("UTC"),
   timestamptz_extract: extract,
   timestamptz_date_part: datePart,
   timestamptz_trunc: truncate,

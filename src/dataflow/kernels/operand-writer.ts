@@ -52,10 +52,16 @@ export interface Kernel<F> {
   dispose(): void;
 }
 
+/** What keeps references of the dictionary for generated code. */
+interface Disposable {
+  dispose(): void;
+}
+
 export class OperandWriter {
   readonly writer = new CodeWriter();
   readonly runtime: KernelRuntime;
   readonly #retained: number[] = [];
+  readonly #held: Disposable[] = [];
   /** Statement that leaves the row when fault.error is set. */
   protected onError: string | null = null;
 
@@ -83,13 +89,21 @@ export class OperandWriter {
     const { run, source } = this.writer.compile<F>(name, parameters);
     const { dictionary } = this.runtime;
     const retained = this.#retained.splice(0);
+    const held = this.#held.splice(0);
     return {
       run,
       source,
       dispose: () => {
         for (const id of retained.splice(0)) dictionary.release(id);
+        for (const object of held.splice(0)) object.dispose();
       },
     };
+  }
+
+  /** Name of an object the generated code uses and the kernel disposes of. */
+  held(object: Disposable, prefix: string): string {
+    this.#held.push(object);
+    return this.writer.parameter(object, prefix);
   }
 
   // ---- errors ---------------------------------------------------------------------------------------------------

@@ -1,10 +1,7 @@
-/**
- * to_char(time, pattern). A pattern is a row of keywords (the longest that fits counts), quoted texts and other characters, which stand for
- * themselves. Before a keyword FM leaves out padding and zeros in front, TM asks for names in the language, which is English; behind it
- * TH and th add the ending of an ordinal number.
- */
+/** to_char(time, pattern): what each keyword of a pattern (to-char-pattern.ts) shows of a time. */
 import { civilFromDays, daysFromCivil } from "../../batch/format/calendar.ts";
-import { isInfiniteTime, partOf, splitTime } from "./datetime.ts";
+import { isInfiniteTime, partOf, spanOf, splitTime, US_PER_DAY } from "./datetime.ts";
+import { type Pattern, patternOf, writePattern } from "./to-char-pattern.ts";
 
 const months = "January February March April May June July August September October November December".split(
   " ",
@@ -12,26 +9,6 @@ const months = "January February March April May June July August September Octo
 const weekdays = "Sunday Monday Tuesday Wednesday Thursday Friday Saturday".split(" ");
 const romans = "I II III IV V VI VII VIII IX X XI XII".split(" ");
 const JULIAN_DAY_OF_1970 = 2_440_588;
-
-const inBothCases =
-  "A.D. A.M. AD AM B.C. BC CC DAY DDD DD DY D FF1 FF2 FF3 FF4 FF5 FF6 HH24 HH12 HH IDDD ID IW IYYY IYY IY I J MI MM MONTH MON MS OF P.M. " +
-  "PM Q RM SSSSS SSSS SS TZH TZM TZ US WW W Y,YYY YYYY YYY YY Y";
-const keywords = [
-  ...inBothCases.split(" "),
-  ...inBothCases.toLowerCase().split(" "),
-  "Day",
-  "Dy",
-  "Month",
-  "Mon",
-];
-const alternatives = keywords
-  .sort((a, b) => b.length - a.length)
-  .map((k) => k.replaceAll(".", "\\."))
-  .join("|");
-const element = new RegExp(
-  `((?:FM|fm|TM|tm|FX|fx)*)(${alternatives})(TH|th|SP)?|"((?:[^"\\\\]|\\\\[\\s\\S])*)"?|\\\\(")|(?:FX|fx)|([\\s\\S])`,
-  "gu",
-);
 
 interface Moment {
   readonly days: number;
@@ -47,30 +24,45 @@ interface Moment {
 function toChar(us: bigint, pattern: string, zone: string | null): string | null {
   if (pattern === "" || isInfiniteTime(us)) return null;
   const { days, rest } = splitTime(us);
+  return timeText(days, rest, patternOf(pattern), zone);
+}
+
+/** The time `rest` microseconds into a day, as the pattern shows it. */
+export function timeText(days: number, rest: number, pattern: Pattern, zone: string | null): string {
   const moment: Moment = { days, rest, ...civilFromDays(days), zone };
-  return writeParts(pattern, (keyword, bare, local) => shownAs(keyword, moment, bare, local));
+  return writePattern(pattern, (keyword, bare, local) => shownAs(keyword, moment, bare, local));
 }
 
-/** The pattern with each keyword as `shown` has it. `bare`: FM stands before it, `local`: TM. */
-export function writeParts(
-  pattern: string,
-  shown: (keyword: string, bare: boolean, local: boolean) => string,
-): string {
-  return pattern.replace(element, (_, before = "", keyword, after, quoted, quote, other) => {
-    if (quoted !== undefined) return quoted.replace(/\\([\s\S])/g, "$1");
-    if (quote !== undefined) return quote;
-    if (keyword === undefined) return other ?? "";
-    const text = shown(keyword, /FM/i.test(before), /TM/i.test(before));
-    return after === undefined || after === "SP" || !/^-?\d+$/.test(text)
-      ? text
-      : text + ordinal(text, after);
-  });
+/** Microseconds of the longest stretches in which every time has the same text: from a day down to a microsecond. */
+export function textSpan(pattern: Pattern): number {
+  let span = US_PER_DAY;
+  for (const part of pattern) {
+    if (typeof part !== "string") span = Math.min(span, keywordSpan(part.keyword.toUpperCase()));
+  }
+  return span;
 }
 
-function ordinal(digits: string, after: string): string {
-  const n = Number(digits.replace("-", "").slice(-2));
-  const ending = n > 10 && n < 20 ? "th" : (["th", "st", "nd", "rd"][n % 10] ?? "th");
-  return after === "TH" ? ending.toUpperCase() : ending;
+function keywordSpan(keyword: string): number {
+  switch (keyword) {
+    case "A.M.":
+    case "P.M.":
+    case "AM":
+    case "PM":
+    case "HH":
+    case "HH12":
+    case "HH24":
+      return spanOf.hour!;
+    case "MI":
+      return spanOf.minute!;
+    case "SS":
+    case "SSSS":
+    case "SSSSS":
+      return spanOf.second!;
+    case "MS":
+      return spanOf.milliseconds!;
+    default:
+      return keyword === "US" || keyword.startsWith("FF") ? 1 : US_PER_DAY;
+  }
 }
 
 /** A name in the case the keyword is written in, padded. */

@@ -3,7 +3,7 @@ import { daysFromCivil, FIRST_DAY } from "../../../batch/format/calendar.ts";
 import { intervalInfinity, parseInterval } from "../../../batch/format/interval.ts";
 import { partOf } from "../datetime.ts";
 import { fail, scalarError } from "../errors.ts";
-import { writeParts } from "../to-char.ts";
+import { patternOf, writePattern } from "../to-char-pattern.ts";
 
 const romans = "I II III IV V VI VII VIII IX X XI XII".split(" ");
 const notInAnInterval = scalarError(
@@ -140,6 +140,8 @@ export const intervalTextLibrary = {
   interval_to_char: (span: string, pattern: string): string | null => {
     if (pattern === "") return null;
     const fields = fieldsOf(span);
-    return fields === null ? null : writeParts(pattern, (keyword, bare) => shownAs(keyword, fields, bare));
+    return fields === null
+      ? null
+      : writePattern(patternOf(pattern), (keyword, bare) => shownAs(keyword, fields, bare));
   },
 };

@@ -1,7 +1,7 @@
 /**
  * Rewrites a plan into one that computes the same rows with less work.
  *
- * 0. What constants decide is decided (fold.ts), and subqueries become joins (before-apply.ts, decorrelate.ts).
+ * 0. What constants decide is decided (fold.ts), what every branch of an OR asks is asked once (factor-or.ts), and subqueries become joins (before-apply.ts, decorrelate.ts).
  * 1. Predicates move toward the sources. WHERE is a list of conjuncts; each moves down by itself, through projects (with
  *    columns replaced by what they stand for), joins (to the side it reads), groups (when it reads keys only), distinct,
  *    union and top-k (when it reads the partition only). On the way, equalities between the two sides of an inner join
@@ -25,6 +25,7 @@ import { filtersBeforeApplies } from "./before-apply.ts";
 import * as build from "./build.ts";
 import { decorrelate } from "./decorrelate.ts";
 import type { ColumnExpr, Expr } from "./expression.ts";
+import { factorDisjunctions } from "./factor-or.ts";
 import { foldConstants } from "./fold.ts";
 import { functionInfo } from "./functions.ts";
 import {
@@ -58,7 +59,8 @@ function notDecorrelated(): Error {
 
 /** The same columns, in the same order, computed with less work. */
 export function optimize(plan: Plan): Plan {
-  const pushed = pushDown(decorrelate(filtersBeforeApplies(foldConstants(plan))), []);
+  const simpler = factorDisjunctions(foldConstants(plan));
+  const pushed = pushDown(decorrelate(filtersBeforeApplies(simpler)), []);
   const all = pushed.schema.fields.map((_, i) => i);
   const pruned = exactly(prune(pushed, new Set(all)), all);
   return rename(pruned, plan);

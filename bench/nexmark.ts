@@ -8,6 +8,8 @@
  *   columns to chunks, operators, the view's rows with their indexes, and what of them has changed. The answers of q0 to q2 are kept as rows, too.
  * - "from the log": the same rounds as durable commits, 16 of them under way at once, up to the view showing them all.
  *
+ * q3, q4, q7 and q18 have their bound beside them: the same job by hand (nexmark/loops.ts), in processor time, medians over turns, answers compared.
+ *
  * The number of events counts all of them, people, auctions and bids, also for a query that reads one topic: so it is told elsewhere.
  * Beside it stands what was published for Flink on one core of another machine; it is a mark to aim at and no comparison.
  *
@@ -18,10 +20,14 @@ import { withDirectory } from "./directory.ts";
 import { CircuitContender, defineView, openNexmark, planned, throughLog } from "./nexmark/engine.ts";
 import { nexmark, type Round } from "./nexmark/events.ts";
 import { Judge, sortedRows } from "./nexmark/judge.ts";
+import { mapLoops } from "./nexmark/map-loops.ts";
 import { type NexmarkQuery, queries } from "./nexmark/queries.ts";
-import { type Measured, present } from "./report.ts";
+import { typedLoops } from "./nexmark/typed-loops.ts";
+import { rounds as inTurns, type Measured, median, present, threadMs } from "./report.ts";
 
 const JUDGED_EVENTS = 20_000;
+const FLINK = "published for Flink";
+const TURNS = 5;
 
 const { values, positionals } = parseArgs({
   options: { events: { type: "string", default: "500000" } },
@@ -42,7 +48,7 @@ async function measure(): Promise<Measured[]> {
       name: `${query.name} from memory`,
       unit: "events/s",
       value: memory.rate,
-      ...(query.flink === undefined ? {} : { peer: "published for Flink", peerValue: query.flink, goal: 3 }),
+      ...(query.flink === undefined ? {} : { peer: FLINK, peerValue: query.flink, goal: 3 }),
       note: `${mib} MiB of state, longest step ${memory.longestStepMs.toFixed(0)} ms`,
     });
     measured.push({
@@ -53,7 +59,8 @@ async function measure(): Promise<Measured[]> {
       peerValue: memory.rate,
     });
   }
-  const ratios = measured.filter((m) => m.goal !== undefined).map((m) => (m.value ?? 0) / (m.peerValue ?? 1));
+  measured.push(...(await besideLoops(rounds)));
+  const ratios = measured.filter((m) => m.peer === FLINK).map((m) => (m.value ?? 0) / (m.peerValue ?? 1));
   if (ratios.length === 0) return measured;
   const mean = Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length);
   return [...measured, { name: "geometric mean over Flink's", unit: "times", value: mean, least: 10 }];
@@ -108,6 +115,57 @@ async function fromLog(dir: string, query: NexmarkQuery, rounds: readonly Round[
   if (failure !== null) throw failure;
   await db.close();
   return rate;
+}
+
+/** Queries from memory and by hand, in turns; all must come to the same answer. */
+async function besideLoops(rounds: readonly Round[]): Promise<Measured[]> {
+  const measured: Measured[] = [];
+  for (const query of wanted) {
+    const [typed, maps] = [typedLoops[query.name], mapLoops[query.name]];
+    if (typed === undefined || maps === undefined) continue;
+    const plan = await withDirectory(async (dir) => {
+      await using db = await openNexmark(dir);
+      return await planned(db, query);
+    });
+    const answers: Record<string, string> = {};
+    const rate = (name: string, make: () => Contender) => () => {
+      const contender = make();
+      const started = threadMs();
+      for (const round of rounds) contender.take(round);
+      const perSecond = (events * 1000) / (threadMs() - started);
+      answers[name] ??= contender.rows().sort().join("\n");
+      return perSecond;
+    };
+    const seen = await inTurns(TURNS, {
+      engine: rate("engine", () => new CircuitContender(plan)),
+      typed: rate("typed", typed),
+      maps: rate("maps", maps),
+    });
+    for (const name of ["typed", "maps"])
+      if (answers[name] !== answers.engine)
+        throw new Error(`${query.name} by hand (${name}) has another answer`);
+    measured.push(
+      beside(query.name, seen.engine, "typed arrays by hand", seen.typed, 0.5),
+      beside(`${query.name} on typed arrays by hand`, seen.typed, "Map by hand", seen.maps, 2.5),
+    );
+  }
+  return measured;
+}
+
+interface Contender {
+  take(round: Round): void;
+  rows(): string[];
+}
+
+function beside(
+  name: string,
+  values: readonly number[],
+  peer: string,
+  peerValues: readonly number[],
+  goal: number,
+): Measured {
+  const ratio = median(values.map((value, turn) => value / peerValues[turn]!));
+  return { name, unit: "events/s", value: median(values), peer, peerValue: median(peerValues), ratio, goal };
 }
 
 async function timed(run: () => Promise<void> | void): Promise<number> {

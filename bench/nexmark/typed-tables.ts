@@ -69,7 +69,7 @@ export class KeyTable {
     const mask = this.#mask;
     let at = hash(key) & mask;
     // An empty place holds NaN, which is not itself.
-    while (keys[at] !== key && keys[at] === keys[at]) at = (at + 1) & mask;
+    while (keys[at] !== key && !Number.isNaN(keys[at])) at = (at + 1) & mask;
     return at;
   }
 

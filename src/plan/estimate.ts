@@ -23,19 +23,43 @@ export function estimateRows(plan: Plan): number | null {
 
 /**
  * Different values that these columns are taken from. The rows of a key are all there are before a filter takes some away: a row that
- * refers to the key finds its partner as often as the filter leaves one.
+ * refers to the key finds its partner as often as the filter leaves one. A column remains the key of the relation it comes from where joins have
+ * repeated its rows.
  */
 function domain(
   plan: Plan,
   columns: readonly number[],
 ): { readonly values: number; readonly isKey: boolean } {
-  if (!plan.key?.every((k) => columns.includes(k))) {
-    return { values: (estimateRows(plan) ?? 0) * GROUPS_PER_ROW, isKey: false };
+  const taken = new Map<Plan, number[]>();
+  for (const column of columns) {
+    const from = originOf(plan, column);
+    const known = taken.get(from.plan);
+    if (known === undefined) taken.set(from.plan, [from.column]);
+    else known.push(from.column);
   }
-  let below: Plan = plan;
-  while (below.kind === "filter" || below.kind === "project" || below.kind === "temporal")
-    below = below.input;
-  return { values: estimateRows(below) ?? 0, isKey: true };
+  const keys = [...taken].filter(([origin, own]) => origin.key?.every((k) => own.includes(k)));
+  if (keys.length === 0) return { values: (estimateRows(plan) ?? 0) * GROUPS_PER_ROW, isKey: false };
+  const values = keys.reduce((product, [origin]) => product * Math.max(1, estimateRows(origin) ?? 0), 1);
+  return { values, isKey: true };
+}
+
+/** Where the values of a column are taken from. */
+function originOf(plan: Plan, column: number): { readonly plan: Plan; readonly column: number } {
+  switch (plan.kind) {
+    case "filter":
+    case "temporal":
+      return originOf(plan.input, column);
+    case "project": {
+      const expr = plan.exprs[column]!;
+      return expr.kind === "column" ? originOf(plan.input, expr.index) : { plan, column };
+    }
+    case "join": {
+      const left = plan.left.schema.fields.length;
+      return column < left ? originOf(plan.left, column) : originOf(plan.right, column - left);
+    }
+    default:
+      return { plan, column };
+  }
 }
 
 function estimate(plan: Plan): number | null {

@@ -42,3 +42,15 @@ it("gives a row that refers to a key its one partner, as often as a filter leave
   expect(estimateJoin(many, [1], where(few, 1), [0])).toBe(100);
   expect(estimateJoin(many, [], few, [])).toBe(10_000);
 });
+
+it("knows a key again where joins have repeated its rows", () => {
+  const [orders, customers, suppliers] = [table(1, 1000), table(2, 100), table(3, 10)];
+  const join = (left: Plan, leftKeys: number[], right: Plan, rightKeys: number[]) =>
+    build.join({ type: "inner", left, right, leftKeys, rightKeys, nullSafe: leftKeys.map(() => false) });
+  const inOneNation = join(customers, [1], suppliers, [1]);
+  const both = estimateRows(inOneNation)!;
+  // An order has one customer, who stands there once per supplier.
+  expect(estimateJoin(inOneNation, [0], orders, [1])).toBe((both * 1000) / 100);
+  expect(estimateJoin(inOneNation, [2], orders, [1])).toBe((both * 1000) / 10);
+  expect(estimateJoin(inOneNation, [0, 2], orders, [0, 1])).toBe(both);
+});

@@ -88,6 +88,8 @@ export class Temporal extends Node {
 
   override begin(): void {
     super.begin();
+    // Rows are taken from its store in steps that bring it none: they die in this step, not in the last one that concerned it.
+    if (this.#spec.evict && this.#input.host === this.host) this.host.activate(this.#input);
     this.prepare();
     this.#delta ??= new Delta(this.#input, this);
     this.#copy ??= copier(this.#input.store, this.#spec.columns);

@@ -15,14 +15,20 @@
  * A commit of a sink has a record beside its rows that names the view and the position of the step that caused it. Replay appends nothing:
  * what was appended is in the log.
  */
+import { assert } from "../base/assert.ts";
 import { type EvertError, toEvertError } from "../base/errors.ts";
 import type { Datum } from "../batch/convert.ts";
 import { exactValue } from "../batch/convert.ts";
 import { setProperty } from "../batch/json.ts";
 import type { Field } from "../batch/schema.ts";
+import { text } from "../batch/types.ts";
 import type { Log } from "../log/log.ts";
 import * as build from "../plan/build.ts";
+import type { Expr } from "../plan/expression.ts";
+import { castOf } from "../plan/function-casts.ts";
 import type { Plan, Query } from "../plan/plan.ts";
+import type { Dictionary } from "../state/dictionary.ts";
+import { mayPrintDifferently } from "../state/equality.ts";
 import { encodeChanges } from "../views/frames.ts";
 import type { PublishedStep } from "../views/subscriptions.ts";
 import type { View } from "../views/view.ts";
@@ -40,6 +46,7 @@ const RETRY_MS = 1000;
 const PUBLISHED_MS = 60_000;
 
 export interface SinkContext extends QueryContext {
+  readonly dictionary: Dictionary;
   readonly catalog: EngineCatalog;
   readonly committer: Committer;
   readonly publisher: Publisher;
@@ -249,7 +256,7 @@ class Sink {
     const topic = this.#topic();
     const isTable = topic.topicKind === "table";
     const [view, records] = this.#sources(topic);
-    const missing = difference(view, records, !isTable);
+    const missing = this.#missing(view, records, !isTable);
     // Both begin in this turn: what they read is held from then on.
     const [rows, gone] = await Promise.all([
       this.#rowsOf(missing, at),
@@ -268,6 +275,18 @@ class Sink {
     const columns = topic.schema.fields.map((f) => names.indexOf(f.name));
     const records = build.source(catalog.relation(topic.name)!);
     return [build.projectColumns(view, columns), records];
+  }
+
+  /** Rows of the view that the topic has not, or has in values that are equal and print differently. */
+  #missing(view: Plan, records: Plan, all: boolean): Plan {
+    const { dictionary } = this.#core;
+    const open = view.schema.fields.flatMap(({ type }, i) =>
+      mayPrintDifferently(dictionary, type) ? [i] : [],
+    );
+    if (open.length === 0) return difference(view, records, all);
+    const columns = view.schema.fields.map((_, i) => i);
+    const told = difference(withTexts(view, open), withTexts(records, open), all);
+    return build.projectColumns(told, columns);
   }
 
   async #rowsOf(plan: Plan, at: PublishedStep | { epoch: number; position: number }): Promise<Row[]> {
@@ -305,6 +324,19 @@ class Sink {
 
 function difference(left: Plan, right: Plan, all: boolean): Plan {
   return build.setOperation({ op: "except", all, left, right });
+}
+
+/** The plan's columns, and behind them these once more as text. */
+function withTexts(plan: Plan, columns: readonly number[]): Plan {
+  const { fields } = plan.schema;
+  const texts = columns.map((c): Expr => {
+    const cast = castOf(fields[c]!.type, text, "explicit");
+    assert(cast !== undefined && cast.fn !== null, "whatever is stored has a text");
+    return { kind: "call", fn: cast.fn, args: [build.column(plan, c)], type: text };
+  });
+  const own = fields.map((_, i) => build.column(plan, i));
+  const names = [...fields.map((f) => f.name), ...columns.map((c) => `${fields[c]!.name} as text`)];
+  return build.project(plan, [...own, ...texts], names);
 }
 
 function keysOf(plan: Plan, topic: TopicEntry): Plan {

@@ -124,6 +124,7 @@ function bindKind(node: Node, place: ExprPlace): Bound {
 
 const words: Partial<Record<NodeKind, string>> = {
   MultiAssignRef: "an assignment of several columns at once",
+  NamedArgExpr: "an argument given by its name",
   RowExpr: "a row constructor",
   SetToDefault: "DEFAULT in this place",
   XmlExpr: "an XML expression",

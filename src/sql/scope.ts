@@ -112,6 +112,7 @@ export function findColumn(
   const found = table.columns.filter((c) => c.name === name);
   if (found.length > 1) throw ambiguousColumn(name, position);
   if (found.length === 1) return found[0]!;
+  if (systemColumns.has(name)) throw notSupported(`the system column ${name}`, position);
   throw new EvertError("undefined_column", `column ${qualifier}.${name} does not exist`, {
     position,
     hint: columnHint(scope, name),
@@ -155,6 +156,9 @@ export function inward(expr: Expr, apply: number): Expr {
   return expr.apply === apply ? { kind: "column", index, type, nullable } : expr;
 }
 
+/** What each of PostgreSQL's tables has besides its own columns. */
+const systemColumns: ReadonlySet<string> = new Set(["ctid", "tableoid", "xmin", "xmax", "cmin", "cmax"]);
+
 function findUnqualified(scope: Scope, name: string, position: number | undefined): ScopeColumn {
   const found = scope.columns.filter((c) => c.name === name);
   if (found.length > 1) throw ambiguousColumn(name, position);
@@ -162,6 +166,7 @@ function findUnqualified(scope: Scope, name: string, position: number | undefine
   const table = scope.tables.find((t) => t.name === name);
   if (table?.isValue) return table.columns[0]!;
   if (table !== undefined) throw notSupported(`a whole row (${name}) as a value`, position);
+  if (systemColumns.has(name)) throw notSupported(`the system column ${name}`, position);
   throw new EvertError("undefined_column", `column "${name}" does not exist`, {
     position,
     hint: columnHint(scope, name),

@@ -133,7 +133,7 @@ export class Subqueries implements SubquerySink {
   // ---- kinds ------------------------------------------------------------------------------------------------------
 
   private exists(select: SelectStmt, place: ExprPlace): Expr {
-    const { query, id } = this.query(select, place);
+    const { query, id } = this.query(withColumns(select), place);
     return this.existsIn(query.plan, id);
   }
 
@@ -346,4 +346,11 @@ function isTotal(plan: Plan): boolean {
   if (plan.kind === "group") return plan.keys.length === 0;
   if (plan.kind === "values") return plan.rows.length === 1;
   return plan.kind === "project" && isTotal(plan.input);
+}
+
+/** EXISTS (SELECT FROM …): nobody looks at its columns, so it may have one. */
+function withColumns(select: SelectStmt): SelectStmt {
+  const isPlain = select.op === "SETOP_NONE" && select.valuesLists === undefined;
+  if (!isPlain || (select.targetList ?? []).length > 0) return select;
+  return { ...select, targetList: [{ ResTarget: { val: { A_Const: { ival: { ival: 1 } } } } }] };
 }

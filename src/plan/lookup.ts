@@ -50,25 +50,28 @@ interface Chain {
   readonly conditions: readonly Expr[];
   readonly all: boolean;
   readonly top: { readonly order: readonly OrderItem[]; readonly rows: number } | null;
+  /** Something in it chooses among the rows it is given, or may fail for one: what stands above must not take any away from it. */
+  readonly closed: boolean;
 }
 
 function chainOf(plan: Plan): Chain | null {
   if (plan.kind === "source") {
     if (plan.relation === "stream" || plan.lookup !== undefined) return null;
-    return { source: plan, conditions: [], all: true, top: null };
+    return { source: plan, conditions: [], all: true, top: null, closed: false };
   }
   if (plan.kind !== "filter" && plan.kind !== "project" && plan.kind !== "topK") return null;
   const below = chainOf(plan.input);
-  if (below === null || below.top !== null) return null;
+  if (below === null || below.closed) return null;
   if (plan.kind === "project") {
     // What is computed is nobody's column; what may fail must meet every row.
     return plan.exprs.some(isFallible) ? null : below;
   }
   const columns = sourceColumns(plan.input);
   if (plan.kind === "topK") {
-    if (plan.partition.length > 0 || plan.limit === null) return below;
+    if (plan.limit === null && plan.offset === 0) return below;
+    if (plan.partition.length > 0 || plan.limit === null) return { ...below, closed: true };
     const order = plan.order.map((o) => ({ ...o, column: columns[o.column]! }));
-    return { ...below, top: { order, rows: plan.limit + plan.offset } };
+    return { ...below, top: { order, rows: plan.limit + plan.offset }, closed: true };
   }
   const parts = conjuncts(plan.predicate);
   const fallible = parts.findIndex(isFallible);
@@ -78,6 +81,7 @@ function chainOf(plan: Plan): Chain | null {
     ...below,
     conditions: [...below.conditions, ...moved.filter((e) => e !== null)],
     all: below.all && fallible < 0 && moved.every((e) => e !== null),
+    closed: fallible >= 0,
   };
 }
 

@@ -34,7 +34,7 @@ export function bindStatement(
   const ctx = new BindContext({
     catalog,
     source: parsed.source,
-    params: defines === null ? params : [],
+    params: defines === null && !isKept(parsed.node) ? params : [],
     nowUs: options.nowUs ?? null,
     defines,
   });
@@ -103,6 +103,11 @@ function definedBy(node: Node): string | null {
   if (as(node, "CreateTableAsStmt") !== undefined) return "a materialized view";
   const explained = as(node, "ExplainStmt")?.query;
   return explained === undefined ? null : definedBy(explained);
+}
+
+/** Tables and domains keep their conditions and defaults as text, which means the same whenever it is read: it has no parameters. */
+function isKept(node: Node): boolean {
+  return as(node, "CreateStmt") !== undefined || as(node, "CreateDomainStmt") !== undefined;
 }
 
 function bindNode(parsed: ParsedStatement, ctx: BindContext): Statement {

@@ -54,7 +54,6 @@ export function refuseConstraint(constraint: Constraint, ctx: BindContext): Ever
 /** Constraints that say what holds anyway. */
 export function saysNothing({ contype }: Constraint): boolean {
   return (
-    contype === "CONSTR_NULL" ||
     contype === "CONSTR_ATTR_NOT_DEFERRABLE" ||
     contype === "CONSTR_ATTR_IMMEDIATE" ||
     contype === "CONSTR_ATTR_ENFORCED"

@@ -49,7 +49,7 @@ export function bindCreateTable(
   for (const element of node.tableElts ?? []) {
     const definition = as(element, "ColumnDef");
     const constraint = as(element, "Constraint");
-    if (definition !== undefined) columns.push(bindColumnDef(definition, columns, ctx));
+    if (definition !== undefined) columns.push(bindColumnDef(definition, name, columns, ctx));
     else if (constraint !== undefined) constraints.push(constraint);
     else throw notSupported(kindOf(element) === "TableLikeClause" ? "LIKE" : kindOf(element), place);
   }
@@ -106,7 +106,12 @@ function tableOptions(node: NodeOf<"CreateStmt">, ctx: BindContext): boolean {
   return appendOnly;
 }
 
-function bindColumnDef(node: ColumnDef, before: readonly Column[], ctx: BindContext): Column {
+function bindColumnDef(
+  node: ColumnDef,
+  table: string,
+  before: readonly Column[],
+  ctx: BindContext,
+): Column {
   const name = node.colname ?? "";
   const position = ctx.position(node.location);
   if (before.some((c) => c.field.name === name)) {
@@ -114,16 +119,25 @@ function bindColumnDef(node: ColumnDef, before: readonly Column[], ctx: BindCont
   }
   if (node.collClause !== undefined) bindCollation(node.collClause, ctx);
   const type = bindTypeName(node.typeName!, ctx);
-  let nullable = true;
-  let fallback: Default = { value: null, text: null };
+  let says: "CONSTR_NULL" | "CONSTR_NOTNULL" | null = null;
+  let fallback: Default | null = null;
   const constraints: Constraint[] = [];
   for (const wrapped of node.constraints ?? []) {
     const constraint = as(wrapped, "Constraint")!;
     switch (constraint.contype) {
+      case "CONSTR_NULL":
       case "CONSTR_NOTNULL":
-        nullable = false;
+        if (says !== null && says !== constraint.contype) {
+          const message = `conflicting NULL/NOT NULL declarations for column "${name}" of table "${table}"`;
+          throw new EvertError("syntax_error", message, { position: ctx.position(constraint.location) });
+        }
+        says = constraint.contype;
         break;
       case "CONSTR_DEFAULT":
+        if (fallback !== null) {
+          const message = `multiple default values specified for column "${name}" of table "${table}"`;
+          throw new EvertError("syntax_error", message, { position: ctx.position(constraint.location) });
+        }
         fallback = bindDefault(constraint, nextPlace(node, constraint), name, type, ctx);
         break;
       case "CONSTR_PRIMARY":
@@ -135,7 +149,8 @@ function bindColumnDef(node: ColumnDef, before: readonly Column[], ctx: BindCont
         if (!saysNothing(constraint)) throw refuseConstraint(constraint, ctx);
     }
   }
-  return { field: { name, type, nullable }, fallback, constraints };
+  const field = { name, type, nullable: says !== "CONSTR_NOTNULL" };
+  return { field, fallback: fallback ?? { value: null, text: null }, constraints };
 }
 
 function bindCollation(clause: NodeOf<"CollateClause">, ctx: BindContext): void {

@@ -6,7 +6,7 @@
 import { EvertError } from "../../base/errors.ts";
 import type { CopyIn } from "../../engine/api.ts";
 import { headers } from "../../wire/http/messages.ts";
-import { jsonAnswer } from "./answer.ts";
+import { breakOff, jsonAnswer } from "./answer.ts";
 import { BodyReader } from "./body.ts";
 import type { App, RequestContext, ServerContext } from "./context.ts";
 import { pacedBody } from "./paced-body.ts";
@@ -32,7 +32,7 @@ async function copy(c: RequestContext, server: ServerContext): Promise<Response>
     const call = await server.engine.copy(statement, { ...readOptions(query), signal: c.req.raw.signal });
     if (call.direction === "in") return await rowsIn(call, body);
     const { format, position, pieces } = call;
-    return new Response(pacedBody(pieces, { stallMs: server.stallMs }), {
+    return new Response(pacedBody(pieces, { stallMs: server.stallMs, breakOff: breakOff(c, server) }), {
       headers: {
         "Content-Type": format === "csv" ? "text/csv; charset=utf-8" : "text/plain; charset=utf-8",
         [headers.position]: position,

@@ -1,8 +1,13 @@
 /** POST /v1/copy over a socket, with the engine itself behind it. */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import type { CopyOut } from "../../../src/engine/api.ts";
 import type { Database } from "../../../src/engine/database.ts";
 import { createHttpServer, type HttpServer } from "../../../src/servers/http/server.ts";
 import { openInMemory, rowsOf, sql } from "../../engine/support/memory.ts";
+import { FakeEngine } from "../fake-engine.ts";
+import { until } from "./harness.ts";
 
 let engine: Database;
 let server: HttpServer;
@@ -57,4 +62,61 @@ test("a statement is wanted, and it is a COPY", async () => {
     headers: { "Content-Type": "text/csv" },
   });
   expect(none.status).toBe(400);
+});
+
+/** Its COPY … TO STDOUT has no end, or ends with an error. */
+class LongCopy extends FakeEngine {
+  released = false;
+  readonly #failsAt: number;
+
+  constructor(failsAt: number) {
+    super();
+    this.#failsAt = failsAt;
+  }
+
+  override async copy(): Promise<CopyOut> {
+    const pieces = async function* (this: LongCopy) {
+      try {
+        for (let made = 0; made < this.#failsAt; made++) yield `${"x".repeat(64 * 1024)}\n`;
+        throw new Error("it cannot go on");
+      } finally {
+        this.released = true;
+      }
+    }.bind(this);
+    return { direction: "out", position: "0", rowCount: 0, format: "text", pieces: pieces() };
+  }
+}
+
+test("a client that takes no more of it is given up", async () => {
+  const printed = vi.spyOn(console, "error");
+  const long = new LongCopy(Number.POSITIVE_INFINITY);
+  const serving = await createHttpServer(long, { port: 0, stallMs: 200 });
+  const socket = connect(serving.port, "127.0.0.1");
+  socket.on("error", () => undefined);
+  socket.write(
+    "POST /v1/copy?statement=COPY%20t%20TO%20STDOUT HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nContent-Length: 0\r\n\r\n",
+  );
+  await once(socket, "data");
+  socket.pause();
+  await until(() => long.released);
+  socket.resume();
+  await once(socket, "close");
+  await serving.close();
+  // It is the log's affair, not the terminal's.
+  expect(printed).not.toHaveBeenCalled();
+  printed.mockRestore();
+});
+
+test("what fails on its way is not taken for the whole", async () => {
+  const printed = vi.spyOn(console, "error");
+  const serving = await createHttpServer(new LongCopy(3), { port: 0 });
+  const answer = await fetch(`${serving.url}/v1/copy?statement=COPY%20t%20TO%20STDOUT`, {
+    method: "POST",
+    headers: { "Content-Type": "text/csv" },
+  });
+  expect(answer.status).toBe(200);
+  await expect(answer.text()).rejects.toThrow();
+  await serving.close();
+  expect(printed).not.toHaveBeenCalled();
+  printed.mockRestore();
 });

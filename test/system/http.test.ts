@@ -770,7 +770,11 @@ describe("topics and views", () => {
       "ranked",
       "words",
     ]);
-    expect((await ok("GET /v1/views/items")).body).toEqual(views.views.find((v) => v.name === "items"));
+    const { operators, ...figures } = (await ok("GET /v1/views/items")).body as {
+      operators: { operator: string }[];
+    };
+    expect(figures).toEqual(views.views.find((v) => v.name === "items"));
+    expect(operators.map((o) => o.operator)).toContain("table item");
     expect(await ask("GET /v1/views/nothing")).toMatchObject({
       status: 404,
       body: error("undefined_table", "42P01"),
@@ -1044,6 +1048,33 @@ describe("the rest", () => {
     }
     expect((await ok("GET /v1/openapi.json")).body).toMatchObject({
       openapi: expect.stringMatching(/^3\.1\./),
+    });
+  });
+
+  it("POST /copy takes rows in and gives them out", async () => {
+    await ok("POST /v1/sql", { sql: "CREATE TABLE copied (a int PRIMARY KEY, b text)" });
+    const copy = (statement: string, content?: string, options?: RequestOptions) =>
+      ask(`POST /v1/copy?statement=${encodeURIComponent(statement)}`, content, options);
+    const csv = { type: "text/csv" };
+    const stored = await copy(
+      "COPY copied FROM STDIN WITH (FORMAT csv, HEADER)",
+      'a,b\n1,one\n2,"t, wo"\n',
+      csv,
+    );
+    expect([stored.status, stored.body]).toEqual([200, { command: "COPY 2", rowCount: 2, position }]);
+    expect((await copy("COPY copied TO STDOUT")).text).toBe("1\tone\n2\tt, wo\n");
+    expect((await copy("COPY (SELECT b FROM copied WHERE a = 2) TO STDOUT WITH (FORMAT csv)")).text).toBe(
+      '"t, wo"\n',
+    );
+    expect(await copy("COPY copied FROM STDIN", "3\tthree\nx\tno\n", csv)).toMatchObject({
+      status: 400,
+      body: error("invalid_text_representation", "22P02", { detail: expect.stringContaining("line 2") }),
+    });
+    expect((await copy("COPY copied FROM STDIN", "1\tagain\n", csv)).status).toBe(409);
+    expect((await copy("COPY copied FROM STDIN", "4\tfour\n", { type: "text/plain" })).status).toBe(400);
+    expect((await copy("SELECT 1")).status).toBe(400);
+    expect((await ok("POST /v1/sql", { sql: "SELECT a FROM copied" })).body).toMatchObject({
+      results: [{ rows: [[1], [2]] }],
     });
   });
 

@@ -26,11 +26,13 @@ async function copy(c: RequestContext, server: ServerContext): Promise<Response>
       hint: "Give it in the query string: ?statement=COPY…",
     });
   }
-  checkType(c);
   const body = new BodyReader(c, server, server.bodyBytesMax);
   try {
     const call = await server.engine.copy(statement, { ...readOptions(query), signal: c.req.raw.signal });
-    if (call.direction === "in") return await rowsIn(call, body);
+    if (call.direction === "in") {
+      checkType(c);
+      return await rowsIn(call, body);
+    }
     const { format, position, pieces } = call;
     return new Response(pacedBody(pieces, { stallMs: server.stallMs, breakOff: breakOff(c, server) }), {
       headers: {

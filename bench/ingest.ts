@@ -87,11 +87,11 @@ function arrowOf(batch: Batch): Uint8Array {
   return Buffer.concat([...writeArrow(batch.schema, [batch])]);
 }
 
-let parsed = 0;
-
 /** Decoding included: a body comes as bytes. */
 function parseAll(bodies: readonly Buffer[]): void {
+  let parsed = 0;
   for (const body of bodies) parsed += (JSON.parse(body.toString()) as unknown[]).length;
+  if (parsed !== RECORDS * BODIES) throw new Error("a record is missing");
 }
 
 async function sendAll(url: string, type: string, bodies: readonly (() => Uint8Array)[]): Promise<void> {

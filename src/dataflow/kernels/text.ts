@@ -131,8 +131,18 @@ export function splitPart(s: string, delimiter: string, n: number): string {
   if (n === 0) return fail(zeroField, "");
   if (s === "") return "";
   if (delimiter === "") return n === 1 || n === -1 ? s : "";
-  const parts = s.split(delimiter);
-  return parts[n > 0 ? n - 1 : parts.length + n] ?? "";
+  if (n < 0) {
+    const parts = s.split(delimiter);
+    return parts[parts.length + n] ?? "";
+  }
+  let from = 0;
+  for (let field = 1; field < n; field++) {
+    const at = s.indexOf(delimiter, from);
+    if (at < 0) return "";
+    from = at + delimiter.length;
+  }
+  const end = s.indexOf(delimiter, from);
+  return end < 0 ? s.slice(from) : s.slice(from, end);
 }
 
 export function reverse(s: string): string {

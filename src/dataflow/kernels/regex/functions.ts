@@ -163,11 +163,18 @@ function groupsOf(subject: Subject, captures: Captures, groups: number): string 
   return formatArray(listOf(items));
 }
 
+/** The match asked for last: WHERE and SELECT ask for the same one of a row. */
+let lastMatch: { text: string; pattern: string; flags: string; groups: string | null } | null = null;
+
 function match(text: string, pattern: string, flags = ""): string | null {
+  if (lastMatch?.text === text && lastMatch.pattern === pattern && lastMatch.flags === flags)
+    return lastMatch.groups;
   const read = readFlags(flags, "regexp_match", "Use the regexp_matches function instead.");
   if (read === null) return null;
   const found = nthMatch(text, pattern, 1, 1, read.options);
-  return found === null ? null : groupsOf(found.subject, found.captures, found.groups);
+  const groups = found === null ? null : groupsOf(found.subject, found.captures, found.groups);
+  if (fault.error === null) lastMatch = { text, pattern, flags, groups };
+  return groups;
 }
 
 /** regexp_matches: one row per match, the first alone without g. */

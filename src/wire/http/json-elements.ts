@@ -100,37 +100,49 @@ export class JsonElementDecoder {
     out.push({ number: 0, text: this.#join("") });
   }
 
-  /** Index of the next cut at or after `i`, or -1. */
-  #scan(text: string, i: number): number {
-    for (; i < text.length; i++) {
+  /** Index of the next cut at or after `from`, or -1. */
+  #scan(text: string, from: number): number {
+    const { length } = text;
+    let depth = this.#depth;
+    let cut = -1;
+    let i = this.#inString ? this.#passString(text, from) : from;
+    for (; i < length; i++) {
       const code = text.charCodeAt(i);
-      if (this.#inString) {
-        if (this.#escaped) this.#escaped = false;
-        else if (code === backslash) this.#escaped = true;
-        else if (code === quote) this.#inString = false;
+      if (code === quote) {
+        this.#inString = true;
+        i = this.#passString(text, i + 1) - 1;
         continue;
       }
-      switch (code) {
-        case quote:
-          this.#inString = true;
-          break;
-        case openBracket:
-        case openBrace:
-          this.#depth++;
-          break;
-        case closeBrace:
-          if (this.#depth > 0) this.#depth--;
-          break;
-        case closeBracket:
-          if (this.#depth === 0) return i;
-          this.#depth--;
-          break;
-        case comma:
-          if (this.#depth === 0) return i;
-          break;
+      // With this bit a square bracket is a curly one; most characters are none of them.
+      const curly = code | 0x20;
+      if (code !== comma && curly !== openBrace && curly !== closeBrace) continue;
+      if (depth === 0 && (code === comma || code === closeBracket)) {
+        cut = i;
+        break;
+      }
+      if (curly === openBrace) depth++;
+      else if (curly === closeBrace && depth > 0) depth--;
+    }
+    this.#depth = depth;
+    return cut;
+  }
+
+  /** From inside a string: the index behind its closing quote, or the text's end. */
+  #passString(text: string, from: number): number {
+    const { length } = text;
+    let escaped = this.#escaped;
+    for (let i = from; i < length; i++) {
+      const code = text.charCodeAt(i);
+      if (escaped) escaped = false;
+      else if (code === backslash) escaped = true;
+      else if (code === quote) {
+        this.#inString = false;
+        this.#escaped = false;
+        return i + 1;
       }
     }
-    return -1;
+    this.#escaped = escaped;
+    return length;
   }
 
   #element(tail: string, last: boolean, out: Element[]): void {

@@ -7,7 +7,7 @@
  *   transaction; the median of several. Beside it PostgreSQL's full recomputation, which is what REFRESH MATERIALIZED VIEW does. The same
  *   transaction with no view there is told first, and is in every other number, too.
  *
- * PostgreSQL is PGlite, in process, with its primary keys and after ANALYZE; a server's figures would be lower. DuckDB is not at hand. After the
+ * PostgreSQL is PGlite, in process, with its primary keys and after ANALYZE; a server's figures would be lower. DuckDB is not measured. After the
  * refreshes, the numbers of rows are compared; test/bench/tpch.test.ts compares the rows.
  *
  *   node --conditions=evert-source bench/tpch.ts [--scale 0.01] [q1 q5 …]

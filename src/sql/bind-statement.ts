@@ -152,12 +152,19 @@ function bindNode(parsed: ParsedStatement, ctx: BindContext): Statement {
   }
 }
 
-/** The statement's first words in capitals: `CREATE INDEX`. */
+/** The statement's first words in capitals, as far as they say what it is: `CREATE INDEX`. */
 function statementWords({ text }: ParsedStatement): string {
-  const found =
-    /^[a-z]+(\s+(index|unique|schema|type|domain|function|trigger|table|view|materialized|role|user|extension|sequence|database)\b)*/i;
-  return (found.exec(text)?.[0] ?? "this statement").replace(/\s+/g, " ").toUpperCase();
+  const words = (firstWords.exec(text)?.[0] ?? "this statement").replace(/\s+/g, " ").toUpperCase();
+  // An enum is made by it.
+  return words === "CREATE TYPE" ? "CREATE TYPE of anything but an enum" : words;
 }
+
+const kinds =
+  "access|aggregate|by|cast|class|collation|configuration|conversion|data|database|default|dictionary|domain|event|extension|family|" +
+  "foreign|function|index|label|language|materialized|method|operator|or|owned|parser|policy|privileges|procedure|publication|replace|role|" +
+  "rule|schema|search|sequence|server|statistics|subscription|system|table|tablespace|template|text|transaction|transform|trigger|type|" +
+  "unique|user|view|wrapper";
+const firstWords = new RegExp(`^[a-z]+(\\s+(${kinds})\\b)*`, "i");
 
 const droppable: Readonly<Record<string, DropStatement["object"]>> = {
   OBJECT_TABLE: "table",
@@ -188,7 +195,10 @@ function bindTransaction(node: NodeOf<"TransactionStmt">, parsed: ParsedStatemen
   const { text, position } = parsed;
   const option = optionsOf(node.options).find((o) => o.name !== "transaction_isolation");
   if (option !== undefined)
-    throw notSupported("this transaction mode", parsed.source.position(option.location) ?? position);
+    throw notSupported(
+      "READ ONLY and DEFERRABLE of a transaction",
+      parsed.source.position(option.location) ?? position,
+    );
   if (node.chain) throw notSupported("AND CHAIN", position);
   switch (node.kind) {
     case "TRANS_STMT_BEGIN":

@@ -51,7 +51,11 @@ export function bindCreateTable(
     const constraint = as(element, "Constraint");
     if (definition !== undefined) columns.push(bindColumnDef(definition, name, columns, ctx));
     else if (constraint !== undefined) constraints.push(constraint);
-    else throw notSupported(kindOf(element) === "TableLikeClause" ? "LIKE" : kindOf(element), place);
+    else
+      throw notSupported(
+        kindOf(element) === "TableLikeClause" ? "CREATE TABLE (LIKE ...)" : kindOf(element),
+        place,
+      );
   }
   checkColumnCount(columns.length);
   if (columns.length === 0) throw notSupported("a table without columns", place);

@@ -6,7 +6,7 @@ import type { BindContext } from "./context.ts";
 import { boolOption, type Option, optionsOf, textOption } from "./options.ts";
 import type { ParsedStatement } from "./parser.ts";
 import type { ExplainStatement, Statement } from "./statement-types.ts";
-import { as, kindOf, type NodeOf } from "./tree.ts";
+import { as, kindOf, type NodeKind, type NodeOf } from "./tree.ts";
 
 /** `bind` binds what is explained. */
 export function bindExplain(
@@ -50,8 +50,18 @@ export function bindExplain(
       view: null,
       ...options,
     };
-  throw notSupported(`EXPLAIN of ${kindOf(inner).replace("Stmt", "").toUpperCase()}`, parsed.position);
+  throw notSupported(`EXPLAIN of ${words[kindOf(inner)] ?? "this statement"}`, parsed.position);
 }
+
+const words: Partial<Record<NodeKind, string>> = {
+  InsertStmt: "INSERT",
+  UpdateStmt: "UPDATE",
+  DeleteStmt: "DELETE",
+  MergeStmt: "MERGE",
+  CreateTableAsStmt: "CREATE TABLE AS",
+  ExecuteStmt: "EXECUTE",
+  DeclareCursorStmt: "DECLARE",
+};
 
 type Options = Pick<ExplainStatement, "code" | "analyze" | "views" | "timing" | "summary" | "format">;
 

@@ -76,7 +76,7 @@ function checkForm(
 ): void {
   const name = nameOf(call);
   if (call === undefined || node.is_rowsfrom || (node.functions?.length ?? 0) > 1)
-    throw notSupported("this kind of function call in FROM", position);
+    throw notSupported(node.is_rowsfrom ? "ROWS FROM" : "this kind of function call in FROM", position);
   if (name === "as_of") {
     const hint = "Write: FROM events JOIN as_of(table) AS t ON t.id = events.id.";
     throw notSupported("as_of() elsewhere than right of JOIN or LEFT JOIN", position, hint);

@@ -141,7 +141,9 @@ function refuseClauses(select: SelectStmt, ctx: BindContext): void {
   const first = ctx.position(select.targetList?.[0] && startOf(select.targetList[0]));
   if (select.intoClause !== undefined)
     throw notSupported("SELECT ... INTO", ctx.position(select.intoClause.rel?.location));
-  if (select.lockingClause !== undefined) throw notSupported("FOR UPDATE", first);
+  const lock = as(select.lockingClause?.[0], "LockingClause");
+  if (lock !== undefined)
+    throw notSupported(lock.strength === "LCS_FORUPDATE" ? "FOR UPDATE" : "FOR SHARE", first);
   if ((select.targetList ?? []).length === 0) throw notSupported("a select list without columns", first);
 }
 

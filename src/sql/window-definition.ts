@@ -172,7 +172,9 @@ function bindOffset(
   const position = ctx.position(startOf(node));
   const inner: ExprPlace = { ...place, clause: `window ${mode.toUpperCase()}`, aggregates: null };
   const bound = place.bind(node, inner);
-  if (bound.kind === "typed" && columnsOf(bound.expr).size > 0) {
+  // A subquery is a column beyond those of the rows.
+  const width = place.scope.plan.schema.fields.length;
+  if (bound.kind === "typed" && [...columnsOf(bound.expr)].some((c) => c < width)) {
     const message = `argument of ${mode.toUpperCase()} must not contain variables`;
     throw new EvertError("invalid_column_reference", message, { position });
   }

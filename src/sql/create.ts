@@ -110,12 +110,7 @@ function tableOptions(node: NodeOf<"CreateStmt">, ctx: BindContext): boolean {
   return appendOnly;
 }
 
-function bindColumnDef(
-  node: ColumnDef,
-  table: string,
-  before: readonly Column[],
-  ctx: BindContext,
-): Column {
+function bindColumnDef(node: ColumnDef, table: string, before: readonly Column[], ctx: BindContext): Column {
   const name = node.colname ?? "";
   const position = ctx.position(node.location);
   if (before.some((c) => c.field.name === name)) {

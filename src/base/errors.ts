@@ -93,6 +93,7 @@ export const errorCodes = {
   internal: facts("XX000", 500),
 } as const satisfies Record<string, CodeFacts>;
 
+/** What went wrong: a code of the closed list in docs/ERRORS.md. */
 export type ErrorCode = keyof typeof errorCodes;
 
 export interface ErrorFields {
@@ -117,6 +118,7 @@ export interface ErrorBody {
   readonly position?: number;
 }
 
+/** What Evert throws: a code of the closed list, its SQLSTATE, a message and, where there is more to say, a detail and a hint. */
 export class EvertError extends Error {
   readonly code: ErrorCode;
   readonly sqlstate: string;

@@ -11,6 +11,7 @@ import type { Schema } from "../batch/schema.ts";
 
 import type { OrderItem } from "../plan/plan.ts";
 
+/** What a read waits for. */
 export interface ReadOptions {
   /** Wait until this position is reflected. */
   readonly atLeast?: string | undefined;
@@ -18,12 +19,14 @@ export interface ReadOptions {
   readonly timeoutMs?: number | undefined;
 }
 
+/** How rows are appended. */
 export interface AppendOptions {
   readonly idempotencyKey?: string | undefined;
   /** Digest of the request body: same key with another digest is refused with idempotency_conflict. Absent: it is made of the rows. */
   readonly requestDigest?: string | undefined;
 }
 
+/** Where the rows stand that were appended. Told once they are durable. */
 export interface AppendResult {
   readonly position: string;
   readonly count: number;
@@ -56,6 +59,7 @@ export interface StatementResult {
   rowsText(): (string | null)[][];
 }
 
+/** The answers to the statements of a request, up to the first that failed. */
 export interface SqlResponse {
   readonly results: readonly StatementResult[];
   /** Set when statement results.length failed; those before it stand. */
@@ -63,6 +67,7 @@ export interface SqlResponse {
   readonly position: string;
 }
 
+/** Parameters of a request in SQL, and what it waits for. */
 export interface SqlOptions extends ReadOptions {
   /** $1, $2 ...: JSON values. */
   readonly params?: readonly unknown[] | undefined;
@@ -236,6 +241,7 @@ export interface SubscribeOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** One record of a topic, with its place in it and in the log. */
 export interface TopicRecord {
   readonly offset: number;
   readonly position: string;
@@ -246,6 +252,7 @@ export interface TopicRecord {
   readonly valueJson: string | null;
 }
 
+/** Which records of a topic are read, and whether to go on with those to come. */
 export interface ReadTopicOptions {
   /** Offset, or an end of the topic. Default "earliest". */
   readonly from?: number | "earliest" | "latest" | undefined;

@@ -20,6 +20,7 @@ import type {
 } from "./api.ts";
 import { type Database, openEngine } from "./database.ts";
 
+/** Where a database lies, what the program declares, and what it is limited to. */
 export interface OpenOptions {
   /** The data directory; made if it does not exist. */
   readonly dir: string;
@@ -43,11 +44,13 @@ export interface OpenOptions {
   readonly report?: (message: string) => void;
 }
 
+/** A row that came, changed or left, with its key. */
 export type RowChange<Row> =
   | { readonly op: "insert"; readonly key: unknown; readonly row: Row }
   | { readonly op: "update"; readonly key: unknown; readonly row: Row; readonly old: Row }
   | { readonly op: "delete"; readonly key: unknown; readonly old: Row };
 
+/** What a step changed in a view. */
 export interface Changes<Row> {
   readonly position: string;
   readonly changes: readonly RowChange<Row>[];
@@ -58,6 +61,7 @@ export interface Changes<Row> {
   readonly reset?: string;
 }
 
+/** Which rows of a view are read, and in which order. */
 export interface RowsOptions<Row> extends ReadOptions {
   readonly where?: Partial<Row>;
   /** Column names, "-" in front for descending. */
@@ -74,6 +78,7 @@ export interface ViewHandle<Row> {
   subscribe(options?: { readonly from?: string; readonly signal?: AbortSignal }): AsyncIterable<Changes<Row>>;
 }
 
+/** An open database: what open() gives. */
 export class Db {
   /** The engine below, for servers and tools. */
   readonly engine: Database;

@@ -18,6 +18,7 @@
  * | enum        | one of its labels                                                        |
  * | json, jsonb | anything JSON can say                                                    |
  * | array       | an array (nested: sub-arrays of one length), PostgreSQL's text of one    |
+ * | record      | an object of its fields, PostgreSQL's text of one                        |
  *
  * A JsonNumber (a number of a JSON text that no double keeps) is taken wherever a number is.
  */
@@ -30,6 +31,7 @@ import { parseDate, parseTime } from "./format/datetime.ts";
 import { plainDecimal } from "./format/float8.ts";
 import { parseInt8 } from "./format/integer.ts";
 import { doubleToUnscaled, numericToUnscaled, parseNumeric, unscaledToText } from "./format/numeric.ts";
+import { formatRecord, parseRecord } from "./format/record.ts";
 import {
   formatTimestampJson,
   formatTimestamptzJson,
@@ -104,6 +106,8 @@ export function fromValue(type: SqlType, value: unknown): Exclude<Datum, null> {
       return canonicalJson(value);
     case "array":
       return toArray(type.element!, value);
+    case "record":
+      return toRecord(type, value);
   }
 }
 
@@ -160,7 +164,27 @@ export function datumToValue(type: SqlType, datum: Datum): unknown {
         item === null ? null : datumToValue(element, datumFromText(element, item)),
       );
     }
+    case "record": {
+      const items = parseRecord(datum as string, type.fields!.length);
+      const values = type.fields!.map(({ name, type: field }, i): [string, unknown] => {
+        const item = items[i]!;
+        return [name, item === null ? null : datumToValue(field, datumFromText(field, item))];
+      });
+      return Object.fromEntries(values);
+    }
   }
+}
+
+/** Of an object: its fields by name, those that it has not null. */
+function toRecord(type: SqlType, value: unknown): string {
+  if (typeof value === "string") return datumFromText(type, value) as string;
+  if (typeof value !== "object" || Array.isArray(value)) throw mismatch("an object", value);
+  const given = value as Readonly<Record<string, unknown>>;
+  const items = type.fields!.map(({ name, type: field }) => {
+    const item = Object.hasOwn(given, name) ? datumFromJson(field, given[name], `.${name}`) : null;
+    return item === null ? null : datumToText(field, item);
+  });
+  return formatRecord(items);
 }
 
 /** A value that is right already: `fromValue` takes it as it is. */

@@ -14,6 +14,7 @@ import { formatDate, formatTime } from "./format/datetime.ts";
 import { formatFloat4Json } from "./format/float4.ts";
 import { formatFloat8Json } from "./format/float8.ts";
 import { unscaledToText } from "./format/numeric.ts";
+import { parseRecord } from "./format/record.ts";
 import { formatTimestampJson, formatTimestamptzJson } from "./format/timestamptz.ts";
 import type { Schema } from "./schema.ts";
 import { datumFromText, labelOf } from "./text-form.ts";
@@ -63,6 +64,10 @@ export function valueToJson(type: SqlType, datum: Datum): string {
       return JSON.stringify(datum);
     case "array":
       return arrayToJson(type.element!, datum as string);
+    case "record":
+      return recordToJson(type, datum as string, (field, item) =>
+        valueToJson(field, datumFromText(field, item)),
+      );
   }
 }
 
@@ -72,6 +77,21 @@ function arrayToJson(element: SqlType, text: string): string {
   const joined = (part: unknown): string =>
     Array.isArray(part) ? `[${part.map(joined).join(",")}]` : (part as string);
   return joined(nestArray(parseArray(text), write));
+}
+
+/** The object of a row's fields. `between`: what stands after a comma. */
+export function recordToJson(
+  { fields }: SqlType,
+  text: string,
+  write: (type: SqlType, item: string) => string,
+  between = "",
+): string {
+  const items = parseRecord(text, fields!.length);
+  const members = fields!.map(({ name, type }, i) => {
+    const item = items[i]!;
+    return `${JSON.stringify(name)}:${item === null ? "null" : write(type, item)}`;
+  });
+  return `{${members.join(`,${between}`)}}`;
 }
 
 /** NaN and the infinities are strings in JSON. */

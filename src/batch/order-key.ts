@@ -8,6 +8,7 @@
  * | interval | months, days, time  | the span: '1 mon' equals '30 days'                                                   |
  * | jsonb    | canonical JSON      | null < string < number < bool < array < object; arrays by length, objects by size    |
  * | array    | PostgreSQL's text   | item by item, nulls last, then the number of items, of dimensions, the bounds         |
+ * | record   | PostgreSQL's text   | field by field, nulls last                                                            |
  *
  * Inside a key every part ends itself: numbers have a fixed width or an end mark, text ends with a zero byte (no text holds one). So two keys
  * differ within the first part that differs, and what follows has no say.
@@ -15,6 +16,7 @@
 import { type ArrayParts, parseArray } from "./format/array.ts";
 import { withoutPadding } from "./format/characters.ts";
 import { intervalSpan, parseInterval } from "./format/interval.ts";
+import { parseRecord } from "./format/record.ts";
 import { JsonNumber, parseJson } from "./lossless-json.ts";
 import { datumFromText } from "./text-form.ts";
 import { carrierOf, isSmallNumeric, type SqlType, typeToString } from "./types.ts";
@@ -33,18 +35,29 @@ export function orderKeyOf(type: SqlType): OrderKey | null {
     case "interval":
     case "jsonb":
     case "array":
+    case "record":
       break;
     default:
       return null;
   }
-  const labels = type.element?.labels?.map((label) => JSON.stringify(label)).join() ?? "";
-  const kind = type.element === undefined ? type.name : `${typeToString(type.element)}[]${labels}`;
+  const kind = kindOf(type);
   let key = known.get(kind);
   if (key === undefined) {
     key = { kind, of: (text) => new KeyBytes().value(type, text).take() };
     known.set(kind, key);
   }
   return key;
+}
+
+/** Names of fields have no say in it. */
+function kindOf(type: SqlType): string {
+  if (type.element !== undefined) return `${partKind(type.element)}[]`;
+  return type.fields === undefined ? type.name : `(${type.fields.map((f) => partKind(f.type)).join()})`;
+}
+
+function partKind(type: SqlType): string {
+  if (type.element !== undefined || type.fields !== undefined) return kindOf(type);
+  return typeToString(type) + (type.labels?.map((label) => JSON.stringify(label)).join() ?? "");
 }
 
 const known = new Map<string, OrderKey>();
@@ -81,6 +94,8 @@ class KeyBytes {
         return this.#topJson(parseJson(text));
       case "array":
         return this.#array(type.element!, parseArray(text));
+      case "record":
+        return this.#record(type, text);
       default:
         return this.#part(type, text);
     }
@@ -92,6 +107,8 @@ class KeyBytes {
       return this.#integer(intervalSpan(parseInterval(text)) + SPAN_BIAS, SPAN_BYTES);
     }
     if (type.name === "jsonb") return this.#topJson(parseJson(text));
+    if (type.name === "array") return this.#array(type.element!, parseArray(text));
+    if (type.name === "record") return this.#record(type, text);
     if (type.name === "numeric") return this.#numeric(text);
     if (type.name === "bpchar") return this.#text(withoutPadding(text));
     switch (carrierOf(type)) {
@@ -118,6 +135,16 @@ class KeyBytes {
     dims.forEach((n, d) => {
       this.#integer(BigInt(n), 4).#integer(BigInt(lower[d]!) + (1n << 31n), 5);
     });
+    return this;
+  }
+
+  /** Fields each behind a 1 (a null: 2). */
+  #record({ fields }: SqlType, text: string): this {
+    const items = parseRecord(text, fields!.length);
+    for (const [i, item] of items.entries()) {
+      if (item === null) this.#byte(2);
+      else this.#byte(1).#part(fields![i]!.type, item);
+    }
     return this;
   }
 

@@ -10,6 +10,7 @@ import { formatFloat8, parseFloat8 } from "./format/float8.ts";
 import { formatBool, parseBool, parseInt2, parseInt4, parseInt8 } from "./format/integer.ts";
 import { formatInterval, parseInterval } from "./format/interval.ts";
 import { numericToUnscaled, parseNumeric, unscaledToText } from "./format/numeric.ts";
+import { formatRecord, parseRecord } from "./format/record.ts";
 import {
   formatTimestamp,
   formatTimestamptz,
@@ -70,6 +71,8 @@ export function datumFromText(type: SqlType, text: string): Exclude<Datum, null>
       return labelNumber(type, text);
     case "array":
       return canonicalArray(type.element!, text);
+    case "record":
+      return canonicalRecord(type, text);
   }
 }
 
@@ -114,6 +117,7 @@ export function datumToText(type: SqlType, datum: Exclude<Datum, null>): string 
     case "jsonb":
     case "jsonpath":
     case "array":
+    case "record":
       return datum as string;
   }
 }
@@ -139,4 +143,15 @@ function canonicalArray(element: SqlType, text: string): string {
     item === null ? null : datumToText(element, datumFromText(element, item)),
   );
   return formatArray({ ...parts, items });
+}
+
+/** Its fields as their types print them. */
+function canonicalRecord(type: SqlType, text: string): string {
+  const items = parseRecord(text, type.fields!.length);
+  return formatRecord(
+    items.map((item, i) => {
+      const field = type.fields![i]!.type;
+      return item === null ? null : datumToText(field, datumFromText(field, item));
+    }),
+  );
 }

@@ -22,9 +22,10 @@
  * | jsonpath          | Utf8: PostgreSQL's text            | string                         | string                         |
  * | enum              | Int32: number of the label         | the label                      | the label                      |
  * | array             | Utf8: PostgreSQL's text            | array of the elements' forms   | array                          |
+ * | record            | Utf8: PostgreSQL's text            | object of the fields' forms    | object                         |
  *
  * date, timestamp and timestamptz: the extreme integers are infinity and -infinity, as in PostgreSQL. What lies as text but is ordered or
- * equal otherwise than its bytes (interval, jsonb, arrays, bpchar) has order keys, see order-key.ts.
+ * equal otherwise than its bytes (interval, jsonb, arrays, records, bpchar) has order keys, see order-key.ts.
  */
 export type TypeName =
   | "int2"
@@ -48,7 +49,14 @@ export type TypeName =
   | "jsonb"
   | "jsonpath"
   | "enum"
-  | "array";
+  | "array"
+  | "record";
+
+/** One of a row's values. */
+export interface RecordField {
+  readonly name: string;
+  readonly type: SqlType;
+}
 
 export interface SqlType {
   readonly name: TypeName;
@@ -60,6 +68,8 @@ export interface SqlType {
   readonly length?: number;
   /** array only: its elements' type, which is no array. */
   readonly element?: SqlType;
+  /** record only: its fields in their order; two may have one name. */
+  readonly fields?: readonly RecordField[];
   /** enum only: its name. */
   readonly enumName?: string;
   /** enum only: its labels in their order. */
@@ -112,6 +122,10 @@ export function arrayOf(element: SqlType): SqlType {
   return { name: "array", element };
 }
 
+export function recordOf(fields: readonly RecordField[]): SqlType {
+  return { name: "record", fields };
+}
+
 export function enumOf(enumName: string, labels: readonly string[]): SqlType {
   return { name: "enum", enumName, labels };
 }
@@ -150,6 +164,7 @@ export function carrierOf(type: SqlType): Carrier {
     case "jsonb":
     case "jsonpath":
     case "array":
+    case "record":
       return "string";
   }
 }
@@ -184,6 +199,7 @@ export function sameType(a: SqlType, b: SqlType): boolean {
     a.length === b.length &&
     a.enumName === b.enumName &&
     sameLabels(a.labels, b.labels) &&
+    sameFields(a.fields, b.fields) &&
     (a.element === undefined
       ? b.element === undefined
       : b.element !== undefined && sameType(a.element, b.element))
@@ -194,9 +210,18 @@ function sameLabels(a: readonly string[] | undefined, b: readonly string[] | und
   return a === b || (a?.length === b?.length && a!.every((label, i) => label === b![i]));
 }
 
+function sameFields(a: SqlType["fields"], b: SqlType["fields"]): boolean {
+  if (a === undefined || b === undefined || a === b) return a === b;
+  return (
+    a.length === b.length && a.every(({ name, type }, i) => name === b[i]!.name && sameType(type, b[i]!.type))
+  );
+}
+
 /** The type without what a declaration adds to it: numeric(10,2) is numeric, varchar(5)[] is varchar[]. */
 export function withoutModifiers(type: SqlType): SqlType {
   if (type.element !== undefined) return { ...type, element: withoutModifiers(type.element) };
+  if (type.fields !== undefined)
+    return recordOf(type.fields.map((f) => ({ ...f, type: withoutModifiers(f.type) })));
   if (type.precision === undefined && type.length === undefined) return type;
   return { name: type.name };
 }
@@ -204,13 +229,15 @@ export function withoutModifiers(type: SqlType): SqlType {
 /** As PostgreSQL prints it: `numeric(10,2)`, `varchar(5)`, `int4[]`. */
 export function typeToString(type: SqlType): string {
   if (type.element !== undefined) return `${typeToString(type.element)}[]`;
+  if (type.fields !== undefined)
+    return `record(${type.fields.map((f) => `${JSON.stringify(f.name)} ${typeToString(f.type)}`).join(", ")})`;
   if (type.enumName !== undefined) return type.enumName;
   if (type.length !== undefined) return `${type.name}(${type.length})`;
   if (type.precision !== undefined) return `${type.name}(${type.precision},${type.scale ?? 0})`;
   return type.name;
 }
 
-const byName: Readonly<Record<Exclude<TypeName, "enum" | "array">, SqlType>> = {
+const byName: Readonly<Record<Exclude<TypeName, "enum" | "array" | "record">, SqlType>> = {
   int2,
   int4,
   int8,
@@ -236,7 +263,7 @@ const byName: Readonly<Record<Exclude<TypeName, "enum" | "array">, SqlType>> = {
 /** All types but those made of others. */
 export const baseTypes: readonly SqlType[] = Object.values(byName);
 
-/** What typeToString printed, for all types but enums; undefined for anything else. */
+/** What typeToString printed, for all types but enums and records; undefined for anything else. */
 export function typeFromString(said: string): SqlType | undefined {
   if (said.endsWith("[]")) {
     const element = typeFromString(said.slice(0, -2));

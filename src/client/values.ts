@@ -19,6 +19,7 @@ function converterOf(type: string): ValueConverter | null {
       return toNumeric;
     case "json":
     case "jsonb":
+    case "record":
       return plainJson;
     case "int2":
     case "int4":

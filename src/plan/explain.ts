@@ -8,7 +8,7 @@ import { datumToText } from "../batch/text-form.ts";
 import { type SqlType, type TypeName, typeToString } from "../batch/types.ts";
 import type { Datum, Expr } from "./expression.ts";
 import { functionInfo } from "./functions.ts";
-import { inputsOf } from "./inspect.ts";
+import { inputsOf, typeOf } from "./inspect.ts";
 import type { Aggregate, KeyRange, OrderItem, Plan, Query, SourcePlan } from "./plan.ts";
 import type { Routine } from "./routines.ts";
 
@@ -289,10 +289,18 @@ function callText(expr: Expr & { kind: "call" }, schema: Schema, nested: (e: Exp
       ? `${nested(expr.args[0]!)} ${info.op} ${nested(expr.args[1]!)}`
       : `${info.op} ${nested(expr.args[0]!)}`;
   }
+  if (expr.fn === "record_make") return `row(${expr.args.map((a) => exprText(a, schema)).join(", ")})`;
+  if (expr.fn === "record_field") return fieldText(expr, schema);
   if (expr.fn === "array_make") return `array[${expr.args.map((a) => exprText(a, schema)).join(", ")}]`;
   const isCast = info.names.length === 0 && info.args.length === 1;
   if (isCast) return `${nested(expr.args[0]!)}::${typeToString(expr.type)}`;
   return `${info.name}(${expr.args.map((a) => exprText(a, schema)).join(", ")})`;
+}
+
+/** (row).name */
+function fieldText({ args: [row, index] }: Expr & { kind: "call" }, schema: Schema): string {
+  const at = (index as Expr & { kind: "const" }).value as number;
+  return `(${exprText(row!, schema)}).${typeOf(row!).fields![at]!.name}`;
 }
 
 function bindsTightly(expr: Expr): boolean {

@@ -1,5 +1,12 @@
 /** Which types become which, how freely, and which type several have in common: PostgreSQL's pg_cast and select_common_type. */
-import { type SqlType, sameType, type TypeName, text, withoutModifiers } from "../batch/types.ts";
+import {
+  type RecordField,
+  type SqlType,
+  sameType,
+  type TypeName,
+  text,
+  withoutModifiers,
+} from "../batch/types.ts";
 import type { FunctionId } from "./function-table.ts";
 import { isAnyType } from "./functions-of/entry.ts";
 
@@ -170,14 +177,20 @@ function toCharacters(from: SqlType, to: SqlType, context: CastContext): Cast | 
 export function sameKind(a: SqlType, b: SqlType): boolean {
   if (a.name !== b.name) return false;
   if (isAnyType(a) || isAnyType(b)) return true;
+  if (a.fields !== undefined && b.fields !== undefined) return sameFieldTypes(a.fields, b.fields);
   return sameType(withoutModifiers(a), withoutModifiers(b));
+}
+
+/** Rows are alike whatever their fields are called. */
+function sameFieldTypes(a: readonly RecordField[], b: readonly RecordField[]): boolean {
+  return a.length === b.length && a.every(({ type }, i) => sameKind(type, b[i]!.type));
 }
 
 export function canCast(from: SqlType | null, to: SqlType): boolean {
   return from === null || sameKind(from, to) || castOf(from, to, "implicit") !== undefined;
 }
 
-export type Category = "N" | "B" | "S" | "D" | "T" | "E" | "A" | "U";
+export type Category = "N" | "B" | "S" | "D" | "T" | "E" | "A" | "U" | "P";
 
 export const categories: Record<TypeName, Category> = {
   int2: "N",
@@ -202,6 +215,7 @@ export const categories: Record<TypeName, Category> = {
   jsonpath: "U",
   enum: "E",
   array: "A",
+  record: "P",
 };
 
 /** Preferred within its category. */

@@ -109,6 +109,7 @@ export function resolveOperator(
     : `${op} ${sqlTypeName(argTypes[0] ?? null)}`;
   const found = isAmbiguousLiteral(symbol, given) ? "many" : choose(candidates, given, binary);
   if (found === "none") {
+    refuseUnlikeRows(symbol, argTypes, position);
     throw new EvertError("undefined_function", `operator does not exist: ${said}`, {
       hint: "No operator matches the given name and argument types. You might need to add explicit type casts.",
       position,
@@ -122,6 +123,24 @@ export function resolveOperator(
   }
   if (found.fn === null) throw notSupported(`operator ${said}`, position);
   return resolutionOf(found.fn, found.calls ?? found.args, given);
+}
+
+const comparing: ReadonlySet<string> = new Set(["=", "<>", "<", "<=", ">", ">="]);
+
+/** Rows are compared with rows, field by field of one type each. */
+function refuseUnlikeRows(
+  symbol: string,
+  given: readonly (SqlType | null)[],
+  position: number | undefined,
+): void {
+  const [left, right] = given.map((t) => t?.fields);
+  if (!comparing.has(symbol) || left === undefined || right === undefined) return;
+  const at = left.findIndex(({ type }, i) => right[i] !== undefined && !sameKind(type, right[i].type));
+  const message =
+    at < 0
+      ? "cannot compare record types with different numbers of columns"
+      : `cannot compare dissimilar column types ${sqlTypeName(left[at]!.type)} and ${sqlTypeName(right[at]!.type)} at record column ${at + 1}`;
+  throw new EvertError("datatype_mismatch", message, { position });
 }
 
 /** The function `name` (as PostgreSQL folds it, without pg_catalog) for these argument types, or an error as above. */

@@ -10,8 +10,8 @@ import { canCast, castOf, commonType, sameKind } from "./function-casts.ts";
 import type { FunctionId } from "./function-table.ts";
 import type { Resolution } from "./resolution.ts";
 
-/** any: of its own type, a literal is text. */
-type Slot = "array" | "element" | "any" | SqlType;
+/** any: of its own type, a literal is text. record: of its own type, a row. */
+type Slot = "array" | "element" | "record" | "any" | SqlType;
 
 interface Signature {
   readonly fn: FunctionId;
@@ -66,6 +66,10 @@ const byName: Readonly<Record<string, readonly Signature[]>> = {
   quote_nullable: [{ fn: "quote_any_nullable", args: ["element"], result: text }],
   format: [{ fn: "format", args: [text], rest: "any", result: text }],
   to_json: [{ fn: "to_json", args: ["element"], result: json }],
+  row_to_json: [
+    { fn: "to_json", args: ["record"], result: json },
+    { fn: "row_to_json", args: ["record", bool], result: json },
+  ],
   to_jsonb: [{ fn: "to_jsonb", args: ["element"], result: jsonb }],
   json_build_array: [{ fn: "json_build_array", args: [], rest: "any", result: json }],
   json_build_object: [{ fn: "json_build_object", args: [], rest: "any", result: json }],
@@ -140,6 +144,7 @@ function fitted(
     if (slots[i] === "array") return t === null ? [] : [t.element!];
     return slots[i] === "element" && t !== null ? [t] : [];
   });
+  if (slots.some((s, i) => s === "record" && given[i]?.fields === undefined)) return undefined;
   const isPolymorphic = slots.some((s) => s === "array" || s === "element");
   let element: SqlType | undefined;
   if (isPolymorphic) {
@@ -152,7 +157,7 @@ function fitted(
   const argTypes = slots.map((slot, i): SqlType => {
     if (slot === "array") return arrayOf(element!);
     if (slot === "element") return element!;
-    return slot === "any" ? (given[i] ?? text) : slot;
+    return slot === "any" || slot === "record" ? (given[i] ?? text) : slot;
   });
   if (!given.every((t, i) => canCast(t, argTypes[i]!))) return undefined;
   return {

@@ -30,8 +30,9 @@ import { inDomain, withoutDomain } from "./in-domain.ts";
 import { castLiteral, parseDatum } from "./literal.ts";
 import { bindOperator } from "./operators.ts";
 import type { ExprPlace } from "./place.ts";
+import { bindRow, bindWholeRow, isRecord, recordFields } from "./records.ts";
 import { refusingRows } from "./row-functions.ts";
-import { all, rowItems } from "./row-values.ts";
+import { all } from "./row-values.ts";
 import { findVisible, type Scope } from "./scope.ts";
 import { bindIndirection } from "./subscripts.ts";
 import { as, kindOf, type NodeKind, type NodeOf, startOf, stringOf } from "./tree.ts";
@@ -73,25 +74,22 @@ function bindKind(node: Node, place: ExprPlace): Bound {
       return bindArray(as(node, "A_ArrayExpr")!, place, null);
     case "A_Indirection":
       return bindIndirection(as(node, "A_Indirection")!, place, start);
+    case "RowExpr":
+      return bindRow(as(node, "RowExpr")!, place, start);
     case "A_Expr":
       return bindOperator(as(node, "A_Expr")!, place);
     case "BoolExpr":
       return bindLogic(as(node, "BoolExpr")!, place);
     case "NullTest": {
       const test = as(node, "NullTest")!;
-      const items = rowItems(test.arg);
-      if (items !== undefined && items.length > 0) {
-        // Each field is asked: a row may be neither null nor not null.
-        const tests = items.map((item): Expr => {
-          const isNull: Expr = { kind: "isNull", arg: settled(bindExpr(item, place), place.ctx) };
-          return test.nulltesttype === "IS_NULL" ? isNull : { kind: "not", arg: isNull };
-        });
-        return typed(all("and", tests), start);
-      }
       const arg = bindExpr(test.arg!, place);
-      const isNull: Expr = { kind: "isNull", arg: settled(arg, place.ctx) };
-      const expr: Expr = test.nulltesttype === "IS_NULL" ? isNull : { kind: "not", arg: isNull };
-      return typed(expr, leftmost(test.location, [arg]));
+      const value = settled(arg, place.ctx);
+      // Each field is asked: a row may be neither null nor not null.
+      const tests = (isRecord(value) ? recordFields(value) : [value]).map((field): Expr => {
+        const isNull: Expr = { kind: "isNull", arg: field };
+        return test.nulltesttype === "IS_NULL" ? isNull : { kind: "not", arg: isNull };
+      });
+      return typed(all("and", tests), leftmost(test.location, [arg]));
     }
     case "BooleanTest":
       return bindBooleanTest(as(node, "BooleanTest")!, place);
@@ -125,7 +123,6 @@ function bindKind(node: Node, place: ExprPlace): Bound {
 const words: Partial<Record<NodeKind, string>> = {
   MultiAssignRef: "an assignment of several columns at once",
   NamedArgExpr: "an argument given by its name",
-  RowExpr: "a row constructor",
   SetToDefault: "DEFAULT in this place",
   XmlExpr: "an XML expression",
   XmlSerialize: "XMLSERIALIZE",
@@ -157,12 +154,14 @@ function bindSubquery(link: NodeOf<"SubLink">, place: ExprPlace, start: number |
   throw notSupported(`${subqueryWords(link)} in ${place.clause}`, place.ctx.position(start));
 }
 
-function bindColumn(ref: NodeOf<"ColumnRef">, { ctx, scope }: ExprPlace): Bound {
+function bindColumn(ref: NodeOf<"ColumnRef">, place: ExprPlace): Bound {
+  const { ctx, scope } = place;
   const position = ctx.position(ref.location);
   const fields = ref.fields ?? [];
-  if (fields.some((f) => as(f, "A_Star") !== undefined))
-    throw notSupported("a whole row as a value", position);
-  const names = fields.map(stringOf);
+  const isStar = as(fields.at(-1), "A_Star") !== undefined;
+  const names = (isStar ? fields.slice(0, -1) : fields).map(stringOf);
+  const row = bindWholeRow(names, isStar, place, position);
+  if (row !== undefined) return typed(row, ref.location);
   const column = findVisible(scope, names, ctx.outer, position);
   // A copy for each place it is named in: what is known of that place is kept beside it.
   const expr: Expr = { ...column.expr };

@@ -36,6 +36,7 @@ import type { QueryEnv } from "./query.ts";
 import {
   besides,
   checkDuplicateTable,
+  mayMiss,
   moveScope,
   type Scope,
   type ScopeColumn,
@@ -116,8 +117,8 @@ function joinScopes(left: Scope, right: Scope, type: JoinType, conditions: reado
   if (type !== "right") {
     const { plan, rightAt } = outerJoined(left.plan, right.plan, type, conditions);
     return sideways(
-      moveScope(left, plan, (i) => i),
-      moveScope(right, plan, (i) => i + rightAt),
+      moveScope(type === "full" ? mayMiss(left) : left, plan, (i) => i),
+      moveScope(mayMiss(right), plan, (i) => i + rightAt),
     );
   }
   const other = right.plan.schema.fields.length;
@@ -127,7 +128,7 @@ function joinScopes(left: Scope, right: Scope, type: JoinType, conditions: reado
   }));
   const { plan, rightAt } = outerJoined(right.plan, left.plan, "left", exchanged);
   return sideways(
-    moveScope(left, plan, (i) => i + rightAt),
+    moveScope(mayMiss(left), plan, (i) => i + rightAt),
     moveScope(right, plan, (i) => i),
   );
 }
@@ -142,7 +143,8 @@ function applyScopes(
 ): Scope {
   const sides = { id, left: left.plan, right: right.plan };
   const predicate = conjunction(conditions.map((c) => c.expr)) ?? null;
-  if (type === "left") return besides(left, right, build.apply({ ...sides, type, residual: predicate }));
+  if (type === "left")
+    return besides(left, mayMiss(right), build.apply({ ...sides, type, residual: predicate }));
   return filtered(besides(left, right, build.apply({ ...sides, type })), conditions);
 }
 
@@ -166,7 +168,7 @@ function joinAsOf(
   });
   const joined = sideways(
     moveScope(left, plan, (i) => i),
-    moveScope(right, plan, (i) => i + rightAt),
+    moveScope(type === "left" ? mayMiss(right) : right, plan, (i) => i + rightAt),
   );
   return filtered(joined, rest);
 }

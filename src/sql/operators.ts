@@ -7,7 +7,7 @@ import { commonType, resolveOperator, sqlTypeName } from "../plan/functions.ts";
 import { branch, columnsOf, typeOf } from "../plan/inspect.ts";
 import { argument, type Bound, boundType, callOf, coerce, leftmost, typed } from "./bound.ts";
 import type { ExprPlace } from "./place.ts";
-import { all, type CompareValues, compareRows, pairsOf } from "./row-values.ts";
+import { all, areRows, type CompareValues, compareRows, pairsOf } from "./row-values.ts";
 import { bindQuantified } from "./subscripts.ts";
 import { as, type NodeOf, startOf, stringOf } from "./tree.ts";
 
@@ -20,7 +20,7 @@ export function bindOperator(node: NodeOf<"A_Expr">, place: ExprPlace): Bound {
     case "AEXPR_LIKE":
     case "AEXPR_ILIKE":
     case "AEXPR_SIMILAR": {
-      if (isRow(node.lexpr) || isRow(node.rexpr)) return bindRows(op, node, place);
+      if (areRows(node.lexpr, node.rexpr)) return bindRows(op, node, place);
       const operands = [node.lexpr, node.rexpr]
         .filter((n) => n !== undefined)
         .map((n) => place.bind(n, place));
@@ -52,18 +52,12 @@ function isRow(node: Node | undefined): boolean {
 }
 
 function bindRows(op: string, node: NodeOf<"A_Expr">, place: ExprPlace): Bound {
-  if (node.lexpr === undefined || node.rexpr === undefined) refuseRow(node, place);
   const expr = compareRows(op, node.lexpr!, node.rexpr!, place, comparing(place, node));
   return typed(expr, startOf(node.lexpr!));
 }
 
 function comparing(place: ExprPlace, node: NodeOf<"A_Expr">): CompareValues {
   return (op, a, b) => compare(op, a, b, place, place.ctx.position(node.location));
-}
-
-function refuseRow(node: NodeOf<"A_Expr">, { ctx }: ExprPlace): never {
-  const side = [node.lexpr, node.rexpr].find(isRow);
-  throw notSupported("a row constructor", ctx.position(startOf(side!)));
 }
 
 function compare(
@@ -82,6 +76,13 @@ function compare(
   throw new EvertError("datatype_mismatch", `operator ${op} does not give a boolean`, { position });
 }
 
+/** Two row constructors are compared field by field, everything else as values. */
+function compareNodes(op: string, left: Node, right: Node, node: NodeOf<"A_Expr">, place: ExprPlace): Expr {
+  if (areRows(left, right)) return compareRows(op, left, right, place, comparing(place, node));
+  const [a, b] = [place.bind(left, place), place.bind(right, place)];
+  return compare(op, a, b, place, place.ctx.position(node.location));
+}
+
 /**
  * x IN (a, b): x = a OR x = b. Items that read no column are first brought to one type with x, as PostgreSQL makes an array of
  * them; those that read one are compared each by itself.
@@ -91,7 +92,7 @@ function bindIn(node: NodeOf<"A_Expr">, negated: boolean, place: ExprPlace): Bou
   const position = ctx.position(node.location);
   if (isRow(node.lexpr)) {
     const rows = as(node.rexpr, "List")?.items ?? [];
-    const tests = rows.map((row) => compareRows("=", node.lexpr!, row, place, comparing(place, node)));
+    const tests = rows.map((row) => compareNodes("=", node.lexpr!, row, node, place));
     const found = all("or", tests);
     return typed(negated ? { kind: "not", arg: found } : found, startOf(node.lexpr!));
   }
@@ -113,11 +114,9 @@ function bindIn(node: NodeOf<"A_Expr">, negated: boolean, place: ExprPlace): Bou
 }
 
 function bindBetween(node: NodeOf<"A_Expr">, place: ExprPlace): Bound {
-  const position = place.ctx.position(node.location);
   const [low, high] = as(node.rexpr, "List")!.items as [Node, Node];
   const between = (a: Node, b: Node): Expr => {
-    const bound = (op: string, side: Node) =>
-      compare(op, place.bind(node.lexpr!, place), place.bind(side, place), place, position);
+    const bound = (op: string, side: Node) => compareNodes(op, node.lexpr!, side, node, place);
     return { kind: "and", args: [bound(">=", a), bound("<=", b)] };
   };
   const symmetric = node.kind === "AEXPR_BETWEEN_SYM" || node.kind === "AEXPR_NOT_BETWEEN_SYM";
@@ -133,7 +132,7 @@ function bindDistinct(node: NodeOf<"A_Expr">, place: ExprPlace): Bound {
   const negated = node.kind === "AEXPR_NOT_DISTINCT";
   const result = (expr: Expr, start: number | undefined) =>
     typed(negated ? { kind: "not", arg: expr } : expr, start);
-  if (isRow(node.lexpr) || isRow(node.rexpr)) {
+  if (areRows(node.lexpr, node.rexpr)) {
     const pairs = pairsOf(node.lexpr!, node.rexpr!, place);
     return result(
       all(

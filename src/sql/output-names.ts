@@ -21,6 +21,11 @@ function figure(node: Node | undefined): Figured | undefined {
       const last = as(node, "ColumnRef")!.fields?.at(-1);
       return as(last, "String") === undefined ? undefined : strong(stringOf(last));
     }
+    case "A_Indirection": {
+      const { arg, indirection } = as(node, "A_Indirection")!;
+      const field = indirection?.findLast((step) => as(step, "String") !== undefined);
+      return field === undefined ? figure(arg) : strong(stringOf(field));
+    }
     case "FuncCall":
       return strong(stringOf(as(node, "FuncCall")!.funcname?.at(-1)));
     case "A_Expr":

@@ -7,6 +7,7 @@ import { type LiteralBound, settled } from "./bound.ts";
 import { type BindContext, checkColumnCount } from "./context.ts";
 import { outputName } from "./output-names.ts";
 import type { ExprPlace } from "./place.ts";
+import { starValues } from "./records.ts";
 import { findTable, type ScopeColumn } from "./scope.ts";
 import { as, startOf, stringOf } from "./tree.ts";
 
@@ -26,7 +27,10 @@ export function bindTargets(targets: readonly Node[], place: ExprPlace): Output[
     const target = as(node, "ResTarget")!;
     const position = ctx.position(startOf(target.val!));
     const star = starColumns(target.val!, place, position);
+    const fields = as(target.val, "A_Indirection") === undefined ? undefined : starValues(target.val!, place);
     if (star !== undefined) outputs.push(...star.map((c) => starOutput(c, position, ctx)));
+    else if (fields !== undefined)
+      outputs.push(...fields.map(({ name, expr }) => ({ name, expr, literal: null, position })));
     else {
       const bound = place.bind(target.val!, place);
       const literal = bound.kind === "literal" ? bound : null;

@@ -29,6 +29,8 @@ export interface ExprPlace {
 export interface SubquerySink {
   /** `known`: null means the same as false where it stands. */
   bind(link: NodeOf<"SubLink">, place: ExprPlace, known?: boolean): Bound;
+  /** A subquery in parentheses, all of its columns as one row. */
+  row(link: NodeOf<"SubLink">, place: ExprPlace): Expr;
 }
 
 /** Collects functions that give rows; each is stood for by a column that exists once they are called. */

@@ -15,8 +15,12 @@ import { columnsOf, mapChildren } from "../plan/inspect.ts";
 import type { Plan } from "../plan/plan.ts";
 import { fieldsOf, type TableFunction, type TableResolution } from "../plan/table-functions.ts";
 import type { RowFunctionSink } from "./place.ts";
+import { presentRecord } from "./records.ts";
 import { isRowFunctionValue, ROW_FUNCTIONS, SUBQUERIES } from "./stand-ins.ts";
 import { planOf } from "./table-calls.ts";
+
+/** Columns that a call may give: column j of call i is stood for by ROW_FUNCTIONS + COLUMNS * i + j. */
+const COLUMNS = 8;
 
 const NOTHING: Expr = { kind: "const", value: null, type: text };
 
@@ -36,14 +40,16 @@ export class RowFunctions implements RowFunctionSink {
     const { fn } = resolution;
     if (typeof fn !== "string")
       throw notSupported("a function of one's own that gives rows, elsewhere than in FROM", position);
-    if (resolution.columns.length !== 1)
-      throw notSupported("a function of several columns in the select list", position);
     const key = JSON.stringify([fn, args.map(exprKey)]);
     const known = this.calls.findIndex((c) => c.key === key);
     const level = Math.max(-1, ...this.named(args).map((i) => this.calls[i]!.level)) + 1;
     const index = known >= 0 ? known : this.calls.push({ key, fn, resolution, args, level }) - 1;
-    const { type } = resolution.columns[0]!;
-    return { kind: "column", index: ROW_FUNCTIONS + index, type, nullable: true };
+    const columns = resolution.columns.map(({ name, type }, j) => {
+      const expr: Expr = { kind: "column", index: ROW_FUNCTIONS + COLUMNS * index + j, type, nullable: true };
+      return { name: name ?? fn, expr };
+    });
+    // Those of several columns give a key first, which is null only where they give no more rows.
+    return columns.length === 1 ? columns[0]!.expr : presentRecord(columns, columns[0]!.expr);
   }
 
   /** The calls that the expressions name, those in the arguments of others included. `over`: what becomes of an expression before. */
@@ -64,7 +70,7 @@ export class RowFunctions implements RowFunctionSink {
     return exprs
       .flatMap((e) => [...columnsOf(e)])
       .filter((c) => c >= ROW_FUNCTIONS && c < SUBQUERIES)
-      .map((c) => c - ROW_FUNCTIONS);
+      .map((c) => Math.floor((c - ROW_FUNCTIONS) / COLUMNS));
   }
 
   /** Arguments of the calls that the expressions name, but in the parts that are keys: what is evaluated before they are made. */
@@ -97,20 +103,28 @@ export class RowFunctions implements RowFunctionSink {
         args: this.calls[i]!.args.map((e) => placed(over(e))),
       }));
       plan = sideBySide(plan, made);
-      for (const [i, call] of calls.entries()) at.set(ROW_FUNCTIONS + call, width + i);
+      let column = width;
+      for (const call of calls) {
+        const count = this.calls[call]!.resolution.columns.length;
+        for (let j = 0; j < count; j++) at.set(ROW_FUNCTIONS + COLUMNS * call + j, column++);
+      }
     }
     return { plan, over: (expr) => placed(over(expr)) };
   }
 }
 
+function namesOf({ fn, resolution }: Call): string[] {
+  return resolution.columns.map((c) => c.name ?? fn);
+}
+
 function sideBySide(input: Plan, calls: readonly Call[]): Plan {
   const [only] = calls;
-  if (calls.length === 1) return planOf(input, only!.resolution, only!.args, [only!.fn], false);
+  if (calls.length === 1) return planOf(input, only!.resolution, only!.args, namesOf(only!), false);
   return build.tableFunction(input, {
     fn: "rows_from",
     args: calls.flatMap((c) => c.args),
-    parts: calls.map((c) => ({ fn: c.fn, args: c.args.length, columns: 1 })),
-    columns: calls.flatMap((c) => fieldsOf(c.resolution, [c.fn])),
+    parts: calls.map((c) => ({ fn: c.fn, args: c.args.length, columns: c.resolution.columns.length })),
+    columns: calls.flatMap((c) => fieldsOf(c.resolution, namesOf(c))),
     ordinality: null,
     outer: false,
   });

@@ -10,8 +10,9 @@ import { EvertError, notSupported } from "../base/errors.ts";
 import { bool } from "../batch/types.ts";
 import type { Expr } from "../plan/expression.ts";
 import { branch } from "../plan/inspect.ts";
-import type { Bound } from "./bound.ts";
+import { type Bound, typed } from "./bound.ts";
 import type { ExprPlace } from "./place.ts";
+import { recordFields } from "./records.ts";
 import { as, type NodeOf, startOf } from "./tree.ts";
 
 /** Binds a comparison of two values: what operators.ts does with every pair. */
@@ -55,18 +56,34 @@ export function compareRows(
   }
 }
 
+/** What takes part in a comparison field by field: row constructors, and on the right a subquery in parentheses. */
+export function areRows(left: Node | undefined, right: Node | undefined): boolean {
+  return as(left, "RowExpr") !== undefined && (as(right, "RowExpr") !== undefined || isRowQuery(right));
+}
+
+function isRowQuery(node: Node | undefined): boolean {
+  return as(node, "SubLink")?.subLinkType === "EXPR_SUBLINK";
+}
+
+function boundItems(node: Node, place: ExprPlace): readonly Bound[] {
+  const items = rowItems(node);
+  if (items !== undefined) return items.map((item) => place.bind(item, place));
+  const link = as(node, "SubLink")!;
+  if (place.subqueries === null)
+    throw notSupported(`a subquery of several columns in ${place.clause}`, place.ctx.position(startOf(node)));
+  return recordFields(place.subqueries.row(link, place)).map((field) => typed(field, undefined));
+}
+
 /** Pairs that are compared one by one, for IS DISTINCT FROM. */
 export function pairsOf(left: Node, right: Node, place: ExprPlace): [Bound, Bound][] {
-  const a = rowItems(left);
-  const b = rowItems(right);
+  const a = boundItems(left, place);
+  const b = boundItems(right, place);
   const position = place.ctx.position(startOf(left));
-  if (a === undefined || b === undefined)
-    throw notSupported("a row constructor beside what is none", position);
   if (a.length !== b.length) {
     throw new EvertError("syntax_error", "unequal number of entries in row expressions", { position });
   }
   if (a.length === 0) throw notSupported("a row without fields", position);
-  return a.map((item, i) => [place.bind(item, place), place.bind(b[i]!, place)]);
+  return a.map((item, i) => [item, b[i]!]);
 }
 
 function ordered(op: string, pairs: readonly [Bound, Bound][], compare: CompareValues): Expr {
@@ -80,5 +97,6 @@ function ordered(op: string, pairs: readonly [Bound, Bound][], compare: CompareV
 }
 
 export function all(kind: "and" | "or", args: readonly Expr[]): Expr {
+  if (args.length === 0) return { kind: "const", value: kind === "and", type: bool };
   return args.length === 1 ? args[0]! : { kind, args };
 }

@@ -4,7 +4,7 @@ import { editDistance } from "../base/edit-distance.ts";
 import { EvertError, notSupported } from "../base/errors.ts";
 import * as build from "../plan/build.ts";
 import type { Expr } from "../plan/expression.ts";
-import { mapChildren, substitute } from "../plan/inspect.ts";
+import { mapChildren, nullableOf, substitute } from "../plan/inspect.ts";
 import type { Aggregate, Plan } from "../plan/plan.ts";
 
 export interface ScopeColumn {
@@ -20,6 +20,8 @@ export interface ScopeTable {
   readonly columns: readonly ScopeColumn[];
   /** Primary key of a base table: grouping by it settles all its columns. */
   readonly key: readonly number[] | null;
+  /** On the side of an outer join that may be missing: a column that is null only where it is. Null: none is known. */
+  readonly presence?: Expr | null;
   /** The values of a function: its name means the value, not a row. */
   readonly isValue?: true;
 }
@@ -75,9 +77,48 @@ export function moveScope(scope: Scope, plan: Plan, move: (index: number) => num
   };
   return {
     plan,
-    tables: scope.tables.map((t) => ({ ...t, columns: t.columns.map(moveColumn) })),
+    tables: scope.tables.map((t) => ({
+      ...t,
+      columns: t.columns.map(moveColumn),
+      ...(t.presence == null
+        ? {}
+        : { presence: substitute(t.presence, (c) => build.column(plan, move(c.index))) }),
+    })),
     columns: scope.columns.map(moveColumn),
   };
+}
+
+/** The scope on a side of an outer join that may be missing: each table is told by a column that is never null in it. */
+export function mayMiss(scope: Scope): Scope {
+  const tables = scope.tables.map((t) => {
+    const known = t.presence === undefined ? t.columns.find((c) => !nullableOf(c.expr))?.expr : t.presence;
+    return { ...t, presence: known ?? null };
+  });
+  return { ...scope, tables };
+}
+
+/** The table whose row a name means that is no column's: here or, where there is none, around the query. */
+export function findRow(
+  scope: Scope,
+  name: string,
+  outer: OuterScope | null,
+): { readonly table: ScopeTable; readonly seen: (expr: Expr) => Expr } | undefined {
+  const own = scope.tables.find((t) => t.name === name);
+  if (own !== undefined) return { table: own, seen: (expr) => expr };
+  for (let around = outer; around !== null; around = around.outer) {
+    const { apply } = around;
+    const table = around.scope.tables.find((t) => t.name === name);
+    if (table !== undefined) return { table, seen: (expr) => outward(expr, apply) };
+  }
+  return undefined;
+}
+
+/** Whether a column has that name, here or around the query. */
+export function isColumnName(scope: Scope, name: string, outer: OuterScope | null): boolean {
+  for (let around = outer; around !== null; around = around.outer) {
+    if (around.scope.columns.some((c) => c.name === name)) return true;
+  }
+  return scope.columns.some((c) => c.name === name);
 }
 
 /** Left's names, then right's, over one plan with left's columns before right's. */
@@ -165,7 +206,6 @@ function findUnqualified(scope: Scope, name: string, position: number | undefine
   if (found.length === 1) return found[0]!;
   const table = scope.tables.find((t) => t.name === name);
   if (table?.isValue) return table.columns[0]!;
-  if (table !== undefined) throw notSupported(`a whole row (${name}) as a value`, position);
   if (systemColumns.has(name)) throw notSupported(`the system column ${name}`, position);
   throw new EvertError("undefined_column", `column "${name}" does not exist`, {
     position,

@@ -26,6 +26,7 @@ import type { Plan } from "../plan/plan.ts";
 import { type Bound, boundType, callOf, leftmost, typed } from "./bound.ts";
 import type { ExprPlace, SubquerySink } from "./place.ts";
 import { type BoundQuery, columnBounds, type QueryEnv } from "./query.ts";
+import { makeRecord } from "./records.ts";
 import { numbered } from "./row-order.ts";
 import { outward, type Scope } from "./scope.ts";
 import { SUBQUERIES } from "./stand-ins.ts";
@@ -148,13 +149,23 @@ export class Subqueries implements SubquerySink {
     return { kind: "not", arg: { kind: "isNull", arg: this.add({ id, type: "left", plan: found }) } };
   }
 
+  row(link: NodeOf<"SubLink">, place: ExprPlace): Expr {
+    const { query, id } = this.query(as(link.subselect, "SelectStmt")!, place);
+    const fields = this.columns(query).map((expr, i) => ({ name: query.columns[i]!.name, expr }));
+    return this.only(query, id, makeRecord(fields), "row");
+  }
+
   private value(select: SelectStmt, place: ExprPlace, position: number | undefined): Expr {
     const { query, id } = this.query(select, place);
     if (query.columns.length !== 1) {
       throw new EvertError("syntax_error", "subquery must return only one column", { position });
     }
-    const [value] = this.columns(query);
-    const one = build.project(query.plan, [value!], [query.columns[0]!.name]);
+    return this.only(query, id, this.columns(query)[0]!, query.columns[0]!.name);
+  }
+
+  /** The value for the query's only row. */
+  private only(query: BoundQuery, id: number, value: Expr, name: string): Expr {
+    const one = build.project(query.plan, [value], [name]);
     // What depends on the outer row and has at most one row needs no count of them.
     const single = isTotal(one) || (one.key?.length === 0 && readsOuter(one, id));
     if (single) return this.add({ id, type: isTotal(one) ? "inner" : "left", plan: one });

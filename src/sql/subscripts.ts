@@ -1,4 +1,4 @@
-/** Subscripts: items and slices of arrays, members and elements of jsonb. */
+/** Subscripts: items and slices of arrays, members and elements of jsonb; fields of rows. */
 import type { Node } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
 import { int4, type SqlType, text } from "../batch/types.ts";
@@ -8,6 +8,7 @@ import { type Quantified, quantified } from "../plan/functions-of/arrays.ts";
 import { typeOf } from "../plan/inspect.ts";
 import { type Bound, boundType, coerce, leftmost, settled, typed } from "./bound.ts";
 import type { ExprPlace } from "./place.ts";
+import { bindField } from "./records.ts";
 import { as, type NodeOf, startOf, stringOf } from "./tree.ts";
 
 export function bindIndirection(
@@ -17,14 +18,30 @@ export function bindIndirection(
 ): Bound {
   const { ctx } = place;
   const position = ctx.position(start);
-  const base = settled(place.bind(node.arg!, place), ctx);
+  let base = settled(place.bind(node.arg!, place), ctx);
+  const steps = node.indirection ?? [];
+  for (let at = 0; at < steps.length; ) {
+    const indices: NodeOf<"A_Indices">[] = [];
+    for (let index = as(steps[at], "A_Indices"); index !== undefined; index = as(steps[++at], "A_Indices"))
+      indices.push(index);
+    if (indices.length > 0) base = subscripted(base, indices, place, position);
+    // A star has no name: it is written out where it may stand.
+    else if (as(steps[at], "A_Star") !== undefined)
+      throw notSupported("a row's fields as several values in this place", position);
+    else base = bindField(base, stringOf(steps[at++]), position);
+  }
+  return typed(base, start);
+}
+
+function subscripted(
+  base: Expr,
+  indices: readonly NodeOf<"A_Indices">[],
+  place: ExprPlace,
+  position: number | undefined,
+): Expr {
+  const { ctx } = place;
   const type = typeOf(base);
-  const indices = (node.indirection ?? []).map((step) => {
-    const index = as(step, "A_Indices");
-    if (index === undefined) throw notSupported("a field selection", position);
-    return index;
-  });
-  if (type.name === "jsonb") return typed(jsonbSubscript(base, indices, place), start);
+  if (type.name === "jsonb") return jsonbSubscript(base, indices, place);
   if (type.element === undefined) {
     const message = `cannot subscript type ${sqlTypeName(type)} because it does not support subscripting`;
     throw new EvertError("datatype_mismatch", message, { position });
@@ -39,7 +56,7 @@ export function bindIndirection(
   };
   if (!indices.some((i) => i.is_slice)) {
     const args = [base, ...indices.map((i) => bound(i.uidx!))];
-    return typed({ kind: "call", fn: "array_subscript", args, type: type.element }, start);
+    return { kind: "call", fn: "array_subscript", args, type: type.element };
   }
   // Beside a slice a single subscript n means 1:n.
   const forms = indices.map((i) => {
@@ -48,7 +65,7 @@ export function bindIndirection(
   });
   const written: Expr = { kind: "const", value: forms.join(","), type: text };
   const bounds = indices.flatMap((i) => [i.lidx, i.uidx].filter((n) => n !== undefined).map(bound));
-  return typed({ kind: "call", fn: "array_slice", args: [base, written, ...bounds], type }, start);
+  return { kind: "call", fn: "array_slice", args: [base, written, ...bounds], type };
 }
 
 /** A text is a key, an integer counts elements; where the other is wanted there is nothing. */

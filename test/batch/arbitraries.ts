@@ -4,6 +4,7 @@ import type { Datum } from "../../src/batch/datum.ts";
 import { formatArray } from "../../src/batch/format/array.ts";
 import { bytesToHex } from "../../src/batch/format/bytes.ts";
 import { fitsInterval, formatInterval, intervalInfinity } from "../../src/batch/format/interval.ts";
+import { formatRecord } from "../../src/batch/format/record.ts";
 import { canonicalJson } from "../../src/batch/jsonb.ts";
 import { datumToText } from "../../src/batch/text-form.ts";
 import type { SqlType } from "../../src/batch/types.ts";
@@ -182,6 +183,17 @@ export function anyValue(type: SqlType): fc.Arbitrary<Value> {
       return fc.integer({ min: 0, max: type.labels!.length - 1 });
     case "array":
       return arrays(type.element!);
+    case "record":
+      return fc
+        .tuple(
+          ...type.fields!.map((field) =>
+            fc.option(
+              anyValue(field.type).map((value) => datumToText(field.type, value)),
+              { freq: 6 },
+            ),
+          ),
+        )
+        .map(formatRecord);
   }
 }
 

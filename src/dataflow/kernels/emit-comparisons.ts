@@ -90,6 +90,7 @@ const primitives = {
   interval: keyed,
   jsonb: keyed,
   array: keyed,
+  record: keyed,
   numeric: numerics,
 } satisfies Record<Comparable, Primitive>;
 
@@ -133,4 +134,5 @@ export const comparisonEmitters = {
   ...comparisonsOf("jsonb"),
   ...comparisonsOf("enum"),
   ...comparisonsOf("array"),
+  ...comparisonsOf("record"),
 } satisfies Partial<Record<FunctionId, Emitter>>;

@@ -1,5 +1,5 @@
 /** Functions of any number of arguments of any type, made for the types of a call: counting nulls, format(), JSON of values. */
-import { valueToJson } from "../../batch/json.ts";
+import { recordToJson, valueToJson } from "../../batch/json.ts";
 import { parseJsonb, quoteJson } from "../../batch/jsonb.ts";
 import type { SqlType } from "../../batch/types.ts";
 import { sqlTypeName } from "../../plan/function-casts.ts";
@@ -10,7 +10,7 @@ import { plainText, valueAt } from "./json-text.ts";
 import type { Maker } from "./maker.ts";
 import { charLength } from "./text.ts";
 import { quoteIdent, quoteLiteral } from "./text-forms.ts";
-import { castText, textOfValue } from "./typed-text.ts";
+import { castText, textOfValue, valueOfText } from "./typed-text.ts";
 import type { Value } from "./value.ts";
 
 // ---- format() ---------------------------------------------------------------------------------------------------
@@ -91,10 +91,18 @@ const format: Maker = (types) => {
 
 // ---- JSON -------------------------------------------------------------------------------------------------------
 
+/** `between`: what stands after a comma. */
+function rowJson(type: SqlType, text: string, between: string): string {
+  return recordToJson(type, text, (field, item) => jsonOf(field, valueOfText(field, item)), between);
+}
+
 /** As to_json prints it. */
 export function jsonOf(type: SqlType, value: Value): string {
   if (value === null) return "null";
   if (type.name === "json") return value as string;
+  if (type.name === "record") return rowJson(type, value as string, "");
+  // json keeps the digits that a float is printed with.
+  if (type.name.startsWith("float") && Number.isFinite(value)) return textOfValue(type, value);
   if (!(value instanceof Decimal)) return valueToJson(type, value);
   const text = decimalToText(value);
   return /\d$/.test(text) ? text : JSON.stringify(text);
@@ -118,7 +126,12 @@ function keyText(type: SqlType, value: Value, position: number, forJsonb: boolea
       : nullKey;
     return fail(error, '""');
   }
-  if (type.element !== undefined || type.name === "json" || type.name === "jsonb") {
+  if (
+    type.element !== undefined ||
+    type.fields !== undefined ||
+    type.name === "json" ||
+    type.name === "jsonb"
+  ) {
     return fail(
       scalarError("invalid_argument", "key value must be scalar, not array, composite, or json"),
       '""',
@@ -188,6 +201,10 @@ export const typedAny = {
   format,
   array_to_json: toJson,
   to_json: toJson,
+  row_to_json:
+    ([type]) =>
+    (value: Value, lines: Value) =>
+      rowJson(type!, value as string, lines === true ? "\n " : ""),
   to_jsonb:
     ([type]) =>
     (value: Value) =>

@@ -11,6 +11,7 @@ import {
 } from "../../batch/format/array.ts";
 import { bytesToHex, hexToBytes } from "../../batch/format/bytes.ts";
 import { cutToFit, fitText } from "../../batch/format/characters.ts";
+import { formatRecord, parseRecord } from "../../batch/format/record.ts";
 import { JsonNumber, parseJson } from "../../batch/lossless-json.ts";
 import { compareKeys, orderKeyOf } from "../../batch/order-key.ts";
 import type { SqlType } from "../../batch/types.ts";
@@ -216,9 +217,21 @@ export const typedLibrary: Record<TypedFunctionId, Maker> = {
   ...comparisonsOf("jsonb"),
   ...comparisonsOf("array"),
   ...comparisonsOf("enum"),
+  ...comparisonsOf("record"),
   ...typedArrays,
   ...typedAny,
   array_make: arrayOfItems,
+  record_make:
+    (types) =>
+    (...items: Value[]) =>
+      formatRecord(items.map((item, i) => (item === null ? null : textOfValue(types[i]!, item)))),
+  record_field: ([row], to) => {
+    const count = row!.fields!.length;
+    return (text: string, index: number): Value => {
+      const item = parseRecord(text, count)[index]!;
+      return item === null ? null : valueOfText(to, item);
+    };
+  },
   io_out:
     ([from]) =>
     (value: Exclude<Value, null>) =>

@@ -69,6 +69,7 @@ export const arrayFunctions = {
   quote_any_nullable: poly(text, "nonStrict"),
   format: poly(text, F, "nonStrict"),
   to_json: poly(json),
+  row_to_json: poly(json),
   to_jsonb: poly(jsonb, F),
   json_build_array: poly(json, "nonStrict"),
   json_build_object: poly(json, F, "nonStrict"),

@@ -26,7 +26,7 @@ export const comparisonFunctions = {
 } as const satisfies Record<string, Entry>;
 
 /** The types a comparison must know more of than its name. */
-export type OrderedByKey = "bpchar" | "interval" | "jsonb" | "array" | "enum";
+export type OrderedByKey = "bpchar" | "interval" | "jsonb" | "array" | "enum" | "record";
 
 export type Comparable = Exclude<TypeName, "varchar" | "json" | "jsonpath">;
 
@@ -34,6 +34,7 @@ export function isComparable(type: SqlType): boolean {
   return (
     type.name !== "json" &&
     type.name !== "jsonpath" &&
-    (type.element === undefined || isComparable(type.element))
+    (type.element === undefined || isComparable(type.element)) &&
+    (type.fields === undefined || type.fields.every((f) => isComparable(f.type)))
   );
 }

@@ -95,12 +95,13 @@ export function named<N extends TypeName>(name: N): Named<N> {
   return Object.freeze({ name });
 }
 
-/** Stands for any array, or any enum, in the arguments of a function that takes them all: in one call all are of one type. */
+/** Stands for any array, any enum or any row, in the arguments of a function that takes them all: in one call all are of one type. */
 export const anyArray: SqlType = Object.freeze({ name: "array" });
 export const anyEnum: SqlType = Object.freeze({ name: "enum" });
+export const anyRecord: SqlType = Object.freeze({ name: "record" });
 
 export function isAnyType(type: SqlType): boolean {
-  return type === anyArray || type === anyEnum;
+  return type === anyArray || type === anyEnum || type === anyRecord;
 }
 
 export const F = "fallible";

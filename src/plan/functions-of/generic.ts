@@ -1,11 +1,12 @@
 /**
- * Functions of any type: what they compute is made for the types of the call (dataflow/kernels/typed-library.ts). An argument `anyArray` or
- * `anyEnum` takes every array or enum; `text` in a cast stands for whatever is given.
+ * Functions of any type: what they compute is made for the types of the call (dataflow/kernels/typed-library.ts). An argument `anyArray`,
+ * `anyEnum` or `anyRecord` takes every array, enum or row; `text` in a cast stands for whatever is given.
  */
-import { bpchar, bytea, jsonb, numeric, text, varchar } from "../../batch/types.ts";
+import { bpchar, bytea, int4, jsonb, numeric, text, varchar } from "../../batch/types.ts";
 import {
   anyArray,
   anyEnum,
+  anyRecord,
   cast,
   comparisons,
   type Entry,
@@ -22,13 +23,20 @@ export const genericFunctions = {
   ...comparisons(named("jsonb")),
   ...comparisons(anyArray as Named<"array">),
   ...comparisons(anyEnum as Named<"enum">),
+  ...comparisons(anyRecord as Named<"record">),
   ...extremes(named("bpchar")),
   ...extremes(named("interval")),
   ...extremes(named("jsonb")),
   ...extremes(anyArray as Named<"array">),
   ...extremes(anyEnum as Named<"enum">),
+  ...extremes(anyRecord as Named<"record">),
   /** ARRAY[...]: of items, or of arrays of one shape, which become a dimension more. */
   array_make: entry(null, [], [text], anyArray, [F, "nonStrict", "variadic"]),
+
+  /** ROW(...): of its fields. */
+  record_make: entry(null, [], [text], anyRecord, ["nonStrict", "variadic"]),
+  /** A field of a row, by its number from 0. */
+  record_field: entry(null, [], [anyRecord, int4], text, ["nullable"]),
 
   // Casts. Any type to text by its output function, text to any by its input function.
   io_out: cast(text, text),

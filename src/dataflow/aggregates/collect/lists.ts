@@ -83,13 +83,13 @@ export class JsonAgg extends Pieces {
     this.type = binary ? jsonb : json;
     this.strict = strict;
     this.#write = jsonWriter(arg, dictionary, binary);
-    this.#lines = arg.name === "array" && !binary;
+    this.#lines = (arg.name === "array" || arg.name === "record") && !binary;
   }
 
   override take(row: GatheredRow, times: number): boolean {
     const value = row.value(0);
     for (let i = 0; i < times; i++) {
-      // PostgreSQL begins a line for an array of a json list that is not its first item.
+      // PostgreSQL begins a line for an array or a row of a json list that is not its first item.
       const before = this.#lines && this.pieces.length > 0 ? "\n " : "";
       if (!this.push(value === null ? "null" : before + this.#write(value))) return false;
     }

@@ -38,7 +38,8 @@ export class ObjectAgg implements Collector {
     this.type = kind.binary ? jsonb : json;
     this.#writeKey = jsonWriter(key, dictionary, false);
     this.#write = jsonWriter(value, dictionary, kind.binary);
-    this.#keyIsScalar = key.name !== "array" && key.name !== "json" && key.name !== "jsonb";
+    this.#keyIsScalar =
+      key.name !== "array" && key.name !== "record" && key.name !== "json" && key.name !== "jsonb";
     this.#dictionary = dictionary;
   }
 

@@ -2,7 +2,7 @@
 import { nestArray, parseArray } from "../../../batch/format/array.ts";
 import { formatFloat4 } from "../../../batch/format/float4.ts";
 import { formatFloat8 } from "../../../batch/format/float8.ts";
-import { valueToJson } from "../../../batch/json.ts";
+import { recordToJson, valueToJson } from "../../../batch/json.ts";
 import { parseJsonb } from "../../../batch/jsonb.ts";
 import { datumFromText, datumToText } from "../../../batch/text-form.ts";
 import { carrierOf, type SqlType } from "../../../batch/types.ts";
@@ -40,7 +40,7 @@ export function jsonWriter(type: SqlType, dictionary: Dictionary, binary: boolea
   const datum = datumOf(type, dictionary);
   if (!binary) return (code) => plainJson(type, datum(code));
   // What may be written in several ways is read and written in the one.
-  if (type.name === "json" || type.name === "array")
+  if (type.name === "json" || type.name === "array" || type.name === "record")
     return (code) => parseJsonb(valueToJson(type, datum(code)));
   return (code) => valueToJson(type, datum(code));
 }
@@ -63,6 +63,10 @@ function plainJson(type: SqlType, datum: Exclude<Datum, null>): string {
         Array.isArray(part) ? `[${part.map(joined).join(",")}]` : (part as string);
       return joined(nestArray(parseArray(datum as string), item));
     }
+    case "record":
+      return recordToJson(type, datum as string, (field, item) =>
+        plainJson(field, datumFromText(field, item)),
+      );
     default:
       return valueToJson(type, datum);
   }

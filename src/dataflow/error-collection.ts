@@ -13,7 +13,8 @@ const CODE = 0;
 const SQLSTATE = 1;
 const MESSAGE = 2;
 const DETAIL = 3;
-const COLUMNS = 4;
+const HINT = 4;
+const COLUMNS = 5;
 
 export class ErrorCollection {
   readonly store: Store;
@@ -27,7 +28,7 @@ export class ErrorCollection {
     const column = { type: text, nullable: false };
     this.store = new Store(`errors of ${node}`, new Array(COLUMNS).fill(column), dictionary);
     this.#index = this.store.hashIndex({
-      columns: [CODE, SQLSTATE, MESSAGE, DETAIL],
+      columns: [CODE, SQLSTATE, MESSAGE, DETAIL, HINT],
       unique: true,
       exact: true,
     });
@@ -49,9 +50,8 @@ export class ErrorCollection {
     const { store } = this;
     const { dictionary, layout } = store;
     store.reserve(1);
-    const fields = [error.code, error.sqlstate, error.message, error.detail ?? ""].map((s) =>
-      dictionary.internString(s),
-    );
+    const { code, sqlstate, message, detail, hint } = error;
+    const fields = [code, sqlstate, message, detail ?? "", hint ?? ""].map((s) => dictionary.internString(s));
     const found = this.#index.find(...fields, 0);
     const { strideWords, weightWord, deathWord, birthWord } = layout;
     const at = found * strideWords;
@@ -90,6 +90,7 @@ export class ErrorCollection {
     const code = field(CODE);
     return new EvertError(code in errorCodes ? (code as ErrorCode) : "internal", field(MESSAGE), {
       detail: field(DETAIL) || undefined,
+      hint: field(HINT) || undefined,
       sqlstate: field(SQLSTATE),
     });
   }

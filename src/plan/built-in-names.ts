@@ -18,6 +18,8 @@ const windowFunctions: Readonly<Record<WindowFunctionName, true>> = {
   nth_value: true,
 };
 
+export const windowFunctionNames: readonly string[] = Object.freeze(Object.keys(windowFunctions));
+
 /** Words of the grammar that look like calls, and our as-of join. */
 const words: ReadonlySet<string> = new Set(
   "as_of cast coalesce exists extract greatest grouping least normalize nullif overlay position row substring treat trim".split(

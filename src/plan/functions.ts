@@ -35,7 +35,12 @@ import {
   isTyped,
 } from "./function-table.ts";
 import { isAnyType } from "./functions-of/entry.ts";
-import { isPolymorphicName, resolveArrayOperator, resolvePolymorphic } from "./polymorphic.ts";
+import {
+  isPolymorphicName,
+  polymorphicNames,
+  resolveArrayOperator,
+  resolvePolymorphic,
+} from "./polymorphic.ts";
 import type { Resolution } from "./resolution.ts";
 
 export {
@@ -185,6 +190,11 @@ export function resolveFunction(
   }
   if (found.fn === null) throw notSupported(`function ${said}`, position);
   return resolutionOf(found.fn, found.args, given);
+}
+
+/** Names that scalar functions are called by. */
+export function functionNames(): string[] {
+  return [...byName.keys(), ...polymorphicNames];
 }
 
 /** Whether any scalar function has this name; for telling a function from an aggregate or a misspelling. */

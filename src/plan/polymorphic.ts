@@ -95,6 +95,8 @@ const byOperator: Readonly<Record<string, readonly Signature[]>> = {
 /** Functions of texts and numbers that share a name with one here: those come first. */
 const alsoPlain: ReadonlySet<string> = new Set(["quote_literal", "quote_nullable", "width_bucket"]);
 
+export const polymorphicNames: readonly string[] = Object.freeze(Object.keys(byName));
+
 export function isPolymorphicName(name: string): boolean {
   return Object.hasOwn(byName, name);
 }

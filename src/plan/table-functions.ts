@@ -134,6 +134,8 @@ export interface TableResolution {
   readonly columns: readonly { readonly name: string | null; readonly type: SqlType }[];
 }
 
+export const tableFunctionNames: readonly string[] = Object.freeze([...Object.keys(byName), ...ofArrays]);
+
 export function isTableFunction(name: string): boolean {
   return Object.hasOwn(byName, name) || ofArrays.has(name);
 }

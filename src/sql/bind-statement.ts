@@ -147,6 +147,12 @@ function bindNode(parsed: ParsedStatement, ctx: BindContext): Statement {
       );
     case "VariableShowStmt":
       return bindShow(as(node, "VariableShowStmt")!, parsed);
+    case "RefreshMatViewStmt":
+      throw notSupported(
+        "REFRESH MATERIALIZED VIEW",
+        parsed.position,
+        "A view is always up to date. DROP it and CREATE it WITH (version = '2') to build it anew.",
+      );
     default:
       throw notSupported(statementWords(parsed), parsed.position);
   }

@@ -1,10 +1,12 @@
 /** Calls in SQL: scalar functions, aggregates, and the functions that tell the time. */
 import type { Node } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
-import { float8, int4 } from "../batch/types.ts";
+import { baseTypes, float8, int4 } from "../batch/types.ts";
 import { isAbsentAggregate, isAggregate } from "../plan/aggregate-functions.ts";
+import { isBuiltInName } from "../plan/built-in-names.ts";
 import type { Expr } from "../plan/expression.ts";
-import { functionInfo, resolveFunction } from "../plan/functions.ts";
+import { functionInfo, resolveFunction, sqlTypeName } from "../plan/functions.ts";
+import { similarFunction } from "../plan/similar-functions.ts";
 import { isTableFunction } from "../plan/table-functions.ts";
 import { bindAggregate } from "./aggregates.ts";
 import { type Bound, boundType, callOf, toCommonType, typed } from "./bound.ts";
@@ -36,6 +38,7 @@ export function bindCall(call: FuncCall, place: ExprPlace, start: number | undef
   }
   if (aggregates) return typed(bindAggregate(call, name, place), start);
   if (isAbsentAggregate(name)) throw notSupported(`aggregate ${name}`, position);
+  if (routine === undefined) suggestFunction(call, name, place);
   refuseAggregateSyntax(call, name, position);
   if (routine?.kind === "scalar") return typed(bindRoutine(call, routine, place), start);
   if (routine?.kind === "rows") throw notSupported(`function ${name} elsewhere than in FROM`, position);
@@ -50,6 +53,18 @@ export function bindCall(call: FuncCall, place: ExprPlace, start: number | undef
   const resolution = resolveFunction(name, args.map(boundType), position);
   if (functionInfo(resolution.fn).volatile) return typed(now(place, `${name}()`, position), start);
   return typed(callOf(resolution, args, ctx), start);
+}
+
+/** A name that nothing has but that is like one. @throws undefined_function */
+function suggestFunction(call: FuncCall, name: string, place: ExprPlace): void {
+  if (isBuiltInName(name) || baseTypes.some((type) => type.name === name)) return;
+  const near = similarFunction(name);
+  if (near === undefined) return;
+  const types = (call.args ?? []).map((a) => sqlTypeName(boundType(place.bind(a, place))));
+  throw new EvertError("undefined_function", `function ${name}(${types.join(", ")}) does not exist`, {
+    position: place.ctx.position(call.location),
+    hint: `Did you mean ${near}?`,
+  });
 }
 
 /** A function that gives rows, elsewhere than in FROM. */

@@ -114,7 +114,7 @@ export function offsetSeconds(offset: string | undefined, text: string): number 
 function readWritten(text: string): DateTimeFields | null {
   const read = readWrittenDate(text);
   if (read === null) return null;
-  if (read === "range") throw fieldOutOfRange(text);
+  if (read === "range") throw fieldOutOfRange(text, dateStyleHint);
   const { time, half, zone } = read;
   let us = time === null ? 0 : timeOfDay(text, time.h, time.m, time.s, time.f);
   const noon = 12 * 3600 * US_PER_SECOND;
@@ -151,7 +151,7 @@ function readSpecial(text: string, type: DateTimeType): Special {
 }
 
 const isoHint = "Write it as ISO 8601, such as 2024-05-06T07:08:09Z.";
-const dateStyleHint = 'Perhaps you need a different "DateStyle" setting.';
+const dateStyleHint = "Write it as ISO 8601, such as 2024-05-06; of 1/5/2024 the month is the first number.";
 
 export function badDateTime(text: string, type: DateTimeType): EvertError {
   const hint = type === "timestamp with time zone" || type === "timestamp" ? isoHint : undefined;

@@ -466,7 +466,8 @@ export class Recursion extends StoredNode {
     const own = this.errors as ErrorCollection;
     const wanted = new Map<string, { readonly error: ErrorBody; weight: number }>();
     const add = (error: ErrorBody, weight: number): void => {
-      const name = JSON.stringify([error.code, error.sqlstate, error.message, error.detail ?? ""]);
+      const { code, sqlstate, message, detail, hint } = error;
+      const name = JSON.stringify([code, sqlstate, message, detail ?? "", hint ?? ""]);
       const known = wanted.get(name);
       if (known === undefined) wanted.set(name, { error, weight });
       else known.weight += weight;

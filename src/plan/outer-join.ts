@@ -15,13 +15,17 @@ export interface OuterJoinSpec extends build.JoinSpec {
   readonly type: "left" | "full";
   /** Beside the keys; over left's columns, then right's. */
   readonly residual: Expr | null;
+  /** Leaves of the pairs that match those that match in other ways too; the same plan where all do. */
+  readonly restrict?: (pairs: Plan) => Plan;
 }
 
 /** Left's columns, then right's. */
-export function outerJoin({ residual, ...spec }: OuterJoinSpec): Plan {
-  if (residual === null) return build.join(spec);
+export function outerJoin({ residual, restrict, ...spec }: OuterJoinSpec): Plan {
+  const pairs = build.join({ ...spec, type: "inner" });
+  const met = residual === null ? pairs : build.filter(pairs, residual);
+  const matching = restrict?.(met) ?? met;
+  if (matching === pairs) return build.join(spec);
   const { left, right, type } = spec;
-  const matching = build.filter(build.join({ ...spec, type: "inner" }), residual);
   const width = left.schema.fields.length;
   const names = matching.schema.fields.map((f) => f.name);
   const nulls = (plan: Plan): Expr[] => plan.schema.fields.map((f) => build.constant(null, f.type));

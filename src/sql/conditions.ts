@@ -4,10 +4,8 @@ import * as build from "../plan/build.ts";
 import type { Expr } from "../plan/expression.ts";
 import { branch, columnsOf, conjunction, moveColumns, sidesOf, typeOf } from "../plan/inspect.ts";
 import { comparable, isJoinEquality } from "../plan/joins.ts";
-import type { BindContext } from "./context.ts";
-import { bindBoolean, plainPlace } from "./expression.ts";
 import { besides, type Scope } from "./scope.ts";
-import { as, startOf } from "./tree.ts";
+import { as } from "./tree.ts";
 
 /** A conjunct of ON over the left side's columns, then the right side's. */
 export interface Condition {
@@ -19,14 +17,6 @@ export interface Condition {
 export function sideBySide(left: Scope, right: Scope): Scope {
   const plan = build.join({ type: "inner", left: left.plan, right: right.plan, leftKeys: [], rightKeys: [] });
   return besides(left, right, plan);
-}
-
-export function bindConditions(on: readonly Node[], scope: Scope, ctx: BindContext): Condition[] {
-  const place = plainPlace(ctx, scope, "JOIN conditions");
-  return on.map((node) => ({
-    expr: bindBoolean(node, place, "JOIN/ON"),
-    position: ctx.position(startOf(node)),
-  }));
 }
 
 /** `a AND b AND c` as [a, b, c]. */

@@ -22,16 +22,10 @@ import { outerJoin } from "../plan/outer-join.ts";
 import type { Plan } from "../plan/plan.ts";
 import { asOfJoin, asOfScope, isAsOf } from "./as-of.ts";
 import { boundType, callOf, coerce, toCommonType, typed } from "./bound.ts";
-import {
-  bindConditions,
-  type Condition,
-  guarded,
-  sideBySide,
-  splitAnd,
-  splitConditions,
-} from "./conditions.ts";
+import { type Condition, guarded, sideBySide, splitAnd, splitConditions } from "./conditions.ts";
 import type { BindContext } from "./context.ts";
 import { bindRowFunction, functionCall, isRowFunction } from "./from-functions.ts";
+import { JoinConditions } from "./join-subqueries.ts";
 import type { QueryEnv } from "./query.ts";
 import {
   besides,
@@ -48,7 +42,12 @@ type BindItem = (item: Node, env: QueryEnv, before?: Scope) => Scope;
 type JoinType = "inner" | "left" | "right" | "full";
 
 /** Makes one plan of two scopes and says where each side's columns are. */
-type Joiner = (left: Scope, right: Scope, conditions: readonly Condition[]) => Scope;
+type Joiner = (
+  left: Scope,
+  right: Scope,
+  conditions: readonly Condition[],
+  on: JoinConditions | null,
+) => Scope;
 
 export function bindJoin(
   node: NodeOf<"JoinExpr">,
@@ -64,7 +63,8 @@ export function bindJoin(
   if (isRowFunction(node.rarg!, ctx) && type === "inner") {
     // It sees what stands left of the whole join too.
     const counted = ctx.apart(true, () => bindRowFunction(as(node.rarg, "RangeFunction")!, left, ctx));
-    return aliased(filtered(counted, bindConditions(on, counted, ctx)), node, ctx);
+    const asked = new JoinConditions(on, counted, env);
+    return aliased(restricted(filtered(counted, asked.plain), asked), node, ctx);
   }
   const asOf = isAsOf(node.rarg) ? asOfScope(as(node.rarg, "RangeFunction")!, ctx) : undefined;
   const id = ctx.nextApply();
@@ -77,15 +77,20 @@ export function bindJoin(
       position,
     });
   }
-  const join: Joiner = (l, r, conditions) =>
-    asOf !== undefined
-      ? joinAsOf(l, r, type, conditions, asOf.key, position)
-      : lateral
-        ? applyScopes(l, r, id, type === "left" ? "left" : "inner", conditions)
-        : joinScopes(l, r, type, conditions);
+  const join: Joiner = (l, r, conditions, asked) => {
+    if (asOf !== undefined) {
+      asked?.refuse("JOIN as_of(...)");
+      return joinAsOf(l, r, type, conditions, asOf.key, position);
+    }
+    if (!lateral) return joinScopes(l, r, type, conditions, asked);
+    if (type !== "left") return restricted(applyScopes(l, r, id, "inner", conditions), asked);
+    asked?.refuse("LEFT JOIN LATERAL");
+    return applyScopes(l, r, id, "left", conditions);
+  };
   const shared = sharedColumns(node, left, right);
   if (shared !== undefined) return aliased(joinUsing(shared, left, right, type, join, ctx), node, ctx);
-  return aliased(join(left, right, bindConditions(on, sideBySide(left, right), ctx)), node, ctx);
+  const conditions = new JoinConditions(on, sideBySide(left, right), env);
+  return aliased(join(left, right, conditions.plain, conditions), node, ctx);
 }
 
 function joinType(node: NodeOf<"JoinExpr">, ctx: BindContext): JoinType {
@@ -111,11 +116,25 @@ function filtered(scope: Scope, conditions: readonly Condition[]): Scope {
   return predicate === undefined ? scope : moveScope(scope, build.filter(scope.plan, predicate), (i) => i);
 }
 
-function joinScopes(left: Scope, right: Scope, type: JoinType, conditions: readonly Condition[]): Scope {
-  if (type === "inner") return filtered(sideBySide(left, right), conditions);
+/** The pairs for which the subqueries of the condition say so too. */
+function restricted(pairs: Scope, asked: JoinConditions | null): Scope {
+  if (asked === null || !asked.hasSubqueries) return pairs;
+  return moveScope(pairs, asked.restrict(pairs.plan), (i) => i);
+}
+
+function joinScopes(
+  left: Scope,
+  right: Scope,
+  type: JoinType,
+  conditions: readonly Condition[],
+  asked: JoinConditions | null,
+): Scope {
+  if (type === "inner") return restricted(filtered(sideBySide(left, right), conditions), asked);
   const width = left.plan.schema.fields.length;
   if (type !== "right") {
-    const { plan, rightAt } = outerJoined(left.plan, right.plan, type, conditions);
+    const { plan, rightAt } = outerJoined(left.plan, right.plan, type, conditions, (pairs, at) =>
+      restrictedPlan(pairs, asked, (i) => (i < width ? i : i - width + at)),
+    );
     return sideways(
       moveScope(type === "full" ? mayMiss(left) : left, plan, (i) => i),
       moveScope(mayMiss(right), plan, (i) => i + rightAt),
@@ -126,11 +145,17 @@ function joinScopes(left: Scope, right: Scope, type: JoinType, conditions: reado
     ...c,
     expr: moveColumns(c.expr, (i) => (i < width ? i + other : i - width)),
   }));
-  const { plan, rightAt } = outerJoined(right.plan, left.plan, "left", exchanged);
+  const { plan, rightAt } = outerJoined(right.plan, left.plan, "left", exchanged, (pairs, at) =>
+    restrictedPlan(pairs, asked, (i) => (i < width ? i + at : i - width)),
+  );
   return sideways(
     moveScope(mayMiss(left), plan, (i) => i + rightAt),
     moveScope(right, plan, (i) => i),
   );
+}
+
+function restrictedPlan(pairs: Plan, asked: JoinConditions | null, at: (column: number) => number): Plan {
+  return asked === null ? pairs : asked.restrict(pairs, at);
 }
 
 /** LATERAL: the right side reads the left one. */
@@ -187,6 +212,7 @@ function outerJoined(
   right: Plan,
   type: "left" | "full",
   conditions: readonly Condition[],
+  restrict: (pairs: Plan, rightAt: number) => Plan,
 ): { plan: Plan; rightAt: number } {
   const width = left.schema.fields.length;
   const sides = splitConditions(
@@ -217,6 +243,7 @@ function outerJoined(
     rightKeys: matching.columns,
     nullSafe: sides.nullSafe,
     residual: conjunction(rest) ?? null,
+    restrict: (pairs) => restrict(pairs, rightAt),
   });
   return { plan, rightAt };
 }
@@ -248,7 +275,7 @@ function joinUsing(
     expr: equality(both.columns[l]!, both.columns[r]!, ctx),
     position: undefined,
   }));
-  const joined = join(left, right, conditions);
+  const joined = join(left, right, conditions, null);
   const merged = pairs.map(({ l, r }, i) =>
     mergedColumn(names[i]!, joined.columns[l]!, joined.columns[r]!, type, ctx),
   );

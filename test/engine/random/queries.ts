@@ -150,7 +150,7 @@ class Maker implements Subqueries {
     const on: Part[] = [" ON ", this.#equality(left.scope, right.scope)];
     // A full join takes only equalities in PostgreSQL.
     if (type !== "FULL JOIN") {
-      if (random.oneIn(5)) on.splice(1, 1, condition(random, { ...scope, subqueries: null }, 1));
+      if (random.oneIn(5)) on.splice(1, 1, condition(random, scope, 1));
       else if (random.oneIn(3)) on.push(optional(" AND ", condition(random, scope, 1)));
     } else if (random.oneIn(3)) on.push(" AND ", this.#equality(left.scope, right.scope));
     return { item: fragment("from", [left.item, ` ${type} `, right.item, ...on]), scope, factors };

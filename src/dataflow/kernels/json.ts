@@ -151,6 +151,41 @@ function editedFrom(json: string, path: readonly (string | null)[], depth: numbe
   return arrayText(elements);
 }
 
+const nullTreatment = scalarError(
+  "invalid_argument",
+  'null_value_treatment must be "delete_key", "return_target", "use_json_null", or "raise_exception"',
+);
+const nullJson = scalarError("invalid_value", "JSON value must not be null", {
+  sqlstate: "22004",
+  detail: 'Exception was raised because null_value_treatment is "raise_exception".',
+  hint: "To avoid, either change the null_value_treatment argument or ensure that an SQL NULL is not passed.",
+});
+
+/** jsonb_set() that says what a null for the value means. */
+function setLax(
+  json: string | null,
+  path: string | null,
+  value: string | null,
+  create: boolean | null = true,
+  treatment: string | null = "use_json_null",
+): string | null {
+  if (json === null || path === null || create === null) return null;
+  if (treatment === null) return fail(nullTreatment, json);
+  if (value !== null) return set(json, path, value, create);
+  switch (treatment) {
+    case "raise_exception":
+      return fail(nullJson, json);
+    case "use_json_null":
+      return set(json, path, "null", create);
+    case "delete_key":
+      return edited(json, pathOf(path), deletion);
+    case "return_target":
+      return json;
+    default:
+      return fail(nullTreatment, json);
+  }
+}
+
 const deletion: Edit = {
   verb: "delete",
   atMember: (members, key) => members.delete(key),
@@ -326,6 +361,9 @@ export const jsonLibrary = {
   jsonb_delete_path: (json: string, path: string) => edited(json, pathOf(path), deletion),
   jsonb_set: (json: string, path: string, value: string) => set(json, path, value),
   jsonb_set_or: set,
+  jsonb_set_lax: setLax,
+  jsonb_set_lax_or: setLax,
+  jsonb_set_lax_by: setLax,
   jsonb_insert: (json: string, path: string, value: string) => insert(json, path, value),
   jsonb_insert_after: insert,
   jsonb_strip_nulls: (json: string) => stripNulls(json, false, canonical),

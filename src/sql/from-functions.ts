@@ -2,13 +2,16 @@
 import type { Node, RangeFunction } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
 import * as build from "../plan/build.ts";
+import type { Expr } from "../plan/expression.ts";
 import { isFunctionName } from "../plan/functions.ts";
 import { columnsOf } from "../plan/inspect.ts";
+import type { Plan } from "../plan/plan.ts";
 import type { Routine, RowsRoutine } from "../plan/routines.ts";
-import { isTableFunction, type TableResolution } from "../plan/table-functions.ts";
+import { fieldsOf, isTableFunction, type TableResolution } from "../plan/table-functions.ts";
 import { IN_FROM } from "./calls.ts";
 import type { BindContext } from "./context.ts";
 import { bindExpr, plainPlace } from "./expression.ts";
+import type { ExprPlace } from "./place.ts";
 import { routineArguments } from "./routines.ts";
 import { besides, checkDuplicateTable, emptyScope, type Scope, tableScope } from "./scope.ts";
 import { argument, planOf, resolved } from "./table-calls.ts";
@@ -31,28 +34,25 @@ function nameOf(call: NodeOf<"FuncCall"> | undefined): string {
 
 /** Left's rows, each times the function's; without left, or without need of it, the function's rows beside it. */
 export function bindRowFunction(node: RangeFunction, left: Scope | undefined, ctx: BindContext): Scope {
-  const call = functionCall({ RangeFunction: node });
-  const position = ctx.position(call?.location);
-  const name = nameOf(call);
-  const routine = ctx.catalog.routine?.(name);
-  checkForm(node, call, routine, position);
   const place = plainPlace(ctx, left ?? emptyScope(), IN_FROM);
-  const args = (call!.args ?? []).map((a) => bindExpr(a, place));
-  const own = routine?.kind === "rows" ? routine : undefined;
-  const resolution = own === undefined ? resolved(name, args, position) : resolutionOf(own);
-  const exprs =
-    own === undefined
-      ? args.map((arg, i) => argument(arg, resolution, i, ctx))
-      : routineArguments(own, args, ctx, position);
-  const table = node.alias?.aliasname ?? name;
-  const names = columnNames(node, resolution, table, position);
-  const reads = exprs.some((e) => columnsOf(e).size > 0);
+  const position = ctx.position(functionCall({ RangeFunction: node })?.location);
+  if ((node.coldeflist ?? []).length > 0) throw notSupported("a column definition list", position);
+  const calls = (node.functions ?? []).map((item) =>
+    bindPart(as(item, "List")?.items ?? [], place, position),
+  );
+  const table = node.alias?.aliasname ?? calls[0]!.name;
+  const own = calls.flatMap(({ name, resolution }) =>
+    // Of one function alone the column is called like the table.
+    resolution.columns.map((c) => c.name ?? (calls.length === 1 ? table : name)),
+  );
+  const names = columnNames(node, own, table, position);
+  const reads = calls.some((c) => c.exprs.some((e) => columnsOf(e).size > 0));
   const input = reads ? left!.plan : build.oneRow();
-  const plan = planOf(input, resolution, exprs, names, node.ordinality === true);
+  const plan = partsPlan(input, calls, names, node.ordinality === true);
   const width = input.schema.fields.length;
   const columns = names.map((column, i) => ({ name: column, expr: build.column(plan, width + i) }));
   const rows = tableScope(table, plan, columns);
-  const isValue = resolution.columns.length === 1;
+  const isValue = own.length === 1;
   const scope = isValue ? { ...rows, tables: rows.tables.map((t) => ({ ...t, isValue })) } : rows;
   if (left === undefined) return scope;
   checkDuplicateTable(left, scope, position);
@@ -63,20 +63,70 @@ export function bindRowFunction(node: RangeFunction, left: Scope | undefined, ct
   return { plan, tables: [...left.tables, ...scope.tables], columns: [...left.columns, ...scope.columns] };
 }
 
+/** A function of the item: itself, or one of ROWS FROM (...). */
+interface Part {
+  readonly name: string;
+  readonly resolution: TableResolution;
+  readonly exprs: readonly Expr[];
+}
+
+/** `items`: the call and, where there is one, its column definition list. */
+function bindPart([item, definitions]: readonly Node[], place: ExprPlace, first: number | undefined): Part {
+  const { ctx } = place;
+  const call = as(item, "FuncCall");
+  const position = ctx.position(call?.location) ?? first;
+  const name = nameOf(call);
+  const routine = ctx.catalog.routine?.(name);
+  checkForm(call, routine, position);
+  if (definitions !== undefined && Object.keys(definitions).length > 0)
+    throw notSupported("a column definition list", position);
+  const args = (call!.args ?? []).map((a) => bindExpr(a, place));
+  if (routine?.kind === "rows") {
+    const exprs = routineArguments(routine, args, ctx, position);
+    return { name, resolution: resolutionOf(routine), exprs };
+  }
+  const resolution = resolved(name, args, position);
+  return { name, resolution, exprs: args.map((arg, i) => argument(arg, resolution, i, ctx)) };
+}
+
+/** Several are made side by side, the shorter ones filled up with nulls. */
+function partsPlan(input: Plan, calls: readonly Part[], names: readonly string[], ordinality: boolean): Plan {
+  const [only] = calls;
+  if (calls.length === 1) return planOf(input, only!.resolution, only!.exprs, names, ordinality);
+  const parts = calls.map(({ resolution, exprs }) => {
+    const { fn, columns } = resolution;
+    if (typeof fn !== "string") throw notSupported("a function of one's own in ROWS FROM");
+    return { fn, args: exprs.length, columns: columns.length };
+  });
+  let at = 0;
+  const columns = calls.flatMap(({ resolution }) => {
+    const from = at;
+    at += resolution.columns.length;
+    return fieldsOf(resolution, names.slice(from, at));
+  });
+  const args = calls.flatMap((c) => c.exprs);
+  return build.tableFunction(input, {
+    fn: "rows_from",
+    args,
+    parts,
+    columns,
+    ordinality: ordinality ? names.at(-1)! : null,
+    outer: false,
+  });
+}
+
 function resolutionOf(fn: RowsRoutine): TableResolution {
   const columns = fn.columns.map(({ name, type }) => ({ name: fn.isValue ? null : name, type }));
   return { fn, argTypes: fn.args.map((a) => a.type), argCasts: fn.args.map(() => null), columns };
 }
 
 function checkForm(
-  node: RangeFunction,
   call: NodeOf<"FuncCall"> | undefined,
   routine: Routine | undefined,
   position: number | undefined,
 ): void {
   const name = nameOf(call);
-  if (call === undefined || node.is_rowsfrom || (node.functions?.length ?? 0) > 1)
-    throw notSupported(node.is_rowsfrom ? "ROWS FROM" : "this kind of function call in FROM", position);
+  if (call === undefined) throw notSupported("this kind of function call in FROM", position);
   if (name === "as_of") {
     const hint = "Write: FROM events JOIN as_of(table) AS t ON t.id = events.id.";
     throw notSupported("as_of() elsewhere than right of JOIN or LEFT JOIN", position, hint);
@@ -99,14 +149,14 @@ function refuseFunction(name: string, position: number | undefined): EvertError 
   return new EvertError("undefined_function", `function ${name} does not exist`, { position });
 }
 
-/** The function's own names, or the table's, then "ordinality"; as far as the alias does not give others. */
+/** The functions' own names, then "ordinality"; as far as the alias does not give others. */
 function columnNames(
   node: RangeFunction,
-  { columns }: TableResolution,
+  own: readonly string[],
   table: string,
   position: number | undefined,
 ): string[] {
-  const names = [...columns.map((c) => c.name ?? table), ...(node.ordinality ? ["ordinality"] : [])];
+  const names = [...own, ...(node.ordinality ? ["ordinality"] : [])];
   const given = (node.alias?.colnames ?? []).map(stringOf);
   if (given.length > names.length) {
     const message = `table "${table}" has ${names.length} columns available but ${given.length} columns specified`;

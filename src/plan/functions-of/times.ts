@@ -19,7 +19,12 @@ export const timeFunctions = {
   timestamptz_date_part: fn("date_part", [text, timestamptz], float8, F, "nullable"),
   timestamptz_trunc: fn("date_trunc", [text, timestamptz], timestamptz, F),
   float8_to_timestamptz: fn("to_timestamp", [float8], timestamptz, F),
-  timestamptz_now: fn("now transaction_timestamp statement_timestamp clock_timestamp", [], timestamptz, "volatile"),
+  timestamptz_now: fn(
+    "now transaction_timestamp statement_timestamp clock_timestamp",
+    [],
+    timestamptz,
+    "volatile",
+  ),
 
   // parts of the others
   timestamp_extract: fn("extract", [text, timestamp], numeric, F, "nullable"),

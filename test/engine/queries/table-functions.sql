@@ -42,3 +42,12 @@ SELECT k, jsonb_path_query(jsonb_build_array(a, k, c), 'strict $[*] ? (@ != null
 SELECT k FROM t WHERE jsonb_build_object('a', a, 'd', d) @? '$ ? (@.a >= 1 && exists (@.d))';
 SELECT k, jsonb_path_query_first(jsonb_build_object('a', a), '$.a ? (@ > $m)', jsonb_build_object('m', 1)) AS x FROM t;
 SELECT k, jsonb_path_query(jsonb_build_object('a', a), 'strict $.b') AS x FROM t WHERE a = 5;
+
+-- ROWS FROM.
+SELECT t.k, x.* FROM t, ROWS FROM (generate_series(1, t.a), unnest(ARRAY[t.c, 'z'])) AS x;
+SELECT * FROM ROWS FROM (generate_series(1, 3), jsonb_each('{"a":1,"b":null}')) WITH ORDINALITY AS x (n, key, value, o);
+SELECT * FROM ROWS FROM (generate_series(1, 2));
+SELECT * FROM ROWS FROM (generate_series(1, 2), generate_series(5, 9, 2)) AS x (a, b) WHERE a IS NULL OR b > 5;
+SELECT t.k, x.a, x.b FROM t LEFT JOIN ROWS FROM (generate_series(1, t.a), string_to_table(t.c, 'b')) AS x (a, b) ON x.a < 3;
+SELECT x FROM ROWS FROM (generate_series(1, 2), unnest(ARRAY['a'])) AS x;
+SELECT t.k, e.value FROM t, jsonb_each(jsonb_build_object('a', a)) WITH ORDINALITY AS e;

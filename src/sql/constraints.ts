@@ -15,11 +15,11 @@ import { columnsOf } from "../plan/inspect.ts";
 import { BindContext } from "./context.ts";
 import { bindBoolean, plainPlace } from "./expression.ts";
 import { inDomain, withoutDomain } from "./in-domain.ts";
+import { parseExpression, textOfCheck } from "./kept-text.ts";
 import { type ParsedStatement, parseStatements } from "./parser.ts";
 import { tableScope } from "./scope.ts";
 import type { TableConstraints } from "./statement-types.ts";
-import { tokenEnd } from "./tokens.ts";
-import { as, stringOf } from "./tree.ts";
+import { stringOf } from "./tree.ts";
 
 /** As many as PostgreSQL's indexes may have. */
 export const INDEX_COLUMNS_MAX = 32;
@@ -188,7 +188,7 @@ export function bindConstraints(
         const column = read.length === 1 ? [table.fields[read[0]!]!.name] : [];
         const made = [table.name, ...column, "check"].join("_");
         const name = constraint.conname ?? take(undefined, made, position);
-        checks.push({ name, text: checkText(constraint, ctx) });
+        checks.push({ name, text: textOfCheck(constraint, ctx) });
         break;
       }
       default:
@@ -217,30 +217,10 @@ function bindCondition(node: Node, table: string, fields: readonly Field[], ctx:
   return bindBoolean(node, plainPlace(ctx, tableScope(table, plan, columns), "check constraints"), "CHECK");
 }
 
-/** The condition as it was written: what stands in the parentheses behind CHECK. */
-function checkText(constraint: Constraint, ctx: BindContext): string {
-  const { text } = ctx.source;
-  let at = ctx.source.slice(0, constraint.location ?? 0).length;
-  let from = -1;
-  for (let depth = 0; at < text.length; ) {
-    const end = tokenEnd(text, at);
-    const token = text.slice(at, end).toLowerCase();
-    at = end;
-    if (token === "(") {
-      if (depth++ === 0) from = end;
-    } else if (token === ")" && --depth === 0) {
-      return text.slice(from, end - 1).trim();
-    }
-  }
-  throw new Error("what PostgreSQL's parser takes has its parentheses closed");
-}
-
 /** The condition of a CHECK over a row of the table. */
 export function bindCheck(text: string, table: string, schema: Schema, catalog: Catalog): Expr {
-  // A comment at its end ends with the line.
-  const [parsed] = parseStatements(`SELECT (${text}\n)`);
-  const target = as(as(parsed!.node, "SelectStmt")?.targetList?.[0], "ResTarget");
-  return bindCondition(target!.val!, table, schema.fields, constraintContext(catalog, parsed!.source));
+  const { node, source } = parseExpression(text);
+  return bindCondition(node, table, schema.fields, constraintContext(catalog, source));
 }
 
 /** Columns of domains, each as an expression over a row of the table that fails where the value is none of the domain's. */

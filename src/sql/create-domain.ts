@@ -1,13 +1,12 @@
 /** CREATE DOMAIN: a base type with constraints. One over another domain has the constraints of both, the inner ones first. */
-import type { Constraint } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
 import type { BindContext } from "./context.ts";
 import { typeNameOf } from "./create-type.ts";
 import { plainPlace } from "./expression.ts";
 import { bindCheck } from "./in-domain.ts";
+import { textOfCheck } from "./kept-text.ts";
 import { emptyScope } from "./scope.ts";
 import type { CreateTypeStatement } from "./statement-types.ts";
-import { tokenEnd } from "./tokens.ts";
 import { as, type NodeOf } from "./tree.ts";
 import { bindTypeName } from "./type-names.ts";
 
@@ -40,7 +39,7 @@ export function bindCreateDomain(
         break;
       }
       case "CONSTR_CHECK": {
-        const check = { name: constraint.conname ?? freeName(name, own), text: checkText(constraint, ctx) };
+        const check = { name: constraint.conname ?? freeName(name, own), text: textOfCheck(constraint, ctx) };
         if (own.some((c) => c.name === check.name)) {
           const message = `constraint "${check.name}" for domain "${name}" already exists`;
           throw new EvertError("duplicate_table", message, { sqlstate: "42710", position });
@@ -77,19 +76,4 @@ function freeName(domain: string, taken: readonly Check[]): string {
     const name = `${domain}_check${n === 0 ? "" : n}`;
     if (!taken.some((c) => c.name === name)) return name;
   }
-}
-
-/** What stands in the parentheses behind CHECK. */
-function checkText({ location = 0 }: Constraint, ctx: BindContext): string {
-  const text = ctx.source.slice(location, Number.MAX_SAFE_INTEGER);
-  let depth = 0;
-  let start = 0;
-  for (let at = 0; at < text.length; ) {
-    const end = tokenEnd(text, at);
-    const token = text.slice(at, end);
-    if (token === "(" && depth++ === 0) start = end;
-    else if (token === ")" && --depth === 0) return text.slice(start, at).trim();
-    at = end;
-  }
-  throw new EvertError("internal", "a CHECK without an end");
 }

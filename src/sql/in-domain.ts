@@ -4,28 +4,22 @@
  * Only where a value is cast to the domain or stored in a column of it are its constraints asked; anywhere else its values are the base
  * type's, as in PostgreSQL. A CHECK is kept as its text, over `value`, and bound where it is asked.
  */
-import { EvertError } from "../base/errors.ts";
 import { bool, type SqlType, text as textType } from "../batch/types.ts";
 import * as build from "../plan/build.ts";
 import type { Expr } from "../plan/expression.ts";
 import { branch, conjunction, substitute, typeOf } from "../plan/inspect.ts";
 import { toBoolean } from "./bound.ts";
-import { parseStatements } from "./parser.ts";
+import { parseExpression } from "./kept-text.ts";
 import type { ExprPlace } from "./place.ts";
 import { type Scope, tableScope } from "./scope.ts";
-import { as } from "./tree.ts";
 
 /** The condition over a row whose only column is the value. `place`: any in the statement. */
 export function bindCheck(text: string, base: SqlType, place: ExprPlace): Expr {
-  const [parsed] = parseStatements(`SELECT (${text})`);
-  const condition = as(as(parsed?.node, "SelectStmt")?.targetList?.[0], "ResTarget")?.val;
-  if (parsed === undefined || condition === undefined) {
-    throw new EvertError("internal", "the CHECK of a domain is no expression");
-  }
-  const ctx = place.ctx.within(parsed.source, "a domain");
+  const { node, source } = parseExpression(text);
+  const ctx = place.ctx.within(source, "a domain");
   const alone = { aggregates: null, windows: null, subqueries: null } as const;
   const inner: ExprPlace = { ...place, ...alone, ctx, scope: valueScope(base), clause: "CHECK" };
-  return toBoolean(place.bind(condition, inner), "CHECK", ctx);
+  return toBoolean(place.bind(node, inner), "CHECK", ctx);
 }
 
 function valueScope(base: SqlType): Scope {

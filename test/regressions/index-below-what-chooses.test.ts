@@ -3,7 +3,10 @@ import { expect, it } from "vitest";
 import { openInMemory, rowsOf, sql } from "../engine/support/memory.ts";
 
 it.each([
-  ["SELECT k FROM (SELECT DISTINCT ON (a) k, a, b FROM t ORDER BY a, k DESC) s WHERE b = 5 ORDER BY k", ["3"]],
+  [
+    "SELECT k FROM (SELECT DISTINCT ON (a) k, a, b FROM t ORDER BY a, k DESC) s WHERE b = 5 ORDER BY k",
+    ["3"],
+  ],
   ["SELECT k FROM (SELECT k, b FROM t ORDER BY k OFFSET 1) s WHERE b = 5 ORDER BY k", ["3"]],
   [
     `SELECT k FROM (SELECT k, b, row_number() OVER (PARTITION BY a ORDER BY k DESC) AS r FROM t) s

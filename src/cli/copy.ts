@@ -4,10 +4,20 @@ import { outputClosed, write } from "./output.ts";
 import type { Remote } from "./remote.ts";
 import { withPlace } from "./sql-results.ts";
 
+const comments = /--[^\n]*|\/\*.*?\*\//gs;
+const quoted = /'[^']*'|"[^"]*"/g;
+const innermost = /\([^()]*\)/g;
+
 /** Which way the text copies; null: it is no COPY. Only a guess at where its data is: the server reads the statement. */
 export function copyDirection(sql: string): "in" | "out" | null {
-  const words = sql.replace(/--[^\n]*|\/\*.*?\*\//gs, " ").trim();
+  let words = sql.replace(comments, " ").trim();
   if (!/^copy\b/i.test(words)) return null;
+  // What a query or an option says is not said of the data.
+  words = words.replace(quoted, "_");
+  for (let before = ""; before !== words; ) {
+    before = words;
+    words = words.replace(innermost, " ");
+  }
   return /\bfrom\s+stdin\b/i.test(words) ? "in" : "out";
 }
 

@@ -1,6 +1,7 @@
 /** The parts of the command line that need no process. */
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { copyDirection } from "../../src/cli/copy.ts";
 import { cellJson } from "../../src/cli/csv-input.ts";
 import { parseExact } from "../../src/cli/exact-json.ts";
 import { bytesText } from "../../src/cli/lists.ts";
@@ -45,6 +46,23 @@ describe("where a statement ends", () => {
     "SELECT 1 -- ;",
   ])("%s is not", (sql) => {
     expect(isComplete(sql)).toBe(false);
+  });
+});
+
+describe("where the data of a COPY is", () => {
+  test.each([
+    ["COPY t FROM STDIN", "in"],
+    ["copy t (a, b)\nfrom stdin (format csv);", "in"],
+    ["/* rows */ COPY t FROM -- here\n STDIN", "in"],
+    ["COPY t TO STDOUT", "out"],
+    ["COPY (SELECT * FROM stdin) TO STDOUT", "out"],
+    ["COPY (SELECT (a) FROM (SELECT 1 FROM stdin) s) TO STDOUT (NULL 'from stdin')", "out"],
+    ['COPY "from stdin" TO STDOUT', "out"],
+    ["COPY t FROM STDIN (NULL ')')", "in"],
+    ["SELECT 'COPY t FROM STDIN'", null],
+    ["copying", null],
+  ])("%s", (text, direction) => {
+    expect(copyDirection(text)).toBe(direction);
   });
 });
 

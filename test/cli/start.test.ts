@@ -209,6 +209,28 @@ test("start with a file that is no app", async () => {
   expect(thrown.stderr).not.toContain("node:internal");
 });
 
+test.each(["0", "1025", "64MiB", ""])("no segment has a size of %j", async (size) => {
+  expect(await launch("start", "--segment-mib", size).done).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining(`--segment-mib must be a number from 1 to 1024: ${size}`),
+  });
+});
+
+test("segments of one MiB", async () => {
+  const running = launch("start", "--segment-mib", "1");
+  const at = await url(running);
+  await runProcess(["query", "CREATE TABLE t (id int PRIMARY KEY, b text)"], {
+    url: at,
+  });
+  const rows = Array.from({ length: 3 }, (_, id) => JSON.stringify({ id, b: "x".repeat(700_000) }));
+  for (const row of rows) await runProcess(["append", "t"], { url: at, input: `${row}\n` });
+  running.process.kill("SIGTERM");
+  await running.done;
+  expect((await readdir(join(data, "log"))).filter((n) => /\.(log|sealed)$/.test(n)).length).toBeGreaterThan(
+    1,
+  );
+});
+
 test("check verifies what was written, and names what is damaged", async () => {
   const running = launch("start");
   const at = await url(running);

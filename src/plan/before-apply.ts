@@ -7,8 +7,8 @@
  * themselves stay, and those behind them, which they may guard.
  */
 import * as build from "./build.ts";
-import { withInputs } from "./decorrelate.ts";
 import { columnsOf, conjunction, conjuncts, inputsOf, isFallible } from "./inspect.ts";
+import { withInputs } from "./nodes.ts";
 import type { Plan } from "./plan.ts";
 
 /** The same rows. */

@@ -7,10 +7,10 @@
  * `a`; it goes unless another branch may fail.
  */
 import * as build from "./build.ts";
-import { withInputs } from "./decorrelate.ts";
 import type { Expr } from "./expression.ts";
 import { exprKey } from "./fingerprint.ts";
 import { conjunction, conjuncts, inputsOf, isFallible } from "./inspect.ts";
+import { withInputs } from "./nodes.ts";
 import type { Plan } from "./plan.ts";
 
 /** The same rows; a plan that stands in several places is rewritten once. */

@@ -10,10 +10,10 @@
  */
 import { bool } from "../batch/types.ts";
 import * as build from "./build.ts";
-import { withInputs } from "./decorrelate.ts";
 import type { ConstExpr, Expr } from "./expression.ts";
 import { callIsFallible, functionInfo } from "./functions.ts";
 import { branch, childrenOf, eachColumn, inputsOf, mapChildren, typeOf } from "./inspect.ts";
+import { withInputs } from "./nodes.ts";
 import type { Plan } from "./plan.ts";
 
 /** The same rows; a plan that stands in several places is rewritten once. */

@@ -13,10 +13,11 @@
 import { notSupported } from "../base/errors.ts";
 import { bool, int4 } from "../batch/types.ts";
 import * as build from "./build.ts";
-import { overDomain, withInputs } from "./decorrelate.ts";
+import { overDomain } from "./dependent.ts";
 import type { Expr } from "./expression.ts";
 import { resolveOperator } from "./functions.ts";
 import { inputsOf } from "./inspect.ts";
+import { withInputs } from "./nodes.ts";
 import type { Plan, RecursivePlan, SourcePlan } from "./plan.ts";
 
 export interface Loop {

@@ -8,10 +8,10 @@
  */
 import { isSmallNumeric, type SqlType } from "../batch/types.ts";
 import * as build from "./build.ts";
-import { withInputs } from "./decorrelate.ts";
 import type { Datum, Expr } from "./expression.ts";
 import { functionInfo } from "./functions.ts";
 import { conjuncts, inputsOf, isFallible } from "./inspect.ts";
+import { withInputs } from "./nodes.ts";
 import type { KeyBound, KeyRange, Lookup, OrderItem, Plan, PlanIndex, Query, SourcePlan } from "./plan.ts";
 
 /** Stretches at most: a longer list is better met by a scan. */

@@ -3,7 +3,7 @@ import type { Alias, Node } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
 import * as build from "../plan/build.ts";
 import type { CatalogRelation } from "../plan/catalog.ts";
-import { readsOuter } from "../plan/decorrelate.ts";
+import { readsOuter } from "../plan/outer-columns.ts";
 import { isSystemRelation } from "./absent-relations.ts";
 import type { BindContext } from "./context.ts";
 import { bindRowFunction, isRowFunction } from "./from-functions.ts";

@@ -13,11 +13,11 @@
 import type { Node } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
 import * as build from "../plan/build.ts";
-import { readsOuter } from "../plan/decorrelate.ts";
 import type { Expr } from "../plan/expression.ts";
 import { resolveOperator } from "../plan/functions.ts";
 import { conjunction, moveColumns, typeOf } from "../plan/inspect.ts";
 import { withColumns } from "../plan/joins.ts";
+import { readsOuter } from "../plan/outer-columns.ts";
 import { outerJoin } from "../plan/outer-join.ts";
 import type { Plan } from "../plan/plan.ts";
 import { asOfJoin, asOfScope, isAsOf } from "./as-of.ts";

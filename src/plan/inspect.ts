@@ -262,7 +262,15 @@ export function aggregateExprs(a: Aggregate): Expr[] {
   );
 }
 
-/** The aggregate with each of these replaced. */
+/** All that an aggregate reads of its input: what a reducer's functions do, as expressions that read the same. */
+export function aggregateReads(a: Aggregate): Expr[] {
+  const { reducer } = a;
+  if (reducer === null || reducer.routine !== null) return aggregateExprs(a);
+  const functions = [reducer.add, reducer.remove].map((fn): Expr => ({ kind: "js", fn, type: a.type }));
+  return [...aggregateExprs(a), ...functions];
+}
+
+/** The aggregate with each of its expressions replaced. */
 export function mapAggregate(a: Aggregate, map: (expr: Expr) => Expr): Aggregate {
   return {
     ...a,

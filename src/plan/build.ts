@@ -8,27 +8,13 @@
  */
 import { assert } from "../base/assert.ts";
 import { type Field, type Schema, schemaOf } from "../batch/schema.ts";
-import { carrierOf, int8, isSmallNumeric, type SqlType, sameType } from "../batch/types.ts";
-import type { ColumnExpr, ConstExpr, Datum, Expr, UserFunction } from "./expression.ts";
-import {
-  aggregateExprs,
-  childrenOf,
-  eachColumn,
-  functionColumns,
-  mapAggregate,
-  mapChildren,
-  nullableOf,
-  typeOf,
-} from "./inspect.ts";
+import { int8, type SqlType, sameType } from "../batch/types.ts";
+import { checkColumns, column, datumFits, fitted, frozen, type Key } from "./build-node.ts";
+import type { Datum, Expr, UserFunction } from "./expression.ts";
+import { functionColumns, nullableOf, typeOf } from "./inspect.ts";
 import type {
-  Aggregate,
-  ApplyPlan,
-  AsOfJoinPlan,
   DistinctPlan,
   FilterPlan,
-  GroupPlan,
-  JoinPlan,
-  JoinType,
   Lookup,
   MapFunctionPlan,
   OrderItem,
@@ -44,13 +30,13 @@ import type {
   TopKPlan,
   UnionPlan,
   ValuesPlan,
-  WindowFunction,
-  WindowPlan,
 } from "./plan.ts";
 import type { RowsRoutine } from "./routines.ts";
 import type { TableFunction, TablePart } from "./table-functions.ts";
 
-type Key = readonly number[] | null;
+export { group, type WindowSpec, window } from "./build-groups.ts";
+export { type ApplySpec, type AsOfJoinSpec, apply, asOfJoin, type JoinSpec, join } from "./build-joins.ts";
+export { column, constant } from "./build-node.ts";
 
 export interface SourceRelation {
   readonly id: number;
@@ -227,195 +213,6 @@ export function tableFunction(input: Plan, spec: TableFunctionSpec): TableFuncti
   });
 }
 
-interface Sides {
-  readonly left: Plan;
-  readonly right: Plan;
-  readonly leftKeys: readonly number[];
-  readonly rightKeys: readonly number[];
-}
-
-export interface JoinSpec extends Sides {
-  readonly type: JoinType;
-  /** By pair of keys; none where it is left out. */
-  readonly nullSafe?: readonly boolean[];
-}
-
-export interface AsOfJoinSpec extends Sides {
-  readonly type: "inner" | "left";
-}
-
-export function join(spec: JoinSpec): JoinPlan {
-  checkJoin(spec);
-  const { type, left, right, leftKeys, rightKeys } = spec;
-  const nullSafe = spec.nullSafe ?? leftKeys.map(() => false);
-  assert(nullSafe.length === leftKeys.length, "each pair of keys is null-safe or not");
-  return frozen<JoinPlan>({
-    kind: "join",
-    type,
-    left,
-    right,
-    leftKeys: [...leftKeys],
-    rightKeys: [...rightKeys],
-    nullSafe: [...nullSafe],
-    schema: joinSchema(spec),
-    key: joinKey(spec),
-    appendOnly: type === "inner" && left.appendOnly && right.appendOnly,
-  });
-}
-
-export interface ApplySpec {
-  readonly id: number;
-  readonly type: "inner" | "left";
-  readonly left: Plan;
-  readonly right: Plan;
-  readonly residual?: Expr | null;
-}
-
-export function apply(spec: ApplySpec): ApplyPlan {
-  const { id, type, left, right, residual = null } = spec;
-  assert(residual === null || type === "left", "an inner apply's condition is a filter over it");
-  const alone = join({ type, left, right, leftKeys: [], rightKeys: [] });
-  const { schema, key } = alone;
-  return frozen<ApplyPlan>({
-    kind: "apply",
-    id,
-    type,
-    left,
-    right,
-    residual,
-    schema,
-    key,
-    appendOnly: false,
-  });
-}
-
-export function asOfJoin(spec: AsOfJoinSpec): AsOfJoinPlan {
-  checkJoin(spec);
-  assert(spec.left.appendOnly, "the left side of an as-of join is append-only");
-  assert(
-    within(spec.right.key, spec.rightKeys),
-    "the right side of an as-of join is keyed by its join columns",
-  );
-  return frozen<AsOfJoinPlan>({
-    kind: "asOfJoin",
-    ...spec,
-    leftKeys: [...spec.leftKeys],
-    rightKeys: [...spec.rightKeys],
-    schema: joinSchema(spec),
-    key: spec.left.key,
-    appendOnly: true,
-  });
-}
-
-function checkJoin({ left, right, leftKeys, rightKeys }: Sides): void {
-  assert(leftKeys.length === rightKeys.length, "a join pairs its key columns");
-  leftKeys.forEach((l, i) => {
-    const a = left.schema.fields[l]?.type;
-    const b = right.schema.fields[rightKeys[i]!]?.type;
-    assert(a !== undefined && b !== undefined && a.name === b.name, "join keys are columns of equal type");
-    // A scaled numeric is stored as an integer: equal values of two scales would not meet.
-    assert(isSmallNumeric(a) === isSmallNumeric(b), "numeric join keys are stored alike");
-    assert(!isSmallNumeric(a) || a.scale === b.scale, "numeric join keys have one scale");
-  });
-}
-
-function joinSchema({ type, left, right }: JoinSpec): Schema {
-  const sometimes = (fields: readonly Field[]) => fields.map((f) => ({ ...f, nullable: true }));
-  const lefts = left.schema.fields;
-  const rights = right.schema.fields;
-  return schemaOf([
-    ...(type === "full" ? sometimes(lefts) : lefts),
-    ...(type === "inner" ? rights : sometimes(rights)),
-  ]);
-}
-
-function joinKey({ type, left, right, leftKeys, rightKeys }: JoinSpec): Key {
-  if (left.key === null || right.key === null) {
-    // One unkeyed side only: a key of the other does not hold, as each of its rows may come out many times.
-    return null;
-  }
-  // A right row that a full join gives alone has no left key; two rows alone are told apart by a column that is never null.
-  const always = (side: Plan) => side.key!.some((c) => !side.schema.fields[c]!.nullable);
-  if (type === "full" && !always(left) && !always(right)) return null;
-  if (type !== "full" && within(right.key, rightKeys)) return left.key;
-  const width = left.schema.fields.length;
-  const shifted = right.key.map((c) => c + width);
-  if (type === "inner" && within(left.key, leftKeys)) return shifted;
-  return [...left.key, ...shifted];
-}
-
-function within(key: Key, columns: readonly number[]): boolean {
-  return key?.every((c) => columns.includes(c)) ?? false;
-}
-
-/** `key`: those of the key columns that determine the others, where the front end knows some that do. */
-export function group(
-  input: Plan,
-  givenKeys: readonly Expr[],
-  givenAggregates: readonly Aggregate[],
-  names: readonly string[],
-  key: readonly number[] = givenKeys.map((_, i) => i),
-): GroupPlan {
-  for (const expr of givenKeys) checkColumns(expr, input);
-  const keys = givenKeys.map((expr) => fitted(expr, input));
-  const aggregates = givenAggregates.map((a) => fittedAggregate(a, input));
-  assert(names.length === keys.length + aggregates.length, "a group names each of its columns");
-  assert(
-    key.every((k) => k < keys.length),
-    "a group is keyed by what it groups by",
-  );
-  for (const a of aggregates) {
-    if (a.filter !== null) {
-      assert(typeOf(a.filter).name === "bool", "an aggregate's filter is boolean");
-    }
-    assert((a.reducer !== null) === (a.fn === "reduce"), "a reduce, and nothing else, has a reducer");
-    assert(a.fn === "count" || a.fn === "reduce" || a.arg !== null, "only count and reduce take no argument");
-  }
-  const grouped = keys.length > 0;
-  return frozen<GroupPlan>({
-    kind: "group",
-    input,
-    keys,
-    aggregates,
-    schema: schemaOf([
-      ...keys.map((key, i) => ({ name: names[i]!, type: typeOf(key), nullable: nullableOf(key) })),
-      ...aggregates.map((a, i) => ({
-        name: names[keys.length + i]!,
-        type: a.type,
-        nullable: aggregateNullable(a, grouped),
-      })),
-    ]),
-    key: [...key],
-    appendOnly: false,
-  });
-}
-
-function fittedAggregate(a: Aggregate, input: Plan): Aggregate {
-  for (const expr of aggregateExprs(a)) checkColumns(expr, input);
-  return mapAggregate(a, (expr) => fitted(expr, input));
-}
-
-/** A group of GROUP BY has a row; so an aggregate over values that are never null has one to work on. */
-function aggregateNullable(a: Aggregate, grouped: boolean): boolean {
-  switch (a.fn) {
-    case "count":
-    case "regr_count":
-      return false;
-    case "sum":
-    case "avg":
-    case "min":
-    case "max":
-    case "bool_and":
-    case "bool_or":
-    case "bit_and":
-    case "bit_or":
-    case "bit_xor":
-      return !grouped || a.filter !== null || a.arg === null || nullableOf(a.arg);
-    default:
-      return true;
-  }
-}
-
 export function distinct(input: Plan): DistinctPlan {
   return frozen<DistinctPlan>({
     kind: "distinct",
@@ -473,15 +270,6 @@ export function setOperation(spec: SetOperationSpec): SetOperationPlan {
   });
 }
 
-function checkAlike(a: Plan, b: Plan, what: string): void {
-  const [x, y] = [a.schema.fields, b.schema.fields];
-  assert(x.length === y.length, `${what} have equally many columns`);
-  assert(
-    x.every((f, i) => sameType(f.type, y[i]!.type)),
-    `${what} have equal column types`,
-  );
-}
-
 export interface TopKSpec {
   readonly partition: readonly number[];
   readonly order: readonly OrderItem[];
@@ -512,63 +300,6 @@ export function topK(input: Plan, spec: TopKSpec): TopKPlan {
       spec.key ?? input.key ?? (spec.limit === 1 && spec.ties !== true ? [...new Set(spec.partition)] : null),
     appendOnly: false,
   });
-}
-
-export interface WindowSpec {
-  readonly partition: readonly number[];
-  readonly order: readonly OrderItem[];
-  readonly functions: readonly WindowFunction[];
-}
-
-export function window(input: Plan, spec: WindowSpec, names: readonly string[]): WindowPlan {
-  assert(names.length === spec.functions.length, "a window names each of its functions' columns");
-  const width = input.schema.fields.length;
-  for (const c of [...spec.partition, ...spec.order.map((o) => o.column)])
-    assert(c >= 0 && c < width, "a window orders and partitions by columns of its input");
-  for (const f of spec.functions) {
-    for (const arg of f.args) checkColumns(arg, input);
-    assert(
-      (f.fn === "aggregate") === (f.aggregate !== null),
-      "an aggregate over a frame, and nothing else, has one",
-    );
-  }
-  return frozen<WindowPlan>({
-    kind: "window",
-    input,
-    partition: [...spec.partition],
-    order: spec.order.map((o) => ({ ...o })),
-    functions: spec.functions.map((f) => ({
-      ...f,
-      args: f.args.map((arg) => fitted(arg, input)),
-      aggregate: f.aggregate === null ? null : fittedAggregate(f.aggregate, input),
-    })),
-    schema: schemaOf([
-      ...input.schema.fields,
-      ...spec.functions.map((f, i) => ({ name: names[i]!, type: f.type, nullable: windowNullable(f) })),
-    ]),
-    key: input.key,
-    appendOnly: false,
-  });
-}
-
-function windowNullable({ fn, aggregate }: WindowFunction): boolean {
-  switch (fn) {
-    case "row_number":
-    case "rank":
-    case "dense_rank":
-    case "percent_rank":
-    case "cume_dist":
-      return false;
-    case "aggregate":
-      return aggregateNullable(aggregate!, false);
-    case "ntile":
-    case "lag":
-    case "lead":
-    case "first_value":
-    case "last_value":
-    case "nth_value":
-      return true;
-  }
 }
 
 export interface RecursiveSpec {
@@ -619,69 +350,11 @@ export function temporal(input: Plan, from: Expr | null, until: Expr | null): Te
   });
 }
 
-/** The input's column as an expression over it. */
-export function column(input: Plan, index: number): ColumnExpr {
-  const field = input.schema.fields[index];
-  assert(field !== undefined, "a column is one of its input");
-  return { kind: "column", index, type: field.type, nullable: field.nullable };
-}
-
-export function constant(value: Datum, type: SqlType): ConstExpr {
-  assert(datumFits(value, type), "a datum has the form of its type");
-  return { kind: "const", value, type };
-}
-
-function datumFits(value: Datum, type: SqlType): boolean {
-  if (value === null) return true;
-  switch (carrierOf(type)) {
-    case "int32":
-    case "double":
-      return typeof value === "number";
-    case "bool":
-      return typeof value === "boolean";
-    case "int64":
-      return typeof value === "bigint";
-    case "string":
-      return typeof value === "string";
-  }
-}
-
-/** The expression with its columns as nullable as the input's are: rewrites below may have made them less so, or more. */
-function fitted<E extends Expr | null>(expr: E, input: Plan): E;
-function fitted(expr: Expr | null, input: Plan): Expr | null {
-  if (expr === null) return null;
-  const { fields } = input.schema;
-  const refit = (e: Expr): Expr => {
-    if (e.kind !== "column") return mapChildren(e, refit);
-    const { nullable } = fields[e.index]!;
-    return nullable === e.nullable ? e : { ...e, nullable };
-  };
-  let fits = true;
-  const look = (e: Expr): void => {
-    if (e.kind === "column") fits &&= fields[e.index]!.nullable === e.nullable;
-    else childrenOf(e).forEach(look);
-  };
-  look(expr);
-  return fits ? expr : refit(expr);
-}
-
-function checkColumns(expr: Expr, input: Plan): void {
-  const width = input.schema.fields.length;
-  eachColumn(expr, (index) =>
-    assert(index >= 0 && index < width, "an expression reads columns of its input"),
+function checkAlike(a: Plan, b: Plan, what: string): void {
+  const [x, y] = [a.schema.fields, b.schema.fields];
+  assert(x.length === y.length, `${what} have equally many columns`);
+  assert(
+    x.every((f, i) => sameType(f.type, y[i]!.type)),
+    `${what} have equal column types`,
   );
-}
-
-/** Freezes what the node owns. Functions and initial values of the user are the user's; nested plans are frozen already. */
-function frozen<T extends Plan>(node: T): T {
-  return freezeDeep(node);
-}
-
-function freezeDeep<T>(value: T): T {
-  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
-  Object.freeze(value);
-  for (const [name, part] of Object.entries(value)) {
-    if (name !== "initial") freezeDeep(part);
-  }
-  return value;
 }

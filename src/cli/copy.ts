@@ -28,7 +28,7 @@ export async function runCopy(remote: Remote, sql: string, direction: "in" | "ou
       await write(`${command}\n`);
       return;
     }
-    for await (const piece of await remote.copyOut(sql)) {
+    for await (const piece of remote.copyOut(sql)) {
       await write(piece);
       if (outputClosed()) return;
     }

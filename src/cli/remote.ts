@@ -58,11 +58,18 @@ export class Remote {
     return answer as { command: string };
   }
 
-  /** COPY … TO STDOUT, as it arrives. @throws EvertError. */
-  async copyOut(statement: string): Promise<ReadableStream<Uint8Array>> {
+  /** COPY … TO STDOUT, as it arrives. @throws EvertError, also where the answer ends before its time. */
+  async *copyOut(statement: string): AsyncGenerator<Uint8Array, void, undefined> {
     const headers = { "Content-Type": "application/octet-stream" };
     const response = await this.#transport.send(copyPath(statement), { method: "POST", headers });
-    return response.body as ReadableStream<Uint8Array>;
+    try {
+      yield* response.body as ReadableStream<Uint8Array>;
+    } catch (cause) {
+      throw new EvertError("connection_failed", `the server at ${this.url} broke off its answer`, {
+        detail: "Not all rows have come.",
+        cause,
+      });
+    }
   }
 
   async delete<T>(path: string): Promise<T> {

@@ -1,4 +1,7 @@
 /** The parts of the command line that need no process. */
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { copyDirection } from "../../src/cli/copy.ts";
@@ -201,5 +204,25 @@ test("the shell completes keywords, relations and columns, and describes them", 
     expect(names.describe("nothing")).toContain("no topic or view");
   } finally {
     await h.stop();
+  }
+});
+
+test("a COPY out that is broken off says so", async () => {
+  const server = createServer((_, answer) => {
+    answer.writeHead(200, { "Content-Type": "text/plain" });
+    answer.write("1\n", () => answer.destroy());
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  try {
+    const remote = new Remote({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+    const all = async () => {
+      for await (const _ of remote.copyOut("COPY t TO STDOUT"));
+    };
+    await expect(all()).rejects.toMatchObject({
+      code: "connection_failed",
+      detail: "Not all rows have come.",
+    });
+  } finally {
+    server.close();
   }
 });

@@ -1,6 +1,7 @@
 /** Constructors of groups and windows: what aggregates, over groups or frames. */
 import { assert } from "../base/assert.ts";
 import { schemaOf } from "../batch/schema.ts";
+import { traitsOf } from "./aggregate-traits.ts";
 import { checkColumns, fitted, frozen } from "./build-node.ts";
 import type { Expr } from "./expression.ts";
 import { aggregateExprs, mapAggregate, nullableOf, typeOf } from "./inspect.ts";
@@ -55,23 +56,9 @@ function fittedAggregate(a: Aggregate, input: Plan): Aggregate {
 
 /** A group of GROUP BY has a row; so an aggregate over values that are never null has one to work on. */
 function aggregateNullable(a: Aggregate, grouped: boolean): boolean {
-  switch (a.fn) {
-    case "count":
-    case "regr_count":
-      return false;
-    case "sum":
-    case "avg":
-    case "min":
-    case "max":
-    case "bool_and":
-    case "bool_or":
-    case "bit_and":
-    case "bit_or":
-    case "bit_xor":
-      return !grouped || a.filter !== null || a.arg === null || nullableOf(a.arg);
-    default:
-      return true;
-  }
+  const { notNull } = traitsOf(a.fn);
+  if (notNull !== "overValues") return notNull === null;
+  return !grouped || a.filter !== null || a.arg === null || nullableOf(a.arg);
 }
 
 export interface WindowSpec {

@@ -8,6 +8,7 @@ import {
   resolveOrderedSet,
   undefinedAggregate,
 } from "../plan/aggregate-functions.ts";
+import { traitsOf } from "../plan/aggregate-traits.ts";
 import type { Expr } from "../plan/expression.ts";
 import { exprKey } from "../plan/fingerprint.ts";
 import { resolveCast, sqlTypeName } from "../plan/functions.ts";
@@ -161,7 +162,7 @@ function bindPlain(call: FuncCall, name: string, place: ExprPlace): Parts {
     rest: args.slice(1),
     // Sums do not depend on the order of their rows.
     order: collects ? order : [],
-    distinct: call.agg_distinct === true && !isIdempotent(resolution.fn),
+    distinct: call.agg_distinct === true && !traitsOf(resolution.fn).isIdempotent,
     resolution,
   };
 }
@@ -200,22 +201,6 @@ function checkDistinct(args: readonly Expr[], order: readonly AggregateOrder[], 
   throw new EvertError("invalid_column_reference", message, {
     position: ctx.mentions.get(stranger.expr)?.position,
   });
-}
-
-/** Whether a value seen twice is the same as one seen once. */
-function isIdempotent(fn: AggregateFunction): boolean {
-  switch (fn) {
-    case "min":
-    case "max":
-    case "bool_and":
-    case "bool_or":
-    case "bit_and":
-    case "bit_or":
-    case "any_value":
-      return true;
-    default:
-      return false;
-  }
 }
 
 /** Whether the order of the rows can be seen in the answer. */

@@ -1,5 +1,6 @@
 /** Which accumulator an aggregate is, where it takes its rows as they come. */
 import { isNumericText } from "../../batch/types.ts";
+import { traitsOf } from "../../plan/aggregate-traits.ts";
 import { typeOf } from "../../plan/inspect.ts";
 import type { Aggregate } from "../../plan/plan.ts";
 import type { Accumulator } from "./accumulator.ts";
@@ -62,23 +63,7 @@ export function accumulatorOf(a: Aggregate): Accumulator {
 
 /** Whether its result may be an error although its arguments are none. */
 export function isFallibleAggregate(a: Aggregate): boolean {
-  switch (a.fn) {
-    case "count":
-    case "regr_count":
-    case "min":
-    case "max":
-    case "bool_and":
-    case "bool_or":
-    case "bit_and":
-    case "bit_or":
-    case "bit_xor":
-    case "any_value":
-    case "mode":
-      return false;
-    case "sum":
-    case "avg":
-      return a.type.name !== "numeric" || a.distinct === true || isNumericText(typeOf(a.arg!));
-    default:
-      return true;
-  }
+  const { succeeds } = traitsOf(a.fn);
+  if (succeeds !== "withRoom") return succeeds === null;
+  return a.type.name !== "numeric" || a.distinct === true || isNumericText(typeOf(a.arg!));
 }

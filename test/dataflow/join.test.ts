@@ -1,5 +1,7 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { int4, int8, text } from "../../src/batch/types.ts";
+import { Join } from "../../src/dataflow/operators/join.ts";
+import { PROBED_MAX } from "../../src/dataflow/operators/join-code.ts";
 import * as plan from "../../src/plan/build.ts";
 import type { Expr } from "../../src/plan/expression.ts";
 import type { Aggregate, Plan } from "../../src/plan/plan.ts";
@@ -174,6 +176,41 @@ describe("fan-out beyond a chunk", () => {
       live.step();
       live.check();
     }
+  });
+});
+
+describe("rows that find nothing", () => {
+  const ROWS = 100_000;
+
+  test.each([
+    ["an inner join of keys that do not meet", "inner", [1], 0],
+    ["a left join of them", "left", [1], ROWS],
+    ["a product with rows that died", "inner", [], 0],
+    ["a left product with rows that died", "left", [], 1],
+  ] as const)("%s is done in pieces", (_, type, keys, rows) => {
+    const world = shop();
+    const live = new Live(world);
+    const product = keys.length === 0;
+    const [left, right] = product ? [1, 0] : [0, 1];
+    const joined = plan.join({
+      type,
+      left: world.source(left),
+      right: world.source(right),
+      leftKeys: keys,
+      rightKeys: product ? [] : [0],
+    });
+    live.add(10, joined);
+    const orders = Array.from({ length: ROWS }, (__, i) => order(i, 1, i));
+    world.commits.push(product ? orders : [...orders, customer(2, "a")]);
+    const passes = vi.spyOn(Join.prototype, "work");
+    live.step();
+    if (product) {
+      world.commits.push([customer(2, "a"), ...orders.map(({ row }) => ({ topic: 0, deleted: row }))]);
+      live.step();
+    }
+    expect(live.views.get(10)!.store.live).toBe(rows);
+    expect(passes.mock.calls.length).toBeGreaterThan(Math.floor(ROWS / PROBED_MAX));
+    passes.mockRestore();
   });
 });
 

@@ -26,6 +26,7 @@ import { emitters } from "./emitters.ts";
 import { fail, type ScalarError } from "./errors.ts";
 import type { Callee } from "./guard.ts";
 import { functionOf } from "./library.ts";
+import { type Membership, quantifiedMembership, withMemberships, writeMembership } from "./membership.ts";
 import { BOOL, columnForm, type Form, notNull, type Operand } from "./operand.ts";
 import { type Computed, isName, negated, OperandWriter } from "./operand-writer.ts";
 import { calleeOf, fromJs, gaveNull, ofView, userFailed } from "./user-function.ts";
@@ -144,16 +145,17 @@ export class LoopCompiler extends OperandWriter {
   #logic(args: readonly Expr[], decisive: boolean): Operand {
     const { writer } = this;
     const nullable = args.some(nullableOf);
+    const parts = decisive ? withMemberships(args) : args;
     // The first is always evaluated, so what it reads stays in sight.
-    const first = this.#expression(args[0]!);
+    const first = this.#part(parts[0]!);
     const value = writer.name("v");
     const isNull = nullable ? writer.name("n") : "false";
     const label = writer.name(decisive ? "or" : "and");
     writer.line(`let ${value} = ${decisive};`);
     if (nullable) writer.line(`let ${isNull} = false;`);
     writer.block(`${label}:`, () => {
-      for (const [k, arg] of args.entries()) {
-        const operand = k === 0 ? first : this.#expression(arg);
+      for (const [k, part] of parts.entries()) {
+        const operand = k === 0 ? first : this.#part(part);
         const decided = decisive ? operand.code : negated(operand.code);
         const stop = nullable ? `{ ${isNull} = false; break ${label}; }` : `break ${label};`;
         if (operand.isNull === "false") writer.line(`if (${decided}) ${stop}`);
@@ -165,6 +167,14 @@ export class LoopCompiler extends OperandWriter {
       writer.line(`${value} = ${decisive ? "false" : nullable ? `!${isNull}` : "true"};`);
     });
     return { code: value, isNull, form: BOOL };
+  }
+
+  #part(part: Expr | Membership): Operand {
+    return part.kind === "membership" ? this.#membership(part) : this.#expression(part);
+  }
+
+  #membership({ value, constants }: Membership): Operand {
+    return writeMembership(this, this.#expression(value), typeOf(value), constants);
   }
 
   #isDistinct(left: Expr, right: Expr, equal: CallExpr["fn"]): Operand {
@@ -243,6 +253,11 @@ export class LoopCompiler extends OperandWriter {
     const { writer } = this;
     const info = functionInfo(expr.fn);
     assert(!info.volatile, "a plan calls no volatile function");
+    const membership = quantifiedMembership(expr);
+    if (membership !== null) {
+      const found = this.#membership(membership);
+      return expr.fn === "any_eq" ? found : this.#not(found);
+    }
     const args = expr.args.map((arg) => this.#expression(arg));
     if (!info.strict) return this.#nonStrict(expr, args);
     const nulls = [...new Set(args.map((a) => a.isNull).filter((n) => n !== "false"))];

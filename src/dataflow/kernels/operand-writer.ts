@@ -189,6 +189,20 @@ export class OperandWriter {
     return code;
   }
 
+  /** What a column of this type, no numeric, holds for the value; retained as long as the generated code lives. */
+  retainedCode(value: Exclude<Value, null>, type: SqlType): number {
+    switch (carrierOf(type)) {
+      case "int64":
+        return this.wideConstant(value as bigint);
+      case "string":
+        return this.#textConstant(value as string);
+      case "int32":
+      case "double":
+      case "bool":
+        return Number(value);
+    }
+  }
+
   #retain(id: number): void {
     this.runtime.dictionary.retain(id);
     this.#retained.push(id);
@@ -256,7 +270,7 @@ export class OperandWriter {
     }
     if (to.kind === "numeric") {
       if (arg.constant instanceof Decimal) {
-        return { ...arg, code: numberLiteral(this.#internedConstant(arg.constant)), form: NUMERIC };
+        return { ...arg, code: numberLiteral(this.retainedNumeric(arg.constant)), form: NUMERIC };
       }
       if (from.kind === "scaled") return converted(`${this.rt}.internScaled(${arg.code}, ${from.scale})`);
       return converted(`${this.rt}.internDecimal(${arg.code})`);
@@ -275,7 +289,8 @@ export class OperandWriter {
     );
   }
 
-  #internedConstant(x: Decimal): number {
+  /** A numeric's id, retained as long as the generated code lives. */
+  retainedNumeric(x: Decimal): number {
     const id = this.runtime.internDecimal(x);
     this.#retain(id);
     return id;

@@ -38,6 +38,9 @@ export interface JoinShape {
   readonly outputs: readonly JoinOutput[];
 }
 
+/** Rows looked at in one pass: one that finds nothing ends, too, before the event loop has waited long. */
+export const PROBED_MAX = 32_768;
+
 export type SideName = "left" | "right";
 
 /** Names of a side's variables: store, arrays, first word of its row. */
@@ -63,9 +66,10 @@ export function passSource(shape: JoinShape, side: SideName): string {
     ${arrays()}
     ${declareOutputs(shape)}
     const slots = delta.slots, end = delta.length;
-    let i = delta.index, m = state.match, matched = state.matched, o = 0;
+    let i = delta.index, m = state.match, matched = state.matched, o = 0, left = ${PROBED_MAX};
     ${touchDelta(shape, side)}
     for (; i < end; i++) {
+      if (--left < 0) { delta.index = i; state.match = m; state.matched = matched; out.length = o; return true; }
       const slot = slots[i], ${D.b} = slot * ${stride};
       if (${D.I}[${D.b} + ${birthWord}] === ${LIVE}) continue;
       const w = change(slot, ${D.b}, sign, from, to, ${D.I}, ${D.F});
@@ -84,6 +88,7 @@ export function passSource(shape: JoinShape, side: SideName): string {
           ${shape[probed].index.unique ? "m = -1; break;" : ""}
         }
         m = ${probed}Next(m);
+        if (--left < 0) { delta.index = i; state.match = m < 0 ? -1 : m; state.matched = matched; out.length = o; return true; }
       }
       ${
         padded
@@ -146,8 +151,9 @@ export function turnSource(shape: JoinShape, side: SideName): string {
     ${arrays()}
     ${declareOutputs(shape)}
     const slots = delta.slots, end = delta.length;
-    let i = delta.index, m = state.match, o = 0;
+    let i = delta.index, m = state.match, o = 0, left = ${PROBED_MAX};
     for (; i < end; i++) {
+      if (--left < 0) { delta.index = i; state.match = m; out.length = o; return true; }
       const slot = slots[i], ${D.b} = slot * ${stride};
       if (${D.I}[${D.b} + ${birthWord}] === ${LIVE}) continue;
       ${nullKey(shape, side, "continue;")}
@@ -163,6 +169,7 @@ export function turnSource(shape: JoinShape, side: SideName): string {
           ${shape[padded].index.unique ? "m = -1; break;" : ""}
         }
         m = ${padded}Next(m);
+        if (--left < 0) { delta.index = i; state.match = m < 0 ? -1 : m; out.length = o; return true; }
       }
       m = -2;
     }

@@ -1,6 +1,6 @@
 /**
  * What INSERT, UPDATE and DELETE change, decided against the newest state: the table as of the last step, plus what the same
- * transaction has changed before. Runs while the gate is held, so nobody changes anything in between.
+ * transaction has changed before. Runs while the gate is held, so nobody changes anything in between, and the event loop has its turns.
  */
 import { EvertError } from "../base/errors.ts";
 import { type Datum, exactValue } from "../batch/convert.ts";
@@ -14,10 +14,8 @@ import type { TopicEntry } from "./catalog.ts";
 import type { TopicConstraints } from "./constraints.ts";
 import type { Part } from "./part.ts";
 import { PendingRows } from "./pending-rows.ts";
-import { nextTurn } from "./stepper.ts";
 import { failingRow, type Row, type TableRows } from "./table-rows.ts";
-
-const SLICE_ROWS = 1024;
+import { mapInTurns, Turns } from "./turns.ts";
 
 /** One topic's changes within a transaction. */
 export class TopicChanges {
@@ -48,16 +46,21 @@ export class TopicChanges {
   }
 
   /** The rows that were stored, as they are now. */
-  insert(rows: readonly Row[], conflict: ConflictAction | null): readonly Row[] {
+  async insert(rows: readonly Row[], conflict: ConflictAction | null): Promise<readonly Row[]> {
     const table = this.#table;
+    const turns = new Turns();
     if (table === null) {
-      for (const row of rows) this.#checkRow(row);
+      for (const row of rows) {
+        if (turns.due()) await turns.take();
+        this.#checkRow(row);
+      }
       this.#appended = [...this.#appended, ...rows];
       return rows;
     }
     const stored: Row[] = [];
     const touched = new Set<string>();
     for (const visible of rows) {
+      if (turns.due()) await turns.take();
       this.#checkRow(visible);
       const row = this.topic.hiddenRowId ? [...visible, --this.#lastProvisional] : visible;
       const text = table.keyText(table.keyOf(row));
@@ -126,18 +129,26 @@ export class TopicChanges {
   async update(where: Expr | null, exprs: readonly Expr[]): Promise<readonly Row[]> {
     const matched = await this.#matching(where);
     // All new rows are computed before any is stored, as one statement sees one state.
-    const changes = matched.map((row) => ({ row, next: exprs.map((e) => evaluateExpr(e, row)) }));
-    this.replaceRows(changes);
+    const changes = await mapInTurns(matched, (row) => ({
+      row,
+      next: exprs.map((e) => evaluateExpr(e, row)),
+    }));
+    await this.replaceRows(changes);
     return changes.map(({ next }) => next);
   }
 
   /** Rows of a table as they are, and as they are to be. */
-  replaceRows(changes: readonly { readonly row: Row; readonly next: Row }[]): void {
+  async replaceRows(changes: readonly { readonly row: Row; readonly next: Row }[]): Promise<void> {
     const table = this.#table as TableRows;
-    for (const { next } of changes) this.#checkRow(next);
-    this.#judged(() => {
+    const turns = new Turns();
+    for (const { next } of changes) {
+      if (turns.due()) await turns.take();
+      this.#checkRow(next);
+    }
+    await this.#judged(turns, async () => {
       const moved: Row[] = [];
       for (const { row, next } of changes) {
+        if (turns.due()) await turns.take();
         const full = this.#withIdOf(row, next);
         const text = table.keyText(table.keyOf(row));
         if (table.keyText(table.keyOf(full)) === text) this.#set(full, text);
@@ -147,6 +158,7 @@ export class TopicChanges {
         }
       }
       for (const next of moved) {
+        if (turns.due()) await turns.take();
         const key = table.keyOf(next);
         const text = table.keyText(key);
         if (this.#current(key, text) !== null) throw table.duplicateKey(next);
@@ -156,40 +168,52 @@ export class TopicChanges {
   }
 
   /** Runs a statement in a layer of its own: what is unique is looked at when all of it is done. */
-  #judged(work: () => void): void {
+  async #judged(turns: Turns, work: () => Promise<void>): Promise<void> {
     const table = this.#table as TableRows;
     const below = this.#pending as PendingRows;
     if (table.uniques.length === 0) {
-      work();
+      await work();
       return;
     }
     const layer = new PendingRows(table, below);
     this.#pending = layer;
-    work();
-    layer.judging(() => this.#epoch)(Number.POSITIVE_INFINITY);
-    below.merge(layer);
+    await work();
+    const judge = layer.judging(() => this.#epoch);
+    while (!judge(1)) if (turns.due()) await turns.take();
+    for (const [text, pending] of layer.entries()) {
+      if (turns.due()) await turns.take();
+      below.set(text, pending);
+    }
     this.#pending = below;
   }
 
-  removeRows(rows: readonly Row[]): void {
-    for (const row of rows) this.#remove(row);
+  async removeRows(rows: readonly Row[]): Promise<void> {
+    const turns = new Turns();
+    for (const row of rows) {
+      if (turns.due()) await turns.take();
+      this.#remove(row);
+    }
   }
 
   /** The rows that were deleted. */
   async delete(where: Expr | null): Promise<readonly Row[]> {
     const matched = await this.#matching(where);
-    this.removeRows(matched);
+    await this.removeRows(matched);
     return matched;
   }
 
   /** What is to be committed; nothing when nothing changed. */
-  parts(): Part[] {
+  async parts(): Promise<Part[]> {
     const { topic } = this;
+    const turns = new Turns();
     const parts: Part[] = [];
     const deletes: Record<string, unknown>[] = [];
     const upserts: Record<string, unknown>[] = [];
-    const fresh: Record<string, unknown>[] = this.#appended.map((row) => this.#object(row, this.#width));
+    const fresh: Record<string, unknown>[] = await mapInTurns(this.#appended, (row) =>
+      this.#object(row, this.#width),
+    );
     for (const [, { key, row }] of this.#entries()) {
+      if (turns.due()) await turns.take();
       const isNew = this.#isProvisional(key);
       if (row === null) {
         if (!isNew) deletes.push(this.#keyObject(key));
@@ -271,15 +295,19 @@ export class TopicChanges {
     const found: Row[] = [];
     const pending = this.#pending as PendingRows;
     const { store } = table;
+    const turns = new Turns();
     for (let slot = 0; slot < store.highWater; slot++) {
+      if (turns.due()) await turns.take();
       if (store.visible(slot, this.#epoch)) {
         const row = table.rowAt(slot);
         if (pending.get(table.keyText(table.keyOf(row))) === undefined && accepts(where, row))
           found.push(row);
       }
-      if (slot % SLICE_ROWS === SLICE_ROWS - 1) await nextTurn();
     }
-    for (const [, { row }] of pending.entries()) if (row !== null && accepts(where, row)) found.push(row);
+    for (const [, { row }] of pending.entries()) {
+      if (turns.due()) await turns.take();
+      if (row !== null && accepts(where, row)) found.push(row);
+    }
     return found;
   }
 

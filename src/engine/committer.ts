@@ -193,16 +193,22 @@ export class Committer {
     if (parts.every((p) => p.op === "batch" || p.rows.length <= ASIDE_ROWS)) return parts;
     const ready: Part[] = [];
     for (const part of parts) {
-      if (part.op !== "upsert" || part.rows.length <= ASIDE_ROWS || part.hasRowId === true) {
+      // The batch of a table with hidden ids is without them: rows that name theirs stay rows.
+      const named = part.op === "delete" || (part.op === "upsert" && part.hasRowId === true);
+      if (part.op === "batch" || part.rows.length <= ASIDE_ROWS || (named && part.topic.hiddenRowId)) {
         ready.push(part);
         continue;
       }
-      const builder = new BatchBuilder(visibleSchema(part.topic));
-      for (let i = 0; i < part.rows.length; i += SLICE_ROWS) {
+      const { topic, rows, path } = part;
+      const builder = new BatchBuilder(visibleSchema(topic));
+      for (let i = 0; i < rows.length; i += SLICE_ROWS) {
         if (i > 0) await nextTurn();
-        builder.appendRows(part.rows, part.path, i, Math.min(part.rows.length, i + SLICE_ROWS));
+        const end = Math.min(rows.length, i + SLICE_ROWS);
+        if (part.op === "upsert") builder.appendRows(rows, path, i, end);
+        else for (let r = i; r < end; r++) builder.appendKeyOnly(rows[r], topic.key ?? [], path, r);
       }
-      ready.push({ topic: part.topic, op: "batch", batch: builder.finish(), ops: null });
+      const ops = part.op === "delete" ? new Uint8Array(rows.length).fill(OP_DELETE) : null;
+      ready.push({ topic, op: "batch", batch: builder.finish(), ops });
     }
     return ready;
   }

@@ -195,7 +195,7 @@ export class Judgement {
       counts.set(id, before + (part.op === "batch" ? part.batch.length : part.rows.length));
       const constraints = of(id);
       if (constraints?.judges !== true) continue;
-      if (part.op === "delete") this.#enterDeletes(constraints, part.rows, part.path);
+      if (part.op === "delete") yield* this.#enterDeletes(constraints, part.rows, part.path);
       else yield* this.#enterRows(constraints, part, endOf(id) + before);
     }
     for (const layer of this.#layers.values()) {
@@ -227,18 +227,19 @@ export class Judgement {
     }
   }
 
-  #enterDeletes(constraints: TopicConstraints, rows: readonly unknown[], path: string): void {
+  *#enterDeletes(constraints: TopicConstraints, rows: readonly unknown[], path: string): Generator<void> {
     if (!constraints.isUnique) return;
     const { fields } = constraints.topic.schema;
     const key = constraints.table!.key;
-    rows.forEach((object, i) => {
+    for (const [i, object] of rows.entries()) {
+      if (i > 0 && i % SLICE_ROWS === 0) yield;
       const row: Datum[] = fields.map(() => null);
       for (const c of key) {
         const { name, type } = fields[c]!;
         row[c] = datumFromJson(type, (object as Record<string, unknown>)[name], `${path}[${i}].${name}`);
       }
       this.#enter(constraints, row, true);
-    });
+    }
   }
 
   #enter(constraints: TopicConstraints, row: Row, isDelete: boolean): void {

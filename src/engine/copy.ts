@@ -101,11 +101,11 @@ class RowsIn implements CopyIn {
       const fresh = () => new TopicChanges(constraints.of(topic.id)!, stepper.epoch);
       const changes = fresh();
       try {
-        changes.insert(this.#rows, null);
+        await changes.insert(this.#rows, null);
       } catch (error) {
-        throw this.#atItsLine(error, fresh());
+        throw await this.#atItsLine(error, fresh());
       }
-      const parts = changes.parts();
+      const parts = await changes.parts();
       return parts.length === 0 ? null : parts;
     });
     const rowCount = this.#rows.length;
@@ -146,10 +146,10 @@ class RowsIn implements CopyIn {
   }
 
   /** Which line it was: found by storing them one by one, as far as it goes. */
-  #atItsLine(error: unknown, changes: TopicChanges): unknown {
+  async #atItsLine(error: unknown, changes: TopicChanges): Promise<unknown> {
     for (let i = 0; i < this.#rows.length; i++) {
       try {
-        changes.insert([this.#rows[i]!], null);
+        await changes.insert([this.#rows[i]!], null);
       } catch (again) {
         return inCopy(again, this.#target, this.#lines[i]!);
       }

@@ -40,6 +40,7 @@ import { Overlay } from "./overlay.ts";
 import type { Part } from "./part.ts";
 import { fingerprintOf, planView } from "./planner.ts";
 import { sinkOf } from "./sink-rules.ts";
+import { mapInTurns } from "./turns.ts";
 import { createType, dropTypes } from "./types.ts";
 
 /** Changes of one transaction, by topic. */
@@ -329,7 +330,7 @@ export class Statements {
     const rows = await this.#changed(statement, changes, options);
     const { returning } = statement;
     if (returning === null) return done(statement, rows.length);
-    const shown = rows.map((row) => returning.exprs.map((e) => evaluateExpr(e, row)));
+    const shown = await mapInTurns(rows, (row) => returning.exprs.map((e) => evaluateExpr(e, row)));
     return answer(commandTag(statement, rows.length), returning.fields, shown);
   }
 
@@ -364,12 +365,12 @@ export class Statements {
       case "update": {
         if (statement.source === null) return mine.update(statement.where, statement.row);
         const all = await this.#rowsOf(statement.source, changes, options);
-        const asked = all.map((row) => ({
+        const asked = await mapInTurns(all, (row) => ({
           row: row.slice(0, width),
           next: row.slice(width, width + visible),
         }));
-        mine.replaceRows(asked);
-        return all.map((row) => [
+        await mine.replaceRows(asked);
+        return mapInTurns(all, (row) => [
           ...row.slice(width, width + visible),
           ...row.slice(visible, width),
           ...row.slice(width + visible),
@@ -378,7 +379,7 @@ export class Statements {
       case "delete": {
         if (statement.source === null) return mine.delete(statement.where);
         const rows = await this.#rowsOf(statement.source, changes, options);
-        mine.removeRows(rows.map((row) => row.slice(0, width)));
+        await mine.removeRows(await mapInTurns(rows, (row) => row.slice(0, width)));
         return rows;
       }
     }
@@ -482,8 +483,9 @@ export class Statements {
   }
 }
 
-function partsOf(changes: Changes): Part[] | null {
-  const parts = [...changes.values()].flatMap((c) => c.parts());
+async function partsOf(changes: Changes): Promise<Part[] | null> {
+  const parts: Part[] = [];
+  for (const topic of changes.values()) parts.push(...(await topic.parts()));
   return parts.length === 0 ? null : parts;
 }
 
@@ -500,9 +502,12 @@ function constantRows(plan: Plan): (readonly Datum[])[] | null {
 }
 
 /** An answer has safe integers as numbers; expressions and plans take every int8 as a bigint. */
-function wideRows({ plan }: Query, rows: readonly (readonly Datum[])[]): readonly (readonly Datum[])[] {
+function wideRows(
+  { plan }: Query,
+  rows: readonly (readonly Datum[])[],
+): Promise<readonly (readonly Datum[])[]> {
   const wide = plan.schema.fields.map(({ type }) => carrierOf(type) === "int64");
-  return rows.map((row) => row.map((d, i) => (wide[i] && typeof d === "number" ? BigInt(d) : d)));
+  return mapInTurns(rows, (row) => row.map((d, i) => (wide[i] && typeof d === "number" ? BigInt(d) : d)));
 }
 
 function done(statement: Statement, count = 0): StatementResult {

@@ -1,0 +1,37 @@
+/**
+ * Work over many rows that only the engine itself waits for, such as what an UPDATE of a whole table decides while the gate is held: between two rows
+ * it asks whether its slice is used up, by rows or by time, and then lets the event loop have its turn.
+ */
+import { nextTurn, SLICE_MS } from "./stepper.ts";
+
+export const ROWS_PER_TURN = 512;
+/** The clock is looked at once for so many rows. */
+const ROWS_PER_LOOK = 16;
+
+export class Turns {
+  #rows = 0;
+  #ends = performance.now() + SLICE_MS;
+
+  /** Asked once for each row: whether to take a turn before it. */
+  due(): boolean {
+    if (++this.#rows >= ROWS_PER_TURN) return true;
+    return this.#rows % ROWS_PER_LOOK === 0 && performance.now() >= this.#ends;
+  }
+
+  async take(): Promise<void> {
+    await nextTurn();
+    this.#rows = 0;
+    this.#ends = performance.now() + SLICE_MS;
+  }
+}
+
+/** items.map(make), in turns. */
+export async function mapInTurns<T, R>(items: readonly T[], make: (item: T) => R): Promise<R[]> {
+  const turns = new Turns();
+  const made: R[] = [];
+  for (const item of items) {
+    if (turns.due()) await turns.take();
+    made.push(make(item));
+  }
+  return made;
+}

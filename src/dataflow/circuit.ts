@@ -23,7 +23,7 @@ import type { Chunk } from "./chunk.ts";
 import { Compiler, type Sources } from "./compile.ts";
 import { Graph } from "./graph.ts";
 import { stableName } from "./identity.ts";
-import { TIMEOUT_MS } from "./kernels/guard.ts";
+import { type Guard, TIMEOUT_MS } from "./kernels/guard.ts";
 import { runtimeOf } from "./kernels/runtime.ts";
 import { RECURSION_LIMITS, type RecursionLimits } from "./operators/recursion-limits.ts";
 import type { StoredNode } from "./operators/stored.ts";
@@ -79,13 +79,16 @@ export class Circuit {
   readonly #builds = new Set<ViewBuild>();
   readonly #sources: Sources;
   readonly #compiler: Compiler;
+  /** Of functions of the user, in steps, builds and queries. */
+  readonly guard: Guard;
   readonly #recursion: RecursionLimits;
   readonly #limits: StateLimits;
   #published = 0;
 
   constructor(options: { dictionary: Dictionary } & CircuitLimits) {
     this.dictionary = options.dictionary;
-    runtimeOf(options.dictionary).guard.timeoutMs = options.functionTimeoutMs ?? TIMEOUT_MS;
+    this.guard = runtimeOf(options.dictionary).guard;
+    this.guard.timeoutMs = options.functionTimeoutMs ?? TIMEOUT_MS;
     this.#limits = { ...STATE_LIMITS, ...options.limits };
     this.#graph = new Graph(this.#graveyard, { timing: "sampled", limits: this.#limits, eager: false });
     const recursion = { ...RECURSION_LIMITS, ...options.recursion };

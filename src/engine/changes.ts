@@ -6,7 +6,7 @@ import { EvertError } from "../base/errors.ts";
 import { type Datum, exactValue } from "../batch/convert.ts";
 import { setProperty } from "../batch/json.ts";
 import { sameType, withoutModifiers } from "../batch/types.ts";
-import { evaluateExpr } from "../dataflow/kernels/evaluate.ts";
+import { type EvaluationContext, evaluateExpr } from "../dataflow/kernels/evaluate.ts";
 import { keyNameOf } from "../plan/catalog.ts";
 import type { Expr } from "../plan/expression.ts";
 import type { ConflictAction } from "../sql/statement.ts";
@@ -23,6 +23,7 @@ export class TopicChanges {
   readonly #constraints: TopicConstraints;
   readonly #table: TableRows | null;
   readonly #epoch: number;
+  readonly #context: EvaluationContext;
   /**
    * Rows as they will be. One that gets its hidden id with the commit has a provisional one, below zero. Null: of a stream, whose records get their
    * place with the commit and are in #appended.
@@ -32,11 +33,12 @@ export class TopicChanges {
   #lastProvisional = 0n;
 
   /** Rows are seen as of `epoch`. */
-  constructor(constraints: TopicConstraints, epoch: number) {
+  constructor(constraints: TopicConstraints, epoch: number, context: EvaluationContext = {}) {
     this.topic = constraints.topic;
     this.#constraints = constraints;
     this.#table = constraints.table;
     this.#epoch = epoch;
+    this.#context = context;
     this.#pending = this.#table === null ? null : new PendingRows(this.#table);
   }
 
@@ -83,8 +85,8 @@ export class TopicChanges {
         );
       }
       const both = [...existing.row.slice(0, this.#width), ...visible];
-      if (conflict.where !== null && evaluateExpr(conflict.where, both) !== true) continue;
-      const next = conflict.row.map((e) => evaluateExpr(e, both));
+      if (conflict.where !== null && evaluateExpr(conflict.where, both, this.#context) !== true) continue;
+      const next = conflict.row.map((e) => evaluateExpr(e, both, this.#context));
       this.#checkRow(next);
       const full = this.#withIdOf(existing.row, next);
       for (let u = 0; u < table.uniques.length; u++)
@@ -131,7 +133,7 @@ export class TopicChanges {
     // All new rows are computed before any is stored, as one statement sees one state.
     const changes = await mapInTurns(matched, (row) => ({
       row,
-      next: exprs.map((e) => evaluateExpr(e, row)),
+      next: exprs.map((e) => evaluateExpr(e, row, this.#context)),
     }));
     await this.replaceRows(changes);
     return changes.map(({ next }) => next);
@@ -290,7 +292,7 @@ export class TopicChanges {
       where === null || this.topic.hiddenRowId ? null : fixedKey(where, this.topic.key as readonly number[]);
     if (key !== null) {
       const row = key.includes(null) ? null : this.#current(key, table.keyText(key));
-      return row !== null && accepts(where, row) ? [row] : [];
+      return row !== null && this.#accepts(where, row) ? [row] : [];
     }
     const found: Row[] = [];
     const pending = this.#pending as PendingRows;
@@ -300,15 +302,19 @@ export class TopicChanges {
       if (turns.due()) await turns.take();
       if (store.visible(slot, this.#epoch)) {
         const row = table.rowAt(slot);
-        if (pending.get(table.keyText(table.keyOf(row))) === undefined && accepts(where, row))
+        if (pending.get(table.keyText(table.keyOf(row))) === undefined && this.#accepts(where, row))
           found.push(row);
       }
     }
     for (const [, { row }] of pending.entries()) {
       if (turns.due()) await turns.take();
-      if (row !== null && accepts(where, row)) found.push(row);
+      if (row !== null && this.#accepts(where, row)) found.push(row);
     }
     return found;
+  }
+
+  #accepts(where: Expr | null, row: Row): boolean {
+    return where === null || evaluateExpr(where, row, this.#context) === true;
   }
 
   /** NOT NULL, then the checks. */
@@ -343,10 +349,6 @@ export class TopicChanges {
       }),
     );
   }
-}
-
-function accepts(where: Expr | null, row: Row): boolean {
-  return where === null || evaluateExpr(where, row) === true;
 }
 
 /** The key's values when the predicate is a conjunction that fixes every key column to a constant of its own type. */

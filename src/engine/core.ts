@@ -6,6 +6,8 @@ import type { Clock } from "../base/clock.ts";
 import { EvertError, toEvertError } from "../base/errors.ts";
 import type { Utf8Column } from "../batch/batch.ts";
 import { Circuit, type CircuitLimits } from "../dataflow/circuit.ts";
+import type { EvaluationContext } from "../dataflow/kernels/evaluate.ts";
+import { Guard } from "../dataflow/kernels/guard.ts";
 import type { AnyTopic, AnyView } from "../face/handles.ts";
 import type { CommitReceipt, Log, ReadOptions as LogReadOptions, TopicBatch } from "../log/log.ts";
 import type { Dictionary } from "../state/dictionary.ts";
@@ -59,6 +61,8 @@ export class Core {
   readonly dictionary: Dictionary;
   readonly clock: Clock;
   readonly circuit: Circuit;
+  /** For what statements compute without the circuit. */
+  readonly evaluation: EvaluationContext;
   readonly views: LiveViews;
   readonly stepper: Stepper;
   readonly committer: Committer;
@@ -85,6 +89,10 @@ export class Core {
     this.clock = parts.clock;
     this.#onFatal = parts.onFatal;
     this.circuit = new Circuit({ dictionary: parts.dictionary, ...parts.limits });
+    this.circuit.guard.onInterrupted = (error) => this.#broken(error);
+    const guard = new Guard();
+    guard.timeoutMs = this.circuit.guard.timeoutMs;
+    this.evaluation = { guard };
     this.indexes = new Indexes(parts.catalog);
     this.publisher = new Publisher((step) => {
       this.subscriptions.publish(step);

@@ -11,7 +11,7 @@ import type { Field } from "../batch/schema.ts";
 import { valueToText } from "../batch/text-form.ts";
 import { carrierOf, json, type SqlType, text, typeTag } from "../batch/types.ts";
 import type { Build } from "../dataflow/circuit.ts";
-import { evaluateExpr } from "../dataflow/kernels/evaluate.ts";
+import { type EvaluationContext, evaluateExpr } from "../dataflow/kernels/evaluate.ts";
 import { withLookups } from "../plan/lookup.ts";
 import type { OptimizedQuery, Plan, Query } from "../plan/plan.ts";
 import {
@@ -330,7 +330,9 @@ export class Statements {
     const rows = await this.#changed(statement, changes, options);
     const { returning } = statement;
     if (returning === null) return done(statement, rows.length);
-    const shown = await mapInTurns(rows, (row) => returning.exprs.map((e) => evaluateExpr(e, row)));
+    const shown = await mapInTurns(rows, (row) =>
+      returning.exprs.map((e) => evaluateExpr(e, row, this.#core.evaluation)),
+    );
     return answer(commandTag(statement, rows.length), returning.fields, shown);
   }
 
@@ -343,7 +345,11 @@ export class Statements {
     }
     let mine = changes.get(id);
     if (mine === undefined) {
-      mine = new TopicChanges(this.#core.constraints.of(id)!, this.#core.stepper.epoch);
+      mine = new TopicChanges(
+        this.#core.constraints.of(id)!,
+        this.#core.stepper.epoch,
+        this.#core.evaluation,
+      );
       changes.set(id, mine);
     }
     return mine;
@@ -387,7 +393,7 @@ export class Statements {
 
   /** Rows of an INSERT: constants are evaluated at once, anything else is a query at the newest state. */
   async #rowsOf(source: Plan, changes: Changes, options: Asked): Promise<readonly (readonly Datum[])[]> {
-    const constant = constantRows(source);
+    const constant = constantRows(source, this.#core.evaluation);
     if (constant !== null) return constant;
     const asked: Query = { plan: source, order: [], visible: source.schema.fields.length };
     const { query } = await this.#seen(asked, changes, options);
@@ -490,15 +496,15 @@ async function partsOf(changes: Changes): Promise<Part[] | null> {
 }
 
 /** Rows of VALUES under any number of projections, or null for another plan. */
-function constantRows(plan: Plan): (readonly Datum[])[] | null {
+function constantRows(plan: Plan, context: EvaluationContext): (readonly Datum[])[] | null {
   if (plan.kind === "values") return plan.rows.map((r) => r);
   if (plan.kind === "union") {
-    const inputs = plan.inputs.map(constantRows);
+    const inputs = plan.inputs.map((input) => constantRows(input, context));
     return inputs.every((i) => i !== null) ? inputs.flat() : null;
   }
   if (plan.kind !== "project") return null;
-  const rows = constantRows(plan.input);
-  return rows === null ? null : rows.map((row) => plan.exprs.map((e) => evaluateExpr(e, row)));
+  const rows = constantRows(plan.input, context);
+  return rows === null ? null : rows.map((row) => plan.exprs.map((e) => evaluateExpr(e, row, context)));
 }
 
 /** An answer has safe integers as numbers; expressions and plans take every int8 as a bigint. */

@@ -19,6 +19,7 @@ import {
   view,
 } from "../../src/index.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
+import { openInMemory, sql } from "./support/memory.ts";
 
 const t = table("t", { key: "id", schema: { id: int4, n: nullable(int4) } });
 
@@ -402,4 +403,42 @@ describe("is not what it was", () => {
     expect(error).toMatchObject({ code: "undefined_function" });
     expect(error.message).toContain('view "v"');
   });
+});
+
+describe("in a statement", () => {
+  const hangs = scalar("hangs", {
+    args: [int4],
+    returns: int4,
+    fn: (n) => {
+      for (;;) if (n < 0) return n;
+    },
+  });
+
+  test.each([
+    "INSERT INTO t VALUES (1, hangs(1))",
+    "UPDATE t SET n = hangs(id)",
+    "DELETE FROM t WHERE hangs(id) = 1",
+    "INSERT INTO t VALUES (2, 2) RETURNING hangs(id)",
+    "INSERT INTO t VALUES (5, 2) ON CONFLICT (id) DO UPDATE SET n = hangs(5)",
+  ])("the limit of the database counts: %s", async (statement) => {
+    await start([hangs]);
+    await db.append(t, { id: 5, n: 5 });
+    await expect(rows(statement)).rejects.toMatchObject({
+      code: "function_failed",
+      message: `function hangs(integer) did not return within ${TIMEOUT_MS} ms`,
+    });
+    expect(await rows("SELECT id, n FROM t")).toEqual([[5, 5]]);
+  });
+});
+
+test("an engine that was interrupted while it filled a query is used no more", async () => {
+  const engine = await openInMemory(undefined, { functionTimeoutMs: 50 });
+  await sql(engine, "CREATE TABLE q (id int PRIMARY KEY)");
+  const { guard } = engine.core.circuit;
+  const forever = (): never => {
+    for (;;);
+  };
+  expect(() => guard.run(forever)).toThrow("the engine was interrupted");
+  await expect(sql(engine, "INSERT INTO q VALUES (1)")).rejects.toThrow("the engine was interrupted");
+  await engine.close();
 });

@@ -10,7 +10,7 @@ import { functionInfo } from "../../plan/functions.ts";
 import { typeOf } from "../../plan/inspect.ts";
 import { Decimal, decimal, decimalFromText, decimalToText } from "./decimal.ts";
 import { takeFault, toThrowable } from "./errors.ts";
-import { statementGuard } from "./guard.ts";
+import { type Guard, statementGuard } from "./guard.ts";
 import { functionOf } from "./library.ts";
 import { calleeOf, callUser, datumFromJs, gaveNull, jsRow, ofView, toJs } from "./user-function.ts";
 import { constrainDecimal, type ScalarFunction, type Value } from "./value.ts";
@@ -20,6 +20,8 @@ export interface EvaluationContext {
   readonly now?: bigint;
   /** Types of the row's columns; only functions of the user need them. */
   readonly columns?: readonly SqlType[];
+  /** Watches over functions of the user; without it one with the usual limit does. */
+  readonly guard?: Guard;
 }
 
 /** @throws the EvertError of the expression */
@@ -73,7 +75,7 @@ function evaluate(expr: Expr, row: readonly Datum[], context: EvaluationContext)
       const { columns } = context;
       assert(columns !== undefined, "whoever evaluates functions of the user gives the columns' types");
       const rows = expr.fn.rows.map((shape) => jsRow(shape, row, columns));
-      const guard = statementGuard;
+      const { guard = statementGuard } = context;
       const returned = checked(guard.run(() => callUser(guard, ofView, expr.fn.call, rows)));
       return fromDatum(checked(datumFromJs(returned, expr.type)), expr.type);
     }
@@ -86,8 +88,9 @@ function evaluateRoutine(expr: RoutineExpr, row: readonly Datum[], context: Eval
   if (args.some((arg, i) => arg === null && !fn.args[i]!.nullable)) return null;
   const values = args.map((arg, i) => toJs(arg, fn.args[i]!.type));
   const callee = calleeOf(fn);
-  const returned = statementGuard.run(() => {
-    const given = callUser(statementGuard, callee, fn.call, values);
+  const { guard = statementGuard } = context;
+  const returned = guard.run(() => {
+    const given = callUser(guard, callee, fn.call, values);
     return datumFromJs(given, type, callee);
   });
   const datum = checked(returned);

@@ -9,7 +9,8 @@
  * 2. `running` says which function has control; null: the engine itself. A region is taken down timeoutMs + SLICE_MS after its beginning, so it
  *    is a single call that took longer than timeoutMs: its name is known, and the node that called it stops.
  * 3. Were it the engine (a process that was suspended in the middle of it), what it was changing is half changed: then nothing more is to be
- *    told, and the process has to recover from the log.
+ *    told, and the process has to recover from the log. Whoever owns the state is told at once (onInterrupted), whatever was running: a step, a
+ *    build or a query share a dictionary.
  *
  * docs/decisions/0023-user-functions.md has the measurements.
  */
@@ -37,6 +38,8 @@ export class EngineInterrupted extends EvertError {
 export class Guard {
   /** What one call may take; 0: any time. */
   timeoutMs: number = TIMEOUT_MS;
+  /** Told when the engine itself was taken down. */
+  onInterrupted: (error: EngineInterrupted) => void = () => {};
   /** The function that has control. Set by whoever calls one. */
   running: Callee | null = null;
   #regionBegan = 0;
@@ -76,7 +79,10 @@ export class Guard {
       if (!isTimeout(thrown)) throw thrown;
       if (begun && ended === null) {
         takeFault();
-        throw this.running === null ? new EngineInterrupted() : stopped(this.running, this.timeoutMs);
+        if (this.running !== null) throw stopped(this.running, this.timeoutMs);
+        const error = new EngineInterrupted();
+        this.onInterrupted(error);
+        throw error;
       }
     }
     return ended;
@@ -98,7 +104,7 @@ function outcomeOf<T>(work: () => T): Ended<T> {
   }
 }
 
-/** For constants of a statement, which are evaluated without a circuit. */
+/** For what is evaluated without a circuit, and by nobody who has set a limit. */
 export const statementGuard: Guard = new Guard();
 
 // A script of node:vm sees nothing but globals: the work is handed over as one.

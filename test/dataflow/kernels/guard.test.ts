@@ -55,6 +55,21 @@ describe("a region", () => {
     expect(() => guardOf(50).run(never)).toThrow(EngineInterrupted);
   });
 
+  test("tells the owner of the state that the engine was ended, and of functions nothing", () => {
+    const told: EngineInterrupted[] = [];
+    const guard = guardOf(50);
+    guard.onInterrupted = (error) => told.push(error);
+    const hang = () =>
+      guard.run(() => {
+        guard.running = callee;
+        never();
+      });
+    expect(hang).toThrow("did not return");
+    expect(told).toEqual([]);
+    expect(() => guard.run(never)).toThrow(EngineInterrupted);
+    expect(told).toHaveLength(1);
+  });
+
   test("is late after a while, and nothing is late outside", () => {
     const guard = guardOf(1_000);
     expect(guard.late()).toBe(false);

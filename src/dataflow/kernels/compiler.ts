@@ -22,6 +22,7 @@ import { bool, numeric, type SqlType } from "../../batch/types.ts";
 import type { CallExpr, Expr, RoutineExpr, RowShape, UserFunction } from "../../plan/expression.ts";
 import { callIsFallible, functionInfo } from "../../plan/functions.ts";
 import { isFallible, nullableOf, typeOf } from "../../plan/inspect.ts";
+import { takesStrings } from "./emit-text.ts";
 import { emitters } from "./emitters.ts";
 import { fail, type ScalarError } from "./errors.ts";
 import type { Callee } from "./guard.ts";
@@ -174,7 +175,7 @@ export class LoopCompiler extends OperandWriter {
   }
 
   #membership({ value, constants }: Membership): Operand {
-    return writeMembership(this, this.#expression(value), typeOf(value), constants);
+    return writeMembership(this, this.identified(this.#expression(value)), typeOf(value), constants);
   }
 
   #isDistinct(left: Expr, right: Expr, equal: CallExpr["fn"]): Operand {
@@ -301,7 +302,8 @@ export class LoopCompiler extends OperandWriter {
     argTypes: readonly SqlType[],
   ): Computed {
     const emitter = emitters[fn];
-    const computed = emitter?.(this, args, type, argTypes) ?? this.#general(fn, args, type, argTypes);
+    const given = emitter === undefined || takesStrings.has(fn) ? args : args.map((a) => this.identified(a));
+    const computed = emitter?.(this, given, type, argTypes) ?? this.#general(fn, given, type, argTypes);
     if (type.precision === undefined) return computed;
     const fits = this.constrained({ isNull: "false", ...computed }, type);
     return computed.isNull === undefined ? { code: fits.code, form: fits.form } : { ...fits };

@@ -1,7 +1,8 @@
 /** Text functions that need no decoding, and LIKE with a pattern known beforehand. */
+import { utf8Length } from "../../base/bytes.ts";
 import type { FunctionId } from "../../plan/functions.ts";
 import { likeMatcher } from "./like.ts";
-import { BOOL, INT4, TEXT } from "./operand.ts";
+import { BOOL, INT4 } from "./operand.ts";
 import type { Emitter } from "./operand-writer.ts";
 import { lower } from "./text.ts";
 
@@ -11,7 +12,7 @@ function like(ignoreCase: boolean, negate: boolean): Emitter {
     const { writer } = to;
     const given = ignoreCase ? lower(pattern!.constant) : pattern!.constant;
     const matcher = writer.parameter(likeMatcher(given), "matches");
-    const decoded = `${to.rt}.text(${s!.code})`;
+    const decoded = to.value(s!);
     const subject = ignoreCase ? `${writer.parameter(lower, "lower")}(${decoded})` : decoded;
     const matched = writer.bind(`${negate ? "!" : ""}${matcher}(${subject})`);
     // Only a backslash can stand at the end of a pattern where nothing follows.
@@ -21,10 +22,13 @@ function like(ignoreCase: boolean, negate: boolean): Emitter {
 }
 
 /** One text, read as another type. */
-const same: Emitter = (_, [a]) => ({ code: a!.code, form: TEXT });
+const same: Emitter = (_, [a]) => ({ code: a!.code, form: a!.form });
 
 export const textEmitters = {
-  text_octet_length: (to, [s]) => ({ code: `${to.dictionary}.length(${s!.code})`, form: INT4 }),
+  text_octet_length: (to, [s]) => {
+    if (s!.form.kind !== "string") return { code: `${to.dictionary}.length(${s!.code})`, form: INT4 };
+    return { code: `${to.writer.parameter(utf8Length, "utf8Length")}(${s!.code})`, form: INT4 };
+  },
   text_like: like(false, false),
   text_not_like: like(false, true),
   text_ilike: like(true, false),
@@ -32,3 +36,6 @@ export const textEmitters = {
   jsonb_to_text: same,
   varchar_to_text: same,
 } satisfies Partial<Record<FunctionId, Emitter>>;
+
+/** Those that take a text without an id as it is. */
+export const takesStrings: ReadonlySet<FunctionId> = new Set(Object.keys(textEmitters) as FunctionId[]);

@@ -22,6 +22,7 @@ import {
   PLAIN_FLOAT8,
   SAFE_DIGITS,
   SAFE_INT8,
+  STRING,
   scaledForm,
   TEXT,
   zeroOf,
@@ -231,6 +232,7 @@ export class OperandWriter {
       case "int4":
       case "float8":
       case "bool":
+      case "string":
       case "decimal":
         return arg.code;
     }
@@ -243,7 +245,7 @@ export class OperandWriter {
       case "int64":
         return { code: `${this.rt}.code(${result})`, form: INT8 };
       case "string":
-        return { code: `${this.rt}.internText(${result})`, form: TEXT };
+        return { code: result, form: STRING };
       case "int32":
       case "double":
       case "bool":
@@ -251,7 +253,7 @@ export class OperandWriter {
     }
   }
 
-  // ---- forms of numeric -----------------------------------------------------------------------------------------
+  // ---- forms -----------------------------------------------------------------------------------------
 
   /** The same value in another form of the same type. */
   inForm(arg: Operand, to: Form): Operand {
@@ -262,6 +264,10 @@ export class OperandWriter {
       const guarded = arg.isNull === "false" ? code : `${arg.isNull} ? ${this.zero(to)} : ${code}`;
       return { code: this.writer.bind(guarded), isNull: arg.isNull, form: to };
     };
+    if (to.kind === "text") {
+      assert(from.kind === "string", "a text is an id or a string");
+      return converted(`${this.rt}.internText(${arg.code})`);
+    }
     if (to.kind === "decimal") {
       if (arg.constant instanceof Decimal)
         return { ...arg, code: this.writer.parameter(arg.constant, "decimal"), form: DECIMAL };
@@ -294,6 +300,11 @@ export class OperandWriter {
     const id = this.runtime.internDecimal(x);
     this.#retain(id);
     return id;
+  }
+
+  /** The same operand with an id, if it is a text without. */
+  identified(arg: Operand): Operand {
+    return arg.form.kind === "string" ? this.inForm(arg, TEXT) : arg;
   }
 
   /** Rounded and checked to numeric(p,s) where `type` asks for that and the operand is not known to be so. */

@@ -4,6 +4,9 @@
  * `code` and `isNull` are JavaScript without effects: a name, a literal or something as cheap, so they may be written down
  * several times. Where `isNull` holds, `code` is the zero of its form (and false for a bool), as in a chunk.
  *
+ * What a function returns as a text gets an id only where one is needed: where it is stored, or compared. Between two functions it is a string
+ * that nobody has to free (`length(repeat('c', n))` over many rows fills no dictionary).
+ *
  * A numeric has three forms, so that a chain of operators neither prints nor parses text in between:
  * - numeric: the dictionary's id of its text, as in a column of unconstrained numeric;
  * - scaled: an integer, the value times 10^scale, with at most `digits` digits. Up to 15 digits it is a safe double, and sums and products that
@@ -24,6 +27,8 @@ export type Form =
   | { readonly kind: "bool" }
   /** An id of the dictionary: every type that is carried as a string, but numeric. */
   | { readonly kind: "text" }
+  /** The same types, as a JavaScript string that a function has just returned and that has no id yet. */
+  | { readonly kind: "string" }
   | { readonly kind: "numeric" }
   | { readonly kind: "scaled"; readonly scale: number; readonly digits: number }
   | { readonly kind: "decimal" };
@@ -47,6 +52,7 @@ export const FLOAT8: Form = { kind: "float8", notNaN: false };
 export const PLAIN_FLOAT8: Form = { kind: "float8", notNaN: true };
 export const BOOL: Form = { kind: "bool" };
 export const TEXT: Form = { kind: "text" };
+export const STRING: Form = { kind: "string" };
 export const NUMERIC: Form = { kind: "numeric" };
 export const DECIMAL: Form = { kind: "decimal" };
 
@@ -72,7 +78,9 @@ const forms: Readonly<Record<Carrier, Form>> = {
 
 /** The code of a null in this form. `zero`: name of the Decimal 0. */
 export function zeroOf(form: Form, zero: () => string): string {
-  return form.kind === "bool" ? "false" : form.kind === "decimal" ? zero() : "0";
+  if (form.kind === "bool") return "false";
+  if (form.kind === "string") return '""';
+  return form.kind === "decimal" ? zero() : "0";
 }
 
 /** The same operand where its null has been dealt with. */

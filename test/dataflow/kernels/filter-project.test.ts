@@ -11,6 +11,7 @@ import { call, column, constant, interpret, putDatum, runCompiled, takeDatum } f
 const int4: SqlType = { name: "int4" };
 const int8: SqlType = { name: "int8" };
 const text: SqlType = { name: "text" };
+const bool: SqlType = { name: "bool" };
 const required = (type: SqlType): ChunkColumnSpec => ({ type, nullable: false });
 const optional = (type: SqlType): ChunkColumnSpec => ({ type, nullable: true });
 
@@ -331,3 +332,31 @@ test("a chunk with room for nulls that do not come gets none", () => {
 function fails(row: number, error: ScalarError): never {
   throw new Error(`row ${row}: ${error.message}`);
 }
+
+describe("texts between two functions", () => {
+  const columns = [optional(int4)];
+  const repeated = call("text_repeat", [constant("c", text), column(0, int4)], text);
+  const filled = (expr: Expr, rows: number): number => {
+    const dictionary = new Dictionary();
+    const kernel = compileFilterProject({ input: columns, predicate: null, exprs: [expr], dictionary });
+    const data = Array.from({ length: rows }, (_, i): Datum[] => [i]);
+    const before = dictionary.size;
+    expect(kernel.run(fill(dictionary, columns, data), 0, createChunk(kernel.output), fails)).toBe(rows);
+    return dictionary.size - before;
+  };
+
+  test.each([
+    ["length", call("text_length", [repeated], int4)],
+    ["octet_length", call("text_octet_length", [repeated], int4)],
+    ["LIKE", call("text_like", [repeated, constant("%cc%", text)], bool)],
+    ["a chain", call("text_length", [call("text_upper", [repeated], text)], int4)],
+  ])("%s leaves nothing in the dictionary", (_, expr) => {
+    expect(filled(expr, 500)).toBe(0);
+    const rows: Datum[][] = [[0], [3], [null]];
+    expect(runCompiled(expr, typeOf(expr), columns, rows)).toEqual(rows.map((row) => interpret(expr, row)));
+  });
+
+  test("what is stored has an id", () => {
+    expect(filled(repeated, 500)).toBe(498); // all but the empty one and the constant
+  });
+});

@@ -68,8 +68,7 @@ export function frozen<T extends Plan>(node: T): T {
 function freezeDeep<T>(value: T): T {
   if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
   Object.freeze(value);
-  for (const [name, part] of Object.entries(value)) {
-    if (name !== "initial") freezeDeep(part);
-  }
+  if (Array.isArray(value)) for (const part of value) freezeDeep(part);
+  else for (const name of Object.keys(value)) if (name !== "initial") freezeDeep(value[name as keyof T]);
   return value;
 }

@@ -208,7 +208,7 @@ export class Committer {
         else for (let r = i; r < end; r++) builder.appendKeyOnly(rows[r], topic.key ?? [], path, r);
       }
       const ops = part.op === "delete" ? new Uint8Array(rows.length).fill(OP_DELETE) : null;
-      ready.push({ topic, op: "batch", batch: builder.finish(), ops });
+      ready.push({ topic, op: "batch", batch: builder.finish(), ops, bySink: part.bySink });
     }
     return ready;
   }

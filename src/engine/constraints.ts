@@ -56,10 +56,9 @@ export class TopicConstraints {
   ) {
     this.topic = topic;
     this.table = store === null ? null : new TableRows(topic, store, uniques);
-    if (before !== undefined && this.isUnique) {
+    if (before !== undefined)
       for (const layer of [before.#old, before.#young])
-        if (layer !== null) this.staged(layer, before.#youngest);
-    }
+        if (layer !== null) this.inherit(layer, before.#youngest);
     const schema = visibleSchema(topic);
     this.#domains = bindDomains(topic.name, schema, catalog);
     this.#checks = (topic.checks ?? []).map(({ name, text }) => {
@@ -102,6 +101,14 @@ export class TopicConstraints {
     this.#young ??= new PendingRows(this.table as TableRows, this.#old);
     this.#young.merge(layer);
     this.#youngest = position;
+  }
+
+  /** The same, where the layer was made for other constraints: those that it noted values of may not be these. */
+  inherit(layer: PendingRows, position: number): void {
+    if (!this.isUnique) return;
+    const mine = new PendingRows(this.table as TableRows);
+    for (const [text, { key, row }] of layer.entries()) mine.set(text, { key, row });
+    this.staged(mine, position);
   }
 
   /** Commits up to the position are in the store. */
@@ -156,6 +163,7 @@ export class Constraints {
 export class Judgement {
   readonly #steps: Generator<void>;
   readonly #layers = new Map<TopicConstraints, PendingRows>();
+  readonly #of: (topicId: number) => TopicConstraints | undefined;
   readonly #epoch: () => number;
 
   constructor(
@@ -164,8 +172,9 @@ export class Judgement {
     endOf: (topicId: number) => number,
     epoch: () => number,
   ) {
+    this.#of = of;
     this.#epoch = epoch;
-    this.#steps = this.#judge(parts, of, endOf);
+    this.#steps = this.#judge(parts, endOf);
   }
 
   /** A piece of the work; true when all is done. @throws what is violated. */
@@ -180,20 +189,23 @@ export class Judgement {
 
   /** The commit has its position. */
   staged(position: number): void {
-    for (const [constraints, layer] of this.#layers) constraints.staged(layer, position);
+    for (const [constraints, layer] of this.#layers) {
+      // An index may have come to stand in the catalog, or gone, since the first piece was judged.
+      const now = this.#of(constraints.topic.id);
+      if (now === constraints) now.staged(layer, position);
+      else now?.inherit(layer, position);
+    }
   }
 
-  *#judge(
-    parts: readonly Part[],
-    of: (topicId: number) => TopicConstraints | undefined,
-    endOf: (topicId: number) => number,
-  ): Generator<void> {
+  *#judge(parts: readonly Part[], endOf: (topicId: number) => number): Generator<void> {
     const counts = new Map<number, number>();
+    // Those of the beginning for all of it: they may change between two pieces.
+    const all = new Map(parts.map(({ topic }) => [topic.id, this.#of(topic.id)]));
     for (const part of parts) {
       const { id } = part.topic;
       const before = counts.get(id) ?? 0;
       counts.set(id, before + (part.op === "batch" ? part.batch.length : part.rows.length));
-      const constraints = of(id);
+      const constraints = all.get(id);
       if (constraints?.judges !== true) continue;
       if (part.op === "delete") yield* this.#enterDeletes(constraints, part.rows, part.path);
       else yield* this.#enterRows(constraints, part, endOf(id) + before);

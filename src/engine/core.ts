@@ -10,6 +10,7 @@ import type { EvaluationContext } from "../dataflow/kernels/evaluate.ts";
 import { Guard } from "../dataflow/kernels/guard.ts";
 import type { AnyTopic, AnyView } from "../face/handles.ts";
 import type { CommitReceipt, Log, ReadOptions as LogReadOptions, TopicBatch } from "../log/log.ts";
+import type { UniqueKey } from "../plan/catalog.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import type { Store } from "../state/store.ts";
 import { Subscriptions } from "../views/subscriptions.ts";
@@ -32,7 +33,6 @@ import type { Part } from "./part.ts";
 import { Publisher } from "./publisher.ts";
 import { Sinks } from "./sinks.ts";
 import { Stepper } from "./stepper.ts";
-import type { UniqueIndex } from "./table-rows.ts";
 import { Ticker } from "./ticker.ts";
 
 export const DEFAULT_TIMEOUT_MS = 10_000;
@@ -74,6 +74,8 @@ export class Core {
   readonly sinks: Sinks;
   readonly counters: Counters = { commits: 0, records: 0, steps: 0, stepMs: 0 };
   readonly #tables = new Map<number, Store>();
+  /** By table, what commits are held to while its index is being made. */
+  readonly #heldUniques = new Map<number, Set<UniqueKey>>();
   readonly #offs: readonly (() => void)[];
   readonly #onFatal: (error: EvertError) => void;
   #durableWaiters: { position: number; resolve: () => void; reject: (e: EvertError) => void }[] = [];
@@ -193,27 +195,36 @@ export class Core {
       entry.key as readonly number[],
     );
     this.#tables.set(entry.id, store);
-    this.constrain(entry.id);
+    this.#constrain(entry.id);
     this.indexes.attach(entry.id, store);
   }
 
+  /** Commits are held to a constraint more: its index is being made, and is grown. Until it is released. */
+  holdUnique(id: number, unique: UniqueKey): { release(): void } {
+    const held = this.#heldUniques.get(id) ?? new Set();
+    this.#heldUniques.set(id, held.add(unique));
+    this.#constrain(id);
+    return {
+      release: () => {
+        held.delete(unique);
+        this.#constrain(id);
+      },
+    };
+  }
+
   /**
-   * From now on commits are held to what the catalog says of the table, and to one constraint more while its index is being made. Indexes for
-   * what is unique are made with an empty store, or have been grown.
+   * From now on commits are held to what the catalog says of the table, and to what is held beside it. Indexes for what is unique are made with
+   * an empty store, or have been grown.
    */
-  constrain(id: number, more?: UniqueIndex): void {
+  #constrain(id: number): void {
     const entry = this.catalog.byId(id);
     const store = this.tableStore(id);
     if (entry?.kind !== "topic" || store === null) return;
-    const own = this.catalog.uniquesOf(entry).map((unique) => ({ unique, columns: unique.columns }));
-    const uniques = [
-      ...own,
-      ...(more === undefined ? [] : [{ unique: more.unique, columns: more.unique.columns }]),
-    ];
+    const uniques = [...this.catalog.uniquesOf(entry), ...(this.#heldUniques.get(id) ?? [])];
     const before = this.constraints.of(id);
-    const held = uniques.map(({ unique, columns }) => ({
+    const held = uniques.map((unique) => ({
       unique,
-      index: store.hashIndex({ columns, unique: false }),
+      index: store.hashIndex({ columns: unique.columns, unique: false }),
     }));
     this.constraints.set(new TopicConstraints(entry, store, held, this.catalog, before));
     for (const { index } of before?.table?.uniques ?? []) store.dropIndex(index);
@@ -315,7 +326,7 @@ export class Core {
   /** @throws EvertError where a view alone may write the topic. */
   #refuseSink(part: Part): void {
     const owner = this.sinks.ownerOf(part.topic.id);
-    if (owner === null || (part.op !== "batch" && part.bySink === owner.id)) return;
+    if (owner === null || part.bySink === owner.id) return;
     throw new EvertError(
       "wrong_object_type",
       `"${part.topic.name}" is written by view "${owner.name}" alone`,
@@ -344,7 +355,7 @@ export class Core {
       if (entry.kind === "index") {
         const store = this.storeOf(entry.on);
         if (store !== null) this.indexes.hold(entry, store);
-        if (entry.unique) this.constrain(entry.on);
+        if (entry.unique) this.#constrain(entry.on);
         return;
       }
       if (entry.kind === "topic") this.addTopic(entry);
@@ -357,12 +368,13 @@ export class Core {
     if (gone?.kind === "type") return;
     if (gone?.kind === "index") {
       this.indexes.release(gone.id);
-      if (gone.unique) this.constrain(gone.on);
+      if (gone.unique) this.#constrain(gone.on);
       return;
     }
     this.indexes.forget(event.id);
     if (gone?.kind === "topic") {
       this.#tables.delete(gone.id);
+      this.#heldUniques.delete(gone.id);
       this.constraints.delete(gone.id);
       this.circuit.removeSource(gone.id);
       return;

@@ -34,21 +34,29 @@ export async function createIndex(core: Core, statement: CreateIndexStatement): 
   const order = itemsOf(draft, catalog);
   if (order === null) throw gone(relation.name);
   const columns = order.map((o) => o.column);
+  // A table that is dropped meanwhile keeps its rows until nobody enters them any more.
+  const kept = store.pin(core.stepper.epoch);
   const growths = [store.growIndex({ partition: [], order })];
   if (unique) growths.push(store.growIndex({ columns, unique: false }));
-  let held = false;
+  let held: { release(): void } | null = null;
   try {
     for (const growth of growths) await inSlices(() => growth.advance(SLICE_SLOTS));
     if (unique) {
       const name = statement.name ?? freeName(core, statement);
-      held = true;
+      const key = { name, columns, nullsNotDistinct, isIndex: true };
+      let epoch = 0;
+      let pin: { release(): void } | null = null;
       const index = store.hashIndex({ columns, unique: false });
       try {
-        await holdUnique(core, relation.id, store, {
-          unique: { name, columns, nullsNotDistinct, isIndex: true },
-          index,
+        await core.committer.exclusively(async () => {
+          held = core.holdUnique(relation.id, key);
+          epoch = core.stepper.epoch;
+          pin = store.pin(epoch);
+          return null;
         });
+        await refuseTwins(core, relation.id, store, { unique: key, index }, epoch);
       } finally {
+        (pin as { release(): void } | null)?.release();
         store.dropIndex(index);
       }
     }
@@ -57,13 +65,13 @@ export async function createIndex(core: Core, statement: CreateIndexStatement): 
       if (taken(name)) return [];
       if (catalog.byId(relation.id) === undefined || core.storeOf(relation.id) !== store)
         throw gone(relation.name);
-      held = false;
       return [{ event: "create", entry: { ...draft, id: catalog.nextId(), name } }];
     });
   } finally {
-    // By now the catalog's index uses it too, or nobody does.
+    // By now the catalog's index stands for it, or nothing does.
+    (held as { release(): void } | null)?.release();
     for (const growth of growths) growth.release();
-    if (held) core.constrain(relation.id);
+    kept.release();
   }
 }
 
@@ -89,28 +97,22 @@ async function inSlices(advance: () => boolean): Promise<void> {
   }
 }
 
-/** From now on commits are refused that break it. @throws unique_violation where rows that are there do. */
-async function holdUnique(core: Core, id: number, store: Store, unique: UniqueIndex): Promise<void> {
+/** @throws unique_violation where rows of `epoch`, which is pinned, are in each other's way. */
+async function refuseTwins(
+  core: Core,
+  id: number,
+  store: Store,
+  unique: UniqueIndex,
+  epoch: number,
+): Promise<void> {
   const { topic } = core.constraints.of(id)!;
-  let epoch = 0;
-  let pin: { release(): void } | null = null;
-  await core.committer.exclusively(async () => {
-    core.constrain(topic.id, unique);
-    epoch = core.stepper.epoch;
-    pin = store.pin(epoch);
-    return null;
+  const rows = new TableRows(topic, store, [unique]);
+  let slot = 0;
+  await inSlices(() => {
+    const end = Math.min(store.highWater, slot + SLICE_SLOTS);
+    for (; slot < end; slot++) if (store.visible(slot, epoch)) refuseTwin(rows, unique, slot, epoch, topic);
+    return slot >= store.highWater;
   });
-  try {
-    const rows = new TableRows(topic, store, [unique]);
-    let slot = 0;
-    await inSlices(() => {
-      const end = Math.min(store.highWater, slot + SLICE_SLOTS);
-      for (; slot < end; slot++) if (store.visible(slot, epoch)) refuseTwin(rows, unique, slot, epoch, topic);
-      return slot >= store.highWater;
-    });
-  } finally {
-    (pin as { release(): void } | null)?.release();
-  }
 }
 
 function refuseTwin(

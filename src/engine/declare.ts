@@ -11,7 +11,7 @@ import { relationNames } from "../sql/statement.ts";
 import { type CatalogEvent, newTopic, type TopicEntry, type ViewEntry } from "./catalog.ts";
 import type { Core } from "./core.ts";
 import { fingerprintOf, planView, viewEntryOf } from "./planner.ts";
-import { sinkOf } from "./sink-rules.ts";
+import { refuseCircle, sinkOf } from "./sink-rules.ts";
 
 /**
  * A view that is created anew changes what those that read it mean, which are then created anew in their turn: declared ones, and
@@ -147,11 +147,14 @@ function describe(field: Field): string {
   return `${typeToString(field.type)}${field.nullable ? "" : " not null"}`;
 }
 
+/** Held to the rules of sinks: its own, and those of the views that read it. */
 function declaredSink(core: Core, handle: AnyView, entry: ViewEntry, replaces: number | undefined) {
   const { sink } = handle.options;
-  if (sink === undefined) return {};
+  const hasSinks = sink !== undefined || core.catalog.views().some((v) => v.sink !== undefined);
+  if (!hasSinks) return {};
   const query = planView(entry, core.catalog, new Map([[handle.name, handle]]));
-  return { sink: sinkOf(core, handle.name, query, sink.name, replaces) };
+  if (replaces !== undefined) refuseCircle(core, handle.name, query, replaces);
+  return sink === undefined ? {} : { sink: sinkOf(core, handle.name, query, sink.name, replaces) };
 }
 
 function newView(core: Core, handle: AnyView): CatalogEvent[] {

@@ -20,4 +20,5 @@ export type Part =
       /** Of a table without primary key: without its hidden column. */
       readonly batch: Batch;
       readonly ops: Uint8Array | null;
+      readonly bySink?: number | undefined;
     };

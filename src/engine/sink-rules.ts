@@ -38,11 +38,11 @@ export function sinkOf(core: Core, name: string, query: Query, topicName: string
         "Declare the topic with the view's key.",
       );
   }
-  const circle = pathTo(core, query, topic, []);
+  const circle = pathTo(core, query, topic.id, []);
   if (circle !== null) {
     throw new EvertError("invalid_table_definition", `${cannot}, which it reads`, {
       sqlstate: "42P19",
-      detail: `${[topicName, ...circle].map((n) => `"${n}"`).join(" is read by ")} is read by "${name}".`,
+      detail: `${said([topicName, ...circle])} is read by "${name}".`,
       hint: "A recursion belongs in one view: WITH RECURSIVE.",
     });
   }
@@ -85,16 +85,40 @@ function words(names: readonly string[]): string {
   return names.length === 0 ? "none" : `(${names.join(", ")})`;
 }
 
-/** What stands between the topic and the query that reads it, from the topic on; null: it does not read it. */
-function pathTo(core: Core, query: Query, topic: TopicEntry, seen: readonly number[]): string[] | null {
+/**
+ * A view that is made anew may come to read what its own readers append, whether it has a sink itself or not. @throws EvertError if it does, by way of
+ * the view with this id, in whose place it is made.
+ */
+export function refuseCircle(core: Core, name: string, query: Query, replaces: number): void {
+  const circle = pathTo(core, query, replaces, []);
+  if (circle === null) return;
+  throw new EvertError("invalid_table_definition", `view "${name}" cannot read what comes from itself`, {
+    sqlstate: "42P19",
+    detail: `${said([name, ...circle])} is read by "${name}".`,
+    hint: "A recursion belongs in one view: WITH RECURSIVE.",
+  });
+}
+
+function said(names: readonly string[]): string {
+  return names.map((n) => `"${n}"`).join(" is read by ");
+}
+
+/**
+ * What stands between the relation with this id and the query that reads it, from the relation on; null: it does not read it. A view whose code is not
+ * there yet is passed over: it is asked when it is declared.
+ */
+function pathTo(core: Core, query: Query, wanted: number, seen: readonly number[]): string[] | null {
   for (const id of sourceIds(query.plan)) {
-    if (id === topic.id) return [];
+    if (id === wanted) return [];
     if (seen.includes(id)) continue;
     const entry = core.catalog.byId(id);
     if (entry === undefined || entry.kind === "type") continue;
     const above = entry.kind === "view" ? entry : core.catalog.views().find((v) => v.sink === id);
     if (above === undefined) continue;
-    const path = pathTo(core, core.views.queryOf(above.id), topic, [...seen, id]);
+    // The view itself appends what is read.
+    if (above.id === wanted) return [entry.name];
+    const known = core.views.get(above.id)?.query ?? null;
+    const path = known === null ? null : pathTo(core, known, wanted, [...seen, id]);
     if (path !== null) return [...path, ...(above.id === id ? [entry.name] : [above.name, entry.name])];
   }
   return null;

@@ -16,7 +16,7 @@
  * what was appended is in the log.
  */
 import { assert } from "../base/assert.ts";
-import { type EvertError, toEvertError } from "../base/errors.ts";
+import { type ErrorCode, EvertError, toEvertError } from "../base/errors.ts";
 import type { Datum } from "../batch/convert.ts";
 import { exactValue } from "../batch/convert.ts";
 import { setProperty } from "../batch/json.ts";
@@ -38,8 +38,11 @@ import type { Committer } from "./committer.ts";
 import type { Part } from "./part.ts";
 import type { Publisher } from "./publisher.ts";
 
-/** Rows of a difference asked for at once. */
+/** Rows of a difference asked for at once; of long rows fewer, until they fit into one commit. */
 const PIECE_ROWS = 100_000;
+const PIECE_BYTES = 64 * 2 ** 20;
+/** A piece is more than its bytes, or than a commit may hold. */
+const TOO_LARGE: ReadonlySet<ErrorCode> = new Set(["statement_too_complex", "record_too_large"]);
 /** Rows that may wait; a sink with more is behind. */
 const QUEUE_ROWS_MAX = 100_000;
 const RETRY_MS = 1000;
@@ -133,6 +136,7 @@ class Sink {
   #again = false;
   #timer: NodeJS.Timeout | undefined;
   #failing = false;
+  #pieceRows = PIECE_ROWS;
 
   constructor(core: SinkContext, entry: ViewEntry, report: (message: string) => void) {
     this.#core = core;
@@ -213,8 +217,13 @@ class Sink {
       this.#failing = false;
     } catch (error) {
       this.#fallBehind();
-      // A full disk may have room again.
       if (!this.#running || this.#core.failure !== null) return;
+      if (error instanceof EvertError && TOO_LARGE.has(error.code) && this.#pieceRows > 1) {
+        this.#pieceRows = this.#pieceRows >> 1;
+        this.#again = true;
+        return;
+      }
+      // A full disk may have room again.
       if (!this.#failing)
         this.#report(
           `view "${this.entry.name}" could not be appended to its sink: ${toEvertError(error).message}`,
@@ -257,12 +266,13 @@ class Sink {
     const isTable = topic.topicKind === "table";
     const [view, records] = this.#sources(topic);
     const missing = this.#missing(view, records, !isTable);
+    const pieceRows = this.#pieceRows;
     // Both begin in this turn: what they read is held from then on.
     const [rows, gone] = await Promise.all([
       this.#rowsOf(missing, at),
       isTable ? this.#rowsOf(difference(keysOf(records, topic), keysOf(view, topic), false), at) : [],
     ]);
-    const more = rows.length === PIECE_ROWS || gone.length === PIECE_ROWS;
+    const more = rows.length === pieceRows || gone.length === pieceRows;
     await this.#append(topic, gone, rows, at.position);
     if (more) this.#fallBehind();
   }
@@ -290,9 +300,9 @@ class Sink {
   }
 
   async #rowsOf(plan: Plan, at: PublishedStep | { epoch: number; position: number }): Promise<Row[]> {
-    const piece = build.topK(plan, { partition: [], order: [], limit: PIECE_ROWS, offset: 0 });
+    const piece = build.topK(plan, { partition: [], order: [], limit: this.#pieceRows, offset: 0 });
     const query: Query = { plan: piece, order: [], visible: piece.schema.fields.length };
-    const { fields, rows } = await runQuery(this.#core, query, at);
+    const { fields, rows } = await runQuery(this.#core, query, at, { room: { bytes: PIECE_BYTES } });
     return rows.map((row) => objectOf(fields, (i) => row[i] as Datum));
   }
 

@@ -9,64 +9,56 @@
  *   itself is read, with one more index; otherwise the columns needed are kept in a collection of its own.
  * - A group's keys and arguments are computed by the loop before it, as columns.
  *
+ * Operators with more to them are in compile-*.ts, which work through the CompileContext that this is.
+ *
  * A view being built compiles into a graph of its own, whose nodes may read the stores of the live circuit (`outer`) but push to none of it.
  */
 import { assert, unreachable } from "../base/assert.ts";
-import { notSupported } from "../base/errors.ts";
-import { typeToString } from "../batch/types.ts";
 import * as build from "../plan/build.ts";
 import type { Expr } from "../plan/expression.ts";
-import { functionColumns, moveFunction, typeOf } from "../plan/inspect.ts";
 import { loopOf } from "../plan/iterations.ts";
 import type {
-  AsOfJoinPlan,
   DistinctPlan,
   GroupPlan,
-  JoinPlan,
   Lookup,
-  MapFunctionPlan,
   OrderItem,
   Plan,
   RecursivePlan,
-  SeriesPlan,
   SetOperationPlan,
   SourcePlan,
-  TableFunctionPlan,
-  TemporalPlan,
-  TopKPlan,
   UnionPlan,
   WindowPlan,
 } from "../plan/plan.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import { noteAbout, textsDownTo } from "./about.ts";
-import { type CompileContext, type Stored, typed } from "./compile-context.ts";
+import {
+  allOf,
+  type CompileContext,
+  checkMask,
+  distinctOf,
+  fromRows,
+  type Stored,
+  whole,
+} from "./compile-context.ts";
+import { mapFunctionNode, seriesNode, tableFunctionNode } from "./compile-functions.ts";
 import { aggregateNode } from "./compile-group.ts";
+import { asOfJoinNode, joinNode } from "./compile-join.ts";
+import { temporalNode } from "./compile-temporal.ts";
+import { topKNode } from "./compile-top.ts";
 import { isFallibleWindow, windowNode } from "./compile-window.ts";
 import type { Graph } from "./graph.ts";
-import { identityOf, identityOfRoutine } from "./identity.ts";
-import type { TypedColumn } from "./js-rows.ts";
+import { identityOf } from "./identity.ts";
 import type { CompileLoop } from "./loop.ts";
-import type { Node, Source } from "./node.ts";
-import { AsOfJoin } from "./operators/as-of-join.ts";
-import { BOUNDED_LIMIT_MAX, BoundedTop } from "./operators/bounded-top.ts";
+import type { Node } from "./node.ts";
 import { IndexRows } from "./operators/index-rows.ts";
-import { Join } from "./operators/join.ts";
-import type { JoinOutput } from "./operators/join-code.ts";
 import { Linear, liveColumns, type Stage } from "./operators/linear.ts";
-import { MapFunction } from "./operators/map-function.ts";
-import { NotOver } from "./operators/not-over.ts";
 import { Recursion, type RecursionInput } from "./operators/recursion.ts";
 import type { RecursionLimits } from "./operators/recursion-limits.ts";
-import { maskFits } from "./operators/row-code.ts";
-import { Series } from "./operators/series.ts";
 import { SetOperation } from "./operators/set-operation.ts";
 import { StoreRows } from "./operators/store-rows.ts";
 import { Collection, type CollectionMode, type StoredNode } from "./operators/stored.ts";
 import { Pick, Stream, streamIdentity, Union } from "./operators/stream.ts";
 import { type Table, TableChanges } from "./operators/table.ts";
-import { TableFunctionRows } from "./operators/table-function.ts";
-import { Temporal } from "./operators/temporal.ts";
-import { TopK } from "./operators/top-k.ts";
 import { Values } from "./operators/values.ts";
 import { isPlain, moveFirst, stageIsFallible, stageOf, stagesIdentity, widthOf } from "./stages.ts";
 
@@ -89,8 +81,6 @@ const NO_SOURCES: Sources = {
   changingTable: () => unreachable(undefined as never),
   view: () => unreachable(undefined as never),
 };
-
-const fromRows = (node: Node): Source => ({ node, kind: "rows" });
 
 export class Compiler implements CompileContext {
   readonly graph: Graph;
@@ -115,7 +105,7 @@ export class Compiler implements CompileContext {
 
   /** The rows of a view, for its readers: unique by the plan's key, or else by all columns with a weight. */
   result(plan: Plan): Collection {
-    return this.#collection(plan, allOf(plan), plan.key === null ? "bag" : "keyed").node as Collection;
+    return this.collection(plan, allOf(plan), plan.key === null ? "bag" : "keyed").node as Collection;
   }
 
   // ---- rows -------------------------------------------------------------------------------------------------------
@@ -132,39 +122,39 @@ export class Compiler implements CompileContext {
       case "source":
         if (plan.relation === "stream") return this.#picked(this.#stream(plan), plan, columns);
         if (plan.lookup !== undefined) return this.#lookup(plan, plan.lookup, columns);
-        return this.#storeRows(this.#shared(plan)!, columns);
+        return this.storeRows(this.#shared(plan)!, columns);
       case "values":
-        return this.#storeRows(this.#shared(plan)!, columns);
+        return this.storeRows(this.#shared(plan)!, columns);
       case "filter":
       case "project":
         return this.linear(plan, [], columns);
       case "mapFunction":
-        return this.#picked(this.#mapFunction(plan), plan, columns);
+        return this.#picked(mapFunctionNode(this, plan), plan, columns);
       case "series":
-        return this.#series(plan, columns);
+        return seriesNode(this, plan, columns);
       case "tableFunction":
-        return this.#tableFunction(plan, columns);
+        return tableFunctionNode(this, plan, columns);
       case "join":
-        return this.#join(plan, columns);
+        return joinNode(this, plan, columns);
       case "asOfJoin":
-        return this.#asOfJoin(plan, columns);
+        return asOfJoinNode(this, plan, columns);
       case "group":
         return this.#picked(this.#group(plan), plan, columns);
       case "distinct":
         if (plan.input.key !== null) return this.rows(plan.input, columns);
-        return this.#storeRows(this.#distinct(plan), columns);
+        return this.storeRows(this.#distinct(plan), columns);
       case "union":
         return this.#union(plan, columns);
       case "setOperation":
         return this.#picked(this.#setOperation(plan), plan, columns);
       case "topK":
-        return this.#topK(plan, columns);
+        return topKNode(this, plan, columns);
       case "temporal":
-        return this.#temporal(plan, columns);
+        return temporalNode(this, plan, columns);
       case "window":
         return this.#window(plan, columns);
       case "recursive":
-        return this.#storeRows(this.#recursion(plan), columns);
+        return this.storeRows(this.#recursion(plan), columns);
       case "recursiveRef":
         throw new Error("only a recursion's own loop reads what it has found");
       case "apply":
@@ -205,7 +195,7 @@ export class Compiler implements CompileContext {
         Array.from({ length: width }, (_, c) => c),
         base,
       );
-      return this.#pickedOf(whole, width, columns);
+      return this.pickedOf(whole, width, columns);
     }
     return this.#fused(plan, name, at, all, columns, base);
   }
@@ -239,16 +229,16 @@ export class Compiler implements CompileContext {
   }
 
   #picked(node: Node, plan: Plan, columns: readonly number[]): Node {
-    return this.#pickedOf(node, plan.schema.fields.length, columns);
+    return this.pickedOf(node, plan.schema.fields.length, columns);
   }
 
-  #pickedOf(node: Node, width: number, columns: readonly number[]): Node {
+  pickedOf(node: Node, width: number, columns: readonly number[]): Node {
     if (columns.length === width && columns.every((c, i) => c === i)) return node;
     const identity = `columns of ${node.identity} [${columns}]`;
     return this.#node(identity, () => new Pick(identity, fromRows(node), columns));
   }
 
-  #storeRows({ node, columns: map }: Stored, columns: readonly number[]): Node {
+  storeRows({ node, columns: map }: Stored, columns: readonly number[]): Node {
     const wanted = columns.map((c) => map[c]!);
     const identity = `rows of ${node.identity} [${wanted}]`;
     return this.#node(identity, () => new StoreRows(identity, node, wanted));
@@ -269,7 +259,7 @@ export class Compiler implements CompileContext {
   }
 
   /** Every change of a table in log order, through filters and projects. */
-  #changes(plan: Plan, columns: readonly number[]): Node {
+  changes(plan: Plan, columns: readonly number[]): Node {
     return this.linear(plan, [], columns, (base, wanted) => {
       assert(
         base.kind === "source" && base.relation === "table",
@@ -283,68 +273,6 @@ export class Compiler implements CompileContext {
         wanted,
       );
     });
-  }
-
-  #mapFunction(plan: MapFunctionPlan): Node {
-    const wanted = [...new Set(functionColumns(plan.fn))].sort((a, b) => a - b);
-    const input = this.rows(plan.input, wanted);
-    const identity = `map of ${input.identity}: ${identityOf(plan)}`;
-    const moved = { ...plan, fn: moveFunction(plan.fn, (c) => wanted.indexOf(c)) };
-    const columns = wanted.map((c) => plan.input.schema.fields[c]!);
-    return this.#node(
-      identity,
-      () => new MapFunction(identity, moved, fromRows(input), columns, this.dictionary),
-    );
-  }
-
-  #series(plan: SeriesPlan, columns: readonly number[]): Node {
-    const width = plan.input.schema.fields.length;
-    const wanted = columns.filter((c) => c < width);
-    const passed = wanted.map((c): Expr => build.column(plan.input, c));
-    const stage: Stage = { kind: "project", exprs: [...passed, plan.start, plan.stop, plan.step] };
-    const input = this.linear(
-      plan.input,
-      [stage],
-      stage.exprs.map((_, i) => i),
-    );
-    const identity = `series of ${input.identity}`;
-    const node = this.#node(identity, () => {
-      const fields = [
-        ...wanted.map((c) => plan.input.schema.fields[c]!),
-        ...[plan.start, plan.stop, plan.step].map(typed),
-      ];
-      return new Series(identity, fromRows(input), fields, typeOf(plan.start), this.dictionary);
-    });
-    const order = columns.map((c) => (c < width ? wanted.indexOf(c) : wanted.length));
-    return this.#pickedOf(node, wanted.length + 1, order);
-  }
-
-  #tableFunction(plan: TableFunctionPlan, columns: readonly number[]): Node {
-    const width = plan.input.schema.fields.length;
-    const wanted = columns.filter((c) => c < width);
-    const passed = wanted.map((c): Expr => build.column(plan.input, c));
-    const stage: Stage = { kind: "project", exprs: [...passed, ...plan.args] };
-    const input = this.linear(
-      plan.input,
-      [stage],
-      stage.exprs.map((_, i) => i),
-    );
-    const own = plan.schema.fields.slice(width);
-    const form = [
-      typeof plan.fn === "string" ? plan.fn : identityOfRoutine(plan.fn),
-      plan.args.length,
-      JSON.stringify(plan.parts),
-      plan.ordinality,
-      plan.outer,
-      ...own.map((f) => `${typeToString(f.type)}${f.nullable ? "" : " not null"}`),
-    ];
-    const identity = `rows of ${form.join(" ")} over ${input.identity}`;
-    const node = this.#node(identity, () => {
-      const fields = [...wanted.map((c) => plan.input.schema.fields[c]!), ...plan.args.map(typed)];
-      return new TableFunctionRows(identity, plan, fromRows(input), fields, this.dictionary);
-    });
-    const order = columns.map((c) => (c < width ? wanted.indexOf(c) : wanted.length + c - width));
-    return this.#pickedOf(node, wanted.length + own.length, order);
   }
 
   #union(plan: UnionPlan, columns: readonly number[]): Node {
@@ -375,65 +303,6 @@ export class Compiler implements CompileContext {
     return aggregateNode(this, plan);
   }
 
-  // ---- joins ------------------------------------------------------------------------------------------------------
-
-  #join(plan: JoinPlan, columns: readonly number[]): Node {
-    const { type } = plan;
-    const width = plan.left.schema.fields.length;
-    const left = this.stored(plan.left, [...columns.filter((c) => c < width), ...plan.leftKeys]);
-    const right = this.stored(plan.right, [
-      ...columns.filter((c) => c >= width).map((c) => c - width),
-      ...plan.rightKeys,
-    ]);
-    const identity = `join of ${left.node.identity} and ${right.node.identity}: ${identityOf(plan)} [${columns}]`;
-    return this.#node(identity, () => {
-      const outputs = columns.map(
-        (c): JoinOutput =>
-          c < width
-            ? { side: "left", column: left.columns[c]! }
-            : { side: "right", column: right.columns[c - width]! },
-      );
-      const l = { node: left.node, keys: plan.leftKeys.map((k) => left.columns[k]!) };
-      const r = { node: right.node, keys: plan.rightKeys.map((k) => right.columns[k]!) };
-      return new Join(identity, type, l, r, plan.nullSafe, outputs);
-    });
-  }
-
-  #asOfJoin(plan: AsOfJoinPlan, columns: readonly number[]): Node {
-    if (!keepsCommits(plan.left)) {
-      throw notSupported(
-        "an as-of join whose left side is joined or grouped",
-        undefined,
-        "Put the as-of join first.",
-      );
-    }
-    const width = plan.left.schema.fields.length;
-    const leftColumns = distinctOf([...columns.filter((c) => c < width), ...plan.leftKeys]);
-    const rightColumns = distinctOf([
-      ...columns.filter((c) => c >= width).map((c) => c - width),
-      ...plan.rightKeys,
-    ]);
-    const left = this.rows(plan.left, leftColumns);
-    const right = this.#changes(plan.right, rightColumns);
-    const identity = `as-of join of ${left.identity} and ${right.identity}: ${identityOf(plan)} [${columns}]`;
-    return this.#node(identity, () => {
-      const spec = {
-        identity,
-        type: plan.type,
-        left: leftColumns.map((c) => plan.left.schema.fields[c]!),
-        right: rightColumns.map((c) => plan.right.schema.fields[c]!),
-        leftKeys: plan.leftKeys.map((k) => leftColumns.indexOf(k)),
-        rightKeys: plan.rightKeys.map((k) => rightColumns.indexOf(k)),
-        outputs: columns.map((c) =>
-          c < width
-            ? ({ side: "left", column: leftColumns.indexOf(c) } as const)
-            : ({ side: "right", column: rightColumns.indexOf(c - width) } as const),
-        ),
-      };
-      return new AsOfJoin(spec, fromRows(left), fromRows(right), this.dictionary);
-    });
-  }
-
   // ---- stored rows ------------------------------------------------------------------------------------------------
 
   /** A store with (at least) these columns of the plan's rows. */
@@ -441,7 +310,7 @@ export class Compiler implements CompileContext {
     const shared = this.#shared(plan);
     if (shared !== null) return shared;
     const mode = plan.appendOnly ? "append" : plan.key === null ? "bag" : "keyed";
-    return this.#collection(plan, columns, mode);
+    return this.collection(plan, columns, mode);
   }
 
   /** A store that is there anyway and holds the plan's rows, or null. */
@@ -492,10 +361,10 @@ export class Compiler implements CompileContext {
   }
 
   #distinct(plan: DistinctPlan): Stored {
-    return this.#collection(plan.input, allOf(plan), plan.appendOnly ? "set" : "distinct");
+    return this.collection(plan.input, allOf(plan), plan.appendOnly ? "set" : "distinct");
   }
 
-  #collection(
+  collection(
     plan: Plan,
     columns: readonly number[],
     mode: CollectionMode,
@@ -524,39 +393,6 @@ export class Compiler implements CompileContext {
     return { node, columns: plan.schema.fields.map((_, c) => kept.indexOf(c)) };
   }
 
-  // ---- top-k ------------------------------------------------------------------------------------------------------
-
-  #topK(plan: TopKPlan, columns: readonly number[]): Node {
-    checkMask(plan.schema.fields, plan.partition, "a partition");
-    const { input, limit, offset, partition, order, ties } = plan;
-    if (!ties && input.appendOnly && limit !== null && offset === 0 && limit <= BOUNDED_LIMIT_MAX) {
-      return this.#storeRows(this.#boundedTop(plan, limit), columns);
-    }
-    const evict = !ties && input.appendOnly && limit !== null;
-    const { node, columns: map } = evict
-      ? this.#collection(
-          input,
-          allOf(input),
-          "append",
-          `first ${offset + limit} of [${partition}] by ${JSON.stringify(order)} `,
-        )
-      : this.ordered(input, partition, order);
-    const identity = `top rows of ${node.identity}: ${identityOf(plan)} [${columns}]`;
-    return this.#node(identity, () => {
-      const spec = {
-        identity,
-        partition: partition.map((c) => map[c]!),
-        order: order.map((o) => ({ ...o, column: map[o.column]! })),
-        limit,
-        offset,
-        ties,
-        columns: columns.map((c) => map[c]!),
-        evict,
-      };
-      return new TopK(spec, node);
-    });
-  }
-
   /** A shared store will do where it has just the plan's columns, or there are no ties. */
   ordered(plan: Plan, partition: readonly number[], order: readonly OrderItem[]): Stored {
     const shared = this.#shared(plan);
@@ -568,7 +404,7 @@ export class Compiler implements CompileContext {
       if (identical || (node.key?.every((k) => decided.has(k)) ?? false)) return shared;
     }
     const mode = plan.appendOnly ? "append" : plan.key === null ? "bag" : "keyed";
-    return this.#collection(plan, allOf(plan), mode);
+    return this.collection(plan, allOf(plan), mode);
   }
 
   // ---- windows ----------------------------------------------------------------------------------------------------
@@ -580,65 +416,13 @@ export class Compiler implements CompileContext {
     return this.#picked(windowNode(this, plan, allOf(plan)), plan, columns);
   }
 
-  #boundedTop(plan: TopKPlan, limit: number): Stored {
-    const identity = `first ${identityOf(plan)}`;
-    const node = this.#node(identity, () => {
-      const input = this.rows(plan.input, allOf(plan));
-      const { partition, order } = plan;
-      const spec = {
-        identity,
-        label: `top rows of ${input.label}`,
-        columns: plan.schema.fields,
-        partition,
-        order,
-        limit,
-      };
-      return new BoundedTop(spec, fromRows(input), this.dictionary);
-    });
-    return whole(node, plan);
-  }
-
-  // ---- time -------------------------------------------------------------------------------------------------------
-
-  #temporal({ input, from, until }: TemporalPlan, columns: readonly number[]): Node {
-    const exprs = columns.map((c): Expr => build.column(input, c));
-    const at = (bound: Expr | null): number | null => (bound === null ? null : exprs.push(bound) - 1);
-    const bounds = [at(from), at(until)] as const;
-    const names = exprs.map((_, i) => `c${i}`);
-    // A bound that is null lets no row through.
-    let kept: Plan = build.project(input, exprs, names);
-    for (const bound of bounds) {
-      if (bound === null || !kept.schema.fields[bound]!.nullable) continue;
-      const isNull: Expr = { kind: "isNull", arg: build.column(kept, bound) };
-      kept = build.filter(kept, { kind: "not", arg: isNull });
-    }
-    const mode = input.appendOnly ? "append" : kept.key === null ? "bag" : "keyed";
-    const [, end] = bounds;
-    const evict = end !== null;
-    // Who takes rows away shares the store with nobody to whom the same columns mean something else.
-    const purpose = `${evict ? "until over" : "in time"} [${bounds}]: `;
-    const notOver = (rows: Node): Node => {
-      if (end === null) return rows;
-      const identity = `not over [${end}]: ${rows.identity}`;
-      const { fields } = kept.schema;
-      return this.#node(identity, () => new NotOver(identity, fromRows(rows), fields, end, this.dictionary));
-    };
-    const { node, columns: map } = this.#collection(kept, allOf(kept), mode, purpose, notOver);
-    const [first, last] = bounds.map((bound) => (bound === null ? null : map[bound]!));
-    const identity = `rows in time [${first}, ${last}) of ${node.identity}`;
-    return this.#node(identity, () => {
-      const shown = columns.map((_, i) => map[i]!);
-      return new Temporal({ identity, columns: shown, from: first!, until: last!, evict }, node);
-    });
-  }
-
   // ---- recursion --------------------------------------------------------------------------------------------------
 
   #recursion(plan: RecursivePlan): Stored {
     const loop = loopOf(plan);
     const inputs = loop.inputs.map((input): RecursionInput => {
       const stored = this.stored(input, allOf(input));
-      const rows = fromRows(this.#storeRows(stored, allOf(input)));
+      const rows = fromRows(this.storeRows(stored, allOf(input)));
       return { rows, stored: stored.node, columns: stored.columns };
     });
     const identity = `${identityOf(plan)} of ${inputs.map((i) => i.stored.identity).join("; ")}`;
@@ -668,53 +452,5 @@ export class Compiler implements CompileContext {
     if (outer !== undefined && outer.failed === null && "store" in outer && "weighted" in outer)
       return outer as unknown as N;
     return this.graph.add(make());
-  }
-}
-
-function checkMask(columns: readonly TypedColumn[], key: readonly number[], what: string): void {
-  if (!maskFits(columns, key)) throw notSupported(`${what} by a nullable column behind the 31st`);
-}
-
-function whole(node: StoredNode, plan: Plan): Stored {
-  return { node, columns: allOf(plan) };
-}
-
-function allOf(plan: Plan): number[] {
-  return plan.schema.fields.map((_, i) => i);
-}
-
-function distinctOf(columns: readonly number[]): number[] {
-  return [...new Set(columns)].sort((a, b) => a - b);
-}
-
-/** Whether rows still carry their own commit. */
-function keepsCommits(plan: Plan): boolean {
-  switch (plan.kind) {
-    case "source":
-      return plan.relation === "stream";
-    case "filter":
-    case "project":
-    case "mapFunction":
-    case "series":
-    case "tableFunction":
-      return keepsCommits(plan.input);
-    case "asOfJoin":
-      return keepsCommits(plan.left);
-    case "union":
-      return plan.inputs.every(keepsCommits);
-    case "values":
-    case "join":
-    case "group":
-    case "distinct":
-    case "setOperation":
-    case "topK":
-    case "window":
-    case "recursive":
-    case "recursiveRef":
-    case "temporal":
-    case "apply":
-      return false;
-    default:
-      return unreachable(plan);
   }
 }

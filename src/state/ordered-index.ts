@@ -14,38 +14,36 @@
  * 4. A position is leaf * 64 + place. It holds until the next insert or remove.
  */
 import { assert } from "../base/assert.ts";
-import { GrowingMemory, Int32List } from "./memory.ts";
 import { type KeyCode, keyCode, type OrderedIndexSpec } from "./ordered-key.ts";
-import { LIVE, type Rows } from "./rows.ts";
-import { sortSlots } from "./sort-slots.ts";
+import {
+  CHILDREN,
+  COUNTS,
+  INNER_K0,
+  INNER_K1,
+  INNER_WORDS,
+  LEAF_K0,
+  LEAF_K1,
+  LEAF_SLOTS,
+  LEAF_WORDS,
+  M,
+  OrderedNodes,
+  openPlace,
+  SEPARATORS,
+} from "./ordered-nodes.ts";
+import { inOrder } from "./ordered-rows.ts";
+import type { Rows } from "./rows.ts";
 
 export type { OrderedIndexSpec, OrderItem } from "./ordered-key.ts";
 
-/** Entries per node. */
-const M = 64;
-const HEADER = 4; // count, next + 1, previous + 1, unused
-const LEAF_SLOTS = HEADER;
-const LEAF_K0 = (HEADER + M) / 2; // in doubles
-const LEAF_K1 = LEAF_K0 + M;
-const LEAF_WORDS = (LEAF_K1 + M) * 2;
-const CHILDREN = HEADER;
-const COUNTS = CHILDREN + M;
-const SEPARATORS = COUNTS + M;
-const INNER_K0 = (SEPARATORS + M) / 2;
-const INNER_K1 = INNER_K0 + M;
-const INNER_WORDS = (INNER_K1 + M) * 2;
 const DEPTH_MAX = 12;
 
 export class OrderedIndex {
   readonly spec: OrderedIndexSpec;
   readonly #store: Rows;
   readonly #code: KeyCode;
-  readonly #leaves = new GrowingMemory();
-  readonly #inners = new GrowingMemory();
-  readonly #freeLeaves = new Int32List();
-  readonly #freeInners = new Int32List();
-  #leafCount = 0;
-  #innerCount = 0;
+  readonly #nodes = new OrderedNodes();
+  readonly #leaves = this.#nodes.leaves;
+  readonly #inners = this.#nodes.inners;
   #root = 0;
   /** 0: the root is a leaf. */
   #height = 0;
@@ -58,7 +56,7 @@ export class OrderedIndex {
     this.spec = spec;
     this.#store = store;
     this.#code = keyCode(store, spec);
-    this.#root = this.#newLeaf();
+    this.#root = this.#nodes.newLeaf();
   }
 
   /** Entries, dead versions included. */
@@ -67,7 +65,7 @@ export class OrderedIndex {
   }
 
   get bytes(): number {
-    return (this.#leafCount * LEAF_WORDS + this.#innerCount * INNER_WORDS) * 4;
+    return this.#nodes.bytes;
   }
 
   slot(position: number): number {
@@ -238,98 +236,14 @@ export class OrderedIndex {
     }
   }
 
-  /**
-   * Fills the empty index with all present rows of the store, in pieces between which the caller may do something else:
-   * 1. rows are dealt out by partition, as counted;
-   * 2. within a partition, runs of slots are sorted and merged pairwise. Slots mostly lie in the order in which rows came, so what is ordered by
-   *    time is one run, upwards or downwards: both are found before anything is moved one by one;
-   * 3. leaves are packed.
-   */
+  /** Fills the empty index with all present rows of the store, in pieces between which the caller may do something else. */
   *build(): Generator<void> {
-    const store = this.#store;
-    const { birthWord, strideWords } = store.layout;
-    const k0 = new Float64Array(store.highWater);
-    const k1 = new Float64Array(store.highWater);
-    const counts = new Map<number, number>();
-    let n = 0;
-    for (let slot = 0; slot < store.highWater; slot++) {
-      if (store.I[slot * strideWords + birthWord] === LIVE) continue;
-      const code = this.#code.k0(slot);
-      k0[slot] = code;
-      k1[slot] = this.#code.k1(slot);
-      counts.set(code, (counts.get(code) ?? 0) + 1);
-      if ((++n & 16_383) === 0) yield;
-    }
-    const codes = Float64Array.from(counts.keys()).sort();
-    const starts = new Map<number, number>();
-    let at = 0;
-    for (const code of codes) {
-      starts.set(code, at);
-      at += counts.get(code) as number;
-    }
-    const slots = new Int32Array(n);
-    for (let slot = 0; slot < store.highWater; slot++) {
-      if (store.I[slot * strideWords + birthWord] === LIVE) continue;
-      const to = starts.get(k0[slot] as number) as number;
-      slots[to] = slot;
-      starts.set(k0[slot] as number, to + 1);
-      if ((slot & 16_383) === 0) yield;
-    }
-    const compare = (a: number, b: number): number => {
-      const x = k1[a] as number;
-      const y = k1[b] as number;
-      return x < y ? -1 : x > y ? 1 : this.#code.compare(a, b);
-    };
-    const scratch = new Int32Array(n);
-    let sorted = 0;
-    for (const code of codes) {
-      const end = sorted + (counts.get(code) as number);
-      yield* sortSlots(slots.subarray(sorted, end), scratch.subarray(sorted, end), compare);
-      sorted = end;
-    }
-    yield* this.#pack(slots, n, k0, k1);
-  }
-
-  *#pack(slots: Int32Array, n: number, k0: Float64Array, k1: Float64Array): Generator<void> {
-    if (n === 0) return;
-    const FILL = 48;
-    this.#freeLeaves.clear();
-    this.#leafCount = 0;
-    let level: number[] = [];
-    for (let from = 0, previous = -1; from < n; from += FILL) {
-      const leaf = this.#newLeaf();
-      const at = leaf * LEAF_WORDS;
-      const count = Math.min(FILL, n - from);
-      const { I, F } = this.#leaves;
-      I[at] = count;
-      I[at + 2] = previous + 1;
-      if (previous >= 0) I[previous * LEAF_WORDS + 1] = leaf + 1;
-      for (let i = 0; i < count; i++) {
-        const slot = slots[from + i] as number;
-        I[at + LEAF_SLOTS + i] = slot;
-        F[at / 2 + LEAF_K0 + i] = k0[slot] as number;
-        F[at / 2 + LEAF_K1 + i] = k1[slot] as number;
-      }
-      level.push(leaf);
-      previous = leaf;
-      if ((level.length & 255) === 0) yield;
-    }
-    this.#size = n;
-    this.#height = 0;
-    while (level.length > 1) {
-      const above: number[] = [];
-      for (let from = 0; from < level.length; from += FILL) {
-        const inner = this.#newInner();
-        const children = level.slice(from, from + FILL);
-        for (const [i, child] of children.entries()) this.#setChild(inner, i, child, this.#height);
-        this.#inners.I[inner * INNER_WORDS] = children.length;
-        above.push(inner);
-        if ((above.length & 63) === 0) yield;
-      }
-      level = above;
-      this.#height++;
-    }
-    this.#root = level[0] as number;
+    const rows = yield* inOrder(this.#store, this.#code);
+    if (rows.slots.length === 0) return;
+    const { root, height } = yield* this.#nodes.pack(rows);
+    this.#size = rows.slots.length;
+    this.#root = root;
+    this.#height = height;
   }
 
   /** Descends to the leaf where the row belongs, noting the path. */
@@ -446,7 +360,7 @@ export class OrderedIndex {
       // An append at the right edge leaves full leaves behind (logs arrive in order); elsewhere the leaf is halved.
       const isLast = this.#leaves.I[at + 1] === 0;
       const keep = isLast && place === M ? M : M / 2;
-      const right = this.#splitLeaf(leaf, keep);
+      const right = this.#nodes.splitLeaf(leaf, keep);
       if (place >= keep) {
         target = right;
         place -= keep;
@@ -468,117 +382,38 @@ export class OrderedIndex {
     if (place === 0) this.#renewLeast(this.#height - 1, leaf);
   }
 
-  /** Moves the entries from `keep` on into a new leaf behind. */
-  #splitLeaf(leaf: number, keep: number): number {
-    const right = this.#newLeaf();
-    const { I, F } = this.#leaves;
-    const at = leaf * LEAF_WORDS;
-    const to = right * LEAF_WORDS;
-    const count = I[at] as number;
-    I.copyWithin(to + LEAF_SLOTS, at + LEAF_SLOTS + keep, at + LEAF_SLOTS + count);
-    F.copyWithin(to / 2 + LEAF_K0, at / 2 + LEAF_K0 + keep, at / 2 + LEAF_K0 + count);
-    F.copyWithin(to / 2 + LEAF_K1, at / 2 + LEAF_K1 + keep, at / 2 + LEAF_K1 + count);
-    I[to] = count - keep;
-    I[at] = keep;
-    const next = I[at + 1] as number;
-    I[to + 1] = next;
-    I[to + 2] = leaf + 1;
-    I[at + 1] = right + 1;
-    if (next !== 0) I[(next - 1) * LEAF_WORDS + 2] = right + 1;
-    return right;
-  }
-
   /** A node on the level below `level` has been split into left and right: tells the parent, which may split in turn. */
   #linkSplit(level: number, left: number, right: number, childLevel: number): void {
     if (level < 0) {
-      const root = this.#newInner();
+      const root = this.#nodes.newInner();
       this.#inners.I[root * INNER_WORDS] = 2;
-      this.#setChild(root, 0, left, childLevel);
-      this.#setChild(root, 1, right, childLevel);
+      this.#nodes.setChild(root, 0, left, childLevel);
+      this.#nodes.setChild(root, 1, right, childLevel);
       this.#root = root;
       this.#height++;
       return;
     }
     let parent = this.#pathNode[level] as number;
     let place = this.#pathPlace[level] as number;
-    this.#setChild(parent, place, left, childLevel);
+    this.#nodes.setChild(parent, place, left, childLevel);
     if (place === 0) this.#renewUp(level);
     if ((this.#inners.I[parent * INNER_WORDS] as number) < M) {
-      this.#openChild(parent, place + 1);
-      this.#setChild(parent, place + 1, right, childLevel);
+      this.#nodes.openChild(parent, place + 1);
+      this.#nodes.setChild(parent, place + 1, right, childLevel);
       return;
     }
     const isLast = place === M - 1;
     const keep = isLast ? M - 1 : M / 2;
-    const sibling = this.#splitInner(parent, keep);
+    const sibling = this.#nodes.splitInner(parent, keep);
     const oldParent = parent;
     place += 1;
     if (place > keep || (place === keep && isLast)) {
       parent = sibling;
       place -= keep;
     }
-    this.#openChild(parent, place);
-    this.#setChild(parent, place, right, childLevel);
+    this.#nodes.openChild(parent, place);
+    this.#nodes.setChild(parent, place, right, childLevel);
     this.#linkSplit(level - 1, oldParent, sibling, childLevel + 1);
-  }
-
-  #splitInner(node: number, keep: number): number {
-    const right = this.#newInner();
-    const { I, F } = this.#inners;
-    const at = node * INNER_WORDS;
-    const to = right * INNER_WORDS;
-    const count = I[at] as number;
-    for (const part of [CHILDREN, COUNTS, SEPARATORS])
-      I.copyWithin(to + part, at + part + keep, at + part + count);
-    for (const part of [INNER_K0, INNER_K1])
-      F.copyWithin(to / 2 + part, at / 2 + part + keep, at / 2 + part + count);
-    I[to] = count - keep;
-    I[at] = keep;
-    return right;
-  }
-
-  #openChild(node: number, place: number): void {
-    const { I, F } = this.#inners;
-    const at = node * INNER_WORDS;
-    const count = I[at] as number;
-    for (const part of [CHILDREN, COUNTS, SEPARATORS])
-      I.copyWithin(at + part + place + 1, at + part + place, at + part + count);
-    for (const part of [INNER_K0, INNER_K1])
-      F.copyWithin(at / 2 + part + place + 1, at / 2 + part + place, at / 2 + part + count);
-    I[at] = count + 1;
-  }
-
-  #closeChild(node: number, place: number): void {
-    const { I, F } = this.#inners;
-    const at = node * INNER_WORDS;
-    const count = I[at] as number;
-    for (const part of [CHILDREN, COUNTS, SEPARATORS])
-      I.copyWithin(at + part + place, at + part + place + 1, at + part + count);
-    for (const part of [INNER_K0, INNER_K1])
-      F.copyWithin(at / 2 + part + place, at / 2 + part + place + 1, at / 2 + part + count);
-    I[at] = count - 1;
-  }
-
-  /** Writes child, count and least entry; childLevel 0 = leaves. */
-  #setChild(node: number, place: number, child: number, childLevel: number): void {
-    const { I, F } = this.#inners;
-    const at = node * INNER_WORDS;
-    I[at + CHILDREN + place] = child;
-    if (childLevel === 0) {
-      const from = child * LEAF_WORDS;
-      I[at + COUNTS + place] = this.#leaves.I[from] as number;
-      I[at + SEPARATORS + place] = this.#leaves.I[from + LEAF_SLOTS] as number;
-      F[at / 2 + INNER_K0 + place] = this.#leaves.F[from / 2 + LEAF_K0] as number;
-      F[at / 2 + INNER_K1 + place] = this.#leaves.F[from / 2 + LEAF_K1] as number;
-    } else {
-      const from = child * INNER_WORDS;
-      let total = 0;
-      for (let i = 0, n = I[from] as number; i < n; i++) total += I[from + COUNTS + i] as number;
-      I[at + COUNTS + place] = total;
-      I[at + SEPARATORS + place] = I[from + SEPARATORS] as number;
-      F[at / 2 + INNER_K0 + place] = F[from / 2 + INNER_K0] as number;
-      F[at / 2 + INNER_K1 + place] = F[from / 2 + INNER_K1] as number;
-    }
   }
 
   /** The least entry of the path's leaf has changed: writes it into the parents for which the child is at hand. */
@@ -617,7 +452,7 @@ export class OrderedIndex {
     const previous = I[at + 2] as number;
     if (next !== 0) I[(next - 1) * LEAF_WORDS + 2] = previous;
     if (previous !== 0) I[(previous - 1) * LEAF_WORDS + 1] = next;
-    this.#freeLeaves.push(leaf);
+    this.#nodes.freeLeaf(leaf);
     this.#dropChild(this.#height - 1);
   }
 
@@ -625,19 +460,19 @@ export class OrderedIndex {
   #dropChild(level: number): void {
     const node = this.#pathNode[level] as number;
     const place = this.#pathPlace[level] as number;
-    this.#closeChild(node, place);
+    this.#nodes.closeChild(node, place);
     if (this.#inners.I[node * INNER_WORDS] === 0) {
-      this.#freeInners.push(node);
+      this.#nodes.freeInner(node);
       if (level === 0) {
         this.#height = 0;
-        this.#root = this.#newLeaf();
+        this.#root = this.#nodes.newLeaf();
       } else this.#dropChild(level - 1);
       return;
     }
     if (place === 0) this.#renewUp(level);
     while (this.#height > 0 && this.#inners.I[this.#root * INNER_WORDS] === 1) {
       const only = this.#inners.I[this.#root * INNER_WORDS + CHILDREN] as number;
-      this.#freeInners.push(this.#root);
+      this.#nodes.freeInner(this.#root);
       this.#root = only;
       this.#height--;
     }
@@ -665,40 +500,15 @@ export class OrderedIndex {
     const next = I[from + 1] as number;
     I[at + 1] = next;
     if (next !== 0) I[(next - 1) * LEAF_WORDS + 2] = leaf + 1;
-    this.#freeLeaves.push(right);
+    this.#nodes.freeLeaf(right);
     const counts = pat + COUNTS;
     const IN = this.#inners.I;
     IN[counts + place] = count + more;
     this.#pathPlace[level] = place + 1;
     this.#dropChild(level);
   }
-
-  #newLeaf(): number {
-    const leaf = this.#freeLeaves.length > 0 ? this.#freeLeaves.pop() : this.#leafCount++;
-    this.#leaves.ensure((leaf + 1) * LEAF_WORDS * 4);
-    const at = leaf * LEAF_WORDS;
-    this.#leaves.I.fill(0, at, at + HEADER);
-    return leaf;
-  }
-
-  #newInner(): number {
-    const inner = this.#freeInners.length > 0 ? this.#freeInners.pop() : this.#innerCount++;
-    this.#inners.ensure((inner + 1) * INNER_WORDS * 4);
-    const at = inner * INNER_WORDS;
-    this.#inners.I.fill(0, at, at + HEADER);
-    return inner;
-  }
 }
 
 export function createOrderedIndex(store: Rows, spec: OrderedIndexSpec): OrderedIndex {
   return new OrderedIndex(store, spec);
-}
-
-function openPlace(I: Int32Array, F: Float64Array, at: number, place: number): void {
-  const count = I[at] as number;
-  const fat = at / 2;
-  I.copyWithin(at + LEAF_SLOTS + place + 1, at + LEAF_SLOTS + place, at + LEAF_SLOTS + count);
-  F.copyWithin(fat + LEAF_K0 + place + 1, fat + LEAF_K0 + place, fat + LEAF_K0 + count);
-  F.copyWithin(fat + LEAF_K1 + place + 1, fat + LEAF_K1 + place, fat + LEAF_K1 + count);
-  I[at] = count + 1;
 }

@@ -6,12 +6,9 @@
  */
 import { EvertError, notSupported, toEvertError } from "../base/errors.ts";
 import type { Datum } from "../batch/convert.ts";
-import { valueToJson } from "../batch/json.ts";
-import type { Field } from "../batch/schema.ts";
-import { valueToText } from "../batch/text-form.ts";
-import { carrierOf, json, type SqlType, text, typeTag } from "../batch/types.ts";
+import { json, text } from "../batch/types.ts";
 import type { Build } from "../dataflow/circuit.ts";
-import { type EvaluationContext, evaluateExpr } from "../dataflow/kernels/evaluate.ts";
+import { evaluateExpr } from "../dataflow/kernels/evaluate.ts";
 import { withLookups } from "../plan/lookup.ts";
 import type { OptimizedQuery, Plan, Query } from "../plan/plan.ts";
 import {
@@ -40,6 +37,8 @@ import { Overlay } from "./overlay.ts";
 import type { Part } from "./part.ts";
 import { fingerprintOf, planView } from "./planner.ts";
 import { sinkOf } from "./sink-rules.ts";
+import { answer, done, textRows } from "./statement-answer.ts";
+import { constantRows, wideRows } from "./statement-rows.ts";
 import { mapInTurns } from "./turns.ts";
 import { createType, dropTypes } from "./types.ts";
 
@@ -493,72 +492,4 @@ async function partsOf(changes: Changes): Promise<Part[] | null> {
   const parts: Part[] = [];
   for (const topic of changes.values()) parts.push(...(await topic.parts()));
   return parts.length === 0 ? null : parts;
-}
-
-/** Rows of VALUES under any number of projections, or null for another plan. */
-function constantRows(plan: Plan, context: EvaluationContext): (readonly Datum[])[] | null {
-  if (plan.kind === "values") return plan.rows.map((r) => r);
-  if (plan.kind === "union") {
-    const inputs = plan.inputs.map((input) => constantRows(input, context));
-    return inputs.every((i) => i !== null) ? inputs.flat() : null;
-  }
-  if (plan.kind !== "project") return null;
-  const rows = constantRows(plan.input, context);
-  return rows === null ? null : rows.map((row) => plan.exprs.map((e) => evaluateExpr(e, row, context)));
-}
-
-/** An answer has safe integers as numbers; expressions and plans take every int8 as a bigint. */
-function wideRows(
-  { plan }: Query,
-  rows: readonly (readonly Datum[])[],
-): Promise<readonly (readonly Datum[])[]> {
-  const wide = plan.schema.fields.map(({ type }) => carrierOf(type) === "int64");
-  return mapInTurns(rows, (row) => row.map((d, i) => (wide[i] && typeof d === "number" ? BigInt(d) : d)));
-}
-
-function done(statement: Statement, count = 0): StatementResult {
-  return {
-    command: commandTag(statement, count),
-    columns: [],
-    rowCount: count,
-    rowsJson: [],
-    rowTexts: () => [],
-    rowsText: () => [],
-  };
-}
-
-function textRows(
-  statement: Statement,
-  name: string,
-  lines: readonly string[],
-  type: SqlType = text,
-): StatementResult {
-  return answer(
-    commandTag(statement, lines.length),
-    [{ name, type, nullable: false }],
-    lines.map((l) => [l]),
-  );
-}
-
-function answer(
-  command: string,
-  fields: readonly Field[],
-  rows: readonly (readonly Datum[])[],
-): StatementResult {
-  const json = (row: readonly Datum[]): string =>
-    `[${row.map((d, i) => valueToJson((fields[i] as Field).type, d)).join(",")}]`;
-  const texts = (row: readonly Datum[]): (string | null)[] =>
-    row.map((d, i) => valueToText((fields[i] as Field).type, d));
-  return {
-    command,
-    columns: fields.map((f) => ({ name: f.name, type: typeTag(f.type) })),
-    rowCount: rows.length,
-    get rowsJson() {
-      return rows.map(json);
-    },
-    *rowTexts(form) {
-      for (const row of rows) yield form === "json" ? json(row) : JSON.stringify(texts(row));
-    },
-    rowsText: () => rows.map(texts),
-  };
 }

@@ -69,6 +69,7 @@ import { readRecords, readRecordsArrow } from "./records.ts";
 import { compile, keepOldRows, readCatalog } from "./restore.ts";
 import { routinesByName } from "./routines.ts";
 import { Statements } from "./statements.ts";
+import { detailedInfoOf, infoOf } from "./view-info.ts";
 
 export interface OpenEngineOptions {
   /** Where the log and everything derived from it lies. */
@@ -246,7 +247,9 @@ export class Database implements Engine {
 
   views(): ViewInfo[] {
     const { views, publisher, log } = this.core;
-    return [...views.all()].map((live) => views.info(live, publisher.published.position, log.lastPosition));
+    return [...views.all()].map((live) =>
+      infoOf(views, live, publisher.published.position, log.lastPosition),
+    );
   }
 
   view(name: string): ViewReader {
@@ -254,7 +257,7 @@ export class Database implements Engine {
     const live = views.named(name);
     return {
       get info() {
-        return views.detailedInfo(live, publisher.published.position, log.lastPosition);
+        return detailedInfoOf(views, live, publisher.published.position, log.lastPosition);
       },
       get: (key: Key, options?: ReadOptions) =>
         this.#lookup(name, key, options, (view, slot) => ({

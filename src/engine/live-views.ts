@@ -7,7 +7,6 @@
 import { assert } from "../base/assert.ts";
 import { EvertError, toEvertError } from "../base/errors.ts";
 import type { Build, Circuit, ViewNode } from "../dataflow/circuit.ts";
-import { type OperatorStats, sumOf } from "../dataflow/operator-stats.ts";
 import { definitionText } from "../face/describe.ts";
 import type { AnyView } from "../face/handles.ts";
 import type { ColumnRange } from "../log/log.ts";
@@ -15,7 +14,6 @@ import { sourceIds } from "../plan/inspect.ts";
 import type { OptimizedQuery, Plan, Query } from "../plan/plan.ts";
 import { type Touched, takeTouched } from "../views/frames.ts";
 import { View } from "../views/view.ts";
-import type { OperatorInfo, ViewInfo } from "./api.ts";
 import { type BackfillContext, fillAndJoin } from "./backfill.ts";
 import type { EngineCatalog, ViewEntry } from "./catalog.ts";
 import type { KeptRows, StoreHandle } from "./checkpointing.ts";
@@ -371,49 +369,10 @@ export class LiveViews {
     this.#buildReads.set(build, { reads, ranges: rangesOf(plan) });
   }
 
-  /** As info(), with its operators. */
-  detailedInfo(live: LiveView, position: number, lastPosition: number): ViewInfo {
-    const operators = live.node?.operators() ?? [];
-    return { ...this.info(live, position, lastPosition, operators), operators: operators.map(operatorInfo) };
-  }
-
-  info(
-    live: LiveView,
-    position: number,
-    lastPosition: number,
-    operators: readonly OperatorStats[] = live.node?.operators() ?? [],
-  ): ViewInfo {
-    const { entry, node, query, filling } = live;
-    const done = sumOf(operators);
-    const stale = this.staleRows(live);
-    const view = stale?.view ?? live.view;
-    const reflected = stale?.position ?? position;
-    const error = this.errorOf(live);
-    const skips = entry.onError === "skip";
-    const errors = node?.errorCount ?? 0;
-    const info: ViewInfo = {
-      name: entry.name,
-      status: stale !== null ? "stale" : filling !== null ? "building" : error !== null ? "failed" : "live",
-      schema: { fields: view?.fields ?? query?.plan.schema.fields.slice(0, query.visible) ?? [] },
-      key: view?.keyColumns?.map((c) => view.fields[c]!.name) ?? null,
-      order: view?.order ?? query?.order ?? [],
-      rows: (stale?.view.store ?? node?.store)?.live ?? 0,
-      stateBytes: done.bytes + (live.stale?.view.store.bytes ?? 0),
-      rowsIn: done.rowsIn,
-      rowsOut: done.rowsOut,
-      stepSeconds: done.ms / 1000,
-      position: String(reflected),
-      lag: lastPosition - reflected,
-      progress: filling?.progress ?? 1,
-      errors: skips ? 0 : errors,
-      skipped: skips ? errors : 0,
-      definition: entry.sql ?? this.#codeText(entry.name),
-    };
-    return error === null ? info : { ...info, error: error.toJSON() };
-  }
-
-  #codeText(name: string): string {
-    const handle = this.#handles.get(name);
+  /** What the view is made of, in the words of the program or the statement. */
+  definitionOf({ entry }: LiveView): string {
+    if (entry.sql !== null) return entry.sql;
+    const handle = this.#handles.get(entry.name);
     return handle === undefined ? "(its code is not loaded)" : definitionText(handle);
   }
 
@@ -501,12 +460,6 @@ export class LiveViews {
     });
     this.#context.indexes.attach(live.entry.id, node.store);
   }
-}
-
-function operatorInfo({ rowsKept, bytes, ms, taken: _, ...rest }: OperatorStats): OperatorInfo {
-  const none = rest.role === "source" ? { rowsIn: 0, rowsOut: 0, steps: 0 } : {};
-  const seconds = rest.role === "source" ? 0 : ms / 1000;
-  return { ...rest, ...none, rows: rowsKept, stateBytes: bytes, seconds };
 }
 
 /** A key that lies within the visible columns, or none. */

@@ -12,22 +12,17 @@
 import { type Clock, systemClock } from "../base/clock.ts";
 import { type Disk, joinPath } from "../base/disk.ts";
 import { EvertError, toEvertError } from "../base/errors.ts";
-import { resumed } from "../base/iterators.ts";
 import { nodeDisk } from "../base/node-disk.ts";
 import type { Batch } from "../batch/batch.ts";
-import { prefixPath } from "../batch/value-error.ts";
 import type { RecursionLimits, StateLimits } from "../dataflow/circuit.ts";
 import type { AnyTopic, AnyView } from "../face/handles.ts";
 import type { SqlFunction } from "../face/routines.ts";
-import { checkedRecord } from "../face/validate.ts";
 import { openLog } from "../log/file-log.ts";
 import type { Log } from "../log/log.ts";
 import type { ClockJump } from "../log/log-time.ts";
 import { loadParser } from "../sql/statement.ts";
 import { Dictionary } from "../state/dictionary.ts";
-import type { View } from "../views/view.ts";
 import type {
-  Answer,
   AppendOptions,
   AppendResult,
   CopyIn,
@@ -39,7 +34,6 @@ import type {
   Readiness,
   ReadOptions,
   ReadTopicOptions,
-  RowsQuery,
   SqlOptions,
   SqlResponse,
   SubscribeOptions,
@@ -61,15 +55,17 @@ import {
   type StoreHandle,
 } from "./checkpointing.ts";
 import { copy } from "./copy.ts";
-import { Core, DEFAULT_TIMEOUT_MS } from "./core.ts";
+import { Core } from "./core.ts";
 import { declareApp } from "./declare.ts";
 import { usersOf, words } from "./drop.ts";
 import type { Part } from "./part.ts";
 import { readRecords, readRecordsArrow } from "./records.ts";
+import { deletePart, upsertPart } from "./request-parts.ts";
 import { compile, keepOldRows, readCatalog } from "./restore.ts";
 import { routinesByName } from "./routines.ts";
 import { Statements } from "./statements.ts";
-import { detailedInfoOf, infoOf } from "./view-info.ts";
+import { infoOf } from "./view-info.ts";
+import { viewReader } from "./view-reader.ts";
 
 export interface OpenEngineOptions {
   /** Where the log and everything derived from it lies. */
@@ -253,85 +249,7 @@ export class Database implements Engine {
   }
 
   view(name: string): ViewReader {
-    const { views, publisher, log } = this.core;
-    const live = views.named(name);
-    return {
-      get info() {
-        return detailedInfoOf(views, live, publisher.published.position, log.lastPosition);
-      },
-      get: (key: Key, options?: ReadOptions) =>
-        this.#lookup(name, key, options, (view, slot) => ({
-          row: slot < 0 ? undefined : view.encoder.row(slot),
-        })),
-      getJson: (key: Key, options?: ReadOptions) =>
-        this.#lookup(name, key, options, (view, slot) => {
-          this.core.subscriptions.shown(name);
-          return { rowJson: slot < 0 ? undefined : view.encoder.rowJson(slot) };
-        }),
-      rows: async (query: RowsQuery = {}) => {
-        const rows: Record<string, unknown>[] = [];
-        const answer = await this.#scan(name, query, (view, slot) => rows.push(view.encoder.row(slot)));
-        return { rows, ...answer };
-      },
-      rowsJson: async (query: RowsQuery = {}) => {
-        await this.#answerable(name, query);
-        const { view, epoch, answer } = this.#rowsOf(name);
-        this.core.subscriptions.shown(name);
-        const chunks = rowsJson(view, epoch, query);
-        // What is wrong with the query is said before there is an answer.
-        return { rowsJson: resumed(await chunks.next(), chunks), ...answer };
-      },
-    };
-  }
-
-  /** Takes the row in the turn in which it is found: afterwards its slot may be another's. */
-  async #lookup<R extends object>(
-    name: string,
-    key: Key,
-    options: ReadOptions = {},
-    take: (view: View, slot: number) => R,
-  ): Promise<R & Answer> {
-    await this.#answerable(name, options);
-    const { view, epoch, answer } = this.#rowsOf(name);
-    return { ...take(view, view.find(key, epoch)), ...answer };
-  }
-
-  async #scan(name: string, query: RowsQuery, emit: (view: View, slot: number) => void): Promise<Answer> {
-    await this.#answerable(name, query);
-    const { view, epoch, answer } = this.#rowsOf(name);
-    await view.scan(epoch, query, (slot) => emit(view, slot));
-    return answer;
-  }
-
-  /** What a read is answered from: the view's rows or, while they are made anew, the earlier ones. */
-  #rowsOf(name: string): { view: View; epoch: number; answer: Answer } {
-    const { views, publisher } = this.core;
-    const live = views.named(name);
-    const { epoch, position } = publisher.published;
-    const stale = views.staleRows(live);
-    return stale === null
-      ? { view: views.sound(live), epoch, answer: { position: String(position) } }
-      : { view: stale.view, epoch, answer: { position: String(stale.position), stale: true } };
-  }
-
-  /** Waits until options.atLeast is reflected; where a view shows earlier rows than that, until it has been made anew. */
-  async #answerable(name: string, options: ReadOptions): Promise<void> {
-    const { core } = this;
-    const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-    const waitsUntil = performance.now() + timeoutMs;
-    await core.reached(options);
-    const wanted = Number(options.atLeast ?? 0);
-    for (;;) {
-      const live = core.views.named(name);
-      const stale = core.views.staleRows(live);
-      if (stale === null || live.filling === null || wanted <= stale.position) return;
-      if (await isLate(live.filling.done, waitsUntil - performance.now())) {
-        throw new EvertError("timeout", `view "${name}" was not rebuilt within ${timeoutMs} ms`, {
-          detail: `Until it is, its rows reflect position ${stale.position}.`,
-          hint: "Ask again, give a larger timeoutMs, or read without atLeast.",
-        });
-      }
-    }
+    return viewReader(this.core, name);
   }
 
   /** Why reads of the view fail, or null. */
@@ -366,7 +284,7 @@ export class Database implements Engine {
   // ---- writing ----------------------------------------------------------------------------------------------------------
 
   async append(topic: string, rows: readonly unknown[], options?: AppendOptions): Promise<AppendResult> {
-    return this.#append(this.#upsertPart(topic, rows, "records"), options);
+    return this.#append(upsertPart(this.core, topic, rows, "records"), options);
   }
 
   async appendBatch(topic: string, batch: Batch, options?: AppendOptions): Promise<AppendResult> {
@@ -392,59 +310,21 @@ export class Database implements Engine {
   }
 
   async deleteKey(topic: string, key: Key, options?: AppendOptions): Promise<{ position: string }> {
-    const receipt = await this.core.committer.commit([this.#deletePart(topic, [key], "key")], options);
+    const receipt = await this.core.committer.commit([deletePart(this.core, topic, [key], "key")], options);
     return { position: String(receipt.position) };
   }
 
   async transact(operations: readonly Operation[], options?: AppendOptions): Promise<{ position: string }> {
     const parts = operations.map((operation, i): Part => {
       const path = `operations[${i}]`;
-      if ("delete" in operation) return this.#deletePart(operation.topic, operation.delete, `${path}.delete`);
+      if ("delete" in operation)
+        return deletePart(this.core, operation.topic, operation.delete, `${path}.delete`);
       return "append" in operation
-        ? this.#upsertPart(operation.topic, operation.append, `${path}.append`)
-        : this.#upsertPart(operation.topic, operation.upsert, `${path}.upsert`);
+        ? upsertPart(this.core, operation.topic, operation.append, `${path}.append`)
+        : upsertPart(this.core, operation.topic, operation.upsert, `${path}.upsert`);
     });
     const receipt = await this.core.committer.commit(parts, options);
     return { position: String(receipt.position) };
-  }
-
-  /** Records as the topic's own schema leaves them, where the program declared one. */
-  #upsertPart(name: string, rows: readonly unknown[], path: string): Part {
-    const topic = this.core.catalog.topic(name);
-    const handle = this.core.topicHandles.get(name);
-    if (handle === undefined || handle.standard === null) return { topic, op: "upsert", rows, path };
-    const checked = rows.map((row, i) => {
-      try {
-        return checkedRecord(handle, row);
-      } catch (error) {
-        throw prefixPath(error, `${path}[${i}]`);
-      }
-    });
-    return { topic, op: "upsert", rows: checked, path };
-  }
-
-  #deletePart(name: string, keys: readonly Key[], path: string): Part {
-    const topic = this.core.catalog.topic(name);
-    if (topic.topicKind === "stream") {
-      throw new EvertError("wrong_object_type", `"${name}" is a stream: its records are kept`, {
-        hint: "Append an event that says what happened instead.",
-      });
-    }
-    if (topic.hiddenRowId) {
-      throw new EvertError("wrong_object_type", `"${name}" has no primary key to name a row by`, {
-        hint: "Use DELETE with a condition.",
-      });
-    }
-    const names = (topic.key as readonly number[]).map((c) => topic.schema.fields[c]!.name);
-    const rows = keys.map((key) => {
-      if (key !== null && typeof key === "object" && !Array.isArray(key)) return key;
-      const values = names.length === 1 || !Array.isArray(key) ? [key] : key;
-      if (values.length !== names.length) {
-        throw new EvertError("invalid_request", `the key of "${name}" is (${names.join(", ")})`);
-      }
-      return Object.fromEntries(names.map((n, i) => [n, values[i]]));
-    });
-    return { topic, op: "delete", rows, path };
   }
 
   copy(text: string, options: SqlOptions = {}): Promise<CopyIn | CopyOut> {
@@ -531,23 +411,6 @@ export class Database implements Engine {
       await core.log.close();
     }
   }
-}
-
-/** Whether the work takes longer than that. */
-async function isLate(work: Promise<void>, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<true>((resolve) => {
-    timer = setTimeout(() => resolve(true), Math.max(0, ms));
-  });
-  try {
-    return await Promise.race([work.then(() => false), late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-async function* rowsJson(view: View, epoch: number, query: RowsQuery): AsyncGenerator<readonly string[]> {
-  for await (const slots of view.slots(epoch, query)) yield slots.map((slot) => view.encoder.rowJson(slot));
 }
 
 /** Opens the directory, recovers, restores and replays. Views in need of a rebuild are built after it has resolved: see built(). */

@@ -1,0 +1,46 @@
+/** What a request appends or deletes, as parts of a commit. */
+import { EvertError } from "../base/errors.ts";
+import { prefixPath } from "../batch/value-error.ts";
+import { checkedRecord } from "../face/validate.ts";
+import type { Key } from "./api.ts";
+import type { Core } from "./core.ts";
+import type { Part } from "./part.ts";
+
+/** Records as the topic's own schema leaves them, where the program declared one. */
+export function upsertPart(core: Core, name: string, rows: readonly unknown[], path: string): Part {
+  const topic = core.catalog.topic(name);
+  const handle = core.topicHandles.get(name);
+  if (handle === undefined || handle.standard === null) return { topic, op: "upsert", rows, path };
+  const checked = rows.map((row, i) => {
+    try {
+      return checkedRecord(handle, row);
+    } catch (error) {
+      throw prefixPath(error, `${path}[${i}]`);
+    }
+  });
+  return { topic, op: "upsert", rows: checked, path };
+}
+
+export function deletePart(core: Core, name: string, keys: readonly Key[], path: string): Part {
+  const topic = core.catalog.topic(name);
+  if (topic.topicKind === "stream") {
+    throw new EvertError("wrong_object_type", `"${name}" is a stream: its records are kept`, {
+      hint: "Append an event that says what happened instead.",
+    });
+  }
+  if (topic.hiddenRowId) {
+    throw new EvertError("wrong_object_type", `"${name}" has no primary key to name a row by`, {
+      hint: "Use DELETE with a condition.",
+    });
+  }
+  const names = (topic.key as readonly number[]).map((c) => topic.schema.fields[c]!.name);
+  const rows = keys.map((key) => {
+    if (key !== null && typeof key === "object" && !Array.isArray(key)) return key;
+    const values = names.length === 1 || !Array.isArray(key) ? [key] : key;
+    if (values.length !== names.length) {
+      throw new EvertError("invalid_request", `the key of "${name}" is (${names.join(", ")})`);
+    }
+    return Object.fromEntries(names.map((n, i) => [n, values[i]]));
+  });
+  return { topic, op: "delete", rows, path };
+}

@@ -1,0 +1,111 @@
+/** Reads of a view by name: by key, in its order, with what it shows while it is made anew. */
+import { EvertError } from "../base/errors.ts";
+import { resumed } from "../base/iterators.ts";
+import type { View } from "../views/view.ts";
+import type { Answer, Key, ReadOptions, RowsQuery, ViewReader } from "./api.ts";
+import { type Core, DEFAULT_TIMEOUT_MS } from "./core.ts";
+import { detailedInfoOf } from "./view-info.ts";
+
+export function viewReader(core: Core, name: string): ViewReader {
+  const { views, publisher, log } = core;
+  const live = views.named(name);
+  return {
+    get info() {
+      return detailedInfoOf(views, live, publisher.published.position, log.lastPosition);
+    },
+    get: (key: Key, options?: ReadOptions) =>
+      lookup(core, name, key, options, (view, slot) => ({
+        row: slot < 0 ? undefined : view.encoder.row(slot),
+      })),
+    getJson: (key: Key, options?: ReadOptions) =>
+      lookup(core, name, key, options, (view, slot) => {
+        core.subscriptions.shown(name);
+        return { rowJson: slot < 0 ? undefined : view.encoder.rowJson(slot) };
+      }),
+    rows: async (query: RowsQuery = {}) => {
+      const rows: Record<string, unknown>[] = [];
+      const answer = await scan(core, name, query, (view, slot) => rows.push(view.encoder.row(slot)));
+      return { rows, ...answer };
+    },
+    rowsJson: async (query: RowsQuery = {}) => {
+      await answerable(core, name, query);
+      const { view, epoch, answer } = rowsOf(core, name);
+      core.subscriptions.shown(name);
+      const chunks = rowsJson(view, epoch, query);
+      // What is wrong with the query is said before there is an answer.
+      return { rowsJson: resumed(await chunks.next(), chunks), ...answer };
+    },
+  };
+}
+
+/** Takes the row in the turn in which it is found: afterwards its slot may be another's. */
+async function lookup<R extends object>(
+  core: Core,
+  name: string,
+  key: Key,
+  options: ReadOptions = {},
+  take: (view: View, slot: number) => R,
+): Promise<R & Answer> {
+  await answerable(core, name, options);
+  const { view, epoch, answer } = rowsOf(core, name);
+  return { ...take(view, view.find(key, epoch)), ...answer };
+}
+
+async function scan(
+  core: Core,
+  name: string,
+  query: RowsQuery,
+  emit: (view: View, slot: number) => void,
+): Promise<Answer> {
+  await answerable(core, name, query);
+  const { view, epoch, answer } = rowsOf(core, name);
+  await view.scan(epoch, query, (slot) => emit(view, slot));
+  return answer;
+}
+
+/** What a read is answered from: the view's rows or, while they are made anew, the earlier ones. */
+function rowsOf(core: Core, name: string): { view: View; epoch: number; answer: Answer } {
+  const { views, publisher } = core;
+  const live = views.named(name);
+  const { epoch, position } = publisher.published;
+  const stale = views.staleRows(live);
+  return stale === null
+    ? { view: views.sound(live), epoch, answer: { position: String(position) } }
+    : { view: stale.view, epoch, answer: { position: String(stale.position), stale: true } };
+}
+
+/** Waits until options.atLeast is reflected; where a view shows earlier rows than that, until it has been made anew. */
+async function answerable(core: Core, name: string, options: ReadOptions): Promise<void> {
+  const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+  const waitsUntil = performance.now() + timeoutMs;
+  await core.reached(options);
+  const wanted = Number(options.atLeast ?? 0);
+  for (;;) {
+    const live = core.views.named(name);
+    const stale = core.views.staleRows(live);
+    if (stale === null || live.filling === null || wanted <= stale.position) return;
+    if (await isLate(live.filling.done, waitsUntil - performance.now())) {
+      throw new EvertError("timeout", `view "${name}" was not rebuilt within ${timeoutMs} ms`, {
+        detail: `Until it is, its rows reflect position ${stale.position}.`,
+        hint: "Ask again, give a larger timeoutMs, or read without atLeast.",
+      });
+    }
+  }
+}
+
+/** Whether the work takes longer than that. */
+async function isLate(work: Promise<void>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<true>((resolve) => {
+    timer = setTimeout(() => resolve(true), Math.max(0, ms));
+  });
+  try {
+    return await Promise.race([work.then(() => false), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function* rowsJson(view: View, epoch: number, query: RowsQuery): AsyncGenerator<readonly string[]> {
+  for await (const slots of view.slots(epoch, query)) yield slots.map((slot) => view.encoder.rowJson(slot));
+}

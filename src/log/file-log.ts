@@ -329,7 +329,13 @@ class FileLog implements Log, TopicSource {
   }
 
   onFailed(listener: (error: Error) => void): () => void {
-    return subscribe(this.#failedListeners, listener);
+    const off = subscribe(this.#failedListeners, listener);
+    const failure = this.#failure;
+    if (failure !== null)
+      queueMicrotask(() => {
+        if (this.#failedListeners.has(listener)) call(listener, failure);
+      });
+    return off;
   }
 
   /** Everything sealed is durable. Who waited for it may append again within this turn; else the log is at rest. */

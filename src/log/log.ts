@@ -182,7 +182,7 @@ export interface Log {
   onSealed(listener: (group: Group) => void): () => void;
   /** Called when the durable position has advanced. */
   onDurable(listener: (position: Position) => void): () => void;
-  /** Called once, when the disk has failed and nothing more will be acknowledged. */
+  /** Called once, when the disk has failed and nothing more will be acknowledged; in the same turn, if it has by now. */
   onFailed(listener: (error: Error) => void): () => void;
   /** Groups from disk in order, durable ones only; bounded memory, cancellable by return(). */
   read(options: ReadOptions): AsyncIterable<Group>;

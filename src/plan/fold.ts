@@ -10,6 +10,7 @@
  */
 import { bool } from "../batch/types.ts";
 import * as build from "./build.ts";
+import { constantInteger } from "./constant-integers.ts";
 import type { ConstExpr, Expr } from "./expression.ts";
 import { callIsFallible, functionInfo } from "./functions.ts";
 import { branch, childrenOf, eachColumn, inputsOf, mapChildren, typeOf } from "./inspect.ts";
@@ -193,6 +194,7 @@ function isConst(expr: Expr, value: boolean | null): boolean {
 
 /** Whether something in it may fail and needs no row to do so. */
 function failsAlone(expr: Expr): boolean {
+  if (constantInteger(expr) !== null) return false;
   const mayFail = expr.kind === "routine" || (expr.kind === "call" && callIsFallible(expr.fn, expr.type));
   if (mayFail && readsNothing(expr)) return true;
   return childrenOf(expr).some(failsAlone);

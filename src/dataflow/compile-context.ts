@@ -1,5 +1,4 @@
 /** What the parts of the compiler share. */
-import { notSupported } from "../base/errors.ts";
 import type { Expr } from "../plan/expression.ts";
 import { nullableOf, typeOf } from "../plan/inspect.ts";
 import type { OrderItem, Plan } from "../plan/plan.ts";
@@ -7,7 +6,6 @@ import type { Dictionary } from "../state/dictionary.ts";
 import type { TypedColumn } from "./js-rows.ts";
 import type { Node, Source } from "./node.ts";
 import type { Stage } from "./operators/linear.ts";
-import { maskFits } from "./operators/row-code.ts";
 import type { CollectionMode, StoredNode } from "./operators/stored.ts";
 
 /** A store that holds a plan's rows: column i of the plan is column columns[i] of the store (-1: not kept). */
@@ -53,10 +51,6 @@ export function typed(expr: Expr): TypedColumn {
 
 export function fromRows(node: Node): Source {
   return { node, kind: "rows" };
-}
-
-export function checkMask(columns: readonly TypedColumn[], key: readonly number[], what: string): void {
-  if (!maskFits(columns, key)) throw notSupported(`${what} by a nullable column behind the 31st`);
 }
 
 export function whole(node: StoredNode, plan: Plan): Stored {

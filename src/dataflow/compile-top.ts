@@ -1,13 +1,12 @@
 /** The first rows of each partition. Over rows that only come, what can never be among them is not kept. */
 import type { TopKPlan } from "../plan/plan.ts";
-import { allOf, type CompileContext, checkMask, fromRows, type Stored, whole } from "./compile-context.ts";
+import { allOf, type CompileContext, fromRows, type Stored, whole } from "./compile-context.ts";
 import { identityOf } from "./identity.ts";
 import type { Node } from "./node.ts";
 import { BOUNDED_LIMIT_MAX, BoundedTop } from "./operators/bounded-top.ts";
 import { TopK } from "./operators/top-k.ts";
 
 export function topKNode(compiler: CompileContext, plan: TopKPlan, columns: readonly number[]): Node {
-  checkMask(plan.schema.fields, plan.partition, "a partition");
   const { input, limit, offset, partition, order, ties } = plan;
   if (!ties && input.appendOnly && limit !== null && offset === 0 && limit <= BOUNDED_LIMIT_MAX) {
     return compiler.storeRows(boundedTop(compiler, plan, limit), columns);

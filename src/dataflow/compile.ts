@@ -31,15 +31,7 @@ import type {
 } from "../plan/plan.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import { noteAbout, textsDownTo } from "./about.ts";
-import {
-  allOf,
-  type CompileContext,
-  checkMask,
-  distinctOf,
-  fromRows,
-  type Stored,
-  whole,
-} from "./compile-context.ts";
+import { allOf, type CompileContext, distinctOf, fromRows, type Stored, whole } from "./compile-context.ts";
 import { mapFunctionNode, seriesNode, tableFunctionNode } from "./compile-functions.ts";
 import { aggregateNode } from "./compile-group.ts";
 import { asOfJoinNode, joinNode } from "./compile-join.ts";
@@ -299,7 +291,6 @@ export class Compiler implements CompileContext {
   }
 
   #group(plan: GroupPlan): Node {
-    checkMask(plan.schema.fields, [...plan.keys.keys()], "a GROUP BY");
     return aggregateNode(this, plan);
   }
 
@@ -410,7 +401,6 @@ export class Compiler implements CompileContext {
   // ---- windows ----------------------------------------------------------------------------------------------------
 
   #window(plan: WindowPlan, columns: readonly number[]): Node {
-    checkMask(plan.schema.fields, plan.partition, "a partition");
     if (!plan.functions.some(isFallibleWindow)) return windowNode(this, plan, columns);
     // As in linear(): a row that fails shall fail once.
     return this.#picked(windowNode(this, plan, allOf(plan)), plan, columns);

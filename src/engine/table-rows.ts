@@ -9,6 +9,7 @@ import { valueToText } from "../batch/text-form.ts";
 import { carrierOf, type SqlType } from "../batch/types.ts";
 import { keyNameOf, type UniqueKey } from "../plan/catalog.ts";
 import type { HashIndex } from "../state/hash-index.ts";
+import { masksOf } from "../state/null-masks.ts";
 import type { Store } from "../state/store.ts";
 import { RowEncoder } from "../views/row-encoder.ts";
 import { encodeDatum } from "../views/view.ts";
@@ -71,7 +72,7 @@ export class TableRows {
   /** The slot of the row with this key visible at `epoch`, or -1. */
   find(key: Row, epoch: number): number {
     const index = this.#keyIndex;
-    let slot = index.find(...this.#codes(this.key, key), 0);
+    let slot = index.find(...this.#codes(this.key, key), ...masksOf(key));
     while (slot >= 0 && !this.store.visible(slot, epoch)) slot = index.next(slot);
     return slot;
   }
@@ -80,8 +81,7 @@ export class TableRows {
   *sharing(u: number, row: Row, epoch: number): Generator<number> {
     const { unique, index } = this.uniques[u] as UniqueIndex;
     const values = unique.columns.map((c) => row[c] as Datum);
-    const mask = values.reduce<number>((bits, v, i) => (v === null ? bits | (1 << i) : bits), 0);
-    let slot = index.find(...this.#codes(unique.columns, values), mask);
+    let slot = index.find(...this.#codes(unique.columns, values), ...masksOf(values));
     for (; slot >= 0; slot = index.next(slot)) if (this.store.visible(slot, epoch)) yield slot;
   }
 

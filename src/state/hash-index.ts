@@ -15,6 +15,7 @@ import { BucketLines, LINE_COUNT, LINE_ENTRIES, LINE_OVERFLOW } from "./bucket-l
 import { canonicalCode, hasCanonicalForm, identicalDouble, sameDouble } from "./equality.ts";
 import { nullCode, readCode } from "./layout.ts";
 import { GrowingMemory } from "./memory.ts";
+import { maskBit, maskParams } from "./null-masks.ts";
 import type { Rows } from "./rows.ts";
 
 export interface HashIndexSpec {
@@ -28,18 +29,17 @@ export interface HashIndex {
   readonly spec: HashIndexSpec;
   readonly bytes: number;
   /**
-   * One number per key column (0 for a null), then a mask whose bit i says that key column i is null (so a nullable column behind the 31st cannot be
-   * looked up this way). Unique: the newest version with that key, possibly
-   * dead; multi: the first row of the key's list. -1: none.
+   * One number per key column (0 for a null), then the masks of null-masks.ts. Unique: the newest version with that key, possibly dead;
+   * multi: the first row of the key's list. -1: none.
    */
-  readonly find: (...keyThenNullMask: number[]) => number;
+  readonly find: (...keyThenMasks: number[]) => number;
   /** As find, with the key of the slot's row, which need not be in the index. */
   readonly like: (slot: number) => number;
   /**
    * Reads the key's bucket and no more. A loop of it over the keys of a chunk lets the machine fetch the buckets of a large index side by
    * side, before they are needed one after the other. What it gives means nothing.
    */
-  readonly touch: (...keyThenNullMask: number[]) => number;
+  readonly touch: (...keyThenMasks: number[]) => number;
   /** Unique: the next older version of the slot's key; multi: the next row of its key. -1: none. */
   readonly next: (slot: number) => number;
   readonly insert: (slot: number) => void;
@@ -158,7 +158,7 @@ function keyCode(store: Rows, spec: HashIndexSpec): KeyCode {
     equalParams.push(same(at("b"), p));
     equalRows.push(same(at("b"), at("c")));
     if (layout.columns[column]!.nullable) {
-      equalParams.push(`${nullCode(layout, column, "b")} === ((nullMask >>> ${i}) & 1)`);
+      equalParams.push(`${nullCode(layout, column, "b")} === ${maskBit(i)}`);
       equalRows.push(`${nullCode(layout, column, "b")} === ${nullCode(layout, column, "c")}`);
     }
   });
@@ -173,7 +173,7 @@ function keyCode(store: Rows, spec: HashIndexSpec): KeyCode {
       ? "let h = 1;"
       : steps.map((s, i) => (i === 0 ? `let h = ${s};` : `h = ${s};`)).join(" ");
   return {
-    params: [...params, "nullMask"].join(", "),
+    params: [...params, ...maskParams(spec.columns.length)].join(", "),
     normalize: normalize.join(" "),
     hashParams: chain(hashParams),
     hashRow: chain(hashRow),

@@ -72,7 +72,7 @@ export class OrderedIndex {
     return this.#leaves.I[(position >> 6) * LEAF_WORDS + LEAF_SLOTS + (position & 63)] as number;
   }
 
-  /** First entry of a partition (values, then a null mask), or -1. */
+  /** First entry of a partition (values, then the masks of null-masks.ts), or -1. */
   first(...partition: number[]): number {
     const { k0Of, comparePartition, exact } = this.#code;
     return this.#firstOf(k0Of(...partition), exact ? null : (slot) => comparePartition(slot, ...partition));

@@ -14,6 +14,7 @@ import {
   orderHelpers,
 } from "./equality.ts";
 import { nullCode, readCode } from "./layout.ts";
+import { maskBit, maskParams } from "./null-masks.ts";
 import type { Rows } from "./rows.ts";
 
 export interface OrderItem {
@@ -33,9 +34,9 @@ export interface KeyCode {
   /** Total order of two rows whose k0 and k1 are equal. */
   readonly compare: (a: number, b: number) => number;
   /** Code of partition values given as parameters. */
-  readonly k0Of: (...valuesThenNullMask: number[]) => number;
+  readonly k0Of: (...valuesThenMasks: number[]) => number;
   /** Row's partition against parameters, given equal k0: negative, zero, positive. */
-  readonly comparePartition: (slot: number, ...valuesThenNullMask: number[]) => number;
+  readonly comparePartition: (slot: number, ...valuesThenMasks: number[]) => number;
   /** Two rows' partitions, given equal k0. */
   readonly comparePartitionRows: (a: number, b: number) => number;
   /** Equal k0 alone says that rows are of one partition. */
@@ -68,9 +69,9 @@ export function keyCode(store: Rows, spec: OrderedIndexSpec): KeyCode {
   };
   const rowValues = (b: string) => spec.partition.map((c) => canonical(c, value(c, b)));
   const rowNulls = (b: string) => spec.partition.map((c) => nullCode(layout, c, b));
-  const params = spec.partition.map((_, i) => `p${i}`);
+  const params = [...spec.partition.map((_, i) => `p${i}`), ...maskParams(spec.partition.length)].join(", ");
   const paramValues = spec.partition.map((c, i) => canonical(c, `p${i}`));
-  const paramNulls = spec.partition.map((_, i) => `((mask >>> ${i}) & 1)`);
+  const paramNulls = spec.partition.map((_, i) => maskBit(i));
   const comparePart = (av: string[], an: string[], bv: string[], bn: string[]): string => {
     if (exactByCode) return "";
     return spec.partition
@@ -136,8 +137,8 @@ export function keyCode(store: Rows, spec: OrderedIndexSpec): KeyCode {
       ${restCode}
       return x - y;
     },
-    k0Of(${[...params, "mask"].join(", ")}) { return ${k0From(paramValues, paramNulls)}; },
-    comparePartition(slot, ${[...params, "mask"].join(", ")}) {
+    k0Of(${params}) { return ${k0From(paramValues, paramNulls)}; },
+    comparePartition(slot, ${params}) {
       const I = store.I, F = store.F, b = slot * ${stride}; let d = 0;
       ${comparePart(rowValues("b"), rowNulls("b"), paramValues, paramNulls)}
       return 0;

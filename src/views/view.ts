@@ -16,6 +16,7 @@ import type { Dictionary } from "../state/dictionary.ts";
 import { compareFloat } from "../state/equality.ts";
 import type { HashIndex } from "../state/hash-index.ts";
 import type { Code } from "../state/index-range.ts";
+import { masksOf } from "../state/null-masks.ts";
 import { compareNumericText } from "../state/numeric-order.ts";
 import type { OrderedIndex, OrderItem } from "../state/ordered-index.ts";
 import type { Store } from "../state/store.ts";
@@ -87,14 +88,14 @@ export class View {
         },
       );
     }
-    let mask = 0;
-    const args = columns.map((c, i) => {
+    const data = columns.map((c, i) => {
       const field = this.fields[c] as Field;
-      const datum = datumFromJson(field.type, values[i], field.name);
-      if (datum === null) mask |= 1 << i;
-      return encodeDatum(this.store.dictionary, field.type, datum);
+      return datumFromJson(field.type, values[i], field.name);
     });
-    let slot = this.#keyIndex.find(...args, mask);
+    const args = columns.map((c, i) =>
+      encodeDatum(this.store.dictionary, (this.fields[c] as Field).type, data[i]!),
+    );
+    let slot = this.#keyIndex.find(...args, ...masksOf(data));
     while (slot >= 0 && !this.store.visible(slot, epoch)) slot = this.#keyIndex.next(slot);
     return slot;
   }

@@ -1,6 +1,7 @@
 /** Finds a group's least or greatest value in a stored input, by an ordered index on (group key, value). */
 
 import { nullCode, readCode } from "../../state/layout.ts";
+import { maskArguments } from "../../state/null-masks.ts";
 import type { OrderedIndex, OrderedIndexSpec } from "../../state/ordered-index.ts";
 import type { Store } from "../../state/store.ts";
 import { setValue } from "../aggregates/extreme.ts";
@@ -87,8 +88,8 @@ function readValue({ store }: StoredNode, slot: number, column: number): number 
 export function firstEntry({ store }: Owner, keys: number): FirstEntry {
   const { layout } = store;
   const values = Array.from({ length: keys }, (_, i) => readCode(layout, i, "b"));
-  const masks = Array.from({ length: keys }, (_, i) => `(${nullCode(layout, i, "b")} << ${i})`);
-  const args = [...values, masks.length === 0 ? "0" : masks.join(" | ")].join(", ");
+  const nulls = values.map((_, i) => nullCode(layout, i, "b"));
+  const args = [...values, ...maskArguments(nulls)].join(", ");
   const source = `"use strict"; return (slot, index) => {
     const I = store.I, F = store.F, b = slot * ${layout.strideWords};
     return ${keys === 0 ? "index.firstOfAll()" : `index.first(${args})`};

@@ -9,6 +9,7 @@ import type { Datum } from "../../plan/expression.ts";
 import type { Lookup } from "../../plan/plan.ts";
 import type { HashIndex } from "../../state/hash-index.ts";
 import { IndexRange, type IndexStretch, tied } from "../../state/index-range.ts";
+import { masksOf } from "../../state/null-masks.ts";
 import type { OrderedIndex } from "../../state/ordered-index.ts";
 import type { Store } from "../../state/store.ts";
 import { CHUNK_ROWS, type Chunk, createChunk } from "../chunk.ts";
@@ -92,8 +93,8 @@ export class IndexRows extends Node {
 
   /** A piece of the list of a key; true at its end. */
   #hashed(index: HashIndex, codes: readonly (number | null)[]): boolean {
-    const mask = codes.reduce<number>((bits, c, i) => (c === null ? bits | (1 << i) : bits), 0);
-    let slot = this.#last >= 0 ? index.next(this.#last) : index.find(...codes.map((c) => c ?? 0), mask);
+    let slot =
+      this.#last >= 0 ? index.next(this.#last) : index.find(...codes.map((c) => c ?? 0), ...masksOf(codes));
     for (let n = 0; slot >= 0; n++) {
       this.#give(slot);
       if (this.#pauses(n, slot)) return false;

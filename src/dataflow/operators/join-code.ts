@@ -1,6 +1,7 @@
 /** Generated loops of a join. See join.ts for what they compute. */
 
 import type { RowLayout } from "../../state/layout.ts";
+import { maskArguments } from "../../state/null-masks.ts";
 import { LIVE } from "../../state/store.ts";
 import { CHUNK_ROWS } from "../chunk.ts";
 import { changeFunction } from "./change-code.ts";
@@ -197,16 +198,14 @@ function findCode(shape: JoinShape, from: SideName, probed: SideName): string {
   return `${probed}Find(${keyCode(shape, from, probed)})`;
 }
 
-/** The keys of the row of `from`, as the index of `probed` takes them; the mask has the null-safe keys that are null. */
+/** The keys of the row of `from`, as the index of `probed` takes them; the masks have the null-safe keys that are null. */
 function keyCode(shape: JoinShape, from: SideName, probed: SideName): string {
   const { read, isNull } = sideReaders(shape, from);
   const { b } = names[from];
   const { order } = shape[probed].index;
   const values = order.map((k) => read(shape[from].keys[k]!, b));
-  const bits = order.flatMap((k, j) =>
-    nullMeetsNull(shape, k) ? [`(${isNull(shape[from].keys[k]!, b)} << ${j})`] : [],
-  );
-  return [...values, bits.length === 0 ? "0" : bits.join(" | ")].join(", ");
+  const nulls = order.map((k) => (nullMeetsNull(shape, k) ? isNull(shape[from].keys[k]!, b) : null));
+  return [...values, ...maskArguments(nulls)].join(", ");
 }
 
 /** Where one of the sides is never null, null meets nothing. */

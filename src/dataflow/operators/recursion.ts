@@ -36,7 +36,7 @@ import type { Source } from "../node.ts";
 import { changeFunction } from "./change-code.ts";
 import { RecursionLimit, type RecursionLimits, tooDeep, tooMany } from "./recursion-limits.ts";
 import { Scan } from "./scan.ts";
-import { applier, identityColumns, StoredNode } from "./stored.ts";
+import { applier, StoredNode } from "./stored.ts";
 
 export interface RecursionInput {
   /** Pushes the input's rows. */
@@ -136,7 +136,7 @@ export class Recursion extends StoredNode {
     this.#width = columns.length;
     this.weighted = all;
     this.store = new Store(this.label, all ? columns : [...columns, ITERATION], dictionary);
-    this.rowIndex = this.store.hashIndex({ columns: identityColumns(columns), unique: true, exact: all });
+    this.rowIndex = this.store.hashIndex({ columns: [...columns.keys()], unique: true, exact: all });
     this.#out = createChunk([...columns, ITERATION]);
     const bag = { mode: "bag", columns, label: this.label } as const;
     this.#addAll = all ? applier(this.store, bag, this.rowIndex).apply : null;

@@ -3,6 +3,7 @@ import { carrierOf } from "../../batch/types.ts";
 import { identicalDouble } from "../../state/equality.ts";
 import type { LayoutColumn, RowLayout } from "../../state/layout.ts";
 import { nullCode, readCode } from "../../state/layout.ts";
+import { maskArguments } from "../../state/null-masks.ts";
 import type { Store } from "../../state/store.ts";
 import type { Chunk } from "../chunk.ts";
 
@@ -45,12 +46,7 @@ export function equalsRow(layout: RowLayout, b: string, r: string, c = "c", n = 
   return parts.length === 0 ? "true" : parts.join(" && ");
 }
 
-/** Whether a null mask has bits enough for the key. */
-export function maskFits(columns: readonly LayoutColumn[], key: readonly number[]): boolean {
-  return key.every((k, i) => i < 31 || !columns[k]!.nullable);
-}
-
-/** Arguments of HashIndex.find for chunk row `r`: the key columns' values, then the null mask. REQUIRES maskFits. */
+/** Arguments of HashIndex.find for chunk row `r`: the key columns' values, then the null masks. */
 export function findArguments(
   columns: readonly LayoutColumn[],
   key: readonly number[],
@@ -58,8 +54,8 @@ export function findArguments(
   c = "c",
   n = "n",
 ): string {
-  const mask = key.flatMap((k, i) => (columns[k]!.nullable ? [`(${n}${k}[${r}] << ${i})`] : []));
-  return [...key.map((k) => `${c}${k}[${r}]`), mask.length === 0 ? "0" : mask.join(" | ")].join(", ");
+  const nulls = key.map((k) => (columns[k]!.nullable ? `${n}${k}[${r}]` : null));
+  return [...key.map((k) => `${c}${k}[${r}]`), ...maskArguments(nulls)].join(", ");
 }
 
 /** readCode and nullCode over arrays with other names than I and F. */

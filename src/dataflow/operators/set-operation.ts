@@ -22,8 +22,7 @@ import type { TypedColumn } from "../js-rows.ts";
 import { LentChunk } from "../lent-chunk.ts";
 import { lostRow } from "../lost-row.ts";
 import { Node, type NodeStore, type Source } from "../node.ts";
-import { declareColumns, findArguments, maskFits, readers, writeRow } from "./row-code.ts";
-import { identityColumns } from "./stored.ts";
+import { declareColumns, findArguments, readers, writeRow } from "./row-code.ts";
 import { sink, touchLoop } from "./touch-code.ts";
 
 export interface SetOperationSpec {
@@ -56,13 +55,12 @@ export class SetOperation extends Node {
     this.label = `${spec.op}${spec.all ? " all" : ""} of ${left.node.label} and ${right.node.label}`;
     const counter = { type: float8, nullable: false };
     this.store = new Store(this.label, [...spec.columns, counter, counter], dictionary);
-    const index = this.store.hashIndex({ columns: identityColumns(spec.columns), unique: true });
+    const index = this.store.hashIndex({ columns: [...spec.columns.keys()], unique: true });
     this.#out = new LentChunk(spec.output);
-    const byRow = !maskFits(spec.columns, index.spec.columns);
-    this.#source = sourceOf(this.store.layout, spec, index.spec.columns, byRow);
+    this.#source = sourceOf(this.store.layout, spec, index.spec.columns);
     const noNulls = new Uint8Array(CHUNK_ROWS);
-    const { find, like, touch, next } = index;
-    const known = { store: this.store, find, like, touch, sink, next, noNulls, lost: this.#lost, tooMany };
+    const { find, touch, next } = index;
+    const known = { store: this.store, find, touch, sink, next, noNulls, lost: this.#lost, tooMany };
     this.#code = new Function(...Object.keys(known), this.#source)(...Object.values(known)) as Code;
   }
 
@@ -110,14 +108,14 @@ function multiplicity({ op, all }: SetOperationSpec, l: string, r: string): stri
   return all ? `Math.max(${l} - ${r}, 0)` : `(${l} > 0 && ${r} === 0 ? 1 : 0)`;
 }
 
-function sourceOf(layout: RowLayout, spec: SetOperationSpec, key: readonly number[], byRow: boolean): string {
+function sourceOf(layout: RowLayout, spec: SetOperationSpec, key: readonly number[]): string {
   const { strideWords: stride, birthWord, deathWord, weightWord } = layout;
   const width = spec.columns.length;
   const count = (b: string, side: string) => `F[(${b} >> 1) + ${layout.words[width]! >> 1} + ${side}]`;
   // The two counters are the last f64 columns, one behind the other.
   const rowOnly: RowLayout = { ...layout, columns: spec.columns };
   const write = writeRow(rowOnly, "b", "r");
-  const args = byRow ? "" : findArguments(spec.columns, key, "r");
+  const args = findArguments(spec.columns, key, "r");
   const nulls = spec.columns
     .map((c, i) => (c.nullable ? `const n${i} = chunk.nulls[${i}] ?? noNulls;` : ""))
     .join(" ");
@@ -135,18 +133,15 @@ function sourceOf(layout: RowLayout, spec: SetOperationSpec, key: readonly numbe
   const sameForm = formWords(layout, width)
     .map((w) => `I[a + ${w}] === I[b + ${w}]`)
     .join(" && ");
-  const lookup = byRow
-    ? `if (spare < 0) spare = store.alloc(); { const b = spare * ${stride}; I[b + ${birthWord}] = ${LIVE}; ${write} } let s = like(spare);`
-    : `let s = find(${args});`;
-  return `"use strict"; ${byRow ? "let spare = -1;" : ""}
+  return `"use strict";
   function take(chunk, port) {
     const rows = chunk.length;
-    store.reserve(rows${byRow ? " + 1" : ""});
+    store.reserve(rows);
     const I = store.I, F = store.F, W = chunk.weights, epoch = store.epoch;
     ${values} ${nulls}
-    ${args === "" ? "" : touchLoop(args, "0", "rows")}
+    ${touchLoop(args, "0", "rows")}
     for (let r = 0; r < rows; r++) {
-      ${lookup}
+      let s = find(${args});
       if (s >= 0 && I[s * ${stride} + ${deathWord}] !== ${LIVE}) s = -1;
       const a = s * ${stride};
       const first = s < 0 || (port === 0 && ${count("a", "0")} === 0);

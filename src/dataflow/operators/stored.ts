@@ -16,7 +16,7 @@ import { LIVE, Store } from "../../state/store.ts";
 import type { Chunk } from "../chunk.ts";
 import { lostRow } from "../lost-row.ts";
 import { Node, type NodeStore, type Source } from "../node.ts";
-import { declareColumns, equalsRow, findArguments, maskFits, writeRow } from "./row-code.ts";
+import { declareColumns, equalsRow, findArguments, writeRow } from "./row-code.ts";
 import { sink, touchLoop } from "./touch-code.ts";
 
 export abstract class StoredNode extends Node {
@@ -92,13 +92,7 @@ export class Collection extends StoredNode {
 function indexOf(store: Store, { mode, key, columns }: CollectionSpec): HashIndex | null {
   if (mode === "append") return null;
   if (mode === "keyed") return store.hashIndex({ columns: key!, unique: true });
-  return store.hashIndex({ columns: identityColumns(columns), unique: true, exact: mode === "bag" });
-}
-
-/** All columns, nullable ones first: the null mask of an index has a bit for each of its leading columns. */
-export function identityColumns(columns: readonly LayoutColumn[]): number[] {
-  const all = columns.map((_, i) => i);
-  return [...all.filter((i) => columns[i]!.nullable), ...all.filter((i) => !columns[i]!.nullable)];
+  return store.hashIndex({ columns: [...columns.keys()], unique: true, exact: mode === "bag" });
 }
 
 /** Takes the changes of a chunk into the store, whose first columns are the spec's. */
@@ -108,9 +102,9 @@ export function applier(
   index: HashIndex | null,
 ): { apply: (chunk: Chunk) => void; source: string } {
   const source = applySource(store, spec, index);
-  const make = new Function("store", "find", "like", "touch", "sink", "lost", "tooMany", source);
+  const make = new Function("store", "find", "touch", "sink", "lost", "tooMany", source);
   const lost = (): EvertError => lostRow(spec.label);
-  const apply = make(store, index?.find, index?.like, index?.touch, sink, lost, tooMany);
+  const apply = make(store, index?.find, index?.touch, sink, lost, tooMany);
   return { apply, source };
 }
 
@@ -126,21 +120,16 @@ function applySource(
   const { layout } = store;
   const { strideWords: stride, weightWord, birthWord, deathWord } = layout;
   const write = writeRow(layout, "b", "r");
-  // A key with more nullable columns than a mask has bits is looked up by a row: the one in hand is written to a slot first.
-  const byRow = index !== null && !maskFits(columns, index.spec.columns);
-  const key = index === null || byRow ? "" : findArguments(columns, index.spec.columns, "r");
-  const find = byRow ? "like(spare)" : `find(${key})`;
+  const key = index === null ? "" : findArguments(columns, index.spec.columns, "r");
+  const find = `find(${key})`;
   const living = `s >= 0 && I[s * ${stride} + ${deathWord}] === ${LIVE}`;
-  const take = byRow
-    ? `const t = spare, b = t * ${stride}; spare = -1; I[b + ${birthWord}] = epoch;`
-    : `const t = store.alloc(), b = t * ${stride}; ${write}`;
   // Who reads a distinct store takes a row that left and came back within the step for the same one: it must look the same.
   const formOf =
     mode === "distinct"
       ? `if (s >= 0 && I[s * ${stride} + ${deathWord}] === epoch) { const a = s * ${stride}; for (let i = 0; i < ${weightWord}; i++) I[b + i] = I[a + i]; }`
       : "";
   const insert = (weight: string): string =>
-    `${take} ${formOf} ${weight === "1" && !byRow ? "" : `I[b + ${weightWord}] = ${weight};`} store.insert(t);`;
+    `const t = store.alloc(), b = t * ${stride}; ${write} ${formOf} ${weight === "1" ? "" : `I[b + ${weightWord}] = ${weight};`} store.insert(t);`;
   let body: string;
   switch (mode) {
     case "append":
@@ -184,16 +173,14 @@ function applySource(
       }`;
       break;
   }
-  const spare = `if (spare < 0) spare = store.alloc(); { const b = spare * ${stride}; I[b + ${birthWord}] = ${LIVE}; ${write} }`;
-  return `"use strict"; ${byRow ? "let spare = -1;" : ""} return function apply(chunk) {
+  return `"use strict"; return function apply(chunk) {
     const rows = chunk.length;
-    store.reserve(rows${byRow ? " + 1" : ""});
+    store.reserve(rows);
     const I = store.I, F = store.F, W = chunk.weights, epoch = store.epoch;
     ${declareColumns("chunk", columns)}
     ${key === "" ? "" : touchLoop(key, "0", "rows")}
     for (let r = 0; r < rows; r++) {
       const w = W[r];
-      ${byRow ? spare : ""}
       ${body}
     }
   };`;

@@ -53,6 +53,9 @@ export class Graph implements Host {
   readonly #limits: StateLimits | null;
   /** Pieces of work since the last look at what nodes keep. */
   #unseen = 0;
+  /** Nodes that may keep or have made more since then. */
+  #touched: Node[] = [];
+  lookNumber = 0;
 
   /** `graveyard`: where stores of nodes that have left wait to be freed. */
   constructor(graveyard: Set<Store>, { timing, limits, eager }: GraphOptions) {
@@ -107,6 +110,7 @@ export class Graph implements Host {
     node.host = this;
     // A build counts its own steps.
     node.activeIn = -1;
+    node.touchedIn = -1;
     node.sources.forEach((source, port) => {
       assert(source.node.host !== undefined, "a node is added after its sources");
       if (source.node.host === this) edgesOf(source).push({ node, port });
@@ -223,6 +227,8 @@ export class Graph implements Host {
   /** Stops the step where it is; what it did is not to be used. */
   abandon(): void {
     this.#waiting = [];
+    this.#touched = [];
+    this.lookNumber++;
     this.#due.fill(0);
     this.#finish();
   }
@@ -247,13 +253,20 @@ export class Graph implements Host {
     return [...node.rowEdges, ...node.storeEdges].every((edge) => edge.node.failed !== null);
   }
 
-  /** Stops nodes that keep or make too much. */
+  /** The node may keep or have made more than at the last look: the next one goes to it. */
+  touch(node: Node): void {
+    node.touchedIn = this.lookNumber;
+    this.#touched.push(node);
+  }
+
+  /** Stops nodes that keep or make too much. It asks those touched since the last look: a step of a few changes may have thousands of nodes. */
   #look(): void {
     this.#unseen = 0;
+    this.lookNumber++;
+    const nodes = this.#touched;
+    this.#touched = [];
     if (this.#limits === null) return;
-    const nodes = this.#active;
-    for (let i = 0; i < nodes.length; i++) {
-      const node = nodes[i] as Node;
+    for (const node of nodes) {
       if (node.failed !== null || node.isTopic) continue;
       const error = overLimit(node, this.#limits);
       if (error !== null) this.fail(node, error);
@@ -266,6 +279,7 @@ export class Graph implements Host {
 
   #work(node: Node): boolean {
     if (node.failed !== null) return false;
+    if (node.touchedIn !== this.lookNumber) this.touch(node);
     const { weight } = this.timer;
     const before = weight === 0 ? null : goTo(node.activity, weight);
     let more = false;

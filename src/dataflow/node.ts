@@ -15,8 +15,12 @@ export interface Host {
   readonly timer: StepTimer;
   /** Which of the graph's steps this is. */
   readonly stepNumber: number;
+  /** Which look at what nodes keep and make comes next. */
+  readonly lookNumber: number;
   /** The node has something to do in this step, or may have: it begins the step, and so do those that read its store. */
   activate(node: Node): void;
+  /** The node works or took rows: the next look asks it too. */
+  touch(node: Node): void;
   /** Stops a node and all that follows it; the rest of the circuit goes on. */
   fail(node: Node, thrown: unknown): void;
   /** Calls the node's work() before any other, deepest first, until it returns false. */
@@ -65,6 +69,8 @@ export abstract class Node implements Operator {
   rank = 0;
   /** The last step (Host.stepNumber) in which it took part. */
   activeIn = -1;
+  /** The last look at limits (Host.lookNumber) that goes to it. */
+  touchedIn = -1;
   /** Whether time alone gives it something to do: then it takes part in every step. */
   readonly clocked: boolean = false;
   /** Views and sources that hold the node beside its consumers. */
@@ -167,6 +173,7 @@ export abstract class Node implements Operator {
   take(port: number, chunk: Chunk): void {
     if (this.activeIn !== this.host.stepNumber) this.host.activate(this);
     if (this.failed !== null) return;
+    if (this.touchedIn !== this.host.lookNumber) this.host.touch(this);
     this.activity.tookRows(port, chunk.length);
     const { weight } = this.host.timer;
     if (weight === 0) {

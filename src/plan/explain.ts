@@ -8,6 +8,7 @@ import { datumToText } from "../batch/text-form.ts";
 import { type SqlType, type TypeName, typeToString } from "../batch/types.ts";
 import type { Datum, Expr } from "./expression.ts";
 import { functionInfo } from "./functions.ts";
+import { quantifierOf } from "./functions-of/arrays.ts";
 import { inputsOf, typeOf } from "./inspect.ts";
 import type { Aggregate, KeyRange, OrderItem, Plan, Query, SourcePlan } from "./plan.ts";
 import type { Routine } from "./routines.ts";
@@ -289,6 +290,11 @@ function callText(expr: Expr & { kind: "call" }, schema: Schema, nested: (e: Exp
       ? `${nested(expr.args[0]!)} ${info.op} ${nested(expr.args[1]!)}`
       : `${info.op} ${nested(expr.args[0]!)}`;
   }
+  const asked = quantifierOf(expr.fn);
+  if (asked !== undefined) {
+    const [value, list] = expr.args as readonly [Expr, Expr];
+    return `${nested(value)} ${asked.op} ${asked.quantifier} (${exprText(list, schema)})`;
+  }
   if (expr.fn === "record_make") return `row(${expr.args.map((a) => exprText(a, schema)).join(", ")})`;
   if (expr.fn === "record_field") return fieldText(expr, schema);
   if (expr.fn === "array_make") return `array[${expr.args.map((a) => exprText(a, schema)).join(", ")}]`;
@@ -304,7 +310,7 @@ function fieldText({ args: [row, index] }: Expr & { kind: "call" }, schema: Sche
 }
 
 function bindsTightly(expr: Expr): boolean {
-  if (expr.kind === "call") return functionInfo(expr.fn).op === null;
+  if (expr.kind === "call") return functionInfo(expr.fn).op === null && quantifierOf(expr.fn) === undefined;
   return ["column", "const", "coalesce", "case", "js", "routine"].includes(expr.kind);
 }
 

@@ -6,6 +6,8 @@
  *
  * A top-k whose order is an index's, and below which nothing else decides, reads its first rows alone, and those tied with the last of them.
  */
+import { parseArray } from "../batch/format/array.ts";
+import { datumFromText } from "../batch/text-form.ts";
 import { isSmallNumeric, type SqlType } from "../batch/types.ts";
 import * as build from "./build.ts";
 import type { Datum, Expr } from "./expression.ts";
@@ -155,9 +157,29 @@ function termOf(expr: Expr): Term | null {
     return distinct.length > 1 && !isPlain(first.type) ? null : { ...first, values: distinct };
   }
   if (expr.kind !== "call" || expr.args.length !== 2) return null;
+  if (expr.fn === "any_eq") return listed(expr.args[0]!, expr.args[1]!);
   const { op } = functionInfo(expr.fn);
   if (op === null || flipped[op] === undefined) return null;
   return compared(expr.args[0]!, op, expr.args[1]!) ?? compared(expr.args[1]!, flipped[op], expr.args[0]!);
+}
+
+/** x = ANY (constants). */
+function listed(left: Expr, list: Expr): Term | null {
+  const column = columnOf(left);
+  if (column === null || list.kind !== "const" || typeof list.value !== "string") return null;
+  const { items } = parseArray(list.value);
+  const { element } = list.type;
+  if (element === undefined || items.length > RANGES_MAX) return null;
+  const values = new Set<Datum>();
+  for (const item of items) {
+    // A null equals nothing.
+    if (item === null) continue;
+    const value = asOf(datumFromText(element, item), element, column.type);
+    if (value === undefined) return null;
+    values.add(value);
+  }
+  if (values.size === 0 || (values.size > 1 && !isPlain(column.type))) return null;
+  return { kind: "in", column: column.index, type: column.type, values: [...values] };
 }
 
 function compared(left: Expr, op: string, right: Expr): Term | null {

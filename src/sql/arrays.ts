@@ -3,9 +3,12 @@
  * it says the type of the items, so that ARRAY[]::int[] and ARRAY['1', '2']::int[] have one.
  */
 import { EvertError } from "../base/errors.ts";
+import { formatArray, listOf } from "../batch/format/array.ts";
+import { datumToText } from "../batch/text-form.ts";
 import { arrayOf, type SqlType } from "../batch/types.ts";
-import type { Expr } from "../plan/expression.ts";
+import type { ConstExpr, Expr } from "../plan/expression.ts";
 import { sqlTypeName } from "../plan/functions.ts";
+import { typeOf } from "../plan/inspect.ts";
 import { type Bound, boundType, coerce, toCommonType, typed } from "./bound.ts";
 import type { ExprPlace } from "./place.ts";
 import { as, type NodeOf } from "./tree.ts";
@@ -42,6 +45,17 @@ export function bindArray(node: NodeOf<"A_ArrayExpr">, place: ExprPlace, wanted:
 }
 
 function made(args: readonly Expr[], type: SqlType): Expr {
-  if (args.length === 0) return { kind: "const", value: "{}", type };
-  return { kind: "call", fn: "array_make", args, type };
+  const nested = args.some((arg) => typeOf(arg).element !== undefined);
+  const done = nested ? undefined : constantArray(args, type);
+  return done ?? { kind: "call", fn: "array_make", args, type };
+}
+
+/** An array of these items if all of them are constants: one value then, however many they are. None of them is an array. */
+export function constantArray(items: readonly Expr[], type: SqlType): ConstExpr | undefined {
+  const texts: (string | null)[] = [];
+  for (const item of items) {
+    if (item.kind !== "const") return undefined;
+    texts.push(item.value === null ? null : datumToText(item.type, item.value));
+  }
+  return { kind: "const", value: formatArray(listOf(texts)), type };
 }

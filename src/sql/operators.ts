@@ -1,14 +1,24 @@
 /** Operators and the predicates PostgreSQL's grammar writes like them: IN, BETWEEN, LIKE, IS DISTINCT FROM, NULLIF. */
 import type { Node } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
-import type { SqlType } from "../batch/types.ts";
+import { arrayOf, type SqlType } from "../batch/types.ts";
 import type { Expr } from "../plan/expression.ts";
 import { commonType, resolveOperator, sqlTypeName } from "../plan/functions.ts";
 import { branch, columnsOf, typeOf } from "../plan/inspect.ts";
-import { argument, type Bound, boundType, callOf, coerce, leftmost, typed } from "./bound.ts";
+import { constantArray } from "./arrays.ts";
+import {
+  argument,
+  type Bound,
+  boundType,
+  callOf,
+  coerce,
+  leftmost,
+  type TypedBound,
+  typed,
+} from "./bound.ts";
 import type { ExprPlace } from "./place.ts";
 import { all, areRows, type CompareValues, compareRows, pairsOf } from "./row-values.ts";
-import { bindQuantified } from "./subscripts.ts";
+import { bindQuantified, quantifiedComparison } from "./subscripts.ts";
 import { as, type NodeOf, startOf, stringOf } from "./tree.ts";
 
 export function bindOperator(node: NodeOf<"A_Expr">, place: ExprPlace): Bound {
@@ -84,7 +94,7 @@ function compareNodes(op: string, left: Node, right: Node, node: NodeOf<"A_Expr"
 }
 
 /**
- * x IN (a, b): x = a OR x = b. Items that read no column are first brought to one type with x, as PostgreSQL makes an array of
+ * x IN (a, b): x = a OR x = b; of many constants x = ANY (list). Items that read no column are first brought to one type with x, as PostgreSQL makes an array of
  * them; those that read one are compared each by itself.
  */
 function bindIn(node: NodeOf<"A_Expr">, negated: boolean, place: ExprPlace): Bound {
@@ -98,19 +108,41 @@ function bindIn(node: NodeOf<"A_Expr">, negated: boolean, place: ExprPlace): Bou
   }
   const left = place.bind(node.lexpr!, place);
   const items = (as(node.rexpr, "List")?.items ?? []).map((item) => place.bind(item, place));
-  const readsColumns = (b: Bound) => b.kind === "typed" && columnsOf(b.expr).size > 0;
+  const readsColumns = (b: Bound) =>
+    b.kind === "typed" && b.expr.kind !== "const" && columnsOf(b.expr).size > 0;
   const constants = items.filter((b) => !readsColumns(b));
   const type = constants.length > 1 ? commonType([left, ...constants].map(boundType)) : undefined;
-  const tested =
-    type === undefined
-      ? items
-      : [
-          ...constants.map((b) => typed(coerce(b, type, "implicit", ctx)!, b.start)),
-          ...items.filter(readsColumns),
-        ];
-  const tests = tested.map((b) => compare("=", left, b, place, position));
+  const equal = (b: Bound) => compare("=", left, b, place, position);
+  const tests: Expr[] = [];
+  if (type === undefined) tests.push(...items.map(equal));
+  else {
+    const alike = constants.map((b) => typed(coerce(b, type, "implicit", ctx)!, b.start));
+    const list = alike.length < LONG_LIST ? undefined : inList(left, alike, type, place, position);
+    tests.push(...(list === undefined ? alike.map(equal) : [list]), ...items.filter(readsColumns).map(equal));
+  }
   const any: Expr = tests.length === 1 ? tests[0]! : { kind: "or", args: tests };
   return typed(negated ? { kind: "not", arg: any } : any, leftmost(node.location, [left]));
+}
+
+/** As many constants are a list; fewer are compared one by one, so that what is known of an OR is known of them. */
+const LONG_LIST = 16;
+
+/** x = ANY (constants): one expression, however many they are. undefined where an item is no constant, or their type has no arrays here. */
+function inList(
+  left: Bound,
+  items: readonly TypedBound[],
+  type: SqlType,
+  place: ExprPlace,
+  position: number | undefined,
+): Expr | undefined {
+  if (type.element !== undefined || type.fields !== undefined) return undefined;
+  const list = constantArray(
+    items.map((item) => item.expr),
+    arrayOf(type),
+  );
+  return list === undefined
+    ? undefined
+    : quantifiedComparison("any", "=", left, typed(list, undefined), place, position);
 }
 
 function bindBetween(node: NodeOf<"A_Expr">, place: ExprPlace): Bound {

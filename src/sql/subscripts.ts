@@ -1,7 +1,7 @@
 /** Subscripts: items and slices of arrays, members and elements of jsonb; fields of rows. */
 import type { Node } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
-import { int4, type SqlType, text } from "../batch/types.ts";
+import { bool, int4, type SqlType, text } from "../batch/types.ts";
 import type { Expr } from "../plan/expression.ts";
 import { resolveOperator, sqlTypeName } from "../plan/functions.ts";
 import { type Quantified, quantified } from "../plan/functions-of/arrays.ts";
@@ -99,6 +99,18 @@ export function bindQuantified(node: NodeOf<"A_Expr">, place: ExprPlace): Bound 
   const quantifier = node.kind === "AEXPR_OP_ANY" ? "any" : "all";
   const left = place.bind(node.lexpr!, place);
   const right = place.bind(node.rexpr!, place);
+  const expr = quantifiedComparison(quantifier, symbol, left, right, place, position);
+  return typed(expr, leftmost(node.location, [left]));
+}
+
+export function quantifiedComparison(
+  quantifier: "any" | "all",
+  symbol: string,
+  left: Bound,
+  right: Bound,
+  { ctx }: ExprPlace,
+  position: number | undefined,
+): Expr {
   const rightType = boundType(right);
   if (rightType !== null && rightType.element === undefined) {
     throw new EvertError("wrong_object_type", "op ANY/ALL (array) requires array on right side", {
@@ -113,11 +125,5 @@ export function bindQuantified(node: NodeOf<"A_Expr">, place: ExprPlace): Bound 
   }
   const x = coerce(left, leftType, "explicit", ctx)!;
   const items = coerce(right, { name: "array", element: leftType }, "explicit", ctx)!;
-  const expr: Expr = {
-    kind: "call",
-    fn: `${quantifier}_${known}`,
-    args: [x, items],
-    type: { name: "bool" },
-  };
-  return typed(expr, leftmost(node.location, [left]));
+  return { kind: "call", fn: `${quantifier}_${known}`, args: [x, items], type: bool };
 }

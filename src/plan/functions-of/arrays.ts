@@ -27,8 +27,21 @@ export const quantified = {
 
 export type Quantified = keyof typeof quantified;
 
+/** Of the functions that compare a value with the items of an array: with which of them, and how. */
+export function quantifierOf(
+  fn: string,
+): { readonly quantifier: "any" | "all"; readonly op: string } | undefined {
+  const quantifier = fn.slice(0, 3);
+  const op = quantified[fn.slice(4) as Quantified];
+  return (quantifier === "any" || quantifier === "all") && op !== undefined ? { quantifier, op } : undefined;
+}
+
 function quantifiers<P extends "any" | "all">(prefix: P) {
-  const made = Object.keys(quantified).map((k) => [`${prefix}_${k}`, poly(bool, F, "nullable")]);
+  // A pattern may be none; comparisons cannot fail.
+  const made = Object.entries(quantified).map(([k, symbol]) => [
+    `${prefix}_${k}`,
+    symbol.includes("~") ? poly(bool, F, "nullable") : poly(bool, "nullable"),
+  ]);
   return Object.fromEntries(made) as { [K in Quantified as `${P}_${K}`]: Entry };
 }
 

@@ -43,8 +43,23 @@ function domain(
   return { values, isKey: true };
 }
 
+interface Origin {
+  readonly plan: Plan;
+  readonly column: number;
+}
+
+/** Of joins: a chain of hundreds is asked again with each of them. */
+const origins = new WeakMap<Plan, Origin[]>();
+
 /** Where the values of a column are taken from. */
-function originOf(plan: Plan, column: number): { readonly plan: Plan; readonly column: number } {
+function originOf(plan: Plan, column: number): Origin {
+  if (plan.kind !== "join") return findOrigin(plan, column);
+  let known = origins.get(plan);
+  if (known === undefined) origins.set(plan, (known = []));
+  return (known[column] ??= findOrigin(plan, column));
+}
+
+function findOrigin(plan: Plan, column: number): Origin {
   switch (plan.kind) {
     case "filter":
     case "temporal":

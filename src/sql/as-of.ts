@@ -11,7 +11,7 @@ import { EvertError, notSupported } from "../base/errors.ts";
 import * as build from "../plan/build.ts";
 import type { Expr } from "../plan/expression.ts";
 import { conjunction, moveColumns } from "../plan/inspect.ts";
-import { withColumns } from "../plan/joins.ts";
+import { withColumns } from "../plan/join-keys.ts";
 import type { Plan } from "../plan/plan.ts";
 import { type Condition, guarded, splitConditions } from "./conditions.ts";
 import type { BindContext } from "./context.ts";

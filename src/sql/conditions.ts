@@ -3,7 +3,8 @@ import type { Node } from "libpg-query";
 import * as build from "../plan/build.ts";
 import type { Expr } from "../plan/expression.ts";
 import { branch, columnsOf, conjunction, moveColumns, sidesOf, typeOf } from "../plan/inspect.ts";
-import { comparable, isJoinEquality } from "../plan/joins.ts";
+import { comparable } from "../plan/join-keys.ts";
+import { isJoinEquality } from "../plan/joins.ts";
 import { besides, type Scope } from "./scope.ts";
 import { as } from "./tree.ts";
 

@@ -16,7 +16,7 @@ import * as build from "../plan/build.ts";
 import type { Expr } from "../plan/expression.ts";
 import { resolveOperator } from "../plan/functions.ts";
 import { conjunction, moveColumns, typeOf } from "../plan/inspect.ts";
-import { withColumns } from "../plan/joins.ts";
+import { withColumns } from "../plan/join-keys.ts";
 import { readsOuter } from "../plan/outer-columns.ts";
 import { outerJoin } from "../plan/outer-join.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -30,6 +30,7 @@ import type { QueryEnv } from "./query.ts";
 import {
   besides,
   checkDuplicateTable,
+  keepScope,
   mayMiss,
   moveScope,
   type Scope,
@@ -113,13 +114,13 @@ function joinType(node: NodeOf<"JoinExpr">, ctx: BindContext): JoinType {
 
 function filtered(scope: Scope, conditions: readonly Condition[]): Scope {
   const predicate = conjunction(conditions.map((c) => c.expr));
-  return predicate === undefined ? scope : moveScope(scope, build.filter(scope.plan, predicate), (i) => i);
+  return predicate === undefined ? scope : keepScope(scope, build.filter(scope.plan, predicate));
 }
 
 /** The pairs for which the subqueries of the condition say so too. */
 function restricted(pairs: Scope, asked: JoinConditions | null): Scope {
   if (asked === null || !asked.hasSubqueries) return pairs;
-  return moveScope(pairs, asked.restrict(pairs.plan), (i) => i);
+  return keepScope(pairs, asked.restrict(pairs.plan));
 }
 
 function joinScopes(
@@ -136,7 +137,7 @@ function joinScopes(
       restrictedPlan(pairs, asked, (i) => (i < width ? i : i - width + at)),
     );
     return sideways(
-      moveScope(type === "full" ? mayMiss(left) : left, plan, (i) => i),
+      keepScope(type === "full" ? mayMiss(left) : left, plan),
       moveScope(mayMiss(right), plan, (i) => i + rightAt),
     );
   }
@@ -150,7 +151,7 @@ function joinScopes(
   );
   return sideways(
     moveScope(mayMiss(left), plan, (i) => i + rightAt),
-    moveScope(right, plan, (i) => i),
+    keepScope(right, plan),
   );
 }
 
@@ -192,7 +193,7 @@ function joinAsOf(
     position,
   });
   const joined = sideways(
-    moveScope(left, plan, (i) => i),
+    keepScope(left, plan),
     moveScope(type === "left" ? mayMiss(right) : right, plan, (i) => i + rightAt),
   );
   return filtered(joined, rest);

@@ -88,6 +88,17 @@ export function moveScope(scope: Scope, plan: Plan, move: (index: number) => num
   };
 }
 
+/** The same names over another plan, which begins with the columns of this one. */
+export function keepScope(scope: Scope, plan: Plan): Scope {
+  const before = scope.plan.schema.fields;
+  const now = plan.schema.fields;
+  // Of hundreds of tables joined one by one, those before stay as they are.
+  const same = before.every(
+    (f, i) => f === now[i] || (f.type === now[i]!.type && f.nullable === now[i]!.nullable),
+  );
+  return same ? { ...scope, plan } : moveScope(scope, plan, (i) => i);
+}
+
 /** The scope on a side of an outer join that may be missing: each table is told by a column that is never null in it. */
 export function mayMiss(scope: Scope): Scope {
   const tables = scope.tables.map((t) => {
@@ -124,7 +135,7 @@ export function isColumnName(scope: Scope, name: string, outer: OuterScope | nul
 /** Left's names, then right's, over one plan with left's columns before right's. */
 export function besides(left: Scope, right: Scope, plan: Plan): Scope {
   const width = left.plan.schema.fields.length;
-  const a = moveScope(left, plan, (i) => i);
+  const a = keepScope(left, plan);
   const b = moveScope(right, plan, (i) => i + width);
   return { plan, tables: [...a.tables, ...b.tables], columns: [...a.columns, ...b.columns] };
 }

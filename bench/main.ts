@@ -15,7 +15,19 @@ import { join } from "node:path";
 import { type Measured, table } from "./report.ts";
 
 /** In the order of RESULTS.md; the files have these names. */
-const NAMES = ["append", "join", "build", "nexmark", "tpch", "replay", "text", "ingest", "latency", "state"];
+const NAMES = [
+  "append",
+  "join",
+  "build",
+  "nexmark",
+  "tpch",
+  "replay",
+  "text",
+  "ingest",
+  "latency",
+  "fairness",
+  "state",
+];
 
 /** One file's numbers, as they are kept. */
 interface Kept {

@@ -19,7 +19,7 @@ import { sourceIds } from "../src/plan/inspect.ts";
 import type { Plan } from "../src/plan/plan.ts";
 import { Dictionary } from "../src/state/dictionary.ts";
 import { SeededRandom } from "../src/testing/seeded-random.ts";
-import { takeTouched } from "../src/views/frames.ts";
+import { takeTouched } from "../src/views/step-changes.ts";
 import { withDirectory } from "./directory.ts";
 import { type Measured, median, present, rounds, threadMs } from "./report.ts";
 

@@ -6,7 +6,7 @@ import { type Db, int4, open, sql, table, text, view } from "../../src/index.ts"
 import type { TopicBatch } from "../../src/log/log.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { Dictionary } from "../../src/state/dictionary.ts";
-import { takeTouched } from "../../src/views/frames.ts";
+import { takeTouched } from "../../src/views/step-changes.ts";
 import { withDirectory } from "../directory.ts";
 import {
   type Answer,

@@ -9,7 +9,7 @@ import { type Db, int8, open, table, text, timestamp, topic } from "../../src/in
 import type { TopicBatch } from "../../src/log/log.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { Dictionary } from "../../src/state/dictionary.ts";
-import { takeTouched } from "../../src/views/frames.ts";
+import { takeTouched } from "../../src/views/step-changes.ts";
 import {
   auctionSchema,
   bidSchema,

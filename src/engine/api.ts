@@ -219,8 +219,11 @@ export type SubscriptionEvent =
   | {
       readonly type: "step";
       readonly position: string;
-      /** View name -> JSON array text of its changes, encoded once for all subscribers. */
-      readonly views: ReadonlyMap<string, string>;
+      /**
+       * View name -> its changes, encoded once for all subscribers: the elements of a JSON array without its brackets, several in a text, commas
+       * between them in a text and none between two texts.
+       */
+      readonly views: ReadonlyMap<string, readonly string[]>;
     }
   /** What was shown so far no longer holds (missed more than is kept, or the view was rebuilt): a snapshot follows. */
   | { readonly type: "reset"; readonly view: string; readonly reason: string }

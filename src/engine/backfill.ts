@@ -15,10 +15,10 @@ import type { ColumnRange, Group, Log } from "../log/log.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import type { EngineCatalog } from "./catalog.ts";
 import { Feeder } from "./feeder.ts";
-import { nextTurn } from "./stepper.ts";
+import { nextTurn, SLICE_MS } from "./stepper.ts";
 
-/** Backfill works in shorter slices than live steps, so that those come first. */
-const SLICE_MS = 3;
+/** What the first slice may take: a small query asks for no turn. */
+const FIRST_MS = 1;
 /** Commits that may be left for the last range. */
 const LAST_RANGE = 256;
 
@@ -36,6 +36,8 @@ export interface BackfillContext {
   durable(position: number): Promise<void>;
   current(): { epoch: number; position: number; timeUs: number };
   atBoundary(run: () => void | Promise<void>): Promise<void>;
+  /** Gives a turn of the event loop to work that can wait, and when it should end (performance.now()). */
+  turn(): Promise<number>;
 }
 
 /** Feeds history up to `to.position`, read at `to.epoch`; the caller has called nothing on the build yet. */
@@ -48,7 +50,7 @@ export async function fillOnce(
 ): Promise<void> {
   // Indexes take their time: meanwhile steps go on, and what dies is freed.
   build.hold(to.epoch);
-  await prepare(build, signal);
+  await prepare(context, build, signal);
   build.begin(to.epoch, context.current().timeUs);
   await feed(context, build, 0, to.position, signal, onProgress);
   if (build.failed !== null) throw build.failed;
@@ -62,7 +64,9 @@ export async function fillAndJoin(
   signal: AbortSignal,
   onProgress: (fraction: number) => void,
 ): Promise<void> {
-  await prepare(build, signal);
+  await prepare(context, build, signal);
+  // Everybody waits for what is done at a boundary.
+  const atRest: BackfillContext = { ...context, turn: ownTurn };
   let done = { epoch: 0, position: 0, timeUs: 0 };
   await context.atBoundary(() => {
     done = { ...context.current() };
@@ -76,7 +80,7 @@ export async function fillAndJoin(
       next = { ...context.current() };
       if (next.epoch > done.epoch) build.begin(next.epoch, next.timeUs);
       if (next.position - done.position > LAST_RANGE) return;
-      if (next.epoch > done.epoch) await feed(context, build, done.position, next.position, signal);
+      if (next.epoch > done.epoch) await feed(atRest, build, done.position, next.position, signal);
       if (build.failed !== null) throw build.failed;
       onJoin(build.finish(), next.epoch);
       build.release();
@@ -88,10 +92,15 @@ export async function fillAndJoin(
   }
 }
 
+async function ownTurn(): Promise<number> {
+  await nextTurn();
+  return performance.now() + SLICE_MS;
+}
+
 /** Makes the indexes that the build needs on rows that are there, a slice at a time. */
-async function prepare(build: Build, signal?: AbortSignal): Promise<void> {
-  while (!build.prepare(performance.now() + SLICE_MS)) {
-    await nextTurn();
+async function prepare(context: BackfillContext, build: Build, signal?: AbortSignal): Promise<void> {
+  for (let sliceEnds = 0; !build.prepare(sliceEnds); ) {
+    sliceEnds = await context.turn();
     signal?.throwIfAborted();
   }
 }
@@ -107,13 +116,15 @@ async function feed(
 ): Promise<void> {
   const wanted = new Set<number>(build.streams);
   for (const id of build.tables) wanted.add(id);
-  let sliceEnds = performance.now() + SLICE_MS;
+  let sliceEnds = performance.now() + FIRST_MS;
+  const pause = async (): Promise<void> => {
+    sliceEnds = await context.turn();
+    signal?.throwIfAborted();
+  };
   const work = async (): Promise<void> => {
-    while (!build.run(sliceEnds)) {
-      await nextTurn();
-      signal?.throwIfAborted();
-      sliceEnds = performance.now() + SLICE_MS;
-    }
+    while (!build.run(sliceEnds)) await pause();
+    // With nothing left to do, run() does not look at the clock.
+    if (performance.now() >= sliceEnds) await pause();
   };
   if (wanted.size > 0 && to > from) {
     await context.durable(to);

@@ -81,6 +81,8 @@ export interface CheckpointSource {
   current(): { epoch: number; position: number; timeUs: number };
   /** Resolves when the log is durable up to the position. */
   durable(position: number): Promise<void>;
+  /** Gives a turn of the event loop to work that can wait, and when it should end (performance.now()). */
+  turn(): Promise<number>;
   describe(): Described;
 }
 
@@ -255,7 +257,7 @@ export class Checkpointer {
 
   async #writeBlocks(blocks: Generator<Uint8Array>): Promise<void> {
     const file = this.#file as DiskFile;
-    let sliceEnds = performance.now() + SLICE_MS;
+    let sliceEnds = await this.#source.turn();
     let waiting: Uint8Array[] = [];
     let waitingBytes = 0;
     const flush = async (): Promise<void> => {
@@ -265,16 +267,13 @@ export class Checkpointer {
       waitingBytes = 0;
       await writeFully(file, joined, this.#bytes);
       this.#bytes += joined.length;
-      sliceEnds = performance.now() + SLICE_MS;
+      sliceEnds = await this.#source.turn();
     };
     for (const block of blocks) {
       waiting.push(block);
       waitingBytes += block.length;
       if (waitingBytes >= 1 << 20) await flush();
-      else if (performance.now() >= sliceEnds) {
-        await nextTurn();
-        sliceEnds = performance.now() + SLICE_MS;
-      }
+      else if (performance.now() >= sliceEnds) sliceEnds = await this.#source.turn();
     }
     await flush();
   }

@@ -2,6 +2,7 @@
  * The engine's parts, put together: committer -> log -> stepper -> publisher -> views and subscriptions. What statements, declarations and
  * queries work on; database.ts puts the public face on it.
  */
+import { Chores } from "../base/chores.ts";
 import type { Clock } from "../base/clock.ts";
 import { EvertError, toEvertError } from "../base/errors.ts";
 import type { Utf8Column } from "../batch/batch.ts";
@@ -72,6 +73,8 @@ export class Core {
   readonly subscriptions: Subscriptions;
   readonly ticker: Ticker;
   readonly sinks: Sinks;
+  /** Work that can wait: commits under way go before it. */
+  readonly chores: Chores = new Chores(() => this.log.lastPosition > this.publisher.published.position);
   readonly counters: Counters = { commits: 0, records: 0, steps: 0, stepMs: 0 };
   readonly #tables = new Map<number, Store>();
   /** By table, what commits are held to while its index is being made. */
@@ -125,6 +128,8 @@ export class Core {
         const view = stale === null ? this.views.readable(live) : stale.view;
         return { view, error: () => this.views.errorOf(live), stalePosition: stale?.position };
       },
+      turn: () => this.chores.turn(),
+      failed: (error) => this.#broken(toEvertError(error)),
     });
     this.stepper = new Stepper(this.circuit, this.catalog, this.dictionary, {
       // A table keeps all its columns; of a stream, only what views read is decoded.
@@ -302,6 +307,7 @@ export class Core {
       durable: (position) => this.durable(position),
       current: () => this.current(),
       atBoundary: (run) => this.stepper.atBoundary(run),
+      turn: () => this.chores.turn(),
       wants: (id, build) => this.views.buildWants(id, build),
       columns: (id, build) => this.views.buildColumns(id, build),
       ranges: (id, build) => this.views.buildRanges(id, build),

@@ -133,6 +133,7 @@ export class Database implements Engine {
         atBoundary: (run) => core.stepper.atBoundary(run),
         current: () => core.current(),
         durable: (position) => core.durable(position),
+        turn: () => core.chores.turn(),
         describe: () => ({
           catalog: core.catalog.toJSON(),
           views: core.views.fingerprints(),

@@ -12,7 +12,7 @@ import type { AnyView } from "../face/handles.ts";
 import type { ColumnRange } from "../log/log.ts";
 import { sourceIds } from "../plan/inspect.ts";
 import type { OptimizedQuery, Plan, Query } from "../plan/plan.ts";
-import { type Touched, takeTouched } from "../views/frames.ts";
+import { type Touched, takeTouched } from "../views/step-changes.ts";
 import { View } from "../views/view.ts";
 import { type BackfillContext, fillAndJoin } from "./backfill.ts";
 import type { EngineCatalog, ViewEntry } from "./catalog.ts";

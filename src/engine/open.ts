@@ -19,6 +19,7 @@ import type {
   TopicRecord,
 } from "./api.ts";
 import { type Database, openEngine } from "./database.ts";
+import { nextTurn } from "./stepper.ts";
 
 /** Where a database lies, what the program declares, and what it is limited to. */
 export interface OpenOptions {
@@ -218,15 +219,23 @@ async function* changesOf<Row>(
       first = [];
       reset = {};
     } else if (event.type === "step") {
-      const json = event.views.get(name);
-      if (json === undefined) continue;
-      const changes = (parseJson(json) as { op: string; key: unknown; row?: unknown; old?: unknown }[]).map(
-        (c) => ({
-          ...c,
-          ...(c.row === undefined ? {} : { row: rowOf(c.row) }),
-          ...(c.old === undefined ? {} : { old: rowOf(c.old) }),
-        }),
-      );
+      const changes: unknown[] = [];
+      for (const [i, piece] of (event.views.get(name) ?? []).entries()) {
+        if (i > 0) await nextTurn();
+        for (const c of parseJson(`[${piece}]`) as {
+          op: string;
+          key: unknown;
+          row?: unknown;
+          old?: unknown;
+        }[]) {
+          changes.push({
+            ...c,
+            ...(c.row === undefined ? {} : { row: rowOf(c.row) }),
+            ...(c.old === undefined ? {} : { old: rowOf(c.old) }),
+          });
+        }
+      }
+      if (changes.length === 0) continue;
       yield { position: event.position, changes: changes as unknown as RowChange<Row>[] };
     }
   }

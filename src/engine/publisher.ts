@@ -5,7 +5,7 @@
  * reads see its epoch, subscribers get its frame, and those who waited for its position go on.
  */
 import { EvertError } from "../base/errors.ts";
-import type { Touched } from "../views/frames.ts";
+import type { Touched } from "../views/step-changes.ts";
 import type { Published, PublishedStep } from "../views/subscriptions.ts";
 import type { View } from "../views/view.ts";
 

@@ -29,7 +29,7 @@ import { castOf } from "../plan/function-casts.ts";
 import type { Plan, Query } from "../plan/plan.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import { mayPrintDifferently } from "../state/equality.ts";
-import { encodeChanges } from "../views/frames.ts";
+import { changesOfStep, type Touched } from "../views/step-changes.ts";
 import type { PublishedStep } from "../views/subscriptions.ts";
 import type { View } from "../views/view.ts";
 import { type QueryContext, runQuery } from "./adhoc.ts";
@@ -37,6 +37,7 @@ import { type EngineCatalog, SINK_ENTRY, type TopicEntry, type ViewEntry } from 
 import type { Committer } from "./committer.ts";
 import type { Part } from "./part.ts";
 import type { Publisher } from "./publisher.ts";
+import { Turns } from "./turns.ts";
 
 /** Rows of a difference asked for at once; of long rows fewer, until they fit into one commit. */
 const PIECE_ROWS = 100_000;
@@ -45,6 +46,7 @@ const PIECE_BYTES = 64 * 2 ** 20;
 const TOO_LARGE: ReadonlySet<ErrorCode> = new Set(["statement_too_complex", "record_too_large"]);
 /** Rows that may wait; a sink with more is behind. */
 const QUEUE_ROWS_MAX = 100_000;
+const ROWS_PER_LOOK = 64;
 const RETRY_MS = 1000;
 const PUBLISHED_MS = 60_000;
 
@@ -60,11 +62,18 @@ export interface SinkContext extends QueryContext {
 
 type Row = Record<string, unknown>;
 
-/** What waits to be appended, in order. */
 interface Change {
   readonly op: "upsert" | "delete";
   readonly key: string;
   readonly row: Row;
+}
+
+/** A step whose changes wait to be appended; its rows are held. */
+interface Waiting {
+  readonly view: View;
+  readonly touched: Touched;
+  readonly epoch: number;
+  readonly pin: { release(): void };
 }
 
 export class Sinks {
@@ -129,7 +138,10 @@ class Sink {
   readonly #report: (message: string) => void;
   #running = false;
   #behind = true;
-  #queue: Change[] = [];
+  /** In order. */
+  #queue: Waiting[] = [];
+  /** Touched by the steps that wait. */
+  #queuedRows = 0;
   /** Position of the last step queued. */
   #queuedTo = 0;
   #work: Promise<void> | null = null;
@@ -151,6 +163,7 @@ class Sink {
 
   stop(): void {
     this.#running = false;
+    this.#forget();
     clearTimeout(this.#timer);
   }
 
@@ -165,22 +178,30 @@ class Sink {
     else if (!this.#behind) {
       const touched = step.touched.get(view);
       if (touched === undefined) return;
-      for (const { op, key, before, after } of encodeChanges(view, touched)) {
-        this.#queue.push({
-          op: op === "delete" ? "delete" : "upsert",
-          key,
-          row: this.#rowAt(view, op === "delete" ? before : after),
-        });
-      }
+      const rows = touched.born.length + touched.died.length;
       this.#queuedTo = step.position;
-      if (this.#queue.length > QUEUE_ROWS_MAX) this.#fallBehind();
+      if (this.#queuedRows + rows > QUEUE_ROWS_MAX) this.#fallBehind();
+      else {
+        const pin = view.store.pin(step.epoch - 1);
+        this.#queue.push({ view, touched, epoch: step.epoch, pin });
+        this.#queuedRows += rows;
+      }
     }
     this.#wake();
   }
 
   #fallBehind(): void {
     this.#behind = true;
-    this.#queue = [];
+    this.#forget();
+  }
+
+  #forget(): void {
+    for (const { pin } of this.#takeQueue()) pin.release();
+  }
+
+  #takeQueue(): Waiting[] {
+    this.#queuedRows = 0;
+    return this.#queue.splice(0);
   }
 
   /** The view's rows, if they are what the view is: neither being made nor with an error. */
@@ -235,9 +256,8 @@ class Sink {
   }
 
   async #appendQueue(): Promise<void> {
-    const changes = this.#queue;
-    this.#queue = [];
     const position = this.#queuedTo;
+    const changes = await this.#changesOf(this.#takeQueue());
     const topic = this.#topic();
     if (topic.topicKind === "stream") {
       const rows = changes.flatMap(({ op, row }) => (op === "upsert" ? [row] : []));
@@ -251,6 +271,27 @@ class Sink {
     await this.#append(topic, deletes, of("upsert"), position);
   }
 
+  /** What the steps changed, in order, found out in turns. */
+  async #changesOf(steps: readonly Waiting[]): Promise<Change[]> {
+    const changes: Change[] = [];
+    const turns = new Turns();
+    try {
+      for (const { view, touched, epoch } of steps) {
+        const told = changesOfStep(view, touched, epoch);
+        for (let done = false; !done; ) {
+          if (turns.due(ROWS_PER_LOOK)) await turns.take();
+          done = told.advance(ROWS_PER_LOOK, ({ op, key, before, after }) => {
+            const slot = op === "delete" ? before : after;
+            changes.push({ op: op === "delete" ? "delete" : "upsert", key, row: this.#rowAt(view, slot) });
+          });
+        }
+      }
+    } finally {
+      for (const { pin } of steps) pin.release();
+    }
+    return changes;
+  }
+
   /** Appends a piece of the difference; level once there is no more of it. */
   async #catchUp(): Promise<void> {
     const { log, publisher } = this.#core;
@@ -260,7 +301,7 @@ class Sink {
     if (this.#readable() === null) return;
     // In one turn: what is published from here on is queued behind what is asked for now.
     const at = publisher.published;
-    this.#queue = [];
+    this.#forget();
     this.#behind = false;
     const topic = this.#topic();
     const isTable = topic.topicKind === "table";

@@ -4,7 +4,8 @@
  * 1. Groups arrive in position order, live from the log or from a replay. While the engine is busy they queue up, and all that wait (up to a
  *    bound of rows) are taken in one step: small steps when idle, large ones under load, nothing to tune.
  * 2. A step feeds the batches chunk by chunk and lets the circuit work; whenever a time slice is used up it returns to the event loop.
- * 3. Before the next step, rows that nobody reads any more are freed, in slices too: so what is dead never piles up.
+ * 3. Before the next step, rows that nobody reads any more are freed, in slices too. Where a step waits for it, this takes at most a slice, as long as no
+ *    more is owed than the last steps' own time: a step's successors free its rows together, and what is dead never piles up.
  * 4. Between steps the boundary jobs run: what must see the circuit at rest (joining a finished build, starting a checkpoint, evaluating an
  *    UPDATE against everything before it).
  */
@@ -19,6 +20,8 @@ import { Feeder } from "./feeder.ts";
 /** Time the engine works before it lets the event loop have a turn, in milliseconds. */
 export const SLICE_MS = 4;
 const ROWS_PER_STEP = 65_536;
+/** How far freeing may lag behind steps that wait. */
+const OWED_MS_MAX = 250;
 
 export interface StepperHooks {
   /** Columns of the topic that anything in the circuit reads. */
@@ -57,6 +60,8 @@ export class Stepper {
   #horizon = 0;
   /** Whether there may be something to free. */
   #unswept = false;
+  /** Time spent on steps and not yet on freeing their rows, which takes less. */
+  #owedMs = 0;
   /** The last complete step. */
   epoch = 0;
   /** Position of the last commit stepped. */
@@ -176,17 +181,22 @@ export class Stepper {
     };
     for (;;) {
       await this.#runJobs();
-      while (this.#unswept) {
-        this.#unswept = false;
-        if (this.#circuit.vacuum(this.#horizon, sliceEnds)) continue;
-        this.#unswept = true;
-        await pause();
+      for (let slices = 0; this.#unswept && !this.#mayLeaveDead(slices); slices++) {
+        const began = performance.now();
+        this.#unswept = !this.#circuit.vacuum(this.#horizon, sliceEnds);
+        this.#owedMs = this.#unswept ? this.#owedMs - (performance.now() - began) : 0;
+        if (this.#unswept) await pause();
       }
       const groups = this.#take();
       if (groups.length === 0) return;
       await this.#step(groups, () => sliceEnds, pause);
       if (performance.now() >= sliceEnds) await pause();
     }
+  }
+
+  /** Whether the next step goes before the rest of what is to be freed, after so many slices of it. */
+  #mayLeaveDead(slices: number): boolean {
+    return slices > 0 && this.#queue.length > 0 && this.#owedMs < OWED_MS_MAX;
   }
 
   async #runJobs(): Promise<void> {
@@ -257,7 +267,9 @@ export class Stepper {
     this.position = last.lastPosition;
     this.timeUs = timeUs;
     this.#queuedRows -= rowsOf(groups);
-    this.#hooks.onStepped(epoch, this.position, rows, performance.now() - started);
+    const ms = performance.now() - started;
+    this.#owedMs += ms;
+    this.#hooks.onStepped(epoch, this.position, rows, ms);
     if (this.#roomWaiters.length > 0 && this.#queuedRows < 4 * ROWS_PER_STEP) {
       const waiters = this.#roomWaiters;
       this.#roomWaiters = [];

@@ -12,10 +12,11 @@ export class Turns {
   #rows = 0;
   #ends = performance.now() + SLICE_MS;
 
-  /** Asked once for each row: whether to take a turn before it. */
-  due(): boolean {
-    if (++this.#rows >= ROWS_PER_TURN) return true;
-    return this.#rows % ROWS_PER_LOOK === 0 && performance.now() >= this.#ends;
+  /** Asked once for each row, or for some rows together: whether to take a turn before them. */
+  due(rows = 1): boolean {
+    this.#rows += rows;
+    if (this.#rows >= ROWS_PER_TURN) return true;
+    return (rows > 1 || this.#rows % ROWS_PER_LOOK === 0) && performance.now() >= this.#ends;
   }
 
   async take(): Promise<void> {

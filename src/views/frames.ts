@@ -1,137 +1,145 @@
 /**
- * What a step did to one view, encoded once for everyone who watches it, and kept a while for those who come back.
+ * A step's changes of one view as they are sent to everyone who watches it, and the latest of them, kept a while for those who come back.
+ *
+ * A frame is in its place from the moment its step is published; its changes may be told to it later, while others go on (frame-maker.ts). It is
+ * ready when all of them are there. One that would be too much to hold is lost: who waits for it begins anew.
  */
-import { LIVE, type Store } from "../state/store.ts";
-import type { RowEncoder } from "./row-encoder.ts";
-import type { View } from "./view.ts";
+import type { EncodedChange } from "./step-changes.ts";
 
-/** Slots of a view's store that a step touched, taken at the end of the step. */
-export interface Touched {
-  readonly born: Int32Array;
-  readonly died: Int32Array;
-}
+/** Characters of changes joined into one text. Whoever writes or parses a frame can pause between two. */
+const PIECE_CHARS = 64 << 10;
+/** Where in a change its key stands: behind `{"op":"insert",`, and the other words are as long. */
+const KEY_AT = 15;
+/** With fewer changes, keys are looked for one after the other. */
+const TABLE_CHANGES = 64;
 
-/** One row's change. `json` is the whole change object; `key` its key as JSON text. */
-export interface EncodedChange {
-  readonly op: "insert" | "update" | "delete";
-  readonly key: string;
-  readonly json: string;
-  /** Slots before and after, -1 where there is none: valid until the step's rows are vacuumed. */
-  readonly before: number;
-  readonly after: number;
-}
-
-export interface Frame {
+export class Frame {
   /** Position of the step's last commit. */
   readonly position: number;
-  readonly changes: readonly EncodedChange[];
-  /** `[change, ...]` */
-  readonly json: string;
   /** Milliseconds (of the clock passed in) when it was published. */
   readonly at: number;
-}
+  /** Slots the step touched. */
+  readonly touched: number;
+  state: "made" | "ready" | "lost" = "made";
+  /** Characters of its changes. */
+  length = 0;
+  /** The changes as JSON, several in a text, with commas between: a JSON array without its brackets, cut between elements. */
+  readonly pieces: string[] = [];
+  /**
+   * Of each change the hash of its key and where it begins in its piece, and of each piece its first change. Frames are kept for a minute: an
+   * object for each of a million changes would be in the way of every garbage collection till then.
+   */
+  readonly #hashes: number[] = [];
+  readonly #starts: number[] = [];
+  readonly #firsts: number[] = [];
+  /** Change + 1 by hash, or 0; made when it is first needed. */
+  #table: Int32Array | null = null;
+  #piece: string[] = [];
+  #pieceChars = 0;
 
-/** Takes the step's touched slots off the store's journals, without those that came and went within it. */
-export function takeTouched(store: Store): Touched | null {
-  const { born, died, layout } = store;
-  if (born.length === 0 && died.length === 0) return null;
-  const alive = new Int32Array(born.length);
-  let n = 0;
-  for (let i = 0; i < born.length; i++) {
-    const slot = born.array[i] as number;
-    const base = slot * layout.strideWords;
-    if (store.I[base + layout.birthWord] === store.epoch && store.I[base + layout.deathWord] === LIVE)
-      alive[n++] = slot;
+  constructor(position: number, at: number, touched: number) {
+    this.position = position;
+    this.at = at;
+    this.touched = touched;
   }
-  if (n === 0 && died.length === 0) return null;
-  return { born: alive.subarray(0, n), died: died.array.slice(0, died.length) };
-}
 
-/**
- * The changes of a step in key order of appearance: deletes first, then updates and inserts, so that a client that applies them one by
- * one never holds two rows where there was room for one. A row that came out equal to what it was is no change.
- */
-export function encodeChanges(view: View, touched: Touched): EncodedChange[] {
-  return view.keyColumns === null ? bagChanges(view, touched) : keyedChanges(view, touched);
-}
+  get isEmpty(): boolean {
+    return this.#hashes.length === 0;
+  }
 
-function keyedChanges(view: View, touched: Touched): EncodedChange[] {
-  const { encoder, store } = view;
-  const before = new Map<string, number>();
-  for (const slot of touched.died) before.set(encoder.keyJson(slot), slot);
-  const deletes: EncodedChange[] = [];
-  const others: EncodedChange[] = [];
-  for (const slot of touched.born) {
-    const key = encoder.keyJson(slot);
-    const old = before.get(key);
-    if (old === undefined) others.push(insert(key, encoder.rowJson(slot), slot));
-    else {
-      before.delete(key);
-      if (!store.same(old, slot))
-        others.push(update(key, encoder.rowJson(slot), encoder.rowJson(old), old, slot));
+  add({ key, json }: EncodedChange): void {
+    if (this.#piece.length === 0) this.#firsts.push(this.#hashes.length);
+    this.#hashes.push(hashOf(key));
+    this.#starts.push(this.#pieceChars);
+    this.#piece.push(json);
+    this.#pieceChars += json.length + 1;
+    this.length += json.length + 1;
+    if (this.#pieceChars >= PIECE_CHARS) this.#cut();
+  }
+
+  /** All changes are there. */
+  complete(): void {
+    this.#cut();
+    this.state = "ready";
+  }
+
+  /** It is given up. */
+  lose(): void {
+    this.state = "lost";
+    this.pieces.length = 0;
+    this.#hashes.length = 0;
+    this.#starts.length = 0;
+    this.#firsts.length = 0;
+    this.#piece = [];
+    this.length = 0;
+  }
+
+  /** What it says of these keys, as `pieces`, in its order. */
+  piecesOf(keys: ReadonlySet<string>): readonly string[] {
+    const found: number[] = [];
+    for (const key of keys) this.#find(key, found);
+    return found.sort((a, b) => a - b).map((change) => this.#text(change));
+  }
+
+  #find(key: string, found: number[]): void {
+    const hashes = this.#hashes;
+    const hash = hashOf(key);
+    const take = (change: number): void => {
+      if (this.#text(change).startsWith(`"key":${key},`, KEY_AT)) found.push(change);
+    };
+    if (hashes.length < TABLE_CHANGES) {
+      for (let change = 0; change < hashes.length; change++) if (hashes[change] === hash) take(change);
+      return;
+    }
+    this.#table ??= tableOf(hashes);
+    const mask = this.#table.length - 1;
+    for (let at = hash & mask; this.#table[at] !== 0; at = (at + 1) & mask) {
+      const change = (this.#table[at] as number) - 1;
+      if (hashes[change] === hash) take(change);
     }
   }
-  for (const [key, slot] of before) deletes.push(remove(key, encoder.rowJson(slot), slot));
-  return [...deletes, ...others];
-}
 
-/** Rows without a key are told apart by content and an ordinal: the n-th equal row is `hash:n`. */
-function bagChanges(view: View, touched: Touched): EncodedChange[] {
-  const { encoder, store } = view;
-  const counts = new Map<string, { before: number; after: number; slot: number }>();
-  const note = (slot: number, side: "before" | "after"): void => {
-    const hash = encoder.contentHash(slot);
-    let entry = counts.get(hash);
-    if (entry === undefined) counts.set(hash, (entry = { before: 0, after: 0, slot }));
-    entry[side] += store.weight(slot);
-  };
-  for (const slot of touched.died) note(slot, "before");
-  for (const slot of touched.born) note(slot, "after");
-  const deletes: EncodedChange[] = [];
-  const inserts: EncodedChange[] = [];
-  for (const [hash, { before, after, slot }] of counts) {
-    if (before === after) continue;
-    const json = encoder.rowJson(slot);
-    for (let n = after; n < before; n++) deletes.push(remove(bagKey(hash, n), json, slot));
-    for (let n = before; n < after; n++) inserts.push(insert(bagKey(hash, n), json, slot));
+  #text(change: number): string {
+    const firsts = this.#firsts;
+    let low = 0;
+    let high = firsts.length;
+    while (high - low > 1) {
+      const mid = (low + high) >>> 1;
+      if ((firsts[mid] as number) <= change) low = mid;
+      else high = mid;
+    }
+    const piece = this.pieces[low] as string;
+    const isLast = change + 1 === (firsts[low + 1] ?? this.#hashes.length);
+    return piece.slice(
+      this.#starts[change],
+      isLast ? piece.length : (this.#starts[change + 1] as number) - 1,
+    );
   }
-  return [...deletes, ...inserts];
-}
 
-export function bagKey(hash: string, ordinal: number): string {
-  return `"${hash}:${ordinal}"`;
-}
-
-function insert(key: string, row: string, after: number): EncodedChange {
-  return { op: "insert", key, json: `{"op":"insert","key":${key},"row":${row}}`, before: -1, after };
-}
-
-function update(key: string, row: string, old: string, before: number, after: number): EncodedChange {
-  return { op: "update", key, json: `{"op":"update","key":${key},"row":${row},"old":${old}}`, before, after };
-}
-
-function remove(key: string, old: string, before: number): EncodedChange {
-  return { op: "delete", key, json: `{"op":"delete","key":${key},"old":${old}}`, before, after: -1 };
-}
-
-/** One element of a snapshot. */
-export function snapshotRows(
-  encoder: RowEncoder,
-  slot: number,
-  weight: number,
-  emit: (json: string, key: string) => void,
-): void {
-  const row = encoder.rowJson(slot);
-  if (encoder.keyColumns !== null) {
-    const key = encoder.keyJson(slot);
-    emit(`{"key":${key},"row":${row}}`, key);
-    return;
+  #cut(): void {
+    if (this.#piece.length === 0) return;
+    this.pieces.push(this.#piece.join(","));
+    this.#piece = [];
+    this.#pieceChars = 0;
   }
-  const hash = encoder.contentHash(slot);
-  for (let n = 0; n < weight; n++) {
-    const key = bagKey(hash, n);
-    emit(`{"key":${key},"row":${row}}`, key);
+}
+
+function tableOf(hashes: readonly number[]): Int32Array {
+  const table = new Int32Array(2 ** Math.ceil(Math.log2(hashes.length * 2)));
+  const mask = table.length - 1;
+  for (let change = 0; change < hashes.length; change++) {
+    let at = (hashes[change] as number) & mask;
+    while (table[at] !== 0) at = (at + 1) & mask;
+    table[at] = change + 1;
   }
+  return table;
+}
+
+/** FNV-1a, its bits mixed once more for the table. */
+function hashOf(key: string): number {
+  let h = 0x811c9dc5;
+  for (let i = 0; i < key.length; i++) h = Math.imul(h ^ key.charCodeAt(i), 0x01000193);
+  return h ^ (h >>> 15);
 }
 
 /**
@@ -154,14 +162,35 @@ export class FrameLog {
 
   push(frame: Frame): void {
     this.#frames.push(frame);
-    this.#bytes += frame.json.length;
+    this.#bytes += frame.length;
+    this.#trim(frame.at);
+  }
+
+  /** A frame that was pushed has grown to its length. */
+  grown(frame: Frame): void {
+    if (!this.#frames.includes(frame)) return;
+    this.#bytes += frame.length;
+    this.#trim(frame.at);
+  }
+
+  /** A frame is lost, and so is what lies before it: nobody can be resumed from there. */
+  drop(frame: Frame): void {
+    const at = this.#frames.indexOf(frame);
+    if (at < 0) return;
+    for (const { state, length } of this.#frames.splice(0, at + 1))
+      if (state === "ready") this.#bytes -= length;
+    this.floor = frame.position;
+  }
+
+  #trim(now: number): void {
     let drop = 0;
     // Twice the promise is the bound: a burst inside keepMs must not grow without end.
     while (drop < this.#frames.length - 1) {
       const oldest = this.#frames[drop] as Frame;
-      const young = frame.at - oldest.at < this.#keepMs;
+      if (oldest.state === "made") break;
+      const young = now - oldest.at < this.#keepMs;
       if (this.#bytes <= this.#keepBytes || (young && this.#bytes <= 2 * this.#keepBytes)) break;
-      this.#bytes -= oldest.json.length;
+      this.#bytes -= oldest.length;
       this.floor = oldest.position;
       drop++;
     }

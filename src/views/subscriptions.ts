@@ -1,45 +1,24 @@
 /**
  * Subscriptions: a snapshot of each view at one moment, then every step that touches any of them; no gap, no overlap.
  *
- * 1. publish() is called once per step, when the step is done and durable. It encodes each watched view's changes once and hands every
- *    subscriber one event with all views of its that were touched.
+ * 1. publish() is called once per step, when the step is done and durable. It has each watched view's changes encoded once and hands every
+ *    subscriber one event with all views of its that were touched. Of a large step this event stands in the queue while its frames are made
+ *    (frame-maker.ts); subscribers of other views do not wait for it.
  * 2. A new subscriber notes the published epoch, starts to queue steps, and reads its snapshots at that epoch (pinned), however long that takes.
  * 3. A subscriber that resumes gets the frames after its position, if all its views still have them; otherwise a reset and snapshots.
  * 4. Rows of an earlier definition (see WatchedView) are a snapshot too, that says so; who has it is reset when the view has been built anew.
  * 5. A subscriber's queue is bounded. One that does not read loses its queue and, when it reads again, is reset: memory is
  *    bounded and nobody else waits.
  */
-import type { ErrorBody, EvertError } from "../base/errors.ts";
+import type { EvertError } from "../base/errors.ts";
 import { type SqlType, typeTag } from "../batch/types.ts";
-import { encodeChanges, type Frame, FrameLog, snapshotRows, type Touched } from "./frames.ts";
+import { FrameMaker } from "./frame-maker.ts";
+import { type Frame, FrameLog } from "./frames.ts";
+import { snapshotRows, type Touched } from "./step-changes.ts";
+import { Subscriber } from "./subscriber.ts";
+import type { SubscriptionItem } from "./subscription-item.ts";
 import type { View } from "./view.ts";
-
-export interface ColumnHeader {
-  readonly name: string;
-  readonly type: string;
-}
-
-export interface OrderHeader {
-  readonly column: string;
-  readonly descending: boolean;
-  readonly nullsFirst: boolean;
-}
-
-export type SubscriptionItem =
-  | {
-      readonly type: "snapshot";
-      readonly view: string;
-      readonly columns: readonly ColumnHeader[];
-      readonly keyColumns: readonly string[];
-      readonly order: readonly OrderHeader[];
-      readonly rowsJson: readonly string[];
-      readonly position: string;
-      readonly last: boolean;
-      readonly stale?: true;
-    }
-  | { readonly type: "step"; readonly position: string; readonly views: ReadonlyMap<string, string> }
-  | { readonly type: "reset"; readonly view: string; readonly reason: string }
-  | { readonly type: "error"; readonly view: string; readonly error: ErrorBody };
+import type { Watch, WatchedView } from "./watch.ts";
 
 /** What subscriptions need to know of the engine. */
 export interface Published {
@@ -52,17 +31,13 @@ export interface SubscriptionsOptions {
   /** @throws EvertError undefined_table */
   readonly resolve: (name: string) => WatchedView;
   readonly published: () => Published;
+  /** Gives a turn of the event loop to work that can wait, and when it should end (performance.now()). */
+  readonly turn: () => Promise<number>;
+  /** What only a bug can bring about. */
+  readonly failed: (error: unknown) => void;
   readonly keepBytes?: number;
   readonly keepMs?: number;
   readonly queueBytesMax?: number;
-}
-
-export interface WatchedView {
-  readonly view: View;
-  /** The error reads of the view answer with, or null. */
-  readonly error: () => EvertError | null;
-  /** Set where the rows are those of an earlier definition: what they reflect. They never change; in the end they are replaced. */
-  readonly stalePosition?: number | undefined;
 }
 
 export interface Target {
@@ -80,22 +55,20 @@ export interface PublishedStep extends Published {
 const SNAPSHOT_ROWS = 10_000;
 const SNAPSHOT_SLICE = 512;
 
-interface Watch {
-  readonly watched: WatchedView;
-  readonly log: FrameLog;
-  watchers: number;
-  /** When the last watcher left. */
-  leftAt: number;
-  failing: boolean;
-}
-
 export class Subscriptions {
   readonly #options: Required<SubscriptionsOptions>;
   readonly #watches = new Map<View, Watch>();
   readonly #subscribers = new Set<Subscriber>();
+  readonly #maker: FrameMaker;
 
   constructor(options: SubscriptionsOptions) {
     this.#options = { keepBytes: 64 << 20, keepMs: 60_000, queueBytesMax: 16 << 20, ...options };
+    this.#maker = new FrameMaker({
+      turn: options.turn,
+      failed: options.failed,
+      done: (view, frame) => this.#made(view, frame),
+      frameCharsMax: this.#options.keepBytes,
+    });
   }
 
   get size(): number {
@@ -106,19 +79,16 @@ export class Subscriptions {
     if (this.#watches.size === 0) return;
     const now = this.#options.now();
     const frames = new Map<View, Frame>();
+    const lost: [Watch, Frame][] = [];
+    this.#maker.begin();
     for (const [view, touched] of step.touched) {
       const watch = this.#watches.get(view);
       if (watch === undefined) continue;
-      const changes = encodeChanges(view, touched);
-      if (changes.length === 0) continue;
-      const frame: Frame = {
-        position: step.position,
-        changes,
-        json: `[${changes.map((c) => c.json).join(",")}]`,
-        at: now,
-      };
+      const frame = this.#maker.make(view, touched, step, now);
+      if (frame.state === "ready" && frame.isEmpty) continue;
       watch.log.push(frame);
       frames.set(view, frame);
+      if (frame.state === "lost") lost.push([watch, frame]);
     }
     for (const [view, watch] of this.#watches) {
       const error = watch.watched.error();
@@ -128,6 +98,21 @@ export class Subscriptions {
       if (watch.watchers === 0 && now - watch.leftAt > this.#options.keepMs) this.#watches.delete(view);
     }
     if (frames.size > 0) for (const subscriber of this.#subscribers) subscriber.step(step.position, frames);
+    for (const [watch, frame] of lost) this.#lose(watch, frame);
+  }
+
+  /** A frame is ready after its step was published, or will never be. */
+  #made(view: View, frame: Frame): void {
+    const watch = this.#watches.get(view);
+    if (watch === undefined) return;
+    if (frame.state === "lost") this.#lose(watch, frame);
+    else watch.log.grown(frame);
+    for (const subscriber of this.#subscribers) subscriber.wake();
+  }
+
+  #lose(watch: Watch, frame: Frame): void {
+    watch.log.drop(frame);
+    for (const subscriber of this.#subscribers) subscriber.lost(watch.watched.view, frame);
   }
 
   /**
@@ -213,6 +198,10 @@ export class Subscriptions {
     const pins = [...fresh.keys()].map((w) => w.watched.view.store.pin(epoch));
     try {
       for (const [at, frames] of missed) {
+        if (!(await subscriber.ready(frames))) {
+          subscriber.giveUp();
+          return;
+        }
         const item = subscriber.itemOf(at, frames);
         if (item !== null) yield item;
       }
@@ -313,125 +302,6 @@ async function* snapshot(
 
 function keyText(view: View, target: Target): string | null {
   return target.key === undefined ? null : view.keyText(target.key);
-}
-
-/** One listener: a bounded queue between publish() and whoever reads. */
-class Subscriber {
-  readonly #queueBytesMax: number;
-  /** Keys wanted of each view; null: all. */
-  #watches = new Map<View, { watch: Watch; keys: Set<string> | null }>();
-  #queue: (SubscriptionItem | "reset")[] = [];
-  #bytes = 0;
-  #wake: (() => void) | null = null;
-  #closed = false;
-  #error: EvertError | null = null;
-  resetReason = "";
-
-  constructor(queueBytesMax: number) {
-    this.#queueBytesMax = queueBytesMax;
-  }
-
-  watch(watch: Watch, key: string | null): void {
-    const { view } = watch.watched;
-    const known = this.#watches.get(view);
-    if (known === undefined) {
-      watch.watchers++;
-      this.#watches.set(view, { watch, keys: key === null ? null : new Set([key]) });
-    } else if (key === null) known.keys = null;
-    else known.keys?.add(key);
-  }
-
-  *watched(): Iterable<Watch> {
-    for (const { watch } of this.#watches.values()) yield watch;
-  }
-
-  keysOf(watch: Watch): ReadonlySet<string> | null {
-    return this.#watches.get(watch.watched.view)?.keys ?? null;
-  }
-
-  restart(): void {
-    this.#queue = [];
-    this.#bytes = 0;
-  }
-
-  /** The step as this subscriber sees it; null when it touches nothing it wants. */
-  itemOf(position: number, frames: ReadonlyMap<View, Frame>): SubscriptionItem | null {
-    let views: Map<string, string> | null = null;
-    for (const [view, { keys }] of this.#watches) {
-      const frame = frames.get(view);
-      if (frame === undefined) continue;
-      let { json } = frame;
-      if (keys !== null) {
-        const mine = frame.changes.filter((c) => keys.has(c.key));
-        if (mine.length === 0) continue;
-        json = `[${mine.map((c) => c.json).join(",")}]`;
-      }
-      views ??= new Map();
-      views.set(view.name, json);
-    }
-    return views === null ? null : { type: "step", position: String(position), views };
-  }
-
-  step(position: number, frames: ReadonlyMap<View, Frame>): void {
-    const item = this.itemOf(position, frames);
-    if (item === null || item.type !== "step") return;
-    let bytes = 0;
-    for (const json of item.views.values()) bytes += json.length;
-    if (this.#bytes + bytes > this.#queueBytesMax && this.#queue.length > 0) {
-      this.#reset("the subscriber did not keep up");
-      return;
-    }
-    this.#bytes += bytes;
-    this.#push(item);
-  }
-
-  failed(view: View, error: EvertError): void {
-    if (this.#watches.has(view)) this.#push({ type: "error", view: view.name, error: error.toJSON() });
-  }
-
-  healed(view: View): void {
-    if (this.#watches.has(view)) this.#reset("the view has healed");
-  }
-
-  replaced(view: View): void {
-    if (!this.#watches.delete(view)) return;
-    this.#reset("the view was replaced");
-  }
-
-  close(error: EvertError | null): void {
-    this.#closed = true;
-    this.#error = error;
-    this.#wake?.();
-  }
-
-  /** Null: closed. @throws the error it was closed with. */
-  async next(): Promise<SubscriptionItem | "reset" | null> {
-    while (this.#queue.length === 0 && !this.#closed) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-      this.#wake = null;
-    }
-    const item = this.#queue.shift();
-    if (item === undefined) {
-      if (this.#error !== null) throw this.#error;
-      return null;
-    }
-    if (item !== "reset" && item.type === "step")
-      for (const json of item.views.values()) this.#bytes -= json.length;
-    return item;
-  }
-
-  #reset(reason: string): void {
-    this.restart();
-    this.resetReason = reason;
-    this.#push("reset");
-  }
-
-  #push(item: SubscriptionItem | "reset"): void {
-    this.#queue.push(item);
-    this.#wake?.();
-  }
 }
 
 /** A column as a snapshot tells it; an enum's labels, so that the other end can order by them. */

@@ -39,9 +39,9 @@ export interface RowsRequest {
   readonly limit?: number | undefined;
 }
 
-/** Rows looked at between two looks at the clock. */
 /** Rows given to a reader at once. */
 const CHUNK_ROWS = 512;
+/** Rows looked at between two looks at the clock. */
 const SLICE_ROWS = 2048;
 const SLICE_MS = 5;
 
@@ -98,6 +98,29 @@ export class View {
     let slot = this.#keyIndex.find(...args, ...masksOf(data));
     while (slot >= 0 && !this.store.visible(slot, epoch)) slot = this.#keyIndex.next(slot);
     return slot;
+  }
+
+  /** The version of the slot's key that the step of this epoch ended, or -1; only for views with a key. */
+  diedIn(epoch: number, slot: number): number {
+    const { deathWord, birthWord, strideWords } = this.store.layout;
+    const index = this.#keyIndex as HashIndex;
+    let version = index.like(slot);
+    for (; version >= 0; version = index.next(version)) {
+      const { I } = this.store;
+      const base = version * strideWords;
+      if (I[base + deathWord] === epoch && I[base + birthWord] !== epoch) return version;
+    }
+    return -1;
+  }
+
+  /** The version of the slot's key that the step of this epoch began, or -1; only for views with a key. */
+  bornIn(epoch: number, slot: number): number {
+    const { birthWord, strideWords } = this.store.layout;
+    const index = this.#keyIndex as HashIndex;
+    let version = index.like(slot);
+    while (version >= 0 && this.store.I[version * strideWords + birthWord] !== epoch)
+      version = index.next(version);
+    return version;
   }
 
   /** The key as JSON text, in the form keys have in snapshots and changes. */

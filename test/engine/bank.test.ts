@@ -132,7 +132,7 @@ async function auditOverHttp(url: string, auditor: Auditor, signal: AbortSignal)
         auditor.tell({ type: "snapshot", ...said, rowsJson } as unknown as SubscriptionEvent);
       } else if (event === "step") {
         const changes = Object.entries(said["views"] as object).map(
-          ([name, list]) => [name, JSON.stringify(list)] as const,
+          ([name, list]) => [name, (list as unknown[]).map((c) => JSON.stringify(c))] as const,
         );
         auditor.tell({ type: "step", position: said["position"] as string, views: new Map(changes) });
       } else throw new Error(`${event}: ${data}`);

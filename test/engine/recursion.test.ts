@@ -128,7 +128,7 @@ it("tells only what a step has changed", async () => {
   const stop = new AbortController();
   const told = (async () => {
     for await (const event of engine.subscribe([{ view: "reached" }], { signal: stop.signal }))
-      if (event.type === "step") changes.push(JSON.parse(event.views.get("reached") ?? "[]"));
+      if (event.type === "step") changes.push(JSON.parse(`[${event.views.get("reached")}]`));
   })();
   // 4 and 5 are found by later iterations than before, 4 by an earlier one again; the rows stay.
   await sql(engine, "DELETE FROM e WHERE x = 2 OR x = 3; INSERT INTO e VALUES (3, 6), (6, 4)");

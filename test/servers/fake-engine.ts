@@ -440,7 +440,11 @@ export class FakeEngine implements Engine {
           else {
             for (const step of state.steps) {
               if (step.position <= Number(start)) continue;
-              yield { type: "step", position: String(step.position), views: new Map([[view, step.changes]]) };
+              yield {
+                type: "step",
+                position: String(step.position),
+                views: new Map([[view, [step.changes.slice(1, -1)]]]),
+              };
             }
             continue;
           }
@@ -475,11 +479,11 @@ export class FakeEngine implements Engine {
           yield { type: "error", view, error: state.error };
         }
         for (; seen < this.#position; seen++) {
-          const views = new Map<string, string>();
+          const views = new Map<string, readonly string[]>();
           for (const { view, key, state } of named) {
             const step = state.steps.find((s) => s.position === seen + 1);
             if (step !== undefined && (key === undefined || step.keyIds.includes(encode(key))))
-              views.set(view, step.changes);
+              views.set(view, [step.changes.slice(1, -1)]);
           }
           if (views.size > 0) yield { type: "step", position: String(seen + 1), views };
         }

@@ -19,6 +19,8 @@ import { givenTwice, queryPairs, readOptions, unknownParameter, withReadParamete
 /** How long a browser waits before it connects again. */
 const retryMs = 1000;
 const viewsMax = 1000;
+/** An event of more characters goes out in pieces, so that no single encoding or write holds up the event loop. */
+const pieceChars = 128 * 1024;
 
 export function subscribeRoutes(app: App, server: ServerContext): void {
   app.get("/v1/subscribe", (c) => subscribe(c, server));
@@ -116,7 +118,9 @@ function resolve(target: NamedTarget, server: ServerContext): SubscribeTarget {
   return { view: target.view, key: keyFromText(target.key, info.schema, info.key), from: target.from };
 }
 
-type Encoder = (event: SubscriptionEvent, id: string | undefined) => string;
+/** An event as text, a long one in pieces. */
+type Encoded = string | readonly string[];
+type Encoder = (event: SubscriptionEvent, id: string | undefined) => Encoded;
 
 function eventStream(
   c: RequestContext,
@@ -168,7 +172,7 @@ async function* encodeEvents(
   targets: readonly SubscribeTarget[],
   preface: string,
   encode: Encoder,
-): AsyncGenerator<string, void, undefined> {
+): AsyncGenerator<Encoded, void, undefined> {
   yield preface;
   /** Views of which the stream does not show one whole moment. */
   const partial = new Set(targets.filter((t) => t.from === undefined || t.from === null).map((t) => t.view));
@@ -195,12 +199,11 @@ const encodeForView: Encoder = (event, id) => {
     case "snapshot":
       return encodeSse({ event: "snapshot", id, data: `{${snapshotMembers(event)}}` });
     case "step": {
-      const changes = event.views.values().next().value ?? "[]";
-      return encodeSse({
-        event: "change",
-        id,
-        data: `{"position":"${event.position}","changes":${changes}}`,
-      });
+      const [changes = []] = event.views.values();
+      const text = ['{"position":"', event.position, '","changes":'];
+      pushArray(text, changes);
+      text.push("}");
+      return encodeLong("change", id, text);
     }
     case "reset":
       return encodeSse({ event: "reset", data: JSON.stringify({ reason: event.reason }) });
@@ -218,13 +221,15 @@ const encodeForMany: Encoder = (event, id) => {
         data: `{"view":${JSON.stringify(event.view)},${snapshotMembers(event)}}`,
       });
     case "step": {
-      const views: string[] = [];
-      for (const [view, changes] of event.views) views.push(`${JSON.stringify(view)}:${changes}`);
-      return encodeSse({
-        event: "step",
-        id,
-        data: `{"position":"${event.position}","views":{${views.join(",")}}}`,
-      });
+      const text = ['{"position":"', event.position, '","views":{'];
+      let separator = "";
+      for (const [view, changes] of event.views) {
+        text.push(`${separator}${JSON.stringify(view)}:`);
+        pushArray(text, changes);
+        separator = ",";
+      }
+      text.push("}}");
+      return encodeLong("step", id, text);
     }
     case "reset":
       return encodeSse({ event: "reset", data: JSON.stringify({ view: event.view, reason: event.reason }) });
@@ -232,6 +237,25 @@ const encodeForMany: Encoder = (event, id) => {
       return errorEvent(event.error, false, event.view);
   }
 };
+
+/** Appends a JSON array, given as texts of its elements. */
+function pushArray(text: string[], pieces: readonly string[]): void {
+  text.push("[");
+  for (const [i, piece] of pieces.entries()) {
+    if (i > 0) text.push(",");
+    text.push(piece);
+  }
+  text.push("]");
+}
+
+/** An event whose data, JSON without line breaks, is given in pieces: a short one as one text. */
+function encodeLong(event: string, id: string | undefined, data: readonly string[]): Encoded {
+  let chars = 0;
+  for (const piece of data) chars += piece.length;
+  if (chars <= pieceChars) return encodeSse({ event, id, data: data.join("") });
+  const [head, tail] = encodeSse({ event, id, data: "\0" }).split("\0") as [string, string];
+  return [head, ...data, tail];
+}
 
 function snapshotMembers(event: Extract<SubscriptionEvent, { type: "snapshot" }>): string {
   const { columns, keyColumns, order, rowsJson, position, last, stale } = event;

@@ -5,6 +5,8 @@
  * asks only while it is not waiting for `drain`. So a client that stops reading stops the iterator, and what piles up
  * is the engine's bounded affair. Such a client is given up after `stallMs`.
  *
+ * An array of pieces (one at least) is one message: nothing comes between them.
+ *
  * While the iterator is silent, `heartbeat` is sent; when `closing` is aborted, `farewell` is sent and the stream ends.
  */
 type Piece = string | Uint8Array;
@@ -26,12 +28,15 @@ const silence = Symbol("silence");
 const closed = Symbol("closed");
 
 export function pacedBody(
-  source: AsyncIterable<Piece>,
+  source: AsyncIterable<Piece | readonly Piece[]>,
   options: PacedBodyOptions = {},
 ): ReadableStream<Uint8Array> {
   const iterator = source[Symbol.asyncIterator]();
   const encoder = new TextEncoder();
-  let pending: Promise<IteratorResult<Piece>> | null = null;
+  let pending: Promise<IteratorResult<Piece | readonly Piece[]>> | null = null;
+  /** The message at hand, and how much of it is handed on. */
+  let message: readonly Piece[] = [];
+  let handed = 0;
   let stall: NodeJS.Timeout | undefined;
   let ended = false;
   let wakeClosing: (() => void) | undefined;
@@ -62,7 +67,8 @@ export function pacedBody(
   }
 
   /** The next piece, silence after the heartbeat's time, or closed. */
-  async function next(): Promise<IteratorResult<Piece> | typeof silence | typeof closed> {
+  async function next(): Promise<IteratorResult<Piece | readonly Piece[]> | typeof silence | typeof closed> {
+    if (handed < message.length) return { done: false, value: message[handed++] as Piece };
     pending ??= iterator.next();
     if (options.heartbeat === undefined && options.closing === undefined) return pending;
     let timer: NodeJS.Timeout | undefined;
@@ -101,8 +107,13 @@ export function pacedBody(
             end();
             return;
           } else {
+            let { value } = item;
+            if (isMessage(value)) {
+              message = value;
+              handed = 1;
+              value = value[0] as Piece;
+            }
             pending = null;
-            const { value } = item;
             controller.enqueue(typeof value === "string" ? encoder.encode(value) : value);
           }
           if (options.stallMs !== undefined) {
@@ -127,4 +138,8 @@ export function pacedBody(
     },
     { highWaterMark: 0 },
   );
+}
+
+function isMessage(value: Piece | readonly Piece[]): value is readonly Piece[] {
+  return Array.isArray(value);
 }

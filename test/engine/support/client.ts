@@ -70,10 +70,10 @@ export class Client {
     if (position <= this.position) throw new Error(`step ${position} comes after ${this.position}`);
     this.position = position;
     this.steps++;
-    for (const [name, json] of event.views) {
+    for (const [name, pieces] of event.views) {
       const rows = this.views.get(name);
       if (rows === undefined) throw new Error(`changes of ${name} before its snapshot`);
-      const changes = parseJson(json) as Change[];
+      const changes = parseJson(`[${pieces.join(",")}]`) as Change[];
       // So that a list of ten is never eleven long.
       const firstOther = changes.findIndex((c) => c.op !== "delete");
       const lastDelete = changes.findLastIndex((c) => c.op === "delete");

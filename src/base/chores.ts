@@ -1,0 +1,41 @@
+/**
+ * Work that can wait, such as filling a new view, writing a checkpoint or telling what a huge step changed: cut into pieces, of which one is done
+ * in a turn of the event loop, whoever it belongs to.
+ *
+ * A commit passes through several turns before its subscribers have it (it is sealed, written, synced, stepped, told). Each turn that also
+ * holds a piece of something else makes all of them later by as much; with three pieces a turn, three times as much. So those who have such work ask
+ * for a turn here and get one after the other; and while a commit is under way pieces are short.
+ */
+export class Chores {
+  readonly #isBusy: () => boolean;
+  readonly #now: () => number;
+  #waiting: ((ends: number) => void)[] = [];
+  #scheduled = false;
+
+  /** `isBusy`: whether somebody waits for something else. */
+  constructor(isBusy: () => boolean, now: () => number = () => performance.now()) {
+    this.#isBusy = isBusy;
+    this.#now = now;
+  }
+
+  /** Resolves in a turn in which nobody else does a piece; when it should end, in the milliseconds of performance.now(). */
+  turn(): Promise<number> {
+    const turn = new Promise<number>((resolve) => this.#waiting.push(resolve));
+    this.#schedule();
+    return turn;
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#waiting.length === 0) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      const first = this.#waiting.shift();
+      this.#schedule();
+      first?.(this.#now() + (this.#isBusy() ? BUSY_MS : IDLE_MS));
+    });
+  }
+}
+
+const BUSY_MS = 1;
+const IDLE_MS = 4;

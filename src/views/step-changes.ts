@@ -1,0 +1,223 @@
+/**
+ * What a step did to one view, as JSON: the changes of its rows, a bounded piece of work at a time.
+ *
+ * The changes stand in key order of appearance: deletes first, then updates and inserts, so that a client that applies them one by one never
+ * holds two rows where there was room for one. A row that came out equal to what it was is no change.
+ *
+ * With a key: the slot that died and the one that was born with the same key are two versions in the index of the view's key. 1. A slot that died is a
+ * delete, unless a version of its key was born in the step. 2. A slot that was born is an update of the version of its key that died in the step, or
+ * else an insert. Keys that are equal and print differently (1.0, 1.00) are two keys to whoever holds rows by their text.
+ *
+ * Without a key, rows are told apart by content and an ordinal: the n-th equal row is `hash:n`. Equal rows are counted before and after the step, in maps
+ * that each get a part of the hashes: one for all would stop the world whenever it doubles.
+ *
+ * The slots must stay until the work is done: whoever does not do it at once pins the epoch before the step.
+ */
+import { LIVE, type Store } from "../state/store.ts";
+import type { RowEncoder } from "./row-encoder.ts";
+import type { View } from "./view.ts";
+
+/** Slots of a view's store that a step touched, taken at the end of the step. */
+export interface Touched {
+  readonly born: Int32Array;
+  readonly died: Int32Array;
+}
+
+/** One row's change. `json` is the whole change object; `key` its key as JSON text. */
+export interface EncodedChange {
+  readonly op: "insert" | "update" | "delete";
+  readonly key: string;
+  readonly json: string;
+  /** Slots before and after, -1 where there is none: valid until the step's rows are vacuumed. */
+  readonly before: number;
+  readonly after: number;
+}
+
+/** Takes the step's touched slots off the store's journals, without those that came and went within it. */
+export function takeTouched(store: Store): Touched | null {
+  const { born, died, layout } = store;
+  if (born.length === 0 && died.length === 0) return null;
+  const alive = new Int32Array(born.length);
+  let n = 0;
+  for (let i = 0; i < born.length; i++) {
+    const slot = born.array[i] as number;
+    const base = slot * layout.strideWords;
+    if (store.I[base + layout.birthWord] === store.epoch && store.I[base + layout.deathWord] === LIVE)
+      alive[n++] = slot;
+  }
+  if (n === 0 && died.length === 0) return null;
+  return { born: alive.subarray(0, n), died: died.array.slice(0, died.length) };
+}
+
+/** The changes of one step, made piece by piece. */
+export interface StepChanges {
+  /** Looks at most at `rows` more slots or groups of equal rows, and gives each change to `emit`; true: that was all. */
+  advance(rows: number, emit: (change: EncodedChange) => void): boolean;
+}
+
+export function changesOfStep(view: View, touched: Touched, epoch: number): StepChanges {
+  return view.keyColumns === null ? new BagChanges(view, touched) : new KeyedChanges(view, touched, epoch);
+}
+
+class KeyedChanges implements StepChanges {
+  readonly #view: View;
+  readonly #touched: Touched;
+  readonly #epoch: number;
+  #died = 0;
+  #born = 0;
+
+  constructor(view: View, touched: Touched, epoch: number) {
+    this.#view = view;
+    this.#touched = touched;
+    this.#epoch = epoch;
+  }
+
+  advance(rows: number, emit: (change: EncodedChange) => void): boolean {
+    const { died, born } = this.#touched;
+    const view = this.#view;
+    const { encoder, store } = view;
+    let left = rows;
+    for (; this.#died < died.length && left > 0; this.#died++, left--) {
+      const slot = died[this.#died] as number;
+      const key = encoder.keyJson(slot);
+      const after = view.bornIn(this.#epoch, slot);
+      if (after < 0 || encoder.keyJson(after) !== key) emit(remove(key, encoder.rowJson(slot), slot));
+    }
+    for (; this.#born < born.length && left > 0; this.#born++, left--) {
+      const slot = born[this.#born] as number;
+      const key = encoder.keyJson(slot);
+      const before = view.diedIn(this.#epoch, slot);
+      if (before < 0 || encoder.keyJson(before) !== key) emit(insert(key, encoder.rowJson(slot), slot));
+      else if (!store.same(before, slot))
+        emit(update(key, encoder.rowJson(slot), encoder.rowJson(before), before, slot));
+    }
+    return this.#died === died.length && this.#born === born.length;
+  }
+}
+
+interface Equal {
+  readonly hash: string;
+  readonly slot: number;
+  before: number;
+  after: number;
+}
+
+/** Rows a map of equal rows is meant for. */
+const ROWS_PER_MAP = 4_096;
+const MAPS_MAX = 256;
+
+class BagChanges implements StepChanges {
+  readonly #view: View;
+  readonly #touched: Touched;
+  readonly #maps: readonly Map<string, Equal>[];
+  /** In order of appearance. */
+  readonly #equals: Equal[] = [];
+  #counted = 0;
+  #deleted = 0;
+  #inserted = 0;
+  /** Told of the equal rows at hand: there may be a million of one. */
+  #told = 0;
+
+  constructor(view: View, touched: Touched) {
+    this.#view = view;
+    this.#touched = touched;
+    const rows = touched.born.length + touched.died.length;
+    const maps = Math.min(MAPS_MAX, 2 ** Math.ceil(Math.log2(Math.max(1, rows / ROWS_PER_MAP))));
+    this.#maps = Array.from({ length: maps }, () => new Map());
+  }
+
+  advance(rows: number, emit: (change: EncodedChange) => void): boolean {
+    const { died, born } = this.#touched;
+    const equals = this.#equals;
+    let left = rows;
+    for (; this.#counted < died.length + born.length && left > 0; this.#counted++, left--) {
+      if (this.#counted < died.length) this.#count(died[this.#counted] as number, "before");
+      else this.#count(born[this.#counted - died.length] as number, "after");
+    }
+    if (this.#counted < died.length + born.length) return false;
+    while (this.#deleted < equals.length && left > 0) {
+      const equal = equals[this.#deleted] as Equal;
+      left -= this.#tell(equal, equal.after, equal.before, left, remove, emit);
+      if (this.#told === 0) this.#deleted++;
+    }
+    while (this.#inserted < equals.length && left > 0) {
+      const equal = equals[this.#inserted] as Equal;
+      left -= this.#tell(equal, equal.before, equal.after, left, insert, emit);
+      if (this.#told === 0) this.#inserted++;
+    }
+    return this.#inserted === equals.length;
+  }
+
+  /** Tells of the ordinals between, as far as that is not done; what it cost. */
+  #tell(
+    { hash, slot }: Equal,
+    from: number,
+    to: number,
+    left: number,
+    change: typeof insert,
+    emit: (change: EncodedChange) => void,
+  ): number {
+    const began = from + this.#told;
+    if (began >= to) {
+      this.#told = 0;
+      return 1;
+    }
+    const json = this.#view.encoder.rowJson(slot);
+    const end = Math.min(to, began + left);
+    for (let n = began; n < end; n++) emit(change(bagKey(hash, n), json, slot));
+    this.#told = end === to ? 0 : end - from;
+    return end - began;
+  }
+
+  #count(slot: number, side: "before" | "after"): void {
+    const { encoder, store } = this.#view;
+    const hash = encoder.contentHash(slot);
+    const map = this.#maps[Number.parseInt(hash.slice(0, 2), 16) & (this.#maps.length - 1)] as Map<
+      string,
+      Equal
+    >;
+    let equal = map.get(hash);
+    if (equal === undefined) {
+      equal = { hash, slot, before: 0, after: 0 };
+      map.set(hash, equal);
+      this.#equals.push(equal);
+    }
+    equal[side] += store.weight(slot);
+  }
+}
+
+export function bagKey(hash: string, ordinal: number): string {
+  return `"${hash}:${ordinal}"`;
+}
+
+function insert(key: string, row: string, after: number): EncodedChange {
+  return { op: "insert", key, json: `{"op":"insert","key":${key},"row":${row}}`, before: -1, after };
+}
+
+function update(key: string, row: string, old: string, before: number, after: number): EncodedChange {
+  return { op: "update", key, json: `{"op":"update","key":${key},"row":${row},"old":${old}}`, before, after };
+}
+
+function remove(key: string, old: string, before: number): EncodedChange {
+  return { op: "delete", key, json: `{"op":"delete","key":${key},"old":${old}}`, before, after: -1 };
+}
+
+/** One element of a snapshot. */
+export function snapshotRows(
+  encoder: RowEncoder,
+  slot: number,
+  weight: number,
+  emit: (json: string, key: string) => void,
+): void {
+  const row = encoder.rowJson(slot);
+  if (encoder.keyColumns !== null) {
+    const key = encoder.keyJson(slot);
+    emit(`{"key":${key},"row":${row}}`, key);
+    return;
+  }
+  const hash = encoder.contentHash(slot);
+  for (let n = 0; n < weight; n++) {
+    const key = bagKey(hash, n);
+    emit(`{"key":${key},"row":${row}}`, key);
+  }
+}

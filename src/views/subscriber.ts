@@ -1,0 +1,189 @@
+/**
+ * One listener: a bounded queue between the steps that are published and whoever reads.
+ *
+ * A step stands in the queue as its frames, from the moment it is published; it is handed out when those of the listener's views are ready, and what
+ * comes behind it waits, so that steps come in order.
+ */
+import type { EvertError } from "../base/errors.ts";
+import type { Frame } from "./frames.ts";
+import type { SubscriptionItem } from "./subscription-item.ts";
+import type { View } from "./view.ts";
+import type { Watch } from "./watch.ts";
+
+type StepItem = Extract<SubscriptionItem, { type: "step" }>;
+
+/** A step that is not told yet. */
+interface Step {
+  readonly type: "frames";
+  readonly position: number;
+  readonly frames: ReadonlyMap<View, Frame>;
+  /** What it counts for in the queue. */
+  readonly bytes: number;
+}
+
+type Queued = Exclude<SubscriptionItem, StepItem> | Step | "reset";
+
+/** What a change is taken to come to before it is made. */
+const CHANGE_BYTES_GUESSED = 64;
+
+export class Subscriber {
+  readonly #queueBytesMax: number;
+  /** Keys wanted of each view; null: all. */
+  #watches = new Map<View, { watch: Watch; keys: Set<string> | null }>();
+  #queue: Queued[] = [];
+  #bytes = 0;
+  #wake: (() => void) | null = null;
+  #closed = false;
+  #error: EvertError | null = null;
+  resetReason = "";
+
+  constructor(queueBytesMax: number) {
+    this.#queueBytesMax = queueBytesMax;
+  }
+
+  watch(watch: Watch, key: string | null): void {
+    const { view } = watch.watched;
+    const known = this.#watches.get(view);
+    if (known === undefined) {
+      watch.watchers++;
+      this.#watches.set(view, { watch, keys: key === null ? null : new Set([key]) });
+    } else if (key === null) known.keys = null;
+    else known.keys?.add(key);
+  }
+
+  *watched(): Iterable<Watch> {
+    for (const { watch } of this.#watches.values()) yield watch;
+  }
+
+  keysOf(watch: Watch): ReadonlySet<string> | null {
+    return this.#watches.get(watch.watched.view)?.keys ?? null;
+  }
+
+  restart(): void {
+    this.#queue = [];
+    this.#bytes = 0;
+  }
+
+  /** The step as this subscriber sees it, once its frames are ready; null when it touches nothing it wants. */
+  itemOf(position: number, frames: ReadonlyMap<View, Frame>): StepItem | null {
+    let views: Map<string, readonly string[]> | null = null;
+    for (const [view, { keys }] of this.#watches) {
+      const frame = frames.get(view);
+      if (frame === undefined) continue;
+      const pieces = keys === null ? frame.pieces : frame.piecesOf(keys);
+      if (pieces.length === 0) continue;
+      views ??= new Map();
+      views.set(view.name, pieces);
+    }
+    return views === null ? null : { type: "step", position: String(position), views };
+  }
+
+  /** Resolves when the frames of its views are ready; false when one is lost, or it was closed meanwhile. */
+  async ready(frames: ReadonlyMap<View, Frame>): Promise<boolean> {
+    while (!this.#closed && this.#some(frames, "made")) await this.#woken();
+    return !this.#some(frames, "made") && !this.#some(frames, "lost");
+  }
+
+  step(position: number, frames: ReadonlyMap<View, Frame>): void {
+    const isReady = !this.#some(frames, "made") && !this.#some(frames, "lost");
+    if (isReady && this.itemOf(position, frames) === null) return;
+    const mine = new Map<View, Frame>();
+    let bytes = 0;
+    for (const [view, { keys }] of this.#watches) {
+      const frame = frames.get(view);
+      if (frame === undefined) continue;
+      mine.set(view, frame);
+      if (frame.state === "made") bytes += frame.touched * CHANGE_BYTES_GUESSED;
+      else if (keys === null) bytes += frame.length;
+      else for (const piece of frame.piecesOf(keys)) bytes += piece.length;
+    }
+    if (this.#bytes + bytes > this.#queueBytesMax && this.#queue.length > 0) {
+      this.#reset("the subscriber did not keep up");
+      return;
+    }
+    this.#bytes += bytes;
+    this.#push({ type: "frames", position, frames: mine, bytes });
+  }
+
+  failed(view: View, error: EvertError): void {
+    if (this.#watches.has(view)) this.#push({ type: "error", view: view.name, error: error.toJSON() });
+  }
+
+  healed(view: View): void {
+    if (this.#watches.has(view)) this.#reset("the view has healed");
+  }
+
+  replaced(view: View): void {
+    if (!this.#watches.delete(view)) return;
+    this.#reset("the view was replaced");
+  }
+
+  /** The frame will never be ready. Who has begun after its step does not mind. */
+  lost(view: View, frame: Frame): void {
+    if (!this.#watches.has(view)) return;
+    const waits = this.#queue.some((item) => isStep(item) && item.frames.get(view) === frame);
+    if (waits) this.giveUp();
+    else this.wake();
+  }
+
+  /** Something it was to be told is lost: everything is told anew. */
+  giveUp(): void {
+    this.#reset("a step changed more rows than are told one by one");
+  }
+
+  close(error: EvertError | null): void {
+    this.#closed = true;
+    this.#error = error;
+    this.wake();
+  }
+
+  /** Something it may wait for has happened. */
+  wake(): void {
+    this.#wake?.();
+  }
+
+  /** Null: closed. @throws the error it was closed with. */
+  async next(): Promise<SubscriptionItem | "reset" | null> {
+    for (;;) {
+      const first = this.#queue[0];
+      if (first !== undefined && (!isStep(first) || !this.#some(first.frames, "made"))) {
+        this.#queue.shift();
+        if (!isStep(first)) return first;
+        this.#bytes -= first.bytes;
+        const item = this.itemOf(first.position, first.frames);
+        if (item !== null) return item;
+      } else if (this.#closed) {
+        if (this.#error !== null) throw this.#error;
+        return null;
+      } else await this.#woken();
+    }
+  }
+
+  async #woken(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    this.#wake = null;
+  }
+
+  /** Whether some frame of its views is in that state. */
+  #some(frames: ReadonlyMap<View, Frame>, state: Frame["state"]): boolean {
+    for (const view of this.#watches.keys()) if (frames.get(view)?.state === state) return true;
+    return false;
+  }
+
+  #reset(reason: string): void {
+    this.restart();
+    this.resetReason = reason;
+    this.#push("reset");
+  }
+
+  #push(item: Queued): void {
+    this.#queue.push(item);
+    this.wake();
+  }
+}
+
+function isStep(item: Queued): item is Step {
+  return item !== "reset" && item.type === "frames";
+}

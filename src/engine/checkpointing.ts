@@ -18,6 +18,7 @@ import { EvertError, toEvertError } from "../base/errors.ts";
 import type { Field } from "../batch/schema.ts";
 import type { SqlType } from "../batch/types.ts";
 import type { OrderItem } from "../plan/plan.ts";
+import { BlockBuffer, FLUSH_BYTES } from "../state/block-buffer.ts";
 import { applyBlock, captureDictionary, captureStore, nextBlock } from "../state/checkpoint.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import type { Store } from "../state/store.ts";
@@ -246,36 +247,35 @@ export class Checkpointer {
   }
 
   async #write(capture: Capture): Promise<void> {
+    const file = this.#file as DiskFile;
+    const out = new BlockBuffer();
     const from = this.#bytes;
-    await this.#writeBlocks(captureDictionary(this.#source.dictionary, capture.dictionary));
-    const rows = this.#bytes;
-    for (const { place, store, touched } of capture.parts) {
-      await this.#writeBlocks(captureStore(place, store, capture.epoch, touched));
+    let rows = from;
+    const flush = async (): Promise<void> => {
+      if (out.length === 0) return;
+      await writeFully(file, out.bytes.subarray(0, out.length), this.#bytes);
+      this.#bytes += out.length;
+      out.clear();
+    };
+    const blocks = this.#blocks(capture, out, () => {
+      rows = this.#bytes + out.length;
+    });
+    let sliceEnds = await this.#source.turn();
+    for (const _ of blocks) {
+      if (out.length >= FLUSH_BYTES) await flush();
+      else if (performance.now() < sliceEnds) continue;
+      sliceEnds = await this.#source.turn();
     }
+    await flush();
     this.#sections.push({ from, rows, to: this.#bytes });
   }
 
-  async #writeBlocks(blocks: Generator<Uint8Array>): Promise<void> {
-    const file = this.#file as DiskFile;
-    let sliceEnds = await this.#source.turn();
-    let waiting: Uint8Array[] = [];
-    let waitingBytes = 0;
-    const flush = async (): Promise<void> => {
-      if (waitingBytes === 0) return;
-      const joined = waiting.length === 1 ? (waiting[0] as Uint8Array) : concat(waiting, waitingBytes);
-      waiting = [];
-      waitingBytes = 0;
-      await writeFully(file, joined, this.#bytes);
-      this.#bytes += joined.length;
-      sliceEnds = await this.#source.turn();
-    };
-    for (const block of blocks) {
-      waiting.push(block);
-      waitingBytes += block.length;
-      if (waitingBytes >= 1 << 20) await flush();
-      else if (performance.now() >= sliceEnds) sliceEnds = await this.#source.turn();
+  *#blocks(capture: Capture, out: BlockBuffer, rowsBegin: () => void): Generator<void> {
+    yield* captureDictionary(this.#source.dictionary, capture.dictionary, out);
+    rowsBegin();
+    for (const { place, store, touched } of capture.parts) {
+      yield* captureStore(place, store, capture.epoch, touched, out);
     }
-    await flush();
   }
 
   async #publish(capture: Capture): Promise<void> {
@@ -359,27 +359,34 @@ async function readBlocks(
   apply: (kind: number, payload: Uint8Array) => void,
 ): Promise<void> {
   let sliceEnds = performance.now() + SLICE_MS;
+  // One buffer for all: what is left of the last piece, then the next.
+  let buffer = new Uint8Array(READ_BYTES);
   for (const range of ranges) {
-    let carried = new Uint8Array(0);
+    let left = 0;
     for (let offset = range.from; offset < range.to; ) {
-      const want = Math.min(READ_BYTES, range.to - offset);
-      const buffer = new Uint8Array(carried.length + want);
-      buffer.set(carried);
-      const got = await readFully(file, buffer.subarray(carried.length), offset);
+      if (left * 2 > buffer.length) {
+        // A block that is larger than the buffer.
+        const larger = new Uint8Array(buffer.length * 2);
+        larger.set(buffer.subarray(0, left));
+        buffer = larger;
+      }
+      const want = Math.min(buffer.length - left, range.to - offset);
+      const got = await readFully(file, buffer.subarray(left, left + want), offset);
       if (got < want) throw new EvertError("log_damaged", "the checkpoint is shorter than its manifest says");
       offset += got;
+      const bytes = buffer.subarray(0, left + want);
       let at = 0;
-      for (let block = nextBlock(buffer, at); block !== null; block = nextBlock(buffer, at)) {
+      for (let block = nextBlock(bytes, at); block !== null; block = nextBlock(bytes, at)) {
         apply(block.kind, block.payload);
         at = block.next;
         if (performance.now() < sliceEnds) continue;
         await nextTurn();
         sliceEnds = performance.now() + SLICE_MS;
       }
-      carried = buffer.slice(at);
+      buffer.copyWithin(0, at, bytes.length);
+      left = bytes.length - at;
     }
-    if (carried.length > 0)
-      throw new EvertError("log_damaged", "the checkpoint ends in the middle of a block");
+    if (left > 0) throw new EvertError("log_damaged", "the checkpoint ends in the middle of a block");
   }
 }
 
@@ -439,14 +446,4 @@ export async function restoreStores(
 
 function generationOf(file: string): number {
   return Number(/^rows-(\d+)$/.exec(file)?.[1] ?? 0);
-}
-
-function concat(parts: readonly Uint8Array[], bytes: number): Uint8Array {
-  const joined = new Uint8Array(bytes);
-  let at = 0;
-  for (const part of parts) {
-    joined.set(part, at);
-    at += part.length;
-  }
-  return joined;
 }

@@ -78,6 +78,29 @@ export class BucketLines {
     this.#append(this.lineOf(hash), hash, entry);
   }
 
+  /** insert() for each of the first `n`, in order: into a directory presized for them, nothing is split and the lines are fetched side by side. */
+  insertAll(hashes: Int32Array, entries: Int32Array, n: number): void {
+    if (this.count + n > this.n * ENTRIES_PER_BUCKET) {
+      for (let i = 0; i < n; i++) this.insert(hashes[i] as number, entries[i] as number);
+      return;
+    }
+    this.count += n;
+    const { B, low, high, n: buckets } = this;
+    for (let i = 0; i < n; i++) {
+      const hash = hashes[i] as number;
+      const b = hash & high;
+      const at = (b < buckets ? b : b & low) << 4;
+      let count = B[at + LINE_COUNT] as number;
+      if (count === LINE_ENTRIES) {
+        this.#pushOut(at);
+        count = 0;
+      }
+      B[at + count] = hash;
+      B[at + count + LINE_ENTRIES] = entries[i] as number;
+      B[at + LINE_COUNT] = count + 1;
+    }
+  }
+
   /** Takes an entry out, which must be there. */
   remove(hash: number, entry: number): void {
     this.count--;

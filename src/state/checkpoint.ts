@@ -15,120 +15,167 @@
  *
  * `store` is the store's place in the manifest's list. Rows are captured as visible at one epoch, which the caller has pinned, so capturing may take
  * many turns of the event loop while steps go on. A store's rows come back in the slots they had; indexes are built again.
+ *
+ * A capture is a generator: it puts blocks into the buffer it was given and yields after each, and wherever it has looked at many slots in vain, so
+ * that its caller decides when to write and when to let others work.
  */
 import { crc32 } from "node:zlib";
 import { EvertError } from "../base/errors.ts";
+import { BLOCK_HEADER_BYTES, BLOCK_MAGIC, type BlockBuffer } from "./block-buffer.ts";
 import type { Dictionary } from "./dictionary.ts";
-import type { Store } from "./store.ts";
+import { isMarked, nextMarked } from "./marks.ts";
+import { SHORT_RUN_WORDS, type Store } from "./store.ts";
 
-const MAGIC = 0x4b435645; // "EVCK"
 const VALUES = 1;
 const GONE = 2;
 const ROWS = 3;
 const EMPTY = 4;
-const HEADER_BYTES = 16;
-const ROWS_PER_BLOCK = 4096;
+const ITEMS_PER_BLOCK = 4096;
 const VALUE_BYTES_PER_BLOCK = 1 << 18;
+/** Slots or ids looked at between two yields. */
+const LOOKS_PER_YIELD = 16_384;
 
-/** Blocks of the dictionary's values: all of them, or those of `touched`. */
+/** Blocks of the dictionary's values: all of them, or those of the marked ids. */
 export function* captureDictionary(
   dictionary: Dictionary,
-  touched: Int32Array | null,
-): Generator<Uint8Array> {
-  const n = dictionary.highWater;
-  const marks = touched === null ? null : marksOf(touched, n);
-  const gone: number[] = [];
-  let values: number[] = [];
+  marks: Int32Array | null,
+  out: BlockBuffer,
+): Generator<void> {
+  const n = marks === null ? dictionary.highWater : Math.min(dictionary.highWater, marks.length * 32);
+  const values = new Int32Array(ITEMS_PER_BLOCK);
+  const gone = new Int32Array(ITEMS_PER_BLOCK);
+  let valueCount = 0;
+  let goneCount = 0;
   let bytes = 0;
+  let looks = 0;
+  // What is noted is written before the next yield, for it may be freed while the caller is away. Ids given to others meanwhile are marked again.
+  const write = (): void => {
+    if (valueCount > 0) valuesBlock(dictionary, values.subarray(0, valueCount), bytes, out);
+    if (goneCount > 0) {
+      const at = out.begin(8 + goneCount * 4);
+      out.words[at] = goneCount;
+      out.words[at + 1] = 0;
+      out.words.set(gone.subarray(0, goneCount), at + 2);
+      out.end(GONE, 8 + goneCount * 4);
+    }
+    valueCount = goneCount = bytes = looks = 0;
+  };
   // Id 0 is the empty text, which every dictionary has.
   for (let id = nextMarked(marks, 1, n); id < n; id = nextMarked(marks, id + 1, n)) {
-    if (!dictionary.isLive(id)) {
-      if (marks !== null) gone.push(id);
-      continue;
-    }
-    values.push(id);
-    bytes += dictionary.length(id) + 8;
-    if (bytes >= VALUE_BYTES_PER_BLOCK) {
-      yield valuesBlock(dictionary, values);
-      // What was noted may be freed while the caller is away; it is looked at anew when its turn comes.
-      values = [];
-      bytes = 0;
+    if (!isMarked(marks, id)) looks = LOOKS_PER_YIELD;
+    else if (dictionary.isLive(id)) {
+      values[valueCount++] = id;
+      bytes += dictionary.length(id);
+    } else if (marks !== null) gone[goneCount++] = id;
+    if (
+      ++looks >= LOOKS_PER_YIELD ||
+      valueCount === ITEMS_PER_BLOCK ||
+      goneCount === ITEMS_PER_BLOCK ||
+      bytes >= VALUE_BYTES_PER_BLOCK
+    ) {
+      write();
+      yield;
     }
   }
-  if (values.length > 0) yield valuesBlock(dictionary, values);
-  // Last: an id that has been freed meanwhile is written empty, and only then may another section give it to someone else.
-  if (gone.length > 0) {
-    const payload = new Int32Array(2 + gone.length);
-    payload[0] = gone.length;
-    payload.set(gone, 2);
-    yield block(GONE, new Uint8Array(payload.buffer));
+  write();
+}
+
+function valuesBlock(dictionary: Dictionary, ids: Int32Array, bytes: number, out: BlockBuffer): void {
+  const n = ids.length;
+  const size = 8 + n * 8 + bytes;
+  const start = out.begin(size);
+  const { words } = out;
+  words[start] = n;
+  words[start + 1] = 0;
+  let at = (start + 2 + n * 2) * 4;
+  for (let i = 0; i < n; i++) {
+    const id = ids[i] as number;
+    const length = dictionary.length(id);
+    words[start + 2 + i * 2] = id;
+    words[start + 3 + i * 2] = length;
+    dictionary.copyTo(id, out.bytes, at);
+    at += length;
   }
+  out.end(VALUES, size);
 }
 
-function valuesBlock(dictionary: Dictionary, ids: readonly number[]): Uint8Array {
-  let size = 8 + ids.length * 8;
-  for (const id of ids) size += dictionary.length(id);
-  const payload = new Uint8Array(size);
-  const words = new Int32Array(payload.buffer, 0, 2 + ids.length * 2);
-  words[0] = ids.length;
-  let at = 8 + ids.length * 8;
-  ids.forEach((id, i) => {
-    const value = dictionary.utf8(id);
-    words[2 + i * 2] = id;
-    words[3 + i * 2] = value.length;
-    payload.set(value, at);
-    at += value.length;
-  });
-  return block(VALUES, payload);
-}
-
-/** Blocks of the store's rows visible at `epoch`: all, or of the slots `touched` the rows and the empty ones. */
+/** Blocks of the store's rows visible at `epoch`: all, or of the marked slots the rows and the empty ones. */
 export function* captureStore(
   place: number,
   store: Store,
   epoch: number,
-  touched: Int32Array | null,
-): Generator<Uint8Array> {
-  const n = store.highWater;
-  const marks = touched === null ? null : marksOf(touched, n);
-  const { strideWords } = store.layout;
-  const rows = new Int32Array(ROWS_PER_BLOCK);
-  let count = 0;
-  const empty: number[] = [];
-  const take = (): Uint8Array => {
-    const head = 4 + ((count + 1) & ~1);
-    const payload = new Int32Array(head + count * strideWords);
-    payload[0] = place;
-    payload[1] = strideWords;
-    payload[2] = count;
-    payload.set(rows.subarray(0, count), 4);
-    const I = store.I;
-    // Rows that were born together mostly lie together: runs of slots are copied at once.
-    for (let i = 0; i < count; ) {
-      const slot = rows[i] as number;
-      let run = 1;
-      while (i + run < count && rows[i + run] === slot + run) run++;
-      payload.set(I.subarray(slot * strideWords, (slot + run) * strideWords), head + i * strideWords);
-      i += run;
+  marks: Int32Array | null,
+  out: BlockBuffer,
+): Generator<void> {
+  const n = marks === null ? store.highWater : Math.min(store.highWater, marks.length * 32);
+  const { birthWord, deathWord, strideWords: stride } = store.layout;
+  const rows = new Int32Array(ITEMS_PER_BLOCK);
+  const empty = new Int32Array(ITEMS_PER_BLOCK);
+  let rowCount = 0;
+  let emptyCount = 0;
+  let looks = 0;
+  for (let slot = nextMarked(marks, 0, n); slot < n; ) {
+    // Steps that come while the caller is away may grow the store.
+    const { I } = store;
+    looks = 0;
+    while (
+      slot < n &&
+      looks < LOOKS_PER_YIELD &&
+      rowCount < ITEMS_PER_BLOCK &&
+      emptyCount < ITEMS_PER_BLOCK
+    ) {
+      const b = slot * stride;
+      if (!isMarked(marks, slot)) looks = LOOKS_PER_YIELD;
+      else if ((I[b + birthWord] as number) <= epoch && epoch < (I[b + deathWord] as number))
+        rows[rowCount++] = slot;
+      else if (marks !== null) empty[emptyCount++] = slot;
+      looks++;
+      slot = nextMarked(marks, slot + 1, n);
     }
-    count = 0;
-    return block(ROWS, new Uint8Array(payload.buffer));
-  };
-  for (let slot = nextMarked(marks, 0, n); slot < n; slot = nextMarked(marks, slot + 1, n)) {
-    if (store.visible(slot, epoch)) {
-      rows[count++] = slot;
-      if (count === ROWS_PER_BLOCK) yield take();
-    } else if (marks !== null) empty.push(slot);
+    if (rowCount === ITEMS_PER_BLOCK || (slot >= n && rowCount > 0)) {
+      rowsBlock(place, store, rows.subarray(0, rowCount), out);
+      rowCount = 0;
+    }
+    if (emptyCount === ITEMS_PER_BLOCK || (slot >= n && emptyCount > 0)) {
+      const at = out.begin(8 + emptyCount * 4);
+      out.words[at] = place;
+      out.words[at + 1] = emptyCount;
+      out.words.set(empty.subarray(0, emptyCount), at + 2);
+      out.end(EMPTY, 8 + emptyCount * 4);
+      emptyCount = 0;
+    }
+    yield;
   }
-  if (count > 0) yield take();
-  for (let from = 0; from < empty.length; from += VALUE_BYTES_PER_BLOCK) {
-    const some = empty.slice(from, from + VALUE_BYTES_PER_BLOCK);
-    const payload = new Int32Array(2 + some.length);
-    payload[0] = place;
-    payload[1] = some.length;
-    payload.set(some, 2);
-    yield block(EMPTY, new Uint8Array(payload.buffer));
+}
+
+function rowsBlock(place: number, store: Store, slots: Int32Array, out: BlockBuffer): void {
+  const stride = store.layout.strideWords;
+  const n = slots.length;
+  const head = 4 + ((n + 1) & ~1);
+  const size = (head + n * stride) * 4;
+  const start = out.begin(size);
+  const { words } = out;
+  const { I } = store;
+  words[start] = place;
+  words[start + 1] = stride;
+  words[start + 2] = n;
+  words[start + 3] = 0;
+  words.set(slots, start + 4);
+  if ((n & 1) === 1) words[start + 4 + n] = 0;
+  let to = start + head;
+  // Rows that were born together mostly lie together: long runs of slots are copied at once.
+  for (let i = 0; i < n; ) {
+    const slot = slots[i] as number;
+    let run = 1;
+    while (i + run < n && slots[i + run] === slot + run) run++;
+    const from = slot * stride;
+    const length = run * stride;
+    if (length >= SHORT_RUN_WORDS) words.set(I.subarray(from, from + length), to);
+    else for (let w = 0; w < length; w++) words[to + w] = I[from + w] as number;
+    to += length;
+    i += run;
   }
+  out.end(ROWS, size);
 }
 
 /** The block at the start of `bytes`, or null when more bytes are needed. @throws EvertError log_damaged. */
@@ -136,14 +183,14 @@ export function nextBlock(
   bytes: Uint8Array,
   at: number,
 ): { kind: number; payload: Uint8Array; next: number } | null {
-  if (at + HEADER_BYTES > bytes.length) return null;
-  const view = new DataView(bytes.buffer, bytes.byteOffset + at, HEADER_BYTES);
+  if (at + BLOCK_HEADER_BYTES > bytes.length) return null;
+  const view = new DataView(bytes.buffer, bytes.byteOffset + at, BLOCK_HEADER_BYTES);
   const length = view.getUint32(8, true);
-  if (view.getUint32(0, true) !== MAGIC) throw damaged("a block does not begin with the magic number");
-  const end = at + HEADER_BYTES + length;
+  if (view.getUint32(0, true) !== BLOCK_MAGIC) throw damaged("a block does not begin with the magic number");
+  const end = at + BLOCK_HEADER_BYTES + length;
   const next = (end + 7) & ~7;
   if (next > bytes.length) return null;
-  const payload = bytes.subarray(at + HEADER_BYTES, end);
+  const payload = bytes.subarray(at + BLOCK_HEADER_BYTES, end);
   if (crc32(payload) !== view.getUint32(12, true)) throw damaged("a block's checksum does not match");
   return { kind: view.getUint32(4, true), payload, next };
 }
@@ -182,13 +229,7 @@ export function applyBlock(
       if (stride !== store.layout.strideWords) throw damaged(`rows of ${store.name} have another width`);
       const n = words[2] as number;
       const head = 4 + ((n + 1) & ~1);
-      for (let i = 0; i < n; ) {
-        const slot = words[4 + i] as number;
-        let run = 1;
-        while (i + run < n && words[4 + i + run] === slot + run) run++;
-        store.restoreRows(slot, words.subarray(head + i * stride, head + (i + run) * stride));
-        i += run;
-      }
+      store.restoreRows(words.subarray(4, 4 + n), words, head);
       return;
     }
     case EMPTY: {
@@ -200,39 +241,6 @@ export function applyBlock(
     default:
       throw damaged(`a block is of the unknown kind ${kind}`);
   }
-}
-
-function block(kind: number, payload: Uint8Array): Uint8Array {
-  const size = (HEADER_BYTES + payload.length + 7) & ~7;
-  const out = new Uint8Array(size);
-  const view = new DataView(out.buffer);
-  view.setUint32(0, MAGIC, true);
-  view.setUint32(4, kind, true);
-  view.setUint32(8, payload.length, true);
-  view.setUint32(12, crc32(payload), true);
-  out.set(payload, HEADER_BYTES);
-  return out;
-}
-
-/** A bit for each number below `end`, set for those of the list: in order and once each; to sort them would hold up the event loop. */
-function marksOf(list: Int32Array, end: number): Int32Array {
-  const marks = new Int32Array((end + 31) >>> 5);
-  for (let i = 0; i < list.length; i++) {
-    const n = list[i] as number;
-    marks[n >>> 5] = (marks[n >>> 5] as number) | (1 << (n & 31));
-  }
-  return marks;
-}
-
-/** The first marked number from `from` on, `end` if there is none. Without marks all are. */
-function nextMarked(marks: Int32Array | null, from: number, end: number): number {
-  if (marks === null) return from;
-  while (from < end) {
-    const rest = (marks[from >>> 5] as number) >>> (from & 31);
-    if (rest !== 0) return from + 31 - Math.clz32(rest & -rest);
-    from = (from | 31) + 1;
-  }
-  return end;
 }
 
 function damaged(detail: string): EvertError {

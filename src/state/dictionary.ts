@@ -23,6 +23,7 @@ import { EvertError } from "../base/errors.ts";
 import { type OrderKey, orderKeyOf } from "../batch/order-key.ts";
 import type { SqlType } from "../batch/types.ts";
 import { Buckets } from "./buckets.ts";
+import { Marks } from "./marks.ts";
 import { GrowingMemory, Int32List } from "./memory.ts";
 
 /** 2^62: every wide reference is at least this, every other integer in a double is below 2^53. */
@@ -57,7 +58,7 @@ export class Dictionary {
   /** By block size in units of 8 bytes: free blocks. */
   readonly #freeBlocks = new Map<number, Int32List>();
   readonly #candidates = new Int32List();
-  readonly #touched = new Int32List();
+  readonly #touched = new Marks();
   readonly #encoder = new TextEncoder();
   readonly #decoder = new TextDecoder();
   readonly #cacheIds = new Int32Array(CACHE_SLOTS).fill(-1);
@@ -134,6 +135,16 @@ export class Dictionary {
     const at = id * ENTRY_WORDS;
     const start = (E[at + OFFSET] as number) * 8;
     return this.#heap.U8.subarray(start, start + (E[at + LENGTH] as number));
+  }
+
+  /** Puts the value's bytes into `target` from `at` on. */
+  copyTo(id: number, target: Uint8Array, at: number): void {
+    const E = this.#entries.I;
+    const U = this.#heap.U8;
+    const start = (E[id * ENTRY_WORDS + OFFSET] as number) * 8;
+    const length = E[id * ENTRY_WORDS + LENGTH] as number;
+    if (length > 40) target.set(U.subarray(start, start + length), at);
+    else for (let i = 0; i < length; i++) target[at + i] = U[start + i] as number;
   }
 
   /** Bytes of the value. */
@@ -298,11 +309,9 @@ export class Dictionary {
     list.clear();
   }
 
-  /** Ids made or freed since the last call, for the checkpoint (may repeat). */
+  /** Marks of the ids made or freed since the last call, for the checkpoint. */
   takeTouched(): Int32Array {
-    const taken = this.#touched.array.slice(0, this.#touched.length);
-    this.#touched.clear();
-    return taken;
+    return this.#touched.take();
   }
 
   isLive(id: number): boolean {
@@ -332,7 +341,7 @@ export class Dictionary {
   restored(): void {
     this.#freeIds.clear();
     for (let id = this.#ids - 1; id > 0; id--) if (!this.isLive(id)) this.#freeIds.push(id);
-    this.#touched.clear();
+    this.#touched.take();
   }
 
   #find(source: Uint8Array, start: number, end: number, hash: number): number {
@@ -364,6 +373,7 @@ export class Dictionary {
   #newId(): number {
     const id = this.#ids++;
     this.#entries.ensure((id + 1) * ENTRY_WORDS * 4);
+    this.#touched.ensure(id + 1);
     return id;
   }
 
@@ -390,7 +400,7 @@ export class Dictionary {
     E[at + NEXT] = buckets.B[bucket] as number;
     buckets.B[bucket] = id + 1;
     this.#live++;
-    this.#touched.push(id);
+    this.#touched.add(id);
   }
 
   #free(id: number): void {
@@ -417,7 +427,7 @@ export class Dictionary {
     E[at + LENGTH] = -1;
     this.#live--;
     this.#freeIds.push(id);
-    this.#touched.push(id);
+    this.#touched.add(id);
     const cached = id & (CACHE_SLOTS - 1);
     if (this.#cacheIds[cached] === id) this.#cacheIds[cached] = -1;
     this.#dropCanonical(id);

@@ -5,6 +5,7 @@
  */
 import type { HashIndex } from "./hash-index.ts";
 import type { IndexGrowth } from "./index-growth.ts";
+import type { Marks } from "./marks.ts";
 import type { Int32List } from "./memory.ts";
 import type { OrderedIndex } from "./ordered-index.ts";
 import { LIVE, type Rows } from "./rows.ts";
@@ -17,7 +18,7 @@ interface Entered extends Rows {
 
 /** Slots born or killed since the last checkpoint took them; null until someone asks for them. */
 export interface Touched {
-  slots: Int32List | null;
+  slots: Marks | null;
 }
 
 export interface EntryCode {
@@ -46,7 +47,7 @@ export function entryCode(
       ${calls(growthNames, "inserted")}
       store.live++;
       born.push(slot);
-      if (touched.slots !== null) touched.slots.push(slot);
+      if (touched.slots !== null) touched.slots.add(slot);
     },
     leave(slot) {
       ${calls(indexNames, "remove")}

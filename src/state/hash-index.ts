@@ -43,6 +43,8 @@ export interface HashIndex {
   /** Unique: the next older version of the slot's key; multi: the next row of its key. -1: none. */
   readonly next: (slot: number) => number;
   readonly insert: (slot: number) => void;
+  /** insert() for each of the first n. */
+  readonly insertAll: (slots: Int32Array, n: number) => void;
   readonly remove: (slot: number) => void;
   /** Room for the links of slots below `slots`; `expected`: entries an empty index is about to get. */
   readonly reserve: (slots: number, expected?: number) => void;
@@ -85,7 +87,7 @@ type Make = (
   hashInt: (k: number) => number,
   hashDouble: (v: number) => number,
   hashMore: (h: number, k: number) => number,
-) => Pick<HashIndex, "find" | "like" | "touch" | "next" | "insert" | "remove">;
+) => Pick<HashIndex, "find" | "like" | "touch" | "next" | "insert" | "insertAll" | "remove">;
 
 export function createHashIndex(store: Rows, spec: HashIndexSpec): HashIndex {
   const links = new GrowingMemory();
@@ -104,6 +106,7 @@ export function createHashIndex(store: Rows, spec: HashIndexSpec): HashIndex {
     touch: code.touch,
     next: code.next,
     insert: code.insert,
+    insertAll: code.insertAll,
     remove: code.remove,
     reserve: (slots, expected = 0) => {
       if (linkWords > 0) links.ensure(slots * linkWords * 4);
@@ -236,8 +239,13 @@ function uniqueSource(store: Rows, spec: HashIndexSpec): string {
     return -1;
   }
   function insert(slot) { buckets.insert(hashOf(slot), slot); }
+  function insertAll(slots, n) {
+    const hashes = new Int32Array(n);
+    for (let i = 0; i < n; i++) hashes[i] = hashOf(slots[i]);
+    buckets.insertAll(hashes, slots, n);
+  }
   function remove(slot) { buckets.remove(hashOf(slot), slot); }
-  return { find, like, touch, next, insert, remove };`;
+  return { find, like, touch, next, insert, insertAll, remove };`;
 }
 
 function multiSource(store: Rows, spec: HashIndexSpec): string {
@@ -260,6 +268,7 @@ function multiSource(store: Rows, spec: HashIndexSpec): string {
     K[slot * 2] = 0;
     buckets.insert(h, slot);
   }
+  function insertAll(slots, n) { for (let i = 0; i < n; i++) insert(slots[i]); }
   function remove(slot) {
     const K = links.I, after = K[slot * 2], before = K[slot * 2 + 1];
     if (after !== 0) K[(after - 1) * 2 + 1] = before;
@@ -267,5 +276,5 @@ function multiSource(store: Rows, spec: HashIndexSpec): string {
     else if (after !== 0) buckets.replace(hashOf(slot), slot, after - 1);
     else buckets.remove(hashOf(slot), slot);
   }
-  return { find, like, touch, next, insert, remove };`;
+  return { find, like, touch, next, insert, insertAll, remove };`;
 }

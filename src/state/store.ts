@@ -15,11 +15,16 @@ import { identicalDouble } from "./equality.ts";
 import { createHashIndex, type HashIndex, type HashIndexSpec } from "./hash-index.ts";
 import { IndexGrowth } from "./index-growth.ts";
 import { createLayout, type LayoutColumn, mayBeWide, type RowLayout } from "./layout.ts";
+import { Marks } from "./marks.ts";
 import { GrowingMemory, Int32List, Int32Queue } from "./memory.ts";
 import { createOrderedIndex, type OrderedIndex, type OrderedIndexSpec } from "./ordered-index.ts";
+import { PIECE_SLOTS, restoreCode } from "./restore-code.ts";
 import { LIVE, type Rows } from "./rows.ts";
 
 export { LIVE };
+
+/** Runs of fewer words are copied word by word: a call costs as much. */
+export const SHORT_RUN_WORDS = 64;
 
 type Columns = readonly (Float64Array | Int32Array)[];
 type Nulls = readonly (Uint8Array | null)[];
@@ -119,6 +124,7 @@ export class Store implements Rows {
     if (this.#memory.ensure(slots * this.layout.strideWords * 4)) {
       this.I = this.#memory.I;
       this.F = this.#memory.F;
+      this.#touched.slots?.ensure(this.#room);
     }
     for (const index of this.#hashIndexes) index.reserve(slots);
     for (const { index } of this.#growths) if ("reserve" in index) index.reserve(slots);
@@ -150,7 +156,7 @@ export class Store implements Rows {
     this.I[base + deathWord] = this.epoch;
     this.#dead.push(slot);
     this.died.push(slot);
-    if (this.#touched.slots !== null) this.#touched.slots.push(slot);
+    if (this.#touched.slots !== null) this.#touched.slots.add(slot);
   }
 
   visible(slot: number, epoch: number): boolean {
@@ -335,24 +341,46 @@ export class Store implements Rows {
     return this.#released === this.highWater;
   }
 
-  /** Starts noting touched slots for checkpoints, and gives those noted since the last call (may repeat). */
+  /** Starts marking touched slots for checkpoints, and gives the marks made since the last call. */
   takeTouched(): Int32Array {
-    const { slots } = this.#touched;
-    this.#touched.slots = new Int32List();
-    return slots === null ? new Int32Array(0) : slots.array.subarray(0, slots.length);
+    if (this.#touched.slots !== null) return this.#touched.slots.take();
+    this.#noteTouched();
+    return new Int32Array(0);
   }
 
-  /** Puts rows into consecutive slots from `slot` on while restoring; `words` are rows of a checkpoint. Indexes follow in restored(). */
-  restoreRows(slot: number, words: Int32Array): void {
-    const { strideWords } = this.layout;
-    const rows = words.length / strideWords;
-    if (slot < 0 || slot + rows > this.highWater) {
-      throw new EvertError(
-        "log_damaged",
-        `a checkpoint names slot ${slot} of ${this.name}, which it does not have`,
-      );
+  #noteTouched(): void {
+    const marks = new Marks();
+    marks.ensure(this.#room);
+    this.#touched.slots = marks;
+  }
+
+  /** Slots there is memory for. */
+  get #room(): number {
+    return Math.floor(this.#memory.bytes / (this.layout.strideWords * 4));
+  }
+
+  /** Puts rows into slots while restoring; `words` are their rows, one behind the other, from `at` on. Indexes follow in restored(). */
+  restoreRows(slots: Int32Array, words: Int32Array, at: number): void {
+    const { strideWords: stride } = this.layout;
+    const { I, highWater } = this;
+    const n = slots.length;
+    for (let i = 0; i < n; ) {
+      const slot = slots[i] as number;
+      let run = 1;
+      while (i + run < n && slots[i + run] === slot + run) run++;
+      if (slot < 0 || slot + run > highWater) {
+        throw new EvertError(
+          "log_damaged",
+          `a checkpoint names slot ${slot} of ${this.name}, which it does not have`,
+        );
+      }
+      const length = run * stride;
+      const to = slot * stride;
+      if (length >= SHORT_RUN_WORDS) I.set(words.subarray(at, at + length), to);
+      else for (let w = 0; w < length; w++) I[to + w] = words[at + w] as number;
+      at += length;
+      i += run;
     }
-    this.I.set(words, slot * strideWords);
   }
 
   /** Before restoreRows calls: room for slots below `slots`, all free (fresh memory is zero, and so is the weight of no row). */
@@ -371,26 +399,16 @@ export class Store implements Rows {
 
   /** After the last restoreRows: epochs start anew at `epoch`, references are counted; yields between pieces of index building. */
   *restored(epoch: number): Generator<void> {
-    const { weightWord, birthWord, deathWord, strideWords } = this.layout;
     this.epoch = epoch;
     const hash = this.#hashIndexes;
     for (const index of hash) index.reserve(Math.max(1, this.highWater), this.highWater);
-    for (let slot = 0; slot < this.highWater; slot++) {
-      const base = slot * strideWords;
-      if ((slot & 8_191) === 8_191) yield;
-      if (this.I[base + weightWord] === 0) {
-        this.I[base + birthWord] = LIVE;
-        this.#free.push(slot);
-        continue;
-      }
-      this.I[base + birthWord] = epoch;
-      this.I[base + deathWord] = LIVE;
-      this.#references.retain(slot);
-      for (let i = 0; i < hash.length; i++) (hash[i] as HashIndex).insert(slot);
-      this.live++;
+    const piece = restoreCode(this, this.#references, hash, this.#free);
+    for (let from = 0; from < this.highWater; from += PIECE_SLOTS) {
+      this.live += piece(from, Math.min(this.highWater, from + PIECE_SLOTS), epoch);
+      yield;
     }
     for (const index of this.#orderedIndexes) yield* index.build();
-    this.#touched.slots = new Int32List();
+    this.#noteTouched();
   }
 }
 

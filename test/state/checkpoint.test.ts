@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { int4, int8, text } from "../../src/batch/types.ts";
+import { BlockBuffer } from "../../src/state/block-buffer.ts";
 import { applyBlock, captureDictionary, captureStore, nextBlock } from "../../src/state/checkpoint.ts";
 import { Dictionary } from "../../src/state/dictionary.ts";
 import { Store } from "../../src/state/store.ts";
@@ -112,20 +113,20 @@ describe("checkpoint blocks", () => {
           const touched = store.takeTouched();
           const ids = dictionary.takeTouched();
           const pin = store.pin(epoch);
-          const blocks: Uint8Array[] = [];
           const at = epoch;
-          const values = captureDictionary(dictionary, first ? null : ids);
-          const rows = captureStore(0, store, at, first ? null : touched);
+          const out = new BlockBuffer();
+          const values = captureDictionary(dictionary, first ? null : ids, out);
+          const rows = captureStore(0, store, at, first ? null : touched, out);
           // A later step comes in between, and vacuum, and collection: the pin must hold what was captured.
           const next = steps[i + 1];
           if (next !== undefined) apply(next);
           store.vacuum(epoch);
           dictionary.collect();
-          for (const b of values) blocks.push(b);
-          for (const b of rows) blocks.push(b);
+          for (const _ of values) void _;
+          for (const _ of rows) void _;
           slots = store.highWater;
           pin.release();
-          file = Uint8Array.from([...file, ...blocks.flatMap((b) => [...b])]);
+          file = Uint8Array.from([...file, ...out.bytes.subarray(0, out.length)]);
           first = false;
           const again = restore(file, slots);
           expect(contents(again.store, 1)).toEqual(captured);
@@ -144,8 +145,12 @@ describe("checkpoint blocks", () => {
     const { store } = make(dictionary);
     store.begin(1);
     for (let i = 0; i < 20; i++) put(store, i, BigInt(i), `text ${i}`);
-    const blocks = [...captureDictionary(dictionary, null), ...captureStore(0, store, 1, null)];
-    for (const block of blocks) {
+    const out = new BlockBuffer();
+    for (const _ of captureDictionary(dictionary, null, out)) void _;
+    for (const _ of captureStore(0, store, 1, null, out)) void _;
+    const file = out.bytes.subarray(0, out.length);
+    for (let from = 0; from < file.length; from = nextBlock(file, from)!.next) {
+      const block = file.slice(from, nextBlock(file, from)!.next);
       for (let byte = 0; byte < block.length; byte += 3) {
         const copy = block.slice();
         copy[byte] = copy[byte]! ^ 0x10;

@@ -224,10 +224,7 @@ describe("Store against a plain list", () => {
     const rebuilt = again.orderedIndex(spec);
     again.restoring(store.highWater);
     for (const { slot } of slots)
-      again.restoreRows(
-        slot,
-        words.subarray(slot * store.layout.strideWords, (slot + 1) * store.layout.strideWords),
-      );
+      again.restoreRows(Int32Array.of(slot), words, slot * store.layout.strideWords);
     for (const _ of again.restored(1)) void _;
     const orderOf = (s: Store, x: typeof index) => {
       const out: number[] = [];

@@ -1,0 +1,73 @@
+/** A table whose rows are told by their number, in columns: what is measured is the state, not the reading of JSON. */
+import type { Batch, Column } from "../../src/batch/batch.ts";
+import { count, type Db, int4, int8, open, table, text, view } from "../../src/index.ts";
+
+/** The values alone: int8, two int4, a text of 20 bytes. */
+export const RAW_BYTES: number = 8 + 4 + 4 + 20;
+const CITIES = 1000;
+const CITY_BYTES = 20;
+
+const accounts = table("accounts", {
+  key: "id",
+  schema: { id: int8, branch: int4, level: int4, city: text },
+});
+
+const perBranch = view(
+  "per_branch",
+  accounts.groupBy((a) => a.branch, { accounts: count() }),
+);
+
+/** Of which the texts are as many as the rows. */
+const letters = table("letters", { key: "id", schema: { id: int8, branch: int4, level: int4, city: text } });
+
+export function openAccounts(
+  dir: string,
+  checkpointIntervalMs: number,
+  report?: (m: string) => void,
+): Promise<Db> {
+  return open({
+    dir,
+    topics: [accounts, letters],
+    views: [perBranch],
+    checkpointIntervalMs,
+    ...(report === undefined ? {} : { report }),
+  });
+}
+
+/** Rows with these ids and levels; texts of `distinct` kinds. */
+export function batchOf(
+  db: Db,
+  topic: string,
+  ids: Float64Array,
+  level: number,
+  distinct: number = CITIES,
+): Batch {
+  const { schema } = db.engine.topic(topic);
+  const { length } = ids;
+  const fixed = (k: number, values: Int32Array | BigInt64Array): Column => {
+    return { kind: "fixed", type: schema.fields[k]!.type, length, validity: null, values };
+  };
+  const data = new Uint8Array(length * CITY_BYTES).fill(97);
+  const offsets = Int32Array.from({ length: length + 1 }, (_, i) => i * CITY_BYTES);
+  ids.forEach((id, i) => {
+    for (let n = id % distinct, at = (i + 1) * CITY_BYTES; n > 0; n = Math.floor(n / 10))
+      data[--at] = 48 + (n % 10);
+  });
+  return {
+    schema,
+    length,
+    weights: null,
+    columns: [
+      fixed(
+        0,
+        BigInt64Array.from(ids, (id) => BigInt(id)),
+      ),
+      fixed(
+        1,
+        Int32Array.from(ids, (id) => id % 977),
+      ),
+      fixed(2, new Int32Array(length).fill(level)),
+      { kind: "utf8", type: schema.fields[3]!.type, length, validity: null, offsets, data },
+    ],
+  };
+}

@@ -4,6 +4,7 @@ import { count, type Db, int4, int8, open, table, text, view } from "../../src/i
 
 /** The values alone: int8, two int4, a text of 20 bytes. */
 export const RAW_BYTES: number = 8 + 4 + 4 + 20;
+export const BRANCHES = 977;
 const CITIES = 1000;
 const CITY_BYTES = 20;
 
@@ -30,6 +31,7 @@ export function openAccounts(
     topics: [accounts, letters],
     views: [perBranch],
     checkpointIntervalMs,
+    answerWhileCatchingUp: true,
     ...(report === undefined ? {} : { report }),
   });
 }
@@ -64,7 +66,7 @@ export function batchOf(
       ),
       fixed(
         1,
-        Int32Array.from(ids, (id) => id % 977),
+        Int32Array.from(ids, (id) => id % BRANCHES),
       ),
       fixed(2, new Int32Array(length).fill(level)),
       { kind: "utf8", type: schema.fields[3]!.type, length, validity: null, offsets, data },

@@ -31,6 +31,7 @@ export async function serve(appFile: string | undefined, options: StartOptions):
     topics: app?.topics,
     views: app?.views,
     functions: app?.functions,
+    answerWhileCatchingUp: true,
     report: (message) => logger.info(message),
     onFatal: (error) => {
       printError(error);

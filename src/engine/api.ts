@@ -105,7 +105,8 @@ export interface TopicInfo {
   readonly stateBytes: number;
 }
 
-export type ViewStatus = "building" | "live" | "stale" | "failed";
+/** catching_up: after a start, while the log behind its checkpoint is replayed; it answers at its position. */
+export type ViewStatus = "building" | "catching_up" | "live" | "stale" | "failed";
 
 export interface ViewInfo {
   readonly name: string;
@@ -125,7 +126,7 @@ export interface ViewInfo {
   readonly position: string;
   /** Commits it is behind the log. */
   readonly lag: number;
-  /** 0..1 while building. */
+  /** 0..1 while building or catching up. */
   readonly progress: number;
   /** Rows in its error collection. */
   readonly errors: number;
@@ -185,6 +186,8 @@ export interface Answer {
   readonly position: string;
   /** Set while the view is built anew: the rows are those of its earlier definition, as of `position`. */
   readonly stale?: true;
+  /** Set after a start, while the log behind the checkpoint is replayed: `position` is what the log said earlier. */
+  readonly catchingUp?: true;
 }
 
 /** One term of a view's ORDER BY, by column name. Text compares by its UTF-8 bytes (C collation). */
@@ -290,8 +293,9 @@ export interface DatabaseStats {
 }
 
 export interface Readiness {
+  /** Whether reads are answered. */
   readonly ready: boolean;
-  /** 0..1: how much of the log after the checkpoint has been replayed. */
+  /** 0..1: how much of the log after the checkpoint has been replayed. Below 1, answers are of an earlier position, and what is written waits. */
   readonly progress: number;
   readonly position: string;
 }

@@ -78,9 +78,8 @@ export class Committer {
     return judgement;
   }
 
-  /** Runs `work` with the gate closed. */
-  async #alone<T>(work: () => Promise<T>): Promise<T> {
-    while (this.#gate !== null) await this.#gate;
+  /** Closes the gate, which REQUIRES that it is open; what is given opens it again. */
+  hold(): () => void {
     let open: () => void = () => {};
     this.#gate = new Promise((resolve) => {
       open = () => {
@@ -88,6 +87,13 @@ export class Committer {
         resolve();
       };
     });
+    return open;
+  }
+
+  /** Runs `work` with the gate closed. */
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
+    while (this.#gate !== null) await this.#gate;
+    const open = this.hold();
     try {
       return await work();
     } finally {

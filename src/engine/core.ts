@@ -26,6 +26,7 @@ import {
   TICK_ENTRY,
   type TopicEntry,
 } from "./catalog.ts";
+import type { CatchUp } from "./catch-up.ts";
 import { Committer } from "./committer.ts";
 import { Constraints, TopicConstraints } from "./constraints.ts";
 import { Indexes } from "./indexes.ts";
@@ -83,6 +84,8 @@ export class Core {
   readonly #onFatal: (error: EvertError) => void;
   #durableWaiters: { position: number; resolve: () => void; reject: (e: EvertError) => void }[] = [];
   #failure: EvertError | null = null;
+  /** The replay of a start, until it is at the end of the log. */
+  catchUp: CatchUp | null = null;
   /** While the log is replayed the catalog is already what it will be at the end. */
   #replaying = true;
 
@@ -394,6 +397,11 @@ export class Core {
     const ready = this.#durableWaiters.filter((w) => w.position <= position);
     this.#durableWaiters = this.#durableWaiters.filter((w) => w.position > position);
     for (const w of ready) w.resolve();
+  }
+
+  /** Nothing more is acknowledged; reads go on with what there is. */
+  fail(error: EvertError): void {
+    this.#broken(error);
   }
 
   #broken(error: EvertError): void {

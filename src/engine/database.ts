@@ -46,6 +46,7 @@ import type {
 } from "./api.ts";
 import { arrowPart } from "./arrow-input.ts";
 import { CATALOG_ENTRY, SINK_ENTRY, TICK_ENTRY, type TopicEntry } from "./catalog.ts";
+import { CatchUp } from "./catch-up.ts";
 import {
   Checkpointer,
   type Manifest,
@@ -77,6 +78,11 @@ export interface OpenEngineOptions {
   readonly clock?: Clock | undefined;
   /** Size of a segment of the log. Smaller ones are sealed, and can be shipped and removed, sooner. Default 64 MiB. */
   readonly segmentBytes?: number | undefined;
+  /**
+   * Opens as soon as the rows of the checkpoint can be read, while the log after it is still replayed: views say that they catch up, what is written
+   * waits. Without a usable checkpoint there is nothing to read before.
+   */
+  readonly answerWhileCatchingUp?: boolean | undefined;
   /** Milliseconds between checkpoints while there is something new; 0 turns them off (one is still taken on close). Default 5,000. */
   readonly checkpointIntervalMs?: number | undefined;
   /** Functions that SQL calls by name. */
@@ -108,9 +114,9 @@ export class Database implements Engine {
   readonly #checkpointer: Checkpointer;
   readonly #report: (message: string) => void;
   #checkpointTimer: NodeJS.Timeout | null = null;
-  #ready = false;
-  #replayFrom = 0;
-  #replayTo = 0;
+  #catchUp: CatchUp | null = null;
+  /** Ends when the database is what it was. */
+  #caughtUp: Promise<void> = Promise.resolve();
   #closing: Promise<void> | null = null;
 
   /** Use openEngine. */
@@ -144,35 +150,51 @@ export class Database implements Engine {
     );
   }
 
-  /** From the checkpoint to now: replays the log, then starts to build what the checkpoint did not hold. */
+  /**
+   * From the checkpoint to now: replays the log, then starts to build what the checkpoint did not hold. `beside`: resolves at once, and readers are
+   * answered meanwhile.
+   */
   async start(
     topics: readonly AnyTopic[],
     views: readonly AnyView[],
     checkpointIntervalMs: number,
+    beside: boolean,
   ): Promise<void> {
     const { core } = this;
-    const { log, stepper } = core;
-    this.#replayFrom = stepper.position;
-    this.#replayTo = log.durablePosition;
-    core.publisher.durable(this.#replayTo);
-    if (this.#replayTo > this.#replayFrom) {
-      for await (const group of log.read(core.replayOptions(this.#replayFrom + 1, this.#replayTo))) {
-        await stepper.room();
-        stepper.enqueue(group);
-      }
-      await stepper.atBoundary(() => {});
+    this.#catchUp = core.catchUp = new CatchUp(core);
+    if (!beside) return this.#reachEnd(topics, views, checkpointIntervalMs, null);
+    // What these say of records holds for the first that is let in.
+    for (const handle of topics) core.topicHandles.set(handle.name, handle);
+    this.#caughtUp = this.#reachEnd(topics, views, checkpointIntervalMs, core.committer.hold());
+    this.#caughtUp.catch((error: unknown) => {
+      if (this.#closing === null) core.fail(toEvertError(error));
+    });
+  }
+
+  /** `admit` lets in those who write. */
+  async #reachEnd(
+    topics: readonly AnyTopic[],
+    views: readonly AnyView[],
+    checkpointIntervalMs: number,
+    admit: (() => void) | null,
+  ): Promise<void> {
+    const { core } = this;
+    try {
+      await (this.#catchUp as CatchUp).run(admit !== null);
+      core.replayed();
+      // Constant rows and aggregates over nothing are there even if the log is empty.
+      await core.stepper.kick();
+    } finally {
+      admit?.();
     }
-    core.replayed();
-    // Constant rows and aggregates over nothing are there even if the log is empty.
-    await stepper.kick();
     await declareApp(core, topics, views);
     core.views.fillMissing();
     core.ticker.start();
     // All topics are known to the log by now.
-    log.startSealing();
+    core.log.startSealing();
     core.sinks.start();
-    this.#ready = true;
-    if (checkpointIntervalMs > 0) this.#checkpointEvery(checkpointIntervalMs);
+    this.#catchUp = core.catchUp = null;
+    if (checkpointIntervalMs > 0 && this.#closing === null) this.#checkpointEvery(checkpointIntervalMs);
   }
 
   #checkpointEvery(intervalMs: number): void {
@@ -192,11 +214,9 @@ export class Database implements Engine {
   }
 
   readiness(): Readiness {
-    const behind = this.#replayTo - this.#replayFrom;
-    const done = this.core.stepper.position - this.#replayFrom;
     return {
-      ready: this.#ready && this.core.failure === null,
-      progress: this.#ready || behind <= 0 ? 1 : Math.min(1, done / behind),
+      ready: this.core.failure === null,
+      progress: this.#catchUp?.progress ?? 1,
       position: this.position,
     };
   }
@@ -243,10 +263,7 @@ export class Database implements Engine {
   }
 
   views(): ViewInfo[] {
-    const { views, publisher, log } = this.core;
-    return [...views.all()].map((live) =>
-      infoOf(views, live, publisher.published.position, log.lastPosition),
-    );
+    return [...this.core.views.all()].map((live) => infoOf(this.core, live));
   }
 
   view(name: string): ViewReader {
@@ -268,10 +285,20 @@ export class Database implements Engine {
     options: SubscribeOptions = {},
   ): AsyncIterable<SubscriptionEvent> {
     const asked = targets.map((t) => ({ ...t, from: t.from == null ? t.from : Number(t.from) }));
-    return this.core.subscriptions.subscribe(asked, {
-      from: options.from === undefined ? undefined : Number(options.from),
-      signal: options.signal,
-    });
+    const from = options.from === undefined ? undefined : Number(options.from);
+    const items = this.core.subscriptions.subscribe(asked, { from, signal: options.signal });
+    const last = Math.max(from ?? 0, ...asked.map((t) => t.from ?? 0));
+    return this.#catchUp?.isAhead(last) === true ? this.#behind(last, items, options.signal) : items;
+  }
+
+  /** What a subscriber has seen before a restart is reached again first: nobody is shown an earlier moment. */
+  async *#behind(
+    position: number,
+    items: AsyncIterable<SubscriptionEvent>,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<SubscriptionEvent> {
+    await this.core.publisher.waitFor(position, SETTLE_TIMEOUT_MS);
+    if (signal?.aborted !== true) yield* items;
   }
 
   readTopic(name: string, options: ReadTopicOptions = {}): AsyncIterable<TopicRecord> {
@@ -368,6 +395,7 @@ export class Database implements Engine {
   // ---- ending -----------------------------------------------------------------------------------------------------------
 
   async settled(): Promise<void> {
+    await this.#caughtUp;
     const { log, publisher, sinks } = this.core;
     // What sinks append is a commit too, and may have them append more.
     for (let at = -1; at !== log.lastPosition; ) {
@@ -379,11 +407,13 @@ export class Database implements Engine {
   }
 
   /** Resolves when no view is being built. */
-  built(): Promise<void> {
-    return this.core.views.settled();
+  async built(): Promise<void> {
+    await this.#caughtUp;
+    await this.core.views.settled();
   }
 
   async checkpoint(): Promise<void> {
+    await this.#caughtUp;
     await this.#checkpointer.take();
   }
 
@@ -399,10 +429,17 @@ export class Database implements Engine {
     const gone = new EvertError("shutting_down", "the database is being closed");
     core.sinks.stop();
     core.committer.close(gone);
+    const isBehind = this.#catchUp !== null;
+    if (isBehind) {
+      // The next start begins where this one did.
+      this.#catchUp?.stop();
+      core.publisher.fail(gone);
+      await this.#caughtUp.catch(() => {});
+    }
     await core.sinks.resting();
     await core.views.abort();
     try {
-      if (core.failure === null) {
+      if (core.failure === null && !isBehind) {
         await this.settled();
         await this.#checkpointer.take();
       }
@@ -497,6 +534,7 @@ async function openOn(
       options.topics ?? [],
       options.views ?? [],
       options.checkpointIntervalMs ?? CHECKPOINT_INTERVAL_MS,
+      options.answerWhileCatchingUp === true && manifest !== null,
     );
     return database;
   }

@@ -35,6 +35,11 @@ export interface OpenOptions {
   readonly disk?: Disk;
   /** Size of a segment of the log, at least 64 KiB. Default 64 MiB. */
   readonly segmentBytes?: number;
+  /**
+   * Resolves as soon as what the checkpoint holds can be read, while the log behind it is replayed: views answer at the position they have reached
+   * (`catchingUp`), what is written waits, a new definition takes effect at the end, which settled() waits for. Default: false.
+   */
+  readonly answerWhileCatchingUp?: boolean;
   /** Milliseconds between checkpoints; 0: only on close. Default 5,000. */
   readonly checkpointIntervalMs?: number;
   /** What a recursive query may do before it is taken for an endless one. */
@@ -181,8 +186,10 @@ export async function open(options: OpenOptions): Promise<Db> {
     functionTimeoutMs: options.functionTimeoutMs,
     recursion: options.recursion,
     limits: options.limits,
+    answerWhileCatchingUp: options.answerWhileCatchingUp,
     report: options.report,
   });
+  if (options.answerWhileCatchingUp === true) return new Db(engine);
   await engine.built();
   for (const view of app.views) {
     const error = engine.viewFailure(view.name);

@@ -1,40 +1,31 @@
 /** What the API says of a view: its state, its figures, its operators. */
 import { type OperatorStats, sumOf } from "../dataflow/operator-stats.ts";
-import type { OperatorInfo, ViewInfo } from "./api.ts";
-import type { LiveView, LiveViews } from "./live-views.ts";
+import type { OperatorInfo, ViewInfo, ViewStatus } from "./api.ts";
+import type { Core } from "./core.ts";
+import type { LiveView } from "./live-views.ts";
 
 /** As infoOf(), with its operators. */
-export function detailedInfoOf(
-  views: LiveViews,
-  live: LiveView,
-  position: number,
-  lastPosition: number,
-): ViewInfo {
+export function detailedInfoOf(core: Core, live: LiveView): ViewInfo {
   const operators = live.node?.operators() ?? [];
-  return {
-    ...infoOf(views, live, position, lastPosition, operators),
-    operators: operators.map(operatorInfo),
-  };
+  return { ...infoOf(core, live, operators), operators: operators.map(operatorInfo) };
 }
 
 export function infoOf(
-  views: LiveViews,
+  { views, publisher, log, catchUp }: Core,
   live: LiveView,
-  position: number,
-  lastPosition: number,
   operators: readonly OperatorStats[] = live.node?.operators() ?? [],
 ): ViewInfo {
   const { entry, node, query, filling } = live;
   const done = sumOf(operators);
   const stale = views.staleRows(live);
   const view = stale?.view ?? live.view;
-  const reflected = stale?.position ?? position;
+  const reflected = stale?.position ?? publisher.published.position;
   const error = views.errorOf(live);
   const skips = entry.onError === "skip";
   const errors = node?.errorCount ?? 0;
   const info: ViewInfo = {
     name: entry.name,
-    status: stale !== null ? "stale" : filling !== null ? "building" : error !== null ? "failed" : "live",
+    status: statusOf(stale !== null, filling !== null, error !== null, catchUp !== null),
     schema: { fields: view?.fields ?? query?.plan.schema.fields.slice(0, query.visible) ?? [] },
     key: view?.keyColumns?.map((c) => view.fields[c]!.name) ?? null,
     order: view?.order ?? query?.order ?? [],
@@ -44,13 +35,20 @@ export function infoOf(
     rowsOut: done.rowsOut,
     stepSeconds: done.ms / 1000,
     position: String(reflected),
-    lag: lastPosition - reflected,
-    progress: filling?.progress ?? 1,
+    lag: log.lastPosition - reflected,
+    progress: filling?.progress ?? catchUp?.progress ?? 1,
     errors: skips ? 0 : errors,
     skipped: skips ? errors : 0,
     definition: views.definitionOf(live),
   };
   return error === null ? info : { ...info, error: error.toJSON() };
+}
+
+function statusOf(isStale: boolean, isBuilding: boolean, hasFailed: boolean, isBehind: boolean): ViewStatus {
+  if (isStale) return "stale";
+  if (isBuilding) return "building";
+  if (hasFailed) return "failed";
+  return isBehind ? "catching_up" : "live";
 }
 
 function operatorInfo({ rowsKept, bytes, ms, taken: _, ...rest }: OperatorStats): OperatorInfo {

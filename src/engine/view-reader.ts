@@ -7,11 +7,10 @@ import { type Core, DEFAULT_TIMEOUT_MS } from "./core.ts";
 import { detailedInfoOf } from "./view-info.ts";
 
 export function viewReader(core: Core, name: string): ViewReader {
-  const { views, publisher, log } = core;
-  const live = views.named(name);
+  const live = core.views.named(name);
   return {
     get info() {
-      return detailedInfoOf(views, live, publisher.published.position, log.lastPosition);
+      return detailedInfoOf(core, live);
     },
     get: (key: Key, options?: ReadOptions) =>
       lookup(core, name, key, options, (view, slot) => ({
@@ -69,8 +68,9 @@ function rowsOf(core: Core, name: string): { view: View; epoch: number; answer: 
   const live = views.named(name);
   const { epoch, position } = publisher.published;
   const stale = views.staleRows(live);
+  const behind = core.catchUp === null ? {} : { catchingUp: true as const };
   return stale === null
-    ? { view: views.sound(live), epoch, answer: { position: String(position) } }
+    ? { view: views.sound(live), epoch, answer: { position: String(position), ...behind } }
     : { view: stale.view, epoch, answer: { position: String(stale.position), stale: true } };
 }
 

@@ -27,6 +27,11 @@ const stale = {
   description:
     "There while the view is rebuilt: the rows are those of its earlier definition, as of `position`.",
 };
+const catchingUp = {
+  const: true,
+  description:
+    "There after a start, while the log behind the checkpoint is replayed: the rows are those of an earlier `position`.",
+};
 const anyValue: Json = { description: "A value as PostgreSQL's to_jsonb prints it." };
 const fraction = { type: "number", minimum: 0, maximum: 1 };
 
@@ -63,7 +68,11 @@ export const schemas = {
   ),
   Error: object({ error: schemaRef("ErrorBody") }),
   ChunkedError: object({ error: schemaRef("ErrorBody"), committed: schemaRef("ChunkedProgress") }),
-  RowMissing: object({ error: schemaRef("ErrorBody"), position, stale }, ["position", "stale"]),
+  RowMissing: object({ error: schemaRef("ErrorBody"), position, stale, catchingUp }, [
+    "position",
+    "stale",
+    "catchingUp",
+  ]),
   Position: object({ position }),
   Column: column,
   DeclaredColumn: declaredColumn,
@@ -141,7 +150,7 @@ export const schemas = {
   View: object(
     {
       name: string,
-      status: { type: "string", enum: ["building", "live", "stale", "failed"] },
+      status: { type: "string", enum: ["building", "catching_up", "live", "stale", "failed"] },
       columns: list(schemaRef("DeclaredColumn")),
       key: keyNames,
       order: list(orderColumn),
@@ -174,8 +183,8 @@ export const schemas = {
     seconds: { type: "number", description: "Its own time." },
   }),
   Views: object({ views: list(schemaRef("View")), position }),
-  Rows: object({ rows: list(row), position, stale }, ["stale"]),
-  Row: object({ row, position, stale }, ["stale"]),
+  Rows: object({ rows: list(row), position, stale, catchingUp }, ["stale", "catchingUp"]),
+  Row: object({ row, position, stale, catchingUp }, ["stale", "catchingUp"]),
   Change: {
     oneOf: [
       object({ op: { const: "insert" }, key: anyValue, row }),

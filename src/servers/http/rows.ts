@@ -60,8 +60,9 @@ async function* rowsText(
 }
 
 /** Members of an answer beside its rows. */
-function answerText({ position, stale }: Answer): string {
-  return `"position":${JSON.stringify(position)}${stale === true ? ',"stale":true' : ""}`;
+function answerText({ position, stale, catchingUp }: Answer): string {
+  const marks = `${stale === true ? ',"stale":true' : ""}${catchingUp === true ? ',"catchingUp":true' : ""}`;
+  return `"position":${JSON.stringify(position)}${marks}`;
 }
 
 async function row(c: RequestContext, server: ServerContext): Promise<Response> {

@@ -161,7 +161,7 @@ export interface TransactionRequest {
 
 export interface ViewMessage {
   readonly name: string;
-  readonly status: "building" | "live" | "stale" | "failed";
+  readonly status: "building" | "catching_up" | "live" | "stale" | "failed";
   readonly columns: readonly TopicColumnMessage[];
   readonly key: readonly string[] | null;
   /** The view's own order; empty when it has none. */
@@ -219,18 +219,22 @@ export interface RowsAnswer<R = JsonRow> {
   readonly position: string;
   /** Set while the view is built anew: the rows are those of its earlier definition, as of `position`. */
   readonly stale?: true;
+  /** Set after a start, while the log behind the checkpoint is replayed. */
+  readonly catchingUp?: true;
 }
 
 export interface RowAnswer<R = JsonRow> {
   readonly row: R;
   readonly position: string;
   readonly stale?: true;
+  readonly catchingUp?: true;
 }
 
 /** The 404 of GET /v1/views/{view}/rows/{key}: there is no such row at `position`. */
 export interface RowMissingMessage extends ErrorMessage {
   readonly position: string;
   readonly stale?: true;
+  readonly catchingUp?: true;
 }
 
 export type JsonRow = { readonly [column: string]: JsonValue };

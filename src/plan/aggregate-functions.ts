@@ -161,9 +161,7 @@ const table: Readonly<Record<string, Entry>> = {
 const orderedSets: ReadonlySet<string> = new Set(["mode", "percentile_cont", "percentile_disc"]);
 
 /** PostgreSQL has them, we do not. */
-const absent: ReadonlySet<string> = new Set(
-  "json_arrayagg json_objectagg range_agg range_intersect_agg xmlagg".split(" "),
-);
+const absent: ReadonlySet<string> = new Set("range_agg range_intersect_agg xmlagg".split(" "));
 
 /** What min and max are not defined for, though most of it has an order. */
 const unordered: ReadonlySet<TypeName> = new Set(["bool", "uuid", "json", "jsonb", "jsonpath"]);

@@ -20,6 +20,7 @@ import { mathFunctions } from "./functions-of/math.ts";
 import { numberFunctions } from "./functions-of/numbers.ts";
 import { overlapFunctions } from "./functions-of/overlaps.ts";
 import { patternFunctions } from "./functions-of/patterns.ts";
+import { sqlJsonFunctions } from "./functions-of/sql-json.ts";
 import { textFunctions } from "./functions-of/texts.ts";
 import { timeFunctions } from "./functions-of/times.ts";
 
@@ -29,6 +30,7 @@ export type { Entry } from "./functions-of/entry.ts";
 const typedTable = {
   ...genericFunctions,
   ...arrayFunctions,
+  ...sqlJsonFunctions,
 };
 
 const table = {

@@ -114,7 +114,8 @@ interface Parts {
   readonly resolution: AggregateResolution;
 }
 
-const NESTED = "aggregate arguments";
+/** The clause of what stands in an aggregate call. */
+export const NESTED = "aggregate arguments";
 /** The clause of what stands in a call with OVER. */
 export const NESTED_WINDOW = "window function arguments";
 

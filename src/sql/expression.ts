@@ -27,6 +27,18 @@ import { bindCall, bindMinMax } from "./calls.ts";
 import { bindNow } from "./clock.ts";
 import type { BindContext } from "./context.ts";
 import { inDomain, withoutDomain } from "./in-domain.ts";
+import {
+  bindIsJson,
+  bindJsonArray,
+  bindJsonArrayAgg,
+  bindJsonArrayQuery,
+  bindJsonObject,
+  bindJsonObjectAgg,
+  bindJsonParse,
+  bindJsonScalar,
+  bindJsonSerialize,
+} from "./json-constructors.ts";
+import { bindJsonQuery } from "./json-queries.ts";
 import { castLiteral, parseDatum } from "./literal.ts";
 import { bindOperator } from "./operators.ts";
 import type { ExprPlace } from "./place.ts";
@@ -115,6 +127,26 @@ function bindKind(node: Node, place: ExprPlace): Bound {
       return bindCollate(as(node, "CollateClause")!, place);
     case "SubLink":
       return bindSubquery(as(node, "SubLink")!, place, start);
+    case "JsonObjectConstructor":
+      return typed(bindJsonObject(as(node, "JsonObjectConstructor")!, place), start);
+    case "JsonArrayConstructor":
+      return typed(bindJsonArray(as(node, "JsonArrayConstructor")!, place), start);
+    case "JsonArrayQueryConstructor":
+      return typed(bindJsonArrayQuery(as(node, "JsonArrayQueryConstructor")!, place), start);
+    case "JsonObjectAgg":
+      return typed(bindJsonObjectAgg(as(node, "JsonObjectAgg")!, place), start);
+    case "JsonArrayAgg":
+      return typed(bindJsonArrayAgg(as(node, "JsonArrayAgg")!, place), start);
+    case "JsonParseExpr":
+      return typed(bindJsonParse(as(node, "JsonParseExpr")!, place), start);
+    case "JsonScalarExpr":
+      return typed(bindJsonScalar(as(node, "JsonScalarExpr")!, place), start);
+    case "JsonSerializeExpr":
+      return typed(bindJsonSerialize(as(node, "JsonSerializeExpr")!, place), start);
+    case "JsonIsPredicate":
+      return bindIsJson(as(node, "JsonIsPredicate")!, place);
+    case "JsonFuncExpr":
+      return typed(bindJsonQuery(as(node, "JsonFuncExpr")!, place), start);
     default:
       throw notSupported(wordsFor(kindOf(node)), place.ctx.position(start));
   }
@@ -130,7 +162,6 @@ const words: Partial<Record<NodeKind, string>> = {
 };
 
 function wordsFor(kind: NodeKind): string {
-  if (kind.startsWith("Json")) return "an SQL/JSON expression";
   return words[kind] ?? `an expression of kind ${kind}`;
 }
 

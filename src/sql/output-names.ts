@@ -1,6 +1,6 @@
 /** What PostgreSQL calls an output column that has no alias. */
 import type { Node, SelectStmt } from "libpg-query";
-import { as, kindOf, type NodeOf, stringOf } from "./tree.ts";
+import { as, kindOf, type NodeKind, type NodeOf, stringOf } from "./tree.ts";
 
 const NAMELESS = "?column?";
 
@@ -61,10 +61,23 @@ function figure(node: Node | undefined): Figured | undefined {
           .replace(/_N$/, "")
           .toLowerCase(),
       );
+    case "JsonFuncExpr":
+      return strong(as(node, "JsonFuncExpr")!.op!.replace(/_OP$/, "").toLowerCase());
     default:
-      return undefined;
+      return named[kindOf(node)];
   }
 }
+
+const named: Partial<Record<NodeKind, Figured>> = {
+  JsonObjectConstructor: strong("json_object"),
+  JsonArrayConstructor: strong("json_array"),
+  JsonArrayQueryConstructor: strong("json_array"),
+  JsonObjectAgg: strong("json_objectagg"),
+  JsonArrayAgg: strong("json_arrayagg"),
+  JsonParseExpr: strong("json"),
+  JsonScalarExpr: strong("json_scalar"),
+  JsonSerializeExpr: strong("json_serialize"),
+};
 
 function subqueryName(link: NodeOf<"SubLink">): Figured | undefined {
   switch (link.subLinkType) {

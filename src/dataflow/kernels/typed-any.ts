@@ -119,7 +119,7 @@ const oddArguments = scalarError("invalid_argument", "argument list must have ev
   hint: "The arguments of jsonb_build_object() must consist of alternating keys and values.",
 });
 
-function keyText(type: SqlType, value: Value, position: number, forJsonb: boolean): string {
+export function keyText(type: SqlType, value: Value, position: number, forJsonb: boolean): string {
   if (value === null) {
     const error = forJsonb
       ? scalarError("invalid_argument", `argument ${position}: key must not be null`)

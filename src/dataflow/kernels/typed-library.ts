@@ -20,6 +20,7 @@ import type { FunctionId, TypedFunctionId } from "../../plan/functions.ts";
 import { Decimal, decimalFromText } from "./decimal.ts";
 import { attempt, fail, fault, scalarError } from "./errors.ts";
 import type { Maker } from "./maker.ts";
+import { sqlJsonLibrary } from "./sql-json.ts";
 import { typedAny } from "./typed-any.ts";
 import { typedArrays } from "./typed-arrays.ts";
 import { castText, textOfValue, valueOfText } from "./typed-text.ts";
@@ -220,6 +221,7 @@ export const typedLibrary: Record<TypedFunctionId, Maker> = {
   ...comparisonsOf("record"),
   ...typedArrays,
   ...typedAny,
+  ...sqlJsonLibrary,
   array_make: arrayOfItems,
   record_make:
     (types) =>

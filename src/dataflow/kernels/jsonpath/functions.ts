@@ -1,7 +1,7 @@
 /** The functions that take a jsonpath. Their arguments behind the path: variables, an object; and whether errors of the data are passed over. */
 import { parsePath } from "../../../batch/jsonpath/parse.ts";
 import type { JsonPath } from "../../../batch/jsonpath/tree.ts";
-import { fail, fault, scalarError } from "../errors.ts";
+import { fail, fault, type ScalarError, scalarError } from "../errors.ts";
 import { arrayText, kindOf } from "../json-text.ts";
 import { Evaluation } from "./evaluate.ts";
 import { PathFault } from "./path-fault.ts";
@@ -58,6 +58,31 @@ export function pathItems(document: string, path: string, variables = "{}", sile
   };
   evaluated(document, path, variables, silent, take, undefined);
   return found;
+}
+
+/** The items, or the error of the document that ended them; null where the path itself is wrong, and `fault` says how. */
+export function itemsOf(document: string, path: string, variables: string): string[] | ScalarError | null {
+  return asked(document, path, variables, (of) => [...of.items()]);
+}
+
+/** Whether there is one, or the same. */
+export function hasItem(document: string, path: string, variables: string): boolean | ScalarError | null {
+  const { strict } = pathOf(path);
+  return asked(document, path, variables, (of) => (strict ? [...of.items()].length > 0 : of.some()));
+}
+
+function asked<T>(
+  document: string,
+  path: string,
+  variables: string,
+  take: (evaluation: Evaluation) => T,
+): T | ScalarError | null {
+  try {
+    return take(new Evaluation(pathOf(path), document, variables));
+  } catch (error) {
+    if (!(error instanceof PathFault)) throw error;
+    return error.always ? fail(error.error, null) : error.error;
+  }
 }
 
 function match(document: string, path: string, variables = "{}", silent = false): boolean | null {

@@ -12,6 +12,7 @@ import type { Batch } from "./batch.ts";
 import { getBit } from "./bitmap.ts";
 import { type ColumnBuilder, columnBuilderFor } from "./column-builder.ts";
 import { nullRefused, typeMismatch } from "./convert.ts";
+import { type JsonText, jsonLoopFor } from "./json-loop.ts";
 import { BLOCK_ROWS, type RowLoop, rowLoopFor } from "./row-loop.ts";
 import type { Schema } from "./schema.ts";
 import { sameType } from "./types.ts";
@@ -20,6 +21,10 @@ import { describe, firstStep, prefixPath, propertyStep, ValueError } from "./val
 
 /** Fewer rows at once are not worth a loop of their own. */
 const LOOP_ROWS_MIN = 2;
+/** Records taken off a text at once: what is done before and after then costs little. */
+const JSON_ROWS = 256;
+/** Few records are shorter; where they are, the loop is called more often. */
+const JSON_ROW_BYTES = 16;
 /** Rows for which room is made at once. */
 const RESERVED_ROWS_MAX = 65_536;
 
@@ -108,6 +113,26 @@ export class BatchBuilder {
       aside = taken > 0 ? 1 : Math.min(aside * 2, BLOCK_ROWS);
       for (const end = Math.min(to, i + aside); i < end; i++) this.appendRow(rows[i], path, i);
     }
+  }
+
+  /** Takes records off the front of a text while they are as they usually are, some hundreds at most. Returns how many. */
+  appendJson(text: JsonText, rowsMax: number = JSON_ROWS): number {
+    const loop = jsonLoopFor(this.schema);
+    if (loop === null) return 0;
+    const columns = this.#columns;
+    const { from } = text;
+    const rows = Math.min(rowsMax, JSON_ROWS, Math.ceil((text.to - from) / JSON_ROW_BYTES));
+    for (const column of columns) column.openBlock(rows);
+    const taken = loop(text, rows, columns);
+    for (const column of columns) column.closeBlock(taken);
+    this.#length += taken;
+    // Room for the rest of the text, if it goes on like this: one step instead of several.
+    if (taken === JSON_ROWS) this.#reserve(((text.to - text.from) / (text.from - from)) * taken);
+    return taken;
+  }
+
+  #reserve(rows: number): void {
+    for (const column of this.#columns) column.reserve(Math.ceil(rows));
   }
 
   /** Rows taken, of rows[from, to). */

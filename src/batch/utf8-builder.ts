@@ -82,6 +82,14 @@ export abstract class Utf8Builder extends GrowingColumn {
     return true;
   }
 
+  /** The texts of the open block's first rows, which `offsets` has already measured, one behind the other in `texts`. */
+  appendTexts(texts: Uint8Array, rows: number): void {
+    const from = this.offsets[this.length] as number;
+    const to = this.offsets[this.length + rows] as number;
+    if (to > this.#data.length) this.#growData(to);
+    this.#data.set(texts.subarray(0, to - from), from);
+  }
+
   #growData(size: number): void {
     if (size > TEXT_BYTES_MAX) {
       throw new EvertError("record_too_large", "a batch cannot hold more than 2 GiB of text in one column");

@@ -97,6 +97,8 @@ export interface TopicInfo {
   readonly kind: "stream" | "table";
   readonly schema: Schema;
   readonly key: readonly string[] | null;
+  /** Its records are looked at one by one, by a schema of the program's own: they must come as values, not as columns. */
+  readonly isChecked: boolean;
   /** Records ever appended. */
   readonly records: number;
   /** Current rows of a table; records of a stream. */
@@ -309,9 +311,12 @@ export interface Engine {
 
   /** One value or many, in one commit. @throws EvertError naming row, path and reason; then nothing of it is stored. */
   append(topic: string, rows: readonly unknown[], options?: AppendOptions): Promise<AppendResult>;
+  /** The same in columns. REQUIRES that the topic's records are not checked one by one (TopicInfo). */
   appendBatch(topic: string, batch: Batch, options?: AppendOptions): Promise<AppendResult>;
   /** One Arrow IPC stream, in one commit. Columns by name; one that is not there is null. @throws as append. */
   appendArrow(topic: string, stream: Uint8Array, options?: AppendOptions): Promise<AppendResult>;
+  /** What the request was answered whose idempotency key this is; null: there was none. @throws EvertError idempotency_conflict. */
+  appended(topic: string, options: AppendOptions): Promise<AppendResult | null>;
   deleteKey(topic: string, key: Key, options?: AppendOptions): Promise<{ position: string }>;
   transact(operations: readonly Operation[], options?: AppendOptions): Promise<{ position: string }>;
 

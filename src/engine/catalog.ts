@@ -252,12 +252,11 @@ export class EngineCatalog implements Catalog {
       const known = this.#relations.get(entry.id);
       return known === undefined ? undefined : { id: entry.id, name, kind: "view", rows, ...known };
     }
-    const visible = entry.hiddenRowId ? entry.schema.fields.slice(0, -1) : entry.schema.fields;
     return {
       id: entry.id,
       name,
       kind: entry.topicKind,
-      schema: entry.hiddenRowId ? schemaOf(visible) : entry.schema,
+      schema: visibleSchema(entry),
       key: entry.hiddenRowId ? null : entry.key,
       appendOnly: entry.topicKind === "stream",
       order: [],
@@ -337,8 +336,14 @@ export class EngineCatalog implements Catalog {
 
 /** The columns that a topic's records have: all but the hidden row id. */
 export function visibleSchema({ schema, hiddenRowId }: Pick<TopicEntry, "schema" | "hiddenRowId">): Schema {
-  return hiddenRowId ? schemaOf(schema.fields.slice(0, -1)) : schema;
+  if (!hiddenRowId) return schema;
+  let visible = visibleSchemas.get(schema);
+  if (visible === undefined) visibleSchemas.set(schema, (visible = schemaOf(schema.fields.slice(0, -1))));
+  return visible;
 }
+
+/** One for each, as loops are generated once for each. */
+const visibleSchemas = new WeakMap<Schema, Schema>();
 
 export function newTopic(
   id: number,

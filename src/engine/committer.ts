@@ -54,7 +54,7 @@ export class Committer {
   async commit(parts: readonly Part[], request: AppendOptions = {}): Promise<CommitReceipt> {
     const named = request.idempotencyKey !== undefined && request.requestDigest === undefined;
     const options = named ? { ...request, requestDigest: digestOf(parts) } : request;
-    const known = this.#known(options);
+    const known = this.known(options);
     const receipt = known ?? (await this.#admitted(await this.#prepare(parts), options));
     await receipt.durable;
     return receipt;
@@ -64,7 +64,7 @@ export class Committer {
   #admitted(parts: readonly Part[], options: AppendOptions): Promise<CommitReceipt> {
     if (rowsOf(parts) <= ASIDE_ROWS || this.#judge(parts) === null) return this.#admit(parts, options, false);
     return this.#alone(
-      async () => this.#known(options) ?? this.#admit(parts, options, true, await this.#judged(parts)),
+      async () => this.known(options) ?? this.#admit(parts, options, true, await this.#judged(parts)),
     );
   }
 
@@ -125,7 +125,7 @@ export class Committer {
   }
 
   /** What the request's idempotency key already stands for, or null. @throws EvertError idempotency_conflict. */
-  #known(options: AppendOptions): CommitReceipt | null {
+  known(options: AppendOptions): CommitReceipt | null {
     const key = options.idempotencyKey;
     if (key === undefined) return null;
     const known = this.#log.knownCommit(key);
@@ -175,7 +175,7 @@ export class Committer {
       for (let wait = this.#wait(bytes, holdsGate); wait !== null; wait = this.#wait(bytes, holdsGate))
         await wait;
       // No await from the last check on: the gate is open, there is room, and nobody has staged this key meanwhile.
-      const known = this.#known(options);
+      const known = this.known(options);
       if (known !== null) return known;
       try {
         return this.#stage(parts, options, judged);

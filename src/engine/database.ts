@@ -18,7 +18,7 @@ import type { RecursionLimits, StateLimits } from "../dataflow/circuit.ts";
 import type { AnyTopic, AnyView } from "../face/handles.ts";
 import type { SqlFunction } from "../face/routines.ts";
 import { openLog } from "../log/file-log.ts";
-import type { Log } from "../log/log.ts";
+import type { CommitReceipt, Log } from "../log/log.ts";
 import type { ClockJump } from "../log/log-time.ts";
 import { loadParser } from "../sql/statement.ts";
 import { Dictionary } from "../state/dictionary.ts";
@@ -325,9 +325,18 @@ export class Database implements Engine {
   }
 
   async #append(part: Part, options: AppendOptions | undefined): Promise<AppendResult> {
-    const receipt = await this.core.committer.commit([part], options);
-    const range = receipt.ranges.find((r) => r.topicId === part.topic.id);
-    const firstOffset = range?.firstOffset ?? this.core.log.topicEnd(part.topic.id);
+    return this.#appended(part.topic, await this.core.committer.commit([part], options));
+  }
+
+  async appended(topic: string, options: AppendOptions): Promise<AppendResult | null> {
+    const known = this.core.committer.known(options);
+    await known?.durable;
+    return known === null ? null : this.#appended(this.core.catalog.topic(topic), known);
+  }
+
+  #appended({ id }: TopicEntry, receipt: CommitReceipt): AppendResult {
+    const range = receipt.ranges.find((r) => r.topicId === id);
+    const firstOffset = range?.firstOffset ?? this.core.log.topicEnd(id);
     const lastOffset = range?.lastOffset ?? firstOffset - 1;
     return {
       position: String(receipt.position),
@@ -386,6 +395,7 @@ export class Database implements Engine {
       kind: entry.topicKind,
       schema: relation.schema,
       key: relation.key === null ? null : relation.key.map((c) => relation.schema.fields[c]!.name),
+      isChecked: (this.core.topicHandles.get(entry.name)?.standard ?? null) !== null,
       records,
       rows: store === null ? records : store.live,
       stateBytes: store?.bytes ?? 0,

@@ -3,6 +3,7 @@
  * table topic (its rows by key), subscriptions with resume, and hooks to make it wait or fail.
  */
 import { type ErrorBody, EvertError } from "../../src/base/errors.ts";
+import type { Batch } from "../../src/batch/batch.ts";
 import { BatchBuilder } from "../../src/batch/builder.ts";
 import { rowJsonWriter, rowToObject } from "../../src/batch/json.ts";
 import { type Schema, schemaOf } from "../../src/batch/schema.ts";
@@ -74,6 +75,8 @@ export class FakeEngine implements Engine {
   subscribers = 0;
   closed = false;
   ready = true;
+  /** Topics that say they look at their records one by one. */
+  readonly checked = new Set<string>();
   /** Rows of each append, in order. */
   readonly appends: number[] = [];
   /** Awaited before each append is done. */
@@ -252,8 +255,16 @@ export class FakeEngine implements Engine {
     });
   }
 
-  appendBatch(): Promise<AppendResult> {
-    return Promise.reject(new EvertError("feature_not_supported", "the fake takes no batches"));
+  appendBatch(topic: string, batch: Batch, options?: AppendOptions): Promise<AppendResult> {
+    const rows = Array.from({ length: batch.length }, (_, i) => rowToObject(batch.schema, batch, i));
+    return this.append(topic, rows, options);
+  }
+
+  async appended(_topic: string, options: AppendOptions): Promise<AppendResult | null> {
+    const known = this.#known.get(options.idempotencyKey!);
+    if (known === undefined) return null;
+    if (known.digest === options.requestDigest) return known.result;
+    throw new EvertError("idempotency_conflict", "the key was used for another request");
   }
 
   appendArrow(): Promise<AppendResult> {
@@ -328,7 +339,17 @@ export class FakeEngine implements Engine {
   topic(name: string): TopicInfo {
     const { schema, key, records } = this.#topic(name);
     const kind = key === null ? "stream" : "table";
-    return { name, kind, schema, key, records: records.length, rows: records.length, stateBytes: 10 };
+    const isChecked = this.checked.has(name);
+    return {
+      name,
+      kind,
+      schema,
+      key,
+      isChecked,
+      records: records.length,
+      rows: records.length,
+      stateBytes: 10,
+    };
   }
 
   views(): ViewInfo[] {

@@ -7,8 +7,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { EvertError } from "../../base/errors.ts";
 import { contentTypes } from "../../wire/http/messages.ts";
-import { invalidUtf8 } from "../../wire/http/ndjson.ts";
-import type { BodyFormat } from "../../wire/http/record-decoder.ts";
+import { type BodyFormat, invalidUtf8 } from "../../wire/http/record-decoder.ts";
 import type { RequestContext, ServerContext } from "./context.ts";
 
 /**
@@ -71,6 +70,11 @@ export class BodyReader {
     this.#tooLarge = declared > bytesMax;
     this.#next = declared <= smallBytes ? wholeBody(c.req.raw) : streamedBody(c.req.raw);
     if (digestOf !== undefined) this.#hash = createHash("sha256").update(digestOf).update("\0");
+  }
+
+  /** Whether its end was reached. */
+  get isRead(): boolean {
+    return this.#ended;
   }
 
   /** The next chunk, or undefined at the end. @throws EvertError request_too_large, too_many_requests. */

@@ -9,25 +9,17 @@
  *    `committed`, which says how far it came.
  */
 import { EvertError, toEvertError } from "../../base/errors.ts";
-import type { AppendResult } from "../../engine/api.ts";
-import type { Element } from "../../wire/http/json-elements.ts";
+import type { AppendResult, TopicInfo } from "../../engine/api.ts";
 import type { ChunkedProgress } from "../../wire/http/messages.ts";
-import {
-  atPlaceOfRow,
-  type BodyFormat,
-  type PlaceUnit,
-  parseRecord,
-  type RecordDecoder,
-  recordDecoder,
-  refusedRow,
-} from "../../wire/http/record-decoder.ts";
+import { type BodyFormat, placeUnit, RecordDecoder } from "../../wire/http/record-decoder.ts";
 import { errorAnswer, jsonAnswer } from "./answer.ts";
 import { BodyReader } from "./body.ts";
+import { type Collected, collectorFor, type Portion } from "./collected.ts";
 import type { RequestContext, ServerContext } from "./context.ts";
 import { TimeSlice } from "./time-slice.ts";
 
 const chunkRowsMax = 4096;
-const chunkCharsMax = 1024 * 1024;
+const chunkBytesMax = 1024 * 1024;
 /** A body silent for this long has its collected records committed. */
 const silenceMs = 5;
 
@@ -36,13 +28,15 @@ const silent = Symbol("silent");
 export async function appendInChunks(
   c: RequestContext,
   server: ServerContext,
-  topic: string,
+  topic: TopicInfo,
   format: BodyFormat,
 ): Promise<Response> {
-  const decoder = recordDecoder(format);
   const body = new BodyReader(c, server, Number.POSITIVE_INFINITY);
-  const chunks = new ChunkWriter((rows) => server.engine.append(topic, rows), decoder.unit);
+  const collected = collectorFor(server.engine, topic, placeUnit(format), chunkRowsMax);
+  const decoder = new RecordDecoder(format, collected);
+  const chunks = new ChunkWriter(collected);
   const slice = new TimeSlice();
+  const pause = () => chunks.isFull || slice.over();
   try {
     let reading: Promise<Uint8Array | undefined> | null = null;
     for (let ended = false; !ended; ) {
@@ -55,15 +49,12 @@ export async function appendInChunks(
       }
       reading = null;
       ended = chunk === undefined;
-      const elements: Element[] = [];
-      const broken = decode(decoder, chunk, elements);
-      for (const element of elements) {
-        chunks.add(parseRecord(element, decoder.unit), element);
+      if (chunk === undefined) decoder.end();
+      else decoder.push(chunk);
+      while (!decoder.advance(pause)) {
         if (chunks.isFull) await chunks.flush();
         if (slice.over()) await slice.rest();
       }
-      // Only now: the elements before the place where the text breaks off are whole.
-      if (broken !== undefined) throw broken;
     }
     await chunks.finish();
     return jsonAnswer(chunks.progress, chunks.progress.position ?? server.engine.position);
@@ -72,21 +63,8 @@ export async function appendInChunks(
     const { progress } = chunks;
     return errorAnswer(failure, progress.position ?? server.engine.position, { committed: progress });
   } finally {
+    decoder.close();
     await body.done();
-  }
-}
-
-function decode(
-  decoder: RecordDecoder,
-  chunk: Uint8Array | undefined,
-  out: Element[],
-): EvertError | undefined {
-  try {
-    if (chunk === undefined) decoder.end(out);
-    else decoder.push(chunk, out);
-    return undefined;
-  } catch (error) {
-    return toEvertError(error);
   }
 }
 
@@ -116,20 +94,15 @@ async function orSilence<T>(
   }
 }
 
-/** Collects rows, commits them chunk by chunk with one commit under way, and counts. */
+/** Commits what is collected chunk by chunk, with one commit under way, and counts. */
 class ChunkWriter {
-  readonly #append: (rows: readonly unknown[]) => Promise<AppendResult>;
-  readonly #unit: PlaceUnit;
-  #rows: unknown[] = [];
-  #numbers: number[] = [];
-  #chars = 0;
+  readonly #collected: Collected;
   /** The commit under way: resolves with its error, or undefined. Never rejects. */
   #underWay: Promise<EvertError | undefined> = Promise.resolve(undefined);
   #progress: ChunkedProgress = { position: null, count: 0, firstOffset: null, lastOffset: null, commits: 0 };
 
-  constructor(append: (rows: readonly unknown[]) => Promise<AppendResult>, unit: PlaceUnit) {
-    this.#append = append;
-    this.#unit = unit;
+  constructor(collected: Collected) {
+    this.#collected = collected;
   }
 
   get progress(): ChunkedProgress {
@@ -137,30 +110,18 @@ class ChunkWriter {
   }
 
   get isEmpty(): boolean {
-    return this.#rows.length === 0;
+    return this.#collected.length === 0;
   }
 
   get isFull(): boolean {
-    return this.#rows.length >= chunkRowsMax || this.#chars >= chunkCharsMax;
-  }
-
-  add(row: unknown, element: Element): void {
-    this.#rows.push(row);
-    this.#numbers.push(element.number);
-    this.#chars += element.text.length;
+    return this.#collected.length >= chunkRowsMax || this.#collected.byteLength >= chunkBytesMax;
   }
 
   /** Waits for the commit under way and starts the next. @throws EvertError of the one that was under way. */
   async flush(): Promise<void> {
     const error = await this.#underWay;
     if (error !== undefined) throw error;
-    if (this.#rows.length === 0) return;
-    const rows = this.#rows;
-    const numbers = this.#numbers;
-    this.#rows = [];
-    this.#numbers = [];
-    this.#chars = 0;
-    this.#underWay = this.#commit(rows, numbers);
+    if (this.#collected.length > 0) this.#underWay = this.#commit(this.#collected.takeAll());
   }
 
   async finish(): Promise<void> {
@@ -178,19 +139,18 @@ class ChunkWriter {
     }
   }
 
-  async #commit(rows: readonly unknown[], numbers: readonly number[]): Promise<EvertError | undefined> {
+  async #commit(portion: Portion): Promise<EvertError | undefined> {
     try {
-      this.#count(await this.#append(rows));
+      this.#count(await portion.append());
       return undefined;
     } catch (error) {
-      const refusal = toEvertError(error);
-      const row = refusedRow(refusal);
       try {
-        if (row !== undefined && row > 0) this.#count(await this.#append(rows.slice(0, row)));
+        const before = portion.beforeRefused();
+        if (before !== null) this.#count(await before.append());
       } catch (second) {
         return toEvertError(second);
       }
-      return atPlaceOfRow(refusal, this.#unit, numbers);
+      return toEvertError(error);
     }
   }
 

@@ -1,13 +1,19 @@
 /** /v1/topics/{topic}/records: append, delete by key, read. */
-import { EvertError, notSupported, toEvertError } from "../../base/errors.ts";
-import type { AppendOptions, ReadTopicOptions, TopicRecord } from "../../engine/api.ts";
-import type { Element } from "../../wire/http/json-elements.ts";
+import { EvertError, notSupported } from "../../base/errors.ts";
+import type {
+  AppendOptions,
+  AppendResult,
+  ReadTopicOptions,
+  TopicInfo,
+  TopicRecord,
+} from "../../engine/api.ts";
 import { contentTypes, headers, type PositionAnswer } from "../../wire/http/messages.ts";
-import { atPlaceOfRow, type BodyFormat, parseRecord, recordDecoder } from "../../wire/http/record-decoder.ts";
+import { type BodyFormat, placeUnit, RecordDecoder } from "../../wire/http/record-decoder.ts";
 import { keyFromText } from "../../wire/http/values.ts";
 import { breakOff, jsonAnswer } from "./answer.ts";
 import { BodyReader, bodyBytes, bodyFormat } from "./body.ts";
 import { appendInChunks } from "./chunked-append.ts";
+import { collectorFor } from "./collected.ts";
 import type { App, RequestContext, ServerContext } from "./context.ts";
 import { idempotencyKey } from "./idempotency.ts";
 import { pacedBody } from "./paced-body.ts";
@@ -31,9 +37,9 @@ async function append(c: RequestContext, server: ServerContext): Promise<Respons
   const query = queryMap(c, ["atomic"]);
   const topic = pathSegment(c, 2);
   const format = bodyFormat(c, ["json", "ndjson", "arrow"]);
-  server.engine.topic(topic);
+  const info = server.engine.topic(topic);
   if (booleanParameter(query, "atomic", true)) {
-    return format === "arrow" ? appendArrow(c, server, topic) : appendAtomically(c, server, topic, format);
+    return format === "arrow" ? appendArrow(c, server, topic) : appendAtomically(c, server, info, format);
   }
   if (format === "arrow") {
     throw notSupported(
@@ -51,7 +57,7 @@ async function append(c: RequestContext, server: ServerContext): Promise<Respons
       },
     );
   }
-  return appendInChunks(c, server, topic, format);
+  return appendInChunks(c, server, info, format);
 }
 
 async function appendArrow(c: RequestContext, server: ServerContext, topic: string): Promise<Response> {
@@ -80,42 +86,56 @@ function appendOptions(key: string | undefined, body: BodyReader): AppendOptions
 async function appendAtomically(
   c: RequestContext,
   server: ServerContext,
-  topic: string,
+  topic: TopicInfo,
   format: BodyFormat,
 ): Promise<Response> {
-  const decoder = recordDecoder(format);
-  const { body, key } = keyedBody(c, server, topic);
+  const collected = collectorFor(server.engine, topic, placeUnit(format));
+  const decoder = new RecordDecoder(format, collected);
+  const { body, key } = keyedBody(c, server, topic.name);
   try {
-    const rows: unknown[] = [];
-    const numbers: number[] = [];
-    const slice = new TimeSlice();
-    for (let ended = false; !ended; ) {
-      const chunk = await body.read();
-      const elements: Element[] = [];
-      if (chunk === undefined) decoder.end(elements);
-      else decoder.push(chunk, elements);
-      ended = chunk === undefined;
-      for (const element of elements) {
-        rows.push(parseRecord(element, decoder.unit));
-        numbers.push(element.number);
-        if (slice.over()) await slice.rest();
-      }
-    }
-    if (rows.length === 0) {
+    await decodeAll(body, decoder);
+    if (collected.length === 0) {
       throw new EvertError("invalid_request", "the body holds no record", {
         hint: "Send one JSON value, an array of them, or NDJSON.",
       });
     }
-    const options = appendOptions(key, body);
-    try {
-      const result = await server.engine.append(topic, rows, options);
-      return jsonAnswer(result, result.position);
-    } catch (error) {
-      throw atPlaceOfRow(toEvertError(error), decoder.unit, numbers);
-    }
+    const result = await collected.takeAll().append(appendOptions(key, body));
+    return jsonAnswer(result, result.position);
+  } catch (error) {
+    const known = body.isRead ? null : await answeredBefore(server, topic, key, body);
+    if (known === null) throw error;
+    return jsonAnswer(known, known.position);
   } finally {
+    decoder.close();
     await body.done();
   }
+}
+
+async function decodeAll(body: BodyReader, decoder: RecordDecoder): Promise<void> {
+  const slice = new TimeSlice();
+  const pause = () => slice.over();
+  for (let ended = false; !ended; ) {
+    const chunk = await body.read();
+    ended = chunk === undefined;
+    if (chunk === undefined) decoder.end();
+    else decoder.push(chunk);
+    while (!decoder.advance(pause)) await slice.rest();
+  }
+}
+
+/**
+ * The answer to a request that was answered before, though its records would be refused now: the topic may have another schema since.
+ * @throws EvertError what is wrong with the body as a whole; idempotency_conflict.
+ */
+async function answeredBefore(
+  { engine }: ServerContext,
+  topic: TopicInfo,
+  key: string | undefined,
+  body: BodyReader,
+): Promise<AppendResult | null> {
+  if (key === undefined) return null;
+  while ((await body.read()) !== undefined);
+  return engine.appended(topic.name, appendOptions(key, body));
 }
 
 async function remove(c: RequestContext, server: ServerContext): Promise<Response> {

@@ -9,6 +9,7 @@ import { EvertError } from "../../base/errors.ts";
 import { contentTypes } from "../../wire/http/messages.ts";
 import { type BodyFormat, invalidUtf8 } from "../../wire/http/record-decoder.ts";
 import type { RequestContext, ServerContext } from "./context.ts";
+import { incomingBody } from "./incoming.ts";
 
 /**
  * The body's format by its Content-Type. Anything else is refused: a page of another origin may send text/plain or a
@@ -40,9 +41,6 @@ function isNdjson(type: string): boolean {
   return type === contentTypes.ndjson || type === "application/ndjson" || type === "application/jsonl";
 }
 
-/** A body that says it is no longer than this is read at once: the machinery of a stream costs more than it. */
-const smallBytes = 16 * 1024;
-
 /** How much of a refused body is read and dropped, and for how long, before its sender is cut off. */
 const droppedBytesMax = 256 * 1024 * 1024;
 const droppedMs = 5_000;
@@ -68,7 +66,9 @@ export class BodyReader {
     this.#bytesMax = bytesMax;
     const declared = Number(c.req.header("Content-Length") ?? Number.NaN);
     this.#tooLarge = declared > bytesMax;
-    this.#next = declared <= smallBytes ? wholeBody(c.req.raw) : streamedBody(c.req.raw);
+    const incoming = c.env?.incoming;
+    // Without a socket the request is one of the web's.
+    this.#next = incoming === undefined ? streamedBody(c.req.raw) : incomingBody(incoming);
     if (digestOf !== undefined) this.#hash = createHash("sha256").update(digestOf).update("\0");
   }
 
@@ -129,15 +129,6 @@ export class BodyReader {
       // Whoever sent it is gone; there is nobody left to tell.
     }
   }
-}
-
-function wholeBody(request: Request): () => Promise<Uint8Array | undefined> {
-  let taken = false;
-  return async () => {
-    if (taken) return undefined;
-    taken = true;
-    return new Uint8Array(await request.arrayBuffer());
-  };
 }
 
 function streamedBody(request: Request): () => Promise<Uint8Array | undefined> {

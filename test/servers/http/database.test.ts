@@ -228,3 +228,53 @@ test("dropping a view takes it away", async () => {
   expect(await c.request("/v1/views/named", { method: "DELETE" })).toMatchObject({ status: 200 });
   expect(await c.request("/v1/views/named")).toMatchObject({ status: 404 });
 });
+
+test("records of every door are the same: a table without key, one with constraints", async () => {
+  await c.post("/v1/sql", {
+    sql: "CREATE TABLE notes (n int CHECK (n < 100), t text UNIQUE); CREATE MATERIALIZED VIEW notes_view AS SELECT n, t FROM notes",
+  });
+  const path = "/v1/topics/notes/records";
+  const many = Array.from({ length: 3000 }, (_, i) => ({ n: i % 100, t: `t${i}` }));
+  expect(await c.post(path, many)).toMatchObject({ status: 200, body: { count: 3000 } });
+  expect(
+    await c.post(path, [
+      { n: 1, t: "a" },
+      { n: 100, t: "b" },
+    ]),
+  ).toMatchObject({
+    status: 400,
+    body: { error: { code: "check_violation" } },
+  });
+  expect(
+    await c.post(path, [
+      { n: 1, t: "a" },
+      { n: 2, t: "t7" },
+    ]),
+  ).toMatchObject({
+    status: 409,
+    body: { error: { code: "unique_violation" } },
+  });
+  const { body } = await c.post("/v1/sql", { sql: "SELECT count(*), sum(n) FROM notes_view" });
+  expect(body).toMatchObject({ results: [{ rows: [[3000, 30 * 4950]] }] });
+});
+
+test("a request is answered again by its key, though its records would be refused now", async () => {
+  const headers = { "Idempotency-Key": "again" };
+  const rows = [{ n: 1, t: "a" }];
+  await c.post("/v1/sql", { sql: "CREATE TABLE notes (n int, t text)" });
+  const first = await c.post("/v1/topics/notes/records", rows, headers);
+  expect(first).toMatchObject({ status: 200, body: { count: 1 } });
+  await c.post("/v1/sql", { sql: "DROP TABLE notes; CREATE TABLE notes (n int)" });
+  expect(await c.post("/v1/topics/notes/records", rows, headers)).toMatchObject({
+    status: 200,
+    body: { position: (first.body as { position: string }).position },
+  });
+  expect(await c.post("/v1/topics/notes/records", [{ n: "x" }], headers)).toMatchObject({
+    status: 422,
+    body: { error: { code: "idempotency_conflict" } },
+  });
+  expect(await c.post("/v1/topics/notes/records", rows)).toMatchObject({
+    status: 400,
+    body: { error: { code: "undefined_column" } },
+  });
+});

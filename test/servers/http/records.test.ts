@@ -232,6 +232,32 @@ describe("idempotency", () => {
   });
 });
 
+describe("a topic that looks at its records one by one", () => {
+  beforeEach(() => h.engine.checked.add("songs"));
+
+  test("takes them as values, and names what it refuses alike", async () => {
+    expect(await h.ndjson(records, song(1) + song(2))).toMatchObject({ status: 200, body: { count: 2 } });
+    const bad = await h.ndjson(records, `${song(3)}\n{"id":"x","name":"b"}\n`);
+    expect(bad.text).toMatch(/"message":"line 3: id: /);
+    expect((await h.post(records, [{ id: 4, name: "a" }, { id: 5 }])).text).toMatch(
+      /"message":"records\[1\]\.name: /,
+    );
+    expect(await stored()).toHaveLength(2);
+  });
+
+  test("in chunks: everything before the first bad record is committed, nothing from it on", async () => {
+    const lines = [song(1), song(2), '{"id":"no","name":"x"}\n', song(4)];
+    expect(await h.ndjson(`${records}?atomic=false`, lines.join(""))).toMatchObject({
+      status: 400,
+      body: {
+        error: { message: expect.stringMatching(/^line 3: id: /) },
+        committed: { count: 2, firstOffset: 0, lastOffset: 1, commits: 1, position: "1" },
+      },
+    });
+    expect((await stored()).map((record) => record["key"])).toEqual([1, 2]);
+  });
+});
+
 describe("atomic=false", () => {
   const chunked = `${records}?atomic=false`;
 

@@ -16,17 +16,27 @@ export function tailCommand(evert: Command): void {
     evert
       .command("tail <topic>")
       .description("print a topic's records, one JSON object per line")
-      .option("--from <where>", "earliest, latest or an offset", "earliest")
+      .option("--from <where>", "earliest, latest, an offset, a time, or how long ago (15m)", "earliest")
       .option("-f, --follow", "go on with new records")
       .option("--limit <count>", "stop after so many records"),
   ).action(tail);
 }
 
+/** As the server takes it: how long ago becomes a time, by this machine's clock. */
+function startOf(from: string): string {
+  const ago = /^([0-9]{1,9})(s|m|h|d)$/.exec(from);
+  if (ago !== null)
+    return new Date(Date.now() - Number(ago[1]) * MS[ago[2] as keyof typeof MS]).toISOString();
+  if (/^(earliest|latest|[0-9]{1,15}|[0-9]{4,6}-[0-9:.TZ +-]+)$/i.test(from)) return from;
+  throw new UsageError(
+    `--from must be earliest, latest, an offset, a time (2026-11-21T09:00Z) or how long ago (90s, 15m, 2h, 1d): ${from}`,
+  );
+}
+
+const MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
 async function tail(topic: string, options: TailOptions): Promise<void> {
-  if (!/^(earliest|latest|[0-9]{1,15})$/.test(options.from)) {
-    throw new UsageError(`--from must be earliest, latest or an offset: ${options.from}`);
-  }
-  const query = new URLSearchParams({ from: options.from });
+  const query = new URLSearchParams({ from: startOf(options.from) });
   if (options.limit !== undefined) {
     if (!/^[0-9]{1,15}$/.test(options.limit))
       throw new UsageError(`--limit must be a count: ${options.limit}`);

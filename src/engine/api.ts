@@ -262,8 +262,8 @@ export interface TopicRecord {
 
 /** Which records of a topic are read, and whether to go on with those to come. */
 export interface ReadTopicOptions {
-  /** Offset, or an end of the topic. Default "earliest". */
-  readonly from?: number | "earliest" | "latest" | undefined;
+  /** An offset, an end of the topic, or a time ("2026-11-21T09:00:00Z"): the first record of then or later. Default "earliest". */
+  readonly from?: number | "earliest" | "latest" | Date | `${number}-${string}` | undefined;
   readonly limit?: number | undefined;
   /** Go on with records as they become durable, without polling. */
   readonly follow?: boolean | undefined;

@@ -5,6 +5,7 @@ import { arrowEnd, arrowRecordBatch, arrowSchema } from "../batch/arrow.ts";
 import type { Column } from "../batch/batch.ts";
 import { setBit } from "../batch/bitmap.ts";
 import { sliceColumn } from "../batch/column.ts";
+import { parseTimestamptzLoose } from "../batch/format/timestamptz.ts";
 import { formatTimestamptzJson } from "../batch/format.ts";
 import { columnToJson, rowJsonWriter } from "../batch/json.ts";
 import { schemaOf } from "../batch/schema.ts";
@@ -116,7 +117,7 @@ async function* batchesOf(
   options: ReadTopicOptions,
 ): AsyncGenerator<TopicPiece> {
   const { signal } = options;
-  let offset = startOffset(log, topic, options.from ?? "earliest");
+  let offset = await startOffset(log, topic, options.from ?? "earliest");
   for (;;) {
     const durable = log.durablePosition;
     for await (const group of log.readTopic(topic.id, offset)) {
@@ -134,10 +135,18 @@ async function* batchesOf(
   }
 }
 
-function startOffset(log: Log, topic: TopicEntry, from: number | "earliest" | "latest"): number {
+async function startOffset(
+  log: Log,
+  topic: TopicEntry,
+  from: NonNullable<ReadTopicOptions["from"]>,
+): Promise<number> {
   if (from === "earliest") return 0;
-  const end = log.topicEnd(topic.id);
-  if (from === "latest") return end;
+  if (from === "latest") return log.topicEnd(topic.id);
+  if (typeof from !== "number") {
+    const timeUs = from instanceof Date ? from.getTime() * 1000 : Number(parseTimestamptzLoose(from));
+    if (Number.isNaN(timeUs)) throw new EvertError("invalid_request", "the date to read from is no date");
+    return log.offsetAt(topic.id, timeUs);
+  }
   if (!Number.isSafeInteger(from) || from < 0) {
     throw new EvertError("invalid_request", `"${from}" is not an offset`, {
       hint: "Offsets are 0, 1, 2, ...",

@@ -38,6 +38,7 @@ import { OpenGroup, type TopicSource } from "./open-group.ts";
 import { type ReaderSource, readGroups, readTopicGroups } from "./reader.ts";
 import { type Recovered, type RecoveryReport, recover } from "./recovery.ts";
 import { Sealer } from "./sealed/sealer.ts";
+import { offsetAt } from "./seek-time.ts";
 import { isLeftover, segmentName, WritableSegment } from "./segment.ts";
 import { Space } from "./space.ts";
 import { TopicRegistry } from "./topics.ts";
@@ -367,7 +368,12 @@ class FileLog implements Log, TopicSource {
     }
     this.#index.addFrame(
       placement.at,
-      { firstPosition: group.firstPosition, commitCount: group.commits.length, frameBytes: meta.frameBytes },
+      {
+        firstPosition: group.firstPosition,
+        firstTimeUs: group.commits[0]?.timeUs ?? 0,
+        commitCount: group.commits.length,
+        frameBytes: meta.frameBytes,
+      },
       group.batches.map(({ topicId, baseOffset, batch }) => ({ topicId, baseOffset, rows: batch.length })),
     );
     this.#sealer.progressed();
@@ -432,6 +438,10 @@ class FileLog implements Log, TopicSource {
 
   readTopic(topicId: number, offset: number): AsyncIterable<Group> {
     return readTopicGroups(this.#reader, topicId, offset);
+  }
+
+  offsetAt(topicId: number, timeUs: number): Promise<number> {
+    return offsetAt(this.#reader, topicId, timeUs);
   }
 
   startSealing(): void {

@@ -191,6 +191,8 @@ export interface Log {
    * Commits come without their idempotency keys. Seeks by a sparse in-memory index; never scans from the start of the log.
    */
   readTopic(topicId: number, offset: number): AsyncIterable<Group>;
+  /** Offset of the topic's first durable row of log time `timeUs` or later; its end if there is none. Reads next to nothing. */
+  offsetAt(topicId: number, timeUs: number): Promise<number>;
   /**
    * The catalog has registered every topic it knows: from now on full segments are sealed in the background. What fails there is reported, the
    * segment stays as it is, and is tried again later.

@@ -434,7 +434,11 @@ export class FakeEngine implements Engine {
   async *readTopic(name: string, options: ReadTopicOptions = {}): AsyncGenerator<TopicRecord> {
     const { records } = this.#topic(name);
     const { from = "earliest", limit = Number.POSITIVE_INFINITY, follow = false, signal } = options;
-    let at = from === "earliest" ? 0 : from === "latest" ? records.length : from;
+    let at = from === "earliest" ? 0 : typeof from === "number" ? from : records.length;
+    if (from !== "latest" && typeof from !== "number" && from !== "earliest") {
+      const time = new Date(from).toISOString();
+      while (at > 0 && records[at - 1]!.timestamp >= time) at--;
+    }
     for (let sent = 0; sent < limit; ) {
       if (at < records.length) {
         yield records[at++]!;

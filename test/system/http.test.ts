@@ -591,6 +591,15 @@ describe("records of a topic", () => {
     ).toEqual([1, 2]);
     expect((await ok("GET /v1/topics/item/records?from=latest")).text).toBe("");
     expect((await ok("GET /v1/topics/item/records?from=earliest&limit=0")).text).toBe("");
+    const last = JSON.parse(two.text.trimEnd().split("\n").at(-1)!) as { offset: number; timestamp: string };
+    const since = await ok(`GET /v1/topics/item/records?from=${encodeURIComponent(last.timestamp)}`);
+    const found = since.text
+      .trimEnd()
+      .split("\n")
+      .map((l) => JSON.parse(l) as { offset: number; timestamp: string });
+    expect(found.map((r) => r.offset)).toContain(last.offset);
+    expect(found.every((r) => r.timestamp >= last.timestamp)).toBe(true);
+    expect((await ok("GET /v1/topics/item/records?from=2999-01-01T00:00:00Z")).text).toBe("");
     expect((await ok("GET /v1/topics/plays/records?limit=1")).text).not.toContain('"key"');
   });
 

@@ -248,10 +248,18 @@ export const parameters = {
     description: "Same key and request: the first answer again. Same key, other request: 422. Kept 24 hours.",
     schema: { type: "string", minLength: 1, maxLength: 255 },
   },
-  fromOffset: query("from", "Where to start.", {
-    anyOf: [{ type: "string", enum: ["earliest", "latest"] }, count],
-    default: "earliest",
-  }),
+  fromOffset: query(
+    "from",
+    "Where to start: an end, an offset, or a time, for the first record of then or later.",
+    {
+      anyOf: [
+        { type: "string", enum: ["earliest", "latest"] },
+        count,
+        { type: "string", format: "date-time" },
+      ],
+      default: "earliest",
+    },
+  ),
   limit: query("limit", "At most so many.", count),
   follow: query("follow", "Go on with new records.", { ...boolean, default: false }),
   where: {

@@ -8,8 +8,8 @@
 import type { ErrorBody } from "../base/errors.ts";
 import type { Batch } from "../batch/batch.ts";
 import type { Schema } from "../batch/schema.ts";
-
 import type { OrderItem } from "../plan/plan.ts";
+import type { TimeText } from "./read-time.ts";
 
 /** What a read waits for. */
 export interface ReadOptions {
@@ -263,7 +263,7 @@ export interface TopicRecord {
 /** Which records of a topic are read, and whether to go on with those to come. */
 export interface ReadTopicOptions {
   /** An offset, an end of the topic, or a time ("2026-11-21T09:00:00Z"): the first record of then or later. Default "earliest". */
-  readonly from?: number | "earliest" | "latest" | Date | `${number}-${string}` | undefined;
+  readonly from?: number | "earliest" | "latest" | Date | TimeText | undefined;
   readonly limit?: number | undefined;
   /** Go on with records as they become durable, without polling. */
   readonly follow?: boolean | undefined;

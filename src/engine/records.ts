@@ -5,7 +5,6 @@ import { arrowEnd, arrowRecordBatch, arrowSchema } from "../batch/arrow.ts";
 import type { Column } from "../batch/batch.ts";
 import { setBit } from "../batch/bitmap.ts";
 import { sliceColumn } from "../batch/column.ts";
-import { parseTimestamptzLoose } from "../batch/format/timestamptz.ts";
 import { formatTimestamptzJson } from "../batch/format.ts";
 import { columnToJson, rowJsonWriter } from "../batch/json.ts";
 import { schemaOf } from "../batch/schema.ts";
@@ -13,6 +12,7 @@ import { bool, int8, type SqlType, timestamptz } from "../batch/types.ts";
 import { type Group, type Log, OP_DELETE, type TopicBatch } from "../log/log.ts";
 import type { ReadTopicOptions, TopicRecord } from "./api.ts";
 import type { TopicEntry } from "./catalog.ts";
+import { timeUsOf } from "./read-time.ts";
 import { nextTurn } from "./stepper.ts";
 
 const SLICE_RECORDS = 512;
@@ -142,11 +142,7 @@ async function startOffset(
 ): Promise<number> {
   if (from === "earliest") return 0;
   if (from === "latest") return log.topicEnd(topic.id);
-  if (typeof from !== "number") {
-    const timeUs = from instanceof Date ? from.getTime() * 1000 : Number(parseTimestamptzLoose(from));
-    if (Number.isNaN(timeUs)) throw new EvertError("invalid_request", "the date to read from is no date");
-    return log.offsetAt(topic.id, timeUs);
-  }
+  if (typeof from !== "number") return log.offsetAt(topic.id, timeUsOf(from));
   if (!Number.isSafeInteger(from) || from < 0) {
     throw new EvertError("invalid_request", `"${from}" is not an offset`, {
       hint: "Offsets are 0, 1, 2, ...",

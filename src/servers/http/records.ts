@@ -7,6 +7,7 @@ import type {
   TopicInfo,
   TopicRecord,
 } from "../../engine/api.ts";
+import { isTimeText } from "../../engine/read-time.ts";
 import { contentTypes, headers, type PositionAnswer } from "../../wire/http/messages.ts";
 import { type BodyFormat, placeUnit, RecordDecoder } from "../../wire/http/record-decoder.ts";
 import { keyFromText } from "../../wire/http/values.ts";
@@ -198,21 +199,10 @@ function openTopic(c: RequestContext, { engine }: ServerContext, topic: string, 
   return { type: contentTypes.arrow, pieces: engine.readTopicArrow(topic, options) };
 }
 
-/** A timestamp as SQL writes it, or ISO 8601. */
-function isTime(text: string): text is `${number}-${string}` {
-  if (!/^[0-9]{4,6}-[0-9:.TZ +-]{1,40}$/i.test(text)) return false;
-  try {
-    parseTimestamptzLoose(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 function startOf(text: string | undefined): ReadTopicOptions["from"] {
   if (text === undefined || text === "earliest" || text === "latest") return text;
   if (/^[0-9]{1,15}$/.test(text)) return Number(text);
-  if (isTime(text)) return text;
+  if (isTimeText(text)) return text;
   throw new EvertError("invalid_request", "from must be earliest, latest, an offset or a time", {
     detail: `It is ${JSON.stringify(text.slice(0, 80))}.`,
   });

@@ -4,6 +4,7 @@
  *   npm run bench                         all of them
  *   npm run bench -- append join          these
  *   npm run bench -- append join --write  and keeps what they measured in baseline.json and RESULTS.md
+ *   npm run bench -- tpch --peers         first brings the peers of bench/peers onto this machine; without, those that are not there are named as absent
  *
  * Each file runs in a process of its own, so that none inherits another's heap or compiled code.
  */
@@ -12,6 +13,7 @@ import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
 import { join } from "node:path";
+import { installPeers } from "./peers/install.ts";
 import { type Measured, table } from "./report.ts";
 
 /** In the order of RESULTS.md; the files have these names. */
@@ -43,12 +45,13 @@ const resultsPath = join(import.meta.dirname, "RESULTS.md");
 
 const args = process.argv.slice(2);
 const wanted = args.filter((a) => !a.startsWith("-"));
-const unknown = args.filter((a) => a !== "--write" && !NAMES.includes(a));
+const unknown = args.filter((a) => a !== "--write" && a !== "--peers" && !NAMES.includes(a));
 if (unknown.length > 0) {
-  console.error(`not a bench: ${unknown.join(", ")}; there are ${NAMES.join(", ")}, and --write`);
+  console.error(`not a bench: ${unknown.join(", ")}; there are ${NAMES.join(", ")}, --write and --peers`);
   process.exit(2);
 }
 
+if (args.includes("--peers")) await installPeers();
 const baseline = JSON.parse(await readFile(baselinePath, "utf8")) as Record<string, Kept>;
 for (const name of NAMES) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;

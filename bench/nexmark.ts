@@ -23,7 +23,7 @@ import { Judge, sortedRows } from "./nexmark/judge.ts";
 import { mapLoops } from "./nexmark/map-loops.ts";
 import { type NexmarkQuery, queries } from "./nexmark/queries.ts";
 import { typedLoops } from "./nexmark/typed-loops.ts";
-import { rounds as inTurns, type Measured, median, present, threadMs } from "./report.ts";
+import { geometricMean, rounds as inTurns, type Measured, median, present, threadMs } from "./report.ts";
 
 const JUDGED_EVENTS = 20_000;
 const FLINK = "published for Flink";
@@ -63,7 +63,7 @@ async function measure(): Promise<Measured[]> {
   measured.push(...(await besideLoops(rounds)));
   const ratios = measured.filter((m) => m.peer === FLINK).map((m) => (m.value ?? 0) / (m.peerValue ?? 1));
   if (ratios.length === 0) return measured;
-  const mean = Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length);
+  const mean = geometricMean(ratios);
   return [...measured, { name: "geometric mean over Flink's", unit: "times", value: mean, least: 10 }];
 }
 

@@ -62,6 +62,10 @@ export function median(numbers: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
+export function geometricMean(numbers: readonly number[]): number {
+  return Math.exp(numbers.reduce((sum, number) => sum + Math.log(number), 0) / numbers.length);
+}
+
 /** Milliseconds of processor time that this thread has used: what else the machine does does not count. */
 export function threadMs(): number {
   const { user, system } = process.threadCpuUsage();

@@ -23,6 +23,7 @@ import { EvertError } from "../base/errors.ts";
 import { type OrderKey, orderKeyOf } from "../batch/order-key.ts";
 import type { SqlType } from "../batch/types.ts";
 import { Buckets } from "./buckets.ts";
+import { digitsRoom, readDigits, writeDigits } from "./decimal-digits.ts";
 import { Marks } from "./marks.ts";
 import { GrowingMemory, Int32List } from "./memory.ts";
 
@@ -115,6 +116,20 @@ export class Dictionary {
     const id = this.intern(scratch, 0, i);
     if (scratch.length > 1 << 20) this.#scratch = new Uint8Array(1024);
     return id;
+  }
+
+  /** The id of a decimal's text: a safe integer with its point put in before the last `scale` digits, without a string in between. */
+  internDigits(unscaled: number, scale: number): number {
+    const room = digitsRoom(scale);
+    if (room > this.#scratch.length) this.#scratch = new Uint8Array(room);
+    return this.intern(this.#scratch, writeDigits(this.#scratch, room, unscaled, scale), room);
+  }
+
+  /** The integer of a numeric's digits (readDigits), whose scale scaleRead() tells; NaN where it has many. */
+  unscaled(id: number): number {
+    const E = this.#entries.I;
+    const at = id * ENTRY_WORDS;
+    return readDigits(this.#heap.U8, (E[at + OFFSET] as number) * 8, E[at + LENGTH] as number);
   }
 
   string(id: number): string {

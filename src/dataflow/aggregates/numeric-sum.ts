@@ -3,11 +3,13 @@
  * integers beside the row. See numeric-totals.ts.
  */
 import { numeric, type SqlType, text } from "../../batch/types.ts";
+import { scaleRead } from "../../state/decimal-digits.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
 import { decimalFromText, decimalToText } from "../kernels/decimal.ts";
 import { type ScalarError, takeFault } from "../kernels/errors.ts";
 import { type Accumulator, Boxes, countCell, unlessEmpty } from "./accumulator.ts";
 import {
+  addNear,
   addToTotals,
   decodeTotals,
   encodeTotals,
@@ -24,7 +26,12 @@ export function numericSum(fn: NumericFunction, type: SqlType): Accumulator {
   let lastError: ScalarError | null = null;
 
   function add(slot: number, id: number, weight: number, dictionary: Dictionary): void {
-    addToTotals(boxes.open(slot), decimalFromText(dictionary.string(id)), weight, squares);
+    const totals = boxes.open(slot);
+    if (!squares) {
+      const unscaled = dictionary.unscaled(id);
+      if (!Number.isNaN(unscaled) && addNear(totals, unscaled, scaleRead(), weight)) return;
+    }
+    addToTotals(totals, decimalFromText(dictionary.string(id)), weight, squares);
   }
 
   /** undefined: null. */

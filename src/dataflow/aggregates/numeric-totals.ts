@@ -30,14 +30,46 @@ export interface NumericTotals {
   nan: number;
   positive: number;
   negative: number;
+  /** Not in the above yet: a safe sum in units of 10^-scale, and its rows, all of this scale. */
+  near: number;
+  nearRows: number;
 }
 
 export function noTotals(): NumericTotals {
-  return { unscaled: 0n, squares: 0n, scale: 0, scales: new Map(), nan: 0, positive: 0, negative: 0 };
+  const unusual = { nan: 0, positive: 0, negative: 0 };
+  return { unscaled: 0n, squares: 0n, scale: 0, scales: new Map(), ...unusual, near: 0, nearRows: 0 };
 }
 
 export function usesSquares(fn: NumericFunction): boolean {
   return fn !== "sum" && fn !== "avg";
+}
+
+/** Adds a safe integer in units of 10^-scale without a bigint, if that can be done; squares are not counted. */
+export function addNear(totals: NumericTotals, unscaled: number, scale: number, weight: number): boolean {
+  if (scale !== totals.scale) return false;
+  const change = unscaled * weight;
+  let near = totals.near + change;
+  if (!Number.isSafeInteger(near) || !Number.isSafeInteger(change)) {
+    settleNear(totals);
+    near = change;
+    if (!Number.isSafeInteger(near)) return false;
+  }
+  totals.near = near;
+  totals.nearRows += weight;
+  return true;
+}
+
+function settleNear(totals: NumericTotals): void {
+  if (totals.near !== 0) totals.unscaled += BigInt(totals.near);
+  if (totals.nearRows !== 0) countScale(totals, totals.scale, totals.nearRows);
+  totals.near = 0;
+  totals.nearRows = 0;
+}
+
+function countScale({ scales }: NumericTotals, scale: number, weight: number): void {
+  const rows = (scales.get(scale) ?? 0) + weight;
+  if (rows !== 0) scales.set(scale, rows);
+  else scales.delete(scale);
 }
 
 export function addToTotals(totals: NumericTotals, value: Decimal, weight: number, squares: boolean): void {
@@ -48,6 +80,7 @@ export function addToTotals(totals: NumericTotals, value: Decimal, weight: numbe
 }
 
 function addFinite(totals: NumericTotals, value: Decimal, weight: number, squares: boolean): void {
+  settleNear(totals);
   if (value.scale > totals.scale) {
     const more = value.scale - totals.scale;
     totals.unscaled *= powerOfTen(more);
@@ -57,13 +90,12 @@ function addFinite(totals: NumericTotals, value: Decimal, weight: number, square
   const unscaled = value.unscaled * powerOfTen(totals.scale - value.scale);
   totals.unscaled += unscaled * BigInt(weight);
   if (squares) totals.squares += unscaled * unscaled * BigInt(weight);
-  const rows = (totals.scales.get(value.scale) ?? 0) + weight;
-  if (rows !== 0) totals.scales.set(value.scale, rows);
-  else totals.scales.delete(value.scale);
+  countScale(totals, value.scale, weight);
 }
 
 /** null: the function has no value of so few rows. REQUIRES count > 0. */
 export function finishTotals(fn: NumericFunction, totals: NumericTotals, count: number): Decimal | null {
+  settleNear(totals);
   if (fn === "sum") return sumOf(totals);
   if (fn === "avg") return divideDecimals(sumOf(totals), decimal(BigInt(count), 0));
   if (count < 2 && (fn === "var_samp" || fn === "stddev_samp")) return null;
@@ -108,6 +140,7 @@ function displayed(totals: NumericTotals): { scale: number; excess: number } {
 }
 
 export function encodeTotals(totals: NumericTotals): string {
+  settleNear(totals);
   const scales = [...totals.scales].map(([scale, rows]) => `${scale}:${rows}`).join(",");
   const { unscaled, scale, nan, positive, negative, squares } = totals;
   return [unscaled, scale, nan, positive, negative, scales, squares].join(" ");
@@ -125,5 +158,7 @@ export function decodeTotals(text: string): NumericTotals {
     nan: Number(nan),
     positive: Number(positive),
     negative: Number(negative),
+    near: 0,
+    nearRows: 0,
   };
 }

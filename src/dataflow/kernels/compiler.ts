@@ -22,6 +22,7 @@ import { bool, numeric, type SqlType } from "../../batch/types.ts";
 import type { CallExpr, Expr, RoutineExpr, RowShape, UserFunction } from "../../plan/expression.ts";
 import { callIsFallible, functionInfo } from "../../plan/functions.ts";
 import { isFallible, nullableOf, typeOf } from "../../plan/inspect.ts";
+import { constantCall } from "./constant-call.ts";
 import { takesStrings } from "./emit-text.ts";
 import { emitters } from "./emitters.ts";
 import { fail, type ScalarError } from "./errors.ts";
@@ -254,6 +255,8 @@ export class LoopCompiler extends OperandWriter {
     const { writer } = this;
     const info = functionInfo(expr.fn);
     assert(!info.volatile, "a plan calls no volatile function");
+    const constant = constantCall(expr);
+    if (constant !== null) return this.constant(constant);
     const membership = quantifiedMembership(expr);
     if (membership !== null) {
       const found = this.#membership(membership);

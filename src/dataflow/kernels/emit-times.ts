@@ -18,11 +18,14 @@ import {
 } from "./datetime.ts";
 import { INT8, NUMERIC, type Operand, PLAIN_FLOAT8, scaledForm, TEXT } from "./operand.ts";
 import type { Computed, Emitter, OperandWriter } from "./operand-writer.ts";
+import { timestampOfDate } from "./time-arithmetic.ts";
 import { TimeTexts } from "./time-texts.ts";
 import { parsePattern } from "./to-char-pattern.ts";
 
 /** Digits that hold every integer part: a day's microseconds, a year. */
 const PART_DIGITS = 10;
+/** Their microseconds are safe integers. */
+const SAFE_DAYS = Math.floor(Number.MAX_SAFE_INTEGER / US_PER_DAY);
 /** Times above this truncate to a safe integer. */
 const TRUNCATES_SAFELY = -9e15;
 
@@ -113,7 +116,23 @@ function toChar(zone: string | null): Emitter {
   };
 }
 
+/** A date's midnight: safe for the dates of 1684 to 2255. */
+const midnight: Emitter = (to, [day]) => {
+  const { writer } = to;
+  const result = writer.name("v");
+  const slow = writer.parameter(timestampOfDate, "timestampOfDate");
+  writer.line(`let ${result} = ${day!.code} * ${US_PER_DAY};`);
+  writer.block(`if (${day!.code} > ${SAFE_DAYS} || ${day!.code} < ${-SAFE_DAYS})`, () => {
+    const value = writer.bind(`${slow}(${day!.code})`);
+    to.checkFault();
+    writer.line(`${result} = ${to.rt}.code(${value});`);
+  });
+  return { code: result, form: INT8 };
+};
+
 export const timeEmitters = {
+  date_to_timestamp: midnight,
+  date_to_timestamptz: midnight,
   timestamp_to_char: toChar(null),
   timestamptz_to_char: toChar("UTC"),
   timestamptz_extract: extract,

@@ -228,6 +228,7 @@ export class OperandWriter {
         return `${this.rt}.text(${arg.code})`;
       case "numeric":
       case "scaled":
+      case "loose":
         return this.inForm(arg, DECIMAL).code;
       case "int4":
       case "float8":
@@ -258,7 +259,7 @@ export class OperandWriter {
   /** The same value in another form of the same type. */
   inForm(arg: Operand, to: Form): Operand {
     const from = arg.form;
-    if (from.kind === to.kind && (from.kind !== "scaled" || to.kind !== "scaled" || from.scale === to.scale))
+    if (from.kind === to.kind && (!("scale" in from) || !("scale" in to) || from.scale === to.scale))
       return arg;
     const converted = (code: string): Operand => {
       const guarded = arg.isNull === "false" ? code : `${arg.isNull} ? ${this.zero(to)} : ${code}`;
@@ -272,6 +273,7 @@ export class OperandWriter {
       if (arg.constant instanceof Decimal)
         return { ...arg, code: this.writer.parameter(arg.constant, "decimal"), form: DECIMAL };
       if (from.kind === "scaled") return converted(`${this.rt}.decimalOfScaled(${arg.code}, ${from.scale})`);
+      if (from.kind === "loose") return converted(`${this.rt}.decimalOfLoose(${arg.code}, ${from.scale})`);
       return converted(`${this.rt}.decimal(${arg.code})`);
     }
     if (to.kind === "numeric") {
@@ -279,7 +281,14 @@ export class OperandWriter {
         return { ...arg, code: numberLiteral(this.retainedNumeric(arg.constant)), form: NUMERIC };
       }
       if (from.kind === "scaled") return converted(`${this.rt}.internScaled(${arg.code}, ${from.scale})`);
+      if (from.kind === "loose") return converted(`${this.rt}.internLoose(${arg.code}, ${from.scale})`);
       return converted(`${this.rt}.internDecimal(${arg.code})`);
+    }
+    if (to.kind === "loose") {
+      assert(from.kind === "scaled" && from.scale === to.scale, "only what has a scale is made loose");
+      return from.digits <= SAFE_DIGITS
+        ? { ...arg, form: to }
+        : converted(`${this.rt}.looseInteger(${arg.code})`);
     }
     assert(to.kind === "scaled", "only a numeric has several forms");
     if (

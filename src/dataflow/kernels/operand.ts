@@ -7,10 +7,12 @@
  * What a function returns as a text gets an id only where one is needed: where it is stored, or compared. Between two functions it is a string
  * that nobody has to free (`length(repeat('c', n))` over many rows fills no dictionary).
  *
- * A numeric has three forms, so that a chain of operators neither prints nor parses text in between:
+ * A numeric has four forms, so that a chain of operators neither prints nor parses text in between:
  * - numeric: the dictionary's id of its text, as in a column of unconstrained numeric;
  * - scaled: an integer, the value times 10^scale, with at most `digits` digits. Up to 15 digits it is a safe double, and sums and products that
  *   stay within 15 digits are plain arithmetic; beyond, the code may be a wide reference, as in a column of small numeric;
+ * - loose: the same integer as JavaScript likes it, a number as long as that is safe and a bigint beyond: what sums and products are whose digits
+ *   might be more than 15, but seldom are;
  * - decimal: a Decimal object, what the exact functions work on.
  */
 import { type Carrier, carrierOf, isSmallNumeric, type SqlType } from "../../batch/types.ts";
@@ -31,6 +33,7 @@ export type Form =
   | { readonly kind: "string" }
   | { readonly kind: "numeric" }
   | { readonly kind: "scaled"; readonly scale: number; readonly digits: number }
+  | { readonly kind: "loose"; readonly scale: number }
   | { readonly kind: "decimal" };
 
 export interface Operand {
@@ -58,6 +61,10 @@ export const DECIMAL: Form = { kind: "decimal" };
 
 export function scaledForm(scale: number, digits: number): Form {
   return { kind: "scaled", scale, digits };
+}
+
+export function looseForm(scale: number): Form {
+  return { kind: "loose", scale };
 }
 
 /** How a column of this type is read and written. */

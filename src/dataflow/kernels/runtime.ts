@@ -96,6 +96,15 @@ export class KernelRuntime {
     return decimal(this.big(code), scale);
   }
 
+  decimalOfLoose(unscaled: number | bigint, scale: number): Decimal {
+    return decimal(BigInt(unscaled), scale);
+  }
+
+  internLoose(unscaled: number | bigint, scale: number): number {
+    if (typeof unscaled === "number") return this.internScaled(unscaled, scale);
+    return this.dictionary.internString(scaledToText(unscaled, scale));
+  }
+
   internDecimal(x: Decimal): number {
     if (x.scale === 0 && x.kind === FINITE && x.unscaled >= 0n && x.unscaled < CACHE_SLOTS) {
       return this.#smallInteger(Number(x.unscaled));
@@ -105,6 +114,7 @@ export class KernelRuntime {
 
   internScaled(code: number, scale: number): number {
     if (scale === 0 && code >= 0 && code < CACHE_SLOTS) return this.#smallInteger(code);
+    if (scale > 0 && code <= SAFE && code >= -SAFE) return this.dictionary.internDigits(code, scale);
     return this.dictionary.internString(this.scaledText(code, scale));
   }
 

@@ -1,7 +1,7 @@
 /**
  * Brings the peers onto this machine: `npm run bench -- --peers`, or this file by itself.
  *
- * Packages come from npm by the lock file, without their install scripts; Kafka Streams comes by Maven, and dbsp is built by cargo, which takes minutes the
+ * Packages come from npm by the lock file; the one install script among them makes links to PostgreSQL's libraries. Kafka Streams comes by Maven, and dbsp is built by cargo, which takes minutes the
  * first time. What cannot be had is told, and the rest goes on: the benches name it as absent.
  *
  *   node bench/peers/install.ts
@@ -21,7 +21,7 @@ const STEPS: readonly Step[] = [
   {
     name: "PostgreSQL and DuckDB",
     directory: peersDirectory,
-    command: ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+    command: ["npm", "ci", "--no-audit", "--no-fund"],
   },
   {
     name: "Kafka Streams",

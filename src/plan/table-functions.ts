@@ -108,6 +108,10 @@ const ids = [
   "jsonb_each_text",
   "jsonb_object_keys",
   "jsonb_path_query",
+  "json_to_record",
+  "json_to_recordset",
+  "jsonb_to_record",
+  "jsonb_to_recordset",
 ] as const;
 
 export type TableFunction = (typeof ids)[number];
@@ -136,8 +140,32 @@ export interface TableResolution {
 
 export const tableFunctionNames: readonly string[] = Object.freeze([...Object.keys(byName), ...ofArrays]);
 
+/** Of functions whose columns the query defines: what they take before the names of these. */
+const defined: ReadonlyMap<string, SqlType> = new Map([
+  ["json_to_record", json],
+  ["json_to_recordset", json],
+  ["jsonb_to_record", jsonb],
+  ["jsonb_to_recordset", jsonb],
+]);
+
+export function isDefinedByQuery(name: string): boolean {
+  return defined.has(name);
+}
+
+/** With the columns of a definition list; its second argument is their names, as a JSON array. undefined: it does not take that. */
+export function resolveDefined(
+  name: string,
+  given: readonly (SqlType | null)[],
+  columns: TableResolution["columns"],
+): TableResolution | undefined {
+  const document = defined.get(name)!;
+  if (given.length !== 1 || !canCast(given[0]!, document)) return undefined;
+  const { argTypes, argCasts } = casts(given, [document]);
+  return { fn: name as TableFunction, argTypes: [...argTypes, text], argCasts: [...argCasts, null], columns };
+}
+
 export function isTableFunction(name: string): boolean {
-  return Object.hasOwn(byName, name) || ofArrays.has(name);
+  return Object.hasOwn(byName, name) || ofArrays.has(name) || defined.has(name);
 }
 
 /** "none": no such function takes these; "many": several do. */

@@ -7,7 +7,7 @@ import { isBuiltInName } from "../plan/built-in-names.ts";
 import type { Expr } from "../plan/expression.ts";
 import { functionInfo, resolveFunction, sqlTypeName } from "../plan/functions.ts";
 import { similarFunction } from "../plan/similar-functions.ts";
-import { isTableFunction } from "../plan/table-functions.ts";
+import { isDefinedByQuery, isTableFunction } from "../plan/table-functions.ts";
 import { bindAggregate } from "./aggregates.ts";
 import { type Bound, boundType, callOf, toCommonType, typed } from "./bound.ts";
 import { midnight, now } from "./clock.ts";
@@ -72,6 +72,7 @@ function rowFunction(call: FuncCall, name: string, place: ExprPlace): Expr {
   const { ctx, rows, clause } = place;
   const position = ctx.position(call.location);
   if (call.func_variadic) throw notSupported(`VARIADIC in ${name}`, position);
+  if (isDefinedByQuery(name)) throw notSupported(`${name} elsewhere than in FROM`, position);
   const args = (call.args ?? []).map((a) => place.bind(a, place));
   const resolution = resolved(name, args, position);
   if (rows === null) {

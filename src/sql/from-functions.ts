@@ -7,9 +7,15 @@ import { isFunctionName } from "../plan/functions.ts";
 import { columnsOf } from "../plan/inspect.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Routine, RowsRoutine } from "../plan/routines.ts";
-import { fieldsOf, isTableFunction, type TableResolution } from "../plan/table-functions.ts";
+import {
+  fieldsOf,
+  isDefinedByQuery,
+  isTableFunction,
+  type TableResolution,
+} from "../plan/table-functions.ts";
 import { IN_FROM } from "./calls.ts";
 import type { BindContext } from "./context.ts";
+import { bindDefined, needlessDefinitions } from "./defined-columns.ts";
 import { bindExpr, plainPlace } from "./expression.ts";
 import type { ExprPlace } from "./place.ts";
 import { routineArguments } from "./routines.ts";
@@ -36,10 +42,16 @@ function nameOf(call: NodeOf<"FuncCall"> | undefined): string {
 export function bindRowFunction(node: RangeFunction, left: Scope | undefined, ctx: BindContext): Scope {
   const place = plainPlace(ctx, left ?? emptyScope(), IN_FROM);
   const position = ctx.position(functionCall({ RangeFunction: node })?.location);
-  if ((node.coldeflist ?? []).length > 0) throw notSupported("a column definition list", position);
-  const calls = (node.functions ?? []).map((item) =>
-    bindPart(as(item, "List")?.items ?? [], place, position),
-  );
+  const definitions = node.coldeflist ?? [];
+  if (definitions.length > 0 && node.ordinality) {
+    const message = "WITH ORDINALITY cannot be used with a column definition list";
+    const hint = "Put the column definition list inside ROWS FROM().";
+    throw new EvertError("syntax_error", message, { hint, position });
+  }
+  const calls = (node.functions ?? []).map((item) => {
+    const [call, own] = as(item, "List")?.items ?? [];
+    return bindPart(call, as(own, "List")?.items ?? definitions, place, position);
+  });
   const table = node.alias?.aliasname ?? calls[0]!.name;
   const own = calls.flatMap(({ name, resolution }) =>
     // Of one function alone the column is called like the table.
@@ -70,17 +82,21 @@ interface Part {
   readonly exprs: readonly Expr[];
 }
 
-/** `items`: the call and, where there is one, its column definition list. */
-function bindPart([item, definitions]: readonly Node[], place: ExprPlace, first: number | undefined): Part {
+function bindPart(
+  item: Node | undefined,
+  definitions: readonly Node[],
+  place: ExprPlace,
+  first: number | undefined,
+): Part {
   const { ctx } = place;
   const call = as(item, "FuncCall");
   const position = ctx.position(call?.location) ?? first;
   const name = nameOf(call);
   const routine = ctx.catalog.routine?.(name);
   checkForm(call, routine, position);
-  if (definitions !== undefined && Object.keys(definitions).length > 0)
-    throw notSupported("a column definition list", position);
   const args = (call!.args ?? []).map((a) => bindExpr(a, place));
+  if (isDefinedByQuery(name)) return { name, ...bindDefined(name, args, definitions, ctx, position) };
+  if (definitions.length > 0) throw needlessDefinitions(routine, name, position);
   if (routine?.kind === "rows") {
     const exprs = routineArguments(routine, args, ctx, position);
     return { name, resolution: resolutionOf(routine), exprs };

@@ -8,6 +8,7 @@ import { isSystemRelation } from "./absent-relations.ts";
 import type { BindContext } from "./context.ts";
 import { bindRowFunction, isRowFunction } from "./from-functions.ts";
 import { bindJoin } from "./join.ts";
+import { jsonTableQuery } from "./json-table.ts";
 import type { BoundQuery, QueryEnv } from "./query.ts";
 import { besides, checkDuplicateTable, type Scope, similar, tableScope } from "./scope.ts";
 import { as, kindOf, type NodeOf, startOf, stringOf } from "./tree.ts";
@@ -62,6 +63,8 @@ export function bindItem(item: Node, env: QueryEnv, before?: Scope): Scope {
         return bindJoin(as(item, "JoinExpr")!, env, bindItem, before);
       case "RangeFunction":
         return ctx.apart(true, () => bindRowFunction(as(item, "RangeFunction")!, undefined, ctx));
+      case "JsonTable":
+        return bindItem({ RangeSubselect: jsonTableQuery(as(item, "JsonTable")!, ctx) }, env, before);
       case "RangeTableSample":
         throw notSupported("TABLESAMPLE", ctx.position(placeOf(item)));
       default:

@@ -165,8 +165,9 @@ function evaluate(plan: Plan, facts: Facts, errors: string[]): Record[] {
           const values = args.map((a, i) => fromDatum(a, types[i]!));
           const { fn } = plan;
           if (typeof fn !== "string" && !hasRowsFor(fn, values)) return [];
+          const columns = plan.columns.map((c) => c.type);
           const rowsFor =
-            typeof fn === "string" ? rowsOf(fn, types, plan.parts) : routineRows(fn, statementGuard);
+            typeof fn === "string" ? rowsOf(fn, types, plan.parts, columns) : routineRows(fn, statementGuard);
           const rows = [...rowsFor(values)];
           raise();
           return rows;

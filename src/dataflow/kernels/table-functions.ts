@@ -8,7 +8,8 @@ import type { SqlType } from "../../batch/types.ts";
 import { isStrict, type TableFunction, type TablePart } from "../../plan/table-functions.ts";
 import { addDecimals, compareDecimals, type Decimal, decimal, FINITE, NAN, signOf } from "./decimal.ts";
 import { fail, fault, type ScalarError, scalarError } from "./errors.ts";
-import { elementsOf, kindOf, membersOf, plainText } from "./json-text.ts";
+import { populate } from "./json-populate.ts";
+import { elementsOf, fieldOf, kindOf, membersOf, plainText } from "./json-text.ts";
 import { pathItems } from "./jsonpath/functions.ts";
 import { matchRows, splitParts } from "./regex/functions.ts";
 import { splitToItems } from "./text-forms.ts";
@@ -19,7 +20,8 @@ import type { Value } from "./value.ts";
 export type TableRow = readonly Value[];
 export type TableRows = Iterable<TableRow>;
 type RowsOf = (...args: never[]) => TableRows;
-type Maker = (args: readonly SqlType[]) => RowsOf;
+/** For arguments and columns of these types. */
+type Maker = (args: readonly SqlType[], columns: readonly SqlType[]) => RowsOf;
 
 const NO_ROWS: readonly TableRow[] = [];
 
@@ -146,13 +148,21 @@ function stringToTable(
 // ---- several side by side ----------------------------------------------------------------------------------------
 
 /** All of them at once, a row of each beside the others', until the longest ends. */
-const rowsFrom = (args: readonly SqlType[], parts: readonly TablePart[]): RowsOf => {
+const rowsFrom = (
+  args: readonly SqlType[],
+  parts: readonly TablePart[],
+  types: readonly SqlType[],
+): RowsOf => {
   let at = 0;
+  let column = 0;
   const made = parts.map(({ fn, args: count, columns }) => {
     const from = at;
     at += count;
     const nothing: TableRow = Array.from({ length: columns }, () => null);
-    return { from, to: at, of: rowsOf(fn, args.slice(from, at), []), nothing };
+    const first = column;
+    column += columns;
+    const of = rowsOf(fn, args.slice(from, at), [], types.slice(first, column));
+    return { from, to: at, of, nothing };
   });
   return (...values: Value[]): TableRows => {
     const all: { rows: Iterator<TableRow>; nothing: TableRow }[] = [];
@@ -173,6 +183,41 @@ function* sideBySide(
     if (drawn.every((d) => d.done)) return;
     yield drawn.flatMap((d, i) => (d.done ? all[i]!.nothing : d.value));
   }
+}
+
+/** Members of an object by the names of columns, each as its column's type. */
+function recordOf(object: string, names: readonly string[], columns: readonly SqlType[]): TableRow {
+  return names.map((name, i) => {
+    const value = fieldOf(object, name);
+    // The first error counts.
+    return value === null || fault.error !== null ? null : populate(columns[i]!, value);
+  });
+}
+
+function toRecord(_args: readonly SqlType[], columns: readonly SqlType[]): RowsOf {
+  return (json: string, names: string): TableRows => {
+    const kind = kindOf(json);
+    if (kind === "object") return [recordOf(json, JSON.parse(names) as string[], columns)];
+    return refuse(`cannot call populate_composite on ${kind === "array" ? "an array" : "a scalar"}`);
+  };
+}
+
+function toRecords(name: string): Maker {
+  return (_args, columns) =>
+    (json: string, written: string): TableRows => {
+      const kind = kindOf(json);
+      if (kind !== "array") return refuse(`cannot call ${name} on ${notAnArray(name, kind)}`);
+      const objects = elementsOf(json);
+      if (objects.some((element) => kindOf(element) !== "object"))
+        return refuse(`argument of ${name} must be an array of objects`);
+      const names = JSON.parse(written) as string[];
+      return objects.map((object) => recordOf(object, names, columns));
+    };
+}
+
+function notAnArray(name: string, kind: string): string {
+  if (name.startsWith("jsonb")) return "a non-array";
+  return kind === "object" ? "an object" : "a scalar";
 }
 
 const makers: Record<Exclude<TableFunction, "rows_from">, Maker> = {
@@ -198,6 +243,10 @@ const makers: Record<Exclude<TableFunction, "rows_from">, Maker> = {
   jsonb_object_keys: () => keys("jsonb_object_keys"),
   jsonb_path_query: () => (document: string, path: string, variables?: string, silent?: boolean) =>
     pathItems(document, path, variables, silent).map((item) => [item]),
+  json_to_record: toRecord,
+  json_to_recordset: toRecords("json_to_recordset"),
+  jsonb_to_record: toRecord,
+  jsonb_to_recordset: toRecords("jsonb_to_recordset"),
 };
 
 /** Its rows for values of these types; a strict one gives none for a null. */
@@ -205,8 +254,9 @@ export function rowsOf(
   fn: TableFunction,
   args: readonly SqlType[],
   parts: readonly TablePart[],
+  columns: readonly SqlType[],
 ): (args: readonly Value[]) => TableRows {
-  const maker = fn === "rows_from" ? rowsFrom(args, parts) : makers[fn](args);
+  const maker = fn === "rows_from" ? rowsFrom(args, parts, columns) : makers[fn](args, columns);
   const made = maker as (...args: Value[]) => TableRows;
   const strict = isStrict(fn);
   return (values) => (strict && values.includes(null) ? NO_ROWS : made(...values));

@@ -55,7 +55,14 @@ export class TableFunctionRows extends FanOut {
     const { guard } = this.#runtime;
     this.#guard = typeof plan.fn === "string" || plan.fn.bounded ? null : guard;
     this.#rowsOf =
-      typeof plan.fn === "string" ? rowsOf(plan.fn, this.#argTypes, plan.parts) : routineRows(plan.fn, guard);
+      typeof plan.fn === "string"
+        ? rowsOf(
+            plan.fn,
+            this.#argTypes,
+            plan.parts,
+            plan.columns.map((c) => c.type),
+          )
+        : routineRows(plan.fn, guard);
     this.#nothing = plan.columns.map(() => null);
     const made = plan.schema.fields.slice(plan.input.schema.fields.length);
     this.out = createChunk([...input.slice(0, this.#width), ...made]);

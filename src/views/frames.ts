@@ -36,6 +36,8 @@ export class Frame {
   #table: Int32Array | null = null;
   #piece: string[] = [];
   #pieceChars = 0;
+  /** Of its changes, until somebody took them. */
+  #keys: string[] | null = [];
 
   constructor(position: number, at: number, touched: number) {
     this.position = position;
@@ -49,12 +51,20 @@ export class Frame {
 
   add({ key, json }: EncodedChange): void {
     if (this.#piece.length === 0) this.#firsts.push(this.#hashes.length);
+    this.#keys?.push(key);
     this.#hashes.push(hashOf(key));
     this.#starts.push(this.#pieceChars);
     this.#piece.push(json);
     this.#pieceChars += json.length + 1;
     this.length += json.length + 1;
     if (this.#pieceChars >= PIECE_CHARS) this.#cut();
+  }
+
+  /** The keys of its changes up to now. They are not kept any longer. */
+  takeKeys(): readonly string[] {
+    const keys = this.#keys ?? [];
+    this.#keys = null;
+    return keys;
   }
 
   /** All changes are there. */
@@ -75,7 +85,7 @@ export class Frame {
   }
 
   /** What it says of these keys, as `pieces`, in its order. */
-  piecesOf(keys: ReadonlySet<string>): readonly string[] {
+  piecesOf(keys: Iterable<string>): readonly string[] {
     const found: number[] = [];
     for (const key of keys) this.#find(key, found);
     return found.sort((a, b) => a - b).map((change) => this.#text(change));

@@ -8,7 +8,7 @@ import type { EvertError } from "../base/errors.ts";
 import type { Frame } from "./frames.ts";
 import type { SubscriptionItem } from "./subscription-item.ts";
 import type { View } from "./view.ts";
-import type { Watch } from "./watch.ts";
+import type { Listener, Watch } from "./watch.ts";
 
 type StepItem = Extract<SubscriptionItem, { type: "step" }>;
 
@@ -26,10 +26,10 @@ type Queued = Exclude<SubscriptionItem, StepItem> | Step | "reset";
 /** What a change is taken to come to before it is made. */
 const CHANGE_BYTES_GUESSED = 64;
 
-export class Subscriber {
+export class Subscriber implements Listener {
   readonly #queueBytesMax: number;
-  /** Keys wanted of each view; null: all. */
-  #watches = new Map<View, { watch: Watch; keys: Set<string> | null }>();
+  /** Keys wanted of each view, as JSON text and as they were given; null: all. */
+  readonly #watches = new Map<View, { watch: Watch; keys: Map<string, unknown> | null }>();
   #queue: Queued[] = [];
   #bytes = 0;
   #wake: (() => void) | null = null;
@@ -41,21 +41,32 @@ export class Subscriber {
     this.#queueBytesMax = queueBytesMax;
   }
 
-  watch(watch: Watch, key: string | null): void {
+  /** `key`: undefined for every row. @throws EvertError when the key is not of the view's type */
+  watch(watch: Watch, key: unknown): void {
     const { view } = watch.watched;
+    const text = key === undefined ? null : view.keyText(key);
+    watch.add(this, text);
     const known = this.#watches.get(view);
-    if (known === undefined) {
-      watch.watchers++;
-      this.#watches.set(view, { watch, keys: key === null ? null : new Set([key]) });
-    } else if (key === null) known.keys = null;
-    else known.keys?.add(key);
+    if (known === undefined)
+      this.#watches.set(view, { watch, keys: text === null ? null : new Map([[text, key]]) });
+    else if (text !== null) known.keys?.set(text, key);
+    else if (known.keys !== null) {
+      watch.remove(this, known.keys.keys());
+      watch.add(this, null);
+      known.keys = null;
+    }
   }
 
-  *watched(): Iterable<Watch> {
-    for (const { watch } of this.#watches.values()) yield watch;
+  /** Watches nothing any more. Gives what it watched. */
+  leave(): Watch[] {
+    const left = [...this.#watches.values()];
+    this.#watches.clear();
+    for (const { watch, keys } of left) watch.remove(this, keys?.keys() ?? []);
+    return left.map(({ watch }) => watch);
   }
 
-  keysOf(watch: Watch): ReadonlySet<string> | null {
+  /** The keys it wants, as JSON text and as they were given; null: all. */
+  keysOf(watch: Watch): ReadonlyMap<string, unknown> | null {
     return this.#watches.get(watch.watched.view)?.keys ?? null;
   }
 
@@ -70,7 +81,7 @@ export class Subscriber {
     for (const [view, { keys }] of this.#watches) {
       const frame = frames.get(view);
       if (frame === undefined) continue;
-      const pieces = keys === null ? frame.pieces : frame.piecesOf(keys);
+      const pieces = keys === null ? frame.pieces : frame.piecesOf(keys.keys());
       if (pieces.length === 0) continue;
       views ??= new Map();
       views.set(view.name, pieces);
@@ -95,7 +106,7 @@ export class Subscriber {
       mine.set(view, frame);
       if (frame.state === "made") bytes += frame.touched * CHANGE_BYTES_GUESSED;
       else if (keys === null) bytes += frame.length;
-      else for (const piece of frame.piecesOf(keys)) bytes += piece.length;
+      else for (const piece of frame.piecesOf(keys.keys())) bytes += piece.length;
     }
     if (this.#bytes + bytes > this.#queueBytesMax && this.#queue.length > 0) {
       this.#reset("the subscriber did not keep up");

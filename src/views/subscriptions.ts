@@ -11,14 +11,14 @@
  *    bounded and nobody else waits.
  */
 import type { EvertError } from "../base/errors.ts";
-import { type SqlType, typeTag } from "../batch/types.ts";
 import { FrameMaker } from "./frame-maker.ts";
 import { type Frame, FrameLog } from "./frames.ts";
-import { snapshotRows, type Touched } from "./step-changes.ts";
+import { snapshot } from "./snapshot.ts";
+import type { Touched } from "./step-changes.ts";
 import { Subscriber } from "./subscriber.ts";
 import type { SubscriptionItem } from "./subscription-item.ts";
 import type { View } from "./view.ts";
-import type { Watch, WatchedView } from "./watch.ts";
+import { type Listener, Watch, type WatchedView } from "./watch.ts";
 
 /** What subscriptions need to know of the engine. */
 export interface Published {
@@ -52,9 +52,6 @@ export interface PublishedStep extends Published {
   readonly touched: ReadonlyMap<View, Touched>;
 }
 
-const SNAPSHOT_ROWS = 10_000;
-const SNAPSHOT_SLICE = 512;
-
 export class Subscriptions {
   readonly #options: Required<SubscriptionsOptions>;
   readonly #watches = new Map<View, Watch>();
@@ -79,6 +76,7 @@ export class Subscriptions {
     if (this.#watches.size === 0) return;
     const now = this.#options.now();
     const frames = new Map<View, Frame>();
+    const concerned = new Set<Listener>();
     const lost: [Watch, Frame][] = [];
     this.#maker.begin();
     for (const [view, touched] of step.touched) {
@@ -88,16 +86,17 @@ export class Subscriptions {
       if (frame.state === "ready" && frame.isEmpty) continue;
       watch.log.push(frame);
       frames.set(view, frame);
+      for (const listener of watch.concerned(frame, frame.takeKeys())) concerned.add(listener);
       if (frame.state === "lost") lost.push([watch, frame]);
     }
     for (const [view, watch] of this.#watches) {
       const error = watch.watched.error();
-      if (error !== null && !watch.failing) for (const s of this.#subscribers) s.failed(view, error);
-      if (error === null && watch.failing) for (const s of this.#subscribers) s.healed(view);
+      if (error !== null && !watch.failing) for (const l of watch.listeners) l.failed(view, error);
+      if (error === null && watch.failing) for (const l of watch.listeners) l.healed(view);
       watch.failing = error !== null;
-      if (watch.watchers === 0 && now - watch.leftAt > this.#options.keepMs) this.#watches.delete(view);
+      if (watch.listeners.size === 0 && now - watch.leftAt > this.#options.keepMs) this.#watches.delete(view);
     }
-    if (frames.size > 0) for (const subscriber of this.#subscribers) subscriber.step(step.position, frames);
+    for (const listener of concerned) listener.step(step.position, frames);
     for (const [watch, frame] of lost) this.#lose(watch, frame);
   }
 
@@ -107,12 +106,12 @@ export class Subscriptions {
     if (watch === undefined) return;
     if (frame.state === "lost") this.#lose(watch, frame);
     else watch.log.grown(frame);
-    for (const subscriber of this.#subscribers) subscriber.wake();
+    for (const listener of watch.listeners) listener.wake();
   }
 
   #lose(watch: Watch, frame: Frame): void {
     watch.log.drop(frame);
-    for (const subscriber of this.#subscribers) subscriber.lost(watch.watched.view, frame);
+    for (const listener of watch.listeners) listener.lost(watch.watched.view, frame);
   }
 
   /**
@@ -126,8 +125,10 @@ export class Subscriptions {
 
   /** A view was dropped or replaced: its watchers are told and start over with what bears the name now. */
   replaced(view: View): void {
+    const watch = this.#watches.get(view);
+    if (watch === undefined) return;
     this.#watches.delete(view);
-    for (const subscriber of this.#subscribers) subscriber.replaced(view);
+    for (const listener of [...watch.listeners]) listener.replaced(view);
   }
 
   closeAll(error: EvertError): void {
@@ -166,7 +167,8 @@ export class Subscriptions {
     } finally {
       options.signal?.removeEventListener("abort", abort);
       this.#subscribers.delete(subscriber);
-      for (const watch of subscriber.watched()) this.#leave(watch);
+      const now = this.#options.now();
+      for (const watch of subscriber.leave()) watch.leftAt = now;
     }
   }
 
@@ -184,7 +186,7 @@ export class Subscriptions {
     const fresh = new Map<Watch, string | null>();
     for (const target of targets) {
       const watch = this.#watch(target.view);
-      subscriber.watch(watch, keyText(watch.watched.view, target));
+      subscriber.watch(watch, target.key);
       const { from } = target;
       const refusal = from === undefined ? null : (reason ?? whyNot(watch, from, position));
       if (from !== undefined && refusal === null && !fresh.has(watch)) {
@@ -226,15 +228,10 @@ export class Subscriptions {
     if (watch === undefined) {
       const { position } = this.#options.published();
       const log = new FrameLog(position, this.#options.keepBytes, this.#options.keepMs);
-      watch = { watched, log, watchers: 0, leftAt: 0, failing: watched.error() !== null };
+      watch = new Watch(watched, log);
       this.#watches.set(watched.view, watch);
     }
     return watch;
-  }
-
-  #leave(watch: Watch): void {
-    watch.watchers--;
-    watch.leftAt = this.#options.now();
   }
 }
 
@@ -260,52 +257,4 @@ function missedSteps(resumed: ReadonlyMap<Watch, number>): [number, Map<View, Fr
     }
   }
   return [...steps].sort(([a], [b]) => a - b);
-}
-
-async function* snapshot(
-  { view, stalePosition }: WatchedView,
-  epoch: number,
-  position: number,
-  keys: ReadonlySet<string> | null,
-): AsyncGenerator<SubscriptionItem> {
-  const { store, encoder } = view;
-  const head = {
-    type: "snapshot" as const,
-    view: view.name,
-    columns: view.fields.map(columnMessage),
-    keyColumns: (view.keyColumns ?? []).map((c) => view.fields[c]!.name),
-    order: view.order
-      .filter((o) => o.column < view.fields.length)
-      .map((o) => ({
-        column: view.fields[o.column]!.name,
-        descending: o.descending,
-        nullsFirst: o.nullsFirst,
-      })),
-    position: String(stalePosition ?? position),
-    ...(stalePosition === undefined ? {} : { stale: true as const }),
-  };
-  let rows: string[] = [];
-  const take = (json: string, key: string): void => {
-    if (keys === null || keys.has(key)) rows.push(json);
-  };
-  for (let slot = 0; slot < store.highWater; slot++) {
-    if (store.visible(slot, epoch)) snapshotRows(encoder, slot, store.weight(slot), take);
-    if (rows.length >= SNAPSHOT_ROWS) {
-      yield { ...head, rowsJson: rows.slice(0, SNAPSHOT_ROWS), last: false };
-      rows = rows.slice(SNAPSHOT_ROWS);
-    }
-    if (slot % SNAPSHOT_SLICE === SNAPSHOT_SLICE - 1)
-      await new Promise<void>((resolve) => setImmediate(resolve));
-  }
-  yield { ...head, rowsJson: rows, last: true };
-}
-
-function keyText(view: View, target: Target): string | null {
-  return target.key === undefined ? null : view.keyText(target.key);
-}
-
-/** A column as a snapshot tells it; an enum's labels, so that the other end can order by them. */
-function columnMessage({ name, type }: { readonly name: string; readonly type: SqlType }) {
-  const labels = type.labels ?? type.element?.labels;
-  return labels === undefined ? { name, type: typeTag(type) } : { name, type: typeTag(type), labels };
 }

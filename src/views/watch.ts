@@ -1,6 +1,6 @@
 /** A view that is watched, or was a while ago, and the frames kept of it. */
 import type { EvertError } from "../base/errors.ts";
-import type { FrameLog } from "./frames.ts";
+import type { Frame, FrameLog } from "./frames.ts";
 import type { View } from "./view.ts";
 
 export interface WatchedView {
@@ -11,11 +11,70 @@ export interface WatchedView {
   readonly stalePosition?: number | undefined;
 }
 
-export interface Watch {
+/** Somebody who is told of steps. */
+export interface Listener {
+  step(position: number, frames: ReadonlyMap<View, Frame>): void;
+  failed(view: View, error: EvertError): void;
+  healed(view: View): void;
+  replaced(view: View): void;
+  lost(view: View, frame: Frame): void;
+  wake(): void;
+}
+
+export class Watch {
   readonly watched: WatchedView;
   readonly log: FrameLog;
-  watchers: number;
-  /** When the last watcher left. */
-  leftAt: number;
+  /** When the last listener left. */
+  leftAt = 0;
   failing: boolean;
+  readonly #listeners = new Set<Listener>();
+  /** Those of the whole view, and of some of its rows by key: a step finds whom it concerns by what it touched. */
+  readonly #ofAll = new Set<Listener>();
+  readonly #ofKey = new Map<string, Set<Listener>>();
+
+  constructor(watched: WatchedView, log: FrameLog) {
+    this.watched = watched;
+    this.log = log;
+    this.failing = watched.error() !== null;
+  }
+
+  get listeners(): ReadonlySet<Listener> {
+    return this.#listeners;
+  }
+
+  /** `key` as JSON text; null: every row. */
+  add(listener: Listener, key: string | null): void {
+    this.#listeners.add(listener);
+    if (key === null) {
+      this.#ofAll.add(listener);
+      return;
+    }
+    const known = this.#ofKey.get(key);
+    if (known === undefined) this.#ofKey.set(key, new Set([listener]));
+    else known.add(listener);
+  }
+
+  /** `keys`: those it was added with. */
+  remove(listener: Listener, keys: Iterable<string>): void {
+    this.#listeners.delete(listener);
+    this.#ofAll.delete(listener);
+    for (const key of keys) {
+      const known = this.#ofKey.get(key);
+      if (known?.delete(listener) === true && known.size === 0) this.#ofKey.delete(key);
+    }
+  }
+
+  /** Those whom the frame may concern. What it touches is not known before it is ready. */
+  *concerned(frame: Frame, keys: readonly string[]): Iterable<Listener> {
+    if (frame.state !== "ready") {
+      yield* this.#listeners;
+      return;
+    }
+    yield* this.#ofAll;
+    if (this.#ofKey.size === 0) return;
+    for (const key of keys) {
+      const listeners = this.#ofKey.get(key);
+      if (listeners !== undefined) yield* listeners;
+    }
+  }
 }

@@ -47,7 +47,9 @@ const TOO_LARGE: ReadonlySet<ErrorCode> = new Set(["statement_too_complex", "rec
 /** Rows that may wait; a sink with more is behind. */
 const QUEUE_ROWS_MAX = 100_000;
 const ROWS_PER_LOOK = 64;
-const RETRY_MS = 1000;
+/** After the first refusal, twice as long after each further one, up to a limit: each attempt asks for the whole difference. */
+const RETRY_MS = 1_000;
+const RETRY_MS_MAX = 60_000;
 const PUBLISHED_MS = 60_000;
 
 export interface SinkContext extends QueryContext {
@@ -146,8 +148,10 @@ class Sink {
   #queuedTo = 0;
   #work: Promise<void> | null = null;
   #again = false;
+  /** While it is set, the sink rests. */
   #timer: NodeJS.Timeout | undefined;
-  #failing = false;
+  /** Attempts refused in a row. */
+  #refusals = 0;
   #pieceRows = PIECE_ROWS;
 
   constructor(core: SinkContext, entry: ViewEntry, report: (message: string) => void) {
@@ -165,6 +169,7 @@ class Sink {
     this.#running = false;
     this.#forget();
     clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   async resting(): Promise<void> {
@@ -213,7 +218,7 @@ class Sink {
   }
 
   #wake(): void {
-    if (!this.#running) return;
+    if (!this.#running || this.#timer !== undefined) return;
     if (this.#work !== null) {
       this.#again = true;
       return;
@@ -235,7 +240,7 @@ class Sink {
         else if (this.#queue.length > 0) await this.#appendQueue();
         else break;
       }
-      this.#failing = false;
+      this.#refusals = 0;
     } catch (error) {
       this.#fallBehind();
       if (!this.#running || this.#core.failure !== null) return;
@@ -245,12 +250,17 @@ class Sink {
         return;
       }
       // A full disk may have room again.
-      if (!this.#failing)
+      if (this.#refusals === 0)
         this.#report(
           `view "${this.entry.name}" could not be appended to its sink: ${toEvertError(error).message}`,
         );
-      this.#failing = true;
-      this.#timer = setTimeout(() => this.#wake(), RETRY_MS);
+      this.#timer = setTimeout(
+        () => {
+          this.#timer = undefined;
+          this.#wake();
+        },
+        Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** this.#refusals++),
+      );
       this.#timer.unref();
     }
   }

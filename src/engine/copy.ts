@@ -30,6 +30,8 @@ const BYTES_MAX = 64 * 1024 * 1024;
 const SLICE_ROWS = 512;
 /** Rows encoded into one piece of the answer. */
 const PIECE_ROWS = 256;
+/** However wide the rows are. */
+const PIECE_CHARS = 64 << 10;
 
 /** The one COPY of the text, ready to take rows or to give them. */
 export async function copy(core: Core, sql: string, options: SqlOptions): Promise<CopyIn | CopyOut> {
@@ -182,11 +184,13 @@ async function rowsOut(
             fields.map((f) => f.name),
             true,
           );
-    for (let i = 0; i < rows.length; i++) {
-      piece += line(rows[i]!.map((datum, c) => valueToText(fields[c]!.type, datum)));
-      if (i % PIECE_ROWS !== PIECE_ROWS - 1) continue;
+    let lines = 0;
+    for (const row of rows) {
+      piece += line(row.map((datum, c) => valueToText(fields[c]!.type, datum)));
+      if (++lines < PIECE_ROWS && piece.length < PIECE_CHARS) continue;
       yield piece;
       piece = "";
+      lines = 0;
     }
     if (piece !== "") yield piece;
   }

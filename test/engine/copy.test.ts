@@ -288,3 +288,20 @@ describe("COPY TO", () => {
     expect(text).toBe("x\t1\n");
   });
 });
+
+it("gives wide rows in pieces of bounded length", async () => {
+  const db = await openInMemory();
+  await sql(db, "CREATE TABLE wide (id int PRIMARY KEY, b text)");
+  await db.append(
+    "wide",
+    Array.from({ length: 200 }, (_, id) => ({ id, b: "x".repeat(5_000) })),
+  );
+  const out = await db.copy("COPY wide TO STDOUT");
+  if (out.direction !== "out") throw new Error("it copies in");
+  const pieces: string[] = [];
+  for await (const piece of out.pieces) pieces.push(piece);
+  // A piece ends with the row that fills it.
+  for (const piece of pieces) expect(piece.length).toBeLessThan((64 << 10) + 5_100);
+  expect(pieces.join("").split("\n")).toHaveLength(201);
+  await db.close();
+});

@@ -28,22 +28,25 @@ export function listOf(items: readonly (string | null)[]): ArrayParts {
 
 export function formatArray({ dims, lower, items }: ArrayParts): string {
   if (items.length === 0) return "{}";
-  const bounds = lower.some((l) => l !== 1)
-    ? `${dims.map((n, d) => `[${lower[d]}:${lower[d]! + n - 1}]`).join("")}=`
-    : "";
   let at = 0;
   const level = (d: number): string => {
     let out = "{";
     for (let i = 0; i < dims[d]!; i++) {
       if (i > 0) out += ",";
-      out += d === dims.length - 1 ? itemText(items[at++]!) : level(d + 1);
+      out += d === dims.length - 1 ? arrayItem(items[at++]!) : level(d + 1);
     }
     return `${out}}`;
   };
-  return bounds + level(0);
+  return arrayBounds(dims, lower) + level(0);
 }
 
-function itemText(item: string | null): string {
+/** What stands before the braces: nothing where every dimension begins at 1. */
+export function arrayBounds(dims: readonly number[], lower: readonly number[]): string {
+  if (lower.every((l) => l === 1)) return "";
+  return `${dims.map((n, d) => `[${lower[d]}:${lower[d]! + n - 1}]`).join("")}=`;
+}
+
+export function arrayItem(item: string | null): string {
   if (item === null) return "NULL";
   if (item !== "" && !/["\\{},\s]|^null$/i.test(item)) return item;
   return `"${item.replace(/["\\]/g, "\\$&")}"`;

@@ -36,6 +36,9 @@ interface Owner extends Node {
   readonly store: Store;
 }
 
+/** What a piece of a collector's last work counts for. */
+const ROWS_SETTLED = 4_096;
+
 export class Gather implements GatheredRow {
   readonly #group: Owner;
   readonly #port: number;
@@ -53,6 +56,8 @@ export class Gather implements GatheredRow {
   /** Last row shown, or -1: what distinct rows are compared with. */
   #shown = -1;
   #walking = false;
+  /** All rows are walked; the collector is not done with them. */
+  #settling = false;
 
   constructor(group: Owner, port: number, spec: GatherSpec, collector: Collector) {
     this.#group = group;
@@ -109,6 +114,7 @@ export class Gather implements GatheredRow {
 
   begin(): void {
     this.#walking = false;
+    this.#settling = false;
   }
 
   /**
@@ -116,6 +122,26 @@ export class Gather implements GatheredRow {
    * was not enough, and the next call, for the same group, goes on.
    */
   advance(slot: number, budget: number): number {
+    if (!this.#settling) {
+      budget = this.#walk(slot, budget);
+      if (budget < 0) return -1;
+      this.#walking = false;
+      this.#settling = true;
+    }
+    while (this.#collector.settle?.() === true) {
+      budget -= ROWS_SETTLED;
+      if (budget < 0) return -1;
+    }
+    this.#settling = false;
+    const value = this.#collector.end();
+    const { error } = this.#collector;
+    setValue(this.#group.store, slot, this.#valueColumn, error === null ? value : null);
+    setValue(this.#group.store, slot, this.#errorColumn, error === null ? null : this.#errorText(error));
+    return budget - 1;
+  }
+
+  /** What is left of the budget when all rows are shown; negative: it was not enough. */
+  #walk(slot: number, budget: number): number {
     const index = this.#index as OrderedIndex;
     const { store, weighted } = this.#input;
     const { to } = this.#group.step;
@@ -134,12 +160,7 @@ export class Gather implements GatheredRow {
       if (!this.#collector.take(this, this.#spec.distinct || !weighted ? 1 : store.weight(this.#row))) break;
       this.#shown = this.#row;
     }
-    this.#walking = false;
-    const value = this.#collector.end();
-    const { error } = this.#collector;
-    setValue(this.#group.store, slot, this.#valueColumn, error === null ? value : null);
-    setValue(this.#group.store, slot, this.#errorColumn, error === null ? null : this.#errorText(error));
-    return budget - 1;
+    return budget;
   }
 
   #errorText(error: ScalarError): number {

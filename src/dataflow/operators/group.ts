@@ -30,6 +30,7 @@ import { runtimeOf } from "../kernels/runtime.ts";
 import { LentChunk } from "../lent-chunk.ts";
 import { lostRow } from "../lost-row.ts";
 import { Node, type NodeStore, type Source, type WantedIndex } from "../node.ts";
+import { RowPace } from "../row-pace.ts";
 import { Extreme } from "./extreme-lookup.ts";
 import { Gather, type GatherSpec } from "./gather.ts";
 import { type Counted, type GroupAggregate, type GroupSpec, groupSource } from "./group-code.ts";
@@ -58,6 +59,8 @@ export class Group extends Node {
   readonly #extremes: Extreme[] = [];
   readonly #gathers: Gather[] = [];
   #next = 0;
+  /** Rows to gather at once. */
+  readonly #gatherPace = new RowPace(GATHERED_ROWS_PER_CALL);
   /** Touched groups for which all is gathered, and how many gathers are done for the one behind them. */
   #gathered = 0;
   #gather = 0;
@@ -191,18 +194,26 @@ export class Group extends Node {
 
   /** Looks at a bounded number of rows; how many touched groups have all they need. */
   #gatherSome(touched: Int32List): number {
+    const began = performance.now();
+    const { rows } = this.#gatherPace;
+    const left = this.#gatherRows(touched, rows);
+    this.#gatherPace.took(rows - left, performance.now() - began);
+    return this.#gathered;
+  }
+
+  /** Gathers until so many rows were looked at, about; how many are left of them. */
+  #gatherRows(touched: Int32List, budget: number): number {
     const { layout } = this.store;
-    let budget = GATHERED_ROWS_PER_CALL;
     for (; this.#gathered < touched.length && budget > 0; this.#gathered++) {
       const slot = touched.array[this.#gathered] as number;
       if (this.store.I[slot * layout.strideWords + layout.birthWord] === LIVE) continue;
       for (; this.#gather < this.#gathers.length; this.#gather++) {
         budget = (this.#gathers[this.#gather] as Gather).advance(slot, budget);
-        if (budget < 0) return this.#gathered;
+        if (budget < 0) return 0;
       }
       this.#gather = 0;
     }
-    return this.#gathered;
+    return Math.max(0, budget);
   }
 
   override code(): string[] {

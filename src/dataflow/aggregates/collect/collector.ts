@@ -16,6 +16,8 @@ export interface Collector {
   begin(count: number): void;
   /** One row, `times` over. False: no more is needed. */
   take(row: GatheredRow, times: number): boolean;
+  /** All rows are taken: a bounded piece of what is left to do before end(); false: nothing is. */
+  settle?(): boolean;
   /** The group's value as the engine keeps it, or null; what went wrong is in `error`. */
   end(): number | null;
   readonly error: ScalarError | null;

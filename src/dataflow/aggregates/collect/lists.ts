@@ -1,10 +1,16 @@
 /** Aggregates that put their rows side by side: string_agg, array_agg, json_agg, jsonb_agg; any_value, which takes the first. */
-import { EvertError } from "../../../base/errors.ts";
-import { type ArrayParts, formatArray, listOf, parseArray } from "../../../batch/format/array.ts";
+import {
+  ARRAY_DIMENSIONS_MAX,
+  type ArrayParts,
+  arrayBounds,
+  arrayItem,
+  parseArray,
+} from "../../../batch/format/array.ts";
 import { json, jsonb, type SqlType } from "../../../batch/types.ts";
 import type { Dictionary } from "../../../state/dictionary.ts";
 import { type ScalarError, scalarError } from "../../kernels/errors.ts";
 import type { Collector, GatheredRow } from "./collector.ts";
+import { GatheredText } from "./gathered-text.ts";
 import { jsonWriter, TEXT_MAX, textWriter, tooLong } from "./values.ts";
 
 /** Pieces of text, up to a bound. */
@@ -12,34 +18,33 @@ abstract class Pieces implements Collector {
   abstract readonly type: SqlType;
   abstract readonly strict: boolean;
   error: ScalarError | null = null;
-  protected readonly pieces: string[] = [];
+  protected readonly text: GatheredText;
   protected readonly dictionary: Dictionary;
-  #length = 0;
 
-  constructor(dictionary: Dictionary) {
+  constructor(separator: string, dictionary: Dictionary) {
+    this.text = new GatheredText(separator);
     this.dictionary = dictionary;
   }
 
   begin(): void {
     this.error = null;
-    this.pieces.length = 0;
-    this.#length = 0;
+    this.text.clear();
   }
 
   abstract take(row: GatheredRow, times: number): boolean;
 
   protected push(piece: string): boolean {
-    this.#length += piece.length;
-    if (this.#length <= TEXT_MAX) this.pieces.push(piece);
-    else this.error = tooLong;
+    this.text.push(piece);
+    if (this.text.length > TEXT_MAX) this.error = tooLong;
     return this.error === null;
   }
 
   end(): number | null {
-    if (this.error !== null || this.pieces.length === 0) return null;
-    const id = this.dictionary.internString(this.joined());
-    this.pieces.length = 0;
-    return id;
+    if (this.error !== null || this.text.count === 0) {
+      this.text.clear();
+      return null;
+    }
+    return this.dictionary.internString(this.joined());
   }
 
   protected abstract joined(): string;
@@ -53,7 +58,7 @@ export class StringAgg extends Pieces {
   readonly #skip: number;
 
   constructor(type: SqlType, dictionary: Dictionary) {
-    super(dictionary);
+    super("", dictionary);
     this.type = type;
     this.#skip = type.name === "bytea" ? 2 : 0;
   }
@@ -63,12 +68,12 @@ export class StringAgg extends Pieces {
     const delimiter = row.value(1);
     const before = delimiter === null ? "" : this.dictionary.string(delimiter).slice(this.#skip);
     for (let i = 0; i < times; i++)
-      if (!this.push(this.pieces.length === 0 ? value : before + value)) return false;
+      if (!this.push(this.text.count === 0 ? value : before + value)) return false;
     return true;
   }
 
   protected override joined(): string {
-    return (this.#skip > 0 ? "\\x" : "") + this.pieces.join("");
+    return this.text.take(this.#skip > 0 ? "\\x" : "");
   }
 }
 
@@ -79,7 +84,7 @@ export class JsonAgg extends Pieces {
   readonly #lines: boolean;
 
   constructor(binary: boolean, strict: boolean, arg: SqlType, dictionary: Dictionary) {
-    super(dictionary);
+    super(", ", dictionary);
     this.type = binary ? jsonb : json;
     this.strict = strict;
     this.#write = jsonWriter(arg, dictionary, binary);
@@ -90,29 +95,33 @@ export class JsonAgg extends Pieces {
     const value = row.value(0);
     for (let i = 0; i < times; i++) {
       // PostgreSQL begins a line for an array or a row of a json list that is not its first item.
-      const before = this.#lines && this.pieces.length > 0 ? "\n " : "";
+      const before = this.#lines && this.text.count > 0 ? "\n " : "";
       if (!this.push(value === null ? "null" : before + this.#write(value))) return false;
     }
     return true;
   }
 
   protected override joined(): string {
-    return `[${this.pieces.join(", ")}]`;
+    return this.text.take("[", "]");
   }
 }
+
+const tooManyDimensions = scalarError(
+  "statement_too_complex",
+  `number of array dimensions (${ARRAY_DIMENSIONS_MAX + 1}) exceeds the maximum allowed (${ARRAY_DIMENSIONS_MAX})`,
+  { sqlstate: "54000" },
+);
 
 /** Rows as items; rows that are arrays as the items of one of a dimension more. */
 export class ArrayAgg implements Collector {
   readonly type: SqlType;
   readonly strict = false;
   error: ScalarError | null = null;
-  readonly #items: (string | null)[] = [];
+  readonly #text: GatheredText = new GatheredText(",");
   readonly #write: (code: number) => string;
   readonly #nested: boolean;
   readonly #dictionary: Dictionary;
   #first: ArrayParts | null = null;
-  #rows = 0;
-  #length = 0;
 
   constructor(type: SqlType, arg: SqlType, dictionary: Dictionary) {
     this.type = type;
@@ -123,30 +132,29 @@ export class ArrayAgg implements Collector {
 
   begin(): void {
     this.error = null;
-    this.#items.length = 0;
+    this.#text.clear();
     this.#first = null;
-    this.#rows = 0;
-    this.#length = 0;
   }
 
   take(row: GatheredRow, times: number): boolean {
     const value = row.value(0);
     const written = value === null ? null : this.#write(value);
+    const item = this.#nested ? this.#arrayItem(written) : arrayItem(written);
+    if (item === null) return false;
     for (let i = 0; i < times; i++) {
-      this.#rows++;
-      this.#length += written === null ? 5 : written.length + 1;
-      if (this.#length > TEXT_MAX) this.error = tooLong;
-      else if (this.#nested) this.#takeArray(written);
-      else this.#items.push(written);
-      if (this.error !== null) return false;
+      this.#text.push(item);
+      if (this.#text.length + this.#text.count <= TEXT_MAX) continue;
+      this.error = tooLong;
+      return false;
     }
     return true;
   }
 
-  #takeArray(written: string | null): void {
+  /** An array as an item: without its bounds, which all have in common. Null: it cannot be one. */
+  #arrayItem(written: string | null): string | null {
     if (written === null) {
       this.error = scalarError("invalid_value", "cannot accumulate null arrays", { sqlstate: "22004" });
-      return;
+      return null;
     }
     const parts = parseArray(written);
     const first = (this.#first ??= parts);
@@ -155,25 +163,19 @@ export class ArrayAgg implements Collector {
     } else if (!alike(parts.dims, first.dims) || !alike(parts.lower, first.lower)) {
       const message = "cannot accumulate arrays of different dimensionality";
       this.error = scalarError("invalid_value", message, { sqlstate: "2202E" });
-    } else for (const item of parts.items) this.#items.push(item);
+    } else if (parts.dims.length === ARRAY_DIMENSIONS_MAX) this.error = tooManyDimensions;
+    return this.error === null ? written.slice(written.indexOf("{")) : null;
   }
 
   end(): number | null {
-    if (this.error !== null || this.#rows === 0) return null;
-    const first = this.#first;
-    const parts =
-      first === null
-        ? listOf(this.#items)
-        : { dims: [this.#rows, ...first.dims], lower: [1, ...first.lower], items: this.#items };
-    try {
-      return this.#dictionary.internString(formatArray(parts));
-    } catch (thrown) {
-      if (!(thrown instanceof EvertError)) throw thrown;
-      this.error = scalarError(thrown.code, thrown.message);
+    const { count } = this.#text;
+    if (this.error !== null || count === 0) {
+      this.#text.clear();
       return null;
-    } finally {
-      this.#items.length = 0;
     }
+    const first = this.#first ?? { dims: [], lower: [] };
+    const bounds = arrayBounds([count, ...first.dims], [1, ...first.lower]);
+    return this.#dictionary.internString(this.#text.take(`${bounds}{`, "}"));
   }
 }
 

@@ -1,10 +1,10 @@
 /** json_object_agg and jsonb_object_agg: a key and a value per row. Of equal keys jsonb keeps the last one, json all of them. */
-import { EvertError } from "../../../base/errors.ts";
-import { parseJsonb } from "../../../batch/jsonb.ts";
 import { json, jsonb, type SqlType } from "../../../batch/types.ts";
 import type { Dictionary } from "../../../state/dictionary.ts";
 import { type ScalarError, scalarError } from "../../kernels/errors.ts";
 import type { Collector, GatheredRow } from "./collector.ts";
+import { GatheredText } from "./gathered-text.ts";
+import { SortedProperties } from "./sorted-properties.ts";
 import { jsonWriter, TEXT_MAX, tooLong } from "./values.ts";
 
 export interface ObjectKind {
@@ -24,7 +24,10 @@ export class ObjectAgg implements Collector {
   readonly strict = false;
   error: ScalarError | null = null;
   readonly #kind: ObjectKind;
-  readonly #pieces: string[] = [];
+  /** Of json, in the order of the rows. */
+  readonly #text: GatheredText = new GatheredText(", ");
+  /** Of jsonb. */
+  readonly #properties: SortedProperties = new SortedProperties();
   readonly #keys = new Set<string>();
   readonly #writeKey: (code: number) => string;
   readonly #write: (code: number) => string;
@@ -45,8 +48,7 @@ export class ObjectAgg implements Collector {
 
   begin(): void {
     this.error = null;
-    this.#pieces.length = 0;
-    this.#keys.clear();
+    this.#forget();
     this.#rows = 0;
     this.#length = 0;
   }
@@ -75,23 +77,32 @@ export class ObjectAgg implements Collector {
       }
       this.#keys.add(name);
     }
-    const piece = `${name} : ${value === null ? "null" : this.#write(value)}`;
-    this.#length += piece.length + 2;
+    const written = value === null ? "null" : this.#write(value);
+    this.#length += name.length + written.length + 5;
     if (this.#length > TEXT_MAX) this.error = tooLong;
-    else this.#pieces.push(piece);
+    else if (this.#kind.binary)
+      this.#properties.push({ name: JSON.parse(name) as string, text: `${name}: ${written}` });
+    else this.#text.push(`${name} : ${written}`);
+  }
+
+  settle(): boolean {
+    return this.#kind.binary && this.error === null && this.#properties.settle();
   }
 
   end(): number | null {
-    if (this.error !== null || this.#rows === 0) return null;
-    const written = this.#pieces.length === 0 ? "{}" : `{ ${this.#pieces.join(", ")} }`;
-    this.#pieces.length = 0;
-    this.#keys.clear();
-    try {
-      return this.#dictionary.internString(this.#kind.binary ? parseJsonb(written) : written);
-    } catch (thrown) {
-      if (!(thrown instanceof EvertError)) throw thrown;
-      this.error = scalarError(thrown.code, thrown.message);
-      return null;
+    const isEmpty = this.#kind.binary ? this.#length === 0 : this.#text.count === 0;
+    let id: number | null = null;
+    if (this.error === null && this.#rows > 0) {
+      const text = this.#kind.binary ? this.#properties.take() : this.#text.take("{ ", " }");
+      id = this.#dictionary.internString(isEmpty ? "{}" : text);
     }
+    this.#forget();
+    return id;
+  }
+
+  #forget(): void {
+    this.#text.clear();
+    this.#properties.clear();
+    this.#keys.clear();
   }
 }

@@ -5,16 +5,16 @@ import { carrierOf, type SqlType } from "../../src/batch/types.ts";
 import { Circuit } from "../../src/dataflow/circuit.ts";
 import { Feeder } from "../../src/engine/feeder.ts";
 import { addReads, type Reads, wantsOf } from "../../src/engine/reads.ts";
-import { type Db, int8, open, table, text, timestamp, topic } from "../../src/index.ts";
+import { type Db, open, table, topic } from "../../src/index.ts";
 import type { TopicBatch } from "../../src/log/log.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { Dictionary } from "../../src/state/dictionary.ts";
 import { takeTouched } from "../../src/views/step-changes.ts";
 import {
-  auctionSchema,
-  bidSchema,
-  personSchema,
+  columnsOf,
   type Round,
+  schemas,
+  sideInputColumns,
   sideInputSchema,
   TOPICS,
   type TopicName,
@@ -26,46 +26,12 @@ const SIDE_INPUT_ROWS = 10_000;
 const VIEW = 1_000_000;
 
 const declared = {
-  person: topic("person", {
-    schema: {
-      id: int8,
-      name: text,
-      email_address: text,
-      credit_card: text,
-      city: text,
-      state: text,
-      date_time: timestamp,
-      extra: text,
-    },
-  }),
-  auction: topic("auction", {
-    schema: {
-      id: int8,
-      item_name: text,
-      description: text,
-      initial_bid: int8,
-      reserve: int8,
-      date_time: timestamp,
-      expires: timestamp,
-      seller: int8,
-      category: int8,
-      extra: text,
-    },
-  }),
-  bid: topic("bid", {
-    schema: {
-      auction: int8,
-      bidder: int8,
-      price: int8,
-      channel: text,
-      url: text,
-      date_time: timestamp,
-      extra: text,
-    },
-  }),
+  person: topic("person", { schema: columnsOf.person }),
+  auction: topic("auction", { schema: columnsOf.auction }),
+  bid: topic("bid", { schema: columnsOf.bid }),
 };
 
-const sideInput = table("side_input", { key: "key", schema: { key: int8, value: text } });
+const sideInput = table("side_input", { key: "key", schema: sideInputColumns });
 
 export async function openNexmark(dir: string): Promise<Db> {
   const db = await open({ dir, topics: [...TOPICS.map((name) => declared[name]), sideInput], views: [] });
@@ -112,6 +78,7 @@ export class CircuitContender {
   readonly #feeders: ReadonlyMap<TopicName, Feeder>;
   readonly #wanted: (topic: TopicName) => (column: number) => boolean;
   #epoch = 0;
+  /** Rows that left and rows that came. */
   changes = 0;
   longestStepMs = 0;
 
@@ -119,7 +86,6 @@ export class CircuitContender {
     this.#planned = query;
     const dictionary = new Dictionary();
     this.circuit = new Circuit({ dictionary });
-    const schemas = { person: personSchema, auction: auctionSchema, bid: bidSchema };
     for (const name of TOPICS) this.circuit.addStream(query.ids.get(name)!, name, schemas[name]);
     this.#feeders = new Map(TOPICS.map((name) => [name, new Feeder(schemas[name], dictionary)]));
     const { sideInput: side, sideInputId } = query;
@@ -166,7 +132,8 @@ export class CircuitContender {
     feed();
     circuit.end();
     this.#run();
-    this.changes += takeTouched(circuit.view(VIEW).store)?.born.length ?? 0;
+    const touched = takeTouched(circuit.view(VIEW).store);
+    if (touched !== null) this.changes += touched.died.length + touched.born.length;
     circuit.vacuum(epoch);
     this.longestStepMs = Math.max(this.longestStepMs, performance.now() - started);
   }
@@ -196,7 +163,7 @@ export class CircuitContender {
         const value = isText(type) ? this.circuit.dictionary.string(code) : code;
         return type.name === "numeric" ? averageText(Number(value)) : value;
       });
-      rows.push(lineOf(values));
+      for (let n = 0; n < store.weight(slot); n++) rows.push(lineOf(values));
     }
     return rows;
   }

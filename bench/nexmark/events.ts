@@ -6,11 +6,13 @@
  * magnitude, texts padded to about 200, 500 and 100 bytes a record. Event time runs 100 microseconds an event, without disorder, so that no
  * two records have the same and "the last bid" is always one.
  *
- * Same seed, same events. They come as batches of one topic each, in rounds of GROUP_EVENTS: what a producer would have put into a commit.
+ * Same seed, same events. They come as batches of one topic each, in rounds of GROUP_EVENTS records of the topics asked for: what a producer would have put into
+ * a commit.
  */
 import type { Batch, Column } from "../../src/batch/batch.ts";
 import type { Schema } from "../../src/batch/schema.ts";
-import { int8, type SqlType, text, timestamp } from "../../src/batch/types.ts";
+import { carrierOf, type SqlType } from "../../src/batch/types.ts";
+import { type ColumnType, int8, text, timestamp } from "../../src/index.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 
 export const GROUP_EVENTS = 1_000;
@@ -57,41 +59,49 @@ const FIRST_NAMES = [
 ];
 const LAST_NAMES = ["Shultz", "Abrams", "Spencer", "White", "Bartels", "Walton", "Smith", "Jones", "Noris"];
 
-export const personSchema = schemaOf({
-  id: int8,
-  name: text,
-  email_address: text,
-  credit_card: text,
-  city: text,
-  state: text,
-  date_time: timestamp,
-  extra: text,
-});
+/** Columns of the topics. */
+export const columnsOf = {
+  person: {
+    id: int8,
+    name: text,
+    email_address: text,
+    credit_card: text,
+    city: text,
+    state: text,
+    date_time: timestamp,
+    extra: text,
+  },
+  auction: {
+    id: int8,
+    item_name: text,
+    description: text,
+    initial_bid: int8,
+    reserve: int8,
+    date_time: timestamp,
+    expires: timestamp,
+    seller: int8,
+    category: int8,
+    extra: text,
+  },
+  bid: {
+    auction: int8,
+    bidder: int8,
+    price: int8,
+    channel: text,
+    url: text,
+    date_time: timestamp,
+    extra: text,
+  },
+} as const;
 
-export const auctionSchema = schemaOf({
-  id: int8,
-  item_name: text,
-  description: text,
-  initial_bid: int8,
-  reserve: int8,
-  date_time: timestamp,
-  expires: timestamp,
-  seller: int8,
-  category: int8,
-  extra: text,
-});
+export const schemas = {
+  person: schemaOf(columnsOf.person),
+  auction: schemaOf(columnsOf.auction),
+  bid: schemaOf(columnsOf.bid),
+} as const;
 
-export const bidSchema = schemaOf({
-  auction: int8,
-  bidder: int8,
-  price: int8,
-  channel: text,
-  url: text,
-  date_time: timestamp,
-  extra: text,
-});
-
-export const sideInputSchema = schemaOf({ key: int8, value: text });
+export const sideInputColumns = { key: int8, value: text } as const;
+export const sideInputSchema = schemaOf(sideInputColumns);
 
 export const TOPICS = ["person", "auction", "bid"] as const;
 export type TopicName = (typeof TOPICS)[number];
@@ -102,28 +112,30 @@ export interface Round {
   readonly batches: ReadonlyMap<TopicName, Batch>;
 }
 
-function schemaOf(columns: Readonly<Record<string, SqlType>>): Schema {
-  return { fields: Object.entries(columns).map(([name, type]) => ({ name, type, nullable: false })) };
+function schemaOf(columns: Readonly<Record<string, ColumnType<unknown, never>>>): Schema {
+  return { fields: Object.entries(columns).map(([name, { type, nullable }]) => ({ name, type, nullable })) };
 }
 
-/** Events 0 .. `events` - 1. */
-export function* nexmark(events: number, seed = 1): Generator<Round> {
+/** The first `records` records of the topics: of all of them, events 0 .. `records` - 1. */
+export function* nexmark(records: number, topics: readonly TopicName[] = TOPICS, seed = 1): Generator<Round> {
   const makers = {
-    person: new Maker(personSchema, seed, person),
-    auction: new Maker(auctionSchema, seed + 1, auction),
-    bid: new Maker(bidSchema, seed + 2, bid),
+    person: new Maker(schemas.person, seed, person),
+    auction: new Maker(schemas.auction, seed + 1, auction),
+    bid: new Maker(schemas.bid, seed + 2, bid),
   };
-  for (let from = 0; from < events; from += GROUP_EVENTS) {
-    const to = Math.min(events, from + GROUP_EVENTS);
-    for (let event = from; event < to; event++) {
-      const place = event % ROUND;
-      if (place === 0) makers.person.add(event);
-      else makers[place <= ROUND_AUCTIONS ? "auction" : "bid"].add(event);
-    }
-    const batches = TOPICS.map((name) => [name, makers[name].take()] as const).filter(
-      ([, b]) => b.length > 0,
-    );
-    yield { events: to - from, batches: new Map(batches) };
+  let inRound = 0;
+  for (let event = 0, made = 0; made < records; event++) {
+    const place = event % ROUND;
+    const topic = place === 0 ? "person" : place <= ROUND_AUCTIONS ? "auction" : "bid";
+    if (!topics.includes(topic)) continue;
+    makers[topic].add(event);
+    inRound++;
+    if (++made < records && inRound < GROUP_EVENTS) continue;
+    const batches = topics
+      .map((name) => [name, makers[name].take()] as const)
+      .filter(([, b]) => b.length > 0);
+    yield { events: inRound, batches: new Map(batches) };
+    inRound = 0;
   }
 }
 
@@ -152,7 +164,8 @@ function hotPerson(event: number): number {
   return FIRST_ID + Math.floor((peopleUpTo(event) - 1) / HOT_EVERY) * HOT_EVERY;
 }
 
-type Values = readonly (number | string)[];
+/** A record's values, in the order of its columns. */
+export type Values = readonly (number | string)[];
 
 function person(event: number, random: SeededRandom): Values {
   const name = `${pick(FIRST_NAMES, random)} ${pick(LAST_NAMES, random)}`;
@@ -258,14 +271,18 @@ class Maker {
   take(): Batch {
     const rows = this.#rows;
     this.#rows = [];
-    const columns = this.#schema.fields.map(({ type }, c) => columnOf(type, rows, c));
-    return { schema: this.#schema, length: rows.length, columns, weights: null };
+    return batchOf(this.#schema, rows);
   }
+}
+
+export function batchOf(schema: Schema, rows: readonly Values[]): Batch {
+  const columns = schema.fields.map(({ type }, c) => columnOf(type, rows, c));
+  return { schema, length: rows.length, columns, weights: null };
 }
 
 function columnOf(type: SqlType, rows: readonly Values[], c: number): Column {
   const length = rows.length;
-  if (type !== text) {
+  if (carrierOf(type) !== "string") {
     const values = BigInt64Array.from(rows, (row) => BigInt(row[c]!));
     return { kind: "fixed", type, length, validity: null, values };
   }

@@ -1,20 +1,11 @@
 /**
- * The jobs of loops.ts on typed arrays. Rows lie in numbered slots, a column each; lists are linked through the slots; text is copied as bytes.
- * Everything doubles when it is full.
+ * The jobs of loops.ts on typed arrays. Rows lie in numbered slots, their columns side by side; lists are linked through the slots (slot + 1, 0
+ * ends them); text is copied as bytes. Everything doubles when it is full.
  */
+import type { Utf8Column } from "../../src/batch/batch.ts";
 import type { Round } from "./events.ts";
-import {
-  averageText,
-  batchOf,
-  columnsOf,
-  type HandLoop,
-  Integers,
-  lineOf,
-  ORIGIN_US,
-  utf8Of,
-  WINDOW_US,
-} from "./loops.ts";
-import { Columns, KeyTable, Texts } from "./typed-tables.ts";
+import { averageText, type BatchColumns, type HandLoop, lineOf, recordsOf, windowOf } from "./loops.ts";
+import { KeyTable, PairTable, Rows, Texts } from "./typed-tables.ts";
 
 const CALIFORNIA = codeOf("CA");
 const IDAHO = codeOf("ID");
@@ -24,165 +15,243 @@ function codeOf(state: string): number {
   return state.charCodeAt(0) * 256 + state.charCodeAt(1);
 }
 
+/** 0: not two letters. */
+function stateAt({ offsets, data }: Utf8Column, row: number): number {
+  const from = offsets[row]!;
+  return offsets[row + 1]! - from === 2 ? data[from]! * 256 + data[from + 1]! : 0;
+}
+
 class Q3 implements HandLoop {
-  /** Slot of the seller. */
+  /** Last slot of an id, of a seller. */
+  readonly #people = new KeyTable();
   readonly #sellers = new KeyTable();
-  /** Of a seller: place of name, city, state. */
-  readonly #person = new Columns(3);
+  /** Places of name, city, state; the one of the same id before it. */
+  readonly #person = new Rows(4);
+  /** Id; the one of the same seller before it. */
+  readonly #auction = new Rows(2);
   readonly #texts = new Texts();
-  /** Last slot of a seller's auctions. */
-  readonly #lists = new KeyTable();
-  /** Of an auction: id, the one before it in the list + 1. */
-  readonly #auction = new Columns(2);
-  /** Of a row: the seller's slot, the auction's id. */
-  readonly #out = new Columns(2);
+  /** Places of name, city, state; auction. What came in the round is behind `changes` of the round before: nothing leaves. */
+  readonly #out = new Rows(4);
 
   get changes(): number {
     return this.#out.length;
   }
 
   take(round: Round): void {
-    const people = batchOf(round, "person");
-    if (people !== undefined) {
-      const column = columnsOf(people);
-      const id = new Integers(column("id"));
-      const [name, city, state] = [utf8Of(column("name")), utf8Of(column("city")), utf8Of(column("state"))];
-      for (let r = 0; r < people.length; r++) {
-        const from = state.offsets[r]!;
-        if (state.offsets[r + 1]! - from !== 2) continue;
-        const code = state.data[from]! * 256 + state.data[from + 1]!;
-        if (code !== OREGON && code !== IDAHO && code !== CALIFORNIA) continue;
-        const seller = this.#person.add();
-        this.#person.of(0)[seller] = this.#texts.put(name, r);
-        this.#person.of(1)[seller] = this.#texts.put(city, r);
-        this.#person.of(2)[seller] = this.#texts.put(state, r);
-        this.#sellers.set(id.at(r), seller);
-        const [auctions, before] = [this.#auction.of(0), this.#auction.of(1)];
-        for (let at = this.#lists.find(id.at(r)) + 1; at > 0; at = before[at - 1]!)
-          this.#show(seller, auctions[at - 1]!);
-      }
-    }
-    const auctions = batchOf(round, "auction");
-    if (auctions === undefined) return;
-    const column = columnsOf(auctions);
-    const id = new Integers(column("id"));
-    const by = new Integers(column("seller"));
-    const category = new Integers(column("category"));
-    for (let r = 0; r < auctions.length; r++) {
-      if (category.at(r) !== 10) continue;
-      const who = by.at(r);
-      const slot = this.#auction.add();
-      this.#auction.of(0)[slot] = id.at(r);
-      this.#auction.of(1)[slot] = this.#lists.find(who) + 1;
-      this.#lists.set(who, slot);
-      const seller = this.#sellers.find(who);
-      if (seller >= 0) this.#show(seller, id.at(r));
+    const people = recordsOf(round, "person");
+    if (people !== null) this.#takePeople(people);
+    const auctions = recordsOf(round, "auction");
+    if (auctions !== null) this.#takeAuctions(auctions);
+  }
+
+  #takePeople(people: BatchColumns): void {
+    const id = people.integers("id");
+    const [name, city, state] = [people.texts("name"), people.texts("city"), people.texts("state")];
+    this.#person.reserve(people.length);
+    const person = this.#person.F;
+    for (let r = 0; r < people.length; r++) {
+      const code = stateAt(state, r);
+      if (code !== OREGON && code !== IDAHO && code !== CALIFORNIA) continue;
+      const who = id.at(r);
+      const slot = this.#person.length++;
+      const at = slot * 4;
+      person[at] = this.#texts.put(name, r);
+      person[at + 1] = this.#texts.put(city, r);
+      person[at + 2] = this.#texts.put(state, r);
+      person[at + 3] = this.#people.swap(who, slot) + 1;
+      const auction = this.#auction.F;
+      for (let a = this.#sellers.find(who) + 1; a > 0; a = auction[a * 2 - 1]!)
+        this.#show(at, auction[a * 2 - 2]!);
     }
   }
 
-  #show(seller: number, auction: number): void {
-    const row = this.#out.add();
-    this.#out.of(0)[row] = seller;
-    this.#out.of(1)[row] = auction;
+  #takeAuctions(auctions: BatchColumns): void {
+    const id = auctions.integers("id");
+    const seller = auctions.integers("seller");
+    const category = auctions.integers("category");
+    this.#auction.reserve(auctions.length);
+    const auction = this.#auction.F;
+    const person = this.#person.F;
+    for (let r = 0; r < auctions.length; r++) {
+      if (category.at(r) !== 10) continue;
+      const who = seller.at(r);
+      const slot = this.#auction.length++;
+      auction[slot * 2] = id.at(r);
+      auction[slot * 2 + 1] = this.#sellers.swap(who, slot) + 1;
+      for (let p = this.#people.find(who) + 1; p > 0; p = person[p * 4 - 1]!) this.#show(p * 4 - 4, id.at(r));
+    }
+  }
+
+  #show(person: number, auction: number): void {
+    this.#out.reserve(1);
+    const at = this.#out.length++ * 4;
+    const out = this.#out.F;
+    const from = this.#person.F;
+    out[at] = from[person]!;
+    out[at + 1] = from[person + 1]!;
+    out[at + 2] = from[person + 2]!;
+    out[at + 3] = auction;
   }
 
   rows(): string[] {
-    return Array.from({ length: this.#out.length }, (_, row) => {
-      const seller = this.#out.of(0)[row]!;
-      const parts = [0, 1, 2].map((c) => this.#texts.text(this.#person.of(c)[seller]!));
-      return lineOf([...parts, this.#out.of(1)[row]!]);
+    const { F, length } = this.#out;
+    return Array.from({ length }, (_, row) => {
+      const parts = [0, 1, 2].map((c) => this.#texts.text(F[row * 4 + c]!));
+      return lineOf([...parts, F[row * 4 + 3]!]);
     });
   }
 }
 
 class Q4 implements HandLoop {
+  /** Last slot of an id, of an auction. */
   readonly #auctions = new KeyTable();
-  /** Of an auction: category, opened, expires, highest bid. */
-  readonly #auction = new Columns(4);
-  readonly #lists = new KeyTable();
-  /** Of a bid: price, time, the one before it in the list + 1. */
-  readonly #bid = new Columns(3);
+  readonly #bids = new KeyTable();
+  /** Slot of its group, opened, expires, the one of the same id before it. */
+  readonly #auction = new Rows(4);
+  /** Price, time, the one of the same auction before it. */
+  readonly #bid = new Rows(3);
+  /** Id, category, slot of the category, highest bid. */
+  readonly #group = new Rows(4);
+  readonly #groups = new PairTable(this.#group, 0, 1);
+  /** Itself, sum, count, the round that changed it last, sum and count before that round. */
+  readonly #category = new Rows(6);
   readonly #categories = new KeyTable();
-  /** Of a category: itself, sum, count, the round that changed it last. */
-  readonly #total = new Columns(4);
+  /** Categories that the round touched, each once. */
+  #touched = new Int32Array(16);
+  #touchedCount = 0;
   #round = 0;
   changes = 0;
 
   take(round: Round): void {
     this.#round++;
-    const auctions = batchOf(round, "auction");
-    if (auctions !== undefined) {
-      const column = columnsOf(auctions);
-      const id = new Integers(column("id"));
-      const category = new Integers(column("category"));
-      const opened = new Integers(column("date_time"));
-      const expires = new Integers(column("expires"));
-      for (let r = 0; r < auctions.length; r++) {
-        const slot = this.#auction.add();
-        this.#auction.of(0)[slot] = category.at(r);
-        this.#auction.of(1)[slot] = opened.at(r);
-        this.#auction.of(2)[slot] = expires.at(r);
-        this.#auction.of(3)[slot] = -1;
-        this.#auctions.set(id.at(r), slot);
-        const [price, time, before] = [this.#bid.of(0), this.#bid.of(1), this.#bid.of(2)];
-        for (let at = this.#lists.find(id.at(r)) + 1; at > 0; at = before[at - 1]!)
-          this.#take(slot, price[at - 1]!, time[at - 1]!);
-      }
-    }
-    const bids = batchOf(round, "bid");
-    if (bids === undefined) return;
-    const column = columnsOf(bids);
-    const on = new Integers(column("auction"));
-    const price = new Integers(column("price"));
-    const time = new Integers(column("date_time"));
-    this.#bid.reserve(bids.length);
-    const [prices, times, before] = [this.#bid.of(0), this.#bid.of(1), this.#bid.of(2)];
-    for (let r = 0; r < bids.length; r++) {
-      const auction = on.at(r);
-      const slot = this.#bid.add();
-      prices[slot] = price.at(r);
-      times[slot] = time.at(r);
-      before[slot] = this.#lists.swap(auction, slot) + 1;
-      const known = this.#auctions.find(auction);
-      if (known >= 0) this.#take(known, price.at(r), time.at(r));
+    this.#touchedCount = 0;
+    const auctions = recordsOf(round, "auction");
+    if (auctions !== null) this.#takeAuctions(auctions);
+    const bids = recordsOf(round, "bid");
+    if (bids !== null) this.#takeBids(bids);
+    const { F } = this.#category;
+    for (let i = 0; i < this.#touchedCount; i++) {
+      const at = this.#touched[i]! * 6;
+      if (F[at + 5] === 0) this.changes++;
+      else if (F[at + 1]! / F[at + 2]! !== F[at + 4]! / F[at + 5]!) this.changes += 2;
     }
   }
 
-  #take(auction: number, price: number, time: number): void {
-    const highest = this.#auction.of(3)[auction]!;
-    if (price <= highest || time < this.#auction.of(1)[auction]! || time > this.#auction.of(2)[auction]!)
-      return;
-    this.#auction.of(3)[auction] = price;
-    const category = this.#auction.of(0)[auction]!;
-    let total = this.#categories.find(category);
-    if (total < 0) {
-      total = this.#total.add();
-      this.#total.of(0)[total] = category;
-      this.#categories.set(category, total);
+  #takeAuctions(auctions: BatchColumns): void {
+    const id = auctions.integers("id");
+    const category = auctions.integers("category");
+    const opened = auctions.integers("date_time");
+    const expires = auctions.integers("expires");
+    this.#auction.reserve(auctions.length);
+    const auction = this.#auction.F;
+    const bid = this.#bid.F;
+    for (let r = 0; r < auctions.length; r++) {
+      const key = id.at(r);
+      const slot = this.#auction.length++;
+      const at = slot * 4;
+      auction[at] = this.#groupOf(key, category.at(r));
+      auction[at + 1] = opened.at(r);
+      auction[at + 2] = expires.at(r);
+      auction[at + 3] = this.#auctions.swap(key, slot) + 1;
+      for (let b = this.#bids.find(key) + 1; b > 0; b = bid[b * 3 - 1]!)
+        this.#meet(at, bid[b * 3 - 3]!, bid[b * 3 - 2]!);
     }
-    this.#total.of(1)[total]! += highest < 0 ? price : price - highest;
-    if (highest < 0) this.#total.of(2)[total]!++;
-    if (this.#total.of(3)[total] === this.#round) return;
-    this.#total.of(3)[total] = this.#round;
-    this.changes++;
+  }
+
+  #takeBids(bids: BatchColumns): void {
+    const on = bids.integers("auction");
+    const price = bids.integers("price");
+    const time = bids.integers("date_time");
+    this.#bid.reserve(bids.length);
+    const bid = this.#bid.F;
+    const auction = this.#auction.F;
+    for (let r = 0; r < bids.length; r++) {
+      const key = on.at(r);
+      const slot = this.#bid.length++;
+      const at = slot * 3;
+      bid[at] = price.at(r);
+      bid[at + 1] = time.at(r);
+      bid[at + 2] = this.#bids.swap(key, slot) + 1;
+      for (let a = this.#auctions.find(key) + 1; a > 0; a = auction[a * 4 - 1]!)
+        this.#meet(a * 4 - 4, bid[at]!, bid[at + 1]!);
+    }
+  }
+
+  #groupOf(id: number, category: number): number {
+    const known = this.#groups.find(id, category);
+    if (known >= 0) return known;
+    this.#group.reserve(1);
+    const slot = this.#group.length++;
+    this.#groups.add(id, category, slot);
+    const { F } = this.#group;
+    F[slot * 4] = id;
+    F[slot * 4 + 1] = category;
+    F[slot * 4 + 2] = this.#categoryOf(category);
+    F[slot * 4 + 3] = Number.NEGATIVE_INFINITY;
+    return slot;
+  }
+
+  #categoryOf(category: number): number {
+    const known = this.#categories.find(category);
+    if (known >= 0) return known;
+    this.#category.reserve(1);
+    const slot = this.#category.length++;
+    this.#categories.swap(category, slot);
+    this.#category.F[slot * 6] = category;
+    if (slot === this.#touched.length) {
+      const larger = new Int32Array(slot * 2);
+      larger.set(this.#touched);
+      this.#touched = larger;
+    }
+    return slot;
+  }
+
+  /** `auction`: place of its row. */
+  #meet(auction: number, price: number, time: number): void {
+    const a = this.#auction.F;
+    if (time < a[auction + 1]! || time > a[auction + 2]!) return;
+    const g = this.#group.F;
+    const group = a[auction]! * 4;
+    const highest = g[group + 3]!;
+    if (price <= highest) return;
+    g[group + 3] = price;
+    const c = this.#category.F;
+    const category = g[group + 2]!;
+    const at = category * 6;
+    if (c[at + 3] !== this.#round) {
+      c[at + 3] = this.#round;
+      c[at + 4] = c[at + 1]!;
+      c[at + 5] = c[at + 2]!;
+      this.#touched[this.#touchedCount++] = category;
+    }
+    if (highest === Number.NEGATIVE_INFINITY) {
+      c[at + 1]! += price;
+      c[at + 2]!++;
+    } else c[at + 1]! += price - highest;
   }
 
   rows(): string[] {
-    return Array.from({ length: this.#total.length }, (_, t) =>
-      lineOf([this.#total.of(0)[t]!, averageText(this.#total.of(1)[t]! / this.#total.of(2)[t]!)]),
+    const { F, length } = this.#category;
+    const lines = Array.from({ length }, (_, t) =>
+      F[t * 6 + 2] === 0 ? null : lineOf([F[t * 6]!, averageText(F[t * 6 + 1]! / F[t * 6 + 2]!)]),
     );
+    return lines.filter((line) => line !== null);
   }
 }
 
 class Q7 implements HandLoop {
-  /** Of a bid: auction, price, bidder, time, place of extra, the one of the same price before it + 1, whether it is shown. */
-  readonly #bid = new Columns(7);
+  /** Auction, price, bidder, time, place of extra, the one of the same price before it, whether it is shown. */
+  readonly #bid = new Rows(7);
   readonly #texts = new Texts();
   readonly #byPrice = new KeyTable();
   readonly #windows = new KeyTable();
-  /** Of a window: itself, its highest price, that before this round, the round that raised it. */
-  readonly #window = new Columns(4);
-  readonly #touched = new Columns(1);
+  /** Its highest price, that before this round, the round that raised it. */
+  readonly #window = new Rows(3);
+  /** Windows raised in the round. */
+  readonly #touched = new Rows(1);
+  /** Bids that left and that came in the round. */
+  readonly #left = new Rows(1);
+  readonly #came = new Rows(1);
   /** The window met last, and its slot. */
   #recent = Number.NaN;
   #recentSlot = 0;
@@ -190,70 +259,85 @@ class Q7 implements HandLoop {
   changes = 0;
 
   take(round: Round): void {
-    const bids = batchOf(round, "bid");
-    if (bids === undefined) return;
     this.#round++;
     this.#touched.length = 0;
-    const column = columnsOf(bids);
-    const auction = new Integers(column("auction"));
-    const price = new Integers(column("price"));
-    const bidder = new Integers(column("bidder"));
-    const time = new Integers(column("date_time"));
-    const extra = utf8Of(column("extra"));
+    this.#left.length = 0;
+    this.#came.length = 0;
+    const bids = recordsOf(round, "bid");
+    if (bids === null) return;
     const first = this.#bid.length;
-    this.#bid.reserve(bids.length);
-    const [auctions, prices, bidders] = [this.#bid.of(0), this.#bid.of(1), this.#bid.of(2)];
-    const [times, extras, before] = [this.#bid.of(3), this.#bid.of(4), this.#bid.of(5)];
-    for (let r = 0; r < bids.length; r++) {
-      const slot = this.#bid.add();
-      const offered = price.at(r);
-      auctions[slot] = auction.at(r);
-      prices[slot] = offered;
-      bidders[slot] = bidder.at(r);
-      times[slot] = time.at(r);
-      extras[slot] = this.#texts.put(extra, r);
-      before[slot] = this.#byPrice.swap(offered, slot) + 1;
-      const w = this.#windowOf(time.at(r));
-      if (offered <= this.#window.of(1)[w]!) continue;
-      if (this.#window.of(3)[w] !== this.#round) {
-        this.#window.of(3)[w] = this.#round;
-        this.#window.of(2)[w] = this.#window.of(1)[w]!;
-        this.#touched.of(0)[this.#touched.add()] = w;
-      }
-      this.#window.of(1)[w] = offered;
-    }
+    this.#takeBids(bids);
     for (let i = 0; i < this.#touched.length; i++) {
-      const w = this.#touched.of(0)[i]!;
-      this.#setShown(w, this.#window.of(2)[w]!, 0);
-      this.#setShown(w, this.#window.of(1)[w]!, 1);
+      const w = this.#touched.F[i]!;
+      const { F } = this.#window;
+      this.#setShown(w, F[w * 3 + 1]!, 0);
+      this.#setShown(w, F[w * 3]!, 1);
     }
+    const { F } = this.#bid;
     for (let slot = first; slot < this.#bid.length; slot++) {
-      const w = this.#windowOf(times[slot]!);
-      if (this.#window.of(1)[w] === prices[slot]) this.#show(slot, 1);
+      const w = this.#windowAt(F[slot * 7 + 3]!);
+      if (this.#window.F[w * 3] === F[slot * 7 + 1]) this.#show(slot, 1);
+    }
+    this.changes += this.#left.length + this.#came.length;
+  }
+
+  #takeBids(bids: BatchColumns): void {
+    const auction = bids.integers("auction");
+    const price = bids.integers("price");
+    const bidder = bids.integers("bidder");
+    const time = bids.integers("date_time");
+    const extra = bids.texts("extra");
+    this.#bid.reserve(bids.length);
+    const { F } = this.#bid;
+    for (let r = 0; r < bids.length; r++) {
+      const slot = this.#bid.length++;
+      const at = slot * 7;
+      const offered = price.at(r);
+      const us = time.at(r);
+      F[at] = auction.at(r);
+      F[at + 1] = offered;
+      F[at + 2] = bidder.at(r);
+      F[at + 3] = us;
+      F[at + 4] = this.#texts.put(extra, r);
+      F[at + 5] = this.#byPrice.swap(offered, slot) + 1;
+      const w = this.#windowAt(us);
+      const W = this.#window.F;
+      const highest = W[w * 3]!;
+      if (offered <= highest) continue;
+      if (W[w * 3 + 2] !== this.#round) {
+        W[w * 3 + 2] = this.#round;
+        W[w * 3 + 1] = highest;
+        this.#touched.reserve(1);
+        this.#touched.F[this.#touched.length++] = w;
+      }
+      W[w * 3] = offered;
     }
   }
 
   #setShown(w: number, price: number, shown: number): void {
-    const [time, before] = [this.#bid.of(3), this.#bid.of(5)];
-    for (let at = this.#byPrice.find(price) + 1; at > 0; at = before[at - 1]!)
-      if (this.#windowOf(time[at - 1]!) === w) this.#show(at - 1, shown);
+    const { F } = this.#bid;
+    for (let b = this.#byPrice.find(price) + 1; b > 0; b = F[b * 7 - 2]!)
+      if (this.#windowAt(F[b * 7 - 4]!) === w) this.#show(b - 1, shown);
   }
 
   #show(slot: number, shown: number): void {
-    if (this.#bid.of(6)[slot] === shown) return;
-    this.#bid.of(6)[slot] = shown;
-    this.changes++;
+    const { F } = this.#bid;
+    if (F[slot * 7 + 6] === shown) return;
+    F[slot * 7 + 6] = shown;
+    const list = shown === 1 ? this.#came : this.#left;
+    list.reserve(1);
+    list.F[list.length++] = slot;
   }
 
-  #windowOf(us: number): number {
-    const window = Math.floor((us - ORIGIN_US) / WINDOW_US);
+  #windowAt(us: number): number {
+    const window = windowOf(us);
     if (window === this.#recent) return this.#recentSlot;
     let w = this.#windows.find(window);
     if (w < 0) {
-      w = this.#window.add();
-      this.#window.of(0)[w] = window;
-      this.#window.of(1)[w] = -1;
-      this.#windows.set(window, w);
+      this.#window.reserve(1);
+      w = this.#window.length++;
+      this.#window.F[w * 3] = Number.NEGATIVE_INFINITY;
+      this.#windows.swap(window, w);
     }
     this.#recent = window;
     this.#recentSlot = w;
@@ -261,65 +345,91 @@ class Q7 implements HandLoop {
   }
 
   rows(): string[] {
+    const { F, length } = this.#bid;
     const rows: string[] = [];
-    for (let slot = 0; slot < this.#bid.length; slot++) {
-      if (this.#bid.of(6)[slot] !== 1) continue;
-      const numbers = [0, 1, 2, 3].map((c) => this.#bid.of(c)[slot]!);
-      rows.push(lineOf([...numbers, this.#texts.text(this.#bid.of(4)[slot]!)]));
+    for (let at = 0; at < length * 7; at += 7) {
+      if (F[at + 6] !== 1) continue;
+      const numbers = [0, 1, 2, 3].map((c) => F[at + c]!);
+      rows.push(lineOf([...numbers, this.#texts.text(F[at + 4]!)]));
     }
     return rows;
   }
 }
 
-type FourColumns = [Float64Array, Float64Array, Float64Array, Float64Array];
-
 class Q18 implements HandLoop {
-  /** By auction and bidder, which fit into 26 bits each. */
-  readonly #pairs = new KeyTable();
-  /** Of a pair: auction, bidder, price, time, places of channel, url, extra. */
-  readonly #last = new Columns(7);
+  /** Auction, bidder, price, time, places of channel, url, extra, the round that changed it last. */
+  readonly #last = new Rows(8);
+  readonly #pairs = new PairTable(this.#last, 0, 1);
   readonly #texts = new Texts();
+  /** Rows as they were before the round, and slots of those that came in it. */
+  readonly #left = new Rows(7);
+  readonly #came = new Rows(1);
+  #round = 0;
   changes = 0;
 
   take(round: Round): void {
-    const bids = batchOf(round, "bid");
-    if (bids === undefined) return;
-    const column = columnsOf(bids);
-    const auction = new Integers(column("auction"));
-    const price = new Integers(column("price"));
-    const bidder = new Integers(column("bidder"));
-    const time = new Integers(column("date_time"));
-    const [channel, url, extra] = [utf8Of(column("channel")), utf8Of(column("url")), utf8Of(column("extra"))];
+    this.#round++;
+    this.#dropLeft();
+    const bids = recordsOf(round, "bid");
+    if (bids !== null) this.#takeBids(bids);
+    this.changes += this.#left.length + this.#came.length;
+  }
+
+  #takeBids(bids: BatchColumns): void {
+    const auction = bids.integers("auction");
+    const price = bids.integers("price");
+    const bidder = bids.integers("bidder");
+    const time = bids.integers("date_time");
+    const [channel, url, extra] = [bids.texts("channel"), bids.texts("url"), bids.texts("extra")];
     this.#last.reserve(bids.length);
-    const [auctions, bidders, prices, times] = [0, 1, 2, 3].map((c) => this.#last.of(c)) as FourColumns;
-    const [channels, urls, extras] = [4, 5, 6].map((c) => this.#last.of(c)) as FourColumns;
+    this.#came.reserve(bids.length);
+    const { F } = this.#last;
     for (let r = 0; r < bids.length; r++) {
-      const pair = auction.at(r) * 2 ** 26 + bidder.at(r);
-      let slot = this.#pairs.find(pair);
+      const on = auction.at(r);
+      const who = bidder.at(r);
+      let slot = this.#pairs.find(on, who);
+      let at = slot * 8;
       if (slot < 0) {
-        slot = this.#last.add();
-        auctions[slot] = auction.at(r);
-        bidders[slot] = bidder.at(r);
-        this.#pairs.set(pair, slot);
-        this.changes++;
+        slot = this.#last.length++;
+        at = slot * 8;
+        F[at] = on;
+        F[at + 1] = who;
+        this.#pairs.add(on, who, slot);
       } else {
-        if (time.at(r) <= times[slot]!) continue;
-        this.#texts.drop(channels[slot]!);
-        this.#texts.drop(urls[slot]!);
-        this.#texts.drop(extras[slot]!);
-        this.changes += 2;
+        if (time.at(r) <= F[at + 3]!) continue;
+        if (F[at + 7] === this.#round) this.#dropTexts(F, at);
+        else this.#left.copy(this.#last, slot);
       }
-      prices[slot] = price.at(r);
-      times[slot] = time.at(r);
-      channels[slot] = this.#texts.put(channel, r);
-      urls[slot] = this.#texts.put(url, r);
-      extras[slot] = this.#texts.put(extra, r);
+      if (F[at + 7] !== this.#round) {
+        F[at + 7] = this.#round;
+        this.#came.F[this.#came.length++] = slot;
+      }
+      F[at + 2] = price.at(r);
+      F[at + 3] = time.at(r);
+      F[at + 4] = this.#texts.put(channel, r);
+      F[at + 5] = this.#texts.put(url, r);
+      F[at + 6] = this.#texts.put(extra, r);
     }
   }
 
+  /** Nobody looks at the round before any more. */
+  #dropLeft(): void {
+    const { F, length } = this.#left;
+    for (let row = 0; row < length; row++) this.#dropTexts(F, row * 7);
+    this.#left.length = 0;
+    this.#came.length = 0;
+  }
+
+  #dropTexts(F: Float64Array, at: number): void {
+    this.#texts.drop(F[at + 4]!);
+    this.#texts.drop(F[at + 5]!);
+    this.#texts.drop(F[at + 6]!);
+  }
+
   rows(): string[] {
-    return Array.from({ length: this.#last.length }, (_, slot) => {
-      const of = (c: number) => this.#last.of(c)[slot]!;
+    const { F, length } = this.#last;
+    return Array.from({ length }, (_, slot) => {
+      const of = (c: number) => F[slot * 8 + c]!;
       const text = (c: number) => this.#texts.text(of(c));
       return lineOf([of(0), of(1), of(2), text(4), text(5), of(3), text(6)]);
     });

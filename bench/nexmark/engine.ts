@@ -113,9 +113,10 @@ export class CircuitContender {
         const id = this.#planned.ids.get(topic)!;
         const feeder = this.#feeders.get(topic)!;
         const wanted = this.#wanted(topic);
+        const late = (column: number) => this.circuit.interest(id, column) === "late";
         const whole = topicBatch(id, batch);
         for (let from = 0; from < batch.length; ) {
-          const next = feeder.fill(whole, from, batch.length, 0, wanted);
+          const next = feeder.fill(whole, from, batch.length, 0, wanted, late);
           this.circuit.feedStream(id, feeder.chunk);
           this.#run();
           from = next;

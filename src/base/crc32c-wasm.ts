@@ -1,5 +1,5 @@
 /**
- * The WebAssembly module behind crc32c.ts, assembled here instruction by instruction.
+ * The WebAssembly module behind crc32c.ts, assembled here instruction by instruction (wasm-code.ts).
  *
  * It exports  update(remainder, at, end) -> remainder  over its own memory, which holds
  *
@@ -12,6 +12,35 @@
  * 2. CRCs are linear, so remainder(A ++ B) = advance(remainder(A), LANE) xor remainder(B).
  * 3. Then blocks of 16 bytes on one lane, then single bytes.
  */
+
+import {
+  add,
+  type Code,
+  get,
+  I32,
+  I64,
+  i32Add,
+  i32And,
+  i32Const,
+  i32GeU,
+  i32GtU,
+  i32Load,
+  i32LoadByte,
+  i32Shl,
+  i32ShrU,
+  i32WrapI64,
+  i32Xor,
+  i64Const,
+  i64ExtendI32U,
+  i64Load,
+  i64Shl,
+  i64ShrU,
+  i64Xor,
+  loopUntil,
+  set,
+  type WasmFunction,
+  wasmModule,
+} from "./wasm-code.ts";
 
 /** Remainder in, remainder out; neither is inverted here. */
 export type WasmCrc = (bytes: Uint8Array, from: number, to: number, remainder: number) => number;
@@ -28,7 +57,9 @@ export function instantiateWasmCrc(slices: Int32Array): WasmCrc | null {
   const memory = new WebAssembly.Memory({ initial: Math.ceil((WINDOW_AT + WINDOW_BYTES) / PAGE_BYTES) });
   let instance: WebAssembly.Instance;
   try {
-    instance = new WebAssembly.Instance(new WebAssembly.Module(assemble()), { host: { memory } });
+    instance = new WebAssembly.Instance(new WebAssembly.Module(wasmModule([updateFunction()])), {
+      host: { memory },
+    });
   } catch {
     return null; // a content security policy without 'wasm-unsafe-eval': plain JavaScript gives the same answer
   }
@@ -61,67 +92,6 @@ function advanceTables(slices: Int32Array, count: number): Int32Array {
   return tables;
 }
 
-// ---- instructions (WebAssembly core specification, chapter 5.4) ----
-
-type Code = readonly number[];
-
-const I32 = 0x7f;
-const I64 = 0x7e;
-const end: Code = [0x0b];
-const i32Add: Code = [0x6a];
-const i32And: Code = [0x71];
-const i32Xor: Code = [0x73];
-const i32Shl: Code = [0x74];
-const i32ShrU: Code = [0x76];
-const i32GtU: Code = [0x4b];
-const i32GeU: Code = [0x4f];
-const i32WrapI64: Code = [0xa7];
-const i64ExtendI32U: Code = [0xad];
-const i64Xor: Code = [0x85];
-const i64Shl: Code = [0x86];
-const i64ShrU: Code = [0x88];
-
-function unsigned(value: number): number[] {
-  const bytes: number[] = [];
-  let rest = value;
-  do {
-    const low = rest & 0x7f;
-    rest >>>= 7;
-    bytes.push(rest === 0 ? low : low | 0x80);
-  } while (rest !== 0);
-  return bytes;
-}
-
-/** Signed LEB128 of a value that is not negative. */
-function signed(value: number): number[] {
-  const bytes = unsigned(value);
-  const last = bytes.length - 1;
-  if ((bytes[last]! & 0x40) !== 0) {
-    bytes[last]! |= 0x80;
-    bytes.push(0);
-  }
-  return bytes;
-}
-
-const get = (local: number): Code => [0x20, local];
-const set = (local: number): Code => [0x21, local];
-const i32Const = (value: number): Code => [0x41, ...signed(value)];
-const i64Const = (value: number): Code => [0x42, ...signed(value)];
-const i32Load = (offset: number): Code => [0x28, 2, ...unsigned(offset)];
-const i32LoadByte = (offset: number): Code => [0x2d, 0, ...unsigned(offset)];
-const i64Load = (offset: number): Code => [0x29, 0, ...unsigned(offset)];
-const add = (local: number, amount: number): Code => [
-  ...get(local),
-  ...i32Const(amount),
-  ...i32Add,
-  ...set(local),
-];
-
-/** Repeats `body` until `leave` (an i32 on the stack) is true before it. */
-function loopUntil(leave: Code, body: Code): Code {
-  return [0x02, 0x40, 0x03, 0x40, ...leave, 0x0d, 1, ...body, 0x0c, 0, ...end, ...end];
-}
-
 /** Pushes the table entry for byte `index` of the i64 local `word`: bits 8 index … 8 index + 7, times 4. */
 function lookUp(table: number, word: number, index: number): Code {
   const shift = index === 0 ? [...i64Const(2), ...i64Shl] : [...i64Const(8 * index - 2), ...i64ShrU];
@@ -149,7 +119,8 @@ function advanceByte(remainder: number, index: number): Code {
   ];
 }
 
-function updateFunction(): Code {
+/** (remainder, at, end) -> remainder */
+function updateFunction(): WasmFunction {
   const [remainder, at, stop, laneB, laneEnd, lowA, highA, lowB, highB] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
   const bytesLeftBelow = (count: number): Code => [
     ...get(at),
@@ -187,20 +158,14 @@ function updateFunction(): Code {
       ...add(at, 1),
     ],
   );
-  const locals = [2, 2, I32, 4, I64];
-  return [...locals, ...twoLanes, ...blocks, ...singleBytes, ...get(remainder), ...end];
-}
-
-function assemble(): Uint8Array<ArrayBuffer> {
-  const section = (id: number, content: Code): Code => [id, ...unsigned(content.length), ...content];
-  const name = (text: string): Code => [text.length, ...Array.from(text, (c) => c.charCodeAt(0))];
-  const body = updateFunction();
-  return new Uint8Array([
-    ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    ...section(1, [1, 0x60, 3, I32, I32, I32, 1, I32]), // one type: (i32, i32, i32) -> i32
-    ...section(2, [1, ...name("host"), ...name("memory"), 2, 0, 1]), // one memory, at least one page
-    ...section(3, [1, 0]), // one function, of type 0
-    ...section(7, [1, ...name("update"), 0, 0]), // exported
-    ...section(10, [1, ...unsigned(body.length), ...body]),
-  ]);
+  return {
+    name: "update",
+    params: 3,
+    results: 1,
+    locals: [
+      { count: 2, type: I32 },
+      { count: 4, type: I64 },
+    ],
+    body: [...twoLanes, ...blocks, ...singleBytes, ...get(remainder)],
+  };
 }

@@ -25,6 +25,7 @@ import { Graph } from "./graph.ts";
 import { stableName } from "./identity.ts";
 import { type Guard, TIMEOUT_MS } from "./kernels/guard.ts";
 import { runtimeOf } from "./kernels/runtime.ts";
+import type { Interest } from "./node.ts";
 import { RECURSION_LIMITS, type RecursionLimits } from "./operators/recursion-limits.ts";
 import type { StoredNode } from "./operators/stored.ts";
 import { Stream, streamIdentity } from "./operators/stream.ts";
@@ -219,6 +220,11 @@ export class Circuit {
     for (const node of this.#graph.clocked)
       if (node instanceof Temporal && node.failed === null) due = Math.min(due, node.nextDue());
     return due;
+  }
+
+  /** How the views look at a stream's column: "late" ones may be fed as Chunk.late. */
+  interest(id: number, column: number): Interest {
+    return this.#graph.find(streamIdentity(id))?.interest(column) ?? "none";
   }
 
   feedStream(id: number, chunk: Chunk): void {

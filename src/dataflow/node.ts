@@ -29,6 +29,9 @@ export interface Host {
   bury(store: Store): void;
 }
 
+/** Not at all; only for rows that it keeps, so that a text may come late (Chunk.late); or it needs the values. */
+export type Interest = "none" | "late" | "filled";
+
 /** Along "rows" chunks are pushed; along "store" the consumer reads the producer's store by itself. */
 export type EdgeKind = "rows" | "store";
 
@@ -158,6 +161,11 @@ export abstract class Node implements Operator {
     this.errors?.begin();
   }
 
+  /** How it looks at a column of what is pushed to it. */
+  interest(_column: number): Interest {
+    return "filled";
+  }
+
   abstract push(port: number, chunk: Chunk): void;
 
   work(): boolean {
@@ -203,6 +211,18 @@ export abstract class Node implements Operator {
       node.take(port, chunk);
     }
   }
+}
+
+/** How consumers along these edges look at a column. Two that would take it late would both intern it. */
+export function interestAlong(edges: readonly Edge[], column: number): Interest {
+  let interest: Interest = "none";
+  for (let i = 0; i < edges.length; i++) {
+    const own = (edges[i] as Edge).node.interest(column);
+    if (own === "none") continue;
+    if (own === "filled" || interest !== "none") return "filled";
+    interest = own;
+  }
+  return interest;
 }
 
 /** The list of its source's consumers that an edge belongs to. */

@@ -2,11 +2,11 @@
  * From the log's columns to the engine's: a topic batch, cut into chunks.
  *
  * int8, timestamptz and small numerics become doubles (wide ones references), text becomes dictionary ids, null bits become bytes. Columns nobody
- * reads are left as they are: their bytes are not touched.
+ * reads are left as they are: their bytes are not touched; nor are those of texts that an operator takes late, before it does.
  */
-import type { Batch, Column } from "../batch/batch.ts";
+import type { Batch, Column, Utf8Column } from "../batch/batch.ts";
 import type { Schema } from "../batch/schema.ts";
-import { CHUNK_ROWS, type Chunk, createChunk, type Values } from "../dataflow/chunk.ts";
+import { CHUNK_ROWS, type Chunk, createChunk, type LateTexts, type Values } from "../dataflow/chunk.ts";
 import { RowPace } from "../dataflow/row-pace.ts";
 import type { TopicBatch } from "../log/log.ts";
 import type { Dictionary } from "../state/dictionary.ts";
@@ -16,18 +16,21 @@ const ROWS_PER_FEED = 2_048;
 
 export class Feeder {
   readonly chunk: Chunk;
+  readonly #late: (LateColumn | null)[];
   /** How many rows to feed at once. */
   readonly pace = new RowPace(ROWS_PER_FEED);
   readonly #dictionary: Dictionary;
 
   constructor(schema: Schema, dictionary: Dictionary) {
-    this.chunk = createChunk(schema.fields);
+    this.#late = schema.fields.map(() => null);
+    this.chunk = { ...createChunk(schema.fields), late: this.#late };
     this.chunk.weights.fill(1);
     this.#dictionary = dictionary;
   }
 
   /**
    * Fills the chunk with rows `from` .. at most CHUNK_ROWS on; `firstCommit` is the step's index of the group's first commit. Returns the next row.
+   * `late`: which columns of text come late.
    */
   fill(
     topicBatch: TopicBatch,
@@ -35,15 +38,36 @@ export class Feeder {
     to: number,
     firstCommit: number,
     wanted: (column: number) => boolean,
+    late: (column: number) => boolean = () => false,
   ): number {
     const { batch } = topicBatch;
     const end = Math.min(to, from + CHUNK_ROWS);
     const { chunk } = this;
     chunk.length = end - from;
+    batch.columns.forEach((column, i) => {
+      const isLate = column.kind === "utf8" && wanted(i) && late(i);
+      this.#late[i] = isLate ? new LateColumn(column, from, this.#dictionary) : null;
+    });
     fillChunk(chunk, batch, from, end, this.#dictionary, wanted);
     fillCommits(chunk.commits, topicBatch, from, end, firstCommit);
     chunk.weights.fill(1, 0, end - from);
     return end;
+  }
+}
+
+class LateColumn implements LateTexts {
+  readonly #column: Utf8Column;
+  readonly #from: number;
+  readonly #dictionary: Dictionary;
+
+  constructor(column: Utf8Column, from: number, dictionary: Dictionary) {
+    this.#column = column;
+    this.#from = from;
+    this.#dictionary = dictionary;
+  }
+
+  intern(rows: Int32Array, count: number, ids: Int32Array): void {
+    this.#dictionary.internRows(ids, this.#column, rows, count, this.#from);
   }
 }
 
@@ -77,7 +101,7 @@ export function fillChunk(
     const column = batch.columns[i] as Column;
     const values = chunk.columns[i] as Values;
     const nulls = chunk.nulls[i] as Uint8Array | null;
-    fillValues(values, column, from, to, dictionary);
+    if ((chunk.late?.[i] ?? null) === null) fillValues(values, column, from, to, dictionary);
     if (nulls !== null) fillNulls(values, nulls, column.validity, from, to);
   }
 }
@@ -106,17 +130,9 @@ function fillValues(values: Values, column: Column, from: number, to: number, di
       for (let row = from, at = 0; row < to; row++, at++)
         values[at] = ((column.values[row >>> 3] as number) >>> (row & 7)) & 1;
       return;
-    case "utf8": {
-      const { offsets, data, validity } = column;
-      let start = offsets[from] as number;
-      for (let row = from, at = 0; row < to; row++, at++) {
-        const end = offsets[row + 1] as number;
-        const isNull = validity !== null && (((validity[row >>> 3] as number) >>> (row & 7)) & 1) === 0;
-        values[at] = isNull ? 0 : dictionary.intern(data, start, end);
-        start = end;
-      }
+    case "utf8":
+      dictionary.internColumn(values as Int32Array, column, from, to);
       return;
-    }
     case "fixed": {
       const source = column.values;
       if (source instanceof BigInt64Array) fillWide(values as Float64Array, source, from, to, dictionary);

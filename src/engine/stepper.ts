@@ -247,11 +247,13 @@ export class Stepper {
         const { length } = topicBatch.batch;
         rows += length;
         const wanted = this.#hooks.wants(entry);
+        const isStream = entry.topicKind === "stream";
+        const late = (column: number) => isStream && circuit.interest(entry.id, column) === "late";
         for (let from = 0; from < length; ) {
           const to = Math.min(length, from + feeder.pace.rows);
-          const next = feeder.fill(topicBatch, from, to, firstCommit, wanted);
+          const next = feeder.fill(topicBatch, from, to, firstCommit, wanted, late);
           const began = performance.now();
-          if (entry.topicKind === "stream") circuit.feedStream(entry.id, feeder.chunk);
+          if (isStream) circuit.feedStream(entry.id, feeder.chunk);
           else circuit.feedTable(entry.id, feeder.chunk, topicBatch.ops, from);
           feeder.pace.took(next - from, performance.now() - began);
           while (!circuit.run(sliceEnds())) await pause();

@@ -4,7 +4,8 @@
  * Everything of variable length that enters the engine is interned here and travels as an int32 id from then on: operators compare,
  * hash and store four bytes, and equal bytes have equal ids. (Measured against hashed bytes in every state: docs/decisions/0003-text.md.)
  *
- * 1. `intern` hashes the bytes and walks one chain; a new value gets an id and a block of the heap.
+ * 1. `intern` hashes the bytes and walks one chain; a new value gets an id and a block of the heap. A whole column goes through the heap's
+ *    window (text-heap.ts): hashed in one loop, looked for, and what is new then added.
  * 2. References are counted by who stores an id in a row. A value that nobody stores (a new one, or one whose last row was freed) is
  *    put on the list of candidates.
  * 3. `collect`, called when no operator holds ids outside rows (between steps), frees the candidates that are still unreferenced. No
@@ -19,27 +20,19 @@
  *
  * Id 0 is the empty text, never freed: the value of a null is 0.
  */
-import { EvertError } from "../base/errors.ts";
+
+import type { Utf8Column } from "../batch/batch.ts";
+import { getBit } from "../batch/bitmap.ts";
 import { type OrderKey, orderKeyOf } from "../batch/order-key.ts";
 import type { SqlType } from "../batch/types.ts";
-import { Buckets } from "./buckets.ts";
 import { digitsRoom, readDigits, writeDigits } from "./decimal-digits.ts";
-import { Marks } from "./marks.ts";
-import { GrowingMemory, Int32List } from "./memory.ts";
+import { Int32List } from "./memory.ts";
+import { hashBytes } from "./text-loops.ts";
+import { CANONICAL, ENTRY_WORDS, FLAGS, LENGTH, OFFSET, REFS, TextTable } from "./text-table.ts";
 
 /** 2^62: every wide reference is at least this, every other integer in a double is below 2^53. */
 export const WIDE: number = 2 ** 62;
 const WIDE_STEP = 1024;
-
-// An entry is eight words.
-const OFFSET = 0; // in the heap, in units of 8 bytes
-const LENGTH = 1; // bytes; -1 when the id is free
-const HASH = 2;
-const NEXT = 3; // next entry of the bucket + 1
-const REFS = 4;
-const CANONICAL = 5; // id + 1 of the value's canonical form (of the kind in FLAGS); 0 = not computed
-const FLAGS = 6;
-const ENTRY_WORDS = 8;
 
 const QUEUED = 1; // is on the list of candidates
 const HAS_OTHERS = 2; // canonical forms of further kinds stand in #others
@@ -47,19 +40,17 @@ const KIND_SHIFT = 2; // the other bits: what kind of canonical form CANONICAL n
 /** Numerics have a way of their own; every other kind is an order key. */
 const NUMERIC_KIND = 0;
 const KINDS_MAX = 1 << 20;
+/** Fewer rows are interned one by one. */
+const LOADED_ROWS_MIN = 8;
 const CACHE_SLOTS = 1 << 14;
 /** Longer strings are decoded anew each time rather than kept in the JavaScript heap. */
 const CACHED_LENGTH_MAX = 256;
 
 export class Dictionary {
-  readonly #entries = new GrowingMemory();
-  readonly #heap = new GrowingMemory();
-  readonly #buckets = new Buckets();
-  readonly #freeIds = new Int32List();
-  /** By block size in units of 8 bytes: free blocks. */
-  readonly #freeBlocks = new Map<number, Int32List>();
+  readonly #table = new TextTable();
   readonly #candidates = new Int32List();
-  readonly #touched = new Marks();
+  /** New ids of a column. */
+  readonly #added = new Int32List();
   readonly #encoder = new TextEncoder();
   readonly #decoder = new TextDecoder();
   readonly #cacheIds = new Int32Array(CACHE_SLOTS).fill(-1);
@@ -68,14 +59,10 @@ export class Dictionary {
   /** Canonical forms of further kinds: id * KINDS_MAX + kind -> id. */
   readonly #others = new Map<number, number>();
   #scratch = new Uint8Array(1024);
-  #heapEnd = 0; // units of 8 bytes
-  #ids = 0;
-  #live = 0;
-  #usedUnits = 0;
 
   /** Entries, eight words each; word 4 is the reference count. Replaced when the table grows: read it anew after interning. */
   get E(): Int32Array {
-    return this.#entries.I;
+    return this.#table.E;
   }
 
   constructor() {
@@ -85,19 +72,67 @@ export class Dictionary {
 
   /** Values held. */
   get size(): number {
-    return this.#live;
+    return this.#table.live;
   }
 
   /** Bytes of state in use. */
   get bytes(): number {
-    return this.#usedUnits * 8 + this.#live * ENTRY_WORDS * 4 + this.#buckets.bytes;
+    return this.#table.bytes;
   }
 
   /** The id of these bytes. The id is only kept beyond the step if somebody retains it. */
   intern(source: Uint8Array, start: number, end: number): number {
     const hash = hashBytes(source, start, end);
-    const found = this.#find(source, start, end, hash);
-    return found >= 0 ? found : this.#add(source, start, end, hash);
+    const table = this.#table;
+    const found = table.find(source, start, end, hash);
+    if (found >= 0) return found;
+    const id = table.add(source, start, end, hash);
+    this.#queue(id);
+    return id;
+  }
+
+  /** The ids of rows `from`.. of a column, to `ids` from its beginning on; a null's is 0. Kept as those of intern(). */
+  internColumn(ids: Int32Array, { offsets, data, validity }: Utf8Column, from: number, to: number): void {
+    const { heap } = this.#table;
+    for (let row = from; row < to; ) {
+      const end = to - row < LOADED_ROWS_MIN ? row : heap.load(data, offsets, row, to);
+      if (end > row) this.#internLoaded(ids, row - from, end - row);
+      else ids[row - from] = this.intern(data, offsets[row] as number, offsets[row + 1] as number);
+      row = Math.max(end, row + 1);
+    }
+    if (validity === null) return;
+    for (let row = from; row < to; row++) if (!getBit(validity, row)) ids[row - from] = 0;
+  }
+
+  /** The same for `count` rows of the column, ascending, counted from row `base`. */
+  internRows(
+    ids: Int32Array,
+    { offsets: all, data, validity }: Utf8Column,
+    rows: Int32Array,
+    count: number,
+    base: number,
+  ): void {
+    const offsets = base === 0 ? all : all.subarray(base);
+    const { heap } = this.#table;
+    // What lies between the rows goes through the window with them.
+    const dense = count > 0 && (rows[count - 1] as number) - (rows[0] as number) < count * 8;
+    for (let i = 0; i < count; ) {
+      const single = !dense || count - i < LOADED_ROWS_MIN;
+      const end = single ? i : heap.loadRows(data, offsets, rows, i, count);
+      const row = rows[i] as number;
+      if (end > i) this.#internLoaded(ids, i, end - i);
+      else ids[i] = this.intern(data, offsets[row] as number, offsets[row + 1] as number);
+      i = Math.max(end, i + 1);
+    }
+    if (validity === null) return;
+    for (let i = 0; i < count; i++) if (!getBit(validity, base + (rows[i] as number))) ids[i] = 0;
+  }
+
+  #internLoaded(ids: Int32Array, at: number, rows: number): void {
+    const added = this.#added;
+    this.#table.findLoaded(ids, at, rows, added);
+    for (let i = 0; i < added.length; i++) this.#queue(added.array[i] as number);
+    added.clear();
   }
 
   internString(value: string): number {
@@ -127,9 +162,9 @@ export class Dictionary {
 
   /** The integer of a numeric's digits (readDigits), whose scale scaleRead() tells; NaN where it has many. */
   unscaled(id: number): number {
-    const E = this.#entries.I;
+    const { E, heap } = this.#table;
     const at = id * ENTRY_WORDS;
-    return readDigits(this.#heap.U8, (E[at + OFFSET] as number) * 8, E[at + LENGTH] as number);
+    return readDigits(heap.U8, (E[at + OFFSET] as number) * 8, E[at + LENGTH] as number);
   }
 
   string(id: number): string {
@@ -146,16 +181,16 @@ export class Dictionary {
 
   /** The bytes themselves, not a copy: valid until the next intern. */
   utf8(id: number): Uint8Array {
-    const E = this.#entries.I;
+    const E = this.#table.E;
     const at = id * ENTRY_WORDS;
     const start = (E[at + OFFSET] as number) * 8;
-    return this.#heap.U8.subarray(start, start + (E[at + LENGTH] as number));
+    return this.#table.heap.U8.subarray(start, start + (E[at + LENGTH] as number));
   }
 
   /** Puts the value's bytes into `target` from `at` on. */
   copyTo(id: number, target: Uint8Array, at: number): void {
-    const E = this.#entries.I;
-    const U = this.#heap.U8;
+    const { E, heap } = this.#table;
+    const U = heap.U8;
     const start = (E[id * ENTRY_WORDS + OFFSET] as number) * 8;
     const length = E[id * ENTRY_WORDS + LENGTH] as number;
     if (length > 40) target.set(U.subarray(start, start + length), at);
@@ -164,14 +199,14 @@ export class Dictionary {
 
   /** Bytes of the value. */
   length(id: number): number {
-    return this.#entries.I[id * ENTRY_WORDS + LENGTH] as number;
+    return this.#table.E[id * ENTRY_WORDS + LENGTH] as number;
   }
 
   /** Order of the bytes, unsigned: the C collation. */
   compare(a: number, b: number): number {
     if (a === b) return 0;
-    const E = this.#entries.I;
-    const U = this.#heap.U8;
+    const E = this.#table.E;
+    const U = this.#table.heap.U8;
     const x = (E[a * ENTRY_WORDS + OFFSET] as number) * 8;
     const y = (E[b * ENTRY_WORDS + OFFSET] as number) * 8;
     const lx = E[a * ENTRY_WORDS + LENGTH] as number;
@@ -186,8 +221,8 @@ export class Dictionary {
 
   /** First six bytes as an integer whose order agrees with `compare` where it differs. */
   prefix(id: number): number {
-    const E = this.#entries.I;
-    const U = this.#heap.U8;
+    const E = this.#table.E;
+    const U = this.#table.heap.U8;
     const start = (E[id * ENTRY_WORDS + OFFSET] as number) * 8;
     const length = E[id * ENTRY_WORDS + LENGTH] as number;
     let p = 0;
@@ -197,13 +232,13 @@ export class Dictionary {
 
   retain(id: number): void {
     const at = id * ENTRY_WORDS + REFS;
-    const E = this.#entries.I;
+    const E = this.#table.E;
     E[at] = (E[at] as number) + 1;
   }
 
   release(id: number): void {
     const at = id * ENTRY_WORDS + REFS;
-    const E = this.#entries.I;
+    const E = this.#table.E;
     if ((E[at] = (E[at] as number) - 1) === 0) this.#queue(id);
   }
 
@@ -272,7 +307,7 @@ export class Dictionary {
   /** -1: not computed. */
   #canonicalOf(id: number, kind: number): number {
     const at = id * ENTRY_WORDS;
-    const E = this.#entries.I;
+    const E = this.#table.E;
     const flags = E[at + FLAGS] as number;
     const known = E[at + CANONICAL] as number;
     if (known !== 0 && flags >>> KIND_SHIFT === kind) return known - 1;
@@ -282,7 +317,7 @@ export class Dictionary {
   /** It lives as long as the value that points to it. */
   #setCanonical(id: number, kind: number, canonical: number): void {
     const at = id * ENTRY_WORDS;
-    const E = this.#entries.I;
+    const E = this.#table.E;
     if (E[at + CANONICAL] === 0) {
       E[at + CANONICAL] = canonical + 1;
       E[at + FLAGS] = ((E[at + FLAGS] as number) & (QUEUED | HAS_OTHERS)) | (kind << KIND_SHIFT);
@@ -295,7 +330,7 @@ export class Dictionary {
   /** Lets go of a value's canonical forms. */
   #dropCanonical(id: number): void {
     const at = id * ENTRY_WORDS;
-    const E = this.#entries.I;
+    const E = this.#table.E;
     const canonical = (E[at + CANONICAL] as number) - 1;
     const hasOthers = ((E[at + FLAGS] as number) & HAS_OTHERS) !== 0;
     E[at + CANONICAL] = 0;
@@ -317,7 +352,7 @@ export class Dictionary {
     for (let i = 0; i < list.length; i++) {
       const id = list.array[i] as number;
       const at = id * ENTRY_WORDS;
-      const E = this.#entries.I;
+      const E = this.#table.E;
       E[at + FLAGS] = (E[at + FLAGS] as number) & ~QUEUED;
       if ((E[at + REFS] as number) === 0) this.#free(id);
     }
@@ -326,25 +361,21 @@ export class Dictionary {
 
   /** Marks of the ids made or freed since the last call, for the checkpoint. */
   takeTouched(): Int32Array {
-    return this.#touched.take();
+    return this.#table.touched.take();
   }
 
   isLive(id: number): boolean {
-    return id < this.#ids && (this.#entries.I[id * ENTRY_WORDS + LENGTH] as number) >= 0;
+    return this.#table.isLive(id);
   }
 
   get highWater(): number {
-    return this.#ids;
+    return this.#table.highWater;
   }
 
   /** Puts a value under a given id (restoring a checkpoint). What was under the id goes. */
   restore(id: number, bytes: Uint8Array): void {
     this.forget(id);
-    while (this.#ids <= id) {
-      const fresh = this.#newId();
-      this.#entries.I[fresh * ENTRY_WORDS + LENGTH] = -1;
-    }
-    this.#place(id, bytes, 0, bytes.length, hashBytes(bytes, 0, bytes.length));
+    this.#table.addAs(id, bytes, hashBytes(bytes, 0, bytes.length));
   }
 
   /** Takes an id away (restoring a checkpoint). */
@@ -354,95 +385,13 @@ export class Dictionary {
 
   /** After the last restore() or forget(): rebuilds the list of free ids. */
   restored(): void {
-    this.#freeIds.clear();
-    for (let id = this.#ids - 1; id > 0; id--) if (!this.isLive(id)) this.#freeIds.push(id);
-    this.#touched.take();
-  }
-
-  #find(source: Uint8Array, start: number, end: number, hash: number): number {
-    const E = this.#entries.I;
-    const U = this.#heap.U8;
-    const length = end - start;
-    const buckets = this.#buckets;
-    let entry = buckets.B[buckets.bucketOf(hash)] as number;
-    while (entry !== 0) {
-      const at = (entry - 1) * ENTRY_WORDS;
-      if (E[at + HASH] === hash && E[at + LENGTH] === length) {
-        const offset = (E[at + OFFSET] as number) * 8;
-        let i = 0;
-        while (i < length && U[offset + i] === source[start + i]) i++;
-        if (i === length) return entry - 1;
-      }
-      entry = E[at + NEXT] as number;
-    }
-    return -1;
-  }
-
-  #add(source: Uint8Array, start: number, end: number, hash: number): number {
-    const id = this.#freeIds.length > 0 ? this.#freeIds.pop() : this.#newId();
-    this.#place(id, source, start, end, hash);
-    this.#queue(id);
-    return id;
-  }
-
-  #newId(): number {
-    const id = this.#ids++;
-    this.#entries.ensure((id + 1) * ENTRY_WORDS * 4);
-    this.#touched.ensure(id + 1);
-    return id;
-  }
-
-  #place(id: number, source: Uint8Array, start: number, end: number, hash: number): void {
-    const buckets = this.#buckets;
-    buckets.count++;
-    while (buckets.full) this.#split();
-    const length = end - start;
-    const offset = this.#allocate(unitsFor(length));
-    const U = this.#heap.U8;
-    const to = offset * 8;
-    // A call costs as much as some forty bytes.
-    if (length > 40) U.set(source.subarray(start, end), to);
-    else for (let i = 0; i < length; i++) U[to + i] = source[start + i] as number;
-    const E = this.#entries.I;
-    const at = id * ENTRY_WORDS;
-    E[at + OFFSET] = offset;
-    E[at + LENGTH] = length;
-    E[at + HASH] = hash;
-    E[at + REFS] = 0;
-    E[at + CANONICAL] = 0;
-    E[at + FLAGS] = (E[at + FLAGS] as number) & QUEUED;
-    const bucket = buckets.bucketOf(hash);
-    E[at + NEXT] = buckets.B[bucket] as number;
-    buckets.B[bucket] = id + 1;
-    this.#live++;
-    this.#touched.add(id);
+    this.#table.listFree();
+    this.#table.touched.take();
   }
 
   #free(id: number): void {
     if (!this.isLive(id)) return;
-    const E = this.#entries.I;
-    const at = id * ENTRY_WORDS;
-    const buckets = this.#buckets;
-    const bucket = buckets.bucketOf(E[at + HASH] as number);
-    let entry = buckets.B[bucket] as number;
-    if (entry === id + 1) buckets.B[bucket] = E[at + NEXT] as number;
-    else {
-      while ((E[(entry - 1) * ENTRY_WORDS + NEXT] as number) !== id + 1)
-        entry = E[(entry - 1) * ENTRY_WORDS + NEXT] as number;
-      E[(entry - 1) * ENTRY_WORDS + NEXT] = E[at + NEXT] as number;
-    }
-    buckets.count--;
-    const units = unitsFor(E[at + LENGTH] as number);
-    if (units > 0) {
-      let blocks = this.#freeBlocks.get(units);
-      if (blocks === undefined) this.#freeBlocks.set(units, (blocks = new Int32List()));
-      blocks.push(E[at + OFFSET] as number);
-      this.#usedUnits -= units;
-    }
-    E[at + LENGTH] = -1;
-    this.#live--;
-    this.#freeIds.push(id);
-    this.#touched.add(id);
+    this.#table.remove(id);
     const cached = id & (CACHE_SLOTS - 1);
     if (this.#cacheIds[cached] === id) this.#cacheIds[cached] = -1;
     this.#dropCanonical(id);
@@ -450,60 +399,14 @@ export class Dictionary {
 
   #queue(id: number): void {
     const at = id * ENTRY_WORDS + FLAGS;
-    const E = this.#entries.I;
+    const E = this.#table.E;
     if (((E[at] as number) & QUEUED) !== 0) return;
     E[at] = (E[at] as number) | QUEUED;
     this.#candidates.push(id);
   }
-
-  #split(): void {
-    const buckets = this.#buckets;
-    const from = buckets.addBucket();
-    const to = buckets.n - 1;
-    const E = this.#entries.I;
-    const B = buckets.B;
-    let entry = B[from] as number;
-    let stay = 0;
-    let move = 0;
-    while (entry !== 0) {
-      const at = (entry - 1) * ENTRY_WORDS;
-      const next = E[at + NEXT] as number;
-      if (((E[at + HASH] as number) & buckets.high) === to) {
-        E[at + NEXT] = move;
-        move = entry;
-      } else {
-        E[at + NEXT] = stay;
-        stay = entry;
-      }
-      entry = next;
-    }
-    B[from] = stay;
-    B[to] = move;
-    buckets.afterSplit();
-  }
-
-  #allocate(units: number): number {
-    if (units === 0) return 0;
-    this.#usedUnits += units;
-    const blocks = this.#freeBlocks.get(units);
-    if (blocks !== undefined && blocks.length > 0) return blocks.pop();
-    const offset = this.#heapEnd;
-    this.#heap.ensure((offset + units) * 8);
-    this.#heapEnd = offset + units;
-    return offset;
-  }
 }
 
 const ZERO = new Uint8Array([48]);
-
-/** Block sizes: every 8 bytes up to 256, then eight sizes per doubling, so that freed blocks find takers. */
-function unitsFor(length: number): number {
-  const units = (length + 7) >>> 3;
-  if (units <= 32) return units;
-  if (units > 1 << 28) throw new EvertError("record_too_large", "a single value is larger than 2 GiB");
-  const step = 1 << (29 - Math.clz32(units - 1));
-  return Math.ceil(units / step) * step;
-}
 
 /** Where a numeric's text ends once trailing zeros after the point are cut. */
 function canonicalEnd(bytes: Uint8Array): number {
@@ -526,34 +429,4 @@ function shortString(bytes: Uint8Array, decoder: TextDecoder): string {
     s += String.fromCharCode(c);
   }
   return s;
-}
-
-/** A 32-bit mix over the bytes, four at a time (multiply-rotate rounds in the manner of MurmurHash3). */
-function hashBytes(U: Uint8Array, start: number, end: number): number {
-  let h = end - start;
-  let i = start;
-  for (; i + 4 <= end; i += 4) {
-    let k =
-      (U[i] as number) |
-      ((U[i + 1] as number) << 8) |
-      ((U[i + 2] as number) << 16) |
-      ((U[i + 3] as number) << 24);
-    k = Math.imul(k, 0xcc9e2d51);
-    k = (k << 15) | (k >>> 17);
-    h ^= Math.imul(k, 0x1b873593);
-    h = (h << 13) | (h >>> 19);
-    h = (Math.imul(h, 5) + 0xe6546b64) | 0;
-  }
-  if (i < end) {
-    let k = 0;
-    for (let shift = 0; i < end; i++, shift += 8) k |= (U[i] as number) << shift;
-    k = Math.imul(k, 0xcc9e2d51);
-    k = (k << 15) | (k >>> 17);
-    h ^= Math.imul(k, 0x1b873593);
-  }
-  h ^= h >>> 16;
-  h = Math.imul(h, 0x85ebca6b);
-  h ^= h >>> 13;
-  h = Math.imul(h, 0xc2b2ae35);
-  return h ^ (h >>> 16);
 }

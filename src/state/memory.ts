@@ -27,11 +27,21 @@ export class GrowingMemory {
   /** Null while it is small. */
   #memory: WebAssembly.Memory | null = null;
 
-  constructor() {
-    const buffer = new ArrayBuffer(FIRST_BYTES);
+  /** `importable`: a WebAssembly.Memory from the beginning, of so many bytes, which WebAssembly code works on. */
+  constructor(importable = 0) {
+    if (importable > 0) {
+      const initial = Math.ceil(importable / PAGE_BYTES);
+      this.#memory = new WebAssembly.Memory({ initial, maximum: PAGES_MAX });
+    }
+    const buffer = this.#memory?.buffer ?? new ArrayBuffer(FIRST_BYTES);
     this.I = new Int32Array(buffer);
     this.F = new Float64Array(buffer);
     this.U8 = new Uint8Array(buffer);
+  }
+
+  /** What to import; null while it is small. */
+  get memory(): WebAssembly.Memory | null {
+    return this.#memory;
   }
 
   get bytes(): number {
@@ -42,7 +52,7 @@ export class GrowingMemory {
   ensure(bytes: number): boolean {
     const have = this.U8.length;
     if (bytes <= have) return false;
-    if (bytes <= SMALL_BYTES_MAX) {
+    if (this.#memory === null && bytes <= SMALL_BYTES_MAX) {
       let wanted = have;
       while (wanted < bytes) wanted *= 2;
       this.#copyTo(new ArrayBuffer(wanted));

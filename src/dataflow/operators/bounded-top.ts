@@ -1,6 +1,7 @@
 /**
  * The first `limit` rows of each partition over an input that only grows, for small limits: each partition's rows hang in a list of
- * at most that many, and a new row either takes the last one's place or is dropped at once. Its rows are the answer.
+ * at most that many, and a new row either takes the last one's place or is dropped at once. Its rows are the answer. Texts may come late, and are
+ * interned for those rows that are still there at the end of their chunk (late-rows.ts).
  */
 import type { OrderItem } from "../../plan/plan.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
@@ -9,7 +10,8 @@ import type { LayoutColumn } from "../../state/layout.ts";
 import { LIVE, Store } from "../../state/store.ts";
 import type { Chunk } from "../chunk.ts";
 import { lostRow } from "../lost-row.ts";
-import type { Source } from "../node.ts";
+import type { Interest, Source } from "../node.ts";
+import { LateRows } from "./late-rows.ts";
 import { declareColumns, findArguments, readers, writeRow } from "./row-code.ts";
 import { StoredNode } from "./stored.ts";
 
@@ -30,6 +32,7 @@ export class BoundedTop extends StoredNode {
   readonly store: Store;
   readonly weighted = false;
   readonly #apply: (chunk: Chunk) => void;
+  readonly #late: LateRows;
   readonly #source: string;
 
   constructor(spec: BoundedTopSpec, source: Source, dictionary: Dictionary) {
@@ -38,11 +41,14 @@ export class BoundedTop extends StoredNode {
     this.store = new Store(spec.label, spec.columns, dictionary);
     const index = this.store.hashIndex({ columns: spec.partition, unique: false });
     this.#source = applySource(this.store, spec);
-    const names = ["store", "find", "next", "lost", "compareFloat", "compareWide", "compareNumeric"];
+    const decisive = new Set([...spec.partition, ...spec.order.map((o) => o.column)]);
+    this.#late = new LateRows(this.store, decisive);
+    const names = ["store", "late", "find", "next", "lost", "compareFloat", "compareWide", "compareNumeric"];
     const make = new Function(...names, this.#source);
     const lost = () => lostRow(this.label);
     this.#apply = make(
       this.store,
+      this.#late,
       index.find,
       index.next,
       lost,
@@ -52,8 +58,14 @@ export class BoundedTop extends StoredNode {
     ) as (chunk: Chunk) => void;
   }
 
+  override interest(column: number): Interest {
+    return this.#late.mayBe(column) ? "late" : "filled";
+  }
+
   override push(_port: number, chunk: Chunk): void {
+    this.#late.begin(chunk);
     this.#apply(chunk);
+    this.#late.end();
   }
 
   override code(): string[] {
@@ -84,6 +96,7 @@ function applySource(store: Store, { columns, partition, order, limit }: Bounded
         const b = spare * ${stride};
         ${writeRow(layout, "b", "r")}
         I[b + ${birthWord}] = store.epoch; I[b + ${deathWord}] = ${LIVE};
+        late.row = r; late.slot = spare;
         let n = 0, last = -1;
         for (let m = find(${findArguments(columns, partition, "r")}); m >= 0; m = next(m)) {
           if (I[m * ${stride} + ${deathWord}] !== ${LIVE}) continue;
@@ -95,6 +108,7 @@ function applySource(store: Store, { columns, partition, order, limit }: Bounded
           store.kill(last);
         }
         store.insert(spare);
+        if (late.isOn) late.inserted();
         spare = -1;
       }
     }
@@ -128,6 +142,7 @@ function compareSource(
     });
   const lines = [
     ...order.map(item),
+    "if (late.isOn) late.fill();",
     ...rest.map((column) => item({ column, descending: false, nullsFirst: false })),
     ...printed,
   ];

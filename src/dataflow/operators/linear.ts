@@ -4,12 +4,15 @@
  * The stages run in the plan's order for one row after the other. A filter's row that is not true leaves; a project's values are
  * constants of the loop's body for the stages behind it. What may fail is evaluated where the plan says, even when nobody wants its value;
  * what cannot fail only if somebody does. A row that fails becomes an error of this node.
+ *
+ * Texts that are only passed on may come late (Chunk.late): then those of the rows that the filters let through are interned, and no others.
  */
 import { assert } from "../../base/assert.ts";
+import { physicalOf } from "../../batch/types.ts";
 import type { Expr } from "../../plan/expression.ts";
 import { columnsOf, isFallible, mayHang, nullableOf, typeOf } from "../../plan/inspect.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
-import type { Chunk } from "../chunk.ts";
+import { CHUNK_ROWS, type Chunk, type LateTexts } from "../chunk.ts";
 import { ErrorCollection } from "../error-collection.ts";
 import type { TypedColumn } from "../js-rows.ts";
 import { LoopCompiler, type RowReader } from "../kernels/compiler.ts";
@@ -17,7 +20,7 @@ import { takeFault } from "../kernels/errors.ts";
 import type { Guard } from "../kernels/guard.ts";
 import type { Kernel } from "../kernels/operand-writer.ts";
 import { LentChunk } from "../lent-chunk.ts";
-import { Node, type Source } from "../node.ts";
+import { type Interest, Node, type Source } from "../node.ts";
 
 export type Stage =
   | { readonly kind: "filter"; readonly predicate: Expr }
@@ -41,6 +44,10 @@ export class Linear extends Node {
   readonly #out: LentChunk;
   /** null: no function of the user is called that may never return. */
   readonly #guard: Guard | null;
+  /** By input column: where it comes out as it is, if it may come late; else null. */
+  readonly #passes: readonly (readonly number[] | null)[];
+  /** Input rows of the rows that came out; null where no column may come late. */
+  readonly #kept: Int32Array | null;
 
   constructor(spec: LinearSpec, source: Source, dictionary: Dictionary) {
     super(spec.identity, [source]);
@@ -55,15 +62,22 @@ export class Linear extends Node {
       this.errors!.add(error, weight);
     };
     this.#out = new LentChunk(outputColumns(spec));
-    const { kernel, guard } = compileStages(spec, dictionary, report);
+    this.#passes = passedTexts(spec);
+    this.#kept = this.#passes.some((places) => places !== null) ? new Int32Array(CHUNK_ROWS) : null;
+    const { kernel, guard } = compileStages(spec, dictionary, report, this.#kept);
     this.#kernel = kernel;
     this.#guard = guard;
+  }
+
+  override interest(column: number): Interest {
+    return (this.#passes[column] ?? null) === null ? "filled" : "late";
   }
 
   override push(_port: number, chunk: Chunk): void {
     const out = this.#out.take();
     if (this.#guard === null) this.#kernel.run(chunk, out, 0);
     else this.#runGuarded(chunk, this.#guard, out);
+    if (chunk.late !== null) this.#internLate(chunk.late, out);
     this.emit(out);
     this.#out.giveBack();
   }
@@ -72,6 +86,17 @@ export class Linear extends Node {
     for (let row = 0; row < chunk.length; ) {
       const from = row;
       row = guard.run(() => this.#kernel.run(chunk, out, from));
+    }
+  }
+
+  #internLate(late: readonly (LateTexts | null)[], out: Chunk): void {
+    for (let c = 0; c < late.length; c++) {
+      const texts = late[c] as LateTexts | null;
+      if (texts === null) continue;
+      const [first, ...others] = this.#passes[c] as readonly number[];
+      const ids = out.columns[first as number] as Int32Array;
+      texts.intern(this.#kept as Int32Array, out.length, ids);
+      for (const other of others) (out.columns[other] as Int32Array).set(ids.subarray(0, out.length));
     }
   }
 
@@ -98,6 +123,36 @@ export function outputColumns({
   return columns.map((c) => row[c]!);
 }
 
+/**
+ * By input column: the places where it comes out, if all that the loop does with it is to pass it on, and a filter may spare it that; else null. Only
+ * texts.
+ */
+function passedTexts({
+  input,
+  stages,
+  columns,
+}: Pick<LinearSpec, "input" | "stages" | "columns">): (number[] | null)[] {
+  const looked = new Set<number>();
+  /** Of the row in hand: the input column that each of its columns is, -1 where it is computed. */
+  let row = input.map((_, c) => c);
+  const look = (expr: Expr) => {
+    for (const c of columnsOf(expr)) looked.add(row[c]!);
+  };
+  for (const stage of stages) {
+    if (stage.kind === "filter") look(stage.predicate);
+    else {
+      for (const expr of stage.exprs) if (expr.kind !== "column") look(expr);
+      row = stage.exprs.map((e) => (e.kind === "column" ? row[e.index]! : -1));
+    }
+  }
+  const filters = stages.some((stage) => stage.kind === "filter");
+  return input.map(({ type }, c) => {
+    const places = columns.flatMap((from, i) => (row[from] === c ? [i] : []));
+    const passes = filters && physicalOf(type) === "ref" && !looked.has(c) && places.length > 0;
+    return passes ? places : null;
+  });
+}
+
 /** Per stage, which columns of the row before it are looked at by it or by what comes behind. */
 export function liveColumns(stages: readonly Stage[], columns: readonly number[]): Set<number>[] {
   const live: Set<number>[] = [];
@@ -118,6 +173,7 @@ function compileStages(
   spec: LinearSpec,
   dictionary: Dictionary,
   report: (weight: number) => void,
+  kept: Int32Array | null,
 ): { readonly kernel: Kernel<Run>; readonly guard: Guard | null } {
   const loop = new LoopCompiler(dictionary);
   const { writer } = loop;
@@ -150,6 +206,7 @@ function compileStages(
         if (column.nullable) writer.line(`outNulls${i}[o] = ${nullByte(row.isNull(from))};`);
         writer.line(`out${i}[o] = ${row.value(from)};`);
       });
+      if (kept !== null) writer.line(`${writer.parameter(kept, "kept")}[o] = i;`);
       writer.line("outWeights[o] = weights[i]; outCommits[o++] = commits[i];");
       writer.line("continue;");
     });

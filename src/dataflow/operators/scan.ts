@@ -40,6 +40,7 @@ export class Scan {
       nulls: this.#columns.map((c) => whole.nulls[c]!),
       weights: whole.weights,
       commits: whole.commits,
+      late: null,
     };
   }
 }

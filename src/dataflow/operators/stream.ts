@@ -1,7 +1,7 @@
 /** Passing rows on without touching them: streams, columns picked out of a chunk, unions. The arrays are shared, never copied. */
 import { CHUNK_ROWS, type Chunk } from "../chunk.ts";
 import type { TypedColumn } from "../js-rows.ts";
-import { Node, type Source } from "../node.ts";
+import { type Interest, interestAlong, Node, type Source } from "../node.ts";
 
 /** The records of a stream topic as they come. */
 export class Stream extends Node {
@@ -14,6 +14,10 @@ export class Stream extends Node {
 
   override get isTopic(): boolean {
     return true;
+  }
+
+  override interest(column: number): Interest {
+    return interestAlong(this.rowEdges, column);
   }
 
   override push(_port: number, chunk: Chunk): void {
@@ -36,13 +40,22 @@ export class Pick extends Node {
     this.#columns = columns;
   }
 
+  override interest(column: number): Interest {
+    const at = this.#columns.indexOf(column);
+    if (at < 0) return "none";
+    // One that comes out twice would be interned twice.
+    return this.#columns.indexOf(column, at + 1) < 0 ? interestAlong(this.rowEdges, at) : "filled";
+  }
+
   override push(_port: number, chunk: Chunk): void {
+    const { late } = chunk;
     this.emit({
       length: chunk.length,
       columns: this.#columns.map((c) => chunk.columns[c]!),
       nulls: this.#columns.map((c) => chunk.nulls[c]!),
       weights: chunk.weights,
       commits: chunk.commits,
+      late: late === null ? null : this.#columns.map((c) => late[c]!),
     });
   }
 }
@@ -67,6 +80,7 @@ export class Union extends Node {
       nulls: this.#columns.map((c, i) => (c.nullable ? (chunk.nulls[i] ?? this.#noNulls) : null)),
       weights: chunk.weights,
       commits: chunk.commits,
+      late: null,
     });
   }
 }

@@ -1,0 +1,142 @@
+/**
+ * The bytes of a dictionary's values, in blocks of one memory, and at its beginning a window through which whole columns of texts come in.
+ *
+ *   [0, 256 KiB)   texts as they lie in a batch      then   where each begins and ends, and their hashes   then   blocks
+ *
+ * What is done to every byte is text-loops.ts. Which values there are is the dictionary's affair.
+ */
+import { assert } from "../base/assert.ts";
+import { EvertError } from "../base/errors.ts";
+import { GrowingMemory, Int32List } from "./memory.ts";
+import { type TextLoops, textLoops } from "./text-loops.ts";
+
+const WINDOW_BYTES = 256 * 1024;
+/** As many as a chunk has. */
+const WINDOW_ROWS = 4096;
+// Reading eight bytes at a time may read seven behind the last text.
+const TEXTS_AT = WINDOW_BYTES + 8;
+const HASHES_AT = TEXTS_AT + WINDOW_ROWS * 8;
+const BLOCKS_AT = HASHES_AT + WINDOW_ROWS * 4;
+
+/** Words of I: of each text in the window where it begins and where it ends, as addresses; of each its hash. */
+export const TEXTS_WORD: number = TEXTS_AT / 4;
+export const HASHES_WORD: number = HASHES_AT / 4;
+
+export class TextHeap {
+  readonly #memory = new GrowingMemory(BLOCKS_AT);
+  /** 1 if the bytes at two addresses are the same. */
+  readonly equal: TextLoops["equal"];
+  readonly #hashAll: TextLoops["hashAll"];
+  readonly #copy: TextLoops["copy"];
+  /** By block size in units of 8 bytes: free blocks. */
+  readonly #freeBlocks = new Map<number, Int32List>();
+  #end = BLOCKS_AT / 8; // units of 8 bytes
+  #usedUnits = 0;
+
+  constructor() {
+    const { memory } = this.#memory;
+    assert(memory !== null, "an importable memory is one from the beginning");
+    const loops = textLoops(memory);
+    this.equal = loops.equal;
+    this.#hashAll = loops.hashAll;
+    this.#copy = loops.copy;
+  }
+
+  /** Replaced when it grows. */
+  get U8(): Uint8Array {
+    return this.#memory.U8;
+  }
+
+  /** The same, by words. */
+  get I(): Int32Array {
+    return this.#memory.I;
+  }
+
+  /** Bytes of blocks in use. */
+  get bytes(): number {
+    return this.#usedUnits * 8;
+  }
+
+  /** A block for so many bytes; its address in units of 8 bytes. Nothing of the window is lost. */
+  allocate(length: number): number {
+    const units = unitsFor(length);
+    if (units === 0) return 0;
+    this.#usedUnits += units;
+    const blocks = this.#freeBlocks.get(units);
+    if (blocks !== undefined && blocks.length > 0) return blocks.pop();
+    const offset = this.#end;
+    this.#memory.ensure((offset + units) * 8);
+    this.#end = offset + units;
+    return offset;
+  }
+
+  free(offset: number, length: number): void {
+    const units = unitsFor(length);
+    if (units === 0) return;
+    let blocks = this.#freeBlocks.get(units);
+    if (blocks === undefined) this.#freeBlocks.set(units, (blocks = new Int32List()));
+    blocks.push(offset);
+    this.#usedUnits -= units;
+  }
+
+  /** Bytes from elsewhere into a block. */
+  write(offset: number, source: Uint8Array, start: number, end: number): void {
+    const { U8 } = this;
+    const to = offset * 8;
+    const length = end - start;
+    // A call costs as much as some forty bytes.
+    if (length > 40) U8.set(source.subarray(start, end), to);
+    else for (let i = 0; i < length; i++) U8[to + i] = source[start + i] as number;
+  }
+
+  /** Bytes from an address of the window into a block. */
+  keep(offset: number, from: number, length: number): void {
+    this.#copy(offset * 8, from, length);
+  }
+
+  /**
+   * Takes texts `from`.. of a column into the window, as many before `to` as it has room for, and hashes them. Gives the row behind the last: `from`
+   * itself where one text alone is too large.
+   */
+  load(data: Uint8Array, offsets: Int32Array, from: number, to: number): number {
+    const first = offsets[from] as number;
+    let end = Math.min(to, from + WINDOW_ROWS);
+    while ((offsets[end] as number) - first > WINDOW_BYTES) end = from + ((end - from) >>> 1);
+    if (end === from) return from;
+    const { U8, I } = this;
+    U8.set(data.subarray(first, offsets[end] as number), 0);
+    for (let row = from, at = TEXTS_WORD; row < end; row++, at += 2) {
+      I[at] = (offsets[row] as number) - first;
+      I[at + 1] = (offsets[row + 1] as number) - first;
+    }
+    this.#hashAll(end - from, TEXTS_AT, HASHES_AT);
+    return end;
+  }
+
+  /** The same for the texts of rows[from], .., which ascend; gives a place in `rows`. What lies between them is copied, too. */
+  loadRows(data: Uint8Array, offsets: Int32Array, rows: Int32Array, from: number, to: number): number {
+    const first = offsets[rows[from] as number] as number;
+    const behind = (i: number): number => offsets[(rows[i - 1] as number) + 1] as number;
+    let end = Math.min(to, from + WINDOW_ROWS);
+    while (end > from && behind(end) - first > WINDOW_BYTES) end = from + ((end - from) >>> 1);
+    if (end === from) return from;
+    const { U8, I } = this;
+    U8.set(data.subarray(first, behind(end)), 0);
+    for (let i = from, at = TEXTS_WORD; i < end; i++, at += 2) {
+      const row = rows[i] as number;
+      I[at] = (offsets[row] as number) - first;
+      I[at + 1] = (offsets[row + 1] as number) - first;
+    }
+    this.#hashAll(end - from, TEXTS_AT, HASHES_AT);
+    return end;
+  }
+}
+
+/** Block sizes: every 8 bytes up to 256, then eight sizes per doubling, so that freed blocks find takers. */
+function unitsFor(length: number): number {
+  const units = (length + 7) >>> 3;
+  if (units <= 32) return units;
+  if (units > 1 << 28) throw new EvertError("record_too_large", "a single value is larger than 2 GiB");
+  const step = 1 << (29 - Math.clz32(units - 1));
+  return Math.ceil(units / step) * step;
+}

@@ -22,6 +22,7 @@ async function dev(app: string | undefined, options: StartOptions): Promise<void
   // Not main.ts: only the command itself knows what a clone's `import "evert"` means.
   const program = fileURLToPath(new URL("../../bin/evert.js", import.meta.url));
   const args = ["start", ...(app === undefined ? [] : [app]), "--data", options.data, "--host", options.host];
+  if (options.memoryMib !== undefined) args.push("--memory-mib", options.memoryMib);
   args.push("--port", options.port, "--log-level", options.logLevel, "--segment-mib", options.segmentMib);
   if (options.page !== undefined) args.push("--page", options.page);
 

@@ -15,6 +15,7 @@ import { stopSignal } from "./stop-signal.ts";
 export async function serve(appFile: string | undefined, options: StartOptions): Promise<void> {
   const port = portOf(options.port);
   const segmentBytes = segmentBytesOf(options.segmentMib);
+  const memoryLimit = options.memoryMib === undefined ? undefined : memoryLimitOf(options.memoryMib);
   if (!logLevels.includes(options.logLevel))
     throw new UsageError(`--log-level must be one of ${logLevels.join(", ")}`);
   const logger = pino({ level: options.logLevel }, destination({ dest: 2, sync: true }));
@@ -28,6 +29,7 @@ export async function serve(appFile: string | undefined, options: StartOptions):
   const engine = await openEngine({
     directory: resolve(options.data),
     segmentBytes,
+    memoryLimit,
     topics: app?.topics,
     views: app?.views,
     functions: app?.functions,
@@ -78,6 +80,12 @@ function segmentBytesOf(mebibytes: string): number {
   const number = /^[0-9]{1,4}$/.test(mebibytes) ? Number(mebibytes) : Number.NaN;
   if (number >= 1 && number <= 1024) return number * 2 ** 20;
   throw new UsageError(`--segment-mib must be a number from 1 to 1024: ${mebibytes}`);
+}
+
+function memoryLimitOf(mebibytes: string): number {
+  const number = /^[0-9]{1,8}$/.test(mebibytes) ? Number(mebibytes) : Number.NaN;
+  if (number >= 1) return number * 2 ** 20;
+  throw new UsageError(`--memory-mib must be a positive number: ${mebibytes}`);
 }
 
 async function importApp(file: string): Promise<App> {

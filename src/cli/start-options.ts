@@ -8,6 +8,7 @@ export interface StartOptions {
   readonly page?: string;
   readonly logLevel: string;
   readonly segmentMib: string;
+  readonly memoryMib?: string;
 }
 
 export const logLevels = ["debug", "info", "warn", "error", "silent"];
@@ -19,5 +20,6 @@ export function withStartOptions(command: Command): Command {
     .option("--port <number>", "port to listen on; 0 = any", "7400")
     .option("--page <dir>", "a built page to serve at /")
     .option("--segment-mib <number>", "size of a segment of the log, 1 to 1024", "64")
+    .option("--memory-mib <number>", "memory for state; half of the machine's unless said")
     .option("--log-level <level>", logLevels.join(", "), process.env["EVERT_LOG_LEVEL"] ?? "info");
 }

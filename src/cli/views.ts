@@ -18,7 +18,7 @@ export function viewCommand(evert: Command): void {
 }
 
 async function views(options: ListOptions): Promise<void> {
-  const { views: list } = await new Remote(options).get<ViewsAnswer>("/v1/views");
+  const { views: list, stateBytes, memoryLimit } = await new Remote(options).get<ViewsAnswer>("/v1/views");
   if (options.format === "json") return write(`${JSON.stringify(list)}\n`);
   const columns = [
     { name: "view", type: "text" },
@@ -42,7 +42,8 @@ async function views(options: ListOptions): Promise<void> {
     `${Math.floor(view.progress * 100)} %`,
     String(view.errors),
   ]);
-  await write(`${tableText(columns, rows)}\n`);
+  const all = `state of all topics and views: ${bytesText(stateBytes)} of ${bytesText(memoryLimit)}`;
+  await write(`${tableText(columns, rows)}\n${all}\n`);
 }
 
 function statusText(view: ViewMessage): string {

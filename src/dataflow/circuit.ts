@@ -25,6 +25,7 @@ import { Graph } from "./graph.ts";
 import { stableName } from "./identity.ts";
 import { type Guard, TIMEOUT_MS } from "./kernels/guard.ts";
 import { runtimeOf } from "./kernels/runtime.ts";
+import { MemoryLimit } from "./memory-limit.ts";
 import type { Interest } from "./node.ts";
 import { RECURSION_LIMITS, type RecursionLimits } from "./operators/recursion-limits.ts";
 import type { StoredNode } from "./operators/stored.ts";
@@ -49,6 +50,8 @@ export interface CircuitLimits {
   readonly functionTimeoutMs?: number | undefined;
   /** What a view may keep and make before it is stopped. */
   readonly limits?: Partial<StateLimits> | undefined;
+  /** Bytes that all state may take together. Default: any. */
+  readonly memoryLimit?: number | undefined;
 }
 
 export interface TableSource {
@@ -70,6 +73,17 @@ export interface NamedStore {
 
 export class Circuit {
   readonly dictionary: Dictionary;
+  /** Bytes of state, without what has stopped. */
+  #bytes(): number {
+    let bytes = this.dictionary.bytes;
+    const builds = [...this.#builds].map((build) => build.nodes);
+    for (const nodes of [this.#graph.nodes, ...builds]) {
+      for (const node of nodes)
+        if (node.failed === null) for (const store of node.allStores) bytes += store.bytes;
+    }
+    return bytes;
+  }
+
   /** Stores that have left with their nodes and still hold references. */
   readonly #graveyard = new Set<Store>();
   readonly #graph: Graph;
@@ -84,6 +98,9 @@ export class Circuit {
   readonly guard: Guard;
   readonly #recursion: RecursionLimits;
   readonly #limits: StateLimits;
+  readonly memory: MemoryLimit;
+  /** Stores of operators that have failed: their memory is given back when the step in which they did is published. */
+  readonly #stopped = new Map<Store, number>();
   #published = 0;
 
   constructor(options: { dictionary: Dictionary } & CircuitLimits) {
@@ -91,7 +108,14 @@ export class Circuit {
     this.guard = runtimeOf(options.dictionary).guard;
     this.guard.timeoutMs = options.functionTimeoutMs ?? TIMEOUT_MS;
     this.#limits = { ...STATE_LIMITS, ...options.limits };
-    this.#graph = new Graph(this.#graveyard, { timing: "sampled", limits: this.#limits, eager: false });
+    this.memory = new MemoryLimit(options.memoryLimit ?? Number.POSITIVE_INFINITY, () => this.#bytes());
+    this.#graph = new Graph(this.#graveyard, {
+      timing: "sampled",
+      limits: this.#limits,
+      memory: this.memory,
+      stopped: (store, epoch) => this.#stopped.set(store, epoch),
+      eager: false,
+    });
     const recursion = { ...RECURSION_LIMITS, ...options.recursion };
     this.#sources = {
       table: (id) => this.#table(id),
@@ -147,6 +171,8 @@ export class Circuit {
       recursion: this.#recursion,
       // Its steps hold up nobody, and its first is all of history.
       limits: { ...this.#limits, stepRowsMax: Number.POSITIVE_INFINITY },
+      memory: this.memory,
+      stopped: (store, epoch) => this.#stopped.set(store, epoch),
       graveyard: this.#graveyard,
       now: () => this.#published,
       view: (node) => this.#viewOf(id ?? -1, name, plan, options, node),
@@ -285,7 +311,13 @@ export class Circuit {
         while (!store.vacuum(horizon, VACUUM_ROWS)) if (performance.now() >= deadline) return false;
       if (!store.hasDead || this.#graveyard.has(store)) this.#dirty.delete(store);
     }
-    if (this.#graveyard.size === 0) return true;
+    if (this.#graveyard.size === 0 && this.#stopped.size === 0) return true;
+    for (const [store, epoch] of this.#stopped) {
+      if (store.isPinned || horizon < epoch) continue;
+      while (!store.releaseRows(VACUUM_ROWS)) if (performance.now() >= deadline) return false;
+      store.discard();
+      this.#stopped.delete(store);
+    }
     for (const store of this.#graveyard) {
       if (store.isPinned) continue; // until its last reader has gone
       while (!store.releaseRows(VACUUM_ROWS)) if (performance.now() >= deadline) return false;

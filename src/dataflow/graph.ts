@@ -13,6 +13,7 @@ import { toEvertError } from "../base/errors.ts";
 import type { Store } from "../state/store.ts";
 import { goBack, goTo, StepTimer, type Timing } from "./activity.ts";
 import { EngineInterrupted } from "./kernels/guard.ts";
+import type { MemoryLimit } from "./memory-limit.ts";
 import { type Edge, edgesOf, type Host, type Node } from "./node.ts";
 import type { Step } from "./operator.ts";
 import { LOOK_EVERY, overLimit, type StateLimits } from "./state-limits.ts";
@@ -21,6 +22,10 @@ export interface GraphOptions {
   readonly timing: Timing;
   /** null: the owner has its own. */
   readonly limits: StateLimits | null;
+  /** What all graphs together may take; null: the owner sees to it. */
+  readonly memory: MemoryLimit | null;
+  /** Told of the stores of nodes that fail, whose rows nobody reads once `epoch` is published. */
+  readonly stopped: ((store: Store, epoch: number) => void) | null;
   /** Whether all nodes take part in every step. */
   readonly eager: boolean;
 }
@@ -51,6 +56,8 @@ export class Graph implements Host {
   #state: "idle" | "feeding" | "ended" = "idle";
   #next = 0;
   readonly #limits: StateLimits | null;
+  readonly #memory: MemoryLimit | null;
+  readonly #stopped: GraphOptions["stopped"];
   /** Pieces of work since the last look at what nodes keep. */
   #unseen = 0;
   /** Nodes that may keep or have made more since then. */
@@ -58,10 +65,12 @@ export class Graph implements Host {
   lookNumber = 0;
 
   /** `graveyard`: where stores of nodes that have left wait to be freed. */
-  constructor(graveyard: Set<Store>, { timing, limits, eager }: GraphOptions) {
+  constructor(graveyard: Set<Store>, { timing, limits, memory, stopped, eager }: GraphOptions) {
     this.#graveyard = graveyard;
     this.timer = new StepTimer(timing);
     this.#limits = limits;
+    this.#memory = memory;
+    this.#stopped = stopped;
     this.#eager = eager;
   }
 
@@ -243,6 +252,7 @@ export class Graph implements Host {
     if (node.failed !== null) return;
     const error = toEvertError(thrown);
     node.failed = error;
+    if (this.#stopped !== null) for (const { store } of node.stores()) this.#stopped(store, this.step.to);
     for (const { node: consumer } of [...node.rowEdges, ...node.storeEdges]) this.fail(consumer, error);
     // What it read alone works for nobody any more.
     for (const { node: source } of node.sources) if (this.#isIdle(source)) this.fail(source, error);
@@ -271,6 +281,8 @@ export class Graph implements Host {
       const error = overLimit(node, this.#limits);
       if (error !== null) this.fail(node, error);
     }
+    const greedy = this.#memory?.stopped(nodes) ?? null;
+    if (greedy !== null) this.fail(greedy, this.#memory?.error(greedy));
   }
 
   wait(node: Node): void {

@@ -22,7 +22,13 @@ export class LoopCircuit {
   readonly byRow: HashIndex;
   readonly #graveyard = new Set<Store>();
   /** Its time is the recursion's. */
-  readonly #graph = new Graph(this.#graveyard, { timing: "never", limits: null, eager: true });
+  readonly #graph = new Graph(this.#graveyard, {
+    timing: "never",
+    limits: null,
+    memory: null,
+    stopped: null,
+    eager: true,
+  });
   readonly #node: StoredNode;
   readonly #loop: Loop;
   readonly #stores: readonly Store[];

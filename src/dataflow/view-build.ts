@@ -19,6 +19,7 @@ import type { Store } from "../state/store.ts";
 import type { Chunk } from "./chunk.ts";
 import { Compiler, type Sources } from "./compile.ts";
 import { Graph } from "./graph.ts";
+import type { MemoryLimit } from "./memory-limit.ts";
 import type { Node } from "./node.ts";
 import type { OperatorStats } from "./operator-stats.ts";
 import { AsOfJoin } from "./operators/as-of-join.ts";
@@ -80,6 +81,8 @@ export interface BuildContext {
   readonly dictionary: Dictionary;
   readonly recursion: RecursionLimits;
   readonly limits: StateLimits;
+  readonly memory: MemoryLimit;
+  readonly stopped: (store: Store, epoch: number) => void;
   /** Where stores that are thrown away wait to be freed. */
   readonly graveyard: Set<Store>;
   /** The live circuit's last complete epoch. */
@@ -118,7 +121,13 @@ export class ViewBuild implements Build {
 
   constructor(context: BuildContext) {
     this.#context = context;
-    this.#graph = new Graph(context.graveyard, { timing: "always", limits: context.limits, eager: true });
+    this.#graph = new Graph(context.graveyard, {
+      timing: "always",
+      limits: context.limits,
+      memory: context.memory,
+      stopped: context.stopped,
+      eager: true,
+    });
     const sources: Sources = { ...context.sources, changingTable: (id) => this.#ownTable(id) };
     const compiler = new Compiler(this.#graph, context.live, sources, context.dictionary, context.recursion);
     this.#node = compiler.result(context.plan);
@@ -145,6 +154,10 @@ export class ViewBuild implements Build {
 
   explainCode(): string {
     return this.#graph.nodes.flatMap((node) => node.code()).join("\n\n");
+  }
+
+  get nodes(): readonly Node[] {
+    return this.#graph.nodes;
   }
 
   operators(): OperatorStats[] {

@@ -288,6 +288,8 @@ export interface DatabaseStats {
   /** Time spent in steps since the start. */
   readonly stepSeconds: number;
   readonly stateBytes: number;
+  /** What it may be. */
+  readonly memoryLimit: number;
   readonly dictionaryBytes: number;
   readonly subscribers: number;
   readonly checkpointPosition: string;

@@ -31,7 +31,7 @@ import { Committer } from "./committer.ts";
 import { Constraints, TopicConstraints } from "./constraints.ts";
 import { Indexes } from "./indexes.ts";
 import { LiveViews } from "./live-views.ts";
-import type { Part } from "./part.ts";
+import { type Part, upsertsOf } from "./part.ts";
 import { Publisher } from "./publisher.ts";
 import { Sinks } from "./sinks.ts";
 import { Stepper } from "./stepper.ts";
@@ -151,7 +151,10 @@ export class Core {
     this.constraints = new Constraints(() => this.circuit.epoch);
     this.committer = new Committer(this.log, this.stepper, this.constraints);
     this.sinks = new Sinks(this, parts.report);
-    this.committer.guard = (part) => this.#refuseSink(part);
+    this.committer.guard = (part) => {
+      this.#refuseSink(part);
+      this.#refuseGrowth(part);
+    };
     this.ticker = new Ticker({
       nowUs: () => this.log.nowUs(),
       nextDue: () => this.circuit.nextDue(),
@@ -344,6 +347,19 @@ export class Core {
         hint: "Change what the view reads, or drop the view.",
       },
     );
+  }
+
+  /** @throws EvertError out_of_memory where a table has no room for more rows than it has. */
+  #refuseGrowth(part: Part): void {
+    const { memory } = this.circuit;
+    const store = this.#tables.get(part.topic.id);
+    if (store === undefined || !memory.isNear) return;
+    const rows = upsertsOf(part);
+    if (rows <= store.freeSlots) return;
+    throw new EvertError("out_of_memory", "the database has reached its memory limit", {
+      detail: `Its state takes ${memory.used} of ${memory.bytes} bytes, and "${part.topic.name}" keeps its rows in memory.`,
+      hint: "Delete rows, drop views, or open the database with a higher memoryLimit.",
+    });
   }
 
   #tick(): Promise<CommitReceipt> {

@@ -58,6 +58,7 @@ import {
 import { copy } from "./copy.ts";
 import { Core } from "./core.ts";
 import { declareApp } from "./declare.ts";
+import { memoryLimitOf } from "./default-memory.ts";
 import { usersOf, words } from "./drop.ts";
 import type { Part } from "./part.ts";
 import { readRecords, readRecordsArrow } from "./records.ts";
@@ -93,6 +94,8 @@ export interface OpenEngineOptions {
   readonly recursion?: Partial<RecursionLimits> | undefined;
   /** What a view may keep and make before it is stopped. */
   readonly limits?: Partial<StateLimits> | undefined;
+  /** Bytes that all state may take together. Default: half of the machine's memory. */
+  readonly memoryLimit?: number | undefined;
   /** Told what recovery found, what a checkpoint could not be used for, what failed in the background. */
   readonly report?: ((message: string) => void) | undefined;
   /** Called when the disk has failed: nothing more will be acknowledged, the process should end. */
@@ -240,6 +243,7 @@ export class Database implements Engine {
       steps: core.counters.steps,
       stepSeconds: core.counters.stepMs / 1000,
       stateBytes,
+      memoryLimit: core.circuit.memory.bytes,
       dictionaryBytes: core.dictionary.bytes,
       subscribers: core.subscriptions.size,
       checkpointPosition: String(this.#checkpointer.position),
@@ -516,7 +520,8 @@ async function openOn(
     const dictionary = new Dictionary();
     const { catalog, kept } = await readCatalog(log, manifest, routines);
     const { recursion, functionTimeoutMs } = options;
-    const limits = { recursion, functionTimeoutMs, limits: options.limits };
+    const memoryLimit = memoryLimitOf(options.memoryLimit);
+    const limits = { recursion, functionTimeoutMs, limits: options.limits, memoryLimit };
     const core = new Core({ log, catalog, dictionary, clock, limits, handles, report, onFatal });
     try {
       if (manifest !== null) await restoreDictionary(disk, directory, manifest, dictionary);

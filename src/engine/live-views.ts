@@ -292,8 +292,9 @@ export class LiveViews {
   /** What a complete step did to each view; also to those nobody watches: someone may begin to before the step is published. */
   touched(): Map<View, Touched> {
     const all = new Map<View, Touched>();
-    for (const { view } of this.#views.values()) {
-      if (view === null) continue;
+    for (const { view, node } of this.#views.values()) {
+      // One that has stopped in the midst of the step has done it in part.
+      if (view === null || node?.failed != null) continue;
       const touched = takeTouched(view.store);
       if (touched !== null) all.set(view, touched);
     }

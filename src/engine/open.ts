@@ -46,6 +46,11 @@ export interface OpenOptions {
   readonly recursion?: Partial<RecursionLimits>;
   /** What a view may keep and make before it is stopped; the others go on. */
   readonly limits?: Partial<StateLimits>;
+  /**
+   * Bytes that all state may take together; half of the machine's memory by default. Near it, appends that need more room in a table are refused
+   * (`out_of_memory`); at it, the view that grows is stopped (`view_limit`).
+   */
+  readonly memoryLimit?: number;
   /** Told what recovery found and what failed in the background. */
   readonly report?: (message: string) => void;
 }
@@ -186,6 +191,7 @@ export async function open(options: OpenOptions): Promise<Db> {
     functionTimeoutMs: options.functionTimeoutMs,
     recursion: options.recursion,
     limits: options.limits,
+    memoryLimit: options.memoryLimit,
     answerWhileCatchingUp: options.answerWhileCatchingUp,
     report: options.report,
   });

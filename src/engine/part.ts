@@ -1,5 +1,6 @@
 /** What a commit is made of, before it is staged. */
 import type { Batch } from "../batch/batch.ts";
+import { OP_DELETE } from "../log/log.ts";
 import type { TopicEntry } from "./catalog.ts";
 
 /** One topic's part of a commit. */
@@ -22,3 +23,12 @@ export type Part =
       readonly ops: Uint8Array | null;
       readonly bySink?: number | undefined;
     };
+
+/** Rows that it brings, deletions left out. */
+export function upsertsOf(part: Part): number {
+  if (part.op !== "batch") return part.op === "delete" ? 0 : part.rows.length;
+  const { batch, ops } = part;
+  let rows = batch.length;
+  for (let i = 0; ops !== null && i < batch.length; i++) if (ops[i] === OP_DELETE) rows--;
+  return rows;
+}

@@ -66,6 +66,20 @@ export class BucketLines {
     this.high = n * 2 - 1;
   }
 
+  /** Gives its memory back. */
+  clear(): void {
+    this.#memory.clear();
+    this.#overflow.clear();
+    this.B = this.#memory.I;
+    this.O = this.#overflow.I;
+    this.n = INITIAL_BUCKETS;
+    this.low = INITIAL_BUCKETS - 1;
+    this.high = INITIAL_BUCKETS * 2 - 1;
+    this.count = 0;
+    this.#overflowLines = 0;
+    this.#freeOverflow.clear();
+  }
+
   /** First word of the hash's bucket, in B. */
   lineOf(hash: number): number {
     const b = hash & this.high;

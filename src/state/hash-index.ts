@@ -46,6 +46,8 @@ export interface HashIndex {
   /** insert() for each of the first n. */
   readonly insertAll: (slots: Int32Array, n: number) => void;
   readonly remove: (slot: number) => void;
+  /** Gives its memory back; it is empty. */
+  readonly clear: () => void;
   /** Room for the links of slots below `slots`; `expected`: entries an empty index is about to get. */
   readonly reserve: (slots: number, expected?: number) => void;
 }
@@ -108,6 +110,10 @@ export function createHashIndex(store: Rows, spec: HashIndexSpec): HashIndex {
     insert: code.insert,
     insertAll: code.insertAll,
     remove: code.remove,
+    clear: () => {
+      links.clear();
+      buckets.clear();
+    },
     reserve: (slots, expected = 0) => {
       if (linkWords > 0) links.ensure(slots * linkWords * 4);
       // A multi index has an entry per key, which may be few: it grows by itself.

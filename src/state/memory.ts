@@ -80,6 +80,12 @@ export class GrowingMemory {
     return true;
   }
 
+  /** Gives back all of it; it begins again, empty. */
+  clear(): void {
+    this.#memory = null;
+    this.#take(new ArrayBuffer(FIRST_BYTES));
+  }
+
   #copyTo(buffer: ArrayBuffer): void {
     const old = this.U8;
     this.#take(buffer);
@@ -139,6 +145,12 @@ export class Int32Queue {
     this.#head = (this.#head + 1) & (this.#ring.length - 1);
     this.length--;
     return value;
+  }
+
+  clear(): void {
+    this.#ring = new Int32Array(64);
+    this.#head = 0;
+    this.length = 0;
   }
 
   #grow(): void {

@@ -236,6 +236,14 @@ export class OrderedIndex {
     }
   }
 
+  /** Gives its memory back; it is empty. */
+  clear(): void {
+    this.#nodes.clear();
+    this.#root = this.#nodes.newLeaf();
+    this.#height = 0;
+    this.#size = 0;
+  }
+
   /** Fills the empty index with all present rows of the store, in pieces between which the caller may do something else. */
   *build(): Generator<void> {
     const rows = yield* inOrder(this.#store, this.#code);

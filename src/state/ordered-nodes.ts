@@ -33,6 +33,16 @@ export class OrderedNodes {
     return (this.#leafCount * LEAF_WORDS + this.#innerCount * INNER_WORDS) * 4;
   }
 
+  /** Gives their memory back. */
+  clear(): void {
+    this.leaves.clear();
+    this.inners.clear();
+    this.#freeLeaves.clear();
+    this.#freeInners.clear();
+    this.#leafCount = 0;
+    this.#innerCount = 0;
+  }
+
   newLeaf(): number {
     const leaf = this.#freeLeaves.length > 0 ? this.#freeLeaves.pop() : this.#leafCount++;
     this.leaves.ensure((leaf + 1) * LEAF_WORDS * 4);

@@ -341,6 +341,26 @@ export class Store implements Rows {
     return this.#released === this.highWater;
   }
 
+  /** Gives back the memory of rows and indexes, once releaseRows() has said that all is released: nobody reads or writes them any more. */
+  discard(): void {
+    this.#memory.clear();
+    this.I = this.#memory.I;
+    this.F = this.#memory.F;
+    for (const index of [...this.#hashIndexes, ...this.#orderedIndexes]) index.clear();
+    for (const { index } of this.#growths) index.clear();
+    for (const list of [this.born, this.died, this.#free, this.#limbo]) list.clear();
+    this.#dead.clear();
+    this.#touched.slots = null;
+    this.live = 0;
+    this.highWater = 0;
+    this.#released = 0;
+  }
+
+  /** Slots that can be given out without more memory. */
+  get freeSlots(): number {
+    return this.#free.length + this.#limbo.length;
+  }
+
   /** Starts marking touched slots for checkpoints, and gives the marks made since the last call. */
   takeTouched(): Int32Array {
     if (this.#touched.slots !== null) return this.#touched.slots.take();

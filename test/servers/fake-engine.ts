@@ -138,6 +138,7 @@ export class FakeEngine implements Engine {
       steps: this.#position,
       stepSeconds: 0.5,
       stateBytes: 1,
+      memoryLimit: 1000,
       dictionaryBytes: 1,
       subscribers: this.subscribers,
       checkpointPosition: "0",

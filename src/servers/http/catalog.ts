@@ -22,7 +22,8 @@ export function catalogRoutes(app: App, server: ServerContext): void {
   app.get("/v1/views", async (c) => {
     const position = await reached(c, server);
     const views = engine.views().map(viewMessage);
-    return jsonAnswer({ views, position } satisfies ViewsAnswer, position);
+    const { stateBytes, memoryLimit } = engine.stats();
+    return jsonAnswer({ views, stateBytes, memoryLimit, position } satisfies ViewsAnswer, position);
   });
   app.get("/v1/views/:view", async (c) => {
     const name = pathSegment(c, 2);

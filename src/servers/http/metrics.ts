@@ -35,6 +35,7 @@ const engineGauges: Record<string, [help: string, value: (stats: DatabaseStats) 
     (s) => Number(s.sealingFailed),
   ],
   evert_state_bytes: ["Bytes of state in memory", (s) => s.stateBytes],
+  evert_state_limit_bytes: ["Bytes of state that may be in memory", (s) => s.memoryLimit],
   evert_dictionary_bytes: ["Bytes of interned values in memory", (s) => s.dictionaryBytes],
   evert_subscribers: ["Open subscriptions", (s) => s.subscribers],
   evert_longest_pause_seconds: [

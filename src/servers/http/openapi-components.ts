@@ -182,7 +182,12 @@ export const schemas = {
     steps: { ...count, description: "Steps in which rows moved." },
     seconds: { type: "number", description: "Its own time." },
   }),
-  Views: object({ views: list(schemaRef("View")), position }),
+  Views: object({
+    views: list(schemaRef("View")),
+    stateBytes: { ...count, description: "Of all topics and views; what several share counts once." },
+    memoryLimit: { ...count, description: "What that may be." },
+    position,
+  }),
   Rows: object({ rows: list(row), position, stale, catchingUp }, ["stale", "catchingUp"]),
   Row: object({ row, position, stale, catchingUp }, ["stale", "catchingUp"]),
   Change: {

@@ -211,6 +211,10 @@ export interface OperatorMessage {
 
 export interface ViewsAnswer {
   readonly views: readonly ViewMessage[];
+  /** Of all topics and views; what several share counts once. */
+  readonly stateBytes: number;
+  /** What that may be. */
+  readonly memoryLimit: number;
   readonly position: string;
 }
 

@@ -1,0 +1,72 @@
+/**
+ * What all state of a database may take together: rows, indexes and texts of topics, views, builds and queries.
+ *
+ * - Beyond 15/16 of it a commit that needs new room in a table is refused: what is appended is data, and cannot be kept in part.
+ * - Beyond all of it one operator stops, and its view with it: of those that grow in that moment the one that keeps most. Its rows are freed, and
+ *   only if that is not enough, the next one stops.
+ *
+ * So views over a stream, which takes no state itself, stop one by one; tables never push views out.
+ */
+import { EvertError } from "../base/errors.ts";
+import type { Node } from "./node.ts";
+
+/** Milliseconds for which what was counted is good enough: to count asks every store. */
+const COUNTED_MS = 20;
+
+export class MemoryLimit {
+  readonly bytes: number;
+  readonly #count: () => number;
+  #used = 0;
+  #countedAt = Number.NEGATIVE_INFINITY;
+
+  /** `count`: the bytes that are taken now, without those of operators that have stopped. */
+  constructor(bytes: number, count: () => number) {
+    this.bytes = bytes;
+    this.#count = count;
+  }
+
+  /** Bytes taken, as of a moment ago. */
+  get used(): number {
+    const now = performance.now();
+    if (now - this.#countedAt >= COUNTED_MS) {
+      this.#used = this.#count();
+      this.#countedAt = performance.now();
+    }
+    return this.#used;
+  }
+
+  /** Whether tables may take no more. */
+  get isNear(): boolean {
+    return this.used > this.bytes - this.bytes / 16;
+  }
+
+  /** Of these nodes the one that has to stop, if one has to. */
+  stopped(nodes: readonly Node[]): Node | null {
+    if (this.used <= this.bytes) return null;
+    let most = 0;
+    let stopped: Node | null = null;
+    for (const node of nodes) {
+      if (node.failed !== null || node.isTopic) continue;
+      let bytes = 0;
+      let grows = false;
+      for (const store of node.allStores) {
+        bytes += store.bytes;
+        grows ||= store.bornCount > store.died.length;
+      }
+      if (!grows || bytes <= most) continue;
+      most = bytes;
+      stopped = node;
+    }
+    // What it kept no longer counts.
+    this.#countedAt = Number.NEGATIVE_INFINITY;
+    return stopped;
+  }
+
+  /** Why it has stopped. */
+  error(node: Node): EvertError {
+    return new EvertError("view_limit", "the database has reached its memory limit", {
+      detail: `All state takes more than ${this.bytes} bytes, and this operator went on growing: ${node.label}.`,
+      hint: "Narrow the query, drop views, or open the database with a higher memoryLimit.",
+    });
+  }
+}

@@ -216,6 +216,22 @@ test.each(["0", "1025", "64MiB", ""])("no segment has a size of %j", async (size
   });
 });
 
+test.each(["0", "-1", "1GiB", ""])("state has no limit of %j", async (size) => {
+  expect(await launch("start", `--memory-mib=${size}`).done).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining(`--memory-mib must be a positive number: ${size}`),
+  });
+});
+
+test("state of at most 300 MiB", async () => {
+  const running = launch("start", "--memory-mib", "300");
+  const at = await url(running);
+  const { stdout } = await runProcess(["views"], { url: at });
+  expect(stdout).toMatch(/state of all topics and views: .* of 314\.6 MB/);
+  running.process.kill("SIGTERM");
+  await running.done;
+});
+
 test("segments of one MiB", async () => {
   const running = launch("start", "--segment-mib", "1");
   const at = await url(running);

@@ -1,31 +1,27 @@
 /** PostgreSQL's answers to the same queries over the same events: PGlite, every value as the text it prints. */
-import { PGlite } from "@electric-sql/pglite";
 import type { Batch, Column } from "../../src/batch/batch.ts";
 import { textAt } from "../../src/batch/column.ts";
+import { openPglite } from "../peers/pglite.ts";
+import type { SqlPeer } from "../peers/sql.ts";
 import { type Round, TOPICS } from "./events.ts";
 
 const TABLES = `
-  SET timezone = 'UTC';
   CREATE TABLE person (id int8, name text, email_address text, credit_card text, city text, state text, date_time timestamp, extra text);
   CREATE TABLE auction (id int8, item_name text, description text, initial_bid int8, reserve int8, date_time timestamp, expires timestamp,
     seller int8, category int8, extra text);
   CREATE TABLE bid (auction int8, bidder int8, price int8, channel text, url text, date_time timestamp, extra text);
   CREATE TABLE side_input AS SELECT key::int8, 'value ' || key AS value FROM generate_series(0, 9999) AS key;`;
 
-/** PGlite would parse int8, int2, int4 and timestamp. */
-const asText = Object.fromEntries([20, 21, 23, 1114].map((oid) => [oid, (value: string) => value]));
+/** Nexmark's tables in a PostgreSQL of any kind, and events on their way into them. */
+export class JudgeTables {
+  readonly #peer: SqlPeer;
 
-export class Judge {
-  readonly #postgres: PGlite;
-
-  private constructor(postgres: PGlite) {
-    this.#postgres = postgres;
+  constructor(peer: SqlPeer) {
+    this.#peer = peer;
   }
 
-  static async open(): Promise<Judge> {
-    const postgres = await PGlite.create();
-    await postgres.exec(TABLES);
-    return new Judge(postgres);
+  async create(): Promise<void> {
+    await this.#peer.run(TABLES);
   }
 
   async take(rounds: readonly Round[]): Promise<void> {
@@ -36,22 +32,46 @@ export class Judge {
         if (batch !== undefined)
           for (let row = 0; row < batch.length; row++) lines.push(copyLine(batch, row));
       }
-      await this.#postgres.query(`COPY ${name} FROM '/dev/blob'`, [], { blob: new Blob([lines.join("")]) });
+      if (lines.length > 0) await this.#peer.copy(name, lines.join(""));
     }
-    await this.#postgres.exec("ANALYZE");
+    await this.#peer.run("ANALYZE");
+  }
+
+  async empty(): Promise<void> {
+    await this.#peer.run(`TRUNCATE ${TOPICS.join(", ")}`);
+  }
+
+  async drop(): Promise<void> {
+    await this.#peer.run(`DROP TABLE ${TOPICS.join(", ")}, side_input`);
+  }
+}
+
+export class Judge {
+  readonly #peer: SqlPeer;
+  readonly #tables: JudgeTables;
+
+  private constructor(peer: SqlPeer) {
+    this.#peer = peer;
+    this.#tables = new JudgeTables(peer);
+  }
+
+  static async open(): Promise<Judge> {
+    const judge = new Judge(await openPglite());
+    await judge.#tables.create();
+    return judge;
+  }
+
+  take(rounds: readonly Round[]): Promise<void> {
+    return this.#tables.take(rounds);
   }
 
   /** Rows as one text each, sorted. */
   async answer(sql: string): Promise<string[]> {
-    const { rows } = await this.#postgres.query<(string | null)[]>(sql, [], {
-      rowMode: "array",
-      parsers: asText,
-    });
-    return sortedRows(rows);
+    return sortedRows(await this.#peer.rows(sql));
   }
 
   async close(): Promise<void> {
-    await this.#postgres.close();
+    await this.#peer.close();
   }
 }
 

@@ -22,6 +22,7 @@ const NAMES = [
   "join",
   "build",
   "nexmark",
+  "nexmark-peers",
   "tpch",
   "replay",
   "text",

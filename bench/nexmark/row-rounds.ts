@@ -1,7 +1,7 @@
 /** Rounds as row objects, for peers that take those: made before their clock starts, with the fields that q3 and q4 ask for. */
 import { textAt } from "../../src/batch/column.ts";
 import type { Round, TopicName } from "./events.ts";
-import { columnsOf, Integers, utf8Of } from "./loops.ts";
+import { recordsOf } from "./loops.ts";
 
 export interface Person {
   readonly id: number;
@@ -57,22 +57,21 @@ export function rowRound(round: Round): RowRound {
 type Reader<T> = (name: string) => (row: number) => T;
 
 function rowsOf<T>(
-  { batches }: Round,
+  round: Round,
   topic: TopicName,
   reader: (number: Reader<number>, text: Reader<string>) => (row: number) => T,
 ): T[] {
-  const batch = batches.get(topic);
-  if (batch === undefined) return [];
-  const column = columnsOf(batch);
+  const records = recordsOf(round, topic);
+  if (records === null) return [];
   const read = reader(
     (name) => {
-      const integers = new Integers(column(name));
+      const integers = records.integers(name);
       return (r) => integers.at(r);
     },
     (name) => {
-      const texts = utf8Of(column(name));
+      const texts = records.texts(name);
       return (r) => textAt(texts, r);
     },
   );
-  return Array.from({ length: batch.length }, (_, r) => read(r));
+  return Array.from({ length: records.length }, (_, r) => read(r));
 }

@@ -78,6 +78,20 @@ export function decodeUtf8Strict(bytes: Uint8Array, from = 0, to: number = bytes
   }
 }
 
+/** Whether bytes[from, to) are ASCII: a word at a time, where decoding them to find out would cost four times as much. */
+export function isAscii(bytes: Uint8Array, from: number, to: number): boolean {
+  let seen = 0;
+  let i = from;
+  for (; i < to && ((bytes.byteOffset + i) & 3) !== 0; i++) seen |= bytes[i] as number;
+  if (to - i >= 4) {
+    const words = new Uint32Array(bytes.buffer, bytes.byteOffset + i, (to - i) >>> 2);
+    for (let k = 0; k < words.length; k++) seen |= words[k] as number;
+    i += words.byteLength;
+  }
+  for (; i < to; i++) seen |= bytes[i] as number;
+  return (seen & 0x8080_8080) === 0;
+}
+
 /** Whether every code unit of `text` belongs to a code point: no lone surrogate. */
 export const isWellFormed: (text: string) => boolean =
   "isWellFormed" in String.prototype

@@ -2,7 +2,7 @@
  * One column of an Arrow record batch to a column of a topic's type. Where both lie alike in memory, bytes are copied (Arrow's may stand
  * unaligned) and the nulls' values made zero; elsewhere each value takes the rules of every append.
  */
-import { decodeUtf8, decodeUtf8Strict } from "../base/bytes.ts";
+import { bytesOf, decodeUtf8, decodeUtf8Strict, isAscii } from "../base/bytes.ts";
 import { EvertError, notSupported } from "../base/errors.ts";
 import { arrowType, dateUnit, precision, unit } from "./arrow-format.ts";
 import type { Column, FixedColumn } from "./batch.ts";
@@ -172,6 +172,7 @@ class ColumnReader {
     const column = this.#copy(BigInt64Array);
     const values = column.values as BigInt64Array;
     const scale = type.i16(0);
+    if (scale === unit.micro && areCommonTimes(values)) return column;
     let i = 0;
     try {
       for (; i < values.length; i++) {
@@ -191,14 +192,14 @@ class ColumnReader {
     const name = this.#target.type.name;
     if (name === "text" && validity === null && !data.subarray(first, last).includes(0)) {
       const length = this.#to - this.#from;
-      const rebased = offsets.map((at) => at - first);
+      const rebased = first === 0 ? offsets : offsets.map((at) => at - first);
       return {
         kind: "utf8",
         type: this.#target.type,
         length,
         validity,
         offsets: rebased,
-        data: data.slice(first, last),
+        data: new Uint8Array(data.subarray(first, last)), // slice() of a Buffer would not copy
       };
     }
     const textAt = (i: number): string => {
@@ -219,23 +220,41 @@ class ColumnReader {
   /** The rows' offsets: ascending, within the data, between characters of valid UTF-8. */
   #checkedOffsets(offsetBytes: 4 | 8): Int32Array {
     const { data } = this.#source;
-    const view = this.#view;
-    const count = this.#to - this.#from + 1;
-    const offsets = new Int32Array(count);
+    const offsets = offsetBytes === 4 ? this.#offsets32() : this.#offsets64();
+    const last = offsets.length - 1;
     let previous = 0;
-    for (let k = 0; k < count; k++) {
-      const i = this.#from + k;
-      const at = offsetBytes === 4 ? view.getInt32(i * 4, true) : Number(view.getBigInt64(i * 8, true));
-      if (at < previous || at > data.length || at > 0x7fff_ffff) throw this.#cutOff();
-      offsets[k] = at;
+    for (let k = 0; k <= last; k++) {
+      const at = offsets[k] as number;
+      if (at < previous) throw this.#cutOff();
       previous = at;
     }
-    for (let k = 0; k < count - 1; k++) {
+    if (previous > data.length) throw this.#cutOff();
+    if (isAscii(data, offsets[0] as number, previous)) return offsets;
+    for (let k = 0; k < last; k++) {
       // no value may begin within a character: its first byte is no continuation byte
       const at = offsets[k] as number;
       if (at < (offsets[k + 1] as number) && ((data[at] as number) & 0xc0) === 0x80) throw this.#notUtf8();
     }
     if (decodeUtf8Strict(data, offsets[0], previous) === null) throw this.#notUtf8();
+    return offsets;
+  }
+
+  /** A copy: they may stand unaligned. */
+  #offsets32(): Int32Array {
+    const bytes = this.#source.values.subarray(this.#from * 4, (this.#to + 1) * 4);
+    const offsets = new Int32Array(this.#to + 1 - this.#from);
+    if (bytes.length < offsets.byteLength) throw this.#cutOff();
+    bytesOf(offsets).set(bytes);
+    return offsets;
+  }
+
+  #offsets64(): Int32Array {
+    const offsets = new Int32Array(this.#to + 1 - this.#from);
+    for (let k = 0; k < offsets.length; k++) {
+      const at = Number(this.#view.getBigInt64((this.#from + k) * 8, true));
+      if (at < 0 || at > 0x7fff_ffff) throw this.#cutOff();
+      offsets[k] = at;
+    }
     return offsets;
   }
 
@@ -267,6 +286,20 @@ class ColumnReader {
   #notUtf8(): EvertError {
     return new EvertError("untranslatable_character", `${this.#name()}: the text is not valid UTF-8`);
   }
+}
+
+/** High words of microseconds, from 2597 BC on and short of infinity: all of them are times. */
+const TIME_WORD_MIN = -0x0200_0000;
+const TIME_WORD_MAX = 0x7fff_fffe;
+
+/** Looks at the high halves only: most columns need no bigint. */
+function areCommonTimes(values: BigInt64Array): boolean {
+  const words = new Int32Array(values.buffer, values.byteOffset, values.length * 2);
+  for (let i = 1; i < words.length; i += 2) {
+    const high = words[i] as number;
+    if (high < TIME_WORD_MIN || high > TIME_WORD_MAX) return false;
+  }
+  return true;
 }
 
 function integerReader(view: DataView, bits: number, signed: boolean): (i: number) => unknown {

@@ -293,7 +293,8 @@ function ownProperty(row: Record<string, unknown>, name: string): unknown {
   return value !== undefined && name in Object.prototype && !Object.hasOwn(row, name) ? undefined : value;
 }
 
-function checkNulls(batch: Batch, schema: Schema, from: number, to: number): void {
+/** @throws not_null_violation for a null of rows [from, to) where the schema has none. */
+export function checkNulls(batch: Batch, schema: Schema, from: number, to: number): void {
   for (let k = 0; k < schema.fields.length; k++) {
     const field = schema.fields[k]!;
     const bitmap = batch.columns[k]!.validity;

@@ -1,7 +1,15 @@
 /** The client: live views over one connection, and requests beside it. */
-import { EvertError } from "../base/errors.ts";
-import type { AppendAnswer, RowAnswer, RowsAnswer, SqlAnswer, ViewMessage } from "../wire/http/messages.ts";
-import { headers as headerNames } from "../wire/http/messages.ts";
+import { type ErrorCode, EvertError } from "../base/errors.ts";
+import type { Schema } from "../batch/schema.ts";
+import type {
+  AppendAnswer,
+  RowAnswer,
+  RowsAnswer,
+  SqlAnswer,
+  TopicsAnswer,
+  ViewMessage,
+} from "../wire/http/messages.ts";
+import { contentTypes, headers as headerNames } from "../wire/http/messages.ts";
 import { backoffMs, pause } from "./backoff.ts";
 import { Connection, laterPosition } from "./connection.ts";
 import { encodeJson, parseJson } from "./json.ts";
@@ -11,6 +19,7 @@ import type {
   AppendResult,
   Client,
   ClientOptions,
+  ColumnsOf,
   Key,
   Named,
   ReadOptions,
@@ -35,6 +44,15 @@ interface Columns {
   readonly stale: boolean;
 }
 
+type Columnar = typeof import("./columns.ts");
+
+/** What is told of an append whose columns are no longer the topic's. */
+const changedSchema: ReadonlySet<ErrorCode> = new Set([
+  "undefined_column",
+  "datatype_mismatch",
+  "not_null_violation",
+]);
+
 /** How often a view may change while a read of it is under way. */
 const CHANGES_MAX = 3;
 
@@ -46,6 +64,7 @@ class HttpClient implements Client {
   readonly #views = new Map<string, ViewState>();
   readonly #lingering = new Map<ViewState, ReturnType<typeof setTimeout>>();
   readonly #columns = new Map<string, Promise<Columns>>();
+  readonly #topicSchemas = new Map<string, Promise<Schema>>();
   #position: string | undefined;
   #closed = false;
 
@@ -72,11 +91,74 @@ class HttpClient implements Client {
   }
 
   async append(topic: string | Named, rows: unknown, options: AppendOptions = {}): Promise<AppendResult> {
+    if (options.format !== "arrow") {
+      return this.#append(topic, encodeJson(rows), contentTypes.json, options);
+    }
+    const list = Array.isArray(rows) ? (rows as readonly unknown[]) : [rows];
+    return this.#appendArrow(topic, options, ({ encodeRows }, schema) => encodeRows(schema, list));
+  }
+
+  async appendColumns(
+    topic: string | Named,
+    columns: object,
+    options: AppendOptions = {},
+  ): Promise<AppendResult> {
+    return this.#appendArrow(topic, options, ({ encodeColumns }, schema) =>
+      encodeColumns(schema, columns as ColumnsOf<unknown>),
+    );
+  }
+
+  async #appendArrow(
+    topic: string | Named,
+    options: AppendOptions,
+    encode: (module: Columnar, schema: Schema) => Uint8Array<ArrayBuffer>,
+  ): Promise<AppendResult> {
+    const name = nameOf(topic);
+    const columnar = await import("./columns.ts");
+    for (let again = this.#topicSchemas.has(name); ; again = false) {
+      try {
+        const schema = await this.#schemaOf(columnar, name);
+        return await this.#append(topic, encode(columnar, schema), contentTypes.arrow, options);
+      } catch (error) {
+        // The topic may have other columns than when it was asked. Nothing was stored; they are asked for again, once.
+        if (!(error instanceof EvertError && changedSchema.has(error.code))) throw error;
+        this.#topicSchemas.delete(name);
+        if (!again) throw error;
+      }
+    }
+  }
+
+  /** The columns of a topic: asked once. */
+  #schemaOf(columnar: Columnar, name: string): Promise<Schema> {
+    let schema = this.#topicSchemas.get(name);
+    if (schema === undefined) {
+      schema = this.#json<TopicsAnswer>("/v1/topics", {}, false).then(({ topics }) => {
+        const topic = topics.find((candidate) => candidate.name === name);
+        if (topic === undefined) throw new EvertError("undefined_table", `topic "${name}" does not exist`);
+        return columnar.schemaOfTopic(topic);
+      });
+      this.#topicSchemas.set(name, schema);
+      // A failure is for whoever waits; the next call asks again.
+      schema.catch(() => this.#topicSchemas.delete(name));
+    }
+    return schema;
+  }
+
+  /** Posts a body of records until it is stored, under one key. */
+  async #append(
+    topic: string | Named,
+    body: string | Uint8Array<ArrayBuffer>,
+    contentType: string,
+    options: AppendOptions,
+  ): Promise<AppendResult> {
     const path = `/v1/topics/${encodeURIComponent(nameOf(topic))}/records`;
     const request: RequestInput = {
       method: "POST",
-      body: encodeJson(rows),
-      headers: { [headerNames.idempotencyKey]: options.idempotencyKey ?? randomKey() },
+      body,
+      headers: {
+        "content-type": contentType,
+        [headerNames.idempotencyKey]: options.idempotencyKey ?? randomKey(),
+      },
       signal: options.signal,
     };
     const never = new AbortController().signal;

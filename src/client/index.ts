@@ -8,6 +8,8 @@ export {
   type AppendResult,
   type Client,
   type ClientOptions,
+  type ColumnOf,
+  type ColumnsOf,
   type Key,
   type LiveStatus,
   type LiveView,

@@ -8,7 +8,8 @@ export interface RequestInput {
   readonly method?: "GET" | "POST";
   readonly query?: URLSearchParams | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  readonly body?: string | undefined;
+  /** JSON, unless the headers say otherwise. */
+  readonly body?: string | Uint8Array<ArrayBuffer> | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -33,8 +34,9 @@ export function createTransport(url: string, options: ClientOptions): Transport 
     async send(path, input = {}) {
       const query = input.query?.toString() ?? "";
       const address = `${base}${path}${query === "" ? "" : `?${query}`}`;
-      const headers: Record<string, string> = { accept: contentTypes.json, ...common, ...input.headers };
+      const headers: Record<string, string> = { accept: contentTypes.json, ...common };
       if (input.body !== undefined) headers["content-type"] = contentTypes.json;
+      Object.assign(headers, input.headers);
       let response: Response;
       try {
         response = await doFetch(address, {

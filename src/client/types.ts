@@ -21,6 +21,31 @@ export type InputOf<T> = unknown extends T
     : RowOf<T>;
 type InputOr<T, I> = "$input" extends keyof T ? NonNullable<I> : RowOf<T>;
 
+type NumberArray =
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | Float32Array
+  | Float64Array
+  | BigInt64Array;
+
+/**
+ * The values of one column. Numbers may come in any typed array. Times may come as microseconds since 1970 in a BigInt64Array, dates as
+ * days since 1970 in an Int32Array.
+ */
+export type ColumnOf<Value> =
+  | readonly Value[]
+  | (Extract<Value, number | bigint> extends never ? never : NumberArray)
+  | (Extract<Value, string | Date> extends never ? never : BigInt64Array | Int32Array);
+
+/** What may be appended to a topic column by column, when its type is given: an array for each property. Anything of that shape otherwise. */
+export type ColumnsOf<T> = unknown extends T
+  ? Readonly<Record<string, readonly unknown[] | NumberArray>>
+  : { readonly [Name in keyof InputOf<T>]: ColumnOf<InputOf<T>[Name]> };
+
 /** Anything with a name: a view or topic handle of the server's program, or one made by `viewRef`. */
 export interface Named {
   readonly name: string;
@@ -98,6 +123,11 @@ export interface RowsQuery extends ReadOptions {
 export interface AppendOptions {
   /** Same key and rows: stored once. Made up when absent, so that a retry after a lost answer stores nothing twice. */
   readonly idempotencyKey?: string | undefined;
+  /**
+   * How the rows travel. "arrow": as columns, which the server takes several times as fast, and which is worth it from some hundred rows on; the topic's
+   * columns are asked for once. Default "json".
+   */
+  readonly format?: "json" | "arrow" | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -155,6 +185,15 @@ export interface Client {
     topic: string | Named,
     rows: InputOf<T> | readonly InputOf<T>[],
     options?: AppendOptions,
+  ): Promise<AppendResult>;
+  /**
+   * The same for columns, as an Arrow stream: one array for each column, all of one length, not to be changed before this is settled. A column left out is
+   * null. Several under way at once go faster than one after the other; each is a commit of its own.
+   */
+  appendColumns<T = unknown>(
+    topic: string | Named,
+    columns: ColumnsOf<T>,
+    options?: Omit<AppendOptions, "format">,
   ): Promise<AppendResult>;
   /** Each statement is a transaction of its own unless inside BEGIN ... COMMIT. Sent once, never again by itself. */
   sql(text: string, params?: readonly unknown[], options?: ReadOptions): Promise<SqlResponse>;

@@ -7,8 +7,9 @@
 import { EvertError } from "../base/errors.ts";
 import { readArrow, readArrowSchema } from "../batch/arrow.ts";
 import type { Batch } from "../batch/batch.ts";
-import { BatchBuilder } from "../batch/builder.ts";
+import { BatchBuilder, checkNulls } from "../batch/builder.ts";
 import { rowToObject } from "../batch/json.ts";
+import type { Schema } from "../batch/schema.ts";
 import { prefixPath } from "../batch/value-error.ts";
 import type { AnyTopic } from "../face/handles.ts";
 import { checkedRecord } from "../face/validate.ts";
@@ -29,19 +30,52 @@ export async function arrowPart(
   const checked = handle !== undefined && handle.standard !== null;
   const given = checked ? new Set(readArrowSchema(stream).fields.map((field) => field.name)) : null;
   const rows: unknown[] = [];
-  const builder = new BatchBuilder(schema);
+  const columns = new Columns(schema);
   for (const batch of readArrow(stream, schema)) {
     if (checked) await checkRows(handle, batch, given as ReadonlySet<string>, rows);
     else {
-      builder.appendBatch(batch);
+      columns.append(batch);
       await nextTurn();
     }
   }
-  if (builder.length === 0 && rows.length === 0) {
+  if (columns.length === 0 && rows.length === 0) {
     throw new EvertError("invalid_request", "the Arrow stream holds no record");
   }
   if (checked) return { topic, op: "upsert", rows, path: "records" };
-  return { topic, op: "batch", batch: builder.finish(), ops: null };
+  return { topic, op: "batch", batch: columns.finish(), ops: null };
+}
+
+/** Batches as one. The usual stream has one only, which is not copied. */
+class Columns {
+  readonly #schema: Schema;
+  #first: Batch | null = null;
+  #builder: BatchBuilder | null = null;
+
+  constructor(schema: Schema) {
+    this.#schema = schema;
+  }
+
+  get length(): number {
+    return this.#first?.length ?? this.#builder?.length ?? 0;
+  }
+
+  /** @throws not_null_violation. */
+  append(batch: Batch): void {
+    if (this.length === 0) {
+      checkNulls(batch, this.#schema, 0, batch.length);
+      this.#first = batch;
+      return;
+    }
+    this.#builder ??= new BatchBuilder(this.#schema);
+    if (this.#first !== null) this.#builder.appendBatch(this.#first);
+    this.#first = null;
+    this.#builder.appendBatch(batch);
+  }
+
+  /** REQUIRES that there are rows. */
+  finish(): Batch {
+    return this.#first ?? (this.#builder as BatchBuilder).finish();
+  }
 }
 
 /** Appends the batch's rows to `out`, as the topic's own schema leaves them. A column that the stream does not have is no property. */

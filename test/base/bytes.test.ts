@@ -6,6 +6,7 @@ import {
   decodeUtf8,
   decodeUtf8Strict,
   encodeUtf8,
+  isAscii,
   isWellFormed,
   utf8Length,
   writeUtf8,
@@ -14,6 +15,20 @@ import {
 const anyText = fc.string({ unit: "binary", maxLength: 80 });
 
 describe("UTF-8", () => {
+  it("is ASCII where no byte is beyond it, at any alignment", () => {
+    for (let length = 0; length < 20; length++) {
+      for (let from = 0; from <= length; from++) {
+        const bytes = new Uint8Array(new ArrayBuffer(40), from % 4, length).fill(0x7f);
+        expect(isAscii(bytes, from, length)).toBe(true);
+        for (let i = 0; i < length; i++) {
+          bytes[i] = 0x80;
+          expect(isAscii(bytes, from, length)).toBe(i < from);
+          bytes[i] = 0x41;
+        }
+      }
+    }
+  });
+
   it("is written and read back, short or long, ASCII or not", () => {
     fc.assert(
       fc.property(anyText, fc.nat(5), (text, at) => {

@@ -5,6 +5,7 @@ import ts from "typescript";
 import { afterAll, expect, it } from "vitest";
 import { open } from "../../src/engine/open.ts";
 import { loadApp } from "../../src/face/load-app.ts";
+import { createHttpServer } from "../../src/servers/http/server.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -25,7 +26,8 @@ it("compiles", { timeout: 60_000 }, () => {
 });
 
 it("declares views that answer", { timeout: 60_000 }, async () => {
-  const { topics, views, functions } = loadApp(await import(file));
+  const app = (await import(file)) as { report(url: string): Promise<string> };
+  const { topics, views, functions } = loadApp(app as never);
   expect(topics.map((t) => t.name)).toEqual(expect.arrayContaining(["plays", "songs", "prices", "events"]));
   expect(views.length).toBeGreaterThan(25);
   expect(functions.map((f) => f.name).sort()).toEqual(["geomean", "initials", "split_words"]);
@@ -98,6 +100,11 @@ it("declares views that answer", { timeout: 60_000 }, async () => {
       ["good", 2, expect.closeTo(4, 12)],
       ["morning", 1, 4],
     ]);
+    const server = await createHttpServer(db.engine, { port: 0 });
+    const position = await app.report(server.url);
+    await server.close();
+    const health = await db.engine.view("health").rows({ atLeast: position });
+    expect(health.rows).toEqual([{ events: 3, failed: 1 }]);
   } finally {
     await db.close();
   }

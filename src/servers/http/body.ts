@@ -53,6 +53,8 @@ export class BodyReader {
   readonly #bytesMax: number;
   readonly #hash: Hash | undefined;
   readonly #tooLarge: boolean;
+  /** What Content-Length says, if it may come; else 0. */
+  readonly declaredBytes: number;
   #ended = false;
   #bytes = 0;
   #held = 0;
@@ -66,6 +68,7 @@ export class BodyReader {
     this.#bytesMax = bytesMax;
     const declared = Number(c.req.header("Content-Length") ?? Number.NaN);
     this.#tooLarge = declared > bytesMax;
+    this.declaredBytes = declared <= bytesMax ? declared : 0;
     const incoming = c.env?.incoming;
     // Without a socket the request is one of the web's.
     this.#next = incoming === undefined ? streamedBody(c.req.raw) : incomingBody(incoming);
@@ -159,18 +162,19 @@ export async function bodyText(reader: BodyReader): Promise<string> {
 
 /** The whole body as it is. */
 export async function bodyBytes(reader: BodyReader): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
+  // As long as the request says; memory that nothing comes for is none.
+  let bytes = new Uint8Array(reader.declaredBytes);
   let length = 0;
   for (let piece = await reader.read(); piece !== undefined; piece = await reader.read()) {
-    pieces.push(piece);
+    if (length + piece.length > bytes.length) bytes = larger(bytes, length + piece.length);
+    bytes.set(piece, length);
     length += piece.length;
   }
-  if (pieces.length === 1) return pieces[0]!;
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
+  return bytes.subarray(0, length);
+}
+
+function larger(bytes: Uint8Array<ArrayBuffer>, size: number): Uint8Array<ArrayBuffer> {
+  const grown = new Uint8Array(Math.max(size, 2 * bytes.length));
+  grown.set(bytes);
+  return grown;
 }

@@ -18,7 +18,8 @@ export function incomingBody(incoming: Incoming): () => Promise<Uint8Array | und
     ended = incoming.readableEnded;
     if (incoming.destroyed) failure = brokenOff();
     incoming.on("data", (chunk: Uint8Array) => {
-      chunks.push(chunk);
+      // Node's own kind of array would be another to every loop over bytes.
+      chunks.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length));
       incoming.pause();
       wake();
     });

@@ -9,6 +9,7 @@ import type { ErrorBody } from "../base/errors.ts";
 import type { Batch } from "../batch/batch.ts";
 import type { Schema } from "../batch/schema.ts";
 import type { OrderItem } from "../plan/plan.ts";
+import type { SubscriptionItem } from "../views/subscription-item.ts";
 import type { TimeText } from "./read-time.ts";
 
 /** What a read waits for. */
@@ -206,34 +207,7 @@ export interface OrderColumn {
  * 3. one step for every step after P that touched any of them, each holding every touched view.
  * So all views always show one moment, also when one is added to a subscription that resumes the others.
  */
-export type SubscriptionEvent =
-  | {
-      readonly type: "snapshot";
-      readonly view: string;
-      readonly columns: readonly ColumnInfo[];
-      readonly keyColumns: readonly string[];
-      /** The view's ORDER BY; empty when it has none. */
-      readonly order: readonly OrderColumn[];
-      /** At most 10,000 elements, each `{"key":..,"row":{..}}`. */
-      readonly rowsJson: readonly string[];
-      readonly position: string;
-      readonly last: boolean;
-      /** Rows of the view's earlier definition, which no step changes; a reset comes when it has been rebuilt. */
-      readonly stale?: true;
-    }
-  | {
-      readonly type: "step";
-      readonly position: string;
-      /**
-       * View name -> its changes, encoded once for all subscribers: the elements of a JSON array without its brackets, several in a text, commas
-       * between them in a text and none between two texts.
-       */
-      readonly views: ReadonlyMap<string, readonly string[]>;
-    }
-  /** What was shown so far no longer holds (missed more than is kept, or the view was rebuilt): a snapshot follows. */
-  | { readonly type: "reset"; readonly view: string; readonly reason: string }
-  /** The view has rows in its error collection; reads of it fail alike. A reset and snapshot follow when it heals. */
-  | { readonly type: "error"; readonly view: string; readonly error: ErrorBody };
+export type SubscriptionEvent = SubscriptionItem;
 
 export interface SubscribeTarget {
   readonly view: string;

@@ -18,16 +18,25 @@ export type SubscriptionItem =
       readonly view: string;
       readonly columns: readonly ColumnHeader[];
       readonly keyColumns: readonly string[];
+      /** The view's ORDER BY; empty when it has none. */
       readonly order: readonly OrderHeader[];
+      /** At most 10,000 elements, each `{"key":..,"row":{..}}`. */
       readonly rowsJson: readonly string[];
       readonly position: string;
       readonly last: boolean;
+      /** Rows of the view's earlier definition, which no step changes; a reset comes when it has been rebuilt. */
       readonly stale?: true;
     }
   | {
       readonly type: "step";
-      readonly position: string /** By name, its changes as JSON, several in a text. */;
+      readonly position: string;
+      /**
+       * View name -> its changes, encoded once for all subscribers: the elements of a JSON array without its brackets, several in a text, commas
+       * between them in a text and none between two texts.
+       */
       readonly views: ReadonlyMap<string, readonly string[]>;
     }
+  /** What was shown so far no longer holds (missed more than is kept, or the view was rebuilt): a snapshot follows. */
   | { readonly type: "reset"; readonly view: string; readonly reason: string }
+  /** The view has rows in its error collection; reads of it fail alike. A reset and snapshot follow when it heals. */
   | { readonly type: "error"; readonly view: string; readonly error: ErrorBody };

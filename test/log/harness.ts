@@ -1,4 +1,5 @@
 /** What the tests of the log share: small topics, a log on a simulated disk, and ways to read everything back. */
+import { readFile } from "node:fs/promises";
 import { datumAt } from "../../src/batch/column.ts";
 import { type Schema, schemaOf } from "../../src/batch/schema.ts";
 import { int4, text } from "../../src/batch/types.ts";
@@ -113,4 +114,42 @@ export async function readAll(log: Log, from = 1): Promise<ReadCommit[]> {
   const commits: ReadCommit[] = [];
   for await (const group of log.read({ from })) commits.push(...commitsOf(group));
   return commits;
+}
+
+/** The bytes of a fenced block of docs/LOG-FORMAT.md, as two hexadecimal digits each; what follows a # is for people. */
+export async function documentedBytes(fence: string): Promise<string[]> {
+  const text = await readFile(new URL("../../docs/LOG-FORMAT.md", import.meta.url), "utf8");
+  const block = new RegExp(`\`\`\`${fence}\\n([\\s\\S]*?)\`\`\``).exec(text)![1]!;
+  return block
+    .split("\n")
+    .flatMap((line) => line.replace(/#.*/, "").trim().split(/\s+/))
+    .filter((hex) => hex !== "");
+}
+
+export function hexOf(bytes: Uint8Array): string[] {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0"));
+}
+
+/** The log of that document's examples: topic 5, and two commits, of which the second deletes a row. Resolves when they are durable. */
+export async function documentedLog(disk: SimulatedDisk): Promise<OpenedLog> {
+  const clock = new SimulatedClock(1_700_000_000_000_000);
+  const log = await openSmall(disk, {
+    clock,
+    random: {
+      bytes: (target) => {
+        target.set([0xef, 0xcd, 0xab, 0x89, 0x67, 0x45, 0x23, 0x01]);
+        return target;
+      },
+    },
+  });
+  log.registerTopic({ topicId: 5, schemaVersion: 1, schema, keyColumns: [0] });
+  await room(log, 100);
+  const first = log.begin({ idempotencyKey: "k1", requestDigest: "d" });
+  first.appendRow(5, { id: 7, note: "ab" });
+  first.commit();
+  clock.advance(1500);
+  const second = log.begin();
+  second.appendRow(5, { id: 8 }, OP_DELETE);
+  await second.commit().durable;
+  return log;
 }

@@ -89,7 +89,7 @@ export async function runQuery(
       if (room.bytes < 0) throw tooLarge(`is larger than ${ANSWER_BYTES_MAX / 2 ** 20} MiB`);
       rows.push(row);
     };
-    await view.scan(at.epoch, {}, take, signal);
+    await view.scan(at.epoch, {}, take, { signal, turn: () => core.backfill.turn() });
     inspect?.(build);
     return { fields, rows, position: at.position };
   } finally {

@@ -30,7 +30,7 @@ export function viewReader(core: Core, name: string): ViewReader {
       await answerable(core, name, query);
       const { view, epoch, answer } = rowsOf(core, name);
       core.subscriptions.shown(name);
-      const chunks = rowsJson(view, epoch, query);
+      const chunks = rowsJson(core, view, epoch, query);
       // What is wrong with the query is said before there is an answer.
       return { rowsJson: resumed(await chunks.next(), chunks), ...answer };
     },
@@ -58,7 +58,7 @@ async function scan(
 ): Promise<Answer> {
   await answerable(core, name, query);
   const { view, epoch, answer } = rowsOf(core, name);
-  await view.scan(epoch, query, (slot) => emit(view, slot));
+  await view.scan(epoch, query, (slot) => emit(view, slot), { turn: () => core.chores.turn() });
   return answer;
 }
 
@@ -106,6 +106,12 @@ async function isLate(work: Promise<void>, ms: number): Promise<boolean> {
   }
 }
 
-async function* rowsJson(view: View, epoch: number, query: RowsQuery): AsyncGenerator<readonly string[]> {
-  for await (const slots of view.slots(epoch, query)) yield slots.map((slot) => view.encoder.rowJson(slot));
+async function* rowsJson(
+  core: Core,
+  view: View,
+  epoch: number,
+  query: RowsQuery,
+): AsyncGenerator<readonly string[]> {
+  for await (const slots of view.slots(epoch, query, { turn: () => core.chores.turn() }))
+    yield slots.map((slot) => view.encoder.rowJson(slot));
 }

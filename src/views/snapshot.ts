@@ -1,12 +1,16 @@
 /** The rows of a view at one epoch, as a subscriber is given them first: all, in slices between turns of the event loop, or those of some keys. */
 import { type SqlType, typeTag } from "../batch/types.ts";
+import { Pace, type Turn } from "./pace.ts";
 import { snapshotRows } from "./step-changes.ts";
 import type { SubscriptionItem } from "./subscription-item.ts";
 import type { View } from "./view.ts";
 import type { WatchedView } from "./watch.ts";
 
+/** Of one message, which ends with the row that reaches either. */
 const SNAPSHOT_ROWS = 10_000;
-const SNAPSHOT_SLICE = 512;
+const SNAPSHOT_CHARS = 1 << 20;
+/** Slots looked at between two looks at the clock. */
+const SLOTS_PER_LOOK = 64;
 
 /** `epoch` is pinned. `keys`: as JSON text and as they were given; null: all rows. */
 export async function* snapshot(
@@ -14,6 +18,7 @@ export async function* snapshot(
   epoch: number,
   position: number,
   keys: ReadonlyMap<string, unknown> | null,
+  turn: Turn,
 ): AsyncGenerator<SubscriptionItem> {
   const { store } = view;
   const head = {
@@ -32,21 +37,24 @@ export async function* snapshot(
     ...(stalePosition === undefined ? {} : { stale: true as const }),
   };
   let rows: string[] = [];
-  const take = (json: string, key: string): void => {
-    if (keys === null || keys.has(key)) rows.push(json);
-  };
+  let chars = 0;
+  const pace = new Pace({ turn });
   const found = keys === null ? null : slotsOf(view, epoch, keys);
   const slots = found?.length ?? store.highWater;
   for (let i = 0; i < slots; i++) {
+    if (i % SLOTS_PER_LOOK === 0) await pace.pause();
     const slot = found === null ? i : (found[i] as number);
-    if (found !== null || store.visible(slot, epoch))
-      snapshotRows(view.encoder, slot, store.weight(slot), take);
-    if (rows.length >= SNAPSHOT_ROWS) {
-      yield { ...head, rowsJson: rows.slice(0, SNAPSHOT_ROWS), last: false };
-      rows = rows.slice(SNAPSHOT_ROWS);
+    if (found === null && !store.visible(slot, epoch)) continue;
+    for (const { json, key } of snapshotRows(view.encoder, slot, store.weight(slot))) {
+      if (keys !== null && !keys.has(key)) continue;
+      rows.push(json);
+      chars += json.length;
+      if (rows.length < SNAPSHOT_ROWS && chars < SNAPSHOT_CHARS) continue;
+      yield { ...head, rowsJson: rows, last: false };
+      rows = [];
+      chars = 0;
+      await pace.pause();
     }
-    if (i % SNAPSHOT_SLICE === SNAPSHOT_SLICE - 1)
-      await new Promise<void>((resolve) => setImmediate(resolve));
   }
   yield { ...head, rowsJson: rows, last: true };
 }

@@ -202,22 +202,21 @@ function remove(key: string, old: string, before: number): EncodedChange {
   return { op: "delete", key, json: `{"op":"delete","key":${key},"old":${old}}`, before, after: -1 };
 }
 
-/** One element of a snapshot. */
-export function snapshotRows(
+/** What a snapshot says of a row: an element for each time it is there. */
+export function* snapshotRows(
   encoder: RowEncoder,
   slot: number,
   weight: number,
-  emit: (json: string, key: string) => void,
-): void {
+): Generator<{ readonly json: string; readonly key: string }> {
   const row = encoder.rowJson(slot);
   if (encoder.keyColumns !== null) {
     const key = encoder.keyJson(slot);
-    emit(`{"key":${key},"row":${row}}`, key);
+    yield { key, json: `{"key":${key},"row":${row}}` };
     return;
   }
   const hash = encoder.contentHash(slot);
   for (let n = 0; n < weight; n++) {
     const key = bagKey(hash, n);
-    emit(`{"key":${key},"row":${row}}`, key);
+    yield { key, json: `{"key":${key},"row":${row}}` };
   }
 }

@@ -211,7 +211,8 @@ export class Subscriptions {
         const { view } = watch.watched;
         if (refusal !== null) yield { type: "reset", view: view.name, reason: refusal };
         const error = watch.watched.error();
-        if (error === null) yield* snapshot(watch.watched, epoch, position, subscriber.keysOf(watch));
+        if (error === null)
+          yield* snapshot(watch.watched, epoch, position, subscriber.keysOf(watch), this.#options.turn);
         else {
           watch.failing = true;
           yield { type: "error", view: view.name, error: error.toJSON() };

@@ -21,6 +21,7 @@ import { compareNumericText } from "../state/numeric-order.ts";
 import type { OrderedIndex, OrderItem } from "../state/ordered-index.ts";
 import type { Store } from "../state/store.ts";
 import { type IndexAccess, indexAccess } from "./index-access.ts";
+import { Pace, type PaceOptions } from "./pace.ts";
 import { RowEncoder } from "./row-encoder.ts";
 
 export interface ViewShape {
@@ -43,7 +44,6 @@ export interface RowsRequest {
 const CHUNK_ROWS = 512;
 /** Rows looked at between two looks at the clock. */
 const SLICE_ROWS = 2048;
-const SLICE_MS = 5;
 
 export class View {
   readonly name: string;
@@ -141,16 +141,21 @@ export class View {
     epoch: number,
     request: RowsRequest,
     emit: (slot: number) => void,
-    signal?: AbortSignal,
+    options: PaceOptions = {},
   ): Promise<void> {
-    for await (const slots of this.slots(epoch, request, signal)) for (const slot of slots) emit(slot);
+    for await (const slots of this.slots(epoch, request, options)) for (const slot of slots) emit(slot);
   }
 
   /**
    * The wanted rows in order, at most `limit` of them, in chunks of at most CHUNK_ROWS. A row of weight n comes n times. Pins `epoch` from
-   * the first next() to the end or return(), so that the slots stay what they are however slowly they are taken.
+   * the first next() to the end or return(), so that the slots stay what they are however slowly they are taken. What is done with a chunk
+   * counts for the turn in which it was given.
    */
-  async *slots(epoch: number, request: RowsRequest, signal?: AbortSignal): AsyncGenerator<readonly number[]> {
+  async *slots(
+    epoch: number,
+    request: RowsRequest,
+    options: PaceOptions = {},
+  ): AsyncGenerator<readonly number[]> {
     const accepts = this.#filter(request.where);
     const limit = request.limit ?? Number.POSITIVE_INFINITY;
     if (limit < 0 || (limit !== Number.POSITIVE_INFINITY && !Number.isSafeInteger(limit))) {
@@ -170,7 +175,8 @@ export class View {
         if (slot >= 0 && accepts(slot)) yield [slot];
         return;
       }
-      const slots = await this.#collect(epoch, request.where, accepts, asked, limit, signal);
+      const pace = new Pace(options);
+      const slots = await this.#collect(epoch, request.where, accepts, asked, limit, pace);
       let chunk: number[] = [];
       let left = limit;
       for (const slot of slots) {
@@ -179,6 +185,7 @@ export class View {
           if (chunk.length < CHUNK_ROWS) continue;
           yield chunk;
           chunk = [];
+          await pace.pause();
         }
         if (left === 0) break;
       }
@@ -195,29 +202,22 @@ export class View {
     accepts: (slot: number) => boolean,
     order: readonly OrderItem[],
     limit: number,
-    signal: AbortSignal | undefined,
+    pace: Pace,
   ): Promise<number[]> {
     const { store } = this;
     const slots: number[] = [];
-    let started = performance.now();
-    const pause = async (): Promise<void> => {
-      if (performance.now() - started < SLICE_MS) return;
-      await new Promise<void>((resolve) => setImmediate(resolve));
-      signal?.throwIfAborted();
-      started = performance.now();
-    };
     const settled = order === this.order;
     const access = indexAccess(store, { equal: this.#equalities(where), order, settled });
-    if (access?.isOrdered === true) return this.#walked(access, epoch, accepts, limit, pause);
+    if (access?.isOrdered === true) return this.#walked(access, epoch, accepts, limit, pace);
     if (access !== null) {
       const found = await this.#walked(
         access,
         epoch,
         accepts,
         order.length > 0 ? Number.POSITIVE_INFINITY : limit,
-        pause,
+        pace,
       );
-      if (order.length > 0) await sortInSlices(found, this.#comparator(order), pause);
+      if (order.length > 0) await sortInSlices(found, this.#comparator(order), pace);
       return found;
     }
     const keepAll = order.length > 0;
@@ -226,9 +226,9 @@ export class View {
         slots.push(slot);
         if (!keepAll && slots.length >= limit) break;
       }
-      if (slot % SLICE_ROWS === SLICE_ROWS - 1) await pause();
+      if (slot % SLICE_ROWS === SLICE_ROWS - 1) await pace.pause();
     }
-    if (keepAll) await sortInSlices(slots, this.#comparator(order), pause);
+    if (keepAll) await sortInSlices(slots, this.#comparator(order), pace);
     return slots;
   }
 
@@ -238,7 +238,7 @@ export class View {
     epoch: number,
     accepts: (slot: number) => boolean,
     limit: number,
-    pause: () => Promise<void>,
+    pace: Pace,
   ): Promise<number[]> {
     const { store } = this;
     const { index } = access;
@@ -253,7 +253,7 @@ export class View {
         if (isVisible && accepts(slot)) slots.push(slot);
         if (isVisible && n >= SLICE_ROWS) {
           // Positions hold only until the next change. After a pause the walk goes on behind the row that the pin keeps in the tree.
-          await pause();
+          await pace.pause();
           n = 0;
           range = access.range();
           position = range.start(slot);
@@ -412,13 +412,13 @@ function compareUtf8(a: string, b: string): number {
 async function sortInSlices(
   slots: number[],
   compare: (a: number, b: number) => number,
-  pause: () => Promise<void>,
+  pace: Pace,
 ): Promise<void> {
   const RUN = 1024;
   let runs: number[][] = [];
   for (let from = 0; from < slots.length; from += RUN) {
     runs.push(slots.slice(from, from + RUN).sort(compare));
-    await pause();
+    await pace.pause();
   }
   while (runs.length > 1) {
     const merged: number[][] = [];
@@ -433,7 +433,7 @@ async function sortInSlices(
       for (let x = 0, y = 0; x < a.length || y < b.length; ) {
         const left = y >= b.length || (x < a.length && compare(a[x] as number, b[y] as number) <= 0);
         out.push((left ? a[x++] : b[y++]) as number);
-        if ((out.length & 1023) === 0) await pause();
+        if ((out.length & 1023) === 0) await pace.pause();
       }
       merged.push(out);
     }

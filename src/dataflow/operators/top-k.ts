@@ -8,7 +8,8 @@
  *
  * Over an input that only grows, rows behind the window never matter again: `evict` kills them in the (private) store.
  *
- * A walk that fills the chunk begins anew next time and skips what it has emitted: positions in the index do not last, rows of a step do.
+ * A walk that fills the chunk, or has looked at enough rows for one call, goes on behind the last row it saw: positions in the index do not last,
+ * rows of a step do.
  */
 
 import type { OrderItem } from "../../plan/plan.ts";
@@ -38,6 +39,8 @@ export interface TopKSpec {
 }
 
 const PARTITIONS_PER_CALL = 1024;
+/** Of all partitions together. */
+const ROWS_PER_CALL = 16_384;
 
 export class TopK extends Node {
   readonly label: string;
@@ -55,7 +58,8 @@ export class TopK extends Node {
   /** Partition codes met in this step, where they tell partitions apart. */
   readonly #codes = new Set<number>();
   #partition = 0;
-  #emitted = 0;
+  /** While a walk rests, the last row it saw; otherwise -1. */
+  #row = -1;
 
   constructor(spec: TopKSpec, input: StoredNode) {
     super(spec.identity, [{ node: input, kind: "store" }]);
@@ -101,7 +105,7 @@ export class TopK extends Node {
     this.#seen.clear();
     this.#codes.clear();
     this.#partition = 0;
-    this.#emitted = 0;
+    this.#row = -1;
   }
 
   /** Makes what reads the input's store. */
@@ -189,14 +193,15 @@ export class TopK extends Node {
   #walkAll(sign: 1 | -1, next: "come" | "evict" | "done"): boolean {
     const out = this.#out.take();
     out.length = 0;
+    let budget = ROWS_PER_CALL;
     for (let n = 0; n < PARTITIONS_PER_CALL && this.#partition < this.#touched.length; n++) {
-      if (!this.#walk(this.#touched.array[this.#partition] as number, sign, out)) {
+      budget = this.#walk(this.#touched.array[this.#partition] as number, sign, out, budget);
+      if (budget < 0) {
         this.emit(out);
         this.#out.giveBack();
         return true;
       }
       this.#partition++;
-      this.#emitted = 0;
     }
     this.emit(out);
     this.#out.giveBack();
@@ -207,8 +212,8 @@ export class TopK extends Node {
     return true;
   }
 
-  /** One partition's changes of one sign; false when the output is full before its end. */
-  #walk(partition: number, sign: number, out: Chunk): boolean {
+  /** One partition's changes of one sign. What is left of the budget; negative: it, or the output, was not enough. */
+  #walk(partition: number, sign: number, out: Chunk, budget: number): number {
     const index = this.#index as OrderedIndex;
     const { store, weighted } = this.#input;
     const { birthWord, deathWord, weightWord, strideWords } = store.layout;
@@ -217,31 +222,36 @@ export class TopK extends Node {
     const I = store.I;
     const before = this.#before;
     const after = this.#after;
-    before.begin();
-    after.begin();
-    let skip = this.#emitted;
-    let at = this.#spec.partition.length === 0 ? index.firstOfAll() : index.firstLike(partition);
-    while (at >= 0 && !(before.isOver && after.isOver)) {
+    let at: number;
+    if (this.#row >= 0) at = index.next(index.positionOf(this.#row));
+    else {
+      before.begin();
+      after.begin();
+      at = this.#spec.partition.length === 0 ? index.firstOfAll() : index.firstLike(partition);
+    }
+    const restedAt = this.#row;
+    for (; at >= 0 && !(before.isOver && after.isOver); at = index.next(at)) {
+      if (out.length === CHUNK_ROWS || (--budget < 0 && this.#row !== restedAt)) return -1;
       const slot = index.slot(at);
       const base = slot * strideWords;
       const birth = I[base + birthWord] as number;
       const death = I[base + deathWord] as number;
+      const isAfter = birth <= to && to < death;
+      const isBefore = birth <= from && from < death;
+      // Only such a row stays in the index for as long as the step takes.
+      if (!isAfter && !isBefore) continue;
       const weight = weighted ? (I[base + weightWord] as number) : 1;
       let change = 0;
-      if (birth <= to && to < death) change += after.take(slot, weight);
-      if (birth <= from && from < death) change -= before.take(slot, weight);
+      if (isAfter) change += after.take(slot, weight);
+      if (isBefore) change -= before.take(slot, weight);
       if (change * sign > 0) {
-        if (skip > 0) skip--;
-        else {
-          if (out.length === CHUNK_ROWS) return false;
-          copy(slot, out, out.length);
-          out.weights[out.length++] = change;
-          this.#emitted++;
-        }
+        copy(slot, out, out.length);
+        out.weights[out.length++] = change;
       }
-      at = index.next(at);
+      this.#row = slot;
     }
-    return true;
+    this.#row = -1;
+    return Math.max(0, budget);
   }
 
   #evictAll(): boolean {

@@ -30,6 +30,7 @@ const NAMES = [
   "latency",
   "fairness",
   "state",
+  "scale",
 ];
 
 /** One file's numbers, as they are kept. */

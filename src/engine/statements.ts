@@ -23,6 +23,7 @@ import {
   parseStatements,
   type Statement,
 } from "../sql/statement.ts";
+import { Pace } from "../views/pace.ts";
 import type { Published } from "../views/subscriptions.ts";
 import { type AnswerRoom, answerRoom, runQuery } from "./adhoc.ts";
 import type { SqlOptions, SqlResponse, StatementResult } from "./api.ts";
@@ -49,6 +50,8 @@ type DataStatement = Extract<Statement, { kind: "insert" | "update" | "delete" |
 /** A request: its answers are held together until they are sent. */
 interface Asked extends SqlOptions {
   readonly room: AnswerRoom;
+  /** Between two statements. */
+  readonly pace: Pace;
 }
 
 export class Statements {
@@ -59,7 +62,8 @@ export class Statements {
   }
 
   async run(sql: string, given: SqlOptions): Promise<SqlResponse> {
-    const options: Asked = { ...given, room: answerRoom() };
+    const pace = new Pace({ signal: given.signal, turn: () => this.#core.chores.turn() });
+    const options: Asked = { ...given, room: answerRoom(), pace };
     // Does nothing unless a text has broken the parser's memory before.
     await loadParser();
     await this.#core.reached(options);
@@ -72,6 +76,7 @@ export class Statements {
       const parsed = parseStatements(sql);
       for (let i = 0; i < parsed.length; ) {
         options.signal?.throwIfAborted();
+        await pace.pause();
         const statement = this.#bind(parsed[i] as ParsedStatement, options);
         if (statement.kind === "begin") {
           i = await this.#transaction(parsed, i, options, results, note);
@@ -161,6 +166,7 @@ export class Statements {
       // As in PostgreSQL, now() is the transaction's.
       const nowUs = this.#nowUs();
       for (; next < parsed.length; next++) {
+        await options.pace.pause();
         const one = parsed[next] as ParsedStatement;
         const statement = this.#bind(one, options, nowUs);
         switch (statement.kind) {

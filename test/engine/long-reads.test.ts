@@ -91,3 +91,18 @@ it("a row that is there very often comes in several messages, too", async () => 
   expect(keys.size).toBe(25_000);
   expect(Math.max(...messages)).toBeLessThanOrEqual(10_000);
 });
+
+it.each([
+  ["alone", "", ""],
+  ["in a transaction", "BEGIN;", "COMMIT"],
+])("many statements, %s: a turn after each few", async (_, begin, end) => {
+  const turn = vi.spyOn(Chores.prototype, "turn");
+  let now = performance.now();
+  vi.spyOn(performance, "now").mockImplementation(() => ++now);
+  const { results, error } = await db.sql(`${begin}${"SHOW timezone; ".repeat(100)}${end}`);
+  const turns = turn.mock.calls.length;
+  vi.restoreAllMocks();
+  expect(error).toBeUndefined();
+  expect(results.length).toBeGreaterThanOrEqual(100);
+  expect(turns).toBeGreaterThanOrEqual(20);
+});

@@ -7,6 +7,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Db } from "../../src/index.ts";
+import { threadMs } from "../report.ts";
 import { BRANCHES, batchOf, openAccounts } from "./accounts.ts";
 import { pausesDuring } from "./pauses.ts";
 
@@ -38,6 +39,8 @@ export interface Report {
 export interface Opened {
   readonly openMs: number;
   readonly firstAnswerMs: number;
+  /** Processor time of the thread, from its first moment. */
+  readonly processorMs: number;
   readonly caughtUpMs: number;
   readonly turnMs: number;
 }
@@ -74,6 +77,7 @@ if (mode === "load") {
   let openMs = 0;
   let firstAnswerMs = 0;
   let caughtUpMs = 0;
+  let processorMs = 0;
   const started = performance.now();
   let db: Db | undefined;
   const { turnMs } = await pausesDuring(async () => {
@@ -82,10 +86,11 @@ if (mode === "load") {
     const branches = await db.view("per_branch").rows();
     if (branches.length !== Math.min(BRANCHES, rows)) throw new Error("rows of the view are missing");
     firstAnswerMs = performance.now() - started;
+    processorMs = threadMs();
     await db.settled();
     caughtUpMs = performance.now() - started;
   });
-  const opened: Opened = { openMs, firstAnswerMs, caughtUpMs, turnMs };
+  const opened: Opened = { openMs, firstAnswerMs, processorMs, caughtUpMs, turnMs };
   process.send?.(opened);
 }
 

@@ -47,6 +47,8 @@ export interface Manifest {
   readonly views: Readonly<Record<string, string>>;
   /** View id -> the rows it shows, for who does not have the code that made them. Older manifests do not say. */
   readonly rows?: Readonly<Record<string, KeptRows>>;
+  /** Ids the dictionary has given; older manifests do not say. */
+  readonly texts?: number;
   /** The log's time at the position; older manifests do not say. */
   readonly timeUs?: number;
   /** By place; null: no longer kept. */
@@ -100,6 +102,8 @@ interface Capture {
 }
 
 const READ_BYTES = 4 << 20;
+/** Room before a piece; blocks are smaller, but for those of very long texts. */
+const HEAD_BYTES = 1 << 20;
 const SLICE_MS = 3;
 
 export class Checkpointer {
@@ -287,6 +291,7 @@ export class Checkpointer {
       bytes: this.#bytes,
       baseBytes: this.#baseBytes,
       sections: this.#sections,
+      texts: this.#source.dictionary.highWater,
       ...capture.described,
       stores: this.#places.map((h) =>
         h === null ? null : { id: h.id, strideWords: h.store.layout.strideWords, slots: h.store.highWater },
@@ -352,42 +357,72 @@ export async function readManifest(
   }
 }
 
-/** Reads the blocks between the given bytes, handing each to `apply`; lets the event loop have its turn. @throws EvertError log_damaged. */
+/**
+ * Reads the blocks between the given bytes, handing each to `apply`; lets the event loop have its turn. Of two buffers one is worked off while the
+ * other is filled, behind room for the beginning of a block that the piece before it ends with. @throws EvertError log_damaged.
+ */
 async function readBlocks(
   file: DiskFile,
   ranges: readonly { readonly from: number; readonly to: number }[],
   apply: (kind: number, payload: Uint8Array) => void,
 ): Promise<void> {
+  const pieces = ranges.flatMap(piecesOf);
+  const read = async (piece: Piece | undefined, buffer: Uint8Array): Promise<Uint8Array> => {
+    if (piece === undefined) return buffer;
+    const bytes = piece.to - piece.from;
+    const got = await readFully(file, buffer.subarray(HEAD_BYTES, HEAD_BYTES + bytes), piece.from);
+    if (got < bytes) throw new EvertError("log_damaged", "the checkpoint is shorter than its manifest says");
+    return buffer;
+  };
   let sliceEnds = performance.now() + SLICE_MS;
-  // One buffer for all: what is left of the last piece, then the next.
-  let buffer = new Uint8Array(READ_BYTES);
-  for (const range of ranges) {
-    let left = 0;
-    for (let offset = range.from; offset < range.to; ) {
-      if (left * 2 > buffer.length) {
-        // A block that is larger than the buffer.
-        const larger = new Uint8Array(buffer.length * 2);
-        larger.set(buffer.subarray(0, left));
-        buffer = larger;
-      }
-      const want = Math.min(buffer.length - left, range.to - offset);
-      const got = await readFully(file, buffer.subarray(left, left + want), offset);
-      if (got < want) throw new EvertError("log_damaged", "the checkpoint is shorter than its manifest says");
-      offset += got;
-      const bytes = buffer.subarray(0, left + want);
-      let at = 0;
-      for (let block = nextBlock(bytes, at); block !== null; block = nextBlock(bytes, at)) {
-        apply(block.kind, block.payload);
-        at = block.next;
-        if (performance.now() < sliceEnds) continue;
-        await nextTurn();
-        sliceEnds = performance.now() + SLICE_MS;
-      }
-      buffer.copyWithin(0, at, bytes.length);
-      left = bytes.length - at;
+  let left: Uint8Array = new Uint8Array(0);
+  let spare: Uint8Array = new Uint8Array(HEAD_BYTES + READ_BYTES);
+  let reading = read(pieces[0], new Uint8Array(HEAD_BYTES + READ_BYTES));
+  for (const [i, piece] of pieces.entries()) {
+    const buffer = await reading;
+    const end = HEAD_BYTES + piece.to - piece.from;
+    let bytes: Uint8Array;
+    if (left.length <= HEAD_BYTES) {
+      buffer.set(left, HEAD_BYTES - left.length);
+      bytes = buffer.subarray(HEAD_BYTES - left.length, end);
+    } else {
+      // A block that is larger than a piece.
+      bytes = new Uint8Array(left.length + end - HEAD_BYTES);
+      bytes.set(left);
+      bytes.set(buffer.subarray(HEAD_BYTES, end), left.length);
     }
-    if (left > 0) throw new EvertError("log_damaged", "the checkpoint ends in the middle of a block");
+    reading = read(pieces[i + 1], spare);
+    // Whoever fails below does not wait for it.
+    reading.catch(() => {});
+    let at = 0;
+    for (let block = nextBlock(bytes, at); block !== null; block = nextBlock(bytes, at)) {
+      apply(block.kind, block.payload);
+      at = block.next;
+      if (performance.now() < sliceEnds) continue;
+      await nextTurn();
+      sliceEnds = performance.now() + SLICE_MS;
+    }
+    left = bytes.subarray(at);
+    spare = buffer;
+    if (left.length > 0 && piece.isLast)
+      throw new EvertError("log_damaged", "the checkpoint ends in the middle of a block");
   }
+}
+
+interface Piece {
+  readonly from: number;
+  readonly to: number;
+  /** Of its range. */
+  readonly isLast: boolean;
+}
+
+function piecesOf({ from, to }: { readonly from: number; readonly to: number }): Piece[] {
+  const pieces: Piece[] = [];
+  for (let at = from; at < to; at += READ_BYTES) {
+    const end = Math.min(to, at + READ_BYTES);
+    pieces.push({ from: at, to: end, isLast: end === to });
+  }
+  return pieces;
 }
 
 /** Fills the dictionary; the stores follow when the operators, which may intern constants, have been compiled. */
@@ -398,6 +433,7 @@ export async function restoreDictionary(
   dictionary: Dictionary,
 ): Promise<void> {
   const ranges = manifest.sections.map(({ from, rows }) => ({ from, to: rows }));
+  if (manifest.texts !== undefined) dictionary.restoring(manifest.texts);
   const file = await disk.open(joinPath(directory, manifest.file), "read");
   try {
     await readBlocks(file, ranges, (kind, payload) => applyBlock(kind, payload, dictionary, null));

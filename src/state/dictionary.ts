@@ -372,6 +372,11 @@ export class Dictionary {
     return this.#table.highWater;
   }
 
+  /** Before the first restore(), into a new dictionary: ids below `ids` are about to come. */
+  restoring(ids: number): void {
+    this.#table.expect(ids);
+  }
+
   /** Puts a value under a given id (restoring a checkpoint). What was under the id goes. */
   restore(id: number, bytes: Uint8Array): void {
     this.forget(id);

@@ -4,6 +4,7 @@
  * Single values are looked for one after the other. Texts in the heap's window come many at a time, and then what each lookup will read is read for
  * all of them first, so that the machine fetches it side by side: a table of a million values is larger than any cache.
  */
+import { assert } from "../base/assert.ts";
 import { Buckets } from "./buckets.ts";
 import { Marks } from "./marks.ts";
 import { GrowingMemory, Int32List } from "./memory.ts";
@@ -27,7 +28,7 @@ export class TextTable {
   /** Ids made or freed since somebody took them. */
   readonly touched: Marks = new Marks();
   readonly #entries = new GrowingMemory();
-  readonly #buckets = new Buckets();
+  #buckets = new Buckets();
   readonly #freeIds = new Int32List();
   /** Values held. */
   live = 0;
@@ -72,6 +73,16 @@ export class TextTable {
     const id = this.#freeIds.length > 0 ? this.#freeIds.pop() : this.#newId();
     this.heap.write(this.#place(id, end - start, hash), source, start, end);
     return id;
+  }
+
+  /** So many values are about to come to a table that holds but one: filling it then splits nothing. */
+  expect(values: number): void {
+    assert(this.live === 1 && this.isLive(0), "a table that is filled holds the empty text");
+    const hash = this.E[HASH] as number;
+    this.#buckets = new Buckets();
+    this.#buckets.presize(values);
+    this.#buckets.count = 1;
+    this.#buckets.B[this.#buckets.bucketOf(hash)] = 1;
   }
 
   /** The same under a given id, which is free; those between it and the highest so far become free, too. */

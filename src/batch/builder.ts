@@ -23,6 +23,7 @@ import { describe, firstStep, prefixPath, propertyStep, ValueError } from "./val
 const LOOP_ROWS_MIN = 2;
 /** Records taken off a text at once: what is done before and after then costs little. */
 const JSON_ROWS = 256;
+const JSON_ROWS_MIN = 16;
 /** Few records are shorter; where they are, the loop is called more often. */
 const JSON_ROW_BYTES = 16;
 /** Rows for which room is made at once. */
@@ -121,18 +122,16 @@ export class BatchBuilder {
     if (loop === null) return 0;
     const columns = this.#columns;
     const { from } = text;
-    const rows = Math.min(rowsMax, JSON_ROWS, Math.ceil((text.to - from) / JSON_ROW_BYTES));
+    let rows = Math.min(rowsMax, JSON_ROWS, Math.ceil((text.to - from) / JSON_ROW_BYTES));
+    // Not to grow for rows that may not come: what room there is, is used up first.
+    for (const { room } of columns) if (room >= JSON_ROWS_MIN && room < rows) rows = room;
     for (const column of columns) column.openBlock(rows);
     const taken = loop(text, rows, columns);
     for (const column of columns) column.closeBlock(taken);
     this.#length += taken;
     // Room for the rest of the text, if it goes on like this: one step instead of several.
-    if (taken === JSON_ROWS) this.#reserve(((text.to - text.from) / (text.from - from)) * taken);
+    if (taken === JSON_ROWS) this.reserve(((text.to - text.from) / (text.from - from)) * taken);
     return taken;
-  }
-
-  #reserve(rows: number): void {
-    for (const column of this.#columns) column.reserve(Math.ceil(rows));
   }
 
   /** Rows taken, of rows[from, to). */
@@ -148,6 +147,11 @@ export class BatchBuilder {
     for (const column of columns) column.closeBlock(taken);
     this.#length += taken;
     return taken;
+  }
+
+  /** Room for about so many more rows, made at once instead of bit by bit. */
+  reserve(rows: number): void {
+    for (const column of this.#columns) column.reserve(Math.ceil(rows));
   }
 
   /** One row by position: `values[i]` for column i. @throws as appendRow */

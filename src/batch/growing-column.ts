@@ -8,6 +8,7 @@ import type { SqlType } from "./types.ts";
 const ROWS_MIN = 16;
 /** Buffers up to this many rows are kept from batch to batch. */
 export const ROWS_KEPT_MAX = 4096;
+const EXPECTED_ROWS_MAX = 65_536;
 
 export abstract class GrowingColumn {
   readonly name: string;
@@ -17,6 +18,8 @@ export abstract class GrowingColumn {
   abstract readonly rowBytes: number;
   length = 0;
   protected capacity = 0;
+  /** Rows of the next batch: about as many as the one before had, so that it need not grow from nothing. */
+  #expectedRows = 0;
   protected validity: Uint8Array | null = null;
 
   constructor(field: Field) {
@@ -29,7 +32,7 @@ export abstract class GrowingColumn {
   protected abstract resize(capacity: number): void;
 
   protected grow(rows: number): void {
-    let capacity = Math.max(ROWS_MIN, this.capacity);
+    let capacity = Math.max(ROWS_MIN, this.capacity, this.#expectedRows);
     while (capacity < rows) capacity *= 2;
     this.resize(capacity);
     this.capacity = capacity;
@@ -43,6 +46,11 @@ export abstract class GrowingColumn {
       setBits(this.validity, 0, this.length);
     }
     return this.validity;
+  }
+
+  /** Rows that may come before it has to grow. */
+  get room(): number {
+    return this.capacity - this.length;
   }
 
   /** Room for so many more rows. */
@@ -78,6 +86,7 @@ export abstract class GrowingColumn {
   }
 
   protected takeValidity(): Uint8Array | null {
+    this.#expectedRows = Math.min(this.length, EXPECTED_ROWS_MAX);
     const bitmap = this.validity;
     this.validity = null;
     if (bitmap === null || allSet(bitmap, this.length)) return null;

@@ -5,6 +5,12 @@ import type { JsonText } from "../../batch/json-loop.ts";
 import type { Schema } from "../../batch/schema.ts";
 import type { RecordTarget } from "./record-decoder.ts";
 
+/** Records of the last body of each schema: about as many will be in the next. */
+const expected = new WeakMap<Schema, number>();
+const EXPECTED_MAX = 16_384;
+/** What a record has at least, nearly always. */
+const RECORD_BYTES = 16;
+
 export class RecordColumns implements RecordTarget {
   readonly #builder: BatchBuilder;
   readonly #rowsMax: number;
@@ -24,6 +30,10 @@ export class RecordColumns implements RecordTarget {
   }
 
   takeText(text: JsonText): number {
+    if (this.#builder.length === 0) {
+      const most = Math.min(expected.get(this.#builder.schema) ?? 0, this.#rowsMax);
+      this.#builder.reserve(Math.min(most, (text.to - text.from) / RECORD_BYTES));
+    }
     return this.#builder.appendJson(text, this.#rowsMax - this.#builder.length);
   }
 
@@ -33,6 +43,7 @@ export class RecordColumns implements RecordTarget {
 
   /** All of it; then it is empty. */
   finish(): Batch {
+    expected.set(this.#builder.schema, Math.min(this.#builder.length, EXPECTED_MAX));
     return this.#builder.finish();
   }
 }

@@ -131,7 +131,11 @@ export class TableFunctionRows extends FanOut {
       out.columns[i]![o] = chunk.columns[i]![row]!;
       if (out.nulls[i]) out.nulls[i]![o] = chunk.nulls[i]![row]!;
     }
-    for (const [i, value] of made.entries()) this.#set(out, this.#width + i, o, value);
+    for (const [i, value] of made.entries()) {
+      const { type } = this.#plan.columns[i]!;
+      const isScaled = value !== null && isSmallNumeric(type);
+      this.#set(out, this.#width + i, o, isScaled ? (value as Decimal).unscaled : value);
+    }
     if (this.#plan.ordinality) {
       this.#set(out, this.#width + made.length, o, made === this.#nothing ? null : BigInt(this.#number));
     }

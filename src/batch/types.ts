@@ -85,6 +85,8 @@ export interface Domain {
   readonly over: string | null;
   readonly notNull: boolean;
   readonly checks: readonly { readonly name: string; readonly text: string }[];
+  /** DEFAULT, as it was written; absent: none. */
+  readonly fallback?: string;
 }
 
 /** How a column's values lie in an engine chunk and in a state row. */

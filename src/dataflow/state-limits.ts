@@ -27,7 +27,7 @@ export const LOOK_EVERY = 16;
 /** Why the operator has to stop, or null. */
 export function overLimit(node: Node, limits: StateLimits): EvertError | null {
   if (node.made > limits.stepRowsMax) {
-    return tooMuch(node, `made more than ${limits.stepRowsMax} rows in one step`, "stepRowsMax");
+    return tooMuch(node, `makes more than ${limits.stepRowsMax} rows at once`, "stepRowsMax");
   }
   for (const store of node.allStores) {
     if (store.live > limits.rowsMax)
@@ -39,8 +39,26 @@ export function overLimit(node: Node, limits: StateLimits): EvertError | null {
 }
 
 function tooMuch(node: Node, what: string, limit: keyof StateLimits): EvertError {
-  return new EvertError("view_limit", `the query is too large: one of its operators ${what}`, {
-    detail: `The operator: ${node.label}.`,
+  return new EvertError("view_limit", `the query is too large: a part of it ${what}`, {
+    detail: `The part: ${partOf(node)}.`,
     hint: `Join on more, or filter before. Or open the database with a higher limits.${limit}.`,
   });
+}
+
+/** What of the query the node works off, as EXPLAIN says it, and over which topics. */
+function partOf(node: Node): string {
+  const readers = [...node.storeEdges, ...node.rowEdges].map((edge) => edge.node);
+  const known = [node, ...node.sources.map((source) => source.node), ...readers].find(
+    (n) => n.about.length > 0,
+  );
+  const topics = [...new Set(topicsOf(node))];
+  const said = known?.about.join(", ") ?? "rows";
+  return topics.length === 0 ? said : `${said}, over ${topics.join(" and ")}`;
+}
+
+function topicsOf(node: Node, seen: Set<Node> = new Set()): string[] {
+  if (seen.has(node)) return [];
+  seen.add(node);
+  if (node.isTopic) return [node.label];
+  return node.sources.flatMap((source) => topicsOf(source.node, seen));
 }

@@ -264,6 +264,7 @@ export class EngineCatalog implements Catalog {
       defaults: entry.defaults,
       ...(entry.keyName === undefined ? {} : { keyName: entry.keyName }),
       uniques: this.uniquesOf(entry),
+      ...(entry.checks === undefined ? {} : { checkNames: entry.checks.map((check) => check.name) }),
       ...(entry.defaultTexts === undefined ? {} : { defaultTexts: entry.defaultTexts }),
       ...(entry.hiddenRowId ? { identified: { schema: entry.schema, key: entry.key ?? [] } } : {}),
     };

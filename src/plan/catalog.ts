@@ -38,6 +38,8 @@ export interface CatalogRelation {
   readonly keyName?: string;
   /** Unique besides the key; absent: none. */
   readonly uniques?: readonly UniqueKey[];
+  /** Names of its CHECKs; absent: none. */
+  readonly checkNames?: readonly string[];
   /** Per column, the text of a default that is no constant, or null. */
   readonly defaultTexts?: readonly (string | null)[];
   /** Of a table without primary key: its columns with the hidden one that tells its rows apart. */

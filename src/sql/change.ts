@@ -397,6 +397,10 @@ function conflictTarget(
   if (infer.conname !== undefined) {
     const named = all.find((u) => u.name === infer.conname && u.isIndex !== true);
     if (named !== undefined) return [named.name];
+    if (relation.checkNames?.includes(infer.conname)) {
+      const message = "constraint in ON CONFLICT clause has no associated index";
+      throw new EvertError("wrong_object_type", message, { position });
+    }
     const message = `constraint "${infer.conname}" for table "${relation.name}" does not exist`;
     throw new EvertError("undefined_object", message, { position });
   }

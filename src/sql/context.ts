@@ -172,7 +172,7 @@ export function checkPlanSize(plan: Plan, inputsOf: (plan: Plan) => readonly Pla
   };
   if (sizeOf(plan) > PLAN_NODES_MAX) {
     throw new EvertError("statement_too_complex", "query is too large", {
-      detail: `Its plan has more than ${PLAN_NODES_MAX} nodes; a WITH query counts each time it is used.`,
+      detail: `Written out it has more than ${PLAN_NODES_MAX} joins, filters and other steps; a WITH query or a view counts each time it is used.`,
     });
   }
 }

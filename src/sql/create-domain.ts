@@ -2,9 +2,10 @@
 import { EvertError, notSupported } from "../base/errors.ts";
 import type { BindContext } from "./context.ts";
 import { typeNameOf } from "./create-type.ts";
+import { bindDefault, nextPlace } from "./declared-default.ts";
 import { plainPlace } from "./expression.ts";
 import { bindCheck } from "./in-domain.ts";
-import { textOfCheck } from "./kept-text.ts";
+import { textOfCheck, textOfDefault } from "./kept-text.ts";
 import { emptyScope } from "./scope.ts";
 import type { CreateTypeStatement } from "./statement-types.ts";
 import { as, type NodeOf } from "./tree.ts";
@@ -27,6 +28,8 @@ export function bindCreateDomain(
   const checks: Check[] = [...(over?.checks ?? [])];
   const own: Check[] = [];
   let notNull: boolean | null = null;
+  let fallback = over?.fallback;
+  let declares = false;
   for (const constraint of constraints) {
     const position = ctx.position(constraint.location);
     switch (constraint.contype) {
@@ -48,8 +51,14 @@ export function bindCreateDomain(
         own.push(check);
         break;
       }
-      case "CONSTR_DEFAULT":
-        throw notSupported("DEFAULT of a domain", position, "Give the default to the column.");
+      case "CONSTR_DEFAULT": {
+        if (declares) throw new EvertError("syntax_error", "multiple default expressions", { position });
+        declares = true;
+        const end = nextPlace(node.constraints, constraint);
+        bindDefault(constraint, end, name, base, ctx);
+        fallback = textOfDefault(ctx.source.slice(constraint.location ?? 0, end));
+        break;
+      }
       case "CONSTR_PRIMARY":
         throw new EvertError("syntax_error", "primary key constraints not possible for domains", {
           position,
@@ -67,6 +76,7 @@ export function bindCreateDomain(
     over: over?.name ?? null,
     notNull: over?.notNull === true || notNull === true,
     checks,
+    ...(fallback === undefined ? {} : { fallback }),
   };
   return { kind: "createType", text, name, type: { ...base, domain } };
 }

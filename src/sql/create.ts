@@ -2,28 +2,17 @@
 import type { ColumnDef, Constraint, IntoClause, Node, RangeVar } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
 import { type Field, schemaOf } from "../batch/schema.ts";
-import type { Datum } from "../plan/expression.ts";
-import { sqlTypeName } from "../plan/functions.ts";
 import { bindQuery } from "./bind-query.ts";
-import { type Bound, boundType, coerce } from "./bound.ts";
-import { DEFAULTS } from "./clock.ts";
 import { bindConstraints, type Declared, primaryKey, refuseConstraint, saysNothing } from "./constraints.ts";
 import { type BindContext, checkColumnCount } from "./context.ts";
+import { bindDefault, type Default, domainDefault, nextPlace } from "./declared-default.ts";
 import { bindExpr, plainPlace } from "./expression.ts";
-import { withoutDomain } from "./in-domain.ts";
-import { textOfDefault } from "./kept-text.ts";
 import { boolOption, optionsOf, textOption } from "./options.ts";
 import { emptyScope } from "./scope.ts";
 import type { CreateTableStatement, CreateViewStatement } from "./statement-types.ts";
 import { textBehindAs } from "./tokens.ts";
-import { as, kindOf, locationOf, type NodeOf, startOf, stringOf } from "./tree.ts";
+import { as, kindOf, locationOf, type NodeOf, stringOf } from "./tree.ts";
 import { bindTypeName } from "./type-names.ts";
-
-/** A constant or, where that is not known before rows are stored, its text. */
-interface Default {
-  readonly value: Datum;
-  readonly text: string | null;
-}
 
 interface Column {
   readonly field: Field;
@@ -137,7 +126,7 @@ function bindColumnDef(node: ColumnDef, table: string, before: readonly Column[]
           const message = `multiple default values specified for column "${name}" of table "${table}"`;
           throw new EvertError("syntax_error", message, { position: ctx.position(constraint.location) });
         }
-        fallback = bindDefault(constraint, nextPlace(node, constraint), name, type, ctx);
+        fallback = bindDefault(constraint, nextPlace(node.constraints, constraint), name, type, ctx);
         break;
       case "CONSTR_PRIMARY":
       case "CONSTR_UNIQUE":
@@ -149,7 +138,7 @@ function bindColumnDef(node: ColumnDef, table: string, before: readonly Column[]
     }
   }
   const field = { name, type, nullable: says !== "CONSTR_NOTNULL" };
-  return { field, fallback: fallback ?? { value: null, text: null }, constraints };
+  return { field, fallback: fallback ?? domainDefault(type, name, ctx), constraints };
 }
 
 function bindCollation(clause: NodeOf<"CollateClause">, ctx: BindContext): void {
@@ -158,47 +147,6 @@ function bindCollation(clause: NodeOf<"CollateClause">, ctx: BindContext): void 
     { CollateClause: { ...clause, arg: literal } },
     plainPlace(ctx, emptyScope(), "column definitions"),
   );
-}
-
-function bindFallback(node: Node, position: number | undefined, ctx: BindContext): Bound {
-  try {
-    return bindExpr(node, plainPlace(ctx, emptyScope(), DEFAULTS));
-  } catch (error) {
-    if (!(error instanceof EvertError) || !["undefined_column", "undefined_table"].includes(error.code))
-      throw error;
-    // No column has a value before the row is there.
-    throw new EvertError("feature_not_supported", "cannot use column reference in DEFAULT expression", {
-      position: error.position ?? position,
-      cause: error,
-    });
-  }
-}
-
-/** Where the column's next constraint begins, if there is one. */
-function nextPlace(node: ColumnDef, { location = 0 }: Constraint): number {
-  const places = (node.constraints ?? []).map((n) => as(n, "Constraint")!.location ?? 0);
-  return Math.min(...places.filter((place) => place > location), Number.MAX_SAFE_INTEGER);
-}
-
-function bindDefault(
-  { raw_expr, location }: Constraint,
-  end: number,
-  column: string,
-  type: Field["type"],
-  ctx: BindContext,
-): Default {
-  const position = ctx.position(startOf(raw_expr!));
-  // What a row is given must not depend on when the table was made.
-  ctx.literalClock = null;
-  const bound = bindFallback(raw_expr!, position, ctx);
-  const expr = coerce(bound, withoutDomain(type), "assignment", ctx);
-  if (expr === undefined) {
-    const from = sqlTypeName(boundType(bound));
-    const message = `column "${column}" is of type ${sqlTypeName(type)} but default expression is of type ${from}`;
-    throw new EvertError("datatype_mismatch", message, { position });
-  }
-  if (expr.kind === "const") return { value: expr.value, text: null };
-  return { value: null, text: textOfDefault(ctx.source.slice(location ?? 0, end)) };
 }
 
 // ---- views ------------------------------------------------------------------------------------------------------

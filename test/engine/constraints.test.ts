@@ -43,6 +43,7 @@ function statement(random: SeededRandom): string {
     "ON CONFLICT ON CONSTRAINT t_pkey DO UPDATE SET a = excluded.a, d = 7",
     "ON CONFLICT (a) DO UPDATE SET b = excluded.b, c = t.c",
     "ON CONFLICT ON CONSTRAINT t_b_c_key DO UPDATE SET a = t.a + 1 WHERE t.k > 2",
+    "ON CONFLICT ON CONSTRAINT small DO NOTHING",
   ];
   switch (random.below(9)) {
     case 0:

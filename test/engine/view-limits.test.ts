@@ -75,7 +75,8 @@ describe("a join that explodes", () => {
     await open();
     await define();
     await rows(1000);
-    expect((await db.sql(`CREATE MATERIALIZED VIEW pairs AS ${joined}`)).error).toMatchObject(refused);
+    const { error } = await db.sql(`CREATE MATERIALIZED VIEW pairs AS ${joined}`);
+    expect(error).toMatchObject({ ...refused, detail: "The part: Inner join on a = a, over table t." });
     expect((await db.sql(joined)).error).toMatchObject(refused);
     expect(await otherView()).toEqual({ n: 1000 });
     expect(await rowsOf(db, "SELECT count(*) FROM t")).toEqual([["1000"]]);

@@ -1,7 +1,6 @@
 /** Joins: on equal keys, both inputs stored; as of each record's commit, where the left side passes by and the right side's changes do. */
-import { unreachable } from "../base/assert.ts";
-import { notSupported } from "../base/errors.ts";
-import type { AsOfJoinPlan, JoinPlan, Plan } from "../plan/plan.ts";
+import type { AsOfJoinPlan, JoinPlan } from "../plan/plan.ts";
+import { checkAsOfJoin } from "../plan/refused.ts";
 import { type CompileContext, distinctOf, fromRows } from "./compile-context.ts";
 import { identityOf } from "./identity.ts";
 import type { Node } from "./node.ts";
@@ -32,13 +31,7 @@ export function joinNode(compiler: CompileContext, plan: JoinPlan, columns: read
 }
 
 export function asOfJoinNode(compiler: CompileContext, plan: AsOfJoinPlan, columns: readonly number[]): Node {
-  if (!keepsCommits(plan.left)) {
-    throw notSupported(
-      "an as-of join whose left side is joined or grouped",
-      undefined,
-      "Put the as-of join first.",
-    );
-  }
+  checkAsOfJoin(plan);
   const width = plan.left.schema.fields.length;
   const leftColumns = distinctOf([...columns.filter((c) => c < width), ...plan.leftKeys]);
   const rightColumns = distinctOf([
@@ -64,36 +57,4 @@ export function asOfJoinNode(compiler: CompileContext, plan: AsOfJoinPlan, colum
     };
     return new AsOfJoin(spec, fromRows(left), fromRows(right), compiler.dictionary);
   });
-}
-
-/** Whether rows still carry their own commit. */
-function keepsCommits(plan: Plan): boolean {
-  switch (plan.kind) {
-    case "source":
-      return plan.relation === "stream";
-    case "filter":
-    case "project":
-    case "mapFunction":
-    case "series":
-    case "tableFunction":
-      return keepsCommits(plan.input);
-    case "asOfJoin":
-      return keepsCommits(plan.left);
-    case "union":
-      return plan.inputs.every(keepsCommits);
-    case "values":
-    case "join":
-    case "group":
-    case "distinct":
-    case "setOperation":
-    case "topK":
-    case "window":
-    case "recursive":
-    case "recursiveRef":
-    case "temporal":
-    case "apply":
-      return false;
-    default:
-      return unreachable(plan);
-  }
 }

@@ -36,13 +36,35 @@ export async function declareApp(
       });
     };
     for (const handle of ordered) {
-      await create(() => newView(core, handle));
+      await create(() => namingIt(handle.name, () => newView(core, handle)));
       core.views.replan(core.catalog.view(handle.name).id);
     }
     for (const { name } of core.catalog.views().sort((a, b) => a.id - b.id)) {
       if (!declared.has(name)) await create(() => renewedView(core, name));
     }
   }
+}
+
+/** What is wrong with a view says which: a program declares many. */
+function namingIt<T>(name: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof EvertError ? named(name, error) : error;
+  }
+}
+
+/** The error as one of the view. */
+export function named(view: string, error: EvertError): EvertError {
+  const { code, message, detail, hint, sqlstate, position } = error;
+  if (message.includes(`"${view}"`)) return error;
+  return new EvertError(code, `view "${view}": ${message}`, {
+    detail,
+    hint,
+    sqlstate,
+    position,
+    cause: error,
+  });
 }
 
 /** Nothing for a view that is what it was, or that cannot be planned, which its readers are told. */

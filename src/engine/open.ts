@@ -19,6 +19,7 @@ import type {
   TopicRecord,
 } from "./api.ts";
 import { type Database, openEngine } from "./database.ts";
+import { named } from "./declare.ts";
 import { nextTurn } from "./stepper.ts";
 
 /** Where a database lies, what the program declares, and what it is limited to. */
@@ -201,7 +202,7 @@ export async function open(options: OpenOptions): Promise<Db> {
     const error = engine.viewFailure(view.name);
     if (error !== null) {
       await engine.close();
-      throw error;
+      throw named(view.name, error);
     }
   }
   return new Db(engine);

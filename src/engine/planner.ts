@@ -6,6 +6,7 @@ import type { Catalog } from "../plan/catalog.ts";
 import { queryKey } from "../plan/fingerprint.ts";
 import { optimizeQuery } from "../plan/optimize.ts";
 import type { OptimizedQuery, Query } from "../plan/plan.ts";
+import { checkOperators } from "../plan/refused.ts";
 import { bindView } from "../sql/statement.ts";
 import type { ViewEntry } from "./catalog.ts";
 import { STATE_FORMAT } from "./checkpointing.ts";
@@ -24,13 +25,22 @@ function asCounted(catalog: Catalog, { rows }: ViewEntry): Catalog {
   };
 }
 
-/** @throws EvertError when it does not bind, or when its code is not loaded. */
+/** @throws EvertError when it does not bind, when no operator does what it asks for, or when its code is not loaded. */
 export function planView(
   entry: ViewEntry,
   now: Catalog,
   handles: ReadonlyMap<string, AnyView>,
 ): OptimizedQuery {
-  const catalog = asCounted(now, entry);
+  const query = plannedQuery(entry, asCounted(now, entry), handles);
+  checkOperators(query.plan);
+  return query;
+}
+
+function plannedQuery(
+  entry: ViewEntry,
+  catalog: Catalog,
+  handles: ReadonlyMap<string, AnyView>,
+): OptimizedQuery {
   if (entry.sql !== null) return bound(entry.sql, entry, catalog);
   const handle = handles.get(entry.name);
   if (handle === undefined || handle.definition.kind !== "chain") {

@@ -464,19 +464,7 @@ export class Statements {
     if (live === undefined) return position;
     // As in PostgreSQL, the statement is done when the view has its rows.
     await live.filling?.done;
-    const { error } = live;
-    // What its operators refuse is refused, too: it leaves no view behind.
-    if (error?.code === "feature_not_supported") {
-      const drop = {
-        kind: "drop",
-        object: "materialized view",
-        names: [name],
-        ifExists: true,
-        cascade: true,
-      } as const;
-      await dropRelations(this.#core, { ...drop, text: statement.text });
-    }
-    if (error !== null) throw error;
+    if (live.error !== null) throw live.error;
     return this.#core.position;
   }
 

@@ -6,6 +6,10 @@ it("a numeric(p,s) that a function in FROM gives is itself", async () => {
   const db = await openInMemory();
   await sql(db, "CREATE TABLE t (k int PRIMARY KEY, d numeric(6, 1)[])");
   await sql(db, "INSERT INTO t VALUES (1, '{1000, 1.5, NULL}')");
-  expect(await rowsOf(db, "SELECT x FROM t, unnest(t.d) AS x ORDER BY x")).toEqual([["1.5"], ["1000.0"], [null]]);
+  expect(await rowsOf(db, "SELECT x FROM t, unnest(t.d) AS x ORDER BY x")).toEqual([
+    ["1.5"],
+    ["1000.0"],
+    [null],
+  ]);
   await db.close();
 });

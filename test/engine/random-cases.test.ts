@@ -7,10 +7,10 @@
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { seed } from "../support/seed.ts";
 import { type Case, caseText, makeCase, readCase } from "./random/case.ts";
-import { judge } from "./random/judge.ts";
+import { judge, type Verdict } from "./random/judge.ts";
 import { shrink } from "./random/shrink.ts";
 import { Postgres } from "./support/postgres.ts";
 
@@ -37,9 +37,20 @@ function inShort(wrong: string): string {
     .replace(/changes \d+ rows.*/, "changes");
 }
 
-async function failure(events: Case): Promise<string | null> {
+/** Every second case runs against a clock by which everything takes long: each bound on a turn of the event loop strikes, at its first look. */
+async function judgeHurried(events: Case, hurried: boolean): Promise<Verdict> {
+  const now = performance.now.bind(performance);
+  if (hurried) vi.spyOn(performance, "now").mockImplementation(() => now() * 500);
   try {
-    const { wrong } = await judge(postgres, events);
+    return await judge(postgres, events);
+  } finally {
+    vi.restoreAllMocks();
+  }
+}
+
+async function failure(events: Case, hurried: boolean): Promise<string | null> {
+  try {
+    const { wrong } = await judgeHurried(events, hurried);
     return wrong === null ? null : inShort(wrong);
   } catch (error) {
     return inShort(`threw ${(error as Error).message}`);
@@ -64,9 +75,10 @@ describe("a random case", () => {
     for (let i = 0; i < cases; i++) {
       const caseSeed = (seed * 100_003 + i) >>> 0;
       const events = makeCase(caseSeed);
+      const hurried = i % 2 === 1;
       let wrong: string | null;
       try {
-        const verdict = await judge(postgres, events);
+        const verdict = await judgeHurried(events, hurried);
         wrong = verdict.wrong;
         random.made++;
         random.compared += verdict.compared;
@@ -75,8 +87,11 @@ describe("a random case", () => {
         wrong = `threw ${(error as Error).stack}`;
       }
       if (wrong === null) continue;
-      const small = await shrink(events, { failure, until: performance.now() + shrinkMs });
-      const said = await judge(postgres, small).then(
+      const small = await shrink(events, {
+        failure: (c) => failure(c, hurried),
+        until: performance.now() + shrinkMs,
+      });
+      const said = await judgeHurried(small, hurried).then(
         (v) => v.wrong,
         (e: Error) => e.stack,
       );

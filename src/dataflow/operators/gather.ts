@@ -137,7 +137,7 @@ export class Gather implements GatheredRow {
     const { error } = this.#collector;
     setValue(this.#group.store, slot, this.#valueColumn, error === null ? value : null);
     setValue(this.#group.store, slot, this.#errorColumn, error === null ? null : this.#errorText(error));
-    return budget - 1;
+    return Math.max(0, budget - 1);
   }
 
   /** What is left of the budget when all rows are shown; negative: it was not enough. */
@@ -145,14 +145,14 @@ export class Gather implements GatheredRow {
     const index = this.#index as OrderedIndex;
     const { store, weighted } = this.#input;
     const { to } = this.#group.step;
-    let at: number;
-    if (this.#walking) at = index.next(index.positionOf(this.#row));
-    else {
+    if (!this.#walking) {
       this.#collector.begin(this.#count(slot));
       this.#walking = true;
+      this.#row = -1;
       this.#shown = -1;
-      at = (this.#first as FirstEntry)(slot, index);
     }
+    const isFirst = this.#row < 0;
+    let at = isFirst ? (this.#first as FirstEntry)(slot, index) : index.next(index.positionOf(this.#row));
     for (; at >= 0; at = index.next(at)) {
       if (--budget < 0) return -1;
       this.#row = index.slot(at);

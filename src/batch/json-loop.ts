@@ -17,7 +17,7 @@
  *
  * Names get into the code as bytes only. Where code may not be generated (a page's content security policy), there is no loop.
  */
-import { encodeUtf8, writeUtf8 } from "../base/bytes.ts";
+import { EMPTY_BYTES, encodeUtf8, writeUtf8 } from "../base/bytes.ts";
 import type { ColumnBuilder } from "./column-builder.ts";
 import { fromValue } from "./convert.ts";
 import {
@@ -81,6 +81,7 @@ function makeLoop(schema: Schema): JsonLoop | null {
           fromValue(type, value),
     ),
     lend,
+    roomier,
     columnAt: (bytes: Uint8Array, at: number) => names.findIndex((name) => startsWith(bytes, at, name)),
     startsWith,
     plainByte,
@@ -215,8 +216,8 @@ function words(k: number): string {
  */
 function textValues(k: number): Values {
   return {
-    begin: `const o${k} = c${k}.offsets, b${k} = o${k}[at]; let e${k} = 0, d${k} = lend(${k}, text.to - text.from, 0);`,
-    write: `d${k} = lend(${k}, e${k} + v.length * 3, e${k}); e${k} = writeUtf8(v, d${k}, e${k}); o${k}[r + 1] = b${k} + e${k};`,
+    begin: `const o${k} = c${k}.offsets, b${k} = o${k}[at]; let e${k} = 0, d${k} = lend(${k}, text.to - text.from);`,
+    write: `d${k} = roomier(${k}, d${k}, e${k}, v.length * 3); e${k} = writeUtf8(v, d${k}, e${k}); o${k}[r + 1] = b${k} + e${k};`,
     writeNull: `o${k}[r + 1] = b${k} + e${k};`,
     end: `c${k}.appendTexts(d${k}, taken);`,
   };
@@ -225,15 +226,18 @@ function textValues(k: number): Values {
 const lentMax = 512 * 1024;
 const lent: Uint8Array[] = [];
 
-/** The array for the texts of column k with room for so many bytes, of which the first `used` are kept. All loops share it. */
-function lend(k: number, bytes: number, used: number): Uint8Array {
-  let data = lent[k];
-  if (data !== undefined && bytes <= data.length) return data;
-  const larger = new Uint8Array(Math.max(2 * (data?.length ?? 0), bytes));
-  if (data !== undefined) larger.set(data.subarray(0, used));
-  data = larger;
-  if (data.length <= lentMax) lent[k] = data;
-  return data;
+/** An array for the texts of column k with room for so many bytes. All loops share it. */
+function lend(k: number, bytes: number): Uint8Array {
+  return roomier(k, lent[k] ?? EMPTY_BYTES, 0, bytes);
+}
+
+/** `data`, or a larger one that holds its first `used` bytes, with room for so many more. Too large an array is not kept to be lent again. */
+function roomier(k: number, data: Uint8Array, used: number, bytes: number): Uint8Array {
+  if (used + bytes <= data.length) return data;
+  const larger = new Uint8Array(Math.max(2 * data.length, used + bytes));
+  larger.set(data.subarray(0, used));
+  if (larger.length <= lentMax) lent[k] = larger;
+  return larger;
 }
 
 function boolean(k: number): ColumnCode {
@@ -292,7 +296,7 @@ function decimalText(k: number): string {
           if (i === point + 1) break common;
         }
         if (i - q > 40 || (bytes[i] | 32) === 101 || (ones === 0 && c === 45)) break common;
-        d${k} = lend(${k}, e${k} + i - q, e${k});
+        d${k} = roomier(${k}, d${k}, e${k}, i - q);
         while (q < i) d${k}[e${k}++] = bytes[q++];
         o${k}[r + 1] = b${k} + e${k}; break found;`;
 }

@@ -6,6 +6,7 @@
  *
  * - "from memory": rounds of 1,000 events, each one step of a circuit with this view alone. Batches are made before the clock starts; in it are
  *   columns to chunks, operators, the view's rows with their indexes, and what of them has changed. The answers of q0 to q2 are kept as rows, too.
+ *   The median of three circuits.
  * - "from the log": the same rounds as durable commits, 16 of them under way at once, up to the view showing them all.
  *
  * q3, q4, q7 and q18 have their bound beside them: the same job by hand (nexmark/loops.ts), and that again beside its form on `Map`s. There the
@@ -35,10 +36,12 @@ import { geometricMean, rounds as inTurns, type Measured, median, present, threa
 
 const JUDGED_EVENTS = 20_000;
 const FLINK = "published for Flink";
+/** Each with a circuit of its own, whose code is compiled anew. */
+const MEMORY_TURNS = 3;
 const TURNS = 5;
 
 const { values, positionals } = parseArgs({
-  options: { events: { type: "string", default: "500000" } },
+  options: { events: { type: "string", default: "300000" } },
   allowPositionals: true,
 });
 const events = Number(values.events);
@@ -110,12 +113,20 @@ async function fromMemory(dir: string, query: NexmarkQuery, rounds: readonly Rou
   const db = await openNexmark(dir);
   const plan = await planned(db, query);
   await db.close();
-  const contender = new CircuitContender(plan);
-  const rate = await timed(() => {
-    for (const round of rounds) contender.take(round);
-  });
-  contender.check();
-  return { rate, stateBytes: contender.stateBytes, longestStepMs: contender.longestStepMs };
+  const rates: number[] = [];
+  const longest: number[] = [];
+  let stateBytes = 0;
+  for (let turn = 0; turn < MEMORY_TURNS; turn++) {
+    const contender = new CircuitContender(plan);
+    const rate = await timed(() => {
+      for (const round of rounds) contender.take(round);
+    });
+    contender.check();
+    rates.push(rate);
+    longest.push(contender.longestStepMs);
+    stateBytes = contender.stateBytes;
+  }
+  return { rate: median(rates), stateBytes, longestStepMs: median(longest) };
 }
 
 async function fromLog(dir: string, query: NexmarkQuery, rounds: readonly Round[]): Promise<number> {

@@ -1,5 +1,8 @@
 /** What a bench gives back, and how it is shown: each number beside its peer, the ratio, and the goal. */
 
+/** A figure between its goal divided and multiplied by this may be on the other side of it next time. */
+const CLOSE = 7 / 6;
+
 export interface Measured {
   readonly name: string;
   readonly unit: string;
@@ -77,13 +80,55 @@ export function ratioOf({ value, peerValue, ratio }: Measured): number | undefin
   return value === null || peerValue === undefined ? undefined : value / peerValue;
 }
 
-/** `kept`: the same numbers as they were last written down, to stand in a column of their own. */
-export function table(measured: readonly Measured[], kept?: readonly Measured[]): string {
-  const lines =
-    kept === undefined
-      ? ["| | | beside | ratio | goal |", "|---|---|---|---|---|"]
-      : ["| | | beside | ratio | goal | kept |", "|---|---|---|---|---|---|"];
-  for (const m of measured) {
+export type Verdict = "met" | "missed";
+
+/** How far the figure is beyond its goal: 1 meets it just so. Null where it has none, or was not measured. */
+function overGoal(m: Measured): number | null {
+  if (m.value === null) return null;
+  if (m.goal !== undefined) return (ratioOf(m) ?? Number.NaN) / m.goal;
+  if (m.least !== undefined) return m.value / m.least;
+  return m.most === undefined ? null : m.most / m.value;
+}
+
+export function verdictOf(m: Measured): Verdict | null {
+  const over = overGoal(m);
+  if (over === null) return null;
+  return over >= 1 ? "met" : "missed";
+}
+
+/** Whether another run might well say otherwise. */
+export function isClose(m: Measured): boolean {
+  const over = overGoal(m);
+  return over !== null && over > 1 / CLOSE && over < CLOSE;
+}
+
+/** The same figures over several runs of a bench: of each value and ratio the median. */
+export function medians(runs: readonly (readonly Measured[])[]): Measured[] {
+  const [first = [], ...others] = runs;
+  return first.map((m) => {
+    const same = others.flatMap((run) => run.filter((o) => o.name === m.name && o.peer === m.peer));
+    const all = [m, ...same].filter((o) => o.value !== null);
+    if (same.length === 0 || all.length === 0) return m;
+    const ratios = all.flatMap((o) => ratioOf(o) ?? []);
+    const peerValues = all.flatMap((o) => o.peerValue ?? []);
+    return {
+      ...m,
+      value: median(all.map((o) => o.value!)),
+      ...(peerValues.length === 0 ? {} : { peerValue: median(peerValues) }),
+      ...(ratios.length === 0 ? {} : { ratio: median(ratios) }),
+    };
+  });
+}
+
+/** `kept`: the same numbers as they were last written down, to stand in a column of their own. `benches`: of each number, whose it is. */
+export function table(
+  measured: readonly Measured[],
+  { kept, benches }: { readonly kept?: readonly Measured[]; readonly benches?: readonly string[] } = {},
+): string {
+  const head = [...(benches === undefined ? [] : ["bench"]), "", "", "beside", "ratio", "goal"];
+  if (kept !== undefined) head.push("kept");
+  const lines = [`| ${head.join(" | ")} |`, `|${"---|".repeat(head.length)}`];
+  for (const [i, m] of measured.entries()) {
     const ratio = ratioOf(m);
     const cells = [
       m.note === undefined ? m.name : `${m.name} (${m.note})`,
@@ -92,13 +137,19 @@ export function table(measured: readonly Measured[], kept?: readonly Measured[])
       ratio === undefined ? "" : ratio.toFixed(2),
       goalOf(m),
     ];
+    if (benches !== undefined) cells.unshift(benches[i]!);
     if (kept !== undefined) cells.push(keptOf(m, kept));
     lines.push(`| ${cells.join(" | ")} |`);
   }
   return lines.join("\n");
 }
 
-function goalOf({ goal, least, most }: Measured): string {
+function goalOf(m: Measured): string {
+  const goal = goalText(m);
+  return verdictOf(m) === "missed" ? `${goal}: missed` : goal;
+}
+
+function goalText({ goal, least, most }: Measured): string {
   if (goal !== undefined) return `≥ ${goal}`;
   if (least !== undefined) return `≥ ${figure(least)}`;
   return most === undefined ? "" : `≤ ${figure(most)}`;

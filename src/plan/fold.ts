@@ -11,6 +11,7 @@
 import { bool } from "../batch/types.ts";
 import * as build from "./build.ts";
 import { constantInteger } from "./constant-integers.ts";
+import { withDatesBeside } from "./date-comparisons.ts";
 import type { ConstExpr, Expr } from "./expression.ts";
 import { callIsFallible, functionInfo } from "./functions.ts";
 import { branch, childrenOf, eachColumn, inputsOf, mapChildren, typeOf } from "./inspect.ts";
@@ -108,7 +109,8 @@ function foldOperator(expr: Expr): Expr {
   switch (expr.kind) {
     case "call": {
       const decided = functionInfo(expr.fn).strict && expr.args.some((a) => isConst(a, null));
-      return decided && !expr.args.some(failsAlone) ? { kind: "const", value: null, type: expr.type } : expr;
+      if (decided && !expr.args.some(failsAlone)) return { kind: "const", value: null, type: expr.type };
+      return withDatesBeside(expr);
     }
     case "not":
       if (expr.arg.kind !== "const") return expr;

@@ -4,6 +4,7 @@ import { bool, type SqlType } from "../batch/types.ts";
 import type { ColumnExpr, Expr, UserFunction } from "./expression.ts";
 import { callIsFallible, functionInfo } from "./functions.ts";
 import type { Aggregate, Plan, SourcePlan } from "./plan.ts";
+import { isSound } from "./sound-calls.ts";
 
 export function typeOf(expr: Expr): SqlType {
   switch (expr.kind) {
@@ -94,7 +95,7 @@ export function childrenOf(expr: Expr): readonly Expr[] {
 /** Whether evaluating it may raise an error: such an expression never crosses a filter, CASE or join. */
 export function isFallible(expr: Expr): boolean {
   if (expr.kind === "js" || expr.kind === "routine") return true;
-  if (expr.kind === "call" && callIsFallible(expr.fn, expr.type)) return true;
+  if (expr.kind === "call" && callIsFallible(expr.fn, expr.type) && !isSound(expr)) return true;
   return childrenOf(expr).some(isFallible);
 }
 

@@ -18,7 +18,7 @@ import {
 } from "./datetime.ts";
 import { INT8, NUMERIC, type Operand, PLAIN_FLOAT8, scaledForm, TEXT } from "./operand.ts";
 import type { Computed, Emitter, OperandWriter } from "./operand-writer.ts";
-import { timestampOfDate } from "./time-arithmetic.ts";
+import { timestampBesideDate, timestampOfDate } from "./time-arithmetic.ts";
 import { TimeTexts } from "./time-texts.ts";
 import { parsePattern } from "./to-char-pattern.ts";
 
@@ -117,22 +117,29 @@ function toChar(zone: string | null): Emitter {
 }
 
 /** A date's midnight: safe for the dates of 1684 to 2255. */
-const midnight: Emitter = (to, [day]) => {
-  const { writer } = to;
-  const result = writer.name("v");
-  const slow = writer.parameter(timestampOfDate, "timestampOfDate");
-  writer.line(`let ${result} = ${day!.code} * ${US_PER_DAY};`);
-  writer.block(`if (${day!.code} > ${SAFE_DAYS} || ${day!.code} < ${-SAFE_DAYS})`, () => {
-    const value = writer.bind(`${slow}(${day!.code})`);
-    to.checkFault();
-    writer.line(`${result} = ${to.rt}.code(${value});`);
-  });
-  return { code: result, form: INT8 };
-};
+function midnight(beyond: (day: number) => bigint, fallible: boolean): Emitter {
+  return (to, [day]) => {
+    const { writer } = to;
+    const result = writer.name("v");
+    const slow = writer.parameter(beyond, "midnight");
+    writer.line(`let ${result} = ${day!.code} * ${US_PER_DAY};`);
+    writer.block(`if (${day!.code} > ${SAFE_DAYS} || ${day!.code} < ${-SAFE_DAYS})`, () => {
+      const value = writer.bind(`${slow}(${day!.code})`);
+      if (fallible) to.checkFault();
+      writer.line(`${result} = ${to.rt}.code(${value});`);
+    });
+    return { code: result, form: INT8 };
+  };
+}
+
+const midnightOrError = midnight(timestampOfDate, true);
+const midnightBeside = midnight(timestampBesideDate, false);
 
 export const timeEmitters = {
-  date_to_timestamp: midnight,
-  date_to_timestamptz: midnight,
+  date_to_timestamp: midnightOrError,
+  date_to_timestamptz: midnightOrError,
+  date_beside_timestamp: midnightBeside,
+  date_beside_timestamptz: midnightBeside,
   timestamp_to_char: toChar(null),
   timestamptz_to_char: toChar("UTC"),
   timestamptz_extract: extract,

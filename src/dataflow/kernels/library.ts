@@ -327,6 +327,8 @@ export const library = {
   mul_interval: (factor: number, span: string) => spans.multiplyInterval(span, factor),
   interval_div: spans.divideInterval,
   date_to_timestamp: spans.timestampOfDate,
+  date_beside_timestamp: spans.timestampBesideDate,
+  date_beside_timestamptz: spans.timestampBesideDate,
   date_to_timestamptz: spans.timestampOfDate,
   time_to_interval: spans.intervalOfTime,
   timestamp_to_date: spans.dateOfTimestamp,

@@ -66,6 +66,14 @@ export function timestampOfDate(day: number): bigint {
   return us < TIMESTAMP_INFINITY ? us : fail(dateTooLate, 0n);
 }
 
+/** For a comparison with timestamps: a date too late for one is later than every finite one. */
+export function timestampBesideDate(day: number): bigint {
+  if (day === DATE_INFINITY) return TIMESTAMP_INFINITY;
+  if (day === DATE_MINUS_INFINITY) return TIMESTAMP_MINUS_INFINITY;
+  const us = BigInt(day) * US_PER_DAY_BIG;
+  return us < TIMESTAMP_INFINITY ? us : TIMESTAMP_INFINITY - 1n;
+}
+
 export function dateOfTimestamp(us: bigint): number {
   if (us === TIMESTAMP_INFINITY) return DATE_INFINITY;
   return us === TIMESTAMP_MINUS_INFINITY ? DATE_MINUS_INFINITY : Number(floorDays(us));

@@ -72,6 +72,9 @@ export const castFunctions = {
   varchar_to_text: cast(varchar, text),
   bpchar_to_text: cast(bpchar, text),
   date_to_timestamp: cast(date, timestamp, F),
+  /** In comparisons: what is too late for a timestamp is later than all finite ones. */
+  date_beside_timestamp: cast(date, timestamp),
+  date_beside_timestamptz: cast(date, timestamptz),
   date_to_timestamptz: cast(date, timestamptz, F),
   time_to_interval: cast(time, interval),
   timestamp_to_date: cast(timestamp, date),

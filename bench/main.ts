@@ -5,6 +5,7 @@
  *   npm run bench -- append join --write  and keeps what they measured in baseline.json and RESULTS.md
  *   npm run bench -- --all                all of them, at sizes that fit two cores and a quarter of an hour; then all figures in one table, and what
  *                                         missed its goal
+ *   npm run bench -- --all text ingest    the same of these
  *   npm run bench -- --all --large        at the sizes that are spoken of elsewhere, for as long as it takes
  *   npm run bench -- tpch --peers         first brings the peers of bench/peers onto this machine; without, those that are not there are named as absent
  *
@@ -87,7 +88,7 @@ const commit = await commitHere();
 const done: Ran[] = [];
 const failed: string[] = [];
 for (const name of NAMES) {
-  if (!flags.all && wanted.length > 0 && !wanted.includes(name)) continue;
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
   const load = loadavg()[0]!;
   const began = performance.now();
   const measured = await run(name);

@@ -2,7 +2,7 @@
  * Bound expressions. PostgreSQL leaves the type of a bare literal ('5', NULL, $1) open until its surroundings ask for one; so a bound
  * expression is either typed or still such a literal.
  */
-import { EvertError } from "../base/errors.ts";
+import { EvertError, notSupported } from "../base/errors.ts";
 import { type Datum, datumFromJson } from "../batch/convert.ts";
 import { parseJson } from "../batch/lossless-json.ts";
 import { type SqlType, sameType, text } from "../batch/types.ts";
@@ -12,6 +12,7 @@ import {
   type FunctionId,
   type Resolution,
   resolveCast,
+  sameKind,
   sqlTypeName,
   wantedType,
 } from "../plan/functions.ts";
@@ -19,6 +20,7 @@ import { typeOf } from "../plan/inspect.ts";
 import { writtenOut } from "./clock-words.ts";
 import type { BindContext } from "./context.ts";
 import { castConstant, castLiteral, parseDatum } from "./literal.ts";
+import { withNamesOf } from "./record-names.ts";
 
 export interface TypedBound {
   readonly kind: "typed";
@@ -101,7 +103,8 @@ export function coerce(bound: Bound, to: SqlType, context: CastContext, ctx: Bin
   if (sameType(from, to)) return bound.expr;
   const cast = resolveCast(from, to, context);
   if (cast === undefined) return undefined;
-  return cast.fn === null ? bound.expr : castCall(bound.expr, cast.fn, to);
+  if (cast.fn !== null) return castCall(bound.expr, cast.fn, to);
+  return to.fields === undefined ? bound.expr : withNamesOf(bound.expr, to);
 }
 
 /** The cast's call, or its result if the argument is a constant that can be cast at once. */
@@ -143,9 +146,10 @@ export function toCommonType(
   construct: string,
   ctx: BindContext,
 ): { exprs: Expr[]; type: SqlType } {
-  const valued = bounds.filter((bound) => !isNull(bound));
+  const valued = bounds.filter((bound) => !isNullLiteral(bound));
   const type = wantedType((valued.length > 0 ? valued : bounds).map(boundType));
   if (type === undefined) throw noCommonType(bounds, construct, ctx);
+  refuseUnlikeRows(valued, construct, ctx);
   const exprs = bounds.map((bound) => {
     const expr = coerce(bound, type, "implicit", ctx);
     if (expr !== undefined) return expr;
@@ -158,8 +162,17 @@ export function toCommonType(
   return { exprs, type };
 }
 
-/** NULL fits any length and precision, other than the literal '1'. */
-function isNull(bound: Bound): boolean {
+/** PostgreSQL has rows that say of each value what it is; here a column's type says it of all. */
+function refuseUnlikeRows(bounds: readonly Bound[], construct: string, ctx: BindContext): void {
+  const types = bounds.map(boundType);
+  const row = types.find((t) => t?.fields !== undefined);
+  const other = types.findIndex((t) => t?.fields !== undefined && !sameKind(t, row!));
+  if (other >= 0)
+    throw notSupported(`rows of several types in ${construct}`, ctx.position(bounds[other]!.start));
+}
+
+/** A bare NULL: it fits any length and precision, other than the literal '1', and may be a row. */
+export function isNullLiteral(bound: Bound): boolean {
   return bound.kind !== "typed" && bound.param === null && bound.text === null;
 }
 

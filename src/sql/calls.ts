@@ -1,7 +1,7 @@
 /** Calls in SQL: scalar functions, aggregates, and the functions that tell the time. */
 import type { Node } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
-import { baseTypes, float8, int4 } from "../batch/types.ts";
+import { baseTypes, float8, int4, json } from "../batch/types.ts";
 import { isAbsentAggregate, isAggregate } from "../plan/aggregate-functions.ts";
 import { isBuiltInName } from "../plan/built-in-names.ts";
 import type { Expr } from "../plan/expression.ts";
@@ -9,7 +9,7 @@ import { functionInfo, resolveFunction, sqlTypeName } from "../plan/functions.ts
 import { similarFunction } from "../plan/similar-functions.ts";
 import { isDefinedByQuery, isTableFunction } from "../plan/table-functions.ts";
 import { bindAggregate } from "./aggregates.ts";
-import { type Bound, boundType, callOf, toCommonType, typed } from "./bound.ts";
+import { type Bound, boundType, callOf, isNullLiteral, toCommonType, typed } from "./bound.ts";
 import { midnight, now } from "./clock.ts";
 import type { ExprPlace } from "./place.ts";
 import { bindRoutine } from "./routines.ts";
@@ -50,6 +50,8 @@ export function bindCall(call: FuncCall, place: ExprPlace, start: number | undef
   // age(x) is the age at the midnight the day began with.
   if (name === "age" && args.length === 1)
     args.unshift(typed(midnight(place, "age(x)", position), undefined));
+  if (name === "row_to_json" && args.length === 1 && isNullLiteral(args[0]!))
+    return typed({ kind: "const", value: null, type: json }, start);
   const resolution = resolveFunction(name, args.map(boundType), position);
   if (functionInfo(resolution.fn).volatile) return typed(now(place, `${name}()`, position), start);
   return typed(callOf(resolution, args, ctx), start);

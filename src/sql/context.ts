@@ -38,6 +38,8 @@ export class BindContext {
   readonly defines: string | null;
   /** Where a column expression was named, and what it is called: for messages that come later than its binding. */
   readonly mentions = new WeakMap<Expr, { readonly name: string; readonly position: number | undefined }>();
+  /** Of `row IS NULL`, which asks the fields one by one: of which row, and the same asked of another form of it. */
+  readonly rowTests = new WeakMap<Expr, { readonly row: Expr; readonly of: (row: Expr) => Expr }>();
   /** What can be named from outside the query that is being bound, innermost first. */
   outer: OuterScope | null = null;
   /** What stands left in the same FROM, which only LATERAL items see. */

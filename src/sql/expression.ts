@@ -92,17 +92,8 @@ function bindKind(node: Node, place: ExprPlace): Bound {
       return bindOperator(as(node, "A_Expr")!, place);
     case "BoolExpr":
       return bindLogic(as(node, "BoolExpr")!, place);
-    case "NullTest": {
-      const test = as(node, "NullTest")!;
-      const arg = bindExpr(test.arg!, place);
-      const value = settled(arg, place.ctx);
-      // Each field is asked: a row may be neither null nor not null.
-      const tests = (isRecord(value) ? recordFields(value) : [value]).map((field): Expr => {
-        const isNull: Expr = { kind: "isNull", arg: field };
-        return test.nulltesttype === "IS_NULL" ? isNull : { kind: "not", arg: isNull };
-      });
-      return typed(all("and", tests), leftmost(test.location, [arg]));
-    }
+    case "NullTest":
+      return bindNullTest(as(node, "NullTest")!, place);
     case "BooleanTest":
       return bindBooleanTest(as(node, "BooleanTest")!, place);
     case "TypeCast":
@@ -252,6 +243,22 @@ function bindLogic(logic: NodeOf<"BoolExpr">, place: ExprPlace): Bound {
   const start = leftmost(logic.location, bounds);
   if (taker === "NOT") return typed({ kind: "not", arg: args[0]! }, start);
   return typed({ kind: taker === "AND" ? "and" : "or", args }, start);
+}
+
+function bindNullTest(test: NodeOf<"NullTest">, place: ExprPlace): Bound {
+  const arg = bindExpr(test.arg!, place);
+  const value = settled(arg, place.ctx);
+  const start = leftmost(test.location, [arg]);
+  const asked = (one: Expr): Expr => {
+    const isNull: Expr = { kind: "isNull", arg: one };
+    return test.nulltesttype === "IS_NULL" ? isNull : { kind: "not", arg: isNull };
+  };
+  if (!isRecord(value)) return typed(asked(value), start);
+  // Each field is asked: a row may be neither null nor not null.
+  const of = (row: Expr): Expr => all("and", recordFields(row).map(asked));
+  const tests = of(value);
+  place.ctx.rowTests.set(tests, { row: value, of });
+  return typed(tests, start);
 }
 
 function bindBooleanTest(test: NodeOf<"BooleanTest">, place: ExprPlace): Bound {

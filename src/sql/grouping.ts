@@ -96,6 +96,9 @@ export class Grouping implements AggregateSink {
     // A constant within something is itself, also where a set leaves out a key that is the same constant.
     if (at !== undefined && (top || expr.kind !== "const"))
       return { kind: "column", index: at, type: typeOf(expr), nullable: nullableOf(expr) };
+    const test = this.ctx.rowTests.get(expr);
+    // Of a row that is a key the fields need not be keys.
+    if (test !== undefined && this.keyAt.has(exprKey(test.row))) return test.of(this.over(test.row, false));
     if (expr.kind !== "column") return mapChildren(expr, (child) => this.over(child, false));
     if (expr.index >= AGGREGATES) return expr;
     return this.dependent(expr);

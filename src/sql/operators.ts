@@ -12,6 +12,7 @@ import {
   boundType,
   callOf,
   coerce,
+  isNullLiteral,
   leftmost,
   type TypedBound,
   typed,
@@ -195,10 +196,6 @@ function distinct(left: Bound, right: Bound, node: NodeOf<"A_Expr">, { ctx }: Ex
 /** The side that stands beside a bare NULL: only whether it is null is asked, and the NULL is no part of the expression. */
 function besideNull(left: Bound, right: Bound): Bound | undefined {
   return isNullLiteral(right) ? left : isNullLiteral(left) ? right : undefined;
-}
-
-function isNullLiteral(bound: Bound): boolean {
-  return bound.kind === "literal" && bound.text === null && bound.param === null;
 }
 
 /** PostgreSQL has operators between the types of each line. */

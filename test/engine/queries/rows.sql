@@ -58,3 +58,13 @@ SELECT u IN (SELECT u FROM u WHERE a > 1) AS x FROM u;
 SELECT u, count(*) AS n FROM u GROUP BY u ORDER BY u DESC;
 SELECT sum((u).a) OVER (ORDER BY u) AS x FROM u;
 SELECT row_to_json(x) AS j FROM t, jsonb_each(jsonb_build_object('a', a)) x;
+
+-- Rows that are grouped by, and asked for; rows whose fields are called otherwise.
+SELECT t, t IS NULL AS n, t IS NOT NULL AS m, count(*) FROM t GROUP BY t;
+SELECT count(*) FROM n GROUP BY n HAVING n IS NOT NULL;
+SELECT x IS NULL AS n, max(x.k) FROM (SELECT k, a, c FROM t) x GROUP BY ROW(x.a, x.c), x;
+SELECT ROW(a, c) IS NULL AS n, count(*) FROM n GROUP BY ROLLUP (ROW(a, c));
+SELECT ROW(k, a) AS r FROM t UNION SELECT x FROM (SELECT k, a FROM u) x;
+SELECT x FROM (SELECT a AS p, c AS q FROM n) x EXCEPT SELECT y FROM (SELECT a AS r, c AS s FROM t) y;
+SELECT CASE WHEN k > 3 THEN ROW(k, a) ELSE x END AS r FROM (SELECT k, a, z AS x FROM (SELECT t.k, t.a, u AS z FROM t JOIN (SELECT a AS i, k AS j FROM u) u ON u.j = t.k) y) w;
+SELECT row_to_json(NULL) AS j, k FROM t;

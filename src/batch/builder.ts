@@ -121,16 +121,13 @@ export class BatchBuilder {
     const loop = jsonLoopFor(this.schema);
     if (loop === null) return 0;
     const columns = this.#columns;
-    const { from } = text;
-    let rows = Math.min(rowsMax, JSON_ROWS, Math.ceil((text.to - from) / JSON_ROW_BYTES));
+    let rows = Math.min(rowsMax, JSON_ROWS, Math.ceil((text.to - text.from) / JSON_ROW_BYTES));
     // Not to grow for rows that may not come: what room there is, is used up first.
     for (const { room } of columns) if (room >= JSON_ROWS_MIN && room < rows) rows = room;
     for (const column of columns) column.openBlock(rows);
     const taken = loop(text, rows, columns);
     for (const column of columns) column.closeBlock(taken);
     this.#length += taken;
-    // Room for the rest of the text, if it goes on like this: one step instead of several.
-    if (taken === JSON_ROWS) this.reserve(((text.to - text.from) / (text.from - from)) * taken);
     return taken;
   }
 
@@ -147,11 +144,6 @@ export class BatchBuilder {
     for (const column of columns) column.closeBlock(taken);
     this.#length += taken;
     return taken;
-  }
-
-  /** Room for about so many more rows, made at once instead of bit by bit. */
-  reserve(rows: number): void {
-    for (const column of this.#columns) column.reserve(Math.ceil(rows));
   }
 
   /** One row by position: `values[i]` for column i. @throws as appendRow */

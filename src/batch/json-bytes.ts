@@ -190,6 +190,10 @@ function writeCodePoint(code: number, data: Uint8Array, to: number): number {
   return at;
 }
 
+/** The day read last, as yyyymmdd and since 1970: times of one day come together. */
+let lastDate = -1;
+let lastDay = 0;
+
 /**
  * Days since 1970 of a string `YYYY-MM-DD` whose first digit stands at `at`, NaN for what is no such day from 1700 to 2199. What follows is
  * for the caller to look at.
@@ -199,8 +203,13 @@ export function dayAt(bytes: Uint8Array, at: number): number {
   const year = pair(bytes, at) * 100 + pair(bytes, at + 2);
   const month = pair(bytes, at + 5);
   const day = pair(bytes, at + 8);
-  if (!(year >= 1700 && year < 2200 && month >= 1 && month <= 12 && day >= 1)) return Number.NaN;
-  return day <= daysInMonth(year, month) ? daysFromCivil(year, month, day) : Number.NaN;
+  if (year < 1700 || year >= 2200 || month < 1 || month > 12 || day < 1 || day > 31) return Number.NaN;
+  const date = year * 10_000 + month * 100 + day;
+  if (date === lastDate) return lastDay;
+  if (day > daysInMonth(year, month)) return Number.NaN;
+  lastDate = date;
+  lastDay = daysFromCivil(year, month, day);
+  return lastDay;
 }
 
 /**
@@ -215,8 +224,7 @@ export function timeAt(bytes: Uint8Array, at: number): number {
   const hour = pair(bytes, at + 11);
   const minute = pair(bytes, at + 14);
   const whole = pair(bytes, at + 17);
-  // a pair that is not two digits is NaN and fails its comparison
-  if (!(hour < 24 && minute < 60 && whole < 60)) return Number.NaN;
+  if (hour >= 24 || minute >= 60 || whole >= 60) return Number.NaN;
   let i = at + 19;
   let fraction = 0;
   if (bytes[i] === 0x2e) {
@@ -224,7 +232,7 @@ export function timeAt(bytes: Uint8Array, at: number): number {
     const from = i;
     for (let unit = 100_000; ; i++) {
       const digit = (bytes[i] as number) - 0x30;
-      if (!(digit >= 0 && digit <= 9)) break;
+      if (digit < 0 || digit > 9) break;
       if (i === from + 6) return Number.NaN; // a seventh digit is rounded
       fraction += digit * unit;
       unit /= 10;
@@ -232,13 +240,16 @@ export function timeAt(bytes: Uint8Array, at: number): number {
     if (i === from) return Number.NaN;
   }
   second[0] = i;
-  return (days * 86_400 + hour * 3600 + minute * 60 + whole) * 1_000_000 + fraction;
+  return (days * 86_400 + (hour * 3600 + minute * 60 + whole)) * 1_000_000 + fraction;
 }
+
+/** More than any pair, also beside another: every comparison with a bound refuses it. */
+const noPair = 1_000_000;
 
 function pair(bytes: Uint8Array, at: number): number {
   const tens = (bytes[at] as number) - 0x30;
   const ones = (bytes[at + 1] as number) - 0x30;
-  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : Number.NaN;
+  return tens >>> 0 <= 9 && ones >>> 0 <= 9 ? tens * 10 + ones : noPair;
 }
 
 /** Behind the quote that closes a time in UTC (`Z"` or `+00:00"` stands at `at`), or -1. */

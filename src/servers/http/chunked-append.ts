@@ -64,6 +64,7 @@ export async function appendInChunks(
     return errorAnswer(failure, progress.position ?? server.engine.position, { committed: progress });
   } finally {
     decoder.close();
+    collected.close();
     await body.done();
   }
 }

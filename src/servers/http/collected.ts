@@ -18,6 +18,8 @@ export interface Collected extends RecordTarget {
   readonly byteLength: number;
   /** All of it; then it is empty. */
   takeAll(): Portion;
+  /** Nothing more is asked of it. */
+  close(): void;
 }
 
 /** Records of one commit. */
@@ -82,6 +84,8 @@ class Values implements Collected {
   get byteLength(): number {
     return this.#rows.length * BYTES_PER_VALUE;
   }
+
+  close(): void {}
 
   takeText(): number {
     return 0;

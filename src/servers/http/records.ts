@@ -108,6 +108,7 @@ async function appendAtomically(
     return jsonAnswer(known, known.position);
   } finally {
     decoder.close();
+    collected.close();
     await body.done();
   }
 }

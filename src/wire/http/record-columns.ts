@@ -5,11 +5,12 @@ import type { JsonText } from "../../batch/json-loop.ts";
 import type { Schema } from "../../batch/schema.ts";
 import type { RecordTarget } from "./record-decoder.ts";
 
-/** Records of the last body of each schema: about as many will be in the next. */
-const expected = new WeakMap<Schema, number>();
-const EXPECTED_MAX = 16_384;
-/** What a record has at least, nearly always. */
-const RECORD_BYTES = 16;
+/**
+ * Builders at rest, by schema. One that has been used knows how much room the next body will need, and most of its own is used again: fresh ones for
+ * each body would be half of all garbage.
+ */
+const idle = new WeakMap<Schema, BatchBuilder[]>();
+const IDLE_MAX = 4;
 
 export class RecordColumns implements RecordTarget {
   readonly #builder: BatchBuilder;
@@ -17,7 +18,7 @@ export class RecordColumns implements RecordTarget {
 
   /** `rowsMax`: how many records it takes by itself before it is emptied. */
   constructor(schema: Schema, rowsMax: number) {
-    this.#builder = new BatchBuilder(schema);
+    this.#builder = idle.get(schema)?.pop() ?? new BatchBuilder(schema);
     this.#rowsMax = rowsMax;
   }
 
@@ -30,10 +31,6 @@ export class RecordColumns implements RecordTarget {
   }
 
   takeText(text: JsonText): number {
-    if (this.#builder.length === 0) {
-      const most = Math.min(expected.get(this.#builder.schema) ?? 0, this.#rowsMax);
-      this.#builder.reserve(Math.min(most, (text.to - text.from) / RECORD_BYTES));
-    }
     return this.#builder.appendJson(text, this.#rowsMax - this.#builder.length);
   }
 
@@ -43,7 +40,16 @@ export class RecordColumns implements RecordTarget {
 
   /** All of it; then it is empty. */
   finish(): Batch {
-    expected.set(this.#builder.schema, Math.min(this.#builder.length, EXPECTED_MAX));
     return this.#builder.finish();
+  }
+
+  /** Nothing more is asked of it. */
+  close(): void {
+    // One with rows may hold as much as a body can; only finish() lets go of that.
+    if (this.#builder.length > 0) return;
+    const { schema } = this.#builder;
+    const builders = idle.get(schema) ?? [];
+    if (builders.length < IDLE_MAX) builders.push(this.#builder);
+    idle.set(schema, builders);
   }
 }

@@ -337,16 +337,17 @@ describe("a body taken into columns", () => {
 
   it("takes of UTF-8 what is UTF-8", () => {
     const schema = schemaOf([{ name: "t", type: text, nullable: false }]);
-    const edges = [0x00, 0x22, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xff];
+    const leads = [
+      0x80, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5,
+      0xff,
+    ];
+    const seconds = [0x00, 0x22, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xff];
+    const tails = [0x22, 0x41, 0x80, 0xbf, 0xc0].flatMap((third) => [[third], [third, 0x80], [third, 0x41]]);
     const [before, after] = [encode('{"t":"'), encode('"}')];
-    for (let lead = 0x80; lead < 0x100; lead++) {
-      for (const a of edges) {
-        for (const b of edges) {
-          for (const tail of [[a], [a, b], [a, b, 0x80], [a, b, 0x41], [a, b, 0xbf, 0x80]]) {
-            const bytes = Uint8Array.from([...before, lead, ...tail, ...after]);
-            expectSame(schema, "ndjson", [bytes]);
-          }
-        }
+    for (const lead of leads) {
+      for (const next of seconds) {
+        for (const tail of [[], ...tails])
+          expectSame(schema, "ndjson", [Uint8Array.from([...before, lead, next, ...tail, ...after])]);
       }
     }
   });

@@ -2,7 +2,7 @@
  * The directory of a hash index, in cache lines, growing one line at a time (linear hashing, Litwin 1980).
  *
  * A bucket is a line of 64 bytes: up to seven entries with their whole hashes, a count, and a link to an overflow line. A lookup costs one cache
- * miss, and looks at a row only where all 32 bits agree; an insert finds the line at hand. (Chains through the rows, as in buckets.ts,
+ * miss, and looks at a row only where all 32 bits agree; an insert finds the line at hand. (Chains through the rows
  * cost a miss for every entry walked over.)
  *
  * 1. There are always n buckets, 2^L <= n < 2^(L+1). A hash h belongs to bucket h mod 2^(L+1), or, when that one does not exist yet, to h mod 2^L.

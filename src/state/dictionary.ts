@@ -4,7 +4,7 @@
  * Everything of variable length that enters the engine is interned here and travels as an int32 id from then on: operators compare,
  * hash and store four bytes, and equal bytes have equal ids. (Measured against hashed bytes in every state: docs/decisions/0003-text.md.)
  *
- * 1. `intern` hashes the bytes and walks one chain; a new value gets an id and a block of the heap. A whole column goes through the heap's
+ * 1. `intern` hashes the bytes and looks into one line; a new value gets an id and a block of the heap. A whole column goes through the heap's
  *    window (text-heap.ts): hashed in one loop, looked for, and what is new then added.
  * 2. References are counted by who stores an id in a row. A value that nobody stores (a new one, or one whose last row was freed) is
  *    put on the list of candidates.
@@ -60,7 +60,7 @@ export class Dictionary {
   readonly #others = new Map<number, number>();
   #scratch = new Uint8Array(1024);
 
-  /** Entries, eight words each; word 4 is the reference count. Replaced when the table grows: read it anew after interning. */
+  /** Entries (text-table.ts), which have the reference counts. Replaced when the table grows: read it anew after interning. */
   get E(): Int32Array {
     return this.#table.E;
   }

@@ -24,6 +24,8 @@ export interface Touched {
 export interface EntryCode {
   /** Enters the row into all indexes, counts its references, journals it. */
   readonly insert: (slot: number) => void;
+  /** The same for the first `count` slots of a list. */
+  readonly insertAll: (slots: Int32Array, count: number) => void;
   /** Takes it out of all indexes, gives its references back, and marks the slot as free. */
   readonly leave: (slot: number) => void;
 }
@@ -40,6 +42,10 @@ export function entryCode(
     names.map((name) => `${name}.${method}(slot);`).join(" ");
   const indexNames = indexes.map((_, i) => `index${i}`);
   const growthNames = growths.map((_, i) => `growth${i}`);
+  const each = (body: string) => (body === "" ? "" : `for (let i = 0; i < count; i++) { ${body} }`);
+  const whole = indexes.map((index, i) =>
+    "insertAll" in index ? `index${i}.insertAll(slots, count);` : each(`index${i}.insert(slots[i]);`),
+  );
   const source = `"use strict"; const { retain, release } = references, { born } = store; return {
     insert(slot) {
       retain(slot);
@@ -48,6 +54,14 @@ export function entryCode(
       store.live++;
       born.push(slot);
       if (touched.slots !== null) touched.slots.add(slot);
+    },
+    insertAll(slots, count) {
+      for (let i = 0; i < count; i++) retain(slots[i]);
+      ${whole.join("\n      ")}
+      ${each(growthNames.map((name) => `${name}.inserted(slots[i]);`).join(" "))}
+      store.live += count;
+      born.pushAll(slots, count);
+      if (touched.slots !== null) for (let i = 0; i < count; i++) touched.slots.add(slots[i]);
     },
     leave(slot) {
       ${calls(indexNames, "remove")}

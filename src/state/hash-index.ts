@@ -233,6 +233,24 @@ function lookupSource(key: KeyCode, stride: number): string {
   }`;
 }
 
+/** Entries from which on the buckets are taken to be larger than the cache. */
+const LARGE = 32_768;
+
+/** hashAll(slots, n): hashes of rows; and their buckets are read, so that the machine fetches them side by side before they are needed. */
+function hashAllSource(key: KeyCode, stride: number): string {
+  return `let hashes = new Int32Array(64), read = 0;
+  function hashAll(slots, n) {
+    if (hashes.length < n) hashes = new Int32Array(n * 2);
+    const I = store.I, F = store.F;
+    for (let i = 0; i < n; i++) {
+      const b = slots[i] * ${stride};
+      ${key.hashRow}
+      hashes[i] = h;
+    }
+    if (buckets.count > ${LARGE}) for (let i = 0; i < n; i++) read ^= buckets.B[buckets.lineOf(hashes[i])];
+  }`;
+}
+
 function uniqueSource(store: Rows, spec: HashIndexSpec): string {
   const key = keyCode(store, spec);
   const stride = store.layout.strideWords;
@@ -245,11 +263,8 @@ function uniqueSource(store: Rows, spec: HashIndexSpec): string {
     return -1;
   }
   function insert(slot) { buckets.insert(hashOf(slot), slot); }
-  function insertAll(slots, n) {
-    const hashes = new Int32Array(n);
-    for (let i = 0; i < n; i++) hashes[i] = hashOf(slots[i]);
-    buckets.insertAll(hashes, slots, n);
-  }
+  ${hashAllSource(key, stride)}
+  function insertAll(slots, n) { hashAll(slots, n); buckets.insertAll(hashes, slots, n); }
   function remove(slot) { buckets.remove(hashOf(slot), slot); }
   return { find, like, touch, next, insert, insertAll, remove };`;
 }
@@ -261,8 +276,11 @@ function multiSource(store: Rows, spec: HashIndexSpec): string {
   return `"use strict";
   ${lookupSource(key, stride)}
   function next(slot) { return links.I[slot * 2] - 1; }
-  function insert(slot) {
-    const I = store.I, F = store.F, K = links.I, c = slot * ${stride}, h = hashOf(slot);
+  function insert(slot) { insertAs(slot, hashOf(slot)); }
+  ${hashAllSource(key, stride)}
+  function insertAll(slots, n) { hashAll(slots, n); for (let i = 0; i < n; i++) insertAs(slots[i], hashes[i]); }
+  function insertAs(slot, h) {
+    const I = store.I, F = store.F, K = links.I, c = slot * ${stride};
     K[slot * 2 + 1] = 0;
     ${eachEntry(`
         const b = e * ${stride};
@@ -274,7 +292,6 @@ function multiSource(store: Rows, spec: HashIndexSpec): string {
     K[slot * 2] = 0;
     buckets.insert(h, slot);
   }
-  function insertAll(slots, n) { for (let i = 0; i < n; i++) insert(slots[i]); }
   function remove(slot) {
     const K = links.I, after = K[slot * 2], before = K[slot * 2 + 1];
     if (after !== 0) K[(after - 1) * 2 + 1] = before;

@@ -109,6 +109,12 @@ export class Int32List {
     this.array[this.length++] = value;
   }
 
+  pushAll(values: Int32Array, count: number): void {
+    while (this.length + count > this.array.length) this.#grow();
+    this.array.set(values.subarray(0, count), this.length);
+    this.length += count;
+  }
+
   pop(): number {
     return this.array[--this.length] as number;
   }

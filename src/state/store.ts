@@ -20,6 +20,7 @@ import { GrowingMemory, Int32List, Int32Queue } from "./memory.ts";
 import { createOrderedIndex, type OrderedIndex, type OrderedIndexSpec } from "./ordered-index.ts";
 import { PIECE_SLOTS, restoreCode } from "./restore-code.ts";
 import { LIVE, type Rows } from "./rows.ts";
+import { ENTRY_WORDS, REFS } from "./text-table.ts";
 
 export { LIVE };
 
@@ -30,6 +31,7 @@ type Columns = readonly (Float64Array | Int32Array)[];
 type Nulls = readonly (Uint8Array | null)[];
 
 interface RowCode {
+  readonly alloc: () => number;
   /** Copies row `row` of chunk columns into the slot. */
   readonly write: (slot: number, columns: Columns, nulls: Nulls, row: number) => void;
   /** Copies the slot's columns to row `row` of chunk columns. */
@@ -56,11 +58,15 @@ export class Store implements Rows {
   readonly born: Int32List = new Int32List();
   /** Slots killed in this step that were born before it. */
   readonly died: Int32List = new Int32List();
+  /** A slot with weight 1, born now; its columns are not set. The caller has reserved room. */
+  readonly alloc: RowCode["alloc"];
   readonly write: RowCode["write"];
   readonly read: RowCode["read"];
   readonly same: RowCode["same"];
   /** Enters the row into all indexes, counts its references, journals it. */
   insert: EntryCode["insert"];
+  /** The same for the first `count` slots of a list. */
+  insertAll: EntryCode["insertAll"];
   #leave: EntryCode["leave"];
   readonly #memory = new GrowingMemory();
   readonly #references: Pick<RowCode, "retain" | "release">;
@@ -83,12 +89,13 @@ export class Store implements Rows {
     this.dictionary = dictionary;
     this.I = this.#memory.I;
     this.F = this.#memory.F;
-    const code = rowCode(this);
+    const code = rowCode(this, this.#free);
+    this.alloc = code.alloc;
     this.write = code.write;
     this.read = code.read;
     this.same = code.same;
     this.#references = code;
-    ({ insert: this.insert, leave: this.#leave } = this.#entryCode());
+    ({ insert: this.insert, insertAll: this.insertAll, leave: this.#leave } = this.#entryCode());
   }
 
   /** Bytes in use: rows and indexes. */
@@ -128,18 +135,6 @@ export class Store implements Rows {
     }
     for (const index of this.#hashIndexes) index.reserve(slots);
     for (const { index } of this.#growths) if ("reserve" in index) index.reserve(slots);
-  }
-
-  /** A slot with weight 1, born now; its columns are not set. The caller has reserved room. */
-  alloc(): number {
-    const slot = this.#free.length > 0 ? this.#free.pop() : this.highWater++;
-    const I = this.I;
-    const { weightWord, birthWord, deathWord, strideWords } = this.layout;
-    const base = slot * strideWords;
-    I[base + weightWord] = 1;
-    I[base + birthWord] = this.epoch;
-    I[base + deathWord] = LIVE;
-    return slot;
   }
 
   /** Ends a living row at this step. */
@@ -256,7 +251,7 @@ export class Store implements Rows {
   }
 
   #indexesChanged(): void {
-    ({ insert: this.insert, leave: this.#leave } = this.#entryCode());
+    ({ insert: this.insert, insertAll: this.insertAll, leave: this.#leave } = this.#entryCode());
   }
 
   #entryCode(): EntryCode {
@@ -437,9 +432,9 @@ function sameList(a: readonly number[], b: readonly number[]): boolean {
 }
 
 /** The loops over a row's columns, unrolled. */
-function rowCode(store: Store): RowCode {
+function rowCode(store: Store, free: Int32List): RowCode {
   const { layout } = store;
-  const { strideWords: stride } = layout;
+  const { strideWords: stride, weightWord, birthWord, deathWord } = layout;
   const write: string[] = [];
   const read: string[] = [];
   const same: string[] = [];
@@ -461,7 +456,7 @@ function rowCode(store: Store): RowCode {
       read.push(`nulls[${i}][row] = (I[b + ${layout.nullWord[i]}] >>> ${layout.nullBit[i]}) & 1;`);
     }
     if (physical === "ref") {
-      retain.push(`E[(${at("b")} << 3) + 4]++;`);
+      retain.push(`E[${at("b")} * ${ENTRY_WORDS} + ${REFS}]++;`);
       release.push(`dictionary.release(${at("b")});`);
     } else if (mayBeWide(column.type)) {
       retain.push(`if (${at("b")} >= 4611686018427387904) dictionary.retainWide(${at("b")});`);
@@ -474,11 +469,16 @@ function rowCode(store: Store): RowCode {
   });
   const head = `const I = store.I, F = store.F, b = slot * ${stride};`;
   const source = `"use strict"; const dictionary = store.dictionary; return {
+    alloc() {
+      const slot = free.length > 0 ? free.pop() : store.highWater++, I = store.I, b = slot * ${stride};
+      I[b + ${weightWord}] = 1; I[b + ${birthWord}] = store.epoch; I[b + ${deathWord}] = ${LIVE};
+      return slot;
+    },
     write(slot, columns, nulls, row) { ${head} ${write.join(" ")} },
     read(slot, columns, nulls, row) { ${head} ${read.join(" ")} },
     same(x, y) { const I = store.I, F = store.F, b = x * ${stride}, c = y * ${stride}; return ${same.length === 0 ? "true" : same.join(" && ")}; },
     retain(slot) { ${retain.length === 0 ? "" : `${head} const E = dictionary.E; ${retain.join(" ")}`} },
     release(slot) { ${release.length === 0 ? "" : `${head} ${release.join(" ")}`} },
   };`;
-  return (new Function("store", source) as (store: Store) => RowCode)(store);
+  return (new Function("store", "free", source) as (store: Store, free: Int32List) => RowCode)(store, free);
 }

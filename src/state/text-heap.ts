@@ -11,6 +11,8 @@ import { GrowingMemory, Int32List } from "./memory.ts";
 import { type TextLoops, textLoops } from "./text-loops.ts";
 
 const WINDOW_BYTES = 256 * 1024;
+/** Blocks up to here are of every size. */
+const SMALL_UNITS = 32;
 /** As many as a chunk has. */
 const WINDOW_ROWS = 4096;
 // Reading eight bytes at a time may read seven behind the last text.
@@ -28,8 +30,9 @@ export class TextHeap {
   readonly equal: TextLoops["equal"];
   readonly #hashAll: TextLoops["hashAll"];
   readonly #copy: TextLoops["copy"];
-  /** By block size in units of 8 bytes: free blocks. */
-  readonly #freeBlocks = new Map<number, Int32List>();
+  /** By block size in units of 8 bytes: free blocks. Up to SMALL_UNITS, and beyond. */
+  readonly #freeSmall: readonly Int32List[] = Array.from({ length: SMALL_UNITS + 1 }, () => new Int32List());
+  readonly #freeLarge = new Map<number, Int32List>();
   #end = BLOCKS_AT / 8; // units of 8 bytes
   #usedUnits = 0;
 
@@ -62,7 +65,7 @@ export class TextHeap {
     const units = unitsFor(length);
     if (units === 0) return 0;
     this.#usedUnits += units;
-    const blocks = this.#freeBlocks.get(units);
+    const blocks = units <= SMALL_UNITS ? this.#freeSmall[units] : this.#freeLarge.get(units);
     if (blocks !== undefined && blocks.length > 0) return blocks.pop();
     const offset = this.#end;
     this.#memory.ensure((offset + units) * 8);
@@ -73,8 +76,8 @@ export class TextHeap {
   free(offset: number, length: number): void {
     const units = unitsFor(length);
     if (units === 0) return;
-    let blocks = this.#freeBlocks.get(units);
-    if (blocks === undefined) this.#freeBlocks.set(units, (blocks = new Int32List()));
+    let blocks = units <= SMALL_UNITS ? this.#freeSmall[units] : this.#freeLarge.get(units);
+    if (blocks === undefined) this.#freeLarge.set(units, (blocks = new Int32List()));
     blocks.push(offset);
     this.#usedUnits -= units;
   }
@@ -135,7 +138,7 @@ export class TextHeap {
 /** Block sizes: every 8 bytes up to 256, then eight sizes per doubling, so that freed blocks find takers. */
 function unitsFor(length: number): number {
   const units = (length + 7) >>> 3;
-  if (units <= 32) return units;
+  if (units <= SMALL_UNITS) return units;
   if (units > 1 << 28) throw new EvertError("record_too_large", "a single value is larger than 2 GiB");
   const step = 1 << (29 - Math.clz32(units - 1));
   return Math.ceil(units / step) * step;

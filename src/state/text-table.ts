@@ -1,24 +1,23 @@
 /**
- * The values of a dictionary: entries in numbered slots (ids), found by their bytes through a hash table, the bytes in a heap.
+ * The values of a dictionary: entries in numbered slots (ids), found by their bytes through a hash table (bucket-lines.ts), the bytes in a heap.
  *
  * Single values are looked for one after the other. Texts in the heap's window come many at a time, and then what each lookup will read is read for
  * all of them first, so that the machine fetches it side by side: a table of a million values is larger than any cache.
  */
 import { assert } from "../base/assert.ts";
-import { Buckets } from "./buckets.ts";
+import { BucketLines, LINE_COUNT, LINE_ENTRIES, LINE_OVERFLOW } from "./bucket-lines.ts";
 import { Marks } from "./marks.ts";
 import { GrowingMemory, Int32List } from "./memory.ts";
 import { HASHES_WORD, TEXTS_WORD, TextHeap } from "./text-heap.ts";
 
-// An entry is eight words.
+// An entry is six words.
 export const OFFSET = 0; // in the heap, in units of 8 bytes
 export const LENGTH = 1; // bytes; -1 when the id is free
 const HASH = 2;
-const NEXT = 3; // next entry of the bucket + 1
-export const REFS = 4;
-export const CANONICAL = 5; // id + 1 of the value's canonical form (of the kind in FLAGS); 0 = not computed
-export const FLAGS = 6;
-export const ENTRY_WORDS = 8;
+export const REFS = 3;
+export const CANONICAL = 4; // id + 1 of the value's canonical form (of the kind in FLAGS); 0 = not computed
+export const FLAGS = 5;
+export const ENTRY_WORDS = 6;
 
 /** Values from which on the table is taken to be larger than the cache. */
 const LARGE = 32_768;
@@ -28,7 +27,7 @@ export class TextTable {
   /** Ids made or freed since somebody took them. */
   readonly touched: Marks = new Marks();
   readonly #entries = new GrowingMemory();
-  #buckets = new Buckets();
+  #lines = new BucketLines();
   readonly #freeIds = new Int32List();
   /** Values held. */
   live = 0;
@@ -41,7 +40,7 @@ export class TextTable {
   }
 
   get bytes(): number {
-    return this.heap.bytes + this.live * ENTRY_WORDS * 4 + this.#buckets.bytes;
+    return this.heap.bytes + this.live * ENTRY_WORDS * 4 + this.#lines.bytes;
   }
 
   isLive(id: number): boolean {
@@ -50,22 +49,49 @@ export class TextTable {
 
   /** -1: not there. */
   find(source: Uint8Array, start: number, end: number, hash: number): number {
-    const E = this.E;
-    const U = this.heap.U8;
+    const { E, heap } = this;
+    const { U8 } = heap;
     const length = end - start;
-    const buckets = this.#buckets;
-    let entry = buckets.B[buckets.bucketOf(hash)] as number;
-    while (entry !== 0) {
-      const at = (entry - 1) * ENTRY_WORDS;
-      if (E[at + HASH] === hash && E[at + LENGTH] === length) {
-        const offset = (E[at + OFFSET] as number) * 8;
-        let i = 0;
-        while (i < length && U[offset + i] === source[start + i]) i++;
-        if (i === length) return entry - 1;
-      }
-      entry = E[at + NEXT] as number;
+    for (let id = this.#first(hash); id >= 0; id = this.#after(hash, id)) {
+      if (E[id * ENTRY_WORDS + LENGTH] !== length) continue;
+      const offset = (E[id * ENTRY_WORDS + OFFSET] as number) * 8;
+      let i = 0;
+      while (i < length && U8[offset + i] === source[start + i]) i++;
+      if (i === length) return id;
     }
     return -1;
+  }
+
+  /** An id with this hash; -1: none. */
+  #first(hash: number): number {
+    const lines = this.#lines;
+    let L = lines.B;
+    let at = lines.lineOf(hash);
+    for (;;) {
+      for (let i = at + (L[at + LINE_COUNT] as number) - 1; i >= at; i--)
+        if (L[i] === hash) return L[i + LINE_ENTRIES] as number;
+      at = ((L[at + LINE_OVERFLOW] as number) - 1) << 4;
+      if (at < 0) return -1;
+      L = lines.O;
+    }
+  }
+
+  /** The one behind it with the same hash: two texts of one hash are rare. */
+  #after(hash: number, id: number): number {
+    const lines = this.#lines;
+    let seen = false;
+    let L = lines.B;
+    let at = lines.lineOf(hash);
+    for (;;) {
+      for (let i = at + (L[at + LINE_COUNT] as number) - 1; i >= at; i--) {
+        if (L[i] !== hash) continue;
+        if (seen) return L[i + LINE_ENTRIES] as number;
+        seen = L[i + LINE_ENTRIES] === id;
+      }
+      at = ((L[at + LINE_OVERFLOW] as number) - 1) << 4;
+      if (at < 0) return -1;
+      L = lines.O;
+    }
   }
 
   /** REQUIRES that it is not there. */
@@ -78,11 +104,9 @@ export class TextTable {
   /** So many values are about to come to a table that holds but one: filling it then splits nothing. */
   expect(values: number): void {
     assert(this.live === 1 && this.isLive(0), "a table that is filled holds the empty text");
-    const hash = this.E[HASH] as number;
-    this.#buckets = new Buckets();
-    this.#buckets.presize(values);
-    this.#buckets.count = 1;
-    this.#buckets.B[this.#buckets.bucketOf(hash)] = 1;
+    this.#lines = new BucketLines();
+    this.#lines.presize(values);
+    this.#lines.insert(this.E[HASH] as number, 0);
   }
 
   /** The same under a given id, which is free; those between it and the highest so far become free, too. */
@@ -103,16 +127,7 @@ export class TextTable {
   remove(id: number): void {
     const E = this.E;
     const at = id * ENTRY_WORDS;
-    const buckets = this.#buckets;
-    const bucket = buckets.bucketOf(E[at + HASH] as number);
-    let entry = buckets.B[bucket] as number;
-    if (entry === id + 1) buckets.B[bucket] = E[at + NEXT] as number;
-    else {
-      while ((E[(entry - 1) * ENTRY_WORDS + NEXT] as number) !== id + 1)
-        entry = E[(entry - 1) * ENTRY_WORDS + NEXT] as number;
-      E[(entry - 1) * ENTRY_WORDS + NEXT] = E[at + NEXT] as number;
-    }
-    buckets.count--;
+    this.#lines.remove(E[at + HASH] as number, id);
     this.heap.free(E[at + OFFSET] as number, E[at + LENGTH] as number);
     E[at + LENGTH] = -1;
     this.live--;
@@ -123,16 +138,14 @@ export class TextTable {
   /** Ids of the first `rows` texts in the window, to ids[at ..]; each that is new is added and told to `added`. */
   findLoaded(ids: Int32Array, at: number, rows: number, added: Int32List): void {
     this.#entries.ensure((this.highWater + rows) * ENTRY_WORDS * 4);
-    const large = this.live > LARGE;
-    if (large) this.#touchChains(rows);
+    this.#findHashes(ids, at, rows);
     let missing = 0;
     for (let r = 0; r < rows; r++) {
-      const id = this.#findOne(r);
-      ids[at + r] = id;
+      let id = ids[at + r] as number;
+      if (id >= 0 && !this.#isLoaded(id, r)) ids[at + r] = id = this.#findOne(r);
       if (id < 0) missing++;
     }
     if (missing === 0) return;
-    if (large) this.#touchSplits(missing);
     for (let r = 0; r < rows; r++) {
       if ((ids[at + r] as number) >= 0) continue;
       // The same may stand in the window twice.
@@ -142,26 +155,35 @@ export class TextTable {
     }
   }
 
-  #findOne(r: number): number {
-    const { heap } = this;
-    const { I } = heap;
-    const hash = I[HASHES_WORD + r] as number;
-    const start = I[TEXTS_WORD + r * 2] as number;
-    const length = (I[TEXTS_WORD + r * 2 + 1] as number) - start;
+  /** Ids that have the hashes of the window's texts, -1 for none. Lines are read before they are needed, and so are the entries found. */
+  #findHashes(ids: Int32Array, at: number, rows: number): void {
+    const { I } = this.heap;
     const E = this.E;
-    const buckets = this.#buckets;
-    let entry = buckets.B[buckets.bucketOf(hash)] as number;
-    while (entry !== 0) {
-      const e = (entry - 1) * ENTRY_WORDS;
-      if (
-        E[e + HASH] === hash &&
-        E[e + LENGTH] === length &&
-        heap.equal((E[e + OFFSET] as number) * 8, start, length) === 1
-      )
-        return entry - 1;
-      entry = E[e + NEXT] as number;
+    const lines = this.#lines;
+    let sum = 0;
+    if (this.live > LARGE)
+      for (let r = 0; r < rows; r++) sum ^= lines.B[lines.lineOf(I[HASHES_WORD + r] as number)] as number;
+    for (let r = 0; r < rows; r++) {
+      const id = this.#first(I[HASHES_WORD + r] as number);
+      ids[at + r] = id;
+      if (id >= 0) sum ^= E[id * ENTRY_WORDS] as number;
     }
-    return -1;
+    sink.value = sum;
+  }
+
+  #isLoaded(id: number, r: number): boolean {
+    const { heap, E } = this;
+    const start = heap.I[TEXTS_WORD + r * 2] as number;
+    const length = (heap.I[TEXTS_WORD + r * 2 + 1] as number) - start;
+    const e = id * ENTRY_WORDS;
+    return E[e + LENGTH] === length && heap.equal((E[e + OFFSET] as number) * 8, start, length) === 1;
+  }
+
+  #findOne(r: number): number {
+    const hash = this.heap.I[HASHES_WORD + r] as number;
+    let id = this.#first(hash);
+    while (id >= 0 && !this.#isLoaded(id, r)) id = this.#after(hash, id);
+    return id;
   }
 
   #addOne(r: number): number {
@@ -173,32 +195,6 @@ export class TextTable {
     return id;
   }
 
-  #touchChains(rows: number): void {
-    const { I } = this.heap;
-    const E = this.E;
-    const buckets = this.#buckets;
-    const { B } = buckets;
-    let sum = 0;
-    for (let r = 0; r < rows; r++) sum ^= B[buckets.bucketOf(I[HASHES_WORD + r] as number)] as number;
-    for (let r = 0; r < rows; r++) {
-      const entry = B[buckets.bucketOf(I[HASHES_WORD + r] as number)] as number;
-      if (entry !== 0) sum ^= E[(entry - 1) * ENTRY_WORDS + HASH] as number;
-    }
-    sink.value = sum;
-  }
-
-  /** What the splits will read that so many new values cause. */
-  #touchSplits(values: number): void {
-    const E = this.E;
-    const { B, n, low } = this.#buckets;
-    let sum = 0;
-    for (let i = 0; i < values * 2; i++) {
-      const entry = B[(n + i) & low] as number;
-      if (entry !== 0) sum ^= E[(entry - 1) * ENTRY_WORDS + HASH] as number;
-    }
-    sink.value = sum;
-  }
-
   #newId(): number {
     const id = this.highWater++;
     this.#entries.ensure((id + 1) * ENTRY_WORDS * 4);
@@ -208,9 +204,7 @@ export class TextTable {
 
   /** Enters a value under its hash; gives the block for its bytes. What else an entry has begins anew. */
   #place(id: number, length: number, hash: number): number {
-    const buckets = this.#buckets;
-    buckets.count++;
-    while (buckets.full) this.#split();
+    this.#lines.insert(hash, id);
     const offset = this.heap.allocate(length);
     const E = this.E;
     const at = id * ENTRY_WORDS;
@@ -219,38 +213,9 @@ export class TextTable {
     E[at + HASH] = hash;
     E[at + REFS] = 0;
     E[at + CANONICAL] = 0;
-    const bucket = buckets.bucketOf(hash);
-    E[at + NEXT] = buckets.B[bucket] as number;
-    buckets.B[bucket] = id + 1;
     this.live++;
     this.touched.add(id);
     return offset;
-  }
-
-  #split(): void {
-    const buckets = this.#buckets;
-    const from = buckets.addBucket();
-    const to = buckets.n - 1;
-    const E = this.E;
-    const B = buckets.B;
-    let entry = B[from] as number;
-    let stay = 0;
-    let move = 0;
-    while (entry !== 0) {
-      const at = (entry - 1) * ENTRY_WORDS;
-      const next = E[at + NEXT] as number;
-      if (((E[at + HASH] as number) & buckets.high) === to) {
-        E[at + NEXT] = move;
-        move = entry;
-      } else {
-        E[at + NEXT] = stay;
-        stay = entry;
-      }
-      entry = next;
-    }
-    B[from] = stay;
-    B[to] = move;
-    buckets.afterSplit();
   }
 }
 

@@ -27,7 +27,13 @@ export function runningExtreme(fn: ExtremeFunction, type: SqlType): Accumulator 
       const current = readCode(place.layout, column, "b");
       const isNull = nullCode(place.layout, column, "b");
       const value = `c${place.arg}[r]`;
-      return `if (${isNull} === 1 || ${place.bind(better)}(${value}, ${current}, dictionary)) ${place.bind(setValue)}(store, g, ${column}, ${value});`;
+      const slow = `if (${isNull} === 1 || ${place.bind(better)}(${value}, ${current}, dictionary)) ${place.bind(setValue)}(store, g, ${column}, ${value});`;
+      if (!mayBeWide(type)) return slow;
+      // Two doubles without a reference between them are compared and written where they lie.
+      const nullWord = `I[b + ${place.layout.nullWord[column]}]`;
+      return `if (${value} < ${WIDE} && ${current} < ${WIDE}) {
+          if (${isNull} === 1 || ${value} ${fn === "min" ? "<" : ">"} ${current}) { ${current} = ${value}; ${nullWord} &= ${~(1 << place.layout.nullBit[column]!)}; }
+        } else ${slow}`;
     },
     result: readState,
   };

@@ -133,7 +133,7 @@ function applySource(
   let body: string;
   switch (mode) {
     case "append":
-      body = `if (w < 0) throw lost(); ${insert("w")}`;
+      body = "";
       break;
     case "set":
       body = `if (w < 0) throw lost(); if (${find} >= 0) continue; ${insert("1")}`;
@@ -173,15 +173,32 @@ function applySource(
       }`;
       break;
   }
-  return `"use strict"; return function apply(chunk) {
-    const rows = chunk.length;
-    store.reserve(rows);
-    const I = store.I, F = store.F, W = chunk.weights, epoch = store.epoch;
-    ${declareColumns("chunk", columns)}
-    ${key === "" ? "" : touchLoop(key, "0", "rows")}
+  const enter = `for (let r = 0; r < rows; r++) {
+        const t = store.alloc(), b = t * ${stride}; ${write} ${mode === "append" ? `I[b + ${weightWord}] = W[r];` : ""}
+        slots[r] = t;
+      }
+      store.insertAll(slots, rows);`;
+  const oneByOne = `${key === "" ? "" : touchLoop(key, "0", "rows")}
     for (let r = 0; r < rows; r++) {
       const w = W[r];
       ${body}
-    }
+    }`;
+  // Rows that come and need not be looked for enter together.
+  const together: Partial<Record<CollectionMode, string>> = {
+    append: `for (let r = 0; r < rows; r++) if (W[r] < 0) throw lost();
+      ${enter}`,
+    keyed: `let come = 0;
+    while (come < rows && W[come] === 1) come++;
+    if (come === rows) { ${enter} return; }
+    ${oneByOne}`,
+  };
+  return `"use strict"; let slots = new Int32Array(64);
+  return function apply(chunk) {
+    const rows = chunk.length;
+    if (slots.length < rows) slots = new Int32Array(rows * 2);
+    store.reserve(rows);
+    const I = store.I, F = store.F, W = chunk.weights, epoch = store.epoch;
+    ${declareColumns("chunk", columns)}
+    ${together[mode] ?? oneByOne}
   };`;
 }

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { Utf8Column } from "../../src/batch/batch.ts";
 import { text } from "../../src/batch/types.ts";
 import { Dictionary } from "../../src/state/dictionary.ts";
+import { hashBytes } from "../../src/state/text-loops.ts";
 
 function columnOf(values: readonly (string | null)[]): Utf8Column {
   const parts = values.map((value) => new TextEncoder().encode(value ?? "left over"));
@@ -95,6 +96,33 @@ describe("a column of texts", () => {
     });
     expect(new Set(found).size).toBe(new Set(values).size);
     expect(ids(dictionary, values, 3)).toEqual(found.subarray(3));
+  });
+
+  test("tells texts of one hash apart, and finds each when others of it have gone", () => {
+    // Found by search; if the hash changes, they are ordinary texts.
+    const pairs = [
+      ["text 1vyl", "text 4is0"],
+      ["text 1vy0", "text 4isl"],
+      ["text 4jux", "text 4nya"],
+    ];
+    const [left, right] = [pairs.map(([a]) => a!), pairs.map(([, b]) => b!)];
+    const filler = Array.from({ length: 8 }, (_, i) => `filler ${i}`);
+    const bytes = (value: string) => new TextEncoder().encode(value);
+    for (const [a, b] of pairs) expect(hashBytes(bytes(a!), 0, 9)).toBe(hashBytes(bytes(b!), 0, 9));
+    const dictionary = new Dictionary();
+    const first = ids(dictionary, [...left, ...right, ...filler]);
+    expect(new Set(first).size).toBe(14);
+    expect(ids(dictionary, [...right, ...left, ...filler]).slice(0, 6)).toEqual(
+      Int32Array.of(...first.subarray(3, 6), ...first.subarray(0, 3)),
+    );
+    for (const id of first.subarray(3, 6)) dictionary.retain(id);
+    dictionary.collect();
+    const again = ids(dictionary, [...left, ...right, ...filler]);
+    expect(again.slice(3, 6)).toEqual(first.slice(3, 6));
+    for (const [i, value] of [...left, ...right].entries()) {
+      expect(dictionary.string(again[i]!)).toBe(value);
+      expect(dictionary.internString(value)).toBe(again[i]);
+    }
   });
 
   test("finds its texts among very many, frees those that nobody keeps, and gives their ids again", () => {

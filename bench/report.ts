@@ -112,7 +112,7 @@ export function medians(runs: readonly (readonly Measured[])[]): Measured[] {
     const ratios = all.flatMap((o) => ratioOf(o) ?? []);
     const peerValues = all.flatMap((o) => o.peerValue ?? []);
     return {
-      ...m,
+      ...all[0]!,
       value: median(all.map((o) => o.value!)),
       ...(peerValues.length === 0 ? {} : { peerValue: median(peerValues) }),
       ...(ratios.length === 0 ? {} : { ratio: median(ratios) }),

@@ -177,6 +177,8 @@ describe("a database that catches up", () => {
         for (const [i, commit] of program.commits.entries()) {
           if (i === at % program.commits.length) await first.checkpoint();
           await commitTo(first, commit);
+          // A statement is acknowledged before views show it.
+          await first.settled();
           seen.set(first.position, await shown(first));
         }
         const db = await openInMemory(disk.reboot("process"), { answerWhileCatchingUp });

@@ -63,16 +63,13 @@ export class FrameMaker {
   ): Frame {
     const rows = touched.born.length + touched.died.length;
     const frame = new Frame(step.position, at, rows);
-    if (this.#waitingRows + rows > WAITING_ROWS_MAX) {
-      frame.lose();
-      return frame;
-    }
     const changes = changesOfStep(view, touched, step.epoch);
     while (this.#rowsLeft > 0 && frame.state === "made") {
       this.#rowsLeft -= ROWS_PER_LOOK;
       this.#advance(frame, changes);
       if (performance.now() >= this.#ends) this.#rowsLeft = 0;
     }
+    if (frame.state === "made" && this.#waitingRows + rows > WAITING_ROWS_MAX) frame.lose();
     if (frame.state !== "made") return frame;
     this.#waitingRows += rows;
     this.#jobs.push({ view, frame, changes, pin: view.store.pin(step.epoch - 1) });

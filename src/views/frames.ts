@@ -32,7 +32,7 @@ export class Frame {
   readonly #hashes: number[] = [];
   readonly #starts: number[] = [];
   readonly #firsts: number[] = [];
-  /** Change + 1 by hash, or 0; made when it is first needed. */
+  /** Change + 1 by hash, or 0. It has room for as many changes as slots were touched, and fills as they come: a million are not entered at once. */
   #table: Int32Array | null = null;
   #piece: string[] = [];
   #pieceChars = 0;
@@ -52,7 +52,7 @@ export class Frame {
   add({ key, json }: EncodedChange): void {
     if (this.#piece.length === 0) this.#firsts.push(this.#hashes.length);
     this.#keys?.push(key);
-    this.#hashes.push(hashOf(key));
+    this.#enter(hashOf(key));
     this.#starts.push(this.#pieceChars);
     this.#piece.push(json);
     this.#pieceChars += json.length + 1;
@@ -78,6 +78,7 @@ export class Frame {
     this.state = "lost";
     this.pieces.length = 0;
     this.#hashes.length = 0;
+    this.#table = null;
     this.#starts.length = 0;
     this.#firsts.length = 0;
     this.#piece = [];
@@ -91,20 +92,34 @@ export class Frame {
     return found.sort((a, b) => a - b).map((change) => this.#text(change));
   }
 
+  #enter(hash: number): void {
+    const hashes = this.#hashes;
+    const changes = hashes.push(hash);
+    if (changes < TABLE_CHANGES) return;
+    if (this.#table !== null && changes * 4 <= this.#table.length * 3) {
+      enter(this.#table, hashes, changes - 1);
+      return;
+    }
+    // Equal rows without a key are many changes of one slot.
+    const room = Math.max(this.touched, changes * 2) * 1.5;
+    this.#table = new Int32Array(2 ** Math.ceil(Math.log2(room)));
+    for (let change = 0; change < changes; change++) enter(this.#table, hashes, change);
+  }
+
   #find(key: string, found: number[]): void {
     const hashes = this.#hashes;
     const hash = hashOf(key);
     const take = (change: number): void => {
       if (this.#text(change).startsWith(`"key":${key},`, KEY_AT)) found.push(change);
     };
-    if (hashes.length < TABLE_CHANGES) {
+    const table = this.#table;
+    if (table === null) {
       for (let change = 0; change < hashes.length; change++) if (hashes[change] === hash) take(change);
       return;
     }
-    this.#table ??= tableOf(hashes);
-    const mask = this.#table.length - 1;
-    for (let at = hash & mask; this.#table[at] !== 0; at = (at + 1) & mask) {
-      const change = (this.#table[at] as number) - 1;
+    const mask = table.length - 1;
+    for (let at = hash & mask; table[at] !== 0; at = (at + 1) & mask) {
+      const change = (table[at] as number) - 1;
       if (hashes[change] === hash) take(change);
     }
   }
@@ -134,15 +149,11 @@ export class Frame {
   }
 }
 
-function tableOf(hashes: readonly number[]): Int32Array {
-  const table = new Int32Array(2 ** Math.ceil(Math.log2(hashes.length * 2)));
+function enter(table: Int32Array, hashes: readonly number[], change: number): void {
   const mask = table.length - 1;
-  for (let change = 0; change < hashes.length; change++) {
-    let at = (hashes[change] as number) & mask;
-    while (table[at] !== 0) at = (at + 1) & mask;
-    table[at] = change + 1;
-  }
-  return table;
+  let at = (hashes[change] as number) & mask;
+  while (table[at] !== 0) at = (at + 1) & mask;
+  table[at] = change + 1;
 }
 
 /** FNV-1a, its bits mixed once more for the table. */
@@ -160,6 +171,7 @@ export class FrameLog {
   readonly #keepBytes: number;
   readonly #keepMs: number;
   #frames: Frame[] = [];
+  /** Characters of those that are ready. */
   #bytes = 0;
   /** Every change after this position is here. */
   floor: number;
@@ -172,11 +184,11 @@ export class FrameLog {
 
   push(frame: Frame): void {
     this.#frames.push(frame);
-    this.#bytes += frame.length;
+    if (frame.state === "ready") this.#bytes += frame.length;
     this.#trim(frame.at);
   }
 
-  /** A frame that was pushed has grown to its length. */
+  /** A frame that was pushed before it was ready has grown to its length. */
   grown(frame: Frame): void {
     if (!this.#frames.includes(frame)) return;
     this.#bytes += frame.length;

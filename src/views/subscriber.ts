@@ -29,7 +29,7 @@ const CHANGE_BYTES_GUESSED = 64;
 export class Subscriber implements Listener {
   readonly #queueBytesMax: number;
   /** Keys wanted of each view, as JSON text and as they were given; null: all. */
-  readonly #watches = new Map<View, { watch: Watch; keys: Map<string, unknown> | null }>();
+  readonly #watches = new Map<View, { readonly watch: Watch; readonly keys: Map<string, unknown> | null }>();
   #queue: Queued[] = [];
   #bytes = 0;
   #wake: (() => void) | null = null;
@@ -45,16 +45,14 @@ export class Subscriber implements Listener {
   watch(watch: Watch, key: unknown): void {
     const { view } = watch.watched;
     const text = key === undefined ? null : view.keyText(key);
-    watch.add(this, text);
     const known = this.#watches.get(view);
-    if (known === undefined)
-      this.#watches.set(view, { watch, keys: text === null ? null : new Map([[text, key]]) });
-    else if (text !== null) known.keys?.set(text, key);
-    else if (known.keys !== null) {
-      watch.remove(this, known.keys.keys());
-      watch.add(this, null);
-      known.keys = null;
-    }
+    // Who wants every row is told of each anyway.
+    if (known?.keys === null) return;
+    if (text === null && known !== undefined) watch.remove(this, known.keys.keys());
+    watch.add(this, text);
+    if (text === null) this.#watches.set(view, { watch, keys: null });
+    else if (known === undefined) this.#watches.set(view, { watch, keys: new Map([[text, key]]) });
+    else known.keys.set(text, key);
   }
 
   /** Watches nothing any more. Gives what it watched. */
@@ -153,20 +151,24 @@ export class Subscriber implements Listener {
     this.#wake?.();
   }
 
-  /** Null: closed. @throws the error it was closed with. */
+  /** Null: closed. What is ready is told before that; nothing is told anew. @throws the error it was closed with. */
   async next(): Promise<SubscriptionItem | "reset" | null> {
     for (;;) {
       const first = this.#queue[0];
-      if (first !== undefined && (!isStep(first) || !this.#some(first.frames, "made"))) {
-        this.#queue.shift();
-        if (!isStep(first)) return first;
-        this.#bytes -= first.bytes;
-        const item = this.itemOf(first.position, first.frames);
-        if (item !== null) return item;
-      } else if (this.#closed) {
+      const waits = first === undefined || (isStep(first) && this.#some(first.frames, "made"));
+      if (this.#closed && (waits || first === "reset")) {
         if (this.#error !== null) throw this.#error;
         return null;
-      } else await this.#woken();
+      }
+      if (waits) {
+        await this.#woken();
+        continue;
+      }
+      this.#queue.shift();
+      if (!isStep(first)) return first;
+      this.#bytes -= first.bytes;
+      const item = this.itemOf(first.position, first.frames);
+      if (item !== null) return item;
     }
   }
 

@@ -139,6 +139,7 @@ export class Subscriptions {
     targets: readonly Target[],
     options: { from?: number | undefined; signal?: AbortSignal | undefined } = {},
   ): AsyncGenerator<SubscriptionItem> {
+    if (options.signal?.aborted === true) return;
     const subscriber = new Subscriber(this.#options.queueBytesMax);
     const abort = (): void => subscriber.close(null);
     options.signal?.addEventListener("abort", abort, { once: true });
@@ -192,8 +193,9 @@ export class Subscriptions {
       if (from !== undefined && refusal === null && !fresh.has(watch)) {
         resumed.set(watch, Math.min(from, resumed.get(watch) ?? from));
       } else {
-        resumed.delete(watch);
-        fresh.set(watch, refusal ?? (from === undefined ? null : "another part of the view begins anew"));
+        const isShown = from !== undefined || resumed.delete(watch);
+        const other = fresh.get(watch) ?? (isShown ? "another part of the view begins anew" : null);
+        fresh.set(watch, refusal ?? other);
       }
     }
     const missed = missedSteps(resumed);

@@ -1,0 +1,29 @@
+/**
+ * A frame that was not ready when it was put into the log was counted with what was made of it by then, and once more as a whole. So the log of a view
+ * with large steps took itself for fuller and fuller, and in the end kept one frame: whoever came back was reset.
+ */
+import { expect, it } from "vitest";
+import { Frame, FrameLog } from "../../src/views/frames.ts";
+
+const add = (frame: Frame, key: string): void =>
+  frame.add({ op: "delete", key, json: `{"op":"delete","key":${key},"old":{}}`, before: 0, after: -1 });
+
+it("frames made in turns of their own count once", () => {
+  const log = new FrameLog(0, 1_000, 60_000);
+  for (let position = 1; position <= 200; position++) {
+    const frame = new Frame(position, position, 3);
+    add(frame, "1");
+    log.push(frame);
+    add(frame, "2");
+    if (position % 3 === 0) {
+      frame.lose();
+      log.drop(frame);
+    } else {
+      frame.complete();
+      log.grown(frame);
+    }
+    const kept = log.after(0);
+    expect(log.bytes).toBe(kept.reduce((sum, { length }) => sum + length, 0));
+    if (position % 3 === 2) expect(kept.length).toBe(2);
+  }
+});

@@ -28,12 +28,18 @@ export class CatchUp {
   readonly #from: number;
   readonly #to: number;
   #isStopped = false;
+  /** Ends with the start, whether it has come to the end of the log or not. */
+  readonly ended: Promise<void>;
+  #end: () => void = () => {};
 
   /** REQUIRES a stepper that stands at its checkpoint. */
   constructor(core: CatchUpContext) {
     this.#core = core;
     this.#from = core.stepper.position;
     this.#to = core.log.durablePosition;
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
   }
 
   /** 0..1: how much of it has been stepped. */
@@ -60,6 +66,11 @@ export class CatchUp {
       stepper.enqueue(group);
     }
     await stepper.atBoundary(() => {});
+  }
+
+  /** The start is over. */
+  end(): void {
+    this.#end();
   }
 
   stop(): void {

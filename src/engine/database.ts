@@ -170,6 +170,7 @@ export class Database implements Engine {
     for (const handle of topics) core.topicHandles.set(handle.name, handle);
     this.#caughtUp = this.#reachEnd(topics, views, checkpointIntervalMs, core.committer.hold());
     this.#caughtUp.catch((error: unknown) => {
+      this.#catchUp?.end();
       if (this.#closing === null) core.fail(toEvertError(error));
     });
   }
@@ -196,6 +197,7 @@ export class Database implements Engine {
     // All topics are known to the log by now.
     core.log.startSealing();
     core.sinks.start();
+    this.#catchUp?.end();
     this.#catchUp = core.catchUp = null;
     if (checkpointIntervalMs > 0 && this.#closing === null) this.#checkpointEvery(checkpointIntervalMs);
   }

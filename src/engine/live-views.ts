@@ -206,7 +206,9 @@ export class LiveViews {
 
   /** The rows that are read in place of the view's own while these are made; null when there are none, or no need of them. */
   staleRows(live: LiveView): StaleRows | null {
-    return live.filling === null || this.#isReadable(live) ? null : live.stale;
+    // Before the program has declared its views, those of other code wait for it.
+    const waits = live.filling !== null || !this.#declared;
+    return waits && !this.#isReadable(live) ? live.stale : null;
   }
 
   /** Stores of stale rows, for checkpoints: a start that finds the view still unbuilt shows them again. */
@@ -222,7 +224,8 @@ export class LiveViews {
 
   /** What readers read. @throws EvertError why there is nothing to read, or not_ready. */
   readable(live: LiveView): View {
-    if (live.error !== null) throw live.error;
+    const error = this.#planError(live);
+    if (error !== null) throw error;
     if (live.view === null || !this.#isReadable(live)) {
       const percent = Math.floor((live.filling?.progress ?? 1) * 100);
       throw new EvertError("not_ready", `view "${live.entry.name}" is being built`, {
@@ -233,9 +236,19 @@ export class LiveViews {
     return live.view;
   }
 
+  /** Why it is not kept, or null. */
+  #planError({ entry, error }: LiveView): EvertError | null {
+    if (error === null || this.#declared) return error;
+    return new EvertError("not_ready", `view "${entry.name}" has not been declared yet`, {
+      detail: "The log behind the checkpoint is still replayed.",
+      hint: "Ask again in a moment.",
+    });
+  }
+
   /** The error that reads of the view answer with, or null. */
   errorOf(live: LiveView): EvertError | null {
-    if (live.error !== null) return live.error;
+    const error = this.#planError(live);
+    if (error !== null) return error;
     if (live.node === null) return null;
     return live.node.failed ?? (live.entry.onError === "skip" ? null : live.node.firstError());
   }

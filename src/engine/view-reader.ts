@@ -83,8 +83,10 @@ async function answerable(core: Core, name: string, options: ReadOptions): Promi
   for (;;) {
     const live = core.views.named(name);
     const stale = core.views.staleRows(live);
-    if (stale === null || live.filling === null || wanted <= stale.position) return;
-    if (await isLate(live.filling.done, waitsUntil - performance.now())) {
+    const rebuilt = live.filling?.done ?? core.catchUp?.ended;
+    if (stale === null || rebuilt === undefined || wanted <= stale.position) return;
+    if (core.failure !== null) throw core.failure;
+    if (await isLate(rebuilt, waitsUntil - performance.now())) {
       throw new EvertError("timeout", `view "${name}" was not rebuilt within ${timeoutMs} ms`, {
         detail: `Until it is, its rows reflect position ${stale.position}.`,
         hint: "Ask again, give a larger timeoutMs, or read without atLeast.",

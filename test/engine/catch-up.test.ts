@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { SubscriptionEvent } from "../../src/engine/api.ts";
 import type { Database } from "../../src/engine/database.ts";
+import { count, int4, sum, topic, view } from "../../src/face/index.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
 import { Client } from "./support/client.ts";
 import { commitTo } from "./support/commit.ts";
@@ -162,6 +163,35 @@ describe("a database that catches up", () => {
     await expect(failing).rejects.toMatchObject({ code: "io_error" });
     expect(db.readiness().ready).toBe(false);
     await expect(db.append("t", [{ k: 7, v: 70 }])).rejects.toMatchObject({ code: "io_error" });
+    await db.close();
+  });
+
+  it("shows the rows of an earlier definition until the program has declared the new one, and that is built", async () => {
+    const plays = topic("plays", { schema: { song: int4, ms: int4 } });
+    const before = view("per_song", plays.groupBy("song", { plays: count() }));
+    const after = view("per_song", plays.groupBy("song", { ms: sum("ms") }));
+    const killed = new SimulatedDisk();
+    const first = await openInMemory(killed, { topics: [plays], views: [before] });
+    const { position: old } = await first.append("plays", [{ song: 1, ms: 10 }]);
+    await first.checkpoint();
+    const { position: last } = await first.append("plays", [{ song: 1, ms: 20 }]);
+    const held = new HeldLog(killed.reboot("process"));
+    const db = await openInMemory(undefined, {
+      disk: held,
+      topics: [plays],
+      views: [after],
+      answerWhileCatchingUp,
+    });
+    held.reads.close();
+    expect(await db.view("per_song").rows()).toEqual({
+      rows: [{ song: 1, plays: 1 }],
+      position: old,
+      stale: true,
+    });
+    const late = db.view("per_song").rows({ atLeast: last });
+    for (let i = 0; i < 20; i++) await turn();
+    held.goOn();
+    expect((await late).rows).toEqual([{ song: 1, ms: 30 }]);
     await db.close();
   });
 

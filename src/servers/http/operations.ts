@@ -1,6 +1,6 @@
 /**
- * For whoever runs the server, under / and /v1: /health (the process answers), /ready (reads are current enough to send
- * people here), /metrics (Prometheus).
+ * For whoever runs the server, under / and /v1: /health (the process answers), /ready (reads are answered, and how far a start has
+ * come), /metrics (Prometheus).
  */
 import { type HealthAnswer, headers, type ReadyAnswer } from "../../wire/http/messages.ts";
 import { jsonAnswer } from "./answer.ts";

@@ -16,6 +16,7 @@
 import { assert, unreachable } from "../base/assert.ts";
 import * as build from "../plan/build.ts";
 import type { Expr } from "../plan/expression.ts";
+import { mayTakeLong } from "../plan/inspect.ts";
 import { loopOf } from "../plan/iterations.ts";
 import type {
   DistinctPlan,
@@ -43,10 +44,11 @@ import { identityOf } from "./identity.ts";
 import type { CompileLoop } from "./loop.ts";
 import type { Node } from "./node.ts";
 import { IndexRows } from "./operators/index-rows.ts";
-import { Linear, liveColumns, type Stage } from "./operators/linear.ts";
+import { Linear, liveColumns, type Stage, someExpr } from "./operators/linear.ts";
 import { Recursion, type RecursionInput } from "./operators/recursion.ts";
 import type { RecursionLimits } from "./operators/recursion-limits.ts";
 import { SetOperation } from "./operators/set-operation.ts";
+import { SlowLinear } from "./operators/slow-linear.ts";
 import { StoreRows } from "./operators/store-rows.ts";
 import { Collection, type CollectionMode, type StoredNode } from "./operators/stored.ts";
 import { Pick, Stream, streamIdentity, Union } from "./operators/stream.ts";
@@ -214,7 +216,8 @@ export class Compiler implements CompileContext {
         stages: moved.stages,
         columns: moved.columns,
       };
-      const linear = new Linear(spec, fromRows(input), this.dictionary);
+      const Kind = someExpr(spec.stages, mayTakeLong) ? SlowLinear : Linear;
+      const linear = new Kind(spec, fromRows(input), this.dictionary);
       linear.about = textsDownTo(plan, at);
       return linear;
     });

@@ -3,6 +3,7 @@ import { assert, unreachable } from "../base/assert.ts";
 import { bool, type SqlType } from "../batch/types.ts";
 import type { ColumnExpr, Expr, UserFunction } from "./expression.ts";
 import { callIsFallible, functionInfo } from "./functions.ts";
+import { patternFunctions } from "./functions-of/patterns.ts";
 import type { Aggregate, Plan, SourcePlan } from "./plan.ts";
 import { isSound } from "./sound-calls.ts";
 
@@ -189,6 +190,13 @@ export function hasUserFunction(expr: Expr): boolean {
 export function mayHang(expr: Expr): boolean {
   const calls = expr.kind === "js" || expr.kind === "routine";
   return (calls && expr.fn.bounded !== true) || childrenOf(expr).some(mayHang);
+}
+
+/** Whether a single row may take milliseconds: a regular expression tries up to a limit. */
+export function mayTakeLong(expr: Expr): boolean {
+  return (
+    (expr.kind === "call" && Object.hasOwn(patternFunctions, expr.fn)) || childrenOf(expr).some(mayTakeLong)
+  );
 }
 
 /** `a AND b AND c` as [a, b, c]; anything else as itself. */

@@ -26,8 +26,8 @@ export type Stage =
   | { readonly kind: "filter"; readonly predicate: Expr }
   | { readonly kind: "project"; readonly exprs: readonly Expr[] };
 
-/** Handles rows `from`.. and gives the row to go on with: before the end only where functions of the user take their time. */
-type Run = (chunk: Chunk, out: Chunk, from: number) => number;
+/** Handles rows `from`.. and gives the row to go on with: before the end only where functions of the user, or patterns, take their time. */
+export type Run = (chunk: Chunk, out: Chunk, from: number) => number;
 
 export interface LinearSpec {
   readonly identity: string;
@@ -52,19 +52,11 @@ export class Linear extends Node {
   constructor(spec: LinearSpec, source: Source, dictionary: Dictionary) {
     super(spec.identity, [source]);
     this.label = spec.label;
-    const fallible = spec.stages.some((s) =>
-      s.kind === "filter" ? isFallible(s.predicate) : s.exprs.some(isFallible),
-    );
-    if (fallible) this.errors = new ErrorCollection(spec.label, dictionary);
-    const report = (weight: number): void => {
-      const error = takeFault();
-      assert(error !== null, "a row that leaves a loop left its error");
-      this.errors!.add(error, weight);
-    };
+    if (someExpr(spec.stages, isFallible)) this.errors = new ErrorCollection(spec.label, dictionary);
     this.#out = new LentChunk(outputColumns(spec));
     this.#passes = passedTexts(spec);
     this.#kept = this.#passes.some((places) => places !== null) ? new Int32Array(CHUNK_ROWS) : null;
-    const { kernel, guard } = compileStages(spec, dictionary, report, this.#kept);
+    const { kernel, guard } = compileStages(spec, dictionary, reporter(this), { kept: this.#kept });
     this.#kernel = kernel;
     this.#guard = guard;
   }
@@ -169,11 +161,20 @@ export function liveColumns(stages: readonly Stage[], columns: readonly number[]
   return live;
 }
 
-function compileStages(
+/** Takes the error of a row that left a loop. */
+export function reporter(node: Node): (weight: number) => void {
+  return (weight) => {
+    const error = takeFault();
+    assert(error !== null, "a row that leaves a loop left its error");
+    node.errors!.add(error, weight);
+  };
+}
+
+export function compileStages(
   spec: LinearSpec,
   dictionary: Dictionary,
   report: (weight: number) => void,
-  kept: Int32Array | null,
+  { kept = null, isOver = null }: { kept?: Int32Array | null; isOver?: (() => boolean) | null },
 ): { readonly kernel: Kernel<Run>; readonly guard: Guard | null } {
   const loop = new LoopCompiler(dictionary);
   const { writer } = loop;
@@ -192,10 +193,14 @@ function compileStages(
     );
   });
   writer.line("let o = from === 0 ? 0 : out.length;");
-  const late = stagesMayHang(spec.stages) ? `if (i > from && ${loop.guard}.late()) break;` : null;
+  const hangs = someExpr(spec.stages, mayHang);
+  const late = [
+    ...(hangs ? [`${loop.guard}.late()`] : []),
+    ...(isOver === null ? [] : [`${writer.parameter(isOver, "isOver")}()`]),
+  ];
   writer.line("let i = from;");
   writer.block("for (; i < n; i++)", () => {
-    if (late !== null) writer.line(late);
+    if (late.length > 0) writer.line(`if (i > from && (${late.join(" || ")})) break;`);
     writer.block("row:", () => {
       const row = spec.stages.reduce<RowReader>(
         (reader, stage, at) => compileStage(loop, stage, reader, live[at + 1] ?? new Set(spec.columns)),
@@ -215,11 +220,11 @@ function compileStages(
   writer.line("out.length = o;");
   writer.line("return i;");
   const kernel = loop.finish<Run>("linear", ["chunk", "out", "from"]);
-  return { kernel, guard: late === null ? null : loop.runtime.guard };
+  return { kernel, guard: hangs ? loop.runtime.guard : null };
 }
 
-function stagesMayHang(stages: readonly Stage[]): boolean {
-  return stages.some((s) => (s.kind === "filter" ? mayHang(s.predicate) : s.exprs.some((e) => mayHang(e))));
+export function someExpr(stages: readonly Stage[], test: (expr: Expr) => boolean): boolean {
+  return stages.some((s) => (s.kind === "filter" ? test(s.predicate) : s.exprs.some((e) => test(e))));
 }
 
 function nullByte(isNull: string): string {

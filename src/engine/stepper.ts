@@ -21,7 +21,7 @@ import { Feeder } from "./feeder.ts";
 export const SLICE_MS = 4;
 const ROWS_PER_STEP = 65_536;
 /** How far freeing may lag behind steps that wait. */
-const OWED_MS_MAX = 250;
+const OWED_MS_MAX = 100;
 
 export interface StepperHooks {
   /** Columns of the topic that anything in the circuit reads. */

@@ -44,8 +44,6 @@ interface Columns {
   readonly stale: boolean;
 }
 
-type Columnar = typeof import("./columns.ts");
-
 /** What is told of an append whose columns are no longer the topic's. */
 const changedSchema: ReadonlySet<ErrorCode> = new Set([
   "undefined_column",
@@ -95,7 +93,8 @@ class HttpClient implements Client {
       return this.#append(topic, encodeJson(rows), contentTypes.json, options);
     }
     const list = Array.isArray(rows) ? (rows as readonly unknown[]) : [rows];
-    return this.#appendArrow(topic, options, ({ encodeRows }, schema) => encodeRows(schema, list));
+    const columnar = await import("./columns.ts");
+    return this.#appendArrow(topic, options, (schema) => columnar.encodeRows(schema, list));
   }
 
   async appendColumns(
@@ -103,22 +102,22 @@ class HttpClient implements Client {
     columns: object,
     options: AppendOptions = {},
   ): Promise<AppendResult> {
-    return this.#appendArrow(topic, options, ({ encodeColumns }, schema) =>
-      encodeColumns(schema, columns as ColumnsOf<unknown>),
+    const columnar = await import("./columns.ts");
+    return this.#appendArrow(topic, options, (schema) =>
+      columnar.encodeColumns(schema, columns as ColumnsOf<unknown>),
     );
   }
 
   async #appendArrow(
     topic: string | Named,
     options: AppendOptions,
-    encode: (module: Columnar, schema: Schema) => Uint8Array<ArrayBuffer>,
+    encode: (schema: Schema) => Uint8Array<ArrayBuffer>,
   ): Promise<AppendResult> {
     const name = nameOf(topic);
-    const columnar = await import("./columns.ts");
     for (let again = this.#topicSchemas.has(name); ; again = false) {
       try {
-        const schema = await this.#schemaOf(columnar, name);
-        return await this.#append(topic, encode(columnar, schema), contentTypes.arrow, options);
+        const schema = await this.#schemaOf(name);
+        return await this.#append(topic, encode(schema), contentTypes.arrow, options);
       } catch (error) {
         // The topic may have other columns than when it was asked. Nothing was stored; they are asked for again, once.
         if (!(error instanceof EvertError && changedSchema.has(error.code))) throw error;
@@ -129,19 +128,23 @@ class HttpClient implements Client {
   }
 
   /** The columns of a topic: asked once. */
-  #schemaOf(columnar: Columnar, name: string): Promise<Schema> {
+  #schemaOf(name: string): Promise<Schema> {
     let schema = this.#topicSchemas.get(name);
     if (schema === undefined) {
-      schema = this.#json<TopicsAnswer>("/v1/topics", {}, false).then(({ topics }) => {
-        const topic = topics.find((candidate) => candidate.name === name);
-        if (topic === undefined) throw new EvertError("undefined_table", `topic "${name}" does not exist`);
-        return columnar.schemaOfTopic(topic);
-      });
+      schema = this.#askSchema(name);
       this.#topicSchemas.set(name, schema);
       // A failure is for whoever waits; the next call asks again.
       schema.catch(() => this.#topicSchemas.delete(name));
     }
     return schema;
+  }
+
+  async #askSchema(name: string): Promise<Schema> {
+    const columnar = await import("./columns.ts");
+    const { topics } = await this.#json<TopicsAnswer>("/v1/topics", {}, false);
+    const topic = topics.find((candidate) => candidate.name === name);
+    if (topic === undefined) throw new EvertError("undefined_table", `topic "${name}" does not exist`);
+    return columnar.schemaOfTopic(topic);
   }
 
   /** Posts a body of records until it is stored, under one key. */

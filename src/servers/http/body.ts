@@ -75,11 +75,6 @@ export class BodyReader {
     if (digestOf !== undefined) this.#hash = createHash("sha256").update(digestOf).update("\0");
   }
 
-  /** Whether its end was reached. */
-  get isRead(): boolean {
-    return this.#ended;
-  }
-
   /** The next chunk, or undefined at the end. @throws EvertError request_too_large, too_many_requests. */
   async read(): Promise<Uint8Array | undefined> {
     if (this.#tooLarge) throw tooLarge(this.#bytesMax);

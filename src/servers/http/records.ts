@@ -1,5 +1,5 @@
 /** /v1/topics/{topic}/records: append, delete by key, read. */
-import { EvertError, notSupported } from "../../base/errors.ts";
+import { EvertError, notSupported, toEvertError } from "../../base/errors.ts";
 import type {
   AppendOptions,
   AppendResult,
@@ -94,7 +94,12 @@ async function appendAtomically(
   const decoder = new RecordDecoder(format, collected);
   const { body, key } = keyedBody(c, server, topic.name);
   try {
-    await decodeAll(body, decoder);
+    const refusal = await decodeAll(body, decoder).catch(toEvertError);
+    if (refusal !== undefined) {
+      const known = await answeredBefore(server, topic, key, body);
+      if (known === null) throw refusal;
+      return jsonAnswer(known, known.position);
+    }
     if (collected.length === 0) {
       throw new EvertError("invalid_request", "the body holds no record", {
         hint: "Send one JSON value, an array of them, or NDJSON.",
@@ -102,10 +107,6 @@ async function appendAtomically(
     }
     const result = await collected.takeAll().append(appendOptions(key, body));
     return jsonAnswer(result, result.position);
-  } catch (error) {
-    const known = body.isRead ? null : await answeredBefore(server, topic, key, body);
-    if (known === null) throw error;
-    return jsonAnswer(known, known.position);
   } finally {
     decoder.close();
     collected.close();

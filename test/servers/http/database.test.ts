@@ -258,23 +258,33 @@ test("records of every door are the same: a table without key, one with constrai
   expect(body).toMatchObject({ results: [{ rows: [[3000, 30 * 4950]] }] });
 });
 
-test("a request is answered again by its key, though its records would be refused now", async () => {
-  const headers = { "Idempotency-Key": "again" };
-  const rows = [{ n: 1, t: "a" }];
-  await c.post("/v1/sql", { sql: "CREATE TABLE notes (n int, t text)" });
-  const first = await c.post("/v1/topics/notes/records", rows, headers);
-  expect(first).toMatchObject({ status: 200, body: { count: 1 } });
-  await c.post("/v1/sql", { sql: "DROP TABLE notes; CREATE TABLE notes (n int)" });
-  expect(await c.post("/v1/topics/notes/records", rows, headers)).toMatchObject({
-    status: 200,
-    body: { position: (first.body as { position: string }).position },
-  });
-  expect(await c.post("/v1/topics/notes/records", [{ n: "x" }], headers)).toMatchObject({
-    status: 422,
-    body: { error: { code: "idempotency_conflict" } },
-  });
-  expect(await c.post("/v1/topics/notes/records", rows)).toMatchObject({
-    status: 400,
-    body: { error: { code: "undefined_column" } },
-  });
-});
+test.each([
+  ["application/json", '[{"n":1,"t":"a"}]'],
+  ["application/json", '{"n":1,"t":"a"}'],
+  ["application/x-ndjson", '{"n":1,"t":"a"}'],
+  ["application/x-ndjson", '{"n":1,"t":"a"}\n'],
+])(
+  "a request is answered again by its key, though its records would be refused now: %s %s",
+  async (type, body) => {
+    const path = "/v1/topics/notes/records";
+    const post = (text: string, key?: string) =>
+      c.request(path, {
+        method: "POST",
+        headers: { "Content-Type": type, ...(key === undefined ? {} : { "Idempotency-Key": key }) },
+        body: text,
+      });
+    await c.post("/v1/sql", { sql: "CREATE TABLE notes (n int, t text)" });
+    const first = await post(body, "again");
+    expect(first).toMatchObject({ status: 200, body: { count: 1 } });
+    await c.post("/v1/sql", { sql: "DROP TABLE notes; CREATE TABLE notes (n int)" });
+    expect(await post(body, "again")).toMatchObject({
+      status: 200,
+      body: { position: (first.body as { position: string }).position },
+    });
+    expect(await post(body.replace("1", '"x"'), "again")).toMatchObject({
+      status: 422,
+      body: { error: { code: "idempotency_conflict" } },
+    });
+    expect(await post(body)).toMatchObject({ status: 400, body: { error: { code: "undefined_column" } } });
+  },
+);

@@ -48,6 +48,7 @@ const templates: Readonly<Record<Kind, readonly string[]>> = {
     "octet_length($bytea)",
     "$int2::int4",
     "ascii($text)",
+    "JSON_VALUE($jsonb, '$.a' RETURNING int4)",
   ],
   int8: [
     "($int8 + $int4)",
@@ -104,6 +105,8 @@ const templates: Readonly<Record<Kind, readonly string[]>> = {
     "md5($text)",
     "trim($varchar)",
     "format('%s:%s', $int4, $text)",
+    "JSON_VALUE($jsonb, '$.b[1]')",
+    "JSON_SERIALIZE(JSON_ARRAY($int4, $text))",
   ],
   varchar: ["left($text, 4)::varchar(4)", "($varchar)::varchar(4)"],
   timestamptz: [
@@ -126,8 +129,17 @@ const templates: Readonly<Record<Kind, readonly string[]>> = {
     "jsonb_build_object('a', $int4, 'z', $text)",
     "($jsonb || '[1]'::jsonb)",
     "($jsonb #> '{b,1}')",
+    "JSON_OBJECT('a': $int4, 'b' VALUE $text ABSENT ON NULL RETURNING jsonb)",
+    "JSON_ARRAY($int4, $text, $bool NULL ON NULL RETURNING jsonb)",
+    "JSON_QUERY($jsonb, '$.b[*]' WITH WRAPPER)",
   ],
-  ints: ["ARRAY[$int4, $int4]", "($ints || $int4)", "array_remove($ints, 1)", "($ints)[1:2]"],
+  ints: [
+    "ARRAY[$int4, $int4]",
+    "($ints || $int4)",
+    "array_remove($ints, 1)",
+    "($ints)[1:2]",
+    "JSON_QUERY($jsonb, '$' RETURNING int4[])",
+  ],
   texts: ["ARRAY[$text, 'q']", "string_to_array($text, 'a')", "($texts || $text)"],
   bytea: ["($bytea || '\\x01'::bytea)", "convert_to($text, 'UTF8')"],
   uuid: [],
@@ -155,6 +167,11 @@ const conditions: readonly string[] = [
   "($int4 = $price)",
   "($int2 <> $int4)",
   "($date < $timestamptz)",
+  "($text IS JSON)",
+  "($text IS NOT JSON SCALAR)",
+  "($jsonb IS JSON OBJECT)",
+  "JSON_EXISTS($jsonb, '$.b[*] ? (@ == 2)')",
+  "($int4 IN (0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, NULL))",
 ];
 
 /** Expressions that fail for some rows; each with one reason. */
@@ -249,8 +266,11 @@ export function condition(random: SeededRandom, scope: Scope, depth: number): Fr
       return make("(", term(), ` IS ${pick(random, ["NULL", "NOT NULL"])})`);
     case 3:
       return make("(", term(), ` IS ${pick(random, ["DISTINCT", "NOT DISTINCT"])} FROM `, term(), ")");
-    case 4:
-      return make("(", term(), ` ${pick(random, ["IN", "NOT IN"])} (`, term(), ", ", term(), "))");
+    case 4: {
+      const list = Array.from({ length: 18 }, () => literal(random, kind)).join(", ");
+      const items: Part[] = random.oneIn(4) ? [list] : [term(), ", ", term()];
+      return make("(", term(), ` ${pick(random, ["IN", "NOT IN"])} (`, ...items, "))");
+    }
     case 5:
     case 6:
       return (

@@ -138,6 +138,8 @@ function bindKind(node: Node, place: ExprPlace): Bound {
       return bindIsJson(as(node, "JsonIsPredicate")!, place);
     case "JsonFuncExpr":
       return typed(bindJsonQuery(as(node, "JsonFuncExpr")!, place), start);
+    case "XmlExpr":
+      throw notSupported(xmlWords(as(node, "XmlExpr")!), place.ctx.position(start));
     default:
       throw notSupported(wordsFor(kindOf(node)), place.ctx.position(start));
   }
@@ -147,10 +149,14 @@ const words: Partial<Record<NodeKind, string>> = {
   MultiAssignRef: "an assignment of several columns at once",
   NamedArgExpr: "an argument given by its name",
   SetToDefault: "DEFAULT in this place",
-  XmlExpr: "an XML expression",
   XmlSerialize: "XMLSERIALIZE",
   CurrentOfExpr: "WHERE CURRENT OF",
 };
+
+/** IS_XMLELEMENT is XMLELEMENT, and IS_DOCUMENT what it says. */
+function xmlWords({ op = "IS_XMLPARSE" }: NodeOf<"XmlExpr">): string {
+  return op.startsWith("IS_XML") ? op.slice("IS_".length) : op.replace("_", " ");
+}
 
 function wordsFor(kind: NodeKind): string {
   return words[kind] ?? `an expression of kind ${kind}`;

@@ -67,6 +67,8 @@ export function bindItem(item: Node, env: QueryEnv, before?: Scope): Scope {
         return bindItem({ RangeSubselect: jsonTableQuery(as(item, "JsonTable")!, ctx) }, env, before);
       case "RangeTableSample":
         throw notSupported("TABLESAMPLE", ctx.position(placeOf(item)));
+      case "RangeTableFunc":
+        throw notSupported("XMLTABLE", ctx.position(as(item, "RangeTableFunc")!.location));
       default:
         throw notSupported(`${kindOf(item)} in FROM`, ctx.position(placeOf(item)));
     }

@@ -10,14 +10,17 @@
 import { EvertError } from "../base/errors.ts";
 import type { Node } from "./node.ts";
 
-/** Milliseconds for which what was counted is good enough: to count asks every store. */
+/** Milliseconds for which what was counted is good enough, at least and at most: to count asks every store. */
 const COUNTED_MS = 20;
+const COUNTED_MS_MAX = 500;
+/** Of the time, at most one part in so many goes into counting. */
+const PARTS = 100;
 
 export class MemoryLimit {
   readonly bytes: number;
   readonly #count: () => number;
   #used = 0;
-  #countedAt = Number.NEGATIVE_INFINITY;
+  #countAgainAt = Number.NEGATIVE_INFINITY;
 
   /** `count`: the bytes that are taken now, without those of operators that have stopped. */
   constructor(bytes: number, count: () => number) {
@@ -27,10 +30,11 @@ export class MemoryLimit {
 
   /** Bytes taken, as of a moment ago. */
   get used(): number {
-    const now = performance.now();
-    if (now - this.#countedAt >= COUNTED_MS) {
+    const began = performance.now();
+    if (began >= this.#countAgainAt) {
       this.#used = this.#count();
-      this.#countedAt = performance.now();
+      const now = performance.now();
+      this.#countAgainAt = now + Math.min(COUNTED_MS_MAX, Math.max(COUNTED_MS, PARTS * (now - began)));
     }
     return this.#used;
   }
@@ -42,7 +46,7 @@ export class MemoryLimit {
 
   /** Of these nodes the one that has to stop, if one has to. */
   stopped(nodes: readonly Node[]): Node | null {
-    if (this.used <= this.bytes) return null;
+    if (this.bytes === Number.POSITIVE_INFINITY || this.used <= this.bytes) return null;
     let most = 0;
     let stopped: Node | null = null;
     for (const node of nodes) {
@@ -58,7 +62,7 @@ export class MemoryLimit {
       stopped = node;
     }
     // What it kept no longer counts.
-    this.#countedAt = Number.NEGATIVE_INFINITY;
+    this.#countAgainAt = Number.NEGATIVE_INFINITY;
     return stopped;
   }
 

@@ -4,11 +4,12 @@
  *
  * The law holds with three truth values, too. Errors: `a` is taken out only where it cannot fail and, in each branch, stands before everything
  * that can, so that a row of which `a` is false has raised none before either. If nothing is left of a branch, the OR says no more than
- * `a`; it goes unless another branch may fail.
+ * `a`; it goes unless another branch may fail. Over a join, what is left may say something of one side alone (implied-by-or.ts).
  */
 import * as build from "./build.ts";
 import type { Expr } from "./expression.ts";
 import { exprKey } from "./fingerprint.ts";
+import { withImplied } from "./implied-by-or.ts";
 import { conjunction, conjuncts, inputsOf, isFallible } from "./inspect.ts";
 import { withInputs } from "./nodes.ts";
 import type { Plan } from "./plan.ts";
@@ -33,7 +34,8 @@ function over(plan: Plan, inputs: readonly Plan[]): Plan {
 function factorNode(plan: Plan): Plan {
   if (plan.kind !== "filter") return plan;
   const parts = conjuncts(plan.predicate);
-  const factored = parts.flatMap(factor);
+  const once = parts.flatMap(factor);
+  const factored = plan.input.kind === "join" ? withImplied(once) : once;
   const same = factored.length === parts.length && factored.every((part, i) => part === parts[i]);
   return same ? plan : build.filter(plan.input, conjunction(factored)!);
 }

@@ -69,3 +69,30 @@ it.each([
   expect(error?.sqlstate ?? null).toBe(refused === null ? null : refused);
   if (refused === null) expect(results[0]!.rowsText().map(String).sort()).toEqual(rows.map(String).sort());
 });
+
+it("an OR over a join says to each side what it asks of its column", async () => {
+  const query = `${joined}t.a = u.a AND ((t.c = 'x' AND u.c = 'y') OR (t.c = 'y' AND u.c = 'x' AND u.b > 1) OR (t.c = 'x' AND u.c = 'x'))`;
+  const plan = await planOf(query);
+  const lines = plan.split("\n");
+  const join = lines.findIndex((line) => line.toLowerCase().includes("join on"));
+  const below = lines.slice(join).filter((line) => line.includes("Filter:"));
+  expect(below, plan).toHaveLength(2);
+  const { rows } = await postgres.query(query);
+  const { results } = await engine.sql(query);
+  expect(results[0]!.rowsText().map(String).sort()).toEqual(rows.map(String).sort());
+});
+
+it("but not where it may fail, and not beside what already says so", async () => {
+  const fails = await planOf(
+    `${joined}t.a = u.a AND ((t.c = 'x' AND 1 / u.b = 1) OR (t.c = 'y' AND u.c = 'x'))`,
+  );
+  expect(
+    fails.split("\n").filter((line) => line.includes("Filter:")),
+    fails,
+  ).toHaveLength(1);
+  const said = await planOf(
+    `${joined}t.a = u.a AND (t.c = 'x' OR t.c = 'y') AND ((t.c = 'x' AND u.c = 'y') OR (t.c = 'y' AND u.c = 'x'))`,
+  );
+  const about = said.split("\n").filter((line) => line.includes("Filter:"));
+  expect(about, said).toHaveLength(3);
+});

@@ -40,7 +40,11 @@ test.each([
   ["no changes but appends", "id int, x int", "WITH (append_only)"],
 ])("rows of a table with %s", async (_, columns, options) => {
   const db = await openInMemory();
-  const count = async (where: string) => (await rowsOf(db, `SELECT count(*) FROM t WHERE ${where}`)).flat();
+  const count = async (where: string) => {
+    // A statement answers when it is durable; a read of its own sees what has been stepped by then.
+    await db.settled();
+    return (await rowsOf(db, `SELECT count(*) FROM t WHERE ${where}`)).flat();
+  };
   await sql(db, `CREATE TABLE t (${columns}) ${options}`);
   const insert = `INSERT INTO t SELECT g, g FROM generate_series(1, ${ROWS}) g`;
   expect(await turnsOf(() => sql(db, insert))).toBeGreaterThanOrEqual(20);

@@ -82,6 +82,9 @@ export function hashMore(h: number, k: number): number {
   return h ^ (h >>> 13);
 }
 
+/** Of whoever enters rows: nobody does while another does. And what was read ahead, so that nobody can prove it useless. */
+const scratch = { hashes: new Int32Array(8_192), read: 0 };
+
 type Make = (
   store: Rows,
   links: GrowingMemory,
@@ -89,14 +92,24 @@ type Make = (
   hashInt: (k: number) => number,
   hashDouble: (v: number) => number,
   hashMore: (h: number, k: number) => number,
+  scratch: { hashes: Int32Array; read: number },
 ) => Pick<HashIndex, "find" | "like" | "touch" | "next" | "insert" | "insertAll" | "remove">;
 
 export function createHashIndex(store: Rows, spec: HashIndexSpec): HashIndex {
   const links = new GrowingMemory();
   const buckets = new BucketLines();
   const source = spec.unique ? uniqueSource(store, spec) : multiSource(store, spec);
-  const make = new Function("store", "links", "buckets", "hashInt", "hashDouble", "hashMore", source) as Make;
-  const code = make(store, links, buckets, hashInt, hashDouble, hashMore);
+  const make = new Function(
+    "store",
+    "links",
+    "buckets",
+    "hashInt",
+    "hashDouble",
+    "hashMore",
+    "scratch",
+    source,
+  ) as Make;
+  const code = make(store, links, buckets, hashInt, hashDouble, hashMore, scratch);
   const linkWords = spec.unique ? 0 : 2;
   return {
     spec,
@@ -238,16 +251,20 @@ const LARGE = 32_768;
 
 /** hashAll(slots, n): hashes of rows; and their buckets are read, so that the machine fetches them side by side before they are needed. */
 function hashAllSource(key: KeyCode, stride: number): string {
-  return `let hashes = new Int32Array(64), read = 0;
-  function hashAll(slots, n) {
-    if (hashes.length < n) hashes = new Int32Array(n * 2);
-    const I = store.I, F = store.F;
+  return `function hashAll(slots, n) {
+    if (scratch.hashes.length < n) scratch.hashes = new Int32Array(n * 2);
+    const I = store.I, F = store.F, { hashes } = scratch;
     for (let i = 0; i < n; i++) {
       const b = slots[i] * ${stride};
       ${key.hashRow}
       hashes[i] = h;
     }
-    if (buckets.count > ${LARGE}) for (let i = 0; i < n; i++) read ^= buckets.B[buckets.lineOf(hashes[i])];
+    if (buckets.count > ${LARGE}) {
+      let x = 0;
+      for (let i = 0; i < n; i++) x ^= buckets.B[buckets.lineOf(hashes[i])];
+      scratch.read = x;
+    }
+    return hashes;
   }`;
 }
 
@@ -264,7 +281,7 @@ function uniqueSource(store: Rows, spec: HashIndexSpec): string {
   }
   function insert(slot) { buckets.insert(hashOf(slot), slot); }
   ${hashAllSource(key, stride)}
-  function insertAll(slots, n) { hashAll(slots, n); buckets.insertAll(hashes, slots, n); }
+  function insertAll(slots, n) { buckets.insertAll(hashAll(slots, n), slots, n); }
   function remove(slot) { buckets.remove(hashOf(slot), slot); }
   return { find, like, touch, next, insert, insertAll, remove };`;
 }
@@ -278,7 +295,10 @@ function multiSource(store: Rows, spec: HashIndexSpec): string {
   function next(slot) { return links.I[slot * 2] - 1; }
   function insert(slot) { insertAs(slot, hashOf(slot)); }
   ${hashAllSource(key, stride)}
-  function insertAll(slots, n) { hashAll(slots, n); for (let i = 0; i < n; i++) insertAs(slots[i], hashes[i]); }
+  function insertAll(slots, n) {
+    const hashes = hashAll(slots, n);
+    for (let i = 0; i < n; i++) insertAs(slots[i], hashes[i]);
+  }
   function insertAs(slot, h) {
     const I = store.I, F = store.F, K = links.I, c = slot * ${stride};
     K[slot * 2 + 1] = 0;

@@ -17,6 +17,11 @@ interface Late {
   readonly column: number;
 }
 
+// Of the chunk in hand, from begin() to end(): nobody takes another meanwhile.
+const rows = new Int32Array(CHUNK_ROWS);
+const slots = new Int32Array(CHUNK_ROWS);
+const ids = new Int32Array(CHUNK_ROWS);
+
 export class LateRows {
   readonly #store: Store;
   readonly #decisive: ReadonlySet<number>;
@@ -28,9 +33,6 @@ export class LateRows {
   #chunk: Chunk | null = null;
   #late: Late[] = [];
   #count = 0;
-  readonly #rows = new Int32Array(CHUNK_ROWS);
-  readonly #slots = new Int32Array(CHUNK_ROWS);
-  readonly #ids = new Int32Array(CHUNK_ROWS);
 
   /** `decisive`: columns that are looked at before it is known which rows stay. */
   constructor(store: Store, decisive: ReadonlySet<number>) {
@@ -57,21 +59,21 @@ export class LateRows {
 
   inserted(): void {
     assert(this.#count < CHUNK_ROWS, "a row whose texts come late has weight 1");
-    this.#rows[this.#count] = this.row;
-    this.#slots[this.#count++] = this.slot;
+    rows[this.#count] = this.row;
+    slots[this.#count++] = this.slot;
   }
 
   /** Interns all texts of the chunk. */
   fill(): void {
     const chunk = this.#chunk as Chunk;
     this.end();
-    const rows = Int32Array.from({ length: chunk.length }, (_, row) => row);
+    const all = Int32Array.from({ length: chunk.length }, (_, row) => row);
     const { layout, I } = this.#store;
     for (const { texts, column } of this.#late) {
-      const ids = chunk.columns[column] as Int32Array;
-      texts.intern(rows, chunk.length, ids);
+      const filled = chunk.columns[column] as Int32Array;
+      texts.intern(all, chunk.length, filled);
       // The row in hand is in no index and counts no references yet.
-      I[this.slot * layout.strideWords + layout.words[column]!] = ids[this.row] as number;
+      I[this.slot * layout.strideWords + layout.words[column]!] = filled[this.row] as number;
     }
   }
 
@@ -81,15 +83,14 @@ export class LateRows {
     this.#chunk = null;
     const count = this.#leaveOutDead();
     const { layout, dictionary, I } = this.#store;
-    const ids = this.#ids;
     for (const { texts, column } of this.#late) {
-      texts.intern(this.#rows, count, ids);
+      texts.intern(rows, count, ids);
       const word = layout.words[column]!;
       for (let i = 0; i < count; i++) {
         const id = ids[i] as number;
         dictionary.retain(id);
         dictionary.release(0);
-        I[(this.#slots[i] as number) * layout.strideWords + word] = id;
+        I[(slots[i] as number) * layout.strideWords + word] = id;
       }
     }
   }
@@ -99,11 +100,11 @@ export class LateRows {
     const { strideWords, birthWord, deathWord } = layout;
     let count = 0;
     for (let i = 0; i < this.#count; i++) {
-      const slot = this.#slots[i] as number;
+      const slot = slots[i] as number;
       const base = slot * strideWords;
       if (I[base + birthWord] !== epoch || I[base + deathWord] !== LIVE) continue;
-      this.#rows[count] = this.#rows[i] as number;
-      this.#slots[count++] = slot;
+      rows[count] = rows[i] as number;
+      slots[count++] = slot;
     }
     return count;
   }

@@ -26,6 +26,9 @@ export type Stage =
   | { readonly kind: "filter"; readonly predicate: Expr }
   | { readonly kind: "project"; readonly exprs: readonly Expr[] };
 
+/** Input rows of the rows that came out, where columns may come late. They are looked at before others are noted. */
+const keptRows = new Int32Array(CHUNK_ROWS);
+
 /** Handles rows `from`.. and gives the row to go on with: before the end only where functions of the user, or patterns, take their time. */
 export type Run = (chunk: Chunk, out: Chunk, from: number) => number;
 
@@ -46,8 +49,6 @@ export class Linear extends Node {
   readonly #guard: Guard | null;
   /** By input column: where it comes out as it is, if it may come late; else null. */
   readonly #passes: readonly (readonly number[] | null)[];
-  /** Input rows of the rows that came out; null where no column may come late. */
-  readonly #kept: Int32Array | null;
 
   constructor(spec: LinearSpec, source: Source, dictionary: Dictionary) {
     super(spec.identity, [source]);
@@ -55,8 +56,8 @@ export class Linear extends Node {
     if (someExpr(spec.stages, isFallible)) this.errors = new ErrorCollection(spec.label, dictionary);
     this.#out = new LentChunk(outputColumns(spec));
     this.#passes = passedTexts(spec);
-    this.#kept = this.#passes.some((places) => places !== null) ? new Int32Array(CHUNK_ROWS) : null;
-    const { kernel, guard } = compileStages(spec, dictionary, reporter(this), { kept: this.#kept });
+    const kept = this.#passes.some((places) => places !== null) ? keptRows : null;
+    const { kernel, guard } = compileStages(spec, dictionary, reporter(this), { kept });
     this.#kernel = kernel;
     this.#guard = guard;
   }
@@ -87,7 +88,7 @@ export class Linear extends Node {
       if (texts === null) continue;
       const [first, ...others] = this.#passes[c] as readonly number[];
       const ids = out.columns[first as number] as Int32Array;
-      texts.intern(this.#kept as Int32Array, out.length, ids);
+      texts.intern(keptRows, out.length, ids);
       for (const other of others) (out.columns[other] as Int32Array).set(ids.subarray(0, out.length));
     }
   }

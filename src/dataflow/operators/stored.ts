@@ -13,7 +13,7 @@ import type { Dictionary } from "../../state/dictionary.ts";
 import type { HashIndex } from "../../state/hash-index.ts";
 import type { LayoutColumn } from "../../state/layout.ts";
 import { LIVE, Store } from "../../state/store.ts";
-import type { Chunk } from "../chunk.ts";
+import { CHUNK_ROWS, type Chunk } from "../chunk.ts";
 import { lostRow } from "../lost-row.ts";
 import { Node, type NodeStore, type Source } from "../node.ts";
 import { declareColumns, equalsRow, findArguments, writeRow } from "./row-code.ts";
@@ -95,6 +95,9 @@ function indexOf(store: Store, { mode, key, columns }: CollectionSpec): HashInde
   return store.hashIndex({ columns: [...columns.keys()], unique: true, exact: mode === "bag" });
 }
 
+/** Slots of rows that enter together: nobody enters rows while another does. */
+const together = new Int32Array(CHUNK_ROWS);
+
 /** Takes the changes of a chunk into the store, whose first columns are the spec's. */
 export function applier(
   store: Store,
@@ -102,9 +105,9 @@ export function applier(
   index: HashIndex | null,
 ): { apply: (chunk: Chunk) => void; source: string } {
   const source = applySource(store, spec, index);
-  const make = new Function("store", "find", "touch", "sink", "lost", "tooMany", source);
+  const make = new Function("store", "find", "touch", "sink", "lost", "tooMany", "slots", source);
   const lost = (): EvertError => lostRow(spec.label);
-  const apply = make(store, index?.find, index?.touch, sink, lost, tooMany);
+  const apply = make(store, index?.find, index?.touch, sink, lost, tooMany, together);
   return { apply, source };
 }
 
@@ -184,7 +187,7 @@ function applySource(
       ${body}
     }`;
   // Rows that come and need not be looked for enter together.
-  const together: Partial<Record<CollectionMode, string>> = {
+  const bodies: Partial<Record<CollectionMode, string>> = {
     append: `for (let r = 0; r < rows; r++) if (W[r] < 0) throw lost();
       ${enter}`,
     keyed: `let come = 0;
@@ -192,13 +195,11 @@ function applySource(
     if (come === rows) { ${enter} return; }
     ${oneByOne}`,
   };
-  return `"use strict"; let slots = new Int32Array(64);
-  return function apply(chunk) {
+  return `"use strict"; return function apply(chunk) {
     const rows = chunk.length;
-    if (slots.length < rows) slots = new Int32Array(rows * 2);
     store.reserve(rows);
     const I = store.I, F = store.F, W = chunk.weights, epoch = store.epoch;
     ${declareColumns("chunk", columns)}
-    ${together[mode] ?? oneByOne}
+    ${bodies[mode] ?? oneByOne}
   };`;
 }

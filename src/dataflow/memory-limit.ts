@@ -61,8 +61,8 @@ export class MemoryLimit {
       most = bytes;
       stopped = node;
     }
-    // What it kept no longer counts.
-    this.#countAgainAt = Number.NEGATIVE_INFINITY;
+    // What it kept no longer counts. Where none grows, nothing has changed: to count anew at every look would cost more than the work.
+    if (stopped !== null) this.#countAgainAt = Number.NEGATIVE_INFINITY;
     return stopped;
   }
 

@@ -443,11 +443,12 @@ export async function restoreDictionary(
   dictionary.restored();
 }
 
-/** Fills the stores named in the manifest; each must be empty. @throws EvertError log_damaged when one is missing. */
+/** Fills the stores named in the manifest, each of which must be empty; texts of others go. @throws EvertError log_damaged when one is missing. */
 export async function restoreStores(
   disk: Disk,
   directory: string,
   manifest: Manifest,
+  dictionary: Dictionary,
   stores: Iterable<StoreHandle>,
   epoch: number,
 ): Promise<void> {
@@ -470,14 +471,15 @@ export async function restoreStores(
     await file.close();
   }
   let sliceEnds = performance.now() + SLICE_MS;
-  for (const store of wanted) {
-    if (store === null) continue;
-    for (const _ of store.restored(epoch)) {
+  const inSlices = async (pieces: Iterable<void>): Promise<void> => {
+    for (const _ of pieces) {
       if (performance.now() < sliceEnds) continue;
       await nextTurn();
       sliceEnds = performance.now() + SLICE_MS;
     }
-  }
+  };
+  for (const store of wanted) if (store !== null) await inSlices(store.restored(epoch));
+  await inSlices(dictionary.sweep());
 }
 
 function generationOf(file: string): number {

@@ -531,7 +531,7 @@ async function openOn(
       if (manifest !== null) {
         core.circuit.prepare();
         const stores = [...core.circuit.stores(), ...keepOldRows(core, kept)];
-        await restoreStores(disk, directory, manifest, stores, 1);
+        await restoreStores(disk, directory, manifest, dictionary, stores, 1);
         const timeUs = manifest.timeUs ?? Number.NEGATIVE_INFINITY;
         core.circuit.restored(1, timeUs);
         core.startAt(1, manifest.position, timeUs);

@@ -43,6 +43,7 @@ const KINDS_MAX = 1 << 20;
 /** Fewer rows are interned one by one. */
 const LOADED_ROWS_MIN = 8;
 const CACHE_SLOTS = 1 << 14;
+const SWEPT_AT_ONCE = 1 << 13;
 /** Longer strings are decoded anew each time rather than kept in the JavaScript heap. */
 const CACHED_LENGTH_MAX = 256;
 
@@ -392,6 +393,17 @@ export class Dictionary {
   restored(): void {
     this.#table.listFree();
     this.#table.touched.take();
+  }
+
+  /** After all rows are restored: frees what none of them references, of views that are gone or made anew. Yields between pieces. */
+  *sweep(): Generator<void> {
+    for (let id = 1; id < this.highWater; id++) {
+      if (this.isLive(id) && this.E[id * ENTRY_WORDS + REFS] === 0) this.#queue(id);
+      if ((id & (SWEPT_AT_ONCE - 1)) !== 0) continue;
+      this.collect();
+      yield;
+    }
+    this.collect();
   }
 
   #free(id: number): void {

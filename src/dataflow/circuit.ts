@@ -43,6 +43,8 @@ export type { Build } from "./view-build.ts";
 
 /** Rows freed between two looks at the clock. */
 const VACUUM_ROWS = 2_048;
+/** Texts looked at between two looks at the clock. */
+const VACUUM_TEXTS = 4_096;
 
 export interface CircuitLimits {
   readonly recursion?: Partial<RecursionLimits> | undefined;
@@ -297,7 +299,7 @@ export class Circuit {
       node.errors?.publish();
       for (const store of node.allStores) if (store.hasDead) this.#dirty.add(store);
     }
-    this.dictionary.collect();
+    this.dictionary.collect(VACUUM_TEXTS);
   }
 
   /**
@@ -311,7 +313,7 @@ export class Circuit {
         while (!store.vacuum(horizon, VACUUM_ROWS)) if (performance.now() >= deadline) return false;
       if (!store.hasDead || this.#graveyard.has(store)) this.#dirty.delete(store);
     }
-    if (this.#graveyard.size === 0 && this.#stopped.size === 0) return true;
+    if (this.#graveyard.size === 0 && this.#stopped.size === 0) return this.#collect(deadline);
     for (const [store, epoch] of this.#stopped) {
       if (store.isPinned || horizon < epoch) continue;
       while (!store.releaseRows(VACUUM_ROWS)) if (performance.now() >= deadline) return false;
@@ -323,7 +325,12 @@ export class Circuit {
       while (!store.releaseRows(VACUUM_ROWS)) if (performance.now() >= deadline) return false;
       this.#graveyard.delete(store);
     }
-    this.dictionary.collect();
+    return this.#collect(deadline);
+  }
+
+  /** Frees texts that no row has any more. */
+  #collect(deadline: number): boolean {
+    while (!this.dictionary.collect(VACUUM_TEXTS)) if (performance.now() >= deadline) return false;
     return true;
   }
 

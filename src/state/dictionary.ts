@@ -50,6 +50,8 @@ const CACHED_LENGTH_MAX = 256;
 export class Dictionary {
   readonly #table = new TextTable();
   readonly #candidates = new Int32List();
+  /** Of the candidates, how many have been looked at. */
+  #collected = 0;
   /** New ids of a column. */
   readonly #added = new Int32List();
   readonly #encoder = new TextEncoder();
@@ -346,18 +348,25 @@ export class Dictionary {
     }
   }
 
-  /** Frees candidates nobody references. Only when no ids are held outside rows and `retain`. */
-  collect(): void {
+  /**
+   * Frees candidates nobody references, looking at no more than `most`; true: at all. Only when no ids are held outside rows and `retain`. What is left
+   * stays a candidate, whoever comes to reference it meanwhile.
+   */
+  collect(most: number = Number.POSITIVE_INFINITY): boolean {
     const list = this.#candidates;
+    const end = this.#collected + most;
     // Freeing one may release its canonical value, which is then pushed behind and met in the same loop.
-    for (let i = 0; i < list.length; i++) {
-      const id = list.array[i] as number;
+    for (; this.#collected < list.length; this.#collected++) {
+      if (this.#collected >= end) return false;
+      const id = list.array[this.#collected] as number;
       const at = id * ENTRY_WORDS;
       const E = this.#table.E;
       E[at + FLAGS] = (E[at + FLAGS] as number) & ~QUEUED;
       if ((E[at + REFS] as number) === 0) this.#free(id);
     }
     list.clear();
+    this.#collected = 0;
+    return true;
   }
 
   /** Marks of the ids made or freed since the last call, for the checkpoint. */

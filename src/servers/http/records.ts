@@ -65,7 +65,9 @@ async function appendArrow(c: RequestContext, server: ServerContext, topic: stri
   const { body, key } = keyedBody(c, server, topic);
   try {
     const stream = await bodyBytes(body);
-    const result = await server.engine.appendArrow(topic, stream, appendOptions(key, body));
+    const options = appendOptions(key, body);
+    const known = key === undefined ? null : await server.engine.appended(topic, options);
+    const result = known ?? (await server.engine.appendArrow(topic, stream, options));
     return jsonAnswer(result, result.position);
   } finally {
     await body.done();

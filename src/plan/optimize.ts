@@ -14,7 +14,8 @@
  * Errors are data: which rows raise an error must not depend on the optimizer's mood. So no fallible expression
  * (isFallible) crosses a filter, CASE or join, in either direction:
  * - a fallible conjunct stays where it is, and so do the conjuncts after it, which it may guard or be guarded by;
- * - no predicate passes a node that computes something fallible from each row (project, group, series, map);
+ * - no predicate passes a node that computes something fallible from each row (project, group, map); only below functions that give rows
+ *   it always goes if it reads nothing of theirs: what WHERE asks of a row guards the functions that come to it in FROM;
  * - a fallible column is not merged into an expression that may leave it unevaluated, nor into two places.
  * A column nobody reads is dropped even if computing it might fail, as PostgreSQL does.
  *

@@ -43,16 +43,18 @@ export function pushDown(plan: Plan, moving: readonly Expr[]): Plan {
         moving,
       );
     case "series": {
-      const own = [plan.start, plan.stop, plan.step].some(isFallible);
       const last = plan.schema.fields.length - 1;
-      const [down, stay] = split(moving, (c) => !own && !columnsOf(c).has(last));
+      const [down, stay] = split(moving, (c) => !columnsOf(c).has(last));
       const input = pushDown(plan.input, down);
       const name = plan.schema.fields[last]!.name;
       return filtered(build.series(input, plan.start, plan.stop, plan.step, name), stay);
     }
-    case "tableFunction":
-      // It may refuse its arguments, for any row.
-      return filtered(withInputs(plan, [pushDown(plan.input, [])]), moving);
+    case "tableFunction": {
+      // It may refuse its arguments, for any row: what is asked of the row before it keeps others from it.
+      const width = plan.input.schema.fields.length;
+      const [down, stay] = split(moving, (c) => [...columnsOf(c)].every((i) => i < width));
+      return filtered(withInputs(plan, [pushDown(plan.input, down)]), stay);
+    }
     case "join":
       if (plan.type === "inner") return orderJoins(plan, moving, pushDown);
       if (plan.type === "left" && moving.some((c) => refusesNulls(c, plan.left.schema.fields.length)))

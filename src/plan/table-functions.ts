@@ -124,7 +124,13 @@ export interface TablePart {
 }
 
 /** Called with nulls; the others have no rows for any null argument. */
-const lax: ReadonlySet<TableFunction> = new Set(["rows_from", "unnest", "string_to_table"]);
+const lax: ReadonlySet<TableFunction> = new Set([
+  "rows_from",
+  "unnest",
+  "string_to_table",
+  "json_to_record",
+  "jsonb_to_record",
+]);
 
 export function isStrict(fn: TableFunction): boolean {
   return !lax.has(fn);

@@ -195,7 +195,8 @@ function recordOf(object: string, names: readonly string[], columns: readonly Sq
 }
 
 function toRecord(_args: readonly SqlType[], columns: readonly SqlType[]): RowsOf {
-  return (json: string, names: string): TableRows => {
+  return (json: string | null, names: string): TableRows => {
+    if (json === null) return [columns.map(() => null)];
     const kind = kindOf(json);
     if (kind === "object") return [recordOf(json, JSON.parse(names) as string[], columns)];
     return refuse(`cannot call populate_composite on ${kind === "array" ? "an array" : "a scalar"}`);

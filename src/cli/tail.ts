@@ -22,11 +22,11 @@ export function tailCommand(evert: Command): void {
   ).action(tail);
 }
 
-/** As the server takes it: how long ago becomes a time, by this machine's clock. */
+/** As the server takes it: how long ago becomes a time, by this machine's clock, and 1970 where that is longer ago than any log is. */
 function startOf(from: string): string {
   const ago = /^([0-9]{1,9})(s|m|h|d)$/.exec(from);
   if (ago !== null)
-    return new Date(Date.now() - Number(ago[1]) * MS[ago[2] as keyof typeof MS]).toISOString();
+    return new Date(Math.max(0, Date.now() - Number(ago[1]) * MS[ago[2] as keyof typeof MS])).toISOString();
   if (/^(earliest|latest|[0-9]{1,15}|[0-9]{4,6}-[0-9:.TZ +-]+)$/i.test(from)) return from;
   throw new UsageError(
     `--from must be earliest, latest, an offset, a time (2026-11-21T09:00Z) or how long ago (90s, 15m, 2h, 1d): ${from}`,

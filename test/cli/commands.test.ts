@@ -223,6 +223,7 @@ describe("append and tail", () => {
     expect(await ids("--from", "earliest", "--limit", "1")).toEqual([0]);
     expect(await ids("--from", "latest")).toEqual([]);
     expect(await ids("--from", "9999d")).toEqual([0, 1, 2, 3]);
+    expect(await ids("--from", "999999999d")).toEqual([0, 1, 2, 3]);
     expect(await ids("--from", "2999-01-01T00:00:00Z")).toEqual([]);
     expect(await run(["tail", "songs", "--from", "yesterday"])).toMatchObject({
       code: 2,

@@ -4,7 +4,7 @@
  * With ten million keyed rows (`--rows` for another number), in a process of their own (state/process.ts), beside a view that counts them by branch:
  *
  * - Bytes per row: int8 key, two int4, a text of 20 bytes of which there are 1,000, as the engine keeps it: row, versions, key index, texts; beside the
- *   raw values (8 + 4 + 4 + 20 bytes). Lower is better, so the ratio is raw / ours. Then with a text of its own for each row.
+ *   raw values (8 + 4 + 4 + 20 bytes). Then with a text of its own for each row.
  * - The longest garbage collection, by the clock, and the longest turn of the event loop, by processor time, while they were loaded.
  * - Checkpoints: of everything, and after one row in a hundred has changed: bytes, time, the longest turn. Changes a second while one checkpoint
  *   follows another every second (as a database opens it is every five), beside changes a second without any, the mean of before and after.
@@ -47,16 +47,11 @@ async function keyedRows(): Promise<Measured[]> {
   });
   const { loaded, ownTextBytes, whole, part, changing } = report;
   const name = `${(ROWS / 1e6).toLocaleString("en")} M rows`;
-  const kept = { unit: "bytes", value: RAW_BYTES, peer: "kept" };
+  const kept = { unit: "times the raw bytes" };
   const turn = { unit: "ms", most: 10 };
   return [
-    {
-      name: `${name}: raw bytes of a row, of those kept`,
-      ...kept,
-      peerValue: loaded.bytesPerRow,
-      goal: 0.67,
-    },
-    { name: "the same, with a text of its own in each", ...kept, peerValue: ownTextBytes },
+    { name: `${name}: bytes kept`, ...kept, value: loaded.bytesPerRow / RAW_BYTES, most: 1.5 },
+    { name: "the same, with a text of its own in each", ...kept, value: ownTextBytes / RAW_BYTES },
     { name: `${name}: loading`, unit: "rows/s", value: loaded.rowsPerSecond },
     { name: "longest garbage collection while loading", unit: "ms", value: loaded.gcMs, most: 20 },
     { name: "longest turn while loading", value: loaded.turnMs, ...turn },

@@ -181,13 +181,13 @@ export class Checkpointer {
 
   async #take(): Promise<void> {
     const fresh = this.#fileName === "" || this.#bytes > 2 * this.#baseBytes + (32 << 20);
-    let capture: Capture | undefined;
-    await this.#source.atBoundary(() => {
-      capture = this.#capture(fresh);
-    });
-    const taken = capture as Capture;
     const previous = fresh ? this.#file : null;
+    const captured: Capture[] = [];
     try {
+      await this.#source.atBoundary(() => {
+        captured.push(this.#capture(fresh));
+      });
+      const taken = captured[0] as Capture;
       if (fresh) await this.#startFile();
       this.#file ??= await this.#disk.open(joinPath(this.#directory, this.#fileName), "write");
       await this.#write(taken);
@@ -196,13 +196,13 @@ export class Checkpointer {
       if (fresh) this.#baseBytes = this.#bytes;
       await this.#publish(taken);
     } catch (error) {
-      // The touched slots are spent: the next checkpoint must hold everything again.
-      await this.#file?.close().catch(() => {});
+      // The touched slots are spent, all or some of them: the next checkpoint must hold everything again.
+      for (const file of new Set([this.#file, previous])) await file?.close().catch(() => {});
       this.#file = null;
       this.#fileName = "";
       throw error;
     } finally {
-      taken.release();
+      for (const taken of captured) taken.release();
     }
     await previous?.close();
     if (fresh) await this.#removeOthers();

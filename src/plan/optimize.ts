@@ -9,7 +9,7 @@
  * 2. Columns nobody reads are dropped, from the top down (prune.ts). Above each source stands a project of just the columns that are
  *    read, so that it delivers no others; joins, which store their inputs, get no column that only a filter read.
  *    A window of which only the first ranks are kept stands on a top-k (prune-window.ts).
- * 3. Adjacent projects (merge-projects.ts) and adjacent filters become one.
+ * 3. Adjacent projects (merge-projects.ts) and adjacent filters become one, whose conjuncts stand in PostgreSQL's order (order-conjuncts.ts).
  *
  * Errors are data: which rows raise an error must not depend on the optimizer's mood. So no fallible expression
  * (isFallible) crosses a filter, CASE or join, in either direction:
@@ -28,6 +28,7 @@ import { factorDisjunctions } from "./factor-or.ts";
 import { foldConstants } from "./fold.ts";
 import { sourceIds } from "./inspect.ts";
 import { mergedProject } from "./merge-projects.ts";
+import { orderConjuncts } from "./order-conjuncts.ts";
 import type { OptimizedQuery, Plan, Query } from "./plan.ts";
 import { pruneAll } from "./prune.ts";
 import { pushDown } from "./push-down.ts";
@@ -40,7 +41,7 @@ export function optimizeQuery(query: Query): OptimizedQuery {
 export function optimize(plan: Plan): Plan {
   const simpler = factorDisjunctions(foldConstants(plan));
   const pushed = pushDown(decorrelate(filtersBeforeApplies(simpler)), []);
-  return rename(pruneAll(pushed), plan);
+  return rename(orderConjuncts(pruneAll(pushed)), plan);
 }
 
 /** Pruning goes by position, merging may take an inner name: the outermost names are the plan's own. */

@@ -88,7 +88,7 @@ describe("a fallible expression stays where it is", () => {
     const plan = build.filter(join, { kind: "and", args: [named, fails, call("int4_gt", [column(0), one])] });
     expect(optimized(plan)).toBe(
       [
-        "Filter: ((1 / plays#3) > 1) and (id#1 > 1)",
+        "Filter: (id#1 > 1) and ((1 / plays#3) > 1)",
         "  ->  Inner join on id = id",
         "        ->  Filter: name = 'x'",
         "              ->  Source table songs",

@@ -213,6 +213,8 @@ export class Graph implements Host {
         if (this.#state !== "ended") return true;
         const next = this.#due.indexOf(1, this.#next);
         if (next < 0) {
+          // What a build has made joins the others, or is an answer: it does not pass unseen because it was made between two counts.
+          if (this.#eager && this.#memory?.countAgain(order) === true) this.#touched = [...order];
           this.#look();
           this.#finish();
           return true;

@@ -44,6 +44,16 @@ export class MemoryLimit {
     return this.used > this.bytes - this.bytes / 16;
   }
 
+  /** Whether these nodes keep so much that what was counted a moment ago may be wrong by it: then it is counted anew when asked next. */
+  countAgain(nodes: readonly Node[]): boolean {
+    if (this.bytes === Number.POSITIVE_INFINITY) return false;
+    let bytes = 0;
+    for (const node of nodes) for (const store of node.allStores) bytes += store.bytes;
+    if (bytes <= this.bytes / PARTS) return false;
+    this.#countAgainAt = Number.NEGATIVE_INFINITY;
+    return true;
+  }
+
   /** Of these nodes the one that has to stop, if one has to. */
   stopped(nodes: readonly Node[]): Node | null {
     if (this.bytes === Number.POSITIVE_INFINITY || this.used <= this.bytes) return null;

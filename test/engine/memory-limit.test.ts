@@ -79,6 +79,7 @@ describe("a view that grows beyond the memory limit", () => {
     expect((await db.sql(`SELECT count(*) FROM (${large}) x`)).error).toMatchObject(stopped);
     expect(await rowsOf(db, "SELECT n FROM few")).toEqual([["100000"]]);
     await sql(db, "INSERT INTO s VALUES (1, 1)");
+    await db.settled();
     expect(await rowsOf(db, "SELECT n FROM few")).toEqual([["100001"]]);
   });
 
@@ -127,10 +128,12 @@ describe("a table near the memory limit", () => {
     // The room of what is gone is there for others.
     await db.append("t", numbered(1_000_000, 3000));
     await sql(db, "UPDATE t SET a = 2 WHERE k >= 1002000");
+    await db.settled();
     expect(await rowsOf(db, "SELECT n, a FROM n")).toEqual([[String(rows - 2000), String(rows - 1000)]]);
     await db.close();
     await open(64 * MIB, disk);
     await db.append("t", numbered(2_000_000, 10_000));
+    await db.settled();
     expect(await rowsOf(db, "SELECT n FROM n")).toEqual([[String(rows + 8000)]]);
   });
 

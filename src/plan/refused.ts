@@ -24,8 +24,8 @@ export function checkAsOfJoin(plan: AsOfJoinPlan): void {
   );
 }
 
-/** Whether rows still carry their own commit. */
-function keepsCommits(plan: Plan): boolean {
+/** Whether rows still carry the commit of the record they came from. */
+export function keepsCommits(plan: Plan): boolean {
   switch (plan.kind) {
     case "source":
       return plan.relation === "stream";

@@ -2,7 +2,7 @@
  * `FROM plays p JOIN as_of(songs) AS s ON s.id = p.song_id`: each record of a stream meets a table as it stood at the record's own
  * commit; what the table becomes later changes nothing.
  *
- * The left side must be a stream's own records (filtered or mapped, or joined as of before): only they know their commit. The condition must
+ * The left side must be streams' own records (filtered, mapped, spread, appended with UNION ALL, or joined as of before): only they know their commit. The condition must
  * name the table's whole primary key. Further conditions filter the table (right side only), the records (left side only, which for LEFT
  * JOIN leaves them unmatched) or, for an inner join, the result.
  */
@@ -13,6 +13,7 @@ import type { Expr } from "../plan/expression.ts";
 import { conjunction, moveColumns } from "../plan/inspect.ts";
 import { withColumns } from "../plan/join-keys.ts";
 import type { Plan } from "../plan/plan.ts";
+import { keepsCommits } from "../plan/refused.ts";
 import { type Condition, guarded, splitConditions } from "./conditions.ts";
 import type { BindContext } from "./context.ts";
 import { functionCall } from "./from-functions.ts";
@@ -65,7 +66,7 @@ export interface AsOfSpec {
 /** The join, where its right columns begin, and conditions still to filter its result. */
 export function asOfJoin(spec: AsOfSpec): { plan: Plan; rightAt: number; rest: Condition[] } {
   const { left, right, type, key, position } = spec;
-  if (!isRecords(left)) {
+  if (!keepsCommits(left)) {
     const hint = "Put the as-of join first: FROM stream JOIN as_of(table) ... JOIN others ...";
     throw notSupported("an as-of join of anything but a stream's own records", position, hint);
   }
@@ -119,33 +120,4 @@ function missingKey({ key, right, position }: AsOfSpec): EvertError {
   const names = key.map((k) => right.schema.fields[k]!.name).join(", ");
   const hint = `Its condition must have an equality with each column of the table's primary key (${names}), in that column's own type.`;
   return notSupported("an as-of join on anything but the table's primary key", position, hint);
-}
-
-/** Rows that still know the commit of the record they came from. */
-function isRecords(plan: Plan): boolean {
-  switch (plan.kind) {
-    case "source":
-      return plan.relation === "stream";
-    case "filter":
-    case "project":
-    case "mapFunction":
-      return isRecords(plan.input);
-    case "asOfJoin":
-      return isRecords(plan.left);
-    case "values":
-    case "tableFunction":
-    case "window":
-    case "recursive":
-    case "recursiveRef":
-    case "temporal":
-    case "apply":
-    case "series":
-    case "join":
-    case "group":
-    case "distinct":
-    case "union":
-    case "setOperation":
-    case "topK":
-      return false;
-  }
 }

@@ -1,9 +1,12 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { readArrow, readArrowSchema } from "../../src/batch/arrow.ts";
 import { rowToObject } from "../../src/batch/json.ts";
+import type { ReadTopicOptions } from "../../src/engine/api.ts";
+import type { TimeText } from "../../src/engine/read-time.ts";
 import { type Db, int4, open, table, text, topic } from "../../src/index.ts";
 
 const facts = topic("facts", { schema: { n: int4, label: text } });
@@ -99,4 +102,28 @@ test("a follower misses nothing, however appends and reads interleave", async ()
   }
   await follower;
   expect(seen).toEqual(Array.from({ length: total }, (_, i) => i));
+});
+
+test("a topic is read from a time on, a Date or a text", async () => {
+  const records = async (from?: ReadTopicOptions["from"]) => {
+    const found: { n: number; timestamp: string }[] = [];
+    for await (const { valueJson, timestamp } of db.engine.readTopic("facts", { from })) {
+      found.push({ ...JSON.parse(valueJson ?? "{}"), timestamp });
+    }
+    return found;
+  };
+  await db.append(facts, { n: 0, label: "before" });
+  // A Date knows milliseconds only.
+  await sleep(3);
+  await db.append(facts, [
+    { n: 1, label: "after" },
+    { n: 2, label: "after" },
+  ]);
+  const { timestamp } = (await records())[1]!;
+  const time = new Date(timestamp);
+  for (const from of [time, time.toISOString() as TimeText, timestamp as TimeText]) {
+    expect((await records(from)).map(({ n }) => n)).toEqual([1, 2]);
+  }
+  expect(await records(new Date(time.getTime() + 3_600_000))).toEqual([]);
+  await expect(records(new Date(Number.NaN))).rejects.toMatchObject({ code: "invalid_request" });
 });

@@ -22,6 +22,7 @@ import { SeededRandom } from "../src/testing/seeded-random.ts";
 import { takeTouched } from "../src/views/step-changes.ts";
 import { withDirectory } from "./directory.ts";
 import { type Measured, median, present, rounds, threadMs } from "./report.ts";
+import { topicBatch } from "./topic-batch.ts";
 
 const RECORDS = 1_000_000;
 const BATCH = 1_000;
@@ -154,18 +155,6 @@ function run({ plan, ids }: Job, inputs: readonly Input[]): { perSecond: number;
   const { failed, store } = circuit.view(VIEW);
   if (failed !== null) throw failed;
   return { perSecond, rows: store.live };
-}
-
-function topicBatch(topicId: number, batch: Batch) {
-  return {
-    topicId,
-    schemaVersion: 1,
-    baseOffset: 0,
-    batch,
-    ops: null,
-    commitIndexes: Uint32Array.of(0),
-    commitEnds: Uint32Array.of(batch.length),
-  };
 }
 
 await present(measure);

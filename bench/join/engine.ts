@@ -8,6 +8,7 @@ import type { Plan } from "../../src/plan/plan.ts";
 import { Dictionary } from "../../src/state/dictionary.ts";
 import { takeTouched } from "../../src/views/step-changes.ts";
 import { withDirectory } from "../directory.ts";
+import { topicBatch } from "../topic-batch.ts";
 import {
   type Answer,
   customerBatch,
@@ -68,19 +69,6 @@ export function groupBatches({ groups }: Workload, { ordersId, customersId }: Pl
     orders: topicBatch(ordersId, orderBatch(o), o.ops),
     customers: c.length === 0 ? null : topicBatch(customersId, customerBatch(c), null),
   }));
-}
-
-function topicBatch(topicId: number, batch: Batch, ops: Uint8Array | null): TopicBatch {
-  const commitEnds = Uint32Array.of(batch.length);
-  return {
-    topicId,
-    schemaVersion: 1,
-    baseOffset: 0,
-    batch,
-    ops,
-    commitIndexes: Uint32Array.of(0),
-    commitEnds,
-  };
 }
 
 /** One step of the circuit for each group: columns to chunks, tables, join, group, view, and what of the view has changed. */

@@ -6,10 +6,10 @@ import { Circuit } from "../../src/dataflow/circuit.ts";
 import { Feeder } from "../../src/engine/feeder.ts";
 import { addReads, type Reads, wantsOf } from "../../src/engine/reads.ts";
 import { type Db, open, table, topic } from "../../src/index.ts";
-import type { TopicBatch } from "../../src/log/log.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { Dictionary } from "../../src/state/dictionary.ts";
 import { takeTouched } from "../../src/views/step-changes.ts";
+import { topicBatch } from "../topic-batch.ts";
 import {
   columnsOf,
   type Round,
@@ -178,18 +178,6 @@ export class CircuitContender {
 
 function isText(type: SqlType): boolean {
   return carrierOf(type) === "string";
-}
-
-function topicBatch(topicId: number, batch: Batch): TopicBatch {
-  return {
-    topicId,
-    schemaVersion: 1,
-    baseOffset: 0,
-    batch,
-    ops: null,
-    commitIndexes: Uint32Array.of(0),
-    commitEnds: Uint32Array.of(batch.length),
-  };
 }
 
 function sideInputBatch(): Batch {

@@ -1,6 +1,7 @@
 /** What answers: this database, in this process on a disk in memory; and PostgreSQL (PGlite), which judges what failed. */
 import { PGlite } from "@electric-sql/pglite";
-import { type Database, openEngine } from "../../src/engine/database.ts";
+import type { Database } from "../../src/engine/database.ts";
+import { openEngine } from "../../src/engine/open-engine.ts";
 import { SimulatedClock } from "../../src/testing/simulated-clock.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
 import type { Row } from "./values.ts";

@@ -11,9 +11,7 @@ import { isSmallNumeric } from "./types.ts";
 import { Utf8Builder } from "./utf8-builder.ts";
 import { firstStep, prefixPath, propertyStep } from "./value-error.ts";
 
-/** The values of a column, one for each row. */
-export type ColumnValues =
-  | readonly unknown[]
+export type NumberArray =
   | Int8Array
   | Uint8Array
   | Int16Array
@@ -23,6 +21,9 @@ export type ColumnValues =
   | Float32Array
   | Float64Array
   | BigInt64Array;
+
+/** The values of a column, one for each row. */
+export type ColumnValues = readonly unknown[] | NumberArray;
 
 /** Texts of a block, and their UTF-16 units. */
 const BLOCK_ROWS = 64;

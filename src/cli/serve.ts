@@ -4,7 +4,7 @@ import { extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { destination, pino } from "pino";
 import { EvertError, toEvertError } from "../base/errors.ts";
-import { openEngine } from "../engine/database.ts";
+import { openEngine } from "../engine/open-engine.ts";
 import { type App, loadApp } from "../engine/tools.ts";
 import { createHttpServer, type HttpServer } from "../servers/http/server.ts";
 import { exitCodes, printError, UsageError } from "./exit.ts";

@@ -2,6 +2,7 @@
  * Appends as Arrow streams: columns, or rows turned into columns here, in the types of the topic, so that the server copies them instead of parsing.
  * Loaded with the first such append: a page that shows views has no use for it.
  */
+import { joinBytes } from "../base/bytes.ts";
 import { EvertError } from "../base/errors.ts";
 import { writeArrow } from "../batch/arrow-writer.ts";
 import type { Batch } from "../batch/batch.ts";
@@ -59,12 +60,5 @@ export function encodeRows(topic: Schema, rows: readonly unknown[]): Uint8Array<
 }
 
 function streamOf(batch: Batch): Uint8Array<ArrayBuffer> {
-  const chunks = [...writeArrow(batch.schema, [batch])];
-  const stream = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    stream.set(chunk, at);
-    at += chunk.length;
-  }
-  return stream;
+  return joinBytes([...writeArrow(batch.schema, [batch])]);
 }

@@ -1,5 +1,6 @@
 /** What a user of the client holds on to. Types only. */
 import type { EvertError } from "../base/errors.ts";
+import type { NumberArray } from "../batch/column-of.ts";
 
 /**
  * The row type of a view handle. Views and topics declared in `app.ts` carry it in a property that exists in the type
@@ -20,17 +21,6 @@ export type InputOf<T> = unknown extends T
     ? InputOr<T, I>
     : RowOf<T>;
 type InputOr<T, I> = "$input" extends keyof T ? NonNullable<I> : RowOf<T>;
-
-type NumberArray =
-  | Int8Array
-  | Uint8Array
-  | Int16Array
-  | Uint16Array
-  | Int32Array
-  | Uint32Array
-  | Float32Array
-  | Float64Array
-  | BigInt64Array;
 
 /**
  * The values of one column. Numbers may come in any typed array. Times may come as microseconds since 1970 in a BigInt64Array, dates as

@@ -18,8 +18,9 @@ import type {
   SqlResponse,
   TopicRecord,
 } from "./api.ts";
-import { type Database, openEngine } from "./database.ts";
+import type { Database } from "./database.ts";
 import { named } from "./declare.ts";
+import { openEngine } from "./open-engine.ts";
 import { nextTurn } from "./stepper.ts";
 
 /** Where a database lies, what the program declares, and what it is limited to. */

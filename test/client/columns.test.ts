@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, expectTypeOf, test } from "vit
 import { isWellFormed } from "../../src/base/bytes.ts";
 import { type Client, type ColumnsOf, connect } from "../../src/client/index.ts";
 import type { Engine } from "../../src/engine/api.ts";
-import { openEngine } from "../../src/engine/database.ts";
+import { openEngine } from "../../src/engine/open-engine.ts";
 import { createHttpServer, type HttpServer } from "../../src/servers/http/server.ts";
 
 let directory: string;

@@ -1,7 +1,8 @@
 /** A view whose definition has changed is built anew; until it is, its old rows answer, as of their own position, and say so. */
 import { afterEach, describe, expect, it } from "vitest";
 import type { SubscriptionEvent } from "../../src/engine/api.ts";
-import { type Database, openEngine } from "../../src/engine/database.ts";
+import type { Database } from "../../src/engine/database.ts";
+import { openEngine } from "../../src/engine/open-engine.ts";
 import type { AnyTopic, AnyView } from "../../src/face/handles.ts";
 import { count, int4, sql, sum, table, topic, view } from "../../src/face/index.ts";
 import { SimulatedClock } from "../../src/testing/simulated-clock.ts";

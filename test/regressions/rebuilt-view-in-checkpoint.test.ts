@@ -4,7 +4,7 @@
  * being made anew: each start took as long as the first.
  */
 import { expect, test } from "vitest";
-import { openEngine } from "../../src/engine/database.ts";
+import { openEngine } from "../../src/engine/open-engine.ts";
 import { count, int4, topic, view } from "../../src/index.ts";
 import { Directories } from "../engine/support/directories.ts";
 

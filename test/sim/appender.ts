@@ -9,7 +9,7 @@
  * A pipe is written synchronously on Linux: what was said is with the parent when the process dies.
  */
 import { writeSync } from "node:fs";
-import { openEngine } from "../../src/engine/database.ts";
+import { openEngine } from "../../src/engine/open-engine.ts";
 
 const [directory, nextText, lateView] = process.argv.slice(2) as [string, string, string | undefined];
 const next = JSON.parse(nextText) as number[];

@@ -9,7 +9,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, it } from "vitest";
-import { type Database, openEngine } from "../../src/engine/database.ts";
+import type { Database } from "../../src/engine/database.ts";
+import { openEngine } from "../../src/engine/open-engine.ts";
 import { Directories } from "../engine/support/directories.ts";
 import { difference, maintained, recomputed, type TextRow } from "../engine/support/views.ts";
 

@@ -122,8 +122,6 @@ export class Gather implements GatheredRow {
    * was not enough, and the next call, for the same group, goes on.
    */
   advance(slot: number, budget: number): number {
-    // A walk that has begun has seen a row, behind which it goes on.
-    if (budget <= 0) return -1;
     if (!this.#settling) {
       budget = this.#walk(slot, budget);
       if (budget < 0) return -1;

@@ -1,10 +1,9 @@
 /** The pages of a sealed segment that say which commit is which; grammar in format.ts. */
-import { decodeUtf8Strict, utf8Length, writeUtf8 } from "../../base/bytes.ts";
+import { decodeUtf8Strict, joinBytes, utf8Length, writeUtf8 } from "../../base/bytes.ts";
 import type { CommitInfo } from "../log.ts";
 import { VARINT_BYTES_MAX, VarintReader, writeVarint } from "../varint.ts";
 import type { Origin } from "./format.ts";
 import { packIntegers, readPacked, unpack } from "./integers.ts";
-import { joined } from "./page.ts";
 
 /** The commits with rows in a block. */
 export interface Boundaries {
@@ -16,7 +15,7 @@ export interface Boundaries {
 
 export function encodeBoundaries({ positions, timesUs, ends }: Boundaries, origin: Origin): Uint8Array {
   const count = positions.length;
-  return joined([
+  return joinBytes([
     packIntegers(
       positions.map((p) => p - origin.firstPosition),
       count,
@@ -64,7 +63,7 @@ export function encodeCommits(commits: readonly CommitInfo[], origin: Origin): U
     at = writeText(bytes, at, requestDigest);
     next = position + 1;
   }
-  return joined([packIntegers(times, commits.length), bytes.subarray(0, at)]);
+  return joinBytes([packIntegers(times, commits.length), bytes.subarray(0, at)]);
 }
 
 /** Consecutive commits from `firstPosition` on; null where the page follows no such grammar. */

@@ -14,6 +14,7 @@
  */
 import { promisify } from "node:util";
 import { constants, zstdCompress, zstdDecompress, zstdDecompressSync } from "node:zlib";
+import { joinBytes } from "../../base/bytes.ts";
 import { crc32c } from "../../base/crc32c.ts";
 import type { Column, Utf8Column } from "../../batch/batch.ts";
 import { bitmapBytes } from "../../batch/bitmap.ts";
@@ -133,13 +134,17 @@ export function encodeColumn(column: Column, rows: number): EncodedColumn {
   const validity = nulls === 0 ? null : column.validity;
   switch (column.kind) {
     case "bits":
-      return { raw: joined([paddedBits(column.values, rows), bitsOf(validity, rows)]), nulls, bounds: null };
+      return {
+        raw: joinBytes([paddedBits(column.values, rows), bitsOf(validity, rows)]),
+        nulls,
+        bounds: null,
+      };
     case "utf8": {
       const { offsets, data } = column;
       const lengths = new Int32Array(rows);
       for (let i = 0; i < rows; i++) lengths[i] = (offsets[i + 1] as number) - (offsets[i] as number);
       const text = data.subarray(offsets[0], offsets[rows]);
-      const raw = joined([packIntegers(lengths, rows), bitsOf(validity, rows), text]);
+      const raw = joinBytes([packIntegers(lengths, rows), bitsOf(validity, rows), text]);
       return { raw, nulls, bounds: textBounds(column, validity, rows) };
     }
     case "fixed": {
@@ -147,21 +152,29 @@ export function encodeColumn(column: Column, rows: number): EncodedColumn {
       if (values instanceof Float64Array) {
         const bytes = new Uint8Array(values.buffer, values.byteOffset, 8 * rows);
         return {
-          raw: joined([bytes, bitsOf(validity, rows)]),
+          raw: joinBytes([bytes, bitsOf(validity, rows)]),
           nulls,
           bounds: boundsOf(values, validity, rows),
         };
       }
       if (values instanceof Int32Array) {
         const bounds = boundsOf(values, validity, rows);
-        return { raw: joined([packNarrow(values, validity, rows), bitsOf(validity, rows)]), nulls, bounds };
+        return {
+          raw: joinBytes([packNarrow(values, validity, rows), bitsOf(validity, rows)]),
+          nulls,
+          bounds,
+        };
       }
       const doubles = doublesOf(values, rows);
       if (canPack(doubles, rows)) {
         const bounds = boundsOf(doubles, validity, rows);
-        return { raw: joined([packNarrow(doubles, validity, rows), bitsOf(validity, rows)]), nulls, bounds };
+        return {
+          raw: joinBytes([packNarrow(doubles, validity, rows), bitsOf(validity, rows)]),
+          nulls,
+          bounds,
+        };
       }
-      return { raw: joined([packWide(values, rows), bitsOf(validity, rows)]), nulls, bounds: null };
+      return { raw: joinBytes([packWide(values, rows), bitsOf(validity, rows)]), nulls, bounds: null };
     }
   }
 }
@@ -352,14 +365,4 @@ function paddedBits(bits: Uint8Array, rows: number): Uint8Array {
 
 function bitsOf(validity: Uint8Array | null, rows: number): Uint8Array {
   return validity === null ? new Uint8Array(0) : paddedBits(validity, rows);
-}
-
-export function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }

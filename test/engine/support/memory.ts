@@ -1,6 +1,7 @@
 /** A database on a simulated disk: nothing of it outlives the test, and every order of completion repeats. */
 import type { StatementResult } from "../../../src/engine/api.ts";
-import { type Database, type OpenEngineOptions, openEngine } from "../../../src/engine/database.ts";
+import type { Database } from "../../../src/engine/database.ts";
+import { type OpenEngineOptions, openEngine } from "../../../src/engine/open-engine.ts";
 import { SimulatedClock } from "../../../src/testing/simulated-clock.ts";
 import { SimulatedDisk } from "../../../src/testing/simulated-disk.ts";
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Engine } from "../../../src/engine/api.ts";
-import { openEngine } from "../../../src/engine/database.ts";
+import { openEngine } from "../../../src/engine/open-engine.ts";
 import { createHttpServer, type HttpServer } from "../../../src/servers/http/server.ts";
 import { Client } from "./harness.ts";
 

@@ -1,6 +1,7 @@
 /** Over HTTP, rows of an earlier definition say that they are: until the view has been built anew. */
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type Database, openEngine } from "../../../src/engine/database.ts";
+import type { Database } from "../../../src/engine/database.ts";
+import { openEngine } from "../../../src/engine/open-engine.ts";
 import type { AnyView } from "../../../src/face/handles.ts";
 import { count, int4, sum, topic, view } from "../../../src/face/index.ts";
 import { openApiDocument } from "../../../src/servers/http/openapi.ts";

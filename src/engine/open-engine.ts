@@ -1,0 +1,154 @@
+/**
+ * Opens the engine.
+ *
+ * 1. The log is opened and recovered. The newest checkpoint, if it can be used, gives the position to start from; the catalog is what
+ *    the checkpoint says plus the catalog events after it (without a checkpoint: all of them).
+ * 2. Views whose rows the checkpoint holds, made by the same code, are compiled and their stores filled. Without a checkpoint all
+ *    views are compiled empty. The log after the position is replayed through the circuit: the same steps as live.
+ * 3. Views the checkpoint does not hold are built from history like any new view, while everything else goes on. Where it holds the rows of an
+ *    earlier definition, these are read meanwhile, as of the checkpoint's position, and marked stale.
+ */
+import { type Clock, systemClock } from "../base/clock.ts";
+import { type Disk, joinPath } from "../base/disk.ts";
+import { type EvertError, toEvertError } from "../base/errors.ts";
+import { nodeDisk } from "../base/node-disk.ts";
+import type { RecursionLimits, StateLimits } from "../dataflow/circuit.ts";
+import type { AnyTopic, AnyView } from "../face/handles.ts";
+import type { SqlFunction } from "../face/routines.ts";
+import { openLog } from "../log/file-log.ts";
+import type { Log } from "../log/log.ts";
+import type { ClockJump } from "../log/log-time.ts";
+import { loadParser } from "../sql/statement.ts";
+import { Dictionary } from "../state/dictionary.ts";
+import { CATALOG_ENTRY, SINK_ENTRY, TICK_ENTRY } from "./catalog.ts";
+import { readManifest, restoreDictionary, restoreStores } from "./checkpointing.ts";
+import { Core } from "./core.ts";
+import { Database } from "./database.ts";
+import { memoryLimitOf } from "./default-memory.ts";
+import { compile, keepOldRows, readCatalog } from "./restore.ts";
+import { routinesByName } from "./routines.ts";
+
+const CHECKPOINT_INTERVAL_MS = 5000;
+
+export interface OpenEngineOptions {
+  /** Where the log and everything derived from it lies. */
+  readonly directory: string;
+  /** Topics and views declared in TypeScript; made if they are not there, rebuilt if their definition has changed. */
+  readonly topics?: readonly AnyTopic[] | undefined;
+  readonly views?: readonly AnyView[] | undefined;
+  readonly disk?: Disk | undefined;
+  readonly clock?: Clock | undefined;
+  /** Size of a segment of the log. Smaller ones are sealed, and can be shipped and removed, sooner. Default 64 MiB. */
+  readonly segmentBytes?: number | undefined;
+  /**
+   * Opens as soon as the rows of the checkpoint can be read, while the log after it is still replayed: views say that they catch up, what is written
+   * waits. Without a usable checkpoint there is nothing to read before.
+   */
+  readonly answerWhileCatchingUp?: boolean | undefined;
+  /** Milliseconds between checkpoints while there is something new; 0 turns them off (one is still taken on close). Default 5,000. */
+  readonly checkpointIntervalMs?: number | undefined;
+  /** Functions that SQL calls by name. */
+  readonly functions?: readonly SqlFunction[] | undefined;
+  /** What one call of a function of the program may take; 0: any time. Default 1,000. */
+  readonly functionTimeoutMs?: number | undefined;
+  /** What a recursive query may do before it is taken for an endless one. */
+  readonly recursion?: Partial<RecursionLimits> | undefined;
+  /** What a view may keep and make before it is stopped. */
+  readonly limits?: Partial<StateLimits> | undefined;
+  /** Bytes that all state may take together. Default: half of the machine's memory. */
+  readonly memoryLimit?: number | undefined;
+  /** Told what recovery found, what a checkpoint could not be used for, what failed in the background. */
+  readonly report?: ((message: string) => void) | undefined;
+  /** Called when the disk has failed: nothing more will be acknowledged, the process should end. */
+  readonly onFatal?: ((error: EvertError) => void) | undefined;
+}
+
+/** Opens the directory, recovers, restores and replays. Views in need of a rebuild are built after it has resolved: see built(). */
+export async function openEngine(options: OpenEngineOptions): Promise<Database> {
+  const disk = options.disk ?? nodeDisk;
+  const clock = options.clock ?? systemClock;
+  const report = options.report ?? (() => {});
+  await loadParser();
+  const onClockJump = ({ direction, wallUs, timeUs }: ClockJump): void => {
+    const [wall, taken] = [wallUs, timeUs].map((us) => new Date(us / 1000).toISOString());
+    report(
+      `the wall clock was set ${direction}, to ${wall}; commits are stamped from ${taken} on until it fits again`,
+    );
+  };
+  const { directory, segmentBytes } = options;
+  const log = await openLog({ directory, disk, clock, onClockJump, report, segmentBytes });
+  try {
+    const { tornTail } = log.report;
+    if (tornTail !== null) {
+      report(
+        `the log ended in the middle of a write; ${tornTail.bytes} bytes that were never acknowledged were cut off`,
+      );
+    }
+    return await openOn(log, disk, clock, report, options);
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+}
+
+async function openOn(
+  log: Log,
+  disk: Disk,
+  clock: Clock,
+  report: (message: string) => void,
+  options: OpenEngineOptions,
+): Promise<Database> {
+  for (const { id, schemaVersion, schema } of [CATALOG_ENTRY, TICK_ENTRY, SINK_ENTRY]) {
+    log.registerTopic({ topicId: id, schemaVersion, schema });
+  }
+  const directory = joinPath(options.directory, "checkpoint");
+  const found = await readManifest(disk, directory);
+  let { manifest } = found;
+  const rebuilt = (reason: string): void =>
+    report(`the checkpoint is not used: ${reason}; everything is rebuilt from the log`);
+  if (found.reason !== null) rebuilt(found.reason);
+  if (manifest !== null && manifest.position > log.durablePosition) {
+    rebuilt("it is ahead of the log");
+    manifest = null;
+  }
+  const routines = routinesByName(options.functions ?? []);
+  const handles = new Map((options.views ?? []).map((v) => [v.name, v]));
+  const onFatal = options.onFatal ?? (() => {});
+  for (;;) {
+    const dictionary = new Dictionary();
+    const { catalog, kept } = await readCatalog(log, manifest, routines);
+    const { recursion, functionTimeoutMs } = options;
+    const memoryLimit = memoryLimitOf(options.memoryLimit);
+    const limits = { recursion, functionTimeoutMs, limits: options.limits, memoryLimit };
+    const core = new Core({ log, catalog, dictionary, clock, limits, handles, report, onFatal });
+    try {
+      if (manifest !== null) await restoreDictionary(disk, directory, manifest, dictionary);
+      compile(core, manifest);
+      if (manifest !== null) {
+        core.circuit.prepare();
+        const stores = [...core.circuit.stores(), ...keepOldRows(core, kept)];
+        await restoreStores(disk, directory, manifest, dictionary, stores, 1);
+        const timeUs = manifest.timeUs ?? Number.NEGATIVE_INFINITY;
+        core.circuit.restored(1, timeUs);
+        core.startAt(1, manifest.position, timeUs);
+      }
+    } catch (error) {
+      if (manifest === null) throw error;
+      // It is a copy: whatever is wrong with it, the log has the truth.
+      rebuilt(toEvertError(error).message);
+      core.retire();
+      manifest = null;
+      continue;
+    }
+    const last = manifest ?? found.manifest;
+    const used = last === null ? null : { manifest: last, restored: manifest !== null };
+    const database = new Database(core, disk, directory, used, report);
+    await database.start(
+      options.topics ?? [],
+      options.views ?? [],
+      options.checkpointIntervalMs ?? CHECKPOINT_INTERVAL_MS,
+      options.answerWhileCatchingUp === true && manifest !== null,
+    );
+    return database;
+  }
+}

@@ -136,6 +136,7 @@ async function feed(
       topics: wanted,
       columns: (id) => context.columns(id, build),
       ranges: (id) => context.ranges(id, build),
+      pause: () => (performance.now() < sliceEnds ? null : pause()),
     });
     for await (const group of groups) {
       signal?.throwIfAborted();

@@ -433,6 +433,7 @@ class FileLog implements Log, TopicSource {
       everyGroup: options.everyGroup ?? false,
       columns: options.columns,
       ranges: options.ranges,
+      pause: options.pause,
     });
   }
 

@@ -54,15 +54,24 @@ class SparseIndex {
     return this.#entry(Math.max(0, this.#keys.lastNotAbove(key)));
   }
 
+  /** The first place in the segment, from `at` on, where one of the key's frames may begin; null: there is none. */
+  placeFrom(segment: number, at: number): number | null {
+    let low = this.#segments.lastNotAbove(segment - 1) + 1;
+    let high = this.#segments.lastNotAbove(segment) + 1;
+    const first = low;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#ats.at(middle) <= at) low = middle + 1;
+      else high = middle;
+    }
+    // Frames within reach of an entry have none of their own.
+    if (low > first && at < this.#ats.at(low - 1) + INDEX_EVERY_BYTES) return at;
+    return low < this.#ats.length && this.#segments.at(low) === segment ? this.#ats.at(low) : null;
+  }
+
   /** The first entry in a later segment, or null. */
   inLaterSegment(segment: number): Address | null {
     const index = this.#segments.lastNotAbove(segment) + 1;
-    return index < this.#keys.length ? this.#entry(index) : null;
-  }
-
-  /** The first entry above the key, or null. */
-  after(key: number): Address | null {
-    const index = this.#keys.lastNotAbove(key) + 1;
     return index < this.#keys.length ? this.#entry(index) : null;
   }
 
@@ -141,14 +150,19 @@ export class LogIndex {
     return this.#topics.get(topicId)?.keyBefore(timeUs) ?? 0;
   }
 
-  /** The topic's first entry for a higher offset than `offset`; null if it has none. */
-  nextEntry(topicId: number, offset: number): Address | null {
-    return this.#topics.get(topicId)?.after(offset) ?? null;
-  }
-
   /** The topic's first entry behind a segment; null if it has none. */
   nextSegment(topicId: number, segment: number): Address | null {
     return this.#topics.get(topicId)?.inLaterSegment(segment) ?? null;
+  }
+
+  /** The first place in a segment of frames, from `at` on, where a frame with rows of one of the topics may begin; null: there is none. */
+  placeOf(topics: ReadonlySet<number>, segment: number, at: number): number | null {
+    let first: number | null = null;
+    for (const topicId of topics) {
+      const place = this.#topics.get(topicId)?.placeFrom(segment, at) ?? null;
+      if (place !== null && (first === null || place < first)) first = place;
+    }
+    return first;
   }
 
   /** Durable rows of the topic. */

@@ -129,7 +129,14 @@ export interface ReadOptions {
    * segment are passed over, nothing else). Not heeded with `everyGroup`.
    */
   readonly ranges?: (topicId: number) => readonly ColumnRange[];
+  readonly pause?: Pause;
 }
+
+/**
+ * How a reader of the log lets others have their turn: it asks before each small piece of its work (a frame, a page; well under a millisecond, and maybe
+ * none of it what was asked for), and waits for what it is given. Without one it takes a turn of the event loop whenever it has worked for some milliseconds.
+ */
+export type Pause = () => Promise<unknown> | null;
 
 /** The column's value is not null and lies within; an absent end is open. Numbers for what is no text, its UTF-8 for what is. */
 export interface ColumnRange {

@@ -5,8 +5,8 @@
  * sealed one says itself what is where (sealed/groups.ts); in one of frames it seeks by the sparse index, reads on sequentially and holds one
  * chunk, or one frame if that is larger. What it delivers was verified to the last byte; what is not as it was written ends it with log_damaged.
  *
- * A reader of one topic leaps: behind the reach of one of the topic's index entries (INDEX_EVERY_BYTES from where it points) and before
- * the next entry there can be no row of it, so it goes on at the next entry.
+ * A reader of some topics leaps: behind the reach of one of a topic's index entries (INDEX_EVERY_BYTES from where it points) and before
+ * the next entry there can be no row of it, so it goes on at the next entry. Before each frame and page it asks whether others should have their turn.
  *
  * A segment may be sealed while it is read. Whoever has its frames open reads on in them; whoever comes to open them and finds them gone
  * finds the sealed form in the index.
@@ -15,8 +15,9 @@ import { type Disk, type DiskFile, joinPath } from "../base/disk.ts";
 import { EvertError } from "../base/errors.ts";
 import { decodeGroup } from "./decode-group.ts";
 import { type FrameHeader, readCommits, readDirectory } from "./frame.ts";
-import type { CommitInfo, Group, Position, ReadOptions } from "./log.ts";
-import { type Address, INDEX_EVERY_BYTES, type LogIndex } from "./log-index.ts";
+import type { CommitInfo, Group, Pause, Position, ReadOptions } from "./log.ts";
+import type { LogIndex } from "./log-index.ts";
+import { turnsOfItsOwn } from "./pause.ts";
 import { damaged, Scanner } from "./scanner.ts";
 import { type SealedSource, sealedGroups, sealedTopicGroups } from "./sealed/groups.ts";
 import { sealedPath } from "./sealed/sealed-segment.ts";
@@ -64,16 +65,19 @@ async function openSegment(
   }
 }
 
-/** Frames of [from, end) of a file, which is closed afterwards. `leap` may send it on to a place further on. */
+/** Frames of [from, end) of a file, which is closed afterwards. `leap` says where behind a place the next one may be that is wanted. */
 async function* framesOf(
   { name, file }: Opened & { kind: "frames" },
   from: number,
   end: number,
   leap: (at: number) => number,
+  pause: Pause,
 ): AsyncGenerator<FoundFrame, void, undefined> {
   try {
-    const scanner = new Scanner(file, from, end, false);
+    const scanner = new Scanner(file, leap(from), end, false);
     while (scanner.at < end) {
+      const others = pause();
+      if (others !== null) await others;
       const found = await scanner.next();
       if (found.kind !== "frame") throw damaged(name, found.at, "the frame there is not as it was written");
       const { at, header, bytes, offset } = found;
@@ -85,7 +89,7 @@ async function* framesOf(
   }
 }
 
-export interface GroupRange extends Pick<ReadOptions, "columns" | "ranges"> {
+export interface GroupRange extends Pick<ReadOptions, "columns" | "ranges" | "pause"> {
   readonly from: Position;
   readonly to: Position;
   readonly topics: ReadonlySet<number> | null;
@@ -96,30 +100,30 @@ export async function* readGroups(
   source: ReaderSource,
   range: GroupRange,
 ): AsyncGenerator<Group, void, undefined> {
-  const { index } = source;
-  const { from, to } = range;
+  const { index, registry } = source;
+  const { from, to, topics, everyGroup, pause = turnsOfItsOwn() } = range;
   const ends = index.segments.map(({ end }) => end);
   const start = index.seekPosition(from);
   if (start === null) return;
   for (let segment = start.segment; segment < ends.length; segment++) {
     if (index.segments[segment]!.firstPosition > to) return;
+    const end = ends[segment]!;
+    const leap = (at: number): number =>
+      topics === null || everyGroup ? at : (index.placeOf(topics, segment, at) ?? end);
+    const at = segment === start.segment ? start.at : 0;
+    if (index.segments[segment]!.sealed === null && leap(at) >= end) continue;
     const opened = await openSegment(source, segment);
-    if (opened.kind === "sealed") yield* sealedGroups(opened.source, range);
-    else {
-      const at = segment === start.segment ? start.at : 0;
-      yield* frameGroups(opened, at, ends[segment]!, source.registry, range);
-    }
+    if (opened.kind === "sealed") yield* sealedGroups(opened.source, range, pause);
+    else yield* frameGroups(framesOf(opened, at, end, leap, pause), registry, range);
   }
 }
 
 async function* frameGroups(
-  opened: Opened & { kind: "frames" },
-  at: number,
-  end: number,
+  frames: AsyncGenerator<FoundFrame, void, undefined>,
   registry: TopicRegistry,
   { from, to, topics, everyGroup, columns }: GroupRange,
 ): AsyncGenerator<Group, void, undefined> {
-  for await (const frame of framesOf(opened, at, end, (next) => next)) {
+  for await (const frame of frames) {
     const { header, bytes, offset } = frame;
     if (header.commitCount === 0 || header.firstPosition + header.commitCount <= from) continue;
     if (header.firstPosition > to) return;
@@ -147,16 +151,21 @@ export async function* readTopicGroups(
   const end = index.topicEnd(topicId);
   if (offset >= end) return;
   const ends = index.segments.map((segment) => segment.end);
+  const topics = new Set([topicId]);
+  const pause = turnsOfItsOwn();
   for (
     let start = index.seekOffset(topicId, offset);
     start !== null && start.segment < ends.length;
     start = index.nextSegment(topicId, start.segment)
   ) {
-    const opened = await openSegment(source, start.segment);
+    const { segment, at } = start;
+    const opened = await openSegment(source, segment);
+    const segmentEnd = ends[segment]!;
+    const leap = (from: number): number => index.placeOf(topics, segment, from) ?? segmentEnd;
     const groups =
       opened.kind === "sealed"
-        ? sealedTopicGroups(opened.source, topicId, offset)
-        : topicFrames(source, opened, start, ends[start.segment]!, topicId, offset);
+        ? sealedTopicGroups(opened.source, topicId, offset, pause)
+        : topicFrames(framesOf(opened, at, segmentEnd, leap, pause), source.registry, topicId, offset);
     for await (const group of groups) {
       yield group;
       const last = group.batches[0]!;
@@ -165,29 +174,16 @@ export async function* readTopicGroups(
   }
 }
 
-/** The topic's rows in the frames of one segment, from an entry of the index on. */
+/** The topic's rows in the frames of one segment. */
 async function* topicFrames(
-  { index, registry }: ReaderSource,
-  opened: Opened & { kind: "frames" },
-  start: Address,
-  end: number,
+  frames: AsyncGenerator<FoundFrame, void, undefined>,
+  registry: TopicRegistry,
   topicId: number,
   offset: number,
 ): AsyncGenerator<Group, void, undefined> {
-  /** Where the rows seen so far end, and the place of the last index entry passed. */
-  let seen = offset;
-  let entry = start.at;
-  const leap = (at: number): number => {
-    if (at < entry + INDEX_EVERY_BYTES) return at;
-    const next = index.nextEntry(topicId, seen - 1);
-    if (next === null || next.segment !== start.segment) return end;
-    entry = next.at;
-    return Math.max(at, next.at);
-  };
-  for await (const frame of framesOf(opened, start.at, end, leap)) {
+  for await (const frame of frames) {
     const found = directoryOf(frame).find((candidate) => candidate.topicId === topicId);
     if (found === undefined || found.baseOffset + found.rows <= offset) continue;
-    seen = found.baseOffset + found.rows;
     yield decodeGroup(frame.bytes, frame.offset, withoutKeys(commitsOf(frame)), [found], registry);
   }
 }

@@ -9,7 +9,7 @@ import { decodeBatch } from "../../batch/codec.ts";
 import { nullColumn } from "../../batch/column.ts";
 import type { Schema } from "../../batch/schema.ts";
 import { readDeletes } from "../frame.ts";
-import type { ColumnRange } from "../log.ts";
+import type { ColumnRange, Pause } from "../log.ts";
 import { damaged } from "../scanner.ts";
 import type { TopicRegistry } from "../topics.ts";
 import { type Boundaries, decodeBoundaries } from "./commits.ts";
@@ -36,6 +36,8 @@ export interface BlockRequest {
   readonly columns: ReadonlySet<number> | null;
   /** Blocks in which no row can satisfy all of them are left out. */
   readonly ranges: readonly ColumnRange[];
+  /** Asked before each page. */
+  readonly pause: Pause;
 }
 
 /** A block that is wanted, and its run's streams. */
@@ -101,6 +103,7 @@ export class BlockReader {
         segment.name,
         wanted.map(({ block }) => block),
         request.columns,
+        request.pause,
       );
       wanted.forEach(({ block, baseOffset: at }, index) => {
         items.push({ run, block, baseOffset: at, streams, index });
@@ -199,11 +202,18 @@ class Streams {
   readonly #deletes: Rare;
   readonly #opaque: Rare;
 
-  constructor(file: DiskFile, name: string, blocks: readonly Block[], wanted: ReadonlySet<number> | null) {
+  constructor(
+    file: DiskFile,
+    name: string,
+    blocks: readonly Block[],
+    wanted: ReadonlySet<number> | null,
+    pause: Pause,
+  ) {
     this.boundaries = new PageStream(
       file,
       name,
       blocks.map(({ boundaries }) => boundaries),
+      pause,
     );
     this.columns = (blocks[0]?.columns ?? []).map((_, k) =>
       wanted === null || wanted.has(k)
@@ -211,6 +221,7 @@ class Streams {
             file,
             name,
             blocks.map(({ columns }) => columns[k] as ColumnPage),
+            pause,
           )
         : null,
     );
@@ -218,11 +229,13 @@ class Streams {
       file,
       name,
       blocks.map(({ deletes }) => deletes),
+      pause,
     );
     this.#opaque = new Rare(
       file,
       name,
       blocks.map(({ opaque }) => opaque),
+      pause,
     );
   }
 
@@ -240,9 +253,9 @@ class Rare {
   readonly #pages: readonly Page[];
   readonly #stream: PageStream;
 
-  constructor(file: DiskFile, name: string, pages: readonly (Page | null)[]) {
+  constructor(file: DiskFile, name: string, pages: readonly (Page | null)[], pause: Pause) {
     this.#pages = pages.filter((page) => page !== null);
-    this.#stream = new PageStream(file, name, this.#pages);
+    this.#stream = new PageStream(file, name, this.#pages, pause);
   }
 
   read(page: Page): Promise<Uint8Array> {

@@ -13,7 +13,7 @@
  */
 import type { Disk, DiskFile } from "../../base/disk.ts";
 import { sliceBatch } from "../../batch/column.ts";
-import type { CommitInfo, Group, Position, ReadOptions, TopicBatch } from "../log.ts";
+import type { CommitInfo, Group, Pause, Position, ReadOptions, TopicBatch } from "../log.ts";
 import type { TopicRegistry } from "../topics.ts";
 import { BlockReader, type LoadedBlock } from "./block-reader.ts";
 import { readCommitPages, type SealedSegment } from "./sealed-segment.ts";
@@ -42,6 +42,7 @@ export interface SealedRequest extends Pick<ReadOptions, "columns" | "ranges"> {
 export async function* sealedGroups(
   source: SealedSource,
   request: SealedRequest,
+  pause: Pause,
 ): AsyncGenerator<Group, void, undefined> {
   const { disk, path, segment, registry } = source;
   const wantsAll = request.topics === null || request.everyGroup;
@@ -59,10 +60,11 @@ export async function* sealedGroups(
         columns: request.columns?.(topicId) ?? null,
         // Whoever wants every position wants every row.
         ranges: wantsAll ? [] : (request.ranges?.(topicId) ?? []),
+        pause,
       });
       if (reader.peek() !== null) blocks.push(reader);
     }
-    if (wantsAll) yield* mergedWithCommits(file, source, request, blocks);
+    if (wantsAll) yield* mergedWithCommits(file, source, request, blocks, pause);
     else if (blocks.length === 1 && blocks[0]!.topicId !== CATALOG_TOPIC)
       yield* topicGroups(blocks[0]!, request.from, request.to);
     else yield* merged(segment, request, blocks);
@@ -77,6 +79,7 @@ export async function* sealedTopicGroups(
   { disk, path, segment, registry }: SealedSource,
   topicId: number,
   fromOffset: number,
+  pause: Pause,
 ): AsyncGenerator<Group, void, undefined> {
   const file = await disk.open(path, "read");
   let reader: BlockReader | null = null;
@@ -88,6 +91,7 @@ export async function* sealedTopicGroups(
       toPosition: segment.lastPosition,
       columns: null,
       ranges: [],
+      pause,
     });
     yield* topicGroups(reader, 0, segment.lastPosition);
   } finally {
@@ -265,11 +269,12 @@ async function* mergedWithCommits(
   { segment }: SealedSource,
   { from, to, topics }: SealedRequest,
   readers: readonly BlockReader[],
+  pause: Pause,
 ): AsyncGenerator<Group, void, undefined> {
   const merge = new Merge(readers, from);
   const span = spanOf(segment, topics);
   const withKeys = topics === null;
-  for await (const page of readCommitPages(file, segment, from)) {
+  for await (const page of readCommitPages(file, segment, from, pause)) {
     const pageStart = page[0]!.position;
     const pageEnd = Math.min(to, page[page.length - 1]!.position);
     for (let first = Math.max(from, pageStart); first <= pageEnd; ) {

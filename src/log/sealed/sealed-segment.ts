@@ -6,7 +6,8 @@
  */
 import { type Disk, type DiskFile, joinPath, readFully } from "../../base/disk.ts";
 import { EvertError } from "../../base/errors.ts";
-import type { CommitInfo } from "../log.ts";
+import type { CommitInfo, Pause } from "../log.ts";
+import { turnsOfItsOwn } from "../pause.ts";
 import { damaged } from "../scanner.ts";
 import { sealedName } from "../segment.ts";
 import { decodeCommits } from "./commits.ts";
@@ -96,12 +97,14 @@ export async function* readCommitPages(
   file: DiskFile,
   segment: SealedSegment,
   from: number,
+  pause: Pause = turnsOfItsOwn(),
 ): AsyncGenerator<CommitInfo[], void, undefined> {
   const pages = segment.directory.commitPages;
   const stream = new PageStream(
     file,
     segment.name,
     pages.map(({ page }) => page),
+    pause,
   );
   let position = segment.firstPosition;
   for (let i = 0; i < pages.length; i++) {
@@ -119,20 +122,25 @@ export class PageStream {
   readonly #file: DiskFile;
   readonly #name: string;
   readonly #pages: readonly Page[];
+  readonly #pause: Pause;
   #buffer = new Uint8Array(0);
   #from = 0;
   #aheadBytes = AHEAD_BYTES_MIN;
 
-  constructor(file: DiskFile, name: string, pages: readonly Page[]) {
+  /** `pause` is asked before each page. */
+  constructor(file: DiskFile, name: string, pages: readonly Page[], pause: Pause) {
     this.#file = file;
     this.#name = name;
     this.#pages = pages;
+    this.#pause = pause;
   }
 
   /** The i-th page before compression; its bytes belong to the caller. @throws EvertError log_damaged, io_error */
   async read(i: number): Promise<Uint8Array> {
     const page = this.#pages[i]!;
     if (page.at < this.#from || page.at + page.bytes > this.#from + this.#buffer.length) await this.#load(i);
+    const others = this.#pause();
+    if (others !== null) await others;
     const at = page.at - this.#from;
     const opened = openPage(page, this.#buffer.subarray(at, at + page.bytes));
     return (opened instanceof Promise ? await opened : opened) ?? pageDamaged(this.#name, page);

@@ -91,6 +91,19 @@ describe("what is read", () => {
     expect(byOffset.bytes).toBeLessThan(300 * log.stats().sealing.segments + (2 << 20));
   });
 
+  test("page by page, and before each the reader asks whether others should have their turn", async () => {
+    const topics = new Set([WIDE]);
+    let asked = 0;
+    let groups = 0;
+    const pause = (): null => {
+      asked++;
+      return null;
+    };
+    for await (const _ of log.read({ from: 1, to: await sealedEnd(), topics, pause })) groups++;
+    // Each block has a page for its commits and one for each column.
+    expect(asked).toBe(groups * (fields.length + 1));
+  });
+
   test("of unneeded columns: nothing, neither of their bytes nor of their values", async () => {
     const to = await sealedEnd();
     const topics = new Set([WIDE]);

@@ -76,6 +76,7 @@ export function aggregateNode(compiler: CompileContext, plan: GroupPlan): Node {
       keys: plan.keys.length,
       output: plan.schema.fields,
       fallible: plan.aggregates.some(isFallibleAggregate),
+      grows: plan.input.appendOnly,
     };
     return new Group(spec, sources, compiler.dictionary, (group) =>
       feeds.map((feed, i) => feed.make(group, ports[i]!)),

@@ -287,3 +287,87 @@ describe("reduce", () => {
     expect(view.firstError()?.message).toMatch(/accumulator of a reduce cannot be kept/);
   });
 });
+
+describe("over rows that only come", () => {
+  const world = (type: SqlType) =>
+    new World([
+      {
+        name: "s",
+        key: null,
+        fields: [
+          { name: "g", type: int4, nullable: true },
+          { name: "v", type, nullable: true },
+        ],
+      },
+    ]);
+  /** Changes that the step made to the group's rows; the group stands before the view's own rows. */
+  const changes = (live: Live): number => {
+    const groups = live.circuit.stores().find(({ id }) => id.endsWith("/ groups"))!.store;
+    return groups.bornCount + groups.died.length;
+  };
+
+  test.each([
+    ["max", int8, [3n, 2n, 3n, null, -9223372036854775807n], [4n, 9223372036854775807n]],
+    ["min", int8, [3n, 4n, 3n, null, 9223372036854775807n], [2n, -9223372036854775807n]],
+    ["max", float8, [3, 2, null, 3], [4, Number.NaN]],
+    ["min", float8, [-0, 0, Number.NaN, null], [-1]],
+    ["max", text, ["b", "a", "", null], ["c"]],
+  ] as [AggregateFunction, SqlType, Datum[], Datum[]][])(
+    "%s of %j: a row that changes nothing makes no version of its group",
+    (fn, type, [first, ...idle], raising) => {
+      const events = world(type);
+      const live = new Live(events);
+      const input = events.source(0);
+      live.add(
+        10,
+        plan.group(input, [plan.column(input, 0)], [over(fn, plan.column(input, 1), type)], ["g", "m"]),
+      );
+      const step = (...values: Datum[]) => {
+        events.commits.push(values.map((v) => ({ topic: 0, row: [1, v] })));
+        live.step();
+        live.check();
+        return changes(live);
+      };
+      expect(step(first!)).toBe(1);
+      for (const value of idle) expect(step(value)).toBe(0);
+      expect(step(...idle)).toBe(0);
+      for (const value of raising) expect(step(value)).toBe(2);
+      expect(step(...idle, first!)).toBe(0);
+    },
+  );
+
+  test("a group without aggregates is made once", () => {
+    const events = world(int4);
+    const live = new Live(events);
+    const input = events.source(0);
+    live.add(10, plan.group(input, [plan.column(input, 0)], [], ["g"]));
+    const step = (g: number | null) => {
+      events.commits.push([{ topic: 0, row: [g, 1] }]);
+      live.step();
+      live.check();
+      return changes(live);
+    };
+    expect([step(1), step(null), step(1), step(null), step(2)]).toEqual([1, 1, 0, 0, 1]);
+  });
+
+  test("an aggregate that counts its rows beside one that does not", () => {
+    const events = world(int4);
+    const live = new Live(events);
+    const input = events.source(0);
+    const v = plan.column(input, 1);
+    live.add(
+      10,
+      plan.group(
+        input,
+        [plan.column(input, 0)],
+        [over("max", v, int4), over("count", v, int8)],
+        ["g", "m", "n"],
+      ),
+    );
+    for (const value of [3, 2, null, 3, 5]) {
+      events.commits.push([{ topic: 0, row: [1, value] }]);
+      live.step();
+      live.check();
+    }
+  });
+});

@@ -33,6 +33,11 @@ export interface Accumulator {
   readonly columns: readonly LayoutColumn[];
   /** Run for each row whose argument is not null. */
   add(place: Place): string;
+  /**
+   * Where a row may leave all of the state as it is, however often it comes: the condition for that, over the same variables as `add`. It may say no
+   * to a row that would.
+   */
+  keeps?(place: Place): string;
   result(place: Place): string;
   /** What must happen to a touched group before its result is asked for. */
   settle?(place: Place): string;

@@ -35,6 +35,16 @@ export function runningExtreme(fn: ExtremeFunction, type: SqlType): Accumulator 
           if (${isNull} === 1 || ${value} ${fn === "min" ? "<" : ">"} ${current}) { ${current} = ${value}; ${nullWord} &= ${~(1 << place.layout.nullBit[column]!)}; }
         } else ${slow}`;
     },
+    keeps(place) {
+      const column = place.state[0]!;
+      const current = readCode(place.layout, column, "b");
+      const isSet = `${nullCode(place.layout, column, "b")} === 0`;
+      const value = `c${place.arg}[r]`;
+      const slow = `!${place.bind(better)}(${value}, ${current}, dictionary)`;
+      if (!mayBeWide(type)) return `${isSet} && ${slow}`;
+      const quick = `${value} ${fn === "min" ? ">=" : "<="} ${current}`;
+      return `${isSet} && (${value} < ${WIDE} && ${current} < ${WIDE} ? ${quick} : ${slow})`;
+    },
     result: readState,
   };
 }

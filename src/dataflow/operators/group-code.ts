@@ -34,6 +34,16 @@ export interface GroupSpec {
   readonly output: readonly TypedColumn[];
   /** Whether a result, or a function of the user that makes it, may fail. */
   readonly fallible: boolean;
+  /** Whether rows only ever come. */
+  readonly grows: boolean;
+}
+
+/**
+ * Whether a row often changes nothing, and can tell: rows only come, and nothing but the rows' values counts, not their number. Such a row makes no new
+ * version of its group.
+ */
+function isSettling(spec: GroupSpec, aggregates: readonly GroupAggregate[]): boolean {
+  return spec.grows && aggregates.every(({ accumulator, port = 0 }) => port === 0 && accumulator.keeps);
 }
 
 /** Where functions of the user are called, `guard` is in sight. */
@@ -76,7 +86,9 @@ function takeSource(
   const byArgument = new Map<number, string[]>();
   for (const [i, { port: p, arg }] of counted.entries())
     if (p === port) byArgument.set(arg, [`${f64(rowsColumn + 1 + i)} += w;`]);
-  const always: string[] = port === 0 ? [`${f64(rowsColumn)} += w;`] : [];
+  const settling = isSettling(spec, aggregates);
+  const always: string[] =
+    port !== 0 ? [] : [settling ? `${f64(rowsColumn)} = 1;` : `${f64(rowsColumn)} += w;`];
   aggregates.forEach(({ accumulator, arg, port: p = 0 }, i) => {
     if (p === port) (byArgument.get(arg) ?? always).push(accumulator.add(places[i]!));
   });
@@ -94,9 +106,10 @@ function takeSource(
       ${lateCode(aggregates, "r > from")}
       const w = W[r], at = ${recentCode(spec)};
       let g = recent[at], b = g * ${stride};
-      if (I[b + ${birthWord}] !== epoch || !(${sameKey(layout, spec, input)})) {
+      if (I[b + ${deathWord}] !== ${LIVE} || I[b + ${birthWord}] > epoch || !(${sameKey(layout, spec, input)})) {
         g = find(${findArguments(input, keys, "r")}), b = g * ${stride};
       }
+      ${settling ? settledCode(layout, input, aggregates, places) : ""}
       if (g < 0 || I[b + ${birthWord}] !== epoch) {
         if (g >= 0 && I[b + ${deathWord}] === ${LIVE}) {
           const a = b, old = g;
@@ -117,12 +130,28 @@ function takeSource(
   }`;
 }
 
+/** Goes on with the next row where this one leaves its group as it is. */
+function settledCode(
+  layout: RowLayout,
+  input: readonly TypedColumn[],
+  aggregates: readonly GroupAggregate[],
+  places: readonly Place[],
+): string {
+  const kept = aggregates.map(({ accumulator, arg }, i) => {
+    const keeps = `(${accumulator.keeps!(places[i]!)})`;
+    return arg >= 0 && input[arg]!.nullable ? `(n${arg}[r] === 1 || ${keeps})` : keeps;
+  });
+  const lives = `g >= 0 && I[b + ${layout.deathWord}] === ${LIVE}`;
+  return `if (w < 0) throw lost();
+      if (${[lives, ...kept].join(" && ")}) { recent[at] = g; continue; }`;
+}
+
 /** Rows that come out at a time: an average is a division of decimals, and thousands of them would hold up the event loop. */
 const EMITTED_MAX = 1_024;
 
 /**
- * Groups lately met, by their slots. The row in the slot says itself whether it is the one: born in this step it is the newest version of its
- * group, or else it is free, and a free slot is born never. So nothing has to be cleared.
+ * Groups lately met, by their slots. The row in the slot says itself whether it is the one: one that lives is the newest version of its
+ * group, and a free slot is born never. So nothing has to be cleared.
  */
 const RECENT = 256;
 

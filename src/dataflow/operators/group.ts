@@ -6,6 +6,7 @@
  *
  * 1. A chunk comes in: each row finds its group. The first row of a step to touch a group makes a new version of the group's row (a
  *    copy, or zeros), every later one changes that version in place.
+ *    Where rows only come, and a row leaves its group's aggregates as they are, it makes no version: a bid below the highest.
  *    Rows come in through several ports: the input itself, and, of DISTINCT aggregates, the different arguments, which count for
  *    those aggregates alone.
  * 2. When the input is complete, each version made in this step settles what lies beside it (min and max look into their ordered

@@ -136,6 +136,8 @@ async function feed(
       topics: wanted,
       columns: (id) => context.columns(id, build),
       ranges: (id) => context.ranges(id, build),
+      // Feeders copy what they feed.
+      reuse: true,
       pause: () => (performance.now() < sliceEnds ? null : pause()),
     });
     for await (const group of groups) {

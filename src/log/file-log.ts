@@ -434,6 +434,7 @@ class FileLog implements Log, TopicSource {
       columns: options.columns,
       ranges: options.ranges,
       pause: options.pause,
+      reuse: options.reuse,
     });
   }
 

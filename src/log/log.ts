@@ -130,6 +130,8 @@ export interface ReadOptions {
    */
   readonly ranges?: (topicId: number) => readonly ColumnRange[];
   readonly pause?: Pause;
+  /** The caller is done with the batches of a group when it asks for the next one: their memory may be used again. */
+  readonly reuse?: boolean;
 }
 
 /**

@@ -19,6 +19,7 @@ import type { CommitInfo, Group, Pause, Position, ReadOptions } from "./log.ts";
 import type { LogIndex } from "./log-index.ts";
 import { turnsOfItsOwn } from "./pause.ts";
 import { damaged, Scanner } from "./scanner.ts";
+import { ReaderMemory } from "./sealed/column-memory.ts";
 import { type SealedSource, sealedGroups, sealedTopicGroups } from "./sealed/groups.ts";
 import { sealedPath } from "./sealed/sealed-segment.ts";
 import { segmentName } from "./segment.ts";
@@ -89,7 +90,7 @@ async function* framesOf(
   }
 }
 
-export interface GroupRange extends Pick<ReadOptions, "columns" | "ranges" | "pause"> {
+export interface GroupRange extends Pick<ReadOptions, "columns" | "ranges" | "pause" | "reuse"> {
   readonly from: Position;
   readonly to: Position;
   readonly topics: ReadonlySet<number> | null;
@@ -102,6 +103,7 @@ export async function* readGroups(
 ): AsyncGenerator<Group, void, undefined> {
   const { index, registry } = source;
   const { from, to, topics, everyGroup, pause = turnsOfItsOwn() } = range;
+  const memory = range.reuse === true ? new ReaderMemory() : null;
   const ends = index.segments.map(({ end }) => end);
   const start = index.seekPosition(from);
   if (start === null) return;
@@ -113,7 +115,7 @@ export async function* readGroups(
     const at = segment === start.segment ? start.at : 0;
     if (index.segments[segment]!.sealed === null && leap(at) >= end) continue;
     const opened = await openSegment(source, segment);
-    if (opened.kind === "sealed") yield* sealedGroups(opened.source, range, pause);
+    if (opened.kind === "sealed") yield* sealedGroups(opened.source, range, pause, memory);
     else yield* frameGroups(framesOf(opened, at, end, leap, pause), registry, range);
   }
 }

@@ -12,9 +12,10 @@ import { readDeletes } from "../frame.ts";
 import type { ColumnRange, Pause } from "../log.ts";
 import { damaged } from "../scanner.ts";
 import type { TopicRegistry } from "../topics.ts";
+import { type BlockMemory, freshMemory, type ReaderMemory } from "./column-memory.ts";
 import { type Boundaries, decodeBoundaries } from "./commits.ts";
 import type { Block, ColumnPage, Run } from "./format.ts";
-import { decodeColumn, layoutCode, type Page } from "./page.ts";
+import { decodeColumn, layoutCode, ownPage, type Page } from "./page.ts";
 import { mayHold } from "./ranges.ts";
 import { PageStream, pageDamaged, readRun, type SealedSegment } from "./sealed-segment.ts";
 
@@ -38,6 +39,8 @@ export interface BlockRequest {
   readonly ranges: readonly ColumnRange[];
   /** Asked before each page. */
   readonly pause: Pause;
+  /** Null: blocks stay as long as anyone looks at them. Else a block is done with when the next is taken. */
+  readonly memory: ReaderMemory | null;
 }
 
 /** A block that is wanted, and its run's streams. */
@@ -55,6 +58,7 @@ export class BlockReader {
   readonly #segment: SealedSegment;
   readonly #registry: TopicRegistry;
   readonly #items: readonly Item[];
+  readonly #memory: ReaderMemory | null;
   #next = 0;
   /** Begun while the one before is worked on. */
   #ahead: Promise<LoadedBlock> | null = null;
@@ -64,7 +68,9 @@ export class BlockReader {
     segment: SealedSegment,
     registry: TopicRegistry,
     items: readonly Item[],
+    memory: ReaderMemory | null,
   ) {
+    this.#memory = memory;
     this.topicId = topicId;
     this.#segment = segment;
     this.#registry = registry;
@@ -109,7 +115,7 @@ export class BlockReader {
         items.push({ run, block, baseOffset: at, streams, index });
       });
     }
-    return new BlockReader(request.topicId, segment, registry, items);
+    return new BlockReader(request.topicId, segment, registry, items, request.memory);
   }
 
   /** Where the next block begins and ends; null: there is none. */
@@ -149,15 +155,26 @@ export class BlockReader {
   async #load(): Promise<LoadedBlock> {
     const end = this.#endOf(this.#next);
     const parts: LoadedBlock[] = [];
-    for (let i = this.#next; i < end; i++) parts.push(await this.#loadOne(this.#items[i]!));
+    // Those of a cut commit are put together from all of them.
+    const memory = end - this.#next === 1 ? (this.#memory?.next(this.topicId) ?? null) : null;
+    for (let i = this.#next; i < end; i++) parts.push(await this.#loadOne(this.#items[i]!, memory));
     return parts.length === 1 ? parts[0]! : await concatenated(parts);
   }
 
-  async #loadOne({ run, block, baseOffset, streams, index }: Item): Promise<LoadedBlock> {
+  async #loadOne(
+    { run, block, baseOffset, streams, index }: Item,
+    memory: BlockMemory | null,
+  ): Promise<LoadedBlock> {
     const { schema } = this.#registry.version(run.topicId, run.schemaVersion);
+    const rawBoundaries = await streams.boundaries.read(index);
     const boundaries =
-      decodeBoundaries(await streams.boundaries.read(index), block.commits, this.#segment) ??
+      decodeBoundaries(rawBoundaries, block.commits, this.#segment) ??
       pageDamaged(this.#segment.name, block.boundaries);
+    if (memory !== null) {
+      for (const { buffer } of [boundaries.positions, boundaries.timesUs, boundaries.ends])
+        memory.own(buffer);
+      ownPage(memory, block.boundaries, rawBoundaries);
+    }
     if (boundaries.ends[block.commits - 1] !== block.rows) throw this.#malformed(block.boundaries);
     let ops: Uint8Array | null = null;
     if (block.deletes !== null) ops = readDeletes(await streams.deletesOf(block.deletes), 0, block.rows);
@@ -166,14 +183,20 @@ export class BlockReader {
         ? {
             schema,
             length: block.rows,
-            columns: await this.#columns(schema, block, streams, index),
+            columns: await this.#columns(schema, block, streams, index, memory),
             weights: null,
           }
         : decodeBatch(await streams.opaqueOf(block.opaque), 0, schema, block.rows).batch;
     return { ...boundaries, run, baseOffset, batch, ops };
   }
 
-  async #columns(schema: Schema, block: Block, streams: Streams, index: number): Promise<Column[]> {
+  async #columns(
+    schema: Schema,
+    block: Block,
+    streams: Streams,
+    index: number,
+    memory: BlockMemory | null,
+  ): Promise<Column[]> {
     const columns: Column[] = [];
     for (let k = 0; k < schema.fields.length; k++) {
       const { type } = schema.fields[k]!;
@@ -184,7 +207,9 @@ export class BlockReader {
       }
       const page = block.columns[k]!;
       const raw = await stream.read(index);
-      columns.push(decodeColumn(raw, type, block.rows, page.nulls) ?? pageDamaged(this.#segment.name, page));
+      const column = decodeColumn(raw, type, block.rows, page.nulls, memory?.column(k) ?? freshMemory);
+      if (memory !== null) ownPage(memory, page, raw);
+      columns.push(column ?? pageDamaged(this.#segment.name, page));
     }
     return columns;
   }

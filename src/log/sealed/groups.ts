@@ -16,6 +16,7 @@ import { sliceBatch } from "../../batch/column.ts";
 import type { CommitInfo, Group, Pause, Position, ReadOptions, TopicBatch } from "../log.ts";
 import type { TopicRegistry } from "../topics.ts";
 import { BlockReader, type LoadedBlock } from "./block-reader.ts";
+import type { ReaderMemory } from "./column-memory.ts";
 import { readCommitPages, type SealedSegment } from "./sealed-segment.ts";
 
 /** The topic whose commits stand alone. */
@@ -43,6 +44,7 @@ export async function* sealedGroups(
   source: SealedSource,
   request: SealedRequest,
   pause: Pause,
+  memory: ReaderMemory | null,
 ): AsyncGenerator<Group, void, undefined> {
   const { disk, path, segment, registry } = source;
   const wantsAll = request.topics === null || request.everyGroup;
@@ -61,6 +63,7 @@ export async function* sealedGroups(
         // Whoever wants every position wants every row.
         ranges: wantsAll ? [] : (request.ranges?.(topicId) ?? []),
         pause,
+        memory,
       });
       if (reader.peek() !== null) blocks.push(reader);
     }
@@ -92,6 +95,7 @@ export async function* sealedTopicGroups(
       columns: null,
       ranges: [],
       pause,
+      memory: null,
     });
     yield* topicGroups(reader, 0, segment.lastPosition);
   } finally {

@@ -13,6 +13,7 @@
  * All little-endian. The payload is aligned, so that reading it is one loop over a typed array.
  */
 import { VARINT_BYTES_MAX, VarintReader, writeVarint } from "../varint.ts";
+import { type ColumnMemory, freshMemory } from "./column-memory.ts";
 
 /** Within ±2^51 a difference of two, and its zigzag form, is exact in a double. */
 const PACKED_MAX = 2 ** 51;
@@ -185,12 +186,17 @@ function unpackSteps(
   else for (let i = 1; i < count; i++) target[i] = value += base + (source[i - 1] as number);
 }
 
-/** As unpack, into int64. `scratch` holds `count` doubles. */
-export function unpackInt64(packed: Packed, count: number, scratch: Float64Array): BigInt64Array {
+/** As unpack, as int64, in the memory given or in the page's own. `scratch` holds `count` doubles. */
+export function unpackInt64(
+  packed: Packed,
+  count: number,
+  scratch: Float64Array,
+  memory: ColumnMemory = freshMemory,
+): BigInt64Array {
   const { width, payload } = packed;
   if (width === 8) return new BigInt64Array(payload.buffer, payload.byteOffset, count);
-  const values = new BigInt64Array(count);
-  const words = new Int32Array(values.buffer);
+  const values = memory.int64(count);
+  const words = new Int32Array(values.buffer, values.byteOffset, 2 * count);
   unpack(packed, count, scratch);
   for (let i = 0; i < count; i++) setWords(words, i, scratch[i] as number);
   return values;

@@ -20,6 +20,7 @@ import type { Column, Utf8Column } from "../../batch/batch.ts";
 import { bitmapBytes } from "../../batch/bitmap.ts";
 import { type Layout, layoutOf } from "../../batch/column.ts";
 import type { SqlType } from "../../batch/types.ts";
+import { type BlockMemory, type ColumnMemory, freshMemory } from "./column-memory.ts";
 import { aligned, canPack, packIntegers, packWide, readPacked, unpack, unpackInt64 } from "./integers.ts";
 
 /** Measured: docs/decisions/0029-sealed-segments.md. */
@@ -82,6 +83,12 @@ export function openPage(page: Page, stored: Uint8Array): Uint8Array | null | Pr
   } catch (error) {
     return failed(error);
   }
+}
+
+/** Notes what openPage gave for the page, if that is memory of its own. */
+export function ownPage(memory: BlockMemory, page: Page, raw: Uint8Array): void {
+  // Stored ones lie where they were read, small ones in Node's pool, which is at least twice as large as anything in it.
+  if (page.method === ZSTD && raw.buffer.byteLength === outputBytes(page.rawBytes)) memory.own(raw.buffer);
 }
 
 /** What zstd says of bytes whose checksum is right: they were no page when they were written. */
@@ -179,8 +186,14 @@ export function encodeColumn(column: Column, rows: number): EncodedColumn {
   }
 }
 
-/** The column, or null where the page follows no such grammar. */
-export function decodeColumn(raw: Uint8Array, type: SqlType, rows: number, nulls: number): Column | null {
+/** The column, its numbers in the memory given or in the page's own; null where the page follows no such grammar. */
+export function decodeColumn(
+  raw: Uint8Array,
+  type: SqlType,
+  rows: number,
+  nulls: number,
+  memory: ColumnMemory = freshMemory,
+): Column | null {
   const layout = layoutOf(type);
   const validityBytes = nulls === 0 ? 0 : aligned(bitmapBytes(rows));
   const validityAt = (at: number): Uint8Array | null =>
@@ -204,20 +217,21 @@ export function decodeColumn(raw: Uint8Array, type: SqlType, rows: number, nulls
   const validity = validityAt(packed.next);
   switch (layout) {
     case "int32": {
-      const values = new Int32Array(rows);
+      const values = memory.int32(rows);
       unpack(packed, rows, values);
       zeroNulls(values, validity, 0);
       return { kind: "fixed", type, length: rows, validity, values };
     }
     case "int64": {
-      const values = unpackInt64(packed, rows, scratchOf(rows));
+      const values = unpackInt64(packed, rows, scratchOf(rows), memory);
       zeroNulls(values, validity, 0n);
       return { kind: "fixed", type, length: rows, validity, values };
     }
     case "utf8": {
       const data = raw.subarray(packed.next + validityBytes);
-      const offsets = new Int32Array(rows + 1);
+      const offsets = memory.int32(rows + 1);
       unpack(packed, rows, offsets);
+      offsets[rows] = 0;
       let end = 0;
       for (let i = 0; i <= rows; i++) {
         const length = offsets[i] as number;

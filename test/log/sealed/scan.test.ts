@@ -1,6 +1,7 @@
 /** What a reader of sealed segments costs: little more than the bytes it asked for. Counted on the disk. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { encodeUtf8 } from "../../../src/base/bytes.ts";
+import type { Column } from "../../../src/batch/batch.ts";
 import { datumAt } from "../../../src/batch/column.ts";
 import { schemaOf } from "../../../src/batch/schema.ts";
 import { float8, int4, int8, text, timestamptz } from "../../../src/batch/types.ts";
@@ -69,6 +70,11 @@ async function cost(groups: () => AsyncIterable<Group>): Promise<{ bytes: number
   return { bytes: disk.bytesRead - before, rows };
 }
 
+/** Where the column's numbers are, or the bytes of its texts. */
+function bufferOf(column: Column): ArrayBufferLike {
+  return column.kind === "utf8" ? column.data.buffer : column.values.buffer;
+}
+
 const sealedEnd = async (): Promise<number> => {
   const last = disk
     .files()
@@ -102,6 +108,42 @@ describe("what is read", () => {
     for await (const _ of log.read({ from: 1, to: await sealedEnd(), topics, pause })) groups++;
     // Each block has a page for its commits and one for each column.
     expect(asked).toBe(groups * (fields.length + 1));
+  });
+
+  test("into the same memory again and again, for a reader who is done with each group before the next", async () => {
+    const options = { from: 1, to: await sealedEnd(), topics: new Set([WIDE]) };
+    const texts = (group: Group): string => {
+      const { batch } = group.batches[0]!;
+      const columns = batch.columns.map((column) => {
+        const values: unknown[] = [];
+        for (let row = 0; row < batch.length; row += 997) values.push(datumAt(column, row));
+        return values.join();
+      });
+      return [
+        ...columns,
+        group.firstPosition,
+        group.commits.at(-1)!.timeUs,
+        ...group.batches[0]!.commitEnds,
+      ].join();
+    };
+    const expected: string[] = [];
+    for await (const group of log.read(options)) expected.push(texts(group));
+    expect(expected.length).toBeGreaterThan(6);
+    const found: string[] = [];
+    const groups: Group[] = [];
+    for await (const group of log.read({ ...options, reuse: true })) {
+      found.push(texts(group));
+      groups.push(group);
+    }
+    expect(found).toEqual(expected);
+    const buffers = groups.map(({ batches }) => batches[0]!.batch.columns.map(bufferOf));
+    // Integers share two buffers a column; what was decompressed has been given back, but for the last two blocks.
+    expect(new Set(buffers.map(([id]) => id)).size).toBe(2);
+    expect(new Set(buffers.map(([, , , at]) => at)).size).toBe(2);
+    for (const [, , price, , , note] of buffers.slice(0, -2)) {
+      expect(price!.byteLength).toBe(0);
+      expect(note!.byteLength).toBe(0);
+    }
   });
 
   test("of unneeded columns: nothing, neither of their bytes nor of their values", async () => {

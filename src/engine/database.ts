@@ -227,6 +227,7 @@ export class Database implements Engine {
     targets: readonly SubscribeTarget[],
     options: SubscribeOptions = {},
   ): AsyncIterable<SubscriptionEvent> {
+    this.core.stepper.lookedFor();
     const asked = targets.map((t) => ({ ...t, from: t.from == null ? t.from : Number(t.from) }));
     const from = options.from === undefined ? undefined : Number(options.from);
     const items = this.core.subscriptions.subscribe(asked, { from, signal: options.signal });

@@ -22,6 +22,8 @@ export const SLICE_MS = 4;
 const ROWS_PER_STEP = 65_536;
 /** How far freeing may lag behind steps that wait. */
 const OWED_MS_MAX = 100;
+/** Texts that wait to be freed, beyond which nobody waits for the next step to do it. */
+const LOOKED_FOR_MAX = 1024;
 
 export interface StepperHooks {
   /** Columns of the topic that anything in the circuit reads. */
@@ -144,6 +146,11 @@ export class Stepper {
   sweep(): void {
     this.#unswept = true;
     this.#start();
+  }
+
+  /** Texts came in that no row may have, since somebody looked for them: many of them are freed between steps, also if no step comes. */
+  lookedFor(): void {
+    if (this.#dictionary.uncollected > LOOKED_FOR_MAX) this.sweep();
   }
 
   get #idle(): boolean {

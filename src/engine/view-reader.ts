@@ -64,7 +64,8 @@ async function scan(
 
 /** What a read is answered from: the view's rows or, while they are made anew, the earlier ones. */
 function rowsOf(core: Core, name: string): { view: View; epoch: number; answer: Answer } {
-  const { views, publisher } = core;
+  const { views, publisher, stepper } = core;
+  stepper.lookedFor();
   const live = views.named(name);
   const { epoch, position } = publisher.published;
   const stale = views.staleRows(live);

@@ -369,6 +369,11 @@ export class Dictionary {
     return true;
   }
 
+  /** Candidates that collect() has not looked at. */
+  get uncollected(): number {
+    return this.#candidates.length - this.#collected;
+  }
+
   /** Marks of the ids made or freed since the last call, for the checkpoint. */
   takeTouched(): Int32Array {
     return this.#table.touched.take();

@@ -46,6 +46,8 @@ import { firstStep, propertyStep } from "./value-error.ts";
 
 /** Rows of a delivered batch. */
 export const SLICE_ROWS = 65_536;
+/** Fewer rows where they are wide: columns that the stream does not have take room too. */
+const SLICE_VALUES = 4 << 20;
 
 /** The schema of a stream, as the types of SQL. @throws EvertError for damage, and for types that have no column here. */
 export function readArrowSchema(stream: Uint8Array): Schema {
@@ -65,14 +67,15 @@ export function* readArrow(stream: Uint8Array, schema: Schema): Generator<Batch>
   const messages = new Messages(stream);
   const fields = guarded(() => readFields(firstMessage(messages)));
   const sources = matchColumns(fields, schema);
+  const sliceRows = Math.min(SLICE_ROWS, Math.ceil(SLICE_VALUES / schema.fields.length));
   for (let row = 0; ; ) {
     const parts = guarded(() => {
       const message = messages.next();
       return message === null ? null : readParts(message, fields);
     });
     if (parts === null) return;
-    for (let from = 0; from < parts.length; from += SLICE_ROWS) {
-      const length = Math.min(SLICE_ROWS, parts.length - from);
+    for (let from = 0; from < parts.length; from += sliceRows) {
+      const length = Math.min(sliceRows, parts.length - from);
       const columns = schema.fields.map((field, k) => {
         const part = sources[k] === undefined ? undefined : parts.columns[sources[k]];
         if (part === undefined) return nullColumn(field.type, length);

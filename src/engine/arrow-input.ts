@@ -8,6 +8,7 @@ import { EvertError } from "../base/errors.ts";
 import { readArrow, readArrowSchema } from "../batch/arrow.ts";
 import type { Batch } from "../batch/batch.ts";
 import { BatchBuilder, checkNulls } from "../batch/builder.ts";
+import { checkCommitBytes } from "../batch/commit-bytes.ts";
 import { rowToObject } from "../batch/json.ts";
 import type { Schema } from "../batch/schema.ts";
 import { prefixPath } from "../batch/value-error.ts";
@@ -70,6 +71,7 @@ class Columns {
     if (this.#first !== null) this.#builder.appendBatch(this.#first);
     this.#first = null;
     this.#builder.appendBatch(batch);
+    checkCommitBytes(this.#builder.byteLength);
   }
 
   /** REQUIRES that there are rows. */

@@ -12,6 +12,7 @@ import { utf8Length } from "../base/bytes.ts";
 import { type ErrorCode, EvertError } from "../base/errors.ts";
 import type { Batch, Column } from "../batch/batch.ts";
 import { BatchBuilder } from "../batch/builder.ts";
+import { checkCommitBytes } from "../batch/commit-bytes.ts";
 import { schemaOf } from "../batch/schema.ts";
 import { int8 } from "../batch/types.ts";
 import { type CommitDraft, type CommitReceipt, type Log, OP_DELETE, OP_UPSERT } from "../log/log.ts";
@@ -212,6 +213,7 @@ export class Committer {
         const end = Math.min(rows.length, i + SLICE_ROWS);
         if (part.op === "upsert") builder.appendRows(rows, path, i, end);
         else for (let r = i; r < end; r++) builder.appendKeyOnly(rows[r], topic.key ?? [], path, r);
+        checkCommitBytes(builder.byteLength);
       }
       const ops = part.op === "delete" ? new Uint8Array(rows.length).fill(OP_DELETE) : null;
       ready.push({ topic, op: "batch", batch: builder.finish(), ops, bySink: part.bySink });

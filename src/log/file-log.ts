@@ -15,6 +15,7 @@ import { type Disk, type DiskLock, joinPath } from "../base/disk.ts";
 import { EvertError } from "../base/errors.ts";
 import { type Random, systemRandom } from "../base/random.ts";
 import { BatchBuilder } from "../batch/builder.ts";
+import { COMMIT_BYTES_MAX, commitTooLarge } from "../batch/commit-bytes.ts";
 import { Admission } from "./admission.ts";
 import { Draft } from "./draft.ts";
 import { encodeMeta, HEADER_BYTES } from "./frame.ts";
@@ -68,7 +69,6 @@ const MIB = 1 << 20;
 const SEGMENT_BYTES = 64 * MIB;
 const SEGMENT_BYTES_MIN = 64 * 1024;
 const GROUP_BYTES_MAX = 8 * MIB;
-const COMMIT_BYTES_MAX = 256 * MIB;
 const AHEAD_BYTES_MAX = SEGMENT_BYTES;
 
 const SEAL_RETRY_MS = 30_000;
@@ -250,7 +250,7 @@ class FileLog implements Log, TopicSource {
   room(bytes: number): Promise<void> | null {
     const refusal = this.#refusal();
     if (refusal !== null) return Promise.reject(refusal);
-    if (bytes > this.#commitBytesMax) return Promise.reject(this.#tooLarge(bytes));
+    if (bytes > this.#commitBytesMax) return Promise.reject(commitTooLarge(bytes, this.#commitBytesMax));
     return this.#admission.room(bytes);
   }
 
@@ -272,7 +272,7 @@ class FileLog implements Log, TopicSource {
     this.#drafting = false;
     if (bytes - group.bytesMax > this.#commitBytesMax) {
       group.rollbackDraft();
-      throw this.#tooLarge(bytes - group.bytesMax);
+      throw commitTooLarge(bytes - group.bytesMax, this.#commitBytesMax);
     }
     if (!this.#space.fits(bytes)) {
       group.rollbackDraft();
@@ -401,13 +401,6 @@ class FileLog implements Log, TopicSource {
   #refusal(): EvertError | null {
     if (this.#failure !== null) return this.#failure;
     return this.#closing === null ? null : shuttingDown();
-  }
-
-  #tooLarge(bytes: number): EvertError {
-    return new EvertError("record_too_large", `a commit of ${bytes} bytes is too large`, {
-      detail: `one commit holds at most ${this.#commitBytesMax} bytes`,
-      hint: "append in several commits",
-    });
   }
 
   #noRoom(bytes: number): EvertError {

@@ -1,6 +1,7 @@
 /** Records of a body as columns of their topic's schema. */
 import type { Batch } from "../../batch/batch.ts";
 import { BatchBuilder } from "../../batch/builder.ts";
+import { COMMIT_BYTES_MAX, checkCommitBytes } from "../../batch/commit-bytes.ts";
 import type { JsonText } from "../../batch/json-loop.ts";
 import type { Schema } from "../../batch/schema.ts";
 import type { RecordTarget } from "./record-decoder.ts";
@@ -15,11 +16,13 @@ const IDLE_MAX = 4;
 export class RecordColumns implements RecordTarget {
   readonly #builder: BatchBuilder;
   readonly #rowsMax: number;
+  readonly #bytesMax: number;
 
   /** `rowsMax`: how many records it takes by itself before it is emptied. */
-  constructor(schema: Schema, rowsMax: number) {
+  constructor(schema: Schema, rowsMax: number, bytesMax: number = COMMIT_BYTES_MAX) {
     this.#builder = idle.get(schema)?.pop() ?? new BatchBuilder(schema);
     this.#rowsMax = rowsMax;
+    this.#bytesMax = bytesMax;
   }
 
   get length(): number {
@@ -31,11 +34,14 @@ export class RecordColumns implements RecordTarget {
   }
 
   takeText(text: JsonText): number {
-    return this.#builder.appendJson(text, this.#rowsMax - this.#builder.length);
+    const taken = this.#builder.appendJson(text, this.#rowsMax - this.#builder.length);
+    checkCommitBytes(this.#builder.byteLength, this.#bytesMax);
+    return taken;
   }
 
   take(value: unknown): void {
     this.#builder.appendRow(value);
+    checkCommitBytes(this.#builder.byteLength, this.#bytesMax);
   }
 
   /** All of it; then it is empty. */

@@ -235,7 +235,9 @@ test("records of every door are the same: a table without key, one with constrai
   });
   const path = "/v1/topics/notes/records";
   const many = Array.from({ length: 3000 }, (_, i) => ({ n: i % 100, t: `t${i}` }));
-  expect(await c.post(path, many)).toMatchObject({ status: 200, body: { count: 3000 } });
+  const stored = await c.post(path, many);
+  expect(stored).toMatchObject({ status: 200, body: { count: 3000 } });
+  const { position } = stored.body as { position: string };
   expect(
     await c.post(path, [
       { n: 1, t: "a" },
@@ -254,7 +256,10 @@ test("records of every door are the same: a table without key, one with constrai
     status: 409,
     body: { error: { code: "unique_violation" } },
   });
-  const { body } = await c.post("/v1/sql", { sql: "SELECT count(*), sum(n) FROM notes_view" });
+  const { body } = await c.post("/v1/sql", {
+    sql: "SELECT count(*), sum(n) FROM notes_view",
+    atLeast: position,
+  });
   expect(body).toMatchObject({ results: [{ rows: [[3000, 30 * 4950]] }] });
 });
 

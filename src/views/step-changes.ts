@@ -35,18 +35,25 @@ export interface EncodedChange {
 
 /** Takes the step's touched slots off the store's journals, without those that came and went within it. */
 export function takeTouched(store: Store): Touched | null {
-  const { born, died, layout } = store;
+  const { born, died } = store;
   if (born.length === 0 && died.length === 0) return null;
+  // Where none left again within the step, no row has to be looked at.
+  const alive = store.bornCount === born.length ? born.array.slice(0, born.length) : stillThere(store);
+  if (alive.length === 0 && died.length === 0) return null;
+  return { born: alive, died: died.array.slice(0, died.length) };
+}
+
+function stillThere({ born, layout, I, epoch }: Store): Int32Array {
+  const { strideWords, birthWord, deathWord } = layout;
+  const slots = born.array;
   const alive = new Int32Array(born.length);
   let n = 0;
-  for (let i = 0; i < born.length; i++) {
-    const slot = born.array[i] as number;
-    const base = slot * layout.strideWords;
-    if (store.I[base + layout.birthWord] === store.epoch && store.I[base + layout.deathWord] === LIVE)
-      alive[n++] = slot;
+  for (let i = 0; i < alive.length; i++) {
+    const slot = slots[i] as number;
+    const base = slot * strideWords;
+    if (I[base + birthWord] === epoch && I[base + deathWord] === LIVE) alive[n++] = slot;
   }
-  if (n === 0 && died.length === 0) return null;
-  return { born: alive.subarray(0, n), died: died.array.slice(0, died.length) };
+  return alive.subarray(0, n);
 }
 
 /** The changes of one step, made piece by piece. */

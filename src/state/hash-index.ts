@@ -13,6 +13,7 @@
 import { carrierOf } from "../batch/types.ts";
 import { BucketLines, LINE_COUNT, LINE_ENTRIES, LINE_OVERFLOW } from "./bucket-lines.ts";
 import { canonicalCode, hasCanonicalForm, identicalDouble, sameDouble } from "./equality.ts";
+import { FILLING_MIN, IndexFilling } from "./index-filling.ts";
 import { nullCode, readCode } from "./layout.ts";
 import { GrowingMemory } from "./memory.ts";
 import { maskBit, maskParams } from "./null-masks.ts";
@@ -50,6 +51,8 @@ export interface HashIndex {
   readonly clear: () => void;
   /** Room for the links of slots below `slots`; `expected`: entries an empty index is about to get. */
   readonly reserve: (slots: number, expected?: number) => void;
+  /** After reserve(), of an empty index that is about to get so many entries: how they are entered all at once. Null: insertAll() is as good. */
+  readonly filling: (expected: number) => IndexFilling | null;
 }
 
 /** Shared by the generated code: mixing functions and scratch for the bits of a double. */
@@ -93,7 +96,9 @@ type Make = (
   hashDouble: (v: number) => number,
   hashMore: (h: number, k: number) => number,
   scratch: { hashes: Int32Array; read: number },
-) => Pick<HashIndex, "find" | "like" | "touch" | "next" | "insert" | "insertAll" | "remove">;
+) => Pick<HashIndex, "find" | "like" | "touch" | "next" | "insert" | "insertAll" | "remove"> & {
+  readonly hashAll: (slots: Int32Array, n: number) => Int32Array;
+};
 
 export function createHashIndex(store: Rows, spec: HashIndexSpec): HashIndex {
   const links = new GrowingMemory();
@@ -132,6 +137,8 @@ export function createHashIndex(store: Rows, spec: HashIndexSpec): HashIndex {
       // A multi index has an entry per key, which may be few: it grows by itself.
       if (expected > 0 && spec.unique) buckets.presize(expected);
     },
+    filling: (expected) =>
+      spec.unique && expected >= FILLING_MIN ? new IndexFilling(buckets, code.hashAll) : null,
   };
 }
 
@@ -283,7 +290,7 @@ function uniqueSource(store: Rows, spec: HashIndexSpec): string {
   ${hashAllSource(key, stride)}
   function insertAll(slots, n) { buckets.insertAll(hashAll(slots, n), slots, n); }
   function remove(slot) { buckets.remove(hashOf(slot), slot); }
-  return { find, like, touch, next, insert, insertAll, remove };`;
+  return { find, like, touch, next, insert, insertAll, remove, hashAll };`;
 }
 
 function multiSource(store: Rows, spec: HashIndexSpec): string {
@@ -319,5 +326,5 @@ function multiSource(store: Rows, spec: HashIndexSpec): string {
     else if (after !== 0) buckets.replace(hashOf(slot), slot, after - 1);
     else buckets.remove(hashOf(slot), slot);
   }
-  return { find, like, touch, next, insert, insertAll, remove };`;
+  return { find, like, touch, next, insert, insertAll, remove, hashAll };`;
 }

@@ -1,26 +1,27 @@
 /**
- * The loop of a restart: each slot read from a checkpoint becomes a row or a free slot, its references are counted and its row is entered into
- * the hash indexes. Generated, as entry-code.ts is: ten million rows go through it before the first answer.
+ * The loops of a restart: each slot read from a checkpoint becomes a row or a free slot, and the references of rows are counted. Generated, as
+ * entry-code.ts is: ten million rows go through them before the first answer.
  */
-import type { HashIndex } from "./hash-index.ts";
 import type { Int32List } from "./memory.ts";
 import { LIVE, type Rows } from "./rows.ts";
 
-/** Looks at slots from..to-1, at most PIECE_SLOTS; how many of them are rows. */
-export type RestoreCode = (from: number, to: number, epoch: number) => number;
+export interface RestoreCode {
+  /** Looks at slots from..to-1, at most PIECE_SLOTS, and lists those of rows; how many. */
+  readonly restore: (from: number, to: number, epoch: number, slots: Int32Array) => number;
+  /** Lists the rows once more. */
+  readonly list: (from: number, to: number, slots: Int32Array) => number;
+}
 
 export const PIECE_SLOTS = 8_192;
 
 export function restoreCode(
   store: Rows,
   references: { readonly retain: (slot: number) => void },
-  indexes: readonly HashIndex[],
   free: Int32List,
 ): RestoreCode {
   const { weightWord, birthWord, deathWord, strideWords: stride } = store.layout;
-  const names = indexes.map((_, i) => `index${i}`);
-  const source = `"use strict"; const { retain } = references, slots = new Int32Array(${PIECE_SLOTS});
-    return (from, to, epoch) => {
+  const source = `"use strict"; const { retain } = references; return {
+    restore(from, to, epoch, slots) {
       const I = store.I;
       let rows = 0;
       for (let slot = from, b = from * ${stride}; slot < to; slot++, b += ${stride}) {
@@ -34,9 +35,15 @@ export function restoreCode(
         retain(slot);
         slots[rows++] = slot;
       }
-      ${names.map((name) => `${name}.insertAll(slots, rows);`).join(" ")}
       return rows;
-    };`;
-  const make = new Function("store", "references", "free", ...names, source);
-  return make(store, references, free, ...indexes) as RestoreCode;
+    },
+    list(from, to, slots) {
+      const I = store.I;
+      let rows = 0;
+      for (let slot = from, b = from * ${stride}; slot < to; slot++, b += ${stride})
+        if (I[b + ${birthWord}] !== ${LIVE}) slots[rows++] = slot;
+      return rows;
+    },
+  };`;
+  return new Function("store", "references", "free", source)(store, references, free) as RestoreCode;
 }

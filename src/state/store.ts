@@ -13,6 +13,7 @@ import type { Dictionary } from "./dictionary.ts";
 import { type EntryCode, entryCode, type Touched } from "./entry-code.ts";
 import { identicalDouble } from "./equality.ts";
 import { createHashIndex, type HashIndex, type HashIndexSpec } from "./hash-index.ts";
+import type { PieceOfSlots } from "./index-filling.ts";
 import { IndexGrowth } from "./index-growth.ts";
 import { createLayout, type LayoutColumn, mayBeWide, type RowLayout } from "./layout.ts";
 import { Marks } from "./marks.ts";
@@ -415,13 +416,26 @@ export class Store implements Rows {
   /** After the last restoreRows: epochs start anew at `epoch`, references are counted; yields between pieces of index building. */
   *restored(epoch: number): Generator<void> {
     this.epoch = epoch;
-    const hash = this.#hashIndexes;
-    for (const index of hash) index.reserve(Math.max(1, this.highWater), this.highWater);
-    const piece = restoreCode(this, this.#references, hash, this.#free);
-    for (let from = 0; from < this.highWater; from += PIECE_SLOTS) {
-      this.live += piece(from, Math.min(this.highWater, from + PIECE_SLOTS), epoch);
+    const { highWater } = this;
+    for (const index of this.#hashIndexes) index.reserve(Math.max(1, highWater), highWater);
+    const fillings = this.#hashIndexes.map((index) => index.filling(highWater));
+    const { restore, list } = restoreCode(this, this.#references, this.#free);
+    const slots = new Int32Array(PIECE_SLOTS);
+    for (let from = 0; from < highWater; from += PIECE_SLOTS) {
+      const count = restore(from, Math.min(highWater, from + PIECE_SLOTS), epoch, slots);
+      this.live += count;
+      this.#hashIndexes.forEach((index, i) => {
+        const filling = fillings[i] ?? null;
+        if (filling === null) index.insertAll(slots, count);
+        else filling.count({ slots, count });
+      });
       yield;
     }
+    const pieces = function* (): Generator<PieceOfSlots> {
+      for (let from = 0; from < highWater; from += PIECE_SLOTS)
+        yield { slots, count: list(from, Math.min(highWater, from + PIECE_SLOTS), slots) };
+    };
+    for (const filling of fillings) if (filling !== null) yield* filling.enter(pieces());
     for (const index of this.#orderedIndexes) yield* index.build();
     this.#noteTouched();
   }

@@ -4,8 +4,9 @@
  * 1. Groups arrive in position order, live from the log or from a replay. While the engine is busy they queue up, and all that wait (up to a
  *    bound of rows) are taken in one step: small steps when idle, large ones under load, nothing to tune.
  * 2. A step feeds the batches chunk by chunk and lets the circuit work; whenever a time slice is used up it returns to the event loop.
- * 3. Before the next step, rows that nobody reads any more are freed, in slices too. Where a step waits for it, this takes at most a slice, as long as no
- *    more is owed than the last steps' own time: a step's successors free its rows together, and what is dead never piles up.
+ * 3. Before the next step, rows that nobody reads any more are freed, in slices too. A step that waits goes first while little is owed, as time of the steps whose
+ *    rows these were; then there is a slice before each, and all at once where that does not do: a step's successors free its rows together, and what is
+ *    dead never piles up.
  * 4. Between steps the boundary jobs run: what must see the circuit at rest (joining a finished build, starting a checkpoint, evaluating an
  *    UPDATE against everything before it).
  */
@@ -20,6 +21,8 @@ import { Feeder } from "./feeder.ts";
 /** Time the engine works before it lets the event loop have a turn, in milliseconds. */
 export const SLICE_MS = 4;
 const ROWS_PER_STEP = 65_536;
+/** Up to here freeing waits for steps that wait: a large one and those that came meanwhile. */
+const OWED_MS_FREE = 40;
 /** How far freeing may lag behind steps that wait. */
 const OWED_MS_MAX = 100;
 /** Texts that wait to be freed, beyond which nobody waits for the next step to do it. */
@@ -203,7 +206,7 @@ export class Stepper {
 
   /** Whether the next step goes before the rest of what is to be freed, after so many slices of it. */
   #mayLeaveDead(slices: number): boolean {
-    return slices > 0 && this.#queue.length > 0 && this.#owedMs < OWED_MS_MAX;
+    return this.#queue.length > 0 && this.#owedMs < (slices > 0 ? OWED_MS_MAX : OWED_MS_FREE);
   }
 
   async #runJobs(): Promise<void> {

@@ -99,10 +99,14 @@ export class GrowingMemory {
   }
 }
 
+/** How often in a row most of a large list may have been left unused. */
+const ROOMY_MAX = 1024;
+
 /** A list of int32 that grows by doubling; for journals and free lists, which stay small or short-lived. */
 export class Int32List {
   array: Int32Array = new Int32Array(16);
   length = 0;
+  #roomy = 0;
 
   push(value: number): void {
     if (this.length === this.array.length) this.#grow();
@@ -122,6 +126,14 @@ export class Int32List {
   clear(): void {
     this.length = 0;
     if (this.array.length > 65_536) this.array = new Int32Array(16);
+  }
+
+  /** As clear(), of a list that is filled again and again: room is given back when it has not been needed for long. To grow to it costs copies, and garbage. */
+  refill(): void {
+    const isRoomy = this.array.length > 65_536 && this.length * 4 < this.array.length;
+    this.#roomy = isRoomy ? this.#roomy + 1 : 0;
+    if (this.#roomy >= ROOMY_MAX) this.clear();
+    else this.length = 0;
   }
 
   #grow(): void {

@@ -117,8 +117,8 @@ export class Store implements Rows {
   begin(epoch: number): void {
     assert(epoch > this.epoch || (epoch === this.epoch && this.born.length === 0), "epochs rise");
     this.epoch = epoch;
-    this.born.clear();
-    this.died.clear();
+    this.born.refill();
+    this.died.refill();
     const limbo = this.#limbo;
     for (let i = 0; i < limbo.length; i++) this.#free.push(limbo.array[i] as number);
     limbo.clear();

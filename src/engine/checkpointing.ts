@@ -7,7 +7,8 @@
  *
  * 1. At a boundary between two steps the touched slots of every store are taken and every store is pinned at that epoch. That is all that happens
  *    while steps wait; it costs what changed.
- * 2. Blocks are made a slice at a time and written behind what is there, while steps go on.
+ * 2. Blocks are made a slice at a time and written behind what is there, while steps go on. What was written is synced every few mebibytes: commits wait for
+ *    the same disk, behind as much as is synced at once.
  * 3. When the log is durable up to the position, the rows file is synced, the manifest written beside, synced, renamed over the old one, the directory
  *    synced. A crash at any moment leaves the old manifest or the new one, each naming bytes that are there.
  * 4. When the file holds more than twice what is alive, the next checkpoint starts a new file with everything and removes the old one.
@@ -105,6 +106,8 @@ const READ_BYTES = 4 << 20;
 /** Room before a piece; blocks are smaller, but for those of very long texts. */
 const HEAD_BYTES = 1 << 20;
 const SLICE_MS = 3;
+/** Written without a sync, at most, and a flush more. */
+const SYNC_BYTES = 4 << 20;
 
 export class Checkpointer {
   readonly #disk: Disk;
@@ -255,11 +258,15 @@ export class Checkpointer {
     const out = new BlockBuffer();
     const from = this.#bytes;
     let rows = from;
+    let synced = from;
     const flush = async (): Promise<void> => {
       if (out.length === 0) return;
       await writeFully(file, out.bytes.subarray(0, out.length), this.#bytes);
       this.#bytes += out.length;
       out.clear();
+      if (this.#bytes - synced < SYNC_BYTES) return;
+      await file.datasync();
+      synced = this.#bytes;
     };
     const blocks = this.#blocks(capture, out, () => {
       rows = this.#bytes + out.length;

@@ -69,6 +69,28 @@ describe("a checkpoint on its way to the disk", () => {
     await expect(lines.join("\n")).toMatchFileSnapshot("./checkpoint-trace.txt");
   });
 
+  it("has little to sync at once, however much it writes: commits wait for the same disk", async () => {
+    const disk = new SimulatedDisk({ seed: 4 });
+    const db = await openInMemory(disk);
+    await define(db);
+    for (let k = 100; k < 140; k++) await db.append("t", [{ k, v: String(k).repeat(1 << 17) }]);
+    const before = ofCheckpoint(disk).length;
+    await db.checkpoint();
+    let written = 0;
+    let unsynced = 0;
+    let most = 0;
+    for (const line of ofCheckpoint(disk).slice(before)) {
+      const bytes = Number(/^write .*rows-\d+ at \d+: (\d+) bytes$/.exec(line)?.[1] ?? 0);
+      written += bytes;
+      unsynced = line.startsWith("datasync") ? 0 : unsynced + bytes;
+      most = Math.max(most, unsynced);
+    }
+    expect(written).toBeGreaterThan(15 << 20);
+    // Four mebibytes, and what is written at once.
+    expect(most).toBeLessThanOrEqual(6 << 20);
+    await db.close();
+  });
+
   it.each(["power cut", "process"] as const)(
     "is whole or not there after a crash (%s) at any change of the disk",
     async (crash) => {

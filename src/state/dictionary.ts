@@ -28,7 +28,7 @@ import type { SqlType } from "../batch/types.ts";
 import { digitsRoom, readDigits, writeDigits } from "./decimal-digits.ts";
 import { Int32List } from "./memory.ts";
 import { hashBytes } from "./text-loops.ts";
-import { CANONICAL, ENTRY_WORDS, FLAGS, LENGTH, OFFSET, REFS, TextTable } from "./text-table.ts";
+import { CANONICAL, ENTRY_WORDS, FLAGS, HASH, LENGTH, OFFSET, REFS, TextTable } from "./text-table.ts";
 
 /** 2^62: every wide reference is at least this, every other integer in a double is below 2^53. */
 export const WIDE: number = 2 ** 62;
@@ -203,6 +203,11 @@ export class Dictionary {
   /** Bytes of the value. */
   length(id: number): number {
     return this.#table.E[id * ENTRY_WORDS + LENGTH] as number;
+  }
+
+  /** Of the bytes: the same whatever the id. */
+  hashOf(id: number): number {
+    return this.#table.E[id * ENTRY_WORDS + HASH] as number;
   }
 
   /** Order of the bytes, unsigned: the C collation. */

@@ -9,6 +9,8 @@
 import { assert } from "../base/assert.ts";
 import { EvertError } from "../base/errors.ts";
 import { carrierOf } from "../batch/types.ts";
+import { type ColdHost, ColdRows } from "./cold/cold-rows.ts";
+import type { RunFiles } from "./cold/run-files.ts";
 import type { Dictionary } from "./dictionary.ts";
 import { type EntryCode, entryCode, type Touched } from "./entry-code.ts";
 import { identicalDouble } from "./equality.ts";
@@ -43,7 +45,7 @@ interface RowCode {
   readonly release: (slot: number) => void;
 }
 
-export class Store implements Rows {
+export class Store implements Rows, ColdHost {
   readonly name: string;
   readonly layout: RowLayout;
   readonly dictionary: Dictionary;
@@ -51,8 +53,12 @@ export class Store implements Rows {
   F: Float64Array;
   /** The step being made. */
   epoch = 0;
-  /** Rows alive. */
+  /** Rows alive, cold ones too. */
   live = 0;
+  /** Those that are on disk; null: all are in memory, always. */
+  cold: ColdRows | null = null;
+  /** How many need all rows in memory. */
+  warmers = 0;
   /** Slots 0 .. highWater-1 may hold rows; a free one has birth LIVE. */
   highWater = 0;
   /** Slots inserted in this step. One that was killed again in the same step is free (birth LIVE). */
@@ -76,6 +82,8 @@ export class Store implements Rows {
   readonly #limbo = new Int32List();
   readonly #dead = new Int32Queue();
   readonly #pins: number[] = [];
+  /** Of them, those under which slots stay what they are. */
+  #firm = 0;
   readonly #hashIndexes: HashIndex[] = [];
   readonly #orderedIndexes: OrderedIndex[] = [];
   readonly #growths: IndexGrowth[] = [];
@@ -101,7 +109,7 @@ export class Store implements Rows {
 
   /** Bytes in use: rows and indexes. */
   get bytes(): number {
-    let bytes = this.highWater * this.layout.strideWords * 4;
+    let bytes = this.highWater * this.layout.strideWords * 4 + (this.cold?.bytes ?? 0);
     for (const index of this.#hashIndexes) bytes += index.bytes;
     for (const index of this.#orderedIndexes) bytes += index.bytes;
     for (const { index } of this.#growths) bytes += index.bytes;
@@ -285,14 +293,19 @@ export class Store implements Rows {
     return this.#orderedIndexes;
   }
 
-  /** Keeps every row visible at `epoch` until released. */
-  pin(epoch: number): { release(): void } {
+  /**
+   * Keeps every row visible at `epoch` until released, and in its slot. `moving`: rows may go to disk and come back meanwhile, which who reads them
+   * knows about (cold/cold-scan.ts).
+   */
+  pin(epoch: number, moving = false): { release(): void } {
     this.#pins.push(epoch);
+    if (!moving) this.#firm++;
     let held = true;
     return {
       release: () => {
         if (!held) return;
         held = false;
+        if (!moving) this.#firm--;
         this.#pins.splice(this.#pins.indexOf(epoch), 1);
       },
     };
@@ -300,7 +313,7 @@ export class Store implements Rows {
 
   /** Frees rows dead at `horizon` (and at every pin), at most `rowsMax` of them; true when all are. */
   vacuum(horizon: number, rowsMax: number = 65_536): boolean {
-    for (const pin of this.#pins) if (pin < horizon) horizon = pin;
+    horizon = this.horizonOf(horizon);
     const { deathWord, strideWords } = this.layout;
     const dead = this.#dead;
     for (let n = 0; n < rowsMax && dead.length > 0; n++) {
@@ -311,6 +324,38 @@ export class Store implements Rows {
       this.#free.push(slot);
     }
     return dead.length === 0;
+  }
+
+  /** The oldest epoch that anybody reads, pins included. */
+  horizonOf(horizon: number): number {
+    for (const pin of this.#pins) if (pin < horizon) horizon = pin;
+    return horizon;
+  }
+
+  /** From now on rows that nobody asks for may go to files, while there is only this index. */
+  chill(files: RunFiles, index: HashIndex): void {
+    this.cold = new ColdRows(this, files, index.spec.columns);
+  }
+
+  get mayCool(): boolean {
+    const only = this.#hashIndexes.length === 1 && this.#orderedIndexes.length === 0;
+    return only && this.#growths.length === 0 && this.warmers === 0 && this.#firm === 0;
+  }
+
+  /** Enters a row that was cold into the indexes: it was alive all the time, so it is in no journal. */
+  admit(slot: number): void {
+    this.#references.retain(slot);
+    for (const index of this.#hashIndexes) index.insert(slot);
+    for (const index of this.#orderedIndexes) index.insert(slot);
+    for (const growth of this.#growths) growth.inserted(slot);
+    this.#touched.slots?.add(slot);
+  }
+
+  /** Takes out a row that is cold now: it stays alive. */
+  dismiss(slot: number): void {
+    this.#leave(slot);
+    this.#free.push(slot);
+    this.#touched.slots?.add(slot);
   }
 
   /** Whether there are dead rows that vacuum() has not freed. */
@@ -339,6 +384,7 @@ export class Store implements Rows {
 
   /** Gives back the memory of rows and indexes, once releaseRows() has said that all is released: nobody reads or writes them any more. */
   discard(): void {
+    this.cold?.discard();
     this.#memory.clear();
     this.I = this.#memory.I;
     this.F = this.#memory.F;

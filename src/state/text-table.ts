@@ -13,7 +13,7 @@ import { HASHES_WORD, TEXTS_WORD, TextHeap } from "./text-heap.ts";
 // An entry is six words.
 export const OFFSET = 0; // in the heap, in units of 8 bytes
 export const LENGTH = 1; // bytes; -1 when the id is free
-const HASH = 2;
+export const HASH = 2; // of the bytes
 export const REFS = 3;
 export const CANONICAL = 4; // id + 1 of the value's canonical form (of the kind in FLAGS); 0 = not computed
 export const FLAGS = 5;

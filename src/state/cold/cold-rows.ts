@@ -1,0 +1,515 @@
+/**
+ * The rows of a store that are on disk and not in memory, nor in its index: its *cold* rows.
+ *
+ * Every row that is alive is in one place. In memory it has a slot and an entry in the store's one index; on disk it is a row of a run (run.ts)
+ * whose bit is set. Rows move, one at a time and whole, between two turns of the event loop:
+ *
+ * 1. *Out* (spill). A hand goes around the slots, as of a clock. It takes rows that all readers see alike, born before the horizon and not dead, and
+ *    that nobody has changed or asked for since it came by last: a page of slots knows when that was, a row when it was born, and a bit
+ *    says of a row that it was read, or came back, since. They are sorted by hash and written as a run; then bits are set and slots freed.
+ * 2. *Back* (fetch). Whoever needs a key and finds no living row of it in memory says want(), then waits for fetch(), then looks again: what is not there
+ *    then is nowhere, unless something has gone out or was merged meanwhile (`moves`). All rows of the wanted hashes enter memory, whatever
+ *    their keys: so no key is compared on disk. Their bits are cleared.
+ * 3. *Together* (merge.ts). Many runs become one, which moves rows too.
+ *
+ * A cold row is alive, and has been so for every reader; so it comes back as if it had been there from the first epoch on, and nobody can tell.
+ * Its slot, though, is another. So who keeps slots over a turn of the event loop pins the store, and nothing goes out while it is pinned, but for
+ * readers that follow what moves (cold-scan.ts) and say so.
+ */
+import { assert } from "../../base/assert.ts";
+import { EvertError } from "../../base/errors.ts";
+import { isMarked, Marks } from "../marks.ts";
+import { Int32List } from "../memory.ts";
+import { LIVE, type Rows } from "../rows.ts";
+import { ColdScan } from "./cold-scan.ts";
+import type { Extent, ExtentPlace } from "./extent.ts";
+import { mergeRuns } from "./merge.ts";
+import { KeyHash, type RowBytes, RowCodec } from "./row-codec.ts";
+import { blockIn, firstOf, hashAt, openExtent, Run, readBlocks, rowStart } from "./run.ts";
+import type { RunFiles } from "./run-files.ts";
+import { RunWriter, rowBytes } from "./run-writer.ts";
+
+/** What of a store its cold rows move out of and into. */
+export interface ColdHost extends Rows {
+  readonly epoch: number;
+  /** The oldest epoch that anybody reads, pins included, where nobody else reads before this one. */
+  horizonOf(horizon: number): number;
+  /** Whether its rows may be elsewhere: it has one index, and nobody needs all of them in memory. */
+  readonly mayCool: boolean;
+  readonly alloc: () => number;
+  reserve(rows: number): void;
+  /** Enters a row that has come back into the slot. */
+  admit(slot: number): void;
+  /** The row has gone out: its slot is free. */
+  dismiss(slot: number): void;
+}
+
+/** Rows written as one run. */
+const SPILL_ROWS = 32_768;
+/** Slots that share the time when the hand came by last. */
+const PAGE_SLOTS = 4_096;
+/** Rows that go out, or come back, between two looks at the clock. */
+const PIECE_ROWS = 2_048;
+/** Reads at a time: more are no faster, and the log needs a thread of the pool (docs/decisions/0036-cold-rows.md). */
+const LANES = 16;
+/** Blocks read at once where all of them are wanted. */
+const BLOCKS_AT_ONCE = 32;
+
+/** Lets the event loop have a turn if the one at hand is used up. */
+export type Pause = () => Promise<void> | void;
+
+/** What a checkpoint says of a run. */
+export interface KeptRun {
+  readonly file: string;
+  readonly extents: readonly (ExtentPlace & { readonly id: number })[];
+}
+
+/** What a checkpoint holds of cold rows: as they were when it was taken. */
+export interface ColdCapture {
+  readonly runs: readonly KeptRun[];
+  /** Of extents that have changed since the last one, or of all: which rows are here. */
+  readonly here: readonly { readonly id: number; readonly bits: Int32Array }[];
+  /** Slots of rows that have come back since: the rows are captured where they were. */
+  readonly back: Marks;
+  /** The files survive a power cut. */
+  sync(): Promise<void>;
+  release(): void;
+}
+
+interface Wanted {
+  readonly extent: Extent;
+  readonly block: number;
+  readonly hash: number;
+}
+
+export class ColdRows {
+  readonly host: ColdHost;
+  readonly codec: RowCodec;
+  readonly key: KeyHash;
+  readonly #files: RunFiles;
+  #runs: Run[] = [];
+  #wanted: Wanted[] = [];
+  #nextExtent = 1;
+  // The hand: where it is, when it came by each page, and what was asked for since.
+  #hand = 0;
+  #passed = new Int32Array(0);
+  readonly #asked = new Marks();
+  readonly #scans = new Set<ColdScan>();
+  readonly #captures = new Set<Marks>();
+  #merging: Promise<void> | null = null;
+  /** Rises whenever rows go out, or from one run to another. */
+  moves = 0;
+  #discarded = false;
+
+  /** `columns`: of the store's index. */
+  constructor(host: ColdHost, files: RunFiles, columns: readonly number[]) {
+    this.host = host;
+    this.#files = files;
+    this.codec = new RowCodec(host.layout, host.dictionary);
+    this.key = new KeyHash(host.layout, columns, host.dictionary);
+  }
+
+  /** Cold rows. */
+  get rows(): number {
+    let rows = 0;
+    for (const run of this.#runs) rows += run.live;
+    return rows;
+  }
+
+  get isEmpty(): boolean {
+    return this.#runs.length === 0;
+  }
+
+  get runs(): number {
+    return this.#runs.length;
+  }
+
+  /** In memory. */
+  get bytes(): number {
+    let bytes = (this.#passed.length + this.#asked.B.length) * 4;
+    for (const run of this.#runs) bytes += run.bytes;
+    return bytes;
+  }
+
+  get diskBytes(): number {
+    let bytes = 0;
+    for (const run of this.#runs) bytes += run.file.bytes;
+    return bytes;
+  }
+
+  // ---- back -------------------------------------------------------------------------------------------------------
+
+  /** The key of these codes has no living row in memory and is about to be looked up. */
+  want(codes: ArrayLike<number>): void {
+    this.wantHash(this.key.ofCodes(codes));
+  }
+
+  wantHash(hash: number): void {
+    for (let i = 0; i < this.#runs.length; i++) {
+      const extent = (this.#runs[i] as Run).extentOf(hash);
+      const block = extent === null ? -1 : extent.find(hash);
+      if (block >= 0) this.#wanted.push({ extent: extent as Extent, block, hash });
+    }
+  }
+
+  /** The row that `codes` (made anew each time) are the key of comes back, if there is one and `isLiving` does not find it in memory. */
+  async bring(codes: () => ArrayLike<number>, isLiving: () => boolean): Promise<void> {
+    for (let seen = -1; seen !== this.moves && !isLiving(); ) {
+      seen = this.moves;
+      this.want(codes());
+      await this.fetch();
+    }
+  }
+
+  /** Brings back what was wanted since the last call; null: nothing of it can be on disk. */
+  fetch(): Promise<void> | null {
+    if (this.#wanted.length === 0) return null;
+    const wanted = this.#wanted;
+    this.#wanted = [];
+    wanted.sort((a, b) => a.extent.id - b.extent.id || a.block - b.block);
+    let next = 0;
+    const lane = async (): Promise<void> => {
+      const buffer = rowBytes(1024);
+      while (next < wanted.length) {
+        const { extent, block } = wanted[next] as Wanted;
+        const from = next;
+        while (next < wanted.length && wanted[next]!.extent === extent && wanted[next]!.block === block)
+          next++;
+        await this.#fetchBlock(extent, block, wanted.slice(from, next), buffer);
+      }
+    };
+    return Promise.all(Array.from({ length: Math.min(LANES, wanted.length) }, lane)).then(() => {});
+  }
+
+  async #fetchBlock(
+    extent: Extent,
+    block: number,
+    wanted: readonly Wanted[],
+    buffer: RowBytes,
+  ): Promise<void> {
+    const words = (extent.blockEnd(block) - extent.blockAt(block)) >>> 2;
+    await this.#read(extent, block, block + 1, buffer);
+    if (this.#discarded) return;
+    const found = blockIn(extent, buffer, 0, words);
+    for (const { hash } of wanted) {
+      for (let i = firstOf(found, hash); i < found.rows && hashAt(found, i) === hash; i++)
+        this.#admit(extent, found.firstRow + i, buffer, rowStart(found, i));
+    }
+  }
+
+  async #read(extent: Extent, from: number, to: number, buffer: RowBytes): Promise<void> {
+    const words = (extent.blockEnd(to - 1) - extent.blockAt(from)) >>> 2;
+    if (buffer.words.length < words) Object.assign(buffer, rowBytes(words));
+    extent.file.hold();
+    try {
+      await readBlocks(extent, from, to, buffer);
+    } finally {
+      extent.file.release();
+    }
+  }
+
+  #admit(extent: Extent, row: number, from: RowBytes, at: number): void {
+    if (!extent.isHere(row)) return;
+    const { host } = this;
+    host.reserve(1);
+    const slot = host.alloc();
+    this.codec.decode(from, at, host, slot);
+    host.admit(slot);
+    extent.went(row);
+    this.asked(slot);
+    for (const back of this.#captures) mark(back, slot);
+    for (const scan of this.#scans) mark(scan.back, slot);
+  }
+
+  /** The row in the slot was read: it stays until the hand has come by twice. */
+  asked(slot: number): void {
+    mark(this.#asked, slot);
+  }
+
+  /** All rows come back, and stay while the host needs them. `check` throws where there is no room. */
+  async thaw(pause: Pause, check: () => void): Promise<void> {
+    const buffer = rowBytes(1024);
+    // A merge beside it moves rows to where it has not looked.
+    for (; !this.isEmpty && !this.#discarded; this.#dropEmpty()) {
+      await this.#merging;
+      for (const extent of this.#extents()) {
+        for (let block = 0; block < extent.blocks; block += BLOCKS_AT_ONCE) {
+          const end = Math.min(extent.blocks, block + BLOCKS_AT_ONCE);
+          check();
+          await this.#thawBlocks(extent, block, end, buffer);
+          await pause();
+        }
+      }
+    }
+  }
+
+  async #thawBlocks(extent: Extent, from: number, to: number, buffer: RowBytes): Promise<void> {
+    const words = (extent.blockEnd(to - 1) - extent.blockAt(from)) >>> 2;
+    await this.#read(extent, from, to, buffer);
+    if (this.#discarded) return;
+    for (let at = 0; at < words; ) {
+      const block = blockIn(extent, buffer, at, words - at);
+      for (let i = 0; i < block.rows; i++)
+        this.#admit(extent, block.firstRow + i, buffer, rowStart(block, i));
+      at = block.end;
+    }
+  }
+
+  // ---- out --------------------------------------------------------------------------------------------------------
+
+  /** Whether rows may go out now. */
+  get maySpill(): boolean {
+    return this.host.mayCool && this.#captures.size === 0 && !this.#discarded;
+  }
+
+  /**
+   * Moves up to SPILL_ROWS rows out, of those that all readers at `horizon` or later see alike; how many have gone. While it works no step is begun
+   * or ended, nor goes on. @throws EvertError disk_full, io_error: all rows are where they were.
+   */
+  async spill(horizon: number, pause: Pause): Promise<number> {
+    if (!this.maySpill) return 0;
+    const slots = await this.#choose(horizon, pause);
+    if (slots.length === 0 || !this.maySpill) return 0;
+    const order = this.#byHash(slots);
+    const file = await this.#files.create();
+    let extent: Extent;
+    try {
+      const writer = new RunWriter(file);
+      for (let i = 0; i < order.length; i++) {
+        const slot = order[i] as number;
+        const words = this.codec.words(this.host, slot);
+        const { target, at } = writer.room(words);
+        this.codec.encode(this.host, slot, target, at);
+        writer.put(this.key.ofSlot(this.host, slot), words);
+        if (writer.isFull) await writer.flush();
+        if (i % PIECE_ROWS === PIECE_ROWS - 1) await pause();
+      }
+      extent = await writer.endExtent(this.#nextExtent++);
+    } catch (error) {
+      file.release();
+      throw error;
+    }
+    const run = new Run(file);
+    run.add(extent);
+    this.#runs.push(run);
+    for (let i = 0; i < order.length && this.maySpill; ) {
+      const end = Math.min(order.length, i + PIECE_ROWS);
+      this.moves++;
+      for (; i < end; i++)
+        if (!hasMark(this.#asked, order[i] as number)) this.#dismiss(order[i] as number, extent, i);
+      await pause();
+    }
+    if (extent.live === 0) this.#dropEmpty();
+    return extent.live;
+  }
+
+  #dismiss(slot: number, extent: Extent, row: number): void {
+    extent.came(row);
+    for (const scan of this.#scans) scan.left(slot, extent, row);
+    this.host.dismiss(slot);
+  }
+
+  /** Slots that may go out, from the hand on. Where a whole round finds none, those are taken that were spared in it. */
+  async #choose(horizon: number, pause: Pause): Promise<Int32Array> {
+    const { host } = this;
+    const chosen = new Int32List();
+    const pages = Math.ceil(host.highWater / PAGE_SLOTS);
+    if (this.#passed.length < pages) {
+      const passed = new Int32Array(Math.max(pages, this.#passed.length * 2));
+      passed.set(this.#passed);
+      this.#passed = passed;
+    }
+    const slots = host.highWater;
+    for (let round = 0; round < 2 && chosen.length === 0; round++) {
+      for (let left = slots; left > 0 && chosen.length < SPILL_ROWS; ) {
+        if (this.#hand >= slots) this.#hand = 0;
+        left -= this.#passPage(slots, left, horizon, chosen);
+        await pause();
+      }
+    }
+    return chosen.array.slice(0, chosen.length);
+  }
+
+  /** Goes on to the end of the page, by `most` slots at most; how many it has gone by. */
+  #passPage(slots: number, most: number, horizon: number, chosen: Int32List): number {
+    const from = this.#hand;
+    const page = Math.floor(from / PAGE_SLOTS);
+    const pageEnd = Math.min(slots, (page + 1) * PAGE_SLOTS);
+    const end = Math.min(pageEnd, from + most);
+    const { I, epoch, layout } = this.host;
+    const { birthWord, deathWord, strideWords: stride } = layout;
+    const marks = this.#asked.B;
+    const since = this.#passed[page] as number;
+    // What this step has made is in its journal.
+    const youngest = Math.min(this.host.horizonOf(horizon), epoch - 1);
+    let slot = from;
+    for (; slot < end && chosen.length < SPILL_ROWS; slot++) {
+      const base = slot * stride;
+      const birth = I[base + birthWord] as number;
+      if (birth > youngest || I[base + deathWord] !== LIVE) continue;
+      const word = slot >>> 5;
+      const bit = 1 << (slot & 31);
+      if (word < marks.length && ((marks[word] as number) & bit) !== 0) {
+        marks[word] = (marks[word] as number) & ~bit;
+        continue;
+      }
+      if (birth <= since) chosen.push(slot);
+    }
+    this.#hand = slot;
+    if (slot === pageEnd) this.#passed[page] = epoch;
+    return slot - from;
+  }
+
+  #byHash(slots: Int32Array): Int32Array {
+    const { host, key } = this;
+    const keyed = new Float64Array(slots.length);
+    for (let i = 0; i < slots.length; i++) keyed[i] = key.ofSlot(host, slots[i] as number) * SPILL_ROWS + i;
+    keyed.sort();
+    return Int32Array.from(keyed, (k) => slots[k % SPILL_ROWS] as number);
+  }
+
+  // ---- together ---------------------------------------------------------------------------------------------------
+
+  /** Runs that should become one now, or null: many of one size, or one of which most has gone. */
+  #mergeable(): Run[] | null {
+    const sizes = new Map<number, Run[]>();
+    for (const run of this.#runs) {
+      const { live } = run;
+      if (live * 2 < run.rows && run.rows > 0) return [run];
+      const size = Math.floor(Math.log(Math.max(live, SPILL_ROWS) / SPILL_ROWS) / Math.log(FAN_IN));
+      const alike = sizes.get(size) ?? [];
+      alike.push(run);
+      sizes.set(size, alike);
+      if (alike.length === FAN_IN) return alike;
+    }
+    return null;
+  }
+
+  /** Puts runs together as long as there are too many of them, beside everything else. REQUIRES that one call waits for the other. */
+  merge(pause: Pause): Promise<void> {
+    this.#merging ??= this.#merge(pause).finally(() => {
+      this.#merging = null;
+    });
+    return this.#merging;
+  }
+
+  get isMerging(): boolean {
+    return this.#merging !== null;
+  }
+
+  async #merge(pause: Pause): Promise<void> {
+    this.#dropEmpty();
+    for (let runs = this.#mergeable(); runs !== null && !this.#discarded; runs = this.#mergeable()) {
+      const file = await this.#files.create();
+      if (this.#discarded) return file.release();
+      const merged = new Run(file);
+      // What has been merged is found in it, while the rest is still found where it was.
+      this.#runs.push(merged);
+      try {
+        const next = (): number => {
+          this.moves++;
+          return this.#nextExtent++;
+        };
+        await mergeRuns(runs, merged, next, pause, () => this.#discarded);
+      } finally {
+        this.#dropEmpty();
+      }
+    }
+  }
+
+  #dropEmpty(): void {
+    for (const run of this.#runs) if (!run.isMerging) run.extents = run.extents.filter((x) => x.live > 0);
+    const empty = this.#runs.filter((run) => !run.isMerging && run.extents.length === 0);
+    this.#runs = this.#runs.filter((run) => !empty.includes(run));
+    for (const run of empty) run.file.release();
+  }
+
+  // ---- all of them ------------------------------------------------------------------------------------------------
+
+  /** All rows of the store that are alive now, those in memory by the caller. */
+  scan(): ColdScan {
+    const scan = new ColdScan(this.codec, this.#extents(), () => this.#scans.delete(scan));
+    this.#scans.add(scan);
+    return scan;
+  }
+
+  #extents(): Extent[] {
+    return this.#runs.flatMap((run) => run.extents.filter((extent) => extent.live > 0));
+  }
+
+  /** What a checkpoint of this moment holds; nothing goes out until it is released. `all`: what has not changed, too. */
+  capture(all: boolean): ColdCapture {
+    const back = new Marks();
+    this.#captures.add(back);
+    const runs = this.#runs
+      .map((run) => ({ run, extents: run.extents.filter((extent) => extent.live > 0) }))
+      .filter(({ extents }) => extents.length > 0);
+    const files = runs.map(({ run }) => run.file);
+    for (const file of files) file.hold();
+    const here = runs.flatMap(({ extents }) =>
+      extents
+        .filter((extent) => all || extent.changed)
+        .map((extent) => {
+          extent.changed = false;
+          return { id: extent.id, bits: extent.here.slice() };
+        }),
+    );
+    return {
+      runs: runs.map(({ run, extents }) => ({
+        file: run.file.name,
+        extents: extents.map(({ id, place }) => ({ id, ...place })),
+      })),
+      here,
+      back,
+      sync: async () => {
+        for (const file of files) await file.sync();
+      },
+      release: () => {
+        if (!this.#captures.delete(back)) return;
+        for (const file of files) file.release();
+      },
+    };
+  }
+
+  /** Puts in place what a checkpoint holds. @throws EvertError log_damaged, not_found */
+  async restore(runs: readonly KeptRun[], here: ReadonlyMap<number, Int32Array>): Promise<void> {
+    assert(this.isEmpty, "cold rows are restored once");
+    for (const { file: name, extents } of runs) {
+      const file = await this.#files.open(name);
+      const run = new Run(file);
+      this.#runs.push(run);
+      for (const { id, ...place } of extents) {
+        const extent = await openExtent(file, place, id);
+        const bits = here.get(id);
+        if (bits === undefined)
+          throw new EvertError("log_damaged", "a checkpoint lacks what it says of a run");
+        extent.restoreHere(bits);
+        run.add(extent);
+        this.#nextExtent = Math.max(this.#nextExtent, id + 1);
+      }
+    }
+    this.#dropEmpty();
+  }
+
+  /** Nobody reads the store any more. */
+  discard(): void {
+    if (this.#discarded) return;
+    this.#discarded = true;
+    // A merge that is under way lets go of its runs when it sees it.
+    for (const run of this.#runs) if (!run.isMerging) run.file.release();
+    this.#runs = this.#runs.filter((run) => run.isMerging);
+    this.#wanted = [];
+  }
+}
+
+/** Runs of one size that become one, of which as many again are one size. */
+const FAN_IN = 8;
+
+function mark(marks: Marks, slot: number): void {
+  marks.ensure(slot + 1);
+  marks.add(slot);
+}
+
+function hasMark(marks: Marks, slot: number): boolean {
+  return slot >>> 5 < marks.B.length && isMarked(marks.B, slot);
+}

@@ -21,6 +21,7 @@ import type { Dictionary } from "../state/dictionary.ts";
 import type { Store } from "../state/store.ts";
 import type { Chunk } from "./chunk.ts";
 import { Compiler, type Sources } from "./compile.ts";
+import { Cooling, type CoolingOptions } from "./cooling.ts";
 import { Graph } from "./graph.ts";
 import { stableName } from "./identity.ts";
 import { type Guard, TIMEOUT_MS } from "./kernels/guard.ts";
@@ -54,6 +55,8 @@ export interface CircuitLimits {
   readonly limits?: Partial<StateLimits> | undefined;
   /** Bytes that all state may take together. Default: any. */
   readonly memoryLimit?: number | undefined;
+  /** Where rows of tables go near the memory limit. Default: nowhere. */
+  readonly cooling?: CoolingOptions | undefined;
 }
 
 export interface TableSource {
@@ -101,6 +104,7 @@ export class Circuit {
   readonly #recursion: RecursionLimits;
   readonly #limits: StateLimits;
   readonly memory: MemoryLimit;
+  readonly cooling: Cooling | null;
   /** Stores of operators that have failed: their memory is given back when the step in which they did is published. */
   readonly #stopped = new Map<Store, number>();
   #published = 0;
@@ -111,6 +115,9 @@ export class Circuit {
     this.guard.timeoutMs = options.functionTimeoutMs ?? TIMEOUT_MS;
     this.#limits = { ...STATE_LIMITS, ...options.limits };
     this.memory = new MemoryLimit(options.memoryLimit ?? Number.POSITIVE_INFINITY, () => this.#bytes());
+    const { cooling } = options;
+    const stores = (): Iterable<Store> => [...this.#tables.values()].map((table) => table.store);
+    this.cooling = cooling === undefined ? null : new Cooling(this.memory, stores, cooling);
     this.#graph = new Graph(this.#graveyard, {
       timing: "sampled",
       limits: this.#limits,
@@ -143,6 +150,7 @@ export class Circuit {
     assert(!this.#graph.running, "topics are added between steps");
     const table = this.#graph.add(new Table(id, name, schema, key, this.dictionary));
     table.holders++;
+    if (this.cooling !== null) table.chill(this.cooling.files);
     this.#tables.set(id, table);
     return table;
   }
@@ -174,6 +182,7 @@ export class Circuit {
       // Its steps hold up nobody, and its first is all of history.
       limits: { ...this.#limits, stepRowsMax: Number.POSITIVE_INFINITY },
       memory: this.memory,
+      cooling: this.cooling,
       stopped: (store, epoch) => this.#stopped.set(store, epoch),
       graveyard: this.#graveyard,
       now: () => this.#published,
@@ -272,6 +281,11 @@ export class Circuit {
     this.#graph.end();
   }
 
+  /** While the step waits for rows from disk: ends when it can go on. */
+  get fetching(): Promise<void> | null {
+    return this.#graph.fetching;
+  }
+
   /** Works until the deadline (performance.now()). True: nothing is left to do, and after end() the step is complete. */
   run(deadline: number): boolean {
     const ended = this.#graph.ended;
@@ -323,6 +337,7 @@ export class Circuit {
     for (const store of this.#graveyard) {
       if (store.isPinned) continue; // until its last reader has gone
       while (!store.releaseRows(VACUUM_ROWS)) if (performance.now() >= deadline) return false;
+      store.cold?.discard();
       this.#graveyard.delete(store);
     }
     return this.#collect(deadline);

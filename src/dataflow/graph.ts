@@ -63,6 +63,10 @@ export class Graph implements Host {
   /** Nodes that may keep or have made more since then. */
   #touched: Node[] = [];
   lookNumber = 0;
+  /** While rows come back from disk: ends when they are there, or cannot be had. */
+  fetching: Promise<void> | null = null;
+  /** They are there, or why not. */
+  #fetched: { readonly node: Node; readonly error: unknown } | null = null;
 
   /** `graveyard`: where stores of nodes that have left wait to be freed. */
   constructor(graveyard: Set<Store>, { timing, limits, memory, stopped, eager }: GraphOptions) {
@@ -120,6 +124,7 @@ export class Graph implements Host {
     // A build counts its own steps.
     node.activeIn = -1;
     node.touchedIn = -1;
+    node.leaseWarm();
     node.sources.forEach((source, port) => {
       assert(source.node.host !== undefined, "a node is added after its sources");
       if (source.node.host === this) edgesOf(source).push({ node, port });
@@ -200,6 +205,11 @@ export class Graph implements Host {
     const order = this.nodes;
     let now = performance.now();
     for (;;) {
+      if (this.fetching !== null) return false;
+      if (this.#fetched !== null) {
+        this.#tellFetched(this.#fetched);
+        continue;
+      }
       const began = now;
       let worked: Node;
       let made: number;
@@ -238,6 +248,8 @@ export class Graph implements Host {
   /** Stops the step where it is; what it did is not to be used. */
   abandon(): void {
     this.#waiting = [];
+    this.fetching = null;
+    this.#fetched = null;
     this.#touched = [];
     this.lookNumber++;
     this.#due.fill(0);
@@ -285,6 +297,26 @@ export class Graph implements Host {
     }
     const greedy = this.#memory?.stopped(nodes) ?? null;
     if (greedy !== null) this.fail(greedy, this.#memory?.error(greedy));
+  }
+
+  fetch(node: Node, rows: Promise<void>): void {
+    assert(this.fetching === null, "one node waits at a time");
+    const told = (error: unknown): void => {
+      // A step that was abandoned waits for nothing.
+      if (this.fetching !== fetching) return;
+      this.fetching = null;
+      this.#fetched = { node, error };
+    };
+    const fetching: Promise<void> = rows.then(() => told(null), told);
+    this.fetching = fetching;
+  }
+
+  /** A view that is being built ends where its rows cannot be had; of all others nothing would be right any more. */
+  #tellFetched({ node, error }: { readonly node: Node; readonly error: unknown }): void {
+    this.#fetched = null;
+    if (error === null) node.fetched();
+    else if (this.#eager) this.fail(node, error);
+    else throw error;
   }
 
   wait(node: Node): void {

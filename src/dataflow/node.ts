@@ -25,6 +25,8 @@ export interface Host {
   fail(node: Node, thrown: unknown): void;
   /** Calls the node's work() before any other, deepest first, until it returns false. */
   wait(node: Node): void;
+  /** Rows that the node needs come back from disk: nothing goes on before, and then the node is told (fetched()). */
+  fetch(node: Node, rows: Promise<void>): void;
   /** Nobody will write the store any more: its rows are freed once nobody reads it either. */
   bury(store: Store): void;
 }
@@ -76,6 +78,13 @@ export abstract class Node implements Operator {
   touchedIn = -1;
   /** Whether time alone gives it something to do: then it takes part in every step. */
   readonly clocked: boolean = false;
+  /** Whether it finds what it reads of its sources' stores also where rows are cold (state/cold). */
+  get readsCold(): boolean {
+    return false;
+  }
+
+  /** Those that keep their rows in memory for it. */
+  readonly #warmed: Node[] = [];
   /** Views and sources that hold the node beside its consumers. */
   holders = 0;
   failed: EvertError | null = null;
@@ -148,9 +157,31 @@ export abstract class Node implements Operator {
   /** Gives back what it holds of its sources (indexes on their stores), before another takes a source's place. */
   unbind(): void {}
 
+  /** Somebody more (1) or less (-1) needs all rows of its store in memory. */
+  keepWarm(_by: 1 | -1): void {}
+
+  /** From now on the stores that it reads and cannot read where rows are cold keep them in memory. */
+  leaseWarm(): void {
+    this.releaseWarm();
+    if (this.readsCold) return;
+    for (const { node, kind } of this.sources) {
+      if (kind !== "store") continue;
+      node.keepWarm(1);
+      this.#warmed.push(node);
+    }
+  }
+
+  releaseWarm(): void {
+    for (const node of this.#warmed.splice(0)) node.keepWarm(-1);
+  }
+
+  /** What it asked the host to fetch is there. */
+  fetched(): void {}
+
   /** The node leaves for good; its rows' references are given back in time. */
   dispose(): void {
     this.unbind();
+    this.releaseWarm();
     for (const store of this.allStores) this.host.bury(store);
   }
 

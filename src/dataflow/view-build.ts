@@ -18,6 +18,7 @@ import type { Dictionary } from "../state/dictionary.ts";
 import type { Store } from "../state/store.ts";
 import type { Chunk } from "./chunk.ts";
 import { Compiler, type Sources } from "./compile.ts";
+import type { Cooling } from "./cooling.ts";
 import { Graph } from "./graph.ts";
 import type { MemoryLimit } from "./memory-limit.ts";
 import type { Node } from "./node.ts";
@@ -59,6 +60,8 @@ export interface Build {
   end(): void;
   /** As Circuit.run. */
   run(deadline: number): boolean;
+  /** While it waits for rows from disk: ends when it can go on. */
+  readonly fetching: Promise<void> | null;
   /** Joins the live circuit, which stands between steps at this build's epoch. */
   finish(): ViewNode;
   /** Gives up the order it kept for readers: once they have asked for it, or with cancel(). */
@@ -82,6 +85,7 @@ export interface BuildContext {
   readonly recursion: RecursionLimits;
   readonly limits: StateLimits;
   readonly memory: MemoryLimit;
+  readonly cooling: Cooling | null;
   readonly stopped: (store: Store, epoch: number) => void;
   /** Where stores that are thrown away wait to be freed. */
   readonly graveyard: Set<Store>;
@@ -116,6 +120,8 @@ export class ViewBuild implements Build {
   #closed = false;
   #growths: IndexGrowth[] | null = null;
   #ordered: IndexGrowth[] | null = null;
+  /** Rows that have to be in memory come back: under way, done, or why they cannot. */
+  #thawing: "not begun" | "under way" | "done" | { readonly error: unknown } = "not begun";
   /** Nodes of the live circuit that the build reads; they stay while it does. */
   readonly #outer: readonly StoredNode[];
 
@@ -178,10 +184,37 @@ export class ViewBuild implements Build {
   }
 
   #pinned(epoch: number): Pin[] {
-    return this.#outer.map((node) => node.store.pin(epoch));
+    // Whoever cannot follow rows that move to disk keeps them in memory (Node.leaseWarm).
+    return this.#outer.map((node) => node.store.pin(epoch, true));
+  }
+
+  get fetching(): Promise<void> | null {
+    return this.#graph.fetching;
+  }
+
+  #isWarm(): boolean {
+    if (typeof this.#thawing === "object") throw this.#thawing.error;
+    if (this.#thawing !== "not begun") return this.#thawing === "done";
+    const { cooling } = this.#context;
+    const stores = this.#outer
+      .map((node) => node.store)
+      .filter((store) => store.warmers > 0 && store.cold?.isEmpty === false);
+    this.#thawing = "done";
+    if (cooling === null || stores.length === 0) return true;
+    this.#thawing = "under way";
+    Promise.all(stores.map((store) => cooling.thaw(store))).then(
+      () => {
+        this.#thawing = "done";
+      },
+      (error: unknown) => {
+        this.#thawing = { error };
+      },
+    );
+    return false;
   }
 
   prepare(deadline: number): boolean {
+    if (!this.#isWarm()) return false;
     this.#growths ??= this.#graph.nodes
       .flatMap((node) => node.indexes())
       .filter(({ node }) => node.host !== this.#graph)

@@ -122,7 +122,7 @@ async function feed(
     signal?.throwIfAborted();
   };
   const work = async (): Promise<void> => {
-    while (!build.run(sliceEnds)) await pause();
+    while (!build.run(sliceEnds)) await (build.fetching ?? pause());
     // With nothing left to do, run() does not look at the clock.
     if (performance.now() >= sliceEnds) await pause();
   };

@@ -17,6 +17,9 @@ import { PendingRows } from "./pending-rows.ts";
 import { failingRow, type Row, type TableRows } from "./table-rows.ts";
 import { mapInTurns, Turns } from "./turns.ts";
 
+/** What asking for the next rows of a table counts for, also where there are none. */
+const PAGE_LOOK = 16;
+
 /** One topic's changes within a transaction. */
 export class TopicChanges {
   readonly topic: TopicEntry;
@@ -65,7 +68,10 @@ export class TopicChanges {
       if (turns.due()) await turns.take();
       this.#checkRow(visible);
       const row = this.topic.hiddenRowId ? [...visible, --this.#lastProvisional] : visible;
-      const text = table.keyText(table.keyOf(row));
+      const key = table.keyOf(row);
+      const brought = this.topic.hiddenRowId ? null : table.bring(key);
+      if (brought !== null) await brought;
+      const text = table.keyText(key);
       const existing = conflict === null ? null : this.#met(row, text, conflict);
       if (existing === null) {
         this.#refuseDuplicates(row, text);
@@ -162,6 +168,7 @@ export class TopicChanges {
       for (const next of moved) {
         if (turns.due()) await turns.take();
         const key = table.keyOf(next);
+        await table.bring(key);
         const text = table.keyText(key);
         if (this.#current(key, text) !== null) throw table.duplicateKey(next);
         this.#set(next, text);
@@ -291,17 +298,17 @@ export class TopicChanges {
     const key =
       where === null || this.topic.hiddenRowId ? null : fixedKey(where, this.topic.key as readonly number[]);
     if (key !== null) {
+      await table.bring(key);
       const row = key.includes(null) ? null : this.#current(key, table.keyText(key));
       return row !== null && this.#accepts(where, row) ? [row] : [];
     }
     const found: Row[] = [];
     const pending = this.#pending as PendingRows;
-    const { store } = table;
     const turns = new Turns();
-    for (let slot = 0; slot < store.highWater; slot++) {
-      if (turns.due()) await turns.take();
-      if (store.visible(slot, this.#epoch)) {
-        const row = table.rowAt(slot);
+    for await (const rows of table.all(this.#epoch)) {
+      if (turns.due(PAGE_LOOK)) await turns.take();
+      for (const row of rows) {
+        if (turns.due()) await turns.take();
         if (pending.get(table.keyText(table.keyOf(row))) === undefined && this.#accepts(where, row))
           found.push(row);
       }

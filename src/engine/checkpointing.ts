@@ -3,6 +3,7 @@
  * is replayed instead.
  *
  *   DATA/checkpoint/rows-<n>      sections of blocks (state/checkpoint.ts): first everything, then what changed, appended
+ *   DATA/checkpoint/run-<n>       rows that are not in memory (state/cold): written once, before or beside checkpoints
  *   DATA/checkpoint/manifest      one JSON document: which file, how many bytes of it count, at which position, of which stores
  *
  * 1. At a boundary between two steps the touched slots of every store are taken and every store is pinned at that epoch. That is all that happens
@@ -20,13 +21,15 @@ import type { Field } from "../batch/schema.ts";
 import type { SqlType } from "../batch/types.ts";
 import type { OrderItem } from "../plan/plan.ts";
 import { BlockBuffer, FLUSH_BYTES } from "../state/block-buffer.ts";
-import { applyBlock, captureDictionary, captureStore, nextBlock } from "../state/checkpoint.ts";
+import { applyBlock, captureCold, captureDictionary, captureStore, nextBlock } from "../state/checkpoint.ts";
+import type { ColdCapture, KeptRun } from "../state/cold/cold-rows.ts";
+import type { RunFiles } from "../state/cold/run-files.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import type { Store } from "../state/store.ts";
 import { nextTurn } from "./stepper.ts";
 
 /** Changes whenever a store's rows or an operator's use of them change meaning; older checkpoints are then rebuilt. */
-export const STATE_FORMAT = 5;
+export const STATE_FORMAT = 6;
 
 export interface StoreHandle {
   /** Stable over restarts for the same plans. */
@@ -57,6 +60,8 @@ export interface Manifest {
     readonly id: string;
     readonly strideWords: number;
     readonly slots: number;
+    /** Files of rows that are not in memory; absent: there are none. */
+    readonly runs?: readonly KeptRun[];
   } | null)[];
 }
 
@@ -79,6 +84,7 @@ interface Section {
 /** What a checkpoint is taken of. */
 export interface CheckpointSource {
   readonly dictionary: Dictionary;
+  readonly runFiles: RunFiles;
   stores(): Iterable<StoreHandle>;
   /** Runs between two steps. */
   atBoundary(run: () => void): Promise<void>;
@@ -97,7 +103,12 @@ interface Capture {
   readonly timeUs: number;
   readonly epoch: number;
   readonly dictionary: Int32Array | null;
-  readonly parts: readonly { place: number; store: Store; touched: Int32Array | null }[];
+  readonly parts: readonly {
+    readonly place: number;
+    readonly store: Store;
+    readonly touched: Int32Array | null;
+    readonly cold: ColdCapture | null;
+  }[];
   readonly described: Described;
   readonly release: () => void;
 }
@@ -218,14 +229,15 @@ export class Checkpointer {
       this.#places.flatMap((h, place) => (h === null ? [] : [[h.store, place] as const])),
     );
     const seen = new Set<number>();
-    const parts: { place: number; store: Store; touched: Int32Array | null }[] = [];
+    const parts: Capture["parts"][number][] = [];
     for (const handle of this.#source.stores()) {
       const touched = handle.store.takeTouched();
       let place = known.get(handle.store);
       const isNew = place === undefined;
       if (place === undefined) place = this.#places.push(handle) - 1;
       seen.add(place);
-      parts.push({ place, store: handle.store, touched: isNew ? null : touched });
+      const cold = handle.store.cold?.capture(isNew) ?? null;
+      parts.push({ place, store: handle.store, touched: isNew ? null : touched, cold });
     }
     this.#places = this.#places.map((h, place) => (seen.has(place) ? h : null));
     const dictionary = this.#source.dictionary.takeTouched();
@@ -239,6 +251,7 @@ export class Checkpointer {
       described: this.#source.describe(),
       release: () => {
         for (const pin of pins) pin.release();
+        for (const { cold } of parts) cold?.release();
       },
     };
   }
@@ -284,12 +297,15 @@ export class Checkpointer {
   *#blocks(capture: Capture, out: BlockBuffer, rowsBegin: () => void): Generator<void> {
     yield* captureDictionary(this.#source.dictionary, capture.dictionary, out);
     rowsBegin();
-    for (const { place, store, touched } of capture.parts) {
-      yield* captureStore(place, store, capture.epoch, touched, out);
+    for (const { place, store, touched, cold } of capture.parts) {
+      yield* captureStore(place, store, capture.epoch, touched, out, cold);
+      if (cold !== null) yield* captureCold(place, cold, out);
     }
   }
 
   async #publish(capture: Capture): Promise<void> {
+    const runs = new Map(capture.parts.map(({ place, cold }) => [place, cold?.runs ?? []]));
+    for (const { cold } of capture.parts) await cold?.sync();
     const manifest: Manifest = {
       format: STATE_FORMAT,
       position: capture.position,
@@ -300,9 +316,16 @@ export class Checkpointer {
       sections: this.#sections,
       texts: this.#source.dictionary.highWater,
       ...capture.described,
-      stores: this.#places.map((h) =>
-        h === null ? null : { id: h.id, strideWords: h.store.layout.strideWords, slots: h.store.highWater },
-      ),
+      stores: this.#places.map((h, place) => {
+        if (h === null) return null;
+        const kept = runs.get(place) as readonly KeptRun[];
+        return {
+          id: h.id,
+          strideWords: h.store.layout.strideWords,
+          slots: h.store.highWater,
+          ...(kept.length === 0 ? {} : { runs: kept }),
+        };
+      }),
     };
     const temporary = joinPath(this.#directory, "manifest.new");
     const file = await this.#disk.open(temporary, "write");
@@ -315,6 +338,7 @@ export class Checkpointer {
     }
     await this.#disk.rename(temporary, joinPath(this.#directory, "manifest"));
     await this.#disk.syncDirectory(this.#directory);
+    await this.#source.runFiles.published(runFilesOf(manifest));
     this.#position = capture.position;
     this.#views = JSON.stringify(capture.described.views);
   }
@@ -325,6 +349,11 @@ export class Checkpointer {
         await this.#disk.unlink(joinPath(this.#directory, name));
     }
   }
+}
+
+/** Names of the files of cold rows that it needs. */
+export function runFilesOf({ stores }: Manifest): ReadonlySet<string> {
+  return new Set(stores.flatMap((s) => s?.runs?.map(({ file }) => file) ?? []));
 }
 
 /** One line of JSON, one with its checksum. */
@@ -471,9 +500,10 @@ export async function restoreStores(
     throw new EvertError("log_damaged", `the checkpoint lacks the store ${[...byId.keys()][0]}`);
   }
   const ranges = manifest.sections.map(({ rows, to }) => ({ from: rows, to }));
+  const here = new Map<Store, Map<number, Int32Array>>();
   const file = await disk.open(joinPath(directory, manifest.file), "read");
   try {
-    await readBlocks(file, ranges, (kind, payload) => applyBlock(kind, payload, null, wanted));
+    await readBlocks(file, ranges, (kind, payload) => applyBlock(kind, payload, null, wanted, here));
   } finally {
     await file.close();
   }
@@ -485,7 +515,12 @@ export async function restoreStores(
       sliceEnds = performance.now() + SLICE_MS;
     }
   };
-  for (const store of wanted) if (store !== null) await inSlices(store.restored(epoch));
+  for (const [place, store] of wanted.entries()) {
+    if (store === null) continue;
+    await inSlices(store.restored(epoch));
+    const runs = manifest.stores[place]?.runs ?? [];
+    if (runs.length > 0) await store.restoreCold(runs, here.get(store) ?? new Map());
+  }
   await inSlices(dictionary.sweep());
 }
 

@@ -12,6 +12,7 @@ import { Guard } from "../dataflow/kernels/guard.ts";
 import type { AnyTopic, AnyView } from "../face/handles.ts";
 import type { CommitReceipt, Log, ReadOptions as LogReadOptions, TopicBatch } from "../log/log.ts";
 import type { UniqueKey } from "../plan/catalog.ts";
+import type { RunFiles } from "../state/cold/run-files.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import type { Store } from "../state/store.ts";
 import { Subscriptions } from "../views/subscriptions.ts";
@@ -45,6 +46,9 @@ export interface CoreParts {
   readonly dictionary: Dictionary;
   readonly clock: Clock;
   readonly limits: CircuitLimits;
+  /** Where rows of tables go near the memory limit, and from which share of it on (dataflow/cooling.ts). */
+  readonly runFiles: RunFiles;
+  readonly warm?: number | undefined;
   readonly handles: ReadonlyMap<string, AnyView>;
   readonly report: (message: string) => void;
   readonly onFatal: (error: EvertError) => void;
@@ -63,6 +67,7 @@ export class Core {
   readonly dictionary: Dictionary;
   readonly clock: Clock;
   readonly circuit: Circuit;
+  readonly runFiles: RunFiles;
   /** For what statements compute without the circuit. */
   readonly evaluation: EvaluationContext;
   readonly views: LiveViews;
@@ -96,7 +101,10 @@ export class Core {
     this.dictionary = parts.dictionary;
     this.clock = parts.clock;
     this.#onFatal = parts.onFatal;
-    this.circuit = new Circuit({ dictionary: parts.dictionary, ...parts.limits });
+    const { report, runFiles, warm } = parts;
+    const cooling = { files: runFiles, turn: () => this.chores.turn(), report, warm };
+    this.circuit = new Circuit({ dictionary: parts.dictionary, ...parts.limits, cooling });
+    this.runFiles = runFiles;
     this.circuit.guard.onInterrupted = (error) => this.#broken(error);
     const guard = new Guard();
     guard.timeoutMs = this.circuit.guard.timeoutMs;
@@ -355,7 +363,7 @@ export class Core {
     const store = this.#tables.get(part.topic.id);
     if (store === undefined || !memory.isNear) return;
     const rows = upsertsOf(part);
-    if (rows <= store.freeSlots) return;
+    if (rows <= store.freeSlots || this.circuit.cooling?.makesRoom(store) === true) return;
     throw new EvertError("out_of_memory", "the database has reached its memory limit", {
       detail: `Its state takes ${memory.used} of ${memory.bytes} bytes, and "${part.topic.name}" keeps its rows in memory.`,
       hint: "Delete rows, drop views, or open the database with a higher memoryLimit.",

@@ -36,10 +36,14 @@ export async function createIndex(core: Core, statement: CreateIndexStatement): 
   const columns = order.map((o) => o.column);
   // A table that is dropped meanwhile keeps its rows until nobody enters them any more.
   const kept = store.pin(core.stepper.epoch);
-  const growths = [store.growIndex({ partition: [], order })];
-  if (unique) growths.push(store.growIndex({ columns, unique: false }));
+  store.warmers++;
+  const growths: ReturnType<Store["growIndex"]>[] = [];
   let held: { release(): void } | null = null;
   try {
+    // An index knows the place of every row in memory.
+    await core.circuit.cooling?.thaw(store);
+    growths.push(store.growIndex({ partition: [], order }));
+    if (unique) growths.push(store.growIndex({ columns, unique: false }));
     for (const growth of growths) await inSlices(() => growth.advance(SLICE_SLOTS));
     if (unique) {
       const name = statement.name ?? freeName(core, statement);
@@ -71,6 +75,7 @@ export async function createIndex(core: Core, statement: CreateIndexStatement): 
     // By now the catalog's index stands for it, or nothing does.
     (held as { release(): void } | null)?.release();
     for (const growth of growths) growth.release();
+    store.warmers--;
     kept.release();
   }
 }

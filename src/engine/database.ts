@@ -75,6 +75,7 @@ export class Database implements Engine {
       directory,
       {
         dictionary: core.dictionary,
+        runFiles: core.runFiles,
         stores: () => this.#stores(),
         atBoundary: (run) => core.stepper.atBoundary(run),
         current: () => core.current(),
@@ -400,6 +401,8 @@ export class Database implements Engine {
     } finally {
       core.subscriptions.closeAll(gone);
       await this.#checkpointer.close();
+      await core.circuit.cooling?.stop();
+      await core.runFiles.close();
       await core.log.close();
     }
   }

@@ -19,9 +19,10 @@ import { openLog } from "../log/file-log.ts";
 import type { Log } from "../log/log.ts";
 import type { ClockJump } from "../log/log-time.ts";
 import { loadParser } from "../sql/statement.ts";
+import { RunFiles } from "../state/cold/run-files.ts";
 import { Dictionary } from "../state/dictionary.ts";
 import { CATALOG_ENTRY, SINK_ENTRY, TICK_ENTRY } from "./catalog.ts";
-import { readManifest, restoreDictionary, restoreStores } from "./checkpointing.ts";
+import { readManifest, restoreDictionary, restoreStores, runFilesOf } from "./checkpointing.ts";
 import { Core } from "./core.ts";
 import { Database } from "./database.ts";
 import { memoryLimitOf } from "./default-memory.ts";
@@ -57,6 +58,8 @@ export interface OpenEngineOptions {
   readonly limits?: Partial<StateLimits> | undefined;
   /** Bytes that all state may take together. Default: half of the machine's memory. */
   readonly memoryLimit?: number | undefined;
+  /** Of the memory limit, the share from which on rows of tables go to disk; 0: as soon as they may. */
+  readonly warm?: number | undefined;
   /** Told what recovery found, what a checkpoint could not be used for, what failed in the background. */
   readonly report?: ((message: string) => void) | undefined;
   /** Called when the disk has failed: nothing more will be acknowledged, the process should end. */
@@ -120,7 +123,21 @@ async function openOn(
     const { recursion, functionTimeoutMs } = options;
     const memoryLimit = memoryLimitOf(options.memoryLimit);
     const limits = { recursion, functionTimeoutMs, limits: options.limits, memoryLimit };
-    const core = new Core({ log, catalog, dictionary, clock, limits, handles, report, onFatal });
+    const runFiles = new RunFiles(disk, directory, report);
+    await runFiles.start(manifest === null ? new Set() : runFilesOf(manifest));
+    const { warm } = options;
+    const core = new Core({
+      log,
+      catalog,
+      dictionary,
+      clock,
+      limits,
+      runFiles,
+      warm,
+      handles,
+      report,
+      onFatal,
+    });
     try {
       if (manifest !== null) await restoreDictionary(disk, directory, manifest, dictionary);
       compile(core, manifest);
@@ -137,6 +154,7 @@ async function openOn(
       // It is a copy: whatever is wrong with it, the log has the truth.
       rebuilt(toEvertError(error).message);
       core.retire();
+      await runFiles.close();
       manifest = null;
       continue;
     }

@@ -7,6 +7,8 @@
  * 3. Before the next step, rows that nobody reads any more are freed, in slices too. A step that waits goes first while little is owed, as time of the steps whose
  *    rows these were; then there is a slice before each, and all at once where that does not do: a step's successors free its rows together, and what is
  *    dead never piles up.
+ *    Near the memory limit rows of tables go to disk (dataflow/cooling.ts), then too, and between two chunks of a large step. A step whose rows are there
+ *    waits until they are back.
  * 4. Between steps the boundary jobs run: what must see the circuit at rest (joining a finished build, starting a checkpoint, evaluating an
  *    UPDATE against everything before it).
  */
@@ -199,9 +201,17 @@ export class Stepper {
       }
       const groups = this.#take();
       if (groups.length === 0) return;
+      await this.#cool(() => sliceEnds, pause);
       await this.#step(groups, () => sliceEnds, pause);
       if (performance.now() >= sliceEnds) await pause();
     }
+  }
+
+  /** Makes room in tables, where that is due. */
+  async #cool(sliceEnds: () => number, pause: () => Promise<void>): Promise<void> {
+    const { cooling } = this.#circuit;
+    if (cooling?.isDue(this.#horizon) !== true) return;
+    await cooling.cool(this.#horizon, () => (performance.now() >= sliceEnds() ? pause() : undefined));
   }
 
   /** Whether the next step goes before the rest of what is to be freed, after so many slices of it. */
@@ -266,16 +276,17 @@ export class Stepper {
           if (isStream) circuit.feedStream(entry.id, feeder.chunk);
           else circuit.feedTable(entry.id, feeder.chunk, topicBatch.ops, from);
           feeder.pace.took(next - from, performance.now() - began);
-          while (!circuit.run(sliceEnds())) await pause();
+          while (!circuit.run(sliceEnds())) await (circuit.fetching ?? pause());
           // With nothing left to do, run() does not look at the clock.
           if (performance.now() >= sliceEnds()) await pause();
+          await this.#cool(sliceEnds, pause);
           from = next;
         }
       }
       firstCommit += group.commits.length;
     }
     circuit.end();
-    while (!circuit.run(sliceEnds())) await pause();
+    while (!circuit.run(sliceEnds())) await (circuit.fetching ?? pause());
     this.position = last.lastPosition;
     this.timeUs = timeUs;
     this.#queuedRows -= rowsOf(groups);

@@ -10,12 +10,17 @@ import { carrierOf, type SqlType } from "../batch/types.ts";
 import { keyNameOf, type UniqueKey } from "../plan/catalog.ts";
 import type { HashIndex } from "../state/hash-index.ts";
 import { masksOf } from "../state/null-masks.ts";
-import type { Store } from "../state/store.ts";
+import { LAST_EPOCH } from "../state/rows.ts";
+import { Store } from "../state/store.ts";
 import { RowEncoder } from "../views/row-encoder.ts";
 import { encodeDatum } from "../views/view.ts";
 import type { TopicEntry } from "./catalog.ts";
 
 export type Row = readonly Datum[];
+
+/** Slots looked at, and rows from disk taken, at once. */
+const SCANNED_SLOTS = 512;
+const PAGE_ROWS = 256;
 
 /** A unique constraint, and the index by which its rows are found. */
 export interface UniqueIndex {
@@ -77,6 +82,53 @@ export class TableRows {
     return slot;
   }
 
+  /** The row with this key comes back from disk, if it may be there; null: then it is in memory or nowhere. To be asked before find(). */
+  bring(key: Row): Promise<void> | null {
+    const { cold } = this.store;
+    if (cold === null || cold.isEmpty) return null;
+    const { find } = this.#keyIndex;
+    return cold.bring(
+      () => this.#codes(this.key, key),
+      () => {
+        const slot = find(...this.#codes(this.key, key), ...masksOf(key));
+        const isThere = slot >= 0 && this.store.visible(slot, LAST_EPOCH);
+        if (isThere) cold.asked(slot);
+        return isThere;
+      },
+    );
+  }
+
+  /** All rows visible at `epoch`, wherever they are; those of a turn of the event loop, one after the other. */
+  async *all(epoch: number): AsyncGenerator<readonly Row[]> {
+    const { store } = this;
+    const pin = store.pin(epoch, true);
+    let slot = 0;
+    const scan = store.cold?.scan(() => slot);
+    try {
+      while (slot < store.highWater) {
+        const rows: Row[] = [];
+        for (const end = Math.min(store.highWater, slot + SCANNED_SLOTS); slot < end; slot++)
+          if (store.visible(slot, epoch) && scan?.isElsewhere(slot) !== true) rows.push(this.rowAt(slot));
+        yield rows;
+      }
+      slot = Number.POSITIVE_INFINITY;
+      if (scan === undefined) return;
+      const page = new Store(store.name, store.layout.columns, store.dictionary);
+      page.reserve(PAGE_ROWS);
+      const encoder = new RowEncoder(page, this.topic.schema.fields, this.topic.key);
+      for (let read = scan.read(); read !== null; read = scan.read()) {
+        await read;
+        while (scan.hasRows) {
+          const count = scan.take(page, PAGE_ROWS);
+          yield Array.from({ length: count }, (_, i) => this.#rowOf(encoder, i));
+        }
+      }
+    } finally {
+      scan?.close();
+      pin.release();
+    }
+  }
+
   /** Slots of rows visible at `epoch` that have the row's values of unique constraint `u`. */
   *sharing(u: number, row: Row, epoch: number): Generator<number> {
     const { unique, index } = this.uniques[u] as UniqueIndex;
@@ -93,8 +145,12 @@ export class TableRows {
   }
 
   rowAt(slot: number): Row {
+    return this.#rowOf(this.#encoder, slot);
+  }
+
+  #rowOf(encoder: RowEncoder, slot: number): Row {
     return this.topic.schema.fields.map(({ type }, i) => {
-      const datum = this.#encoder.datum(slot, i);
+      const datum = encoder.datum(slot, i);
       // The encoder gives safe integers as numbers; expressions take every int8 as a bigint.
       return typeof datum === "number" && carrierOf(type) === "int64" ? BigInt(datum) : datum;
     });

@@ -12,6 +12,7 @@
  *   gone     := n:u32 0:u32 id:u32[n]
  *   rows     := store:u32 strideWords:u32 n:u32 0:u32 slot:u32[n, padded to even] words:u32[n * strideWords]
  *   empty    := store:u32 n:u32 slot:u32[n]
+ *   here     := store:u32 extent:u32 bits:u32...          which rows of an extent are cold (cold/extent.ts)
  *
  * `store` is the store's place in the manifest's list. Rows are captured as visible at one epoch, which the caller has pinned, so capturing may take
  * many turns of the event loop while steps go on. A store's rows come back in the slots they had; indexes are built again.
@@ -22,6 +23,7 @@
 import { crc32 } from "node:zlib";
 import { EvertError } from "../base/errors.ts";
 import { BLOCK_HEADER_BYTES, BLOCK_MAGIC, type BlockBuffer } from "./block-buffer.ts";
+import type { ColdCapture } from "./cold/cold-rows.ts";
 import type { Dictionary } from "./dictionary.ts";
 import { isMarked, nextMarked } from "./marks.ts";
 import { SHORT_RUN_WORDS, type Store } from "./store.ts";
@@ -30,6 +32,7 @@ const VALUES = 1;
 const GONE = 2;
 const ROWS = 3;
 const EMPTY = 4;
+const HERE = 5;
 const ITEMS_PER_BLOCK = 4096;
 const VALUE_BYTES_PER_BLOCK = 1 << 18;
 /** Slots or ids looked at between two yields. */
@@ -106,6 +109,7 @@ export function* captureStore(
   epoch: number,
   marks: Int32Array | null,
   out: BlockBuffer,
+  cold: ColdCapture | null = null,
 ): Generator<void> {
   const n = marks === null ? store.highWater : Math.min(store.highWater, marks.length * 32);
   const { birthWord, deathWord, strideWords: stride } = store.layout;
@@ -126,7 +130,12 @@ export function* captureStore(
     ) {
       const b = slot * stride;
       if (!isMarked(marks, slot)) looks = LOOKS_PER_YIELD;
-      else if ((I[b + birthWord] as number) <= epoch && epoch < (I[b + deathWord] as number))
+      else if (
+        (I[b + birthWord] as number) <= epoch &&
+        epoch < (I[b + deathWord] as number) &&
+        // What came back since the epoch is captured where it was.
+        cold?.isBack(slot) !== true
+      )
         rows[rowCount++] = slot;
       else if (marks !== null) empty[emptyCount++] = slot;
       looks++;
@@ -144,6 +153,19 @@ export function* captureStore(
       out.end(EMPTY, 8 + emptyCount * 4);
       emptyCount = 0;
     }
+    yield;
+  }
+}
+
+/** Blocks of what is cold. */
+export function* captureCold(place: number, { here }: ColdCapture, out: BlockBuffer): Generator<void> {
+  for (const { id, bits } of here) {
+    const size = 8 + bits.length * 4;
+    const at = out.begin(size);
+    out.words[at] = place;
+    out.words[at + 1] = id;
+    out.words.set(bits, at + 2);
+    out.end(HERE, size);
     yield;
   }
 }
@@ -195,12 +217,16 @@ export function nextBlock(
   return { kind: view.getUint32(4, true), payload, next };
 }
 
-/** Applies a block to the dictionary, or to the store at its place in `stores` (null: nobody wants that store any more). */
+/**
+ * Applies a block to the dictionary, or to the store at its place in `stores` (null: nobody wants that store any more). What it says of an extent is
+ * noted in `here`, by store and extent.
+ */
 export function applyBlock(
   kind: number,
   payload: Uint8Array,
   dictionary: Dictionary | null,
   stores: readonly (Store | null)[] | null,
+  here: Map<Store, Map<number, Int32Array>> | null = null,
 ): void {
   // Blocks are padded to 8 bytes within the file; a copy aligns them wherever the reader's buffer put them.
   const aligned = payload.byteOffset % 4 === 0 ? payload : payload.slice();
@@ -236,6 +262,13 @@ export function applyBlock(
       const store = stores?.[words[0] as number];
       if (store === null || store === undefined) return;
       for (let i = 0; i < (words[1] as number); i++) store.restoreAbsent(words[2 + i] as number);
+      return;
+    }
+    case HERE: {
+      const store = stores?.[words[0] as number];
+      if (store === null || store === undefined || here === null) return;
+      const extents = here.get(store) ?? new Map<number, Int32Array>();
+      here.set(store, extents.set(words[1] as number, words.slice(2)));
       return;
     }
     default:

@@ -9,7 +9,7 @@
 import { assert } from "../base/assert.ts";
 import { EvertError } from "../base/errors.ts";
 import { carrierOf } from "../batch/types.ts";
-import { type ColdHost, ColdRows } from "./cold/cold-rows.ts";
+import { type ColdHost, ColdRows, type KeptRun } from "./cold/cold-rows.ts";
 import type { RunFiles } from "./cold/run-files.ts";
 import type { Dictionary } from "./dictionary.ts";
 import { type EntryCode, entryCode, type Touched } from "./entry-code.ts";
@@ -337,9 +337,23 @@ export class Store implements Rows, ColdHost {
     this.cold = new ColdRows(this, files, index.spec.columns);
   }
 
-  get mayCool(): boolean {
+  /** Whether rows may be elsewhere: they are looked for by one index, and nobody needs all of them in memory. */
+  get isCoolable(): boolean {
     const only = this.#hashIndexes.length === 1 && this.#orderedIndexes.length === 0;
-    return only && this.#growths.length === 0 && this.warmers === 0 && this.#firm === 0;
+    return this.cold !== null && only && this.#growths.length === 0 && this.warmers === 0;
+  }
+
+  /** Puts in place which rows are cold, as a checkpoint says; where rows may not be, they come back at once. After restored(). */
+  async restoreCold(runs: readonly KeptRun[], here: ReadonlyMap<number, Int32Array>): Promise<void> {
+    const { cold } = this;
+    if (cold === null) throw new EvertError("log_damaged", `a checkpoint has cold rows of ${this.name}`);
+    await cold.restore(runs, here);
+    this.live += cold.rows;
+    if (!this.isCoolable) await cold.thaw(nextTurn, () => {});
+  }
+
+  get mayCool(): boolean {
+    return this.#firm === 0 && this.isCoolable;
   }
 
   /** Enters a row that was cold into the indexes: it was alive all the time, so it is in no journal. */
@@ -485,6 +499,10 @@ export class Store implements Rows, ColdHost {
     for (const index of this.#orderedIndexes) yield* index.build();
     this.#noteTouched();
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function sameList(a: readonly number[], b: readonly number[]): boolean {

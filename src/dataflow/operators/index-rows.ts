@@ -11,6 +11,7 @@ import type { HashIndex } from "../../state/hash-index.ts";
 import { IndexRange, type IndexStretch, tied } from "../../state/index-range.ts";
 import { masksOf } from "../../state/null-masks.ts";
 import type { OrderedIndex } from "../../state/ordered-index.ts";
+import { LAST_EPOCH } from "../../state/rows.ts";
 import type { Store } from "../../state/store.ts";
 import { CHUNK_ROWS, type Chunk, createChunk } from "../chunk.ts";
 import { Node } from "../node.ts";
@@ -31,6 +32,8 @@ export class IndexRows extends Node {
   readonly #columns: readonly number[];
   readonly #index: Index;
   #range = 0;
+  /** The range whose row is in memory, wherever it was. */
+  #brought = -1;
   /** Row of the present stretch given last; -1: none. */
   #last = -1;
   /** Rows given, and of them the one with which there were enough; -1: there are not. */
@@ -59,11 +62,21 @@ export class IndexRows extends Node {
     assert(this.step.from === -1, "an index is looked into by queries that run once");
   }
 
+  /** By its key a row is found wherever it is. */
+  override get readsCold(): boolean {
+    return this.#lookup.index.kind === "hash" && this.#lookup.index.isKey;
+  }
+
   override push(): void {}
 
   override work(): boolean {
     const { ranges, first } = this.#lookup;
     if (this.#range === ranges.length || first?.rows === 0) return false;
+    const fetched = this.#fetch();
+    if (fetched !== null) {
+      this.host.fetch(this, fetched);
+      return true;
+    }
     const whole = this.#whole;
     whole.length = 0;
     const range = ranges[this.#range]!;
@@ -89,6 +102,24 @@ export class IndexRows extends Node {
       nulls: this.#columns.map((c) => whole.nulls[c]!),
     });
     return true;
+  }
+
+  /** The row of the next range's key comes back from disk first, if it may be there. */
+  #fetch(): Promise<void> | null {
+    const { store } = this.#input;
+    const { cold } = store;
+    const range = this.#range;
+    if (cold === null || cold.isEmpty || this.#brought === range || this.#index.kind !== "hash") return null;
+    this.#brought = range;
+    const values = this.#lookup.ranges[range]!.equal;
+    const codes = () => values.map((v) => (v === null ? 0 : physicalOfDatum(v, store.dictionary)));
+    const { find } = this.#index.index;
+    return cold.bring(codes, () => {
+      const slot = find(...codes(), ...masksOf(values));
+      const isThere = slot >= 0 && store.visible(slot, LAST_EPOCH);
+      if (isThere) cold.asked(slot);
+      return isThere;
+    });
   }
 
   /** A piece of the list of a key; true at its end. */

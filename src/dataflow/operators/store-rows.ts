@@ -1,7 +1,7 @@
 /** Turns a stored input into pushed rows: what died, then what was born, in chunks of the columns wanted. */
 
-import { LIVE } from "../../state/store.ts";
-import type { Chunk } from "../chunk.ts";
+import { LIVE, type Store } from "../../state/store.ts";
+import { CHUNK_ROWS, type Chunk } from "../chunk.ts";
 import { LentChunk } from "../lent-chunk.ts";
 import { Node } from "../node.ts";
 import { changeFunction } from "./change-code.ts";
@@ -25,6 +25,8 @@ export class StoreRows extends Node {
   readonly #columns: readonly number[];
   readonly #out: LentChunk;
   #read: Read | null = null;
+  /** The same for rows that were cold. */
+  #page: { readonly store: Store; readonly read: Read; readonly slots: Int32Array } | null = null;
   #delta: Delta | null = null;
   #phase: 0 | 1 | 2 = 0;
 
@@ -37,6 +39,10 @@ export class StoreRows extends Node {
 
   override get title(): string {
     return "rows read";
+  }
+
+  override get readsCold(): boolean {
+    return true;
   }
 
   get #input(): StoredNode {
@@ -77,10 +83,41 @@ export class StoreRows extends Node {
         this.#out.giveBack();
         return true;
       }
-      if (this.#phase === 2) return false;
+      if (this.#phase === 2) return this.#workCold(delta);
       delta.start("born");
       this.#phase = 2;
     }
+  }
+
+  /** Rows that are on disk. */
+  #workCold(delta: Delta): boolean {
+    this.#page ??= this.#newPage(delta);
+    const cold = delta.cold(this.#page.store);
+    if (cold === null) {
+      this.#page = null;
+      return false;
+    }
+    if (!("rows" in cold)) {
+      this.host.fetch(this, cold);
+      return true;
+    }
+    const { from, to } = this.step;
+    const out = this.#out.take();
+    this.#page.read(this.#page.slots, 0, cold.rows, 1, from, to, out);
+    this.emit(out);
+    this.#out.giveBack();
+    return true;
+  }
+
+  #newPage(delta: Delta): { store: Store; read: Read; slots: Int32Array } {
+    const store = delta.page();
+    const read = new Function("store", "rowIndex", this.#source())(store, null) as Read;
+    return { store, read, slots: Int32Array.from({ length: CHUNK_ROWS }, (_, i) => i) };
+  }
+
+  override dispose(): void {
+    super.dispose();
+    this.#delta?.close();
   }
 
   override code(): string[] {

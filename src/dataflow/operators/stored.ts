@@ -34,6 +34,10 @@ export abstract class StoredNode extends Node {
     return [{ part: "rows", store: this.store }];
   }
 
+  override keepWarm(by: 1 | -1): void {
+    this.store.warmers += by;
+  }
+
   override settle(): void {
     this.activity.gaveRows(this.store.bornCount + this.store.died.length);
     super.settle();

@@ -6,6 +6,8 @@
  * (old row -1, new row +1, with its commit) as it happens.
  */
 import type { Schema } from "../../batch/schema.ts";
+import type { ColdRows } from "../../state/cold/cold-rows.ts";
+import type { RunFiles } from "../../state/cold/run-files.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
 import type { HashIndex } from "../../state/hash-index.ts";
 import { LIVE, Store } from "../../state/store.ts";
@@ -25,6 +27,15 @@ type Apply = (
   out: Chunk | null,
 ) => void;
 
+/** Wants the rows of the chunk's keys that are not in memory. */
+type Missing = (chunk: Chunk, cold: ColdRows) => void;
+
+interface Fed {
+  readonly chunk: Chunk;
+  readonly ops: Uint8Array | null;
+  readonly opsFrom: number;
+}
+
 export class Table extends StoredNode {
   readonly label: string;
   readonly store: Store;
@@ -34,6 +45,9 @@ export class Table extends StoredNode {
   #changes: TableChanges | null = null;
   readonly #apply: Apply;
   readonly #source: string;
+  #missing: Missing | null = null;
+  /** What waits for rows on disk, and what had moved when they were asked for. */
+  #fed: (Fed & { readonly moves: number }) | null = null;
 
   constructor(id: number, name: string, schema: Schema, key: readonly number[], dictionary: Dictionary) {
     super(tableIdentity(id), []);
@@ -54,9 +68,45 @@ export class Table extends StoredNode {
     return true;
   }
 
+  /** Rows that nobody asks for may go to files. */
+  chill(files: RunFiles): void {
+    this.store.chill(files, this.rowIndex);
+  }
+
   /** Feeds `ops[opsFrom ..]` (null: all upserts) for the chunk's rows. */
   feed(chunk: Chunk, ops: Uint8Array | null, opsFrom: number): void {
     this.activity.tookRows(0, chunk.length);
+    const { cold } = this.store;
+    if (cold === null || cold.isEmpty) this.#timed(chunk, ops, opsFrom);
+    else this.#fetchAndFeed(cold, { chunk, ops, opsFrom });
+  }
+
+  /** The chunk waits until the rows of its keys are in memory. Whoever feeds keeps it until the host has nothing left to do. */
+  #fetchAndFeed(cold: ColdRows, fed: Fed): void {
+    this.#missing ??= new Function("store", "find", missingSource(this.store, this.rowIndex))(
+      this.store,
+      this.rowIndex.find,
+    ) as Missing;
+    const { moves } = cold;
+    this.#missing(fed.chunk, cold);
+    const rows = cold.fetch();
+    if (rows === null) {
+      this.#timed(fed.chunk, fed.ops, fed.opsFrom);
+      return;
+    }
+    this.#fed = { ...fed, moves };
+    this.host.fetch(this, rows);
+  }
+
+  override fetched(): void {
+    const fed = this.#fed as Fed & { readonly moves: number };
+    const cold = this.store.cold as ColdRows;
+    this.#fed = null;
+    if (cold.moves === fed.moves) this.#timed(fed.chunk, fed.ops, fed.opsFrom);
+    else this.#fetchAndFeed(cold, fed);
+  }
+
+  #timed(chunk: Chunk, ops: Uint8Array | null, opsFrom: number): void {
     const { weight } = this.host.timer;
     if (weight === 0) {
       this.#feed(chunk, ops, opsFrom);
@@ -118,6 +168,10 @@ export class TableChanges extends Node {
     table.attach(this);
   }
 
+  override get readsCold(): boolean {
+    return true;
+  }
+
   override get isTopic(): boolean {
     return true;
   }
@@ -130,6 +184,22 @@ export class TableChanges extends Node {
     super.dispose();
     this.#table.detach();
   }
+}
+
+function missingSource({ layout }: Store, { spec }: HashIndex): string {
+  const { columns, strideWords: stride, deathWord } = layout;
+  const { columns: key } = spec;
+  const codes = key.map((c, i) => `codes[${i}] = c${c}[r];`).join(" ");
+  return `"use strict"; const codes = new Float64Array(${key.length}); return function missing(chunk, cold) {
+    const I = store.I, { length } = chunk;
+    ${declareColumns("chunk", columns)}
+    for (let r = 0; r < length; r++) {
+      const s = find(${findArguments(columns, key, "r")});
+      if (s >= 0 && I[s * ${stride} + ${deathWord}] === ${LIVE}) continue;
+      ${codes}
+      cold.want(codes);
+    }
+  };`;
 }
 
 function applySource(store: Store, index: HashIndex): string {

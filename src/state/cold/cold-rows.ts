@@ -34,7 +34,7 @@ export interface ColdHost extends Rows {
   readonly epoch: number;
   /** The oldest epoch that anybody reads, pins included, where nobody else reads before this one. */
   horizonOf(horizon: number): number;
-  /** Whether its rows may be elsewhere: it has one index, and nobody needs all of them in memory. */
+  /** Whether rows may go out now. */
   readonly mayCool: boolean;
   readonly alloc: () => number;
   reserve(rows: number): void;
@@ -69,8 +69,8 @@ export interface ColdCapture {
   readonly runs: readonly KeptRun[];
   /** Of extents that have changed since the last one, or of all: which rows are here. */
   readonly here: readonly { readonly id: number; readonly bits: Int32Array }[];
-  /** Slots of rows that have come back since: the rows are captured where they were. */
-  readonly back: Marks;
+  /** Whether the row in the slot has come back since: it is captured where it was. */
+  isBack(slot: number): boolean;
   /** The files survive a power cut. */
   sync(): Promise<void>;
   release(): void;
@@ -99,6 +99,7 @@ export class ColdRows {
   #merging: Promise<void> | null = null;
   /** Rises whenever rows go out, or from one run to another. */
   moves = 0;
+  #stopped = false;
   #discarded = false;
 
   /** `columns`: of the store's index. */
@@ -259,7 +260,7 @@ export class ColdRows {
 
   /** Whether rows may go out now. */
   get maySpill(): boolean {
-    return this.host.mayCool && this.#captures.size === 0 && !this.#discarded;
+    return this.host.mayCool && this.#captures.size === 0 && !this.#stopped;
   }
 
   /**
@@ -399,20 +400,24 @@ export class ColdRows {
 
   async #merge(pause: Pause): Promise<void> {
     this.#dropEmpty();
-    for (let runs = this.#mergeable(); runs !== null && !this.#discarded; runs = this.#mergeable()) {
+    for (let runs = this.#mergeable(); runs !== null && !this.#stopped; runs = this.#mergeable()) {
       const file = await this.#files.create();
       if (this.#discarded) return file.release();
       const merged = new Run(file);
       // What has been merged is found in it, while the rest is still found where it was.
       this.#runs.push(merged);
       try {
-        const next = (): number => {
-          this.moves++;
-          return this.#nextExtent++;
-        };
-        await mergeRuns(runs, merged, next, pause, () => this.#discarded);
+        await mergeRuns(runs, merged, {
+          nextId: () => this.#nextExtent++,
+          moved: () => {
+            this.moves++;
+          },
+          pause,
+          isOver: () => this.#stopped,
+        });
       } finally {
-        this.#dropEmpty();
+        if (this.#discarded) for (const run of [...runs, merged]) run.file.release();
+        else this.#dropEmpty();
       }
     }
   }
@@ -426,9 +431,9 @@ export class ColdRows {
 
   // ---- all of them ------------------------------------------------------------------------------------------------
 
-  /** All rows of the store that are alive now, those in memory by the caller. */
-  scan(): ColdScan {
-    const scan = new ColdScan(this.codec, this.#extents(), () => this.#scans.delete(scan));
+  /** All rows of the store that are alive now, those in memory by the caller: `at` tells how far it has come in the slots. */
+  scan(at: () => number): ColdScan {
+    const scan = new ColdScan(this.codec, this.#extents(), at, () => this.#scans.delete(scan));
     this.#scans.add(scan);
     return scan;
   }
@@ -460,7 +465,7 @@ export class ColdRows {
         extents: extents.map(({ id, place }) => ({ id, ...place })),
       })),
       here,
-      back,
+      isBack: (slot) => hasMark(back, slot),
       sync: async () => {
         for (const file of files) await file.sync();
       },
@@ -491,10 +496,17 @@ export class ColdRows {
     this.#dropEmpty();
   }
 
+  /** Nothing moves any more; ends when all is at rest. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#merging?.catch(() => {});
+  }
+
   /** Nobody reads the store any more. */
   discard(): void {
     if (this.#discarded) return;
     this.#discarded = true;
+    this.#stopped = true;
     // A merge that is under way lets go of its runs when it sees it.
     for (const run of this.#runs) if (!run.isMerging) run.file.release();
     this.#runs = this.#runs.filter((run) => run.isMerging);

@@ -1,8 +1,8 @@
 /**
  * All rows of a store as they are alive at one moment, while rows go out and come back.
  *
- * What is where at that moment is noted: of each extent, which rows are here. The reader goes through the slots first (`at` says how far it has
- * come, `isElsewhere` which of them to leave out), then next() gives the cold rows. Meanwhile
+ * What is where at that moment is noted: of each extent, which rows are here. The reader goes through the slots first (`at` tells how far it has
+ * come, isElsewhere() which of them to leave out), then read() and take() give the cold rows. Meanwhile
  *
  * - a row that comes back is told from where it was: its new slot is marked, and left out;
  * - a row that goes out before the reader has come to its slot is noted with the run that it went to, and told from there.
@@ -19,8 +19,8 @@ import { rowBytes } from "./run-writer.ts";
 const BLOCKS_AT_ONCE = 32;
 
 export class ColdScan {
-  /** The first slot that the reader has not looked at. */
-  at = 0;
+  /** The first slot that the reader has not looked at; Infinity: it has looked at all. */
+  readonly #at: () => number;
   /** Slots of rows that have come back. */
   readonly back = new Marks();
   readonly #codec: RowCodec;
@@ -37,7 +37,8 @@ export class ColdScan {
   #row = 0;
   #isClosed = false;
 
-  constructor(codec: RowCodec, extents: readonly Extent[], closed: () => void) {
+  constructor(codec: RowCodec, extents: readonly Extent[], at: () => number, closed: () => void) {
+    this.#at = at;
     this.#codec = codec;
     this.#closed = closed;
     for (const extent of extents) this.#note(extent, extent.here.slice());
@@ -63,7 +64,7 @@ export class ColdScan {
       this.back.B[slot >>> 5] = (this.back.B[slot >>> 5] as number) & ~(1 << (slot & 31));
       return;
     }
-    if (slot < this.at) return;
+    if (slot < this.#at()) return;
     const bits = this.#parts.get(extent) ?? this.#note(extent, new Int32Array(extent.here.length));
     bits[row >>> 5] = (bits[row >>> 5] as number) | (1 << (row & 31));
   }

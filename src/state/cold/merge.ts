@@ -89,13 +89,21 @@ class Cursor {
   }
 }
 
-/** Moves all rows that are here from `runs` to `into`, which is empty. `isOver`: nobody wants them any more. */
+export interface MergeContext {
+  /** For a new extent. */
+  nextId(): number;
+  /** Rows are found elsewhere from now on. */
+  moved(): void;
+  pause(): Promise<void> | void;
+  /** It is to stop where it is. */
+  isOver(): boolean;
+}
+
+/** Moves all rows that are here from `runs` to `into`, which is empty. */
 export async function mergeRuns(
   runs: readonly Run[],
   into: Run,
-  nextId: () => number,
-  pause: () => Promise<void> | void,
-  isOver: () => boolean,
+  { nextId, moved, pause, isOver }: MergeContext,
 ): Promise<void> {
   for (const run of [...runs, into]) {
     run.isMerging = true;
@@ -112,6 +120,7 @@ export async function mergeRuns(
     const end = async (): Promise<void> => {
       const extent = await writer.endExtent(nextId());
       into.add(extent);
+      moved();
       for (let i = 0; i < from.length; i++) {
         const source = from[i] as Extent;
         const row = places[i] as number;
@@ -139,7 +148,6 @@ export async function mergeRuns(
     for (const run of [...runs, into]) {
       run.isMerging = false;
       run.file.release();
-      if (isOver()) run.file.release();
     }
   }
 }

@@ -14,10 +14,6 @@ class Random extends SeededRandom {
     return list[this.below(list.length)]!;
   }
 
-  below(n: number): number {
-    return this.u32() % n;
-  }
-
   key(): Key {
     const id = BigInt(this.below(8)) + (this.below(4) === 0 ? 2n ** 60n : 0n);
     return [this.pick(names), this.pick(amounts), id];

@@ -133,21 +133,21 @@ export class ColdTable {
 
   /** All rows as of `epoch`, while `between` happens at every turn. */
   async scan(epoch: number, between: () => Promise<void>): Promise<string[]> {
-    const scan = this.cold.scan();
+    let at = 0;
+    const scan = this.cold.scan(() => at);
     const rows: string[] = [];
     const page = new Store("page", columns, this.store.dictionary);
     page.reserve(7);
     try {
-      for (; scan.at < this.store.highWater; scan.at++) {
-        const { at } = scan;
+      for (; at < this.store.highWater; at++) {
         if (this.store.visible(at, epoch) && !scan.isElsewhere(at)) rows.push(this.rowAt(this.store, at));
         if (at % 16 === 15) {
-          scan.at++;
+          at++;
           await between();
-          scan.at--;
+          at--;
         }
       }
-      scan.at = Number.POSITIVE_INFINITY;
+      at = Number.POSITIVE_INFINITY;
       for (let read = scan.read(); read !== null; read = scan.read()) {
         await read;
         while (scan.hasRows) {
@@ -170,8 +170,7 @@ export class ColdTable {
   captured(epoch: number, capture: ColdCapture): string[] {
     const rows: string[] = [];
     for (let slot = 0; slot < this.store.highWater; slot++) {
-      const isBack = slot >>> 5 < capture.back.B.length && (capture.back.B[slot >>> 5]! >>> (slot & 31)) & 1;
-      if (this.store.visible(slot, epoch) && !isBack) rows.push(this.rowAt(this.store, slot));
+      if (this.store.visible(slot, epoch) && !capture.isBack(slot)) rows.push(this.rowAt(this.store, slot));
     }
     return rows;
   }

@@ -1,0 +1,127 @@
+/**
+ * When rows of tables go to disk (state/cold): near the memory limit, so many of them that the next rows find room.
+ *
+ * Memory that a store has taken stays its own: what goes out leaves free slots, which the rows that come take. So the tables' memory stops growing at
+ * a share of the limit (WARM) and from then on slots are freed as they are needed. The rest is for what stays in memory of the rows that have gone, a
+ * bit more than a byte each, for views and for queries. Whatever cannot go to disk is still bound by the limit itself (memory-limit.ts).
+ */
+import { EvertError, toEvertError } from "../base/errors.ts";
+import type { ColdRows, Pause } from "../state/cold/cold-rows.ts";
+import type { RunFiles } from "../state/cold/run-files.ts";
+import type { Store } from "../state/store.ts";
+import type { MemoryLimit } from "./memory-limit.ts";
+
+export interface CoolingOptions {
+  /** Where rows go. */
+  readonly files: RunFiles;
+  /** Gives a turn of the event loop to work that can wait, and when it should end (performance.now()). */
+  readonly turn: () => Promise<number>;
+  readonly report: (message: string) => void;
+  /** Of the memory limit, the share up to which tables grow; 0: rows go as soon as they may. Default 0.7. */
+  readonly warm?: number | undefined;
+}
+
+const WARM = 0.7;
+/** Free slots that a store should have: a part of all it has, and what a step takes. */
+const FREE_PART = 8;
+const FREE_MAX = 131_072;
+/** Runs of a store that wait to be put together, beyond which nothing more goes out before they are. */
+const RUNS_MAX = 48;
+/** After the disk has failed, tables are as if nothing could go out for so long. */
+const FAILED_MS = 1_000;
+
+export class Cooling {
+  readonly files: RunFiles;
+  readonly #memory: MemoryLimit;
+  readonly #options: CoolingOptions;
+  readonly #stores: () => Iterable<Store>;
+  readonly #warmBytes: number;
+  /** By store, the horizon at which it had nothing that could go. */
+  readonly #spent = new WeakMap<Store, number>();
+  #failedUntil = Number.NEGATIVE_INFINITY;
+
+  constructor(memory: MemoryLimit, stores: () => Iterable<Store>, options: CoolingOptions) {
+    this.files = options.files;
+    this.#memory = memory;
+    this.#stores = stores;
+    this.#options = options;
+    this.#warmBytes = memory.bytes * (options.warm ?? WARM);
+  }
+
+  /** Whether cool() has something to do for who reads at `horizon` or later. */
+  isDue(horizon: number): boolean {
+    if (this.#memory.used < this.#warmBytes || performance.now() < this.#failedUntil) return false;
+    for (const store of this.#stores()) if (this.#isDue(store, horizon)) return true;
+    return false;
+  }
+
+  #isDue(store: Store, horizon: number): boolean {
+    if (store.cold === null || !store.cold.maySpill || store.freeSlots >= this.#wanted(store)) return false;
+    return (this.#spent.get(store) ?? -1) < store.horizonOf(horizon);
+  }
+
+  /** Free slots that the store should have. */
+  #wanted(store: Store): number {
+    return this.#warmBytes === 0 ? Number.POSITIVE_INFINITY : Math.min(FREE_MAX, store.highWater / FREE_PART);
+  }
+
+  /** Makes room in tables; no step is begun or goes on meanwhile. */
+  async cool(horizon: number, pause: Pause): Promise<void> {
+    for (const store of this.#stores()) {
+      const { cold } = store;
+      if (cold === null) continue;
+      try {
+        while (this.#isDue(store, horizon)) {
+          if ((await cold.spill(horizon, pause)) === 0) this.#spent.set(store, store.horizonOf(horizon));
+          if (cold.runs > RUNS_MAX) await this.#merge(cold);
+        }
+      } catch (error) {
+        this.#failed(error);
+        return;
+      }
+      void this.#merge(cold).catch((error: unknown) => this.#failed(error));
+    }
+  }
+
+  #merge(cold: ColdRows): Promise<void> {
+    let ends = 0;
+    return cold.merge(async () => {
+      if (performance.now() >= ends) ends = await this.#options.turn();
+    });
+  }
+
+  /** All rows are where they were, and stay there. */
+  #failed(error: unknown): void {
+    this.#failedUntil = performance.now() + FAILED_MS;
+    this.#options.report(`rows could not be written to disk: ${toEvertError(error).message}`);
+  }
+
+  /** Nothing goes out any more; ends when all is at rest. */
+  async stop(): Promise<void> {
+    for (const store of this.#stores()) await store.cold?.stop();
+  }
+
+  /** Whether rows that come to the table near the memory limit find room, because others go to disk. */
+  makesRoom(store: Store): boolean {
+    return store.isCoolable && !this.#isFull && performance.now() >= this.#failedUntil;
+  }
+
+  get #isFull(): boolean {
+    return this.#memory.used > this.#memory.bytes;
+  }
+
+  /** All rows of the store come back, because somebody needs them in memory. @throws EvertError view_limit where they have no room. */
+  async thaw(store: Store): Promise<void> {
+    let ends = 0;
+    const pause = async (): Promise<void> => {
+      if (performance.now() >= ends) ends = await this.#options.turn();
+    };
+    await store.cold?.thaw(pause, () => {
+      if (!this.#isFull) return;
+      throw new EvertError("view_limit", "the database has reached its memory limit", {
+        detail: `All rows of "${store.name}" are needed in memory, and many of them are on disk for want of room.`,
+        hint: "Join or look up by the table's key, which needs no row in memory; or open the database with a higher memoryLimit.",
+      });
+    });
+  }
+}

@@ -25,6 +25,7 @@ export function openAccounts(
   dir: string,
   checkpointIntervalMs: number,
   report?: (m: string) => void,
+  memoryLimit?: number,
 ): Promise<Db> {
   return open({
     dir,
@@ -33,6 +34,7 @@ export function openAccounts(
     checkpointIntervalMs,
     answerWhileCatchingUp: true,
     ...(report === undefined ? {} : { report }),
+    ...(memoryLimit === undefined ? {} : { memoryLimit }),
   });
 }
 

@@ -2,7 +2,7 @@
  * The disk as the rest of Evert sees it. Implementations: node-disk.ts, and a simulated one for tests that loses power.
  *
  * Contract for implementers
- * - Every operation runs off the event loop. `read` and `write` may handle fewer bytes than asked for without any error, as the
+ * - Every operation runs off the event loop, but for `readNow`. `read` and `write` may handle fewer bytes than asked for without any error, as the
  *   system calls do; callers use `readFully` and `writeFully`, which go on or say so.
  * - Written bytes are seen by every later read at once, and survive the death of the process; they survive a power cut only
  *   after `datasync`, or at once through a handle opened for "write-through". A power cut in between keeps any part of them, in
@@ -25,6 +25,11 @@ export interface DiskFile {
   readonly path: string;
   /** Bytes read into the front of `target`; 0 only at the end of the file. */
   read(target: Uint8Array, at: number): Promise<number>;
+  /**
+   * The same at once, where that is cheap for what the system has in memory: the event loop stands still meanwhile. null: read() it. Callers look at how
+   * long it took, and leave it when the disk was asked (state/cold/read-pace.ts).
+   */
+  readNow(target: Uint8Array, at: number): number | null;
   /** Bytes of `source` written; the caller leaves it unchanged until then. */
   write(source: Uint8Array, at: number): Promise<number>;
   /** After it, what was written before the call, and the file's size, survive a power cut. A failure is final: see LOG-FORMAT. */

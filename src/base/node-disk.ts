@@ -75,6 +75,15 @@ class NodeFile implements DiskFile {
     return call("read", this.path, (done) => fs.read(this.#fd, target, 0, length, at, done));
   }
 
+  readNow(target: Uint8Array, at: number): number {
+    try {
+      return fs.readSync(this.#fd, target, 0, Math.min(target.length, IO_BYTES_MAX), at);
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      throw diskError(code ?? message, "read", this.path, error);
+    }
+  }
+
   write(source: Uint8Array, at: number): Promise<number> {
     const length = Math.min(source.length, IO_BYTES_MAX);
     const written = call<number>("write", this.path, (done) =>

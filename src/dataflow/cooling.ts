@@ -17,16 +17,20 @@ export interface CoolingOptions {
   /** Gives a turn of the event loop to work that can wait, and when it should end (performance.now()). */
   readonly turn: () => Promise<number>;
   readonly report: (message: string) => void;
-  /** Of the memory limit, the share up to which tables grow; 0: rows go as soon as they may. Default 0.7. */
+  /** Of the memory limit, the share up to which tables grow; 0: rows go as soon as they may. Default 0.55. */
   readonly warm?: number | undefined;
 }
 
-const WARM = 0.7;
+const WARM = 0.55;
 /** Free slots that a store should have: a part of all it has, and what a step takes. */
-const FREE_PART = 8;
+const FREE_PART = 16;
 const FREE_MAX = 131_072;
+/** A step's rows should be a small part of all there is room for, at so many bytes a row. */
+const STEP_PART = 32;
+const ROW_BYTES = 64;
+const STEP_ROWS_MIN = 256;
 /** Runs of a store that wait to be put together, beyond which nothing more goes out before they are. */
-const RUNS_MAX = 48;
+const RUNS_MAX = 24;
 /** After the disk has failed, tables are as if nothing could go out for so long. */
 const FAILED_MS = 1_000;
 
@@ -53,6 +57,22 @@ export class Cooling {
     if (this.#memory.used < this.#warmBytes || performance.now() < this.#failedUntil) return false;
     for (const store of this.#stores()) if (this.#isDue(store, horizon)) return true;
     return false;
+  }
+
+  /** Whether a store lacks room, and would have had rows to put out if readers were further than at `horizon`. */
+  isShort(horizon: number): boolean {
+    if (this.#memory.used < this.#warmBytes || this.#warmBytes === 0) return false;
+    for (const store of this.#stores()) {
+      if (store.cold === null || !store.cold.maySpill || store.freeSlots * 2 >= this.#wanted(store)) continue;
+      if (store.horizonOf(horizon) === horizon) return true;
+    }
+    return false;
+  }
+
+  /** Rows that one step should take at most: they stay in memory until it is published, and those of the next, too. */
+  get stepRowsMax(): number {
+    if (this.#memory.used < this.#warmBytes / 2) return Number.POSITIVE_INFINITY;
+    return Math.max(STEP_ROWS_MIN, this.#warmBytes / STEP_PART / ROW_BYTES);
   }
 
   #isDue(store: Store, horizon: number): boolean {

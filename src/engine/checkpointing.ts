@@ -236,12 +236,13 @@ export class Checkpointer {
       const isNew = place === undefined;
       if (place === undefined) place = this.#places.push(handle) - 1;
       seen.add(place);
-      const cold = handle.store.cold?.capture(isNew) ?? null;
+      const cold = handle.store.cold?.capture(isNew ? null : touched) ?? null;
       parts.push({ place, store: handle.store, touched: isNew ? null : touched, cold });
     }
     this.#places = this.#places.map((h, place) => (seen.has(place) ? h : null));
     const dictionary = this.#source.dictionary.takeTouched();
-    const pins = parts.map((p) => p.store.pin(epoch));
+    // Rows that may go to disk do so meanwhile: what is captured of them is known.
+    const pins = parts.map((p) => p.store.pin(epoch, p.cold !== null));
     return {
       epoch,
       position,
@@ -517,8 +518,8 @@ export async function restoreStores(
   };
   for (const [place, store] of wanted.entries()) {
     if (store === null) continue;
-    await inSlices(store.restored(epoch));
     const runs = manifest.stores[place]?.runs ?? [];
+    await inSlices(store.restored(epoch));
     if (runs.length > 0) await store.restoreCold(runs, here.get(store) ?? new Map());
   }
   await inSlices(dictionary.sweep());

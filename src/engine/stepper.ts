@@ -23,6 +23,8 @@ import { Feeder } from "./feeder.ts";
 /** Time the engine works before it lets the event loop have a turn, in milliseconds. */
 export const SLICE_MS = 4;
 const ROWS_PER_STEP = 65_536;
+/** Turns of the event loop for which room in tables is waited for. */
+const PUBLISH_TURNS = 64;
 /** Up to here freeing waits for steps that wait: a large one and those that came meanwhile. */
 const OWED_MS_FREE = 40;
 /** How far freeing may lag behind steps that wait. */
@@ -210,8 +212,14 @@ export class Stepper {
   /** Makes room in tables, where that is due. */
   async #cool(sliceEnds: () => number, pause: () => Promise<void>): Promise<void> {
     const { cooling } = this.#circuit;
-    if (cooling?.isDue(this.#horizon) !== true) return;
-    await cooling.cool(this.#horizon, () => (performance.now() >= sliceEnds() ? pause() : undefined));
+    if (cooling === null) return;
+    const inSlices = () => (performance.now() >= sliceEnds() ? pause() : undefined);
+    if (cooling.isDue(this.#horizon)) await cooling.cool(this.#horizon, inSlices);
+    // What was made by steps that wait for the disk goes when they are published.
+    for (let n = 0; n < PUBLISH_TURNS && this.#horizon < this.epoch && cooling.isShort(this.#horizon); n++) {
+      await pause();
+      if (cooling.isDue(this.#horizon)) await cooling.cool(this.#horizon, inSlices);
+    }
   }
 
   /** Whether the next step goes before the rest of what is to be freed, after so many slices of it. */
@@ -235,11 +243,12 @@ export class Stepper {
 
   /** The groups of the next step. A catalog change stands alone: what follows may need the topic it makes. */
   #take(): Group[] {
+    const rowsMax = Math.min(ROWS_PER_STEP, this.#circuit.cooling?.stepRowsMax ?? ROWS_PER_STEP);
     let rows = 0;
     let n = 0;
     for (const group of this.#queue) {
       const catalog = group.batches.some((b) => b.topicId === CATALOG_TOPIC);
-      if (n > 0 && (catalog || rows >= ROWS_PER_STEP)) break;
+      if (n > 0 && (catalog || rows >= rowsMax)) break;
       n++;
       for (const batch of group.batches) rows += batch.batch.length;
       if (catalog) break;

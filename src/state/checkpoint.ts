@@ -153,8 +153,10 @@ export function* captureStore(
       out.end(EMPTY, 8 + emptyCount * 4);
       emptyCount = 0;
     }
+    if (cold !== null) cold.at = rowCount > 0 ? (rows[0] as number) : slot;
     yield;
   }
+  if (cold !== null) cold.at = Number.POSITIVE_INFINITY;
 }
 
 /** Blocks of what is cold. */

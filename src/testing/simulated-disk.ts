@@ -314,6 +314,15 @@ export class SimulatedDisk implements Disk {
     return count;
   }
 
+  /** Whatever may go wrong goes wrong in read(). */
+  readNow(node: Inode, target: Uint8Array, at: number): number | null {
+    if (this.#down || this.#faults.length > 0) return null;
+    const count = Math.max(0, Math.min(target.length, node.cached.size - at));
+    target.set(node.cached.bytes.subarray(at, at + count));
+    this.bytesRead += count;
+    return count;
+  }
+
   /** `through`: the bytes are on the disk when it is done. That is a second event: both can fail, the machine can stop in between. */
   async write(node: Inode, source: Uint8Array, at: number, through: boolean): Promise<number> {
     const { path } = node;
@@ -469,6 +478,12 @@ class SimulatedFile implements DiskFile {
   async read(target: Uint8Array, at: number): Promise<number> {
     this.#assertOpen();
     return this.#disk.read(this.#node, target, at);
+  }
+
+  /** Every second time it is in memory. */
+  readNow(target: Uint8Array, at: number): number | null {
+    this.#assertOpen();
+    return this.#disk.random.oneIn(2) ? null : this.#disk.readNow(this.#node, target, at);
   }
 
   async write(source: Uint8Array, at: number): Promise<number> {

@@ -63,7 +63,8 @@ describe("a table whose rows go to disk", () => {
             break;
           case 1:
             await sql(db, `UPDATE t SET a = a + 1 WHERE a < ${row.a} AND k > '${k}'`);
-            for (const [key, old] of rows) if (old.a < row.a && key > k) rows.set(key, { ...old, a: old.a + 1 });
+            for (const [key, old] of rows)
+              if (old.a < row.a && key > k) rows.set(key, { ...old, a: old.a + 1 });
             break;
           case 2: {
             const { error } = await db.sql(`INSERT INTO t VALUES ${values}`);
@@ -88,7 +89,9 @@ describe("a table whose rows go to disk", () => {
       expect(await rowsOf(db, `SELECT a, b, c FROM t WHERE k = '${k}'`)).toEqual(
         one === undefined ? [] : [[String(one.a), one.b, String(one.c)]],
       );
-      const all = [...rows].map(([key, r]) => [key, String(r.a), r.b, String(r.c)]).sort((x, y) => (x[0]! < y[0]! ? -1 : 1));
+      const all = [...rows]
+        .map(([key, r]) => [key, String(r.a), r.b, String(r.c)])
+        .sort((x, y) => (x[0]! < y[0]! ? -1 : 1));
       expect(await rowsOf(db, "SELECT k, a, b, c FROM t ORDER BY k")).toEqual(all);
       expect(await rowsOf(db, "SELECT k, b FROM big ORDER BY k")).toEqual(
         all.filter((r) => Number(r[1]) > 50).map((r) => [r[0], r[2]]),
@@ -117,7 +120,9 @@ describe("a table whose rows go to disk", () => {
       }
       if (round >= 20) {
         const sum = [...rows.values()].reduce((total, { a }) => total + a, 0);
-        expect(await rowsOf(db, "SELECT n, coalesce(a, 0) FROM late")).toEqual([[String(rows.size), String(sum)]]);
+        expect(await rowsOf(db, "SELECT n, coalesce(a, 0) FROM late")).toEqual([
+          [String(rows.size), String(sum)],
+        ]);
       }
     }
     expect(sawCold).toBeGreaterThan(10);
@@ -125,15 +130,25 @@ describe("a table whose rows go to disk", () => {
 
   it("takes them back for who needs all of them in memory", async () => {
     await open(new SimulatedDisk());
-    await sql(db, "CREATE TABLE t (k int4 PRIMARY KEY, g int4, a int4); CREATE TABLE other (k int4 PRIMARY KEY)");
-    await db.append("t", Array.from({ length: 1000 }, (_, k) => ({ k, g: k % 10, a: k })));
+    await sql(
+      db,
+      "CREATE TABLE t (k int4 PRIMARY KEY, g int4, a int4); CREATE TABLE other (k int4 PRIMARY KEY)",
+    );
+    await db.append(
+      "t",
+      Array.from({ length: 1000 }, (_, k) => ({ k, g: k % 10, a: k })),
+    );
     await cooled();
     expect(cold("t")).toBe(1000);
     await sql(db, "CREATE INDEX by_a ON t (a)");
     expect(cold("t")).toBe(0);
     await cooled();
     expect(cold("t")).toBe(0);
-    expect(await rowsOf(db, "SELECT k FROM t WHERE a BETWEEN 5 AND 7 ORDER BY a")).toEqual([["5"], ["6"], ["7"]]);
+    expect(await rowsOf(db, "SELECT k FROM t WHERE a BETWEEN 5 AND 7 ORDER BY a")).toEqual([
+      ["5"],
+      ["6"],
+      ["7"],
+    ]);
     await sql(db, "DROP INDEX by_a");
     await cooled();
     expect(cold("t")).toBe(1000);
@@ -150,7 +165,10 @@ describe("a table whose rows go to disk", () => {
     const disk = new SimulatedDisk();
     await open(disk);
     await sql(db, "CREATE TABLE t (k int4 PRIMARY KEY); CREATE TABLE other (k int4 PRIMARY KEY)");
-    await db.append("t", Array.from({ length: 100 }, (_, k) => ({ k })));
+    await db.append(
+      "t",
+      Array.from({ length: 100 }, (_, k) => ({ k })),
+    );
     await cooled();
     expect((await disk.list("/data/checkpoint")).filter((f) => f.startsWith("run-"))).not.toEqual([]);
     await db.checkpoint();
@@ -164,7 +182,10 @@ describe("a table whose rows go to disk", () => {
     const disk = new SimulatedDisk();
     await open(disk);
     await sql(db, "CREATE TABLE t (k int4 PRIMARY KEY, a int4); CREATE TABLE other (k int4 PRIMARY KEY)");
-    await db.append("t", Array.from({ length: 1000 }, (_, k) => ({ k, a: k })));
+    await db.append(
+      "t",
+      Array.from({ length: 1000 }, (_, k) => ({ k, a: k })),
+    );
     await cooled();
     await db.checkpoint();
     for (const name of await disk.list("/data/checkpoint")) {

@@ -110,7 +110,8 @@ describe("a table near the memory limit", () => {
   it("refuses what it has no room for, with a reason, and takes what replaces or deletes", async () => {
     const disk = new SimulatedDisk();
     await open(4 * MIB, disk);
-    await sql(db, "CREATE TABLE t (k int4 PRIMARY KEY, a int4)");
+    // With an index of its own it keeps its rows in memory.
+    await sql(db, "CREATE TABLE t (k int4 PRIMARY KEY, a int4); CREATE INDEX ON t (a)");
     await sql(db, "CREATE TABLE s (k int4, a int4) WITH (append_only)");
     await sql(db, "CREATE MATERIALIZED VIEW n AS SELECT count(*) AS n, sum(a) AS a FROM t");
     const { rows, error } = await fill("t", 400_000);
@@ -135,6 +136,29 @@ describe("a table near the memory limit", () => {
     await db.append("t", numbered(2_000_000, 10_000));
     await db.settled();
     expect(await rowsOf(db, "SELECT n FROM n")).toEqual([[String(rows + 8000)]]);
+  });
+
+  it("puts rows on disk where it may, and takes many times as many", async () => {
+    const disk = new SimulatedDisk();
+    await open(4 * MIB, disk);
+    await sql(db, "CREATE TABLE t (k int4 PRIMARY KEY, a int4)");
+    await sql(db, "CREATE MATERIALIZED VIEW n AS SELECT count(*) AS n, sum(a) AS a FROM t");
+    expect(await fill("t", 400_000)).toMatchObject({ rows: 400_000, error: null });
+    await db.settled();
+    expect(db.stats().stateBytes).toBeLessThan(4.4 * MIB);
+    expect(await rowsOf(db, "SELECT n, a FROM n")).toEqual([["400000", "400000"]]);
+    expect(await rowsOf(db, "SELECT k, a FROM t WHERE k IN (0, 7, 399999) ORDER BY k")).toEqual([
+      ["0", "1"],
+      ["7", "1"],
+      ["399999", "1"],
+    ]);
+    await sql(db, "UPDATE t SET a = 5 WHERE k = 11");
+    await sql(db, "DELETE FROM t WHERE k = 12");
+    await db.close();
+    await open(4 * MIB, disk);
+    expect(await rowsOf(db, "SELECT n, a FROM n")).toEqual([["399999", "400003"]]);
+    expect(await rowsOf(db, "SELECT count(*), sum(a) FROM t")).toEqual([["399999", "400003"]]);
+    expect(db.stats().stateBytes).toBeLessThan(4.4 * MIB);
   });
 
   it("is half of the machine's memory unless said, and is a number of bytes", async () => {

@@ -24,9 +24,10 @@ import { LIVE, type Rows } from "../rows.ts";
 import { ColdScan } from "./cold-scan.ts";
 import type { Extent, ExtentPlace } from "./extent.ts";
 import { mergeRuns } from "./merge.ts";
+import { ReadPace } from "./read-pace.ts";
 import { KeyHash, type RowBytes, RowCodec } from "./row-codec.ts";
 import { blockIn, firstOf, hashAt, openExtent, Run, readBlocks, rowStart } from "./run.ts";
-import type { RunFiles } from "./run-files.ts";
+import type { RunFile, RunFiles } from "./run-files.ts";
 import { RunWriter, rowBytes } from "./run-writer.ts";
 
 /** What of a store its cold rows move out of and into. */
@@ -44,14 +45,21 @@ export interface ColdHost extends Rows {
   dismiss(slot: number): void;
 }
 
-/** Rows written as one run. */
+/** Rows written as one run, at most; and which part of those in memory. */
 const SPILL_ROWS = 32_768;
+const SPILL_PART = 16;
+const SPILL_MIN = 1_024;
+/** A run is small that has no more than this part of all rows. */
+const SMALL_PART = 32;
 /** Slots that share the time when the hand came by last. */
 const PAGE_SLOTS = 4_096;
 /** Rows that go out, or come back, between two looks at the clock. */
 const PIECE_ROWS = 2_048;
-/** Reads at a time: more are no faster, and the log needs a thread of the pool (docs/decisions/0036-cold-rows.md). */
+/** Reads of the thread pool at a time: more are no faster, and the log needs a thread of the pool (docs/decisions/0036-cold-rows.md). */
 const LANES = 16;
+const SLICE_MS = 2;
+/** Of the buffer that a block is read into, which nearly all fit. */
+const BLOCK_WORDS = 1_024;
 /** Blocks read at once where all of them are wanted. */
 const BLOCKS_AT_ONCE = 32;
 
@@ -64,16 +72,24 @@ export interface KeptRun {
   readonly extents: readonly (ExtentPlace & { readonly id: number })[];
 }
 
-/** What a checkpoint holds of cold rows: as they were when it was taken. */
+/** What a checkpoint holds of cold rows: as they were when it was taken. What it has yet to find in memory stays there. */
 export interface ColdCapture {
   readonly runs: readonly KeptRun[];
   /** Of extents that have changed since the last one, or of all: which rows are here. */
   readonly here: readonly { readonly id: number; readonly bits: Int32Array }[];
+  /** The first slot whose row may be captured still: how far whoever captures has come. */
+  at: number;
   /** Whether the row in the slot has come back since: it is captured where it was. */
   isBack(slot: number): boolean;
   /** The files survive a power cut. */
   sync(): Promise<void>;
   release(): void;
+}
+
+interface Capture {
+  readonly capture: ColdCapture;
+  readonly marks: Int32Array | null;
+  readonly back: Marks;
 }
 
 interface Wanted {
@@ -95,8 +111,15 @@ export class ColdRows {
   #passed = new Int32Array(0);
   readonly #asked = new Marks();
   readonly #scans = new Set<ColdScan>();
-  readonly #captures = new Set<Marks>();
+  readonly #captures = new Set<Capture>();
   #merging: Promise<void> | null = null;
+  readonly #pace = new ReadPace();
+  /** Of reads, used again. */
+  readonly #buffers: RowBytes[] = [];
+  /** When blocks that are read at once let the event loop have its turn. */
+  #sliceEnds = 0;
+  /** Rows that have come back so far. */
+  brought = 0;
   /** Rises whenever rows go out, or from one run to another. */
   moves = 0;
   #stopped = false;
@@ -168,29 +191,50 @@ export class ColdRows {
     const wanted = this.#wanted;
     this.#wanted = [];
     wanted.sort((a, b) => a.extent.id - b.extent.id || a.block - b.block);
-    let next = 0;
-    const lane = async (): Promise<void> => {
-      const buffer = rowBytes(1024);
-      while (next < wanted.length) {
-        const { extent, block } = wanted[next] as Wanted;
-        const from = next;
-        while (next < wanted.length && wanted[next]!.extent === extent && wanted[next]!.block === block)
-          next++;
-        await this.#fetchBlock(extent, block, wanted.slice(from, next), buffer);
-      }
-    };
-    return Promise.all(Array.from({ length: Math.min(LANES, wanted.length) }, lane)).then(() => {});
+    const groups = blocksOf(wanted);
+    return holding(new Set(wanted.map(({ extent }) => extent.file)), () => this.#fetchAll(groups));
   }
 
-  async #fetchBlock(
-    extent: Extent,
-    block: number,
-    wanted: readonly Wanted[],
-    buffer: RowBytes,
-  ): Promise<void> {
-    const words = (extent.blockEnd(block) - extent.blockAt(block)) >>> 2;
-    await this.#read(extent, block, block + 1, buffer);
+  async #fetchAll(groups: readonly (readonly Wanted[])[]): Promise<void> {
+    let next = 0;
+    const buffer = this.#buffers.pop() ?? rowBytes(BLOCK_WORDS);
+    while (next < groups.length && this.#fetchNow(groups[next] as readonly Wanted[], buffer)) {
+      next++;
+      if (performance.now() < this.#sliceEnds) continue;
+      await nextTurn();
+      this.#sliceEnds = performance.now() + SLICE_MS;
+    }
+    this.#buffers.push(buffer);
+    if (next === groups.length) return;
+    const lane = async (): Promise<void> => {
+      const own = this.#buffers.pop() ?? rowBytes(BLOCK_WORDS);
+      while (next < groups.length) {
+        const wanted = groups[next++] as readonly Wanted[];
+        const [{ extent, block }] = wanted as [Wanted];
+        await this.#read(extent, block, block + 1, own);
+        this.#admitAll(wanted, own);
+      }
+      if (this.#buffers.length < LANES) this.#buffers.push(own);
+    };
+    await Promise.all(Array.from({ length: Math.min(LANES, groups.length - next) }, lane));
+  }
+
+  /** False: the block has to be asked for. */
+  #fetchNow(wanted: readonly Wanted[], buffer: RowBytes): boolean {
+    const [{ extent, block }] = wanted as [Wanted];
+    const start = extent.blockAt(block);
+    const bytes = extent.blockEnd(block) - start;
+    if (buffer.bytes.length < bytes) Object.assign(buffer, rowBytes(bytes >>> 2));
+    if (this.#pace.readNow(extent.file.file, buffer.bytes.subarray(0, bytes), start) !== bytes) return false;
+    this.#admitAll(wanted, buffer);
+    return true;
+  }
+
+  /** The rows wanted of a block that has been read. */
+  #admitAll(wanted: readonly Wanted[], buffer: RowBytes): void {
     if (this.#discarded) return;
+    const [{ extent, block }] = wanted as [Wanted];
+    const words = (extent.blockEnd(block) - extent.blockAt(block)) >>> 2;
     const found = blockIn(extent, buffer, 0, words);
     for (const { hash } of wanted) {
       for (let i = firstOf(found, hash); i < found.rows && hashAt(found, i) === hash; i++)
@@ -201,12 +245,7 @@ export class ColdRows {
   async #read(extent: Extent, from: number, to: number, buffer: RowBytes): Promise<void> {
     const words = (extent.blockEnd(to - 1) - extent.blockAt(from)) >>> 2;
     if (buffer.words.length < words) Object.assign(buffer, rowBytes(words));
-    extent.file.hold();
-    try {
-      await readBlocks(extent, from, to, buffer);
-    } finally {
-      extent.file.release();
-    }
+    await readBlocks(extent, from, to, buffer);
   }
 
   #admit(extent: Extent, row: number, from: RowBytes, at: number): void {
@@ -217,8 +256,9 @@ export class ColdRows {
     this.codec.decode(from, at, host, slot);
     host.admit(slot);
     extent.went(row);
+    this.brought++;
     this.asked(slot);
-    for (const back of this.#captures) mark(back, slot);
+    for (const { back } of this.#captures) mark(back, slot);
     for (const scan of this.#scans) mark(scan.back, slot);
   }
 
@@ -229,18 +269,21 @@ export class ColdRows {
 
   /** All rows come back, and stay while the host needs them. `check` throws where there is no room. */
   async thaw(pause: Pause, check: () => void): Promise<void> {
-    const buffer = rowBytes(1024);
+    const buffer = rowBytes(BLOCK_WORDS);
     // A merge beside it moves rows to where it has not looked.
     for (; !this.isEmpty && !this.#discarded; this.#dropEmpty()) {
       await this.#merging;
-      for (const extent of this.#extents()) {
-        for (let block = 0; block < extent.blocks; block += BLOCKS_AT_ONCE) {
-          const end = Math.min(extent.blocks, block + BLOCKS_AT_ONCE);
-          check();
-          await this.#thawBlocks(extent, block, end, buffer);
-          await pause();
+      const extents = this.#extents();
+      await holding(new Set(extents.map(({ file }) => file)), async () => {
+        for (const extent of extents) {
+          for (let block = 0; block < extent.blocks; block += BLOCKS_AT_ONCE) {
+            const end = Math.min(extent.blocks, block + BLOCKS_AT_ONCE);
+            check();
+            await this.#thawBlocks(extent, block, end, buffer);
+            await pause();
+          }
         }
-      }
+      });
     }
   }
 
@@ -260,7 +303,7 @@ export class ColdRows {
 
   /** Whether rows may go out now. */
   get maySpill(): boolean {
-    return this.host.mayCool && this.#captures.size === 0 && !this.#stopped;
+    return this.host.mayCool && !this.#stopped;
   }
 
   /**
@@ -275,7 +318,7 @@ export class ColdRows {
     const file = await this.#files.create();
     let extent: Extent;
     try {
-      const writer = new RunWriter(file);
+      const writer = new RunWriter(file, order.length * SMALL_PART <= this.host.live);
       for (let i = 0; i < order.length; i++) {
         const slot = order[i] as number;
         const words = this.codec.words(this.host, slot);
@@ -297,7 +340,7 @@ export class ColdRows {
       const end = Math.min(order.length, i + PIECE_ROWS);
       this.moves++;
       for (; i < end; i++)
-        if (!hasMark(this.#asked, order[i] as number)) this.#dismiss(order[i] as number, extent, i);
+        if (!hasMark(this.#asked.B, order[i] as number)) this.#dismiss(order[i] as number, extent, i);
       await pause();
     }
     if (extent.live === 0) this.#dropEmpty();
@@ -314,6 +357,7 @@ export class ColdRows {
   async #choose(horizon: number, pause: Pause): Promise<Int32Array> {
     const { host } = this;
     const chosen = new Int32List();
+    const most = Math.min(SPILL_ROWS, Math.max(SPILL_MIN, host.highWater / SPILL_PART));
     const pages = Math.ceil(host.highWater / PAGE_SLOTS);
     if (this.#passed.length < pages) {
       const passed = new Int32Array(Math.max(pages, this.#passed.length * 2));
@@ -322,21 +366,21 @@ export class ColdRows {
     }
     const slots = host.highWater;
     for (let round = 0; round < 2 && chosen.length === 0; round++) {
-      for (let left = slots; left > 0 && chosen.length < SPILL_ROWS; ) {
+      for (let left = slots; left > 0 && chosen.length < most; ) {
         if (this.#hand >= slots) this.#hand = 0;
-        left -= this.#passPage(slots, left, horizon, chosen);
+        left -= this.#passPage(slots, left, horizon, chosen, most);
         await pause();
       }
     }
     return chosen.array.slice(0, chosen.length);
   }
 
-  /** Goes on to the end of the page, by `most` slots at most; how many it has gone by. */
-  #passPage(slots: number, most: number, horizon: number, chosen: Int32List): number {
+  /** Goes on to the end of the page, by `far` slots at most, or until `most` are chosen; how many slots it has gone by. */
+  #passPage(slots: number, far: number, horizon: number, chosen: Int32List, most: number): number {
     const from = this.#hand;
     const page = Math.floor(from / PAGE_SLOTS);
     const pageEnd = Math.min(slots, (page + 1) * PAGE_SLOTS);
-    const end = Math.min(pageEnd, from + most);
+    const end = Math.min(pageEnd, from + far);
     const { I, epoch, layout } = this.host;
     const { birthWord, deathWord, strideWords: stride } = layout;
     const marks = this.#asked.B;
@@ -344,7 +388,7 @@ export class ColdRows {
     // What this step has made is in its journal.
     const youngest = Math.min(this.host.horizonOf(horizon), epoch - 1);
     let slot = from;
-    for (; slot < end && chosen.length < SPILL_ROWS; slot++) {
+    for (; slot < end && chosen.length < most; slot++) {
       const base = slot * stride;
       const birth = I[base + birthWord] as number;
       if (birth > youngest || I[base + deathWord] !== LIVE) continue;
@@ -354,11 +398,17 @@ export class ColdRows {
         marks[word] = (marks[word] as number) & ~bit;
         continue;
       }
-      if (birth <= since) chosen.push(slot);
+      if (birth <= since && !this.#isToBeCaptured(slot)) chosen.push(slot);
     }
     this.#hand = slot;
     if (slot === pageEnd) this.#passed[page] = epoch;
     return slot - from;
+  }
+
+  #isToBeCaptured(slot: number): boolean {
+    for (const { capture, marks } of this.#captures)
+      if (slot >= capture.at && (marks === null || hasMark(marks, slot))) return true;
+    return false;
   }
 
   #byHash(slots: Int32Array): Int32Array {
@@ -377,7 +427,7 @@ export class ColdRows {
     for (const run of this.#runs) {
       const { live } = run;
       if (live * 2 < run.rows && run.rows > 0) return [run];
-      const size = Math.floor(Math.log(Math.max(live, SPILL_ROWS) / SPILL_ROWS) / Math.log(FAN_IN));
+      const size = Math.floor(Math.log(Math.max(live, SPILL_MIN) / SPILL_MIN) / Math.log(FAN_IN));
       const alike = sizes.get(size) ?? [];
       alike.push(run);
       sizes.set(size, alike);
@@ -408,6 +458,7 @@ export class ColdRows {
       this.#runs.push(merged);
       try {
         await mergeRuns(runs, merged, {
+          isSmall: runs.reduce((sum, run) => sum + run.live, 0) * SMALL_PART <= this.host.live,
           nextId: () => this.#nextExtent++,
           moved: () => {
             this.moves++;
@@ -442,10 +493,9 @@ export class ColdRows {
     return this.#runs.flatMap((run) => run.extents.filter((extent) => extent.live > 0));
   }
 
-  /** What a checkpoint of this moment holds; nothing goes out until it is released. `all`: what has not changed, too. */
-  capture(all: boolean): ColdCapture {
+  /** What a checkpoint of this moment holds, until it is released: of the slots with these marks; null: of all, and what has not changed, too. */
+  capture(marks: Int32Array | null): ColdCapture {
     const back = new Marks();
-    this.#captures.add(back);
     const runs = this.#runs
       .map((run) => ({ run, extents: run.extents.filter((extent) => extent.live > 0) }))
       .filter(({ extents }) => extents.length > 0);
@@ -453,27 +503,31 @@ export class ColdRows {
     for (const file of files) file.hold();
     const here = runs.flatMap(({ extents }) =>
       extents
-        .filter((extent) => all || extent.changed)
+        .filter((extent) => marks === null || extent.changed)
         .map((extent) => {
           extent.changed = false;
           return { id: extent.id, bits: extent.here.slice() };
         }),
     );
-    return {
+    const capture: ColdCapture = {
+      at: 0,
       runs: runs.map(({ run, extents }) => ({
         file: run.file.name,
         extents: extents.map(({ id, place }) => ({ id, ...place })),
       })),
       here,
-      isBack: (slot) => hasMark(back, slot),
+      isBack: (slot) => hasMark(back.B, slot),
       sync: async () => {
         for (const file of files) await file.sync();
       },
       release: () => {
-        if (!this.#captures.delete(back)) return;
+        if (!this.#captures.delete(captured)) return;
         for (const file of files) file.release();
       },
     };
+    const captured = { capture, marks, back };
+    this.#captures.add(captured);
+    return capture;
   }
 
   /** Puts in place what a checkpoint holds. @throws EvertError log_damaged, not_found */
@@ -514,14 +568,40 @@ export class ColdRows {
   }
 }
 
+/** Those of one block together. REQUIRES that they stand side by side. */
+function blocksOf(wanted: readonly Wanted[]): (readonly Wanted[])[] {
+  const groups: Wanted[][] = [];
+  let last: Wanted | null = null;
+  for (const one of wanted) {
+    if (last !== null && last.extent === one.extent && last.block === one.block) groups.at(-1)!.push(one);
+    else groups.push([one]);
+    last = one;
+  }
+  return groups;
+}
+
+/** Does what it has to while the files stay. */
+async function holding(files: ReadonlySet<RunFile>, work: () => Promise<unknown>): Promise<void> {
+  for (const file of files) file.hold();
+  try {
+    await work();
+  } finally {
+    for (const file of files) file.release();
+  }
+}
+
 /** Runs of one size that become one, of which as many again are one size. */
 const FAN_IN = 8;
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
 
 function mark(marks: Marks, slot: number): void {
   marks.ensure(slot + 1);
   marks.add(slot);
 }
 
-function hasMark(marks: Marks, slot: number): boolean {
-  return slot >>> 5 < marks.B.length && isMarked(marks.B, slot);
+function hasMark(marks: Int32Array, slot: number): boolean {
+  return slot >>> 5 < marks.length && isMarked(marks, slot);
 }

@@ -4,13 +4,13 @@
  * On disk, in little-endian words of 32 bits:
  *
  *   extent := block... index
- *   block  := crc32 rows firstRow length, hash[rows], end[rows], row...       some 4 KiB; `length` and `end` in words from the block's begin
+ *   block  := crc32 rows firstRow length, hash[rows], end[rows], row...       some 2 KiB; `length` and `end` in words from the block's begin
  *   index  := crc32 rows blocks filterWords, firstHash[blocks], end[blocks], filter[filterWords]      `end` in words from the extent's begin
  *   row    := what row-codec.ts makes of it
  *
  * The checksum is of everything behind it. Rows of one hash stand in one block, so a hash is looked for in one: the last whose first hash is not
  * above it. Of a row that cost 40 bytes and an entry of an index of 22, there stay in memory 10 bits of the filter, a bit that says whether
- * it is still here, and its share of the 8 bytes of a block: 1.5 bytes.
+ * it is still here, and its share of the 8 bytes of a block: 1.6 bytes.
  */
 import { crc32 } from "node:zlib";
 import { EvertError } from "../../base/errors.ts";

@@ -90,6 +90,8 @@ class Cursor {
 }
 
 export interface MergeContext {
+  /** Whether the new run has a small part of all rows there are. */
+  readonly isSmall: boolean;
   /** For a new extent. */
   nextId(): number;
   /** Rows are found elsewhere from now on. */
@@ -103,7 +105,7 @@ export interface MergeContext {
 export async function mergeRuns(
   runs: readonly Run[],
   into: Run,
-  { nextId, moved, pause, isOver }: MergeContext,
+  { isSmall, nextId, moved, pause, isOver }: MergeContext,
 ): Promise<void> {
   for (const run of [...runs, into]) {
     run.isMerging = true;
@@ -112,7 +114,7 @@ export async function mergeRuns(
   try {
     const cursors = runs.map((run) => new Cursor(run));
     for (const cursor of cursors) await cursor.read();
-    const writer = new RunWriter(into.file);
+    const writer = new RunWriter(into.file, isSmall);
     /** Where each row of the extent at hand comes from. */
     const from: Extent[] = [];
     const rows = new Int32Array(EXTENT_ROWS + 1);

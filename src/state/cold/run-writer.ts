@@ -11,7 +11,7 @@ import { addToFilter, filterWords } from "./filter.ts";
 import type { RowBytes } from "./row-codec.ts";
 import type { RunFile } from "./run-files.ts";
 
-const BLOCK_WORDS = 1024;
+const BLOCK_WORDS = 512;
 const BUFFER_WORDS = 1 << 18;
 
 export class RunWriter {
@@ -34,8 +34,12 @@ export class RunWriter {
   readonly #ends = new Int32List();
   #last = -1;
 
-  constructor(file: RunFile) {
+  readonly #isSmall: boolean;
+
+  /** `isSmall`: the run will have a small part of all rows there are. */
+  constructor(file: RunFile, isSmall: boolean) {
     this.file = file;
+    this.#isSmall = isSmall;
     this.#start = file.bytes;
   }
 
@@ -113,7 +117,7 @@ export class RunWriter {
     this.#endBlock(0);
     const rows = this.#all.length;
     const blocks = this.#firsts.length;
-    const filter = filterWords(rows);
+    const filter = filterWords(rows, this.#isSmall);
     const length = HEAD_WORDS + 2 * blocks + filter;
     const index = new Int32Array(length);
     index[1] = rows;

@@ -89,7 +89,7 @@ describe("rows go to disk and come back", () => {
       table.store.warmers++;
       await table.cold.thaw(turn, () => {});
       expect(table.cold.isEmpty).toBe(true);
-      expect(table.captured(table.epoch, table.cold.capture(true)).sort()).toEqual(table.wanted);
+      expect(table.captured(table.epoch, table.cold.capture(null)).sort()).toEqual(table.wanted);
     },
   );
 
@@ -112,7 +112,7 @@ describe("rows go to disk and come back", () => {
     const second = table.store.hashIndex({ columns: [4], unique: false });
     expect(await table.cold.spill(table.epoch, turn)).toBe(0);
     table.store.dropIndex(second);
-    const capture = table.cold.capture(true);
+    const capture = table.cold.capture(null);
     expect(await table.cold.spill(table.epoch, turn)).toBe(0);
     capture.release();
     expect(await table.cold.spill(table.epoch, turn)).toBe(50);
@@ -136,7 +136,7 @@ describe("rows go to disk and come back", () => {
     const disk = new SimulatedDisk();
     const table = await filled(300, disk, 3);
     for (let i = 0; i < 40; i++) await table.find(keyOf(i * 3));
-    const capture = table.cold.capture(true);
+    const capture = table.cold.capture(null);
     const hot = table.captured(table.epoch, capture).length;
     expect(hot + table.cold.rows).toBe(300);
     // What comes back now is not in it.
@@ -171,7 +171,7 @@ describe("a disk that lies", () => {
       await there.read(byte, at);
       byte[0] = byte[0]! ^ (1 << (at % 8));
       await there.write(byte, at);
-      const capture = table.cold.capture(true);
+      const capture = table.cold.capture(null);
       capture.release();
       const other = new ColdTable(copy);
       const read = async (): Promise<number> => {

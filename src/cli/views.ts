@@ -18,7 +18,12 @@ export function viewCommand(evert: Command): void {
 }
 
 async function views(options: ListOptions): Promise<void> {
-  const { views: list, stateBytes, memoryLimit } = await new Remote(options).get<ViewsAnswer>("/v1/views");
+  const {
+    views: list,
+    stateBytes,
+    memoryLimit,
+    coldBytes,
+  } = await new Remote(options).get<ViewsAnswer>("/v1/views");
   if (options.format === "json") return write(`${JSON.stringify(list)}\n`);
   const columns = [
     { name: "view", type: "text" },
@@ -42,7 +47,8 @@ async function views(options: ListOptions): Promise<void> {
     `${Math.floor(view.progress * 100)} %`,
     String(view.errors),
   ]);
-  const all = `state of all topics and views: ${bytesText(stateBytes)} of ${bytesText(memoryLimit)}`;
+  const cold = coldBytes === 0 ? "" : `, and ${bytesText(coldBytes)} on disk`;
+  const all = `state of all topics and views: ${bytesText(stateBytes)} of ${bytesText(memoryLimit)}${cold}`;
   await write(`${tableText(columns, rows)}\n${all}\n`);
 }
 

@@ -29,6 +29,8 @@ const FREE_MAX = 131_072;
 const STEP_PART = 32;
 const ROW_BYTES = 64;
 const STEP_ROWS_MIN = 256;
+/** About, of a hash index. */
+const INDEX_ENTRY_BYTES = 22;
 /** Runs of a store that wait to be put together, beyond which nothing more goes out before they are. */
 const RUNS_MAX = 24;
 /** After the disk has failed, tables are as if nothing could go out for so long. */
@@ -130,18 +132,21 @@ export class Cooling {
     return this.#memory.used > this.#memory.bytes;
   }
 
-  /** All rows of the store come back, because somebody needs them in memory. @throws EvertError view_limit where they have no room. */
+  /** All rows of the store come back, because somebody needs them in memory. @throws EvertError view_limit where they have no room: none has come. */
   async thaw(store: Store): Promise<void> {
-    let ends = 0;
-    const pause = async (): Promise<void> => {
-      if (performance.now() >= ends) ends = await this.#options.turn();
-    };
-    await store.cold?.thaw(pause, () => {
-      if (!this.#isFull) return;
+    const { cold } = store;
+    if (cold === null || cold.isEmpty) return;
+    const more =
+      Math.max(0, cold.rows - store.freeSlots) * (store.layout.strideWords * 4 + INDEX_ENTRY_BYTES);
+    if (this.#memory.used + more > this.#memory.bytes - this.#memory.bytes / 16) {
       throw new EvertError("view_limit", "the database has reached its memory limit", {
         detail: `All rows of "${store.name}" are needed in memory, and many of them are on disk for want of room.`,
-        hint: "Join or look up by the table's key, which needs no row in memory; or open the database with a higher memoryLimit.",
+        hint: "Ask by the table's key, or for groups and filtered rows; or open the database with a higher memoryLimit.",
       });
+    }
+    let ends = 0;
+    await cold.thaw(async () => {
+      if (performance.now() >= ends) ends = await this.#options.turn();
     });
   }
 }

@@ -266,6 +266,7 @@ export class Graph implements Host {
     if (node.failed !== null) return;
     const error = toEvertError(thrown);
     node.failed = error;
+    node.releaseWarm();
     if (this.#stopped !== null) for (const { store } of node.stores()) this.#stopped(store, this.step.to);
     for (const { node: consumer } of [...node.rowEdges, ...node.storeEdges]) this.fail(consumer, error);
     // What it read alone works for nobody any more.

@@ -264,6 +264,8 @@ export interface DatabaseStats {
   readonly stateBytes: number;
   /** What it may be. */
   readonly memoryLimit: number;
+  /** Of files of rows that are not in memory. */
+  readonly coldBytes: number;
   readonly dictionaryBytes: number;
   readonly subscribers: number;
   readonly checkpointPosition: string;

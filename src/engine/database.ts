@@ -184,6 +184,7 @@ export class Database implements Engine {
       stepSeconds: core.counters.stepMs / 1000,
       stateBytes,
       memoryLimit: core.circuit.memory.bytes,
+      coldBytes: core.runFiles.bytes,
       dictionaryBytes: core.dictionary.bytes,
       subscribers: core.subscriptions.size,
       checkpointPosition: String(this.#checkpointer.position),

@@ -49,8 +49,8 @@ export interface OpenOptions {
   /** What a view may keep and make before it is stopped; the others go on. */
   readonly limits?: Partial<StateLimits>;
   /**
-   * Bytes that all state may take together; half of the machine's memory by default. Near it, appends that need more room in a table are refused
-   * (`out_of_memory`); at it, the view that grows is stopped (`view_limit`).
+   * Bytes that all state may take together; half of the machine's memory by default. Near it, rows of tables that are found by their key alone go to disk
+   * when nobody asks for them; appends that need more room in others are refused (`out_of_memory`). At it, the view that grows is stopped (`view_limit`).
    */
   readonly memoryLimit?: number;
   /** Told what recovery found and what failed in the background. */

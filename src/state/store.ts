@@ -349,7 +349,7 @@ export class Store implements Rows, ColdHost {
     if (cold === null) throw new EvertError("log_damaged", `a checkpoint has cold rows of ${this.name}`);
     await cold.restore(runs, here);
     this.live += cold.rows;
-    if (!this.isCoolable) await cold.thaw(nextTurn, () => {});
+    if (!this.isCoolable) await cold.thaw(nextTurn);
   }
 
   get mayCool(): boolean {

@@ -139,6 +139,7 @@ export class FakeEngine implements Engine {
       stepSeconds: 0.5,
       stateBytes: 1,
       memoryLimit: 1000,
+      coldBytes: 0,
       dictionaryBytes: 1,
       subscribers: this.subscribers,
       checkpointPosition: "0",

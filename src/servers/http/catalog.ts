@@ -22,8 +22,11 @@ export function catalogRoutes(app: App, server: ServerContext): void {
   app.get("/v1/views", async (c) => {
     const position = await reached(c, server);
     const views = engine.views().map(viewMessage);
-    const { stateBytes, memoryLimit } = engine.stats();
-    return jsonAnswer({ views, stateBytes, memoryLimit, position } satisfies ViewsAnswer, position);
+    const { stateBytes, memoryLimit, coldBytes } = engine.stats();
+    return jsonAnswer(
+      { views, stateBytes, memoryLimit, coldBytes, position } satisfies ViewsAnswer,
+      position,
+    );
   });
   app.get("/v1/views/:view", async (c) => {
     const name = pathSegment(c, 2);

@@ -36,6 +36,7 @@ const engineGauges: Record<string, [help: string, value: (stats: DatabaseStats) 
   ],
   evert_state_bytes: ["Bytes of state in memory", (s) => s.stateBytes],
   evert_state_limit_bytes: ["Bytes of state that may be in memory", (s) => s.memoryLimit],
+  evert_state_cold_bytes: ["Bytes of files of rows that are not in memory", (s) => s.coldBytes],
   evert_dictionary_bytes: ["Bytes of interned values in memory", (s) => s.dictionaryBytes],
   evert_subscribers: ["Open subscriptions", (s) => s.subscribers],
   evert_longest_pause_seconds: [

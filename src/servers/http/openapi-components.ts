@@ -186,6 +186,7 @@ export const schemas = {
     views: list(schemaRef("View")),
     stateBytes: { ...count, description: "Of all topics and views; what several share counts once." },
     memoryLimit: { ...count, description: "What that may be." },
+    coldBytes: { ...count, description: "Of files of rows that are not in memory." },
     position,
   }),
   Rows: object({ rows: list(row), position, stale, catchingUp }, ["stale", "catchingUp"]),

@@ -267,8 +267,8 @@ export class ColdRows {
     mark(this.#asked, slot);
   }
 
-  /** All rows come back, and stay while the host needs them. `check` throws where there is no room. */
-  async thaw(pause: Pause, check: () => void): Promise<void> {
+  /** All rows come back, and stay while the host needs them. */
+  async thaw(pause: Pause): Promise<void> {
     const buffer = rowBytes(BLOCK_WORDS);
     // A merge beside it moves rows to where it has not looked.
     for (; !this.isEmpty && !this.#discarded; this.#dropEmpty()) {
@@ -278,7 +278,6 @@ export class ColdRows {
         for (const extent of extents) {
           for (let block = 0; block < extent.blocks; block += BLOCKS_AT_ONCE) {
             const end = Math.min(extent.blocks, block + BLOCKS_AT_ONCE);
-            check();
             await this.#thawBlocks(extent, block, end, buffer);
             await pause();
           }

@@ -215,6 +215,8 @@ export interface ViewsAnswer {
   readonly stateBytes: number;
   /** What that may be. */
   readonly memoryLimit: number;
+  /** Of files of rows that are not in memory. */
+  readonly coldBytes: number;
   readonly position: string;
 }
 

@@ -27,8 +27,9 @@ export interface Verdict {
 
 class Wrong extends Error {}
 
-export async function judge(postgres: Postgres, events: Case): Promise<Verdict> {
-  const trial = new Trial(postgres);
+/** `warm` 0: rows of tables go to disk as soon as they may. */
+export async function judge(postgres: Postgres, events: Case, warm?: 0): Promise<Verdict> {
+  const trial = new Trial(postgres, warm);
   try {
     await trial.run(events);
     return { wrong: null, compared: trial.compared, left: trial.left };
@@ -50,8 +51,11 @@ class Trial {
   readonly left: string[] = [];
   compared = 0;
 
-  constructor(postgres: Postgres) {
+  readonly #warm: 0 | undefined;
+
+  constructor(postgres: Postgres, warm: 0 | undefined) {
     this.#postgres = postgres;
+    this.#warm = warm;
   }
 
   async close(): Promise<void> {
@@ -91,6 +95,7 @@ class Trial {
 
   async #open(disk: SimulatedDisk): Promise<Database> {
     this.#engine = await openInMemory(disk, {
+      warm: this.#warm,
       report: (message) => {
         throw new Wrong(message);
       },

@@ -27,6 +27,7 @@ test("rows, views and readiness say that they catch up, and how far they are", a
   expect((await c.request("/v1/views")).body).toMatchObject({
     views: [{ name: "v", status: "catching_up", lag: 1, progress: 0 }],
     memoryLimit: engine.stats().memoryLimit,
+    coldBytes: 0,
   });
   expect(await c.request("/ready")).toMatchObject({
     status: 200,

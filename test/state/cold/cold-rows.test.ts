@@ -87,7 +87,7 @@ describe("rows go to disk and come back", () => {
       }
       expect(await table.scan(table.epoch, async () => {})).toEqual(table.wanted);
       table.store.warmers++;
-      await table.cold.thaw(turn, () => {});
+      await table.cold.thaw(turn);
       expect(table.cold.isEmpty).toBe(true);
       expect(table.captured(table.epoch, table.cold.capture(null)).sort()).toEqual(table.wanted);
     },

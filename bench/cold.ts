@@ -10,7 +10,7 @@
  * - the state counted by the engine, at most, beside the limit, and what the process takes in all (code, heap, buffers, log);
  * - a start after a kill: from open() to the first answer.
  *
- *   node --conditions=evert-source bench/cold.ts [--limit-mib 64] [--seconds 15]
+ *   node --conditions=evert-source bench/cold.ts [--limit-mib 32] [--seconds 15]
  */
 
 import { fork } from "node:child_process";
@@ -22,7 +22,7 @@ import { type Measured, present } from "./report.ts";
 import type { ColdReport, ReopenReport } from "./state/cold-process.ts";
 
 const { values: flags } = parseArgs({
-  options: { "limit-mib": { type: "string", default: "64" }, seconds: { type: "string", default: "15" } },
+  options: { "limit-mib": { type: "string", default: "32" }, seconds: { type: "string", default: "15" } },
 });
 
 async function measure(): Promise<Measured[]> {

@@ -36,6 +36,7 @@ const BENCHES: Readonly<Record<string, readonly string[]>> = {
   latency: [],
   fairness: [],
   state: [],
+  cold: ["--limit-mib", "256"],
   scale: ["--largest", "7"],
 };
 const NAMES = Object.keys(BENCHES);

@@ -240,7 +240,7 @@ export function applyBlock(
       let at = 8 + n * 8;
       for (let i = 0; i < n; i++) {
         const length = words[3 + i * 2] as number;
-        dictionary.restore(words[2 + i * 2] as number, aligned.subarray(at, at + length));
+        dictionary.restore(words[2 + i * 2] as number, aligned, at, at + length);
         at += length;
       }
       return;

@@ -397,10 +397,10 @@ export class Dictionary {
     this.#table.expect(ids);
   }
 
-  /** Puts a value under a given id (restoring a checkpoint). What was under the id goes. */
-  restore(id: number, bytes: Uint8Array): void {
+  /** Puts a value, the bytes from `start` to `end`, under a given id (restoring a checkpoint). What was under the id goes. */
+  restore(id: number, bytes: Uint8Array, start: number, end: number): void {
     this.forget(id);
-    this.#table.addAs(id, bytes, hashBytes(bytes, 0, bytes.length));
+    this.#table.addAs(id, bytes, start, end, hashBytes(bytes, start, end));
   }
 
   /** Takes an id away (restoring a checkpoint). */

@@ -110,12 +110,12 @@ export class TextTable {
   }
 
   /** The same under a given id, which is free; those between it and the highest so far become free, too. */
-  addAs(id: number, bytes: Uint8Array, hash: number): void {
+  addAs(id: number, bytes: Uint8Array, start: number, end: number, hash: number): void {
     while (this.highWater <= id) {
       const fresh = this.#newId();
       this.E[fresh * ENTRY_WORDS + LENGTH] = -1;
     }
-    this.heap.write(this.#place(id, bytes.length, hash), bytes, 0, bytes.length);
+    this.heap.write(this.#place(id, end - start, hash), bytes, start, end);
   }
 
   /** After addAs() and remove() at will: which ids are free. */

@@ -1,14 +1,15 @@
 /**
  * The bytes of a dictionary's values, in blocks of one memory, and at its beginning a window through which whole columns of texts come in.
  *
- *   [0, 256 KiB)   texts as they lie in a batch      then   where each begins and ends, and their hashes   then   blocks
+ *   [0, 256 KiB)   texts as they lie in a batch      then   where each begins and ends, their hashes, their ids, those not met lately
+ *   then   values met lately      then   blocks
  *
  * What is done to every byte is text-loops.ts. Which values there are is the dictionary's affair.
  */
 import { assert } from "../base/assert.ts";
 import { EvertError } from "../base/errors.ts";
 import { GrowingMemory, Int32List } from "./memory.ts";
-import { type TextLoops, textLoops } from "./text-loops.ts";
+import { RECENT, type TextLoops, textLoops } from "./text-loops.ts";
 
 const WINDOW_BYTES = 256 * 1024;
 /** Blocks up to here are of every size. */
@@ -18,11 +19,18 @@ const WINDOW_ROWS = 4096;
 // Reading eight bytes at a time may read seven behind the last text.
 const TEXTS_AT = WINDOW_BYTES + 8;
 const HASHES_AT = TEXTS_AT + WINDOW_ROWS * 8;
-const BLOCKS_AT = HASHES_AT + WINDOW_ROWS * 4;
+const IDS_AT = HASHES_AT + WINDOW_ROWS * 4;
+const MISSED_AT = IDS_AT + WINDOW_ROWS * 4;
+const RECENT_AT = MISSED_AT + WINDOW_ROWS * 4;
+const RECENT_WORDS = 4;
+const BLOCKS_AT = RECENT_AT + RECENT * RECENT_WORDS * 4;
 
 /** Words of I: of each text in the window where it begins and where it ends, as addresses; of each its hash. */
 export const TEXTS_WORD: number = TEXTS_AT / 4;
 export const HASHES_WORD: number = HASHES_AT / 4;
+/** After findRecent(): ids, -1 where the text was not met lately; and numbers of those texts. */
+export const IDS_WORD: number = IDS_AT / 4;
+export const MISSED_WORD: number = MISSED_AT / 4;
 
 export class TextHeap {
   readonly #memory = new GrowingMemory(BLOCKS_AT);
@@ -30,6 +38,7 @@ export class TextHeap {
   readonly equal: TextLoops["equal"];
   readonly #hashAll: TextLoops["hashAll"];
   readonly #copy: TextLoops["copy"];
+  readonly #findRecent: TextLoops["findRecent"];
   /** By block size in units of 8 bytes: free blocks. Up to SMALL_UNITS, and beyond. */
   readonly #freeSmall: readonly Int32List[] = Array.from({ length: SMALL_UNITS + 1 }, () => new Int32List());
   readonly #freeLarge = new Map<number, Int32List>();
@@ -43,6 +52,7 @@ export class TextHeap {
     this.equal = loops.equal;
     this.#hashAll = loops.hashAll;
     this.#copy = loops.copy;
+    this.#findRecent = loops.findRecent;
   }
 
   /** Replaced when it grows. */
@@ -95,6 +105,28 @@ export class TextHeap {
   /** Bytes from an address of the window into a block. */
   keep(offset: number, from: number, length: number): void {
     this.#copy(offset * 8, from, length);
+  }
+
+  /** Looks for the first `rows` texts of the window among the values met lately; how many are not there. */
+  findRecent(rows: number): number {
+    return this.#findRecent(rows, TEXTS_AT, HASHES_AT, RECENT_AT, IDS_AT, MISSED_AT);
+  }
+
+  /** The value was met: `offset` is its block. */
+  remember(id: number, hash: number, length: number, offset: number): void {
+    const { I } = this;
+    const at = RECENT_AT / 4 + (hash & (RECENT - 1)) * RECENT_WORDS;
+    I[at] = hash;
+    I[at + 1] = length;
+    I[at + 2] = offset * 8;
+    I[at + 3] = id;
+  }
+
+  /** The value is no more. What stands there then is the empty text, whose hash and id are 0. */
+  forget(id: number, hash: number): void {
+    const { I } = this;
+    const at = RECENT_AT / 4 + (hash & (RECENT - 1)) * RECENT_WORDS;
+    if (I[at + 3] === id) I.fill(0, at, at + RECENT_WORDS);
   }
 
   /**

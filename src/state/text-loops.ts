@@ -8,6 +8,7 @@ import {
   get,
   I32,
   i32Add,
+  i32And,
   i32Const,
   i32Eqz,
   i32GeU,
@@ -38,17 +39,32 @@ import {
 export interface TextLoops {
   /** Hashes `rows` texts, of each of which two words at `texts` say where it begins and where it ends; to the words at `hashes`. */
   hashAll(rows: number, texts: number, hashes: number): void;
+  /**
+   * Looks for the same texts among those met lately: RECENT entries at `recent`, each under the lowest bits of its hash: the hash, its bytes' length and
+   * address, its id. Gives each text's id, or -1, to the words at `ids`, writes the numbers of those not found to the words at `missed`, and gives how many.
+   */
+  findRecent(
+    rows: number,
+    texts: number,
+    hashes: number,
+    recent: number,
+    ids: number,
+    missed: number,
+  ): number;
   /** 1 if the bytes at two addresses are the same. */
   equal(a: number, b: number, length: number): number;
   /** Copies in steps of eight bytes: up to seven more than `length`. */
   copy(to: number, from: number, length: number): void;
 }
 
+/** A power of two. */
+export const RECENT = 1024;
+
 let module_: WebAssembly.Module | undefined;
 
 /** The loops over a memory. */
 export function textLoops(memory: WebAssembly.Memory): TextLoops {
-  module_ ??= new WebAssembly.Module(wasmModule([hashAll(), equal(), copy()]));
+  module_ ??= new WebAssembly.Module(wasmModule([hashAll(), findRecent(), equal(), copy()]));
   return new WebAssembly.Instance(module_, { host: { memory } }).exports as unknown as TextLoops;
 }
 
@@ -133,6 +149,51 @@ function hashAll(): WasmFunction {
     results: 0,
     locals: [{ count: 5, type: I32 }],
     body: loopUntil([...get(rows), ...i32Eqz], one),
+  };
+}
+
+function findRecent(): WasmFunction {
+  const [rows, texts, hashes, recent, ids, missed] = [0, 1, 2, 3, 4, 5];
+  const [row, count, i, stop, entry, other, id] = [6, 7, 8, 9, 10, 11, 12];
+  const notThere: Code = [...i32Const(-1), ...set(id)];
+  const differs = (load: Code, ne: Code): Code =>
+    ifTrue([...get(i), ...load, ...get(other), ...load, ...ne], [...notThere, ...get(stop), ...set(i)]);
+  const compared: Code = [
+    ...[...get(entry), ...i32Load(12), ...set(id), ...get(entry), ...i32Load(8), ...set(other)],
+    ...loopUntil(
+      [...get(i), ...i32Const(8), ...i32Add, ...get(stop), ...i32GtU],
+      [...differs(i64Load(0), i64Ne), ...add(i, 8), ...add(other, 8)],
+    ),
+    ...loopUntil(
+      [...get(i), ...get(stop), ...i32GeU],
+      [...differs(i32LoadByte(0), i32Ne), ...add(i, 1), ...add(other, 1)],
+    ),
+  ];
+  const hash: Code = [...get(hashes), ...i32Load(0)];
+  const one: Code = [
+    ...[...get(texts), ...i32Load(0), ...set(i), ...get(texts), ...i32Load(4), ...set(stop)],
+    ...[...get(recent), ...hash, ...i32Const(RECENT - 1), ...i32And, ...i32Const(4), ...i32Shl, ...i32Add],
+    ...[...set(entry), ...notThere],
+    ...ifTrue(
+      [
+        ...[...get(entry), ...i32Load(0), ...hash, ...i32Xor],
+        ...[...get(entry), ...i32Load(4), ...get(stop), ...get(i), ...i32Sub, ...i32Xor, ...i32Or, ...i32Eqz],
+      ],
+      compared,
+    ),
+    ...[...get(ids), ...get(id), ...i32Store(0)],
+    ...ifTrue(
+      [...get(id), ...i32Const(-1), ...i32Xor, ...i32Eqz],
+      [...get(missed), ...get(row), ...i32Store(0), ...add(missed, 4), ...add(count, 1)],
+    ),
+    ...[...add(texts, 8), ...add(hashes, 4), ...add(ids, 4), ...add(row, 1)],
+  ];
+  return {
+    name: "findRecent",
+    params: 6,
+    results: 1,
+    locals: [{ count: 7, type: I32 }],
+    body: [...loopUntil([...get(row), ...get(rows), ...i32GeU], one), ...get(count)],
   };
 }
 

@@ -1,14 +1,15 @@
 /**
  * The values of a dictionary: entries in numbered slots (ids), found by their bytes through a hash table (bucket-lines.ts), the bytes in a heap.
  *
- * Single values are looked for one after the other. Texts in the heap's window come many at a time, and then what each lookup will read is read for
- * all of them first, so that the machine fetches it side by side: a table of a million values is larger than any cache.
+ * Single values are looked for one after the other. Texts in the heap's window come many at a time. Most columns of texts have few values: those met again
+ * lately are known to the heap, which finds them by itself. Of the others, what each lookup will read is read for all of them first, so that the
+ * machine fetches it side by side: a table of a million values is larger than any cache.
  */
 import { assert } from "../base/assert.ts";
 import { BucketLines, LINE_COUNT, LINE_ENTRIES, LINE_OVERFLOW } from "./bucket-lines.ts";
 import { Marks } from "./marks.ts";
 import { GrowingMemory, Int32List } from "./memory.ts";
-import { HASHES_WORD, TEXTS_WORD, TextHeap } from "./text-heap.ts";
+import { HASHES_WORD, IDS_WORD, MISSED_WORD, TEXTS_WORD, TextHeap } from "./text-heap.ts";
 
 // An entry is six words.
 export const OFFSET = 0; // in the heap, in units of 8 bytes
@@ -128,6 +129,7 @@ export class TextTable {
     const E = this.E;
     const at = id * ENTRY_WORDS;
     this.#lines.remove(E[at + HASH] as number, id);
+    this.heap.forget(id, E[at + HASH] as number);
     this.heap.free(E[at + OFFSET] as number, E[at + LENGTH] as number);
     E[at + LENGTH] = -1;
     this.live--;
@@ -138,15 +140,22 @@ export class TextTable {
   /** Ids of the first `rows` texts in the window, to ids[at ..]; each that is new is added and told to `added`. */
   findLoaded(ids: Int32Array, at: number, rows: number, added: Int32List): void {
     this.#entries.ensure((this.highWater + rows) * ENTRY_WORDS * 4);
-    this.#findHashes(ids, at, rows);
+    const { heap } = this;
+    const missed = heap.findRecent(rows);
+    for (let r = 0; r < rows; r++) ids[at + r] = heap.I[IDS_WORD + r] as number;
+    if (missed === 0) return;
+    this.#findHashes(ids, at, missed);
     let missing = 0;
-    for (let r = 0; r < rows; r++) {
+    for (let m = 0; m < missed; m++) {
+      const r = heap.I[MISSED_WORD + m] as number;
       let id = ids[at + r] as number;
       if (id >= 0 && !this.#isLoaded(id, r)) ids[at + r] = id = this.#findOne(r);
       if (id < 0) missing++;
+      else this.#remember(id);
     }
     if (missing === 0) return;
-    for (let r = 0; r < rows; r++) {
+    for (let m = 0; m < missed; m++) {
+      const r = heap.I[MISSED_WORD + m] as number;
       if ((ids[at + r] as number) >= 0) continue;
       // The same may stand in the window twice.
       let id = this.#findOne(r);
@@ -155,17 +164,23 @@ export class TextTable {
     }
   }
 
-  /** Ids that have the hashes of the window's texts, -1 for none. Lines are read before they are needed, and so are the entries found. */
-  #findHashes(ids: Int32Array, at: number, rows: number): void {
+  #remember(id: number): void {
+    const { E } = this;
+    const e = id * ENTRY_WORDS;
+    this.heap.remember(id, E[e + HASH] as number, E[e + LENGTH] as number, E[e + OFFSET] as number);
+  }
+
+  /** Ids that have the hashes of the window's texts not met lately, -1 for none. Lines are read before they are needed, and so are the entries found. */
+  #findHashes(ids: Int32Array, at: number, missed: number): void {
     const { I } = this.heap;
     const E = this.E;
     const lines = this.#lines;
+    const hash = (m: number): number => I[HASHES_WORD + (I[MISSED_WORD + m] as number)] as number;
     let sum = 0;
-    if (this.live > LARGE)
-      for (let r = 0; r < rows; r++) sum ^= lines.B[lines.lineOf(I[HASHES_WORD + r] as number)] as number;
-    for (let r = 0; r < rows; r++) {
-      const id = this.#first(I[HASHES_WORD + r] as number);
-      ids[at + r] = id;
+    if (this.live > LARGE) for (let m = 0; m < missed; m++) sum ^= lines.B[lines.lineOf(hash(m))] as number;
+    for (let m = 0; m < missed; m++) {
+      const id = this.#first(hash(m));
+      ids[at + (I[MISSED_WORD + m] as number)] = id;
       if (id >= 0) sum ^= E[id * ENTRY_WORDS] as number;
     }
     sink.value = sum;

@@ -85,6 +85,34 @@ describe("a column of texts", () => {
     );
   });
 
+  test("finds values met lately, until they are freed, and not those that take their ids", () => {
+    // More values than are remembered, some of them often.
+    const value = fc.oneof(
+      fc.nat(6).map((n) => `often ${n}`),
+      fc.nat(4_000).map((n) => `value ${n} of many`),
+      fc.constant(""),
+    );
+    const round = fc.record({
+      values: fc.array(value, { minLength: 20, maxLength: 400 }),
+      frees: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(round, { maxLength: 8 }), (rounds) => {
+        const dictionary = new Dictionary();
+        for (const { values, frees } of rounds) {
+          const found = ids(dictionary, values);
+          values.forEach((text, i) => {
+            expect(dictionary.isLive(found[i]!)).toBe(true);
+            expect(dictionary.string(found[i]!)).toBe(text);
+            expect(dictionary.internString(text)).toBe(found[i]);
+          });
+          if (frees) dictionary.collect();
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   test("goes through the window in pieces, and past it where one text is larger", () => {
     const dictionary = new Dictionary();
     const values = Array.from({ length: 200 }, (_, i) =>

@@ -26,6 +26,8 @@ export interface EntryCode {
   readonly insert: (slot: number) => void;
   /** The same for the first `count` slots of a list. */
   readonly insertAll: (slots: Int32Array, count: number) => void;
+  /** The same for slots that are in the first index already. */
+  readonly insertEntered: (slots: Int32Array, count: number) => void;
   /** Takes it out of all indexes, gives its references back, and marks the slot as free. */
   readonly leave: (slot: number) => void;
 }
@@ -46,6 +48,12 @@ export function entryCode(
   const whole = indexes.map((index, i) =>
     "insertAll" in index ? `index${i}.insertAll(slots, count);` : each(`index${i}.insert(slots[i]);`),
   );
+  const all = (entries: readonly string[]) => `for (let i = 0; i < count; i++) retain(slots[i]);
+      ${entries.join("\n      ")}
+      ${each(growthNames.map((name) => `${name}.inserted(slots[i]);`).join(" "))}
+      store.live += count;
+      born.pushAll(slots, count);
+      if (touched.slots !== null) for (let i = 0; i < count; i++) touched.slots.add(slots[i]);`;
   const source = `"use strict"; const { retain, release } = references, { born } = store; return {
     insert(slot) {
       retain(slot);
@@ -56,12 +64,10 @@ export function entryCode(
       if (touched.slots !== null) touched.slots.add(slot);
     },
     insertAll(slots, count) {
-      for (let i = 0; i < count; i++) retain(slots[i]);
-      ${whole.join("\n      ")}
-      ${each(growthNames.map((name) => `${name}.inserted(slots[i]);`).join(" "))}
-      store.live += count;
-      born.pushAll(slots, count);
-      if (touched.slots !== null) for (let i = 0; i < count; i++) touched.slots.add(slots[i]);
+      ${all(whole)}
+    },
+    insertEntered(slots, count) {
+      ${all(whole.slice(1))}
     },
     leave(slot) {
       ${calls(indexNames, "remove")}

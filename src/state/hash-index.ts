@@ -46,6 +46,11 @@ export interface HashIndex {
   readonly insert: (slot: number) => void;
   /** insert() for each of the first n. */
   readonly insertAll: (slots: Int32Array, n: number) => void;
+  /**
+   * For unique ones: as insertAll(), but a slot is left out where one with its key is there; met[i] is that one, the newest of them, else -1. Gives how
+   * many were left out.
+   */
+  readonly insertNew: (slots: Int32Array, n: number, met: Int32Array) => number;
   readonly remove: (slot: number) => void;
   /** Gives its memory back; it is empty. */
   readonly clear: () => void;
@@ -96,7 +101,7 @@ type Make = (
   hashDouble: (v: number) => number,
   hashMore: (h: number, k: number) => number,
   scratch: { hashes: Int32Array; read: number },
-) => Pick<HashIndex, "find" | "like" | "touch" | "next" | "insert" | "insertAll" | "remove"> & {
+) => Pick<HashIndex, "find" | "like" | "touch" | "next" | "insert" | "insertAll" | "insertNew" | "remove"> & {
   readonly hashAll: (slots: Int32Array, n: number) => Int32Array;
 };
 
@@ -127,6 +132,7 @@ export function createHashIndex(store: Rows, spec: HashIndexSpec): HashIndex {
     next: code.next,
     insert: code.insert,
     insertAll: code.insertAll,
+    insertNew: code.insertNew,
     remove: code.remove,
     clear: () => {
       links.clear();
@@ -289,8 +295,21 @@ function uniqueSource(store: Rows, spec: HashIndexSpec): string {
   function insert(slot) { buckets.insert(hashOf(slot), slot); }
   ${hashAllSource(key, stride)}
   function insertAll(slots, n) { buckets.insertAll(hashAll(slots, n), slots, n); }
+  function insertNew(slots, n, met) {
+    const hashes = hashAll(slots, n), I = store.I, F = store.F;
+    let left = 0;
+    for (let r = 0; r < n; r++) {
+      const slot = slots[r], h = hashes[r], c = slot * ${stride};
+      met[r] = -1;
+      search: {
+        ${eachEntry(`const b = e * ${stride}; if (${key.equalRows}) { met[r] = e; left++; break search; }`)}
+        buckets.insert(h, slot);
+      }
+    }
+    return left;
+  }
   function remove(slot) { buckets.remove(hashOf(slot), slot); }
-  return { find, like, touch, next, insert, insertAll, remove, hashAll };`;
+  return { find, like, touch, next, insert, insertAll, insertNew, remove, hashAll };`;
 }
 
 function multiSource(store: Rows, spec: HashIndexSpec): string {
@@ -326,5 +345,6 @@ function multiSource(store: Rows, spec: HashIndexSpec): string {
     else if (after !== 0) buckets.replace(hashOf(slot), slot, after - 1);
     else buckets.remove(hashOf(slot), slot);
   }
-  return { find, like, touch, next, insert, insertAll, remove, hashAll };`;
+  function insertNew() { throw new Error("broken invariant: rows of an index that is not unique are all new"); }
+  return { find, like, touch, next, insert, insertAll, insertNew, remove, hashAll };`;
 }

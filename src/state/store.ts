@@ -70,13 +70,16 @@ export class Store implements Rows, ColdHost {
   readonly write: RowCode["write"];
   readonly read: RowCode["read"];
   readonly same: RowCode["same"];
+  /** Counts a row's references, and gives them back: of one born in this step, around a change of columns that no index is on. */
+  readonly retain: RowCode["retain"];
+  readonly release: RowCode["release"];
   /** Enters the row into all indexes, counts its references, journals it. */
   insert: EntryCode["insert"];
   /** The same for the first `count` slots of a list. */
   insertAll: EntryCode["insertAll"];
+  #insertEntered: EntryCode["insertEntered"];
   #leave: EntryCode["leave"];
   readonly #memory = new GrowingMemory();
-  readonly #references: Pick<RowCode, "retain" | "release">;
   readonly #free = new Int32List();
   /** Freed within this step: not given out again before the next, so that `born` names each slot once. */
   readonly #limbo = new Int32List();
@@ -103,8 +106,13 @@ export class Store implements Rows, ColdHost {
     this.write = code.write;
     this.read = code.read;
     this.same = code.same;
-    this.#references = code;
-    ({ insert: this.insert, insertAll: this.insertAll, leave: this.#leave } = this.#entryCode());
+    this.retain = code.retain;
+    this.release = code.release;
+    const entry = this.#entryCode();
+    this.insert = entry.insert;
+    this.insertAll = entry.insertAll;
+    this.#insertEntered = entry.insertEntered;
+    this.#leave = entry.leave;
   }
 
   /** Bytes in use: rows and indexes. */
@@ -260,12 +268,42 @@ export class Store implements Rows, ColdHost {
   }
 
   #indexesChanged(): void {
-    ({ insert: this.insert, insertAll: this.insertAll, leave: this.#leave } = this.#entryCode());
+    const entry = this.#entryCode();
+    this.insert = entry.insert;
+    this.insertAll = entry.insertAll;
+    this.#insertEntered = entry.insertEntered;
+    this.#leave = entry.leave;
+  }
+
+  /**
+   * Enters those of the first `count` slots whose key the first index made, a unique one, does not have, not even of a dead row. The others are free
+   * again, and their places in the list are the first of `met`; gives how many they are.
+   */
+  insertNew(slots: Int32Array, count: number, met: Int32Array): number {
+    const index = this.#hashIndexes[0];
+    assert(index?.spec.unique === true, "new rows are told by the first index");
+    if (index.insertNew(slots, count, met) === 0) {
+      this.#insertEntered(slots, count);
+      return 0;
+    }
+    const { birthWord, strideWords } = this.layout;
+    let others = 0;
+    for (let i = 0; i < count; i++) {
+      const slot = slots[i] as number;
+      if ((met[i] as number) < 0) slots[i - others] = slot;
+      else {
+        this.I[slot * strideWords + birthWord] = LIVE;
+        this.#free.push(slot);
+        met[others++] = i;
+      }
+    }
+    this.#insertEntered(slots, count - others);
+    return others;
   }
 
   #entryCode(): EntryCode {
     const indexes = [...this.#hashIndexes, ...this.#orderedIndexes];
-    return entryCode(this, this.#touched, this.#references, indexes, this.#growths);
+    return entryCode(this, this.#touched, this, indexes, this.#growths);
   }
 
   /** One user of the index less; with the last one it goes. Every hashIndex() and orderedIndex() call made one. */
@@ -291,6 +329,11 @@ export class Store implements Rows, ColdHost {
 
   get orderedIndexes(): readonly OrderedIndex[] {
     return this.#orderedIndexes;
+  }
+
+  /** Whether no more than one index is there, or being made. */
+  get hasOneIndex(): boolean {
+    return this.#hashIndexes.length + this.#orderedIndexes.length + this.#growths.length <= 1;
   }
 
   /**
@@ -391,7 +434,7 @@ export class Store implements Rows, ColdHost {
     const { birthWord, strideWords } = this.layout;
     const end = Math.min(this.highWater, this.#released + rowsMax);
     for (; this.#released < end; this.#released++) {
-      if (this.I[this.#released * strideWords + birthWord] !== LIVE) this.#references.release(this.#released);
+      if (this.I[this.#released * strideWords + birthWord] !== LIVE) this.release(this.#released);
     }
     return this.#released === this.highWater;
   }
@@ -479,7 +522,7 @@ export class Store implements Rows, ColdHost {
     const { highWater } = this;
     for (const index of this.#hashIndexes) index.reserve(Math.max(1, highWater), highWater);
     const fillings = this.#hashIndexes.map((index) => index.filling(highWater));
-    const { restore, list } = restoreCode(this, this.#references, this.#free);
+    const { restore, list } = restoreCode(this, this, this.#free);
     const slots = new Int32Array(PIECE_SLOTS);
     for (let from = 0; from < highWater; from += PIECE_SLOTS) {
       const count = restore(from, Math.min(highWater, from + PIECE_SLOTS), epoch, slots);

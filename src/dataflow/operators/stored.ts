@@ -101,6 +101,10 @@ function indexOf(store: Store, { mode, key, columns }: CollectionSpec): HashInde
 
 /** Slots of rows that enter together: nobody enters rows while another does. */
 const together = new Int32Array(CHUNK_ROWS);
+/** Those of them whose equals are there. */
+const equals = new Int32Array(CHUNK_ROWS);
+/** Chunks that are taken row by row, after one of which many rows had their equals there. */
+const CHUNKS_WITH_EQUALS = 16;
 
 /** Takes the changes of a chunk into the store, whose first columns are the spec's. */
 export function applier(
@@ -109,9 +113,9 @@ export function applier(
   index: HashIndex | null,
 ): { apply: (chunk: Chunk) => void; source: string } {
   const source = applySource(store, spec, index);
-  const make = new Function("store", "find", "touch", "sink", "lost", "tooMany", "slots", source);
+  const make = new Function("store", "find", "touch", "sink", "lost", "tooMany", "slots", "met", source);
   const lost = (): EvertError => lostRow(spec.label);
-  const apply = make(store, index?.find, index?.touch, sink, lost, tooMany, together);
+  const apply = make(store, index?.find, index?.touch, sink, lost, tooMany, together, equals);
   return { apply, source };
 }
 
@@ -180,16 +184,31 @@ function applySource(
       }`;
       break;
   }
-  const enter = `for (let r = 0; r < rows; r++) {
-        const t = store.alloc(), b = t * ${stride}; ${write} ${mode === "append" ? `I[b + ${weightWord}] = W[r];` : ""}
+  const writeAll = `for (let r = 0; r < rows; r++) {
+        const t = store.alloc(), b = t * ${stride}; ${write} ${mode === "keyed" || mode === "set" ? "" : `I[b + ${weightWord}] = W[r];`}
         slots[r] = t;
-      }
+      }`;
+  const enter = `${writeAll}
       store.insertAll(slots, rows);`;
   const oneByOne = `${key === "" ? "" : touchLoop(key, "0", "rows")}
     for (let r = 0; r < rows; r++) {
       const w = W[r];
       ${body}
     }`;
+  // Most rows that come are new: they enter together, and those that are not are taken after them. The order makes no difference.
+  const enterNew = `let come = 0;
+    while (come < rows && W[come] > 0) come++;
+    if (come === rows && --withEquals < 0) {
+      ${writeAll}
+      const others = store.insertNew(slots, rows, met);
+      withEquals = others * 4 > rows ? ${CHUNKS_WITH_EQUALS} : 0;
+      for (let o = 0; o < others; o++) {
+        const r = met[o], w = W[r];
+        ${body}
+      }
+      return;
+    }
+    ${oneByOne}`;
   // Rows that come and need not be looked for enter together.
   const bodies: Partial<Record<CollectionMode, string>> = {
     append: `for (let r = 0; r < rows; r++) if (W[r] < 0) throw lost();
@@ -198,8 +217,12 @@ function applySource(
     while (come < rows && W[come] === 1) come++;
     if (come === rows) { ${enter} return; }
     ${oneByOne}`,
+    bag: enterNew,
+    distinct: enterNew,
+    set: enterNew,
   };
-  return `"use strict"; return function apply(chunk) {
+  return `"use strict"; let withEquals = 0;
+  return function apply(chunk) {
     const rows = chunk.length;
     store.reserve(rows);
     const I = store.I, F = store.F, W = chunk.weights, epoch = store.epoch;

@@ -4,10 +4,13 @@ import { allOf, type CompileContext, fromRows, type Stored, whole } from "./comp
 import { identityOf } from "./identity.ts";
 import type { Node } from "./node.ts";
 import { BOUNDED_LIMIT_MAX, BoundedTop } from "./operators/bounded-top.ts";
+import { FirstRow } from "./operators/first-row.ts";
 import { TopK } from "./operators/top-k.ts";
 
 export function topKNode(compiler: CompileContext, plan: TopKPlan, columns: readonly number[]): Node {
   const { input, limit, offset, partition, order, ties } = plan;
+  const first = firstRow(compiler, plan);
+  if (first !== null) return compiler.storeRows(first, columns);
   if (!ties && input.appendOnly && limit !== null && offset === 0 && limit <= BOUNDED_LIMIT_MAX) {
     return compiler.storeRows(boundedTop(compiler, plan, limit), columns);
   }
@@ -34,6 +37,21 @@ export function topKNode(compiler: CompileContext, plan: TopKPlan, columns: read
     };
     return new TopK(spec, node);
   });
+}
+
+/** A store that has one row of each partition of rows that only come; null: the plan is not of that kind. */
+export function firstRow(compiler: CompileContext, plan: TopKPlan): Stored | null {
+  const { input, limit, offset, ties, order } = plan;
+  if (ties || !input.appendOnly || limit !== 1 || offset !== 0) return null;
+  const identity = `first row ${identityOf(plan)}`;
+  const node = compiler.node(identity, () => {
+    const rows = compiler.rows(input, allOf(plan));
+    const label = `first rows of ${rows.label}`;
+    const partition = [...new Set(plan.partition)];
+    const spec = { identity, label, columns: plan.schema.fields, partition, order };
+    return new FirstRow(spec, fromRows(rows), compiler.dictionary);
+  });
+  return whole(node, plan);
 }
 
 function boundedTop(compiler: CompileContext, plan: TopKPlan, limit: number): Stored {

@@ -37,7 +37,7 @@ import { mapFunctionNode, seriesNode, tableFunctionNode } from "./compile-functi
 import { aggregateNode } from "./compile-group.ts";
 import { asOfJoinNode, joinNode } from "./compile-join.ts";
 import { temporalNode } from "./compile-temporal.ts";
-import { topKNode } from "./compile-top.ts";
+import { firstRow, topKNode } from "./compile-top.ts";
 import { isFallibleWindow, windowNode } from "./compile-window.ts";
 import type { Graph } from "./graph.ts";
 import { identityOf } from "./identity.ts";
@@ -98,8 +98,24 @@ export class Compiler implements CompileContext {
   }
 
   /** The rows of a view, for its readers: unique by the plan's key, or else by all columns with a weight. */
-  result(plan: Plan): Collection {
-    return this.collection(plan, allOf(plan), plan.key === null ? "bag" : "keyed").node as Collection;
+  result(plan: Plan): StoredNode {
+    return this.#kept(plan) ?? this.collection(plan, allOf(plan), plan.key === null ? "bag" : "keyed").node;
+  }
+
+  /** The operator that keeps the plan's rows anyway, just as a view has them; else null. */
+  #kept(plan: Plan): StoredNode | null {
+    let at = plan;
+    while (at.kind === "project" && isPlain(stageOf(at))) at = at.input;
+    const stored = at.kind === "topK" ? this.#shared(plan) : null;
+    if (stored === null) return null;
+    const { node, columns } = stored;
+    const { length } = node.store.layout.columns;
+    return sameNumbers(
+      columns,
+      Array.from({ length }, (_, i) => i),
+    ) && sameNumbers(node.key, plan.key)
+      ? node
+      : null;
   }
 
   // ---- rows -------------------------------------------------------------------------------------------------------
@@ -334,6 +350,8 @@ export class Compiler implements CompileContext {
         return plan.input.key !== null ? this.#shared(plan.input) : this.#distinct(plan);
       case "recursive":
         return this.#recursion(plan);
+      case "topK":
+        return firstRow(this, plan);
       case "filter":
       case "mapFunction":
       case "series":
@@ -342,7 +360,6 @@ export class Compiler implements CompileContext {
       case "group":
       case "union":
       case "setOperation":
-      case "topK":
       case "tableFunction":
       case "window":
       case "recursiveRef":
@@ -446,4 +463,8 @@ export class Compiler implements CompileContext {
       return outer as unknown as N;
     return this.graph.add(make());
   }
+}
+
+function sameNumbers(a: readonly number[] | null, b: readonly number[] | null): boolean {
+  return a !== null && b !== null && a.length === b.length && a.every((n, i) => n === b[i]);
 }

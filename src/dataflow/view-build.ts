@@ -25,7 +25,7 @@ import type { Node } from "./node.ts";
 import type { OperatorStats } from "./operator-stats.ts";
 import { AsOfJoin } from "./operators/as-of-join.ts";
 import type { RecursionLimits } from "./operators/recursion-limits.ts";
-import { type Collection, StoredNode } from "./operators/stored.ts";
+import { StoredNode } from "./operators/stored.ts";
 import { streamIdentity } from "./operators/stream.ts";
 import { Table, TableChanges, tableIdentity } from "./operators/table.ts";
 import type { StateLimits } from "./state-limits.ts";
@@ -92,8 +92,8 @@ export interface BuildContext {
   /** The live circuit's last complete epoch. */
   now(): number;
   /** These rows as a view among the others. */
-  view(node: Collection): View;
-  finish(node: Collection): ViewNode;
+  view(node: StoredNode): View;
+  finish(node: StoredNode): ViewNode;
   done(build: ViewBuild): void;
 }
 
@@ -112,7 +112,7 @@ export class ViewBuild implements Build {
   readonly ordered: boolean;
   readonly #context: BuildContext;
   readonly #graph: Graph;
-  readonly #node: Collection;
+  readonly #node: StoredNode;
   readonly #view: View;
   #epoch = -1;
   #pins: Pin[] = [];
@@ -288,7 +288,7 @@ export class ViewBuild implements Build {
       }
       this.#move(node, replaced);
     }
-    const view = this.#context.finish((replaced.get(this.#node) ?? this.#node) as Collection);
+    const view = this.#context.finish((replaced.get(this.#node) ?? this.#node) as StoredNode);
     this.#close();
     return view;
   }

@@ -6,7 +6,7 @@ import type { Store } from "../state/store.ts";
 import type { ErrorCollection } from "./error-collection.ts";
 import type { Node } from "./node.ts";
 import { type OperatorStats, operatorStats } from "./operator-stats.ts";
-import type { Collection } from "./operators/stored.ts";
+import type { StoredNode } from "./operators/stored.ts";
 
 export type OnError = "fail" | "skip";
 
@@ -33,13 +33,13 @@ export class View implements ViewNode {
   readonly plan: Plan;
   readonly onError: OnError;
   /** Replaced when an equal node takes its place. */
-  node: Collection;
+  node: StoredNode;
   readonly #others: (id: number) => View | undefined;
   /** Last complete epoch. */
   readonly #now: () => number;
 
   constructor(
-    spec: { id: number; name: string; plan: Plan; onError: OnError; node: Collection },
+    spec: { id: number; name: string; plan: Plan; onError: OnError; node: StoredNode },
     others: (id: number) => View | undefined,
     now: () => number,
   ) {

@@ -29,7 +29,7 @@ import type { Store } from "../state/store.ts";
 import { nextTurn } from "./stepper.ts";
 
 /** Changes whenever a store's rows or an operator's use of them change meaning; older checkpoints are then rebuilt. */
-export const STATE_FORMAT = 6;
+export const STATE_FORMAT = 7;
 
 export interface StoreHandle {
   /** Stable over restarts for the same plans. */

@@ -401,7 +401,7 @@ export class Store implements Rows, ColdHost {
 
   /** Enters a row that was cold into the indexes: it was alive all the time, so it is in no journal. */
   admit(slot: number): void {
-    this.#references.retain(slot);
+    this.retain(slot);
     for (const index of this.#hashIndexes) index.insert(slot);
     for (const index of this.#orderedIndexes) index.insert(slot);
     for (const growth of this.#growths) growth.inserted(slot);

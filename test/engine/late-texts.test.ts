@@ -17,12 +17,23 @@ const queries: Readonly<Record<string, string>> = {
   passed: "SELECT a, id, b, a AS again FROM passed_in WHERE n > 3",
   looked: "SELECT b, lower(a) AS a FROM looked_in WHERE a <> 'x' AND n < 6",
   last: ranked(1, "last_in", "n DESC"),
+  last_whole: `SELECT DISTINCT ON (k) id, k, n, a, b FROM whole_in ORDER BY k, n DESC, id`,
+  last_tied: ranked(1, "last_tied_in", "n % 2"),
   best: ranked(3, "best_in", "n, b DESC NULLS LAST"),
   tied: ranked(2, "tied_in", "id % 2"),
   shared_once: "SELECT a FROM shared_in WHERE n = 1",
   shared_twice: "SELECT a, b FROM shared_in WHERE n = 2",
 };
-const topics = ["passed_in", "looked_in", "last_in", "best_in", "tied_in", "shared_in"];
+const topics = [
+  "passed_in",
+  "looked_in",
+  "last_in",
+  "whole_in",
+  "last_tied_in",
+  "best_in",
+  "tied_in",
+  "shared_in",
+];
 
 async function define(db: Database): Promise<void> {
   for (const topic of topics)

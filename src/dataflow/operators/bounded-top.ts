@@ -1,11 +1,11 @@
 /**
  * The first `limit` rows of each partition over an input that only grows, for small limits: each partition's rows hang in a list of
- * at most that many, and a new row either takes the last one's place or is dropped at once. Its rows are the answer. Texts may come late, and are
+ * at most that many, and a new row either takes the last one's place or is dropped at once (one row of each: first-row.ts). Its rows are the answer. Texts may come late, and are
  * interned for those rows that are still there at the end of their chunk (late-rows.ts).
  */
 import type { OrderItem } from "../../plan/plan.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
-import { compareCode, comparePrintedCode, mayPrintDifferently, orderHelpers } from "../../state/equality.ts";
+import { orderHelpers } from "../../state/equality.ts";
 import type { LayoutColumn } from "../../state/layout.ts";
 import { LIVE, Store } from "../../state/store.ts";
 import type { Chunk } from "../chunk.ts";
@@ -13,6 +13,7 @@ import { lostRow } from "../lost-row.ts";
 import type { Interest, Source } from "../node.ts";
 import { LateRows } from "./late-rows.ts";
 import { declareColumns, findArguments, readers, writeRow } from "./row-code.ts";
+import { compareRowsCode } from "./row-order-code.ts";
 import { StoredNode } from "./stored.ts";
 
 /** Above this a walk through a partition's list costs more than an ordered index. */
@@ -76,8 +77,13 @@ export class BoundedTop extends StoredNode {
 function applySource(store: Store, { columns, partition, order, limit }: BoundedTopSpec): string {
   const { layout } = store;
   const { strideWords: stride, birthWord, deathWord } = layout;
+  const { read, isNull } = readers(layout, "I", "F");
+  const at = (b: string) => ({ read: (c: number) => read(c, b), isNull: (c: number) => isNull(c, b) });
   return `"use strict"; const dictionary = store.dictionary;
-  ${compareSource(store, partition, order)}
+  function compare(x, y) {
+    const I = store.I, F = store.F, b = x * ${stride}, c = y * ${stride};
+    ${compareRowsCode(store, partition, order, at("b"), at("c"), "if (late.isOn) late.fill();")}
+  }
   // A slot for the row in hand: it becomes a row of the store only if it is kept.
   let spare = -1;
   return function apply(chunk) {
@@ -114,42 +120,4 @@ function applySource(store: Store, { columns, partition, order, limit }: Bounded
     }
     if (spare >= 0) I[spare * ${stride} + ${birthWord}] = ${LIVE};
   };`;
-}
-
-/** Order of two rows: the order items, then all other columns ascending, then how equal values print. As in state/ordered-index.ts. */
-function compareSource(
-  { layout, dictionary }: Store,
-  partition: readonly number[],
-  order: readonly OrderItem[],
-): string {
-  const { read, isNull } = readers(layout, "I", "F");
-  const typeOf = (c: number) => layout.columns[c]!.type;
-  const difference = (c: number): string =>
-    compareCode(dictionary, "dictionary", typeOf(c), read(c, "b"), read(c, "c"));
-  const item = ({ column: c, descending, nullsFirst }: OrderItem): string => {
-    const compareValues = `d = ${difference(c)}; if (d !== 0) return ${descending ? "-d" : "d"};`;
-    if (!layout.columns[c]!.nullable) return compareValues;
-    return `m = ${isNull(c, "b")}; n = ${isNull(c, "c")}; if (m !== n) return ${nullsFirst ? "n - m" : "m - n"}; if (m === 0) { ${compareValues} }`;
-  };
-  const ordered = new Set([...order.map((o) => o.column), ...partition]);
-  const rest = layout.columns.map((_, i) => i).filter((i) => !ordered.has(i));
-  const printed = layout.columns
-    .map((_, i) => i)
-    .filter((i) => mayPrintDifferently(dictionary, typeOf(i)))
-    .map((c) => {
-      const difference = comparePrintedCode("dictionary", typeOf(c), read(c, "b"), read(c, "c"));
-      return `d = ${difference}; if (d !== 0) return d;`;
-    });
-  const lines = [
-    ...order.map(item),
-    "if (late.isOn) late.fill();",
-    ...rest.map((column) => item({ column, descending: false, nullsFirst: false })),
-    ...printed,
-  ];
-  return `function compare(x, y) {
-    const I = store.I, F = store.F, b = x * ${layout.strideWords}, c = y * ${layout.strideWords};
-    let d = 0, m = 0, n = 0;
-    ${lines.join("\n    ")}
-    return 0;
-  }`;
 }

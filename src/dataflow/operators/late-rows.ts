@@ -6,6 +6,9 @@
  * 2. inserted() notes a row of the chunk that was entered.
  * 3. end(): of the rows noted that are alive, texts are interned, a column at a time, and put into the rows.
  *
+ * Where a row of the chunk may be written over by another, note() keeps in the row itself, in the place of its first late text, which row of the chunk it is,
+ * and forget() finds it there.
+ *
  * Who compares texts before then calls fill(): all texts of the chunk are interned, and none is late any more.
  */
 import { assert } from "../../base/assert.ts";
@@ -27,9 +30,9 @@ export class LateRows {
   readonly #decisive: ReadonlySet<number>;
   /** Whether texts of the chunk in hand are to come. */
   isOn = false;
-  /** The row of the chunk in hand, and its slot, set before inserted() and fill(). */
+  /** The row of the chunk in hand, and its slot, set before inserted() and fill(); -1: it has none yet. */
   row = 0;
-  slot = 0;
+  slot = -1;
   #chunk: Chunk | null = null;
   #late: Late[] = [];
   #count = 0;
@@ -63,6 +66,25 @@ export class LateRows {
     slots[this.#count++] = this.slot;
   }
 
+  /** The row in hand was written into the slot: as inserted(), for a slot that may be written over. */
+  note(slot: number): void {
+    this.#store.I[this.#noteWord(slot)] = this.#count;
+    this.slot = slot;
+    this.inserted();
+    this.slot = -1;
+  }
+
+  /** The slot, of this step, is about to be written over: what was noted of it counts no more. */
+  forget(slot: number): void {
+    const word = this.#noteWord(slot);
+    const { I } = this.#store;
+    const noted = I[word] as number;
+    // A number of another meaning is that of no row noted for this slot.
+    if (noted >= this.#count || slots[noted] !== slot) return;
+    slots[noted] = -1;
+    I[word] = 0;
+  }
+
   /** Interns all texts of the chunk. */
   fill(): void {
     const chunk = this.#chunk as Chunk;
@@ -72,6 +94,7 @@ export class LateRows {
     for (const { texts, column } of this.#late) {
       const filled = chunk.columns[column] as Int32Array;
       texts.intern(all, chunk.length, filled);
+      if (this.slot < 0) continue;
       // The row in hand is in no index and counts no references yet.
       I[this.slot * layout.strideWords + layout.words[column]!] = filled[this.row] as number;
     }
@@ -82,6 +105,7 @@ export class LateRows {
     this.isOn = false;
     this.#chunk = null;
     const count = this.#leaveOutDead();
+    this.#count = 0;
     const { layout, dictionary, I } = this.#store;
     for (const { texts, column } of this.#late) {
       texts.intern(rows, count, ids);
@@ -95,12 +119,18 @@ export class LateRows {
     }
   }
 
+  #noteWord(slot: number): number {
+    const { layout } = this.#store;
+    return slot * layout.strideWords + layout.words[(this.#late[0] as Late).column]!;
+  }
+
   #leaveOutDead(): number {
     const { layout, epoch, I } = this.#store;
     const { strideWords, birthWord, deathWord } = layout;
     let count = 0;
     for (let i = 0; i < this.#count; i++) {
       const slot = slots[i] as number;
+      if (slot < 0) continue;
       const base = slot * strideWords;
       if (I[base + birthWord] !== epoch || I[base + deathWord] !== LIVE) continue;
       rows[count] = rows[i] as number;

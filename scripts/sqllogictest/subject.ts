@@ -1,5 +1,5 @@
 /** What answers: this database, in this process on a disk in memory; and PostgreSQL (PGlite), which judges what failed. */
-import { PGlite } from "@electric-sql/pglite";
+import { PGlite, types } from "@electric-sql/pglite";
 import type { Database } from "../../src/engine/database.ts";
 import { openEngine } from "../../src/engine/open-engine.ts";
 import { SimulatedClock } from "../../src/testing/simulated-clock.ts";
@@ -33,13 +33,17 @@ export async function openEvert(): Promise<Subject & { settled(): Promise<void> 
   };
 }
 
+/** Values as PostgreSQL writes them: a number of JavaScript would lose the sign of -0. */
+const asText = Object.fromEntries(Object.values(types).map((oid) => [oid, (value: string) => value]));
+
 export async function openPostgres(): Promise<Subject> {
   const postgres = await PGlite.create();
   return {
     async run(sql) {
-      const asText = (value: string): string => value;
-      const parsers = new Proxy({}, { get: () => asText });
-      const { rows } = await postgres.query<(string | null)[]>(sql, [], { rowMode: "array", parsers });
+      const { rows } = await postgres.query<(string | null)[]>(sql, [], {
+        rowMode: "array",
+        parsers: asText,
+      });
       return rows;
     },
     close: () => postgres.close(),

@@ -62,6 +62,12 @@ describe("the runner", () => {
     expect([disputed, failures.length]).toEqual([3, 0]);
   }, 60_000);
 
+  it("hears the sign of a zero from PostgreSQL too", async () => {
+    const text = "query I rowsort\nSELECT - CAST(0 AS REAL)\n----\n0\n";
+    const { disputed, failures } = await runFile(readRecords(text, "postgresql"), options("plain", true));
+    expect([disputed, failures]).toEqual([1, []]);
+  }, 60_000);
+
   it("leaves out the records of other databases, and what follows a halt", () => {
     const text = `
 skipif mysql

@@ -1,4 +1,7 @@
-/** What bench/cold.ts measures, in a process of its own: argv is the directory, what to do, the limit in MiB and the seconds of each part. */
+/**
+ * What bench/cold.ts measures, in a process of its own: argv is the directory, what to do ("run"; "warm": the same with all rows in memory; "open"), the limit
+ * in MiB and the seconds of each part.
+ */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Db } from "../../src/index.ts";
 import { batchOf, openAccounts } from "./accounts.ts";
@@ -31,7 +34,7 @@ interface Reads {
 const ROW_BYTES = 54;
 const COMMIT_ROWS = 1000;
 const READS_PER_SECOND = 100;
-const PACE = 100_000;
+const PACE = 50_000;
 
 const [dir = "", mode, limitMib, seconds] = process.argv.slice(2);
 const limit = Number(limitMib) * 2 ** 20;
@@ -73,7 +76,10 @@ const zipf = new Zipf();
 let stateMost = 0;
 let processMost = 0;
 
+let looks = 0;
+
 function look(db: Db): void {
+  if (looks++ % 16 !== 0) return;
   stateMost = Math.max(stateMost, db.engine.stats().stateBytes);
   processMost = Math.max(processMost, process.memoryUsage.rss());
 }
@@ -125,7 +131,7 @@ async function readsDuring(db: Db, work: Promise<unknown>): Promise<Reads> {
 }
 
 async function run(): Promise<ColdReport> {
-  const db = await openAccounts(dir, 5000, console.error, limit);
+  const db = await openAccounts(dir, 5000, console.error, mode === "warm" ? 32 * limit : limit);
   let next = 0;
   let started = performance.now();
   await append(
@@ -199,4 +205,4 @@ async function reopen(): Promise<ReopenReport> {
   return { firstAnswerMs: performance.now() - started };
 }
 
-process.send?.(mode === "run" ? await run() : await reopen());
+process.send?.(mode === "open" ? await reopen() : await run());

@@ -61,12 +61,16 @@ export class Cooling {
     return false;
   }
 
-  /** Whether a store lacks room, and would have had rows to put out if readers were further than at `horizon`. */
-  isShort(horizon: number): boolean {
+  /**
+   * Whether a store lacks room that it will have in a moment: when the steps up to `epoch` are published, which readers at `horizon` do not see, or, near
+   * the limit, when a checkpoint has been written that keeps what has died since.
+   */
+  isShort(horizon: number, epoch: number): boolean {
     if (this.#memory.used < this.#warmBytes || this.#warmBytes === 0) return false;
     for (const store of this.#stores()) {
       if (store.cold === null || !store.cold.maySpill || store.freeSlots * 2 >= this.#wanted(store)) continue;
-      if (store.horizonOf(horizon) === horizon) return true;
+      if (horizon < epoch && store.horizonOf(horizon) === horizon) return true;
+      if (store.cold.isCaptured && this.#memory.isNear) return true;
     }
     return false;
   }

@@ -24,7 +24,7 @@ import { Feeder } from "./feeder.ts";
 export const SLICE_MS = 4;
 const ROWS_PER_STEP = 65_536;
 /** Turns of the event loop for which room in tables is waited for. */
-const PUBLISH_TURNS = 64;
+const SHORT_TURNS = 256;
 /** Up to here freeing waits for steps that wait: a large one and those that came meanwhile. */
 const OWED_MS_FREE = 40;
 /** How far freeing may lag behind steps that wait. */
@@ -203,21 +203,21 @@ export class Stepper {
       }
       const groups = this.#take();
       if (groups.length === 0) return;
-      await this.#cool(() => sliceEnds, pause);
+      await this.#cool(() => sliceEnds, pause, true);
       await this.#step(groups, () => sliceEnds, pause);
       if (performance.now() >= sliceEnds) await pause();
     }
   }
 
-  /** Makes room in tables, where that is due. */
-  async #cool(sliceEnds: () => number, pause: () => Promise<void>): Promise<void> {
+  /** Makes room in tables, where that is due. `atRest`: between two steps, when what is dead may be freed first. */
+  async #cool(sliceEnds: () => number, pause: () => Promise<void>, atRest: boolean): Promise<void> {
     const { cooling } = this.#circuit;
     if (cooling === null) return;
     const inSlices = () => (performance.now() >= sliceEnds() ? pause() : undefined);
     if (cooling.isDue(this.#horizon)) await cooling.cool(this.#horizon, inSlices);
-    // What was made by steps that wait for the disk goes when they are published.
-    for (let n = 0; n < PUBLISH_TURNS && this.#horizon < this.epoch && cooling.isShort(this.#horizon); n++) {
+    for (let n = 0; n < SHORT_TURNS && cooling.isShort(this.#horizon, this.epoch); n++) {
       await pause();
+      if (atRest && this.#unswept) this.#unswept = !this.#circuit.vacuum(this.#horizon, sliceEnds());
       if (cooling.isDue(this.#horizon)) await cooling.cool(this.#horizon, inSlices);
     }
   }
@@ -288,7 +288,7 @@ export class Stepper {
           while (!circuit.run(sliceEnds())) await (circuit.fetching ?? pause());
           // With nothing left to do, run() does not look at the clock.
           if (performance.now() >= sliceEnds()) await pause();
-          await this.#cool(sliceEnds, pause);
+          await this.#cool(sliceEnds, pause, false);
           from = next;
         }
       }

@@ -23,6 +23,7 @@ import { Int32List } from "../memory.ts";
 import { LIVE, type Rows } from "../rows.ts";
 import { ColdScan } from "./cold-scan.ts";
 import type { Extent, ExtentPlace } from "./extent.ts";
+import { mixed } from "./filter.ts";
 import { mergeRuns } from "./merge.ts";
 import { ReadPace } from "./read-pace.ts";
 import { KeyHash, type RowBytes, RowCodec } from "./row-codec.ts";
@@ -169,9 +170,10 @@ export class ColdRows {
   }
 
   wantHash(hash: number): void {
+    const filtered = mixed(hash | 0);
     for (let i = 0; i < this.#runs.length; i++) {
       const extent = (this.#runs[i] as Run).extentOf(hash);
-      const block = extent === null ? -1 : extent.find(hash);
+      const block = extent === null ? -1 : extent.find(hash, filtered);
       if (block >= 0) this.#wanted.push({ extent: extent as Extent, block, hash });
     }
   }
@@ -191,52 +193,59 @@ export class ColdRows {
     const wanted = this.#wanted;
     this.#wanted = [];
     wanted.sort((a, b) => a.extent.id - b.extent.id || a.block - b.block);
-    const groups = blocksOf(wanted);
-    return holding(new Set(wanted.map(({ extent }) => extent.file)), () => this.#fetchAll(groups));
+    const files = new Set<RunFile>();
+    for (const { extent } of wanted) files.add(extent.file);
+    return holding(files, () => this.#fetchAll(wanted));
   }
 
-  async #fetchAll(groups: readonly (readonly Wanted[])[]): Promise<void> {
+  /** Those of one block stand side by side. */
+  async #fetchAll(wanted: readonly Wanted[]): Promise<void> {
     let next = 0;
     const buffer = this.#buffers.pop() ?? rowBytes(BLOCK_WORDS);
-    while (next < groups.length && this.#fetchNow(groups[next] as readonly Wanted[], buffer)) {
-      next++;
+    while (next < wanted.length) {
+      const end = endOfBlock(wanted, next);
+      if (!this.#fetchNow(wanted, next, end, buffer)) break;
+      next = end;
       if (performance.now() < this.#sliceEnds) continue;
       await nextTurn();
       this.#sliceEnds = performance.now() + SLICE_MS;
     }
     this.#buffers.push(buffer);
-    if (next === groups.length) return;
+    if (next === wanted.length) return;
     const lane = async (): Promise<void> => {
       const own = this.#buffers.pop() ?? rowBytes(BLOCK_WORDS);
-      while (next < groups.length) {
-        const wanted = groups[next++] as readonly Wanted[];
-        const [{ extent, block }] = wanted as [Wanted];
+      while (next < wanted.length) {
+        const from = next;
+        next = endOfBlock(wanted, from);
+        const end = next;
+        const { extent, block } = wanted[from] as Wanted;
         await this.#read(extent, block, block + 1, own);
-        this.#admitAll(wanted, own);
+        this.#admitAll(wanted, from, end, own);
       }
       if (this.#buffers.length < LANES) this.#buffers.push(own);
     };
-    await Promise.all(Array.from({ length: Math.min(LANES, groups.length - next) }, lane));
+    await Promise.all(Array.from({ length: Math.min(LANES, wanted.length - next) }, lane));
   }
 
   /** False: the block has to be asked for. */
-  #fetchNow(wanted: readonly Wanted[], buffer: RowBytes): boolean {
-    const [{ extent, block }] = wanted as [Wanted];
+  #fetchNow(wanted: readonly Wanted[], from: number, to: number, buffer: RowBytes): boolean {
+    const { extent, block } = wanted[from] as Wanted;
     const start = extent.blockAt(block);
     const bytes = extent.blockEnd(block) - start;
     if (buffer.bytes.length < bytes) Object.assign(buffer, rowBytes(bytes >>> 2));
     if (this.#pace.readNow(extent.file.file, buffer.bytes.subarray(0, bytes), start) !== bytes) return false;
-    this.#admitAll(wanted, buffer);
+    this.#admitAll(wanted, from, to, buffer);
     return true;
   }
 
   /** The rows wanted of a block that has been read. */
-  #admitAll(wanted: readonly Wanted[], buffer: RowBytes): void {
+  #admitAll(wanted: readonly Wanted[], from: number, to: number, buffer: RowBytes): void {
     if (this.#discarded) return;
-    const [{ extent, block }] = wanted as [Wanted];
+    const { extent, block } = wanted[from] as Wanted;
     const words = (extent.blockEnd(block) - extent.blockAt(block)) >>> 2;
     const found = blockIn(extent, buffer, 0, words);
-    for (const { hash } of wanted) {
+    for (let w = from; w < to; w++) {
+      const { hash } = wanted[w] as Wanted;
       for (let i = firstOf(found, hash); i < found.rows && hashAt(found, i) === hash; i++)
         this.#admit(extent, found.firstRow + i, buffer, rowStart(found, i));
     }
@@ -299,6 +308,11 @@ export class ColdRows {
   }
 
   // ---- out --------------------------------------------------------------------------------------------------------
+
+  /** Whether a checkpoint of it is being written. */
+  get isCaptured(): boolean {
+    return this.#captures.size > 0;
+  }
 
   /** Whether rows may go out now. */
   get maySpill(): boolean {
@@ -473,7 +487,7 @@ export class ColdRows {
   }
 
   #dropEmpty(): void {
-    for (const run of this.#runs) if (!run.isMerging) run.extents = run.extents.filter((x) => x.live > 0);
+    for (const run of this.#runs) if (!run.isMerging) run.drop();
     const empty = this.#runs.filter((run) => !run.isMerging && run.extents.length === 0);
     this.#runs = this.#runs.filter((run) => !empty.includes(run));
     for (const run of empty) run.file.release();
@@ -567,16 +581,12 @@ export class ColdRows {
   }
 }
 
-/** Those of one block together. REQUIRES that they stand side by side. */
-function blocksOf(wanted: readonly Wanted[]): (readonly Wanted[])[] {
-  const groups: Wanted[][] = [];
-  let last: Wanted | null = null;
-  for (const one of wanted) {
-    if (last !== null && last.extent === one.extent && last.block === one.block) groups.at(-1)!.push(one);
-    else groups.push([one]);
-    last = one;
-  }
-  return groups;
+/** Behind those of the block of which `from` is the first. */
+function endOfBlock(wanted: readonly Wanted[], from: number): number {
+  const { extent, block } = wanted[from] as Wanted;
+  let end = from + 1;
+  while (end < wanted.length && wanted[end]!.extent === extent && wanted[end]!.block === block) end++;
+  return end;
 }
 
 /** Does what it has to while the files stay. */
@@ -590,7 +600,7 @@ async function holding(files: ReadonlySet<RunFile>, work: () => Promise<unknown>
 }
 
 /** Runs of one size that become one, of which as many again are one size. */
-const FAN_IN = 8;
+const FAN_IN = 4;
 
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

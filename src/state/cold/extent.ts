@@ -75,9 +75,9 @@ export class Extent {
     return this.#index.byteLength + this.here.byteLength;
   }
 
-  /** The block in which rows of the (unsigned) hash are, if there are any; -1: there are none. */
-  find(hash: number): number {
-    if (this.live === 0 || !filterMayHave(this.#filter, hash | 0)) return -1;
+  /** The block in which rows of the (unsigned) hash are, if there are any; -1: there are none. `mixed`: what filter.ts makes of the hash. */
+  find(hash: number, mixed: number): number {
+    if (this.live === 0 || !filterMayHave(this.#filter, mixed)) return -1;
     return this.blockOf(hash);
   }
 

@@ -21,7 +21,7 @@ export function filterWords(rows: number, isSmall: boolean): number {
 }
 
 /** Rows of an extent have hashes that are near each other, and those of integers keep neighbours together: so they are mixed once more. */
-function mixed(hash: number): number {
+export function mixed(hash: number): number {
   let h = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
   return h ^ (h >>> 16);
@@ -41,8 +41,8 @@ export function addToFilter(filter: Int32Array, hash: number): void {
   }
 }
 
-export function filterMayHave(filter: Int32Array, hash: number): boolean {
-  const h = mixed(hash);
+/** `h`: mixed(), which is the same for all filters. */
+export function filterMayHave(filter: Int32Array, h: number): boolean {
   const at = blockOf(h, filter.length);
   for (let i = 0; i < WORDS; i++) {
     const bit = Math.imul(h, SALTS[i] as number) >>> 27;

@@ -7,7 +7,9 @@ import type { RunFile } from "./run-files.ts";
 export class Run {
   readonly file: RunFile;
   /** Ascending; those without rows leave. */
-  extents: Extent[] = [];
+  extents: readonly Extent[] = [];
+  /** Of each its first hash. */
+  #firsts: Uint32Array = new Uint32Array(0);
   /** Whether its rows are being put into another. */
   isMerging = false;
   /** Rows written. */
@@ -18,8 +20,18 @@ export class Run {
   }
 
   add(extent: Extent): void {
-    this.extents.push(extent);
+    this.#set([...this.extents, extent]);
     this.rows += extent.rows;
+  }
+
+  /** Those without rows leave. */
+  drop(): void {
+    if (this.extents.some((extent) => extent.live === 0)) this.#set(this.extents.filter((x) => x.live > 0));
+  }
+
+  #set(extents: readonly Extent[]): void {
+    this.extents = extents;
+    this.#firsts = Uint32Array.from(extents, (extent) => extent.firstHash);
   }
 
   /** Rows that are here. */
@@ -37,15 +49,15 @@ export class Run {
 
   /** The extent in which rows of the (unsigned) hash would be; null: none. */
   extentOf(hash: number): Extent | null {
-    const { extents } = this;
+    const firsts = this.#firsts;
     let low = 0;
-    let high = extents.length;
+    let high = firsts.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((extents[middle] as Extent).firstHash <= hash) low = middle + 1;
+      if ((firsts[middle] as number) <= hash) low = middle + 1;
       else high = middle;
     }
-    return low === 0 ? null : (extents[low - 1] as Extent);
+    return low === 0 ? null : (this.extents[low - 1] as Extent);
   }
 }
 

@@ -150,7 +150,7 @@ export class Circuit {
     assert(!this.#graph.running, "topics are added between steps");
     const table = this.#graph.add(new Table(id, name, schema, key, this.dictionary));
     table.holders++;
-    if (this.cooling !== null) table.chill(this.cooling.files);
+    this.cooling?.chill(table.store, table.rowIndex);
     this.#tables.set(id, table);
     return table;
   }

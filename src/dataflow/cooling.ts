@@ -8,6 +8,7 @@
 import { EvertError, toEvertError } from "../base/errors.ts";
 import type { ColdRows, Pause } from "../state/cold/cold-rows.ts";
 import type { RunFiles } from "../state/cold/run-files.ts";
+import type { HashIndex } from "../state/hash-index.ts";
 import type { Store } from "../state/store.ts";
 import type { MemoryLimit } from "./memory-limit.ts";
 
@@ -22,6 +23,8 @@ export interface CoolingOptions {
 }
 
 const WARM = 0.55;
+/** Where all but so small a part of the limit is taken, tables take no more than they have free slots for: what a row on disk keeps in memory is to push out no view. */
+const FULL_PART = 32;
 /** Free slots that a store should have: a part of all it has, and what a step takes. */
 const FREE_PART = 16;
 const FREE_MAX = 131_072;
@@ -33,8 +36,19 @@ const STEP_ROWS_MIN = 256;
 const INDEX_ENTRY_BYTES = 22;
 /** Runs of a store that wait to be put together, beyond which nothing more goes out before they are. */
 const RUNS_MAX = 24;
+/** Rows that have come back, after which a store that had nothing to put out is looked through again. */
+const BROUGHT_ROWS = 1_024;
 /** After the disk has failed, tables are as if nothing could go out for so long. */
 const FAILED_MS = 1_000;
+
+/** How it was when nothing of a store could go out: it is looked through again when that has changed. */
+interface Spent {
+  /** Rows born later were not looked at. */
+  readonly youngest: number;
+  readonly brought: number;
+  /** Slots that checkpoints let go then (ColdRows.capturedTo). */
+  readonly capturedTo: number;
+}
 
 export class Cooling {
   readonly files: RunFiles;
@@ -42,8 +56,10 @@ export class Cooling {
   readonly #options: CoolingOptions;
   readonly #stores: () => Iterable<Store>;
   readonly #warmBytes: number;
-  /** By store, the horizon at which it had nothing that could go. */
-  readonly #spent = new WeakMap<Store, number>();
+  readonly #fullBytes: number;
+  readonly #spent = new WeakMap<Store, Spent>();
+  /** Told when rows have come back: room may have to be made for them, also if no step comes. */
+  onBack: () => void = () => {};
   #failedUntil = Number.NEGATIVE_INFINITY;
 
   constructor(memory: MemoryLimit, stores: () => Iterable<Store>, options: CoolingOptions) {
@@ -52,6 +68,12 @@ export class Cooling {
     this.#stores = stores;
     this.#options = options;
     this.#warmBytes = memory.bytes * (options.warm ?? WARM);
+    this.#fullBytes = memory.bytes - memory.bytes / FULL_PART;
+  }
+
+  /** Rows of the table that nobody asks for may go to files. */
+  chill(store: Store, index: HashIndex): void {
+    store.chill(this.files, index).onBack = () => this.onBack();
   }
 
   /** Whether cool() has something to do for who reads at `horizon` or later. */
@@ -68,7 +90,7 @@ export class Cooling {
   isShort(horizon: number, epoch: number): boolean {
     if (this.#memory.used < this.#warmBytes || this.#warmBytes === 0) return false;
     for (const store of this.#stores()) {
-      if (store.cold === null || !store.cold.maySpill || store.freeSlots * 2 >= this.#wanted(store)) continue;
+      if (store.cold === null || !store.mayCool || store.freeSlots * 2 >= this.#wanted(store)) continue;
       if (horizon < epoch && store.horizonOf(horizon) === horizon) return true;
       if (store.cold.isCaptured && this.#memory.isNear) return true;
     }
@@ -83,7 +105,16 @@ export class Cooling {
 
   #isDue(store: Store, horizon: number): boolean {
     if (store.cold === null || !store.cold.maySpill || store.freeSlots >= this.#wanted(store)) return false;
-    return (this.#spent.get(store) ?? -1) < store.horizonOf(horizon);
+    return this.#mayHave(store, store.cold, youngestOf(store, horizon));
+  }
+
+  /** Whether the store may have rows, born up to `youngest`, that can go. */
+  #mayHave(store: Store, cold: ColdRows, youngest: number): boolean {
+    const spent = this.#spent.get(store);
+    if (spent === undefined || youngest > spent.youngest) return true;
+    // Of two that are both Infinity, nothing.
+    if (cold.capturedTo - spent.capturedTo >= Math.max(1, store.highWater / FREE_PART)) return true;
+    return cold.brought - spent.brought >= (this.#warmBytes === 0 ? 1 : BROUGHT_ROWS);
   }
 
   /** Free slots that the store should have. */
@@ -98,7 +129,9 @@ export class Cooling {
       if (cold === null) continue;
       try {
         while (this.#isDue(store, horizon)) {
-          if ((await cold.spill(horizon, pause)) === 0) this.#spent.set(store, store.horizonOf(horizon));
+          const { brought, capturedTo } = cold;
+          if ((await cold.spill(horizon, pause)) === 0)
+            this.#spent.set(store, { youngest: youngestOf(store, horizon), brought, capturedTo });
           if (cold.runs > RUNS_MAX) await this.#merge(cold);
         }
       } catch (error) {
@@ -127,13 +160,12 @@ export class Cooling {
     for (const store of this.#stores()) await store.cold?.stop();
   }
 
-  /** Whether rows that come to the table near the memory limit find room, because others go to disk. */
-  makesRoom(store: Store): boolean {
-    return store.isCoolable && !this.#isFull && performance.now() >= this.#failedUntil;
-  }
-
-  get #isFull(): boolean {
-    return this.#memory.used > this.#memory.bytes;
+  /** Whether rows that come to the table near the memory limit find room, because others that nobody at `horizon` or later misses can go to disk now. */
+  makesRoom(store: Store, horizon: number): boolean {
+    const { cold } = store;
+    if (cold === null || !cold.maySpill || performance.now() < this.#failedUntil) return false;
+    // What the last step made can go with the next one.
+    return this.#memory.used <= this.#fullBytes && this.#mayHave(store, cold, store.horizonOf(horizon));
   }
 
   /** All rows of the store come back, because somebody needs them in memory. @throws EvertError view_limit where they have no room: none has come. */
@@ -153,4 +185,9 @@ export class Cooling {
       if (performance.now() >= ends) ends = await this.#options.turn();
     });
   }
+}
+
+/** Of the rows that all readers at `horizon` or later see alike, when the last were born; what the step at hand has made is in its journal. */
+function youngestOf(store: Store, horizon: number): number {
+  return Math.min(store.horizonOf(horizon), store.epoch - 1);
 }

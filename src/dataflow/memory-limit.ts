@@ -2,6 +2,7 @@
  * What all state of a database may take together: rows, indexes and texts of topics, views, builds and queries.
  *
  * - Beyond 15/16 of it a commit that needs new room in a table is refused: what is appended is data, and cannot be kept in part.
+ *   A table whose rows can go to disk in that moment (cooling.ts) takes more, up to 31/32: theirs take the room of those.
  * - Beyond all of it one operator stops, and its view with it: of those that grow in that moment the one that keeps most. Its rows are freed, and
  *   only if that is not enough, the next one stops.
  *

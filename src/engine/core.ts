@@ -363,11 +363,15 @@ export class Core {
     const store = this.#tables.get(part.topic.id);
     if (store === undefined || !memory.isNear) return;
     const rows = upsertsOf(part);
-    if (rows <= store.freeSlots || this.circuit.cooling?.makesRoom(store) === true) return;
+    if (rows <= store.freeSlots || this.#makesRoom(store)) return;
     throw new EvertError("out_of_memory", "the database has reached its memory limit", {
       detail: `Its state takes ${memory.used} of ${memory.bytes} bytes, and "${part.topic.name}" keeps its rows in memory.`,
       hint: "Delete rows, drop views, or open the database with a higher memoryLimit.",
     });
+  }
+
+  #makesRoom(store: Store): boolean {
+    return this.circuit.cooling?.makesRoom(store, this.stepper.horizon) === true;
   }
 
   #tick(): Promise<CommitReceipt> {

@@ -69,6 +69,8 @@ export class Stepper {
   #horizon = 0;
   /** Whether there may be something to free. */
   #unswept = false;
+  /** Whether rows have come back from disk, for which room may have to be made. */
+  #warmed = false;
   /** Time spent on steps and not yet on freeing their rows, which takes less. */
   #owedMs = 0;
   /** The last complete step. */
@@ -84,6 +86,11 @@ export class Stepper {
     this.#catalog = catalog;
     this.#dictionary = dictionary;
     this.#hooks = hooks;
+    if (circuit.cooling !== null)
+      circuit.cooling.onBack = () => {
+        this.#warmed = true;
+        this.#start();
+      };
   }
 
   startAt(epoch: number, position: number, timeUs: number): void {
@@ -95,6 +102,11 @@ export class Stepper {
 
   get queuedRows(): number {
     return this.#queuedRows;
+  }
+
+  /** Nobody who reads what is published reads rows that were dead at this epoch. */
+  get horizon(): number {
+    return this.#horizon;
   }
 
   /** Null when few rows wait; else a promise for when that is so again. Appenders wait for it. */
@@ -161,7 +173,7 @@ export class Stepper {
   }
 
   get #idle(): boolean {
-    return this.#queue.length === 0 && this.#jobs.length === 0 && !this.#unswept;
+    return this.#queue.length === 0 && this.#jobs.length === 0 && !this.#unswept && !this.#warmed;
   }
 
   #start(): void {
@@ -202,23 +214,37 @@ export class Stepper {
         if (this.#unswept) await pause();
       }
       const groups = this.#take();
-      if (groups.length === 0) return;
+      if (groups.length === 0) {
+        if (!this.#warmed) return;
+        this.#warmed = false;
+        await this.#coolNow(() => sliceEnds, pause);
+        continue;
+      }
+      this.#warmed = false;
       await this.#cool(() => sliceEnds, pause, true);
       await this.#step(groups, () => sliceEnds, pause);
       if (performance.now() >= sliceEnds) await pause();
     }
   }
 
-  /** Makes room in tables, where that is due. `atRest`: between two steps, when what is dead may be freed first. */
+  /** Makes room in tables, where that is due. */
+  async #coolNow(sliceEnds: () => number, pause: () => Promise<void>): Promise<void> {
+    const { cooling } = this.#circuit;
+    if (cooling === null || !cooling.isDue(this.#horizon)) return;
+    await cooling.cool(this.#horizon, () => (performance.now() >= sliceEnds() ? pause() : undefined));
+  }
+
+  /** The same, and waits a while for room that is there in a moment. `atRest`: between two steps, when what is dead may be freed first. */
   async #cool(sliceEnds: () => number, pause: () => Promise<void>, atRest: boolean): Promise<void> {
     const { cooling } = this.#circuit;
     if (cooling === null) return;
-    const inSlices = () => (performance.now() >= sliceEnds() ? pause() : undefined);
-    if (cooling.isDue(this.#horizon)) await cooling.cool(this.#horizon, inSlices);
-    for (let n = 0; n < SHORT_TURNS && cooling.isShort(this.#horizon, this.epoch); n++) {
+    await this.#coolNow(sliceEnds, pause);
+    for (let n = 0; n < SHORT_TURNS; n++) {
+      // What the step at hand has made is not published before it ends.
+      if (!cooling.isShort(this.#horizon, atRest ? this.epoch : this.epoch - 1)) return;
       await pause();
       if (atRest && this.#unswept) this.#unswept = !this.#circuit.vacuum(this.#horizon, sliceEnds());
-      if (cooling.isDue(this.#horizon)) await cooling.cool(this.#horizon, inSlices);
+      await this.#coolNow(sliceEnds, pause);
     }
   }
 

@@ -376,8 +376,9 @@ export class Store implements Rows, ColdHost {
   }
 
   /** From now on rows that nobody asks for may go to files, while there is only this index. */
-  chill(files: RunFiles, index: HashIndex): void {
+  chill(files: RunFiles, index: HashIndex): ColdRows {
     this.cold = new ColdRows(this, files, index.spec.columns);
+    return this.cold;
   }
 
   /** Whether rows may be elsewhere: they are looked for by one index, and nobody needs all of them in memory. */

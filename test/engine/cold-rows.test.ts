@@ -1,7 +1,7 @@
 /**
  * Tables whose rows go to disk as soon as they may (`warm: 0`), against a map: whatever is asked, wherever rows are, and across stops of every kind.
  */
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Database } from "../../src/engine/database.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
@@ -191,6 +191,39 @@ describe("a table whose rows go to disk", () => {
     expect(
       await rowsOf(db, "SELECT g, count(*) FROM t WHERE k < 30000 GROUP BY g ORDER BY g LIMIT 1"),
     ).toEqual([["0", "3000"]]);
+  });
+
+  it("sends what reads have brought back out again, though nobody writes", async () => {
+    await open(new SimulatedDisk());
+    await sql(db, "CREATE TABLE t (k int4 PRIMARY KEY, a int4); CREATE TABLE other (k int4 PRIMARY KEY)");
+    await db.append(
+      "t",
+      Array.from({ length: 1000 }, (_, k) => ({ k, a: k })),
+    );
+    await cooled();
+    expect(cold("t")).toBe(1000);
+    const { epoch } = db.core.stepper;
+    for (let k = 0; k < 200; k++)
+      expect(await rowsOf(db, `SELECT a FROM t WHERE k = ${k}`)).toEqual([[String(k)]]);
+    for (let turns = 0; turns < 500 && cold("t") < 1000; turns++)
+      await new Promise((resolve) => setImmediate(resolve));
+    expect(db.core.stepper.epoch).toBe(epoch);
+    expect(cold("t")).toBe(1000);
+    expect(db.core.tableStore(db.core.catalog.entry("t")!.id)!.cold!.brought).toBeGreaterThanOrEqual(200);
+  });
+
+  it("does not wait within a step for what the step itself has made", async () => {
+    const limit = 2 * 2 ** 20;
+    db = await openInMemory(new SimulatedDisk(), { memoryLimit: limit, report: (text) => said.push(text) });
+    await sql(db, "CREATE TABLE t (k int4 PRIMARY KEY, g int4); CREATE TABLE other (k int4 PRIMARY KEY)");
+    const isShort = vi.spyOn(db.core.circuit.cooling!, "isShort");
+    await db.append(
+      "t",
+      Array.from({ length: 30_000 }, (_, k) => ({ k, g: 1 })),
+    );
+    await db.settled();
+    expect(db.stats().stateBytes).toBeGreaterThan(limit * 0.55);
+    expect(isShort.mock.calls.length).toBeLessThan(64);
   });
 
   it("is dropped with its files", async () => {

@@ -7,7 +7,6 @@
  */
 import type { Schema } from "../../batch/schema.ts";
 import type { ColdRows } from "../../state/cold/cold-rows.ts";
-import type { RunFiles } from "../../state/cold/run-files.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
 import type { HashIndex } from "../../state/hash-index.ts";
 import { LIVE, Store } from "../../state/store.ts";
@@ -66,11 +65,6 @@ export class Table extends StoredNode {
 
   override get isTopic(): boolean {
     return true;
-  }
-
-  /** Rows that nobody asks for may go to files. */
-  chill(files: RunFiles): void {
-    this.store.chill(files, this.rowIndex);
   }
 
   /** Feeds `ops[opsFrom ..]` (null: all upserts) for the chunk's rows. */

@@ -125,6 +125,8 @@ export class ColdRows {
   moves = 0;
   #stopped = false;
   #discarded = false;
+  /** Told when rows have come back. */
+  onBack: () => void = () => {};
 
   /** `columns`: of the store's index. */
   constructor(host: ColdHost, files: RunFiles, columns: readonly number[]) {
@@ -198,8 +200,14 @@ export class ColdRows {
     return holding(files, () => this.#fetchAll(wanted));
   }
 
-  /** Those of one block stand side by side. */
   async #fetchAll(wanted: readonly Wanted[]): Promise<void> {
+    const { brought } = this;
+    await this.#fetchBlocks(wanted);
+    if (this.brought > brought) this.onBack();
+  }
+
+  /** Those of one block stand side by side. */
+  async #fetchBlocks(wanted: readonly Wanted[]): Promise<void> {
     let next = 0;
     const buffer = this.#buffers.pop() ?? rowBytes(BLOCK_WORDS);
     while (next < wanted.length) {
@@ -316,7 +324,16 @@ export class ColdRows {
 
   /** Whether rows may go out now. */
   get maySpill(): boolean {
-    return this.host.mayCool && !this.#stopped;
+    if (!this.host.mayCool || this.#stopped) return false;
+    for (const { capture, marks } of this.#captures) if (marks === null && capture.at === 0) return false;
+    return true;
+  }
+
+  /** Up to which slot all checkpoints under way have come; Infinity: there are none. Rows behind it that they want stay. */
+  get capturedTo(): number {
+    let least = Number.POSITIVE_INFINITY;
+    for (const { capture } of this.#captures) least = Math.min(least, capture.at);
+    return least;
   }
 
   /**
@@ -397,6 +414,7 @@ export class ColdRows {
     const { I, epoch, layout } = this.host;
     const { birthWord, deathWord, strideWords: stride } = layout;
     const marks = this.#asked.B;
+    const isCaptured = this.#captures.size > 0;
     const since = this.#passed[page] as number;
     // What this step has made is in its journal.
     const youngest = Math.min(this.host.horizonOf(horizon), epoch - 1);
@@ -405,13 +423,15 @@ export class ColdRows {
       const base = slot * stride;
       const birth = I[base + birthWord] as number;
       if (birth > youngest || I[base + deathWord] !== LIVE) continue;
+      // It cannot go: what was asked for keeps its bit until it can.
+      if (isCaptured && this.#isToBeCaptured(slot)) continue;
       const word = slot >>> 5;
       const bit = 1 << (slot & 31);
       if (word < marks.length && ((marks[word] as number) & bit) !== 0) {
         marks[word] = (marks[word] as number) & ~bit;
         continue;
       }
-      if (birth <= since && !this.#isToBeCaptured(slot)) chosen.push(slot);
+      if (birth <= since) chosen.push(slot);
     }
     this.#hand = slot;
     if (slot === pageEnd) this.#passed[page] = epoch;

@@ -118,6 +118,24 @@ describe("rows go to disk and come back", () => {
     expect(await table.cold.spill(table.epoch, turn)).toBe(50);
   });
 
+  test("what was asked for is still known when a checkpoint lets go of it", async () => {
+    const table = await filled(100);
+    await table.cold.spill(table.epoch, turn);
+    await table.find(keyOf(7));
+    const capture = table.cold.capture(null);
+    for (let i = 0; i < 3; i++) expect(await table.cold.spill(table.epoch, turn)).toBe(0);
+    capture.release();
+    await table.upsert({ key: keyOf(100), n: null, t: null });
+    table.step();
+    // A round that finds one to take spares the other.
+    table.step();
+    expect(await table.cold.spill(table.epoch, turn)).toBe(1);
+    expect(table.cold.rows).toBe(100);
+    const { brought } = table.cold;
+    await table.find(keyOf(7));
+    expect(table.cold.brought).toBe(brought);
+  });
+
   test("many runs become few, and files that nobody needs go", async () => {
     const disk = new SimulatedDisk();
     const table = await filled(400, disk, 20);

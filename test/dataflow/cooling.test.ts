@@ -1,0 +1,91 @@
+import { afterEach, describe, expect, test } from "vitest";
+import { Cooling } from "../../src/dataflow/cooling.ts";
+import { MemoryLimit } from "../../src/dataflow/memory-limit.ts";
+import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
+import { ColdTable, type Key } from "../state/cold/rows.ts";
+
+const LIMIT = 1 << 20;
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const keyOf = (i: number): Key => [`k${i}`, String(i), BigInt(i)];
+const said: string[] = [];
+
+afterEach(() => expect(said.splice(0)).toEqual([]));
+
+/** A table of 100 rows, of which as many go to disk as may; the memory limit sees `used` bytes taken. */
+async function cooled(used = LIMIT): Promise<{ table: ColdTable; cooling: Cooling }> {
+  const table = new ColdTable(new SimulatedDisk());
+  const cooling = new Cooling(new MemoryLimit(LIMIT, () => used), () => [table.store], {
+    files: table.files,
+    turn: async () => performance.now() + 4,
+    report: (message) => said.push(message),
+    warm: 0,
+  });
+  for (let i = 0; i < 100; i++) await table.upsert({ key: keyOf(i), n: null, t: null });
+  table.step();
+  return { table, cooling };
+}
+
+async function cool(cooling: Cooling, table: ColdTable): Promise<number> {
+  if (cooling.isDue(table.epoch)) await cooling.cool(table.epoch, turn);
+  return table.cold.rows;
+}
+
+describe("rows go out as soon as they may", () => {
+  test("behind a checkpoint that lets go of them one after the other", async () => {
+    const { table, cooling } = await cooled();
+    const capture = table.cold.capture(null);
+    const pin = table.store.pin(table.epoch, true);
+    expect(await cool(cooling, table)).toBe(0);
+    table.step();
+    expect(await cool(cooling, table)).toBe(0);
+    capture.at = 50;
+    expect(await cool(cooling, table)).toBe(50);
+    table.step();
+    expect(await cool(cooling, table)).toBe(50);
+    capture.at = Number.POSITIVE_INFINITY;
+    expect(await cool(cooling, table)).toBe(100);
+    capture.release();
+    pin.release();
+  });
+
+  test("again, after they have come back, though no step has come", async () => {
+    const { table, cooling } = await cooled();
+    expect(await cool(cooling, table)).toBe(100);
+    expect(cooling.isDue(table.epoch)).toBe(false);
+    for (let i = 0; i < 20; i++) await table.find(keyOf(i));
+    expect(table.cold.rows).toBe(80);
+    expect(await cool(cooling, table)).toBe(100);
+  });
+});
+
+describe("a table takes more than it has free slots for", () => {
+  test("only while rows of it can go", async () => {
+    const { table, cooling } = await cooled(LIMIT * 0.95);
+    expect(cooling.makesRoom(table.store, table.epoch)).toBe(true);
+    const pin = table.store.pin(0, true);
+    expect(await cool(cooling, table)).toBe(0);
+    expect(cooling.makesRoom(table.store, table.epoch)).toBe(false);
+    pin.release();
+    expect(cooling.makesRoom(table.store, table.epoch)).toBe(true);
+    const firm = table.store.pin(table.epoch);
+    expect(cooling.makesRoom(table.store, table.epoch)).toBe(false);
+    firm.release();
+    const capture = table.cold.capture(null);
+    expect(cooling.makesRoom(table.store, table.epoch)).toBe(false);
+    capture.release();
+    expect(cooling.makesRoom(table.store, table.epoch)).toBe(true);
+  });
+
+  test("when the last step is all that can go, which it can with the next one", async () => {
+    const { table, cooling } = await cooled(LIMIT * 0.95);
+    await table.upsert({ key: keyOf(1), n: null, t: "changed" });
+    expect(await cool(cooling, table)).toBe(99);
+    expect(cooling.isDue(table.epoch)).toBe(false);
+    expect(cooling.makesRoom(table.store, table.epoch)).toBe(true);
+  });
+
+  test("not where all but a little of the limit is taken: views have the rest", async () => {
+    const { table, cooling } = await cooled(LIMIT * 0.98);
+    expect(cooling.makesRoom(table.store, table.epoch)).toBe(false);
+  });
+});

@@ -337,9 +337,17 @@ export class Checkpointer {
     } finally {
       await file.close();
     }
+    const { runFiles } = this.#source;
+    const refuseDamaged = (): void => {
+      if (!runFiles.isWithdrawn) return;
+      throw new EvertError("log_damaged", "no checkpoint is published that needs a damaged file");
+    };
+    refuseDamaged();
     await this.#disk.rename(temporary, joinPath(this.#directory, "manifest"));
     await this.#disk.syncDirectory(this.#directory);
-    await this.#source.runFiles.published(runFilesOf(manifest));
+    if (runFiles.isWithdrawn) await removeManifest(this.#disk, this.#directory);
+    refuseDamaged();
+    await runFiles.published(runFilesOf(manifest));
     this.#position = capture.position;
     this.#views = JSON.stringify(capture.described.views);
   }
@@ -369,6 +377,18 @@ function decodeManifest(text: string): Manifest {
   if (checksum !== String(crc32(json)))
     throw new EvertError("log_damaged", "the checksum of the checkpoint's manifest does not match");
   return JSON.parse(json) as Manifest;
+}
+
+/** No checkpoint is there any more, not after a power cut either: only then may files go that it names. */
+export async function removeManifest(disk: Disk, directory: string): Promise<void> {
+  const path = joinPath(directory, "manifest");
+  try {
+    await disk.unlink(path);
+  } catch (error) {
+    // Another has removed it, which may not have reached the disk.
+    if (toEvertError(error).code !== "not_found") throw error;
+  }
+  await disk.syncDirectory(directory);
 }
 
 /** The newest manifest, or null when there is none that can be used; `reason` then says why. */

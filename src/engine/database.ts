@@ -70,6 +70,8 @@ export class Database implements Engine {
     this.core = core;
     this.#report = report;
     this.#statements = new Statements(core);
+    // Rows of tables are lost, whoever met it: a query, or a step.
+    core.runFiles.onDamaged = (error) => core.fail(error);
     this.#checkpointer = new Checkpointer(
       disk,
       directory,

@@ -22,7 +22,13 @@ import { loadParser } from "../sql/statement.ts";
 import { RunFiles } from "../state/cold/run-files.ts";
 import { Dictionary } from "../state/dictionary.ts";
 import { CATALOG_ENTRY, SINK_ENTRY, TICK_ENTRY } from "./catalog.ts";
-import { readManifest, restoreDictionary, restoreStores, runFilesOf } from "./checkpointing.ts";
+import {
+  readManifest,
+  removeManifest,
+  restoreDictionary,
+  restoreStores,
+  runFilesOf,
+} from "./checkpointing.ts";
 import { Core } from "./core.ts";
 import { Database } from "./database.ts";
 import { memoryLimitOf } from "./default-memory.ts";
@@ -124,6 +130,8 @@ async function openOn(
     const memoryLimit = memoryLimitOf(options.memoryLimit);
     const limits = { recursion, functionTimeoutMs, limits: options.limits, memoryLimit };
     const runFiles = new RunFiles(disk, directory, report);
+    const isUnused = manifest === null && (found.manifest !== null || found.reason !== null);
+    if (isUnused) await removeManifest(disk, directory);
     await runFiles.start(manifest === null ? new Set() : runFilesOf(manifest));
     const { warm } = options;
     const core = new Core({

@@ -266,4 +266,59 @@ describe("a table whose rows go to disk", () => {
     await open(again);
     expect(await rowsOf(db, "SELECT count(*), sum(a) FROM t")).toEqual([["1000", "499500"]]);
   });
+
+  it("publishes no checkpoint that names a damaged file, which only a query has met", async () => {
+    const disk = new SimulatedDisk();
+    const fatal: unknown[] = [];
+    db = await openInMemory(disk, { warm: 0, onFatal: (error) => fatal.push(error) });
+    await sql(db, "CREATE TABLE t (k int4 PRIMARY KEY, a int4); CREATE TABLE other (k int4 PRIMARY KEY)");
+    await db.append(
+      "t",
+      Array.from({ length: 1000 }, (_, k) => ({ k, a: k })),
+    );
+    await cooled();
+    await db.checkpoint();
+    for (const path of disk.files().filter((file) => file.includes("/run-")))
+      disk.corrupt(path, 1000, (b) => b ^ 1);
+    await db.append("other", [{ k: 1 }]);
+    await db.settled();
+    const checkpoint = db.checkpoint();
+    expect((await db.sql("SELECT * FROM t")).error).toMatchObject({ code: "log_damaged" });
+    await checkpoint.catch(() => {});
+    await db.checkpoint().catch(() => {});
+    expect(fatal).toMatchObject([{ code: "log_damaged" }]);
+    expect((await db.sql("INSERT INTO other VALUES (2)")).error).toMatchObject({ code: "log_damaged" });
+    const again = disk.reboot("process");
+    await db.close().catch(() => {});
+    expect(again.files()).not.toContain("/data/checkpoint/manifest");
+    await open(again);
+    expect(await rowsOf(db, "SELECT count(*), sum(a) FROM t")).toEqual([["1000", "499500"]]);
+  });
+
+  it("never finds a checkpoint whose files have gone, wherever a start ends that did not use it", async () => {
+    const disk = new SimulatedDisk();
+    await open(disk);
+    await sql(db, "CREATE TABLE t (k int4 PRIMARY KEY, a int4); CREATE TABLE other (k int4 PRIMARY KEY)");
+    await db.append(
+      "t",
+      Array.from({ length: 100 }, (_, k) => ({ k, a: k })),
+    );
+    await cooled();
+    await db.close();
+    const closed = disk.reboot("process");
+    const rows = closed.files().find((file) => file.includes("/checkpoint/rows-"))!;
+    closed.corrupt(rows, 100, (byte) => byte ^ 1);
+    const named = closed.files().filter((file) => file.includes("/run-"));
+    expect(named).not.toEqual([]);
+    for (let changes = 1; changes < 12; changes++) {
+      const crashing = closed.clone();
+      crashing.crashAfter(changes);
+      db = await openInMemory(crashing, { warm: 0 }).catch(() => db);
+      for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => setImmediate(resolve));
+      const after = crashing.reboot("power cut");
+      await db.close().catch(() => {});
+      const files = after.files();
+      if (files.includes("/data/checkpoint/manifest")) expect(files).toEqual(expect.arrayContaining(named));
+    }
+  });
 });

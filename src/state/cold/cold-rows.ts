@@ -124,6 +124,8 @@ export class ColdRows {
   /** Rises whenever rows go out, or from one run to another. */
   moves = 0;
   #stopped = false;
+  /** What goes out or comes back now. */
+  readonly #atWork = new Set<Promise<unknown>>();
   #discarded = false;
   /** Told when rows have come back. */
   onBack: () => void = () => {};
@@ -197,7 +199,7 @@ export class ColdRows {
     wanted.sort((a, b) => a.extent.id - b.extent.id || a.block - b.block);
     const files = new Set<RunFile>();
     for (const { extent } of wanted) files.add(extent.file);
-    return holding(files, () => this.#fetchAll(wanted));
+    return this.#working(holding(files, () => this.#fetchAll(wanted)));
   }
 
   async #fetchAll(wanted: readonly Wanted[]): Promise<void> {
@@ -340,8 +342,11 @@ export class ColdRows {
    * Moves up to SPILL_ROWS rows out, of those that all readers at `horizon` or later see alike; how many have gone. While it works no step is begun
    * or ended, nor goes on. @throws EvertError disk_full, io_error: all rows are where they were.
    */
-  async spill(horizon: number, pause: Pause): Promise<number> {
-    if (!this.maySpill) return 0;
+  spill(horizon: number, pause: Pause): Promise<number> {
+    return this.maySpill ? this.#working(this.#spill(horizon, pause)) : Promise.resolve(0);
+  }
+
+  async #spill(horizon: number, pause: Pause): Promise<number> {
     const slots = await this.#choose(horizon, pause);
     if (slots.length === 0 || !this.maySpill) return 0;
     const order = this.#byHash(slots);
@@ -583,10 +588,18 @@ export class ColdRows {
     this.#dropEmpty();
   }
 
-  /** Nothing moves any more; ends when all is at rest. */
+  /** Nothing goes out or together any more; ends when all is at rest. */
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#merging?.catch(() => {});
+    while (this.#atWork.size > 0) await Promise.allSettled(this.#atWork);
+  }
+
+  /** stop() waits for it. */
+  #working<T>(work: Promise<T>): Promise<T> {
+    const done = work.finally(() => this.#atWork.delete(done));
+    this.#atWork.add(done);
+    return done;
   }
 
   /** Nobody reads the store any more. */

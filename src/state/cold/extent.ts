@@ -5,10 +5,10 @@
  *
  *   extent := block... index
  *   block  := crc32 rows firstRow length, hash[rows], end[rows], row...       some 2 KiB; `length` and `end` in words from the block's begin
- *   index  := crc32 rows blocks filterWords, firstHash[blocks], end[blocks], filter[filterWords]      `end` in words from the extent's begin
+ *   index  := crc32 rows blocks filterWords, firstHash[blocks], end[blocks], filter[filterWords], sum      `end` in words from the extent's begin
  *   row    := what row-codec.ts makes of it
  *
- * The checksum is of everything behind it. Rows of one hash stand in one block, so a hash is looked for in one: the last whose first hash is not
+ * The checksum is of everything behind it; `sum` is the checksum of those of the blocks, so that of the index is that of all of the extent. Rows of one hash stand in one block, so a hash is looked for in one: the last whose first hash is not
  * above it. Of a row that cost 40 bytes and an entry of an index of 22, there stay in memory 10 bits of the filter, a bit that says whether
  * it is still here, and its share of the 8 bytes of a block: 1.6 bytes.
  */
@@ -27,6 +27,8 @@ export interface ExtentPlace {
   /** Where its index begins, and how long that is. */
   readonly indexAt: number;
   readonly indexBytes: number;
+  /** The checksum it has: another file of that name has another. */
+  readonly crc: number;
 }
 
 export class Extent {
@@ -58,7 +60,7 @@ export class Extent {
     const words = (at: number) => new Uint32Array(index.buffer, index.byteOffset + at * 4, blocks);
     this.#firsts = words(HEAD_WORDS);
     this.#ends = words(HEAD_WORDS + blocks);
-    this.#filter = index.subarray(HEAD_WORDS + 2 * blocks);
+    this.#filter = index.subarray(HEAD_WORDS + 2 * blocks, index.length - 1);
     this.here = new Int32Array((this.rows + 31) >>> 5);
   }
 
@@ -136,11 +138,12 @@ export function checked(file: RunFile, words: Int32Array, at: number, length: nu
 }
 
 export function damaged(file: RunFile, detail: string): EvertError {
-  file.withdraw();
-  return new EvertError("log_damaged", "a file of rows that are not in memory is damaged", {
+  const error = new EvertError("log_damaged", "a file of rows that are not in memory is damaged", {
     detail: `${file.path}: ${detail}`,
     hint: "It is only a copy: start again, the log rebuilds everything.",
   });
+  file.withdraw(error);
+  return error;
 }
 
 function bitCount(word: number): number {

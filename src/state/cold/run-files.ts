@@ -3,9 +3,11 @@
  *
  * A file is made, written once, read at will and never changed. It may go when nobody holds it and the newest checkpoint does not name it:
  * a checkpoint that does is what a crash would begin with. Files that neither the checkpoint nor anybody knows were left by a crash, and
- * go with the next sweep.
+ * go with the next sweep. No name is given twice as long as a checkpoint may have it: it would take the one file for the other.
  */
 import { type Disk, type DiskFile, joinPath } from "../../base/disk.ts";
+import { EvertError } from "../../base/errors.ts";
+import { ClosingFile } from "./closing-file.ts";
 
 const NAME = /^run-(\d+)$/;
 
@@ -49,8 +51,8 @@ export class RunFile {
   }
 
   /** It is damaged, and with it any checkpoint that names it. */
-  withdraw(): void {
-    this.#files.withdraw();
+  withdraw(error: EvertError): void {
+    this.#files.withdraw(error);
   }
 }
 
@@ -63,6 +65,10 @@ export class RunFiles {
   /** By the newest checkpoint. */
   #named: ReadonlySet<string> = new Set();
   #next = 1;
+  #isClosed = false;
+  #isWithdrawn = false;
+  /** Told when a file is damaged: rows are lost, until a start makes them anew from the log. */
+  onDamaged: (error: EvertError) => void = () => {};
   /** Removals under way, one behind the other. */
   #removing: Promise<void> = Promise.resolve();
   readonly #report: (message: string) => void;
@@ -81,7 +87,13 @@ export class RunFiles {
     return bytes;
   }
 
+  /** Whether a file was found damaged: no checkpoint of what there is now is to be published. */
+  get isWithdrawn(): boolean {
+    return this.#isWithdrawn;
+  }
+
   async create(): Promise<RunFile> {
+    if (this.#isClosed) throw new EvertError("shutting_down", "no more rows go to disk");
     const name = `run-${this.#next++}`;
     this.#names.add(name);
     await this.#disk.makeDirectory(this.#directory);
@@ -99,15 +111,16 @@ export class RunFiles {
   }
 
   #opened(name: string, file: DiskFile): RunFile {
-    const run = new RunFile(this, name, file);
+    const run = new RunFile(this, name, new ClosingFile(file));
     this.#open.add(run);
     this.#names.add(name);
     return run;
   }
 
-  /** Numbers begin behind those of all files that are there; what the checkpoint does not name goes. */
+  /** Numbers begin behind those of all files that are there or named; what the checkpoint does not name goes. */
   async start(named: ReadonlySet<string>): Promise<void> {
-    for (const name of await this.#list()) this.#next = Math.max(this.#next, Number(NAME.exec(name)![1]) + 1);
+    for (const name of [...(await this.#list()), ...named])
+      this.#next = Math.max(this.#next, Number(NAME.exec(name)![1]) + 1);
     await this.published(named);
   }
 
@@ -125,12 +138,18 @@ export class RunFiles {
     this.#names.delete(run.name);
     void this.#queue(async () => {
       await run.file.close();
-      if (!this.#named.has(run.name)) await this.#unlink(run.name);
+      // Who opens the directory next decides about it.
+      if (!this.#isClosed && !this.#named.has(run.name)) await this.#unlink(run.name);
     });
   }
 
-  /** The newest checkpoint names a file that is damaged: the next start does without it. */
-  withdraw(): void {
+  /** The newest checkpoint names a file that is damaged, or the next one would: the next start does without them. */
+  withdraw(error: EvertError): void {
+    if (this.#isClosed) return;
+    if (!this.#isWithdrawn) {
+      this.#isWithdrawn = true;
+      this.onDamaged(error);
+    }
     void this.#queue(async () => {
       const names = await this.#disk.list(this.#directory);
       if (names.includes("manifest")) await this.#unlink("manifest");
@@ -139,6 +158,7 @@ export class RunFiles {
 
   /** Closes them; what is named stays. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     for (const run of this.#open) await run.file.close();
     this.#open.clear();
     await this.#removing;

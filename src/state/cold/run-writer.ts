@@ -29,6 +29,8 @@ export class RunWriter {
   #start: number;
   /** Words of its blocks. */
   #words = 0;
+  /** Of their checksums. */
+  #sum = 0;
   readonly #all = new Int32List();
   readonly #firsts = new Int32List();
   readonly #ends = new Int32List();
@@ -92,6 +94,7 @@ export class RunWriter {
       words[at + HEAD_WORDS + rows + i] = head + (this.#rowEnds.array[i] as number);
     words.set(this.#rows.words.subarray(0, this.#rowWords), at + head);
     words[at] = crc32(out.bytes.subarray((at + 1) * 4, (at + length) * 4)) | 0;
+    this.#sum = crc32(out.bytes.subarray(at * 4, at * 4 + 4), this.#sum);
     this.#firsts.push(this.#hashes.array[0] as number);
     this.#words += length;
     this.#ends.push(this.#words);
@@ -118,23 +121,30 @@ export class RunWriter {
     const rows = this.#all.length;
     const blocks = this.#firsts.length;
     const filter = filterWords(rows, this.#isSmall);
-    const length = HEAD_WORDS + 2 * blocks + filter;
+    const length = HEAD_WORDS + 2 * blocks + filter + 1;
     const index = new Int32Array(length);
     index[1] = rows;
     index[2] = blocks;
     index[3] = filter;
     index.set(this.#firsts.array.subarray(0, blocks), HEAD_WORDS);
     index.set(this.#ends.array.subarray(0, blocks), HEAD_WORDS + blocks);
-    const bits = index.subarray(HEAD_WORDS + 2 * blocks);
+    const bits = index.subarray(HEAD_WORDS + 2 * blocks, length - 1);
     for (let i = 0; i < rows; i++) addToFilter(bits, this.#all.array[i] as number);
+    index[length - 1] = this.#sum | 0;
     const bytes = new Uint8Array(index.buffer);
     index[0] = crc32(bytes.subarray(4)) | 0;
     await this.flush();
-    const place = { start: this.#start, indexAt: this.file.bytes, indexBytes: bytes.length };
+    const place = {
+      start: this.#start,
+      indexAt: this.file.bytes,
+      indexBytes: bytes.length,
+      crc: index[0] as number,
+    };
     await writeFully(this.file.file, bytes, this.file.bytes);
     this.file.wrote(bytes.length);
     this.#start = this.file.bytes;
     this.#words = 0;
+    this.#sum = 0;
     this.#last = -1;
     for (const list of [this.#all, this.#firsts, this.#ends]) list.clear();
     return new Extent(this.file, place, id, index);

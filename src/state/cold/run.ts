@@ -124,9 +124,10 @@ export async function openExtent(file: RunFile, place: ExtentPlace, id: number):
   const index = new Int32Array(place.indexBytes >>> 2);
   await readExactly(file, new Uint8Array(index.buffer), place.indexAt);
   const [, , blocks = 0, filter = 0] = index;
-  if (HEAD_WORDS + 2 * blocks + filter !== index.length)
+  if (HEAD_WORDS + 2 * blocks + filter + 1 !== index.length)
     throw damaged(file, "an index is not where it should be");
   checked(file, index, 0, index.length);
+  if (index[0] !== place.crc) throw damaged(file, "it is not the file that the checkpoint names");
   return new Extent(file, place, id, index);
 }
 

@@ -174,6 +174,64 @@ describe("rows go to disk and come back", () => {
   });
 });
 
+describe("the files", () => {
+  test("take no name that the checkpoint gives to another, though that has gone", async () => {
+    const disk = new SimulatedDisk();
+    const table = new ColdTable(disk);
+    await table.files.start(new Set(["run-7"]));
+    expect((await table.files.create()).name).toBe("run-8");
+  });
+
+  test("are told from others of their names", async () => {
+    const disk = new SimulatedDisk();
+    const table = await filled(200, disk);
+    const capture = table.cold.capture(null);
+    const other = new ColdTable(new SimulatedDisk());
+    // The same keys, and so the same index but for what the blocks hold.
+    for (let i = 0; i < 200; i++) await other.upsert({ key: keyOf(i), n: 7n * 2n ** 55n, t: "another text" });
+    other.step();
+    await other.cold.spill(other.epoch, turn);
+    const [theirs] = other.cold.capture(null).runs;
+    const [ours] = capture.runs;
+    expect(theirs!.extents[0]!.crc).not.toBe(ours!.extents[0]!.crc);
+    const restored = new ColdTable(disk);
+    const swapped = [{ file: ours!.file, extents: [{ ...ours!.extents[0]!, crc: theirs!.extents[0]!.crc }] }];
+    const here = new Map(capture.here.map(({ id, bits }) => [id, bits]));
+    await expect(restored.cold.restore(swapped, here)).rejects.toMatchObject({ code: "log_damaged" });
+  });
+
+  test("are closed once, when nobody reads or writes, and refuse who comes later", async () => {
+    const disk = new SimulatedDisk();
+    const table = await filled(200, disk);
+    const scan = table.cold.scan(() => Number.POSITIVE_INFINITY);
+    const reading = scan.read();
+    const closing = table.files.close();
+    await reading;
+    await closing;
+    expect(scan.hasRows).toBe(true);
+    scan.close();
+    await expect(table.find(keyOf(3))).rejects.toMatchObject({ code: "shutting_down" });
+    expect(table.files.isWithdrawn).toBe(false);
+    // What the next start may need is left to it.
+    table.store.discard();
+    await table.files.published(new Set(["run-1"]));
+    expect(await disk.list(DIRECTORY)).toEqual(["run-1"]);
+  });
+
+  test("are left when what goes out has gone, or has not", async () => {
+    const table = await filled(200, new SimulatedDisk(), 0);
+    const spilled = table.cold.spill(table.epoch, turn);
+    let stopped = false;
+    const stop = table.cold.stop().then(() => {
+      stopped = true;
+    });
+    await spilled;
+    expect(stopped).toBe(false);
+    await stop;
+    expect(table.cold.rows + table.captured(table.epoch, table.cold.capture(null)).length).toBe(200);
+  });
+});
+
 describe("a disk that lies", () => {
   test("no flipped bit gives a wrong answer", async () => {
     const disk = new SimulatedDisk();

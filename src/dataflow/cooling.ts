@@ -32,6 +32,11 @@ const FREE_MAX = 131_072;
 const STEP_PART = 32;
 const ROW_BYTES = 64;
 const STEP_ROWS_MIN = 256;
+/** Of a store's rows in memory, below which none goes out, and which part of what tables may take, where that is less: a run costs a file, and a buffer to write it. */
+const STORE_BYTES_MIN = 1 << 20;
+const STORE_PART_MIN = 32;
+/** Files open at once, of all tables, beyond which no more are made: the log and connections need theirs. */
+const FILES_MAX = 512;
 /** About, of a hash index. */
 const INDEX_ENTRY_BYTES = 22;
 /** Runs of a store that wait to be put together, beyond which nothing more goes out before they are. */
@@ -61,6 +66,8 @@ export class Cooling {
   /** Told when rows have come back: room may have to be made for them, also if no step comes. */
   onBack: () => void = () => {};
   #failedUntil = Number.NEGATIVE_INFINITY;
+  /** Bytes of rows that are coming back to stay. */
+  #thawing = 0;
 
   constructor(memory: MemoryLimit, stores: () => Iterable<Store>, options: CoolingOptions) {
     this.files = options.files;
@@ -105,7 +112,14 @@ export class Cooling {
 
   #isDue(store: Store, horizon: number): boolean {
     if (store.cold === null || !store.cold.maySpill || store.freeSlots >= this.#wanted(store)) return false;
+    if (this.#isSmall(store) || this.files.count >= FILES_MAX) return false;
     return this.#mayHave(store, store.cold, youngestOf(store, horizon));
+  }
+
+  /** Whether it is not worth a file. */
+  #isSmall(store: Store): boolean {
+    const least = Math.min(STORE_BYTES_MIN, this.#warmBytes / STORE_PART_MIN);
+    return store.highWater * store.layout.strideWords * 4 < least;
   }
 
   /** Whether the store may have rows, born up to `youngest`, that can go. */
@@ -164,6 +178,7 @@ export class Cooling {
   makesRoom(store: Store, horizon: number): boolean {
     const { cold } = store;
     if (cold === null || !cold.maySpill || performance.now() < this.#failedUntil) return false;
+    if (this.#isSmall(store) || this.files.count >= FILES_MAX) return false;
     // What the last step made can go with the next one.
     return this.#memory.used <= this.#fullBytes && this.#mayHave(store, cold, store.horizonOf(horizon));
   }
@@ -174,16 +189,22 @@ export class Cooling {
     if (cold === null || cold.isEmpty) return;
     const more =
       Math.max(0, cold.rows - store.freeSlots) * (store.layout.strideWords * 4 + INDEX_ENTRY_BYTES);
-    if (this.#memory.used + more > this.#memory.bytes - this.#memory.bytes / 16) {
+    // What others bring back at the same time has its room already.
+    if (this.#memory.used + this.#thawing + more > this.#memory.bytes - this.#memory.bytes / 16) {
       throw new EvertError("view_limit", "the database has reached its memory limit", {
         detail: `All rows of "${store.name}" are needed in memory, and many of them are on disk for want of room.`,
         hint: "Ask by the table's key, or for groups and filtered rows; or open the database with a higher memoryLimit.",
       });
     }
     let ends = 0;
-    await cold.thaw(async () => {
-      if (performance.now() >= ends) ends = await this.#options.turn();
-    });
+    this.#thawing += more;
+    try {
+      await cold.thaw(async () => {
+        if (performance.now() >= ends) ends = await this.#options.turn();
+      });
+    } finally {
+      this.#thawing -= more;
+    }
   }
 }
 

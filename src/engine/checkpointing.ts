@@ -343,6 +343,7 @@ export class Checkpointer {
       throw new EvertError("log_damaged", "no checkpoint is published that needs a damaged file");
     };
     refuseDamaged();
+    runFiles.publishing(runFilesOf(manifest));
     await this.#disk.rename(temporary, joinPath(this.#directory, "manifest"));
     await this.#disk.syncDirectory(this.#directory);
     if (runFiles.isWithdrawn) await removeManifest(this.#disk, this.#directory);

@@ -12,13 +12,13 @@ const said: string[] = [];
 afterEach(() => expect(said.splice(0)).toEqual([]));
 
 /** A table of 100 rows, of which as many go to disk as may; the memory limit sees `used` bytes taken. */
-async function cooled(used = LIMIT): Promise<{ table: ColdTable; cooling: Cooling }> {
+async function cooled(used = LIMIT, warm = 0): Promise<{ table: ColdTable; cooling: Cooling }> {
   const table = new ColdTable(new SimulatedDisk());
   const cooling = new Cooling(new MemoryLimit(LIMIT, () => used), () => [table.store], {
     files: table.files,
     turn: async () => performance.now() + 4,
     report: (message) => said.push(message),
-    warm: 0,
+    warm,
   });
   for (let i = 0; i < 100; i++) await table.upsert({ key: keyOf(i), n: null, t: null });
   table.step();
@@ -55,6 +55,62 @@ describe("rows go out as soon as they may", () => {
     for (let i = 0; i < 20; i++) await table.find(keyOf(i));
     expect(table.cold.rows).toBe(80);
     expect(await cool(cooling, table)).toBe(100);
+  });
+});
+
+describe("files", () => {
+  test("are not made for a table of a few rows", async () => {
+    const { table, cooling } = await cooled(LIMIT, 0.5);
+    expect(cooling.isDue(table.epoch)).toBe(false);
+    expect(cooling.makesRoom(table.store, table.epoch)).toBe(false);
+    for (let i = 0; i < 1000; i++) await table.upsert({ key: keyOf(i), n: null, t: null });
+    table.step();
+    expect(cooling.isDue(table.epoch)).toBe(true);
+  });
+
+  test("are not opened without bound", async () => {
+    const { table, cooling } = await cooled();
+    const files = [];
+    while (table.files.count < 512) files.push(await table.files.create());
+    expect(cooling.isDue(table.epoch)).toBe(false);
+    files[0]!.release();
+    expect(cooling.isDue(table.epoch)).toBe(true);
+  });
+});
+
+describe("rows that all come back", () => {
+  test("find the room taken by those that are coming back to another", async () => {
+    const { table, cooling } = await cooled(LIMIT * 0.93);
+    await cool(cooling, table);
+    const { strideWords } = table.store.layout;
+    expect(100 * (strideWords * 4 + 22)).toBeLessThan(LIMIT * 0.0075);
+    // They take the slots that the cold rows have left, so that these need new ones: room for one of three that want them.
+    for (let i = 100; i < 200; i++) await table.upsert({ key: keyOf(i), n: null, t: null });
+    const held: Promise<void>[] = [];
+    const asked = async (): Promise<number> => {
+      for (let i = 0; i < 3; i++) held.push(cooling.thaw(table.store));
+      const results = await Promise.allSettled(held);
+      return results.filter(({ status }) => status === "fulfilled").length;
+    };
+    expect(await asked()).toBeLessThan(3);
+    expect(table.cold.isEmpty).toBe(true);
+  });
+
+  test("do not fail with a merge beside them", async () => {
+    const disk = new SimulatedDisk();
+    const table = new ColdTable(disk);
+    for (let i = 0; i < 320; i++) {
+      await table.upsert({ key: keyOf(i), n: null, t: null });
+      if (i % 10 !== 9) continue;
+      table.step();
+      await table.cold.spill(table.epoch, turn);
+    }
+    disk.fail({ operation: "write", path: /run-/, code: "ENOSPC" });
+    const merge = table.cold.merge(turn);
+    const thawed = table.cold.thaw(turn);
+    await expect(merge).rejects.toMatchObject({ code: "disk_full" });
+    await thawed;
+    expect(table.cold.isEmpty).toBe(true);
   });
 });
 

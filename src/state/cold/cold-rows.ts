@@ -291,7 +291,9 @@ export class ColdRows {
     const buffer = rowBytes(BLOCK_WORDS);
     // A merge beside it moves rows to where it has not looked.
     for (; !this.isEmpty && !this.#discarded; this.#dropEmpty()) {
-      await this.#merging;
+      await this.#merging?.catch(() => {
+        // Who began it is told; all rows are where they were.
+      });
       const extents = this.#extents();
       await holding(new Set(extents.map(({ file }) => file)), async () => {
         for (const extent of extents) {

@@ -92,6 +92,11 @@ export class RunFiles {
     return this.#isWithdrawn;
   }
 
+  /** Files open. */
+  get count(): number {
+    return this.#open.size;
+  }
+
   async create(): Promise<RunFile> {
     if (this.#isClosed) throw new EvertError("shutting_down", "no more rows go to disk");
     const name = `run-${this.#next++}`;
@@ -122,6 +127,11 @@ export class RunFiles {
     for (const name of [...(await this.#list()), ...named])
       this.#next = Math.max(this.#next, Number(NAME.exec(name)![1]) + 1);
     await this.published(named);
+  }
+
+  /** A checkpoint that names these files, too, may be the newest from now on: until published() says so, those of the one before stay with them. */
+  publishing(named: ReadonlySet<string>): void {
+    this.#named = new Set([...this.#named, ...named]);
   }
 
   /** A checkpoint that names these files is the newest. */

@@ -182,6 +182,21 @@ describe("the files", () => {
     expect((await table.files.create()).name).toBe("run-8");
   });
 
+  test("stay while a checkpoint that names them may or may not be there", async () => {
+    const disk = new SimulatedDisk();
+    const { files } = new ColdTable(disk);
+    const [one, two] = [await files.create(), await files.create()];
+    await files.published(new Set([one.name]));
+    files.publishing(new Set([two.name]));
+    one.release();
+    two.release();
+    for (let turns = 0; turns < 20; turns++) await turn();
+    expect((await disk.list(DIRECTORY)).sort()).toEqual([one.name, two.name]);
+    const { files: later } = new ColdTable(disk);
+    await later.start(new Set([two.name]));
+    expect(await disk.list(DIRECTORY)).toEqual([two.name]);
+  });
+
   test("are told from others of their names", async () => {
     const disk = new SimulatedDisk();
     const table = await filled(200, disk);

@@ -91,15 +91,15 @@ export class Cooling {
   }
 
   /**
-   * Whether a store lacks room that it will have in a moment: when the steps up to `epoch` are published, which readers at `horizon` do not see, or, near
-   * the limit, when a checkpoint has been written that keeps what has died since.
+   * Whether a store lacks room that it will have in a moment: when the steps up to `epoch` are published, which readers at `horizon` do not see, or,
+   * beyond the limit, when a checkpoint has been written that keeps what has died since.
    */
   isShort(horizon: number, epoch: number): boolean {
     if (this.#memory.used < this.#warmBytes || this.#warmBytes === 0) return false;
     for (const store of this.#stores()) {
       if (store.cold === null || !store.mayCool || store.freeSlots * 2 >= this.#wanted(store)) continue;
       if (horizon < epoch && store.horizonOf(horizon) === horizon) return true;
-      if (store.cold.isCaptured && this.#memory.isNear) return true;
+      if (store.cold.isCaptured && this.#memory.used > this.#memory.bytes) return true;
     }
     return false;
   }

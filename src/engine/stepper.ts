@@ -24,7 +24,7 @@ import { Feeder } from "./feeder.ts";
 export const SLICE_MS = 4;
 const ROWS_PER_STEP = 65_536;
 /** Turns of the event loop for which room in tables is waited for. */
-const SHORT_TURNS = 256;
+const SHORT_TURNS = 64;
 /** Up to here freeing waits for steps that wait: a large one and those that came meanwhile. */
 const OWED_MS_FREE = 40;
 /** How far freeing may lag behind steps that wait. */

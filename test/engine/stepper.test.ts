@@ -21,6 +21,7 @@ async function orderAfter(firstStepMs: number): Promise<string[]> {
   let dead = 0;
   let step = 0;
   const circuit = {
+    cooling: null,
     begin: () => {
       events.push(`step ${++step}`);
     },

@@ -29,6 +29,7 @@ it.each([
 ])("a view %s that is made anew may not read what comes from itself", async (_, sink) => {
   const disk = new SimulatedDisk();
   let db = await open(disk, a, sink);
+  await db.built();
   await db.append("a", [{ k: 1 }]);
   await db.settled();
   await db.close();
@@ -37,6 +38,7 @@ it.each([
     detail: expect.stringContaining('"high" is read by "b" is read by "low"'),
   });
   db = await open(disk, a, sink);
+  await db.built();
   await db.append("a", [{ k: 2 }]);
   await db.settled();
   expect(await rowsOf(db, "SELECT k FROM b ORDER BY k")).toEqual([["1"], ["2"]]);
@@ -51,6 +53,7 @@ it("views that are all made anew are held to what they become, in whatever order
     return openInMemory(disk, { topics: [a, b, c], views: [second, first] });
   };
   let db = await declared(0);
+  await db.built();
   await db.append("a", [{ k: 1 }, { k: 5 }]);
   await db.settled();
   await db.close();

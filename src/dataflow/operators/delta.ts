@@ -38,6 +38,8 @@ export class Delta {
   #counts = true;
   #at = 0;
   #cold: ColdScan | null = null;
+  /** Of the store's rows between memory and disk, when the slots were found. */
+  #moves = 0;
 
   constructor(source: StoredNode, consumer: Node) {
     this.#source = source;
@@ -74,22 +76,23 @@ export class Delta {
 
   /** True when `slots` has entries to take, or there may be more of them: then called again. Ends with false. */
   more(): boolean {
-    // Rows that were found before the event loop had its turn may have gone to disk.
-    if (this.#cold !== null && this.index < this.length) {
+    if (this.index < this.length) {
+      if (this.#cold === null || this.#source.store.cold?.moves === this.#moves) return true;
+      // Rows that were found before the event loop had its turn may have gone to disk.
       this.#at = this.slots[this.index] as number;
       if (this.#counts) this.#activity.tookRows(this.#port, this.index - this.length);
-    } else if (this.index < this.length) return true;
+    }
     if (!this.#scans) return false;
     return this.#scan();
   }
 
   /** After more() has said no: rows for `page`, which has room for a chunk; or what has to be read before there are any; null: there are no more. */
-  cold(page: Store): { readonly rows: number } | Promise<void> | null {
+  cold(page: () => Store): { readonly rows: number } | Promise<void> | null {
     const scan = this.#cold;
     if (scan === null) return null;
     this.#at = Number.POSITIVE_INFINITY;
     if (scan.hasRows) {
-      const rows = scan.take(page, CHUNK_ROWS);
+      const rows = scan.take(page(), CHUNK_ROWS);
       if (this.#counts) this.#activity.tookRows(this.#port, rows);
       return { rows };
     }
@@ -125,6 +128,7 @@ export class Delta {
     const found = new Int32Array(Math.min(FOUND_MAX, end - this.#at));
     const died = this.#part === "died";
     const cold = this.#cold;
+    this.#moves = store.cold?.moves ?? 0;
     let n = 0;
     let slot = this.#at;
     for (; slot < end && n < found.length; slot++) {

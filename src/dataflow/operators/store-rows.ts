@@ -91,8 +91,8 @@ export class StoreRows extends Node {
 
   /** Rows that are on disk. */
   #workCold(delta: Delta): boolean {
-    this.#page ??= this.#newPage(delta);
-    const cold = delta.cold(this.#page.store);
+    const page = () => (this.#page ??= this.#newPage(delta));
+    const cold = delta.cold(() => page().store);
     if (cold === null) {
       this.#page = null;
       return false;
@@ -103,7 +103,8 @@ export class StoreRows extends Node {
     }
     const { from, to } = this.step;
     const out = this.#out.take();
-    this.#page.read(this.#page.slots, 0, cold.rows, 1, from, to, out);
+    const { read, slots } = page();
+    read(slots, 0, cold.rows, 1, from, to, out);
     this.emit(out);
     this.#out.giveBack();
     return true;

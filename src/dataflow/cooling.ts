@@ -6,7 +6,8 @@
  * bit more than a byte each, for views and for queries. Whatever cannot go to disk is still bound by the limit itself (memory-limit.ts).
  */
 import { EvertError, toEvertError } from "../base/errors.ts";
-import type { ColdRows, Pause } from "../state/cold/cold-rows.ts";
+import type { ColdRows } from "../state/cold/cold-rows.ts";
+import type { Pause } from "../state/cold/host.ts";
 import type { RunFiles } from "../state/cold/run-files.ts";
 import type { HashIndex } from "../state/hash-index.ts";
 import type { Store } from "../state/store.ts";
@@ -112,14 +113,13 @@ export class Cooling {
 
   #isDue(store: Store, horizon: number): boolean {
     if (store.cold === null || !store.cold.maySpill || store.freeSlots >= this.#wanted(store)) return false;
-    if (this.#isSmall(store) || this.files.count >= FILES_MAX) return false;
-    return this.#mayHave(store, store.cold, youngestOf(store, horizon));
+    return this.#isWorthFile(store) && this.#mayHave(store, store.cold, store.sharedUntil(horizon));
   }
 
-  /** Whether it is not worth a file. */
-  #isSmall(store: Store): boolean {
+  /** Whether the store's rows in memory are worth a file, and there may be one more. */
+  #isWorthFile(store: Store): boolean {
     const least = Math.min(STORE_BYTES_MIN, this.#warmBytes / STORE_PART_MIN);
-    return store.highWater * store.layout.strideWords * 4 < least;
+    return store.highWater * store.layout.strideWords * 4 >= least && this.files.count < FILES_MAX;
   }
 
   /** Whether the store may have rows, born up to `youngest`, that can go. */
@@ -145,7 +145,7 @@ export class Cooling {
         while (this.#isDue(store, horizon)) {
           const { brought, capturedTo } = cold;
           if ((await cold.spill(horizon, pause)) === 0)
-            this.#spent.set(store, { youngest: youngestOf(store, horizon), brought, capturedTo });
+            this.#spent.set(store, { youngest: store.sharedUntil(horizon), brought, capturedTo });
           if (cold.runs > RUNS_MAX) await this.#merge(cold);
         }
       } catch (error) {
@@ -178,7 +178,7 @@ export class Cooling {
   makesRoom(store: Store, horizon: number): boolean {
     const { cold } = store;
     if (cold === null || !cold.maySpill || performance.now() < this.#failedUntil) return false;
-    if (this.#isSmall(store) || this.files.count >= FILES_MAX) return false;
+    if (!this.#isWorthFile(store)) return false;
     // What the last step made can go with the next one.
     return this.#memory.used <= this.#fullBytes && this.#mayHave(store, cold, store.horizonOf(horizon));
   }
@@ -190,7 +190,7 @@ export class Cooling {
     const more =
       Math.max(0, cold.rows - store.freeSlots) * (store.layout.strideWords * 4 + INDEX_ENTRY_BYTES);
     // What others bring back at the same time has its room already.
-    if (this.#memory.used + this.#thawing + more > this.#memory.bytes - this.#memory.bytes / 16) {
+    if (this.#memory.used + this.#thawing + more > this.#memory.nearBytes) {
       throw new EvertError("view_limit", "the database has reached its memory limit", {
         detail: `All rows of "${store.name}" are needed in memory, and many of them are on disk for want of room.`,
         hint: "Ask by the table's key, or for groups and filtered rows; or open the database with a higher memoryLimit.",
@@ -206,9 +206,4 @@ export class Cooling {
       this.#thawing -= more;
     }
   }
-}
-
-/** Of the rows that all readers at `horizon` or later see alike, when the last were born; what the step at hand has made is in its journal. */
-function youngestOf(store: Store, horizon: number): number {
-  return Math.min(store.horizonOf(horizon), store.epoch - 1);
 }

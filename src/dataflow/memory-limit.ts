@@ -19,6 +19,8 @@ const PARTS = 100;
 
 export class MemoryLimit {
   readonly bytes: number;
+  /** Beyond it tables may take no more. */
+  readonly nearBytes: number;
   readonly #count: () => number;
   #used = 0;
   #countAgainAt = Number.NEGATIVE_INFINITY;
@@ -26,6 +28,7 @@ export class MemoryLimit {
   /** `count`: the bytes that are taken now, without those of operators that have stopped. */
   constructor(bytes: number, count: () => number) {
     this.bytes = bytes;
+    this.nearBytes = bytes === Number.POSITIVE_INFINITY ? bytes : bytes - bytes / 16;
     this.#count = count;
   }
 
@@ -42,7 +45,7 @@ export class MemoryLimit {
 
   /** Whether tables may take no more. */
   get isNear(): boolean {
-    return this.used > this.bytes - this.bytes / 16;
+    return this.used > this.nearBytes;
   }
 
   /** Whether these nodes keep so much that what was counted a moment ago may be wrong by it: then it is counted anew when asked next. */

@@ -22,7 +22,7 @@ import type { SqlType } from "../batch/types.ts";
 import type { OrderItem } from "../plan/plan.ts";
 import { BlockBuffer, FLUSH_BYTES } from "../state/block-buffer.ts";
 import { applyBlock, captureCold, captureDictionary, captureStore, nextBlock } from "../state/checkpoint.ts";
-import type { ColdCapture, KeptRun } from "../state/cold/cold-rows.ts";
+import type { ColdCapture, KeptRun } from "../state/cold/captures.ts";
 import type { RunFiles } from "../state/cold/run-files.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import type { Store } from "../state/store.ts";

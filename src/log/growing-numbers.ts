@@ -1,3 +1,5 @@
+import { firstAbove } from "../base/search.ts";
+
 /** A list of numbers outside the JavaScript heap. */
 export class GrowingNumbers {
   #values = new Float64Array(16);
@@ -18,13 +20,11 @@ export class GrowingNumbers {
 
   /** Index of the last value not above `value` in an ascending list, or -1. */
   lastNotAbove(value: number): number {
-    let low = 0;
-    let high = this.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#values[middle]! <= value) low = middle + 1;
-      else high = middle;
-    }
-    return low - 1;
+    return this.firstAbove(value, 0, this.length) - 1;
+  }
+
+  /** Index of the first value above `value` in a list whose part [from, to) ascends; `to` where there is none. */
+  firstAbove(value: number, from: number, to: number): number {
+    return firstAbove(this.#values, value, from, to);
   }
 }

@@ -56,17 +56,11 @@ class SparseIndex {
 
   /** The first place in the segment, from `at` on, where one of the key's frames may begin; null: there is none. */
   placeFrom(segment: number, at: number): number | null {
-    let low = this.#segments.lastNotAbove(segment - 1) + 1;
-    let high = this.#segments.lastNotAbove(segment) + 1;
-    const first = low;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#ats.at(middle) <= at) low = middle + 1;
-      else high = middle;
-    }
+    const first = this.#segments.lastNotAbove(segment - 1) + 1;
+    const next = this.#ats.firstAbove(at, first, this.#segments.lastNotAbove(segment) + 1);
     // Frames within reach of an entry have none of their own.
-    if (low > first && at < this.#ats.at(low - 1) + INDEX_EVERY_BYTES) return at;
-    return low < this.#ats.length && this.#segments.at(low) === segment ? this.#ats.at(low) : null;
+    if (next > first && at < this.#ats.at(next - 1) + INDEX_EVERY_BYTES) return at;
+    return next < this.#ats.length && this.#segments.at(next) === segment ? this.#ats.at(next) : null;
   }
 
   /** The first entry in a later segment, or null. */

@@ -23,7 +23,7 @@
 import { crc32 } from "node:zlib";
 import { EvertError } from "../base/errors.ts";
 import { BLOCK_HEADER_BYTES, BLOCK_MAGIC, type BlockBuffer } from "./block-buffer.ts";
-import type { ColdCapture } from "./cold/cold-rows.ts";
+import type { ColdCapture } from "./cold/captures.ts";
 import type { Dictionary } from "./dictionary.ts";
 import { isMarked, nextMarked } from "./marks.ts";
 import { SHORT_RUN_WORDS, type Store } from "./store.ts";

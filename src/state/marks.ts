@@ -22,6 +22,23 @@ export class Marks {
     this.B[n >>> 5] = (this.B[n >>> 5] as number) | (1 << (n & 31));
   }
 
+  /** The same, with room made where there is none. */
+  mark(n: number): void {
+    this.ensure(n + 1);
+    this.add(n);
+  }
+
+  has(n: number): boolean {
+    return isMarked(this.B, n);
+  }
+
+  /** Takes the mark away; whether there was one. */
+  unmark(n: number): boolean {
+    if (!this.has(n)) return false;
+    this.B[n >>> 5] = (this.B[n >>> 5] as number) & ~(1 << (n & 31));
+    return true;
+  }
+
   /** All marks; none are left. */
   take(): Int32Array {
     const taken = this.B;
@@ -51,5 +68,7 @@ export function nextMarked(marks: Int32Array | null, from: number, end: number):
 }
 
 export function isMarked(marks: Int32Array | null, n: number): boolean {
-  return marks === null || (((marks[n >>> 5] as number) >>> (n & 31)) & 1) === 1;
+  if (marks === null) return true;
+  const word = n >>> 5;
+  return word < marks.length && (((marks[word] as number) >>> (n & 31)) & 1) === 1;
 }

@@ -6,10 +6,13 @@
  * vacuum() finds that nobody reads that far back. A row born and killed within one step was never seen by anybody and leaves at once.
  */
 
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { assert } from "../base/assert.ts";
 import { EvertError } from "../base/errors.ts";
 import { carrierOf } from "../batch/types.ts";
-import { type ColdHost, ColdRows, type KeptRun } from "./cold/cold-rows.ts";
+import type { KeptRun } from "./cold/captures.ts";
+import { ColdRows } from "./cold/cold-rows.ts";
+import type { ColdHost } from "./cold/host.ts";
 import type { RunFiles } from "./cold/run-files.ts";
 import type { Dictionary } from "./dictionary.ts";
 import { type EntryCode, entryCode, type Touched } from "./entry-code.ts";
@@ -108,11 +111,12 @@ export class Store implements Rows, ColdHost {
     this.same = code.same;
     this.retain = code.retain;
     this.release = code.release;
-    const entry = this.#entryCode();
-    this.insert = entry.insert;
-    this.insertAll = entry.insertAll;
-    this.#insertEntered = entry.insertEntered;
-    this.#leave = entry.leave;
+    ({
+      insert: this.insert,
+      insertAll: this.insertAll,
+      insertEntered: this.#insertEntered,
+      leave: this.#leave,
+    } = this.#entryCode());
   }
 
   /** Bytes in use: rows and indexes. */
@@ -268,11 +272,12 @@ export class Store implements Rows, ColdHost {
   }
 
   #indexesChanged(): void {
-    const entry = this.#entryCode();
-    this.insert = entry.insert;
-    this.insertAll = entry.insertAll;
-    this.#insertEntered = entry.insertEntered;
-    this.#leave = entry.leave;
+    ({
+      insert: this.insert,
+      insertAll: this.insertAll,
+      insertEntered: this.#insertEntered,
+      leave: this.#leave,
+    } = this.#entryCode());
   }
 
   /**
@@ -373,6 +378,11 @@ export class Store implements Rows, ColdHost {
   horizonOf(horizon: number): number {
     for (const pin of this.#pins) if (pin < horizon) horizon = pin;
     return horizon;
+  }
+
+  /** Rows born up to then, and not dead, are the same to all who read at `horizon` or later; what the step at hand has made is in its journal. */
+  sharedUntil(horizon: number): number {
+    return Math.min(this.horizonOf(horizon), this.epoch - 1);
   }
 
   /** From now on rows that nobody asks for may go to files, while there is only this index. */
@@ -543,10 +553,6 @@ export class Store implements Rows, ColdHost {
     for (const index of this.#orderedIndexes) yield* index.build();
     this.#noteTouched();
   }
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function sameList(a: readonly number[], b: readonly number[]): boolean {

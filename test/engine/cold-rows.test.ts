@@ -28,6 +28,16 @@ async function cooled(): Promise<void> {
   }
 }
 
+/** Table t, with rows (k, a) from (0, 0) on, all of which go to disk; and the other, which cooled() makes steps with. */
+async function putOut(length: number): Promise<void> {
+  await sql(db, "CREATE TABLE t (k int4 PRIMARY KEY, a int4); CREATE TABLE other (k int4 PRIMARY KEY)");
+  await db.append(
+    "t",
+    Array.from({ length }, (_, k) => ({ k, a: k })),
+  );
+  await cooled();
+}
+
 function cold(name: string): number {
   const { core } = db;
   return core.tableStore(core.catalog.entry(name)!.id)!.cold!.rows;
@@ -195,12 +205,7 @@ describe("a table whose rows go to disk", () => {
 
   it("sends what reads have brought back out again, though nobody writes", async () => {
     await open(new SimulatedDisk());
-    await sql(db, "CREATE TABLE t (k int4 PRIMARY KEY, a int4); CREATE TABLE other (k int4 PRIMARY KEY)");
-    await db.append(
-      "t",
-      Array.from({ length: 1000 }, (_, k) => ({ k, a: k })),
-    );
-    await cooled();
+    await putOut(1000);
     expect(cold("t")).toBe(1000);
     const { epoch } = db.core.stepper;
     for (let k = 0; k < 200; k++)
@@ -229,12 +234,7 @@ describe("a table whose rows go to disk", () => {
   it("is dropped with its files", async () => {
     const disk = new SimulatedDisk();
     await open(disk);
-    await sql(db, "CREATE TABLE t (k int4 PRIMARY KEY); CREATE TABLE other (k int4 PRIMARY KEY)");
-    await db.append(
-      "t",
-      Array.from({ length: 100 }, (_, k) => ({ k })),
-    );
-    await cooled();
+    await putOut(100);
     expect((await disk.list("/data/checkpoint")).filter((f) => f.startsWith("run-"))).not.toEqual([]);
     await db.checkpoint();
     await sql(db, "DROP TABLE t");
@@ -246,12 +246,7 @@ describe("a table whose rows go to disk", () => {
   it("is rebuilt from the log where a file is damaged", async () => {
     const disk = new SimulatedDisk();
     await open(disk);
-    await sql(db, "CREATE TABLE t (k int4 PRIMARY KEY, a int4); CREATE TABLE other (k int4 PRIMARY KEY)");
-    await db.append(
-      "t",
-      Array.from({ length: 1000 }, (_, k) => ({ k, a: k })),
-    );
-    await cooled();
+    await putOut(1000);
     await db.checkpoint();
     for (const name of await disk.list("/data/checkpoint")) {
       if (!name.startsWith("run-")) continue;
@@ -271,12 +266,7 @@ describe("a table whose rows go to disk", () => {
     const disk = new SimulatedDisk();
     const fatal: unknown[] = [];
     db = await openInMemory(disk, { warm: 0, onFatal: (error) => fatal.push(error) });
-    await sql(db, "CREATE TABLE t (k int4 PRIMARY KEY, a int4); CREATE TABLE other (k int4 PRIMARY KEY)");
-    await db.append(
-      "t",
-      Array.from({ length: 1000 }, (_, k) => ({ k, a: k })),
-    );
-    await cooled();
+    await putOut(1000);
     await db.checkpoint();
     for (const path of disk.files().filter((file) => file.includes("/run-")))
       disk.corrupt(path, 1000, (b) => b ^ 1);
@@ -298,12 +288,7 @@ describe("a table whose rows go to disk", () => {
   it("never finds a checkpoint whose files have gone, when the machine ends after a start that did not use it", async () => {
     const disk = new SimulatedDisk();
     await open(disk);
-    await sql(db, "CREATE TABLE t (k int4 PRIMARY KEY, a int4); CREATE TABLE other (k int4 PRIMARY KEY)");
-    await db.append(
-      "t",
-      Array.from({ length: 100 }, (_, k) => ({ k, a: k })),
-    );
-    await cooled();
+    await putOut(100);
     await db.close();
     const closed = disk.reboot("process");
     const rows = closed.files().find((file) => file.includes("/checkpoint/rows-"))!;

@@ -12,6 +12,7 @@
  *   need the topics it makes.
  */
 import type { Disk, DiskFile } from "../../base/disk.ts";
+import { firstAbove } from "../../base/search.ts";
 import { sliceBatch } from "../../batch/column.ts";
 import type { CommitInfo, Group, Pause, Position, ReadOptions, TopicBatch } from "../log.ts";
 import type { TopicRegistry } from "../topics.ts";
@@ -337,18 +338,6 @@ function topicsOf(segment: SealedSegment): number[] {
 
 function withoutKey(commit: CommitInfo): CommitInfo {
   return commit.idempotencyKey === null ? commit : { ...commit, idempotencyKey: null, requestDigest: null };
-}
-
-/** Index of the first value above `limit`, from `from` on, in an ascending list. */
-function firstAbove(values: Float64Array, limit: number, from: number): number {
-  let low = from;
-  let high = values.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (values[middle]! <= limit) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /** The numbers of ascending lists, ascending, each once. */

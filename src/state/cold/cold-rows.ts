@@ -4,10 +4,9 @@
  * Every row that is alive is in one place. In memory it has a slot and an entry in the store's one index; on disk it is a row of a run (run.ts)
  * whose bit is set. Rows move, one at a time and whole, between two turns of the event loop:
  *
- * 1. *Out* (spill). A hand goes around the slots, as of a clock. It takes rows that all readers see alike, born before the horizon and not dead, and
- *    that nobody has changed or asked for since it came by last: a page of slots knows when that was, a row when it was born, and a bit
- *    says of a row that it was read, or came back, since. They are sorted by hash and written as a run; then bits are set and slots freed.
- * 2. *Back* (fetch). Whoever needs a key and finds no living row of it in memory says want(), then waits for fetch(), then looks again: what is not there
+ * 1. *Out* (spill). Rows that nobody has changed or asked for lately (hand.ts) are sorted by hash and written as a run; then bits are set and slots
+ *    freed.
+ * 2. *Back* (fetch, block-reads.ts). Whoever needs a key and finds no living row of it in memory says want(), then waits for fetch(), then looks again: what is not there
  *    then is nowhere, unless something has gone out or was merged meanwhile (`moves`). All rows of the wanted hashes enter memory, whatever
  *    their keys: so no key is compared on disk. Their bits are cleared.
  * 3. *Together* (merge.ts). Many runs become one, which moves rows too.
@@ -18,33 +17,19 @@
  */
 import { assert } from "../../base/assert.ts";
 import { EvertError } from "../../base/errors.ts";
-import { isMarked, Marks } from "../marks.ts";
-import { Int32List } from "../memory.ts";
-import { LIVE, type Rows } from "../rows.ts";
+import { BlockReads, type Wanted } from "./block-reads.ts";
+import { Captures, type ColdCapture, type KeptRun } from "./captures.ts";
 import { ColdScan } from "./cold-scan.ts";
-import type { Extent, ExtentPlace } from "./extent.ts";
+import type { Extent } from "./extent.ts";
 import { mixed } from "./filter.ts";
+import { Hand } from "./hand.ts";
+import type { ColdHost, Pause } from "./host.ts";
 import { mergeRuns } from "./merge.ts";
-import { ReadPace } from "./read-pace.ts";
-import { KeyHash, type RowBytes, RowCodec } from "./row-codec.ts";
-import { blockIn, firstOf, hashAt, openExtent, Run, readBlocks, rowStart } from "./run.ts";
+import { type RowBytes, rowBytes } from "./row-bytes.ts";
+import { KeyHash, RowCodec } from "./row-codec.ts";
+import { type Block, blockIn, firstOf, hashAt, openExtent, Run, readBlocks, rowStart } from "./run.ts";
 import type { RunFile, RunFiles } from "./run-files.ts";
-import { RunWriter, rowBytes } from "./run-writer.ts";
-
-/** What of a store its cold rows move out of and into. */
-export interface ColdHost extends Rows {
-  readonly epoch: number;
-  /** The oldest epoch that anybody reads, pins included, where nobody else reads before this one. */
-  horizonOf(horizon: number): number;
-  /** Whether rows may go out now. */
-  readonly mayCool: boolean;
-  readonly alloc: () => number;
-  reserve(rows: number): void;
-  /** Enters a row that has come back into the slot. */
-  admit(slot: number): void;
-  /** The row has gone out: its slot is free. */
-  dismiss(slot: number): void;
-}
+import { RunWriter } from "./run-writer.ts";
 
 /** Rows written as one run, at most; and which part of those in memory. */
 const SPILL_ROWS = 32_768;
@@ -52,52 +37,12 @@ const SPILL_PART = 16;
 const SPILL_MIN = 1_024;
 /** A run is small that has no more than this part of all rows. */
 const SMALL_PART = 32;
-/** Slots that share the time when the hand came by last. */
-const PAGE_SLOTS = 4_096;
+/** Runs of one size that become one, of which as many again are one size. */
+const FAN_IN = 4;
 /** Rows that go out, or come back, between two looks at the clock. */
 const PIECE_ROWS = 2_048;
-/** Reads of the thread pool at a time: more are no faster, and the log needs a thread of the pool (docs/decisions/0036-cold-rows.md). */
-const LANES = 16;
-const SLICE_MS = 2;
-/** Of the buffer that a block is read into, which nearly all fit. */
-const BLOCK_WORDS = 1_024;
 /** Blocks read at once where all of them are wanted. */
 const BLOCKS_AT_ONCE = 32;
-
-/** Lets the event loop have a turn if the one at hand is used up. */
-export type Pause = () => Promise<void> | void;
-
-/** What a checkpoint says of a run. */
-export interface KeptRun {
-  readonly file: string;
-  readonly extents: readonly (ExtentPlace & { readonly id: number })[];
-}
-
-/** What a checkpoint holds of cold rows: as they were when it was taken. What it has yet to find in memory stays there. */
-export interface ColdCapture {
-  readonly runs: readonly KeptRun[];
-  /** Of extents that have changed since the last one, or of all: which rows are here. */
-  readonly here: readonly { readonly id: number; readonly bits: Int32Array }[];
-  /** The first slot whose row may be captured still: how far whoever captures has come. */
-  at: number;
-  /** Whether the row in the slot has come back since: it is captured where it was. */
-  isBack(slot: number): boolean;
-  /** The files survive a power cut. */
-  sync(): Promise<void>;
-  release(): void;
-}
-
-interface Capture {
-  readonly capture: ColdCapture;
-  readonly marks: Int32Array | null;
-  readonly back: Marks;
-}
-
-interface Wanted {
-  readonly extent: Extent;
-  readonly block: number;
-  readonly hash: number;
-}
 
 export class ColdRows {
   readonly host: ColdHost;
@@ -107,18 +52,11 @@ export class ColdRows {
   #runs: Run[] = [];
   #wanted: Wanted[] = [];
   #nextExtent = 1;
-  // The hand: where it is, when it came by each page, and what was asked for since.
-  #hand = 0;
-  #passed = new Int32Array(0);
-  readonly #asked = new Marks();
+  readonly #captures = new Captures();
+  readonly #hand: Hand;
+  readonly #reads: BlockReads;
   readonly #scans = new Set<ColdScan>();
-  readonly #captures = new Set<Capture>();
   #merging: Promise<void> | null = null;
-  readonly #pace = new ReadPace();
-  /** Of reads, used again. */
-  readonly #buffers: RowBytes[] = [];
-  /** When blocks that are read at once let the event loop have its turn. */
-  #sliceEnds = 0;
   /** Rows that have come back so far. */
   brought = 0;
   /** Rises whenever rows go out, or from one run to another. */
@@ -136,6 +74,8 @@ export class ColdRows {
     this.#files = files;
     this.codec = new RowCodec(host.layout, host.dictionary);
     this.key = new KeyHash(host.layout, columns, host.dictionary);
+    this.#hand = new Hand(host, this.#captures);
+    this.#reads = new BlockReads((wanted, from, to, block) => this.#admitAll(wanted, from, to, block));
   }
 
   /** Cold rows. */
@@ -155,14 +95,8 @@ export class ColdRows {
 
   /** In memory. */
   get bytes(): number {
-    let bytes = (this.#passed.length + this.#asked.B.length) * 4;
+    let bytes = this.#hand.bytes;
     for (const run of this.#runs) bytes += run.bytes;
-    return bytes;
-  }
-
-  get diskBytes(): number {
-    let bytes = 0;
-    for (const run of this.#runs) bytes += run.file.bytes;
     return bytes;
   }
 
@@ -204,67 +138,18 @@ export class ColdRows {
 
   async #fetchAll(wanted: readonly Wanted[]): Promise<void> {
     const { brought } = this;
-    await this.#fetchBlocks(wanted);
+    await this.#reads.read(wanted);
     if (this.brought > brought) this.onBack();
   }
 
-  /** Those of one block stand side by side. */
-  async #fetchBlocks(wanted: readonly Wanted[]): Promise<void> {
-    let next = 0;
-    const buffer = this.#buffers.pop() ?? rowBytes(BLOCK_WORDS);
-    while (next < wanted.length) {
-      const end = endOfBlock(wanted, next);
-      if (!this.#fetchNow(wanted, next, end, buffer)) break;
-      next = end;
-      if (performance.now() < this.#sliceEnds) continue;
-      await nextTurn();
-      this.#sliceEnds = performance.now() + SLICE_MS;
-    }
-    this.#buffers.push(buffer);
-    if (next === wanted.length) return;
-    const lane = async (): Promise<void> => {
-      const own = this.#buffers.pop() ?? rowBytes(BLOCK_WORDS);
-      while (next < wanted.length) {
-        const from = next;
-        next = endOfBlock(wanted, from);
-        const end = next;
-        const { extent, block } = wanted[from] as Wanted;
-        await this.#read(extent, block, block + 1, own);
-        this.#admitAll(wanted, from, end, own);
-      }
-      if (this.#buffers.length < LANES) this.#buffers.push(own);
-    };
-    await Promise.all(Array.from({ length: Math.min(LANES, wanted.length - next) }, lane));
-  }
-
-  /** False: the block has to be asked for. */
-  #fetchNow(wanted: readonly Wanted[], from: number, to: number, buffer: RowBytes): boolean {
-    const { extent, block } = wanted[from] as Wanted;
-    const start = extent.blockAt(block);
-    const bytes = extent.blockEnd(block) - start;
-    if (buffer.bytes.length < bytes) Object.assign(buffer, rowBytes(bytes >>> 2));
-    if (this.#pace.readNow(extent.file.file, buffer.bytes.subarray(0, bytes), start) !== bytes) return false;
-    this.#admitAll(wanted, from, to, buffer);
-    return true;
-  }
-
-  /** The rows wanted of a block that has been read. */
-  #admitAll(wanted: readonly Wanted[], from: number, to: number, buffer: RowBytes): void {
+  /** The rows wanted[from..to-1] of a block that has been read. */
+  #admitAll(wanted: readonly Wanted[], from: number, to: number, block: Block): void {
     if (this.#discarded) return;
-    const { extent, block } = wanted[from] as Wanted;
-    const words = (extent.blockEnd(block) - extent.blockAt(block)) >>> 2;
-    const found = blockIn(extent, buffer, 0, words);
     for (let w = from; w < to; w++) {
-      const { hash } = wanted[w] as Wanted;
-      for (let i = firstOf(found, hash); i < found.rows && hashAt(found, i) === hash; i++)
-        this.#admit(extent, found.firstRow + i, buffer, rowStart(found, i));
+      const { extent, hash } = wanted[w] as Wanted;
+      for (let i = firstOf(block, hash); i < block.rows && hashAt(block, i) === hash; i++)
+        this.#admit(extent, block.firstRow + i, block.from, rowStart(block, i));
     }
-  }
-
-  async #read(extent: Extent, from: number, to: number, buffer: RowBytes): Promise<void> {
-    const words = (extent.blockEnd(to - 1) - extent.blockAt(from)) >>> 2;
-    if (buffer.words.length < words) Object.assign(buffer, rowBytes(words));
-    await readBlocks(extent, from, to, buffer);
   }
 
   #admit(extent: Extent, row: number, from: RowBytes, at: number): void {
@@ -277,18 +162,18 @@ export class ColdRows {
     extent.went(row);
     this.brought++;
     this.asked(slot);
-    for (const { back } of this.#captures) mark(back, slot);
-    for (const scan of this.#scans) mark(scan.back, slot);
+    this.#captures.came(slot);
+    for (const scan of this.#scans) scan.back.mark(slot);
   }
 
   /** The row in the slot was read: it stays until the hand has come by twice. */
   asked(slot: number): void {
-    mark(this.#asked, slot);
+    this.#hand.asked(slot);
   }
 
   /** All rows come back, and stay while the host needs them. */
   async thaw(pause: Pause): Promise<void> {
-    const buffer = rowBytes(BLOCK_WORDS);
+    const buffer = rowBytes(0);
     // A merge beside it moves rows to where it has not looked.
     for (; !this.isEmpty && !this.#discarded; this.#dropEmpty()) {
       await this.#merging?.catch(() => {
@@ -308,8 +193,7 @@ export class ColdRows {
   }
 
   async #thawBlocks(extent: Extent, from: number, to: number, buffer: RowBytes): Promise<void> {
-    const words = (extent.blockEnd(to - 1) - extent.blockAt(from)) >>> 2;
-    await this.#read(extent, from, to, buffer);
+    const words = await readBlocks(extent, from, to, buffer);
     if (this.#discarded) return;
     for (let at = 0; at < words; ) {
       const block = blockIn(extent, buffer, at, words - at);
@@ -323,21 +207,17 @@ export class ColdRows {
 
   /** Whether a checkpoint of it is being written. */
   get isCaptured(): boolean {
-    return this.#captures.size > 0;
+    return !this.#captures.isEmpty;
   }
 
   /** Whether rows may go out now. */
   get maySpill(): boolean {
-    if (!this.host.mayCool || this.#stopped) return false;
-    for (const { capture, marks } of this.#captures) if (marks === null && capture.at === 0) return false;
-    return true;
+    return this.host.mayCool && !this.#stopped && !this.#captures.needAll;
   }
 
   /** Up to which slot all checkpoints under way have come; Infinity: there are none. Rows behind it that they want stay. */
   get capturedTo(): number {
-    let least = Number.POSITIVE_INFINITY;
-    for (const { capture } of this.#captures) least = Math.min(least, capture.at);
-    return least;
+    return this.#captures.reached;
   }
 
   /**
@@ -349,7 +229,8 @@ export class ColdRows {
   }
 
   async #spill(horizon: number, pause: Pause): Promise<number> {
-    const slots = await this.#choose(horizon, pause);
+    const most = Math.min(SPILL_ROWS, Math.max(SPILL_MIN, this.host.highWater / SPILL_PART));
+    const slots = await this.#hand.choose(horizon, most, pause);
     if (slots.length === 0 || !this.maySpill) return 0;
     const order = this.#byHash(slots);
     const file = await this.#files.create();
@@ -377,7 +258,7 @@ export class ColdRows {
       const end = Math.min(order.length, i + PIECE_ROWS);
       this.moves++;
       for (; i < end; i++)
-        if (!hasMark(this.#asked.B, order[i] as number)) this.#dismiss(order[i] as number, extent, i);
+        if (!this.#hand.wasAsked(order[i] as number)) this.#dismiss(order[i] as number, extent, i);
       await pause();
     }
     if (extent.live === 0) this.#dropEmpty();
@@ -388,67 +269,6 @@ export class ColdRows {
     extent.came(row);
     for (const scan of this.#scans) scan.left(slot, extent, row);
     this.host.dismiss(slot);
-  }
-
-  /** Slots that may go out, from the hand on. Where a whole round finds none, those are taken that were spared in it. */
-  async #choose(horizon: number, pause: Pause): Promise<Int32Array> {
-    const { host } = this;
-    const chosen = new Int32List();
-    const most = Math.min(SPILL_ROWS, Math.max(SPILL_MIN, host.highWater / SPILL_PART));
-    const pages = Math.ceil(host.highWater / PAGE_SLOTS);
-    if (this.#passed.length < pages) {
-      const passed = new Int32Array(Math.max(pages, this.#passed.length * 2));
-      passed.set(this.#passed);
-      this.#passed = passed;
-    }
-    const slots = host.highWater;
-    for (let round = 0; round < 2 && chosen.length === 0; round++) {
-      for (let left = slots; left > 0 && chosen.length < most; ) {
-        if (this.#hand >= slots) this.#hand = 0;
-        left -= this.#passPage(slots, left, horizon, chosen, most);
-        await pause();
-      }
-    }
-    return chosen.array.slice(0, chosen.length);
-  }
-
-  /** Goes on to the end of the page, by `far` slots at most, or until `most` are chosen; how many slots it has gone by. */
-  #passPage(slots: number, far: number, horizon: number, chosen: Int32List, most: number): number {
-    const from = this.#hand;
-    const page = Math.floor(from / PAGE_SLOTS);
-    const pageEnd = Math.min(slots, (page + 1) * PAGE_SLOTS);
-    const end = Math.min(pageEnd, from + far);
-    const { I, epoch, layout } = this.host;
-    const { birthWord, deathWord, strideWords: stride } = layout;
-    const marks = this.#asked.B;
-    const isCaptured = this.#captures.size > 0;
-    const since = this.#passed[page] as number;
-    // What this step has made is in its journal.
-    const youngest = Math.min(this.host.horizonOf(horizon), epoch - 1);
-    let slot = from;
-    for (; slot < end && chosen.length < most; slot++) {
-      const base = slot * stride;
-      const birth = I[base + birthWord] as number;
-      if (birth > youngest || I[base + deathWord] !== LIVE) continue;
-      // It cannot go: what was asked for keeps its bit until it can.
-      if (isCaptured && this.#isToBeCaptured(slot)) continue;
-      const word = slot >>> 5;
-      const bit = 1 << (slot & 31);
-      if (word < marks.length && ((marks[word] as number) & bit) !== 0) {
-        marks[word] = (marks[word] as number) & ~bit;
-        continue;
-      }
-      if (birth <= since) chosen.push(slot);
-    }
-    this.#hand = slot;
-    if (slot === pageEnd) this.#passed[page] = epoch;
-    return slot - from;
-  }
-
-  #isToBeCaptured(slot: number): boolean {
-    for (const { capture, marks } of this.#captures)
-      if (slot >= capture.at && (marks === null || hasMark(marks, slot))) return true;
-    return false;
   }
 
   #byHash(slots: Int32Array): Int32Array {
@@ -482,10 +302,6 @@ export class ColdRows {
       this.#merging = null;
     });
     return this.#merging;
-  }
-
-  get isMerging(): boolean {
-    return this.#merging !== null;
   }
 
   async #merge(pause: Pause): Promise<void> {
@@ -535,39 +351,7 @@ export class ColdRows {
 
   /** What a checkpoint of this moment holds, until it is released: of the slots with these marks; null: of all, and what has not changed, too. */
   capture(marks: Int32Array | null): ColdCapture {
-    const back = new Marks();
-    const runs = this.#runs
-      .map((run) => ({ run, extents: run.extents.filter((extent) => extent.live > 0) }))
-      .filter(({ extents }) => extents.length > 0);
-    const files = runs.map(({ run }) => run.file);
-    for (const file of files) file.hold();
-    const here = runs.flatMap(({ extents }) =>
-      extents
-        .filter((extent) => marks === null || extent.changed)
-        .map((extent) => {
-          extent.changed = false;
-          return { id: extent.id, bits: extent.here.slice() };
-        }),
-    );
-    const capture: ColdCapture = {
-      at: 0,
-      runs: runs.map(({ run, extents }) => ({
-        file: run.file.name,
-        extents: extents.map(({ id, place }) => ({ id, ...place })),
-      })),
-      here,
-      isBack: (slot) => hasMark(back.B, slot),
-      sync: async () => {
-        for (const file of files) await file.sync();
-      },
-      release: () => {
-        if (!this.#captures.delete(captured)) return;
-        for (const file of files) file.release();
-      },
-    };
-    const captured = { capture, marks, back };
-    this.#captures.add(captured);
-    return capture;
+    return this.#captures.take(this.#runs, marks);
   }
 
   /** Puts in place what a checkpoint holds. @throws EvertError log_damaged, not_found */
@@ -616,14 +400,6 @@ export class ColdRows {
   }
 }
 
-/** Behind those of the block of which `from` is the first. */
-function endOfBlock(wanted: readonly Wanted[], from: number): number {
-  const { extent, block } = wanted[from] as Wanted;
-  let end = from + 1;
-  while (end < wanted.length && wanted[end]!.extent === extent && wanted[end]!.block === block) end++;
-  return end;
-}
-
 /** Does what it has to while the files stay. */
 async function holding(files: ReadonlySet<RunFile>, work: () => Promise<unknown>): Promise<void> {
   for (const file of files) file.hold();
@@ -632,20 +408,4 @@ async function holding(files: ReadonlySet<RunFile>, work: () => Promise<unknown>
   } finally {
     for (const file of files) file.release();
   }
-}
-
-/** Runs of one size that become one, of which as many again are one size. */
-const FAN_IN = 4;
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
-function mark(marks: Marks, slot: number): void {
-  marks.ensure(slot + 1);
-  marks.add(slot);
-}
-
-function hasMark(marks: Int32Array, slot: number): boolean {
-  return slot >>> 5 < marks.length && isMarked(marks, slot);
 }

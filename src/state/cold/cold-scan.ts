@@ -11,9 +11,9 @@
  */
 import { Marks } from "../marks.ts";
 import type { Extent } from "./extent.ts";
-import type { RowBytes, RowCodec } from "./row-codec.ts";
+import { type RowBytes, rowBytes } from "./row-bytes.ts";
+import type { RowCodec } from "./row-codec.ts";
 import { type Block, blockIn, readBlocks, rowStart } from "./run.ts";
-import { rowBytes } from "./run-writer.ts";
 
 /** Some 128 KiB. */
 const BLOCKS_AT_ONCE = 32;
@@ -53,18 +53,12 @@ export class ColdScan {
 
   /** Whether what is in the slot is told from a run. */
   isElsewhere(slot: number): boolean {
-    return (
-      slot >>> 5 < this.back.B.length && ((this.back.B[slot >>> 5] as number) & (1 << (slot & 31))) !== 0
-    );
+    return this.back.has(slot);
   }
 
   /** The row in the slot has gone to a row of an extent. */
   left(slot: number, extent: Extent, row: number): void {
-    if (this.isElsewhere(slot)) {
-      this.back.B[slot >>> 5] = (this.back.B[slot >>> 5] as number) & ~(1 << (slot & 31));
-      return;
-    }
-    if (slot < this.#at()) return;
+    if (this.back.unmark(slot) || slot < this.#at()) return;
     const bits = this.#parts.get(extent) ?? this.#note(extent, new Int32Array(extent.here.length));
     bits[row >>> 5] = (bits[row >>> 5] as number) | (1 << (row & 31));
   }
@@ -90,17 +84,14 @@ export class ColdScan {
   async #read(extent: Extent): Promise<void> {
     const from = this.#nextBlock;
     const to = Math.min(extent.blocks, from + BLOCKS_AT_ONCE);
-    const words = (extent.blockEnd(to - 1) - extent.blockAt(from)) >>> 2;
-    if (this.#buffer.words.length < words) Object.assign(this.#buffer, rowBytes(words));
     extent.file.hold();
     try {
-      await readBlocks(extent, from, to, this.#buffer);
+      this.#words = await readBlocks(extent, from, to, this.#buffer);
     } finally {
       extent.file.release();
     }
     this.#nextBlock = to;
     this.#word = 0;
-    this.#words = words;
   }
 
   /** Puts up to `most` rows into slots 0.. of memory of the store's layout; how many. Their texts are counted by nobody. */

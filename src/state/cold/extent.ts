@@ -8,12 +8,14 @@
  *   index  := crc32 rows blocks filterWords, firstHash[blocks], end[blocks], filter[filterWords], sum      `end` in words from the extent's begin
  *   row    := what row-codec.ts makes of it
  *
- * The checksum is of everything behind it; `sum` is the checksum of those of the blocks, so that of the index is that of all of the extent. Rows of one hash stand in one block, so a hash is looked for in one: the last whose first hash is not
- * above it. Of a row that cost 40 bytes and an entry of an index of 22, there stay in memory 10 bits of the filter, a bit that says whether
- * it is still here, and its share of the 8 bytes of a block: 1.6 bytes.
+ * The checksum is of everything behind it; `sum` is the checksum of those of the blocks, so that of the index is that of all of the extent.
+ * Rows of one hash stand in one block, so a hash is looked for in one: the last whose first hash is not above it. Of a row that cost 40
+ * bytes and an entry of an index of 22, there stay in memory 10 bits of the filter, a bit that says whether it is still here, and its
+ * share of the 8 bytes of a block: 1.6 bytes.
  */
 import { crc32 } from "node:zlib";
 import { EvertError } from "../../base/errors.ts";
+import { firstAbove } from "../../base/search.ts";
 import { filterMayHave } from "./filter.ts";
 import type { RunFile } from "./run-files.ts";
 
@@ -85,15 +87,7 @@ export class Extent {
 
   /** The block in which it would be. */
   blockOf(hash: number): number {
-    const firsts = this.#firsts;
-    let low = 0;
-    let high = firsts.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((firsts[middle] as number) <= hash) low = middle + 1;
-      else high = middle;
-    }
-    return low - 1;
+    return firstAbove(this.#firsts, hash) - 1;
   }
 
   /** Where a block lies in the file, in bytes. */

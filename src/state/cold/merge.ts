@@ -9,9 +9,9 @@
  */
 import type { Extent } from "./extent.ts";
 import { EXTENT_ROWS } from "./extent.ts";
-import type { RowBytes } from "./row-codec.ts";
+import { type RowBytes, rowBytes } from "./row-bytes.ts";
 import { type Block, blockIn, hashAt, type Run, readBlocks, rowEnd, rowStart } from "./run.ts";
-import { RunWriter, rowBytes } from "./run-writer.ts";
+import { RunWriter } from "./run-writer.ts";
 
 /** Read at once from each source. */
 const BLOCKS_AT_ONCE = 16;
@@ -69,12 +69,9 @@ class Cursor {
       const { extent } = this;
       const from = this.#nextBlock;
       const to = Math.min(extent.blocks, from + BLOCKS_AT_ONCE);
-      const words = (extent.blockEnd(to - 1) - extent.blockAt(from)) >>> 2;
-      if (this.#buffer.words.length < words) Object.assign(this.#buffer, rowBytes(words));
-      await readBlocks(extent, from, to, this.#buffer);
+      this.#end = await readBlocks(extent, from, to, this.#buffer);
       this.#nextBlock = to;
       this.#at = 0;
-      this.#end = words;
     } while (!this.step());
   }
 

@@ -15,17 +15,12 @@ import { WIDE } from "../dictionary.ts";
 import { hashDouble, hashInt, hashMore } from "../hash-index.ts";
 import { mayBeWide, type RowLayout } from "../layout.ts";
 import { LIVE } from "../rows.ts";
+import type { RowBytes } from "./row-bytes.ts";
 
 const WIDE_STEP = 1024;
 const WIDE_BYTES = 9;
 /** Every row was seen by every reader before it went: it is as if it had always been there. */
 const FIRST_EPOCH = 1;
-
-/** The same memory twice. */
-export interface RowBytes {
-  words: Int32Array;
-  bytes: Uint8Array;
-}
 
 export interface RowMemory {
   readonly I: Int32Array;

@@ -177,9 +177,10 @@ export class RunFiles {
   async #list(): Promise<string[]> {
     try {
       return (await this.#disk.list(this.#directory)).filter((name) => NAME.test(name));
-    } catch {
+    } catch (error) {
       // There is no directory before the first file.
-      return [];
+      if (error instanceof EvertError && error.code === "not_found") return [];
+      throw error;
     }
   }
 

@@ -8,7 +8,7 @@ import { writeFully } from "../../base/disk.ts";
 import { Int32List } from "../memory.ts";
 import { EXTENT_ROWS, Extent, HEAD_WORDS } from "./extent.ts";
 import { addToFilter, filterWords } from "./filter.ts";
-import type { RowBytes } from "./row-codec.ts";
+import { growBytes, type RowBytes, replaceBytes, rowBytes } from "./row-bytes.ts";
 import type { RunFile } from "./run-files.ts";
 
 const BLOCK_WORDS = 512;
@@ -61,7 +61,7 @@ export class RunWriter {
 
   /** Room for a row of so many words; where it is to be put in `target`. Then comes put(). */
   room(words: number): { readonly target: RowBytes; readonly at: number } {
-    grow(this.#rows, this.#rowWords, words);
+    growBytes(this.#rows, this.#rowWords, words);
     return { target: this.#rows, at: this.#rowWords };
   }
 
@@ -83,7 +83,7 @@ export class RunWriter {
     const head = HEAD_WORDS + 2 * rows;
     const length = head + this.#rowWords;
     const { out } = this;
-    grow(out, this.#length, length);
+    growBytes(out, this.#length, length);
     const at = this.#length;
     const { words } = out;
     words[at + 1] = rows;
@@ -112,7 +112,7 @@ export class RunWriter {
     await writeFully(this.file.file, bytes, this.file.bytes);
     this.file.wrote(bytes.length);
     this.#length = 0;
-    if (this.out.words.length > 4 * BUFFER_WORDS) replace(this.out, BUFFER_WORDS + (BUFFER_WORDS >> 2));
+    if (this.out.words.length > 4 * BUFFER_WORDS) replaceBytes(this.out, BUFFER_WORDS + (BUFFER_WORDS >> 2));
   }
 
   /** Ends the extent at hand, which has rows, and writes all of it; none of its rows are here yet. */
@@ -149,20 +149,4 @@ export class RunWriter {
     for (const list of [this.#all, this.#firsts, this.#ends]) list.clear();
     return new Extent(this.file, place, id, index);
   }
-}
-
-export function rowBytes(words: number): RowBytes {
-  const buffer = new ArrayBuffer(words * 4);
-  return { words: new Int32Array(buffer), bytes: new Uint8Array(buffer) };
-}
-
-function replace(target: RowBytes, words: number): void {
-  Object.assign(target, rowBytes(words));
-}
-
-function grow(target: RowBytes, used: number, more: number): void {
-  if (used + more <= target.words.length) return;
-  const { words } = target;
-  replace(target, Math.max(used + more, words.length * 2));
-  target.words.set(words.subarray(0, used));
 }

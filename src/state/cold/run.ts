@@ -1,7 +1,8 @@
 /** A run: extents of one file, in ascending order of their hashes. */
 import { readFully } from "../../base/disk.ts";
+import { firstAbove } from "../../base/search.ts";
 import { checked, damaged, Extent, type ExtentPlace, HEAD_WORDS } from "./extent.ts";
-import type { RowBytes } from "./row-codec.ts";
+import { ensureWords, type RowBytes } from "./row-bytes.ts";
 import type { RunFile } from "./run-files.ts";
 
 export class Run {
@@ -49,15 +50,8 @@ export class Run {
 
   /** The extent in which rows of the (unsigned) hash would be; null: none. */
   extentOf(hash: number): Extent | null {
-    const firsts = this.#firsts;
-    let low = 0;
-    let high = firsts.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((firsts[middle] as number) <= hash) low = middle + 1;
-      else high = middle;
-    }
-    return low === 0 ? null : (this.extents[low - 1] as Extent);
+    const behind = firstAbove(this.#firsts, hash);
+    return behind === 0 ? null : (this.extents[behind - 1] as Extent);
   }
 }
 
@@ -96,11 +90,17 @@ export function firstOf(block: Block, hash: number): number {
   return low;
 }
 
-/** Reads blocks from..to-1 of an extent. @throws EvertError log_damaged */
-export async function readBlocks(extent: Extent, from: number, to: number, into: RowBytes): Promise<void> {
-  const start = extent.blockAt(from);
-  const length = extent.blockEnd(to - 1) - start;
-  await readExactly(extent.file, into.bytes.subarray(0, length), start);
+/** Words of blocks from..to-1 of an extent. */
+export function blocksWords(extent: Extent, from: number, to: number): number {
+  return (extent.blockEnd(to - 1) - extent.blockAt(from)) >>> 2;
+}
+
+/** Reads blocks from..to-1 of an extent into memory, which is replaced if it is too small; how many words they are. @throws EvertError log_damaged */
+export async function readBlocks(extent: Extent, from: number, to: number, into: RowBytes): Promise<number> {
+  const words = blocksWords(extent, from, to);
+  ensureWords(into, words);
+  await readExactly(extent.file, into.bytes.subarray(0, words * 4), extent.blockAt(from));
+  return words;
 }
 
 /** The block at a word of what was read; `length`: words that were read from there on. @throws EvertError log_damaged */

@@ -182,6 +182,15 @@ describe("the files", () => {
     expect((await table.files.create()).name).toBe("run-8");
   });
 
+  test("begin with no number while it is not known which are there", async () => {
+    const disk = new SimulatedDisk();
+    const { files } = new ColdTable(disk);
+    disk.fail({ operation: "list", code: "EIO" });
+    await expect(files.start(new Set())).rejects.toMatchObject({ code: "io_error" });
+    await files.start(new Set());
+    expect((await files.create()).name).toBe("run-1");
+  });
+
   test("stay while a checkpoint that names them may or may not be there", async () => {
     const disk = new SimulatedDisk();
     const { files } = new ColdTable(disk);

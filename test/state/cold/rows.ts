@@ -1,7 +1,7 @@
 /** A store with cold rows, and beside it a map that is right by looking at it. */
 import { expect } from "vitest";
 import { int8, numeric, text } from "../../../src/batch/types.ts";
-import type { ColdCapture } from "../../../src/state/cold/cold-rows.ts";
+import type { ColdCapture } from "../../../src/state/cold/captures.ts";
 import { RunFiles } from "../../../src/state/cold/run-files.ts";
 import { Dictionary } from "../../../src/state/dictionary.ts";
 import type { HashIndex } from "../../../src/state/hash-index.ts";

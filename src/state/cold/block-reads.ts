@@ -1,0 +1,91 @@
+/**
+ * Reads the blocks in which wanted rows are.
+ *
+ * What the system has in memory is read at once (read-pace.ts), in slices of the event loop; from the first block on that has to be asked for, the
+ * rest comes through the thread pool, in lanes.
+ */
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { Extent } from "./extent.ts";
+import { ReadPace } from "./read-pace.ts";
+import { ensureWords, type RowBytes, rowBytes } from "./row-bytes.ts";
+import { type Block, blockIn, blocksWords, readBlocks } from "./run.ts";
+
+/** Reads of the thread pool at a time: more are no faster, and the log needs a thread of the pool (docs/decisions/0036-cold-rows.md). */
+const LANES = 16;
+const SLICE_MS = 2;
+/** Of the buffer that a block is read into, which nearly all fit. */
+const BLOCK_WORDS = 1_024;
+
+export interface Wanted {
+  readonly extent: Extent;
+  readonly block: number;
+  /** Unsigned. */
+  readonly hash: number;
+}
+
+/** Takes the rows of wanted[from..to-1], which are all of one block, once that has been read. */
+export type TakeWanted = (wanted: readonly Wanted[], from: number, to: number, block: Block) => void;
+
+export class BlockReads {
+  readonly #pace = new ReadPace();
+  /** Used again. */
+  readonly #buffers: RowBytes[] = [];
+  #sliceEnds = 0;
+  readonly #take: TakeWanted;
+
+  constructor(take: TakeWanted) {
+    this.#take = take;
+  }
+
+  /** REQUIRES that those of one block stand side by side, and that their files stay. @throws EvertError log_damaged, io_error */
+  async read(wanted: readonly Wanted[]): Promise<void> {
+    const buffer = this.#buffers.pop() ?? rowBytes(BLOCK_WORDS);
+    let next = 0;
+    while (next < wanted.length) {
+      const end = endOfBlock(wanted, next);
+      if (!this.#readNow(wanted, next, end, buffer)) break;
+      next = end;
+      if (performance.now() < this.#sliceEnds) continue;
+      await nextTurn();
+      this.#sliceEnds = performance.now() + SLICE_MS;
+    }
+    this.#buffers.push(buffer);
+    const lane = async (): Promise<void> => {
+      const own = this.#buffers.pop() ?? rowBytes(BLOCK_WORDS);
+      while (next < wanted.length) {
+        const from = next;
+        next = endOfBlock(wanted, from);
+        const end = next;
+        const { extent, block } = wanted[from] as Wanted;
+        await readBlocks(extent, block, block + 1, own);
+        this.#took(wanted, from, end, own);
+      }
+      if (this.#buffers.length < LANES) this.#buffers.push(own);
+    };
+    await Promise.all(Array.from({ length: Math.min(LANES, wanted.length - next) }, lane));
+  }
+
+  /** False: the block has to be asked for. */
+  #readNow(wanted: readonly Wanted[], from: number, to: number, buffer: RowBytes): boolean {
+    const { extent, block } = wanted[from] as Wanted;
+    const start = extent.blockAt(block);
+    const bytes = extent.blockEnd(block) - start;
+    ensureWords(buffer, bytes >>> 2);
+    if (this.#pace.readNow(extent.file.file, buffer.bytes.subarray(0, bytes), start) !== bytes) return false;
+    this.#took(wanted, from, to, buffer);
+    return true;
+  }
+
+  #took(wanted: readonly Wanted[], from: number, to: number, buffer: RowBytes): void {
+    const { extent, block } = wanted[from] as Wanted;
+    this.#take(wanted, from, to, blockIn(extent, buffer, 0, blocksWords(extent, block, block + 1)));
+  }
+}
+
+/** Behind those of the block of which `from` is the first. */
+function endOfBlock(wanted: readonly Wanted[], from: number): number {
+  const { extent, block } = wanted[from] as Wanted;
+  let end = from + 1;
+  while (end < wanted.length && wanted[end]!.extent === extent && wanted[end]!.block === block) end++;
+  return end;
+}

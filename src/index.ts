@@ -9,17 +9,23 @@ export type {
   AppendResult,
   ReadOptions,
   ReadTopicOptions,
+  RowsOptions,
   SqlOptions,
   SqlResponse,
   TopicRecord,
 } from "./engine/api.ts";
+export type {
+  DbTransactOptions,
+  TopicExpectation,
+  TopicOperation,
+  Transaction,
+} from "./engine/db-transaction.ts";
 export {
   type Changes,
   type Db,
   type OpenOptions,
   open,
   type RowChange,
-  type RowsOptions,
   type ViewHandle,
 } from "./engine/open.ts";
 export * from "./face/index.ts";

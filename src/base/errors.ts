@@ -71,7 +71,7 @@ export const errorCodes = {
   too_many_columns: facts("54011", 400),
   idempotency_conflict: facts("23505", 422),
   not_found: facts("02000", 404),
-  conflict: facts("40001", 409, true),
+  conflict: facts("40001", 409),
   // running
   unauthorized: facts("28000", 401),
   forbidden: facts("42501", 403),

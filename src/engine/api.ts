@@ -40,6 +40,22 @@ export type Operation =
   | { readonly topic: string; readonly upsert: readonly unknown[] }
   | { readonly topic: string; readonly delete: readonly unknown[] };
 
+/**
+ * What a transaction expects, or is refused with conflict:
+ * - a position alone: nothing has been committed since;
+ * - a topic and a position: nothing has been committed to it since;
+ * - a topic, a key and a version: the row with this key is there as it was at that position; null: it is not there.
+ * Positions are those of answers: of the read by which the transaction was decided, or of an append.
+ */
+export type Expectation =
+  | { readonly position: string }
+  | { readonly topic: string; readonly position: string }
+  | { readonly topic: string; readonly key: Key; readonly version: string | null };
+
+export interface TransactOptions extends AppendOptions {
+  readonly expect?: readonly Expectation[] | undefined;
+}
+
 export interface ColumnInfo {
   readonly name: string;
   /** PostgreSQL's typname. */
@@ -171,6 +187,14 @@ export interface RowsQuery extends ReadOptions {
   readonly limit?: number | undefined;
 }
 
+/** The same of a view whose rows have a type. */
+export interface RowsOptions<Row> extends ReadOptions {
+  readonly where?: Partial<Row>;
+  /** Column names, "-" in front for descending. */
+  readonly order?: readonly string[];
+  readonly limit?: number;
+}
+
 /** Row of a view in TypeScript form (see batch/types.ts). */
 export type Row = Record<string, unknown>;
 
@@ -296,7 +320,7 @@ export interface Engine {
   /** What the request was answered whose idempotency key this is; null: there was none. @throws EvertError idempotency_conflict. */
   appended(topic: string, options: AppendOptions): Promise<AppendResult | null>;
   deleteKey(topic: string, key: Key, options?: AppendOptions): Promise<{ position: string }>;
-  transact(operations: readonly Operation[], options?: AppendOptions): Promise<{ position: string }>;
+  transact(operations: readonly Operation[], options?: TransactOptions): Promise<{ position: string }>;
 
   sql(text: string, options?: SqlOptions): Promise<SqlResponse>;
   /** One COPY … FROM STDIN or TO STDOUT. */

@@ -17,10 +17,11 @@ import { schemaOf } from "../batch/schema.ts";
 import { int8 } from "../batch/types.ts";
 import { type CommitDraft, type CommitReceipt, type Log, OP_DELETE, OP_UPSERT } from "../log/log.ts";
 import type { AppendOptions } from "./api.ts";
-import { CATALOG_TOPIC, ROW_ID, visibleSchema } from "./catalog.ts";
+import { CATALOG_TOPIC, ROW_ID, SINK_ENTRY, TICK_ENTRY, visibleSchema } from "./catalog.ts";
 import type { Constraints, Judgement } from "./constraints.ts";
 import type { Part } from "./part.ts";
 import { digestOf } from "./request-digest.ts";
+import type { Commits } from "./step-positions.ts";
 import { nextTurn, type Stepper } from "./stepper.ts";
 
 /** Rows validated between two looks at the clock when a commit brings many. */
@@ -39,9 +40,17 @@ export class Committer {
   guard: (part: Part) => void = () => {};
 
   readonly #constraints: Constraints;
+  /** By topic, the last commit staged here that wrote to it. */
+  readonly #lastWritten = new Map<number, number>();
+  /** What was committed up to here was so before this committer. */
+  readonly #beganAt: number;
+  /** The last commit staged that somebody decided: none of the engine's own, such as the passing of time and what views write to topics. */
+  lastWritten: number;
 
   constructor(log: Log, stepper: Stepper, constraints: Constraints) {
     this.#log = log;
+    this.#beganAt = log.lastPosition;
+    this.lastWritten = log.lastPosition;
     this.#stepper = stepper;
     this.#constraints = constraints;
   }
@@ -89,6 +98,12 @@ export class Committer {
       };
     });
     return open;
+  }
+
+  /** The commits, (after, to], of which one was the last that wrote to the topic. */
+  lastWrittenTo(topicId: number): Commits {
+    const last = this.#lastWritten.get(topicId);
+    return last === undefined ? { after: 0, to: this.#beganAt } : { after: last - 1, to: last };
   }
 
   /** Runs `work` with the gate closed. */
@@ -243,7 +258,12 @@ export class Committer {
       throw error;
     }
     const receipt = draft.commit();
-    judgement?.staged(receipt.position);
+    const { position } = receipt;
+    judgement?.staged(position);
+    for (const { topic, bySink } of parts) {
+      this.#lastWritten.set(topic.id, position);
+      if (bySink === undefined && topic !== TICK_ENTRY && topic !== SINK_ENTRY) this.lastWritten = position;
+    }
     return receipt;
   }
 

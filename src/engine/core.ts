@@ -35,6 +35,7 @@ import { LiveViews } from "./live-views.ts";
 import { type Part, upsertsOf } from "./part.ts";
 import { Publisher } from "./publisher.ts";
 import { Sinks } from "./sinks.ts";
+import { StepPositions } from "./step-positions.ts";
 import { Stepper } from "./stepper.ts";
 import { Ticker } from "./ticker.ts";
 
@@ -79,6 +80,7 @@ export class Core {
   readonly subscriptions: Subscriptions;
   readonly ticker: Ticker;
   readonly sinks: Sinks;
+  readonly stepPositions: StepPositions = new StepPositions();
   /** Work that can wait: commits under way go before it. */
   readonly chores: Chores = new Chores(() => this.log.lastPosition > this.publisher.published.position);
   readonly counters: Counters = { commits: 0, records: 0, steps: 0, stepMs: 0 };
@@ -151,6 +153,7 @@ export class Core {
         this.counters.records += rows;
         this.counters.stepMs += ms;
         this.constraints.stepped(position);
+        this.stepPositions.stepped(epoch, position);
         this.publisher.stepped(epoch, position, this.views.touched());
         this.ticker.stepped();
       },
@@ -193,6 +196,7 @@ export class Core {
   startAt(epoch: number, position: number, timeUs: number): void {
     this.stepper.startAt(epoch, position, timeUs);
     this.publisher.startAt({ epoch, position });
+    this.stepPositions.startAt(epoch, position);
   }
 
   addTopic(entry: TopicEntry): void {

@@ -22,6 +22,7 @@ import type {
   SubscriptionEvent,
   TopicInfo,
   TopicRecord,
+  TransactOptions,
   ViewInfo,
   ViewReader,
 } from "./api.ts";
@@ -33,10 +34,12 @@ import { copy } from "./copy.ts";
 import type { Core } from "./core.ts";
 import { declareApp } from "./declare.ts";
 import { usersOf, words } from "./drop.ts";
+import { commitExpecting } from "./expectations.ts";
 import type { Part } from "./part.ts";
 import { readRecords, readRecordsArrow } from "./records.ts";
 import { deletePart, upsertPart } from "./request-parts.ts";
 import { Statements } from "./statements.ts";
+import { Transactions, type TransactionWork } from "./transaction.ts";
 import { infoOf } from "./view-info.ts";
 import { viewReader } from "./view-reader.ts";
 
@@ -52,6 +55,7 @@ export class Database implements Engine {
   readonly core: Core;
   readonly #statements: Statements;
   readonly #checkpointer: Checkpointer;
+  readonly #transactions = new Transactions(() => this.core);
   readonly #report: (message: string) => void;
   #checkpointTimer: NodeJS.Timeout | null = null;
   #catchUp: CatchUp | null = null;
@@ -299,7 +303,10 @@ export class Database implements Engine {
     return { position: String(receipt.position) };
   }
 
-  async transact(operations: readonly Operation[], options?: AppendOptions): Promise<{ position: string }> {
+  async transact(
+    operations: readonly Operation[],
+    { expect = [], ...options }: TransactOptions = {},
+  ): Promise<{ position: string }> {
     const parts = operations.map((operation, i): Part => {
       const path = `operations[${i}]`;
       if ("delete" in operation)
@@ -308,8 +315,23 @@ export class Database implements Engine {
         ? upsertPart(this.core, operation.topic, operation.append, `${path}.append`)
         : upsertPart(this.core, operation.topic, operation.upsert, `${path}.upsert`);
     });
-    const receipt = await this.core.committer.commit(parts, options);
+    const { core } = this;
+    const receipt =
+      expect.length === 0
+        ? await core.committer.commit(parts, options)
+        : await commitExpecting(core, parts, expect, options);
     return { position: String(receipt.position) };
+  }
+
+  /**
+   * Runs `work`, which decides by what it reads, and stores what it writes as one commit: as if nothing had happened meanwhile. It runs again where something
+   * did, so it has no other effects. @throws EvertError what it throws; conflict
+   */
+  transaction<T>(
+    work: (transaction: TransactionWork) => Promise<T> | T,
+    options: AppendOptions = {},
+  ): Promise<{ position: string; result: T }> {
+    return this.#transactions.run(work, options);
   }
 
   copy(text: string, options: SqlOptions = {}): Promise<CopyIn | CopyOut> {

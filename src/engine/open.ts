@@ -14,11 +14,13 @@ import type {
   AppendResult,
   ReadOptions,
   ReadTopicOptions,
+  RowsOptions,
   SqlOptions,
   SqlResponse,
   TopicRecord,
 } from "./api.ts";
 import type { Database } from "./database.ts";
+import { type DbTransactOptions, type TopicOperation, Transaction } from "./db-transaction.ts";
 import { named } from "./declare.ts";
 import { openEngine } from "./open-engine.ts";
 import { nextTurn } from "./stepper.ts";
@@ -74,14 +76,6 @@ export interface Changes<Row> {
   readonly reset?: string;
 }
 
-/** Which rows of a view are read, and in which order. */
-export interface RowsOptions<Row> extends ReadOptions {
-  readonly where?: Partial<Row>;
-  /** Column names, "-" in front for descending. */
-  readonly order?: readonly string[];
-  readonly limit?: number;
-}
-
 /** A view, read in process: no network, no copy but the row. */
 export interface ViewHandle<Row> {
   /** The row with this key (an array for a composite key), or undefined. */
@@ -123,18 +117,29 @@ export class Db {
     return this.engine.deleteKey(topic.name, key, options);
   }
 
-  /** Several appends and deletes that appear together or not at all. */
-  transact(
-    operations: readonly (
-      | { readonly topic: AnyTopic; readonly append: readonly unknown[] }
-      | { readonly topic: AnyTopic; readonly delete: readonly unknown[] }
-    )[],
+  /**
+   * Several appends and deletes that appear together or not at all; only if what `expect` says still holds. @throws EvertError conflict: what does not
+   */
+  transact(operations: readonly TopicOperation[], options?: DbTransactOptions): Promise<{ position: string }>;
+  /**
+   * Runs `work`, which reads rows and says what to append and delete: all of it is stored as one commit, as if nothing else had happened since its first
+   * read. Where something has, it runs again, so it should have no other effects. @throws EvertError what `work` throws, and then nothing is stored; conflict
+   */
+  transact<T>(
+    work: (transaction: Transaction) => Promise<T> | T,
     options?: AppendOptions,
-  ): Promise<{ position: string }> {
-    const named = operations.map((o) =>
+  ): Promise<{ position: string; result: T }>;
+  transact<T>(
+    what: readonly TopicOperation[] | ((transaction: Transaction) => Promise<T> | T),
+    { expect = [], ...options }: DbTransactOptions = {},
+  ): Promise<{ position: string; result?: T }> {
+    if (typeof what === "function")
+      return this.engine.transaction((work) => what(new Transaction(work)), options);
+    const named = what.map((o) =>
       "append" in o ? { topic: o.topic.name, append: o.append } : { topic: o.topic.name, delete: o.delete },
     );
-    return this.engine.transact(named, options);
+    const expected = expect.map((e) => ("topic" in e ? { ...e, topic: e.topic.name } : e));
+    return this.engine.transact(named, { ...options, expect: expected });
   }
 
   sql(text: string, options?: SqlOptions): Promise<SqlResponse> {

@@ -1,10 +1,12 @@
 /** What a request in process says, as a digest: under one idempotency key the same request is answered again, another one refused. */
 import { createHash } from "node:crypto";
 import type { Batch, Column } from "../batch/batch.ts";
+import type { Expectation } from "./api.ts";
 import type { Part } from "./part.ts";
 
-export function digestOf(parts: readonly Part[]): string {
+export function digestOf(parts: readonly Part[], expectations: readonly Expectation[] = []): string {
   const hash = createHash("sha256");
+  if (expectations.length > 0) hash.update(JSON.stringify(expectations, exact));
   for (const part of parts) {
     if (part.op === "batch") {
       hash.update(JSON.stringify([part.topic.name, part.op, part.batch.length]));

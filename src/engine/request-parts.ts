@@ -1,8 +1,10 @@
 /** What a request appends or deletes, as parts of a commit. */
 import { EvertError } from "../base/errors.ts";
+import { type Datum, datumFromJson } from "../batch/convert.ts";
 import { prefixPath } from "../batch/value-error.ts";
 import { checkedRecord } from "../face/validate.ts";
 import type { Key } from "./api.ts";
+import type { TopicEntry } from "./catalog.ts";
 import type { Core } from "./core.ts";
 import type { Part } from "./part.ts";
 
@@ -22,6 +24,12 @@ export function upsertPart(core: Core, name: string, rows: readonly unknown[], p
 }
 
 export function deletePart(core: Core, name: string, keys: readonly Key[], path: string): Part {
+  const topic = keyTopic(core, name);
+  return { topic, op: "delete", rows: keys.map((key) => keyObject(topic, key)), path };
+}
+
+/** A topic whose rows are named by a key. @throws EvertError wrong_object_type */
+export function keyTopic(core: Core, name: string): TopicEntry {
   const topic = core.catalog.topic(name);
   if (topic.topicKind === "stream") {
     throw new EvertError("wrong_object_type", `"${name}" is a stream: its records are kept`, {
@@ -33,14 +41,30 @@ export function deletePart(core: Core, name: string, keys: readonly Key[], path:
       hint: "Use DELETE with a condition.",
     });
   }
+  return topic;
+}
+
+/** The key columns by name. @throws EvertError invalid_request */
+function keyObject(topic: TopicEntry, key: Key): object {
+  if (key !== null && typeof key === "object" && !Array.isArray(key)) return key;
   const names = (topic.key as readonly number[]).map((c) => topic.schema.fields[c]!.name);
-  const rows = keys.map((key) => {
-    if (key !== null && typeof key === "object" && !Array.isArray(key)) return key;
-    const values = names.length === 1 || !Array.isArray(key) ? [key] : key;
-    if (values.length !== names.length) {
-      throw new EvertError("invalid_request", `the key of "${name}" is (${names.join(", ")})`);
-    }
-    return Object.fromEntries(names.map((n, i) => [n, values[i]]));
+  const values = names.length === 1 || !Array.isArray(key) ? [key] : key;
+  if (values.length !== names.length) {
+    throw new EvertError("invalid_request", `the key of "${topic.name}" is (${names.join(", ")})`);
+  }
+  return Object.fromEntries(names.map((n, i) => [n, values[i]]));
+}
+
+/** The values of the key's columns. @throws EvertError naming the path of one that does not fit */
+export function keyDatums(topic: TopicEntry, key: Key, path: string): Datum[] {
+  const object = keyObject(topic, key) as Record<string, unknown>;
+  return (topic.key as readonly number[]).map((c) => {
+    const { name, type } = topic.schema.fields[c]!;
+    const datum = datumFromJson(type, object[name], `${path}.${name}`);
+    if (datum !== null) return datum;
+    throw new EvertError(
+      "not_null_violation",
+      `${path}.${name} is null: it is part of the key of "${topic.name}"`,
+    );
   });
-  return { topic, op: "delete", rows, path };
 }

@@ -181,6 +181,11 @@ export class Store implements Rows, ColdHost {
     return (this.I[base + birthWord] as number) <= epoch && epoch < (this.I[base + deathWord] as number);
   }
 
+  /** The step that made the row. */
+  birthOf(slot: number): number {
+    return this.I[slot * this.layout.strideWords + this.layout.birthWord] as number;
+  }
+
   weight(slot: number): number {
     return this.I[slot * this.layout.strideWords + this.layout.weightWord] as number;
   }

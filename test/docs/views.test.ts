@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript";
 import { afterAll, expect, it } from "vitest";
-import { open } from "../../src/engine/open.ts";
+import { type Db, open } from "../../src/engine/open.ts";
 import { loadApp } from "../../src/face/load-app.ts";
 import { createHttpServer } from "../../src/servers/http/server.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
@@ -26,7 +26,11 @@ it("compiles", { timeout: 60_000 }, () => {
 });
 
 it("declares views that answer", { timeout: 60_000 }, async () => {
-  const app = (await import(file)) as { report(url: string): Promise<string> };
+  const app = (await import(file)) as {
+    report(url: string): Promise<string>;
+    transfer(db: Db, from: number, to: number, amount: number): Promise<string>;
+    close(db: Db, id: number, seenAt: string): Promise<void>;
+  };
   const { topics, views, functions } = loadApp(app as never);
   expect(topics.map((t) => t.name)).toEqual(expect.arrayContaining(["plays", "songs", "prices", "events"]));
   expect(views.length).toBeGreaterThan(25);
@@ -99,6 +103,15 @@ it("declares views that answer", { timeout: 60_000 }, async () => {
       ["feeling", 1, 4],
       ["good", 2, expect.closeTo(4, 12)],
       ["morning", 1, 4],
+    ]);
+    await append("accounts", { id: 1, balance: 10 }, { id: 2, balance: 0 });
+    const moved = await Promise.all([app.transfer(db, 1, 2, 3), app.transfer(db, 1, 2, 4)]);
+    await expect(app.transfer(db, 1, 2, 4)).rejects.toThrow("no such money");
+    await expect(app.close(db, 1, moved[0])).rejects.toMatchObject({ code: "conflict" });
+    await app.close(db, 1, moved[1]);
+    expect((await db.sql("SELECT id, balance FROM accounts ORDER BY id")).results[0]!.rowsText()).toEqual([
+      ["1", "0"],
+      ["2", "7"],
     ]);
     const server = await createHttpServer(db.engine, { port: 0 });
     const position = await app.report(server.url);

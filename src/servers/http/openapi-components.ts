@@ -140,12 +140,39 @@ export const schemas = {
       additionalProperties: false,
     })),
   },
+  Expectation: {
+    oneOf: [
+      {
+        ...object({ position }),
+        additionalProperties: false,
+        description: "Nothing has been committed since.",
+      },
+      {
+        ...object({ topic: string, position }),
+        additionalProperties: false,
+        description: "Nothing has been committed to the topic since.",
+      },
+      {
+        ...object({
+          topic: string,
+          key: { description: "A composite key is an array." },
+          version: { type: ["string", "null"] },
+        }),
+        additionalProperties: false,
+        description: "The row with this key is there as it was at that position; null: it is not there.",
+      },
+    ],
+  },
   Transaction: object(
     {
       operations: { ...list(schemaRef("Operation")), minItems: 1 },
+      expect: {
+        oneOf: [schemaRef("Expectation"), list(schemaRef("Expectation"))],
+        description: "What must hold for it to be stored; otherwise 409 says what does not.",
+      },
       idempotencyKey: { type: "string", description: `As the header ${headers.idempotencyKey}.` },
     },
-    ["idempotencyKey"],
+    ["idempotencyKey", "expect"],
   ),
   View: object(
     {

@@ -19,8 +19,8 @@ async function transact(c: RequestContext, server: ServerContext): Promise<Respo
   try {
     const call = parseTransactionRequest(await bodyText(body));
     const key = oneKey(idempotencyKey(c), call.idempotencyKey);
-    const options = key === undefined ? {} : { idempotencyKey: key, requestDigest: body.digest() };
-    const { position } = await server.engine.transact(call.operations, options);
+    const named = key === undefined ? {} : { idempotencyKey: key, requestDigest: body.digest() };
+    const { position } = await server.engine.transact(call.operations, { ...named, expect: call.expect });
     return jsonAnswer({ position } satisfies PositionAnswer, position);
   } finally {
     await body.done();

@@ -1,5 +1,5 @@
 /** The JSON bodies of requests, checked member by member: what is not known is refused, not ignored. */
-import { EvertError, notSupported } from "../../base/errors.ts";
+import { EvertError } from "../../base/errors.ts";
 import { JsonNumber, parseJson } from "../../batch/lossless-json.ts";
 import { prefixPath } from "../../batch/value-error.ts";
 
@@ -53,8 +53,14 @@ type OperationCall =
   | { readonly topic: string; readonly upsert: readonly unknown[] }
   | { readonly topic: string; readonly delete: readonly unknown[] };
 
+type ExpectationCall =
+  | { readonly position: string }
+  | { readonly topic: string; readonly position: string }
+  | { readonly topic: string; readonly key: unknown; readonly version: string | null };
+
 interface TransactionCall {
   readonly operations: readonly OperationCall[];
+  readonly expect: readonly ExpectationCall[];
   readonly idempotencyKey: string | undefined;
 }
 
@@ -64,7 +70,6 @@ const verbs = ["append", "upsert", "delete"] as const;
 export function parseTransactionRequest(text: string): TransactionCall {
   const members = ["operations", "expect", "idempotencyKey"];
   const { operations, expect, idempotencyKey } = objectOf(parseJson(text), members, "the request");
-  if (expect !== undefined) throw notSupported("expect in a transaction");
   if (idempotencyKey !== undefined) {
     if (typeof idempotencyKey !== "string") throw invalid("idempotencyKey must be a string");
     checkIdempotencyKey(idempotencyKey, "idempotencyKey");
@@ -74,7 +79,44 @@ export function parseTransactionRequest(text: string): TransactionCall {
       hint: 'For example [{"topic": "orders", "append": {"id": 1}}].',
     });
   }
-  return { operations: operations.map(operationAt), idempotencyKey };
+  const expected: readonly unknown[] = expect === undefined ? [] : Array.isArray(expect) ? expect : [expect];
+  return { operations: operations.map(operationAt), expect: expected.map(expectationAt), idempotencyKey };
+}
+
+function expectationAt(item: unknown, index: number): ExpectationCall {
+  try {
+    return expectationOf(item);
+  } catch (error) {
+    throw prefixPath(error, `expect[${index}]`);
+  }
+}
+
+function expectationOf(item: unknown): ExpectationCall {
+  const { topic, key, version, position } = objectOf(
+    item,
+    ["topic", "key", "version", "position"],
+    "an expectation",
+  );
+  if (topic !== undefined && typeof topic !== "string") throw invalid("topic must be a string");
+  if (
+    (version !== undefined) !== (key !== undefined) ||
+    (version === undefined) === (position === undefined)
+  ) {
+    throw new EvertError("invalid_request", "an expectation has a position, or a key and its version", {
+      hint: 'For example {"position": "12"}, {"topic": "orders", "position": "12"}, or {"topic": "orders", "key": 1, "version": "12"}.',
+    });
+  }
+  if (version === undefined) {
+    if (typeof position !== "string") throw invalid("position must be a string");
+    checkPosition(position, "position");
+    return topic === undefined ? { position } : { topic, position };
+  }
+  if (topic === undefined) throw invalid("a key is one of a topic");
+  if (version === null) return { topic, key, version };
+  if (typeof version !== "string")
+    throw invalid("version must be a position, or null where no row is expected");
+  checkPosition(version, "version");
+  return { topic, key, version };
 }
 
 function operationAt(item: unknown, index: number): OperationCall {

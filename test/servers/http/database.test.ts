@@ -136,6 +136,30 @@ test("a transaction is all or nothing", async () => {
   });
 });
 
+test("a transaction is stored if what it expects holds", async () => {
+  const put = (name: string) => [{ topic: "songs", upsert: { id: 1, name } }];
+  const send = (name: string, expected: unknown) =>
+    c.post("/v1/transactions", { operations: put(name), expect: expected });
+  const key = { topic: "songs", key: 1 };
+  expect(await send("a", { ...key, version: null })).toMatchObject({ status: 200 });
+  const read = await c.request("/v1/views/named/rows/1");
+  const { position } = read.body as { position: string };
+  expect(await send("b", [{ ...key, version: position }])).toMatchObject({ status: 200 });
+  expect(await send("c", [{ ...key, version: position }])).toMatchObject({
+    status: 409,
+    body: {
+      error: {
+        code: "conflict",
+        sqlstate: "40001",
+        message: expect.stringContaining('a row of "songs" has changed'),
+        detail: "Key (id)=(1).",
+      },
+    },
+  });
+  expect(await send("c", { topic: "songs", position })).toMatchObject({ status: 409 });
+  expect(await send("c", { topic: "plays", position })).toMatchObject({ status: 200 });
+});
+
 test("int8 is exact over its whole range, in and out and as a key", async () => {
   const text = '{"a":9223372036854775807,"b":"x/y","n":1}';
   const headers = { "Content-Type": "application/json" };

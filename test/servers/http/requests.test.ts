@@ -99,11 +99,28 @@ describe("transactions", () => {
     expect(h.engine.position).toBe("0");
   });
 
-  test("expect is refused by name", async () => {
-    expect(await h.post("/v1/transactions", { operations, expect: [] })).toMatchObject({
-      status: 400,
-      body: { error: { sqlstate: "0A000", message: expect.stringContaining("expect") } },
-    });
+  test.each([
+    [{}, "expect[0]: an expectation has a position, or a key and its version"],
+    [{ position: 1 }, "expect[0]: position must be a string"],
+    [{ position: "1.5" }, 'expect[0]: position is not a position: "1.5"'],
+    [{ position: "1", version: "1" }, "expect[0]: an expectation has a position, or a key and its version"],
+    [
+      { topic: "songs", key: 1, position: "1" },
+      "expect[0]: an expectation has a position, or a key and its version",
+    ],
+    [{ topic: 1, position: "1" }, "expect[0]: topic must be a string"],
+    [{ key: 1, version: "1" }, "expect[0]: a key is one of a topic"],
+    [
+      { topic: "songs", key: 1, version: 1 },
+      "expect[0]: version must be a position, or null where no row is expected",
+    ],
+    [{ at: "1" }, 'expect[0]: an expectation has no member "at"'],
+    [7, "expect[0]: an expectation must be a JSON object"],
+  ])("what cannot be expected is refused: %j", async (expected, message) => {
+    const answer = await h.post("/v1/transactions", { operations, expect: expected });
+    expect(answer).toMatchObject({ status: 400, body: { error: { code: "invalid_request", message } } });
+    expect(await h.post("/v1/transactions", { operations, expect: [expected] })).toMatchObject(answer);
+    expect(h.engine.position).toBe("0");
   });
 });
 

@@ -8,6 +8,7 @@ export default defineConfig({
     "src/react/index.ts",
     "src/testing/index.ts",
     "src/cli/main.ts",
+    "src/engine/workers/thread.ts",
   ],
   format: "esm",
   platform: "node",

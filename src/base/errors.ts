@@ -146,6 +146,10 @@ export class EvertError extends Error {
     return errorCodes[this.code].retryable;
   }
 
+  static from({ code, message, ...fields }: ErrorBody): EvertError {
+    return new EvertError(code, message, fields);
+  }
+
   toJSON(): ErrorBody {
     const body: { -readonly [K in keyof ErrorBody]: ErrorBody[K] } = {
       code: this.code,

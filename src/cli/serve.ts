@@ -16,6 +16,7 @@ export async function serve(appFile: string | undefined, options: StartOptions):
   const port = portOf(options.port);
   const segmentBytes = segmentBytesOf(options.segmentMib);
   const memoryLimit = options.memoryMib === undefined ? undefined : memoryLimitOf(options.memoryMib);
+  const workers = workersOf(options.workers);
   if (!logLevels.includes(options.logLevel))
     throw new UsageError(`--log-level must be one of ${logLevels.join(", ")}`);
   const logger = pino({ level: options.logLevel }, destination({ dest: 2, sync: true }));
@@ -30,6 +31,7 @@ export async function serve(appFile: string | undefined, options: StartOptions):
     directory: resolve(options.data),
     segmentBytes,
     memoryLimit,
+    workers,
     topics: app?.topics,
     views: app?.views,
     functions: app?.functions,
@@ -86,6 +88,12 @@ function memoryLimitOf(mebibytes: string): number {
   const number = /^[0-9]{1,8}$/.test(mebibytes) ? Number(mebibytes) : Number.NaN;
   if (number >= 1) return number * 2 ** 20;
   throw new UsageError(`--memory-mib must be a positive number: ${mebibytes}`);
+}
+
+function workersOf(text: string): number {
+  const number = /^[0-9]{1,2}$/.test(text) ? Number(text) : Number.NaN;
+  if (number <= 64) return number;
+  throw new UsageError(`--workers must be a number from 0 to 64: ${text}`);
 }
 
 async function importApp(file: string): Promise<App> {

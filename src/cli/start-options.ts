@@ -9,6 +9,7 @@ export interface StartOptions {
   readonly logLevel: string;
   readonly segmentMib: string;
   readonly memoryMib?: string;
+  readonly workers: string;
 }
 
 export const logLevels = ["debug", "info", "warn", "error", "silent"];
@@ -21,5 +22,6 @@ export function withStartOptions(command: Command): Command {
     .option("--page <dir>", "a built page to serve at /")
     .option("--segment-mib <number>", "size of a segment of the log, 1 to 1024", "64")
     .option("--memory-mib <number>", "memory for state; half of the machine's unless said")
+    .option("--workers <number>", "threads that keep views beside the first, 0 to 64", "0")
     .option("--log-level <level>", logLevels.join(", "), process.env["EVERT_LOG_LEVEL"] ?? "info");
 }

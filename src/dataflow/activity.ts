@@ -17,6 +17,33 @@ const STEPS = 3;
 const TIME = 4;
 const WORDS = 5;
 
+/** What an operator has done and keeps, for people (operator-stats.ts). */
+export interface OperatorStats {
+  readonly operator: string;
+  /** The parts of the plan it works off, outermost first. */
+  readonly plan: readonly string[];
+  /** Places in the list. */
+  readonly inputs: readonly number[];
+  /**
+   * own: works for these rows alone; shared: for others too; source: a topic, another view or kept rows that are only read here: what it has done is
+   * told nowhere but here, and is no part of any sum.
+   */
+  readonly role: "own" | "shared" | "source";
+  readonly rowsIn: number;
+  /** The same, by input. */
+  readonly taken: readonly number[];
+  /** Of an operator whose output is kept: changes of that. */
+  readonly rowsOut: number;
+  /** Rows in its state. */
+  readonly rowsKept: number;
+  /** Bytes of its state, indexes included. */
+  readonly bytes: number;
+  /** Steps in which rows moved. */
+  readonly steps: number;
+  /** Its own time, without that of the operators it called; of small steps it is an estimate. */
+  readonly ms: number;
+}
+
 export class Activity {
   /** Rows taken, by port. */
   readonly taken: Float64Array;

@@ -15,12 +15,14 @@
  */
 import { assert } from "../base/assert.ts";
 import { EvertError } from "../base/errors.ts";
+import type { Batch } from "../batch/batch.ts";
 import type { Schema } from "../batch/schema.ts";
 import type { OrderItem, Plan } from "../plan/plan.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import type { Store } from "../state/store.ts";
 import type { Chunk } from "./chunk.ts";
 import { Compiler, type Sources } from "./compile.ts";
+import { allOf, fromRows, whole } from "./compile-context.ts";
 import { Cooling, type CoolingOptions } from "./cooling.ts";
 import { Graph } from "./graph.ts";
 import { stableName } from "./identity.ts";
@@ -33,6 +35,10 @@ import type { StoredNode } from "./operators/stored.ts";
 import { Stream, streamIdentity } from "./operators/stream.ts";
 import { Table } from "./operators/table.ts";
 import { Temporal } from "./operators/temporal.ts";
+import { feedParts, feedPartsAhead, inletsOf } from "./parts/feed-parts.ts";
+import type { Inlet } from "./parts/inlet.ts";
+import type { PartLinks } from "./parts/link.ts";
+import { Outlet } from "./parts/outlet.ts";
 import { STATE_LIMITS, type StateLimits } from "./state-limits.ts";
 import { type OnError, View, type ViewNode } from "./view.ts";
 import { type Build, ViewBuild } from "./view-build.ts";
@@ -59,6 +65,12 @@ export interface CircuitLimits {
   readonly cooling?: CoolingOptions | undefined;
 }
 
+export interface CircuitOptions extends CircuitLimits {
+  readonly dictionary: Dictionary;
+  /** Threads that keep parts of views; null: all is done here. */
+  readonly parts?: PartLinks | null;
+}
+
 export interface TableSource {
   /** The table's rows, unique by its key. */
   readonly store: Store;
@@ -79,12 +91,15 @@ export interface NamedStore {
 export class Circuit {
   readonly dictionary: Dictionary;
   /** Bytes of state, without what has stopped. */
-  #bytes(): number {
+  get bytes(): number {
     let bytes = this.dictionary.bytes;
     const builds = [...this.#builds].map((build) => build.nodes);
     for (const nodes of [this.#graph.nodes, ...builds]) {
-      for (const node of nodes)
-        if (node.failed === null) for (const store of node.allStores) bytes += store.bytes;
+      for (const node of nodes) {
+        if (node.failed !== null) continue;
+        bytes += node.bytesElsewhere;
+        for (const store of node.allStores) bytes += store.bytes;
+      }
     }
     return bytes;
   }
@@ -107,14 +122,18 @@ export class Circuit {
   readonly cooling: Cooling | null;
   /** Stores of operators that have failed: their memory is given back when the step in which they did is published. */
   readonly #stopped = new Map<Store, number>();
+  readonly #parts: PartLinks | null;
+  #inlets: readonly Inlet[] = [];
+  readonly #fedAhead = new Set<Inlet>();
   #published = 0;
 
-  constructor(options: { dictionary: Dictionary } & CircuitLimits) {
+  constructor(options: CircuitOptions) {
+    this.#parts = options.parts ?? null;
     this.dictionary = options.dictionary;
     this.guard = runtimeOf(options.dictionary).guard;
     this.guard.timeoutMs = options.functionTimeoutMs ?? TIMEOUT_MS;
     this.#limits = { ...STATE_LIMITS, ...options.limits };
-    this.memory = new MemoryLimit(options.memoryLimit ?? Number.POSITIVE_INFINITY, () => this.#bytes());
+    this.memory = new MemoryLimit(options.memoryLimit ?? Number.POSITIVE_INFINITY, () => this.bytes);
     const { cooling } = options;
     const stores = (): Iterable<Store> => [...this.#tables.values()].map((table) => table.store);
     this.cooling = cooling === undefined ? null : new Cooling(this.memory, stores, cooling);
@@ -132,7 +151,7 @@ export class Circuit {
       view: (id) => this.#viewRows(id),
     };
     this.#recursion = recursion;
-    this.#compiler = new Compiler(this.#graph, null, this.#sources, this.dictionary, recursion);
+    this.#compiler = new Compiler(this.#graph, null, this.#sources, this.dictionary, recursion, this.#parts);
   }
 
   /** Last complete step. */
@@ -170,6 +189,20 @@ export class Circuit {
     return this.#register(id, name, plan, options, this.#compiler.result(plan));
   }
 
+  /**
+   * Gives the plan's changes to `take`, chunk by chunk, as they are made or, `net`, as they are at the step's end: then its rows are kept. Added
+   * while the circuit is empty of data.
+   */
+  addOutlet(plan: Plan, net: boolean, take: (chunk: Chunk) => void): Outlet {
+    assert(this.#published === 0 && !this.#graph.running, "an outlet is there before the data");
+    const rows = net
+      ? this.#compiler.storeRows(whole(this.#compiler.result(plan), plan), allOf(plan))
+      : this.#compiler.rows(plan, allOf(plan));
+    const outlet = this.#graph.add(new Outlet(fromRows(rows), take));
+    outlet.holders++;
+    return outlet;
+  }
+
   /** A view made of new nodes, to be filled from history while steps go on. `id` null: a query that is answered once. */
   build(id: number | null, name: string, plan: Plan, options: ViewOptions = {}): Build {
     const build = new ViewBuild({
@@ -183,6 +216,7 @@ export class Circuit {
       limits: { ...this.#limits, stepRowsMax: Number.POSITIVE_INFINITY },
       memory: this.memory,
       cooling: this.cooling,
+      parts: id === null ? null : this.#parts,
       stopped: (store, epoch) => this.#stopped.set(store, epoch),
       graveyard: this.#graveyard,
       now: () => this.#published,
@@ -248,6 +282,7 @@ export class Circuit {
   /** `timeUs`: the log's time at the step's end, in microseconds since 1970; without it no time passes. */
   begin(epoch: number, timeUs?: number): void {
     assert(epoch > this.#published, "epochs rise");
+    if (this.#parts !== null) this.#inlets = inletsOf(this.#graph);
     this.#graph.begin(epoch - 1, epoch, timeUs);
   }
 
@@ -277,6 +312,29 @@ export class Circuit {
     table.feed(chunk, ops, opsFrom);
   }
 
+  /** Whether other threads keep parts of views. */
+  get hasParts(): boolean {
+    return this.#inlets.length > 0;
+  }
+
+  /** Hands records of a stream to the parts that read it. Resolves when they have room for more; null: so it is. */
+  feedParts(id: number, batch: Batch): Promise<void> | null {
+    return feedParts(this.#inlets, id, batch);
+  }
+
+  /**
+   * While run() waits for parts: hands records of the next step to those that need not wait for this one. They begin with it at goAhead(), and are not
+   * fed it again.
+   */
+  feedPartsAhead(id: number, batch: Batch): void {
+    feedPartsAhead(this.#inlets, id, batch, this.#fedAhead);
+  }
+
+  goAhead(): void {
+    for (const inlet of this.#fedAhead) if (inlet.failed === null) inlet.goAhead();
+    this.#fedAhead.clear();
+  }
+
   end(): void {
     this.#graph.end();
   }
@@ -284,6 +342,21 @@ export class Circuit {
   /** While the step waits for rows from disk: ends when it can go on. */
   get fetching(): Promise<void> | null {
     return this.#graph.fetching;
+  }
+
+  /** Where run() has said that it is not done: what it waits for; null: for nothing, call it again. */
+  get waiting(): Promise<void> | null {
+    return this.#graph.waiting;
+  }
+
+  /** Of its state, bytes that other threads keep. */
+  get bytesElsewhere(): number {
+    return this.#graph.nodes.reduce((sum, node) => sum + node.bytesElsewhere, 0);
+  }
+
+  /** What of the plan other threads keep. */
+  cutsOf(plan: Plan): Plan[] {
+    return this.#parts?.partsOf(plan).map((part) => part.plan) ?? [];
   }
 
   /** Works until the deadline (performance.now()). True: nothing is left to do, and after end() the step is complete. */

@@ -16,8 +16,9 @@
 import { assert, unreachable } from "../base/assert.ts";
 import * as build from "../plan/build.ts";
 import type { Expr } from "../plan/expression.ts";
-import { mayTakeLong } from "../plan/inspect.ts";
+import { mayTakeLong, sourcesOf } from "../plan/inspect.ts";
 import { loopOf } from "../plan/iterations.ts";
+import { overStreams, type PlanPart } from "../plan/parts.ts";
 import type {
   DistinctPlan,
   GroupPlan,
@@ -30,6 +31,7 @@ import type {
   UnionPlan,
   WindowPlan,
 } from "../plan/plan.ts";
+import { addReads, columnsRead, type Reads } from "../plan/reads.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import { noteAbout, textsDownTo } from "./about.ts";
 import { allOf, type CompileContext, distinctOf, fromRows, type Stored, whole } from "./compile-context.ts";
@@ -54,6 +56,8 @@ import { Collection, type CollectionMode, type StoredNode } from "./operators/st
 import { Pick, Stream, streamIdentity, Union } from "./operators/stream.ts";
 import { type Table, TableChanges } from "./operators/table.ts";
 import { Values } from "./operators/values.ts";
+import { Inlet } from "./parts/inlet.ts";
+import type { PartLinks } from "./parts/link.ts";
 import { isPlain, moveFirst, stageIsFallible, stageOf, stagesIdentity, widthOf } from "./stages.ts";
 
 /** Where a compiler finds what plans name. */
@@ -82,6 +86,9 @@ export class Compiler implements CompileContext {
   readonly #outer: Graph | null;
   readonly #sources: Sources;
   readonly #limits: RecursionLimits;
+  readonly #parts: PartLinks | null;
+  /** What of the view being compiled other threads keep. */
+  #cuts: ReadonlyMap<Plan, PlanPart> = new Map();
 
   constructor(
     graph: Graph,
@@ -89,8 +96,10 @@ export class Compiler implements CompileContext {
     sources: Sources,
     dictionary: Dictionary,
     limits: RecursionLimits,
+    parts: PartLinks | null,
   ) {
     this.#limits = limits;
+    this.#parts = parts;
     this.graph = graph;
     this.#outer = outer;
     this.#sources = sources;
@@ -99,6 +108,7 @@ export class Compiler implements CompileContext {
 
   /** The rows of a view, for its readers: unique by the plan's key, or else by all columns with a weight. */
   result(plan: Plan): StoredNode {
+    this.#cuts = new Map(this.#parts?.partsOf(plan).map((part) => [part.plan, part]));
     return this.#kept(plan) ?? this.collection(plan, allOf(plan), plan.key === null ? "bag" : "keyed").node;
   }
 
@@ -128,6 +138,8 @@ export class Compiler implements CompileContext {
   }
 
   #rows(plan: Plan, columns: readonly number[]): Node {
+    const cut = this.#cuts.get(plan);
+    if (cut !== undefined) return this.#picked(this.#inlet(cut), plan, columns);
     switch (plan.kind) {
       case "source":
         if (plan.relation === "stream") return this.#picked(this.#stream(plan), plan, columns);
@@ -184,7 +196,7 @@ export class Compiler implements CompileContext {
     const name = stagesIdentity(stages);
     let all = [...stages];
     let at = plan;
-    while (at.kind === "filter" || at.kind === "project") {
+    while ((at.kind === "filter" || at.kind === "project") && !this.#cuts.has(at)) {
       all = [stageOf(at), ...all];
       at = at.input;
     }
@@ -293,6 +305,32 @@ export class Compiler implements CompileContext {
     return this.#node(identity, () => new Union(identity, inputs.map(fromRows), fields));
   }
 
+  /** Rows that other threads make. */
+  #inlet({ plan, keys, keysMove }: PlanPart): Node {
+    const reads: Reads = new Map();
+    addReads(plan, reads);
+    const all = new Map(sourcesOf(plan).map((source) => [source.id, source]));
+    const sources = [...all.values()].map(({ id, name, schema }) => {
+      const columns = columnsRead(reads, id) ?? schema.fields.keys();
+      return { id, name, schema, reads: [...columns].sort((a, b) => a - b), keys: keys?.get(id) ?? null };
+    });
+    const tables = sources.filter(({ id }) => all.get(id)?.relation === "table");
+    const changes = tables.map(({ id, reads: columns }) => {
+      const table = this.#sources.table(id);
+      return fromRows(this.storeRows(whole(table, all.get(id) as Plan), columns));
+    });
+    const identity = `part ${identityOf(plan)}`;
+    return this.#node(identity, () => {
+      const link = (this.#parts as PartLinks).open({
+        plan: overStreams(plan),
+        sources,
+        isSplit: keys !== null,
+        keysMove,
+      });
+      return new Inlet(identity, plan.schema, link, changes, tables, this.dictionary);
+    });
+  }
+
   #setOperation(plan: SetOperationPlan): Node {
     const left = this.rows(plan.left, allOf(plan.left));
     const right = this.rows(plan.right, allOf(plan.right));
@@ -325,6 +363,7 @@ export class Compiler implements CompileContext {
 
   /** A store that is there anyway and holds the plan's rows, or null. */
   #shared(plan: Plan): Stored | null {
+    if (this.#cuts.has(plan)) return null;
     switch (plan.kind) {
       case "source":
         return plan.relation === "stream" || plan.lookup !== undefined
@@ -438,7 +477,7 @@ export class Compiler implements CompileContext {
     const identity = `${identityOf(plan)} of ${inputs.map((i) => i.stored.identity).join("; ")}`;
     const node = this.#node(identity, () => {
       const compile: CompileLoop = (graph, derived) => {
-        const compiler = new Compiler(graph, null, NO_SOURCES, this.dictionary, this.#limits);
+        const compiler = new Compiler(graph, null, NO_SOURCES, this.dictionary, this.#limits, null);
         return compiler.stored(plan.all ? derived : build.distinct(derived), allOf(derived)).node;
       };
       const columns = plan.schema.fields;

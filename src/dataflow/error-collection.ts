@@ -82,6 +82,21 @@ export class ErrorCollection {
     }
   }
 
+  /** What the last step has done to it. */
+  *changes(): Generator<{ readonly error: ErrorBody; readonly weight: number }> {
+    const { born, died, epoch, layout } = this.store;
+    for (let i = 0; i < died.length; i++) {
+      const slot = died.array[i] as number;
+      yield { error: this.#errorOf(slot).toJSON(), weight: -this.store.weight(slot) };
+    }
+    for (let i = 0; i < born.length; i++) {
+      const slot = born.array[i] as number;
+      // One that has gone again within the step has left no row.
+      if (this.store.I[slot * layout.strideWords + layout.birthWord] === epoch)
+        yield { error: this.#errorOf(slot).toJSON(), weight: this.store.weight(slot) };
+    }
+  }
+
   #errorOf(slot: number): EvertError {
     const { store } = this;
     const { strideWords, words } = store.layout;

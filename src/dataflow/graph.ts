@@ -7,6 +7,9 @@
  * Hundreds of views have thousands of nodes, of which a step concerns a few. So a node takes part in a step when it is first pushed to, or when a
  * node takes part whose store it reads; and in its first step, and always when it depends on time. The others are not looked at. A
  * graph that reads stores of another (a build) is not told what happens there: all of its nodes take part in each step (`eager`).
+ *
+ * A node may have to wait for another thread. Then it and what reads it are left out until all that is not behind it is done; run() returns, and
+ * `waiting` says when to call it again.
  */
 import { assert } from "../base/assert.ts";
 import { toEvertError } from "../base/errors.ts";
@@ -17,6 +20,9 @@ import type { MemoryLimit } from "./memory-limit.ts";
 import { type Edge, edgesOf, type Host, type Node } from "./node.ts";
 import type { Step } from "./operator.ts";
 import { LOOK_EVERY, overLimit, type StateLimits } from "./state-limits.ts";
+
+const DUE = 1;
+const LATER = 2;
 
 export interface GraphOptions {
   readonly timing: Timing;
@@ -51,10 +57,14 @@ export class Graph implements Host {
   /** Have not taken part in any. */
   readonly #fresh = new Set<Node>();
   #clocked: Node[] = [];
-  /** By rank: 1 for what takes part and has not had its turn. */
+  /** By rank: DUE for what takes part and has not had its turn, LATER for what waits or is behind what waits. */
   #due = new Uint8Array(0);
   #state: "idle" | "feeding" | "ended" = "idle";
   #next = 0;
+  /** When to call run() again; null: at once. */
+  waiting: Promise<void> | null = null;
+  /** Nodes that wait, and what is behind them. */
+  readonly #blocked = new Set<Node>();
   readonly #limits: StateLimits | null;
   readonly #memory: MemoryLimit | null;
   readonly #stopped: GraphOptions["stopped"];
@@ -184,7 +194,7 @@ export class Graph implements Host {
     node.activeIn = this.stepNumber;
     if (node.failed !== null) return;
     this.#active.push(node);
-    this.#due[node.rank] = 1;
+    this.#due[node.rank] = DUE;
     try {
       node.begin();
     } catch (thrown) {
@@ -203,6 +213,7 @@ export class Graph implements Host {
   /** Works until the deadline (performance.now()). True: nothing is left to do, and after end() the step is complete. */
   run(deadline: number): boolean {
     const order = this.nodes;
+    if (this.#blocked.size > 0) this.#unblock();
     let now = performance.now();
     for (;;) {
       if (this.fetching !== null) return false;
@@ -221,7 +232,12 @@ export class Graph implements Host {
         if (!this.#work(waiting)) this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
       } else {
         if (this.#state !== "ended") return true;
-        const next = this.#due.indexOf(1, this.#next);
+        const next = this.#due.indexOf(DUE, this.#next);
+        if (next < 0 && this.#blocked.size > 0) {
+          const waits = [...this.#blocked].map((node) => node.waiting).filter((wait) => wait !== null);
+          this.waiting = Promise.race(waits);
+          return false;
+        }
         if (next < 0) {
           // What a build has made joins the others, or is an answer: it does not pass unseen because it was made between two counts.
           if (this.#eager && this.#memory?.countAgain(order) === true) this.#touched = [...order];
@@ -231,6 +247,10 @@ export class Graph implements Host {
         }
         this.#next = next;
         const node = order[next] as Node;
+        if (this.#blocked.size > 0 && this.#blocked.has(node)) {
+          this.#due[next] = LATER;
+          continue;
+        }
         worked = node;
         ({ made } = worked);
         if (!this.#work(node)) {
@@ -238,6 +258,7 @@ export class Graph implements Host {
           this.#due[next] = 0;
           continue;
         }
+        if (node.waiting !== null) this.#block(node);
       }
       now = performance.now();
       if (worked.made > made) worked.pace.took(worked.made - made, now - began);
@@ -245,8 +266,24 @@ export class Graph implements Host {
     }
   }
 
+  #block(node: Node): void {
+    if (this.#blocked.has(node)) return;
+    this.#blocked.add(node);
+    for (const edge of [...node.rowEdges, ...node.storeEdges]) this.#block(edge.node);
+  }
+
+  /** All are asked again; who still waits says so. */
+  #unblock(): void {
+    this.waiting = null;
+    this.#blocked.clear();
+    for (let i = this.#due.indexOf(LATER); i >= 0; i = this.#due.indexOf(LATER, i + 1)) this.#due[i] = DUE;
+    this.#next = 0;
+  }
+
   /** Stops the step where it is; what it did is not to be used. */
   abandon(): void {
+    this.waiting = null;
+    this.#blocked.clear();
     this.#waiting = [];
     this.fetching = null;
     this.#fetched = null;
@@ -267,6 +304,7 @@ export class Graph implements Host {
     const error = toEvertError(thrown);
     node.failed = error;
     node.releaseWarm();
+    node.stop();
     if (this.#stopped !== null) for (const { store } of node.stores()) this.#stopped(store, this.step.to);
     for (const { node: consumer } of [...node.rowEdges, ...node.storeEdges]) this.fail(consumer, error);
     // What it read alone works for nobody any more.

@@ -52,7 +52,10 @@ export class MemoryLimit {
   countAgain(nodes: readonly Node[]): boolean {
     if (this.bytes === Number.POSITIVE_INFINITY) return false;
     let bytes = 0;
-    for (const node of nodes) for (const store of node.allStores) bytes += store.bytes;
+    for (const node of nodes) {
+      bytes += node.bytesElsewhere;
+      for (const store of node.allStores) bytes += store.bytes;
+    }
     if (bytes <= this.bytes / PARTS) return false;
     this.#countAgainAt = Number.NEGATIVE_INFINITY;
     return true;
@@ -65,8 +68,8 @@ export class MemoryLimit {
     let stopped: Node | null = null;
     for (const node of nodes) {
       if (node.failed !== null || node.isTopic) continue;
-      let bytes = 0;
-      let grows = false;
+      let bytes = node.bytesElsewhere;
+      let grows = node.grewElsewhere;
       for (const store of node.allStores) {
         bytes += store.bytes;
         grows ||= store.bornCount > store.died.length;

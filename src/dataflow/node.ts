@@ -3,7 +3,7 @@ import type { EvertError } from "../base/errors.ts";
 import type { HashIndexSpec } from "../state/hash-index.ts";
 import type { OrderedIndexSpec } from "../state/ordered-index.ts";
 import type { Store } from "../state/store.ts";
-import { Activity, goBack, goTo, type StepTimer } from "./activity.ts";
+import { Activity, goBack, goTo, type OperatorStats, type StepTimer } from "./activity.ts";
 import { CHUNK_ROWS, type Chunk } from "./chunk.ts";
 import type { ErrorCollection } from "./error-collection.ts";
 import type { Operator, Step } from "./operator.ts";
@@ -195,6 +195,29 @@ export abstract class Node implements Operator {
   /** How it looks at a column of what is pushed to it. */
   interest(_column: number): Interest {
     return "filled";
+  }
+
+  /** What its work waits for; the others go on meanwhile, but for those that read what it makes. null: nothing. */
+  get waiting(): Promise<void> | null {
+    return null;
+  }
+
+  /** It has failed: what it holds elsewhere is not needed any more. */
+  stop(): void {}
+
+  /** Bytes of state that other threads keep for it. */
+  get bytesElsewhere(): number {
+    return 0;
+  }
+
+  /** Whether that is more than before the step. */
+  get grewElsewhere(): boolean {
+    return false;
+  }
+
+  /** What the operators have done that work for it in other threads, by thread. */
+  get operatorsElsewhere(): readonly (readonly OperatorStats[])[] {
+    return [];
   }
 
   abstract push(port: number, chunk: Chunk): void;

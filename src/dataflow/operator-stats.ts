@@ -4,33 +4,10 @@
  * Operators form a graph, not a tree: two views, or two places of one plan, share what is equal. So each stands once in the list, and is named by
  * its place in it.
  */
+import type { OperatorStats } from "./activity.ts";
 import type { Node } from "./node.ts";
 
-export interface OperatorStats {
-  readonly operator: string;
-  /** The parts of the plan it works off, outermost first. */
-  readonly plan: readonly string[];
-  /** Places in the list. */
-  readonly inputs: readonly number[];
-  /**
-   * own: works for these rows alone; shared: for others too; source: a topic, another view or kept rows that are only read here: what it has done is
-   * told nowhere but here, and is no part of any sum.
-   */
-  readonly role: "own" | "shared" | "source";
-  readonly rowsIn: number;
-  /** The same, by input. */
-  readonly taken: readonly number[];
-  /** Of an operator whose output is kept: changes of that. */
-  readonly rowsOut: number;
-  /** Rows in its state. */
-  readonly rowsKept: number;
-  /** Bytes of its state, indexes included. */
-  readonly bytes: number;
-  /** Steps in which rows moved. */
-  readonly steps: number;
-  /** Its own time, without that of the operators it called; of small steps it is an estimate. */
-  readonly ms: number;
-}
+export type { OperatorStats } from "./activity.ts";
 
 /** `names`: rows of other views, where the list ends. */
 export function operatorStats(root: Node, names: ReadonlyMap<Node, string>): OperatorStats[] {
@@ -40,46 +17,89 @@ export function operatorStats(root: Node, names: ReadonlyMap<Node, string>): Ope
     const known = places.get(node);
     if (known !== undefined) return known;
     const outside = node !== root && (names.has(node) || node.host !== root.host);
-    const inputs = outside ? [] : node.sources.map((source) => visit(source.node));
+    const elsewhere = outside ? [] : sumOfThreads(node.operatorsElsewhere);
+    const first = list.length;
+    for (const done of elsewhere) list.push({ done, inputs: done.inputs.map((place) => first + place) });
+    const last = elsewhere.length === 0 ? [] : [list.length - 1];
+    const inputs = outside ? [] : [...node.sources.map((source) => visit(source.node)), ...last];
     const isSource = outside || isTopic(node);
     places.set(node, list.length);
-    list.push({ node, isSource, inputs });
+    list.push({ node, isSource, inputs, bytesBelow: elsewhere.reduce((sum, { bytes }) => sum + bytes, 0) });
     return list.length - 1;
   };
   visit(root);
   const shared = sharedPlaces(list, places, root);
-  return list.map(({ node, isSource, inputs }, place) => {
+  return list.map((listed, place) => {
+    const { inputs } = listed;
+    const isShared = shared.has(place);
+    if ("done" in listed) {
+      const { role } = listed.done;
+      return { ...listed.done, inputs, role: role === "own" && isShared ? "shared" : role };
+    }
+    const { node, isSource, bytesBelow } = listed;
     const { activity } = node;
+    const bytesElsewhere = Math.max(0, node.bytesElsewhere - bytesBelow);
     return {
       operator: names.get(node) ?? (isTopic(node) ? node.label : node.title),
       plan: node.about,
       inputs,
-      role: isSource ? "source" : shared.has(place) ? "shared" : "own",
+      role: isSource ? "source" : isShared ? "shared" : "own",
       rowsIn: activity.rowsIn,
       taken: [...activity.taken],
       rowsOut: activity.rowsOut,
       rowsKept: node.stores().reduce((sum, { store }) => sum + store.live, 0),
-      bytes: node.allStores.reduce((sum, store) => sum + store.bytes, 0),
+      bytes: node.allStores.reduce((sum, store) => sum + store.bytes, bytesElsewhere),
       steps: activity.steps,
       ms: activity.ms,
     };
   });
 }
 
-interface Listed {
-  readonly node: Node;
-  readonly isSource: boolean;
-  readonly inputs: readonly number[];
+/** An operator, or what one in another thread has done. */
+type Listed =
+  | {
+      readonly node: Node;
+      readonly isSource: boolean;
+      readonly inputs: readonly number[];
+      /** Of the state elsewhere what is told of the operators there. */
+      readonly bytesBelow: number;
+    }
+  | { readonly done: OperatorStats; readonly inputs: readonly number[] };
+
+/** Threads that share out one plan have the same operators: each stands once, with what all have done. */
+function sumOfThreads(threads: readonly (readonly OperatorStats[])[]): OperatorStats[] {
+  const told = threads.filter((operators) => operators.length > 0);
+  const [first] = told;
+  if (first === undefined) return [];
+  return first.map((operator, place) => {
+    const all = told.map((operators) => operators[place] as OperatorStats);
+    const sum = (figure: "rowsIn" | "rowsOut" | "rowsKept" | "bytes" | "ms"): number =>
+      all.reduce((total, each) => total + each[figure], 0);
+    return {
+      ...operator,
+      rowsIn: sum("rowsIn"),
+      taken: operator.taken.map((_, port) => all.reduce((total, each) => total + each.taken[port]!, 0)),
+      rowsOut: sum("rowsOut"),
+      rowsKept: sum("rowsKept"),
+      bytes: sum("bytes"),
+      steps: Math.max(...all.map(({ steps }) => steps)),
+      ms: sum("ms"),
+    };
+  });
 }
 
 /** What somebody outside the list uses, and all that it is made from. */
 function sharedPlaces(list: readonly Listed[], places: ReadonlyMap<Node, number>, root: Node): Set<number> {
   const shared = new Set<number>();
   for (let place = list.length - 1; place >= 0; place--) {
-    const { node, inputs } = list[place] as Listed;
-    // Whoever reads the rows that the list is about has no part in making them.
-    const edges = node === root ? [] : [...node.rowEdges, ...node.storeEdges];
-    if (node.holders > 1 || edges.some((edge) => !places.has(edge.node))) shared.add(place);
+    const listed = list[place] as Listed;
+    const { inputs } = listed;
+    if ("node" in listed) {
+      const { node } = listed;
+      // Whoever reads the rows that the list is about has no part in making them.
+      const edges = node === root ? [] : [...node.rowEdges, ...node.storeEdges];
+      if (node.holders > 1 || edges.some((edge) => !places.has(edge.node))) shared.add(place);
+    }
     if (shared.has(place)) for (const input of inputs) shared.add(input);
   }
   return shared;

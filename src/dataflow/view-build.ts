@@ -12,6 +12,7 @@
  */
 import { assert } from "../base/assert.ts";
 import type { EvertError } from "../base/errors.ts";
+import type { Batch } from "../batch/batch.ts";
 import { sourcesOf } from "../plan/inspect.ts";
 import type { OrderItem, Plan } from "../plan/plan.ts";
 import type { Dictionary } from "../state/dictionary.ts";
@@ -28,6 +29,9 @@ import type { RecursionLimits } from "./operators/recursion-limits.ts";
 import { StoredNode } from "./operators/stored.ts";
 import { streamIdentity } from "./operators/stream.ts";
 import { Table, TableChanges, tableIdentity } from "./operators/table.ts";
+import { feedParts, inletsOf } from "./parts/feed-parts.ts";
+import type { Inlet } from "./parts/inlet.ts";
+import type { PartLinks } from "./parts/link.ts";
 import type { StateLimits } from "./state-limits.ts";
 import type { View, ViewNode } from "./view.ts";
 
@@ -56,6 +60,12 @@ export interface Build {
   begin(epoch: number, timeUs?: number): void;
   feedStream(id: number, chunk: Chunk): void;
   feedTable(id: number, chunk: Chunk, ops: Uint8Array | null, opsFrom?: number): void;
+  /** As Circuit.feedParts. */
+  feedParts(id: number, batch: Batch): Promise<void> | null;
+  /** What of the plan other threads keep. */
+  readonly cuts: readonly Plan[];
+  /** As Circuit.waiting. */
+  readonly waiting: Promise<void> | null;
   boundary(): void;
   end(): void;
   /** As Circuit.run. */
@@ -86,6 +96,8 @@ export interface BuildContext {
   readonly limits: StateLimits;
   readonly memory: MemoryLimit;
   readonly cooling: Cooling | null;
+  /** null: all of it is done here. */
+  readonly parts: PartLinks | null;
   readonly stopped: (store: Store, epoch: number) => void;
   /** Where stores that are thrown away wait to be freed. */
   readonly graveyard: Set<Store>;
@@ -114,6 +126,7 @@ export class ViewBuild implements Build {
   readonly #graph: Graph;
   readonly #node: StoredNode;
   readonly #view: View;
+  readonly #inlets: readonly Inlet[];
   #epoch = -1;
   #pins: Pin[] = [];
   #older: Pin[] = [];
@@ -135,13 +148,25 @@ export class ViewBuild implements Build {
       eager: true,
     });
     const sources: Sources = { ...context.sources, changingTable: (id) => this.#ownTable(id) };
-    const compiler = new Compiler(this.#graph, context.live, sources, context.dictionary, context.recursion);
+    const compiler = new Compiler(
+      this.#graph,
+      context.live,
+      sources,
+      context.dictionary,
+      context.recursion,
+      context.parts,
+    );
     this.#node = compiler.result(context.plan);
     this.#view = context.view(this.#node);
     this.#outer = this.#outerNodes();
     for (const node of this.#outer) node.holders++;
     const ids = idsIn(context.plan);
-    this.streams = ids.streams.filter((id) => this.#graph.find(streamIdentity(id)) !== undefined);
+    this.#inlets = inletsOf(this.#graph);
+    this.streams = ids.streams.filter(
+      (id) =>
+        this.#graph.find(streamIdentity(id)) !== undefined ||
+        this.#inlets.some(({ streams }) => streams.has(id)),
+    );
     this.tables = ids.tables.filter((id) => this.#graph.find(tableIdentity(id)) !== undefined);
     this.ordered = this.tables.length > 0;
   }
@@ -250,6 +275,19 @@ export class ViewBuild implements Build {
   feedTable(id: number, chunk: Chunk, ops: Uint8Array | null, opsFrom = 0): void {
     const table = this.#graph.find(tableIdentity(id));
     if (table !== undefined) (table as Table).feed(chunk, ops, opsFrom);
+  }
+
+  feedParts(id: number, batch: Batch): Promise<void> | null {
+    return feedParts(this.#inlets, id, batch);
+  }
+
+  get cuts(): Plan[] {
+    const { parts, plan } = this.#context;
+    return parts?.partsOf(plan).map((part) => part.plan) ?? [];
+  }
+
+  get waiting(): Promise<void> | null {
+    return this.#graph.waiting;
   }
 
   boundary(): void {

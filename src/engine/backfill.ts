@@ -10,12 +10,13 @@
  * A plan with an as-of join asks for its inputs in log order instead; it is fed tables and streams alike from the log.
  * An ad-hoc SELECT is a build of the first kind that is read and thrown away.
  */
+import { sliceBatch } from "../batch/column.ts";
 import type { Build, ViewNode } from "../dataflow/circuit.ts";
 import type { ColumnRange, Group, Log } from "../log/log.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import type { EngineCatalog } from "./catalog.ts";
 import { Feeder } from "./feeder.ts";
-import { nextTurn, SLICE_MS } from "./stepper.ts";
+import { nextTurn, PART_ROWS, SLICE_MS } from "./stepper.ts";
 
 /** What the first slice may take: a small query asks for no turn. */
 const FIRST_MS = 1;
@@ -118,6 +119,7 @@ async function feed(
   for (const id of build.tables) wanted.add(id);
   let sliceEnds = performance.now() + FIRST_MS;
   const pause = async (): Promise<void> => {
+    await build.waiting;
     sliceEnds = await context.turn();
     signal?.throwIfAborted();
   };
@@ -149,6 +151,14 @@ async function feed(
         if (feeder === undefined)
           feeders.set(entry.id, (feeder = new Feeder(entry.schema, context.dictionary)));
         const columns = context.wants(entry.id, build);
+        const { length } = topicBatch.batch;
+        for (let row = 0; row < length && build.cuts.length > 0; row += PART_ROWS) {
+          await build.feedParts(
+            entry.id,
+            sliceBatch(topicBatch.batch, row, Math.min(length, row + PART_ROWS)),
+          );
+          if (performance.now() >= sliceEnds) await pause();
+        }
         for (let row = 0; row < topicBatch.batch.length; ) {
           const end = Math.min(topicBatch.batch.length, row + feeder.pace.rows);
           const next = feeder.fill(topicBatch, row, end, commits, columns);

@@ -38,6 +38,7 @@ import { Sinks } from "./sinks.ts";
 import { StepPositions } from "./step-positions.ts";
 import { Stepper } from "./stepper.ts";
 import { Ticker } from "./ticker.ts";
+import type { Workers } from "./workers/workers.ts";
 
 export const DEFAULT_TIMEOUT_MS = 10_000;
 
@@ -50,6 +51,8 @@ export interface CoreParts {
   /** Where rows of tables go near the memory limit, and from which share of it on (dataflow/cooling.ts). */
   readonly runFiles: RunFiles;
   readonly warm?: number | undefined;
+  /** null: all is done in this thread. */
+  readonly workers: Workers | null;
   readonly handles: ReadonlyMap<string, AnyView>;
   readonly report: (message: string) => void;
   readonly onFatal: (error: EvertError) => void;
@@ -67,6 +70,7 @@ export class Core {
   readonly catalog: EngineCatalog;
   readonly dictionary: Dictionary;
   readonly clock: Clock;
+  readonly workers: Workers | null;
   readonly circuit: Circuit;
   readonly runFiles: RunFiles;
   /** For what statements compute without the circuit. */
@@ -102,10 +106,11 @@ export class Core {
     this.catalog = parts.catalog;
     this.dictionary = parts.dictionary;
     this.clock = parts.clock;
+    this.workers = parts.workers;
     this.#onFatal = parts.onFatal;
-    const { report, runFiles, warm } = parts;
+    const { report, runFiles, warm, workers } = parts;
     const cooling = { files: runFiles, turn: () => this.chores.turn(), report, warm };
-    this.circuit = new Circuit({ dictionary: parts.dictionary, ...parts.limits, cooling });
+    this.circuit = new Circuit({ dictionary: parts.dictionary, ...parts.limits, cooling, parts: workers });
     this.runFiles = runFiles;
     this.circuit.guard.onInterrupted = (error) => this.#broken(error);
     const guard = new Guard();
@@ -187,6 +192,7 @@ export class Core {
 
   /** Another core takes over the log. */
   retire(): void {
+    this.workers?.dropAll();
     this.ticker.stop();
     this.sinks.stop();
     for (const off of this.#offs) off();

@@ -173,7 +173,7 @@ export class Database implements Engine {
   stats(): DatabaseStats {
     const { core } = this;
     const { segments, bytes, sealing } = core.log.stats();
-    let stateBytes = core.dictionary.bytes;
+    let stateBytes = core.dictionary.bytes + core.circuit.bytesElsewhere;
     for (const { store } of this.#stores()) stateBytes += store.bytes;
     return {
       position: this.position,
@@ -428,6 +428,7 @@ export class Database implements Engine {
       await this.#checkpointer.close();
       await core.circuit.cooling?.stop();
       await core.runFiles.close();
+      await core.workers?.close();
       await core.log.close();
     }
   }

@@ -12,6 +12,7 @@ import type { AnyView } from "../face/handles.ts";
 import type { ColumnRange } from "../log/log.ts";
 import { sourceIds } from "../plan/inspect.ts";
 import type { OptimizedQuery, Plan, Query } from "../plan/plan.ts";
+import { addReads, columnsRead, type Reads, wantsOf } from "../plan/reads.ts";
 import { type Touched, takeTouched } from "../views/step-changes.ts";
 import { View } from "../views/view.ts";
 import { type BackfillContext, fillAndJoin } from "./backfill.ts";
@@ -20,7 +21,6 @@ import type { KeptRows, StoreHandle } from "./checkpointing.ts";
 import type { Indexes } from "./indexes.ts";
 import { fingerprintOf, planView, viewEntryOf } from "./planner.ts";
 import { type Ranges, rangesOf } from "./ranges.ts";
-import { addReads, columnsRead, type Reads, wantsOf } from "./reads.ts";
 import type { Stepper } from "./stepper.ts";
 
 /** A view being filled from history. */
@@ -78,7 +78,12 @@ export class LiveViews {
   readonly #handles: ReadonlyMap<string, AnyView>;
   /** What the live views read of streams. */
   readonly #reads: Reads = new Map();
-  readonly #buildReads = new WeakMap<Build, { readonly reads: Reads; readonly ranges: Ranges }>();
+  /** Of it, what is not read by other threads alone. */
+  readonly #readsHere: Reads = new Map();
+  readonly #buildReads = new WeakMap<
+    Build,
+    { readonly reads: Reads; readonly readsHere: Reads; readonly ranges: Ranges }
+  >();
   /** Until the program has declared its views, one that is not what it will declare is neither put into the circuit nor filled. */
   #declared = false;
 
@@ -317,9 +322,10 @@ export class LiveViews {
   /** View id -> fingerprint, of those that have rows: one that was stopped is made anew at the next start. */
   fingerprints(): Record<string, string> {
     const views: Record<string, string> = {};
-    // One that has stopped is filled anew at the next start.
+    // One that has stopped is filled anew at the next start, and so is what is not in checkpoints.
     for (const live of this.#views.values())
-      if (live.node !== null && live.node.failed === null) views[live.entry.id] = live.entry.fingerprint;
+      if (live.node !== null && live.node.failed === null && !this.hasParts(live))
+        views[live.entry.id] = live.entry.fingerprint;
     return views;
   }
 
@@ -347,12 +353,12 @@ export class LiveViews {
 
   /** Columns of a stream that live views read. */
   wants(streamId: number): (column: number) => boolean {
-    return wantsOf(this.#reads, streamId);
+    return wantsOf(this.#readsHere, streamId);
   }
 
   /** Columns of a topic that a build reads. */
   buildWants(topicId: number, build: Build): (column: number) => boolean {
-    return build.tables.includes(topicId) ? () => true : wantsOf(this.#readsOf(build).reads, topicId);
+    return build.tables.includes(topicId) ? () => true : wantsOf(this.#readsOf(build).readsHere, topicId);
   }
 
   /** The same as a set, null: all of them. */
@@ -365,7 +371,7 @@ export class LiveViews {
     return build.ordered ? [] : (this.#readsOf(build).ranges.get(topicId) ?? []);
   }
 
-  #readsOf(build: Build): { readonly reads: Reads; readonly ranges: Ranges } {
+  #readsOf(build: Build): { readonly reads: Reads; readonly readsHere: Reads; readonly ranges: Ranges } {
     const noted = this.#buildReads.get(build);
     assert(noted !== undefined, "what a build reads is noted before it is fed");
     return noted;
@@ -379,8 +385,15 @@ export class LiveViews {
   /** Remembers which columns a build is to be fed. */
   noteReads(build: Build, plan: Plan): void {
     const reads: Reads = new Map();
+    const readsHere: Reads = new Map();
     addReads(plan, reads);
-    this.#buildReads.set(build, { reads, ranges: rangesOf(plan) });
+    addReads(plan, readsHere, new Set(build.cuts));
+    this.#buildReads.set(build, { reads, readsHere, ranges: rangesOf(plan) });
+  }
+
+  /** Whether other threads keep a part of it: what they keep is in no checkpoint. */
+  hasParts({ query }: LiveView): boolean {
+    return query !== null && this.#context.circuit.cutsOf(query.plan).length > 0;
   }
 
   /** What the view is made of, in the words of the program or the statement. */
@@ -464,6 +477,7 @@ export class LiveViews {
   #attach(live: LiveView, node: ViewNode): void {
     const query = live.query as Query;
     addReads(query.plan, this.#reads);
+    addReads(query.plan, this.#readsHere, new Set(this.#context.circuit.cutsOf(query.plan)));
     live.node = node;
     live.view = new View({
       name: live.entry.name,

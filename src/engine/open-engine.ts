@@ -34,6 +34,7 @@ import { Database } from "./database.ts";
 import { memoryLimitOf } from "./default-memory.ts";
 import { compile, keepOldRows, readCatalog } from "./restore.ts";
 import { routinesByName } from "./routines.ts";
+import { type Workers, workersOf } from "./workers/workers.ts";
 
 const CHECKPOINT_INTERVAL_MS = 5000;
 
@@ -66,6 +67,8 @@ export interface OpenEngineOptions {
   readonly memoryLimit?: number | undefined;
   /** Of the memory limit, the share from which on rows of tables go to disk; 0: as soon as they may. */
   readonly warm?: number | undefined;
+  /** Threads that keep views, or shares of them, beside this one: 0 to 64. Default 0. */
+  readonly workers?: number | undefined;
   /** Told what recovery found, what a checkpoint could not be used for, what failed in the background. */
   readonly report?: ((message: string) => void) | undefined;
   /** Called when the disk has failed: nothing more will be acknowledged, the process should end. */
@@ -84,7 +87,8 @@ export async function openEngine(options: OpenEngineOptions): Promise<Database> 
       `the wall clock was set ${direction}, to ${wall}; commits are stamped from ${taken} on until it fits again`,
     );
   };
-  const { directory, segmentBytes } = options;
+  const { directory, segmentBytes, recursion, limits } = options;
+  const workers = workersOf(options.workers ?? 0, { recursion, limits }, report);
   const log = await openLog({ directory, disk, clock, onClockJump, report, segmentBytes });
   try {
     const { tornTail } = log.report;
@@ -93,8 +97,9 @@ export async function openEngine(options: OpenEngineOptions): Promise<Database> 
         `the log ended in the middle of a write; ${tornTail.bytes} bytes that were never acknowledged were cut off`,
       );
     }
-    return await openOn(log, disk, clock, report, options);
+    return await openOn(log, workers, disk, clock, report, options);
   } catch (error) {
+    await workers?.close();
     await log.close();
     throw error;
   }
@@ -102,6 +107,7 @@ export async function openEngine(options: OpenEngineOptions): Promise<Database> 
 
 async function openOn(
   log: Log,
+  workers: Workers | null,
   disk: Disk,
   clock: Clock,
   report: (message: string) => void,
@@ -123,10 +129,10 @@ async function openOn(
   const routines = routinesByName(options.functions ?? []);
   const handles = new Map((options.views ?? []).map((v) => [v.name, v]));
   const onFatal = options.onFatal ?? (() => {});
+  const { recursion, functionTimeoutMs } = options;
   for (;;) {
     const dictionary = new Dictionary();
     const { catalog, kept } = await readCatalog(log, manifest, routines);
-    const { recursion, functionTimeoutMs } = options;
     const memoryLimit = memoryLimitOf(options.memoryLimit);
     const limits = { recursion, functionTimeoutMs, limits: options.limits, memoryLimit };
     const runFiles = new RunFiles(disk, directory, report);
@@ -142,6 +148,7 @@ async function openOn(
       limits,
       runFiles,
       warm,
+      workers,
       handles,
       report,
       onFatal,

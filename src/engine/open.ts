@@ -55,6 +55,11 @@ export interface OpenOptions {
    * when nobody asks for them; appends that need more room in others are refused (`out_of_memory`). At it, the view that grows is stopped (`view_limit`).
    */
   readonly memoryLimit?: number;
+  /**
+   * Threads beside this one that keep views, or shares of one view, 0 to 64: of use where views take more than a core. Views with functions of the
+   * program stay in this thread. Views that workers keep are made anew at each start, and show their earlier rows meanwhile. Default 0.
+   */
+  readonly workers?: number;
   /** Told what recovery found and what failed in the background. */
   readonly report?: (message: string) => void;
 }
@@ -199,6 +204,7 @@ export async function open(options: OpenOptions): Promise<Db> {
     recursion: options.recursion,
     limits: options.limits,
     memoryLimit: options.memoryLimit,
+    workers: options.workers,
     answerWhileCatchingUp: options.answerWhileCatchingUp,
     report: options.report,
   });

@@ -14,7 +14,8 @@ export function compile(core: Core, manifest: Manifest | null): void {
     if (!entry.materialized) continue;
     const live = core.views.add(entry);
     core.sinks.add(entry);
-    const kept = manifest === null || manifest.views[entry.id] === entry.fingerprint;
+    const kept =
+      manifest === null || (manifest.views[entry.id] === entry.fingerprint && !core.views.hasParts(live));
     if (live.query !== null && kept && core.views.standsOnNodes(live)) core.views.attachEmpty(live);
   }
 }

@@ -4,6 +4,7 @@
  * 1. Groups arrive in position order, live from the log or from a replay. While the engine is busy they queue up, and all that wait (up to a
  *    bound of rows) are taken in one step: small steps when idle, large ones under load, nothing to tune.
  * 2. A step feeds the batches chunk by chunk and lets the circuit work; whenever a time slice is used up it returns to the event loop.
+ *    Where it waits for other threads, those that can already begin with the next step: its groups are then taken.
  * 3. Before the next step, rows that nobody reads any more are freed, in slices too. A step that waits goes first while little is owed, as time of the steps whose
  *    rows these were; then there is a slice before each, and all at once where that does not do: a step's successors free its rows together, and what is
  *    dead never piles up.
@@ -13,6 +14,7 @@
  *    UPDATE against everything before it).
  */
 import { EvertError } from "../base/errors.ts";
+import { sliceBatch } from "../batch/column.ts";
 import type { Circuit } from "../dataflow/circuit.ts";
 import type { Group, TopicBatch } from "../log/log.ts";
 import type { Dictionary } from "../state/dictionary.ts";
@@ -27,6 +29,8 @@ const ROWS_PER_STEP = 65_536;
 const SHORT_TURNS = 64;
 /** Up to here freeing waits for steps that wait: a large one and those that came meanwhile. */
 const OWED_MS_FREE = 40;
+/** Rows handed to other threads at once. */
+export const PART_ROWS = 16_384;
 /** How far freeing may lag behind steps that wait. */
 const OWED_MS_MAX = 100;
 /** Texts that wait to be freed, beyond which nobody waits for the next step to do it. */
@@ -58,6 +62,8 @@ export class Stepper {
   readonly #hooks: StepperHooks;
   readonly #feeders = new Map<number, Feeder>();
   #queue: Group[] = [];
+  /** Those of the next step, where other threads have begun with it. */
+  #ahead: Group[] = [];
   #queuedRows = 0;
   #queuedPosition = 0;
   #jobs: Job[] = [];
@@ -128,7 +134,7 @@ export class Stepper {
       const epoch = this.#nextEpoch();
       this.#circuit.begin(epoch);
       this.#circuit.end();
-      while (!this.#circuit.run(performance.now() + SLICE_MS)) await nextTurn();
+      while (!this.#circuit.run(performance.now() + SLICE_MS)) await (this.#circuit.waiting ?? nextTurn());
       this.#hooks.onStepped(epoch, this.position, 0, 0);
     });
   }
@@ -173,7 +179,8 @@ export class Stepper {
   }
 
   get #idle(): boolean {
-    return this.#queue.length === 0 && this.#jobs.length === 0 && !this.#unswept && !this.#warmed;
+    const waits = this.#queue.length + this.#ahead.length + this.#jobs.length > 0;
+    return !waits && !this.#unswept && !this.#warmed;
   }
 
   #start(): void {
@@ -202,7 +209,7 @@ export class Stepper {
     const pause = async (): Promise<void> => {
       const over = performance.now() - (sliceEnds - SLICE_MS);
       if (over > this.longestPauseMs) this.longestPauseMs = over;
-      await nextTurn();
+      await (this.#circuit.waiting ?? nextTurn());
       sliceEnds = performance.now() + SLICE_MS;
     };
     for (;;) {
@@ -250,7 +257,8 @@ export class Stepper {
 
   /** Whether the next step goes before the rest of what is to be freed, after so many slices of it. */
   #mayLeaveDead(slices: number): boolean {
-    return this.#queue.length > 0 && this.#owedMs < (slices > 0 ? OWED_MS_MAX : OWED_MS_FREE);
+    const waits = this.#queue.length + this.#ahead.length > 0;
+    return waits && this.#owedMs < (slices > 0 ? OWED_MS_MAX : OWED_MS_FREE);
   }
 
   async #runJobs(): Promise<void> {
@@ -269,11 +277,12 @@ export class Stepper {
 
   /** The groups of the next step. A catalog change stands alone: what follows may need the topic it makes. */
   #take(): Group[] {
+    if (this.#ahead.length > 0) return this.#ahead.splice(0);
     const rowsMax = Math.min(ROWS_PER_STEP, this.#circuit.cooling?.stepRowsMax ?? ROWS_PER_STEP);
     let rows = 0;
     let n = 0;
     for (const group of this.#queue) {
-      const catalog = group.batches.some((b) => b.topicId === CATALOG_TOPIC);
+      const catalog = isCatalog(group);
       if (n > 0 && (catalog || rows >= rowsMax)) break;
       n++;
       for (const batch of group.batches) rows += batch.batch.length;
@@ -303,6 +312,7 @@ export class Stepper {
         rows += length;
         const wanted = this.#hooks.wants(entry);
         const isStream = entry.topicKind === "stream";
+        if (isStream && circuit.hasParts) await this.#feedParts(entry, topicBatch, sliceEnds, pause);
         const late = (column: number) => isStream && circuit.interest(entry.id, column) === "late";
         for (let from = 0; from < length; ) {
           const to = Math.min(length, from + feeder.pace.rows);
@@ -321,7 +331,10 @@ export class Stepper {
       firstCommit += group.commits.length;
     }
     circuit.end();
-    while (!circuit.run(sliceEnds())) await (circuit.fetching ?? pause());
+    while (!circuit.run(sliceEnds())) {
+      if (circuit.waiting !== null) await this.#goAhead(sliceEnds);
+      await (circuit.fetching ?? pause());
+    }
     this.position = last.lastPosition;
     this.timeUs = timeUs;
     this.#queuedRows -= rowsOf(groups);
@@ -335,12 +348,49 @@ export class Stepper {
     }
   }
 
+  /** Other threads begin with what is theirs while this one goes on. */
+  async #feedParts(
+    { id }: TopicEntry,
+    { batch }: TopicBatch,
+    sliceEnds: () => number,
+    pause: () => Promise<void>,
+  ): Promise<void> {
+    for (let from = 0; from < batch.length; from += PART_ROWS) {
+      const rows = sliceBatch(batch, from, Math.min(batch.length, from + PART_ROWS));
+      this.#circuit.feedParts(id, rows);
+      if (performance.now() >= sliceEnds()) await pause();
+    }
+  }
+
+  /** Gives other threads the next step, if there is one and it can be told by now what it is. */
+  async #goAhead(sliceEnds: () => number): Promise<void> {
+    const [next] = this.#queue;
+    if (this.#ahead.length > 0 || next === undefined || isCatalog(next)) return;
+    this.#ahead = this.#take();
+    for (const { topicId, batch } of this.#ahead.flatMap((group) => group.batches)) {
+      const entry = this.#catalog.byId(topicId);
+      if (entry?.kind !== "topic" || entry.topicKind !== "stream") continue;
+      for (let from = 0; from < batch.length; from += PART_ROWS) {
+        this.#circuit.feedPartsAhead(
+          topicId,
+          sliceBatch(batch, from, Math.min(batch.length, from + PART_ROWS)),
+        );
+        if (performance.now() >= sliceEnds()) await nextTurn();
+      }
+    }
+    this.#circuit.goAhead();
+  }
+
   #feeder(entry: TopicEntry): Feeder {
     let feeder = this.#feeders.get(entry.id);
     if (feeder === undefined)
       this.#feeders.set(entry.id, (feeder = new Feeder(entry.schema, this.#dictionary)));
     return feeder;
   }
+}
+
+function isCatalog({ batches }: Group): boolean {
+  return batches.some((b) => b.topicId === CATALOG_TOPIC);
 }
 
 function rowsOf(groups: readonly Group[]): number {

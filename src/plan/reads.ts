@@ -1,7 +1,7 @@
 /** Which columns of which topics a plan reads: the others are neither decoded nor, where a segment is sealed, read. */
-import type { Expr } from "../plan/expression.ts";
-import { inputsOf } from "../plan/inspect.ts";
-import type { Plan } from "../plan/plan.ts";
+import type { Expr } from "./expression.ts";
+import { inputsOf } from "./inspect.ts";
+import type { Plan } from "./plan.ts";
 
 /** Topic id -> columns read; null: all of them. */
 export type Reads = Map<number, Set<number> | null>;

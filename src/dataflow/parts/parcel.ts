@@ -1,0 +1,69 @@
+/**
+ * Rows on their way from one thread to another: batches in the log's form (batch/codec.ts), one behind the other, each behind the number of its
+ * rows (u32). A parcel is given up when it is full, so that none is ever large.
+ */
+import type { Batch } from "../../batch/batch.ts";
+import { decodeBatch, encodeBatch, encodedSize } from "../../batch/codec.ts";
+import type { Schema } from "../../batch/schema.ts";
+
+const BYTES_FIRST = 4_096;
+const BYTES_FULL = 4 << 20;
+const ROWS_BYTES = 4;
+
+export class Parcel {
+  readonly #kind: "shared" | "given";
+  readonly #full: Uint8Array[] = [];
+  #bytes = new Uint8Array(BYTES_FIRST);
+  #length = 0;
+
+  /** "shared": many threads read it; "given": one other thread has it. */
+  constructor(kind: "shared" | "given") {
+    this.#kind = kind;
+  }
+
+  add(batch: Batch): void {
+    const end = this.#length + ROWS_BYTES + encodedSize(batch);
+    if (end > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(end, this.#bytes.length * 2));
+      grown.set(this.#bytes.subarray(0, this.#length));
+      this.#bytes = grown;
+    }
+    new DataView(this.#bytes.buffer).setUint32(this.#length, batch.length, true);
+    encodeBatch(batch, this.#bytes, this.#length + ROWS_BYTES);
+    this.#length = end;
+    if (end >= BYTES_FULL) this.#close();
+  }
+
+  /** What was added, in buffers of their own; then it is empty again. */
+  take(): Uint8Array[] {
+    if (this.#length > 0) this.#close();
+    return this.#full.splice(0);
+  }
+
+  #close(): void {
+    const length = this.#length;
+    const buffer = this.#kind === "shared" ? new SharedArrayBuffer(length) : new ArrayBuffer(length);
+    const closed = new Uint8Array(buffer);
+    closed.set(this.#bytes.subarray(0, length));
+    this.#full.push(closed);
+    this.#length = 0;
+  }
+}
+
+/** A parcel of one batch, which many threads read. */
+export function sharedParcel(batch: Batch): Uint8Array {
+  const parcel = new Uint8Array(new SharedArrayBuffer(ROWS_BYTES + encodedSize(batch)));
+  new DataView(parcel.buffer).setUint32(0, batch.length, true);
+  encodeBatch(batch, parcel, ROWS_BYTES);
+  return parcel;
+}
+
+/** The batches of a parcel, in their order. */
+export function* unpack(bytes: Uint8Array, schema: Schema): Generator<Batch> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 0; at < bytes.length; ) {
+    const { batch, next } = decodeBatch(bytes, at + ROWS_BYTES, schema, view.getUint32(at, true));
+    yield batch;
+    at = next;
+  }
+}

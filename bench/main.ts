@@ -35,6 +35,7 @@ const BENCHES: Readonly<Record<string, readonly string[]>> = {
   ingest: [],
   latency: [],
   fairness: [],
+  cores: [],
   state: [],
   cold: ["--limit-mib", "256"],
   scale: ["--largest", "7"],

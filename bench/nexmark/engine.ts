@@ -4,9 +4,9 @@ import { BatchBuilder } from "../../src/batch/builder.ts";
 import { carrierOf, type SqlType } from "../../src/batch/types.ts";
 import { Circuit } from "../../src/dataflow/circuit.ts";
 import { Feeder } from "../../src/engine/feeder.ts";
-import { addReads, type Reads, wantsOf } from "../../src/engine/reads.ts";
 import { type Db, open, table, topic } from "../../src/index.ts";
 import type { Plan } from "../../src/plan/plan.ts";
+import { addReads, type Reads, wantsOf } from "../../src/plan/reads.ts";
 import { Dictionary } from "../../src/state/dictionary.ts";
 import { takeTouched } from "../../src/views/step-changes.ts";
 import { topicBatch } from "../topic-batch.ts";
@@ -33,8 +33,9 @@ const declared = {
 
 const sideInput = table("side_input", { key: "key", schema: sideInputColumns });
 
-export async function openNexmark(dir: string): Promise<Db> {
-  const db = await open({ dir, topics: [...TOPICS.map((name) => declared[name]), sideInput], views: [] });
+export async function openNexmark(dir: string, workers = 0): Promise<Db> {
+  const topics = [...TOPICS.map((name) => declared[name]), sideInput];
+  const db = await open({ dir, topics, views: [], workers });
   await db.append(
     sideInput,
     Array.from({ length: SIDE_INPUT_ROWS }, (_, key) => ({ key, value: `value ${key}` })),

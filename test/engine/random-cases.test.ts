@@ -2,7 +2,8 @@
  * Random schemas, queries and histories, judged by PostgreSQL after every commit (random/judge.ts says how). What was found once stands in
  * random-cases/ and is judged anew each time.
  *
- * EVERT_SEED=n is where the seeds of the cases begin, EVERT_CASES how many there are, EVERT_CASES_TO a folder that takes those that fail.
+ * EVERT_SEED=n is where the seeds of the cases begin, EVERT_CASES how many there are, EVERT_CASES_IN_WORKERS how many of them are judged once more with worker
+ * threads, EVERT_CASES_TO a folder that takes those that fail.
  * `npm run soak -- 20 test/engine/random-cases.test.ts` looks at other seeds.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -15,6 +16,8 @@ import { shrink } from "./random/shrink.ts";
 import { Postgres } from "./support/postgres.ts";
 
 const cases = Number(process.env["EVERT_CASES"] ?? 40);
+/** How many of them are judged once more with their views in worker threads. */
+const casesInWorkers = Number(process.env["EVERT_CASES_IN_WORKERS"] ?? 6);
 const shrinkMs = Number(process.env["EVERT_SHRINK_MS"] ?? 30_000);
 const folder = join(import.meta.dirname, "random-cases");
 const output = process.env["EVERT_CASES_TO"];
@@ -42,7 +45,7 @@ async function judgeHurried(events: Case, hurried: boolean, warm?: 0): Promise<V
   const now = performance.now.bind(performance);
   if (hurried) vi.spyOn(performance, "now").mockImplementation(() => now() * 500);
   try {
-    return await judge(postgres, events, warm);
+    return await judge(postgres, events, { warm });
   } finally {
     vi.restoreAllMocks();
   }
@@ -111,5 +114,19 @@ describe("a random case", () => {
     // Lest all are refused.
     expect(random.compared).toBeGreaterThan(cases * 10);
     expect(random.left.length).toBeLessThan(cases);
+  }, 3_600_000);
+
+  it("is the same where two workers keep its views", async () => {
+    let compared = 0;
+    for (let i = 0; i < casesInWorkers; i++) {
+      const caseSeed = (seed * 100_003 + i) >>> 0;
+      const events = makeCase(caseSeed);
+      const verdict = await judge(postgres, events, { workers: 2, warm: i % 3 === 2 ? 0 : undefined });
+      expect(
+        verdict.wrong === null ? null : `-- case ${caseSeed}\n${verdict.wrong}\n${caseText(events)}`,
+      ).toBeNull();
+      compared += verdict.compared;
+    }
+    expect(compared).toBeGreaterThan(casesInWorkers * 10);
   }, 3_600_000);
 });

@@ -6,6 +6,7 @@
  * - all views before the first row, and all after the last, in another order.
  */
 import type { Database } from "../../../src/engine/database.ts";
+import type { OpenEngineOptions } from "../../../src/engine/open-engine.ts";
 import { SimulatedDisk } from "../../../src/testing/simulated-disk.ts";
 import { openInMemory } from "../support/memory.ts";
 import type { Answer, Postgres } from "../support/postgres.ts";
@@ -25,11 +26,14 @@ export interface Verdict {
   readonly left: readonly string[];
 }
 
+/** What the database is opened with. */
+type How = Pick<OpenEngineOptions, "warm" | "workers">;
+
 class Wrong extends Error {}
 
-/** `warm` 0: rows of tables go to disk as soon as they may. */
-export async function judge(postgres: Postgres, events: Case, warm?: 0): Promise<Verdict> {
-  const trial = new Trial(postgres, warm);
+/** `how`: `warm` 0: rows of tables go to disk as soon as they may; `workers`: threads that keep its views. */
+export async function judge(postgres: Postgres, events: Case, how: How = {}): Promise<Verdict> {
+  const trial = new Trial(postgres, how);
   try {
     await trial.run(events);
     return { wrong: null, compared: trial.compared, left: trial.left };
@@ -51,11 +55,11 @@ class Trial {
   readonly left: string[] = [];
   compared = 0;
 
-  readonly #warm: 0 | undefined;
+  readonly #how: How;
 
-  constructor(postgres: Postgres, warm: 0 | undefined) {
+  constructor(postgres: Postgres, how: How) {
     this.#postgres = postgres;
-    this.#warm = warm;
+    this.#how = how;
   }
 
   async close(): Promise<void> {
@@ -95,7 +99,7 @@ class Trial {
 
   async #open(disk: SimulatedDisk): Promise<Database> {
     this.#engine = await openInMemory(disk, {
-      warm: this.#warm,
+      ...this.#how,
       report: (message) => {
         throw new Wrong(message);
       },

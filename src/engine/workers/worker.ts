@@ -49,10 +49,10 @@ export class Worker {
       then(this.#ended);
       return;
     }
+    this.#thread.postMessage(request);
     // The process stays while something is under way, and for nothing else.
     if (this.#open.length === 0) this.#thread.ref();
     this.#open.push(then);
-    this.#thread.postMessage(request);
   }
 
   async terminate(): Promise<void> {

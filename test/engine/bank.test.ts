@@ -256,7 +256,7 @@ describe("at every state a subscriber sees, the books of the bank are right", ()
       await server.close();
       await db.close();
     },
-    60_000,
+    120_000,
   );
 
   it.each([0, 2])(
@@ -288,6 +288,6 @@ describe("at every state a subscriber sees, the books of the bank are right", ()
       }
       expect(old.audits).toBeGreaterThan(50);
     },
-    60_000,
+    120_000,
   );
 });

@@ -1,13 +1,16 @@
 /**
  * Views that worker threads keep: they are as right as any other, step by step; and what happens to a thread, or in it, happens to its views alone.
  */
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Database } from "../../src/engine/database.ts";
 import type { OpenEngineOptions } from "../../src/engine/open-engine.ts";
 import { count, int8, text, topic, view } from "../../src/index.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
 import { openInMemory, rowsOf, sql } from "./support/memory.ts";
 import { difference, maintained, recomputed, type TextRow } from "./support/views.ts";
+
+/** Each thread reads the whole engine when it starts. */
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
 
 const open: Database[] = [];
 

@@ -24,6 +24,7 @@ async function dev(app: string | undefined, options: StartOptions): Promise<void
   const args = ["start", ...(app === undefined ? [] : [app]), "--data", options.data, "--host", options.host];
   if (options.memoryMib !== undefined) args.push("--memory-mib", options.memoryMib);
   args.push("--port", options.port, "--log-level", options.logLevel, "--segment-mib", options.segmentMib);
+  args.push("--workers", options.workers);
   if (options.page !== undefined) args.push("--page", options.page);
 
   const root = app === undefined ? process.cwd() : dirname(resolve(app));

@@ -35,7 +35,7 @@ import type { StoredNode } from "./operators/stored.ts";
 import { Stream, streamIdentity } from "./operators/stream.ts";
 import { Table } from "./operators/table.ts";
 import { Temporal } from "./operators/temporal.ts";
-import { feedParts, feedPartsAhead, inletsOf } from "./parts/feed-parts.ts";
+import { failLost, feedParts, feedPartsAhead, inletsOf } from "./parts/feed-parts.ts";
 import type { Inlet } from "./parts/inlet.ts";
 import type { PartLinks } from "./parts/link.ts";
 import { Outlet } from "./parts/outlet.ts";
@@ -69,6 +69,8 @@ export interface CircuitOptions extends CircuitLimits {
   readonly dictionary: Dictionary;
   /** Threads that keep parts of views; null: all is done here. */
   readonly parts?: PartLinks | null;
+  /** Whether it is being built: until it is live(), its steps hold up nobody. */
+  readonly isBuild?: boolean | undefined;
 }
 
 export interface TableSource {
@@ -125,10 +127,13 @@ export class Circuit {
   readonly #parts: PartLinks | null;
   #inlets: readonly Inlet[] = [];
   readonly #fedAhead = new Set<Inlet>();
+  /** Whether its steps hold up nobody. */
+  isBuild: boolean;
   #published = 0;
 
   constructor(options: CircuitOptions) {
     this.#parts = options.parts ?? null;
+    this.isBuild = options.isBuild ?? false;
     this.dictionary = options.dictionary;
     this.guard = runtimeOf(options.dictionary).guard;
     this.guard.timeoutMs = options.functionTimeoutMs ?? TIMEOUT_MS;
@@ -139,7 +144,7 @@ export class Circuit {
     this.cooling = cooling === undefined ? null : new Cooling(this.memory, stores, cooling);
     this.#graph = new Graph(this.#graveyard, {
       timing: "sampled",
-      limits: this.#limits,
+      limits: this.isBuild ? this.#buildLimits : this.#limits,
       memory: this.memory,
       stopped: (store, epoch) => this.#stopped.set(store, epoch),
       eager: false,
@@ -152,6 +157,17 @@ export class Circuit {
     };
     this.#recursion = recursion;
     this.#compiler = new Compiler(this.#graph, null, this.#sources, this.dictionary, recursion, this.#parts);
+  }
+
+  /** A build's steps hold up nobody, and its first is all of history. */
+  get #buildLimits(): StateLimits {
+    return { ...this.#limits, stepRowsMax: Number.POSITIVE_INFINITY };
+  }
+
+  /** It was a build: others wait for its steps from now on. */
+  live(): void {
+    this.isBuild = false;
+    this.#graph.limits = this.#limits;
   }
 
   /** Last complete step. */
@@ -186,7 +202,8 @@ export class Circuit {
   /** Adds a view while the circuit is empty of data, or stores are yet to be loaded. */
   addView(id: number, name: string, plan: Plan, options: ViewOptions = {}): ViewNode {
     assert(this.#published === 0 && !this.#graph.running, "once there is data, a view is built");
-    return this.#register(id, name, plan, options, this.#compiler.result(plan));
+    const node = this.#compiler.result(plan);
+    return this.#register(id, name, plan, options, node, this.#compiler.cuts);
   }
 
   /**
@@ -212,18 +229,17 @@ export class Circuit {
       sources: this.#sources,
       dictionary: this.dictionary,
       recursion: this.#recursion,
-      // Its steps hold up nobody, and its first is all of history.
-      limits: { ...this.#limits, stepRowsMax: Number.POSITIVE_INFINITY },
+      limits: this.#buildLimits,
       memory: this.memory,
       cooling: this.cooling,
       parts: id === null ? null : this.#parts,
       stopped: (store, epoch) => this.#stopped.set(store, epoch),
       graveyard: this.#graveyard,
       now: () => this.#published,
-      view: (node) => this.#viewOf(id ?? -1, name, plan, options, node),
-      finish: (node) => {
+      view: (node) => this.#viewOf(id ?? -1, name, plan, options, node, []),
+      finish: (node, cuts) => {
         assert(id !== null, "a query that is answered once does not join the circuit");
-        return this.#register(id, name, plan, options, node);
+        return this.#register(id, name, plan, options, node, cuts);
       },
       done: (finished) => this.#builds.delete(finished),
     });
@@ -246,17 +262,31 @@ export class Circuit {
     this.#graph.release(view.node);
   }
 
-  #register(id: number, name: string, plan: Plan, options: ViewOptions, node: View["node"]): View {
+  #register(
+    id: number,
+    name: string,
+    plan: Plan,
+    options: ViewOptions,
+    node: View["node"],
+    cuts: readonly Plan[],
+  ): View {
     assert(!this.#views.has(id), "view ids are not reused");
     node.holders++;
-    const view = this.#viewOf(id, name, plan, options, node);
+    const view = this.#viewOf(id, name, plan, options, node, cuts);
     this.#views.set(id, view);
     return view;
   }
 
-  #viewOf(id: number, name: string, plan: Plan, { onError = "fail" }: ViewOptions, node: View["node"]): View {
+  #viewOf(
+    id: number,
+    name: string,
+    plan: Plan,
+    { onError = "fail" }: ViewOptions,
+    node: View["node"],
+    cuts: readonly Plan[],
+  ): View {
     const others = (other: number) => this.#views.get(other);
-    return new View({ id, name, plan, onError, node }, others, () => this.#published);
+    return new View({ id, name, plan, cuts, onError, node }, others, () => this.#published);
   }
 
   #table(id: number): Table {
@@ -282,8 +312,15 @@ export class Circuit {
   /** `timeUs`: the log's time at the step's end, in microseconds since 1970; without it no time passes. */
   begin(epoch: number, timeUs?: number): void {
     assert(epoch > this.#published, "epochs rise");
-    if (this.#parts !== null) this.#inlets = inletsOf(this.#graph);
     this.#graph.begin(epoch - 1, epoch, timeUs);
+    this.#failLost();
+  }
+
+  /** Views fail of which other threads kept a part, and have ended. */
+  #failLost(): void {
+    if (this.#parts === null) return;
+    this.#inlets = inletsOf(this.#graph);
+    failLost(this.#graph, this.#inlets);
   }
 
   /** The log's time when a row comes or goes by itself next: then a step is due. Infinity: never. */
@@ -317,9 +354,9 @@ export class Circuit {
     return this.#inlets.length > 0;
   }
 
-  /** Hands records of a stream to the parts that read it. Resolves when they have room for more; null: so it is. */
-  feedParts(id: number, batch: Batch): Promise<void> | null {
-    return feedParts(this.#inlets, id, batch);
+  /** Hands records of a stream to the parts that read it; where they have much left to take, run() waits. */
+  feedParts(id: number, batch: Batch): void {
+    feedParts(this.#inlets, id, batch);
   }
 
   /**
@@ -354,9 +391,9 @@ export class Circuit {
     return this.#graph.nodes.reduce((sum, node) => sum + node.bytesElsewhere, 0);
   }
 
-  /** What of the plan other threads keep. */
-  cutsOf(plan: Plan): Plan[] {
-    return this.#parts?.partsOf(plan).map((part) => part.plan) ?? [];
+  /** Whether other threads keep part of such a view. */
+  hasPartsOf(plan: Plan): boolean {
+    return (this.#parts?.partsOf(plan).length ?? 0) > 0;
   }
 
   /** Works until the deadline (performance.now()). True: nothing is left to do, and after end() the step is complete. */

@@ -89,6 +89,8 @@ export class Compiler implements CompileContext {
   readonly #parts: PartLinks | null;
   /** What of the view being compiled other threads keep. */
   #cuts: ReadonlyMap<Plan, PlanPart> = new Map();
+  /** Of it, what was met: where rows are there already, nothing is cut. */
+  #met = new Set<Plan>();
 
   constructor(
     graph: Graph,
@@ -109,7 +111,13 @@ export class Compiler implements CompileContext {
   /** The rows of a view, for its readers: unique by the plan's key, or else by all columns with a weight. */
   result(plan: Plan): StoredNode {
     this.#cuts = new Map(this.#parts?.partsOf(plan).map((part) => [part.plan, part]));
+    this.#met = new Set();
     return this.#kept(plan) ?? this.collection(plan, allOf(plan), plan.key === null ? "bag" : "keyed").node;
+  }
+
+  /** What of the last result's plan it has given to other threads. */
+  get cuts(): Plan[] {
+    return [...this.#met];
   }
 
   /** The operator that keeps the plan's rows anyway, just as a view has them; else null. */
@@ -307,6 +315,7 @@ export class Compiler implements CompileContext {
 
   /** Rows that other threads make. */
   #inlet({ plan, keys, keysMove }: PlanPart): Node {
+    this.#met.add(plan);
     const reads: Reads = new Map();
     addReads(plan, reads);
     const all = new Map(sourcesOf(plan).map((source) => [source.id, source]));
@@ -326,6 +335,7 @@ export class Compiler implements CompileContext {
         sources,
         isSplit: keys !== null,
         keysMove,
+        isLive: this.#outer === null,
       });
       return new Inlet(identity, plan.schema, link, changes, tables, this.dictionary);
     });

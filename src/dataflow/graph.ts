@@ -9,7 +9,7 @@
  * graph that reads stores of another (a build) is not told what happens there: all of its nodes take part in each step (`eager`).
  *
  * A node may have to wait for another thread. Then it and what reads it are left out until all that is not behind it is done; run() returns, and
- * `waiting` says when to call it again.
+ * `waiting` says when to call it again. One that has been pushed to and waits holds up all others.
  */
 import { assert } from "../base/assert.ts";
 import { toEvertError } from "../base/errors.ts";
@@ -65,7 +65,8 @@ export class Graph implements Host {
   waiting: Promise<void> | null = null;
   /** Nodes that wait, and what is behind them. */
   readonly #blocked = new Set<Node>();
-  readonly #limits: StateLimits | null;
+  /** null: the owner has its own. */
+  limits: StateLimits | null;
   readonly #memory: MemoryLimit | null;
   readonly #stopped: GraphOptions["stopped"];
   /** Pieces of work since the last look at what nodes keep. */
@@ -82,7 +83,7 @@ export class Graph implements Host {
   constructor(graveyard: Set<Store>, { timing, limits, memory, stopped, eager }: GraphOptions) {
     this.#graveyard = graveyard;
     this.timer = new StepTimer(timing);
-    this.#limits = limits;
+    this.limits = limits;
     this.#memory = memory;
     this.#stopped = stopped;
     this.#eager = eager;
@@ -213,6 +214,7 @@ export class Graph implements Host {
   /** Works until the deadline (performance.now()). True: nothing is left to do, and after end() the step is complete. */
   run(deadline: number): boolean {
     const order = this.nodes;
+    this.waiting = null;
     if (this.#blocked.size > 0) this.#unblock();
     let now = performance.now();
     for (;;) {
@@ -227,6 +229,8 @@ export class Graph implements Host {
       if (++this.#unseen >= LOOK_EVERY) this.#look();
       const waiting = this.#deepestWaiting();
       if (waiting !== null) {
+        this.waiting = waiting.waiting;
+        if (this.waiting !== null) return false;
         worked = waiting;
         ({ made } = worked);
         if (!this.#work(waiting)) this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
@@ -235,8 +239,13 @@ export class Graph implements Host {
         const next = this.#due.indexOf(DUE, this.#next);
         if (next < 0 && this.#blocked.size > 0) {
           const waits = [...this.#blocked].map((node) => node.waiting).filter((wait) => wait !== null);
-          this.waiting = Promise.race(waits);
-          return false;
+          if (waits.length > 0) {
+            this.waiting = Promise.race(waits);
+            return false;
+          }
+          // Those that waited have failed meanwhile.
+          this.#unblock();
+          continue;
         }
         if (next < 0) {
           // What a build has made joins the others, or is an answer: it does not pass unseen because it was made between two counts.
@@ -274,7 +283,6 @@ export class Graph implements Host {
 
   /** All are asked again; who still waits says so. */
   #unblock(): void {
-    this.waiting = null;
     this.#blocked.clear();
     for (let i = this.#due.indexOf(LATER); i >= 0; i = this.#due.indexOf(LATER, i + 1)) this.#due[i] = DUE;
     this.#next = 0;
@@ -328,10 +336,10 @@ export class Graph implements Host {
     this.lookNumber++;
     const nodes = this.#touched;
     this.#touched = [];
-    if (this.#limits === null) return;
+    if (this.limits === null) return;
     for (const node of nodes) {
       if (node.failed !== null || node.isTopic) continue;
-      const error = overLimit(node, this.#limits);
+      const error = overLimit(node, this.limits);
       if (error !== null) this.fail(node, error);
     }
     const greedy = this.#memory?.stopped(nodes) ?? null;

@@ -29,7 +29,7 @@ import type { RecursionLimits } from "./operators/recursion-limits.ts";
 import { StoredNode } from "./operators/stored.ts";
 import { streamIdentity } from "./operators/stream.ts";
 import { Table, TableChanges, tableIdentity } from "./operators/table.ts";
-import { feedParts, inletsOf } from "./parts/feed-parts.ts";
+import { failLost, feedParts, inletsOf } from "./parts/feed-parts.ts";
 import type { Inlet } from "./parts/inlet.ts";
 import type { PartLinks } from "./parts/link.ts";
 import type { StateLimits } from "./state-limits.ts";
@@ -61,8 +61,8 @@ export interface Build {
   feedStream(id: number, chunk: Chunk): void;
   feedTable(id: number, chunk: Chunk, ops: Uint8Array | null, opsFrom?: number): void;
   /** As Circuit.feedParts. */
-  feedParts(id: number, batch: Batch): Promise<void> | null;
-  /** What of the plan other threads keep. */
+  feedParts(id: number, batch: Batch): void;
+  /** What of the plan other threads have been given. */
   readonly cuts: readonly Plan[];
   /** As Circuit.waiting. */
   readonly waiting: Promise<void> | null;
@@ -105,7 +105,7 @@ export interface BuildContext {
   now(): number;
   /** These rows as a view among the others. */
   view(node: StoredNode): View;
-  finish(node: StoredNode): ViewNode;
+  finish(node: StoredNode, cuts: readonly Plan[]): ViewNode;
   done(build: ViewBuild): void;
 }
 
@@ -122,6 +122,7 @@ export class ViewBuild implements Build {
   readonly streams: readonly number[];
   readonly tables: readonly number[];
   readonly ordered: boolean;
+  readonly cuts: readonly Plan[];
   readonly #context: BuildContext;
   readonly #graph: Graph;
   readonly #node: StoredNode;
@@ -157,6 +158,7 @@ export class ViewBuild implements Build {
       context.parts,
     );
     this.#node = compiler.result(context.plan);
+    this.cuts = compiler.cuts;
     this.#view = context.view(this.#node);
     this.#outer = this.#outerNodes();
     for (const node of this.#outer) node.holders++;
@@ -277,13 +279,8 @@ export class ViewBuild implements Build {
     if (table !== undefined) (table as Table).feed(chunk, ops, opsFrom);
   }
 
-  feedParts(id: number, batch: Batch): Promise<void> | null {
-    return feedParts(this.#inlets, id, batch);
-  }
-
-  get cuts(): Plan[] {
-    const { parts, plan } = this.#context;
-    return parts?.partsOf(plan).map((part) => part.plan) ?? [];
+  feedParts(id: number, batch: Batch): void {
+    feedParts(this.#inlets, id, batch);
   }
 
   get waiting(): Promise<void> | null {
@@ -316,6 +313,7 @@ export class ViewBuild implements Build {
     const { live } = this.#context;
     assert(!this.#closed && !this.#graph.running && !live.running, "a build joins the circuit between steps");
     assert(this.#epoch === this.#context.now(), "a build joins the circuit when it has caught up");
+    failLost(live, inletsOf(live));
     const replaced = new Map<Node, Node>();
     for (const node of this.#graph.nodes) {
       const equal = live.find(node.identity) ?? this.#liveChanges(node);
@@ -326,7 +324,9 @@ export class ViewBuild implements Build {
       }
       this.#move(node, replaced);
     }
-    const view = this.#context.finish((replaced.get(this.#node) ?? this.#node) as StoredNode);
+    const view = this.#context.finish((replaced.get(this.#node) ?? this.#node) as StoredNode, this.cuts);
+    // Another build may have brought rows that this one's part would make once more.
+    for (const inlet of this.#inlets) if (inlet.host === live) live.release(inlet);
     this.#close();
     return view;
   }

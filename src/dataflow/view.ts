@@ -7,6 +7,7 @@ import type { ErrorCollection } from "./error-collection.ts";
 import type { Node } from "./node.ts";
 import { type OperatorStats, operatorStats } from "./operator-stats.ts";
 import type { StoredNode } from "./operators/stored.ts";
+import { Inlet } from "./parts/inlet.ts";
 
 export type OnError = "fail" | "skip";
 
@@ -14,6 +15,8 @@ export interface ViewNode {
   readonly id: number;
   readonly name: string;
   readonly plan: Plan;
+  /** What of it other threads have been given. */
+  readonly cuts: readonly Plan[];
   readonly onError: OnError;
   /** Its rows: columns as in plan.schema. Unique by keyColumns, or else by all columns, with a weight. */
   readonly store: Store;
@@ -23,6 +26,8 @@ export interface ViewNode {
   /** Rows left out because an expression failed, as of the last complete step. */
   readonly errorCount: number;
   firstError(): EvertError | null;
+  /** Whether other threads keep part of what it is made from. */
+  readonly hasParts: boolean;
   /** What its operators have done since they were made; its rows are the last. */
   operators(): OperatorStats[];
 }
@@ -31,6 +36,7 @@ export class View implements ViewNode {
   readonly id: number;
   readonly name: string;
   readonly plan: Plan;
+  readonly cuts: readonly Plan[];
   readonly onError: OnError;
   /** Replaced when an equal node takes its place. */
   node: StoredNode;
@@ -39,13 +45,14 @@ export class View implements ViewNode {
   readonly #now: () => number;
 
   constructor(
-    spec: { id: number; name: string; plan: Plan; onError: OnError; node: StoredNode },
+    spec: Pick<View, "id" | "name" | "plan" | "cuts" | "onError" | "node">,
     others: (id: number) => View | undefined,
     now: () => number,
   ) {
     this.id = spec.id;
     this.name = spec.name;
     this.plan = spec.plan;
+    this.cuts = spec.cuts;
     this.onError = spec.onError;
     this.node = spec.node;
     this.#others = others;
@@ -84,6 +91,10 @@ export class View implements ViewNode {
         best = first;
     }
     return best?.error ?? null;
+  }
+
+  get hasParts(): boolean {
+    return [...this.nodes()].some((node) => node instanceof Inlet);
   }
 
   operators(): OperatorStats[] {

@@ -119,7 +119,7 @@ async function feed(
   for (const id of build.tables) wanted.add(id);
   let sliceEnds = performance.now() + FIRST_MS;
   const pause = async (): Promise<void> => {
-    await build.waiting;
+    await orAborted(build.waiting, signal);
     sliceEnds = await context.turn();
     signal?.throwIfAborted();
   };
@@ -144,6 +144,7 @@ async function feed(
     });
     for await (const group of groups) {
       signal?.throwIfAborted();
+      if (build.failed !== null) throw build.failed;
       for (const topicBatch of group.batches) {
         const entry = context.catalog.byId(topicBatch.topicId);
         if (entry === undefined || entry.kind !== "topic") continue;
@@ -153,11 +154,9 @@ async function feed(
         const columns = context.wants(entry.id, build);
         const { length } = topicBatch.batch;
         for (let row = 0; row < length && build.cuts.length > 0; row += PART_ROWS) {
-          await build.feedParts(
-            entry.id,
-            sliceBatch(topicBatch.batch, row, Math.min(length, row + PART_ROWS)),
-          );
-          if (performance.now() >= sliceEnds) await pause();
+          const end = Math.min(length, row + PART_ROWS);
+          build.feedParts(entry.id, sliceBatch(topicBatch.batch, row, end));
+          await work();
         }
         for (let row = 0; row < topicBatch.batch.length; ) {
           const end = Math.min(topicBatch.batch.length, row + feeder.pace.rows);
@@ -177,6 +176,20 @@ async function feed(
   }
   build.end();
   await work();
+}
+
+/** Resolves when the promise does, or the signal is given. */
+function orAborted(wait: Promise<void> | null, signal?: AbortSignal): Promise<void> | null {
+  if (wait === null || signal === undefined) return wait;
+  return new Promise((resolve, reject) => {
+    const done = (): void => {
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    signal.addEventListener("abort", done);
+    if (signal.aborted) done();
+    wait.then(done, reject);
+  });
 }
 
 /** How many of the group's commits the step must tell apart. (Its list of commits may not have been made yet, and need not be.) */

@@ -290,6 +290,11 @@ export class Core {
   /** Catalog events met from now on are new. */
   replayed(): void {
     this.#replaying = false;
+    if (this.workers === null) return;
+    // Its views fail now, and not when something is appended.
+    this.workers.onEnded = () => {
+      this.stepper.kick().catch((error: unknown) => this.#broken(toEvertError(error)));
+    };
   }
 
   get failure(): EvertError | null {

@@ -416,9 +416,9 @@ export class Database implements Engine {
       core.publisher.fail(gone);
       await this.#caughtUp.catch(() => {});
     }
-    await core.sinks.resting();
-    await core.views.abort();
     try {
+      await core.sinks.resting();
+      await core.views.abort();
       if (core.failure === null && !isBehind) {
         await this.settled();
         await this.#checkpointer.take();

@@ -324,7 +324,7 @@ export class LiveViews {
     const views: Record<string, string> = {};
     // One that has stopped is filled anew at the next start, and so is what is not in checkpoints.
     for (const live of this.#views.values())
-      if (live.node !== null && live.node.failed === null && !this.hasParts(live))
+      if (live.node !== null && live.node.failed === null && !live.node.hasParts)
         views[live.entry.id] = live.entry.fingerprint;
     return views;
   }
@@ -391,9 +391,9 @@ export class LiveViews {
     this.#buildReads.set(build, { reads, readsHere, ranges: rangesOf(plan) });
   }
 
-  /** Whether other threads keep a part of it: what they keep is in no checkpoint. */
+  /** Whether other threads keep a part of such a view: what they keep is in no checkpoint. */
   hasParts({ query }: LiveView): boolean {
-    return query !== null && this.#context.circuit.cutsOf(query.plan).length > 0;
+    return query !== null && this.#context.circuit.hasPartsOf(query.plan);
   }
 
   /** What the view is made of, in the words of the program or the statement. */
@@ -477,7 +477,7 @@ export class LiveViews {
   #attach(live: LiveView, node: ViewNode): void {
     const query = live.query as Query;
     addReads(query.plan, this.#reads);
-    addReads(query.plan, this.#readsHere, new Set(this.#context.circuit.cutsOf(query.plan)));
+    addReads(query.plan, this.#readsHere, new Set(node.cuts));
     live.node = node;
     live.view = new View({
       name: live.entry.name,

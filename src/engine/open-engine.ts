@@ -87,8 +87,8 @@ export async function openEngine(options: OpenEngineOptions): Promise<Database> 
       `the wall clock was set ${direction}, to ${wall}; commits are stamped from ${taken} on until it fits again`,
     );
   };
-  const { directory, segmentBytes, recursion, limits } = options;
-  const workers = workersOf(options.workers ?? 0, { recursion, limits }, report);
+  const { directory, segmentBytes, recursion, functionTimeoutMs, limits } = options;
+  const workers = workersOf(options.workers ?? 0, { recursion, functionTimeoutMs, limits }, report);
   const log = await openLog({ directory, disk, clock, onClockJump, report, segmentBytes });
   try {
     const { tornTail } = log.report;

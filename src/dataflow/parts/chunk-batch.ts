@@ -9,22 +9,49 @@ import type { Schema } from "../../batch/schema.ts";
 import type { SqlType } from "../../batch/types.ts";
 import { type Dictionary, WIDE } from "../../state/dictionary.ts";
 import type { Chunk, Values } from "../chunk.ts";
+import type { Parcel } from "./parcel.ts";
 
 const TWO_32 = 2 ** 32;
 
-/** The first `count` of `rows`, with their weights. */
-export function batchOf(
+/** Of one column: more goes into batches of its own, so that no parcel is ever large, and offsets into texts are counted in 32 bits. */
+const TEXT_BYTES_MAX = 16 << 20;
+
+/** Adds the first `count` of `rows` to the parcel, with their weights. */
+export function addRows(
+  parcel: Parcel,
   schema: Schema,
   chunk: Chunk,
   rows: Int32Array,
   count: number,
   dictionary: Dictionary,
-): Batch {
+): void {
+  const batch = batchOf(schema, chunk, rows, count, dictionary);
+  if (batch !== null) {
+    parcel.add(batch);
+    return;
+  }
+  const half = count >> 1;
+  addRows(parcel, schema, chunk, rows, half, dictionary);
+  addRows(parcel, schema, chunk, rows.subarray(half), count - half, dictionary);
+}
+
+/** null: they are too much for one batch. */
+function batchOf(
+  schema: Schema,
+  chunk: Chunk,
+  rows: Int32Array,
+  count: number,
+  dictionary: Dictionary,
+): Batch | null {
+  const columns: Column[] = [];
+  for (const [c, { type }] of schema.fields.entries()) {
+    const values = chunk.columns[c] as Values;
+    const column = columnOf(type, values, chunk.nulls[c] ?? null, rows, count, dictionary);
+    if (column === null) return null;
+    columns.push(column);
+  }
   const weights = new Int32Array(count);
   for (let i = 0; i < count; i++) weights[i] = chunk.weights[rows[i] as number] as number;
-  const columns = schema.fields.map(({ type }, c) =>
-    columnOf(type, chunk.columns[c] as Values, chunk.nulls[c] ?? null, rows, count, dictionary),
-  );
   return { schema, length: count, columns, weights };
 }
 
@@ -35,7 +62,7 @@ function columnOf(
   rows: Int32Array,
   count: number,
   dictionary: Dictionary,
-): Column {
+): Column | null {
   const validity = nulls === null ? null : validityOf(nulls, rows, count);
   const of = { type, length: count, validity };
   const layout = layoutOf(type);
@@ -54,8 +81,10 @@ function columnOf(
         (bits[i >>> 3] as number) |= (values[rows[i] as number] as number) << (i & 7);
       return { kind: "bits", ...of, values: bits };
     }
-    case "utf8":
-      return { kind: "utf8", ...of, ...texts(values, rows, count, dictionary) };
+    case "utf8": {
+      const written = texts(values, rows, count, dictionary);
+      return written === null ? null : { kind: "utf8", ...of, ...written };
+    }
   }
 }
 
@@ -90,10 +119,11 @@ function texts(
   rows: Int32Array,
   count: number,
   dictionary: Dictionary,
-): { readonly offsets: Int32Array; readonly data: Uint8Array } {
+): { readonly offsets: Int32Array; readonly data: Uint8Array } | null {
   const offsets = new Int32Array(count + 1);
   let end = 0;
   for (let i = 0; i < count; i++) offsets[i + 1] = end += dictionary.length(ids[rows[i] as number] as number);
+  if (end > TEXT_BYTES_MAX && count > 1) return null;
   const data = new Uint8Array(end);
   for (let i = 0; i < count; i++)
     dictionary.copyTo(ids[rows[i] as number] as number, data, offsets[i] as number);

@@ -9,15 +9,14 @@ export function inletsOf(graph: Graph): Inlet[] {
   return graph.nodes.filter((node) => node instanceof Inlet);
 }
 
-/** Resolves when the parts have room for more; null: so it is. */
-export function feedParts(inlets: readonly Inlet[], topicId: number, batch: Batch): Promise<void> | null {
+/** Parts that will answer no more are no longer taken for such as do: their views fail. */
+export function failLost(graph: Graph, inlets: readonly Inlet[]): void {
+  for (const inlet of inlets) if (inlet.lost !== null) graph.fail(inlet, inlet.lost);
+}
+
+export function feedParts(inlets: readonly Inlet[], topicId: number, batch: Batch): void {
   const { readers, rows } = packed(inlets, topicId, batch);
-  let room: Promise<void> | null = null;
-  for (const inlet of readers) {
-    inlet.feed(rows);
-    room ??= inlet.link.room;
-  }
-  return room;
+  for (const inlet of readers) inlet.feed(rows);
 }
 
 /**
@@ -30,11 +29,8 @@ export function feedPartsAhead(
   batch: Batch,
   fed: Set<Inlet>,
 ): void {
-  const { readers, rows } = packed(
-    inlets.filter(({ mayGoAhead }) => mayGoAhead),
-    topicId,
-    batch,
-  );
+  const ahead = inlets.filter(({ mayGoAhead }) => mayGoAhead);
+  const { readers, rows } = packed(ahead, topicId, batch);
   for (const inlet of readers) {
     inlet.link.feed(rows);
     fed.add(inlet);
@@ -48,14 +44,20 @@ function packed(
 ): { readonly readers: readonly Inlet[]; readonly rows: readonly PartRows[] } {
   const readers = inlets.filter(({ failed, streams }) => failed === null && streams.has(topicId));
   if (readers.length === 0) return { readers, rows: [] };
-  const read = readers.flatMap(({ link }) => link.sources.find(({ id }) => id === topicId)?.reads ?? []);
-  const columns = [...new Set(read)].sort((a, b) => a - b);
-  const { schema, length, weights } = batch;
-  const picked = {
-    schema: { fields: columns.map((c) => schema.fields[c]!) },
-    length,
-    columns: columns.map((c) => batch.columns[c]!),
-    weights,
-  };
-  return { readers, rows: [{ sourceId: topicId, columns, parcels: [sharedParcel(picked)] }] };
+  try {
+    const read = readers.flatMap(({ link }) => link.sources.find(({ id }) => id === topicId)?.reads ?? []);
+    const columns = [...new Set(read)].sort((a, b) => a - b);
+    const { schema, length, weights } = batch;
+    const picked = {
+      schema: { fields: columns.map((c) => schema.fields[c]!) },
+      length,
+      columns: columns.map((c) => batch.columns[c]!),
+      weights,
+    };
+    return { readers, rows: [{ sourceId: topicId, columns, parcels: [sharedParcel(picked)] }] };
+  } catch (thrown) {
+    // There may be no memory for it. That is theirs: all others go on.
+    for (const inlet of readers) inlet.host.fail(inlet, thrown);
+    return { readers: [], rows: [] };
+  }
 }

@@ -3,12 +3,12 @@
  *
  * A step
  * 1. Records of streams go to the part as they are fed, past this node (Graph tells it with activate()). Changes of tables reach it as rows of their
- *    stores, which it packs.
- * 2. When its turn comes, it sends these off and finishes the part's step; the circuit waits (`Node.waiting`) until all shards have answered.
- *    A part that reads streams alone may have been a step ahead: then there is nothing left to send.
- * 3. It emits what the shards have said, phase by phase.
+ *    stores, which it packs and feeds, parcel by parcel. Where the part has much left to take, the step waits here, and takes what has come.
+ * 2. When its turn comes, it sends off the rest and finishes the part's step. A part that reads streams alone may have been a step ahead: then there is
+ *    nothing left to send.
+ * 3. It emits what the shards have said, as it comes; the circuit waits for more (`Node.waiting`) until the step is complete.
  */
-import { EvertError } from "../../base/errors.ts";
+import type { EvertError } from "../../base/errors.ts";
 import type { Schema } from "../../batch/schema.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
 import { CHUNK_ROWS, type Chunk } from "../chunk.ts";
@@ -17,8 +17,8 @@ import { fillChunk } from "../fill-chunk.ts";
 import { LentChunk } from "../lent-chunk.ts";
 import { Node, type Source } from "../node.ts";
 import type { OperatorStats } from "../operator-stats.ts";
-import { batchOf } from "./chunk-batch.ts";
-import type { PartAnswer, PartLink, PartRows, PartSource } from "./link.ts";
+import { addRows } from "./chunk-batch.ts";
+import type { PartLink, PartRows, PartSource } from "./link.ts";
 import { Parcel, unpack } from "./parcel.ts";
 
 interface TableInput {
@@ -40,13 +40,15 @@ export class Inlet extends Node {
   readonly #out: LentChunk;
   /** By port. */
   readonly #tables: readonly TableInput[];
-  #turn: "sending" | "waiting" | "emitting" = "sending";
+  #turn: "sending" | "taking" = "sending";
+  /** Whether the step waits for room. */
+  #holdsUp = false;
+  /** What is left of the parcel at hand. */
   #rows: Iterator<Chunk> | null = null;
   /** Steps that the part has finished ahead of the circuit. */
   #ahead = 0;
   /** Whether it has all of this step's rows. */
-  #hasRows = false;
-  #bytes = 0;
+  #hasAll = false;
   #bytesBefore = 0;
 
   /** `tables`: the sources of the link behind `sources`, port by port. */
@@ -74,12 +76,17 @@ export class Inlet extends Node {
     }));
   }
 
+  /** Why the part will answer no more. */
+  get lost(): EvertError | null {
+    return this.failed === null ? this.link.failed : null;
+  }
+
   override get bytesElsewhere(): number {
-    return this.#bytes;
+    return this.link.bytes;
   }
 
   override get grewElsewhere(): boolean {
-    return this.#bytes > this.#bytesBefore;
+    return this.link.bytes > this.#bytesBefore;
   }
 
   override get operatorsElsewhere(): readonly (readonly OperatorStats[])[] {
@@ -87,26 +94,32 @@ export class Inlet extends Node {
   }
 
   override get waiting(): Promise<void> | null {
-    return this.#turn === "waiting" ? this.link.waiting : null;
+    if (this.#rows !== null || this.failed !== null) return null;
+    if (this.#holdsUp) return this.link.hasRows ? null : this.link.room;
+    return this.#turn === "taking" ? this.link.waiting : null;
   }
 
   override begin(): void {
     super.begin();
-    this.#hasRows = this.#ahead > 0;
-    this.#turn = this.#hasRows ? "waiting" : "sending";
-    if (this.#hasRows) this.#ahead--;
-    this.#rows = null;
+    this.#hasAll = this.#ahead > 0;
+    this.#turn = this.#hasAll ? "taking" : "sending";
+    if (this.#hasAll) this.#ahead--;
+    this.#bytesBefore = this.link.bytes;
   }
 
   /** This step's rows, if it does not have them already. */
   feed(rows: readonly PartRows[]): void {
     this.host.activate(this);
-    if (!this.#hasRows && this.failed === null) this.link.feed(rows);
+    if (this.#hasAll || this.failed !== null) return;
+    if (this.touchedIn !== this.host.lookNumber) this.host.touch(this);
+    this.link.feed(rows);
+    this.#mayHoldUp();
   }
 
   /** Whether it can go ahead of the circuit, one step. */
   get mayGoAhead(): boolean {
-    return this.#tables.length === 0 && this.failed === null && this.#ahead === 0;
+    const hasSent = this.activeIn !== this.host.stepNumber || this.#turn === "taking";
+    return hasSent && this.#tables.length === 0 && this.failed === null && this.#ahead === 0;
   }
 
   /** The part makes the next step, whose rows it has been fed past this node. */
@@ -116,33 +129,39 @@ export class Inlet extends Node {
   }
 
   override push(port: number, chunk: Chunk): void {
-    const { schema, parcel } = this.#tables[port] as TableInput;
-    parcel.add(batchOf(schema, chunk, allRows, chunk.length, this.#dictionary));
+    const { source, schema, parcel } = this.#tables[port] as TableInput;
+    addRows(parcel, schema, chunk, allRows, chunk.length, this.#dictionary);
+    if (!parcel.isFull) return;
+    this.link.feed([{ sourceId: source.id, columns: source.reads, parcels: parcel.takeFull() }]);
+    this.#mayHoldUp();
   }
 
   override work(): boolean {
+    if (this.#holdsUp) {
+      if (this.#emitNext()) return true;
+      this.#holdsUp = this.link.room !== null;
+      return this.#holdsUp;
+    }
     if (this.#turn === "sending") {
       this.link.finish(this.#tables.flatMap(rowsOf));
-      this.#turn = "waiting";
+      this.#turn = "taking";
     }
-    if (this.#turn === "waiting") {
-      if (this.link.waiting !== null) return true;
-      this.#turn = "emitting";
-      this.#rows = this.#read(this.link.answers());
-    }
-    const next = (this.#rows as Iterator<Chunk>).next();
-    if (next.done === true) {
-      this.#rows = null;
-      return false;
-    }
-    this.emit(next.value);
-    this.#out.giveBack();
-    return true;
+    if (this.#emitNext()) return true;
+    if (!this.link.isComplete) return true;
+    const errors = this.link.next();
+    for (const { error, weight } of errors) if (weight < 0) this.errors?.add(error, weight);
+    for (const { error, weight } of errors) if (weight > 0) this.errors?.add(error, weight);
+    return false;
+  }
+
+  /** The part is in the live circuit now. */
+  override rebind(): void {
+    this.link.live();
   }
 
   override stop(): void {
+    this.#rows = null;
     this.link.drop();
-    this.#bytes = 0;
   }
 
   override dispose(): void {
@@ -150,27 +169,35 @@ export class Inlet extends Node {
     super.dispose();
   }
 
-  *#read(answers: readonly PartAnswer[]): Generator<Chunk> {
-    this.#bytesBefore = this.#bytes;
-    this.#bytes = answers.reduce((sum, { bytes }) => sum + bytes, 0);
-    for (const { failed } of answers) if (failed !== null) throw EvertError.from(failed);
-    for (const { errors } of answers)
-      for (const { error, weight } of errors) if (weight < 0) this.errors?.add(error, weight);
-    for (const { errors } of answers)
-      for (const { error, weight } of errors) if (weight > 0) this.errors?.add(error, weight);
-    for (const phase of [0, 1] as const) for (const { phases } of answers) yield* this.#chunks(phases[phase]);
+  #mayHoldUp(): void {
+    if (this.link.room === null && !this.link.hasRows) return;
+    this.#holdsUp = true;
+    this.host.wait(this);
   }
 
-  *#chunks(parcels: readonly Uint8Array[]): Generator<Chunk> {
-    for (const parcel of parcels) {
-      for (const batch of unpack(parcel, this.#schema)) {
-        const chunk = this.#out.take();
-        chunk.length = batch.length;
-        fillChunk(chunk, batch, 0, batch.length, this.#dictionary, everyColumn);
-        chunk.weights.set(batch.weights as Int32Array);
-        chunk.commits.fill(0, 0, batch.length);
-        yield chunk;
+  #emitNext(): boolean {
+    for (;;) {
+      const next = this.#rows?.next();
+      if (next?.done === false) {
+        this.emit(next.value);
+        this.#out.giveBack();
+        return true;
       }
+      this.#rows = null;
+      const parcel = this.link.take();
+      if (parcel === null) return false;
+      this.#rows = this.#chunks(parcel);
+    }
+  }
+
+  *#chunks(parcel: Uint8Array): Generator<Chunk> {
+    for (const batch of unpack(parcel, this.#schema)) {
+      const chunk = this.#out.take();
+      chunk.length = batch.length;
+      fillChunk(chunk, batch, 0, batch.length, this.#dictionary, everyColumn);
+      chunk.weights.set(batch.weights as Int32Array);
+      chunk.commits.fill(0, 0, batch.length);
+      yield chunk;
     }
   }
 }

@@ -1,10 +1,10 @@
 /**
  * What a circuit knows of the threads that keep parts of its plans (plan/parts.ts), and they of it.
  *
- * A step of a part: feed() any number of times, then finish(); `waiting` ends when every shard has answered, and answers() gives what they said. The
- * next step may be fed and finished before that: what is waited and asked for is always the oldest.
+ * A step of a part: feed() any number of times, then finish(). From the first feed on what it has made may be taken, as far as it has come, until the
+ * step is complete; then next(). The next step may be fed and finished before that: what is taken, and waited for, is always of the oldest.
  */
-import type { ErrorBody } from "../../base/errors.ts";
+import type { ErrorBody, EvertError } from "../../base/errors.ts";
 import type { Schema } from "../../batch/schema.ts";
 import type { PlanPart } from "../../plan/parts.ts";
 import type { Plan } from "../../plan/plan.ts";
@@ -33,20 +33,6 @@ export interface PartError {
   readonly weight: number;
 }
 
-/** What a step has done to a shard. */
-export interface PartAnswer {
-  /**
-   * Parcels of what its rows have changed by, in two phases: the first of every shard goes before the second of any. Where keys may move from one
-   * to another, the first is what has left, net of what came and went within the step; else the second is empty.
-   */
-  readonly phases: readonly [readonly Uint8Array[], readonly Uint8Array[]];
-  readonly errors: readonly PartError[];
-  /** Of its state. */
-  readonly bytes: number;
-  /** Why it has stopped, for good. */
-  readonly failed: ErrorBody | null;
-}
-
 export interface PartLink {
   /** For people: "2 workers, split by a, b". */
   readonly place: string;
@@ -54,15 +40,30 @@ export interface PartLink {
   feed(rows: readonly PartRows[]): void;
   /** The step's last rows. */
   finish(rows: readonly PartRows[]): void;
-  /** Resolves when answers() may be called; null: now. */
-  readonly waiting: Promise<void> | null;
-  /** Resolves when it has little left to take; null: so it is. Who feeds it much waits for that. */
+  /** Ends when something has come, perhaps room; null: it has little left to take. Who feeds it much waits for that, and takes what has come. */
   readonly room: Promise<void> | null;
-  /** By shard. */
-  answers(): readonly PartAnswer[];
+  /** Whether there is something to take. */
+  readonly hasRows: boolean;
+  /**
+   * A parcel of what the part's rows have changed by; null: nothing is here. What goes comes before what takes its place, over all shards.
+   * @throws EvertError why the part has stopped.
+   */
+  take(): Uint8Array | null;
+  /** Whether all of the step has been taken. */
+  readonly isComplete: boolean;
+  /** The step is over; what it has done to the errors of rows. */
+  next(): readonly PartError[];
+  /** Ends when something has come; null: there is something to take, or nothing will come any more. */
+  readonly waiting: Promise<void> | null;
+  /** Bytes of its state, and of what has come and is not taken. */
+  readonly bytes: number;
+  /** Why the oldest step will not be complete, and none after it; null: it will. */
+  readonly failed: EvertError | null;
+  /** The part was built; from now on others wait for its steps. */
+  live(): void;
   /** Nobody needs it any more. */
   drop(): void;
-  /** What the operators of each shard have done, as last asked for. */
+  /** What the operators of each shard have done, as last told. */
   readonly operators: readonly (readonly OperatorStats[])[];
 }
 
@@ -73,6 +74,8 @@ export interface OpenPart {
   readonly sources: readonly PartSource[];
   readonly isSplit: boolean;
   readonly keysMove: boolean;
+  /** Whether others wait for its steps, or it is to be built first. */
+  readonly isLive: boolean;
 }
 
 export interface PartLinks {

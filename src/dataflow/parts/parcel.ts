@@ -7,7 +7,7 @@ import { decodeBatch, encodeBatch, encodedSize } from "../../batch/codec.ts";
 import type { Schema } from "../../batch/schema.ts";
 
 const BYTES_FIRST = 4_096;
-const BYTES_FULL = 4 << 20;
+const BYTES_FULL = 1 << 20;
 const ROWS_BYTES = 4;
 
 export class Parcel {
@@ -34,7 +34,17 @@ export class Parcel {
     if (end >= BYTES_FULL) this.#close();
   }
 
-  /** What was added, in buffers of their own; then it is empty again. */
+  /** Whether there is something for takeFull(). */
+  get isFull(): boolean {
+    return this.#full.length > 0;
+  }
+
+  /** What fills parcels, in buffers of their own; the rest stays. */
+  takeFull(): Uint8Array[] {
+    return this.#full.splice(0);
+  }
+
+  /** All that was added; then it is empty again. */
   take(): Uint8Array[] {
     if (this.#length > 0) this.#close();
     return this.#full.splice(0);
@@ -47,6 +57,7 @@ export class Parcel {
     closed.set(this.#bytes.subarray(0, length));
     this.#full.push(closed);
     this.#length = 0;
+    if (this.#bytes.length > 2 * BYTES_FULL) this.#bytes = new Uint8Array(BYTES_FIRST);
   }
 }
 

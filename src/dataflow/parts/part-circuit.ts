@@ -1,15 +1,17 @@
 /**
  * A part of a plan in the thread that keeps it: a circuit of its own, fed with rows of what the part reads, that tells what its rows have changed by.
  *
- *   part.feed(rows) ...; const answer = part.finish();     // one step
- *   part.sweep();                                          // when nobody waits
+ *   part.start(rows, false); while (!part.run(deadline, ...)) ...;                                  // any number of times
+ *   part.start(rows, true);  while (!part.run(deadline, ...)) ...; const answer = part.answer();    // then the step is complete
+ *   while (!part.sweep(deadline)) ...;                                                              // when nobody waits
  *
  * - All sources are streams here, those that stand for tables with retractions among their rows: operators keep what they need of them.
  * - A part with a shard takes of all rows those that are the shard's.
  * - What it tells is in the order in which it was made: any part of it from the beginning on is right by itself. Where a key may have moved from
  *   another shard to this one, what has left is told apart from what has come, and rows are kept for that: they say what a step has done in all.
+ * - What fills a parcel is sent on at once, the rest goes with the answer. Where it may not send, it waits.
  */
-import { toEvertError } from "../../base/errors.ts";
+import { assert } from "../../base/assert.ts";
 import type { Column } from "../../batch/batch.ts";
 import type { Schema } from "../../batch/schema.ts";
 import type { Plan } from "../../plan/plan.ts";
@@ -17,8 +19,8 @@ import { Dictionary } from "../../state/dictionary.ts";
 import { CHUNK_ROWS, type Chunk } from "../chunk.ts";
 import { Circuit, type CircuitLimits } from "../circuit.ts";
 import type { OperatorStats } from "../operator-stats.ts";
-import { batchOf } from "./chunk-batch.ts";
-import type { PartAnswer, PartError, PartRows, PartSource } from "./link.ts";
+import { addRows } from "./chunk-batch.ts";
+import type { PartError, PartRows, PartSource } from "./link.ts";
 import type { Outlet } from "./outlet.ts";
 import { Parcel, unpack } from "./parcel.ts";
 import type { Shard } from "./shard.ts";
@@ -31,6 +33,16 @@ export interface PartSpec {
   readonly keysMove: boolean;
   readonly shard: Shard;
   readonly limits: CircuitLimits;
+  readonly isLive: boolean;
+}
+
+/** The first of every shard goes before the second of any. Where keys may move, the first is what has left; else there is no second. */
+export type Phase = 0 | 1;
+
+/** What is left to tell of a step that is complete. */
+export interface PartAnswer {
+  readonly phases: readonly [readonly Uint8Array[], readonly Uint8Array[]];
+  readonly errors: readonly PartError[];
 }
 
 interface Input {
@@ -47,15 +59,22 @@ export class PartCircuit {
   readonly #schema: Schema;
   readonly #inputs: ReadonlyMap<number, Input>;
   readonly #keysMove: boolean;
-  readonly #first = new Parcel("given");
-  readonly #second = new Parcel("given");
+  readonly #sendOn: (phase: Phase, parcel: Uint8Array) => void;
+  readonly #parcels: readonly [Parcel, Parcel] = [new Parcel("given"), new Parcel("given")];
   readonly #dictionary = new Dictionary();
   #epoch = 0;
   #isOpen = false;
+  /** What was begun and is not done. */
+  #work: Iterator<void> | null = null;
+  #deadline = 0;
+  #maySend: () => boolean = () => true;
 
-  constructor({ plan, sources, keysMove, shard, limits }: PartSpec) {
+  /** `sendOn`: takes a parcel that is full. */
+  constructor(spec: PartSpec, sendOn: (phase: Phase, parcel: Uint8Array) => void) {
+    const { plan, sources, keysMove, shard, limits, isLive } = spec;
+    this.#sendOn = sendOn;
     this.#keysMove = keysMove;
-    this.#circuit = new Circuit({ dictionary: this.#dictionary, ...limits });
+    this.#circuit = new Circuit({ dictionary: this.#dictionary, ...limits, isBuild: !isLive });
     this.#schema = plan.schema;
     for (const { id, name, schema } of sources) this.#circuit.addStream(id, name, schema);
     this.#outlet = this.#circuit.addOutlet(plan, keysMove, (chunk) => this.#send(chunk));
@@ -68,8 +87,60 @@ export class PartCircuit {
     );
   }
 
-  feed(all: readonly PartRows[]): void {
-    this.#open();
+  /** Whether others wait for its steps. */
+  get isLive(): boolean {
+    return !this.#circuit.isBuild;
+  }
+
+  live(): void {
+    this.#circuit.live();
+  }
+
+  /** Of its state. */
+  get bytes(): number {
+    return this.#circuit.bytes;
+  }
+
+  /** Begins to take these rows in; `isLast`: those of this step. */
+  start(rows: readonly PartRows[], isLast: boolean): void {
+    assert(this.#work === null, "one thing after the other");
+    if (!this.#isOpen) this.#circuit.begin(++this.#epoch);
+    this.#isOpen = true;
+    this.#work = isLast ? this.#finishing(rows) : this.#feeding(rows);
+  }
+
+  /** Works on what was begun until the deadline (performance.now()), or until it may not send. True: it is done. @throws EvertError why it has stopped. */
+  run(deadline: number, maySend: () => boolean): boolean {
+    assert(this.#work !== null, "something was begun");
+    this.#deadline = deadline;
+    this.#maySend = maySend;
+    if (this.#work.next().done !== true) return false;
+    this.#work = null;
+    return true;
+  }
+
+  answer(): PartAnswer {
+    assert(!this.#isOpen, "a step that is complete has an answer");
+    return { phases: [this.#parcels[0].take(), this.#parcels[1].take()], errors: this.#errors() };
+  }
+
+  /** Frees what the last step has ended: nobody looks back. True: all of it, or there is a step under way. */
+  sweep(deadline: number): boolean {
+    return this.#isOpen || this.#circuit.vacuum(this.#epoch, deadline);
+  }
+
+  operators(): OperatorStats[] {
+    return this.#outlet.operators();
+  }
+
+  *#finishing(rows: readonly PartRows[]): Generator<void> {
+    yield* this.#feeding(rows);
+    this.#circuit.end();
+    yield* this.#running();
+    this.#isOpen = false;
+  }
+
+  *#feeding(all: readonly PartRows[]): Generator<void> {
     for (const { sourceId, columns, parcels } of all) {
       const input = this.#inputs.get(sourceId);
       if (input === undefined) continue;
@@ -85,44 +156,18 @@ export class PartCircuit {
           for (let from = 0; from < length; from += CHUNK_ROWS) {
             const chunk = feeder.fill(batch, from, Math.min(length, from + CHUNK_ROWS));
             if (chunk.length > 0) this.#circuit.feedStream(sourceId, chunk);
-            this.#run();
+            yield* this.#running();
+            if (performance.now() >= this.#deadline) yield;
           }
         }
       }
     }
   }
 
-  finish(): PartAnswer {
-    this.#open();
-    this.#circuit.end();
-    this.#run();
-    this.#isOpen = false;
-    const { failed } = this.#outlet;
-    return {
-      phases: [this.#first.take(), this.#second.take()],
-      errors: failed === null ? this.#errors() : [],
-      bytes: failed === null ? this.#circuit.bytes : 0,
-      failed: failed === null ? null : toEvertError(failed).toJSON(),
-    };
-  }
-
-  /** Frees what the last step has ended: nobody looks back. */
-  sweep(): void {
-    if (!this.#isOpen) this.#circuit.vacuum(this.#epoch);
-  }
-
-  operators(): OperatorStats[] {
-    return this.#outlet.operators();
-  }
-
-  #open(): void {
-    if (this.#isOpen) return;
-    this.#isOpen = true;
-    this.#circuit.begin(++this.#epoch);
-  }
-
-  #run(): void {
-    while (!this.#circuit.run(Number.POSITIVE_INFINITY));
+  *#running(): Generator<void> {
+    while (!this.#circuit.run(this.#deadline)) yield;
+    while (!this.#maySend()) yield;
+    if (this.#outlet.failed !== null) throw this.#outlet.failed;
   }
 
   #send(chunk: Chunk): void {
@@ -132,9 +177,17 @@ export class PartCircuit {
       if (this.#keysMove && (weights[i] as number) < 0) leavingRows[leaving++] = i;
       else otherRows[others++] = i;
     }
-    const later = this.#keysMove ? this.#second : this.#first;
-    if (leaving > 0) this.#first.add(batchOf(this.#schema, chunk, leavingRows, leaving, this.#dictionary));
-    if (others > 0) later.add(batchOf(this.#schema, chunk, otherRows, others, this.#dictionary));
+    if (leaving > 0) this.#add(0, chunk, leavingRows, leaving);
+    if (others > 0) this.#add(this.#keysMove ? 1 : 0, chunk, otherRows, others);
+  }
+
+  #add(phase: Phase, chunk: Chunk, rows: Int32Array, count: number): void {
+    const parcel = this.#parcels[phase];
+    addRows(parcel, this.#schema, chunk, rows, count, this.#dictionary);
+    if (!parcel.isFull) return;
+    // Kept rows tell what has gone before they tell what has come: of that nothing is left when this is sent.
+    if (phase === 1) for (const last of this.#parcels[0].take()) this.#sendOn(0, last);
+    for (const full of parcel.takeFull()) this.#sendOn(phase, full);
   }
 
   #errors(): PartError[] {

@@ -1,18 +1,48 @@
 /**
- * What the main thread and its workers tell each other. Each request has one reply, in the order of the requests; beside them a worker tells what
- * operators have done, when it has a moment.
+ * What the main thread and its workers tell each other, part by part.
+ *
+ *   open, then any number of steps: feed ..., finish; then drop
+ *
+ * Each feed is answered with `fed`, each finish with `answer`, in their order. Before that come, full parcel by full parcel, the `rows` that the step has made
+ * so far; of these only so many are under way until the main thread has told that they are `taken`. A part that has `failed` answers nothing any more.
  */
+import type { ErrorBody } from "../../base/errors.ts";
 import type { OperatorStats } from "../../dataflow/operator-stats.ts";
-import type { PartAnswer, PartRows } from "../../dataflow/parts/link.ts";
-import type { PartSpec } from "../../dataflow/parts/part-circuit.ts";
+import type { PartError, PartRows } from "../../dataflow/parts/link.ts";
+import type { PartSpec, Phase } from "../../dataflow/parts/part-circuit.ts";
+
+/** One of these has one reply. */
+export type Task =
+  | { readonly kind: "feed"; readonly part: number; readonly rows: readonly PartRows[] }
+  | { readonly kind: "finish"; readonly part: number; readonly rows: readonly PartRows[] };
 
 export type Request =
+  | Task
   | { readonly kind: "open"; readonly part: number; readonly spec: PartSpec }
-  | { readonly kind: "feed"; readonly part: number; readonly rows: readonly PartRows[] }
-  | { readonly kind: "finish"; readonly part: number; readonly rows: readonly PartRows[] }
+  /** A parcel of `rows` has been taken. */
+  | { readonly kind: "taken"; readonly part: number }
+  /** It is built: others wait for its steps from now on. */
+  | { readonly kind: "live"; readonly part: number }
   | { readonly kind: "drop"; readonly part: number };
 
+/** `bytes`: of the part's state. */
 export type Reply =
-  | { readonly kind: "done" }
-  | { readonly kind: "answer"; readonly answer: PartAnswer }
+  | { readonly kind: "fed"; readonly part: number; readonly bytes: number }
+  | {
+      readonly kind: "rows";
+      readonly part: number;
+      readonly bytes: number;
+      readonly phase: Phase;
+      readonly parcel: Uint8Array;
+    }
+  | { readonly kind: "grown"; readonly part: number; readonly bytes: number }
+  | {
+      readonly kind: "answer";
+      readonly part: number;
+      readonly bytes: number;
+      /** The last of the step, by phase. */
+      readonly phases: readonly [readonly Uint8Array[], readonly Uint8Array[]];
+      readonly errors: readonly PartError[];
+    }
+  | { readonly kind: "failed"; readonly part: number; readonly error: ErrorBody }
   | { readonly kind: "operators"; readonly part: number; readonly operators: readonly OperatorStats[] };

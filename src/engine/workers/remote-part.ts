@@ -1,12 +1,14 @@
 /** A part that workers keep: what the circuit holds of it. Each shard is a part of its own in its worker. */
 import { assert } from "../../base/assert.ts";
 import { EvertError } from "../../base/errors.ts";
+import type { CircuitLimits } from "../../dataflow/circuit.ts";
 import type { OperatorStats } from "../../dataflow/operator-stats.ts";
-import type { OpenPart, PartAnswer, PartLink, PartRows, PartSource } from "../../dataflow/parts/link.ts";
+import type { OpenPart, PartError, PartLink, PartRows, PartSource } from "../../dataflow/parts/link.ts";
+import type { Phase } from "../../dataflow/parts/part-circuit.ts";
 import type { Reply } from "./protocol.ts";
 import type { Worker } from "./worker.ts";
 
-/** Requests that a shard may have open before who feeds it waits. */
+/** Feeds that a shard may have open before who feeds it waits. */
 const OPEN_MAX = 4;
 
 export interface ShardPlace {
@@ -14,100 +16,209 @@ export interface ShardPlace {
   readonly worker: Worker;
 }
 
+/** What a shard has said of a step. */
+interface ShardStep {
+  readonly phases: readonly [Arrived[], Arrived[]];
+  /** Whether all of the first phase is here. */
+  isInSecond: boolean;
+  isDone: boolean;
+  errors: readonly PartError[];
+}
+
+interface Arrived {
+  readonly parcel: Uint8Array;
+  /** Whether the worker waits to hear that it is taken. */
+  readonly isOwed: boolean;
+}
+
+interface Shard extends ShardPlace {
+  /** Steps that it has answered. */
+  answered: number;
+  /** Of its state. */
+  bytes: number;
+}
+
 export class RemotePart implements PartLink {
   readonly sources: readonly PartSource[];
   readonly place: string;
-  readonly shards: readonly ShardPlace[];
+  readonly shards: readonly Shard[];
   readonly operators: (readonly OperatorStats[])[];
   readonly #onDropped: () => void;
-  /** Finished and not asked for yet, the oldest first. */
-  readonly #steps: FinishedStep[] = [];
+  /** By shard, the oldest step first. */
+  readonly #steps: ShardStep[][] = [];
+  /** Steps that have gone. */
+  #ended = 0;
+  /** Feeds without a reply. */
   #open = 0;
-  #room: Promise<void> | null = null;
-  #hasRoom: () => void = () => {};
+  /** Bytes of parcels that are here. */
+  #arrived = 0;
+  #failed: EvertError | null = null;
+  #news: Promise<void> | null = null;
+  #hasNews: () => void = () => {};
   #isDropped = false;
 
-  constructor({ sources, isSplit }: OpenPart, shards: readonly ShardPlace[], onDropped: () => void) {
+  constructor(part: OpenPart, places: readonly ShardPlace[], limits: CircuitLimits, onDropped: () => void) {
+    const { plan, sources, keysMove, isSplit, isLive } = part;
     this.sources = sources;
-    this.shards = shards;
-    this.operators = shards.map(() => []);
+    this.shards = places.map((place) => ({ ...place, answered: 0, bytes: 0 }));
+    this.operators = places.map(() => []);
     this.#onDropped = onDropped;
     this.place = isSplit
-      ? `${shards.length} workers, split by ${sources.map(keysOf).join(" and ")}`
+      ? `${places.length} workers, split by ${sources.map(keysOf).join(" and ")}`
       : "a worker";
+    const { length: count } = places;
+    this.shards.forEach(({ part: id, worker }, index) => {
+      const spec = { plan, sources, keysMove, shard: { index, count }, limits, isLive };
+      worker.keep(id, spec, (reply) => this.#take(index, reply));
+    });
+  }
+
+  get bytes(): number {
+    return this.shards.reduce((sum, { bytes }) => sum + bytes, this.#arrived);
+  }
+
+  get failed(): EvertError | null {
+    return this.isComplete ? null : this.#failed;
+  }
+
+  get isComplete(): boolean {
+    const [step] = this.#steps;
+    return step?.every(({ isDone, phases }) => isDone && phases[0].length + phases[1].length === 0) === true;
+  }
+
+  get hasRows(): boolean {
+    const [step] = this.#steps;
+    if (step === undefined) return false;
+    const isIn = (phase: Phase): boolean => step.some(({ phases }) => phases[phase].length > 0);
+    return isIn(0) || (isIn(1) && step.every(({ isInSecond }) => isInSecond));
   }
 
   get waiting(): Promise<void> | null {
-    const [step] = this.#steps;
-    return step === undefined || step.left === 0 ? null : step.waiting;
+    return this.#failed !== null || this.hasRows || this.isComplete ? null : this.#nextNews();
   }
 
   get room(): Promise<void> | null {
-    return this.#room;
+    const isFull = this.#open > OPEN_MAX * this.shards.length;
+    return isFull && this.#failed === null ? this.#nextNews() : null;
   }
 
   feed(rows: readonly PartRows[]): void {
+    if (this.#failed !== null) return;
     for (const { part, worker } of this.shards) {
       this.#open++;
-      worker.send({ kind: "feed", part, rows }, () => this.#closed());
-    }
-    if (this.#open > OPEN_MAX * this.shards.length) {
-      this.#room ??= new Promise((resolve) => {
-        this.#hasRoom = resolve;
-      });
+      worker.send({ kind: "feed", part, rows });
     }
   }
 
   finish(rows: readonly PartRows[]): void {
     assert(!this.#isDropped, "a part that is dropped makes no step");
-    let answered = (): void => {};
-    const waiting = new Promise<void>((resolve) => {
-      answered = resolve;
-    });
-    const step: FinishedStep = { answers: [], left: this.shards.length, waiting, answered };
-    this.#steps.push(step);
-    this.shards.forEach(({ part, worker }, shard) => {
-      worker.send({ kind: "finish", part, rows }, (reply) => {
-        step.answers[shard] = answerOf(reply);
-        if (--step.left === 0) step.answered();
-      });
-    });
+    if (this.#failed !== null) return;
+    for (const { part, worker } of this.shards) worker.send({ kind: "finish", part, rows });
   }
 
-  answers(): readonly PartAnswer[] {
-    const step = this.#steps.shift();
-    assert(step !== undefined && step.left === 0, "answers are there when all shards have given theirs");
-    return step.answers;
+  take(): Uint8Array | null {
+    if (this.hasRows) {
+      const step = this.#steps[0]!;
+      for (const phase of [0, 1] as const) {
+        for (const [shard, { phases }] of step.entries()) {
+          const arrived = phases[phase].shift();
+          if (arrived === undefined) continue;
+          const { part, worker } = this.shards[shard]!;
+          if (arrived.isOwed) worker.tell({ kind: "taken", part });
+          this.#arrived -= arrived.parcel.length;
+          return arrived.parcel;
+        }
+      }
+    }
+    if (this.failed !== null) throw this.failed;
+    return null;
+  }
+
+  next(): readonly PartError[] {
+    assert(this.isComplete, "a step ends when all shards have answered, and all that they said is taken");
+    this.#ended++;
+    return this.#steps.shift()!.flatMap(({ errors }) => errors);
+  }
+
+  live(): void {
+    for (const { part, worker } of this.shards) worker.tell({ kind: "live", part });
   }
 
   drop(): void {
     if (this.#isDropped) return;
     this.#isDropped = true;
-    for (const { part, worker } of this.shards) worker.send({ kind: "drop", part }, () => {});
+    this.#steps.length = 0;
+    this.#arrived = 0;
+    for (const shard of this.shards) {
+      shard.bytes = 0;
+      shard.worker.drop(shard.part);
+    }
     this.#onDropped();
+    this.#tellNews();
   }
 
-  #closed(): void {
-    this.#open--;
-    if (this.#room === null || this.#open > OPEN_MAX * this.shards.length) return;
-    this.#room = null;
-    this.#hasRoom();
+  #take(index: number, reply: Reply): void {
+    const shard = this.shards[index]!;
+    if ("bytes" in reply) shard.bytes = reply.bytes;
+    switch (reply.kind) {
+      case "fed":
+        this.#open--;
+        break;
+      case "grown":
+        break;
+      case "rows": {
+        const step = this.#stepOf(index, shard);
+        if (reply.phase === 1) step.isInSecond = true;
+        this.#arrive(step, reply.phase, reply.parcel, true);
+        break;
+      }
+      case "answer": {
+        const step = this.#stepOf(index, shard);
+        for (const phase of [0, 1] as const)
+          for (const parcel of reply.phases[phase]) this.#arrive(step, phase, parcel, false);
+        step.errors = reply.errors;
+        step.isInSecond = true;
+        step.isDone = true;
+        shard.answered++;
+        break;
+      }
+      case "failed":
+        this.#failed ??= EvertError.from(reply.error);
+        break;
+      case "operators":
+        this.operators[index] = reply.operators;
+        return;
+    }
+    this.#tellNews();
+  }
+
+  #arrive({ phases }: ShardStep, phase: Phase, parcel: Uint8Array, isOwed: boolean): void {
+    phases[phase].push({ parcel, isOwed });
+    this.#arrived += parcel.length;
+  }
+
+  /** The step that the shard is in. */
+  #stepOf(index: number, { answered }: Shard): ShardStep {
+    const at = answered - this.#ended;
+    while (this.#steps.length <= at) this.#steps.push(this.shards.map(newStep));
+    return this.#steps[at]![index]!;
+  }
+
+  #nextNews(): Promise<void> {
+    this.#news ??= new Promise((resolve) => {
+      this.#hasNews = resolve;
+    });
+    return this.#news;
+  }
+
+  #tellNews(): void {
+    this.#news = null;
+    this.#hasNews();
   }
 }
 
-interface FinishedStep {
-  /** By shard. */
-  readonly answers: PartAnswer[];
-  /** Shards that are yet to answer. */
-  left: number;
-  readonly waiting: Promise<void>;
-  readonly answered: () => void;
-}
-
-function answerOf(reply: Reply | EvertError): PartAnswer {
-  if (reply instanceof EvertError) return { phases: [[], []], errors: [], bytes: 0, failed: reply.toJSON() };
-  assert(reply.kind === "answer", "a step is answered");
-  return reply.answer;
+function newStep(): ShardStep {
+  return { phases: [[], []], isInSecond: false, isDone: false, errors: [] };
 }
 
 function keysOf({ name, schema, keys }: PartSource): string {

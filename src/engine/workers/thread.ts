@@ -1,116 +1,116 @@
 /**
- * A worker: keeps parts, each a circuit of its own, and does what it is asked in the order in which it is asked (protocol.ts). What goes wrong in a
- * part is the part's: it answers with the error from then on, and the others go on.
+ * A worker: keeps parts, and works on their tasks in slices (protocol.ts).
+ *
+ * 1. Between two slices what has come in is heard.
+ * 2. Parts of live views go first: a step of all views waits for them. They take turns.
+ * 3. Parts of views that are being built have what is left of the time, and at least one part of it in five: none waits for ever.
+ * 4. What steps have ended is freed when nobody waits, or when much of it is owed (KeptPart).
  */
 import { parentPort } from "node:worker_threads";
 import { assert } from "../../base/assert.ts";
-import { type ErrorBody, toEvertError } from "../../base/errors.ts";
-import type { PartAnswer, PartRows } from "../../dataflow/parts/link.ts";
-import { PartCircuit, type PartSpec } from "../../dataflow/parts/part-circuit.ts";
+import { KeptPart } from "./kept-part.ts";
 import type { Reply, Request } from "./protocol.ts";
 
+const SLICE_MS = 4;
+/** For so much work on live parts builds have a slice. */
+const LIVE_MS = 4 * SLICE_MS;
 /** Between two tellings of what operators have done. */
 const TELL_MS = 100;
 
 assert(parentPort !== null, "a worker is started by the engine");
 const port = parentPort;
 const parts = new Map<number, KeptPart>();
+/** Those with something to do, whoever has waited longest first. */
+const ready = new Set<KeptPart>();
 /** Parts of which there is something to tell. */
 const untold = new Set<KeptPart>();
-let telling: NodeJS.Timeout | null = null;
+let isTurnDue = false;
+let liveMs = 0;
 
-class KeptPart {
-  readonly id: number;
-  #circuit: PartCircuit | null = null;
-  #failed: ErrorBody | null = null;
-
-  constructor(id: number, spec: PartSpec) {
-    this.id = id;
-    this.#try(() => {
-      this.#circuit = new PartCircuit(spec);
-    });
-  }
-
-  feed(rows: readonly PartRows[]): void {
-    this.#try(() => this.#circuit?.feed(rows));
-  }
-
-  finish(rows: readonly PartRows[]): PartAnswer {
-    const answer = this.#try(() => {
-      this.#circuit?.feed(rows);
-      return this.#circuit?.finish();
-    });
-    if (answer?.failed != null) this.#stop(answer.failed);
-    return answer ?? { phases: [[], []], errors: [], bytes: 0, failed: this.#failed };
-  }
-
-  sweep(): void {
-    this.#try(() => this.#circuit?.sweep());
-  }
-
-  tell(): void {
-    if (this.#circuit !== null)
-      reply({ kind: "operators", part: this.id, operators: this.#circuit.operators() });
-  }
-
-  #try<T>(work: () => T): T | undefined {
-    try {
-      return work();
-    } catch (thrown) {
-      this.#stop(toEvertError(thrown).toJSON());
-      return undefined;
-    }
-  }
-
-  /** What it kept goes with its circuit. */
-  #stop(error: ErrorBody): void {
-    this.#failed = error;
-    this.#circuit = null;
-  }
+function post(reply: Reply): void {
+  port.postMessage(reply, buffersOf(reply));
 }
 
-function reply(message: Reply): void {
-  const buffers = message.kind === "answer" ? message.answer.phases.flat().map(({ buffer }) => buffer) : [];
-  port.postMessage(message, buffers as ArrayBuffer[]);
+function buffersOf(reply: Reply): ArrayBuffer[] {
+  const parcels = reply.kind === "answer" ? reply.phases.flat() : reply.kind === "rows" ? [reply.parcel] : [];
+  return parcels.map(({ buffer }) => buffer as ArrayBuffer);
 }
 
-function part(id: number): KeptPart {
-  const kept = parts.get(id);
-  assert(kept !== undefined, "a part is asked between its opening and its end");
-  return kept;
+function next(): KeptPart | null {
+  let [live, build, sweep]: (KeptPart | null)[] = [null, null, null];
+  for (const part of ready) {
+    const { need } = part;
+    if (need === "sweep") sweep ??= part;
+    else if (need === "tasks" && part.isLive) live ??= part;
+    else if (need === "tasks") build ??= part;
+  }
+  if (build !== null && liveMs >= LIVE_MS) return build;
+  return live ?? sweep ?? build ?? null;
 }
 
-function tellLater(kept: KeptPart): void {
-  untold.add(kept);
-  if (telling !== null) return;
-  telling = setTimeout(() => {
-    telling = null;
-    for (const each of untold) each.tell();
-    untold.clear();
-  }, TELL_MS);
+function turn(): void {
+  isTurnDue = false;
+  const sliceEnds = performance.now() + SLICE_MS;
+  for (let now = 0; now < sliceEnds; ) {
+    const part = next();
+    if (part === null) return;
+    const { isLive } = part;
+    const began = performance.now();
+    ready.delete(part);
+    part.work(sliceEnds);
+    if (part.need !== "none") ready.add(part);
+    if (part.hasNews) tellLater(part);
+    now = performance.now();
+    liveMs = isLive ? liveMs + (now - began) : 0;
+  }
+  turnSoon();
+}
+
+function turnSoon(): void {
+  if (isTurnDue) return;
+  isTurnDue = true;
+  setImmediate(turn);
+}
+
+function tellLater(part: KeptPart): void {
+  if (untold.size === 0) setTimeout(tellAll, TELL_MS);
+  untold.add(part);
+}
+
+function tellAll(): void {
+  for (const each of untold) each.tellOperators();
+  untold.clear();
+}
+
+function hasWork(part: KeptPart): void {
+  if (part.need === "none") return;
+  ready.add(part);
+  turnSoon();
 }
 
 port.on("message", (request: Request) => {
+  if (request.kind === "open") {
+    parts.set(request.part, new KeptPart(request.part, request.spec, post));
+    return;
+  }
+  const part = parts.get(request.part);
+  assert(part !== undefined, "a part is asked between its opening and its end");
   switch (request.kind) {
-    case "open":
-      parts.set(request.part, new KeptPart(request.part, request.spec));
-      reply({ kind: "done" });
-      return;
     case "feed":
-      part(request.part).feed(request.rows);
-      reply({ kind: "done" });
+    case "finish":
+      part.add(request);
+      hasWork(part);
       return;
-    case "finish": {
-      const kept = part(request.part);
-      reply({ kind: "answer", answer: kept.finish(request.rows) });
-      // Meanwhile the answer is on its way.
-      kept.sweep();
-      tellLater(kept);
+    case "taken":
+      part.taken();
+      hasWork(part);
       return;
-    }
+    case "live":
+      part.live();
+      return;
     case "drop":
-      untold.delete(part(request.part));
-      parts.delete(request.part);
-      reply({ kind: "done" });
+      parts.delete(part.id);
+      ready.delete(part);
+      untold.delete(part);
   }
 });

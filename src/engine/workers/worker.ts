@@ -1,71 +1,118 @@
 /**
- * A worker as the main thread sees it: requests go out, each with what is to be done with its reply. One that ends (out of memory, a crash) answers
- * all that is open, and all that comes, with why.
+ * A worker as the main thread sees it: tasks go out, replies come back to the part that they are for. One that ends (out of memory, a crash) fails all
+ * parts that it keeps.
  */
 import { Worker as Thread } from "node:worker_threads";
-import { EvertError } from "../../base/errors.ts";
-import type { OperatorStats } from "../../dataflow/operator-stats.ts";
-import type { Reply, Request } from "./protocol.ts";
+import { EvertError, toEvertError } from "../../base/errors.ts";
+import type { PartSpec } from "../../dataflow/parts/part-circuit.ts";
+import type { Reply, Request, Task } from "./protocol.ts";
 
 /** Beside this file, in the source and in the package. */
-const file = new URL(import.meta.url.endsWith(".ts") ? "./thread.ts" : "./thread.js", import.meta.url);
+const isSource = new URL(import.meta.url).pathname.endsWith(".ts");
+const file = new URL(isSource ? "./thread.ts" : "./thread.js", import.meta.url);
 
-type Then = (reply: Reply | EvertError) => void;
+interface Kept {
+  readonly take: (reply: Reply) => void;
+  /** Tasks without a reply. */
+  open: number;
+}
 
 export class Worker {
   readonly #thread: Thread;
-  readonly #open: Then[] = [];
-  readonly #onOperators: (part: number, operators: readonly OperatorStats[]) => void;
+  readonly #kept = new Map<number, Kept>();
+  readonly #onEnded: (error: EvertError) => void;
+  /** Tasks without a reply, of all parts. */
+  #open = 0;
   #ended: EvertError | null = null;
 
-  constructor(
-    onOperators: (part: number, operators: readonly OperatorStats[]) => void,
-    onEnded: (error: EvertError) => void,
-  ) {
-    this.#onOperators = onOperators;
+  constructor(onEnded: (error: EvertError) => void) {
+    this.#onEnded = onEnded;
     this.#thread = new Thread(file);
     this.#thread.unref();
-    const end = (why: string): void => {
-      if (this.#ended !== null) return;
-      this.#ended = new EvertError("view_failed", "the worker thread that kept a part of it has ended", {
-        detail: why,
-        hint: "It is made anew at the next start, or when it is dropped and created again.",
-      });
-      for (const then of this.#open.splice(0)) then(this.#ended);
-      onEnded(this.#ended);
-    };
     this.#thread.on("message", (reply: Reply) => this.#take(reply));
-    this.#thread.on("messageerror", (error) => end(error.message));
-    this.#thread.on("error", (error) => end(error instanceof Error ? error.message : String(error)));
-    this.#thread.on("exit", (code) => end(`It exited with code ${code}.`));
+    this.#thread.on("messageerror", (error) => this.#end(error.message));
+    this.#thread.on("error", (error) => this.#end(whyOf(error)));
+    this.#thread.on("exit", (code) => this.#end(`It exited with code ${code}.`));
   }
 
   get hasEnded(): boolean {
     return this.#ended !== null;
   }
 
-  send(request: Request, then: Then): void {
-    if (this.#ended !== null) {
-      then(this.#ended);
-      return;
-    }
-    this.#thread.postMessage(request);
+  /** `take` has the replies. */
+  keep(part: number, spec: PartSpec, take: (reply: Reply) => void): void {
+    this.#kept.set(part, { take, open: 0 });
+    if (this.#ended !== null) take({ kind: "failed", part, error: this.#ended.toJSON() });
+    else this.#post({ kind: "open", part, spec });
+  }
+
+  send(task: Task): void {
+    const kept = this.#kept.get(task.part);
+    if (kept === undefined || this.#ended !== null || !this.#post(task)) return;
     // The process stays while something is under way, and for nothing else.
-    if (this.#open.length === 0) this.#thread.ref();
-    this.#open.push(then);
+    if (this.#open === 0) this.#thread.ref();
+    this.#open++;
+    kept.open++;
+  }
+
+  tell(request: Extract<Request, { readonly kind: "taken" | "live" }>): void {
+    if (this.#kept.has(request.part) && this.#ended === null) this.#post(request);
+  }
+
+  drop(part: number): void {
+    const kept = this.#kept.get(part);
+    if (kept === undefined) return;
+    this.#kept.delete(part);
+    this.#closed(kept, kept.open);
+    if (this.#ended === null) this.#post({ kind: "drop", part });
   }
 
   async terminate(): Promise<void> {
     await this.#thread.terminate();
   }
 
-  #take(reply: Reply): void {
-    if (reply.kind === "operators") {
-      this.#onOperators(reply.part, reply.operators);
-      return;
+  /** False: it could not be sent, and its part has failed. */
+  #post(request: Request): boolean {
+    try {
+      this.#thread.postMessage(request);
+      return true;
+    } catch (thrown) {
+      this.#take({ kind: "failed", part: request.part, error: toEvertError(thrown).toJSON() });
+      return false;
     }
-    const then = this.#open.shift();
-    if (this.#open.length === 0) this.#thread.unref();
-    then?.(reply);
   }
+
+  #take(reply: Reply): void {
+    const kept = this.#kept.get(reply.part);
+    // One that was dropped meanwhile.
+    if (kept === undefined) return;
+    if (reply.kind === "failed") this.#closed(kept, kept.open);
+    if (reply.kind === "fed" || reply.kind === "answer") this.#closed(kept, 1);
+    kept.take(reply);
+  }
+
+  #closed(kept: Kept, tasks: number): void {
+    kept.open -= tasks;
+    this.#open -= tasks;
+    if (tasks > 0 && this.#open === 0) this.#thread.unref();
+  }
+
+  #end(why: string): void {
+    if (this.#ended !== null) return;
+    this.#ended = new EvertError("view_failed", "the worker thread that kept a part of it has ended", {
+      detail: why,
+      hint: "It is made anew at the next start, or when it is dropped and created again.",
+    });
+    // It may have ended for us alone: what it said could not be read.
+    void this.#thread.terminate();
+    const error = this.#ended.toJSON();
+    for (const part of [...this.#kept.keys()]) this.#take({ kind: "failed", part, error });
+    this.#onEnded(this.#ended);
+  }
+}
+
+function whyOf(error: unknown): string {
+  const why = error instanceof Error ? error.message : String(error);
+  const isMissing = error instanceof Error && "code" in error && error.code === "ERR_MODULE_NOT_FOUND";
+  return isMissing ? `${why}. A bundle of the program has to hold the thread's own file as well.` : why;
 }

@@ -36,6 +36,8 @@ export class Workers implements PartLinks {
   readonly #cuts = new WeakMap<Plan, readonly PlanPart[]>();
   #nextPart = 1;
   #isClosing = false;
+  /** A thread has ended: parts have failed. */
+  onEnded: () => void = () => {};
 
   constructor(count: number, limits: CircuitLimits, report: (message: string) => void) {
     this.#count = count;
@@ -52,13 +54,8 @@ export class Workers implements PartLinks {
 
   open(part: OpenPart): PartLink {
     const workers = part.isSplit ? this.#workers.map((_, i) => this.#worker(i)) : [this.#leastBusy()];
-    const shards = workers.map((worker) => ({ part: this.#nextPart++, worker }));
-    shards.forEach(({ part: id, worker }, index) => {
-      const { plan, sources, keysMove } = part;
-      const spec = { plan, sources, keysMove, shard: { index, count: shards.length }, limits: this.#limits };
-      worker.send({ kind: "open", part: id, spec }, () => {});
-    });
-    const link: RemotePart = new RemotePart(part, shards, () => this.#parts.delete(link));
+    const places = workers.map((worker) => ({ part: this.#nextPart++, worker }));
+    const link: RemotePart = new RemotePart(part, places, this.#limits, () => this.#parts.delete(link));
     this.#parts.add(link);
     return link;
   }
@@ -93,17 +90,11 @@ export class Workers implements PartLinks {
   #worker(i: number): Worker {
     const known = this.#workers[i];
     if (known != null && !known.hasEnded) return known;
-    const worker = new Worker(
-      (part, operators) => {
-        for (const { shards, operators: all } of this.#parts) {
-          const shard = shards.findIndex((s) => s.part === part);
-          if (shard >= 0) all[shard] = operators;
-        }
-      },
-      (error) => {
-        if (!this.#isClosing) this.#report(`a worker thread has ended: ${error.detail}`);
-      },
-    );
+    const worker = new Worker((error) => {
+      if (this.#isClosing) return;
+      this.#report(`a worker thread has ended: ${error.detail}`);
+      this.onEnded();
+    });
     this.#workers[i] = worker;
     return worker;
   }

@@ -18,7 +18,7 @@ import {
 } from "../../../src/batch/types.ts";
 import { createChunk } from "../../../src/dataflow/chunk.ts";
 import { fillChunk } from "../../../src/dataflow/fill-chunk.ts";
-import { batchOf } from "../../../src/dataflow/parts/chunk-batch.ts";
+import { addRows } from "../../../src/dataflow/parts/chunk-batch.ts";
 import { Parcel, sharedParcel, unpack } from "../../../src/dataflow/parts/parcel.ts";
 import { rowsOfShard } from "../../../src/dataflow/parts/shard.ts";
 import { Dictionary } from "../../../src/state/dictionary.ts";
@@ -69,7 +69,7 @@ it("gives each row of a chunk back as it was, in the dictionary of whoever takes
         const odd = Int32Array.from(all.keys()).filter((row) => row % 2 === 1);
         const even = Int32Array.from(all.keys()).filter((row) => row % 2 === 0);
         const parcel = new Parcel("shared");
-        for (const picked of [odd, even]) parcel.add(batchOf(schema, chunk, picked, picked.length, here));
+        for (const picked of [odd, even]) addRows(parcel, schema, chunk, picked, picked.length, here);
         const expected = [...odd, ...even].map((row) => [weights[row], dataOf(batch)[row]]);
         const got = parcel.take().flatMap((bytes) =>
           [...unpack(bytes, schema)].flatMap((crossed) => {
@@ -77,14 +77,11 @@ it("gives each row of a chunk back as it was, in the dictionary of whoever takes
             fillChunk(taken, crossed, 0, crossed.length, there, () => true);
             taken.length = crossed.length;
             taken.weights.set(crossed.weights!);
-            const again = batchOf(
-              schema,
-              taken,
-              Int32Array.from(Array(crossed.length).keys()),
-              crossed.length,
-              there,
-            );
-            return dataOf(again as never).map((row, i) => [again.weights![i], row]);
+            const back = new Parcel("given");
+            const every = Int32Array.from(Array(crossed.length).keys());
+            addRows(back, schema, taken, every, crossed.length, there);
+            const [again] = unpack(back.take()[0]!, schema);
+            return dataOf(again as never).map((row, i) => [again!.weights![i], row]);
           }),
         );
         expect(got).toEqual(expected);

@@ -6,8 +6,8 @@ import type { Database } from "../../src/engine/database.ts";
 import type { OpenEngineOptions } from "../../src/engine/open-engine.ts";
 import { count, int8, text, topic, view } from "../../src/index.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
+import { holds } from "./support/holds.ts";
 import { openInMemory, rowsOf, sql } from "./support/memory.ts";
-import { difference, maintained, recomputed, type TextRow } from "./support/views.ts";
 
 /** Each thread reads the whole engine when it starts. */
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
@@ -49,13 +49,6 @@ async function tables(db: Database): Promise<void> {
     `CREATE TABLE s (g text, k int8, v int8) WITH (append_only);
      CREATE TABLE t (id int8 PRIMARY KEY, home int8, name text)`,
   );
-}
-
-/** A view holds what its query gives, run from scratch. */
-async function holds(db: Database, name: string, query: string): Promise<void> {
-  const [ours, theirs] = [await maintained(db, name), await recomputed(db, query)];
-  expect([name, ours, theirs]).toEqual([name, expect.any(Array), expect.any(Array)]);
-  expect([name, difference(ours as TextRow[], theirs as TextRow[])]).toEqual([name, null]);
 }
 
 async function same(db: Database): Promise<void> {

@@ -150,3 +150,29 @@ it("closes a parcel that is full", () => {
   );
   expect(parcel.take()).toEqual([]);
 });
+
+it("gives large texts batches of their own", () => {
+  const dictionary = new Dictionary();
+  const long = schemaOf([{ name: "t", type: text, nullable: false }]);
+  const chunk = createChunk(long.fields);
+  const rowCount = 12;
+  const large = (i: number): string => String.fromCharCode(97 + i).repeat(3 << 20);
+  for (let i = 0; i < rowCount; i++) {
+    chunk.columns[0]![i] = dictionary.internString(large(i));
+    chunk.weights[i] = i + 1;
+  }
+  const parcel = new Parcel("given");
+  addRows(
+    parcel,
+    long,
+    chunk,
+    Int32Array.from({ length: rowCount }, (_, i) => i),
+    rowCount,
+    dictionary,
+  );
+  const batches = parcel.take().flatMap((bytes) => [...unpack(bytes, long)]);
+  expect(batches.length).toBeGreaterThan(1);
+  const got = batches.flatMap((batch) => dataOf(batch as never).map(([t], i) => [t, batch.weights![i]]));
+  expect(got.map(([, weight]) => weight)).toEqual(Array.from({ length: rowCount }, (_, i) => i + 1));
+  expect(got.every(([t], i) => String(t) === large(i))).toBe(true);
+});

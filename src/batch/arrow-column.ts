@@ -1,6 +1,6 @@
 /**
- * One column of an Arrow record batch to a column of a topic's type. Where both lie alike in memory, bytes are copied (Arrow's may stand
- * unaligned) and the nulls' values made zero; elsewhere each value takes the rules of every append.
+ * One column of an Arrow record batch to a column of a topic's type. Where both lie alike in memory, the column is a view of the stream's bytes, or a copy
+ * of them where they stand unaligned or nulls' values must be made zero; elsewhere each value takes the rules of every append.
  */
 import { bytesOf, decodeUtf8, decodeUtf8Strict, isAscii } from "../base/bytes.ts";
 import { EvertError, notSupported } from "../base/errors.ts";
@@ -18,6 +18,11 @@ import { parseJson } from "./lossless-json.ts";
 import type { Field } from "./schema.ts";
 import { typeToString } from "./types.ts";
 import { firstStep, prefixPath, propertyStep } from "./value-error.ts";
+
+interface FixedKind {
+  new (buffer: ArrayBufferLike, byteOffset?: number, length?: number): FixedValues;
+  readonly BYTES_PER_ELEMENT: number;
+}
 
 export interface ArrowField {
   readonly name: string;
@@ -79,14 +84,14 @@ class ColumnReader {
       case arrowType.int: {
         const bits = type.i32(0);
         const signed = type.bool(1);
-        if (signed && bits === 32 && target.name === "int4") return this.#copy(Int32Array);
-        if (signed && bits === 64 && target.name === "int8") return this.#copy(BigInt64Array);
+        if (signed && bits === 32 && target.name === "int4") return this.#take(Int32Array);
+        if (signed && bits === 64 && target.name === "int8") return this.#take(BigInt64Array);
         if (!/^(int[248]|numeric)$/.test(target.name)) break;
         return this.#convert(integerReader(this.#view, bits, signed));
       }
       case arrowType.floatingPoint:
         if (target.name !== "float8" && target.name !== "float4") break;
-        if (target.name === "float8" && type.i16(0) === precision.double) return this.#copy(Float64Array);
+        if (target.name === "float8" && type.i16(0) === precision.double) return this.#take(Float64Array);
         return this.#convert(floatReader(this.#view, type.i16(0)));
       case arrowType.bool:
         if (target.name !== "bool") break;
@@ -133,7 +138,18 @@ class ColumnReader {
   }
 
   /** The same layout on both sides. */
-  #copy(kind: { new (buffer: ArrayBuffer): FixedValues; readonly BYTES_PER_ELEMENT: number }): FixedColumn {
+  #take(kind: FixedKind): FixedColumn {
+    const { values } = this.#source;
+    const size = kind.BYTES_PER_ELEMENT;
+    if (this.#source.validity !== null || (values.byteOffset + this.#from * size) % size !== 0)
+      return this.#copy(kind);
+    if (values.length < this.#to * size) throw this.#cutOff();
+    const length = this.#to - this.#from;
+    const view = new kind(values.buffer, values.byteOffset + this.#from * size, length);
+    return { kind: "fixed", type: this.#target.type, length, validity: null, values: view };
+  }
+
+  #copy(kind: FixedKind): FixedColumn {
     const { values } = this.#source;
     const size = kind.BYTES_PER_ELEMENT;
     if (values.length < this.#to * size) throw this.#cutOff();
@@ -169,10 +185,11 @@ class ColumnReader {
         { hint: zoned ? 'Give the Arrow field the time zone "UTC".' : undefined },
       );
     }
+    const scale = type.i16(0);
+    const taken = this.#take(BigInt64Array);
+    if (scale === unit.micro && areCommonTimes(taken.values as BigInt64Array)) return taken;
     const column = this.#copy(BigInt64Array);
     const values = column.values as BigInt64Array;
-    const scale = type.i16(0);
-    if (scale === unit.micro && areCommonTimes(values)) return column;
     let i = 0;
     try {
       for (; i < values.length; i++) {
@@ -199,7 +216,7 @@ class ColumnReader {
         length,
         validity,
         offsets: rebased,
-        data: new Uint8Array(data.subarray(first, last)), // slice() of a Buffer would not copy
+        data: data.subarray(first, last),
       };
     }
     const textAt = (i: number): string => {
@@ -239,12 +256,15 @@ class ColumnReader {
     return offsets;
   }
 
-  /** A copy: they may stand unaligned. */
+  /** A view; a copy where they stand unaligned. */
   #offsets32(): Int32Array {
-    const bytes = this.#source.values.subarray(this.#from * 4, (this.#to + 1) * 4);
-    const offsets = new Int32Array(this.#to + 1 - this.#from);
-    if (bytes.length < offsets.byteLength) throw this.#cutOff();
-    bytesOf(offsets).set(bytes);
+    const { values } = this.#source;
+    const length = this.#to + 1 - this.#from;
+    if (values.length < (this.#to + 1) * 4) throw this.#cutOff();
+    const at = values.byteOffset + this.#from * 4;
+    if (at % 4 === 0) return new Int32Array(values.buffer, at, length);
+    const offsets = new Int32Array(length);
+    bytesOf(offsets).set(values.subarray(this.#from * 4, (this.#to + 1) * 4));
     return offsets;
   }
 

@@ -61,7 +61,8 @@ export function readArrowSchema(stream: Uint8Array): Schema {
 
 /**
  * The stream's rows as batches of `schema`. Columns are found by name, in any order; one that the stream does not have is null throughout
- * (whether it may be is for BatchBuilder.appendBatch to say). @throws EvertError for damage, unknown columns, values that do not fit.
+ * (whether it may be is for BatchBuilder.appendBatch to say). Columns may be views of the stream: REQUIRES that nobody writes to it while a batch lives.
+ * @throws EvertError for damage, unknown columns, values that do not fit.
  */
 export function* readArrow(stream: Uint8Array, schema: Schema): Generator<Batch> {
   const messages = new Messages(stream);
@@ -100,7 +101,8 @@ class Messages {
   #at = 0;
 
   constructor(stream: Uint8Array) {
-    this.#stream = stream;
+    // Columns may be views of it; of Node's own kind of array they would be another to every loop over bytes.
+    this.#stream = new Uint8Array(stream.buffer, stream.byteOffset, stream.byteLength);
     this.#view = new DataView(stream.buffer, stream.byteOffset, stream.byteLength);
   }
 

@@ -28,16 +28,51 @@ export function* writeArrow(schema: Schema, batches: Iterable<Batch>): Generator
   yield arrowEnd();
 }
 
+/**
+ * A stream of one batch, whose bytes are copied once, into `room`: memory for so many bytes, whatever is in it. REQUIRES as arrowRecordBatch.
+ */
+export function arrowStream(
+  batch: Batch,
+  room: (bytes: number) => Uint8Array<ArrayBuffer> = (bytes) => new Uint8Array(bytes),
+): Uint8Array<ArrayBuffer> {
+  const messages = [schemaMessage(batch.schema), batchMessage(batch), END];
+  const out = room(messages.reduce((sum, message) => sum + bytesIn(message), 0));
+  let at = 0;
+  for (const message of messages) at = writeMessage(message, out, at);
+  return out;
+}
+
 /** The stream's first message. */
 export function arrowSchema(schema: Schema): Uint8Array {
-  const flat = new FlatBufferWriter();
-  const fields = flat.offsetVector(schema.fields.map((field) => writeField(flat, field)));
-  const root = flat.table([i16(0), offset(fields)]);
-  return message(finishMessage(flat, header.schema, root, 0), []);
+  return inBytes(schemaMessage(schema));
 }
 
 /** One batch as a message. REQUIRES weights of 1: Arrow has no place for others. */
 export function arrowRecordBatch(batch: Batch): Uint8Array {
+  return inBytes(batchMessage(batch));
+}
+
+/** The stream's last eight bytes. */
+export function arrowEnd(): Uint8Array {
+  return inBytes(END);
+}
+
+interface Message {
+  readonly metadata: Uint8Array;
+  /** Each is padded to 8 bytes. */
+  readonly body: readonly Uint8Array[];
+}
+
+const END: Message = { metadata: new Uint8Array(0), body: [] };
+
+function schemaMessage(schema: Schema): Message {
+  const flat = new FlatBufferWriter();
+  const fields = flat.offsetVector(schema.fields.map((field) => writeField(flat, field)));
+  const root = flat.table([i16(0), offset(fields)]);
+  return { metadata: finishMessage(flat, header.schema, root, 0), body: [] };
+}
+
+function batchMessage(batch: Batch): Message {
   assert(batch.weights === null, "a batch in Arrow has no weights");
   const nodes: number[] = [];
   const buffers: number[] = [];
@@ -55,12 +90,7 @@ export function arrowRecordBatch(batch: Batch): Uint8Array {
   const buffersAt = flat.i64StructVector(buffers, 2);
   const nodesAt = flat.i64StructVector(nodes, 2);
   const root = flat.table([i64(batch.length), offset(nodesAt), offset(buffersAt)]);
-  return message(finishMessage(flat, header.recordBatch, root, bodyLength), body);
-}
-
-/** The stream's last eight bytes. */
-export function arrowEnd(): Uint8Array {
-  return message(new Uint8Array(0), []);
+  return { metadata: finishMessage(flat, header.recordBatch, root, bodyLength), body };
 }
 
 function finishMessage(
@@ -72,20 +102,30 @@ function finishMessage(
   return flat.finish(flat.table([i16(METADATA_V5), u8(headerType), offset(root), i64(bodyLength)]));
 }
 
-function message(metadata: Uint8Array, body: readonly Uint8Array[]): Uint8Array {
-  let size = 8 + metadata.length;
-  for (const bytes of body) size += padded(bytes.length);
-  const out = new Uint8Array(size);
-  const view = new DataView(out.buffer);
-  view.setUint32(0, CONTINUATION, true);
-  view.setInt32(4, metadata.length, true);
-  out.set(metadata, 8);
-  let at = 8 + metadata.length;
+function inBytes(message: Message): Uint8Array {
+  const out = new Uint8Array(bytesIn(message));
+  writeMessage(message, out, 0);
+  return out;
+}
+
+function bytesIn({ metadata, body }: Message): number {
+  return body.reduce((sum, bytes) => sum + padded(bytes.length), 8 + metadata.length);
+}
+
+/** Returns where it ends. */
+function writeMessage({ metadata, body }: Message, out: Uint8Array<ArrayBuffer>, start: number): number {
+  const view = new DataView(out.buffer, out.byteOffset);
+  view.setUint32(start, CONTINUATION, true);
+  view.setInt32(start + 4, metadata.length, true);
+  out.set(metadata, start + 8);
+  let at = start + 8 + metadata.length;
   for (const bytes of body) {
     out.set(bytes, at);
-    at += padded(bytes.length);
+    const end = at + padded(bytes.length);
+    out.fill(0, at + bytes.length, end);
+    at = end;
   }
-  return out;
+  return at;
 }
 
 function padded(bytes: number): number {

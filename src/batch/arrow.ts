@@ -32,4 +32,4 @@
  */
 
 export { readArrow, readArrowSchema } from "./arrow-reader.ts";
-export { arrowEnd, arrowRecordBatch, arrowSchema, writeArrow } from "./arrow-writer.ts";
+export { arrowEnd, arrowRecordBatch, arrowSchema, arrowStream, writeArrow } from "./arrow-writer.ts";

@@ -227,6 +227,12 @@ export class BatchBuilder {
     this.#restore();
   }
 
+  /** The rows so far as a batch in the builder's own memory: good until the next append or truncate. */
+  look(): Batch {
+    const columns = this.#columns.map((column) => column.look());
+    return { schema: this.schema, length: this.#length, columns, weights: null };
+  }
+
   /** The rows as a batch. The builder is empty afterwards and can be used again. */
   finish(): Batch {
     const batch: Batch = {

@@ -3,7 +3,8 @@
  * convert by themselves, the others by convert.ts.
  *
  * Contract: `append` takes a value that is not null, converts it by the rules of convert.ts and either lengthens the column by one or throws
- * and leaves it as it was. `take` hands the arrays over and leaves the column empty. A null's value is zero (or no bytes).
+ * and leaves it as it was. `take` hands the arrays over and leaves the column empty; `look` gives what there is as a column that is good until the next append or
+ * truncate. A null's value is zero (or no bytes).
  *
  * Between openBlock and closeBlock the row loop (row-loop.ts) writes the arrays themselves: `values`, `words`, `offsets`.
  *
@@ -86,6 +87,12 @@ class Int4Builder extends GrowingColumn {
     this.length = length;
   }
 
+  look(): Column {
+    const { length, type } = this;
+    const values = this.values.subarray(0, length);
+    return { kind: "fixed", type, length, validity: this.validitySoFar(), values };
+  }
+
   take(): Column {
     const { length, type } = this;
     const given = this.givesAway();
@@ -137,6 +144,12 @@ class Float8Builder extends GrowingColumn {
 
   truncate(length: number): void {
     this.length = length;
+  }
+
+  look(): Column {
+    const { length, type } = this;
+    const values = this.values.subarray(0, length);
+    return { kind: "fixed", type, length, validity: this.validitySoFar(), values };
   }
 
   take(): Column {
@@ -197,6 +210,12 @@ abstract class Int64Builder extends GrowingColumn {
 
   truncate(length: number): void {
     this.length = length;
+  }
+
+  look(): Column {
+    const { length, type } = this;
+    const values = this.values.subarray(0, length);
+    return { kind: "fixed", type, length, validity: this.validitySoFar(), values };
   }
 
   take(): Column {
@@ -273,6 +292,13 @@ class BoolBuilder extends GrowingColumn {
 
   truncate(length: number): void {
     this.length = length;
+  }
+
+  look(): Column {
+    const { length, type } = this;
+    const values = this.values.subarray(0, bitmapBytes(length));
+    clearTail(values, length);
+    return { kind: "bits", type, length, validity: this.validitySoFar(), values };
   }
 
   take(): Column {

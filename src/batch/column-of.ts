@@ -4,7 +4,7 @@
  */
 import { EvertError } from "../base/errors.ts";
 import type { Column, FixedColumn } from "./batch.ts";
-import { columnBuilderFor } from "./column-builder.ts";
+import { type ColumnBuilder, columnBuilderFor } from "./column-builder.ts";
 import { nullRefused } from "./convert.ts";
 import type { Field } from "./schema.ts";
 import { isSmallNumeric } from "./types.ts";
@@ -26,15 +26,44 @@ export type NumberArray =
 export type ColumnValues = readonly unknown[] | NumberArray;
 
 /** Texts of a block, and their UTF-16 units. */
-const BLOCK_ROWS = 64;
-const BLOCK_UNITS = 8192;
+const BLOCK_ROWS = 512;
+const BLOCK_UNITS = 16_384;
+/** Texts that are measured to know about how long all of them are. */
+const MEASURED_TEXTS = 64;
 
-/**
- * `values` as a column of the field's type. Of times, a BigInt64Array holds microseconds since 1970 (of a `time`, since midnight); of dates, an Int32Array holds
- * days. The column may share the array's memory. @throws EvertError that names column and row.
- */
-export function columnOf(field: Field, values: ColumnValues): Column {
-  return asItLies(field, values) ?? converted(field, values);
+/** Makes columns of a field, one after the other, in memory that is used again where it is not large. */
+export class ColumnMaker {
+  readonly #field: Field;
+  #builder: ColumnBuilder | null = null;
+
+  constructor(field: Field) {
+    this.#field = field;
+  }
+
+  /**
+   * `values` as a column of the field's type, good until the next one is made. Of times, a BigInt64Array holds microseconds since 1970 (of a `time`, since
+   * midnight); of dates, an Int32Array holds days. The column may share the array's memory. @throws EvertError that names column and row.
+   */
+  columnOf(values: ColumnValues): Column {
+    const field = this.#field;
+    const taken = asItLies(field, values);
+    if (taken !== null) return taken;
+    this.#builder ??= columnBuilderFor(field);
+    const builder = this.#builder;
+    builder.truncate(0);
+    convert(field, values, builder);
+    const column = builder.look();
+    if (builder.length > KEPT_ROWS_MAX || bytesOf(column) > KEPT_BYTES_MAX) this.#builder = null;
+    return column;
+  }
+}
+
+/** Of a builder that is kept. */
+const KEPT_ROWS_MAX = 1 << 17;
+const KEPT_BYTES_MAX = 1 << 21;
+
+function bytesOf(column: Column): number {
+  return column.kind === "utf8" ? column.data.length : 0;
 }
 
 function asItLies({ type }: Field, values: ColumnValues): FixedColumn | null {
@@ -72,11 +101,11 @@ function isNarrow(values: ColumnValues): values is Int8Array | Uint8Array | Int1
   return values instanceof Int8Array || values instanceof Uint8Array || values instanceof Int16Array;
 }
 
-function converted(field: Field, values: ColumnValues): Column {
+function convert(field: Field, values: ColumnValues, builder: ColumnBuilder): void {
   if (values instanceof BigInt64Array && !/^(int|float|numeric)/.test(field.type.name)) throw unfit(field);
   if (!Array.isArray(values) && !takesNumbers(field)) throw unfit(field);
-  const builder = columnBuilderFor(field);
   builder.reserve(values.length);
+  if (builder instanceof Utf8Builder) builder.reserveTexts(unitsIn(values));
   for (let i = 0; i < values.length; ) {
     if (field.type.name === "text" && builder instanceof Utf8Builder) {
       const taken = appendTexts(builder, values as readonly unknown[], i);
@@ -95,7 +124,17 @@ function converted(field: Field, values: ColumnValues): Column {
     }
     i++;
   }
-  return builder.take();
+}
+
+/** About how many UTF-16 units the texts have: of most, their bytes. */
+function unitsIn(values: ColumnValues): number {
+  const step = Math.max(1, Math.floor(values.length / MEASURED_TEXTS));
+  let units = 0;
+  for (let i = 0; i < values.length; i += step) {
+    const value = values[i];
+    if (typeof value === "string") units += value.length * step;
+  }
+  return units;
 }
 
 function takesNumbers({ type }: Field): boolean {

@@ -87,12 +87,18 @@ export abstract class GrowingColumn {
 
   protected takeValidity(): Uint8Array | null {
     this.#expectedRows = Math.min(this.length, EXPECTED_ROWS_MAX);
-    const bitmap = this.validity;
+    const bitmap = this.validitySoFar();
     this.validity = null;
+    return bitmap;
+  }
+
+  /** The bitmap of the rows so far, as it lies here; null: none of them is null. */
+  protected validitySoFar(): Uint8Array | null {
+    const bitmap = this.validity;
     if (bitmap === null || allSet(bitmap, this.length)) return null;
-    const taken = bitmap.subarray(0, bitmapBytes(this.length));
-    clearTail(taken, this.length);
-    return taken;
+    const rows = bitmap.subarray(0, bitmapBytes(this.length));
+    clearTail(rows, this.length);
+    return rows;
   }
 
   /** Whether a batch fills the buffers well enough to get them. */

@@ -48,6 +48,12 @@ export abstract class Utf8Builder extends GrowingColumn {
     this.length++;
   }
 
+  /** Room for about so many bytes of text more. */
+  reserveTexts(bytes: number): void {
+    const wanted = (this.offsets[this.length] as number) + bytes + 3 * ENCODE_IN_PLACE_MAX;
+    if (wanted > this.#data.length) this.#growData(wanted);
+  }
+
   /**
    * The texts of the open block, one behind the other, so far measured by `offsets` in UTF-16 units from the block's beginning.
    * False, and nothing of them counts, if one of them is no text.
@@ -128,6 +134,13 @@ export abstract class Utf8Builder extends GrowingColumn {
 
   get dataBytes(): number {
     return this.offsets[this.length] as number;
+  }
+
+  look(): Column {
+    const { length, type } = this;
+    const offsets = this.offsets.subarray(0, length + 1);
+    const data = this.#data.subarray(0, this.offsets[length] as number);
+    return { kind: "utf8", type, length, validity: this.validitySoFar(), offsets, data };
   }
 
   take(): Column {

@@ -1,6 +1,5 @@
 /** The client: live views over one connection, and requests beside it. */
 import { type ErrorCode, EvertError } from "../base/errors.ts";
-import type { Schema } from "../batch/schema.ts";
 import type {
   AppendAnswer,
   RowAnswer,
@@ -11,6 +10,7 @@ import type {
 } from "../wire/http/messages.ts";
 import { contentTypes, headers as headerNames } from "../wire/http/messages.ts";
 import { backoffMs, pause } from "./backoff.ts";
+import type { BodyMaker } from "./columns.ts";
 import { Connection, laterPosition } from "./connection.ts";
 import { encodeJson, parseJson } from "./json.ts";
 import { createTransport, errorFrom, positionOf, type RequestInput, type Transport } from "./transport.ts";
@@ -62,7 +62,8 @@ class HttpClient implements Client {
   readonly #views = new Map<string, ViewState>();
   readonly #lingering = new Map<ViewState, ReturnType<typeof setTimeout>>();
   readonly #columns = new Map<string, Promise<Columns>>();
-  readonly #topicSchemas = new Map<string, Promise<Schema>>();
+  /** By topic, what makes the bodies of its appends in columns. */
+  readonly #bodyMakers = new Map<string, Promise<BodyMaker>>();
   #position: string | undefined;
   #closed = false;
 
@@ -93,8 +94,7 @@ class HttpClient implements Client {
       return this.#append(topic, encodeJson(rows), contentTypes.json, options);
     }
     const list = Array.isArray(rows) ? (rows as readonly unknown[]) : [rows];
-    const columnar = await import("./columns.ts");
-    return this.#appendArrow(topic, options, (schema) => columnar.encodeRows(schema, list));
+    return this.#appendArrow(topic, options, (maker) => maker.ofRows(list));
   }
 
   async appendColumns(
@@ -102,49 +102,52 @@ class HttpClient implements Client {
     columns: object,
     options: AppendOptions = {},
   ): Promise<AppendResult> {
-    const columnar = await import("./columns.ts");
-    return this.#appendArrow(topic, options, (schema) =>
-      columnar.encodeColumns(schema, columns as ColumnsOf<unknown>),
-    );
+    return this.#appendArrow(topic, options, (maker) => maker.ofColumns(columns as ColumnsOf<unknown>));
   }
 
   async #appendArrow(
     topic: string | Named,
     options: AppendOptions,
-    encode: (schema: Schema) => Uint8Array<ArrayBuffer>,
+    encode: (maker: BodyMaker) => Uint8Array<ArrayBuffer>,
   ): Promise<AppendResult> {
     const name = nameOf(topic);
-    for (let again = this.#topicSchemas.has(name); ; again = false) {
+    for (let again = this.#bodyMakers.has(name); ; again = false) {
       try {
-        const schema = await this.#schemaOf(name);
-        return await this.#append(topic, encode(schema), contentTypes.arrow, options);
+        const maker = await this.#bodyMaker(name);
+        const body = encode(maker);
+        try {
+          return await this.#append(topic, body, contentTypes.arrow, options);
+        } finally {
+          // A request has a copy of its body, which it sends.
+          maker.giveBack(body);
+        }
       } catch (error) {
         // The topic may have other columns than when it was asked. Nothing was stored; they are asked for again, once.
         if (!(error instanceof EvertError && changedSchema.has(error.code))) throw error;
-        this.#topicSchemas.delete(name);
+        this.#bodyMakers.delete(name);
         if (!again) throw error;
       }
     }
   }
 
-  /** The columns of a topic: asked once. */
-  #schemaOf(name: string): Promise<Schema> {
-    let schema = this.#topicSchemas.get(name);
-    if (schema === undefined) {
-      schema = this.#askSchema(name);
-      this.#topicSchemas.set(name, schema);
+  /** For the columns of a topic, which are asked once. */
+  #bodyMaker(name: string): Promise<BodyMaker> {
+    let maker = this.#bodyMakers.get(name);
+    if (maker === undefined) {
+      maker = this.#askColumns(name);
+      this.#bodyMakers.set(name, maker);
       // A failure is for whoever waits; the next call asks again.
-      schema.catch(() => this.#topicSchemas.delete(name));
+      maker.catch(() => this.#bodyMakers.delete(name));
     }
-    return schema;
+    return maker;
   }
 
-  async #askSchema(name: string): Promise<Schema> {
+  async #askColumns(name: string): Promise<BodyMaker> {
     const columnar = await import("./columns.ts");
     const { topics } = await this.#json<TopicsAnswer>("/v1/topics", {}, false);
     const topic = topics.find((candidate) => candidate.name === name);
     if (topic === undefined) throw new EvertError("undefined_table", `topic "${name}" does not exist`);
-    return columnar.schemaOfTopic(topic);
+    return new columnar.BodyMaker(columnar.schemaOfTopic(topic));
   }
 
   /** Posts a body of records until it is stored, under one key. */

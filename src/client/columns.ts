@@ -1,17 +1,24 @@
 /**
- * Appends as Arrow streams: columns, or rows turned into columns here, in the types of the topic, so that the server copies them instead of parsing.
+ * Appends as Arrow streams: columns, or rows turned into columns here, in the types of the topic, so that the server takes them as they lie instead of parsing.
  * Loaded with the first such append: a page that shows views has no use for it.
+ *
+ * Memory outside the heap costs V8 more to get and to collect than it costs to fill: what an append needs is kept for the next one.
  */
-import { joinBytes } from "../base/bytes.ts";
 import { EvertError } from "../base/errors.ts";
-import { writeArrow } from "../batch/arrow-writer.ts";
-import type { Batch } from "../batch/batch.ts";
+import { arrowStream } from "../batch/arrow-writer.ts";
 import { BatchBuilder } from "../batch/builder.ts";
-import { type ColumnValues, columnOf } from "../batch/column-of.ts";
+import { ColumnMaker, type ColumnValues } from "../batch/column-of.ts";
 import { type Schema, schemaOf } from "../batch/schema.ts";
 import { text, typeFromString } from "../batch/types.ts";
 import { firstStep, propertyStep } from "../batch/value-error.ts";
 import type { TopicMessage } from "../wire/http/messages.ts";
+
+/** Bodies that are kept to be written over, and what each may have at most. */
+const BODIES_KEPT = 16;
+const BODY_BYTES_KEPT_MAX = 2 << 20;
+/** A body's memory is a multiple of it, so that one that is a little longer finds room, too. */
+const BODY_BYTES_STEP = 64 * 1024;
+const ROWS_BYTES_KEPT_MAX = 4 << 20;
 
 /** The topic's columns. A type that its name alone does not say (an enum, a record) travels as its text. */
 export function schemaOfTopic({ columns }: TopicMessage): Schema {
@@ -24,41 +31,61 @@ export function schemaOfTopic({ columns }: TopicMessage): Schema {
   );
 }
 
-/** @throws EvertError for a column the topic does not have, columns of different lengths, a value that does not fit. */
-export function encodeColumns(
-  topic: Schema,
-  columns: Readonly<Record<string, ColumnValues>>,
-): Uint8Array<ArrayBuffer> {
-  const given = topic.fields.filter(
-    ({ name }) => Object.hasOwn(columns, name) && columns[name] !== undefined,
-  );
-  for (const name of Object.keys(columns)) {
-    if (columns[name] === undefined || given.some((field) => field.name === name)) continue;
-    throw new EvertError("undefined_column", `${firstStep(propertyStep(name))}: there is no such column`, {
-      hint: `The columns are ${topic.fields.map((field) => field.name).join(", ")}.`,
-    });
+/** Makes the bodies of appends to a topic. */
+export class BodyMaker {
+  readonly #topic: Schema;
+  readonly #makers: ReadonlyMap<string, ColumnMaker>;
+  #builder: BatchBuilder | null = null;
+  readonly #kept: Uint8Array<ArrayBuffer>[] = [];
+
+  constructor(topic: Schema) {
+    this.#topic = topic;
+    this.#makers = new Map(topic.fields.map((field) => [field.name, new ColumnMaker(field)]));
   }
-  const [first] = given;
-  const length = first === undefined ? 0 : columns[first.name]!.length;
-  const made = given.map((field) => {
-    const values = columns[field.name]!;
-    if (values.length === length) return columnOf(field, values);
-    throw new EvertError("invalid_argument", "the columns have different lengths", {
-      detail: `"${first!.name}" has ${length} values, "${field.name}" has ${values.length}.`,
+
+  /** @throws EvertError for a column the topic does not have, columns of different lengths, a value that does not fit. */
+  ofColumns(columns: Readonly<Record<string, ColumnValues>>): Uint8Array<ArrayBuffer> {
+    const { fields } = this.#topic;
+    const given = fields.filter(({ name }) => Object.hasOwn(columns, name) && columns[name] !== undefined);
+    for (const name of Object.keys(columns)) {
+      if (columns[name] === undefined || given.some((field) => field.name === name)) continue;
+      throw new EvertError("undefined_column", `${firstStep(propertyStep(name))}: there is no such column`, {
+        hint: `The columns are ${fields.map((field) => field.name).join(", ")}.`,
+      });
+    }
+    const [first] = given;
+    const length = first === undefined ? 0 : columns[first.name]!.length;
+    const made = given.map(({ name }) => {
+      const values = columns[name]!;
+      if (values.length === length) return this.#makers.get(name)!.columnOf(values);
+      throw new EvertError("invalid_argument", "the columns have different lengths", {
+        detail: `"${first!.name}" has ${length} values, "${name}" has ${values.length}.`,
+      });
     });
-  });
-  if (length === 0) throw new EvertError("invalid_argument", "there is no record to append");
-  return streamOf({ schema: schemaOf(given), length, columns: made, weights: null });
-}
+    if (length === 0) throw new EvertError("invalid_argument", "there is no record to append");
+    return arrowStream({ schema: schemaOf(given), length, columns: made, weights: null }, this.#room);
+  }
 
-/** @throws EvertError that names row, column and reason. */
-export function encodeRows(topic: Schema, rows: readonly unknown[]): Uint8Array<ArrayBuffer> {
-  if (rows.length === 0) throw new EvertError("invalid_argument", "there is no record to append");
-  const builder = new BatchBuilder(topic);
-  builder.appendRows(rows, "records");
-  return streamOf(builder.finish());
-}
+  /** @throws EvertError that names row, column and reason. */
+  ofRows(rows: readonly unknown[]): Uint8Array<ArrayBuffer> {
+    if (rows.length === 0) throw new EvertError("invalid_argument", "there is no record to append");
+    this.#builder ??= new BatchBuilder(this.#topic);
+    const builder = this.#builder;
+    builder.truncate(0);
+    builder.appendRows(rows, "records");
+    if (builder.byteLength > ROWS_BYTES_KEPT_MAX) this.#builder = null;
+    return arrowStream(builder.look(), this.#room);
+  }
 
-function streamOf(batch: Batch): Uint8Array<ArrayBuffer> {
-  return joinBytes([...writeArrow(batch.schema, [batch])]);
+  /** Nobody looks at the body any more. */
+  giveBack({ buffer }: Uint8Array<ArrayBuffer>): void {
+    if (buffer.byteLength <= BODY_BYTES_KEPT_MAX && this.#kept.length < BODIES_KEPT)
+      this.#kept.push(new Uint8Array(buffer));
+  }
+
+  readonly #room = (bytes: number): Uint8Array<ArrayBuffer> => {
+    const kept = this.#kept.pop();
+    if (kept !== undefined && kept.length >= bytes) return kept.subarray(0, bytes);
+    return new Uint8Array(Math.ceil(bytes / BODY_BYTES_STEP) * BODY_BYTES_STEP).subarray(0, bytes);
+  };
 }

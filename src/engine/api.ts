@@ -315,7 +315,10 @@ export interface Engine {
   append(topic: string, rows: readonly unknown[], options?: AppendOptions): Promise<AppendResult>;
   /** The same in columns. REQUIRES that the topic's records are not checked one by one (TopicInfo). */
   appendBatch(topic: string, batch: Batch, options?: AppendOptions): Promise<AppendResult>;
-  /** One Arrow IPC stream, in one commit. Columns by name; one that is not there is null. @throws as append. */
+  /**
+   * One Arrow IPC stream, in one commit. Columns by name; one that is not there is null. The stream's memory is given away: the caller does not write to
+   * it any more. @throws as append.
+   */
   appendArrow(topic: string, stream: Uint8Array, options?: AppendOptions): Promise<AppendResult>;
   /** What the request was answered whose idempotency key this is; null: there was none. @throws EvertError idempotency_conflict. */
   appended(topic: string, options: AppendOptions): Promise<AppendResult | null>;

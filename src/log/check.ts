@@ -228,7 +228,11 @@ class Check {
       this.#gaps.push(gap("frames before this one are missing", null));
     }
     this.#settle(header.firstPosition);
-    for (const { topicId, baseOffset } of batches) this.#missingRows(topicId, baseOffset);
+    const met = new Set<number>();
+    for (const { topicId, baseOffset } of batches) {
+      if (!met.has(topicId)) this.#missingRows(topicId, baseOffset);
+      met.add(topicId);
+    }
     const objection = order.objection(header, commits, batches);
     if (objection !== null) this.#addDamage(gap(objection, null), null);
     order.accept(header, commits, batches);

@@ -4,6 +4,7 @@
  */
 import type { BatchEntry, FrameHeader } from "./frame.ts";
 import type { CommitInfo } from "./log.ts";
+import type { IndexedBatch } from "./log-index.ts";
 import type { SealedSegment } from "./sealed/sealed-segment.ts";
 
 export class FrameOrder {
@@ -24,11 +25,7 @@ export class FrameOrder {
       return `the frame begins at position ${header.firstPosition}; ${this.lastPosition + 1} was expected`;
     }
     if (commits.length > 0 && commits[0]!.timeUs < this.lastTimeUs) return "log time falls";
-    for (const { topicId, baseOffset } of batches) {
-      const end = this.topicEnds.get(topicId) ?? 0;
-      if (baseOffset !== end) return `offset ${baseOffset} of topic ${topicId}; ${end} was expected`;
-    }
-    return null;
+    return this.#objectionToRows(batches);
   }
 
   accept(header: FrameHeader, commits: readonly CommitInfo[], batches: readonly BatchEntry[]): void {
@@ -44,11 +41,16 @@ export class FrameOrder {
     if (firstPosition !== this.lastPosition + 1)
       return `the segment begins at position ${firstPosition}; ${this.lastPosition + 1} was expected`;
     if (directory.firstTimeUs < this.lastTimeUs) return "log time falls";
+    return this.#objectionToRows(directory.runs);
+  }
+
+  /** A topic may come several times, each time going on where it stopped. */
+  #objectionToRows(rows: readonly IndexedBatch[]): string | null {
     const ends = new Map<number, number>();
-    for (const { topicId, baseOffset, rows } of directory.runs) {
+    for (const { topicId, baseOffset, rows: count } of rows) {
       const end = ends.get(topicId) ?? this.topicEnds.get(topicId) ?? 0;
       if (baseOffset !== end) return `offset ${baseOffset} of topic ${topicId}; ${end} was expected`;
-      ends.set(topicId, baseOffset + rows);
+      ends.set(topicId, baseOffset + count);
     }
     return null;
   }

@@ -8,7 +8,7 @@
  *   commit    := timeDelta:varint key                             µs since the commit before; the first one's is 0
  *   key       := 0:varint | (keyBytes + 1):varint utf8 digest     the idempotency key, if any
  *   digest    := 0:varint | (digestBytes + 1):varint utf8
- *   directory := batch{batchCount}                                one per topic with rows in the group
+ *   directory := batch{batchCount}                                by topic; of a topic by offset
  *   batch     := topicId:varint schemaVersion:varint baseOffset:varint rows:varint columnsBytes:varint
  *                flags:varint                                     1 = some rows are deletes
  *                boundaryCount:varint boundary{boundaryCount}
@@ -101,7 +101,7 @@ export function commitBytesMax(keyLength: number, digestLength: number): number 
   return 3 * VARINT_BYTES_MAX + 3 * (keyLength + digestLength);
 }
 
-/** Upper bound of what a topic adds to a frame besides columns, boundaries and deletes. */
+/** Upper bound of what a batch adds to a frame besides columns, boundaries and deletes. */
 export const BATCH_ENTRY_BYTES_MAX = 7 * VARINT_BYTES_MAX;
 
 /** A boundary counts commits and rows of one frame: two numbers below 2^32. */

@@ -3,7 +3,8 @@
  *
  * Vocabulary: a *commit* is one atomic append, over one or more topics, and has a *position* (1, 2, 3, ... in the
  * embedded log). A *group* is all commits that share one fdatasync; it is the unit of writing, of stepping the engine
- * and of a frame on disk. Within a group each topic has one batch; commit boundaries are kept beside it.
+ * and of a frame on disk. Within a group a topic has one batch, or, where large appends come, several that follow
+ * one another; no commit is in two of them. Commit boundaries are kept beside each.
  *
  * Order of events for a group:  commits staged -> sealed (listeners called, synchronously; positions are final) ->
  * written -> fdatasync -> `durablePosition` advances, `onDurable` listeners called, each commit's promise resolves.
@@ -46,6 +47,7 @@ export interface Group {
   readonly commits: readonly CommitInfo[];
   readonly firstPosition: Position;
   readonly lastPosition: Position;
+  /** By topic; of a topic by offset. */
   readonly batches: readonly TopicBatch[];
 }
 

@@ -170,13 +170,13 @@ export async function* readTopicGroups(
         : topicFrames(framesOf(opened, at, segmentEnd, leap, pause), source.registry, topicId, offset);
     for await (const group of groups) {
       yield group;
-      const last = group.batches[0]!;
+      const last = group.batches.at(-1)!;
       if (last.baseOffset + last.batch.length >= end) return;
     }
   }
 }
 
-/** The topic's rows in the frames of one segment. */
+/** The topic's batches in the frames of one segment, from the one on that holds the offset. */
 async function* topicFrames(
   frames: AsyncGenerator<FoundFrame, void, undefined>,
   registry: TopicRegistry,
@@ -184,9 +184,11 @@ async function* topicFrames(
   offset: number,
 ): AsyncGenerator<Group, void, undefined> {
   for await (const frame of frames) {
-    const found = directoryOf(frame).find((candidate) => candidate.topicId === topicId);
-    if (found === undefined || found.baseOffset + found.rows <= offset) continue;
-    yield decodeGroup(frame.bytes, frame.offset, withoutKeys(commitsOf(frame)), [found], registry);
+    const found = directoryOf(frame).filter(
+      (entry) => entry.topicId === topicId && entry.baseOffset + entry.rows > offset,
+    );
+    if (found.length === 0) continue;
+    yield decodeGroup(frame.bytes, frame.offset, withoutKeys(commitsOf(frame)), found, registry);
   }
 }
 

@@ -16,10 +16,11 @@ export async function offsetAt(source: ReaderSource, topicId: number, timeUs: nu
     topicId,
     await near(source, topicId, timeUs),
   )) {
-    const { baseOffset, commitIndexes, commitEnds } = batches[0]!;
-    for (let i = 0; i < commitIndexes.length; i++) {
-      if (commits[commitIndexes[i]!]!.timeUs < timeUs) continue;
-      return baseOffset + (i === 0 ? 0 : commitEnds[i - 1]!);
+    for (const { baseOffset, commitIndexes, commitEnds } of batches) {
+      for (let i = 0; i < commitIndexes.length; i++) {
+        if (commits[commitIndexes[i]!]!.timeUs < timeUs) continue;
+        return baseOffset + (i === 0 ? 0 : commitEnds[i - 1]!);
+      }
     }
   }
   return end;

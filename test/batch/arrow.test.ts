@@ -6,6 +6,7 @@ import {
   arrowEnd,
   arrowRecordBatch,
   arrowSchema,
+  arrowStream,
   readArrow,
   readArrowSchema,
   writeArrow,
@@ -65,6 +66,47 @@ describe("a stream of ours", () => {
         expect(rowsOf(shifted.subarray(shift), everyType)).toEqual(rows);
       }),
     );
+  });
+
+  it("of one batch is the same made at once", () => {
+    fc.assert(
+      fc.property(fc.array(anyRow, { maxLength: 20 }), (rows) => {
+        const batch = batchOf(everyType, rows);
+        expect(arrowStream(batch)).toEqual(stream(everyType, batch));
+      }),
+    );
+  });
+
+  it("is not copied where its columns lie as ours do and stand aligned", () => {
+    const schema = columns(["i", int4], ["l", int8], ["f", float8], ["z", timestamptz], ["t", text]);
+    const row = { i: 1, l: 2, f: 0.5, z: "2024-05-06T07:08:09Z", t: "abc" };
+    const bytes = arrowStream(batchOf(schema, [row, row]));
+    const buffersOf = (of: Uint8Array) => {
+      const [batch] = [...readArrow(of, schema)];
+      return batch!.columns.flatMap((column) =>
+        column.kind === "utf8" ? [column.offsets.buffer, column.data.buffer] : [column.values.buffer],
+      );
+    };
+    for (const buffer of buffersOf(bytes)) expect(buffer).toBe(bytes.buffer);
+    // Node's kind of array is taken for what it is.
+    const node = Buffer.from(bytes.buffer);
+    for (const buffer of buffersOf(node)) expect(buffer).toBe(bytes.buffer);
+    expect([...readArrow(node, schema)][0]!.columns[4]).toMatchObject({
+      data: new Uint8Array([97, 98, 99, 97, 98, 99]),
+    });
+    const shifted = new Uint8Array(bytes.length + 1);
+    shifted.set(bytes, 1);
+    const [i, l, f, z, offsets, data] = buffersOf(shifted.subarray(1));
+    for (const buffer of [i, l, f, z, offsets]) expect(buffer).not.toBe(shifted.buffer);
+    expect(data).toBe(shifted.buffer);
+  });
+
+  it("of times that must be looked at is left as it was", () => {
+    const schema = columns(["z", timestamptz]);
+    const bytes = arrowStream(batchOf(schema, [{ z: "infinity" }, { z: "4000-01-01 BC" }]));
+    const before = bytes.slice();
+    expect(rowsOf(bytes, schema)).toEqual([{ z: "infinity" }, { z: "4000-01-01T00:00:00+00:00 BC" }]);
+    expect(bytes).toEqual(before);
   });
 
   it("carries its schema", () => {

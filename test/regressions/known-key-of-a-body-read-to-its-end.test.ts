@@ -5,7 +5,7 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { schemaOf } from "../../src/batch/schema.ts";
 import { int4, text } from "../../src/batch/types.ts";
-import { encodeColumns } from "../../src/client/columns.ts";
+import { BodyMaker } from "../../src/client/columns.ts";
 import type { Database } from "../../src/engine/database.ts";
 import { createHttpServer, type HttpServer } from "../../src/servers/http/server.ts";
 import { openInMemory, sql } from "../engine/support/memory.ts";
@@ -35,13 +35,12 @@ async function append(
   return { status: answer.status, body: (await answer.json()) as { position?: string } };
 }
 
-const arrow = encodeColumns(
+const arrow = new BodyMaker(
   schemaOf([
     { name: "n", type: int4, nullable: true },
     { name: "t", type: text, nullable: true },
   ]),
-  { n: [1], t: ["a"] },
-);
+).ofColumns({ n: [1], t: ["a"] });
 
 it.each<[string, string, BodyInit]>([
   ["an array", "application/json", '[{"n":1,"t":"a"}]'],

@@ -75,7 +75,7 @@ export class BodyReader {
     if (digestOf !== undefined) this.#hash = createHash("sha256").update(digestOf).update("\0");
   }
 
-  /** The next chunk, or undefined at the end. @throws EvertError request_too_large, too_many_requests. */
+  /** The next chunk, good until the one after it is asked for, or undefined at the end. @throws EvertError request_too_large, too_many_requests. */
   async read(): Promise<Uint8Array | undefined> {
     if (this.#tooLarge) throw tooLarge(this.#bytesMax);
     const value = await this.#next();
@@ -155,10 +155,10 @@ export async function bodyText(reader: BodyReader): Promise<string> {
   }
 }
 
-/** The whole body as it is. */
+/** The whole body as it is, in memory of its own. */
 export async function bodyBytes(reader: BodyReader): Promise<Uint8Array> {
   // As long as the request says; memory that nothing comes for is none.
-  let bytes = new Uint8Array(reader.declaredBytes);
+  let bytes = uncleared(reader.declaredBytes);
   let length = 0;
   for (let piece = await reader.read(); piece !== undefined; piece = await reader.read()) {
     if (length + piece.length > bytes.length) bytes = larger(bytes, length + piece.length);
@@ -169,7 +169,12 @@ export async function bodyBytes(reader: BodyReader): Promise<Uint8Array> {
 }
 
 function larger(bytes: Uint8Array<ArrayBuffer>, size: number): Uint8Array<ArrayBuffer> {
-  const grown = new Uint8Array(Math.max(size, 2 * bytes.length));
+  const grown = uncleared(Math.max(size, 2 * bytes.length));
   grown.set(bytes);
   return grown;
+}
+
+/** REQUIRES that nobody sees what is not written first. */
+function uncleared(size: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.allocUnsafeSlow(size).buffer);
 }

@@ -5,9 +5,16 @@ import { EvertError } from "../../base/errors.ts";
 /** What of IncomingMessage is needed; a request over HTTP/2 has it too. */
 export type Incoming = Pick<IncomingMessage, "on" | "pause" | "resume" | "readableEnded" | "destroyed">;
 
-/** Gives the next chunk, or undefined at the end. Nothing is read before it is asked for, and one chunk at a time is held. */
+/** Smaller chunks are left to the collector. */
+const FREED_BYTES_MIN = 16 * 1024;
+
+/**
+ * Gives the next chunk, or undefined at the end. Nothing is read before it is asked for, and one chunk at a time is held: its memory is gone when the
+ * next one is asked for.
+ */
 export function incomingBody(incoming: Incoming): () => Promise<Uint8Array | undefined> {
-  const chunks: Uint8Array[] = [];
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let given: Uint8Array<ArrayBuffer> | undefined;
   let listening = false;
   let ended = false;
   let failure: EvertError | null = null;
@@ -17,7 +24,7 @@ export function incomingBody(incoming: Incoming): () => Promise<Uint8Array | und
     listening = true;
     ended = incoming.readableEnded;
     if (incoming.destroyed) failure = brokenOff();
-    incoming.on("data", (chunk: Uint8Array) => {
+    incoming.on("data", (chunk: Uint8Array<ArrayBuffer>) => {
       // Node's own kind of array would be another to every loop over bytes.
       chunks.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length));
       incoming.pause();
@@ -39,6 +46,8 @@ export function incomingBody(incoming: Incoming): () => Promise<Uint8Array | und
 
   return async () => {
     if (!listening) listen();
+    if (given !== undefined) free(given);
+    given = undefined;
     while (chunks.length === 0) {
       if (failure !== null) throw failure;
       if (ended) return undefined;
@@ -48,8 +57,17 @@ export function incomingBody(incoming: Incoming): () => Promise<Uint8Array | und
       incoming.resume();
       await woken;
     }
-    return chunks.shift();
+    given = chunks.shift();
+    return given;
   };
+}
+
+/**
+ * Left to the collector, chunks would have it go through the whole heap once for every 64 MB of them, which takes longer than to store what they hold.
+ * Some share their memory with others; those stay.
+ */
+function free({ buffer, byteLength }: Uint8Array<ArrayBuffer>): void {
+  if (byteLength >= FREED_BYTES_MIN && byteLength === buffer.byteLength) buffer.transfer(0);
 }
 
 function brokenOff(cause?: unknown): EvertError {

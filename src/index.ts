@@ -21,6 +21,7 @@ export type {
   Transaction,
 } from "./engine/db-transaction.ts";
 export {
+  type Backup,
   type Changes,
   type Db,
   type OpenOptions,

@@ -52,6 +52,8 @@ export interface Disk {
   makeDirectory(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;
+  /** The directory and all that is in it. */
+  removeTree(path: string): Promise<void>;
   syncDirectory(path: string): Promise<void>;
   /** @throws EvertError directory_locked when anyone, this process included, holds it. */
   lock(path: string): Promise<DiskLock>;

@@ -43,6 +43,10 @@ export const nodeDisk: Disk = {
     return call("remove", path, (done) => fs.unlink(path, done));
   },
 
+  removeTree(path) {
+    return call("remove", path, (done) => fs.rm(path, { recursive: true, force: true }, done));
+  },
+
   async syncDirectory(path) {
     // Windows has no such call; NTFS journals its directories.
     if (process.platform === "win32") return;

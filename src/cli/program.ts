@@ -2,11 +2,13 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { appendCommand } from "./append.ts";
+import { backupCommand } from "./backup.ts";
 import { checkCommand } from "./check.ts";
 import { devCommand } from "./dev.ts";
 import { exitCodeOf, exitCodes } from "./exit.ts";
 import { prepareOutput } from "./output.ts";
 import { queryCommand } from "./query.ts";
+import { restoreCommand } from "./restore.ts";
 import { startCommand } from "./start.ts";
 import { tailCommand } from "./tail.ts";
 import { topicsCommand } from "./topics.ts";
@@ -42,6 +44,8 @@ function program(): Command {
     viewsCommand,
     viewCommand,
     checkCommand,
+    backupCommand,
+    restoreCommand,
   ]) {
     add(evert);
   }

@@ -43,3 +43,27 @@ export function startProgress(title: string, total: number | undefined, unit: "b
     },
   };
 }
+
+/** Bars for work of several stages, each known by the unit it is counted in. */
+export function stages(titles: Readonly<Record<"bytes" | "rows", string>>): {
+  readonly at: (done: number, total: number, unit: "bytes" | "rows") => void;
+  readonly stop: () => void;
+} {
+  let bar: { readonly unit: string; readonly progress: Progress } | null = null;
+  let before = 0;
+  return {
+    at(done, total, unit) {
+      if (bar?.unit !== unit) {
+        bar?.progress.stop();
+        bar = { unit, progress: startProgress(titles[unit], total, unit) };
+        before = 0;
+      }
+      bar.progress.advance(unit === "bytes" ? done - before : 0, unit === "rows" ? done - before : 0);
+      before = done;
+    },
+    stop() {
+      bar?.progress.stop();
+      bar = null;
+    },
+  };
+}

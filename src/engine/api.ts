@@ -8,6 +8,7 @@
 import type { ErrorBody } from "../base/errors.ts";
 import type { Batch } from "../batch/batch.ts";
 import type { Schema } from "../batch/schema.ts";
+import type { BackupSource } from "../log/backup.ts";
 import type { OrderItem } from "../plan/plan.ts";
 import type { SubscriptionItem } from "../views/subscription-item.ts";
 import type { TimeText } from "./read-time.ts";
@@ -342,6 +343,8 @@ export interface Engine {
     targets: readonly SubscribeTarget[],
     options?: SubscribeOptions,
   ): AsyncIterable<SubscriptionEvent>;
+  /** The log's files, for a copy of it. */
+  readonly backupSource: BackupSource;
   /** Waits as a read with these options would. @throws EvertError timeout. */
   reached(options: ReadOptions): Promise<void>;
   /** Resolves when every commit up to now is durable and reflected. */

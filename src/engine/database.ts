@@ -2,6 +2,7 @@ import type { Disk } from "../base/disk.ts";
 import { EvertError, toEvertError } from "../base/errors.ts";
 import type { Batch } from "../batch/batch.ts";
 import type { AnyTopic, AnyView } from "../face/handles.ts";
+import type { BackupSource } from "../log/backup.ts";
 import type { CommitReceipt } from "../log/log.ts";
 import type {
   AppendOptions,
@@ -332,6 +333,11 @@ export class Database implements Engine {
     options: AppendOptions = {},
   ): Promise<{ position: string; result: T }> {
     return this.#transactions.run(work, options);
+  }
+
+  get backupSource(): BackupSource {
+    const { log } = this.core;
+    return { files: async () => log.files(), read: (name, from, to) => log.readFile(name, from, to) };
   }
 
   copy(text: string, options: SqlOptions = {}): Promise<CopyIn | CopyOut> {

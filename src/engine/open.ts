@@ -1,6 +1,7 @@
 /** open(): the database in a program of its own, typed by its topics and views. */
 import type { Clock } from "../base/clock.ts";
 import type { Disk } from "../base/disk.ts";
+import { nodeDisk } from "../base/node-disk.ts";
 import { datumFromJson, datumToValue } from "../batch/convert.ts";
 import { setProperty } from "../batch/json.ts";
 import { parseJson } from "../batch/lossless-json.ts";
@@ -9,6 +10,7 @@ import type { RecursionLimits, StateLimits } from "../dataflow/circuit.ts";
 import type { AnyTopic, AnyView, Table, Topic, View } from "../face/handles.ts";
 import { collect } from "../face/load-app.ts";
 import type { SqlFunction } from "../face/routines.ts";
+import { type BackupReport, backupLog } from "../log/backup.ts";
 import type {
   AppendOptions,
   AppendResult,
@@ -90,13 +92,20 @@ export interface ViewHandle<Row> {
   subscribe(options?: { readonly from?: string; readonly signal?: AbortSignal }): AsyncIterable<Changes<Row>>;
 }
 
+/** What db.backup() has made: `bytes` in all, of which so many were new. */
+export interface Backup extends Omit<BackupReport, "position"> {
+  readonly position: string;
+}
+
 /** An open database: what open() gives. */
 export class Db {
   /** The engine below, for servers and tools. */
   readonly engine: Database;
+  readonly #disk: Disk;
 
-  constructor(engine: Database) {
+  constructor(engine: Database, disk: Disk) {
     this.engine = engine;
+    this.#disk = disk;
   }
 
   /** Newest position that reads reflect. */
@@ -170,6 +179,16 @@ export class Db {
     return this.engine.readTopic(topic.name, options);
   }
 
+  /**
+   * Copies the log, as of one position, into a directory: a new one, or an earlier backup, which is brought up to date. The database goes on meanwhile.
+   * evert restore makes a data directory of it. @throws EvertError invalid_request: the directory holds something else
+   */
+  async backup(directory: string): Promise<Backup> {
+    const source = this.engine.backupSource;
+    const report = await backupLog({ source, directory, disk: this.#disk, now: Date.now() });
+    return { ...report, position: String(report.position) };
+  }
+
   /** Resolves when everything appended so far is durable and reflected by every view. */
   settled(): Promise<void> {
     return this.engine.settled();
@@ -208,7 +227,8 @@ export async function open(options: OpenOptions): Promise<Db> {
     answerWhileCatchingUp: options.answerWhileCatchingUp,
     report: options.report,
   });
-  if (options.answerWhileCatchingUp === true) return new Db(engine);
+  const disk = options.disk ?? nodeDisk;
+  if (options.answerWhileCatchingUp === true) return new Db(engine, disk);
   await engine.built();
   for (const view of app.views) {
     const error = engine.viewFailure(view.name);
@@ -217,7 +237,7 @@ export async function open(options: OpenOptions): Promise<Db> {
       throw named(view.name, error);
     }
   }
-  return new Db(engine);
+  return new Db(engine, disk);
 }
 
 async function* changesOf<Row>(

@@ -17,7 +17,7 @@ export function isTimeText(text: string): text is TimeText {
 }
 
 /** Microseconds since 1970. @throws EvertError invalid_request */
-export function timeUsOf(time: Date | TimeText): number {
+export function timeUsOf(time: Date | string): number {
   if (time instanceof Date && !Number.isNaN(time.getTime())) return time.getTime() * 1000;
   if (typeof time === "string" && isTimeText(time)) return Number(parseTimestamptzLoose(time));
   throw new EvertError("invalid_request", `"${String(time).slice(0, 80)}" is not a time to read from`, {

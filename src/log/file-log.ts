@@ -11,7 +11,7 @@
 import { assert } from "../base/assert.ts";
 import { isWellFormed } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
-import { type Disk, type DiskLock, joinPath } from "../base/disk.ts";
+import { type Disk, type DiskLock, joinPath, readFully } from "../base/disk.ts";
 import { EvertError } from "../base/errors.ts";
 import { type Random, systemRandom } from "../base/random.ts";
 import { BatchBuilder } from "../batch/builder.ts";
@@ -28,12 +28,14 @@ import type {
   Group,
   KnownCommit,
   Log,
+  LogFile,
+  LogFiles,
   LogStats,
   LogTopic,
   Position,
   ReadOptions,
 } from "./log.ts";
-import type { LogIndex } from "./log-index.ts";
+import type { LogIndex, SegmentExtent } from "./log-index.ts";
 import { type ClockJump, LogTime } from "./log-time.ts";
 import { OpenGroup, type TopicSource } from "./open-group.ts";
 import { type ReaderSource, readGroups, readTopicGroups } from "./reader.ts";
@@ -72,6 +74,8 @@ const GROUP_BYTES_MAX = 8 * MIB;
 const AHEAD_BYTES_MAX = SEGMENT_BYTES;
 
 const SEAL_RETRY_MS = 30_000;
+/** Of a file, read at once for a copy. */
+const READ_BYTES = 256 * 1024;
 
 const KEY_UNITS_MAX = 1024;
 
@@ -120,6 +124,7 @@ export async function openLog(options: LogOptions): Promise<Log & { readonly rep
 class FileLog implements Log, TopicSource {
   readonly report: RecoveryReport;
   readonly #lock: DiskLock;
+  readonly #logId: number;
   readonly #commitBytesMax: number;
   readonly #space: Space;
   readonly #admission: Admission;
@@ -168,6 +173,7 @@ class FileLog implements Log, TopicSource {
     this.#time = new LogTime(options.clock, order.lastTimeUs, options.onClockJump ?? (() => {}));
     this.#reader = { disk, directory, index, registry: this.#registry };
     const logId = order.logId ?? randomLogId(options.random ?? systemRandom);
+    this.#logId = logId;
     this.#sealer = new Sealer({
       disk,
       directory,
@@ -457,6 +463,34 @@ class FileLog implements Log, TopicSource {
     };
   }
 
+  files(): LogFiles {
+    const files = this.#index.segments.map(fileOf);
+    return { logId: this.#logId, position: this.#durablePosition, files };
+  }
+
+  async *readFile(name: string, from: number, to: number): AsyncGenerator<Uint8Array, void, undefined> {
+    const known = this.#index.segments.map(fileOf).find((file) => file.name === name);
+    if (known === undefined) throw new EvertError("not_found", `the log has no file ${JSON.stringify(name)}`);
+    if (!(0 <= from && from <= to && to <= known.bytes)) {
+      throw new EvertError("invalid_argument", `bytes ${from} to ${to} are not in ${name}`, {
+        detail: `It has ${known.bytes}.`,
+      });
+    }
+    const { disk, directory } = this.#reader;
+    const file = await disk.open(joinPath(directory, name), "read");
+    try {
+      for (let at = from; at < to; ) {
+        const piece = new Uint8Array(Math.min(READ_BYTES, to - at));
+        if ((await readFully(file, piece, at)) < piece.length)
+          throw new EvertError("io_error", `${name} ends before byte ${to}`);
+        yield piece;
+        at += piece.length;
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
   // ---- the end ----
 
   close(): Promise<void> {
@@ -491,6 +525,10 @@ class FileLog implements Log, TopicSource {
     const placement = this.#space.place(meta.frameBytes, group.firstPosition);
     this.#writer.enqueue({ group, meta, placement, resolve: () => {}, reject: () => {} });
   }
+}
+
+function fileOf({ firstPosition, end, sealed }: SegmentExtent): LogFile {
+  return { name: sealed === null ? segmentName(firstPosition) : sealed.name, bytes: end };
 }
 
 function shuttingDown(): EvertError {

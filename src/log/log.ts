@@ -149,6 +149,20 @@ export interface ColumnRange {
   readonly max?: number | Uint8Array;
 }
 
+/** What a copy of the log consists of, as of one position. */
+export interface LogFiles {
+  /** The same in every file of a log, and of none other. */
+  readonly logId: number;
+  readonly position: Position;
+  /** Ascending; of each its first bytes, so many. Those of a name stay what they are; a file of frames grows and gives way to its sealed form. */
+  readonly files: readonly LogFile[];
+}
+
+export interface LogFile {
+  readonly name: string;
+  readonly bytes: number;
+}
+
 export interface SealingStats {
   /** Segments in sealed form. */
   readonly segments: number;
@@ -212,6 +226,10 @@ export interface Log {
   /** Resolves when no full segment waits to be sealed, or the last attempt has failed. */
   sealed(): Promise<void>;
   stats(): LogStats;
+  /** The files as they are now, up to the durable position. */
+  files(): LogFiles;
+  /** Bytes [from, to) of one of these files, in pieces. @throws EvertError not_found, also where it has given way to its sealed form */
+  readFile(name: string, from: number, to: number): AsyncIterable<Uint8Array>;
   /** Seals, writes and syncs what is open, then releases files and the directory lock. */
   close(): Promise<void>;
 }

@@ -278,6 +278,12 @@ export class SimulatedDisk implements Disk {
     await this.#settle();
   }
 
+  async removeTree(path: string): Promise<void> {
+    for (const entry of [...this.#entries.keys()]) if (entry.startsWith(`${path}/`)) await this.unlink(entry);
+    for (const directory of [...this.#directories])
+      if (directory === path || directory.startsWith(`${path}/`)) this.#directories.delete(directory);
+  }
+
   async syncDirectory(path: string): Promise<void> {
     await this.#begin("syncDirectory", path);
     this.#change(`sync directory ${path}`);

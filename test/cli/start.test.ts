@@ -1,4 +1,4 @@
-/** `evert start`, `dev` and `check`: the whole program, with the real engine. */
+/** `evert start`, `dev`, `check`, `backup` and `restore`: the whole program, with the real engine. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, open, readdir, rm, writeFile } from "node:fs/promises";
@@ -6,6 +6,7 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { open as openDatabase } from "../../src/engine/open.ts";
 import { Running, run as runProcess } from "./run.ts";
 
 let directory: string;
@@ -274,4 +275,43 @@ test("check verifies what was written, and names what is damaged", async () => {
     stdout: "",
     stderr: expect.stringContaining("log_damaged"),
   });
+}, 60_000);
+
+test("a backup of a running server, once more with what is new, and what is restored from it", async () => {
+  const server = launch("start");
+  const at = await url(server);
+  const sql = (text: string) => runProcess(["query", text], { url: at });
+  await sql("CREATE TABLE t (k int4 PRIMARY KEY); INSERT INTO t VALUES (1)");
+  const copy = join(directory, "copy");
+  expect(await runProcess(["backup", copy], { url: at })).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^position 2: 1 file, \S+ k?B, of which \S+ k?B are new\n$/),
+  });
+  await sql("INSERT INTO t VALUES (2)");
+  expect((await runProcess(["backup", copy], { url: at })).stdout).toMatch(/^position 3: 1 file/);
+  expect(await runProcess(["backup", data], { url: at })).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("directory_locked"),
+  });
+  server.process.kill("SIGTERM");
+  await server.done;
+  expect(await runProcess(["check", "--data", copy])).toMatchObject({ code: 0 });
+  expect(await runProcess(["restore", copy, "--data", data])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("has a log already"),
+  });
+  expect(await runProcess(["restore", copy, "--to", "soon"])).toMatchObject({ code: 2 });
+  for (const [to, rows] of [
+    ["3", 2],
+    ["2", 1],
+  ] as const) {
+    const restored = join(directory, `restored-${to}`);
+    expect(await runProcess(["restore", copy, "--data", restored, "--to", to])).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(new RegExp(`^position ${to}: .* every byte verified\n$`)),
+    });
+    const db = await openDatabase({ dir: restored });
+    expect((await db.sql("SELECT count(*) FROM t")).results[0]!.rowsText()).toEqual([[String(rows)]]);
+    await db.close();
+  }
 }, 60_000);

@@ -281,6 +281,14 @@ export class FakeEngine implements Engine {
     return { position: String(position) };
   }
 
+  readonly backupSource = {
+    files: async () => ({ logId: 1, position: Number(this.position), files: [{ name: "a.log", bytes: 3 }] }),
+    read: async function* (name: string, from: number, to: number) {
+      if (name !== "a.log") throw new EvertError("not_found", `there is no ${name}`);
+      yield Uint8Array.of(1, 2, 3).subarray(from, to);
+    },
+  };
+
   async transact(
     operations: readonly Operation[],
     options: AppendOptions = {},

@@ -4,6 +4,7 @@ import { matchedRoutes } from "hono/route";
 import { EvertError, toEvertError } from "../../base/errors.ts";
 import { headers } from "../../wire/http/messages.ts";
 import { errorAnswer, jsonAnswer } from "./answer.ts";
+import { backupRoutes } from "./backup.ts";
 import { catalogRoutes } from "./catalog.ts";
 import type { App, HttpEnv, RequestContext, ServerContext } from "./context.ts";
 import { copyRoutes } from "./copy.ts";
@@ -39,6 +40,7 @@ export function createApp(server: ServerContext, options: AppOptions): App {
   copyRoutes(app, server);
   recordRoutes(app, server);
   transactionRoutes(app, server);
+  backupRoutes(app, server);
   catalogRoutes(app, server);
   rowRoutes(app, server);
   subscribeRoutes(app, server);

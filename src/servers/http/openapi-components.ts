@@ -140,6 +140,11 @@ export const schemas = {
       additionalProperties: false,
     })),
   },
+  Backup: object({
+    logId: { type: "integer" },
+    position,
+    files: list(object({ name: string, bytes: { ...count, description: "Of it, the first so many." } })),
+  }),
   Expectation: {
     oneOf: [
       {
@@ -260,6 +265,9 @@ function query(name: string, description: string, schema: Json): Json {
 export const parameters = {
   topic: { name: "topic", in: "path", required: true, schema: string },
   view: { name: "view", in: "path", required: true, schema: string },
+  file: { name: "file", in: "path", required: true, schema: string },
+  fromByte: query("from", "The first byte.", { ...count, default: 0 }),
+  toByte: { ...query("to", "Behind the last byte.", count), required: true },
   key: {
     name: "key",
     in: "path",

@@ -188,6 +188,29 @@ const paths: Record<string, Json> = {
       },
     },
   },
+  "/v1/backup": {
+    get: {
+      operationId: "backup",
+      summary: "The log's files as of one position, for a copy of it",
+      tags: ["operations"],
+      responses: { 200: ok("The files.", json(ref("Backup"))), ...fails("400", "403", "503") },
+    },
+  },
+  "/v1/backup/{file}": {
+    parameters: [parameter("file")],
+    get: {
+      operationId: "readBackupFile",
+      summary: "Bytes of one of the log's files",
+      tags: ["operations"],
+      parameters: [parameter("fromByte"), parameter("toByte")],
+      responses: {
+        200: ok("The bytes.", {
+          "application/octet-stream": { schema: { type: "string", format: "binary" } },
+        }),
+        ...fails("400", "403", "404", "503"),
+      },
+    },
+  },
   "/v1/views": {
     get: {
       operationId: "listViews",

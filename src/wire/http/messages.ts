@@ -12,6 +12,7 @@ export const contentTypes = {
   ndjson: "application/x-ndjson",
   eventStream: "text/event-stream",
   arrow: "application/vnd.apache.arrow.stream",
+  bytes: "application/octet-stream",
 } as const;
 
 export const headers = {
@@ -130,6 +131,13 @@ export interface ChunkedErrorMessage extends ErrorMessage {
 /** DELETE /v1/topics/{topic}/records/{key}, POST /v1/transactions, DELETE /v1/views/{view} */
 export interface PositionAnswer {
   readonly position: string;
+}
+
+/** GET /v1/backup: the log's files at this position; of each the first so many bytes. */
+export interface BackupAnswer {
+  readonly logId: number;
+  readonly position: string;
+  readonly files: readonly { readonly name: string; readonly bytes: number }[];
 }
 
 /** One line of GET /v1/topics/{topic}/records. */

@@ -73,6 +73,10 @@ export class HeldLog implements Disk {
     return this.#disk.unlink(path);
   }
 
+  removeTree(path: string): Promise<void> {
+    return this.#disk.removeTree(path);
+  }
+
   syncDirectory(path: string): Promise<void> {
     return this.#disk.syncDirectory(path);
   }

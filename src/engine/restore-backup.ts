@@ -1,0 +1,296 @@
+/**
+ * From a backup to a data directory, whole or as it was at an earlier position or time.
+ *
+ * Everything is made in DATA/restoring and verified there, every byte; then its files move to DATA/log, the newest first: while they do, the first segment is missing, and a
+ * server refuses to start. What a restore that did not end has left is written over by the next.
+ *
+ * As it was earlier: the copy is opened as a log, and its commits are appended, one by one, to a new one that is told their times, up to the last one wanted. Positions, offsets,
+ * times and idempotency keys are the same; the log is another by its id.
+ */
+import { assert } from "../base/assert.ts";
+import { type Clock, systemClock } from "../base/clock.ts";
+import { type Disk, joinPath, readFully, writeFully } from "../base/disk.ts";
+import { EvertError } from "../base/errors.ts";
+import type { Batch } from "../batch/batch.ts";
+import { sliceBatch } from "../batch/column.ts";
+import { type BackupManifest, readManifest } from "../log/backup.ts";
+import { checkLog } from "../log/check.ts";
+import { openLog } from "../log/file-log.ts";
+import { LOG_DIRECTORY, lockDirectory } from "../log/lock.ts";
+import type { CommitInfo, Group, Log } from "../log/log.ts";
+import { CATALOG_ENTRY, CATALOG_TOPIC, SINK_ENTRY, TICK_ENTRY, type TopicEntry } from "./catalog.ts";
+import { catalogEvents } from "./core.ts";
+
+const RESTORING = "restoring";
+const COPY_BYTES = 1 << 20;
+/** There while files move. */
+const MOVING = "moving";
+const POSITION_DIGITS = 20;
+/** What a commit takes beside its columns, at most about. */
+const COMMIT_BYTES = 4096;
+
+/** The last commit wanted: at this position, or the last of this time (microseconds since 1970). */
+export type RestoreTo = { readonly position: number } | { readonly timeUs: number };
+
+export interface RestoreOptions {
+  readonly backup: string;
+  /** The data directory that is made. */
+  readonly directory: string;
+  readonly disk: Disk;
+  readonly to?: RestoreTo | undefined;
+  /** Told how much is done: bytes copied; then, with `to`, positions appended. */
+  readonly onProgress?: ((done: number, total: number, unit: "bytes" | "rows") => void) | undefined;
+}
+
+export interface RestoreReport {
+  readonly position: number;
+  readonly bytes: number;
+}
+
+/** @throws EvertError not_found: no backup; invalid_request: the data directory has a log, or the position is not in the backup; log_damaged */
+export async function restoreBackup(options: RestoreOptions): Promise<RestoreReport> {
+  const { backup, directory, disk, to } = options;
+  const manifest = await readManifest(disk, backup);
+  if (manifest === null) {
+    throw new EvertError("not_found", `${backup} is no backup`, { hint: "evert backup makes one." });
+  }
+  if (to !== undefined && "position" in to && to.position > manifest.position) {
+    throw new EvertError("invalid_request", `the backup ends at position ${manifest.position}`, {
+      detail: `It was taken at ${manifest.takenAt}.`,
+    });
+  }
+  const restoring = joinPath(directory, RESTORING);
+  await disk.makeDirectory(joinPath(directory, LOG_DIRECTORY));
+  const lock = await lockDirectory(disk, directory);
+  try {
+    await refuseLog(disk, directory, manifest);
+    const copy = joinPath(restoring, "copy");
+    const made = to === undefined ? copy : joinPath(restoring, "made");
+    for (const part of new Set([copy, made])) await empty(disk, part);
+    await copyFiles(options, manifest, joinPath(copy, LOG_DIRECTORY));
+    let report = await checkSound(disk, copy);
+    if (to !== undefined) {
+      await appendAnew(options, manifest, copy, made, to);
+      report = await checkSound(disk, made);
+    }
+    await moveAll(disk, made, directory);
+    return report;
+  } finally {
+    await lock.release();
+  }
+}
+
+/** What an earlier restore has begun to move goes. @throws EvertError where there is a log */
+async function refuseLog(disk: Disk, directory: string, { files }: BackupManifest): Promise<void> {
+  const log = joinPath(directory, LOG_DIRECTORY);
+  const names = await disk.list(log);
+  // The oldest file comes last.
+  const isBegun = await exists(disk, joinPath(joinPath(directory, RESTORING), MOVING));
+  const first = files[0]?.name.slice(0, POSITION_DIGITS) ?? "";
+  if (names.some((name) => !isBegun || name.startsWith(first))) {
+    throw new EvertError("invalid_request", `${directory} has a log already`, {
+      hint: "Restore into a directory that is not there, or empty: nothing is written over.",
+    });
+  }
+  for (const name of names) await disk.unlink(joinPath(log, name));
+}
+
+async function exists(disk: Disk, path: string): Promise<boolean> {
+  try {
+    await (await disk.open(path, "read")).close();
+    return true;
+  } catch (error) {
+    if (error instanceof EvertError && error.code === "not_found") return false;
+    throw error;
+  }
+}
+
+/** A data directory without a log in it. */
+async function empty(disk: Disk, directory: string): Promise<void> {
+  const log = joinPath(directory, LOG_DIRECTORY);
+  await disk.makeDirectory(log);
+  for (const name of await disk.list(log)) await disk.unlink(joinPath(log, name));
+}
+
+async function copyFiles(
+  { backup, disk, onProgress }: RestoreOptions,
+  { files }: BackupManifest,
+  into: string,
+): Promise<void> {
+  const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
+  let done = 0;
+  const piece = new Uint8Array(COPY_BYTES);
+  for (const { name, bytes } of files) {
+    const source = await disk.open(joinPath(joinPath(backup, LOG_DIRECTORY), name), "read");
+    const target = await disk.open(joinPath(into, name), "write");
+    try {
+      for (let at = 0; at < bytes; ) {
+        const part = piece.subarray(0, Math.min(piece.length, bytes - at));
+        if ((await readFully(source, part, at)) < part.length) {
+          throw new EvertError("log_damaged", `${name} of the backup is too short`, {
+            detail: `${backup} names ${bytes} bytes of it.`,
+          });
+        }
+        await writeFully(target, part, at);
+        at += part.length;
+        done += part.length;
+        onProgress?.(done, total, "bytes");
+      }
+      await target.datasync();
+    } finally {
+      await source.close();
+      await target.close();
+    }
+  }
+  await disk.syncDirectory(into);
+}
+
+/** @throws EvertError log_damaged */
+async function checkSound(disk: Disk, directory: string): Promise<RestoreReport> {
+  const { damages, tornTail, lastPosition, bytes } = await checkLog(directory, disk);
+  const damage =
+    damages[0] ?? (tornTail === null ? undefined : { ...tornTail, reason: "a frame is not whole" });
+  if (damage === undefined) return { position: lastPosition, bytes };
+  throw new EvertError("log_damaged", "the backup is damaged", {
+    detail: `${damage.segment} at byte ${damage.byteOffset}: ${damage.reason}`,
+    hint: "evert check --data BACKUP lists all that is damaged. Nothing has been restored.",
+  });
+}
+
+/** Appends the commits of the log in `from` to a new one in `into`, up to the last wanted. */
+async function appendAnew(
+  { disk, onProgress }: RestoreOptions,
+  manifest: BackupManifest,
+  from: string,
+  into: string,
+  to: RestoreTo,
+): Promise<void> {
+  const clock = new ToldClock();
+  const old = await openLog({ directory: from, disk, clock: systemClock });
+  try {
+    const made = await openLog({ directory: into, disk, clock });
+    try {
+      await registerTopics(old, made);
+      const last = "position" in to ? to.position : manifest.position;
+      const timeUs = "timeUs" in to ? to.timeUs : Number.POSITIVE_INFINITY;
+      for await (const group of old.read({ from: 1, to: last })) {
+        const appended = await appendGroup(made, clock, group, last, timeUs);
+        onProgress?.(made.lastPosition, last, "rows");
+        if (!appended) break;
+      }
+    } finally {
+      await made.close();
+    }
+  } finally {
+    await old.close();
+  }
+}
+
+/** All that have ever been: the log keeps the records of those that were dropped. */
+async function registerTopics(...logs: readonly Log[]): Promise<void> {
+  const register = ({ id, schemaVersion, schema, key }: TopicEntry): void => {
+    const topic = { topicId: id, schemaVersion, schema, ...(key === null ? {} : { keyColumns: key }) };
+    for (const log of logs) log.registerTopic(topic);
+  };
+  for (const entry of [CATALOG_ENTRY, TICK_ENTRY, SINK_ENTRY]) register(entry);
+  const [log] = logs as readonly [Log];
+  for await (const group of log.read({ from: 1, topics: new Set([CATALOG_TOPIC]) })) {
+    for (const batch of group.batches) {
+      for (const event of catalogEvents(batch))
+        if (event.event === "create" && event.entry.kind === "topic") register(event.entry);
+    }
+  }
+}
+
+/** False: a commit was not wanted any more. */
+async function appendGroup(
+  log: Log,
+  clock: ToldClock,
+  { commits, batches }: Group,
+  last: number,
+  timeUs: number,
+): Promise<boolean> {
+  /** By batch: which of its commits is next, and its first row. */
+  const at = batches.map(() => ({ commit: 0, row: 0 }));
+  for (const [c, commit] of commits.entries()) {
+    if (commit.position > last || commit.timeUs > timeUs) return false;
+    const parts: { topicId: number; rows: Batch; ops: Uint8Array | null }[] = [];
+    batches.forEach(({ topicId, batch, ops, commitIndexes, commitEnds }, b) => {
+      const place = at[b]!;
+      if (commitIndexes[place.commit] !== c) return;
+      const end = commitEnds[place.commit]!;
+      parts.push({
+        topicId,
+        rows: sliceBatch(batch, place.row, end),
+        ops: ops?.slice(place.row, end) ?? null,
+      });
+      at[b] = { commit: place.commit + 1, row: end };
+    });
+    assert(commit.position === log.lastPosition + 1, "commits are appended in their order");
+    clock.us = commit.timeUs;
+    await appendCommit(log, commit, parts);
+  }
+  return true;
+}
+
+async function appendCommit(
+  log: Log,
+  { idempotencyKey, requestDigest }: CommitInfo,
+  parts: readonly { readonly topicId: number; readonly rows: Batch; readonly ops: Uint8Array | null }[],
+): Promise<void> {
+  for (let bytes = COMMIT_BYTES + parts.reduce((sum, { rows }) => sum + bytesOf(rows), 0); ; bytes *= 2) {
+    for (let wait = log.room(bytes); wait !== null; wait = log.room(bytes)) await wait;
+    const draft = log.begin({ idempotencyKey, requestDigest });
+    try {
+      for (const { topicId, rows, ops } of parts) draft.appendBatch(topicId, rows, ops);
+    } catch (error) {
+      draft.rollback();
+      throw error;
+    }
+    try {
+      // A failure of the disk is met by the next, or by close().
+      draft.commit().durable.catch(() => {});
+      return;
+    } catch (error) {
+      if (!(error instanceof EvertError) || error.code !== "too_many_requests") throw error;
+    }
+  }
+}
+
+function bytesOf({ columns }: Batch): number {
+  let bytes = 0;
+  for (const column of columns) {
+    bytes += (column.validity?.length ?? 0) + 8;
+    bytes +=
+      column.kind === "utf8" ? column.offsets.byteLength + column.data.length : column.values.byteLength;
+  }
+  return bytes;
+}
+
+/** The newest first: without its first file a log is not opened. */
+async function moveAll(disk: Disk, made: string, directory: string): Promise<void> {
+  const [from, into] = [joinPath(made, LOG_DIRECTORY), joinPath(directory, LOG_DIRECTORY)];
+  const restoring = joinPath(directory, RESTORING);
+  const marker = joinPath(restoring, MOVING);
+  await (await disk.open(marker, "write")).close();
+  await disk.syncDirectory(restoring);
+  for (const name of (await disk.list(from)).reverse()) {
+    await disk.rename(joinPath(from, name), joinPath(into, name));
+    await disk.syncDirectory(into);
+  }
+  await disk.removeTree(restoring);
+  await disk.syncDirectory(directory);
+}
+
+/** Says the time that a commit had. */
+class ToldClock implements Clock {
+  us = 0;
+
+  wallUs(): number {
+    return this.us;
+  }
+
+  monotonicUs(): number {
+    return this.us;
+  }
+}

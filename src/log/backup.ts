@@ -1,0 +1,284 @@
+/**
+ * A copy of a log, of one position, in a directory of its own: while the log is written to, and again later, when only what is new is copied.
+ *
+ *   DIR/log/...        files of the log, as docs/LOG-FORMAT.md describes them
+ *   DIR/backup.json    what of them belongs to the copy: { format, logId, position, takenAt, files: [{ name, bytes }] }
+ *
+ * 1. The source says which files there are, and how much of each is durable: that is one position.
+ * 2. A sealed segment is copied under another name, verified, every byte, and given its name. Of a segment of frames what the copy has already stays;
+ *    the rest is written behind it, and its frames are verified. Where a file has given way to its sealed form meanwhile, the source is asked anew.
+ * 3. backup.json is replaced, atomically; then files go that it no longer names.
+ *
+ * So until the new copy is whole, backup.json names the one before, and all that it names is there.
+ */
+import { encodeUtf8 } from "../base/bytes.ts";
+import { type Disk, type DiskFile, joinPath, readFully, writeFully } from "../base/disk.ts";
+import { EvertError } from "../base/errors.ts";
+import { LOG_DIRECTORY, lockDirectory } from "./lock.ts";
+import type { LogFile, LogFiles } from "./log.ts";
+import { Scanner } from "./scanner.ts";
+import { openIfSound } from "./sealed/verify.ts";
+
+export const BACKUP_FILE = "backup.json";
+const NEW_BACKUP_FILE = "backup.json.new";
+const FORMAT = 1;
+const NAME = /^(\d{20})\.(log|sealed)$/;
+/** A file that is being copied. */
+const COPYING_NAME = "copying";
+const MANIFEST_BYTES_MAX = 1 << 28;
+/** How often the source is asked anew because a file has given way to its sealed form. */
+const ROUNDS_MAX = 1_000;
+
+/** A log that is copied, here or elsewhere. */
+export interface BackupSource {
+  files(): Promise<LogFiles>;
+  /** @throws EvertError not_found where the file has given way to its sealed form */
+  read(name: string, from: number, to: number): AsyncIterable<Uint8Array>;
+}
+
+export interface BackupOptions {
+  readonly source: BackupSource;
+  /** Made if it is not there; otherwise empty, or an earlier backup of the same log. */
+  readonly directory: string;
+  readonly disk: Disk;
+  /** When it is taken, in milliseconds since 1970. */
+  readonly now: number;
+  /** Told how many bytes have been copied, and of how many. */
+  readonly onProgress?: ((copied: number, total: number) => void) | undefined;
+}
+
+export interface BackupReport {
+  readonly position: number;
+  readonly files: number;
+  readonly bytes: number;
+  /** Of them, those that were not there before. */
+  readonly copied: number;
+}
+
+export interface BackupManifest extends LogFiles {
+  /** ISO 8601. */
+  readonly takenAt: string;
+}
+
+/** @throws EvertError what the source throws; log_damaged: what came is not as it was written; the copy before stays as it was. */
+export async function backupLog(options: BackupOptions): Promise<BackupReport> {
+  const { disk, directory } = options;
+  await disk.makeDirectory(joinPath(directory, LOG_DIRECTORY));
+  const lock = await lockDirectory(disk, directory);
+  try {
+    return await new Backup(options).run();
+  } finally {
+    await lock.release();
+  }
+}
+
+class Backup {
+  readonly #source: BackupSource;
+  readonly #disk: Disk;
+  readonly #directory: string;
+  readonly #logDirectory: string;
+  readonly #options: BackupOptions;
+  /** Sound bytes of the copy's files. */
+  readonly #sound = new Map<string, number>();
+  #logId: number | null = null;
+  #copied = 0;
+  #total = 0;
+
+  constructor(options: BackupOptions) {
+    this.#options = options;
+    this.#source = options.source;
+    this.#disk = options.disk;
+    this.#directory = options.directory;
+    this.#logDirectory = joinPath(options.directory, LOG_DIRECTORY);
+  }
+
+  async run(): Promise<BackupReport> {
+    await this.#begin(await this.#source.files());
+    for (let round = 0; ; round++) {
+      const wanted = await this.#source.files();
+      this.#checkLog(wanted);
+      if ((await this.#copyAll(wanted)) || round === ROUNDS_MAX) return this.#finish(wanted);
+    }
+  }
+
+  /** Finds what the copy has. @throws EvertError where the directory holds something else */
+  async #begin(wanted: LogFiles): Promise<void> {
+    const before = await readManifest(this.#disk, this.#directory);
+    if (before === null) {
+      if ((await this.#disk.list(this.#logDirectory)).length > 0) {
+        throw new EvertError("invalid_request", `${this.#directory} holds a log and is no backup`, {
+          hint: "Back up into an empty directory, or into an earlier backup of the same log.",
+        });
+      }
+      // From now on it is one: what a crash leaves here may be written over.
+      await this.#writeManifest({ ...wanted, position: 0, files: [] });
+    }
+    this.#logId = (before ?? wanted).logId;
+    for (const { name, bytes } of before?.files ?? []) this.#sound.set(name, bytes);
+  }
+
+  #checkLog({ logId }: LogFiles): void {
+    if (logId === this.#logId) return;
+    throw new EvertError("invalid_request", `${this.#directory} is a backup of another log`, {
+      detail: "A log made anew is another one, also where it has the same topics.",
+      hint: "Back up into another directory.",
+    });
+  }
+
+  /** False: the source has to be asked anew. */
+  async #copyAll({ files }: LogFiles): Promise<boolean> {
+    const missing = files.filter(({ name, bytes }) => (this.#sound.get(name) ?? 0) < bytes);
+    this.#total = this.#copied;
+    for (const { name, bytes } of missing) this.#total += bytes - (this.#sound.get(name) ?? 0);
+    this.#options.onProgress?.(this.#copied, this.#total);
+    for (const file of missing) {
+      try {
+        await this.#copy(file);
+      } catch (error) {
+        if (error instanceof EvertError && error.code === "not_found") return false;
+        throw error;
+      }
+    }
+    return true;
+  }
+
+  async #copy(file: LogFile): Promise<void> {
+    const [, first, form] = NAME.exec(file.name) ?? [];
+    if (first === undefined)
+      throw new EvertError("log_damaged", `${JSON.stringify(file.name)} is no file of a log`);
+    if (form === "sealed") await this.#copySealed(file, Number(first));
+    else await this.#copyFrames(file);
+    this.#sound.set(file.name, file.bytes);
+  }
+
+  async #copySealed({ name, bytes }: LogFile, firstPosition: number): Promise<void> {
+    const path = joinPath(this.#logDirectory, COPYING_NAME);
+    const file = await this.#disk.open(path, "write");
+    try {
+      await file.truncate(0);
+      await this.#fill(file, name, 0, bytes);
+    } finally {
+      await file.close();
+    }
+    const segment = await openIfSound(this.#disk, path, firstPosition);
+    if (segment === null || segment.logId !== this.#logId) throw notAsWritten(name);
+    await this.#disk.rename(path, joinPath(this.#logDirectory, name));
+  }
+
+  async #copyFrames({ name, bytes }: LogFile): Promise<void> {
+    const from = this.#sound.get(name) ?? 0;
+    const file = await this.#disk.open(joinPath(this.#logDirectory, name), "write");
+    try {
+      await file.truncate(from);
+      await this.#fill(file, name, from, bytes);
+      const scanner = new Scanner(file, from, bytes, true);
+      while (scanner.at < bytes) {
+        const found = await scanner.next();
+        if (found.kind !== "frame" || found.header.logId !== this.#logId) throw notAsWritten(name);
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #fill(file: DiskFile, name: string, from: number, to: number): Promise<void> {
+    let at = from;
+    for await (const piece of this.#source.read(name, from, to)) {
+      if (at + piece.length > to) throw notAsWritten(name);
+      await writeFully(file, piece, at);
+      at += piece.length;
+      this.#copied += piece.length;
+      this.#options.onProgress?.(this.#copied, this.#total);
+    }
+    if (at < to) throw new EvertError("connection_failed", `${name} ended ${to - at} bytes too early`);
+    await file.datasync();
+  }
+
+  async #finish(wanted: LogFiles): Promise<BackupReport> {
+    await this.#disk.syncDirectory(this.#logDirectory);
+    await this.#writeManifest(wanted);
+    const named = new Set(wanted.files.map(({ name }) => name));
+    for (const name of await this.#disk.list(this.#logDirectory))
+      if (!named.has(name)) await this.#disk.unlink(joinPath(this.#logDirectory, name));
+    return {
+      position: wanted.position,
+      files: wanted.files.length,
+      bytes: wanted.files.reduce((sum, { bytes }) => sum + bytes, 0),
+      copied: this.#copied,
+    };
+  }
+
+  async #writeManifest({ logId, position, files }: LogFiles): Promise<void> {
+    const takenAt = new Date(this.#options.now).toISOString();
+    const manifest = { format: FORMAT, logId, position, takenAt, files };
+    const path = joinPath(this.#directory, NEW_BACKUP_FILE);
+    const file = await this.#disk.open(path, "write");
+    try {
+      const bytes = encodeUtf8(`${JSON.stringify(manifest, null, 1)}\n`);
+      await file.truncate(0);
+      await writeFully(file, bytes, 0);
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+    await this.#disk.rename(path, joinPath(this.#directory, BACKUP_FILE));
+    await this.#disk.syncDirectory(this.#directory);
+  }
+}
+
+/** What belongs to a backup; null: the directory is none. @throws EvertError log_damaged, format_unsupported */
+export async function readManifest(disk: Disk, directory: string): Promise<BackupManifest | null> {
+  let file: DiskFile;
+  try {
+    file = await disk.open(joinPath(directory, BACKUP_FILE), "read");
+  } catch (error) {
+    if (error instanceof EvertError && error.code === "not_found") return null;
+    throw error;
+  }
+  try {
+    const size = await file.size();
+    if (size > MANIFEST_BYTES_MAX) throw unreadable(directory);
+    const bytes = new Uint8Array(size);
+    await readFully(file, bytes, 0);
+    return manifestOf(bytes, directory);
+  } finally {
+    await file.close();
+  }
+}
+
+function manifestOf(bytes: Uint8Array, directory: string): BackupManifest {
+  let manifest: Partial<BackupManifest> & { format?: unknown };
+  try {
+    manifest = JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    throw unreadable(directory);
+  }
+  const { format, logId, position, takenAt, files } = manifest ?? {};
+  if (format !== FORMAT && typeof format === "number") {
+    throw new EvertError("format_unsupported", `${directory} is a backup of format ${format}`, {
+      hint: "Use the version of Evert that made it, or a later one.",
+    });
+  }
+  const isWhole =
+    format === FORMAT &&
+    Number.isSafeInteger(logId) &&
+    Number.isSafeInteger(position) &&
+    typeof takenAt === "string" &&
+    Array.isArray(files) &&
+    files.every(({ name, bytes }) => NAME.test(name) && Number.isSafeInteger(bytes) && bytes >= 0);
+  if (!isWhole) throw unreadable(directory);
+  return manifest as BackupManifest;
+}
+
+function unreadable(directory: string): EvertError {
+  return new EvertError("log_damaged", `${BACKUP_FILE} of ${directory} is not as it was written`, {
+    detail: "It says which files belong to the backup, and how much of each.",
+  });
+}
+
+function notAsWritten(name: string): EvertError {
+  return new EvertError("log_damaged", `what came of ${name} is not as it was written`, {
+    detail: "Its checksums do not match. The backup is as it was before.",
+    hint: "Try again; then have evert check look at the log itself.",
+  });
+}

@@ -13,6 +13,11 @@ export function textsDownTo(plan: Plan, base: Plan): string[] {
   return texts;
 }
 
+/** The same, and that of the base, which is part of the loop. */
+export function textsWith(plan: Plan, base: Plan): string[] {
+  return [...textsDownTo(plan, base), nodeText(base)];
+}
+
 /** The plan's text goes to the operator that computes it, not to the one that picks its columns. A shared one keeps the text it has. */
 export function noteAbout(node: Node, plan: Plan): void {
   if (plan.kind === "source" || plan.kind === "values" || plan.kind === "filter" || plan.kind === "project")

@@ -1,14 +1,35 @@
 /** Joins: on equal keys, both inputs stored; as of each record's commit, where the left side passes by and the right side's changes do. */
-import type { AsOfJoinPlan, JoinPlan } from "../plan/plan.ts";
+import { isFallible, mayHang, mayTakeLong } from "../plan/inspect.ts";
+import type { AsOfJoinPlan, JoinPlan, Plan } from "../plan/plan.ts";
 import { checkAsOfJoin } from "../plan/refused.ts";
 import { type CompileContext, distinctOf, fromRows } from "./compile-context.ts";
 import { identityOf } from "./identity.ts";
 import type { Node } from "./node.ts";
 import { AsOfJoin } from "./operators/as-of-join.ts";
-import { Join } from "./operators/join.ts";
+import { Join, type PairStages } from "./operators/join.ts";
 import type { JoinOutput } from "./operators/join-code.ts";
+import { type Stage, someExpr } from "./operators/linear.ts";
 
-export function joinNode(compiler: CompileContext, plan: JoinPlan, columns: readonly number[]): Node {
+/** Filters and projections over a join, as part of it. */
+export interface StagedJoin {
+  readonly identity: string;
+  /** Over the join's columns that are asked for, in their order. */
+  readonly stages: PairStages;
+}
+
+/** Whether the loop that takes the join's rows may be part of the join: it lets some rows pass only, and none can fail or hold it up. */
+export function takesStages(plan: Plan, stages: readonly Stage[]): plan is JoinPlan {
+  const [first] = stages;
+  if (plan.kind !== "join" || plan.type !== "inner" || first?.kind !== "filter") return false;
+  return !someExpr(stages, (expr) => isFallible(expr) || mayHang(expr) || mayTakeLong(expr));
+}
+
+export function joinNode(
+  compiler: CompileContext,
+  plan: JoinPlan,
+  columns: readonly number[],
+  staged: StagedJoin | null = null,
+): Node {
   const { type } = plan;
   const width = plan.left.schema.fields.length;
   const left = compiler.stored(plan.left, [...columns.filter((c) => c < width), ...plan.leftKeys]);
@@ -16,7 +37,8 @@ export function joinNode(compiler: CompileContext, plan: JoinPlan, columns: read
     ...columns.filter((c) => c >= width).map((c) => c - width),
     ...plan.rightKeys,
   ]);
-  const identity = `join of ${left.node.identity} and ${right.node.identity}: ${identityOf(plan)} [${columns}]`;
+  const joined = `join of ${left.node.identity} and ${right.node.identity}: ${identityOf(plan)} [${columns}]`;
+  const identity = staged === null ? joined : `${joined} ${staged.identity}`;
   return compiler.node(identity, () => {
     const outputs = columns.map(
       (c): JoinOutput =>
@@ -26,7 +48,7 @@ export function joinNode(compiler: CompileContext, plan: JoinPlan, columns: read
     );
     const l = { node: left.node, keys: plan.leftKeys.map((k) => left.columns[k]!) };
     const r = { node: right.node, keys: plan.rightKeys.map((k) => right.columns[k]!) };
-    return new Join(identity, type, l, r, plan.nullSafe, outputs);
+    return new Join(identity, type, l, r, plan.nullSafe, outputs, staged?.stages ?? null);
   });
 }
 

@@ -33,11 +33,11 @@ import type {
 } from "../plan/plan.ts";
 import { addReads, columnsRead, type Reads } from "../plan/reads.ts";
 import type { Dictionary } from "../state/dictionary.ts";
-import { noteAbout, textsDownTo } from "./about.ts";
+import { noteAbout, textsDownTo, textsWith } from "./about.ts";
 import { allOf, type CompileContext, distinctOf, fromRows, type Stored, whole } from "./compile-context.ts";
 import { mapFunctionNode, seriesNode, tableFunctionNode } from "./compile-functions.ts";
 import { aggregateNode } from "./compile-group.ts";
-import { asOfJoinNode, joinNode } from "./compile-join.ts";
+import { asOfJoinNode, joinNode, takesStages } from "./compile-join.ts";
 import { temporalNode } from "./compile-temporal.ts";
 import { firstRow, topKNode } from "./compile-top.ts";
 import { isFallibleWindow, windowNode } from "./compile-window.ts";
@@ -240,8 +240,14 @@ export class Compiler implements CompileContext {
   ): Node {
     const live = liveColumns(all, columns);
     const wanted = [...live[0]!].sort((a, b) => a - b);
-    const input = base(at, wanted);
     const moved = moveFirst(all, columns, (c) => wanted.indexOf(c));
+    if (takesStages(at, all)) {
+      const identity = `through ${identityOf(plan)} ${name} [${columns}]`;
+      const join = joinNode(this, at, wanted, { identity, stages: moved });
+      if (join.about.length === 0) join.about = textsWith(plan, at);
+      return join;
+    }
+    const input = base(at, wanted);
     const identity = `linear of ${input.identity}: ${identityOf(plan)} ${name} [${columns}]`;
     return this.#node(identity, () => {
       const fields = at.schema.fields;

@@ -6,6 +6,11 @@
  */
 import { assert } from "../../base/assert.ts";
 
+export interface Fragment {
+  readonly lines: readonly string[];
+  readonly parameters: ReadonlyMap<string, unknown>;
+}
+
 export class CodeWriter {
   #lines: string[] = [];
   #depth = 1;
@@ -88,6 +93,12 @@ export class CodeWriter {
   /** The function written so far, as it will be compiled. */
   source(name: string, parameters: readonly string[]): string {
     return `function ${name}(${parameters.join(", ")}) {\n${this.#lines.join("\n")}\n}`;
+  }
+
+  /** The lines so far, to stand within another function's, and what that one must be given. */
+  fragment(): Fragment {
+    assert(this.#known.length === 1, "every block of a fragment is closed");
+    return { lines: this.#lines, parameters: this.#parameters };
   }
 
   /** Compiles it. The only place where code is made from text. */

@@ -6,7 +6,7 @@ import { assert } from "../../base/assert.ts";
 import { carrierOf, isSmallNumeric, type SqlType } from "../../batch/types.ts";
 import type { ConstExpr, Datum } from "../../plan/expression.ts";
 import { type Dictionary, WIDE } from "../../state/dictionary.ts";
-import { CodeWriter } from "./code-writer.ts";
+import { CodeWriter, type Fragment } from "./code-writer.ts";
 import { Decimal, decimalFromText, FINITE, magnitude, powerOfTen, ZERO } from "./decimal.ts";
 import { fault, type ScalarError } from "./errors.ts";
 import {
@@ -54,7 +54,7 @@ export interface Kernel<F> {
 }
 
 /** What keeps references of the dictionary for generated code. */
-interface Disposable {
+export interface Disposable {
   dispose(): void;
 }
 
@@ -87,17 +87,22 @@ export class OperandWriter {
 
   /** Compiles the function written so far; its name and parameters are the caller's. */
   finish<F>(name: string, parameters: readonly string[]): Kernel<F> {
-    const { run, source } = this.writer.compile<F>(name, parameters);
+    return { ...this.writer.compile<F>(name, parameters), dispose: this.#givingBack() };
+  }
+
+  /** What was written so far, for a function that the caller puts together. */
+  fragment(): Fragment & Disposable {
+    return { ...this.writer.fragment(), dispose: this.#givingBack() };
+  }
+
+  /** Gives back what the code written so far keeps. */
+  #givingBack(): () => void {
     const { dictionary } = this.runtime;
     const retained = this.#retained.splice(0);
     const held = this.#held.splice(0);
-    return {
-      run,
-      source,
-      dispose: () => {
-        for (const id of retained.splice(0)) dictionary.release(id);
-        for (const object of held.splice(0)) object.dispose();
-      },
+    return () => {
+      for (const id of retained.splice(0)) dictionary.release(id);
+      for (const object of held.splice(0)) object.dispose();
     };
   }
 

@@ -4,6 +4,8 @@ import type { RowLayout } from "../../state/layout.ts";
 import { maskArguments } from "../../state/null-masks.ts";
 import { LIVE } from "../../state/store.ts";
 import { CHUNK_ROWS } from "../chunk.ts";
+import type { TypedColumn } from "../js-rows.ts";
+import type { RowReader } from "../kernels/compiler.ts";
 import { changeFunction } from "./change-code.ts";
 import { readers } from "./row-code.ts";
 import { LARGE } from "./touch-code.ts";
@@ -37,6 +39,8 @@ export interface JoinShape {
   /** By key: whether null meets null. */
   readonly nullSafe: readonly boolean[];
   readonly outputs: readonly JoinOutput[];
+  /** What a pair of rows goes through before it comes out (pairReader, stageFragment), in the block `pair`; null: nothing. */
+  readonly stages: { readonly lines: readonly string[]; readonly columns: readonly TypedColumn[] } | null;
 }
 
 /** Rows looked at in one pass: one that finds nothing ends, too, before the event loop has waited long. */
@@ -83,8 +87,7 @@ export function passSource(shape: JoinShape, side: SideName): string {
         const ${P.b} = m * ${shape[probed].layout.strideWords};
         if (${visible(shape, probed, "epoch")}) {
           if (o === ${CHUNK_ROWS}) { delta.index = i; state.match = m; state.matched = matched; out.length = o; return true; }
-          ${writeBoth(shape)}
-          W[o++] = ${product(["w", weight(shape, probed)])};
+          ${writePair(shape, product(["w", weight(shape, probed)]))}
           ${padded ? "matched = true;" : ""}
           ${shape[probed].index.unique ? "m = -1; break;" : ""}
         }
@@ -231,7 +234,7 @@ function nullKey(shape: JoinShape, side: SideName, then: string): string {
   return `if (${tests.join(" || ")}) ${then}`;
 }
 
-function sideReaders(shape: JoinShape, side: SideName) {
+function sideReaders(shape: Pick<JoinShape, SideName>, side: SideName) {
   return readers(shape[side].layout, names[side].I, names[side].F);
 }
 
@@ -246,14 +249,44 @@ function product(factors: readonly (string | null)[]): string {
 }
 
 function declareOutputs(shape: JoinShape): string {
-  const lines = shape.outputs.map((output, i) => {
-    return `const o${i} = out.columns[${i}]${outputNullable(shape, output) ? `, z${i} = out.nulls[${i}]` : ""};`;
-  });
+  const nullable =
+    shape.stages?.columns.map((column) => column.nullable) ??
+    shape.outputs.map((output) => outputNullable(shape, output));
+  const lines = nullable.map(
+    (isNullable, i) => `const o${i} = out.columns[${i}]${isNullable ? `, z${i} = out.nulls[${i}]` : ""};`,
+  );
   return ["const W = out.weights;", ...lines].join(" ");
 }
 
 function outputNullable(shape: JoinShape, { side, column }: JoinOutput): boolean {
   return shape[side].layout.columns[column]!.nullable || shape.pads[other(side)];
+}
+
+/** The columns of a pair of rows, for stages. REQUIRES an inner join. */
+export function pairReader(
+  shape: Pick<JoinShape, SideName | "outputs">,
+  columns: readonly TypedColumn[],
+): RowReader {
+  const readersOf = { left: sideReaders(shape, "left"), right: sideReaders(shape, "right") };
+  return {
+    types: columns.map((c) => c.type),
+    value(c) {
+      const { side, column } = shape.outputs[c]!;
+      return readersOf[side].read(column, names[side].b);
+    },
+    isNull(c) {
+      const { side, column } = shape.outputs[c]!;
+      return columns[c]!.nullable ? `(${readersOf[side].isNull(column, names[side].b)} === 1)` : "false";
+    },
+  };
+}
+
+function writePair(shape: JoinShape, change: string): string {
+  if (shape.stages === null) return `${writeBoth(shape)} W[o++] = ${change};`;
+  return `pair: {
+${shape.stages.lines.map((line) => `          ${line}`).join("\n")}
+            W[o++] = ${change};
+          }`;
 }
 
 function writeBoth(shape: JoinShape): string {

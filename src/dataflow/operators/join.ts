@@ -19,12 +19,19 @@
  * Order, so that every prefix is a proper multiset:
  *   dL died, (full: turned,) dL born | dR died, turned, dR born
  *
+ * An inner join may have filters and projections of its own that cannot fail: each pair of rows goes through them in the pass, and what they do not let through
+ * was never written. Two views that filter the same join in different ways then join twice.
+ *
  * Fan-out is unbounded, so a pass stops when the chunk is full and goes on from (delta row, row of the key's list).
  */
 
+import { assert } from "../../base/assert.ts";
 import type { JoinType } from "../../plan/plan.ts";
 import type { HashIndex, HashIndexSpec } from "../../state/hash-index.ts";
 import type { Chunk } from "../chunk.ts";
+import type { TypedColumn } from "../js-rows.ts";
+import type { Fragment } from "../kernels/code-writer.ts";
+import type { Disposable } from "../kernels/operand-writer.ts";
 import { LentChunk } from "../lent-chunk.ts";
 import { Node, type WantedIndex } from "../node.ts";
 import { Delta, type Part } from "./delta.ts";
@@ -32,11 +39,13 @@ import {
   type JoinIndex,
   type JoinOutput,
   type JoinShape,
+  pairReader,
   passSource,
   type SideName,
   type SideShape,
   turnSource,
 } from "./join-code.ts";
+import { type LinearSpec, outputColumns, stageFragment } from "./linear.ts";
 import type { StoredNode } from "./stored.ts";
 import { sink } from "./touch-code.ts";
 
@@ -44,6 +53,14 @@ export interface JoinInput {
   readonly node: StoredNode;
   /** Columns of the store that are joined on, pairwise. */
   readonly keys: readonly number[];
+}
+
+/** What each pair of an inner join goes through before it comes out: nothing of it can fail. */
+export type PairStages = Pick<LinearSpec, "stages" | "columns">;
+
+interface StagedPair extends Fragment, Disposable {
+  /** What comes out. */
+  readonly columns: readonly TypedColumn[];
 }
 
 /** Where a pass stopped: START, or the row of the other side to go on with (-1: its list is at its end). */
@@ -99,6 +116,7 @@ export class Join extends Node {
   readonly #leftKeys: readonly number[];
   readonly #rightKeys: readonly number[];
   readonly #outputs: readonly JoinOutput[];
+  readonly #stages: StagedPair | null;
   readonly #out: LentChunk;
   readonly #phases: readonly Phase[];
   readonly #state: PassState = { match: START, matched: false };
@@ -112,6 +130,7 @@ export class Join extends Node {
     right: JoinInput,
     nullSafe: readonly boolean[],
     outputs: readonly JoinOutput[],
+    stages: PairStages | null = null,
   ) {
     super(identity, [
       { node: left.node, kind: "store" },
@@ -119,18 +138,28 @@ export class Join extends Node {
     ]);
     this.#pads = { left: type !== "inner", right: type === "full" };
     this.#nullSafe = nullSafe;
-    this.label = `${type} join of ${left.node.label} and ${right.node.label}`;
+    const joined = `${type} join of ${left.node.label} and ${right.node.label}`;
+    this.label = stages === null ? joined : `${joined}, filtered`;
     this.#leftKeys = left.keys;
     this.#rightKeys = right.keys;
     this.#outputs = outputs;
     this.#phases = phasesOf(type);
-    this.#out = new LentChunk(
-      outputs.map(({ side, column }) => {
-        const field = (side === "left" ? left : right).node.store.layout.columns[column]!;
-        const padded = side === "right" ? this.#pads.left : this.#pads.right;
-        return { type: field.type, nullable: field.nullable || padded };
-      }),
-    );
+    const columns = outputs.map(({ side, column }): TypedColumn => {
+      const field = (side === "left" ? left : right).node.store.layout.columns[column]!;
+      const padded = side === "right" ? this.#pads.left : this.#pads.right;
+      return { type: field.type, nullable: field.nullable || padded };
+    });
+    this.#stages = stages === null ? null : this.#staged(stages, columns);
+    this.#out = new LentChunk(this.#stages?.columns ?? columns);
+  }
+
+  #staged(stages: PairStages, input: readonly TypedColumn[]): StagedPair {
+    assert(!this.#pads.left && !this.#pads.right, "pairs of an inner join only go through stages");
+    const { left, right } = this.#sides();
+    const spec = { ...stages, input };
+    const row = pairReader({ left, right, outputs: this.#outputs }, input);
+    const code = stageFragment(spec, this.#left.store.dictionary, row, "pair");
+    return { ...code, columns: outputColumns(spec) };
   }
 
   get #left(): StoredNode {
@@ -166,14 +195,16 @@ export class Join extends Node {
     const right = this.#right;
     const leftIndex = lease(left, this.#leftKeys);
     const rightIndex = lease(right, this.#rightKeys);
+    const bound: ReadonlyMap<string, unknown> = this.#stages?.parameters ?? new Map();
     const bind = (source: string, rowIndex: HashIndex | null = null): unknown =>
-      new Function("L", "R", "leftIndex", "rightIndex", "rowIndex", "sink", source)(
+      new Function("L", "R", "leftIndex", "rightIndex", "rowIndex", "sink", ...bound.keys(), source)(
         left.store,
         right.store,
         leftIndex,
         rightIndex,
         rowIndex,
         sink,
+        ...bound.values(),
       );
     const shape = this.#shape();
     this.#code = {
@@ -243,15 +274,25 @@ export class Join extends Node {
   }
 
   #shape(): JoinShape {
-    const left = this.#left;
-    const right = this.#right;
     return {
-      left: sideShape(left, this.#leftKeys),
-      right: sideShape(right, this.#rightKeys),
+      ...this.#sides(),
       pads: this.#pads,
       nullSafe: this.#nullSafe,
       outputs: this.#outputs,
+      stages: this.#stages,
     };
+  }
+
+  #sides(): Record<SideName, SideShape> {
+    return {
+      left: sideShape(this.#left, this.#leftKeys),
+      right: sideShape(this.#right, this.#rightKeys),
+    };
+  }
+
+  override dispose(): void {
+    super.dispose();
+    this.#stages?.dispose();
   }
 }
 

@@ -15,10 +15,11 @@ import type { Dictionary } from "../../state/dictionary.ts";
 import { CHUNK_ROWS, type Chunk, type LateTexts } from "../chunk.ts";
 import { ErrorCollection } from "../error-collection.ts";
 import type { TypedColumn } from "../js-rows.ts";
+import type { Fragment } from "../kernels/code-writer.ts";
 import { LoopCompiler, type RowReader } from "../kernels/compiler.ts";
 import { takeFault } from "../kernels/errors.ts";
 import type { Guard } from "../kernels/guard.ts";
-import type { Kernel } from "../kernels/operand-writer.ts";
+import type { Disposable, Kernel } from "../kernels/operand-writer.ts";
 import { LentChunk } from "../lent-chunk.ts";
 import { type Interest, Node, type Source } from "../node.ts";
 
@@ -204,7 +205,8 @@ export function compileStages(
     if (late.length > 0) writer.line(`if (i > from && (${late.join(" || ")})) break;`);
     writer.block("row:", () => {
       const row = spec.stages.reduce<RowReader>(
-        (reader, stage, at) => compileStage(loop, stage, reader, live[at + 1] ?? new Set(spec.columns)),
+        (reader, stage, at) =>
+          compileStage(loop, stage, reader, live[at + 1] ?? new Set(spec.columns), "continue;"),
         chunkRow(spec.input),
       );
       outputs.forEach((column, i) => {
@@ -228,6 +230,31 @@ export function someExpr(stages: readonly Stage[], test: (expr: Expr) => boolean
   return stages.some((s) => (s.kind === "filter" ? test(s.predicate) : s.exprs.some((e) => test(e))));
 }
 
+/**
+ * Stages none of which can fail, as lines within the loop of another operator: they leave the block `label` where a filter does not let the row
+ * through, and otherwise end by writing the columns to row o of o0.. and z0...
+ */
+export function stageFragment(
+  { input, stages, columns }: Pick<LinearSpec, "input" | "stages" | "columns">,
+  dictionary: Dictionary,
+  first: RowReader,
+  label: string,
+): Fragment & Disposable {
+  assert(!someExpr(stages, isFallible), "a row does not fail within another operator's loop");
+  const loop = new LoopCompiler(dictionary);
+  const live = liveColumns(stages, columns);
+  const row = stages.reduce<RowReader>(
+    (reader, stage, at) =>
+      compileStage(loop, stage, reader, live[at + 1] ?? new Set(columns), `break ${label};`),
+    first,
+  );
+  outputColumns({ input, stages, columns }).forEach((column, i) => {
+    if (column.nullable) loop.writer.line(`z${i}[o] = ${nullByte(row.isNull(columns[i]!))};`);
+    loop.writer.line(`o${i}[o] = ${row.value(columns[i]!)};`);
+  });
+  return loop.fragment();
+}
+
 function nullByte(isNull: string): string {
   return isNull === "false" ? "0" : isNull === "true" ? "1" : `${isNull} ? 1 : 0`;
 }
@@ -245,10 +272,11 @@ function compileStage(
   stage: Stage,
   row: RowReader,
   wanted: ReadonlySet<number>,
+  leave: string,
 ): RowReader {
   const scope = { row, onError: "break row;" };
   if (stage.kind === "filter") {
-    loop.require(stage.predicate, scope, "continue;");
+    loop.require(stage.predicate, scope, leave);
     return row;
   }
   const types = stage.exprs.map(typeOf);

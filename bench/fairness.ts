@@ -13,17 +13,19 @@
  * - 100,000 changed rows are written to a checkpoint, once a second; and, in a new process's place, all there is;
  * - 400,000 events a second come into another topic, and their segments are sealed.
  *
- *   node --conditions=evert-source bench/fairness.ts
+ *   node --conditions=evert-source bench/fairness.ts [--only "a change"]      of the phases those whose name has this in it
  */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { parseArgs } from "node:util";
 import { type Db, int4, int8, open, sql, table, text, topic, view } from "../src/index.ts";
 import { withDirectory } from "./directory.ts";
 import { type Noticed, Steady } from "./fairness/steady.ts";
 import { latest, readings } from "./latency/app.ts";
 import { type Measured, present } from "./report.ts";
 
+const { values: flags } = parseArgs({ options: { only: { type: "string", default: "" } } });
 const EVENTS = Number(process.env["EVERT_BENCH_EVENTS"] ?? 2_000_000);
 const RATE = 1_000;
 const FAN_OUT = 100_000;
@@ -56,6 +58,7 @@ async function measure(): Promise<Measured[]> {
   return withDirectory(async (dir) => {
     const measured: Measured[] = [];
     const phase = async (db: Db, name: string, work: () => Promise<void>): Promise<void> => {
+      if (!name.includes(flags.only)) return;
       const steady = new Steady(db, RATE);
       await steady.during(() => setTimeout(WARM_UP_SECONDS * 1000));
       measured.push(...told(name, await steady.during(work)));

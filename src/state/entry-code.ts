@@ -6,14 +6,24 @@
 import type { HashIndex } from "./hash-index.ts";
 import type { IndexGrowth } from "./index-growth.ts";
 import type { Marks } from "./marks.ts";
-import type { Int32List } from "./memory.ts";
+import type { Int32List, Int32Queue } from "./memory.ts";
 import type { OrderedIndex } from "./ordered-index.ts";
 import { LIVE, type Rows } from "./rows.ts";
 
-/** What entering a row changes beside the indexes. */
+/** What entering a row, and ending it, changes beside the indexes. */
 interface Entered extends Rows {
   live: number;
+  readonly epoch: number;
   readonly born: Int32List;
+  readonly died: Int32List;
+}
+
+/** Where slots wait whose rows have ended. */
+export interface Ended {
+  /** Rows that may be freed when nobody reads that far back. */
+  readonly dead: Int32Queue;
+  /** Freed within this step. */
+  readonly limbo: Int32List;
 }
 
 /** Slots born or killed since the last checkpoint took them; null until someone asks for them. */
@@ -30,16 +40,22 @@ export interface EntryCode {
   readonly insertEntered: (slots: Int32Array, count: number) => void;
   /** Takes it out of all indexes, gives its references back, and marks the slot as free. */
   readonly leave: (slot: number) => void;
+  /**
+   * Ends the rows of the first `count` slots of a list at this step, and uses the list up. False: one of them is not alive, or stands there twice; what
+   * is done then is not to be used.
+   */
+  readonly killAll: (slots: Int32Array, count: number) => boolean;
 }
 
 export function entryCode(
   store: Entered,
   touched: Touched,
+  ended: Ended,
   references: { readonly retain: (slot: number) => void; readonly release: (slot: number) => void },
   indexes: readonly (HashIndex | OrderedIndex)[],
   growths: readonly IndexGrowth[],
 ): EntryCode {
-  const { birthWord, strideWords } = store.layout;
+  const { birthWord, deathWord, strideWords } = store.layout;
   const calls = (names: readonly string[], method: string) =>
     names.map((name) => `${name}.${method}(slot);`).join(" ");
   const indexNames = indexes.map((_, i) => `index${i}`);
@@ -54,7 +70,7 @@ export function entryCode(
       store.live += count;
       born.pushAll(slots, count);
       if (touched.slots !== null) for (let i = 0; i < count; i++) touched.slots.add(slots[i]);`;
-  const source = `"use strict"; const { retain, release } = references, { born } = store; return {
+  const source = `"use strict"; const { retain, release } = references, { born, died } = store, { dead, limbo } = ended; const code = {
     insert(slot) {
       retain(slot);
       ${calls(indexNames, "insert")}
@@ -75,7 +91,27 @@ export function entryCode(
       release(slot);
       store.I[slot * ${strideWords} + ${birthWord}] = ${LIVE};
     },
-  };`;
-  const make = new Function("store", "touched", "references", ...indexNames, ...growthNames, source);
-  return make(store, touched, references, ...indexes, ...growths) as EntryCode;
+    killAll(slots, count) {
+      const I = store.I, epoch = store.epoch;
+      let kept = 0;
+      for (let i = 0; i < count; i++) {
+        const slot = slots[i], b = slot * ${strideWords}, birth = I[b + ${birthWord}];
+        if (I[b + ${deathWord}] !== ${LIVE} || birth === ${LIVE}) return false;
+        if (birth === epoch) {
+          code.leave(slot);
+          limbo.push(slot);
+          continue;
+        }
+        I[b + ${deathWord}] = epoch;
+        slots[kept++] = slot;
+      }
+      store.live -= count;
+      dead.pushAll(slots, kept);
+      died.pushAll(slots, kept);
+      if (touched.slots !== null) for (let i = 0; i < kept; i++) touched.slots.add(slots[i]);
+      return true;
+    },
+  }; return code;`;
+  const make = new Function("store", "touched", "ended", "references", ...indexNames, ...growthNames, source);
+  return make(store, touched, ended, references, ...indexes, ...growths) as EntryCode;
 }

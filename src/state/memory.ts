@@ -154,6 +154,16 @@ export class Int32Queue {
     this.#ring[(this.#head + this.length++) & (this.#ring.length - 1)] = value;
   }
 
+  pushAll(values: Int32Array, count: number): void {
+    while (this.length + count > this.#ring.length) this.#grow();
+    const ring = this.#ring;
+    const at = (this.#head + this.length) & (ring.length - 1);
+    const before = Math.min(count, ring.length - at);
+    ring.set(values.subarray(0, before), at);
+    ring.set(values.subarray(before, count), 0);
+    this.length += count;
+  }
+
   peek(): number {
     return this.#ring[this.#head] as number;
   }

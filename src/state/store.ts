@@ -80,6 +80,8 @@ export class Store implements Rows, ColdHost {
   insert: EntryCode["insert"];
   /** The same for the first `count` slots of a list. */
   insertAll: EntryCode["insertAll"];
+  /** kill() for the first `count` slots of a list, which is used up. False: one of them is not alive, or is there twice, and the store is not to be used. */
+  killAll: EntryCode["killAll"];
   #insertEntered: EntryCode["insertEntered"];
   #leave: EntryCode["leave"];
   readonly #memory = new GrowingMemory();
@@ -114,6 +116,7 @@ export class Store implements Rows, ColdHost {
     ({
       insert: this.insert,
       insertAll: this.insertAll,
+      killAll: this.killAll,
       insertEntered: this.#insertEntered,
       leave: this.#leave,
     } = this.#entryCode());
@@ -280,6 +283,7 @@ export class Store implements Rows, ColdHost {
     ({
       insert: this.insert,
       insertAll: this.insertAll,
+      killAll: this.killAll,
       insertEntered: this.#insertEntered,
       leave: this.#leave,
     } = this.#entryCode());
@@ -313,7 +317,8 @@ export class Store implements Rows, ColdHost {
 
   #entryCode(): EntryCode {
     const indexes = [...this.#hashIndexes, ...this.#orderedIndexes];
-    return entryCode(this, this.#touched, this, indexes, this.#growths);
+    const ended = { dead: this.#dead, limbo: this.#limbo };
+    return entryCode(this, this.#touched, ended, this, indexes, this.#growths);
   }
 
   /** One user of the index less; with the last one it goes. Every hashIndex() and orderedIndex() call made one. */

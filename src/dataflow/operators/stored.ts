@@ -190,6 +190,16 @@ function applySource(
       }`;
   const enter = `${writeAll}
       store.insertAll(slots, rows);`;
+  // And so do rows that leave.
+  const leave = `${key === "" ? "" : touchLoop(key, "0", "rows")}
+      for (let r = 0; r < rows; r++) {
+        const s = ${find};
+        if (s < 0) throw lost();
+        const b = s * ${stride};
+        if (!(${equalsRow(layout, "b", "r")})) throw lost();
+        slots[r] = s;
+      }
+      if (!store.killAll(slots, rows)) throw lost();`;
   const oneByOne = `${key === "" ? "" : touchLoop(key, "0", "rows")}
     for (let r = 0; r < rows; r++) {
       const w = W[r];
@@ -213,9 +223,11 @@ function applySource(
   const bodies: Partial<Record<CollectionMode, string>> = {
     append: `for (let r = 0; r < rows; r++) if (W[r] < 0) throw lost();
       ${enter}`,
-    keyed: `let come = 0;
+    keyed: `let come = 0, go = 0;
     while (come < rows && W[come] === 1) come++;
     if (come === rows) { ${enter} return; }
+    while (go < rows && W[go] === -1) go++;
+    if (go === rows) { ${leave} return; }
     ${oneByOne}`,
     bag: enterNew,
     distinct: enterNew,

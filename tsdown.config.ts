@@ -9,6 +9,7 @@ export default defineConfig({
     "src/testing/index.ts",
     "src/cli/main.ts",
     "src/engine/workers/thread.ts",
+    "src/engine/indexing-thread.ts",
   ],
   format: "esm",
   platform: "node",

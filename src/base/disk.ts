@@ -45,6 +45,8 @@ export interface DiskLock {
 }
 
 export interface Disk {
+  /** Whether other threads of the process find the same files by the same paths, through node:fs. */
+  readonly hasPaths?: true;
   open(path: string, mode: OpenMode): Promise<DiskFile>;
   /** Names in the directory, sorted. */
   list(directory: string): Promise<string[]>;

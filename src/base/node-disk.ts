@@ -21,6 +21,8 @@ const FLAGS: Readonly<Record<OpenMode, number>> = {
 };
 
 export const nodeDisk: Disk = {
+  hasPaths: true,
+
   async open(path, mode) {
     const fd = await call<number>("open", path, (done) => fs.open(path, FLAGS[mode], 0o644, done));
     return new NodeFile(path, fd, mode === "write-through" && O_DSYNC === 0);

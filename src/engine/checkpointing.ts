@@ -21,12 +21,11 @@ import type { Field } from "../batch/schema.ts";
 import type { SqlType } from "../batch/types.ts";
 import type { OrderItem } from "../plan/plan.ts";
 import { BlockBuffer, FLUSH_BYTES } from "../state/block-buffer.ts";
-import { applyBlock, captureCold, captureDictionary, captureStore, nextBlock } from "../state/checkpoint.ts";
+import { captureCold, captureDictionary, captureStore } from "../state/checkpoint.ts";
 import type { ColdCapture, KeptRun } from "../state/cold/captures.ts";
 import type { RunFiles } from "../state/cold/run-files.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import type { Store } from "../state/store.ts";
-import { nextTurn } from "./stepper.ts";
 
 /** Changes whenever a store's rows or an operator's use of them change meaning; older checkpoints are then rebuilt. */
 export const STATE_FORMAT = 7;
@@ -51,8 +50,6 @@ export interface Manifest {
   readonly views: Readonly<Record<string, string>>;
   /** View id -> the rows it shows, for who does not have the code that made them. Older manifests do not say. */
   readonly rows?: Readonly<Record<string, KeptRows>>;
-  /** Ids the dictionary has given; older manifests do not say. */
-  readonly texts?: number;
   /** The log's time at the position; older manifests do not say. */
   readonly timeUs?: number;
   /** By place; null: no longer kept. */
@@ -113,10 +110,6 @@ interface Capture {
   readonly release: () => void;
 }
 
-const READ_BYTES = 4 << 20;
-/** Room before a piece; blocks are smaller, but for those of very long texts. */
-const HEAD_BYTES = 1 << 20;
-const SLICE_MS = 3;
 /** Written without a sync, at most, and a flush more. */
 const SYNC_BYTES = 4 << 20;
 
@@ -315,7 +308,6 @@ export class Checkpointer {
       bytes: this.#bytes,
       baseBytes: this.#baseBytes,
       sections: this.#sections,
-      texts: this.#source.dictionary.highWater,
       ...capture.described,
       stores: this.#places.map((h, place) => {
         if (h === null) return null;
@@ -413,137 +405,6 @@ export async function readManifest(
     // There is none yet.
     return { manifest: null, reason: code === "not_found" ? null : message };
   }
-}
-
-/**
- * Reads the blocks between the given bytes, handing each to `apply`; lets the event loop have its turn. Of two buffers one is worked off while the
- * other is filled, behind room for the beginning of a block that the piece before it ends with. @throws EvertError log_damaged.
- */
-async function readBlocks(
-  file: DiskFile,
-  ranges: readonly { readonly from: number; readonly to: number }[],
-  apply: (kind: number, payload: Uint8Array) => void,
-): Promise<void> {
-  const pieces = ranges.flatMap(piecesOf);
-  const read = async (piece: Piece | undefined, buffer: Uint8Array): Promise<Uint8Array> => {
-    if (piece === undefined) return buffer;
-    const bytes = piece.to - piece.from;
-    const got = await readFully(file, buffer.subarray(HEAD_BYTES, HEAD_BYTES + bytes), piece.from);
-    if (got < bytes) throw new EvertError("log_damaged", "the checkpoint is shorter than its manifest says");
-    return buffer;
-  };
-  let sliceEnds = performance.now() + SLICE_MS;
-  let left: Uint8Array = new Uint8Array(0);
-  let spare: Uint8Array = new Uint8Array(HEAD_BYTES + READ_BYTES);
-  let reading = read(pieces[0], new Uint8Array(HEAD_BYTES + READ_BYTES));
-  for (const [i, piece] of pieces.entries()) {
-    const buffer = await reading;
-    const end = HEAD_BYTES + piece.to - piece.from;
-    let bytes: Uint8Array;
-    if (left.length <= HEAD_BYTES) {
-      buffer.set(left, HEAD_BYTES - left.length);
-      bytes = buffer.subarray(HEAD_BYTES - left.length, end);
-    } else {
-      // A block that is larger than a piece.
-      bytes = new Uint8Array(left.length + end - HEAD_BYTES);
-      bytes.set(left);
-      bytes.set(buffer.subarray(HEAD_BYTES, end), left.length);
-    }
-    reading = read(pieces[i + 1], spare);
-    // Whoever fails below does not wait for it.
-    reading.catch(() => {});
-    let at = 0;
-    for (let block = nextBlock(bytes, at); block !== null; block = nextBlock(bytes, at)) {
-      apply(block.kind, block.payload);
-      at = block.next;
-      if (performance.now() < sliceEnds) continue;
-      await nextTurn();
-      sliceEnds = performance.now() + SLICE_MS;
-    }
-    left = bytes.subarray(at);
-    spare = buffer;
-    if (left.length > 0 && piece.isLast)
-      throw new EvertError("log_damaged", "the checkpoint ends in the middle of a block");
-  }
-}
-
-interface Piece {
-  readonly from: number;
-  readonly to: number;
-  /** Of its range. */
-  readonly isLast: boolean;
-}
-
-function piecesOf({ from, to }: { readonly from: number; readonly to: number }): Piece[] {
-  const pieces: Piece[] = [];
-  for (let at = from; at < to; at += READ_BYTES) {
-    const end = Math.min(to, at + READ_BYTES);
-    pieces.push({ from: at, to: end, isLast: end === to });
-  }
-  return pieces;
-}
-
-/** Fills the dictionary; the stores follow when the operators, which may intern constants, have been compiled. */
-export async function restoreDictionary(
-  disk: Disk,
-  directory: string,
-  manifest: Manifest,
-  dictionary: Dictionary,
-): Promise<void> {
-  const ranges = manifest.sections.map(({ from, rows }) => ({ from, to: rows }));
-  if (manifest.texts !== undefined) dictionary.restoring(manifest.texts);
-  const file = await disk.open(joinPath(directory, manifest.file), "read");
-  try {
-    await readBlocks(file, ranges, (kind, payload) => applyBlock(kind, payload, dictionary, null));
-  } finally {
-    await file.close();
-  }
-  dictionary.restored();
-}
-
-/** Fills the stores named in the manifest, each of which must be empty; texts of others go. @throws EvertError log_damaged when one is missing. */
-export async function restoreStores(
-  disk: Disk,
-  directory: string,
-  manifest: Manifest,
-  dictionary: Dictionary,
-  stores: Iterable<StoreHandle>,
-  epoch: number,
-): Promise<void> {
-  const byId = new Map([...stores].map((h) => [h.id, h.store]));
-  const wanted = manifest.stores.map((s) => {
-    const store = s === null ? undefined : byId.get(s.id);
-    if (s === null || store === undefined) return null;
-    byId.delete(s.id);
-    store.restoring(s.slots);
-    return store;
-  });
-  if (byId.size > 0) {
-    throw new EvertError("log_damaged", `the checkpoint lacks the store ${[...byId.keys()][0]}`);
-  }
-  const ranges = manifest.sections.map(({ rows, to }) => ({ from: rows, to }));
-  const here = new Map<Store, Map<number, Int32Array>>();
-  const file = await disk.open(joinPath(directory, manifest.file), "read");
-  try {
-    await readBlocks(file, ranges, (kind, payload) => applyBlock(kind, payload, null, wanted, here));
-  } finally {
-    await file.close();
-  }
-  let sliceEnds = performance.now() + SLICE_MS;
-  const inSlices = async (pieces: Iterable<void>): Promise<void> => {
-    for (const _ of pieces) {
-      if (performance.now() < sliceEnds) continue;
-      await nextTurn();
-      sliceEnds = performance.now() + SLICE_MS;
-    }
-  };
-  for (const [place, store] of wanted.entries()) {
-    if (store === null) continue;
-    const runs = manifest.stores[place]?.runs ?? [];
-    await inSlices(store.restored(epoch));
-    if (runs.length > 0) await store.restoreCold(runs, here.get(store) ?? new Map());
-  }
-  await inSlices(dictionary.sweep());
 }
 
 function generationOf(file: string): number {

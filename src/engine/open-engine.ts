@@ -22,16 +22,12 @@ import { loadParser } from "../sql/statement.ts";
 import { RunFiles } from "../state/cold/run-files.ts";
 import { Dictionary } from "../state/dictionary.ts";
 import { CATALOG_ENTRY, SINK_ENTRY, TICK_ENTRY } from "./catalog.ts";
-import {
-  readManifest,
-  removeManifest,
-  restoreDictionary,
-  restoreStores,
-  runFilesOf,
-} from "./checkpointing.ts";
+import { restoreDictionary, restoreStores } from "./checkpoint-reader.ts";
+import { readManifest, removeManifest, runFilesOf } from "./checkpointing.ts";
 import { Core } from "./core.ts";
 import { Database } from "./database.ts";
 import { memoryLimitOf } from "./default-memory.ts";
+import { Indexing } from "./indexing.ts";
 import { compile, keepOldRows, readCatalog } from "./restore.ts";
 import { routinesByName } from "./routines.ts";
 import { type Workers, workersOf } from "./workers/workers.ts";
@@ -153,13 +149,14 @@ async function openOn(
       report,
       onFatal,
     });
+    const indexing = manifest === null ? null : Indexing.of(disk, directory, manifest, catalog, dictionary);
     try {
       if (manifest !== null) await restoreDictionary(disk, directory, manifest, dictionary);
       compile(core, manifest);
       if (manifest !== null) {
         core.circuit.prepare();
         const stores = [...core.circuit.stores(), ...keepOldRows(core, kept)];
-        await restoreStores(disk, directory, manifest, dictionary, stores, 1);
+        await restoreStores(disk, directory, manifest, dictionary, stores, 1, indexing);
         const timeUs = manifest.timeUs ?? Number.NEGATIVE_INFINITY;
         core.circuit.restored(1, timeUs);
         core.startAt(1, manifest.position, timeUs);
@@ -172,6 +169,8 @@ async function openOn(
       await runFiles.close();
       manifest = null;
       continue;
+    } finally {
+      indexing?.end();
     }
     const last = manifest ?? found.manifest;
     const used = last === null ? null : { manifest: last, restored: manifest !== null };

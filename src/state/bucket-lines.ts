@@ -13,7 +13,8 @@
  *
  * Words of a line: hashes 0..6, entries 7..13, count 14, overflow line + 1 at 15 (0 = none). Fresh zeroed memory is an empty line.
  */
-import { GrowingMemory, Int32List } from "./memory.ts";
+import { assert } from "../base/assert.ts";
+import { GrowingMemory, Int32List, sharedMemory } from "./memory.ts";
 
 export const LINE_ENTRIES = 7;
 export const LINE_COUNT = 14;
@@ -29,9 +30,18 @@ const PAGE_WORDS = 1024;
 const ENTRIES_PER_BUCKET = 3;
 const INITIAL_BUCKETS = 8;
 
+/** A directory between two threads. */
+export interface HandedLines {
+  readonly memory: WebAssembly.Memory;
+  readonly overflow: WebAssembly.Memory;
+  readonly n: number;
+  readonly count: number;
+  readonly overflowLines: number;
+}
+
 export class BucketLines {
-  readonly #memory = new GrowingMemory();
-  readonly #overflow = new GrowingMemory();
+  #memory = new GrowingMemory();
+  #overflow = new GrowingMemory();
   readonly #freeOverflow = new Int32List();
   /** Bucket lines. Replaced when the directory grows. */
   B: Int32Array;
@@ -62,10 +72,43 @@ export class BucketLines {
     const n = Math.max(INITIAL_BUCKETS, Math.ceil(entries / ENTRIES_PER_BUCKET));
     this.#memory.ensure(n * LINE_BYTES);
     this.B = this.#memory.I;
+    this.#setBuckets(n);
+  }
+
+  #setBuckets(n: number): void {
     this.n = n;
     this.high = INITIAL_BUCKETS * 2 - 1;
     while (this.high < n) this.high = this.high * 2 + 1;
     this.low = this.high >>> 1;
+  }
+
+  /** An empty directory whose lines can be handed to another thread, and how that is done. */
+  static toHand(): { readonly lines: BucketLines; readonly hand: () => HandedLines } {
+    const lines = new BucketLines();
+    const memory = sharedMemory();
+    const overflow = sharedMemory();
+    lines.#use(memory, overflow);
+    const hand = (): HandedLines => {
+      assert(lines.#freeOverflow.length === 0, "a directory that is handed over has only been filled");
+      return { memory, overflow, n: lines.n, count: lines.count, overflowLines: lines.#overflowLines };
+    };
+    return { lines, hand };
+  }
+
+  /** Takes what another thread has filled, in place of what is here. */
+  take({ memory, overflow, n, count, overflowLines }: HandedLines): void {
+    this.#use(memory, overflow);
+    this.#setBuckets(n);
+    this.count = count;
+    this.#overflowLines = overflowLines;
+    this.#freeOverflow.clear();
+  }
+
+  #use(memory: WebAssembly.Memory, overflow: WebAssembly.Memory): void {
+    this.#memory = new GrowingMemory(0, memory);
+    this.#overflow = new GrowingMemory(0, overflow);
+    this.B = this.#memory.I;
+    this.O = this.#overflow.I;
   }
 
   /** Gives its memory back. */

@@ -219,16 +219,19 @@ export function nextBlock(
   return { kind: view.getUint32(4, true), payload, next };
 }
 
+/** Where rows of a checkpoint go. */
+export type RowTarget = Pick<Store, "name" | "layout" | "restoreRows" | "restoreAbsent">;
+
 /**
  * Applies a block to the dictionary, or to the store at its place in `stores` (null: nobody wants that store any more). What it says of an extent is
  * noted in `here`, by store and extent.
  */
-export function applyBlock(
+export function applyBlock<Target extends RowTarget>(
   kind: number,
   payload: Uint8Array,
   dictionary: Dictionary | null,
-  stores: readonly (Store | null)[] | null,
-  here: Map<Store, Map<number, Int32Array>> | null = null,
+  stores: readonly (Target | null)[] | null,
+  here: Map<Target, Map<number, Int32Array>> | null = null,
 ): void {
   // Blocks are padded to 8 bytes within the file; a copy aligns them wherever the reader's buffer put them.
   const aligned = payload.byteOffset % 4 === 0 ? payload : payload.slice();

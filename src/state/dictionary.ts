@@ -392,9 +392,9 @@ export class Dictionary {
     return this.#table.highWater;
   }
 
-  /** Before the first restore(), into a new dictionary: ids below `ids` are about to come. */
-  restoring(ids: number): void {
-    this.#table.expect(ids);
+  /** Before the first restore(), into a new dictionary. */
+  restoring(): void {
+    this.#table.fill();
   }
 
   /** Puts a value, the bytes from `start` to `end`, under a given id (restoring a checkpoint). What was under the id goes. */
@@ -408,9 +408,9 @@ export class Dictionary {
     if (id !== 0 && this.isLive(id)) this.#free(id);
   }
 
-  /** After the last restore() or forget(): rebuilds the list of free ids. */
-  restored(): void {
-    this.#table.listFree();
+  /** After the last restore() or forget(): values are found from then on. Yields between pieces. */
+  *restored(): Generator<void> {
+    yield* this.#table.filled();
     this.#table.touched.take();
   }
 

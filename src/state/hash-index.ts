@@ -11,7 +11,7 @@
  * mixed bits, which is a permutation (so keys that are all multiples of 16 spread as well).
  */
 import { carrierOf } from "../batch/types.ts";
-import { BucketLines, LINE_COUNT, LINE_ENTRIES, LINE_OVERFLOW } from "./bucket-lines.ts";
+import { BucketLines, type HandedLines, LINE_COUNT, LINE_ENTRIES, LINE_OVERFLOW } from "./bucket-lines.ts";
 import { canonicalCode, hasCanonicalForm, identicalDouble, sameDouble } from "./equality.ts";
 import { FILLING_MIN, IndexFilling } from "./index-filling.ts";
 import { nullCode, readCode } from "./layout.ts";
@@ -56,6 +56,10 @@ export interface HashIndex {
   readonly clear: () => void;
   /** Room for the links of slots below `slots`; `expected`: entries an empty index is about to get. */
   readonly reserve: (slots: number, expected?: number) => void;
+  /** Hashes of the keys of slots, in an array that is used again. */
+  readonly hashAll: (slots: Int32Array, n: number) => Int32Array;
+  /** Takes entries for all rows, made in another thread (key-lines.ts). Unique ones only. */
+  readonly take: (lines: HandedLines) => void;
   /** After reserve(), of an empty index that is about to get so many entries: how they are entered all at once. Null: insertAll() is as good. */
   readonly filling: (expected: number) => IndexFilling | null;
 }
@@ -101,9 +105,10 @@ type Make = (
   hashDouble: (v: number) => number,
   hashMore: (h: number, k: number) => number,
   scratch: { hashes: Int32Array; read: number },
-) => Pick<HashIndex, "find" | "like" | "touch" | "next" | "insert" | "insertAll" | "insertNew" | "remove"> & {
-  readonly hashAll: (slots: Int32Array, n: number) => Int32Array;
-};
+) => Pick<
+  HashIndex,
+  "find" | "like" | "touch" | "next" | "insert" | "insertAll" | "insertNew" | "remove" | "hashAll"
+>;
 
 export function createHashIndex(store: Rows, spec: HashIndexSpec): HashIndex {
   const links = new GrowingMemory();
@@ -134,6 +139,8 @@ export function createHashIndex(store: Rows, spec: HashIndexSpec): HashIndex {
     insertAll: code.insertAll,
     insertNew: code.insertNew,
     remove: code.remove,
+    hashAll: code.hashAll,
+    take: (lines) => buckets.take(lines),
     clear: () => {
       links.clear();
       buckets.clear();

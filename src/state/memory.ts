@@ -27,8 +27,12 @@ export class GrowingMemory {
   /** Null while it is small. */
   #memory: WebAssembly.Memory | null = null;
 
-  /** `importable`: a WebAssembly.Memory from the beginning, of so many bytes, which WebAssembly code works on. */
-  constructor(importable = 0) {
+  /**
+   * `importable`: a WebAssembly.Memory from the beginning, of so many bytes, which WebAssembly code works on. `shared`: one that another thread has filled,
+   * and nobody else uses any more.
+   */
+  constructor(importable = 0, shared: WebAssembly.Memory | null = null) {
+    this.#memory = shared;
     if (importable > 0) {
       const initial = Math.ceil(importable / PAGE_BYTES);
       this.#memory = new WebAssembly.Memory({ initial, maximum: PAGES_MAX });
@@ -97,6 +101,11 @@ export class GrowingMemory {
     this.F = new Float64Array(buffer);
     this.U8 = new Uint8Array(buffer);
   }
+}
+
+/** An empty memory that can be handed to another thread, in which it goes on as any other. */
+export function sharedMemory(): WebAssembly.Memory {
+  return new WebAssembly.Memory({ initial: 1, maximum: PAGES_MAX, shared: true });
 }
 
 /** How often in a row most of a large list may have been left unused. */

@@ -537,18 +537,22 @@ export class Store implements Rows, ColdHost {
     this.I[slot * this.layout.strideWords + this.layout.weightWord] = 0;
   }
 
-  /** After the last restoreRows: epochs start anew at `epoch`, references are counted; yields between pieces of index building. */
-  *restored(epoch: number): Generator<void> {
+  /**
+   * After the last restoreRows: epochs start anew at `epoch`, references are counted; yields between pieces of index building. `elsewhere`: an index that
+   * another makes.
+   */
+  *restored(epoch: number, elsewhere: HashIndex | null = null): Generator<void> {
     this.epoch = epoch;
     const { highWater } = this;
-    for (const index of this.#hashIndexes) index.reserve(Math.max(1, highWater), highWater);
-    const fillings = this.#hashIndexes.map((index) => index.filling(highWater));
+    const indexes = this.#hashIndexes.filter((index) => index !== elsewhere);
+    for (const index of indexes) index.reserve(Math.max(1, highWater), highWater);
+    const fillings = indexes.map((index) => index.filling(highWater));
     const { restore, list } = restoreCode(this, this, this.#free);
     const slots = new Int32Array(PIECE_SLOTS);
     for (let from = 0; from < highWater; from += PIECE_SLOTS) {
       const count = restore(from, Math.min(highWater, from + PIECE_SLOTS), epoch, slots);
       this.live += count;
-      this.#hashIndexes.forEach((index, i) => {
+      indexes.forEach((index, i) => {
         const filling = fillings[i] ?? null;
         if (filling === null) index.insertAll(slots, count);
         else filling.count({ slots, count });
@@ -562,6 +566,13 @@ export class Store implements Rows, ColdHost {
     for (const filling of fillings) if (filling !== null) yield* filling.enter(pieces());
     for (const index of this.#orderedIndexes) yield* index.build();
     this.#noteTouched();
+  }
+
+  /** After restored(): enters all rows into an index that another has not made. */
+  *enterAll(index: HashIndex): Generator<void> {
+    index.reserve(Math.max(1, this.highWater), this.highWater);
+    const growth = new IndexGrowth(this, index);
+    while (!growth.advance(PIECE_SLOTS)) yield;
   }
 }
 

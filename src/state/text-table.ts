@@ -7,6 +7,7 @@
  */
 import { assert } from "../base/assert.ts";
 import { BucketLines, LINE_COUNT, LINE_ENTRIES, LINE_OVERFLOW } from "./bucket-lines.ts";
+import { FILLING_MIN, IndexFilling, type PieceOfSlots } from "./index-filling.ts";
 import { Marks } from "./marks.ts";
 import { GrowingMemory, Int32List } from "./memory.ts";
 import { HASHES_WORD, IDS_WORD, MISSED_WORD, TEXTS_WORD, TextHeap } from "./text-heap.ts";
@@ -20,6 +21,8 @@ export const CANONICAL = 4; // id + 1 of the value's canonical form (of the kind
 export const FLAGS = 5;
 export const ENTRY_WORDS = 6;
 
+/** Ids between two turns when a table is filled. */
+const PIECE_IDS = 8_192;
 /** Values from which on the table is taken to be larger than the cache. */
 const LARGE = 32_768;
 
@@ -30,6 +33,8 @@ export class TextTable {
   readonly #entries = new GrowingMemory();
   #lines = new BucketLines();
   readonly #freeIds = new Int32List();
+  /** Between fill() and filled(): values are in no line. */
+  #isFilling = false;
   /** Values held. */
   live = 0;
   /** Ids below it were given once. */
@@ -102,12 +107,48 @@ export class TextTable {
     return id;
   }
 
-  /** So many values are about to come to a table that holds but one: filling it then splits nothing. */
-  expect(values: number): void {
+  /** A table that holds but one value is about to be filled with addAs() and remove(), until filled(): meanwhile nothing is found. */
+  fill(): void {
     assert(this.live === 1 && this.isLive(0), "a table that is filled holds the empty text");
     this.#lines = new BucketLines();
-    this.#lines.presize(values);
-    this.#lines.insert(this.E[HASH] as number, 0);
+    this.#isFilling = true;
+  }
+
+  /** All values have come: they can be found, and ids that are free be given out. Yields between pieces. */
+  *filled(): Generator<void> {
+    this.#freeIds.clear();
+    const isFilling = this.#isFilling;
+    this.#isFilling = false;
+    const lines = this.#lines;
+    if (isFilling) lines.presize(this.live);
+    const hashes = new Int32Array(PIECE_IDS);
+    const hashAll = (ids: Int32Array, n: number): Int32Array => {
+      const { E } = this;
+      for (let i = 0; i < n; i++) hashes[i] = E[(ids[i] as number) * ENTRY_WORDS + HASH] as number;
+      return hashes;
+    };
+    const filling = isFilling && this.live >= FILLING_MIN ? new IndexFilling(lines, hashAll) : null;
+    for (const piece of this.#pieces(true)) {
+      if (filling !== null) filling.count(piece);
+      else if (isFilling) lines.insertAll(hashAll(piece.slots, piece.count), piece.slots, piece.count);
+      yield;
+    }
+    if (filling !== null) yield* filling.enter(this.#pieces(false));
+  }
+
+  /** Ids of values. `listFree`: of the others, which are free. */
+  *#pieces(listFree: boolean): Generator<PieceOfSlots> {
+    const slots = new Int32Array(PIECE_IDS);
+    // The highest first: free ids are given out from the end of their list.
+    for (let end = this.highWater; end > 0; end -= PIECE_IDS) {
+      const { E } = this;
+      let count = 0;
+      for (let id = end - 1; id >= Math.max(0, end - PIECE_IDS); id--) {
+        if ((E[id * ENTRY_WORDS + LENGTH] as number) >= 0) slots[count++] = id;
+        else if (listFree) this.#freeIds.push(id);
+      }
+      yield { slots, count };
+    }
   }
 
   /** The same under a given id, which is free; those between it and the highest so far become free, too. */
@@ -119,16 +160,10 @@ export class TextTable {
     this.heap.write(this.#place(id, end - start, hash), bytes, start, end);
   }
 
-  /** After addAs() and remove() at will: which ids are free. */
-  listFree(): void {
-    this.#freeIds.clear();
-    for (let id = this.highWater - 1; id > 0; id--) if (!this.isLive(id)) this.#freeIds.push(id);
-  }
-
   remove(id: number): void {
     const E = this.E;
     const at = id * ENTRY_WORDS;
-    this.#lines.remove(E[at + HASH] as number, id);
+    if (!this.#isFilling) this.#lines.remove(E[at + HASH] as number, id);
     this.heap.forget(id, E[at + HASH] as number);
     this.heap.free(E[at + OFFSET] as number, E[at + LENGTH] as number);
     E[at + LENGTH] = -1;
@@ -219,7 +254,7 @@ export class TextTable {
 
   /** Enters a value under its hash; gives the block for its bytes. What else an entry has begins anew. */
   #place(id: number, length: number, hash: number): number {
-    this.#lines.insert(hash, id);
+    if (!this.#isFilling) this.#lines.insert(hash, id);
     const offset = this.heap.allocate(length);
     const E = this.E;
     const at = id * ENTRY_WORDS;

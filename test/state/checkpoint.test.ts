@@ -55,8 +55,9 @@ function restore(file: Uint8Array, slots: number): { store: Store; key: ReturnTy
   const each = (apply: (kind: number, payload: Uint8Array) => void): void => {
     for (let b = nextBlock(file, 0); b !== null; b = nextBlock(file, b.next)) apply(b.kind, b.payload);
   };
+  dictionary.restoring();
   each((kind, payload) => applyBlock(kind, payload, dictionary, null));
-  dictionary.restored();
+  for (const _ of dictionary.restored());
   const made = make(dictionary);
   made.store.restoring(slots);
   each((kind, payload) => applyBlock(kind, payload, null, [made.store]));

@@ -81,29 +81,40 @@ describe("a view in workers with a sink", () => {
 });
 
 describe("a start", () => {
-  it("shows the earlier rows of views in workers until they are made anew", async () => {
-    const disk = new SimulatedDisk();
-    let db = await start(disk);
-    await define(db);
-    await sql(db, `CREATE MATERIALIZED VIEW sums AS ${sums}`);
-    await db.built();
-    await history(db, 0, 30);
-    await db.settled();
-    const before = await rowsOf(db, bySum);
-    await db.close();
-    const held = new HeldLog(disk);
-    db = await start(held);
-    held.reads.close();
-    const stale = await db.view("sums").rows({ order: ["g"] });
-    expect(stale).toMatchObject({ stale: true });
-    expect(stale.rows).toHaveLength(before.length);
-    held.goOn();
-    await db.built();
-    await history(db, 50, 3);
-    await db.settled();
-    expect(await db.view("sums").rows()).not.toMatchObject({ stale: true });
-    await holds(db, "sums", sums);
-  });
+  it.each([
+    { how: "after a close", answerWhileCatchingUp: false },
+    { how: "after a crash, while the log is replayed and after it", answerWhileCatchingUp: true },
+  ])(
+    "shows the earlier rows of views in workers until they are made anew: $how",
+    async ({ answerWhileCatchingUp }) => {
+      const disk = new SimulatedDisk();
+      let db = await start(disk);
+      await define(db);
+      await sql(db, `CREATE MATERIALIZED VIEW sums AS ${sums}`);
+      await db.built();
+      await history(db, 0, 30);
+      await db.settled();
+      const before = await rowsOf(db, bySum);
+      if (answerWhileCatchingUp) await db.checkpoint();
+      if (answerWhileCatchingUp) await history(db, 30, 30);
+      const after = answerWhileCatchingUp ? disk.reboot("process") : disk;
+      await db.close().catch((error: unknown) => {
+        if (after === disk) throw error;
+      });
+      const held = new HeldLog(after);
+      db = await start(held, { answerWhileCatchingUp });
+      held.reads.close();
+      const stale = await db.view("sums").rows({ order: ["g"] });
+      expect(stale).toMatchObject({ stale: true });
+      expect(stale.rows.map((row) => [row["g"], String(row["n"])])).toEqual(before.map(([g, , n]) => [g, n]));
+      held.goOn();
+      await db.built();
+      await history(db, 50, 3);
+      await db.settled();
+      expect(await db.view("sums").rows()).not.toMatchObject({ stale: true });
+      await holds(db, "sums", sums);
+    },
+  );
 
   it("uses its checkpoint where a view here stands on rows that a worker made", async () => {
     const shout = scalar("shout", { args: [text], returns: text, fn: (word) => word.toUpperCase() });

@@ -15,8 +15,9 @@ export function failLost(graph: Graph, inlets: readonly Inlet[]): void {
 }
 
 export function feedParts(inlets: readonly Inlet[], topicId: number, batch: Batch): void {
-  const { readers, rows } = packed(inlets, topicId, batch);
-  for (const inlet of readers) inlet.feed(rows);
+  const readers = readersOf(inlets, topicId);
+  const rows = packed(readers, topicId, batch);
+  if (rows !== null) for (const inlet of readers) inlet.feed(rows, batch.length);
 }
 
 /**
@@ -29,21 +30,22 @@ export function feedPartsAhead(
   batch: Batch,
   fed: Set<Inlet>,
 ): void {
-  const ahead = inlets.filter(({ mayGoAhead }) => mayGoAhead);
-  const { readers, rows } = packed(ahead, topicId, batch);
+  const readers = readersOf(inlets, topicId).filter(({ mayGoAhead }) => mayGoAhead);
+  const rows = packed(readers, topicId, batch);
+  if (rows === null) return;
   for (const inlet of readers) {
-    inlet.link.feed(rows);
+    inlet.feedAhead(rows, batch.length);
     fed.add(inlet);
   }
 }
 
-function packed(
-  inlets: readonly Inlet[],
-  topicId: number,
-  batch: Batch,
-): { readonly readers: readonly Inlet[]; readonly rows: readonly PartRows[] } {
-  const readers = inlets.filter(({ failed, streams }) => failed === null && streams.has(topicId));
-  if (readers.length === 0) return { readers, rows: [] };
+function readersOf(inlets: readonly Inlet[], topicId: number): Inlet[] {
+  return inlets.filter(({ failed, streams }) => failed === null && streams.has(topicId));
+}
+
+/** null: nobody reads them, or whoever would has failed. */
+function packed(readers: readonly Inlet[], topicId: number, batch: Batch): PartRows | null {
+  if (readers.length === 0) return null;
   try {
     const read = readers.flatMap(({ link }) => link.sources.find(({ id }) => id === topicId)?.reads ?? []);
     const columns = [...new Set(read)].sort((a, b) => a - b);
@@ -54,10 +56,10 @@ function packed(
       columns: columns.map((c) => batch.columns[c]!),
       weights,
     };
-    return { readers, rows: [{ sourceId: topicId, columns, parcels: [sharedParcel(picked)] }] };
+    return { sourceId: topicId, columns, parcels: [sharedParcel(picked)] };
   } catch (thrown) {
     // There may be no memory for it. That is theirs: all others go on.
     for (const inlet of readers) inlet.host.fail(inlet, thrown);
-    return { readers: [], rows: [] };
+    return null;
   }
 }

@@ -28,6 +28,9 @@ interface TableInput {
   readonly parcel: Parcel;
 }
 
+/** Rows that are sent off before their step ends: a message to a thread that waits for it costs as much as some hundred rows. */
+const SEND_ROWS = 4 * CHUNK_ROWS;
+
 const allRows = Int32Array.from({ length: CHUNK_ROWS }, (_, i) => i);
 
 export class Inlet extends Node {
@@ -43,6 +46,9 @@ export class Inlet extends Node {
   #turn: "sending" | "taking" = "sending";
   /** Whether the step waits for room. */
   #holdsUp = false;
+  /** Rows that are to be sent. */
+  #unsent: PartRows[] = [];
+  #unsentRows = 0;
   /** What is left of the parcel at hand. */
   #rows: Iterator<Chunk> | null = null;
   /** Steps that the part has finished ahead of the circuit. */
@@ -107,12 +113,12 @@ export class Inlet extends Node {
     this.#bytesBefore = this.link.bytes;
   }
 
-  /** This step's rows, if it does not have them already. */
-  feed(rows: readonly PartRows[]): void {
+  /** This step's rows, `count` of them, if it does not have them already. */
+  feed(rows: PartRows, count: number): void {
     this.host.activate(this);
     if (this.#hasAll || this.failed !== null) return;
     if (this.touchedIn !== this.host.lookNumber) this.host.touch(this);
-    this.link.feed(rows);
+    this.#send(rows, count);
     this.#mayHoldUp();
   }
 
@@ -122,10 +128,15 @@ export class Inlet extends Node {
     return hasSent && this.#tables.length === 0 && this.failed === null && this.#ahead === 0;
   }
 
-  /** The part makes the next step, whose rows it has been fed past this node. */
+  /** Rows of the step after this one. */
+  feedAhead(rows: PartRows, count: number): void {
+    this.#send(rows, count);
+  }
+
+  /** The part makes that step, all of whose rows it has. */
   goAhead(): void {
     this.#ahead++;
-    this.link.finish([]);
+    this.link.finish(this.#takeUnsent());
   }
 
   override push(port: number, chunk: Chunk): void {
@@ -143,7 +154,7 @@ export class Inlet extends Node {
       return this.#holdsUp;
     }
     if (this.#turn === "sending") {
-      this.link.finish(this.#tables.flatMap(rowsOf));
+      this.link.finish([...this.#takeUnsent(), ...this.#tables.flatMap(rowsOf)]);
       this.#turn = "taking";
     }
     if (this.#emitNext()) return true;
@@ -161,12 +172,26 @@ export class Inlet extends Node {
 
   override stop(): void {
     this.#rows = null;
+    this.#takeUnsent();
     this.link.drop();
   }
 
   override dispose(): void {
     this.link.drop();
     super.dispose();
+  }
+
+  #send(rows: PartRows, count: number): void {
+    this.#unsent.push(rows);
+    this.#unsentRows += count;
+    if (this.#unsentRows >= SEND_ROWS) this.link.feed(this.#takeUnsent());
+  }
+
+  #takeUnsent(): PartRows[] {
+    const rows = this.#unsent;
+    this.#unsent = [];
+    this.#unsentRows = 0;
+    return rows;
   }
 
   #mayHoldUp(): void {

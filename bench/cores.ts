@@ -4,7 +4,7 @@
  * Rounds of 1,000 events as durable commits, 16 of them under way at once, up to the view showing them all. With no workers and with one, two and three
  * they take turns, and ratios are medians over turns; both sides must come to the same rows. A ratio says something of cores only where that many are free: what
  * the load was stands in RESULTS.md, and beside each figure what of an event's time the first thread itself spent, which is what bounds the
- * throughput however many workers there are.
+ * throughput however many workers there are. The log alone, without any view, takes its turn as well: nothing is faster than that.
  *
  *   node --conditions=evert-source bench/cores.ts [--events 600000] [q4 q18 …]
  */
@@ -26,6 +26,8 @@ const { values, positionals } = parseArgs({
 });
 const events = Number(values.events);
 const names = positionals.length === 0 ? ["q4", "q18"] : positionals;
+/** The log without a view. */
+const LOG = GOALS.length;
 
 async function measure(): Promise<Measured[]> {
   const rounds = [...nexmark(events)];
@@ -33,28 +35,30 @@ async function measure(): Promise<Measured[]> {
   for (const name of names) {
     const query = queries.find((q) => q.name === name);
     if (query === undefined) throw new Error(`there is no ${name}`);
-    const spent: number[][] = GOALS.map(() => []);
+    const spent: number[][] = [...GOALS, LOG].map(() => []);
     const answers = new Set<string>();
     const rate = (workers: number) => () =>
       withDirectory(async (dir) => {
-        await using db = await openNexmark(dir, workers);
-        await defineView(db, query);
+        await using db = await openNexmark(dir, workers === LOG ? 0 : workers);
+        if (workers !== LOG) await defineView(db, query);
         const [started, before] = [performance.now(), threadMs()];
         await throughLog(db, rounds);
         const ms = performance.now() - started;
         spent[workers]!.push(threadMs() - before);
+        const rate = (events * 1000) / ms;
+        if (workers === LOG) return rate;
         const { results, error } = await db.sql(`SELECT * FROM ${name}`);
         if (error !== undefined) throw new Error(error.message);
         answers.add(JSON.stringify(results[0]!.rowsText().sort()));
-        return (events * 1000) / ms;
+        return rate;
       });
-    const contenders = Object.fromEntries(GOALS.map((_, workers) => [`${workers}`, rate(workers)]));
+    const contenders = Object.fromEntries([...GOALS, LOG].map((_, workers) => [`${workers}`, rate(workers)]));
     const seen = await inTurns(TURNS, contenders);
     if (answers.size > 1) throw new Error(`${name} has another answer where workers keep it`);
     const alone = seen["0"]!;
+    const nsOf = (workers: number): string => ((median(spent[workers]!) * 1e6) / events).toFixed(0);
     for (const [workers, goal] of GOALS.entries()) {
       const rates = seen[`${workers}`]!;
-      const own = ((median(spent[workers]!) * 1e6) / events).toFixed(0);
       const beside = {
         peer: "no workers",
         peerValue: median(alone),
@@ -67,9 +71,18 @@ async function measure(): Promise<Measured[]> {
         unit: "events/s",
         value: median(rates),
         ...(workers === 0 ? {} : beside),
-        note: `the first thread works ${own} ns an event`,
+        note: `the first thread works ${nsOf(workers)} ns an event`,
       });
     }
+    measured.push({
+      name: `${name}'s events, the log alone`,
+      unit: "events/s",
+      value: median(seen[`${LOG}`]!),
+      peer: "no workers",
+      peerValue: median(alone),
+      ratio: median(seen[`${LOG}`]!.map((value, turn) => value / alone[turn]!)),
+      note: `the first thread works ${nsOf(LOG)} ns an event`,
+    });
   }
   return measured;
 }

@@ -6,8 +6,11 @@
  */
 import type { EncodedChange } from "./step-changes.ts";
 
-/** Characters of changes joined into one text. Whoever writes or parses a frame can pause between two. */
-const PIECE_CHARS = 64 << 10;
+/**
+ * Characters of changes joined into one text. Whoever writes or parses a frame can pause between two. With more than 128 KiB V8 gives a text pages of its
+ * own, and a collection of the young generation does not copy it, twice, as it copies what is smaller (docs/decisions/0031-turns.md).
+ */
+const PIECE_CHARS = 132_000;
 /** Where in a change its key stands: behind `{"op":"insert",`, and the other words are as long. */
 const KEY_AT = 15;
 /** With fewer changes, keys are looked for one after the other. */

@@ -44,13 +44,13 @@ export class Committer {
   readonly #lastWritten = new Map<number, number>();
   /** What was committed up to here was so before this committer. */
   readonly #beganAt: number;
-  /** The last commit staged that somebody decided: none of the engine's own, such as the passing of time and what views write to topics. */
-  lastWritten: number;
+  /** Commits (after, to], the last staged of which that somebody decided: none of the engine's own, such as the passing of time and what views write to topics. */
+  lastWritten: Commits;
 
   constructor(log: Log, stepper: Stepper, constraints: Constraints) {
     this.#log = log;
     this.#beganAt = log.lastPosition;
-    this.lastWritten = log.lastPosition;
+    this.lastWritten = { after: 0, to: log.lastPosition };
     this.#stepper = stepper;
     this.#constraints = constraints;
   }
@@ -104,6 +104,11 @@ export class Committer {
   lastWrittenTo(topicId: number): Commits {
     const last = this.#lastWritten.get(topicId);
     return last === undefined ? { after: 0, to: this.#beganAt } : { after: last - 1, to: last };
+  }
+
+  /** The topic is gone. */
+  forget(topicId: number): void {
+    this.#lastWritten.delete(topicId);
   }
 
   /** Runs `work` with the gate closed. */
@@ -262,7 +267,8 @@ export class Committer {
     judgement?.staged(position);
     for (const { topic, bySink } of parts) {
       this.#lastWritten.set(topic.id, position);
-      if (bySink === undefined && topic !== TICK_ENTRY && topic !== SINK_ENTRY) this.lastWritten = position;
+      if (bySink === undefined && topic !== TICK_ENTRY && topic !== SINK_ENTRY)
+        this.lastWritten = { after: position - 1, to: position };
     }
     return receipt;
   }

@@ -428,6 +428,7 @@ export class Core {
       this.#tables.delete(gone.id);
       this.#heldUniques.delete(gone.id);
       this.constraints.delete(gone.id);
+      this.committer.forget(gone.id);
       this.circuit.removeSource(gone.id);
       return;
     }

@@ -330,9 +330,8 @@ export class Database implements Engine {
    */
   transaction<T>(
     work: (transaction: TransactionWork) => Promise<T> | T,
-    options: AppendOptions = {},
   ): Promise<{ position: string; result: T }> {
-    return this.#transactions.run(work, options);
+    return this.#transactions.run(work);
   }
 
   get backupSource(): BackupSource {

@@ -33,12 +33,12 @@ export class Transaction {
 
   /** The row with this key (an array for a composite key), or undefined. Not of a row that the transaction has written. */
   get<Row, Input>(source: Table<Row, Input> | View<Row>, key: unknown): Promise<Row | undefined> {
-    return this.#work.get(source.name, key) as Promise<Row | undefined>;
+    return awaitedLater(this.#work.get(source.name, key)) as Promise<Row | undefined>;
   }
 
   /** Rows of a view. The transaction runs again if anything that the view is made from is written before it ends. */
   rows<Row>(view: View<Row>, options?: Omit<RowsOptions<Row>, "atLeast" | "timeoutMs">): Promise<Row[]> {
-    return this.#work.rows(view.name, options) as Promise<Row[]>;
+    return awaitedLater(this.#work.rows(view.name, options)) as Promise<Row[]>;
   }
 
   /** A table's record replaces the row with its key. */
@@ -50,4 +50,10 @@ export class Transaction {
   delete<Row, Input>(table: Table<Row, Input>, keys: readonly unknown[]): void {
     this.#work.delete(table.name, keys);
   }
+}
+
+/** A read that fails while another is awaited has told its conflict by then; nobody has to take it twice. */
+function awaitedLater<T>(read: Promise<T>): Promise<T> {
+  read.catch(() => {});
+  return read;
 }

@@ -4,45 +4,53 @@
  *
  * It is judged when everything before it has been stepped and nothing else can be staged. Of a topic the committer knows when it was last written; of a
  * row, the step that made it, and so between which two commits that was. Mostly this decides. It does not where the step took in commits
- * before and after the position that was read, where the step is too long ago to be known, and for rows that came back from disk. Then the log itself
- * is read for the key, from that position on: while others go on, and then the rest of it while they wait.
+ * before and after the position that was read, where the step is too long ago to be known, and for rows that came back from a checkpoint or from disk. Then the log itself
+ * is read for the keys, from those positions on: while others go on, and at last the little that they have done meanwhile.
+ *
+ * A row that was written again with the same values may be taken for one that has changed: a step does not note it, the log does. One that has changed is never
+ * taken for one that has not.
  */
 import { EvertError } from "../base/errors.ts";
 import { datumAt } from "../batch/column.ts";
 import type { Datum } from "../batch/convert.ts";
-import type { CommitReceipt, TopicBatch } from "../log/log.ts";
+import type { CommitReceipt, ReadOptions, TopicBatch } from "../log/log.ts";
 import type { AppendOptions, Expectation } from "./api.ts";
-import type { TopicEntry } from "./catalog.ts";
+import { CATALOG_TOPIC, type TopicEntry } from "./catalog.ts";
 import type { Core } from "./core.ts";
 import type { Part } from "./part.ts";
 import { digestOf } from "./request-digest.ts";
 import { keyDatums, keyTopic } from "./request-parts.ts";
 import { keyWords, type Row, TableRows } from "./table-rows.ts";
+import { Turns } from "./turns.ts";
 
 /** How often the log is read with others going on, before they wait for it. */
 const ROUNDS_FREE = 2;
 const EXPECTATIONS_MAX = 10_000;
+/** A row that came from a checkpoint or from disk is as old as that: it has forgotten its step. */
+const FIRST_EPOCH = 1;
 
-/** Commits in which a key may have been written. */
-interface Doubt {
-  readonly expected: ExpectedVersion;
-  readonly to: number;
+interface ExpectedPosition {
+  readonly path: string;
+  /** Null: of the whole log. */
+  readonly topic: TopicEntry | null;
+  readonly position: number;
 }
 
-type Expected =
-  | { readonly kind: "log"; readonly position: number }
-  | { readonly kind: "topic"; readonly topic: TopicEntry; readonly position: number }
-  | ExpectedVersion;
-
 interface ExpectedVersion {
-  readonly kind: "row";
+  readonly path: string;
   readonly topic: TopicEntry;
   readonly table: TableRows;
   readonly key: Row;
-  /** Null: there is no such row. Rises as the log is found to have nothing of the key. */
-  version: number | null;
-  /** What was asked for. */
+  /** What was asked for. Null: there is no such row. */
   readonly asked: number | null;
+  /** The same. Rises as the log is found to have no change of it. */
+  version: number | null;
+}
+
+/** Commits, up to `to`, in which the row may have been changed. */
+interface Doubt {
+  readonly expected: ExpectedVersion;
+  readonly to: number;
 }
 
 /** Commits the parts if what is expected holds. @throws EvertError conflict: what does not; then nothing is stored. */
@@ -52,7 +60,7 @@ export async function commitExpecting(
   expectations: readonly Expectation[],
   request: AppendOptions,
 ): Promise<CommitReceipt> {
-  const { committer } = core;
+  const { committer, log } = core;
   const named = request.idempotencyKey !== undefined && request.requestDigest === undefined;
   const options = named ? { ...request, requestDigest: digestOf(parts, expectations) } : request;
   if (expectations.length > EXPECTATIONS_MAX) {
@@ -61,40 +69,45 @@ export async function commitExpecting(
       `a transaction may expect ${EXPECTATIONS_MAX} things, not ${expectations.length}`,
     );
   }
-  const expected = expectations.map((expectation, i) => expectedOf(core, expectation, `expect[${i}]`));
-  for (let round = 0; ; round++) {
+  let known = committer.known(options);
+  const expected = known !== null ? [] : expectations.map((one, i) => expectedOf(core, one, `expect[${i}]`));
+  let judgedAt = 0;
+  for (let round = 0; known === null; round++) {
     let doubts: readonly Doubt[] = [];
-    const receipt = await committer.exclusively(async () => {
-      if (committer.known(options) !== null) return parts;
-      doubts = await judge(core, expected);
-      if (doubts.length > 0 && round < ROUNDS_FREE) return null;
-      await clear(core, doubts);
-      return parts;
-    }, options);
-    if (receipt !== null) return receipt;
-    await clear(core, doubts);
+    try {
+      const receipt = await committer.exclusively(async () => {
+        known = committer.known(options);
+        if (known !== null) return null;
+        judgedAt = log.lastPosition;
+        doubts = await judge(core, expected);
+        if (doubts.length > 0 && round < ROUNDS_FREE) return null;
+        await clear(core, doubts);
+        return parts;
+      }, options);
+      if (receipt !== null) return receipt;
+      if (known === null) await clear(core, doubts);
+    } catch (error) {
+      // Nobody is told of what is not durable.
+      if (error instanceof EvertError && error.code === "conflict") await core.durable(judgedAt);
+      throw error;
+    }
   }
+  await known.durable;
+  return known;
 }
 
-function expectedOf(core: Core, expectation: Expectation, path: string): Expected {
+function expectedOf(core: Core, expectation: Expectation, path: string): ExpectedPosition | ExpectedVersion {
   if (!("topic" in expectation))
-    return { kind: "log", position: positionOf(core, expectation.position, path) };
+    return { path, topic: null, position: positionOf(core, expectation.position, path) };
   if (!("key" in expectation)) {
     const topic = core.catalog.topic(expectation.topic);
-    return { kind: "topic", topic, position: positionOf(core, expectation.position, path) };
+    return { path, topic, position: positionOf(core, expectation.position, path) };
   }
   const topic = keyTopic(core, expectation.topic);
-  const version = expectation.version === null ? null : positionOf(core, expectation.version, path);
+  const asked = expectation.version === null ? null : positionOf(core, expectation.version, path);
   // Without its unique constraints: rows are looked for by their key alone.
   const table = new TableRows(topic, core.tableStore(topic.id)!, []);
-  return {
-    kind: "row",
-    topic,
-    table,
-    key: keyDatums(topic, expectation.key, `${path}.key`),
-    version,
-    asked: version,
-  };
+  return { path, topic, table, key: keyDatums(topic, expectation.key, `${path}.key`), asked, version: asked };
 }
 
 function positionOf(core: Core, text: string, path: string): number {
@@ -107,115 +120,127 @@ function positionOf(core: Core, text: string, path: string): number {
 }
 
 /** What has to be looked up in the log. REQUIRES that nothing is staged meanwhile, and all before is stepped. @throws EvertError conflict */
-async function judge(core: Core, expected: readonly Expected[]): Promise<Doubt[]> {
+async function judge(
+  core: Core,
+  expected: readonly (ExpectedPosition | ExpectedVersion)[],
+): Promise<Doubt[]> {
   const doubts: Doubt[] = [];
+  const turns = new Turns();
   for (const one of expected) {
-    if (one.kind === "log") {
-      const { lastWritten } = core.committer;
-      if (lastWritten > one.position)
-        throw conflict("the log was written", one.position, `The last commit is at ${lastWritten}.`);
-      continue;
-    }
-    const last = core.committer.lastWrittenTo(one.topic.id);
-    if (one.kind === "row") {
-      const doubt = await judgeRow(core, one, last.to);
+    if (turns.due()) await turns.take();
+    const { topic, path } = one;
+    if (topic !== null && core.catalog.byId(topic.id) === undefined)
+      throw conflict(path, `"${topic.name}" was dropped`, null, "What has its name now is another.");
+    if ("key" in one) {
+      const doubt = await judgeRow(core, one);
       if (doubt !== null) doubts.push(doubt);
-      continue;
-    }
-    const { name } = one.topic;
-    const detail = `"${name}" was last written at ${last.to}.`;
-    if (last.to <= one.position) continue;
-    if (last.after >= one.position) throw conflict(`"${name}" was written`, one.position, detail);
-    if (await isWritten(core, one.topic, one.position, last.to, () => true))
-      throw conflict(
-        `"${name}" was written`,
-        one.position,
-        `It was before this server started, at ${last.to} or earlier.`,
-      );
+    } else await judgePosition(core, one);
   }
   return doubts;
 }
 
-async function judgeRow(core: Core, expected: ExpectedVersion, lastWritten: number): Promise<Doubt | null> {
-  const { table, key, version } = expected;
+async function judgePosition(core: Core, { path, topic, position }: ExpectedPosition): Promise<void> {
+  const { committer } = core;
+  const last = topic === null ? committer.lastWritten : committer.lastWrittenTo(topic.id);
+  if (last.to <= position) return;
+  const what = topic === null ? "the log was written" : `"${topic.name}" was written`;
+  if (last.after >= position) throw conflict(path, what, position, `It was last written at ${last.to}.`);
+  const wanted = topic === null ? topicsWritten(core) : new Set([topic.id]);
+  const options = { from: position + 1, to: last.to, topics: wanted, columns: () => new Set<number>() };
+  for await (const { at } of rowsSince(core, options))
+    throw conflict(path, what, position, `It was written at ${at}, before this server started.`);
+}
+
+/** Topics that somebody writes to who decides it. */
+function topicsWritten(core: Core): Set<number> {
+  const topics = new Set(core.catalog.topics().map(({ id }) => id));
+  for (const id of topics) if (core.sinks.ownerOf(id) !== null) topics.delete(id);
+  return topics.add(CATALOG_TOPIC);
+}
+
+async function judgeRow(core: Core, expected: ExpectedVersion): Promise<Doubt | null> {
+  const { topic, table, key, version } = expected;
   core.stepper.lookedFor();
   const brought = table.bring(key);
   if (brought !== null) await brought;
-  const slot = table.find(key, core.stepper.epoch);
+  const slot = table.find(key, core.stepPositions.newest.epoch);
   if (version === null) {
     if (slot < 0) return null;
     throw rowConflict(expected, "is there");
   }
   if (slot < 0) throw rowConflict(expected, "is not there");
-  if (lastWritten <= version) return null;
-  const { store } = table;
-  const birth = store.birthOf(slot);
-  // A row that was on disk has forgotten its step.
-  const { after, to } = store.cold === null ? core.stepPositions.of(birth) : { after: 0, to: lastWritten };
+  const last = core.committer.lastWrittenTo(topic.id).to;
+  if (last <= version) return null;
+  const birth = table.store.birthOf(slot);
+  const { after, to } = birth > FIRST_EPOCH ? core.stepPositions.of(birth) : { after: 0, to: last };
   if (to <= version) return null;
   if (after >= version) throw rowConflict(expected, "has changed");
-  return { expected, to: Math.min(to, lastWritten) };
+  return { expected, to: Math.min(to, last) };
 }
 
-/** Reads the log for what is in doubt. @throws EvertError conflict */
+/** Reads the log once for all that is in doubt. @throws EvertError conflict */
 async function clear(core: Core, doubts: readonly Doubt[]): Promise<void> {
-  for (const { expected, to } of doubts) {
-    const { topic, table, key } = expected;
+  if (doubts.length === 0) return;
+  const byTopic = new Map<number, Map<string, Doubt[]>>();
+  let [from, to] = [Number.POSITIVE_INFINITY, 0];
+  for (const doubt of doubts) {
+    const { topic, table, key, version } = doubt.expected;
+    let byKey = byTopic.get(topic.id);
+    if (byKey === undefined) byTopic.set(topic.id, (byKey = new Map()));
     const text = table.keyText(key);
-    const columns = topic.key as readonly number[];
-    const isKey = ({ batch }: TopicBatch, row: number): boolean =>
-      table.keyText(columns.map((c) => datumAt(batch.columns[c]!, row))) === text;
-    if (await isWritten(core, topic, expected.version as number, to, isKey))
-      throw rowConflict(expected, "has changed");
-    expected.version = to;
+    byKey.set(text, [...(byKey.get(text) ?? []), doubt]);
+    from = Math.min(from, (version as number) + 1);
+    to = Math.max(to, doubt.to);
   }
+  const columns = (id: number): ReadonlySet<number> =>
+    new Set([...(byTopic.get(id)?.values() ?? [])][0]?.[0]?.expected.table.key ?? []);
+  const options = { from, to, topics: new Set(byTopic.keys()), columns };
+  for await (const { at, batch, row } of rowsSince(core, options)) {
+    const byKey = byTopic.get(batch.topicId)!;
+    const [{ expected }] = byKey.values().next().value as [Doubt];
+    const { table } = expected;
+    const key = table.key.map((c) => datumAt(batch.batch.columns[c]!, row));
+    for (const doubt of byKey.get(table.keyText(key)) ?? [])
+      if (at > (doubt.expected.version as number) && at <= doubt.to)
+        throw rowConflict(doubt.expected, "has changed");
+  }
+  for (const { expected, to: cleared } of doubts) expected.version = cleared;
 }
 
-/** Whether the topic has such a row in commits (after, to]. */
-async function isWritten(
+/** Rows of commits from..to, each with its commit's position. Waits until these are durable. */
+async function* rowsSince(
   core: Core,
-  topic: TopicEntry,
-  after: number,
-  to: number,
-  isWanted: (batch: TopicBatch, row: number) => boolean,
-): Promise<boolean> {
-  if (after >= to) return false;
+  options: ReadOptions & { readonly from: number; readonly to: number; readonly topics: ReadonlySet<number> },
+): AsyncGenerator<{ readonly at: number; readonly batch: TopicBatch; readonly row: number }> {
+  const { from, to, topics } = options;
+  if (from > to) return;
   await core.durable(to);
-  const columns = new Set(topic.key ?? []);
-  const options = { from: after + 1, to, topics: new Set([topic.id]), columns: () => columns, reuse: true };
-  for await (const { commits, batches } of core.log.read(options)) {
+  for await (const { commits, batches } of core.log.read({ ...options, reuse: true })) {
     for (const batch of batches) {
-      if (batch.topicId !== topic.id) continue;
+      if (!topics.has(batch.topicId)) continue;
       const { commitIndexes, commitEnds } = batch;
       let row = 0;
       for (let c = 0; c < commitIndexes.length; c++) {
         const end = commitEnds[c] as number;
         const { position } = commits[commitIndexes[c] as number]!;
-        for (; row < end; row++) if (position > after && position <= to && isWanted(batch, row)) return true;
+        for (; row < end; row++) if (position >= from && position <= to) yield { at: position, batch, row };
       }
     }
   }
-  return false;
 }
 
-function rowConflict({ topic, key, asked }: ExpectedVersion, what: string): EvertError {
+function rowConflict({ topic, key, asked, path }: ExpectedVersion, what: string): EvertError {
   const row: Datum[] = topic.schema.fields.map(() => null);
-  (topic.key as readonly number[]).forEach((c, i) => {
+  const columns = topic.key as readonly number[];
+  columns.forEach((c, i) => {
     row[c] = key[i] as Datum;
   });
-  return conflict(
-    `a row of "${topic.name}" ${what}`,
-    asked,
-    `${keyWords(topic, topic.key as readonly number[], row)}.`,
-  );
+  return conflict(path, `a row of "${topic.name}" ${what}`, asked, `${keyWords(topic, columns, row)}.`);
 }
 
-function conflict(what: string, position: number | null, detail: string): EvertError {
-  const message =
-    position === null
-      ? `${what}, which the transaction did not expect`
-      : `${what}, which the transaction did not expect: it was decided at position ${position}`;
-  return new EvertError("conflict", message, {
+function conflict(path: string, what: string, position: number | null, detail: string): EvertError {
+  const decided = position === null ? "" : `: it was decided at position ${position}`;
+  return new EvertError("conflict", `${path}: ${what}, which the transaction did not expect${decided}`, {
     detail,
     hint: "Read again, decide anew, and send what you then expect.",
   });

@@ -139,16 +139,12 @@ export class Db {
    * Runs `work`, which reads rows and says what to append and delete: all of it is stored as one commit, as if nothing else had happened since its first
    * read. Where something has, it runs again, so it should have no other effects. @throws EvertError what `work` throws, and then nothing is stored; conflict
    */
-  transact<T>(
-    work: (transaction: Transaction) => Promise<T> | T,
-    options?: AppendOptions,
-  ): Promise<{ position: string; result: T }>;
+  transact<T>(work: (transaction: Transaction) => Promise<T> | T): Promise<{ position: string; result: T }>;
   transact<T>(
     what: readonly TopicOperation[] | ((transaction: Transaction) => Promise<T> | T),
     { expect = [], ...options }: DbTransactOptions = {},
   ): Promise<{ position: string; result?: T }> {
-    if (typeof what === "function")
-      return this.engine.transaction((work) => what(new Transaction(work)), options);
+    if (typeof what === "function") return this.engine.transaction((work) => what(new Transaction(work)));
     const named = what.map((o) =>
       "append" in o ? { topic: o.topic.name, append: o.append } : { topic: o.topic.name, delete: o.delete },
     );

@@ -32,6 +32,11 @@ export class StepPositions {
     this.#first = Math.max(this.#first, epoch - STEPS + 1);
   }
 
+  /** The last complete step, and the last commit that it took in. */
+  get newest(): { readonly epoch: number; readonly position: number } {
+    return { epoch: this.#last, position: this.#ends[this.#last % STEPS] as number };
+  }
+
   /** The commits of which one made the rows born at this epoch. */
   of(epoch: number): Commits {
     if (epoch <= this.#first) return { after: 0, to: this.#ends[this.#first % STEPS] as number };

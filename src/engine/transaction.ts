@@ -2,29 +2,41 @@
  * Transactions that read: db.transact(work).
  *
  * 1. `work` reads rows and says what is to be appended and deleted. Each read is of the newest complete step, be it durable or not, and is taken down with what
- *    it gave; before it is given, all earlier reads are looked at again. So all that `work` has seen at any time is of one position.
+ *    it gave; before it is given, all earlier reads are looked at again if there has been a step since. So all that `work` has seen at any time is of one
+ *    position.
  * 2. At its end everything before has been stepped and nothing else can be staged; the reads are looked at once more. If they still give the same, the
  *    rows are staged: the transaction is as if it had run in that moment. It waits for its own fdatasync and for none before.
- * 3. If a read gives something else, all of it is forgotten and `work` runs again. Those that run again wait for each other, so that of many that
- *    want the same row each one has its turn; who runs for the first time does not wait.
+ * 3. If a read gives something else, all of it is forgotten and `work` runs again. Those that run again because of the same row wait for each other, for a
+ *    while, so that of many that want it each one has its turn; who runs for the first time does not wait.
  *
- * A row is looked at again by its values: one that was changed and changed back is no conflict. Of a list of rows it is asked whether anything that it is
- * made from has been written.
+ * A row is looked at again by its name, its key and its values: one that was changed and changed back is no conflict, nor is a table made anew in which it is the same. That it
+ * could not be read is a reading, too. Of a list of rows it is asked whether anything that it is made from has been written. What `work` throws is believed when its reads
+ * still hold and are durable.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { EvertError, notSupported } from "../base/errors.ts";
+import type { Datum } from "../batch/convert.ts";
 import { sourceIds } from "../plan/inspect.ts";
 import { RowEncoder } from "../views/row-encoder.ts";
 import type { View } from "../views/view.ts";
-import type { AppendOptions, Key, Row, RowsQuery } from "./api.ts";
-import { TICK_ENTRY } from "./catalog.ts";
+import type { Key, Row, RowsQuery } from "./api.ts";
+import { TICK_ENTRY, type TopicEntry } from "./catalog.ts";
 import type { Core } from "./core.ts";
 import type { Part } from "./part.ts";
 import { deletePart, keyDatums, keyTopic, upsertPart } from "./request-parts.ts";
+import { nextTurn } from "./stepper.ts";
 import { TableRows } from "./table-rows.ts";
+import { Turns } from "./turns.ts";
 
 /** After so many runs it is said that it cannot be done. */
 const RUNS_MAX = 64;
+/** So long who runs again waits for who came before because of the same row. */
+const TURN_MS = 100;
 const READS_MAX = 100_000;
+/** UTF-16 units of the rows read. */
+const READ_UNITS_MAX = 32 << 20;
+/** How often reads are looked at while steps go on, before they wait. */
+const ROUNDS_FREE = 2;
 
 /** What a transaction's work reads and writes by. */
 export interface TransactionWork {
@@ -36,104 +48,136 @@ export interface TransactionWork {
   delete(name: string, keys: readonly Key[]): void;
 }
 
-/** Something that was read; resolves to whether it would be the same now. */
-type Read = () => boolean | Promise<boolean>;
+type Work<T> = (transaction: TransactionWork) => Promise<T> | T;
+
+interface Done<T> {
+  readonly position: string;
+  readonly result: T;
+}
+
+/** What was read gives something else by now. */
+interface Conflict {
+  /** Which row, or which list. */
+  readonly conflict: string;
+}
 
 const CONFLICT = "the transaction was decided by rows that have changed since";
 
 export class Transactions {
   readonly #core: () => Core;
-  /** The last of those that run again. */
-  #queue: Promise<void> = Promise.resolve();
+  /** By what was in conflict, the last of those that run again because of it. */
+  readonly #turns = new Map<string, Promise<void>>();
 
   constructor(core: () => Core) {
     this.#core = core;
   }
 
   /** @throws EvertError what the work throws; conflict where it ran again and again and something always came in between */
-  async run<T>(
-    work: (transaction: TransactionWork) => Promise<T> | T,
-    options: AppendOptions,
-  ): Promise<{ position: string; result: T }> {
-    const first = await this.#attempt(work, options);
-    return first ?? (await this.#inTurn(() => this.#again(work, options)));
-  }
-
-  async #again<T>(
-    work: (transaction: TransactionWork) => Promise<T> | T,
-    options: AppendOptions,
-  ): Promise<{ position: string; result: T }> {
-    for (let run = 1; run < RUNS_MAX; run++) {
-      const { log, stepper } = this.#core();
-      // What has been committed by now is read, also if it is not yet stepped.
-      log.seal();
-      await stepper.atBoundary(() => {});
-      const done = await this.#attempt(work, options);
-      if (done !== null) return done;
-    }
+  async run<T>(work: Work<T>): Promise<Done<T>> {
+    await this.#core().catchUp?.ended;
+    const { stepper, stepPositions, log } = this.#core();
+    // What has been acknowledged by now is read, though it may not be stepped yet.
+    if (stepPositions.newest.position < log.durablePosition) await stepper.atBoundary(() => {});
+    let outcome = await this.#attempt(work);
+    for (let run = 1; run < RUNS_MAX && "conflict" in outcome; run++)
+      outcome = await this.#again(work, outcome);
+    if (!("conflict" in outcome)) return outcome;
     throw new EvertError("conflict", CONFLICT, {
-      detail: `It ran ${RUNS_MAX} times, and each time something else was committed first.`,
+      detail: `It ran ${RUNS_MAX} times, and each time something else was committed first; the last time ${outcome.conflict}.`,
       hint: "Read less, or let what changes those rows do less often so.",
     });
   }
 
-  async #inTurn<T>(run: () => Promise<T>): Promise<T> {
-    const before = this.#queue;
+  async #again<T>(work: Work<T>, { conflict }: Conflict): Promise<Done<T> | Conflict> {
+    const before = this.#turns.get(conflict);
     let end: () => void = () => {};
-    this.#queue = new Promise((resolve) => {
+    const turn = new Promise<void>((resolve) => {
       end = resolve;
     });
-    await before;
+    this.#turns.set(conflict, turn);
     try {
-      return await run();
+      // It may be held up by something else: turns are for fairness, not for what is right.
+      if (before !== undefined) await Promise.race([before, sleep(TURN_MS, undefined, { ref: false })]);
+      const { log, stepper } = this.#core();
+      log.seal();
+      await stepper.atBoundary(() => {});
+      return await this.#attempt(work);
     } finally {
       end();
+      if (this.#turns.get(conflict) === turn) this.#turns.delete(conflict);
     }
   }
 
-  /** Null: something has come in between. */
-  async #attempt<T>(
-    work: (transaction: TransactionWork) => Promise<T> | T,
-    options: AppendOptions,
-  ): Promise<{ position: string; result: T } | null> {
+  async #attempt<T>(work: Work<T>): Promise<Done<T> | Conflict> {
     const core = this.#core();
     const attempt = new Attempt(core);
     let result: T;
     try {
       result = await work(attempt);
     } catch (error) {
-      if (attempt.isDoomed) return null;
-      throw error;
-    } finally {
       attempt.end();
+      await nextTurn();
+      await core.stepper.atBoundary(() => attempt.look());
+      if (attempt.conflict !== null) return { conflict: attempt.conflict };
+      await core.durable(attempt.position);
+      throw error;
     }
-    if (attempt.isDoomed) return null;
+    attempt.end();
+    if (attempt.conflict !== null) return { conflict: attempt.conflict };
     const { parts } = attempt;
     if (parts.length === 0) {
-      // What was read may not be durable yet.
+      // What was read may not be durable yet. Who only reads, again and again, would else keep the event loop to itself.
+      await nextTurn();
       await core.durable(attempt.position);
       return { position: String(attempt.position), result };
     }
-    const receipt = await core.committer.exclusively(
-      async () => ((await attempt.holds()) ? parts : null),
-      options,
-    );
-    return receipt === null ? null : { position: String(receipt.position), result };
+    const receipt = await core.committer.exclusively(async () => {
+      await attempt.look();
+      return attempt.conflict === null ? parts : null;
+    });
+    if (receipt !== null) return { position: String(receipt.position), result };
+    return { conflict: attempt.conflict ?? CONFLICT };
   }
+}
+
+/** Something that was read. */
+interface Read {
+  readonly label: string;
+  /** Brings what it needs from disk; null: it is there. */
+  readonly bring: () => Promise<void> | null;
+  /** What it gives now, as text; that it fails is a text, too. */
+  readonly look: () => string;
+}
+
+interface Taken extends Read {
+  readonly gave: string;
+}
+
+interface Source {
+  readonly table: TableRows;
+  readonly encoder: RowEncoder;
 }
 
 class Attempt implements TransactionWork {
   readonly #core: Core;
-  readonly #reads: Read[] = [];
+  readonly #reads: Taken[] = [];
+  #units = 0;
   readonly parts: Part[] = [];
-  /** Of the state that it has seen. */
+  /** By topic, the keys of rows that are written. */
+  readonly #written = new Map<number, Set<string>>();
+  /** Parts whose keys are in it. */
+  #noted = 0;
+  readonly #sources = new Map<number, Source>();
+  /** The step as of which all reads gave what they gave, and its position. */
+  #heldAt: number;
   position: number;
-  isDoomed = false;
+  /** What gives something else by now; null: nothing is known of that. */
+  conflict: string | null = null;
   #hasEnded = false;
 
   constructor(core: Core) {
     this.#core = core;
-    this.position = core.stepper.position;
+    ({ epoch: this.#heldAt, position: this.position } = core.stepPositions.newest);
   }
 
   /** Its work has ended: it neither reads nor writes any more. */
@@ -141,67 +185,99 @@ class Attempt implements TransactionWork {
     this.#hasEnded = true;
   }
 
-  /** Whether all that was read is still so. */
-  async holds(): Promise<boolean> {
-    const { stepper } = this.#core;
+  /** Looks at all reads again, as of one step, and at whether what is written to is still there. */
+  async look(): Promise<void> {
+    const { catalog, stepPositions } = this.#core;
     for (;;) {
-      const { epoch } = stepper;
-      for (const read of this.#reads) {
-        const same = read();
-        if (!(typeof same === "boolean" ? same : await same)) return false;
-      }
-      // A row that came from disk took its time.
-      if (stepper.epoch === epoch) return true;
+      const { epoch, position } = stepPositions.newest;
+      if (epoch !== this.#heldAt) await this.#lookAtAll();
+      if (this.conflict !== null) return;
+      if (stepPositions.newest.epoch !== epoch) continue;
+      this.#heldAt = epoch;
+      this.position = position;
+      const gone = this.parts.find(({ topic }) => catalog.byId(topic.id) === undefined);
+      if (gone !== undefined) this.conflict = `"${gone.topic.name}" was dropped`;
+      return;
+    }
+  }
+
+  async #lookAtAll(): Promise<void> {
+    const turns = new Turns();
+    for (const { label, bring, look, gave } of this.#reads) {
+      if (turns.due()) await turns.take();
+      const brought = bring();
+      if (brought !== null) await brought;
+      if (look() === gave) continue;
+      this.conflict ??= label;
+      return;
     }
   }
 
   async get(name: string, key: Key): Promise<Row | undefined> {
     this.#check();
-    const { catalog } = this.#core;
-    if (catalog.entry(name)?.kind === "view") {
-      const read = (): { view: View; slot: number } => {
-        const view = this.#view(name);
-        return { view, slot: view.find(key, this.#core.stepper.epoch) };
-      };
-      const json = (): string | null => {
-        const { view, slot } = read();
-        return slot < 0 ? null : view.encoder.rowJson(slot);
-      };
-      return this.#taken(json, () => {
-        const { view, slot } = read();
-        return slot < 0 ? undefined : view.encoder.row(slot);
-      });
-    }
-    const topic = keyTopic(this.#core, name);
-    const datums = keyDatums(topic, key, "key");
-    const store = this.#core.tableStore(topic.id)!;
-    const table = new TableRows(topic, store, []);
-    this.#refuseWritten(table, table.keyText(datums));
-    const encoder = new RowEncoder(store, topic.schema.fields, topic.key);
-    const find = (): number => table.find(datums, this.#core.stepper.epoch);
-    return this.#taken(
-      () => (find() < 0 ? null : encoder.rowJson(find())),
-      () => (find() < 0 ? undefined : encoder.row(find())),
-      () => table.bring(datums),
-    );
+    const isView = this.#core.catalog.entry(name)?.kind === "view";
+    return isView ? this.#getOfView(name, key) : this.#getOfTable(name, key);
   }
 
-  async #taken(
-    json: () => string | null,
-    row: () => Row | undefined,
-    bring: () => Promise<void> | null = () => null,
+  #getOfView(name: string, key: Key): Promise<Row | undefined> {
+    const { stepPositions } = this.#core;
+    this.#refuseWrittenSources(name);
+    const find = (): { encoder: RowEncoder; slot: number } => {
+      const view = this.#view(name);
+      return { encoder: view.encoder, slot: view.find(key, stepPositions.newest.epoch) };
+    };
+    return this.#read(`${name} ${JSON.stringify(key, bigintText)}`, find, () => null);
+  }
+
+  #getOfTable(name: string, key: Key): Promise<Row | undefined> {
+    const { stepPositions } = this.#core;
+    const place = (): Source & { readonly key: readonly Datum[] } => {
+      const source = this.#source(keyTopic(this.#core, name));
+      return { ...source, key: keyDatums(source.table.topic, key, "key") };
+    };
+    const find = (): { encoder: RowEncoder; slot: number } => {
+      const { table, encoder, key: datums } = place();
+      return { encoder, slot: table.find(datums, stepPositions.newest.epoch) };
+    };
+    const bring = (): Promise<void> | null => {
+      const known = unlessRefused(place);
+      return known === null ? null : known.table.bring(known.key);
+    };
+    const known = this.parts.length === 0 ? null : unlessRefused(place);
+    if (known !== null) this.#refuseWritten(known.table, known.table.keyText(known.key));
+    return this.#read(`${name} ${JSON.stringify(key, bigintText)}`, find, bring);
+  }
+
+  /** A table as it is by now: what has its name may have been made anew. */
+  #source(topic: TopicEntry): Source {
+    let source = this.#sources.get(topic.id);
+    if (source === undefined) {
+      const store = this.#core.tableStore(topic.id)!;
+      const encoder = new RowEncoder(store, topic.schema.fields, topic.key);
+      this.#sources.set(topic.id, (source = { table: new TableRows(topic, store, []), encoder }));
+    }
+    return source;
+  }
+
+  #read(
+    label: string,
+    find: () => { readonly encoder: RowEncoder; readonly slot: number },
+    bring: () => Promise<void> | null,
   ): Promise<Row | undefined> {
     this.#core.stepper.lookedFor();
-    const brought = bring();
-    if (brought !== null) await brought;
-    const seen = json();
-    const given = row();
-    this.#take(() => {
-      const again = bring();
-      return again === null ? json() === seen : again.then(() => json() === seen);
+    const look = (): string => {
+      try {
+        const { encoder, slot } = find();
+        return slot < 0 ? "" : encoder.rowJson(slot);
+      } catch (error) {
+        if (error instanceof EvertError) return error.code;
+        throw error;
+      }
+    };
+    return this.#take({ label, bring, look }, () => {
+      const { encoder, slot } = find();
+      return slot < 0 ? undefined : encoder.row(slot);
     });
-    await this.#refuseChanged();
-    return given;
   }
 
   async rows(name: string, query: RowsQuery = {}): Promise<Row[]> {
@@ -212,15 +288,26 @@ class Attempt implements TransactionWork {
         hint: "Read a table's rows by their keys, or make a view of those that are wanted.",
       });
     }
-    const view = this.#view(name);
-    const { epoch, position } = core.stepper;
-    const topics = topicsOf(core, core.catalog.view(name).id);
-    this.#take(() => [...topics].every((id) => core.committer.lastWrittenTo(id).to <= position));
-    const rows: Row[] = [];
-    await view.scan(epoch, query, (slot) => rows.push(view.encoder.row(slot)), {
-      turn: () => core.chores.turn(),
+    this.#refuseWrittenSources(name);
+    const { id } = core.catalog.view(name);
+    const topics = [...topicsOf(core, id)];
+    let since = Number.POSITIVE_INFINITY;
+    const look = (): string => {
+      if (core.catalog.entry(name)?.id !== id) return "gone";
+      return topics.every((topic) => core.committer.lastWrittenTo(topic).to <= since) ? "same" : "changed";
+    };
+    const rows = await this.#take({ label: name, bring: () => null, look }, async () => {
+      const view = this.#view(name);
+      const { epoch, position } = core.stepPositions.newest;
+      since = position;
+      const found: Row[] = [];
+      await view.scan(epoch, query, (slot) => found.push(view.encoder.row(slot)), {
+        turn: () => core.chores.turn(),
+      });
+      return found;
     });
-    await this.#refuseChanged();
+    await this.look();
+    this.#check();
     return rows;
   }
 
@@ -235,19 +322,28 @@ class Attempt implements TransactionWork {
   }
 
   /** @throws EvertError feature_not_supported */
-  #refuseWritten(table: TableRows, wanted: string): void {
-    const { topic } = table;
-    for (const part of this.parts) {
-      if (part.topic.id !== topic.id || part.op === "batch") continue;
-      for (const row of part.rows) {
-        if (table.keyText(keyDatums(topic, row, part.path)) === wanted)
-          throw notSupported(
-            "reading a row that the same transaction has written",
-            undefined,
-            "Read rows before they are written.",
-          );
-      }
+  #refuseWritten(table: TableRows, key: string): void {
+    for (; this.#noted < this.parts.length; this.#noted++) {
+      const part = this.parts[this.#noted] as Part;
+      const { topic } = part;
+      if (part.op === "batch" || topic.topicKind === "stream" || topic.hiddenRowId) continue;
+      const written = this.#source(topic).table;
+      let keys = this.#written.get(topic.id);
+      if (keys === undefined) this.#written.set(topic.id, (keys = new Set()));
+      for (const row of part.rows) keys.add(written.keyText(keyDatums(topic, row, part.path)));
     }
+    if (this.#written.get(table.topic.id)?.has(key) !== true) return;
+    const hint = "Read rows before they are written.";
+    throw notSupported("reading a row that the same transaction has written", undefined, hint);
+  }
+
+  /** A view does not show what has been written and not committed. @throws EvertError feature_not_supported */
+  #refuseWrittenSources(name: string): void {
+    if (this.parts.length === 0) return;
+    const topics = topicsOf(this.#core, this.#core.catalog.view(name).id);
+    if (!this.parts.some(({ topic }) => topics.has(topic.id))) return;
+    const hint = "Read views before what they are made from is written.";
+    throw notSupported("reading a view of what the same transaction has written", undefined, hint);
   }
 
   #view(name: string): View {
@@ -260,36 +356,54 @@ class Attempt implements TransactionWork {
     });
   }
 
-  #take(read: Read): void {
-    if (this.#reads.length >= READS_MAX) {
-      throw new EvertError("statement_too_complex", `a transaction may read ${READS_MAX} times`, {
-        hint: "Make a view of what it reads.",
-      });
+  /** Takes the read down, as of a step as of which all others hold, and gives what `give` makes of it in the same stretch. @throws EvertError conflict */
+  async #take<T>(read: Read, give: () => T): Promise<Awaited<T>> {
+    for (let round = 0; ; round++) {
+      if (round < ROUNDS_FREE) await this.look();
+      // Steps come faster than all reads can be looked at.
+      else await this.#core.stepper.atBoundary(() => this.look());
+      const brought = read.bring();
+      if (brought !== null) await brought;
+      this.#check();
+      if (this.#core.stepPositions.newest.epoch !== this.#heldAt) continue;
+      const gave = read.look();
+      this.#units += gave.length;
+      if (this.#reads.length >= READS_MAX || this.#units > READ_UNITS_MAX) {
+        throw new EvertError("statement_too_complex", "the transaction reads too much", {
+          detail: `It may read ${READS_MAX} times, and ${READ_UNITS_MAX >> 20} Mi characters.`,
+          hint: "Make a view of what it reads.",
+        });
+      }
+      this.#reads.push({ ...read, gave });
+      return await give();
     }
-    this.#reads.push(read);
   }
 
-  /** @throws EvertError conflict */
-  async #refuseChanged(): Promise<void> {
-    const isSame = await this.holds();
-    this.#check();
-    if (isSame) {
-      this.position = this.#core.stepper.position;
-      return;
+  /** @throws EvertError where it may not go on */
+  #check(): void {
+    if (this.conflict !== null) {
+      const hint = "Let the error pass: the transaction runs again by itself.";
+      throw new EvertError("conflict", CONFLICT, { detail: `${this.conflict}.`, hint });
     }
-    this.isDoomed = true;
-    throw new EvertError("conflict", CONFLICT, {
-      hint: "Let the error pass: the transaction runs again by itself.",
+    if (!this.#hasEnded) return;
+    throw new EvertError("invalid_request", "the transaction has ended", {
+      hint: "Await all of its reads, and write only before its function returns.",
     });
   }
+}
 
-  #check(): void {
-    if (this.#hasEnded) {
-      throw new EvertError("invalid_request", "the transaction has ended", {
-        hint: "Await all of its reads, and write only before its function returns.",
-      });
-    }
+/** Null: it is refused, which whoever reads is told. */
+function unlessRefused<T>(make: () => T): T | null {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof EvertError) return null;
+    throw error;
   }
+}
+
+function bigintText(_name: string, value: unknown): unknown {
+  return typeof value === "bigint" ? String(value) : value;
 }
 
 /** Ids of all topics that a view is made from; the ticks, too, which may change it. */

@@ -45,8 +45,8 @@ describe("a transaction is stored", () => {
     expect(await isStored({ position: at })).toBe(true);
     await expect(db.transact([put(1, 2)], { expect: [{ position: at }] })).rejects.toMatchObject({
       code: "conflict",
-      message: `the log was written, which the transaction did not expect: it was decided at position ${at}`,
-      detail: `The last commit is at ${Number(at) + 1}.`,
+      message: `expect[0]: the log was written, which the transaction did not expect: it was decided at position ${at}`,
+      detail: `It was last written at ${Number(at) + 1}.`,
     });
     expect(await rowsOf(db, "SELECT a FROM t")).toEqual([["1"]]);
   });
@@ -77,7 +77,7 @@ describe("a transaction is stored", () => {
     expect(await isStored(row(1, other))).toBe(false);
     expect(await isStored(row(1, again))).toBe(true);
     await expect(db.transact([put(1, 5)], { expect: [row(1, other)] })).rejects.toMatchObject({
-      message: `a row of "t" has changed, which the transaction did not expect: it was decided at position ${other}`,
+      message: `expect[0]: a row of "t" has changed, which the transaction did not expect: it was decided at position ${other}`,
       detail: "Key (k)=(1).",
     });
   });
@@ -116,6 +116,105 @@ describe("a transaction is stored", () => {
     );
     expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
     expect(results[0]!.status).toBe("fulfilled");
+  });
+});
+
+describe("what is told apart", () => {
+  it("a row written again with the same values is as it was, as long as its step is known", async () => {
+    const disk = await open();
+    await sql(db, TABLES);
+    const at = await transact(put(1, 1));
+    const changed = await transact(put(2, 1));
+    await transact(put(1, 1));
+    await transact(put(2, 2));
+    await transact(put(2, 1));
+    expect(await isStored(row(1, at))).toBe(true);
+    expect(await isStored(row(2, changed))).toBe(false);
+    await db.close();
+    await open(disk.reboot("process"));
+    expect(await isStored(row(1, at))).toBe(false);
+    expect(await isStored(row(2, changed))).toBe(false);
+  });
+
+  it("what a view writes to its sink, and time that passes, are no commits of somebody's", async () => {
+    const disk = await open();
+    await sql(
+      db,
+      `${TABLES}; CREATE TABLE sunk (k int4 PRIMARY KEY, a int4); CREATE MATERIALIZED VIEW v WITH (sink = 'sunk') AS SELECT k, a FROM t`,
+    );
+    await db.built();
+    const at = await transact(put(1, 1));
+    while (Number(db.position) <= Number(at)) await db.settled();
+    const check = async (): Promise<void> => {
+      expect(await isStored({ position: at })).toBe(true);
+    };
+    await db.close();
+    await open(disk.reboot("process"));
+    await check();
+    expect(await isStored({ position: at })).toBe(false);
+  });
+
+  it("a table that was dropped, and made anew under its name", async () => {
+    await open();
+    await sql(db, TABLES);
+    const at = await transact(put(1, 1));
+    const dropped = sql(db, "DROP TABLE t; CREATE TABLE t (k int4 PRIMARY KEY, a int4)");
+    const stored = isStored(row(1, at), { topic: "t", position: at });
+    await dropped;
+    // It came before, or is refused.
+    const [count] = await rowsOf(db, "SELECT count(*) FROM s");
+    expect(count).toEqual([(await stored) ? "1" : "0"]);
+    expect(await isStored(row(1, at))).toBe(false);
+  });
+
+  it("a repeated request whose rows others have taken the place of", async () => {
+    await open();
+    await sql(db, "CREATE TABLE u (k int4 PRIMARY KEY, name text UNIQUE)");
+    const name = (k: number, value: string): Operation => ({ topic: "u", upsert: [{ k, name: value }] });
+    const options = { idempotencyKey: "one", expect: [{ topic: "u", key: 1, version: null }] };
+    const first = await db.transact([name(1, "x")], options);
+    await db.transact([name(1, "y")]);
+    await db.transact([name(2, "x")]);
+    expect(await db.transact([name(1, "x")], options)).toEqual(first);
+    await sql(db, "DROP TABLE u");
+    await sql(db, "CREATE TABLE u (k int4, name text)");
+    expect(await db.transact([name(1, "x")], options)).toEqual(first);
+  });
+
+  it("a refusal is told when what it rests on is durable", async () => {
+    await open();
+    await sql(db, TABLES);
+    const at = await transact(put(1, 0));
+    let told = 0;
+    for (let i = 1; i <= 40; i++) {
+      const writing = transact(put(1, i));
+      await db
+        .transact([put(2, i)], { expect: [{ topic: "t", position: at }] })
+        .catch((error: { detail?: string }) => {
+          const named = Number(/\d+/.exec(error.detail ?? "")?.[0]);
+          expect(db.core.log.durablePosition).toBeGreaterThanOrEqual(named);
+          told++;
+        });
+      await writing;
+    }
+    expect(told).toBeGreaterThan(30);
+  });
+
+  it("many rows at once, of a table that is written to all the time", async () => {
+    await open();
+    await sql(db, TABLES);
+    const rows = Array.from({ length: 2000 }, (_, k) => ({ k, a: k }));
+    const { position } = await db.append("t", rows);
+    let writes = 0;
+    let isOver = false;
+    const writing = (async () => {
+      while (!isOver) await transact(put(10_000 + (writes++ % 50), writes));
+    })();
+    const all = rows.map(({ k }) => row(k, position));
+    expect(await isStored(...all)).toBe(true);
+    expect(await isStored(...all, row(10_000, position))).toBe(false);
+    isOver = true;
+    await writing;
   });
 });
 

@@ -1,10 +1,14 @@
 /** Transactions that read: as if each had run by itself, in the order of the log. */
 import { afterEach, describe, expect, it } from "vitest";
 import type { Database } from "../../src/engine/database.ts";
+import { open as openDb } from "../../src/engine/open.ts";
 import type { TransactionWork } from "../../src/engine/transaction.ts";
+import { int4, table } from "../../src/face/index.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
 import { openInMemory, rowsOf, sql } from "./support/memory.ts";
+
+const wallets = table("wallets", { key: "id", schema: { id: int4, coins: int4 } });
 
 let db: Database;
 afterEach(() => db.close().catch(() => {}));
@@ -189,6 +193,230 @@ describe("a transaction", () => {
     const { position: at } = await appended;
     expect(result.balance).toBe(Number(position) >= Number(at) ? 1 : 0);
     expect(db.core.log.durablePosition).toBeGreaterThanOrEqual(Number(position));
+  });
+});
+
+describe("beside a writer", () => {
+  it("sees no half of a commit, nothing later than its position, and nothing that is not durable", async () => {
+    db = await openInMemory();
+    await sql(
+      db,
+      `CREATE TABLE a (k int4 PRIMARY KEY, n int4); CREATE TABLE b (k int4 PRIMARY KEY, n int4);
+       CREATE MATERIALIZED VIEW va AS SELECT k, n FROM a`,
+    );
+    await db.built();
+    const positions = new Map<number, number>();
+    const both = async (n: number): Promise<void> => {
+      const { position } = await db.transact([
+        { topic: "a", upsert: [{ k: 1, n }] },
+        { topic: "b", upsert: [{ k: 1, n }] },
+      ]);
+      positions.set(n, Number(position));
+    };
+    await both(0);
+    let isOver = false;
+    const seen: { readonly n: number; readonly position: number }[] = [];
+    const reader = async (): Promise<void> => {
+      while (!isOver) {
+        const { position, result } = await db.transaction(async (tx) => [
+          await tx.get("va", 1),
+          await tx.get("a", 1),
+          await tx.get("b", 1),
+        ]);
+        expect(db.core.log.durablePosition).toBeGreaterThanOrEqual(Number(position));
+        const values = result.map((row) => row?.["n"]);
+        expect(new Set(values).size).toBe(1);
+        seen.push({ n: Number(values[0]), position: Number(position) });
+      }
+    };
+    const reading = [reader(), reader(), reader()];
+    for (let n = 1; n <= 300; n++) await Promise.all([both(n), turn()]);
+    isOver = true;
+    await Promise.all(reading);
+    expect(seen.length).toBeGreaterThan(300);
+    for (const { n, position } of seen) expect(position).toBeGreaterThanOrEqual(positions.get(n)!);
+  }, 60_000);
+
+  it("sees what was acknowledged before it began, also behind a large commit", async () => {
+    await open();
+    for (let n = 1; n <= 5; n++) {
+      const large = db.append(
+        "accounts",
+        Array.from({ length: 20_000 }, (_, i) => ({ id: 100 + i, balance: n })),
+      );
+      await db.append("accounts", [{ id: 1, balance: n }]);
+      const { result } = await db.transaction((tx) => account(tx, 1));
+      expect(result.balance).toBe(n);
+      await large;
+    }
+  });
+
+  it("throws what was decided by what is durable, and still holds", async () => {
+    await open();
+    for (let n = 1; n <= 40; n++) {
+      const writing = db.append("accounts", [{ id: 1, balance: n }]);
+      const thrown = await db
+        .transaction(async (tx) => {
+          const { balance } = await account(tx, 1);
+          throw Object.assign(new Error("told"), { balance });
+        })
+        .catch((error: { balance?: number }) => error.balance);
+      const { position } = await writing;
+      if (thrown === n) expect(db.core.log.durablePosition).toBeGreaterThanOrEqual(Number(position));
+      else expect(thrown).toBe(n - 1);
+    }
+  });
+});
+
+describe("what changes under it", () => {
+  it("a table that is dropped, or made anew, is not what was read or is written to", async () => {
+    await open();
+    await db.append("accounts", [{ id: 1, balance: 5 }]);
+    await sql(db, "DROP MATERIALIZED VIEW total; DROP MATERIALIZED VIEW odd");
+    const anew = "DROP TABLE accounts; CREATE TABLE accounts (id int4 PRIMARY KEY, balance int4)";
+    let runs = 0;
+    const { result } = await db.transaction(async (tx) => {
+      const { balance } = await account(tx, 1);
+      if (runs++ === 0) await sql(db, anew);
+      tx.append("moves", [{ a: balance }]);
+      return balance;
+    });
+    expect([result, runs]).toEqual([0, 2]);
+    runs = 0;
+    await db.transaction(async (tx) => {
+      tx.append("accounts", [{ id: 7, balance: 7 }]);
+      if (runs++ === 0) await sql(db, anew);
+    });
+    expect(runs).toBe(2);
+    expect(await rowsOf(db, "SELECT id FROM accounts")).toEqual([["7"]]);
+  });
+
+  it("a view that is made anew under its name is another list", async () => {
+    await open();
+    await db.append("accounts", [{ id: 1, balance: 5 }]);
+    let runs = 0;
+    const { result } = await db.transaction(async (tx) => {
+      const { length } = await tx.rows("odd");
+      if (runs++ === 0) {
+        await sql(
+          db,
+          "DROP MATERIALIZED VIEW odd; CREATE MATERIALIZED VIEW odd AS SELECT id, balance FROM accounts WHERE id > 1",
+        );
+        await db.built();
+      }
+      tx.append("moves", [{ a: length }]);
+      return length;
+    });
+    expect([result, runs]).toEqual([0, 2]);
+  });
+
+  it("a row that could not be read, and can be by now", async () => {
+    await open();
+    await sql(db, "CREATE MATERIALIZED VIEW shares AS SELECT id, 100 / balance AS share FROM accounts");
+    await db.built();
+    await db.append("accounts", [{ id: 1, balance: 0 }]);
+    await db.settled();
+    let runs = 0;
+    const { result } = await db.transaction(async (tx) => {
+      const share = await tx.get("shares", 1).then(
+        (row) => Number(row?.["share"]),
+        () => -1,
+      );
+      if (runs++ === 0) await db.append("accounts", [{ id: 1, balance: 4 }]);
+      tx.append("moves", [{ a: share }]);
+      return share;
+    });
+    expect([result, runs]).toEqual([25, 2]);
+  });
+
+  it("a view of what it has written is not read", async () => {
+    await open();
+    await db.transaction(async (tx) => {
+      tx.append("accounts", [{ id: 1, balance: 1 }]);
+      await expect(tx.get("odd", 1)).rejects.toMatchObject({ code: "feature_not_supported" });
+      await expect(tx.rows("odd")).rejects.toMatchObject({ code: "feature_not_supported" });
+    });
+  });
+});
+
+describe("turns", () => {
+  it("of one that takes long hold up neither others nor what it calls itself", async () => {
+    await open();
+    const bump = async (id: number, during: (run: number) => Promise<unknown>): Promise<void> => {
+      let run = 0;
+      await db.transaction(async (tx) => {
+        await add(tx, id, 1);
+        await during(run++);
+      });
+    };
+    const disturb = (id: number) => db.append("accounts", [{ id, balance: 100 }]);
+    let released = (): void => {};
+    const slow = bump(1, (run) => (run === 0 ? disturb(1) : new Promise<void>((done) => (released = done))));
+    // The same row, and another; and one within another.
+    await bump(2, async (run) => run === 0 && (await disturb(2)));
+    await bump(3, async (run) => {
+      if (run === 0) await disturb(3);
+      else if (run === 1) await bump(3, async (inner) => inner === 0 && (await disturb(3)));
+    });
+    released();
+    await slow;
+    expect((await rowsOf(db, "SELECT id, balance FROM accounts ORDER BY id")).map(([id]) => id)).toEqual([
+      "1",
+      "2",
+      "3",
+    ]);
+  }, 20_000);
+
+  it("are given while very much is read", async () => {
+    await open();
+    const count = 3000;
+    await db.append(
+      "accounts",
+      Array.from({ length: count }, (_, id) => ({ id, balance: 1 })),
+    );
+    let turns = 0;
+    let isOver = false;
+    const counting = (async () => {
+      for (; !isOver; turns++) await turn();
+    })();
+    const { result } = await db.transaction(async (tx) => {
+      let sum = 0;
+      for (let id = 0; id < count; id++) {
+        sum += (await account(tx, id)).balance;
+        if (id % 1000 === 500) await db.append("moves", [{ a: id }]);
+      }
+      tx.append("moves", [{ a: sum }]);
+      return sum;
+    });
+    isOver = true;
+    await counting;
+    expect(result).toBe(count);
+    expect(turns).toBeGreaterThan(10);
+  }, 20_000);
+
+  it("two reads at once, of which one fails, end no process", async () => {
+    await open();
+    const typed = await openDb({ dir: "/typed", disk: new SimulatedDisk(), topics: [wallets] });
+    const unhandled: unknown[] = [];
+    const listen = (error: unknown): void => void unhandled.push(error);
+    process.on("unhandledRejection", listen);
+    try {
+      let runs = 0;
+      await typed.transact(async (tx) => {
+        const first = await tx.get(wallets, 1);
+        if (runs++ === 0) await typed.append(wallets, { id: 1, coins: 1 });
+        const [a, b] = [tx.get(wallets, 2), tx.get(wallets, 3)];
+        await a;
+        await b;
+        tx.append(wallets, { id: 2, coins: first?.coins ?? 0 });
+      });
+      await turn();
+      expect(runs).toBe(2);
+    } finally {
+      process.off("unhandledRejection", listen);
+      await typed.close();
+    }
+    expect(unhandled).toEqual([]);
   });
 });
 

@@ -2,6 +2,7 @@
 import { type ErrorCode, EvertError } from "../base/errors.ts";
 import type {
   AppendAnswer,
+  PositionAnswer,
   RowAnswer,
   RowsAnswer,
   SqlAnswer,
@@ -22,9 +23,11 @@ import type {
   ColumnsOf,
   Key,
   Named,
+  Operation,
   ReadOptions,
   RowsQuery,
   SqlResponse,
+  TransactOptions,
 } from "./types.ts";
 import { needsDigits, type RawRow, rowConverter, tupleConverter } from "./values.ts";
 import { ViewState } from "./view.ts";
@@ -150,7 +153,6 @@ class HttpClient implements Client {
     return new columnar.BodyMaker(columnar.schemaOfTopic(topic));
   }
 
-  /** Posts a body of records until it is stored, under one key. */
   async #append(
     topic: string | Named,
     body: string | Uint8Array<ArrayBuffer>,
@@ -158,6 +160,34 @@ class HttpClient implements Client {
     options: AppendOptions,
   ): Promise<AppendResult> {
     const path = `/v1/topics/${encodeURIComponent(nameOf(topic))}/records`;
+    const answer = await this.#store<AppendAnswer>(path, body, contentType, options);
+    const { position, count, firstOffset, lastOffset } = answer;
+    return { position, count, firstOffset, lastOffset };
+  }
+
+  async transact(
+    operations: readonly Operation[],
+    options: TransactOptions = {},
+  ): Promise<{ position: string }> {
+    const named = <T extends object>(part: T): T =>
+      "topic" in part ? { ...part, topic: nameOf(part.topic as string | Named) } : part;
+    const body = encodeJson({ operations: operations.map(named), expect: options.expect?.map(named) });
+    const { position } = await this.#store<PositionAnswer>(
+      "/v1/transactions",
+      body,
+      contentTypes.json,
+      options,
+    );
+    return { position };
+  }
+
+  /** Posts a body until it is stored, under one key. */
+  async #store<T extends { readonly position: string }>(
+    path: string,
+    body: string | Uint8Array<ArrayBuffer>,
+    contentType: string,
+    options: Pick<AppendOptions, "idempotencyKey" | "signal">,
+  ): Promise<T> {
     const request: RequestInput = {
       method: "POST",
       body,
@@ -171,12 +201,7 @@ class HttpClient implements Client {
     const until = Date.now() + this.#retryMsMax;
     for (let attempt = 0; ; attempt++) {
       try {
-        const { position, count, firstOffset, lastOffset } = await this.#json<AppendAnswer>(
-          path,
-          request,
-          false,
-        );
-        return { position, count, firstOffset, lastOffset };
+        return await this.#json<T>(path, request, false);
       } catch (error) {
         const again = error instanceof EvertError && error.retryable && Date.now() < until && !this.#closed;
         if (!again) throw error;

@@ -128,6 +128,31 @@ export interface AppendResult {
   readonly lastOffset: number;
 }
 
+/** One part of a transaction. A table's record replaces the row with its key. */
+export type Operation =
+  | { readonly topic: string | Named; readonly append: unknown }
+  | { readonly topic: string | Named; readonly upsert: unknown }
+  | { readonly topic: string | Named; readonly delete: unknown };
+
+/**
+ * What must hold for a transaction to be stored:
+ * - a position: nothing has been committed since;
+ * - a topic and a position: nothing has been committed to it since;
+ * - a table, a key and a version: its row is there as it was at that position; null: there is none.
+ */
+export type Expectation =
+  | { readonly position: string }
+  | { readonly topic: string | Named; readonly position: string }
+  | { readonly topic: string | Named; readonly key: Key; readonly version: string | null };
+
+export interface TransactOptions {
+  /** What does not hold is thrown as `conflict`, and nothing is stored. */
+  readonly expect?: readonly Expectation[] | undefined;
+  /** As in AppendOptions. */
+  readonly idempotencyKey?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 export interface SqlColumn {
   readonly name: string;
   /** PostgreSQL's typname. */
@@ -185,6 +210,8 @@ export interface Client {
     columns: ColumnsOf<T>,
     options?: Omit<AppendOptions, "format">,
   ): Promise<AppendResult>;
+  /** All of the operations, as one commit, or none. Stored once, or an error; tried again by itself like append. */
+  transact(operations: readonly Operation[], options?: TransactOptions): Promise<{ position: string }>;
   /** Each statement is a transaction of its own unless inside BEGIN ... COMMIT. Sent once, never again by itself. */
   sql(text: string, params?: readonly unknown[], options?: ReadOptions): Promise<SqlResponse>;
   /** One row, read from the server. */

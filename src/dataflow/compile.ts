@@ -16,9 +16,9 @@
 import { assert, unreachable } from "../base/assert.ts";
 import * as build from "../plan/build.ts";
 import type { Expr } from "../plan/expression.ts";
-import { mayTakeLong, sourcesOf } from "../plan/inspect.ts";
+import { mayTakeLong } from "../plan/inspect.ts";
 import { loopOf } from "../plan/iterations.ts";
-import { overStreams, type PlanPart } from "../plan/parts.ts";
+import type { PlanPart } from "../plan/parts.ts";
 import type {
   DistinctPlan,
   GroupPlan,
@@ -31,7 +31,6 @@ import type {
   UnionPlan,
   WindowPlan,
 } from "../plan/plan.ts";
-import { addReads, columnsRead, type Reads } from "../plan/reads.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import { noteAbout, textsDownTo, textsWith } from "./about.ts";
 import { allOf, type CompileContext, distinctOf, fromRows, type Stored, whole } from "./compile-context.ts";
@@ -56,7 +55,7 @@ import { Collection, type CollectionMode, type StoredNode } from "./operators/st
 import { Pick, Stream, streamIdentity, Union } from "./operators/stream.ts";
 import { type Table, TableChanges } from "./operators/table.ts";
 import { Values } from "./operators/values.ts";
-import { Inlet } from "./parts/inlet.ts";
+import { inletNode } from "./parts/compile-inlet.ts";
 import type { PartLinks } from "./parts/link.ts";
 import { isPlain, moveFirst, stageIsFallible, stageOf, stagesIdentity, widthOf } from "./stages.ts";
 
@@ -147,7 +146,11 @@ export class Compiler implements CompileContext {
 
   #rows(plan: Plan, columns: readonly number[]): Node {
     const cut = this.#cuts.get(plan);
-    if (cut !== undefined) return this.#picked(this.#inlet(cut), plan, columns);
+    if (cut !== undefined) {
+      this.#met.add(plan);
+      const links = this.#parts as PartLinks;
+      return this.#picked(inletNode(this, cut, links, this.#sources, this.#outer === null), plan, columns);
+    }
     switch (plan.kind) {
       case "source":
         if (plan.relation === "stream") return this.#picked(this.#stream(plan), plan, columns);
@@ -317,34 +320,6 @@ export class Compiler implements CompileContext {
     const identity = `union of ${inputs.map((n) => n.identity).join("; ")}`;
     const fields = columns.map((c) => plan.schema.fields[c]!);
     return this.#node(identity, () => new Union(identity, inputs.map(fromRows), fields));
-  }
-
-  /** Rows that other threads make. */
-  #inlet({ plan, keys, keysMove }: PlanPart): Node {
-    this.#met.add(plan);
-    const reads: Reads = new Map();
-    addReads(plan, reads);
-    const all = new Map(sourcesOf(plan).map((source) => [source.id, source]));
-    const sources = [...all.values()].map(({ id, name, schema }) => {
-      const columns = columnsRead(reads, id) ?? schema.fields.keys();
-      return { id, name, schema, reads: [...columns].sort((a, b) => a - b), keys: keys?.get(id) ?? null };
-    });
-    const tables = sources.filter(({ id }) => all.get(id)?.relation === "table");
-    const changes = tables.map(({ id, reads: columns }) => {
-      const table = this.#sources.table(id);
-      return fromRows(this.storeRows(whole(table, all.get(id) as Plan), columns));
-    });
-    const identity = `part ${identityOf(plan)}`;
-    return this.#node(identity, () => {
-      const link = (this.#parts as PartLinks).open({
-        plan: overStreams(plan),
-        sources,
-        isSplit: keys !== null,
-        keysMove,
-        isLive: this.#outer === null,
-      });
-      return new Inlet(identity, plan.schema, link, changes, tables, this.dictionary);
-    });
   }
 
   #setOperation(plan: SetOperationPlan): Node {

@@ -233,6 +233,27 @@ test("state of at most 300 MiB", async () => {
   await running.done;
 });
 
+test.each(["65", "-1", "two", ""])("no views are kept by %j workers", async (count) => {
+  expect(await launch("start", `--workers=${count}`).done).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining(`--workers must be a number from 0 to 64: ${count}`),
+  });
+});
+
+test.each(["start", "dev"])("views that workers keep, with %s", async (command) => {
+  const running = launch(command, "--workers", "2");
+  const at = await url(running);
+  await runProcess(["query", "CREATE TABLE t (id int PRIMARY KEY, g int)"], { url: at });
+  await runProcess(["query", "CREATE MATERIALIZED VIEW v AS SELECT g, count(*) FROM t GROUP BY g"], {
+    url: at,
+  });
+  await runProcess(["append", "t"], { url: at, input: '{"id":1,"g":1}\n{"id":2,"g":1}\n' });
+  const { stdout } = await runProcess(["query", "EXPLAIN ANALYZE REFRESH MATERIALIZED VIEW v"], { url: at });
+  expect(stdout).toMatch(/rows kept by 2 workers, split by t\.g/i);
+  running.process.kill("SIGTERM");
+  expect((await running.done).code).toBe(0);
+}, 60_000);
+
 test("segments of one MiB", async () => {
   const running = launch("start", "--segment-mib", "1");
   const at = await url(running);

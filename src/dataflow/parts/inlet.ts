@@ -55,6 +55,8 @@ export class Inlet extends Node {
   #ahead = 0;
   /** Whether it has all of this step's rows. */
   #hasAll = false;
+  /** Bytes elsewhere when this step began, and the one before: a part that is ahead may have grown by then. */
+  #bytesNow = 0;
   #bytesBefore = 0;
 
   /** `tables`: the sources of the link behind `sources`, port by port. */
@@ -110,7 +112,8 @@ export class Inlet extends Node {
     this.#hasAll = this.#ahead > 0;
     this.#turn = this.#hasAll ? "taking" : "sending";
     if (this.#hasAll) this.#ahead--;
-    this.#bytesBefore = this.link.bytes;
+    this.#bytesBefore = this.#bytesNow;
+    this.#bytesNow = this.link.bytes;
   }
 
   /** This step's rows, `count` of them, if it does not have them already. */

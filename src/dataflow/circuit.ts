@@ -215,7 +215,7 @@ export class Circuit {
     const rows = net
       ? this.#compiler.storeRows(whole(this.#compiler.result(plan), plan), allOf(plan))
       : this.#compiler.rows(plan, allOf(plan));
-    const outlet = this.#graph.add(new Outlet(fromRows(rows), take));
+    const outlet = this.#graph.add(new Outlet(fromRows(rows), plan.schema, take));
     outlet.holders++;
     return outlet;
   }

@@ -240,19 +240,25 @@ test.each(["65", "-1", "two", ""])("no views are kept by %j workers", async (cou
   });
 });
 
-test.each(["start", "dev"])("views that workers keep, with %s", async (command) => {
-  const running = launch(command, "--workers", "2");
-  const at = await url(running);
-  await runProcess(["query", "CREATE TABLE t (id int PRIMARY KEY, g int)"], { url: at });
-  await runProcess(["query", "CREATE MATERIALIZED VIEW v AS SELECT g, count(*) FROM t GROUP BY g"], {
-    url: at,
-  });
-  await runProcess(["append", "t"], { url: at, input: '{"id":1,"g":1}\n{"id":2,"g":1}\n' });
-  const { stdout } = await runProcess(["query", "EXPLAIN ANALYZE REFRESH MATERIALIZED VIEW v"], { url: at });
-  expect(stdout).toMatch(/rows kept by 2 workers, split by t\.g/i);
-  running.process.kill("SIGTERM");
-  expect((await running.done).code).toBe(0);
-}, 60_000);
+test.each(["start", "dev"])(
+  "views that workers keep, with %s",
+  async (command) => {
+    const running = launch(command, "--workers", "2");
+    const at = await url(running);
+    await runProcess(["query", "CREATE TABLE t (id int PRIMARY KEY, g int)"], { url: at });
+    await runProcess(["query", "CREATE MATERIALIZED VIEW v AS SELECT g, count(*) FROM t GROUP BY g"], {
+      url: at,
+    });
+    await runProcess(["append", "t"], { url: at, input: '{"id":1,"g":1}\n{"id":2,"g":1}\n' });
+    const { stdout } = await runProcess(["query", "EXPLAIN ANALYZE REFRESH MATERIALIZED VIEW v"], {
+      url: at,
+    });
+    expect(stdout).toMatch(/rows kept by 2 workers, split by t\.g/i);
+    running.process.kill("SIGTERM");
+    expect((await running.done).code).toBe(0);
+  },
+  60_000,
+);
 
 test("segments of one MiB", async () => {
   const running = launch("start", "--segment-mib", "1");

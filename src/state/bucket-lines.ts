@@ -8,7 +8,7 @@
  * 1. There are always n buckets, 2^L <= n < 2^(L+1). A hash h belongs to bucket h mod 2^(L+1), or, when that one does not exist yet, to h mod 2^L.
  * 2. Within a bucket, entries stand oldest first, and the bucket's own line holds the newest: when it is full, all of it moves to an
  *    overflow line in front of the others, and the line begins anew.
- * 3. At three entries per bucket on average, each insert pays for its share of a split: bucket n - 2^L is dealt out to itself and the new bucket n.
+ * 3. At some three entries per bucket on average, each insert pays for its share of a split: bucket n - 2^L is dealt out to itself and the new bucket n.
  *    Both are next to the last ones split, so the machine has fetched them already. No step ever rehashes the table.
  *
  * Words of a line: hashes 0..6, entries 7..13, count 14, overflow line + 1 at 15 (0 = none). Fresh zeroed memory is an empty line.
@@ -25,9 +25,9 @@ const LINE_BYTES = LINE_WORDS * 4;
 const PAGE_WORDS = 1024;
 /**
  * On average. Buckets that wait for their split hold up to twice as many: six, which fit a line, where at four they would be eight
- * (measured: 17 bytes an entry instead of 22, and the join bench slower by 5 %).
+ * (measured: 17 bytes an entry instead of 22, and the join bench slower by 5 %). The eighth beyond three is 0.8 bytes an entry.
  */
-const ENTRIES_PER_BUCKET = 3;
+const ENTRIES_PER_BUCKET = 3.125;
 const INITIAL_BUCKETS = 8;
 
 /** A directory between two threads. */
@@ -53,6 +53,8 @@ export class BucketLines {
   /** 2^(L+1) - 1 */
   high: number = INITIAL_BUCKETS * 2 - 1;
   count = 0;
+  /** With more entries than that a bucket is split. */
+  #countMax = INITIAL_BUCKETS * ENTRIES_PER_BUCKET;
   #overflowLines = 0;
   #scratchHashes: Int32Array = new Int32Array(64);
   #scratchEntries: Int32Array = new Int32Array(64);
@@ -77,6 +79,7 @@ export class BucketLines {
 
   #setBuckets(n: number): void {
     this.n = n;
+    this.#countMax = Math.floor(n * ENTRIES_PER_BUCKET);
     this.high = INITIAL_BUCKETS * 2 - 1;
     while (this.high < n) this.high = this.high * 2 + 1;
     this.low = this.high >>> 1;
@@ -117,9 +120,7 @@ export class BucketLines {
     this.#overflow.clear();
     this.B = this.#memory.I;
     this.O = this.#overflow.I;
-    this.n = INITIAL_BUCKETS;
-    this.low = INITIAL_BUCKETS - 1;
-    this.high = INITIAL_BUCKETS * 2 - 1;
+    this.#setBuckets(INITIAL_BUCKETS);
     this.count = 0;
     this.#overflowLines = 0;
     this.#freeOverflow.clear();
@@ -133,13 +134,13 @@ export class BucketLines {
 
   /** Adds an entry, newer than all. */
   insert(hash: number, entry: number): void {
-    if (++this.count > this.n * ENTRIES_PER_BUCKET) this.#split();
+    if (++this.count > this.#countMax) this.#split();
     this.#append(this.lineOf(hash), hash, entry);
   }
 
   /** insert() for each of the first `n`, in order: into a directory presized for them, nothing is split and the lines are fetched side by side. */
   insertAll(hashes: Int32Array, entries: Int32Array, n: number): void {
-    if (this.count + n > this.n * ENTRIES_PER_BUCKET) {
+    if (this.count + n > this.#countMax) {
       for (let i = 0; i < n; i++) this.insert(hashes[i] as number, entries[i] as number);
       return;
     }
@@ -281,6 +282,7 @@ export class BucketLines {
     const created = this.n;
     if (this.#memory.ensure((created + 1) * LINE_BYTES)) this.B = this.#memory.I;
     this.n = created + 1;
+    this.#countMax = Math.floor(this.n * ENTRIES_PER_BUCKET);
     const from = (created & this.low) << 4;
     const to = created << 4;
     const { B, high } = this;

@@ -179,7 +179,9 @@ export class BlockWriter {
   }
 
   async #close(continues: boolean): Promise<void> {
-    const batch = this.#builder!.finish();
+    // The builder's own memory, which the next block is gathered in.
+    const builder = this.#builder!;
+    const batch = builder.look();
     const ops = this.#ops?.includes(OP_DELETE) === true ? this.#ops.subarray(0, this.#rows) : null;
     const boundaries = this.#takeBoundaries();
     for (const column of batch.columns) clearNulls(column);
@@ -202,6 +204,9 @@ export class BlockWriter {
       opaque: null,
       continues,
     });
+    // A bitmap of nulls is made by the first null: where there is one, memory goes with it.
+    if (batch.columns.some(({ validity }) => validity !== null)) builder.finish();
+    else builder.truncate(0);
   }
 
   async #addOpaque(

@@ -17,7 +17,7 @@ export const freshMemory: ColumnMemory = {
   int64: (length) => new BigInt64Array(length),
 };
 
-class ReusedMemory implements ColumnMemory {
+export class ReusedMemory implements ColumnMemory {
   #buffer = new ArrayBuffer(0);
 
   int32(length: number): Int32Array {

@@ -33,7 +33,7 @@ export function canPack(values: Float64Array, count: number): boolean {
 
 /** REQUIRES safe integers that canPack, or int32. */
 export function packIntegers(values: Unpacked, count: number): Uint8Array {
-  if (count === 0) return packed(0, [0], new Uint8Array(0));
+  if (count === 0) return packed(0, [0], 0).bytes;
   const first = values[0] as number;
   let min = first;
   let max = first;
@@ -52,35 +52,39 @@ export function packIntegers(values: Unpacked, count: number): Uint8Array {
   const width = widthOf(max - min);
   const stepWidth = count === 1 ? 0 : widthOf(maxStep - minStep);
   if (width > 0 && stepWidth < width) {
-    const payload = new Uint8Array(stepWidth * (count - 1));
+    const { bytes, payload } = packed(stepWidth + DIFFERENCES, [minStep, first], stepWidth * (count - 1));
     writeSteps(payload, stepWidth, values, count, minStep);
-    return packed(stepWidth + DIFFERENCES, [minStep, first], payload);
+    return bytes;
   }
+  const { bytes, payload } = packed(width, [width === 8 ? 0 : min], width * count);
   if (width === 8) {
-    const words = new Int32Array(2 * count);
+    const words = new Int32Array(payload.buffer, payload.byteOffset, 2 * count);
     for (let i = 0; i < count; i++) setWords(words, i, values[i] as number);
-    return packed(8, [0], new Uint8Array(words.buffer));
-  }
-  const payload = new Uint8Array(width * count);
-  writeValues(payload, width, values, count, min);
-  return packed(width, [min], payload);
+  } else writeValues(payload, width, values, count, min);
+  return bytes;
 }
 
 /** int64 as they are. */
 export function packWide(values: BigInt64Array, count: number): Uint8Array {
-  return packed(8, [0], new Uint8Array(values.buffer, values.byteOffset, 8 * count));
+  const { bytes, payload } = packed(8, [0], 8 * count);
+  payload.set(new Uint8Array(values.buffer, values.byteOffset, 8 * count));
+  return bytes;
 }
 
-function packed(form: number, numbers: readonly number[], payload: Uint8Array): Uint8Array {
+/** An array whose payload is yet to be written, where it belongs. */
+function packed(
+  form: number,
+  numbers: readonly number[],
+  payloadBytes: number,
+): { readonly bytes: Uint8Array; readonly payload: Uint8Array } {
   const header = new Uint8Array(HEADER_BYTES_MAX);
   header[0] = form;
   let at = 1;
   for (const number of numbers) at = writeVarint(header, at, number < 0 ? -2 * number - 1 : 2 * number);
   const from = aligned(at);
-  const bytes = new Uint8Array(aligned(from + payload.length));
+  const bytes = new Uint8Array(aligned(from + payloadBytes));
   bytes.set(header.subarray(0, at));
-  bytes.set(payload, from);
-  return bytes;
+  return { bytes, payload: bytes.subarray(from, from + payloadBytes) };
 }
 
 function widthOf(range: number): number {

@@ -167,7 +167,7 @@ export function encodeColumn(column: Column, rows: number): EncodedColumn {
       if (values instanceof Int32Array) {
         const bounds = boundsOf(values, validity, rows);
         return {
-          raw: joinBytes([packNarrow(values, validity, rows), bitsOf(validity, rows)]),
+          raw: withBits(packNarrow(values, validity, rows), validity, rows),
           nulls,
           bounds,
         };
@@ -176,12 +176,12 @@ export function encodeColumn(column: Column, rows: number): EncodedColumn {
       if (canPack(doubles, rows)) {
         const bounds = boundsOf(doubles, validity, rows);
         return {
-          raw: joinBytes([packNarrow(doubles, validity, rows), bitsOf(validity, rows)]),
+          raw: withBits(packNarrow(doubles, validity, rows), validity, rows),
           nulls,
           bounds,
         };
       }
-      return { raw: joinBytes([packWide(values, rows), bitsOf(validity, rows)]), nulls, bounds: null };
+      return { raw: withBits(packWide(values, rows), validity, rows), nulls, bounds: null };
     }
   }
 }
@@ -314,10 +314,10 @@ function packNarrow(
   return packIntegers(filled, rows);
 }
 
-/** Beyond 2^53 rounded, which is all that is asked: such values are not packed. */
+/** Beyond 2^53 rounded, which is all that is asked: such values are not packed. In the scratch, until it is used again. */
 function doublesOf(values: BigInt64Array, rows: number): Float64Array {
   const words = new Int32Array(values.buffer, values.byteOffset, 2 * rows);
-  const doubles = new Float64Array(rows);
+  const doubles = scratchOf(rows);
   for (let i = 0; i < rows; i++) {
     doubles[i] = (words[2 * i + 1] as number) * 0x1_0000_0000 + ((words[2 * i] as number) >>> 0);
   }
@@ -375,6 +375,10 @@ function paddedBits(bits: Uint8Array, rows: number): Uint8Array {
   const bytes = new Uint8Array(aligned(bitmapBytes(rows)));
   bytes.set(bits.subarray(0, bitmapBytes(rows)));
   return bytes;
+}
+
+function withBits(packed: Uint8Array, validity: Uint8Array | null, rows: number): Uint8Array {
+  return validity === null ? packed : joinBytes([packed, paddedBits(validity, rows)]);
 }
 
 function bitsOf(validity: Uint8Array | null, rows: number): Uint8Array {

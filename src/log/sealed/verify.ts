@@ -12,6 +12,7 @@ import { bool, float8, int4, int8, type SqlType, text } from "../../batch/types.
 import { readDeletes } from "../frame.ts";
 import type { TopicRange } from "../log.ts";
 import { blockCrc, type Pause } from "./block-writer.ts";
+import { type ColumnMemory, ReusedMemory } from "./column-memory.ts";
 import { decodeBoundaries, decodeCommits } from "./commits.ts";
 import type { Block, Run, Section } from "./format.ts";
 import { columnCrc, decodeColumn, layoutName, type Page } from "./page.ts";
@@ -153,10 +154,12 @@ async function* runFaults(
   const types = Array.from(layouts, (code) => layoutName(code)).map((name) =>
     name === undefined ? null : typeOf[name],
   );
+  // Nobody looks at a column any more when the next one is decoded.
+  const memory = new ReusedMemory();
   let offset = run.baseOffset;
   for (const block of blocks) {
     const rows = { topicId: run.topicId, firstOffset: offset, lastOffset: offset + block.rows - 1 };
-    const fault = await blockFault(file, segment, block, types, pause);
+    const fault = await blockFault(file, segment, block, types, memory, pause);
     if (fault !== null) yield { ...fault, rows };
     offset += block.rows;
   }
@@ -175,6 +178,7 @@ async function blockFault(
   segment: SealedSegment,
   block: Block,
   types: readonly (SqlType | null)[],
+  memory: ColumnMemory,
   pause: Pause,
 ): Promise<Omit<Fault, "rows"> | null> {
   const read = (page: Page): Promise<Uint8Array | null> =>
@@ -193,7 +197,7 @@ async function blockFault(
     const type = types[k] ?? null;
     const raw = await read(page);
     const column: Column | null =
-      raw === null || type === null ? null : decodeColumn(raw, type, block.rows, page.nulls);
+      raw === null || type === null ? null : decodeColumn(raw, type, block.rows, page.nulls, memory);
     if (column === null) return fault(page, `column ${k}`);
     crc = columnCrc(column, crc);
     await pause(page.rawBytes);

@@ -288,7 +288,8 @@ export class Database implements Engine {
   }
 
   #appended({ id }: TopicEntry, receipt: CommitReceipt): AppendResult {
-    const range = receipt.ranges.find((r) => r.topicId === id);
+    // An append is of one topic: of a repeated one it may be the one that had this name then.
+    const range = receipt.ranges.find((r) => r.topicId === id) ?? receipt.ranges[0];
     const firstOffset = range?.firstOffset ?? this.core.log.topicEnd(id);
     const lastOffset = range?.lastOffset ?? firstOffset - 1;
     return {

@@ -69,6 +69,8 @@ class HttpClient implements Client {
   readonly #bodyMakers = new Map<string, Promise<BodyMaker>>();
   #position: string | undefined;
   #closed = false;
+  /** Whether a request was answered elsewhere than where it was sent. */
+  #isRedirected = false;
 
   constructor(url: string, options: ClientOptions) {
     this.#transport = createTransport(url, options);
@@ -200,8 +202,10 @@ class HttpClient implements Client {
     const never = new AbortController().signal;
     const until = Date.now() + this.#retryMsMax;
     for (let attempt = 0; ; attempt++) {
+      // What a redirect has failed is sent again, and follows it.
+      const refusesRedirects = typeof body !== "string" && attempt === 0 && !this.#isRedirected;
       try {
-        return await this.#json<T>(path, request, false);
+        return await this.#json<T>(path, { ...request, refusesRedirects }, false);
       } catch (error) {
         const again = error instanceof EvertError && error.retryable && Date.now() < until && !this.#closed;
         if (!again) throw error;
@@ -298,6 +302,7 @@ class HttpClient implements Client {
     exact: boolean,
   ): Promise<T> {
     const response = await this.#transport.send(path, request);
+    if (response.redirected) this.#isRedirected = true;
     const answer = parseJson(await this.#transport.text(response, request.signal), exact) as T;
     const position = answer.position ?? positionOf(response);
     if (position !== undefined) this.#saw(position);

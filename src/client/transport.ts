@@ -11,6 +11,8 @@ export interface RequestInput {
   /** JSON, unless the headers say otherwise. */
   readonly body?: string | Uint8Array<ArrayBuffer> | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** A redirect is a failure. A body of bytes is then copied once less by Node's fetch, which keeps it for the second request otherwise. */
+  readonly refusesRedirects?: boolean;
 }
 
 export interface Transport {
@@ -45,6 +47,7 @@ export function createTransport(url: string, options: ClientOptions): Transport 
           cache: "no-store",
           ...(input.body === undefined ? {} : { body: input.body }),
           ...(input.signal === undefined ? {} : { signal: input.signal }),
+          ...(input.refusesRedirects === true ? { redirect: "error" } : {}),
         });
       } catch (cause) {
         throw failureOf(cause, base, input.signal);

@@ -1,5 +1,8 @@
 /** Appends in columns, and of rows as columns: what is stored is what the same rows as JSON would be. */
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -218,3 +221,33 @@ test("the types of columns come from the topic's", () => {
   expectTypeOf({ id: 1 }).not.toExtend<Columns>();
   expectTypeOf({ anything: [1, "a"] }).toExtend<ColumnsOf<unknown>>();
 });
+
+test.each([
+  ["every request", () => true],
+  ["appends alone", (method: string | undefined) => method === "POST"],
+])(
+  "where %s is sent on to another place, it goes there, and is sent twice at most once",
+  async (_, isSentOn) => {
+    const sentOn: (string | undefined)[] = [];
+    const door = createServer((request, response) => {
+      sentOn.push(request.method);
+      request.resume();
+      request.on("end", () => response.writeHead(307, { location: server.url + request.url! }).end());
+    });
+    door.listen(0, "127.0.0.1");
+    await once(door, "listening");
+    const doorUrl = `http://127.0.0.1:${(door.address() as AddressInfo).port}`;
+    const other = connect(server.url, {
+      fetch: (input, init) =>
+        fetch(isSentOn(init?.method) ? String(input).replace(server.url, doorUrl) : input, init),
+    });
+    for (let id = 0; id < 3; id++) await other.appendColumns("events", { id: [id], kind: ["x"] });
+    expect(await values("events")).toEqual(
+      [0, 1, 2].map((id) => `{"id":${id},"at":null,"n":null,"kind":"x"}`),
+    );
+    expect(sentOn.filter((method) => method === "POST")).toHaveLength(isSentOn("GET") ? 3 : 4);
+    other.close();
+    door.close();
+    door.closeAllConnections();
+  },
+);

@@ -216,6 +216,27 @@ describe("an error in a worker", () => {
     ]);
   });
 
+  it("is one of thousands, which come and go", async () => {
+    const db = await start();
+    await sql(db, "CREATE TABLE words (id int8 PRIMARY KEY, word text)");
+    const words = (end: string) => Array.from({ length: 5_000 }, (_, id) => ({ id, word: `${id}${end}` }));
+    await db.append("words", words("x"));
+    const query = "SELECT word::int8 % 10 AS digit, count(*) AS n FROM words GROUP BY 1";
+    await sql(db, `CREATE MATERIALIZED VIEW digits AS ${query}`);
+    await db.built();
+    expect(db.view("digits").info.errors).toBe(5_000);
+    await db.append("words", words("y"));
+    await db.settled();
+    expect(db.viewFailure("digits")).toMatchObject({
+      sqlstate: "22P02",
+      message: expect.stringMatching(/y"/),
+    });
+    expect(db.view("digits").info.errors).toBe(5_000);
+    await db.append("words", words(""));
+    await db.settled();
+    await holds(db, "digits", query);
+  });
+
   it("stops the view that keeps too much, and no other", async () => {
     const db = await start(undefined, { limits: { rowsMax: 50 } });
     await tables(db);

@@ -161,10 +161,10 @@ export class Inlet extends Node {
       this.#turn = "taking";
     }
     if (this.#emitNext()) return true;
-    if (!this.link.isComplete) return true;
-    const errors = this.link.next();
-    for (const { error, weight } of errors) if (weight < 0) this.errors?.add(error, weight);
-    for (const { error, weight } of errors) if (weight > 0) this.errors?.add(error, weight);
+    const errors = this.link.takeErrors();
+    if (errors !== null) for (const { error, weight } of errors) this.errors?.add(error, weight);
+    if (errors !== null || !this.link.isComplete) return true;
+    this.link.next();
     return false;
   }
 

@@ -42,17 +42,19 @@ export interface PartLink {
   finish(rows: readonly PartRows[]): void;
   /** Ends when something has come, perhaps room; null: it has little left to take. Who feeds it much waits for that, and takes what has come. */
   readonly room: Promise<void> | null;
-  /** Whether there is something to take. */
+  /** Whether there is something for take(). */
   readonly hasRows: boolean;
   /**
    * A parcel of what the part's rows have changed by; null: nothing is here. What goes comes before what takes its place, over all shards.
    * @throws EvertError why the part has stopped.
    */
   take(): Uint8Array | null;
+  /** Some of what the step has done to the errors of rows; null: nothing is here. */
+  takeErrors(): readonly PartError[] | null;
   /** Whether all of the step has been taken. */
   readonly isComplete: boolean;
-  /** The step is over; what it has done to the errors of rows. */
-  next(): readonly PartError[];
+  /** The step is over. */
+  next(): void;
   /** Ends when something has come; null: there is something to take, or nothing will come any more. */
   readonly waiting: Promise<void> | null;
   /** Bytes of its state, and of what has come and is not taken. */

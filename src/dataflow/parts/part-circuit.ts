@@ -39,6 +39,14 @@ export interface PartSpec {
 /** The first of every shard goes before the second of any. Where keys may move, the first is what has left; else there is no second. */
 export type Phase = 0 | 1;
 
+/** Takes what a step has made so far. */
+export interface PartOutput {
+  /** A parcel that is full. */
+  rows(phase: Phase, parcel: Uint8Array): void;
+  /** Some of what it has done to the errors of rows. */
+  errors(errors: readonly PartError[]): void;
+}
+
 /** What is left to tell of a step that is complete. */
 export interface PartAnswer {
   readonly phases: readonly [readonly Uint8Array[], readonly Uint8Array[]];
@@ -50,6 +58,9 @@ interface Input {
   readonly feeder: ShardFeeder;
 }
 
+/** Errors that are sent on together. */
+const SOME_ERRORS = 1_024;
+
 const leavingRows = new Int32Array(CHUNK_ROWS);
 const otherRows = new Int32Array(CHUNK_ROWS);
 
@@ -59,7 +70,7 @@ export class PartCircuit {
   readonly #schema: Schema;
   readonly #inputs: ReadonlyMap<number, Input>;
   readonly #keysMove: boolean;
-  readonly #sendOn: (phase: Phase, parcel: Uint8Array) => void;
+  readonly #output: PartOutput;
   readonly #parcels: readonly [Parcel, Parcel] = [new Parcel("given"), new Parcel("given")];
   readonly #dictionary = new Dictionary();
   #epoch = 0;
@@ -68,11 +79,11 @@ export class PartCircuit {
   #work: Iterator<void> | null = null;
   #deadline = 0;
   #maySend: () => boolean = () => true;
+  #errors: PartError[] = [];
 
-  /** `sendOn`: takes a parcel that is full. */
-  constructor(spec: PartSpec, sendOn: (phase: Phase, parcel: Uint8Array) => void) {
+  constructor(spec: PartSpec, output: PartOutput) {
     const { plan, sources, keysMove, shard, limits, isLive } = spec;
-    this.#sendOn = sendOn;
+    this.#output = output;
     this.#keysMove = keysMove;
     this.#circuit = new Circuit({ dictionary: this.#dictionary, ...limits, isBuild: !isLive });
     this.#schema = plan.schema;
@@ -121,7 +132,7 @@ export class PartCircuit {
 
   answer(): PartAnswer {
     assert(!this.#isOpen, "a step that is complete has an answer");
-    return { phases: [this.#parcels[0].take(), this.#parcels[1].take()], errors: this.#errors() };
+    return { phases: [this.#parcels[0].take(), this.#parcels[1].take()], errors: this.#errors };
   }
 
   /** Frees what the last step has ended: nobody looks back. True: all of it, or there is a step under way. */
@@ -137,7 +148,22 @@ export class PartCircuit {
     yield* this.#feeding(rows);
     this.#circuit.end();
     yield* this.#running();
+    yield* this.#tellingErrors();
     this.#isOpen = false;
+  }
+
+  *#tellingErrors(): Generator<void> {
+    this.#errors = [];
+    for (const errors of this.#outlet.upstreamErrors()) {
+      for (const change of errors.changes()) {
+        this.#errors.push(change);
+        if (this.#errors.length < SOME_ERRORS) continue;
+        this.#output.errors(this.#errors);
+        this.#errors = [];
+        while (!this.#maySend()) yield;
+        if (performance.now() >= this.#deadline) yield;
+      }
+    }
   }
 
   *#feeding(all: readonly PartRows[]): Generator<void> {
@@ -186,11 +212,7 @@ export class PartCircuit {
     addRows(parcel, this.#schema, chunk, rows, count, this.#dictionary);
     if (!parcel.isFull) return;
     // Kept rows tell what has gone before they tell what has come: of that nothing is left when this is sent.
-    if (phase === 1) for (const last of this.#parcels[0].take()) this.#sendOn(0, last);
-    for (const full of parcel.takeFull()) this.#sendOn(phase, full);
-  }
-
-  #errors(): PartError[] {
-    return [...this.#outlet.upstreamErrors()].flatMap((errors) => [...errors.changes()]);
+    if (phase === 1) for (const last of this.#parcels[0].take()) this.#output.rows(0, last);
+    for (const full of parcel.takeFull()) this.#output.rows(phase, full);
   }
 }

@@ -5,10 +5,10 @@
  * threads. What goes wrong is the part's own: it is told, and the others go on.
  */
 import { toEvertError } from "../../base/errors.ts";
-import { PartCircuit, type PartSpec, type Phase } from "../../dataflow/parts/part-circuit.ts";
+import { PartCircuit, type PartSpec } from "../../dataflow/parts/part-circuit.ts";
 import type { Reply, Task } from "./protocol.ts";
 
-/** Parcels that may be under way. */
+/** Parcels, and lists of errors, that may be under way. */
 const UNTAKEN_MAX = 8;
 /** Told when its state has grown by so much since it was told last. */
 const GROWN_BYTES = 1 << 20;
@@ -36,7 +36,10 @@ export class KeptPart {
     this.id = id;
     this.#post = post;
     this.#try(() => {
-      this.#circuit = new PartCircuit(spec, (phase, parcel) => this.#sendOn(phase, parcel));
+      this.#circuit = new PartCircuit(spec, {
+        rows: (phase, parcel) => this.#sendOn({ kind: "rows", part: id, bytes: this.#bytes, phase, parcel }),
+        errors: (errors) => this.#sendOn({ kind: "errors", part: id, bytes: this.#bytes, errors }),
+      });
     });
   }
 
@@ -53,7 +56,7 @@ export class KeptPart {
     if (this.#circuit !== null) this.#tasks.push(task);
   }
 
-  /** A parcel has been taken. */
+  /** One of those has been taken. */
   taken(): void {
     this.#untaken--;
   }
@@ -103,10 +106,13 @@ export class KeptPart {
     this.hasNews = true;
   }
 
-  #sendOn(phase: Phase, parcel: Uint8Array): void {
+  get #bytes(): number {
+    return this.#circuit?.bytes ?? 0;
+  }
+
+  #sendOn(some: Extract<Reply, { readonly kind: "rows" | "errors" }>): void {
     this.#untaken++;
-    const { bytes } = this.#circuit as PartCircuit;
-    this.#tell({ kind: "rows", part: this.id, bytes, phase, parcel });
+    this.#tell(some);
   }
 
   #tell(reply: Extract<Reply, { readonly bytes: number }>): void {

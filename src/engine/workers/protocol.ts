@@ -4,7 +4,8 @@
  *   open, then any number of steps: feed ..., finish; then drop
  *
  * Each feed is answered with `fed`, each finish with `answer`, in their order. Before that come, full parcel by full parcel, the `rows` that the step has made
- * so far; of these only so many are under way until the main thread has told that they are `taken`. A part that has `failed` answers nothing any more.
+ * so far, and some by some what it has done to the `errors` of rows; of these only so many are under way until the main thread has told that they are `taken`. A
+ * part that has `failed` answers nothing any more.
  */
 import type { ErrorBody } from "../../base/errors.ts";
 import type { OperatorStats } from "../../dataflow/operator-stats.ts";
@@ -19,7 +20,7 @@ export type Task =
 export type Request =
   | Task
   | { readonly kind: "open"; readonly part: number; readonly spec: PartSpec }
-  /** A parcel of `rows` has been taken. */
+  /** One `rows` or `errors` has been taken. */
   | { readonly kind: "taken"; readonly part: number }
   /** It is built: others wait for its steps from now on. */
   | { readonly kind: "live"; readonly part: number }
@@ -35,12 +36,18 @@ export type Reply =
       readonly phase: Phase;
       readonly parcel: Uint8Array;
     }
+  | {
+      readonly kind: "errors";
+      readonly part: number;
+      readonly bytes: number;
+      readonly errors: readonly PartError[];
+    }
   | { readonly kind: "grown"; readonly part: number; readonly bytes: number }
   | {
       readonly kind: "answer";
       readonly part: number;
       readonly bytes: number;
-      /** The last of the step, by phase. */
+      /** The last of the step: rows by phase, and errors. */
       readonly phases: readonly [readonly Uint8Array[], readonly Uint8Array[]];
       readonly errors: readonly PartError[];
     }

@@ -22,12 +22,17 @@ interface ShardStep {
   /** Whether all of the first phase is here. */
   isInSecond: boolean;
   isDone: boolean;
-  errors: readonly PartError[];
+  readonly errors: ArrivedErrors[];
 }
 
 interface Arrived {
   readonly parcel: Uint8Array;
   /** Whether the worker waits to hear that it is taken. */
+  readonly isOwed: boolean;
+}
+
+interface ArrivedErrors {
+  readonly errors: readonly PartError[];
   readonly isOwed: boolean;
 }
 
@@ -83,7 +88,7 @@ export class RemotePart implements PartLink {
 
   get isComplete(): boolean {
     const [step] = this.#steps;
-    return step?.every(({ isDone, phases }) => isDone && phases[0].length + phases[1].length === 0) === true;
+    return step?.every(isTaken) === true;
   }
 
   get hasRows(): boolean {
@@ -93,8 +98,13 @@ export class RemotePart implements PartLink {
     return isIn(0) || (isIn(1) && step.every(({ isInSecond }) => isInSecond));
   }
 
+  get #hasErrors(): boolean {
+    return this.#steps[0]?.some(({ errors }) => errors.length > 0) === true;
+  }
+
   get waiting(): Promise<void> | null {
-    return this.#failed !== null || this.hasRows || this.isComplete ? null : this.#nextNews();
+    const isReady = this.#failed !== null || this.hasRows || this.#hasErrors || this.isComplete;
+    return isReady ? null : this.#nextNews();
   }
 
   get room(): Promise<void> | null {
@@ -134,10 +144,21 @@ export class RemotePart implements PartLink {
     return null;
   }
 
-  next(): readonly PartError[] {
+  takeErrors(): readonly PartError[] | null {
+    for (const [shard, step] of this.#steps[0]?.entries() ?? []) {
+      const arrived = step.errors.shift();
+      if (arrived === undefined) continue;
+      const { part, worker } = this.shards[shard]!;
+      if (arrived.isOwed) worker.tell({ kind: "taken", part });
+      return arrived.errors;
+    }
+    return null;
+  }
+
+  next(): void {
     assert(this.isComplete, "a step ends when all shards have answered, and all that they said is taken");
     this.#ended++;
-    return this.#steps.shift()!.flatMap(({ errors }) => errors);
+    this.#steps.shift();
   }
 
   live(): void {
@@ -172,11 +193,14 @@ export class RemotePart implements PartLink {
         this.#arrive(step, reply.phase, reply.parcel, true);
         break;
       }
+      case "errors":
+        this.#stepOf(index, shard).errors.push({ errors: reply.errors, isOwed: true });
+        break;
       case "answer": {
         const step = this.#stepOf(index, shard);
         for (const phase of [0, 1] as const)
           for (const parcel of reply.phases[phase]) this.#arrive(step, phase, parcel, false);
-        step.errors = reply.errors;
+        if (reply.errors.length > 0) step.errors.push({ errors: reply.errors, isOwed: false });
         step.isInSecond = true;
         step.isDone = true;
         shard.answered++;
@@ -219,6 +243,10 @@ export class RemotePart implements PartLink {
 
 function newStep(): ShardStep {
   return { phases: [[], []], isInSecond: false, isDone: false, errors: [] };
+}
+
+function isTaken({ isDone, phases, errors }: ShardStep): boolean {
+  return isDone && phases[0].length + phases[1].length + errors.length === 0;
 }
 
 function keysOf({ name, schema, keys }: PartSource): string {

@@ -94,6 +94,25 @@ it("sends what fills a parcel, and waits where too many of them are not taken", 
   expect(parcels.length).toBeGreaterThan(5);
 });
 
+it("tells of errors some by some, and waits where too many are not taken", async () => {
+  const spec = await specOf("SELECT DISTINCT (k::text || 'x')::int8 AS d FROM s", false);
+  const { part, told, kinds, hasTasks } = kept(spec);
+  const rows = 30_000;
+  part.add({ kind: "finish", part: 1, rows: rowsOf(spec, rows) });
+  for (let taken = 0; !kinds().includes("answer"); ) {
+    while (hasTasks()) part.work(0);
+    const sent = kinds().filter((kind) => kind === "errors").length;
+    expect(sent - taken).toBeLessThanOrEqual(8);
+    for (; taken < sent; taken++) part.taken();
+  }
+  const lists = told.flatMap((reply) => ("errors" in reply ? [reply.errors] : []));
+  expect(lists.length).toBeGreaterThan(20);
+  expect(Math.max(...lists.map(({ length }) => length))).toBeLessThan(2_000);
+  const all = lists.flat();
+  expect(all.every(({ error }) => error.sqlstate === "22P02")).toBe(true);
+  expect(all.reduce((sum, { weight }) => sum + weight, 0)).toBe(rows);
+});
+
 it("is limited in its steps once it is live", async () => {
   const spec = await specOf("SELECT DISTINCT k, v FROM s", false, { limits: { stepRowsMax: 1_000 } });
   const { part, kinds } = kept(spec);

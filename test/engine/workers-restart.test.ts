@@ -188,3 +188,18 @@ it("fails the view, and no other, where there is no memory to send its rows", as
   await db.settled();
   await holds(db, "here", "SELECT g, v FROM s WHERE v > 1");
 });
+
+it("lets go of its threads and of its directory also where the end goes wrong", async () => {
+  const disk = new SimulatedDisk();
+  const db = await start(disk);
+  await define(db);
+  await sql(db, `CREATE MATERIALIZED VIEW sums AS ${sums}`);
+  await db.built();
+  const ended = vi.spyOn(db.core.workers!, "close");
+  vi.spyOn(db.core.sinks, "resting").mockRejectedValueOnce(new Error("no rest"));
+  await expect(db.close()).rejects.toThrow("no rest");
+  expect(ended).toHaveBeenCalled();
+  const again = await start(disk);
+  await again.built();
+  await holds(again, "sums", sums);
+});

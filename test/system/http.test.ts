@@ -723,6 +723,19 @@ describe("POST /transactions", () => {
       error("invalid_request", "22023", { message: expect.stringMatching(/^operations\[0\]/) }),
     ],
     [
+      "what it expects does not hold",
+      {
+        operations: [{ topic: "item", append: { id: 81, name: "a" } }],
+        expect: { topic: "item", position: "1" },
+      },
+      409,
+      error("conflict", "40001", {
+        message: expect.stringMatching(/^expect\[0\]: "item" was written/),
+        detail: expect.any(String),
+        hint: expect.any(String),
+      }),
+    ],
+    [
       "no operation",
       { operations: [] },
       400,
@@ -754,6 +767,29 @@ describe("POST /transactions", () => {
     const other = { ...transaction, operations: [{ topic: "event", append: { n: 83 } }] };
     expect((await ask("POST /v1/transactions", other)).status).toBe(422);
     await ok("DELETE /v1/topics/item/records/82");
+  });
+});
+
+describe("GET /backup", () => {
+  it("says which files the log has, and gives their bytes", async () => {
+    const { body } = await ok("GET /v1/backup");
+    const { files, logId } = body as {
+      readonly files: readonly { readonly name: string; readonly bytes: number }[];
+      readonly logId: number;
+    };
+    expect(logId).toEqual(expect.any(Number));
+    const { name, bytes } = files[0]!;
+    const all = await bytesOf(`/v1/backup/${name}?to=${bytes}`, "application/octet-stream");
+    expect(all.length).toBe(bytes);
+    const { status, headers } = await ok(`GET /v1/backup/${name}?from=8&to=16`);
+    expect([status, headers.get("Content-Type")]).toEqual([200, "application/octet-stream"]);
+    expect(await bytesOf(`/v1/backup/${name}?from=8&to=16`, "application/octet-stream")).toEqual(
+      all.slice(8, 16),
+    );
+    expect((await ask("GET /v1/backup/nothing?to=1")).status).toBe(404);
+    expect((await ask(`GET /v1/backup/${encodeURIComponent("../lock.owner")}?to=1`)).status).toBe(404);
+    expect((await ask(`GET /v1/backup/${name}`)).status).toBe(400);
+    expect((await ask(`GET /v1/backup/${name}?to=${bytes + 1}`)).status).toBe(400);
   });
 });
 

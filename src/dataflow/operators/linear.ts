@@ -206,7 +206,7 @@ export function compileStages(
     writer.block("row:", () => {
       const row = spec.stages.reduce<RowReader>(
         (reader, stage, at) =>
-          compileStage(loop, stage, reader, live[at + 1] ?? new Set(spec.columns), "continue;"),
+          compileStage(loop, stage, reader, live[at + 1] ?? new Set(spec.columns), IN_LOOP),
         chunkRow(spec.input),
       );
       outputs.forEach((column, i) => {
@@ -243,9 +243,10 @@ export function stageFragment(
   assert(!someExpr(stages, isFallible), "a row does not fail within another operator's loop");
   const loop = new LoopCompiler(dictionary);
   const live = liveColumns(stages, columns);
+  // A call may be known not to fail by its constants (plan/sound-calls.ts), which its code looks at all the same.
+  const exits = { leave: `break ${label};`, onError: 'throw new Error("an expression failed that cannot");' };
   const row = stages.reduce<RowReader>(
-    (reader, stage, at) =>
-      compileStage(loop, stage, reader, live[at + 1] ?? new Set(columns), `break ${label};`),
+    (reader, stage, at) => compileStage(loop, stage, reader, live[at + 1] ?? new Set(columns), exits),
     first,
   );
   outputColumns({ input, stages, columns }).forEach((column, i) => {
@@ -267,14 +268,22 @@ function chunkRow(input: readonly TypedColumn[]): RowReader {
   };
 }
 
+/** Where a row goes that a filter does not let through, and one that fails. */
+interface Exits {
+  readonly leave: string;
+  readonly onError: string;
+}
+
+const IN_LOOP: Exits = { leave: "continue;", onError: "break row;" };
+
 function compileStage(
   loop: LoopCompiler,
   stage: Stage,
   row: RowReader,
   wanted: ReadonlySet<number>,
-  leave: string,
+  { leave, onError }: Exits,
 ): RowReader {
-  const scope = { row, onError: "break row;" };
+  const scope = { row, onError };
   if (stage.kind === "filter") {
     loop.require(stage.predicate, scope, leave);
     return row;

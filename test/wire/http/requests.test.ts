@@ -54,14 +54,21 @@ describe("a transaction", () => {
         { topic: "c", delete: [5] },
         { topic: "d", delete: [[1, "x"]] },
       ],
+      expect: [],
       idempotencyKey: "k",
     });
   });
 
-  test("expect is not there yet", () => {
-    expect(() => parseTransactionRequest('{"operations":[],"expect":{}}')).toThrow(
-      expect.objectContaining({ sqlstate: "0A000" }),
-    );
+  test("what it expects is a list, or one", () => {
+    const expecting = (expected: string) =>
+      parseTransactionRequest(`{"operations":[{"topic":"a","append":1}],"expect":${expected}}`).expect;
+    expect(expecting('{"position":"7"}')).toEqual([{ position: "7" }]);
+    expect(expecting('[{"topic":"a","position":"7"},{"topic":"a","key":[1,"x"],"version":null}]')).toEqual([
+      { topic: "a", position: "7" },
+      { topic: "a", key: [1, "x"], version: null },
+    ]);
+    expect(expecting('{"topic":"a","key":1,"version":"3"}')).toEqual([{ topic: "a", key: 1, version: "3" }]);
+    expect(() => expecting("{}")).toThrow(/^expect\[0\]: /);
   });
 
   test.each([

@@ -6,12 +6,14 @@
  * they take turns, and ratios are medians over turns; both sides must come to the same rows. A ratio says something of cores only where that many are free: what
  * the load was stands in RESULTS.md, and beside each figure what of an event's time the first thread itself spent, which is what bounds the
  * throughput however many workers there are. The log alone, without any view, takes its turn as well: nothing is faster than that.
+ * And so do threads of bare arithmetic: what four of them do beside one is how many cores there were.
  *
  *   node --conditions=evert-source bench/cores.ts [--events 900000] [q4 q18 …]
  */
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { withDirectory } from "./directory.ts";
+import { freeCores } from "./free-cores.ts";
 import { defineView, openNexmark, throughLog } from "./nexmark/engine.ts";
 import { nexmark } from "./nexmark/events.ts";
 import { queries } from "./nexmark/queries.ts";
@@ -35,6 +37,7 @@ async function measure(): Promise<Measured[]> {
   const untimed = rounds.splice(0, Math.floor(rounds.length / 3));
   const timed = rounds.reduce((sum, round) => sum + round.events, 0);
   const measured: Measured[] = [];
+  const cores: number[] = [];
   for (const name of names) {
     const query = queries.find((q) => q.name === name);
     if (query === undefined) throw new Error(`there is no ${name}`);
@@ -49,15 +52,19 @@ async function measure(): Promise<Measured[]> {
         await throughLog(db, rounds);
         const ms = performance.now() - started;
         spent[workers]!.push(threadMs() - before);
-        const rate = (timed * 1000) / ms;
-        if (workers === LOG) return rate;
+        const perSecond = (timed * 1000) / ms;
+        if (workers === LOG) return perSecond;
         const { results, error } = await db.sql(`SELECT * FROM ${name}`);
         if (error !== undefined) throw new Error(error.message);
         answers.add(JSON.stringify(results[0]!.rowsText().sort()));
-        return rate;
+        return perSecond;
       });
-    const contenders = Object.fromEntries([...GOALS, LOG].map((_, workers) => [`${workers}`, rate(workers)]));
+    const contenders: Record<string, () => Promise<number>> = {
+      ...Object.fromEntries([...GOALS, LOG].map((_, workers) => [`${workers}`, rate(workers)])),
+      cores: () => freeCores(GOALS.length),
+    };
     const seen = await inTurns(TURNS, contenders);
+    cores.push(...seen["cores"]!);
     if (answers.size > 1) throw new Error(`${name} has another answer where workers keep it`);
     const alone = seen["0"]!;
     const nsOf = (workers: number): string => ((median(spent[workers]!) * 1e6) / timed).toFixed(0);
@@ -88,6 +95,12 @@ async function measure(): Promise<Measured[]> {
       note: `the first thread works ${nsOf(LOG)} ns an event`,
     });
   }
+  measured.push({
+    name: `arithmetic alone, ${GOALS.length} threads beside one`,
+    unit: "times",
+    value: median(cores),
+    note: "so many cores were free",
+  });
   return measured;
 }
 

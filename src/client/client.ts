@@ -69,11 +69,14 @@ class HttpClient implements Client {
   readonly #bodyMakers = new Map<string, Promise<BodyMaker>>();
   #position: string | undefined;
   #closed = false;
+  /** Whether fetch is Node's, which keeps a copy of each body that a redirect may ask for again, and bodies can be used again once it has answered. */
+  readonly #copiesBodies: boolean;
   /** Whether a request was answered elsewhere than where it was sent. */
   #isRedirected = false;
 
   constructor(url: string, options: ClientOptions) {
     this.#transport = createTransport(url, options);
+    this.#copiesBodies = options.fetch === undefined && isNode();
     this.#lingerMs = options.lingerMs ?? 2_000;
     this.#retryMsMax = options.retryMsMax ?? 30_000;
     this.#connection = new Connection(this.#transport, options, (position) => this.#saw(position));
@@ -124,7 +127,7 @@ class HttpClient implements Client {
           return await this.#append(topic, body, contentTypes.arrow, options);
         } finally {
           // A request has a copy of its body, which it sends.
-          maker.giveBack(body);
+          if (this.#copiesBodies) maker.giveBack(body);
         }
       } catch (error) {
         // The topic may have other columns than when it was asked. Nothing was stored; they are asked for again, once.
@@ -202,11 +205,19 @@ class HttpClient implements Client {
     const never = new AbortController().signal;
     const until = Date.now() + this.#retryMsMax;
     for (let attempt = 0; ; attempt++) {
-      // What a redirect has failed is sent again, and follows it.
-      const refusesRedirects = typeof body !== "string" && attempt === 0 && !this.#isRedirected;
+      const refusesRedirects =
+        this.#copiesBodies && typeof body !== "string" && attempt === 0 && !this.#isRedirected;
       try {
         return await this.#json<T>(path, { ...request, refusesRedirects }, false);
       } catch (error) {
+        // What a redirect may have failed is sent again at once, and follows it.
+        if (
+          refusesRedirects &&
+          error instanceof EvertError &&
+          error.code === "connection_failed" &&
+          !this.#closed
+        )
+          continue;
         const again = error instanceof EvertError && error.retryable && Date.now() < until && !this.#closed;
         if (!again) throw error;
       }
@@ -366,4 +377,9 @@ function randomKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
     byte.toString(16).padStart(2, "0"),
   ).join("");
+}
+
+function isNode(): boolean {
+  const { process } = globalThis as { process?: { readonly versions?: { readonly node?: string } } };
+  return process?.versions?.node !== undefined;
 }

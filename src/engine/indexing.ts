@@ -5,6 +5,7 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { type Disk, joinPath } from "../base/disk.ts";
+import { toEvertError } from "../base/errors.ts";
 import { tableIdentity } from "../dataflow/operators/table.ts";
 import type { HandedLines } from "../state/bucket-lines.ts";
 import type { Dictionary } from "../state/dictionary.ts";
@@ -18,17 +19,28 @@ import type { Manifest } from "./checkpointing.ts";
 /** From so many slots on: below, the index is there before a thread has started. */
 export const ELSEWHERE_SLOTS_MIN: number = 1 << 19;
 
+/** Of all state, the part that the thread may take beside it. */
+const MEMORY_PART = 8;
+/** What it takes of each slot. */
+const SLOT_BYTES = 5;
+
 /** Beside this file, in the source and in the package. */
-const file = new URL(
-  import.meta.url.endsWith(".ts") ? "./indexing-thread.ts" : "./indexing-thread.js",
-  import.meta.url,
-);
+const isSource = new URL(import.meta.url).pathname.endsWith(".ts");
+const file = new URL(isSource ? "./indexing-thread.ts" : "./indexing-thread.js", import.meta.url);
 
 /** `stores`: by place in the manifest; null: nothing is to be made for it. */
 export interface IndexingRequest {
   readonly path: string;
   readonly ranges: readonly { readonly from: number; readonly to: number }[];
   readonly stores: readonly (KeyLinesSpec | null)[];
+}
+
+export interface IndexingOptions {
+  readonly catalog: EngineCatalog;
+  readonly dictionary: Dictionary;
+  /** What all state may take. */
+  readonly memoryBytes: number;
+  readonly report: (message: string) => void;
 }
 
 /** By place. */
@@ -38,30 +50,41 @@ export class Indexing {
   readonly #stores: IndexingRequest["stores"];
   readonly #thread: Worker;
   readonly #lines: Promise<MadeLines | null>;
+  #hasEnded = false;
 
-  /** Null where it is not worth a thread, or no thread finds the files. */
+  /** Null where it is not worth a thread, no thread finds the files, or none can be started. */
   static of(
     disk: Disk,
     directory: string,
     manifest: Manifest,
-    catalog: EngineCatalog,
-    dictionary: Dictionary,
+    { catalog, dictionary, memoryBytes, report }: IndexingOptions,
   ): Indexing | null {
     if (disk.hasPaths !== true || availableParallelism() < 2) return null;
     const stores = largeTables(manifest, catalog, dictionary);
-    if (stores.every((spec) => spec === null)) return null;
+    const slots = stores.reduce((sum, spec) => sum + (spec?.slots ?? 0), 0);
+    if (slots === 0 || slots * SLOT_BYTES > memoryBytes / MEMORY_PART) return null;
     const ranges = manifest.sections.map(({ rows, to }) => ({ from: rows, to }));
-    return new Indexing({ path: joinPath(directory, manifest.file), ranges, stores });
+    try {
+      return new Indexing({ path: joinPath(directory, manifest.file), ranges, stores }, report);
+    } catch (error) {
+      report(told(error));
+      return null;
+    }
   }
 
-  private constructor(request: IndexingRequest) {
+  private constructor(request: IndexingRequest, report: (message: string) => void) {
     this.#stores = request.stores;
     this.#thread = new Worker(file, { workerData: request });
     this.#lines = new Promise((resolve) => {
-      this.#thread.once("message", resolve);
-      // Whatever it failed at is done again, and told of, by this thread.
-      this.#thread.once("messageerror", () => resolve(null));
-      this.#thread.once("error", () => resolve(null));
+      this.#thread.once("message", (lines: MadeLines) => resolve(lines));
+      const failed = (error: unknown): void => {
+        if (!this.#hasEnded) report(told(error));
+        this.#hasEnded = true;
+        resolve(null);
+      };
+      this.#thread.once("messageerror", failed);
+      this.#thread.once("error", failed);
+      // Once it has told what it has made, nothing is said of its end.
       this.#thread.once("exit", () => resolve(null));
     });
   }
@@ -82,6 +105,7 @@ export class Indexing {
 
   /** Nobody waits for it any more. */
   end(): void {
+    this.#hasEnded = true;
     void this.#thread.terminate();
   }
 }
@@ -104,4 +128,8 @@ function largeTables(
     const { name, key } = entry;
     return { name, columns: columns.map(({ type, nullable }) => ({ type, nullable })), slots: s.slots, key };
   });
+}
+
+function told(error: unknown): string {
+  return `key indexes are made behind the rows, not beside them: ${toEvertError(error).message}`;
 }

@@ -149,7 +149,8 @@ async function openOn(
       report,
       onFatal,
     });
-    const indexing = manifest === null ? null : Indexing.of(disk, directory, manifest, catalog, dictionary);
+    const indexingOptions = { catalog, dictionary, memoryBytes: memoryLimit, report };
+    const indexing = manifest === null ? null : Indexing.of(disk, directory, manifest, indexingOptions);
     try {
       if (manifest !== null) await restoreDictionary(disk, directory, manifest, dictionary);
       compile(core, manifest);

@@ -34,6 +34,8 @@ import { VARINT_BYTES_MAX, VarintReader, writeVarint } from "./varint.ts";
 /** "EVRT" */
 export const MAGIC = 0x54525645;
 export const FORMAT_VERSION = 1;
+/** A frame with several batches of one topic, which readers of version 1 take for damage. */
+export const FORMAT_VERSION_SEVERAL_BATCHES = 2;
 export const HEADER_BYTES = 64;
 export const FRAME_ALIGNMENT = 8;
 
@@ -147,12 +149,17 @@ export function encodeMeta(group: Group): FrameMeta {
   };
 }
 
+function versionOf({ batches }: Group): number {
+  const topics = new Set(batches.map(({ topicId }) => topicId));
+  return topics.size < batches.length ? FORMAT_VERSION_SEVERAL_BATCHES : FORMAT_VERSION;
+}
+
 /** Writes the frame to target[0, meta.frameBytes), all but its checksum, which `finishFrame` puts in. */
 export function encodeFrame(group: Group, meta: FrameMeta, logId: number, target: Uint8Array): void {
   const view = new DataView(target.buffer, target.byteOffset, HEADER_BYTES);
   target.fill(0, 0, HEADER_BYTES);
   view.setUint32(HEADER.magic, MAGIC, true);
-  view.setUint16(HEADER.formatVersion, FORMAT_VERSION, true);
+  view.setUint16(HEADER.formatVersion, versionOf(group), true);
   setU64(view, HEADER.logId, logId);
   setU64(view, HEADER.firstPosition, group.firstPosition);
   setU64(view, HEADER.firstTimeUs, group.commits.length > 0 ? group.commits[0]!.timeUs : 0);

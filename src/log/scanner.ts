@@ -10,6 +10,7 @@ import { type DiskFile, readFully } from "../base/disk.ts";
 import { EvertError } from "../base/errors.ts";
 import {
   FORMAT_VERSION,
+  FORMAT_VERSION_SEVERAL_BATCHES,
   FRAME_ALIGNMENT,
   type FrameHeader,
   frameCrcSeed,
@@ -70,7 +71,8 @@ export class Scanner {
       const blank = isZero(this.#buffer, offset, offset + HEADER_BYTES);
       return blank ? { kind: "blank", at } : { kind: "unsound", at, header: null };
     }
-    if (header.formatVersion !== FORMAT_VERSION) throw unsupported(header.formatVersion);
+    if (header.formatVersion < FORMAT_VERSION || header.formatVersion > FORMAT_VERSION_SEVERAL_BATCHES)
+      throw unsupported(header.formatVersion);
     if (at + header.frameBytes > this.#end) return { kind: "unsound", at, header };
     if ((await this.#load(at, header.frameBytes)) < header.frameBytes) return { kind: "unsound", at, header };
     const bytes = this.#buffer;
@@ -154,7 +156,7 @@ async function checksum(bytes: Uint8Array, at: number, header: FrameHeader): Pro
 
 function unsupported(formatVersion: number): EvertError {
   return new EvertError("format_unsupported", `the log was written in format version ${formatVersion}`, {
-    detail: `this release of Evert reads format version ${FORMAT_VERSION}`,
+    detail: `this release of Evert reads format versions ${FORMAT_VERSION} and ${FORMAT_VERSION_SEVERAL_BATCHES}`,
     hint: "run the release that wrote it, or a newer one",
   });
 }

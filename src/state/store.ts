@@ -570,9 +570,21 @@ export class Store implements Rows, ColdHost {
 
   /** After restored(): enters all rows into an index that another has not made. */
   *enterAll(index: HashIndex): Generator<void> {
-    index.reserve(Math.max(1, this.highWater), this.highWater);
-    const growth = new IndexGrowth(this, index);
-    while (!growth.advance(PIECE_SLOTS)) yield;
+    const { highWater } = this;
+    index.reserve(Math.max(1, highWater), highWater);
+    const { list } = restoreCode(this, this, this.#free);
+    const slots = new Int32Array(PIECE_SLOTS);
+    const pieces = function* (): Generator<PieceOfSlots> {
+      for (let from = 0; from < highWater; from += PIECE_SLOTS)
+        yield { slots, count: list(from, Math.min(highWater, from + PIECE_SLOTS), slots) };
+    };
+    const filling = index.filling(highWater);
+    for (const piece of pieces()) {
+      if (filling === null) index.insertAll(slots, piece.count);
+      else filling.count(piece);
+      yield;
+    }
+    if (filling !== null) yield* filling.enter(pieces());
   }
 }
 

@@ -230,17 +230,19 @@ test.each([
   async (_, isSentOn) => {
     const sentOn: (string | undefined)[] = [];
     const door = createServer((request, response) => {
+      const to = server.url + request.url!;
+      if (!isSentOn(request.method)) {
+        void fetch(to).then(async (answer) => response.end(await answer.text()));
+        return;
+      }
       sentOn.push(request.method);
       request.resume();
-      request.on("end", () => response.writeHead(307, { location: server.url + request.url! }).end());
+      request.on("end", () => response.writeHead(307, { location: to }).end());
     });
     door.listen(0, "127.0.0.1");
     await once(door, "listening");
-    const doorUrl = `http://127.0.0.1:${(door.address() as AddressInfo).port}`;
-    const other = connect(server.url, {
-      fetch: (input, init) =>
-        fetch(isSentOn(init?.method) ? String(input).replace(server.url, doorUrl) : input, init),
-    });
+    // By Node's own fetch, which it is about.
+    const other = connect(`http://127.0.0.1:${(door.address() as AddressInfo).port}`, { retryMsMax: 0 });
     for (let id = 0; id < 3; id++) await other.appendColumns("events", { id: [id], kind: ["x"] });
     expect(await values("events")).toEqual(
       [0, 1, 2].map((id) => `{"id":${id},"at":null,"n":null,"kind":"x"}`),

@@ -264,7 +264,7 @@ describe("larger damage", () => {
     const { crc32c } = await import("../../src/base/crc32c.ts");
     const frame = frames[0]!;
     const header = disk.contents(frame.path).slice(0, HEADER_BYTES);
-    header[4] = 2;
+    header[4] = 3;
     new DataView(header.buffer).setUint32(56, crc32c(header, 0, 56), true);
     for (let at = 0; at < HEADER_BYTES; at++) disk.corrupt(frame.path, at, () => header[at]!);
     await expect(openSmall(disk)).rejects.toMatchObject({ code: "format_unsupported" });

@@ -119,7 +119,8 @@ test("a frame reads back as the group it was made of, wherever it stands", () =>
       bytes.set(frame, at);
       const header = readHeader(bytes, at)!;
       expect(header).toMatchObject({
-        formatVersion: 1,
+        // Two where a topic has several batches.
+        formatVersion: new Set(original.batches.map((b) => b.topicId)).size < original.batches.length ? 2 : 1,
         logId: LOG_ID,
         firstPosition: original.firstPosition,
         frameBytes: frame.length,

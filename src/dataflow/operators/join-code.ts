@@ -43,7 +43,7 @@ export interface JoinShape {
   readonly stages: { readonly lines: readonly string[]; readonly columns: readonly TypedColumn[] } | null;
 }
 
-/** Rows looked at in one pass: one that finds nothing ends, too, before the event loop has waited long. */
+/** Rows looked at in one pass: one that finds nothing ends, too, before the event loop has waited long. A chunk's where stages look at each. */
 export const PROBED_MAX = 32_768;
 
 export type SideName = "left" | "right";
@@ -71,7 +71,7 @@ export function passSource(shape: JoinShape, side: SideName): string {
     ${arrays()}
     ${declareOutputs(shape)}
     const slots = delta.slots, end = delta.length;
-    let i = delta.index, m = state.match, matched = state.matched, o = 0, left = ${PROBED_MAX};
+    let i = delta.index, m = state.match, matched = state.matched, o = 0, left = ${shape.stages === null ? PROBED_MAX : CHUNK_ROWS};
     ${touchDelta(shape, side)}
     for (; i < end; i++) {
       if (--left < 0) { delta.index = i; state.match = m; state.matched = matched; out.length = o; return true; }
@@ -155,7 +155,7 @@ export function turnSource(shape: JoinShape, side: SideName): string {
     ${arrays()}
     ${declareOutputs(shape)}
     const slots = delta.slots, end = delta.length;
-    let i = delta.index, m = state.match, o = 0, left = ${PROBED_MAX};
+    let i = delta.index, m = state.match, o = 0, left = ${shape.stages === null ? PROBED_MAX : CHUNK_ROWS};
     for (; i < end; i++) {
       if (--left < 0) { delta.index = i; state.match = m; out.length = o; return true; }
       const slot = slots[i], ${D.b} = slot * ${stride};

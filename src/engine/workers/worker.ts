@@ -18,7 +18,7 @@ interface Kept {
 }
 
 export class Worker {
-  readonly #thread: Thread;
+  readonly #thread: Thread | null;
   readonly #kept = new Map<number, Kept>();
   readonly #onEnded: (error: EvertError) => void;
   /** Tasks without a reply, of all parts. */
@@ -27,12 +27,24 @@ export class Worker {
 
   constructor(onEnded: (error: EvertError) => void) {
     this.#onEnded = onEnded;
-    this.#thread = new Thread(file);
-    this.#thread.unref();
-    this.#thread.on("message", (reply: Reply) => this.#take(reply));
-    this.#thread.on("messageerror", (error) => this.#end(error.message));
-    this.#thread.on("error", (error) => this.#end(whyOf(error)));
-    this.#thread.on("exit", (code) => this.#end(`It exited with code ${code}.`));
+    this.#thread = this.#started();
+  }
+
+  /** Null: none can be started, which is as if it had ended. */
+  #started(): Thread | null {
+    let thread: Thread;
+    try {
+      thread = new Thread(file);
+    } catch (error) {
+      this.#end(whyOf(error as Error));
+      return null;
+    }
+    thread.unref();
+    thread.on("message", (reply: Reply) => this.#take(reply));
+    thread.on("messageerror", (error) => this.#end(error.message));
+    thread.on("error", (error) => this.#end(whyOf(error)));
+    thread.on("exit", (code) => this.#end(`It exited with code ${code}.`));
+    return thread;
   }
 
   get hasEnded(): boolean {
@@ -50,7 +62,7 @@ export class Worker {
     const kept = this.#kept.get(task.part);
     if (kept === undefined || this.#ended !== null || !this.#post(task)) return;
     // The process stays while something is under way, and for nothing else.
-    if (this.#open === 0) this.#thread.ref();
+    if (this.#open === 0) this.#thread?.ref();
     this.#open++;
     kept.open++;
   }
@@ -68,13 +80,13 @@ export class Worker {
   }
 
   async terminate(): Promise<void> {
-    await this.#thread.terminate();
+    await this.#thread?.terminate();
   }
 
   /** False: it could not be sent, and its part has failed. */
   #post(request: Request): boolean {
     try {
-      this.#thread.postMessage(request);
+      this.#thread?.postMessage(request);
       return true;
     } catch (thrown) {
       this.#take({ kind: "failed", part: request.part, error: toEvertError(thrown).toJSON() });
@@ -94,7 +106,7 @@ export class Worker {
   #closed(kept: Kept, tasks: number): void {
     kept.open -= tasks;
     this.#open -= tasks;
-    if (tasks > 0 && this.#open === 0) this.#thread.unref();
+    if (tasks > 0 && this.#open === 0) this.#thread?.unref();
   }
 
   #end(why: string): void {
@@ -104,7 +116,7 @@ export class Worker {
       hint: "It is made anew at the next start, or when it is dropped and created again.",
     });
     // It may have ended for us alone: what it said could not be read.
-    void this.#thread.terminate();
+    void this.#thread?.terminate();
     const error = this.#ended.toJSON();
     for (const part of [...this.#kept.keys()]) this.#take({ kind: "failed", part, error });
     this.#onEnded(this.#ended);

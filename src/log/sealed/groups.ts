@@ -1,7 +1,7 @@
 /**
  * From a sealed segment back to groups.
  *
- * A group is the commits of a stretch of positions, with one batch per topic: what it was in the frames, but larger. (One step equals many small
+ * A group is the commits of a stretch of positions, with one batch per topic: what it was in the frames, but larger and put together. (One step equals many small
  * ones; which commits shared an fdatasync is of no interest once they are durable.)
  *
  * - One topic: each of its blocks is a group, nothing is copied.

@@ -140,6 +140,9 @@ function tooLarge(bytesMax: number): EvertError {
   });
 }
 
+/** Memory of a body is given back that is so many times as large. */
+const LOOSE_PART = 1.25;
+
 /** The whole body as text. */
 export async function bodyText(reader: BodyReader): Promise<string> {
   const utf8 = new TextDecoder("utf-8", { fatal: true });
@@ -165,7 +168,8 @@ export async function bodyBytes(reader: BodyReader): Promise<Uint8Array> {
     bytes.set(piece, length);
     length += piece.length;
   }
-  return bytes.subarray(0, length);
+  // Whoever keeps the bytes keeps all of the memory.
+  return length * LOOSE_PART < bytes.length ? bytes.slice(0, length) : bytes.subarray(0, length);
 }
 
 function larger(bytes: Uint8Array<ArrayBuffer>, size: number): Uint8Array<ArrayBuffer> {

@@ -3,7 +3,10 @@ import type { IncomingMessage } from "node:http";
 import { EvertError } from "../../base/errors.ts";
 
 /** What of IncomingMessage is needed; a request over HTTP/2 has it too. */
-export type Incoming = Pick<IncomingMessage, "on" | "pause" | "resume" | "readableEnded" | "destroyed">;
+export type Incoming = Pick<
+  IncomingMessage,
+  "on" | "pause" | "resume" | "readableEnded" | "destroyed" | "listenerCount"
+>;
 
 /** Smaller chunks are left to the collector. */
 const FREED_BYTES_MIN = 16 * 1024;
@@ -46,7 +49,8 @@ export function incomingBody(incoming: Incoming): () => Promise<Uint8Array | und
 
   return async () => {
     if (!listening) listen();
-    if (given !== undefined) free(given);
+    // Another listener may keep what it is given.
+    if (given !== undefined && incoming.listenerCount("data") === 1) free(given);
     given = undefined;
     while (chunks.length === 0) {
       if (failure !== null) throw failure;

@@ -19,7 +19,8 @@ const ROWS_PER_LOOK = 1_024;
 
 /** The rows of a run that are here, one after the other. */
 class Cursor {
-  readonly #extents: readonly Extent[];
+  /** Null: it has been read. */
+  readonly #extents: (Extent | null)[];
   #extentAt = -1;
   extent: Extent | null = null;
   readonly #buffer: RowBytes = rowBytes(1024);
@@ -60,6 +61,7 @@ class Cursor {
   async read(): Promise<void> {
     do {
       while (this.extent === null || this.#nextBlock === this.extent.blocks) {
+        if (this.#extentAt >= 0) this.#extents[this.#extentAt] = null;
         this.extent = this.#extents[++this.#extentAt] ?? null;
         this.#nextBlock = 0;
         if (this.extent !== null) continue;
@@ -128,6 +130,8 @@ export async function mergeRuns(
         extent.came(i);
       }
       from.length = 0;
+      // What has gone from them takes no memory beside what has come.
+      for (const run of runs) run.drop();
     };
     for (let n = 1; !isOver(); n++) {
       const next = least(cursors);

@@ -10,10 +10,19 @@ export type {
   ReadOptions,
   ReadTopicOptions,
   RowsOptions,
+  SchemaVersionInfo,
   SqlOptions,
   SqlResponse,
   TopicRecord,
 } from "./engine/api.ts";
+export {
+  ConsumedBatch,
+  type ConsumedRecord,
+  type ConsumerOptions,
+  DbConsumer,
+  type RowOfTopic,
+} from "./engine/db-consumer.ts";
+export { DbProducer } from "./engine/db-producer.ts";
 export type {
   DbTransactOptions,
   TopicExpectation,
@@ -29,4 +38,5 @@ export {
   type RowChange,
   type ViewHandle,
 } from "./engine/open.ts";
+export type { FollowOptions } from "./engine/replica/role.ts";
 export * from "./face/index.ts";

@@ -71,7 +71,15 @@ export const errorCodes = {
   too_many_columns: facts("54011", 400),
   idempotency_conflict: facts("23505", 422),
   not_found: facts("02000", 404),
+  records_gone: facts("58P01", 410),
   conflict: facts("40001", 409),
+  /** Who sends it has been followed by a newer instance. */
+  fenced: facts("55000", 403),
+  /** What comes before it has not been stored. */
+  out_of_sequence: facts("55000", 409),
+  // leaders and followers
+  not_leader: facts("25006", 409),
+  diverged: facts("55000", 409),
   // running
   unauthorized: facts("28000", 401),
   forbidden: facts("42501", 403),

@@ -12,6 +12,7 @@ import type { Batch } from "./batch.ts";
 import { getBit } from "./bitmap.ts";
 import { type ColumnBuilder, columnBuilderFor } from "./column-builder.ts";
 import { nullRefused, typeMismatch } from "./convert.ts";
+import { setProperty } from "./json.ts";
 import { type JsonText, jsonLoopFor } from "./json-loop.ts";
 import { BLOCK_ROWS, type RowLoop, rowLoopFor } from "./row-loop.ts";
 import type { Schema } from "./schema.ts";
@@ -254,7 +255,9 @@ export class BatchBuilder {
       const reason = `expected an object, got ${describe(value)}`;
       throw locate(new ValueError("datatype_mismatch", "", reason), path, index, "");
     }
-    return value as Record<string, unknown>;
+    const { aliases } = this.schema;
+    const row = value as Record<string, unknown>;
+    return aliases === undefined ? row : renamed(row, aliases);
   }
 
   #refuseUnknown(row: Record<string, unknown>): void {
@@ -330,4 +333,19 @@ function closestName(name: string, schema: Schema): string | undefined {
 
 function simplified(name: string): string {
   return name.toLowerCase().replaceAll("_", "");
+}
+
+/** The row with its columns' present names. One that has both names keeps both, of which one is then unknown. */
+function renamed(
+  row: Record<string, unknown>,
+  aliases: NonNullable<Schema["aliases"]>,
+): Record<string, unknown> {
+  let made = row;
+  for (const { name, column } of aliases) {
+    if (!Object.hasOwn(row, name) || Object.hasOwn(row, column)) continue;
+    const { [name]: value, ...rest } = made;
+    made = rest;
+    setProperty(made, column, value);
+  }
+  return made;
 }

@@ -1,5 +1,6 @@
 /** How large one commit may be, said wherever one is put together: before it takes the memory, and not only when the log refuses it. */
 import { EvertError } from "../base/errors.ts";
+import type { Batch } from "./batch.ts";
 
 export const COMMIT_BYTES_MAX = 256 * 2 ** 20;
 
@@ -13,4 +14,15 @@ export function commitTooLarge(bytes: number | string, bytesMax: number): EvertE
     detail: `one commit holds at most ${bytesMax} bytes`,
     hint: "append in several commits",
   });
+}
+
+/** What the batch takes in a commit, about. */
+export function batchBytes({ columns }: Batch): number {
+  let bytes = 64;
+  for (const column of columns) {
+    bytes += column.validity?.length ?? 0;
+    bytes +=
+      column.kind === "utf8" ? column.offsets.byteLength + column.data.length : column.values.byteLength;
+  }
+  return bytes;
 }

@@ -3,6 +3,7 @@ import { Readable } from "node:stream";
 import { type Command, Option } from "commander";
 import { EvertError, toEvertError } from "../base/errors.ts";
 import type { ChunkedProgress } from "../client/protocol.ts";
+import { appendLines } from "./append-lines.ts";
 import { type AppendFormat, appendFormats, openSource } from "./append-source.ts";
 import { write } from "./output.ts";
 import { startProgress } from "./progress.ts";
@@ -10,6 +11,7 @@ import { Remote, type RemoteOptions, withRemote } from "./remote.ts";
 
 interface AppendOptions extends RemoteOptions {
   readonly format?: AppendFormat;
+  readonly producer?: string;
 }
 
 export function appendCommand(evert: Command): void {
@@ -21,7 +23,8 @@ export function appendCommand(evert: Command): void {
         new Option("--format <format>", "default: by the file's name, else by how it begins").choices(
           appendFormats,
         ),
-      ),
+      )
+      .option("--producer <name>", "the same name again goes on with the same records where it ended"),
   ).action(append);
 }
 
@@ -30,13 +33,28 @@ async function append(topic: string, path: string | undefined, options: AppendOp
   const file = path === "-" ? undefined : path;
   const source = await openSource(remote, topic, file, options.format);
   const progress = startProgress(topic, source.total, source.unit);
-  let committed: ChunkedProgress | undefined;
   const unread = new SourceFailure();
+  const pieces = unread.watch(source.open(progress));
+  const lines = source.contentType === "application/x-ndjson";
+  let committed: Pick<ChunkedProgress, "count" | "position"> | undefined;
   try {
-    const body = Readable.from(unread.watch(source.open(progress)), { objectMode: false });
-    const { position } = await remote.append(topic, source.contentType, body, (reached) => {
-      committed = reached;
-    });
+    if (!lines && options.producer !== undefined) {
+      throw new EvertError("feature_not_supported", "an array of JSON cannot be gone on with", {
+        hint: "Use NDJSON, a record per line: jq -c '.[]'.",
+      });
+    }
+    const { position } = lines
+      ? await appendLines(remote, topic, { pieces, unread, source }, options.producer, (reached) => {
+          committed = reached;
+        })
+      : await remote.append(
+          topic,
+          source.contentType,
+          Readable.from(pieces, { objectMode: false }),
+          (reached) => {
+            committed = reached;
+          },
+        );
     if (unread.error !== undefined) throw unread.error;
     progress.stop();
     if (position !== null) await write(`${position}\n`);
@@ -52,11 +70,14 @@ async function append(topic: string, path: string | undefined, options: AppendOp
 /** Why a source could not be read to its end. The request ends in order then, so that the server says how far it came. */
 class SourceFailure {
   error: EvertError | undefined;
+  /** It is ended on purpose: what that does to it is no failure. */
+  isOver = false;
 
   async *watch(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
     try {
       yield* pieces;
     } catch (thrown) {
+      if (this.isOver) return;
       this.error =
         thrown instanceof EvertError
           ? thrown
@@ -68,7 +89,10 @@ class SourceFailure {
   }
 }
 
-function withCommitted(error: EvertError, { count, position }: ChunkedProgress): EvertError {
+function withCommitted(
+  error: EvertError,
+  { count, position }: Pick<ChunkedProgress, "count" | "position">,
+): EvertError {
   const far =
     count === 0 ? "Nothing was committed." : `Committed before that: ${count}, up to position ${position}.`;
   return new EvertError(error.code, error.message, {

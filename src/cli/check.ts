@@ -1,15 +1,17 @@
-/** evert check: reads and verifies every byte of a log that no server has open. */
+/** evert check: reads and verifies every byte of a log that no server has open; with --repair, keeps of a damaged one what can be kept. */
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Command } from "commander";
+import { systemClock } from "../base/clock.ts";
 import { EvertError } from "../base/errors.ts";
 import { nodeDisk } from "../base/node-disk.ts";
-import type { CheckReport, Damage } from "../engine/tools.ts";
+import type { CheckReport, Damage, RepairReport } from "../engine/tools.ts";
 import { bytesText } from "./lists.ts";
 import { write } from "./output.ts";
 
 interface CheckOptions {
   readonly data: string;
+  readonly repair: boolean;
 }
 
 export function checkCommand(evert: Command): void {
@@ -17,6 +19,11 @@ export function checkCommand(evert: Command): void {
     .command("check")
     .description("verify every byte of the log; the server must not be running")
     .option("--data <dir>", "the data directory", "./evert-data")
+    .option(
+      "--repair",
+      "keep what can be kept of a damaged log, and say what is lost; damaged files are moved aside",
+      false,
+    )
     .action(check);
 }
 
@@ -26,18 +33,24 @@ async function check(options: CheckOptions): Promise<void> {
       hint: "--data says where it is.",
     });
   }
-  const { checkLog, LOG_DIRECTORY } = await import("../engine/tools.ts");
+  const { checkLog, repairDirectory, LOG_DIRECTORY } = await import("../engine/tools.ts");
   if (!existsSync(join(options.data, LOG_DIRECTORY))) {
     throw new EvertError("not_found", `there is no log in ${options.data}`, {
       detail: `A data directory has its log in ${LOG_DIRECTORY}/.`,
       hint: "--data says where the data directory is; evert start makes one.",
     });
   }
+  if (options.repair) {
+    await write(
+      repairText(await repairDirectory(resolve(options.data), nodeDisk, systemClock), options.data),
+    );
+    return;
+  }
   const report = await checkLog(resolve(options.data), nodeDisk);
   await write(reportText(report));
   if (report.damages.length === 0) return;
   throw new EvertError("log_damaged", `the log is damaged in ${count(report.damages.length, "place")}`, {
-    hint: "Restore a backup. A server does not start on a damaged log, and serves nothing of it.",
+    hint: "Restore a backup; without one, `evert check --repair` keeps what can be kept. A server serves nothing that is damaged.",
   });
 }
 
@@ -54,6 +67,24 @@ function reportText(report: CheckReport): string {
   }
   for (const damage of report.damages) lines.push(damageText(damage));
   if (report.damages.length === 0) lines.push("no damage");
+  return `${lines.join("\n")}\n`;
+}
+
+function repairText(report: RepairReport, data: string): string {
+  const { damages, positions, rows, commits, lastPosition, aside, moved } = report;
+  const lines = damages.map(damageText);
+  lines.push("", `repaired: ${count(commits, "commit")} up to position ${lastPosition}`);
+  for (const { first, last } of positions) lines.push(`lost: the commits at positions ${first} to ${last}`);
+  for (const { topicId, firstOffset, lastOffset, firstPosition, lastPosition: last } of rows)
+    lines.push(
+      `lost: topic ${topicId}, records ${firstOffset} to ${lastOffset}, of commits between positions ${firstPosition} and ${last}`,
+    );
+  lines.push(
+    "What a topic had behind its last record that is left, nobody can tell.",
+    "",
+    `${count(moved.length, "damaged file")} in ${join(data, aside)}, and in lost.json there this list.`,
+    "Next: evert start (views are made anew from the log); compare with what else you have of the lost commits; then make a new backup, not into an older one's directory.",
+  );
   return `${lines.join("\n")}\n`;
 }
 

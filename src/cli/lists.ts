@@ -15,7 +15,7 @@ export function keyText(relation: TopicMessage | ViewMessage): string | null {
   return relation.key?.join(", ") ?? null;
 }
 
-export function columnsText(relation: TopicMessage | ViewMessage): string {
+export function columnsText(relation: Pick<TopicMessage | ViewMessage, "columns">): string {
   return relation.columns.map((column) => `${column.name} ${column.declaredType}`).join(", ");
 }
 

@@ -4,11 +4,15 @@ import { Command } from "commander";
 import { appendCommand } from "./append.ts";
 import { backupCommand } from "./backup.ts";
 import { checkCommand } from "./check.ts";
+import { consumersCommand } from "./consumers.ts";
 import { devCommand } from "./dev.ts";
+import { eraseCommand } from "./erase.ts";
 import { exitCodeOf, exitCodes } from "./exit.ts";
 import { prepareOutput } from "./output.ts";
 import { queryCommand } from "./query.ts";
+import { promoteCommand, replicasCommand } from "./replicas.ts";
 import { restoreCommand } from "./restore.ts";
+import { schemaCommand } from "./schema.ts";
 import { startCommand } from "./start.ts";
 import { tailCommand } from "./tail.ts";
 import { topicsCommand } from "./topics.ts";
@@ -41,11 +45,16 @@ function program(): Command {
     queryCommand,
     watchCommand,
     topicsCommand,
+    consumersCommand,
+    schemaCommand,
     viewsCommand,
     viewCommand,
+    eraseCommand,
     checkCommand,
     backupCommand,
     restoreCommand,
+    replicasCommand,
+    promoteCommand,
   ]) {
     add(evert);
   }

@@ -72,8 +72,14 @@ export class Remote {
     }
   }
 
-  async delete<T>(path: string): Promise<T> {
-    const { status, text } = await this.#send("DELETE", path, undefined, undefined);
+  delete<T>(path: string): Promise<T> {
+    return this.send("DELETE", path, undefined);
+  }
+
+  /** A request whose answer is JSON. @throws EvertError. */
+  async send<T>(method: string, path: string, json: unknown): Promise<T> {
+    const content = json === undefined ? [undefined, undefined] : ["application/json", JSON.stringify(json)];
+    const { status, text } = await this.#send(method, path, content[0], content[1]);
     const body = parseAnswer(status, text);
     if (status >= 400) throw errorFrom((body as { error: object }).error, status);
     return body as T;
@@ -87,7 +93,13 @@ export class Remote {
     onCommitted: (progress: ChunkedProgress) => void,
   ): Promise<ChunkedProgress> {
     const path = `/v1/topics/${encodeURIComponent(topic)}/records?atomic=false`;
-    const { status, text } = await this.#send("POST", path, contentType, body);
+    return this.#appended(await this.#send("POST", path, contentType, body), onCommitted);
+  }
+
+  #appended(
+    { status, text }: { readonly status: number; readonly text: string },
+    onCommitted: (progress: ChunkedProgress) => void,
+  ): ChunkedProgress {
     const answer = parseAnswer(status, text);
     if (status < 400) {
       onCommitted(answer as ChunkedProgress);
@@ -98,6 +110,20 @@ export class Remote {
     throw errorFrom(error ?? {}, status);
   }
 
+  /** A chunk of an append, of NDJSON, under a producer's number. @throws EvertError; `onCommitted` is told how far it came in either case. */
+  async appendChunk(
+    topic: string,
+    { bytes, line }: { readonly bytes: Uint8Array; readonly line: number },
+    producer: Readonly<Record<string, string>>,
+    onCommitted: (progress: ChunkedProgress) => void,
+  ): Promise<ChunkedProgress> {
+    const path = `/v1/topics/${encodeURIComponent(topic)}/records?atomic=false&firstLine=${line}`;
+    return this.#appended(
+      await this.#send("POST", path, "application/x-ndjson", bytes, producer),
+      onCommitted,
+    );
+  }
+
   /**
    * By Node's own client, because fetch loses an answer that comes while the body is still on its way: an append
    * is refused at its first bad record, not at its end.
@@ -106,12 +132,13 @@ export class Remote {
     method: string,
     path: string,
     contentType: string | undefined,
-    body: string | Readable | undefined,
+    body: string | Uint8Array | Readable | undefined,
+    more: Readonly<Record<string, string>> = {},
   ): Promise<{ status: number; text: string }> {
     return new Promise((resolve, reject) => {
       const target = new URL(this.url + path);
       const send = target.protocol === "https:" ? requestHttps : requestHttp;
-      const headers: Record<string, string> = { Accept: "application/json" };
+      const headers: Record<string, string> = { Accept: "application/json", ...more };
       if (contentType !== undefined) headers["Content-Type"] = contentType;
       if (this.token !== undefined) headers["Authorization"] = `Bearer ${this.token}`;
       let answered = false;
@@ -124,14 +151,14 @@ export class Remote {
         response.on("data", (piece: Buffer) => pieces.push(piece));
         response.on("error", (cause) => reject(failureOf(cause, this.url, undefined)));
         response.on("end", () => {
-          if (typeof body === "object") body.destroy();
+          if (isStream(body)) body.destroy();
           request.destroy();
           resolve({ status: response.statusCode ?? 500, text: Buffer.concat(pieces).toString("utf8") });
         });
       });
       // When the server answers and hangs up, writing fails first: the answer may still be on its way in.
       request.on("error", (cause) => setTimeout(fail, answered ? 0 : 250, cause));
-      if (typeof body === "object") {
+      if (isStream(body)) {
         body.on("error", (cause) => {
           answered = true;
           request.destroy();
@@ -141,6 +168,10 @@ export class Remote {
       } else request.end(body);
     });
   }
+}
+
+function isStream(body: string | Uint8Array | Readable | undefined): body is Readable {
+  return typeof body === "object" && !(body instanceof Uint8Array);
 }
 
 function copyPath(statement: string): string {

@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { destination, pino } from "pino";
 import { EvertError, toEvertError } from "../base/errors.ts";
 import { openEngine } from "../engine/open-engine.ts";
-import { type App, loadApp } from "../engine/tools.ts";
+import { type App, type FollowOptions, loadApp } from "../engine/tools.ts";
 import { createHttpServer, type HttpServer } from "../servers/http/server.ts";
 import { exitCodes, printError, UsageError } from "./exit.ts";
 import { write } from "./output.ts";
@@ -36,6 +36,9 @@ export async function serve(appFile: string | undefined, options: StartOptions):
     views: app?.views,
     functions: app?.functions,
     answerWhileCatchingUp: true,
+    follow: followOf(options),
+    syncFollowers: wholeOf(options.syncFollowers, "--sync-followers"),
+    syncTimeoutMs: wholeOf(options.syncTimeoutMs, "--sync-timeout-ms"),
     report: (message) => logger.info(message),
     onFatal: (error) => {
       printError(error);
@@ -66,6 +69,20 @@ function portOf(text: string): number {
   const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (port <= 65_535) return port;
   throw new UsageError(`--port must be a number from 0 to 65535: ${text}`);
+}
+
+function wholeOf(text: string | undefined, name: string): number | undefined {
+  if (text === undefined || /^[0-9]{1,8}$/.test(text)) return text === undefined ? undefined : Number(text);
+  throw new UsageError(`${name} must be a whole number: ${text}`);
+}
+
+function followOf({ follow, rejoin }: StartOptions): FollowOptions | undefined {
+  if (follow === undefined) {
+    if (rejoin === true) throw new UsageError("--rejoin goes with --follow");
+    return undefined;
+  }
+  if (!/^https?:\/\/[^/]/.test(follow)) throw new UsageError(`--follow is not an http address: ${follow}`);
+  return { url: follow, token: process.env["EVERT_TOKEN"], rejoin };
 }
 
 const moduleExtensions = [".ts", ".mts", ".js", ".mjs"];

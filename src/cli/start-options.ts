@@ -10,6 +10,11 @@ export interface StartOptions {
   readonly segmentMib: string;
   readonly memoryMib?: string;
   readonly workers: string;
+  /** Of `start` alone. */
+  readonly follow?: string;
+  readonly rejoin?: boolean;
+  readonly syncFollowers?: string;
+  readonly syncTimeoutMs?: string;
 }
 
 export const logLevels = ["debug", "info", "warn", "error", "silent"];

@@ -4,11 +4,13 @@ import { EvertError } from "../base/errors.ts";
 import { UsageError } from "./exit.ts";
 import { outputClosed, whenOutputCloses, write } from "./output.ts";
 import { Remote, type RemoteOptions, withRemote } from "./remote.ts";
+import { TailConsumer } from "./tail-consumer.ts";
 
 interface TailOptions extends RemoteOptions {
   readonly from: string;
   readonly follow?: boolean;
   readonly limit?: string;
+  readonly consumer?: string;
 }
 
 export function tailCommand(evert: Command): void {
@@ -18,7 +20,11 @@ export function tailCommand(evert: Command): void {
       .description("print a topic's records, one JSON object per line")
       .option("--from <where>", "earliest, latest, an offset, a time, or how long ago (15m)", "earliest")
       .option("-f, --follow", "go on with new records")
-      .option("--limit <count>", "stop after so many records"),
+      .option("--limit <count>", "stop after so many records")
+      .option(
+        "--consumer <name>",
+        "go on where this name has come, and remember it; --from is where it begins",
+      ),
   ).action(tail);
 }
 
@@ -36,7 +42,8 @@ function startOf(from: string): string {
 const MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 async function tail(topic: string, options: TailOptions): Promise<void> {
-  const query = new URLSearchParams({ from: startOf(options.from) });
+  const from = startOf(options.from);
+  const query = new URLSearchParams();
   if (options.limit !== undefined) {
     if (!/^[0-9]{1,15}$/.test(options.limit))
       throw new UsageError(`--limit must be a count: ${options.limit}`);
@@ -44,19 +51,27 @@ async function tail(topic: string, options: TailOptions): Promise<void> {
   }
   if (options.follow) query.set("follow", "true");
   const remote = new Remote(options);
+  const name = options.consumer;
+  const consumer = name === undefined ? null : await TailConsumer.open(remote, name, topic, from);
+  query.set("from", consumer === null ? from : String(consumer.offset));
   const stop = new AbortController();
   const path = `/v1/topics/${encodeURIComponent(topic)}/records?${query}`;
   const body = await remote.stream(path, "application/x-ndjson", stop.signal);
   whenOutputCloses(() => stop.abort());
+  if (consumer !== null) consumer.onFailed = () => stop.abort();
   let lines = 0;
   try {
-    for await (const chunk of body) {
+    for await (const piece of body) {
+      const chunk = consumer === null ? piece : consumer.take(piece);
       for (const byte of chunk) if (byte === 0x0a) lines++;
       await write(chunk);
       if (outputClosed()) break;
+      consumer?.printed();
     }
+    await consumer?.done();
   } catch (cause) {
     if (outputClosed()) return;
+    if (consumer?.failure != null) throw consumer.failure;
     throw new EvertError("connection_failed", `the connection to ${remote.url} broke`, {
       detail: printed(lines),
       cause,
@@ -67,7 +82,10 @@ async function tail(topic: string, options: TailOptions): Promise<void> {
   if (outputClosed() || !options.follow || lines === Number(options.limit)) return;
   throw new EvertError("connection_failed", `the server at ${remote.url} ended the stream`, {
     detail: printed(lines),
-    hint: "It was probably stopped. --from OFFSET goes on where this ended.",
+    hint:
+      consumer === null
+        ? "It was probably stopped. --from OFFSET goes on where this ended."
+        : "It was probably stopped. The same command goes on where this ended.",
   });
 }
 

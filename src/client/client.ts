@@ -13,7 +13,9 @@ import { contentTypes, headers as headerNames } from "../wire/http/messages.ts";
 import { backoffMs, pause } from "./backoff.ts";
 import type { BodyMaker } from "./columns.ts";
 import { Connection, laterPosition } from "./connection.ts";
+import { createConsumer } from "./consumer.ts";
 import { encodeJson, parseJson } from "./json.ts";
+import { createProducer } from "./producer.ts";
 import { createTransport, errorFrom, positionOf, type RequestInput, type Transport } from "./transport.ts";
 import type {
   AppendOptions,
@@ -21,9 +23,12 @@ import type {
   Client,
   ClientOptions,
   ColumnsOf,
+  Consumer,
+  ConsumerOptions,
   Key,
   Named,
   Operation,
+  Producer,
   ReadOptions,
   RowsQuery,
   SqlResponse,
@@ -170,6 +175,25 @@ class HttpClient implements Client {
     return { position, count, firstOffset, lastOffset };
   }
 
+  producer(id: string): Producer {
+    return createProducer(id, {
+      transport: this.#transport,
+      retryMsMax: this.#retryMsMax,
+      store: (path, body) => this.#store(path, body, contentTypes.json, {}),
+      saw: (position) => this.#saw(position),
+    });
+  }
+
+  consumer(name: string, options: ConsumerOptions): Consumer {
+    return createConsumer(name, options, {
+      transport: this.#transport,
+      retryMsMax: this.#retryMsMax,
+      store: (path, body, method = "POST") =>
+        this.#store(path, encodeJson(body), contentTypes.json, {}, method),
+      topics: () => this.#json<TopicsAnswer>("/v1/topics", {}, false),
+    });
+  }
+
   async transact(
     operations: readonly Operation[],
     options: TransactOptions = {},
@@ -192,9 +216,10 @@ class HttpClient implements Client {
     body: string | Uint8Array<ArrayBuffer>,
     contentType: string,
     options: Pick<AppendOptions, "idempotencyKey" | "signal">,
+    method: "POST" | "PUT" = "POST",
   ): Promise<T> {
     const request: RequestInput = {
-      method: "POST",
+      method,
       body,
       headers: {
         "content-type": contentType,

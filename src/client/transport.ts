@@ -5,7 +5,7 @@ import { parseJson } from "./json.ts";
 import type { ClientOptions } from "./types.ts";
 
 export interface RequestInput {
-  readonly method?: "GET" | "POST";
+  readonly method?: "GET" | "POST" | "PUT";
   readonly query?: URLSearchParams | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** JSON, unless the headers say otherwise. */
@@ -150,6 +150,8 @@ function codeOfStatus(status: number): ErrorCode {
       return "not_found";
     case 409:
       return "conflict";
+    case 410:
+      return "records_gone";
     case 413:
       return "request_too_large";
     case 422:

@@ -189,6 +189,70 @@ export interface ClientOptions {
   readonly fetch?: typeof fetch | undefined;
 }
 
+/**
+ * Appends that are stored once and in the order in which they were asked for, whatever becomes of connections and the server meanwhile. Who makes a producer with
+ * the same id takes its place: what the earlier one sends from then on is refused (`fenced`), so that a program and its successor never write side by side.
+ */
+export interface Producer {
+  readonly id: string;
+  /** Which start of the producer this is; undefined before its first append. */
+  readonly epoch: number | undefined;
+  /**
+   * All rows as one commit. It need not be awaited before the next one: some are on the way at once, the others wait. One that is refused for good is left out, and
+   * those behind it are stored.
+   */
+  append<T = unknown>(topic: string | Named, rows: InputOf<T> | readonly InputOf<T>[]): Promise<AppendResult>;
+  /** Resolves when all that was asked for is stored or refused. */
+  flush(): Promise<void>;
+  /** What is not answered yet is refused; it may have been stored. */
+  close(): void;
+}
+
+export interface ConsumerOptions {
+  readonly topics: readonly (string | Named)[];
+  /** Where it begins on topics that it has not read before. Default "earliest". */
+  readonly from?: "earliest" | "latest" | number | Date | undefined;
+  /** It begins there on all of them. */
+  readonly reset?: boolean | undefined;
+  /** Go on with records to come. Default true; false: ends with what is there. */
+  readonly follow?: boolean | undefined;
+  /** Records of a batch, at most. Default 512. */
+  readonly batchRecordsMax?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One record of a topic; of a table's tombstone the value is null. */
+export interface ConsumedRecord<Row = AnyRow> {
+  readonly offset: number;
+  readonly position: string;
+  /** ISO 8601 in UTC. */
+  readonly timestamp: string;
+  readonly value: Row | null;
+}
+
+/** Records of one topic, in order. */
+export interface ConsumedBatch<Row = AnyRow> {
+  readonly topic: string;
+  readonly records: readonly ConsumedRecord<Row>[];
+  /** All up to the end of the batch has been processed. @throws EvertError fenced: a newer instance goes on */
+  commit(): Promise<{ position: string }>;
+  /**
+   * What was made of the batch, and that it has been processed, as one commit or not at all. @throws EvertError fenced; conflict: it has been processed already
+   */
+  transact(operations: readonly Operation[]): Promise<{ position: string }>;
+}
+
+/**
+ * Who reads topics under a name; the server remembers how far it has come. Whoever opens the name next takes its place: what this one says from then on is refused.
+ */
+export interface Consumer<Row = AnyRow> extends AsyncIterable<ConsumedBatch<Row>> {
+  readonly name: string;
+  /** Takes the place of an earlier instance; reading does so by itself. */
+  open(): Promise<{ readonly epoch: number }>;
+  /** Reading ends. */
+  close(): void;
+}
+
 export interface Client {
   /** The newest position this client has been told of, in any answer or step; undefined before the first. */
   readonly position: string | undefined;
@@ -210,6 +274,10 @@ export interface Client {
     columns: ColumnsOf<T>,
     options?: Omit<AppendOptions, "format">,
   ): Promise<AppendResult>;
+  /** Whoever has the id from now on; its epoch begins with its first append. */
+  producer(id: string): Producer;
+  /** Reads topics, from where the name has come, through broken connections; each batch comes again until it is committed. */
+  consumer(name: string, options: ConsumerOptions): Consumer;
   /** All of the operations, as one commit, or none. Stored once, or an error; tried again by itself like append. */
   transact(operations: readonly Operation[], options?: TransactOptions): Promise<{ position: string }>;
   /** Each statement is a transaction of its own unless inside BEGIN ... COMMIT. Sent once, never again by itself. */

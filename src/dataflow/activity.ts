@@ -38,6 +38,8 @@ export interface OperatorStats {
   readonly rowsKept: number;
   /** Bytes of its state, indexes included. */
   readonly bytes: number;
+  /** Of rows that are not in memory, on disk. */
+  readonly coldBytes: number;
   /** Steps in which rows moved. */
   readonly steps: number;
   /** Its own time, without that of the operators it called; of small steps it is an estimate. */

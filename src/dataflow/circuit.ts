@@ -61,7 +61,7 @@ export interface CircuitLimits {
   readonly limits?: Partial<StateLimits> | undefined;
   /** Bytes that all state may take together. Default: any. */
   readonly memoryLimit?: number | undefined;
-  /** Where rows of tables go near the memory limit. Default: nowhere. */
+  /** Where rows go near the memory limit. Default: nowhere. */
   readonly cooling?: CoolingOptions | undefined;
 }
 
@@ -78,10 +78,19 @@ export interface TableSource {
   readonly store: Store;
 }
 
+export interface LaidOutAnew extends TableSource {
+  /** The rows as they were. */
+  readonly before: Store;
+  /** The new ones are there, and are the table's from now on. */
+  take(): void;
+}
+
 export interface ViewOptions {
   readonly onError?: OnError | undefined;
   /** In which a build's result will be read: they are kept from the beginning. */
   readonly orders?: readonly (readonly OrderItem[])[];
+  /** Of a query: the epoch at which it reads. */
+  readonly asOf?: number;
 }
 
 export interface NamedStore {
@@ -112,6 +121,8 @@ export class Circuit {
   /** Stores with rows that are dead and not freed. */
   readonly #dirty = new Set<Store>();
   readonly #tables = new Map<number, Table>();
+  /** By id: the same tables, as they were laid out before they had all their columns. */
+  readonly #older = new Map<number, readonly Table[]>();
   readonly #views = new Map<number, View>();
   readonly #builds = new Set<ViewBuild>();
   readonly #sources: Sources;
@@ -122,10 +133,14 @@ export class Circuit {
   readonly #limits: StateLimits;
   readonly memory: MemoryLimit;
   readonly cooling: Cooling | null;
+  /** Stores of which rows may go to disk. */
+  readonly #chilled = new Set<Store>();
   /** Stores of operators that have failed: their memory is given back when the step in which they did is published. */
   readonly #stopped = new Map<Store, number>();
   readonly #parts: PartLinks | null;
   #inlets: readonly Inlet[] = [];
+  /** The graph's shape when they were looked for. */
+  #inletsOf = 0;
   readonly #fedAhead = new Set<Inlet>();
   /** Whether its steps hold up nobody. */
   isBuild: boolean;
@@ -140,14 +155,17 @@ export class Circuit {
     this.#limits = { ...STATE_LIMITS, ...options.limits };
     this.memory = new MemoryLimit(options.memoryLimit ?? Number.POSITIVE_INFINITY, () => this.bytes);
     const { cooling } = options;
-    const stores = (): Iterable<Store> => [...this.#tables.values()].map((table) => table.store);
-    this.cooling = cooling === undefined ? null : new Cooling(this.memory, stores, cooling);
+    this.cooling = cooling === undefined ? null : new Cooling(this.memory, () => this.#coolable(), cooling);
     this.#graph = new Graph(this.#graveyard, {
       timing: "sampled",
       limits: this.isBuild ? this.#buildLimits : this.#limits,
       memory: this.memory,
       stopped: (store, epoch) => this.#stopped.set(store, epoch),
       eager: false,
+      added: (node) => {
+        for (const { store, index } of node.coolable()) this.#chill(store, index.spec.columns);
+        for (const build of this.#builds) build.joined(node);
+      },
     });
     const recursion = { ...RECURSION_LIMITS, ...options.recursion };
     this.#sources = {
@@ -175,19 +193,73 @@ export class Circuit {
     return this.#published;
   }
 
+  /** Rows that no operator keeps any more, until they are buried: they may lie on disk, or go there. `columns`: by which they are found. */
+  keepsEarlier(store: Store, columns: readonly number[]): void {
+    this.#chill(store, columns);
+  }
+
+  #chill(store: Store, columns: readonly number[]): void {
+    if (this.cooling === null) return;
+    this.cooling.chill(store, columns);
+    this.#chilled.add(store);
+  }
+
+  /** Of whose stores rows may go to disk, but for those that are to be freed. */
+  *#coolable(): Generator<Store> {
+    for (const store of this.#chilled) {
+      if (this.#graveyard.has(store) || this.#stopped.has(store)) this.#chilled.delete(store);
+      else yield store;
+    }
+  }
+
   // ---- topics and views -------------------------------------------------------------------------------------------
 
   addStream(id: number, name: string, _schema: Schema): void {
     this.#graph.add(new Stream(id, name)).holders++;
   }
 
-  addTable(id: number, name: string, schema: Schema, key: readonly number[]): TableSource {
+  addTable(id: number, name: string, schema: Schema, key: readonly number[], layout = 0): TableSource {
     assert(!this.#graph.running, "topics are added between steps");
-    const table = this.#graph.add(new Table(id, name, schema, key, this.dictionary));
+    const table = this.#graph.add(new Table({ id, name, schema, key, layout }, this.dictionary));
     table.holders++;
-    this.cooling?.chill(table.store, table.rowIndex);
     this.#tables.set(id, table);
     return table;
+  }
+
+  /**
+   * The table is to have more columns: a store for its rows, which is to hold all of them, born with the last step, before it takes the place of the one there is.
+   * What was made before then goes on with the rows it has, which are fed what the new ones are, as far as they have the columns; they leave with the
+   * last who reads them.
+   */
+  layOutAnew(id: number, name: string, schema: Schema, key: readonly number[], layout: number): LaidOutAnew {
+    assert(!this.#graph.running, "tables are laid out between steps");
+    const before = this.#table(id);
+    const table = new Table({ id, name, schema, key, layout }, this.dictionary);
+    const { store } = table;
+    store.begin(this.#published);
+    return {
+      store,
+      before: before.store,
+      take: () => {
+        this.#graph.rename(before, `earlier ${before.identity} of ${before.layout}`);
+        this.#graph.add(table);
+        table.holders++;
+        this.#tables.set(id, table);
+        this.#older.set(id, [...(this.#older.get(id) ?? []), before]);
+        before.holders--;
+        this.#graph.release(before);
+      },
+    };
+  }
+
+  /** How many times the table was laid out otherwise and somebody still reads those rows. */
+  olderOf(id: number): number {
+    const all = this.#older.get(id);
+    if (all === undefined) return 0;
+    const left = all.filter((table) => this.#graph.find(table.identity) === table);
+    if (left.length === 0) this.#older.delete(id);
+    else this.#older.set(id, left);
+    return left.length;
   }
 
   /** A topic that no view reads any more leaves. */
@@ -195,6 +267,7 @@ export class Circuit {
     const node = this.#tables.get(id) ?? this.#graph.find(streamIdentity(id));
     assert(node !== undefined, "the topic is in the circuit");
     this.#tables.delete(id);
+    this.#older.delete(id);
     node.holders--;
     this.#graph.release(node);
   }
@@ -224,6 +297,8 @@ export class Circuit {
   build(id: number | null, name: string, plan: Plan, options: ViewOptions = {}): Build {
     const build = new ViewBuild({
       plan,
+      asOf: options.asOf ?? Number.POSITIVE_INFINITY,
+      isQuery: id === null,
       orders: (options.orders ?? []).filter((order) => order.length > 0),
       live: this.#graph,
       sources: this.#sources,
@@ -319,7 +394,8 @@ export class Circuit {
   /** Views fail of which other threads kept a part, and have ended. */
   #failLost(): void {
     if (this.#parts === null) return;
-    this.#inlets = inletsOf(this.#graph);
+    if (this.#inletsOf !== this.#graph.shape) this.#inlets = inletsOf(this.#graph);
+    this.#inletsOf = this.#graph.shape;
     failLost(this.#graph, this.#inlets);
   }
 
@@ -344,7 +420,15 @@ export class Circuit {
   /** Row r of the chunk is a deletion by key when ops[opsFrom + r] is 1; null: all upserts. */
   feedTable(id: number, chunk: Chunk, ops: Uint8Array | null, opsFrom = 0): void {
     this.#graph.timer.fed(chunk.length);
-    const table = this.#table(id);
+    this.#feed(this.#table(id), chunk, ops, opsFrom);
+  }
+
+  /** The same for rows as they were laid out before, once run() has nothing left to do; `at`: which of olderOf() many. */
+  feedOlder(id: number, at: number, chunk: Chunk, ops: Uint8Array | null, opsFrom: number): void {
+    this.#feed(this.#older.get(id)![at] as Table, chunk, ops, opsFrom);
+  }
+
+  #feed(table: Table, chunk: Chunk, ops: Uint8Array | null, opsFrom: number): void {
     this.#graph.activate(table);
     table.feed(chunk, ops, opsFrom);
   }
@@ -396,10 +480,15 @@ export class Circuit {
     return (this.#parts?.partsOf(plan).length ?? 0) > 0;
   }
 
-  /** Works until the deadline (performance.now()). True: nothing is left to do, and after end() the step is complete. */
-  run(deadline: number): boolean {
+  /** Whether run() has returned because rows should go to disk before it goes on. */
+  get wantsRoom(): boolean {
+    return this.#graph.wantsRoom;
+  }
+
+  /** As Graph.run. */
+  run(deadline: number, needsRoom: (() => boolean) | null = null): boolean {
     const ended = this.#graph.ended;
-    if (!this.#graph.run(deadline)) return false;
+    if (!this.#graph.run(deadline, needsRoom)) return false;
     if (ended) this.#publish();
     return true;
   }
@@ -442,12 +531,14 @@ export class Circuit {
       if (store.isPinned || horizon < epoch) continue;
       while (!store.releaseRows(VACUUM_ROWS)) if (performance.now() >= deadline) return false;
       store.discard();
+      this.#chilled.delete(store);
       this.#stopped.delete(store);
     }
     for (const store of this.#graveyard) {
       if (store.isPinned) continue; // until its last reader has gone
       while (!store.releaseRows(VACUUM_ROWS)) if (performance.now() >= deadline) return false;
       store.cold?.discard();
+      this.#chilled.delete(store);
       this.#graveyard.delete(store);
     }
     return this.#collect(deadline);

@@ -86,6 +86,7 @@ export class Compiler implements CompileContext {
   readonly #sources: Sources;
   readonly #limits: RecursionLimits;
   readonly #parts: PartLinks | null;
+  readonly #asOf: number;
   /** What of the view being compiled other threads keep. */
   #cuts: ReadonlyMap<Plan, PlanPart> = new Map();
   /** Of it, what was met: where rows are there already, nothing is cut. */
@@ -98,7 +99,9 @@ export class Compiler implements CompileContext {
     dictionary: Dictionary,
     limits: RecursionLimits,
     parts: PartLinks | null,
+    asOf = Number.POSITIVE_INFINITY,
   ) {
+    this.#asOf = asOf;
     this.#limits = limits;
     this.#parts = parts;
     this.graph = graph;
@@ -112,6 +115,21 @@ export class Compiler implements CompileContext {
     this.#cuts = new Map(this.#parts?.partsOf(plan).map((part) => [part.plan, part]));
     this.#met = new Set();
     return this.#kept(plan) ?? this.collection(plan, allOf(plan), plan.key === null ? "bag" : "keyed").node;
+  }
+
+  /** A copy of a store's rows, to be read once. */
+  copied(node: StoredNode): StoredNode {
+    const { columns } = node.store.layout;
+    const identity = `copy of ${node.identity}`;
+    const rows = this.storeRows(
+      { node, columns: columns.map((_, c) => c) },
+      columns.map((_, c) => c),
+    );
+    return this.#node(identity, () => {
+      const mode = node.key === null ? "bag" : "keyed";
+      const spec = { identity, label: `copy of ${node.label}`, columns, mode, key: node.key } as const;
+      return new Collection(spec, fromRows(rows), this.dictionary);
+    });
   }
 
   /** What of the last result's plan it has given to other threads. */
@@ -480,7 +498,7 @@ export class Compiler implements CompileContext {
 
   // ---- nodes ------------------------------------------------------------------------------------------------------
 
-  /** The node that computes this, found or made. `shareable`: a build may read the live circuit's, if that has a store. */
+  /** The node that computes this, found or made. `shareable`: a build may read the live circuit's, if that has a store and knows the epoch. */
   node<N extends Node>(identity: string, make: () => N): N {
     return this.#node(identity, make);
   }
@@ -489,8 +507,8 @@ export class Compiler implements CompileContext {
     const own = this.graph.find(identity);
     if (own !== undefined && own.failed === null) return own as N;
     const outer = shareable ? this.#outer?.find(identity) : undefined;
-    if (outer !== undefined && outer.failed === null && "store" in outer && "weighted" in outer)
-      return outer as unknown as N;
+    const isShared = outer !== undefined && outer.failed === null && outer.joinedAt <= this.#asOf;
+    if (isShared && "store" in outer && "weighted" in outer) return outer as unknown as N;
     return this.graph.add(make());
   }
 }

@@ -1,7 +1,7 @@
 /**
- * When rows of tables go to disk (state/cold): near the memory limit, so many of them that the next rows find room.
+ * When rows go to disk (state/cold), those of tables, of views and of groups: near the memory limit, so many of them that the next rows find room.
  *
- * Memory that a store has taken stays its own: what goes out leaves free slots, which the rows that come take. So the tables' memory stops growing at
+ * Memory that a store has taken stays its own: what goes out leaves free slots, which the rows that come take. So the stores' memory stops growing at
  * a share of the limit (WARM) and from then on slots are freed as they are needed. The rest is for what stays in memory of the rows that have gone, a
  * bit more than a byte each, for views and for queries. Whatever cannot go to disk is still bound by the limit itself (memory-limit.ts).
  */
@@ -9,8 +9,8 @@ import { EvertError, toEvertError } from "../base/errors.ts";
 import type { ColdRows } from "../state/cold/cold-rows.ts";
 import type { Pause } from "../state/cold/host.ts";
 import type { RunFiles } from "../state/cold/run-files.ts";
-import type { HashIndex } from "../state/hash-index.ts";
 import type { Store } from "../state/store.ts";
+import { CHUNK_ROWS } from "./chunk.ts";
 import type { MemoryLimit } from "./memory-limit.ts";
 
 export interface CoolingOptions {
@@ -26,12 +26,15 @@ export interface CoolingOptions {
 const WARM = 0.55;
 /** Where all but so small a part of the limit is taken, tables take no more than they have free slots for: what a row on disk keeps in memory is to push out no view. */
 const FULL_PART = 32;
-/** Free slots that a store should have: a part of all it has, and what a step takes. */
+/** Free slots that a store should have: a part of all it has, or what a piece of work and two steps take (rows of the last step stay for a while), if that is no large part. */
 const FREE_PART = 16;
 const FREE_MAX = 131_072;
-/** A step's rows should be a small part of all there is room for, at so many bytes a row. */
+const FREE_PART_MOST = 4;
+/** A step's rows should be a small part of all there is room for, at so many bytes a row, in each of the stores that may get a row for each. */
 const STEP_PART = 32;
 const ROW_BYTES = 64;
+/** Of however many stores, a row of a step seldom comes to more. */
+const STORES_MOST = 4;
 const STEP_ROWS_MIN = 256;
 /** Of a store's rows in memory, below which none goes out, and which part of what tables may take, where that is less: a run costs a file, and a buffer to write it. */
 const STORE_BYTES_MIN = 1 << 20;
@@ -79,16 +82,16 @@ export class Cooling {
     this.#fullBytes = memory.bytes - memory.bytes / FULL_PART;
   }
 
-  /** Rows of the table that nobody asks for may go to files. */
-  chill(store: Store, index: HashIndex): void {
-    store.chill(this.files, index).onBack = () => this.onBack();
+  /** Rows that nobody asks for may go to files. `columns`: by which they are found. */
+  chill(store: Store, columns: readonly number[]): void {
+    store.chill(this.files, columns).onBack = () => this.onBack();
   }
 
   /** Whether cool() has something to do for who reads at `horizon` or later. */
   isDue(horizon: number): boolean {
     if (this.#memory.used < this.#warmBytes || performance.now() < this.#failedUntil) return false;
-    for (const store of this.#stores()) if (this.#isDue(store, horizon)) return true;
-    return false;
+    const large = this.#large();
+    return large.some((store) => this.#isDue(store, horizon, large.length));
   }
 
   /**
@@ -97,8 +100,10 @@ export class Cooling {
    */
   isShort(horizon: number, epoch: number): boolean {
     if (this.#memory.used < this.#warmBytes || this.#warmBytes === 0) return false;
-    for (const store of this.#stores()) {
-      if (store.cold === null || !store.mayCool || store.freeSlots * 2 >= this.#wanted(store)) continue;
+    const large = this.#large();
+    for (const store of large) {
+      if (store.cold === null || !store.mayCool) continue;
+      if (store.freeSlots * 2 >= this.#wanted(store, large.length)) continue;
       if (horizon < epoch && store.horizonOf(horizon) === horizon) return true;
       if (store.cold.isCaptured && this.#memory.used > this.#memory.bytes) return true;
     }
@@ -108,18 +113,33 @@ export class Cooling {
   /** Rows that one step should take at most: they stay in memory until it is published, and those of the next, too. */
   get stepRowsMax(): number {
     if (this.#memory.used < this.#warmBytes / 2) return Number.POSITIVE_INFINITY;
-    return Math.max(STEP_ROWS_MIN, this.#warmBytes / STEP_PART / ROW_BYTES);
+    return this.#stepRows(this.#large().length);
   }
 
-  #isDue(store: Store, horizon: number): boolean {
-    if (store.cold === null || !store.cold.maySpill || store.freeSlots >= this.#wanted(store)) return false;
+  /** `large`: how many such stores there are. */
+  #stepRows(large: number): number {
+    const stores = Math.min(STORES_MOST, Math.max(1, large));
+    return Math.max(STEP_ROWS_MIN, this.#warmBytes / STEP_PART / ROW_BYTES / stores);
+  }
+
+  #large(): Store[] {
+    return [...this.#stores()].filter((store) => this.#isLarge(store));
+  }
+
+  #isDue(store: Store, horizon: number, large: number): boolean {
+    if (store.cold === null || !store.cold.maySpill) return false;
+    if (store.freeSlots >= this.#wanted(store, large)) return false;
     return this.#isWorthFile(store) && this.#mayHave(store, store.cold, store.sharedUntil(horizon));
   }
 
   /** Whether the store's rows in memory are worth a file, and there may be one more. */
   #isWorthFile(store: Store): boolean {
+    return this.#isLarge(store) && this.files.count < FILES_MAX;
+  }
+
+  #isLarge(store: Store): boolean {
     const least = Math.min(STORE_BYTES_MIN, this.#warmBytes / STORE_PART_MIN);
-    return store.highWater * store.layout.strideWords * 4 >= least && this.files.count < FILES_MAX;
+    return store.highWater * store.layout.strideWords * 4 >= least;
   }
 
   /** Whether the store may have rows, born up to `youngest`, that can go. */
@@ -132,17 +152,21 @@ export class Cooling {
   }
 
   /** Free slots that the store should have. */
-  #wanted(store: Store): number {
-    return this.#warmBytes === 0 ? Number.POSITIVE_INFINITY : Math.min(FREE_MAX, store.highWater / FREE_PART);
+  #wanted(store: Store, large: number): number {
+    if (this.#warmBytes === 0) return Number.POSITIVE_INFINITY;
+    const taken = Math.max(2 * this.#stepRows(large), CHUNK_ROWS);
+    const most = store.highWater / FREE_PART_MOST;
+    return Math.min(FREE_MAX, Math.max(Math.min(taken, most), store.highWater / FREE_PART));
   }
 
   /** Makes room in tables; no step is begun or goes on meanwhile. */
   async cool(horizon: number, pause: Pause): Promise<void> {
-    for (const store of this.#stores()) {
+    const large = this.#large();
+    for (const store of large) {
       const { cold } = store;
       if (cold === null) continue;
       try {
-        while (this.#isDue(store, horizon)) {
+        while (this.#isDue(store, horizon, large.length)) {
           const { brought, capturedTo } = cold;
           if ((await cold.spill(horizon, pause)) === 0)
             this.#spent.set(store, { youngest: store.sharedUntil(horizon), brought, capturedTo });

@@ -34,6 +34,8 @@ export interface GraphOptions {
   readonly stopped: ((store: Store, epoch: number) => void) | null;
   /** Whether all nodes take part in every step. */
   readonly eager: boolean;
+  /** Told of nodes that come. */
+  readonly added?: (node: Node) => void;
 }
 
 export class Graph implements Host {
@@ -48,6 +50,8 @@ export class Graph implements Host {
   readonly #byIdentity = new Map<string, Node>();
   readonly #order: Node[] = [];
   #numbered = true;
+  /** Changes whenever a node comes or goes: whoever keeps a list of some of them sees by it that the list is old. */
+  shape = 0;
   #waiting: Node[] = [];
   readonly #leaving: Node[] = [];
   readonly #eager: boolean;
@@ -74,19 +78,26 @@ export class Graph implements Host {
   /** Nodes that may keep or have made more since then. */
   #touched: Node[] = [];
   lookNumber = 0;
+  /** Whether run() has returned because rows should go to disk before it goes on. */
+  wantsRoom = false;
   /** While rows come back from disk: ends when they are there, or cannot be had. */
   fetching: Promise<void> | null = null;
-  /** They are there, or why not. */
-  #fetched: { readonly node: Node; readonly error: unknown } | null = null;
+  /** Whose rows are there, or why not. */
+  #fetched: { readonly node: Node; readonly error: unknown }[] = [];
+  readonly #added: (node: Node) => void;
 
   /** `graveyard`: where stores of nodes that have left wait to be freed. */
-  constructor(graveyard: Set<Store>, { timing, limits, memory, stopped, eager }: GraphOptions) {
+  constructor(
+    graveyard: Set<Store>,
+    { timing, limits, memory, stopped, eager, added = () => {} }: GraphOptions,
+  ) {
     this.#graveyard = graveyard;
     this.timer = new StepTimer(timing);
     this.limits = limits;
     this.#memory = memory;
     this.#stopped = stopped;
     this.#eager = eager;
+    this.#added = added;
   }
 
   bury(store: Store): void {
@@ -129,6 +140,7 @@ export class Graph implements Host {
     assert(known === undefined || known.failed !== null, `one node per identity: ${node.identity}`);
     this.#byIdentity.set(node.identity, node);
     node.rank = this.#order.push(node) - 1;
+    this.shape++;
     if (node.clocked) this.#clocked.push(node);
     this.#fresh.add(node);
     node.host = this;
@@ -136,11 +148,19 @@ export class Graph implements Host {
     node.activeIn = -1;
     node.touchedIn = -1;
     node.leaseWarm();
+    this.#added(node);
     node.sources.forEach((source, port) => {
       assert(source.node.host !== undefined, "a node is added after its sources");
       if (source.node.host === this) edgesOf(source).push({ node, port });
     });
     return node;
+  }
+
+  /** Another takes the node's name; what hangs on it stays what it is. */
+  rename(node: Node, identity: string): void {
+    this.#byIdentity.delete(node.identity);
+    node.identity = identity;
+    this.#byIdentity.set(identity, node);
   }
 
   /** Removes the node if nobody uses it, and then what only it used; during a step, at its end. */
@@ -156,6 +176,7 @@ export class Graph implements Host {
     if (at < 0) return;
     if (this.#byIdentity.get(node.identity) === node) this.#byIdentity.delete(node.identity);
     this.#order.splice(at, 1);
+    this.shape++;
     this.#fresh.delete(node);
     this.#numbered = false;
     for (const source of node.sources) {
@@ -211,16 +232,21 @@ export class Graph implements Host {
     this.#next = 0;
   }
 
-  /** Works until the deadline (performance.now()). True: nothing is left to do, and after end() the step is complete. */
-  run(deadline: number): boolean {
+  /**
+   * Works until the deadline (performance.now()). True: nothing is left to do, and after end() the step is complete. `needsRoom` is asked after each
+   * piece of work: see wantsRoom.
+   */
+  run(deadline: number, needsRoom: (() => boolean) | null = null): boolean {
     const order = this.nodes;
     this.waiting = null;
+    this.wantsRoom = false;
     if (this.#blocked.size > 0) this.#unblock();
     let now = performance.now();
     for (;;) {
       if (this.fetching !== null) return false;
-      if (this.#fetched !== null) {
-        this.#tellFetched(this.#fetched);
+      const fetched = this.#fetched.shift();
+      if (fetched !== undefined) {
+        this.#tellFetched(fetched);
         continue;
       }
       const began = now;
@@ -271,6 +297,10 @@ export class Graph implements Host {
       }
       now = performance.now();
       if (worked.made > made) worked.pace.took(worked.made - made, now - began);
+      if (needsRoom?.() === true) {
+        this.wantsRoom = true;
+        return false;
+      }
       if (now >= deadline) return false;
     }
   }
@@ -294,7 +324,7 @@ export class Graph implements Host {
     this.#blocked.clear();
     this.#waiting = [];
     this.fetching = null;
-    this.#fetched = null;
+    this.#fetched = [];
     this.#touched = [];
     this.lookNumber++;
     this.#due.fill(0);
@@ -347,20 +377,23 @@ export class Graph implements Host {
   }
 
   fetch(node: Node, rows: Promise<void>): void {
-    assert(this.fetching === null, "one node waits at a time");
+    const { stepNumber } = this;
     const told = (error: unknown): void => {
       // A step that was abandoned waits for nothing.
-      if (this.fetching !== fetching) return;
-      this.fetching = null;
-      this.#fetched = { node, error };
+      if (this.fetching !== null && this.stepNumber === stepNumber) this.#fetched.push({ node, error });
     };
-    const fetching: Promise<void> = rows.then(() => told(null), told);
+    const own = rows.then(() => told(null), told);
+    const others = this.fetching;
+    // One chunk may go to several that wait: the step goes on when all of them can.
+    const all = others === null ? own : others.then(() => own);
+    const fetching: Promise<void> = all.then(() => {
+      if (this.fetching === fetching) this.fetching = null;
+    });
     this.fetching = fetching;
   }
 
   /** A view that is being built ends where its rows cannot be had; of all others nothing would be right any more. */
   #tellFetched({ node, error }: { readonly node: Node; readonly error: unknown }): void {
-    this.#fetched = null;
     if (error === null) node.fetched();
     else if (this.#eager) this.fail(node, error);
     else throw error;

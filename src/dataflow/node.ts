@@ -1,6 +1,6 @@
 /** A node of the circuit: an operator, the edges around it, and the bookkeeping that lets views share it. */
 import type { EvertError } from "../base/errors.ts";
-import type { HashIndexSpec } from "../state/hash-index.ts";
+import type { HashIndex, HashIndexSpec } from "../state/hash-index.ts";
 import type { OrderedIndexSpec } from "../state/ordered-index.ts";
 import type { Store } from "../state/store.ts";
 import { Activity, goBack, goTo, type OperatorStats, type StepTimer } from "./activity.ts";
@@ -25,7 +25,7 @@ export interface Host {
   fail(node: Node, thrown: unknown): void;
   /** Calls the node's work() before any other, deepest first, until it returns false. */
   wait(node: Node): void;
-  /** Rows that the node needs come back from disk: nothing goes on before, and then the node is told (fetched()). */
+  /** Rows that the node needs come back from disk: nothing goes on before they are there, and then the node is told (fetched()). */
   fetch(node: Node, rows: Promise<void>): void;
   /** Nobody will write the store any more: its rows are freed once nobody reads it either. */
   bury(store: Store): void;
@@ -52,6 +52,12 @@ export interface NodeStore {
   readonly store: Store;
 }
 
+/** A store of which rows may go to disk (state/cold), and the index that finds them. */
+export interface CoolableStore {
+  readonly store: Store;
+  readonly index: HashIndex;
+}
+
 export interface WantedIndex {
   readonly node: Node;
   readonly store: Store;
@@ -60,7 +66,7 @@ export interface WantedIndex {
 
 export abstract class Node implements Operator {
   /** Structural identity: two nodes with equal identities compute the same, and one of them is enough. */
-  readonly identity: string;
+  identity: string;
   /** For people: what it does, over what. */
   abstract readonly label: string;
   /** Inputs by port. */
@@ -87,6 +93,8 @@ export abstract class Node implements Operator {
   readonly #warmed: Node[] = [];
   /** Views and sources that hold the node beside its consumers. */
   holders = 0;
+  /** The epoch at which it joined the circuit: what its rows were before, it does not know. 0: it was there from the beginning. */
+  joinedAt = 0;
   failed: EvertError | null = null;
   /** How many rows it passes on at once, where it can choose. */
   readonly pace = new RowPace(CHUNK_ROWS);
@@ -175,6 +183,11 @@ export abstract class Node implements Operator {
     for (const node of this.#warmed.splice(0)) node.keepWarm(-1);
   }
 
+  /** Of its own stores those whose rows it asks for before it takes a chunk (operators/cold-keys.ts), so that they need not be in memory. */
+  coolable(): readonly CoolableStore[] {
+    return [];
+  }
+
   /** What it asked the host to fetch is there. */
   fetched(): void {}
 
@@ -237,6 +250,11 @@ export abstract class Node implements Operator {
     if (this.failed !== null) return;
     if (this.touchedIn !== this.host.lookNumber) this.host.touch(this);
     this.activity.tookRows(port, chunk.length);
+    this.retake(port, chunk);
+  }
+
+  /** The same of a chunk that was taken, and had to wait. */
+  retake(port: number, chunk: Chunk): void {
     const { weight } = this.host.timer;
     if (weight === 0) {
       this.#push(port, chunk);

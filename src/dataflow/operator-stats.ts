@@ -49,6 +49,7 @@ export function operatorStats(root: Node, names: ReadonlyMap<Node, string>): Ope
       rowsOut: activity.rowsOut,
       rowsKept: node.stores().reduce((sum, { store }) => sum + store.live, 0),
       bytes: node.allStores.reduce((sum, store) => sum + store.bytes, bytesElsewhere),
+      coldBytes: node.allStores.reduce((sum, store) => sum + store.coldBytes, 0),
       steps: activity.steps,
       ms: activity.ms,
     };
@@ -73,7 +74,7 @@ function sumOfThreads(threads: readonly (readonly OperatorStats[])[]): OperatorS
   if (first === undefined) return [];
   return first.map((operator, place) => {
     const all = told.map((operators) => operators[place] as OperatorStats);
-    const sum = (figure: "rowsIn" | "rowsOut" | "rowsKept" | "bytes" | "ms"): number =>
+    const sum = (figure: "rowsIn" | "rowsOut" | "rowsKept" | "bytes" | "coldBytes" | "ms"): number =>
       all.reduce((total, each) => total + each[figure], 0);
     return {
       ...operator,
@@ -82,6 +83,7 @@ function sumOfThreads(threads: readonly (readonly OperatorStats[])[]): OperatorS
       rowsOut: sum("rowsOut"),
       rowsKept: sum("rowsKept"),
       bytes: sum("bytes"),
+      coldBytes: sum("coldBytes"),
       steps: Math.max(...all.map(({ steps }) => steps)),
       ms: sum("ms"),
     };
@@ -116,19 +118,21 @@ export interface StatsSum {
   /** Changes of the rows the list is about. */
   readonly rowsOut: number;
   readonly bytes: number;
+  readonly coldBytes: number;
   readonly ms: number;
 }
 
 export function sumOf(operators: readonly OperatorStats[]): StatsSum {
-  let [rowsIn, bytes, ms] = [0, 0, 0];
+  let [rowsIn, bytes, coldBytes, ms] = [0, 0, 0, 0];
   for (const operator of operators) {
     if (operator.role === "source") continue;
     bytes += operator.bytes;
+    coldBytes += operator.coldBytes;
     ms += operator.ms;
     rowsIn += operator.taken.reduce(
       (sum, rows, port) => (operators[operator.inputs[port]!]?.role === "source" ? sum + rows : sum),
       0,
     );
   }
-  return { rowsIn, rowsOut: operators.at(-1)?.rowsOut ?? 0, bytes, ms };
+  return { rowsIn, rowsOut: operators.at(-1)?.rowsOut ?? 0, bytes, coldBytes, ms };
 }

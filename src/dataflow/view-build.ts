@@ -28,7 +28,7 @@ import { AsOfJoin } from "./operators/as-of-join.ts";
 import type { RecursionLimits } from "./operators/recursion-limits.ts";
 import { StoredNode } from "./operators/stored.ts";
 import { streamIdentity } from "./operators/stream.ts";
-import { Table, TableChanges, tableIdentity } from "./operators/table.ts";
+import { Table, TableChanges } from "./operators/table.ts";
 import { failLost, feedParts, inletsOf } from "./parts/feed-parts.ts";
 import type { Inlet } from "./parts/inlet.ts";
 import type { PartLinks } from "./parts/link.ts";
@@ -87,6 +87,10 @@ export interface Build {
 
 export interface BuildContext {
   readonly plan: Plan;
+  /** The epoch at which a query reads; what has joined the circuit later is nothing to it. Infinity: a view, which begins at the newest. */
+  readonly asOf: number;
+  /** Whether it is read once and thrown away. */
+  readonly isQuery: boolean;
   /** In which the result will be read. */
   readonly orders: readonly (readonly OrderItem[])[];
   readonly live: Graph;
@@ -124,6 +128,8 @@ export class ViewBuild implements Build {
   readonly ordered: boolean;
   readonly cuts: readonly Plan[];
   readonly #context: BuildContext;
+  /** Tables that it is fed. */
+  readonly #own = new Map<number, Table>();
   readonly #graph: Graph;
   readonly #node: StoredNode;
   readonly #view: View;
@@ -138,6 +144,8 @@ export class ViewBuild implements Build {
   #thawing: "not begun" | "under way" | "done" | { readonly error: unknown } = "not begun";
   /** Nodes of the live circuit that the build reads; they stay while it does. */
   readonly #outer: readonly StoredNode[];
+  /** Those of which it keeps all rows in memory, beside what its operators do. */
+  readonly #kept: Node[] = [];
 
   constructor(context: BuildContext) {
     this.#context = context;
@@ -156,12 +164,16 @@ export class ViewBuild implements Build {
       context.dictionary,
       context.recursion,
       context.parts,
+      context.asOf,
     );
-    this.#node = compiler.result(context.plan);
+    this.#node = this.#ownRows(compiler.result(context.plan), compiler);
     this.cuts = compiler.cuts;
     this.#view = context.view(this.#node);
     this.#outer = this.#outerNodes();
     for (const node of this.#outer) node.holders++;
+    // Who reads the result of a query, or an order of it, looks at slots.
+    const isWhole = context.isQuery || context.orders.length > 0;
+    if (this.#node.host !== this.#graph && isWhole) this.#keepWarm(this.#node);
     const ids = idsIn(context.plan);
     this.#inlets = inletsOf(this.#graph);
     this.streams = ids.streams.filter(
@@ -169,8 +181,27 @@ export class ViewBuild implements Build {
         this.#graph.find(streamIdentity(id)) !== undefined ||
         this.#inlets.some(({ streams }) => streams.has(id)),
     );
-    this.tables = ids.tables.filter((id) => this.#graph.find(tableIdentity(id)) !== undefined);
+    this.tables = ids.tables.filter((id) => this.#own.has(id));
     this.ordered = this.tables.length > 0;
+  }
+
+  /** Where a query asks for what a view has, and rows of it are on disk, they are copied. */
+  #ownRows(node: StoredNode, compiler: Compiler): StoredNode {
+    const isElsewhere = node.host !== this.#graph && node.store.cold?.isEmpty === false;
+    return this.#context.isQuery && isElsewhere ? compiler.copied(node) : node;
+  }
+
+  #keepWarm(node: Node): void {
+    node.keepWarm(1);
+    this.#kept.push(node);
+  }
+
+  /** A node has joined the live circuit. Where the build has made an equal one, that one is read in its place later: what has to be in memory, stays there. */
+  joined(node: Node): void {
+    const own = this.#graph.find(node.identity);
+    if (own === node || !(own instanceof StoredNode)) return;
+    const isOrdered = own === this.#node && this.#context.orders.length > 0;
+    if (isOrdered || own.store.warmers > 0) this.#keepWarm(node);
   }
 
   get epoch(): number {
@@ -275,8 +306,7 @@ export class ViewBuild implements Build {
   }
 
   feedTable(id: number, chunk: Chunk, ops: Uint8Array | null, opsFrom = 0): void {
-    const table = this.#graph.find(tableIdentity(id));
-    if (table !== undefined) (table as Table).feed(chunk, ops, opsFrom);
+    this.#own.get(id)?.feed(chunk, ops, opsFrom);
   }
 
   feedParts(id: number, batch: Batch): void {
@@ -352,6 +382,7 @@ export class ViewBuild implements Build {
       for (const source of node.sources) source.node = replaced.get(source.node) ?? source.node;
     }
     const { live } = this.#context;
+    node.joinedAt = this.#epoch;
     live.add(node);
     node.rebind();
     for (const source of node.sources) if (source.node.failed !== null) live.fail(node, source.node.failed);
@@ -366,18 +397,14 @@ export class ViewBuild implements Build {
   }
 
   #ownTable(id: number): Table {
-    const known = this.#graph.find(tableIdentity(id));
-    if (known !== undefined) return known as Table;
-    const { store, key, label } = this.#context.sources.table(id);
-    return this.#graph.add(
-      new Table(
-        id,
-        label,
-        { fields: store.layout.columns.map((c) => ({ name: "", ...c })) },
-        key,
-        this.#context.dictionary,
-      ),
-    );
+    const known = this.#own.get(id);
+    if (known !== undefined) return known;
+    const { store, key, label, layout } = this.#context.sources.table(id);
+    const schema = { fields: store.layout.columns.map((c) => ({ name: "", ...c })) };
+    const spec = { id, name: label, schema, key, layout };
+    const table = this.#graph.add(new Table(spec, this.#context.dictionary));
+    this.#own.set(id, table);
+    return table;
   }
 
   #outerNodes(): StoredNode[] {
@@ -395,6 +422,7 @@ export class ViewBuild implements Build {
     this.#closed = true;
     this.#releaseGrowths();
     for (const pin of [...this.#pins.splice(0), ...this.#older.splice(0)]) pin.release();
+    for (const node of this.#kept.splice(0)) node.keepWarm(-1);
     for (const node of this.#outer) {
       node.holders--;
       this.#context.live.release(node);

@@ -64,11 +64,11 @@ export async function runQuery(
   { signal, inspect, skipErrors = false, room = answerRoom() }: RunOptions = {},
 ): Promise<QueryResult> {
   const query = withLookups(asked, (id) => core.indexes.of(id));
-  const build = core.circuit.build(null, "query", query.plan, { orders: [query.order] });
+  // What readers see is looked up in the turn in which it is held.
+  const at = seenAt ?? core.publisher.published;
+  const build = core.circuit.build(null, "query", query.plan, { orders: [query.order], asOf: at.epoch });
   try {
     core.views.noteReads(build, query.plan);
-    // What readers see is looked up in the turn in which it is held.
-    const at = seenAt ?? core.publisher.published;
     await fillOnce(core.backfill, build, at, signal);
     const error = skipErrors ? null : build.firstError();
     if (error !== null) throw error;

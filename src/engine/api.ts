@@ -9,9 +9,11 @@ import type { ErrorBody } from "../base/errors.ts";
 import type { Batch } from "../batch/batch.ts";
 import type { Schema } from "../batch/schema.ts";
 import type { BackupSource } from "../log/backup.ts";
+import type { Keeping } from "../plan/keeping.ts";
 import type { OrderItem } from "../plan/plan.ts";
 import type { SubscriptionItem } from "../views/subscription-item.ts";
 import type { TimeText } from "./read-time.ts";
+import type { ReplicationApi } from "./replica/api.ts";
 
 /** What a read waits for. */
 export interface ReadOptions {
@@ -26,14 +28,46 @@ export interface AppendOptions {
   readonly idempotencyKey?: string | undefined;
   /** Digest of the request body: same key with another digest is refused with idempotency_conflict. Absent: it is made of the rows. */
   readonly requestDigest?: string | undefined;
+  /** In place of a key: the request's place among those of a producer. Appends to one topic only. @throws EvertError fenced, out_of_sequence. */
+  readonly producer?: ProducerSequence | undefined;
 }
 
-/** Where the rows stand that were appended. Told once they are durable. */
+/** A request's place among those that a producer sends to a topic (producers.ts). */
+export interface ProducerSequence {
+  readonly id: string;
+  /** Rises whenever the producer starts anew. */
+  readonly epoch: number;
+  /** Of the producer's requests to the topic in this epoch: 0, 1, 2, … */
+  readonly seq: number;
+  /** So many numbers, from `seq` on, are this request's. Default 1. */
+  readonly count?: number | undefined;
+}
+
+/** What is known of a producer. */
+export interface ProducerInfo {
+  readonly id: string;
+  readonly epoch: number;
+  /** What it has sent in this epoch: by topic the last number, and where that was stored. */
+  readonly topics: readonly { readonly topic: string; readonly seq: number; readonly position: string }[];
+}
+
+/**
+ * Where the rows stand that were appended. Told once they are durable. Of a producer's request that was stored before its last five, only that it
+ * is there is known: `count` is 0, and `position` one at which it was.
+ */
 export interface AppendResult {
   readonly position: string;
   readonly count: number;
   readonly firstOffset: number;
   readonly lastOffset: number;
+}
+
+/** What erasing a key has done. */
+export interface Erased {
+  /** Up to which nothing of it is left. */
+  readonly position: string;
+  /** Topics that views over this one are appended to: they may have rows made of it, to be erased there. */
+  readonly sinks: readonly string[];
 }
 
 export type Operation =
@@ -55,6 +89,53 @@ export type Expectation =
 
 export interface TransactOptions extends AppendOptions {
   readonly expect?: readonly Expectation[] | undefined;
+  /** Progress of a consumer that is stored with it, or not at all. @throws EvertError fenced; conflict: these records have been processed. */
+  readonly consume?: readonly Consumed[] | undefined;
+}
+
+/** How far a consumer has come on a topic. */
+export interface Consumed {
+  readonly name: string;
+  readonly epoch: number;
+  readonly topic: string;
+  /** Of the record that it reads next. */
+  readonly offset: number;
+}
+
+export interface OpenConsumerOptions extends Pick<AppendOptions, "idempotencyKey"> {
+  /** Where it begins on topics that it has not read before. Default "earliest". */
+  readonly from?: ReadTopicOptions["from"];
+  /** It begins there on all of them. */
+  readonly reset?: boolean | undefined;
+}
+
+export interface OpenedConsumer {
+  readonly name: string;
+  /** Which opening it is: what an earlier one says is refused from now on. */
+  readonly epoch: number;
+  readonly topics: readonly { readonly topic: string; readonly offset: number }[];
+  readonly position: string;
+}
+
+export interface ConsumerInfo {
+  readonly name: string;
+  readonly epoch: number;
+  /** When it last said how far it has come: ISO 8601 in UTC. */
+  readonly updatedAt: string;
+  readonly topics: readonly ConsumerProgress[];
+}
+
+export interface ConsumerProgress {
+  readonly topic: string;
+  /** Of the record that it reads next, and of the record that is appended next. */
+  readonly offset: number;
+  readonly end: number;
+  /** Records that are yet to be read. */
+  readonly lag: number;
+  /** Records that the topic's retention has given up before they were read. */
+  readonly lost: number;
+  /** Of the commit in which it came this far. */
+  readonly position: string;
 }
 
 export interface ColumnInfo {
@@ -110,6 +191,17 @@ export interface CopyOut {
   readonly pieces: AsyncIterable<string>;
 }
 
+/** A topic's columns from one change of them to the next. */
+export interface SchemaVersionInfo {
+  readonly version: number;
+  /** Of the commit that made it, and its time; null: it is the first. */
+  readonly position: string | null;
+  readonly timestamp: string | null;
+  readonly schema: Schema;
+  /** What was changed, in words. */
+  readonly changes: readonly string[];
+}
+
 export interface TopicInfo {
   readonly name: string;
   readonly kind: "stream" | "table";
@@ -119,10 +211,18 @@ export interface TopicInfo {
   readonly isChecked: boolean;
   /** Records ever appended. */
   readonly records: number;
+  /** Offset of the first record that is there: those before it have been given up. */
+  readonly start: number;
+  /** What may be taken out of its history; null: nothing. */
+  readonly keeping: Keeping | null;
+  /** Views that hold back what might go. */
+  readonly heldBackBy: readonly string[];
   /** Current rows of a table; records of a stream. */
   readonly rows: number;
   /** Bytes of state held for it. */
   readonly stateBytes: number;
+  /** Of its rows that are not in memory, on disk. */
+  readonly coldBytes: number;
 }
 
 /** catching_up: after a start, while the log behind its checkpoint is replayed; it answers at its position. */
@@ -137,6 +237,8 @@ export interface ViewInfo {
   readonly rows: number;
   /** Of its rows and of all its operators; what it shares with other views is counted with each. */
   readonly stateBytes: number;
+  /** Of its rows that are not in memory, on disk. */
+  readonly coldBytes: number;
   /** Changes its operators have taken from topics and other views, and changes of its rows, since it is kept or since the start. */
   readonly rowsIn: number;
   readonly rowsOut: number;
@@ -172,6 +274,8 @@ export interface OperatorInfo {
   /** In its state. */
   readonly rows: number;
   readonly stateBytes: number;
+  /** Of its rows that are not in memory, on disk. */
+  readonly coldBytes: number;
   /** In which rows moved. */
   readonly steps: number;
   readonly seconds: number;
@@ -281,6 +385,10 @@ export interface DatabaseStats {
   readonly sealedOriginalBytes: number;
   /** The last attempt to seal a segment failed; it is tried again. */
   readonly sealingFailed: boolean;
+  /** Records and bytes that retention and compaction have taken out of sealed segments since the start; whether the last attempt has failed. */
+  readonly removedRecords: number;
+  readonly removedBytes: number;
+  readonly keepingFailed: boolean;
   readonly commits: number;
   readonly records: number;
   readonly steps: number;
@@ -323,6 +431,29 @@ export interface Engine {
   appendArrow(topic: string, stream: Uint8Array, options?: AppendOptions): Promise<AppendResult>;
   /** What the request was answered whose idempotency key this is; null: there was none. @throws EvertError idempotency_conflict. */
   appended(topic: string, options: AppendOptions): Promise<AppendResult | null>;
+  /** Begins a new epoch of a producer: 0 is the first. The same key: the same epoch. */
+  registerProducer(id: string, options?: AppendOptions): Promise<{ epoch: number; position: string }>;
+  /** What is known of a producer; null: nothing. */
+  producer(id: string): Promise<ProducerInfo | null>;
+  /** Waits, so long at most, until all that comes before the request has been taken. */
+  producerReached(topic: string, place: ProducerSequence, timeoutMs: number): Promise<void>;
+  /** Begins a new epoch of a consumer, which is made if it is not there. The same key: the same epoch. */
+  openConsumer(
+    name: string,
+    topics: readonly string[],
+    options?: OpenConsumerOptions,
+  ): Promise<OpenedConsumer>;
+  consumers(): Promise<ConsumerInfo[]>;
+  /** @throws EvertError not_found */
+  consumer(name: string): Promise<ConsumerInfo>;
+  /** How far it has come, by topic the offset of the record that it reads next. @throws EvertError fenced, conflict */
+  advanceConsumer(
+    name: string,
+    epoch: number,
+    progress: Readonly<Record<string, number>>,
+    options?: AppendOptions,
+  ): Promise<{ position: string }>;
+  dropConsumer(name: string): Promise<{ position: string }>;
   deleteKey(topic: string, key: Key, options?: AppendOptions): Promise<{ position: string }>;
   transact(operations: readonly Operation[], options?: TransactOptions): Promise<{ position: string }>;
 
@@ -332,6 +463,8 @@ export interface Engine {
 
   topics(): TopicInfo[];
   topic(name: string): TopicInfo;
+  /** The schemas that the topic has had, oldest first. @throws EvertError undefined_table */
+  schemas(topic: string): readonly SchemaVersionInfo[];
   views(): ViewInfo[];
   view(name: string): ViewReader;
   dropView(name: string): Promise<{ position: string }>;
@@ -345,11 +478,17 @@ export interface Engine {
   ): AsyncIterable<SubscriptionEvent>;
   /** The log's files, for a copy of it. */
   readonly backupSource: BackupSource;
+  /** Other copies of the log, which follow this one or are followed by it. */
+  readonly replication: ReplicationApi;
   /** Waits as a read with these options would. @throws EvertError timeout. */
   reached(options: ReadOptions): Promise<void>;
   /** Resolves when every commit up to now is durable and reflected. */
   settled(): Promise<void>;
   checkpoint(): Promise<void>;
+  /** Deletes a row, and takes all that there ever was of it out of the data directory's files. @throws EvertError what kept it from it: then erasing it again goes on */
+  erase(topic: string, key: Key): Promise<Erased>;
+  /** Takes out of the log all that topics' retention and compaction let go, up to now. @throws EvertError what kept it from it */
+  compact(): Promise<void>;
   /** Drains, checkpoints, closes the log. */
   close(): Promise<void>;
 }

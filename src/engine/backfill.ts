@@ -12,9 +12,9 @@
  */
 import { sliceBatch } from "../batch/column.ts";
 import type { Build, ViewNode } from "../dataflow/circuit.ts";
-import type { ColumnRange, Group, Log } from "../log/log.ts";
+import type { ColumnRange, Group, Log, TopicBatch } from "../log/log.ts";
 import type { Dictionary } from "../state/dictionary.ts";
-import type { EngineCatalog } from "./catalog.ts";
+import type { EngineCatalog, TopicEntry } from "./catalog.ts";
 import { Feeder } from "./feeder.ts";
 import { nextTurn, PART_ROWS, SLICE_MS } from "./stepper.ts";
 
@@ -30,6 +30,8 @@ export interface BackfillContext {
   columns(topicId: number, build: Build): ReadonlySet<number> | null;
   /** In which rows of the topic must lie to matter to the build. */
   ranges(topicId: number, build: Build): readonly ColumnRange[];
+  /** The batch with the topic's columns where circuits have them. */
+  placed(entry: TopicEntry, batch: TopicBatch): TopicBatch;
   readonly log: Log;
   readonly catalog: EngineCatalog;
   readonly dictionary: Dictionary;
@@ -145,12 +147,14 @@ async function feed(
     for await (const group of groups) {
       signal?.throwIfAborted();
       if (build.failed !== null) throw build.failed;
-      for (const topicBatch of group.batches) {
-        const entry = context.catalog.byId(topicBatch.topicId);
+      for (const given of group.batches) {
+        const entry = context.catalog.byId(given.topicId);
         if (entry === undefined || entry.kind !== "topic") continue;
+        const topicBatch = context.placed(entry, given);
+        const { schema } = topicBatch.batch;
         let feeder = feeders.get(entry.id);
-        if (feeder === undefined)
-          feeders.set(entry.id, (feeder = new Feeder(entry.schema, context.dictionary)));
+        if (feeder === undefined || feeder.schema !== schema)
+          feeders.set(entry.id, (feeder = new Feeder(schema, context.dictionary)));
         const columns = context.wants(entry.id, build);
         const { length } = topicBatch.batch;
         for (let row = 0; row < length && build.cuts.length > 0; row += PART_ROWS) {

@@ -8,89 +8,21 @@ import { EvertError } from "../base/errors.ts";
 import type { Datum } from "../batch/convert.ts";
 import { type Field, type Schema, schemaOf } from "../batch/schema.ts";
 import { int8, jsonb, type SqlType, text, timestamptz } from "../batch/types.ts";
-import {
-  type Catalog,
-  type CatalogRelation,
-  type CheckConstraint,
-  keyNameOf,
-  type UniqueKey,
-} from "../plan/catalog.ts";
+import { evaluateExpr } from "../dataflow/kernels/evaluate.ts";
+import { type Catalog, type CatalogRelation, keyNameOf, type UniqueKey } from "../plan/catalog.ts";
+import type { Expr } from "../plan/expression.ts";
+import type { Keeping } from "../plan/keeping.ts";
 import type { OrderItem } from "../plan/plan.ts";
 import type { Routine } from "../plan/routines.ts";
-import type { IndexItem } from "../sql/statement.ts";
+import { catalogOver, placedRelation } from "./catalog-over.ts";
+import type { CatalogEntry, IndexEntry, RelationEntry, TopicEntry, TypeEntry, ViewEntry } from "./entries.ts";
+import type { Epoch } from "./replica/epochs.ts";
+
+export type * from "./entries.ts";
 
 export const CATALOG_TOPIC = 0;
 /** Name of the hidden key column of a table without primary key. */
 export const ROW_ID = "__row_id";
-
-export interface TopicEntry {
-  readonly kind: "topic";
-  readonly id: number;
-  readonly name: string;
-  readonly topicKind: "stream" | "table";
-  /** All columns, a hidden row id last. */
-  readonly schema: Schema;
-  readonly schemaVersion: number;
-  /** Column positions; a table always has one (the hidden row id, if no other). */
-  readonly key: readonly number[] | null;
-  readonly hiddenRowId: boolean;
-  /** Values of columns an INSERT leaves out; null for none. */
-  readonly defaults: readonly Datum[];
-  /** Name of the primary key, where it has one of its own. */
-  readonly keyName?: string;
-  /** UNIQUE; absent: none. */
-  readonly uniques?: readonly UniqueKey[];
-  /** CHECK, by name; absent: none. */
-  readonly checks?: readonly CheckConstraint[];
-  /** Per column, the text of a default that is no constant, or null; absent: there are none. */
-  readonly defaultTexts?: readonly (string | null)[];
-}
-
-export interface ViewEntry {
-  readonly kind: "view";
-  readonly id: number;
-  readonly name: string;
-  /** The SQL of its query, or null when it is defined in TypeScript. */
-  readonly sql: string | null;
-  /** Values of its $1, $2 ...: JSON values. */
-  readonly params: readonly unknown[];
-  /** Names for its columns, when given. */
-  readonly columns: readonly string[] | null;
-  readonly materialized: boolean;
-  readonly onError: "fail" | "skip";
-  /** Changing it forces a rebuild. */
-  readonly version: string | null;
-  /** Of the plan, its functions' source and the schemas below: what a checkpoint's rows were made by. */
-  readonly fingerprint: string;
-  /** Id of the topic that its rows are appended to; absent: none. */
-  readonly sink?: number;
-  /** Relation id -> rows it had when the view was made: it is planned with them ever after, and so always in the same way. */
-  readonly rows?: Readonly<Record<string, number>>;
-}
-
-/** A type made by CREATE TYPE. Types have names of their own: a table may be called like one. */
-export interface TypeEntry {
-  readonly kind: "type";
-  readonly id: number;
-  readonly name: string;
-  readonly type: SqlType;
-}
-
-/** An index that was declared. */
-export interface IndexEntry {
-  readonly kind: "index";
-  readonly id: number;
-  readonly name: string;
-  /** The relation's id. */
-  readonly on: number;
-  readonly items: readonly IndexItem[];
-  readonly unique: boolean;
-  readonly nullsNotDistinct: boolean;
-}
-
-/** What has rows. */
-export type RelationEntry = TopicEntry | ViewEntry;
-export type CatalogEntry = RelationEntry | TypeEntry | IndexEntry;
 
 /** The topic that the catalog itself lies in. No catalog names it. */
 export const CATALOG_ENTRY: TopicEntry = {
@@ -136,6 +68,12 @@ export const SINK_ENTRY: TopicEntry = {
 
 export type CatalogEvent =
   | { readonly event: "create"; readonly entry: CatalogEntry }
+  /** A follower has become the leader. */
+  | { readonly event: "lead"; readonly epoch: Epoch }
+  /** From now on a topic keeps other records; null: all. */
+  | { readonly event: "keep"; readonly id: number; readonly keeping: Keeping | null }
+  /** A topic has another name or other columns; and what else says so in other words since, by id: indexes, views. */
+  | { readonly event: "alter"; readonly entry: TopicEntry; readonly others: readonly CatalogEntry[] }
   | { readonly event: "drop"; readonly id: number };
 
 /** What a view looks like to a query that reads it; known once it has been planned. */
@@ -154,18 +92,54 @@ export class EngineCatalog implements Catalog {
   readonly #indexes = new Map<string, IndexEntry>();
   readonly #relations = new Map<number, ViewRelation>();
   #lastId = CATALOG_TOPIC;
+  /** How many changes of topics it has seen: what was bound before the last may mean another thing by now. */
+  alterations = 0;
 
-  /** `routines`: functions that the program gives; they are no part of the log. */
-  constructor(routines: ReadonlyMap<string, Routine> = new Map()) {
+  /** What drop events were seen of; those before a checkpoint are learned afterwards (keeping.ts). */
+  readonly dropped = new Set<number>();
+
+  readonly #own: ReadonlySet<number>;
+  /** Those of the log that have begun, ascending. */
+  epochs: readonly Epoch[] = [];
+
+  /** `routines`: functions that the program gives; they are no part of the log. `own`: tables that are there without an event (own-tables.ts). */
+  constructor(routines: ReadonlyMap<string, Routine> = new Map(), own: readonly TopicEntry[] = []) {
     this.#routines = routines;
+    this.#own = new Set(own.map(({ id }) => id));
+    for (const entry of own) {
+      this.#entries.set(entry.id, entry);
+      this.#byName.set(entry.name, entry);
+    }
   }
 
-  nextId(): number {
-    return this.#lastId + 1;
+  /** Whether records are there under the id: those of a topic whose definition was lost (log/repair) are not to become another's. Set by who has the log. */
+  hasRecords: (id: number) => boolean = () => false;
+
+  nextId(after: number = this.#lastId): number {
+    let id = after + 1;
+    while (this.hasRecords(id)) id++;
+    return id;
+  }
+
+  /** Ids up to this one have been given, also to what is no more. */
+  reserve(id: number): void {
+    this.#lastId = Math.max(this.#lastId, id);
   }
 
   apply(event: CatalogEvent): void {
+    if (event.event === "lead") {
+      this.epochs = [...this.epochs, event.epoch];
+      return;
+    }
+    if (event.event === "keep") {
+      const { keeping: _, ...entry } = this.#entries.get(event.id) as TopicEntry;
+      const changed = event.keeping === null ? entry : { ...entry, keeping: event.keeping };
+      this.#entries.set(entry.id, changed);
+      this.#byName.set(entry.name, changed);
+      return;
+    }
     if (event.event === "drop") {
+      this.dropped.add(event.id);
       const entry = this.#entries.get(event.id);
       if (entry === undefined) return;
       this.#entries.delete(event.id);
@@ -179,10 +153,35 @@ export class EngineCatalog implements Catalog {
       }
       return;
     }
-    const { entry } = event;
+    if (event.event === "alter") {
+      this.alterations++;
+      for (const other of event.others) this.#replace(other);
+    }
+    this.#replace(event.entry);
+  }
+
+  #replace(entry: CatalogEntry): void {
+    const before = this.#entries.get(entry.id);
+    if (before !== undefined && before.name !== entry.name) this.#namesOf(before).delete(before.name);
     this.#entries.set(entry.id, entry);
     this.#namesOf(entry).set(entry.name, entry);
     this.#lastId = Math.max(this.#lastId, entry.id);
+  }
+
+  /** The view with this id looks as that one does. */
+  describeLike(id: number, other: number): void {
+    const relation = this.#relations.get(id);
+    if (relation !== undefined) this.#relations.set(other, relation);
+  }
+
+  /** One beside it that knows the same, to try what a change would make of it. */
+  fork(): EngineCatalog {
+    const fork = new EngineCatalog(this.#routines);
+    for (const entry of this.#entries.values()) fork.apply({ event: "create", entry });
+    for (const [id, relation] of this.#relations) fork.describeView(id, relation);
+    fork.#lastId = this.#lastId;
+    fork.rowsOf = (id) => this.rowsOf(id);
+    return fork;
   }
 
   /** Types have names of their own; those of indexes are beside the relations'. */
@@ -216,7 +215,13 @@ export class EngineCatalog implements Catalog {
     return this.#entries.get(id);
   }
 
+  /** Those that were created. */
   topics(): TopicEntry[] {
+    return this.allTopics().filter(({ id }) => !this.#own.has(id));
+  }
+
+  /** Also the log's own tables. */
+  allTopics(): TopicEntry[] {
     return [...this.#entries.values()].filter((e): e is TopicEntry => e.kind === "topic");
   }
 
@@ -266,8 +271,13 @@ export class EngineCatalog implements Catalog {
       uniques: this.uniquesOf(entry),
       ...(entry.checks === undefined ? {} : { checkNames: entry.checks.map((check) => check.name) }),
       ...(entry.defaultTexts === undefined ? {} : { defaultTexts: entry.defaultTexts }),
-      ...(entry.hiddenRowId ? { identified: { schema: entry.schema, key: entry.key ?? [] } } : {}),
+      ...placedRelation(entry),
     };
+  }
+
+  /** A catalog for what is written down in a view: names mean in it what they meant then. */
+  within({ over }: ViewEntry): Catalog {
+    return over === undefined ? this : catalogOver(this, over);
   }
 
   /** What no two rows of the table share besides its key. */
@@ -309,13 +319,37 @@ export class EngineCatalog implements Catalog {
     return entry?.kind === "view" && !entry.materialized && entry.sql !== null ? entry.sql : undefined;
   }
 
+  constant(expr: Expr): Datum | undefined {
+    try {
+      return evaluateExpr(expr, []);
+    } catch (error) {
+      if (error instanceof EvertError) return undefined;
+      throw error;
+    }
+  }
+
+  inside(name: string): Catalog {
+    const entry = this.#byName.get(name);
+    return entry?.kind === "view" ? this.within(entry) : this;
+  }
+
   relationNames(): string[] {
     return [...this.#byName.keys()];
   }
 
-  /** Everything, for a checkpoint. */
+  /** Everything, for a checkpoint: as the events that make it. */
   toJSON(): unknown {
-    return [...this.#entries.values()].map(entryToJson);
+    const epochs = this.epochs.map((epoch): CatalogEvent => ({ event: "lead", epoch }));
+    const entries = [...this.#entries.values()].filter(({ id }) => !this.#own.has(id));
+    return [...entries.map(entryToJson), ...epochs];
+  }
+
+  /** What toJSON() gave. */
+  restore(json: readonly unknown[]): void {
+    for (const item of json) {
+      const isEvent = (item as { event?: unknown }).event !== undefined;
+      this.apply(isEvent ? eventFromJson(item) : { event: "create", entry: entryFromJson(item) });
+    }
   }
 
   #absent(what: "topic" | "view", name: string, other: RelationEntry | undefined): EvertError {
@@ -339,7 +373,8 @@ export class EngineCatalog implements Catalog {
 export function visibleSchema({ schema, hiddenRowId }: Pick<TopicEntry, "schema" | "hiddenRowId">): Schema {
   if (!hiddenRowId) return schema;
   let visible = visibleSchemas.get(schema);
-  if (visible === undefined) visibleSchemas.set(schema, (visible = schemaOf(schema.fields.slice(0, -1))));
+  if (visible === undefined)
+    visibleSchemas.set(schema, (visible = schemaOf(schema.fields.slice(0, -1), schema.aliases)));
   return visible;
 }
 
@@ -373,22 +408,55 @@ export function newTopic(
 
 /** JSON form of a definition; bigints of defaults as strings. */
 export function eventToJson(event: CatalogEvent): unknown {
-  return event.event === "drop" ? event : { event: "create", entry: entryToJson(event.entry) };
+  if (event.event !== "create" && event.event !== "alter") return event;
+  const entry = entryToJson(event.entry);
+  return event.event === "create"
+    ? { event: "create", entry }
+    : { event: "alter", entry, others: event.others.map(entryToJson) };
 }
 
 function entryToJson(entry: CatalogEntry): unknown {
   if (entry.kind !== "topic") return entry;
+  const { evolved } = entry;
   return {
     ...entry,
-    defaults: entry.defaults.map((d) => (typeof d === "bigint" ? { bigint: String(d) } : d)),
+    defaults: entry.defaults.map(datumToJson),
+    ...(evolved === undefined ? {} : { evolved: { ...evolved, missing: evolved.missing.map(datumToJson) } }),
   };
 }
 
+function datumToJson(datum: Datum): unknown {
+  return typeof datum === "bigint" ? { bigint: String(datum) } : datum;
+}
+
+function datumFromEntry(json: unknown): Datum {
+  return json !== null && typeof json === "object"
+    ? BigInt((json as { bigint: string }).bigint)
+    : (json as Datum);
+}
+
 export function eventFromJson(json: unknown): CatalogEvent {
-  const event = json as { event: "drop"; id: number } | { event: "create"; entry: unknown };
-  return event.event === "drop"
-    ? { event: "drop", id: event.id }
-    : { event: "create", entry: entryFromJson(event.entry) };
+  const event = json as
+    | (CatalogEvent & { event: "drop" | "lead" | "keep" })
+    | { event: "create"; entry: unknown }
+    | { event: "alter"; entry: unknown; others: readonly unknown[] };
+  switch (event.event) {
+    case "drop":
+    case "lead":
+    case "keep":
+      return event;
+    case "create":
+      return { event: "create", entry: entryFromJson(event.entry) };
+    case "alter": {
+      const entry = entryFromJson(event.entry) as TopicEntry;
+      return { event: "alter", entry, others: event.others.map(entryFromJson) };
+    }
+    default:
+      throw new EvertError("format_unsupported", "the catalog says what this release does not know", {
+        detail: `An event is called "${(event as { event: string }).event}".`,
+        hint: "Run the release that wrote it, or a newer one.",
+      });
+  }
 }
 
 export function entryFromJson(json: unknown): CatalogEntry {
@@ -399,10 +467,11 @@ export function entryFromJson(json: unknown): CatalogEntry {
     type: f.type as SqlType,
     nullable: f.nullable,
   }));
-  const defaults = (entry.defaults as readonly unknown[]).map((d) =>
-    d !== null && typeof d === "object" ? BigInt((d as { bigint: string }).bigint) : (d as Datum),
-  );
-  return { ...entry, schema: schemaOf(fields), defaults };
+  const defaults = entry.defaults.map(datumFromEntry);
+  const { evolved } = entry;
+  const changed =
+    evolved === undefined ? {} : { evolved: { ...evolved, missing: evolved.missing.map(datumFromEntry) } };
+  return { ...entry, schema: schemaOf(fields, entry.schema.aliases), defaults, ...changed };
 }
 
 /** The name at the smallest edit distance, if it is small. */

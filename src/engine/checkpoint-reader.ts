@@ -26,29 +26,32 @@ export async function readBlocks(
   apply: (kind: number, payload: Uint8Array) => void,
 ): Promise<void> {
   const pieces = ranges.flatMap(piecesOf);
+  // A small checkpoint takes little memory to read.
+  const head = pieces.some(({ isLast }) => !isLast) ? HEAD_BYTES : 0;
+  const bufferBytes = pieces.reduce((most, { from, to }) => Math.max(most, head + to - from), 0);
   const read = async (piece: Piece | undefined, buffer: Uint8Array): Promise<Uint8Array> => {
     if (piece === undefined) return buffer;
     const bytes = piece.to - piece.from;
-    const got = await readFully(file, buffer.subarray(HEAD_BYTES, HEAD_BYTES + bytes), piece.from);
+    const got = await readFully(file, buffer.subarray(head, head + bytes), piece.from);
     if (got < bytes) throw new EvertError("log_damaged", "the checkpoint is shorter than its manifest says");
     return buffer;
   };
   let sliceEnds = performance.now() + SLICE_MS;
   let left: Uint8Array = new Uint8Array(0);
-  let spare: Uint8Array = new Uint8Array(HEAD_BYTES + READ_BYTES);
-  let reading = read(pieces[0], new Uint8Array(HEAD_BYTES + READ_BYTES));
+  let spare: Uint8Array = new Uint8Array(bufferBytes);
+  let reading = read(pieces[0], new Uint8Array(bufferBytes));
   for (const [i, piece] of pieces.entries()) {
     const buffer = await reading;
-    const end = HEAD_BYTES + piece.to - piece.from;
+    const end = head + piece.to - piece.from;
     let bytes: Uint8Array;
-    if (left.length <= HEAD_BYTES) {
-      buffer.set(left, HEAD_BYTES - left.length);
-      bytes = buffer.subarray(HEAD_BYTES - left.length, end);
+    if (left.length <= head) {
+      buffer.set(left, head - left.length);
+      bytes = buffer.subarray(head - left.length, end);
     } else {
       // A block that is larger than a piece.
-      bytes = new Uint8Array(left.length + end - HEAD_BYTES);
+      bytes = new Uint8Array(left.length + end - head);
       bytes.set(left);
-      bytes.set(buffer.subarray(HEAD_BYTES, end), left.length);
+      bytes.set(buffer.subarray(head, end), left.length);
     }
     reading = read(pieces[i + 1], spare);
     // Whoever fails below does not wait for it.

@@ -15,8 +15,9 @@
  * 4. When the file holds more than twice what is alive, the next checkpoint starts a new file with everything and removes the old one.
  */
 import { crc32 } from "node:zlib";
-import { type Disk, type DiskFile, joinPath, readFully, writeFully } from "../base/disk.ts";
+import { type Disk, type DiskFile, joinPath, writeFully } from "../base/disk.ts";
 import { EvertError, toEvertError } from "../base/errors.ts";
+import { readWhole, writeWhole } from "../base/small-file.ts";
 import type { Field } from "../batch/schema.ts";
 import type { SqlType } from "../batch/types.ts";
 import type { OrderItem } from "../plan/plan.ts";
@@ -29,6 +30,7 @@ import type { Store } from "../state/store.ts";
 
 /** Changes whenever a store's rows or an operator's use of them change meaning; older checkpoints are then rebuilt. */
 export const STATE_FORMAT = 7;
+const MANIFEST_BYTES_MAX = 1 << 28;
 
 export interface StoreHandle {
   /** Stable over restarts for the same plans. */
@@ -46,6 +48,8 @@ export interface Manifest {
   /** The sections: bytes from..rows hold the dictionary's blocks, rows..to the stores'. */
   readonly sections: readonly Section[];
   readonly catalog: unknown;
+  /** The last id that the catalog gave; older manifests do not say. */
+  readonly lastId?: number;
   /** View id -> fingerprint of what made its rows. */
   readonly views: Readonly<Record<string, string>>;
   /** View id -> the rows it shows, for who does not have the code that made them. Older manifests do not say. */
@@ -93,7 +97,7 @@ export interface CheckpointSource {
   describe(): Described;
 }
 
-type Described = Pick<Manifest, "catalog" | "views" | "rows">;
+type Described = Pick<Manifest, "catalog" | "lastId" | "views" | "rows">;
 
 interface Capture {
   readonly position: number;
@@ -111,6 +115,8 @@ interface Capture {
 }
 
 /** Written without a sync, at most, and a flush more. */
+/** In the data directory. */
+export const CHECKPOINT_DIRECTORY = "checkpoint";
 const SYNC_BYTES = 4 << 20;
 
 export class Checkpointer {
@@ -162,6 +168,16 @@ export class Checkpointer {
   async take(): Promise<void> {
     while (this.#running !== null) await this.#running;
     if (!this.#anythingNew()) return;
+    this.#running = this.#take().finally(() => {
+      this.#running = null;
+    });
+    await this.#running;
+  }
+
+  /** Writes everything anew into a file of its own: of what is gone by now nothing stays in any checkpoint. */
+  async renew(): Promise<void> {
+    while (this.#running !== null) await this.#running;
+    this.#fileName = "";
     this.#running = this.#take().finally(() => {
       this.#running = null;
     });
@@ -321,14 +337,7 @@ export class Checkpointer {
       }),
     };
     const temporary = joinPath(this.#directory, "manifest.new");
-    const file = await this.#disk.open(temporary, "write");
-    try {
-      await file.truncate(0);
-      await writeFully(file, encodeManifest(manifest), 0);
-      await file.datasync();
-    } finally {
-      await file.close();
-    }
+    await writeWhole(this.#disk, temporary, encodeManifest(manifest));
     const { runFiles } = this.#source;
     const refuseDamaged = (): void => {
       if (!runFiles.isWithdrawn) return;
@@ -390,20 +399,13 @@ export async function readManifest(
   directory: string,
 ): Promise<{ manifest: Manifest | null; reason: string | null }> {
   try {
-    const file = await disk.open(joinPath(directory, "manifest"), "read");
-    try {
-      const bytes = new Uint8Array(await file.size());
-      await readFully(file, bytes, 0);
-      const manifest = decodeManifest(new TextDecoder().decode(bytes));
-      if (manifest.format === STATE_FORMAT) return { manifest, reason: null };
-      return { manifest: null, reason: `it has format ${manifest.format}` };
-    } finally {
-      await file.close();
-    }
+    const bytes = await readWhole(disk, joinPath(directory, "manifest"), MANIFEST_BYTES_MAX);
+    if (bytes === null) return { manifest: null, reason: null };
+    const manifest = decodeManifest(new TextDecoder().decode(bytes));
+    if (manifest.format === STATE_FORMAT) return { manifest, reason: null };
+    return { manifest: null, reason: `it has format ${manifest.format}` };
   } catch (error) {
-    const { code, message } = toEvertError(error);
-    // There is none yet.
-    return { manifest: null, reason: code === "not_found" ? null : message };
+    return { manifest: null, reason: toEvertError(error).message };
   }
 }
 

@@ -12,15 +12,15 @@ import { utf8Length } from "../base/bytes.ts";
 import { type ErrorCode, EvertError } from "../base/errors.ts";
 import type { Batch, Column } from "../batch/batch.ts";
 import { BatchBuilder } from "../batch/builder.ts";
-import { checkCommitBytes } from "../batch/commit-bytes.ts";
+import { batchBytes, checkCommitBytes } from "../batch/commit-bytes.ts";
 import { schemaOf } from "../batch/schema.ts";
 import { int8 } from "../batch/types.ts";
 import { type CommitDraft, type CommitReceipt, type Log, OP_DELETE, OP_UPSERT } from "../log/log.ts";
-import type { AppendOptions } from "./api.ts";
 import { CATALOG_TOPIC, ROW_ID, SINK_ENTRY, TICK_ENTRY, visibleSchema } from "./catalog.ts";
 import type { Constraints, Judgement } from "./constraints.ts";
 import type { Part } from "./part.ts";
 import { digestOf } from "./request-digest.ts";
+import type { CommitRequest } from "./rider.ts";
 import type { Commits } from "./step-positions.ts";
 import { nextTurn, type Stepper } from "./stepper.ts";
 
@@ -28,6 +28,8 @@ import { nextTurn, type Stepper } from "./stepper.ts";
 const SLICE_ROWS = 1024;
 /** A commit with more rows than this is built aside first, so that staging is one copy. */
 const ASIDE_ROWS = 2048;
+/** About what a rider puts into a commit. */
+const RIDER_BYTES = 1024;
 /** A commit turned out larger than what was asked for. */
 const NO_ROOM: ReadonlySet<ErrorCode> = new Set(["too_many_requests", "disk_full"]);
 
@@ -36,8 +38,12 @@ export class Committer {
   readonly #stepper: Stepper;
   #gate: Promise<void> | null = null;
   #closed: EvertError | null = null;
+  /** Why nothing is to be written here at present, or null. */
+  refusal: EvertError | null = null;
   /** Refuses what may not be staged, by throwing. */
   guard: (part: Part) => void = () => {};
+  /** Parts as they are to be staged: their topics may have been changed since they were made. */
+  upToDate: (parts: readonly Part[]) => readonly Part[] = (parts) => parts;
 
   readonly #constraints: Constraints;
   /** By topic, the last commit staged here that wrote to it. */
@@ -61,7 +67,7 @@ export class Committer {
   }
 
   /** Stages and waits until durable. A key that is known answers as the first time. */
-  async commit(parts: readonly Part[], request: AppendOptions = {}): Promise<CommitReceipt> {
+  async commit(parts: readonly Part[], request: CommitRequest = {}): Promise<CommitReceipt> {
     const named = request.idempotencyKey !== undefined && request.requestDigest === undefined;
     const options = named ? { ...request, requestDigest: digestOf(parts) } : request;
     const known = this.known(options);
@@ -71,11 +77,14 @@ export class Committer {
   }
 
   /** Many rows are judged a piece at a time: meanwhile nobody else may stage. */
-  #admitted(parts: readonly Part[], options: AppendOptions): Promise<CommitReceipt> {
+  #admitted(parts: readonly Part[], options: CommitRequest): Promise<CommitReceipt> {
     if (rowsOf(parts) <= ASIDE_ROWS || this.#judge(parts) === null) return this.#admit(parts, options, false);
-    return this.#alone(
-      async () => this.known(options) ?? this.#admit(parts, options, true, await this.#judged(parts)),
-    );
+    return this.#alone(async () => {
+      const known = this.known(options);
+      if (known !== null) return known;
+      const current = this.upToDate(parts);
+      return this.#admit(current, options, true, await this.#judged(current));
+    });
   }
 
   #judge(parts: readonly Part[]): Judgement | null {
@@ -128,29 +137,38 @@ export class Committer {
    */
   async exclusively(
     decide: () => Promise<readonly Part[] | null>,
-    options: AppendOptions = {},
+    options: CommitRequest & { readonly onStaged?: () => void } = {},
   ): Promise<CommitReceipt | null> {
     const receipt = await this.#alone(async () => {
+      if (this.refusal !== null) throw this.refusal;
       this.#log.seal();
       await this.#stepper.atBoundary(() => {});
       const parts = await decide();
       if (parts === null) return null;
       const ready = await this.#prepare(parts);
       const staged = await this.#admit(ready, options, true, await this.#judged(ready));
-      // A group of its own: a catalog change is applied before anything behind it is stepped.
-      if (ready.some((part) => part.topic.id === CATALOG_TOPIC)) this.#log.seal();
+      // A group of its own: a catalog change is applied before anything behind it is stepped, and before anything else is staged, which it may be about.
+      if (ready.some((part) => part.topic.id === CATALOG_TOPIC)) {
+        this.#log.seal();
+        await this.#stepper.atBoundary(() => {});
+      }
       return staged;
     });
+    options.onStaged?.();
     await receipt?.durable;
     return receipt;
   }
 
-  /** What the request's idempotency key already stands for, or null. @throws EvertError idempotency_conflict. */
-  known(options: AppendOptions): CommitReceipt | null {
+  /** What the request has been stored by, or null. @throws EvertError idempotency_conflict; what its rider refuses it with. */
+  known(options: CommitRequest): CommitReceipt | null {
     const key = options.idempotencyKey;
-    if (key === undefined) return null;
-    const known = this.#log.knownCommit(key);
-    if (known === null) return null;
+    const known = key === undefined ? null : this.#log.knownCommit(key);
+    if (known === null) {
+      // What the log's own tables say is known to who leads the log.
+      if (options.rider !== undefined && this.refusal !== null) throw this.refusal;
+      const ridden = options.rider?.known() ?? null;
+      return ridden === null ? null : { ...ridden, timeUs: 0, durable: this.#durableAt(ridden.position) };
+    }
     if (known.requestDigest !== (options.requestDigest ?? null)) {
       throw new EvertError("idempotency_conflict", "this idempotency key was used with another request", {
         detail: `It stands for the commit at position ${known.position}.`,
@@ -167,17 +185,21 @@ export class Committer {
 
   #durableAt(position: number): Promise<void> {
     if (this.#log.durablePosition >= position) return Promise.resolve();
+    const { requirement } = this.#log;
     return new Promise((resolve, reject) => {
+      const end = (error?: Error): void => {
+        clearTimeout(timer);
+        for (const off of offs) off();
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      const late = (): void => end(requirement?.late(position));
+      const timer = requirement === null ? undefined : setTimeout(late, requirement.timeoutMs);
       const offs = [
         this.#log.onDurable((reached) => {
-          if (reached < position) return;
-          for (const off of offs) off();
-          resolve();
+          if (reached >= position) end();
         }),
-        this.#log.onFailed((error) => {
-          for (const off of offs) off();
-          reject(error);
-        }),
+        this.#log.onFailed(end),
       ];
     });
   }
@@ -188,11 +210,11 @@ export class Committer {
    */
   async #admit(
     parts: readonly Part[],
-    options: AppendOptions,
+    options: CommitRequest,
     holdsGate: boolean,
     judged?: Judgement | null,
   ): Promise<CommitReceipt> {
-    for (let bytes = estimate(parts); ; ) {
+    for (let bytes = estimate(parts) + (options.rider === undefined ? 0 : RIDER_BYTES); ; ) {
       for (let wait = this.#wait(bytes, holdsGate); wait !== null; wait = this.#wait(bytes, holdsGate))
         await wait;
       // No await from the last check on: the gate is open, there is room, and nobody has staged this key meanwhile.
@@ -210,6 +232,7 @@ export class Committer {
 
   /** Null: so many bytes may be staged now; else what to wait for. @throws EvertError once closed. */
   #wait(bytes: number, holdsGate: boolean): Promise<void> | null {
+    if (this.refusal !== null) throw this.refusal;
     if (!holdsGate && this.#gate !== null) return this.#gate;
     if (this.#closed !== null) throw this.#closed;
     return this.#stepper.room() ?? this.#log.room(bytes);
@@ -241,14 +264,16 @@ export class Committer {
     return ready;
   }
 
-  #stage(parts: readonly Part[], options: AppendOptions, judged?: Judgement | null): CommitReceipt {
+  #stage(given: readonly Part[], options: CommitRequest, judged?: Judgement | null): CommitReceipt {
     if (this.#closed !== null) throw this.#closed;
+    const parts = this.upToDate(given);
     const judgement = judged === undefined ? this.#judge(parts) : judged;
     if (judged === undefined) judgement?.finish();
     const draft = this.#log.begin({
       idempotencyKey: options.idempotencyKey ?? null,
       requestDigest: options.requestDigest ?? null,
     });
+    let ridden: readonly Part[] = [];
     try {
       // Rows staged so far, by topic: the log counts them only when the commit ends.
       const staged = new Map<number, number>();
@@ -258,6 +283,8 @@ export class Committer {
         this.#stagePart(draft, part, this.#log.topicEnd(part.topic.id) + before);
         staged.set(part.topic.id, before + (part.op === "batch" ? part.batch.length : part.rows.length));
       }
+      ridden = options.rider?.stage(this.#log.lastPosition + 1, parts) ?? [];
+      for (const part of ridden) this.#stagePart(draft, part, 0);
     } catch (error) {
       draft.rollback();
       throw error;
@@ -265,6 +292,8 @@ export class Committer {
     const receipt = draft.commit();
     const { position } = receipt;
     judgement?.staged(position);
+    options.rider?.staged();
+    for (const { topic } of ridden) this.#lastWritten.set(topic.id, position);
     for (const { topic, bySink } of parts) {
       this.#lastWritten.set(topic.id, position);
       if (bySink === undefined && topic !== TICK_ENTRY && topic !== SINK_ENTRY)
@@ -346,15 +375,5 @@ function valueBytes(value: unknown): number {
   if (typeof value !== "object" || value === null) return 16;
   let bytes = 16;
   for (const [name, item] of Object.entries(value)) bytes += name.length + valueBytes(item);
-  return bytes;
-}
-
-function batchBytes(batch: Batch): number {
-  let bytes = 64;
-  for (const column of batch.columns) {
-    bytes += column.validity?.length ?? 0;
-    bytes +=
-      column.kind === "utf8" ? column.offsets.byteLength + column.data.length : column.values.byteLength;
-  }
   return bytes;
 }

@@ -15,12 +15,15 @@ import type { Batch } from "../batch/batch.ts";
 import { BatchBuilder } from "../batch/builder.ts";
 import { datumAt } from "../batch/column.ts";
 import { type Datum, datumFromJson } from "../batch/convert.ts";
+import { schemaOf } from "../batch/schema.ts";
 import { evaluateExpr } from "../dataflow/kernels/evaluate.ts";
-import type { Catalog } from "../plan/catalog.ts";
+import type { Catalog, CheckConstraint } from "../plan/catalog.ts";
 import type { Expr } from "../plan/expression.ts";
+import { moveColumns } from "../plan/inspect.ts";
 import { bindCheck, bindDomains } from "../sql/statement.ts";
 import type { Store } from "../state/store.ts";
 import { type TopicEntry, visibleSchema } from "./catalog.ts";
+import { columnsOfVersion } from "./evolved.ts";
 import type { Part } from "./part.ts";
 import { PendingRows } from "./pending-rows.ts";
 import { failingRow, type Row, TableRows, type UniqueIndex } from "./table-rows.ts";
@@ -61,9 +64,10 @@ export class TopicConstraints {
         if (layer !== null) this.inherit(layer, before.#youngest);
     const schema = visibleSchema(topic);
     this.#domains = bindDomains(topic.name, schema, catalog);
-    this.#checks = (topic.checks ?? []).map(({ name, text }) => {
+    this.#checks = (topic.checks ?? []).map((check) => {
+      const { name } = check;
       try {
-        return { name, expr: bindCheck(text, topic.name, schema, catalog) };
+        return { name, expr: conditionOf(topic, check, catalog) };
       } catch (thrown) {
         return { name, broken: toEvertError(thrown) };
       }
@@ -125,6 +129,15 @@ export class TopicConstraints {
     this.#young = null;
     if (this.#old !== null) this.#young = new PendingRows(this.table as TableRows, this.#old);
   }
+}
+
+/** The check over a row of the topic as it is, whatever its columns were called when it was written. */
+export function conditionOf(topic: TopicEntry, { text, version }: CheckConstraint, catalog: Catalog): Expr {
+  const then = version === undefined ? null : columnsOfVersion(topic, version);
+  if (then === null) return bindCheck(text, topic.name, visibleSchema(topic), catalog);
+  const fields = topic.hiddenRowId ? then.fields.slice(0, -1) : then.fields;
+  const written = bindCheck(text, topic.name, schemaOf(fields), catalog);
+  return moveColumns(written, (c) => then.columns[c] as number);
 }
 
 export class Constraints {

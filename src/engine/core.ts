@@ -2,6 +2,7 @@
  * The engine's parts, put together: committer -> log -> stepper -> publisher -> views and subscriptions. What statements, declarations and
  * queries work on; database.ts puts the public face on it.
  */
+import { assert } from "../base/assert.ts";
 import { Chores } from "../base/chores.ts";
 import type { Clock } from "../base/clock.ts";
 import { EvertError, toEvertError } from "../base/errors.ts";
@@ -10,7 +11,7 @@ import { Circuit, type CircuitLimits } from "../dataflow/circuit.ts";
 import type { EvaluationContext } from "../dataflow/kernels/evaluate.ts";
 import { Guard } from "../dataflow/kernels/guard.ts";
 import type { AnyTopic, AnyView } from "../face/handles.ts";
-import type { CommitReceipt, Log, ReadOptions as LogReadOptions, TopicBatch } from "../log/log.ts";
+import type { CommitReceipt, Log, ReadOptions as LogReadOptions, Pause, TopicBatch } from "../log/log.ts";
 import type { UniqueKey } from "../plan/catalog.ts";
 import type { RunFiles } from "../state/cold/run-files.ts";
 import type { Dictionary } from "../state/dictionary.ts";
@@ -30,10 +31,17 @@ import {
 import type { CatchUp } from "./catch-up.ts";
 import { Committer } from "./committer.ts";
 import { Constraints, TopicConstraints } from "./constraints.ts";
+import { Consumers } from "./consumers.ts";
+import { columnsAt, layoutOf, logTopicsOf, placedBatch, placedOf, placeOf, rangesAt } from "./evolved.ts";
+import { EvolvingTables } from "./evolving-tables.ts";
 import { Indexes } from "./indexes.ts";
 import { LiveViews } from "./live-views.ts";
+import { upToDate } from "./outdated.ts";
+import { CONSUMERS_ENTRY, PRODUCERS_ENTRY, refuseOwnTable } from "./own-tables.ts";
 import { type Part, upsertsOf } from "./part.ts";
+import { Producers } from "./producers.ts";
 import { Publisher } from "./publisher.ts";
+import { together } from "./rider.ts";
 import { Sinks } from "./sinks.ts";
 import { StepPositions } from "./step-positions.ts";
 import { Stepper } from "./stepper.ts";
@@ -48,7 +56,7 @@ export interface CoreParts {
   readonly dictionary: Dictionary;
   readonly clock: Clock;
   readonly limits: CircuitLimits;
-  /** Where rows of tables go near the memory limit, and from which share of it on (dataflow/cooling.ts). */
+  /** Where rows go near the memory limit, and from which share of it on (dataflow/cooling.ts). */
   readonly runFiles: RunFiles;
   readonly warm?: number | undefined;
   /** null: all is done in this thread. */
@@ -84,7 +92,11 @@ export class Core {
   readonly subscriptions: Subscriptions;
   readonly ticker: Ticker;
   readonly sinks: Sinks;
+  readonly producers: Producers;
+  readonly consumers: Consumers;
   readonly stepPositions: StepPositions = new StepPositions();
+  /** Changes of topics' columns, as they are applied. */
+  readonly evolution: EvolvingTables = new EvolvingTables(this);
   /** Work that can wait: commits under way go before it. */
   readonly chores: Chores = new Chores(() => this.log.lastPosition > this.publisher.published.position);
   readonly counters: Counters = { commits: 0, records: 0, steps: 0, stepMs: 0 };
@@ -136,6 +148,7 @@ export class Core {
       },
       parts.handles,
     );
+    this.catalog.hasRecords = (id) => this.log.topicEnd(id) > 0;
     this.catalog.rowsOf = (id) => this.#tables.get(id)?.live ?? this.views.get(id)?.node?.store.live;
     this.subscriptions = new Subscriptions({
       now: () => parts.clock.monotonicUs() / 1000,
@@ -147,12 +160,14 @@ export class Core {
         return { view, error: () => this.views.errorOf(live), stalePosition: stale?.position };
       },
       turn: () => this.chores.turn(),
+      looked: () => this.stepper.lookedFor(),
       failed: (error) => this.#broken(toEvertError(error)),
     });
     this.stepper = new Stepper(this.circuit, this.catalog, this.dictionary, {
       // A table keeps all its columns; of a stream, only what views read is decoded.
       wants: (entry) => (entry.topicKind === "table" ? () => true : this.views.wants(entry.id)),
-      onCatalog: (batch) => this.#applyCatalog(batch),
+      onCatalog: (batch, pause) => this.#applyCatalog(batch, pause),
+      placed: (entry, batch) => this.#placed(entry, batch),
       onStepped: (epoch, position, rows, ms) => {
         this.counters.steps++;
         this.counters.records += rows;
@@ -167,7 +182,12 @@ export class Core {
     this.constraints = new Constraints(() => this.circuit.epoch);
     this.committer = new Committer(this.log, this.stepper, this.constraints);
     this.sinks = new Sinks(this, parts.report);
+    const topicName = (id: number) => this.catalog.byId(id)?.name;
+    this.consumers = new Consumers(this.log, topicName);
+    this.producers = new Producers(this.log, topicName);
+    this.committer.upToDate = (given) => upToDate(given, (id) => this.catalog.byId(id));
     this.committer.guard = (part) => {
+      refuseOwnTable(part.topic);
       this.#refuseSink(part);
       this.#refuseGrowth(part);
     };
@@ -206,25 +226,22 @@ export class Core {
   }
 
   addTopic(entry: TopicEntry): void {
-    this.log.registerTopic({
-      topicId: entry.id,
-      schemaVersion: entry.schemaVersion,
-      schema: entry.schema,
-      ...(entry.key === null ? {} : { keyColumns: entry.key }),
-    });
+    for (const topic of logTopicsOf(entry)) this.log.registerTopic(topic);
     if (entry.topicKind === "stream") {
-      this.circuit.addStream(entry.id, entry.name, entry.schema);
+      this.circuit.addStream(entry.id, entry.name, placedOf(entry).schema);
       this.constraints.set(new TopicConstraints(entry, null, [], this.catalog));
       return;
     }
-    const { store } = this.circuit.addTable(
-      entry.id,
-      entry.name,
-      entry.schema,
-      entry.key as readonly number[],
-    );
+    const { schema, key } = placedOf(entry);
+    const { id, name } = entry;
+    const { store } = this.circuit.addTable(id, name, schema, key as readonly number[], layoutOf(entry));
+    this.tableAt(entry, store);
+  }
+
+  /** The table's rows lie in this store from now on, which is empty. */
+  tableAt(entry: TopicEntry, store: Store): void {
     this.#tables.set(entry.id, store);
-    this.#constrain(entry.id);
+    this.constrain(entry.id);
     this.indexes.attach(entry.id, store);
   }
 
@@ -232,11 +249,11 @@ export class Core {
   holdUnique(id: number, unique: UniqueKey): { release(): void } {
     const held = this.#heldUniques.get(id) ?? new Set();
     this.#heldUniques.set(id, held.add(unique));
-    this.#constrain(id);
+    this.constrain(id);
     return {
       release: () => {
         held.delete(unique);
-        this.#constrain(id);
+        this.constrain(id);
       },
     };
   }
@@ -245,18 +262,23 @@ export class Core {
    * From now on commits are held to what the catalog says of the table, and to what is held beside it. Indexes for what is unique are made with
    * an empty store, or have been grown.
    */
-  #constrain(id: number): void {
+  constrain(id: number): void {
     const entry = this.catalog.byId(id);
     const store = this.tableStore(id);
-    if (entry?.kind !== "topic" || store === null) return;
+    if (entry?.kind !== "topic") return;
+    if (store === null) {
+      this.constraints.set(new TopicConstraints(entry, null, [], this.catalog));
+      return;
+    }
     const uniques = [...this.catalog.uniquesOf(entry), ...(this.#heldUniques.get(id) ?? [])];
     const before = this.constraints.of(id);
     const held = uniques.map((unique) => ({
       unique,
-      index: store.hashIndex({ columns: unique.columns, unique: false }),
+      index: store.hashIndex({ columns: unique.columns.map((c) => placeOf(entry, c)), unique: false }),
     }));
     this.constraints.set(new TopicConstraints(entry, store, held, this.catalog, before));
-    for (const { index } of before?.table?.uniques ?? []) store.dropIndex(index);
+    const earlier = before?.table;
+    for (const { index } of earlier?.uniques ?? []) earlier?.store.dropIndex(index);
   }
 
   /** Where a table's or a view's rows lie; null: nowhere yet. */
@@ -274,7 +296,11 @@ export class Core {
 
   /** What a replay has to be fed: every position, of the topics there are the columns that anything keeps or reads. */
   replayOptions(from: number, to: number): LogReadOptions {
-    const topics = new Set([CATALOG_ENTRY.id, TICK_ENTRY.id, ...this.catalog.topics().map(({ id }) => id)]);
+    const topics = new Set([
+      CATALOG_ENTRY.id,
+      TICK_ENTRY.id,
+      ...this.catalog.allTopics().map(({ id }) => id),
+    ]);
     return {
       from,
       to,
@@ -282,7 +308,8 @@ export class Core {
       everyGroup: true,
       columns: (id) => {
         const entry = this.catalog.byId(id);
-        return entry?.kind === "topic" && entry.topicKind === "stream" ? this.views.columns(id) : null;
+        const isStream = entry?.kind === "topic" && entry.topicKind === "stream";
+        return isStream ? columnsAt(entry, this.views.columns(id)) : null;
       },
     };
   }
@@ -295,6 +322,27 @@ export class Core {
     this.workers.onEnded = () => {
       this.stepper.kick().catch((error: unknown) => this.#broken(toEvertError(error)));
     };
+  }
+
+  /** Waits until the log is replayed. @throws EvertError why it will not be: what is known here is not all that was acknowledged. */
+  async caughtUp(): Promise<void> {
+    const { catchUp } = this;
+    if (catchUp === null) return;
+    await catchUp.ended;
+    if (this.catchUp === null) return;
+    throw this.#failure ?? new EvertError("shutting_down", "the database is being closed");
+  }
+
+  /** What the log's own tables say is known. A follower looks each time: it is the leader who writes them. */
+  async ownKnown(): Promise<void> {
+    await this.caughtUp();
+    if (this.committer.refusal !== null) await this.stepper.atBoundary(() => this.loadOwn());
+  }
+
+  /** Takes what the log's own tables say. REQUIRES that everything is stepped, and that nothing is staged meanwhile. */
+  async loadOwn(): Promise<void> {
+    await this.producers.load(this.#tables.get(PRODUCERS_ENTRY.id)!, this.stepper.epoch);
+    await this.consumers.load(this.#tables.get(CONSUMERS_ENTRY.id)!, this.stepper.epoch);
   }
 
   get failure(): EvertError | null {
@@ -338,20 +386,53 @@ export class Core {
       atBoundary: (run) => this.stepper.atBoundary(run),
       turn: () => this.chores.turn(),
       wants: (id, build) => this.views.buildWants(id, build),
-      columns: (id, build) => this.views.buildColumns(id, build),
-      ranges: (id, build) => this.views.buildRanges(id, build),
+      columns: (id, build) => columnsAt(this.#topicOf(id), this.views.buildColumns(id, build)),
+      ranges: (id, build) => rangesAt(this.#topicOf(id), this.views.buildRanges(id, build)),
+      placed: (entry, batch) => this.#placed(entry, batch),
     };
+  }
+
+  #topicOf(id: number): TopicEntry {
+    const entry = this.catalog.byId(id);
+    assert(entry?.kind === "topic", "what is fed is a topic");
+    return entry;
+  }
+
+  #placed(entry: TopicEntry, batch: TopicBatch): TopicBatch {
+    return entry.evolved === undefined ? batch : placedBatch(entry, this.log.inNewestSchema(batch));
   }
 
   /**
    * Commits catalog events in a group of their own and waits until they are applied. `make` runs while nobody else can change the
    * catalog; no events: nothing happens.
    */
-  async define(make: () => readonly CatalogEvent[]): Promise<string> {
-    const receipt = await this.committer.exclusively(async () => {
-      const rows = make().map((event) => ({ definition: eventToJson(event) }));
-      return rows.length === 0 ? null : [{ topic: CATALOG_ENTRY, op: "upsert", rows, path: "catalog" }];
+  define(make: () => readonly CatalogEvent[]): Promise<string> {
+    return this.#define(make);
+  }
+
+  /** The same, where rows decide: those of all commits before are published by then. */
+  defineAfter(make: () => Promise<readonly CatalogEvent[]>): Promise<string> {
+    return this.#define(async () => {
+      await this.publisher.waitFor(this.stepper.position, DEFAULT_TIMEOUT_MS);
+      return make();
     });
+  }
+
+  async #define(make: () => readonly CatalogEvent[] | Promise<readonly CatalogEvent[]>): Promise<string> {
+    let events: readonly CatalogEvent[] = [];
+    const dropped = () => events.flatMap((event) => (event.event === "drop" ? [event.id] : []));
+    const receipt = await this.committer.exclusively(
+      async () => {
+        events = await make();
+        for (const event of events) {
+          if ("id" in event) refuseOwnTable(event);
+          else if (event.event === "alter") refuseOwnTable(event.entry);
+        }
+        const rows = events.map((event) => ({ definition: eventToJson(event) }));
+        return rows.length === 0 ? null : [{ topic: CATALOG_ENTRY, op: "upsert", rows, path: "catalog" }];
+      },
+      { rider: together([this.producers.dropping(dropped), this.consumers.dropping(dropped)]) },
+    );
     if (receipt === null) return this.position;
     await this.stepper.atBoundary(() => {});
     await this.publisher.waitFor(receipt.position, DEFAULT_TIMEOUT_MS);
@@ -394,20 +475,32 @@ export class Core {
     return this.committer.commit([{ topic: TICK_ENTRY, op: "upsert", rows, path: "tick" }]);
   }
 
-  #applyCatalog(batch: TopicBatch): void {
-    if (!this.#replaying) for (const event of catalogEvents(batch)) this.#apply(event);
+  #applyCatalog(batch: TopicBatch, pause: Pause): Promise<void> | undefined {
+    if (this.#replaying) return undefined;
+    const events = [...catalogEvents(batch)];
+    for (const [i, event] of events.entries()) {
+      const work = event.event === "alter" ? this.evolution.apply(event, pause) : this.#apply(event);
+      if (work === undefined) continue;
+      return work.then(async () => {
+        for (const later of events.slice(i + 1)) {
+          await (later.event === "alter" ? this.evolution.apply(later, pause) : this.#apply(later));
+        }
+      });
+    }
+    return undefined;
   }
 
-  #apply(event: CatalogEvent): void {
+  #apply(event: Exclude<CatalogEvent, { readonly event: "alter" }>): undefined {
     const gone = event.event === "drop" ? this.catalog.byId(event.id) : undefined;
     this.catalog.apply(event);
+    if (event.event === "lead" || event.event === "keep") return;
     if (event.event === "create") {
       const { entry } = event;
       if (entry.kind === "type") return;
       if (entry.kind === "index") {
         const store = this.storeOf(entry.on);
         if (store !== null) this.indexes.hold(entry, store);
-        if (entry.unique) this.#constrain(entry.on);
+        if (entry.unique) this.constrain(entry.on);
         return;
       }
       if (entry.kind === "topic") this.addTopic(entry);
@@ -420,7 +513,7 @@ export class Core {
     if (gone?.kind === "type") return;
     if (gone?.kind === "index") {
       this.indexes.release(gone.id);
-      if (gone.unique) this.#constrain(gone.on);
+      if (gone.unique) this.constrain(gone.on);
       return;
     }
     this.indexes.forget(event.id);
@@ -441,6 +534,12 @@ export class Core {
     const ready = this.#durableWaiters.filter((w) => w.position <= position);
     this.#durableWaiters = this.#durableWaiters.filter((w) => w.position > position);
     for (const w of ready) w.resolve();
+  }
+
+  /** Who waits for a position is told that it will not come: the database is being closed. */
+  giveUp(error: EvertError): void {
+    this.publisher.fail(error);
+    for (const w of this.#durableWaiters.splice(0)) w.reject(error);
   }
 
   /** Nothing more is acknowledged; reads go on with what there is. */

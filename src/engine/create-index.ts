@@ -14,6 +14,7 @@ import type { CatalogEvent, TopicEntry } from "./catalog.ts";
 import type { Core } from "./core.ts";
 import { notA, objectOf } from "./drop.ts";
 import { itemsOf } from "./indexes.ts";
+import { refuseOwnTable } from "./own-tables.ts";
 import { nextTurn } from "./stepper.ts";
 import { keyWords, TableRows, type UniqueIndex } from "./table-rows.ts";
 
@@ -23,6 +24,7 @@ const SLICE_MS = 3;
 export async function createIndex(core: Core, statement: CreateIndexStatement): Promise<string> {
   const { relation, items, unique, nullsNotDistinct, ifNotExists } = statement;
   const { catalog } = core;
+  refuseOwnTable(relation);
   const taken = (name: string): boolean => {
     if (!catalog.isTaken(name)) return false;
     if (ifNotExists) return true;
@@ -34,6 +36,7 @@ export async function createIndex(core: Core, statement: CreateIndexStatement): 
   const order = itemsOf(draft, catalog);
   if (order === null) throw gone(relation.name);
   const columns = order.map((o) => o.column);
+  const named = namedColumns(items, relation);
   // A table that is dropped meanwhile keeps its rows until nobody enters them any more.
   const kept = store.pin(core.stepper.epoch);
   store.warmers++;
@@ -47,7 +50,7 @@ export async function createIndex(core: Core, statement: CreateIndexStatement): 
     for (const growth of growths) await inSlices(() => growth.advance(SLICE_SLOTS));
     if (unique) {
       const name = statement.name ?? freeName(core, statement);
-      const key = { name, columns, nullsNotDistinct, isIndex: true };
+      const key = { name, columns: named, nullsNotDistinct, isIndex: true };
       let epoch = 0;
       let pin: { release(): void } | null = null;
       const index = store.hashIndex({ columns, unique: false });
@@ -88,6 +91,13 @@ async function storeOf(core: Core, id: number): Promise<Store> {
   const store = core.storeOf(id);
   if (store === null) throw new EvertError("not_ready", "the relation's rows are not there yet");
   return store;
+}
+
+function namedColumns(
+  items: CreateIndexStatement["items"],
+  { schema }: CreateIndexStatement["relation"],
+): number[] {
+  return items.map(({ column }) => schema.fields.findIndex((f) => f.name === column));
 }
 
 function gone(name: string): EvertError {

@@ -7,15 +7,23 @@ import type { CommitReceipt } from "../log/log.ts";
 import type {
   AppendOptions,
   AppendResult,
+  Consumed,
+  ConsumerInfo,
   CopyIn,
   CopyOut,
   DatabaseStats,
   Engine,
+  Erased,
   Key,
+  OpenConsumerOptions,
+  OpenedConsumer,
   Operation,
+  ProducerInfo,
+  ProducerSequence,
   Readiness,
   ReadOptions,
   ReadTopicOptions,
+  SchemaVersionInfo,
   SqlOptions,
   SqlResponse,
   SubscribeOptions,
@@ -31,14 +39,23 @@ import { arrowPart } from "./arrow-input.ts";
 import type { TopicEntry } from "./catalog.ts";
 import { CatchUp } from "./catch-up.ts";
 import { Checkpointer, type Manifest, type StoreHandle } from "./checkpointing.ts";
+import { advanceConsumer, consumes, consuming, dropConsumer, openConsumer } from "./consumer-requests.ts";
+import type { Consumers } from "./consumers.ts";
 import { copy } from "./copy.ts";
 import type { Core } from "./core.ts";
 import { declareApp } from "./declare.ts";
 import { usersOf, words } from "./drop.ts";
+import { eraseKey } from "./erase.ts";
 import { commitExpecting } from "./expectations.ts";
+import { heldBackBy, keepingRules, learnDropped } from "./keeping.ts";
+import { toldDurably } from "./own-rows.ts";
+import { OWN_TABLES } from "./own-tables.ts";
 import type { Part } from "./part.ts";
+import { registerProducer, requestOf } from "./producer-requests.ts";
 import { readRecords, readRecordsArrow } from "./records.ts";
+import { Replication, type ReplicationParts } from "./replica/replication.ts";
 import { deletePart, upsertPart } from "./request-parts.ts";
+import { schemaHistory } from "./schema-history.ts";
 import { Statements } from "./statements.ts";
 import { Transactions, type TransactionWork } from "./transaction.ts";
 import { infoOf } from "./view-info.ts";
@@ -55,14 +72,20 @@ const SETTLE_TIMEOUT_MS = 600_000;
 export class Database implements Engine {
   readonly core: Core;
   readonly #statements: Statements;
+  readonly replication: Replication;
   readonly #checkpointer: Checkpointer;
   readonly #transactions = new Transactions(() => this.core);
   readonly #report: (message: string) => void;
   #checkpointTimer: NodeJS.Timeout | null = null;
   #catchUp: CatchUp | null = null;
+  #keeping: Promise<void> = Promise.resolve();
   /** Ends when the database is what it was. */
   #caughtUp: Promise<void> = Promise.resolve();
   #closing: Promise<void> | null = null;
+  #declared: { readonly topics: readonly AnyTopic[]; readonly views: readonly AnyView[] } = {
+    topics: [],
+    views: [],
+  };
 
   /** Use openEngine. */
   constructor(
@@ -71,10 +94,22 @@ export class Database implements Engine {
     directory: string,
     found: Found | null,
     report: (message: string) => void,
+    replica: Pick<ReplicationParts, "sync" | "note" | "leader" | "token" | "random">,
   ) {
     this.core = core;
     this.#report = report;
     this.#statements = new Statements(core);
+    this.replication = new Replication({
+      ...replica,
+      core,
+      disk,
+      report,
+      lead: () => this.#lead(),
+      rest: () => {
+        core.ticker.stop();
+        core.sinks.stop();
+      },
+    });
     // Rows of tables are lost, whoever met it: a query, or a step.
     core.runFiles.onDamaged = (error) => core.fail(error);
     this.#checkpointer = new Checkpointer(
@@ -90,6 +125,7 @@ export class Database implements Engine {
         turn: () => core.chores.turn(),
         describe: () => ({
           catalog: core.catalog.toJSON(),
+          lastId: core.catalog.nextId() - 1,
           views: core.views.fingerprints(),
           rows: core.views.keptRows(this.#stores(), core.current().position),
         }),
@@ -133,18 +169,48 @@ export class Database implements Engine {
       core.replayed();
       // Constant rows and aggregates over nothing are there even if the log is empty.
       await core.stepper.kick();
+      await core.loadOwn();
+    } catch (error) {
+      // Who waits to write is let in by a start that has failed only to be told so.
+      if (admit !== null && this.#closing === null) core.fail(toEvertError(error));
+      throw error;
     } finally {
       admit?.();
     }
-    await declareApp(core, topics, views);
-    core.views.fillMissing();
-    core.ticker.start();
+    this.#declared = { topics, views };
+    for (const handle of topics) core.topicHandles.set(handle.name, handle);
+    if (this.replication.leads) await this.#lead();
+    else core.views.fillMissing();
     // All topics are known to the log by now.
     core.log.startSealing();
-    core.sinks.start();
+    this.#keeping = this.#keep();
+    if (this.#closing === null) this.replication.start();
     this.#catchUp?.end();
     this.#catchUp = core.catchUp = null;
     if (checkpointIntervalMs > 0 && this.#closing === null) this.#checkpointEvery(checkpointIntervalMs);
+  }
+
+  /** What the program declares is made true, and ticks and sinks write: none of that is for a follower to do. */
+  async #lead(): Promise<void> {
+    const { core } = this;
+    await declareApp(core, this.#declared.topics, this.#declared.views, this.#report);
+    core.views.fillMissing();
+    core.ticker.start();
+    core.sinks.start();
+  }
+
+  /** Retention and compaction begin, beside what else goes on: which topics are gone is read off the log. */
+  async #keep(): Promise<void> {
+    const { core } = this;
+    try {
+      await learnDropped(core, () => this.#closing !== null);
+      core.log.keep(() => keepingRules(core, this.#checkpointer.position, () => this.replication.copiedTo()));
+    } catch (error) {
+      if (this.#closing === null)
+        this.#report(
+          `retention and compaction do not go on before the next start: ${toEvertError(error).message}`,
+        );
+    }
   }
 
   #checkpointEvery(intervalMs: number): void {
@@ -164,16 +230,23 @@ export class Database implements Engine {
   }
 
   readiness(): Readiness {
+    const { following } = this.replication.info();
+    const progress = this.#catchUp?.progress ?? 1;
+    const ready = this.core.failure === null;
+    if (following === undefined) return { ready, progress, position: this.position };
+    const { wasLevel, isPartial, leaderPosition = "0" } = following;
+    const share = Math.min(1, Number(this.position) / Math.max(1, Number(leaderPosition)));
     return {
-      ready: this.core.failure === null,
-      progress: this.#catchUp?.progress ?? 1,
+      // With nothing yet it answers nothing of use; with something it answers, also where its leader is gone.
+      ready: ready && !isPartial && (wasLevel || this.position !== "0"),
+      progress: Math.min(progress, wasLevel || following.leaderPosition !== undefined ? share : 1),
       position: this.position,
     };
   }
 
   stats(): DatabaseStats {
     const { core } = this;
-    const { segments, bytes, sealing } = core.log.stats();
+    const { segments, bytes, sealing, keeping } = core.log.stats();
     let stateBytes = core.dictionary.bytes + core.circuit.bytesElsewhere;
     for (const { store } of this.#stores()) stateBytes += store.bytes;
     return {
@@ -185,6 +258,9 @@ export class Database implements Engine {
       sealedBytes: sealing.bytes,
       sealedOriginalBytes: sealing.originalBytes,
       sealingFailed: sealing.failure !== null,
+      removedRecords: keeping.rows,
+      removedBytes: keeping.bytes,
+      keepingFailed: keeping.failure !== null,
       commits: core.counters.commits,
       records: core.counters.records,
       steps: core.counters.steps,
@@ -212,6 +288,10 @@ export class Database implements Engine {
 
   topic(name: string): TopicInfo {
     return this.#topicInfo(this.core.catalog.topic(name));
+  }
+
+  schemas(topic: string): SchemaVersionInfo[] {
+    return schemaHistory(this.core.catalog.topic(topic));
   }
 
   views(): ViewInfo[] {
@@ -255,7 +335,8 @@ export class Database implements Engine {
   }
 
   readTopic(name: string, options: ReadTopicOptions = {}): AsyncIterable<TopicRecord> {
-    return readRecords(this.core.log, this.core.catalog.topic(name), options);
+    const { log, catalog } = this.core;
+    return readRecords(log, catalog.topic(name), (id) => this.core.catalog.byId(id), options);
   }
 
   readTopicArrow(name: string, options: ReadTopicOptions = {}): AsyncIterable<Uint8Array> {
@@ -277,19 +358,82 @@ export class Database implements Engine {
     return this.#append(await arrowPart(catalog.topic(topic), topicHandles.get(topic), stream), options);
   }
 
-  async #append(part: Part, options: AppendOptions | undefined): Promise<AppendResult> {
-    return this.#appended(part.topic, await this.core.committer.commit([part], options));
+  async #append(part: Part, options: AppendOptions = {}): Promise<AppendResult> {
+    const { core } = this;
+    const request = requestOf(core, part.topic, options);
+    return this.#appended(
+      part.topic,
+      await toldDurably(core, request, () => core.committer.commit([part], request)),
+    );
   }
 
   async appended(topic: string, options: AppendOptions): Promise<AppendResult | null> {
-    const known = this.core.committer.known(options);
+    const { core } = this;
+    const entry = core.catalog.topic(topic);
+    const request = requestOf(core, entry, options);
+    const known = await toldDurably(core, request, async () => core.committer.known(request));
     await known?.durable;
-    return known === null ? null : this.#appended(this.core.catalog.topic(topic), known);
+    return known === null ? null : this.#appended(entry, known);
+  }
+
+  registerProducer(id: string, options: AppendOptions = {}): Promise<{ epoch: number; position: string }> {
+    return registerProducer(this.core, id, options);
+  }
+
+  openConsumer(
+    name: string,
+    topics: readonly string[],
+    options: OpenConsumerOptions = {},
+  ): Promise<OpenedConsumer> {
+    return openConsumer(this.core, name, topics, options);
+  }
+
+  consumers(): Promise<ConsumerInfo[]> {
+    return this.#consumersTell((known) => known.all());
+  }
+
+  consumer(name: string): Promise<ConsumerInfo> {
+    return this.#consumersTell((known) => known.info(name));
+  }
+
+  async #consumersTell<T>(tell: (consumers: Consumers) => T): Promise<T> {
+    const { core } = this;
+    await core.ownKnown();
+    const told = tell(core.consumers);
+    await core.durable(core.log.lastPosition);
+    return told;
+  }
+
+  advanceConsumer(
+    name: string,
+    epoch: number,
+    progress: Readonly<Record<string, number>>,
+    options: AppendOptions = {},
+  ): Promise<{ position: string }> {
+    return advanceConsumer(this.core, name, epoch, progress, options);
+  }
+
+  dropConsumer(name: string): Promise<{ position: string }> {
+    return dropConsumer(this.core, name);
+  }
+
+  producerReached(topic: string, place: ProducerSequence, timeoutMs: number): Promise<void> {
+    const { core } = this;
+    return core.producers.reached(core.catalog.topic(topic).id, place, timeoutMs);
+  }
+
+  async producer(id: string): Promise<ProducerInfo | null> {
+    const { core } = this;
+    await core.ownKnown();
+    const info = core.producers.info(id);
+    await core.durable(core.log.lastPosition);
+    return info;
   }
 
   #appended({ id }: TopicEntry, receipt: CommitReceipt): AppendResult {
     // An append is of one topic: of a repeated one it may be the one that had this name then.
-    const range = receipt.ranges.find((r) => r.topicId === id) ?? receipt.ranges[0];
+    const ranges = receipt.ranges.filter(({ topicId }) => !OWN_TABLES.some((own) => own.id === topicId));
+    const range = ranges.find((r) => r.topicId === id) ?? ranges[0];
     const firstOffset = range?.firstOffset ?? this.core.log.topicEnd(id);
     const lastOffset = range?.lastOffset ?? firstOffset - 1;
     return {
@@ -307,7 +451,7 @@ export class Database implements Engine {
 
   async transact(
     operations: readonly Operation[],
-    { expect = [], ...options }: TransactOptions = {},
+    { expect = [], consume = [], ...options }: TransactOptions = {},
   ): Promise<{ position: string }> {
     const parts = operations.map((operation, i): Part => {
       const path = `operations[${i}]`;
@@ -318,10 +462,12 @@ export class Database implements Engine {
         : upsertPart(this.core, operation.topic, operation.upsert, `${path}.upsert`);
     });
     const { core } = this;
-    const receipt =
+    const request = consume.length === 0 ? options : consuming(core, parts, options, { expect, consume });
+    const receipt = await toldDurably(core, request, () =>
       expect.length === 0
-        ? await core.committer.commit(parts, options)
-        : await commitExpecting(core, parts, expect, options);
+        ? core.committer.commit(parts, request)
+        : commitExpecting(core, parts, expect, request),
+    );
     return { position: String(receipt.position) };
   }
 
@@ -331,8 +477,11 @@ export class Database implements Engine {
    */
   transaction<T>(
     work: (transaction: TransactionWork) => Promise<T> | T,
+    consume: readonly Consumed[] = [],
   ): Promise<{ position: string; result: T }> {
-    return this.#transactions.run(work);
+    const { core } = this;
+    const rider = consume.length === 0 ? undefined : consumes(core, consume);
+    return toldDurably(core, { rider }, () => this.#transactions.run(work, rider));
   }
 
   get backupSource(): BackupSource {
@@ -364,6 +513,7 @@ export class Database implements Engine {
 
   #topicInfo(entry: TopicEntry): TopicInfo {
     const records = this.core.log.topicEnd(entry.id);
+    const start = this.core.log.topicStart(entry.id);
     const store = this.core.tableStore(entry.id);
     const relation = this.core.catalog.relation(entry.name)!;
     return {
@@ -373,8 +523,12 @@ export class Database implements Engine {
       key: relation.key === null ? null : relation.key.map((c) => relation.schema.fields[c]!.name),
       isChecked: (this.core.topicHandles.get(entry.name)?.standard ?? null) !== null,
       records,
-      rows: store === null ? records : store.live,
+      start,
+      keeping: entry.keeping ?? null,
+      heldBackBy: heldBackBy(this.core, entry),
+      rows: store === null ? records - start : store.live,
       stateBytes: store?.bytes ?? 0,
+      coldBytes: store?.coldBytes ?? 0,
     };
   }
 
@@ -403,6 +557,21 @@ export class Database implements Engine {
     await this.#checkpointer.take();
   }
 
+  /** Erases a key for good: see erase.ts. */
+  async erase(topic: string, key: Key): Promise<Erased> {
+    await this.#caughtUp;
+    await this.#keeping;
+    return eraseKey(this.core, () => this.#checkpointer.renew(), this.replication, topic, key);
+  }
+
+  /** Takes out of the log all that topics' retention and compaction let go, up to now. @throws EvertError what kept it from it */
+  async compact(): Promise<void> {
+    await this.checkpoint();
+    await this.core.log.sealed();
+    await this.#keeping;
+    await this.core.log.compact();
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -416,6 +585,8 @@ export class Database implements Engine {
     core.sinks.stop();
     core.committer.close(gone);
     const isBehind = this.#catchUp !== null;
+    const isFedBehind = await this.replication.close();
+    if (isFedBehind) core.giveUp(gone);
     if (isBehind) {
       // The next start begins where this one did.
       this.#catchUp?.stop();
@@ -425,7 +596,7 @@ export class Database implements Engine {
     try {
       await core.sinks.resting();
       await core.views.abort();
-      if (core.failure === null && !isBehind) {
+      if (core.failure === null && !isBehind && !isFedBehind) {
         await this.settled();
         await this.#checkpointer.take();
       }
@@ -435,6 +606,7 @@ export class Database implements Engine {
       await core.circuit.cooling?.stop();
       await core.runFiles.close();
       await core.workers?.close();
+      await this.#keeping;
       await core.log.close();
     }
   }

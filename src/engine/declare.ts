@@ -3,14 +3,17 @@
  * are created anew, everything else is left as it is.
  */
 import { EvertError } from "../base/errors.ts";
-import { type Field, fieldIndex } from "../batch/schema.ts";
-import { sameType, typeToString } from "../batch/types.ts";
+import { fieldIndex } from "../batch/schema.ts";
 import type { AnyTopic, AnyView } from "../face/handles.ts";
 import { relationsOf } from "../face/load-app.ts";
 import { relationNames } from "../sql/statement.ts";
-import { type CatalogEvent, newTopic, type TopicEntry, type ViewEntry } from "./catalog.ts";
+import { Alteration } from "./alteration.ts";
+import { type CatalogEvent, newTopic, type ViewEntry } from "./catalog.ts";
 import type { Core } from "./core.ts";
+import { evolutionTo } from "./evolve-declared.ts";
+import { keepingEvents } from "./keeping.ts";
 import { fingerprintOf, planView, viewEntryOf } from "./planner.ts";
+import { replacement } from "./replacement.ts";
 import { refuseCircle, sinkOf } from "./sink-rules.ts";
 
 /**
@@ -21,8 +24,10 @@ export async function declareApp(
   core: Core,
   topics: readonly AnyTopic[],
   views: readonly AnyView[],
+  report: (message: string) => void = () => {},
 ): Promise<void> {
   if (topics.length > 0) await core.define(() => newTopics(core, topics));
+  for (const handle of topics) await evolve(core, handle, report);
   for (const handle of topics) core.topicHandles.set(handle.name, handle);
   const ordered = inOrder(views);
   const declared = new Set(views.map(({ name }) => name));
@@ -43,6 +48,18 @@ export async function declareApp(
       if (!declared.has(name)) await create(() => renewedView(core, name));
     }
   }
+}
+
+/** The topic gets the columns that are declared, where its records can be read with them. */
+async function evolve(core: Core, handle: AnyTopic, report: (message: string) => void): Promise<void> {
+  await core.defineAfter(async () => {
+    const entry = core.catalog.topic(handle.name);
+    const actions = evolutionTo(entry, handle);
+    if (actions.length === 0) return [];
+    const { events, changes } = await new Alteration(core, entry, "rebuilds views").events(actions);
+    report(`topic "${handle.name}" has changed as it is declared: ${changes.join(", ")}`);
+    return events;
+  });
 }
 
 /** What is wrong with a view says which: a program declares many. */
@@ -69,7 +86,9 @@ export function named(view: string, error: EvertError): EvertError {
 
 /** Nothing for a view that is what it was, or that cannot be planned, which its readers are told. */
 function renewedView(core: Core, name: string): CatalogEvent[] {
-  const entry = core.catalog.view(name);
+  const entry = core.catalog.entry(name);
+  // While the log was replayed, somebody may have asked for it to be dropped.
+  if (entry?.kind !== "view") return [];
   if (entry.sql === null || !entry.materialized || core.views.get(entry.id)?.node !== null) return [];
   try {
     const fingerprint = fingerprintOf(planView(entry, core.catalog, new Map()), entry);
@@ -80,16 +99,6 @@ function renewedView(core: Core, name: string): CatalogEvent[] {
     if (error instanceof EvertError) return [];
     throw error;
   }
-}
-
-/** The new view is there before the old one goes: it inherits its rows, and its indexes as far as it has their columns. */
-function replacement({ catalog }: Core, id: number, entry: ViewEntry): CatalogEvent[] {
-  const indexes = catalog.indexesOn(id).map((index) => ({ ...index, on: entry.id }));
-  return [
-    { event: "create", entry },
-    ...indexes.map((index): CatalogEvent => ({ event: "create", entry: index })),
-    { event: "drop", id },
-  ];
 }
 
 /**
@@ -123,7 +132,10 @@ function newTopics(core: Core, topics: readonly AnyTopic[]): CatalogEvent[] {
     const key = handle.kind === "table" ? handle.key.map((name) => fieldIndex(handle.schema, name)) : null;
     const existing = core.catalog.entry(handle.name);
     if (existing === undefined) {
-      events.push({ event: "create", entry: newTopic(id++, handle.name, kind, handle.schema.fields, key) });
+      const entry = newTopic(id, handle.name, kind, handle.schema.fields, key);
+      id = core.catalog.nextId(id);
+      const { keeping } = handle;
+      events.push({ event: "create", entry: keeping === undefined ? entry : { ...entry, keeping } });
       continue;
     }
     if (existing.kind !== "topic") {
@@ -131,42 +143,9 @@ function newTopics(core: Core, topics: readonly AnyTopic[]): CatalogEvent[] {
         hint: "Give the topic another name.",
       });
     }
-    const difference = differenceOf(existing, kind, handle.schema.fields, key);
-    if (difference !== null) {
-      throw new EvertError("datatype_mismatch", `topic "${handle.name}" was made with another definition`, {
-        detail: difference,
-        hint: "Declare it as it is, or give the new one another name.",
-      });
-    }
+    events.push(...keepingEvents(core, existing, handle.keeping));
   }
   return events;
-}
-
-function differenceOf(
-  entry: TopicEntry,
-  kind: "stream" | "table",
-  fields: readonly Field[],
-  key: readonly number[] | null,
-): string | null {
-  if (entry.topicKind !== kind) return `It is a ${entry.topicKind}, not a ${kind}.`;
-  const there = entry.hiddenRowId ? entry.schema.fields.slice(0, -1) : entry.schema.fields;
-  for (let i = 0; i < Math.max(there.length, fields.length); i++) {
-    const a = there[i];
-    const b = fields[i];
-    if (a === undefined) return `It has no column "${b?.name}".`;
-    if (b === undefined) return `It has a column "${a.name}", which is not declared.`;
-    if (a.name !== b.name) return `Its column ${i + 1} is "${a.name}", not "${b.name}".`;
-    if (!sameType(a.type, b.type) || a.nullable !== b.nullable) {
-      return `Its column "${a.name}" is ${describe(a)}, not ${describe(b)}.`;
-    }
-  }
-  const keyThere = entry.hiddenRowId ? null : entry.key;
-  if (String(keyThere) !== String(key)) return "Its key is made of other columns.";
-  return null;
-}
-
-function describe(field: Field): string {
-  return `${typeToString(field.type)}${field.nullable ? "" : " not null"}`;
 }
 
 /** Held to the rules of sinks: its own, and those of the views that read it. */

@@ -6,8 +6,9 @@
  */
 import { EvertError } from "../base/errors.ts";
 import { type DropStatement, relationNames } from "../sql/statement.ts";
-import type { CatalogEvent, RelationEntry, ViewEntry } from "./catalog.ts";
+import type { CatalogEvent, EngineCatalog, RelationEntry, ViewEntry } from "./catalog.ts";
 import type { Core } from "./core.ts";
+import { refuseOwnTable } from "./own-tables.ts";
 
 export function dropRelations(core: Core, statement: DropStatement): Promise<string> {
   return core.define((): CatalogEvent[] => {
@@ -50,11 +51,18 @@ export function usersOf(core: Core, relations: readonly RelationEntry[]): User[]
 function needsOf({ catalog, views }: Core, view: ViewEntry): number[] {
   const sink = view.sink === undefined ? [] : [view.sink];
   if (view.sql === null) return [...sink, ...views.reads(view.id)];
-  const reads = [...relationNames(view.sql)].flatMap((name) => {
-    const entry = catalog.entry(name);
-    return entry === undefined || entry.id === view.id ? [] : [entry.id];
-  });
-  return [...sink, ...reads];
+  return [...sink, ...namedIn(catalog, view).values()];
+}
+
+/** What the text of a view in SQL names, by the names it has there. */
+export function namedIn(catalog: EngineCatalog, { id, sql, over }: ViewEntry): Map<string, number> {
+  const named = new Map<string, number>();
+  for (const name of sql === null ? [] : relationNames(sql)) {
+    const then = over !== undefined && Object.hasOwn(over, name) ? over[name]?.id : undefined;
+    const meant = then ?? catalog.entry(name)?.id;
+    if (meant !== undefined && meant !== id) named.set(name, meant);
+  }
+  return named;
 }
 
 function inUse(named: readonly RelationEntry[], users: readonly User[]): EvertError {
@@ -86,6 +94,7 @@ function namedBy({ catalog }: Core, { names, object, ifExists }: DropStatement):
       if (ifExists) return [];
       throw new EvertError("undefined_table", `${object} "${name}" does not exist`);
     }
+    refuseOwnTable(entry);
     if (objectOf(entry) === object) return [entry];
     throw notA(name, object, objectOf(entry));
   });

@@ -14,12 +14,13 @@ import { EvertError } from "../base/errors.ts";
 import { datumAt } from "../batch/column.ts";
 import type { Datum } from "../batch/convert.ts";
 import type { CommitReceipt, ReadOptions, TopicBatch } from "../log/log.ts";
-import type { AppendOptions, Expectation } from "./api.ts";
+import type { Expectation } from "./api.ts";
 import { CATALOG_TOPIC, type TopicEntry } from "./catalog.ts";
 import type { Core } from "./core.ts";
 import type { Part } from "./part.ts";
 import { digestOf } from "./request-digest.ts";
 import { keyDatums, keyTopic } from "./request-parts.ts";
+import type { CommitRequest } from "./rider.ts";
 import { keyWords, type Row, TableRows } from "./table-rows.ts";
 import { Turns } from "./turns.ts";
 
@@ -58,7 +59,7 @@ export async function commitExpecting(
   core: Core,
   parts: readonly Part[],
   expectations: readonly Expectation[],
-  request: AppendOptions,
+  request: CommitRequest,
 ): Promise<CommitReceipt> {
   const { committer, log } = core;
   const named = request.idempotencyKey !== undefined && request.requestDigest === undefined;
@@ -181,24 +182,23 @@ async function judgeRow(core: Core, expected: ExpectedVersion): Promise<Doubt | 
 /** Reads the log once for all that is in doubt. @throws EvertError conflict */
 async function clear(core: Core, doubts: readonly Doubt[]): Promise<void> {
   if (doubts.length === 0) return;
-  const byTopic = new Map<number, Map<string, Doubt[]>>();
+  const byTopic = new Map<number, { readonly table: TableRows; readonly byKey: Map<string, Doubt[]> }>();
   let [from, to] = [Number.POSITIVE_INFINITY, 0];
   for (const doubt of doubts) {
     const { topic, table, key, version } = doubt.expected;
-    let byKey = byTopic.get(topic.id);
-    if (byKey === undefined) byTopic.set(topic.id, (byKey = new Map()));
+    let known = byTopic.get(topic.id);
+    if (known === undefined) byTopic.set(topic.id, (known = { table, byKey: new Map() }));
     const text = table.keyText(key);
-    byKey.set(text, [...(byKey.get(text) ?? []), doubt]);
+    const same = known.byKey.get(text);
+    if (same === undefined) known.byKey.set(text, [doubt]);
+    else same.push(doubt);
     from = Math.min(from, (version as number) + 1);
     to = Math.max(to, doubt.to);
   }
-  const columns = (id: number): ReadonlySet<number> =>
-    new Set([...(byTopic.get(id)?.values() ?? [])][0]?.[0]?.expected.table.key ?? []);
+  const columns = (id: number): ReadonlySet<number> => new Set(byTopic.get(id)?.table.key);
   const options = { from, to, topics: new Set(byTopic.keys()), columns };
   for await (const { at, batch, row } of rowsSince(core, options)) {
-    const byKey = byTopic.get(batch.topicId)!;
-    const [{ expected }] = byKey.values().next().value as [Doubt];
-    const { table } = expected;
+    const { table, byKey } = byTopic.get(batch.topicId)!;
     const key = table.key.map((c) => datumAt(batch.batch.columns[c]!, row));
     for (const doubt of byKey.get(table.keyText(key)) ?? [])
       if (at > (doubt.expected.version as number) && at <= doubt.to)

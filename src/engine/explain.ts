@@ -64,19 +64,28 @@ function operatorLines(operators: readonly OperatorStats[], form: ExplainForm): 
   return lines;
 }
 
-type Figures = Pick<OperatorStats, "rowsIn" | "rowsOut" | "bytes" | "ms"> & { readonly steps?: number };
+type Figures = Pick<OperatorStats, "rowsIn" | "rowsOut" | "bytes" | "coldBytes" | "ms"> & {
+  readonly steps?: number;
+};
 
-function figures({ rowsIn, rowsOut, bytes, ms, steps }: Figures, form: ExplainForm): string {
+function figures({ rowsIn, rowsOut, bytes, coldBytes, ms, steps }: Figures, form: ExplainForm): string {
   return [
     ...[`in=${rowsIn}`, `out=${rowsOut}`, `bytes=${bytes}`],
+    ...coldFigure(coldBytes),
     ...(steps === undefined ? [] : [`steps=${steps}`]),
     ...(form.timing ? [`time=${ms.toFixed(3)} ms`] : []),
   ].join(" ");
 }
 
+/** Bytes on disk, where there are any. */
+function coldFigure(coldBytes: number): string[] {
+  return coldBytes === 0 ? [] : [`cold=${coldBytes}`];
+}
+
 /** A stream's rows are in the log. */
-function sourceFigures({ operator, rowsKept, bytes }: OperatorStats): string {
-  return operator.startsWith("stream ") ? "read from the log" : `rows=${rowsKept} bytes=${bytes}`;
+function sourceFigures({ operator, rowsKept, bytes, coldBytes }: OperatorStats): string {
+  if (operator.startsWith("stream ")) return "read from the log";
+  return [`rows=${rowsKept}`, `bytes=${bytes}`, ...coldFigure(coldBytes)].join(" ");
 }
 
 // ---- JSON -----------------------------------------------------------------------------------------------------------
@@ -96,7 +105,13 @@ function partJson({ view, operators }: Analyzed, form: ExplainForm, executionMs:
   const time = (name: string, ms: number): { readonly [name: string]: Json } =>
     form.timing ? { [name]: milliseconds(ms) } : {};
   const sum = sumOf(operators);
-  const sums = { "Rows In": sum.rowsIn, "Rows Out": sum.rowsOut, Bytes: sum.bytes, ...time("Time", sum.ms) };
+  const sums = {
+    "Rows In": sum.rowsIn,
+    "Rows Out": sum.rowsOut,
+    Bytes: sum.bytes,
+    "Cold Bytes": sum.coldBytes,
+    ...time("Time", sum.ms),
+  };
   return {
     ...(view === null ? {} : { View: view }),
     Operators: operators.map((o, id) => ({
@@ -107,6 +122,7 @@ function partJson({ view, operators }: Analyzed, form: ExplainForm, executionMs:
       Role: o.role,
       "Rows Kept": o.rowsKept,
       Bytes: o.bytes,
+      "Cold Bytes": o.coldBytes,
       ...(o.role === "source"
         ? {}
         : { "Rows In": o.rowsIn, "Rows Out": o.rowsOut, Steps: o.steps, ...time("Time", o.ms) }),

@@ -16,6 +16,8 @@ import type { Dictionary } from "../state/dictionary.ts";
 const ROWS_PER_FEED = 2_048;
 
 export class Feeder {
+  /** By place. */
+  readonly schema: Schema;
   readonly chunk: Chunk;
   readonly #late: (LateColumn | null)[];
   /** How many rows to feed at once. */
@@ -23,6 +25,7 @@ export class Feeder {
   readonly #dictionary: Dictionary;
 
   constructor(schema: Schema, dictionary: Dictionary) {
+    this.schema = schema;
     this.#late = schema.fields.map(() => null);
     this.chunk = { ...createChunk(schema.fields), late: this.#late };
     this.chunk.weights.fill(1);

@@ -9,7 +9,8 @@ import { keyNameOf } from "../plan/catalog.ts";
 import type { PlanIndex } from "../plan/plan.ts";
 import type { OrderedIndex, OrderItem } from "../state/ordered-index.ts";
 import type { Store } from "../state/store.ts";
-import type { EngineCatalog, IndexEntry } from "./catalog.ts";
+import type { CatalogEntry, EngineCatalog, IndexEntry } from "./catalog.ts";
+import { placeOf } from "./evolved.ts";
 
 interface Held {
   readonly entry: IndexEntry;
@@ -66,12 +67,13 @@ export class Indexes {
       entry === undefined || entry.kind === "type" ? undefined : this.#catalog.relation(entry.name);
     if (relation === undefined) return [];
     const all: PlanIndex[] = [];
+    const item = (column: number): OrderItem => ascending(placeIn(entry, column));
     if (relation.key !== null && relation.key.length > 0) {
-      const items = relation.key.map(ascending);
+      const items = relation.key.map(item);
       all.push({ name: keyNameOf(relation), kind: "hash", unique: true, isKey: true, items });
     }
     for (const { name, columns } of relation.uniques ?? [])
-      all.push({ name, kind: "hash", unique: true, isKey: false, items: columns.map(ascending) });
+      all.push({ name, kind: "hash", unique: true, isKey: false, items: columns.map(item) });
     if (relation.order.length > 0)
       all.push({
         name: `${relation.name}_order`,
@@ -91,17 +93,20 @@ export class Indexes {
 
 const ascending = (column: number): OrderItem => ({ column, descending: false, nullsFirst: false });
 
-/** By column position; null where one is missing. */
+/** By place; null where one is missing. */
 export function itemsOf(
   { on, items }: Pick<IndexEntry, "on" | "items">,
   catalog: EngineCatalog,
 ): OrderItem[] | null {
   const entry = catalog.byId(on);
   const relation = entry === undefined || entry.kind === "type" ? undefined : catalog.relation(entry.name);
-  const order = items.map(({ column, descending, nullsFirst }) => ({
-    column: relation?.schema.fields.findIndex((f) => f.name === column) ?? -1,
-    descending,
-    nullsFirst,
-  }));
+  const order = items.map(({ column, descending, nullsFirst }) => {
+    const at = relation?.schema.fields.findIndex((f) => f.name === column) ?? -1;
+    return { column: at < 0 ? at : placeIn(entry, at), descending, nullsFirst };
+  });
   return order.some((o) => o.column < 0) ? null : order;
+}
+
+function placeIn(entry: CatalogEntry | undefined, column: number): number {
+  return entry?.kind === "topic" ? placeOf(entry, column) : column;
 }

@@ -6,7 +6,7 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { type Disk, joinPath } from "../base/disk.ts";
 import { toEvertError } from "../base/errors.ts";
-import { tableIdentity } from "../dataflow/operators/table.ts";
+import { tableIdentity, tableRowsPart } from "../dataflow/operators/table.ts";
 import type { HandedLines } from "../state/bucket-lines.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import { hasCanonicalForm } from "../state/equality.ts";
@@ -15,6 +15,7 @@ import type { KeyLinesSpec } from "../state/key-lines.ts";
 import type { Store } from "../state/store.ts";
 import type { EngineCatalog } from "./catalog.ts";
 import type { Manifest } from "./checkpointing.ts";
+import { layoutOf, type Placed, placedOf } from "./evolved.ts";
 
 /** From so many slots on: below, the index is there before a thread has started. */
 export const ELSEWHERE_SLOTS_MIN: number = 1 << 19;
@@ -116,16 +117,21 @@ function largeTables(
   catalog: EngineCatalog,
   dictionary: Dictionary,
 ): (KeyLinesSpec | null)[] {
-  const tables = new Map(catalog.topics().map((entry) => [`${tableIdentity(entry.id)} / rows`, entry]));
+  const tables = new Map(
+    catalog
+      .allTopics()
+      .map((entry) => [`${tableIdentity(entry.id)} / ${tableRowsPart(layoutOf(entry))}`, entry]),
+  );
   return stores.map((s) => {
     if (s === null || s.slots < ELSEWHERE_SLOTS_MIN) return null;
     const entry = tables.get(s.id);
     if (entry === undefined || entry.key === null) return null;
-    const columns = entry.schema.fields;
+    const { schema, key } = placedOf(entry) as Placed & { readonly key: readonly number[] };
+    const columns = schema.fields;
     // Where rows are on disk, the index is needed to bring them back; where values have several forms, the dictionary is.
-    const isPlain = entry.key.every((c) => !hasCanonicalForm(dictionary, columns[c]!.type));
+    const isPlain = key.every((c) => !hasCanonicalForm(dictionary, columns[c]!.type));
     if (!isPlain || (s.runs ?? []).length > 0) return null;
-    const { name, key } = entry;
+    const { name } = entry;
     return { name, columns: columns.map(({ type, nullable }) => ({ type, nullable })), slots: s.slots, key };
   });
 }

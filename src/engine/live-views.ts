@@ -43,7 +43,8 @@ export interface StaleRows {
 
 /** A view as the engine runs it. */
 export interface LiveView {
-  readonly entry: ViewEntry;
+  /** Another says the same where a topic that its text names is called otherwise since. */
+  entry: ViewEntry;
   /** Null while it cannot be planned or is to be replaced, and for a plain view, whose text is written out where it is named. */
   query: OptimizedQuery | null;
   node: ViewNode | null;
@@ -117,6 +118,12 @@ export class LiveViews {
     return live;
   }
 
+  /** The view is what it was, in other words. */
+  redefined(entry: ViewEntry): void {
+    const live = this.#views.get(entry.id);
+    if (live !== undefined) live.entry = entry;
+  }
+
   /** Takes the view away. Where another of its name has been added, that one inherits the rows it showed in place of its own. */
   remove(id: number): void {
     const live = this.#views.get(id);
@@ -171,6 +178,11 @@ export class LiveViews {
       this.#forgetStale(live);
       this.#context.report(`view "${live.entry.name}" could not be built: ${live.error.message}`);
     });
+  }
+
+  /** What the view would be over another catalog. */
+  planned(entry: ViewEntry, catalog: EngineCatalog): OptimizedQuery {
+    return planView(entry, catalog, this.#handles);
   }
 
   /** Plans again what could not be planned for want of its code. */

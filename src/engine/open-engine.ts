@@ -12,6 +12,7 @@ import { type Clock, systemClock } from "../base/clock.ts";
 import { type Disk, joinPath } from "../base/disk.ts";
 import { type EvertError, toEvertError } from "../base/errors.ts";
 import { nodeDisk } from "../base/node-disk.ts";
+import { type Random, systemRandom } from "../base/random.ts";
 import type { RecursionLimits, StateLimits } from "../dataflow/circuit.ts";
 import type { AnyTopic, AnyView } from "../face/handles.ts";
 import type { SqlFunction } from "../face/routines.ts";
@@ -23,11 +24,15 @@ import { RunFiles } from "../state/cold/run-files.ts";
 import { Dictionary } from "../state/dictionary.ts";
 import { CATALOG_ENTRY, SINK_ENTRY, TICK_ENTRY } from "./catalog.ts";
 import { restoreDictionary, restoreStores } from "./checkpoint-reader.ts";
-import { readManifest, removeManifest, runFilesOf } from "./checkpointing.ts";
+import { CHECKPOINT_DIRECTORY, readManifest, removeManifest, runFilesOf } from "./checkpointing.ts";
 import { Core } from "./core.ts";
 import { Database } from "./database.ts";
 import { memoryLimitOf } from "./default-memory.ts";
 import { Indexing } from "./indexing.ts";
+import { KeptNote } from "./replica/note.ts";
+import { rejoin } from "./replica/rejoin.ts";
+import type { ReplicationParts } from "./replica/replication.ts";
+import { type FollowOptions, roleOf, syncOptions } from "./replica/role.ts";
 import { compile, keepOldRows, readCatalog } from "./restore.ts";
 import { routinesByName } from "./routines.ts";
 import { type Workers, workersOf } from "./workers/workers.ts";
@@ -42,6 +47,8 @@ export interface OpenEngineOptions {
   readonly views?: readonly AnyView[] | undefined;
   readonly disk?: Disk | undefined;
   readonly clock?: Clock | undefined;
+  /** Where the id of a new log comes from. Default: the platform's. */
+  readonly random?: Random | undefined;
   /** Size of a segment of the log. Smaller ones are sealed, and can be shipped and removed, sooner. Default 64 MiB. */
   readonly segmentBytes?: number | undefined;
   /**
@@ -49,6 +56,12 @@ export interface OpenEngineOptions {
    * waits. Without a usable checkpoint there is nothing to read before.
    */
   readonly answerWhileCatchingUp?: boolean | undefined;
+  /** Opens the database as a replica of another, which leads: it has what that has, answers reads, and writes nothing of its own. */
+  readonly follow?: FollowOptions | undefined;
+  /** Where this database leads: how many replicas are to have a commit durably before it is acknowledged and shown. Default 0. */
+  readonly syncFollowers?: number | undefined;
+  /** How long an append waits for them. Default 10,000. */
+  readonly syncTimeoutMs?: number | undefined;
   /** Milliseconds between checkpoints while there is something new; 0 turns them off (one is still taken on close). Default 5,000. */
   readonly checkpointIntervalMs?: number | undefined;
   /** Functions that SQL calls by name. */
@@ -61,7 +74,7 @@ export interface OpenEngineOptions {
   readonly limits?: Partial<StateLimits> | undefined;
   /** Bytes that all state may take together. Default: half of the machine's memory. */
   readonly memoryLimit?: number | undefined;
-  /** Of the memory limit, the share from which on rows of tables go to disk; 0: as soon as they may. */
+  /** Of the memory limit, the share from which on rows go to disk; 0: as soon as they may. */
   readonly warm?: number | undefined;
   /** Threads that keep views, or shares of them, beside this one: 0 to 64. Default 0. */
   readonly workers?: number | undefined;
@@ -83,9 +96,15 @@ export async function openEngine(options: OpenEngineOptions): Promise<Database> 
       `the wall clock was set ${direction}, to ${wall}; commits are stamped from ${taken} on until it fits again`,
     );
   };
-  const { directory, segmentBytes, recursion, functionTimeoutMs, limits } = options;
+  const { directory, random, segmentBytes, recursion, functionTimeoutMs, limits } = options;
   const workers = workersOf(options.workers ?? 0, { recursion, functionTimeoutMs, limits }, report);
-  const log = await openLog({ directory, disk, clock, onClockJump, report, segmentBytes });
+  const kept = await KeptNote.read(disk, directory);
+  const { leader, note } = roleOf(kept, directory, random ?? systemRandom, options.follow);
+  const following = leader === null ? undefined : { logId: () => leader.logId() };
+  const logOptions = { directory, disk, clock, random, onClockJump, report, segmentBytes };
+  if (leader !== null && note !== null && options.follow?.rejoin === true)
+    await rejoin(logOptions, leader, note.id, report);
+  const log = await openLog({ ...logOptions, following });
   try {
     const { tornTail } = log.report;
     if (tornTail !== null) {
@@ -93,7 +112,11 @@ export async function openEngine(options: OpenEngineOptions): Promise<Database> 
         `the log ended in the middle of a write; ${tornTail.bytes} bytes that were never acknowledged were cut off`,
       );
     }
-    return await openOn(log, workers, disk, clock, report, options);
+    if (leader !== null && note !== null) await kept.set(note);
+    const token = options.follow?.token;
+    const sync = syncOptions(options.syncFollowers, options.syncTimeoutMs);
+    const replica = { sync, leader, note: kept, token, random: random ?? systemRandom };
+    return await openOn(log, workers, disk, clock, report, options, replica);
   } catch (error) {
     await workers?.close();
     await log.close();
@@ -108,11 +131,12 @@ async function openOn(
   clock: Clock,
   report: (message: string) => void,
   options: OpenEngineOptions,
+  replica: Pick<ReplicationParts, "sync" | "leader" | "note" | "token" | "random">,
 ): Promise<Database> {
   for (const { id, schemaVersion, schema } of [CATALOG_ENTRY, TICK_ENTRY, SINK_ENTRY]) {
     log.registerTopic({ topicId: id, schemaVersion, schema });
   }
-  const directory = joinPath(options.directory, "checkpoint");
+  const directory = joinPath(options.directory, CHECKPOINT_DIRECTORY);
   const found = await readManifest(disk, directory);
   let { manifest } = found;
   const rebuilt = (reason: string): void =>
@@ -175,7 +199,7 @@ async function openOn(
     }
     const last = manifest ?? found.manifest;
     const used = last === null ? null : { manifest: last, restored: manifest !== null };
-    const database = new Database(core, disk, directory, used, report);
+    const database = new Database(core, disk, directory, used, report, replica);
     await database.start(
       options.topics ?? [],
       options.views ?? [],

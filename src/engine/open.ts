@@ -2,10 +2,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Disk } from "../base/disk.ts";
 import { nodeDisk } from "../base/node-disk.ts";
-import { datumFromJson, datumToValue } from "../batch/convert.ts";
-import { setProperty } from "../batch/json.ts";
 import { parseJson } from "../batch/lossless-json.ts";
-import type { Field } from "../batch/schema.ts";
 import type { RecursionLimits, StateLimits } from "../dataflow/circuit.ts";
 import type { AnyTopic, AnyView, Table, Topic, View } from "../face/handles.ts";
 import { collect } from "../face/load-app.ts";
@@ -14,18 +11,25 @@ import { type BackupReport, backupLog } from "../log/backup.ts";
 import type {
   AppendOptions,
   AppendResult,
+  ConsumerInfo,
+  Erased,
   ReadOptions,
   ReadTopicOptions,
   RowsOptions,
+  SchemaVersionInfo,
   SqlOptions,
   SqlResponse,
   TopicRecord,
 } from "./api.ts";
 import type { Database } from "./database.ts";
+import { type ConsumerOptions, DbConsumer, type RowOfTopic } from "./db-consumer.ts";
+import { DbProducer } from "./db-producer.ts";
 import { type DbTransactOptions, type TopicOperation, Transaction } from "./db-transaction.ts";
 import { named } from "./declare.ts";
 import { openEngine } from "./open-engine.ts";
+import type { FollowOptions } from "./replica/role.ts";
 import { nextTurn } from "./stepper.ts";
+import { typedRow } from "./typed-row.ts";
 
 /** Where a database lies, what the program declares, and what it is limited to. */
 export interface OpenOptions {
@@ -46,6 +50,18 @@ export interface OpenOptions {
    * (`catchingUp`), what is written waits, a new definition takes effect at the end, which settled() waits for. Default: false.
    */
   readonly answerWhileCatchingUp?: boolean;
+  /**
+   * The address of a server that leads: this database follows it, as a replica. It has what the leader has, and answers reads; what is to be written is refused
+   * (`not_leader`) and belongs there. evert promote makes it the leader.
+   */
+  readonly follow?: string | FollowOptions;
+  /**
+   * How many replicas are to have a commit durably before it is acknowledged and shown here. With fewer of them an append is refused with `timeout` after
+   * `syncTimeoutMs`; it stays, and is shown once they have it. Default 0: it is acknowledged when it is durable here.
+   */
+  readonly syncFollowers?: number;
+  /** Default 10,000. */
+  readonly syncTimeoutMs?: number;
   /** Milliseconds between checkpoints; 0: only on close. Default 5,000. */
   readonly checkpointIntervalMs?: number;
   /** What a recursive query may do before it is taken for an endless one. */
@@ -122,6 +138,19 @@ export class Db {
     return this.engine.append(topic.name, Array.isArray(rows) ? rows : [rows], options);
   }
 
+  /**
+   * Deletes a row for good: resolves when no file of the data directory has it, in its history either. Backups and followers have files of their own.
+   * @throws EvertError what kept it from it: the row is deleted then, and erasing it again goes on
+   */
+  erase<Row, Input>(topic: Table<Row, Input>, key: unknown): Promise<Erased> {
+    return this.engine.erase(topic.name, key);
+  }
+
+  /** Takes out of the log all that topics' retention and compaction let go by now; it happens by itself, too. @throws EvertError what kept it from it */
+  compact(): Promise<void> {
+    return this.engine.compact();
+  }
+
   /** Takes a row out of a table: a tombstone in its topic. */
   delete<Row, Input>(
     topic: Table<Row, Input>,
@@ -152,6 +181,21 @@ export class Db {
     return this.engine.transact(named, { ...options, expect: expected });
   }
 
+  /** Whoever has the id from now on; its epoch begins with its first append. */
+  producer(id: string): DbProducer {
+    return new DbProducer(this.engine, id);
+  }
+
+  /** Who reads topics, remembers in the log how far it has come, and goes on there. Whoever opens the name next takes its place. */
+  consumer<T extends AnyTopic>(name: string, options: ConsumerOptions<T>): DbConsumer<RowOfTopic<T>> {
+    return new DbConsumer(this.engine, name, options);
+  }
+
+  /** The consumers that there are, and how far they have come. */
+  consumers(): Promise<ConsumerInfo[]> {
+    return this.engine.consumers();
+  }
+
   sql(text: string, options?: SqlOptions): Promise<SqlResponse> {
     return this.engine.sql(text, options);
   }
@@ -168,6 +212,11 @@ export class Db {
       },
       subscribe: (options = {}) => changesOf<Row>(engine, name, options),
     };
+  }
+
+  /** The schemas that a topic has had, oldest first. */
+  schemas(topic: AnyTopic | string): readonly SchemaVersionInfo[] {
+    return this.engine.schemas(typeof topic === "string" ? topic : topic.name);
   }
 
   /** Records of a topic from an offset on. */
@@ -221,11 +270,16 @@ export async function open(options: OpenOptions): Promise<Db> {
     memoryLimit: options.memoryLimit,
     workers: options.workers,
     answerWhileCatchingUp: options.answerWhileCatchingUp,
+    syncFollowers: options.syncFollowers,
+    syncTimeoutMs: options.syncTimeoutMs,
+    follow: typeof options.follow === "string" ? { url: options.follow } : options.follow,
     report: options.report,
   });
   const disk = options.disk ?? nodeDisk;
   if (options.answerWhileCatchingUp === true) return new Db(engine, disk);
   await engine.built();
+  // Its views come with the leader's log.
+  if (options.follow !== undefined) return new Db(engine, disk);
   for (const view of app.views) {
     const error = engine.viewFailure(view.name);
     if (error !== null) {
@@ -281,12 +335,4 @@ async function* changesOf<Row>(
       yield { position: event.position, changes: changes as unknown as RowChange<Row>[] };
     }
   }
-}
-
-/** JSON values of a row in their TypeScript form: exact integers, numerics as strings. */
-function typedRow(fields: readonly Field[], row: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const typed: Record<string, unknown> = {};
-  for (const { name, type } of fields)
-    setProperty(typed, name, datumToValue(type, datumFromJson(type, row[name], name)));
-  return typed;
 }

@@ -9,6 +9,7 @@
  * itself, because its errors are nobody else's, and its rows are put in its place.
  */
 import { EvertError, notSupported } from "../base/errors.ts";
+import { emptyDatum } from "../batch/constant-column.ts";
 import type { Datum } from "../batch/convert.ts";
 import type { Field } from "../batch/schema.ts";
 import { bool } from "../batch/types.ts";
@@ -18,6 +19,7 @@ import { inputsOf } from "../plan/inspect.ts";
 import { withInputs } from "../plan/nodes.ts";
 import type { Plan, Query, SourcePlan } from "../plan/plan.ts";
 import type { TopicChanges } from "./changes.ts";
+import { placedOf } from "./evolved.ts";
 import { nextTurn } from "./stepper.ts";
 
 type Rows = readonly (readonly Datum[])[];
@@ -103,15 +105,19 @@ export class Overlay {
 /** Rows known by the topic's own key, which may be a column that no query sees. */
 async function changed(source: SourcePlan, changes: TopicChanges): Promise<Plan> {
   const { fields } = source.schema;
-  const { keys, rows } = changes.overlay(source.key !== null);
+  const { topic } = changes;
+  const { schema, key, columns: at, places } = placedOf(topic);
+  const { keys, rows: own } = changes.overlay(source.key !== null || places !== null);
+  const rows =
+    places === null
+      ? own
+      : own.map((row) => at.map((c, i) => (c < 0 ? nothing(schema.fields[i]!) : row[c]!)));
   const fresh = await given(fields, rows);
   if (keys.length === 0) return build.union([source, fresh]);
-  const { topic } = changes;
-  const { key } = topic;
   if (key === null) throw new EvertError("internal", `topic "${source.name}" has changed rows and no key`);
-  const all = build.source({ ...source, kind: "table", schema: topic.schema, key });
+  const all = build.source({ ...source, kind: "table", schema, key });
   const gone = await given(
-    [...key.map((c) => topic.schema.fields[c]!), { name: "gone", type: bool, nullable: false }],
+    [...key.map((c) => schema.fields[c]!), { name: "gone", type: bool, nullable: false }],
     keys.map((k) => [...k, true]),
   );
   const met = build.join({
@@ -121,10 +127,15 @@ async function changed(source: SourcePlan, changes: TopicChanges): Promise<Plan>
     leftKeys: key,
     rightKeys: key.map((_, i) => i),
   });
-  const width = topic.schema.fields.length;
+  const width = schema.fields.length;
   const untouched = build.filter(met, { kind: "isNull", arg: build.column(met, width + key.length) });
   const columns = fields.map((_, i) => i);
   return build.union([build.projectColumns(untouched, columns), fresh]);
+}
+
+/** What stands where there is no column any more. */
+function nothing({ type, nullable }: Field): Datum {
+  return nullable ? null : emptyDatum(type);
 }
 
 /** These rows, for this query only; the event loop has its turns while there are many. */

@@ -8,11 +8,16 @@ import { optimizeQuery } from "../plan/optimize.ts";
 import type { OptimizedQuery, Query } from "../plan/plan.ts";
 import { checkOperators } from "../plan/refused.ts";
 import { bindView } from "../sql/statement.ts";
-import type { ViewEntry } from "./catalog.ts";
+import type { EngineCatalog, ViewEntry } from "./catalog.ts";
 import { STATE_FORMAT } from "./checkpointing.ts";
 
-/** The catalog as it was when the view was made, as far as rows are counted. */
-function asCounted(catalog: Catalog, { rows }: ViewEntry): Catalog {
+/** What views are planned against. */
+type ViewCatalog = Catalog & Pick<EngineCatalog, "within">;
+
+/** The catalog as it was when the view was made, as far as its names mean other columns since and as far as rows are counted. */
+function asCounted(now: ViewCatalog, entry: ViewEntry): Catalog {
+  const { rows } = entry;
+  const catalog = now.within(entry);
   return {
     relation: (name) => {
       const relation = catalog.relation(name);
@@ -22,13 +27,15 @@ function asCounted(catalog: Catalog, { rows }: ViewEntry): Catalog {
     type: (name) => catalog.type?.(name),
     routine: (name) => catalog.routine?.(name),
     inlineView: (name) => catalog.inlineView?.(name),
+    constant: catalog.constant,
+    inside: (name) => catalog.inside?.(name) ?? catalog,
   };
 }
 
 /** @throws EvertError when it does not bind, when no operator does what it asks for, or when its code is not loaded. */
 export function planView(
   entry: ViewEntry,
-  now: Catalog,
+  now: ViewCatalog,
   handles: ReadonlyMap<string, AnyView>,
 ): OptimizedQuery {
   const query = plannedQuery(entry, asCounted(now, entry), handles);
@@ -52,7 +59,7 @@ function plannedQuery(
       },
     );
   }
-  return optimizeQuery(toQuery(handle, catalog));
+  return optimizeQuery(toQuery(handle, catalog), catalog.constant);
 }
 
 /** What a view calls may have been a function of the program, which is given anew with each start. */
@@ -72,7 +79,7 @@ function bound(sql: string, { name, columns, params }: ViewEntry, catalog: Catal
 }
 
 /** The catalog entry a handle stands for. */
-export function viewEntryOf(id: number, handle: AnyView, catalog: Catalog): ViewEntry {
+export function viewEntryOf(id: number, handle: AnyView, catalog: ViewCatalog): ViewEntry {
   const { definition, options } = handle;
   const draft: ViewEntry = {
     kind: "view",

@@ -18,7 +18,7 @@ interface Waiter {
 export class Publisher {
   #published: Published = { epoch: 0, position: 0 };
   #durable = 0;
-  #pending: PublishedStep[] = [];
+  #pending: Omit<PublishedStep, "after">[] = [];
   #waiters: Waiter[] = [];
   #epochWaiters: {
     readonly epoch: number;
@@ -93,8 +93,9 @@ export class Publisher {
     for (const step of this.#pending) {
       if (step.position > this.#durable) break;
       done++;
+      const after = this.#published.position;
       this.#published = { epoch: step.epoch, position: step.position };
-      this.#onPublish(step);
+      this.#onPublish({ ...step, after });
     }
     if (done === 0) return;
     this.#pending.splice(0, done);

@@ -61,6 +61,11 @@ function filteredSource(plan: Plan): { readonly id: number; readonly ranges: rea
   return { id, ranges };
 }
 
+/** Of rows for which all predicates hold: ranges of the columns that they are over. */
+export function filterRanges(predicates: readonly Expr[]): ColumnRange[] {
+  return predicates.flatMap((predicate) => conjuncts(predicate).flatMap((part) => rangeOf(part) ?? []));
+}
+
 const mirrored: Readonly<Record<string, string>> = { eq: "eq", lt: "gt", le: "ge", gt: "lt", ge: "le" };
 
 /** Types whose order is that of their numbers, or of their bytes, in a batch. */

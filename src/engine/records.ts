@@ -1,4 +1,9 @@
-/** A topic read from an offset on: history from disk, then what becomes durable, without polling and without a gap. */
+/**
+ * A topic read from an offset on: history from disk, then what becomes durable, without polling and without a gap that the topic does not have. A compacted table has such
+ * gaps, and every reader of it meets the latest row of each key. A stream has none but before its start: who asks for what is gone there is told where it begins now.
+ *
+ * The topic's columns may change meanwhile. A record has those that the topic has when it is read; its batch says which these are.
+ */
 
 import { EvertError } from "../base/errors.ts";
 import { arrowEnd, arrowRecordBatch, arrowSchema } from "../batch/arrow.ts";
@@ -9,29 +14,53 @@ import { formatTimestamptzJson } from "../batch/format.ts";
 import { columnToJson, rowJsonWriter } from "../batch/json.ts";
 import { schemaOf } from "../batch/schema.ts";
 import { bool, int8, type SqlType, timestamptz } from "../batch/types.ts";
-import { type Group, type Log, OP_DELETE, type TopicBatch } from "../log/log.ts";
+import { type Group, type Log, type LogTopic, OP_DELETE, type TopicBatch } from "../log/log.ts";
+import { endOffset, offsetOf, rowFrom } from "../log/offsets.ts";
 import type { ReadTopicOptions, TopicRecord } from "./api.ts";
-import type { TopicEntry } from "./catalog.ts";
+import type { CatalogEntry, TopicEntry } from "./catalog.ts";
+import { logTopicsOf } from "./evolved.ts";
 import { timeUsOf } from "./read-time.ts";
 import { nextTurn } from "./stepper.ts";
 
 const SLICE_RECORDS = 512;
 const ARROW_ROWS = 8192;
 
+/** What is in the catalog under an id by now. */
+type EntryOf = (id: number) => CatalogEntry | undefined;
+
 export async function* readRecords(
   log: Log,
   topic: TopicEntry,
+  entryOf: EntryOf,
   options: ReadTopicOptions,
 ): AsyncGenerator<TopicRecord> {
   let left = options.limit ?? Number.POSITIVE_INFINITY;
+  let columns = newestOf(topic);
   for await (const { group, topicBatch, from } of batchesOf(log, topic, options)) {
-    for (const record of batchRecords(group, topicBatch, topic, from)) {
+    if (topicBatch.schemaVersion !== columns.schemaVersion)
+      columns = columnsOf(entryOf(topic.id), topicBatch) ?? columns;
+    for (const record of batchRecords(
+      group,
+      topicBatch,
+      { ...columns, hiddenRowId: topic.hiddenRowId },
+      from,
+    )) {
       if (left-- <= 0) return;
       yield record;
       if (record.offset % SLICE_RECORDS === 0) await nextTurn();
     }
     if (left <= 0) return;
   }
+}
+
+function newestOf(topic: TopicEntry): LogTopic {
+  return logTopicsOf(topic).at(-1) as LogTopic;
+}
+
+/** The columns of a batch that was read just before or after they changed. */
+function columnsOf(entry: CatalogEntry | undefined, { schemaVersion }: TopicBatch): LogTopic | undefined {
+  if (entry?.kind !== "topic") return undefined;
+  return logTopicsOf(entry).findLast((topic) => topic.schemaVersion === schemaVersion);
 }
 
 /**
@@ -55,7 +84,8 @@ export async function* readRecordsArrow(
   yield arrowSchema(schema);
   let left = options.limit ?? Number.POSITIVE_INFINITY;
   for await (const { group, topicBatch, from } of batchesOf(log, topic, options)) {
-    const first = Math.max(0, from - topicBatch.baseOffset);
+    if (topicBatch.schemaVersion !== topic.schemaVersion) throw changedColumns(topic, from);
+    const first = rowFrom(topicBatch, from);
     const last = Math.min(topicBatch.batch.length, first + left);
     for (let row = first; row < last; row += ARROW_ROWS) {
       const end = Math.min(last, row + ARROW_ROWS);
@@ -70,6 +100,13 @@ export async function* readRecordsArrow(
   yield arrowEnd();
 }
 
+/** A stream of Arrow has one schema. */
+function changedColumns({ name }: TopicEntry, offset: number): EvertError {
+  return new EvertError("conflict", `the columns of "${name}" were changed meanwhile`, {
+    hint: `Read on from offset ${offset}.`,
+  });
+}
+
 function headColumns(
   group: Group,
   topicBatch: TopicBatch,
@@ -77,7 +114,7 @@ function headColumns(
   to: number,
   isTable: boolean,
 ): Column[] {
-  const { baseOffset, commitIndexes, commitEnds, ops } = topicBatch;
+  const { commitIndexes, commitEnds, ops } = topicBatch;
   const length = to - from;
   const offsets = new BigInt64Array(length);
   const positions = new BigInt64Array(length);
@@ -87,7 +124,7 @@ function headColumns(
   for (let row = from; row < to; row++) {
     while ((commitEnds[c] as number) <= row) c++;
     const commit = group.commits[commitIndexes[c] as number]!;
-    offsets[row - from] = BigInt(baseOffset + row);
+    offsets[row - from] = BigInt(offsetOf(topicBatch, row));
     positions[row - from] = BigInt(commit.position);
     times[row - from] = BigInt(commit.timeUs);
     if (ops !== null && ops[row] === OP_DELETE) setBit(deleted, row - from);
@@ -124,10 +161,13 @@ async function* batchesOf(
       for (const topicBatch of group.batches) {
         if (signal?.aborted === true) return;
         if (topicBatch.topicId !== topic.id) continue;
+        // Rows may go while they are read.
+        if (topicBatch.baseOffset > offset) refuseGone(log, topic, offset);
         yield { group, topicBatch, from: offset };
-        offset = topicBatch.baseOffset + topicBatch.batch.length;
+        offset = endOffset(topicBatch);
       }
     }
+    refuseGone(log, topic, offset);
     if (options.follow !== true) return;
     // What became durable while this was reading is read at once.
     if (log.durablePosition === durable) await more(log, topic.id, offset, signal);
@@ -140,7 +180,7 @@ async function startOffset(
   topic: TopicEntry,
   from: NonNullable<ReadTopicOptions["from"]>,
 ): Promise<number> {
-  if (from === "earliest") return 0;
+  if (from === "earliest") return log.topicStart(topic.id);
   if (from === "latest") return log.topicEnd(topic.id);
   if (typeof from !== "number") return log.offsetAt(topic.id, timeUsOf(from));
   if (!Number.isSafeInteger(from) || from < 0) {
@@ -148,7 +188,21 @@ async function startOffset(
       hint: "Offsets are 0, 1, 2, ...",
     });
   }
+  refuseGone(log, topic, from);
   return from;
+}
+
+/** @throws EvertError records_gone where the topic begins behind the offset. */
+function refuseGone(log: Log, { id, name }: TopicEntry, offset: number): void {
+  const start = log.topicStart(id);
+  if (offset < start) throw recordsGone(name, start);
+}
+
+export function recordsGone(topic: string, start: number): EvertError {
+  return new EvertError("records_gone", `"${topic}" begins at offset ${start}`, {
+    detail: "Records before it have been given up, as the topic's retention says.",
+    hint: `Read from "earliest", or from offset ${start}.`,
+  });
 }
 
 /** Resolves when a durable record at or after the offset may be there, or the signal is given. */
@@ -176,24 +230,24 @@ function more(log: Log, topicId: number, offset: number, signal: AbortSignal | u
 function* batchRecords(
   group: Group,
   topicBatch: TopicBatch,
-  topic: TopicEntry,
+  topic: LogTopic & Pick<TopicEntry, "hiddenRowId">,
   from: number,
 ): Generator<TopicRecord> {
-  const { batch, baseOffset, commitIndexes, commitEnds, ops } = topicBatch;
+  const { batch, commitIndexes, commitEnds, ops } = topicBatch;
   const visible = topic.hiddenRowId ? topic.schema.fields.length - 1 : topic.schema.fields.length;
   const writer = rowJsonWriter(
     topic.schema,
     Array.from({ length: visible }, (_, i) => i),
   );
   const keyJson = (column: number, row: number): string => columnToJson(batch.columns[column] as Column, row);
-  const keyColumns = topic.hiddenRowId ? null : topic.key;
+  const keyColumns = topic.hiddenRowId ? null : (topic.keyColumns ?? null);
   let c = 0;
-  for (let row = Math.max(0, from - baseOffset); row < batch.length; row++) {
+  for (let row = rowFrom(topicBatch, from); row < batch.length; row++) {
     while ((commitEnds[c] as number) <= row) c++;
     const commit = group.commits[commitIndexes[c] as number]!;
     const gone = ops !== null && ops[row] === OP_DELETE;
     yield {
-      offset: baseOffset + row,
+      offset: offsetOf(topicBatch, row),
       position: String(commit.position),
       timestamp: formatTimestamptzJson(commit.timeUs).replace("+00:00", "Z"),
       keyJson:

@@ -4,22 +4,28 @@
  * Everything is made in DATA/restoring and verified there, every byte; then its files move to DATA/log, the newest first: while they do, the first segment is missing, and a
  * server refuses to start. What a restore that did not end has left is written over by the next.
  *
- * As it was earlier: the copy is opened as a log, and its commits are appended, one by one, to a new one that is told their times, up to the last one wanted. Positions, offsets,
- * times and idempotency keys are the same; the log is another by its id.
+ * As it was earlier: the copy is opened as a log. Its sealed segments before the last commit wanted are taken over; the commits behind them are appended, one by one, to a new one that is
+ * told their times, up to the last one wanted. Positions, offsets, times and idempotency keys are the same; the log is another by its id.
  */
 import { assert } from "../base/assert.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { type Disk, joinPath, readFully, writeFully } from "../base/disk.ts";
 import { EvertError } from "../base/errors.ts";
+import { systemRandom } from "../base/random.ts";
 import type { Batch } from "../batch/batch.ts";
 import { sliceBatch } from "../batch/column.ts";
+import { batchBytes } from "../batch/commit-bytes.ts";
 import { type BackupManifest, readManifest } from "../log/backup.ts";
 import { checkLog } from "../log/check.ts";
-import { openLog } from "../log/file-log.ts";
+import { copySealed, recordsGone } from "../log/copy-sealed.ts";
+import { openLog, randomLogId } from "../log/file-log.ts";
 import { LOG_DIRECTORY, lockDirectory } from "../log/lock.ts";
 import type { CommitInfo, Group, Log } from "../log/log.ts";
 import { CATALOG_ENTRY, CATALOG_TOPIC, SINK_ENTRY, TICK_ENTRY, type TopicEntry } from "./catalog.ts";
+import { CHECKPOINT_DIRECTORY } from "./checkpointing.ts";
 import { catalogEvents } from "./core.ts";
+import { logTopicsOf } from "./evolved.ts";
+import { OWN_TABLES } from "./own-tables.ts";
 
 const RESTORING = "restoring";
 const COPY_BYTES = 1 << 20;
@@ -80,7 +86,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoreRep
   }
 }
 
-/** What an earlier restore has begun to move goes. @throws EvertError where there is a log */
+/** What an earlier restore has begun to move goes. @throws EvertError where there is a log, or what was made from one */
 async function refuseLog(disk: Disk, directory: string, { files }: BackupManifest): Promise<void> {
   const log = joinPath(directory, LOG_DIRECTORY);
   const names = await disk.list(log);
@@ -90,6 +96,12 @@ async function refuseLog(disk: Disk, directory: string, { files }: BackupManifes
   if (names.some((name) => !isBegun || name.startsWith(first))) {
     throw new EvertError("invalid_request", `${directory} has a log already`, {
       hint: "Restore into a directory that is not there, or empty: nothing is written over.",
+    });
+  }
+  // The server would start from it where it is not ahead of the restored log, be it of this log or of another.
+  if (await exists(disk, joinPath(joinPath(directory, CHECKPOINT_DIRECTORY), "manifest"))) {
+    throw new EvertError("invalid_request", `${directory} has a checkpoint of the log that was there`, {
+      hint: `Restore into a directory that is not there, or empty; or remove its ${CHECKPOINT_DIRECTORY}/, which is made from the log.`,
     });
   }
   for (const name of names) await disk.unlink(joinPath(log, name));
@@ -168,16 +180,26 @@ async function appendAnew(
   const clock = new ToldClock();
   const old = await openLog({ directory: from, disk, clock: systemClock });
   try {
+    const last = "position" in to ? to.position : manifest.position;
+    const timeUs = "timeUs" in to ? to.timeUs : Number.POSITIVE_INFINITY;
+    const copied = await copySealed({
+      disk,
+      from: joinPath(from, LOG_DIRECTORY),
+      into: joinPath(into, LOG_DIRECTORY),
+      logId: randomLogId(systemRandom),
+      position: last,
+      timeUs,
+    });
     const made = await openLog({ directory: into, disk, clock });
     try {
-      await registerTopics(old, made);
-      const last = "position" in to ? to.position : manifest.position;
-      const timeUs = "timeUs" in to ? to.timeUs : Number.POSITIVE_INFINITY;
-      for await (const group of old.read({ from: 1, to: last })) {
+      await registerTopics([old, made], last, timeUs);
+      for await (const group of old.read({ from: copied.position + 1, to: last })) {
         const appended = await appendGroup(made, clock, group, last, timeUs);
         onProgress?.(made.lastPosition, last, "rows");
         if (!appended) break;
       }
+      // Of a time, which is not known to be before it until then.
+      if (made.lastPosition < copied.horizon) throw recordsGone(copied.horizon);
     } finally {
       await made.close();
     }
@@ -186,18 +208,20 @@ async function appendAnew(
   }
 }
 
-/** All that have ever been: the log keeps the records of those that were dropped. */
-async function registerTopics(...logs: readonly Log[]): Promise<void> {
-  const register = ({ id, schemaVersion, schema, key }: TopicEntry): void => {
-    const topic = { topicId: id, schemaVersion, schema, ...(key === null ? {} : { keyColumns: key }) };
-    for (const log of logs) log.registerTopic(topic);
+/** All that have ever been by then, with all their schemas: the log keeps the records of those that were dropped. */
+async function registerTopics(logs: readonly Log[], last: number, timeUs: number): Promise<void> {
+  const register = (entry: TopicEntry): void => {
+    for (const topic of logTopicsOf(entry)) for (const log of logs) log.registerTopic(topic);
   };
-  for (const entry of [CATALOG_ENTRY, TICK_ENTRY, SINK_ENTRY]) register(entry);
+  for (const entry of [CATALOG_ENTRY, TICK_ENTRY, SINK_ENTRY, ...OWN_TABLES]) register(entry);
   const [log] = logs as readonly [Log];
-  for await (const group of log.read({ from: 1, topics: new Set([CATALOG_TOPIC]) })) {
+  for await (const group of log.read({ from: 1, to: last, topics: new Set([CATALOG_TOPIC]) })) {
+    // A definition stands in a group of its own. What is behind the end may have changed what rows before it are read as.
+    if (group.firstPosition > last || group.commits[0]!.timeUs > timeUs) return;
     for (const batch of group.batches) {
       for (const event of catalogEvents(batch))
-        if (event.event === "create" && event.entry.kind === "topic") register(event.entry);
+        if ((event.event === "create" || event.event === "alter") && event.entry.kind === "topic")
+          register(event.entry);
     }
   }
 }
@@ -238,7 +262,7 @@ async function appendCommit(
   { idempotencyKey, requestDigest }: CommitInfo,
   parts: readonly { readonly topicId: number; readonly rows: Batch; readonly ops: Uint8Array | null }[],
 ): Promise<void> {
-  for (let bytes = COMMIT_BYTES + parts.reduce((sum, { rows }) => sum + bytesOf(rows), 0); ; bytes *= 2) {
+  for (let bytes = COMMIT_BYTES + parts.reduce((sum, { rows }) => sum + batchBytes(rows), 0); ; bytes *= 2) {
     for (let wait = log.room(bytes); wait !== null; wait = log.room(bytes)) await wait;
     const draft = log.begin({ idempotencyKey, requestDigest });
     try {
@@ -255,16 +279,6 @@ async function appendCommit(
       if (!(error instanceof EvertError) || error.code !== "too_many_requests") throw error;
     }
   }
-}
-
-function bytesOf({ columns }: Batch): number {
-  let bytes = 0;
-  for (const column of columns) {
-    bytes += (column.validity?.length ?? 0) + 8;
-    bytes +=
-      column.kind === "utf8" ? column.offsets.byteLength + column.data.length : column.values.byteLength;
-  }
-  return bytes;
 }
 
 /** The newest first: without its first file a log is not opened. */

@@ -3,13 +3,14 @@ import type { Log } from "../log/log.ts";
 import type { Routine } from "../plan/routines.ts";
 import { Store } from "../state/store.ts";
 import { View } from "../views/view.ts";
-import { CATALOG_TOPIC, EngineCatalog, entryFromJson } from "./catalog.ts";
+import { CATALOG_TOPIC, EngineCatalog } from "./catalog.ts";
 import type { KeptRows, Manifest, StoreHandle } from "./checkpointing.ts";
 import { type Core, catalogEvents } from "./core.ts";
+import { OWN_TABLES } from "./own-tables.ts";
 
 /** Puts all topics into the empty circuit, and the views whose rows come from the checkpoint or, without one, from the whole log. */
 export function compile(core: Core, manifest: Manifest | null): void {
-  for (const entry of core.catalog.topics()) core.addTopic(entry);
+  for (const entry of core.catalog.allTopics()) core.addTopic(entry);
   for (const entry of core.catalog.views()) {
     if (!entry.materialized) continue;
     const live = core.views.add(entry);
@@ -31,6 +32,7 @@ export function keepOldRows(core: Core, kept: ReadonlyMap<number, KeptRows>): St
     taken.add(rows.store);
     const { name } = live.entry;
     const store = new Store(`earlier rows of ${name}`, rows.columns, core.dictionary);
+    core.circuit.keepsEarlier(store, rows.key ?? [...rows.columns.keys()]);
     const view = new View({ name, store, fields: rows.fields, keyColumns: rows.key, order: rows.order });
     live.stale = { id: rows.store, view, position: rows.position };
     handles.push({ id: rows.store, store });
@@ -44,11 +46,10 @@ export async function readCatalog(
   manifest: Manifest | null,
   routines: ReadonlyMap<string, Routine>,
 ): Promise<{ catalog: EngineCatalog; kept: ReadonlyMap<number, KeptRows> }> {
-  const catalog = new EngineCatalog(routines);
+  const catalog = new EngineCatalog(routines, OWN_TABLES);
+  catalog.reserve(manifest?.lastId ?? 0);
   const kept = new Map(Object.entries(manifest?.rows ?? {}).map(([id, rows]) => [Number(id), rows]));
-  for (const json of (manifest?.catalog as unknown[] | undefined) ?? []) {
-    catalog.apply({ event: "create", entry: entryFromJson(json) });
-  }
+  catalog.restore((manifest?.catalog as unknown[] | undefined) ?? []);
   const from = (manifest?.position ?? 0) + 1;
   for await (const group of log.read({ from, topics: new Set([CATALOG_TOPIC]) })) {
     for (const event of group.batches.flatMap((batch) => [...catalogEvents(batch)])) {

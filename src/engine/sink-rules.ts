@@ -5,10 +5,12 @@ import { sourceIds } from "../plan/inspect.ts";
 import type { Query } from "../plan/plan.ts";
 import { type TopicEntry, visibleSchema } from "./catalog.ts";
 import type { Core } from "./core.ts";
+import { refuseOwnTable } from "./own-tables.ts";
 
 /** The id of the topic. `replaces`: the view in whose place this one is made. @throws EvertError why it cannot be the view's sink. */
 export function sinkOf(core: Core, name: string, query: Query, topicName: string, replaces?: number): number {
   const topic = core.catalog.topic(topicName);
+  refuseOwnTable(topic);
   const refuse = (message: string, detail: string, hint: string): never => {
     throw new EvertError("invalid_table_definition", message, { detail, hint });
   };

@@ -27,6 +27,7 @@ import * as build from "../plan/build.ts";
 import type { Expr } from "../plan/expression.ts";
 import { castOf } from "../plan/function-casts.ts";
 import type { Plan, Query } from "../plan/plan.ts";
+import { relationPlan } from "../plan/relation-plan.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import { mayPrintDifferently } from "../state/equality.ts";
 import { changesOfStep, type Touched } from "../views/step-changes.ts";
@@ -187,7 +188,7 @@ class Sink {
       this.#queuedTo = step.position;
       if (this.#queuedRows + rows > QUEUE_ROWS_MAX) this.#fallBehind();
       else {
-        const pin = view.store.pin(step.epoch - 1);
+        const pin = view.store.pin(step.epoch - 1, true);
         this.#queue.push({ view, touched, epoch: step.epoch, pin });
         this.#queuedRows += rows;
       }
@@ -331,10 +332,10 @@ class Sink {
   /** The view's rows as the topic has them, and the topic's own. */
   #sources(topic: TopicEntry): [Plan, Plan] {
     const { catalog } = this.#core;
-    const view = build.source(catalog.relation(this.entry.name)!);
+    const view = relationPlan(catalog.relation(this.entry.name)!);
     const names = view.schema.fields.map((f) => f.name);
     const columns = topic.schema.fields.map((f) => names.indexOf(f.name));
-    const records = build.source(catalog.relation(topic.name)!);
+    const records = relationPlan(catalog.relation(topic.name)!);
     return [build.projectColumns(view, columns), records];
   }
 

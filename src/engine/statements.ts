@@ -26,6 +26,7 @@ import {
 import { Pace } from "../views/pace.ts";
 import type { Published } from "../views/subscriptions.ts";
 import { type AnswerRoom, answerRoom, runQuery } from "./adhoc.ts";
+import { alterTable } from "./alter-table.ts";
 import type { SqlOptions, SqlResponse, StatementResult } from "./api.ts";
 import { newTopic, type ViewEntry } from "./catalog.ts";
 import { TopicChanges } from "./changes.ts";
@@ -34,6 +35,7 @@ import type { Core } from "./core.ts";
 import { createIndex, dropIndexes } from "./create-index.ts";
 import { dropRelations } from "./drop.ts";
 import { type Analyzed, explainAnalyzed, explainPlanAs } from "./explain.ts";
+import { alterKeeping } from "./keeping.ts";
 import { Overlay } from "./overlay.ts";
 import type { Part } from "./part.ts";
 import { fingerprintOf, planView } from "./planner.ts";
@@ -82,7 +84,8 @@ export class Statements {
           i = await this.#transaction(parsed, i, options, results, note);
           continue;
         }
-        results.push(await this.#one(statement, options, note));
+        const again = (): Statement => this.#bind(parsed[i] as ParsedStatement, options);
+        results.push(await this.#one(statement, options, note, again));
         i++;
       }
     } catch (thrown) {
@@ -105,7 +108,9 @@ export class Statements {
     statement: Statement,
     options: Asked,
     note: (position: string) => void,
+    again: () => Statement = () => statement,
   ): Promise<StatementResult> {
+    const { alterations } = this.#core.catalog;
     switch (statement.kind) {
       case "select":
         return this.#select(statement, options, note);
@@ -116,7 +121,9 @@ export class Statements {
         let result = done(statement);
         const receipt = await this.#core.committer.exclusively(async () => {
           const changes: Changes = new Map();
-          result = await this.#change(statement, changes, options);
+          // While it waited for its turn a table may have got other columns.
+          const isNow = alterations === this.#core.catalog.alterations;
+          result = await this.#change(isNow ? statement : (again() as DataStatement), changes, options);
           return partsOf(changes);
         });
         if (receipt !== null) note(String(receipt.position));
@@ -139,6 +146,12 @@ export class Statements {
         return done(statement);
       case "drop":
         note(await this.#dropped(statement));
+        return done(statement);
+      case "alterKeeping":
+        note(await alterKeeping(this.#core, statement));
+        return done(statement);
+      case "alterTable":
+        note(await alterTable(this.#core, statement));
         return done(statement);
       case "explain":
         return this.#explain(statement, options, new Map());
@@ -204,6 +217,8 @@ export class Statements {
           case "createType":
           case "createIndex":
           case "drop":
+          case "alterKeeping":
+          case "alterTable":
             throw notSupported(
               `${commandTag(statement, 0)} in a transaction`,
               one.position,
@@ -410,7 +425,8 @@ export class Statements {
   // ---- definitions ------------------------------------------------------------------------------------------------------
 
   #createTable(statement: CreateTableStatement): Promise<string> {
-    const { name, schema, key, appendOnly, defaults, defaultTexts, constraints, ifNotExists } = statement;
+    const { name, schema, key, appendOnly, defaults, defaultTexts, constraints, ifNotExists, keeping } =
+      statement;
     return this.#core.define(() => {
       if (this.#exists(name, ifNotExists)) return [];
       const id = this.#core.catalog.nextId();
@@ -419,7 +435,11 @@ export class Statements {
         ...(constraints.uniques.length === 0 ? {} : { uniques: constraints.uniques }),
         ...(constraints.checks.length === 0 ? {} : { checks: constraints.checks }),
       });
-      const entry = defaultTexts.every((t) => t === null) ? topic : { ...topic, defaultTexts };
+      const entry = {
+        ...topic,
+        ...(defaultTexts.every((t) => t === null) ? {} : { defaultTexts }),
+        ...(keeping === undefined ? {} : { keeping }),
+      };
       return [{ event: "create", entry }];
     });
   }

@@ -8,18 +8,19 @@
  * 3. Before the next step, rows that nobody reads any more are freed, in slices too. A step that waits goes first while little is owed, as time of the steps whose
  *    rows these were; then there is a slice before each, and all at once where that does not do: a step's successors free its rows together, and what is
  *    dead never piles up.
- *    Near the memory limit rows of tables go to disk (dataflow/cooling.ts), then too, and between two chunks of a large step. A step whose rows are there
- *    waits until they are back.
+ *    Near the memory limit rows go to disk (dataflow/cooling.ts), then too, and between two pieces of a large step's work. A step that needs rows that are
+ *    there waits until they are back.
  * 4. Between steps the boundary jobs run: what must see the circuit at rest (joining a finished build, starting a checkpoint, evaluating an
  *    UPDATE against everything before it).
  */
 import { EvertError } from "../base/errors.ts";
 import { sliceBatch } from "../batch/column.ts";
 import type { Circuit } from "../dataflow/circuit.ts";
-import type { Group, TopicBatch } from "../log/log.ts";
+import type { Group, Pause, TopicBatch } from "../log/log.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import { LAST_EPOCH } from "../state/rows.ts";
 import { CATALOG_TOPIC, type EngineCatalog, type TopicEntry } from "./catalog.ts";
+import { placedOf } from "./evolved.ts";
 import { Feeder } from "./feeder.ts";
 
 /** Time the engine works before it lets the event loop have a turn, in milliseconds. */
@@ -39,8 +40,10 @@ const LOOKED_FOR_MAX = 1024;
 export interface StepperHooks {
   /** Columns of the topic that anything in the circuit reads. */
   readonly wants: (entry: TopicEntry) => (column: number) => boolean;
-  /** A catalog batch is met; the circuit is at rest. */
-  readonly onCatalog: (batch: TopicBatch) => void;
+  /** A catalog batch is met; the circuit is at rest. What takes longer is waited for: it calls `pause` whenever that gives something. */
+  readonly onCatalog: (batch: TopicBatch, pause: Pause) => Promise<void> | undefined;
+  /** The batch in the topic's newest schema, with its columns where circuits have them. */
+  readonly placed: (entry: TopicEntry, batch: TopicBatch) => TopicBatch;
   /** A step is complete; the circuit's stores still hold its journals. */
   readonly onStepped: (epoch: number, position: number, rows: number, ms: number) => void;
   /** Something that must not happen happened: the engine stops. */
@@ -75,6 +78,8 @@ export class Stepper {
   #horizon = 0;
   /** Whether there may be something to free. */
   #unswept = false;
+  /** Whether rows should go to disk before the step goes on; null: they never do. */
+  readonly #needsRoom: (() => boolean) | null;
   /** Whether rows have come back from disk, for which room may have to be made. */
   #warmed = false;
   /** Time spent on steps and not yet on freeing their rows, which takes less. */
@@ -92,8 +97,10 @@ export class Stepper {
     this.#catalog = catalog;
     this.#dictionary = dictionary;
     this.#hooks = hooks;
-    if (circuit.cooling !== null)
-      circuit.cooling.onBack = () => {
+    const { cooling } = circuit;
+    this.#needsRoom = cooling === null ? null : () => cooling.isDue(this.#horizon);
+    if (cooling !== null)
+      cooling.onBack = () => {
         this.#warmed = true;
         this.#start();
       };
@@ -134,7 +141,8 @@ export class Stepper {
       const epoch = this.#nextEpoch();
       this.#circuit.begin(epoch);
       this.#circuit.end();
-      while (!this.#circuit.run(performance.now() + SLICE_MS)) await (this.#circuit.waiting ?? nextTurn());
+      while (!this.#circuit.run(performance.now() + SLICE_MS))
+        await (this.#circuit.fetching ?? this.#circuit.waiting ?? nextTurn());
       this.#hooks.onStepped(epoch, this.position, 0, 0);
     });
   }
@@ -296,7 +304,11 @@ export class Stepper {
     const circuit = this.#circuit;
     let rows = 0;
     for (const group of groups) {
-      for (const batch of group.batches) if (batch.topicId === CATALOG_TOPIC) this.#hooks.onCatalog(batch);
+      for (const batch of group.batches) {
+        if (batch.topicId !== CATALOG_TOPIC) continue;
+        const work = this.#hooks.onCatalog(batch, () => (performance.now() < sliceEnds() ? null : pause()));
+        if (work !== undefined) await work;
+      }
     }
     const epoch = this.#nextEpoch();
     const last = groups[groups.length - 1] as Group;
@@ -304,9 +316,10 @@ export class Stepper {
     circuit.begin(epoch, timeUs);
     let firstCommit = 0;
     for (const group of groups) {
-      for (const topicBatch of group.batches) {
-        const entry = this.#catalog.byId(topicBatch.topicId);
+      for (const given of group.batches) {
+        const entry = this.#catalog.byId(given.topicId);
         if (entry === undefined || entry.kind !== "topic") continue;
+        const topicBatch = this.#hooks.placed(entry, given);
         const feeder = this.#feeder(entry);
         const { length } = topicBatch.batch;
         rows += length;
@@ -315,13 +328,18 @@ export class Stepper {
         if (isStream && circuit.hasParts) await this.#feedParts(entry, topicBatch, sliceEnds, pause);
         const late = (column: number) => isStream && circuit.interest(entry.id, column) === "late";
         for (let from = 0; from < length; ) {
-          const to = Math.min(length, from + feeder.pace.rows);
+          const rowsMax = circuit.cooling?.stepRowsMax ?? Number.POSITIVE_INFINITY;
+          const to = Math.min(length, from + Math.min(feeder.pace.rows, Math.ceil(rowsMax)));
           const next = feeder.fill(topicBatch, from, to, firstCommit, wanted, late);
           const began = performance.now();
           if (isStream) circuit.feedStream(entry.id, feeder.chunk);
           else circuit.feedTable(entry.id, feeder.chunk, topicBatch.ops, from);
           feeder.pace.took(next - from, performance.now() - began);
-          while (!circuit.run(sliceEnds())) await (circuit.fetching ?? pause());
+          while (!this.#run(sliceEnds())) await this.#goneOn(sliceEnds, pause);
+          for (let older = isStream ? 0 : circuit.olderOf(entry.id); older > 0; older--) {
+            circuit.feedOlder(entry.id, older - 1, feeder.chunk, topicBatch.ops, from);
+            while (!this.#run(sliceEnds())) await this.#goneOn(sliceEnds, pause);
+          }
           // With nothing left to do, run() does not look at the clock.
           if (performance.now() >= sliceEnds()) await pause();
           await this.#cool(sliceEnds, pause, false);
@@ -331,9 +349,9 @@ export class Stepper {
       firstCommit += group.commits.length;
     }
     circuit.end();
-    while (!circuit.run(sliceEnds())) {
+    while (!this.#run(sliceEnds())) {
       if (circuit.waiting !== null) await this.#goAhead(sliceEnds);
-      await (circuit.fetching ?? pause());
+      await this.#goneOn(sliceEnds, pause);
     }
     this.position = last.lastPosition;
     this.timeUs = timeUs;
@@ -346,6 +364,16 @@ export class Stepper {
       this.#roomWaiters = [];
       for (const resolve of waiters) resolve();
     }
+  }
+
+  #run(sliceEnds: number): boolean {
+    return this.#circuit.run(sliceEnds, this.#needsRoom);
+  }
+
+  /** Ends when the step can go on. */
+  #goneOn(sliceEnds: () => number, pause: () => Promise<void>): Promise<void> {
+    const { wantsRoom, fetching } = this.#circuit;
+    return wantsRoom ? this.#coolNow(sliceEnds, pause) : (fetching ?? pause());
   }
 
   /** Other threads begin with what is theirs while this one goes on. */
@@ -367,9 +395,10 @@ export class Stepper {
     const [next] = this.#queue;
     if (this.#ahead.length > 0 || next === undefined || isCatalog(next)) return;
     this.#ahead = this.#take();
-    for (const { topicId, batch } of this.#ahead.flatMap((group) => group.batches)) {
-      const entry = this.#catalog.byId(topicId);
+    for (const given of this.#ahead.flatMap((group) => group.batches)) {
+      const entry = this.#catalog.byId(given.topicId);
       if (entry?.kind !== "topic" || entry.topicKind !== "stream") continue;
+      const { topicId, batch } = this.#hooks.placed(entry, given);
       for (let from = 0; from < batch.length; from += PART_ROWS) {
         this.#circuit.feedPartsAhead(
           topicId,
@@ -382,9 +411,10 @@ export class Stepper {
   }
 
   #feeder(entry: TopicEntry): Feeder {
+    const { schema } = placedOf(entry);
     let feeder = this.#feeders.get(entry.id);
-    if (feeder === undefined)
-      this.#feeders.set(entry.id, (feeder = new Feeder(entry.schema, this.#dictionary)));
+    if (feeder === undefined || feeder.schema !== schema)
+      this.#feeders.set(entry.id, (feeder = new Feeder(schema, this.#dictionary)));
     return feeder;
   }
 }

@@ -15,6 +15,7 @@ import { Store } from "../state/store.ts";
 import { RowEncoder } from "../views/row-encoder.ts";
 import { encodeDatum } from "../views/view.ts";
 import type { TopicEntry } from "./catalog.ts";
+import { placedOf } from "./evolved.ts";
 
 export type Row = readonly Datum[];
 
@@ -32,6 +33,7 @@ export class TableRows {
   readonly topic: TopicEntry;
   readonly store: Store;
   readonly uniques: readonly UniqueIndex[];
+  readonly #places: readonly number[] | null;
   readonly #encoder: RowEncoder;
   readonly #keyIndex: HashIndex;
 
@@ -39,9 +41,11 @@ export class TableRows {
     this.topic = topic;
     this.store = store;
     this.uniques = uniques;
-    this.#encoder = new RowEncoder(store, topic.schema.fields, topic.key);
+    const { places, key } = placedOf(topic);
+    this.#places = places;
+    this.#encoder = new RowEncoder(store, topic.schema.fields, topic.key, places);
     // Every table's store has it: made anew it would only count one more user.
-    this.#keyIndex = store.hashIndexes.find((x) => x.spec.unique && sameList(x.spec.columns, this.key))!;
+    this.#keyIndex = store.hashIndexes.find((x) => x.spec.unique && sameList(x.spec.columns, key ?? []))!;
   }
 
   get key(): readonly number[] {
@@ -115,7 +119,7 @@ export class TableRows {
       if (scan === undefined) return;
       const page = new Store(store.name, store.layout.columns, store.dictionary);
       page.reserve(PAGE_ROWS);
-      const encoder = new RowEncoder(page, this.topic.schema.fields, this.topic.key);
+      const encoder = new RowEncoder(page, this.topic.schema.fields, this.topic.key, this.#places);
       for (let read = scan.read(); read !== null; read = scan.read()) {
         await read;
         while (scan.hasRows) {

@@ -4,4 +4,6 @@ export { type BackupSource, backupLog } from "../log/backup.ts";
 export { type CheckReport, checkLog, type Damage } from "../log/check.ts";
 export { LOG_DIRECTORY } from "../log/lock.ts";
 export { timeUsOf } from "./read-time.ts";
+export { type RepairReport, repairDirectory } from "./repair.ts";
+export type { FollowOptions } from "./replica/role.ts";
 export { type RestoreTo, restoreBackup } from "./restore-backup.ts";

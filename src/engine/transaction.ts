@@ -6,31 +6,33 @@
  *    position.
  * 2. At its end everything before has been stepped and nothing else can be staged; the reads are looked at once more. If they still give the same, the
  *    rows are staged: the transaction is as if it had run in that moment. It waits for its own fdatasync and for none before.
- * 3. If a read gives something else, all of it is forgotten and `work` runs again. Those that run again because of the same row wait for each other, for a
- *    while, so that of many that want it each one has its turn; who runs for the first time does not wait.
+ * 3. If a read gives something else, all of it is forgotten and `work` runs again. Those that run again because of the same row take turns, which end when
+ *    what they write is staged, or by themselves, so that of many that want it each one has its turn; who runs for the first time does not wait.
  *
  * A row is looked at again by its name, its key and its values: one that was changed and changed back is no conflict, nor is a table made anew in which it is the same. That it
  * could not be read is a reading, too. Of a list of rows it is asked whether anything that it is made from has been written. What `work` throws is believed when its reads
  * still hold and are durable.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { EvertError, notSupported } from "../base/errors.ts";
 import type { Datum } from "../batch/convert.ts";
 import { sourceIds } from "../plan/inspect.ts";
+import { readRows } from "../views/read-rows.ts";
 import { RowEncoder } from "../views/row-encoder.ts";
 import type { View } from "../views/view.ts";
 import type { Key, Row, RowsQuery } from "./api.ts";
 import { TICK_ENTRY, type TopicEntry } from "./catalog.ts";
 import type { Core } from "./core.ts";
+import { placedOf } from "./evolved.ts";
 import type { Part } from "./part.ts";
 import { deletePart, keyDatums, keyTopic, upsertPart } from "./request-parts.ts";
+import type { Rider } from "./rider.ts";
 import { nextTurn } from "./stepper.ts";
 import { TableRows } from "./table-rows.ts";
 import { Turns } from "./turns.ts";
 
 /** After so many runs it is said that it cannot be done. */
 const RUNS_MAX = 64;
-/** So long who runs again waits for who came before because of the same row. */
+/** So long who runs again has its turn before the next one because of the same row. */
 const TURN_MS = 100;
 const READS_MAX = 100_000;
 /** UTF-16 units of the rows read. */
@@ -72,15 +74,15 @@ export class Transactions {
     this.#core = core;
   }
 
-  /** @throws EvertError what the work throws; conflict where it ran again and again and something always came in between */
-  async run<T>(work: Work<T>): Promise<Done<T>> {
-    await this.#core().catchUp?.ended;
+  /** `rider`: what goes into its commit, also where it writes nothing itself. @throws EvertError what the work throws; conflict where it ran again and again and something always came in between */
+  async run<T>(work: Work<T>, rider?: Rider): Promise<Done<T>> {
+    await this.#core().caughtUp();
     const { stepper, stepPositions, log } = this.#core();
     // What has been acknowledged by now is read, though it may not be stepped yet.
     if (stepPositions.newest.position < log.durablePosition) await stepper.atBoundary(() => {});
-    let outcome = await this.#attempt(work);
+    let outcome = await this.#attempt(work, rider);
     for (let run = 1; run < RUNS_MAX && "conflict" in outcome; run++)
-      outcome = await this.#again(work, outcome);
+      outcome = await this.#again(work, outcome, rider);
     if (!("conflict" in outcome)) return outcome;
     throw new EvertError("conflict", CONFLICT, {
       detail: `It ran ${RUNS_MAX} times, and each time something else was committed first; the last time ${outcome.conflict}.`,
@@ -88,27 +90,38 @@ export class Transactions {
     });
   }
 
-  async #again<T>(work: Work<T>, { conflict }: Conflict): Promise<Done<T> | Conflict> {
+  async #again<T>(
+    work: Work<T>,
+    { conflict }: Conflict,
+    rider: Rider | undefined,
+  ): Promise<Done<T> | Conflict> {
     const before = this.#turns.get(conflict);
     let end: () => void = () => {};
     const turn = new Promise<void>((resolve) => {
       end = resolve;
     });
     this.#turns.set(conflict, turn);
+    await before;
+    // Its work may be held up by something else: turns are for fairness, not for what is right.
+    const timer = setTimeout(end, TURN_MS);
     try {
-      // It may be held up by something else: turns are for fairness, not for what is right.
-      if (before !== undefined) await Promise.race([before, sleep(TURN_MS, undefined, { ref: false })]);
       const { log, stepper } = this.#core();
       log.seal();
       await stepper.atBoundary(() => {});
-      return await this.#attempt(work);
+      return await this.#attempt(work, rider, end);
     } finally {
+      clearTimeout(timer);
       end();
       if (this.#turns.get(conflict) === turn) this.#turns.delete(conflict);
     }
   }
 
-  async #attempt<T>(work: Work<T>): Promise<Done<T> | Conflict> {
+  /** `onStaged`: what it writes is staged; others may be decided by it before it is durable. */
+  async #attempt<T>(
+    work: Work<T>,
+    rider: Rider | undefined,
+    onStaged: () => void = () => {},
+  ): Promise<Done<T> | Conflict> {
     const core = this.#core();
     const attempt = new Attempt(core);
     let result: T;
@@ -125,16 +138,19 @@ export class Transactions {
     attempt.end();
     if (attempt.conflict !== null) return { conflict: attempt.conflict };
     const { parts } = attempt;
-    if (parts.length === 0) {
+    if (parts.length === 0 && rider === undefined) {
       // What was read may not be durable yet. Who only reads, again and again, would else keep the event loop to itself.
       await nextTurn();
       await core.durable(attempt.position);
       return { position: String(attempt.position), result };
     }
-    const receipt = await core.committer.exclusively(async () => {
-      await attempt.look();
-      return attempt.conflict === null ? parts : null;
-    });
+    const receipt = await core.committer.exclusively(
+      async () => {
+        await attempt.look();
+        return attempt.conflict === null ? parts : null;
+      },
+      { onStaged, rider },
+    );
     if (receipt !== null) return { position: String(receipt.position), result };
     return { conflict: attempt.conflict ?? CONFLICT };
   }
@@ -226,7 +242,8 @@ class Attempt implements TransactionWork {
       const view = this.#view(name);
       return { encoder: view.encoder, slot: view.find(key, stepPositions.newest.epoch) };
     };
-    return this.#read(`${name} ${JSON.stringify(key, bigintText)}`, find, () => null);
+    const bring = (): Promise<void> | null => unlessRefused(() => this.#view(name).bring(key));
+    return this.#read(`${name} ${JSON.stringify(key, bigintText)}`, find, bring);
   }
 
   #getOfTable(name: string, key: Key): Promise<Row | undefined> {
@@ -253,7 +270,7 @@ class Attempt implements TransactionWork {
     let source = this.#sources.get(topic.id);
     if (source === undefined) {
       const store = this.#core.tableStore(topic.id)!;
-      const encoder = new RowEncoder(store, topic.schema.fields, topic.key);
+      const encoder = new RowEncoder(store, topic.schema.fields, topic.key, placedOf(topic).places);
       this.#sources.set(topic.id, (source = { table: new TableRows(topic, store, []), encoder }));
     }
     return source;
@@ -301,9 +318,11 @@ class Attempt implements TransactionWork {
       const { epoch, position } = core.stepPositions.newest;
       since = position;
       const found: Row[] = [];
-      await view.scan(epoch, query, (slot) => found.push(view.encoder.row(slot)), {
+      const chunks = readRows(view, epoch, query, (encoder, slot) => encoder.row(slot), {
         turn: () => core.chores.turn(),
+        looked: () => core.stepper.lookedFor(),
       });
+      for await (const chunk of chunks) for (const row of chunk) found.push(row);
       return found;
     });
     await this.look();

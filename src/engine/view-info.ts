@@ -31,6 +31,7 @@ export function infoOf(
     order: view?.order ?? query?.order ?? [],
     rows: (stale?.view.store ?? node?.store)?.live ?? 0,
     stateBytes: done.bytes + (live.stale?.view.store.bytes ?? 0),
+    coldBytes: done.coldBytes + (live.stale?.view.store.coldBytes ?? 0),
     rowsIn: done.rowsIn,
     rowsOut: done.rowsOut,
     stepSeconds: done.ms / 1000,

@@ -1,8 +1,9 @@
 /** Reads of a view by name: by key, in its order, with what it shows while it is made anew. */
 import { EvertError } from "../base/errors.ts";
 import { resumed } from "../base/iterators.ts";
+import { type ReadOptions, readRows } from "../views/read-rows.ts";
 import type { View } from "../views/view.ts";
-import type { Answer, Key, ReadOptions, RowsQuery, ViewReader } from "./api.ts";
+import type { Answer, ReadOptions as AnswerOptions, Key, RowsQuery, ViewReader } from "./api.ts";
 import { type Core, DEFAULT_TIMEOUT_MS } from "./core.ts";
 import { detailedInfoOf } from "./view-info.ts";
 
@@ -12,25 +13,28 @@ export function viewReader(core: Core, name: string): ViewReader {
     get info() {
       return detailedInfoOf(core, live);
     },
-    get: (key: Key, options?: ReadOptions) =>
+    get: (key: Key, options?: AnswerOptions) =>
       lookup(core, name, key, options, (view, slot) => ({
         row: slot < 0 ? undefined : view.encoder.row(slot),
       })),
-    getJson: (key: Key, options?: ReadOptions) =>
+    getJson: (key: Key, options?: AnswerOptions) =>
       lookup(core, name, key, options, (view, slot) => {
         core.subscriptions.shown(name);
         return { rowJson: slot < 0 ? undefined : view.encoder.rowJson(slot) };
       }),
     rows: async (query: RowsQuery = {}) => {
       const rows: Record<string, unknown>[] = [];
-      const answer = await scan(core, name, query, (view, slot) => rows.push(view.encoder.row(slot)));
+      await answerable(core, name, query);
+      const { view, epoch, answer } = rowsOf(core, name);
+      const chunks = readRows(view, epoch, query, (encoder, slot) => encoder.row(slot), paceOf(core));
+      for await (const chunk of chunks) for (const row of chunk) rows.push(row);
       return { rows, ...answer };
     },
     rowsJson: async (query: RowsQuery = {}) => {
       await answerable(core, name, query);
       const { view, epoch, answer } = rowsOf(core, name);
       core.subscriptions.shown(name);
-      const chunks = rowsJson(core, view, epoch, query);
+      const chunks = readRows(view, epoch, query, (encoder, slot) => encoder.rowJson(slot), paceOf(core));
       // What is wrong with the query is said before there is an answer.
       return { rowsJson: resumed(await chunks.next(), chunks), ...answer };
     },
@@ -42,24 +46,22 @@ async function lookup<R extends object>(
   core: Core,
   name: string,
   key: Key,
-  options: ReadOptions = {},
+  options: AnswerOptions = {},
   take: (view: View, slot: number) => R,
 ): Promise<R & Answer> {
   await answerable(core, name, options);
-  const { view, epoch, answer } = rowsOf(core, name);
-  return { ...take(view, view.find(key, epoch)), ...answer };
+  // The view may be another when the row has come back.
+  for (let brought: View | null = null; ; ) {
+    const { view, epoch, answer } = rowsOf(core, name);
+    const bringing = brought === view ? null : view.bring(key);
+    if (bringing === null) return { ...take(view, view.find(key, epoch)), ...answer };
+    await bringing;
+    brought = view;
+  }
 }
 
-async function scan(
-  core: Core,
-  name: string,
-  query: RowsQuery,
-  emit: (view: View, slot: number) => void,
-): Promise<Answer> {
-  await answerable(core, name, query);
-  const { view, epoch, answer } = rowsOf(core, name);
-  await view.scan(epoch, query, (slot) => emit(view, slot), { turn: () => core.chores.turn() });
-  return answer;
+function paceOf({ chores, stepper }: Core): ReadOptions {
+  return { turn: () => chores.turn(), looked: () => stepper.lookedFor() };
 }
 
 /** What a read is answered from: the view's rows or, while they are made anew, the earlier ones. */
@@ -76,7 +78,7 @@ function rowsOf(core: Core, name: string): { view: View; epoch: number; answer: 
 }
 
 /** Waits until options.atLeast is reflected; where a view shows earlier rows than that, until it has been made anew. */
-async function answerable(core: Core, name: string, options: ReadOptions): Promise<void> {
+async function answerable(core: Core, name: string, options: AnswerOptions): Promise<void> {
   const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   const waitsUntil = performance.now() + timeoutMs;
   await core.reached(options);
@@ -107,14 +109,4 @@ async function isLate(work: Promise<void>, ms: number): Promise<boolean> {
   } finally {
     clearTimeout(timer);
   }
-}
-
-async function* rowsJson(
-  core: Core,
-  view: View,
-  epoch: number,
-  query: RowsQuery,
-): AsyncGenerator<readonly string[]> {
-  for await (const slots of view.slots(epoch, query, { turn: () => core.chores.turn() }))
-    yield slots.map((slot) => view.encoder.rowJson(slot));
 }

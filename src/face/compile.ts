@@ -15,6 +15,7 @@ import type { Catalog, CatalogRelation } from "../plan/catalog.ts";
 import { commonType } from "../plan/functions.ts";
 import { inputsOf, typeOf } from "../plan/inspect.ts";
 import type { OrderItem, Plan, Query } from "../plan/plan.ts";
+import { relationPlan } from "../plan/relation-plan.ts";
 import type { ChainNode, OrderSpec } from "./chain.ts";
 import { checkName, type Declaration, schemaOfDeclaration } from "./columns.ts";
 import {
@@ -83,7 +84,7 @@ function ordered(input: Plan, order: readonly OrderSpec[], before: readonly Orde
 function planOf(node: ChainNode, env: Env): Plan {
   switch (node.kind) {
     case "source":
-      return build.source(relationNamed(node.relation.name, env));
+      return relationPlan(relationNamed(node.relation.name, env));
     case "filter":
       return filterOf(planOf(node.input, env), node.predicate);
     case "map": {

@@ -6,6 +6,7 @@
  */
 import { EvertError } from "../base/errors.ts";
 import { fieldIndex, type Schema } from "../batch/schema.ts";
+import { byteCount, durationUs, type Keeping, TOMBSTONES_FOR_US } from "../plan/keeping.ts";
 import { Chain, type ChainNode, type Ordered, type Relation } from "./chain.ts";
 import {
   checkName,
@@ -37,7 +38,41 @@ abstract class Handle<Row> extends Chain<Row> implements Relation {
   }
 }
 
-/** A stream of facts: every record is kept. */
+/** What a stream gives up of its history; nothing unless it is said. */
+export interface RetentionOptions {
+  /** Records go when they are older: an interval in PostgreSQL's words, "7 days". */
+  readonly retainFor?: string;
+  /** The oldest go while those that stay take at least so many bytes of sealed segments: a number, or "10 GB". */
+  readonly retainBytes?: number | string;
+  /** Also where a view still depends on what goes. */
+  readonly despiteViews?: boolean;
+}
+
+/** What a table gives up of its history; nothing unless it is said. */
+export interface CompactionOptions {
+  /** Of each key only the last record stays; a tombstone for a day, or for as long as is said. */
+  readonly compact?: boolean | { readonly tombstonesFor: string };
+  /** Also where a view still asks for rows as they were. */
+  readonly despiteViews?: boolean;
+}
+
+function keepingOf(options: RetentionOptions & CompactionOptions): Keeping | undefined {
+  const { retainFor, retainBytes, compact = false, despiteViews = false } = options;
+  const keeping: Keeping = {
+    ...(retainFor === undefined ? {} : { retainForUs: durationUs("retainFor", retainFor) }),
+    ...(retainBytes === undefined ? {} : { retainBytes: byteCount("retainBytes", String(retainBytes)) }),
+    ...(compact === false
+      ? {}
+      : {
+          tombstonesForUs:
+            compact === true ? TOMBSTONES_FOR_US : durationUs("tombstonesFor", compact.tombstonesFor),
+        }),
+    ...(despiteViews ? { despiteViews } : {}),
+  };
+  return Object.keys(keeping).length === 0 ? undefined : Object.freeze(keeping);
+}
+
+/** A stream of facts: every record is kept, unless its retention says otherwise. */
 export class Topic<Row, Input = Row> extends Handle<Row> {
   readonly kind = "topic";
   readonly schema: Schema;
@@ -45,9 +80,11 @@ export class Topic<Row, Input = Row> extends Handle<Row> {
   readonly standard: JsonSchema | null;
   /** Never there: carries what may be appended. */
   declare readonly $input?: Input;
+  readonly keeping: Keeping | undefined;
 
-  constructor(name: string, declaration: Declaration) {
+  constructor(name: string, declaration: Declaration, retention: RetentionOptions = {}) {
     super("topic", name);
+    this.keeping = keepingOf(retention);
     this.schema = schemaOfDeclaration(declaration);
     this.standard = isJsonSchema(declaration) ? declaration : null;
     Object.freeze(this);
@@ -62,9 +99,16 @@ export class Table<Row, Input = Row> extends Handle<Row> {
   readonly standard: JsonSchema | null;
   /** Never there: carries what may be appended. */
   declare readonly $input?: Input;
+  readonly keeping: Keeping | undefined;
 
-  constructor(name: string, declaration: Declaration, key: readonly string[]) {
+  constructor(
+    name: string,
+    declaration: Declaration,
+    key: readonly string[],
+    compaction: CompactionOptions = {},
+  ) {
     super("table", name);
+    this.keeping = keepingOf(compaction);
     this.schema = schemaOfDeclaration(declaration);
     this.standard = isJsonSchema(declaration) ? declaration : null;
     this.key = Object.freeze([...key]);
@@ -127,17 +171,22 @@ export class View<Row> extends Handle<Row> {
 /** A stream topic: `topic("plays", { schema: z.object({ song_id: z.int(), duration: z.int() }) })`. */
 export function topic<D extends Declaration>(
   name: string,
-  { schema }: { readonly schema: D },
+  { schema, ...retention }: { readonly schema: D } & RetentionOptions,
 ): Topic<DeclaredRow<D>, DeclaredInput<D>> {
-  return new Topic(name, schema);
+  return new Topic(name, schema, retention);
 }
 
 /** A table topic: `table("songs", { key: "id", schema: { id: int4, name: text } })`. */
 export function table<D extends Declaration>(
   name: string,
-  { key, schema }: { readonly key: KeyOf<D> | readonly KeyOf<D>[]; readonly schema: D },
+  {
+    key,
+    schema,
+    ...compaction
+  }: { readonly key: KeyOf<D> | readonly KeyOf<D>[]; readonly schema: D } & CompactionOptions,
 ): Table<DeclaredRow<D>, DeclaredInput<D>> {
-  return new Table(name, schema, typeof key === "string" ? [key] : (key as readonly string[]));
+  const columns = typeof key === "string" ? [key] : (key as readonly string[]);
+  return new Table(name, schema, columns, compaction);
 }
 
 type KeyOf<D> = keyof DeclaredRow<D> & string;

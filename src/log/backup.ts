@@ -7,6 +7,7 @@
  * 1. The source says which files there are, and how much of each is durable: that is one position.
  * 2. A sealed segment is copied under another name, verified, every byte, and given its name. Of a segment of frames what the copy has already stays;
  *    the rest is written behind it, and its frames are verified. Where a file has given way to its sealed form meanwhile, the source is asked anew.
+ *    Sealed segments that the copy has already are compared by their tails: those of a replica may differ, and the two are not mixed.
  * 3. backup.json is replaced, atomically; then files go that it no longer names.
  *
  * So until the new copy is whole, backup.json names the one before, and all that it names is there.
@@ -14,15 +15,17 @@
 import { encodeUtf8 } from "../base/bytes.ts";
 import { type Disk, type DiskFile, joinPath, readFully, writeFully } from "../base/disk.ts";
 import { EvertError } from "../base/errors.ts";
+import { readWhole, replaceWhole } from "../base/small-file.ts";
 import { LOG_DIRECTORY, lockDirectory } from "./lock.ts";
 import type { LogFile, LogFiles } from "./log.ts";
 import { Scanner } from "./scanner.ts";
+import { TAIL_BYTES } from "./sealed/format.ts";
 import { openIfSound } from "./sealed/verify.ts";
+import { parseSegmentName, type SegmentFileName } from "./segment.ts";
 
 export const BACKUP_FILE = "backup.json";
 const NEW_BACKUP_FILE = "backup.json.new";
 const FORMAT = 1;
-const NAME = /^(\d{20})\.(log|sealed)$/;
 /** A file that is being copied. */
 const COPYING_NAME = "copying";
 const MANIFEST_BYTES_MAX = 1 << 28;
@@ -94,11 +97,14 @@ class Backup {
 
   async run(): Promise<BackupReport> {
     await this.#begin(await this.#source.files());
-    for (let round = 0; ; round++) {
+    for (let round = 0; round < ROUNDS_MAX; round++) {
       const wanted = await this.#source.files();
       this.#checkLog(wanted);
-      if ((await this.#copyAll(wanted)) || round === ROUNDS_MAX) return this.#finish(wanted);
+      if (await this.#copyAll(wanted)) return this.#finish(wanted);
     }
+    throw new EvertError("timeout", "the log's files change faster than they are copied", {
+      detail: `It was asked ${ROUNDS_MAX} times which files there are. The backup is as it was before.`,
+    });
   }
 
   /** Finds what the copy has. @throws EvertError where the directory holds something else */
@@ -115,6 +121,44 @@ class Backup {
     }
     this.#logId = (before ?? wanted).logId;
     for (const { name, bytes } of before?.files ?? []) this.#sound.set(name, bytes);
+    for (const file of wanted.files)
+      if (parseSegmentName(file.name)?.form === "sealed") await this.#refuseOther(file);
+  }
+
+  /**
+   * Replicas take rows out of their segments by themselves: what has one name need not be the same in another server's directory. A copy with some of each would have rows whose deletes are
+   * gone. @throws EvertError where that would be so
+   */
+  async #refuseOther({ name, bytes }: LogFile): Promise<void> {
+    const known = this.#sound.get(name);
+    if (known === undefined) return;
+    // The checksums in a sealed segment's tail stand for all of it.
+    if (known === bytes && (await this.#isTailOf(name, bytes))) return;
+    throw new EvertError("invalid_request", `${this.#directory} is a backup of another server`, {
+      detail: `Its ${name} is another one: each server compacts its own files.`,
+      hint: "Back up into another directory.",
+    });
+  }
+
+  async #isTailOf(name: string, bytes: number): Promise<boolean> {
+    const own = new Uint8Array(TAIL_BYTES);
+    const file = await this.#disk.open(joinPath(this.#logDirectory, name), "read");
+    try {
+      await readFully(file, own, bytes - TAIL_BYTES);
+    } finally {
+      await file.close();
+    }
+    let at = 0;
+    try {
+      for await (const piece of this.#source.read(name, bytes - TAIL_BYTES, bytes)) {
+        if (piece.some((byte, i) => byte !== own[at + i])) return false;
+        at += piece.length;
+      }
+    } catch (error) {
+      // It has given way to another: then it is not asked for.
+      if (!(error instanceof EvertError) || error.code !== "not_found") throw error;
+    }
+    return true;
   }
 
   #checkLog({ logId }: LogFiles): void {
@@ -127,7 +171,8 @@ class Backup {
 
   /** False: the source has to be asked anew. */
   async #copyAll({ files }: LogFiles): Promise<boolean> {
-    const missing = files.filter(({ name, bytes }) => (this.#sound.get(name) ?? 0) < bytes);
+    // A crash may have left a last file without a frame: it is part of the log, too.
+    const missing = files.filter(({ name, bytes }) => (this.#sound.get(name) ?? -1) < bytes);
     this.#total = this.#copied;
     for (const { name, bytes } of missing) this.#total += bytes - (this.#sound.get(name) ?? 0);
     this.#options.onProgress?.(this.#copied, this.#total);
@@ -143,15 +188,15 @@ class Backup {
   }
 
   async #copy(file: LogFile): Promise<void> {
-    const [, first, form] = NAME.exec(file.name) ?? [];
-    if (first === undefined)
+    const name = parseSegmentName(file.name);
+    if (name === null)
       throw new EvertError("log_damaged", `${JSON.stringify(file.name)} is no file of a log`);
-    if (form === "sealed") await this.#copySealed(file, Number(first));
+    if (name.form === "sealed") await this.#copySealed(file, name);
     else await this.#copyFrames(file);
     this.#sound.set(file.name, file.bytes);
   }
 
-  async #copySealed({ name, bytes }: LogFile, firstPosition: number): Promise<void> {
+  async #copySealed({ name, bytes }: LogFile, { firstPosition, generation }: SegmentFileName): Promise<void> {
     const path = joinPath(this.#logDirectory, COPYING_NAME);
     const file = await this.#disk.open(path, "write");
     try {
@@ -160,7 +205,7 @@ class Backup {
     } finally {
       await file.close();
     }
-    const segment = await openIfSound(this.#disk, path, firstPosition);
+    const segment = await openIfSound(this.#disk, path, firstPosition, generation);
     if (segment === null || segment.logId !== this.#logId) throw notAsWritten(name);
     await this.#disk.rename(path, joinPath(this.#logDirectory, name));
   }
@@ -211,39 +256,16 @@ class Backup {
   async #writeManifest({ logId, position, files }: LogFiles): Promise<void> {
     const takenAt = new Date(this.#options.now).toISOString();
     const manifest = { format: FORMAT, logId, position, takenAt, files };
-    const path = joinPath(this.#directory, NEW_BACKUP_FILE);
-    const file = await this.#disk.open(path, "write");
-    try {
-      const bytes = encodeUtf8(`${JSON.stringify(manifest, null, 1)}\n`);
-      await file.truncate(0);
-      await writeFully(file, bytes, 0);
-      await file.datasync();
-    } finally {
-      await file.close();
-    }
-    await this.#disk.rename(path, joinPath(this.#directory, BACKUP_FILE));
-    await this.#disk.syncDirectory(this.#directory);
+    const bytes = encodeUtf8(`${JSON.stringify(manifest, null, 1)}\n`);
+    const names = { name: BACKUP_FILE, temporary: NEW_BACKUP_FILE };
+    await replaceWhole(this.#disk, this.#directory, names, bytes);
   }
 }
 
 /** What belongs to a backup; null: the directory is none. @throws EvertError log_damaged, format_unsupported */
 export async function readManifest(disk: Disk, directory: string): Promise<BackupManifest | null> {
-  let file: DiskFile;
-  try {
-    file = await disk.open(joinPath(directory, BACKUP_FILE), "read");
-  } catch (error) {
-    if (error instanceof EvertError && error.code === "not_found") return null;
-    throw error;
-  }
-  try {
-    const size = await file.size();
-    if (size > MANIFEST_BYTES_MAX) throw unreadable(directory);
-    const bytes = new Uint8Array(size);
-    await readFully(file, bytes, 0);
-    return manifestOf(bytes, directory);
-  } finally {
-    await file.close();
-  }
+  const bytes = await readWhole(disk, joinPath(directory, BACKUP_FILE), MANIFEST_BYTES_MAX);
+  return bytes === null ? null : manifestOf(bytes, directory);
 }
 
 function manifestOf(bytes: Uint8Array, directory: string): BackupManifest {
@@ -265,7 +287,9 @@ function manifestOf(bytes: Uint8Array, directory: string): BackupManifest {
     Number.isSafeInteger(position) &&
     typeof takenAt === "string" &&
     Array.isArray(files) &&
-    files.every(({ name, bytes }) => NAME.test(name) && Number.isSafeInteger(bytes) && bytes >= 0);
+    files.every(
+      ({ name, bytes }) => parseSegmentName(name) !== null && Number.isSafeInteger(bytes) && bytes >= 0,
+    );
   if (!isWhole) throw unreadable(directory);
   return manifest as BackupManifest;
 }

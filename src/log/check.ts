@@ -16,8 +16,9 @@ import { FrameOrder } from "./frame-order.ts";
 import { LOG_DIRECTORY, lockDirectory } from "./lock.ts";
 import type { TopicRange } from "./log.ts";
 import { isLater, type TornTail } from "./recovery.ts";
+import { refuseUnfinishedRepair } from "./repair/unfinished.ts";
 import { type Scanned, Scanner } from "./scanner.ts";
-import { openSealed, type SealedSegment, sealedPath } from "./sealed/sealed-segment.ts";
+import { openSealed, type SealedSegment } from "./sealed/sealed-segment.ts";
 import { faults, openIfSound, turns } from "./sealed/verify.ts";
 import { listSegments, type SegmentFiles, sealedName, segmentName } from "./segment.ts";
 
@@ -54,10 +55,17 @@ export interface CheckReport {
 export async function checkLog(directory: string, disk: Disk): Promise<CheckReport> {
   const lock = await lockDirectory(disk, directory);
   try {
-    return await new Check(disk, joinPath(directory, LOG_DIRECTORY)).run();
+    return await checkLocked(directory, disk);
   } finally {
     await lock.release();
   }
+}
+
+/** The same, of who has the directory locked. */
+export async function checkLocked(directory: string, disk: Disk): Promise<CheckReport> {
+  const log = joinPath(directory, LOG_DIRECTORY);
+  refuseUnfinishedRepair(await disk.list(log));
+  return new Check(disk, log).run();
 }
 
 /** A place with no sound frame; what was there is not known before something sound follows. */
@@ -113,23 +121,26 @@ class Check {
     };
   }
 
-  async #checkEither({ firstPosition, hasFrames, isSealed }: SegmentFiles): Promise<void> {
-    if (isSealed) {
-      const path = sealedPath(this.#directory, firstPosition);
-      if (!hasFrames || (await openIfSound(this.#disk, path, firstPosition)) !== null) {
-        await this.#checkSealed(path, firstPosition);
-        return;
-      }
+  /** As opening chooses: the newest form that is sound, if there are several. */
+  async #checkEither({ firstPosition, hasFrames, generations }: SegmentFiles): Promise<void> {
+    const forms = generations.length + (hasFrames ? 1 : 0);
+    for (const generation of generations) {
+      const path = joinPath(this.#directory, sealedName(firstPosition, generation));
+      const isLast = !hasFrames && generation === generations.at(-1);
+      if (forms > 1 && !isLast && (await openIfSound(this.#disk, path, firstPosition, generation)) === null)
+        continue;
+      await this.#checkSealed(path, firstPosition, generation);
+      return;
     }
     await this.#checkFrames(firstPosition);
   }
 
-  async #checkSealed(path: string, firstPosition: number): Promise<void> {
-    const name = sealedName(firstPosition);
+  async #checkSealed(path: string, firstPosition: number, generation: number): Promise<void> {
+    const name = sealedName(firstPosition, generation);
     this.#begin(name, firstPosition);
     let segment: SealedSegment;
     try {
-      segment = await openSealed(this.#disk, path, firstPosition);
+      segment = await openSealed(this.#disk, path, firstPosition, generation);
     } catch (error) {
       if (!(error instanceof EvertError) || error.code !== "log_damaged") throw error;
       this.#gaps.push({

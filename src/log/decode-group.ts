@@ -16,9 +16,9 @@ export function decodeGroup(
     commits,
     firstPosition: commits[0]!.position,
     lastPosition: commits[commits.length - 1]!.position,
-    batches: entries.map((entry) =>
-      decodeTopic(bytes, at, entry, registry, columns?.(entry.topicId) ?? null),
-    ),
+    batches: entries
+      .filter(({ topicId, schemaVersion }) => registry.canRead(topicId, schemaVersion))
+      .map((entry) => decodeTopic(bytes, at, entry, registry, columns?.(entry.topicId) ?? null)),
   };
 }
 
@@ -31,8 +31,11 @@ function decodeTopic(
 ): TopicBatch {
   const { topicId, schemaVersion, baseOffset, rows, commitIndexes, commitEnds } = entry;
   const { schema } = registry.version(topicId, schemaVersion);
+  const evolution = registry.evolution(topicId, schemaVersion);
+  const read = evolution === null ? wanted : evolution.columnsBefore(wanted);
   const columns = bytes.subarray(at + entry.columnsAt, at + entry.columnsAt + entry.columnsBytes);
-  const { batch } = decodeBatch(columns, 0, schema, rows, wanted ?? undefined);
+  const { batch } = decodeBatch(columns, 0, schema, rows, read ?? undefined);
   const ops = entry.deletesAt < 0 ? null : readDeletes(bytes, at + entry.deletesAt, rows);
-  return { topicId, schemaVersion, baseOffset, batch, ops, commitIndexes, commitEnds };
+  const topicBatch = { topicId, schemaVersion, baseOffset, batch, ops, commitIndexes, commitEnds };
+  return evolution === null ? topicBatch : evolution.topicBatch(topicBatch, wanted);
 }

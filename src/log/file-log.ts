@@ -6,19 +6,26 @@
  * Natural batching. The first commit into an idle log seals the group at the end of the current turn of the event loop, so that
  * everything appended in that turn shares one frame. While a frame is on its way to the disk the next group fills; it is
  * sealed at the end of the turn in which that frame became durable. No timer, nothing to tune: the slower the disk, the larger
- * the groups.
+ * the groups. Who must have a group sealed earlier (a transaction, before the next one is decided) has it share the next frame with others.
  */
 import { assert } from "../base/assert.ts";
 import { isWellFormed } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
-import { type Disk, type DiskLock, joinPath, readFully } from "../base/disk.ts";
+import { type Disk, type DiskLock, joinPath } from "../base/disk.ts";
 import { EvertError } from "../base/errors.ts";
 import { type Random, systemRandom } from "../base/random.ts";
+import type { Batch } from "../batch/batch.ts";
 import { BatchBuilder } from "../batch/builder.ts";
 import { COMMIT_BYTES_MAX, commitTooLarge } from "../batch/commit-bytes.ts";
 import { Admission } from "./admission.ts";
+import { Confirmations } from "./confirmations.ts";
 import { Draft } from "./draft.ts";
 import { encodeMeta, HEADER_BYTES } from "./frame.ts";
+import type { FrameOrder } from "./frame-order.ts";
+import { Intake } from "./intake.ts";
+import { Compactor } from "./keeping/compactor.ts";
+import { KEYS_MAX } from "./keeping/pass.ts";
+import type { KeepingRules } from "./keeping/rules.ts";
 import type { KnownCommits } from "./known-commits.ts";
 import { LOG_DIRECTORY, lockDirectory } from "./lock.ts";
 import type {
@@ -28,31 +35,36 @@ import type {
   Group,
   KnownCommit,
   Log,
-  LogFile,
   LogFiles,
+  LogIntake,
   LogStats,
   LogTopic,
   Position,
   ReadOptions,
+  Requirement,
+  StoredPieces,
+  TopicBatch,
 } from "./log.ts";
-import type { LogIndex, SegmentExtent } from "./log-index.ts";
+import type { LogIndex } from "./log-index.ts";
 import { type ClockJump, LogTime } from "./log-time.ts";
 import { OpenGroup, type TopicSource } from "./open-group.ts";
 import { type ReaderSource, readGroups, readTopicGroups } from "./reader.ts";
 import { type Recovered, type RecoveryReport, recover } from "./recovery.ts";
+import { refuseUnfinishedRepair } from "./repair/unfinished.ts";
 import { Sealer } from "./sealed/sealer.ts";
 import { offsetAt } from "./seek-time.ts";
 import { isLeftover, segmentName, WritableSegment } from "./segment.ts";
-import { Space } from "./space.ts";
+import { Space, type Where } from "./space.ts";
+import { fileOf, readFileOf, StoredLog } from "./stored-log.ts";
 import { TopicRegistry } from "./topics.ts";
-import { type SealedGroup, Writer } from "./writer.ts";
+import { type SealedGroup, Writer, type WrittenFrame } from "./writer.ts";
 
 export interface LogOptions {
   /** The data directory; the log lies in its folder `log`. */
   readonly directory: string;
   readonly disk: Disk;
   readonly clock: Clock;
-  readonly random?: Random;
+  readonly random?: Random | undefined;
   readonly segmentBytes?: number | undefined;
   /** The open group is sealed rather than grow beyond it (a larger commit is a group of its own). */
   readonly groupBytesMax?: number;
@@ -61,6 +73,12 @@ export interface LogOptions {
   readonly aheadBytesMax?: number;
   /** After a segment could not be sealed, until it is tried again. */
   readonly sealRetryMs?: number;
+  /** How often it is looked whether rows may be taken out of sealed segments; 0: only when compact() is called. */
+  readonly keepEveryMs?: number;
+  /** Keys compared in one pass of a compaction. */
+  readonly compactedKeysMax?: number;
+  /** The log follows another: see intake.ts. Its id is asked for where the log is empty. */
+  readonly following?: { readonly logId: () => Promise<number> } | undefined;
   /** Told what failed in the background and does no harm. */
   readonly report?: (message: string) => void;
   /** The wall clock jumped and log time did not follow. */
@@ -74,8 +92,9 @@ const GROUP_BYTES_MAX = 8 * MIB;
 const AHEAD_BYTES_MAX = SEGMENT_BYTES;
 
 const SEAL_RETRY_MS = 30_000;
-/** Of a file, read at once for a copy. */
-const READ_BYTES = 256 * 1024;
+/** Of frames that wait to be confirmed, beyond which nothing is appended. */
+const UNCONFIRMED_BYTES_MAX = 64 * MIB;
+const KEEP_EVERY_MS = 60_000;
 
 const KEY_UNITS_MAX = 1024;
 
@@ -97,12 +116,15 @@ export async function openLog(options: LogOptions): Promise<Log & { readonly rep
   const lock = await lockDirectory(disk, directory);
   try {
     // What was prepared or begun in the life before holds nothing, and nobody knows how much of it reached the disk.
-    for (const name of await disk.list(logDirectory)) {
+    const names = await disk.list(logDirectory);
+    refuseUnfinishedRepair(names);
+    for (const name of names) {
       if (isLeftover(name)) await disk.unlink(joinPath(logDirectory, name));
     }
     // The names found may not be on the disk yet: the process before may have died between a rename and its sync.
     await disk.syncDirectory(logDirectory);
     const recovered = await recover(disk, logDirectory);
+    if (options.following !== undefined) recovered.order.logId ??= await options.following.logId();
     const last = recovered.index.segments.at(-1);
     const active =
       last === undefined || last.sealed !== null
@@ -124,7 +146,7 @@ export async function openLog(options: LogOptions): Promise<Log & { readonly rep
 class FileLog implements Log, TopicSource {
   readonly report: RecoveryReport;
   readonly #lock: DiskLock;
-  readonly #logId: number;
+  readonly logId: number;
   readonly #commitBytesMax: number;
   readonly #space: Space;
   readonly #admission: Admission;
@@ -136,16 +158,20 @@ class FileLog implements Log, TopicSource {
   readonly #builders = new WeakMap<LogTopic, BatchBuilder>();
   readonly #reader: ReaderSource;
   readonly #sealer: Sealer;
+  readonly #compactor: Compactor;
   /** Ends of topics with staged commits counted in. */
   readonly #topicEnds: Map<number, number>;
 
   readonly #sealedListeners = new Set<(group: Group) => void>();
   readonly #durableListeners = new Set<(position: Position) => void>();
+  readonly #storedListeners = new Set<(position: Position) => void>();
   readonly #failedListeners = new Set<(error: Error) => void>();
 
   #lastPosition: Position;
   #durablePosition: Position;
   #group: OpenGroup;
+  readonly #confirmations = new Confirmations((frame) => this.#becomeDurable(frame));
+  #intake: Intake | null = null;
   #drafting = false;
   #sealing = false;
   #sealScheduled = false;
@@ -163,17 +189,18 @@ class FileLog implements Log, TopicSource {
     active: WritableSegment | null,
     lock: DiskLock,
   ) {
-    const { disk } = options;
+    const { disk, following } = options;
     const segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
     this.report = report;
     this.#lock = lock;
     this.#commitBytesMax = options.commitBytesMax ?? COMMIT_BYTES_MAX;
     this.#index = index;
+    this.#registry.lacksDefinitions = () => index.lacksDefinitions;
     this.#knownCommits = knownCommits;
     this.#time = new LogTime(options.clock, order.lastTimeUs, options.onClockJump ?? (() => {}));
     this.#reader = { disk, directory, index, registry: this.#registry };
     const logId = order.logId ?? randomLogId(options.random ?? systemRandom);
-    this.#logId = logId;
+    this.logId = logId;
     this.#sealer = new Sealer({
       disk,
       directory,
@@ -183,6 +210,19 @@ class FileLog implements Log, TopicSource {
       retryMs: options.sealRetryMs ?? SEAL_RETRY_MS,
       report: options.report ?? (() => {}),
       isAppending: () => !this.#resting,
+      sealed: () => this.#compactor.wake(),
+    });
+    this.#compactor = new Compactor({
+      ...this.#reader,
+      seed: logId % 0x1_0000_0000,
+      keysMax: options.compactedKeysMax ?? KEYS_MAX,
+      everyMs: options.keepEveryMs ?? KEEP_EVERY_MS,
+      report: options.report ?? (() => {}),
+      nowUs: () => this.nowUs(),
+      lastPosition: () => this.#lastPosition,
+      durable: (position) => this.#untilDurable(position),
+      leaveRoom: () => this.#sealer.room(),
+      sealed: () => this.#sealer.idle(),
     });
     this.#topicEnds = order.topicEnds;
     this.#lastPosition = order.lastPosition;
@@ -196,8 +236,8 @@ class FileLog implements Log, TopicSource {
         segmentBytes,
         aheadBytesMax: options.aheadBytesMax ?? AHEAD_BYTES_MAX,
         events: {
-          grown: () => this.#admission.admit(),
-          full: (error) => this.#admission.diskFull(error),
+          grown: () => (this.#intake ?? this.#admission).admit(),
+          full: (error) => (this.#intake ?? this.#admission).diskFull(error),
           failed: (error) => this.#fail(error, []),
         },
       },
@@ -209,13 +249,79 @@ class FileLog implements Log, TopicSource {
         disk,
         directory,
         logId,
-        durable: (sealed) => this.#becomeDurable(sealed),
+        durable: (frame) => this.#written(frame),
         idle: () => this.#becameIdle(),
         failed: (error, refused) => this.#fail(error, refused),
       },
       active,
     );
+    if (following !== undefined) {
+      this.#intake = new Intake({
+        ...this.#reader,
+        logId,
+        order,
+        knownCommits,
+        space: this.#space,
+        staged: (sealed) => this.#received(sealed),
+        drained: () => this.#writer.drained(),
+        adopted: () => this.#adopted(order),
+        refusal: () => this.#refusal(),
+      });
+    }
     this.#space.fill();
+  }
+
+  get intake(): LogIntake | null {
+    return this.#intake;
+  }
+
+  async lead(): Promise<void> {
+    await this.#space.abandon();
+    this.#intake = null;
+    this.#group = new OpenGroup(this.#lastPosition + 1, this);
+  }
+
+  #received(sealed: SealedGroup): void {
+    const { group } = sealed;
+    this.#advance(group.lastPosition, group.commits.at(-1)?.timeUs ?? 0);
+    this.#sealing = true;
+    try {
+      for (const listener of this.#sealedListeners) listener(group);
+    } finally {
+      this.#sealing = false;
+      this.#writer.enqueue(sealed);
+    }
+  }
+
+  /** A sealed segment is in its place, and durable. */
+  #adopted({ lastPosition, lastTimeUs }: FrameOrder): void {
+    this.#advance(lastPosition, lastTimeUs);
+    this.#durablePosition = lastPosition;
+    this.#needsClosingMark = false;
+    this.#sealer.wake();
+    for (const listener of this.#durableListeners) call(listener, lastPosition);
+  }
+
+  #advance(lastPosition: Position, timeUs: number): void {
+    this.#lastPosition = lastPosition;
+    this.#time.reached(timeUs);
+    this.#resting = false;
+  }
+
+  get horizon(): Position {
+    return this.#index.horizon;
+  }
+
+  segmentOf(position: Position): Position {
+    return this.#index.segmentOf(position);
+  }
+
+  lacksDeletesBehind(position: Position): boolean {
+    return this.#index.lacksDeletesBehind(position);
+  }
+
+  stored(from: Position): StoredPieces {
+    return new StoredLog({ ...this.#reader, waiting: () => this.#confirmations.extents() }, from);
   }
 
   get lastPosition(): Position {
@@ -228,6 +334,14 @@ class FileLog implements Log, TopicSource {
 
   topicEnd(topicId: number): number {
     return this.#topicEnds.get(topicId) ?? 0;
+  }
+
+  topicVersion(topicId: number): number {
+    return this.#index.topicVersion(topicId);
+  }
+
+  topicStart(topicId: number): number {
+    return this.#index.topicStart(topicId);
   }
 
   nowUs(): number {
@@ -244,6 +358,11 @@ class FileLog implements Log, TopicSource {
     return this.#registry.newest(topicId);
   }
 
+  inNewestSchema(topicBatch: TopicBatch): TopicBatch {
+    const { topicId, schemaVersion } = topicBatch;
+    return this.#registry.evolution(topicId, schemaVersion)?.topicBatch(topicBatch) ?? topicBatch;
+  }
+
   /** Builders are used again from group to group: they keep their buffers. */
   builder(topic: LogTopic): BatchBuilder {
     let builder = this.#builders.get(topic);
@@ -257,12 +376,14 @@ class FileLog implements Log, TopicSource {
     const refusal = this.#refusal();
     if (refusal !== null) return Promise.reject(refusal);
     if (bytes > this.#commitBytesMax) return Promise.reject(commitTooLarge(bytes, this.#commitBytesMax));
+    if (this.#confirmations.bytes > UNCONFIRMED_BYTES_MAX) return Promise.reject(unconfirmed());
     return this.#admission.room(bytes);
   }
 
   begin(options: CommitOptions = {}): CommitDraft {
     const refusal = this.#refusal();
     if (refusal !== null) throw refusal;
+    assert(this.#intake === null, "nothing is staged in a log that follows another");
     assert(!this.#drafting, "one commit is staged at a time");
     const key = options.idempotencyKey ?? null;
     const digest = key === null ? null : (options.requestDigest ?? null);
@@ -327,12 +448,41 @@ class FileLog implements Log, TopicSource {
     }
   }
 
+  turnOver(): void {
+    this.seal();
+    this.#space.turnOver();
+  }
+
   onSealed(listener: (group: Group) => void): () => void {
     return subscribe(this.#sealedListeners, listener);
   }
 
   onDurable(listener: (position: Position) => void): () => void {
     return subscribe(this.#durableListeners, listener);
+  }
+
+  get storedPosition(): Position {
+    return this.#confirmations.last ?? this.#durablePosition;
+  }
+
+  onStored(listener: (position: Position) => void): () => void {
+    return subscribe(this.#storedListeners, listener);
+  }
+
+  get requirement(): Requirement | null {
+    return this.#confirmations.requirement;
+  }
+
+  requireConfirmation(requirement: Requirement): void {
+    this.#confirmations.require(requirement);
+  }
+
+  confirm(position: Position): void {
+    this.#confirmations.confirm(position);
+  }
+
+  endConfirmation(error: EvertError): void {
+    this.#confirmations.end(error);
   }
 
   onFailed(listener: (error: Error) => void): () => void {
@@ -343,6 +493,18 @@ class FileLog implements Log, TopicSource {
         if (this.#failedListeners.has(listener)) call(listener, failure);
       });
     return off;
+  }
+
+  /** Resolves when the position is durable; never, where the log fails before. */
+  #untilDurable(position: Position): Promise<void> {
+    if (this.#durablePosition >= position) return Promise.resolve();
+    return new Promise((resolve) => {
+      const off = this.onDurable((durable) => {
+        if (durable < position) return;
+        off();
+        resolve();
+      });
+    });
   }
 
   /** Everything sealed is durable. Who waited for it may append again within this turn; else the log is at rest. */
@@ -365,28 +527,37 @@ class FileLog implements Log, TopicSource {
     });
   }
 
-  #becomeDurable({ group, meta, placement, resolve }: SealedGroup): void {
-    const { firstPosition } = placement.segment;
+  #written(frame: WrittenFrame): void {
+    this.#confirmations.written(frame);
+    if (this.#confirmations.isWaiting) this.#needsClosingMark = true;
+    for (const listener of this.#storedListeners) call(listener, frame.group.lastPosition);
+  }
+
+  #becomeDurable({ group, segment, at, frameBytes, sealed }: WrittenFrame): void {
+    const { firstPosition } = segment;
     assert(firstPosition !== null, "a segment with a frame has a name");
     if (this.#index.segments.at(-1)?.firstPosition !== firstPosition) {
       this.#index.addSegment(firstPosition);
       this.#sealer.wake(); // the one before is full
     }
     this.#index.addFrame(
-      placement.at,
+      at,
       {
         firstPosition: group.firstPosition,
         firstTimeUs: group.commits[0]?.timeUs ?? 0,
         commitCount: group.commits.length,
-        frameBytes: meta.frameBytes,
+        frameBytes,
       },
-      group.batches.map(({ topicId, baseOffset, batch }) => ({ topicId, baseOffset, rows: batch.length })),
+      sealed[0]?.received?.batches ??
+        group.batches.map(({ topicId, schemaVersion, baseOffset, batch }) => {
+          return { topicId, schemaVersion, baseOffset, rows: batch.length };
+        }),
     );
     this.#sealer.progressed();
     this.#durablePosition = group.lastPosition;
     this.#needsClosingMark = group.commits.length > 0;
     for (const listener of this.#durableListeners) call(listener, group.lastPosition);
-    resolve();
+    for (const { resolve } of sealed) resolve();
   }
 
   /** The disk has failed: nothing that is not durable yet will be acknowledged, ever. */
@@ -398,8 +569,11 @@ class FileLog implements Log, TopicSource {
     if (!isFirst) return;
     for (const { reject } of [...this.#writer.stop(), this.#group]) reject(failure);
     this.#admission.refuseAll(failure);
+    this.#intake?.admit();
+    this.#confirmations.end(failure);
     void this.#space.stop();
     void this.#sealer.stop();
+    void this.#compactor.stop();
     for (const listener of this.#failedListeners) call(listener, failure);
   }
 
@@ -453,11 +627,24 @@ class FileLog implements Log, TopicSource {
     return this.#sealer.idle();
   }
 
+  keep(rules: () => KeepingRules): void {
+    this.#compactor.keep(rules);
+  }
+
+  compact(): Promise<void> {
+    return this.#compactor.compact();
+  }
+
+  erase(topicId: number, key: Batch, to: Position): Promise<void> {
+    return this.#compactor.erase(topicId, key, to);
+  }
+
   stats(): LogStats {
     return {
       segments: this.#index.segments.length,
       bytes: this.#index.bytes,
       sealing: this.#sealer.stats(),
+      keeping: this.#compactor.stats(),
       lastPosition: this.#lastPosition,
       durablePosition: this.#durablePosition,
     };
@@ -465,30 +652,11 @@ class FileLog implements Log, TopicSource {
 
   files(): LogFiles {
     const files = this.#index.segments.map(fileOf);
-    return { logId: this.#logId, position: this.#durablePosition, files };
+    return { logId: this.logId, position: this.#durablePosition, files };
   }
 
-  async *readFile(name: string, from: number, to: number): AsyncGenerator<Uint8Array, void, undefined> {
-    const known = this.#index.segments.map(fileOf).find((file) => file.name === name);
-    if (known === undefined) throw new EvertError("not_found", `the log has no file ${JSON.stringify(name)}`);
-    if (!(0 <= from && from <= to && to <= known.bytes)) {
-      throw new EvertError("invalid_argument", `bytes ${from} to ${to} are not in ${name}`, {
-        detail: `It has ${known.bytes}.`,
-      });
-    }
-    const { disk, directory } = this.#reader;
-    const file = await disk.open(joinPath(directory, name), "read");
-    try {
-      for (let at = from; at < to; ) {
-        const piece = new Uint8Array(Math.min(READ_BYTES, to - at));
-        if ((await readFully(file, piece, at)) < piece.length)
-          throw new EvertError("io_error", `${name} ends before byte ${to}`);
-        yield piece;
-        at += piece.length;
-      }
-    } finally {
-      await file.close();
-    }
+  readFile(name: string, from: number, to: number): AsyncIterable<Uint8Array> {
+    return readFileOf(this.#reader, name, from, to);
   }
 
   // ---- the end ----
@@ -502,11 +670,16 @@ class FileLog implements Log, TopicSource {
   async #close(): Promise<void> {
     this.seal();
     this.#admission.refuseAll(shuttingDown());
+    this.#intake?.admit();
     await this.#writer.drained();
+    this.#confirmations.end(shuttingDown());
     await this.#sealer.stop();
+    await this.#compactor.stop();
     await this.#space.stop();
-    if (this.#failure === null && this.#needsClosingMark && this.#space.fits(HEADER_BYTES)) {
-      this.#writeClosingMark();
+    // A follower begins no segment of its own.
+    const where = this.#intake === null ? "anywhere" : "active";
+    if (this.#failure === null && this.#needsClosingMark && this.#space.fits(HEADER_BYTES, where)) {
+      this.#writeClosingMark(where);
       await this.#writer.drained();
     }
     await this.#writer.close();
@@ -514,7 +687,7 @@ class FileLog implements Log, TopicSource {
     await this.#lock.release();
   }
 
-  #writeClosingMark(): void {
+  #writeClosingMark(where: Where): void {
     const group: Group = {
       commits: [],
       firstPosition: this.#lastPosition + 1,
@@ -522,13 +695,16 @@ class FileLog implements Log, TopicSource {
       batches: [],
     };
     const meta = encodeMeta(group);
-    const placement = this.#space.place(meta.frameBytes, group.firstPosition);
+    const placement = this.#space.place(meta.frameBytes, group.firstPosition, where);
     this.#writer.enqueue({ group, meta, placement, resolve: () => {}, reject: () => {} });
   }
 }
 
-function fileOf({ firstPosition, end, sealed }: SegmentExtent): LogFile {
-  return { name: sealed === null ? segmentName(firstPosition) : sealed.name, bytes: end };
+function unconfirmed(): EvertError {
+  return new EvertError("not_ready", "too much waits for replicas to have it", {
+    detail: `More than ${UNCONFIRMED_BYTES_MAX} bytes are on this disk, and not on theirs.`,
+    hint: "Start the replicas, or this server without --sync-followers; appends go on by themselves.",
+  });
 }
 
 function shuttingDown(): EvertError {
@@ -572,7 +748,7 @@ function writeFailure(cause: unknown): EvertError {
 }
 
 /** 53 random bits. */
-function randomLogId(random: Random): number {
+export function randomLogId(random: Random): number {
   const words = new Uint32Array(random.bytes(new Uint8Array(8)).buffer);
   return words[0]! * 0x20_0000 + (words[1]! >>> 11);
 }

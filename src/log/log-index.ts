@@ -80,11 +80,18 @@ class SparseIndex {
   }
 }
 
+const CATALOG_TOPIC = 0;
+
 export class LogIndex {
   readonly segments: SegmentExtent[] = [];
   readonly #positions = new SparseIndex();
   readonly #topics = new Map<number, SparseIndex>();
   readonly #topicEnds = new Map<number, number>();
+  /** Of topics that no longer begin at 0. */
+  readonly #topicStarts = new Map<number, number>();
+  readonly #topicVersions = new Map<number, number>();
+  /** The log was damaged and repaired, and commits of the catalog may be among what is lost. */
+  lacksDefinitions = false;
   /** Of all durable frames. */
   bytes = 0;
 
@@ -94,22 +101,73 @@ export class LogIndex {
 
   /** A segment found in sealed form. */
   addSealed(sealed: SealedSegment): void {
-    const { firstPosition, firstTimeUs, bytes, directory } = sealed;
+    const { firstPosition, bytes } = sealed;
     const segment = this.segments.length;
     this.segments.push({ firstPosition, end: bytes, sealed });
-    this.#positions.offer(firstPosition, segment, 0, firstTimeUs);
-    for (const { topicId, baseOffset, rows } of directory.runs) {
-      this.#topic(topicId).offer(baseOffset, segment, 0, firstTimeUs);
-      this.#topicEnds.set(topicId, baseOffset + rows);
-    }
+    this.#addRuns(segment, sealed);
+    this.#noteStarts(sealed);
     this.bytes += bytes;
   }
 
-  /** A full segment's frames have been replaced by its sealed form. Entries that point into it still say which segment it is. */
+  /** The last segment's frames have been replaced by a sealed form that goes on where they end. */
+  extendBySealed(extent: SegmentExtent, sealed: SealedSegment): void {
+    this.replaceBySealed(extent, sealed);
+    this.#addRuns(this.segments.length - 1, sealed);
+  }
+
+  /** What has an entry in the segment keeps it. */
+  #addRuns(segment: number, { firstPosition, firstTimeUs, directory }: SealedSegment): void {
+    this.#positions.offer(firstPosition, segment, 0, firstTimeUs);
+    // In the place of lost commits stand some that no frame ever held; of the catalog rows are never taken out.
+    if (directory.originalBytes === 0) this.lacksDefinitions = true;
+    for (const { topicId, schemaVersion, baseOffset, rows, kept } of directory.runs) {
+      if (topicId === CATALOG_TOPIC && kept < rows) this.lacksDefinitions = true;
+      this.#noteVersion(topicId, schemaVersion);
+      if (kept > 0) this.#topic(topicId).offer(baseOffset, segment, 0, firstTimeUs);
+      this.#topicEnds.set(topicId, baseOffset + rows);
+    }
+  }
+
+  /** A full segment's frames, or its sealed form, have been replaced by a sealed form. Entries that point into it still say which segment it is. */
   replaceBySealed(extent: SegmentExtent, sealed: SealedSegment): void {
     this.bytes += sealed.bytes - extent.end;
     extent.end = sealed.bytes;
     extent.sealed = sealed;
+    this.#noteStarts(sealed);
+  }
+
+  #noteStarts({ directory }: SealedSegment): void {
+    for (const { topicId, baseOffset, rows, isTrimmed } of directory.runs) {
+      if (isTrimmed) this.#topicStarts.set(topicId, Math.max(this.topicStart(topicId), baseOffset + rows));
+    }
+  }
+
+  /** Rows of the topic below it have been given up. */
+  topicStart(topicId: number): number {
+    return this.#topicStarts.get(topicId) ?? 0;
+  }
+
+  /** First position of the segment that the position lies in, or will. */
+  segmentOf(position: Position): Position {
+    return this.segments.findLast(({ firstPosition }) => firstPosition <= position)?.firstPosition ?? 1;
+  }
+
+  /** The last position that was looked at when rows were taken out; 0: none were. */
+  get horizon(): Position {
+    let last = 0;
+    for (const { sealed } of this.segments) last = Math.max(last, sealed?.directory.sparse?.horizon ?? 0);
+    return last;
+  }
+
+  /** Whether deletes of commits behind the position may have been taken out. */
+  lacksDeletesBehind(position: Position): boolean {
+    return this.segments.some(({ sealed }) => {
+      return (
+        sealed !== null &&
+        sealed.lastPosition > position &&
+        sealed.directory.runs.some((run) => run.lacksDeletes)
+      );
+    });
   }
 
   /** A frame of the last segment is durable. */
@@ -121,7 +179,8 @@ export class LogIndex {
     const segment = this.segments.length - 1;
     const { firstPosition, firstTimeUs } = header;
     if (header.commitCount > 0) this.#positions.offer(firstPosition, segment, at, firstTimeUs);
-    for (const { topicId, baseOffset, rows } of batches) {
+    for (const { topicId, schemaVersion, baseOffset, rows } of batches) {
+      this.#noteVersion(topicId, schemaVersion);
       this.#topic(topicId).offer(baseOffset, segment, at, firstTimeUs);
       this.#topicEnds.set(topicId, baseOffset + rows);
     }
@@ -164,6 +223,15 @@ export class LogIndex {
     return this.#topicEnds.get(topicId) ?? 0;
   }
 
+  /** The newest schema version of durable rows of the topic; 0: there are none. */
+  topicVersion(topicId: number): number {
+    return this.#topicVersions.get(topicId) ?? 0;
+  }
+
+  #noteVersion(topicId: number, schemaVersion: number): void {
+    if (schemaVersion > this.topicVersion(topicId)) this.#topicVersions.set(topicId, schemaVersion);
+  }
+
   topicEnds(): ReadonlyMap<number, number> {
     return this.#topicEnds;
   }
@@ -175,4 +243,4 @@ export class LogIndex {
   }
 }
 
-export type IndexedBatch = Pick<BatchEntry, "topicId" | "baseOffset" | "rows">;
+export type IndexedBatch = Pick<BatchEntry, "topicId" | "schemaVersion" | "baseOffset" | "rows">;

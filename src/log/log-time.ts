@@ -42,6 +42,11 @@ export class LogTime {
     return wallUs > lastUs + elapsedUs + FORWARD_JUMP_US_MAX ? lastUs + elapsedUs : wallUs;
   }
 
+  /** Commits of another log's making bring this time. */
+  reached(timeUs: number): void {
+    this.#lastUs = Math.max(this.#lastUs, timeUs);
+  }
+
   stamp(): number {
     const wallUs = this.#clock.wallUs();
     const monotonicUs = this.#clock.monotonicUs();

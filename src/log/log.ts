@@ -2,16 +2,23 @@
  * The log as everyone above it sees it. Two implementations: the file log (this folder) and, later, Kafka.
  *
  * Vocabulary: a *commit* is one atomic append, over one or more topics, and has a *position* (1, 2, 3, ... in the
- * embedded log). A *group* is all commits that share one fdatasync; it is the unit of writing, of stepping the engine
- * and of a frame on disk. Within a group a topic has one batch, or, where large appends come, several that follow
+ * embedded log). A *group* is commits that are sealed together, the unit of stepping the engine; a *frame* on disk is all that share one fdatasync: a
+ * group, or several that waited for it. Within a group a topic has one batch, or, where large appends come, several that follow
  * one another; no commit is in two of them. Commit boundaries are kept beside each.
  *
  * Order of events for a group:  commits staged -> sealed (listeners called, synchronously; positions are final) ->
  * written -> fdatasync -> `durablePosition` advances, `onDurable` listeners called, each commit's promise resolves.
  * The engine may step a sealed group before it is durable; it must show nothing of it until then.
  */
+
+import type { EvertError } from "../base/errors.ts";
 import type { Batch } from "../batch/batch.ts";
+import type { Datum } from "../batch/datum.ts";
 import type { Schema } from "../batch/schema.ts";
+import type { ColumnRange } from "./column-range.ts";
+import type { KeepingRules, KeepingStats } from "./keeping/rules.ts";
+
+export type { ColumnRange } from "./column-range.ts";
 
 /** Position of a commit in the embedded log: 0 = before everything. Opaque above the engine, where it is a decimal string. */
 export type Position = number;
@@ -29,11 +36,14 @@ export interface CommitInfo {
 export const OP_UPSERT = 0;
 export const OP_DELETE = 1;
 
+/** A batch that is read is in the newest schema of its topic, if that says which column is which; one that was just sealed is in its own. */
 export interface TopicBatch {
   readonly topicId: number;
   readonly schemaVersion: number;
-  /** Offset in the topic of the batch's first row; rows follow without gap. */
+  /** Offset in the topic of the batch's first row; rows follow without gap, unless `offsets` are given. */
   readonly baseOffset: number;
+  /** Offset of each row, where rows between them are gone. */
+  readonly offsets?: Float64Array;
   readonly batch: Batch;
   /** null when every row is OP_UPSERT. */
   readonly ops: Uint8Array | null;
@@ -58,6 +68,10 @@ export interface LogTopic {
   readonly schema: Schema;
   /** Table topics: the columns of the key, which is all a delete keeps. */
   readonly keyColumns?: readonly number[];
+  /** Of a topic with several schemas: which column this is in all of them. Absent: 1, 2, 3 …, and if it is of the newest, every batch is read as it was written. */
+  readonly columnIds?: readonly number[];
+  /** Per column, what rows of the schemas without it have there; null for null. Absent: null for all. */
+  readonly missing?: readonly Datum[];
 }
 
 /**
@@ -111,9 +125,9 @@ export interface KnownCommit {
 }
 
 export interface ReadOptions {
-  /** First position wanted (a group that begins before it but contains it may be delivered whole). */
+  /** First position wanted: groups are cut to what is asked for. */
   readonly from: Position;
-  /** Stop after this position (inclusive, with the same freedom); absent: to the durable end as of now. */
+  /** Stop after this position (inclusive); absent: to the durable end as of now. */
   readonly to?: Position;
   /**
    * Only these topics' batches are decoded; commits and groups without them may be left out unless `everyGroup`, and commits come without
@@ -141,13 +155,6 @@ export interface ReadOptions {
  * none of it what was asked for), and waits for what it is given. Without one it takes a turn of the event loop whenever it has worked for some milliseconds.
  */
 export type Pause = () => Promise<unknown> | null;
-
-/** The column's value is not null and lies within; an absent end is open. Numbers for what is no text, its UTF-8 for what is. */
-export interface ColumnRange {
-  readonly column: number;
-  readonly min?: number | Uint8Array;
-  readonly max?: number | Uint8Array;
-}
 
 /** What a copy of the log consists of, as of one position. */
 export interface LogFiles {
@@ -180,19 +187,100 @@ export interface LogStats {
   /** Of frames and of sealed segments. */
   readonly bytes: number;
   readonly sealing: SealingStats;
+  readonly keeping: KeepingStats;
   readonly lastPosition: Position;
   readonly durablePosition: Position;
 }
 
+/** A frame that a follower has taken over. */
+export interface ReceivedFrame {
+  readonly group: Group;
+  /** Resolves when it is synced. */
+  readonly durable: Promise<void>;
+}
+
+/** The way into a log that follows another: see intake.ts. */
+export interface LogIntake {
+  /** Where the log ends: its last position, and the time of the commit there. */
+  readonly end: { readonly position: Position; readonly timeUs: number };
+  /** A frame as its leader has written it, into the segment that begins there. One at a time. @throws EvertError, and nothing of it is taken */
+  frame(segment: Position, bytes: Uint8Array): Promise<ReceivedFrame>;
+  /** Where a sealed segment is to be written, and synced, before adopt(). */
+  readonly incomingPath: string;
+  /**
+   * Takes over the sealed segment that lies there, by its name. Listeners are told of no group: they are read. Not whole: rows have been taken out of it, in whose
+   * place others are, which may stand behind it. @throws EvertError, and nothing of it is taken
+   */
+  adopt(name: string): Promise<{ readonly isWhole: boolean }>;
+}
+
+/** That others are to have a commit before it counts as durable: see confirmations.ts. */
+export interface Requirement {
+  /** How long an append waits. */
+  readonly timeoutMs: number;
+  /** What it is told then. */
+  readonly late: (position: Position) => EvertError;
+}
+
+/** A piece of the log as it is stored: whole frames of one segment, one behind the other; or a segment that is sealed, to be read as a file. */
+export type StoredPiece =
+  | {
+      readonly kind: "frames";
+      readonly segment: Position;
+      readonly last: Position;
+      readonly bytes: Uint8Array;
+    }
+  | { readonly kind: "sealed"; readonly segment: Position; readonly last: Position; readonly file: LogFile };
+
+/** The durable log from a position on, piece by piece, as a follower takes it over. */
+export interface StoredPieces {
+  /** The next piece; null: there is none yet. @throws EvertError diverged where no commit of this log begins there; log_damaged */
+  next(): Promise<StoredPiece | null>;
+  /** Bytes of files that are still to come. */
+  readonly behind: number;
+  close(): Promise<void>;
+}
+
 export interface Log {
+  /** The same in every file of a log. */
+  readonly logId: number;
+  /** Null in a log that is led here. Until lead() nothing else comes into a log that follows: begin() is not called. */
+  readonly intake: LogIntake | null;
+  /** From now on the log is led here; what comes begins a segment. REQUIRES that nothing is being received or written. */
+  lead(): Promise<void>;
+  /** From here on the log gives the state of every table: rows may have been taken out that others replace up to there. Beyond the end only in a copy that is not whole. */
+  readonly horizon: Position;
+  /** First position of the segment that the position lies in, or will. */
+  segmentOf(position: Position): Position;
+  /** Whether deletes of commits behind the position may have been taken out: who has the log up to there from another time would keep rows that are gone. */
+  lacksDeletesBehind(position: Position): boolean;
+  /** What is stored from a position on, confirmed or not. */
+  stored(from: Position): StoredPieces;
+  /** The last position on this disk: beyond the durable one where that waits to be confirmed. */
+  readonly storedPosition: Position;
+  /** Called when the stored position has advanced. */
+  onStored(listener: (position: Position) => void): () => void;
+  /** From now on what is written is durable, for whoever asks, only when confirm() has said that others have it: see confirmations.ts. */
+  requireConfirmation(requirement: Requirement): void;
+  /** Null: what is on this disk is durable. */
+  readonly requirement: Requirement | null;
+  confirm(position: Position): void;
+  /** What waits is refused with this, though it stays; and nothing waits any more. */
+  endConfirmation(error: EvertError): void;
   readonly lastPosition: Position;
   readonly durablePosition: Position;
   /** Rows ever appended to the topic (= its next offset), as of the last staged commit. */
   topicEnd(topicId: number): number;
-  /** A topic the catalog has just created or found. A newer schemaVersion replaces the older for appends. */
+  /** The newest schema version in which there are durable rows of the topic, also where the definition of that version was lost; 0: there are none. */
+  topicVersion(topicId: number): number;
+  /** Rows below it have been given up by retention; 0: none have. (A compacted topic begins where it began, and lacks rows in between.) */
+  topicStart(topicId: number): number;
   /** The log's time: what a commit would be stamped with now, microseconds since 1970. */
   nowUs(): number;
+  /** A topic the catalog has just created or found. A newer schemaVersion replaces the older for appends, and is what all rows are read in. */
   registerTopic(topic: LogTopic): void;
+  /** The batch in the newest schema of its topic: it may have been sealed, or its reader begun, before that was registered. */
+  inNewestSchema(topicBatch: TopicBatch): TopicBatch;
   /**
    * Null when a commit of about `bytes` may be staged now; otherwise a promise to await first (backpressure: open group full,
    * or zero-filled space being made). Rejects with disk_full / io_error when there is no room, record_too_large when there never will be.
@@ -202,6 +290,8 @@ export interface Log {
   begin(options?: CommitOptions): CommitDraft;
   /** Ends the open group, so that the next commit starts a new one (the catalog uses it: DDL stands in a group of its own). */
   seal(): void;
+  /** Ends the open group; the next begins a segment, so that those before are full. REQUIRES that nobody who has waited for room() has yet to stage. */
+  turnOver(): void;
   knownCommit(idempotencyKey: string): KnownCommit | null;
   /** Called synchronously when a group is sealed, in position order. */
   onSealed(listener: (group: Group) => void): () => void;
@@ -225,6 +315,15 @@ export interface Log {
   startSealing(): void;
   /** Resolves when no full segment waits to be sealed, or the last attempt has failed. */
   sealed(): Promise<void>;
+  /** What may be taken out of sealed segments, in the background; asked for before each pass. Without rules nothing goes, ever. */
+  keep(rules: () => KeepingRules): void;
+  /** Takes out all that the rules let go, up to the newest sealed segment, and resolves when nothing is left to do. @throws EvertError what kept it from it */
+  compact(): Promise<void>;
+  /**
+   * Takes the rows of one key, deletes too, out of all segments up to the position, which must be sealed and within the rules' horizon; afterwards no file of the log has them.
+   * `key`: one row of the topic, of which its key counts. @throws EvertError what kept it from it: then some may be there
+   */
+  erase(topicId: number, key: Batch, to: Position): Promise<void>;
   stats(): LogStats;
   /** The files as they are now, up to the durable position. */
   files(): LogFiles;

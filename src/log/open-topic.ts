@@ -22,7 +22,7 @@ import { type LogTopic, OP_DELETE, type TopicBatch } from "./log.ts";
 /** A column's flags and length, and the batch's own flag: what a codec adds to the values themselves. */
 const BYTES_PER_COLUMN = 6;
 /** A batch of so many rows is a piece of its own: what a step and a reader of the log do once for each batch is little then. */
-const BORROWED_ROWS_MIN = 1024;
+export const LARGE_BATCH_ROWS = 1024;
 
 export class OpenTopic {
   readonly topic: LogTopic;
@@ -83,7 +83,7 @@ export class OpenTopic {
       checkNulls(this.topic, batch, ops);
     }
     const borrows = canBorrow(this.topic.schema, batch, hasDeletes);
-    if (borrows && batch.length >= BORROWED_ROWS_MIN && this.#isBetweenCommits) this.#close();
+    if (borrows && batch.length >= LARGE_BATCH_ROWS && this.#isBetweenCommits) this.#close();
     else this.#intoBuilder();
     const firstRow = this.#openRows;
     if (borrows && firstRow === 0) this.#borrowed = batch;
@@ -144,7 +144,7 @@ export class OpenTopic {
   #intoBuilder(): void {
     const batch = this.#borrowed;
     if (batch === null) return;
-    if (batch.length >= BORROWED_ROWS_MIN && this.#isBetweenCommits) {
+    if (batch.length >= LARGE_BATCH_ROWS && this.#isBetweenCommits) {
       this.#close();
       return;
     }

@@ -8,20 +8,23 @@
  * A reader of some topics leaps: behind the reach of one of a topic's index entries (INDEX_EVERY_BYTES from where it points) and before
  * the next entry there can be no row of it, so it goes on at the next entry. Before each frame and page it asks whether others should have their turn.
  *
- * A segment may be sealed while it is read. Whoever has its frames open reads on in them; whoever comes to open them and finds them gone
- * finds the sealed form in the index.
+ * Which commits share a frame is not what others go by: a step of the engine may end amid a frame. So groups are cut to the positions asked for.
+ *
+ * A segment may be sealed while it is read, and rows may be taken out of it. Whoever has its file open reads on in it; whoever comes to open it and finds
+ * it gone finds the one in its place in the index.
  */
 import { type Disk, type DiskFile, joinPath } from "../base/disk.ts";
 import { EvertError } from "../base/errors.ts";
+import { cutGroup } from "./cut-group.ts";
 import { decodeGroup } from "./decode-group.ts";
 import { type FrameHeader, readCommits, readDirectory } from "./frame.ts";
 import type { CommitInfo, Group, Pause, Position, ReadOptions } from "./log.ts";
-import type { LogIndex } from "./log-index.ts";
+import type { LogIndex, SegmentExtent } from "./log-index.ts";
+import { endOffset } from "./offsets.ts";
 import { turnsOfItsOwn } from "./pause.ts";
 import { damaged, Scanner } from "./scanner.ts";
 import { ReaderMemory } from "./sealed/column-memory.ts";
 import { type SealedSource, sealedGroups, sealedTopicGroups } from "./sealed/groups.ts";
-import { sealedPath } from "./sealed/sealed-segment.ts";
 import { segmentName } from "./segment.ts";
 import type { TopicRegistry } from "./topics.ts";
 
@@ -44,26 +47,31 @@ type Opened =
   | { readonly kind: "sealed"; readonly source: SealedSource }
   | { readonly kind: "frames"; readonly name: string; readonly file: DiskFile };
 
-async function openSegment(
+export async function openSegment(
   { disk, directory, index, registry }: ReaderSource,
   segment: number,
 ): Promise<Opened> {
   const extent = index.segments[segment]!;
   for (;;) {
     const { firstPosition, sealed } = extent;
-    if (sealed !== null) {
-      const path = sealedPath(directory, firstPosition);
-      return { kind: "sealed", source: { disk, path, segment: sealed, registry } };
-    }
-    const name = segmentName(firstPosition);
+    const name = sealed === null ? segmentName(firstPosition) : sealed.name;
     try {
-      return { kind: "frames", name, file: await disk.open(joinPath(directory, name), "read") };
+      const file = await disk.open(joinPath(directory, name), "read");
+      if (sealed === null) return { kind: "frames", name, file };
+      return { kind: "sealed", source: { file, segment: sealed, registry } };
     } catch (error) {
-      // Sealed between the two lines above: then the index knows by now.
+      // Replaced between the lines above: then the index knows by now.
       const isGone = error instanceof EvertError && error.code === "not_found";
-      if (!isGone || index.segments[segment]!.sealed === null) throw error;
+      if (!isGone || extent.sealed === sealed) throw error;
     }
   }
+}
+
+/** False: there is nothing of them in the segment, which need not be opened. */
+function mayHoldAny({ sealed }: SegmentExtent, topics: ReadonlySet<number>): boolean {
+  return (
+    sealed === null || sealed.directory.runs.some(({ topicId, kept }) => kept > 0 && topics.has(topicId))
+  );
 }
 
 /** Frames of [from, end) of a file, which is closed afterwards. `leap` says where behind a place the next one may be that is wanted. */
@@ -114,6 +122,7 @@ export async function* readGroups(
       topics === null || everyGroup ? at : (index.placeOf(topics, segment, at) ?? end);
     const at = segment === start.segment ? start.at : 0;
     if (index.segments[segment]!.sealed === null && leap(at) >= end) continue;
+    if (topics !== null && !everyGroup && !mayHoldAny(index.segments[segment]!, topics)) continue;
     const opened = await openSegment(source, segment);
     if (opened.kind === "sealed") yield* sealedGroups(opened.source, range, pause, memory);
     else yield* frameGroups(framesOf(opened, at, end, leap, pause), registry, range);
@@ -133,7 +142,7 @@ async function* frameGroups(
     const wanted = topics === null ? entries : entries.filter((entry) => topics.has(entry.topicId));
     if (wanted.length === 0 && topics !== null && !everyGroup) continue;
     const commits = commitsOf(frame);
-    yield decodeGroup(
+    const group = decodeGroup(
       bytes,
       offset,
       topics === null ? commits : withoutKeys(commits),
@@ -141,6 +150,8 @@ async function* frameGroups(
       registry,
       columns,
     );
+    const cut = cutGroup(group, from, to);
+    if (cut.batches.length > 0 || topics === null || everyGroup) yield cut;
   }
 }
 
@@ -161,6 +172,7 @@ export async function* readTopicGroups(
     start = index.nextSegment(topicId, start.segment)
   ) {
     const { segment, at } = start;
+    if (!mayHoldAny(index.segments[segment]!, topics)) continue;
     const opened = await openSegment(source, segment);
     const segmentEnd = ends[segment]!;
     const leap = (from: number): number => index.placeOf(topics, segment, from) ?? segmentEnd;
@@ -170,8 +182,7 @@ export async function* readTopicGroups(
         : topicFrames(framesOf(opened, at, segmentEnd, leap, pause), source.registry, topicId, offset);
     for await (const group of groups) {
       yield group;
-      const last = group.batches.at(-1)!;
-      if (last.baseOffset + last.batch.length >= end) return;
+      if (endOffset(group.batches.at(-1)!) >= end) return;
     }
   }
 }

@@ -11,23 +11,31 @@
  *    (A text in the torn frame cannot pass for a header: it would have to know the log's random id.)
  * 3. A log that was closed ends in a closing mark, a frame without commits: so damage to its last commit is damage, too.
  *
- * A segment with both forms was being sealed when the process died. The sealed form was complete and synced before it got its name; once more it is
- * looked at, every byte, and then the frames go. If it is not sound it goes instead, and is made anew.
+ * A segment with several forms was being sealed, or compacted, when the process died. The newest form was complete and synced before it got its name; once more it is
+ * looked at, every byte, and then the others go. If it is not sound it goes instead, and is made anew.
  *
  * Afterwards the last frame is written again, as it stands, and synced. Its fdatasync may have failed in the life before; the
  * kernel then shows the bytes, calls them clean and forgets them at the next power cut. Frames before it were synced before
  * it was begun.
  */
-import { type Disk, type DiskFile, joinPath, readFully, writeFully } from "../base/disk.ts";
+import { type Disk, type DiskFile, joinPath, writeFully } from "../base/disk.ts";
 import { type BatchEntry, FRAME_ALIGNMENT, type FrameHeader, readCommits, readDirectory } from "./frame.ts";
 import { FrameOrder } from "./frame-order.ts";
 import { KNOWN_FOR_US, KnownCommits } from "./known-commits.ts";
 import type { CommitInfo, TopicRange } from "./log.ts";
 import { LogIndex } from "./log-index.ts";
 import { damaged, Scanner } from "./scanner.ts";
-import { openSealed, readCommitPages, type SealedSegment, sealedPath } from "./sealed/sealed-segment.ts";
+import { decodeKeptRanges } from "./sealed/kept-ranges.ts";
+import {
+  openSealed,
+  pageDamaged,
+  readCommitPages,
+  readPage,
+  type SealedSegment,
+  sealedPath,
+} from "./sealed/sealed-segment.ts";
 import { openIfSound, rangesByPosition } from "./sealed/verify.ts";
-import { listSegments, type SegmentFiles, segmentName } from "./segment.ts";
+import { listSegments, type SegmentFiles, sealedName, segmentName } from "./segment.ts";
 
 export interface TornTail {
   readonly segment: string;
@@ -59,6 +67,9 @@ interface LastFrame {
   readonly header: FrameHeader;
 }
 
+/** Sealed segments whose directories are read beside each other: a log of many begins no later for it. */
+const OPENED_AT_ONCE = 16;
+
 /** @throws EvertError log_damaged, format_unsupported, io_error */
 export async function recover(disk: Disk, directory: string): Promise<Recovered> {
   const order = new FrameOrder();
@@ -66,7 +77,15 @@ export async function recover(disk: Disk, directory: string): Promise<Recovered>
   const knownCommits = new KnownCommits();
   const files = await listSegments(disk, directory);
   const segments: { readonly firstPosition: number; readonly sealed: SealedSegment | null }[] = [];
-  for (const file of files) segments.push(await chooseForm(disk, directory, file));
+  for (let i = 0; i < files.length; i += OPENED_AT_ONCE) {
+    const opened = await Promise.allSettled(
+      files.slice(i, i + OPENED_AT_ONCE).map((file) => chooseForm(disk, directory, file)),
+    );
+    for (const one of opened) {
+      if (one.status === "rejected") throw one.reason;
+      segments.push(one.value);
+    }
+  }
   // Idempotency keys older than this are forgotten anyway.
   const knownFromUs =
     (segments.findLast(({ sealed }) => sealed !== null)?.sealed?.directory.lastTimeUs ?? 0) - KNOWN_FOR_US;
@@ -89,7 +108,7 @@ export async function recover(disk: Disk, directory: string): Promise<Recovered>
       index.addSealed(sealed);
       const { keyed, lastTimeUs } = sealed.directory;
       if (keyed > 0 && lastTimeUs >= knownFromUs)
-        await rememberSealedKeys(knownCommits, disk, sealedPath(directory, firstPosition), sealed);
+        await rememberSealedKeys(knownCommits, disk, sealedPath(directory, sealed), sealed);
       knownCommits.expire(order.lastTimeUs);
       last = null;
       continue;
@@ -97,9 +116,16 @@ export async function recover(disk: Disk, directory: string): Promise<Recovered>
     index.addSegment(firstPosition);
     const file = await disk.open(joinPath(directory, name), isLast ? "write" : "read");
     try {
-      const scanner = new Scanner(file, 0, await file.size(), true);
-      for (;;) {
+      const size = await file.size();
+      let scanner = new Scanner(file, 0, size, true);
+      for (let doubted = -1; ; ) {
         const found = await scanner.next();
+        if (found.kind === "unsound" && found.at !== doubted) {
+          // Nothing is cut off, or called damaged, that was not read twice: the first time may have gone wrong on the way.
+          doubted = found.at;
+          scanner = new Scanner(file, found.at, size, true);
+          continue;
+        }
         if (found.kind !== "frame") break;
         const { at, header, bytes, offset } = found;
         const commits = readCommits(bytes, offset, header);
@@ -119,6 +145,7 @@ export async function recover(disk: Disk, directory: string): Promise<Recovered>
       if (isLast)
         await repairTail(
           file,
+          name,
           tornTail,
           last !== null && last.at + last.header.frameBytes === scanner.at ? last : null,
         );
@@ -146,17 +173,30 @@ function nameOf({ firstPosition, sealed }: { firstPosition: number; sealed: Seal
   return sealed === null ? segmentName(firstPosition) : sealed.name;
 }
 
-/** Where both forms of a segment are there, one of them goes. */
+/** Where several forms of a segment are there, all but one go. The newest that is sound stays: each was whole before the ones it was made of were removed. */
 async function chooseForm(
   disk: Disk,
   directory: string,
-  { firstPosition, hasFrames, isSealed }: SegmentFiles,
+  { firstPosition, hasFrames, generations }: SegmentFiles,
 ): Promise<{ firstPosition: number; sealed: SealedSegment | null }> {
-  if (!isSealed) return { firstPosition, sealed: null };
-  const path = sealedPath(directory, firstPosition);
-  if (!hasFrames) return { firstPosition, sealed: await openSealed(disk, path, firstPosition) };
-  const sealed = await openIfSound(disk, path, firstPosition);
-  await disk.unlink(sealed === null ? path : joinPath(directory, segmentName(firstPosition)));
+  const pathOf = (generation: number): string => joinPath(directory, sealedName(firstPosition, generation));
+  const [newest] = generations;
+  if (newest === undefined) return { firstPosition, sealed: null };
+  if (!hasFrames && generations.length === 1)
+    return { firstPosition, sealed: await openSealed(disk, pathOf(newest), firstPosition, newest) };
+  let sealed: SealedSegment | null = null;
+  const others: string[] = [];
+  for (const generation of generations) {
+    const path = pathOf(generation);
+    sealed ??= await openIfSound(disk, path, firstPosition, generation);
+    if (sealed?.generation !== generation) others.push(path);
+  }
+  if (sealed === null && !hasFrames) {
+    // None is as it was written: the newest says what is wrong with it, and nothing is removed.
+    return { firstPosition, sealed: await openSealed(disk, pathOf(newest), firstPosition, newest) };
+  }
+  if (sealed !== null && hasFrames) others.push(joinPath(directory, segmentName(firstPosition)));
+  for (const path of others) await disk.unlink(path);
   await disk.syncDirectory(directory);
   return { firstPosition, sealed };
 }
@@ -189,17 +229,20 @@ export function isLater(header: FrameHeader, order: FrameOrder): boolean {
   return (order.logId === null || header.logId === order.logId) && header.firstPosition > order.lastPosition;
 }
 
-/** The same bytes once more, so that the kernel takes them for changed. */
-async function rewriteFrame(file: DiskFile, { at, header }: LastFrame): Promise<void> {
-  const chunk = new Uint8Array(Math.min(header.frameBytes, REPAIR_BYTES));
-  const end = at + header.frameBytes;
-  for (let from = at; from < end; from += chunk.length) {
-    const count = await readFully(file, chunk.subarray(0, Math.min(chunk.length, end - from)), from);
-    await writeFully(file, chunk.subarray(0, count), from);
+/** The same bytes once more, so that the kernel takes them for changed. They are verified: a bit that is read wrong is not to become one that is. */
+async function rewriteFrame(file: DiskFile, { at, header }: LastFrame, name: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const found = await new Scanner(file, at, at + header.frameBytes, true).next();
+    if (found.kind === "frame") {
+      await writeFully(file, found.bytes.subarray(found.offset, found.offset + header.frameBytes), at);
+      return;
+    }
+    if (attempt === READS_MAX)
+      throw damaged(name, at, "the last frame was sound, and is not when it is read again");
   }
 }
 
-function rememberKeys(
+export function rememberKeys(
   known: KnownCommits,
   commits: readonly CommitInfo[],
   batches: readonly BatchEntry[],
@@ -225,17 +268,26 @@ function rememberKey(
   if (idempotencyKey !== null) known.add(idempotencyKey, timeUs, { position, requestDigest, ranges });
 }
 
-async function rememberSealedKeys(
+export async function rememberSealedKeys(
   known: KnownCommits,
   disk: Disk,
   path: string,
   segment: SealedSegment,
 ): Promise<void> {
   const keyed: CommitInfo[] = [];
+  const { sparse } = segment.directory;
   const file = await disk.open(path, "read");
   try {
     for await (const commits of readCommitPages(file, segment, segment.firstPosition)) {
       for (const commit of commits) if (commit.idempotencyKey !== null) keyed.push(commit);
+    }
+    if (sparse !== null) {
+      const kept = decodeKeptRanges(await readPage(file, segment.name, sparse.ranges), keyed.length);
+      if (kept === null) pageDamaged(segment.name, sparse.ranges);
+      keyed.forEach((commit, k) => {
+        rememberKey(known, commit, kept[k]!);
+      });
+      return;
     }
   } finally {
     await file.close();
@@ -245,8 +297,15 @@ async function rememberSealedKeys(
 }
 
 const REPAIR_BYTES = 1 << 20;
+/** What is read wrong once may be right the next time. */
+const READS_MAX = 3;
 
-async function repairTail(file: DiskFile, tornTail: TornTail | null, last: LastFrame | null): Promise<void> {
+async function repairTail(
+  file: DiskFile,
+  name: string,
+  tornTail: TornTail | null,
+  last: LastFrame | null,
+): Promise<void> {
   const rewrite = last !== null && last.header.commitCount > 0;
   if (tornTail === null && !rewrite) return;
   if (tornTail !== null) {
@@ -256,6 +315,6 @@ async function repairTail(file: DiskFile, tornTail: TornTail | null, last: LastF
       await writeFully(file, zeros.subarray(0, Math.min(zeros.length, end - at)), at);
     }
   }
-  if (rewrite) await rewriteFrame(file, last);
+  if (rewrite) await rewriteFrame(file, last, name);
   await file.datasync();
 }

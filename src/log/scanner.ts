@@ -125,7 +125,7 @@ export class Scanner {
       at >= this.#from && at < this.#to
         ? this.#buffer.subarray(at - this.#from, this.#to - this.#from)
         : null;
-    const size = Math.max(this.#chunkBytes, wanted);
+    const size = Math.min(Math.max(this.#chunkBytes, wanted), Math.max(0, this.#end - at));
     this.#chunkBytes = Math.min(this.#chunkBytes * 2, CHUNK_BYTES_MAX);
     const reusable = this.#reuse && this.#buffer.length >= size;
     const target = reusable ? this.#buffer : new Uint8Array(size);

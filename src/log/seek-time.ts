@@ -4,8 +4,8 @@
  * The sparse index gives an offset not above it, at most INDEX_EVERY_BYTES of the topic before it or, of a sealed segment, the topic's first there;
  * the segment's own directory then says which block. What is left is read and looked at, commit by commit.
  */
-import { type ReaderSource, readTopicGroups } from "./reader.ts";
-import { sealedPath } from "./sealed/sealed-segment.ts";
+import { offsetOf } from "./offsets.ts";
+import { openSegment, type ReaderSource, readTopicGroups } from "./reader.ts";
 import { blockBefore } from "./sealed/seek-time.ts";
 
 /** @throws EvertError log_damaged, io_error */
@@ -16,10 +16,11 @@ export async function offsetAt(source: ReaderSource, topicId: number, timeUs: nu
     topicId,
     await near(source, topicId, timeUs),
   )) {
-    for (const { baseOffset, commitIndexes, commitEnds } of batches) {
+    for (const batch of batches) {
+      const { commitIndexes, commitEnds } = batch;
       for (let i = 0; i < commitIndexes.length; i++) {
         if (commits[commitIndexes[i]!]!.timeUs < timeUs) continue;
-        return baseOffset + (i === 0 ? 0 : commitEnds[i - 1]!);
+        return offsetOf(batch, i === 0 ? 0 : commitEnds[i - 1]!);
       }
     }
   }
@@ -27,11 +28,15 @@ export async function offsetAt(source: ReaderSource, topicId: number, timeUs: nu
 }
 
 async function near(source: ReaderSource, topicId: number, timeUs: number): Promise<number> {
-  const { disk, directory, index } = source;
+  const { index } = source;
   const offset = index.offsetBefore(topicId, timeUs);
   const address = index.seekOffset(topicId, offset);
-  const extent = address === null ? undefined : index.segments[address.segment];
-  if (extent === undefined || extent.sealed === null) return offset;
-  const path = sealedPath(directory, extent.firstPosition);
-  return Math.max(offset, await blockBefore(disk, path, extent.sealed, topicId, timeUs));
+  if (address === null || index.segments[address.segment]!.sealed === null) return offset;
+  const opened = await openSegment(source, address.segment);
+  try {
+    if (opened.kind === "frames") return offset;
+    return Math.max(offset, await blockBefore(opened.source.file, opened.source.segment, topicId, timeUs));
+  } finally {
+    await (opened.kind === "frames" ? opened.file : opened.source.file).close();
+  }
 }

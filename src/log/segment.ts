@@ -1,10 +1,13 @@
 /** A segment: one file of frames. Its name is the position of its first commit, twenty digits, so that names sort as positions do. */
 import { assert } from "../base/assert.ts";
 import { type Disk, type DiskFile, joinPath, writeFully } from "../base/disk.ts";
+import { toEvertError } from "../base/errors.ts";
 
-const NAME = /^(\d{20})\.(log|sealed)$/;
+const NAME = /^(\d{20})(?:\.([1-9]\d{0,8}))?\.(log|sealed)$/;
 const PREPARED_NAME = /^next-\d+$/;
-const UNFINISHED_NAME = /^sealing-\d+$/;
+const UNFINISHED_NAME = /^(?:sealing|compacting)-\d+$/;
+/** A sealed segment that comes from a leader, until all of it is there. */
+export const INCOMING_NAME = "incoming";
 
 /**
  * A file zero-filled ahead of use, before it is known where it will begin. Each has a number of its own: the next one may be
@@ -16,16 +19,37 @@ export function preparedName(number: number): string {
 
 /** What was begun and not finished in the life before: it holds nothing that is not elsewhere. */
 export function isLeftover(name: string): boolean {
-  return PREPARED_NAME.test(name) || UNFINISHED_NAME.test(name);
+  return PREPARED_NAME.test(name) || UNFINISHED_NAME.test(name) || name === INCOMING_NAME;
 }
 
 export function segmentName(firstPosition: number): string {
   return `${String(firstPosition).padStart(20, "0")}.log`;
 }
 
-/** The same commits in their compact form: see sealed/format.ts. */
-export function sealedName(firstPosition: number): string {
-  return `${String(firstPosition).padStart(20, "0")}.sealed`;
+/**
+ * The same commits in their compact form: see sealed/format.ts. A name fixes what a file holds: each time rows are taken out of it, what is left gets the
+ * next generation in its name.
+ */
+export function sealedName(firstPosition: number, generation = 0): string {
+  const number = generation === 0 ? "" : `.${generation}`;
+  return `${String(firstPosition).padStart(20, "0")}${number}.sealed`;
+}
+
+export interface SegmentFileName {
+  readonly firstPosition: number;
+  readonly form: "frames" | "sealed";
+  /** Of the sealed form; 0 as it was made of the frames. */
+  readonly generation: number;
+}
+
+/** null: no name of a file of a log. */
+export function parseSegmentName(name: string): SegmentFileName | null {
+  const match = NAME.exec(name);
+  const firstPosition = Number(match?.[1]);
+  if (match === null || !Number.isSafeInteger(firstPosition)) return null;
+  const generation = Number(match[2] ?? 0);
+  if (match[3] === "sealed") return { firstPosition, form: "sealed", generation };
+  return generation === 0 ? { firstPosition, form: "frames", generation } : null;
 }
 
 /** A sealed segment while it is being written. */
@@ -33,32 +57,57 @@ export function unfinishedName(firstPosition: number): string {
   return `sealing-${firstPosition}`;
 }
 
-/** A segment as the directory shows it: as frames, sealed, or, where a crash came between the two names, both. */
+/** What is left of a sealed segment while it is being written. */
+export function compactingName(firstPosition: number): string {
+  return `compacting-${firstPosition}`;
+}
+
+/** A file that was begun and will not be finished goes, if it is there. Where it cannot, that is reported: the next start does it. */
+export async function removeUnfinished(
+  disk: Disk,
+  directory: string,
+  name: string,
+  report: (message: string) => void,
+): Promise<void> {
+  try {
+    await disk.unlink(joinPath(directory, name));
+  } catch (thrown) {
+    const error = toEvertError(thrown);
+    if (error.code !== "not_found")
+      report(`${name} could not be removed: ${error.message}; the next start does`);
+  }
+}
+
+/** A segment as the directory shows it: as frames, sealed, or, where a crash came between two names, both of them. */
 export interface SegmentFiles {
   readonly firstPosition: number;
   readonly hasFrames: boolean;
-  readonly isSealed: boolean;
+  /** Of its sealed forms, the newest first. */
+  readonly generations: readonly number[];
 }
 
 /** Segments in the directory, ascending. */
 export async function listSegments(disk: Disk, directory: string): Promise<SegmentFiles[]> {
   const found = new Map<number, SegmentFiles>();
   for (const name of await disk.list(directory)) {
-    const match = NAME.exec(name);
-    const firstPosition = Number(match?.[1]);
-    if (match === null || !Number.isSafeInteger(firstPosition)) continue;
-    const known = found.get(firstPosition);
-    const isSealed = match[2] === "sealed";
-    found.set(firstPosition, {
+    const file = parseSegmentName(name);
+    if (file === null) continue;
+    const { firstPosition, form, generation } = file;
+    const known = found.get(firstPosition) ?? { firstPosition, hasFrames: false, generations: [] };
+    found.set(
       firstPosition,
-      hasFrames: !isSealed || known?.hasFrames === true,
-      isSealed: isSealed || known?.isSealed === true,
-    });
+      form === "frames"
+        ? { ...known, hasFrames: true }
+        : { ...known, generations: [...known.generations, generation].sort((a, b) => b - a) },
+    );
   }
   return [...found.values()].sort((a, b) => a.firstPosition - b.firstPosition);
 }
 
-/** A segment that is written to. Bytes [0, placed) belong to frames, [placed, prepared) are zeros known to be on the disk. */
+/**
+ * A segment that is written to. Bytes [0, written) belong to frames; [written, placed) is room for groups that wait for their write;
+ * [written, prepared) are zeros known to be on the disk, but for the frame in flight.
+ */
 export class WritableSegment {
   /** Written through: a frame's write is its sync as well. */
   readonly frames: DiskFile;
@@ -69,6 +118,7 @@ export class WritableSegment {
   readonly zeros: DiskFile;
   /** Frames are placed below it. Larger than usual for a frame that needs a segment of its own. */
   capacity: number;
+  written: number;
   placed: number;
   prepared: number;
   /** Null while nothing is placed in it. */
@@ -88,6 +138,7 @@ export class WritableSegment {
     this.frames = frames;
     this.zeros = zeros;
     this.capacity = capacity;
+    this.written = used;
     this.placed = used;
     this.prepared = used;
     this.firstPosition = firstPosition;

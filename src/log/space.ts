@@ -14,7 +14,7 @@
  *    Measured: docs/decisions/0009-zeros-ahead.md.
  * 3. `fits(n)` says whether a frame of up to n bytes can be placed now. It is monotonic: what fits keeps fitting, and so does
  *    anything smaller, until `place` is called. So a group may grow commit by commit, each asking fits(new size) first, and placing
- *    the sealed frame cannot fail.
+ *    the sealed frame cannot fail. Groups that are written as one frame take less than was kept for them: the rest is given back, to those who come.
  * 4. When the disk is full, the loop stops and says so; the next one who needs room makes it try again.
  * 5. A failure of any other kind is the disk's, and the log's end: see LOG-FORMAT.
  */
@@ -24,6 +24,8 @@ import { type EvertError, toEvertError } from "../base/errors.ts";
 import { preparedName, WritableSegment } from "./segment.ts";
 
 export const FILL_BYTES = 1 << 20;
+/** Read by all, written by none. */
+const ZEROS = new Uint8Array(FILL_BYTES);
 /** Between two syncs, in units of FILL_BYTES: at rest, when the next frame may come at any moment, and beside frames. */
 const STEP_AT_REST = 1;
 const STEP_MAX = 8;
@@ -38,10 +40,28 @@ export interface SpaceEvents {
   failed(error: EvertError): void;
 }
 
+/** Room that is kept for a group. Where in it the frame begins is known when those before it have been written. */
 export interface Placement {
   readonly segment: WritableSegment;
-  readonly at: number;
+  readonly bytes: number;
 }
+
+/**
+ * The groups placed next in a segment are written as one frame of so many bytes: where it begins. REQUIRES that all before them are written, and that it is not
+ * longer than what was kept for them.
+ */
+export function placeFrame(placements: readonly Placement[], frameBytes: number): number {
+  const { segment } = placements[0]!;
+  const kept = placements.reduce((sum, { bytes }) => sum + bytes, 0);
+  assert(frameBytes <= kept, "a frame is not longer than the room kept for it");
+  const at = segment.written;
+  segment.written += frameBytes;
+  segment.placed -= kept - frameBytes;
+  return at;
+}
+
+/** In which segment a frame is placed: that it does not fit into the active one alone decides, or somebody else has. */
+export type Where = "anywhere" | "active" | "next";
 
 export interface SpaceOptions {
   readonly disk: Disk;
@@ -61,8 +81,9 @@ interface Goal {
 
 export class Space {
   readonly #options: SpaceOptions;
-  readonly #zeros = new Uint8Array(FILL_BYTES);
   #active: WritableSegment | null;
+  /** Nothing more is placed in the active segment. */
+  #ended = false;
   #next: WritableSegment | null = null;
   /** Files begun as next segments so far. */
   #prepared = 0;
@@ -70,6 +91,7 @@ export class Space {
   /** Nothing was placed since the log came to rest. */
   #resting = true;
   #demand = 0;
+  #demandWhere: Where = "anywhere";
   #full = false;
   #stopped = false;
   #filling: Promise<void> | null = null;
@@ -79,33 +101,57 @@ export class Space {
     this.#active = active;
   }
 
-  fits(bytes: number): boolean {
-    const active = this.#active;
-    if (active !== null && active.placed + bytes <= active.prepared) return true;
-    return this.#next !== null && bytes <= this.#next.prepared;
+  fits(bytes: number, where: Where = "anywhere"): boolean {
+    const active = this.#open;
+    if (where !== "next" && active !== null && active.placed + bytes <= active.prepared) return true;
+    return where !== "active" && this.#next !== null && bytes <= this.#next.prepared;
   }
 
-  /** REQUIRES fits(bytes). `firstPosition` names the segment if this frame begins one. */
-  place(bytes: number, firstPosition: number): Placement {
-    assert(this.fits(bytes), "room is made before a frame is placed");
-    let active = this.#active;
-    if (active === null || active.placed + bytes > active.prepared) {
+  /** REQUIRES fits(bytes, where). `firstPosition` names the segment if this frame begins one. */
+  place(bytes: number, firstPosition: number, where: Where = "anywhere"): Placement {
+    assert(this.fits(bytes, where), "room is made before a frame is placed");
+    let active = this.#open;
+    if (where === "next" || active === null || active.placed + bytes > active.prepared) {
       active = this.#next!;
       active.firstPosition = firstPosition;
       this.#active = active;
+      this.#ended = false;
       this.#next = null;
     }
-    const at = active.placed;
     active.placed += bytes;
     this.#placedBytes += bytes;
     this.#resting = false;
     this.fill();
-    return { segment: active, at };
+    return { segment: active, bytes };
+  }
+
+  /** The next frame begins a segment. REQUIRES that nobody has been promised room in the active one. */
+  turnOver(): void {
+    this.#ended = this.#active !== null && this.#active.placed > 0;
+  }
+
+  /** The active segment, if something may be placed in it. */
+  get #open(): WritableSegment | null {
+    return this.#ended ? null : this.#active;
+  }
+
+  /** Where the active segment begins, or null. */
+  get activePosition(): number | null {
+    return this.#active?.firstPosition ?? null;
+  }
+
+  /** The active segment is none any more. REQUIRES that nothing is on its way to it. */
+  async abandon(): Promise<void> {
+    const active = this.#active;
+    this.#active = null;
+    this.#ended = false;
+    await active?.close();
   }
 
   /** Somebody waits until a frame of so many bytes fits: `grown` or `full` follows. 0: nobody waits any more. */
-  demand(bytes: number): void {
+  demand(bytes: number, where: Where = "anywhere"): void {
     this.#demand = bytes;
+    this.#demandWhere = where;
     if (bytes > 0) this.fill();
   }
 
@@ -168,11 +214,14 @@ export class Space {
 
   /** What to zero-fill now, or null. */
   #goal(): Goal | null {
-    const active = this.#active;
+    const active = this.#open;
     const demand = this.#demand;
-    if (demand > 0 && !this.fits(demand)) {
-      return active !== null && active.placed + demand <= active.capacity
-        ? goal("active", active.prepared, active.placed + demand, active.capacity, 1)
+    const where = this.#demandWhere;
+    if (demand > 0 && !this.fits(demand, where)) {
+      const needed = active === null ? 0 : active.placed + demand;
+      const isActive = where === "active" || (where === "anywhere" && needed <= (active?.capacity ?? 0));
+      return active !== null && isActive
+        ? goal("active", active.prepared, needed, Math.max(active.capacity, needed), 1)
         : goal("next", this.#next?.prepared ?? 0, demand, Math.max(this.#options.segmentBytes, demand), 1);
     }
     if (this.#full) return null;
@@ -199,11 +248,11 @@ export class Space {
     const target = segment === "active" ? this.#active! : await this.#openNext();
     target.capacity = Math.max(target.capacity, to);
     try {
-      await target.prepare(this.#zeros, to);
+      await target.prepare(ZEROS, to);
     } catch (thrown) {
       // The last room of a full disk is for the one who waits.
       if (toEvertError(thrown).code !== "disk_full" || needed === 0 || needed >= to) throw thrown;
-      await target.prepare(this.#zeros, needed);
+      await target.prepare(ZEROS, needed);
     }
   }
 

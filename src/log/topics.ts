@@ -1,18 +1,33 @@
 /** What the catalog has told the log: how to encode and decode each topic's rows, one schema per version. */
 import { EvertError } from "../base/errors.ts";
+import { Evolution } from "./evolution.ts";
 import type { LogTopic } from "./log.ts";
 
 export class TopicRegistry {
   readonly #newest = new Map<number, LogTopic>();
   readonly #versions = new Map<number, Map<number, LogTopic>>();
+  /** From a version's schema to the newest; forgotten when there is a newer. */
+  readonly #evolutions = new Map<LogTopic, Evolution>();
 
   register(topic: LogTopic): void {
     let versions = this.#versions.get(topic.topicId);
     if (versions === undefined) this.#versions.set(topic.topicId, (versions = new Map()));
     versions.set(topic.schemaVersion, topic);
     const newest = this.#newest.get(topic.topicId);
-    if (newest === undefined || topic.schemaVersion >= newest.schemaVersion)
+    if (newest === undefined || topic.schemaVersion >= newest.schemaVersion) {
       this.#newest.set(topic.topicId, topic);
+      for (const older of versions.values()) this.#evolutions.delete(older);
+    }
+  }
+
+  /** How rows of that version become rows of the newest; null: they are, or it is not said which columns are the same. @throws EvertError undefined_object. */
+  evolution(topicId: number, schemaVersion: number): Evolution | null {
+    const newest = this.newest(topicId);
+    if (newest.schemaVersion === schemaVersion || newest.columnIds === undefined) return null;
+    const from = this.version(topicId, schemaVersion);
+    let evolution = this.#evolutions.get(from);
+    if (evolution === undefined) this.#evolutions.set(from, (evolution = new Evolution(from, newest)));
+    return evolution;
   }
 
   /** What appends are encoded with. @throws EvertError undefined_object. */
@@ -23,6 +38,14 @@ export class TopicRegistry {
   /** Null for a topic nobody registered. */
   newestVersion(topicId: number): number | null {
     return this.#newest.get(topicId)?.schemaVersion ?? null;
+  }
+
+  /** Whether definitions may have been lost with commits of the catalog: then rows may be there that nobody can read. Set by the log. */
+  lacksDefinitions: () => boolean = () => false;
+
+  /** Whether rows of that version are to be read. False: their definition was lost, and they are left out as those of a dropped topic are. */
+  canRead(topicId: number, schemaVersion: number): boolean {
+    return this.find(topicId, schemaVersion) !== null || !this.lacksDefinitions();
   }
 
   /** Null for a version nobody registered. */

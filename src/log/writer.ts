@@ -1,29 +1,48 @@
 /**
  * Sealed groups to the disk: in order, one frame in flight, each one write that is synced (write and fdatasync in one, see base/disk.ts).
  *
+ * Groups that wait while a frame is in flight share the next one, as far as they can stand in one frame (join-groups.ts) and in one segment. So however small
+ * the groups are, as those of transactions that wait for each other, a sync serves all that came during the one before.
+ *
  * A failure is believed and final: the frame, everything behind it and everything to come is refused. (After a failed fdatasync
  * nobody can say what the disk holds, and a second one would say "fine" because the kernel has already given up the pages.)
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { crc32c } from "../base/crc32c.ts";
 import { type Disk, writeFully } from "../base/disk.ts";
-import { encodeFrame, type FrameMeta, finishFrame, frameCrcSeed, HEADER_BYTES } from "./frame.ts";
+import { encodeFrame, encodeMeta, type FrameMeta, finishFrame, frameCrcSeed, HEADER_BYTES } from "./frame.ts";
+import { joinable, joinGroups } from "./join-groups.ts";
 import type { Group } from "./log.ts";
+import type { IndexedBatch } from "./log-index.ts";
 import type { WritableSegment } from "./segment.ts";
-import type { Placement } from "./space.ts";
+import { type Placement, placeFrame } from "./space.ts";
 
 /** So much is checksummed without returning to the event loop. */
 const CHECKSUM_BYTES_MAX = 4 << 20;
 const BUFFER_BYTES_MIN = 64 * 1024;
 /** A larger buffer, made for one large frame, is let go. */
 const BUFFER_BYTES_KEPT_MAX = 16 << 20;
+/** Groups are joined in one stretch of some milliseconds: no more of them, and no more bytes. */
+const JOINED_GROUPS_MAX = 1024;
+const JOINED_BYTES_MAX = 1 << 20;
 
 export interface SealedGroup {
   readonly group: Group;
   readonly meta: FrameMeta;
   readonly placement: Placement;
+  /** The frame as a leader has written it; absent: it is encoded here. */
+  readonly received?: { readonly bytes: Uint8Array; readonly batches: readonly IndexedBatch[] };
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
+}
+
+/** A frame as it was written: one group, or several that were sealed one after the other. */
+export interface WrittenFrame {
+  readonly group: Group;
+  readonly segment: WritableSegment;
+  readonly at: number;
+  readonly frameBytes: number;
+  readonly sealed: readonly SealedGroup[];
 }
 
 export interface WriterOptions {
@@ -31,7 +50,7 @@ export interface WriterOptions {
   readonly directory: string;
   readonly logId: number;
   /** On the disk, for good. */
-  readonly durable: (sealed: SealedGroup) => void;
+  readonly durable: (frame: WrittenFrame) => void;
   /** Everything sealed so far is durable. */
   readonly idle: () => void;
   /** Called once; `refused` are the groups that will never be durable. */
@@ -78,24 +97,72 @@ export class Writer {
 
   async #run(): Promise<void> {
     const { durable, idle, failed } = this.#options;
-    for (let sealed = this.#queue[0]; sealed !== undefined; sealed = this.#queue[0]) {
+    while (this.#queue.length > 0) {
+      let frame: WrittenFrame;
       try {
-        await this.#write(sealed);
+        frame = await this.#write();
       } catch (error) {
         this.#running = null;
         failed(error, this.stop());
         return;
       }
       if (this.#stopped) break; // the disk failed elsewhere meanwhile: what it holds is not known, nothing is acknowledged
-      this.#queue.shift();
-      durable(sealed);
+      this.#queue.splice(0, frame.sealed.length);
+      durable(frame);
     }
     this.#running = null;
     if (!this.#stopped) idle();
   }
 
-  async #write({ group, meta, placement }: SealedGroup): Promise<void> {
-    const { segment, at } = placement;
+  /** Writes the first groups of the queue, which stay in it. */
+  async #write(): Promise<WrittenFrame> {
+    const { sealed, group, meta } = this.#next();
+    const { placement, received } = sealed[0]!;
+    const { segment } = placement;
+    const { frameBytes } = meta;
+    const at = placeFrame(
+      sealed.map(({ placement }) => placement),
+      frameBytes,
+    );
+    const frame = received?.bytes ?? (await this.#encode(group, meta));
+    if (segment !== this.#segment) {
+      await this.#segment?.close();
+      this.#segment = segment;
+    }
+    if (!segment.published) await segment.publish(this.#options.disk, this.#options.directory);
+    await writeFully(segment.frames, frame, at);
+    if (this.#buffer.length > BUFFER_BYTES_KEPT_MAX) this.#buffer = new Uint8Array(BUFFER_BYTES_MIN);
+    return { group, segment, at, frameBytes, sealed };
+  }
+
+  /** The groups of the next frame, and what they are together. */
+  #next(): { readonly sealed: readonly SealedGroup[]; readonly group: Group; readonly meta: FrameMeta } {
+    const first = this.#queue[0]!;
+    // A leader's frames stay what they are.
+    const joinable = first.received === undefined ? this.#joinable() : 1;
+    for (let count = joinable; count > 1; count >>= 1) {
+      const sealed = this.#queue.slice(0, count);
+      const group = joinGroups(sealed.map((one) => one.group));
+      const meta = encodeMeta(group);
+      if (meta.frameBytes <= sealed.reduce((sum, { placement }) => sum + placement.bytes, 0))
+        return { sealed, group, meta };
+    }
+    return { sealed: [first], group: first.group, meta: first.meta };
+  }
+
+  #joinable(): number {
+    const { segment } = this.#queue[0]!.placement;
+    const near: Group[] = [];
+    let bytes = 0;
+    for (const { group, placement } of this.#queue) {
+      bytes += placement.bytes;
+      if (near.length > 0 && (placement.segment !== segment || bytes > JOINED_BYTES_MAX)) break;
+      if (near.push(group) >= JOINED_GROUPS_MAX) break;
+    }
+    return joinable(near);
+  }
+
+  async #encode(group: Group, meta: FrameMeta): Promise<Uint8Array> {
     const frame = this.#frameBuffer(meta.frameBytes);
     encodeFrame(group, meta, this.#options.logId, frame);
     let crc = frameCrcSeed(frame);
@@ -104,14 +171,7 @@ export class Writer {
       crc = crc32c(frame, from, Math.min(frame.length, from + CHECKSUM_BYTES_MAX), crc);
     }
     finishFrame(frame, crc);
-
-    if (segment !== this.#segment) {
-      await this.#segment?.close();
-      this.#segment = segment;
-    }
-    if (!segment.published) await segment.publish(this.#options.disk, this.#options.directory);
-    await writeFully(segment.frames, frame, at);
-    if (this.#buffer.length > BUFFER_BYTES_KEPT_MAX) this.#buffer = new Uint8Array(BUFFER_BYTES_MIN);
+    return frame;
   }
 
   #frameBuffer(bytes: number): Uint8Array {

@@ -1,7 +1,7 @@
 /** What a front end may ask about names. The engine implements it; a front end never sees more. */
 import type { Schema } from "../batch/schema.ts";
 import type { SqlType } from "../batch/types.ts";
-import type { Datum } from "./expression.ts";
+import type { Datum, Expr } from "./expression.ts";
 import type { OrderItem } from "./plan.ts";
 import type { Routine } from "./routines.ts";
 
@@ -18,6 +18,8 @@ export interface UniqueKey {
 export interface CheckConstraint {
   readonly name: string;
   readonly text: string;
+  /** The table's schema whose columns it names; absent: the newest. */
+  readonly version?: number;
 }
 
 export interface CatalogRelation {
@@ -43,7 +45,22 @@ export interface CatalogRelation {
   /** Per column, the text of a default that is no constant, or null. */
   readonly defaultTexts?: readonly (string | null)[];
   /** Of a table without primary key: its columns with the hidden one that tells its rows apart. */
-  readonly identified?: { readonly schema: Schema; readonly key: readonly number[] };
+  readonly identified?: {
+    readonly schema: Schema;
+    readonly key: readonly number[];
+    readonly placed?: PlacedColumns;
+  };
+  /** Where circuits have its columns; absent: where it has them itself. */
+  readonly placed?: PlacedColumns;
+}
+
+/** Columns of a topic that was changed: they stand among those that it had. */
+export interface PlacedColumns {
+  /** All places, in their order. */
+  readonly schema: Schema;
+  /** Place of each of the relation's columns. */
+  readonly columns: readonly number[];
+  readonly key: readonly number[] | null;
 }
 
 /** The primary key's constraint name. */
@@ -62,4 +79,8 @@ export interface Catalog {
   relationNames(): readonly string[];
   /** Definition of a plain view that is not maintained but written out where it is named: its SELECT or CREATE VIEW. */
   inlineView?(name: string): string | undefined;
+  /** What an expression of constants comes to; undefined: computing it fails, which is for the rows to say. Absent: it is computed at each row. */
+  constant?(expr: Expr): Datum | undefined;
+  /** What names mean in that definition, where they have changed since; absent: what they mean here. */
+  inside?(name: string): Catalog;
 }

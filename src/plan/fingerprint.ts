@@ -3,7 +3,8 @@
  *
  * A plan's key is the SHA-256 of its kind, its parameters and its inputs' keys (so a shared subtree is hashed once). Expressions
  * are written out in full; of a function of the user its source text counts. A source is named by its catalog id,
- * which is never reused, and by its columns' types.
+ * which is never reused, and by the columns that are read of it, with their types: a topic may get more of them, and a view that reads the others stays
+ * what it is.
  *
  * Column names are no part of a key, so that subplans that compute the same rows are shared whatever their columns are called; take
  * names from your own plan, not from the one you share. (Where names decide what is computed, in the rows that a function
@@ -22,12 +23,13 @@ import type {
   OrderItem,
   Plan,
   Query,
+  SourcePlan,
   WindowFunction,
 } from "./plan.ts";
 import type { Routine, RoutineValue } from "./routines.ts";
 
 /** Grows when the meaning of an operator or a function changes while its name stays: what was built before is then rebuilt. */
-const MEANING = 1;
+const MEANING = 2;
 
 const keys = new WeakMap<Plan, string>();
 
@@ -82,13 +84,19 @@ function digest(parts: Parts): string {
 function describe(plan: Plan): Parts {
   switch (plan.kind) {
     case "source":
-      return [plan.kind, plan.relation, plan.id, types(plan.schema), ...lookupParts(plan.lookup)];
+      return sourceParts(
+        plan,
+        plan.schema.fields.map((_, c) => c),
+      );
     case "values":
       return [plan.kind, types(plan.schema), plan.rows.map((row) => row.map(datumParts))];
     case "filter":
       return [plan.kind, planKey(plan.input), exprParts(plan.predicate)];
-    case "project":
+    case "project": {
+      const picked = plan.input.kind === "source" ? plainColumns(plan.exprs) : null;
+      if (picked !== null) return sourceParts(plan.input as SourcePlan, picked);
       return [plan.kind, planKey(plan.input), plan.exprs.map(exprParts)];
+    }
     case "mapFunction":
       return [
         plan.kind,
@@ -170,6 +178,17 @@ function describe(plan: Plan): Parts {
     default:
       return unreachable(plan);
   }
+}
+
+function sourceParts({ relation, id, schema, lookup }: SourcePlan, columns: readonly number[]): Parts {
+  const read = types({ fields: columns.map((c) => schema.fields[c]!) });
+  return ["source", relation, id, columns, read, ...lookupParts(lookup)];
+}
+
+/** Null: there is more to it than picking columns. */
+function plainColumns(exprs: readonly Expr[]): number[] | null {
+  const columns = exprs.map((e) => (e.kind === "column" ? e.index : -1));
+  return columns.includes(-1) ? null : columns;
 }
 
 /** An apply's id means nothing outside its statement. */

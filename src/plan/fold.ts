@@ -5,11 +5,13 @@
  * - AND drops TRUE and ends at FALSE; OR the other way around. NOT, IS NULL and IS DISTINCT FROM of constants are constants.
  * - CASE drops branches that are never taken and ends at one that always is; COALESCE drops NULLs and ends at a constant.
  * - In WHERE, HAVING and ON, NULL counts as FALSE, and NOT goes inside AND and OR. A filter that lets nothing through reads nothing.
+ * - A condition of a WHERE that reads no row and does not fail is computed now, if the caller knows how: where it is false, nothing below it runs.
  *
  * PostgreSQL would also compute `1 / 0` now. Here it is computed for each row; so nothing is dropped that needs no row and may fail.
  */
 import { bool } from "../batch/types.ts";
 import * as build from "./build.ts";
+import type { Catalog } from "./catalog.ts";
 import { constantInteger } from "./constant-integers.ts";
 import { withDatesBeside } from "./date-comparisons.ts";
 import type { ConstExpr, Expr } from "./expression.ts";
@@ -19,11 +21,11 @@ import { withInputs } from "./nodes.ts";
 import type { Plan } from "./plan.ts";
 
 /** The same rows; a plan that stands in several places is rewritten once. */
-export function foldConstants(plan: Plan): Plan {
+export function foldConstants(plan: Plan, constant?: Catalog["constant"]): Plan {
   const done = new Map<Plan, Plan>();
   const visit = (at: Plan): Plan => {
     let made = done.get(at);
-    if (made === undefined) done.set(at, (made = foldNode(rebuilt(at, inputsOf(at).map(visit)))));
+    if (made === undefined) done.set(at, (made = foldNode(rebuilt(at, inputsOf(at).map(visit)), constant)));
     return made;
   };
   return visit(plan);
@@ -39,9 +41,10 @@ function rebuilt(plan: Plan, inputs: readonly Plan[]): Plan {
   return changed ? made : plan;
 }
 
-function foldNode(plan: Plan): Plan {
+function foldNode(plan: Plan, constant: Catalog["constant"]): Plan {
   if (plan.kind !== "filter") return plan;
-  const predicate = foldCondition(plan.predicate);
+  const decided = constant === undefined ? plan.predicate : computed(plan.predicate, constant);
+  const predicate = foldCondition(decided);
   if (isConst(predicate, true)) return plan.input;
   if (isConst(predicate, false) && !readsRecursion(plan.input)) return build.values(plan.schema.fields, []);
   return predicate === plan.predicate ? plan : build.filter(plan.input, predicate);
@@ -64,6 +67,24 @@ function foldCondition(expr: Expr): Expr {
   if (expr.kind !== "and" && expr.kind !== "or") return expr;
   const args = expr.args.map(foldCondition);
   return args.every((a, i) => a === expr.args[i]) ? expr : logic(expr.kind, args);
+}
+
+/** With what reads no row in place of it; what fails stays, for the row that comes to it. */
+function computed(expr: Expr, constant: NonNullable<Catalog["constant"]>): Expr {
+  if (expr.kind === "const") return expr;
+  if (isComputable(expr)) {
+    const value = constant(expr);
+    if (value !== undefined) return { kind: "const", value, type: bool };
+  }
+  if (expr.kind !== "and" && expr.kind !== "or" && expr.kind !== "not") return expr;
+  return mapped(expr, (child) => computed(child, constant));
+}
+
+/** Reads no row, and comes to the same at any time. */
+function isComputable(expr: Expr): boolean {
+  if (expr.kind === "column" || expr.kind === "outer" || expr.kind === "js" || expr.kind === "routine")
+    return false;
+  return !(expr.kind === "call" && functionInfo(expr.fn).volatile) && childrenOf(expr).every(isComputable);
 }
 
 function negated(expr: Expr): Expr {
@@ -95,10 +116,10 @@ function fold(expr: Expr): Expr {
 }
 
 /** The same object where nothing in it changes: most expressions have no constants to fold. */
-function mapped<E extends Expr>(expr: E): E {
+function mapped<E extends Expr>(expr: E, change: (child: Expr) => Expr = fold): E {
   let changed = false;
   const made = mapChildren(expr, (child) => {
-    const folded = fold(child);
+    const folded = change(child);
     changed ||= folded !== child;
     return folded;
   });

@@ -23,6 +23,7 @@
  */
 import { filtersBeforeApplies } from "./before-apply.ts";
 import * as build from "./build.ts";
+import type { Catalog } from "./catalog.ts";
 import { decorrelate } from "./decorrelate.ts";
 import { factorDisjunctions } from "./factor-or.ts";
 import { foldConstants } from "./fold.ts";
@@ -33,13 +34,13 @@ import type { OptimizedQuery, Plan, Query } from "./plan.ts";
 import { pruneAll } from "./prune.ts";
 import { pushDown } from "./push-down.ts";
 
-export function optimizeQuery(query: Query): OptimizedQuery {
-  return Object.freeze({ ...query, plan: optimize(query.plan), names: sourceIds(query.plan) });
+export function optimizeQuery(query: Query, constant?: Catalog["constant"]): OptimizedQuery {
+  return Object.freeze({ ...query, plan: optimize(query.plan, constant), names: sourceIds(query.plan) });
 }
 
 /** The same columns, in the same order, computed with less work. */
-export function optimize(plan: Plan): Plan {
-  const simpler = factorDisjunctions(foldConstants(plan));
+export function optimize(plan: Plan, constant?: Catalog["constant"]): Plan {
+  const simpler = factorDisjunctions(foldConstants(plan, constant));
   const pushed = pushDown(decorrelate(filtersBeforeApplies(simpler)), []);
   return rename(orderConjuncts(pruneAll(pushed)), plan);
 }

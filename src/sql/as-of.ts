@@ -14,6 +14,7 @@ import { conjunction, moveColumns } from "../plan/inspect.ts";
 import { withColumns } from "../plan/join-keys.ts";
 import type { Plan } from "../plan/plan.ts";
 import { keepsCommits } from "../plan/refused.ts";
+import { relationPlan } from "../plan/relation-plan.ts";
 import { type Condition, guarded, splitConditions } from "./conditions.ts";
 import type { BindContext } from "./context.ts";
 import { functionCall } from "./from-functions.ts";
@@ -44,7 +45,7 @@ export function asOfScope(node: RangeFunction, ctx: BindContext): { scope: Scope
   if (relation.kind !== "table" || relation.key === null) {
     throw notSupported(`as_of(${name}), which is no table with a primary key,`, position);
   }
-  const plan = build.source(relation);
+  const plan = relationPlan(relation);
   const names = (node.alias?.colnames ?? []).map(stringOf);
   const columns = relation.schema.fields.map((f, i) => ({
     name: names[i] ?? f.name,

@@ -41,7 +41,8 @@ function finishQuery(bound: BoundQuery, ctx: BindContext, names?: readonly strin
   );
   checkPlanSize(whole, inputsOf);
   const moved = order.map((o) => Object.freeze({ ...o, column: at.get(o.column)! }));
-  return optimizeQuery({ plan: whole, order: Object.freeze(moved), visible: shown.length });
+  const query = { plan: whole, order: Object.freeze(moved), visible: shown.length };
+  return optimizeQuery(query, ctx.catalog.constant);
 }
 
 /** What a statement's query sees from outside: nothing yet. */
@@ -63,7 +64,8 @@ function bindDefinition(name: string, definition: string, ctx: BindContext): Bou
   if (parsed === undefined || select === undefined) {
     throw new EvertError("internal", `definition of view "${name}" is no query`);
   }
-  const inner = ctx.within(parsed.source, `view "${name}"`);
+  const meant = ctx.catalog.inside?.(name) ?? ctx.catalog;
+  const inner = ctx.within(parsed.source, `view "${name}"`, meant);
   const query = inner.deeper(() => bindSelect(select, queryEnv(inner)));
   const aliases = (view?.aliases ?? []).map(stringOf);
   return { ...query, columns: query.columns.map((c, i) => ({ ...c, name: aliases[i] ?? c.name })) };

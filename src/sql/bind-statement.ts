@@ -3,6 +3,7 @@ import type { Node } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
 import type { Catalog } from "../plan/catalog.ts";
 import type { OptimizedQuery } from "../plan/plan.ts";
+import { bindAlterTable, bindRename } from "./alter-table.ts";
 import { bindQuery } from "./bind-query.ts";
 import { bindDelete, bindInsert, bindTruncate, bindUpdate } from "./change.ts";
 import { BindContext, PARAMS_MAX, paramFromJson, type SqlParam } from "./context.ts";
@@ -12,9 +13,11 @@ import { bindCreateDomain } from "./create-domain.ts";
 import { bindCreateIndex } from "./create-index.ts";
 import { bindCreateEnum, droppedType } from "./create-type.ts";
 import { bindExplain } from "./explain.ts";
+import { bindAlterKeeping } from "./keeping-options.ts";
 import { optionsOf } from "./options.ts";
 import { type ParsedStatement, parseStatements } from "./parser.ts";
 import type { DropStatement, ShowStatement, Statement, TransactionStatement } from "./statement-types.ts";
+import { textBehindAs } from "./tokens.ts";
 import { as, kindOf, type NodeOf, stringOf } from "./tree.ts";
 
 export interface BindOptions {
@@ -70,6 +73,11 @@ export function bindView(
   return guarded(parsed, () => bindQuery(select, ctx, columns ?? undefined));
 }
 
+/** The query of a plain view, from the CREATE VIEW that is kept of it. */
+export function bindPlainView(text: string, catalog: Catalog): OptimizedQuery {
+  return bindView(textBehindAs(text), null, catalog);
+}
+
 function checkParams(params: readonly SqlParam[]): void {
   if (params.length <= PARAMS_MAX) return;
   throw new EvertError("statement_too_complex", `a statement can have at most ${PARAMS_MAX} parameters`);
@@ -107,7 +115,8 @@ function definedBy(node: Node): string | null {
 
 /** Tables and domains keep their conditions and defaults as text, which means the same whenever it is read: it has no parameters. */
 function isKept(node: Node): boolean {
-  return as(node, "CreateStmt") !== undefined || as(node, "CreateDomainStmt") !== undefined;
+  const kept = ["CreateStmt", "CreateDomainStmt", "AlterTableStmt"] as const;
+  return kept.some((kind) => as(node, kind) !== undefined);
 }
 
 function bindNode(parsed: ParsedStatement, ctx: BindContext): Statement {
@@ -137,6 +146,12 @@ function bindNode(parsed: ParsedStatement, ctx: BindContext): Statement {
       return bindCreateDomain(as(node, "CreateDomainStmt")!, text, ctx);
     case "IndexStmt":
       return bindCreateIndex(as(node, "IndexStmt")!, text, ctx);
+    case "AlterTableStmt": {
+      const alter = as(node, "AlterTableStmt")!;
+      return bindAlterKeeping(alter, text, ctx) ?? bindAlterTable(alter, text, ctx);
+    }
+    case "RenameStmt":
+      return bindRename(as(node, "RenameStmt")!, text, ctx);
     case "DropStmt":
       return bindDrop(as(node, "DropStmt")!, parsed);
     case "TransactionStmt":

@@ -9,6 +9,7 @@ import { sqlTypeName } from "../plan/functions.ts";
 import { typeOf } from "../plan/inspect.ts";
 import { optimize } from "../plan/optimize.ts";
 import type { Plan } from "../plan/plan.ts";
+import { relationPlan } from "../plan/relation-plan.ts";
 import { queryEnv } from "./bind-query.ts";
 import { type Bound, boundType, coerce } from "./bound.ts";
 import { ChangedRows } from "./changed-rows.ts";
@@ -365,7 +366,7 @@ function bindConflict(
 
 /** The existing row under the table's name, and the proposed one as `excluded`. */
 function conflictScope(relation: CatalogRelation, name: string): Scope {
-  const source = build.source(relation);
+  const source = relationPlan(relation);
   const plan = build.join({ type: "inner", left: source, right: source, leftKeys: [], rightKeys: [] });
   const fields = relation.schema.fields;
   const columns = (offset: number, table: string) =>

@@ -15,6 +15,7 @@ import type { Expr } from "../plan/expression.ts";
 import { columnsOf } from "../plan/inspect.ts";
 import { optimize } from "../plan/optimize.ts";
 import type { Plan } from "../plan/plan.ts";
+import { relationPlan } from "../plan/relation-plan.ts";
 import type { Bound } from "./bound.ts";
 import { bindFrom } from "./from.ts";
 import type { QueryEnv } from "./query.ts";
@@ -40,7 +41,7 @@ export class ChangedRows {
     this.#env = env;
     this.#relation = relation;
     const rows = { ...relation, ...relation.identified };
-    const plan = build.source(rows);
+    const plan = relationPlan(rows);
     this.#key = rows.key ?? [];
     this.#width = rows.schema.fields.length;
     const columns = relation.schema.fields.map((f, i) => ({ name: f.name, expr: build.column(plan, i) }));

@@ -69,9 +69,9 @@ export class BindContext {
    * The same for a text of its own, such as the definition of an inlined view: it has no parameters. What is written out in a query that
    * runs once has that query's now().
    */
-  within(source: SourceText, defines: string): BindContext {
+  within(source: SourceText, defines: string, catalog: Catalog = this.catalog): BindContext {
     const inner = new BindContext({
-      catalog: this.catalog,
+      catalog,
       source,
       params: [],
       nowUs: this.nowUs,

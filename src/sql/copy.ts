@@ -5,6 +5,7 @@ import { type CopyFormat, csvFormat, textFormat } from "../batch/copy/format.ts"
 import * as build from "../plan/build.ts";
 import type { CatalogRelation } from "../plan/catalog.ts";
 import { optimizeQuery } from "../plan/optimize.ts";
+import { relationPlan } from "../plan/relation-plan.ts";
 import { bindQuery } from "./bind-query.ts";
 import { defaultOf, stored, target, targetColumns } from "./change.ts";
 import type { BindContext } from "./context.ts";
@@ -54,7 +55,7 @@ function bindCopyTo(node: CopyStmt, text: string, ctx: BindContext): CopyToState
   }
   const relation = findRelation(node.relation!, ctx);
   const columns = listedColumns(node.attlist, relation, ctx);
-  const plan = build.projectColumns(build.source(relation), columns);
+  const plan = build.projectColumns(relationPlan(relation), columns);
   const names = plan.schema.fields.map((f) => f.name);
   const all = relation.schema.fields.map((f) => f.name);
   const query = optimizeQuery({ plan, order: [], visible: columns.length });

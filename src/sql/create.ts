@@ -2,19 +2,22 @@
 import type { ColumnDef, Constraint, IntoClause, Node, RangeVar } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
 import { type Field, schemaOf } from "../batch/schema.ts";
+import { checkKeeping, type Keeping } from "../plan/keeping.ts";
 import { bindQuery } from "./bind-query.ts";
 import { bindConstraints, type Declared, primaryKey, refuseConstraint, saysNothing } from "./constraints.ts";
 import { type BindContext, checkColumnCount } from "./context.ts";
-import { bindDefault, type Default, domainDefault, nextPlace } from "./declared-default.ts";
+import { bindDefault, domainDefault, nextPlace } from "./declared-default.ts";
 import { bindExpr, plainPlace } from "./expression.ts";
+import { changedKeeping, KEEPING_OPTIONS, keepingOptions, unknownOption } from "./keeping-options.ts";
 import { boolOption, optionsOf, textOption } from "./options.ts";
 import { emptyScope } from "./scope.ts";
-import type { CreateTableStatement, CreateViewStatement } from "./statement-types.ts";
+import type { CreateTableStatement, CreateViewStatement, Default } from "./statement-types.ts";
 import { textBehindAs } from "./tokens.ts";
 import { as, kindOf, locationOf, type NodeOf, stringOf } from "./tree.ts";
 import { bindTypeName } from "./type-names.ts";
 
-interface Column {
+/** A column as it is declared. */
+export interface Column {
   readonly field: Field;
   readonly fallback: Default;
   /** What else is said of it: its keys and checks. */
@@ -32,13 +35,13 @@ export function bindCreateTable(
     throw notSupported("a table that inherits or is partitioned", place);
   }
   if (node.ofTypename !== undefined) throw notSupported("CREATE TABLE OF", place);
-  const appendOnly = tableOptions(node, ctx);
+  const { appendOnly, keeping } = tableOptions(node, ctx);
   const columns: Column[] = [];
   const constraints: Constraint[] = [];
   for (const element of node.tableElts ?? []) {
     const definition = as(element, "ColumnDef");
     const constraint = as(element, "Constraint");
-    if (definition !== undefined) columns.push(bindColumnDef(definition, name, columns, ctx));
+    if (definition !== undefined) columns.push(bindColumnOf(definition, name, columns, ctx));
     else if (constraint !== undefined) constraints.push(constraint);
     else
       throw notSupported(
@@ -65,6 +68,7 @@ export function bindCreateTable(
     schema: schemaOf(fields),
     key: key?.columns ?? null,
     appendOnly,
+    keeping: keptBy(keeping, appendOnly ? "stream" : "table", key !== null),
     defaults: columns.map((c) => c.fallback.value),
     defaultTexts: columns.map((c) => c.fallback.text),
     constraints: bindConstraints(declared, { ...table, fields }, key, ctx),
@@ -85,26 +89,42 @@ function relationName(relation: RangeVar, ctx: BindContext): string {
   return relation.relname ?? "";
 }
 
-function tableOptions(node: NodeOf<"CreateStmt">, ctx: BindContext): boolean {
-  let appendOnly = false;
-  for (const option of optionsOf(node.options)) {
-    if (option.name !== "append_only") {
-      throw new EvertError("invalid_argument", `unrecognized parameter "${option.name}"`, {
-        position: ctx.position(option.location),
-        hint: "CREATE TABLE knows one: append_only.",
-      });
-    }
-    appendOnly = boolOption(option, ctx);
-  }
-  return appendOnly;
+function keptBy(
+  keeping: Keeping | undefined,
+  topicKind: "stream" | "table",
+  hasKey: boolean,
+): Keeping | undefined {
+  if (keeping !== undefined) checkKeeping(keeping, topicKind, hasKey);
+  return keeping;
 }
 
-function bindColumnDef(node: ColumnDef, table: string, before: readonly Column[], ctx: BindContext): Column {
+function tableOptions(
+  node: NodeOf<"CreateStmt">,
+  ctx: BindContext,
+): { readonly appendOnly: boolean; readonly keeping: Keeping | undefined } {
+  const all = optionsOf(node.options);
+  for (const option of all)
+    if (option.name !== "append_only" && !KEEPING_OPTIONS.includes(option.name))
+      throw unknownOption(option, ctx);
+  const appendOnly = all.findLast(({ name }) => name === "append_only");
+  const others = all.filter(({ name }) => name !== "append_only");
+  return {
+    appendOnly: appendOnly !== undefined && boolOption(appendOnly, ctx),
+    keeping: changedKeeping(undefined, keepingOptions(others, ctx)),
+  };
+}
+
+function bindColumnOf(node: ColumnDef, table: string, before: readonly Column[], ctx: BindContext): Column {
   const name = node.colname ?? "";
   const position = ctx.position(node.location);
   if (before.some((c) => c.field.name === name)) {
     throw new EvertError("duplicate_column", `column "${name}" specified more than once`, { position });
   }
+  return bindColumnDef(node, table, ctx);
+}
+
+export function bindColumnDef(node: ColumnDef, table: string, ctx: BindContext): Column {
+  const name = node.colname ?? "";
   if (node.collClause !== undefined) bindCollation(node.collClause, ctx);
   const type = bindTypeName(node.typeName!, ctx);
   let says: "CONSTR_NULL" | "CONSTR_NOTNULL" | null = null;

@@ -2,7 +2,6 @@
 import type { Constraint, Node } from "libpg-query";
 import { EvertError } from "../base/errors.ts";
 import type { SqlType } from "../batch/types.ts";
-import type { Datum } from "../plan/expression.ts";
 import { sqlTypeName } from "../plan/functions.ts";
 import { type Bound, boundType, coerce } from "./bound.ts";
 import { DEFAULTS } from "./clock.ts";
@@ -11,13 +10,8 @@ import { bindExpr, plainPlace } from "./expression.ts";
 import { withoutDomain } from "./in-domain.ts";
 import { parseExpression, textOfDefault } from "./kept-text.ts";
 import { emptyScope } from "./scope.ts";
+import type { Default } from "./statement-types.ts";
 import { as, startOf } from "./tree.ts";
-
-/** A constant or, where that is not known before rows are stored, its text. */
-export interface Default {
-  readonly value: Datum;
-  readonly text: string | null;
-}
 
 function bindFallback(node: Node, position: number | undefined, ctx: BindContext): Bound {
   try {
@@ -52,6 +46,19 @@ export function bindDefault(
   const bound = bindFallback(raw_expr!, position, ctx);
   const text = textOfDefault(ctx.source.slice(location ?? 0, end));
   return defaultOfBound(bound, text, column, type, position, ctx);
+}
+
+/** Behind SET DEFAULT, to the end of its action. */
+export function bindSetDefault(node: Node, column: string, type: SqlType, ctx: BindContext): Default {
+  const start = startOf(node) ?? 0;
+  ctx.literalClock = null;
+  const bound = bindFallback(node, ctx.position(start), ctx);
+  // The expression may begin with parentheses, of which the tree says nothing.
+  const head = ctx.source.slice(0, start);
+  const text = textOfDefault(
+    head.slice(head.toLowerCase().lastIndexOf("default")) + ctx.source.slice(start, Number.MAX_SAFE_INTEGER),
+  );
+  return defaultOfBound(bound, text, column, type, ctx.position(start), ctx);
 }
 
 function defaultOfBound(

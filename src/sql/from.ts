@@ -4,6 +4,7 @@ import { EvertError, notSupported } from "../base/errors.ts";
 import * as build from "../plan/build.ts";
 import type { CatalogRelation } from "../plan/catalog.ts";
 import { readsOuter } from "../plan/outer-columns.ts";
+import { relationPlan } from "../plan/relation-plan.ts";
 import { isSystemRelation } from "./absent-relations.ts";
 import type { BindContext } from "./context.ts";
 import { bindRowFunction, isRowFunction } from "./from-functions.ts";
@@ -96,7 +97,7 @@ function bindRelation(node: NodeOf<"RangeVar">, env: QueryEnv): Scope {
     return queryScope(node.alias?.aliasname ?? name, query, node.alias, position);
   }
   const relation = findRelation(node, ctx);
-  const plan = build.source(relation);
+  const plan = relationPlan(relation);
   const names = aliasNames(
     node.alias,
     relation.schema.fields.map((f) => f.name),

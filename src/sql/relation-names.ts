@@ -1,5 +1,7 @@
 /** Which names a text reads from, before anything is bound: to put views in the order in which they can be made. */
+import type { FuncCall } from "libpg-query";
 import { parseStatements } from "./parser.ts";
+import { as, stringOf } from "./tree.ts";
 
 /**
  * Every name that stands where a relation may, names of its own WITH queries included.
@@ -12,8 +14,17 @@ export function relationNames(sql: string): Set<string> {
     if (typeof item !== "object" || item === null) continue;
     for (const [kind, value] of Object.entries(item)) {
       if (kind === "RangeVar") names.add((value as { readonly relname?: string }).relname ?? "");
+      if (kind === "FuncCall") for (const name of asOfNames(value as FuncCall)) names.add(name);
       if (value !== undefined) rest.push(value);
     }
   }
   return names;
+}
+
+/** The table that as_of() names. */
+function asOfNames({ funcname, args }: FuncCall): string[] {
+  const fields = as(args?.[0], "ColumnRef")?.fields;
+  const last = fields?.at(-1);
+  const isAsOf = funcname?.length === 1 && stringOf(funcname[0]) === "as_of";
+  return isAsOf && as(last, "String") !== undefined ? [stringOf(last)] : [];
 }

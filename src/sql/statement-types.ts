@@ -4,6 +4,7 @@ import type { Field, Schema } from "../batch/schema.ts";
 import type { SqlType } from "../batch/types.ts";
 import type { CatalogRelation, CheckConstraint, UniqueKey } from "../plan/catalog.ts";
 import type { Datum, Expr } from "../plan/expression.ts";
+import type { Keeping } from "../plan/keeping.ts";
 import type { OptimizedQuery, Plan, Query } from "../plan/plan.ts";
 
 interface StatementText {
@@ -25,6 +26,8 @@ export interface CreateTableStatement extends StatementText {
   readonly key: readonly number[] | null;
   /** WITH (append_only): a stream. */
   readonly appendOnly: boolean;
+  /** What may be taken out of its history; undefined: nothing. */
+  readonly keeping: Keeping | undefined;
   /** Per column; null for none. */
   readonly defaults: readonly Datum[];
   /** Per column, the text of a default that is no constant, or null. */
@@ -89,6 +92,58 @@ export interface DropStatement extends StatementText {
   readonly names: readonly string[];
   readonly ifExists: boolean;
   readonly cascade: boolean;
+}
+
+/** ALTER TABLE … SET (…) and RESET (…): what may be taken out of its history from now on. */
+export interface AlterKeepingStatement extends StatementText {
+  readonly kind: "alterKeeping";
+  readonly name: string;
+  readonly ifExists: boolean;
+  readonly change: KeepingChange;
+}
+
+/** What is said of a table's history, over what was said before. A null takes back what was. */
+export type KeepingChange = { readonly [K in keyof Keeping]: Keeping[K] | null };
+
+/** ALTER TABLE: what is done, in this order. */
+export interface AlterTableStatement extends StatementText {
+  readonly kind: "alterTable";
+  readonly name: string;
+  readonly ifExists: boolean;
+  readonly actions: readonly AlterAction[];
+}
+
+export type AlterAction =
+  | {
+      readonly action: "addColumn";
+      readonly field: Field;
+      readonly fallback: Default;
+      /** What rows that are there get, where that is no constant; null: `fallback`. */
+      readonly given: Expr | null;
+      readonly ifNotExists: boolean;
+    }
+  | {
+      readonly action: "dropColumn";
+      readonly column: string;
+      readonly ifExists: boolean;
+      readonly cascade: boolean;
+    }
+  | { readonly action: "renameColumn"; readonly column: string; readonly to: string }
+  | { readonly action: "renameTo"; readonly to: string }
+  | { readonly action: "alterType"; readonly column: string; readonly type: SqlType }
+  /** `type`: what the column was taken for. */
+  | {
+      readonly action: "setDefault";
+      readonly column: string;
+      readonly type: SqlType;
+      readonly fallback: Default;
+    }
+  | { readonly action: "dropDefault" | "setNotNull" | "dropNotNull"; readonly column: string };
+
+/** What is stored where nothing is given: a constant or, where that is not known before rows are stored, its text. */
+export interface Default {
+  readonly value: Datum;
+  readonly text: string | null;
 }
 
 /** ON CONFLICT. `on`: names of the key and unique constraints meant; null: all of them. */
@@ -210,6 +265,8 @@ export type Statement =
   | CreateTypeStatement
   | CreateIndexStatement
   | DropStatement
+  | AlterKeepingStatement
+  | AlterTableStatement
   | InsertStatement
   | UpdateStatement
   | DeleteStatement
@@ -246,6 +303,9 @@ export function commandTag(statement: Statement, rows: number): string {
       return "CREATE INDEX";
     case "drop":
       return `DROP ${statement.object.toUpperCase()}`;
+    case "alterKeeping":
+    case "alterTable":
+      return "ALTER TABLE";
     case "begin":
       return "BEGIN";
     case "commit":

@@ -131,6 +131,11 @@ export class Store implements Rows, ColdHost {
     return bytes;
   }
 
+  /** Bytes on disk, of rows that are not in memory. */
+  get coldBytes(): number {
+    return this.cold?.diskBytes ?? 0;
+  }
+
   /** Rows born in this step that are still there. */
   get bornCount(): number {
     return this.born.length - this.#limbo.length;
@@ -395,15 +400,15 @@ export class Store implements Rows, ColdHost {
     return Math.min(this.horizonOf(horizon), this.epoch - 1);
   }
 
-  /** From now on rows that nobody asks for may go to files, while there is only this index. */
-  chill(files: RunFiles, index: HashIndex): ColdRows {
-    this.cold = new ColdRows(this, files, index.spec.columns);
+  /** From now on rows that nobody asks for may go to files, while there is no index but the one on these columns. */
+  chill(files: RunFiles, columns: readonly number[]): ColdRows {
+    this.cold = new ColdRows(this, files, columns);
     return this.cold;
   }
 
-  /** Whether rows may be elsewhere: they are looked for by one index, and nobody needs all of them in memory. */
+  /** Whether rows may be elsewhere: they are looked for by one index at most, and nobody needs all of them in memory. */
   get isCoolable(): boolean {
-    const only = this.#hashIndexes.length === 1 && this.#orderedIndexes.length === 0;
+    const only = this.#hashIndexes.length <= 1 && this.#orderedIndexes.length === 0;
     return this.cold !== null && only && this.#growths.length === 0 && this.warmers === 0;
   }
 
@@ -439,6 +444,15 @@ export class Store implements Rows, ColdHost {
   /** Whether there are dead rows that vacuum() has not freed. */
   get hasDead(): boolean {
     return this.#dead.length > 0;
+  }
+
+  /** Whether there are such rows that died at the epoch or before. */
+  hasDeadBy(epoch: number): boolean {
+    const dead = this.#dead;
+    return (
+      dead.length > 0 &&
+      (this.I[dead.peek() * this.layout.strideWords + this.layout.deathWord] as number) <= epoch
+    );
   }
 
   /** Whether somebody reads rows as of an epoch. */
@@ -559,10 +573,7 @@ export class Store implements Rows, ColdHost {
       });
       yield;
     }
-    const pieces = function* (): Generator<PieceOfSlots> {
-      for (let from = 0; from < highWater; from += PIECE_SLOTS)
-        yield { slots, count: list(from, Math.min(highWater, from + PIECE_SLOTS), slots) };
-    };
+    const pieces = (): Generator<PieceOfSlots> => piecesOf(highWater, slots, list);
     for (const filling of fillings) if (filling !== null) yield* filling.enter(pieces());
     for (const index of this.#orderedIndexes) yield* index.build();
     this.#noteTouched();
@@ -574,10 +585,7 @@ export class Store implements Rows, ColdHost {
     index.reserve(Math.max(1, highWater), highWater);
     const { list } = restoreCode(this, this, this.#free);
     const slots = new Int32Array(PIECE_SLOTS);
-    const pieces = function* (): Generator<PieceOfSlots> {
-      for (let from = 0; from < highWater; from += PIECE_SLOTS)
-        yield { slots, count: list(from, Math.min(highWater, from + PIECE_SLOTS), slots) };
-    };
+    const pieces = (): Generator<PieceOfSlots> => piecesOf(highWater, slots, list);
     const filling = index.filling(highWater);
     for (const piece of pieces()) {
       if (filling === null) index.insertAll(slots, piece.count);
@@ -586,6 +594,16 @@ export class Store implements Rows, ColdHost {
     }
     if (filling !== null) yield* filling.enter(pieces());
   }
+}
+
+/** Slots with rows, as `list` finds them, piece by piece; each piece is in the same memory. */
+function* piecesOf(
+  highWater: number,
+  slots: Int32Array,
+  list: (from: number, to: number, slots: Int32Array) => number,
+): Generator<PieceOfSlots> {
+  for (let from = 0; from < highWater; from += PIECE_SLOTS)
+    yield { slots, count: list(from, Math.min(highWater, from + PIECE_SLOTS), slots) };
 }
 
 function sameList(a: readonly number[], b: readonly number[]): boolean {

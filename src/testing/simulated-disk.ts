@@ -6,14 +6,16 @@
  * the list of changes to them not yet synced.
  *
  * What a power cut does, seeded:
- * 1. Of each file's unsynced changes, in order, each 512-byte sector is kept or lost on its own: all of them, none, or any subset.
- *    Within a sector nothing tears, and bytes a write did not touch stay (what disks call powersafe overwrite).
+ * 1. Of each file's unsynced changes, in order, each 512-byte sector is kept or lost on its own: all of them, none, or any subset, as if they had
+ *    arrived in any order. Within a sector nothing tears unless `tears` says "bytes", and bytes a write did not touch stay (what disks call powersafe
+ *    overwrite).
  * 2. A file that grew keeps its new size or its old one; kept sectors beyond the size are gone, lost ones inside it are zeros.
- * 3. Of the unsynced changes of directories a prefix survives (file systems journal them in order).
- * The death of a process loses nothing that was written: `reboot("process")`.
+ * 3. Of the unsynced changes of directories a prefix survives (file systems journal them in order), or with `names: "any"` any of them.
+ * The death of a process loses nothing that was written, be it half of a write: `reboot("process")`.
  *
- * Faults. `fail` makes the operations it names fail or fall short, once or for ever. A failed datasync behaves like
- * Linux: the cache keeps showing the bytes, the kernel forgets that they were dirty, and only a new write makes them durable.
+ * Faults. `fail` makes the operations it names fail or fall short, or reads give a wrong bit, once or for ever. A failed datasync behaves like
+ * Linux: the cache keeps showing the bytes, the kernel forgets that they were dirty, and only a new write makes them durable. Under `readOnly` all that
+ * changes something is refused, as by a file system that was remounted after an error.
  * `capacityBytes` bounds all files together; a write that would pass it first falls short, then gives disk_full.
  * After `crashAfter(n)` the n-th change from now takes effect as an unsynced one at best, and everything afterwards fails.
  *
@@ -22,9 +24,8 @@
 import { assert } from "../base/assert.ts";
 import { type Disk, type DiskFile, type DiskLock, diskError, type OpenMode } from "../base/disk.ts";
 import { EvertError } from "../base/errors.ts";
+import { afterPowerCut, type Change, Inode, type Tears, throughTo } from "./inode.ts";
 import { SeededRandom } from "./seeded-random.ts";
-
-export const SECTOR_BYTES = 512;
 
 export type DiskOperation =
   | "open"
@@ -46,9 +47,11 @@ export interface DiskFault {
   /** How many operations it hits; absent: one. */
   readonly times?: number;
   /** What the system call says … */
-  readonly code?: "EIO" | "ENOSPC";
-  /** … or how many bytes a read or write handles at most, without an error. */
+  readonly code?: "EIO" | "ENOSPC" | "EMFILE";
+  /** … or how many bytes a read or write handles at most, without an error … */
   readonly bytesMax?: number;
+  /** … or that a read gives one bit of what it reads wrong, once: the next one is right. */
+  readonly flipsBit?: true;
 }
 
 interface ActiveFault {
@@ -57,76 +60,37 @@ interface ActiveFault {
   times: number;
 }
 
-type Change =
-  | { readonly kind: "write"; readonly at: number; readonly bytes: Uint8Array }
-  | { readonly kind: "truncate"; readonly size: number };
-
 type EntryChange =
   | { readonly kind: "link"; readonly path: string; readonly node: Inode }
   | { readonly kind: "unlink"; readonly path: string }
   | { readonly kind: "rename"; readonly from: string; readonly to: string };
 
-class Content {
-  bytes: Uint8Array;
-  size: number;
-
-  constructor(bytes = new Uint8Array(0), size = bytes.length) {
-    this.bytes = bytes;
-    this.size = size;
-  }
-
-  copy(): Content {
-    return new Content(this.bytes.slice(0, this.size));
-  }
-
-  write(at: number, source: Uint8Array): void {
-    this.grow(at + source.length);
-    this.bytes.set(source, at);
-  }
-
-  grow(size: number): void {
-    if (size > this.bytes.length) {
-      const grown = new Uint8Array(Math.max(size, this.bytes.length * 2));
-      grown.set(this.bytes.subarray(0, this.size));
-      this.bytes = grown;
-    }
-    this.size = Math.max(this.size, size);
-  }
-
-  truncate(size: number): void {
-    if (size < this.size) this.bytes.fill(0, size, this.size);
-    else this.grow(size);
-    this.size = size;
-  }
-
-  apply(change: Change): void {
-    if (change.kind === "write") this.write(change.at, change.bytes);
-    else this.truncate(change.size);
-  }
-}
-
-class Inode {
-  /** Its name as of now; empty once it is removed. */
-  path: string;
-  readonly stable: Content;
-  readonly cached: Content;
-  dirty: Change[] = [];
-
-  constructor(path: string, stable = new Content(), cached = stable.copy()) {
-    this.path = path;
-    this.stable = stable;
-    this.cached = cached;
-  }
-}
-
 export interface SimulatedDiskOptions {
   readonly seed?: number;
   readonly capacityBytes?: number;
+  /** Default: "sectors". */
+  readonly tears?: Tears;
+  /** Which of the unsynced changes of directories may survive a power cut. Default: "in order". */
+  readonly names?: "in order" | "any";
 }
+
+/** What a disk that is read-only refuses. */
+const CHANGING: ReadonlySet<DiskOperation> = new Set([
+  "write",
+  "datasync",
+  "truncate",
+  "rename",
+  "unlink",
+  "syncDirectory",
+]);
 
 export class SimulatedDisk implements Disk {
   readonly random: SeededRandom;
+  readonly tears: Tears;
+  readonly names: "in order" | "any";
   capacityBytes: number;
+  /** The file system was remounted read-only. */
+  readOnly = false;
   /** Every change and sync in the order they were asked for, as text; reads are left out. */
   readonly trace: string[] = [];
   bytesRead = 0;
@@ -139,12 +103,16 @@ export class SimulatedDisk implements Disk {
   readonly #directories = new Set<string>();
   readonly #locks = new Set<string>();
   #faults: ActiveFault[] = [];
-  #crashAt = Number.POSITIVE_INFINITY;
+  /** Changes until the machine stops, and which ones count. */
+  #changesLeft = Number.POSITIVE_INFINITY;
+  #counted: RegExp | null = null;
   #down = false;
 
   constructor(options: SimulatedDiskOptions = {}) {
     this.random = new SeededRandom(options.seed ?? 1);
     this.capacityBytes = options.capacityBytes ?? Number.POSITIVE_INFINITY;
+    this.tears = options.tears ?? "sectors";
+    this.names = options.names ?? "in order";
   }
 
   // ---- for tests ----
@@ -161,9 +129,10 @@ export class SimulatedDisk implements Disk {
     this.#faults = [];
   }
 
-  /** The n-th change from now on is the last. */
-  crashAfter(changes: number): void {
-    this.#crashAt = this.changes + changes;
+  /** The n-th change from now on is the last; with `counted`, the n-th whose line in the trace matches. */
+  crashAfter(changes: number, counted: RegExp | null = null): void {
+    this.#changesLeft = changes;
+    this.#counted = counted;
   }
 
   /** The machine as it comes up again: after a power cut, or with only the process gone. This disk is dead afterwards. */
@@ -172,9 +141,9 @@ export class SimulatedDisk implements Disk {
     return after === "process" ? this.clone() : this.#cutPower();
   }
 
-  /** A second disk in the same state, without faults and locks. */
-  clone(): SimulatedDisk {
-    const next = this.#empty();
+  /** A second disk in the same state, without faults and locks. `options`: what is other than here. */
+  clone(options: Omit<SimulatedDiskOptions, "capacityBytes"> = {}): SimulatedDisk {
+    const next = this.#empty(options);
     const copies = new Map<Inode, Inode>();
     const copyOf = (node: Inode): Inode => {
       let copy = copies.get(node);
@@ -193,19 +162,25 @@ export class SimulatedDisk implements Disk {
     return next;
   }
 
-  #empty(): SimulatedDisk {
-    const disk = new SimulatedDisk({ seed: this.random.u32(), capacityBytes: this.capacityBytes });
+  #empty(options: SimulatedDiskOptions = {}): SimulatedDisk {
+    const { capacityBytes, tears, names } = this;
+    const seed = options.seed ?? this.random.u32();
+    const disk = new SimulatedDisk({ capacityBytes, tears, names, ...options, seed });
     for (const directory of this.#directories) disk.#directories.add(directory);
     return disk;
   }
 
   #cutPower(): SimulatedDisk {
     const next = this.#empty();
-    const surviving = this.#entryChanges.slice(0, this.random.below(this.#entryChanges.length + 1));
+    const changes = this.#entryChanges;
+    const surviving =
+      this.names === "any"
+        ? changes.filter(() => this.random.oneIn(2))
+        : changes.slice(0, this.random.below(changes.length + 1));
     const entries = new Map(this.#stableEntries);
     for (const change of surviving) applyEntry(entries, change);
     for (const [path, node] of entries) {
-      const kept = this.#afterPowerCut(node);
+      const kept = afterPowerCut(node, this.random, this.tears);
       const reborn = new Inode(path, kept);
       next.#entries.set(path, reborn);
       next.#stableEntries.set(path, reborn);
@@ -234,6 +209,7 @@ export class SimulatedDisk implements Disk {
 
   async open(path: string, mode: OpenMode): Promise<DiskFile> {
     await this.#begin("open", path);
+    if (this.readOnly && mode !== "read") throw diskError("EROFS", "open", path);
     let node = this.#entries.get(path);
     if (node === undefined) {
       if (mode === "read") throw diskError("ENOENT", "open", path);
@@ -316,6 +292,7 @@ export class SimulatedDisk implements Disk {
     const wanted = Math.min(target.length, fault?.bytesMax ?? target.length);
     const count = Math.max(0, Math.min(wanted, node.cached.size - at));
     target.set(node.cached.bytes.subarray(at, at + count));
+    if (fault?.flipsBit === true && count > 0) target[this.random.below(count)]! ^= 1 << this.random.below(8);
     this.bytesRead += count;
     return count;
   }
@@ -338,10 +315,15 @@ export class SimulatedDisk implements Disk {
     const count = Math.max(0, Math.min(wanted, room));
     if (count === 0 && wanted > 0) throw diskError("ENOSPC", "write", path);
     const change = { kind: "write", at, bytes: source.slice(0, count) } as const;
-    this.#change(`write ${path} at ${at}: ${count} bytes`, () => {
-      node.cached.write(at, change.bytes);
-      node.dirty.push(change);
-    });
+    const apply = (part: Change & { readonly kind: "write" }): void => {
+      node.cached.write(at, part.bytes);
+      node.dirty.push(part);
+    };
+    this.#change(
+      `write ${path} at ${at}: ${count} bytes`,
+      () => apply(change),
+      () => apply({ ...change, bytes: change.bytes.subarray(0, this.random.below(count + 1)) }),
+    );
     await this.#settle();
     if (through) await this.#sync(node, throughTo(node.dirty, change), ` at ${at}: ${count} bytes`);
     return count;
@@ -396,14 +378,15 @@ export class SimulatedDisk implements Disk {
   }
 
   /** Counts a change and takes the machine down when its number has come: then it may have happened, unsynced, or not. */
-  #change(line: string, effect?: () => void): void {
+  #change(line: string, effect?: () => void, partOfIt = effect): void {
     this.changes++;
-    if (this.changes < this.#crashAt) {
+    if (this.#counted === null || this.#counted.test(line)) this.#changesLeft--;
+    if (this.#changesLeft > 0) {
       this.trace.push(line);
       effect?.();
       return;
     }
-    if (this.random.oneIn(2)) effect?.();
+    if (this.random.oneIn(2)) partOfIt?.();
     this.#down = true;
     throw machineDown();
   }
@@ -416,7 +399,10 @@ export class SimulatedDisk implements Disk {
 
   async #begin(operation: DiskOperation, path: string, onError?: () => void): Promise<DiskFault | null> {
     await this.#settle();
-    if (this.#down) throw machineDown();
+    if (this.readOnly && CHANGING.has(operation)) {
+      onError?.();
+      throw diskError("EROFS", operation, path);
+    }
     for (const active of this.#faults) {
       const { fault } = active;
       if (fault.operation !== operation || active.times === 0) continue;
@@ -434,34 +420,11 @@ export class SimulatedDisk implements Disk {
     return null;
   }
 
+  /** What is under way when the machine stops never ends well. */
   async #settle(): Promise<void> {
     for (let turns = this.random.below(3); turns >= 0; turns--)
       await new Promise((done) => setImmediate(done));
-  }
-
-  #afterPowerCut(node: Inode): Content {
-    const kept = node.stable.copy();
-    if (node.dirty.length === 0) return kept;
-    const mood = this.random.below(4);
-    if (mood === 0) return kept;
-    const keep = (): boolean => mood === 1 || this.random.oneIn(2);
-    for (const change of node.dirty) {
-      if (change.kind === "truncate") {
-        if (keep()) kept.truncate(change.size);
-        continue;
-      }
-      const end = change.at + change.bytes.length;
-      const grown = end <= kept.size || keep();
-      if (grown) kept.grow(end);
-      for (let at = change.at; at < end; ) {
-        const sectorEnd = Math.min(end, (Math.floor(at / SECTOR_BYTES) + 1) * SECTOR_BYTES);
-        const visibleEnd = Math.min(sectorEnd, kept.size);
-        if (visibleEnd > at && keep())
-          kept.bytes.set(change.bytes.subarray(at - change.at, visibleEnd - change.at), at);
-        at = sectorEnd;
-      }
-    }
-    return kept;
+    if (this.#down) throw machineDown();
   }
 }
 
@@ -520,16 +483,6 @@ class SimulatedFile implements DiskFile {
   #assertOpen(): void {
     assert(this.#open, "a closed file is not used");
   }
-}
-
-/** What one write brings to the disk with it: the older changes that its bytes were put upon. */
-function throughTo(dirty: readonly Change[], last: Change & { readonly kind: "write" }): Set<Change> {
-  const end = last.at + last.bytes.length;
-  const older = dirty.slice(0, dirty.indexOf(last));
-  const beneath = older.filter(
-    (change) => change.kind === "truncate" || (change.at < end && change.at + change.bytes.length > last.at),
-  );
-  return new Set([...beneath, last]);
 }
 
 function applyEntry(entries: Map<string, Inode>, change: EntryChange): void {

@@ -1,7 +1,7 @@
 /**
  * Makes frames: small ones while their step is published, large ones in turns of their own, in the order in which they came.
  *
- * A frame that is not ready holds the rows of its step (the epoch before it is pinned). So how many rows may wait is bounded, and so is what one frame
+ * A frame that is not ready holds the rows of its step (the epoch before it is pinned, so that none of them is freed, nor goes to disk). So how many rows may wait is bounded, and so is what one frame
  * may come to: beyond that a frame is lost, and its watchers get the view anew, which comes in pieces and at their own pace.
  */
 import { Frame } from "./frames.ts";
@@ -72,7 +72,7 @@ export class FrameMaker {
     if (frame.state === "made" && this.#waitingRows + rows > WAITING_ROWS_MAX) frame.lose();
     if (frame.state !== "made") return frame;
     this.#waitingRows += rows;
-    this.#jobs.push({ view, frame, changes, pin: view.store.pin(step.epoch - 1) });
+    this.#jobs.push({ view, frame, changes, pin: view.store.pin(step.epoch - 1, true) });
     if (!this.#running) {
       this.#running = true;
       this.#run().catch(this.#options.failed);

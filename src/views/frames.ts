@@ -23,6 +23,8 @@ export class Frame {
   readonly at: number;
   /** Slots the step touched. */
   readonly touched: number;
+  /** Position of the step before: its changes are those of all commits in between, and fit no state between them. */
+  after = 0;
   state: "made" | "ready" | "lost" = "made";
   /** Characters of its changes. */
   length = 0;
@@ -222,8 +224,21 @@ export class FrameLog {
     if (drop > 0) this.#frames = this.#frames.slice(drop);
   }
 
+  /**
+   * Whether the position lies within a step. Whoever was shown it saw it elsewhere, or before a restart, where commits fell into other
+   * steps: no frame leads on from there.
+   */
+  splits(position: number): boolean {
+    const next = this.#frames[this.#firstAfter(position)];
+    return next !== undefined && next.after < position;
+  }
+
   /** Frames after the position, oldest first. */
   after(position: number): Frame[] {
+    return this.#frames.slice(this.#firstAfter(position));
+  }
+
+  #firstAfter(position: number): number {
     let low = 0;
     let high = this.#frames.length;
     while (low < high) {
@@ -231,7 +246,7 @@ export class FrameLog {
       if ((this.#frames[mid] as Frame).position <= position) low = mid + 1;
       else high = mid;
     }
-    return this.#frames.slice(low);
+    return low;
   }
 
   get bytes(): number {

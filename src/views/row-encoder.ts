@@ -22,12 +22,18 @@ export class RowEncoder {
   readonly #prefixes: readonly string[];
   readonly #store: Store;
 
-  /** `fields` are the first columns of the store; further ones are hidden. */
-  constructor(store: Store, fields: readonly Field[], keyColumns: readonly number[] | null) {
+  /** `fields` are the first columns of the store, or those in these places; further ones are hidden. */
+  constructor(
+    store: Store,
+    fields: readonly Field[],
+    keyColumns: readonly number[] | null,
+    places: readonly number[] | null = null,
+  ) {
     this.#store = store;
     this.fields = fields;
     this.keyColumns = keyColumns;
-    this.#readers = store.layout.columns.map((_, i) => columnReader(store, i));
+    const columns = places ?? store.layout.columns.map((_, i) => i);
+    this.#readers = columns.map((at) => columnReader(store, at));
     this.#prefixes = fields.map((f, i) => `${i === 0 ? "{" : ","}${JSON.stringify(f.name)}:`);
   }
 

@@ -1,7 +1,8 @@
 /** The rows of a view at one epoch, as a subscriber is given them first: all, in slices between turns of the event loop, or those of some keys. */
 import { type SqlType, typeTag } from "../batch/types.ts";
+import { EveryRow, type TakeRow } from "./every-row.ts";
 import { Pace, type Turn } from "./pace.ts";
-import { snapshotRows } from "./step-changes.ts";
+import { type SnapshotRow, snapshotRows } from "./step-changes.ts";
 import type { SubscriptionItem } from "./subscription-item.ts";
 import type { View } from "./view.ts";
 import type { WatchedView } from "./watch.ts";
@@ -9,18 +10,14 @@ import type { WatchedView } from "./watch.ts";
 /** Of one message, which ends with the row that reaches either. */
 const SNAPSHOT_ROWS = 10_000;
 const SNAPSHOT_CHARS = 1 << 20;
-/** Slots looked at between two looks at the clock. */
-const SLOTS_PER_LOOK = 64;
 
-/** `epoch` is pinned. `keys`: as JSON text and as they were given; null: all rows. */
+/** `epoch` is pinned; rows of it may move. `keys`: as JSON text and as they were given; null: all rows. */
 export async function* snapshot(
   { view, stalePosition }: WatchedView,
-  epoch: number,
-  position: number,
+  { epoch, position }: { readonly epoch: number; readonly position: number },
   keys: ReadonlyMap<string, unknown> | null,
-  turn: Turn,
+  { turn, looked }: { readonly turn: Turn; readonly looked: () => void },
 ): AsyncGenerator<SubscriptionItem> {
-  const { store } = view;
   const head = {
     type: "snapshot" as const,
     view: view.name,
@@ -39,33 +36,71 @@ export async function* snapshot(
   let rows: string[] = [];
   let chars = 0;
   const pace = new Pace({ turn });
-  const found = keys === null ? null : slotsOf(view, epoch, keys);
-  const slots = found?.length ?? store.highWater;
-  for (let i = 0; i < slots; i++) {
-    if (i % SLOTS_PER_LOOK === 0) await pace.pause();
-    const slot = found === null ? i : (found[i] as number);
-    if (found === null && !store.visible(slot, epoch)) continue;
-    for (const { json, key } of snapshotRows(view.encoder, slot, store.weight(slot))) {
-      if (keys !== null && !keys.has(key)) continue;
-      rows.push(json);
-      chars += json.length;
-      if (rows.length < SNAPSHOT_ROWS && chars < SNAPSHOT_CHARS) continue;
-      yield { ...head, rowsJson: rows, last: false };
-      rows = [];
-      chars = 0;
+  const source: RowSource =
+    keys !== null && view.keyColumns !== null
+      ? new KeyedRows(view, epoch, [...keys.values()])
+      : new EveryRow(view, epoch);
+  let found: Iterable<SnapshotRow>[] = [];
+  const take: TakeRow = (encoder, slot) => {
+    found.push(snapshotRows(encoder, slot, encoder.store.weight(slot)));
+  };
+  try {
+    while (await source.next(take)) {
+      for (const { json, key } of each(found)) {
+        if (keys !== null && !keys.has(key)) continue;
+        rows.push(json);
+        chars += json.length;
+        if (rows.length < SNAPSHOT_ROWS && chars < SNAPSHOT_CHARS) continue;
+        yield { ...head, rowsJson: rows, last: false };
+        rows = [];
+        chars = 0;
+        await pace.pause();
+      }
+      found = [];
+      looked();
       await pace.pause();
     }
+    yield { ...head, rowsJson: rows, last: true };
+  } finally {
+    source.close();
   }
-  yield { ...head, rowsJson: rows, last: true };
 }
 
-/** Slots of the rows with these keys, found by the index of the view's key; null where it has none, and all rows are to be looked at. */
-function slotsOf(view: View, epoch: number, keys: ReadonlyMap<string, unknown>): number[] | null {
-  if (view.keyColumns === null) return null;
-  const slots = new Set<number>();
-  for (const key of keys.values()) slots.add(view.find(key, epoch));
-  slots.delete(-1);
-  return [...slots];
+function* each<T>(lists: readonly Iterable<T>[]): Generator<T> {
+  for (const list of lists) yield* list;
+}
+
+/** Where rows come from, a piece at a time. */
+type RowSource = Pick<EveryRow, "next" | "close">;
+
+/** Rows of a view by their keys, wherever they are. */
+class KeyedRows implements RowSource {
+  readonly #view: View;
+  readonly #epoch: number;
+  readonly #keys: unknown[];
+  readonly #told = new Set<string>();
+
+  constructor(view: View, epoch: number, keys: unknown[]) {
+    this.#view = view;
+    this.#epoch = epoch;
+    this.#keys = keys;
+  }
+
+  async next(take: TakeRow): Promise<boolean> {
+    const key = this.#keys.pop();
+    if (key === undefined) return false;
+    const view = this.#view;
+    await view.bring(key);
+    const slot = view.find(key, this.#epoch);
+    if (slot < 0) return true;
+    // Keys that print differently may be one.
+    const text = view.encoder.keyJson(slot);
+    if (!this.#told.has(text)) take(view.encoder, slot);
+    this.#told.add(text);
+    return true;
+  }
+
+  close(): void {}
 }
 
 /** A column as a snapshot tells it; an enum's labels, so that the other end can order by them. */

@@ -209,19 +209,21 @@ function remove(key: string, old: string, before: number): EncodedChange {
   return { op: "delete", key, json: `{"op":"delete","key":${key},"old":${old}}`, before, after: -1 };
 }
 
-/** What a snapshot says of a row: an element for each time it is there. */
-export function* snapshotRows(
-  encoder: RowEncoder,
-  slot: number,
-  weight: number,
-): Generator<{ readonly json: string; readonly key: string }> {
+/** What a snapshot says of a row. */
+export interface SnapshotRow {
+  readonly json: string;
+  readonly key: string;
+}
+
+/** An element for each time the row is there. The slot is looked at at once. */
+export function snapshotRows(encoder: RowEncoder, slot: number, weight: number): Iterable<SnapshotRow> {
   const row = encoder.rowJson(slot);
-  if (encoder.keyColumns !== null) {
-    const key = encoder.keyJson(slot);
-    yield { key, json: `{"key":${key},"row":${row}}` };
-    return;
-  }
-  const hash = encoder.contentHash(slot);
+  if (encoder.keyColumns === null) return equalRows(row, encoder.contentHash(slot), weight);
+  const key = encoder.keyJson(slot);
+  return [{ key, json: `{"key":${key},"row":${row}}` }];
+}
+
+function* equalRows(row: string, hash: string, weight: number): Generator<SnapshotRow> {
   for (let n = 0; n < weight; n++) {
     const key = bagKey(hash, n);
     yield { key, json: `{"key":${key},"row":${row}}` };

@@ -33,6 +33,8 @@ export interface SubscriptionsOptions {
   readonly published: () => Published;
   /** Gives a turn of the event loop to work that can wait, and when it should end (performance.now()). */
   readonly turn: () => Promise<number>;
+  /** Told when rows from disk were read, whose texts are to be freed. */
+  readonly looked: () => void;
   /** What only a bug can bring about. */
   readonly failed: (error: unknown) => void;
   readonly keepBytes?: number;
@@ -49,6 +51,8 @@ export interface Target {
 
 /** A step's effects on the views, as the engine hands them over. */
 export interface PublishedStep extends Published {
+  /** Position of the step before. */
+  readonly after: number;
   readonly touched: ReadonlyMap<View, Touched>;
 }
 
@@ -83,6 +87,7 @@ export class Subscriptions {
       const watch = this.#watches.get(view);
       if (watch === undefined) continue;
       const frame = this.#maker.make(view, touched, step, now);
+      frame.after = step.after;
       if (frame.state === "ready" && frame.isEmpty) continue;
       watch.log.push(frame);
       frames.set(view, frame);
@@ -199,7 +204,8 @@ export class Subscriptions {
       }
     }
     const missed = missedSteps(resumed);
-    const pins = [...fresh.keys()].map((w) => w.watched.view.store.pin(epoch));
+    // Snapshots follow rows that go to disk, however slowly they are taken.
+    const pins = [...fresh.keys()].map((w) => w.watched.view.store.pin(epoch, true));
     try {
       for (const [at, frames] of missed) {
         if (!(await subscriber.ready(frames))) {
@@ -214,7 +220,7 @@ export class Subscriptions {
         if (refusal !== null) yield { type: "reset", view: view.name, reason: refusal };
         const error = watch.watched.error();
         if (error === null)
-          yield* snapshot(watch.watched, epoch, position, subscriber.keysOf(watch), this.#options.turn);
+          yield* snapshot(watch.watched, { epoch, position }, subscriber.keysOf(watch), this.#options);
         else {
           watch.failing = true;
           yield { type: "error", view: view.name, error: error.toJSON() };
@@ -246,7 +252,8 @@ function whyNot(watch: Watch, from: number, position: number): string | null {
   if (watch.failing) return "the view has an error";
   if (watch.watched.stalePosition !== undefined) return "the view is made anew";
   if (from > position) return "the position has not been reached";
-  return from < watch.log.floor ? "the position is older than what is kept" : null;
+  if (from < watch.log.floor) return "the position is older than what is kept";
+  return watch.log.splits(from) ? "the position lies within a step" : null;
 }
 
 /** Frames after each view's position, put together by step. */

@@ -19,6 +19,7 @@ import type { Code } from "../state/index-range.ts";
 import { masksOf } from "../state/null-masks.ts";
 import { compareNumericText } from "../state/numeric-order.ts";
 import type { OrderedIndex, OrderItem } from "../state/ordered-index.ts";
+import { LAST_EPOCH } from "../state/rows.ts";
 import type { Store } from "../state/store.ts";
 import { type IndexAccess, indexAccess } from "./index-access.ts";
 import { Pace, type PaceOptions } from "./pace.ts";
@@ -40,8 +41,19 @@ export interface RowsRequest {
   readonly limit?: number | undefined;
 }
 
+/** A request, looked at. */
+export interface AskedRows {
+  /** Whether the row is wanted, of the view's store or of the encoder's. */
+  readonly accepts: (slot: number, encoder?: RowEncoder) => boolean;
+  /** Infinity: all. */
+  readonly limit: number;
+  readonly order: readonly OrderItem[];
+  /** The one key that is asked for; undefined: none. */
+  readonly key: unknown;
+}
+
 /** Rows given to a reader at once. */
-const CHUNK_ROWS = 512;
+export const CHUNK_ROWS = 512;
 /** Rows looked at between two looks at the clock. */
 const SLICE_ROWS = 2048;
 
@@ -71,6 +83,31 @@ export class View {
 
   /** The slot with this key visible at `epoch`, or -1. @throws EvertError when the view has no key or the key is not of its type. */
   find(key: unknown, epoch: number): number {
+    const index = this.#keyIndex as HashIndex;
+    const data = this.#keyData(key);
+    let slot = index.find(...this.#codes(data), ...masksOf(data));
+    while (slot >= 0 && !this.store.visible(slot, epoch)) slot = index.next(slot);
+    return slot;
+  }
+
+  /** The row with this key comes back from disk, if it may be there; null: then it is in memory or nowhere. To be asked before find(), and throws as that does. */
+  bring(key: unknown): Promise<void> | null {
+    const { cold } = this.store;
+    if (cold === null || cold.isEmpty) return null;
+    const data = this.#keyData(key);
+    const { find } = this.#keyIndex as HashIndex;
+    return cold.bring(
+      () => this.#codes(data),
+      () => {
+        const slot = find(...this.#codes(data), ...masksOf(data));
+        const isThere = slot >= 0 && this.store.visible(slot, LAST_EPOCH);
+        if (isThere) cold.asked(slot);
+        return isThere;
+      },
+    );
+  }
+
+  #keyData(key: unknown): Datum[] {
     const columns = this.keyColumns;
     if (columns === null || this.#keyIndex === null) {
       throw new EvertError("invalid_request", `view "${this.name}" has no key`, {
@@ -88,39 +125,34 @@ export class View {
         },
       );
     }
-    const data = columns.map((c, i) => {
+    return columns.map((c, i) => {
       const field = this.fields[c] as Field;
       return datumFromJson(field.type, values[i], field.name);
     });
-    const args = columns.map((c, i) =>
-      encodeDatum(this.store.dictionary, (this.fields[c] as Field).type, data[i]!),
+  }
+
+  /** Of key values, as rows hold them: good for the turn at hand. */
+  #codes(data: readonly Datum[]): number[] {
+    return (this.keyColumns as readonly number[]).map((c, i) =>
+      encodeDatum(this.store.dictionary, (this.fields[c] as Field).type, data[i] as Datum),
     );
-    let slot = this.#keyIndex.find(...args, ...masksOf(data));
-    while (slot >= 0 && !this.store.visible(slot, epoch)) slot = this.#keyIndex.next(slot);
-    return slot;
   }
 
-  /** The version of the slot's key that the step of this epoch ended, or -1; only for views with a key. */
+  /** The version that the step of this epoch ended, of the key of a slot that it began; -1: none. Only for views with a key. */
   diedIn(epoch: number, slot: number): number {
-    const { deathWord, birthWord, strideWords } = this.store.layout;
-    const index = this.#keyIndex as HashIndex;
-    let version = index.like(slot);
-    for (; version >= 0; version = index.next(version)) {
-      const { I } = this.store;
-      const base = version * strideWords;
-      if (I[base + deathWord] === epoch && I[base + birthWord] !== epoch) return version;
-    }
-    return -1;
+    const { deathWord, strideWords } = this.store.layout;
+    // The next older version is the one, or none is: those before it died earlier.
+    const version = (this.#keyIndex as HashIndex).next(slot);
+    return version >= 0 && this.store.I[version * strideWords + deathWord] === epoch ? version : -1;
   }
 
-  /** The version of the slot's key that the step of this epoch began, or -1; only for views with a key. */
+  /** The version that the step of this epoch began, of the key of a slot that it ended; -1: none. Only for views with a key. */
   bornIn(epoch: number, slot: number): number {
-    const { birthWord, strideWords } = this.store.layout;
     const index = this.#keyIndex as HashIndex;
+    // Newer ones come first: those of later steps, which nobody has been shown.
     let version = index.like(slot);
-    while (version >= 0 && this.store.I[version * strideWords + birthWord] !== epoch)
-      version = index.next(version);
-    return version;
+    while (version >= 0 && this.store.birthOf(version) > epoch) version = index.next(version);
+    return version >= 0 && this.store.birthOf(version) === epoch ? version : -1;
   }
 
   /** The key as JSON text, in the form keys have in snapshots and changes. */
@@ -136,7 +168,7 @@ export class View {
     return texts.length === 1 ? (texts[0] as string) : `[${texts.join(",")}]`;
   }
 
-  /** Calls `emit` with each wanted row, as slots() gives them. */
+  /** Calls `emit` with each wanted row, as slots() gives them. REQUIRES that all rows are in memory (read-rows.ts does not). */
   async scan(
     epoch: number,
     request: RowsRequest,
@@ -149,29 +181,19 @@ export class View {
   /**
    * The wanted rows in order, at most `limit` of them, in chunks of at most CHUNK_ROWS. A row of weight n comes n times. Pins `epoch` from
    * the first next() to the end or return(), so that the slots stay what they are however slowly they are taken. What is done with a chunk
-   * counts for the turn in which it was given.
+   * counts for the turn in which it was given. REQUIRES that all rows are in memory as it begins.
    */
   async *slots(
     epoch: number,
     request: RowsRequest,
     options: PaceOptions = {},
   ): AsyncGenerator<readonly number[]> {
-    const accepts = this.#filter(request.where);
-    const limit = request.limit ?? Number.POSITIVE_INFINITY;
-    if (limit < 0 || (limit !== Number.POSITIVE_INFINITY && !Number.isSafeInteger(limit))) {
-      throw new EvertError("invalid_request", `${limit} is not a number of rows`, {
-        hint: "A limit is 0, 1, 2, ...",
-      });
-    }
+    const { accepts, limit, order: asked, key } = this.asked(request);
     if (limit === 0) return;
     const pin = this.store.pin(epoch);
     try {
-      const asked = request.order === undefined ? this.order : this.#orderItems(request.order);
-      if (this.#wholeKey(request.where)) {
-        const key = (this.keyColumns as readonly number[]).map(
-          (c) => request.where?.[(this.fields[c] as Field).name],
-        );
-        const slot = this.find(key.length === 1 ? key[0] : key, epoch);
+      if (key !== undefined) {
+        const slot = this.find(key, epoch);
         if (slot >= 0 && accepts(slot)) yield [slot];
         return;
       }
@@ -193,6 +215,19 @@ export class View {
     } finally {
       pin.release();
     }
+  }
+
+  /** What a request asks for. @throws EvertError where it is none. */
+  asked(request: RowsRequest): AskedRows {
+    const accepts = this.#filter(request.where);
+    const limit = request.limit ?? Number.POSITIVE_INFINITY;
+    if (limit < 0 || (limit !== Number.POSITIVE_INFINITY && !Number.isSafeInteger(limit))) {
+      throw new EvertError("invalid_request", `${limit} is not a number of rows`, {
+        hint: "A limit is 0, 1, 2, ...",
+      });
+    }
+    const order = request.order === undefined ? this.order : this.#orderItems(request.order);
+    return { accepts, limit, order, key: this.#wholeKey(request.where) };
   }
 
   /** Slots that pass, in order. An order other than the view's own is found by sorting. */
@@ -277,7 +312,7 @@ export class View {
     );
   }
 
-  #filter(where: Readonly<Record<string, unknown>> | undefined): (slot: number) => boolean {
+  #filter(where: Readonly<Record<string, unknown>> | undefined): AskedRows["accepts"] {
     if (where === undefined) return () => true;
     const tests = Object.entries(where).map(([name, value]) => {
       const column = this.#column(name);
@@ -286,19 +321,22 @@ export class View {
       return { column, wanted: wanted === null ? null : comparable(type, wanted), type };
     });
     if (tests.length === 0) return () => true;
-    return (slot) =>
+    return (slot, encoder = this.encoder) =>
       tests.every(({ column, wanted, type }) => {
-        const datum = this.encoder.datum(slot, column);
+        const datum = encoder.datum(slot, column);
         return datum === null || wanted === null
           ? datum === wanted
           : Object.is(comparable(type, datum), wanted);
       });
   }
 
-  #wholeKey(where: Readonly<Record<string, unknown>> | undefined): boolean {
+  /** The key, if all of it is given, as find() takes it. */
+  #wholeKey(where: Readonly<Record<string, unknown>> | undefined): unknown {
     const columns = this.keyColumns;
-    if (where === undefined || columns === null || columns.length === 0) return false;
-    return columns.every((c) => Object.hasOwn(where, (this.fields[c] as Field).name));
+    if (where === undefined || columns === null || columns.length === 0) return undefined;
+    const names = columns.map((c) => (this.fields[c] as Field).name);
+    if (!names.every((name) => Object.hasOwn(where, name))) return undefined;
+    return names.length === 1 ? where[names[0] as string] : names.map((name) => where[name]);
   }
 
   #orderItems(names: readonly string[]): OrderItem[] {
@@ -321,11 +359,15 @@ export class View {
 
   #comparator(order: readonly OrderItem[]): (a: number, b: number) => number {
     const own = order === this.order ? this.#own : null;
-    if (own !== null) return (a, b) => own.compare(a, b);
+    return own !== null ? (a, b) => own.compare(a, b) : this.comparator(order, this.encoder);
+  }
+
+  /** Of slots of the encoder's store, which has the columns of this view's. */
+  comparator(order: readonly OrderItem[], encoder: RowEncoder): (a: number, b: number) => number {
     return (a, b) => {
       for (const { column, descending, nullsFirst } of order) {
-        const x = this.encoder.datum(a, column);
-        const y = this.encoder.datum(b, column);
+        const x = encoder.datum(a, column);
+        const y = encoder.datum(b, column);
         if (x === null || y === null) {
           if (x === y) continue;
           return (x === null) === nullsFirst ? -1 : 1;
@@ -409,7 +451,7 @@ function compareUtf8(a: string, b: string): number {
 }
 
 /** Merge sort that lets the event loop have its turn. */
-async function sortInSlices(
+export async function sortInSlices(
   slots: number[],
   compare: (a: number, b: number) => number,
   pace: Pace,

@@ -311,15 +311,33 @@ describe("query", () => {
   });
 });
 
+test("erase says up to where, and which topics have a history of their own", async () => {
+  expect(await run(["erase", "songs", "1"])).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(
+      /^erased up to position \d+\nviews over it are appended to sunk, which has a history of its own\n$/,
+    ),
+  });
+  expect((await run(["erase", "songs"])).code).toBe(2);
+});
+
 describe("topics and views", () => {
   test("as tables and as JSON", async () => {
     await h.song(1, "a");
     const topics = await run(["topics"]);
     expect(topics).toMatchObject({ code: 0, stderr: "" });
-    expect(topics.stdout).toMatch(/^ topic .*\n-+\+.*\n songs \| table {2}\| id .* 1 \| {4}1 \|/);
+    expect(topics.stdout).toMatch(
+      /^ topic .*\n-+\+.*\n songs \| table {2}\| id .* 1 \| {5}0 \| all {3}\| {4}1 \|/,
+    );
     expect(JSON.parse((await run(["topics", "--format", "json"])).stdout)).toHaveLength(3);
+    const schema = await run(["schema", "songs"]);
+    expect(schema.stdout).toMatch(/^ version \| position \| time \| columns .*\| changes\n-.*\n +1 \|/);
+    expect(JSON.parse((await run(["schema", "songs", "--format", "json"])).stdout)).toMatchObject([
+      { version: 1, position: null, changes: [] },
+    ]);
+    expect((await run(["schema", "nothing"])).code).toBe(1);
     const views = (await run(["views"])).stdout;
-    expect(views).toMatch(/^ view .* \| bytes \| lag \| progress \| errors\n/);
+    expect(views).toMatch(/^ view .* \| bytes \| on disk \| lag \| progress \| errors\n/);
     expect(views).toContain("songs_view | live");
     expect(views).toContain(" 100 % |");
     expect(JSON.parse((await run(["views", "--format", "json"])).stdout)).toHaveLength(2);

@@ -302,6 +302,29 @@ test("check verifies what was written, and names what is damaged", async () => {
     stdout: "",
     stderr: expect.stringContaining("log_damaged"),
   });
+
+  // What is left of it goes on: here the definition of the table is gone.
+  expect(await runProcess(["check", "--repair", "--data", data])).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(
+      /repaired: .*\nlost: the commits at positions 1 to 1\n[\s\S]*1 damaged file in .*damaged-\w+/,
+    ),
+  });
+  expect(await readdir(data)).toContainEqual(expect.stringMatching(/^damaged-\d{8}T\d{6}Z$/));
+  expect(await runProcess(["check", "--repair", "--data", data])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("there is nothing to repair"),
+  });
+  const again = launch("start");
+  const there = await url(again);
+  const made = await runProcess(
+    ["query", "CREATE TABLE t (id text PRIMARY KEY); INSERT INTO t VALUES ('a')"],
+    { url: there },
+  );
+  expect(made.code).toBe(0);
+  expect((await runProcess(["tail", "t"], { url: there })).stdout).toContain('{"offset":0,"position":"4"');
+  again.process.kill("SIGTERM");
+  await again.done;
 }, 60_000);
 
 test("a backup of a running server, once more with what is new, and what is restored from it", async () => {
@@ -342,3 +365,60 @@ test("a backup of a running server, once more with what is new, and what is rest
     await db.close();
   }
 }, 60_000);
+
+test("a replica follows, refuses to write, and is promoted when its leader was killed", {
+  timeout: 60_000,
+}, async () => {
+  const leader = launch("start", "--sync-followers", "1");
+  const at = await url(leader);
+  const replica = new Running(["start", "--follow", at, "--data", join(directory, "replica"), "--port", "0"]);
+  started.push(replica);
+  const there = await url(replica);
+  expect(await runProcess(["query", "CREATE TABLE t (n int4)"], { url: at })).toMatchObject({ code: 0 });
+  const appended = await runProcess(["append", "t"], { url: at, input: '{"n":1}\n{"n":2}\n' });
+  expect(appended).toMatchObject({ code: 0 });
+  const refused = await runProcess(["append", "t"], { url: there, input: '{"n":3}\n' });
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toContain("not_leader");
+  expect(refused.stderr).toContain(at);
+  const listed = await runProcess(["replicas", "--format", "json"], { url: there });
+  expect(JSON.parse(listed.stdout)).toMatchObject({ role: "follower", following: { leader: at } });
+  const table = await runProcess(["replicas"], { url: at });
+  expect(table.stdout).toMatch(/this one +\| leader/);
+  expect(table.stdout).toMatch(/\| follower/);
+  leader.process.kill("SIGKILL");
+  await leader.done;
+  expect(await runProcess(["promote"], { url: there })).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^leader of epoch 1, from position \d+ on\n$/),
+  });
+  expect(await runProcess(["promote"], { url: there })).toMatchObject({ code: 1 });
+  expect(await runProcess(["append", "t"], { url: there, input: '{"n":3}\n' })).toMatchObject({ code: 0 });
+  const rows = await runProcess(["query", "SELECT n FROM t ORDER BY n", "--format", "csv"], { url: there });
+  expect(rows.stdout).toBe("n\n1\n2\n3\n");
+  const metrics = await (await fetch(`${there}/metrics`)).text();
+  expect(metrics).toMatch(/^evert_epoch 1$/m);
+  expect(metrics).toMatch(/^evert_leading 1$/m);
+  // The former leader comes back to follow.
+  const former = launch("start", "--follow", there);
+  const again = await url(former);
+  await expect
+    .poll(
+      async () =>
+        (await runProcess(["query", "SELECT n FROM t ORDER BY n", "--format", "csv"], { url: again })).stdout,
+      {
+        timeout: 20_000,
+      },
+    )
+    .toBe("n\n1\n2\n3\n");
+});
+
+test.each([
+  [["--follow", "nowhere"], "not an http address"],
+  [["--rejoin"], "goes with --follow"],
+  [["--sync-followers", "x"], "must be a whole number"],
+])("start %j is wrong usage", async (args, why) => {
+  const outcome = await runProcess(["start", "--data", data, ...args]);
+  expect(outcome.code).toBe(2);
+  expect(outcome.stderr).toContain(why);
+});

@@ -33,6 +33,7 @@ it("links only to what exists", () => {
     "docs/TYPES.md",
     "docs/CLI.md",
     "docs/ERRORS.md",
+    "docs/OPERATING.md",
     "CHANGELOG.md",
     "src/README.md",
   ]) {

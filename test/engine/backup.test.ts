@@ -183,10 +183,11 @@ describe("a backup", () => {
       { ...backupSource, read: (name, from, to) => spoilt(backupSource.read(name, from, to)) },
       { ...backupSource, read: (name, from, to) => cut(backupSource.read(name, from, to)) },
       { ...backupSource, files: async () => ({ ...(await backupSource.files()), logId: 7 }) },
+      { ...backupSource, read: (name) => backupSource.read(`${name}.gone`, 0, 0) },
     ];
     for (const source of wrong)
       await expect(backup(db, disk, source)).rejects.toMatchObject({
-        code: expect.stringMatching(/log_damaged|connection_failed|invalid_request/),
+        code: expect.stringMatching(/log_damaged|connection_failed|invalid_request|timeout/),
       });
     expect(await restore(disk, "/other")).toMatchObject({ position: first.position });
     expect(await contents(await opened(disk, "/other"))).toEqual(before);

@@ -258,6 +258,8 @@ describe("a table whose rows go to disk", () => {
     while ((await disk.list("/data/checkpoint")).includes("manifest"));
     const again = disk.reboot("process");
     await db.close().catch(() => {});
+    // What was still to be removed is not, on a machine that is down.
+    said.length = 0;
     await open(again);
     expect(await rowsOf(db, "SELECT count(*), sum(a) FROM t")).toEqual([["1000", "499500"]]);
   });

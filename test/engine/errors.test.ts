@@ -6,7 +6,7 @@ import { BatchBuilder } from "../../src/batch/builder.ts";
 import type { Database } from "../../src/engine/database.ts";
 import { open } from "../../src/engine/open.ts";
 import { openEngine } from "../../src/engine/open-engine.ts";
-import { int4, table, topic, view } from "../../src/face/index.ts";
+import { int4, table, text, topic, view } from "../../src/face/index.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
 import { Directories } from "./support/directories.ts";
 import { openInMemory, rowsOf, sql } from "./support/memory.ts";
@@ -559,7 +559,7 @@ describe("a data directory", () => {
     const directory = await directories.make();
     const wrong = table("t", { key: "id", schema: { id: int4 } });
     await (await open({ dir: directory, topics: [wrong] })).close();
-    const other = table("t", { key: "id", schema: { id: int4, more: int4 } });
+    const other = table("t", { key: "id", schema: { id: text } });
     expect(await refusal(() => open({ dir: directory, topics: [other] }))).toMatchObject({
       code: "datatype_mismatch",
     });

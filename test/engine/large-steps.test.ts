@@ -5,7 +5,7 @@ import type { Database } from "../../src/engine/database.ts";
 import { ROWS_AT_ONCE, ROWS_PER_TURN } from "../../src/views/frame-maker.ts";
 import { RowEncoder } from "../../src/views/row-encoder.ts";
 import { Subscriptions } from "../../src/views/subscriptions.ts";
-import { Client, defineMarks, mark, shownNow, Watcher } from "./support/client.ts";
+import { Client, defineMarks, mark, type Shown, shownNow, Watcher } from "./support/client.ts";
 import { openInMemory, sql } from "./support/memory.ts";
 
 const ROWS = 4 * ROWS_PER_TURN;
@@ -110,7 +110,7 @@ it("who comes, comes back or wants one row while it is being told gets it once",
   const fresh = new Watcher(db, [{ view: "named" }]);
   const back = new Watcher(db, [{ view: "named" }], {
     client: new Client().resume(
-      new Map([
+      new Map<string, Shown>([
         ["named", before.views.get("named")!],
         ["marks", new Map()],
       ]),
@@ -121,7 +121,7 @@ it("who comes, comes back or wants one row while it is being told gets it once",
   const one = new Watcher(db, [{ view: "named", key: 77 }]);
   const oneBack = new Watcher(db, [{ view: "named", key: 77 }], {
     client: new Client().resume(
-      new Map([
+      new Map<string, Shown>([
         ["named", new Map([["77", '{"id":77,"name":"one"}']])],
         ["marks", new Map()],
       ]),
@@ -171,6 +171,7 @@ it("a step of more than is kept is a reset: those who watch get the view anew", 
     published: () => core.publisher.published,
     resolve: (name) => ({ view: core.views.named(name).view!, error: () => null }),
     turn: () => core.chores.turn(),
+    looked: () => {},
     failed: (error) => expect.unreachable(String(error)),
     keepBytes: 100_000,
   });

@@ -45,7 +45,8 @@ async function orderAfter(firstStepMs: number): Promise<string[]> {
     { uncollected: 0 } as Dictionary,
     {
       wants: () => () => false,
-      onCatalog: () => {},
+      placed: (_entry, batch) => batch,
+      onCatalog: () => undefined,
       onStepped: (epoch) => stepper.vacuum(epoch),
       onBroken: (error) => {
         throw error;

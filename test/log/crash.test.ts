@@ -52,6 +52,8 @@ class World {
             this.acknowledged = Math.max(this.acknowledged, position);
           }),
         );
+        // A group of its own, which shares a frame with those that wait with it.
+        if (random.oneIn(3)) log.seal();
         if (random.oneIn(2)) await pending.at(-1);
       }
     } finally {

@@ -40,6 +40,13 @@ test("what reaches the disk, and in which order", async () => {
   const together = [3, 4, 5].map((id) => stage(log, [{ topicId: 1, id, note: "together" }]));
   await Promise.all(together.map(({ durable }) => durable));
   await tell("three commits of one turn: one write and one sync");
+  const sealed = [10, 11, 12, 13].map((id) => {
+    const { durable } = stage(log, [{ topicId: 1, id, note: "sealed" }]);
+    log.seal();
+    return durable;
+  });
+  await Promise.all(sealed);
+  await tell("four groups: a write and a sync of the first, and one of all that waited meanwhile");
   await room(log, 60_000);
   await stage(log, [{ topicId: 1, id: 6, note: "x".repeat(66_000) }]).durable.catch(() => {});
   await tell("a commit that does not fit the segment goes to the next one");

@@ -15,11 +15,13 @@ import type {
   CopyOut,
   DatabaseStats,
   Engine,
+  Erased,
   Operation,
   Readiness,
   ReadOptions,
   ReadTopicOptions,
   RowsQuery,
+  SchemaVersionInfo,
   SqlOptions,
   SqlResponse,
   StatementResult,
@@ -31,6 +33,7 @@ import type {
   ViewInfo,
   ViewReader,
 } from "../../src/engine/api.ts";
+import type { ReplicationApi } from "../../src/engine/replica/api.ts";
 
 interface FakeTopic {
   readonly name: string;
@@ -66,6 +69,14 @@ export const wide = schemaOf([
 ]);
 
 export class FakeEngine implements Engine {
+  /** It leads, and nobody follows it. */
+  readonly replication: ReplicationApi = {
+    info: () => ({ role: "leader", logId: 1, epoch: 0, position: this.position, followers: [] }),
+    stream: async function* () {},
+    progress: () => {},
+    fence: () => Promise.reject(new EvertError("conflict", "nobody else leads")),
+    promote: () => Promise.reject(new EvertError("invalid_request", "this is the leader")),
+  };
   readonly #topics = new Map<string, FakeTopic>();
   readonly #views = new Map<string, FakeView>();
   readonly #known = new Map<string, Receipt>();
@@ -119,6 +130,36 @@ export class FakeEngine implements Engine {
     return String(this.#position);
   }
 
+  async registerProducer(): Promise<never> {
+    throw new EvertError("feature_not_supported", "this engine has no producers");
+  }
+
+  async openConsumer(): Promise<never> {
+    throw new EvertError("feature_not_supported", "this engine has no consumers");
+  }
+
+  async consumers(): Promise<[]> {
+    return [];
+  }
+
+  async consumer(): Promise<never> {
+    throw new EvertError("not_found", "this engine has no consumers");
+  }
+
+  async advanceConsumer(): Promise<never> {
+    throw new EvertError("not_found", "this engine has no consumers");
+  }
+
+  async dropConsumer(): Promise<never> {
+    throw new EvertError("not_found", "this engine has no consumers");
+  }
+
+  async producerReached(): Promise<void> {}
+
+  async producer(): Promise<null> {
+    return null;
+  }
+
   readiness(): Readiness {
     return { ready: this.ready, progress: this.ready ? 1 : 0.25, position: this.position };
   }
@@ -133,6 +174,9 @@ export class FakeEngine implements Engine {
       sealedBytes: 0,
       sealedOriginalBytes: 0,
       sealingFailed: false,
+      removedRecords: 0,
+      removedBytes: 0,
+      keepingFailed: false,
       commits: this.#position,
       records: this.#records,
       steps: this.#position,
@@ -346,6 +390,11 @@ export class FakeEngine implements Engine {
     return [...this.#topics.keys()].map((name) => this.topic(name));
   }
 
+  schemas(name: string): SchemaVersionInfo[] {
+    const { schema } = this.#topic(name);
+    return [{ version: 1, position: null, timestamp: null, schema, changes: [] }];
+  }
+
   topic(name: string): TopicInfo {
     const { schema, key, records } = this.#topic(name);
     const kind = key === null ? "stream" : "table";
@@ -357,8 +406,12 @@ export class FakeEngine implements Engine {
       key,
       isChecked,
       records: records.length,
+      start: 0,
+      keeping: null,
+      heldBackBy: [],
       rows: records.length,
       stateBytes: 10,
+      coldBytes: 0,
     };
   }
 
@@ -376,6 +429,7 @@ export class FakeEngine implements Engine {
       order: [{ column: 0, descending: true, nullsFirst: true }],
       rows: view.rows.size,
       stateBytes: 100,
+      coldBytes: 0,
       rowsIn: 30,
       rowsOut: 20,
       stepSeconds: 0.25,
@@ -540,6 +594,12 @@ export class FakeEngine implements Engine {
 
   async settled(): Promise<void> {}
   async checkpoint(): Promise<void> {}
+
+  async compact(): Promise<void> {}
+
+  async erase(topic: string, key: unknown): Promise<Erased> {
+    return { ...(await this.deleteKey(topic, key)), sinks: ["sunk"] };
+  }
   async close(): Promise<void> {
     this.closed = true;
   }

@@ -22,6 +22,8 @@ export function renderStatement(statement: Statement): string[] {
         `${unique ? "unique index" : "index"} ${name ?? "without name"} on ${relation.name} (${columns.join(", ")})`,
       ];
     }
+    case "alterKeeping":
+      return [`${statement.name} keeps ${JSON.stringify(statement.change)}`];
     case "createType":
       if (statement.type.domain !== undefined) return [`domain ${JSON.stringify(statement.type)}`];
       return [`type ${statement.name} (${statement.type.labels!.join(", ")})`];
@@ -71,6 +73,8 @@ export function renderStatement(statement: Statement): string[] {
       return [
         `drop ${statement.object} ${statement.names.join(", ")}${statement.ifExists ? "  if exists" : ""}${statement.cascade ? "  cascade" : ""}`,
       ];
+    case "alterTable":
+      return [`alter ${statement.name}`, ...statement.actions.map((action) => JSON.stringify(action))];
     case "show":
       return [`${statement.name} = ${statement.value}`];
     case "begin":

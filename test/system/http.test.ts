@@ -52,6 +52,8 @@ interface RequestOptions {
   readonly type?: string;
   readonly accept?: string;
   readonly headers?: Record<string, string>;
+  /** Of another server; absent: the one that all tests share. */
+  readonly url?: string;
 }
 
 /** `GET /v1/…`; a body that is no text or bytes goes as JSON. The answer is checked against the contract. */
@@ -62,7 +64,7 @@ async function ask(request: string, content?: unknown, options: RequestOptions =
   if (content !== undefined) headers["Content-Type"] = options.type ?? json;
   if (options.accept !== undefined) headers["Accept"] = options.accept;
   const body = plain ? (content as BodyInit | undefined) : JSON.stringify(content);
-  const response = await fetch(server.url + path, { method, headers, body: body ?? null });
+  const response = await fetch((options.url ?? server.url) + path, { method, headers, body: body ?? null });
   const answer = await response.text();
   contract.check(method, path, response, answer);
   expect(response.headers.get("Evert-Position"), request).toMatch(/^\d+$/);
@@ -661,6 +663,71 @@ describe("records of a topic", () => {
   });
 });
 
+describe("producers", () => {
+  it("what one sends is stored once and in order", async () => {
+    const { body } = await ok("POST /v1/producers", { id: "walker" });
+    expect(body).toEqual({ id: "walker", epoch: 0, position });
+    const send = (seq: number, epoch = 0) =>
+      ask(
+        "POST /v1/topics/event/records",
+        { n: 70 + seq },
+        {
+          headers: { "Producer-Id": "walker", "Producer-Epoch": String(epoch), "Producer-Seq": String(seq) },
+        },
+      );
+    const first = await send(0);
+    expect(first.status).toBe(200);
+    expect((await send(0)).body).toEqual(first.body);
+    const early = await send(5);
+    expect([early.status, early.headers.get("Producer-Expected-Seq")]).toEqual([409, "1"]);
+    expect(early.body).toEqual(
+      error("out_of_sequence", "55000", { detail: expect.any(String), hint: expect.any(String) }),
+    );
+    expect((await ok("GET /v1/producers/walker")).body).toMatchObject({
+      epoch: 0,
+      topics: [{ topic: "event", seq: 0 }],
+    });
+    await ok("POST /v1/producers", { id: "walker" });
+    const fenced = await send(1);
+    expect([fenced.status, fenced.headers.get("Producer-Epoch")]).toEqual([403, "1"]);
+    expect((await ask("GET /v1/producers/nobody")).status).toBe(404);
+  });
+});
+
+describe("consumers", () => {
+  it("go on where they have come, and store what they make with it", async () => {
+    const opened = await ok("POST /v1/consumers", { name: "walker", topics: ["item"] });
+    expect(opened.body).toEqual({
+      name: "walker",
+      epoch: 0,
+      topics: [{ topic: "item", offset: 0 }],
+      position,
+    });
+    const first = await ok("GET /v1/topics/item/records?consumer=walker&limit=1");
+    expect(JSON.parse(first.text)).toMatchObject({ offset: 0, value: { id: 1 } });
+    await ok("PUT /v1/consumers/walker", { epoch: 0, progress: { item: 1 } });
+    const made = { operations: [{ topic: "event", append: { n: 60 } }] };
+    const consume = { name: "walker", epoch: 0, topic: "item", offset: 2 };
+    await ok("POST /v1/transactions", { ...made, consume });
+    expect(await ask("POST /v1/transactions", { ...made, consume: [consume] })).toMatchObject({
+      status: 409,
+      body: { error: { code: "conflict" } },
+    });
+    expect((await ok("GET /v1/consumers/walker")).body).toMatchObject({
+      name: "walker",
+      topics: [{ topic: "item", offset: 2 }],
+    });
+    await ok("POST /v1/consumers", { name: "walker", topics: ["item"] });
+    expect(await ask("PUT /v1/consumers/walker", { epoch: 0, progress: { item: 3 } })).toMatchObject({
+      status: 403,
+      body: { error: { code: "fenced" } },
+    });
+    expect((await ok("GET /v1/consumers")).body).toMatchObject({ consumers: [{ name: "walker", epoch: 1 }] });
+    await ok("DELETE /v1/consumers/walker");
+    expect((await ask("GET /v1/consumers/walker")).status).toBe(404);
+  });
+});
+
 describe("POST /transactions", () => {
   const transactionCases: [what: string, content: unknown, status: number, body: unknown][] = [
     [
@@ -1141,11 +1208,64 @@ describe("the rest", () => {
   });
 });
 
+// Last of all: the server that the others share writes nothing more then.
+describe("copies of the log", () => {
+  it("the schemas of a topic", async () => {
+    expect((await ok("GET /v1/topics/item/schemas")).body).toMatchObject({
+      schemas: [{ version: 1, columns: [{ name: "id" }, { name: "name" }, { name: "price" }] }],
+    });
+  });
+
+  it("a copy follows, tells how far it is, takes the place, and is told when another takes its own", async () => {
+    const copy = await TestServer.start(undefined, ["--follow", server.url]);
+    try {
+      const at = (await ok("GET /v1/replication")).headers.get("Evert-Position")!;
+      const reads = await ok(`GET /v1/topics/item/records?limit=1&atLeast=${at}`, undefined, {
+        url: copy.url,
+      });
+      expect(reads.text).not.toBe("");
+      expect((await ok("GET /v1/replication", undefined, { url: copy.url })).body).toMatchObject({
+        role: "follower",
+        following: { leader: server.url },
+      });
+      const refused = await ask("POST /v1/topics/loose/records", { n: 1 }, { url: copy.url });
+      expect([refused.status, refused.body]).toEqual([
+        409,
+        error("not_leader", expect.any(String), {
+          detail: expect.stringContaining(server.url),
+          hint: expect.any(String),
+        }),
+      ]);
+      const { logId, role } = (await ok("GET /v1/replication")).body as { logId: number; role: string };
+      expect(role).toBe("leader");
+      const stop = new AbortController();
+      const asks = `follower=7&logId=${logId}&from=1&epochs=[]`;
+      const stream = await fetch(`${server.url}/v1/replication/log?${asks}`, { signal: stop.signal });
+      expect([stream.status, stream.headers.get("Content-Type")]).toEqual([200, "application/octet-stream"]);
+      expect((await stream.body!.getReader().read()).value!.length).toBeGreaterThan(0);
+      await ok("POST /v1/replication/progress", { follower: "7", position: "1" });
+      stop.abort();
+
+      expect((await ok("POST /v1/promote", {}, { url: copy.url })).body).toMatchObject({ epoch: 1 });
+      await ok("POST /v1/topics/loose/records", { n: 1 }, { url: copy.url });
+      const epochs = [{ epoch: 2, id: 5, begins: 10 }];
+      await ok("POST /v1/replication/fence", { logId, epochs }, { url: copy.url });
+      const late = await ask("POST /v1/topics/loose/records", { n: 2 }, { url: copy.url });
+      expect([late.status, late.body]).toEqual([
+        409,
+        error("not_leader", expect.any(String), { detail: expect.any(String), hint: expect.any(String) }),
+      ]);
+    } finally {
+      expect(await copy.stop()).toBe(0);
+    }
+  });
+});
+
 it("every operation of the document was walked", async () => {
   const walked = new Set(
     [...contract.seen].filter((entry) => entry.endsWith(" 200")).map((entry) => entry.split(" ")[0]),
   );
-  // Its answers are event streams: above, outside ask().
-  walked.add("subscribe");
+  // Their answers do not end: above, outside ask().
+  walked.add("subscribe").add("followLog");
   expect(contract.operationIds.filter((id) => !walked.has(id))).toEqual([]);
 });

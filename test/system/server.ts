@@ -19,10 +19,10 @@ export class TestServer {
     this.#running = running;
   }
 
-  static async start(app?: string): Promise<TestServer> {
+  static async start(app?: string, options: readonly string[] = []): Promise<TestServer> {
     const directory = await mkdtemp(join(tmpdir(), "evert-system-"));
     const data = join(directory, "data");
-    const args = ["start", ...(app === undefined ? [] : [app]), "--data", data, "--port", "0"];
+    const args = ["start", ...(app === undefined ? [] : [app]), "--data", data, "--port", "0", ...options];
     const running = new Running(args, { main: command });
     const said = /^evert listening on (http:\/\/127\.0\.0\.1:\d+)\n$/;
     await running.until(() => said.test(running.stdout));

@@ -1,7 +1,8 @@
 /** The disk that tests rely on loses what a real one would lose, and nothing else. */
 import { describe, expect, test } from "vitest";
 import { writeFully } from "../../src/base/disk.ts";
-import { SECTOR_BYTES, SimulatedDisk } from "../../src/testing/simulated-disk.ts";
+import { SECTOR_BYTES } from "../../src/testing/inode.ts";
+import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
 
 async function made(seed: number): Promise<SimulatedDisk> {
   const disk = new SimulatedDisk({ seed });
@@ -163,4 +164,87 @@ test("the n-th change is the last", async () => {
   await expect(file.write(Uint8Array.of(3), 0)).rejects.toMatchObject({ code: "io_error" });
   expect(disk.crashed).toBe(true);
   await expect(file.read(new Uint8Array(1), 0)).rejects.toMatchObject({ code: "io_error" });
+});
+
+/** Far from one another: the first numbers of neighbouring seeds are alike. */
+const FAR_SEEDS = Array.from({ length: 400 }, (_, i) => Math.imul(i + 1, 0x9e3779b1));
+
+test("with names of any order, a later one may be there without an earlier one", async () => {
+  const seen = new Set<string>();
+  for (const seed of FAR_SEEDS) {
+    const disk = (await made(seed)).clone({ seed, names: "any" });
+    await (await disk.open("/d/a", "write")).close();
+    await (await disk.open("/d/b", "write")).close();
+    seen.add(disk.reboot("power cut").files().join());
+  }
+  expect([...seen].sort()).toEqual(["/d/a,/d/b,/d/f", "/d/a,/d/f", "/d/b,/d/f", "/d/f"]);
+});
+
+test("a write may tear at any byte, and touches no other", async () => {
+  const lengths = new Set<number>();
+  for (const seed of FAR_SEEDS) {
+    const disk = (await made(1)).clone({ seed, tears: "bytes" });
+    await writeFully(await disk.open("/d/f", "write"), new Uint8Array(100).fill(9), 200);
+    const bytes = disk.reboot("power cut").contents("/d/f");
+    const torn = bytes.subarray(200, 300).findIndex((byte) => byte !== 9);
+    lengths.add(torn);
+    if (torn >= 0) expect(bytes.subarray(200 + torn, 300).every((byte) => byte === 1)).toBe(true);
+    expect([...bytes.subarray(0, 200), ...bytes.subarray(300)].every((byte) => byte === 1)).toBe(true);
+  }
+  expect(lengths.has(-1) && lengths.has(0)).toBe(true);
+  expect(lengths.size).toBeGreaterThan(10);
+});
+
+test("a process that dies in a write leaves its beginning", async () => {
+  const lengths = new Set<number>();
+  for (const seed of FAR_SEEDS) {
+    const disk = (await made(1)).clone({ seed });
+    const file = await disk.open("/d/f", "write");
+    disk.crashAfter(1);
+    await expect(writeFully(file, new Uint8Array(100).fill(9), 0)).rejects.toMatchObject({
+      code: "io_error",
+    });
+    lengths.add(
+      disk
+        .reboot("process")
+        .contents("/d/f")
+        .findIndex((byte) => byte !== 9),
+    );
+  }
+  expect(lengths.size).toBeGreaterThan(10);
+});
+
+test("a read gives one bit wrong, and the next one right", async () => {
+  const disk = await made(1);
+  const file = await disk.open("/d/f", "read");
+  disk.fail({ operation: "read", flipsBit: true });
+  const bytes = new Uint8Array(100);
+  expect(await file.read(bytes, 0)).toBe(100);
+  expect(bytes.filter((byte) => byte !== 1)).toHaveLength(1);
+  await file.read(bytes, 0);
+  expect(bytes.every((byte) => byte === 1)).toBe(true);
+});
+
+test("a disk that has become read-only refuses what changes it and reads on", async () => {
+  const disk = await made(1);
+  const file = await disk.open("/d/f", "write");
+  disk.readOnly = true;
+  const refused = { code: "io_error", message: expect.stringContaining("EROFS") };
+  await expect(file.write(Uint8Array.of(9), 0)).rejects.toMatchObject(refused);
+  await expect(file.datasync()).rejects.toMatchObject(refused);
+  await expect(disk.rename("/d/f", "/d/g")).rejects.toMatchObject(refused);
+  await expect(disk.open("/d/h", "write")).rejects.toMatchObject(refused);
+  expect(await (await disk.open("/d/f", "read")).read(new Uint8Array(10), 0)).toBe(10);
+  disk.readOnly = false;
+  expect(await file.write(Uint8Array.of(9), 0)).toBe(1);
+});
+
+test("too many open files are said by who opens", async () => {
+  const disk = await made(1);
+  disk.fail({ operation: "open", code: "EMFILE" });
+  await expect(disk.open("/d/f", "read")).rejects.toMatchObject({
+    code: "io_error",
+    message: expect.stringContaining("EMFILE"),
+  });
+  await (await disk.open("/d/f", "read")).close();
 });

@@ -18,7 +18,8 @@ import type { LayoutColumn } from "../../state/layout.ts";
 import { LIVE, Store } from "../../state/store.ts";
 import type { Chunk } from "../chunk.ts";
 import { lostRow } from "../lost-row.ts";
-import type { Interest, Source } from "../node.ts";
+import type { CoolableStore, Interest, Source } from "../node.ts";
+import { ColdKeys } from "./cold-keys.ts";
 import { LateRows } from "./late-rows.ts";
 import { declareColumns, findArguments, readers, writeRow } from "./row-code.ts";
 import { compareRowsCode } from "./row-order-code.ts";
@@ -43,6 +44,7 @@ export class FirstRow extends StoredNode {
   readonly #apply: (chunk: Chunk) => void;
   readonly #late: LateRows;
   readonly #source: string;
+  readonly #keys: ColdKeys;
 
   constructor(spec: FirstRowSpec, source: Source, dictionary: Dictionary) {
     super(spec.identity, [source]);
@@ -58,6 +60,8 @@ export class FirstRow extends StoredNode {
     const known = { store: this.store, late: this.#late, find, touch, sink, lost, ...orderHelpers };
     const make = new Function(...Object.keys(known), this.#source);
     this.#apply = make(...Object.values(known)) as (chunk: Chunk) => void;
+    const { columns } = spec;
+    this.#keys = new ColdKeys(this, this.store, this.rowIndex, [{ columns, key: partition, isNew: false }]);
   }
 
   override get title(): string {
@@ -65,10 +69,21 @@ export class FirstRow extends StoredNode {
   }
 
   override interest(column: number): Interest {
-    return this.store.hasOneIndex && this.#late.mayBe(column) ? "late" : "filled";
+    // A chunk that waits for rows on disk outlives its batch.
+    const takesLate = this.store.hasOneIndex && this.store.cold?.isEmpty !== false;
+    return takesLate && this.#late.mayBe(column) ? "late" : "filled";
   }
 
-  override push(_port: number, chunk: Chunk): void {
+  override coolable(): readonly CoolableStore[] {
+    return [{ store: this.store, index: this.rowIndex }];
+  }
+
+  override fetched(): void {
+    this.#keys.fetched();
+  }
+
+  override push(port: number, chunk: Chunk): void {
+    if (this.#keys.holds(port, chunk)) return;
     this.#late.begin(chunk);
     assert(!this.#late.isOn || this.store.hasOneIndex, "an index of others is on texts that are there");
     this.#apply(chunk);

@@ -13,6 +13,9 @@
  *    inputs, what is made of rows is gathered from its own, objects become text), and its result is compared with the result of the version before: if they differ, the old row goes
  *    and the new one comes. A group without rows ends.
  *
+ * Groups that nothing touches may go to disk; before a chunk is taken, those that it touches are brought back (cold-keys.ts). What the operator looks
+ * up elsewhere, in ordered inputs, stays in memory.
+ *
  * Without keys there is one group, which exists from the first step on and never ends.
  */
 import type { ErrorBody } from "../../base/errors.ts";
@@ -30,8 +33,9 @@ import type { Guard } from "../kernels/guard.ts";
 import { runtimeOf } from "../kernels/runtime.ts";
 import { LentChunk } from "../lent-chunk.ts";
 import { lostRow } from "../lost-row.ts";
-import { Node, type NodeStore, type Source, type WantedIndex } from "../node.ts";
+import { type CoolableStore, Node, type NodeStore, type Source, type WantedIndex } from "../node.ts";
 import { RowPace } from "../row-pace.ts";
+import { ColdKeys } from "./cold-keys.ts";
 import { Extreme } from "./extreme-lookup.ts";
 import { Gather, type GatherSpec } from "./gather.ts";
 import { type Counted, type GroupAggregate, type GroupSpec, groupSource } from "./group-code.ts";
@@ -59,6 +63,7 @@ export class Group extends Node {
   readonly #guard: Guard | null;
   readonly #extremes: Extreme[] = [];
   readonly #gathers: Gather[] = [];
+  readonly #cold: ColdKeys;
   #next = 0;
   /** Rows to gather at once. */
   readonly #gatherPace = new RowPace(GATHERED_ROWS_PER_CALL);
@@ -90,6 +95,14 @@ export class Group extends Node {
       unique: true,
     });
     this.#out = new LentChunk(spec.output);
+    const key = keys.map((_, i) => i);
+    const keyed = (columns: readonly TypedColumn[]) => ({ columns, key, isNew: false });
+    this.#cold = new ColdKeys(
+      this,
+      this.store,
+      this.index,
+      spec.inputs.map((columns) => (columns === null ? null : keyed(columns))),
+    );
 
     const bound = new Map<string, unknown>();
     const rowsColumn = spec.keys;
@@ -149,6 +162,14 @@ export class Group extends Node {
     return [{ part: "groups", store: this.store }];
   }
 
+  override coolable(): readonly CoolableStore[] {
+    return this.#global ? [] : [{ store: this.store, index: this.index }];
+  }
+
+  override fetched(): void {
+    this.#cold.fetched();
+  }
+
   override indexes(): WantedIndex[] {
     return [...this.#extremes, ...this.#gathers].map((lookup) => lookup.wanted());
   }
@@ -170,6 +191,7 @@ export class Group extends Node {
   }
 
   override push(port: number, chunk: Chunk): void {
+    if (this.#cold.holds(port, chunk)) return;
     const take = this.#code.take[port]!;
     const guard = this.#guard;
     if (guard === null) take(chunk, 0);

@@ -112,7 +112,8 @@ export class StoreRows extends Node {
 
   #newPage(delta: Delta): { store: Store; read: Read; slots: Int32Array } {
     const store = delta.page();
-    const read = new Function("store", "rowIndex", this.#source())(store, null) as Read;
+    // A row on disk has no other version.
+    const read = new Function("store", "rowIndex", this.#source(false))(store, null) as Read;
     return { store, read, slots: Int32Array.from({ length: CHUNK_ROWS }, (_, i) => i) };
   }
 
@@ -125,8 +126,8 @@ export class StoreRows extends Node {
     return [`// ${this.label}\n${this.#source()}`];
   }
 
-  #source(): string {
-    const { store, weighted, versioned } = this.#input;
+  #source(versioned: boolean = this.#input.versioned): string {
+    const { store, weighted } = this.#input;
     const { layout } = store;
     const { strideWords: stride, birthWord } = layout;
     const { read, isNull } = readers(layout, "I", "F");

@@ -15,7 +15,8 @@ import type { LayoutColumn } from "../../state/layout.ts";
 import { LIVE, Store } from "../../state/store.ts";
 import { CHUNK_ROWS, type Chunk } from "../chunk.ts";
 import { lostRow } from "../lost-row.ts";
-import { Node, type NodeStore, type Source } from "../node.ts";
+import { type CoolableStore, Node, type NodeStore, type Source } from "../node.ts";
+import { ColdKeys } from "./cold-keys.ts";
 import { declareColumns, equalsRow, findArguments, writeRow } from "./row-code.ts";
 import { sink, touchLoop } from "./touch-code.ts";
 
@@ -65,6 +66,8 @@ export class Collection extends StoredNode {
   override readonly rowIndex: HashIndex | null;
   readonly #apply: (chunk: Chunk) => void;
   readonly #source: string;
+  /** null: nothing is looked up, and rows are in memory. */
+  readonly #keys: ColdKeys | null;
 
   constructor(spec: CollectionSpec, source: Source, dictionary: Dictionary) {
     super(spec.identity, [source]);
@@ -78,14 +81,30 @@ export class Collection extends StoredNode {
     const { apply, source: code } = applier(this.store, spec, this.rowIndex);
     this.#source = code;
     this.#apply = apply;
+    const { rowIndex } = this;
+    const { columns } = spec;
+    this.#keys =
+      rowIndex === null
+        ? null
+        : new ColdKeys(this, this.store, rowIndex, [
+            { columns, key: rowIndex.spec.columns, isNew: spec.mode === "keyed" },
+          ]);
   }
 
   override get title(): string {
     return `rows kept (${this.mode})`;
   }
 
-  override push(_port: number, chunk: Chunk): void {
-    this.#apply(chunk);
+  override coolable(): readonly CoolableStore[] {
+    return this.rowIndex === null ? [] : [{ store: this.store, index: this.rowIndex }];
+  }
+
+  override push(port: number, chunk: Chunk): void {
+    if (this.#keys?.holds(port, chunk) !== true) this.#apply(chunk);
+  }
+
+  override fetched(): void {
+    this.#keys?.fetched();
   }
 
   override code(): string[] {

@@ -12,7 +12,8 @@ import type { HashIndex } from "../../state/hash-index.ts";
 import { LIVE, Store } from "../../state/store.ts";
 import { goBack, goTo } from "../activity.ts";
 import { CHUNK_ROWS, type Chunk, createChunk } from "../chunk.ts";
-import { Node } from "../node.ts";
+import { type CoolableStore, Node, type NodeStore } from "../node.ts";
+import { missing } from "./cold-keys.ts";
 import { declareColumns, equalsRow, findArguments, readers, writeRow } from "./row-code.ts";
 import { StoredNode } from "./stored.ts";
 import { sink, touchLoop } from "./touch-code.ts";
@@ -26,8 +27,14 @@ type Apply = (
   out: Chunk | null,
 ) => void;
 
-/** Wants the rows of the chunk's keys that are not in memory. */
-type Missing = (chunk: Chunk, cold: ColdRows) => void;
+export interface TableSpec {
+  readonly id: number;
+  readonly name: string;
+  readonly schema: Schema;
+  readonly key: readonly number[];
+  /** How many times it was laid out anew, with more columns; absent: 0. */
+  readonly layout?: number | undefined;
+}
 
 interface Fed {
   readonly chunk: Chunk;
@@ -42,16 +49,18 @@ export class Table extends StoredNode {
   override readonly key: readonly number[];
   override readonly rowIndex: HashIndex;
   #changes: TableChanges | null = null;
+  readonly layout: number;
   readonly #apply: Apply;
   readonly #source: string;
-  #missing: Missing | null = null;
+  #missing: ReturnType<typeof missing> | null = null;
   /** What waits for rows on disk, and what had moved when they were asked for. */
   #fed: (Fed & { readonly moves: number }) | null = null;
 
-  constructor(id: number, name: string, schema: Schema, key: readonly number[], dictionary: Dictionary) {
+  constructor({ id, name, schema, key, layout = 0 }: TableSpec, dictionary: Dictionary) {
     super(tableIdentity(id), []);
     this.label = `table ${name}`;
     this.key = key;
+    this.layout = layout;
     this.store = new Store(name, schema.fields, dictionary);
     this.rowIndex = this.store.hashIndex({ columns: key, unique: true });
     this.#source = applySource(this.store, this.rowIndex);
@@ -67,6 +76,14 @@ export class Table extends StoredNode {
     return true;
   }
 
+  override coolable(): readonly CoolableStore[] {
+    return [{ store: this.store, index: this.rowIndex }];
+  }
+
+  override stores(): NodeStore[] {
+    return [{ part: tableRowsPart(this.layout), store: this.store }];
+  }
+
   /** Feeds `ops[opsFrom ..]` (null: all upserts) for the chunk's rows. */
   feed(chunk: Chunk, ops: Uint8Array | null, opsFrom: number): void {
     this.activity.tookRows(0, chunk.length);
@@ -77,10 +94,11 @@ export class Table extends StoredNode {
 
   /** The chunk waits until the rows of its keys are in memory. Whoever feeds keeps it until the host has nothing left to do. */
   #fetchAndFeed(cold: ColdRows, fed: Fed): void {
-    this.#missing ??= new Function("store", "find", missingSource(this.store, this.rowIndex))(
-      this.store,
-      this.rowIndex.find,
-    ) as Missing;
+    this.#missing ??= missing(this.store, this.rowIndex, {
+      columns: this.store.layout.columns,
+      key: this.key,
+      isNew: false,
+    });
     const { moves } = cold;
     this.#missing(fed.chunk, cold);
     const rows = cold.fetch();
@@ -148,6 +166,11 @@ export function tableIdentity(id: number): string {
   return `table:${id}`;
 }
 
+/** Of a node's stores, the table's rows: in a checkpoint, rows that were laid out otherwise are not taken for them. */
+export function tableRowsPart(layout: number): string {
+  return layout === 0 ? "rows" : `rows ${layout}`;
+}
+
 /** Every change of a table in log order. */
 export class TableChanges extends Node {
   readonly label: string;
@@ -178,22 +201,6 @@ export class TableChanges extends Node {
     super.dispose();
     this.#table.detach();
   }
-}
-
-function missingSource({ layout }: Store, { spec }: HashIndex): string {
-  const { columns, strideWords: stride, deathWord } = layout;
-  const { columns: key } = spec;
-  const codes = key.map((c, i) => `codes[${i}] = c${c}[r];`).join(" ");
-  return `"use strict"; const codes = new Float64Array(${key.length}); return function missing(chunk, cold) {
-    const I = store.I, { length } = chunk;
-    ${declareColumns("chunk", columns)}
-    for (let r = 0; r < length; r++) {
-      const s = find(${findArguments(columns, key, "r")});
-      if (s >= 0 && I[s * ${stride} + ${deathWord}] === ${LIVE}) continue;
-      ${codes}
-      cold.want(codes);
-    }
-  };`;
 }
 
 function applySource(store: Store, index: HashIndex): string {

@@ -15,9 +15,12 @@ export function failLost(graph: Graph, inlets: readonly Inlet[]): void {
 }
 
 export function feedParts(inlets: readonly Inlet[], topicId: number, batch: Batch): void {
-  const readers = readersOf(inlets, topicId);
-  const rows = packed(readers, topicId, batch);
-  if (rows !== null) for (const inlet of readers) inlet.feed(rows, batch.length);
+  for (const readers of byColumns(readersOf(inlets, topicId), topicId)) {
+    const rows = packed(readers, topicId, batch);
+    if (rows === null) continue;
+    for (const inlet of readers) inlet.feed(rows, batch.length);
+    giveUp(readers, rows);
+  }
 }
 
 /**
@@ -30,13 +33,35 @@ export function feedPartsAhead(
   batch: Batch,
   fed: Set<Inlet>,
 ): void {
-  const readers = readersOf(inlets, topicId).filter(({ mayGoAhead }) => mayGoAhead);
-  const rows = packed(readers, topicId, batch);
-  if (rows === null) return;
-  for (const inlet of readers) {
-    inlet.feedAhead(rows, batch.length);
-    fed.add(inlet);
+  const all = readersOf(inlets, topicId).filter(({ mayGoAhead }) => mayGoAhead);
+  for (const readers of byColumns(all, topicId)) {
+    const rows = packed(readers, topicId, batch);
+    if (rows === null) continue;
+    for (const inlet of readers) {
+      inlet.feedAhead(rows, batch.length);
+      fed.add(inlet);
+    }
+    giveUp(readers, rows);
   }
+}
+
+/** Readers that know the same columns of the topic: what was made before it got more of them cannot unpack those. */
+function byColumns(readers: readonly Inlet[], topicId: number): Iterable<readonly Inlet[]> {
+  if (readers.length < 2) return [readers];
+  const alike = new Map<number, Inlet[]>();
+  for (const inlet of readers) {
+    const columns = inlet.link.sources.find(({ id }) => id === topicId)?.schema.fields.length ?? 0;
+    const known = alike.get(columns);
+    if (known === undefined) alike.set(columns, [inlet]);
+    else known.push(inlet);
+  }
+  return alike.values();
+}
+
+/** Whoever needs them holds them by now. */
+function giveUp(readers: readonly Inlet[], { parcels }: PartRows): void {
+  const { shared } = readers[0]!.link;
+  for (const parcel of parcels) shared.release(parcel);
 }
 
 function readersOf(inlets: readonly Inlet[], topicId: number): Inlet[] {
@@ -56,7 +81,7 @@ function packed(readers: readonly Inlet[], topicId: number, batch: Batch): PartR
       columns: columns.map((c) => batch.columns[c]!),
       weights,
     };
-    return { sourceId: topicId, columns, parcels: [sharedParcel(picked)] };
+    return { sourceId: topicId, columns, parcels: [sharedParcel(picked, readers[0]!.link.shared)] };
   } catch (thrown) {
     // There may be no memory for it. That is theirs: all others go on.
     for (const inlet of readers) inlet.host.fail(inlet, thrown);

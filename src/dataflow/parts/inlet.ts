@@ -80,7 +80,7 @@ export class Inlet extends Node {
     this.#tables = tables.map((source) => ({
       source,
       schema: { fields: source.reads.map((c) => source.schema.fields[c]!) },
-      parcel: new Parcel("shared"),
+      parcel: new Parcel(link.shared),
     }));
   }
 
@@ -139,14 +139,14 @@ export class Inlet extends Node {
   /** The part makes that step, all of whose rows it has. */
   goAhead(): void {
     this.#ahead++;
-    this.link.finish(this.#takeUnsent());
+    this.#finish();
   }
 
   override push(port: number, chunk: Chunk): void {
     const { source, schema, parcel } = this.#tables[port] as TableInput;
     addRows(parcel, schema, chunk, allRows, chunk.length, this.#dictionary);
     if (!parcel.isFull) return;
-    this.link.feed([{ sourceId: source.id, columns: source.reads, parcels: parcel.takeFull() }]);
+    this.#feed([{ sourceId: source.id, columns: source.reads, parcels: parcel.takeFull() }]);
     this.#mayHoldUp();
   }
 
@@ -157,7 +157,7 @@ export class Inlet extends Node {
       return this.#holdsUp;
     }
     if (this.#turn === "sending") {
-      this.link.finish([...this.#takeUnsent(), ...this.#tables.flatMap(rowsOf)]);
+      this.#finish();
       this.#turn = "taking";
     }
     if (this.#emitNext()) return true;
@@ -175,7 +175,7 @@ export class Inlet extends Node {
 
   override stop(): void {
     this.#rows = null;
-    this.#takeUnsent();
+    this.#release(this.#takeUnsent());
     this.link.drop();
   }
 
@@ -185,9 +185,25 @@ export class Inlet extends Node {
   }
 
   #send(rows: PartRows, count: number): void {
+    for (const parcel of rows.parcels) this.link.shared.hold(parcel);
     this.#unsent.push(rows);
     this.#unsentRows += count;
-    if (this.#unsentRows >= SEND_ROWS) this.link.feed(this.#takeUnsent());
+    if (this.#unsentRows >= SEND_ROWS) this.#feed(this.#takeUnsent());
+  }
+
+  #feed(rows: readonly PartRows[]): void {
+    this.link.feed(rows);
+    this.#release(rows);
+  }
+
+  #finish(): void {
+    const rows = [...this.#takeUnsent(), ...this.#tables.flatMap(rowsOf)];
+    this.link.finish(rows);
+    this.#release(rows);
+  }
+
+  #release(rows: readonly PartRows[]): void {
+    for (const { parcels } of rows) for (const parcel of parcels) this.link.shared.release(parcel);
   }
 
   #takeUnsent(): PartRows[] {

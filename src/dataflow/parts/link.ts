@@ -9,6 +9,7 @@ import type { Schema } from "../../batch/schema.ts";
 import type { PlanPart } from "../../plan/parts.ts";
 import type { Plan } from "../../plan/plan.ts";
 import type { OperatorStats } from "../operator-stats.ts";
+import type { SharedParcels } from "./shared-parcels.ts";
 
 export interface PartSource {
   readonly id: number;
@@ -37,6 +38,8 @@ export interface PartLink {
   /** For people: "2 workers, split by a, b". */
   readonly place: string;
   readonly sources: readonly PartSource[];
+  /** Of which the parcels are that it is fed. It holds them as long as it needs them. */
+  readonly shared: SharedParcels;
   feed(rows: readonly PartRows[]): void;
   /** The step's last rows. */
   finish(rows: readonly PartRows[]): void;

@@ -5,20 +5,21 @@
 import type { Batch } from "../../batch/batch.ts";
 import { decodeBatch, encodeBatch, encodedSize } from "../../batch/codec.ts";
 import type { Schema } from "../../batch/schema.ts";
+import type { SharedParcels } from "./shared-parcels.ts";
 
 const BYTES_FIRST = 4_096;
 const BYTES_FULL = 1 << 20;
 const ROWS_BYTES = 4;
 
 export class Parcel {
-  readonly #kind: "shared" | "given";
+  readonly #shared: SharedParcels | null;
   readonly #full: Uint8Array[] = [];
   #bytes = new Uint8Array(BYTES_FIRST);
   #length = 0;
 
-  /** "shared": many threads read it; "given": one other thread has it. */
-  constructor(kind: "shared" | "given") {
-    this.#kind = kind;
+  /** `shared`: whose memory it takes, because many threads read it; null: one other thread has it. */
+  constructor(shared: SharedParcels | null) {
+    this.#shared = shared;
   }
 
   add(batch: Batch): void {
@@ -39,7 +40,7 @@ export class Parcel {
     return this.#full.length > 0;
   }
 
-  /** What fills parcels, in buffers of their own; the rest stays. */
+  /** What fills parcels, in memory of their own, which the caller holds; the rest stays. */
   takeFull(): Uint8Array[] {
     return this.#full.splice(0);
   }
@@ -52,8 +53,7 @@ export class Parcel {
 
   #close(): void {
     const length = this.#length;
-    const buffer = this.#kind === "shared" ? new SharedArrayBuffer(length) : new ArrayBuffer(length);
-    const closed = new Uint8Array(buffer);
+    const closed = this.#shared?.take(length) ?? new Uint8Array(length);
     closed.set(this.#bytes.subarray(0, length));
     this.#full.push(closed);
     this.#length = 0;
@@ -61,9 +61,9 @@ export class Parcel {
   }
 }
 
-/** A parcel of one batch, which many threads read. */
-export function sharedParcel(batch: Batch): Uint8Array {
-  const parcel = new Uint8Array(new SharedArrayBuffer(ROWS_BYTES + encodedSize(batch)));
+/** A parcel of one batch, which many threads read and the caller holds. */
+export function sharedParcel(batch: Batch, shared: SharedParcels): Uint8Array {
+  const parcel = shared.take(ROWS_BYTES + encodedSize(batch));
   new DataView(parcel.buffer).setUint32(0, batch.length, true);
   encodeBatch(batch, parcel, ROWS_BYTES);
   return parcel;

@@ -71,7 +71,7 @@ export class PartCircuit {
   readonly #inputs: ReadonlyMap<number, Input>;
   readonly #keysMove: boolean;
   readonly #output: PartOutput;
-  readonly #parcels: readonly [Parcel, Parcel] = [new Parcel("given"), new Parcel("given")];
+  readonly #parcels: readonly [Parcel, Parcel] = [new Parcel(null), new Parcel(null)];
   readonly #dictionary = new Dictionary();
   #epoch = 0;
   #isOpen = false;

@@ -5,7 +5,8 @@ import type { CircuitLimits } from "../../dataflow/circuit.ts";
 import type { OperatorStats } from "../../dataflow/operator-stats.ts";
 import type { OpenPart, PartError, PartLink, PartRows, PartSource } from "../../dataflow/parts/link.ts";
 import type { Phase } from "../../dataflow/parts/part-circuit.ts";
-import type { Reply } from "./protocol.ts";
+import type { SharedParcels } from "../../dataflow/parts/shared-parcels.ts";
+import type { Reply, Task } from "./protocol.ts";
 import type { Worker } from "./worker.ts";
 
 /** Feeds that a shard may have open before who feeds it waits. */
@@ -41,11 +42,14 @@ interface Shard extends ShardPlace {
   answered: number;
   /** Of its state. */
   bytes: number;
+  /** Parcels that it reads, task by task, the oldest first. */
+  readonly reading: Uint8Array[][];
 }
 
 export class RemotePart implements PartLink {
   readonly sources: readonly PartSource[];
   readonly place: string;
+  readonly shared: SharedParcels;
   readonly shards: readonly Shard[];
   readonly operators: (readonly OperatorStats[])[];
   readonly #onDropped: () => void;
@@ -62,10 +66,16 @@ export class RemotePart implements PartLink {
   #hasNews: () => void = () => {};
   #isDropped = false;
 
-  constructor(part: OpenPart, places: readonly ShardPlace[], limits: CircuitLimits, onDropped: () => void) {
+  constructor(
+    part: OpenPart,
+    places: readonly ShardPlace[],
+    { shared, limits }: { readonly shared: SharedParcels; readonly limits: CircuitLimits },
+    onDropped: () => void,
+  ) {
     const { plan, sources, keysMove, isSplit, isLive } = part;
     this.sources = sources;
-    this.shards = places.map((place) => ({ ...place, answered: 0, bytes: 0 }));
+    this.shared = shared;
+    this.shards = places.map((place) => ({ ...place, answered: 0, bytes: 0, reading: [] }));
     this.operators = places.map(() => []);
     this.#onDropped = onDropped;
     this.place = isSplit
@@ -114,16 +124,28 @@ export class RemotePart implements PartLink {
 
   feed(rows: readonly PartRows[]): void {
     if (this.#failed !== null) return;
-    for (const { part, worker } of this.shards) {
+    for (const shard of this.shards) {
       this.#open++;
-      worker.send({ kind: "feed", part, rows });
+      this.#send(shard, { kind: "feed", part: shard.part, rows });
     }
   }
 
   finish(rows: readonly PartRows[]): void {
     assert(!this.#isDropped, "a part that is dropped makes no step");
     if (this.#failed !== null) return;
-    for (const { part, worker } of this.shards) worker.send({ kind: "finish", part, rows });
+    for (const shard of this.shards) this.#send(shard, { kind: "finish", part: shard.part, rows });
+  }
+
+  #send({ worker, reading }: Shard, task: Task): void {
+    const parcels = task.rows.flatMap((rows) => rows.parcels);
+    for (const parcel of parcels) this.shared.hold(parcel);
+    reading.push(parcels);
+    worker.send(task);
+  }
+
+  /** It has done its oldest task. */
+  #hasRead({ reading }: Shard): void {
+    for (const parcel of reading.shift() ?? []) this.shared.release(parcel);
   }
 
   take(): Uint8Array | null {
@@ -184,6 +206,7 @@ export class RemotePart implements PartLink {
     switch (reply.kind) {
       case "fed":
         this.#open--;
+        this.#hasRead(shard);
         break;
       case "grown":
         break;
@@ -204,6 +227,7 @@ export class RemotePart implements PartLink {
         step.isInSecond = true;
         step.isDone = true;
         shard.answered++;
+        this.#hasRead(shard);
         break;
       }
       case "failed":

@@ -5,6 +5,7 @@
 import { EvertError } from "../../base/errors.ts";
 import type { CircuitLimits } from "../../dataflow/circuit.ts";
 import type { OpenPart, PartLink, PartLinks } from "../../dataflow/parts/link.ts";
+import { SharedParcels } from "../../dataflow/parts/shared-parcels.ts";
 import { type PlanPart, partsOf } from "../../plan/parts.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { RemotePart } from "./remote-part.ts";
@@ -32,6 +33,7 @@ export class Workers implements PartLinks {
   readonly #limits: CircuitLimits;
   readonly #report: (message: string) => void;
   readonly #workers: (Worker | null)[];
+  readonly #shared = new SharedParcels();
   readonly #parts = new Set<RemotePart>();
   readonly #cuts = new WeakMap<Plan, readonly PlanPart[]>();
   #nextPart = 1;
@@ -55,7 +57,12 @@ export class Workers implements PartLinks {
   open(part: OpenPart): PartLink {
     const workers = part.isSplit ? this.#workers.map((_, i) => this.#worker(i)) : [this.#leastBusy()];
     const places = workers.map((worker) => ({ part: this.#nextPart++, worker }));
-    const link: RemotePart = new RemotePart(part, places, this.#limits, () => this.#parts.delete(link));
+    const link: RemotePart = new RemotePart(
+      part,
+      places,
+      { shared: this.#shared, limits: this.#limits },
+      () => this.#parts.delete(link),
+    );
     this.#parts.add(link);
     return link;
   }

@@ -8,13 +8,15 @@ import { BatchBuilder } from "../../batch/builder.ts";
 import { decodeBatch } from "../../batch/codec.ts";
 import { nullColumn } from "../../batch/column.ts";
 import type { Schema } from "../../batch/schema.ts";
+import type { Evolution } from "../evolution.ts";
 import { readDeletes } from "../frame.ts";
 import type { ColumnRange, Pause } from "../log.ts";
 import { damaged } from "../scanner.ts";
 import type { TopicRegistry } from "../topics.ts";
 import { type BlockMemory, freshMemory, type ReaderMemory } from "./column-memory.ts";
 import { type Boundaries, decodeBoundaries } from "./commits.ts";
-import type { Block, ColumnPage, Run } from "./format.ts";
+import { type Block, type ColumnPage, type PlacedBlock, placedBlocks, type Run } from "./format.ts";
+import { readPacked, unpack } from "./integers.ts";
 import { decodeColumn, layoutCode, ownPage, type Page } from "./page.ts";
 import { mayHold } from "./ranges.ts";
 import { PageStream, pageDamaged, readRun, type SealedSegment } from "./sealed-segment.ts";
@@ -22,7 +24,11 @@ import { PageStream, pageDamaged, readRun, type SealedSegment } from "./sealed-s
 /** A block in memory; where the last commit was cut, with the blocks that hold the rest of it. */
 export interface LoadedBlock extends Boundaries {
   readonly run: Run;
+  /** The newest when the reader was opened. */
+  readonly schemaVersion: number;
   readonly baseOffset: number;
+  /** Of each row; null: they follow the first without a gap. */
+  readonly offsets: Float64Array | null;
   readonly batch: Batch;
   readonly ops: Uint8Array | null;
 }
@@ -37,6 +43,8 @@ export interface BlockRequest {
   readonly columns: ReadonlySet<number> | null;
   /** Blocks in which no row can satisfy all of them are left out. */
   readonly ranges: readonly ColumnRange[];
+  /** Rows come in the schema that they were written in, and not in the newest. */
+  readonly asWritten?: boolean;
   /** Asked before each page. */
   readonly pause: Pause;
   /** Null: blocks stay as long as anyone looks at them. Else a block is done with when the next is taken. */
@@ -51,6 +59,8 @@ interface Item {
   readonly streams: Streams;
   /** Which of the streams' pages are its own. */
   readonly index: number;
+  /** To the schema that was the newest when the reader was opened; null: its own is that. */
+  readonly evolution: Evolution | null;
 }
 
 export class BlockReader {
@@ -59,18 +69,20 @@ export class BlockReader {
   readonly #registry: TopicRegistry;
   readonly #items: readonly Item[];
   readonly #memory: ReaderMemory | null;
+  /** Of the newest schema; null: all. */
+  readonly #wanted: ReadonlySet<number> | null;
   #next = 0;
   /** Begun while the one before is worked on. */
   #ahead: Promise<LoadedBlock> | null = null;
 
   private constructor(
-    topicId: number,
     segment: SealedSegment,
     registry: TopicRegistry,
     items: readonly Item[],
-    memory: ReaderMemory | null,
+    { topicId, columns, memory }: BlockRequest,
   ) {
     this.#memory = memory;
+    this.#wanted = columns;
     this.topicId = topicId;
     this.#segment = segment;
     this.#registry = registry;
@@ -86,21 +98,24 @@ export class BlockReader {
     const items: Item[] = [];
     for (const run of segment.directory.runs) {
       if (run.topicId !== request.topicId || run.baseOffset + run.rows <= request.fromOffset) continue;
+      if (run.kept === 0 || !registry.canRead(run.topicId, run.schemaVersion)) continue;
       const { blocks, layouts } = await readRun(file, segment, run);
-      const wanted: { block: Block; baseOffset: number }[] = [];
-      let baseOffset = run.baseOffset;
+      const evolution =
+        request.asWritten === true ? null : registry.evolution(run.topicId, run.schemaVersion);
+      const ranges = evolution?.rangesBefore(request.ranges) ?? request.ranges;
+      const wanted: PlacedBlock[] = [];
       let cut = false;
-      for (const block of blocks) {
+      for (const placed of placedBlocks(run, blocks)) {
+        const { block, endOffset } = placed;
         const within =
           block.lastPosition >= request.fromPosition &&
           block.firstPosition <= request.toPosition &&
-          baseOffset + block.rows > request.fromOffset;
+          endOffset > request.fromOffset;
         // What was cut belongs together: it is taken whole.
-        if (cut || (within && (block.continues || mayHold(block, request.ranges)))) {
-          wanted.push({ block, baseOffset });
+        if (cut || (within && (block.continues || mayHold(block, ranges)))) {
+          wanted.push(placed);
           cut = block.continues;
         }
-        baseOffset += block.rows;
       }
       if (wanted.length === 0) continue;
       checkLayouts(segment, run, layouts, wanted[0]!.block, registry);
@@ -108,14 +123,14 @@ export class BlockReader {
         file,
         segment.name,
         wanted.map(({ block }) => block),
-        request.columns,
+        evolution === null ? request.columns : evolution.columnsBefore(request.columns),
         request.pause,
       );
       wanted.forEach(({ block, baseOffset: at }, index) => {
-        items.push({ run, block, baseOffset: at, streams, index });
+        items.push({ run, block, baseOffset: at, streams, index, evolution });
       });
     }
-    return new BlockReader(request.topicId, segment, registry, items, request.memory);
+    return new BlockReader(segment, registry, items, request);
   }
 
   /** Where the next block begins and ends; null: there is none. */
@@ -162,7 +177,7 @@ export class BlockReader {
   }
 
   async #loadOne(
-    { run, block, baseOffset, streams, index }: Item,
+    { run, block, baseOffset, streams, index, evolution }: Item,
     memory: BlockMemory | null,
   ): Promise<LoadedBlock> {
     const { schema } = this.#registry.version(run.topicId, run.schemaVersion);
@@ -176,6 +191,13 @@ export class BlockReader {
       ownPage(memory, block.boundaries, rawBoundaries);
     }
     if (boundaries.ends[block.commits - 1] !== block.rows) throw this.#malformed(block.boundaries);
+    let offsets: Float64Array | null = null;
+    const gaps = block.place?.offsets ?? null;
+    if (gaps !== null) {
+      offsets =
+        decodeOffsets(await streams.offsetsOf(gaps), block.rows) ?? pageDamaged(this.#segment.name, gaps);
+      for (let i = 0; i < offsets.length; i++) offsets[i]! += baseOffset;
+    }
     let ops: Uint8Array | null = null;
     if (block.deletes !== null) ops = readDeletes(await streams.deletesOf(block.deletes), 0, block.rows);
     const batch =
@@ -187,7 +209,9 @@ export class BlockReader {
             weights: null,
           }
         : decodeBatch(await streams.opaqueOf(block.opaque), 0, schema, block.rows).batch;
-    return { ...boundaries, run, baseOffset, batch, ops };
+    const loaded = { ...boundaries, run, baseOffset, offsets, ops };
+    if (evolution === null) return { ...loaded, schemaVersion: run.schemaVersion, batch };
+    return { ...loaded, schemaVersion: evolution.schemaVersion, batch: evolution.batch(batch, this.#wanted) };
   }
 
   async #columns(
@@ -224,6 +248,7 @@ class Streams {
   readonly boundaries: PageStream;
   /** Null for a column that is not wanted. */
   readonly columns: readonly (PageStream | null)[];
+  readonly #offsets: Rare;
   readonly #deletes: Rare;
   readonly #opaque: Rare;
 
@@ -250,6 +275,12 @@ class Streams {
           )
         : null,
     );
+    this.#offsets = new Rare(
+      file,
+      name,
+      blocks.map(({ place }) => place?.offsets ?? null),
+      pause,
+    );
     this.#deletes = new Rare(
       file,
       name,
@@ -262,6 +293,10 @@ class Streams {
       blocks.map(({ opaque }) => opaque),
       pause,
     );
+  }
+
+  offsetsOf(page: Page): Promise<Uint8Array> {
+    return this.#offsets.read(page);
   }
 
   deletesOf(page: Page): Promise<Uint8Array> {
@@ -306,6 +341,15 @@ function checkLayouts(
   );
 }
 
+/** Of each row of a block from its first; null where the page follows no such grammar. */
+export function decodeOffsets(raw: Uint8Array, rows: number): Float64Array | null {
+  const packed = readPacked(raw, 0, rows);
+  if (packed === null) return null;
+  const offsets = new Float64Array(rows);
+  unpack(packed, rows, offsets);
+  return offsets;
+}
+
 /** A turn of the event loop after each: a commit may have any size. */
 async function concatenated(parts: readonly LoadedBlock[]): Promise<LoadedBlock> {
   const first = parts[0]!;
@@ -315,6 +359,8 @@ async function concatenated(parts: readonly LoadedBlock[]): Promise<LoadedBlock>
   const ends: number[] = [];
   const rows = parts.reduce((sum, { batch }) => sum + batch.length, 0);
   const ops = parts.some((part) => part.ops !== null) ? new Uint8Array(rows) : null;
+  const offsets = new Float64Array(rows);
+  let isDense = true;
   for (const part of parts) {
     const base = builder.length;
     part.positions.forEach((position, i) => {
@@ -326,12 +372,19 @@ async function concatenated(parts: readonly LoadedBlock[]): Promise<LoadedBlock>
       ends.push(base + part.ends[i]!);
     });
     if (part.ops !== null) ops!.set(part.ops, base);
+    for (let i = 0; i < part.batch.length; i++) {
+      const offset = part.offsets === null ? part.baseOffset + i : part.offsets[i]!;
+      offsets[base + i] = offset;
+      if (offset !== first.baseOffset + base + i) isDense = false;
+    }
     builder.appendBatch(part.batch, 0, part.batch.length, true);
     await nextTurn();
   }
   return {
     run: first.run,
+    schemaVersion: first.schemaVersion,
     baseOffset: first.baseOffset,
+    offsets: isDense ? null : offsets,
     positions: Float64Array.from(positions),
     timesUs: Float64Array.from(timesUs),
     ends: Uint32Array.from(ends),

@@ -8,10 +8,13 @@ import { crc32c } from "../../base/crc32c.ts";
 import type { Batch } from "../../batch/batch.ts";
 import { BatchBuilder } from "../../batch/builder.ts";
 import { decodeBatch } from "../../batch/codec.ts";
+import { batchBytes } from "../../batch/commit-bytes.ts";
 import { type BatchEntry, readDeletes } from "../frame.ts";
 import { type CommitInfo, type LogTopic, OP_DELETE } from "../log.ts";
+import type { LoadedBlock } from "./block-reader.ts";
 import { type Boundaries, encodeBoundaries } from "./commits.ts";
-import type { Block, ColumnPage, Origin } from "./format.ts";
+import type { Block, BlockPlace, ColumnPage, Origin, Run } from "./format.ts";
+import { packIntegers } from "./integers.ts";
 import {
   type Bounds,
   clearNulls,
@@ -39,7 +42,8 @@ interface PendingColumn extends PendingPage {
   readonly bounds: Bounds | null;
 }
 
-interface PendingBlock extends Omit<Block, "boundaries" | "deletes" | "columns" | "opaque"> {
+interface PendingBlock extends Omit<Block, "boundaries" | "deletes" | "columns" | "opaque" | "place"> {
+  readonly place: (Omit<BlockPlace, "offsets"> & { readonly offsets: PendingPage | null }) | null;
   readonly boundaries: PendingPage;
   readonly deletes: PendingPage | null;
   readonly columns: readonly PendingColumn[];
@@ -71,12 +75,21 @@ export class BlockWriter {
   #ends: number[] = [];
   #ops: Uint8Array | null = null;
   #rows = 0;
+  /** Offsets of its rows, where some have been left out. */
+  readonly #offsets: Float64Array | null;
 
-  /** `topic` null: nobody knows its columns. */
-  constructor(entry: BatchEntry, topic: LogTopic | null, origin: Origin, pause: Pause) {
-    this.topicId = entry.topicId;
-    this.schemaVersion = entry.schemaVersion;
-    this.baseOffset = entry.baseOffset;
+  /** `topic` null: nobody knows its columns. `isSparse`: not all rows will come. */
+  constructor(
+    run: Pick<Run, "topicId" | "schemaVersion" | "baseOffset">,
+    topic: LogTopic | null,
+    origin: Origin,
+    pause: Pause,
+    isSparse = false,
+  ) {
+    this.topicId = run.topicId;
+    this.schemaVersion = run.schemaVersion;
+    this.baseOffset = run.baseOffset;
+    this.#offsets = isSparse ? new Float64Array(BLOCK_ROWS) : null;
     this.layouts = Uint8Array.from(topic?.schema.fields ?? [], ({ type }) => layoutCode(type));
     this.#origin = origin;
     this.#pause = pause;
@@ -119,6 +132,33 @@ export class BlockWriter {
     await this.#pause(entry.columnsBytes);
   }
 
+  /** Rows of a block that was sealed before: those with a 1 in `keep`. REQUIRES a sparse writer of a known topic. */
+  async addKept(block: LoadedBlock, keep: Uint8Array): Promise<void> {
+    const { batch, positions, timesUs, ends } = block;
+    const rowsMax = Math.max(
+      1,
+      Math.min(BLOCK_ROWS, Math.floor((BLOCK_BYTES * batch.length) / batchBytes(batch))),
+    );
+    if (this.#bytes() >= BLOCK_BYTES) await this.#close(false);
+    let row = 0;
+    for (let c = 0; c < ends.length; c++) {
+      const end = ends[c]!;
+      let left = 0;
+      for (let i = row; i < end; i++) left += keep[i]!;
+      // As above: only a commit that fills a block by itself is cut.
+      if (left > 0 && this.#rows > 0 && left > rowsMax - this.#rows) await this.#close(false);
+      while (left > 0) {
+        if (this.#rows >= rowsMax) await this.#close(true);
+        const taken = Math.min(left, rowsMax - this.#rows);
+        row = this.#appendKept(block, keep, row, taken);
+        this.#boundary({ position: positions[c]!, timeUs: timesUs[c]! }, taken);
+        left -= taken;
+      }
+      row = end;
+    }
+    await this.#pause(batchBytes(batch));
+  }
+
   /** The rest. Afterwards everything is compressed. */
   async finish(): Promise<void> {
     if (this.#rows > 0) await this.#close(false);
@@ -133,6 +173,7 @@ export class BlockWriter {
       at += stored.length;
       return page;
     };
+    const offsets = this.#blocks.map(({ place }) => (place?.offsets == null ? null : put(place.offsets)));
     const boundaries = this.#blocks.map((block) => put(block.boundaries));
     const deletes = this.#blocks.map((block) => (block.deletes === null ? null : put(block.deletes)));
     const columns: ColumnPage[][] = this.#blocks.map(() => []);
@@ -149,6 +190,7 @@ export class BlockWriter {
       deletes: deletes[i]!,
       columns: columns[i]!,
       opaque: opaque[i]!,
+      place: block.place === null ? null : { ...block.place, offsets: offsets[i]! },
     }));
     return { blocks, pages, end: at };
   }
@@ -157,7 +199,7 @@ export class BlockWriter {
     return this.#builder?.byteLength ?? 0;
   }
 
-  #boundary({ position, timeUs }: CommitInfo, rows: number): void {
+  #boundary({ position, timeUs }: Pick<CommitInfo, "position" | "timeUs">, rows: number): void {
     this.#rows += rows;
     const last = this.#positions.length - 1;
     if (last >= 0 && this.#positions[last] === position) {
@@ -178,14 +220,39 @@ export class BlockWriter {
     this.#ops.set(ops.subarray(from, to), before);
   }
 
+  /** The next `count` rows that are kept, from `row` on; returns the row behind the last of them. */
+  #appendKept(
+    { batch, ops, baseOffset, offsets }: LoadedBlock,
+    keep: Uint8Array,
+    row: number,
+    count: number,
+  ): number {
+    let at = this.#rows;
+    for (const end = at + count; at < end; ) {
+      while (keep[row] === 0) row++;
+      const first = row;
+      while (row < batch.length && keep[row] === 1 && at + row - first < end) row++;
+      this.#builder!.appendBatch(batch, first, row, true);
+      if (ops !== null) {
+        this.#ops ??= new Uint8Array(BLOCK_ROWS);
+        this.#ops.set(ops.subarray(first, row), at);
+      }
+      for (let i = first; i < row; i++)
+        this.#offsets![at++] = offsets === null ? baseOffset + i : offsets[i]!;
+    }
+    this.rows += count;
+    return row;
+  }
+
   async #close(continues: boolean): Promise<void> {
     // The builder's own memory, which the next block is gathered in.
     const builder = this.#builder!;
     const batch = builder.look();
     const ops = this.#ops?.includes(OP_DELETE) === true ? this.#ops.subarray(0, this.#rows) : null;
+    const gaps = this.#takeOffsets(batch.length);
     const boundaries = this.#takeBoundaries();
     for (const column of batch.columns) clearNulls(column);
-    const contentCrc = blockCrc(boundaries, ops, batch);
+    const contentCrc = blockCrc(boundaries, gaps?.offsets ?? null, ops, batch);
     const columns: PendingColumn[] = [];
     // One page is compressed while the next column is encoded, and never two: the thread pool is the commits' as well.
     let compressing: Promise<unknown> | null = null;
@@ -200,6 +267,15 @@ export class BlockWriter {
     await compressing;
     this.#blocks.push({
       ...(await this.#head(boundaries, ops, batch.length, contentCrc)),
+      place:
+        gaps === null
+          ? null
+          : {
+              firstOffset: gaps.firstOffset,
+              span: gaps.span,
+              offsets:
+                gaps.offsets === null ? null : await pendingPage(packIntegers(gaps.offsets, batch.length)),
+            },
       columns,
       opaque: null,
       continues,
@@ -223,15 +299,26 @@ export class BlockWriter {
     const ops = entry.deletesAt < 0 ? null : readDeletes(bytes, at + entry.deletesAt, entry.rows);
     const raw = bytes.slice(at + entry.columnsAt, at + entry.columnsAt + entry.columnsBytes);
     const boundaries = this.#takeBoundaries();
-    const contentCrc = crc32c(raw, 0, raw.length, blockCrc(boundaries, ops, null));
+    const contentCrc = crc32c(raw, 0, raw.length, blockCrc(boundaries, null, ops, null));
     this.rows += entry.rows;
     this.#blocks.push({
       ...(await this.#head(boundaries, ops, entry.rows, contentCrc)),
+      place: null,
       columns: [],
       opaque: await pendingPage(raw),
       continues: false,
     });
     await this.#pause(raw.length);
+  }
+
+  /** Where the gathered block lies; null: where the one before ends. */
+  #takeOffsets(rows: number): { firstOffset: number; span: number; offsets: Float64Array | null } | null {
+    const all = this.#offsets;
+    if (all === null) return null;
+    const first = all[0]!;
+    const span = all[rows - 1]! - first + 1;
+    const offsets = span === rows ? null : all.subarray(0, rows).map((offset) => offset - first);
+    return { firstOffset: first - this.baseOffset, span, offsets };
   }
 
   #takeBoundaries(): Boundaries {
@@ -253,7 +340,7 @@ export class BlockWriter {
     ops: Uint8Array | null,
     rows: number,
     contentCrc: number,
-  ): Promise<Omit<PendingBlock, "columns" | "opaque" | "continues">> {
+  ): Promise<Omit<PendingBlock, "columns" | "opaque" | "continues" | "place">> {
     const { positions, timesUs } = boundaries;
     const last = positions.length - 1;
     return {
@@ -270,14 +357,18 @@ export class BlockWriter {
   }
 }
 
-/** Checksum of a block as it is in memory; `batch` null: only what stands beside it. */
-export function blockCrc(boundaries: Boundaries, ops: Uint8Array | null, batch: Batch | null): number {
+/** Checksum of a block as it is in memory; `offsets` null: without gaps; `batch` null: only what stands beside it. */
+export function blockCrc(
+  boundaries: Boundaries,
+  offsets: Float64Array | null,
+  ops: Uint8Array | null,
+  batch: Batch | null,
+): number {
   let crc = 0;
-  for (const { buffer, byteOffset, byteLength } of [
-    boundaries.positions,
-    boundaries.timesUs,
-    boundaries.ends,
-  ]) {
+  const { positions, timesUs, ends } = boundaries;
+  for (const numbers of [positions, timesUs, ends, offsets]) {
+    if (numbers === null) continue;
+    const { buffer, byteOffset, byteLength } = numbers;
     crc = crc32c(new Uint8Array(buffer, byteOffset, byteLength), 0, byteLength, crc);
   }
   if (ops !== null) crc = crc32c(ops, 0, ops.length, crc);

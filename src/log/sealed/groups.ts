@@ -11,7 +11,7 @@
  * - A commit is never divided, and one with rows in topic 0, the catalog, stands in a group of its own, as it did in its frame: what follows may
  *   need the topics it makes.
  */
-import type { Disk, DiskFile } from "../../base/disk.ts";
+import type { DiskFile } from "../../base/disk.ts";
 import { firstAbove } from "../../base/search.ts";
 import { sliceBatch } from "../../batch/column.ts";
 import type { CommitInfo, Group, Pause, Position, ReadOptions, TopicBatch } from "../log.ts";
@@ -25,9 +25,9 @@ const CATALOG_TOPIC = 0;
 /** Rows of a group that is put together of several topics, about. */
 const GROUP_ROWS = 16_384;
 
+/** The file is closed when its groups have been read. */
 export interface SealedSource {
-  readonly disk: Disk;
-  readonly path: string;
+  readonly file: DiskFile;
   readonly segment: SealedSegment;
   readonly registry: TopicRegistry;
 }
@@ -47,11 +47,9 @@ export async function* sealedGroups(
   pause: Pause,
   memory: ReaderMemory | null,
 ): AsyncGenerator<Group, void, undefined> {
-  const { disk, path, segment, registry } = source;
+  const { file, segment, registry } = source;
   const wantsAll = request.topics === null || request.everyGroup;
   const topics = topicsOf(segment).filter((topicId) => request.topics?.has(topicId) !== false);
-  if (topics.length === 0 && !wantsAll) return;
-  const file = await disk.open(path, "read");
   const blocks: BlockReader[] = [];
   try {
     for (const topicId of topics) {
@@ -68,7 +66,7 @@ export async function* sealedGroups(
       });
       if (reader.peek() !== null) blocks.push(reader);
     }
-    if (wantsAll) yield* mergedWithCommits(file, source, request, blocks, pause);
+    if (wantsAll) yield* mergedWithCommits(source, request, blocks, pause);
     else if (blocks.length === 1 && blocks[0]!.topicId !== CATALOG_TOPIC)
       yield* topicGroups(blocks[0]!, request.from, request.to);
     else yield* merged(segment, request, blocks);
@@ -80,12 +78,11 @@ export async function* sealedGroups(
 
 /** The topic's blocks from the one on that holds the offset. */
 export async function* sealedTopicGroups(
-  { disk, path, segment, registry }: SealedSource,
+  { file, segment, registry }: SealedSource,
   topicId: number,
   fromOffset: number,
   pause: Pause,
 ): AsyncGenerator<Group, void, undefined> {
-  const file = await disk.open(path, "read");
   let reader: BlockReader | null = null;
   try {
     reader = await BlockReader.open(file, segment, registry, {
@@ -270,8 +267,7 @@ async function* merged(
 
 /** Groups of all commits, with their keys. */
 async function* mergedWithCommits(
-  file: DiskFile,
-  { segment }: SealedSource,
+  { file, segment }: SealedSource,
   { from, to, topics }: SealedRequest,
   readers: readonly BlockReader[],
   pause: Pause,
@@ -307,15 +303,16 @@ async function* mergedWithCommits(
 
 /** The rows of a block's commits [from, to) as a batch of their group. */
 function batchOf({ block, from, to }: Part, commitIndexes: Uint32Array): TopicBatch {
-  const { run, baseOffset, batch, ops, ends } = block;
+  const { run, schemaVersion, baseOffset, offsets, batch, ops, ends } = block;
   const firstRow = from === 0 ? 0 : ends[from - 1]!;
   const lastRow = ends[to - 1]!;
   const isWhole = firstRow === 0 && lastRow === batch.length;
   const sliced = ops === null || isWhole ? ops : ops.subarray(firstRow, lastRow);
   return {
     topicId: run.topicId,
-    schemaVersion: run.schemaVersion,
-    baseOffset: baseOffset + firstRow,
+    schemaVersion,
+    baseOffset: offsets === null ? baseOffset + firstRow : offsets[firstRow]!,
+    ...(offsets === null ? {} : { offsets: offsets.subarray(firstRow, lastRow) }),
     batch: sliceBatch(batch, firstRow, lastRow),
     // null when every row is an upsert, as everywhere.
     ops: sliced?.includes(1) === true ? sliced : null,
@@ -328,12 +325,12 @@ function batchOf({ block, from, to }: Part, commitIndexes: Uint32Array): TopicBa
 function spanOf(segment: SealedSegment, topics: ReadonlySet<number> | null): number {
   const { commitCount, runs } = segment.directory;
   let rows = 0;
-  for (const run of runs) if (topics === null || topics.has(run.topicId)) rows += run.rows;
+  for (const run of runs) if (topics === null || topics.has(run.topicId)) rows += run.kept;
   return Math.max(1, Math.ceil((GROUP_ROWS * commitCount) / Math.max(1, rows)));
 }
 
 function topicsOf(segment: SealedSegment): number[] {
-  return [...new Set(segment.directory.runs.map(({ topicId }) => topicId))];
+  return [...new Set(segment.directory.runs.filter(({ kept }) => kept > 0).map(({ topicId }) => topicId))];
 }
 
 function withoutKey(commit: CommitInfo): CommitInfo {

@@ -11,8 +11,7 @@
  * Memory: the compressed pages of one segment, one block per topic being gathered, one frame. The event loop has a turn after each column of a
  * block, and between frames.
  */
-import { setImmediate as nextTurn } from "node:timers/promises";
-import { type Disk, type DiskFile, joinPath, writeFully } from "../../base/disk.ts";
+import { type Disk, joinPath } from "../../base/disk.ts";
 import { EvertError } from "../../base/errors.ts";
 import { readCommits, readDirectory } from "../frame.ts";
 import type { CommitInfo } from "../log.ts";
@@ -20,8 +19,9 @@ import type { SegmentExtent } from "../log-index.ts";
 import { damaged, Scanner } from "../scanner.ts";
 import { segmentName, unfinishedName } from "../segment.ts";
 import type { TopicRegistry } from "../topics.ts";
-import { BlockWriter, type Pause, type PendingPage, pendingPage } from "./block-writer.ts";
+import { BlockWriter, type PendingPage, pendingPage } from "./block-writer.ts";
 import { encodeCommits } from "./commits.ts";
+import { FileWriter, type Manners, pauseOf } from "./file-writer.ts";
 import {
   type CommitPage,
   encodeDirectory,
@@ -30,28 +30,17 @@ import {
   encodeTail,
   type Origin,
   type Run,
+  SEALED_VERSION,
 } from "./format.ts";
-import { pageAt } from "./page.ts";
 import { openSealed, type SealedSegment } from "./sealed-segment.ts";
 import { findFault } from "./verify.ts";
 
 const COMMITS_PER_PAGE = 8192;
-/** Written at once; and synced at once, so that the commits' own syncs never wait for much. */
-const WRITE_BYTES = 1 << 20;
-const SYNC_BYTES = 4 << 20;
-/** Work between two turns of the event loop, and between two times of leaving room to those who append: one or two milliseconds. */
-const PIECE_BYTES_AT_REST = 256 * 1024;
-const PIECE_BYTES = 64 * 1024;
-
-export interface RewriteSource {
+export interface RewriteSource extends Manners {
   readonly disk: Disk;
   readonly directory: string;
   readonly registry: TopicRegistry;
   readonly logId: number;
-  /** @throws when the log is being closed: the rewrite ends there. */
-  readonly checkStopped: () => void;
-  /** What to wait for before the next piece of work, so that those who append come first; null: nobody does. */
-  readonly leaveRoom: () => Promise<void> | null;
 }
 
 /** Where the rewritten segment lies, under its meaningless name. */
@@ -77,20 +66,6 @@ export async function rewriteSegment(source: RewriteSource, extent: SegmentExten
     );
   }
   return { path, segment };
-}
-
-function pauseOf({ checkStopped, leaveRoom }: RewriteSource): Pause {
-  let worked = 0;
-  return async (bytes) => {
-    checkStopped();
-    worked += bytes;
-    if (worked < PIECE_BYTES) return;
-    const room = leaveRoom();
-    if (room === null && worked < PIECE_BYTES_AT_REST) return;
-    worked = 0;
-    await (room ?? nextTurn());
-    checkStopped();
-  };
 }
 
 interface Gathered {
@@ -176,23 +151,29 @@ async function writeOut(
   try {
     await file.truncate(0);
     const out = new FileWriter(file, source.checkStopped);
-    await out.put(encodeHead());
-    const putPage = async (pending: PendingPage) => {
-      const page = pageAt(out.at, pending.stored, pending.method, pending.rawBytes);
-      await out.put(pending.stored);
-      return page;
-    };
+    await out.put(encodeHead(SEALED_VERSION));
     const runs: Run[] = [];
     for (const writer of writers) {
       const { topicId, schemaVersion, baseOffset, rows, layouts } = writer;
       const { blocks, pages } = writer.place(out.at);
       for (const page of pages) await out.put(page);
-      const section = await putPage(await pendingPage(encodeSection({ layouts, blocks }, origin)));
-      runs.push({ topicId, schemaVersion, baseOffset, rows, section });
+      const section = await out.putPage(await pendingPage(encodeSection({ layouts, blocks }, origin)));
+      runs.push({
+        topicId,
+        schemaVersion,
+        baseOffset,
+        rows,
+        section,
+        kept: rows,
+        isTrimmed: false,
+        isCompacted: false,
+        lacksDeletes: false,
+      });
     }
     const placedCommits: CommitPage[] = [];
-    for (const { commits, page } of commitPages) placedCommits.push({ commits, page: await putPage(page) });
-    const directory = await putPage(
+    for (const { commits, page } of commitPages)
+      placedCommits.push({ commits, page: await out.putPage(page) });
+    const directory = await out.putPage(
       await pendingPage(
         encodeDirectory({
           commitCount,
@@ -202,57 +183,14 @@ async function writeOut(
           originalBytes: extent.end,
           commitPages: placedCommits,
           runs,
+          sparse: null,
         }),
       ),
     );
-    await out.put(encodeTail({ logId: source.logId, firstPosition: extent.firstPosition, directory }));
+    const { firstPosition } = extent;
+    await out.put(encodeTail({ version: SEALED_VERSION, logId: source.logId, firstPosition, directory }));
     await out.end();
   } finally {
     await file.close();
-  }
-}
-
-/** Appends to a file in large writes. */
-class FileWriter {
-  readonly #file: DiskFile;
-  readonly #checkStopped: () => void;
-  readonly #buffer = new Uint8Array(WRITE_BYTES);
-  #buffered = 0;
-  #written = 0;
-  #unsynced = 0;
-
-  constructor(file: DiskFile, checkStopped: () => void) {
-    this.#file = file;
-    this.#checkStopped = checkStopped;
-  }
-
-  get at(): number {
-    return this.#written + this.#buffered;
-  }
-
-  async put(bytes: Uint8Array): Promise<void> {
-    for (let from = 0; from < bytes.length; ) {
-      const count = Math.min(bytes.length - from, this.#buffer.length - this.#buffered);
-      this.#buffer.set(bytes.subarray(from, from + count), this.#buffered);
-      this.#buffered += count;
-      from += count;
-      if (this.#buffered === this.#buffer.length) await this.#flush();
-    }
-  }
-
-  async end(): Promise<void> {
-    await this.#flush();
-    await this.#file.datasync();
-  }
-
-  async #flush(): Promise<void> {
-    this.#checkStopped();
-    await writeFully(this.#file, this.#buffer.subarray(0, this.#buffered), this.#written);
-    this.#written += this.#buffered;
-    this.#unsynced += this.#buffered;
-    this.#buffered = 0;
-    if (this.#unsynced < SYNC_BYTES) return;
-    await this.#file.datasync();
-    this.#unsynced = 0;
   }
 }

@@ -20,6 +20,7 @@ import {
   readSection,
   readTail,
   SEALED_VERSION,
+  SEALED_VERSION_SPARSE,
   type Section,
   TAIL_BYTES,
   UnknownFormat,
@@ -31,6 +32,7 @@ const AHEAD_BYTES_MAX = 512 * 1024;
 
 export interface SealedSegment extends Origin {
   readonly name: string;
+  readonly generation: number;
   readonly logId: number;
   readonly firstPosition: number;
   readonly lastPosition: number;
@@ -40,8 +42,13 @@ export interface SealedSegment extends Origin {
 }
 
 /** Reads tail and directory. @throws EvertError not_found, log_damaged, format_unsupported, io_error */
-export async function openSealed(disk: Disk, path: string, firstPosition: number): Promise<SealedSegment> {
-  const name = sealedName(firstPosition);
+export async function openSealed(
+  disk: Disk,
+  path: string,
+  firstPosition: number,
+  generation = 0,
+): Promise<SealedSegment> {
+  const name = sealedName(firstPosition, generation);
   const file = await disk.open(path, "read");
   try {
     const bytes = await file.size();
@@ -51,7 +58,8 @@ export async function openSealed(disk: Disk, path: string, firstPosition: number
     await readFully(file, tailBytes, tailAt);
     const tail = readTail(tailBytes);
     if (tail === null) throw damaged(name, tailAt, "the segment's tail is not as it was written");
-    if (tail.version !== SEALED_VERSION) throw unsupported(name, `format version ${tail.version}`);
+    if (tail.version < SEALED_VERSION || tail.version > SEALED_VERSION_SPARSE)
+      throw unsupported(name, `format version ${tail.version}`);
     if (tail.firstPosition !== firstPosition)
       throw damaged(
         name,
@@ -59,11 +67,12 @@ export async function openSealed(disk: Disk, path: string, firstPosition: number
         `the segment begins at position ${tail.firstPosition}, not where its name says`,
       );
     const raw = await readPage(file, name, tail.directory);
-    const directory = parsed(name, tail.directory, () => readDirectory(raw));
+    const directory = parsed(name, tail.directory, () => readDirectory(raw, tail.version));
     const { commitCount, firstTimeUs } = directory;
     if (commitCount === 0) throw damaged(name, tail.directory.at, "a segment without commits");
     return {
       name,
+      generation,
       logId: tail.logId,
       firstPosition,
       firstTimeUs,
@@ -76,8 +85,8 @@ export async function openSealed(disk: Disk, path: string, firstPosition: number
   }
 }
 
-export function sealedPath(directory: string, firstPosition: number): string {
-  return joinPath(directory, sealedName(firstPosition));
+export function sealedPath(directory: string, { name }: Pick<SealedSegment, "name">): string {
+  return joinPath(directory, name);
 }
 
 /** One page by itself. @throws EvertError log_damaged, io_error */
@@ -179,7 +188,7 @@ function parsed<T>(name: string, page: Page, read: () => T | null): T {
 
 function unsupported(name: string, what: string): EvertError {
   return new EvertError("format_unsupported", `the sealed segment ${name} holds ${what}`, {
-    detail: `this release of Evert reads version ${SEALED_VERSION} of the format of sealed segments`,
+    detail: `this release of Evert reads versions ${SEALED_VERSION} and ${SEALED_VERSION_SPARSE} of the format of sealed segments`,
     hint: "run the release that wrote it, or a newer one",
   });
 }

@@ -16,7 +16,7 @@ import { type Disk, joinPath } from "../../base/disk.ts";
 import { EvertError, toEvertError } from "../../base/errors.ts";
 import type { SealingStats } from "../log.ts";
 import type { LogIndex, SegmentExtent } from "../log-index.ts";
-import { segmentName, unfinishedName } from "../segment.ts";
+import { removeUnfinished, segmentName, unfinishedName } from "../segment.ts";
 import type { TopicRegistry } from "../topics.ts";
 import { rewriteSegment } from "./rewrite.ts";
 import { sealedPath } from "./sealed-segment.ts";
@@ -32,6 +32,8 @@ export interface SealerOptions {
   readonly report: (message: string) => void;
   /** Whether the log is not at rest: a commit is on its way to the disk, waits to be, or may follow in this turn. */
   readonly isAppending: () => boolean;
+  /** Told that a segment has been sealed. */
+  readonly sealed: () => void;
 }
 
 /** Frames that are left to those who append after each piece of work. Measured: docs/decisions/0029-sealed-segments.md. */
@@ -50,7 +52,8 @@ export class Sealer {
   #failure: string | null = null;
   /** Frames that have become durable. */
   #frames = 0;
-  #leaving: { readonly until: number; readonly resolve: () => void } | null = null;
+  /** Who waits for frames to become durable. */
+  #leaving: { readonly until: number; readonly resolve: () => void }[] = [];
 
   constructor(options: SealerOptions) {
     this.#options = options;
@@ -75,8 +78,7 @@ export class Sealer {
   /** A frame is durable, or the log has come to rest. */
   progressed(): void {
     this.#frames++;
-    if (this.#leaving === null) return;
-    if (this.#frames >= this.#leaving.until || !this.#options.isAppending()) this.#goOn();
+    if (this.#leaving.length > 0) this.#goOn(!this.#options.isAppending());
   }
 
   async idle(): Promise<void> {
@@ -86,7 +88,7 @@ export class Sealer {
   /** What is half done is thrown away. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#goOn();
+    this.#goOn(true);
     if (this.#retry !== null) clearTimeout(this.#retry);
     await this.#running;
   }
@@ -108,13 +110,14 @@ export class Sealer {
 
   /** False: the last attempt failed. */
   async #run(): Promise<boolean> {
+    const { disk, directory, report } = this.#options;
     for (let next = this.#next(); next !== null && !this.#stopped; next = this.#next()) {
       try {
         await this.#seal(next);
         if (this.#hopeless.size === 0) this.#failure = null;
       } catch (thrown) {
         const error = toEvertError(thrown);
-        await this.#removeUnfinished(next);
+        await removeUnfinished(disk, directory, unfinishedName(next.firstPosition), report);
         if (error.code === "shutting_down") return false;
         this.#failed(next, error);
         if (error.code !== "log_damaged") return false;
@@ -144,22 +147,28 @@ export class Sealer {
     const source = { disk, directory, registry, logId, checkStopped, leaveRoom };
     const { path, segment } = await rewriteSegment(source, extent);
     checkStopped();
-    await disk.rename(path, sealedPath(directory, firstPosition));
+    await disk.rename(path, sealedPath(directory, segment));
     await disk.syncDirectory(directory);
     index.replaceBySealed(extent, segment);
     await this.#removeFrames(firstPosition);
+    this.#options.sealed();
+  }
+
+  /** What others who work in the background wait for before their next piece; null: nothing. */
+  room(): Promise<void> | null {
+    return this.#stopped || !this.#options.isAppending() ? null : this.#leaveRoom();
   }
 
   /** Until so many frames have become durable, or the log is at rest. */
   #leaveRoom(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#leaving = { until: this.#frames + FRAMES_LEFT, resolve };
-    });
+    return new Promise((resolve) => this.#leaving.push({ until: this.#frames + FRAMES_LEFT, resolve }));
   }
 
-  #goOn(): void {
-    this.#leaving?.resolve();
-    this.#leaving = null;
+  /** Those go on who have waited long enough; `all`: everybody. */
+  #goOn(all: boolean): void {
+    const waiting = this.#leaving;
+    this.#leaving = all ? [] : waiting.filter(({ until }) => this.#frames < until);
+    for (const { until, resolve } of waiting) if (all || this.#frames >= until) resolve();
   }
 
   /** The sealed form is in its place: frames that cannot be removed only take room, until the next start removes them. */
@@ -172,18 +181,6 @@ export class Sealer {
       report(
         `segment ${segmentName(firstPosition)} was sealed, but not removed: ${toEvertError(thrown).message}`,
       );
-    }
-  }
-
-  async #removeUnfinished({ firstPosition }: SegmentExtent): Promise<void> {
-    const { disk, directory, report } = this.#options;
-    const name = unfinishedName(firstPosition);
-    try {
-      await disk.unlink(joinPath(directory, name));
-    } catch (thrown) {
-      const error = toEvertError(thrown);
-      if (error.code !== "not_found")
-        report(`${name} could not be removed: ${error.message}; the next start does`);
     }
   }
 

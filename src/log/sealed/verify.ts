@@ -3,6 +3,7 @@
  * taken of the rows when the segment was sealed.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { assert } from "../../base/assert.ts";
 import { crc32c } from "../../base/crc32c.ts";
 import type { Disk, DiskFile } from "../../base/disk.ts";
 import { EvertError } from "../../base/errors.ts";
@@ -11,10 +12,12 @@ import type { Layout } from "../../batch/column.ts";
 import { bool, float8, int4, int8, type SqlType, text } from "../../batch/types.ts";
 import { readDeletes } from "../frame.ts";
 import type { TopicRange } from "../log.ts";
+import { decodeOffsets } from "./block-reader.ts";
 import { blockCrc, type Pause } from "./block-writer.ts";
 import { type ColumnMemory, ReusedMemory } from "./column-memory.ts";
 import { decodeBoundaries, decodeCommits } from "./commits.ts";
-import type { Block, Run, Section } from "./format.ts";
+import { type Block, placedBlocks, type Run, type Section } from "./format.ts";
+import { decodeKeptRanges } from "./kept-ranges.ts";
 import { columnCrc, decodeColumn, layoutName, type Page } from "./page.ts";
 import { openSealed, pageDamaged, readPage, readRun, type SealedSegment } from "./sealed-segment.ts";
 
@@ -59,8 +62,10 @@ export async function* faults(
   const file = await disk.open(path, "read");
   try {
     yield* commitFaults(file, segment);
+    yield* rangesFaults(file, segment);
     for (const run of segment.directory.runs) {
       const { topicId, baseOffset, rows } = run;
+      if (run.kept === 0) continue;
       const all = { topicId, firstOffset: baseOffset, lastOffset: baseOffset + rows - 1 };
       const section = await unlessDamaged(() => readRun(file, segment, run));
       if (section === null) {
@@ -79,13 +84,14 @@ export async function openIfSound(
   disk: Disk,
   path: string,
   firstPosition: number,
+  generation = 0,
 ): Promise<SealedSegment | null> {
-  const segment = await unlessDamaged(() => openSealed(disk, path, firstPosition));
+  const segment = await unlessDamaged(() => openSealed(disk, path, firstPosition, generation));
   if (segment === null || (await findFault(disk, path, segment, turns())) !== null) return null;
   return segment;
 }
 
-/** Which rows the commits at these positions have. @throws EvertError log_damaged, io_error */
+/** Which rows the commits at these positions have. REQUIRES a segment that no row was taken out of. @throws EvertError log_damaged, io_error */
 export async function rangesByPosition(
   disk: Disk,
   path: string,
@@ -97,8 +103,10 @@ export async function rangesByPosition(
   try {
     for (const run of segment.directory.runs) {
       const { topicId } = run;
-      let offset = run.baseOffset;
-      for (const block of (await readRun(file, segment, run)).blocks) {
+      if (run.kept === 0) continue;
+      for (const placed of placedBlocks(run, (await readRun(file, segment, run)).blocks)) {
+        const { block, baseOffset: offset } = placed;
+        assert(block.place === null, "where rows are gone the segment says which ranges there were");
         const raw = await readPage(file, segment.name, block.boundaries);
         const boundaries = decodeBoundaries(raw, block.commits, segment);
         if (boundaries === null) pageDamaged(segment.name, block.boundaries);
@@ -114,7 +122,6 @@ export async function rangesByPosition(
           if (before?.topicId === topicId) list[list.length - 1] = { ...before, lastOffset };
           else list.push({ topicId, firstOffset, lastOffset });
         });
-        offset += block.rows;
       }
     }
   } finally {
@@ -156,16 +163,21 @@ async function* runFaults(
   );
   // Nobody looks at a column any more when the next one is decoded.
   const memory = new ReusedMemory();
-  let offset = run.baseOffset;
-  for (const block of blocks) {
-    const rows = { topicId: run.topicId, firstOffset: offset, lastOffset: offset + block.rows - 1 };
+  const { topicId } = run;
+  let kept = 0;
+  let end = run.baseOffset;
+  let inOrder = true;
+  for (const { block, baseOffset, endOffset } of placedBlocks(run, blocks)) {
+    const rows = { topicId, firstOffset: baseOffset, lastOffset: endOffset - 1 };
     const fault = await blockFault(file, segment, block, types, memory, pause);
     if (fault !== null) yield { ...fault, rows };
-    offset += block.rows;
+    inOrder &&= baseOffset >= end && endOffset - baseOffset >= block.rows;
+    kept += block.rows;
+    end = endOffset;
   }
-  if (offset !== run.baseOffset + run.rows) {
+  if (kept !== run.kept || end > run.baseOffset + run.rows || !inOrder) {
     const rows = {
-      topicId: run.topicId,
+      topicId,
       firstOffset: run.baseOffset,
       lastOffset: run.baseOffset + run.rows - 1,
     };
@@ -191,7 +203,15 @@ async function blockFault(
   if (boundaries === null) return fault(block.boundaries, "commit boundaries");
   const deletes = block.deletes === null ? null : await read(block.deletes);
   if (block.deletes !== null && deletes === null) return fault(block.deletes, "deletes");
-  let crc = blockCrc(boundaries, deletes === null ? null : readDeletes(deletes, 0, block.rows), null);
+  let offsets: Float64Array | null = null;
+  if (block.place !== null && block.place.offsets !== null) {
+    const rawOffsets = await read(block.place.offsets);
+    offsets = rawOffsets === null ? null : decodeOffsets(rawOffsets, block.rows);
+    if (offsets === null || !ascendWithin(offsets, block.place.span))
+      return fault(block.place.offsets, "offsets");
+  }
+  const ops = deletes === null ? null : readDeletes(deletes, 0, block.rows);
+  let crc = blockCrc(boundaries, offsets, ops, null);
   for (let k = 0; k < block.columns.length; k++) {
     const page = block.columns[k]!;
     const type = types[k] ?? null;
@@ -210,6 +230,20 @@ async function blockFault(
   if (crc !== block.contentCrc)
     return { page: block.boundaries, reason: "the block's rows are not those that were sealed" };
   return null;
+}
+
+function ascendWithin(offsets: Float64Array, span: number): boolean {
+  if (offsets[0] !== 0 || offsets[offsets.length - 1] !== span - 1) return false;
+  for (let i = 1; i < offsets.length; i++) if (offsets[i]! <= offsets[i - 1]!) return false;
+  return true;
+}
+
+async function* rangesFaults(file: DiskFile, segment: SealedSegment): AsyncGenerator<Fault, void, undefined> {
+  const { sparse, keyed } = segment.directory;
+  if (sparse === null) return;
+  const raw = await unlessDamaged(() => readPage(file, segment.name, sparse.ranges));
+  if (raw === null || decodeKeptRanges(raw, keyed) === null)
+    yield { page: sparse.ranges, reason: "the page of ranges is not as it was written", rows: null };
 }
 
 async function unlessDamaged<T>(read: () => Promise<T>): Promise<T | null> {

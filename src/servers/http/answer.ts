@@ -4,6 +4,7 @@
  */
 import type { EvertError } from "../../base/errors.ts";
 import { resumed } from "../../base/iterators.ts";
+import { ProducerRefusal } from "../../engine/producers.ts";
 import { contentTypes, type ErrorMessage, headers } from "../../wire/http/messages.ts";
 import type { RequestContext, ServerContext } from "./context.ts";
 import { pacedBody } from "./paced-body.ts";
@@ -92,6 +93,13 @@ export function errorAnswer(
   const body: ErrorMessage = { error: error.toJSON(), ...extra };
   const answer = jsonAnswer(body, position, error.status);
   if (error.status === 429 || error.status === 503) answer.headers.set("Retry-After", "1");
+  if (error instanceof ProducerRefusal) {
+    answer.headers.set(headers.producerEpoch, String(error.epoch));
+    if (error.expected !== null) {
+      answer.headers.set(headers.producerExpectedSeq, String(error.expected.seq));
+      answer.headers.set(headers.producerReceivedSeq, String(error.expected.received));
+    }
+  }
   return answer;
 }
 

@@ -1,7 +1,11 @@
 /** GET /v1/topics, GET /v1/views, GET and DELETE /v1/views/{view}: what there is, and its figures. */
-import type { TopicInfo, ViewInfo } from "../../engine/api.ts";
+import type { SchemaVersionInfo, TopicInfo, ViewInfo } from "../../engine/api.ts";
+import { durationText } from "../../engine/keeping.ts";
 import type {
+  KeepingMessage,
   PositionAnswer,
+  SchemaMessage,
+  SchemasAnswer,
   TopicMessage,
   TopicsAnswer,
   ViewMessage,
@@ -18,6 +22,12 @@ export function catalogRoutes(app: App, server: ServerContext): void {
     const position = await reached(c, server);
     const topics = engine.topics().map(topicMessage);
     return jsonAnswer({ topics, position } satisfies TopicsAnswer, position);
+  });
+  app.get("/v1/topics/:topic/schemas", async (c) => {
+    const name = pathSegment(c, 2);
+    const position = await reached(c, server);
+    const schemas = engine.schemas(name).map(schemaMessage);
+    return jsonAnswer({ schemas, position } satisfies SchemasAnswer, position);
   });
   app.get("/v1/views", async (c) => {
     const position = await reached(c, server);
@@ -45,9 +55,39 @@ async function reached(c: RequestContext, server: ServerContext): Promise<string
   return server.engine.position;
 }
 
+function schemaMessage({ schema, ...said }: SchemaVersionInfo): SchemaMessage {
+  return { ...said, columns: columnMessages(schema) };
+}
+
 function topicMessage(info: TopicInfo): TopicMessage {
-  const { name, kind, key, records, rows, stateBytes } = info;
-  return { name, kind, columns: columnMessages(info.schema), key, records, rows, stateBytes };
+  const { name, kind, key, records, start, rows, stateBytes, coldBytes } = info;
+  const columns = columnMessages(info.schema);
+  return {
+    name,
+    kind,
+    columns,
+    key,
+    records,
+    start,
+    keeping: keepingMessage(info),
+    rows,
+    stateBytes,
+    coldBytes,
+  };
+}
+
+function keepingMessage({ keeping, heldBackBy }: TopicInfo): KeepingMessage | null {
+  if (keeping === null) return null;
+  const { retainForUs, retainBytes, tombstonesForUs, despiteViews } = keeping;
+  const inWords = (us: number | undefined): string | null => (us === undefined ? null : durationText(us));
+  return {
+    retainFor: inWords(retainForUs),
+    retainBytes: retainBytes ?? null,
+    compact: tombstonesForUs !== undefined,
+    tombstonesFor: inWords(tombstonesForUs),
+    despiteViews: despiteViews === true,
+    heldBackBy,
+  };
 }
 
 function viewMessage(info: ViewInfo): ViewMessage {

@@ -5,17 +5,26 @@
  *    do not wait for more of them).
  * 2. A chunk is one commit. The next one is collected meanwhile, but not handed over before this one is durable: a slow
  *    disk slows the reading of the body, and the sender with it.
- * 3. The first bad record ends it: what stands before it is committed, nothing from it on. The answer is the error and
+ * 3. Of a producer, each record counts as a number of its own, from Producer-Seq on; those that are stored already are passed over. So a body that was cut off
+ *    may be sent again from any of its records on, whatever chunks it was stored in.
+ * 4. The first bad record ends it: what stands before it is committed, nothing from it on. The answer is the error and
  *    `committed`, which says how far it came.
  */
 import { EvertError, toEvertError } from "../../base/errors.ts";
-import type { AppendResult, TopicInfo } from "../../engine/api.ts";
+import type { AppendResult, ProducerSequence, TopicInfo } from "../../engine/api.ts";
 import type { ChunkedProgress } from "../../wire/http/messages.ts";
-import { type BodyFormat, placeUnit, RecordDecoder } from "../../wire/http/record-decoder.ts";
+import {
+  type BodyFormat,
+  placeUnit,
+  RecordDecoder,
+  type RecordTarget,
+  recordBytesMax,
+} from "../../wire/http/record-decoder.ts";
 import { errorAnswer, jsonAnswer } from "./answer.ts";
 import { BodyReader } from "./body.ts";
 import { type Collected, collectorFor, type Portion } from "./collected.ts";
 import type { RequestContext, ServerContext } from "./context.ts";
+import { inTurn, producerOf } from "./producers.ts";
 import { TimeSlice } from "./time-slice.ts";
 
 const chunkRowsMax = 4096;
@@ -30,11 +39,19 @@ export async function appendInChunks(
   server: ServerContext,
   topic: TopicInfo,
   format: BodyFormat,
+  firstLine: number | undefined,
 ): Promise<Response> {
+  const producer = producerOf(c);
+  await inTurn(server, topic.name, producer);
+  const stored = producer === undefined ? 0 : await storedOf(server, topic.name, producer);
   const body = new BodyReader(c, server, Number.POSITIVE_INFINITY);
   const collected = collectorFor(server.engine, topic, placeUnit(format), chunkRowsMax);
-  const decoder = new RecordDecoder(format, collected);
-  const chunks = new ChunkWriter(collected);
+  const target = stored === 0 ? collected : passingOver(stored, collected);
+  const decoder = new RecordDecoder(format, target, recordBytesMax, firstLine);
+  const chunks = new ChunkWriter(
+    collected,
+    producer === undefined ? undefined : { ...producer, seq: producer.seq + stored },
+  );
   const slice = new TimeSlice();
   const pause = () => chunks.isFull || slice.over();
   try {
@@ -69,6 +86,29 @@ export async function appendInChunks(
   }
 }
 
+/** How many of the body's first records are stored. */
+async function storedOf(
+  { engine }: ServerContext,
+  topic: string,
+  { id, epoch, seq }: ProducerSequence,
+): Promise<number> {
+  const info = await engine.producer(id);
+  const last = info?.epoch === epoch ? info.topics.find((known) => known.topic === topic)?.seq : undefined;
+  return last === undefined ? 0 : Math.max(0, last + 1 - seq);
+}
+
+/** Takes no notice of the first records. */
+function passingOver(count: number, target: RecordTarget): RecordTarget {
+  let left = count;
+  return {
+    takeText: (text) => (left > 0 ? 0 : target.takeText(text)),
+    take: (value, number) => {
+      if (left > 0) left--;
+      else target.take(value, number);
+    },
+  };
+}
+
 function shuttingDown(): EvertError {
   return new EvertError("shutting_down", "the server is shutting down", {
     hint: "Send the records that are not committed yet again.",
@@ -100,10 +140,13 @@ class ChunkWriter {
   readonly #collected: Collected;
   /** The commit under way: resolves with its error, or undefined. Never rejects. */
   #underWay: Promise<EvertError | undefined> = Promise.resolve(undefined);
+  /** Of the next chunk. */
+  #producer: ProducerSequence | undefined;
   #progress: ChunkedProgress = { position: null, count: 0, firstOffset: null, lastOffset: null, commits: 0 };
 
-  constructor(collected: Collected) {
+  constructor(collected: Collected, producer: ProducerSequence | undefined) {
     this.#collected = collected;
+    this.#producer = producer;
   }
 
   get progress(): ChunkedProgress {
@@ -142,17 +185,25 @@ class ChunkWriter {
 
   async #commit(portion: Portion): Promise<EvertError | undefined> {
     try {
-      this.#count(await portion.append());
+      this.#count(await this.#append(portion));
       return undefined;
     } catch (error) {
       try {
         const before = portion.beforeRefused();
-        if (before !== null) this.#count(await before.append());
+        if (before !== null) this.#count(await this.#append(before));
       } catch (second) {
         return toEvertError(second);
       }
       return toEvertError(error);
     }
+  }
+
+  async #append(portion: Portion): Promise<AppendResult> {
+    const producer = this.#producer;
+    if (producer === undefined) return portion.append();
+    const result = await portion.append({ producer: { ...producer, count: portion.length } });
+    this.#producer = { ...producer, seq: producer.seq + portion.length };
+    return result;
   }
 
   #count(result: AppendResult): void {

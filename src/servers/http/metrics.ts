@@ -1,6 +1,8 @@
 /** The engine's figures and the server's own, for Prometheus. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import type { DatabaseStats, Engine, ViewInfo } from "../../engine/api.ts";
+import type { DatabaseStats, Engine, TopicInfo, ViewInfo } from "../../engine/api.ts";
+import { consumerMetrics } from "./consumer-metrics.ts";
+import { replicationMetrics } from "./replication-metrics.ts";
 
 export interface Metrics {
   readonly contentType: string;
@@ -14,6 +16,11 @@ export interface Metrics {
 const engineCounters: Record<string, [help: string, value: (stats: DatabaseStats) => number]> = {
   evert_commits_total: ["Commits in the log", (s) => s.commits],
   evert_records_total: ["Records ever appended", (s) => s.records],
+  evert_log_removed_records_total: [
+    "Records that retention and compaction have taken out of the log since the start",
+    (s) => s.removedRecords,
+  ],
+  evert_log_removed_bytes_total: ["Bytes of the log that went with them", (s) => s.removedBytes],
   evert_steps_total: ["Steps of the engine since the start", (s) => s.steps],
   evert_step_seconds_total: ["Time spent in steps since the start", (s) => s.stepSeconds],
 };
@@ -34,6 +41,10 @@ const engineGauges: Record<string, [help: string, value: (stats: DatabaseStats) 
     "1 while the last attempt to seal a segment has failed",
     (s) => Number(s.sealingFailed),
   ],
+  evert_log_keeping_failed: [
+    "1 while the last attempt to take records out of the log, as retention and compaction say, has failed",
+    (s) => Number(s.keepingFailed),
+  ],
   evert_state_bytes: ["Bytes of state in memory", (s) => s.stateBytes],
   evert_state_limit_bytes: ["Bytes of state that may be in memory", (s) => s.memoryLimit],
   evert_state_cold_bytes: ["Bytes of files of rows that are not in memory", (s) => s.coldBytes],
@@ -43,6 +54,11 @@ const engineGauges: Record<string, [help: string, value: (stats: DatabaseStats) 
     "Longest time the engine kept the event loop",
     (s) => s.longestPauseMs / 1000,
   ],
+};
+
+const topicGauges: Record<string, [help: string, value: (topic: TopicInfo) => number]> = {
+  evert_topic_start: ["Offset of the topic's first record that is there", (t) => t.start],
+  evert_topic_held_back: ["Views that hold back records which might go", (t) => t.heldBackBy.length],
 };
 
 const viewCounters: Record<string, [help: string, value: (view: ViewInfo) => number]> = {
@@ -56,7 +72,8 @@ const viewCounters: Record<string, [help: string, value: (view: ViewInfo) => num
 
 const viewGauges: Record<string, [help: string, value: (view: ViewInfo) => number]> = {
   evert_view_rows: ["Rows of the view", (v) => v.rows],
-  evert_view_state_bytes: ["Bytes of state the view holds", (v) => v.stateBytes],
+  evert_view_state_bytes: ["Bytes of state the view holds in memory", (v) => v.stateBytes],
+  evert_view_cold_bytes: ["Bytes of state the view holds on disk", (v) => v.coldBytes],
   evert_view_lag_commits: ["Commits the view is behind the log", (v) => v.lag],
   evert_view_build_progress: ["How much of the view is built, 0 to 1", (v) => v.progress],
   evert_view_errors: ["Rows in the view's error collection", (v) => v.errors],
@@ -72,6 +89,7 @@ export function createMetrics(engine: Engine): Metrics {
   // One look at the engine serves all metrics of a scrape.
   let stats = engine.stats();
   let views = engine.views();
+  let topics = engine.topics();
 
   for (const [name, [help, value]] of Object.entries(engineCounters)) {
     new Counter({
@@ -91,6 +109,21 @@ export function createMetrics(engine: Engine): Metrics {
       registers,
       collect() {
         this.set(value(stats));
+      },
+    });
+  }
+  for (const [name, [help, value]] of Object.entries(topicGauges)) {
+    new Gauge({
+      name,
+      help,
+      registers,
+      labelNames: ["topic"],
+      collect() {
+        this.reset();
+        for (const topic of topics) {
+          // Most topics keep everything: a line for each would say nothing.
+          if (topic.keeping !== null || topic.start > 0) this.set({ topic: topic.name }, value(topic));
+        }
       },
     });
   }
@@ -119,6 +152,8 @@ export function createMetrics(engine: Engine): Metrics {
       },
     });
   }
+  const replication = replicationMetrics(registry, engine);
+  const consumers = consumerMetrics(registry, engine);
   const requests = new Histogram({
     name: "evert_http_request_seconds",
     help: "Time to the first byte of an answer",
@@ -130,9 +165,12 @@ export function createMetrics(engine: Engine): Metrics {
 
   return {
     contentType: registry.contentType,
-    text() {
+    async text() {
+      await consumers.look();
       stats = engine.stats();
       views = engine.views();
+      replication.look();
+      topics = engine.topics();
       return registry.metrics();
     },
     requestDone(method, route, status, seconds) {

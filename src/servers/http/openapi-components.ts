@@ -107,10 +107,45 @@ export const schemas = {
     columns: list(schemaRef("DeclaredColumn")),
     key: keyNames,
     records: { ...count, description: "Records ever appended." },
+    start: {
+      ...count,
+      description: "Offset of the first record that is there: those before it have been given up.",
+    },
+    keeping: {
+      anyOf: [schemaRef("Keeping"), { type: "null" }],
+      description: "What may be taken out of its history; null: nothing.",
+    },
     rows: { ...count, description: "Current rows of a table; records of a stream." },
     stateBytes: count,
+    coldBytes: { ...count, description: "Of its rows that are not in memory, on disk." },
+  }),
+  Keeping: object({
+    retainFor: { ...orNull("string"), description: "Records go when they are older: an interval." },
+    retainBytes: {
+      ...orNull("integer"),
+      description: "The oldest go while those that stay take so many bytes.",
+    },
+    compact: { type: "boolean", description: "Of each key only the last record stays." },
+    tombstonesFor: { ...orNull("string"), description: "How long a tombstone stays: an interval." },
+    despiteViews: { type: "boolean", description: "Also where a view depends on what goes." },
+    heldBackBy: { ...list(string), description: "Views that hold back what might go." },
   }),
   Topics: object({ topics: list(schemaRef("Topic")), position }),
+  Erased: object({
+    position,
+    sinks: {
+      ...list(string),
+      description: "Topics that views over this one are appended to: they may have rows made of it.",
+    },
+  }),
+  SchemaVersion: object({
+    version: count,
+    position: { ...orNull("string"), description: "Of the commit that made it; null: with the topic." },
+    timestamp: orNull("string"),
+    columns: list(schemaRef("DeclaredColumn")),
+    changes: { ...list(string), description: "What was changed, in words." },
+  }),
+  Schemas: object({ schemas: list(schemaRef("SchemaVersion")), position }),
   Appended: object({ position, count, firstOffset: count, lastOffset: count }),
   ChunkedProgress: object({
     position: orNull("string"),
@@ -175,9 +210,13 @@ export const schemas = {
         oneOf: [schemaRef("Expectation"), list(schemaRef("Expectation"))],
         description: "What must hold for it to be stored; otherwise 409 says what does not.",
       },
+      consume: {
+        oneOf: [schemaRef("Consumed"), list(schemaRef("Consumed"))],
+        description: "Progress of a consumer that is stored with it, or not at all.",
+      },
       idempotencyKey: { type: "string", description: `As the header ${headers.idempotencyKey}.` },
     },
-    ["idempotencyKey", "expect"],
+    ["idempotencyKey", "expect", "consume"],
   ),
   View: object(
     {
@@ -188,6 +227,7 @@ export const schemas = {
       order: list(orderColumn),
       rows: count,
       stateBytes: { ...count, description: "Of its rows and all its operators." },
+      coldBytes: { ...count, description: "Of its rows that are not in memory, on disk." },
       rowsIn: { ...count, description: "Changes its operators have taken from topics and other views." },
       rowsOut: { ...count, description: "Changes of its rows." },
       stepSeconds: { type: "number", description: "Time its operators have worked." },
@@ -211,6 +251,7 @@ export const schemas = {
     rowsOut: count,
     rows: { ...count, description: "Rows in its state." },
     stateBytes: count,
+    coldBytes: { ...count, description: "Of its rows that are not in memory, on disk." },
     steps: { ...count, description: "Steps in which rows moved." },
     seconds: { type: "number", description: "Its own time." },
   }),
@@ -254,6 +295,72 @@ export const schemas = {
     },
     ["view"],
   ),
+  OpenConsumer: object(
+    {
+      name: string,
+      topics: { ...list(string), minItems: 1 },
+      from: {
+        description: "On topics that it has not read before, as `from` of a read.",
+        anyOf: [string, count],
+      },
+      reset: { ...boolean, description: "It begins there on all of them.", default: false },
+    },
+    ["from", "reset"],
+  ),
+  OpenedConsumer: object({
+    name: string,
+    epoch: count,
+    topics: list(object({ topic: string, offset: count })),
+    position,
+  }),
+  Consumed: object({ name: string, epoch: count, topic: string, offset: count }),
+  ConsumerProgress: object({ epoch: count, progress: { type: "object", additionalProperties: count } }),
+  Consumer: object({
+    name: string,
+    epoch: count,
+    updatedAt: { type: "string", format: "date-time" },
+    topics: list(object({ topic: string, offset: count, end: count, lag: count, lost: count, position })),
+  }),
+  Consumers: object({ consumers: list(schemaRef("Consumer")), position }),
+  ProducerRequest: object({ id: string }),
+  Registered: object({ id: string, epoch: count, position }),
+  Producer: object({
+    id: string,
+    epoch: count,
+    topics: list(object({ topic: string, seq: count, position })),
+  }),
+  Replication: object(
+    {
+      role: {
+        enum: ["leader", "follower", "superseded"],
+        description: "superseded: another was promoted in its place.",
+      },
+      logId: { type: "integer" },
+      epoch: count,
+      position,
+      following: schemaRef("Following"),
+      followers: list(
+        object({ id: string, position, behindBytes: count, connectedSeconds: { type: "number" } }),
+      ),
+    },
+    ["following"],
+  ),
+  Following: object(
+    {
+      leader: string,
+      state: { enum: ["connecting", "following", "stopped"] },
+      error: schemaRef("ErrorBody"),
+      leaderPosition: position,
+      lagPositions: count,
+      lagBytes: { ...count, description: "Of the leader's files, what has not come yet." },
+      lagSeconds: { type: "number", description: "Since it was last known to have all that the leader has." },
+    },
+    ["error", "leaderPosition", "lagPositions", "lagBytes"],
+  ),
+  Progress: object({ follower: string, position }),
+  Epoch: object({ epoch: count, id: count, begins: count }),
+  Fence: object({ logId: { type: "integer" }, epochs: list(schemaRef("Epoch")) }),
+  Promotion: object({ epoch: count, position }),
   Health: object({ status: { const: "ok" }, position }),
   Readiness: object({ ready: boolean, progress: fraction, position }),
 } satisfies Record<string, Json>;
@@ -266,6 +373,14 @@ export const parameters = {
   topic: { name: "topic", in: "path", required: true, schema: string },
   view: { name: "view", in: "path", required: true, schema: string },
   file: { name: "file", in: "path", required: true, schema: string },
+  follower: { ...query("follower", "Which follower asks.", string), required: true },
+  logId: { ...query("logId", "Which log it has.", { type: "integer" }), required: true },
+  firstPosition: {
+    ...query("from", "The first position it has not.", { ...count, minimum: 1 }),
+    required: true,
+  },
+  timeUs: query("timeUs", "Time of the commit before that, in microseconds since 1970.", count),
+  epochs: query("epochs", "The epochs it knows of, as a JSON array of Epoch.", string),
   fromByte: query("from", "The first byte.", { ...count, default: 0 }),
   toByte: { ...query("to", "Behind the last byte.", count), required: true },
   key: {
@@ -283,11 +398,47 @@ export const parameters = {
   }),
   statement: query("statement", "COPY … FROM STDIN or COPY … TO STDOUT.", string),
   atomic: query("atomic", "false: commit in chunks while the body streams.", { ...boolean, default: true }),
+  erase: {
+    name: "erase",
+    in: "query",
+    description:
+      "Takes all that there ever was of the row out of the data directory's files, and answers when that is done.",
+    schema: { type: "boolean", default: false },
+  },
+  firstLine: query("firstLine", "With atomic=false and NDJSON: what its first line counts as, in errors.", {
+    ...count,
+    minimum: 1,
+    default: 1,
+  }),
   idempotencyKey: {
     name: headers.idempotencyKey,
     in: "header",
     description: "Same key and request: the first answer again. Same key, other request: 422. Kept 24 hours.",
     schema: { type: "string", minLength: 1, maxLength: 255 },
+  },
+  consumer: { name: "consumer", in: "path", required: true, schema: string },
+  fromConsumer: query("consumer", "Where the consumer of this name goes on; in place of `from`.", string),
+  producer: { name: "producer", in: "path", required: true, schema: string },
+  producerId: {
+    name: headers.producerId,
+    in: "header",
+    description:
+      "Who appends; with Producer-Epoch and Producer-Seq, as in the Durable Streams protocol. Stored once and in order.",
+    schema: { type: "string", minLength: 1, maxLength: 255 },
+  },
+  producerEpoch: {
+    name: headers.producerEpoch,
+    in: "header",
+    description: "Rises when the producer starts anew; an older one is refused with 403.",
+    schema: count,
+  },
+  producerSeq: {
+    name: headers.producerSeq,
+    in: "header",
+    description:
+      "Of the producer's requests to the topic in this epoch, from 0 on; with `atomic=false`, of the body's first record. " +
+      "One that was stored: the first answer again. Where one before it is missing: 409 with Producer-Expected-Seq.",
+    schema: count,
   },
   fromOffset: query(
     "from",
@@ -339,8 +490,9 @@ export const responses = {
   "400": errorResponse("The request cannot be read, or a record does not fit.", {
     anyOf: [schemaRef("Error"), schemaRef("ChunkedError")],
   }),
-  "403": errorResponse("Not from there."),
+  "403": errorResponse("Not from there; or a newer instance has taken the place of the one that asks."),
   "404": errorResponse("No such topic, view or row."),
+  "410": errorResponse("The topic begins behind these records: its retention has given them up."),
   "409": errorResponse("A constraint or a conflict; or the view cannot answer."),
   "413": errorResponse("The body or a record is too large."),
   "422": errorResponse("The idempotency key was used for another request."),

@@ -1,26 +1,8 @@
 /** The HTTP interface as an OpenAPI 3.1 document. Written by hand; a test holds it to the routes there are. */
 import { bodyBytesMax, contentTypes, headers } from "../../wire/http/messages.ts";
 import { parameters, ref, responses, schemas } from "./openapi-components.ts";
-
-type Json = Record<string, unknown>;
-
-const parameter = (name: keyof typeof parameters): Json => ({ $ref: `#/components/parameters/${name}` });
-
-const readParameters = [parameter("atLeast"), parameter("timeoutMs")];
-
-function json(schema: Json): Json {
-  return { [contentTypes.json]: { schema } };
-}
-
-function ok(description: string, content: Json): Json {
-  return { description, headers: positionHeader, content };
-}
-
-const positionHeader = { [headers.position]: { $ref: `#/components/headers/${headers.position}` } };
-
-function fails(...statuses: (keyof typeof responses)[]): Json {
-  return Object.fromEntries(statuses.map((status) => [status, { $ref: `#/components/responses/${status}` }]));
-}
+import { followingPaths } from "./openapi-following.ts";
+import { fails, type Json, json, ok, parameter, positionHeader, readParameters } from "./openapi-parts.ts";
 
 const eventStream = {
   [contentTypes.eventStream]: { schema: { type: "string", contentMediaType: contentTypes.eventStream } },
@@ -71,6 +53,7 @@ function alias(path: { get: Json }): Json {
 }
 
 const paths: Record<string, Json> = {
+  ...followingPaths,
   "/v1/sql": {
     post: {
       operationId: "sql",
@@ -123,6 +106,19 @@ const paths: Record<string, Json> = {
       responses: { 200: ok("All topics.", json(ref("Topics"))), ...fails("400", "403", "503", "504") },
     },
   },
+  "/v1/topics/{topic}/schemas": {
+    parameters: [parameter("topic")],
+    get: {
+      operationId: "listSchemas",
+      summary: "The schemas that a topic has had",
+      tags: ["topics"],
+      parameters: readParameters,
+      responses: {
+        200: ok("All of them, oldest first.", json(ref("Schemas"))),
+        ...fails("400", "403", "404", "503", "504"),
+      },
+    },
+  },
   "/v1/topics/{topic}/records": {
     parameters: [parameter("topic")],
     post: {
@@ -134,7 +130,14 @@ const paths: Record<string, Json> = {
         "commits in chunks while the body streams, stops before the first bad record, and says how far it came. " +
         "An Arrow IPC stream gives columns by name, and is one commit.",
       tags: ["topics"],
-      parameters: [parameter("atomic"), parameter("idempotencyKey")],
+      parameters: [
+        parameter("atomic"),
+        parameter("firstLine"),
+        parameter("idempotencyKey"),
+        parameter("producerId"),
+        parameter("producerEpoch"),
+        parameter("producerSeq"),
+      ],
       requestBody: {
         required: true,
         content: {
@@ -145,6 +148,7 @@ const paths: Record<string, Json> = {
       },
       responses: {
         200: ok("Stored and durable.", json({ anyOf: [ref("Appended"), ref("ChunkedProgress")] })),
+        204: { description: "A producer's request that was stored long ago.", headers: positionHeader },
         ...fails("400", "403", "404", "409", "413", "422", "429", "503"),
       },
     },
@@ -152,13 +156,19 @@ const paths: Record<string, Json> = {
       operationId: "readRecords",
       summary: "Read records in order, and follow new ones",
       tags: ["topics"],
-      parameters: [parameter("fromOffset"), parameter("limit"), parameter("follow"), ...readParameters],
+      parameters: [
+        parameter("fromOffset"),
+        parameter("fromConsumer"),
+        parameter("limit"),
+        parameter("follow"),
+        ...readParameters,
+      ],
       responses: {
         200: ok("One Record per line; or the records as an Arrow IPC stream.", {
           [contentTypes.ndjson]: { schema: { type: "string" } },
           [contentTypes.arrow]: {},
         }),
-        ...fails("400", "403", "404", "503", "504"),
+        ...fails("400", "403", "404", "410", "503", "504"),
       },
     },
   },
@@ -168,10 +178,10 @@ const paths: Record<string, Json> = {
       operationId: "deleteRecord",
       summary: "Delete the row of a keyed topic",
       tags: ["topics"],
-      parameters: [parameter("idempotencyKey")],
+      parameters: [parameter("idempotencyKey"), parameter("erase")],
       responses: {
-        200: ok("Deleted.", json(ref("Position"))),
-        ...fails("400", "403", "404", "409", "422", "503"),
+        200: ok("Deleted, or erased.", json({ anyOf: [ref("Position"), ref("Erased")] })),
+        ...fails("400", "403", "404", "409", "422", "503", "504"),
       },
     },
   },
@@ -208,6 +218,73 @@ const paths: Record<string, Json> = {
           "application/octet-stream": { schema: { type: "string", format: "binary" } },
         }),
         ...fails("400", "403", "404", "503"),
+      },
+    },
+  },
+  "/v1/replication": {
+    get: {
+      operationId: "replication",
+      summary: "Whom this server follows, or who follows it, and how far behind",
+      tags: ["operations"],
+      responses: { 200: ok("Who follows whom.", json(ref("Replication"))), ...fails("400", "403", "503") },
+    },
+  },
+  "/v1/replication/log": {
+    get: {
+      operationId: "followLog",
+      summary: "What a follower lacks of the log, without end; between servers",
+      description:
+        "A stream of messages: frames of the log as they stand on the leader's disk, sealed segments by name " +
+        "(/v1/backup/{file} has them), and one each second when there is nothing to say.",
+      tags: ["operations"],
+      parameters: [
+        parameter("follower"),
+        parameter("logId"),
+        parameter("firstPosition"),
+        parameter("timeUs"),
+        parameter("epochs"),
+      ],
+      responses: {
+        200: ok("The messages.", {
+          "application/octet-stream": { schema: { type: "string", format: "binary" } },
+        }),
+        ...fails("400", "403", "409", "503"),
+      },
+    },
+  },
+  "/v1/replication/progress": {
+    post: {
+      operationId: "tellProgress",
+      summary: "A follower tells what it has durably; between servers",
+      tags: ["operations"],
+      requestBody: { required: true, content: json(ref("Progress")) },
+      responses: { 200: ok("Heard.", json({ type: "object" })), ...fails("400", "403", "413", "503") },
+    },
+  },
+  "/v1/replication/fence": {
+    post: {
+      operationId: "fence",
+      summary: "A new leader tells the former one; between servers",
+      tags: ["operations"],
+      requestBody: { required: true, content: json(ref("Fence")) },
+      responses: {
+        200: ok("Nothing more is written here.", json({ type: "object" })),
+        ...fails("400", "403", "409", "413", "503"),
+      },
+    },
+  },
+  "/v1/promote": {
+    post: {
+      operationId: "promote",
+      summary: "Make a replica the leader",
+      description:
+        "It takes nothing more from its leader, begins an epoch with its first commit, and tells the former leader until that has " +
+        "heard. What the former leader had not sent by then is not here.",
+      tags: ["operations"],
+      requestBody: { required: true, content: json({ type: "object" }) },
+      responses: {
+        200: ok("It leads.", json(ref("Promotion"))),
+        ...fails("400", "403", "409", "413", "503"),
       },
     },
   },

@@ -1,6 +1,7 @@
 /** What stands in a request's path and query string, checked: nothing unknown is ignored, nothing is guessed. */
 import { EvertError } from "../../base/errors.ts";
-import type { ReadOptions } from "../../engine/api.ts";
+import type { ReadOptions, ReadTopicOptions } from "../../engine/api.ts";
+import { isTimeText } from "../../engine/read-time.ts";
 import { checkPosition, timeoutMsMax } from "../../wire/http/requests.ts";
 import type { RequestContext } from "./context.ts";
 
@@ -106,4 +107,14 @@ export function pathSegment(c: RequestContext, index: number): string {
 
 export function acceptsEventStream(c: RequestContext): boolean {
   return (c.req.header("Accept") ?? "").toLowerCase().includes("text/event-stream");
+}
+
+/** Where a topic is read from. @throws EvertError invalid_request */
+export function startOf(text: string | undefined): ReadTopicOptions["from"] {
+  if (text === undefined || text === "earliest" || text === "latest") return text;
+  if (/^[0-9]{1,15}$/.test(text)) return Number(text);
+  if (isTimeText(text)) return text;
+  throw new EvertError("invalid_request", "from must be earliest, latest, an offset or a time", {
+    detail: `It is ${JSON.stringify(text.slice(0, 80))}.`,
+  });
 }

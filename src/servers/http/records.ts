@@ -1,14 +1,16 @@
 /** /v1/topics/{topic}/records: append, delete by key, read. */
+import { createHash } from "node:crypto";
 import { EvertError, notSupported, toEvertError } from "../../base/errors.ts";
 import type {
   AppendOptions,
   AppendResult,
+  ProducerSequence,
   ReadTopicOptions,
   TopicInfo,
   TopicRecord,
 } from "../../engine/api.ts";
-import { isTimeText } from "../../engine/read-time.ts";
-import { contentTypes, headers, type PositionAnswer } from "../../wire/http/messages.ts";
+import { recordsGone } from "../../engine/records.ts";
+import { contentTypes, type ErasedAnswer, headers, type PositionAnswer } from "../../wire/http/messages.ts";
 import { type BodyFormat, placeUnit, RecordDecoder } from "../../wire/http/record-decoder.ts";
 import { keyFromText } from "../../wire/http/values.ts";
 import { breakOff, jsonAnswer } from "./answer.ts";
@@ -24,8 +26,10 @@ import {
   pathSegment,
   queryMap,
   readOptions,
+  startOf,
   withReadParameters,
 } from "./params.ts";
+import { inTurn, producerAnswer, producerOf } from "./producers.ts";
 import { TimeSlice } from "./time-slice.ts";
 
 export function recordRoutes(app: App, server: ServerContext): void {
@@ -35,7 +39,7 @@ export function recordRoutes(app: App, server: ServerContext): void {
 }
 
 async function append(c: RequestContext, server: ServerContext): Promise<Response> {
-  const query = queryMap(c, ["atomic"]);
+  const query = queryMap(c, ["atomic", "firstLine"]);
   const topic = pathSegment(c, 2);
   const format = bodyFormat(c, ["json", "ndjson", "arrow"]);
   const info = server.engine.topic(topic);
@@ -58,32 +62,55 @@ async function append(c: RequestContext, server: ServerContext): Promise<Respons
       },
     );
   }
-  return appendInChunks(c, server, info, format);
+  return appendInChunks(
+    c,
+    server,
+    info,
+    format,
+    integerParameter(query, "firstLine", 1, Number.MAX_SAFE_INTEGER),
+  );
 }
 
 async function appendArrow(c: RequestContext, server: ServerContext, topic: string): Promise<Response> {
-  const { body, key } = keyedBody(c, server, topic);
+  const { body, ...named } = namedBody(c, server, topic);
   try {
     const stream = await bodyBytes(body);
-    const options = appendOptions(key, body);
-    const known = key === undefined ? null : await server.engine.appended(topic, options);
+    await inTurn(server, topic, named.producer);
+    const options = appendOptions(named, body);
+    const known = isNamed(named) ? await server.engine.appended(topic, options) : null;
     const result = known ?? (await server.engine.appendArrow(topic, stream, options));
-    return jsonAnswer(result, result.position);
+    return appendAnswer(result, named);
   } finally {
     await body.done();
   }
 }
 
-/** The body of an append that is one commit, and the key it is to be known by. */
-function keyedBody(c: RequestContext, server: ServerContext, topic: string) {
+/** What a request is known by when it comes again. */
+interface Named {
+  readonly key: string | undefined;
+  readonly producer: ProducerSequence | undefined;
+}
+
+/** The body of an append that is one commit, and what it is to be known by. */
+function namedBody(c: RequestContext, server: ServerContext, topic: string): Named & { body: BodyReader } {
   const key = idempotencyKey(c);
+  const producer = producerOf(c);
   const digestOf = key === undefined ? undefined : `append ${topic}`;
-  return { key, body: new BodyReader(c, server, server.bodyBytesMax, digestOf) };
+  return { key, producer, body: new BodyReader(c, server, server.bodyBytesMax, digestOf) };
+}
+
+function isNamed({ key, producer }: Named): boolean {
+  return key !== undefined || producer !== undefined;
 }
 
 /** REQUIRES: the body has been read. */
-function appendOptions(key: string | undefined, body: BodyReader): AppendOptions {
-  return key === undefined ? {} : { idempotencyKey: key, requestDigest: body.digest() };
+function appendOptions({ key, producer }: Named, body: BodyReader): AppendOptions {
+  const keyed = key === undefined ? {} : { idempotencyKey: key, requestDigest: body.digest() };
+  return producer === undefined ? keyed : { ...keyed, producer };
+}
+
+function appendAnswer(result: AppendResult, { producer }: Named): Response {
+  return producer === undefined ? jsonAnswer(result, result.position) : producerAnswer(result, producer);
 }
 
 async function appendAtomically(
@@ -94,21 +121,22 @@ async function appendAtomically(
 ): Promise<Response> {
   const collected = collectorFor(server.engine, topic, placeUnit(format));
   const decoder = new RecordDecoder(format, collected);
-  const { body, key } = keyedBody(c, server, topic.name);
+  const { body, ...named } = namedBody(c, server, topic.name);
   try {
     const refusal = await decodeAll(body, decoder).catch(toEvertError);
+    await inTurn(server, topic.name, named.producer);
     if (refusal !== undefined) {
-      const known = await answeredBefore(server, topic, key, body);
+      const known = await answeredBefore(server, topic, named, body);
       if (known === null) throw refusal;
-      return jsonAnswer(known, known.position);
+      return appendAnswer(known, named);
     }
     if (collected.length === 0) {
       throw new EvertError("invalid_request", "the body holds no record", {
         hint: "Send one JSON value, an array of them, or NDJSON.",
       });
     }
-    const result = await collected.takeAll().append(appendOptions(key, body));
-    return jsonAnswer(result, result.position);
+    const result = await collected.takeAll().append(appendOptions(named, body));
+    return appendAnswer(result, named);
   } finally {
     decoder.close();
     collected.close();
@@ -135,16 +163,16 @@ async function decodeAll(body: BodyReader, decoder: RecordDecoder): Promise<void
 async function answeredBefore(
   { engine }: ServerContext,
   topic: TopicInfo,
-  key: string | undefined,
+  named: Named,
   body: BodyReader,
 ): Promise<AppendResult | null> {
-  if (key === undefined) return null;
+  if (!isNamed(named)) return null;
   while ((await body.read()) !== undefined);
-  return engine.appended(topic.name, appendOptions(key, body));
+  return engine.appended(topic.name, appendOptions(named, body));
 }
 
 async function remove(c: RequestContext, server: ServerContext): Promise<Response> {
-  queryMap(c, []);
+  const query = queryMap(c, ["erase"]);
   const topic = pathSegment(c, 2);
   const info = server.engine.topic(topic);
   if (info.key === null) {
@@ -153,11 +181,15 @@ async function remove(c: RequestContext, server: ServerContext): Promise<Respons
     });
   }
   const segment = pathSegment(c, 4);
+  if (booleanParameter(query, "erase", false)) {
+    const erased = await server.engine.erase(topic, keyFromText(segment, info.schema, info.key));
+    return jsonAnswer(erased satisfies ErasedAnswer, erased.position);
+  }
   const id = idempotencyKey(c);
   const options: AppendOptions =
     id === undefined
       ? {}
-      : { idempotencyKey: id, requestDigest: `delete ${JSON.stringify([topic, segment])}` };
+      : { idempotencyKey: id, requestDigest: sha256(`delete ${JSON.stringify([topic, segment])}`) };
   const { position } = await server.engine.deleteKey(
     topic,
     keyFromText(segment, info.schema, info.key),
@@ -167,13 +199,15 @@ async function remove(c: RequestContext, server: ServerContext): Promise<Respons
 }
 
 async function read(c: RequestContext, server: ServerContext): Promise<Response> {
-  const query = queryMap(c, withReadParameters("from", "limit", "follow"));
+  const query = queryMap(c, withReadParameters("from", "consumer", "limit", "follow"));
   const topic = pathSegment(c, 2);
-  const from = startOf(query.get("from"));
+  // A topic that is newer than what this server reflects is not there before.
+  await server.engine.reached(readOptions(query));
+  const from = await readFrom(server, topic, query.get("from"), query.get("consumer"));
   const limit = integerParameter(query, "limit", 0, Number.MAX_SAFE_INTEGER);
   const follow = booleanParameter(query, "follow", false);
-  server.engine.topic(topic);
-  await server.engine.reached(readOptions(query));
+  const { start } = server.engine.topic(topic);
+  if (typeof from === "number" && from < start) throw recordsGone(topic, start);
   const stopped = new AbortController();
   const { type, pieces } = openTopic(c, server, topic, { from, limit, follow, signal: stopped.signal });
   const body = pacedBody(pieces, {
@@ -191,6 +225,26 @@ async function read(c: RequestContext, server: ServerContext): Promise<Response>
   });
 }
 
+/** Where to begin: where the request says, or where the consumer goes on. @throws EvertError invalid_request, not_found */
+async function readFrom(
+  { engine }: ServerContext,
+  topic: string,
+  from: string | undefined,
+  name: string | undefined,
+): Promise<ReadTopicOptions["from"]> {
+  if (name === undefined) return startOf(from);
+  if (from !== undefined) {
+    throw new EvertError("invalid_request", "from and consumer both say where to begin");
+  }
+  engine.topic(topic);
+  const { topics } = await engine.consumer(name);
+  const progress = topics.find((known) => known.topic === topic);
+  if (progress !== undefined) return progress.offset;
+  throw new EvertError("not_found", `consumer ${JSON.stringify(name)} does not read "${topic}"`, {
+    hint: "Open it with all topics that it reads.",
+  });
+}
+
 /** The records in the format the request accepts. */
 function openTopic(c: RequestContext, { engine }: ServerContext, topic: string, options: ReadTopicOptions) {
   if (!(c.req.header("Accept") ?? "").includes(contentTypes.arrow)) {
@@ -203,13 +257,9 @@ function openTopic(c: RequestContext, { engine }: ServerContext, topic: string, 
   return { type: contentTypes.arrow, pieces: engine.readTopicArrow(topic, options) };
 }
 
-function startOf(text: string | undefined): ReadTopicOptions["from"] {
-  if (text === undefined || text === "earliest" || text === "latest") return text;
-  if (/^[0-9]{1,15}$/.test(text)) return Number(text);
-  if (isTimeText(text)) return text;
-  throw new EvertError("invalid_request", "from must be earliest, latest, an offset or a time", {
-    detail: `It is ${JSON.stringify(text.slice(0, 80))}.`,
-  });
+/** What a request says is not kept in the log beside its key: only whether another one says the same. */
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }
 
 const pieceChars = 64 * 1024;

@@ -21,6 +21,7 @@ import {
 
 const rowsParameters = withReadParameters("order", "limit", "from");
 
+/** What is named may be newer than what this server reflects: `atLeast` is waited for before it is looked for. */
 export function rowRoutes(app: App, server: ServerContext): void {
   app.get("/v1/views/:view/rows", (c) => rows(c, server));
   app.get("/v1/views/:view/rows/:key", (c) => row(c, server));
@@ -28,6 +29,7 @@ export function rowRoutes(app: App, server: ServerContext): void {
 
 async function rows(c: RequestContext, server: ServerContext): Promise<Response> {
   const name = pathSegment(c, 2);
+  await server.engine.reached(readOptions(new Map(queryPairs(c))));
   const view = server.engine.view(name);
   const { query, where } = readRowsQuery(c, view.info);
   if (acceptsEventStream(c)) {
@@ -68,6 +70,7 @@ function answerText({ position, stale, catchingUp }: Answer): string {
 async function row(c: RequestContext, server: ServerContext): Promise<Response> {
   const query = queryMap(c, withReadParameters("from"));
   const name = pathSegment(c, 2);
+  await server.engine.reached(readOptions(query));
   const view = server.engine.view(name);
   const segment = pathSegment(c, 4);
   const key = keyFromText(segment, view.info.schema, view.info.key);

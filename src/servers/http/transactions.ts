@@ -20,7 +20,11 @@ async function transact(c: RequestContext, server: ServerContext): Promise<Respo
     const call = parseTransactionRequest(await bodyText(body));
     const key = oneKey(idempotencyKey(c), call.idempotencyKey);
     const named = key === undefined ? {} : { idempotencyKey: key, requestDigest: body.digest() };
-    const { position } = await server.engine.transact(call.operations, { ...named, expect: call.expect });
+    const { position } = await server.engine.transact(call.operations, {
+      ...named,
+      expect: call.expect,
+      consume: call.consume,
+    });
     return jsonAnswer({ position } satisfies PositionAnswer, position);
   } finally {
     await body.done();

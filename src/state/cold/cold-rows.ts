@@ -53,6 +53,8 @@ export class ColdRows {
   #wanted: Wanted[] = [];
   #nextExtent = 1;
   readonly #captures = new Captures();
+  /** Runs that are to be written anew. */
+  #old: ReadonlySet<Run> = new Set();
   readonly #hand: Hand;
   readonly #reads: BlockReads;
   readonly #scans = new Set<ColdScan>();
@@ -97,6 +99,13 @@ export class ColdRows {
   get bytes(): number {
     let bytes = this.#hand.bytes;
     for (const run of this.#runs) bytes += run.bytes;
+    return bytes;
+  }
+
+  /** On disk; of which rows that have come back since take their part, too. */
+  get diskBytes(): number {
+    let bytes = 0;
+    for (const run of this.#runs) bytes += run.diskBytes;
     return bytes;
   }
 
@@ -281,8 +290,18 @@ export class ColdRows {
 
   // ---- together ---------------------------------------------------------------------------------------------------
 
+  /** Writes all rows anew that are in runs now, as one: then the old ones' files are needed by checkpoints alone. */
+  async renew(pause: Pause): Promise<void> {
+    await this.#merging;
+    this.#old = new Set(this.#runs);
+    await this.merge(pause);
+  }
+
   /** Runs that should become one now, or null: many of one size, or one of which most has gone. */
   #mergeable(): Run[] | null {
+    const old = this.#runs.filter((run) => this.#old.has(run));
+    this.#old = new Set();
+    if (old.length > 0) return old;
     const sizes = new Map<number, Run[]>();
     for (const run of this.#runs) {
       const { live } = run;

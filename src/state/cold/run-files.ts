@@ -5,11 +5,12 @@
  * a checkpoint that does is what a crash would begin with. Files that neither the checkpoint nor anybody knows were left by a crash, and
  * go with the next sweep. No name is given twice as long as a checkpoint may have it: it would take the one file for the other.
  */
-import { type Disk, type DiskFile, joinPath } from "../../base/disk.ts";
+import { type Disk, type DiskFile, joinPath, readFully, writeFully } from "../../base/disk.ts";
 import { EvertError } from "../../base/errors.ts";
 import { ClosingFile } from "./closing-file.ts";
 
 const NAME = /^run-(\d+)$/;
+const REWRITE_BYTES = 1 << 20;
 
 export class RunFile {
   readonly name: string;
@@ -19,6 +20,8 @@ export class RunFile {
   /** Written so far. */
   bytes = 0;
   #synced = false;
+  /** A sync was begun and has not ended well. */
+  #doubted = false;
   #holders = 1;
 
   constructor(files: RunFiles, name: string, file: DiskFile) {
@@ -32,8 +35,21 @@ export class RunFile {
   async sync(): Promise<void> {
     if (this.#synced) return;
     const { bytes } = this;
+    // After a sync that failed the kernel takes for clean what may not be on the disk: it is written again.
+    if (this.#doubted) await this.#rewrite(bytes);
+    this.#doubted = true;
     await this.file.datasync();
+    this.#doubted = false;
     this.#synced = bytes === this.bytes;
+  }
+
+  async #rewrite(bytes: number): Promise<void> {
+    const piece = new Uint8Array(Math.min(bytes, REWRITE_BYTES));
+    for (let at = 0; at < bytes; at += piece.length) {
+      const part = piece.subarray(0, Math.min(piece.length, bytes - at));
+      await readFully(this.file, part, at);
+      await writeFully(this.file, part, at);
+    }
   }
 
   wrote(bytes: number): void {
@@ -184,8 +200,13 @@ export class RunFiles {
     }
   }
 
-  #unlink(name: string): Promise<void> {
-    return this.#disk.unlink(joinPath(this.#directory, name));
+  /** A file that is gone by now may have been met by a sweep after it was left. */
+  async #unlink(name: string): Promise<void> {
+    try {
+      await this.#disk.unlink(joinPath(this.#directory, name));
+    } catch (error) {
+      if (!(error instanceof EvertError && error.code === "not_found")) throw error;
+    }
   }
 
   #queue(work: () => Promise<void>): Promise<void> {

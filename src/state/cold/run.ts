@@ -48,6 +48,13 @@ export class Run {
     return bytes;
   }
 
+  /** On disk. */
+  get diskBytes(): number {
+    let bytes = 0;
+    for (const { place } of this.extents) bytes += place.indexAt + place.indexBytes - place.start;
+    return bytes;
+  }
+
   /** The extent in which rows of the (unsigned) hash would be; null: none. */
   extentOf(hash: number): Extent | null {
     const behind = firstAbove(this.#firsts, hash);

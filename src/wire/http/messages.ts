@@ -20,6 +20,13 @@ export const headers = {
   position: "Evert-Position",
   idempotencyKey: "Idempotency-Key",
   lastEventId: "Last-Event-ID",
+  /** Of an append, those of the Durable Streams protocol: who sends it, since which start, and as the how manyth. */
+  producerId: "Producer-Id",
+  producerEpoch: "Producer-Epoch",
+  producerSeq: "Producer-Seq",
+  /** On its refusal: which number would be stored, and which came. */
+  producerExpectedSeq: "Producer-Expected-Seq",
+  producerReceivedSeq: "Producer-Received-Seq",
 } as const;
 
 /** A request body larger than this is refused with 413 unless it is committed in chunks (`?atomic=false`). */
@@ -95,13 +102,47 @@ export interface TopicMessage {
   readonly key: readonly string[] | null;
   /** Records ever appended. */
   readonly records: number;
+  /** Offset of the first record that is there. */
+  readonly start: number;
+  /** What may be taken out of its history; null: nothing. */
+  readonly keeping: KeepingMessage | null;
   /** Current rows of a table; records of a stream. */
   readonly rows: number;
   readonly stateBytes: number;
+  /** Of its rows that are not in memory, on disk. */
+  readonly coldBytes: number;
+}
+
+/** Lengths of time as PostgreSQL prints intervals; null: does not go by it. */
+export interface KeepingMessage {
+  readonly retainFor: string | null;
+  readonly retainBytes: number | null;
+  readonly compact: boolean;
+  readonly tombstonesFor: string | null;
+  readonly despiteViews: boolean;
+  /** Views that hold back what might go. */
+  readonly heldBackBy: readonly string[];
 }
 
 export interface TopicsAnswer {
   readonly topics: readonly TopicMessage[];
+  readonly position: string;
+}
+
+/** A topic's columns from one change of them to the next. */
+export interface SchemaMessage {
+  readonly version: number;
+  /** Of the commit that made it, and its time; null: it is the first. */
+  readonly position: string | null;
+  readonly timestamp: string | null;
+  readonly columns: TopicMessage["columns"];
+  /** What was changed, in words. */
+  readonly changes: readonly string[];
+}
+
+/** GET /v1/topics/{topic}/schemas: oldest first */
+export interface SchemasAnswer {
+  readonly schemas: readonly SchemaMessage[];
   readonly position: string;
 }
 
@@ -128,9 +169,63 @@ export interface ChunkedErrorMessage extends ErrorMessage {
   readonly committed: ChunkedProgress;
 }
 
+/** POST /v1/producers */
+export interface RegisteredAnswer {
+  readonly id: string;
+  readonly epoch: number;
+  readonly position: string;
+}
+
+/** GET /v1/producers/{producer}: by topic the last number that is stored in this epoch. */
+export interface ProducerAnswer {
+  readonly id: string;
+  readonly epoch: number;
+  readonly topics: readonly { readonly topic: string; readonly seq: number; readonly position: string }[];
+}
+
+/** POST /v1/consumers */
+export interface OpenedConsumerAnswer {
+  readonly name: string;
+  /** Which opening it is; it goes with what the consumer says from now on. */
+  readonly epoch: number;
+  readonly topics: readonly { readonly topic: string; readonly offset: number }[];
+  readonly position: string;
+}
+
+/** GET /v1/consumers/{consumer} */
+export interface ConsumerMessage {
+  readonly name: string;
+  readonly epoch: number;
+  /** ISO 8601 in UTC. */
+  readonly updatedAt: string;
+  readonly topics: readonly ConsumerProgressMessage[];
+}
+
+export interface ConsumerProgressMessage {
+  readonly topic: string;
+  /** Of the record that it reads next, and of the record that is appended next. */
+  readonly offset: number;
+  readonly end: number;
+  /** Records that are yet to be read, and those that were given up before. */
+  readonly lag: number;
+  readonly lost: number;
+  readonly position: string;
+}
+
+export interface ConsumersAnswer {
+  readonly consumers: readonly ConsumerMessage[];
+  readonly position: string;
+}
+
 /** DELETE /v1/topics/{topic}/records/{key}, POST /v1/transactions, DELETE /v1/views/{view} */
 export interface PositionAnswer {
   readonly position: string;
+}
+
+/** DELETE /v1/topics/{topic}/records/{key}?erase=true */
+export interface ErasedAnswer extends PositionAnswer {
+  /** Topics that views over this one are appended to: they may have rows made of it, to be erased there. */
+  readonly sinks: readonly string[];
 }
 
 /** GET /v1/backup: the log's files at this position; of each the first so many bytes. */
@@ -177,6 +272,8 @@ export interface ViewMessage {
   readonly rows: number;
   /** Of its rows and of all its operators; what it shares with other views is counted with each. */
   readonly stateBytes: number;
+  /** Of its rows that are not in memory, on disk. */
+  readonly coldBytes: number;
   /** Changes its operators have taken, and changes of its rows, since it is kept or since the start. */
   readonly rowsIn: number;
   readonly rowsOut: number;
@@ -212,6 +309,8 @@ export interface OperatorMessage {
   /** In its state. */
   readonly rows: number;
   readonly stateBytes: number;
+  /** Of its rows that are not in memory, on disk. */
+  readonly coldBytes: number;
   /** In which rows moved. */
   readonly steps: number;
   readonly seconds: number;
@@ -323,6 +422,44 @@ export interface StreamErrorMessage {
   readonly view?: string;
   readonly error: ErrorBody;
   readonly final: boolean;
+}
+
+// ---- Replicas
+
+/** GET /v1/replication */
+export interface ReplicationAnswer {
+  /** superseded: a leader in whose place a follower was promoted. */
+  readonly role: "leader" | "follower" | "superseded";
+  readonly logId: number;
+  readonly epoch: number;
+  readonly position: string;
+  readonly following?: FollowingMessage;
+  readonly followers: readonly FollowerMessage[];
+}
+
+/** Of a follower: whom it follows, and how far it is behind. */
+export interface FollowingMessage {
+  readonly leader: string;
+  readonly state: "connecting" | "following" | "stopped";
+  readonly error?: ErrorBody;
+  readonly leaderPosition?: string;
+  readonly lagPositions?: number;
+  readonly lagBytes?: number;
+  readonly lagSeconds: number;
+}
+
+/** Of a leader: one that follows it. */
+export interface FollowerMessage {
+  readonly id: string;
+  readonly position: string;
+  readonly behindBytes: number;
+  readonly connectedSeconds: number;
+}
+
+/** POST /v1/promote */
+export interface PromotionAnswer {
+  readonly epoch: number;
+  readonly position: string;
 }
 
 // ---- Health

@@ -82,10 +82,16 @@ export class RecordDecoder {
   #aside = 0;
   #asideNext = 1;
 
-  constructor(format: BodyFormat, target: RecordTarget, bytesMax: number = recordBytesMax) {
+  /** `firstLine`: of NDJSON, what its first line counts as. */
+  constructor(
+    format: BodyFormat,
+    target: RecordTarget,
+    bytesMax: number = recordBytesMax,
+    firstLine: number = 1,
+  ) {
     const line = format === "ndjson";
     this.#unit = placeUnit(format);
-    this.#number = line ? 1 : 0;
+    this.#number = line ? firstLine : 0;
     this.#target = target;
     this.#recordBytesMax = bytesMax;
     this.#text = { bytes: nothing, from: 0, to: 0, line, ended: false };

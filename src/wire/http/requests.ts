@@ -58,9 +58,17 @@ type ExpectationCall =
   | { readonly topic: string; readonly position: string }
   | { readonly topic: string; readonly key: unknown; readonly version: string | null };
 
+interface ConsumedCall {
+  readonly name: string;
+  readonly epoch: number;
+  readonly topic: string;
+  readonly offset: number;
+}
+
 interface TransactionCall {
   readonly operations: readonly OperationCall[];
   readonly expect: readonly ExpectationCall[];
+  readonly consume: readonly ConsumedCall[];
   readonly idempotencyKey: string | undefined;
 }
 
@@ -68,8 +76,8 @@ const verbs = ["append", "upsert", "delete"] as const;
 
 /** @throws EvertError invalid_request, invalid_text_representation, feature_not_supported. */
 export function parseTransactionRequest(text: string): TransactionCall {
-  const members = ["operations", "expect", "idempotencyKey"];
-  const { operations, expect, idempotencyKey } = objectOf(parseJson(text), members, "the request");
+  const members = ["operations", "expect", "consume", "idempotencyKey"];
+  const { operations, expect, consume, idempotencyKey } = objectOf(parseJson(text), members, "the request");
   if (idempotencyKey !== undefined) {
     if (typeof idempotencyKey !== "string") throw invalid("idempotencyKey must be a string");
     checkIdempotencyKey(idempotencyKey, "idempotencyKey");
@@ -79,8 +87,32 @@ export function parseTransactionRequest(text: string): TransactionCall {
       hint: 'For example [{"topic": "orders", "append": {"id": 1}}].',
     });
   }
-  const expected: readonly unknown[] = expect === undefined ? [] : Array.isArray(expect) ? expect : [expect];
-  return { operations: operations.map(operationAt), expect: expected.map(expectationAt), idempotencyKey };
+  return {
+    operations: operations.map(operationAt),
+    expect: listOf(expect).map(expectationAt),
+    consume: listOf(consume).map(consumedAt),
+    idempotencyKey,
+  };
+}
+
+function listOf(one: unknown): readonly unknown[] {
+  return one === undefined ? [] : Array.isArray(one) ? one : [one];
+}
+
+function consumedAt(item: unknown, index: number): ConsumedCall {
+  try {
+    const { name, epoch, topic, offset } = objectOf(item, ["name", "epoch", "topic", "offset"], "progress");
+    if (typeof name !== "string") throw invalid("name must be a string");
+    if (typeof topic !== "string") throw invalid("topic must be a string");
+    return { name, epoch: countOf(epoch, "epoch"), topic, offset: countOf(offset, "offset") };
+  } catch (error) {
+    throw prefixPath(error, `consume[${index}]`);
+  }
+}
+
+function countOf(value: unknown, name: string): number {
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
+  throw invalid(`${name} must be a whole number from 0 to 2^53 - 1`);
 }
 
 function expectationAt(item: unknown, index: number): ExpectationCall {
@@ -146,6 +178,51 @@ function operationOf(item: unknown): OperationCall {
     case "delete":
       return { topic, delete: items };
   }
+}
+
+/** @throws EvertError invalid_request. */
+export function parseProducerRequest(text: string): { readonly id: string } {
+  const { id } = objectOf(parseJson(text), ["id"], "the request");
+  if (typeof id !== "string") throw invalid("id must be a string");
+  return { id };
+}
+
+interface OpenConsumerCall {
+  readonly name: string;
+  readonly topics: readonly string[];
+  /** As the query of a read says it. */
+  readonly from: string | undefined;
+  readonly reset: boolean;
+}
+
+/** @throws EvertError invalid_request. */
+export function parseOpenConsumerRequest(text: string): OpenConsumerCall {
+  const members = ["name", "topics", "from", "reset"];
+  const { name, topics, from, reset = false } = objectOf(parseJson(text), members, "the request");
+  if (typeof name !== "string") throw invalid("name must be a string");
+  const named: unknown[] = Array.isArray(topics) ? topics : [topics];
+  if (!named.every((topic) => typeof topic === "string")) throw invalid("topics must be an array of strings");
+  const start = typeof from === "number" ? String(countOf(from, "from")) : from;
+  if (start !== undefined && typeof start !== "string") throw invalid("from must be a string or an offset");
+  if (typeof reset !== "boolean") throw invalid("reset must be true or false");
+  return { name, topics: named, from: start, reset };
+}
+
+interface ProgressCall {
+  readonly epoch: number;
+  readonly progress: Readonly<Record<string, number>>;
+}
+
+/** @throws EvertError invalid_request. */
+export function parseProgressRequest(text: string): ProgressCall {
+  const { epoch, progress } = objectOf(parseJson(text), ["epoch", "progress"], "the request");
+  if (typeof progress !== "object" || progress === null || Array.isArray(progress)) {
+    throw new EvertError("invalid_request", "progress must be an object", {
+      hint: 'For example {"epoch": 0, "progress": {"orders": 17}}.',
+    });
+  }
+  const offsets = Object.entries(progress).map(([topic, offset]) => [topic, countOf(offset, topic)] as const);
+  return { epoch: countOf(epoch, "epoch"), progress: Object.fromEntries(offsets) };
 }
 
 /** @throws EvertError invalid_request. */

@@ -21,6 +21,7 @@ import { fillChunk } from "../../../src/dataflow/fill-chunk.ts";
 import { addRows } from "../../../src/dataflow/parts/chunk-batch.ts";
 import { Parcel, sharedParcel, unpack } from "../../../src/dataflow/parts/parcel.ts";
 import { rowsOfShard } from "../../../src/dataflow/parts/shard.ts";
+import { SharedParcels } from "../../../src/dataflow/parts/shared-parcels.ts";
 import { Dictionary } from "../../../src/state/dictionary.ts";
 import { anyValue } from "../../batch/arbitraries.ts";
 
@@ -68,7 +69,7 @@ it("gives each row of a chunk back as it was, in the dictionary of whoever takes
         chunk.weights.set(weights);
         const odd = Int32Array.from(all.keys()).filter((row) => row % 2 === 1);
         const even = Int32Array.from(all.keys()).filter((row) => row % 2 === 0);
-        const parcel = new Parcel("shared");
+        const parcel = new Parcel(new SharedParcels());
         for (const picked of [odd, even]) addRows(parcel, schema, chunk, picked, picked.length, here);
         const expected = [...odd, ...even].map((row) => [weights[row], dataOf(batch)[row]]);
         const got = parcel.take().flatMap((bytes) =>
@@ -77,7 +78,7 @@ it("gives each row of a chunk back as it was, in the dictionary of whoever takes
             fillChunk(taken, crossed, 0, crossed.length, there, () => true);
             taken.length = crossed.length;
             taken.weights.set(crossed.weights!);
-            const back = new Parcel("given");
+            const back = new Parcel(null);
             const every = Int32Array.from(Array(crossed.length).keys());
             addRows(back, schema, taken, every, crossed.length, there);
             const [again] = unpack(back.take()[0]!, schema);
@@ -98,7 +99,10 @@ it("tells every row to one shard, and equal keys to the same, whatever batch the
       fc.subarray([0, 1, 2, 3, 6, 7, 8], { minLength: 1 }),
       (all, count, keys) => {
         const shardOf = new Map<string, number>();
-        const twice = [batchFrom(all), [...unpack(sharedParcel(batchFrom(all.toReversed())), schema)][0]!];
+        const twice = [
+          batchFrom(all),
+          [...unpack(sharedParcel(batchFrom(all.toReversed()), new SharedParcels()), schema)][0]!,
+        ];
         for (const batch of twice) {
           const seen = new Set<number>();
           for (let index = 0; index < count; index++) {
@@ -128,7 +132,7 @@ it("tells every row to one shard, and equal keys to the same, whatever batch the
 });
 
 it("closes a parcel that is full", () => {
-  const parcel = new Parcel("given");
+  const parcel = new Parcel(null);
   const batch = batchFrom(
     Array.from({ length: 4000 }, (_, i) => [
       true,
@@ -161,7 +165,7 @@ it("gives large texts batches of their own", () => {
     chunk.columns[0]![i] = dictionary.internString(large(i));
     chunk.weights[i] = i + 1;
   }
-  const parcel = new Parcel("given");
+  const parcel = new Parcel(null);
   addRows(
     parcel,
     long,

@@ -14,6 +14,7 @@ export function openInMemory(
     disk,
     clock: new SimulatedClock(),
     checkpointIntervalMs: 0,
+    ...(process.env["EVERT_WARM"] === "0" ? { warm: 0 } : {}),
     ...options,
   });
 }

@@ -1,5 +1,6 @@
 /** A view's maintained rows as text, and what their query gives when it is run from scratch. */
 import type { Database } from "../../../src/engine/database.ts";
+import { readRows } from "../../../src/views/read-rows.ts";
 
 export type TextRow = readonly (string | null)[];
 
@@ -14,7 +15,9 @@ export async function maintained(engine: Database, name: string): Promise<TextRo
   const view = [...engine.core.views.all()].find((l) => l.entry.name === name)?.view;
   if (view == null) throw new Error(`view "${name}" is not there`);
   const rows: TextRow[] = [];
-  await view.scan(engine.core.publisher.published.epoch, {}, (slot) => rows.push(view.encoder.texts(slot)));
+  const { epoch } = engine.core.publisher.published;
+  for await (const chunk of readRows(view, epoch, {}, (encoder, slot) => encoder.texts(slot), {}))
+    rows.push(...chunk);
   return rows;
 }
 

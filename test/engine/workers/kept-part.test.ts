@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { BatchBuilder } from "../../../src/batch/builder.ts";
 import { Parcel, unpack } from "../../../src/dataflow/parts/parcel.ts";
 import type { PartSpec } from "../../../src/dataflow/parts/part-circuit.ts";
+import { SharedParcels } from "../../../src/dataflow/parts/shared-parcels.ts";
 import type { Database } from "../../../src/engine/database.ts";
 import { KeptPart } from "../../../src/engine/workers/kept-part.ts";
 import type { Reply } from "../../../src/engine/workers/protocol.ts";
@@ -39,7 +40,7 @@ function rowsOf({ sources }: PartSpec, count: number, from = 0) {
   const { id, schema } = sources[0]!;
   const builder = new BatchBuilder(schema);
   for (let i = 0; i < count; i++) builder.appendValues([BigInt(from + i), 1n]);
-  const parcel = new Parcel("shared");
+  const parcel = new Parcel(new SharedParcels());
   parcel.add(builder.finish());
   return [{ sourceId: id, columns: [0, 1], parcels: parcel.take() }];
 }

@@ -202,7 +202,7 @@ describe("damage to a sealed segment", () => {
     const path = disk.files().find((name) => name.endsWith(".sealed"))!;
     const bytes = disk.contents(path);
     const tail = bytes.slice(-64);
-    new DataView(tail.buffer).setUint16(4, 2, true);
+    new DataView(tail.buffer).setUint16(4, 3, true);
     const { crc32c } = await import("../../../src/base/crc32c.ts");
     new DataView(tail.buffer).setUint32(60, crc32c(tail, 0, 60), true);
     for (const [i, byte] of tail.entries()) disk.corrupt(path, bytes.length - 64 + i, () => byte);

@@ -4,6 +4,7 @@ import { type Schema, schemaOf } from "../../../src/batch/schema.ts";
 import { int8, text } from "../../../src/batch/types.ts";
 import type { LogOptions } from "../../../src/log/file-log.ts";
 import { type Group, type Log, OP_DELETE, type ReadOptions } from "../../../src/log/log.ts";
+import { offsetOf } from "../../../src/log/offsets.ts";
 import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import type { SimulatedDisk } from "../../../src/testing/simulated-disk.ts";
 import { everyType } from "../../batch/fixtures.ts";
@@ -33,6 +34,8 @@ export interface MixedOptions {
   readonly commits: number;
   /** A commit of so many rows in topic 2, in the middle. */
   readonly largeRows?: number;
+  /** So many commits are a group, also while a frame is in flight. Absent: as they come. */
+  readonly groupCommits?: number;
 }
 
 /** Commits of many kinds: several topics, deletes, no rows, keys, the catalog's, one that is large, two schemas. */
@@ -40,7 +43,7 @@ export async function fillMixed(
   log: Log,
   random: SeededRandom,
   wideRows: readonly Record<string, unknown>[],
-  { commits, largeRows = 0 }: MixedOptions,
+  { commits, largeRows = 0, groupCommits }: MixedOptions,
 ): Promise<string[]> {
   const keys: string[] = [];
   const pending: Promise<void>[] = [];
@@ -75,7 +78,7 @@ export async function fillMixed(
         Array.from({ length: largeRows }, (_, id) => ({ id, note: id % 7 === 0 ? null : `n${id % 100}` })),
       );
     pending.push(draft.commit().durable);
-    if (isCatalog) log.seal();
+    if (isCatalog || (groupCommits !== undefined && i % groupCommits === 0)) log.seal();
     if (random.oneIn(4)) await pending.at(-1);
   }
   await Promise.all(pending);
@@ -85,14 +88,15 @@ export async function fillMixed(
 /** A row, and all that is known of it. */
 export function rowsOf(group: Group): { topicId: number; offset: number; position: number; text: string }[] {
   const rows: { topicId: number; offset: number; position: number; text: string }[] = [];
-  for (const { topicId, schemaVersion, batch, ops, baseOffset, commitIndexes, commitEnds } of group.batches) {
+  for (const topicBatch of group.batches) {
+    const { topicId, schemaVersion, batch, ops, commitIndexes, commitEnds } = topicBatch;
     let row = 0;
     commitIndexes.forEach((index, i) => {
       const { position, timeUs } = group.commits[index]!;
       for (; row < commitEnds[i]!; row++) {
         const values = batch.columns.map((column) => datumAt(column, row));
         const described = JSON.stringify([schemaVersion, timeUs, ops?.[row] ?? 0, values.map(exact)]);
-        rows.push({ topicId, offset: baseOffset + row, position, text: described });
+        rows.push({ topicId, offset: offsetOf(topicBatch, row), position, text: described });
       }
     });
     if (row !== batch.length) throw new Error("a batch with rows of no commit");

@@ -154,7 +154,7 @@ describe("append", () => {
   test("an unknown query parameter is refused with a hint", async () => {
     expect(await h.post(`${records}?atomc=false`, { id: 1, name: "a" })).toMatchObject({
       status: 400,
-      body: { error: { code: "invalid_request", hint: "Parameters: atomic." } },
+      body: { error: { code: "invalid_request", hint: "Parameters: atomic, firstLine." } },
     });
   });
 });
@@ -371,6 +371,17 @@ describe("atomic=false", () => {
 });
 
 describe("delete", () => {
+  test("for good, and says which topics have a history of their own", async () => {
+    await h.song(7, "x");
+    expect(await h.request(`${records}/7?erase=true`, { method: "DELETE" })).toMatchObject({
+      status: 200,
+      body: { position: "2", sinks: ["sunk"] },
+    });
+    expect(await h.request(`${records}/7?erase=perhaps`, { method: "DELETE" })).toMatchObject({
+      status: 400,
+    });
+  });
+
   test("by key, with the key column's type", async () => {
     await h.song(7, "x");
     expect(await h.request(`${records}/7`, { method: "DELETE" })).toMatchObject({

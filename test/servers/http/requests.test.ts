@@ -139,8 +139,11 @@ describe("catalog", () => {
       ],
       key: ["id"],
       records: 1,
+      start: 0,
+      keeping: null,
       rows: 1,
       stateBytes: 10,
+      coldBytes: 0,
     });
   });
 

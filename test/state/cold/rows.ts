@@ -46,7 +46,7 @@ export class ColdTable {
     this.files = new RunFiles(disk, DIRECTORY, (message) => expect.fail(message));
     this.store = new Store("rows", columns, new Dictionary());
     this.index = this.store.hashIndex({ columns: keyColumns, unique: true });
-    this.store.chill(this.files, this.index);
+    this.store.chill(this.files, keyColumns);
     this.store.begin(this.epoch);
   }
 

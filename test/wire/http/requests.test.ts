@@ -1,5 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { parseSqlRequest, parseTransactionRequest } from "../../../src/wire/http/requests.ts";
+import {
+  parseOpenConsumerRequest,
+  parseProducerRequest,
+  parseProgressRequest,
+  parseSqlRequest,
+  parseTransactionRequest,
+} from "../../../src/wire/http/requests.ts";
 
 describe("a request of SQL", () => {
   test("with everything", () => {
@@ -55,6 +61,7 @@ describe("a transaction", () => {
         { topic: "d", delete: [[1, "x"]] },
       ],
       expect: [],
+      consume: [],
       idempotencyKey: "k",
     });
   });
@@ -83,4 +90,32 @@ describe("a transaction", () => {
   ])("%s is refused", (text, message) => {
     expect(() => parseTransactionRequest(text)).toThrow(message);
   });
+});
+
+describe("a consumer", () => {
+  test("is opened for topics, from where it is said", () => {
+    expect(parseOpenConsumerRequest('{"name": "c", "topics": ["a"], "from": 7}')).toEqual({
+      name: "c",
+      topics: ["a"],
+      from: "7",
+      reset: false,
+    });
+    expect(parseOpenConsumerRequest('{"name": "c", "topics": "a", "reset": true}')).toMatchObject({
+      topics: ["a"],
+      from: undefined,
+      reset: true,
+    });
+  });
+
+  test("has come to an offset on each topic", () => {
+    expect(parseProgressRequest('{"epoch": 2, "progress": {"a": 0, "b": 9}}')).toEqual({
+      epoch: 2,
+      progress: { a: 0, b: 9 },
+    });
+  });
+});
+
+test("a producer is registered by its id alone", () => {
+  expect(parseProducerRequest('{"id": "p"}')).toEqual({ id: "p" });
+  expect(() => parseProducerRequest('{"id": "p", "epoch": 1}')).toThrow(/no member "epoch"/);
 });

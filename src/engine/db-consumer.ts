@@ -1,0 +1,132 @@
+/**
+ * A program's own consumer: its topics' records in batches, and how far it has come, which the log remembers.
+ *
+ * 1. Opening begins an epoch: an older instance of the name is told (fenced) when it next says how far it has come.
+ * 2. Reading goes on where the last commit of progress stands, and follows what is appended.
+ * 3. commit() stores that a batch and all before it have been processed: whoever stops before processes it again. transact() stores what was made of a batch
+ *    and the progress as one commit, or neither: each record is processed once.
+ */
+import { gathered } from "../base/gathered.ts";
+import { parseJson } from "../batch/lossless-json.ts";
+import type { AnyTopic, Table, Topic } from "../face/handles.ts";
+import type { Consumed, OpenConsumerOptions, OpenedConsumer, TopicRecord } from "./api.ts";
+import type { Database } from "./database.ts";
+import { Transaction } from "./db-transaction.ts";
+import { typedRow } from "./typed-row.ts";
+
+const BATCH_RECORDS_MAX = 512;
+
+/** The rows of a topic, as its declaration says. */
+export type RowOfTopic<T> = T extends Topic<infer Row, infer _> | Table<infer Row, infer _> ? Row : never;
+
+export interface ConsumerOptions<T extends AnyTopic = AnyTopic>
+  extends Pick<OpenConsumerOptions, "from" | "reset"> {
+  readonly topics: readonly T[];
+  /** Go on with records to come. Default true; false: ends with what is there. */
+  readonly follow?: boolean;
+  /** Records of a batch, at most. Default 512. */
+  readonly batchRecordsMax?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** One record of a topic; of a table's tombstone the value is null. */
+export interface ConsumedRecord<Row> {
+  readonly offset: number;
+  readonly position: string;
+  /** ISO 8601 in UTC. */
+  readonly timestamp: string;
+  readonly value: Row | null;
+}
+
+/** Records of one topic, in order. */
+export class ConsumedBatch<Row> {
+  readonly topic: string;
+  readonly records: readonly ConsumedRecord<Row>[];
+  readonly #engine: Database;
+  readonly #consumed: Consumed;
+
+  constructor(engine: Database, consumed: Consumed, records: readonly ConsumedRecord<Row>[]) {
+    this.#engine = engine;
+    this.#consumed = consumed;
+    this.topic = consumed.topic;
+    this.records = records;
+  }
+
+  /** All up to the end of the batch has been processed. @throws EvertError fenced: a newer instance goes on */
+  commit(): Promise<{ position: string }> {
+    const { name, epoch, topic, offset } = this.#consumed;
+    return this.#engine.advanceConsumer(name, epoch, { [topic]: offset });
+  }
+
+  /**
+   * As db.transact(work), and in the same commit that the batch has been processed. @throws EvertError fenced; conflict: it has been processed already; what `work` throws
+   */
+  transact<T>(work: (transaction: Transaction) => Promise<T> | T): Promise<{ position: string; result: T }> {
+    return this.#engine.transaction((inner) => work(new Transaction(inner)), [this.#consumed]);
+  }
+}
+
+export class DbConsumer<Row> implements AsyncIterable<ConsumedBatch<Row>> {
+  readonly name: string;
+  readonly #engine: Database;
+  readonly #options: ConsumerOptions;
+  readonly #closed = new AbortController();
+  #opening: Promise<OpenedConsumer> | null = null;
+
+  constructor(engine: Database, name: string, options: ConsumerOptions) {
+    this.name = name;
+    this.#engine = engine;
+    this.#options = options;
+  }
+
+  /** Takes the place of an earlier instance; reading does so by itself. */
+  open(): Promise<OpenedConsumer> {
+    const { topics, from, reset } = this.#options;
+    this.#opening ??= this.#engine.openConsumer(
+      this.name,
+      topics.map(({ name }) => name),
+      { from, reset },
+    );
+    return this.#opening;
+  }
+
+  /** Goes on where the last progress stands that was committed when it was opened. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<ConsumedBatch<Row>, void, undefined> {
+    const { name, epoch, topics } = await this.open();
+    const { follow = true, batchRecordsMax = BATCH_RECORDS_MAX, signal } = this.#options;
+    const left = new AbortController();
+    const stop = AbortSignal.any([
+      left.signal,
+      this.#closed.signal,
+      ...(signal === undefined ? [] : [signal]),
+    ]);
+    const sources = topics.map(({ topic, offset }) => ({
+      source: topic,
+      items: this.#engine.readTopic(topic, { from: offset, follow, signal: stop }),
+    }));
+    try {
+      for await (const { source: topic, items } of gathered(sources, batchRecordsMax)) {
+        if (stop.aborted) return;
+        const { fields } = this.#engine.topic(topic).schema;
+        const records = items.map((record: TopicRecord) => ({
+          offset: record.offset,
+          position: record.position,
+          timestamp: record.timestamp,
+          value:
+            record.valueJson === null
+              ? null
+              : (typedRow(fields, parseJson(record.valueJson) as Record<string, unknown>) as Row),
+        }));
+        const offset = (items.at(-1) as TopicRecord).offset + 1;
+        yield new ConsumedBatch(this.#engine, { name, epoch, topic, offset }, records);
+      }
+    } finally {
+      left.abort();
+    }
+  }
+
+  /** Reading ends. */
+  close(): void {
+    this.#closed.abort();
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * Erasing a key for good: afterwards no file of the data directory has its rows, nor its deletes.
+ *
+ * 1. The row is deleted: views follow, and everybody who follows them.
+ * 2. The log goes on in a new segment, so that all that ever was of the key is in full ones, which are sealed.
+ * 3. When nobody reads rows any more as they were before, and their texts are gone from memory, rows on disk are written anew, and then a checkpoint with everything, in
+ *    files of their own. A start from it does not need the delete any more.
+ * 4. The rows and deletes are taken out of the sealed segments.
+ *
+ * A crash, or a failure, leaves the key deleted and part of its history there: erasing it again goes on. What it was copied to is no business of this one: rows of sinks, which have a history of
+ * their own, are named; as-of joins, whose rows keep what they met, forbid it; backups and other servers have files of their own.
+ */
+import { EvertError } from "../base/errors.ts";
+import { BatchBuilder } from "../batch/builder.ts";
+import type { Erased, Key } from "./api.ts";
+import { TICK_ENTRY, type TopicEntry } from "./catalog.ts";
+import type { Core } from "./core.ts";
+import { usersOf } from "./drop.ts";
+import { readersOfThePast } from "./needs.ts";
+import { deletePart, keyDatums, keyTopic } from "./request-parts.ts";
+import { nextTurn } from "./stepper.ts";
+
+/** How long it is waited for those who read rows as they were. */
+const READERS_MS = 60_000;
+const SLICE_MS = 3;
+
+/** `renew`: takes a checkpoint of everything; `replicas`: whose deletes go, too. @throws EvertError what kept it from it: then erasing it again goes on */
+export async function eraseKey(
+  core: Core,
+  renew: () => Promise<void>,
+  replicas: { erasing(position: number): void },
+  name: string,
+  key: Key,
+): Promise<Erased> {
+  const topic = keyTopic(core, name);
+  refuseKept(core, topic);
+  // Earlier rows of views that are being made anew go with that.
+  await core.views.settled();
+  const part = deletePart(core, name, [key], "key");
+  if (core.sinks.ownerOf(topic.id) === null) await core.committer.commit([part]);
+  else await refuseShown(core, topic, key);
+
+  const begun = await core.committer.exclusively(async () => {
+    core.log.turnOver();
+    const due = new Date(core.log.nowUs() / 1000);
+    return [{ topic: TICK_ENTRY, op: "upsert", rows: [{ due }], path: "tick" }];
+  });
+  const before = begun!.position - 1;
+  await core.publisher.waitFor(begun!.position, READERS_MS);
+  await forgotten(core, core.current().epoch);
+  for (const { store } of core.circuit.stores()) await store.cold?.renew(turns(core));
+  await renew();
+  await core.log.sealed();
+  const builder = new BatchBuilder(topic.schema);
+  builder.appendKeyOnly("rows" in part ? part.rows[0] : {}, topic.key as readonly number[]);
+  replicas.erasing(before);
+  await core.log.erase(topic.id, builder.finish(), before);
+  // Who has begun meanwhile may have met the key in a segment, and not its delete.
+  replicas.erasing(before);
+  const sinks = usersOf(core, [topic]).flatMap(({ view }) => {
+    const sink = view.sink === undefined ? undefined : core.catalog.byId(view.sink);
+    return sink === undefined ? [] : [sink.name];
+  });
+  return { position: String(before), sinks };
+}
+
+/** @throws EvertError where a view has rows that do not go with the table's */
+function refuseKept(core: Core, topic: TopicEntry): void {
+  const names = readersOfThePast(core, topic);
+  if (names.length === 0) return;
+  throw new EvertError(
+    "dependent_objects",
+    `views keep what they met in "${topic.name}": ${names.join(", ")}`,
+    {
+      detail: "They ask for its rows as they were, which stays when a row is deleted.",
+      hint: "Drop them, erase, and create them again.",
+    },
+  );
+}
+
+/** A sink's rows are its view's: this one has to be gone already. */
+async function refuseShown(core: Core, topic: TopicEntry, key: Key): Promise<void> {
+  const rows = core.constraints.of(topic.id)?.table;
+  const datums = keyDatums(topic, key, "key");
+  await rows?.bring(datums);
+  if (rows == null || rows.find(datums, core.stepper.epoch) < 0) return;
+  throw new EvertError("wrong_object_type", `"${topic.name}" has the row as its view shows it`, {
+    hint: "Erase first what the view reads.",
+  });
+}
+
+/** Resolves when nothing in memory is left of rows that died at the epoch or before: what is left of texts would get into the checkpoint. */
+async function forgotten(core: Core, epoch: number): Promise<void> {
+  for (const ends = performance.now() + READERS_MS; ; ) {
+    let isDone = false;
+    await core.stepper.atBoundary(() => {
+      const { circuit, stepper } = core;
+      const all = circuit.vacuum(stepper.horizon, performance.now() + SLICE_MS);
+      isDone = all && circuit.buried === 0 && !circuit.stores().some(({ store }) => store.hasDeadBy(epoch));
+    });
+    if (isDone) return;
+    if (performance.now() >= ends) {
+      throw new EvertError("timeout", "somebody still reads rows as they were before the delete", {
+        hint: "The row is deleted; erase it again when long queries have ended.",
+      });
+    }
+    await nextTurn();
+  }
+}
+
+function turns(core: Core): () => Promise<void> {
+  let ends = 0;
+  return async () => {
+    if (performance.now() >= ends) ends = await core.chores.turn();
+  };
+}

@@ -1,0 +1,172 @@
+/**
+ * A change of a topic's columns as the engine applies it, between two steps, behind everything that was staged before it.
+ *
+ * 1. The catalog and the log know the new schema; commits from here on are held to it. For a stream that is all: what its records were is converted when
+ *    they are read.
+ * 2. A table whose rows have more places than before gets a new store. Before the step that the change is, it is filled from the old one, a slice at a time:
+ *    readers go on meanwhile, with the old columns; writers wait. Its rows count as born with the last step, which by then has been published, so that
+ *    whoever comes next reads them, whether the change is on disk yet or not.
+ * 3. Views that were made before keep reading the old store, which is fed like the new one, until they go or the database is started again:
+ *    then all read the new one. They do not notice: their columns are where they were.
+ */
+import { emptyDatum } from "../batch/constant-column.ts";
+import type { Datum } from "../batch/convert.ts";
+import type { Field } from "../batch/schema.ts";
+import { widenDatum } from "../batch/widen.ts";
+import { type Chunk, createChunk, type Values } from "../dataflow/chunk.ts";
+import type { Circuit } from "../dataflow/circuit.ts";
+import type { Log, Pause } from "../log/log.ts";
+import { Store } from "../state/store.ts";
+import { RowEncoder } from "../views/row-encoder.ts";
+import { encodeDatum } from "../views/view.ts";
+import type { CatalogEvent, EngineCatalog } from "./catalog.ts";
+import type { TopicEntry } from "./entries.ts";
+import { idsOf, layoutOf, logTopicsOf, placedOf, placeOf } from "./evolved.ts";
+import type { Indexes } from "./indexes.ts";
+import type { LiveViews } from "./live-views.ts";
+import type { Publisher } from "./publisher.ts";
+
+/** The engine's parts that it changes. */
+export interface EvolvingContext {
+  readonly catalog: EngineCatalog;
+  readonly log: Log;
+  readonly circuit: Circuit;
+  readonly views: LiveViews;
+  readonly indexes: Indexes;
+  /** Resolves when readers see the epoch. */
+  readonly publisher: Pick<Publisher, "shown">;
+  tableStore(id: number): Store | null;
+  tableAt(entry: TopicEntry, store: Store): void;
+  constrain(id: number): void;
+}
+
+type AlterEvent = CatalogEvent & { readonly event: "alter" };
+
+/** Slots looked at before the next rows are fed. */
+const SLICE_SLOTS = 2048;
+
+export class EvolvingTables {
+  readonly #core: EvolvingContext;
+
+  constructor(core: EvolvingContext) {
+    this.#core = core;
+  }
+
+  /** Between two steps. A promise where rows have to be laid out anew: until it resolves all is as it was. */
+  apply(event: AlterEvent, pause: Pause): Promise<void> | undefined {
+    const { entry } = event;
+    const before = this.#core.catalog.byId(entry.id) as TopicEntry;
+    if (entry.topicKind === "table" && layoutOf(entry) !== layoutOf(before))
+      return this.#layOutAnew(event, before, pause);
+    this.#define(event);
+    this.#core.constrain(entry.id);
+    const store = this.#core.tableStore(entry.id);
+    if (store !== null) this.#core.indexes.attach(entry.id, store);
+    return undefined;
+  }
+
+  #define(event: AlterEvent): void {
+    const { catalog, log, views } = this.#core;
+    catalog.apply(event);
+    for (const topic of logTopicsOf(event.entry)) log.registerTopic(topic);
+    for (const other of event.others) if (other.kind === "view") views.redefined(other);
+  }
+
+  async #layOutAnew(event: AlterEvent, before: TopicEntry, pause: Pause): Promise<void> {
+    const { circuit, publisher } = this.#core;
+    const { entry } = event;
+    // A leader's change waits for it before it is written; a follower's steps run ahead of what is durable here.
+    await publisher.shown(circuit.epoch);
+    const { schema, key } = placedOf(entry);
+    const made = circuit.layOutAnew(entry.id, entry.name, schema, key as readonly number[], layoutOf(entry));
+    const chunk = createChunk(schema.fields);
+    for await (const { store, slots } of rowsOf(made.before, circuit.epoch)) {
+      copyRows(entry, before, store, slots, chunk);
+      insert(chunk, made.store);
+      const others = pause();
+      if (others !== null) await others;
+    }
+    this.#define(event);
+    made.take();
+    this.#core.tableAt(entry, made.store);
+  }
+}
+
+function insert({ length, columns, nulls }: Chunk, store: Store): void {
+  store.reserve(length);
+  for (let row = 0; row < length; row++) {
+    const slot = store.alloc();
+    store.write(slot, columns, nulls as Uint8Array[], row);
+    store.insert(slot);
+  }
+}
+
+/** Rows visible at `epoch`, wherever they are. */
+async function* rowsOf(
+  store: Store,
+  epoch: number,
+): AsyncGenerator<{ store: Store; slots: readonly number[] }> {
+  const pin = store.pin(epoch, true);
+  let slot = 0;
+  const scan = store.cold?.scan(() => slot);
+  try {
+    while (slot < store.highWater) {
+      const slots: number[] = [];
+      for (const end = Math.min(store.highWater, slot + SLICE_SLOTS); slot < end; slot++)
+        if (store.visible(slot, epoch) && scan?.isElsewhere(slot) !== true) slots.push(slot);
+      yield { store, slots };
+    }
+    slot = Number.POSITIVE_INFINITY;
+    if (scan === undefined) return;
+    const page = new Store(store.name, store.layout.columns, store.dictionary);
+    page.reserve(SLICE_SLOTS);
+    for (let read = scan.read(); read !== null; read = scan.read()) {
+      await read;
+      while (scan.hasRows) {
+        const count = scan.take(page, SLICE_SLOTS);
+        yield { store: page, slots: Array.from({ length: count }, (_, i) => i) };
+      }
+    }
+  } finally {
+    scan?.close();
+    pin.release();
+  }
+}
+
+/** The rows in all their places: those of before as they lie, the others converted or all alike. */
+function copyRows(
+  entry: TopicEntry,
+  before: TopicEntry,
+  store: Store,
+  slots: readonly number[],
+  chunk: Chunk,
+): void {
+  const { columns, nulls } = chunk;
+  for (const [row, slot] of slots.entries()) store.read(slot, columns, nulls as Uint8Array[], row);
+  chunk.length = slots.length;
+  const known = placedOf(before);
+  const ids = idsOf(before);
+  const encoder = new RowEncoder(store, known.schema.fields, null);
+  const { schema, columns: columnAt } = placedOf(entry);
+  schema.fields.forEach(({ type, nullable }, at) => {
+    const c = columnAt[at] as number;
+    if (c >= 0 && at < known.schema.fields.length) return;
+    const was = c < 0 ? -1 : ids.indexOf(idsOf(entry)[c] as number);
+    const values = columns[at] as Values;
+    const isNull = nulls[at] as Uint8Array | null;
+    const put = (row: number, datum: Datum): void => {
+      if (isNull !== null) isNull[row] = datum === null ? 1 : 0;
+      values[row] = datum === null ? 0 : encodeDatum(store.dictionary, type, datum);
+    };
+    if (was < 0) {
+      const gone = nullable ? null : emptyDatum(type);
+      put(0, c < 0 ? gone : (entry.evolved?.missing[c] ?? null));
+      values.fill(values[0] as number, 0, slots.length);
+      isNull?.fill(isNull[0] as number, 0, slots.length);
+      return;
+    }
+    const from = placeOf(before, was);
+    const wasType = (known.schema.fields[from] as Field).type;
+    for (const [row, slot] of slots.entries()) put(row, widenDatum(wasType, type, encoder.datum(slot, from)));
+  });
+}

@@ -1,0 +1,312 @@
+/**
+ * What a database is to other copies of its log: a leader, a follower of one, or a former leader that has been superseded.
+ *
+ * - A *follower* refuses to write and names its leader; nothing else comes into its log than what the leader has written, no tick and no sink's rows either.
+ * - *Promotion* makes it a leader: it takes nothing more from its leader, finishes what it has, and begins an epoch (epochs.ts) with its first commit. From then on its
+ *   program's definitions, ticks and sinks are its own affair. Then it tells the former leader, until that one has heard.
+ * - A leader that learns of an epoch it does not know is *superseded*: it refuses to write, and remembers that beyond its end.
+ */
+import type { Disk } from "../../base/disk.ts";
+import { EvertError, toEvertError } from "../../base/errors.ts";
+import type { Random } from "../../base/random.ts";
+import type { Core } from "../core.ts";
+import type {
+  Fence,
+  FollowingInfo,
+  FollowRequest,
+  Promotion,
+  ReplicationApi,
+  ReplicationInfo,
+} from "./api.ts";
+import { type Epoch, epochOf, relationOf } from "./epochs.ts";
+import { Follower } from "./follower.ts";
+import { Followers } from "./followers.ts";
+import { Leader } from "./leader.ts";
+import { type KeptNote, newNote, type ReplicaNote } from "./note.ts";
+import type { SyncOptions } from "./role.ts";
+
+/** Between two attempts to tell a former leader. */
+const FENCE_MS = 5_000;
+/** What has been taken from a leader is stepped by then. */
+const PROMOTION_MS = 600_000;
+
+export interface ReplicationParts {
+  readonly core: Core;
+  readonly disk: Disk;
+  readonly random: Random;
+  readonly note: KeptNote;
+  /** Who is followed; null: the log is led here. */
+  readonly leader: Leader | null;
+  /** For whoever has to be told over HTTP. */
+  readonly token: string | undefined;
+  /** How many followers are to have a commit before it is acknowledged, and how long it waits for them. */
+  readonly sync: SyncOptions;
+  /** Begins with what a leader does by itself. */
+  readonly lead: () => Promise<void>;
+  /** Ends it. */
+  readonly rest: () => void;
+  readonly report: (message: string) => void;
+}
+
+export class Replication implements ReplicationApi {
+  readonly #parts: ReplicationParts;
+  readonly #followers: Followers;
+  /** Of a log that is not led here from the start. */
+  #follow: (() => Follower) | null = null;
+  #follower: Follower | null = null;
+  readonly #note: KeptNote;
+  #refusal: EvertError | null = null;
+  #promoting: Promise<Promotion> | null = null;
+  #fencing: NodeJS.Timeout | null = null;
+  #isClosed = false;
+
+  constructor(parts: ReplicationParts) {
+    const { core, leader, note, disk, report } = parts;
+    this.#parts = parts;
+    this.#note = note;
+    this.#followers = new Followers({
+      log: core.log,
+      epochs: () => core.catalog.epochs,
+      needed: parts.sync.followers,
+      nowMs: () => core.clock.monotonicUs() / 1000,
+      refusal: () => this.#refusal,
+      superseded: (by) => this.#supersede(by),
+    });
+    if (leader !== null) {
+      this.#refuse(followsAnother(leader.url));
+      const { id } = note.note as ReplicaNote;
+      this.#follow = () => new Follower({ core, leader, disk, id, report });
+      this.#follower = this.#follow();
+    } else if (note.note !== null && note.note.superseded !== null)
+      this.#refuse(supersededBy(note.note.superseded));
+  }
+
+  /** Whether ticks, sinks and definitions of the program are this database's own affair. */
+  get leads(): boolean {
+    return this.#refusal === null;
+  }
+
+  /** The log's end has been reached. */
+  start(): void {
+    this.#follower?.start();
+    if (this.leads) this.#waitForFollowers();
+    const replaces = this.#note.note?.replaces ?? null;
+    if (replaces !== null) this.#tellFormer(replaces);
+  }
+
+  info(): ReplicationInfo {
+    const { log, catalog } = this.#parts.core;
+    const role = this.#follower !== null ? "follower" : this.#refusal !== null ? "superseded" : "leader";
+    return {
+      role,
+      logId: log.logId,
+      epoch: epochOf(catalog),
+      position: String(log.durablePosition),
+      ...(this.#follower === null ? {} : { following: this.#following(this.#follower) }),
+      followers: this.#followers.list(),
+    };
+  }
+
+  #following(follower: Follower): FollowingInfo {
+    const { state, error, leaderPosition, lagBytes, lagSeconds, wasLevel, isPartial } = follower.status();
+    const own = this.#parts.core.log.durablePosition;
+    return {
+      leader: follower.url,
+      state,
+      ...(error === null ? {} : { error }),
+      ...(leaderPosition === null
+        ? {}
+        : { leaderPosition: String(leaderPosition), lagPositions: Math.max(0, leaderPosition - own) }),
+      ...(lagBytes === null ? {} : { lagBytes }),
+      lagSeconds,
+      wasLevel,
+      isPartial,
+    };
+  }
+
+  stream(request: FollowRequest, signal: AbortSignal): AsyncIterable<readonly Uint8Array[]> {
+    return this.#followers.stream(request, signal);
+  }
+
+  progress(follower: string, position: number): void {
+    this.#followers.progress(follower, position);
+  }
+
+  /** The position that all copies of the log have come to, as far as is known. */
+  copiedTo(): number {
+    return this.#followers.copiedTo();
+  }
+
+  /** Deletes up to the position are being erased. */
+  erasing(position: number): void {
+    this.#followers.erasing(position);
+  }
+
+  async fence({ logId, epochs }: Fence): Promise<void> {
+    const { log, catalog } = this.#parts.core;
+    const own = { epochs: catalog.epochs, end: log.durablePosition };
+    const relation = relationOf(own, { epochs, end: 0 });
+    if (logId !== log.logId || relation.kind !== "superseded") {
+      throw new EvertError("conflict", "no epoch has begun that this copy of the log does not know of");
+    }
+    await this.#supersede(relation.by);
+  }
+
+  promote(): Promise<Promotion> {
+    if (this.#follower === null) {
+      const isFormer = this.#refusal !== null;
+      return Promise.reject(
+        new EvertError("invalid_request", isFormer ? "this is a former leader" : "this is the leader", {
+          detail: isFormer
+            ? "A follower was promoted in its place."
+            : "There is nobody in whose place to put it.",
+          hint: isFormer ? "Start it with --follow; it can be promoted then." : undefined,
+        }),
+      );
+    }
+    this.#promoting ??= this.#promote(this.#follower).finally(() => {
+      this.#promoting = null;
+    });
+    return this.#promoting;
+  }
+
+  async #promote(follower: Follower): Promise<Promotion> {
+    const { core, random, lead } = this.#parts;
+    const { log, catalog, committer, publisher } = core;
+    this.#refusePartial();
+    await follower.stop({ abort: false });
+    if (core.failure !== null) throw core.failure;
+    try {
+      this.#refusePartial();
+    } catch (error) {
+      this.#follower = this.#follow!();
+      if (!this.#isClosed) this.#follower.start();
+      throw error;
+    }
+    await publisher.waitFor(log.lastPosition, PROMOTION_MS);
+    await core.loadOwn();
+    await log.lead();
+    const epoch = epochOf(catalog) + 1;
+    const words = new Uint32Array(random.bytes(new Uint8Array(8)).buffer);
+    const id = 1 + words[0]! * 0x10_0000 + (words[1]! >>> 12);
+    // The first that goes through the gate: nobody else has been let in yet.
+    committer.refusal = null;
+    let position: string;
+    try {
+      position = await core.define(() => [
+        { event: "lead", epoch: { epoch, id, begins: log.lastPosition + 1 } },
+      ]);
+    } catch (error) {
+      committer.refusal = this.#refusal;
+      throw error;
+    }
+    this.#refusal = null;
+    this.#follower = null;
+    const replaces = follower.url;
+    const { id: own } = this.#note.note as ReplicaNote;
+    await this.#note.set({ id: own, follows: null, replaces, superseded: null });
+    await lead();
+    // Those that followed the former leader come when they are told to.
+    this.#waitForFollowers();
+    this.#tellFormer(replaces);
+    return { epoch, position };
+  }
+
+  /** @throws EvertError where rows are not here because others have replaced them that are not here either */
+  #refusePartial(): void {
+    const { horizon, lastPosition } = this.#parts.core.log;
+    if (lastPosition >= horizon) return;
+    throw new EvertError(
+      "not_ready",
+      `this replica is in the middle of a copy, at position ${lastPosition}`,
+      {
+        detail: `Its leader has compacted up to position ${horizon}: rows are missing here that later ones replace.`,
+        hint: "Promote another replica. Where there is none, and the leader is lost, restore a backup.",
+      },
+    );
+  }
+
+  async #supersede(by: Epoch): Promise<void> {
+    const { random, rest, report } = this.#parts;
+    if (this.#refusal !== null) return;
+    this.#refuse(supersededBy(by.epoch));
+    rest();
+    this.#followers.endAll();
+    report(`this is not the leader any more: epoch ${by.epoch} has begun; nothing more is written`);
+    await this.#note.set({ ...(this.#note.note ?? newNote(random)), superseded: by.epoch });
+  }
+
+  #refuse(error: EvertError): void {
+    this.#refusal = error;
+    this.#parts.core.committer.refusal = error;
+  }
+
+  /** From now on commits wait for as many followers as are to have them. What the program declares at a start does not. */
+  #waitForFollowers(): void {
+    const { core, sync } = this.#parts;
+    const { followers, timeoutMs } = sync;
+    if (followers === 0) return;
+    const late = (position: number): EvertError =>
+      new EvertError(
+        "timeout",
+        `${followers === 1 ? "no replica has" : `fewer than ${followers} replicas have`} position ${position} yet`,
+        {
+          detail: `It is stored here, and stays; ${this.#followers.list().length} are connected. It was waited ${timeoutMs} ms for them.`,
+          hint: "It is shown once they have it. With an idempotency key the request can be sent again.",
+        },
+      );
+    core.log.requireConfirmation({ timeoutMs, late });
+  }
+
+  /** Tells the one that led before, until it has heard. */
+  #tellFormer(url: string): void {
+    const { core, token, report } = this.#parts;
+    const tell = async (): Promise<void> => {
+      try {
+        await new Leader(url, token).fence({ logId: core.log.logId, epochs: core.catalog.epochs });
+      } catch (thrown) {
+        const { code } = toEvertError(thrown);
+        // It knows by now, by following or from somebody else; or there is another log.
+        if (code !== "conflict") {
+          if (this.#isClosed) return;
+          this.#fencing = setTimeout(() => void tell(), FENCE_MS);
+          this.#fencing.unref();
+          return;
+        }
+      }
+      if (this.#isClosed) return;
+      await this.#note
+        .set({ ...(this.#note.note as ReplicaNote), replaces: null })
+        .catch((error: unknown) =>
+          report(`that ${url} knows of this leader could not be noted: ${toEvertError(error).message}`),
+        );
+    };
+    void tell();
+  }
+
+  /** True: what has been taken from the leader has not all been stepped, or what was appended waits for followers. */
+  async close(): Promise<boolean> {
+    this.#isClosed = true;
+    if (this.#fencing !== null) clearTimeout(this.#fencing);
+    await this.#promoting?.catch(() => {});
+    await this.#note.settled();
+    this.#followers.close();
+    const isFedBehind = (await this.#follower?.stop({ abort: true })) ?? false;
+    const { log } = this.#parts.core;
+    return isFedBehind || (log.requirement !== null && log.durablePosition < log.lastPosition);
+  }
+}
+
+function followsAnother(url: string): EvertError {
+  return new EvertError("not_leader", "this is a replica: nothing can be written here", {
+    detail: `Its leader is at ${url}.`,
+    hint: `Send what is to be written to ${url}.`,
+  });
+}
+
+function supersededBy(epoch: number): EvertError {
+  return new EvertError("not_leader", "this is not the leader any more: nothing can be written here", {
+    detail: `A replica was promoted in its place; epoch ${epoch} began with that.`,
+    hint: "Write to the one that was promoted; start this one with --follow and that one's address.",
+  });
+}

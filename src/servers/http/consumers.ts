@@ -1,0 +1,52 @@
+/** /v1/consumers: who reads topics under a name, how far each has come, and what is said of it. */
+import type { ConsumersAnswer, OpenedConsumerAnswer, PositionAnswer } from "../../wire/http/messages.ts";
+import { parseOpenConsumerRequest, parseProgressRequest } from "../../wire/http/requests.ts";
+import { jsonAnswer } from "./answer.ts";
+import { BodyReader, bodyFormat, bodyText } from "./body.ts";
+import type { App, RequestContext, ServerContext } from "./context.ts";
+import { idempotencyKey } from "./idempotency.ts";
+import { pathSegment, queryMap, startOf } from "./params.ts";
+
+export function consumerRoutes(app: App, server: ServerContext): void {
+  const { engine } = server;
+  app.get("/v1/consumers", async (c) => {
+    queryMap(c, []);
+    const consumers = await engine.consumers();
+    const { position } = engine;
+    return jsonAnswer({ consumers, position } satisfies ConsumersAnswer, position);
+  });
+  app.get("/v1/consumers/:consumer", async (c) => {
+    queryMap(c, []);
+    return jsonAnswer(await engine.consumer(pathSegment(c, 2)), engine.position);
+  });
+  app.post("/v1/consumers", async (c) => {
+    queryMap(c, []);
+    const { name, topics, from, reset } = parseOpenConsumerRequest(await jsonBody(c, server));
+    const options = { from: startOf(from), reset, idempotencyKey: idempotencyKey(c) };
+    const opened = await engine.openConsumer(name, topics, options);
+    return jsonAnswer(opened satisfies OpenedConsumerAnswer, opened.position);
+  });
+  app.put("/v1/consumers/:consumer", async (c) => {
+    queryMap(c, []);
+    const name = pathSegment(c, 2);
+    const { epoch, progress } = parseProgressRequest(await jsonBody(c, server));
+    const options = { idempotencyKey: idempotencyKey(c) };
+    const { position } = await engine.advanceConsumer(name, epoch, progress, options);
+    return jsonAnswer({ position } satisfies PositionAnswer, position);
+  });
+  app.delete("/v1/consumers/:consumer", async (c) => {
+    queryMap(c, []);
+    const { position } = await engine.dropConsumer(pathSegment(c, 2));
+    return jsonAnswer({ position } satisfies PositionAnswer, position);
+  });
+}
+
+async function jsonBody(c: RequestContext, server: ServerContext): Promise<string> {
+  bodyFormat(c, ["json"]);
+  const body = new BodyReader(c, server, server.bodyBytesMax);
+  try {
+    return await bodyText(body);
+  } finally {
+    await body.done();
+  }
+}

@@ -1,0 +1,162 @@
+/** Commits that wait for replicas: what was acknowledged is on as many of them as was said, whatever becomes of the leader. */
+import { afterEach, describe, expect, it } from "vitest";
+import type { EvertError } from "../../../src/base/errors.ts";
+import { SeededRandom } from "../../../src/testing/seeded-random.ts";
+import { rowsOf, sql } from "../support/memory.ts";
+import { Network } from "./network.ts";
+import { contents, level, Node, TABLES, until } from "./support.ts";
+
+const nodes: Node[] = [];
+const networks: Network[] = [];
+
+afterEach(async () => {
+  for (const network of networks.splice(0)) await network.close();
+  for (const node of nodes.splice(0).reverse()) await node.stop().catch(() => {});
+});
+
+async function started(options: Parameters<typeof Node.start>[0] = {}): Promise<Node> {
+  const node = await Node.start(options);
+  nodes.push(node);
+  return node;
+}
+
+const refusal = (work: Promise<unknown>): Promise<EvertError> =>
+  work.then(
+    () => expect.unreachable(),
+    (error: EvertError) => error,
+  );
+
+async function tables(leader: Node): Promise<void> {
+  await leader.stop();
+  await leader.start({ syncFollowers: 0 });
+  await sql(leader.db, TABLES);
+  await leader.stop();
+  await leader.start();
+}
+
+describe("a commit that waits for replicas", () => {
+  it("is acknowledged and shown when they have it", async () => {
+    const leader = await started({ syncFollowers: 2, syncTimeoutMs: 5_000 });
+    await tables(leader);
+    const first = await started({ follow: { url: leader.url } });
+    const work = leader.db.append("s", [{ n: 1 }]);
+    let isDone = false;
+    void work.then(() => {
+      isDone = true;
+    });
+    await until(() => first.db.core.log.durablePosition === leader.db.core.log.storedPosition);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(isDone).toBe(false);
+    expect(await rowsOf(leader.db, "SELECT n FROM s")).toEqual([]);
+    const shown: unknown[] = [];
+    for await (const record of leader.db.readTopic("s")) shown.push(record);
+    expect(shown).toEqual([]);
+    expect(leader.db.backupSource).toBeDefined();
+    const second = await started({ follow: { url: leader.url } });
+    const { position } = await work;
+    expect(await rowsOf(leader.db, "SELECT n FROM s")).toEqual([["1"]]);
+    for (const replica of [first, second])
+      expect(replica.db.core.log.durablePosition).toBeGreaterThanOrEqual(Number(position));
+  });
+
+  it("is not taken for what nobody can have", async () => {
+    const leader = await started({ syncFollowers: 1, syncTimeoutMs: 100 });
+    await tables(leader);
+    const replica = await started({ follow: { url: leader.url } });
+    await until(() => leader.db.replication.info().followers.length === 1);
+    const { id } = leader.db.replication.info().followers[0]!;
+    const answer = await fetch(`${leader.url}/v1/replication/progress`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ follower: id, position: "999999999999999" }),
+    });
+    expect(answer.status).toBe(400);
+    await replica.stop();
+    expect(await refusal(leader.db.append("s", [{ n: 1 }]))).toMatchObject({ code: "timeout" });
+  });
+
+  it("is told to have waited too long, stays, and is shown once they have it", async () => {
+    const leader = await started({ syncFollowers: 1, syncTimeoutMs: 40 });
+    await tables(leader);
+    const options = { idempotencyKey: "once" };
+    const error = await refusal(leader.db.append("s", [{ n: 1 }], options));
+    expect(error).toMatchObject({ code: "timeout", status: 504 });
+    expect(error.detail).toContain("0 are connected");
+    // Sent again it is the same commit, which waits still.
+    expect(await refusal(leader.db.append("s", [{ n: 1 }], options))).toMatchObject({ code: "timeout" });
+    expect(await rowsOf(leader.db, "SELECT n FROM s")).toEqual([]);
+    const replica = await started({ follow: { url: leader.url } });
+    await until(() => Number(leader.db.position) === leader.db.core.log.lastPosition);
+    expect(await rowsOf(leader.db, "SELECT n FROM s")).toEqual([["1"]]);
+    await leader.db.append("s", [{ n: 1 }], options);
+    await level(leader.db, replica.db);
+    expect(await contents(replica.db)).toEqual(await contents(leader.db));
+  });
+
+  it("is refused at the end of the database, and found at the next start", async () => {
+    const leader = await started({ syncFollowers: 1, syncTimeoutMs: 60_000 });
+    await tables(leader);
+    const work = refusal(leader.db.append("s", [{ n: 1 }]));
+    await until(() => leader.db.core.log.storedPosition > leader.db.core.log.durablePosition);
+    await leader.stop();
+    expect(await work).toMatchObject({ code: "shutting_down" });
+    await leader.start();
+    expect(await rowsOf(leader.db, "SELECT n FROM s")).toEqual([["1"]]);
+  });
+
+  it("goes on with others over segments and cuts", { timeout: 60_000 }, async () => {
+    const random = new SeededRandom(2);
+    const leader = await started({ syncFollowers: 1, syncTimeoutMs: 20_000 });
+    await tables(leader);
+    const network = await Network.before(leader.url);
+    networks.push(network);
+    const replica = await started({ follow: { url: network.url } });
+    const writers = Array.from({ length: 8 }, async (_, w) => {
+      for (let i = 0; i < 25; i++)
+        await leader.db.append("t", [{ k: w * 100 + i, a: "x".repeat(random.below(2_000)) }]);
+    });
+    const cutting = (async () => {
+      for (let i = 0; i < 6; i++) {
+        await new Promise((resolve) => setTimeout(resolve, 20 + random.below(60)));
+        network.breakOff();
+      }
+    })();
+    await Promise.all([...writers, cutting]);
+    expect(leader.db.stats().segments).toBeGreaterThan(1);
+    expect(leader.db.topic("t").rows).toBe(200);
+    await level(leader.db, replica.db);
+    expect(await contents(replica.db)).toEqual(await contents(leader.db));
+  });
+
+  it("is never lost with the leader, if it was acknowledged", { timeout: 60_000 }, async () => {
+    for (let seed = 1; seed <= 8; seed++) {
+      const random = new SeededRandom(seed);
+      const leader = await started({ syncFollowers: 1, syncTimeoutMs: 5_000 });
+      await tables(leader);
+      const replica = await started({ follow: { url: leader.url }, syncFollowers: 0 });
+      const acknowledged: number[] = [];
+      let isOver = false;
+      const writers = Array.from({ length: 4 }, async (_, w) => {
+        for (let i = 0; !isOver; i++) {
+          const n = w * 100_000 + i;
+          try {
+            await leader.db.append("s", [{ n }]);
+          } catch {
+            return;
+          }
+          acknowledged.push(n);
+        }
+      });
+      await until(() => acknowledged.length > 5 + random.below(60), "writing");
+      nodes.splice(nodes.indexOf(leader), 1);
+      await leader.kill(random.oneIn(2) ? "process" : "power cut");
+      isOver = true;
+      await Promise.all(writers);
+      await replica.db.replication.promote();
+      const rows = new Set((await rowsOf(replica.db, "SELECT n FROM s")).map(([n]) => Number(n)));
+      expect(acknowledged.filter((n) => !rows.has(n))).toEqual([]);
+      nodes.splice(nodes.indexOf(replica), 1);
+      await replica.stop();
+    }
+  });
+});

@@ -1,0 +1,60 @@
+/** A real file system that is full: appends are refused, all else goes on, and appends go on by themselves when there is room again. */
+import { spawn, spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { expect, it } from "vitest";
+import { Directories } from "../engine/support/directories.ts";
+
+const program = fileURLToPath(new URL("full-disk.ts", import.meta.url));
+const MOUNT = [
+  "--mount",
+  ...(process.getuid?.() === 0 ? [] : ["--map-root-user"]),
+  "--propagation",
+  "private",
+];
+/** A file system in memory that only the process sees, and that is gone with it. */
+const canMount =
+  spawnSync("unshare", [...MOUNT, "mount", "-t", "tmpfs", "-o", "size=1m", "none", "/mnt"]).status === 0;
+
+if (!canMount) console.warn("not tried on a full disk: nothing may be mounted here");
+
+const directories = new Directories();
+
+function onSmallDisk(place: string): Promise<string> {
+  const script = `mount -t tmpfs -o size=6m none "${place}" && exec "${process.execPath}" "${program}" "${place}"`;
+  const child = spawn("unshare", [...MOUNT, "sh", "-c", script], { stdio: ["ignore", "pipe", "pipe"] });
+  let said = "";
+  let wrong = "";
+  child.stdout.on("data", (bytes) => {
+    said += String(bytes);
+  });
+  child.stderr.on("data", (bytes) => {
+    wrong += String(bytes);
+  });
+  return new Promise((resolve, reject) => {
+    child.on("close", (code) => (code === 0 ? resolve(said) : reject(new Error(wrong))));
+  });
+}
+
+// Mounting takes root, or a kernel that lets users have a namespace of their own.
+it.skipIf(!canMount)(
+  "refuses appends by name, reads and pushes on, and takes appends again when there is room",
+  async () => {
+    const { full, after, rows, restarted, steps, fatal } = JSON.parse(
+      await onSmallDisk(await directories.make()),
+    );
+    const { taken } = full;
+    expect(taken).toBeGreaterThan(20);
+    expect(full).toEqual({
+      taken,
+      filled: "disk_full",
+      again: "disk_full",
+      rows: [{ c: taken, k: taken - 1 }],
+      query: [`[${taken}]`],
+      checkpoint: expect.toBeOneOf(["disk_full", null]),
+    });
+    expect(after).toEqual({ append: null, checkpoint: null });
+    expect(rows).toEqual([{ c: taken + 1, k: taken }]);
+    expect([restarted, steps, fatal]).toEqual([rows, true, []]);
+  },
+  60_000,
+);

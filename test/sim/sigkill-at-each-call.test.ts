@@ -1,0 +1,160 @@
+/**
+ * SIGKILL in the place of each call of the real disk that an append, a seal, a checkpoint, a compaction, a backup, a close and an open make, and in the middle of each write. What was acknowledged is there,
+ * the rest whole or not at all, views are their queries, `evert check` finds nothing, and the database goes on.
+ */
+import { spawn } from "node:child_process";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { nodeDisk } from "../../src/base/node-disk.ts";
+import type { Database } from "../../src/engine/database.ts";
+import { openEngine } from "../../src/engine/open-engine.ts";
+import { restoreBackup } from "../../src/engine/restore-backup.ts";
+import { readManifest } from "../../src/log/backup.ts";
+import { checkLog } from "../../src/log/check.ts";
+import { Directories } from "../engine/support/directories.ts";
+import { rowsOf, sql } from "../engine/support/memory.ts";
+import { difference, maintained, recomputed, type TextRow } from "../engine/support/views.ts";
+
+const program = fileURLToPath(new URL("killed.ts", import.meta.url));
+/** Processes at once. */
+const AT_ONCE = 4;
+/** More than any of them calls. */
+const CALLS_MAX = 200;
+
+const directories = new Directories();
+
+const open = (directory: string): Promise<Database> =>
+  openEngine({ directory, segmentBytes: 64 * 1024, checkpointIntervalMs: 0, report: doubts });
+
+function doubts(line: string): void {
+  if (line.startsWith("the checkpoint is not used")) throw new Error(line);
+}
+
+/** A directory with some history: a sealed segment, one that is not, a checkpoint, commits behind it. */
+async function history(): Promise<string> {
+  const directory = join(await directories.make(), "data");
+  const db = await open(directory);
+  await sql(
+    db,
+    `CREATE TABLE event (n int4) WITH (append_only); CREATE TABLE filler (text text) WITH (append_only);
+     CREATE TABLE latest (k int4 PRIMARY KEY, n int4) WITH (compact, tombstones_for = '1 hour');
+     CREATE MATERIALIZED VIEW counted AS SELECT n % 10 AS d, count(*) AS c FROM event GROUP BY n % 10;
+     CREATE MATERIALIZED VIEW joined AS SELECT l.k, e.n FROM latest l JOIN event e ON e.n = l.n`,
+  );
+  for (let n = 0; n < 6; n++) {
+    await db.append("event", [{ n }]);
+    await db.append("latest", [{ k: n % 3, n }]);
+    await db.append("filler", [{ text: "z".repeat(20_000) }]);
+  }
+  await db.core.log.sealed();
+  await db.checkpoint();
+  await db.append("latest", [{ k: 0, n: 2 }]);
+  await db.close();
+  return directory;
+}
+
+interface End {
+  readonly acked: boolean;
+  /** null: it was killed on the way. */
+  readonly calls: readonly string[] | null;
+}
+
+function run(directory: string, operation: string, at: number, how: "before" | "torn"): Promise<End> {
+  const child = spawn(process.execPath, [program, directory, operation, String(at), how], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let said = "";
+  let wrong = "";
+  child.stdout.on("data", (bytes) => {
+    said += String(bytes);
+  });
+  child.stderr.on("data", (bytes) => {
+    wrong += String(bytes);
+  });
+  return new Promise((resolve, reject) => {
+    child.on("close", (_code, signal) => {
+      if (signal !== "SIGKILL") reject(new Error(`the process ended by itself:\n${wrong}`));
+      const calls = /^calls (.*)$/m.exec(said)?.[1];
+      resolve({ acked: said.includes("acked\n"), calls: calls === undefined ? null : JSON.parse(calls) });
+    });
+  });
+}
+
+async function judge(directory: string, acked: boolean): Promise<void> {
+  expect((await checkLog(directory, nodeDisk)).damages).toEqual([]);
+  for (let start = 0; start < 2; start++) {
+    const db = await open(directory);
+    await db.built();
+    const events = (await rowsOf(db, "SELECT n FROM event WHERE n >= 1000 ORDER BY n")).flat();
+    const latest = (await rowsOf(db, "SELECT n FROM latest WHERE k = 1")).flat();
+    const isThere = events.length > 0;
+    expect([events, latest]).toEqual(isThere ? [["1000", "1001"], ["1000"]] : [[], ["4"]]);
+    if (acked) expect(isThere).toBe(true);
+    for (const { name, definition } of db.views()) {
+      const [held, fresh] = [await maintained(db, name), await recomputed(db, definition)];
+      expect(difference(held as TextRow[], fresh as TextRow[]), name).toBeNull();
+    }
+    // It goes on, and what is appended now is there the second time.
+    await db.append("event", [{ n: 100 + start }]);
+    await db.settled();
+    expect(await rowsOf(db, "SELECT count(*) FROM event WHERE n BETWEEN 100 AND 999")).toEqual([
+      [String(start + 1)],
+    ]);
+    await db.core.log.sealed();
+    await db.close();
+  }
+}
+
+/** What is there of the backup is whole. */
+async function judgeBackup(directory: string): Promise<void> {
+  const backup = join(directory, "..", "backup");
+  if ((await readManifest(nodeDisk, backup)) === null) return;
+  const restored = join(directory, "..", "restored");
+  await restoreBackup({ backup, directory: restored, disk: nodeDisk });
+  expect((await checkLog(restored, nodeDisk)).damages).toEqual([]);
+}
+
+describe.each([
+  ["append", /write .*\.log$/],
+  ["seal", /rename .*sealing-/],
+  ["checkpoint", /rename .*manifest/],
+  ["compact", /rename .*compacting-/],
+  ["close", /rename .*manifest/],
+  ["open", /unlink .*next-/],
+  ["backup", /rename .*backup\.json/],
+])("SIGKILL in each call of %s", (operation, essential) => {
+  it("loses nothing and leaves nothing half", async () => {
+    const from = await history();
+    const dry = await directories.copy(join(from, ".."));
+    const { calls } = await run(join(dry, "data"), operation, CALLS_MAX, "before");
+    // Its calls are known, and what it is about is among them.
+    expect(calls?.some((call) => essential.test(call))).toBe(true);
+    const tries = (calls ?? []).flatMap((call, i) => [
+      { at: i + 1, how: "before" as const },
+      ...(call.startsWith("write") ? [{ at: i + 1, how: "torn" as const }] : []),
+    ]);
+    let killed = 0;
+    const worker = async (): Promise<void> => {
+      for (let one = tries.shift(); one !== undefined; one = tries.shift()) {
+        const parent = await directories.copy(join(from, ".."));
+        const directory = join(parent, "data");
+        try {
+          const { acked, calls: done } = await run(directory, operation, one.at, one.how);
+          if (done === null) killed++;
+          await judge(directory, acked);
+          if (operation === "backup") await judgeBackup(directory);
+        } catch (error) {
+          throw new Error(`${operation}, killed ${one.how} call ${one.at}: ${calls?.[one.at - 1]}`, {
+            cause: error,
+          });
+        }
+        await rm(parent, { recursive: true, force: true });
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, worker));
+    // Orders of calls differ a little from run to run; at most the last ones are not met.
+    expect(killed).toBeGreaterThanOrEqual((calls?.length ?? 0) - 3);
+  }, 600_000);
+});

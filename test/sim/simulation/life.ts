@@ -1,0 +1,102 @@
+/** One life of the process: an open database, the clients that use it at the same time, and how it ends. */
+
+import { EvertError } from "../../../src/base/errors.ts";
+import type { Database } from "../../../src/engine/database.ts";
+import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
+import type { SimulatedClock } from "../../../src/testing/simulated-clock.ts";
+import type { SimulatedDisk } from "../../../src/testing/simulated-disk.ts";
+import type { RunTime } from "./one-thread.ts";
+import { type Oracle, Violation } from "./oracle.ts";
+
+import type { ProducerState } from "./producer.ts";
+
+/** What of a run outlasts its lives. */
+export interface Run {
+  readonly oracle: Oracle;
+  readonly clock: SimulatedClock;
+  readonly time: RunTime;
+  /** Which operations clients choose from; each run has its own. */
+  readonly mood: readonly string[];
+  /** How long texts are, mostly. */
+  readonly textLength: number;
+  readonly trace: (line: string) => void;
+  /** Views by name that may be there beside those of the beginning: true, they are; null, they are or are not. */
+  readonly views: Map<string, true | null>;
+  /** What a subscriber holds when its process ends, to go on with in the next life. */
+  watched: { readonly views: Map<string, Map<string, string>>; readonly position: number } | null;
+  readonly producer: ProducerState;
+  /** The last backup that was told of. */
+  backup: number | null;
+  random(): SeededRandom;
+}
+
+/** What refuses a request without fault of the disk. */
+const ORDINARY = new Set(["conflict", "unique_violation", "too_many_requests", "not_ready", "timeout"]);
+const OF_THE_DISK = new Set(["io_error", "disk_full", "log_damaged", "shutting_down", "view_failed"]);
+
+export class Life {
+  readonly run: Run;
+  readonly db: Database;
+  readonly disk: SimulatedDisk;
+  /** Whether the disk has failed, or may: then requests may be refused because of it. */
+  faulty: boolean;
+  /** Power is cut once in so many times that something is told; 0: never. */
+  readonly cutOdds: number;
+  readonly ended: AbortController = new AbortController();
+  readonly background: Promise<void>[] = [];
+  /** The machine as it comes up again, if power was cut. */
+  next: SimulatedDisk | null = null;
+  /** The disk has failed, and the database has said so. */
+  fatal: EvertError | null = null;
+  readonly #random: SeededRandom;
+
+  constructor(run: Run, db: Database, disk: SimulatedDisk, faulty: boolean, cutOdds: number) {
+    this.run = run;
+    this.db = db;
+    this.disk = disk;
+    this.faulty = faulty;
+    this.cutOdds = cutOdds;
+    this.#random = run.random();
+  }
+
+  get isOver(): boolean {
+    return this.disk.crashed || this.fatal !== null || this.ended.signal.aborted;
+  }
+
+  /** Somebody was told something that is true for ever, even if power is cut in this moment. */
+  told(what: string): void {
+    this.run.trace(what);
+    if (this.cutOdds === 0 || this.isOver || !this.#random.oneIn(this.cutOdds)) return;
+    this.run.trace("power is cut in this moment");
+    this.next = this.disk.reboot("power cut");
+  }
+
+  /** @returns whether it was refused for good, so that nothing of it is stored. @throws Violation where it should not have been refused. */
+  refused(what: string, thrown: unknown): boolean {
+    const error = thrown instanceof EvertError ? thrown : null;
+    const said = error === null ? String(thrown) : `${error.code}: ${error.message}`;
+    this.run.trace(`${what} is refused: ${said}`);
+    if (thrown instanceof Violation) throw thrown;
+    if (error === null) throw new Violation(`${what} failed with ${(thrown as Error).stack ?? said}`);
+    const { code } = error;
+    if (!ORDINARY.has(code) && !(OF_THE_DISK.has(code) && (this.faulty || this.isOver)))
+      throw new Violation(`${what} failed with ${said} (${error.detail ?? ""})\n${error.stack}`);
+    return (
+      code === "conflict" ||
+      code === "unique_violation" ||
+      code === "disk_full" ||
+      code === "too_many_requests"
+    );
+  }
+
+  /** Goes on beside the clients until the life ends, which then hears of what went wrong. */
+  beside(work: Promise<void>): void {
+    work.catch(() => {});
+    this.background.push(work);
+  }
+
+  /** Some turns of the event loop. */
+  async turns(count: number): Promise<void> {
+    for (let i = 0; i < count; i++) await new Promise((done) => setImmediate(done));
+  }
+}

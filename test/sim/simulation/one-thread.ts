@@ -1,0 +1,116 @@
+/**
+ * Makes a run repeat to the turn of the event loop. Imported before anything of src/.
+ *
+ * What differs from run to run in one thread of JavaScript is the clock and what other threads do. So, while a run lasts:
+ * - performance.now() and timers follow a time that passes a little with each turn of the event loop and with each look at it, and no otherwise;
+ * - zstd compresses in this thread, and answers a turn later.
+ * Turns of the event loop and promises are Node's own: their order is always the same.
+ */
+import { syncBuiltinESMExports } from "node:module";
+import zlib from "node:zlib";
+
+type Callback = (error: Error | null, result: Buffer) => void;
+
+function inThisThread(work: (input: Uint8Array, options: object) => Buffer) {
+  return (input: Uint8Array, options: object, callback: Callback): void => {
+    let error: Error | null = null;
+    let result: Buffer = Buffer.alloc(0);
+    try {
+      result = work(input, options);
+    } catch (thrown) {
+      error = thrown as Error;
+    }
+    setImmediate(() => callback(error, result));
+  };
+}
+
+Object.assign(zlib, {
+  zstdCompress: inThisThread(zlib.zstdCompressSync),
+  zstdDecompress: inThisThread(zlib.zstdDecompressSync),
+});
+syncBuiltinESMExports();
+
+const TURN_MS = 0.02;
+const LOOK_MS = 0.002;
+
+interface Timer {
+  readonly id: number;
+  at: number;
+  readonly everyMs: number | null;
+  readonly run: () => void;
+}
+
+/** What timers are to those who set them. */
+interface Handle {
+  readonly id: number;
+  ref(): Handle;
+  unref(): Handle;
+}
+
+/** The time of a run. */
+export class RunTime {
+  /** Turns of the event loop so far. */
+  turns = 0;
+  #nowMs = 1000;
+  #nextId = 1;
+  readonly #timers = new Map<number, Timer>();
+  readonly #restore: (() => void)[] = [];
+  #over = false;
+  readonly #onTurn: (turns: number) => void;
+
+  /** From now on, until end(). `onTurn` is called in each turn. */
+  constructor(onTurn: (turns: number) => void) {
+    this.#onTurn = onTurn;
+    this.#replace(performance, "now", () => (this.#nowMs += LOOK_MS));
+    this.#replace(globalThis, "setTimeout", (run: () => void, ms = 0) => this.#set(run, ms, null));
+    this.#replace(globalThis, "setInterval", (run: () => void, ms = 0) => this.#set(run, ms, ms));
+    const clear = (handle: Handle | undefined | null): void => {
+      if (handle != null) this.#timers.delete(handle.id);
+    };
+    this.#replace(globalThis, "clearTimeout", clear);
+    this.#replace(globalThis, "clearInterval", clear);
+    this.#pump();
+  }
+
+  /** Timers that are due fire in the turns that follow. */
+  pass(ms: number): void {
+    this.#nowMs += ms;
+  }
+
+  end(): void {
+    this.#over = true;
+    for (const restore of this.#restore) restore();
+  }
+
+  #replace(target: object, name: string, value: unknown): void {
+    const before = Object.getOwnPropertyDescriptor(target, name);
+    Object.defineProperty(target, name, { value, configurable: true, writable: true });
+    this.#restore.push(() => {
+      if (before === undefined) Reflect.deleteProperty(target, name);
+      else Object.defineProperty(target, name, before);
+    });
+  }
+
+  #set(run: () => void, ms: number, everyMs: number | null): Handle {
+    const id = this.#nextId++;
+    this.#timers.set(id, { id, at: this.#nowMs + Math.max(1, ms), everyMs, run });
+    const handle: Handle = { id, ref: () => handle, unref: () => handle };
+    return handle;
+  }
+
+  #pump(): void {
+    setImmediate(() => {
+      if (this.#over) return;
+      this.turns++;
+      this.#nowMs += TURN_MS;
+      for (const timer of [...this.#timers.values()].sort((a, b) => a.at - b.at || a.id - b.id)) {
+        if (timer.at > this.#nowMs || !this.#timers.has(timer.id)) continue;
+        if (timer.everyMs === null) this.#timers.delete(timer.id);
+        else timer.at += Math.max(1, timer.everyMs);
+        timer.run();
+      }
+      this.#onTurn(this.turns);
+      this.#pump();
+    });
+  }
+}

@@ -1,0 +1,155 @@
+/** What a run's database holds: three topics, views over them, and what each view is, computed naively. */
+
+export type TopicName = "ev" | "acct" | "item";
+export const TOPICS: readonly TopicName[] = ["ev", "acct", "item"];
+
+export interface Event {
+  /** The attempt that wrote it, and which of its rows it is. */
+  readonly op: number;
+  readonly part: number;
+  readonly w: number;
+  readonly note: string | null;
+}
+
+export interface Account {
+  readonly k: number;
+  readonly v: number;
+  readonly op: number;
+  readonly note: string | null;
+}
+
+export interface Item {
+  readonly k: string;
+  readonly v: number;
+  readonly op: number;
+}
+
+export const TOPICS_SQL = `
+  CREATE TABLE ev (op int4 NOT NULL, part int4 NOT NULL, w int4 NOT NULL, note text) WITH (append_only);
+  CREATE TABLE acct (k int4 PRIMARY KEY, v int4 NOT NULL, op int4 NOT NULL, note text);
+  CREATE TABLE item (k text PRIMARY KEY, v int4 NOT NULL, op int4 NOT NULL);
+`;
+
+/** What the topics hold after some commit. */
+export class State {
+  readonly ev: Event[] = [];
+  readonly acct = new Map<number, Account>();
+  readonly item = new Map<string, Item>();
+
+  /** `value` null: the row with the key goes. */
+  apply(topic: TopicName, key: unknown, value: unknown): void {
+    if (topic === "ev") this.ev.push(value as Event);
+    else if (topic === "acct") put(this.acct, key as number, value as Account | null);
+    else put(this.item, key as string, value as Item | null);
+  }
+}
+
+function put<K, V>(map: Map<K, V>, key: K, value: V | null): void {
+  if (value === null) map.delete(key);
+  else map.set(key, value);
+}
+
+interface Kind {
+  readonly sql: string;
+  /** The view it reads, besides topics. */
+  readonly of?: string;
+  /** Its rows. */
+  readonly rows: (state: State) => object[];
+}
+
+function byWriter({ ev }: State): { w: number; c: number; s: number; last: number }[] {
+  const groups = new Map<number, { w: number; c: number; s: number; last: number }>();
+  for (const { w, part, op } of ev) {
+    const group = groups.get(w) ?? { w, c: 0, s: 0, last: op };
+    groups.set(w, { w, c: group.c + 1, s: group.s + part, last: Math.max(group.last, op) });
+  }
+  return [...groups.values()];
+}
+
+function counted<T>(values: Iterable<T>): Map<T, number> {
+  const counts = new Map<T, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return counts;
+}
+
+export const KINDS = {
+  per_w: {
+    sql: "SELECT w, count(*) AS c, sum(part) AS s, max(op) AS last FROM ev GROUP BY w",
+    rows: byWriter,
+  },
+  joined: {
+    sql: "SELECT e.op, e.part, a.k, a.v, a.note FROM ev e JOIN acct a ON a.k = e.w",
+    rows: ({ ev, acct }) =>
+      ev.flatMap(({ op, part, w }) => {
+        const a = acct.get(w);
+        return a === undefined ? [] : [{ op, part, k: a.k, v: a.v, note: a.note }];
+      }),
+  },
+  top: {
+    sql: "SELECT k, v, op FROM acct ORDER BY v DESC, k LIMIT 4",
+    rows: ({ acct }) =>
+      [...acct.values()]
+        .sort((a, b) => b.v - a.v || a.k - b.k)
+        .slice(0, 4)
+        .map(({ k, v, op }) => ({ k, v, op })),
+  },
+  items: {
+    sql: "SELECT v % 3 AS r, count(*) AS c, min(k) AS low FROM item GROUP BY v % 3 HAVING count(*) > 1",
+    rows: ({ item }) =>
+      [...counted([...item.values()].map(({ v }) => v % 3))]
+        .filter(([, c]) => c > 1)
+        .map(([r, c]) => ({
+          r,
+          c,
+          low: [...item.values()].flatMap(({ k, v }) => (v % 3 === r ? [k] : [])).sort()[0],
+        })),
+  },
+  total: {
+    sql: "SELECT count(*) AS c, sum(v) AS s FROM acct",
+    rows: ({ acct }) => [
+      { c: acct.size, s: acct.size === 0 ? null : [...acct.values()].reduce((s, { v }) => s + v, 0) },
+    ],
+  },
+  lonely: {
+    sql: "SELECT k, v FROM acct a WHERE NOT EXISTS (SELECT FROM item i WHERE i.v = a.v)",
+    rows: ({ acct, item }) => {
+      const values = new Set([...item.values()].map(({ v }) => v));
+      return [...acct.values()].filter(({ v }) => !values.has(v)).map(({ k, v }) => ({ k, v }));
+    },
+  },
+  chain: {
+    sql: "SELECT c, count(*) AS n FROM per_w GROUP BY c",
+    of: "per_w",
+    rows: (state) => [...counted(byWriter(state).map(({ c }) => c))].map(([c, n]) => ({ c, n })),
+  },
+} satisfies Record<string, Kind>;
+
+export type KindName = keyof typeof KINDS;
+
+/** Of a view's name: what comes behind the underscores says which one of its kind it is. */
+export function kindOf(view: string): Kind {
+  const kind = (KINDS as Record<string, Kind>)[view.split("__")[0] as string];
+  if (kind === undefined) throw new Error(`no view is called ${view}`);
+  return kind;
+}
+
+/** Its rows as JSON, sorted: as what is read from the view is to be. */
+export function naive(view: string, state: State): string[] {
+  return kindOf(view)
+    .rows(state)
+    .map((row) => JSON.stringify(row))
+    .sort();
+}
+
+/** What a run begins with. */
+export const VIEW_SETS: readonly (readonly KindName[])[] = [
+  ["per_w", "joined"],
+  ["per_w", "chain", "top"],
+  ["items", "total", "joined"],
+  ["lonely", "per_w"],
+  ["total", "top", "lonely"],
+];
+
+export function viewsSql(views: readonly KindName[]): string {
+  return views.map((name) => `CREATE MATERIALIZED VIEW ${name} AS ${KINDS[name].sql};`).join("\n");
+}

@@ -8,7 +8,7 @@
  * throughput however many workers there are. The log alone, without any view, takes its turn as well: nothing is faster than that.
  * And so do threads of bare arithmetic: what four of them do beside one is how many cores there were.
  *
- *   node --conditions=evert-source bench/cores.ts [--events 900000] [q4 q18 …]
+ *   node --conditions=evert-source bench/cores.ts [--events 600000] [q4 q18 …]
  */
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
@@ -24,7 +24,7 @@ const TURNS = 3;
 const GOALS: readonly (number | undefined)[] = [undefined, 1.6, undefined, 2.5];
 
 const { values, positionals } = parseArgs({
-  options: { events: { type: "string", default: "900000" } },
+  options: { events: { type: "string", default: "600000" } },
   allowPositionals: true,
 });
 const events = Number(values.events);

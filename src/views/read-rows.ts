@@ -10,7 +10,7 @@
 import { EvertError } from "../base/errors.ts";
 import type { OrderItem } from "../state/ordered-index.ts";
 import { Store } from "../state/store.ts";
-import { EveryRow } from "./every-row.ts";
+import { EveryViewRow } from "./every-row.ts";
 import { Pace, type PaceOptions } from "./pace.ts";
 import { RowEncoder } from "./row-encoder.ts";
 import { type AskedRows, CHUNK_ROWS, type RowsRequest, sortInSlices, type View } from "./view.ts";
@@ -62,7 +62,7 @@ async function* met<T>(
   { looked = () => {}, ...options }: ReadOptions,
 ): AsyncGenerator<readonly T[]> {
   const pace = new Pace(options);
-  const all = new EveryRow(view, epoch);
+  const all = new EveryViewRow(view, epoch);
   let rows: T[] = [];
   let left = limit;
   const each = (encoder: RowEncoder, slot: number): void => {
@@ -92,7 +92,7 @@ async function* sorted<T>(
   { looked = () => {}, ...options }: ReadOptions,
 ): AsyncGenerator<readonly T[]> {
   const pace = new Pace(options);
-  const all = new EveryRow(view, epoch);
+  const all = new EveryViewRow(view, epoch);
   const copies = new Copies(view, order);
   try {
     const each = (encoder: RowEncoder, slot: number): void => {

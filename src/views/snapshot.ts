@@ -1,6 +1,6 @@
 /** The rows of a view at one epoch, as a subscriber is given them first: all, in slices between turns of the event loop, or those of some keys. */
 import { type SqlType, typeTag } from "../batch/types.ts";
-import { EveryRow, type TakeRow } from "./every-row.ts";
+import { EveryViewRow, type TakeRow } from "./every-row.ts";
 import { Pace, type Turn } from "./pace.ts";
 import { type SnapshotRow, snapshotRows } from "./step-changes.ts";
 import type { SubscriptionItem } from "./subscription-item.ts";
@@ -39,7 +39,7 @@ export async function* snapshot(
   const source: RowSource =
     keys !== null && view.keyColumns !== null
       ? new KeyedRows(view, epoch, [...keys.values()])
-      : new EveryRow(view, epoch);
+      : new EveryViewRow(view, epoch);
   let found: Iterable<SnapshotRow>[] = [];
   const take: TakeRow = (encoder, slot) => {
     found.push(snapshotRows(encoder, slot, encoder.store.weight(slot)));
@@ -71,7 +71,7 @@ function* each<T>(lists: readonly Iterable<T>[]): Generator<T> {
 }
 
 /** Where rows come from, a piece at a time. */
-type RowSource = Pick<EveryRow, "next" | "close">;
+type RowSource = Pick<EveryViewRow, "next" | "close">;
 
 /** Rows of a view by their keys, wherever they are. */
 class KeyedRows implements RowSource {

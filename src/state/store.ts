@@ -9,44 +9,27 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { assert } from "../base/assert.ts";
 import { EvertError } from "../base/errors.ts";
-import { carrierOf } from "../batch/types.ts";
 import type { KeptRun } from "./cold/captures.ts";
 import { ColdRows } from "./cold/cold-rows.ts";
 import type { ColdHost } from "./cold/host.ts";
 import type { RunFiles } from "./cold/run-files.ts";
 import type { Dictionary } from "./dictionary.ts";
 import { type EntryCode, entryCode, type Touched } from "./entry-code.ts";
-import { identicalDouble } from "./equality.ts";
-import { createHashIndex, type HashIndex, type HashIndexSpec } from "./hash-index.ts";
+import type { HashIndex, HashIndexSpec } from "./hash-index.ts";
 import type { PieceOfSlots } from "./index-filling.ts";
-import { IndexGrowth } from "./index-growth.ts";
-import { createLayout, type LayoutColumn, mayBeWide, type RowLayout } from "./layout.ts";
+import { createLayout, type LayoutColumn, type RowLayout } from "./layout.ts";
 import { Marks } from "./marks.ts";
 import { GrowingMemory, Int32List, Int32Queue } from "./memory.ts";
-import { createOrderedIndex, type OrderedIndex, type OrderedIndexSpec } from "./ordered-index.ts";
+import type { OrderedIndex, OrderedIndexSpec } from "./ordered-index.ts";
 import { PIECE_SLOTS, restoreCode } from "./restore-code.ts";
+import { type RowCode, rowCode } from "./row-code.ts";
 import { LIVE, type Rows } from "./rows.ts";
-import { ENTRY_WORDS, REFS } from "./text-table.ts";
+import { StoreIndexes } from "./store-indexes.ts";
 
 export { LIVE };
 
 /** Runs of fewer words are copied word by word: a call costs as much. */
 export const SHORT_RUN_WORDS = 64;
-
-type Columns = readonly (Float64Array | Int32Array)[];
-type Nulls = readonly (Uint8Array | null)[];
-
-interface RowCode {
-  readonly alloc: () => number;
-  /** Copies row `row` of chunk columns into the slot. */
-  readonly write: (slot: number, columns: Columns, nulls: Nulls, row: number) => void;
-  /** Copies the slot's columns to row `row` of chunk columns. */
-  readonly read: (slot: number, columns: Columns, nulls: Nulls, row: number) => void;
-  /** Whether all columns of two slots are the same, display scale included. */
-  readonly same: (a: number, b: number) => boolean;
-  readonly retain: (slot: number) => void;
-  readonly release: (slot: number) => void;
-}
 
 export class Store implements Rows, ColdHost {
   readonly name: string;
@@ -92,12 +75,9 @@ export class Store implements Rows, ColdHost {
   readonly #pins: number[] = [];
   /** Of them, those under which slots stay what they are. */
   #firm = 0;
-  readonly #hashIndexes: HashIndex[] = [];
-  readonly #orderedIndexes: OrderedIndex[] = [];
-  readonly #growths: IndexGrowth[] = [];
+  readonly #indexes = new StoreIndexes(this, () => this.#enterIndexes());
   /** Rows below it have given back their references: see releaseRows. */
   #released = 0;
-  readonly #users = new Map<HashIndex | OrderedIndex, number>();
   readonly #touched: Touched = { slots: null };
 
   constructor(name: string, columns: readonly LayoutColumn[], dictionary: Dictionary) {
@@ -125,9 +105,9 @@ export class Store implements Rows, ColdHost {
   /** Bytes in use: rows and indexes. */
   get bytes(): number {
     let bytes = this.highWater * this.layout.strideWords * 4 + (this.cold?.bytes ?? 0);
-    for (const index of this.#hashIndexes) bytes += index.bytes;
-    for (const index of this.#orderedIndexes) bytes += index.bytes;
-    for (const { index } of this.#growths) bytes += index.bytes;
+    for (const index of this.#indexes.hashed) bytes += index.bytes;
+    for (const index of this.#indexes.ordered) bytes += index.bytes;
+    for (const { index } of this.#indexes.growths) bytes += index.bytes;
     return bytes;
   }
 
@@ -162,8 +142,8 @@ export class Store implements Rows, ColdHost {
       this.F = this.#memory.F;
       this.#touched.slots?.ensure(this.#room);
     }
-    for (const index of this.#hashIndexes) index.reserve(slots);
-    for (const { index } of this.#growths) if ("reserve" in index) index.reserve(slots);
+    for (const index of this.#indexes.hashed) index.reserve(slots);
+    for (const { index } of this.#indexes.growths) if ("reserve" in index) index.reserve(slots);
   }
 
   /** Ends a living row at this step. */
@@ -200,12 +180,12 @@ export class Store implements Rows, ColdHost {
 
   /** The existing equal index, or a new one over the rows present: at once, so over many rows grow it first. */
   hashIndex(spec: HashIndexSpec): HashIndex {
-    return this.#lease(this.#equalHash(spec), () => this.#newHash(spec)) as HashIndex;
+    return this.#indexes.hash(spec);
   }
 
   /** The existing equal index, or a new one over the rows present: at once, so over many rows grow it first. */
   orderedIndex(spec: OrderedIndexSpec): OrderedIndex {
-    return this.#lease(this.#equalOrdered(spec), () => createOrderedIndex(this, spec)) as OrderedIndex;
+    return this.#indexes.inOrder(spec);
   }
 
   /**
@@ -213,78 +193,29 @@ export class Store implements Rows, ColdHost {
    * orderedIndex() find it. release() when it was leased by those who need it, or is no longer wanted.
    */
   growIndex(spec: HashIndexSpec | OrderedIndexSpec): { advance(slots: number): boolean; release(): void } {
-    const ordered = "order" in spec;
-    const existing = ordered ? this.#equalOrdered(spec) : this.#equalHash(spec);
-    if (existing !== undefined) {
-      const index = this.#used(existing);
-      return { advance: () => true, release: () => this.dropIndex(index) };
-    }
-    const growth = new IndexGrowth(this, ordered ? createOrderedIndex(this, spec) : this.#newHash(spec));
-    this.#growths.push(growth);
-    this.#indexesChanged();
-    let index: HashIndex | OrderedIndex | null = null;
-    const stop = (): void => {
-      const at = this.#growths.indexOf(growth);
-      if (at >= 0) this.#growths.splice(at, 1);
-      this.#indexesChanged();
-    };
-    return {
-      advance: (slots) => {
-        if (index !== null) return true;
-        if (!growth.advance(slots)) return false;
-        stop();
-        // Another may have been there first.
-        const other = ordered ? this.#equalOrdered(spec) : this.#equalHash(spec);
-        if (other === undefined) this.#keep(growth.index);
-        index = this.#used(other ?? growth.index);
-        return true;
-      },
-      release: () => {
-        stop();
-        if (index !== null) this.dropIndex(index);
-        index = null;
-      },
-    };
+    return this.#indexes.grow(spec);
   }
 
-  #equalHash(spec: HashIndexSpec): HashIndex | undefined {
-    return this.#hashIndexes.find(
-      (x) =>
-        x.spec.unique === spec.unique &&
-        (x.spec.exact ?? false) === (spec.exact ?? false) &&
-        sameList(x.spec.columns, spec.columns),
-    );
+  /** One user of the index less; with the last one it goes. Every hashIndex() and orderedIndex() call made one. */
+  dropIndex(index: HashIndex | OrderedIndex): void {
+    this.#indexes.release(index);
   }
 
-  #equalOrdered(spec: OrderedIndexSpec): OrderedIndex | undefined {
-    const key = JSON.stringify([spec.partition, spec.order]);
-    return this.#orderedIndexes.find((x) => JSON.stringify([x.spec.partition, x.spec.order]) === key);
+  get hashIndexes(): readonly HashIndex[] {
+    return this.#indexes.hashed;
   }
 
-  #newHash(spec: HashIndexSpec): HashIndex {
-    const index = createHashIndex(this, { ...spec });
-    index.reserve(Math.max(this.highWater, 1));
-    return index;
+  get orderedIndexes(): readonly OrderedIndex[] {
+    return this.#indexes.ordered;
   }
 
-  #lease(
-    existing: HashIndex | OrderedIndex | undefined,
-    make: () => HashIndex | OrderedIndex,
-  ): HashIndex | OrderedIndex {
-    if (existing !== undefined) return this.#used(existing);
-    const growth = new IndexGrowth(this, make());
-    growth.advance(this.highWater);
-    this.#keep(growth.index);
-    return this.#used(growth.index);
+  /** Whether no more than one index is there, or being made. */
+  get hasOneIndex(): boolean {
+    const { hashed, ordered, growths } = this.#indexes;
+    return hashed.length + ordered.length + growths.length <= 1;
   }
 
-  #keep(index: HashIndex | OrderedIndex): void {
-    if ("order" in index.spec) this.#orderedIndexes.push(index as OrderedIndex);
-    else this.#hashIndexes.push(index as HashIndex);
-    this.#indexesChanged();
-  }
-
-  #indexesChanged(): void {
+  #enterIndexes(): void {
     ({
       insert: this.insert,
       insertAll: this.insertAll,
@@ -299,7 +230,7 @@ export class Store implements Rows, ColdHost {
    * again, and their places in the list are the first of `met`; gives how many they are.
    */
   insertNew(slots: Int32Array, count: number, met: Int32Array): number {
-    const index = this.#hashIndexes[0];
+    const index = this.#indexes.hashed[0];
     assert(index?.spec.unique === true, "new rows are told by the first index");
     if (index.insertNew(slots, count, met) === 0) {
       this.#insertEntered(slots, count);
@@ -321,39 +252,9 @@ export class Store implements Rows, ColdHost {
   }
 
   #entryCode(): EntryCode {
-    const indexes = [...this.#hashIndexes, ...this.#orderedIndexes];
+    const { hashed, ordered, growths } = this.#indexes;
     const ended = { dead: this.#dead, limbo: this.#limbo };
-    return entryCode(this, this.#touched, ended, this, indexes, this.#growths);
-  }
-
-  /** One user of the index less; with the last one it goes. Every hashIndex() and orderedIndex() call made one. */
-  dropIndex(index: HashIndex | OrderedIndex): void {
-    const users = (this.#users.get(index) ?? 0) - 1;
-    this.#users.set(index, users);
-    if (users > 0) return;
-    const hash = this.#hashIndexes.indexOf(index as HashIndex);
-    if (hash >= 0) this.#hashIndexes.splice(hash, 1);
-    const ordered = this.#orderedIndexes.indexOf(index as OrderedIndex);
-    if (ordered >= 0) this.#orderedIndexes.splice(ordered, 1);
-    this.#indexesChanged();
-  }
-
-  #used<T extends HashIndex | OrderedIndex>(index: T): T {
-    this.#users.set(index, (this.#users.get(index) ?? 0) + 1);
-    return index;
-  }
-
-  get hashIndexes(): readonly HashIndex[] {
-    return this.#hashIndexes;
-  }
-
-  get orderedIndexes(): readonly OrderedIndex[] {
-    return this.#orderedIndexes;
-  }
-
-  /** Whether no more than one index is there, or being made. */
-  get hasOneIndex(): boolean {
-    return this.#hashIndexes.length + this.#orderedIndexes.length + this.#growths.length <= 1;
+    return entryCode(this, this.#touched, ended, this, [...hashed, ...ordered], growths);
   }
 
   /**
@@ -408,8 +309,8 @@ export class Store implements Rows, ColdHost {
 
   /** Whether rows may be elsewhere: they are looked for by one index at most, and nobody needs all of them in memory. */
   get isCoolable(): boolean {
-    const only = this.#hashIndexes.length <= 1 && this.#orderedIndexes.length === 0;
-    return this.cold !== null && only && this.#growths.length === 0 && this.warmers === 0;
+    const only = this.#indexes.hashed.length <= 1 && this.#indexes.ordered.length === 0;
+    return this.cold !== null && only && this.#indexes.growths.length === 0 && this.warmers === 0;
   }
 
   /** Puts in place which rows are cold, as a checkpoint says; where rows may not be, they come back at once. After restored(). */
@@ -428,9 +329,9 @@ export class Store implements Rows, ColdHost {
   /** Enters a row that was cold into the indexes: it was alive all the time, so it is in no journal. */
   admit(slot: number): void {
     this.retain(slot);
-    for (const index of this.#hashIndexes) index.insert(slot);
-    for (const index of this.#orderedIndexes) index.insert(slot);
-    for (const growth of this.#growths) growth.inserted(slot);
+    for (const index of this.#indexes.hashed) index.insert(slot);
+    for (const index of this.#indexes.ordered) index.insert(slot);
+    for (const growth of this.#indexes.growths) growth.inserted(slot);
     this.#touched.slots?.add(slot);
   }
 
@@ -480,8 +381,8 @@ export class Store implements Rows, ColdHost {
     this.#memory.clear();
     this.I = this.#memory.I;
     this.F = this.#memory.F;
-    for (const index of [...this.#hashIndexes, ...this.#orderedIndexes]) index.clear();
-    for (const { index } of this.#growths) index.clear();
+    for (const index of [...this.#indexes.hashed, ...this.#indexes.ordered]) index.clear();
+    for (const { index } of this.#indexes.growths) index.clear();
     for (const list of [this.born, this.died, this.#free, this.#limbo]) list.clear();
     this.#dead.clear();
     this.#touched.slots = null;
@@ -558,7 +459,7 @@ export class Store implements Rows, ColdHost {
   *restored(epoch: number, elsewhere: HashIndex | null = null): Generator<void> {
     this.epoch = epoch;
     const { highWater } = this;
-    const indexes = this.#hashIndexes.filter((index) => index !== elsewhere);
+    const indexes = this.#indexes.hashed.filter((index) => index !== elsewhere);
     for (const index of indexes) index.reserve(Math.max(1, highWater), highWater);
     const fillings = indexes.map((index) => index.filling(highWater));
     const { restore, list } = restoreCode(this, this, this.#free);
@@ -575,7 +476,7 @@ export class Store implements Rows, ColdHost {
     }
     const pieces = (): Generator<PieceOfSlots> => piecesOf(highWater, slots, list);
     for (const filling of fillings) if (filling !== null) yield* filling.enter(pieces());
-    for (const index of this.#orderedIndexes) yield* index.build();
+    for (const index of this.#indexes.ordered) yield* index.build();
     this.#noteTouched();
   }
 
@@ -604,60 +505,4 @@ function* piecesOf(
 ): Generator<PieceOfSlots> {
   for (let from = 0; from < highWater; from += PIECE_SLOTS)
     yield { slots, count: list(from, Math.min(highWater, from + PIECE_SLOTS), slots) };
-}
-
-function sameList(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((x, i) => x === b[i]);
-}
-
-/** The loops over a row's columns, unrolled. */
-function rowCode(store: Store, free: Int32List): RowCode {
-  const { layout } = store;
-  const { strideWords: stride, weightWord, birthWord, deathWord } = layout;
-  const write: string[] = [];
-  const read: string[] = [];
-  const same: string[] = [];
-  const retain: string[] = [];
-  const release: string[] = [];
-  const { first, count } = layout.nullWords;
-  const nullBits: string[][] = Array.from({ length: count }, () => []);
-  layout.columns.forEach((column, i) => {
-    const word = layout.words[i]!;
-    const physical = layout.physical[i]!;
-    const at = (b: string) => (physical === "f64" ? `F[(${b} >> 1) + ${word >> 1}]` : `I[${b} + ${word}]`);
-    write.push(`${at("b")} = columns[${i}][row];`);
-    read.push(`columns[${i}][row] = ${at("b")};`);
-    same.push(
-      carrierOf(column.type) === "double" ? identicalDouble(at("b"), at("c")) : `${at("b")} === ${at("c")}`,
-    );
-    if (column.nullable) {
-      nullBits[layout.nullWord[i]! - first]!.push(`(nulls[${i}][row] << ${layout.nullBit[i]})`);
-      read.push(`nulls[${i}][row] = (I[b + ${layout.nullWord[i]}] >>> ${layout.nullBit[i]}) & 1;`);
-    }
-    if (physical === "ref") {
-      retain.push(`E[${at("b")} * ${ENTRY_WORDS} + ${REFS}]++;`);
-      release.push(`dictionary.release(${at("b")});`);
-    } else if (mayBeWide(column.type)) {
-      retain.push(`if (${at("b")} >= 4611686018427387904) dictionary.retainWide(${at("b")});`);
-      release.push(`if (${at("b")} >= 4611686018427387904) dictionary.releaseWide(${at("b")});`);
-    }
-  });
-  nullBits.forEach((bits, w) => {
-    write.push(`I[b + ${first + w}] = ${bits.join(" | ")};`);
-    same.push(`I[b + ${first + w}] === I[c + ${first + w}]`);
-  });
-  const head = `const I = store.I, F = store.F, b = slot * ${stride};`;
-  const source = `"use strict"; const dictionary = store.dictionary; return {
-    alloc() {
-      const slot = free.length > 0 ? free.pop() : store.highWater++, I = store.I, b = slot * ${stride};
-      I[b + ${weightWord}] = 1; I[b + ${birthWord}] = store.epoch; I[b + ${deathWord}] = ${LIVE};
-      return slot;
-    },
-    write(slot, columns, nulls, row) { ${head} ${write.join(" ")} },
-    read(slot, columns, nulls, row) { ${head} ${read.join(" ")} },
-    same(x, y) { const I = store.I, F = store.F, b = x * ${stride}, c = y * ${stride}; return ${same.length === 0 ? "true" : same.join(" && ")}; },
-    retain(slot) { ${retain.length === 0 ? "" : `${head} const E = dictionary.E; ${retain.join(" ")}`} },
-    release(slot) { ${release.length === 0 ? "" : `${head} ${release.join(" ")}`} },
-  };`;
-  return (new Function("store", "free", source) as (store: Store, free: Int32List) => RowCode)(store, free);
 }

@@ -4,7 +4,8 @@
  * A ring of the last steps. Of what lies further back, or was there at the start, only the end of it is known.
  */
 
-const STEPS = 65_536;
+const STEPS_MAX = 65_536;
+const FIRST_STEPS = 256;
 
 /** Commits (after, to]. */
 export interface Commits {
@@ -13,7 +14,8 @@ export interface Commits {
 }
 
 export class StepPositions {
-  readonly #ends = new Float64Array(STEPS);
+  /** By epoch modulo its length, which doubles until it has room for all steps that are remembered. */
+  #ends = new Float64Array(FIRST_STEPS);
   /** The oldest and the newest epoch whose ends are known. */
   #first = 0;
   #last = 0;
@@ -22,26 +24,37 @@ export class StepPositions {
   startAt(epoch: number, position: number): void {
     this.#first = epoch;
     this.#last = epoch;
-    this.#ends[epoch % STEPS] = position;
+    this.#ends[epoch % this.#ends.length] = position;
   }
 
   /** REQUIRES that it is called for each epoch. */
   stepped(epoch: number, position: number): void {
+    if (epoch - this.#first >= this.#ends.length && this.#ends.length < STEPS_MAX) this.#grow();
     this.#last = epoch;
-    this.#ends[epoch % STEPS] = position;
-    this.#first = Math.max(this.#first, epoch - STEPS + 1);
+    this.#ends[epoch % this.#ends.length] = position;
+    this.#first = Math.max(this.#first, epoch - this.#ends.length + 1);
   }
 
   /** The last complete step, and the last commit that it took in. */
   get newest(): { readonly epoch: number; readonly position: number } {
-    return { epoch: this.#last, position: this.#ends[this.#last % STEPS] as number };
+    return { epoch: this.#last, position: this.#endOf(this.#last) };
   }
 
   /** The commits of which one made the rows born at this epoch. */
   of(epoch: number): Commits {
-    if (epoch <= this.#first) return { after: 0, to: this.#ends[this.#first % STEPS] as number };
-    if (epoch > this.#last)
-      return { after: this.#ends[this.#last % STEPS] as number, to: Number.POSITIVE_INFINITY };
-    return { after: this.#ends[(epoch - 1) % STEPS] as number, to: this.#ends[epoch % STEPS] as number };
+    if (epoch <= this.#first) return { after: 0, to: this.#endOf(this.#first) };
+    if (epoch > this.#last) return { after: this.#endOf(this.#last), to: Number.POSITIVE_INFINITY };
+    return { after: this.#endOf(epoch - 1), to: this.#endOf(epoch) };
+  }
+
+  #endOf(epoch: number): number {
+    return this.#ends[epoch % this.#ends.length] as number;
+  }
+
+  #grow(): void {
+    const larger = new Float64Array(2 * this.#ends.length);
+    for (let epoch = this.#first; epoch <= this.#last; epoch++)
+      larger[epoch % larger.length] = this.#endOf(epoch);
+    this.#ends = larger;
   }
 }

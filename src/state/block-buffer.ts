@@ -13,6 +13,11 @@ export const BLOCK_HEADER_BYTES = 16;
 /** It is written out when it holds so many bytes. */
 export const FLUSH_BYTES: number = 1 << 20;
 
+/** What a buffer is as long as nothing makes it larger than it should become. */
+const FULL_BYTES = FLUSH_BYTES + (FLUSH_BYTES >> 1);
+/** What it begins with, and grows from by doubling: most checkpoints have little to write. */
+const FIRST_BYTES = 1 << 14;
+
 export class BlockBuffer {
   /** Both over the same memory; replaced by begin(). */
   bytes: Uint8Array;
@@ -22,7 +27,7 @@ export class BlockBuffer {
   #payload = -1;
 
   constructor() {
-    const buffer = new ArrayBuffer(FLUSH_BYTES + (FLUSH_BYTES >> 1));
+    const buffer = new ArrayBuffer(FIRST_BYTES);
     this.bytes = new Uint8Array(buffer);
     this.words = new Int32Array(buffer);
   }
@@ -31,8 +36,8 @@ export class BlockBuffer {
   begin(payloadBytes: number): number {
     const end = this.length + BLOCK_HEADER_BYTES + ((payloadBytes + 7) & ~7);
     if (end > this.bytes.length) {
-      // A value that is larger than the buffer; the next clear() gives the room back.
-      const larger = new ArrayBuffer((end + 7) & ~7);
+      // A value that is larger than the full buffer gets its room; the next clear() gives that back.
+      const larger = new ArrayBuffer(Math.max((end + 7) & ~7, Math.min(2 * this.bytes.length, FULL_BYTES)));
       new Uint8Array(larger).set(this.bytes.subarray(0, this.length));
       this.bytes = new Uint8Array(larger);
       this.words = new Int32Array(larger);
@@ -61,7 +66,7 @@ export class BlockBuffer {
   clear(): void {
     this.length = 0;
     if (this.bytes.length <= 2 * FLUSH_BYTES) return;
-    const buffer = new ArrayBuffer(FLUSH_BYTES + (FLUSH_BYTES >> 1));
+    const buffer = new ArrayBuffer(FULL_BYTES);
     this.bytes = new Uint8Array(buffer);
     this.words = new Int32Array(buffer);
   }

@@ -113,8 +113,8 @@ export function* captureStore(
 ): Generator<void> {
   const n = marks === null ? store.highWater : Math.min(store.highWater, marks.length * 32);
   const { birthWord, deathWord, strideWords: stride } = store.layout;
-  const rows = new Int32Array(ITEMS_PER_BLOCK);
-  const empty = new Int32Array(ITEMS_PER_BLOCK);
+  const rows = new Int32Array(Math.min(ITEMS_PER_BLOCK, n));
+  const empty = new Int32Array(Math.min(ITEMS_PER_BLOCK, n));
   let rowCount = 0;
   let emptyCount = 0;
   let looks = 0;

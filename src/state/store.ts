@@ -463,7 +463,7 @@ export class Store implements Rows, ColdHost {
     for (const index of indexes) index.reserve(Math.max(1, highWater), highWater);
     const fillings = indexes.map((index) => index.filling(highWater));
     const { restore, list } = restoreCode(this, this, this.#free);
-    const slots = new Int32Array(PIECE_SLOTS);
+    const slots = new Int32Array(Math.min(PIECE_SLOTS, highWater));
     for (let from = 0; from < highWater; from += PIECE_SLOTS) {
       const count = restore(from, Math.min(highWater, from + PIECE_SLOTS), epoch, slots);
       this.live += count;
@@ -485,7 +485,7 @@ export class Store implements Rows, ColdHost {
     const { highWater } = this;
     index.reserve(Math.max(1, highWater), highWater);
     const { list } = restoreCode(this, this, this.#free);
-    const slots = new Int32Array(PIECE_SLOTS);
+    const slots = new Int32Array(Math.min(PIECE_SLOTS, highWater));
     const pieces = (): Generator<PieceOfSlots> => piecesOf(highWater, slots, list);
     const filling = index.filling(highWater);
     for (const piece of pieces()) {

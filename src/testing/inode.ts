@@ -11,8 +11,11 @@ export type Change =
   | { readonly kind: "truncate"; readonly size: number };
 
 export class Content {
-  bytes: Uint8Array;
+  /** Those beyond the size are zeros. */
+  bytes: Uint8Array<ArrayBuffer>;
   size: number;
+  /** Whether a copy has the same bytes: who changes them first takes its own. */
+  #isShared = false;
 
   constructor(bytes = new Uint8Array(0), size = bytes.length) {
     this.bytes = bytes;
@@ -20,10 +23,21 @@ export class Content {
   }
 
   copy(): Content {
-    return new Content(this.bytes.slice(0, this.size));
+    const copy = new Content(this.bytes, this.size);
+    copy.#isShared = true;
+    this.#isShared = true;
+    return copy;
+  }
+
+  /** Before its bytes are changed. */
+  own(): void {
+    if (!this.#isShared) return;
+    this.bytes = this.bytes.slice(0, this.size);
+    this.#isShared = false;
   }
 
   write(at: number, source: Uint8Array): void {
+    this.own();
     this.grow(at + source.length);
     this.bytes.set(source, at);
   }
@@ -33,11 +47,13 @@ export class Content {
       const grown = new Uint8Array(Math.max(size, this.bytes.length * 2));
       grown.set(this.bytes.subarray(0, this.size));
       this.bytes = grown;
+      this.#isShared = false;
     }
     this.size = Math.max(this.size, size);
   }
 
   truncate(size: number): void {
+    this.own();
     if (size < this.size) this.bytes.fill(0, size, this.size);
     else this.grow(size);
     this.size = size;
@@ -69,6 +85,7 @@ export function afterPowerCut(node: Inode, random: SeededRandom, tears: Tears): 
   if (node.dirty.length === 0) return kept;
   const mood = random.below(4);
   if (mood === 0) return kept;
+  kept.own();
   const keep = (): boolean => mood === 1 || random.oneIn(2);
   for (const change of node.dirty) {
     if (change.kind === "truncate") {

@@ -190,7 +190,8 @@ export class SimulatedDisk implements Disk {
 
   /** A file's bytes as readers see them. */
   contents(path: string): Uint8Array {
-    return this.#node(path).cached.copy().bytes;
+    const { bytes, size } = this.#node(path).cached;
+    return bytes.slice(0, size);
   }
 
   files(): string[] {
@@ -201,7 +202,9 @@ export class SimulatedDisk implements Disk {
   corrupt(path: string, at: number, change: (byte: number) => number): void {
     const node = this.#node(path);
     for (const content of [node.cached, node.stable]) {
-      if (at < content.size) content.bytes[at] = change(content.bytes[at]!);
+      if (at >= content.size) continue;
+      content.own();
+      content.bytes[at] = change(content.bytes[at]!);
     }
   }
 
@@ -311,7 +314,10 @@ export class SimulatedDisk implements Disk {
     const { path } = node;
     const fault = await this.#begin("write", path);
     const wanted = Math.min(source.length, fault?.bytesMax ?? source.length);
-    const room = this.capacityBytes - this.#usedBytes() + Math.max(0, node.cached.size - at);
+    const bounded = Number.isFinite(this.capacityBytes);
+    const room = bounded
+      ? this.capacityBytes - this.#usedBytes() + Math.max(0, node.cached.size - at)
+      : wanted;
     const count = Math.max(0, Math.min(wanted, room));
     if (count === 0 && wanted > 0) throw diskError("ENOSPC", "write", path);
     const change = { kind: "write", at, bytes: source.slice(0, count) } as const;

@@ -5,6 +5,7 @@
  *   calls […]    it has come to its end; what it called, as JSON
  */
 import { writeSync } from "node:fs";
+import { flushCompileCache } from "node:module";
 import { nodeDisk } from "../../src/base/node-disk.ts";
 import type { Database } from "../../src/engine/database.ts";
 import { openEngine } from "../../src/engine/open-engine.ts";
@@ -80,5 +81,7 @@ const OPERATIONS: Readonly<Record<string, () => Promise<void>>> = {
 
 await OPERATIONS[operation]?.();
 say(`calls ${JSON.stringify(disk.calls)}`);
+// For the processes that come after this one, which do not get so far.
+flushCompileCache();
 // As if it were killed now: nothing is closed.
 process.kill(process.pid, "SIGKILL");

@@ -13,11 +13,13 @@ import type { RunFile } from "./run-files.ts";
 
 const BLOCK_WORDS = 512;
 const BUFFER_WORDS = 1 << 18;
+/** What the buffer begins with, and grows from: most runs are small. */
+const FIRST_WORDS = 1 << 12;
 
 export class RunWriter {
   readonly file: RunFile;
   /** Rows are put here; replaced by room(). */
-  readonly out: RowBytes = rowBytes(BUFFER_WORDS + (BUFFER_WORDS >> 2));
+  readonly out: RowBytes = rowBytes(FIRST_WORDS);
   /** Words of whole blocks in `out`. */
   #length = 0;
   /** The block at hand: its rows lie in #rows until it ends. */

@@ -3,10 +3,13 @@
  *
  * What differs from run to run in one thread of JavaScript is the clock and what other threads do. So, while a run lasts:
  * - performance.now() and timers follow a time that passes a little with each turn of the event loop and with each look at it, and no otherwise;
- * - zstd compresses in this thread, and answers a turn later.
- * Turns of the event loop and promises are Node's own: their order is always the same.
+ * - zstd compresses in this thread, and answers a turn later;
+ * - a turn of the event loop is what Node makes of one where there is nothing to wait for, without asking the system: callbacks one after the other, all
+ *   promises between them;
+ * - code that was generated before is not compiled again.
  */
 import { syncBuiltinESMExports } from "node:module";
+import timers from "node:timers/promises";
 import zlib from "node:zlib";
 
 type Callback = (error: Error | null, result: Buffer) => void;
@@ -28,8 +31,28 @@ Object.assign(zlib, {
   zstdCompress: inThisThread(zlib.zstdCompressSync),
   zstdDecompress: inThisThread(zlib.zstdDecompressSync),
 });
+Object.assign(timers, {
+  setImmediate: <T>(value: T) => new Promise<T>((done) => setImmediate(() => done(value))),
+});
 syncBuiltinESMExports();
 
+const compiled = new Map<string, unknown>();
+globalThis.Function = new Proxy(Function, {
+  construct(target, source: string[]) {
+    const key = source.join("\n");
+    let made = compiled.get(key);
+    if (made === undefined) {
+      made = new target(...source);
+      compiled.set(key, made);
+    }
+    return made as object;
+  },
+});
+
+/** Node's own. */
+const nextTurn = globalThis.setImmediate;
+/** Turns after which the system is asked all the same: garbage is collected there, and output written. */
+const TURNS_ALONE = 256;
 const TURN_MS = 0.02;
 const LOOK_MS = 0.002;
 
@@ -57,6 +80,10 @@ export class RunTime {
   readonly #restore: (() => void)[] = [];
   #over = false;
   readonly #onTurn: (turns: number) => void;
+  /** What is to run in the next turn, and what is left of this one. */
+  #queue: (() => void)[] = [];
+  #turn: (() => void)[] = [];
+  #done = 0;
 
   /** From now on, until end(). `onTurn` is called in each turn. */
   constructor(onTurn: (turns: number) => void) {
@@ -69,7 +96,9 @@ export class RunTime {
     };
     this.#replace(globalThis, "clearTimeout", clear);
     this.#replace(globalThis, "clearInterval", clear);
-    this.#pump();
+    this.#replace(globalThis, "setImmediate", (run: () => void) => this.#queue.push(run));
+    this.#queue.push(this.#onPump);
+    nextTurn(this.#runTurn);
   }
 
   /** Timers that are due fire in the turns that follow. */
@@ -98,19 +127,39 @@ export class RunTime {
     return handle;
   }
 
-  #pump(): void {
-    setImmediate(() => {
-      if (this.#over) return;
-      this.turns++;
-      this.#nowMs += TURN_MS;
-      for (const timer of [...this.#timers.values()].sort((a, b) => a.at - b.at || a.id - b.id)) {
-        if (timer.at > this.#nowMs || !this.#timers.has(timer.id)) continue;
-        if (timer.everyMs === null) this.#timers.delete(timer.id);
-        else timer.at += Math.max(1, timer.everyMs);
-        timer.run();
-      }
-      this.#onTurn(this.turns);
-      this.#pump();
-    });
-  }
+  readonly #runTurn = (): void => {
+    this.#turn = this.#queue;
+    this.#queue = [];
+    this.#done = 0;
+    this.#runNext();
+  };
+
+  /** One callback, and then, when no promise has anything left to do, the next one. */
+  readonly #runNext = (): void => {
+    const run = this.#turn[this.#done++];
+    if (run === undefined) {
+      if (this.#over) for (const left of this.#queue) nextTurn(left);
+      else if (this.turns % TURNS_ALONE === 0) nextTurn(this.#runTurn);
+      else this.#runTurn();
+      return;
+    }
+    queueMicrotask(this.#whenStill);
+    run();
+  };
+
+  readonly #whenStill = (): void => process.nextTick(this.#runNext);
+
+  readonly #onPump = (): void => {
+    if (this.#over) return;
+    this.turns++;
+    this.#nowMs += TURN_MS;
+    for (const timer of [...this.#timers.values()].sort((a, b) => a.at - b.at || a.id - b.id)) {
+      if (timer.at > this.#nowMs || !this.#timers.has(timer.id)) continue;
+      if (timer.everyMs === null) this.#timers.delete(timer.id);
+      else timer.at += Math.max(1, timer.everyMs);
+      timer.run();
+    }
+    this.#onTurn(this.turns);
+    this.#queue.push(this.#onPump);
+  };
 }

@@ -170,6 +170,17 @@ export class BatchBuilder {
     this.#length++;
   }
 
+  /** One row, of which `write` gives every column one value. @throws what it throws; the builder is as it was. */
+  appendBy(write: (columns: readonly ColumnBuilder[]) => void): void {
+    try {
+      write(this.#columns);
+    } catch (error) {
+      this.#restore();
+      throw error;
+    }
+    this.#length++;
+  }
+
   /** A deletion: the key columns are taken from the object, every other column is null, nullable or not. */
   appendKeyOnly(value: unknown, keyColumns: readonly number[], path = "", index = -1): void {
     const row = this.#object(value, path, index);

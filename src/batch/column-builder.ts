@@ -3,7 +3,7 @@
  * convert by themselves, the others by convert.ts.
  *
  * Contract: `append` takes a value that is not null, converts it by the rules of convert.ts and either lengthens the column by one or throws
- * and leaves it as it was. `take` hands the arrays over and leaves the column empty; `look` gives what there is as a column that is good until the next append or
+ * and leaves it as it was. `push` takes the value as it lies in the column, checked by the caller. `take` hands the arrays over and leaves the column empty; `look` gives what there is as a column that is good until the next append or
  * truncate. A null's value is zero (or no bytes).
  *
  * Between openBlock and closeBlock the row loop (row-loop.ts) writes the arrays themselves: `values`, `words`, `offsets`.
@@ -62,7 +62,7 @@ class Int4Builder extends GrowingColumn {
     this.push(typeof value === "number" && (value | 0) === value ? value : toInt4(value));
   }
 
-  protected push(converted: number): void {
+  push(converted: number): void {
     if (this.length === this.capacity) this.grow(this.length + 1);
     this.values[this.length] = converted;
     if (this.validity !== null) setBit(this.validity, this.length);
@@ -121,7 +121,7 @@ class Float8Builder extends GrowingColumn {
     this.push(typeof value === "number" ? value : toFloat8(value));
   }
 
-  protected push(converted: number): void {
+  push(converted: number): void {
     if (this.length === this.capacity) this.grow(this.length + 1);
     this.values[this.length] = converted;
     if (this.validity !== null) setBit(this.validity, this.length);
@@ -181,7 +181,7 @@ abstract class Int64Builder extends GrowingColumn {
     this.words = new Int32Array(values.buffer);
   }
 
-  protected push(value: number | bigint): void {
+  push(value: number | bigint): void {
     if (this.length === this.capacity) this.grow(this.length + 1);
     if (typeof value === "number") {
       this.words[this.length * 2] = value | 0;
@@ -268,7 +268,10 @@ class BoolBuilder extends GrowingColumn {
   }
 
   append(value: unknown): void {
-    const converted = toBool(value);
+    this.push(toBool(value));
+  }
+
+  push(converted: boolean): void {
     if (this.length === this.capacity) this.grow(this.length + 1);
     if (converted) setBit(this.values, this.length);
     else clearBit(this.values, this.length);

@@ -12,6 +12,8 @@ const EXPECTED_BYTES_MAX = 1 << 20;
 const TEXT_BYTES_MAX = 2 ** 31 - 1;
 /** Longer strings are encoded apart, so that not three times their length is reserved. */
 const ENCODE_IN_PLACE_MAX = 8192;
+/** Fewer bytes are copied sooner than a view of them is made. */
+const COPY_BY_LOOP_MAX = 48;
 
 /** text, jsonb, unconstrained numeric. */
 export abstract class Utf8Builder extends GrowingColumn {
@@ -30,7 +32,7 @@ export abstract class Utf8Builder extends GrowingColumn {
     this.offsets = offsets;
   }
 
-  protected push(text: string): void {
+  push(text: string): void {
     if (this.length === this.capacity) this.grow(this.length + 1);
     const from = this.offsets[this.length] as number;
     let to: number;
@@ -43,6 +45,20 @@ export abstract class Utf8Builder extends GrowingColumn {
       if (to > this.#data.length) this.#growData(to);
       this.#data.set(bytes, from);
     }
+    this.offsets[this.length + 1] = to;
+    if (this.validity !== null) setBit(this.validity, this.length);
+    this.length++;
+  }
+
+  /** A text as it is encoded. REQUIRES valid UTF-8 without NUL. */
+  pushBytes(bytes: Uint8Array, from: number, end: number): void {
+    if (this.length === this.capacity) this.grow(this.length + 1);
+    const at = this.offsets[this.length] as number;
+    const to = at + end - from;
+    if (to > this.#data.length) this.#growData(to);
+    const data = this.#data;
+    if (end - from > COPY_BY_LOOP_MAX) data.set(bytes.subarray(from, end), at);
+    else for (let i = from, k = at; i < end; i++, k++) data[k] = bytes[i] as number;
     this.offsets[this.length + 1] = to;
     if (this.validity !== null) setBit(this.validity, this.length);
     this.length++;

@@ -32,6 +32,11 @@ export interface AppendOptions {
   readonly producer?: ProducerSequence | undefined;
 }
 
+export interface AppendBatchOptions extends AppendOptions {
+  /** Rows that delete, by their places in ascending order: only their keys are looked at. REQUIRES a topic with a key. */
+  readonly deleted?: readonly number[] | undefined;
+}
+
 /** A request's place among those that a producer sends to a topic (producers.ts). */
 export interface ProducerSequence {
   readonly id: string;
@@ -203,7 +208,11 @@ export interface SchemaVersionInfo {
 }
 
 export interface TopicInfo {
+  /** Never given to another one. */
+  readonly id: number;
   readonly name: string;
+  /** Which of its schemas is the present one. */
+  readonly schemaVersion: number;
   readonly kind: "stream" | "table";
   readonly schema: Schema;
   readonly key: readonly string[] | null;
@@ -363,6 +372,16 @@ export interface TopicRecord {
   readonly valueJson: string | null;
 }
 
+/** Records of a topic in columns: rows [from, to) of a batch. */
+export interface TopicRows {
+  readonly batch: Batch;
+  readonly from: number;
+  readonly to: number;
+  /** Of the columns; those of a table without key are followed by one that is nobody's. */
+  readonly schemaVersion: number;
+  readonly isDeleted: (row: number) => boolean;
+}
+
 /** Which records of a topic are read, and whether to go on with those to come. */
 export interface ReadTopicOptions {
   /** An offset, an end of the topic, or a time ("2026-11-21T09:00:00Z"): the first record of then or later. Default "earliest". */
@@ -423,7 +442,7 @@ export interface Engine {
   /** One value or many, in one commit. @throws EvertError naming row, path and reason; then nothing of it is stored. */
   append(topic: string, rows: readonly unknown[], options?: AppendOptions): Promise<AppendResult>;
   /** The same in columns. REQUIRES that the topic's records are not checked one by one (TopicInfo). */
-  appendBatch(topic: string, batch: Batch, options?: AppendOptions): Promise<AppendResult>;
+  appendBatch(topic: string, batch: Batch, options?: AppendBatchOptions): Promise<AppendResult>;
   /**
    * One Arrow IPC stream, in one commit. Columns by name; one that is not there is null. The stream's memory is given away: the caller does not write to
    * it any more. @throws as append.
@@ -472,6 +491,8 @@ export interface Engine {
   readTopic(topic: string, options?: ReadTopicOptions): AsyncIterable<TopicRecord>;
   /** The same records as one stream of Arrow's IPC format, in pieces: the schema, record batches, the end. */
   readTopicArrow?(topic: string, options?: ReadTopicOptions): AsyncIterable<Uint8Array>;
+  /** The same records in columns, for codecs. */
+  readTopicBatches(topic: string, options?: ReadTopicOptions): AsyncIterable<TopicRows>;
   subscribe(
     targets: readonly SubscribeTarget[],
     options?: SubscribeOptions,

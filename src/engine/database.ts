@@ -3,8 +3,9 @@ import { EvertError, toEvertError } from "../base/errors.ts";
 import type { Batch } from "../batch/batch.ts";
 import type { AnyTopic, AnyView } from "../face/handles.ts";
 import type { BackupSource } from "../log/backup.ts";
-import type { CommitReceipt } from "../log/log.ts";
+import { type CommitReceipt, OP_DELETE } from "../log/log.ts";
 import type {
+  AppendBatchOptions,
   AppendOptions,
   AppendResult,
   Consumed,
@@ -31,6 +32,7 @@ import type {
   SubscriptionEvent,
   TopicInfo,
   TopicRecord,
+  TopicRows,
   TransactOptions,
   ViewInfo,
   ViewReader,
@@ -52,7 +54,7 @@ import { toldDurably } from "./own-rows.ts";
 import { OWN_TABLES } from "./own-tables.ts";
 import type { Part } from "./part.ts";
 import { registerProducer, requestOf } from "./producer-requests.ts";
-import { readRecords, readRecordsArrow } from "./records.ts";
+import { readRecordRows, readRecords, readRecordsArrow } from "./records.ts";
 import { Replication, type ReplicationParts } from "./replica/replication.ts";
 import { deletePart, upsertPart } from "./request-parts.ts";
 import { schemaHistory } from "./schema-history.ts";
@@ -339,6 +341,10 @@ export class Database implements Engine {
     return readRecords(log, catalog.topic(name), (id) => this.core.catalog.byId(id), options);
   }
 
+  readTopicBatches(name: string, options: ReadTopicOptions = {}): AsyncIterable<TopicRows> {
+    return readRecordRows(this.core.log, this.core.catalog.topic(name), options);
+  }
+
   readTopicArrow(name: string, options: ReadTopicOptions = {}): AsyncIterable<Uint8Array> {
     return readRecordsArrow(this.core.log, this.core.catalog.topic(name), options);
   }
@@ -349,8 +355,15 @@ export class Database implements Engine {
     return this.#append(upsertPart(this.core, topic, rows, "records"), options);
   }
 
-  async appendBatch(topic: string, batch: Batch, options?: AppendOptions): Promise<AppendResult> {
-    return this.#append({ topic: this.core.catalog.topic(topic), op: "batch", batch, ops: null }, options);
+  async appendBatch(
+    topic: string,
+    batch: Batch,
+    { deleted = [], ...options }: AppendBatchOptions = {},
+  ): Promise<AppendResult> {
+    const entry = this.core.catalog.topic(topic);
+    const ops = deleted.length === 0 ? null : new Uint8Array(batch.length);
+    for (const row of deleted) (ops as Uint8Array)[row] = OP_DELETE;
+    return this.#append({ topic: entry, op: "batch", batch, ops }, options);
   }
 
   async appendArrow(topic: string, stream: Uint8Array, options?: AppendOptions): Promise<AppendResult> {
@@ -517,7 +530,9 @@ export class Database implements Engine {
     const store = this.core.tableStore(entry.id);
     const relation = this.core.catalog.relation(entry.name)!;
     return {
+      id: entry.id,
       name: entry.name,
+      schemaVersion: entry.schemaVersion,
       kind: entry.topicKind,
       schema: relation.schema,
       key: relation.key === null ? null : relation.key.map((c) => relation.schema.fields[c]!.name),

@@ -16,7 +16,7 @@ import { schemaOf } from "../batch/schema.ts";
 import { bool, int8, type SqlType, timestamptz } from "../batch/types.ts";
 import { type Group, type Log, type LogTopic, OP_DELETE, type TopicBatch } from "../log/log.ts";
 import { endOffset, offsetOf, rowFrom } from "../log/offsets.ts";
-import type { ReadTopicOptions, TopicRecord } from "./api.ts";
+import type { ReadTopicOptions, TopicRecord, TopicRows } from "./api.ts";
 import type { CatalogEntry, TopicEntry } from "./catalog.ts";
 import { logTopicsOf } from "./evolved.ts";
 import { timeUsOf } from "./read-time.ts";
@@ -98,6 +98,28 @@ export async function* readRecordsArrow(
     if (left <= 0) break;
   }
   yield arrowEnd();
+}
+
+/** The same records as their batches have them, some thousands of rows at most at a time. */
+export async function* readRecordRows(
+  log: Log,
+  topic: TopicEntry,
+  options: ReadTopicOptions,
+): AsyncGenerator<TopicRows> {
+  let left = options.limit ?? Number.POSITIVE_INFINITY;
+  if (left <= 0) return;
+  for await (const { topicBatch, from } of batchesOf(log, topic, options)) {
+    const { batch, ops, schemaVersion } = topicBatch;
+    const isDeleted = (row: number): boolean => ops !== null && ops[row] === OP_DELETE;
+    const first = rowFrom(topicBatch, from);
+    const last = Math.min(batch.length, first + left);
+    for (let row = first; row < last; row += ARROW_ROWS) {
+      yield { batch, from: row, to: Math.min(last, row + ARROW_ROWS), schemaVersion, isDeleted };
+      await nextTurn();
+    }
+    left -= last - first;
+    if (left <= 0) return;
+  }
 }
 
 /** A stream of Arrow has one schema. */

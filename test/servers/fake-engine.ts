@@ -30,6 +30,7 @@ import type {
   SubscriptionEvent,
   TopicInfo,
   TopicRecord,
+  TopicRows,
   ViewInfo,
   ViewReader,
 } from "../../src/engine/api.ts";
@@ -313,6 +314,10 @@ export class FakeEngine implements Engine {
     throw new EvertError("idempotency_conflict", "the key was used for another request");
   }
 
+  readTopicBatches(): AsyncIterable<TopicRows> {
+    throw new Error("not used");
+  }
+
   appendArrow(): Promise<AppendResult> {
     return Promise.reject(new EvertError("feature_not_supported", "the fake takes no Arrow"));
   }
@@ -400,7 +405,9 @@ export class FakeEngine implements Engine {
     const kind = key === null ? "stream" : "table";
     const isChecked = this.checked.has(name);
     return {
+      id: [...this.#topics.keys()].indexOf(name),
       name,
+      schemaVersion: 1,
       kind,
       schema,
       key,

@@ -11,11 +11,14 @@ import { type BodyFormat, invalidUtf8 } from "../../wire/http/record-decoder.ts"
 import type { RequestContext, ServerContext } from "./context.ts";
 import { incomingBody } from "./incoming.ts";
 
+/** What else a body may be written in, beside text. */
+export type BinaryFormat = "arrow" | "avro" | "avroFile";
+
 /**
  * The body's format by its Content-Type. Anything else is refused: a page of another origin may send text/plain or a
  * form without asking, and must not be able to append.
  */
-export function bodyFormat<F extends BodyFormat | "arrow">(c: RequestContext, allowed: readonly F[]): F {
+export function bodyFormat<F extends BodyFormat | BinaryFormat>(c: RequestContext, allowed: readonly F[]): F {
   const header = c.req.header("Content-Type");
   const type = (header ?? "").split(";")[0]!.trim().toLowerCase();
   const charset = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(header ?? "")?.[1]?.toLowerCase();
@@ -31,9 +34,11 @@ export function bodyFormat<F extends BodyFormat | "arrow">(c: RequestContext, al
   return format as F;
 }
 
-function formatOf(type: string): BodyFormat | "arrow" | undefined {
+function formatOf(type: string): BodyFormat | BinaryFormat | undefined {
   if (type === contentTypes.json) return "json";
   if (type === contentTypes.arrow) return "arrow";
+  if (type === contentTypes.avro) return "avro";
+  if (type === contentTypes.avroFile) return "avroFile";
   return isNdjson(type) ? "ndjson" : undefined;
 }
 

@@ -128,7 +128,8 @@ const paths: Record<string, Json> = {
         "All or nothing, as one commit. A bad record refuses the request, naming its line or index, the path of the " +
         `value and the reason. A body over ${bodyBytesMax} bytes is refused with 413 unless \`atomic=false\`, which ` +
         "commits in chunks while the body streams, stops before the first bad record, and says how far it came. " +
-        "An Arrow IPC stream gives columns by name, and is one commit.",
+        "An Arrow IPC stream gives columns by name, and is one commit; so are Avro messages (avro/binary: in Avro's framing, each " +
+        "a byte 0, four bytes of the writer's schema id and the value), and an Avro object container file.",
       tags: ["topics"],
       parameters: [
         parameter("atomic"),
@@ -144,6 +145,8 @@ const paths: Record<string, Json> = {
           [contentTypes.json]: { schema: { description: "One record, or an array of records." } },
           [contentTypes.ndjson]: { schema: { type: "string", description: "One record per line." } },
           [contentTypes.arrow]: {},
+          [contentTypes.avro]: {},
+          [contentTypes.avroFile]: {},
         },
       },
       responses: {
@@ -164,9 +167,11 @@ const paths: Record<string, Json> = {
         ...readParameters,
       ],
       responses: {
-        200: ok("One Record per line; or the records as an Arrow IPC stream.", {
+        200: ok("One Record per line; or the records as an Arrow IPC stream, or in Avro.", {
           [contentTypes.ndjson]: { schema: { type: "string" } },
           [contentTypes.arrow]: {},
+          [contentTypes.avro]: {},
+          [contentTypes.avroFile]: {},
         }),
         ...fails("400", "403", "404", "410", "503", "504"),
       },

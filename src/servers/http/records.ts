@@ -14,6 +14,7 @@ import { contentTypes, type ErasedAnswer, headers, type PositionAnswer } from ".
 import { type BodyFormat, placeUnit, RecordDecoder } from "../../wire/http/record-decoder.ts";
 import { keyFromText } from "../../wire/http/values.ts";
 import { breakOff, jsonAnswer } from "./answer.ts";
+import { appendAvro, openAvro } from "./avro.ts";
 import { BodyReader, bodyBytes, bodyFormat } from "./body.ts";
 import { appendInChunks } from "./chunked-append.ts";
 import { collectorFor } from "./collected.ts";
@@ -41,16 +42,22 @@ export function recordRoutes(app: App, server: ServerContext): void {
 async function append(c: RequestContext, server: ServerContext): Promise<Response> {
   const query = queryMap(c, ["atomic", "firstLine"]);
   const topic = pathSegment(c, 2);
-  const format = bodyFormat(c, ["json", "ndjson", "arrow"]);
+  const format = bodyFormat(c, ["json", "ndjson", "arrow", "avro", "avroFile"]);
   const info = server.engine.topic(topic);
   if (booleanParameter(query, "atomic", true)) {
-    return format === "arrow" ? appendArrow(c, server, topic) : appendAtomically(c, server, info, format);
+    if (format === "json" || format === "ndjson") return appendAtomically(c, server, info, format);
+    const { engine } = server;
+    return appendWhole(c, server, topic, (body, options) =>
+      format === "arrow"
+        ? engine.appendArrow(topic, body, options)
+        : appendAvro(server, info, format, body, options),
+    );
   }
-  if (format === "arrow") {
+  if (format !== "json" && format !== "ndjson") {
     throw notSupported(
-      "An Arrow stream with atomic=false",
+      `${format === "arrow" ? "An Arrow stream" : "Avro"} with atomic=false`,
       undefined,
-      `Send several streams, each of at most ${server.bodyBytesMax} bytes.`,
+      `Send several bodies, each of at most ${server.bodyBytesMax} bytes.`,
     );
   }
   if (c.req.header(headers.idempotencyKey) !== undefined) {
@@ -71,14 +78,20 @@ async function append(c: RequestContext, server: ServerContext): Promise<Respons
   );
 }
 
-async function appendArrow(c: RequestContext, server: ServerContext, topic: string): Promise<Response> {
+/** A body that is taken as a whole, by `store`. */
+async function appendWhole(
+  c: RequestContext,
+  server: ServerContext,
+  topic: string,
+  store: (body: Uint8Array, options: AppendOptions) => Promise<AppendResult>,
+): Promise<Response> {
   const { body, ...named } = namedBody(c, server, topic);
   try {
-    const stream = await bodyBytes(body);
+    const bytes = await bodyBytes(body);
     await inTurn(server, topic, named.producer);
     const options = appendOptions(named, body);
     const known = isNamed(named) ? await server.engine.appended(topic, options) : null;
-    const result = known ?? (await server.engine.appendArrow(topic, stream, options));
+    const result = known ?? (await store(bytes, options));
     return appendAnswer(result, named);
   } finally {
     await body.done();
@@ -246,8 +259,20 @@ async function readFrom(
 }
 
 /** The records in the format the request accepts. */
-function openTopic(c: RequestContext, { engine }: ServerContext, topic: string, options: ReadTopicOptions) {
-  if (!(c.req.header("Accept") ?? "").includes(contentTypes.arrow)) {
+function openTopic(
+  c: RequestContext,
+  server: ServerContext,
+  topic: string,
+  options: ReadTopicOptions,
+): { readonly type: string; readonly pieces: AsyncIterable<string | Uint8Array> } {
+  const { engine } = server;
+  const accept = c.req.header("Accept") ?? "";
+  const avro = (["avro", "avroFile"] as const).find((known) => accept.includes(contentTypes[known]));
+  if (avro !== undefined) {
+    const info = engine.topic(topic);
+    return { type: contentTypes[avro], pieces: openAvro(server, info, avro, options) };
+  }
+  if (!accept.includes(contentTypes.arrow)) {
     return { type: contentTypes.ndjson, pieces: recordLines(engine.readTopic(topic, options)) };
   }
   if (engine.readTopicArrow === undefined) {

@@ -12,6 +12,10 @@ export const contentTypes = {
   ndjson: "application/x-ndjson",
   eventStream: "text/event-stream",
   arrow: "application/vnd.apache.arrow.stream",
+  /** Messages in Avro's framing, each as Confluent's serializers write it (wire/avro/framing.ts). */
+  avro: "avro/binary",
+  /** An object container file. */
+  avroFile: "application/avro",
   bytes: "application/octet-stream",
 } as const;
 

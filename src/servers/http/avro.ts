@@ -1,0 +1,259 @@
+/** Records in Avro: messages as Confluent's serializers write them (avro/binary), and object container files (application/avro). */
+import { createHash } from "node:crypto";
+import { EvertError, toEvertError } from "../../base/errors.ts";
+import type { AppendOptions, AppendResult, ReadTopicOptions, TopicInfo } from "../../engine/api.ts";
+import { AvroBytes } from "../../wire/avro/bytes.ts";
+import { readBlock, readHead, writeBlock, writeHead } from "../../wire/avro/container.ts";
+import { Cursor, malformed } from "../../wire/avro/cursor.ts";
+import { RowEncoder } from "../../wire/avro/encode.ts";
+import { beginMessage, endMessage, Messages, noHead } from "../../wire/avro/framing.ts";
+import { ofRecord, type Reading, RecordBatch, rowValues } from "../../wire/avro/record-batch.ts";
+import { topicSchemaText } from "../../wire/avro/topic-schema.ts";
+import { contentTypes } from "../../wire/http/messages.ts";
+import { atPlaceOfRow } from "../../wire/http/record-decoder.ts";
+import { idOf, readingById, readingByText } from "./avro-schemas.ts";
+import type { ServerContext } from "./context.ts";
+import { TimeSlice } from "./time-slice.ts";
+
+export type AvroFormat = "avro" | "avroFile";
+
+/** Records between two looks at the clock. */
+const TURN_RECORDS = 256;
+
+/** Appends a body, as one commit. @throws EvertError that names the record, counted from 0, and the reason. */
+export async function appendAvro(
+  server: ServerContext,
+  topic: TopicInfo,
+  format: AvroFormat,
+  body: Uint8Array,
+  options: AppendOptions,
+): Promise<AppendResult> {
+  const records = new RecordBatch(topic.schema, topic.key ?? []);
+  const reader = new Reader(records);
+  if (format === "avro") await readMessages(server, topic, body, reader);
+  else await readFile(topic, body, reader);
+  if (records.length === 0) throw new EvertError("invalid_request", "the body holds no record");
+  return store(server, topic, records, options);
+}
+
+async function store(
+  { engine }: ServerContext,
+  topic: TopicInfo,
+  records: RecordBatch,
+  options: AppendOptions,
+): Promise<AppendResult> {
+  const { batch, deleted } = records.finish();
+  if (!topic.isChecked) return engine.appendBatch(topic.name, batch, { ...options, deleted });
+  // The program's own schema looks at values.
+  if (deleted.length > 0) {
+    throw new EvertError(
+      "feature_not_supported",
+      "deletions in Avro of a topic with a schema of the program's",
+      {
+        hint: "DELETE /v1/topics/{topic}/records/{key}.",
+      },
+    );
+  }
+  const rows = rowValues(batch);
+  try {
+    return await engine.append(topic.name, rows, options);
+  } catch (error) {
+    throw atPlaceOfRow(
+      toEvertError(error),
+      "index",
+      rows.map((_, i) => i),
+    );
+  }
+}
+
+/** Takes records one by one, and says of which it is what is wrong with one. */
+class Reader {
+  readonly #cursor = new Cursor();
+  readonly #records: RecordBatch;
+  readonly #slice = new TimeSlice();
+  #count = 0;
+
+  constructor(records: RecordBatch) {
+    this.#records = records;
+  }
+
+  /** The value that is all that lies there. */
+  take(bytes: Uint8Array, from: number, to: number, reading: Reading): void {
+    this.#take(this.#cursor.over(bytes, from, to), reading, true);
+  }
+
+  /** So many values, one behind the other, with turns for others in between. */
+  async takeMany(bytes: Uint8Array, count: number, reading: Reading): Promise<void> {
+    const cursor = this.#cursor.over(bytes, 0, bytes.length);
+    for (let i = 0; i < count; i++) {
+      this.#take(cursor, reading, false);
+      await this.turn();
+    }
+    if (cursor.left > 0) throw this.placed(malformed(`${cursor.left} bytes are left behind its block`));
+  }
+
+  #take(cursor: Cursor, reading: Reading, alone: boolean): void {
+    try {
+      this.#records.take(cursor, reading, alone);
+    } catch (error) {
+      throw this.placed(error);
+    }
+    this.#count++;
+  }
+
+  /** The error, of the record that comes now. */
+  placed(error: unknown): EvertError {
+    return ofRecord(error, this.#count);
+  }
+
+  /** Others have their turn, if it is time. */
+  turn(): Promise<void> | undefined {
+    return this.#count % TURN_RECORDS === 0 && this.#slice.over() ? this.#slice.rest() : undefined;
+  }
+}
+
+async function readMessages(
+  { engine }: ServerContext,
+  topic: TopicInfo,
+  body: Uint8Array,
+  reader: Reader,
+): Promise<void> {
+  const messages = new Messages(body);
+  const readings = new Map<number, Reading>();
+  for (let message = messages.next(); message !== undefined; message = messages.next()) {
+    const { bytes, from, to, schemaId } = message;
+    if (schemaId === null) throw reader.placed(noHead());
+    let reading = readings.get(schemaId);
+    if (reading === undefined) {
+      reading = await readingById(engine, schemaId, topic).catch((error: unknown) => {
+        throw reader.placed(error);
+      });
+      readings.set(schemaId, reading);
+    }
+    reader.take(bytes, from, to, reading);
+    const turn = reader.turn();
+    if (turn !== undefined) await turn;
+  }
+}
+
+async function readFile(topic: TopicInfo, file: Uint8Array, reader: Reader): Promise<void> {
+  const head = readHead(file);
+  const reading = await readingByText(head.schema, topic, null);
+  for (let at = head.end; at < file.length; ) {
+    const block = await readBlock(head, file, at);
+    await reader.takeMany(block.bytes, block.count, reading);
+    at = block.end;
+  }
+}
+
+// ---- reading ----------------------------------------------------------------------------------------------------
+
+/** Bytes of messages or of a block, about. */
+const PIECE_BYTES = 64 * 1024;
+const MARK_BYTES = 16;
+
+/** The records of a topic. @throws EvertError feature_not_supported where a column has no Avro form. */
+export function openAvro(
+  server: ServerContext,
+  topic: TopicInfo,
+  format: AvroFormat,
+  options: ReadTopicOptions,
+): AsyncIterable<Uint8Array> {
+  // Refused before the answer begins.
+  const text = topicSchemaText(topic.name, topic.schema);
+  if (format === "avro") {
+    idOf(topic, topic.schemaVersion, false);
+    return messagesOf(server, topic, options);
+  }
+  if (topic.kind === "table") {
+    throw new EvertError(
+      "feature_not_supported",
+      `"${topic.name}" is a table, and an Avro file has no deletions`,
+      {
+        hint: `Send Accept: ${contentTypes.avro}.`,
+      },
+    );
+  }
+  return fileOf(server, topic, text, options);
+}
+
+/** What rows of one version of the columns are written with. */
+interface Version {
+  readonly version: number;
+  readonly records: RowEncoder;
+  readonly recordId: number;
+  readonly keys: RowEncoder | null;
+  readonly keyId: number;
+}
+
+function versionOf({ engine }: ServerContext, topic: TopicInfo, version: number): Version {
+  const { schema } = engine.schemas(topic.name).find((known) => known.version === version) ?? topic;
+  topicSchemaText(topic.name, schema);
+  const key = topic.key?.map((name) => topic.schema.fields.findIndex((field) => field.name === name));
+  return {
+    version,
+    records: new RowEncoder(schema),
+    recordId: idOf(topic, version, false),
+    keys: key === undefined ? null : new RowEncoder(schema, key),
+    keyId: key === undefined ? 0 : idOf(topic, version, true),
+  };
+}
+
+async function* messagesOf(
+  server: ServerContext,
+  topic: TopicInfo,
+  options: ReadTopicOptions,
+): AsyncGenerator<Uint8Array> {
+  let written = versionOf(server, topic, topic.schemaVersion);
+  const out = new AvroBytes();
+  for await (const rows of server.engine.readTopicBatches(topic.name, options)) {
+    // The ids of messages say which columns they have, also when these change meanwhile.
+    if (rows.schemaVersion !== written.version) written = versionOf(server, topic, rows.schemaVersion);
+    const { records, recordId, keys, keyId } = written;
+    for (let row = rows.from; row < rows.to; row++) {
+      const deletes = rows.isDeleted(row);
+      const start = beginMessage(out, deletes ? keyId : recordId);
+      (deletes ? (keys ?? records) : records).write(out, rows.batch, row);
+      endMessage(out, start);
+      if (out.length >= PIECE_BYTES) yield out.take();
+    }
+    if (out.length > 0) yield out.take();
+  }
+}
+
+async function* fileOf(
+  { engine }: ServerContext,
+  topic: TopicInfo,
+  schema: string,
+  options: ReadTopicOptions,
+): AsyncGenerator<Uint8Array> {
+  const encoder = new RowEncoder(topic.schema);
+  // As unlikely to stand in a value as chance would make it.
+  const mark = createHash("sha256").update(`${schema} ${engine.position}`).digest().subarray(0, MARK_BYTES);
+  const out = new AvroBytes();
+  writeHead(out, schema, mark);
+  yield out.take();
+  const values = new AvroBytes();
+  let count = 0;
+  const block = (): Uint8Array => {
+    writeBlock(out, count, values.take(), mark);
+    count = 0;
+    return out.take();
+  };
+  for await (const rows of engine.readTopicBatches(topic.name, options)) {
+    if (rows.schemaVersion !== topic.schemaVersion) throw changedColumns(topic);
+    for (let row = rows.from; row < rows.to; row++) {
+      encoder.write(values, rows.batch, row);
+      count++;
+      if (values.length >= PIECE_BYTES) yield block();
+    }
+    if (count > 0) yield block();
+  }
+}
+
+/** A file has one schema. */
+function changedColumns({ name }: TopicInfo): EvertError {
+  return new EvertError("conflict", `the columns of "${name}" were changed meanwhile`, {
+    hint: "Read it again.",
+  });
+}

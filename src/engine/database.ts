@@ -96,7 +96,7 @@ export class Database implements Engine {
     directory: string,
     found: Found | null,
     report: (message: string) => void,
-    replica: Pick<ReplicationParts, "sync" | "note" | "leader" | "token" | "random">,
+    replica: Pick<ReplicationParts, "sync" | "note" | "leader" | "reach" | "token" | "random">,
   ) {
     this.core = core;
     this.#report = report;

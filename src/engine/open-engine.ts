@@ -29,6 +29,7 @@ import { Core } from "./core.ts";
 import { Database } from "./database.ts";
 import { memoryLimitOf } from "./default-memory.ts";
 import { Indexing } from "./indexing.ts";
+import { overHttp, type ReachLeader } from "./replica/leader.ts";
 import { KeptNote } from "./replica/note.ts";
 import { rejoin } from "./replica/rejoin.ts";
 import type { ReplicationParts } from "./replica/replication.ts";
@@ -58,6 +59,8 @@ export interface OpenEngineOptions {
   readonly answerWhileCatchingUp?: boolean | undefined;
   /** Opens the database as a replica of another, which leads: it has what that has, answers reads, and writes nothing of its own. */
   readonly follow?: FollowOptions | undefined;
+  /** How other copies of the log are reached. Default: over HTTP. */
+  readonly reach?: ReachLeader | undefined;
   /** Where this database leads: how many replicas are to have a commit durably before it is acknowledged and shown. Default 0. */
   readonly syncFollowers?: number | undefined;
   /** How long an append waits for them. Default 10,000. */
@@ -99,7 +102,8 @@ export async function openEngine(options: OpenEngineOptions): Promise<Database> 
   const { directory, random, segmentBytes, recursion, functionTimeoutMs, limits } = options;
   const workers = workersOf(options.workers ?? 0, { recursion, functionTimeoutMs, limits }, report);
   const kept = await KeptNote.read(disk, directory);
-  const { leader, note } = roleOf(kept, directory, random ?? systemRandom, options.follow);
+  const reach = options.reach ?? overHttp;
+  const { leader, note } = roleOf(kept, directory, random ?? systemRandom, options.follow, reach);
   const following = leader === null ? undefined : { logId: () => leader.logId() };
   const logOptions = { directory, disk, clock, random, onClockJump, report, segmentBytes };
   if (leader !== null && note !== null && options.follow?.rejoin === true)
@@ -115,7 +119,7 @@ export async function openEngine(options: OpenEngineOptions): Promise<Database> 
     if (leader !== null && note !== null) await kept.set(note);
     const token = options.follow?.token;
     const sync = syncOptions(options.syncFollowers, options.syncTimeoutMs);
-    const replica = { sync, leader, note: kept, token, random: random ?? systemRandom };
+    const replica = { sync, leader, reach, note: kept, token, random: random ?? systemRandom };
     return await openOn(log, workers, disk, clock, report, options, replica);
   } catch (error) {
     await workers?.close();
@@ -131,7 +135,7 @@ async function openOn(
   clock: Clock,
   report: (message: string) => void,
   options: OpenEngineOptions,
-  replica: Pick<ReplicationParts, "sync" | "leader" | "note" | "token" | "random">,
+  replica: Pick<ReplicationParts, "sync" | "leader" | "reach" | "note" | "token" | "random">,
 ): Promise<Database> {
   for (const { id, schemaVersion, schema } of [CATALOG_ENTRY, TICK_ENTRY, SINK_ENTRY]) {
     log.registerTopic({ topicId: id, schemaVersion, schema });

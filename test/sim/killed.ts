@@ -8,8 +8,9 @@ import { writeSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import { nodeDisk } from "../../src/base/node-disk.ts";
 import type { Database } from "../../src/engine/database.ts";
-import { openEngine } from "../../src/engine/open-engine.ts";
+import { type OpenEngineOptions, openEngine } from "../../src/engine/open-engine.ts";
 import { backupLog } from "../../src/log/backup.ts";
+import { GONE } from "./gone.ts";
 import { killingDisk } from "./killing-disk.ts";
 
 const [directory, operation, at, how] = process.argv.slice(2) as [string, string, string, string];
@@ -17,8 +18,8 @@ const disk = killingDisk(nodeDisk);
 const say = (line: string): number => writeSync(1, `${line}\n`);
 const arm = (): void => disk.arm(Number(at), how === "torn");
 
-const open = (): Promise<Database> =>
-  openEngine({ directory, disk, segmentBytes: 64 * 1024, checkpointIntervalMs: 0 });
+const open = (options: Partial<OpenEngineOptions> = {}): Promise<Database> =>
+  openEngine({ directory, disk, segmentBytes: 64 * 1024, checkpointIntervalMs: 0, ...options });
 
 async function append(db: Database): Promise<void> {
   await db.transact([
@@ -70,6 +71,13 @@ const OPERATIONS: Readonly<Record<string, () => Promise<void>>> = {
   async open() {
     arm();
     await append(await open());
+  },
+  /** Of a follower whose leader is gone. */
+  async promote() {
+    const db = await open({ follow: { url: GONE } });
+    arm();
+    await db.replication.promote();
+    await append(db);
   },
   async backup() {
     const db = await open();

@@ -1,5 +1,5 @@
 /**
- * SIGKILL in the place of each call of the real disk that an append, a seal, a checkpoint, a compaction, a backup, a close and an open make, and in the middle of each write. What was acknowledged is there,
+ * SIGKILL in the place of each call of the real disk that an append, a seal, a checkpoint, a compaction, a backup, a close, an open and a promotion make, and in the middle of each write. What was acknowledged is there,
  * the rest whole or not at all, views are their queries, `evert check` finds nothing, and the database goes on.
  */
 import { spawn } from "node:child_process";
@@ -7,15 +7,20 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import type { EvertError } from "../../src/base/errors.ts";
 import { nodeDisk } from "../../src/base/node-disk.ts";
 import type { Database } from "../../src/engine/database.ts";
-import { openEngine } from "../../src/engine/open-engine.ts";
+import { type OpenEngineOptions, openEngine } from "../../src/engine/open-engine.ts";
+import { overHttp, type ReachLeader } from "../../src/engine/replica/leader.ts";
 import { restoreBackup } from "../../src/engine/restore-backup.ts";
 import { readManifest } from "../../src/log/backup.ts";
 import { checkLog } from "../../src/log/check.ts";
+import { createHttpServer } from "../../src/servers/http/server.ts";
+import { level } from "../engine/replica/support.ts";
 import { Directories } from "../engine/support/directories.ts";
 import { rowsOf, sql } from "../engine/support/memory.ts";
 import { difference, maintained, recomputed, type TextRow } from "../engine/support/views.ts";
+import { GONE } from "./gone.ts";
 
 const program = fileURLToPath(new URL("killed.ts", import.meta.url));
 /** Processes at once. */
@@ -28,8 +33,8 @@ const directories = new Directories();
 /** Half of what a process takes is to compile its modules, if it finds them not compiled. */
 const compiled = directories.make();
 
-const open = (directory: string): Promise<Database> =>
-  openEngine({ directory, segmentBytes: 64 * 1024, checkpointIntervalMs: 0, report: doubts });
+const open = (directory: string, options: Partial<OpenEngineOptions> = {}): Promise<Database> =>
+  openEngine({ directory, segmentBytes: 64 * 1024, checkpointIntervalMs: 0, report: doubts, ...options });
 
 function doubts(line: string): void {
   if (line.startsWith("the checkpoint is not used")) throw new Error(line);
@@ -55,6 +60,32 @@ async function history(): Promise<string> {
   await db.checkpoint();
   await db.append("latest", [{ k: 0, n: 2 }]);
   await db.close();
+  return directory;
+}
+
+/** The same as a copy, made over HTTP; its leader is gone. */
+async function copied(): Promise<string> {
+  const leader = await open(await history());
+  const server = await createHttpServer(leader, { port: 0 });
+  const directory = join(await directories.make(), "data");
+  // Where the leader is said to be nobody is; it is reached all the same.
+  const reach: ReachLeader = (url, token) => {
+    const leader = overHttp(server.url, token);
+    return {
+      url,
+      logId: () => leader.logId(),
+      follow: (request, signal) => leader.follow(request, signal),
+      file: (name, bytes, signal) => leader.file(name, bytes, signal),
+      progress: (follower, position) => leader.progress(follower, position),
+      fence: (fence) => leader.fence(fence),
+    };
+  };
+  const replica = await open(directory, { follow: { url: GONE }, reach });
+  await level(leader, replica);
+  await replica.core.log.sealed();
+  await replica.close();
+  await server.close();
+  await leader.close();
   return directory;
 }
 
@@ -84,6 +115,37 @@ async function run(directory: string, operation: string, at: number, how: "befor
       resolve({ acked: said.includes("acked\n"), calls: calls === undefined ? null : JSON.parse(calls) });
     });
   });
+}
+
+/** A directory opens as one of the two, never as neither or both. */
+async function roleOf(directory: string): Promise<"leader" | "follower"> {
+  const roles: ("leader" | "follower")[] = [];
+  for (const follow of [undefined, { url: GONE }]) {
+    const reached = await open(directory, { follow }).catch((error: EvertError) => {
+      expect(error).toMatchObject({ code: "invalid_request" });
+      return null;
+    });
+    if (reached === null) continue;
+    const { role } = reached.replication.info();
+    expect(role).toBe(follow === undefined ? "leader" : "follower");
+    roles.push(role as "leader" | "follower");
+    await reached.close();
+  }
+  expect(roles).toHaveLength(1);
+  return roles[0] as "leader" | "follower";
+}
+
+/** It is a follower still, which can be promoted, or the leader; whoever was promised something, by the leader. */
+async function judgePromotion(directory: string, acked: boolean): Promise<void> {
+  if ((await roleOf(directory)) === "leader") return;
+  expect(acked).toBe(false);
+  const db = await open(directory, { follow: { url: GONE } });
+  const refused = db.append("event", [{ n: 1 }]);
+  await expect(refused).rejects.toMatchObject({ code: "not_leader" });
+  const { epoch } = await db.replication.promote();
+  expect(epoch).toBeGreaterThan(0);
+  await db.close();
+  expect(await roleOf(directory)).toBe("leader");
 }
 
 async function judge(directory: string, acked: boolean): Promise<void> {
@@ -128,9 +190,10 @@ describe.each([
   ["close", /rename .*manifest/],
   ["open", /unlink .*next-/],
   ["backup", /rename .*backup\.json/],
+  ["promote", /rename .*replica\.json/],
 ])("SIGKILL in each call of %s", (operation, essential) => {
   it("loses nothing and leaves nothing half", async () => {
-    const from = await history();
+    const from = await (operation === "promote" ? copied() : history());
     const dry = await directories.copy(join(from, ".."));
     const { calls } = await run(join(dry, "data"), operation, CALLS_MAX, "before");
     // Its calls are known, and what it is about is among them.
@@ -147,6 +210,7 @@ describe.each([
         try {
           const { acked, calls: done } = await run(directory, operation, one.at, one.how);
           if (done === null) killed++;
+          if (operation === "promote") await judgePromotion(directory, acked);
           await judge(directory, acked);
           if (operation === "backup") await judgeBackup(directory);
         } catch (error) {

@@ -1,4 +1,4 @@
-/** The leader as its followers reach it: over HTTP. */
+/** The leader as its followers reach it: over HTTP, unless the database is opened with another way. */
 import { type ErrorBody, EvertError, errorCodes } from "../../base/errors.ts";
 import type { Fence, FollowRequest } from "./api.ts";
 import { MessageReader } from "./messages.ts";
@@ -6,7 +6,25 @@ import { MessageReader } from "./messages.ts";
 /** How long an answer is waited for that needs no time. */
 const ANSWER_MS = 10_000;
 
-export class Leader {
+export interface Leader {
+  readonly url: string;
+  logId(): Promise<number>;
+  /** What follows, until it ends or the signal is given. @throws EvertError diverged, not_leader, connection_failed */
+  follow(request: FollowRequest, signal: AbortSignal): Promise<MessageReader>;
+  /** Bytes of one of its files. @throws EvertError not_found where it has given way to another */
+  file(name: string, bytes: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** A follower has everything up to there, durably. */
+  progress(follower: string, position: number): Promise<void>;
+  /** Tells it that it leads no more. @throws EvertError conflict where it knows, or has another log */
+  fence(fence: Fence): Promise<void>;
+}
+
+/** @throws EvertError invalid_argument where the address is none */
+export type ReachLeader = (url: string, token: string | undefined) => Leader;
+
+export const overHttp: ReachLeader = (url, token) => new HttpLeader(url, token);
+
+class HttpLeader implements Leader {
   readonly url: string;
   readonly #token: string | undefined;
 
@@ -24,7 +42,6 @@ export class Leader {
     throw new EvertError("protocol_violation", `${this.url} does not answer as an evert server does`);
   }
 
-  /** What follows, until it ends or the signal is given. @throws EvertError diverged, not_leader, connection_failed */
   async follow(request: FollowRequest, signal: AbortSignal): Promise<MessageReader> {
     const { follower, logId, from, timeUs, epochs } = request;
     const query = new URLSearchParams({ follower, logId: String(logId), from: String(from) });
@@ -35,7 +52,6 @@ export class Leader {
     );
   }
 
-  /** Bytes of one of its files. @throws EvertError not_found where it has given way to another */
   async *file(name: string, bytes: number, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
     const path = `/v1/backup/${encodeURIComponent(name)}?from=0&to=${bytes}`;
     const pieces = piecesOf(await this.#fetch("GET", path, signal), this.url);

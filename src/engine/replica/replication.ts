@@ -21,7 +21,7 @@ import type {
 import { type Epoch, epochOf, relationOf } from "./epochs.ts";
 import { Follower } from "./follower.ts";
 import { Followers } from "./followers.ts";
-import { Leader } from "./leader.ts";
+import type { Leader, ReachLeader } from "./leader.ts";
 import { type KeptNote, newNote, type ReplicaNote } from "./note.ts";
 import type { SyncOptions } from "./role.ts";
 
@@ -37,7 +37,8 @@ export interface ReplicationParts {
   readonly note: KeptNote;
   /** Who is followed; null: the log is led here. */
   readonly leader: Leader | null;
-  /** For whoever has to be told over HTTP. */
+  readonly reach: ReachLeader;
+  /** For whoever is reached. */
   readonly token: string | undefined;
   /** How many followers are to have a commit before it is acknowledged, and how long it waits for them. */
   readonly sync: SyncOptions;
@@ -260,10 +261,10 @@ export class Replication implements ReplicationApi {
 
   /** Tells the one that led before, until it has heard. */
   #tellFormer(url: string): void {
-    const { core, token, report } = this.#parts;
+    const { core, reach, token, report } = this.#parts;
     const tell = async (): Promise<void> => {
       try {
-        await new Leader(url, token).fence({ logId: core.log.logId, epochs: core.catalog.epochs });
+        await reach(url, token).fence({ logId: core.log.logId, epochs: core.catalog.epochs });
       } catch (thrown) {
         const { code } = toEvertError(thrown);
         // It knows by now, by following or from somebody else; or there is another log.

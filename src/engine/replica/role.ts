@@ -1,7 +1,7 @@
 /** How a data directory may be opened: what it remembers (note.ts), and what is asked for. */
 import { EvertError } from "../../base/errors.ts";
 import type { Random } from "../../base/random.ts";
-import { Leader } from "./leader.ts";
+import type { Leader, ReachLeader } from "./leader.ts";
 import { type KeptNote, newNote, type ReplicaNote } from "./note.ts";
 
 const SYNC_TIMEOUT_MS = 10_000;
@@ -46,6 +46,7 @@ export function roleOf(
   directory: string,
   random: Random,
   follow: FollowOptions | undefined,
+  reach: ReachLeader,
 ): Role {
   if (follow === undefined) {
     if (note === null || note.follows === null) return { leader: null, note };
@@ -54,7 +55,7 @@ export function roleOf(
       hint: "Start it with --follow; to have it lead, promote it then: evert promote.",
     });
   }
-  const leader = new Leader(follow.url, follow.token);
+  const leader = reach(follow.url, follow.token);
   if (note?.replaces === leader.url && follow.rejoin !== true) {
     throw new EvertError("invalid_request", `${directory} was promoted in place of ${leader.url}`, {
       detail: "It leads. As a follower it would wait for a leader that follows it.",

@@ -11,7 +11,7 @@ import type { Schema } from "../batch/schema.ts";
 import type { BackupSource } from "../log/backup.ts";
 import type { Keeping } from "../plan/keeping.ts";
 import type { OrderItem } from "../plan/plan.ts";
-import type { SubscriptionItem } from "../views/subscription-item.ts";
+import type { AlteredItem, SubscriptionItem } from "../views/subscription-item.ts";
 import type { TimeText } from "./read-time.ts";
 import type { ReplicationApi } from "./replica/api.ts";
 
@@ -361,6 +361,26 @@ export interface SubscribeOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What of a view a subscription is to tell from now on. */
+export interface SubscriptionChange {
+  readonly view: string;
+  /** All of them are of this view. None: nothing of it. */
+  readonly targets: readonly SubscribeTarget[];
+  /** It is told anew, or from the positions that the targets give. Otherwise they are some of those that there were, and nothing is told. */
+  readonly isAnew: boolean;
+}
+
+/**
+ * A subscription whose targets are said while it lasts. What comes to it is told as SubscriptionEvent says, at the moment that the others are shown at. A view that
+ * cannot be subscribed to is told as an error and not wanted any more; the others go on.
+ */
+export interface OpenSubscription {
+  /** To be read once. */
+  readonly events: AsyncIterable<SubscriptionEvent | AlteredItem>;
+  /** Takes effect when it resolves; has come about where `events` tell of the token. Calls are not to overlap. */
+  alter(changes: readonly SubscriptionChange[], token: unknown): Promise<void>;
+}
+
 /** One record of a topic, with its place in it and in the log. */
 export interface TopicRecord {
   readonly offset: number;
@@ -497,6 +517,7 @@ export interface Engine {
     targets: readonly SubscribeTarget[],
     options?: SubscribeOptions,
   ): AsyncIterable<SubscriptionEvent>;
+  openSubscription(signal: AbortSignal): OpenSubscription;
   /** The log's files, for a copy of it. */
   readonly backupSource: BackupSource;
   /** Other copies of the log, which follow this one or are followed by it. */

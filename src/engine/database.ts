@@ -18,6 +18,7 @@ import type {
   Key,
   OpenConsumerOptions,
   OpenedConsumer,
+  OpenSubscription,
   Operation,
   ProducerInfo,
   ProducerSequence,
@@ -324,6 +325,24 @@ export class Database implements Engine {
     const items = this.core.subscriptions.subscribe(asked, { from, signal: options.signal });
     const last = Math.max(from ?? 0, ...asked.map((t) => t.from ?? 0));
     return this.#catchUp?.isAhead(last) === true ? this.#behind(last, items, options.signal) : items;
+  }
+
+  openSubscription(signal: AbortSignal): OpenSubscription {
+    const { subscription, items } = this.core.subscriptions.open(signal);
+    return {
+      events: items,
+      alter: async (changes, token) => {
+        const asked = changes.map(({ view, targets, isAnew }) => ({
+          view,
+          targets: targets.map((t) => ({ ...t, from: t.from == null ? t.from : Number(t.from) })),
+          isAnew,
+        }));
+        const last = Math.max(0, ...asked.flatMap(({ targets }) => targets.map((t) => t.from ?? 0)));
+        if (this.#catchUp?.isAhead(last) === true) await this.core.publisher.waitFor(last, SETTLE_TIMEOUT_MS);
+        this.core.stepper.lookedFor();
+        subscription.alter(asked, token);
+      },
+    };
   }
 
   /** What a subscriber has seen before a restart is reached again first: nobody is shown an earlier moment. */

@@ -6,7 +6,8 @@
  */
 import { EvertError } from "../base/errors.ts";
 import type { Touched } from "../views/step-changes.ts";
-import type { Published, PublishedStep } from "../views/subscriptions.ts";
+import type { Published } from "../views/subscription-item.ts";
+import type { PublishedStep } from "../views/subscriptions.ts";
 import type { View } from "../views/view.ts";
 
 interface Waiter {

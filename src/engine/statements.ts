@@ -24,7 +24,7 @@ import {
   type Statement,
 } from "../sql/statement.ts";
 import { Pace } from "../views/pace.ts";
-import type { Published } from "../views/subscriptions.ts";
+import type { Published } from "../views/subscription-item.ts";
 import { type AnswerRoom, answerRoom, runQuery } from "./adhoc.ts";
 import { alterTable } from "./alter-table.ts";
 import type { SqlOptions, SqlResponse, StatementResult } from "./api.ts";

@@ -34,6 +34,7 @@ export class Subscriber implements Listener {
   #bytes = 0;
   #wake: (() => void) | null = null;
   #closed = false;
+  #isAltered = false;
   #error: EvertError | null = null;
   resetReason = "";
 
@@ -68,7 +69,9 @@ export class Subscriber implements Listener {
     return this.#watches.get(watch.watched.view)?.keys ?? null;
   }
 
+  /** Who reads begins: it knows what is wanted, and what is queued is told otherwise. */
   restart(): void {
+    this.#isAltered = false;
     this.#queue = [];
     this.#bytes = 0;
   }
@@ -146,14 +149,21 @@ export class Subscriber implements Listener {
     this.wake();
   }
 
+  /** What is wanted has changed: who reads is told before anything else. */
+  alter(): void {
+    this.#isAltered = true;
+    this.wake();
+  }
+
   /** Something it may wait for has happened. */
   wake(): void {
     this.#wake?.();
   }
 
   /** Null: closed. What is ready is told before that; nothing is told anew. @throws the error it was closed with. */
-  async next(): Promise<SubscriptionItem | "reset" | null> {
+  async next(): Promise<SubscriptionItem | "reset" | "altered" | null> {
     for (;;) {
+      if (this.#isAltered && !this.#closed) return "altered";
       const first = this.#queue[0];
       const waits = first === undefined || (isStep(first) && this.#some(first.frames, "made"));
       if (this.#closed && (waits || first === "reset")) {
@@ -186,7 +196,8 @@ export class Subscriber implements Listener {
   }
 
   #reset(reason: string): void {
-    this.restart();
+    this.#queue = [];
+    this.#bytes = 0;
     this.resetReason = reason;
     this.#push("reset");
   }

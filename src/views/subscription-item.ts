@@ -1,5 +1,18 @@
-/** What a subscriber is told; in which order stands in engine/api.ts. */
+/** What a subscriber asks for and is told; in which order stands in engine/api.ts. */
 import type { ErrorBody } from "../base/errors.ts";
+
+/** What subscriptions need to know of the engine. */
+export interface Published {
+  readonly epoch: number;
+  readonly position: number;
+}
+
+export interface Target {
+  readonly view: string;
+  readonly key?: unknown;
+  /** Position to resume from; null: a snapshot in any case; absent: the subscription's. */
+  readonly from?: number | null | undefined;
+}
 
 export interface ColumnHeader {
   readonly name: string;
@@ -38,5 +51,12 @@ export type SubscriptionItem =
     }
   /** What was shown so far no longer holds (missed more than is kept, or the view was rebuilt): a snapshot follows. */
   | { readonly type: "reset"; readonly view: string; readonly reason: string }
-  /** The view has rows in its error collection; reads of it fail alike. A reset and snapshot follow when it heals. */
-  | { readonly type: "error"; readonly view: string; readonly error: ErrorBody };
+  /** The view has rows in its error collection; reads of it fail alike. A reset and snapshot follow when it heals. `ended`: it is not subscribed to any more. */
+  | { readonly type: "error"; readonly view: string; readonly error: ErrorBody; readonly ended?: true };
+
+/** Of a subscription whose targets change: with what is told up to here, all changes with these tokens have come about, at this position. */
+export interface AlteredItem {
+  readonly type: "altered";
+  readonly tokens: readonly unknown[];
+  readonly position: string;
+}

@@ -4,7 +4,8 @@
  * 1. publish() is called once per step, when the step is done and durable. It has each watched view's changes encoded once and hands every
  *    subscriber one event with all views of its that were touched. Of a large step this event stands in the queue while its frames are made
  *    (frame-maker.ts); subscribers of other views do not wait for it.
- * 2. A new subscriber notes the published epoch, starts to queue steps, and reads its snapshots at that epoch (pinned), however long that takes.
+ * 2. A new subscriber notes the published epoch, starts to queue steps, and reads its snapshots at that epoch (pinned), however long that takes
+ *    (open-subscription.ts).
  * 3. A subscriber that resumes gets the frames after its position, if all its views still have them; otherwise a reset and snapshots.
  * 4. Rows of an earlier definition (see WatchedView) are a snapshot too, that says so; who has it is reset when the view has been built anew.
  * 5. A subscriber's queue is bounded. One that does not read loses its queue and, when it reads again, is reset: memory is
@@ -13,18 +14,11 @@
 import type { EvertError } from "../base/errors.ts";
 import { FrameMaker } from "./frame-maker.ts";
 import { type Frame, FrameLog } from "./frames.ts";
-import { snapshot } from "./snapshot.ts";
+import { OpenSubscription, type Shared } from "./open-subscription.ts";
 import type { Touched } from "./step-changes.ts";
-import { Subscriber } from "./subscriber.ts";
-import type { SubscriptionItem } from "./subscription-item.ts";
+import type { AlteredItem, Published, SubscriptionItem, Target } from "./subscription-item.ts";
 import type { View } from "./view.ts";
 import { type Listener, Watch, type WatchedView } from "./watch.ts";
-
-/** What subscriptions need to know of the engine. */
-export interface Published {
-  readonly epoch: number;
-  readonly position: number;
-}
 
 export interface SubscriptionsOptions {
   readonly now: () => number;
@@ -42,13 +36,6 @@ export interface SubscriptionsOptions {
   readonly queueBytesMax?: number;
 }
 
-export interface Target {
-  readonly view: string;
-  readonly key?: unknown;
-  /** Position to resume from; null: a snapshot in any case; absent: the subscription's. */
-  readonly from?: number | null | undefined;
-}
-
 /** A step's effects on the views, as the engine hands them over. */
 export interface PublishedStep extends Published {
   /** Position of the step before. */
@@ -59,11 +46,13 @@ export interface PublishedStep extends Published {
 export class Subscriptions {
   readonly #options: Required<SubscriptionsOptions>;
   readonly #watches = new Map<View, Watch>();
-  readonly #subscribers = new Set<Subscriber>();
+  readonly #open = new Set<OpenSubscription>();
+  readonly #shared: Shared;
   readonly #maker: FrameMaker;
 
   constructor(options: SubscriptionsOptions) {
     this.#options = { keepBytes: 64 << 20, keepMs: 60_000, queueBytesMax: 16 << 20, ...options };
+    this.#shared = { ...this.#options, watch: (name) => this.#watch(name) };
     this.#maker = new FrameMaker({
       turn: options.turn,
       failed: options.failed,
@@ -73,7 +62,7 @@ export class Subscriptions {
   }
 
   get size(): number {
-    return this.#subscribers.size;
+    return this.#open.size;
   }
 
   publish(step: PublishedStep): void {
@@ -137,97 +126,49 @@ export class Subscriptions {
   }
 
   closeAll(error: EvertError): void {
-    for (const subscriber of [...this.#subscribers]) subscriber.close(error);
+    for (const open of [...this.#open]) open.close(error);
   }
 
   async *subscribe(
     targets: readonly Target[],
     options: { from?: number | undefined; signal?: AbortSignal | undefined } = {},
   ): AsyncGenerator<SubscriptionItem> {
-    if (options.signal?.aborted === true) return;
-    const subscriber = new Subscriber(this.#options.queueBytesMax);
-    const abort = (): void => subscriber.close(null);
-    options.signal?.addEventListener("abort", abort, { once: true });
-    this.#subscribers.add(subscriber);
-    try {
-      let asked = targets.map((t) => ({
-        ...t,
-        from: t.from === undefined ? options.from : (t.from ?? undefined),
-      }));
-      let reason: string | null = null;
-      for (;;) {
-        yield* this.#begin(subscriber, asked, reason);
-        for (;;) {
-          const item = await subscriber.next();
-          if (item === null) return;
-          if (item !== "reset") {
-            yield item;
-            continue;
-          }
-          // Over again, without positions: whatever is shown for these views is replaced.
-          reason = subscriber.resetReason;
-          asked = targets.map((t) => ({ ...t, from: STALE }));
-          break;
-        }
-      }
-    } finally {
-      options.signal?.removeEventListener("abort", abort);
-      this.#subscribers.delete(subscriber);
-      const now = this.#options.now();
-      for (const watch of subscriber.leave()) watch.leftAt = now;
+    const byView = new Map<string, Target[]>();
+    for (const target of targets) {
+      const from = target.from === undefined ? options.from : (target.from ?? undefined);
+      const asked = { ...target, from };
+      const known = byView.get(target.view);
+      if (known === undefined) byView.set(target.view, [asked]);
+      else known.push(asked);
     }
+    const open = new OpenSubscription(this.#shared, true);
+    const changes = [...byView].map(([view, asked]) => ({ view, targets: asked, isAnew: true }));
+    open.alter(changes, null);
+    for await (const item of this.#items(open, options.signal)) if (item.type !== "altered") yield item;
   }
 
-  /** What a subscriber is owed up to now: missed steps of views that resume, then snapshots of the others. */
-  async *#begin(
-    subscriber: Subscriber,
-    targets: readonly (Target & { readonly from: number | undefined })[],
-    reason: string | null,
-  ): AsyncGenerator<SubscriptionItem> {
-    // All of one moment: from here on steps are queued behind what is given below.
-    subscriber.restart();
-    const { epoch, position } = this.#options.published();
-    const resumed = new Map<Watch, number>();
-    /** Why what is shown of it does not hold; null: nothing is shown yet. */
-    const fresh = new Map<Watch, string | null>();
-    for (const target of targets) {
-      const watch = this.#watch(target.view);
-      subscriber.watch(watch, target.key);
-      const { from } = target;
-      const refusal = from === undefined ? null : (reason ?? whyNot(watch, from, position));
-      if (from !== undefined && refusal === null && !fresh.has(watch)) {
-        resumed.set(watch, Math.min(from, resumed.get(watch) ?? from));
-      } else {
-        const isShown = from !== undefined || resumed.delete(watch);
-        const other = fresh.get(watch) ?? (isShown ? "another part of the view begins anew" : null);
-        fresh.set(watch, refusal ?? other);
-      }
-    }
-    const missed = missedSteps(resumed);
-    // Snapshots follow rows that go to disk, however slowly they are taken.
-    const pins = [...fresh.keys()].map((w) => w.watched.view.store.pin(epoch, true));
+  /** A subscription to nothing yet; what it wants is said while it lasts. A view that is not there is told as an error, and does not end it. */
+  open(signal: AbortSignal | undefined): {
+    readonly subscription: OpenSubscription;
+    readonly items: AsyncGenerator<SubscriptionItem | AlteredItem>;
+  } {
+    const subscription = new OpenSubscription(this.#shared, false);
+    return { subscription, items: this.#items(subscription, signal) };
+  }
+
+  async *#items(
+    open: OpenSubscription,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<SubscriptionItem | AlteredItem> {
+    if (signal?.aborted === true) return;
+    const abort = (): void => open.close(null);
+    signal?.addEventListener("abort", abort, { once: true });
+    this.#open.add(open);
     try {
-      for (const [at, frames] of missed) {
-        if (!(await subscriber.ready(frames))) {
-          subscriber.giveUp();
-          return;
-        }
-        const item = subscriber.itemOf(at, frames);
-        if (item !== null) yield item;
-      }
-      for (const [watch, refusal] of fresh) {
-        const { view } = watch.watched;
-        if (refusal !== null) yield { type: "reset", view: view.name, reason: refusal };
-        const error = watch.watched.error();
-        if (error === null)
-          yield* snapshot(watch.watched, { epoch, position }, subscriber.keysOf(watch), this.#options);
-        else {
-          watch.failing = true;
-          yield { type: "error", view: view.name, error: error.toJSON() };
-        }
-      }
+      yield* open.items();
     } finally {
-      for (const pin of pins) pin.release();
+      signal?.removeEventListener("abort", abort);
+      this.#open.delete(open);
     }
   }
 
@@ -242,29 +183,4 @@ export class Subscriptions {
     }
     return watch;
   }
-}
-
-/** A position nothing is kept from. */
-const STALE = -1;
-
-/** Why a subscriber cannot go on from the position; null: it can. */
-function whyNot(watch: Watch, from: number, position: number): string | null {
-  if (watch.failing) return "the view has an error";
-  if (watch.watched.stalePosition !== undefined) return "the view is made anew";
-  if (from > position) return "the position has not been reached";
-  if (from < watch.log.floor) return "the position is older than what is kept";
-  return watch.log.splits(from) ? "the position lies within a step" : null;
-}
-
-/** Frames after each view's position, put together by step. */
-function missedSteps(resumed: ReadonlyMap<Watch, number>): [number, Map<View, Frame>][] {
-  const steps = new Map<number, Map<View, Frame>>();
-  for (const [watch, from] of resumed) {
-    for (const frame of watch.log.after(from)) {
-      let frames = steps.get(frame.position);
-      if (frames === undefined) steps.set(frame.position, (frames = new Map()));
-      frames.set(watch.watched.view, frame);
-    }
-  }
-  return [...steps].sort(([a], [b]) => a - b);
 }

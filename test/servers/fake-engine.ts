@@ -519,6 +519,10 @@ export class FakeEngine implements Engine {
     }
   }
 
+  openSubscription(): never {
+    throw new EvertError("feature_not_supported", "this engine has no subscriptions that change");
+  }
+
   async *subscribe(
     targets: readonly SubscribeTarget[],
     options: SubscribeOptions = {},

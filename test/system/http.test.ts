@@ -10,6 +10,7 @@ import { rowToObject } from "../../src/batch/json.ts";
 import { schemaOf } from "../../src/batch/schema.ts";
 import { int4, int8, text } from "../../src/batch/types.ts";
 import { SseDecoder, type SseEvent } from "../../src/wire/http/sse.ts";
+import { WsClient } from "../servers/http/ws-client.ts";
 import { Contract } from "./contract.ts";
 import { TestServer } from "./server.ts";
 
@@ -1138,6 +1139,25 @@ describe("event streams", () => {
     await drop(93);
   });
 
+  it("a WebSocket is told of all it subscribes to at one moment, in the forms of event streams", async () => {
+    const c = await WsClient.open(server.url);
+    const told = await c.subscribe({ view: "items" }, { view: "ranked" }, { view: "nothing" });
+    expect(told.map((m) => m.type)).toEqual(["error", "snapshot", "snapshot", "subscribed"]);
+    const at = await put(94, "w");
+    const step = await c.next();
+    expect(step).toMatchObject({ type: "step", id: at, position: at });
+    for (const [name, { type, id: _, request: __, ended: ___, ...message }] of [
+      ["ErrorEvent", told[0]!],
+      ["SnapshotEvent", told[1]!],
+      ["StepEvent", step!],
+    ] as const)
+      expect(contract.fits(name, message), `${name} of ${type}`).toEqual([]);
+    await c.close();
+    const answer = await ask("GET /v1/ws");
+    expect(answer.status).toBe(426);
+    await drop(94);
+  });
+
   it.each([
     "subscribe",
     "subscribe?view=items&view=items",
@@ -1266,6 +1286,6 @@ it("every operation of the document was walked", async () => {
     [...contract.seen].filter((entry) => entry.endsWith(" 200")).map((entry) => entry.split(" ")[0]),
   );
   // Their answers do not end: above, outside ask().
-  walked.add("subscribe").add("followLog");
+  walked.add("subscribe").add("followLog").add("openWebSocket");
   expect(contract.operationIds.filter((id) => !walked.has(id))).toEqual([]);
 });

@@ -20,6 +20,7 @@ import { rowRoutes } from "./rows.ts";
 import { sqlRoutes } from "./sql.ts";
 import { staticRoutes } from "./static-files.ts";
 import { transactionRoutes } from "./transactions.ts";
+import { wsRoutes } from "./ws.ts";
 
 interface AppOptions {
   readonly boundToLoopback: boolean;
@@ -50,6 +51,7 @@ export function createApp(server: ServerContext, options: AppOptions): App {
   catalogRoutes(app, server);
   rowRoutes(app, server);
   subscribeRoutes(app, server);
+  wsRoutes(app, server);
   operationsRoutes(app, server);
   app.get("/v1/openapi.json", () => jsonAnswer(openApiDocument, server.engine.position));
   staticRoutes(app, options.staticDir);

@@ -7,6 +7,7 @@
  */
 import { type ErrorBody, EvertError, toEvertError } from "../../base/errors.ts";
 import type { SubscribeTarget, SubscriptionEvent } from "../../engine/api.ts";
+import { pushArray, snapshotMembers, stepMembers } from "../../wire/http/event-json.ts";
 import { contentTypes, headers } from "../../wire/http/messages.ts";
 import { checkPosition } from "../../wire/http/requests.ts";
 import { encodeSse, encodeSseComment, encodeSseRetry } from "../../wire/http/sse.ts";
@@ -221,14 +222,7 @@ const encodeForMany: Encoder = (event, id) => {
         data: `{"view":${JSON.stringify(event.view)},${snapshotMembers(event)}}`,
       });
     case "step": {
-      const text = ['{"position":"', event.position, '","views":{'];
-      let separator = "";
-      for (const [view, changes] of event.views) {
-        text.push(`${separator}${JSON.stringify(view)}:`);
-        pushArray(text, changes);
-        separator = ",";
-      }
-      text.push("}}");
+      const text = ["{", ...stepMembers(event.position, event.views), "}"];
       return encodeLong("step", id, text);
     }
     case "reset":
@@ -238,16 +232,6 @@ const encodeForMany: Encoder = (event, id) => {
   }
 };
 
-/** Appends a JSON array, given as texts of its elements. */
-function pushArray(text: string[], pieces: readonly string[]): void {
-  text.push("[");
-  for (const [i, piece] of pieces.entries()) {
-    if (i > 0) text.push(",");
-    text.push(piece);
-  }
-  text.push("]");
-}
-
 /** An event whose data, JSON without line breaks, is given in pieces: a short one as one text. */
 function encodeLong(event: string, id: string | undefined, data: readonly string[]): Encoded {
   let chars = 0;
@@ -255,14 +239,6 @@ function encodeLong(event: string, id: string | undefined, data: readonly string
   if (chars <= pieceChars) return encodeSse({ event, id, data: data.join("") });
   const [head, tail] = encodeSse({ event, id, data: "\0" }).split("\0") as [string, string];
   return [head, ...data, tail];
-}
-
-function snapshotMembers(event: Extract<SubscriptionEvent, { type: "snapshot" }>): string {
-  const { columns, keyColumns, order, rowsJson, position, last, stale } = event;
-  return (
-    `"columns":${JSON.stringify(columns)},"keyColumns":${JSON.stringify(keyColumns)},"order":${JSON.stringify(order)},` +
-    `"rows":[${rowsJson.join(",")}],"position":"${position}","last":${last}${stale === true ? ',"stale":true' : ""}`
-  );
 }
 
 function errorEvent(error: ErrorBody, final: boolean, view?: string): string {

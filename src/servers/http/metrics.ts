@@ -11,6 +11,8 @@ export interface Metrics {
   requestDone(method: string, route: string, status: number, seconds: number): void;
   /** Call when an event stream opens, and what it gives when that stream ends. */
   streamOpened(): () => void;
+  /** The same for a WebSocket. */
+  socketOpened(): () => void;
 }
 
 const engineCounters: Record<string, [help: string, value: (stats: DatabaseStats) => number]> = {
@@ -162,6 +164,7 @@ export function createMetrics(engine: Engine): Metrics {
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
   });
   const streams = new Gauge({ name: "evert_http_event_streams", help: "Open event streams", registers });
+  const sockets = new Gauge({ name: "evert_http_websockets", help: "Open WebSockets", registers });
 
   return {
     contentType: registry.contentType,
@@ -179,6 +182,10 @@ export function createMetrics(engine: Engine): Metrics {
     streamOpened() {
       streams.inc();
       return () => streams.dec();
+    },
+    socketOpened() {
+      sockets.inc();
+      return () => sockets.dec();
     },
   };
 }

@@ -295,6 +295,24 @@ export const schemas = {
     },
     ["view"],
   ),
+  WsTarget: object(
+    {
+      view: string,
+      key: { description: "Only the row with this key: its value, or an array of a composite key's values." },
+      from: { type: "string", description: "Resume from this position, that of the last `id`." },
+    },
+    ["key", "from"],
+  ),
+  WsRequest: object(
+    {
+      type: { enum: ["subscribe", "unsubscribe"] },
+      targets: list(schemaRef("WsTarget")),
+      request: { type: ["string", "number"], description: "Comes back in the answer." },
+      atLeast: position,
+      timeoutMs: { type: "integer" },
+    },
+    ["request", "atLeast", "timeoutMs"],
+  ),
   OpenConsumer: object(
     {
       name: string,

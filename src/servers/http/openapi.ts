@@ -1,5 +1,11 @@
 /** The HTTP interface as an OpenAPI 3.1 document. Written by hand; a test holds it to the routes there are. */
-import { bodyBytesMax, contentTypes, headers } from "../../wire/http/messages.ts";
+import {
+  bodyBytesMax,
+  contentTypes,
+  headers,
+  wsMessageCharsMax,
+  wsTargetsMax,
+} from "../../wire/http/messages.ts";
 import { parameters, ref, responses, schemas } from "./openapi-components.ts";
 import { followingPaths } from "./openapi-following.ts";
 import { fails, type Json, json, ok, parameter, positionHeader, readParameters } from "./openapi-parts.ts";
@@ -370,6 +376,25 @@ const paths: Record<string, Json> = {
         ...readParameters,
       ],
       responses: { 200: ok("The events.", eventStream), ...fails("400", "403", "503", "504") },
+    },
+  },
+  "/v1/ws": {
+    get: {
+      operationId: "openWebSocket",
+      summary: "Views and rows subscribed to and unsubscribed from at will, on one WebSocket",
+      description:
+        "A handshake of RFC 6455; OpenAPI does not describe what comes after it. Both sides send JSON as text. The client: WsRequest; a single target may stand " +
+        "in the message itself, and `key` is a JSON value. The server: what `/v1/subscribe` sends, with the event's name as `type`, the first member, and its id as `id`, a position from which " +
+        "all can be resumed; `subscribed` and `unsubscribed` `{request, position}` when that has come about, at the moment the others are shown at; `heartbeat`. " +
+        "An `error` with `request` is about that message, with `ended` the view is not subscribed to any more, with `final` the connection ends. " +
+        `A connection has at most ${wsTargetsMax} views and rows, a message of the client ${wsMessageCharsMax} characters. ` +
+        "A page must be of this server: any other `Origin` is refused.",
+      tags: ["views"],
+      responses: {
+        101: { description: "The connection is a WebSocket from here on." },
+        426: ok("The request does not ask for a WebSocket.", json(ref("Error"))),
+        ...fails("400", "403", "503"),
+      },
     },
   },
   "/v1/openapi.json": {

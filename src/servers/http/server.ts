@@ -1,8 +1,8 @@
 /**
  * The HTTP server: a socket, the app on it, and an orderly end.
  *
- * close() drains: 1. nothing new is accepted, and what comes on open connections is refused; 2. event streams say goodbye
- * and end; 3. requests under way are answered; 4. what is left after `drainMs` is cut off.
+ * close() drains: 1. nothing new is accepted, and what comes on open connections is refused; 2. event streams and WebSockets say
+ * goodbye and end; 3. requests under way are answered; 4. what is left after `drainMs` is cut off.
  */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -16,6 +16,7 @@ import { BodyBudget } from "./body-budget.ts";
 import type { ServerContext } from "./context.ts";
 import { isLoopback } from "./guard.ts";
 import { createMetrics } from "./metrics.ts";
+import { createWsDoor, type WsDoor } from "./ws.ts";
 
 export interface HttpServerOptions {
   /** Address to listen on. Default 127.0.0.1: this machine only. */
@@ -54,7 +55,9 @@ export async function createHttpServer(engine: Engine, options: HttpServerOption
     heartbeatMs: options.heartbeatMs ?? heartbeatMs,
     stallMs: options.stallMs ?? 120_000,
   };
-  const app = createApp(context, { boundToLoopback: isLoopback(host), staticDir: options.staticDir });
+  const boundToLoopback = isLoopback(host);
+  const app = createApp(context, { boundToLoopback, staticDir: options.staticDir });
+  const door = createWsDoor(context, boundToLoopback);
   const listener = getRequestListener(app.fetch);
   const server = createServer(
     {
@@ -63,14 +66,17 @@ export async function createHttpServer(engine: Engine, options: HttpServerOption
       keepAlive: true,
       keepAliveInitialDelay: 30_000,
       noDelay: true,
+      // Any other upgrade may be declined: the request is answered as if it had not asked.
+      shouldUpgradeCallback: door.accepts,
     },
     listener,
   );
+  server.on("upgrade", door.accept);
   const port = await listen(server, host, options.port);
   return {
     url: `http://${urlHost(host)}:${port}`,
     port,
-    close: () => drain(server, closing, options.drainMs ?? 5_000),
+    close: () => drain(server, door, closing, options.drainMs ?? 5_000),
   };
 }
 
@@ -94,14 +100,18 @@ function listen(server: Server, host: string, port: number): Promise<number> {
   });
 }
 
-async function drain(server: Server, closing: AbortController, drainMs: number): Promise<void> {
+async function drain(server: Server, door: WsDoor, closing: AbortController, drainMs: number): Promise<void> {
   if (!server.listening) return;
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   closing.abort();
   // A connection kept alive is idle only after its last answer, which may still be on its way.
   const idle = setInterval(() => server.closeIdleConnections(), 20);
-  const cutOff = setTimeout(() => server.closeAllConnections(), drainMs);
+  const cutOff = setTimeout(() => {
+    server.closeAllConnections();
+    door.cut();
+  }, drainMs);
   await closed;
+  await door.ended();
   clearInterval(idle);
   clearTimeout(cutOff);
 }

@@ -428,6 +428,61 @@ export interface StreamErrorMessage {
   readonly final: boolean;
 }
 
+// ---- /v1/ws: a WebSocket over which views and rows are subscribed to and unsubscribed from at will. Every message is one text of JSON.
+//
+// What the server says is what /v1/subscribe says, with the event's name as `type`, which comes first, and its id, where it has one, as `id`: a position
+// from which all that is subscribed to can be resumed. There is one subscription to each view, of all its rows or of some by key; one more key, or all rows, begins the
+// view anew. Unsubscribing takes nothing back: what is under way may still come, until `unsubscribed`.
+
+/** At most so many characters in a message of the client. */
+export const wsMessageCharsMax = 1 << 20;
+/** So many views and rows on one connection. */
+export const wsTargetsMax = 1000;
+
+export interface WsTarget {
+  readonly view: string;
+  /** Only the row with this key: its value, or an array of a composite key's values. */
+  readonly key?: JsonValue;
+  /** Resume from this position, that of the last `id`. */
+  readonly from?: string;
+}
+
+/** What a client says. A single target may stand in the message itself. */
+export type WsRequest =
+  | {
+      readonly type: "subscribe";
+      readonly targets: readonly WsTarget[];
+      /** Comes back in the answer. */
+      readonly request?: string | number;
+      readonly atLeast?: string;
+      readonly timeoutMs?: number;
+    }
+  | {
+      readonly type: "unsubscribe";
+      readonly targets: readonly WsTarget[];
+      readonly request?: string | number;
+    };
+
+export type WsMessage =
+  | ({ readonly type: "snapshot"; readonly id?: string } & SnapshotMessage)
+  | ({ readonly type: "step"; readonly id?: string } & StepMessage)
+  | ({ readonly type: "reset" } & ResetMessage)
+  /** `ended`: the view is not subscribed to any more. `final`: the connection ends. `request`: the message that cannot be followed. */
+  | ({
+      readonly type: "error";
+      readonly request?: string | number | null;
+      readonly ended?: true;
+    } & StreamErrorMessage)
+  /** With what came before it, all that is subscribed to is shown as of this position. */
+  | {
+      readonly type: "subscribed" | "unsubscribed";
+      readonly request: string | number | null;
+      readonly position: string;
+      readonly id?: string;
+    }
+  /** Nothing has happened for a while. */
+  | { readonly type: "heartbeat" };
+
 // ---- Replicas
 
 /** GET /v1/replication */

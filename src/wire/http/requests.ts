@@ -36,7 +36,7 @@ export function parseSqlRequest(text: string): SqlCall {
   return { sql, params: exact, atLeast, timeoutMs, format };
 }
 
-function isTimeoutMs(value: unknown): value is number {
+export function isTimeoutMs(value: unknown): value is number {
   return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= timeoutMsMax;
 }
 
@@ -231,7 +231,7 @@ export function checkIdempotencyKey(key: string, where: string): void {
   throw invalid(`${where} must be 1 to 255 printable ASCII characters`);
 }
 
-function objectOf(value: unknown, members: readonly string[], what: string): Record<string, unknown> {
+export function objectOf(value: unknown, members: readonly string[], what: string): Record<string, unknown> {
   const hint = `Members: ${members.join(", ")}.`;
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new EvertError("invalid_request", `${what} must be a JSON object`, { hint });
@@ -243,6 +243,6 @@ function objectOf(value: unknown, members: readonly string[], what: string): Rec
   return value as Record<string, unknown>;
 }
 
-function invalid(message: string): EvertError {
+export function invalid(message: string): EvertError {
   return new EvertError("invalid_request", message);
 }

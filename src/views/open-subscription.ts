@@ -1,0 +1,256 @@
+/**
+ * One subscription under way: what it wants, what it has been told, and so what it is owed. What it wants may change while it lasts.
+ *
+ * 1. To begin, it notes the published position P, starts to queue steps behind it, and tells: the steps up to P that are missed of what goes on from an
+ *    earlier position, then snapshots of the others at P. Then it tells the queued steps.
+ * 2. When what it wants has changed, it begins again in the same way. Views that were wanted before go on from the last step told: the steps that
+ *    stood in the queue are found among the frames that are kept of every view, put together by step as ever. So what came to it is told at the same P.
+ * 3. When it did not keep up, or a view was replaced or has healed, it begins again without positions: whatever is shown is replaced.
+ */
+import { type EvertError, toEvertError } from "../base/errors.ts";
+import type { Frame } from "./frames.ts";
+import { snapshot } from "./snapshot.ts";
+import { Subscriber } from "./subscriber.ts";
+import type { AlteredItem, Published, SubscriptionItem, Target } from "./subscription-item.ts";
+import type { View } from "./view.ts";
+import type { Watch } from "./watch.ts";
+
+/** What it needs of those whom it is one of. */
+export interface Shared {
+  readonly now: () => number;
+  readonly published: () => Published;
+  readonly turn: () => Promise<number>;
+  readonly looked: () => void;
+  readonly queueBytesMax: number;
+  /** @throws EvertError undefined_table */
+  watch(name: string): Watch;
+}
+
+/** What is wanted of one view. */
+interface Wanted {
+  /** null: every row. */
+  keys: readonly unknown[] | null;
+  /** Where the other end says that it has come to, for what was not told here yet. */
+  readonly from: number | undefined;
+  /** Why what it says it has does not hold, or null. */
+  readonly refusal: string | null;
+  /** What it has been told: nothing yet, rows, rows of an earlier definition, or an error. */
+  told: "nothing" | "rows" | "stale" | "error";
+  /** That it was told of. */
+  view: View | null;
+}
+
+/** What is wanted of a view from now on. */
+export interface Alteration {
+  readonly view: string;
+  /** All of them are of this view. None: nothing of it. */
+  readonly targets: readonly Target[];
+  /** It is told anew, or from the positions that the targets give. Otherwise they are some of those that there were, and nothing is told. */
+  readonly isAnew: boolean;
+}
+
+export class OpenSubscription {
+  readonly #shared: Shared;
+  readonly #subscriber: Subscriber;
+  readonly #wanted = new Map<string, Wanted>();
+  /** Whether a view that is not there ends it; otherwise it is told, and the others go on. */
+  readonly #isFixed: boolean;
+  /** Of the changes of what is wanted that are not told yet. */
+  #tokens: unknown[] = [];
+  /** Every view that shows rows shows those at this position. */
+  #toldTo = 0;
+
+  constructor(shared: Shared, isFixed: boolean) {
+    this.#shared = shared;
+    this.#isFixed = isFixed;
+    this.#subscriber = new Subscriber(shared.queueBytesMax);
+  }
+
+  /**
+   * From now on, of each view named, these targets are wanted. What is told when that has come about has the token: behind it all that is wanted is shown
+   * at one moment.
+   */
+  alter(changes: readonly Alteration[], token: unknown): void {
+    for (const { view, targets, isAnew } of changes) {
+      const before = this.#wanted.get(view);
+      if (before !== undefined && !isAnew) before.keys = keysOf(targets);
+      else {
+        this.#wanted.delete(view);
+        if (targets.length > 0) this.#wanted.set(view, wantedOf(targets, before));
+      }
+    }
+    this.#tokens.push(token);
+    this.#subscriber.alter();
+  }
+
+  close(error: EvertError | null): void {
+    this.#subscriber.close(error);
+  }
+
+  /** To be read once. REQUIRES: whoever stops reading returns it. */
+  async *items(): AsyncGenerator<SubscriptionItem | AlteredItem> {
+    const subscriber = this.#subscriber;
+    try {
+      let reason: string | null = null;
+      for (;;) {
+        const tokens = this.#tokens;
+        this.#tokens = [];
+        yield* this.#begin(reason);
+        if (tokens.length > 0) yield { type: "altered", tokens, position: String(this.#toldTo) };
+        reason = null;
+        for (;;) {
+          const item = await subscriber.next();
+          if (item === null) return;
+          if (item === "altered") break;
+          if (item === "reset") {
+            reason = subscriber.resetReason;
+            break;
+          }
+          this.#note(item);
+          yield item;
+        }
+      }
+    } finally {
+      this.#leave();
+    }
+  }
+
+  #leave(): void {
+    const now = this.#shared.now();
+    for (const watch of this.#subscriber.leave()) watch.leftAt = now;
+  }
+
+  #note(item: SubscriptionItem): void {
+    if (item.type === "step") this.#toldTo = Number(item.position);
+    if (item.type !== "error") return;
+    const wanted = this.#wanted.get(item.view);
+    if (wanted !== undefined && wanted.told !== "nothing") wanted.told = "error";
+  }
+
+  /** What is owed up to now. `reason`: nothing that was told holds any more. */
+  async *#begin(reason: string | null): AsyncGenerator<SubscriptionItem> {
+    const subscriber = this.#subscriber;
+    const shared = this.#shared;
+    // All of one moment: from here on steps are queued behind what is given below.
+    subscriber.restart();
+    this.#leave();
+    const { epoch, position } = shared.published();
+    const resumed = new Map<Watch, number>();
+    /** Why what is shown of it does not hold; null: nothing is shown yet. */
+    const fresh = new Map<Watch, { readonly wanted: Wanted; readonly refusal: string | null }>();
+    const missing: SubscriptionItem[] = [];
+    for (const [name, wanted] of this.#wanted) {
+      let watch: Watch;
+      try {
+        watch = shared.watch(name);
+        for (const key of wanted.keys ?? [undefined]) subscriber.watch(watch, key);
+      } catch (thrown) {
+        const error = toEvertError(thrown);
+        if (this.#isFixed || error.code === "internal") throw thrown;
+        this.#wanted.delete(name);
+        missing.push({ type: "error", view: name, error: error.toJSON(), ended: true });
+        continue;
+      }
+      const start = this.#startOf(wanted, watch, position, reason);
+      if (start === "same") continue;
+      if (typeof start === "number") {
+        resumed.set(watch, start);
+        wanted.told = "rows";
+        wanted.view = watch.watched.view;
+      } else fresh.set(watch, { wanted, refusal: start.refusal });
+    }
+    const missed = missedSteps(resumed);
+    // Snapshots follow rows that go to disk, however slowly they are taken.
+    const pins = [...fresh.keys()].map((w) => w.watched.view.store.pin(epoch, true));
+    try {
+      yield* missing;
+      for (const [at, frames] of missed) {
+        if (!(await subscriber.ready(frames))) {
+          subscriber.giveUp();
+          return;
+        }
+        const item = subscriber.itemOf(at, frames);
+        if (item !== null) yield item;
+      }
+      for (const [watch, { wanted, refusal }] of fresh) {
+        const { view, stalePosition } = watch.watched;
+        if (refusal !== null) yield { type: "reset", view: view.name, reason: refusal };
+        const error = watch.watched.error();
+        if (error === null)
+          yield* snapshot(watch.watched, { epoch, position }, subscriber.keysOf(watch), shared);
+        else {
+          watch.failing = true;
+          yield { type: "error", view: view.name, error: error.toJSON() };
+        }
+        wanted.view = view;
+        wanted.told = error !== null ? "error" : stalePosition !== undefined ? "stale" : "rows";
+      }
+      this.#toldTo = position;
+    } finally {
+      for (const pin of pins) pin.release();
+    }
+  }
+
+  /** From which position it goes on, or that a snapshot is to be told, and why what is shown does not hold; same: there is nothing to tell. */
+  #startOf(
+    wanted: Wanted,
+    watch: Watch,
+    position: number,
+    reason: string | null,
+  ): number | "same" | { readonly refusal: string | null } {
+    const { told } = wanted;
+    if (told === "nothing") {
+      if (wanted.refusal !== null) return { refusal: wanted.refusal };
+      if (wanted.from === undefined) return { refusal: null };
+      const refusal = reason ?? whyNot(watch, wanted.from, position);
+      return refusal === null ? wanted.from : { refusal };
+    }
+    if (reason !== null) return { refusal: reason };
+    const { view, stalePosition } = watch.watched;
+    if (view !== wanted.view) return { refusal: "the view was replaced" };
+    if (told === "error") return watch.failing ? "same" : { refusal: "the view has healed" };
+    if (told === "stale") return stalePosition === undefined ? { refusal: "the view was replaced" } : "same";
+    const refusal = whyNot(watch, this.#toldTo, position);
+    return refusal === null ? this.#toldTo : { refusal };
+  }
+}
+
+function wantedOf(targets: readonly Target[], before: Wanted | undefined): Wanted {
+  const positions = targets.map((t) => t.from ?? undefined);
+  const known = positions.filter((from) => from !== undefined);
+  const isWhole = known.length === positions.length;
+  const isShown = known.length > 0 || (before !== undefined && before.told !== "nothing");
+  return {
+    keys: keysOf(targets),
+    from: isWhole ? Math.min(...known) : undefined,
+    refusal: !isWhole && isShown ? "another part of the view begins anew" : null,
+    told: "nothing",
+    view: null,
+  };
+}
+
+function keysOf(targets: readonly Target[]): readonly unknown[] | null {
+  return targets.some((t) => t.key === undefined) ? null : targets.map((t) => t.key);
+}
+
+/** Why a subscriber cannot go on from the position; null: it can. */
+function whyNot(watch: Watch, from: number, position: number): string | null {
+  if (watch.failing) return "the view has an error";
+  if (watch.watched.stalePosition !== undefined) return "the view is made anew";
+  if (from > position) return "the position has not been reached";
+  if (from < watch.log.floor) return "the position is older than what is kept";
+  return watch.log.splits(from) ? "the position lies within a step" : null;
+}
+
+/** Frames after each view's position, put together by step. */
+function missedSteps(resumed: ReadonlyMap<Watch, number>): [number, Map<View, Frame>][] {
+  const steps = new Map<number, Map<View, Frame>>();
+  for (const [watch, from] of resumed) {
+    for (const frame of watch.log.after(from)) {
+      let frames = steps.get(frame.position);
+      if (frames === undefined) steps.set(frame.position, (frames = new Map()));
+      frames.set(watch.watched.view, frame);
+    }
+  }
+  return [...steps].sort(([a], [b]) => a - b);
+}

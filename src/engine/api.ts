@@ -207,6 +207,16 @@ export interface SchemaVersionInfo {
   readonly changes: readonly string[];
 }
 
+/** A schema that a writer of a topic has registered, in the words of whatever it is written in. */
+export interface RegisteredSchema {
+  /** 1, 2, 3, … over all topics; it stands for this schema for ever. */
+  readonly id: number;
+  readonly topicId: number;
+  readonly text: string;
+  /** Of the commit that registered it. */
+  readonly position: string;
+}
+
 export interface TopicInfo {
   /** Never given to another one. */
   readonly id: number;
@@ -504,6 +514,10 @@ export interface Engine {
   topic(name: string): TopicInfo;
   /** The schemas that the topic has had, oldest first. @throws EvertError undefined_table */
   schemas(topic: string): readonly SchemaVersionInfo[];
+  /** Registers a schema for a topic; the same text again: the same number. It is not looked into. */
+  registerSchema(topic: string, text: string): Promise<RegisteredSchema>;
+  /** Those of all topics, in the order of their numbers; also of topics that are gone. */
+  registeredSchemas(): Promise<readonly RegisteredSchema[]>;
   views(): ViewInfo[];
   view(name: string): ViewReader;
   dropView(name: string): Promise<{ position: string }>;

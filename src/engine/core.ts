@@ -37,12 +37,13 @@ import { EvolvingTables } from "./evolving-tables.ts";
 import { Indexes } from "./indexes.ts";
 import { LiveViews } from "./live-views.ts";
 import { upToDate } from "./outdated.ts";
-import { CONSUMERS_ENTRY, PRODUCERS_ENTRY, refuseOwnTable } from "./own-tables.ts";
+import { CONSUMERS_ENTRY, PRODUCERS_ENTRY, refuseOwnTable, SCHEMAS_ENTRY } from "./own-tables.ts";
 import { type Part, upsertsOf } from "./part.ts";
 import { Producers } from "./producers.ts";
 import { Publisher } from "./publisher.ts";
 import { ReadTurns } from "./read-turns.ts";
 import { together } from "./rider.ts";
+import { Schemas } from "./schemas.ts";
 import { Sinks } from "./sinks.ts";
 import { StepPositions } from "./step-positions.ts";
 import { Stepper } from "./stepper.ts";
@@ -95,6 +96,7 @@ export class Core {
   readonly sinks: Sinks;
   readonly producers: Producers;
   readonly consumers: Consumers;
+  readonly schemas: Schemas;
   readonly stepPositions: StepPositions = new StepPositions();
   /** Changes of topics' columns, as they are applied. */
   readonly evolution: EvolvingTables = new EvolvingTables(this);
@@ -187,6 +189,7 @@ export class Core {
     const topicName = (id: number) => this.catalog.byId(id)?.name;
     this.consumers = new Consumers(this.log, topicName);
     this.producers = new Producers(this.log, topicName);
+    this.schemas = new Schemas(this.log);
     this.committer.upToDate = (given) => upToDate(given, (id) => this.catalog.byId(id));
     this.committer.guard = (part) => {
       refuseOwnTable(part.topic);
@@ -345,6 +348,7 @@ export class Core {
   async loadOwn(): Promise<void> {
     await this.producers.load(this.#tables.get(PRODUCERS_ENTRY.id)!, this.stepper.epoch);
     await this.consumers.load(this.#tables.get(CONSUMERS_ENTRY.id)!, this.stepper.epoch);
+    await this.schemas.load(this.#tables.get(SCHEMAS_ENTRY.id)!, this.stepper.epoch);
   }
 
   get failure(): EvertError | null {

@@ -25,6 +25,7 @@ import type {
   Readiness,
   ReadOptions,
   ReadTopicOptions,
+  RegisteredSchema,
   SchemaVersionInfo,
   SqlOptions,
   SqlResponse,
@@ -43,7 +44,6 @@ import type { TopicEntry } from "./catalog.ts";
 import { CatchUp } from "./catch-up.ts";
 import { Checkpointer, type Manifest, type StoreHandle } from "./checkpointing.ts";
 import { advanceConsumer, consumes, consuming, dropConsumer, openConsumer } from "./consumer-requests.ts";
-import type { Consumers } from "./consumers.ts";
 import { copy } from "./copy.ts";
 import type { Core } from "./core.ts";
 import { declareApp } from "./declare.ts";
@@ -59,6 +59,7 @@ import { readRecordRows, readRecords, readRecordsArrow } from "./records.ts";
 import { Replication, type ReplicationParts } from "./replica/replication.ts";
 import { deletePart, upsertPart } from "./request-parts.ts";
 import { schemaHistory } from "./schema-history.ts";
+import { registerSchema } from "./schema-requests.ts";
 import { Statements } from "./statements.ts";
 import { Transactions, type TransactionWork } from "./transaction.ts";
 import { infoOf } from "./view-info.ts";
@@ -297,6 +298,14 @@ export class Database implements Engine {
     return schemaHistory(this.core.catalog.topic(topic));
   }
 
+  async registerSchema(topic: string, text: string): Promise<RegisteredSchema> {
+    return registerSchema(this.core, this.core.catalog.topic(topic), text);
+  }
+
+  registeredSchemas(): Promise<readonly RegisteredSchema[]> {
+    return this.#ownTell(() => this.core.schemas.all());
+  }
+
   views(): ViewInfo[] {
     return [...this.core.views.all()].map((live) => infoOf(this.core, live));
   }
@@ -421,17 +430,18 @@ export class Database implements Engine {
   }
 
   consumers(): Promise<ConsumerInfo[]> {
-    return this.#consumersTell((known) => known.all());
+    return this.#ownTell(() => this.core.consumers.all());
   }
 
   consumer(name: string): Promise<ConsumerInfo> {
-    return this.#consumersTell((known) => known.info(name));
+    return this.#ownTell(() => this.core.consumers.info(name));
   }
 
-  async #consumersTell<T>(tell: (consumers: Consumers) => T): Promise<T> {
+  /** What the log's own tables say. */
+  async #ownTell<T>(tell: () => T): Promise<T> {
     const { core } = this;
     await core.ownKnown();
-    const told = tell(core.consumers);
+    const told = tell();
     await core.durable(core.log.lastPosition);
     return told;
   }
@@ -454,12 +464,8 @@ export class Database implements Engine {
     return core.producers.reached(core.catalog.topic(topic).id, place, timeoutMs);
   }
 
-  async producer(id: string): Promise<ProducerInfo | null> {
-    const { core } = this;
-    await core.ownKnown();
-    const info = core.producers.info(id);
-    await core.durable(core.log.lastPosition);
-    return info;
+  producer(id: string): Promise<ProducerInfo | null> {
+    return this.#ownTell(() => this.core.producers.info(id));
   }
 
   #appended({ id }: TopicEntry, receipt: CommitReceipt): AppendResult {

@@ -1,5 +1,5 @@
 /**
- * Tables that are the log's own: what producers have sent and how far consumers have come. They are table topics like any other, stepped, checkpointed,
+ * Tables that are the log's own: what producers have sent, how far consumers have come, which schemas writers have registered. They are table topics like any other, stepped, checkpointed,
  * copied and compacted as such, and read by SQL; but no catalog event makes them, and nobody but the engine writes to them. Their rows stand in
  * the commit of what they speak of.
  */
@@ -34,7 +34,17 @@ export const CONSUMERS_ENTRY: TopicEntry = ownTable(2 ** 31 - 4, "evert_consumer
   { name: "updated_at", type: timestamptz, nullable: false },
 ]);
 
-export const OWN_TABLES: readonly TopicEntry[] = [PRODUCERS_ENTRY, CONSUMERS_ENTRY];
+/** One row for each schema that a writer has registered: what its number stands for. */
+export const SCHEMAS_ENTRY: TopicEntry = ownTable(2 ** 31 - 5, "evert_schemas", 1, [
+  { name: "id", type: int4, nullable: false },
+  { name: "topic_id", type: int4, nullable: false },
+  { name: "topic", type: text, nullable: false },
+  { name: "schema", type: text, nullable: false },
+  { name: "position", type: int8, nullable: false },
+  { name: "registered_at", type: timestamptz, nullable: false },
+]);
+
+export const OWN_TABLES: readonly TopicEntry[] = [PRODUCERS_ENTRY, CONSUMERS_ENTRY, SCHEMAS_ENTRY];
 
 /** Its key is its first columns. */
 function ownTable(id: number, name: string, keyColumns: number, fields: readonly Field[]): TopicEntry {

@@ -20,6 +20,7 @@ import type {
   Readiness,
   ReadOptions,
   ReadTopicOptions,
+  RegisteredSchema,
   RowsQuery,
   SchemaVersionInfo,
   SqlOptions,
@@ -312,6 +313,14 @@ export class FakeEngine implements Engine {
     if (known === undefined) return null;
     if (known.digest === options.requestDigest) return known.result;
     throw new EvertError("idempotency_conflict", "the key was used for another request");
+  }
+
+  async registerSchema(): Promise<RegisteredSchema> {
+    throw new EvertError("feature_not_supported", "the fake registers no schemas");
+  }
+
+  async registeredSchemas(): Promise<readonly RegisteredSchema[]> {
+    return [];
   }
 
   readTopicBatches(): AsyncIterable<TopicRows> {

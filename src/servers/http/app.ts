@@ -15,6 +15,7 @@ import { openApiDocument } from "./openapi.ts";
 import { operationsRoutes } from "./operations.ts";
 import { producerRoutes } from "./producers.ts";
 import { recordRoutes } from "./records.ts";
+import { registryRoutes } from "./registry.ts";
 import { replicationRoutes } from "./replication.ts";
 import { rowRoutes } from "./rows.ts";
 import { sqlRoutes } from "./sql.ts";
@@ -48,6 +49,7 @@ export function createApp(server: ServerContext, options: AppOptions): App {
   transactionRoutes(app, server);
   backupRoutes(app, server);
   replicationRoutes(app, server);
+  registryRoutes(app, server);
   catalogRoutes(app, server);
   rowRoutes(app, server);
   subscribeRoutes(app, server);

@@ -61,10 +61,21 @@ export async function readingById(engine: Engine, id: number, topic: TopicInfo):
 /** What an id stands for; null: nothing. */
 export async function schemaText(engine: Engine, id: number): Promise<string | null> {
   const own = ownSchema(id);
-  return own === null ? null : ownText(engine, own);
+  return own === null ? registeredText(engine, id) : ownText(engine, own);
 }
 
-function ownText(engine: Engine, { topicId, version, isKey }: OwnSchema): string | null {
+/** By number, what has been found: it never changes. */
+const registered = new WeakMap<Engine, Map<number, string>>();
+
+async function registeredText(engine: Engine, id: number): Promise<string | null> {
+  let known = registered.get(engine);
+  if (known === undefined) registered.set(engine, (known = new Map()));
+  if (!known.has(id))
+    for (const schema of await engine.registeredSchemas()) known.set(schema.id, schema.text);
+  return known.get(id) ?? null;
+}
+
+export function ownText(engine: Engine, { topicId, version, isKey }: OwnSchema): string | null {
   const topic = engine.topics().find((known) => known.id === topicId);
   if (topic === undefined) return null;
   const columns = engine.schemas(topic.name).find((known) => known.version === version)?.schema;

@@ -34,6 +34,12 @@ export function bodyFormat<F extends BodyFormat | BinaryFormat>(c: RequestContex
   return format as F;
 }
 
+/** The body is JSON, by its Content-Type or by one of these others that mean it. @throws EvertError invalid_request */
+export function jsonType(c: RequestContext, others: readonly string[]): void {
+  const type = (c.req.header("Content-Type") ?? "").split(";")[0]!.trim().toLowerCase();
+  if (!others.includes(type)) bodyFormat(c, ["json"]);
+}
+
 function formatOf(type: string): BodyFormat | BinaryFormat | undefined {
   if (type === contentTypes.json) return "json";
   if (type === contentTypes.arrow) return "arrow";

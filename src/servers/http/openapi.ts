@@ -9,6 +9,7 @@ import {
 import { parameters, ref, responses, schemas } from "./openapi-components.ts";
 import { followingPaths } from "./openapi-following.ts";
 import { fails, type Json, json, ok, parameter, positionHeader, readParameters } from "./openapi-parts.ts";
+import { registryParameters, registryPaths, registrySchemas } from "./openapi-registry.ts";
 
 const eventStream = {
   [contentTypes.eventStream]: { schema: { type: "string", contentMediaType: contentTypes.eventStream } },
@@ -60,6 +61,7 @@ function alias(path: { get: Json }): Json {
 
 const paths: Record<string, Json> = {
   ...followingPaths,
+  ...registryPaths,
   "/v1/sql": {
     post: {
       operationId: "sql",
@@ -428,13 +430,14 @@ export const openApiDocument = {
   tags: [
     { name: "sql", description: "PostgreSQL's language" },
     { name: "topics", description: "Facts, in order" },
+    { name: "schemas", description: "Avro schemas of topics and writers" },
     { name: "views", description: "What follows from them" },
     { name: "operations", description: "Running the server" },
   ],
   paths,
   components: {
-    schemas,
-    parameters,
+    schemas: { ...schemas, ...registrySchemas },
+    parameters: { ...parameters, ...registryParameters },
     responses,
     headers: {
       [headers.position]: { description: "The position the answer reflects.", schema: { type: "string" } },

@@ -187,6 +187,22 @@ export function parseProducerRequest(text: string): { readonly id: string } {
   return { id };
 }
 
+/** A schema that is registered or looked up, in the shape of Confluent's registry. What that knows beyond is passed over, as it passes over what it does not know. */
+export function parseRegistryRequest(text: string): {
+  readonly schema: string;
+  readonly schemaType: string;
+  readonly references: number;
+} {
+  const request = parseJson(text);
+  const { schema, schemaType, references } = (request ?? {}) as Record<string, unknown>;
+  if (typeof schema !== "string") throw invalid("schema must be a string, which is the schema's JSON");
+  return {
+    schema,
+    schemaType: typeof schemaType === "string" ? schemaType : "AVRO",
+    references: Array.isArray(references) ? references.length : 0,
+  };
+}
+
 interface OpenConsumerCall {
   readonly name: string;
   readonly topics: readonly string[];

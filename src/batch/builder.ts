@@ -5,6 +5,7 @@
  * append is one call, and an object of five properties takes well under a microsecond; where many rows come together, a loop
  * generated for the schema takes the usual ones (row-loop.ts) in a fifth of that.
  */
+import type { Arena } from "../base/arena.ts";
 import { assert } from "../base/assert.ts";
 import { editDistance } from "../base/edit-distance.ts";
 import { EvertError } from "../base/errors.ts";
@@ -245,12 +246,12 @@ export class BatchBuilder {
     return { schema: this.schema, length: this.#length, columns, weights: null };
   }
 
-  /** The rows as a batch. The builder is empty afterwards and can be used again. */
-  finish(): Batch {
+  /** The rows as a batch, which is not kept for long where `arena` is given. The builder is empty afterwards and can be used again. */
+  finish(arena?: Arena): Batch {
     const batch: Batch = {
       schema: this.schema,
       length: this.#length,
-      columns: this.#columns.map((column) => column.take()),
+      columns: this.#columns.map((column) => column.take(arena)),
       weights: null,
     };
     this.#length = 0;

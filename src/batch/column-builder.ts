@@ -3,7 +3,7 @@
  * convert by themselves, the others by convert.ts.
  *
  * Contract: `append` takes a value that is not null, converts it by the rules of convert.ts and either lengthens the column by one or throws
- * and leaves it as it was. `push` takes the value as it lies in the column, checked by the caller. `take` hands the arrays over and leaves the column empty; `look` gives what there is as a column that is good until the next append or
+ * and leaves it as it was. `push` takes the value as it lies in the column, checked by the caller. `take` hands the arrays over (small ones copied, into the arena if there is one) and leaves the column empty; `look` gives what there is as a column that is good until the next append or
  * truncate. A null's value is zero (or no bytes).
  *
  * Between openBlock and closeBlock the row loop (row-loop.ts) writes the arrays themselves: `values`, `words`, `offsets`.
@@ -11,6 +11,7 @@
  * Buffers double. A taken column keeps its buffers for the next batch when the batch was small (and is copied out), and gives them
  * away when it fills them.
  */
+import type { Arena } from "../base/arena.ts";
 import type { BitColumn, Column, FixedColumn } from "./batch.ts";
 import { bitmapBytes, clearBit, clearTail, copyBits, setBit } from "./bitmap.ts";
 import { fromValue, toBool, toFloat8, toInt4, toInt8, toText } from "./convert.ts";
@@ -93,10 +94,12 @@ class Int4Builder extends GrowingColumn {
     return { kind: "fixed", type, length, validity: this.validitySoFar(), values };
   }
 
-  take(): Column {
+  take(arena?: Arena): Column {
     const { length, type } = this;
-    const given = this.givesAway();
-    const values = given ? this.values.subarray(0, length) : this.values.slice(0, length);
+    const given = this.givesAway(arena);
+    const values = given
+      ? this.values.subarray(0, length)
+      : (arena?.int32(this.values, length) ?? this.values.slice(0, length));
     const validity = this.takeValidity();
     this.length = 0;
     if (given || this.capacity > ROWS_KEPT_MAX) {
@@ -152,10 +155,12 @@ class Float8Builder extends GrowingColumn {
     return { kind: "fixed", type, length, validity: this.validitySoFar(), values };
   }
 
-  take(): Column {
+  take(arena?: Arena): Column {
     const { length, type } = this;
-    const given = this.givesAway();
-    const values = given ? this.values.subarray(0, length) : this.values.slice(0, length);
+    const given = this.givesAway(arena);
+    const values = given
+      ? this.values.subarray(0, length)
+      : (arena?.float64(this.values, length) ?? this.values.slice(0, length));
     const validity = this.takeValidity();
     this.length = 0;
     if (given || this.capacity > ROWS_KEPT_MAX) {
@@ -218,10 +223,12 @@ abstract class Int64Builder extends GrowingColumn {
     return { kind: "fixed", type, length, validity: this.validitySoFar(), values };
   }
 
-  take(): Column {
+  take(arena?: Arena): Column {
     const { length, type } = this;
-    const given = this.givesAway();
-    const values = given ? this.values.subarray(0, length) : this.values.slice(0, length);
+    const given = this.givesAway(arena);
+    const values = given
+      ? this.values.subarray(0, length)
+      : (arena?.int64(this.values, length) ?? this.values.slice(0, length));
     const validity = this.takeValidity();
     this.length = 0;
     if (given || this.capacity > ROWS_KEPT_MAX) {

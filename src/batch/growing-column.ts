@@ -1,5 +1,6 @@
 /** What every growing column has: its length, its room, and the bitmap of its nulls, which exists from the first null on. */
 
+import type { Arena } from "../base/arena.ts";
 import type { Column } from "./batch.ts";
 import { allSet, bitmapBytes, clearBit, clearTail, copyBits, setBits } from "./bitmap.ts";
 import type { Field } from "./schema.ts";
@@ -102,8 +103,8 @@ export abstract class GrowingColumn {
   }
 
   /** Whether a batch fills the buffers well enough to get them. */
-  protected givesAway(): boolean {
-    return this.length * 2 >= this.capacity;
+  protected givesAway(arena: Arena | undefined): boolean {
+    return this.length * 2 >= this.capacity && arena?.holds(this.length * this.rowBytes) !== true;
   }
 }
 

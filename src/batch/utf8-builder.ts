@@ -1,4 +1,5 @@
 /** A growing column of texts: their bytes one behind the other, and where each ends. */
+import type { Arena } from "../base/arena.ts";
 import { isWellFormed, writeUtf8 } from "../base/bytes.ts";
 import { EvertError } from "../base/errors.ts";
 import type { Column, Utf8Column } from "./batch.ts";
@@ -159,14 +160,17 @@ export abstract class Utf8Builder extends GrowingColumn {
     return { kind: "utf8", type, length, validity: this.validitySoFar(), offsets, data };
   }
 
-  take(): Column {
+  take(arena?: Arena): Column {
     const { length, type } = this;
     const bytes = this.offsets[length] as number;
-    const offsets = this.offsets.slice(0, length + 1);
+    const offsets = arena?.int32(this.offsets, length + 1) ?? this.offsets.slice(0, length + 1);
     const validity = this.takeValidity();
-    const given = bytes * 2 >= this.#data.length;
-    const data = given ? this.#data.subarray(0, bytes) : this.#data.slice(0, bytes);
-    this.#expectedBytes = Math.min(bytes + 3 * ENCODE_IN_PLACE_MAX, EXPECTED_BYTES_MAX);
+    const given = bytes * 2 >= this.#data.length && arena?.holds(bytes) !== true;
+    const data = given
+      ? this.#data.subarray(0, bytes)
+      : (arena?.bytes(this.#data, bytes) ?? this.#data.slice(0, bytes));
+    // Behind the last text but one there is to be room for three times the last. Of a thousand topics with a short row each, the buffers are to be small.
+    this.#expectedBytes = Math.min(bytes + 3 * Math.min(bytes, ENCODE_IN_PLACE_MAX), EXPECTED_BYTES_MAX);
     if (given || this.#data.length > BYTES_KEPT_MAX) this.#data = new Uint8Array(0);
     this.length = 0;
     if (this.capacity > ROWS_KEPT_MAX) {

@@ -412,6 +412,11 @@ export class Circuit {
     return this.#graph.find(streamIdentity(id))?.interest(column) ?? "none";
   }
 
+  /** Whether anything here takes the stream's records in: where nothing does, they need not be fed. */
+  takesStream(id: number): boolean {
+    return (this.#graph.find(streamIdentity(id))?.consumers ?? 0) > 0;
+  }
+
   feedStream(id: number, chunk: Chunk): void {
     this.#graph.timer.fed(chunk.length);
     this.#graph.find(streamIdentity(id))?.take(0, chunk);

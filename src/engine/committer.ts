@@ -2,7 +2,7 @@
  * The way in: from rows at the door to a durable commit.
  *
  * 1. Backpressure first: the log must have zero-filled room, the engine must not be far behind.
- * 2. The commit is staged in one synchronous stretch: validated into the open group's columns, or rolled back as if it had never been.
+ * 2. The commit is staged in one synchronous stretch, within the call where nothing has to be waited for: validated into the open group's columns, or rolled back as if it had never been.
  * 3. The caller is answered when the group is on disk.
  *
  * Statements that decide by reading (INSERT into a keyed table, UPDATE, DELETE) hold the gate while they read and stage, so that nothing
@@ -31,12 +31,15 @@ const ASIDE_ROWS = 2048;
 /** About what a rider puts into a commit. */
 const RIDER_BYTES = 1024;
 /** A commit turned out larger than what was asked for. */
+const NO_REQUEST: CommitRequest = {};
 const NO_ROOM: ReadonlySet<ErrorCode> = new Set(["too_many_requests", "disk_full"]);
 
 export class Committer {
   readonly #log: Log;
   readonly #stepper: Stepper;
   #gate: Promise<void> | null = null;
+  /** A commit is being staged, and its rows' own code may run. */
+  #staging = false;
   #closed: EvertError | null = null;
   /** Why nothing is to be written here at present, or null. */
   refusal: EvertError | null = null;
@@ -67,18 +70,35 @@ export class Committer {
   }
 
   /** Stages and waits until durable. A key that is known answers as the first time. */
-  async commit(parts: readonly Part[], request: CommitRequest = {}): Promise<CommitReceipt> {
-    const named = request.idempotencyKey !== undefined && request.requestDigest === undefined;
-    const options = named ? { ...request, requestDigest: digestOf(parts) } : request;
-    const known = this.known(options);
-    const receipt = known ?? (await this.#admitted(await this.#prepare(parts), options));
+  async commit(parts: readonly Part[], request: CommitRequest = NO_REQUEST): Promise<CommitReceipt> {
+    const receipt = this.#stageNow(parts, request) ?? (await this.#stageInTurn(parts, request));
     await receipt.durable;
     return receipt;
   }
 
+  /** What is usual, without waiting for anything: a few rows, and there is room. Null: not staged. */
+  #stageNow(parts: readonly Part[], request: CommitRequest): CommitReceipt | null {
+    // A row may be an object whose properties are computed, by code that appends.
+    if (this.#staging || request.idempotencyKey !== undefined || request.rider !== undefined) return null;
+    if (request.requestDigest !== undefined || !isSmall(parts)) return null;
+    if (this.#wait(estimate(parts), false) !== null) return null;
+    try {
+      return this.#stage(parts, request);
+    } catch (error) {
+      if (error instanceof EvertError && NO_ROOM.has(error.code)) return null;
+      throw error;
+    }
+  }
+
+  async #stageInTurn(parts: readonly Part[], request: CommitRequest): Promise<CommitReceipt> {
+    const named = request.idempotencyKey !== undefined && request.requestDigest === undefined;
+    const options = named ? { ...request, requestDigest: digestOf(parts) } : request;
+    return this.known(options) ?? this.#admitted(await this.#prepare(parts), options);
+  }
+
   /** Many rows are judged a piece at a time: meanwhile nobody else may stage. */
   #admitted(parts: readonly Part[], options: CommitRequest): Promise<CommitReceipt> {
-    if (rowsOf(parts) <= ASIDE_ROWS || this.#judge(parts) === null) return this.#admit(parts, options, false);
+    if (isSmall(parts) || this.#judge(parts) === null) return this.#admit(parts, options, false);
     return this.#alone(async () => {
       const known = this.known(options);
       if (known !== null) return known;
@@ -240,7 +260,7 @@ export class Committer {
 
   /** Large parts become batches, a slice at a time. */
   async #prepare(parts: readonly Part[]): Promise<readonly Part[]> {
-    if (parts.every((p) => p.op === "batch" || p.rows.length <= ASIDE_ROWS)) return parts;
+    if (parts.every(isReady)) return parts;
     const ready: Part[] = [];
     for (const part of parts) {
       // The batch of a table with hidden ids is without them: rows that name theirs stay rows.
@@ -265,6 +285,15 @@ export class Committer {
   }
 
   #stage(given: readonly Part[], options: CommitRequest, judged?: Judgement | null): CommitReceipt {
+    this.#staging = true;
+    try {
+      return this.#stageParts(given, options, judged);
+    } finally {
+      this.#staging = false;
+    }
+  }
+
+  #stageParts(given: readonly Part[], options: CommitRequest, judged?: Judgement | null): CommitReceipt {
     if (this.#closed !== null) throw this.#closed;
     const parts = this.upToDate(given);
     const judgement = judged === undefined ? this.#judge(parts) : judged;
@@ -276,12 +305,12 @@ export class Committer {
     let ridden: readonly Part[] = [];
     try {
       // Rows staged so far, by topic: the log counts them only when the commit ends.
-      const staged = new Map<number, number>();
+      const staged = parts.length > 1 ? new Map<number, number>() : null;
       for (const part of parts) {
         this.guard(part);
-        const before = staged.get(part.topic.id) ?? 0;
+        const before = staged?.get(part.topic.id) ?? 0;
         this.#stagePart(draft, part, this.#log.topicEnd(part.topic.id) + before);
-        staged.set(part.topic.id, before + (part.op === "batch" ? part.batch.length : part.rows.length));
+        staged?.set(part.topic.id, before + (part.op === "batch" ? part.batch.length : part.rows.length));
       }
       ridden = options.rider?.stage(this.#log.lastPosition + 1, parts) ?? [];
       for (const part of ridden) this.#stagePart(draft, part, 0);
@@ -350,7 +379,19 @@ function withRowIds(batch: Batch, offset: number): Batch {
 }
 
 function rowsOf(parts: readonly Part[]): number {
-  return parts.reduce((sum, part) => sum + (part.op === "batch" ? part.batch.length : part.rows.length), 0);
+  let rows = 0;
+  for (const part of parts) rows += part.op === "batch" ? part.batch.length : part.rows.length;
+  return rows;
+}
+
+/** Whether the part may be staged as it is. */
+function isReady(part: Part): boolean {
+  return part.op === "batch" || part.rows.length <= ASIDE_ROWS;
+}
+
+/** Whether nothing of the parts is worth a turn of its own. */
+function isSmall(parts: readonly Part[]): boolean {
+  return rowsOf(parts) <= ASIDE_ROWS;
 }
 
 /** Right for short values, and costs nothing. */

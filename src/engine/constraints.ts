@@ -142,6 +142,8 @@ export function conditionOf(topic: TopicEntry, { text, version }: CheckConstrain
 
 export class Constraints {
   readonly #topics = new Map<number, TopicConstraints>();
+  /** Those of them that keep what is pending. */
+  readonly #unique = new Set<TopicConstraints>();
   readonly #epoch: () => number;
 
   /** `epoch`: of the last complete step. */
@@ -150,11 +152,16 @@ export class Constraints {
   }
 
   set(constraints: TopicConstraints): void {
+    this.delete(constraints.topic.id);
     this.#topics.set(constraints.topic.id, constraints);
+    if (constraints.isUnique) this.#unique.add(constraints);
   }
 
   delete(topicId: number): void {
+    const before = this.#topics.get(topicId);
+    if (before === undefined) return;
     this.#topics.delete(topicId);
+    this.#unique.delete(before);
   }
 
   of(topicId: number): TopicConstraints | undefined {
@@ -162,7 +169,7 @@ export class Constraints {
   }
 
   stepped(position: number): void {
-    for (const constraints of this.#topics.values()) if (constraints.isUnique) constraints.stepped(position);
+    for (const constraints of this.#unique) constraints.stepped(position);
   }
 
   /** Null: nothing is to be judged. `endOf`: how many records a topic has. */

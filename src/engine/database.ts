@@ -380,7 +380,8 @@ export class Database implements Engine {
   // ---- writing ----------------------------------------------------------------------------------------------------------
 
   async append(topic: string, rows: readonly unknown[], options?: AppendOptions): Promise<AppendResult> {
-    return this.#append(upsertPart(this.core, topic, rows, "records"), options);
+    const part = upsertPart(this.core, topic, rows, "records");
+    return this.#appended(part.topic, await this.#commit(part, options));
   }
 
   async appendBatch(
@@ -391,21 +392,19 @@ export class Database implements Engine {
     const entry = this.core.catalog.topic(topic);
     const ops = deleted.length === 0 ? null : new Uint8Array(batch.length);
     for (const row of deleted) (ops as Uint8Array)[row] = OP_DELETE;
-    return this.#append({ topic: entry, op: "batch", batch, ops }, options);
+    return this.#appended(entry, await this.#commit({ topic: entry, op: "batch", batch, ops }, options));
   }
 
   async appendArrow(topic: string, stream: Uint8Array, options?: AppendOptions): Promise<AppendResult> {
     const { catalog, topicHandles } = this.core;
-    return this.#append(await arrowPart(catalog.topic(topic), topicHandles.get(topic), stream), options);
+    const part = await arrowPart(catalog.topic(topic), topicHandles.get(topic), stream);
+    return this.#appended(part.topic, await this.#commit(part, options));
   }
 
-  async #append(part: Part, options: AppendOptions = {}): Promise<AppendResult> {
+  #commit(part: Part, options: AppendOptions = {}): Promise<CommitReceipt> {
     const { core } = this;
     const request = requestOf(core, part.topic, options);
-    return this.#appended(
-      part.topic,
-      await toldDurably(core, request, () => core.committer.commit([part], request)),
-    );
+    return toldDurably(core, request, () => core.committer.commit([part], request));
   }
 
   async appended(topic: string, options: AppendOptions): Promise<AppendResult | null> {

@@ -11,19 +11,13 @@ import type { CommitRequest } from "./rider.ts";
 const TOLD_LATER: ReadonlySet<ErrorCode> = new Set(["fenced", "out_of_sequence", "conflict"]);
 
 /** Nobody is told of what is not durable: neither by an answer nor by a refusal that it is the reason of. */
-export async function toldDurably<T>(
-  core: Core,
-  { rider }: CommitRequest,
-  work: () => Promise<T>,
-): Promise<T> {
+export function toldDurably<T>(core: Core, { rider }: CommitRequest, work: () => Promise<T>): Promise<T> {
   // What the log's own tables say is known when it has been replayed.
-  if (rider !== undefined) await core.caughtUp();
-  try {
-    return await work();
-  } catch (error) {
+  const told = rider === undefined ? work() : core.caughtUp().then(work);
+  return told.catch(async (error: unknown) => {
     if (error instanceof EvertError && TOLD_LATER.has(error.code)) await core.durable(core.log.lastPosition);
     throw error;
-  }
+  });
 }
 
 /** What stands in the column of the last row that the commit wrote to the table; null: it has been compacted away. REQUIRES that the commit is durable. */

@@ -319,12 +319,14 @@ export class Stepper {
       for (const given of group.batches) {
         const entry = this.#catalog.byId(given.topicId);
         if (entry === undefined || entry.kind !== "topic") continue;
+        const { length } = given.batch;
+        rows += length;
+        const isStream = entry.topicKind === "stream";
+        // A database may have many streams, of which few are what a view is made of.
+        if (isStream && !circuit.hasParts && !circuit.takesStream(entry.id)) continue;
         const topicBatch = this.#hooks.placed(entry, given);
         const feeder = this.#feeder(entry);
-        const { length } = topicBatch.batch;
-        rows += length;
         const wanted = this.#hooks.wants(entry);
-        const isStream = entry.topicKind === "stream";
         if (isStream && circuit.hasParts) await this.#feedParts(entry, topicBatch, sliceEnds, pause);
         const late = (column: number) => isStream && circuit.interest(entry.id, column) === "late";
         for (let from = 0; from < length; ) {

@@ -8,6 +8,7 @@
  * sealed at the end of the turn in which that frame became durable. No timer, nothing to tune: the slower the disk, the larger
  * the groups. Who must have a group sealed earlier (a transaction, before the next one is decided) has it share the next frame with others.
  */
+import { Arena } from "../base/arena.ts";
 import { assert } from "../base/assert.ts";
 import { isWellFormed } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
@@ -156,6 +157,7 @@ class FileLog implements Log, TopicSource {
   readonly #time: LogTime;
   readonly #registry = new TopicRegistry();
   readonly #builders = new WeakMap<LogTopic, BatchBuilder>();
+  readonly arena = new Arena();
   readonly #reader: ReaderSource;
   readonly #sealer: Sealer;
   readonly #compactor: Compactor;
@@ -407,7 +409,7 @@ class FileLog implements Log, TopicSource {
     }
     const timeUs = this.#time.stamp();
     const position = this.#lastPosition + 1;
-    const ranges = group.endDraft({ position, timeUs, idempotencyKey, requestDigest });
+    const ranges = group.endDraft({ position, timeUs, idempotencyKey, requestDigest }, bytes);
     this.#lastPosition = position;
     this.#resting = false;
     for (const { topicId, lastOffset } of ranges) this.#topicEnds.set(topicId, lastOffset + 1);

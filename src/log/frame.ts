@@ -150,7 +150,8 @@ export function encodeMeta(group: Group): FrameMeta {
 }
 
 function versionOf({ batches }: Group): number {
-  const topics = new Set(batches.map(({ topicId }) => topicId));
+  const topics = new Set<number>();
+  for (const { topicId } of batches) topics.add(topicId);
   return topics.size < batches.length ? FORMAT_VERSION_SEVERAL_BATCHES : FORMAT_VERSION;
 }
 

@@ -4,6 +4,7 @@
  *
  * `bytesMax` bounds the frame from above at every moment: what the log needs to know that there is room for it, without encoding.
  */
+import type { Arena } from "../base/arena.ts";
 import { assert } from "../base/assert.ts";
 import type { Batch } from "../batch/batch.ts";
 import type { BatchBuilder } from "../batch/builder.ts";
@@ -23,6 +24,8 @@ import { OpenTopic } from "./open-topic.ts";
 interface Touched {
   readonly open: OpenTopic;
   readonly firstRow: number;
+  /** The topic's share of the group's bytesMax, should the draft become a commit as it was when it was last measured. */
+  bytesMax: number;
 }
 
 /** How the group finds a topic that is new to it. */
@@ -30,6 +33,7 @@ export interface TopicSource {
   newest(topicId: number): LogTopic;
   builder(topic: LogTopic): BatchBuilder;
   topicEnd(topicId: number): number;
+  readonly arena: Arena;
 }
 
 export class OpenGroup {
@@ -42,7 +46,8 @@ export class OpenGroup {
   readonly reject: (error: Error) => void;
 
   readonly #source: TopicSource;
-  readonly #topics: OpenTopic[] = [];
+  /** In the order in which they came. */
+  readonly #topics = new Map<number, OpenTopic>();
   /** Topics touched by the draft in progress. */
   #touched: Touched[] = [];
 
@@ -60,7 +65,7 @@ export class OpenGroup {
 
   /** The one version of a topic a group can hold: a newer one starts a new group. */
   holds(topicId: number): boolean {
-    return this.#topics.some((open) => open.topic.topicId === topicId);
+    return this.#topics.has(topicId);
   }
 
   appendRow(
@@ -86,22 +91,24 @@ export class OpenGroup {
   /** Upper bound of the frame if the draft in progress became a commit. */
   bytesMaxWithDraft(keyLength: number, digestLength: number): number {
     let bytes = this.bytesMax + commitBytesMax(keyLength, digestLength);
-    for (const { open } of this.#touched) bytes += open.currentBytesMax() - open.bytesMax;
+    for (const touched of this.#touched) {
+      const { open } = touched;
+      touched.bytesMax = open.currentBytesMax();
+      bytes += touched.bytesMax - open.bytesMax;
+    }
     return bytes;
   }
 
-  /** The draft in progress becomes a commit. */
-  endDraft(commit: CommitInfo): TopicRange[] {
+  /** The draft in progress becomes a commit. `bytesMax`: what bytesMaxWithDraft() has said of it. */
+  endDraft(commit: CommitInfo, bytesMax: number): TopicRange[] {
     const index = this.commits.length;
-    this.bytesMax = this.bytesMaxWithDraft(
-      commit.idempotencyKey?.length ?? 0,
-      commit.requestDigest?.length ?? 0,
-    );
+    this.bytesMax = bytesMax;
     this.commits.push(commit);
     const ranges: TopicRange[] = [];
-    for (const { open, firstRow } of this.#touched) {
+    for (const touched of this.#touched) {
+      const { open, firstRow } = touched;
       const { rows } = open;
-      open.bytesMax = open.currentBytesMax();
+      open.bytesMax = touched.bytesMax;
       if (rows === firstRow) continue;
       open.endCommit(index);
       ranges.push({
@@ -123,7 +130,7 @@ export class OpenGroup {
   finish(): Group {
     assert(this.#touched.length === 0, "no draft is in progress when a group is sealed");
     const batches: TopicBatch[] = [];
-    for (const open of this.#topics) batches.push(...open.finish());
+    for (const open of this.#topics.values()) for (const batch of open.finish()) batches.push(batch);
     return {
       commits: this.commits,
       firstPosition: this.firstPosition,
@@ -134,13 +141,14 @@ export class OpenGroup {
 
   #touch(topicId: number): Touched {
     for (const touched of this.#touched) if (touched.open.topic.topicId === topicId) return touched;
-    let open = this.#topics.find((candidate) => candidate.topic.topicId === topicId);
+    let open = this.#topics.get(topicId);
     if (open === undefined) {
-      const topic = this.#source.newest(topicId);
-      open = new OpenTopic(topic, this.#source.builder(topic), this.#source.topicEnd(topicId));
-      this.#topics.push(open);
+      const source = this.#source;
+      const topic = source.newest(topicId);
+      open = new OpenTopic(topic, source.builder(topic), source.topicEnd(topicId), source.arena);
+      this.#topics.set(topicId, open);
     }
-    const touched: Touched = { open, firstRow: open.rows };
+    const touched: Touched = { open, firstRow: open.rows, bytesMax: open.bytesMax };
     this.#touched.push(touched);
     return touched;
   }

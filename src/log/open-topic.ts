@@ -8,7 +8,9 @@
  *   already, all of them go into the builder.
  * - A small batch that is the first of its piece is borrowed for the time being; the next append moves it into the builder.
  */
+import type { Arena } from "../base/arena.ts";
 import { assert } from "../base/assert.ts";
+import { EMPTY_BYTES } from "../base/bytes.ts";
 import { EvertError } from "../base/errors.ts";
 import type { Batch } from "../batch/batch.ts";
 import { getBit } from "../batch/bitmap.ts";
@@ -28,6 +30,7 @@ export class OpenTopic {
   readonly topic: LogTopic;
   readonly builder: BatchBuilder;
   readonly baseOffset: number;
+  readonly #arena: Arena;
   /** Pieces that are complete. */
   readonly #closed: TopicBatch[] = [];
   #closedRows = 0;
@@ -36,18 +39,20 @@ export class OpenTopic {
   #commitIndexes: number[] = [];
   #commitEnds: number[] = [];
   /** Ops of the rows so far, zero (OP_UPSERT) beyond them; empty until the first delete. */
-  #ops = new Uint8Array(0);
+  #ops: Uint8Array = EMPTY_BYTES;
   #deletes = 0;
   /** Its only batch, not copied; null: its rows are in the builder. */
   #borrowed: Batch | null = null;
   /** This topic's share of the group's bytesMax, commits so far. */
   bytesMax = 0;
 
-  constructor(topic: LogTopic, builder: BatchBuilder, baseOffset: number) {
+  /** `arena`: where what is small lies, until the group is stepped and written. */
+  constructor(topic: LogTopic, builder: BatchBuilder, baseOffset: number, arena: Arena) {
     assert(builder.length === 0, "a builder is empty between groups");
     this.topic = topic;
     this.builder = builder;
     this.baseOffset = baseOffset;
+    this.#arena = arena;
   }
 
   get rows(): number {
@@ -163,16 +168,16 @@ export class OpenTopic {
       topicId,
       schemaVersion,
       baseOffset: this.baseOffset + this.#closedRows,
-      batch: this.#borrowed === null ? this.builder.finish() : { ...this.#borrowed, schema },
+      batch: this.#borrowed === null ? this.builder.finish(this.#arena) : { ...this.#borrowed, schema },
       ops: this.#deletes > 0 ? this.#ops.subarray(0, rows) : null,
-      commitIndexes: Uint32Array.from(this.#commitIndexes),
-      commitEnds: Uint32Array.from(this.#commitEnds),
+      commitIndexes: numbersOf(this.#commitIndexes),
+      commitEnds: numbersOf(this.#commitEnds),
     });
     this.#closedRows += rows;
     this.#borrowed = null;
     this.#commitIndexes = [];
     this.#commitEnds = [];
-    this.#ops = new Uint8Array(0);
+    this.#ops = EMPTY_BYTES;
     this.#deletes = 0;
   }
 
@@ -187,6 +192,13 @@ export class OpenTopic {
     grown.set(this.#ops);
     this.#ops = grown;
   }
+}
+
+/** For a few numbers, of which there are many, twice as fast as the constructor's own way. */
+function numbersOf(values: readonly number[]): Uint32Array {
+  const numbers = new Uint32Array(values.length);
+  for (let i = 0; i < values.length; i++) numbers[i] = values[i]!;
+  return numbers;
 }
 
 /** Whether the batch can stand in a frame as it is; what it cannot, the builder takes or refuses. */

@@ -152,6 +152,7 @@ export class Writer {
 
   #joinable(): number {
     const { segment } = this.#queue[0]!.placement;
+    if (this.#queue.length === 1) return 1;
     const near: Group[] = [];
     let bytes = 0;
     for (const { group, placement } of this.#queue) {

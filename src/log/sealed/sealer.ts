@@ -3,7 +3,7 @@
  *
  * 1. It waits until the engine has said which columns every topic has (start), then takes the oldest segment that is full and of frames. The queue
  *    is the index itself, so that it needs no memory, and nobody who appends ever waits for it. While the log is not at
- *    rest each piece of work waits for some frames to become durable; only when it is far behind it does not.
+ *    rest each piece of work, its own or that of others who work in the background, waits for some frames of its own to become durable; only when it is far behind it does not.
  * 2. rewriteSegment writes `sealing-N`, syncs it and reads it back.
  * 3. The file gets its name, and the directory is synced. From here on a crash leaves both forms, each complete.
  * 4. The index says "sealed": who reads from now on reads the new form.
@@ -52,6 +52,8 @@ export class Sealer {
   #failure: string | null = null;
   /** Frames that have become durable. */
   #frames = 0;
+  /** What the last of them waits for. */
+  #left = 0;
   /** Who waits for frames to become durable. */
   #leaving: { readonly until: number; readonly resolve: () => void }[] = [];
 
@@ -159,13 +161,15 @@ export class Sealer {
     return this.#stopped || !this.#options.isAppending() ? null : this.#leaveRoom();
   }
 
-  /** Until so many frames have become durable, or the log is at rest. */
+  /** Until so many frames have become durable, beyond what others wait for who work in the background as well; or the log is at rest. */
   #leaveRoom(): Promise<void> {
-    return new Promise((resolve) => this.#leaving.push({ until: this.#frames + FRAMES_LEFT, resolve }));
+    this.#left = Math.max(this.#left, this.#frames) + FRAMES_LEFT;
+    return new Promise((resolve) => this.#leaving.push({ until: this.#left, resolve }));
   }
 
   /** Those go on who have waited long enough; `all`: everybody. */
   #goOn(all: boolean): void {
+    if (all) this.#left = this.#frames;
     const waiting = this.#leaving;
     this.#leaving = all ? [] : waiting.filter(({ until }) => this.#frames < until);
     for (const { until, resolve } of waiting) if (all || this.#frames >= until) resolve();

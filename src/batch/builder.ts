@@ -1,7 +1,7 @@
 /**
  * Rows to batches: the one way of JSON-like objects and of columns into a commit.
  *
- * A row goes in whole or not at all. Properties are read by name, a missing one is null, an unknown one is refused. Here each column's
+ * A row goes in whole or not at all. Properties are read by name, a missing one is the column's fallback or null, an unknown one is refused. Here each column's
  * append is one call, and an object of five properties takes well under a microsecond; where many rows come together, a loop
  * generated for the schema takes the usual ones (row-loop.ts) in a fifth of that.
  */
@@ -65,6 +65,13 @@ export class BatchBuilder {
     return bytes;
   }
 
+  /** By column, what rows given as objects have that do not name it (fallbackValue() makes them); undefined: null. `null`: no column has one. */
+  setFallbacks(values: readonly unknown[] | null): void {
+    this.#columns.forEach((column, k) => {
+      column.fallback = values?.[k];
+    });
+  }
+
   /**
    * One JSON-like object. `path` says where it stands, for messages: `appendRow(row, "records", 3)` fails with `records[3].price: ...`.
    * @throws EvertError of the value that does not fit; the builder is as it was.
@@ -76,7 +83,8 @@ export class BatchBuilder {
     try {
       for (; k < columns.length; k++) {
         const column = columns[k] as ColumnBuilder;
-        const property = this.#hasInheritedNames ? ownProperty(row, column.name) : row[column.name];
+        const given = this.#hasInheritedNames ? ownProperty(row, column.name) : row[column.name];
+        const property = given === undefined ? column.fallback : given;
         if (property !== null && property !== undefined) column.append(property);
         else if (column.nullable) column.appendNull();
         else throw nullRefused("", property === undefined);

@@ -18,6 +18,8 @@ export abstract class GrowingColumn {
   /** Bytes of a row in the encoded form, without bitmap and text. */
   abstract readonly rowBytes: number;
   length = 0;
+  /** What a row has that does not name the column, as append() takes it; undefined: a null, or nothing at all. */
+  fallback: unknown = undefined;
   protected capacity = 0;
   /** Rows of the next batch: about as many as the one before had, so that it need not grow from nothing. */
   #expectedRows = 0;

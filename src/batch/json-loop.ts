@@ -8,7 +8,7 @@
  *    sender name their members in one order. Only another order has the name looked up.
  * 2. The value is read in the commonest JSON form of its column's type (digits, a string, a time in UTC), straight into the column's array.
  *    In any other form it is cut out, parsed and converted as a value of every append is (convert.ts).
- * 3. At the record's end, columns without a member are null.
+ * 3. At the record's end, columns without a member have their fallback, or are null.
  * 4. The record is taken if it ends with what separates it from the next. Until then nothing of it counts: all was written behind the last row.
  *
  * It only takes what is right. At the first record that is not (what is no JSON, a name that is no column's or comes twice, a value that does not fit,
@@ -335,6 +335,9 @@ function sourceOf(fields: readonly Field[], names: readonly Uint8Array[], tools:
   const isNull = "c === 110 && bytes[q + 1] === 117 && bytes[q + 2] === 108 && bytes[q + 3] === 108";
   const nullOrStop = (k: number): string =>
     fields[k]!.nullable ? `c${k}.nullAt(r); ${columns[k]!.writeNull}` : "break records;";
+  const absent = ({ write }: ColumnCode, k: number): string => `if ((${mask(k)} & ${bit(k)}) === 0) {
+          if (f${k} !== undefined) { const v = f${k}; ${write} } else { ${nullOrStop(k)} }
+        }`;
   const member = ({ common, write }: ColumnCode, k: number): string => `case ${k}: {
         if (!(${nameTest(names[k]!, k)})) break;
         if ((${mask(k)} & ${bit(k)}) !== 0) break records;
@@ -361,6 +364,7 @@ function sourceOf(fields: readonly Field[], names: readonly Uint8Array[], tools:
     const bytes = text.bytes, line = text.line, separator = line ? 10 : 44;
     const at = columns[0].length;
     const ${each((_, k) => `c${k} = columns[${k}]`, ", ")};
+    const ${each((_, k) => `f${k} = c${k}.fallback === undefined ? undefined : convert${k}(c${k}.fallback)`, ", ")};
     ${each(({ begin }) => begin)}
     let p = text.from, taken = 0;
     records: while (taken < rowsMax) {
@@ -390,7 +394,7 @@ function sourceOf(fields: readonly Field[], names: readonly Uint8Array[], tools:
         if (c <= 32) { q = skipSpace(bytes, q, line); c = bytes[q]; }
       }
       if (${masks.map((m) => `seen${m} !== ${allOf(m)}`).join(" || ")}) {
-        ${each((_, k) => `if ((${mask(k)} & ${bit(k)}) === 0) { ${nullOrStop(k)} }`)}
+        ${each(absent)}
       }
       c = bytes[++q];
       if (c !== separator && c <= 32) { q = skipSpace(bytes, q, line); c = bytes[q]; }

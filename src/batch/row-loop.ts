@@ -4,7 +4,7 @@
  * Properties read by a name known to the code cost a nanosecond or two, by a name in a variable twenty; a call per value as much again,
  * and a call into the text encoder more than all else. So for each schema a loop is written that
  *
- * 1. reads the properties of a row by name and checks them, converting what is not in its usual form;
+ * 1. reads the properties of a row by name (or takes the fallbacks of those that are not there) and checks them, converting what is not in its usual form;
  * 2. looks whether the row has properties that are no columns: usually they come in the order of the columns, else a set is asked;
  * 3. only then writes the values, into the columns' own arrays;
  * 4. strings the texts of a block of rows together, so that they are encoded, and searched for what text must not hold, in one call.
@@ -174,7 +174,7 @@ function sourceOf(columns: readonly ColumnCode[]): string {
   const ${columns.map((_, k) => `convert${k} = convert[${k}]`).join(", ")};
   return function rowLoop(rows, from, to, columns) {
     const at = columns[0].length;
-    const ${columns.map((_, k) => `c${k} = columns[${k}]`).join(", ")};
+    const ${columns.map((_, k) => `c${k} = columns[${k}], f${k} = c${k}.fallback`).join(", ")};
     ${each((column) => column.begin)}
     let i = from;
     rowsOfBlock: for (; i < to; i++) {
@@ -182,7 +182,7 @@ function sourceOf(columns: readonly ColumnCode[]): string {
       if (typeof row !== "object" || row === null || Array.isArray(row) || row instanceof Date) break;
       ${each(({ name, nullable, check }, k) => {
         const isNull = `v${k} === null || v${k} === undefined`;
-        const read = `let v${k} = row[${name}];`;
+        const read = `let v${k} = row[${name}]; if (v${k} === undefined) v${k} = f${k};`;
         return nullable
           ? `${read} const n${k} = ${isNull}; if (!n${k}) { ${check} }`
           : `${read} if (${isNull}) break; ${check}`;

@@ -107,7 +107,8 @@ class HttpClient implements Client {
       return this.#append(topic, encodeJson(rows), contentTypes.json, options);
     }
     const list = Array.isArray(rows) ? (rows as readonly unknown[]) : [rows];
-    return this.#appendArrow(topic, options, (maker) => maker.ofRows(list));
+    const appended = await this.#appendArrow(topic, options, (maker) => maker.ofRows(list));
+    return appended ?? this.#append(topic, encodeJson(rows), contentTypes.json, options);
   }
 
   async appendColumns(
@@ -115,19 +116,22 @@ class HttpClient implements Client {
     columns: object,
     options: AppendOptions = {},
   ): Promise<AppendResult> {
-    return this.#appendArrow(topic, options, (maker) => maker.ofColumns(columns as ColumnsOf<unknown>));
+    const encode = (maker: BodyMaker) => maker.ofColumns(columns as ColumnsOf<unknown>);
+    return (await this.#appendArrow(topic, options, encode)) as AppendResult;
   }
 
+  /** null: there is no such body. */
   async #appendArrow(
     topic: string | Named,
     options: AppendOptions,
-    encode: (maker: BodyMaker) => Uint8Array<ArrayBuffer>,
-  ): Promise<AppendResult> {
+    encode: (maker: BodyMaker) => Uint8Array<ArrayBuffer> | null,
+  ): Promise<AppendResult | null> {
     const name = nameOf(topic);
     for (let again = this.#bodyMakers.has(name); ; again = false) {
       try {
         const maker = await this.#bodyMaker(name);
         const body = encode(maker);
+        if (body === null) return null;
         try {
           return await this.#append(topic, body, contentTypes.arrow, options);
         } finally {
@@ -160,7 +164,11 @@ class HttpClient implements Client {
     const { topics } = await this.#json<TopicsAnswer>("/v1/topics", {}, false);
     const topic = topics.find((candidate) => candidate.name === name);
     if (topic === undefined) throw new EvertError("undefined_table", `topic "${name}" does not exist`);
-    return new columnar.BodyMaker(columnar.schemaOfTopic(topic));
+    const withDefault = topic.columns.filter((column) => column.hasDefault === true);
+    return new columnar.BodyMaker(
+      columnar.schemaOfTopic(topic),
+      withDefault.map((column) => column.name),
+    );
   }
 
   async #append(

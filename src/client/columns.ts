@@ -8,7 +8,7 @@ import { EvertError } from "../base/errors.ts";
 import { arrowStream } from "../batch/arrow-writer.ts";
 import { BatchBuilder } from "../batch/builder.ts";
 import { ColumnMaker, type ColumnValues } from "../batch/column-of.ts";
-import { type Schema, schemaOf } from "../batch/schema.ts";
+import { fieldIndex, type Schema, schemaOf } from "../batch/schema.ts";
 import { text, typeFromString } from "../batch/types.ts";
 import { firstStep, propertyStep } from "../batch/value-error.ts";
 import type { TopicMessage } from "../wire/http/messages.ts";
@@ -34,12 +34,15 @@ export function schemaOfTopic({ columns }: TopicMessage): Schema {
 /** Makes the bodies of appends to a topic. */
 export class BodyMaker {
   readonly #topic: Schema;
+  /** Columns with defaults: the server gives them to records that do not name them. */
+  readonly #withDefault: readonly string[];
   readonly #makers: ReadonlyMap<string, ColumnMaker>;
   #builder: BatchBuilder | null = null;
   readonly #kept: Uint8Array<ArrayBuffer>[] = [];
 
-  constructor(topic: Schema) {
+  constructor(topic: Schema, withDefault: readonly string[] = []) {
     this.#topic = topic;
+    this.#withDefault = withDefault;
     this.#makers = new Map(topic.fields.map((field) => [field.name, new ColumnMaker(field)]));
   }
 
@@ -66,15 +69,43 @@ export class BodyMaker {
     return arrowStream({ schema: schemaOf(given), length, columns: made, weights: null }, this.#room);
   }
 
-  /** @throws EvertError that names row, column and reason. */
-  ofRows(rows: readonly unknown[]): Uint8Array<ArrayBuffer> {
+  /**
+   * null: columns cannot say it, for some of the rows name a column that has a default and some do not.
+   * @throws EvertError that names row, column and reason.
+   */
+  ofRows(rows: readonly unknown[]): Uint8Array<ArrayBuffer> | null {
     if (rows.length === 0) throw new EvertError("invalid_argument", "there is no record to append");
-    this.#builder ??= new BatchBuilder(this.#topic);
-    const builder = this.#builder;
+    const absent = this.#absent(rows);
+    if (absent === null) return null;
+    const builder = this.#builderWithout(absent);
     builder.truncate(0);
     builder.appendRows(rows, "records");
     if (builder.byteLength > ROWS_BYTES_KEPT_MAX) this.#builder = null;
     return arrowStream(builder.look(), this.#room);
+  }
+
+  /** Columns with a default that no row names; null: some rows do. */
+  #absent(rows: readonly unknown[]): readonly string[] | null {
+    const absent: string[] = [];
+    for (const name of this.#withDefault) {
+      let named = 0;
+      // What is no record is refused where it is taken apart.
+      for (const row of rows) if ((row as Record<string, unknown> | null)?.[name] !== undefined) named++;
+      if (named === 0) absent.push(name);
+      else if (named < rows.length) return null;
+    }
+    return absent;
+  }
+
+  #builderWithout(absent: readonly string[]): BatchBuilder {
+    const { fields } = this.#topic;
+    if (this.#builder?.schema.fields.length === fields.length - absent.length) {
+      if (absent.every((name) => fieldIndex(this.#builder!.schema, name) === -1)) return this.#builder;
+    }
+    const schema =
+      absent.length === 0 ? this.#topic : schemaOf(fields.filter(({ name }) => !absent.includes(name)));
+    this.#builder = new BatchBuilder(schema);
+    return this.#builder;
   }
 
   /** Nobody looks at the body any more. */

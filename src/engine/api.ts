@@ -228,6 +228,8 @@ export interface TopicInfo {
   readonly key: readonly string[] | null;
   /** Its records are looked at one by one, by a schema of the program's own: they must come as values, not as columns. */
   readonly isChecked: boolean;
+  /** Names of columns that have a DEFAULT. */
+  readonly withDefault: readonly string[];
   /** Records ever appended. */
   readonly records: number;
   /** Offset of the first record that is there: those before it have been given up. */
@@ -471,10 +473,12 @@ export interface Engine {
 
   /** One value or many, in one commit. @throws EvertError naming row, path and reason; then nothing of it is stored. */
   append(topic: string, rows: readonly unknown[], options?: AppendOptions): Promise<AppendResult>;
-  /** The same in columns. REQUIRES that the topic's records are not checked one by one (TopicInfo). */
+  /** What the columns have in records that do not name them, at this moment (BatchBuilder.setFallbacks); null: none has a default. */
+  fallbacks(topic: TopicInfo): readonly unknown[] | null;
+  /** The same in columns, of records that are complete. REQUIRES that the topic's records are not checked one by one (TopicInfo). */
   appendBatch(topic: string, batch: Batch, options?: AppendBatchOptions): Promise<AppendResult>;
   /**
-   * One Arrow IPC stream, in one commit. Columns by name; one that is not there is null. The stream's memory is given away: the caller does not write to
+   * One Arrow IPC stream, in one commit. Columns by name; one that is not there has its default, or is null. The stream's memory is given away: the caller does not write to
    * it any more. @throws as append.
    */
   appendArrow(topic: string, stream: Uint8Array, options?: AppendOptions): Promise<AppendResult>;

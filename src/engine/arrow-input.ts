@@ -9,12 +9,16 @@ import { readArrow, readArrowSchema } from "../batch/arrow.ts";
 import type { Batch } from "../batch/batch.ts";
 import { BatchBuilder, checkNulls } from "../batch/builder.ts";
 import { checkCommitBytes } from "../batch/commit-bytes.ts";
+import { constantColumn } from "../batch/constant-column.ts";
+import type { Datum } from "../batch/convert.ts";
 import { rowToObject } from "../batch/json.ts";
 import type { Schema } from "../batch/schema.ts";
 import { prefixPath } from "../batch/value-error.ts";
 import type { AnyTopic } from "../face/handles.ts";
 import { checkedRecord } from "../face/validate.ts";
-import { type TopicEntry, visibleSchema } from "./catalog.ts";
+import { visibleSchema } from "./catalog.ts";
+import type { Core } from "./core.ts";
+import { completed, fallbacksOf } from "./fallbacks.ts";
 import type { Part } from "./part.ts";
 import { nextTurn } from "./stepper.ts";
 
@@ -22,28 +26,48 @@ import { nextTurn } from "./stepper.ts";
 const CHECKED_ROWS = 512;
 
 /** @throws EvertError for a stream that is damaged or empty, a column the topic does not have, a value that does not fit. */
-export async function arrowPart(
-  topic: TopicEntry,
-  handle: AnyTopic | undefined,
-  stream: Uint8Array,
-): Promise<Part> {
+export async function arrowPart(core: Core, name: string, stream: Uint8Array): Promise<Part> {
+  const topic = core.catalog.topic(name);
+  const handle = core.topicHandles.get(name);
   const schema = visibleSchema(topic);
   const checked = handle !== undefined && handle.standard !== null;
-  const given = checked ? new Set(readArrowSchema(stream).fields.map((field) => field.name)) : null;
+  const fallbacks = fallbacksOf(core, topic);
+  const given = new Set(
+    checked || fallbacks !== null ? readArrowSchema(stream).fields.map((field) => field.name) : [],
+  );
   const rows: unknown[] = [];
   const columns = new Columns(schema);
   for (const batch of readArrow(stream, schema)) {
-    if (checked) await checkRows(handle, batch, given as ReadonlySet<string>, rows);
+    if (checked) await checkRows(handle, batch, given, rows);
     else {
-      columns.append(batch);
+      columns.append(fallbacks === null ? batch : withFallbacks(batch, given, fallbacks.datums));
       await nextTurn();
     }
   }
   if (columns.length === 0 && rows.length === 0) {
     throw new EvertError("invalid_request", "the Arrow stream holds no record");
   }
-  if (checked) return { topic, op: "upsert", rows, path: "records" };
+  if (checked) {
+    if (fallbacks === null) return { topic, op: "upsert", rows, path: "records" };
+    return {
+      topic,
+      op: "upsert",
+      rows: completed(topic, rows, fallbacks),
+      given: rows,
+      path: "records",
+    };
+  }
   return { topic, op: "batch", batch: columns.finish(), ops: null };
+}
+
+/** Columns that the stream does not have, with their defaults. */
+function withFallbacks(batch: Batch, given: ReadonlySet<string>, datums: readonly Datum[]): Batch {
+  const columns = batch.columns.map((column, k) => {
+    const { name, type } = batch.schema.fields[k]!;
+    const datum = datums[k] as Datum;
+    return datum === null || given.has(name) ? column : constantColumn(type, datum, batch.length);
+  });
+  return { ...batch, columns };
 }
 
 /** Batches as one. The usual stream has one only, which is not copied. */

@@ -34,6 +34,7 @@ import { Constraints, TopicConstraints } from "./constraints.ts";
 import { Consumers } from "./consumers.ts";
 import { columnsAt, layoutOf, logTopicsOf, placedBatch, placedOf, placeOf, rangesAt } from "./evolved.ts";
 import { EvolvingTables } from "./evolving-tables.ts";
+import { completedAnew } from "./fallbacks.ts";
 import { Indexes } from "./indexes.ts";
 import { LiveViews } from "./live-views.ts";
 import { upToDate } from "./outdated.ts";
@@ -190,7 +191,8 @@ export class Core {
     this.consumers = new Consumers(this.log, topicName);
     this.producers = new Producers(this.log, topicName);
     this.schemas = new Schemas(this.log);
-    this.committer.upToDate = (given) => upToDate(given, (id) => this.catalog.byId(id));
+    this.committer.upToDate = (given) =>
+      upToDate(given, (id) => this.catalog.byId(id)).map((part) => completedAnew(this, part));
     this.committer.guard = (part) => {
       refuseOwnTable(part.topic);
       this.#refuseSink(part);

@@ -50,6 +50,7 @@ import { declareApp } from "./declare.ts";
 import { usersOf, words } from "./drop.ts";
 import { eraseKey } from "./erase.ts";
 import { commitExpecting } from "./expectations.ts";
+import { fallbacksFor, withDefault } from "./fallbacks.ts";
 import { heldBackBy, keepingRules, learnDropped } from "./keeping.ts";
 import { toldDurably } from "./own-rows.ts";
 import { OWN_TABLES } from "./own-tables.ts";
@@ -384,6 +385,10 @@ export class Database implements Engine {
     return this.#appended(part.topic, await this.#commit(part, options));
   }
 
+  fallbacks({ name, schema }: TopicInfo): readonly unknown[] | null {
+    return fallbacksFor(this.core, name, schema);
+  }
+
   async appendBatch(
     topic: string,
     batch: Batch,
@@ -396,8 +401,7 @@ export class Database implements Engine {
   }
 
   async appendArrow(topic: string, stream: Uint8Array, options?: AppendOptions): Promise<AppendResult> {
-    const { catalog, topicHandles } = this.core;
-    const part = await arrowPart(catalog.topic(topic), topicHandles.get(topic), stream);
+    const part = await arrowPart(this.core, topic, stream);
     return this.#appended(part.topic, await this.#commit(part, options));
   }
 
@@ -561,6 +565,7 @@ export class Database implements Engine {
       schema: relation.schema,
       key: relation.key === null ? null : relation.key.map((c) => relation.schema.fields[c]!.name),
       isChecked: (this.core.topicHandles.get(entry.name)?.standard ?? null) !== null,
+      withDefault: withDefault(entry),
       records,
       start,
       keeping: entry.keeping ?? null,

@@ -9,6 +9,8 @@ export type Part =
       readonly topic: TopicEntry;
       readonly op: "upsert" | "delete";
       readonly rows: readonly unknown[];
+      /** The same without what defaults gave them: what makes a request the same when it comes again. Absent: as the rows are. */
+      readonly given?: readonly unknown[];
       readonly path: string;
       /** Rows of a table without primary key name their hidden row id. */
       readonly hasRowId?: boolean;

@@ -12,7 +12,7 @@ export function digestOf(parts: readonly Part[], expectations: readonly Expectat
       hash.update(JSON.stringify([part.topic.name, part.op, part.batch.length]));
       for (const bytes of bytesOf(part.batch)) hash.update(bytes);
       if (part.ops !== null) hash.update(part.ops);
-    } else hash.update(JSON.stringify([part.topic.name, part.op, part.rows], exact));
+    } else hash.update(JSON.stringify([part.topic.name, part.op, part.given ?? part.rows], exact));
   }
   return hash.digest("base64url");
 }

@@ -6,13 +6,18 @@ import { checkedRecord } from "../face/validate.ts";
 import type { Key } from "./api.ts";
 import type { TopicEntry } from "./catalog.ts";
 import type { Core } from "./core.ts";
+import { completed, fallbacksOf } from "./fallbacks.ts";
 import type { Part } from "./part.ts";
 
-/** Records as the topic's own schema leaves them, where the program declared one. */
+/** Records as the topic's own schema leaves them, where the program declared one, with the defaults of what they do not name. */
 export function upsertPart(core: Core, name: string, rows: readonly unknown[], path: string): Part {
   const topic = core.catalog.topic(name);
   const handle = core.topicHandles.get(name);
-  if (handle === undefined || handle.standard === null) return { topic, op: "upsert", rows, path };
+  const fallbacks = fallbacksOf(core, topic);
+  if (handle === undefined || handle.standard === null) {
+    if (fallbacks === null) return { topic, op: "upsert", rows, path };
+    return { topic, op: "upsert", rows: completed(topic, rows, fallbacks), given: rows, path };
+  }
   const checked = rows.map((row, i) => {
     try {
       return checkedRecord(handle, row);
@@ -20,7 +25,8 @@ export function upsertPart(core: Core, name: string, rows: readonly unknown[], p
       throw prefixPath(error, `${path}[${i}]`);
     }
   });
-  return { topic, op: "upsert", rows: checked, path };
+  if (fallbacks === null) return { topic, op: "upsert", rows: checked, path };
+  return { topic, op: "upsert", rows: completed(topic, checked, fallbacks), given: checked, path };
 }
 
 export function deletePart(core: Core, name: string, keys: readonly Key[], path: string): Part {

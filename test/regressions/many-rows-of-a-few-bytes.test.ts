@@ -18,7 +18,7 @@ test.each<[BodyFormat, string]>([
   ["ndjson", "{}\n".repeat(ROWS)],
   ["json", `[${"{},".repeat(ROWS - 1)}{}]`],
 ])("%s is refused when it has become too large, not at its end", (format, body) => {
-  const columns = new RecordColumns(schemaOf(fields), Number.POSITIVE_INFINITY, 2 ** 20);
+  const columns = new RecordColumns(schemaOf(fields), () => null, Number.POSITIVE_INFINITY, 2 ** 20);
   const decoder = new RecordDecoder(format, columns);
   decoder.push(new TextEncoder().encode(body));
   expect(() => decoder.advance(() => false)).toThrow("a commit of more than 1048576 bytes is too large");

@@ -303,6 +303,10 @@ export class FakeEngine implements Engine {
     });
   }
 
+  fallbacks(): readonly unknown[] | null {
+    return null;
+  }
+
   appendBatch(topic: string, batch: Batch, options?: AppendOptions): Promise<AppendResult> {
     const rows = Array.from({ length: batch.length }, (_, i) => rowToObject(batch.schema, batch, i));
     return this.append(topic, rows, options);
@@ -421,6 +425,7 @@ export class FakeEngine implements Engine {
       schema,
       key,
       isChecked,
+      withDefault: [],
       records: records.length,
       start: 0,
       keeping: null,

@@ -61,7 +61,9 @@ function schemaMessage({ schema, ...said }: SchemaVersionInfo): SchemaMessage {
 
 function topicMessage(info: TopicInfo): TopicMessage {
   const { name, kind, key, records, start, rows, stateBytes, coldBytes } = info;
-  const columns = columnMessages(info.schema);
+  const columns = columnMessages(info.schema).map((column) =>
+    info.withDefault.includes(column.name) ? { ...column, hasDefault: true as const } : column,
+  );
   return {
     name,
     kind,

@@ -46,7 +46,7 @@ class Columns extends RecordColumns implements Collected {
   readonly #topic: string;
 
   constructor(engine: Engine, topic: TopicInfo, rowsMax: number) {
-    super(topic.schema, rowsMax);
+    super(topic.schema, () => engine.fallbacks(topic), rowsMax);
     this.#engine = engine;
     this.#topic = topic.name;
   }

@@ -42,12 +42,16 @@ const column = object({
   type: { type: "string", description: "PostgreSQL's typname." },
 });
 
-const declaredColumn = object({
-  name: string,
-  type: { type: "string", description: "PostgreSQL's typname." },
-  declaredType: { type: "string", description: "As PostgreSQL prints it, e.g. numeric(10,2)." },
-  nullable: boolean,
-});
+const declaredColumn = object(
+  {
+    name: string,
+    type: { type: "string", description: "PostgreSQL's typname." },
+    declaredType: { type: "string", description: "As PostgreSQL prints it, e.g. numeric(10,2)." },
+    nullable: boolean,
+    hasDefault: { const: true, description: "Records that do not name the column have its DEFAULT." },
+  },
+  ["hasDefault"],
+);
 
 const orderColumn = object({ column: string, descending: boolean, nullsFirst: boolean });
 const keyNames = { anyOf: [list(string), { type: "null" }] };

@@ -96,6 +96,8 @@ export interface TopicColumnMessage extends ColumnMessage {
   /** As PostgreSQL prints it: `numeric(10,2)`. */
   readonly declaredType: string;
   readonly nullable: boolean;
+  /** Of a topic's present columns: records that do not name it have its default. */
+  readonly hasDefault?: true;
 }
 
 export interface TopicMessage {

@@ -15,12 +15,23 @@ const IDLE_MAX = 4;
 
 export class RecordColumns implements RecordTarget {
   readonly #builder: BatchBuilder;
+  readonly #fallbacks: () => readonly unknown[] | null;
+  #hasFallbacks = false;
   readonly #rowsMax: number;
   readonly #bytesMax: number;
 
-  /** `rowsMax`: how many records it takes by itself before it is emptied. */
-  constructor(schema: Schema, rowsMax: number, bytesMax: number = COMMIT_BYTES_MAX) {
+  /**
+   * `rowsMax`: how many records it takes by itself before it is emptied. `fallbacks`: asked before the first record, and again after each time that it has been
+   * emptied; what columns have in records that do not name them (BatchBuilder.setFallbacks).
+   */
+  constructor(
+    schema: Schema,
+    fallbacks: () => readonly unknown[] | null,
+    rowsMax: number,
+    bytesMax: number = COMMIT_BYTES_MAX,
+  ) {
     this.#builder = idle.get(schema)?.pop() ?? new BatchBuilder(schema);
+    this.#fallbacks = fallbacks;
     this.#rowsMax = rowsMax;
     this.#bytesMax = bytesMax;
   }
@@ -33,19 +44,28 @@ export class RecordColumns implements RecordTarget {
     return this.#builder.byteLength;
   }
 
+  #ready(): void {
+    if (this.#hasFallbacks) return;
+    this.#builder.setFallbacks(this.#fallbacks());
+    this.#hasFallbacks = true;
+  }
+
   takeText(text: JsonText): number {
+    this.#ready();
     const taken = this.#builder.appendJson(text, this.#rowsMax - this.#builder.length);
     checkCommitBytes(this.#builder.byteLength, this.#bytesMax);
     return taken;
   }
 
   take(value: unknown): void {
+    this.#ready();
     this.#builder.appendRow(value);
     checkCommitBytes(this.#builder.byteLength, this.#bytesMax);
   }
 
   /** All of it; then it is empty. */
   finish(): Batch {
+    this.#hasFallbacks = false;
     return this.#builder.finish();
   }
 

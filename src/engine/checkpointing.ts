@@ -40,6 +40,8 @@ export interface StoreHandle {
 
 export interface Manifest {
   readonly format: number;
+  /** Of the log that it reflects; older manifests do not say. */
+  readonly logId?: number;
   readonly position: number;
   readonly file: string;
   readonly bytes: number;
@@ -97,7 +99,7 @@ export interface CheckpointSource {
   describe(): Described;
 }
 
-type Described = Pick<Manifest, "catalog" | "lastId" | "views" | "rows">;
+type Described = Pick<Manifest, "logId" | "catalog" | "lastId" | "views" | "rows">;
 
 interface Capture {
   readonly position: number;

@@ -129,6 +129,7 @@ export class Database implements Engine {
         durable: (position) => core.durable(position),
         turn: () => core.chores.turn(),
         describe: () => ({
+          logId: core.log.logId,
           catalog: core.catalog.toJSON(),
           lastId: core.catalog.nextId() - 1,
           views: core.views.fingerprints(),

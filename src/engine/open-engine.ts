@@ -146,7 +146,11 @@ async function openOn(
   const rebuilt = (reason: string): void =>
     report(`the checkpoint is not used: ${reason}; everything is rebuilt from the log`);
   if (found.reason !== null) rebuilt(found.reason);
-  if (manifest !== null && manifest.position > log.durablePosition) {
+  // A log without commits has no id yet that it would keep, and a checkpoint at its beginning is one of any log.
+  if (manifest !== null && manifest.position > 0 && (manifest.logId ?? log.logId) !== log.logId) {
+    rebuilt("it is of another log");
+    manifest = null;
+  } else if (manifest !== null && manifest.position > log.durablePosition) {
     rebuilt("it is ahead of the log");
     manifest = null;
   }

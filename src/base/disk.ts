@@ -8,7 +8,8 @@
  *   after `datasync`, or at once through a handle opened for "write-through". A power cut in between keeps any part of them, in
  *   any order, sector by sector. A directory's entries (files made, renamed, removed) survive only after `syncDirectory`.
  * - Errors are EvertErrors: `not_found` where a file or directory does not exist, `disk_full` where there is no space (or
- *   quota), `directory_locked`, and `io_error` for everything else.
+ *   quota), `too_many_files` where something could not be opened because the process or the system has no descriptor left for it, `directory_locked`, and
+ *   `io_error` for everything else.
  */
 import { EvertError } from "./errors.ts";
 
@@ -39,6 +40,13 @@ export interface DiskFile {
   close(): Promise<void>;
 }
 
+/** A directory that is held open: syncing it takes nothing that the system may have run out of. */
+export interface DiskDirectory {
+  /** As syncDirectory. */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
 /** Held until released or until the process ends, however it ends. */
 export interface DiskLock {
   release(): Promise<void>;
@@ -57,6 +65,7 @@ export interface Disk {
   /** The directory and all that is in it. */
   removeTree(path: string): Promise<void>;
   syncDirectory(path: string): Promise<void>;
+  openDirectory(path: string): Promise<DiskDirectory>;
   /** @throws EvertError directory_locked when anyone, this process included, holds it. */
   lock(path: string): Promise<DiskLock>;
 }
@@ -92,6 +101,7 @@ export function joinPath(directory: string, name: string): string {
 }
 
 const NO_SPACE = new Set(["ENOSPC", "EDQUOT"]);
+const NO_DESCRIPTOR = new Set(["EMFILE", "ENFILE"]);
 /** The place is wrong, not the disk. */
 const NOT_HERE = new Map([
   ["EACCES", "nothing may be written there"],
@@ -108,6 +118,13 @@ export function diskError(systemCode: string, action: string, path: string, caus
     return new EvertError("disk_full", message, {
       detail: "the file system, or the quota on it, has no room left",
       hint: "free some space; appends go on by themselves when there is room again",
+      cause,
+    });
+  }
+  if (NO_DESCRIPTOR.has(systemCode)) {
+    return new EvertError("too_many_files", message, {
+      detail: "the process, or the system, has as many files and sockets open as it may",
+      hint: "raise the limit (ulimit -n), or close connections; it goes on by itself when there are descriptors again",
       cause,
     });
   }

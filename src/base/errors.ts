@@ -88,6 +88,7 @@ export const errorCodes = {
   too_many_requests: facts("53300", 429, true),
   out_of_memory: facts("53200", 503, true),
   disk_full: facts("53100", 503, true),
+  too_many_files: facts("53000", 503, true),
   shutting_down: facts("57P01", 503, true),
   connection_failed: facts("08006", 503, true),
   // the data directory

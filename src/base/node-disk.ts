@@ -60,6 +60,15 @@ export const nodeDisk: Disk = {
     }
   },
 
+  async openDirectory(path) {
+    if (process.platform === "win32") return { sync: async () => {}, close: async () => {} };
+    const fd = await call<number>("open", path, (done) => fs.open(path, "r", done));
+    return {
+      sync: () => call<void>("sync", path, (done) => fs.fsync(fd, done)),
+      close: () => call<void>("close", path, (done) => fs.close(fd, done)),
+    };
+  },
+
   lock(path): Promise<DiskLock> {
     return lockFile(path);
   },

@@ -32,7 +32,7 @@ const ASIDE_ROWS = 2048;
 const RIDER_BYTES = 1024;
 /** A commit turned out larger than what was asked for. */
 const NO_REQUEST: CommitRequest = {};
-const NO_ROOM: ReadonlySet<ErrorCode> = new Set(["too_many_requests", "disk_full"]);
+const NO_ROOM: ReadonlySet<ErrorCode> = new Set(["too_many_requests", "disk_full", "too_many_files"]);
 
 export class Committer {
   readonly #log: Log;

@@ -12,7 +12,7 @@ import { Arena } from "../base/arena.ts";
 import { assert } from "../base/assert.ts";
 import { isWellFormed } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
-import { type Disk, type DiskLock, joinPath } from "../base/disk.ts";
+import { type Disk, type DiskDirectory, type DiskLock, joinPath } from "../base/disk.ts";
 import { EvertError } from "../base/errors.ts";
 import { type Random, systemRandom } from "../base/random.ts";
 import type { Batch } from "../batch/batch.ts";
@@ -115,7 +115,9 @@ export async function openLog(options: LogOptions): Promise<Log & { readonly rep
   await disk.makeDirectory(logDirectory);
   await disk.syncDirectory(directory);
   const lock = await lockDirectory(disk, directory);
+  let held: DiskDirectory | null = null;
   try {
+    held = await disk.openDirectory(logDirectory);
     // What was prepared or begun in the life before holds nothing, and nobody knows how much of it reached the disk.
     const names = await disk.list(logDirectory);
     refuseUnfinishedRepair(names);
@@ -137,8 +139,9 @@ export async function openLog(options: LogOptions): Promise<Log & { readonly rep
             last.end,
             last.firstPosition,
           );
-    return new FileLog(options, logDirectory, recovered, active, lock);
+    return new FileLog(options, logDirectory, held, recovered, active, lock);
   } catch (error) {
+    await held?.close();
     await lock.release();
     throw error;
   }
@@ -147,6 +150,7 @@ export async function openLog(options: LogOptions): Promise<Log & { readonly rep
 class FileLog implements Log, TopicSource {
   readonly report: RecoveryReport;
   readonly #lock: DiskLock;
+  readonly #held: DiskDirectory;
   readonly logId: number;
   readonly #commitBytesMax: number;
   readonly #space: Space;
@@ -187,6 +191,7 @@ class FileLog implements Log, TopicSource {
   constructor(
     options: LogOptions,
     directory: string,
+    held: DiskDirectory,
     { report, order, index, knownCommits }: Recovered,
     active: WritableSegment | null,
     lock: DiskLock,
@@ -195,6 +200,7 @@ class FileLog implements Log, TopicSource {
     const segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
     this.report = report;
     this.#lock = lock;
+    this.#held = held;
     this.#commitBytesMax = options.commitBytesMax ?? COMMIT_BYTES_MAX;
     this.#index = index;
     this.#registry.lacksDefinitions = () => index.lacksDefinitions;
@@ -250,6 +256,7 @@ class FileLog implements Log, TopicSource {
       {
         disk,
         directory,
+        held,
         logId,
         durable: (frame) => this.#written(frame),
         idle: () => this.#becameIdle(),
@@ -587,7 +594,9 @@ class FileLog implements Log, TopicSource {
 
   #noRoom(bytes: number): EvertError {
     const detail = `the commit takes up to ${bytes} bytes, and no room for it has been made yet`;
-    return this.#space.isFull
+    const full = this.#space.full;
+    if (full?.code === "too_many_files") return full;
+    return full !== null
       ? new EvertError("disk_full", "the disk is full", {
           detail,
           hint: "free some space; appends go on by themselves",
@@ -686,6 +695,7 @@ class FileLog implements Log, TopicSource {
     }
     await this.#writer.close();
     await this.#space.close();
+    await this.#held.close();
     await this.#lock.release();
   }
 

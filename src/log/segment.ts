@@ -1,6 +1,6 @@
 /** A segment: one file of frames. Its name is the position of its first commit, twenty digits, so that names sort as positions do. */
 import { assert } from "../base/assert.ts";
-import { type Disk, type DiskFile, joinPath, writeFully } from "../base/disk.ts";
+import { type Disk, type DiskDirectory, type DiskFile, joinPath, writeFully } from "../base/disk.ts";
 import { toEvertError } from "../base/errors.ts";
 
 const NAME = /^(\d{20})(?:\.([1-9]\d{0,8}))?\.(log|sealed)$/;
@@ -171,11 +171,11 @@ export class WritableSegment {
     }
   }
 
-  /** Gives the file its name, which is there after a power cut too. The first frame is written afterwards. */
-  async publish(disk: Disk, directory: string): Promise<void> {
+  /** Gives the file its name, which is there after a power cut too. The first frame is written afterwards. `held`: the directory. */
+  async publish(disk: Disk, directory: string, held: DiskDirectory): Promise<void> {
     assert(this.firstPosition !== null, "a segment is published when its first frame is placed");
     await disk.rename(this.frames.path, joinPath(directory, segmentName(this.firstPosition)));
-    await disk.syncDirectory(directory);
+    await held.sync();
     this.published = true;
   }
 

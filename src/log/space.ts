@@ -15,12 +15,12 @@
  * 3. `fits(n)` says whether a frame of up to n bytes can be placed now. It is monotonic: what fits keeps fitting, and so does
  *    anything smaller, until `place` is called. So a group may grow commit by commit, each asking fits(new size) first, and placing
  *    the sealed frame cannot fail. Groups that are written as one frame take less than was kept for them: the rest is given back, to those who come.
- * 4. When the disk is full, the loop stops and says so; the next one who needs room makes it try again.
+ * 4. When the disk is full, or there is no descriptor for another segment, the loop stops and says so; the next one who needs room makes it try again.
  * 5. A failure of any other kind is the disk's, and the log's end: see LOG-FORMAT.
  */
 import { assert } from "../base/assert.ts";
 import { type Disk, joinPath } from "../base/disk.ts";
-import { type EvertError, toEvertError } from "../base/errors.ts";
+import { type ErrorCode, type EvertError, toEvertError } from "../base/errors.ts";
 import { preparedName, WritableSegment } from "./segment.ts";
 
 export const FILL_BYTES = 1 << 20;
@@ -32,10 +32,13 @@ const STEP_MAX = 8;
 const AHEAD_BYTES_MIN = FILL_BYTES;
 const AHEAD_FACTOR = 16;
 
+/** Nothing is lost by it, and it may pass. */
+const NO_ROOM: ReadonlySet<ErrorCode> = new Set(["disk_full", "too_many_files"]);
+
 export interface SpaceEvents {
   /** More room than before. */
   grown(): void;
-  /** The disk is full; nobody tries again until someone demands room. */
+  /** The disk is full, or nothing more may be opened; nobody tries again until someone demands room. */
   full(error: EvertError): void;
   failed(error: EvertError): void;
 }
@@ -92,7 +95,8 @@ export class Space {
   #resting = true;
   #demand = 0;
   #demandWhere: Where = "anywhere";
-  #full = false;
+  /** Why the last try made no room, though the disk works. */
+  #full: EvertError | null = null;
   #stopped = false;
   #filling: Promise<void> | null = null;
 
@@ -167,7 +171,8 @@ export class Space {
     this.#filling = this.#loop();
   }
 
-  get isFull(): boolean {
+  /** Why no room could be made when it was tried last; null: there was some. */
+  get full(): EvertError | null {
     return this.#full;
   }
 
@@ -191,16 +196,16 @@ export class Space {
     for (let goal = this.#goal(); goal !== null && outcome === null && !this.#stopped; goal = this.#goal()) {
       try {
         await this.#reach(goal);
-        this.#full = false;
+        this.#full = null;
         events.grown();
       } catch (thrown) {
         const error = toEvertError(thrown);
-        if (error.code !== "disk_full") {
+        if (!NO_ROOM.has(error.code)) {
           this.#stopped = true;
           outcome = () => events.failed(error);
           continue;
         }
-        this.#full = true;
+        this.#full = error;
         // Whoever came to wait meanwhile may need less than was tried.
         if (goal.needed > 0 || this.#demand === 0) {
           this.#demand = 0;
@@ -224,7 +229,7 @@ export class Space {
         ? goal("active", active.prepared, needed, Math.max(active.capacity, needed), 1)
         : goal("next", this.#next?.prepared ?? 0, demand, Math.max(this.#options.segmentBytes, demand), 1);
     }
-    if (this.#full) return null;
+    if (this.#full !== null) return null;
     const busy = Math.max(this.#placedBytes * AHEAD_FACTOR, AHEAD_BYTES_MIN);
     const ahead = Math.min(busy, this.#options.aheadBytesMax);
     const prepared = this.#next?.prepared ?? 0;

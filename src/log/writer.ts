@@ -9,7 +9,7 @@
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { crc32c } from "../base/crc32c.ts";
-import { type Disk, writeFully } from "../base/disk.ts";
+import { type Disk, type DiskDirectory, writeFully } from "../base/disk.ts";
 import { encodeFrame, encodeMeta, type FrameMeta, finishFrame, frameCrcSeed, HEADER_BYTES } from "./frame.ts";
 import { joinable, joinGroups } from "./join-groups.ts";
 import type { Group } from "./log.ts";
@@ -48,6 +48,8 @@ export interface WrittenFrame {
 export interface WriterOptions {
   readonly disk: Disk;
   readonly directory: string;
+  /** The directory, held open: what has been accepted needs no descriptor any more. */
+  readonly held: DiskDirectory;
   readonly logId: number;
   /** On the disk, for good. */
   readonly durable: (frame: WrittenFrame) => void;
@@ -129,7 +131,10 @@ export class Writer {
       await this.#segment?.close();
       this.#segment = segment;
     }
-    if (!segment.published) await segment.publish(this.#options.disk, this.#options.directory);
+    if (!segment.published) {
+      const { disk, directory, held } = this.#options;
+      await segment.publish(disk, directory, held);
+    }
     await writeFully(segment.frames, frame, at);
     if (this.#buffer.length > BUFFER_BYTES_KEPT_MAX) this.#buffer = new Uint8Array(BUFFER_BYTES_MIN);
     return { group, segment, at, frameBytes, sealed };

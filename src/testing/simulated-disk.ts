@@ -22,7 +22,14 @@
  * Completion is never synchronous and its order differs by seed, as with a thread pool.
  */
 import { assert } from "../base/assert.ts";
-import { type Disk, type DiskFile, type DiskLock, diskError, type OpenMode } from "../base/disk.ts";
+import {
+  type Disk,
+  type DiskDirectory,
+  type DiskFile,
+  type DiskLock,
+  diskError,
+  type OpenMode,
+} from "../base/disk.ts";
 import { EvertError } from "../base/errors.ts";
 import { afterPowerCut, type Change, Inode, type Tears, throughTo } from "./inode.ts";
 import { SeededRandom } from "./seeded-random.ts";
@@ -247,6 +254,11 @@ export class SimulatedDisk implements Disk {
     this.#node(from);
     this.#changeEntry({ kind: "rename", from, to });
     await this.#settle();
+  }
+
+  async openDirectory(path: string): Promise<DiskDirectory> {
+    await this.#begin("open", path);
+    return { sync: () => this.syncDirectory(path), close: async () => {} };
   }
 
   async unlink(path: string): Promise<void> {

@@ -78,6 +78,16 @@ export function killingDisk(disk: Disk): KillingDisk {
       await count(`sync ${path}`);
       return disk.syncDirectory(path);
     },
+    async openDirectory(path) {
+      const held = await disk.openDirectory(path);
+      return {
+        async sync() {
+          await count(`sync ${path}`);
+          return held.sync();
+        },
+        close: () => held.close(),
+      };
+    },
     lock: (path) => disk.lock(path),
   };
 }

@@ -2,7 +2,7 @@
  * A disk on which the log can be made to wait, however fast the machine is: with its reads held, what is built from history stands
  * still; with its writes held, commits are stepped and not durable.
  */
-import type { Disk, DiskFile, DiskLock, OpenMode } from "../../../src/base/disk.ts";
+import type { Disk, DiskDirectory, DiskFile, DiskLock, OpenMode } from "../../../src/base/disk.ts";
 
 class Gate {
   #held: Promise<void> | null = null;
@@ -75,6 +75,10 @@ export class HeldLog implements Disk {
 
   removeTree(path: string): Promise<void> {
     return this.#disk.removeTree(path);
+  }
+
+  openDirectory(path: string): Promise<DiskDirectory> {
+    return this.#disk.openDirectory(path);
   }
 
   syncDirectory(path: string): Promise<void> {

@@ -32,7 +32,14 @@ export interface Run {
 
 /** What refuses a request without fault of the disk. */
 const ORDINARY = new Set(["conflict", "unique_violation", "too_many_requests", "not_ready", "timeout"]);
-const OF_THE_DISK = new Set(["io_error", "disk_full", "log_damaged", "shutting_down", "view_failed"]);
+const OF_THE_DISK = new Set([
+  "io_error",
+  "disk_full",
+  "too_many_files",
+  "log_damaged",
+  "shutting_down",
+  "view_failed",
+]);
 
 export class Life {
   readonly run: Run;

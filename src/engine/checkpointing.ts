@@ -40,8 +40,8 @@ export interface StoreHandle {
 
 export interface Manifest {
   readonly format: number;
-  /** Of the log that it reflects; older manifests do not say. */
-  readonly logId?: number;
+  /** Of the log that it reflects (logIdText); older manifests do not say. */
+  readonly logId?: string;
   readonly position: number;
   readonly file: string;
   readonly bytes: number;
@@ -97,6 +97,11 @@ export interface CheckpointSource {
   /** Gives a turn of the event loop to work that can wait, and when it should end (performance.now()). */
   turn(): Promise<number>;
   describe(): Described;
+}
+
+/** Of one length, for manifests of one length. */
+export function logIdText(logId: number): string {
+  return logId.toString(16).padStart(14, "0");
 }
 
 type Described = Pick<Manifest, "logId" | "catalog" | "lastId" | "views" | "rows">;

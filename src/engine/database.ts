@@ -42,7 +42,7 @@ import type {
 import { arrowPart } from "./arrow-input.ts";
 import type { TopicEntry } from "./catalog.ts";
 import { CatchUp } from "./catch-up.ts";
-import { Checkpointer, type Manifest, type StoreHandle } from "./checkpointing.ts";
+import { Checkpointer, logIdText, type Manifest, type StoreHandle } from "./checkpointing.ts";
 import { advanceConsumer, consumes, consuming, dropConsumer, openConsumer } from "./consumer-requests.ts";
 import { copy } from "./copy.ts";
 import type { Core } from "./core.ts";
@@ -129,7 +129,7 @@ export class Database implements Engine {
         durable: (position) => core.durable(position),
         turn: () => core.chores.turn(),
         describe: () => ({
-          logId: core.log.logId,
+          logId: logIdText(core.log.logId),
           catalog: core.catalog.toJSON(),
           lastId: core.catalog.nextId() - 1,
           views: core.views.fingerprints(),

@@ -24,7 +24,13 @@ import { RunFiles } from "../state/cold/run-files.ts";
 import { Dictionary } from "../state/dictionary.ts";
 import { CATALOG_ENTRY, SINK_ENTRY, TICK_ENTRY } from "./catalog.ts";
 import { restoreDictionary, restoreStores } from "./checkpoint-reader.ts";
-import { CHECKPOINT_DIRECTORY, readManifest, removeManifest, runFilesOf } from "./checkpointing.ts";
+import {
+  CHECKPOINT_DIRECTORY,
+  logIdText,
+  readManifest,
+  removeManifest,
+  runFilesOf,
+} from "./checkpointing.ts";
 import { Core } from "./core.ts";
 import { Database } from "./database.ts";
 import { memoryLimitOf } from "./default-memory.ts";
@@ -147,7 +153,8 @@ async function openOn(
     report(`the checkpoint is not used: ${reason}; everything is rebuilt from the log`);
   if (found.reason !== null) rebuilt(found.reason);
   // A log without commits has no id yet that it would keep, and a checkpoint at its beginning is one of any log.
-  if (manifest !== null && manifest.position > 0 && (manifest.logId ?? log.logId) !== log.logId) {
+  const logId = logIdText(log.logId);
+  if (manifest !== null && manifest.position > 0 && (manifest.logId ?? logId) !== logId) {
     rebuilt("it is of another log");
     manifest = null;
   } else if (manifest !== null && manifest.position > log.durablePosition) {

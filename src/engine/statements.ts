@@ -386,8 +386,11 @@ export class Statements {
     const visible = relation.schema.fields.length;
     const width = mine.topic.schema.fields.length;
     switch (statement.kind) {
-      case "insert":
-        return mine.insert(await this.#rowsOf(statement.source, changes, options), statement.conflict);
+      case "insert": {
+        const { source, order, relation, conflict } = statement;
+        const rows = await this.#rowsOf(source, changes, options, order, relation.schema.fields.length);
+        return mine.insert(rows, conflict);
+      }
       case "update": {
         if (statement.source === null) return mine.update(statement.where, statement.row);
         const all = await this.#rowsOf(statement.source, changes, options);
@@ -412,10 +415,16 @@ export class Statements {
   }
 
   /** Rows of an INSERT: constants are evaluated at once, anything else is a query at the newest state. */
-  async #rowsOf(source: Plan, changes: Changes, options: Asked): Promise<readonly (readonly Datum[])[]> {
-    const constant = constantRows(source, this.#core.evaluation);
+  async #rowsOf(
+    source: Plan,
+    changes: Changes,
+    options: Asked,
+    order: Query["order"] = [],
+    visible: number = source.schema.fields.length,
+  ): Promise<readonly (readonly Datum[])[]> {
+    const constant = order.length > 0 ? null : constantRows(source, this.#core.evaluation);
     if (constant !== null) return constant;
-    const asked: Query = { plan: source, order: [], visible: source.schema.fields.length };
+    const asked: Query = { plan: source, order, visible };
     const { query } = await this.#seen(asked, changes, options);
     const { epoch, position } = this.#core.stepper;
     const { rows } = await runQuery(this.#core, query, { epoch, position }, { signal: options.signal });

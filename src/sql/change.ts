@@ -8,7 +8,6 @@ import type { Expr } from "../plan/expression.ts";
 import { sqlTypeName } from "../plan/functions.ts";
 import { typeOf } from "../plan/inspect.ts";
 import { optimize } from "../plan/optimize.ts";
-import type { Plan } from "../plan/plan.ts";
 import { relationPlan } from "../plan/relation-plan.ts";
 import { queryEnv } from "./bind-query.ts";
 import { type Bound, boundType, coerce } from "./bound.ts";
@@ -39,11 +38,11 @@ export function bindInsert(node: NodeOf<"InsertStmt">, text: string, ctx: BindCo
   const env = changeEnv(node.withClause, ctx);
   const relation = target(node.relation!, "insert into", ctx);
   const columns = targetColumns(node.cols, relation, ctx);
-  const source = insertSource(node, relation, columns, env);
+  const inserted = insertSource(node, relation, columns, env);
   const conflict = bindConflict(node, relation, ctx);
   const { scope } = new ChangedRows(node.relation!, relation, undefined, env);
   const returning = bindReturning(node.returningClause, scope, ctx);
-  return { kind: "insert", text, relation, source, conflict, returning };
+  return { kind: "insert", text, relation, ...inserted, conflict, returning };
 }
 
 export function bindUpdate(node: NodeOf<"UpdateStmt">, text: string, ctx: BindContext): UpdateStatement {
@@ -164,14 +163,14 @@ function insertSource(
   relation: CatalogRelation,
   columns: readonly number[],
   env: QueryEnv,
-): Plan {
+): Pick<InsertStatement, "source" | "order"> {
   const { ctx } = env;
   const select = as(node.selectStmt, "SelectStmt");
   const fields = relation.schema.fields;
   const types = fields.map((f) => withoutDomain(f.type));
   const names = fields.map((f) => f.name);
   if (select === undefined)
-    return rowsPlan([fields.map((_, i) => defaultOf(relation, i, ctx))], types, names);
+    return { source: rowsPlan([fields.map((_, i) => defaultOf(relation, i, ctx))], types, names), order: [] };
   const { sortClause, limitCount, limitOffset, withClause } = select;
   const bare = [sortClause, limitCount, limitOffset, withClause].every((clause) => clause === undefined);
   if (select.valuesLists !== undefined && bare) {
@@ -179,9 +178,9 @@ function insertSource(
     const exprs = select.valuesLists.map((list) =>
       valuesRow(as(list, "List")!.items ?? [], relation, node, columns, rows.place),
     );
-    return optimize(rows.plan(exprs, types, names));
+    return { source: optimize(rows.plan(exprs, types, names)), order: [] };
   }
-  return optimize(selectSource(node, relation, columns, env));
+  return selectSource(node, relation, columns, env);
 }
 
 function valuesRow(
@@ -207,27 +206,38 @@ function selectSource(
   relation: CatalogRelation,
   columns: readonly number[],
   env: QueryEnv,
-): Plan {
+): Pick<InsertStatement, "source" | "order"> {
   const { ctx } = env;
   const query = env.bindQuery(as(node.selectStmt, "SelectStmt")!, env);
   checkCount(query.columns.length, undefined, node, columns, ctx);
   const fields = relation.schema.fields;
   const types = query.columns.map((_, i) => withoutDomain(fields[columns[i]!]!.type));
-  const cast = castColumns(query, types, "assignment", ctx, (i, from) => {
-    const field = fields[columns[i]!]!;
-    return mismatch(field.name, field.type, from, undefined);
-  });
+  const cast = castColumns(
+    query,
+    types,
+    "assignment",
+    ctx,
+    (i, from) => {
+      const field = fields[columns[i]!]!;
+      return mismatch(field.name, field.type, from, undefined);
+    },
+    query.order.map((o) => o.column),
+  );
   const given = new Map(query.columns.map((_, i) => [columns[i]!, i]));
   const exprs = fields.map((_, i) =>
     given.has(i)
       ? stored(build.column(cast, given.get(i)!), fields[i]!.type, ctx)
       : defaultOf(relation, i, ctx),
   );
-  return build.project(
+  // What it is ordered by stands behind the row, as the query has it: a cast may order otherwise.
+  const keys = query.order.map((_, i) => build.column(cast, query.columns.length + i));
+  const source = build.project(
     cast,
-    exprs,
-    fields.map((f) => f.name),
+    [...exprs, ...keys],
+    [...fields.map((f) => f.name), ...keys.map((_, i) => `order ${i + 1}`)],
   );
+  const order = query.order.map((item, i) => Object.freeze({ ...item, column: fields.length + i }));
+  return { source: optimize(source), order };
 }
 
 function checkCount(

@@ -47,13 +47,14 @@ export function columnBounds(query: BoundQuery): Bound[] {
   );
 }
 
-/** The query's shown columns and nothing else, each as the type asked for. */
+/** The query's shown columns, each as the type asked for, and of its plan's those in `kept` behind them. */
 export function castColumns(
   query: BoundQuery,
   types: readonly SqlType[],
   context: "implicit" | "assignment",
   ctx: BindContext,
   refuse: (index: number, from: string) => EvertError,
+  kept: readonly number[] = [],
 ): Plan {
   const exprs = columnBounds(query).map((bound, i) => {
     const expr = coerce(bound, types[i]!, context, ctx);
@@ -62,8 +63,8 @@ export function castColumns(
   });
   return projectExactly(
     query.plan,
-    exprs,
-    query.columns.map((c) => c.name),
+    [...exprs, ...kept.map((c) => build.column(query.plan, c))],
+    [...query.columns.map((c) => c.name), ...kept.map((c) => query.plan.schema.fields[c]!.name)],
   );
 }
 

@@ -5,7 +5,7 @@ import type { SqlType } from "../batch/types.ts";
 import type { CatalogRelation, CheckConstraint, UniqueKey } from "../plan/catalog.ts";
 import type { Datum, Expr } from "../plan/expression.ts";
 import type { Keeping } from "../plan/keeping.ts";
-import type { OptimizedQuery, Plan, Query } from "../plan/plan.ts";
+import type { OptimizedQuery, OrderItem, Plan, Query } from "../plan/plan.ts";
 
 interface StatementText {
   /** The statement's own text. */
@@ -170,8 +170,10 @@ export interface Returning {
 export interface InsertStatement extends StatementText {
   readonly kind: "insert";
   readonly relation: CatalogRelation;
-  /** The rows, with all of the relation's columns in order. */
+  /** The rows, with all of the relation's columns in order; behind them what they are ordered by. */
   readonly source: Plan;
+  /** In which they are stored; none: in the order in which they come. */
+  readonly order: readonly OrderItem[];
   readonly conflict: ConflictAction | null;
   readonly returning: Returning | null;
 }

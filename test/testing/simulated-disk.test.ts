@@ -243,7 +243,7 @@ test("too many open files are said by who opens", async () => {
   const disk = await made(1);
   disk.fail({ operation: "open", code: "EMFILE" });
   await expect(disk.open("/d/f", "read")).rejects.toMatchObject({
-    code: "io_error",
+    code: "too_many_files",
     message: expect.stringContaining("EMFILE"),
   });
   await (await disk.open("/d/f", "read")).close();

@@ -48,7 +48,7 @@ import { copy } from "./copy.ts";
 import type { Core } from "./core.ts";
 import { declareApp } from "./declare.ts";
 import { usersOf, words } from "./drop.ts";
-import { eraseKey } from "./erase.ts";
+import { eraseCopy, eraseKey } from "./erase.ts";
 import { commitExpecting } from "./expectations.ts";
 import { fallbacksFor, withDefault } from "./fallbacks.ts";
 import { heldBackBy, keepingRules, learnDropped } from "./keeping.ts";
@@ -606,7 +606,8 @@ export class Database implements Engine {
   async erase(topic: string, key: Key): Promise<Erased> {
     await this.#caughtUp;
     await this.#keeping;
-    return eraseKey(this.core, () => this.#checkpointer.renew(), this.replication, topic, key);
+    const erase = this.replication.leads ? eraseKey : eraseCopy;
+    return erase(this.core, () => this.#checkpointer.renew(), this.replication, topic, key);
   }
 
   /** Takes out of the log all that topics' retention and compaction let go, up to now. @throws EvertError what kept it from it */

@@ -7,11 +7,16 @@
  *    files of their own. A start from it does not need the delete any more.
  * 4. The rows and deletes are taken out of the sealed segments.
  *
+ * A replica has files of its own, and decides nothing of what is in the log: there the row has to be gone already, by erasing it on the leader, and steps 3 and 4 are done for what
+ * the replica has. That it is all is seen at the end, when the topic's records are looked through once more.
+ *
  * A crash, or a failure, leaves the key deleted and part of its history there: erasing it again goes on. What it was copied to is no business of this one: rows of sinks, which have a history of
  * their own, are named; as-of joins, whose rows keep what they met, forbid it; backups and other servers have files of their own.
  */
+import { assert } from "../base/assert.ts";
 import { EvertError } from "../base/errors.ts";
 import { BatchBuilder } from "../batch/builder.ts";
+import { datumAt } from "../batch/column.ts";
 import type { Erased, Key } from "./api.ts";
 import { TICK_ENTRY, type TopicEntry } from "./catalog.ts";
 import type { Core } from "./core.ts";
@@ -57,11 +62,76 @@ export async function eraseKey(
   await core.log.erase(topic.id, builder.finish(), before);
   // Who has begun meanwhile may have met the key in a segment, and not its delete.
   replicas.erasing(before);
-  const sinks = usersOf(core, [topic]).flatMap(({ view }) => {
+  return { position: String(before), sinks: sinksOver(core, topic) };
+}
+
+/** Topics that views over this one are appended to. */
+function sinksOver(core: Core, topic: TopicEntry): string[] {
+  return usersOf(core, [topic]).flatMap(({ view }) => {
     const sink = view.sink === undefined ? undefined : core.catalog.byId(view.sink);
     return sink === undefined ? [] : [sink.name];
   });
-  return { position: String(before), sinks };
+}
+
+/** On a replica. Up to the last record of the key that there was; 0: there was none. @throws EvertError what kept it from it: then erasing it again goes on */
+export async function eraseCopy(
+  core: Core,
+  renew: () => Promise<void>,
+  replicas: { erasing(position: number): void },
+  name: string,
+  key: Key,
+): Promise<Erased> {
+  const topic = keyTopic(core, name);
+  refuseKept(core, topic);
+  await core.views.settled();
+  await refuseThere(core, topic, key, () => {
+    const { hint } = core.committer.refusal ?? {};
+    return new EvertError("conflict", `the row is still there in "${name}"`, {
+      detail: "A replica deletes nothing: it takes out of its own files what has been deleted.",
+      hint: `Erase it on the leader first, and here when this server has that position.${hint === undefined ? "" : ` ${hint}`}`,
+    });
+  });
+  const last = await lastOf(core, topic, key);
+  await core.publisher.waitFor(last, READERS_MS);
+  await forgotten(core, core.current().epoch);
+  for (const { store } of core.circuit.stores()) await store.cold?.renew(turns(core));
+  await renew();
+  await core.log.sealed();
+  const part = deletePart(core, name, [key], "key");
+  const builder = new BatchBuilder(topic.schema);
+  builder.appendKeyOnly("rows" in part ? part.rows[0] : {}, topic.key as readonly number[]);
+  replicas.erasing(last);
+  await core.log.erase(topic.id, builder.finish(), last);
+  const left = await lastOf(core, topic, key);
+  if (left > 0) {
+    throw new EvertError("conflict", `records of the key came to "${name}" meanwhile`, {
+      detail: `The last one is at position ${left}.`,
+      hint: "Erase it again, on the leader first.",
+    });
+  }
+  return { position: String(last), sinks: sinksOver(core, topic) };
+}
+
+/** The position of the last record that the log has of the key; 0: there is none. */
+async function lastOf(core: Core, topic: TopicEntry, key: Key): Promise<number> {
+  const rows = core.constraints.of(topic.id)?.table;
+  assert(rows != null, "a table has its rows");
+  const columns = topic.key as readonly number[];
+  const wanted = rows.keyText(keyDatums(topic, key, "key"));
+  const turn = turns(core);
+  let last = 0;
+  for await (const { commits, batches } of core.log.readTopic(topic.id, core.log.topicStart(topic.id))) {
+    for (const { topicId, batch, commitIndexes, commitEnds } of batches) {
+      if (topicId !== topic.id) continue;
+      for (let row = 0, c = 0; row < batch.length; row++) {
+        while ((commitEnds[c] as number) <= row) c++;
+        if (rows.keyText(columns.map((k) => datumAt(batch.columns[k]!, row))) === wanted)
+          last = commits[commitIndexes[c] as number]!.position;
+      }
+    }
+    await turn();
+  }
+  return last;
 }
 
 /** @throws EvertError where a view has rows that do not go with the table's */
@@ -79,14 +149,24 @@ function refuseKept(core: Core, topic: TopicEntry): void {
 }
 
 /** A sink's rows are its view's: this one has to be gone already. */
-async function refuseShown(core: Core, topic: TopicEntry, key: Key): Promise<void> {
+function refuseShown(core: Core, topic: TopicEntry, key: Key): Promise<void> {
+  return refuseThere(core, topic, key, () => {
+    return new EvertError("wrong_object_type", `"${topic.name}" has the row as its view shows it`, {
+      hint: "Erase first what the view reads.",
+    });
+  });
+}
+
+async function refuseThere(
+  core: Core,
+  topic: TopicEntry,
+  key: Key,
+  refusal: () => EvertError,
+): Promise<void> {
   const rows = core.constraints.of(topic.id)?.table;
   const datums = keyDatums(topic, key, "key");
   await rows?.bring(datums);
-  if (rows == null || rows.find(datums, core.stepper.epoch) < 0) return;
-  throw new EvertError("wrong_object_type", `"${topic.name}" has the row as its view shows it`, {
-    hint: "Erase first what the view reads.",
-  });
+  if (rows != null && rows.find(datums, core.stepper.epoch) >= 0) throw refusal();
 }
 
 /** Resolves when nothing in memory is left of rows that died at the epoch or before: what is left of texts would get into the checkpoint. */

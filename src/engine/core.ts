@@ -192,7 +192,10 @@ export class Core {
     this.producers = new Producers(this.log, topicName);
     this.schemas = new Schemas(this.log);
     this.committer.upToDate = (given) =>
-      upToDate(given, (id) => this.catalog.byId(id)).map((part) => completedAnew(this, part));
+      completedAnew(
+        this,
+        upToDate(given, (id) => this.catalog.byId(id)),
+      );
     this.committer.guard = (part) => {
       refuseOwnTable(part.topic);
       this.#refuseSink(part);
@@ -379,6 +382,32 @@ export class Core {
     if (this.log.durablePosition >= position) return Promise.resolve();
     if (this.#failure !== null) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => this.#durableWaiters.push({ position, resolve, reject }));
+  }
+
+  /**
+   * The same for what is to be told: where commits wait for replicas, no longer than an append does. REQUIRES that nothing is stored by who is told.
+   * @throws EvertError timeout
+   */
+  async told(position: number): Promise<void> {
+    const { requirement } = this.log;
+    if (requirement === null || this.log.durablePosition >= position) return this.durable(position);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        const { message, detail } = requirement.late(position);
+        reject(
+          new EvertError("timeout", `the answer follows from a commit that is not told of yet: ${message}`, {
+            detail: `Nothing of this request is stored. Of that commit: ${detail ?? ""}`,
+            hint: "Send the request again.",
+          }),
+        );
+      }, requirement.timeoutMs);
+    });
+    try {
+      await Promise.race([this.durable(position), late]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   current(): { epoch: number; position: number; timeUs: number } {

@@ -446,7 +446,7 @@ export class Database implements Engine {
     const { core } = this;
     await core.ownKnown();
     const told = tell();
-    await core.durable(core.log.lastPosition);
+    await core.told(core.log.lastPosition);
     return told;
   }
 

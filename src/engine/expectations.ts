@@ -89,7 +89,7 @@ export async function commitExpecting(
       if (known === null) await clear(core, doubts);
     } catch (error) {
       // Nobody is told of what is not durable.
-      if (error instanceof EvertError && error.code === "conflict") await core.durable(judgedAt);
+      if (error instanceof EvertError && error.code === "conflict") await core.told(judgedAt);
       throw error;
     }
   }
@@ -214,7 +214,7 @@ async function* rowsSince(
 ): AsyncGenerator<{ readonly at: number; readonly batch: TopicBatch; readonly row: number }> {
   const { from, to, topics } = options;
   if (from > to) return;
-  await core.durable(to);
+  await core.told(to);
   for await (const { commits, batches } of core.log.read({ ...options, reuse: true })) {
     for (const batch of batches) {
       if (!topics.has(batch.topicId)) continue;

@@ -67,13 +67,20 @@ export function fallbacksFor(core: Core, name: string, schema: Schema): readonly
   });
 }
 
-/** A part that was made before its topic was changed: its records have the defaults of columns that have come since. */
-export function completedAnew(core: Core, part: Part): Part {
-  if (part.op !== "upsert") return part;
-  const now = core.catalog.byId(part.topic.id);
-  if (now?.kind !== "topic" || now.schema === part.topic.schema) return part;
-  const fallbacks = fallbacksOf(core, now);
-  return fallbacks === null ? part : { ...part, rows: completed(now, part.rows, fallbacks) };
+/** Parts that were made before their topics were changed: their records have the defaults of columns that have come since. */
+export function completedAnew(core: Core, parts: readonly Part[]): readonly Part[] {
+  let changed: Part[] | null = null;
+  for (let i = 0; i < parts.length; i++) {
+    const part = parts[i] as Part;
+    if (part.op !== "upsert") continue;
+    const now = core.catalog.byId(part.topic.id);
+    if (now?.kind !== "topic" || now.schema === part.topic.schema) continue;
+    const fallbacks = fallbacksOf(core, now);
+    if (fallbacks === null) continue;
+    changed ??= [...parts];
+    changed[i] = { ...part, rows: completed(now, part.rows, fallbacks) };
+  }
+  return changed ?? parts;
 }
 
 function fallbacksFrom(fields: Schema["fields"], datums: readonly Datum[]): Fallbacks | null {

@@ -132,7 +132,7 @@ export class Transactions {
       await nextTurn();
       await core.stepper.atBoundary(() => attempt.look());
       if (attempt.conflict !== null) return { conflict: attempt.conflict };
-      await core.durable(attempt.position);
+      await core.told(attempt.position);
       throw error;
     }
     attempt.end();
@@ -141,7 +141,7 @@ export class Transactions {
     if (parts.length === 0 && rider === undefined) {
       // What was read may not be durable yet. Who only reads, again and again, would else keep the event loop to itself.
       await nextTurn();
-      await core.durable(attempt.position);
+      await core.told(attempt.position);
       return { position: String(attempt.position), result };
     }
     const receipt = await core.committer.exclusively(

@@ -2,6 +2,7 @@
  * A record that did not name a column with a DEFAULT got a null, or was refused where none may be: after ALTER TABLE … ADD COLUMN … NOT NULL DEFAULT
  * whoever appended JSON as before was turned away. INSERT gave the default.
  */
+import avsc from "avsc";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { arrowStream } from "../../src/batch/arrow.ts";
@@ -30,6 +31,16 @@ function ndjson(from: number, to: number): string {
   return Array.from({ length: to - from }, (_, i) => `{"id":${from + i}}\n`).join("");
 }
 
+function avroFile(records: readonly object[]): Promise<Buffer> {
+  const type = avsc.Type.forSchema({ type: "record", name: "t", fields: [{ name: "id", type: "int" }] });
+  const encoder = new avsc.streams.BlockEncoder(type);
+  const pieces: Buffer[] = [];
+  encoder.on("data", (piece: Buffer) => pieces.push(piece));
+  for (const record of records) encoder.write(record);
+  encoder.end();
+  return new Promise((resolve) => encoder.on("end", () => resolve(Buffer.concat(pieces))));
+}
+
 for (const [kind, create] of Object.entries(KINDS)) {
   test(`a ${kind}: by every door`, async () => {
     const disk = new SimulatedDisk();
@@ -56,13 +67,20 @@ for (const [kind, create] of Object.entries(KINDS)) {
     await send("application/x-ndjson", ndjson(3102, 3600));
     await client.append("t", [{ id: 3600 }, { id: 3601 }], { format: "arrow" });
     await client.appendColumns("t", { id: [3602, 3603] });
+    const file = await avroFile([{ id: 3607 }, { id: 3608 }]);
+    const avro = await fetch(`${server.url}/v1/topics/t/records`, {
+      method: "POST",
+      headers: { "content-type": "application/avro" },
+      body: new Uint8Array(file),
+    });
+    expect(avro.status, await avro.text()).toBe(200);
     await db.transact([{ topic: "t", append: [{ id: 3604 }] }]);
     await db.transaction((tx) => tx.append("t", [{ id: 3605 }]));
     await sql(db, "INSERT INTO t (id) VALUES (3606)");
     const defaults = async (condition: string) =>
       rowsOf(db, `SELECT DISTINCT a, b, s, big, n, j, l, d, f, plain FROM t WHERE ${condition}`);
     expect(await defaults("true")).toEqual([DEFAULTS]);
-    expect(await rowsOf(db, "SELECT count(DISTINCT id), count(*) FROM t")).toEqual([["3607", "3607"]]);
+    expect(await rowsOf(db, "SELECT count(DISTINCT id), count(*) FROM t")).toEqual([["3609", "3609"]]);
     await db.append("t", [{ id: 4000, a: null }]);
     await send("application/x-ndjson", '{"id":4001,"a":null}\n{"id":4002,"a":null,"b":false}\n');
     await client.append("t", [{ id: 4003, a: null }, { id: 4004, a: 1, b: false }, { id: 4005 }], {

@@ -27,7 +27,7 @@ const readings = new WeakMap<object, WeakMap<AvroNode, Reading>>();
 /** What a writer's schema is to the topic. @throws EvertError invalid_value, datatype_mismatch */
 export async function readingByText(
   text: string,
-  { schema }: TopicInfo,
+  { schema, withDefault, isChecked }: TopicInfo,
   deletedBy: readonly string[] | null,
 ): Promise<Reading> {
   const writer = await parsedSchema(text);
@@ -35,7 +35,8 @@ export async function readingByText(
   let known = readings.get(schema);
   if (known === undefined) readings.set(schema, (known = new WeakMap()));
   let reading = known.get(writer);
-  if (reading === undefined) known.set(writer, (reading = readingOf(writer, schema, null)));
+  if (reading === undefined)
+    known.set(writer, (reading = readingOf(writer, schema, null, isChecked ? [] : withDefault)));
   return reading;
 }
 

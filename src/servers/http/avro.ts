@@ -28,7 +28,11 @@ export async function appendAvro(
   body: Uint8Array,
   options: AppendOptions,
 ): Promise<AppendResult> {
-  const records = new RecordBatch(topic.schema, topic.key ?? []);
+  const records = new RecordBatch(
+    topic.schema,
+    topic.key ?? [],
+    topic.isChecked ? null : server.engine.fallbacks(topic),
+  );
   const reader = new Reader(records);
   if (format === "avro") await readMessages(server, topic, body, reader);
   else await readFile(topic, body, reader);

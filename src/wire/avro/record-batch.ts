@@ -27,9 +27,10 @@ export class RecordBatch {
   #alone = false;
   readonly #keys: ColumnBuilder[] = [];
 
-  /** `key`: of a table. */
-  constructor(schema: Schema, key: readonly string[]) {
+  /** `key`: of a table. `fallbacks`: see BatchBuilder.setFallbacks. */
+  constructor(schema: Schema, key: readonly string[], fallbacks: readonly unknown[] | null = null) {
     this.#builder = new BatchBuilder(schema);
+    this.#builder.setFallbacks(fallbacks);
     this.#keyColumns = key.map((name) => fieldIndex(schema, name));
   }
 
@@ -89,8 +90,13 @@ export function rowValues(batch: Batch): Record<string, unknown>[] {
 }
 
 /** @throws EvertError datatype_mismatch */
-export function readingOf(writer: AvroNode, schema: Schema, deletedBy: readonly string[] | null): Reading {
+export function readingOf(
+  writer: AvroNode,
+  schema: Schema,
+  deletedBy: readonly string[] | null,
+  withDefault: readonly string[] = [],
+): Reading {
   return deletedBy === null
-    ? { op: "record", resolved: resolveWriter(writer, schema) }
+    ? { op: "record", resolved: resolveWriter(writer, schema, withDefault) }
     : { op: "delete", resolved: resolveWriter(writer, keySchema(schema, deletedBy)) };
 }

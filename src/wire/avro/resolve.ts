@@ -3,7 +3,7 @@
  *
  * 1. Each column takes the writer's field of its name, or of a name that it had before (its aliases). The record's own name does not matter: the topic is named
  *    by the request.
- * 2. A column without such a field is null, if it takes nulls; a field without a column is passed over.
+ * 2. A column without such a field has its default, or is null, if it takes nulls; a field without a column is passed over.
  * 3. A field's type becomes the column's as Avro promotes types: int to long, float and double; long to float and double; float to double; string and
  *    bytes to each other. Of a union each branch by itself: one that does not fit is no fault before a value is of it.
  * 4. Meanings that Avro has under several logical types are the same here: milliseconds become microseconds, a fixed becomes a decimal or a uuid, a decimal of fewer
@@ -32,8 +32,12 @@ export interface Resolved {
   readonly doubts: readonly string[];
 }
 
-/** @throws EvertError datatype_mismatch: no record of the writer's could be stored, and why. */
-export function resolveWriter(writer: AvroNode, schema: Schema): Resolved {
+/** `withDefault`: columns that have one, if they are built with it (BatchBuilder.setFallbacks). @throws EvertError datatype_mismatch: no record of the writer's could be stored, and why. */
+export function resolveWriter(
+  writer: AvroNode,
+  schema: Schema,
+  withDefault: readonly string[] = [],
+): Resolved {
   if (writer.kind !== "record") throw unresolved([`it is of type ${writer.kind}, not a record`]);
   if (takesNoBytes(writer)) throw unresolved(["its records have no value"]);
   const faults: string[] = [];
@@ -44,7 +48,7 @@ export function resolveWriter(writer: AvroNode, schema: Schema): Resolved {
   schema.fields.forEach((field, k) => {
     const from = writerField(writer.fields, schema, field.name);
     if (from !== undefined) taken.set(from, k);
-    else if (field.nullable) missing.push(k);
+    else if (field.nullable || withDefault.includes(field.name)) missing.push(k);
     else faults.push(`it has no field for column ${JSON.stringify(field.name)}, which takes no nulls`);
   });
   // All nulls would be by the rules, and is nobody's intention.
@@ -71,7 +75,12 @@ export function resolveWriter(writer: AvroNode, schema: Schema): Resolved {
     } catch (error) {
       throw prefixPath(error, steps[i]!.path);
     }
-    for (let m = 0; m < missing.length; m++) columns[missing[m] as number]!.appendNull();
+    for (let m = 0; m < missing.length; m++) {
+      const column = columns[missing[m] as number]!;
+      if (column.fallback !== undefined) column.append(column.fallback);
+      else if (column.nullable) column.appendNull();
+      else throw prefixPath(nullRefused("", true), firstStep(propertyStep(column.name)));
+    }
   };
   return { read, doubts };
 }

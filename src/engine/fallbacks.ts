@@ -5,15 +5,22 @@
  * A default that is no constant, such as now(), has one value for all records of a request. A topic that the program declared with a schema of
  * its own has its records go through that first; what it fills in is named by then.
  */
+import type { Clock } from "../base/clock.ts";
 import { type Datum, exactValue } from "../batch/convert.ts";
 import { setProperty } from "../batch/json.ts";
 import type { Schema } from "../batch/schema.ts";
 import { sameType } from "../batch/types.ts";
-import { evaluateExpr } from "../dataflow/kernels/evaluate.ts";
+import { type EvaluationContext, evaluateExpr } from "../dataflow/kernels/evaluate.ts";
 import { bindDefaults } from "../sql/statement.ts";
-import { type TopicEntry, visibleSchema } from "./catalog.ts";
-import type { Core } from "./core.ts";
+import { type EngineCatalog, type TopicEntry, visibleSchema } from "./catalog.ts";
 import type { Part } from "./part.ts";
+
+/** What defaults are of, and computed with. */
+export interface DefaultsOf {
+  readonly catalog: EngineCatalog;
+  readonly clock: Clock;
+  readonly evaluation: EvaluationContext;
+}
 
 /** By visible column. */
 export interface Fallbacks {
@@ -27,7 +34,7 @@ export interface Fallbacks {
 const constants = new WeakMap<TopicEntry, Fallbacks | null>();
 
 /** For one request, of this moment; null: no column has a default. */
-export function fallbacksOf({ catalog, clock, evaluation }: Core, topic: TopicEntry): Fallbacks | null {
+export function fallbacksOf({ catalog, clock, evaluation }: DefaultsOf, topic: TopicEntry): Fallbacks | null {
   const known = constants.get(topic);
   if (known !== undefined) return known;
   const { fields } = visibleSchema(topic);
@@ -55,7 +62,7 @@ export function withDefault(topic: TopicEntry): string[] {
 }
 
 /** The same for records that are taken apart by a schema which the topic has, or had before it was changed meanwhile. */
-export function fallbacksFor(core: Core, name: string, schema: Schema): readonly unknown[] | null {
+export function fallbacksFor(core: DefaultsOf, name: string, schema: Schema): readonly unknown[] | null {
   const topic = core.catalog.entry(name);
   if (topic?.kind !== "topic") return null; // dropped meanwhile, which the append will be told
   const values = fallbacksOf(core, topic)?.values ?? null;
@@ -68,7 +75,7 @@ export function fallbacksFor(core: Core, name: string, schema: Schema): readonly
 }
 
 /** Parts that were made before their topics were changed: their records have the defaults of columns that have come since. */
-export function completedAnew(core: Core, parts: readonly Part[]): readonly Part[] {
+export function completedAnew(core: DefaultsOf, parts: readonly Part[]): readonly Part[] {
   let changed: Part[] | null = null;
   for (let i = 0; i < parts.length; i++) {
     const part = parts[i] as Part;

@@ -179,8 +179,9 @@ class HttpClient implements Client {
   ): Promise<AppendResult> {
     const path = `/v1/topics/${encodeURIComponent(nameOf(topic))}/records`;
     const answer = await this.#store<AppendAnswer>(path, body, contentType, options);
-    const { position, count, firstOffset, lastOffset } = answer;
-    return { position, count, firstOffset, lastOffset };
+    const { position, count, firstOffset, lastOffset, deadLetters } = answer;
+    const dead = deadLetters === undefined ? {} : { deadLetters };
+    return { position, count, firstOffset, lastOffset, ...dead };
   }
 
   producer(id: string): Producer {

@@ -126,6 +126,8 @@ export interface AppendResult {
   readonly count: number;
   readonly firstOffset: number;
   readonly lastOffset: number;
+  /** How many records could not be decoded and went to the topic's dead letters. Absent: none. */
+  readonly deadLetters?: number;
 }
 
 /** One part of a transaction. A table's record replaces the row with its key. */

@@ -5,7 +5,7 @@
  * Everything read here reflects durable commits only.
  */
 
-import type { ErrorBody } from "../base/errors.ts";
+import type { ErrorBody, EvertError } from "../base/errors.ts";
 import type { Batch } from "../batch/batch.ts";
 import type { Schema } from "../batch/schema.ts";
 import type { BackupSource } from "../log/backup.ts";
@@ -32,7 +32,17 @@ export interface AppendOptions {
   readonly producer?: ProducerSequence | undefined;
 }
 
+/** What could not be decoded of an append. */
+export interface DeadLetter {
+  readonly error: EvertError;
+  readonly bytes: Uint8Array;
+  /** Of the writer's, if it names one. */
+  readonly schemaId: number | null;
+}
+
 export interface AppendBatchOptions extends AppendOptions {
+  /** Stored in the same commit, in the stream that the topic names for them. Without one, the first is thrown. */
+  readonly deadLetters?: readonly DeadLetter[] | undefined;
   /** Rows that delete, by their places in ascending order: only their keys are looked at. REQUIRES a topic with a key. */
   readonly deleted?: readonly number[] | undefined;
 }
@@ -65,6 +75,8 @@ export interface AppendResult {
   readonly count: number;
   readonly firstOffset: number;
   readonly lastOffset: number;
+  /** How many records could not be decoded and went to the topic's dead letters. Absent: none, or it is not known any more. */
+  readonly deadLetters?: number;
 }
 
 /** What erasing a key has done. */
@@ -236,6 +248,8 @@ export interface TopicInfo {
   readonly start: number;
   /** What may be taken out of its history; null: nothing. */
   readonly keeping: Keeping | null;
+  /** The stream that takes what cannot be decoded; null: that is refused. */
+  readonly deadLetters: string | null;
   /** Views that hold back what might go. */
   readonly heldBackBy: readonly string[];
   /** Current rows of a table; records of a stream. */

@@ -72,6 +72,8 @@ export type CatalogEvent =
   | { readonly event: "lead"; readonly epoch: Epoch }
   /** From now on a topic keeps other records; null: all. */
   | { readonly event: "keep"; readonly id: number; readonly keeping: Keeping | null }
+  /** From now on what cannot be decoded of a topic's appends goes to that one; null: it is refused. */
+  | { readonly event: "dead_letters"; readonly id: number; readonly to: number | null }
   /** A topic has another name or other columns; and what else says so in other words since, by id: indexes, views. */
   | { readonly event: "alter"; readonly entry: TopicEntry; readonly others: readonly CatalogEntry[] }
   | { readonly event: "drop"; readonly id: number };
@@ -134,6 +136,13 @@ export class EngineCatalog implements Catalog {
     if (event.event === "keep") {
       const { keeping: _, ...entry } = this.#entries.get(event.id) as TopicEntry;
       const changed = event.keeping === null ? entry : { ...entry, keeping: event.keeping };
+      this.#entries.set(entry.id, changed);
+      this.#byName.set(entry.name, changed);
+      return;
+    }
+    if (event.event === "dead_letters") {
+      const { deadLetters: _, ...entry } = this.#entries.get(event.id) as TopicEntry;
+      const changed = event.to === null ? entry : { ...entry, deadLetters: event.to };
       this.#entries.set(entry.id, changed);
       this.#byName.set(entry.name, changed);
       return;
@@ -437,13 +446,14 @@ function datumFromEntry(json: unknown): Datum {
 
 export function eventFromJson(json: unknown): CatalogEvent {
   const event = json as
-    | (CatalogEvent & { event: "drop" | "lead" | "keep" })
+    | (CatalogEvent & { event: "drop" | "lead" | "keep" | "dead_letters" })
     | { event: "create"; entry: unknown }
     | { event: "alter"; entry: unknown; others: readonly unknown[] };
   switch (event.event) {
     case "drop":
     case "lead":
     case "keep":
+    case "dead_letters":
       return event;
     case "create":
       return { event: "create", entry: entryFromJson(event.entry) };

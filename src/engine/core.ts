@@ -532,7 +532,7 @@ export class Core {
   #apply(event: Exclude<CatalogEvent, { readonly event: "alter" }>): undefined {
     const gone = event.event === "drop" ? this.catalog.byId(event.id) : undefined;
     this.catalog.apply(event);
-    if (event.event === "lead" || event.event === "keep") return;
+    if (event.event === "lead" || event.event === "keep" || event.event === "dead_letters") return;
     if (event.event === "create") {
       const { entry } = event;
       if (entry.kind === "type") return;

@@ -46,6 +46,7 @@ import { Checkpointer, logIdText, type Manifest, type StoreHandle } from "./chec
 import { advanceConsumer, consumes, consuming, dropConsumer, openConsumer } from "./consumer-requests.ts";
 import { copy } from "./copy.ts";
 import type { Core } from "./core.ts";
+import { deadLetterPart } from "./dead-letters.ts";
 import { declareApp } from "./declare.ts";
 import { usersOf, words } from "./drop.ts";
 import { eraseCopy, eraseKey } from "./erase.ts";
@@ -383,7 +384,7 @@ export class Database implements Engine {
 
   async append(topic: string, rows: readonly unknown[], options?: AppendOptions): Promise<AppendResult> {
     const part = upsertPart(this.core, topic, rows, "records");
-    return this.#appended(part.topic, await this.#commit(part, options));
+    return this.#append(part.topic, [part], options);
   }
 
   fallbacks({ name, schema }: TopicInfo): readonly unknown[] | null {
@@ -393,23 +394,33 @@ export class Database implements Engine {
   async appendBatch(
     topic: string,
     batch: Batch,
-    { deleted = [], ...options }: AppendBatchOptions = {},
+    { deleted = [], deadLetters = [], ...options }: AppendBatchOptions = {},
   ): Promise<AppendResult> {
-    const entry = this.core.catalog.topic(topic);
+    const { catalog, log } = this.core;
+    const entry = catalog.topic(topic);
+    const dead = deadLetterPart(catalog, entry, deadLetters, log.nowUs());
     const ops = deleted.length === 0 ? null : new Uint8Array(batch.length);
     for (const row of deleted) (ops as Uint8Array)[row] = OP_DELETE;
-    return this.#appended(entry, await this.#commit({ topic: entry, op: "batch", batch, ops }, options));
+    const rows: Part[] = batch.length === 0 ? [] : [{ topic: entry, op: "batch", batch, ops }];
+    return this.#append(entry, [...rows, ...dead], options);
   }
 
   async appendArrow(topic: string, stream: Uint8Array, options?: AppendOptions): Promise<AppendResult> {
     const part = await arrowPart(this.core, topic, stream);
-    return this.#appended(part.topic, await this.#commit(part, options));
+    return this.#append(part.topic, [part], options);
   }
 
-  #commit(part: Part, options: AppendOptions = {}): Promise<CommitReceipt> {
+  async #append(
+    topic: TopicEntry,
+    parts: readonly Part[],
+    options: AppendOptions = {},
+  ): Promise<AppendResult> {
     const { core } = this;
-    const request = requestOf(core, part.topic, options);
-    return toldDurably(core, request, () => core.committer.commit([part], request));
+    const request = requestOf(core, topic, options);
+    return this.#appended(
+      topic,
+      await toldDurably(core, request, () => core.committer.commit(parts, request)),
+    );
   }
 
   async appended(topic: string, options: AppendOptions): Promise<AppendResult | null> {
@@ -472,9 +483,11 @@ export class Database implements Engine {
     return this.#ownTell(() => this.core.producers.info(id));
   }
 
-  #appended({ id }: TopicEntry, receipt: CommitReceipt): AppendResult {
+  #appended({ id, deadLetters }: TopicEntry, receipt: CommitReceipt): AppendResult {
     // An append is of one topic: of a repeated one it may be the one that had this name then.
-    const ranges = receipt.ranges.filter(({ topicId }) => !OWN_TABLES.some((own) => own.id === topicId));
+    const all = receipt.ranges.filter(({ topicId }) => !OWN_TABLES.some((own) => own.id === topicId));
+    const dead = all.find((r) => r.topicId === deadLetters);
+    const ranges = all.filter((r) => r !== dead);
     const range = ranges.find((r) => r.topicId === id) ?? ranges[0];
     const firstOffset = range?.firstOffset ?? this.core.log.topicEnd(id);
     const lastOffset = range?.lastOffset ?? firstOffset - 1;
@@ -483,6 +496,7 @@ export class Database implements Engine {
       count: lastOffset - firstOffset + 1,
       firstOffset,
       lastOffset,
+      ...(dead === undefined ? {} : { deadLetters: dead.lastOffset - dead.firstOffset + 1 }),
     };
   }
 
@@ -570,6 +584,8 @@ export class Database implements Engine {
       records,
       start,
       keeping: entry.keeping ?? null,
+      deadLetters:
+        entry.deadLetters === undefined ? null : (this.core.catalog.byId(entry.deadLetters)?.name ?? null),
       heldBackBy: heldBackBy(this.core, entry),
       rows: store === null ? records - start : store.live,
       stateBytes: store?.bytes ?? 0,

@@ -8,8 +8,9 @@ import type { AnyTopic, AnyView } from "../face/handles.ts";
 import { relationsOf } from "../face/load-app.ts";
 import { relationNames } from "../sql/statement.ts";
 import { Alteration } from "./alteration.ts";
-import { type CatalogEvent, newTopic, type ViewEntry } from "./catalog.ts";
+import { type CatalogEvent, newTopic, type TopicEntry, type ViewEntry } from "./catalog.ts";
 import type { Core } from "./core.ts";
+import { deadLetterEvents } from "./dead-letters.ts";
 import { evolutionTo } from "./evolve-declared.ts";
 import { keepingEvents } from "./keeping.ts";
 import { fingerprintOf, planView, viewEntryOf } from "./planner.ts";
@@ -144,6 +145,14 @@ function newTopics(core: Core, topics: readonly AnyTopic[]): CatalogEvent[] {
       });
     }
     events.push(...keepingEvents(core, existing, handle.keeping));
+  }
+  // All of them are there by then.
+  for (const handle of topics) {
+    const made = events.flatMap((event) => (event.event === "create" ? [event.entry] : []));
+    const entry = core.catalog.entry(handle.name) ?? made.find((known) => known.name === handle.name);
+    const said = deadLetterEvents(core.catalog, entry as TopicEntry, handle.deadLetters, events, id);
+    if (said.some(({ event }) => event === "create")) id = core.catalog.nextId(id);
+    events.push(...said);
   }
   return events;
 }

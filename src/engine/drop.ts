@@ -8,6 +8,7 @@ import { EvertError } from "../base/errors.ts";
 import { type DropStatement, relationNames } from "../sql/statement.ts";
 import type { CatalogEvent, EngineCatalog, RelationEntry, ViewEntry } from "./catalog.ts";
 import type { Core } from "./core.ts";
+import { refuseNeededForDeadLetters } from "./dead-letters.ts";
 import { refuseOwnTable } from "./own-tables.ts";
 
 export function dropRelations(core: Core, statement: DropStatement): Promise<string> {
@@ -15,6 +16,7 @@ export function dropRelations(core: Core, statement: DropStatement): Promise<str
     const named = namedBy(core, statement);
     const users = usersOf(core, named);
     if (users.length > 0 && !statement.cascade) throw inUse(named, users);
+    refuseNeededForDeadLetters(core.catalog, new Set(named.map(({ id }) => id)));
     const all = new Map([...named, ...users.map((u) => u.view)].map((e) => [e.id, e]));
     // Views first, latest first: what is read goes after its readers.
     const ordered = [...all.values()].sort((a, b) => rank(a) - rank(b) || b.id - a.id);

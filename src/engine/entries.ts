@@ -29,6 +29,8 @@ export interface TopicEntry {
   readonly defaultTexts?: readonly (string | null)[];
   /** What may be taken out of its history; absent: nothing. */
   readonly keeping?: Keeping;
+  /** Id of the stream that takes what cannot be decoded; absent: that is refused. */
+  readonly deadLetters?: number;
   /** Of columns that were changed; absent: they are those that it was made with. */
   readonly evolved?: Evolved;
 }

@@ -5,6 +5,7 @@ import { checkKeeping, type Keeping, sameKeeping } from "../plan/keeping.ts";
 import { type AlterKeepingStatement, changedKeeping } from "../sql/statement.ts";
 import { CATALOG_TOPIC, type CatalogEvent, type TopicEntry } from "./catalog.ts";
 import { type Core, catalogEvents } from "./core.ts";
+import { deadLetterEvents } from "./dead-letters.ts";
 import { needsOfStream, readersOfThePast } from "./needs.ts";
 
 export { durationText } from "../plan/keeping.ts";
@@ -50,14 +51,20 @@ export function heldBackBy(core: Core, topic: TopicEntry): readonly string[] {
   return core.log.stats().keeping.heldBack.get(topic.id) ?? [];
 }
 
-export function alterKeeping(core: Core, { name, ifExists, change }: AlterKeepingStatement): Promise<string> {
+export function alterKeeping(
+  core: Core,
+  { name, ifExists, change, deadLetters }: AlterKeepingStatement,
+): Promise<string> {
   return core.define(() => {
     const entry = core.catalog.entry(name);
     if (entry === undefined && ifExists) return [];
     if (entry !== undefined && entry.kind !== "topic")
       throw new EvertError("wrong_object_type", `"${name}" is not a table`);
     const topic = entry ?? core.catalog.topic(name);
-    return keepingEvents(core, topic, changedKeeping(topic.keeping, change));
+    return [
+      ...keepingEvents(core, topic, changedKeeping(topic.keeping, change)),
+      ...(deadLetters === undefined ? [] : deadLetterEvents(core.catalog, topic, deadLetters)),
+    ];
   });
 }
 

@@ -175,10 +175,9 @@ export class Producers {
       known: () => this.#known(topic, sequence),
       stage: (position, parts) => {
         const firstOffset = this.#log.topicEnd(topic.id);
-        const rows = parts.reduce(
-          (sum, part) => sum + (part.op === "batch" ? part.batch.length : part.rows.length),
-          0,
-        );
+        const rows = parts
+          .filter((part) => part.topic.id === topic.id)
+          .reduce((sum, part) => sum + (part.op === "batch" ? part.batch.length : part.rows.length), 0);
         const request = { seq, lastSeq, position, firstOffset, lastOffset: firstOffset + rows - 1 };
         const lane = this.#producers.get(id)?.lanes.get(topic.id);
         const slot = ((lane?.slot ?? -1) + 1) % REMEMBERED;

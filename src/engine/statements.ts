@@ -33,6 +33,7 @@ import { TopicChanges } from "./changes.ts";
 import { refuseCopy } from "./copy.ts";
 import type { Core } from "./core.ts";
 import { createIndex, dropIndexes } from "./create-index.ts";
+import { deadLetterTopic } from "./dead-letters.ts";
 import { dropRelations } from "./drop.ts";
 import { type Analyzed, explainAnalyzed, explainPlanAs } from "./explain.ts";
 import { alterKeeping } from "./keeping.ts";
@@ -434,8 +435,8 @@ export class Statements {
   // ---- definitions ------------------------------------------------------------------------------------------------------
 
   #createTable(statement: CreateTableStatement): Promise<string> {
-    const { name, schema, key, appendOnly, defaults, defaultTexts, constraints, ifNotExists, keeping } =
-      statement;
+    const { name, schema, key, appendOnly, defaults, defaultTexts, constraints, ifNotExists } = statement;
+    const { keeping, deadLetters } = statement;
     return this.#core.define(() => {
       if (this.#exists(name, ifNotExists)) return [];
       const id = this.#core.catalog.nextId();
@@ -449,7 +450,10 @@ export class Statements {
         ...(defaultTexts.every((t) => t === null) ? {} : { defaultTexts }),
         ...(keeping === undefined ? {} : { keeping }),
       };
-      return [{ event: "create", entry }];
+      if (deadLetters === undefined) return [{ event: "create", entry }];
+      const { catalog } = this.#core;
+      const to = deadLetterTopic(catalog, deadLetters, name, [], catalog.nextId(id));
+      return [...to.events, { event: "create", entry: { ...entry, deadLetters: to.id } }];
     });
   }
 

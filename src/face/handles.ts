@@ -38,8 +38,13 @@ abstract class Handle<Row> extends Chain<Row> implements Relation {
   }
 }
 
+interface DecodingOptions {
+  /** The stream topic that takes what cannot be decoded of appends, with the reason; without it such an append is refused. */
+  readonly deadLetters?: string;
+}
+
 /** What a stream gives up of its history; nothing unless it is said. */
-export interface RetentionOptions {
+export interface RetentionOptions extends DecodingOptions {
   /** Records go when they are older: an interval in PostgreSQL's words, "7 days". */
   readonly retainFor?: string;
   /** The oldest go while those that stay take at least so many bytes of sealed segments: a number, or "10 GB". */
@@ -49,7 +54,7 @@ export interface RetentionOptions {
 }
 
 /** What a table gives up of its history; nothing unless it is said. */
-export interface CompactionOptions {
+export interface CompactionOptions extends DecodingOptions {
   /** Of each key only the last record stays; a tombstone for a day, or for as long as is said. */
   readonly compact?: boolean | { readonly tombstonesFor: string };
   /** Also where a view still asks for rows as they were. */
@@ -81,9 +86,11 @@ export class Topic<Row, Input = Row> extends Handle<Row> {
   /** Never there: carries what may be appended. */
   declare readonly $input?: Input;
   readonly keeping: Keeping | undefined;
+  readonly deadLetters: string | null;
 
   constructor(name: string, declaration: Declaration, retention: RetentionOptions = {}) {
     super("topic", name);
+    this.deadLetters = retention.deadLetters ?? null;
     this.keeping = keepingOf(retention);
     this.schema = schemaOfDeclaration(declaration);
     this.standard = isJsonSchema(declaration) ? declaration : null;
@@ -100,6 +107,7 @@ export class Table<Row, Input = Row> extends Handle<Row> {
   /** Never there: carries what may be appended. */
   declare readonly $input?: Input;
   readonly keeping: Keeping | undefined;
+  readonly deadLetters: string | null;
 
   constructor(
     name: string,
@@ -108,6 +116,7 @@ export class Table<Row, Input = Row> extends Handle<Row> {
     compaction: CompactionOptions = {},
   ) {
     super("table", name);
+    this.deadLetters = compaction.deadLetters ?? null;
     this.keeping = keepingOf(compaction);
     this.schema = schemaOfDeclaration(declaration);
     this.standard = isJsonSchema(declaration) ? declaration : null;

@@ -8,7 +8,13 @@ import { bindConstraints, type Declared, primaryKey, refuseConstraint, saysNothi
 import { type BindContext, checkColumnCount } from "./context.ts";
 import { bindDefault, domainDefault, nextPlace } from "./declared-default.ts";
 import { bindExpr, plainPlace } from "./expression.ts";
-import { changedKeeping, KEEPING_OPTIONS, keepingOptions, unknownOption } from "./keeping-options.ts";
+import {
+  changedKeeping,
+  deadLettersOption,
+  KEEPING_OPTIONS,
+  keepingOptions,
+  unknownOption,
+} from "./keeping-options.ts";
 import { boolOption, optionsOf, textOption } from "./options.ts";
 import { emptyScope } from "./scope.ts";
 import type { CreateTableStatement, CreateViewStatement, Default } from "./statement-types.ts";
@@ -35,7 +41,7 @@ export function bindCreateTable(
     throw notSupported("a table that inherits or is partitioned", place);
   }
   if (node.ofTypename !== undefined) throw notSupported("CREATE TABLE OF", place);
-  const { appendOnly, keeping } = tableOptions(node, ctx);
+  const { appendOnly, keeping, deadLetters } = tableOptions(node, ctx);
   const columns: Column[] = [];
   const constraints: Constraint[] = [];
   for (const element of node.tableElts ?? []) {
@@ -68,6 +74,7 @@ export function bindCreateTable(
     schema: schemaOf(fields),
     key: key?.columns ?? null,
     appendOnly,
+    deadLetters,
     keeping: keptBy(keeping, appendOnly ? "stream" : "table", key !== null),
     defaults: columns.map((c) => c.fallback.value),
     defaultTexts: columns.map((c) => c.fallback.text),
@@ -101,7 +108,7 @@ function keptBy(
 function tableOptions(
   node: NodeOf<"CreateStmt">,
   ctx: BindContext,
-): { readonly appendOnly: boolean; readonly keeping: Keeping | undefined } {
+): Pick<CreateTableStatement, "appendOnly" | "keeping" | "deadLetters"> {
   const all = optionsOf(node.options);
   for (const option of all)
     if (option.name !== "append_only" && !KEEPING_OPTIONS.includes(option.name))
@@ -111,6 +118,7 @@ function tableOptions(
   return {
     appendOnly: appendOnly !== undefined && boolOption(appendOnly, ctx),
     keeping: changedKeeping(undefined, keepingOptions(others, ctx)),
+    deadLetters: deadLettersOption(others, ctx),
   };
 }
 

@@ -12,6 +12,7 @@ export const KEEPING_OPTIONS: readonly string[] = [
   "compact",
   "tombstones_for",
   "despite_views",
+  "dead_letters",
 ];
 
 /** Null: the option is another one. */
@@ -46,6 +47,12 @@ export function keepingOption(option: Option, ctx: BindContext): KeepingChange |
   }
 }
 
+/** The stream that a table's dead letters go to; undefined: nothing is said of it. */
+export function deadLettersOption(options: readonly Option[], ctx: BindContext): string | undefined {
+  const option = options.findLast(({ name }) => name === "dead_letters");
+  return option === undefined ? undefined : textOption(option, ctx);
+}
+
 /** Several options, in any order: `compact` says no more than `tombstones_for` beside it. */
 export function keepingOptions(options: readonly Option[], ctx: BindContext): KeepingChange {
   const said = new Map(options.map((option) => [option.name, keepingOption(option, ctx)]));
@@ -78,6 +85,7 @@ export function bindAlterKeeping(
 ): AlterKeepingStatement | null {
   if (node.objtype !== "OBJECT_TABLE") return null;
   let change: KeepingChange = {};
+  let deadLetters: string | null | undefined;
   for (const wrapped of node.cmds ?? []) {
     const command = as(wrapped, "AlterTableCmd");
     const isReset = command?.subtype === "AT_ResetRelOptions";
@@ -89,6 +97,8 @@ export function bindAlterKeeping(
       ? Object.assign({}, ...options.map(({ name }) => RESETS[name]))
       : keepingOptions(options, ctx);
     change = { ...change, ...said };
+    if (isReset && options.some(({ name }) => name === "dead_letters")) deadLetters = null;
+    if (!isReset) deadLetters = deadLettersOption(options, ctx) ?? deadLetters;
   }
   return {
     kind: "alterKeeping",
@@ -96,6 +106,7 @@ export function bindAlterKeeping(
     name: node.relation?.relname ?? "",
     ifExists: node.missing_ok ?? false,
     change,
+    deadLetters,
   };
 }
 

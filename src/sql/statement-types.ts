@@ -28,6 +28,8 @@ export interface CreateTableStatement extends StatementText {
   readonly appendOnly: boolean;
   /** What may be taken out of its history; undefined: nothing. */
   readonly keeping: Keeping | undefined;
+  /** The stream that takes what cannot be decoded; undefined: none. */
+  readonly deadLetters: string | undefined;
   /** Per column; null for none. */
   readonly defaults: readonly Datum[];
   /** Per column, the text of a default that is no constant, or null. */
@@ -100,6 +102,8 @@ export interface AlterKeepingStatement extends StatementText {
   readonly name: string;
   readonly ifExists: boolean;
   readonly change: KeepingChange;
+  /** undefined: nothing is said of it; null: none any more. */
+  readonly deadLetters: string | null | undefined;
 }
 
 /** What is said of a table's history, over what was said before. A null takes back what was. */

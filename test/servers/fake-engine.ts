@@ -429,6 +429,7 @@ export class FakeEngine implements Engine {
       records: records.length,
       start: 0,
       keeping: null,
+      deadLetters: null,
       heldBackBy: [],
       rows: records.length,
       stateBytes: 10,

@@ -1,17 +1,25 @@
 /** Records in Avro: messages as Confluent's serializers write them (avro/binary), and object container files (application/avro). */
 import { createHash } from "node:crypto";
 import { EvertError, toEvertError } from "../../base/errors.ts";
-import type { AppendOptions, AppendResult, ReadTopicOptions, TopicInfo } from "../../engine/api.ts";
+import type {
+  AppendOptions,
+  AppendResult,
+  DeadLetter,
+  ReadTopicOptions,
+  TopicInfo,
+} from "../../engine/api.ts";
 import { AvroBytes } from "../../wire/avro/bytes.ts";
 import { readBlock, readHead, writeBlock, writeHead } from "../../wire/avro/container.ts";
 import { Cursor, malformed } from "../../wire/avro/cursor.ts";
 import { RowEncoder } from "../../wire/avro/encode.ts";
-import { beginMessage, endMessage, Messages, noHead } from "../../wire/avro/framing.ts";
+import { beginMessage, endMessage, type Message, Messages, noHead } from "../../wire/avro/framing.ts";
 import { ofRecord, type Reading, RecordBatch, rowValues } from "../../wire/avro/record-batch.ts";
+import { skipValue } from "../../wire/avro/skip.ts";
 import { topicSchemaText } from "../../wire/avro/topic-schema.ts";
+import type { AvroNode } from "../../wire/avro/writer-schema.ts";
 import { contentTypes } from "../../wire/http/messages.ts";
 import { atPlaceOfRow } from "../../wire/http/record-decoder.ts";
-import { idOf, readingById, readingByText } from "./avro-schemas.ts";
+import { idOf, parsedSchema, readingById, readingByText } from "./avro-schemas.ts";
 import type { ServerContext } from "./context.ts";
 import { TimeSlice } from "./time-slice.ts";
 
@@ -33,21 +41,24 @@ export async function appendAvro(
     topic.key ?? [],
     topic.isChecked ? null : server.engine.fallbacks(topic),
   );
-  const reader = new Reader(records);
+  const reader = new Reader(records, topic.deadLetters !== null);
   if (format === "avro") await readMessages(server, topic, body, reader);
   else await readFile(topic, body, reader);
-  if (records.length === 0) throw new EvertError("invalid_request", "the body holds no record");
-  return store(server, topic, records, options);
+  const { deadLetters } = reader;
+  if (records.length === 0 && deadLetters.length === 0)
+    throw new EvertError("invalid_request", "the body holds no record");
+  return store(server, topic, records, deadLetters, options);
 }
 
 async function store(
   { engine }: ServerContext,
   topic: TopicInfo,
   records: RecordBatch,
+  deadLetters: readonly DeadLetter[],
   options: AppendOptions,
 ): Promise<AppendResult> {
   const { batch, deleted } = records.finish();
-  if (!topic.isChecked) return engine.appendBatch(topic.name, batch, { ...options, deleted });
+  if (!topic.isChecked) return engine.appendBatch(topic.name, batch, { ...options, deleted, deadLetters });
   // The program's own schema looks at values.
   if (deleted.length > 0) {
     throw new EvertError(
@@ -75,34 +86,53 @@ class Reader {
   readonly #cursor = new Cursor();
   readonly #records: RecordBatch;
   readonly #slice = new TimeSlice();
+  readonly #keepsDead: boolean;
+  /** What could not be read, and did not have to be. */
+  readonly deadLetters: DeadLetter[] = [];
   #count = 0;
 
-  constructor(records: RecordBatch) {
+  /** `keepsDead`: the topic has a place for what cannot be read. */
+  constructor(records: RecordBatch, keepsDead: boolean) {
     this.#records = records;
+    this.#keepsDead = keepsDead;
   }
 
   /** The value that is all that lies there. */
-  take(bytes: Uint8Array, from: number, to: number, reading: Reading): void {
-    this.#take(this.#cursor.over(bytes, from, to), reading, true);
+  take({ bytes, from, to, schemaId }: Message, reading: Reading): void {
+    try {
+      this.#records.take(this.#cursor.over(bytes, from, to), reading, true);
+      this.#count++;
+    } catch (error) {
+      this.leave(error, bytes.slice(from, to), schemaId);
+    }
+  }
+
+  /** The record that comes now cannot be read. @throws EvertError where it has to be. */
+  leave(thrown: unknown, bytes: Uint8Array, schemaId: number | null): void {
+    const error = this.placed(thrown);
+    // What is wrong with the commit is not wrong with the record.
+    if (!this.#keepsDead || error.code === "record_too_large" || error.code === "internal") throw error;
+    this.deadLetters.push({ error, bytes, schemaId: idAsInt4(schemaId) });
+    this.#count++;
   }
 
   /** So many values, one behind the other, with turns for others in between. */
-  async takeMany(bytes: Uint8Array, count: number, reading: Reading): Promise<void> {
+  async takeMany(bytes: Uint8Array, count: number, reading: Reading, writer: AvroNode): Promise<void> {
     const cursor = this.#cursor.over(bytes, 0, bytes.length);
     for (let i = 0; i < count; i++) {
-      this.#take(cursor, reading, false);
-      await this.turn();
+      const from = cursor.at;
+      try {
+        this.#records.take(cursor, reading, false);
+        this.#count++;
+      } catch (error) {
+        // The next one begins where this one ends, if its bytes are sound and only its value is not.
+        if (!endOf(cursor.over(bytes, from, bytes.length), writer)) throw this.placed(error);
+        this.leave(error, bytes.slice(from, cursor.at), null);
+      }
+      const turn = this.turn();
+      if (turn !== undefined) await turn;
     }
     if (cursor.left > 0) throw this.placed(malformed(`${cursor.left} bytes are left behind its block`));
-  }
-
-  #take(cursor: Cursor, reading: Reading, alone: boolean): void {
-    try {
-      this.#records.take(cursor, reading, alone);
-    } catch (error) {
-      throw this.placed(error);
-    }
-    this.#count++;
   }
 
   /** The error, of the record that comes now. */
@@ -123,18 +153,16 @@ async function readMessages(
   reader: Reader,
 ): Promise<void> {
   const messages = new Messages(body);
-  const readings = new Map<number, Reading>();
+  const readings = new Map<number, Reading | EvertError>();
   for (let message = messages.next(); message !== undefined; message = messages.next()) {
     const { bytes, from, to, schemaId } = message;
-    if (schemaId === null) throw reader.placed(noHead());
-    let reading = readings.get(schemaId);
-    if (reading === undefined) {
-      reading = await readingById(engine, schemaId, topic).catch((error: unknown) => {
-        throw reader.placed(error);
-      });
-      readings.set(schemaId, reading);
-    }
-    reader.take(bytes, from, to, reading);
+    const reading =
+      schemaId === null
+        ? noHead()
+        : (readings.get(schemaId) ?? (await readingById(engine, schemaId, topic).catch(toEvertError)));
+    if (schemaId !== null) readings.set(schemaId, reading);
+    if (reading instanceof EvertError) reader.leave(reading, bytes.slice(from, to), schemaId);
+    else reader.take(message, reading);
     const turn = reader.turn();
     if (turn !== undefined) await turn;
   }
@@ -143,11 +171,27 @@ async function readMessages(
 async function readFile(topic: TopicInfo, file: Uint8Array, reader: Reader): Promise<void> {
   const head = readHead(file);
   const reading = await readingByText(head.schema, topic, null);
+  const writer = await parsedSchema(head.schema);
   for (let at = head.end; at < file.length; ) {
     const block = await readBlock(head, file, at);
-    await reader.takeMany(block.bytes, block.count, reading);
+    await reader.takeMany(block.bytes, block.count, reading, writer);
     at = block.end;
   }
+}
+
+/** Goes to the value's end; false: it has none. */
+function endOf(cursor: Cursor, writer: AvroNode): boolean {
+  try {
+    skipValue(cursor, writer);
+    return true;
+  } catch {
+    return false; // its bytes are no value of the writer's
+  }
+}
+
+/** Ids are unsigned on the wire, and those that are too large for an int4 are nobody's. */
+function idAsInt4(id: number | null): number | null {
+  return id === null ? null : id | 0;
 }
 
 // ---- reading ----------------------------------------------------------------------------------------------------

@@ -106,6 +106,11 @@ function passingOver(count: number, target: RecordTarget): RecordTarget {
       if (left > 0) left--;
       else target.take(value, number);
     },
+    leave: (error, bytes) => {
+      if (left === 0) return target.leave?.(error, bytes) === true;
+      left--;
+      return true;
+    },
   };
 }
 
@@ -208,12 +213,14 @@ class ChunkWriter {
 
   #count(result: AppendResult): void {
     const before = this.#progress;
+    const deadLetters = (before.deadLetters ?? 0) + (result.deadLetters ?? 0);
     this.#progress = {
       position: result.position,
       count: before.count + result.count,
-      firstOffset: before.firstOffset ?? result.firstOffset,
-      lastOffset: result.lastOffset,
+      firstOffset: before.firstOffset ?? (result.count === 0 ? null : result.firstOffset),
+      lastOffset: result.count === 0 ? before.lastOffset : result.lastOffset,
       commits: before.commits + 1,
+      ...(deadLetters === 0 ? {} : { deadLetters }),
     };
   }
 }

@@ -1,8 +1,8 @@
 /**
  * Records of a body, collected for a commit: as columns, or, where the topic's records are looked at by a schema of the program's own, as values.
  */
-import { toEvertError } from "../../base/errors.ts";
-import type { AppendOptions, AppendResult, Engine, TopicInfo } from "../../engine/api.ts";
+import { type ErrorCode, type EvertError, toEvertError } from "../../base/errors.ts";
+import type { AppendOptions, AppendResult, DeadLetter, Engine, TopicInfo } from "../../engine/api.ts";
 import { RecordColumns } from "../../wire/http/record-columns.ts";
 import {
   atPlaceOfRow,
@@ -41,21 +41,44 @@ export function collectorFor(
   return topic.isChecked ? new Values(engine, topic.name, unit) : new Columns(engine, topic, rowsMax);
 }
 
+/** What is wrong with more than the record that met it. */
+const NOT_OF_RECORD: ReadonlySet<ErrorCode> = new Set(["record_too_large", "internal"]);
+
 class Columns extends RecordColumns implements Collected {
   readonly #engine: Engine;
-  readonly #topic: string;
+  readonly #topic: TopicInfo;
+  #deadLetters: DeadLetter[] = [];
+  #deadBytes = 0;
 
   constructor(engine: Engine, topic: TopicInfo, rowsMax: number) {
     super(topic.schema, () => engine.fallbacks(topic), rowsMax);
     this.#engine = engine;
-    this.#topic = topic.name;
+    this.#topic = topic;
+  }
+
+  override get length(): number {
+    return super.length + this.#deadLetters.length;
+  }
+
+  override get byteLength(): number {
+    return super.byteLength + this.#deadBytes;
+  }
+
+  leave(error: EvertError, bytes: Uint8Array): boolean {
+    if (this.#topic.deadLetters === null || NOT_OF_RECORD.has(error.code)) return false;
+    this.#deadLetters.push({ error, bytes: bytes.slice(), schemaId: null });
+    this.#deadBytes += bytes.length;
+    return true;
   }
 
   takeAll(): Portion {
     const batch = this.finish();
+    const deadLetters = this.#deadLetters;
+    this.#deadLetters = [];
+    this.#deadBytes = 0;
     return {
-      length: batch.length,
-      append: (options) => this.#engine.appendBatch(this.#topic, batch, options),
+      length: batch.length + deadLetters.length,
+      append: (options) => this.#engine.appendBatch(this.#topic.name, batch, { ...options, deadLetters }),
       beforeRefused: () => null, // values are looked at when they are taken
     };
   }

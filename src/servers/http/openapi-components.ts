@@ -150,14 +150,28 @@ export const schemas = {
     changes: { ...list(string), description: "What was changed, in words." },
   }),
   Schemas: object({ schemas: list(schemaRef("SchemaVersion")), position }),
-  Appended: object({ position, count, firstOffset: count, lastOffset: count }),
-  ChunkedProgress: object({
-    position: orNull("string"),
-    count,
-    firstOffset: orNull("integer"),
-    lastOffset: orNull("integer"),
-    commits: count,
-  }),
+  // lastOffset is one less than firstOffset, and may be -1, where every record is a dead letter.
+  Appended: object(
+    {
+      position,
+      count,
+      firstOffset: count,
+      lastOffset: { type: "integer", minimum: -1 },
+      deadLetters: { ...count, description: "Records that could not be decoded and went there instead." },
+    },
+    ["deadLetters"],
+  ),
+  ChunkedProgress: object(
+    {
+      position: orNull("string"),
+      count,
+      firstOffset: orNull("integer"),
+      lastOffset: orNull("integer"),
+      commits: count,
+      deadLetters: count,
+    },
+    ["deadLetters"],
+  ),
   Record: object(
     {
       offset: count,

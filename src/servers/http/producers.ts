@@ -73,7 +73,9 @@ export async function inTurn(
 export function producerAnswer(result: AppendResult, { epoch, seq }: ProducerSequence): Response {
   // It was stored too long ago for more to be known of it.
   const answer =
-    result.count === 0 ? new Response(null, { status: 204 }) : jsonAnswer(result, result.position);
+    result.count === 0 && result.deadLetters === undefined
+      ? new Response(null, { status: 204 })
+      : jsonAnswer(result, result.position);
   answer.headers.set(headers.producerEpoch, String(epoch));
   answer.headers.set(headers.producerSeq, String(seq));
   return answer;

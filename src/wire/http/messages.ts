@@ -158,6 +158,8 @@ export interface AppendAnswer {
   readonly count: number;
   readonly firstOffset: number;
   readonly lastOffset: number;
+  /** Records that could not be decoded and went to the topic's dead letters. Absent: none. */
+  readonly deadLetters?: number;
 }
 
 /** POST /v1/topics/{topic}/records?atomic=false: offsets and position are null when nothing was stored. */
@@ -168,6 +170,8 @@ export interface ChunkedProgress {
   readonly lastOffset: number | null;
   /** Commits made. */
   readonly commits: number;
+  /** Records that could not be decoded and went to the topic's dead letters. Absent: none. */
+  readonly deadLetters?: number;
 }
 
 /** A chunked append that failed on the way: `committed` stands. */

@@ -35,6 +35,8 @@ export interface RecordTarget {
   takeText(text: JsonText): number;
   /** One record and its line or index. @throws EvertError of a value that does not fit. */
   take(value: unknown, number: number): void;
+  /** A record that is refused with this error, as it was sent, good until it returns. False, or none: then the error is thrown. */
+  leave?(error: EvertError, bytes: Uint8Array): boolean;
 }
 
 /** The longest line or array element taken, in bytes. */
@@ -242,34 +244,37 @@ export class RecordDecoder {
   /** Takes the record that ends before `cut`, and what it ends with. */
   #one(cut: number): void {
     const text = this.#text;
-    const record = this.#decode(cut);
+    const bytes = text.bytes.subarray(text.from, cut);
+    const record = decodeUtf8Strict(bytes);
     const last = !text.line && text.bytes[cut] === closeBracket;
     text.from = cut + 1;
     this.#begun();
     if (last) this.#state = "after";
-    if (text.line) {
-      if (!/^\s*$/.test(record)) this.#take(record);
+    if (record === null) {
+      this.#leave(invalidUtf8(`${this.#unit} ${this.#number}`), bytes);
+      this.#number++;
+    } else if (text.line) {
+      if (!/^\s*$/.test(record)) this.#take(record, bytes);
       this.#number++;
     } else if (record.trim() !== "") {
-      this.#take(record);
+      this.#take(record, bytes);
       this.#number++;
     } else if (!last || this.#number > 0) throw malformed(`element ${this.#number} is empty`);
   }
 
-  #decode(end: number): string {
-    const { bytes, from } = this.#text;
-    const record = decodeUtf8Strict(bytes, from, end);
-    if (record === null) throw invalidUtf8(`${this.#unit} ${this.#number}`);
-    return record;
-  }
-
-  #take(record: string): void {
+  #take(record: string, bytes: Uint8Array): void {
     try {
       this.#target.take(parseJson(record), this.#number);
     } catch (thrown) {
       const error = toEvertError(thrown);
-      throw atPlace(error, error instanceof ValueError ? error.path : "", this.#unit, this.#number);
+      const path = error instanceof ValueError ? error.path : "";
+      this.#leave(atPlace(error, path, this.#unit, this.#number), bytes);
     }
+  }
+
+  /** @throws EvertError the error, unless the target has a place for such records */
+  #leave(error: EvertError, bytes: Uint8Array): void {
+    if (this.#target.leave?.(error, bytes) !== true) throw error;
   }
 
   #after(): boolean {
@@ -287,10 +292,12 @@ export class RecordDecoder {
     }
     if (this.#state === "single") {
       text.bytes[text.to] = 0;
-      const record = this.#decode(text.to);
+      const bytes = text.bytes.subarray(text.from, text.to);
+      const record = decodeUtf8Strict(bytes);
       text.from = text.to;
       this.#state = "after";
-      this.#take(record);
+      if (record === null) this.#leave(invalidUtf8(`${this.#unit} ${this.#number}`), bytes);
+      else this.#take(record, bytes);
     } else if (this.#state === "records" && !text.line) {
       throw malformed(`the text ends inside the array, in element ${this.#number}`);
     } else if (this.#state === "records" && text.from < text.to) {

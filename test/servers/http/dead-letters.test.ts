@@ -1,0 +1,226 @@
+/** What cannot be decoded goes to the stream that the topic names, in the commit of the rest; or refuses the append. */
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Database } from "../../../src/engine/database.ts";
+import { int4 } from "../../../src/face/columns.ts";
+import { table, topic } from "../../../src/face/handles.ts";
+import { createHttpServer, type HttpServer } from "../../../src/servers/http/server.ts";
+import { SimulatedDisk } from "../../../src/testing/simulated-disk.ts";
+import { AvroBytes } from "../../../src/wire/avro/bytes.ts";
+import { writeBlock, writeHead } from "../../../src/wire/avro/container.ts";
+import { beginMessage, endMessage } from "../../../src/wire/avro/framing.ts";
+import { ownSchemaId } from "../../../src/wire/avro/schema-ids.ts";
+import { openInMemory, rowsOf, sql } from "../../engine/support/memory.ts";
+import { Client } from "./harness.ts";
+
+let disk: SimulatedDisk;
+let engine: Database;
+let server: HttpServer;
+let client: Client;
+
+async function open(): Promise<void> {
+  engine = await openInMemory(disk);
+  server = await createHttpServer(engine, { port: 0 });
+  client = new Client(server.url);
+}
+
+async function close(): Promise<void> {
+  await client.close();
+  await server.close();
+  await engine.close();
+}
+
+beforeEach(async () => {
+  disk = new SimulatedDisk();
+  await open();
+  await sql(engine, "CREATE TABLE t (n int2 NOT NULL, w text) WITH (append_only, dead_letters = 'dead')");
+});
+
+afterEach(close);
+
+const path = "/v1/topics/t/records";
+const dead = () => rowsOf(engine, "SELECT topic, reason, bytes, schema_id FROM dead");
+const stored = () => rowsOf(engine, "SELECT n, w FROM t");
+
+function messages(...all: readonly (readonly [id: number, value: readonly number[]])[]): Uint8Array {
+  const out = new AvroBytes();
+  for (const [id, value] of all) {
+    const start = beginMessage(out, id);
+    out.raw(Uint8Array.from(value));
+    endMessage(out, start);
+  }
+  return out.take();
+}
+
+const own = () => ownSchemaId({ topicId: engine.topic("t").id, version: 1, isKey: false }) as number;
+
+function avro(body: Uint8Array, headers: Record<string, string> = {}, type = "avro/binary") {
+  return client.request(path, {
+    method: "POST",
+    headers: { "Content-Type": type, ...headers },
+    body: body as never,
+  });
+}
+
+describe("of Avro", () => {
+  test("messages that cannot be read go there with their schema and the reason, the rest is stored", async () => {
+    const id = own();
+    const body = messages([id, [2, 0]], [id, [0x80, 0x80, 0x08, 0]], [99, [1]], [id, [4, 0]]);
+    expect((await avro(body)).body).toMatchObject({
+      count: 2,
+      firstOffset: 0,
+      lastOffset: 1,
+      deadLetters: 2,
+    });
+    expect(await stored()).toEqual([
+      ["1", null],
+      ["2", null],
+    ]);
+    expect(await dead()).toEqual([
+      ["t", "records[1].n: 65536 is out of range for type smallint", "\\x80800800", String(id)],
+      ["t", expect.stringMatching(/^records\[2\]: there is no schema 99/), "\\x01", "99"],
+    ]);
+  });
+
+  test("a request that comes again stores none of them twice", async () => {
+    const body = messages([own(), [2, 0]], [own(), [9]]);
+    const ways: Record<string, string>[] = [
+      { "Idempotency-Key": "k" },
+      { "Producer-Id": "p", "Producer-Epoch": "0", "Producer-Seq": "0" },
+    ];
+    for (const headers of ways) {
+      const first = await avro(body, headers);
+      const again = await avro(body, headers);
+      expect([first.status, again.status]).toEqual([200, 200]);
+      expect(again.body).toMatchObject({ position: first.position, count: 1 });
+    }
+    expect([(await dead()).length, (await stored()).length]).toEqual([2, 2]);
+    const only = { "Producer-Id": "p", "Producer-Epoch": "0", "Producer-Seq": "1" };
+    expect((await avro(messages([own(), [9]]), only)).body).toMatchObject({ count: 0, deadLetters: 1 });
+    const last = { "Producer-Id": "p", "Producer-Epoch": "0", "Producer-Seq": "2" };
+    expect((await avro(messages([own(), [2, 0]]), last)).body).toMatchObject({ count: 1 });
+  });
+
+  test("values of a file go there one by one; a block that is cut off refuses it", async () => {
+    const schema = JSON.stringify({ type: "record", name: "t", fields: [{ name: "n", type: "int" }] });
+    const mark = new Uint8Array(16);
+    const file = (count: number, ...bytes: number[]) => {
+      const out = new AvroBytes();
+      writeHead(out, schema, mark);
+      writeBlock(out, count, Uint8Array.from(bytes), mark);
+      return out.take();
+    };
+    const sent = await avro(file(3, 2, 0x80, 0x80, 0x08, 4), {}, "application/avro");
+    expect(sent.body).toMatchObject({ count: 2, deadLetters: 1 });
+    expect(await dead()).toMatchObject([["t", expect.stringContaining("records[1].n"), "\\x808008", null]]);
+    expect((await avro(file(2, 2, 0x80), {}, "application/avro")).status).toBe(400);
+    expect((await stored()).length).toBe(2);
+  });
+});
+
+describe("of JSON", () => {
+  const lines = '{"n":1}\n{"n":"x"}\nnonsense\n{"n":2,"w":"a"}\n{"n":3,"z":1}\n';
+  const reasons = [
+    expect.stringMatching(/^line 2: n: expected/),
+    expect.stringMatching(/^line 3: /),
+    expect.stringMatching(/^line 5: z: there is no such column/),
+  ];
+
+  test("lines and elements that cannot be read go there", async () => {
+    expect((await client.ndjson(path, lines)).body).toMatchObject({ count: 2, deadLetters: 3 });
+    expect((await dead()).map(([, reason]) => reason)).toEqual(reasons);
+    const [, second] = await dead();
+    expect(Buffer.from(String(second?.[2]).slice(2), "hex").toString()).toBe("nonsense");
+    expect((await client.post(path, [{ n: 5 }, { n: null }])).body).toMatchObject({
+      count: 1,
+      deadLetters: 1,
+    });
+    expect((await client.post(path, { n: "y" })).body).toMatchObject({ count: 0, deadLetters: 1 });
+    const bad = Buffer.concat([Buffer.from('{"n":7}\n'), Buffer.from([0xff, 0x0a])]);
+    expect((await client.ndjson(path, bad)).body).toMatchObject({ count: 1, deadLetters: 1 });
+    expect((await stored()).map(([n]) => n)).toEqual(["1", "2", "5", "7"]);
+  });
+
+  test("in chunks, and a body that is sent again goes on behind what it stored of both", async () => {
+    const headers = { "Producer-Id": "p", "Producer-Epoch": "0", "Producer-Seq": "0" };
+    const send = (body: string) => client.ndjson(`${path}?atomic=false`, body, headers);
+    expect((await send(lines)).body).toMatchObject({ count: 2, deadLetters: 3 });
+    expect((await send(`${lines}{"n":9}\n`)).body).toMatchObject({ count: 1 });
+    expect((await dead()).map(([, reason]) => reason)).toEqual(reasons);
+    expect((await stored()).map(([n]) => n)).toEqual(["1", "2", "9"]);
+  });
+
+  test("a body that is no JSON as a whole is refused, and so is what breaks a constraint", async () => {
+    expect(
+      (
+        await client.request(path, {
+          method: "POST",
+          headers: { "Content-Type": "application/json" },
+          body: '[{"n":1}',
+        })
+      ).status,
+    ).toBe(400);
+    await sql(engine, "CREATE TABLE c (n int4 CHECK (n > 0)) WITH (append_only, dead_letters = 'dead')");
+    expect((await client.post("/v1/topics/c/records", { n: -1 })).body).toMatchObject({
+      error: { code: "check_violation" },
+    });
+    expect(await dead()).toEqual([]);
+  });
+});
+
+describe("which stream takes them", () => {
+  test("is said and taken back, and outlives restarts and a new name", async () => {
+    expect(engine.topic("t").deadLetters).toBe("dead");
+    await sql(engine, "ALTER TABLE dead RENAME TO gone_wrong");
+    await close();
+    await open();
+    await client.post(path, { n: "x" });
+    expect(await rowsOf(engine, "SELECT topic FROM gone_wrong")).toEqual([["t"]]);
+    await sql(engine, "ALTER TABLE t RESET (dead_letters)");
+    expect((await client.post(path, { n: "x" })).status).toBe(400);
+    await sql(engine, "ALTER TABLE t SET (dead_letters = 'other', retain_for = '7 days')");
+    expect(engine.topic("t")).toMatchObject({
+      deadLetters: "other",
+      keeping: { retainForUs: 604_800_000_000 },
+    });
+  });
+
+  test("is not dropped while a topic that stays sends there", async () => {
+    await expect(sql(engine, "DROP TABLE dead")).rejects.toThrow("2BP01 cannot drop table dead");
+    await sql(engine, "DROP TABLE dead, t");
+    expect(engine.topics()).toEqual([]);
+  });
+
+  test.each([
+    ["itself", "self"],
+    ["a table", "keyed"],
+    ["one of other columns", "narrow"],
+  ])("is not %s", async (_, name) => {
+    await sql(
+      engine,
+      "CREATE TABLE keyed (a int4 PRIMARY KEY); CREATE TABLE narrow (a int4) WITH (append_only)",
+    );
+    await expect(
+      sql(engine, `CREATE TABLE self (a int4) WITH (append_only, dead_letters = '${name}')`),
+    ).rejects.toThrow(/42P16.*cannot take dead letters/);
+  });
+
+  test("is said in the program", async () => {
+    await close();
+    disk = new SimulatedDisk();
+    const topics = [
+      topic("a", { schema: { n: int4 }, deadLetters: "lost" }),
+      table("b", { key: "n", schema: { n: int4 }, deadLetters: "lost" }),
+    ];
+    engine = await openInMemory(disk, { topics });
+    expect(engine.topics().map(({ name, deadLetters }) => [name, deadLetters])).toEqual([
+      ["a", "lost"],
+      ["b", "lost"],
+      ["lost", null],
+    ]);
+    await engine.close();
+    engine = await openInMemory(disk, { topics });
+    server = await createHttpServer(engine, { port: 0 });
+    client = new Client(server.url);
+    expect((await client.post("/v1/topics/b/records", { n: "x" })).body).toMatchObject({ deadLetters: 1 });
+  });
+});

@@ -281,7 +281,14 @@ export class BatchBuilder {
   }
 
   #refuseUnknown(row: Record<string, unknown>): void {
+    // Most rows name the columns in their order.
+    const columns = this.#columns;
+    let k = 0;
     for (const name in row) {
+      if (k < columns.length && (columns[k] as ColumnBuilder).name === name) {
+        k++;
+        continue;
+      }
       if (this.#names.has(name) || !Object.hasOwn(row, name) || row[name] === undefined) continue;
       const closest = closestName(name, this.schema);
       throw new ValueError("undefined_column", firstStep(propertyStep(name)), "there is no such column", {

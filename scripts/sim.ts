@@ -4,10 +4,12 @@
  *   npm run sim -- --seeds 2000              seeds 1 to 2000
  *   npm run sim -- --seeds 100000 --from 5000 --jobs 4
  *   npm run sim -- --seed 4711 --trace       one, and what happened turn by turn
+ *   npm run sim -- --copies --seeds 2000     of a leader and those that follow it (test/sim/simulation/copies.ts)
  */
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { simulateCopies } from "../test/sim/simulation/copies.ts";
 import { type Outcome, simulate } from "../test/sim/simulation/simulate.ts";
 
 const { values } = parseArgs({
@@ -17,6 +19,7 @@ const { values } = parseArgs({
     seed: { type: "string" },
     jobs: { type: "string", default: "1" },
     trace: { type: "boolean", default: false },
+    copies: { type: "boolean", default: false },
   },
 });
 
@@ -25,13 +28,15 @@ const LINES_SHOWN = 30;
 /** Seeds after which it says how far it is. */
 const SEEDS_SAID = 1000;
 
+const of = values.copies ? " --copies" : "";
+
 async function one(seed: number, isTraced: boolean): Promise<Outcome> {
-  const outcome = await simulate(seed);
+  const outcome = await (values.copies ? simulateCopies : simulate)(seed);
   const { violation, trace } = outcome;
   if (isTraced) console.log(trace.join("\n"));
   if (violation !== null) {
     if (!isTraced) console.log(trace.slice(-LINES_SHOWN).join("\n"));
-    console.log(`\nseed ${seed}: ${violation.stack}\nAgain: npm run sim -- --seed ${seed} --trace\n`);
+    console.log(`\nseed ${seed}: ${violation.stack}\nAgain: npm run sim --${of} --seed ${seed} --trace\n`);
   }
   return outcome;
 }
@@ -57,7 +62,13 @@ async function many(from: number, count: number): Promise<void> {
 function inProcesses(from: number, count: number, jobs: number): Promise<unknown> {
   const share = Math.ceil(count / jobs);
   const children = Array.from({ length: jobs }, (_, i) => {
-    const args = ["--seeds", String(Math.min(share, count - i * share)), "--from", String(from + i * share)];
+    const args = [
+      ...(values.copies ? ["--copies"] : []),
+      "--seeds",
+      String(Math.min(share, count - i * share)),
+      "--from",
+      String(from + i * share),
+    ];
     const script = fileURLToPath(import.meta.url);
     const child = spawn(process.execPath, [...process.execArgv, script, ...args], { stdio: "inherit" });
     return new Promise<void>((done) =>

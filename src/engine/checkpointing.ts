@@ -409,6 +409,8 @@ export async function readManifest(
     const bytes = await readWhole(disk, joinPath(directory, "manifest"), MANIFEST_BYTES_MAX);
     if (bytes === null) return { manifest: null, reason: null };
     const manifest = decodeManifest(new TextDecoder().decode(bytes));
+    // The process that gave it its name may have died before that was on the disk. From now on it is built upon: what it has met may be taken out of the log.
+    await disk.syncDirectory(directory);
     if (manifest.format === STATE_FORMAT) return { manifest, reason: null };
     return { manifest: null, reason: `it has format ${manifest.format}` };
   } catch (error) {

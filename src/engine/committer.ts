@@ -52,7 +52,7 @@ export class Committer {
   /** By topic, the last commit staged here that wrote to it. */
   readonly #lastWritten = new Map<number, number>();
   /** What was committed up to here was so before this committer. */
-  readonly #beganAt: number;
+  #beganAt: number;
   /** Commits (after, to], the last staged of which that somebody decided: none of the engine's own, such as the passing of time and what views write to topics. */
   lastWritten: Commits;
 
@@ -133,6 +133,13 @@ export class Committer {
   lastWrittenTo(topicId: number): Commits {
     const last = this.#lastWritten.get(topicId);
     return last === undefined ? { after: 0, to: this.#beganAt } : { after: last - 1, to: last };
+  }
+
+  /** Commits that did not come through here are in the log, up to its end: when each topic was last written is not known. */
+  takeOver(): void {
+    this.#beganAt = this.#log.lastPosition;
+    this.#lastWritten.clear();
+    this.lastWritten = { after: 0, to: this.#log.lastPosition };
   }
 
   /** The topic is gone. */

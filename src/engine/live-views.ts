@@ -77,7 +77,7 @@ export class LiveViews {
   readonly #views = new Map<number, LiveView>();
   /** Code of views defined in TypeScript, by name. */
   readonly #handles: ReadonlyMap<string, AnyView>;
-  /** What the live views read of streams. */
+  /** What views read of streams, those that are yet to be filled included: they may join the circuit between two records that are fed to it. */
   readonly #reads: Reads = new Map();
   /** Of it, what is not read by other threads alone. */
   readonly #readsHere: Reads = new Map();
@@ -430,6 +430,7 @@ export class LiveViews {
       }
       live.query = query;
       live.error = null;
+      addReads(query.plan, this.#reads);
       this.#context.catalog.describeView(entry.id, {
         schema: { fields: query.plan.schema.fields.slice(0, query.visible) },
         key: shownKey(query.plan.key, query.visible),
@@ -488,7 +489,6 @@ export class LiveViews {
 
   #attach(live: LiveView, node: ViewNode): void {
     const query = live.query as Query;
-    addReads(query.plan, this.#reads);
     addReads(query.plan, this.#readsHere, new Set(node.cuts));
     live.node = node;
     live.view = new View({

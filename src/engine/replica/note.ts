@@ -35,6 +35,8 @@ async function readNote(disk: Disk, directory: string): Promise<ReplicaNote | nu
     const bytes = await readWhole(disk, joinPath(directory, NAME), BYTES_MAX);
     if (bytes === null) return null;
     const { format, id, follows, replaces, superseded } = JSON.parse(new TextDecoder().decode(bytes));
+    // It may have been given its name just before the process died.
+    await disk.syncDirectory(directory);
     if (format !== 1 || typeof id !== "string") throw new Error("it says none of what it should");
     return { id, follows: follows ?? null, replaces: replaces ?? null, superseded: superseded ?? null };
   } catch (cause) {

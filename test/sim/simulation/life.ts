@@ -31,7 +31,14 @@ export interface Run {
 }
 
 /** What refuses a request without fault of the disk. */
-const ORDINARY = new Set(["conflict", "unique_violation", "too_many_requests", "not_ready", "timeout"]);
+const ORDINARY = new Set([
+  "conflict",
+  "unique_violation",
+  "too_many_requests",
+  "not_ready",
+  "timeout",
+  "not_leader",
+]);
 const OF_THE_DISK = new Set([
   "io_error",
   "disk_full",

@@ -174,6 +174,16 @@ export class Oracle {
     this.#seenRecords = [];
   }
 
+  /** A copy leads from now on that ends there: what lay behind is in no history that goes on. */
+  partedAfter(position: number): void {
+    this.#history = this.#history.slice(0, position);
+    this.toldPosition = Math.min(this.toldPosition, position);
+    this.#seenViews = this.#seenViews.filter((seen) => seen.position <= position);
+    this.#seenRecords = this.#seenRecords.filter((seen) => seen.position <= position);
+    for (const { told } of this.#attempts.values())
+      for (const at of told.keys()) if (at > position) told.delete(at);
+  }
+
   /** What was copied from the log is what it was. @throws Violation */
   checkCopy(read: readonly Commit[]): void {
     this.#whole(read, read.length);

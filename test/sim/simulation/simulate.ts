@@ -28,7 +28,7 @@ import * as reads from "./reads.ts";
 import { type KindName, TOPICS_SQL, VIEW_SETS, viewsSql } from "./topics.ts";
 import * as writes from "./writes.ts";
 
-const DATA = "/data";
+export const DATA = "/data";
 /** A run that has not ended by then has come to a stop. */
 const TURNS_MAX = 2_000_000;
 
@@ -65,7 +65,7 @@ export interface Outcome {
 }
 
 /** Numbers of neighbouring seeds have nothing in common. */
-function scrambled(seed: number, salt: number): number {
+export function scrambled(seed: number, salt: number): number {
   let h = Math.imul(seed ^ Math.imul(salt + 1, 0x9e3779b1), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
   return (h ^ (h >>> 16)) >>> 0;
@@ -365,6 +365,12 @@ function usedBytes(disk: SimulatedDisk): number {
 }
 
 const beginnings: SimulatedDisk[] = [];
+
+/** A disk with the topics and one of the sets of views. */
+export async function beginning(set: number): Promise<SimulatedDisk> {
+  await prepared();
+  return beginnings[set] as SimulatedDisk;
+}
 
 /** Disks with the topics and each set of views; made once, in a time of their own. */
 async function prepared(): Promise<void> {

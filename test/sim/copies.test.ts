@@ -1,0 +1,41 @@
+/** The simulation of a leader and its copies (simulation/copies.ts): it repeats, all that it is to try does happen, and the first of its seeds hold. */
+import { expect, test } from "vitest";
+import { simulateCopies } from "./simulation/copies.ts";
+import { judged } from "./simulation/judged.ts";
+
+test("a seed gives the same run, turn by turn, whatever ran before", async () => {
+  const seeds = [3, 14, 15];
+  const traces = new Map<number, readonly string[]>();
+  for (const seed of seeds) traces.set(seed, (await simulateCopies(seed)).trace);
+  for (const seed of seeds.reverse()) expect((await simulateCopies(seed)).trace).toEqual(traces.get(seed));
+});
+
+/** What a few dozen seeds meet. */
+const HAPPENS = [
+  /2 copies, commits wait for 1/,
+  /3 copies, commits wait for 0/,
+  /is cut off/,
+  /is alone/,
+  /a wrong bit on the way/,
+  /the stream of .* ends after/,
+  /is promoted at/,
+  /is not promoted: /,
+  /was promoted$/,
+  /has parted from .* after \d+/,
+  /a copy of the leader's takes its place/,
+  /the former leader does not take it/,
+  /is refused: timeout: no replica has position/,
+  /fails: the log could not be written/,
+  /reports: this is not the leader any more/,
+];
+
+test("what is to befall copies does", async () => {
+  const missing = new Set(HAPPENS);
+  for (let seed = 100_001; missing.size > 0 && seed <= 100_200; seed++) {
+    const { trace } = await simulateCopies(seed);
+    for (const line of trace) for (const pattern of missing) if (pattern.test(line)) missing.delete(pattern);
+  }
+  expect([...missing]).toEqual([]);
+}, 120_000);
+
+judged(1, 100, simulateCopies, "--copies ");

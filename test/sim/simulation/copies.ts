@@ -1,0 +1,541 @@
+/**
+ * One run of several copies of a log: a leader and one or two that follow it, each with a disk of its own, over a simulated network (network.ts). Everything from one seed.
+ *
+ * 1. In each round clients write to the leader and read from all, while something befalls a copy, its disk or the network; or another copy is promoted, after the leader has
+ *    died, or is cut off and knows nothing of it.
+ * 2. Who led before, or followed somebody else, follows the new leader, if its log is the beginning of that one's; otherwise it is told that the two have parted,
+ *    and begins again from a copy.
+ * 3. After each round the network is whole, and all copies hold the same log. The oracle (oracle.ts), one array of commits, is held against that: where commits wait for copies, all
+ *    that was told is there, whoever leads by then; where they do not, a promotion may lose those that the new leader had not.
+ * 4. On each copy every view is what it is to be; `evert check` finds nothing on any disk.
+ */
+import "./one-thread.ts";
+import { EvertError } from "../../../src/base/errors.ts";
+import type { Database } from "../../../src/engine/database.ts";
+import { openEngine } from "../../../src/engine/open-engine.ts";
+import { checkLog } from "../../../src/log/check.ts";
+import { SeededRandom } from "../../../src/testing/seeded-random.ts";
+import { SimulatedClock } from "../../../src/testing/simulated-clock.ts";
+import { SimulatedDisk } from "../../../src/testing/simulated-disk.ts";
+import { mend } from "./faults.ts";
+import { Life, type Run } from "./life.ts";
+import { SimulatedNetwork } from "./network.ts";
+import { RunTime } from "./one-thread.ts";
+import { type Commit, Oracle, readLog, Violation } from "./oracle.ts";
+import { ProducerState } from "./producer.ts";
+import * as reads from "./reads.ts";
+import { beginning, DATA, type Outcome, scrambled } from "./simulate.ts";
+import { VIEW_SETS } from "./topics.ts";
+import * as writes from "./writes.ts";
+
+const TURNS_MAX = 4_000_000;
+/** How fast time passes: a turn of the event loop is so long. */
+const TURN_MS = 0.5;
+const SYNC_TIMEOUT_MS = 3_000;
+
+type Operation = (life: Life, random: SeededRandom) => Promise<void>;
+
+const WRITES: readonly Operation[] = [
+  writes.appendEvents,
+  writes.appendEvents,
+  writes.appendMany,
+  writes.retry,
+  writes.retry,
+  writes.upsert,
+  writes.remove,
+  writes.transact,
+  writes.decide,
+  writes.statement,
+];
+/** It waits for what waits for copies, as long as it takes. */
+async function checkpoint(life: Life): Promise<void> {
+  life.beside(reads.checkpoint(life));
+}
+
+const READS: readonly Operation[] = [reads.readView, reads.readTopic, reads.query, reads.watch, checkpoint];
+
+/** One copy, whether it runs or not. */
+interface Copy {
+  readonly name: string;
+  readonly url: string;
+  disk: SimulatedDisk;
+  db: Database | null;
+  life: Life | null;
+  fatal: EvertError | null;
+}
+
+type Death = "process" | "power cut" | "close";
+
+export async function simulateCopies(seed: number): Promise<Outcome> {
+  const set = new SeededRandom(scrambled(seed, 0x5e7)).below(VIEW_SETS.length);
+  const begun = await beginning(set);
+  const trace: string[] = [];
+  let stuck: (error: Error) => void = () => {};
+  const stopped = new Promise<never>((_, reject) => {
+    stuck = reject;
+  });
+  stopped.catch(() => {});
+  const clock = new SimulatedClock();
+  let ofVisit = 0;
+  const time = new RunTime((turns) => {
+    time.pass(TURN_MS);
+    clock.advance(TURN_MS * 1000);
+    if (turns === TURNS_MAX)
+      stuck(new Violation(`nothing has come of it in ${turns} turns of the event loop`));
+  });
+  const random = new SeededRandom(scrambled(seed, 0));
+  const run: Run = {
+    oracle: new Oracle(),
+    clock,
+    time,
+    mood: [],
+    textLength: [20, 100, 600][random.below(3)] as number,
+    trace: (line) => trace.push(`${time.turns} ${line}`),
+    views: new Map(),
+    watched: null,
+    backup: null,
+    producer: new ProducerState(),
+    random: () => new SeededRandom(scrambled(seed, ++ofVisit)),
+  };
+  const copies = new Copies(run, random, begun);
+  let violation: Error | null = null;
+  let rounds = 0;
+  try {
+    rounds = await Promise.race([stopped, copies.live()]);
+  } catch (error) {
+    violation = error as Error;
+  } finally {
+    time.end();
+  }
+  return { violation, trace, commits: run.oracle.history.length, lives: rounds };
+}
+
+class Copies {
+  readonly #run: Run;
+  readonly #random: SeededRandom;
+  readonly #network: SimulatedNetwork;
+  readonly #all: Copy[] = [];
+  #leader!: Copy;
+  /** How many others are to have a commit before it is told. */
+  readonly #sync: 0 | 1;
+
+  constructor(run: Run, random: SeededRandom, begun: SimulatedDisk) {
+    this.#run = run;
+    this.#random = random;
+    this.#network = new SimulatedNetwork(run.random(), run.trace);
+    this.#sync = random.oneIn(2) ? 1 : 0;
+    const names = ["a", "b", "c"].slice(0, 2 + random.below(2));
+    for (const [i, name] of names.entries()) {
+      const options = {
+        seed: random.u32(),
+        tears: random.oneIn(2) ? ("bytes" as const) : ("sectors" as const),
+        names: random.oneIn(2) ? ("any" as const) : ("in order" as const),
+      };
+      // A copy begins with nothing, or with what the leader began with.
+      const disk = i === 0 || random.oneIn(2) ? begun.clone(options) : new SimulatedDisk(options);
+      this.#all.push({ name, url: `http://${name}`, disk, db: null, life: null, fatal: null });
+    }
+  }
+
+  get #others(): Copy[] {
+    return this.#all.filter((copy) => copy !== this.#leader);
+  }
+
+  async live(): Promise<number> {
+    const random = this.#random;
+    this.#leader = this.#all[0] as Copy;
+    this.#run.trace(`${this.#all.length} copies, commits wait for ${this.#sync} of them`);
+    await this.#open(this.#leader, false);
+    for (const other of this.#others) await this.#open(other, true);
+    await this.#rest();
+    const rounds = 2 + random.below(4);
+    for (let round = 1; round <= rounds; round++) {
+      const event = EVENTS[random.below(EVENTS.length)] as keyof Copies & string;
+      this.#run.trace(`round ${round} of ${rounds}: ${event}`);
+      await this[event as "failover"]();
+      await this.#rest();
+    }
+    for (const copy of this.#all) {
+      await this.#stop(copy, "close");
+      const { damages } = await checkLog(DATA, copy.disk.clone({ seed: 1 }));
+      if (damages.length > 0) throw new Violation(`evert check of ${copy.name}: ${JSON.stringify(damages)}`);
+    }
+    return rounds;
+  }
+
+  // ---- what befalls them ----
+
+  async nothing(): Promise<void> {
+    await this.#work();
+  }
+
+  /** Streams end and spoil, links are cut for a while. */
+  async network(): Promise<void> {
+    const random = this.#random;
+    this.#network.mishaps = 2 + random.below(30);
+    const working = this.#work();
+    for (let i = random.below(4); i > 0; i--) {
+      await this.#turns(random.below(400));
+      const one = this.#any();
+      if (random.oneIn(3)) this.#network.breakOff();
+      else {
+        this.#run.trace(`${one.name} is cut off`);
+        this.#network.cut((from, to) => from === one.url || to === one.url);
+        await this.#turns(random.below(1500));
+        this.#network.cut(() => false);
+      }
+    }
+    await working;
+  }
+
+  /** A copy dies, at some change of its disk or at any time, and comes back. */
+  async death(): Promise<void> {
+    const random = this.#random;
+    const one = this.#any();
+    const isAtChange = random.oneIn(2);
+    if (isAtChange) one.disk.crashAfter(1 + random.below(random.oneIn(2) ? 12 : 120));
+    const working = this.#work();
+    if (!isAtChange) {
+      await this.#turns(random.below(600));
+      await this.#stop(one, this.#anyDeath());
+      if (one !== this.#leader && random.oneIn(2)) await this.#open(one, true);
+    }
+    await working;
+  }
+
+  /** A disk fails for a while. */
+  async disk(): Promise<void> {
+    const random = this.#random;
+    const one = this.#any();
+    const path = [/./, /\.sealed$/, /\.log$/, /incoming/, /checkpoint/][random.below(5)] as RegExp;
+    const skip = random.below(30);
+    const times = 1 + random.below(3);
+    const kinds = [
+      { operation: "read", flipsBit: true },
+      { operation: "read", code: "EIO" },
+      { operation: "write", code: "EIO" },
+      { operation: "write", code: "ENOSPC" },
+      { operation: "datasync", code: "EIO" },
+      { operation: "rename", code: "EIO" },
+      { operation: "read", bytesMax: 1000 },
+    ] as const;
+    const kind = kinds[random.below(kinds.length)] as (typeof kinds)[number];
+    this.#run.trace(`the disk of ${one.name}: ${JSON.stringify(kind)} ${path} after ${skip}, ${times} times`);
+    one.disk.fail({ ...kind, path, skip, times });
+    await this.#work();
+    mend(one.disk);
+  }
+
+  /** Another copy is promoted: the leader has died, or is alone and does not know. */
+  async failover(): Promise<void> {
+    const random = this.#random;
+    const former = this.#leader;
+    const isAlone = random.oneIn(3);
+    const working = this.#work();
+    await this.#turns(random.below(800));
+    if (isAlone) {
+      this.#run.trace(`${former.name} is alone`);
+      this.#network.cut((from, to) => from === former.url || to === former.url);
+    } else if (former.db !== null) await this.#stop(former, this.#anyDeath());
+    await working;
+    for (const other of this.#others) await this.#restartFailed(other);
+    const known = await this.#knownTo(this.#others);
+    const heir = [...this.#others].sort((a, b) => known.get(b)! - known.get(a)!)[
+      this.#sync === 1 || random.oneIn(2) ? 0 : this.#others.length - 1
+    ] as Copy;
+    const begins = await this.#promote(heir);
+    if (this.#sync === 1 && this.#run.oracle.toldPosition >= begins)
+      throw new Violation(
+        `position ${this.#run.oracle.toldPosition} was told, and ${heir.name} leads from ${begins} on`,
+      );
+    // Who reads from the others reads what may be in no history that goes on.
+    for (const copy of this.#all) if (copy !== heir) copy.life?.ended.abort();
+    await this.#turns(100);
+    this.#leader = heir;
+    this.#run.oracle.partedAfter(begins - 1);
+    if (isAlone) await this.#aloneStill(former);
+    this.#network.mend();
+    if (isAlone && random.oneIn(2)) await this.#isTold(former);
+    for (const other of this.#others) {
+      if (other.db !== null) await this.#stop(other, this.#anyDeath());
+      await this.#follows(other);
+    }
+  }
+
+  /** Who was promoted before in place of the leader of now, and may not have told it, says that it is to follow once more. */
+  async #follows(copy: Copy): Promise<void> {
+    try {
+      await this.#open(copy, true);
+    } catch (error) {
+      if ((error as EvertError).code !== "invalid_request") throw error;
+      await this.#open(copy, true, true);
+    }
+  }
+
+  /** A former leader that nobody has told: what it is given is in its own log alone. */
+  async #aloneStill(former: Copy): Promise<void> {
+    const { db } = former;
+    if (db === null || this.#random.oneIn(2)) return;
+    try {
+      await db.append("ev", [{ op: -1, part: 0, w: 0, note: "of a former leader" }]);
+    } catch (error) {
+      this.#run.trace(`the former leader does not take it: ${(error as Error).message}`);
+      return;
+    }
+    if (this.#sync === 1) throw new Violation("a leader without followers has acknowledged a commit");
+  }
+
+  /** The new leader tells the former one. */
+  async #isTold(former: Copy): Promise<void> {
+    const { db } = former;
+    if (db === null || former.fatal !== null || former.disk.crashed) return;
+    await this.#until(() => db.replication.info().role === "superseded", `${former.name} to be told`);
+    try {
+      await db.append("ev", [{ op: -1, part: 0, w: 0, note: "of a fenced leader" }]);
+    } catch (error) {
+      if ((error as EvertError).code === "not_leader") return;
+      throw error;
+    }
+    throw new Violation("a former leader that was told has taken a commit");
+  }
+
+  /** @returns the position at which its epoch begins */
+  async #promote(heir: Copy): Promise<number> {
+    const random = this.#random;
+    const known = (heir.db as Database).core.catalog.epochs.length;
+    // A promotion that has come half way has begun an epoch, too.
+    const begins = (): number => (heir.db as Database).core.catalog.epochs[known]?.begins as number;
+    if (random.oneIn(2)) heir.disk.crashAfter(1 + random.below(16));
+    for (;;) {
+      const db = heir.db as Database;
+      try {
+        const { position } = await db.replication.promote();
+        this.#run.trace(`${heir.name} is promoted at ${position}`);
+        heir.disk.crashAfter(Number.POSITIVE_INFINITY);
+        return begins();
+      } catch (error) {
+        this.#run.trace(`${heir.name} is not promoted: ${(error as Error).message}`);
+        if (!heir.disk.crashed && heir.fatal === null) {
+          if ((error as EvertError).code !== "not_ready") throw error;
+          throw new Violation(`${heir.name} cannot be promoted: ${(error as Error).message}`);
+        }
+      }
+      await this.#stop(heir, random.oneIn(2) ? "process" : "power cut");
+      // It is the one or the other.
+      try {
+        await this.#open(heir, true);
+      } catch (error) {
+        if ((error as EvertError).code !== "invalid_request") throw error;
+        await this.#open(heir, false);
+        this.#run.trace(`${heir.name} was promoted`);
+        return begins();
+      }
+    }
+  }
+
+  // ---- clients ----
+
+  async #work(): Promise<void> {
+    const random = this.#random;
+    const writers = 1 + random.below(3);
+    const readers = 1 + random.below(2);
+    const client = async (
+      own: SeededRandom,
+      operations: readonly Operation[],
+      of: () => Copy,
+    ): Promise<void> => {
+      for (let left = 2 + own.below(7); left > 0; left--) {
+        const { life } = of();
+        if (life !== null && !life.isOver)
+          await (operations[own.below(operations.length)] as Operation)(life, own);
+        await this.#turns(own.below(20));
+      }
+    };
+    const leader = this.#leader;
+    const clients: Promise<void>[] = [];
+    for (let i = 0; i < writers; i++) clients.push(client(this.#run.random(), WRITES, () => leader));
+    for (let i = 0; i < readers; i++) {
+      const own = this.#run.random();
+      clients.push(client(own, READS, () => this.#all[own.below(this.#all.length)] as Copy));
+    }
+    await Promise.all(clients);
+  }
+
+  // ---- copies ----
+
+  /** Opens it, if need be after its disk has failed. `follows`: the leader of now. */
+  async #open(copy: Copy, follows: boolean, rejoin = false): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      const { disk } = copy;
+      if (attempt > 2) mend(disk);
+      copy.fatal = null;
+      try {
+        const db = await openEngine({
+          directory: DATA,
+          disk,
+          clock: this.#run.clock,
+          random: this.#run.random(),
+          checkpointIntervalMs: 0,
+          segmentBytes: 64 * 1024,
+          reach: this.#network.reachFrom(copy.url),
+          follow: follows ? { url: this.#leader.url, rejoin } : undefined,
+          syncFollowers: this.#sync,
+          syncTimeoutMs: SYNC_TIMEOUT_MS,
+          report: (line) => this.#run.trace(`${copy.name} reports: ${line}`),
+          onFatal: (error) => {
+            this.#run.trace(`${copy.name} fails: ${error.message}`);
+            copy.fatal = error;
+            if (copy.life !== null) copy.life.fatal = error;
+          },
+        });
+        copy.db = db;
+        copy.life = new Life(this.#run, db, disk, true, 0);
+        this.#network.up(copy.url, db);
+        this.#run.trace(`${copy.name} is open, ${db.replication.info().role} at ${db.position}`);
+        return;
+      } catch (error) {
+        this.#run.trace(`${copy.name} is not opened: ${(error as Error).message}`);
+        if (!(error instanceof EvertError)) throw error;
+        if (error.code === "invalid_request" || attempt > 5) throw error;
+        copy.disk = disk.reboot(disk.crashed && this.#random.oneIn(2) ? "power cut" : "process");
+        await this.#turns(100);
+      }
+    }
+  }
+
+  async #stop(copy: Copy, how: Death): Promise<void> {
+    const { db, life, disk } = copy;
+    if (db === null) return;
+    const isOver = disk.crashed || copy.fatal !== null;
+    const death = isOver && how === "close" ? "process" : how;
+    this.#run.trace(`${copy.name} ends: ${death}`);
+    copy.db = null;
+    copy.life = null;
+    let next: SimulatedDisk | null = death === "close" ? null : disk.reboot(death);
+    this.#network.down(copy.url);
+    life?.ended.abort();
+    if (life !== null) life.faulty = true;
+    await db.close().catch((error: unknown) => {
+      if (next === null && !disk.crashed && copy.fatal === null)
+        throw new Violation(`${copy.name} was not closed: ${(error as Error).stack}`);
+    });
+    await Promise.all(life?.background ?? []);
+    next ??= disk.reboot("process");
+    mend(next);
+    copy.disk = next;
+    copy.fatal = null;
+  }
+
+  async #restartFailed(copy: Copy): Promise<void> {
+    if (copy.db !== null && !copy.disk.crashed && copy.fatal === null) return;
+    if (copy.db !== null) await this.#stop(copy, this.#random.oneIn(2) ? "process" : "power cut");
+    if (copy === this.#leader) await this.#open(copy, false);
+    else await this.#follows(copy);
+  }
+
+  /** All are there, have the same, and are what they should be. */
+  async #rest(): Promise<void> {
+    this.#network.mend();
+    await this.#restartFailed(this.#leader);
+    for (const copy of this.#all) copy.disk.crashAfter(Number.POSITIVE_INFINITY);
+    for (const other of this.#others) await this.#restartFailed(other);
+    for (const other of this.#others) await this.#level(other);
+    const leader = this.#leader.db as Database;
+    await leader.settled();
+    for (const other of this.#others) await this.#level(other);
+    const commits = await readLog(leader);
+    for (const other of this.#others) {
+      const copied = await readLog(other.db as Database);
+      const same = samePrefix(commits, copied);
+      if (same !== commits.length || same !== copied.length)
+        throw new Violation(
+          `the log of ${other.name} has ${copied.length} commits, that of ${this.#leader.name} ${commits.length}; they are the same up to ${same}`,
+        );
+    }
+    for (const copy of this.#all) await this.#shows(copy);
+    this.#run.trace(`at rest, with ${commits.length} commits`);
+    this.#run.oracle.adopt(commits);
+  }
+
+  async #shows({ name, db }: Copy): Promise<void> {
+    if (db === null) return;
+    await db.built();
+    for (const view of db.views()) {
+      const { position, rowsJson } = await db.view(view.name).rowsJson();
+      const rows: string[] = [];
+      for await (const chunk of rowsJson) rows.push(...chunk);
+      this.#run.oracle.sawView(view.name, Number(position), rows.sort(), `at rest on ${name}`);
+    }
+  }
+
+  /** It has all that the leader has; if the two have parted, it begins again. */
+  async #level(copy: Copy): Promise<void> {
+    const leader = this.#leader.db as Database;
+    const info = () => (copy.db as Database).replication.info();
+    const isLevel = (): boolean => {
+      const { db } = copy;
+      const end = leader.core.log.lastPosition;
+      if (db === null || info().following?.state !== "following") return false;
+      return Number(db.position) >= end && db.core.log.durablePosition >= end;
+    };
+    const isStopped = (): boolean => info().following?.state === "stopped";
+    await this.#until(
+      () => isLevel() || isStopped() || copy.fatal !== null || this.#leader.fatal !== null,
+      `${copy.name} to be level`,
+    );
+    if (isLevel() && !isStopped()) return;
+    if (this.#leader.fatal !== null) throw new Violation(`the leader fails: ${this.#leader.fatal.message}`);
+    if (copy.fatal !== null) {
+      await this.#restartFailed(copy);
+      return this.#level(copy);
+    }
+    // It was level, and its connection has ended since.
+    if (!isStopped()) return this.#level(copy);
+    const error = info().following?.error;
+    if (error?.code !== "diverged") throw new Violation(`${copy.name} does not follow: ${error?.message}`);
+    const [own, theirs] = [await readLog(copy.db as Database), await readLog(leader)];
+    const same = samePrefix(own, theirs);
+    if (same === own.length)
+      throw new Violation(`${copy.name} is told ${error.message}, and has ${same} commits of the leader's`);
+    if (!error.message.includes(`after position ${same}`))
+      throw new Violation(`${copy.name} is told ${error.message}, and they part after ${same}`);
+    this.#run.trace(`${copy.name} has parted from ${this.#leader.name} after ${same}`);
+    await this.#stop(copy, this.#anyDeath());
+    await this.#open(copy, true, true);
+    await this.#level(copy);
+  }
+
+  /** Up to where each of them has the log, as an operator would ask. */
+  async #knownTo(copies: readonly Copy[]): Promise<Map<Copy, number>> {
+    return new Map(copies.map((copy) => [copy, (copy.db as Database).core.log.lastPosition]));
+  }
+
+  #any(): Copy {
+    return this.#all[this.#random.below(this.#all.length)] as Copy;
+  }
+
+  #anyDeath(): Death {
+    return (["process", "power cut", "close"] as const)[this.#random.below(3)] as Death;
+  }
+
+  async #turns(count: number): Promise<void> {
+    for (let i = 0; i < count; i++) await new Promise((done) => setImmediate(done));
+  }
+
+  async #until(condition: () => boolean, what: string): Promise<void> {
+    for (let i = 0; i < 40_000; i++) {
+      if (condition()) return;
+      await this.#turns(5);
+    }
+    throw new Violation(`it is waited in vain for ${what}`);
+  }
+}
+
+const EVENTS = ["nothing", "network", "death", "death", "disk", "failover", "failover"] as const;
+
+/** How many commits the two begin with that are the same. */
+function samePrefix(a: readonly Commit[], b: readonly Commit[]): number {
+  const most = Math.min(a.length, b.length);
+  for (let i = 0; i < most; i++) if (JSON.stringify(a[i]) !== JSON.stringify(b[i])) return i;
+  return most;
+}

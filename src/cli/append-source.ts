@@ -2,7 +2,7 @@
  * What `evert append` reads: a file or standard input, in the format that is said, that the file's name says, or that its
  * beginning shows:
  *
- *   1. `PAR1` is Parquet, an opening brace NDJSON, an opening bracket JSON.
+ *   1. `PAR1` is Parquet, `Obj` and a byte 1 an Avro file, an opening brace NDJSON, an opening bracket JSON.
  *   2. A first line that begins with the name of one of the topic's columns is the header of CSV, or of TSV if a tab follows.
  *   3. Anything else is taken for NDJSON, and refused as such.
  */
@@ -17,7 +17,7 @@ import type { TopicColumnMessage, TopicsAnswer } from "../client/protocol.ts";
 import type { Progress } from "./progress.ts";
 import type { Remote } from "./remote.ts";
 
-export const appendFormats = ["ndjson", "json", "csv", "tsv", "parquet"] as const;
+export const appendFormats = ["ndjson", "json", "csv", "tsv", "parquet", "avro"] as const;
 export type AppendFormat = (typeof appendFormats)[number];
 
 const extensions: Readonly<Record<string, AppendFormat>> = {
@@ -27,6 +27,7 @@ const extensions: Readonly<Record<string, AppendFormat>> = {
   ".csv": "csv",
   ".tsv": "tsv",
   ".parquet": "parquet",
+  ".avro": "avro",
 };
 
 /** A first line longer than this is no header. */
@@ -66,6 +67,10 @@ export async function openSource(
       case "parquet":
         // A pipe has no size: what comes by one lies in a file first.
         return total === undefined ? await parquetPipe(bytes, close) : await parquetFile(file!, file!, close);
+      case "avro": {
+        const open = (progress: Progress) => counted(bytes, progress, false);
+        return { contentType: "application/avro", total, unit: "bytes", open, close };
+      }
       case "csv":
       case "tsv": {
         const columns = await columnsOf(remote, topic);
@@ -120,6 +125,7 @@ function formatOf(beginning: Uint8Array): AppendFormat | undefined {
   const text = new TextDecoder().decode(beginning.subarray(0, beginningBytesMax)).trimStart();
   if (text === "" || text.startsWith("{")) return "ndjson";
   if (text.startsWith("[")) return "json";
+  if (text.startsWith("Obj\u0001")) return "avro";
   return text.startsWith("PAR1") ? "parquet" : undefined;
 }
 
@@ -167,10 +173,14 @@ async function parquetFile(file: string, name: string, close: () => Promise<void
   return { contentType: "application/x-ndjson", total, unit: "rows", open, close };
 }
 
-async function* counted(bytes: Readable, progress: Progress): AsyncGenerator<Uint8Array, void, undefined> {
+async function* counted(
+  bytes: Readable,
+  progress: Progress,
+  lines = true,
+): AsyncGenerator<Uint8Array, void, undefined> {
   for await (const chunk of bytes as AsyncIterable<Uint8Array>) {
     let rows = 0;
-    for (const byte of chunk) if (byte === 0x0a) rows++;
+    if (lines) for (const byte of chunk) if (byte === 0x0a) rows++;
     progress.advance(chunk.length, rows);
     yield chunk;
   }

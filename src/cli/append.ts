@@ -1,8 +1,9 @@
-/** evert append TOPIC [FILE]: NDJSON, JSON, CSV or Parquet into a topic, in chunks, as fast as the server takes it. */
+/** evert append TOPIC [FILE]: NDJSON, JSON, CSV, Parquet or Avro into a topic, in chunks, as fast as the server takes it. */
 import { Readable } from "node:stream";
 import { type Command, Option } from "commander";
 import { EvertError, toEvertError } from "../base/errors.ts";
 import type { ChunkedProgress } from "../client/protocol.ts";
+import { appendAvroFile } from "./append-avro.ts";
 import { appendLines } from "./append-lines.ts";
 import { type AppendFormat, appendFormats, openSource } from "./append-source.ts";
 import { write } from "./output.ts";
@@ -39,22 +40,20 @@ async function append(topic: string, path: string | undefined, options: AppendOp
   let committed: Pick<ChunkedProgress, "count" | "position"> | undefined;
   try {
     if (!lines && options.producer !== undefined) {
-      throw new EvertError("feature_not_supported", "an array of JSON cannot be gone on with", {
+      const what = source.contentType === "application/avro" ? "an Avro file" : "an array of JSON";
+      throw new EvertError("feature_not_supported", `${what} cannot be gone on with`, {
         hint: "Use NDJSON, a record per line: jq -c '.[]'.",
       });
     }
+    const onCommitted = (reached: Pick<ChunkedProgress, "count" | "position">): void => {
+      committed = reached;
+    };
+    const { contentType } = source;
     const { position } = lines
-      ? await appendLines(remote, topic, { pieces, unread, source }, options.producer, (reached) => {
-          committed = reached;
-        })
-      : await remote.append(
-          topic,
-          source.contentType,
-          Readable.from(pieces, { objectMode: false }),
-          (reached) => {
-            committed = reached;
-          },
-        );
+      ? await appendLines(remote, topic, { pieces, unread, source }, options.producer, onCommitted)
+      : contentType === "application/avro"
+        ? await appendAvroFile(remote, topic, pieces, progress, onCommitted)
+        : await remote.append(topic, contentType, Readable.from(pieces, { objectMode: false }), onCommitted);
     if (unread.error !== undefined) throw unread.error;
     progress.stop();
     if (position !== null) await write(`${position}\n`);

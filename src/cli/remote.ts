@@ -85,6 +85,19 @@ export class Remote {
     return body as T;
   }
 
+  /** A body of any type, whose answer is JSON. @throws EvertError. */
+  async post<T>(
+    path: string,
+    contentType: string,
+    bytes: Uint8Array,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<T> {
+    const { status, text } = await this.#send("POST", path, contentType, bytes, headers);
+    const body = parseAnswer(status, text);
+    if (status >= 400) throw errorFrom((body as { error: object }).error, status);
+    return body as T;
+  }
+
   /** A chunked append. @throws EvertError; `onCommitted` is told how far it came in either case. */
   async append(
     topic: string,

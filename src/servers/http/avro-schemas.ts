@@ -1,5 +1,5 @@
 /** Schemas by their ids, and what those of writers are to a topic. */
-import { EvertError } from "../../base/errors.ts";
+import { EvertError, toEvertError } from "../../base/errors.ts";
 import type { Engine, TopicInfo } from "../../engine/api.ts";
 import { type Reading, readingOf } from "../../wire/avro/record-batch.ts";
 import { type OwnSchema, ownSchema, ownSchemaId } from "../../wire/avro/schema-ids.ts";
@@ -83,6 +83,21 @@ export function ownText(engine: Engine, { topicId, version, isKey }: OwnSchema):
   if (columns === undefined) return null;
   if (!isKey) return topicSchemaText(topic.name, columns);
   return topic.key === null ? null : keySchemaText(topic.name, columns, topic.key);
+}
+
+/** What a topic's columns are in Avro, in one of their versions; null: nothing. */
+export function ownAvro(
+  { id, name }: TopicInfo,
+  version: number,
+  columns: TopicInfo["schema"],
+): { readonly id: number; readonly schema: string } | null {
+  const own = ownSchemaId({ topicId: id, version, isKey: false });
+  try {
+    return own === null ? null : { id: own, schema: topicSchemaText(name, columns) };
+  } catch (error) {
+    if (toEvertError(error).code === "feature_not_supported") return null;
+    throw error;
+  }
 }
 
 /** The id of a topic's columns in a version, or of its key. @throws EvertError feature_not_supported where it has none. */

@@ -9,8 +9,9 @@ import type {
   TopicInfo,
 } from "../../engine/api.ts";
 import { AvroBytes } from "../../wire/avro/bytes.ts";
-import { readBlock, readHead, writeBlock, writeHead } from "../../wire/avro/container.ts";
+import { readHead, writeBlock, writeHead } from "../../wire/avro/container.ts";
 import { Cursor, malformed } from "../../wire/avro/cursor.ts";
+import { checkCodec, readBlock } from "../../wire/avro/decompress.ts";
 import { RowEncoder } from "../../wire/avro/encode.ts";
 import { beginMessage, endMessage, type Message, Messages, noHead } from "../../wire/avro/framing.ts";
 import { ofRecord, type Reading, RecordBatch, rowValues } from "../../wire/avro/record-batch.ts";
@@ -28,12 +29,13 @@ export type AvroFormat = "avro" | "avroFile";
 /** Records between two looks at the clock. */
 const TURN_RECORDS = 256;
 
-/** Appends a body, as one commit. @throws EvertError that names the record, counted from 0, and the reason. */
+/** Appends a body, as one commit. @throws EvertError that names the record, of which the body's first one is number `first`, and the reason. */
 export async function appendAvro(
   server: ServerContext,
   topic: TopicInfo,
   format: AvroFormat,
   body: Uint8Array,
+  first: number,
   options: AppendOptions,
 ): Promise<AppendResult> {
   const records = new RecordBatch(
@@ -41,7 +43,7 @@ export async function appendAvro(
     topic.key ?? [],
     topic.isChecked ? null : server.engine.fallbacks(topic),
   );
-  const reader = new Reader(records, topic.deadLetters !== null);
+  const reader = new Reader(records, topic.deadLetters !== null, first);
   if (format === "avro") await readMessages(server, topic, body, reader);
   else await readFile(topic, body, reader);
   const { deadLetters } = reader;
@@ -89,10 +91,11 @@ class Reader {
   readonly #keepsDead: boolean;
   /** What could not be read, and did not have to be. */
   readonly deadLetters: DeadLetter[] = [];
-  #count = 0;
+  #count: number;
 
   /** `keepsDead`: the topic has a place for what cannot be read. */
-  constructor(records: RecordBatch, keepsDead: boolean) {
+  constructor(records: RecordBatch, keepsDead: boolean, first: number) {
+    this.#count = first;
     this.#records = records;
     this.#keepsDead = keepsDead;
   }
@@ -170,6 +173,7 @@ async function readMessages(
 
 async function readFile(topic: TopicInfo, file: Uint8Array, reader: Reader): Promise<void> {
   const head = readHead(file);
+  checkCodec(head.codec);
   const reading = await readingByText(head.schema, topic, null);
   const writer = await parsedSchema(head.schema);
   for (let at = head.end; at < file.length; ) {

@@ -13,6 +13,7 @@ import type {
 } from "../../wire/http/messages.ts";
 import { columnMessages } from "../../wire/http/values.ts";
 import { jsonAnswer } from "./answer.ts";
+import { ownAvro } from "./avro-schemas.ts";
 import type { App, RequestContext, ServerContext } from "./context.ts";
 import { pathSegment, queryMap, readOptions, withReadParameters } from "./params.ts";
 
@@ -26,7 +27,8 @@ export function catalogRoutes(app: App, server: ServerContext): void {
   app.get("/v1/topics/:topic/schemas", async (c) => {
     const name = pathSegment(c, 2);
     const position = await reached(c, server);
-    const schemas = engine.schemas(name).map(schemaMessage);
+    const topic = engine.topic(name);
+    const schemas = engine.schemas(name).map((schema) => schemaMessage(topic, schema));
     return jsonAnswer({ schemas, position } satisfies SchemasAnswer, position);
   });
   app.get("/v1/views", async (c) => {
@@ -55,8 +57,8 @@ async function reached(c: RequestContext, server: ServerContext): Promise<string
   return server.engine.position;
 }
 
-function schemaMessage({ schema, ...said }: SchemaVersionInfo): SchemaMessage {
-  return { ...said, columns: columnMessages(schema) };
+function schemaMessage(topic: TopicInfo, { schema, ...said }: SchemaVersionInfo): SchemaMessage {
+  return { ...said, columns: columnMessages(schema), avro: ownAvro(topic, said.version, schema) };
 }
 
 function topicMessage(info: TopicInfo): TopicMessage {

@@ -148,6 +148,10 @@ export const schemas = {
     timestamp: orNull("string"),
     columns: list(schemaRef("DeclaredColumn")),
     changes: { ...list(string), description: "What was changed, in words." },
+    avro: {
+      anyOf: [object({ id: count, schema: string }), { type: "null" }],
+      description: "The same as an Avro schema; null: a column has no Avro form.",
+    },
   }),
   Schemas: object({ schemas: list(schemaRef("SchemaVersion")), position }),
   // lastOffset is one less than firstOffset, and may be -1, where every record is a dead letter.

@@ -47,10 +47,11 @@ async function append(c: RequestContext, server: ServerContext): Promise<Respons
   if (booleanParameter(query, "atomic", true)) {
     if (format === "json" || format === "ndjson") return appendAtomically(c, server, info, format);
     const { engine } = server;
+    const first = (integerParameter(query, "firstLine", 1, Number.MAX_SAFE_INTEGER) ?? 1) - 1;
     return appendWhole(c, server, topic, (body, options) =>
       format === "arrow"
         ? engine.appendArrow(topic, body, options)
-        : appendAvro(server, info, format, body, options),
+        : appendAvro(server, info, format, body, first, options),
     );
   }
   if (format !== "json" && format !== "ndjson") {

@@ -144,6 +144,8 @@ export interface SchemaMessage {
   readonly columns: TopicMessage["columns"];
   /** What was changed, in words. */
   readonly changes: readonly string[];
+  /** The same as an Avro schema, and its id; null: there is none. */
+  readonly avro: { readonly id: number; readonly schema: string } | null;
 }
 
 /** GET /v1/topics/{topic}/schemas: oldest first */

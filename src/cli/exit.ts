@@ -8,6 +8,9 @@ export const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
 /** Wrong usage that the parser of arguments cannot see. */
 export class UsageError extends Error {}
 
+/** What was looked for is not so, and that has been printed: as `diff` leaves it, and `grep`. */
+export class Unequal extends Error {}
+
 /** Colours only for eyes; a command within a pipe has none, on standard error neither. */
 const eyes = process.stdout.isTTY === true && pc.isColorSupported;
 export const errorColors = pc.createColors(eyes && process.stderr.isTTY === true);
@@ -33,6 +36,7 @@ export function exitCodeOf(thrown: unknown): number {
     process.stderr.write(`${errorColors.red("error:")} ${thrown.message}\n`);
     return exitCodes.usage;
   }
+  if (thrown instanceof Unequal) return exitCodes.failed;
   printError(toEvertError(thrown));
   return exitCodes.failed;
 }

@@ -5,6 +5,7 @@ import { bytesText, columnsText, keyText, type ListOptions, listFormat } from ".
 import { write } from "./output.ts";
 import { Remote, type RemoteOptions, withRemote } from "./remote.ts";
 import { tableText } from "./tables.ts";
+import { versionCommands } from "./view-versions.ts";
 
 export function viewsCommand(evert: Command): void {
   withRemote(
@@ -14,7 +15,8 @@ export function viewsCommand(evert: Command): void {
 
 export function viewCommand(evert: Command): void {
   const view = evert.command("view").description("manage a view");
-  withRemote(view.command("drop <view>").description("drop a view")).action(drop);
+  withRemote(view.command("drop <view>").description("drop a view, or one version of it")).action(drop);
+  versionCommands(view);
 }
 
 async function views(options: ListOptions): Promise<void> {

@@ -407,6 +407,49 @@ export interface OpenSubscription {
   alter(changes: readonly SubscriptionChange[], token: unknown): Promise<void>;
 }
 
+/** A version of a view: a view of its own, `name@version`. */
+export interface VersionInfo {
+  readonly version: number;
+  /** The plain name means it; it meant it before. */
+  readonly isCurrent: boolean;
+  readonly isPrevious: boolean;
+  readonly info: ViewInfo;
+}
+
+/** How two versions of a view differ, at one position. */
+export interface VersionDiff {
+  readonly position: string;
+  /** Rows that are in one alone, and rows of one key that are not the same. Without a key that both have, there are none of the latter. */
+  readonly onlyFrom: number;
+  readonly onlyTo: number;
+  readonly differing: number;
+  /** Columns that are not compared: the other version does not have them. */
+  readonly columnsOnlyFrom: readonly string[];
+  readonly columnsOnlyTo: readonly string[];
+  /** Some of them. */
+  readonly rows: readonly {
+    readonly from: Readonly<Record<string, unknown>> | null;
+    readonly to: Readonly<Record<string, unknown>> | null;
+  }[];
+}
+
+/** Versions of views, side by side (view-versions.ts). `view` is a plain name. */
+export interface VersionsApi {
+  /** @throws EvertError undefined_table */
+  list(view: string): VersionInfo[];
+  /** Makes a version beside the others, from a SELECT; resolves when it has its rows. */
+  build(
+    view: string,
+    select: string,
+    version?: number,
+  ): Promise<{ readonly version: number; readonly name: string; readonly position: string }>;
+  /** From now on the plain name means that version, for whoever reads and whoever watches. */
+  promote(view: string, version: number): Promise<{ readonly position: string; readonly version: number }>;
+  /** The plain name means the version before. */
+  rollback(view: string): Promise<{ readonly position: string; readonly version: number }>;
+  diff(view: string, from: number, to: number, rowsMax: number): Promise<VersionDiff>;
+}
+
 /** One record of a topic, with its place in it and in the log. */
 export interface TopicRecord {
   readonly offset: number;
@@ -539,6 +582,7 @@ export interface Engine {
   views(): ViewInfo[];
   view(name: string): ViewReader;
   dropView(name: string): Promise<{ position: string }>;
+  readonly versions: VersionsApi;
 
   readTopic(topic: string, options?: ReadTopicOptions): AsyncIterable<TopicRecord>;
   /** The same records as one stream of Arrow's IPC format, in pieces: the schema, record batches, the end. */

@@ -74,3 +74,26 @@ function relationAt(
     placed: { ...placed, columns, key: entry.hiddenRowId ? null : placed.key },
   };
 }
+
+/** Where the plain names of views mean these versions. */
+export function catalogPinned(
+  catalog: Catalog,
+  now: Catalog,
+  pinned: Readonly<Record<string, number>>,
+): Catalog {
+  const pin = (name: string): number | undefined => (Object.hasOwn(pinned, name) ? pinned[name] : undefined);
+  return {
+    relation: (name) => {
+      const version = pin(name);
+      if (version === undefined) return catalog.relation(name);
+      const relation = now.relation(`${name}@${version}`);
+      return relation === undefined ? undefined : { ...relation, name };
+    },
+    relationNames: () => catalog.relationNames(),
+    type: (name) => catalog.type?.(name),
+    routine: (name) => catalog.routine?.(name),
+    inlineView: (name) => (pin(name) === undefined ? catalog.inlineView?.(name) : undefined),
+    constant: (expr) => now.constant?.(expr),
+    inside: (name) => catalog.inside?.(name) ?? catalog,
+  };
+}

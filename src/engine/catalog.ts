@@ -14,8 +14,9 @@ import type { Expr } from "../plan/expression.ts";
 import type { Keeping } from "../plan/keeping.ts";
 import type { OrderItem } from "../plan/plan.ts";
 import type { Routine } from "../plan/routines.ts";
-import { catalogOver, placedRelation } from "./catalog-over.ts";
+import { catalogOver, catalogPinned, placedRelation } from "./catalog-over.ts";
 import type { CatalogEntry, IndexEntry, RelationEntry, TopicEntry, TypeEntry, ViewEntry } from "./entries.ts";
+import { Promotions, versionDefined, versionNamed } from "./promotions.ts";
 import type { Epoch } from "./replica/epochs.ts";
 
 export type * from "./entries.ts";
@@ -76,6 +77,14 @@ export type CatalogEvent =
   | { readonly event: "dead_letters"; readonly id: number; readonly to: number | null }
   /** A topic has another name or other columns; and what else says so in other words since, by id: indexes, views. */
   | { readonly event: "alter"; readonly entry: TopicEntry; readonly others: readonly CatalogEntry[] }
+  /** A view's plain name means another version of it. `others`: views that read it by that name, and go on with the version that they read. */
+  | {
+      readonly event: "promote";
+      readonly name: string;
+      readonly version: number;
+      readonly previous: number | null;
+      readonly others: readonly ViewEntry[];
+    }
   | { readonly event: "drop"; readonly id: number };
 
 /** What a view looks like to a query that reads it; known once it has been planned. */
@@ -99,6 +108,8 @@ export class EngineCatalog implements Catalog {
 
   /** What drop events were seen of; those before a checkpoint are learned afterwards (keeping.ts). */
   readonly dropped = new Set<number>();
+
+  readonly promotions: Promotions = new Promotions();
 
   readonly #own: ReadonlySet<number>;
   /** Those of the log that have begun, ascending. */
@@ -147,6 +158,11 @@ export class EngineCatalog implements Catalog {
       this.#byName.set(entry.name, changed);
       return;
     }
+    if (event.event === "promote") {
+      this.promote(event);
+      this.promotions.show(event.name);
+      return;
+    }
     if (event.event === "drop") {
       this.dropped.add(event.id);
       const entry = this.#entries.get(event.id);
@@ -154,7 +170,10 @@ export class EngineCatalog implements Catalog {
       this.#entries.delete(event.id);
       this.#relations.delete(event.id);
       const names = this.#namesOf(entry);
-      if (names.get(entry.name) === entry) names.delete(entry.name);
+      if (names.get(entry.name) === entry) {
+        names.delete(entry.name);
+        if (entry.kind === "view") this.promotions.forget(versionDefined(entry.name));
+      }
       // With a relation go its indexes.
       for (const index of this.indexesOn(event.id)) {
         this.#entries.delete(index.id);
@@ -167,6 +186,12 @@ export class EngineCatalog implements Catalog {
       for (const other of event.others) this.#replace(other);
     }
     this.#replace(event.entry);
+  }
+
+  /** It is decided, and shown when promotions.show() says so. */
+  promote({ name, version, previous, others }: Extract<CatalogEvent, { event: "promote" }>): void {
+    this.promotions.promote(name, { version, previous });
+    for (const other of others) this.#replace(other);
   }
 
   #replace(entry: CatalogEntry): void {
@@ -188,6 +213,10 @@ export class EngineCatalog implements Catalog {
     const fork = new EngineCatalog(this.#routines);
     for (const entry of this.#entries.values()) fork.apply({ event: "create", entry });
     for (const [id, relation] of this.#relations) fork.describeView(id, relation);
+    for (const [name, promoted] of this.promotions.entries()) {
+      fork.promotions.promote(name, promoted);
+      if (this.promotions.shown(name) !== undefined) fork.promotions.show(name);
+    }
     fork.#lastId = this.#lastId;
     fork.rowsOf = (id) => this.rowsOf(id);
     return fork;
@@ -204,8 +233,38 @@ export class EngineCatalog implements Catalog {
     this.#relations.set(id, relation);
   }
 
+  /** What the name means. A view's may mean another version of it than the one that is defined so. */
   entry(name: string): RelationEntry | undefined {
+    const promoted = this.promotions.shown(name);
+    const current = promoted === undefined ? undefined : this.version(name, promoted);
+    if (current !== undefined) return current;
+    const defined = this.#byName.get(name);
+    if (defined !== undefined) return defined;
+    const version = versionNamed(name);
+    return version === null ? undefined : this.version(version.base, version.version);
+  }
+
+  /** What is defined under this very name. */
+  defined(name: string): RelationEntry | undefined {
     return this.#byName.get(name);
+  }
+
+  /** A version of a view. */
+  version(base: string, version: number): ViewEntry | undefined {
+    const entry =
+      this.#byName.get(`${base}@${version}`) ?? (version === 1 ? this.#byName.get(base) : undefined);
+    return entry?.kind === "view" ? entry : undefined;
+  }
+
+  /** All versions of a view, by number. */
+  versions(base: string): { readonly version: number; readonly entry: ViewEntry }[] {
+    const found = this.views().flatMap((entry) => {
+      const name = versionDefined(entry.name);
+      return name.base === base && this.#byName.get(entry.name) === entry
+        ? [{ version: name.version, entry }]
+        : [];
+    });
+    return found.sort((a, b) => a.version - b.version);
   }
 
   typeEntry(name: string): TypeEntry | undefined {
@@ -243,13 +302,13 @@ export class EngineCatalog implements Catalog {
   }
 
   topic(name: string): TopicEntry {
-    const entry = this.#byName.get(name);
+    const entry = this.entry(name);
     if (entry?.kind === "topic") return entry;
     throw this.#absent("topic", name, entry);
   }
 
   view(name: string): ViewEntry {
-    const entry = this.#byName.get(name);
+    const entry = this.entry(name);
     if (entry?.kind === "view") return entry;
     throw this.#absent("view", name, entry);
   }
@@ -258,7 +317,7 @@ export class EngineCatalog implements Catalog {
   rowsOf: (id: number) => number | undefined = () => undefined;
 
   relation(name: string): CatalogRelation | undefined {
-    const entry = this.#byName.get(name);
+    const entry = this.entry(name);
     if (entry === undefined) return undefined;
     const rows = this.rowsOf(entry.id);
     if (entry.kind === "view") {
@@ -285,8 +344,9 @@ export class EngineCatalog implements Catalog {
   }
 
   /** A catalog for what is written down in a view: names mean in it what they meant then. */
-  within({ over }: ViewEntry): Catalog {
-    return over === undefined ? this : catalogOver(this, over);
+  within({ over, pinned }: ViewEntry): Catalog {
+    const catalog = over === undefined ? this : catalogOver(this, over);
+    return pinned === undefined ? catalog : catalogPinned(catalog, this, pinned);
   }
 
   /** What no two rows of the table share besides its key. */
@@ -319,12 +379,17 @@ export class EngineCatalog implements Catalog {
 
   /** Relations and indexes share their names. */
   isTaken(name: string): boolean {
-    return this.#byName.has(name) || this.#indexes.has(name) || this.constrainedBy(name) !== undefined;
+    return (
+      this.entry(name) !== undefined ||
+      this.promotions.has(name) ||
+      this.#indexes.has(name) ||
+      this.constrainedBy(name) !== undefined
+    );
   }
 
   /** Text of a plain view, which is written out wherever it is named. */
   inlineView(name: string): string | undefined {
-    const entry = this.#byName.get(name);
+    const entry = this.entry(name);
     return entry?.kind === "view" && !entry.materialized && entry.sql !== null ? entry.sql : undefined;
   }
 
@@ -338,19 +403,22 @@ export class EngineCatalog implements Catalog {
   }
 
   inside(name: string): Catalog {
-    const entry = this.#byName.get(name);
+    const entry = this.entry(name);
     return entry?.kind === "view" ? this.within(entry) : this;
   }
 
   relationNames(): string[] {
-    return [...this.#byName.keys()];
+    return [...new Set([...this.#byName.keys(), ...this.promotions.names()])];
   }
 
   /** Everything, for a checkpoint: as the events that make it. */
   toJSON(): unknown {
     const epochs = this.epochs.map((epoch): CatalogEvent => ({ event: "lead", epoch }));
     const entries = [...this.#entries.values()].filter(({ id }) => !this.#own.has(id));
-    return [...entries.map(entryToJson), ...epochs];
+    const promoted = [...this.promotions.entries()].map(
+      ([name, p]): CatalogEvent => ({ event: "promote", name, ...p, others: [] }),
+    );
+    return [...entries.map(entryToJson), ...epochs, ...promoted];
   }
 
   /** What toJSON() gave. */
@@ -446,7 +514,7 @@ function datumFromEntry(json: unknown): Datum {
 
 export function eventFromJson(json: unknown): CatalogEvent {
   const event = json as
-    | (CatalogEvent & { event: "drop" | "lead" | "keep" | "dead_letters" })
+    | (CatalogEvent & { event: "drop" | "lead" | "keep" | "dead_letters" | "promote" })
     | { event: "create"; entry: unknown }
     | { event: "alter"; entry: unknown; others: readonly unknown[] };
   switch (event.event) {
@@ -454,6 +522,7 @@ export function eventFromJson(json: unknown): CatalogEvent {
     case "lead":
     case "keep":
     case "dead_letters":
+    case "promote":
       return event;
     case "create":
       return { event: "create", entry: entryFromJson(event.entry) };

@@ -531,6 +531,7 @@ export class Core {
 
   #apply(event: Exclude<CatalogEvent, { readonly event: "alter" }>): undefined {
     const gone = event.event === "drop" ? this.catalog.byId(event.id) : undefined;
+    if (event.event === "promote") return this.#promote(event);
     this.catalog.apply(event);
     if (event.event === "lead" || event.event === "keep" || event.event === "dead_letters") return;
     if (event.event === "create") {
@@ -566,6 +567,18 @@ export class Core {
     }
     this.sinks.remove(event.id);
     this.views.remove(event.id);
+  }
+
+  /** Names are read as it says when the step that it comes with is published: before that it may still be lost. */
+  #promote(event: Extract<CatalogEvent, { readonly event: "promote" }>): undefined {
+    this.catalog.promote(event);
+    for (const other of event.others) this.views.redefined(other);
+    const show = (): void => {
+      this.catalog.promotions.show(event.name);
+      this.subscriptions.renamed();
+    };
+    // It is not shown where nothing is any more.
+    this.publisher.shown(this.stepper.epoch + 1).then(show, () => {});
   }
 
   #durableAdvanced(position: number): void {

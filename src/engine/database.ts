@@ -36,6 +36,7 @@ import type {
   TopicRecord,
   TopicRows,
   TransactOptions,
+  VersionsApi,
   ViewInfo,
   ViewReader,
 } from "./api.ts";
@@ -52,6 +53,7 @@ import { usersOf, words } from "./drop.ts";
 import { eraseCopy, eraseKey } from "./erase.ts";
 import { commitExpecting } from "./expectations.ts";
 import { fallbacksFor, withDefault } from "./fallbacks.ts";
+import { alsoGoing } from "./going-versions.ts";
 import { heldBackBy, keepingRules, learnDropped } from "./keeping.ts";
 import { toldDurably } from "./own-rows.ts";
 import { OWN_TABLES } from "./own-tables.ts";
@@ -64,6 +66,7 @@ import { schemaHistory } from "./schema-history.ts";
 import { registerSchema } from "./schema-requests.ts";
 import { Statements } from "./statements.ts";
 import { Transactions, type TransactionWork } from "./transaction.ts";
+import { versionsApi } from "./versions-api.ts";
 import { infoOf } from "./view-info.ts";
 import { viewReader } from "./view-reader.ts";
 
@@ -79,6 +82,7 @@ export class Database implements Engine {
   readonly core: Core;
   readonly #statements: Statements;
   readonly replication: Replication;
+  readonly versions: VersionsApi;
   readonly #checkpointer: Checkpointer;
   readonly #transactions = new Transactions(() => this.core);
   readonly #report: (message: string) => void;
@@ -105,6 +109,7 @@ export class Database implements Engine {
     this.core = core;
     this.#report = report;
     this.#statements = new Statements(core);
+    this.versions = versionsApi(core, (text, options) => this.sql(text, options));
     this.replication = new Replication({
       ...replica,
       core,
@@ -557,6 +562,7 @@ export class Database implements Engine {
     const { core } = this;
     const position = await core.define(() => {
       const entry = core.catalog.view(name);
+      alsoGoing(core, [entry], false);
       const users = usersOf(core, [entry]);
       if (users.length === 0) return [{ event: "drop", id: entry.id }];
       throw new EvertError("dependent_objects", `cannot drop view "${name}": others depend on it`, {

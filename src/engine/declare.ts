@@ -43,7 +43,8 @@ export async function declareApp(
     };
     for (const handle of ordered) {
       await create(() => namingIt(handle.name, () => newView(core, handle)));
-      core.views.replan(core.catalog.view(handle.name).id);
+      const defined = core.catalog.defined(handle.name);
+      if (defined !== undefined) core.views.replan(defined.id);
     }
     for (const { name } of core.catalog.views().sort((a, b) => a.id - b.id)) {
       if (!declared.has(name)) await create(() => renewedView(core, name));
@@ -87,7 +88,7 @@ export function named(view: string, error: EvertError): EvertError {
 
 /** Nothing for a view that is what it was, or that cannot be planned, which its readers are told. */
 function renewedView(core: Core, name: string): CatalogEvent[] {
-  const entry = core.catalog.entry(name);
+  const entry = core.catalog.defined(name);
   // While the log was replayed, somebody may have asked for it to be dropped.
   if (entry?.kind !== "view") return [];
   if (entry.sql === null || !entry.materialized || core.views.get(entry.id)?.node !== null) return [];
@@ -131,7 +132,7 @@ function newTopics(core: Core, topics: readonly AnyTopic[]): CatalogEvent[] {
   for (const handle of topics) {
     const kind = handle.kind === "topic" ? "stream" : "table";
     const key = handle.kind === "table" ? handle.key.map((name) => fieldIndex(handle.schema, name)) : null;
-    const existing = core.catalog.entry(handle.name);
+    const existing = core.catalog.defined(handle.name);
     if (existing === undefined) {
       const entry = newTopic(id, handle.name, kind, handle.schema.fields, key);
       id = core.catalog.nextId(id);
@@ -168,13 +169,13 @@ function declaredSink(core: Core, handle: AnyView, entry: ViewEntry, replaces: n
 }
 
 function newView(core: Core, handle: AnyView): CatalogEvent[] {
-  const existing = core.catalog.entry(handle.name);
+  const existing = core.catalog.defined(handle.name);
   if (existing?.kind === "topic") {
     throw new EvertError("duplicate_table", `"${handle.name}" is already a topic`, {
       hint: "Give the view another name.",
     });
   }
-  const made = viewEntryOf(core.catalog.nextId(), handle, core.catalog);
+  const made = viewEntryOf(core.catalog.nextId(), handle, core.catalog, existing?.pinned);
   const entry = { ...made, ...declaredSink(core, handle, made, existing?.id) };
   if (existing === undefined) return [{ event: "create", entry }];
   if (existing.fingerprint === entry.fingerprint && existing.sink === entry.sink) return [];

@@ -9,11 +9,12 @@ import { type DropStatement, relationNames } from "../sql/statement.ts";
 import type { CatalogEvent, EngineCatalog, RelationEntry, ViewEntry } from "./catalog.ts";
 import type { Core } from "./core.ts";
 import { refuseNeededForDeadLetters } from "./dead-letters.ts";
+import { alsoGoing } from "./going-versions.ts";
 import { refuseOwnTable } from "./own-tables.ts";
 
 export function dropRelations(core: Core, statement: DropStatement): Promise<string> {
   return core.define((): CatalogEvent[] => {
-    const named = namedBy(core, statement);
+    const named = alsoGoing(core, namedBy(core, statement), statement.cascade);
     const users = usersOf(core, named);
     if (users.length > 0 && !statement.cascade) throw inUse(named, users);
     refuseNeededForDeadLetters(core.catalog, new Set(named.map(({ id }) => id)));
@@ -57,11 +58,12 @@ function needsOf({ catalog, views }: Core, view: ViewEntry): number[] {
 }
 
 /** What the text of a view in SQL names, by the names it has there. */
-export function namedIn(catalog: EngineCatalog, { id, sql, over }: ViewEntry): Map<string, number> {
+export function namedIn(catalog: EngineCatalog, { id, sql, over, pinned }: ViewEntry): Map<string, number> {
   const named = new Map<string, number>();
   for (const name of sql === null ? [] : relationNames(sql)) {
     const then = over !== undefined && Object.hasOwn(over, name) ? over[name]?.id : undefined;
-    const meant = then ?? catalog.entry(name)?.id;
+    const version = pinned !== undefined && Object.hasOwn(pinned, name) ? pinned[name] : undefined;
+    const meant = then ?? (version === undefined ? catalog.entry(name) : catalog.version(name, version))?.id;
     if (meant !== undefined && meant !== id) named.set(name, meant);
   }
   return named;

@@ -63,6 +63,8 @@ export interface ViewEntry {
   readonly rows?: Readonly<Record<string, number>>;
   /** By the name in its text, topics whose columns or name have been changed since: as it was then, it is bound. Absent: none. */
   readonly over?: Readonly<Record<string, NamedTopic>>;
+  /** By the name that it uses, which version of a view it reads, where the name means another since. Absent: none. */
+  readonly pinned?: Readonly<Record<string, number>>;
 }
 
 /** A type made by CREATE TYPE. Types have names of their own: a table may be called like one. */

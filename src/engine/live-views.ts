@@ -421,7 +421,8 @@ export class LiveViews {
     try {
       // Afterwards a statement may give the name to another view.
       const handle = this.#declared ? undefined : this.#handles.get(entry.name);
-      const declared = handle === undefined ? entry : viewEntryOf(entry.id, handle, this.#context.catalog);
+      const declared =
+        handle === undefined ? entry : viewEntryOf(entry.id, handle, this.#context.catalog, entry.pinned);
       const query = planView(declared, this.#context.catalog, this.#handles);
       if (fingerprintOf(query, declared) !== entry.fingerprint) {
         throw new EvertError("view_failed", `view "${entry.name}" was made by other code`, {

@@ -78,8 +78,13 @@ function bound(sql: string, { name, columns, params }: ViewEntry, catalog: Catal
   }
 }
 
-/** The catalog entry a handle stands for. */
-export function viewEntryOf(id: number, handle: AnyView, catalog: ViewCatalog): ViewEntry {
+/** The catalog entry a handle stands for. `pinned`: the versions of views that it read before. */
+export function viewEntryOf(
+  id: number,
+  handle: AnyView,
+  catalog: ViewCatalog,
+  pinned?: ViewEntry["pinned"],
+): ViewEntry {
   const { definition, options } = handle;
   const draft: ViewEntry = {
     kind: "view",
@@ -93,6 +98,7 @@ export function viewEntryOf(id: number, handle: AnyView, catalog: ViewCatalog): 
     onError: options.onError ?? "fail",
     version: options.version ?? null,
     fingerprint: "",
+    ...(pinned === undefined ? {} : { pinned }),
   };
   const query = planView(draft, catalog, new Map([[handle.name, handle]]));
   return { ...draft, fingerprint: fingerprintOf(query, draft) };

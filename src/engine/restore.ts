@@ -54,7 +54,7 @@ export async function readCatalog(
   for await (const group of log.read({ from, topics: new Set([CATALOG_TOPIC]) })) {
     for (const event of group.batches.flatMap((batch) => [...catalogEvents(batch)])) {
       if (event.event === "create" && event.entry.kind === "view") {
-        const before = catalog.entry(event.entry.name);
+        const before = catalog.defined(event.entry.name);
         const rows = before === undefined ? undefined : kept.get(before.id);
         if (rows !== undefined) kept.set(event.entry.id, rows);
       }

@@ -83,6 +83,11 @@ export class OpenSubscription {
     this.#subscriber.alter();
   }
 
+  /** A name may mean another view: whoever is shown one is told anew. */
+  look(): void {
+    this.#subscriber.alter();
+  }
+
   close(error: EvertError | null): void {
     this.#subscriber.close(error);
   }
@@ -135,15 +140,15 @@ export class OpenSubscription {
     subscriber.restart();
     this.#leave();
     const { epoch, position } = shared.published();
-    const resumed = new Map<Watch, number>();
+    const resumed = new Map<string, readonly [Watch, number]>();
     /** Why what is shown of it does not hold; null: nothing is shown yet. */
-    const fresh = new Map<Watch, { readonly wanted: Wanted; readonly refusal: string | null }>();
+    const fresh: { name: string; watch: Watch; wanted: Wanted; refusal: string | null }[] = [];
     const missing: SubscriptionItem[] = [];
     for (const [name, wanted] of this.#wanted) {
       let watch: Watch;
       try {
         watch = shared.watch(name);
-        for (const key of wanted.keys ?? [undefined]) subscriber.watch(watch, key);
+        for (const key of wanted.keys ?? [undefined]) subscriber.watch(name, watch, key);
       } catch (thrown) {
         const error = toEvertError(thrown);
         if (this.#isFixed || error.code === "internal") throw thrown;
@@ -154,14 +159,15 @@ export class OpenSubscription {
       const start = this.#startOf(wanted, watch, position, reason);
       if (start === "same") continue;
       if (typeof start === "number") {
-        resumed.set(watch, start);
+        resumed.set(name, [watch, start]);
         wanted.told = "rows";
         wanted.view = watch.watched.view;
-      } else fresh.set(watch, { wanted, refusal: start.refusal });
+      } else fresh.push({ name, watch, wanted, refusal: start.refusal });
     }
-    const missed = missedSteps(resumed);
+    const missed = missedSteps(resumed.values());
+    const starts = new Map([...resumed].map(([name, [, from]]) => [name, from]));
     // Snapshots follow rows that go to disk, however slowly they are taken.
-    const pins = [...fresh.keys()].map((w) => w.watched.view.store.pin(epoch, true));
+    const pins = fresh.map(({ watch }) => watch.watched.view.store.pin(epoch, true));
     try {
       yield* missing;
       for (const [at, frames] of missed) {
@@ -169,18 +175,18 @@ export class OpenSubscription {
           subscriber.giveUp();
           return;
         }
-        const item = subscriber.itemOf(at, frames);
+        const item = subscriber.itemOf(at, frames, starts);
         if (item !== null) yield item;
       }
-      for (const [watch, { wanted, refusal }] of fresh) {
+      for (const { name, watch, wanted, refusal } of fresh) {
         const { view, stalePosition } = watch.watched;
-        if (refusal !== null) yield { type: "reset", view: view.name, reason: refusal };
+        if (refusal !== null) yield { type: "reset", view: name, reason: refusal };
         const error = watch.watched.error();
         if (error === null)
-          yield* snapshot(watch.watched, { epoch, position }, subscriber.keysOf(watch), shared);
+          yield* snapshot(name, watch.watched, { epoch, position }, subscriber.keysOf(name), shared);
         else {
           watch.failing = true;
-          yield { type: "error", view: view.name, error: error.toJSON() };
+          yield { type: "error", view: name, error: error.toJSON() };
         }
         wanted.view = view;
         wanted.told = error !== null ? "error" : stalePosition !== undefined ? "stale" : "rows";
@@ -243,7 +249,7 @@ function whyNot(watch: Watch, from: number, position: number): string | null {
 }
 
 /** Frames after each view's position, put together by step. */
-function missedSteps(resumed: ReadonlyMap<Watch, number>): [number, Map<View, Frame>][] {
+function missedSteps(resumed: Iterable<readonly [Watch, number]>): [number, Map<View, Frame>][] {
   const steps = new Map<number, Map<View, Frame>>();
   for (const [watch, from] of resumed) {
     for (const frame of watch.log.after(from)) {

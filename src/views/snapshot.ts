@@ -11,8 +11,9 @@ import type { WatchedView } from "./watch.ts";
 const SNAPSHOT_ROWS = 10_000;
 const SNAPSHOT_CHARS = 1 << 20;
 
-/** `epoch` is pinned; rows of it may move. `keys`: as JSON text and as they were given; null: all rows. */
+/** `name`: what the view is called by who asks. `epoch` is pinned; rows of it may move. `keys`: as JSON text and as they were given; null: all rows. */
 export async function* snapshot(
+  name: string,
   { view, stalePosition }: WatchedView,
   { epoch, position }: { readonly epoch: number; readonly position: number },
   keys: ReadonlyMap<string, unknown> | null,
@@ -20,7 +21,7 @@ export async function* snapshot(
 ): AsyncGenerator<SubscriptionItem> {
   const head = {
     type: "snapshot" as const,
-    view: view.name,
+    view: name,
     columns: view.fields.map(columnMessage),
     keyColumns: (view.keyColumns ?? []).map((c) => view.fields[c]!.name),
     order: view.order

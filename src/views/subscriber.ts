@@ -28,8 +28,11 @@ const CHANGE_BYTES_GUESSED = 64;
 
 export class Subscriber implements Listener {
   readonly #queueBytesMax: number;
-  /** Keys wanted of each view, as JSON text and as they were given; null: all. */
-  readonly #watches = new Map<View, { readonly watch: Watch; readonly keys: Map<string, unknown> | null }>();
+  /** By the name it is asked for: of each view, which may have several, the keys wanted, as JSON text and as they were given; null: all. */
+  readonly #watches = new Map<
+    string,
+    { readonly watch: Watch; readonly keys: Map<string, unknown> | null }
+  >();
   #queue: Queued[] = [];
   #bytes = 0;
   #wake: (() => void) | null = null;
@@ -43,16 +46,15 @@ export class Subscriber implements Listener {
   }
 
   /** `key`: undefined for every row. @throws EvertError when the key is not of the view's type */
-  watch(watch: Watch, key: unknown): void {
-    const { view } = watch.watched;
-    const text = key === undefined ? null : view.keyText(key);
-    const known = this.#watches.get(view);
+  watch(name: string, watch: Watch, key: unknown): void {
+    const text = key === undefined ? null : watch.watched.view.keyText(key);
+    const known = this.#watches.get(name);
     // Who wants every row is told of each anyway.
     if (known?.keys === null) return;
     if (text === null && known !== undefined) watch.remove(this, known.keys.keys());
     watch.add(this, text);
-    if (text === null) this.#watches.set(view, { watch, keys: null });
-    else if (known === undefined) this.#watches.set(view, { watch, keys: new Map([[text, key]]) });
+    if (text === null) this.#watches.set(name, { watch, keys: null });
+    else if (known === undefined) this.#watches.set(name, { watch, keys: new Map([[text, key]]) });
     else known.keys.set(text, key);
   }
 
@@ -65,8 +67,13 @@ export class Subscriber implements Listener {
   }
 
   /** The keys it wants, as JSON text and as they were given; null: all. */
-  keysOf(watch: Watch): ReadonlyMap<string, unknown> | null {
-    return this.#watches.get(watch.watched.view)?.keys ?? null;
+  keysOf(name: string): ReadonlyMap<string, unknown> | null {
+    return this.#watches.get(name)?.keys ?? null;
+  }
+
+  /** The names under which it watches the view. */
+  #namesOf(view: View): string[] {
+    return [...this.#watches].flatMap(([name, { watch }]) => (watch.watched.view === view ? [name] : []));
   }
 
   /** Who reads begins: it knows what is wanted, and what is queued is told otherwise. */
@@ -76,16 +83,24 @@ export class Subscriber implements Listener {
     this.#bytes = 0;
   }
 
-  /** The step as this subscriber sees it, once its frames are ready; null when it touches nothing it wants. */
-  itemOf(position: number, frames: ReadonlyMap<View, Frame>): StepItem | null {
+  /**
+   * The step as this subscriber sees it, once its frames are ready; null when it touches nothing it wants. `starts`: it is told under these names alone, and
+   * under each what comes after its position.
+   */
+  itemOf(
+    position: number,
+    frames: ReadonlyMap<View, Frame>,
+    starts: ReadonlyMap<string, number> | null = null,
+  ): StepItem | null {
     let views: Map<string, readonly string[]> | null = null;
-    for (const [view, { keys }] of this.#watches) {
-      const frame = frames.get(view);
+    for (const [name, { watch, keys }] of this.#watches) {
+      const frame = frames.get(watch.watched.view);
       if (frame === undefined) continue;
+      if (starts !== null && (starts.get(name) ?? position) >= position) continue;
       const pieces = keys === null ? frame.pieces : frame.piecesOf(keys.keys());
       if (pieces.length === 0) continue;
       views ??= new Map();
-      views.set(view.name, pieces);
+      views.set(name, pieces);
     }
     return views === null ? null : { type: "step", position: String(position), views };
   }
@@ -101,7 +116,8 @@ export class Subscriber implements Listener {
     if (isReady && this.itemOf(position, frames) === null) return;
     const mine = new Map<View, Frame>();
     let bytes = 0;
-    for (const [view, { keys }] of this.#watches) {
+    for (const { watch, keys } of this.#watches.values()) {
+      const { view } = watch.watched;
       const frame = frames.get(view);
       if (frame === undefined) continue;
       mine.set(view, frame);
@@ -118,21 +134,23 @@ export class Subscriber implements Listener {
   }
 
   failed(view: View, error: EvertError): void {
-    if (this.#watches.has(view)) this.#push({ type: "error", view: view.name, error: error.toJSON() });
+    for (const name of this.#namesOf(view)) this.#push({ type: "error", view: name, error: error.toJSON() });
   }
 
   healed(view: View): void {
-    if (this.#watches.has(view)) this.#reset("the view has healed");
+    if (this.#namesOf(view).length > 0) this.#reset("the view has healed");
   }
 
   replaced(view: View): void {
-    if (!this.#watches.delete(view)) return;
+    const names = this.#namesOf(view);
+    if (names.length === 0) return;
+    for (const name of names) this.#watches.delete(name);
     this.#reset("the view was replaced");
   }
 
   /** The frame will never be ready. Who has begun after its step does not mind. */
   lost(view: View, frame: Frame): void {
-    if (!this.#watches.has(view)) return;
+    if (this.#namesOf(view).length === 0) return;
     const waits = this.#queue.some((item) => isStep(item) && item.frames.get(view) === frame);
     if (waits) this.giveUp();
     else this.wake();
@@ -191,7 +209,8 @@ export class Subscriber implements Listener {
 
   /** Whether some frame of its views is in that state. */
   #some(frames: ReadonlyMap<View, Frame>, state: Frame["state"]): boolean {
-    for (const view of this.#watches.keys()) if (frames.get(view)?.state === state) return true;
+    for (const { watch } of this.#watches.values())
+      if (frames.get(watch.watched.view)?.state === state) return true;
     return false;
   }
 

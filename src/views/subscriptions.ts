@@ -125,6 +125,11 @@ export class Subscriptions {
     for (const listener of [...watch.listeners]) listener.replaced(view);
   }
 
+  /** Names mean other views: those who watch by them begin anew with what bears the name now, the others notice nothing. */
+  renamed(): void {
+    for (const open of [...this.#open]) open.look();
+  }
+
   closeAll(error: EvertError): void {
     for (const open of [...this.#open]) open.close(error);
   }

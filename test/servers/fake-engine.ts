@@ -534,6 +534,10 @@ export class FakeEngine implements Engine {
     }
   }
 
+  get versions(): never {
+    throw new EvertError("feature_not_supported", "this engine has one version of each view");
+  }
+
   openSubscription(): never {
     throw new EvertError("feature_not_supported", "this engine has no subscriptions that change");
   }

@@ -21,6 +21,7 @@ import { rowRoutes } from "./rows.ts";
 import { sqlRoutes } from "./sql.ts";
 import { staticRoutes } from "./static-files.ts";
 import { transactionRoutes } from "./transactions.ts";
+import { versionRoutes } from "./versions.ts";
 import { wsRoutes } from "./ws.ts";
 
 interface AppOptions {
@@ -51,6 +52,7 @@ export function createApp(server: ServerContext, options: AppOptions): App {
   replicationRoutes(app, server);
   registryRoutes(app, server);
   catalogRoutes(app, server);
+  versionRoutes(app, server);
   rowRoutes(app, server);
   subscribeRoutes(app, server);
   wsRoutes(app, server);

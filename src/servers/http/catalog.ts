@@ -94,7 +94,7 @@ function keepingMessage({ keeping, heldBackBy }: TopicInfo): KeepingMessage | nu
   };
 }
 
-function viewMessage(info: ViewInfo): ViewMessage {
+export function viewMessage(info: ViewInfo): ViewMessage {
   const { schema: _, ...figures } = info;
   const columns = columnMessages(info.schema);
   const order = info.order

@@ -264,6 +264,38 @@ export const schemas = {
     },
     ["error", "operators"],
   ),
+  Versions: object({
+    versions: list(
+      object({
+        version: { ...count, minimum: 1 },
+        isCurrent: { type: "boolean", description: "The plain name means it." },
+        isPrevious: { type: "boolean", description: "The plain name meant it before." },
+        view: schemaRef("View"),
+      }),
+    ),
+    position,
+  }),
+  BuildVersion: object(
+    {
+      sql: { type: "string", description: "One SELECT." },
+      version: { ...count, minimum: 1, description: "Absent: the next." },
+    },
+    ["version"],
+  ),
+  Built: object({ version: { ...count, minimum: 1 }, name: string, position }),
+  Promoted: object({ version: { ...count, minimum: 1 }, position }),
+  VersionDiff: object({
+    position,
+    onlyFrom: { ...count, description: "Rows that are in `from` alone." },
+    onlyTo: { ...count, description: "Rows that are in `to` alone." },
+    differing: {
+      ...count,
+      description: "Rows of one key that are not the same; without a key that both have, none.",
+    },
+    columnsOnlyFrom: { ...list(string), description: "Not compared." },
+    columnsOnlyTo: { ...list(string), description: "Not compared." },
+    rows: list(object({ from: { anyOf: [row, { type: "null" }] }, to: { anyOf: [row, { type: "null" }] } })),
+  }),
   Operator: object({
     operator: string,
     plan: list(string),
@@ -412,6 +444,9 @@ function query(name: string, description: string, schema: Json): Json {
 export const parameters = {
   topic: { name: "topic", in: "path", required: true, schema: string },
   view: { name: "view", in: "path", required: true, schema: string },
+  version: { name: "version", in: "path", required: true, schema: { ...count, minimum: 1 } },
+  fromVersion: { ...query("from", "The one version.", { ...count, minimum: 1 }), required: true },
+  toVersion: { ...query("to", "The other version.", { ...count, minimum: 1 }), required: true },
   file: { name: "file", in: "path", required: true, schema: string },
   follower: { ...query("follower", "Which follower asks.", string), required: true },
   logId: { ...query("logId", "Which log it has.", { type: "integer" }), required: true },

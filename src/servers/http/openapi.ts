@@ -10,6 +10,7 @@ import { parameters, ref, responses, schemas } from "./openapi-components.ts";
 import { followingPaths } from "./openapi-following.ts";
 import { fails, type Json, json, ok, parameter, positionHeader, readParameters } from "./openapi-parts.ts";
 import { registryParameters, registryPaths, registrySchemas } from "./openapi-registry.ts";
+import { versionPaths } from "./openapi-versions.ts";
 
 const eventStream = {
   [contentTypes.eventStream]: { schema: { type: "string", contentMediaType: contentTypes.eventStream } },
@@ -326,6 +327,7 @@ const paths: Record<string, Json> = {
       responses: { 200: ok("Dropped.", json(ref("Position"))), ...fails("400", "403", "404", "409", "503") },
     },
   },
+  ...versionPaths,
   "/v1/views/{view}/rows": {
     parameters: [parameter("view")],
     get: {

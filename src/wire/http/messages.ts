@@ -339,6 +339,51 @@ export interface ViewsAnswer {
   readonly position: string;
 }
 
+/** A version of a view. */
+export interface VersionMessage {
+  readonly version: number;
+  /** The plain name means it; it meant it before. */
+  readonly isCurrent: boolean;
+  readonly isPrevious: boolean;
+  /** Its name is `view@version`. */
+  readonly view: ViewMessage;
+}
+
+/** GET /v1/views/{view}/versions */
+export interface VersionsAnswer {
+  readonly versions: readonly VersionMessage[];
+  readonly position: string;
+}
+
+/** POST /v1/views/{view}/versions: it has its rows. */
+export interface BuiltAnswer {
+  readonly version: number;
+  readonly name: string;
+  readonly position: string;
+}
+
+/** POST /v1/views/{view}/versions/{version}/promote, POST /v1/views/{view}/rollback */
+export interface PromotedAnswer {
+  readonly version: number;
+  readonly position: string;
+}
+
+/** GET /v1/views/{view}/diff: how two versions differ at this position. Without a key that both have, rows are in one alone. */
+export interface DiffAnswer {
+  readonly position: string;
+  readonly onlyFrom: number;
+  readonly onlyTo: number;
+  readonly differing: number;
+  /** What is not compared. */
+  readonly columnsOnlyFrom: readonly string[];
+  readonly columnsOnlyTo: readonly string[];
+  /** Some of them. */
+  readonly rows: readonly {
+    readonly from: Readonly<Record<string, unknown>> | null;
+    readonly to: Readonly<Record<string, unknown>> | null;
+  }[];
+}
+
 export interface RowsAnswer<R = JsonRow> {
   readonly rows: readonly R[];
   readonly position: string;

@@ -203,6 +203,19 @@ export function parseRegistryRequest(text: string): {
   };
 }
 
+/** @throws EvertError invalid_request. */
+export function parseBuildRequest(text: string): {
+  readonly sql: string;
+  readonly version: number | undefined;
+} {
+  const { sql, version } = objectOf(parseJson(text), ["sql", "version"], "the request");
+  if (typeof sql !== "string") throw invalid("sql must be a string: the SELECT of the version");
+  if (version === undefined) return { sql, version };
+  const number = countOf(version, "version");
+  if (number < 1 || number > 999_999_999) throw invalid("version must be a whole number from 1 to 999999999");
+  return { sql, version: number };
+}
+
 interface OpenConsumerCall {
   readonly name: string;
   readonly topics: readonly string[];

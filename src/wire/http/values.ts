@@ -1,6 +1,6 @@
 /** Values written as plain text (in a path, a query string, a cell of CSV) in the form a row of their type has. */
 import { EvertError } from "../../base/errors.ts";
-import { parseJson } from "../../batch/lossless-json.ts";
+import { JsonNumber, parseJson } from "../../batch/lossless-json.ts";
 import type { Schema } from "../../batch/schema.ts";
 import { type SqlType, typeTag, typeToString } from "../../batch/types.ts";
 import type { TopicColumnMessage } from "./messages.ts";
@@ -104,6 +104,15 @@ export function columnMessages(schema: Schema): TopicColumnMessage[] {
     declaredType: typeToString(field.type),
     nullable: field.nullable,
   }));
+}
+
+/** JSON of values that were read with all their digits. */
+export function encodeExact(value: unknown): string {
+  if (typeof value === "bigint" || value instanceof JsonNumber) return String(value);
+  if (Array.isArray(value)) return `[${value.map(encodeExact).join(",")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  const members = Object.entries(value).map(([name, v]) => `${JSON.stringify(name)}:${encodeExact(v)}`);
+  return `{${members.join(",")}}`;
 }
 
 function badValue(text: string, type: SqlType, what: string): EvertError {

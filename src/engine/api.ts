@@ -215,6 +215,8 @@ export interface SchemaVersionInfo {
   readonly position: string | null;
   readonly timestamp: string | null;
   readonly schema: Schema;
+  /** What its key's columns were called; null: it has none. */
+  readonly key: readonly string[] | null;
   /** What was changed, in words. */
   readonly changes: readonly string[];
 }

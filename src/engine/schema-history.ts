@@ -2,21 +2,31 @@
 import type { SchemaVersionInfo } from "./api.ts";
 import { type TopicEntry, visibleSchema } from "./catalog.ts";
 import type { EarlierSchema } from "./entries.ts";
+import { idsOf } from "./evolved.ts";
 
 /** Oldest first, the present one last. */
 export function schemaHistory(entry: TopicEntry): SchemaVersionInfo[] {
   const { evolved, schemaVersion, hiddenRowId } = entry;
-  const earlier = (evolved?.earlier ?? []).map(({ version, fields, since, changes }: EarlierSchema) =>
-    info(version, since, hiddenRowId ? fields.slice(0, -1) : fields, changes),
+  const newestIds = idsOf(entry);
+  const keyIds = hiddenRowId ? null : (entry.key?.map((c) => newestIds[c]) ?? null);
+  /** The same columns, as they were called then. */
+  const keyOf = (ids: readonly number[], fields: EarlierSchema["fields"]): readonly string[] | null => {
+    const names = keyIds?.map((id) => fields[ids.indexOf(id as number)]?.name) ?? [];
+    return keyIds !== null && names.every((name) => name !== undefined) ? names : null;
+  };
+  const earlier = (evolved?.earlier ?? []).map(({ version, fields, ids, since, changes }: EarlierSchema) =>
+    info(version, since, hiddenRowId ? fields.slice(0, -1) : fields, keyOf(ids, fields), changes),
   );
   const { fields } = visibleSchema(entry);
-  return [...earlier, info(schemaVersion, evolved?.since ?? null, fields, evolved?.changes ?? [])];
+  const key = keyOf(newestIds, fields);
+  return [...earlier, info(schemaVersion, evolved?.since ?? null, fields, key, evolved?.changes ?? [])];
 }
 
 function info(
   version: number,
   since: EarlierSchema["since"],
   fields: EarlierSchema["fields"],
+  key: readonly string[] | null,
   changes: readonly string[],
 ): SchemaVersionInfo {
   return {
@@ -24,6 +34,7 @@ function info(
     position: since === null ? null : String(since.position),
     timestamp: since === null ? null : new Date(since.timeUs / 1000).toISOString(),
     schema: { fields },
+    key,
     changes,
   };
 }

@@ -409,8 +409,8 @@ export class FakeEngine implements Engine {
   }
 
   schemas(name: string): SchemaVersionInfo[] {
-    const { schema } = this.#topic(name);
-    return [{ version: 1, position: null, timestamp: null, schema, changes: [] }];
+    const { schema, key } = this.#topic(name);
+    return [{ version: 1, position: null, timestamp: null, schema, key, changes: [] }];
   }
 
   topic(name: string): TopicInfo {

@@ -79,10 +79,11 @@ async function registeredText(engine: Engine, id: number): Promise<string | null
 export function ownText(engine: Engine, { topicId, version, isKey }: OwnSchema): string | null {
   const topic = engine.topics().find((known) => known.id === topicId);
   if (topic === undefined) return null;
-  const columns = engine.schemas(topic.name).find((known) => known.version === version)?.schema;
+  const columns = engine.schemas(topic.name).find((known) => known.version === version);
   if (columns === undefined) return null;
-  if (!isKey) return topicSchemaText(topic.name, columns);
-  return topic.key === null ? null : keySchemaText(topic.name, columns, topic.key);
+  const { schema, key } = columns;
+  if (!isKey) return topicSchemaText(topic.name, schema);
+  return key === null ? null : keySchemaText(topic.name, schema, key);
 }
 
 /** What a topic's columns are in Avro, in one of their versions; null: nothing. */

@@ -239,9 +239,10 @@ interface Version {
 }
 
 function versionOf({ engine }: ServerContext, topic: TopicInfo, version: number): Version {
-  const { schema } = engine.schemas(topic.name).find((known) => known.version === version) ?? topic;
+  const { schema, key: names } =
+    engine.schemas(topic.name).find((known) => known.version === version) ?? topic;
   topicSchemaText(topic.name, schema);
-  const key = topic.key?.map((name) => topic.schema.fields.findIndex((field) => field.name === name));
+  const key = names?.map((name) => schema.fields.findIndex((field) => field.name === name));
   return {
     version,
     records: new RowEncoder(schema),

@@ -57,7 +57,7 @@ async function reached(c: RequestContext, server: ServerContext): Promise<string
   return server.engine.position;
 }
 
-function schemaMessage(topic: TopicInfo, { schema, ...said }: SchemaVersionInfo): SchemaMessage {
+function schemaMessage(topic: TopicInfo, { schema, key: _, ...said }: SchemaVersionInfo): SchemaMessage {
   return { ...said, columns: columnMessages(schema), avro: ownAvro(topic, said.version, schema) };
 }
 

@@ -49,8 +49,9 @@ export function keySchemaText(topic: string, schema: Schema, key: readonly strin
   return topicSchemaText(`${topic}_key`, keySchema(schema, key));
 }
 
-export function keySchema({ fields }: Schema, key: readonly string[]): Schema {
-  return { fields: key.map((name) => fields.find((field) => field.name === name) as Field) };
+export function keySchema({ fields, aliases = [] }: Schema, key: readonly string[]): Schema {
+  const own = key.map((name) => fields.find((field) => field.name === name) as Field);
+  return { fields: own, aliases: aliases.filter(({ column }) => key.includes(column)) };
 }
 
 function fieldOf(topic: string, { name, type, nullable }: Field, names: Names): object {

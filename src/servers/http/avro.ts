@@ -11,7 +11,7 @@ import type {
 import { AvroBytes } from "../../wire/avro/bytes.ts";
 import { readHead, writeBlock, writeHead } from "../../wire/avro/container.ts";
 import { Cursor, malformed } from "../../wire/avro/cursor.ts";
-import { checkCodec, readBlock } from "../../wire/avro/decompress.ts";
+import { checkCodec, FILE_BYTES_MAX, readBlock } from "../../wire/avro/decompress.ts";
 import { RowEncoder } from "../../wire/avro/encode.ts";
 import { beginMessage, endMessage, type Message, Messages, noHead } from "../../wire/avro/framing.ts";
 import { ofRecord, type Reading, RecordBatch, rowValues } from "../../wire/avro/record-batch.ts";
@@ -26,8 +26,10 @@ import { TimeSlice } from "./time-slice.ts";
 
 export type AvroFormat = "avro" | "avroFile";
 
-/** Records between two looks at the clock. */
-const TURN_RECORDS = 256;
+/** Work between two looks at the clock, about in bytes read; and what a record, a block and a value within a record are of it. */
+const TURN_WORK = 64 * 1024;
+const RECORD_WORK = 128;
+const VALUE_WORK = 16;
 
 /** Appends a body, as one commit. @throws EvertError that names the record, of which the body's first one is number `first`, and the reason. */
 export async function appendAvro(
@@ -92,6 +94,7 @@ class Reader {
   /** What could not be read, and did not have to be. */
   readonly deadLetters: DeadLetter[] = [];
   #count: number;
+  #work = 0;
 
   /** `keepsDead`: the topic has a place for what cannot be read. */
   constructor(records: RecordBatch, keepsDead: boolean, first: number) {
@@ -108,6 +111,11 @@ class Reader {
     } catch (error) {
       this.leave(error, bytes.slice(from, to), schemaId);
     }
+    this.#worked(to - from);
+  }
+
+  #worked(bytes: number): void {
+    this.#work += RECORD_WORK + bytes + VALUE_WORK * this.#cursor.values;
   }
 
   /** The record that comes now cannot be read. @throws EvertError where it has to be. */
@@ -117,11 +125,14 @@ class Reader {
     if (!this.#keepsDead || error.code === "record_too_large" || error.code === "internal") throw error;
     this.deadLetters.push({ error, bytes, schemaId: idAsInt4(schemaId) });
     this.#count++;
+    this.#work += RECORD_WORK;
   }
 
   /** So many values, one behind the other, with turns for others in between. */
   async takeMany(bytes: Uint8Array, count: number, reading: Reading, writer: AvroNode): Promise<void> {
     const cursor = this.#cursor.over(bytes, 0, bytes.length);
+    // A block may hold nothing, and a file any number of such blocks.
+    this.#work += RECORD_WORK;
     for (let i = 0; i < count; i++) {
       const from = cursor.at;
       try {
@@ -132,9 +143,11 @@ class Reader {
         if (!endOf(cursor.over(bytes, from, bytes.length), writer)) throw this.placed(error);
         this.leave(error, bytes.slice(from, cursor.at), null);
       }
+      this.#worked(cursor.at - from);
       const turn = this.turn();
       if (turn !== undefined) await turn;
     }
+    await this.turn();
     if (cursor.left > 0) throw this.placed(malformed(`${cursor.left} bytes are left behind its block`));
   }
 
@@ -145,7 +158,9 @@ class Reader {
 
   /** Others have their turn, if it is time. */
   turn(): Promise<void> | undefined {
-    return this.#count % TURN_RECORDS === 0 && this.#slice.over() ? this.#slice.rest() : undefined;
+    if (this.#work < TURN_WORK) return undefined;
+    this.#work = 0;
+    return this.#slice.over() ? this.#slice.rest() : undefined;
   }
 }
 
@@ -176,8 +191,15 @@ async function readFile(topic: TopicInfo, file: Uint8Array, reader: Reader): Pro
   checkCodec(head.codec);
   const reading = await readingByText(head.schema, topic, null);
   const writer = await parsedSchema(head.schema);
+  let bytes = 0;
   for (let at = head.end; at < file.length; ) {
     const block = await readBlock(head, file, at);
+    bytes += block.bytes.length;
+    if (bytes > FILE_BYTES_MAX) {
+      throw new EvertError("record_too_large", `the file is more than ${FILE_BYTES_MAX} bytes uncompressed`, {
+        hint: "Send several files.",
+      });
+    }
     await reader.takeMany(block.bytes, block.count, reading, writer);
     at = block.end;
   }

@@ -5,11 +5,15 @@
 import { EvertError } from "../../base/errors.ts";
 
 const EMPTY = new Uint8Array(0);
+/** Values within one record are read in one go: so many at most take some tens of milliseconds. */
+const VALUES_MAX = 2 ** 20;
 
 export class Cursor {
   bytes: Uint8Array = EMPTY;
   at = 0;
   end = 0;
+  /** Values within the record that is read: items, and what is passed over. */
+  values = 0;
   #view: DataView = new DataView(EMPTY.buffer);
 
   over(bytes: Uint8Array, from: number, to: number): this {
@@ -17,11 +21,18 @@ export class Cursor {
     this.bytes = bytes;
     this.at = from;
     this.end = to;
+    this.values = 0;
     return this;
   }
 
   get left(): number {
     return this.end - this.at;
+  }
+
+  /** Counts values within a record. @throws EvertError where they are too many: a byte can be hundreds, by what a schema nests. */
+  spend(values: number): void {
+    this.values += values;
+    if (this.values > VALUES_MAX) throw malformed(`there are more than ${VALUES_MAX} values within it`);
   }
 
   byte(): number {

@@ -7,6 +7,8 @@ import { malformed } from "./cursor.ts";
 
 /** A block uncompressed. Files have them of some 64 kB. */
 const BLOCK_BYTES_MAX = 64 * 1024 * 1024;
+/** All blocks of a file uncompressed: few bytes can be very many. */
+export const FILE_BYTES_MAX = 1024 * 1024 * 1024;
 
 const inflate = promisify(inflateRaw);
 const unzstd = promisify(zstdDecompress);

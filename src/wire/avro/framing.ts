@@ -15,6 +15,8 @@ import type { AvroBytes } from "./bytes.ts";
 
 const MAGIC = 0;
 const HEAD_BYTES = 5;
+/** Frames of one message: who cuts one up does so into some kilobytes each. */
+const FRAMES_MAX = 65_536;
 
 /** One message: where its value begins and ends in `bytes`, and by which schema it is written; null: it names none. */
 export interface Message {
@@ -72,6 +74,8 @@ export class Messages {
   #join(message: Message, second: number): void {
     const pieces = [this.#bytes.subarray(message.from, message.to)];
     for (let length = second; length > 0; length = this.#length()) {
+      if (pieces.length === FRAMES_MAX)
+        throw new EvertError("invalid_text_representation", `a message of more than ${FRAMES_MAX} frames`);
       pieces.push(this.#bytes.subarray(this.#at, this.#at + length));
       this.#at += length;
     }

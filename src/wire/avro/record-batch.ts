@@ -45,6 +45,7 @@ export class RecordBatch {
   /** Reads one value, which is all that the cursor is over if `alone`. @throws EvertError of what does not fit; then it is as it was. */
   take(cursor: Cursor, { op, resolved }: Reading, alone: boolean): void {
     this.#cursor = cursor;
+    cursor.values = 0;
     this.#reading = resolved;
     this.#alone = alone;
     this.#builder.appendBy(op === "record" ? this.#record : this.#deletion);

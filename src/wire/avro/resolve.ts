@@ -56,6 +56,7 @@ export function resolveWriter(
   for (const from of writer.fields) {
     const column = taken.get(from) ?? -1;
     if (column === -1) {
+      if (takesNoBytes(from.type)) continue;
       steps.push({ step: (cursor) => skipValue(cursor, from.type), column: 0, path: "" });
       continue;
     }

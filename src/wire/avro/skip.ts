@@ -7,6 +7,7 @@ const DEPTH_MAX = 256;
 
 export function skipValue(cursor: Cursor, node: AvroNode, depth = 0): void {
   if (depth > DEPTH_MAX) throw malformed("values are nested too deeply");
+  cursor.spend(1);
   switch (node.kind) {
     case "null":
       return;
@@ -43,7 +44,7 @@ export function skipValue(cursor: Cursor, node: AvroNode, depth = 0): void {
       );
       return;
     case "record":
-      if (!takesNoBytes(node)) for (const { type } of node.fields) skipValue(cursor, type, depth + 1);
+      for (const type of typesWithBytes(node)) skipValue(cursor, type, depth + 1);
       return;
     case "array":
     case "map":
@@ -65,6 +66,18 @@ function skipBlocks(
       skipValue(cursor, node.items, depth + 1);
     }
   }
+}
+
+const withBytes = new WeakMap<AvroNode, readonly AvroNode[]>();
+
+/** What is there to be passed over of a record. */
+function typesWithBytes(node: AvroNode & { readonly kind: "record" }): readonly AvroNode[] {
+  let types = withBytes.get(node);
+  if (types === undefined) {
+    types = node.fields.map(({ type }) => type).filter((type) => !takesNoBytes(type));
+    withBytes.set(node, types);
+  }
+  return types;
 }
 
 const empties = new WeakMap<AvroNode, boolean>();

@@ -38,7 +38,8 @@ export function valueReader(
   const no = `${words(writer)} cannot become ${typeToString(type)}`;
   const { kind } = writer;
   const logical = "logical" in writer ? (writer.logical?.name ?? null) : null;
-  const isText = kind === "string" || kind === "bytes";
+  // A decimal's bytes are a number: as text or as bytes they would mean nothing to anybody.
+  const isText = (kind === "string" || kind === "bytes") && logical !== "decimal";
   switch (type.name) {
     case "int2":
       return kind === "int" ? (cursor) => int2(cursor.int()) : no;
@@ -83,7 +84,7 @@ export function valueReader(
     case "timestamptz":
       return timestampReader(kind, logical) ?? no;
     case "numeric":
-      return decimalReader(writer, type) ?? no;
+      return decimalReader(writer, type, doubt) ?? no;
     case "enum":
       return kind === "enum" ? labelReader(writer.symbols, type, doubt) : no;
     case "array":
@@ -189,11 +190,13 @@ function instant(us: number | bigint): number | bigint {
 
 // ---- decimals ---------------------------------------------------------------------------------------------------
 
-function decimalReader(writer: AvroNode, type: SqlType): ValueReader | null {
+function decimalReader(writer: AvroNode, type: SqlType, doubt: (reason: string) => void): ValueReader | null {
   if (writer.kind !== "bytes" && writer.kind !== "fixed") return null;
   const { logical } = writer;
   const { precision, scale = 0 } = type;
   if (logical?.name !== "decimal" || precision === undefined || logical.scale > scale) return null;
+  if (logical.precision - logical.scale > precision - scale)
+    doubt(`${words(writer)} has more digits before the point than ${typeToString(type)}`);
   const size = writer.kind === "fixed" ? writer.size : null;
   const factor = 10n ** BigInt(scale - logical.scale);
   const limit = 10n ** BigInt(precision);
@@ -254,6 +257,7 @@ function arrayReader(
     for (;;) {
       const count = cursor.block(emptyMax);
       if (count === 0) return formatArray(listOf(texts));
+      cursor.spend(count);
       if (emptyMax !== null && texts.length + count > emptyMax) throw malformed("an array of too many nulls");
       for (let i = 0; i < count; i++) {
         try {

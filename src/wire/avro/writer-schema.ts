@@ -31,6 +31,8 @@ export interface Logical {
 
 export const SCHEMA_CHARS_MAX = 256 * 1024;
 const DEPTH_MAX = 64;
+/** No number that is taken has as many. */
+const DIGITS_MAX = 10_000;
 
 const LOGICAL_NAMES = [
   "decimal",
@@ -138,7 +140,7 @@ function nodeOf(given: unknown, known: Map<unknown, AvroNode>): AvroNode {
   if (made !== undefined) return made;
   const type = given as Parsed;
   const logical = type.said === undefined ? null : logicalOf(type.said);
-  const plain = logical === null ? type : (type.underlyingType as Parsed);
+  const plain = type.said === undefined ? type : (type.underlyingType as Parsed);
   const keep = <N extends AvroNode>(node: N): N => {
     known.set(given, node);
     return node;
@@ -174,13 +176,16 @@ function nodeOf(given: unknown, known: Map<unknown, AvroNode>): AvroNode {
   throw bad(`there is no type ${JSON.stringify(plain.typeName)}`, undefined);
 }
 
-function logicalOf(said: NonNullable<Parsed["said"]>): Logical {
-  const { logicalType, precision, scale } = said;
-  return {
-    name: String(logicalType),
-    precision: typeof precision === "number" ? precision : 0,
-    scale: typeof scale === "number" ? scale : 0,
-  };
+/** A decimal that cannot be one is none: Avro takes the type beneath it then. */
+function logicalOf({ logicalType, precision, scale = 0 }: NonNullable<Parsed["said"]>): Logical | null {
+  const name = String(logicalType);
+  if (name !== "decimal") return { name, precision: 0, scale: 0 };
+  if (!isWhole(precision, 1, DIGITS_MAX) || !isWhole(scale, 0, precision)) return null;
+  return { name, precision, scale };
+}
+
+function isWhole(value: unknown, min: number, max: number): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= min && value <= max;
 }
 
 /** Brackets within brackets, as the text has them. */

@@ -2,7 +2,7 @@
  * The log that can be made of what is sound: pieces one behind the other, every position in one of them, every topic's offsets in order.
  *
  * 1. Frames and sealed segments are taken by their positions. What repeats positions is passed over (where a segment is there in two forms, the one without
- *    faults comes first), and so is what cannot stand behind the pieces so far, because log time would fall or a topic's offsets would.
+ *    faults comes first, and of those that are alike the newer generation, so that rows that have been taken out stay out), and so is what cannot stand behind the pieces so far, because log time would fall or a topic's offsets would.
  * 2. Positions that nothing has become a *lost* piece: commits without rows.
  * 3. Where a topic goes on behind its end, the offsets between are rows of lost commits: the last lost piece spans them. Which rows a topic has lost behind the
  *    last one that is left, nobody can tell.
@@ -78,9 +78,11 @@ function* inOrder(files: readonly SurveyedFile[]): Generator<Item> {
   const ranks = new Uint8Array(count);
   const owners = new Uint32Array(count);
   const indexes = new Uint32Array(count);
+  const generations = new Uint32Array(count);
   let n = 0;
   files.forEach((file, owner) => {
     const add = (position: number, rank: number, index: number): void => {
+      generations[n] = file.form === "sealed" ? file.segment.generation : 0;
       positions[n] = position;
       ranks[n] = rank;
       owners[n] = owner;
@@ -93,7 +95,9 @@ function* inOrder(files: readonly SurveyedFile[]): Generator<Item> {
         add(file.firstPositions.at(i), file.commitCounts.at(i) === 0 ? RANK.mark : RANK.frame, i);
   });
   const order = Uint32Array.from(positions, (_, i) => i).sort((a, b) => {
-    return positions[a]! - positions[b]! || ranks[a]! - ranks[b]! || a - b;
+    return (
+      positions[a]! - positions[b]! || ranks[a]! - ranks[b]! || generations[b]! - generations[a]! || a - b
+    );
   });
   for (const i of order) yield { file: files[owners[i]!]!, index: indexes[i]! };
 }

@@ -518,15 +518,22 @@ export class Core {
     if (this.#replaying) return undefined;
     const events = [...catalogEvents(batch)];
     for (const [i, event] of events.entries()) {
-      const work = event.event === "alter" ? this.evolution.apply(event, pause) : this.#apply(event);
+      const work = this.#applied(event, pause);
       if (work === undefined) continue;
       return work.then(async () => {
-        for (const later of events.slice(i + 1)) {
-          await (later.event === "alter" ? this.evolution.apply(later, pause) : this.#apply(later));
-        }
+        for (const later of events.slice(i + 1)) await this.#applied(later, pause);
       });
     }
     return undefined;
+  }
+
+  #applied(event: CatalogEvent, pause: Pause): Promise<void> | undefined {
+    if (event.event === "alter") return this.evolution.apply(event, pause);
+    const index = event.event === "create" && event.entry.kind === "index" ? event.entry : null;
+    const store = index === null ? null : this.storeOf(index.on);
+    if (index === null || store === null) return this.#apply(event);
+    const cooling = this.circuit.cooling ?? null;
+    return this.indexes.grown(index, store, cooling, pause, () => this.#apply(event));
   }
 
   #apply(event: Exclude<CatalogEvent, { readonly event: "alter" }>): undefined {

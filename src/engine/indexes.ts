@@ -5,6 +5,7 @@
  * or grown over rows that are there, and it changes with them, in the same step. So who reads as of an epoch sees both at that epoch.
  */
 
+import type { Pause } from "../log/log.ts";
 import { keyNameOf } from "../plan/catalog.ts";
 import type { PlanIndex } from "../plan/plan.ts";
 import type { OrderedIndex, OrderItem } from "../state/ordered-index.ts";
@@ -17,6 +18,9 @@ interface Held {
   readonly store: Store;
   readonly index: OrderedIndex;
 }
+
+/** Rows entered between two looks at the clock. */
+const SLICE_SLOTS = 2048;
 
 export class Indexes {
   readonly #catalog: EngineCatalog;
@@ -38,6 +42,50 @@ export class Indexes {
     // A view that was defined anew may have lost the column.
     if (order === null) return;
     this.#held.set(entry.id, { entry, store, index: store.orderedIndex({ partition: [], order }) });
+  }
+
+  /**
+   * Before an index is in the catalog its rows are entered, a slice at a time. A leader has done that by then, beside its steps (create-index.ts), and `define` runs at
+   * once. A follower meets the index between two of its leader's commits: its steps wait, and everything else goes on.
+   */
+  grown(
+    { on, items, unique }: IndexEntry,
+    store: Store,
+    cooling: { thaw(store: Store): Promise<void> } | null,
+    pause: Pause,
+    define: () => void,
+  ): Promise<void> | undefined {
+    const order = itemsOf({ on, items }, this.#catalog) ?? [];
+    const columns = order.map(({ column }) => column);
+    const grow = () => [
+      ...(order.length === 0 ? [] : [store.growIndex({ partition: [], order })]),
+      ...(unique ? [store.growIndex({ columns, unique: false })] : []),
+    ];
+    const known = grow();
+    const areThere = known.every((growth) => growth.advance(0));
+    if (areThere) define();
+    for (const growth of known) growth.release();
+    return areThere ? undefined : growing();
+
+    async function growing(): Promise<void> {
+      store.warmers++;
+      let growths: ReturnType<typeof grow> = [];
+      try {
+        // An index knows the place of every row in memory.
+        await cooling?.thaw(store);
+        growths = grow();
+        for (const growth of growths) {
+          while (!growth.advance(SLICE_SLOTS)) {
+            const others = pause();
+            if (others !== null) await others;
+          }
+        }
+        define();
+      } finally {
+        for (const growth of growths) growth.release();
+        store.warmers--;
+      }
+    }
   }
 
   release(indexId: number): void {

@@ -226,13 +226,23 @@ export class Database implements Engine {
   }
 
   #checkpointEvery(intervalMs: number): void {
-    this.#checkpointTimer = setInterval(() => {
-      if (this.#checkpointer.busy) return;
+    const take = (): void => {
       this.#checkpointer.take().catch((error: unknown) => {
         if (this.#closing === null) this.#report(`a checkpoint failed: ${toEvertError(error).message}`);
       });
+    };
+    this.#checkpointTimer = setInterval(() => {
+      if (!this.#checkpointer.busy) take();
     }, intervalMs);
     this.#checkpointTimer.unref();
+    // A start with changed columns has no use for a checkpoint from before them: it would replay the whole log.
+    this.core.evolution.applied = () => {
+      // When its step is done.
+      const done = this.core.stepper.atBoundary(() => {});
+      done.then(() => {
+        if (this.#closing === null) take();
+      }, ignored);
+    };
   }
 
   // ---- reading ----------------------------------------------------------------------------------------------------------
@@ -679,3 +689,6 @@ export class Database implements Engine {
     }
   }
 }
+
+/** The database has failed, and has said so. */
+function ignored(): void {}

@@ -54,6 +54,9 @@ export class EvolvingTables {
   }
 
   /** Between two steps. A promise where rows have to be laid out anew: until it resolves all is as it was. */
+  /** A change has been applied: earlier checkpoints lack what it has made of the rows. */
+  applied: () => void = () => {};
+
   apply(event: AlterEvent, pause: Pause): Promise<void> | undefined {
     const { entry } = event;
     const before = this.#core.catalog.byId(entry.id) as TopicEntry;
@@ -71,6 +74,7 @@ export class EvolvingTables {
     catalog.apply(event);
     for (const topic of logTopicsOf(event.entry)) log.registerTopic(topic);
     for (const other of event.others) if (other.kind === "view") views.redefined(other);
+    this.applied();
   }
 
   async #layOutAnew(event: AlterEvent, before: TopicEntry, pause: Pause): Promise<void> {

@@ -74,7 +74,7 @@ export function fallbacksFor(core: DefaultsOf, name: string, schema: Schema): re
   });
 }
 
-/** Parts that were made before their topics were changed: their records have the defaults of columns that have come since. */
+/** Parts that were made before their topics were changed: their records have the defaults of the columns that there are by now. */
 export function completedAnew(core: DefaultsOf, parts: readonly Part[]): readonly Part[] {
   let changed: Part[] | null = null;
   for (let i = 0; i < parts.length; i++) {
@@ -83,9 +83,11 @@ export function completedAnew(core: DefaultsOf, parts: readonly Part[]): readonl
     const now = core.catalog.byId(part.topic.id);
     if (now?.kind !== "topic" || now.schema === part.topic.schema) continue;
     const fallbacks = fallbacksOf(core, now);
-    if (fallbacks === null) continue;
+    // What the defaults of before have named may be no column any more.
+    const given = part.given ?? part.rows;
+    if (fallbacks === null && part.given === undefined) continue;
     changed ??= [...parts];
-    changed[i] = { ...part, rows: completed(now, part.rows, fallbacks) };
+    changed[i] = { ...part, rows: fallbacks === null ? given : completed(now, given, fallbacks) };
   }
   return changed ?? parts;
 }

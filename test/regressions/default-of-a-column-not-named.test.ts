@@ -146,6 +146,17 @@ test("records that wait while the column comes", async () => {
   await db.close();
 });
 
+test("records that wait while a column with a default goes", async () => {
+  const db = await openInMemory();
+  await sql(db, "CREATE TABLE t (id int4, a int4 DEFAULT 1) WITH (append_only)");
+  const altering = sql(db, "ALTER TABLE t DROP COLUMN a; ALTER TABLE t ADD COLUMN b int4 DEFAULT 2");
+  for (let i = 0; i < 200; i++) await db.append("t", [{ id: i }]);
+  await altering;
+  await db.append("t", [{ id: 200 }]);
+  expect(await rowsOf(db, "SELECT DISTINCT b FROM t")).toEqual([["2"]]);
+  await db.close();
+});
+
 test("what the program's own schema fills in is named by then", async () => {
   const app = topic("t", { schema: z.object({ id: z.int(), a: z.int().default(3) }) });
   const db = await openInMemory(undefined, { topics: [app] });

@@ -7,6 +7,8 @@
  *   on the same bytes, in this process, one thread: what no server that parses with it can do without.
  * - "… by processor time": the same rounds, but events per second of the time that the server's thread worked, beside JSON.parse by the time it worked:
  *   the figure that other work on the machine leaves alone.
+ * - "Avro": the same events as messages of Confluent's form in bodies of avro/binary, 1,000 in each, and beside them avsc's own loop over the same bytes, which makes
+ *   an object of each: by the clock and by processor time, as JSON.
  * - "Arrow": the client of the package (`connect`) with arrays as a program has them, 10,000 events in a call; made into Arrow streams, sent and stored
  *   within the time. "columns": typed arrays and arrays of texts. "rows": objects.
  *
@@ -16,6 +18,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { Agent, request } from "node:http";
 import { join } from "node:path";
+import avsc from "avsc";
 import { connect } from "../src/client/index.ts";
 import { contentTypes } from "../src/wire/http/messages.ts";
 import { withDirectory } from "./directory.ts";
@@ -54,7 +57,14 @@ async function measure(): Promise<Measured[]> {
     const address = `${url}/v1/topics/events/records`;
     const posted = (type: string, list: readonly Buffer[]) => () =>
       rateOf(rows.length, serverMs(server), () => each(list, (body) => post(agent, address, type, body)));
-    const threads: Record<"parse" | "json" | "ndjson", number[]> = { parse: [], json: [], ndjson: [] };
+    const { avro, readAll } = await avroBodies(url, bodies);
+    const threads: Record<"parse" | "json" | "ndjson" | "avro" | "avsc", number[]> = {
+      parse: [],
+      json: [],
+      ndjson: [],
+      avro: [],
+      avsc: [],
+    };
     const noted = (name: keyof typeof threads, turn: () => Promise<Rate>) => async () => {
       const { clock, thread } = await turn();
       threads[name].push(thread);
@@ -70,6 +80,14 @@ async function measure(): Promise<Measured[]> {
       ),
       json: noted("json", posted(contentTypes.json, json)),
       ndjson: noted("ndjson", posted(contentTypes.ndjson, ndjson)),
+      avsc: noted("avsc", () =>
+        rateOf(
+          rows.length,
+          async () => threadMs(),
+          async () => readAll(),
+        ),
+      ),
+      avro: noted("avro", posted(contentTypes.avro, avro)),
       columns: async () => {
         const send = () => each(many, (body) => client.appendColumns("events", body));
         return (await rateOf(ARROW_RECORDS * ARROW_CALLS, async () => 0, send)).clock;
@@ -83,11 +101,16 @@ async function measure(): Promise<Measured[]> {
     agent.destroy();
     server.disconnect();
     await once(server, "exit");
-    const beside = (name: string, values: readonly number[], parse: readonly number[]): Measured => ({
+    const beside = (
+      name: string,
+      values: readonly number[],
+      parse: readonly number[],
+      peer = "JSON.parse alone",
+    ): Measured => ({
       name,
       unit: "events/s",
       value: median(values),
-      peer: "JSON.parse alone",
+      peer,
       peerValue: median(parse),
       ratio: median(values.map((value, turn) => value / parse[turn]!)),
     });
@@ -96,6 +119,8 @@ async function measure(): Promise<Measured[]> {
       { ...beside("NDJSON over HTTP", seen.ndjson, seen.parse), goal: 0.35 },
       beside("JSON array, by processor time", threads.json, threads.parse),
       beside("NDJSON, by processor time", threads.ndjson, threads.parse),
+      beside("Avro messages over HTTP", seen.avro, seen.avsc, "avsc alone"),
+      beside("Avro messages, by processor time", threads.avro, threads.avsc, "avsc alone"),
       {
         name: "Arrow, columns of the client",
         unit: "events/s",
@@ -109,6 +134,36 @@ async function measure(): Promise<Measured[]> {
 
 function pieces<T>(list: readonly T[], length: number): T[][] {
   return Array.from({ length: list.length / length }, (_, i) => list.slice(i * length, (i + 1) * length));
+}
+
+/** Messages in the topic's own schema, and avsc's loop over them. */
+async function avroBodies(
+  url: string,
+  bodies: readonly (readonly object[])[],
+): Promise<{ readonly avro: Buffer[]; readonly readAll: () => void }> {
+  const latest = await fetch(`${url}/registry/subjects/events-value/versions/latest`);
+  const { id, schema } = (await latest.json()) as { id: number; schema: string };
+  const type = avsc.Type.forSchema(JSON.parse(schema));
+  const message = (row: object): Buffer => {
+    const value = type.toBuffer({ ...row, at: Date.parse((row as { at: string }).at) * 1000 });
+    const head = Buffer.alloc(9);
+    head.writeUInt32BE(value.length + 5);
+    head.writeUInt32BE(id, 5);
+    return Buffer.concat([head, value, Buffer.alloc(4)]);
+  };
+  const avro = bodies.map((body) => Buffer.concat(body.map(message)));
+  const readAll = (): void => {
+    let read = 0;
+    for (const body of avro) {
+      for (let at = 0; at < body.length; read++) {
+        const length = body.readUInt32BE(at);
+        type.fromBuffer(body.subarray(at + 9, at + 4 + length));
+        at += length + 8;
+      }
+    }
+    if (read !== RECORDS * BODIES) throw new Error("a record is missing");
+  };
+  return { avro, readAll };
 }
 
 /** Decoding included: a body comes as bytes. */

@@ -94,7 +94,8 @@ function head(message: Message): void {
   const { bytes, from, to } = message;
   message.schemaId = null;
   if (to - from < HEAD_BYTES || bytes[from] !== MAGIC) return;
-  message.schemaId = new DataView(bytes.buffer, bytes.byteOffset + from + 1, 4).getUint32(0);
+  const [a, b, c, d] = [bytes[from + 1]!, bytes[from + 2]!, bytes[from + 3]!, bytes[from + 4]!];
+  message.schemaId = ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
   message.from = from + HEAD_BYTES;
 }
 

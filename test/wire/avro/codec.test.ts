@@ -1,4 +1,6 @@
 /** Rows in Avro: what Evert writes avsc reads, what avsc writes Evert reads, and both say the same of what resolves. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 import type { EvertError } from "../../../src/base/errors.ts";
@@ -401,6 +403,18 @@ describe("hostile bytes", () => {
     for (let cut = 0; cut < good.length; cut++)
       await expect(decoded(own, schema, [good, good.subarray(0, cut)])).rejects.toBeDefined();
   });
+});
+
+it("avsc is loaded by the first schema, not by a start", () => {
+  const root = join(import.meta.dirname, "../../../src");
+  const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((name) =>
+    name.endsWith(".ts"),
+  );
+  const loading = files.filter((name) =>
+    /^(import|export)\b[^;]*\bfrom "avsc"|^import "avsc"/m.test(readFileSync(join(root, name), "utf8")),
+  );
+  expect(files.length).toBeGreaterThan(100);
+  expect(loading).toEqual([]);
 });
 
 describe("a writer's schema", () => {

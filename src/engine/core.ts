@@ -110,6 +110,7 @@ export class Core {
   readonly #heldUniques = new Map<number, Set<UniqueKey>>();
   readonly #offs: readonly (() => void)[];
   readonly #onFatal: (error: EvertError) => void;
+  #givenUp: EvertError | null = null;
   #durableWaiters: { position: number; resolve: () => void; reject: (e: EvertError) => void }[] = [];
   #failure: EvertError | null = null;
   /** The replay of a start, until it is at the end of the log. */
@@ -380,7 +381,8 @@ export class Core {
   /** Resolves when the log is durable up to the position. */
   durable(position: number): Promise<void> {
     if (this.log.durablePosition >= position) return Promise.resolve();
-    if (this.#failure !== null) return Promise.reject(this.#failure);
+    const refusal = this.#failure ?? this.#givenUp;
+    if (refusal !== null) return Promise.reject(refusal);
     return new Promise((resolve, reject) => this.#durableWaiters.push({ position, resolve, reject }));
   }
 
@@ -595,8 +597,9 @@ export class Core {
     for (const w of ready) w.resolve();
   }
 
-  /** Who waits for a position is told that it will not come: the database is being closed. */
+  /** Who waits for a position, now or later, is told that it will not come: the database is being closed. */
   giveUp(error: EvertError): void {
+    this.#givenUp = error;
     this.publisher.fail(error);
     for (const w of this.#durableWaiters.splice(0)) w.reject(error);
   }

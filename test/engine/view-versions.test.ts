@@ -199,7 +199,7 @@ it.each(Array.from({ length: seeds }, (_, i) => i + 1))(
   "seed %i: whatever is done in whatever order, through restarts, each version is what its query says",
   async (seed) => {
     const random = new SeededRandom(seed);
-    const disk = new SimulatedDisk();
+    let disk = new SimulatedDisk();
     let db = await open(disk);
     /** By version, which query it has; and what the plain name means and meant. */
     const model = new Map([[1, 1]]);
@@ -242,8 +242,16 @@ it.each(Array.from({ length: seeds }, (_, i) => i + 1))(
         case 4:
           await Promise.all(writing);
           if (random.oneIn(2)) await db.checkpoint();
-          await db.close();
+          if (random.oneIn(2)) {
+            await db.close();
+            db = await openInMemory(disk);
+            break;
+          }
+          // What was answered is durable.
+          disk = disk.reboot(random.oneIn(2) ? "process" : "power cut");
+          await db.close().catch(() => {});
           db = await openInMemory(disk);
+          await db.built();
           break;
       }
       await Promise.all(writing);

@@ -1,10 +1,12 @@
 /**
  * One subscription under way: what it wants, what it has been told, and so what it is owed. What it wants may change while it lasts.
  *
- * 1. To begin, it notes the published position P, starts to queue steps behind it, and tells: the steps up to P that are missed of what goes on from an
- *    earlier position, then snapshots of the others at P. Then it tells the queued steps.
+ * 1. To begin, it notes the published position P, starts to queue steps behind it, and tells: which views do not go on from what is shown, before any position
+ *    behind which they lie; the steps up to P that are missed of what goes on from an earlier position; then snapshots of the others at P. Then it tells the
+ *    queued steps.
  * 2. When what it wants has changed, it begins again in the same way. Views that were wanted before go on from the last step told: the steps that
  *    stood in the queue are found among the frames that are kept of every view, put together by step as ever. So what came to it is told at the same P.
+ *    Changes wait while it begins, and those that name one view come about one after the other: what is told before a token never belongs to a later one.
  * 3. When it did not keep up, or a view was replaced or has healed, it begins again without positions: whatever is shown is replaced.
  */
 import { type EvertError, toEvertError } from "../base/errors.ts";
@@ -55,8 +57,8 @@ export class OpenSubscription {
   readonly #wanted = new Map<string, Wanted>();
   /** Whether a view that is not there ends it; otherwise it is told, and the others go on. */
   readonly #isFixed: boolean;
-  /** Of the changes of what is wanted that are not told yet. */
-  #tokens: unknown[] = [];
+  /** Changes of what is wanted that are not followed yet. */
+  #asked: { readonly changes: readonly Alteration[]; readonly token: unknown }[] = [];
   /** Every view that shows rows shows those at this position. */
   #toldTo = 0;
 
@@ -71,15 +73,7 @@ export class OpenSubscription {
    * at one moment.
    */
   alter(changes: readonly Alteration[], token: unknown): void {
-    for (const { view, targets, isAnew } of changes) {
-      const before = this.#wanted.get(view);
-      if (before !== undefined && !isAnew) before.keys = keysOf(targets);
-      else {
-        this.#wanted.delete(view);
-        if (targets.length > 0) this.#wanted.set(view, wantedOf(targets, before));
-      }
-    }
-    this.#tokens.push(token);
+    this.#asked.push({ changes, token });
     this.#subscriber.alter();
   }
 
@@ -97,18 +91,20 @@ export class OpenSubscription {
     const subscriber = this.#subscriber;
     try {
       let reason: string | null = null;
+      let tokens: unknown[] = [];
       for (;;) {
-        const tokens = this.#tokens;
-        this.#tokens = [];
-        yield* this.#begin(reason);
-        if (tokens.length > 0) yield { type: "altered", tokens, position: String(this.#toldTo) };
-        reason = null;
+        tokens.push(...this.#follow());
+        const isTold: boolean = yield* this.#begin(reason);
+        if (isTold && tokens.length > 0) {
+          yield { type: "altered", tokens, position: String(this.#toldTo), views: this.#whole() };
+          tokens = [];
+        }
+        if (this.#asked.length > 0) subscriber.alter();
         for (;;) {
           const item = await subscriber.next();
           if (item === null) return;
-          if (item === "altered") break;
-          if (item === "reset") {
-            reason = subscriber.resetReason;
+          if (item === "altered" || item === "reset") {
+            reason = item === "reset" || !isTold ? subscriber.resetReason : null;
             break;
           }
           this.#note(item);
@@ -118,6 +114,31 @@ export class OpenSubscription {
     } finally {
       this.#leave();
     }
+  }
+
+  /** Wants what was asked for, up to a change that names a view again. Gives the tokens. */
+  #follow(): unknown[] {
+    const named = new Set<string>();
+    const tokens: unknown[] = [];
+    for (const { changes, token } of this.#asked) {
+      if (changes.some(({ view }) => named.has(view))) break;
+      tokens.push(token);
+      for (const { view, targets, isAnew } of changes) {
+        named.add(view);
+        const before = this.#wanted.get(view);
+        if (before !== undefined && !isAnew) before.keys = keysOf(targets);
+        else {
+          this.#wanted.delete(view);
+          if (targets.length > 0) this.#wanted.set(view, wantedOf(targets, before));
+        }
+      }
+    }
+    this.#asked.splice(0, tokens.length);
+    return tokens;
+  }
+
+  #whole(): Map<string, boolean> {
+    return new Map([...this.#wanted].map(([name, { told }]) => [name, told === "rows"]));
   }
 
   #leave(): void {
@@ -132,8 +153,8 @@ export class OpenSubscription {
     if (wanted !== undefined && wanted.told !== "nothing") wanted.told = "error";
   }
 
-  /** What is owed up to now. `reason`: nothing that was told holds any more. */
-  async *#begin(reason: string | null): AsyncGenerator<SubscriptionItem> {
+  /** What is owed up to now. `reason`: nothing that was told holds any more. False: it could not be told, and is owed anew. */
+  async *#begin(reason: string | null): AsyncGenerator<SubscriptionItem, boolean> {
     const subscriber = this.#subscriber;
     const shared = this.#shared;
     // All of one moment: from here on steps are queued behind what is given below.
@@ -148,7 +169,7 @@ export class OpenSubscription {
       let watch: Watch;
       try {
         watch = shared.watch(name);
-        for (const key of wanted.keys ?? [undefined]) subscriber.watch(name, watch, key);
+        subscriber.watchAll(name, watch, wanted.keys);
       } catch (thrown) {
         const error = toEvertError(thrown);
         if (this.#isFixed || error.code === "internal") throw thrown;
@@ -170,17 +191,18 @@ export class OpenSubscription {
     const pins = fresh.map(({ watch }) => watch.watched.view.store.pin(epoch, true));
     try {
       yield* missing;
+      for (const { name, refusal } of fresh)
+        if (refusal !== null) yield { type: "reset", view: name, reason: refusal };
       for (const [at, frames] of missed) {
         if (!(await subscriber.ready(frames))) {
           subscriber.giveUp();
-          return;
+          return false;
         }
         const item = subscriber.itemOf(at, frames, starts);
         if (item !== null) yield item;
       }
-      for (const { name, watch, wanted, refusal } of fresh) {
+      for (const { name, watch, wanted } of fresh) {
         const { view, stalePosition } = watch.watched;
-        if (refusal !== null) yield { type: "reset", view: name, reason: refusal };
         const error = watch.watched.error();
         if (error === null)
           yield* snapshot(name, watch.watched, { epoch, position }, subscriber.keysOf(name), shared);
@@ -192,6 +214,7 @@ export class OpenSubscription {
         wanted.told = error !== null ? "error" : stalePosition !== undefined ? "stale" : "rows";
       }
       this.#toldTo = position;
+      return true;
     } finally {
       for (const pin of pins) pin.release();
     }

@@ -45,9 +45,16 @@ export class Subscriber implements Listener {
     this.#queueBytesMax = queueBytesMax;
   }
 
-  /** `key`: undefined for every row. @throws EvertError when the key is not of the view's type */
-  watch(name: string, watch: Watch, key: unknown): void {
-    const text = key === undefined ? null : watch.watched.view.keyText(key);
+  /** `keys`: null for every row. @throws EvertError when one is not of the view's type; then nothing is watched. */
+  watchAll(name: string, watch: Watch, keys: readonly unknown[] | null): void {
+    const { view } = watch.watched;
+    if (keys === null) this.#add(name, watch, null, undefined);
+    else
+      for (const [text, key] of keys.map((key) => [view.keyText(key), key] as const))
+        this.#add(name, watch, text, key);
+  }
+
+  #add(name: string, watch: Watch, text: string | null, key: unknown): void {
     const known = this.#watches.get(name);
     // Who wants every row is told of each anyway.
     if (known?.keys === null) return;

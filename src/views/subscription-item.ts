@@ -59,4 +59,6 @@ export interface AlteredItem {
   readonly type: "altered";
   readonly tokens: readonly unknown[];
   readonly position: string;
+  /** Every view that is wanted then, and whether it shows its rows as of the position: it may have an error, or rows of an earlier definition. */
+  readonly views: ReadonlyMap<string, boolean>;
 }

@@ -115,7 +115,8 @@ describe("one connection", () => {
     ]);
     expect((await c.next())?.["views"].songs_view).toMatchObject([{ key: 3 }]);
     await db.append("pairs", [{ a: 1, b: "x", n: 1 }]);
-    const [pair] = await c.subscribe({ view: "pairs_view", key: [1, "x"] }, { view: "songs_view" });
+    const [reset, pair] = await c.subscribe({ view: "pairs_view", key: [1, "x"] }, { view: "songs_view" });
+    expect(reset).toMatchObject({ type: "reset", view: "songs_view" });
     expect(pair?.["rows"]).toEqual([{ key: [1, "x"], row: { a: 1, b: "x", n: 1 } }]);
     expect(c.screen.views.get("songs_view")?.size).toBe(4);
   });

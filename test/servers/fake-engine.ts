@@ -16,6 +16,7 @@ import type {
   DatabaseStats,
   Engine,
   Erased,
+  OpenSubscription,
   Operation,
   Readiness,
   ReadOptions,
@@ -538,7 +539,7 @@ export class FakeEngine implements Engine {
     throw new EvertError("feature_not_supported", "this engine has one version of each view");
   }
 
-  openSubscription(): never {
+  openSubscription(_signal: AbortSignal): OpenSubscription {
     throw new EvertError("feature_not_supported", "this engine has no subscriptions that change");
   }
 

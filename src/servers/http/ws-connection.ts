@@ -3,7 +3,8 @@
  *
  * - What is sent is handed to the socket piece by piece, each when the one before has been taken by the system; the engine is asked for the next event only then.
  *   So what piles up for a client that does not read is the engine's bounded affair, and one that takes nothing for `stallMs` is cut off.
- * - Messages of the client wait in a short line. While it is full the socket is not read, so a client that asks without reading waits for itself.
+ * - Messages of the client wait in a short line, and so do those whose answer it has not taken. While it is full the socket is not read, so a client that asks
+ *   without reading waits for itself.
  * - A message that cannot be followed is answered with an error and changes nothing. Whatever fails otherwise ends this connection alone.
  * - An `id` is given while all that is subscribed to is whole at that position: not while an alteration is under way, between a reset and its snapshot, nor
  *   while a view shows an error or stale rows.
@@ -17,7 +18,7 @@ import type {
   SubscriptionChange,
   SubscriptionEvent,
 } from "../../engine/api.ts";
-import { wsTargetsMax } from "../../wire/http/messages.ts";
+import { wsMessageCharsMax, wsTargetsMax } from "../../wire/http/messages.ts";
 import { keyFromText } from "../../wire/http/values.ts";
 import {
   notText,
@@ -34,8 +35,11 @@ import {
 } from "../../wire/http/ws.ts";
 import type { ServerContext } from "./context.ts";
 
-/** Messages that wait before the socket is read no further. */
+/** Messages that wait before the socket is read no further, or their bytes. */
 const waitingMax = 16;
+const waitingBytesMax = wsMessageCharsMax;
+/** Requests whose answers are not sent yet; further ones wait. */
+const pendingMax = 64;
 /** Of RFC 6455. */
 const goingAway = 1001;
 const failed = 1011;
@@ -57,8 +61,12 @@ export class WsConnection {
   readonly #targets = new Map<string, Map<string, SubscribeTarget>>();
   /** Views of which the client was not told one whole moment. */
   readonly #partial = new Set<string>();
+  /** Requests that have not come about. */
   #pending = 0;
-  #waiting: { readonly data: RawData; readonly isBinary: boolean }[] = [];
+  /** Wakes who waits for some of them to come about. */
+  #wake: () => void = () => {};
+  #waiting: { readonly text: Buffer; readonly isBinary: boolean }[] = [];
+  #waitingBytes = 0;
   #isWorking = false;
   /** Resolves when what was said before has been handed on. */
   #sent: Promise<void> = Promise.resolve();
@@ -81,7 +89,11 @@ export class WsConnection {
     socket.on("message", (data, isBinary) => this.#take(data, isBinary));
     socket.on("pong", () => this.#heard());
     socket.on("ping", () => this.#heard());
-    void closed.then(() => this.#stopped.abort());
+    void closed.then(() => {
+      this.#stopped.abort();
+      this.#waiting = [];
+      this.#wake();
+    });
     const onClosing = (): void => void this.#goAway();
     this.#server.closing.addEventListener("abort", onClosing, { once: true });
     if (this.#server.closing.aborted) onClosing();
@@ -106,12 +118,23 @@ export class WsConnection {
   async #tell(): Promise<void> {
     for await (const event of this.#subscription.events) {
       if (event.type === "altered") {
+        this.#settle(event.views, event.tokens.length);
         for (const token of event.tokens as readonly Token[]) {
           this.#pending--;
+          this.#wake();
           await this.#say(wsDone(token.type, token.request, event.position, this.#idAt(event.position)));
         }
       } else await this.#say(this.#textOf(event));
     }
+  }
+
+  /** What is shown, as the subscription itself says: what was told before may have been of requests that others have overtaken. */
+  #settle(views: ReadonlyMap<string, boolean>, answered: number): void {
+    this.#partial.clear();
+    for (const [view, isWhole] of views) if (!isWhole) this.#partial.add(view);
+    if (this.#pending > answered) return;
+    // Those that have ended. While more is asked for, they may have been asked for again.
+    for (const view of this.#targets.keys()) if (!views.has(view)) this.#targets.delete(view);
   }
 
   #textOf(event: SubscriptionEvent): WsText {
@@ -147,8 +170,12 @@ export class WsConnection {
 
   #take(data: RawData, isBinary: boolean): void {
     this.#heard();
-    this.#waiting.push({ data, isBinary });
-    if (this.#waiting.length >= waitingMax) this.#socket.pause();
+    if (this.#stopped.signal.aborted) return;
+    // It gives one buffer unless told otherwise.
+    const text = data as Buffer;
+    this.#waiting.push({ text, isBinary });
+    this.#waitingBytes += text.length;
+    if (this.#waiting.length >= waitingMax || this.#waitingBytes >= waitingBytesMax) this.#socket.pause();
     if (!this.#isWorking) void this.#work();
   }
 
@@ -157,8 +184,17 @@ export class WsConnection {
     this.#isWorking = true;
     try {
       for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-        if (this.#socket.isPaused && this.#waiting.length === 0) this.#socket.resume();
-        await this.#follow(next.data, next.isBinary);
+        this.#waitingBytes -= next.text.length;
+        if (this.#socket.isPaused && this.#waiting.length === 0) {
+          // What it has said meanwhile was not read.
+          this.#heard();
+          this.#socket.resume();
+        }
+        await this.#follow(next.text, next.isBinary);
+        while (this.#pending >= pendingMax && !this.#stopped.signal.aborted)
+          await new Promise<void>((resolve) => {
+            this.#wake = resolve;
+          });
       }
     } catch (thrown) {
       if (!this.#stopped.signal.aborted) await this.#fail(toEvertError(thrown));
@@ -166,10 +202,10 @@ export class WsConnection {
     this.#isWorking = false;
   }
 
-  async #follow(data: RawData, isBinary: boolean): Promise<void> {
+  async #follow(text: Buffer, isBinary: boolean): Promise<void> {
     try {
       if (isBinary) throw notText();
-      const call = parseWsMessage(String(data));
+      const call = parseWsMessage(String(text));
       await this.#server.engine.reached(call).catch((thrown: unknown) => {
         throw new WsRefusal(toEvertError(thrown), call.request);
       });
@@ -186,8 +222,6 @@ export class WsConnection {
   async #subscribe(call: Call): Promise<void> {
     const changed = new Map<string, Map<string, SubscribeTarget>>();
     const said: WsText[] = [];
-    let count = call.targets.length;
-    for (const [view, targets] of this.#targets) count += this.#isNamed(call, view) ? 0 : targets.size;
     for (const { view, key, from } of call.targets) {
       try {
         const { info } = this.#server.engine.view(view);
@@ -204,8 +238,10 @@ export class WsConnection {
         said.push(wsError(error.toJSON(), { view, request: call.request, ended }));
       }
     }
+    let count = 0;
+    for (const [view, targets] of this.#targets) if (!changed.has(view)) count += targets.size;
     for (const targets of changed.values()) count += targets.size;
-    if (count - call.targets.length > wsTargetsMax) {
+    if (count > wsTargetsMax) {
       const error = new EvertError(
         "invalid_request",
         `a connection has at most ${wsTargetsMax} views and rows`,
@@ -216,10 +252,7 @@ export class WsConnection {
       throw new WsRefusal(error, call.request);
     }
     for (const text of said) await this.#say(text);
-    for (const [view, targets] of changed) {
-      this.#targets.set(view, new Map(targets));
-      if ([...targets.values()].some((t) => t.from === undefined)) this.#partial.add(view);
-    }
+    for (const [view, targets] of changed) this.#targets.set(view, new Map(targets));
     const changes = [...changed].map(([view, targets]) => ({
       view,
       targets: [...targets.values()],
@@ -231,10 +264,6 @@ export class WsConnection {
       const targets = this.#targets.get(view);
       for (const [id, target] of targets ?? []) targets?.set(id, { ...target, from: undefined });
     }
-  }
-
-  #isNamed(call: Call, view: string): boolean {
-    return call.targets.some((target) => target.view === view);
   }
 
   #shown(view: string): Iterable<[string, SubscribeTarget]> {
@@ -253,13 +282,9 @@ export class WsConnection {
         await this.#say(wsError(error.toJSON(), { view, request: call.request }));
         continue;
       }
-      if (targets.size === 0) {
-        this.#targets.delete(view);
-        this.#partial.delete(view);
-      }
+      if (targets.size === 0) this.#targets.delete(view);
       // Some rows in place of all are told anew: there may be more on the screen than what is told from now on.
       const isAnew = targets.size === 0 || id === all || changes.get(view)?.isAnew === true;
-      if (isAnew && targets.size > 0) this.#partial.add(view);
       changes.set(view, { view, targets: [...targets.values()], isAnew });
     }
     await this.#alter([...changes.values()], call);
@@ -310,7 +335,8 @@ export class WsConnection {
     const now = performance.now();
     const { heartbeatMs, stallMs } = this.#server;
     if (this.#socket.readyState !== this.#socket.OPEN) return;
-    if (now - this.#heardAt > Math.max(stallMs, 3 * heartbeatMs)) {
+    // What it says is not read while the line is full.
+    if (!this.#socket.isPaused && now - this.#heardAt > Math.max(stallMs, 3 * heartbeatMs)) {
       this.cut();
       return;
     }

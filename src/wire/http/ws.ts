@@ -47,6 +47,10 @@ export class WsRefusal extends Error {
 export function parseWsMessage(text: string): WsCall {
   let request: RequestId = null;
   try {
+    if (text.length > wsMessageCharsMax)
+      throw new EvertError("request_too_large", `a message has at most ${wsMessageCharsMax} characters`, {
+        detail: `It has ${text.length}.`,
+      });
     const value = parseJson(text);
     const given = (value as { request?: unknown } | null)?.request;
     if (typeof given === "string" || typeof given === "number") request = given;

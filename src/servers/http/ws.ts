@@ -101,6 +101,8 @@ export function createWsDoor(server: ServerContext, boundToLoopback: boolean): W
 
 function refuse(socket: Duplex, error: EvertError, position: string): void {
   const body = JSON.stringify({ error: error.toJSON() } satisfies ErrorMessage);
+  // The other end may never end its half; a socket that was asked to upgrade is nobody's but ours.
+  socket.once("finish", () => socket.destroy());
   socket.end(
     `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ""}\r\n` +
       `Content-Type: ${contentTypes.json}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +

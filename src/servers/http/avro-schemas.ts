@@ -4,22 +4,29 @@ import type { Engine, TopicInfo } from "../../engine/api.ts";
 import { type Reading, readingOf } from "../../wire/avro/record-batch.ts";
 import { type OwnSchema, ownSchema, ownSchemaId } from "../../wire/avro/schema-ids.ts";
 import { keySchemaText, topicSchemaText } from "../../wire/avro/topic-schema.ts";
-import { type AvroNode, parseSchema } from "../../wire/avro/writer-schema.ts";
+import { type AvroNode, canonicalSchema, parseSchema } from "../../wire/avro/writer-schema.ts";
 
-/** Parsed schemas that are kept: their text is what they are known by. */
-const PARSED_MAX = 256;
-const parsed = new Map<string, Promise<AvroNode>>();
+/** Schemas of which what they come to is kept: their text is what they are known by. */
+const KEPT_MAX = 256;
+
+/** What a text comes to, kept for those that were asked for last. */
+function kept<T>(make: (text: string) => Promise<T>): (text: string) => Promise<T> {
+  const known = new Map<string, Promise<T>>();
+  return (text) => {
+    const made = known.get(text) ?? make(text);
+    known.delete(text);
+    if (known.size >= KEPT_MAX) known.delete(known.keys().next().value as string);
+    known.set(text, made);
+    made.catch(() => known.delete(text));
+    return made;
+  };
+}
 
 /** The schema taken apart; the same text again is not parsed again. @throws EvertError invalid_value */
-export function parsedSchema(text: string): Promise<AvroNode> {
-  const known = parsed.get(text);
-  if (known !== undefined) return known;
-  const parsing = parseSchema(text);
-  if (parsed.size >= PARSED_MAX) parsed.delete(parsed.keys().next().value as string);
-  parsed.set(text, parsing);
-  parsing.catch(() => parsed.delete(text));
-  return parsing;
-}
+export const parsedSchema: (text: string) => Promise<AvroNode> = kept(parseSchema);
+
+/** Identical for schemas that say the same. @throws EvertError invalid_value */
+export const canonicalText: (text: string) => Promise<string> = kept(canonicalSchema);
 
 /** Resolved schemas, by the topic's columns, which are another object when they have changed. */
 const readings = new WeakMap<object, WeakMap<AvroNode, Reading>>();

@@ -12,7 +12,7 @@
 import { EvertError, toEvertError } from "../../base/errors.ts";
 import type { Engine, TopicInfo } from "../../engine/api.ts";
 import { type OwnSchema, ownSchemaId } from "../../wire/avro/schema-ids.ts";
-import { canonicalSchema } from "../../wire/avro/writer-schema.ts";
+import { SCHEMA_CHARS_MAX } from "../../wire/avro/writer-schema.ts";
 import type {
   RegistryCompatibility,
   RegistryConfig,
@@ -23,10 +23,11 @@ import type {
 } from "../../wire/http/messages.ts";
 import { parseRegistryRequest } from "../../wire/http/requests.ts";
 import { jsonAnswer } from "./answer.ts";
-import { ownText, readingByText, schemaText } from "./avro-schemas.ts";
+import { canonicalText, ownText, readingByText, schemaText } from "./avro-schemas.ts";
 import { BodyReader, bodyText, jsonType } from "./body.ts";
 import type { App, RequestContext, ServerContext } from "./context.ts";
 import { pathSegment } from "./params.ts";
+import { TimeSlice } from "./time-slice.ts";
 
 /** Confluent's codes: the status and two digits more. */
 class RegistryRefusal extends EvertError {
@@ -48,6 +49,9 @@ const SCHEMA_UNKNOWN = 40403;
 const INCOMPATIBLE = 409;
 const SCHEMA_INVALID = 42201;
 const VERSION_INVALID = 42202;
+
+/** JSON says a character of a schema in six at most, and there is some more. */
+const REQUEST_BYTES_MAX = 8 * SCHEMA_CHARS_MAX;
 
 /** Confluent's name for what holds here: what is written by the newest schema can be read by the one before, which is the topic's. */
 const COMPATIBILITY = "FORWARD";
@@ -188,10 +192,16 @@ async function find(
   versions: readonly RegistryVersion[],
   text: string,
 ): Promise<RegistryVersion | undefined> {
+  // The newest first: what is meant is what is in use. What a client sends is mostly what it sent before, and then nothing has to be parsed.
+  const newestFirst = [...versions].reverse();
+  const same = newestFirst.find(({ schema }) => schema === text);
+  if (same !== undefined) return same;
   const canonical = await canonicalOf(text);
-  // The newest first: what is meant is what is in use.
-  for (const version of [...versions].reverse())
-    if (version.schema === text || (await canonicalOf(version.schema)) === canonical) return version;
+  const slice = new TimeSlice();
+  for (const version of newestFirst) {
+    if ((await canonicalOf(version.schema)) === canonical) return version;
+    if (slice.over()) await slice.rest();
+  }
   return undefined;
 }
 
@@ -231,7 +241,7 @@ async function faultsOf({ name, topic, isKey }: Subject, text: string): Promise<
 
 async function canonicalOf(text: string): Promise<string> {
   try {
-    return await canonicalSchema(text);
+    return await canonicalText(text);
   } catch (error) {
     throw invalid(toEvertError(error));
   }
@@ -245,7 +255,7 @@ function invalid(error: EvertError): EvertError {
 /** The schema that a request brings. */
 async function schemaOf(c: RequestContext, server: ServerContext): Promise<string> {
   jsonType(c, ["application/vnd.schemaregistry.v1+json", "application/vnd.schemaregistry+json"]);
-  const body = new BodyReader(c, server, server.bodyBytesMax);
+  const body = new BodyReader(c, server, Math.min(REQUEST_BYTES_MAX, server.bodyBytesMax));
   try {
     const { schema, schemaType, references } = parseRegistryRequest(await bodyText(body));
     if (schemaType !== "AVRO")

@@ -97,6 +97,16 @@ test("many that register the same at once get one id", async () => {
 });
 
 describe("what does not fit", () => {
+  test("a request longer than any schema that is taken is refused before it is parsed", async () => {
+    expect(await register(" ".repeat(3 * 2 ** 20))).toMatchObject({
+      status: 413,
+      body: { error_code: 41301 },
+    });
+    expect(await register(record({ name: "id", type: "long", doc: "\u0001".repeat(40_000) }))).toMatchObject({
+      status: 200,
+    });
+  });
+
   test("is refused with 409, and the reasons", async () => {
     const { status, body } = await register(record({ name: "note", type: "int" }));
     expect([status, body]).toMatchObject([

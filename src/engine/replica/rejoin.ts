@@ -13,6 +13,7 @@ import { type LogOptions, openLog } from "../../log/file-log.ts";
 import { LOG_DIRECTORY, lockDirectory } from "../../log/lock.ts";
 import type { LogIntake } from "../../log/log.ts";
 import { CATALOG_ENTRY } from "../catalog.ts";
+import { CHECKPOINT_DIRECTORY, readManifest, removeManifest } from "../checkpointing.ts";
 import { readCatalog } from "../restore.ts";
 import type { Leader } from "./leader.ts";
 
@@ -28,13 +29,17 @@ export async function rejoin(
   if (end === null) return;
   const lock = await lockDirectory(disk, directory);
   try {
+    // A power cut must not bring back the state of a history that is not this directory's any more.
+    const checkpoint = joinPath(directory, CHECKPOINT_DIRECTORY);
+    const { manifest, reason } = await readManifest(disk, checkpoint);
+    if (manifest !== null || reason !== null) await removeManifest(disk, checkpoint);
     const aside = joinPath(directory, await freeName(disk, directory, `diverged-${end}`));
     const from = joinPath(directory, LOG_DIRECTORY);
     await disk.makeDirectory(aside);
     for (const name of (await disk.list(from)).reverse())
       await disk.rename(joinPath(from, name), joinPath(aside, name));
     for (const path of [aside, from, directory]) await disk.syncDirectory(path);
-    await disk.removeTree(joinPath(directory, "checkpoint"));
+    await disk.removeTree(checkpoint);
     report(
       `the log that has parted from the leader's is kept in ${aside}; a copy of the leader's takes its place`,
     );

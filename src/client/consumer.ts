@@ -4,21 +4,16 @@
  * Each topic is followed on a stream of its own. A stream that breaks is opened again behind the last record that came. What is said of progress carries a key, so that
  * a retry is stored once; an answer that says that a newer instance goes on (fenced) ends it.
  *
- * A record that has a column nobody knows of yet comes after ALTER TABLE: the topic's columns are asked for again, so that its values are of their types, with all digits.
+ * A stream says by which of the topic's schemas its values are taken, and ends where the topic gets another: the columns are asked for then, and it is opened again.
  */
 import { EvertError } from "../base/errors.ts";
 import { gathered } from "../base/gathered.ts";
-import type {
-  ColumnMessage,
-  OpenedConsumerAnswer,
-  RecordMessage,
-  TopicsAnswer,
-} from "../wire/http/messages.ts";
+import type { OpenedConsumerAnswer, RecordMessage, TopicsAnswer } from "../wire/http/messages.ts";
 import { contentTypes } from "../wire/http/messages.ts";
 import { backoffMs, pause } from "./backoff.ts";
 import { parseJson } from "./json.ts";
 import { failureOf, type Transport } from "./transport.ts";
-import type { ConsumedBatch, Consumer, ConsumerOptions, Named, Operation } from "./types.ts";
+import type { ConsumedBatch, ConsumedRecord, Consumer, ConsumerOptions, Named, Operation } from "./types.ts";
 import { needsDigits, type RawRow, rowConverter } from "./values.ts";
 
 export interface ConsumerContext {
@@ -37,12 +32,11 @@ const BATCH_RECORDS_MAX = 512;
 
 type Row = Record<string, unknown>;
 
-interface Source {
-  readonly topic: string;
-  /** Of its columns. */
-  names: Set<string>;
-  convert: (row: RawRow) => Row;
-  exact: boolean;
+/** How a topic's values are taken. */
+interface Form {
+  readonly schemaVersion: number;
+  readonly convert: (row: RawRow) => Row;
+  readonly exact: boolean;
 }
 
 export function createConsumer(name: string, options: ConsumerOptions, context: ConsumerContext): Consumer {
@@ -65,26 +59,21 @@ export function createConsumer(name: string, options: ConsumerOptions, context: 
     const signal = AbortSignal.any(signals);
     const known = await context.topics();
     const sources = offsets.map(({ topic, offset }) => {
-      const columns = known.topics.find((one) => one.name === topic)?.columns;
-      if (columns === undefined) throw new EvertError("undefined_table", `topic "${topic}" does not exist`);
-      const source = { topic, ...formOf(columns) };
-      return { source, items: recordsOf(source, offset, options.follow !== false, signal, context) };
+      const form = formOf(known, topic);
+      return {
+        source: topic,
+        items: recordsOf(topic, form, offset, options.follow !== false, signal, context),
+      };
     });
     try {
       const max = options.batchRecordsMax ?? BATCH_RECORDS_MAX;
-      for await (const { source, items } of gathered(sources, max)) {
+      for await (const { source: topic, items } of gathered(sources, max)) {
         if (signal.aborted) return;
-        const offset = (items.at(-1) as RecordMessage).offset + 1;
-        const { topic } = source;
+        const offset = (items.at(-1) as ConsumedRecord).offset + 1;
         const consume = { name, epoch, topic, offset };
         yield {
           topic,
-          records: items.map((record) => ({
-            offset: record.offset,
-            position: record.position,
-            timestamp: record.timestamp,
-            value: record.value === null ? null : source.convert(record.value as RawRow),
-          })),
+          records: items,
           commit: () =>
             store(
               `/v1/consumers/${encodeURIComponent(name)}`,
@@ -103,15 +92,16 @@ export function createConsumer(name: string, options: ConsumerOptions, context: 
   return { name, open, close: () => closed.abort(), [Symbol.asyncIterator]: batches };
 }
 
-function formOf(columns: readonly ColumnMessage[]): Omit<Source, "topic"> {
-  const names = new Set(columns.map(({ name }) => name));
-  return { names, convert: rowConverter(columns), exact: needsDigits(columns) };
+/** @throws EvertError undefined_table */
+function formOf({ topics }: TopicsAnswer, name: string): Form {
+  const topic = topics.find((one) => one.name === name);
+  if (topic === undefined) throw new EvertError("undefined_table", `topic "${name}" does not exist`);
+  const { schemaVersion, columns } = topic;
+  return { schemaVersion, convert: rowConverter(columns), exact: needsDigits(columns) };
 }
 
-/** Whether the row has a column that is not known. */
-function isOfOthers(row: object, { names }: Source): boolean {
-  for (const name in row) if (!names.has(name)) return true;
-  return false;
+function recordOf({ offset, position, timestamp, value }: RecordMessage, { convert }: Form): ConsumedRecord {
+  return { offset, position, timestamp, value: value === null ? null : convert(value as RawRow) };
 }
 
 function named(operation: Operation): object {
@@ -124,30 +114,29 @@ function nameOf(topic: string | Named): string {
 
 /** Records from the offset on, over as many connections as it takes. */
 async function* recordsOf(
-  source: Source,
+  topic: string,
+  form: Form,
   from: number,
   follow: boolean,
   signal: AbortSignal,
   { transport, retryMsMax, topics }: ConsumerContext,
-): AsyncGenerator<RecordMessage, void, undefined> {
-  const { topic } = source;
+): AsyncGenerator<ConsumedRecord, void, undefined> {
   const path = `/v1/topics/${encodeURIComponent(topic)}/records`;
+  let known: Form | null = form;
   let next = from;
   let brokenSince = 0;
   for (let attempt = 0; !signal.aborted; attempt++) {
     try {
-      const query = new URLSearchParams({ from: String(next), ...(follow ? { follow: "true" } : {}) });
+      known ??= formOf(await topics(), topic);
+      const query = new URLSearchParams({
+        from: String(next),
+        schema: String(known.schemaVersion),
+        ...(follow ? { follow: "true" } : {}),
+      });
       const headers = { accept: contentTypes.ndjson };
       const response = await transport.send(path, { query, headers, signal });
       for await (const line of linesOf(response, transport.base, signal)) {
-        let record = parseJson(line, source.exact) as RecordMessage;
-        if (record.value !== null && isOfOthers(record.value as RawRow, source)) {
-          const columns = (await topics()).topics.find(({ name }) => name === topic)?.columns;
-          if (columns !== undefined) Object.assign(source, formOf(columns));
-          // Those that have gone again by now are not asked for with each record.
-          for (const name of Object.keys(record.value as RawRow)) source.names.add(name);
-          record = parseJson(line, source.exact) as RecordMessage;
-        }
+        const record = recordOf(parseJson(line, known.exact) as RecordMessage, known);
         next = record.offset + 1;
         attempt = 0;
         brokenSince = 0;
@@ -156,7 +145,10 @@ async function* recordsOf(
       if (!follow) return;
     } catch (thrown) {
       if (signal.aborted) return;
-      if (!(thrown instanceof EvertError && thrown.retryable)) throw thrown;
+      const hasChanged = thrown instanceof EvertError && thrown.code === "conflict";
+      if (!hasChanged && !(thrown instanceof EvertError && thrown.retryable)) throw thrown;
+      // A stream breaks off at a change of the columns, too.
+      known = null;
       if (brokenSince === 0) brokenSince = Date.now();
       // One that follows waits for its server as long as it takes.
       if (!follow && Date.now() - brokenSince >= retryMsMax) throw thrown;

@@ -480,6 +480,8 @@ export interface ReadTopicOptions {
   readonly limit?: number | undefined;
   /** Go on with records as they become durable, without polling. */
   readonly follow?: boolean | undefined;
+  /** Which of the topic's schemas the reader knows: at a record that has the columns of another one the reading ends with conflict. */
+  readonly schemaVersion?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -36,7 +36,10 @@ export async function* readRecords(
 ): AsyncGenerator<TopicRecord> {
   let left = options.limit ?? Number.POSITIVE_INFINITY;
   let columns = newestOf(topic);
+  const known = options.schemaVersion ?? null;
+  if (known !== null && known !== topic.schemaVersion) throw changedColumns(topic.name);
   for await (const { group, topicBatch, from } of batchesOf(log, topic, options)) {
+    if (known !== null && known !== topicBatch.schemaVersion) throw changedColumns(topic.name, from);
     if (topicBatch.schemaVersion !== columns.schemaVersion)
       columns = columnsOf(entryOf(topic.id), topicBatch) ?? columns;
     for (const record of batchRecords(
@@ -84,7 +87,7 @@ export async function* readRecordsArrow(
   yield arrowSchema(schema);
   let left = options.limit ?? Number.POSITIVE_INFINITY;
   for await (const { group, topicBatch, from } of batchesOf(log, topic, options)) {
-    if (topicBatch.schemaVersion !== topic.schemaVersion) throw changedColumns(topic, from);
+    if (topicBatch.schemaVersion !== topic.schemaVersion) throw changedColumns(topic.name, from);
     const first = rowFrom(topicBatch, from);
     const last = Math.min(topicBatch.batch.length, first + left);
     for (let row = first; row < last; row += ARROW_ROWS) {
@@ -122,10 +125,10 @@ export async function* readRecordRows(
   }
 }
 
-/** A stream of Arrow has one schema. */
-function changedColumns({ name }: TopicEntry, offset: number): EvertError {
+/** A stream of Arrow has one schema, and who names one reads by no other. */
+export function changedColumns(name: string, offset?: number): EvertError {
   return new EvertError("conflict", `the columns of "${name}" were changed meanwhile`, {
-    hint: `Read on from offset ${offset}.`,
+    hint: offset === undefined ? "Ask for the columns, and read on." : `Read on from offset ${offset}.`,
   });
 }
 

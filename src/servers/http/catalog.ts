@@ -62,7 +62,7 @@ function schemaMessage(topic: TopicInfo, { schema, key: _, ...said }: SchemaVers
 }
 
 function topicMessage(info: TopicInfo): TopicMessage {
-  const { name, kind, key, records, start, rows, stateBytes, coldBytes } = info;
+  const { name, kind, schemaVersion, key, records, start, rows, stateBytes, coldBytes } = info;
   const columns = columnMessages(info.schema).map((column) =>
     info.withDefault.includes(column.name) ? { ...column, hasDefault: true as const } : column,
   );
@@ -70,6 +70,7 @@ function topicMessage(info: TopicInfo): TopicMessage {
     name,
     kind,
     columns,
+    schemaVersion,
     key,
     records,
     start,

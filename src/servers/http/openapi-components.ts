@@ -109,6 +109,7 @@ export const schemas = {
     name: string,
     kind: { type: "string", enum: ["stream", "table"] },
     columns: list(schemaRef("DeclaredColumn")),
+    schemaVersion: { ...count, description: "Which of its schemas has these columns: they count from 1." },
     key: keyNames,
     records: { ...count, description: "Records ever appended." },
     start: {
@@ -528,6 +529,12 @@ export const parameters = {
     },
   ),
   limit: query("limit", "At most so many.", count),
+  knownSchema: query(
+    "schema",
+    "The schemaVersion by which the reader takes values: where the topic has another, 409; where it gets another meanwhile, the answer breaks off before the " +
+      "first record that has its columns.",
+    count,
+  ),
   follow: query("follow", "Go on with new records.", { ...boolean, default: false }),
   where: {
     name: "where",

@@ -173,6 +173,7 @@ const paths: Record<string, Json> = {
         parameter("fromConsumer"),
         parameter("limit"),
         parameter("follow"),
+        parameter("knownSchema"),
         ...readParameters,
       ],
       responses: {
@@ -182,7 +183,7 @@ const paths: Record<string, Json> = {
           [contentTypes.avro]: {},
           [contentTypes.avroFile]: {},
         }),
-        ...fails("400", "403", "404", "410", "503", "504"),
+        ...fails("400", "403", "404", "409", "410", "503", "504"),
       },
     },
   },

@@ -9,7 +9,7 @@ import type {
   TopicInfo,
   TopicRecord,
 } from "../../engine/api.ts";
-import { recordsGone } from "../../engine/records.ts";
+import { changedColumns, recordsGone } from "../../engine/records.ts";
 import { contentTypes, type ErasedAnswer, headers, type PositionAnswer } from "../../wire/http/messages.ts";
 import { type BodyFormat, placeUnit, RecordDecoder } from "../../wire/http/record-decoder.ts";
 import { keyFromText } from "../../wire/http/values.ts";
@@ -213,17 +213,25 @@ async function remove(c: RequestContext, server: ServerContext): Promise<Respons
 }
 
 async function read(c: RequestContext, server: ServerContext): Promise<Response> {
-  const query = queryMap(c, withReadParameters("from", "consumer", "limit", "follow"));
+  const query = queryMap(c, withReadParameters("from", "consumer", "limit", "follow", "schema"));
   const topic = pathSegment(c, 2);
   // A topic that is newer than what this server reflects is not there before.
   await server.engine.reached(readOptions(query));
   const from = await readFrom(server, topic, query.get("from"), query.get("consumer"));
   const limit = integerParameter(query, "limit", 0, Number.MAX_SAFE_INTEGER);
   const follow = booleanParameter(query, "follow", false);
-  const { start } = server.engine.topic(topic);
+  const { start, name, schemaVersion } = server.engine.topic(topic);
+  const known = integerParameter(query, "schema", 1, Number.MAX_SAFE_INTEGER);
+  if (known !== undefined && known !== schemaVersion) throw changedColumns(name);
   if (typeof from === "number" && from < start) throw recordsGone(topic, start);
   const stopped = new AbortController();
-  const { type, pieces } = openTopic(c, server, topic, { from, limit, follow, signal: stopped.signal });
+  const { type, pieces } = openTopic(c, server, topic, {
+    from,
+    limit,
+    follow,
+    schemaVersion: known,
+    signal: stopped.signal,
+  });
   const body = pacedBody(pieces, {
     closing: server.closing,
     stallMs: server.stallMs,

@@ -104,6 +104,8 @@ export interface TopicMessage {
   readonly name: string;
   readonly kind: "stream" | "table";
   readonly columns: readonly TopicColumnMessage[];
+  /** Which of its schemas has these columns. */
+  readonly schemaVersion: number;
   /** Key columns, or null. */
   readonly key: readonly string[] | null;
   /** Records ever appended. */

@@ -22,6 +22,7 @@ import { contentTypes } from "../../wire/http/messages.ts";
 import { atPlaceOfRow } from "../../wire/http/record-decoder.ts";
 import { idOf, parsedSchema, readingById, readingByText } from "./avro-schemas.ts";
 import type { ServerContext } from "./context.ts";
+import { addDeadLetter } from "./dead-letters.ts";
 import { TimeSlice } from "./time-slice.ts";
 
 export type AvroFormat = "avro" | "avroFile";
@@ -123,7 +124,7 @@ class Reader {
     const error = this.placed(thrown);
     // What is wrong with the commit is not wrong with the record.
     if (!this.#keepsDead || error.code === "record_too_large" || error.code === "internal") throw error;
-    this.deadLetters.push({ error, bytes, schemaId: idAsInt4(schemaId) });
+    addDeadLetter(this.deadLetters, { error, bytes, schemaId: idAsInt4(schemaId) });
     this.#count++;
     this.#work += RECORD_WORK;
   }

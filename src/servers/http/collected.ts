@@ -10,6 +10,7 @@ import {
   type RecordTarget,
   refusedRow,
 } from "../../wire/http/record-decoder.ts";
+import { addDeadLetter } from "./dead-letters.ts";
 
 /** What takes records, and appends all it has in one commit. */
 export interface Collected extends RecordTarget {
@@ -66,7 +67,7 @@ class Columns extends RecordColumns implements Collected {
 
   leave(error: EvertError, bytes: Uint8Array): boolean {
     if (this.#topic.deadLetters === null || NOT_OF_RECORD.has(error.code)) return false;
-    this.#deadLetters.push({ error, bytes: bytes.slice(), schemaId: null });
+    addDeadLetter(this.#deadLetters, { error, bytes: bytes.slice(), schemaId: null });
     this.#deadBytes += bytes.length;
     return true;
   }

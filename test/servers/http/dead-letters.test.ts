@@ -140,6 +140,18 @@ describe("of JSON", () => {
     expect((await stored()).map(([n]) => n)).toEqual(["1", "2", "5", "7"]);
   });
 
+  test("so many are not taken of one request, and of one in chunks", async () => {
+    const many = "x\n".repeat(10_001);
+    expect((await client.ndjson(path, many)).body).toMatchObject({
+      error: { code: "request_too_large", detail: expect.stringMatching(/^The first one: line 1: /) },
+    });
+    const headers = { "Content-Type": "avro/binary" };
+    const empty = messages(...Array.from({ length: 10_001 }, () => [own(), []] as const));
+    expect((await avro(empty, headers)).body).toMatchObject({ error: { code: "request_too_large" } });
+    expect(await dead()).toEqual([]);
+    expect((await client.ndjson(`${path}?atomic=false`, many)).body).toMatchObject({ deadLetters: 10_001 });
+  }, 60_000);
+
   test("in chunks, and a body that is sent again goes on behind what it stored of both", async () => {
     const headers = { "Producer-Id": "p", "Producer-Epoch": "0", "Producer-Seq": "0" };
     const send = (body: string) => client.ndjson(`${path}?atomic=false`, body, headers);

@@ -16,7 +16,8 @@ export async function describeDatabase(db: Database): Promise<string> {
   for (const name of ["events", "rows", "plain"]) {
     for await (const { offset, position, timestamp, keyJson, valueJson } of db.readTopic(name))
       lines.push(`${name} ${offset} ${position} ${timestamp} ${keyJson} ${valueJson}`);
-    lines.push(...db.schemas(name).map((version) => `${name} ${JSON.stringify(version)}`));
+    for (const { version, position, timestamp, schema, changes } of db.schemas(name))
+      lines.push(`${name} ${JSON.stringify({ version, position, timestamp, schema, changes })}`);
   }
   return `${lines.join("\n")}\n`;
 }

@@ -1,0 +1,92 @@
+/** A server that is killed again and again while producers in other processes append: when all of them are done, each record is there, once and in its producer's order. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { Running } from "./run.ts";
+
+const KILLS = 4;
+const PRODUCERS = 3;
+const RECORDS_PER_KILL = 6_000;
+
+let directory: string;
+const started: Running[] = [];
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "evert-killed-"));
+});
+
+afterEach(async () => {
+  for (const running of started.splice(0)) {
+    running.process.kill("SIGKILL");
+    await running.done;
+  }
+  await rm(directory, { recursive: true });
+});
+
+function launch(args: readonly string[], url?: string): Running {
+  const running = new Running(args, url === undefined ? {} : { url });
+  started.push(running);
+  return running;
+}
+
+async function serve(port: string): Promise<Running> {
+  const server = launch(["start", "--data", join(directory, "data"), "--port", port]);
+  await server.until(() => server.stdout.includes("listening"));
+  return server;
+}
+
+test("stores what each producer sends once, in order", async () => {
+  let server = await serve("0");
+  const [url, port] = /http:\/\/[^:]+:(\d+)/.exec(server.stdout) as unknown as [string, string];
+  const query = async (sql: string): Promise<string[][]> => {
+    const response = await fetch(`${url}/v1/sql`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ sql, format: "text" }),
+    });
+    expect(response.status).toBe(200);
+    return ((await response.json()) as { results: { rows: string[][] }[] }).results[0]!.rows;
+  };
+  await query("CREATE TABLE s (p int4, n int4, t text) WITH (append_only)");
+  const producers = Array.from({ length: PRODUCERS }, (_, p) =>
+    launch(["append", "s", "--producer", `p${p}`], url),
+  );
+  let sent = 0;
+  let killedAmid = 0;
+  for (let kill = 0; kill < KILLS; kill++) {
+    const end = sent + RECORDS_PER_KILL;
+    for (const [p, { process }] of producers.entries()) {
+      for (let n = sent; n < end; n++) process.stdin!.write(`{"p":${p},"n":${n},"t":"${"x".repeat(300)}"}\n`);
+    }
+    const count = async (): Promise<number> => Number((await query("SELECT count(*) FROM s"))[0]![0]);
+    await expect
+      .poll(count, { interval: 1, timeout: 12_000 })
+      .toBeGreaterThan(sent * PRODUCERS)
+      .catch(async (e) => {
+        console.log(
+          "STUCK",
+          kill,
+          sent,
+          await query("SELECT p, count(*), min(n), max(n) FROM s GROUP BY p"),
+          producers.map((x) => [x.process.exitCode, x.stderr, x.stdout, x.process.stdin!.writableLength]),
+        );
+        throw e;
+      });
+    server.process.kill("SIGKILL");
+    await server.done;
+    server = await serve(port);
+    if ((await count()) < end * PRODUCERS) killedAmid++;
+    sent = end;
+    console.log("kill", kill, killedAmid, await count());
+  }
+  expect(killedAmid).toBeGreaterThan(0);
+  for (const { process } of producers) process.stdin!.end();
+  for (const producer of producers) expect(await producer.done).toMatchObject({ code: 0, stderr: "" });
+  const rows = await query("SELECT p, n FROM s");
+  for (let p = 0; p < PRODUCERS; p++) {
+    const numbers = rows.filter((row) => Number(row[0]) === p).map((row) => Number(row[1]));
+    expect(numbers).toEqual(Array.from({ length: sent }, (_, n) => n));
+  }
+  expect(rows.length).toBe(PRODUCERS * sent);
+}, 120_000);

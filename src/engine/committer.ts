@@ -71,17 +71,22 @@ export class Committer {
 
   /** Stages and waits until durable. A key that is known answers as the first time. */
   async commit(parts: readonly Part[], request: CommitRequest = NO_REQUEST): Promise<CommitReceipt> {
-    const receipt = this.#stageNow(parts, request) ?? (await this.#stageInTurn(parts, request));
+    const staged = this.#stageNow(parts, request);
+    // Who has asked for room stands in the queue for it, and is refused there when the disk is full or fails: nobody else would take that.
+    if (staged instanceof Promise) await staged;
+    const isToCome = staged === null || staged instanceof Promise;
+    const receipt = isToCome ? await this.#stageInTurn(parts, request) : staged;
     await receipt.durable;
     return receipt;
   }
 
-  /** What is usual, without waiting for anything: a few rows, and there is room. Null: not staged. */
-  #stageNow(parts: readonly Part[], request: CommitRequest): CommitReceipt | null {
+  /** What is usual, without waiting for anything: a few rows, and there is room. Otherwise nothing is staged: what is to be waited for first, or null. */
+  #stageNow(parts: readonly Part[], request: CommitRequest): CommitReceipt | Promise<void> | null {
     // A row may be an object whose properties are computed, by code that appends.
     if (this.#staging || request.idempotencyKey !== undefined || request.rider !== undefined) return null;
     if (request.requestDigest !== undefined || !isSmall(parts)) return null;
-    if (this.#wait(estimate(parts), false) !== null) return null;
+    const wait = this.#wait(estimate(parts), false);
+    if (wait !== null) return wait;
     try {
       return this.#stage(parts, request);
     } catch (error) {

@@ -13,7 +13,7 @@ import { type LogOptions, openLog } from "../../log/file-log.ts";
 import { LOG_DIRECTORY, lockDirectory } from "../../log/lock.ts";
 import type { LogIntake } from "../../log/log.ts";
 import { CATALOG_ENTRY } from "../catalog.ts";
-import { CHECKPOINT_DIRECTORY, readManifest, removeManifest } from "../checkpointing.ts";
+import { CHECKPOINT_DIRECTORY, removeManifest } from "../checkpointing.ts";
 import { readCatalog } from "../restore.ts";
 import type { Leader } from "./leader.ts";
 
@@ -31,8 +31,9 @@ export async function rejoin(
   try {
     // A power cut must not bring back the state of a history that is not this directory's any more.
     const checkpoint = joinPath(directory, CHECKPOINT_DIRECTORY);
-    const { manifest, reason } = await readManifest(disk, checkpoint);
-    if (manifest !== null || reason !== null) await removeManifest(disk, checkpoint);
+    // Also where none is found: a process that died here may have removed it, and not yet on the disk.
+    await disk.makeDirectory(checkpoint);
+    await removeManifest(disk, checkpoint);
     const aside = joinPath(directory, await freeName(disk, directory, `diverged-${end}`));
     const from = joinPath(directory, LOG_DIRECTORY);
     await disk.makeDirectory(aside);

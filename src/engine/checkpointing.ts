@@ -10,8 +10,8 @@
  *    while steps wait; it costs what changed.
  * 2. Blocks are made a slice at a time and written behind what is there, while steps go on. What was written is synced every few mebibytes: commits wait for
  *    the same disk, behind as much as is synced at once.
- * 3. When the log is durable up to the position, the rows file is synced, the manifest written beside, synced, renamed over the old one, the directory
- *    synced. A crash at any moment leaves the old manifest or the new one, each naming bytes that are there.
+ * 3. When the log is durable up to the position, the rows file is synced, the manifest written beside, synced, the directory too where files are new, the manifest renamed
+ *    over the old one, the directory synced. A crash at any moment leaves the old manifest or the new one, each naming bytes that are there.
  * 4. When the file holds more than twice what is alive, the next checkpoint starts a new file with everything and removes the old one.
  */
 import { crc32 } from "node:zlib";
@@ -142,6 +142,8 @@ export class Checkpointer {
   #position: number;
   /** The views of the last published checkpoint, as JSON. */
   #views: string;
+  /** Files whose names are on the disk for sure. */
+  #lasting: ReadonlySet<string> = new Set();
 
   /** `last` is the manifest found at start, used or not; `restored`, whether the stores now hold what it says. */
   constructor(
@@ -345,6 +347,10 @@ export class Checkpointer {
     };
     const temporary = joinPath(this.#directory, "manifest.new");
     await writeWhole(this.#disk, temporary, encodeManifest(manifest));
+    // A file system may keep the manifest's name and lose those of new files, made before it.
+    const needed = runFilesOf(manifest).add(this.#fileName);
+    if ([...needed].some((name) => !this.#lasting.has(name))) await this.#disk.syncDirectory(this.#directory);
+    this.#lasting = needed;
     const { runFiles } = this.#source;
     const refuseDamaged = (): void => {
       if (!runFiles.isWithdrawn) return;
@@ -370,7 +376,7 @@ export class Checkpointer {
 }
 
 /** Names of the files of cold rows that it needs. */
-export function runFilesOf({ stores }: Manifest): ReadonlySet<string> {
+export function runFilesOf({ stores }: Manifest): Set<string> {
   return new Set(stores.flatMap((s) => s?.runs?.map(({ file }) => file) ?? []));
 }
 

@@ -132,6 +132,7 @@ describe("catalog", () => {
     expect((body as { topics: unknown[] }).topics[0]).toEqual({
       name: "songs",
       kind: "table",
+      schemaVersion: 1,
       columns: [
         { name: "id", type: "int4", declaredType: "int4", nullable: false },
         { name: "name", type: "text", declaredType: "text", nullable: false },

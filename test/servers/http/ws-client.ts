@@ -4,8 +4,7 @@ import { parseJson } from "../../../src/batch/lossless-json.ts";
 import type { SubscriptionEvent } from "../../../src/engine/api.ts";
 import { Client, jsonText } from "../../engine/support/client.ts";
 
-// What comes is whatever the server says.
-// biome-ignore lint/suspicious/noExplicitAny: the same
+// biome-ignore lint/suspicious/noExplicitAny: tests look into messages of every kind, and each says what it expects there
 export type Message = { readonly type: string; readonly [member: string]: any };
 
 export class WsClient {

@@ -156,7 +156,7 @@ async function run(): Promise<ColdReport> {
   const { core } = db.engine;
   const store = isOfViews
     ? core.views.named("per_account").node!.store
-    : core.tableStore(core.catalog.entry("accounts")!.id)!;
+    : core.tables.store(core.catalog.entry("accounts")!.id)!;
   const before = store.cold?.brought ?? 0;
   started = performance.now();
   const ends = started + Number(seconds) * 1000;

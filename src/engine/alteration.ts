@@ -120,7 +120,7 @@ export class Alteration {
   }
 
   #hasRows(): boolean {
-    const store = this.#core.tableStore(this.#topic.id);
+    const store = this.#core.tables.store(this.#topic.id);
     return store === null ? this.#core.log.topicEnd(this.#topic.id) > 0 : store.live > 0;
   }
 

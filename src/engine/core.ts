@@ -6,13 +6,11 @@ import { assert } from "../base/assert.ts";
 import { Chores } from "../base/chores.ts";
 import type { Clock } from "../base/clock.ts";
 import { EvertError, toEvertError } from "../base/errors.ts";
-import type { Utf8Column } from "../batch/batch.ts";
 import { Circuit, type CircuitLimits } from "../dataflow/circuit.ts";
 import type { EvaluationContext } from "../dataflow/kernels/evaluate.ts";
 import { Guard } from "../dataflow/kernels/guard.ts";
 import type { AnyTopic, AnyView } from "../face/handles.ts";
-import type { CommitReceipt, Log, ReadOptions as LogReadOptions, Pause, TopicBatch } from "../log/log.ts";
-import type { UniqueKey } from "../plan/catalog.ts";
+import type { CommitReceipt, Log, ReadOptions as LogReadOptions, TopicBatch } from "../log/log.ts";
 import type { RunFiles } from "../state/cold/run-files.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import type { Store } from "../state/store.ts";
@@ -23,16 +21,17 @@ import {
   CATALOG_ENTRY,
   type CatalogEvent,
   type EngineCatalog,
-  eventFromJson,
   eventToJson,
   TICK_ENTRY,
   type TopicEntry,
 } from "./catalog.ts";
 import type { CatchUp } from "./catch-up.ts";
 import { Committer } from "./committer.ts";
-import { Constraints, TopicConstraints } from "./constraints.ts";
+import { Constraints } from "./constraints.ts";
 import { Consumers } from "./consumers.ts";
-import { columnsAt, layoutOf, logTopicsOf, placedBatch, placedOf, placeOf, rangesAt } from "./evolved.ts";
+import { Definitions } from "./definitions.ts";
+import { DurableWaiters } from "./durable-waiters.ts";
+import { columnsAt, placedBatch, rangesAt } from "./evolved.ts";
 import { EvolvingTables } from "./evolving-tables.ts";
 import { completedAnew } from "./fallbacks.ts";
 import { Indexes } from "./indexes.ts";
@@ -48,6 +47,7 @@ import { Schemas } from "./schemas.ts";
 import { Sinks } from "./sinks.ts";
 import { StepPositions } from "./step-positions.ts";
 import { Stepper } from "./stepper.ts";
+import { Tables } from "./tables.ts";
 import { Ticker } from "./ticker.ts";
 import type { Workers } from "./workers/workers.ts";
 
@@ -90,6 +90,8 @@ export class Core {
   readonly stepper: Stepper;
   readonly committer: Committer;
   readonly constraints: Constraints;
+  readonly tables: Tables;
+  readonly durability: DurableWaiters;
   readonly indexes: Indexes;
   readonly publisher: Publisher;
   readonly subscriptions: Subscriptions;
@@ -101,17 +103,13 @@ export class Core {
   readonly stepPositions: StepPositions = new StepPositions();
   /** Changes of topics' columns, as they are applied. */
   readonly evolution: EvolvingTables = new EvolvingTables(this);
+  readonly #definitions = new Definitions(this);
   readonly #readTurns = new ReadTurns();
   /** Work that can wait: commits under way go before it. */
   readonly chores: Chores = new Chores(() => this.log.lastPosition > this.publisher.published.position);
   readonly counters: Counters = { commits: 0, records: 0, steps: 0, stepMs: 0 };
-  readonly #tables = new Map<number, Store>();
-  /** By table, what commits are held to while its index is being made. */
-  readonly #heldUniques = new Map<number, Set<UniqueKey>>();
   readonly #offs: readonly (() => void)[];
   readonly #onFatal: (error: EvertError) => void;
-  #givenUp: EvertError | null = null;
-  #durableWaiters: { position: number; resolve: () => void; reject: (e: EvertError) => void }[] = [];
   #failure: EvertError | null = null;
   /** The replay of a start, until it is at the end of the log. */
   catchUp: CatchUp | null = null;
@@ -135,6 +133,9 @@ export class Core {
     guard.timeoutMs = this.circuit.guard.timeoutMs;
     this.evaluation = { guard };
     this.indexes = new Indexes(parts.catalog);
+    this.constraints = new Constraints(() => this.circuit.epoch);
+    this.tables = new Tables(this);
+    this.durability = new DurableWaiters(parts.log);
     this.publisher = new Publisher((step) => {
       this.subscriptions.publish(step);
       this.sinks.publish(step);
@@ -155,7 +156,7 @@ export class Core {
       parts.handles,
     );
     this.catalog.hasRecords = (id) => this.log.topicEnd(id) > 0;
-    this.catalog.rowsOf = (id) => this.#tables.get(id)?.live ?? this.views.get(id)?.node?.store.live;
+    this.catalog.rowsOf = (id) => this.tables.store(id)?.live ?? this.views.get(id)?.node?.store.live;
     this.subscriptions = new Subscriptions({
       now: () => parts.clock.monotonicUs() / 1000,
       published: () => this.publisher.published,
@@ -172,7 +173,7 @@ export class Core {
     this.stepper = new Stepper(this.circuit, this.catalog, this.dictionary, {
       // A table keeps all its columns; of a stream, only what views read is decoded.
       wants: (entry) => (entry.topicKind === "table" ? () => true : this.views.wants(entry.id)),
-      onCatalog: (batch, pause) => this.#applyCatalog(batch, pause),
+      onCatalog: (batch, pause) => (this.#replaying ? undefined : this.#definitions.apply(batch, pause)),
       placed: (entry, batch) => this.#placed(entry, batch),
       onStepped: (epoch, position, rows, ms) => {
         this.counters.steps++;
@@ -185,7 +186,6 @@ export class Core {
       },
       onBroken: (error) => this.#broken(toEvertError(error)),
     });
-    this.constraints = new Constraints(() => this.circuit.epoch);
     this.committer = new Committer(this.log, this.stepper, this.constraints);
     this.sinks = new Sinks(this, parts.report);
     const topicName = (id: number) => this.catalog.byId(id)?.name;
@@ -215,7 +215,7 @@ export class Core {
       }),
       this.log.onDurable((position) => {
         this.publisher.durable(position);
-        this.#durableAdvanced(position);
+        this.durability.advanced(position);
       }),
       this.log.onFailed((error) => this.#broken(toEvertError(error))),
     ];
@@ -236,74 +236,13 @@ export class Core {
     this.stepPositions.startAt(epoch, position);
   }
 
-  addTopic(entry: TopicEntry): void {
-    for (const topic of logTopicsOf(entry)) this.log.registerTopic(topic);
-    if (entry.topicKind === "stream") {
-      this.circuit.addStream(entry.id, entry.name, placedOf(entry).schema);
-      this.constraints.set(new TopicConstraints(entry, null, [], this.catalog));
-      return;
-    }
-    const { schema, key } = placedOf(entry);
-    const { id, name } = entry;
-    const { store } = this.circuit.addTable(id, name, schema, key as readonly number[], layoutOf(entry));
-    this.tableAt(entry, store);
-  }
-
-  /** The table's rows lie in this store from now on, which is empty. */
-  tableAt(entry: TopicEntry, store: Store): void {
-    this.#tables.set(entry.id, store);
-    this.constrain(entry.id);
-    this.indexes.attach(entry.id, store);
-  }
-
-  /** Commits are held to a constraint more: its index is being made, and is grown. Until it is released. */
-  holdUnique(id: number, unique: UniqueKey): { release(): void } {
-    const held = this.#heldUniques.get(id) ?? new Set();
-    this.#heldUniques.set(id, held.add(unique));
-    this.constrain(id);
-    return {
-      release: () => {
-        held.delete(unique);
-        this.constrain(id);
-      },
-    };
-  }
-
-  /**
-   * From now on commits are held to what the catalog says of the table, and to what is held beside it. Indexes for what is unique are made with
-   * an empty store, or have been grown.
-   */
-  constrain(id: number): void {
-    const entry = this.catalog.byId(id);
-    const store = this.tableStore(id);
-    if (entry?.kind !== "topic") return;
-    if (store === null) {
-      this.constraints.set(new TopicConstraints(entry, null, [], this.catalog));
-      return;
-    }
-    const uniques = [...this.catalog.uniquesOf(entry), ...(this.#heldUniques.get(id) ?? [])];
-    const before = this.constraints.of(id);
-    const held = uniques.map((unique) => ({
-      unique,
-      index: store.hashIndex({ columns: unique.columns.map((c) => placeOf(entry, c)), unique: false }),
-    }));
-    this.constraints.set(new TopicConstraints(entry, store, held, this.catalog, before));
-    const earlier = before?.table;
-    for (const { index } of earlier?.uniques ?? []) earlier?.store.dropIndex(index);
-  }
-
   /** Where a table's or a view's rows lie; null: nowhere yet. */
   storeOf(id: number): Store | null {
-    return this.tableStore(id) ?? this.views.get(id)?.view?.store ?? null;
+    return this.tables.store(id) ?? this.views.get(id)?.view?.store ?? null;
   }
 
   /** The program's own declaration of a topic: its Standard Schema checks records beyond their types. */
   readonly topicHandles: Map<string, AnyTopic> = new Map();
-
-  /** A table's rows; null for a stream. */
-  tableStore(id: number): Store | null {
-    return this.#tables.get(id) ?? null;
-  }
 
   /** What a replay has to be fed: every position, of the topics there are the columns that anything keeps or reads. */
   replayOptions(from: number, to: number): LogReadOptions {
@@ -352,9 +291,9 @@ export class Core {
 
   /** Takes what the log's own tables say. REQUIRES that everything is stepped, and that nothing is staged meanwhile. */
   async loadOwn(): Promise<void> {
-    await this.producers.load(this.#tables.get(PRODUCERS_ENTRY.id)!, this.stepper.epoch);
-    await this.consumers.load(this.#tables.get(CONSUMERS_ENTRY.id)!, this.stepper.epoch);
-    await this.schemas.load(this.#tables.get(SCHEMAS_ENTRY.id)!, this.stepper.epoch);
+    await this.producers.load(this.tables.store(PRODUCERS_ENTRY.id)!, this.stepper.epoch);
+    await this.consumers.load(this.tables.store(CONSUMERS_ENTRY.id)!, this.stepper.epoch);
+    await this.schemas.load(this.tables.store(SCHEMAS_ENTRY.id)!, this.stepper.epoch);
   }
 
   get failure(): EvertError | null {
@@ -378,40 +317,6 @@ export class Core {
     await this.publisher.waitFor(Number(atLeast), timeoutMs ?? DEFAULT_TIMEOUT_MS);
   }
 
-  /** Resolves when the log is durable up to the position. */
-  durable(position: number): Promise<void> {
-    if (this.log.durablePosition >= position) return Promise.resolve();
-    const refusal = this.#failure ?? this.#givenUp;
-    if (refusal !== null) return Promise.reject(refusal);
-    return new Promise((resolve, reject) => this.#durableWaiters.push({ position, resolve, reject }));
-  }
-
-  /**
-   * The same for what is to be told: where commits wait for replicas, no longer than an append does. REQUIRES that nothing is stored by who is told.
-   * @throws EvertError timeout
-   */
-  async told(position: number): Promise<void> {
-    const { requirement } = this.log;
-    if (requirement === null || this.log.durablePosition >= position) return this.durable(position);
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        const { message, detail } = requirement.late(position);
-        reject(
-          new EvertError("timeout", `the answer follows from a commit that is not told of yet: ${message}`, {
-            detail: `Nothing of this request is stored. Of that commit: ${detail ?? ""}`,
-            hint: "Send the request again.",
-          }),
-        );
-      }, requirement.timeoutMs);
-    });
-    try {
-      await Promise.race([this.durable(position), late]);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
   current(): { epoch: number; position: number; timeUs: number } {
     const { epoch, position, timeUs } = this.stepper;
     return { epoch, position, timeUs };
@@ -422,7 +327,7 @@ export class Core {
       log: this.log,
       catalog: this.catalog,
       dictionary: this.dictionary,
-      durable: (position) => this.durable(position),
+      durable: (position) => this.durability.wait(position),
       current: () => this.current(),
       atBoundary: (run) => this.stepper.atBoundary(run),
       turn: () => this.chores.turn(),
@@ -497,8 +402,8 @@ export class Core {
   /** @throws EvertError out_of_memory where a table has no room for more rows than it has. */
   #refuseGrowth(part: Part): void {
     const { memory } = this.circuit;
-    const store = this.#tables.get(part.topic.id);
-    if (store === undefined || !memory.isNear) return;
+    const store = this.tables.store(part.topic.id);
+    if (store === null || !memory.isNear) return;
     const rows = upsertsOf(part);
     if (rows <= store.freeSlots || this.#makesRoom(store)) return;
     throw new EvertError("out_of_memory", "the database has reached its memory limit", {
@@ -516,92 +421,10 @@ export class Core {
     return this.committer.commit([{ topic: TICK_ENTRY, op: "upsert", rows, path: "tick" }]);
   }
 
-  #applyCatalog(batch: TopicBatch, pause: Pause): Promise<void> | undefined {
-    if (this.#replaying) return undefined;
-    const events = [...catalogEvents(batch)];
-    for (const [i, event] of events.entries()) {
-      const work = this.#applied(event, pause);
-      if (work === undefined) continue;
-      return work.then(async () => {
-        for (const later of events.slice(i + 1)) await this.#applied(later, pause);
-      });
-    }
-    return undefined;
-  }
-
-  #applied(event: CatalogEvent, pause: Pause): Promise<void> | undefined {
-    if (event.event === "alter") return this.evolution.apply(event, pause);
-    const index = event.event === "create" && event.entry.kind === "index" ? event.entry : null;
-    const store = index === null ? null : this.storeOf(index.on);
-    if (index === null || store === null) return this.#apply(event);
-    const cooling = this.circuit.cooling ?? null;
-    return this.indexes.grown(index, store, cooling, pause, () => this.#apply(event));
-  }
-
-  #apply(event: Exclude<CatalogEvent, { readonly event: "alter" }>): undefined {
-    const gone = event.event === "drop" ? this.catalog.byId(event.id) : undefined;
-    if (event.event === "promote") return this.#promote(event);
-    this.catalog.apply(event);
-    if (event.event === "lead" || event.event === "keep" || event.event === "dead_letters") return;
-    if (event.event === "create") {
-      const { entry } = event;
-      if (entry.kind === "type") return;
-      if (entry.kind === "index") {
-        const store = this.storeOf(entry.on);
-        if (store !== null) this.indexes.hold(entry, store);
-        if (entry.unique) this.constrain(entry.on);
-        return;
-      }
-      if (entry.kind === "topic") this.addTopic(entry);
-      else if (entry.materialized) {
-        this.views.fill(this.views.add(entry));
-        this.sinks.add(entry);
-      }
-      return;
-    }
-    if (gone?.kind === "type") return;
-    if (gone?.kind === "index") {
-      this.indexes.release(gone.id);
-      if (gone.unique) this.constrain(gone.on);
-      return;
-    }
-    this.indexes.forget(event.id);
-    if (gone?.kind === "topic") {
-      this.#tables.delete(gone.id);
-      this.#heldUniques.delete(gone.id);
-      this.constraints.delete(gone.id);
-      this.committer.forget(gone.id);
-      this.circuit.removeSource(gone.id);
-      return;
-    }
-    this.sinks.remove(event.id);
-    this.views.remove(event.id);
-  }
-
-  /** Names are read as it says when the step that it comes with is published: before that it may still be lost. */
-  #promote(event: Extract<CatalogEvent, { readonly event: "promote" }>): undefined {
-    this.catalog.promote(event);
-    for (const other of event.others) this.views.redefined(other);
-    const show = (): void => {
-      this.catalog.promotions.show(event.name);
-      this.subscriptions.renamed();
-    };
-    // It is not shown where nothing is any more.
-    this.publisher.shown(this.stepper.epoch + 1).then(show, () => {});
-  }
-
-  #durableAdvanced(position: number): void {
-    if (this.#durableWaiters.length === 0) return;
-    const ready = this.#durableWaiters.filter((w) => w.position <= position);
-    this.#durableWaiters = this.#durableWaiters.filter((w) => w.position > position);
-    for (const w of ready) w.resolve();
-  }
-
   /** Who waits for a position, now or later, is told that it will not come: the database is being closed. */
   giveUp(error: EvertError): void {
-    this.#givenUp = error;
     this.publisher.fail(error);
-    for (const w of this.#durableWaiters.splice(0)) w.reject(error);
+    this.durability.fail(error);
   }
 
   /** Nothing more is acknowledged; reads go on with what there is. */
@@ -617,16 +440,7 @@ export class Core {
     this.committer.close(error);
     this.publisher.fail(error);
     this.subscriptions.closeAll(error);
-    for (const w of this.#durableWaiters) w.reject(error);
-    this.#durableWaiters = [];
+    this.durability.fail(error);
     this.#onFatal(error);
-  }
-}
-
-export function* catalogEvents({ batch }: TopicBatch): Generator<CatalogEvent> {
-  const { data, offsets } = batch.columns[0] as Utf8Column;
-  const decoder = new TextDecoder();
-  for (let row = 0; row < batch.length; row++) {
-    yield eventFromJson(JSON.parse(decoder.decode(data.subarray(offsets[row], offsets[row + 1]))));
   }
 }

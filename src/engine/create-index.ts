@@ -56,7 +56,7 @@ export async function createIndex(core: Core, statement: CreateIndexStatement): 
       const index = store.hashIndex({ columns, unique: false });
       try {
         await core.committer.exclusively(async () => {
-          held = core.holdUnique(relation.id, key);
+          held = core.tables.holdUnique(relation.id, key);
           epoch = core.stepper.epoch;
           pin = store.pin(epoch);
           return null;

@@ -132,7 +132,7 @@ export class Database implements Engine {
         stores: () => this.#stores(),
         atBoundary: (run) => core.stepper.atBoundary(run),
         current: () => core.current(),
-        durable: (position) => core.durable(position),
+        durable: (position) => core.durability.wait(position),
         turn: () => core.chores.turn(),
         describe: () => ({
           logId: logIdText(core.log.logId),
@@ -472,7 +472,7 @@ export class Database implements Engine {
     const { core } = this;
     await core.ownKnown();
     const told = tell();
-    await core.told(core.log.lastPosition);
+    await core.durability.told(core.log.lastPosition);
     return told;
   }
 
@@ -586,7 +586,7 @@ export class Database implements Engine {
   #topicInfo(entry: TopicEntry): TopicInfo {
     const records = this.core.log.topicEnd(entry.id);
     const start = this.core.log.topicStart(entry.id);
-    const store = this.core.tableStore(entry.id);
+    const store = this.core.tables.store(entry.id);
     const relation = this.core.catalog.relation(entry.name)!;
     return {
       id: entry.id,

@@ -26,6 +26,7 @@ import { idsOf, layoutOf, logTopicsOf, placedOf, placeOf } from "./evolved.ts";
 import type { Indexes } from "./indexes.ts";
 import type { LiveViews } from "./live-views.ts";
 import type { Publisher } from "./publisher.ts";
+import type { Tables } from "./tables.ts";
 
 /** The engine's parts that it changes. */
 export interface EvolvingContext {
@@ -36,9 +37,7 @@ export interface EvolvingContext {
   readonly indexes: Indexes;
   /** Resolves when readers see the epoch. */
   readonly publisher: Pick<Publisher, "shown">;
-  tableStore(id: number): Store | null;
-  tableAt(entry: TopicEntry, store: Store): void;
-  constrain(id: number): void;
+  readonly tables: Tables;
 }
 
 type AlterEvent = CatalogEvent & { readonly event: "alter" };
@@ -53,18 +52,18 @@ export class EvolvingTables {
     this.#core = core;
   }
 
-  /** Between two steps. A promise where rows have to be laid out anew: until it resolves all is as it was. */
   /** A change has been applied: earlier checkpoints lack what it has made of the rows. */
   applied: () => void = () => {};
 
+  /** Between two steps. A promise where rows have to be laid out anew: until it resolves all is as it was. */
   apply(event: AlterEvent, pause: Pause): Promise<void> | undefined {
     const { entry } = event;
     const before = this.#core.catalog.byId(entry.id) as TopicEntry;
     if (entry.topicKind === "table" && layoutOf(entry) !== layoutOf(before))
       return this.#layOutAnew(event, before, pause);
     this.#define(event);
-    this.#core.constrain(entry.id);
-    const store = this.#core.tableStore(entry.id);
+    this.#core.tables.constrain(entry.id);
+    const store = this.#core.tables.store(entry.id);
     if (store !== null) this.#core.indexes.attach(entry.id, store);
     return undefined;
   }
@@ -102,7 +101,7 @@ export class EvolvingTables {
     }
     this.#define(event);
     made.take();
-    this.#core.tableAt(entry, made.store);
+    this.#core.tables.place(entry, made.store);
   }
 }
 

@@ -89,7 +89,7 @@ export async function commitExpecting(
       if (known === null) await clear(core, doubts);
     } catch (error) {
       // Nobody is told of what is not durable.
-      if (error instanceof EvertError && error.code === "conflict") await core.told(judgedAt);
+      if (error instanceof EvertError && error.code === "conflict") await core.durability.told(judgedAt);
       throw error;
     }
   }
@@ -107,7 +107,7 @@ function expectedOf(core: Core, expectation: Expectation, path: string): Expecte
   const topic = keyTopic(core, expectation.topic);
   const asked = expectation.version === null ? null : positionOf(core, expectation.version, path);
   // Without its unique constraints: rows are looked for by their key alone.
-  const table = new TableRows(topic, core.tableStore(topic.id)!, []);
+  const table = new TableRows(topic, core.tables.store(topic.id)!, []);
   return { path, topic, table, key: keyDatums(topic, expectation.key, `${path}.key`), asked, version: asked };
 }
 
@@ -214,7 +214,7 @@ async function* rowsSince(
 ): AsyncGenerator<{ readonly at: number; readonly batch: TopicBatch; readonly row: number }> {
   const { from, to, topics } = options;
   if (from > to) return;
-  await core.told(to);
+  await core.durability.told(to);
   for await (const { commits, batches } of core.log.read({ ...options, reuse: true })) {
     for (const batch of batches) {
       if (!topics.has(batch.topicId)) continue;

@@ -4,8 +4,9 @@ import type { KeepingRules, TopicRule } from "../log/keeping/rules.ts";
 import { checkKeeping, type Keeping, sameKeeping } from "../plan/keeping.ts";
 import { type AlterKeepingStatement, changedKeeping } from "../sql/statement.ts";
 import { CATALOG_TOPIC, type CatalogEvent, type TopicEntry } from "./catalog.ts";
-import { type Core, catalogEvents } from "./core.ts";
+import type { Core } from "./core.ts";
 import { deadLetterEvents } from "./dead-letters.ts";
+import { catalogEvents } from "./definitions.ts";
 import { needsOfStream, readersOfThePast } from "./needs.ts";
 
 export { durationText } from "../plan/keeping.ts";

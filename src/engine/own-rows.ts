@@ -15,7 +15,8 @@ export function toldDurably<T>(core: Core, { rider }: CommitRequest, work: () =>
   // What the log's own tables say is known when it has been replayed.
   const told = rider === undefined ? work() : core.caughtUp().then(work);
   return told.catch(async (error: unknown) => {
-    if (error instanceof EvertError && TOLD_LATER.has(error.code)) await core.told(core.log.lastPosition);
+    if (error instanceof EvertError && TOLD_LATER.has(error.code))
+      await core.durability.told(core.log.lastPosition);
     throw error;
   });
 }

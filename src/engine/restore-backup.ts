@@ -23,7 +23,7 @@ import { LOG_DIRECTORY, lockDirectory } from "../log/lock.ts";
 import type { CommitInfo, Group, Log } from "../log/log.ts";
 import { CATALOG_ENTRY, CATALOG_TOPIC, SINK_ENTRY, TICK_ENTRY, type TopicEntry } from "./catalog.ts";
 import { CHECKPOINT_DIRECTORY } from "./checkpointing.ts";
-import { catalogEvents } from "./core.ts";
+import { catalogEvents } from "./definitions.ts";
 import { logTopicsOf } from "./evolved.ts";
 import { OWN_TABLES } from "./own-tables.ts";
 

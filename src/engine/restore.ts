@@ -5,12 +5,13 @@ import { Store } from "../state/store.ts";
 import { View } from "../views/view.ts";
 import { CATALOG_TOPIC, EngineCatalog } from "./catalog.ts";
 import type { KeptRows, Manifest, StoreHandle } from "./checkpointing.ts";
-import { type Core, catalogEvents } from "./core.ts";
+import type { Core } from "./core.ts";
+import { catalogEvents } from "./definitions.ts";
 import { OWN_TABLES } from "./own-tables.ts";
 
 /** Puts all topics into the empty circuit, and the views whose rows come from the checkpoint or, without one, from the whole log. */
 export function compile(core: Core, manifest: Manifest | null): void {
-  for (const entry of core.catalog.allTopics()) core.addTopic(entry);
+  for (const entry of core.catalog.allTopics()) core.tables.add(entry);
   for (const entry of core.catalog.views()) {
     if (!entry.materialized) continue;
     const live = core.views.add(entry);

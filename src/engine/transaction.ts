@@ -132,7 +132,7 @@ export class Transactions {
       await nextTurn();
       await core.stepper.atBoundary(() => attempt.look());
       if (attempt.conflict !== null) return { conflict: attempt.conflict };
-      await core.told(attempt.position);
+      await core.durability.told(attempt.position);
       throw error;
     }
     attempt.end();
@@ -141,7 +141,7 @@ export class Transactions {
     if (parts.length === 0 && rider === undefined) {
       // What was read may not be durable yet. Who only reads, again and again, would else keep the event loop to itself.
       await nextTurn();
-      await core.told(attempt.position);
+      await core.durability.told(attempt.position);
       return { position: String(attempt.position), result };
     }
     const receipt = await core.committer.exclusively(
@@ -269,7 +269,7 @@ class Attempt implements TransactionWork {
   #source(topic: TopicEntry): Source {
     let source = this.#sources.get(topic.id);
     if (source === undefined) {
-      const store = this.#core.tableStore(topic.id)!;
+      const store = this.#core.tables.store(topic.id)!;
       const encoder = new RowEncoder(store, topic.schema.fields, topic.key, placedOf(topic).places);
       this.#sources.set(topic.id, (source = { table: new TableRows(topic, store, []), encoder }));
     }

@@ -40,7 +40,7 @@ async function putOut(length: number): Promise<void> {
 
 function cold(name: string): number {
   const { core } = db;
-  return core.tableStore(core.catalog.entry(name)!.id)!.cold!.rows;
+  return core.tables.store(core.catalog.entry(name)!.id)!.cold!.rows;
 }
 
 describe("a table whose rows go to disk", () => {
@@ -214,7 +214,7 @@ describe("a table whose rows go to disk", () => {
       await new Promise((resolve) => setImmediate(resolve));
     expect(db.core.stepper.epoch).toBe(epoch);
     expect(cold("t")).toBe(1000);
-    expect(db.core.tableStore(db.core.catalog.entry("t")!.id)!.cold!.brought).toBeGreaterThanOrEqual(200);
+    expect(db.core.tables.store(db.core.catalog.entry("t")!.id)!.cold!.brought).toBeGreaterThanOrEqual(200);
   });
 
   it("does not wait within a step for what the step itself has made", async () => {

@@ -177,7 +177,7 @@ test("it waits for those who read the row as it was: its text is not in the chec
   const database = await start();
   await people(database);
   const { core } = database;
-  const pin = core.tableStore(core.catalog.topic("people").id)!.pin(core.current().epoch);
+  const pin = core.tables.store(core.catalog.topic("people").id)!.pin(core.current().epoch);
   let isDone = false;
   const erasing = database.erase("people", `${SECRET}@example.com`).then(() => {
     isDone = true;

@@ -10,7 +10,7 @@ test.each(["CREATE INDEX i ON t (a DESC, k)", "CREATE UNIQUE INDEX i ON t (b)"])
   const replica = await Node.start({ follow: { url: leader.url } });
   await level(leader.db, replica.db);
   const { core } = replica.db;
-  const store = core.tableStore(core.catalog.topic("t").id)!;
+  const store = core.tables.store(core.catalog.topic("t").id)!;
   let slices = 0;
   const grow = store.growIndex.bind(store);
   store.growIndex = (spec) => {

@@ -13,7 +13,12 @@ async function opened() {
   const { id, schema } = db.core.catalog.topic("t");
   const hold = (name: string) => {
     const columns = [schema.fields.findIndex((field) => field.name === name)];
-    return db.core.holdUnique(id, { name: `t_${name}`, columns, nullsNotDistinct: false, isIndex: true });
+    return db.core.tables.holdUnique(id, {
+      name: `t_${name}`,
+      columns,
+      nullsNotDistinct: false,
+      isIndex: true,
+    });
   };
   return { db, hold };
 }

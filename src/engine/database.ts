@@ -49,12 +49,11 @@ import { copy } from "./copy.ts";
 import type { Core } from "./core.ts";
 import { deadLetterPart } from "./dead-letters.ts";
 import { declareApp } from "./declare.ts";
-import { usersOf, words } from "./drop.ts";
+import { dropView } from "./drop.ts";
 import { eraseCopy, eraseKey } from "./erase.ts";
 import { commitExpecting } from "./expectations.ts";
-import { fallbacksFor, withDefault } from "./fallbacks.ts";
-import { alsoGoing } from "./going-versions.ts";
-import { heldBackBy, keepingRules, learnDropped } from "./keeping.ts";
+import { fallbacksFor } from "./fallbacks.ts";
+import { keepingRules, learnDropped } from "./keeping.ts";
 import { toldDurably } from "./own-rows.ts";
 import { OWN_TABLES } from "./own-tables.ts";
 import type { Part } from "./part.ts";
@@ -65,6 +64,8 @@ import { deletePart, upsertPart } from "./request-parts.ts";
 import { schemaHistory } from "./schema-history.ts";
 import { registerSchema } from "./schema-requests.ts";
 import { Statements } from "./statements.ts";
+import { statsOf } from "./stats.ts";
+import { topicInfoOf } from "./topic-info.ts";
 import { Transactions, type TransactionWork } from "./transaction.ts";
 import { versionsApi } from "./versions-api.ts";
 import { infoOf } from "./view-info.ts";
@@ -267,34 +268,7 @@ export class Database implements Engine {
   }
 
   stats(): DatabaseStats {
-    const { core } = this;
-    const { segments, bytes, sealing, keeping } = core.log.stats();
-    let stateBytes = core.dictionary.bytes + core.circuit.bytesElsewhere;
-    for (const { store } of this.#stores()) stateBytes += store.bytes;
-    return {
-      position: this.position,
-      logBytes: bytes,
-      segments,
-      sealedSegments: sealing.segments,
-      unsealedSegments: sealing.waiting,
-      sealedBytes: sealing.bytes,
-      sealedOriginalBytes: sealing.originalBytes,
-      sealingFailed: sealing.failure !== null,
-      removedRecords: keeping.rows,
-      removedBytes: keeping.bytes,
-      keepingFailed: keeping.failure !== null,
-      commits: core.counters.commits,
-      records: core.counters.records,
-      steps: core.counters.steps,
-      stepSeconds: core.counters.stepMs / 1000,
-      stateBytes,
-      memoryLimit: core.circuit.memory.bytes,
-      coldBytes: core.runFiles.bytes,
-      dictionaryBytes: core.dictionary.bytes,
-      subscribers: core.subscriptions.size,
-      checkpointPosition: String(this.#checkpointer.position),
-      longestPauseMs: core.stepper.longestPauseMs,
-    };
+    return statsOf(this.core, this.#stores(), this.#checkpointer.position);
   }
 
   /** Where rows lie. Earlier rows of a view have the id of those that take their place, if these are made by the same plan: then they go. */
@@ -305,11 +279,11 @@ export class Database implements Engine {
   }
 
   topics(): TopicInfo[] {
-    return this.core.catalog.topics().map((entry) => this.#topicInfo(entry));
+    return this.core.catalog.topics().map((entry) => topicInfoOf(this.core, entry));
   }
 
   topic(name: string): TopicInfo {
-    return this.#topicInfo(this.core.catalog.topic(name));
+    return topicInfoOf(this.core, this.core.catalog.topic(name));
   }
 
   schemas(topic: string): SchemaVersionInfo[] {
@@ -569,44 +543,7 @@ export class Database implements Engine {
   }
 
   async dropView(name: string): Promise<{ position: string }> {
-    const { core } = this;
-    const position = await core.define(() => {
-      const entry = core.catalog.view(name);
-      alsoGoing(core, [entry], false);
-      const users = usersOf(core, [entry]);
-      if (users.length === 0) return [{ event: "drop", id: entry.id }];
-      throw new EvertError("dependent_objects", `cannot drop view "${name}": others depend on it`, {
-        detail: users.map(({ view, of }) => `${words(view)} depends on ${words(of)}`).join("\n"),
-        hint: "Drop them first.",
-      });
-    });
-    return { position };
-  }
-
-  #topicInfo(entry: TopicEntry): TopicInfo {
-    const records = this.core.log.topicEnd(entry.id);
-    const start = this.core.log.topicStart(entry.id);
-    const store = this.core.tables.store(entry.id);
-    const relation = this.core.catalog.relation(entry.name)!;
-    return {
-      id: entry.id,
-      name: entry.name,
-      schemaVersion: entry.schemaVersion,
-      kind: entry.topicKind,
-      schema: relation.schema,
-      key: relation.key === null ? null : relation.key.map((c) => relation.schema.fields[c]!.name),
-      isChecked: (this.core.topicHandles.get(entry.name)?.standard ?? null) !== null,
-      withDefault: withDefault(entry),
-      records,
-      start,
-      keeping: entry.keeping ?? null,
-      deadLetters:
-        entry.deadLetters === undefined ? null : (this.core.catalog.byId(entry.deadLetters)?.name ?? null),
-      heldBackBy: heldBackBy(this.core, entry),
-      rows: store === null ? records - start : store.live,
-      stateBytes: store?.bytes ?? 0,
-      coldBytes: store?.coldBytes ?? 0,
-    };
+    return { position: await dropView(this.core, name) };
   }
 
   // ---- ending -----------------------------------------------------------------------------------------------------------

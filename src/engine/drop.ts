@@ -25,6 +25,20 @@ export function dropRelations(core: Core, statement: DropStatement): Promise<str
   });
 }
 
+/** As DROP VIEW, of a view of any make. @throws EvertError dependent_objects */
+export function dropView(core: Core, name: string): Promise<string> {
+  return core.define(() => {
+    const entry = core.catalog.view(name);
+    alsoGoing(core, [entry], false);
+    const users = usersOf(core, [entry]);
+    if (users.length === 0) return [{ event: "drop", id: entry.id }];
+    throw new EvertError("dependent_objects", `cannot drop view "${name}": others depend on it`, {
+      detail: users.map(({ view, of }) => `${words(view)} depends on ${words(of)}`).join("\n"),
+      hint: "Drop them first.",
+    });
+  });
+}
+
 /** A view, and what it reads of what is to go: the latest of them, as PostgreSQL says it. */
 export interface User {
   readonly view: ViewEntry;

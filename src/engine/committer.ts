@@ -49,6 +49,8 @@ export class Committer {
   upToDate: (parts: readonly Part[]) => readonly Part[] = (parts) => parts;
 
   readonly #constraints: Constraints;
+  /** Resolves when the position is; rejects where it will not be. */
+  readonly #durable: (position: number) => Promise<void>;
   /** By topic, the last commit staged here that wrote to it. */
   readonly #lastWritten = new Map<number, number>();
   /** What was committed up to here was so before this committer. */
@@ -56,12 +58,18 @@ export class Committer {
   /** Commits (after, to], the last staged of which that somebody decided: none of the engine's own, such as the passing of time and what views write to topics. */
   lastWritten: Commits;
 
-  constructor(log: Log, stepper: Stepper, constraints: Constraints) {
+  constructor(
+    log: Log,
+    stepper: Stepper,
+    constraints: Constraints,
+    durable: (position: number) => Promise<void>,
+  ) {
     this.#log = log;
     this.#beganAt = log.lastPosition;
     this.lastWritten = { after: 0, to: log.lastPosition };
     this.#stepper = stepper;
     this.#constraints = constraints;
+    this.#durable = durable;
   }
 
   /** From now on every commit is refused with this. */
@@ -215,25 +223,20 @@ export class Committer {
     };
   }
 
-  #durableAt(position: number): Promise<void> {
-    if (this.#log.durablePosition >= position) return Promise.resolve();
+  /** No longer than an append waits, where commits wait for replicas. */
+  async #durableAt(position: number): Promise<void> {
     const { requirement } = this.#log;
-    return new Promise((resolve, reject) => {
-      const end = (error?: Error): void => {
-        clearTimeout(timer);
-        for (const off of offs) off();
-        if (error === undefined) resolve();
-        else reject(error);
-      };
-      const late = (): void => end(requirement?.late(position));
-      const timer = requirement === null ? undefined : setTimeout(late, requirement.timeoutMs);
-      const offs = [
-        this.#log.onDurable((reached) => {
-          if (reached >= position) end();
-        }),
-        this.#log.onFailed(end),
-      ];
+    const durable = this.#durable(position);
+    if (requirement === null || this.#log.durablePosition >= position) return durable;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(requirement.late(position)), requirement.timeoutMs);
     });
+    try {
+      await Promise.race([durable, late]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /**

@@ -23,6 +23,8 @@ interface Waiting {
 export class Confirmations {
   readonly #durable: (frame: WrittenFrame) => void;
   #requirement: Requirement | null = null;
+  /** It has ended while frames waited: they stay on this disk, and so does what is written behind them. */
+  #isLeft = false;
   readonly #waiting: Waiting[] = [];
   /** Of the frames that wait. */
   bytes = 0;
@@ -62,6 +64,7 @@ export class Confirmations {
   }
 
   written(frame: WrittenFrame): void {
+    if (this.#isLeft) return;
     const requirement = this.#requirement;
     if (requirement === null) {
       this.#durable(frame);
@@ -84,9 +87,10 @@ export class Confirmations {
     }
   }
 
-  /** Nothing will be confirmed any more, nor has to be. */
+  /** Nothing will be confirmed any more, nor has to be; what waited becomes durable for nobody here. */
   end(error: EvertError): void {
     this.#requirement = null;
+    this.#isLeft ||= this.isWaiting;
     for (const waiting of this.#waiting.slice()) {
       this.#take(waiting);
       for (const { reject } of waiting.frame.sealed) reject(error);

@@ -1,19 +1,8 @@
 /** Schemas that writers have registered: in the log, so that all copies of it know them by the same numbers. */
-import { afterEach, expect, it } from "vitest";
-import { level, Node } from "./replica/support.ts";
+import { expect, it } from "vitest";
+import { started } from "./replica/nodes.ts";
+import { level } from "./replica/support.ts";
 import { rowsOf, sql } from "./support/memory.ts";
-
-const nodes: Node[] = [];
-
-afterEach(async () => {
-  for (const node of nodes.splice(0).reverse()) await node.stop().catch(() => {});
-});
-
-async function started(options: Parameters<typeof Node.start>[0] = {}): Promise<Node> {
-  const node = await Node.start(options);
-  nodes.push(node);
-  return node;
-}
 
 it("a replica knows them, registers none, and counts on when it leads", async () => {
   const leader = await started();

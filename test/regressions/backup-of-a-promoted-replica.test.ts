@@ -2,31 +2,25 @@
  * A replica seals and compacts its own files, which have the names that the leader's have and not always the same content. A backup of the leader that went on with
  * the promoted replica took the files for those it had: what it said to be there was not what was there, and rows could have come back whose deletes were in neither.
  */
-import { afterEach, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { restoreBackup } from "../../src/engine/restore-backup.ts";
 import { type BackupSource, backupLog, readManifest } from "../../src/log/backup.ts";
 import { checkLog } from "../../src/log/check.ts";
 import { SimulatedClock } from "../../src/testing/simulated-clock.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
-import { level, Node } from "../engine/replica/support.ts";
+import { started } from "../engine/replica/nodes.ts";
+import { level, type Node } from "../engine/replica/support.ts";
 import { sql } from "../engine/support/memory.ts";
-
-const nodes: Node[] = [];
-afterEach(async () => {
-  for (const node of nodes.splice(0).reverse()) await node.stop().catch(() => {});
-});
 
 it("a backup of one server does not go on with another whose files differ", async () => {
   const clock = new SimulatedClock();
-  const leader = await Node.start({ clock });
-  nodes.push(leader);
+  const leader = await started({ clock });
   const tables = Array.from(
     { length: 4 },
     (_, i) => `CREATE TABLE t${i} (k int4 PRIMARY KEY, a text) WITH (compact, tombstones_for = '0 s')`,
   );
   await sql(leader.db, tables.join(";"));
-  const replica = await Node.start({ follow: { url: leader.url } });
-  nodes.push(replica);
+  const replica = await started({ follow: { url: leader.url } });
   let n = 0;
   const fill = async (count: number): Promise<void> => {
     for (let i = 0; i < count; i++, n++)

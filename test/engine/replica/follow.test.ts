@@ -1,31 +1,10 @@
 /** A replica has what its leader has: rows, records, views and positions, whatever happens to either of them or between them. */
-import { afterEach, describe, expect, it } from "vitest";
-import type { EvertError } from "../../../src/base/errors.ts";
+import { describe, expect, it } from "vitest";
 import { checkLog } from "../../../src/log/check.ts";
 import { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { rowsOf, sql } from "../support/memory.ts";
-import { Network } from "./network.ts";
-import { change, contents, level, Node, TABLES, until } from "./support.ts";
-
-const nodes: Node[] = [];
-const networks: Network[] = [];
-
-afterEach(async () => {
-  for (const network of networks.splice(0)) await network.close();
-  for (const node of nodes.splice(0).reverse()) await node.stop().catch(() => {});
-});
-
-async function started(options: Parameters<typeof Node.start>[0] = {}): Promise<Node> {
-  const node = await Node.start(options);
-  nodes.push(node);
-  return node;
-}
-
-async function networked(node: Node): Promise<Network> {
-  const network = await Network.before(node.url);
-  networks.push(network);
-  return network;
-}
+import { gone, networked, started } from "./nodes.ts";
+import { change, contents, level, Node, refusal, TABLES, until } from "./support.ts";
 
 async function expectSame(leader: Node, ...replicas: Node[]): Promise<void> {
   for (const replica of replicas) {
@@ -37,17 +16,11 @@ async function expectSame(leader: Node, ...replicas: Node[]): Promise<void> {
 async function expectSound(...all: Node[]): Promise<void> {
   for (const node of all.splice(0)) {
     await node.stop();
-    nodes.splice(nodes.indexOf(node), 1);
+    gone(node);
     const report = await checkLog("/data", node.disk);
     expect(report.damages).toEqual([]);
   }
 }
-
-const refusal = (work: Promise<unknown>): Promise<EvertError> =>
-  work.then(
-    () => expect.unreachable(),
-    (error: EvertError) => error,
-  );
 
 describe("a replica", () => {
   it("has what was there before it came, sealed or not, and what comes", async () => {
@@ -299,7 +272,7 @@ describe("a replica", () => {
     const replica = await started({ follow: { url: leader.url } });
     await level(leader.db, replica.db);
     await leader.stop();
-    nodes.splice(nodes.indexOf(leader), 1);
+    gone(leader);
     await replica.stop();
     await replica.start();
     expect(await rowsOf(replica.db, "SELECT n FROM s")).toEqual([["7"]]);

@@ -1,30 +1,10 @@
 /** Replicas of a leader that takes rows out of its log: nothing comes back that was deleted. */
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { SimulatedClock } from "../../../src/testing/simulated-clock.ts";
 import { rowsOf, sql } from "../support/memory.ts";
-import { Network } from "./network.ts";
-import { contents, level, Node, until } from "./support.ts";
-
-const nodes: Node[] = [];
-const networks: Network[] = [];
-
-afterEach(async () => {
-  for (const network of networks.splice(0)) await network.close();
-  for (const node of nodes.splice(0).reverse()) await node.stop().catch(() => {});
-});
-
-async function started(options: Parameters<typeof Node.start>[0] = {}): Promise<Node> {
-  const node = await Node.start(options);
-  nodes.push(node);
-  return node;
-}
-
-async function networked(node: Node): Promise<Network> {
-  const network = await Network.before(node.url);
-  networks.push(network);
-  return network;
-}
+import { networked, started } from "./nodes.ts";
+import { contents, level, type Node, until } from "./support.ts";
 
 const keyed = (db: Node["db"]): Promise<unknown> => rowsOf(db, "SELECT k, a FROM t WHERE k = 1");
 

@@ -1,27 +1,12 @@
 /** A replica becomes the leader; the former one is fenced, and what it had of its own is never merged. */
-import { afterEach, describe, expect, it } from "vitest";
-import type { EvertError } from "../../../src/base/errors.ts";
+import { describe, expect, it } from "vitest";
 import { int4, table, view } from "../../../src/index.ts";
 import { checkLog } from "../../../src/log/check.ts";
 import { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { SimulatedClock } from "../../../src/testing/simulated-clock.ts";
 import { rowsOf, sql } from "../support/memory.ts";
-import { Network } from "./network.ts";
-import { change, contents, level, Node, TABLES, until } from "./support.ts";
-
-const nodes: Node[] = [];
-const networks: Network[] = [];
-
-afterEach(async () => {
-  for (const network of networks.splice(0)) await network.close();
-  for (const node of nodes.splice(0).reverse()) await node.stop().catch(() => {});
-});
-
-async function started(options: Parameters<typeof Node.start>[0] = {}): Promise<Node> {
-  const node = await Node.start(options);
-  nodes.push(node);
-  return node;
-}
+import { gone, networked, started } from "./nodes.ts";
+import { change, contents, level, type Node, refusal, TABLES, until } from "./support.ts";
 
 /** A leader with rows, and as many replicas that have them. */
 async function cluster(replicas: number, seed = 1): Promise<[Node, ...Node[]]> {
@@ -33,12 +18,6 @@ async function cluster(replicas: number, seed = 1): Promise<[Node, ...Node[]]> {
   for (const other of others) await level(leader.db, other.db);
   return [leader, ...others];
 }
-
-const refusal = (work: Promise<unknown>): Promise<EvertError> =>
-  work.then(
-    () => expect.unreachable(),
-    (error: EvertError) => error,
-  );
 
 describe("promotion", () => {
   it("makes a replica the leader, and fences the former one while it runs", async () => {
@@ -99,7 +78,7 @@ describe("promotion", () => {
   it("is followed by the other replicas; and lasts over restarts", async () => {
     const [former, first, second] = (await cluster(2)) as [Node, Node, Node];
     await former.stop();
-    nodes.splice(nodes.indexOf(former), 1);
+    gone(former);
     await first.db.replication.promote();
     await second.stop();
     await second.start({ follow: { url: first.url } });
@@ -118,7 +97,7 @@ describe("promotion", () => {
     expect(second.db.replication.info().epoch).toBe(2);
     for (const node of [first, second]) {
       await node.stop();
-      nodes.splice(nodes.indexOf(node), 1);
+      gone(node);
       expect((await checkLog("/data", node.disk)).damages).toEqual([]);
     }
   });
@@ -126,7 +105,7 @@ describe("promotion", () => {
   it("is not undone by a line that still says --follow", async () => {
     const [former, replica] = (await cluster(1)) as [Node, Node];
     await former.stop();
-    nodes.splice(nodes.indexOf(former), 1);
+    gone(former);
     await replica.db.replication.promote();
     await replica.stop();
     expect(await refusal(replica.start())).toMatchObject({ code: "invalid_request" });
@@ -136,8 +115,7 @@ describe("promotion", () => {
   it("tells a former leader with commits of its own where the two part, and keeps them aside", async () => {
     const former = await started();
     await sql(former.db, TABLES);
-    const network = await Network.before(former.url);
-    networks.push(network);
+    const network = await networked(former);
     const replica = await started({ follow: { url: network.url } });
     await change(former.db, new SeededRandom(4), 40);
     await level(former.db, replica.db);
@@ -180,8 +158,7 @@ describe("promotion", () => {
   it("is learnt by a former leader from whoever followed the new one", async () => {
     const former = await started();
     await sql(former.db, TABLES);
-    const network = await Network.before(former.url);
-    networks.push(network);
+    const network = await networked(former);
     const first = await started({ follow: { url: network.url } });
     const second = await started({ follow: { url: former.url } });
     await level(former.db, first.db);
@@ -238,7 +215,7 @@ describe("promotion", () => {
     expect(await rowsOf(replica.db, "SELECT k FROM recent")).toEqual([["1"]]);
     expect(replica.db.core.log.lastPosition).toBe(leader.db.core.log.lastPosition);
     await leader.stop();
-    nodes.splice(nodes.indexOf(leader), 1);
+    gone(leader);
     await replica.db.replication.promote();
     await replica.db.append("a", [{ k: 2, ts: null }]);
     await until(() => replica.db.topic("b").rows === 2);

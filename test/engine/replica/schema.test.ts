@@ -1,19 +1,8 @@
 /** A replica changes its topics' columns as its leader does, also where it comes later, and answers the same. */
-import { afterEach, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { rowsOf, sql } from "../support/memory.ts";
-import { level, Node } from "./support.ts";
-
-const nodes: Node[] = [];
-
-afterEach(async () => {
-  for (const node of nodes.splice(0).reverse()) await node.stop().catch(() => {});
-});
-
-async function started(options: Parameters<typeof Node.start>[0] = {}): Promise<Node> {
-  const node = await Node.start(options);
-  nodes.push(node);
-  return node;
-}
+import { started } from "./nodes.ts";
+import { level } from "./support.ts";
 
 it("has the columns that its leader has", async () => {
   const leader = await started();

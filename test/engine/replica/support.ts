@@ -1,4 +1,6 @@
 /** A leader and its followers in one process, over loopback HTTP; each with a disk of its own. */
+import { expect } from "vitest";
+import type { EvertError } from "../../../src/base/errors.ts";
 import type { Database } from "../../../src/engine/database.ts";
 import type { OpenEngineOptions } from "../../../src/engine/open-engine.ts";
 import { createHttpServer, type HttpServer } from "../../../src/servers/http/server.ts";
@@ -72,6 +74,13 @@ export async function until(condition: () => boolean, what = "what is waited for
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
   throw new Error(`${what} did not come`);
+}
+
+export function refusal(work: Promise<unknown>): Promise<EvertError> {
+  return work.then(
+    () => expect.unreachable(),
+    (error: EvertError) => error,
+  );
 }
 
 export const TABLES = `CREATE TABLE t (k int4 PRIMARY KEY, a text); CREATE TABLE s (n int8) WITH (append_only); CREATE TABLE gone (x int4);

@@ -1,30 +1,9 @@
 /** Commits that wait for replicas: what was acknowledged is on as many of them as was said, whatever becomes of the leader. */
-import { afterEach, describe, expect, it } from "vitest";
-import type { EvertError } from "../../../src/base/errors.ts";
+import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { rowsOf, sql } from "../support/memory.ts";
-import { Network } from "./network.ts";
-import { contents, level, Node, TABLES, until } from "./support.ts";
-
-const nodes: Node[] = [];
-const networks: Network[] = [];
-
-afterEach(async () => {
-  for (const network of networks.splice(0)) await network.close();
-  for (const node of nodes.splice(0).reverse()) await node.stop().catch(() => {});
-});
-
-async function started(options: Parameters<typeof Node.start>[0] = {}): Promise<Node> {
-  const node = await Node.start(options);
-  nodes.push(node);
-  return node;
-}
-
-const refusal = (work: Promise<unknown>): Promise<EvertError> =>
-  work.then(
-    () => expect.unreachable(),
-    (error: EvertError) => error,
-  );
+import { gone, networked, started } from "./nodes.ts";
+import { contents, level, type Node, refusal, TABLES, until } from "./support.ts";
 
 async function tables(leader: Node): Promise<void> {
   await leader.stop();
@@ -108,8 +87,7 @@ describe("a commit that waits for replicas", () => {
     const random = new SeededRandom(2);
     const leader = await started({ syncFollowers: 1, syncTimeoutMs: 20_000 });
     await tables(leader);
-    const network = await Network.before(leader.url);
-    networks.push(network);
+    const network = await networked(leader);
     const replica = await started({ follow: { url: network.url } });
     const writers = Array.from({ length: 8 }, async (_, w) => {
       for (let i = 0; i < 25; i++)
@@ -148,14 +126,14 @@ describe("a commit that waits for replicas", () => {
         }
       });
       await until(() => acknowledged.length > 5 + random.below(60), "writing");
-      nodes.splice(nodes.indexOf(leader), 1);
+      gone(leader);
       await leader.kill(random.oneIn(2) ? "process" : "power cut");
       isOver = true;
       await Promise.all(writers);
       await replica.db.replication.promote();
       const rows = new Set((await rowsOf(replica.db, "SELECT n FROM s")).map(([n]) => Number(n)));
       expect(acknowledged.filter((n) => !rows.has(n))).toEqual([]);
-      nodes.splice(nodes.indexOf(replica), 1);
+      gone(replica);
       await replica.stop();
     }
   });

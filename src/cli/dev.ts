@@ -1,16 +1,15 @@
 /** evert dev [app.ts]: `start` in a child process, started again whenever a source file beside the app changes. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { watch } from "node:fs";
-import { dirname, extname, relative, resolve, sep } from "node:path";
+import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { errorColors } from "./exit.ts";
 import { type StartOptions, withStartOptions } from "./start-options.ts";
 import { stopSignal } from "./stop-signal.ts";
+import { watchSources } from "./watch-sources.ts";
 
 /** Editors write a file in several steps. */
 const settleMs = 100;
-const sourceExtensions = new Set([".ts", ".tsx", ".mts", ".js", ".mjs", ".json"]);
 
 export function devCommand(evert: Command): void {
   withStartOptions(
@@ -28,7 +27,6 @@ async function dev(app: string | undefined, options: StartOptions): Promise<void
   if (options.page !== undefined) args.push("--page", options.page);
 
   const root = app === undefined ? process.cwd() : dirname(resolve(app));
-  const data = resolve(options.data);
   let child: ChildProcess | undefined;
   let stopping = false;
   let settle: NodeJS.Timeout | undefined;
@@ -41,14 +39,18 @@ async function dev(app: string | undefined, options: StartOptions): Promise<void
       process.stderr.write(`${errorColors.dim("waiting for a change")}\n`);
     });
   };
+  // A change during a restart is in what is started, unless the child has been started already.
+  let restarting = false;
   const restart = async () => {
+    if (restarting) return;
+    restarting = true;
     process.stderr.write(`${errorColors.dim("changed; starting again")}\n`);
     await stopChild(child);
+    restarting = false;
     if (!stopping) startChild();
   };
 
-  const watcher = watch(root, { recursive: true }, (_event, name) => {
-    if (name === null || !isSource(resolve(root, name), root, data)) return;
+  const watcher = watchSources(root, resolve(options.data), () => {
     clearTimeout(settle);
     settle = setTimeout(() => void restart(), settleMs);
   });
@@ -59,16 +61,6 @@ async function dev(app: string | undefined, options: StartOptions): Promise<void
   watcher.close();
   clearTimeout(settle);
   await stopChild(child);
-}
-
-function isSource(path: string, root: string, data: string): boolean {
-  if (path === data || path.startsWith(data + sep)) return false;
-  const parts = relative(root, path).split(sep);
-  return (
-    !parts.includes("node_modules") &&
-    !parts.some((part) => part.startsWith(".")) &&
-    sourceExtensions.has(extname(path))
-  );
 }
 
 function stopChild(child: ChildProcess | undefined): Promise<void> {

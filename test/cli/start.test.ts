@@ -1,7 +1,7 @@
 /** `evert start`, `dev`, `check`, `backup` and `restore`: the whole program, with the real engine. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, open, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -134,6 +134,22 @@ test("dev starts again when the app changes, and waits when it is broken", async
   await dev.until(() => dev.stderr.includes("waiting for a change"));
   await writeFile(file, app('export const artists = table("artists", { key: "id", schema: { id: int4 } });'));
   expect(await topics(await url(dev, 2))).toContain("artists");
+  // As most editors save: a new file takes the name. Then once more into that one, and then in a folder that was not there.
+  const replaced = join(directory, "app.ts~");
+  await writeFile(
+    replaced,
+    app('export const labels = table("labels", { key: "id", schema: { id: int4 } });'),
+  );
+  await rename(replaced, file);
+  expect(await topics(await url(dev, 3))).toContain("labels");
+  await writeFile(file, app('import { genres } from "./more/genres.ts";\nexport { genres };'));
+  await dev.until(() => dev.stderr.split("waiting for a change").length === 3);
+  await mkdir(join(directory, "more"));
+  await writeFile(
+    join(directory, "more", "genres.ts"),
+    app().replace("songs = ", "genres = ").replace('"songs"', '"genres"'),
+  );
+  expect(await topics(await url(dev, 4))).toContain("genres");
   dev.process.kill("SIGTERM");
   expect((await dev.done).code).toBe(0);
 }, 60_000);

@@ -57,7 +57,7 @@ export const errorCodes = {
   invalid_row_count: facts("2201W", 400),
   not_null_violation: facts("23502", 400),
   unique_violation: facts("23505", 409),
-  check_violation: facts("23514", 400),
+  check_violation: facts("23514", 409),
   cardinality_violation: facts("21000", 400),
   invalid_value: facts("22000", 400),
   // functions of the user

@@ -31,7 +31,15 @@ export function upsertPart(core: Core, name: string, rows: readonly unknown[], p
 
 export function deletePart(core: Core, name: string, keys: readonly Key[], path: string): Part {
   const topic = keyTopic(core, name);
-  return { topic, op: "delete", rows: keys.map((key) => keyObject(topic, key)), path };
+  return { topic, op: "delete", rows: listOfKeys(topic, keys).map((key) => keyObject(topic, key)), path };
+}
+
+/** A composite key is a list itself: one of plain values is that key, where a list of keys has a list or an object for each. */
+function listOfKeys(topic: TopicEntry, keys: readonly Key[]): readonly Key[] {
+  const columns = topic.key?.length ?? 0;
+  const isOneKey =
+    columns > 1 && keys.length === columns && keys.every((key) => typeof key !== "object" || key === null);
+  return isOneKey ? [keys as Key] : keys;
 }
 
 /** A topic whose rows are named by a key. @throws EvertError wrong_object_type */
@@ -56,7 +64,9 @@ function keyObject(topic: TopicEntry, key: Key): object {
   const names = (topic.key as readonly number[]).map((c) => topic.schema.fields[c]!.name);
   const values = names.length === 1 || !Array.isArray(key) ? [key] : key;
   if (values.length !== names.length) {
-    throw new EvertError("invalid_request", `the key of "${topic.name}" is (${names.join(", ")})`);
+    throw new EvertError("invalid_request", `the key of "${topic.name}" is (${names.join(", ")})`, {
+      hint: `Give a list of its ${names.length} values, or an object of them.`,
+    });
   }
   return Object.fromEntries(names.map((n, i) => [n, values[i]]));
 }

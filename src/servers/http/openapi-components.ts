@@ -192,7 +192,10 @@ export const schemas = {
       ...object({
         topic: string,
         [verb]: {
-          description: verb === "delete" ? "A key, or a list of keys." : "A record, or a list of records.",
+          description:
+            verb === "delete"
+              ? "A key, or a list of keys; a composite key is an array or an object."
+              : "A record, or a list of records.",
         },
       }),
       additionalProperties: false,

@@ -268,7 +268,7 @@ test("records of every door are the same: a table without key, one with constrai
       { n: 100, t: "b" },
     ]),
   ).toMatchObject({
-    status: 400,
+    status: 409,
     body: { error: { code: "check_violation" } },
   });
   expect(

@@ -35,6 +35,16 @@ export const ddl: Readonly<Record<string, string>> = {
     l_shipmode text NOT NULL, l_comment text NOT NULL, PRIMARY KEY (l_orderkey, l_linenumber)`,
 };
 
+/** Columns that refer to another table and that no primary key begins with: a database that looks rows up has an index on each. */
+export const foreignKeys: Readonly<Record<string, readonly string[]>> = {
+  nation: ["n_regionkey"],
+  supplier: ["s_nationkey"],
+  customer: ["c_nationkey"],
+  partsupp: ["ps_suppkey"],
+  orders: ["o_custkey"],
+  lineitem: ["l_partkey, l_suppkey", "l_suppkey"],
+};
+
 const REGIONS = ["AFRICA", "AMERICA", "ASIA", "EUROPE", "MIDDLE EAST"];
 const NATIONS: readonly (readonly [string, number])[] = [
   ["ALGERIA", 0],

@@ -1,5 +1,6 @@
-/** Where a Chromium is on this machine; the browser tests are skipped, loudly, where there is none. */
+/** The Chromium of this machine; the browser tests are skipped, loudly, where there is none. */
 import { existsSync } from "node:fs";
+import { type Browser, chromium } from "playwright-core";
 
 const places = [
   process.env["CHROMIUM_PATH"],
@@ -9,6 +10,29 @@ const places = [
   "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 ];
 
+/** Says so where there is none. */
 export function findChromium(): string | undefined {
-  return places.find((path) => path !== undefined && path !== "" && existsSync(path));
+  const found = places.find((path) => path !== undefined && path !== "" && existsSync(path));
+  if (found === undefined)
+    console.warn(
+      "SKIPPED: the browser tests, for there is no Chromium here. `npm test` says how to get one.",
+    );
+  return found;
+}
+
+/** Without a window, and without anything that asks the network by itself. */
+export function launch(executablePath: string): Promise<Browser> {
+  return chromium.launch({
+    executablePath,
+    args: [
+      "--no-sandbox",
+      "--headless=new",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
 }

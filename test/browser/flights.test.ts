@@ -2,20 +2,16 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as app from "../../examples/flights/app.ts";
 import { count, decimal, delayText, percent } from "../../examples/flights/page/src/format.ts";
 import type { RowOf } from "../../src/client/index.ts";
 import { open } from "../../src/index.ts";
-import { findChromium } from "./chromium.ts";
+import { findChromium, launch } from "./chromium.ts";
 import { FlightsServer } from "./flights-server.ts";
 
 const executablePath = findChromium();
-if (executablePath === undefined) {
-  console.warn("SKIPPED: the browser tests, for there is no Chromium here. `npm test` says how to get one.");
-}
-
 /** Of the three million: enough for every chart of the page. */
 const ROWS = 20_000;
 const HISTORY = Math.floor((ROWS * 5) / 6);
@@ -39,19 +35,7 @@ describe.skipIf(executablePath === undefined)("the flights page", () => {
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), "evert-flights-"));
     server = await FlightsServer.start(dir, ROWS);
-    browser = await chromium.launch({
-      executablePath: executablePath as string,
-      args: [
-        "--no-sandbox",
-        "--headless=new",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-      ],
-    });
+    browser = await launch(executablePath as string);
     page = await browser.newPage({ viewport: { width: 1440, height: 1000 } });
     page.on("pageerror", (error) => failures.push(error.message));
     page.on("console", (message) => {

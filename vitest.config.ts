@@ -24,6 +24,8 @@ export default defineConfig({
   test: {
     // Tests start some hundred processes: what Node has compiled for one it need not compile for the next.
     env: { NODE_COMPILE_CACHE: fileURLToPath(new URL("node_modules/.cache/node", import.meta.url)) },
+    // What is waited for comes late on a busy machine; how long it takes is not what a test says.
+    expect: { poll: { timeout: 20_000 } },
     setupFiles: [fileURLToPath(new URL("test/support/setup.ts", import.meta.url))],
     projects: [
       {

@@ -45,6 +45,15 @@ export function openAccounts(
   });
 }
 
+/** The columns of rows, which another thread may make. */
+export interface RawAccounts {
+  readonly id: BigInt64Array<ArrayBuffer>;
+  readonly branch: Int32Array<ArrayBuffer>;
+  readonly level: Int32Array<ArrayBuffer>;
+  readonly offsets: Int32Array<ArrayBuffer>;
+  readonly city: Uint8Array<ArrayBuffer>;
+}
+
 /** Rows with these ids and levels; texts of `distinct` kinds. */
 export function batchOf(
   db: Db,
@@ -53,32 +62,37 @@ export function batchOf(
   level: number,
   distinct: number = CITIES,
 ): Batch {
-  const { schema } = db.engine.topic(topic);
+  return batchFrom(db, topic, accountsOf(ids, level, distinct));
+}
+
+export function accountsOf(ids: Float64Array, level: number, distinct: number = CITIES): RawAccounts {
   const { length } = ids;
+  const city = new Uint8Array(length * CITY_BYTES).fill(97);
+  ids.forEach((id, i) => {
+    for (let n = id % distinct, at = (i + 1) * CITY_BYTES; n > 0; n = Math.floor(n / 10))
+      city[--at] = 48 + (n % 10);
+  });
+  return {
+    id: BigInt64Array.from(ids, (id) => BigInt(id)),
+    branch: Int32Array.from(ids, (id) => id % BRANCHES),
+    level: new Int32Array(length).fill(level),
+    offsets: Int32Array.from({ length: length + 1 }, (_, i) => i * CITY_BYTES),
+    city,
+  };
+}
+
+export function batchFrom(db: Db, topic: string, raw: RawAccounts): Batch {
+  const { schema } = db.engine.topic(topic);
+  const { length } = raw.id;
   const fixed = (k: number, values: Int32Array | BigInt64Array): Column => {
     return { kind: "fixed", type: schema.fields[k]!.type, length, validity: null, values };
   };
-  const data = new Uint8Array(length * CITY_BYTES).fill(97);
-  const offsets = Int32Array.from({ length: length + 1 }, (_, i) => i * CITY_BYTES);
-  ids.forEach((id, i) => {
-    for (let n = id % distinct, at = (i + 1) * CITY_BYTES; n > 0; n = Math.floor(n / 10))
-      data[--at] = 48 + (n % 10);
-  });
+  const { type } = schema.fields[3]!;
+  const text: Column = { kind: "utf8", type, length, validity: null, offsets: raw.offsets, data: raw.city };
   return {
     schema,
     length,
     weights: null,
-    columns: [
-      fixed(
-        0,
-        BigInt64Array.from(ids, (id) => BigInt(id)),
-      ),
-      fixed(
-        1,
-        Int32Array.from(ids, (id) => id % BRANCHES),
-      ),
-      fixed(2, new Int32Array(length).fill(level)),
-      { kind: "utf8", type: schema.fields[3]!.type, length, validity: null, offsets, data },
-    ],
+    columns: [fixed(0, raw.id), fixed(1, raw.branch), fixed(2, raw.level), text],
   };
 }

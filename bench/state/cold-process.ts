@@ -2,9 +2,11 @@
  * What bench/cold.ts measures, in a process of its own: argv is the directory, what to do ("run"; "warm": the same with all rows in memory; "open"), the limit
  * in MiB, the seconds of each part, and "views" where reads are of a view with a row for each of the table's.
  */
-import { setTimeout as sleep } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
 import type { Db } from "../../src/index.ts";
-import { batchOf, openAccounts } from "./accounts.ts";
+import { batchFrom, batchOf, openAccounts, type RawAccounts } from "./accounts.ts";
+import { type Due, nowMs, type PaceRequest } from "./pace.ts";
+import { Zipf } from "./zipf.ts";
 
 export interface ColdReport {
   readonly rows: number;
@@ -14,9 +16,9 @@ export interface ColdReport {
   readonly changesPerSecond: number;
   /** Of the keys changed, the share that was not in memory. */
   readonly missed: number;
-  readonly busy: Reads;
+  readonly busy: Paced;
   readonly pace: number;
-  readonly paced: Reads;
+  readonly paced: Paced;
   readonly stateMost: number;
   readonly processMb: number;
   readonly diskMb: number;
@@ -26,15 +28,22 @@ export interface ReopenReport {
   readonly firstAnswerMs: number;
 }
 
-interface Reads {
+interface Paced {
   readonly p50: number;
   readonly p99: number;
+  /** How late the clock itself was, p99: it has a processor of its own, or the times of reads are not the engine's alone. */
+  readonly late: number;
+  readonly changes: number;
+  readonly perSecond: number;
 }
 
 /** Of a row of the table; and of one with its group and the view's row. */
 const TABLE_ROW_BYTES = 54;
 const ALL_ROWS_BYTES = 186;
 const COMMIT_ROWS = 1000;
+/** Commits that are not acknowledged yet, at most: where changes come as fast as they are taken, and where they have a pace. */
+const UNDER_WAY = 5;
+const UNDER_WAY_PACED = 64;
 const READS_PER_SECOND = 100;
 const PACE = 50_000;
 
@@ -45,39 +54,7 @@ const rowBytes = isOfViews ? ALL_ROWS_BYTES : TABLE_ROW_BYTES;
 const rows = Math.ceil((8 * limit) / rowBytes);
 const read = isOfViews ? "SELECT level FROM per_account" : "SELECT level FROM accounts";
 
-/** Ranks by Zipf's law, drawn by rejection (Hörmann and Derflinger 1996), scattered over the keys. */
-class Zipf {
-  readonly #exponent = 0.99;
-  readonly #first: number;
-  readonly #all: number;
-  readonly #threshold: number;
-
-  constructor() {
-    this.#first = this.#integral(1.5) - 1;
-    this.#all = this.#integral(rows + 0.5);
-    this.#threshold = 2 - this.#inverse(this.#integral(2.5) - 2 ** -this.#exponent);
-  }
-
-  #integral(x: number): number {
-    return (x ** (1 - this.#exponent) - 1) / (1 - this.#exponent);
-  }
-
-  #inverse(x: number): number {
-    return Math.max(1, (1 + x * (1 - this.#exponent)) ** (1 / (1 - this.#exponent)));
-  }
-
-  key(): number {
-    for (;;) {
-      const u = this.#all + Math.random() * (this.#first - this.#all);
-      const x = this.#inverse(u);
-      const rank = Math.min(rows, Math.max(1, Math.round(x)));
-      if (rank - x <= this.#threshold || u >= this.#integral(rank + 0.5) - rank ** -this.#exponent)
-        return (rank * 2_654_435_761) % rows;
-    }
-  }
-}
-
-const zipf = new Zipf();
+const zipf = new Zipf(rows);
 let stateMost = 0;
 let processMost = 0;
 
@@ -106,39 +83,71 @@ async function append(db: Db, total: number, ids: () => number, goOn: () => bool
   return done;
 }
 
-/** Reads by key, each asked for when it is due, while `work` goes on. */
-async function readsDuring(db: Db, work: Promise<unknown>): Promise<Reads> {
-  let isOver = false;
-  const over = work.finally(() => {
-    isOver = true;
-  });
+/**
+ * Changes and, beside them, reads by key, each asked for when the clock on its own thread says so (pace.ts). `changesPerSecond` null: as fast as they are taken.
+ * The time of a read is that from when it was due to its answer.
+ */
+async function readsDuring(db: Db, changesPerSecond: number | null): Promise<Paced> {
+  const taken = new SharedArrayBuffer(4);
+  const request: PaceRequest = {
+    ms: Number(seconds) * 1000,
+    keys: rows,
+    readsPerSecond: READS_PER_SECOND,
+    changesPerSecond,
+    commitRows: COMMIT_ROWS,
+    taken,
+  };
   const took: number[] = [];
-  const reads: Promise<void>[] = [];
+  const late: number[] = [];
+  const waits: { rows: RawAccounts }[] = [];
+  let underWay = 0;
+  let changes = 0;
   const began = performance.now();
-  for (let n = 0; !isOver; n++) {
-    const due = began + (n * 1000) / READS_PER_SECOND;
-    const wait = due - performance.now();
-    if (wait > 0) await sleep(wait);
-    const key = zipf.key();
-    const readOne = async (): Promise<void> => {
-      const { results, error } = await db.sql(`${read} WHERE id = ${key}`);
-      if (error !== undefined || results[0]?.rowsText().length !== 1)
-        throw new Error(`row ${key} was not read: ${error?.message}`);
-      took.push(performance.now() - due);
-    };
-    reads.push(readOne());
-  }
-  await over;
-  await Promise.all(reads);
+  const most = changesPerSecond === null ? UNDER_WAY : UNDER_WAY_PACED;
+  const readOne = async (key: number, due: number): Promise<void> => {
+    const { results, error } = await db.sql(`${read} WHERE id = ${key}`);
+    if (error !== undefined || results[0]?.rowsText().length !== 1)
+      throw new Error(`row ${key} was not read: ${error?.message}`);
+    took.push(nowMs() - due);
+  };
+  const work: Promise<unknown>[] = [];
+  const change = async (raw: RawAccounts): Promise<void> => {
+    underWay++;
+    changes += COMMIT_ROWS;
+    look(db);
+    await db.engine.appendBatch("accounts", batchFrom(db, "accounts", raw));
+    underWay--;
+    Atomics.add(new Int32Array(taken), 0, 1);
+    Atomics.notify(new Int32Array(taken), 0);
+    const next = waits.shift();
+    if (next !== undefined) await change(next.rows);
+  };
+  const clock = new Worker(new URL("./pace.ts", import.meta.url), { workerData: request });
+  await new Promise<void>((resolve, reject) => {
+    clock.on("error", reject);
+    clock.on("message", (message: Due) => {
+      if (message.kind === "over") return resolve();
+      if (message.kind === "read") {
+        late.push(message.sent - message.due);
+        work.push(readOne(message.key, message.due));
+      } else if (underWay < most) work.push(change(message.rows));
+      else waits.push(message);
+    });
+  });
+  await Promise.all(work);
+  if (changesPerSecond === null) await db.settled();
+  const at = (values: number[], part: number): number =>
+    values[Math.floor(values.length * part)] ?? Number.NaN;
   took.sort((a, b) => a - b);
-  const at = (part: number): number => took[Math.floor(took.length * part)] ?? Number.NaN;
-  return { p50: at(0.5), p99: at(0.99) };
+  late.sort((a, b) => a - b);
+  const perSecond = (changes / (performance.now() - began)) * 1000;
+  return { p50: at(took, 0.5), p99: at(took, 0.99), late: at(late, 0.99), changes, perSecond };
 }
 
 async function run(): Promise<ColdReport> {
   const db = await openAccounts(dir, 5000, console.error, mode === "warm" ? 32 * limit : limit, isOfViews);
   let next = 0;
-  let started = performance.now();
+  const started = performance.now();
   await append(
     db,
     rows,
@@ -158,46 +167,19 @@ async function run(): Promise<ColdReport> {
     ? core.views.named("per_account").node!.store
     : core.tables.store(core.catalog.entry("accounts")!.id)!;
   const before = store.cold?.brought ?? 0;
-  started = performance.now();
-  const ends = started + Number(seconds) * 1000;
-  const changing = append(
-    db,
-    Number.POSITIVE_INFINITY,
-    () => zipf.key(),
-    () => performance.now() < ends,
-  );
-  const busy = await readsDuring(db, changing);
-  const changes = await changing;
-  const changesPerSecond = (changes / (performance.now() - started)) * 1000;
-  const missed = ((store.cold?.brought ?? 0) - before) / changes;
-  started = performance.now();
-  let given = 0;
-  const pending: Promise<unknown>[] = [];
-  const paced = await readsDuring(
-    db,
-    (async () => {
-      while (performance.now() < started + Number(seconds) * 1000) {
-        given += COMMIT_ROWS;
-        const due = started + (given * 1000) / PACE;
-        if (due > performance.now()) await sleep(due - performance.now());
-        const keys = Float64Array.from({ length: COMMIT_ROWS }, () => zipf.key());
-        pending.push(db.engine.appendBatch("accounts", batchOf(db, "accounts", keys, given % 1000)));
-        if (pending.length > 64) await pending.shift();
-        look(db);
-      }
-      await Promise.all(pending);
-    })(),
-  );
+  const busy = await readsDuring(db, null);
+  const missed = ((store.cold?.brought ?? 0) - before) / busy.changes;
+  const paced = await readsDuring(db, PACE);
   await db.engine.checkpoint();
   look(db);
   return {
     rows,
     wouldTake: (rows * rowBytes) / limit,
     loadedPerSecond,
-    changesPerSecond,
+    changesPerSecond: busy.perSecond,
     missed,
     busy,
-    pace: Math.round((given / (performance.now() - started)) * 1000),
+    pace: Math.round(paced.perSecond),
     paced,
     stateMost: stateMost / limit,
     processMb: processMost / 1e6,

@@ -17,7 +17,7 @@ import { assert } from "../base/assert.ts";
 import { EvertError } from "../base/errors.ts";
 import type { Batch } from "../batch/batch.ts";
 import type { Schema } from "../batch/schema.ts";
-import type { OrderItem, Plan } from "../plan/plan.ts";
+import type { OrderItem, Plan, SourcePlan } from "../plan/plan.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import type { Store } from "../state/store.ts";
 import type { Chunk } from "./chunk.ts";
@@ -320,6 +320,12 @@ export class Circuit {
     });
     this.#builds.add(build);
     return build;
+  }
+
+  /** Where the rows of a table or a view lie. */
+  relation({ relation, id }: SourcePlan): { readonly store: Store } {
+    assert(relation !== "stream", "a stream keeps no rows");
+    return relation === "table" ? this.#sources.table(id) : this.#sources.view(id);
   }
 
   view(id: number): ViewNode {

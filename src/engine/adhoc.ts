@@ -11,6 +11,7 @@ import type { Query } from "../plan/plan.ts";
 import { View } from "../views/view.ts";
 import { type BackfillContext, fillOnce } from "./backfill.ts";
 import type { Indexes } from "./indexes.ts";
+import { type KeyRead, keyReadOf, readByKey } from "./key-read.ts";
 import type { LiveViews } from "./live-views.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Stepper } from "./stepper.ts";
@@ -61,9 +62,12 @@ export async function runQuery(
   core: QueryContext,
   asked: Query,
   seenAt: { readonly epoch: number; readonly position: number } | null,
-  { signal, inspect, skipErrors = false, room = answerRoom() }: RunOptions = {},
+  options: RunOptions = {},
 ): Promise<QueryResult> {
+  const { signal, inspect, skipErrors = false, room = answerRoom() } = options;
   const query = withLookups(asked, (id) => core.indexes.of(id));
+  const byKey = seenAt === null && inspect === undefined ? keyReadOf(query) : null;
+  if (byKey !== null) return oneRow(core, query, byKey, options);
   // What readers see is looked up in the turn in which it is held.
   const at = seenAt ?? core.publisher.published;
   const build = core.circuit.build(null, "query", query.plan, { orders: [query.order], asOf: at.epoch });
@@ -84,9 +88,7 @@ export async function runQuery(
     const take = (slot: number): void => {
       if (rows.length === RESULT_ROWS_MAX) throw tooLarge(`has more than ${RESULT_ROWS_MAX} rows`);
       const row = fields.map((_, i) => view.encoder.datum(slot, i));
-      room.bytes -= VALUE_BYTES;
-      for (const datum of row) room.bytes -= VALUE_BYTES + (typeof datum === "string" ? datum.length : 0);
-      if (room.bytes < 0) throw tooLarge(`is larger than ${ANSWER_BYTES_MAX / 2 ** 20} MiB`);
+      takeRoom(room, row);
       rows.push(row);
     };
     await view.scan(at.epoch, {}, take, { signal, turn: () => core.backfill.turn() });
@@ -96,6 +98,26 @@ export async function runQuery(
     build.cancel();
     core.stepper.sweep();
   }
+}
+
+async function oneRow(
+  core: QueryContext,
+  query: Query,
+  byKey: KeyRead,
+  { signal, room = answerRoom() }: RunOptions,
+): Promise<QueryResult> {
+  const { row, position } = await readByKey(core, byKey);
+  signal?.throwIfAborted();
+  core.stepper.lookedFor();
+  if (row !== null) takeRoom(room, row);
+  const fields = query.plan.schema.fields.slice(0, query.visible);
+  return { fields, rows: row === null ? [] : [row], position };
+}
+
+function takeRoom(room: AnswerRoom, row: readonly Datum[]): void {
+  room.bytes -= VALUE_BYTES;
+  for (const datum of row) room.bytes -= VALUE_BYTES + (typeof datum === "string" ? datum.length : 0);
+  if (room.bytes < 0) throw tooLarge(`is larger than ${ANSWER_BYTES_MAX / 2 ** 20} MiB`);
 }
 
 function tooLarge(how: string): EvertError {

@@ -275,7 +275,9 @@ function choiceOf(index: PlanIndex, chain: Chain, terms: readonly (Term | null)[
   if (index.kind === "hash") {
     if (!complete) return null;
     const rank = (index.unique ? 1000 : 500) + lists.length;
-    return { rank, lookup: { index, ranges: product(lists).map(unbounded), backward: false, first: null } };
+    const exact = chain.all && terms.every((t) => t !== null && used.has(t) && isSame(t));
+    const ranges = product(lists).map(unbounded);
+    return { rank, lookup: { index, ranges, backward: false, first: null, exact } };
   }
   const item = index.items[lists.length];
   const bounds = item === undefined ? null : boundsOf(item, terms, used);
@@ -291,7 +293,14 @@ function choiceOf(index: PlanIndex, chain: Chain, terms: readonly (Term | null)[
     (complete && index.unique ? 900 : 10 * lists.length) +
     (bounds === null ? 0 : 5) +
     (first === null ? 0 : 50);
-  return { rank, lookup: { index, ranges, backward: ordered?.backward ?? false, first } };
+  return { rank, lookup: { index, ranges, backward: ordered?.backward ?? false, first, exact: false } };
+}
+
+/** Types of which SQL finds equal what an index finds equal, and nothing else. */
+const same = ["bool", "int2", "int4", "int8", "text", "varchar", "uuid", "date", "timestamp", "timestamptz"];
+
+function isSame(term: Term): boolean {
+  return term.kind === "in" && same.includes(term.type.name) && term.type.element === undefined;
 }
 
 const unbounded = (equal: readonly Datum[]): KeyRange => ({ equal, from: null, to: null });

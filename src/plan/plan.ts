@@ -65,6 +65,8 @@ export interface Lookup {
   readonly backward: boolean;
   /** Only the first rows, and those that the index's first `tied` items do not tell from the last of them. */
   readonly first: { readonly rows: number; readonly tied: number } | null;
+  /** The filters above it, up to a top-k, let through every row that it gives. */
+  readonly exact: boolean;
 }
 
 /** Constant rows: SELECT without FROM, VALUES. */

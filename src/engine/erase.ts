@@ -53,8 +53,7 @@ export async function eraseKey(
   const before = begun!.position - 1;
   await core.publisher.waitFor(begun!.position, READERS_MS);
   await forgotten(core, core.current().epoch);
-  for (const { store } of core.circuit.stores()) await store.cold?.renew(turns(core));
-  await renew();
+  await renewed(core, renew);
   await core.log.sealed();
   const builder = new BatchBuilder(topic.schema);
   builder.appendKeyOnly("rows" in part ? part.rows[0] : {}, topic.key as readonly number[]);
@@ -63,6 +62,16 @@ export async function eraseKey(
   // Who has begun meanwhile may have met the key in a segment, and not its delete.
   replicas.erasing(before);
   return { position: String(before), sinks: sinksOver(core, topic) };
+}
+
+/** Rows on disk are written anew, and the checkpoint; what they were before is gone when it resolves, after a power cut, too. */
+async function renewed(core: Core, renew: () => Promise<void>): Promise<void> {
+  const { runFiles } = core;
+  const before = runFiles.names;
+  for (const { store } of core.circuit.stores()) await store.cold?.renew(turns(core));
+  await renew();
+  for (const ends = performance.now() + READERS_MS; !(await runFiles.swept(before)); await nextTurn())
+    if (performance.now() >= ends) throw stillRead();
 }
 
 /** Topics that views over this one are appended to. */
@@ -94,8 +103,7 @@ export async function eraseCopy(
   const last = await lastOf(core, topic, key);
   await core.publisher.waitFor(last, READERS_MS);
   await forgotten(core, core.current().epoch);
-  for (const { store } of core.circuit.stores()) await store.cold?.renew(turns(core));
-  await renew();
+  await renewed(core, renew);
   await core.log.sealed();
   const part = deletePart(core, name, [key], "key");
   const builder = new BatchBuilder(topic.schema);
@@ -179,13 +187,15 @@ async function forgotten(core: Core, epoch: number): Promise<void> {
       isDone = all && circuit.buried === 0 && !circuit.stores().some(({ store }) => store.hasDeadBy(epoch));
     });
     if (isDone) return;
-    if (performance.now() >= ends) {
-      throw new EvertError("timeout", "somebody still reads rows as they were before the delete", {
-        hint: "The row is deleted; erase it again when long queries have ended.",
-      });
-    }
+    if (performance.now() >= ends) throw stillRead();
     await nextTurn();
   }
+}
+
+function stillRead(): EvertError {
+  return new EvertError("timeout", "somebody still reads rows as they were before the delete", {
+    hint: "The row is deleted; erase it again when long queries have ended.",
+  });
 }
 
 function turns(core: Core): () => Promise<void> {

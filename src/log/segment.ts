@@ -62,6 +62,10 @@ export function compactingName(firstPosition: number): string {
   return `compacting-${firstPosition}`;
 }
 
+export function isCompactingName(name: string): boolean {
+  return /^compacting-\d+$/.test(name);
+}
+
 /** A file that was begun and will not be finished goes, if it is there. Where it cannot, that is reported: the next start does it. */
 export async function removeUnfinished(
   disk: Disk,

@@ -15,6 +15,7 @@ import { pauseOf } from "../sealed/file-writer.ts";
 import type { SealedSegment } from "../sealed/sealed-segment.ts";
 import {
   compactingName,
+  isCompactingName,
   parseSegmentName,
   removeUnfinished,
   type SegmentFileName,
@@ -98,7 +99,7 @@ export class Compactor {
           detail: "It has none, or its key's columns have changed their types.",
         });
       }
-      await this.#all({ doomed: [{ topicId, digest: keys.digestOf(newest.schemaVersion, key) }] });
+      await this.#all({ doomed: [{ topicId, digest: keys.digestOf(newest.schemaVersion, key), to }] });
       await this.#removeEarlier();
     });
   }
@@ -212,14 +213,14 @@ export class Compactor {
     this.#stats = { ...this.#stats, failure: said };
   }
 
-  /** Forms that segments had and that could not be removed when they were replaced. @throws EvertError where they still cannot */
+  /** Forms that segments had and that could not be removed when they were replaced, and what was not finished. @throws EvertError where they still cannot */
   async #removeEarlier(): Promise<void> {
     const { disk, directory, index } = this.#options;
     const names = new Set(
       index.segments.map(({ firstPosition, sealed }) => sealed?.name ?? segmentName(firstPosition)),
     );
     for (const name of await disk.list(directory))
-      if (isEarlier(parseSegmentName(name), index) && !names.has(name))
+      if (isCompactingName(name) || (isEarlier(parseSegmentName(name), index) && !names.has(name)))
         await disk.unlink(joinPath(directory, name));
     await disk.syncDirectory(directory);
   }

@@ -27,10 +27,11 @@ import { trims } from "./trimming.ts";
 /** Keys compared in one pass, about: the table takes some 60 bytes for each. */
 export const KEYS_MAX = 1 << 21;
 
-/** The rows of one key that are to go, wherever they are. */
+/** The rows of one key that are to go, wherever they are: those up to a position. Who writes it again later has a row that stays. */
 export interface Doomed {
   readonly topicId: number;
   readonly digest: Int32Array;
+  readonly to: Position;
 }
 
 export interface PassSource extends TakeOutSource {
@@ -218,12 +219,15 @@ export class Pass {
     // A copy that begins after this has, of what these deletes deleted, nothing: it went in the segments before.
     const copiedTo = this.#rules.copiedTo?.() ?? Number.POSITIVE_INFINITY;
     const last = this.#last;
-    const isDoomed = (digest: Int32Array): boolean =>
-      doomed.some((d) => d.digest.every((word, i) => word === digest[i]));
+    const isDoomed = (block: LoadedBlock, row: number, digest: Int32Array): boolean =>
+      doomed.some(
+        (d) =>
+          d.digest.every((word, i) => word === digest[i]) && block.positions[commitOf(block, row)]! <= d.to,
+      );
     const isReplaced: RowFilter["isReplaced"] = (block, row, digest) =>
-      compacts && last.get(topicId, digest) > offsetIn(block, row) && !isDoomed(digest);
+      compacts && last.get(topicId, digest) > offsetIn(block, row) && !isDoomed(block, row, digest);
     const keeps: RowFilter["keeps"] = (block, row, digest, isDelete) => {
-      if (isDoomed(digest)) return false;
+      if (isDoomed(block, row, digest)) return false;
       if (!compacts) return true;
       const offset = offsetIn(block, row);
       const lastOffset = last.get(topicId, digest);

@@ -292,7 +292,7 @@ export class ColdRows {
 
   /** Writes all rows anew that are in runs now, as one: then the old ones' files are needed by checkpoints alone. */
   async renew(pause: Pause): Promise<void> {
-    await this.#merging;
+    while (this.#merging !== null) await this.#merging;
     this.#old = new Set(this.#runs);
     await this.merge(pause);
   }

@@ -113,6 +113,11 @@ export class RunFiles {
     return this.#open.size;
   }
 
+  /** Of the files in use. */
+  get names(): string[] {
+    return [...this.#names];
+  }
+
   async create(): Promise<RunFile> {
     if (this.#isClosed) throw new EvertError("shutting_down", "no more rows go to disk");
     const name = `run-${this.#next++}`;
@@ -167,6 +172,20 @@ export class RunFiles {
       // Who opens the directory next decides about it.
       if (!this.#isClosed && !this.#named.has(run.name)) await this.#unlink(run.name);
     });
+  }
+
+  /**
+   * Removes what nobody needs any more; false: one of these is still being read. What has been removed in the directory, of earlier checkpoints, too, does not come back after a
+   * power cut. REQUIRES that a checkpoint which names none of these is published. @throws EvertError what kept it from it
+   */
+  async swept(names: readonly string[]): Promise<boolean> {
+    await this.#removing;
+    if (this.#isClosed) throw new EvertError("shutting_down", "the database is being closed");
+    if (names.some((name) => this.#names.has(name))) return false;
+    for (const name of await this.#list())
+      if (!this.#named.has(name) && !this.#names.has(name)) await this.#unlink(name);
+    await this.#disk.syncDirectory(this.#directory);
+    return true;
   }
 
   /** The newest checkpoint names a file that is damaged, or the next one would: the next start does without them. */

@@ -5,10 +5,12 @@ import type { Database } from "../../../src/engine/database.ts";
 import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import type { SimulatedClock } from "../../../src/testing/simulated-clock.ts";
 import type { SimulatedDisk } from "../../../src/testing/simulated-disk.ts";
+import { Violation } from "./commits.ts";
 import type { RunTime } from "./one-thread.ts";
-import { type Oracle, Violation } from "./oracle.ts";
+import { Oracle } from "./oracle.ts";
 
-import type { ProducerState } from "./producer.ts";
+import { ProducerState } from "./producer.ts";
+import type { TopicName } from "./topics.ts";
 
 /** What of a run outlasts its lives. */
 export interface Run {
@@ -25,9 +27,29 @@ export interface Run {
   /** What a subscriber holds when its process ends, to go on with in the next life. */
   watched: { readonly views: Map<string, Map<string, string>>; readonly position: number } | null;
   readonly producer: ProducerState;
+  /** Topics whose rules are being changed. */
+  readonly ruling: Set<TopicName>;
+  /** Texts of erased rows, which nobody has written since; and where some were found all the same. */
+  readonly erased: Set<string>;
+  readonly suspects: { readonly text: string; readonly paths: readonly string[] }[];
   /** The last backup that was told of. */
   backup: number | null;
   random(): SeededRandom;
+}
+
+/** What a run begins with. */
+export function newRun(parts: Pick<Run, "clock" | "time" | "mood" | "textLength" | "trace" | "random">): Run {
+  return {
+    ...parts,
+    oracle: new Oracle(),
+    views: new Map(),
+    watched: null,
+    backup: null,
+    producer: new ProducerState(),
+    ruling: new Set(),
+    erased: new Set(),
+    suspects: [],
+  };
 }
 
 /** What refuses a request without fault of the disk. */

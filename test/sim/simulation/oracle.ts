@@ -8,41 +8,27 @@
  * 3. Each attempt that was told of is there, at the position and the offsets that were told; no refused one is; none is there twice, unless under an
  *    idempotency key that was forgotten, as promised, after a day of log time.
  * 4. All that anybody read or was pushed (records, rows of views) is what these commits give at the position that was told with it.
+ * 5. What is missing was let go by a rule or erased (forgetting.ts); the oracle has it still, so what was made of it is judged all the same.
  */
-import { datumAt } from "../../../src/batch/column.ts";
 import type { Database } from "../../../src/engine/database.ts";
-import { type Group, OP_DELETE } from "../../../src/log/log.ts";
-import { offsetOf } from "../../../src/log/offsets.ts";
+import {
+  type Commit,
+  isSame,
+  isSameWritten,
+  type Stored,
+  textOf,
+  Violation,
+  type Written,
+} from "./commits.ts";
+import { Forgetting } from "./forgetting.ts";
 import { naive, State, TOPICS, type TopicName } from "./topics.ts";
 
 const DAY_US = 86_400_000_000;
-/** Compaction leaves a delete for so long. */
-export const TOMBSTONES_FOR_US = 3_600_000_000;
-
-/** What must not happen. */
-export class Violation extends Error {}
-
-export interface Written {
-  readonly topic: TopicName;
-  /** Of a table's row. */
-  readonly key: unknown;
-  /** null: the row with the key goes. */
-  readonly value: object | null;
-}
-
-interface Stored extends Written {
-  readonly offset: number;
-}
-
-export interface Commit {
-  readonly position: number;
-  readonly timeUs: number;
-  readonly idempotencyKey: string | null;
-  readonly records: readonly Stored[];
-}
 
 /** What is sent, the same each time. */
-export type Request = (db: Database) => Promise<{ position: string; firstOffset?: number }>;
+export type Request = (
+  db: Database,
+) => Promise<{ position: string; topic?: TopicName; firstOffset?: number }>;
 
 /** Something that was to be committed. */
 export interface Attempt {
@@ -57,6 +43,8 @@ export interface Attempt {
   readonly told: Map<number, { readonly topic: TopicName; readonly firstOffset: number } | null>;
   /** It was said that it is not, and will not be, stored. */
   refused: boolean;
+  /** It was said that it is stored, up to this position; null: it was not. */
+  doneBy: number | null;
 }
 
 /** Rows of a view, as JSON and sorted, that were read as of a position. */
@@ -65,6 +53,8 @@ interface SeenView {
   readonly position: number;
   readonly rows: readonly string[];
   readonly how: string;
+  /** Where the stream that forgets began for it. */
+  readonly start: number;
 }
 
 interface SeenRecord {
@@ -77,9 +67,8 @@ interface SeenRecord {
 export class Oracle {
   readonly #attempts = new Map<number, Attempt>();
   readonly #requests = new Map<Attempt, Request>();
+  readonly forgetting: Forgetting = new Forgetting();
   #history: readonly Commit[] = [];
-  /** Rows of tables may have been taken out up to there. */
-  #horizon = 0;
   #seenViews: SeenView[] = [];
   #seenRecords: SeenRecord[] = [];
   /** The highest position that was told. */
@@ -92,9 +81,22 @@ export class Oracle {
     objection?: Attempt["objection"],
   ): Attempt {
     const id = this.#attempts.size + 1;
-    const attempt = { id, what, idempotencyKey, writes: writes(id), told: new Map(), refused: false };
+    const attempt = {
+      id,
+      what,
+      idempotencyKey,
+      writes: writes(id),
+      told: new Map(),
+      refused: false,
+      doneBy: null,
+    };
     this.#attempts.set(id, objection === undefined ? attempt : { ...attempt, objection });
     return this.#attempts.get(id) as Attempt;
+  }
+
+  /** How many there were. */
+  get attempts(): number {
+    return this.#attempts.size;
   }
 
   get keyed(): Attempt[] {
@@ -124,8 +126,15 @@ export class Oracle {
     return this.#requests.get(attempt);
   }
 
-  sawView(view: string, position: number, rows: readonly string[], how: string): void {
-    this.#seenViews.push({ view, position, rows, how });
+  /** `start`: where the stream that forgets began for it; null: that is not known, and nothing can be said of it. */
+  sawView(
+    view: string,
+    position: number,
+    rows: readonly string[],
+    how: string,
+    start: number | null = this.forgetting.viewStart(view),
+  ): void {
+    if (start !== null) this.#seenViews.push({ view, position, rows, how, start });
     this.toldPosition = Math.max(this.toldPosition, position);
   }
 
@@ -133,16 +142,15 @@ export class Oracle {
     this.#seenRecords.push(record);
   }
 
-  /** From now on compaction may take out rows of tables up to this position. */
-  compacting(horizon: number): void {
-    this.#horizon = Math.max(this.#horizon, horizon);
-  }
-
-  /** Takes what the log holds now for what has happened. @throws Violation */
-  adopt(read: readonly Commit[]): void {
+  /**
+   * Takes what the log holds now for what has happened. `toldBefore`: what was told when reading began, where others go on meanwhile. @throws Violation
+   */
+  adopt(read: readonly Commit[], toldBefore: number | null = null): void {
+    if (toldBefore === null) this.forgetting.checkErased(read);
     const commits = this.#whole(read);
-    if (commits.length < this.toldPosition)
-      throw new Violation(`position ${this.toldPosition} was told, the log ends at ${commits.length}`);
+    const told = toldBefore ?? this.toldPosition;
+    if (commits.length < told)
+      throw new Violation(`position ${told} was told, the log ends at ${commits.length}`);
     const state = new State();
     const stored = new Map<Attempt, Commit[]>();
     const ends = new Map<TopicName, number>(TOPICS.map((topic) => [topic, 0]));
@@ -167,11 +175,12 @@ export class Oracle {
       }
       this.#checkViews(seen.get(position), state);
     }
-    for (const attempt of this.#attempts.values()) checkTold(attempt, stored.get(attempt) ?? []);
+    for (const attempt of this.#attempts.values())
+      checkTold(attempt, stored.get(attempt) ?? [], commits.length);
     this.#checkRecords(commits);
     this.#history = commits;
-    this.#seenViews = [];
-    this.#seenRecords = [];
+    this.#seenViews = this.#seenViews.filter(({ position }) => position > commits.length);
+    this.#seenRecords = this.#seenRecords.filter(({ position }) => position > commits.length);
   }
 
   /** A copy leads from now on that ends there: what lay behind is in no history that goes on. */
@@ -190,32 +199,48 @@ export class Oracle {
   }
 
   /**
-   * Commits that were read before, as they were then, and those that are new. Of the former compaction may have taken rows: those of which
-   * the same key has a later one up to the horizon, and tombstones.
+   * Commits that were read before, as they were then, and those that are new. Of the former some rows may have been taken out: `#checkMissing`.
    */
   #whole(read: readonly Commit[], count = this.#history.length): readonly Commit[] {
-    const last = new Map<string, number>();
-    const keyOf = ({ topic, key }: Written): string => `${topic} ${key}`;
-    for (const { position, records } of this.#history) {
-      if (position > this.#horizon) break;
-      for (const record of records) last.set(keyOf(record), record.offset);
-    }
-    const newestUs = Math.max(read.at(-1)?.timeUs ?? 0, this.#history.at(-1)?.timeUs ?? 0);
+    const missing: { commit: Commit; record: Stored }[] = [];
     const known = this.#history.slice(0, count).map((commit, i) => {
       const now = read[i];
       const there = new Set(now?.records.map(({ topic, offset }) => `${topic} ${offset}`));
-      const missing = commit.records.filter(({ topic, offset }) => !there.has(`${topic} ${offset}`));
-      const mayGo = (record: Stored): boolean =>
-        record.topic !== "ev" &&
-        commit.position <= this.#horizon &&
-        ((record.value === null && newestUs - commit.timeUs >= TOMBSTONES_FOR_US) ||
-          (last.get(keyOf(record)) as number) > record.offset);
-      const left = commit.records.filter((record) => !missing.includes(record));
-      if (isSame(now, { ...commit, records: left }) && missing.every(mayGo)) return commit;
-      const is = now === undefined ? "gone" : `now ${textOf(now.records)}`;
-      throw new Violation(`commit ${commit.position} was ${textOf(commit.records)} before, and is ${is}`);
+      const left = commit.records.filter((record) => {
+        if (there.has(`${record.topic} ${record.offset}`)) return true;
+        missing.push({ commit, record });
+        return false;
+      });
+      if (!isSame(now, { ...commit, records: left }))
+        throw new Violation(
+          `commit ${commit.position} was ${textOf(commit.records)} before, and is ${now === undefined ? "gone" : `now ${textOf(now.records)}`}`,
+        );
+      return commit;
     });
+    this.#checkMissing(missing, read);
     return [...known, ...read.slice(known.length)];
+  }
+
+  /** Each row that is missing was let go; of the stream that forgets they are the first ones. */
+  #checkMissing(missing: readonly { commit: Commit; record: Stored }[], read: readonly Commit[]): void {
+    if (missing.length === 0) return;
+    const { forgetting } = this;
+    const keyOf = ({ topic, key }: Written): string => `${topic} ${key}`;
+    const last = new Map<string, number>();
+    for (const { position, records } of this.#history) {
+      if (position > forgetting.horizon) break;
+      for (const record of records) last.set(keyOf(record), record.offset);
+    }
+    let start = 0;
+    for (const { commit, record } of missing) {
+      const lastOffset = last.get(keyOf(record)) ?? -1;
+      if (record.topic === "old") start = Math.max(start, record.offset + 1);
+      if (forgetting.mayGo({ commit, record, lastOffset })) continue;
+      throw new Violation(`of commit ${commit.position} ${textOf([record])} is gone`);
+    }
+    const first = read.flatMap(({ records }) => records).find(({ topic }) => topic === "old");
+    if (first !== undefined && first.offset < start)
+      throw new Violation(`old has a record at ${first.offset}, and none at ${start - 1}`);
   }
 
   /** What the topics hold by now, as far as it has been adopted. */
@@ -239,9 +264,12 @@ export class Oracle {
     }
     const text = textOf(commit.records);
     const all = [...this.#attempts.values()];
+    const mayBe = (a: Attempt): boolean =>
+      !a.refused && a.told.size === 0 && !stored.has(a) && textOf(a.writes(before)) === text;
     const found =
       all.find(({ told }) => told.has(commit.position)) ??
-      all.find((a) => !a.refused && a.told.size === 0 && !stored.has(a) && textOf(a.writes(before)) === text);
+      all.find((a) => a.doneBy !== null && mayBe(a)) ??
+      all.find(mayBe);
     if (found === undefined) throw new Violation(`nobody tried what is deleted at ${commit.position}`);
     return found;
   }
@@ -264,8 +292,8 @@ export class Oracle {
   }
 
   #checkViews(seen: readonly SeenView[] | undefined, state: State): void {
-    for (const { view, position, rows, how } of seen ?? []) {
-      const wanted = naive(view, state);
+    for (const { view, position, rows, how, start } of seen ?? []) {
+      const wanted = naive(view, state, start);
       if (JSON.stringify(rows) === JSON.stringify(wanted)) continue;
       throw new Violation(
         `${how}: ${view} at ${position} was\n  ${rows.join(" ")}\n  and should be\n  ${wanted.join(" ")}`,
@@ -281,6 +309,7 @@ export class Oracle {
         records.set(`${topic} ${offset}`, `${position} ${JSON.stringify(value)}`);
     }
     for (const { topic, offset, position, value } of this.#seenRecords) {
+      if (position > commits.length) continue;
       const is = records.get(`${topic} ${offset}`);
       if (is === `${position} ${value}`) continue;
       throw new Violation(`a reader saw ${topic} ${offset}: ${position} ${value}\n  and the log has ${is}`);
@@ -288,113 +317,19 @@ export class Oracle {
   }
 }
 
-function checkTold(attempt: Attempt, stored: readonly Commit[]): void {
-  const { what, told, idempotencyKey } = attempt;
+function checkTold(attempt: Attempt, stored: readonly Commit[], end: number): void {
+  const { what, told, idempotencyKey, doneBy } = attempt;
   for (const position of told.keys()) {
-    if (!stored.some((commit) => commit.position === position))
+    if (position <= end && !stored.some((commit) => commit.position === position))
       throw new Violation(
         `${what} was told to be at ${position}, where it is not (but at [${stored.map((c) => c.position)}])`,
       );
   }
+  if (doneBy !== null && doneBy <= end && stored.length === 0)
+    throw new Violation(`${what} was told to be stored, and is not`);
   for (let i = 1; i < stored.length; i++) {
     const [a, b] = [stored[i - 1] as Commit, stored[i] as Commit];
     if (idempotencyKey === null || b.timeUs - a.timeUs <= DAY_US)
       throw new Violation(`${what} is stored twice, at ${a.position} and ${b.position}`);
   }
-}
-
-/** Rows of a stream in their order; of a table, a commit has one for each key. */
-function textOf(records: readonly Written[]): string {
-  const line = ({ topic, key, value }: Written): string =>
-    topic === "ev"
-      ? `ev ${JSON.stringify(value)}`
-      : `${topic} ${JSON.stringify(key)} ${JSON.stringify(value)}`;
-  const ofStream = records.filter(({ topic }) => topic === "ev").map(line);
-  const ofTables = records.filter(({ topic }) => topic !== "ev").map(line);
-  return [...ofStream, ...ofTables.sort()].join(", ");
-}
-
-function isSame(a: Commit | undefined, b: Commit): boolean {
-  return (
-    a !== undefined &&
-    a.position === b.position &&
-    a.timeUs === b.timeUs &&
-    a.idempotencyKey === b.idempotencyKey &&
-    a.records.length === b.records.length &&
-    a.records.every(({ topic, offset, key, value }, i) => {
-      const other = b.records[i] as Stored;
-      return (
-        topic === other.topic && offset === other.offset && key === other.key && isSameRow(value, other.value)
-      );
-    })
-  );
-}
-
-/** Rows of one topic have the same columns. */
-function isSameRow(a: object | null, b: object | null): boolean {
-  if (a === null || b === null) return a === b;
-  for (const name in a) if (a[name as keyof typeof a] !== b[name as keyof typeof b]) return false;
-  return true;
-}
-
-/** Of a stream in their order; of a table in any: a commit has one row for each key. */
-function isSameWritten(a: readonly Written[], b: readonly Written[]): boolean {
-  if (a.length !== b.length) return false;
-  const ofStream = b.filter(({ topic }) => topic === "ev");
-  let next = 0;
-  return a.every(({ topic, key, value }) => {
-    if (topic === "ev") return isSameRow(value, ofStream[next++]?.value ?? null);
-    return b.some((other) => other.topic === topic && other.key === key && isSameRow(value, other.value));
-  });
-}
-
-/** The whole log, commit by commit. */
-export async function readLog(db: Database): Promise<Commit[]> {
-  const { catalog, log } = db.core;
-  const topics = new Map(
-    TOPICS.map((name) => {
-      const { id, schema } = catalog.topic(name);
-      return [id, { name, fields: schema.fields.map((field) => field.name) }];
-    }),
-  );
-  const commits: Commit[] = [];
-  for await (const group of log.read({ from: 1, everyGroup: true }))
-    commits.push(...commitsOf(group, topics));
-  return commits;
-}
-
-function commitsOf(
-  group: Group,
-  topics: ReadonlyMap<number, { readonly name: TopicName; readonly fields: readonly string[] }>,
-): Commit[] {
-  const records: Stored[][] = group.commits.map(() => []);
-  for (const topicBatch of group.batches) {
-    const { topicId, batch, ops, commitIndexes, commitEnds } = topicBatch;
-    const topic = topics.get(topicId);
-    if (topic === undefined) continue;
-    let row = 0;
-    commitIndexes.forEach((commit, i) => {
-      for (; row < (commitEnds[i] as number); row++) {
-        const value: Record<string, unknown> = {};
-        topic.fields.forEach((field, c) => {
-          const column = batch.columns[c];
-          if (column !== undefined) value[field] = datumAt(column, row);
-        });
-        const isGone = ops?.[row] === OP_DELETE;
-        const key = topic.name === "ev" ? null : value["k"];
-        records[commit]?.push({
-          topic: topic.name,
-          offset: offsetOf(topicBatch, row),
-          key,
-          value: isGone ? null : value,
-        });
-      }
-    });
-  }
-  return group.commits.map(({ position, timeUs, idempotencyKey }, i) => ({
-    position,
-    timeUs,
-    idempotencyKey,
-    records: (records[i] as Stored[]).sort((a, b) => TOPICS.indexOf(a.topic) - TOPICS.indexOf(b.topic)),
-  }));
 }

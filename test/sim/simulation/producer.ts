@@ -1,7 +1,8 @@
 /** A producer: its requests are stored once and in their order, however often they are sent; who comes after it under its name takes its place. */
 import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
+import { Violation } from "./commits.ts";
 import type { Life } from "./life.ts";
-import { type Attempt, Violation } from "./oracle.ts";
+import type { Attempt } from "./oracle.ts";
 import type { Event } from "./topics.ts";
 
 const ID = "producer";

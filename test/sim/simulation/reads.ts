@@ -3,9 +3,18 @@ import { type ErrorBody, EvertError } from "../../../src/base/errors.ts";
 import { backupLog } from "../../../src/log/backup.ts";
 import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { Client } from "../../engine/support/client.ts";
+import { Violation } from "./commits.ts";
 import type { Life } from "./life.ts";
-import { TOMBSTONES_FOR_US, Violation } from "./oracle.ts";
-import { KINDS, type KindName, TOPICS, type TopicName, VIEW_SETS } from "./topics.ts";
+import {
+  KINDS,
+  type KindName,
+  STREAMS,
+  TOPICS,
+  type TopicName,
+  VIEW_SETS,
+  viewName,
+  viewSql,
+} from "./topics.ts";
 
 const RECORDS_MAX = 40;
 export const BACKUP = "/backup";
@@ -13,7 +22,7 @@ export const BACKUP = "/backup";
 /** Records of a topic from some offset on, one behind the other. */
 export async function readTopic(life: Life, random: SeededRandom, follow = false): Promise<void> {
   const topic = TOPICS[random.below(TOPICS.length)] as TopicName;
-  const end = life.db.topic(topic).records;
+  const { records: end, start } = life.db.topic(topic);
   const from = random.below(end + 1);
   const name = `${follow ? "follow" : "read"} ${topic} from ${from}`;
   const signal = life.ended.signal;
@@ -26,8 +35,9 @@ export async function readTopic(life: Life, random: SeededRandom, follow = false
       signal,
     })) {
       const { offset, position, valueJson } = record;
+      if (offset < start) throw new Violation(`${name}: offset ${offset} is gone`);
       // Compaction leaves gaps in tables.
-      if (topic === "ev" ? offset !== next : offset < next)
+      if (STREAMS.has(topic) ? offset !== next : offset < next)
         throw new Violation(`${name}: offset ${offset} where ${next} should be`);
       next = offset + 1;
       const value = valueJson === null ? null : JSON.stringify(JSON.parse(valueJson));
@@ -37,7 +47,7 @@ export async function readTopic(life: Life, random: SeededRandom, follow = false
     if (
       !follow &&
       next === from &&
-      topic === "ev" &&
+      STREAMS.has(topic) &&
       end > from &&
       !life.isOver &&
       !life.faulty &&
@@ -45,8 +55,19 @@ export async function readTopic(life: Life, random: SeededRandom, follow = false
     )
       throw new Violation(`${name} gave nothing, and there are ${end}`);
   } catch (error) {
-    life.refused(name, error);
+    if (!isGone(life, topic, next, error)) life.refused(name, error);
   }
+}
+
+/** Who asks for what is forgotten is told so, and where the stream begins. */
+function isGone(life: Life, topic: TopicName, offset: number, thrown: unknown): boolean {
+  const { code, message } = thrown as EvertError;
+  if (topic !== "old" || code !== "records_gone") return false;
+  const said = Number(/begins at offset (\d+)$/.exec(message)?.[1]);
+  if (!(said > offset)) throw new Violation(`offset ${offset} of old was asked for: ${message}`);
+  life.run.oracle.forgetting.begins(said);
+  life.told(`read old from ${offset}: ${message}`);
+  return true;
 }
 
 export function follow(life: Life, random: SeededRandom): Promise<void> {
@@ -91,7 +112,10 @@ function isOfGoneView(life: Life, view: string, error: unknown): boolean {
 export async function query(life: Life, random: SeededRandom): Promise<void> {
   const names = (Object.keys(KINDS) as KindName[]).filter((kind) => !("of" in KINDS[kind]));
   const kind = names[random.below(names.length)] as KindName;
-  const { columns, error, position, rows } = await rowsOf(life, KINDS[kind].sql);
+  const view = viewName(kind, 0, random.below(20));
+  const { start } = life.db.topic("old");
+  const { columns, error, position, rows } = await rowsOf(life, viewSql(view));
+  const isKnown = life.db.topic("old").start === start;
   if (error !== null) {
     life.refused(`query ${kind}`, error);
     return;
@@ -100,7 +124,7 @@ export async function query(life: Life, random: SeededRandom): Promise<void> {
     const values = JSON.parse(row) as unknown[];
     return JSON.stringify(Object.fromEntries(columns.map((column, i) => [column, values[i]])));
   });
-  life.run.oracle.sawView(kind, position, objects.sort(), `query ${kind}`);
+  life.run.oracle.sawView(view, position, objects.sort(), `query ${kind}`, isKnown ? start : null);
   life.told(`query ${kind}: ${rows.length} rows at ${position}`);
 }
 
@@ -187,56 +211,36 @@ export async function checkpoint(life: Life): Promise<void> {
 
 /** A view more, built from history while others write; or one less. */
 export async function define(life: Life, random: SeededRandom): Promise<void> {
-  const { views } = life.run;
-  const kinds = VIEW_SETS.flat().filter((kind) => !("of" in KINDS[kind]));
+  const { views, oracle } = life.run;
+  const { forgetting } = oracle;
+  const kinds = [...VIEW_SETS.flat(), "late" as const].filter((kind) => !("of" in KINDS[kind]));
   const kind = kinds[random.below(kinds.length)] as KindName;
   const there = [...views].flatMap(([name, is]) => (is === true ? [name] : []));
   const drops = there.length > 0 && random.oneIn(2);
-  const view = drops ? (there[random.below(there.length)] as string) : `${kind}__${random.u32()}`;
+  const view = drops
+    ? (there[random.below(there.length)] as string)
+    : viewName(kind, random.u32(), random.below(oracle.attempts + 3));
   const sql = drops
     ? `DROP MATERIALIZED VIEW ${view}`
-    : `CREATE MATERIALIZED VIEW ${view} AS ${KINDS[kind].sql}`;
+    : `CREATE MATERIALIZED VIEW ${view} AS ${viewSql(view)}`;
   const before = views.get(view);
   views.set(view, null);
+  const { start } = life.db.topic("old");
+  if (drops) forgetting.going(view);
+  else forgetting.making(view, start);
   life.run.trace(`${sql} begins`);
   try {
     const { error } = await life.db.sql(sql);
     if (error !== undefined) throw EvertError.from(error);
     if (drops) views.delete(view);
     else views.set(view, true);
+    if (!drops) forgetting.made(view, life.db.topic("old").start);
     life.told(`${sql} is done`);
   } catch (error) {
     if (life.refused(sql, error)) {
       if (before === undefined) views.delete(view);
       else views.set(view, before);
     }
-  }
-}
-
-/** Takes out of tables what later rows have made superfluous, up to where the next start begins at the earliest. */
-export async function compact(life: Life, random: SeededRandom): Promise<void> {
-  const { db, run } = life;
-  try {
-    if (random.oneIn(2)) await db.checkpoint();
-    await db.core.log.sealed();
-  } catch (error) {
-    life.refused("compact", error);
-    return;
-  }
-  // What nobody has looked at yet stays, so that the oracle knows what goes.
-  const horizon = Math.min(Number(db.stats().checkpointPosition), run.oracle.history.length);
-  if (horizon <= 0) return;
-  run.oracle.compacting(horizon);
-  const rule = { retainForUs: null, retainBytes: null, neededBy: [], tombstonesForUs: TOMBSTONES_FOR_US };
-  const ofTables = ["acct", "item"].map((name) => [db.core.catalog.topic(name).id, rule] as const);
-  const topics = new Map(ofTables);
-  db.core.log.keep(() => ({ horizon, topics, isDropped: () => false }));
-  try {
-    await db.core.log.compact();
-    const { rows } = db.core.log.stats().keeping;
-    life.told(`compacted up to ${horizon}: ${rows} rows`);
-  } catch (error) {
-    life.refused("compact", error);
   }
 }
 

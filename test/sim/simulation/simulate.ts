@@ -19,11 +19,12 @@ import { checkLog } from "../../../src/log/check.ts";
 import { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { SimulatedClock } from "../../../src/testing/simulated-clock.ts";
 import { SimulatedDisk } from "../../../src/testing/simulated-disk.ts";
+import { readLog, Violation } from "./commits.ts";
 import { mend, type Plan, planOf, strike } from "./faults.ts";
-import { Life, type Run } from "./life.ts";
+import * as keeping from "./keeping.ts";
+import { Life, newRun, type Run } from "./life.ts";
 import { RunTime } from "./one-thread.ts";
-import { Oracle, readLog, Violation } from "./oracle.ts";
-import { ProducerState, produce } from "./producer.ts";
+import { produce } from "./producer.ts";
 import * as reads from "./reads.ts";
 import { type KindName, TOPICS_SQL, VIEW_SETS, viewsSql } from "./topics.ts";
 import * as writes from "./writes.ts";
@@ -52,7 +53,9 @@ const OPERATIONS: Readonly<Record<string, { readonly run: Operation; readonly we
   watch: { run: reads.watch, weight: 1 },
   checkpoint: { run: reads.checkpoint, weight: 2 },
   define: { run: reads.define, weight: 1 },
-  compact: { run: reads.compact, weight: 2 },
+  keep: { run: keeping.keep, weight: 1 },
+  compact: { run: keeping.compact, weight: 2 },
+  erase: { run: keeping.erase, weight: 1 },
   backup: { run: reads.backup, weight: 1 },
   passTime: { run: reads.passTime, weight: 1 },
 };
@@ -85,19 +88,14 @@ export async function simulate(seed: number): Promise<Outcome> {
       stuck(new Violation(`nothing has come of it in ${turns} turns of the event loop`));
   });
   const random = new SeededRandom(scrambled(seed, 0));
-  const run: Run = {
-    oracle: new Oracle(),
+  const run = newRun({
     clock: new SimulatedClock(),
     time,
     mood: moodOf(random),
     textLength: [20, 100, 600][random.below(3)] as number,
     trace: (line) => trace.push(`${time.turns} ${line}`),
-    views: new Map(),
-    watched: null,
-    backup: null,
-    producer: new ProducerState(),
     random: () => new SeededRandom(scrambled(seed, ++ofVisit)),
-  };
+  });
   const lives = 2 + random.below(2);
   let violation: Error | null = null;
   try {
@@ -214,6 +212,7 @@ class Simulation {
           },
           ...this.#options,
         });
+        keeping.watchKeeping(this.#run, db);
         try {
           if (!disk.crashed) await this.#adopt(db);
         } catch (error) {
@@ -248,16 +247,28 @@ class Simulation {
     const commits = await readLog(db);
     this.#run.trace(`the log has ${commits.length} commits`);
     this.#run.oracle.adopt(commits);
+    keeping.judgeSuspects(this.#run);
     const { views } = this.#run;
     const there = new Set(db.views().map(({ name }) => name));
     for (const [name, is] of views) {
       if (is === true && !there.has(name)) throw new Violation(`view ${name} was made, and is gone`);
-      if (is === null && there.has(name)) views.set(name, true);
-      else if (is === null) views.delete(name);
+      if (is === null && there.has(name)) {
+        views.set(name, true);
+        this.#run.oracle.forgetting.made(name, db.topic("old").start);
+      } else if (is === null) views.delete(name);
     }
     for (const name of there)
       if (name.includes("__") && !views.has(name))
         throw new Violation(`view ${name} was dropped, or never made`);
+    this.#looked(db);
+  }
+
+  /** All that has been said of rules holds or does not; nothing is under way. */
+  #looked(db: Database): void {
+    this.#run.oracle.forgetting.looked(
+      keeping.keepingsOf(db),
+      db.views().map(({ name }) => name),
+    );
   }
 
   /** The end of a life: by what has befallen it, or as planned. */
@@ -335,6 +346,7 @@ class Simulation {
     if (this.#doubt !== null) throw new Violation(this.#doubt);
     const { damages } = await checkLog(DATA, this.#disk.clone({ seed: 1 }));
     if (damages.length > 0) throw new Violation(`evert check: ${JSON.stringify(damages)}`);
+    await keeping.suspect(this.#run, this.#disk);
   }
 
   /** The backup that was told of is there, and is what the log was at its position. */

@@ -1,7 +1,17 @@
 /** What a run's database holds: three topics, views over them, and what each view is, computed naively. */
 
-export type TopicName = "ev" | "acct" | "item";
-export const TOPICS: readonly TopicName[] = ["ev", "acct", "item"];
+import type { Rule } from "./forgetting.ts";
+
+export type TopicName = "ev" | "acct" | "item" | "old";
+export const TOPICS: readonly TopicName[] = ["ev", "acct", "item", "old"];
+/** Whose rows have no key. `old` forgets the first of them. */
+export type StreamName = "ev" | "old";
+export const STREAMS: ReadonlySet<TopicName> = new Set<TopicName>(["ev", "old"]);
+/** What is kept, unless something else is said later. */
+export const RULES: Readonly<Partial<Record<TopicName, Rule>>> = {
+  acct: { tombstonesForUs: 3_600_000_000 },
+  old: { retainBytes: 0 },
+};
 
 export interface Event {
   /** The attempt that wrote it, and which of its rows it is. */
@@ -26,8 +36,9 @@ export interface Item {
 
 export const TOPICS_SQL = `
   CREATE TABLE ev (op int4 NOT NULL, part int4 NOT NULL, w int4 NOT NULL, note text) WITH (append_only);
-  CREATE TABLE acct (k int4 PRIMARY KEY, v int4 NOT NULL, op int4 NOT NULL, note text);
+  CREATE TABLE acct (k int4 PRIMARY KEY, v int4 NOT NULL, op int4 NOT NULL, note text) WITH (tombstones_for = '1 hour');
   CREATE TABLE item (k text PRIMARY KEY, v int4 NOT NULL, op int4 NOT NULL);
+  CREATE TABLE old (op int4 NOT NULL, part int4 NOT NULL, w int4 NOT NULL, note text) WITH (append_only, retain_bytes = '0');
 `;
 
 /** What the topics hold after some commit. */
@@ -35,10 +46,13 @@ export class State {
   readonly ev: Event[] = [];
   readonly acct = new Map<number, Account>();
   readonly item = new Map<string, Item>();
+  /** By offset, also those that are forgotten. */
+  readonly old: Event[] = [];
 
   /** `value` null: the row with the key goes. */
   apply(topic: TopicName, key: unknown, value: unknown): void {
     if (topic === "ev") this.ev.push(value as Event);
+    else if (topic === "old") this.old.push(value as Event);
     else if (topic === "acct") put(this.acct, key as number, value as Account | null);
     else put(this.item, key as string, value as Item | null);
   }
@@ -53,8 +67,8 @@ interface Kind {
   readonly sql: string;
   /** The view it reads, besides topics. */
   readonly of?: string;
-  /** Its rows. */
-  readonly rows: (state: State) => object[];
+  /** Its rows: of a view that was made when `old` began there, and whose name says that number. */
+  readonly rows: (state: State, start: number, from: number) => object[];
 }
 
 function byWriter({ ev }: State): { w: number; c: number; s: number; last: number }[] {
@@ -122,21 +136,53 @@ export const KINDS = {
     of: "per_w",
     rows: (state) => [...counted(byWriter(state).map(({ c }) => c))].map(([c, n]) => ({ c, n })),
   },
+  /** It needs all that there is of `old`. */
+  whole: {
+    sql: "SELECT count(*) AS c, sum(part) AS s FROM old",
+    rows: ({ old }, start) => [countAndSum(old.slice(start))],
+  },
+  /** It needs what there is from some attempt on, `FROM_OP`. */
+  late: {
+    sql: "SELECT count(*) AS c, sum(part) AS s FROM old WHERE op >= FROM_OP",
+    rows: ({ old }, start, from) => [countAndSum(old.slice(start).filter(({ op }) => op >= from))],
+  },
 } satisfies Record<string, Kind>;
+
+function countAndSum(rows: readonly Event[]): { c: number; s: number | null } {
+  return { c: rows.length, s: rows.length === 0 ? null : rows.reduce((s, { part }) => s + part, 0) };
+}
 
 export type KindName = keyof typeof KINDS;
 
-/** Of a view's name: what comes behind the underscores says which one of its kind it is. */
-export function kindOf(view: string): Kind {
-  const kind = (KINDS as Record<string, Kind>)[view.split("__")[0] as string];
-  if (kind === undefined) throw new Error(`no view is called ${view}`);
-  return kind;
+export interface Named {
+  readonly kind: Kind;
+  /** Of a view of `old`: the attempt from which on it has its rows; null: it has none of them. */
+  readonly from: number | null;
 }
 
-/** Its rows as JSON, sorted: as what is read from the view is to be. */
-export function naive(view: string, state: State): string[] {
-  return kindOf(view)
-    .rows(state)
+/** Of a view's name: what comes behind the underscores says which one of its kind it is, and from which attempt on it looks. */
+export function named(view: string): Named {
+  const [name, , from] = view.split("__");
+  const kind = (KINDS as Record<string, Kind>)[name as string];
+  if (kind === undefined) throw new Error(`no view is called ${view}`);
+  return { kind, from: name === "whole" ? 0 : name === "late" ? Number(from) : null };
+}
+
+/** As `named` reads it. `from`: an attempt. */
+export function viewName(kind: KindName, which: number, from: number): string {
+  return `${kind}__${which}${kind === "late" ? `__${from}` : ""}`;
+}
+
+export function viewSql(view: string): string {
+  const { kind, from } = named(view);
+  return kind.sql.replace("FROM_OP", String(from));
+}
+
+/** Its rows as JSON, sorted: as what is read from the view is to be. `start`: where `old` began when it was made. */
+export function naive(view: string, state: State, start = 0): string[] {
+  const { kind, from } = named(view);
+  return kind
+    .rows(state, start, from ?? 0)
     .map((row) => JSON.stringify(row))
     .sort();
 }
@@ -148,6 +194,7 @@ export const VIEW_SETS: readonly (readonly KindName[])[] = [
   ["items", "total", "joined"],
   ["lonely", "per_w"],
   ["total", "top", "lonely"],
+  ["per_w", "whole"],
 ];
 
 export function viewsSql(views: readonly KindName[]): string {

@@ -2,10 +2,10 @@
 import { EvertError } from "../../../src/base/errors.ts";
 import type { Expectation } from "../../../src/engine/api.ts";
 import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
+import { type Commit, Violation, type Written } from "./commits.ts";
 import type { Life } from "./life.ts";
-import type { Attempt, Commit, Request, Written } from "./oracle.ts";
-import { Violation } from "./oracle.ts";
-import type { Account, Event, Item, State, TopicName } from "./topics.ts";
+import type { Attempt, Request } from "./oracle.ts";
+import type { Account, Event, Item, State, StreamName, TopicName } from "./topics.ts";
 
 const KEYS = 8;
 
@@ -26,8 +26,8 @@ function events(life: Life, random: SeededRandom, count: number): (id: number) =
   return (op) => made.map((row) => ({ op, ...row }));
 }
 
-const ofEvents = (rows: readonly Event[]): Written[] =>
-  rows.map((value) => ({ topic: "ev", key: null, value }));
+const ofEvents = (rows: readonly Event[], topic: StreamName = "ev"): Written[] =>
+  rows.map((value) => ({ topic, key: null, value }));
 const ofAccount = (value: Account): Written => ({ topic: "acct", key: value.k, value });
 const ofItem = (value: Item): Written => ({ topic: "item", key: value.k, value });
 
@@ -38,18 +38,13 @@ function maybeKey(random: SeededRandom): string | null {
 const options = ({ idempotencyKey }: Attempt) => (idempotencyKey === null ? {} : { idempotencyKey });
 
 /** Sends it, and notes what is told. */
-async function send(
-  life: Life,
-  attempt: Attempt,
-  request: Request,
-  topic: TopicName | null = null,
-): Promise<string | null> {
+export async function send(life: Life, attempt: Attempt, request: Request): Promise<string | null> {
   const name = `#${attempt.id} ${attempt.what}`;
   life.run.trace(`${name} begins`);
   if (attempt.idempotencyKey !== null) life.run.oracle.remember(attempt, request);
   try {
-    const { position, firstOffset } = await request(life.db);
-    const at = topic === null || firstOffset === undefined ? null : { topic, firstOffset };
+    const { position, topic, firstOffset } = await request(life.db);
+    const at = topic === undefined || firstOffset === undefined ? null : { topic, firstOffset };
     life.run.oracle.told(attempt, position, at);
     life.told(`${name} is at ${position}`);
     return position;
@@ -64,13 +59,17 @@ export async function appendEvents(
   random: SeededRandom,
   count = 1 + random.below(3),
 ): Promise<void> {
+  const topic: StreamName = random.oneIn(3) ? "old" : "ev";
   const make = events(life, random, count);
-  const attempt = life.run.oracle.begin(`append ${count} events`, maybeKey(random), (id) => {
-    const written = ofEvents(make(id));
+  const attempt = life.run.oracle.begin(`append ${count} to ${topic}`, maybeKey(random), (id) => {
+    const written = ofEvents(make(id), topic);
     return () => written;
   });
   const rows = make(attempt.id);
-  await send(life, attempt, (db) => db.append("ev", rows, options(attempt)), "ev");
+  await send(life, attempt, async (db) => ({
+    ...(await db.append(topic, rows, options(attempt))),
+    topic,
+  }));
 }
 
 export function appendMany(life: Life, random: SeededRandom): Promise<void> {
@@ -82,7 +81,7 @@ export async function retry(life: Life, random: SeededRandom): Promise<void> {
   const { keyed } = life.run.oracle;
   const attempt = keyed[random.below(keyed.length)];
   const request = attempt === undefined ? undefined : life.run.oracle.requestOf(attempt);
-  if (attempt !== undefined && request !== undefined) await send(life, attempt, request, "ev");
+  if (attempt !== undefined && request !== undefined) await send(life, attempt, request);
 }
 
 export async function upsert(life: Life, random: SeededRandom): Promise<void> {
@@ -93,7 +92,7 @@ export async function upsert(life: Life, random: SeededRandom): Promise<void> {
       const written = [ofAccount({ ...row, op, note: text })];
       return () => written;
     });
-    await send(life, attempt, () => life.db.append("acct", [{ ...row, op: attempt.id, note: text }]));
+    await send(life, attempt, (db) => db.append("acct", [{ ...row, op: attempt.id, note: text }]));
     return;
   }
   const row = { k: `item ${random.below(KEYS)}`, v: random.below(9) };

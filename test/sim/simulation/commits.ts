@@ -1,0 +1,127 @@
+/** Commits as the log gives them back, and how they are compared. */
+import { datumAt } from "../../../src/batch/column.ts";
+import type { Database } from "../../../src/engine/database.ts";
+import { type Group, OP_DELETE } from "../../../src/log/log.ts";
+import { offsetOf } from "../../../src/log/offsets.ts";
+import { STREAMS, TOPICS, type TopicName } from "./topics.ts";
+
+/** What must not happen. */
+export class Violation extends Error {}
+
+export interface Written {
+  readonly topic: TopicName;
+  /** Of a table's row. */
+  readonly key: unknown;
+  /** null: the row with the key goes. */
+  readonly value: object | null;
+}
+
+export interface Stored extends Written {
+  readonly offset: number;
+}
+
+export interface Commit {
+  readonly position: number;
+  readonly timeUs: number;
+  readonly idempotencyKey: string | null;
+  readonly records: readonly Stored[];
+}
+
+/** Rows of a stream in their order; of a table, a commit has one for each key. */
+export function textOf(records: readonly Written[]): string {
+  const line = ({ topic, key, value }: Written): string =>
+    STREAMS.has(topic)
+      ? `${topic} ${JSON.stringify(value)}`
+      : `${topic} ${JSON.stringify(key)} ${JSON.stringify(value)}`;
+  const ofStreams = records.filter(({ topic }) => STREAMS.has(topic)).map(line);
+  const ofTables = records.filter(({ topic }) => !STREAMS.has(topic)).map(line);
+  return [...ofStreams, ...ofTables.sort()].join(", ");
+}
+
+export function isSame(a: Commit | undefined, b: Commit): boolean {
+  return (
+    a !== undefined &&
+    a.position === b.position &&
+    a.timeUs === b.timeUs &&
+    a.idempotencyKey === b.idempotencyKey &&
+    a.records.length === b.records.length &&
+    a.records.every(({ topic, offset, key, value }, i) => {
+      const other = b.records[i] as Stored;
+      return (
+        topic === other.topic && offset === other.offset && key === other.key && isSameRow(value, other.value)
+      );
+    })
+  );
+}
+
+/** Rows of one topic have the same columns. */
+export function isSameRow(a: object | null, b: object | null): boolean {
+  if (a === null || b === null) return a === b;
+  for (const name in a) if (a[name as keyof typeof a] !== b[name as keyof typeof b]) return false;
+  return true;
+}
+
+/** Of a stream in their order; of a table in any: a commit has one row for each key. */
+export function isSameWritten(a: readonly Written[], b: readonly Written[]): boolean {
+  if (a.length !== b.length) return false;
+  const next = new Map<TopicName, number>();
+  return a.every(({ topic, key, value }) => {
+    if (!STREAMS.has(topic))
+      return b.some((other) => other.topic === topic && other.key === key && isSameRow(value, other.value));
+    let i = next.get(topic) ?? 0;
+    while (i < b.length && (b[i] as Written).topic !== topic) i++;
+    next.set(topic, i + 1);
+    return i < b.length && isSameRow(value, (b[i] as Written).value);
+  });
+}
+
+/** The whole log, commit by commit. */
+export async function readLog(db: Database): Promise<Commit[]> {
+  const { catalog, log } = db.core;
+  const topics = new Map(
+    TOPICS.map((name) => {
+      const { id, schema } = catalog.topic(name);
+      return [id, { name, fields: schema.fields.map((field) => field.name) }];
+    }),
+  );
+  const commits: Commit[] = [];
+  for await (const group of log.read({ from: 1, everyGroup: true }))
+    commits.push(...commitsOf(group, topics));
+  return commits;
+}
+
+function commitsOf(
+  group: Group,
+  topics: ReadonlyMap<number, { readonly name: TopicName; readonly fields: readonly string[] }>,
+): Commit[] {
+  const records: Stored[][] = group.commits.map(() => []);
+  for (const topicBatch of group.batches) {
+    const { topicId, batch, ops, commitIndexes, commitEnds } = topicBatch;
+    const topic = topics.get(topicId);
+    if (topic === undefined) continue;
+    let row = 0;
+    commitIndexes.forEach((commit, i) => {
+      for (; row < (commitEnds[i] as number); row++) {
+        const value: Record<string, unknown> = {};
+        topic.fields.forEach((field, c) => {
+          const column = batch.columns[c];
+          if (column !== undefined) value[field] = datumAt(column, row);
+        });
+        const isGone = ops?.[row] === OP_DELETE;
+        const key = STREAMS.has(topic.name) ? null : value["k"];
+        records[commit]?.push({
+          topic: topic.name,
+          offset: offsetOf(topicBatch, row),
+          key,
+          value: isGone ? null : value,
+        });
+      }
+    });
+  }
+  return group.commits.map(({ position, timeUs, idempotencyKey }, i) => ({
+    position,
+    timeUs,
+    idempotencyKey,
+    records: (records[i] as Stored[]).sort((a, b) => TOPICS.indexOf(a.topic) - TOPICS.indexOf(b.topic)),
+  }));
+}

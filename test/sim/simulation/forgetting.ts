@@ -1,0 +1,168 @@
+/**
+ * What may be taken out of the log, and what must be gone. Nothing goes unless somebody has said so:
+ * - of a table that is compacted: what a later row of the key has replaced, and deletes that are old enough, both up to where a start begins at the earliest;
+ * - of the stream that forgets: its first records, as far as a rule lets them go and no view needs them;
+ * - all that there was of a key that is erased. When that is done, nothing of it may be left.
+ */
+import type { Keeping } from "../../../src/plan/keeping.ts";
+import type { Commit, Stored, Written } from "./commits.ts";
+import { Violation } from "./commits.ts";
+import { named, RULES, STREAMS, type TopicName } from "./topics.ts";
+
+export type Rule = Pick<Keeping, "retainForUs" | "retainBytes" | "tombstonesForUs">;
+
+interface Erasure {
+  readonly topic: TopicName;
+  readonly key: unknown;
+  /** Up to which position. */
+  readonly to: number;
+  isDone: boolean;
+}
+
+/** What can be seen of it in an open database. */
+export interface Keepings {
+  /** Where the stream that forgets begins. */
+  readonly start: number;
+  readonly rules: ReadonlyMap<TopicName, Rule>;
+}
+
+/** What all the records of a log tell of those that are missing. */
+export interface Missing {
+  readonly commit: Commit;
+  readonly record: Stored;
+  /** The last record of the same key that may have replaced others. */
+  readonly lastOffset: number;
+}
+
+const sameRule = (a: Rule, b: Rule): boolean =>
+  a.retainForUs === b.retainForUs &&
+  a.retainBytes === b.retainBytes &&
+  a.tombstonesForUs === b.tombstonesForUs;
+
+export class Forgetting {
+  /** Up to which position rows of tables may have been taken out, because of later ones. */
+  horizon = 0;
+  /** The latest time of the log that rules may have been applied at. */
+  nowUs: number = Number.NEGATIVE_INFINITY;
+  /** Where the stream that forgets begins, as last told; and at the last look. */
+  #start = 0;
+  #lookedStart = 0;
+  /** Of each topic the rules that have held since the last look, or may have. */
+  readonly #rules = new Map<TopicName, Rule[]>();
+  readonly #erasures: Erasure[] = [];
+  /** Where the stream began when a view was made; null: that is not known. */
+  readonly #viewStarts = new Map<string, number | null>();
+  readonly #making = new Set<string>();
+  /** Views that were there all the time since the last look. */
+  readonly #there = new Set<string>();
+
+  rulesOf(topic: TopicName): readonly Rule[] {
+    return this.#rules.get(topic) ?? [RULES[topic] ?? {}];
+  }
+
+  /** It is said; whether it holds is seen at the next look. */
+  saying(topic: TopicName, rule: Rule): void {
+    this.#rules.set(topic, [...this.rulesOf(topic), rule]);
+  }
+
+  /** From now on compaction may take out rows of tables up to this position. */
+  compacting(horizon: number, nowUs: number): void {
+    this.horizon = Math.max(this.horizon, horizon);
+    this.nowUs = Math.max(this.nowUs, nowUs);
+  }
+
+  /** From now on all rows of the key up to the position may go. */
+  erasing(topic: TopicName, key: unknown, to: number): void {
+    this.#erasures.push({ topic, key, to, isDone: false });
+  }
+
+  /** None of them is there any more. */
+  erased(topic: TopicName, key: unknown, to: number): void {
+    this.#erasures.push({ topic, key, to, isDone: true });
+  }
+
+  isErased(topic: TopicName, key: unknown, position: number): boolean {
+    return this.#erasures.some((e) => e.isDone && e.topic === topic && e.key === key && position <= e.to);
+  }
+
+  begins(start: number): void {
+    if (start < this.#start)
+      throw new Violation(`old begins at ${start}, and has been said to begin at ${this.#start}`);
+    this.#start = start;
+  }
+
+  /** A view is being made, while the stream begins there. */
+  making(view: string, start: number): void {
+    this.#viewStarts.set(view, start);
+    this.#making.add(view);
+  }
+
+  /** It is made by now, and the stream begins there: if it has moved meanwhile, nobody knows what the view has met. */
+  made(view: string, start: number): void {
+    if (this.#making.delete(view) && this.#viewStarts.get(view) !== start) this.#viewStarts.set(view, null);
+  }
+
+  /** A view may go. */
+  going(view: string): void {
+    this.#there.delete(view);
+  }
+
+  /** Where the stream began for the view; null: nobody knows. */
+  viewStart(view: string): number | null {
+    const start = this.#viewStarts.get(view);
+    return start === undefined ? 0 : start;
+  }
+
+  mayGo({ commit, record, lastOffset }: Missing): boolean {
+    const { topic, key, offset, value } = record;
+    if (this.#erasures.some((e) => e.topic === topic && e.key === key && commit.position <= e.to))
+      return true;
+    if (topic === "old") return this.#mayBeForgotten(record, commit);
+    if (STREAMS.has(topic) || commit.position > this.horizon) return false;
+    return this.rulesOf(topic).some(({ tombstonesForUs }) => {
+      if (tombstonesForUs === undefined) return false;
+      return lastOffset > offset || (value === null && this.nowUs - commit.timeUs >= tombstonesForUs);
+    });
+  }
+
+  #mayBeForgotten({ offset, value }: Written & { readonly offset: number }, commit: Commit): boolean {
+    if (offset < this.#lookedStart) return true;
+    const { op } = value as { op: number };
+    const isNeeded = [...this.#there].some((view) => {
+      const { from } = named(view);
+      return from !== null && op >= from && offset >= (this.viewStart(view) ?? Number.POSITIVE_INFINITY);
+    });
+    if (isNeeded || commit.position > this.horizon) return false;
+    return this.rulesOf("old").some(
+      ({ retainForUs, retainBytes }) =>
+        retainBytes !== undefined || (retainForUs !== undefined && this.nowUs - commit.timeUs > retainForUs),
+    );
+  }
+
+  /** What was erased is not there. */
+  checkErased(read: readonly Commit[]): void {
+    const done = this.#erasures.filter(({ isDone }) => isDone);
+    if (done.length === 0) return;
+    for (const { position, records } of read) {
+      for (const { topic, key } of records)
+        if (done.some((e) => e.topic === topic && e.key === key && position <= e.to))
+          throw new Violation(`${key} of ${topic} was erased, and is there at ${position}`);
+    }
+  }
+
+  /** What is to be seen now is what has been said, and holds from here on. `views`: those that are there. */
+  looked({ start, rules }: Keepings, views: Iterable<string>): void {
+    this.begins(start);
+    this.#lookedStart = start;
+    for (const [topic, rule] of rules) {
+      const possible = this.rulesOf(topic);
+      if (!possible.some((one) => sameRule(one, rule)))
+        throw new Violation(
+          `${topic} keeps ${JSON.stringify(rule)}, and was said to keep one of ${JSON.stringify(possible)}`,
+        );
+      this.#rules.set(topic, [rule]);
+    }
+    this.#there.clear();
+    for (const view of views) this.#there.add(view);
+  }
+}

@@ -397,8 +397,7 @@ class Q18 implements HandLoop {
         this.#pairs.add(on, who, slot);
       } else {
         if (time.at(r) <= F[at + 3]!) continue;
-        if (F[at + 7] === this.#round) this.#dropTexts(F, at);
-        else this.#left.copy(this.#last, slot);
+        if (F[at + 7] !== this.#round) this.#left.copy(this.#last, slot);
       }
       if (F[at + 7] !== this.#round) {
         F[at + 7] = this.#round;
@@ -406,6 +405,12 @@ class Q18 implements HandLoop {
       }
       F[at + 2] = price.at(r);
       F[at + 3] = time.at(r);
+      F[at + 4] = r;
+    }
+    // Most bids are overtaken within their round: the texts of these are not copied.
+    for (let i = 0; i < this.#came.length; i++) {
+      const at = this.#came.F[i]! * 8;
+      const r = F[at + 4]!;
       F[at + 4] = this.#texts.put(channel, r);
       F[at + 5] = this.#texts.put(url, r);
       F[at + 6] = this.#texts.put(extra, r);

@@ -42,6 +42,61 @@ export function writeDigits(target: Uint8Array, end: number, unscaled: number, s
   return at;
 }
 
+/** Digits that a quotient gets at once. */
+const QUOTIENT_PIECE = 10 ** 7;
+const QUOTIENT_PIECE_DIGITS = 7;
+/** Beyond, a remainder with so many more digits is no safe integer. */
+export const DIVISOR_MAX = 2 ** 29;
+
+/** Where writeQuotient's text ends. */
+export function quotientEnd(scale: number): number {
+  return digitsRoom(0) + 1 + scale;
+}
+
+/**
+ * Writes dividend / divisor with `scale` digits behind the point, rounded half away from zero, so that it ends at quotientEnd(); where it begins.
+ *
+ * REQUIRES a safe integer, another from 1 to DIVISOR_MAX, `scale` > 0, a quotient that is not rounded to zero or is none, and room up to the end.
+ */
+export function writeQuotient(target: Uint8Array, dividend: number, divisor: number, scale: number): number {
+  const magnitude = Math.abs(dividend);
+  const point = digitsRoom(0);
+  let whole = Math.floor(magnitude / divisor);
+  let rest = magnitude - whole * divisor;
+  if (rest < 0) {
+    // The division was rounded up.
+    whole--;
+    rest += divisor;
+  }
+  target[point] = POINT;
+  for (let done = 0; done < scale; ) {
+    const digits = Math.min(QUOTIENT_PIECE_DIGITS, scale - done);
+    const shifted = rest * (digits === QUOTIENT_PIECE_DIGITS ? QUOTIENT_PIECE : 10 ** digits);
+    let piece = Math.floor(shifted / divisor);
+    rest = shifted - piece * divisor;
+    if (rest < 0) {
+      piece--;
+      rest += divisor;
+    }
+    done += digits;
+    for (let at = point + done; at > point + done - digits; at--) {
+      const tens = (piece / 10) | 0;
+      target[at] = ZERO_DIGIT + (piece - tens * 10);
+      piece = tens;
+    }
+  }
+  if (rest * 2 >= divisor) {
+    let at = point + scale;
+    while (at > point && target[at] === NINE_DIGIT) target[at--] = ZERO_DIGIT;
+    if (at > point) target[at] = (target[at] as number) + 1;
+    else whole++;
+  }
+  const begin = writeDigits(target, point, whole, 0);
+  if (dividend >= 0) return begin;
+  target[begin - 1] = MINUS;
+  return begin - 1;
+}
+
 /** What the last readDigits found behind the point. */
 let scale = 0;
 

@@ -25,7 +25,7 @@ import type { Utf8Column } from "../batch/batch.ts";
 import { getBit } from "../batch/bitmap.ts";
 import { type OrderKey, orderKeyOf } from "../batch/order-key.ts";
 import type { SqlType } from "../batch/types.ts";
-import { digitsRoom, readDigits, writeDigits } from "./decimal-digits.ts";
+import { digitsRoom, quotientEnd, readDigits, writeDigits, writeQuotient } from "./decimal-digits.ts";
 import { Int32List } from "./memory.ts";
 import { hashBytes } from "./text-loops.ts";
 import { CANONICAL, ENTRY_WORDS, FLAGS, HASH, LENGTH, OFFSET, REFS, TextTable } from "./text-table.ts";
@@ -161,6 +161,13 @@ export class Dictionary {
     const room = digitsRoom(scale);
     if (room > this.#scratch.length) this.#scratch = new Uint8Array(room);
     return this.intern(this.#scratch, writeDigits(this.#scratch, room, unscaled, scale), room);
+  }
+
+  /** The id of the text of a quotient (writeQuotient), without a bigint or a string in between. */
+  internQuotient(dividend: number, divisor: number, scale: number): number {
+    const end = quotientEnd(scale);
+    if (end > this.#scratch.length) this.#scratch = new Uint8Array(end);
+    return this.intern(this.#scratch, writeQuotient(this.#scratch, dividend, divisor, scale), end);
   }
 
   /** The integer of a numeric's digits (readDigits), whose scale scaleRead() tells; NaN where it has many. */

@@ -51,7 +51,11 @@ export function entryCode(
   store: Entered,
   touched: Touched,
   ended: Ended,
-  references: { readonly retain: (slot: number) => void; readonly release: (slot: number) => void },
+  references: {
+    readonly retain: (slot: number) => void;
+    readonly release: (slot: number) => void;
+    readonly hasReferences: boolean;
+  },
   indexes: readonly (HashIndex | OrderedIndex)[],
   growths: readonly IndexGrowth[],
 ): EntryCode {
@@ -64,7 +68,7 @@ export function entryCode(
   const whole = indexes.map((index, i) =>
     "insertAll" in index ? `index${i}.insertAll(slots, count);` : each(`index${i}.insert(slots[i]);`),
   );
-  const all = (entries: readonly string[]) => `for (let i = 0; i < count; i++) retain(slots[i]);
+  const all = (entries: readonly string[]) => `${references.hasReferences ? each("retain(slots[i]);") : ""}
       ${entries.join("\n      ")}
       ${each(growthNames.map((name) => `${name}.inserted(slots[i]);`).join(" "))}
       store.live += count;

@@ -2,7 +2,7 @@
  * Hash indexes over the rows of a Store, generated per column types. The directory is bucket-lines.ts.
  *
  * Unique: an entry per row version, newer ones found first; of one key there is at most one version alive.
- * Multi: an entry per distinct key, its first row; the rows of a key hang on it in a doubly linked list, so that a key with 166,341
+ * Multi: an entry per distinct key, its first row; the rows of a key hang on it, in any order, in a doubly linked list, so that a key with 166,341
  * rows costs a lookup no more than a key with one, and any row leaves in constant time.
  *
  * The links of a multi index hold slot + 1 (0 = none), in a memory beside the rows, so that an index can be added to a Store that has rows.
@@ -266,6 +266,11 @@ function lookupSource(key: KeyCode, stride: number): string {
   }`;
 }
 
+/** Rows that a multi index remembers while it takes many. */
+const LATELY = 256;
+/** Fewer are not many. */
+const LATELY_MIN = 32;
+
 /** Entries from which on the buckets are taken to be larger than the cache. */
 const LARGE = 32_768;
 
@@ -328,9 +333,32 @@ function multiSource(store: Rows, spec: HashIndexSpec): string {
   function next(slot) { return links.I[slot * 2] - 1; }
   function insert(slot) { insertAs(slot, hashOf(slot)); }
   ${hashAllSource(key, stride)}
+  const lately = new Int32Array(${LATELY});
   function insertAll(slots, n) {
     const hashes = hashAll(slots, n);
-    for (let i = 0; i < n; i++) insertAs(slots[i], hashes[i]);
+    if (n < ${LATELY_MIN}) {
+      for (let i = 0; i < n; i++) insertAs(slots[i], hashes[i]);
+      return;
+    }
+    // Rows that come together often share their keys. Behind one that has just come there is a place without a look at the buckets.
+    lately.fill(0);
+    const I = store.I, F = store.F, K = links.I;
+    for (let i = 0; i < n; i++) {
+      const slot = slots[i], h = hashes[i], at = h & ${LATELY - 1}, e = lately[at] - 1;
+      if (e >= 0) {
+        const b = e * ${stride}, c = slot * ${stride};
+        if (${key.equalRows === "true" ? "hashOf(e) === h" : key.equalRows}) {
+          const after = K[e * 2];
+          K[slot * 2] = after;
+          K[slot * 2 + 1] = e + 1;
+          K[e * 2] = slot + 1;
+          if (after !== 0) K[(after - 1) * 2 + 1] = slot + 1;
+          continue;
+        }
+      }
+      insertAs(slot, h);
+      lately[at] = slot + 1;
+    }
   }
   function insertAs(slot, h) {
     const I = store.I, F = store.F, K = links.I, c = slot * ${stride};

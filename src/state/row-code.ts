@@ -11,6 +11,8 @@ type Nulls = readonly (Uint8Array | null)[];
 
 export interface RowCode {
   readonly alloc: () => number;
+  /** The same for the first `count` places of a list. */
+  readonly allocAll: (slots: Int32Array, count: number) => void;
   /** Copies row `row` of chunk columns into the slot. */
   readonly write: (slot: number, columns: Columns, nulls: Nulls, row: number) => void;
   /** Copies the slot's columns to row `row` of chunk columns. */
@@ -19,6 +21,8 @@ export interface RowCode {
   readonly same: (a: number, b: number) => boolean;
   readonly retain: (slot: number) => void;
   readonly release: (slot: number) => void;
+  /** Whether a row may hold references. */
+  readonly hasReferences: boolean;
 }
 
 /** `free`: slots that are given out again. */
@@ -64,11 +68,23 @@ export function rowCode(store: Rows & { readonly epoch: number }, free: Int32Lis
       I[b + ${weightWord}] = 1; I[b + ${birthWord}] = store.epoch; I[b + ${deathWord}] = ${LIVE};
       return slot;
     },
+    allocAll(slots, count) {
+      let i = 0, next = store.highWater;
+      while (i < count && free.length > 0) slots[i++] = free.pop();
+      while (i < count) slots[i++] = next++;
+      store.highWater = next;
+      const I = store.I, epoch = store.epoch;
+      for (let r = 0; r < count; r++) {
+        const b = slots[r] * ${stride};
+        I[b + ${weightWord}] = 1; I[b + ${birthWord}] = epoch; I[b + ${deathWord}] = ${LIVE};
+      }
+    },
     write(slot, columns, nulls, row) { ${head} ${write.join(" ")} },
     read(slot, columns, nulls, row) { ${head} ${read.join(" ")} },
     same(x, y) { const I = store.I, F = store.F, b = x * ${stride}, c = y * ${stride}; return ${same.length === 0 ? "true" : same.join(" && ")}; },
     retain(slot) { ${retain.length === 0 ? "" : `${head} const E = dictionary.E; ${retain.join(" ")}`} },
     release(slot) { ${release.length === 0 ? "" : `${head} ${release.join(" ")}`} },
+    hasReferences: ${retain.length > 0},
   };`;
   return (
     new Function("store", "free", source) as (

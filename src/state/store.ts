@@ -53,12 +53,14 @@ export class Store implements Rows, ColdHost {
   readonly died: Int32List = new Int32List();
   /** A slot with weight 1, born now; its columns are not set. The caller has reserved room. */
   readonly alloc: RowCode["alloc"];
+  readonly allocAll: RowCode["allocAll"];
   readonly write: RowCode["write"];
   readonly read: RowCode["read"];
   readonly same: RowCode["same"];
   /** Counts a row's references, and gives them back: of one born in this step, around a change of columns that no index is on. */
   readonly retain: RowCode["retain"];
   readonly release: RowCode["release"];
+  readonly hasReferences: RowCode["hasReferences"];
   /** Enters the row into all indexes, counts its references, journals it. */
   insert: EntryCode["insert"];
   /** The same for the first `count` slots of a list. */
@@ -88,6 +90,8 @@ export class Store implements Rows, ColdHost {
     this.F = this.#memory.F;
     const code = rowCode(this, this.#free);
     this.alloc = code.alloc;
+    this.allocAll = code.allocAll;
+    this.hasReferences = code.hasReferences;
     this.write = code.write;
     this.read = code.read;
     this.same = code.same;

@@ -5,8 +5,16 @@
  * 2^53, so no double ever rounds. top moves for integers beyond 2^53 and for weights beyond 2^20 only.
  */
 import { float8, isSmallNumeric, numeric, type SqlType } from "../../batch/types.ts";
+import { DIVISOR_MAX } from "../../state/decimal-digits.ts";
 import { type Dictionary, WIDE } from "../../state/dictionary.ts";
-import { decimal, decimalToText, divideDecimals, powerOfTen, scaledToText } from "../kernels/decimal.ts";
+import {
+  decimal,
+  decimalToText,
+  divideDecimals,
+  powerOfTen,
+  quickDivisionScale,
+  scaledToText,
+} from "../kernels/decimal.ts";
 import { int8OutOfRange, type ScalarError, takeFault } from "../kernels/errors.ts";
 import { type Accumulator, cell, cellAt, countCell, unlessEmpty } from "./accumulator.ts";
 import { ratioToDouble } from "./exact-sum.ts";
@@ -175,10 +183,14 @@ function finishAvg(type: SqlType, scale: number): Finish {
         : ratioToDouble(totalOf(F, at), BigInt(count) * power);
     };
   }
-  return (F, at, dictionary, count) =>
-    dictionary.internString(
+  return (F, at, dictionary, count) => {
+    const quick = scale === 0 && count <= DIVISOR_MAX ? quickTotal(F, at) : Number.NaN;
+    const digits = quickDivisionScale(Math.abs(quick), count);
+    if (digits > 0) return dictionary.internQuotient(quick, count, digits);
+    return dictionary.internString(
       decimalToText(divideDecimals(decimal(totalOf(F, at), scale), decimal(BigInt(count), 0))),
     );
+  };
 }
 
 export function encodeInteger(value: bigint, dictionary: Dictionary): number {

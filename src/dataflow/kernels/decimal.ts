@@ -213,6 +213,20 @@ function selectDivisionScale(a: Decimal, b: Decimal): number {
   return displayScale(SIGNIFICANT_DIGITS_MIN - weight * 4, a.scale, b.scale);
 }
 
+/** Up to here integers lose nothing of their leading digits when they are divided as doubles. */
+const QUICK_MAX = 2 ** 46;
+
+/** The scale that selectDivisionScale() gives for two integers from 1 to QUICK_MAX, or 0 and one of these; NaN for others. */
+export function quickDivisionScale(dividend: number, divisor: number): number {
+  if (!(dividend <= QUICK_MAX && divisor >= 1 && divisor <= QUICK_MAX)) return Number.NaN;
+  let weight = 0;
+  let [x, y] = [dividend, divisor];
+  for (; x >= 10_000; weight++) x = Math.floor(x / 10_000);
+  for (; y >= 10_000; weight--) y = Math.floor(y / 10_000);
+  if (x <= y) weight--;
+  return displayScale(SIGNIFICANT_DIGITS_MIN - weight * 4, 0);
+}
+
 /** A wanted result scale, not below the arguments' and within bounds. */
 export function displayScale(wanted: number, ...scales: number[]): number {
   return Math.min(Math.max(wanted, 0, ...scales), DISPLAY_SCALE_MAX);

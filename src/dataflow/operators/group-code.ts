@@ -63,6 +63,15 @@ export function groupSource(
   );
   return `"use strict";
 const recent = new Int32Array(${RECENT});
+// Whether many rows of the last chunk were of groups that were not met lately: only then are their buckets read ahead.
+let mostNew = false;
+// Of each of store.born the version that it takes the place of; -1: none lived.
+let olds = new Int32Array(64);
+function before(old) {
+  const at = store.born.length - 1;
+  if (at >= olds.length) { const larger = new Int32Array(olds.length * 2); larger.set(olds); olds = larger; }
+  olds[at] = old;
+}
 const take = [${takes.join(", ")}];
 ${finishSource(layout, spec, aggregates, places)}
 ${emitSource(layout, spec, aggregates, places)}
@@ -97,22 +106,24 @@ function takeSource(
   );
   return `function take${port}(chunk, from) {
     const rows = chunk.length;
+    let news = 0;
     store.reserve(rows);
     const I = store.I, F = store.F, W = chunk.weights, epoch = store.epoch;
     ${declareColumns("chunk", input)}
-    ${touchLoop(findArguments(input, keys, "r"), "from", "rows")}
+    if (mostNew) { ${touchLoop(findArguments(input, keys, "r"), "from", "rows")} }
     let r = from;
     for (; r < rows; r++) {
       ${lateCode(aggregates, "r > from")}
       const w = W[r], at = ${recentCode(spec)};
       let g = recent[at], b = g * ${stride};
       if (I[b + ${deathWord}] !== ${LIVE} || I[b + ${birthWord}] > epoch || !(${sameKey(layout, spec, input)})) {
-        g = find(${findArguments(input, keys, "r")}), b = g * ${stride};
+        g = find(${findArguments(input, keys, "r")}), b = g * ${stride}, news++;
       }
       ${settling ? settledCode(layout, input, aggregates, places) : ""}
       if (g < 0 || I[b + ${birthWord}] !== epoch) {
-        if (g >= 0 && I[b + ${deathWord}] === ${LIVE}) {
-          const a = b, old = g;
+        const old = g >= 0 && I[b + ${deathWord}] === ${LIVE} ? g : -1;
+        if (old >= 0) {
+          const a = b;
           g = store.alloc(); b = g * ${stride};
           for (let i = 0; i < ${weightWord}; i++) I[b + i] = I[a + i];
           store.kill(old);
@@ -121,11 +132,13 @@ function takeSource(
           ${freshCode(layout, spec, input)}
         }
         store.insert(g);
+        ${spec.keys === 0 ? "" : "before(old);"}
       }
       recent[at] = g;
       ${perArgument.join("\n      ")}
       ${always.join("\n      ")}
     }
+    mostNew = news * 4 > r - from;
     return r;
   }`;
 }
@@ -260,7 +273,7 @@ function emitSource(
       if (I[b + ${birthWord}] === ${LIVE}) continue;
       if (${rows} < 0) throw lost();
       ${settle.join("\n      ")}
-      let old = next(g), had = false, has = false;
+      let old = ${spec.keys === 0 ? "next(g)" : "olds[i]"}, had = false, has = false;
       if (old >= 0) {
         const a = old * ${stride};
         if (I[a + ${birthWord}] > from || I[a + ${deathWord}] <= from) old = -1;

@@ -65,13 +65,16 @@ export function passSource(shape: JoinShape, side: SideName): string {
   const P = names[probed];
   const { strideWords: stride, birthWord } = shape[side].layout;
   const padded = shape.pads[side];
+  const lately = latelyCode(shape, side);
   return `"use strict"; ${indexFunctions(shape, probed)}
   ${changeFunction("change", shape[side], "rowIndex")}
+  ${lately.declare}
   return function pass(delta, epoch, sign, from, to, out, state) {
     ${arrays()}
     ${declareOutputs(shape)}
     const slots = delta.slots, end = delta.length;
     let i = delta.index, m = state.match, matched = state.matched, o = 0, left = ${shape.stages === null ? PROBED_MAX : CHUNK_ROWS};
+    ${lately.begin}
     ${touchDelta(shape, side)}
     for (; i < end; i++) {
       if (--left < 0) { delta.index = i; state.match = m; state.matched = matched; out.length = o; return true; }
@@ -81,7 +84,7 @@ export function passSource(shape: JoinShape, side: SideName): string {
       if (w === 0) continue;
       if (m === -2) {
         matched = false;
-        ${nullKey(shape, side, padded ? "m = -1; else " : "continue;")}${padded ? "" : "\n        "}m = ${findCode(shape, side, probed)};
+        ${nullKey(shape, side, padded ? "m = -1; else " : "continue;")}${padded ? "" : "\n        "}${lately.find}
       }
       while (m >= 0) {
         const ${P.b} = m * ${shape[probed].layout.strideWords};
@@ -110,6 +113,46 @@ export function passSource(shape: JoinShape, side: SideName): string {
   };`;
 }
 
+/** Keys that a pass remembers, by any function of them. */
+const LATELY = 256;
+/** Deltas with fewer rows do without. */
+const LATELY_ROWS_MIN = 64;
+/** Passes that do without, after one in which most keys were met for the first time. */
+const PASSES_WITHOUT = 15;
+
+/**
+ * What keys met lately have found: rows that come together often share their keys, and a look-up costs as much as the rest of a pair. Within a pass alone, for between two
+ * of them rows come and go.
+ */
+function latelyCode(shape: JoinShape, side: SideName): { declare: string; begin: string; find: string } {
+  const probed = other(side);
+  const { keys, index } = shape[probed];
+  const find = `m = ${findCode(shape, side, probed)};`;
+  if (keys.length === 0 || index.order.some((k) => nullMeetsNull(shape, k)))
+    return { declare: "", begin: "const lately = false;", find };
+  const { read } = sideReaders(shape, side);
+  const values = index.order.map((k) => read(shape[side].keys[k]!, names[side].b));
+  const place = values.map((value, i) => (i === 0 ? value : `Math.imul(${value}, ${2 * i + 1})`)).join(" ^ ");
+  const known = values.map((value, i) => `K${i}[k] === ${value}`).join(" && ");
+  return {
+    declare: `const found = new Int32Array(${LATELY}); let without = 0;
+  ${values.map((_, i) => `const K${i} = new Float64Array(${LATELY});`).join(" ")}`,
+    begin: `let lately = end - i >= ${LATELY_ROWS_MIN} && --without < 0, news = 0; const first = i;
+    if (lately) found.fill(-2);`,
+    find: `{
+          const k = (${place}) & ${LATELY - 1};
+          if (lately && found[k] !== -2 && ${known}) m = found[k];
+          else {
+            ${find}
+            if (lately) {
+              ${values.map((value, i) => `K${i}[k] = ${value};`).join(" ")} found[k] = m;
+              if (++news > ${LATELY_ROWS_MIN} && news * 2 > i - first) { lately = false; without = ${PASSES_WITHOUT}; }
+            }
+          }
+        }`,
+  };
+}
+
 /** touch-code.ts, over the delta rows that the pass is about to take. */
 function touchDelta(shape: JoinShape, side: SideName): string {
   const probed = other(side);
@@ -118,7 +161,7 @@ function touchDelta(shape: JoinShape, side: SideName): string {
   const { b } = names[side];
   const rows = `const ahead = end < i + ${CHUNK_ROWS} ? end : i + ${CHUNK_ROWS};`;
   const key = `${probed}Touch(${keyCode(shape, side, probed)})`;
-  return `if (${store}.live > ${LARGE}) {
+  return `if (!lately && ${store}.live > ${LARGE}) {
       ${rows} let x = 0;
       for (let r = i; r < ahead; r++) { const ${b} = slots[r] * ${shape[side].layout.strideWords}; x ^= ${key}; }
       sink.value = x;

@@ -203,9 +203,9 @@ function applySource(
       }`;
       break;
   }
-  const writeAll = `for (let r = 0; r < rows; r++) {
-        const t = store.alloc(), b = t * ${stride}; ${write} ${mode === "keyed" || mode === "set" ? "" : `I[b + ${weightWord}] = W[r];`}
-        slots[r] = t;
+  const writeAll = `store.allocAll(slots, rows);
+      for (let r = 0; r < rows; r++) {
+        const b = slots[r] * ${stride}; ${write} ${mode === "keyed" || mode === "set" ? "" : `I[b + ${weightWord}] = W[r];`}
       }`;
   const enter = `${writeAll}
       store.insertAll(slots, rows);`;

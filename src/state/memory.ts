@@ -26,7 +26,6 @@ export class GrowingMemory {
   U8: Uint8Array;
   /** Null while it is small. */
   #memory: WebAssembly.Memory | null = null;
-  readonly #isCounted: boolean;
 
   /**
    * `importable`: a WebAssembly.Memory from the beginning, of so many bytes, which WebAssembly code works on. `shared`: one that another thread has filled,
@@ -34,7 +33,6 @@ export class GrowingMemory {
    */
   constructor(importable = 0, shared: WebAssembly.Memory | null = null) {
     this.#memory = shared;
-    this.#isCounted = importable > 0;
     if (importable > 0) {
       const initial = Math.ceil(importable / PAGE_BYTES);
       this.#memory = new WebAssembly.Memory({ initial, maximum: PAGES_MAX });
@@ -65,8 +63,8 @@ export class GrowingMemory {
       return true;
     }
     // Half more than asked: untouched pages cost nothing, and each grow makes buffers of which the collector thinks that they are new memory (with an eighth it
-    // came three times as often). Texts are counted by what their memory has.
-    const wanted = Math.max(bytes, have + (this.#isCounted ? have >>> 3 : have >>> 1));
+    // came three times as often).
+    const wanted = Math.max(bytes, have + (have >>> 1));
     const pages = Math.min(PAGES_MAX, Math.ceil(wanted / PAGE_BYTES));
     if (pages * PAGE_BYTES < bytes) {
       throw new EvertError("out_of_memory", "a collection of the engine has reached 4 GiB of state", {

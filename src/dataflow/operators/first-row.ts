@@ -95,6 +95,9 @@ export class FirstRow extends StoredNode {
   }
 }
 
+/** Partitions lately met, by their slots, as a group-by keeps them: the row in the slot says itself whether it is the one. */
+const RECENT = 256;
+
 function applySource(store: Store, { columns, partition, order }: FirstRowSpec): string {
   const { layout } = store;
   const { strideWords: stride, birthWord, deathWord } = layout;
@@ -106,21 +109,34 @@ function applySource(store: Store, { columns, partition, order }: FirstRowSpec):
   const there = { read: (c: number) => read(c, "b"), isNull: (c: number) => isNull(c, "b") };
   const key = findArguments(columns, partition, "r");
   const write = writeRow(layout, "b", "r");
+  const place = partition
+    .map((c, i) => (i === 0 ? `c${c}[r]` : `Math.imul(c${c}[r], ${2 * i + 1})`))
+    .join(" ^ ");
+  const sameKey = partition.map((c) => {
+    const nulls = columns[c]!.nullable ? ` && ${isNull(c, "b")} === n${c}[r]` : "";
+    return `${read(c, "b")} === c${c}[r]${nulls}`;
+  });
+  const isOther = `I[b + ${deathWord}] !== ${LIVE} || I[b + ${birthWord}] > epoch || !(${["true", ...sameKey].join(" && ")})`;
   return `"use strict"; const dictionary = store.dictionary;
+  const recent = new Int32Array(${RECENT}); let mostNew = false;
   return function apply(chunk) {
     const rows = chunk.length, W = chunk.weights;
     for (let r = 0; r < rows; r++) if (W[r] < 0) throw lost();
     store.reserve(rows);
     const I = store.I, F = store.F, epoch = store.epoch, alone = store.hasOneIndex;
     ${declareColumns("chunk", columns)}
-    ${touchLoop(key, "0", "rows")}
+    if (mostNew) { ${touchLoop(key, "0", "rows")} }
+    let news = 0;
     const compare = (r, b) => {
     ${compareRowsCode(store, partition, order, come, there, "if (late.isOn) late.fill();")}
     };
     for (let r = 0; r < rows; r++) {
-      let s = find(${key}), b = s * ${stride};
+      const at = (${place === "" ? "0" : place}) & ${RECENT - 1};
+      let s = recent[at], b = s * ${stride};
+      if (${isOther}) { s = find(${key}); b = s * ${stride}; news++; }
       late.row = r;
       if (s >= 0 && I[b + ${deathWord}] === ${LIVE}) {
+        recent[at] = s;
         if (compare(r, b) >= 0) continue;
         if (alone && I[b + ${birthWord}] === epoch) {
           if (late.isOn) late.forget(s);
@@ -135,7 +151,9 @@ function applySource(store: Store, { columns, partition, order }: FirstRowSpec):
       s = store.alloc(); b = s * ${stride};
       ${write}
       store.insert(s);
+      recent[at] = s;
       if (late.isOn) late.note(s);
     }
+    mostNew = news * 4 > rows;
   };`;
 }

@@ -30,6 +30,11 @@ export class TopicRegistry {
     return evolution;
   }
 
+  /** Every schema of every topic, those of one topic in the order in which they were registered. */
+  *all(): Generator<LogTopic> {
+    for (const versions of this.#versions.values()) yield* versions.values();
+  }
+
   /** What appends are encoded with. @throws EvertError undefined_object. */
   newest(topicId: number): LogTopic {
     return this.#newest.get(topicId) ?? notRegistered(`topic ${topicId}`);

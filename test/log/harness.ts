@@ -1,5 +1,6 @@
 /** What the tests of the log share: small topics, a log on a simulated disk, and ways to read everything back. */
 import { readFile } from "node:fs/promises";
+import type { Disk } from "../../src/base/disk.ts";
 import { datumAt } from "../../src/batch/column.ts";
 import { type Schema, schemaOf } from "../../src/batch/schema.ts";
 import { int4, text } from "../../src/batch/types.ts";
@@ -19,7 +20,7 @@ export const TOPICS = [1, 2, 3];
 export type OpenedLog = Awaited<ReturnType<typeof openLog>>;
 
 /** Small segments and groups, so that little data crosses many borders. */
-export async function openSmall(disk: SimulatedDisk, options: Partial<LogOptions> = {}): Promise<OpenedLog> {
+export async function openSmall(disk: Disk, options: Partial<LogOptions> = {}): Promise<OpenedLog> {
   const log = await openLog({
     directory: "/data",
     disk,

@@ -49,8 +49,11 @@ export interface Rewritten {
   readonly segment: SealedSegment;
 }
 
+/** The segment's frames. */
+export type FrameExtent = Pick<SegmentExtent, "firstPosition" | "end">;
+
 /** REQUIRES a segment whose every frame is durable and that nobody writes to. @throws EvertError log_damaged, disk_full, io_error */
-export async function rewriteSegment(source: RewriteSource, extent: SegmentExtent): Promise<Rewritten> {
+export async function rewriteSegment(source: RewriteSource, extent: FrameExtent): Promise<Rewritten> {
   const gathered = await gather(source, extent);
   const path = joinPath(source.directory, unfinishedName(extent.firstPosition));
   await writeOut(source, extent, gathered, path);
@@ -77,7 +80,7 @@ interface Gathered {
   readonly keyed: number;
 }
 
-async function gather(source: RewriteSource, extent: SegmentExtent): Promise<Gathered> {
+async function gather(source: RewriteSource, extent: FrameExtent): Promise<Gathered> {
   const { disk, directory, registry } = source;
   const name = segmentName(extent.firstPosition);
   const pause = pauseOf(source);
@@ -143,7 +146,7 @@ async function gather(source: RewriteSource, extent: SegmentExtent): Promise<Gat
 
 async function writeOut(
   source: RewriteSource,
-  extent: SegmentExtent,
+  extent: FrameExtent,
   { origin, writers, commitPages, commitCount, lastTimeUs, keyed }: Gathered,
   path: string,
 ): Promise<void> {

@@ -1,4 +1,5 @@
 /** Logs with everything a sealed segment must keep, and a reading of them that does not care how commits were grouped. */
+import type { Disk } from "../../../src/base/disk.ts";
 import { datumAt } from "../../../src/batch/column.ts";
 import { type Schema, schemaOf } from "../../../src/batch/schema.ts";
 import { int8, text } from "../../../src/batch/types.ts";
@@ -6,7 +7,6 @@ import type { LogOptions } from "../../../src/log/file-log.ts";
 import { type Group, type Log, OP_DELETE, type ReadOptions } from "../../../src/log/log.ts";
 import { offsetOf } from "../../../src/log/offsets.ts";
 import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
-import type { SimulatedDisk } from "../../../src/testing/simulated-disk.ts";
 import { everyType } from "../../batch/fixtures.ts";
 import { type OpenedLog, openSmall, room, schema } from "../harness.ts";
 
@@ -18,7 +18,7 @@ export const ALL_TOPICS = [CATALOG, 1, 2, 3, WIDE];
 const catalogSchema: Schema = schemaOf([{ name: "definition", type: text, nullable: false }]);
 const widened: Schema = schemaOf([...schema.fields, { name: "extra", type: int8, nullable: true }]);
 
-export async function openMixed(disk: SimulatedDisk, options: Partial<LogOptions> = {}): Promise<OpenedLog> {
+export async function openMixed(disk: Disk, options: Partial<LogOptions> = {}): Promise<OpenedLog> {
   const log = await openSmall(disk, options);
   log.registerTopic({ topicId: CATALOG, schemaVersion: 1, schema: catalogSchema });
   log.registerTopic({ topicId: WIDE, schemaVersion: 1, schema: everyType });

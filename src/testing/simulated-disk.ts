@@ -114,6 +114,7 @@ export class SimulatedDisk implements Disk {
   #changesLeft = Number.POSITIVE_INFINITY;
   #counted: RegExp | null = null;
   #down = false;
+  #corrupted = false;
 
   constructor(options: SimulatedDiskOptions = {}) {
     this.random = new SeededRandom(options.seed ?? 1);
@@ -126,6 +127,11 @@ export class SimulatedDisk implements Disk {
 
   get crashed(): boolean {
     return this.#down;
+  }
+
+  /** Whether a file was damaged behind everyone's back, here or on the disk that this one is a copy of. */
+  get corrupted(): boolean {
+    return this.#corrupted;
   }
 
   fail(fault: DiskFault): void {
@@ -174,6 +180,7 @@ export class SimulatedDisk implements Disk {
     const seed = options.seed ?? this.random.u32();
     const disk = new SimulatedDisk({ capacityBytes, tears, names, ...options, seed });
     for (const directory of this.#directories) disk.#directories.add(directory);
+    disk.#corrupted = this.#corrupted;
     return disk;
   }
 
@@ -207,6 +214,7 @@ export class SimulatedDisk implements Disk {
 
   /** Damages a file behind everyone's back, stable bytes included. */
   corrupt(path: string, at: number, change: (byte: number) => number): void {
+    this.#corrupted = true;
     const node = this.#node(path);
     for (const content of [node.cached, node.stable]) {
       if (at >= content.size) continue;

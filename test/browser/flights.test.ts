@@ -1,5 +1,5 @@
 /** The flights example in a real browser: its own server, its own page, and somebody who uses it. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
@@ -8,6 +8,7 @@ import * as app from "../../examples/flights/app.ts";
 import { count, decimal, delayText, percent } from "../../examples/flights/page/src/format.ts";
 import type { RowOf } from "../../src/client/index.ts";
 import { open } from "../../src/index.ts";
+import { removeChecked } from "../support/left-behind.ts";
 import { findChromium, launch } from "./chromium.ts";
 import { FlightsServer } from "./flights-server.ts";
 
@@ -51,7 +52,7 @@ describe.skipIf(executablePath === undefined)("the flights page", () => {
   afterAll(async () => {
     await browser?.close();
     await server?.stop();
-    await rm(dir, { recursive: true, force: true });
+    await removeChecked(dir);
   });
 
   test("fills while history is loaded, and replays at the pace that is set on it", async () => {

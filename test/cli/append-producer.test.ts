@@ -1,5 +1,5 @@
 /** evert append over networks that break and servers that are started again: each record is stored once, in order. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -9,6 +9,7 @@ import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
 import { openInMemory, sql } from "../engine/support/memory.ts";
 import { HostileProxy } from "../support/hostile-proxy.ts";
+import { removeChecked } from "../support/left-behind.ts";
 import { Running, run } from "./run.ts";
 
 let disk: SimulatedDisk;
@@ -36,7 +37,7 @@ afterEach(async () => {
   await server.close();
   await engine.close().catch(() => {});
   await proxy.stop();
-  await rm(directory, { recursive: true });
+  await removeChecked(directory);
 });
 
 async function stored(): Promise<number[]> {

@@ -1,5 +1,5 @@
 /** Avro on the command line: a topic's schema, and files into a topic. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import avsc from "avsc";
@@ -9,6 +9,7 @@ import { createHttpServer, type HttpServer } from "../../src/servers/http/server
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { openInMemory, rowsOf, sql } from "../engine/support/memory.ts";
 import { HostileProxy } from "../support/hostile-proxy.ts";
+import { removeChecked } from "../support/left-behind.ts";
 import { run } from "./run.ts";
 
 let engine: Database;
@@ -28,7 +29,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await server.close();
   await engine.close();
-  await rm(directory, { recursive: true });
+  await removeChecked(directory);
 });
 
 const schema = {

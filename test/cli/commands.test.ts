@@ -1,10 +1,11 @@
 /** The commands that talk to a server, as processes against the fake engine. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { EvertError } from "../../src/base/errors.ts";
 import { Harness, until } from "../servers/http/harness.ts";
+import { removeChecked } from "../support/left-behind.ts";
 import { parquetFile } from "./parquet-file.ts";
 import { type Outcome, Running, run as runProcess } from "./run.ts";
 
@@ -13,7 +14,7 @@ let directory: string;
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "evert-cli-"));
 });
-afterAll(() => rm(directory, { recursive: true }));
+afterAll(() => removeChecked(directory));
 beforeEach(async () => {
   h = await Harness.start({ heartbeatMs: 50 });
 });

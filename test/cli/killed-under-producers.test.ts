@@ -1,8 +1,9 @@
 /** A server that is killed again and again while producers in other processes append: when all of them are done, each record is there, once and in its producer's order. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { removeChecked } from "../support/left-behind.ts";
 import { Running } from "./run.ts";
 
 const KILLS = 4;
@@ -21,7 +22,7 @@ afterEach(async () => {
     running.process.kill("SIGKILL");
     await running.done;
   }
-  await rm(directory, { recursive: true });
+  await removeChecked(directory);
 });
 
 function launch(args: readonly string[], url?: string): Running {

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { open as openDatabase } from "../../src/engine/open.ts";
+import { removeChecked } from "../support/left-behind.ts";
 import { Running, run as runProcess } from "./run.ts";
 
 let directory: string;
@@ -21,7 +22,7 @@ afterEach(async () => {
     running.process.kill("SIGKILL");
     await running.done;
   }
-  await rm(directory, { recursive: true });
+  await removeChecked(directory);
 });
 
 function launch(command: string, ...args: string[]): Running {

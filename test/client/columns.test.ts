@@ -1,6 +1,6 @@
 /** Appends in columns, and of rows as columns: what is stored is what the same rows as JSON would be. */
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -12,6 +12,7 @@ import { type Client, type ColumnsOf, connect } from "../../src/client/index.ts"
 import type { Engine } from "../../src/engine/api.ts";
 import { openEngine } from "../../src/engine/open-engine.ts";
 import { createHttpServer, type HttpServer } from "../../src/servers/http/server.ts";
+import { removeChecked } from "../support/left-behind.ts";
 
 let directory: string;
 let engine: Engine;
@@ -48,7 +49,7 @@ afterEach(async () => {
   client.close();
   await server.close();
   await engine.close();
-  await rm(directory, { recursive: true });
+  await removeChecked(directory);
 });
 
 async function values(topic: string): Promise<unknown[]> {

@@ -1,11 +1,12 @@
 /** A start makes the indexes of a large table in a thread of its own: every row is found afterwards, also after further changes; and without the thread. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, it, vi } from "vitest";
 import type { Batch } from "../../src/batch/batch.ts";
 import { ELSEWHERE_SLOTS_MIN, Indexing } from "../../src/engine/indexing.ts";
 import { type Db, int4, int8, open, table } from "../../src/index.ts";
+import { removeChecked } from "../support/left-behind.ts";
 
 const accounts = table("accounts", { key: "id", schema: { id: int8, level: int4 } });
 const ROWS = ELSEWHERE_SLOTS_MIN + 40_000;
@@ -82,7 +83,7 @@ it.skipIf(availableParallelism() < 2)(
         made.mockRestore();
       }
     } finally {
-      await rm(dir, { recursive: true, force: true });
+      await removeChecked(dir);
     }
   },
 );

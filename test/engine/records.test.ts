@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -8,6 +8,7 @@ import { rowToObject } from "../../src/batch/json.ts";
 import type { ReadTopicOptions } from "../../src/engine/api.ts";
 import type { TimeText } from "../../src/engine/read-time.ts";
 import { type Db, int4, open, table, text, topic } from "../../src/index.ts";
+import { removeChecked } from "../support/left-behind.ts";
 
 const facts = topic("facts", { schema: { n: int4, label: text } });
 const names = table("names", { key: "id", schema: { id: int4, name: text } });
@@ -22,7 +23,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await db.close();
-  await rm(dir, { recursive: true });
+  await removeChecked(dir);
 });
 
 async function arrowRows(name: string, from?: number, limit?: number): Promise<Record<string, unknown>[]> {

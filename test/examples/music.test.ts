@@ -1,10 +1,11 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { playCounts, plays, songPlays, songs, topFive, topFiveByGenre } from "../../examples/music/app.ts";
 import { readSongs } from "../../examples/music/songs.ts";
 import { type Db, open } from "../../src/index.ts";
+import { removeChecked } from "../support/left-behind.ts";
 
 let dir: string;
 let db: Db;
@@ -20,7 +21,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await db.close();
-  await rm(dir, { recursive: true });
+  await removeChecked(dir);
 });
 
 async function play(counts: Record<number, number>, duration = 30_000): Promise<string> {

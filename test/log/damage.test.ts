@@ -4,6 +4,7 @@ import { checkLog } from "../../src/log/check.ts";
 import { FRAME_ALIGNMENT, HEADER_BYTES, readHeader } from "../../src/log/frame.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
+import { damagesOnPurpose } from "../support/left-behind.ts";
 import { append, openSmall, type ReadCommit, readAll } from "./harness.ts";
 
 interface FrameOnDisk {
@@ -237,6 +238,7 @@ describe("larger damage", () => {
     ]);
 
     const segments = [...new Set(frames.map(({ path }) => path))];
+    damagesOnPurpose();
     const missing = copyOf(closed.disk);
     await missing.unlink(segments[1]!);
     await expect(openSmall(copyOf(missing))).rejects.toMatchObject({ code: "log_damaged" });

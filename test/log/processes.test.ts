@@ -1,7 +1,7 @@
 /** The real disk, a real second process, and SIGKILL. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -10,6 +10,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import { nodeDisk } from "../../src/base/node-disk.ts";
 import { checkLog } from "../../src/log/check.ts";
 import { openLog } from "../../src/log/file-log.ts";
+import { removeChecked } from "../support/left-behind.ts";
 import { append, type OpenedLog, readAll, register } from "./harness.ts";
 
 let directory: string;
@@ -20,7 +21,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await child?.kill();
   child = null;
-  await rm(directory, { recursive: true, force: true });
+  await removeChecked(directory);
 });
 
 async function open(): Promise<OpenedLog> {

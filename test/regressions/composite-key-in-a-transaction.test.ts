@@ -2,7 +2,7 @@
  * A composite key is a JSON array in a path and in every message; in a transaction's `delete` it was taken for a list of keys, one per value, and
  * refused. And a CHECK that a transaction breaks is a constraint as UNIQUE is: 409, which POST /v1/transactions says of constraints, not 400.
  */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -10,6 +10,7 @@ import type { Engine } from "../../src/engine/api.ts";
 import { openEngine } from "../../src/engine/open-engine.ts";
 import { createHttpServer, type HttpServer } from "../../src/servers/http/server.ts";
 import { Client } from "../servers/http/harness.ts";
+import { removeChecked } from "../support/left-behind.ts";
 
 let directory: string;
 let engine: Engine;
@@ -29,7 +30,7 @@ afterAll(async () => {
   await client.close();
   await server.close();
   await engine.close();
-  await rm(directory, { recursive: true });
+  await removeChecked(directory);
 });
 
 const transact = (...operations: object[]) => client.post("/v1/transactions", { operations });

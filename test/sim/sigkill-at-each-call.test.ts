@@ -3,7 +3,6 @@
  * the rest whole or not at all, views are their queries, `evert check` finds nothing, and the database goes on.
  */
 import { spawn } from "node:child_process";
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -20,6 +19,7 @@ import { level } from "../engine/replica/support.ts";
 import { Directories } from "../engine/support/directories.ts";
 import { rowsOf, sql } from "../engine/support/memory.ts";
 import { difference, maintained, recomputed, type TextRow } from "../engine/support/views.ts";
+import { removeChecked } from "../support/left-behind.ts";
 import { GONE } from "./gone.ts";
 
 const program = fileURLToPath(new URL("killed.ts", import.meta.url));
@@ -218,7 +218,7 @@ describe.each([
             cause: error,
           });
         }
-        await rm(parent, { recursive: true, force: true });
+        await removeChecked(parent);
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, worker));

@@ -1,5 +1,6 @@
 /** Before each test file. */
 import fc from "fast-check";
+import { checkWhatTestsLeave } from "./left-behind.ts";
 import { seed } from "./seed.ts";
 
 /** How long a property that has failed looks for a smaller case; 0: it shows the one it met. EVERT_SHRINK_MS=600000 looks longer. */
@@ -8,6 +9,8 @@ const shrinkMs = Number(process.env["EVERT_SHRINK_MS"] ?? 30_000);
 if (!(shrinkMs >= 0)) throw new Error("EVERT_SHRINK_MS is a number of milliseconds");
 
 fc.configureGlobal({ seed });
+
+checkWhatTestsLeave();
 
 /** Counts from the first failure on, so that a property that holds does all its runs however slow the machine is. */
 fc.installGlobalPlugin(() => {

@@ -1,8 +1,9 @@
 /** `evert start` as users run it: a process with a data directory of its own. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Running } from "../cli/run.ts";
+import { removeChecked } from "../support/left-behind.ts";
 
 const command = join(import.meta.dirname, "../../bin/evert.js");
 
@@ -33,7 +34,7 @@ export class TestServer {
   async stop(signal: "SIGTERM" | "SIGINT" = "SIGTERM"): Promise<number | null> {
     this.#running.process.kill(signal);
     const { code } = await this.#running.done;
-    await rm(this.#directory, { recursive: true });
+    await removeChecked(this.#directory);
     return code;
   }
 }

@@ -1,11 +1,12 @@
 /** The TypeScript of the interface page, line by line: in process, and from a client of a server that runs the same app. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { comparePositions, count, type Db, EvertError, open, sql, topic, view } from "evert";
 import { connect } from "evert/client";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, expectTypeOf, it } from "vitest";
 import { z } from "zod";
+import { removeChecked } from "../support/left-behind.ts";
 import { charts, playCounts, plays, songs } from "./app.ts";
 import { TestServer } from "./server.ts";
 
@@ -20,7 +21,7 @@ describe("open()", () => {
   });
   afterEach(async () => {
     await db.close();
-    await rm(dir, { recursive: true });
+    await removeChecked(dir);
   });
 
   it("append gives a position, and a read with atLeast has what was written", async () => {
@@ -129,7 +130,7 @@ it("views may be listed in any order, and name each other in SQL's text alone", 
   const { position } = await db.append(events, { n: 1 });
   expect(await db.view(third).rows({ atLeast: position })).toEqual([{ n: 3 }]);
   await db.close();
-  await rm(dir, { recursive: true });
+  await removeChecked(dir);
 });
 
 describe("connect()", () => {

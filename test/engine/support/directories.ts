@@ -1,8 +1,9 @@
 /** Data directories of a test file, removed when it is done. */
-import { cp, mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
+import { removeChecked } from "../../support/left-behind.ts";
 
 export class Directories {
   readonly #made: string[] = [];
@@ -25,6 +26,6 @@ export class Directories {
   }
 
   async removeAll(): Promise<void> {
-    for (const directory of this.#made.splice(0)) await rm(directory, { recursive: true, force: true });
+    for (const directory of this.#made.splice(0)) await removeChecked(directory);
   }
 }

@@ -1,11 +1,12 @@
 /** The HTTP interface over the real engine: what a client sees from end to end. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Engine } from "../../../src/engine/api.ts";
 import { openEngine } from "../../../src/engine/open-engine.ts";
 import { createHttpServer, type HttpServer } from "../../../src/servers/http/server.ts";
+import { removeChecked } from "../../support/left-behind.ts";
 import { Client } from "./harness.ts";
 
 let directory: string;
@@ -42,7 +43,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await close();
-  await rm(directory, { recursive: true });
+  await removeChecked(directory);
 });
 
 test("one view is described with its operators, a list of views without", async () => {

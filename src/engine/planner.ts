@@ -2,6 +2,7 @@
 import { EvertError } from "../base/errors.ts";
 import { toQuery } from "../face/compile.ts";
 import type { AnyView } from "../face/handles.ts";
+import { checkRowType } from "../face/row-type.ts";
 import type { Catalog } from "../plan/catalog.ts";
 import { queryKey } from "../plan/fingerprint.ts";
 import { optimizeQuery } from "../plan/optimize.ts";
@@ -101,6 +102,7 @@ export function viewEntryOf(
     ...(pinned === undefined ? {} : { pinned }),
   };
   const query = planView(draft, catalog, new Map([[handle.name, handle]]));
+  checkRowType(handle, query.plan.schema.fields.slice(0, query.visible));
   return { ...draft, fingerprint: fingerprintOf(query, draft) };
 }
 

@@ -161,7 +161,7 @@ export interface ViewOptions {
 
 export type ViewDefinition =
   | { readonly kind: "chain"; readonly node: ChainNode }
-  | Pick<SqlText<unknown>, "kind" | "text" | "params" | "relations">;
+  | Pick<SqlText<unknown>, "kind" | "text" | "params" | "relations" | "at">;
 
 /** A query kept up to date. */
 export class View<Row> extends Handle<Row> {

@@ -173,6 +173,37 @@ test("dev and start resolve the package as a clone's command does", async () => 
   }
 }, 60_000);
 
+test("the row type of sql is held against the columns of its query", async () => {
+  const file = join(directory, "app.ts");
+  const row = (type: string) =>
+    writeFile(
+      file,
+      `${app().replace("import { int4, text }", "import { int4, sql, text }")}
+interface Counted { song_id: number; n: number }
+export const named = view("named", sql<Counted & { ${type} }>\`SELECT song_id, n, name FROM counts JOIN songs ON id = song_id\`);
+`,
+    );
+  const started = () => runProcess(["start", file, "--data", data, "--port", "0"]);
+  await row("name: number");
+  expect(await started()).toMatchObject({
+    code: 1,
+    stderr: `error: view "named": its row type has "name" as number, and its query gives text (datatype_mismatch, 42804)
+detail: The type stands at ${file}:10.
+hint: Declare "name" as string, or cast it in the query.
+`,
+  });
+  await row("names: string");
+  expect(await started()).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(
+      /its row type has "names", and its query gives no such column[\s\S]*The columns are song_id, n, name/,
+    ),
+  });
+  await row("name: string | null; other?: number");
+  const running = launch("start", file);
+  expect((await runProcess(["views"], { url: await url(running) })).stdout).toContain("named");
+}, 60_000);
+
 test("a server that npx has started ends in order when npx's shell dies", async () => {
   const main = join(import.meta.dirname, "../../bin/evert.js");
   // A shell that stays in between, as npx's may, and does not hand on the signal.

@@ -23,7 +23,7 @@ export function encodeUtf8(text: string): Uint8Array<ArrayBuffer> {
 
 /**
  * Writes the UTF-8 form at `at` and returns the offset after it.
- * REQUIRES 3 bytes of room per UTF-16 unit of `text`.
+ * REQUIRES room for it: 3 bytes per UTF-16 unit of `text` are always enough.
  */
 export function writeUtf8(text: string, target: Uint8Array, at: number): number {
   const length = text.length;

@@ -593,6 +593,7 @@ export interface Engine {
   readTopicArrow?(topic: string, options?: ReadTopicOptions): AsyncIterable<Uint8Array>;
   /** The same records in columns, for codecs. */
   readTopicBatches(topic: string, options?: ReadTopicOptions): AsyncIterable<TopicRows>;
+  /** What an event holds may be read until the next is asked for: see SubscriptionEvent. */
   subscribe(
     targets: readonly SubscribeTarget[],
     options?: SubscribeOptions,

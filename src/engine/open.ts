@@ -1,4 +1,5 @@
 /** open(): the database in a program of its own, typed by its topics and views. */
+import { decodeUtf8 } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Disk } from "../base/disk.ts";
 import { nodeDisk } from "../base/node-disk.ts";
@@ -318,7 +319,7 @@ async function* changesOf<Row>(
       const changes: unknown[] = [];
       for (const [i, piece] of (event.views.get(name) ?? []).entries()) {
         if (i > 0) await nextTurn();
-        for (const c of parseJson(`[${piece}]`) as {
+        for (const c of parseJson(`[${decodeUtf8(piece)}]`) as {
           op: string;
           key: unknown;
           row?: unknown;

@@ -30,7 +30,7 @@ import type { Plan, Query } from "../plan/plan.ts";
 import { relationPlan } from "../plan/relation-plan.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import { mayPrintDifferently } from "../state/equality.ts";
-import { changesOfStep, type Touched } from "../views/step-changes.ts";
+import { type ChangeTaker, changesOfStep, type Touched } from "../views/step-changes.ts";
 import type { PublishedStep } from "../views/subscriptions.ts";
 import type { View } from "../views/view.ts";
 import { type QueryContext, runQuery } from "./adhoc.ts";
@@ -289,12 +289,14 @@ class Sink {
     try {
       for (const { view, touched, epoch } of steps) {
         const told = changesOfStep(view, touched, epoch);
+        const changed: ChangeTaker["changed"] = (op, before, after, bagKey) => {
+          const slot = op === "delete" ? before : after;
+          const key = bagKey ?? view.encoder.keyJson(slot);
+          changes.push({ op: op === "delete" ? "delete" : "upsert", key, row: this.#rowAt(view, slot) });
+        };
         for (let done = false; !done; ) {
           if (turns.due(ROWS_PER_LOOK)) await turns.take();
-          done = told.advance(ROWS_PER_LOOK, ({ op, key, before, after }) => {
-            const slot = op === "delete" ? before : after;
-            changes.push({ op: op === "delete" ? "delete" : "upsert", key, row: this.#rowAt(view, slot) });
-          });
+          done = told.advance(ROWS_PER_LOOK, { changed });
         }
       }
     } finally {

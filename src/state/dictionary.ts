@@ -55,7 +55,7 @@ export class Dictionary {
   /** New ids of a column. */
   readonly #added = new Int32List();
   readonly #encoder = new TextEncoder();
-  readonly #decoder = new TextDecoder();
+  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   readonly #cacheIds = new Int32Array(CACHE_SLOTS).fill(-1);
   readonly #cacheStrings: string[] = new Array<string>(CACHE_SLOTS).fill("");
   readonly #keys: OrderKey[] = [];
@@ -205,6 +205,16 @@ export class Dictionary {
     const length = E[id * ENTRY_WORDS + LENGTH] as number;
     if (length > 40) target.set(U.subarray(start, start + length), at);
     else for (let i = 0; i < length; i++) target[at + i] = U[start + i] as number;
+  }
+
+  /** The memory in which the bytes lie: valid until the next intern. */
+  get bytesOfTexts(): Uint8Array {
+    return this.#table.heap.U8;
+  }
+
+  /** Where in it the value begins. */
+  startOf(id: number): number {
+    return (this.#table.E[id * ENTRY_WORDS + OFFSET] as number) * 8;
   }
 
   /** Bytes of the value. */

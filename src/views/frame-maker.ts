@@ -4,7 +4,10 @@
  * A frame that is not ready holds the rows of its step (the epoch before it is pinned, so that none of them is freed, nor goes to disk). So how many rows may wait is bounded, and so is what one frame
  * may come to: beyond that a frame is lost, and its watchers get the view anew, which comes in pieces and at their own pace.
  */
+import { ChangeWriter } from "./change-writer.ts";
+import type { FrameLog } from "./frame-log.ts";
 import { Frame } from "./frames.ts";
+import { Slabs } from "./slabs.ts";
 import { changesOfStep, type StepChanges, type Touched } from "./step-changes.ts";
 import type { View } from "./view.ts";
 
@@ -15,8 +18,8 @@ export interface FrameMakerOptions {
   readonly done: (view: View, frame: Frame) => void;
   /** What only a bug can bring about. */
   readonly failed: (error: unknown) => void;
-  /** Characters of one frame. */
-  readonly frameCharsMax: number;
+  /** Of one frame. */
+  readonly frameBytesMax: number;
 }
 
 /** Slots of a step looked at while it is published, over all its views, and between two looks at the clock afterwards. */
@@ -38,6 +41,9 @@ interface Job {
 export class FrameMaker {
   readonly #options: FrameMakerOptions;
   readonly #jobs: Job[] = [];
+  /** What is written in the turn at hand. */
+  readonly #written = new ChangeWriter();
+  readonly #slabs = new Slabs();
   #waitingRows = 0;
   #running = false;
   /** Of the step being published. */
@@ -54,50 +60,71 @@ export class FrameMaker {
     this.#ends = performance.now() + AT_ONCE_MS;
   }
 
-  /** `at`: when. */
+  /** The step's changes of the view, put into its log; null: there are none. `at`: when. */
   make(
     view: View,
     touched: Touched,
-    step: { readonly epoch: number; readonly position: number },
+    step: { readonly epoch: number; readonly position: number; readonly after: number },
     at: number,
-  ): Frame {
+    log: FrameLog,
+  ): Frame | null {
     const rows = touched.born.length + touched.died.length;
-    const frame = new Frame(step.position, at, rows);
     const changes = changesOfStep(view, touched, step.epoch);
-    while (this.#rowsLeft > 0 && frame.state === "made") {
+    const written = this.#written.begin(view);
+    let isAll = false;
+    while (this.#rowsLeft > 0 && !isAll && written.bytes <= this.#options.frameBytesMax) {
       this.#rowsLeft -= ROWS_PER_LOOK;
-      this.#advance(frame, changes);
+      isAll = changes.advance(ROWS_PER_LOOK, written);
       if (performance.now() >= this.#ends) this.#rowsLeft = 0;
     }
-    if (frame.state === "made" && this.#waitingRows + rows > WAITING_ROWS_MAX) frame.lose();
-    if (frame.state !== "made") return frame;
+    if (isAll && written.changes === 0) return null;
+    if (isAll && log.fits(written)) return log.keep(step, at, written);
+    const frame = new Frame(step, at, rows, this.#slabs);
+    this.#add(frame, isAll);
+    if (frame.state === "made") this.#wait(view, frame, changes, step.epoch);
+    log.push(frame);
+    return frame;
+  }
+
+  #wait(view: View, frame: Frame, changes: StepChanges, epoch: number): void {
+    const rows = frame.touched;
+    if (this.#waitingRows + rows > WAITING_ROWS_MAX) {
+      frame.lose();
+      return;
+    }
     this.#waitingRows += rows;
-    this.#jobs.push({ view, frame, changes, pin: view.store.pin(step.epoch - 1, true) });
+    this.#jobs.push({ view, frame, changes, pin: view.store.pin(epoch - 1, true) });
     if (!this.#running) {
       this.#running = true;
       this.#run().catch(this.#options.failed);
     }
-    return frame;
   }
 
   async #run(): Promise<void> {
     for (let job = this.#jobs[0]; job !== undefined; job = this.#jobs[0]) {
       const ends = await this.#options.turn();
-      for (let rows = 0; job.frame.state === "made" && rows < ROWS_PER_TURN; rows += ROWS_PER_LOOK) {
-        this.#advance(job.frame, job.changes);
-        if (performance.now() >= ends) break;
+      const { view, frame, changes } = job;
+      const written = this.#written.begin(view);
+      const bytesMax = this.#options.frameBytesMax - frame.length;
+      let isAll = false;
+      for (let rows = 0; !isAll && rows < ROWS_PER_TURN; rows += ROWS_PER_LOOK) {
+        isAll = changes.advance(ROWS_PER_LOOK, written);
+        if (written.bytes > bytesMax || performance.now() >= ends) break;
       }
-      if (job.frame.state === "made") continue;
+      this.#add(frame, isAll);
+      if (frame.state === "made") continue;
       this.#jobs.shift();
-      this.#waitingRows -= job.frame.touched;
+      this.#waitingRows -= frame.touched;
       job.pin.release();
-      this.#options.done(job.view, job.frame);
+      this.#options.done(view, frame);
     }
     this.#running = false;
   }
 
-  #advance(frame: Frame, changes: StepChanges): void {
-    if (changes.advance(ROWS_PER_LOOK, (change) => frame.add(change))) frame.complete();
-    else if (frame.length > this.#options.frameCharsMax) frame.lose();
+  /** What was written goes to the frame. */
+  #add(frame: Frame, isAll: boolean): void {
+    frame.add(this.#written);
+    if (isAll) frame.complete();
+    else if (frame.length > this.#options.frameBytesMax) frame.lose();
   }
 }

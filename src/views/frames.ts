@@ -1,255 +1,282 @@
 /**
- * A step's changes of one view as they are sent to everyone who watches it, and the latest of them, kept a while for those who come back.
+ * A step's changes of one view as they are sent to everyone who watches it: UTF-8, outside the JavaScript heap
+ * (docs/decisions/0052-frames-as-bytes.md).
  *
  * A frame is in its place from the moment its step is published; its changes may be told to it later, while others go on (frame-maker.ts). It is
  * ready when all of them are there. One that would be too much to hold is lost: who waits for it begins anew.
+ *
+ * A large one lies in slabs: changes from the beginning on, commas between them, and from the end backwards for each change where it begins and what its
+ * key hashes to. Slabs are used again when the frame has been let go and nobody reads it; a reader says so by borrow() and giveBack(). Who has not begun to
+ * read by then finds it lost.
  */
-import type { EncodedChange } from "./step-changes.ts";
+import { encodeUtf8 } from "../base/bytes.ts";
+import { type ChangeWriter, hashOf, KEY_AT } from "./change-writer.ts";
+import { SLAB_BYTES, type Slab, type Slabs, slabOf } from "./slabs.ts";
 
-/**
- * Characters of changes joined into one text. Whoever writes or parses a frame can pause between two. With more than 128 KiB V8 gives a text pages of its
- * own, and a collection of the young generation does not copy it, twice, as it copies what is smaller (docs/decisions/0031-turns.md).
- */
-const PIECE_CHARS = 132_000;
-/** Where in a change its key stands: behind `{"op":"insert",`, and the other words are as long. */
-const KEY_AT = 15;
 /** With fewer changes, keys are looked for one after the other. */
 const TABLE_CHANGES = 64;
+const COMMA = 44;
+/** Of what tells changes apart, for each: its hash, where it begins. */
+const ENTRY_WORDS = 2;
+const ENTRY_BYTES = ENTRY_WORDS * 4;
+
+/** Changes that stand together. */
+interface Piece {
+  /** Its JSON. */
+  bytes: Uint8Array;
+  /** Of all changes before it. */
+  readonly first: number;
+  /** The entry of its n-th change is n * `step` words from `at`. */
+  readonly index: Int32Array;
+  readonly at: number;
+  readonly step: number;
+}
+
+/** Where a frame lies that is ready. */
+export interface Kept {
+  readonly bytes: Uint8Array;
+  readonly changes: number;
+  readonly index: Int32Array;
+  readonly indexAt: number;
+}
 
 export class Frame {
   /** Position of the step's last commit. */
   readonly position: number;
+  /** Position of the step before: its changes are those of all commits in between, and fit no state between them. */
+  readonly after: number;
   /** Milliseconds (of the clock passed in) when it was published. */
   readonly at: number;
   /** Slots the step touched. */
   readonly touched: number;
-  /** Position of the step before: its changes are those of all commits in between, and fit no state between them. */
-  after = 0;
   state: "made" | "ready" | "lost" = "made";
-  /** Characters of its changes. */
+  /** Bytes of its changes. */
   length = 0;
-  /** The changes as JSON, several in a text, with commas between: a JSON array without its brackets, cut between elements. */
-  readonly pieces: string[] = [];
-  /**
-   * Of each change the hash of its key and where it begins in its piece, and of each piece its first change. Frames are kept for a minute: an
-   * object for each of a million changes would be in the way of every garbage collection till then.
-   */
-  readonly #hashes: number[] = [];
-  readonly #starts: number[] = [];
-  readonly #firsts: number[] = [];
-  /** Change + 1 by hash, or 0. It has room for as many changes as slots were touched, and fills as they come: a million are not entered at once. */
+  changes = 0;
+  readonly #pieces: Piece[] = [];
+  readonly #store: Slabs | null;
+  /** Those of #store that it has. */
+  readonly #slabs: Slab[] = [];
+  /** Bytes of the last slab that changes have. */
+  #used = 0;
+  /** Change + 1 by hash, or 0: made when a key is looked for. */
   #table: Int32Array | null = null;
-  #piece: string[] = [];
-  #pieceChars = 0;
-  /** Of its changes, until somebody took them. */
-  #keys: string[] | null = [];
+  #readers = 0;
+  #isLetGo = false;
 
-  constructor(position: number, at: number, touched: number) {
-    this.position = position;
+  /** `from`: it is ready, and lies there; or where it will take slabs from. */
+  constructor(
+    step: { readonly position: number; readonly after: number },
+    at: number,
+    touched: number,
+    from: Kept | Slabs,
+  ) {
+    this.position = step.position;
+    this.after = step.after;
     this.at = at;
     this.touched = touched;
+    this.#store = "take" in from ? from : null;
+    if ("take" in from) return;
+    const { bytes, changes, index, indexAt } = from;
+    this.state = "ready";
+    this.length = bytes.length;
+    this.changes = changes;
+    this.#pieces.push({ bytes, first: 0, index, at: indexAt, step: ENTRY_WORDS });
   }
 
-  get isEmpty(): boolean {
-    return this.#hashes.length === 0;
+  /** The changes as JSON, several in a piece, with commas between: an array without its brackets, cut between elements. */
+  get pieces(): readonly Uint8Array[] {
+    return this.#pieces.map(({ bytes }) => bytes);
   }
 
-  add({ key, json }: EncodedChange): void {
-    if (this.#piece.length === 0) this.#firsts.push(this.#hashes.length);
-    this.#keys?.push(key);
-    this.#enter(hashOf(key));
-    this.#starts.push(this.#pieceChars);
-    this.#piece.push(json);
-    this.#pieceChars += json.length + 1;
-    this.length += json.length + 1;
-    if (this.#pieceChars >= PIECE_CHARS) this.#cut();
+  /** Changes behind those that it has. They are copied. */
+  add({ out: { U, at: end }, index: { array, length } }: ChangeWriter): void {
+    // What is not in a slab yet: a run of changes, commas between them.
+    let run = 0;
+    let slab = this.#slabs.at(-1);
+    for (let i = 0; i < length; i += 2) {
+      const from = array[i + 1] as number;
+      const to = i + 2 < length ? (array[i + 3] as number) - 1 : end;
+      if (slab === undefined || this.#placeOf(from - run) + (to - from) > this.#roomIn(slab)) {
+        if (slab !== undefined && from > run) this.#take(slab, U, run, from - 1);
+        run = from;
+        slab = this.#begin(to - from);
+      }
+      const { index, at, step, first } = this.#pieces.at(-1) as Piece;
+      const entry = at + (this.changes - first) * step;
+      index[entry] = array[i] as number;
+      index[entry + 1] = this.#placeOf(from - run);
+      this.changes++;
+      this.length += to - from + 1;
+    }
+    if (slab !== undefined && length > 0) this.#take(slab, U, run, end);
   }
 
-  /** The keys of its changes up to now. They are not kept any longer. */
-  takeKeys(): readonly string[] {
-    const keys = this.#keys ?? [];
-    this.#keys = null;
-    return keys;
+  /** Where in the slab that is being filled something begins that stands so far into the run. */
+  #placeOf(into: number): number {
+    return this.#used + (this.#used > 0 ? 1 : 0) + into;
+  }
+
+  /** Up to where a further change may reach. */
+  #roomIn({ U }: Slab): number {
+    const { first } = this.#pieces.at(-1) as Piece;
+    return U.length - (this.changes - first + 1) * ENTRY_BYTES;
+  }
+
+  #begin(bytes: number): Slab {
+    this.#cut();
+    const store = this.#store as Slabs;
+    const needed = bytes + ENTRY_BYTES;
+    const slab = needed <= SLAB_BYTES ? store.take() : slabOf(needed);
+    this.#slabs.push(slab);
+    this.#used = 0;
+    const { U: bytesOf, I: index } = slab;
+    const at = index.length - ENTRY_WORDS;
+    this.#pieces.push({ bytes: bytesOf, first: this.changes, index, at, step: -ENTRY_WORDS });
+    return slab;
   }
 
   /** All changes are there. */
   complete(): void {
     this.#cut();
+    this.#shrink();
     this.state = "ready";
   }
 
-  /** It is given up. */
+  /** What lies alone in a slab gets memory of its own. */
+  #shrink(): void {
+    const piece = this.#pieces.at(-1);
+    if (piece === undefined) return;
+    const count = this.changes - piece.first;
+    if ((this.#used + count * ENTRY_BYTES) * 2 > SLAB_BYTES) return;
+    const index = new Int32Array(count * ENTRY_WORDS);
+    for (let n = 0; n < count; n++)
+      for (let word = 0; word < ENTRY_WORDS; word++)
+        index[n * ENTRY_WORDS + word] = piece.index[piece.at + n * piece.step + word] as number;
+    this.#pieces.pop();
+    this.#pieces.push({ bytes: piece.bytes.slice(), first: piece.first, index, at: 0, step: ENTRY_WORDS });
+    this.#store?.give(this.#slabs.pop() as Slab);
+  }
+
+  /** It is given up. REQUIRES that it was never ready. */
   lose(): void {
     this.state = "lost";
-    this.pieces.length = 0;
-    this.#hashes.length = 0;
+    this.#free();
+  }
+
+  /** It is not kept any longer: who asks for it from now on finds it lost. */
+  letGo(): void {
+    this.#isLetGo = true;
+    if (this.#store === null || this.#readers > 0 || this.state === "made") return;
+    this.state = "lost";
+    this.#free();
+  }
+
+  /** Its pieces stay what they are until giveBack(). */
+  borrow(): void {
+    this.#readers++;
+  }
+
+  giveBack(): void {
+    this.#readers--;
+    if (this.#isLetGo) this.letGo();
+  }
+
+  #free(): void {
+    for (const slab of this.#slabs) this.#store?.give(slab);
+    this.#slabs.length = 0;
+    this.#pieces.length = 0;
     this.#table = null;
-    this.#starts.length = 0;
-    this.#firsts.length = 0;
-    this.#piece = [];
-    this.length = 0;
+    this.changes = 0;
   }
 
-  /** What it says of these keys, as `pieces`, in its order. */
-  piecesOf(keys: Iterable<string>): readonly string[] {
+  /** What it says of these keys, given as JSON text: as `pieces`, in its order. */
+  piecesOf(keys: Iterable<string>): readonly Uint8Array[] {
     const found: number[] = [];
-    for (const key of keys) this.#find(key, found);
-    return found.sort((a, b) => a - b).map((change) => this.#text(change));
+    for (const key of keys) this.#find(encodeUtf8(key), found);
+    return found.sort((a, b) => a - b).map((change) => this.#bytesOf(change));
   }
 
-  #enter(hash: number): void {
-    const hashes = this.#hashes;
-    const changes = hashes.push(hash);
-    if (changes < TABLE_CHANGES) return;
-    if (this.#table !== null && changes * 4 <= this.#table.length * 3) {
-      enter(this.#table, hashes, changes - 1);
-      return;
-    }
-    // Equal rows without a key are many changes of one slot.
-    const room = Math.max(this.touched, changes * 2) * 1.5;
-    this.#table = new Int32Array(2 ** Math.ceil(Math.log2(room)));
-    for (let change = 0; change < changes; change++) enter(this.#table, hashes, change);
+  /** Of the keys of its changes. */
+  *hashes(): Iterable<number> {
+    for (const { index, at, step, first } of this.#pieces)
+      for (let n = 0; n < this.#last(first) - first; n++) yield index[at + n * step] as number;
   }
 
-  #find(key: string, found: number[]): void {
-    const hashes = this.#hashes;
+  /** Behind the last change of the piece that begins with this one. */
+  #last(first: number): number {
+    const next = this.#pieces[this.#pieceOf(first) + 1];
+    return next?.first ?? this.changes;
+  }
+
+  #find(key: Uint8Array, found: number[]): void {
     const hash = hashOf(key);
-    const take = (change: number): void => {
-      if (this.#text(change).startsWith(`"key":${key},`, KEY_AT)) found.push(change);
-    };
-    const table = this.#table;
-    if (table === null) {
-      for (let change = 0; change < hashes.length; change++) if (hashes[change] === hash) take(change);
+    if (this.changes < TABLE_CHANGES) {
+      let change = 0;
+      for (const of of this.hashes()) {
+        if (of === hash && this.#isOf(change, key)) found.push(change);
+        change++;
+      }
       return;
     }
+    this.#table ??= this.#filed();
+    const table = this.#table;
     const mask = table.length - 1;
     for (let at = hash & mask; table[at] !== 0; at = (at + 1) & mask) {
       const change = (table[at] as number) - 1;
-      if (hashes[change] === hash) take(change);
+      if (this.#isOf(change, key)) found.push(change);
     }
   }
 
-  #text(change: number): string {
-    const firsts = this.#firsts;
+  #filed(): Int32Array {
+    const table = new Int32Array(2 ** Math.ceil(Math.log2(this.changes * 1.5)));
+    const mask = table.length - 1;
+    let change = 0;
+    for (const hash of this.hashes()) {
+      let at = hash & mask;
+      while (table[at] !== 0) at = (at + 1) & mask;
+      table[at] = ++change;
+    }
+    return table;
+  }
+
+  #isOf(change: number, key: Uint8Array): boolean {
+    const { bytes, index, at, step, first } = this.#pieces[this.#pieceOf(change)] as Piece;
+    const from = (index[at + (change - first) * step + 1] as number) + KEY_AT;
+    for (let i = 0; i < key.length; i++) if (bytes[from + i] !== key[i]) return false;
+    return bytes[from + key.length] === COMMA;
+  }
+
+  #bytesOf(change: number): Uint8Array {
+    const { bytes, index, at, step, first } = this.#pieces[this.#pieceOf(change)] as Piece;
+    const entry = at + (change - first) * step;
+    const from = index[entry + 1] as number;
+    const isLast = change + 1 === this.#last(first);
+    return bytes.subarray(from, isLast ? bytes.length : (index[entry + step + 1] as number) - 1);
+  }
+
+  #pieceOf(change: number): number {
+    const pieces = this.#pieces;
     let low = 0;
-    let high = firsts.length;
+    let high = pieces.length;
     while (high - low > 1) {
       const mid = (low + high) >>> 1;
-      if ((firsts[mid] as number) <= change) low = mid;
-      else high = mid;
-    }
-    const piece = this.pieces[low] as string;
-    const isLast = change + 1 === (firsts[low + 1] ?? this.#hashes.length);
-    return piece.slice(
-      this.#starts[change],
-      isLast ? piece.length : (this.#starts[change + 1] as number) - 1,
-    );
-  }
-
-  #cut(): void {
-    if (this.#piece.length === 0) return;
-    this.pieces.push(this.#piece.join(","));
-    this.#piece = [];
-    this.#pieceChars = 0;
-  }
-}
-
-function enter(table: Int32Array, hashes: readonly number[], change: number): void {
-  const mask = table.length - 1;
-  let at = (hashes[change] as number) & mask;
-  while (table[at] !== 0) at = (at + 1) & mask;
-  table[at] = change + 1;
-}
-
-/** FNV-1a, its bits mixed once more for the table. */
-function hashOf(key: string): number {
-  let h = 0x811c9dc5;
-  for (let i = 0; i < key.length; i++) h = Math.imul(h ^ key.charCodeAt(i), 0x01000193);
-  return h ^ (h >>> 15);
-}
-
-/**
- * The latest frames of one view: all of the last `keepMs`, and more as long as they fit into `keepBytes`. A subscriber whose position is
- * at or above `floor` can be resumed from it.
- */
-export class FrameLog {
-  readonly #keepBytes: number;
-  readonly #keepMs: number;
-  #frames: Frame[] = [];
-  /** Characters of those that are ready. */
-  #bytes = 0;
-  /** Every change after this position is here. */
-  floor: number;
-
-  constructor(floor: number, keepBytes: number, keepMs: number) {
-    this.floor = floor;
-    this.#keepBytes = keepBytes;
-    this.#keepMs = keepMs;
-  }
-
-  push(frame: Frame): void {
-    this.#frames.push(frame);
-    if (frame.state === "ready") this.#bytes += frame.length;
-    this.#trim(frame.at);
-  }
-
-  /** A frame that was pushed before it was ready has grown to its length. */
-  grown(frame: Frame): void {
-    if (!this.#frames.includes(frame)) return;
-    this.#bytes += frame.length;
-    this.#trim(frame.at);
-  }
-
-  /** A frame is lost, and so is what lies before it: nobody can be resumed from there. */
-  drop(frame: Frame): void {
-    const at = this.#frames.indexOf(frame);
-    if (at < 0) return;
-    for (const { state, length } of this.#frames.splice(0, at + 1))
-      if (state === "ready") this.#bytes -= length;
-    this.floor = frame.position;
-  }
-
-  #trim(now: number): void {
-    let drop = 0;
-    // Twice the promise is the bound: a burst inside keepMs must not grow without end.
-    while (drop < this.#frames.length - 1) {
-      const oldest = this.#frames[drop] as Frame;
-      if (oldest.state === "made") break;
-      const young = now - oldest.at < this.#keepMs;
-      if (this.#bytes <= this.#keepBytes || (young && this.#bytes <= 2 * this.#keepBytes)) break;
-      this.#bytes -= oldest.length;
-      this.floor = oldest.position;
-      drop++;
-    }
-    if (drop > 0) this.#frames = this.#frames.slice(drop);
-  }
-
-  /**
-   * Whether the position lies within a step. Whoever was shown it saw it elsewhere, or before a restart, where commits fell into other
-   * steps: no frame leads on from there.
-   */
-  splits(position: number): boolean {
-    const next = this.#frames[this.#firstAfter(position)];
-    return next !== undefined && next.after < position;
-  }
-
-  /** Frames after the position, oldest first. */
-  after(position: number): Frame[] {
-    return this.#frames.slice(this.#firstAfter(position));
-  }
-
-  #firstAfter(position: number): number {
-    let low = 0;
-    let high = this.#frames.length;
-    while (low < high) {
-      const mid = (low + high) >>> 1;
-      if ((this.#frames[mid] as Frame).position <= position) low = mid + 1;
+      if ((pieces[mid] as Piece).first <= change) low = mid;
       else high = mid;
     }
     return low;
   }
 
-  get bytes(): number {
-    return this.#bytes;
+  /** A run of changes into the slab. */
+  #take({ U }: Slab, source: Uint8Array, from: number, to: number): void {
+    if (this.#used > 0) U[this.#used++] = COMMA;
+    U.set(source.subarray(from, to), this.#used);
+    this.#used += to - from;
+  }
+
+  /** The last piece is whole. */
+  #cut(): void {
+    const piece = this.#pieces.at(-1);
+    if (piece !== undefined) piece.bytes = piece.bytes.subarray(0, this.#used);
   }
 }

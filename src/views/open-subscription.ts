@@ -187,6 +187,9 @@ export class OpenSubscription {
     }
     const missed = missedSteps(resumed.values());
     const starts = new Map([...resumed].map(([name, [, from]]) => [name, from]));
+    // However slowly they are taken, and whatever is kept meanwhile.
+    const borrowed = [...missed].flatMap(([, frames]) => [...frames.values()]);
+    for (const frame of borrowed) frame.borrow();
     // Snapshots follow rows that go to disk, however slowly they are taken.
     const pins = fresh.map(({ watch }) => watch.watched.view.store.pin(epoch, true));
     try {
@@ -216,6 +219,7 @@ export class OpenSubscription {
       this.#toldTo = position;
       return true;
     } finally {
+      for (const frame of borrowed) frame.giveBack();
       for (const pin of pins) pin.release();
     }
   }

@@ -1,5 +1,5 @@
 /**
- * What a step did to one view, as JSON: the changes of its rows, a bounded piece of work at a time.
+ * What a step did to one view: the changes of its rows, a bounded piece of work at a time.
  *
  * The changes stand in key order of appearance: deletes first, then updates and inserts, so that a client that applies them one by one never
  * holds two rows where there was room for one. A row that came out equal to what it was is no change.
@@ -23,14 +23,12 @@ export interface Touched {
   readonly died: Int32Array;
 }
 
-/** One row's change. `json` is the whole change object; `key` its key as JSON text. */
-export interface EncodedChange {
-  readonly op: "insert" | "update" | "delete";
-  readonly key: string;
-  readonly json: string;
-  /** Slots before and after, -1 where there is none: valid until the step's rows are vacuumed. */
-  readonly before: number;
-  readonly after: number;
+export type Op = "insert" | "update" | "delete";
+
+/** Takes changes one by one. */
+export interface ChangeTaker {
+  /** Slots before and after, -1 where there is none: valid until the step's rows are vacuumed. `key`: as JSON text, of a view without one; null: the row has it. */
+  changed(op: Op, before: number, after: number, key: string | null): void;
 }
 
 /** Takes the step's touched slots off the store's journals, without those that came and went within it. */
@@ -58,8 +56,8 @@ function stillThere({ born, layout, I, epoch }: Store): Int32Array {
 
 /** The changes of one step, made piece by piece. */
 export interface StepChanges {
-  /** Looks at most at `rows` more slots or groups of equal rows, and gives each change to `emit`; true: that was all. */
-  advance(rows: number, emit: (change: EncodedChange) => void): boolean;
+  /** Looks at most at `rows` more slots or groups of equal rows, and gives each change to `taker`; true: that was all. */
+  advance(rows: number, taker: ChangeTaker): boolean;
 }
 
 export function changesOfStep(view: View, touched: Touched, epoch: number): StepChanges {
@@ -79,24 +77,20 @@ class KeyedChanges implements StepChanges {
     this.#epoch = epoch;
   }
 
-  advance(rows: number, emit: (change: EncodedChange) => void): boolean {
+  advance(rows: number, taker: ChangeTaker): boolean {
     const { died, born } = this.#touched;
     const view = this.#view;
-    const { encoder, store } = view;
     let left = rows;
     for (; this.#died < died.length && left > 0; this.#died++, left--) {
       const slot = died[this.#died] as number;
-      const key = encoder.keyJson(slot);
       const after = view.bornIn(this.#epoch, slot);
-      if (after < 0 || encoder.keyJson(after) !== key) emit(remove(key, encoder.rowJson(slot), slot));
+      if (after < 0 || !view.printsSameKey(after, slot)) taker.changed("delete", slot, -1, null);
     }
     for (; this.#born < born.length && left > 0; this.#born++, left--) {
       const slot = born[this.#born] as number;
-      const key = encoder.keyJson(slot);
       const before = view.diedIn(this.#epoch, slot);
-      if (before < 0 || encoder.keyJson(before) !== key) emit(insert(key, encoder.rowJson(slot), slot));
-      else if (!store.same(before, slot))
-        emit(update(key, encoder.rowJson(slot), encoder.rowJson(before), before, slot));
+      if (before < 0 || !view.printsSameKey(before, slot)) taker.changed("insert", -1, slot, null);
+      else if (!view.store.same(before, slot)) taker.changed("update", before, slot, null);
     }
     return this.#died === died.length && this.#born === born.length;
   }
@@ -133,7 +127,7 @@ class BagChanges implements StepChanges {
     this.#maps = Array.from({ length: maps }, () => new Map());
   }
 
-  advance(rows: number, emit: (change: EncodedChange) => void): boolean {
+  advance(rows: number, taker: ChangeTaker): boolean {
     const { died, born } = this.#touched;
     const equals = this.#equals;
     let left = rows;
@@ -144,34 +138,27 @@ class BagChanges implements StepChanges {
     if (this.#counted < died.length + born.length) return false;
     while (this.#deleted < equals.length && left > 0) {
       const equal = equals[this.#deleted] as Equal;
-      left -= this.#tell(equal, equal.after, equal.before, left, remove, emit);
+      left -= this.#tell(equal, equal.after, equal.before, left, "delete", taker);
       if (this.#told === 0) this.#deleted++;
     }
     while (this.#inserted < equals.length && left > 0) {
       const equal = equals[this.#inserted] as Equal;
-      left -= this.#tell(equal, equal.before, equal.after, left, insert, emit);
+      left -= this.#tell(equal, equal.before, equal.after, left, "insert", taker);
       if (this.#told === 0) this.#inserted++;
     }
     return this.#inserted === equals.length;
   }
 
   /** Tells of the ordinals between, as far as that is not done; what it cost. */
-  #tell(
-    { hash, slot }: Equal,
-    from: number,
-    to: number,
-    left: number,
-    change: typeof insert,
-    emit: (change: EncodedChange) => void,
-  ): number {
+  #tell({ hash, slot }: Equal, from: number, to: number, left: number, op: Op, taker: ChangeTaker): number {
     const began = from + this.#told;
     if (began >= to) {
       this.#told = 0;
       return 1;
     }
-    const json = this.#view.encoder.rowJson(slot);
     const end = Math.min(to, began + left);
-    for (let n = began; n < end; n++) emit(change(bagKey(hash, n), json, slot));
+    const [before, after] = op === "delete" ? [slot, -1] : [-1, slot];
+    for (let n = began; n < end; n++) taker.changed(op, before, after, bagKey(hash, n));
     this.#told = end === to ? 0 : end - from;
     return end - began;
   }
@@ -195,18 +182,6 @@ class BagChanges implements StepChanges {
 
 export function bagKey(hash: string, ordinal: number): string {
   return `"${hash}:${ordinal}"`;
-}
-
-function insert(key: string, row: string, after: number): EncodedChange {
-  return { op: "insert", key, json: `{"op":"insert","key":${key},"row":${row}}`, before: -1, after };
-}
-
-function update(key: string, row: string, old: string, before: number, after: number): EncodedChange {
-  return { op: "update", key, json: `{"op":"update","key":${key},"row":${row},"old":${old}}`, before, after };
-}
-
-function remove(key: string, old: string, before: number): EncodedChange {
-  return { op: "delete", key, json: `{"op":"delete","key":${key},"old":${old}}`, before, after: -1 };
 }
 
 /** What a snapshot says of a row. */

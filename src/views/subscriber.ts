@@ -25,6 +25,7 @@ type Queued = Exclude<SubscriptionItem, StepItem> | Step | "reset";
 
 /** What a change is taken to come to before it is made. */
 const CHANGE_BYTES_GUESSED = 64;
+const BEHIND = "the subscriber did not keep up";
 
 export class Subscriber implements Listener {
   readonly #queueBytesMax: number;
@@ -36,6 +37,8 @@ export class Subscriber implements Listener {
   #queue: Queued[] = [];
   #bytes = 0;
   #wake: (() => void) | null = null;
+  /** What the step is read from that was told last. */
+  #lent: Frame[] = [];
   #closed = false;
   #isAltered = false;
   #error: EvertError | null = null;
@@ -65,8 +68,9 @@ export class Subscriber implements Listener {
     else known.keys.set(text, key);
   }
 
-  /** Watches nothing any more. Gives what it watched. */
+  /** Watches nothing any more, and reads nothing. Gives what it watched. */
   leave(): Watch[] {
+    this.#giveBack();
     const left = [...this.#watches.values()];
     this.#watches.clear();
     for (const { watch, keys } of left) watch.remove(this, keys?.keys() ?? []);
@@ -90,16 +94,22 @@ export class Subscriber implements Listener {
     this.#bytes = 0;
   }
 
+  #giveBack(): void {
+    for (const frame of this.#lent) frame.giveBack();
+    this.#lent = [];
+  }
+
   /**
-   * The step as this subscriber sees it, once its frames are ready; null when it touches nothing it wants. `starts`: it is told under these names alone, and
-   * under each what comes after its position.
+   * The step as this subscriber sees it, once its frames are ready; null when it touches nothing it wants. It may be read until the next is asked for, or
+   * it leaves. `starts`: it is told under these names alone, and under each what comes after its position.
    */
   itemOf(
     position: number,
     frames: ReadonlyMap<View, Frame>,
     starts: ReadonlyMap<string, number> | null = null,
   ): StepItem | null {
-    let views: Map<string, readonly string[]> | null = null;
+    this.#giveBack();
+    let views: Map<string, readonly Uint8Array[]> | null = null;
     for (const [name, { watch, keys }] of this.#watches) {
       const frame = frames.get(watch.watched.view);
       if (frame === undefined) continue;
@@ -108,6 +118,8 @@ export class Subscriber implements Listener {
       if (pieces.length === 0) continue;
       views ??= new Map();
       views.set(name, pieces);
+      frame.borrow();
+      this.#lent.push(frame);
     }
     return views === null ? null : { type: "step", position: String(position), views };
   }
@@ -119,21 +131,23 @@ export class Subscriber implements Listener {
   }
 
   step(position: number, frames: ReadonlyMap<View, Frame>): void {
-    const isReady = !this.#some(frames, "made") && !this.#some(frames, "lost");
-    if (isReady && this.itemOf(position, frames) === null) return;
     const mine = new Map<View, Frame>();
     let bytes = 0;
+    let isConcerned = false;
     for (const { watch, keys } of this.#watches.values()) {
       const { view } = watch.watched;
       const frame = frames.get(view);
       if (frame === undefined) continue;
       mine.set(view, frame);
-      if (frame.state === "made") bytes += frame.touched * CHANGE_BYTES_GUESSED;
+      if (frame.state === "lost") isConcerned = true;
+      else if (frame.state === "made") bytes += frame.touched * CHANGE_BYTES_GUESSED;
       else if (keys === null) bytes += frame.length;
       else for (const piece of frame.piecesOf(keys.keys())) bytes += piece.length;
     }
+    // Nothing that it wants.
+    if (bytes === 0 && !isConcerned) return;
     if (this.#bytes + bytes > this.#queueBytesMax && this.#queue.length > 0) {
-      this.#reset("the subscriber did not keep up");
+      this.#reset(BEHIND);
       return;
     }
     this.#bytes += bytes;
@@ -187,6 +201,7 @@ export class Subscriber implements Listener {
 
   /** Null: closed. What is ready is told before that; nothing is told anew. @throws the error it was closed with. */
   async next(): Promise<SubscriptionItem | "reset" | "altered" | null> {
+    this.#giveBack();
     for (;;) {
       if (this.#isAltered && !this.#closed) return "altered";
       const first = this.#queue[0];
@@ -202,6 +217,10 @@ export class Subscriber implements Listener {
       this.#queue.shift();
       if (!isStep(first)) return first;
       this.#bytes -= first.bytes;
+      if (this.#some(first.frames, "lost")) {
+        this.#reset(BEHIND);
+        continue;
+      }
       const item = this.itemOf(first.position, first.frames);
       if (item !== null) return item;
     }

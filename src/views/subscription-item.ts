@@ -44,10 +44,11 @@ export type SubscriptionItem =
       readonly type: "step";
       readonly position: string;
       /**
-       * View name -> its changes, encoded once for all subscribers: the elements of a JSON array without its brackets, several in a text, commas
-       * between them in a text and none between two texts.
+       * View name -> its changes as JSON in UTF-8, encoded once for all subscribers: the elements of an array without its brackets, several in a
+       * piece, commas between them in a piece and none between two pieces. To be read until the next item is asked for, and never written to: the memory is
+       * used again.
        */
-      readonly views: ReadonlyMap<string, readonly string[]>;
+      readonly views: ReadonlyMap<string, readonly Uint8Array[]>;
     }
   /** What was shown so far no longer holds (missed more than is kept, or the view was rebuilt): a snapshot follows. */
   | { readonly type: "reset"; readonly view: string; readonly reason: string }

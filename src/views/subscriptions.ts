@@ -12,8 +12,9 @@
  *    bounded and nobody else waits.
  */
 import type { EvertError } from "../base/errors.ts";
+import { FrameLog } from "./frame-log.ts";
 import { FrameMaker } from "./frame-maker.ts";
-import { type Frame, FrameLog } from "./frames.ts";
+import type { Frame } from "./frames.ts";
 import { OpenSubscription, type Shared } from "./open-subscription.ts";
 import type { Touched } from "./step-changes.ts";
 import type { AlteredItem, Published, SubscriptionItem, Target } from "./subscription-item.ts";
@@ -57,7 +58,7 @@ export class Subscriptions {
       turn: options.turn,
       failed: options.failed,
       done: (view, frame) => this.#made(view, frame),
-      frameCharsMax: this.#options.keepBytes,
+      frameBytesMax: this.#options.keepBytes,
     });
   }
 
@@ -75,12 +76,10 @@ export class Subscriptions {
     for (const [view, touched] of step.touched) {
       const watch = this.#watches.get(view);
       if (watch === undefined) continue;
-      const frame = this.#maker.make(view, touched, step, now);
-      frame.after = step.after;
-      if (frame.state === "ready" && frame.isEmpty) continue;
-      watch.log.push(frame);
+      const frame = this.#maker.make(view, touched, step, now, watch.log);
+      if (frame === null) continue;
       frames.set(view, frame);
-      for (const listener of watch.concerned(frame, frame.takeKeys())) concerned.add(listener);
+      for (const listener of watch.concerned(frame)) concerned.add(listener);
       if (frame.state === "lost") lost.push([watch, frame]);
     }
     for (const [view, watch] of this.#watches) {

@@ -23,6 +23,7 @@ import { LAST_EPOCH } from "../state/rows.ts";
 import type { Store } from "../state/store.ts";
 import { type IndexAccess, indexAccess } from "./index-access.ts";
 import { Pace, type PaceOptions } from "./pace.ts";
+import { type RowBytes, rowBytes } from "./row-bytes.ts";
 import { RowEncoder } from "./row-encoder.ts";
 
 export interface ViewShape {
@@ -64,6 +65,7 @@ export class View {
   readonly keyColumns: readonly number[] | null;
   readonly order: readonly OrderItem[];
   readonly encoder: RowEncoder;
+  #rowBytes: RowBytes | null = null;
   readonly #keyIndex: HashIndex | null;
   /** Of the view's own order. */
   readonly #own: OrderedIndex | null;
@@ -153,6 +155,16 @@ export class View {
     let version = index.like(slot);
     while (version >= 0 && this.store.birthOf(version) > epoch) version = index.next(version);
     return version >= 0 && this.store.birthOf(version) === epoch ? version : -1;
+  }
+
+  /** Its rows as bytes of JSON. */
+  get rowBytes(): RowBytes {
+    return (this.#rowBytes ??= rowBytes(this.encoder));
+  }
+
+  /** Whether the keys of two slots are the same text. Only for views with a key. */
+  printsSameKey(a: number, b: number): boolean {
+    return this.rowBytes.sameKey(a, b) || this.encoder.keyJson(a) === this.encoder.keyJson(b);
   }
 
   /** The key as JSON text, in the form keys have in snapshots and changes. */

@@ -1,6 +1,9 @@
 /** A view that is watched, or was a while ago, and the frames kept of it. */
+import { encodeUtf8 } from "../base/bytes.ts";
 import type { EvertError } from "../base/errors.ts";
-import type { Frame, FrameLog } from "./frames.ts";
+import { hashOf } from "./change-writer.ts";
+import type { FrameLog } from "./frame-log.ts";
+import type { Frame } from "./frames.ts";
 import type { View } from "./view.ts";
 
 export interface WatchedView {
@@ -28,9 +31,9 @@ export class Watch {
   leftAt = 0;
   failing: boolean;
   readonly #listeners = new Set<Listener>();
-  /** Those of the whole view, and of some of its rows by key: a step finds whom it concerns by what it touched. */
+  /** Those of the whole view, and of some of its rows by what their keys hash to: a step finds whom it concerns by what it touched. */
   readonly #ofAll = new Set<Listener>();
-  readonly #ofKey = new Map<string, Set<Listener>>();
+  readonly #ofKey = new Map<number, Set<Listener>>();
 
   constructor(watched: WatchedView, log: FrameLog) {
     this.watched = watched;
@@ -49,31 +52,33 @@ export class Watch {
       this.#ofAll.add(listener);
       return;
     }
-    const known = this.#ofKey.get(key);
-    if (known === undefined) this.#ofKey.set(key, new Set([listener]));
+    const hash = hashOf(encodeUtf8(key));
+    const known = this.#ofKey.get(hash);
+    if (known === undefined) this.#ofKey.set(hash, new Set([listener]));
     else known.add(listener);
   }
 
-  /** `keys`: those it was added with. */
+  /** `keys`: all that it was added with. */
   remove(listener: Listener, keys: Iterable<string>): void {
     this.#listeners.delete(listener);
     this.#ofAll.delete(listener);
     for (const key of keys) {
-      const known = this.#ofKey.get(key);
-      if (known?.delete(listener) === true && known.size === 0) this.#ofKey.delete(key);
+      const hash = hashOf(encodeUtf8(key));
+      const known = this.#ofKey.get(hash);
+      if (known?.delete(listener) === true && known.size === 0) this.#ofKey.delete(hash);
     }
   }
 
   /** Those whom the frame may concern. What it touches is not known before it is ready. */
-  *concerned(frame: Frame, keys: readonly string[]): Iterable<Listener> {
+  *concerned(frame: Frame): Iterable<Listener> {
     if (frame.state !== "ready") {
       yield* this.#listeners;
       return;
     }
     yield* this.#ofAll;
     if (this.#ofKey.size === 0) return;
-    for (const key of keys) {
-      const listeners = this.#ofKey.get(key);
+    for (const hash of frame.hashes()) {
+      const listeners = this.#ofKey.get(hash);
       if (listeners !== undefined) yield* listeners;
     }
   }

@@ -7,6 +7,7 @@
  * In process and over HTTP, in small steps and large ones, with restarts in between.
  */
 import { describe, expect, it } from "vitest";
+import { encodeUtf8 } from "../../src/base/bytes.ts";
 import type { SubscriptionEvent } from "../../src/engine/api.ts";
 import type { Database } from "../../src/engine/database.ts";
 import { createHttpServer } from "../../src/servers/http/server.ts";
@@ -134,7 +135,7 @@ async function auditOverHttp(url: string, auditor: Auditor, signal: AbortSignal)
         auditor.tell({ type: "snapshot", ...said, rowsJson } as unknown as SubscriptionEvent);
       } else if (event === "step") {
         const changes = Object.entries(said["views"] as object).map(
-          ([name, list]) => [name, (list as unknown[]).map((c) => JSON.stringify(c))] as const,
+          ([name, list]) => [name, (list as unknown[]).map((c) => encodeUtf8(JSON.stringify(c)))] as const,
         );
         auditor.tell({ type: "step", position: said["position"] as string, views: new Map(changes) });
       } else throw new Error(`${event}: ${data}`);

@@ -1,5 +1,6 @@
 /** Recursions that do not end, or too late: an error of their view, which goes when its reason goes. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { decodeUtf8 } from "../../src/base/bytes.ts";
 import type { Database } from "../../src/engine/database.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
 import { openInMemory, rowsOf, sql } from "./support/memory.ts";
@@ -128,7 +129,9 @@ it("tells only what a step has changed", async () => {
   const stop = new AbortController();
   const told = (async () => {
     for await (const event of engine.subscribe([{ view: "reached" }], { signal: stop.signal }))
-      if (event.type === "step") changes.push(JSON.parse(`[${event.views.get("reached")}]`));
+      if (event.type === "step")
+        for (const piece of event.views.get("reached") ?? [])
+          changes.push(JSON.parse(`[${decodeUtf8(piece)}]`));
   })();
   // 4 and 5 are found by later iterations than before, 4 by an earlier one again; the rows stay.
   await sql(engine, "DELETE FROM e WHERE x = 2 OR x = 3; INSERT INTO e VALUES (3, 6), (6, 4)");

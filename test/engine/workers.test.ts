@@ -2,6 +2,7 @@
  * Views that worker threads keep: they are as right as any other, step by step; and what happens to a thread, or in it, happens to its views alone.
  */
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { decodeUtf8 } from "../../src/base/bytes.ts";
 import type { Database } from "../../src/engine/database.ts";
 import type { OpenEngineOptions } from "../../src/engine/open-engine.ts";
 import { count, int8, text, topic, view } from "../../src/index.ts";
@@ -123,7 +124,7 @@ describe("views in workers", () => {
         }
         if (event.type !== "step") continue;
         for (const [name, pieces] of event.views) {
-          for (const change of pieces.flatMap((piece) => JSON.parse(`[${piece}]`))) {
+          for (const change of pieces.flatMap((piece) => JSON.parse(`[${decodeUtf8(piece)}]`))) {
             if (change.op === "delete") held.get(name)!.delete(JSON.stringify(change.key));
             else held.get(name)!.set(JSON.stringify(change.key), change.row);
           }

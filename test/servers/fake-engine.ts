@@ -2,6 +2,7 @@
  * An engine of a few lines, in memory, for tests of what stands in front of one: real validation of rows, one view per
  * table topic (its rows by key), subscriptions with resume, and hooks to make it wait or fail.
  */
+import { encodeUtf8 } from "../../src/base/bytes.ts";
 import { type ErrorBody, EvertError } from "../../src/base/errors.ts";
 import type { Batch } from "../../src/batch/batch.ts";
 import { BatchBuilder } from "../../src/batch/builder.ts";
@@ -563,7 +564,7 @@ export class FakeEngine implements Engine {
               yield {
                 type: "step",
                 position: String(step.position),
-                views: new Map([[view, [step.changes.slice(1, -1)]]]),
+                views: new Map([[view, [encodeUtf8(step.changes.slice(1, -1))]]]),
               };
             }
             continue;
@@ -599,11 +600,11 @@ export class FakeEngine implements Engine {
           yield { type: "error", view, error: state.error };
         }
         for (; seen < this.#position; seen++) {
-          const views = new Map<string, readonly string[]>();
+          const views = new Map<string, readonly Uint8Array[]>();
           for (const { view, key, state } of named) {
             const step = state.steps.find((s) => s.position === seen + 1);
             if (step !== undefined && (key === undefined || step.keyIds.includes(encode(key))))
-              views.set(view, [step.changes.slice(1, -1)]);
+              views.set(view, [encodeUtf8(step.changes.slice(1, -1))]);
           }
           if (views.size > 0) yield { type: "step", position: String(seen + 1), views };
         }

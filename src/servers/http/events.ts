@@ -7,7 +7,7 @@
  */
 import { type ErrorBody, EvertError, toEvertError } from "../../base/errors.ts";
 import type { SubscribeTarget, SubscriptionEvent } from "../../engine/api.ts";
-import { pushArray, snapshotMembers, stepMembers } from "../../wire/http/event-json.ts";
+import { joinShort, type Part, pushArray, snapshotMembers, stepMembers } from "../../wire/http/event-json.ts";
 import { contentTypes, headers } from "../../wire/http/messages.ts";
 import { checkPosition } from "../../wire/http/requests.ts";
 import { encodeSse, encodeSseComment, encodeSseRetry } from "../../wire/http/sse.ts";
@@ -20,8 +20,6 @@ import { givenTwice, queryPairs, readOptions, unknownParameter, withReadParamete
 /** How long a browser waits before it connects again. */
 const retryMs = 1000;
 const viewsMax = 1000;
-/** An event of more characters goes out in pieces, so that no single encoding or write holds up the event loop. */
-const pieceChars = 128 * 1024;
 
 export function subscribeRoutes(app: App, server: ServerContext): void {
   app.get("/v1/subscribe", (c) => subscribe(c, server));
@@ -119,8 +117,8 @@ function resolve(target: NamedTarget, server: ServerContext): SubscribeTarget {
   return { view: target.view, key: keyFromText(target.key, info.schema, info.key), from: target.from };
 }
 
-/** An event as text, a long one in pieces. */
-type Encoded = string | readonly string[];
+/** An event, a long one in parts. */
+type Encoded = string | readonly Part[];
 type Encoder = (event: SubscriptionEvent, id: string | undefined) => Encoded;
 
 function eventStream(
@@ -201,10 +199,10 @@ const encodeForView: Encoder = (event, id) => {
       return encodeSse({ event: "snapshot", id, data: `{${snapshotMembers(event)}}` });
     case "step": {
       const [changes = []] = event.views.values();
-      const text = ['{"position":"', event.position, '","changes":'];
-      pushArray(text, changes);
-      text.push("}");
-      return encodeLong("change", id, text);
+      const data: Part[] = [`{"position":"${event.position}","changes":`];
+      pushArray(data, changes);
+      data.push("}");
+      return encodeParts("change", id, data);
     }
     case "reset":
       return encodeSse({ event: "reset", data: JSON.stringify({ reason: event.reason }) });
@@ -221,10 +219,8 @@ const encodeForMany: Encoder = (event, id) => {
         id,
         data: `{"view":${JSON.stringify(event.view)},${snapshotMembers(event)}}`,
       });
-    case "step": {
-      const text = ["{", ...stepMembers(event.position, event.views), "}"];
-      return encodeLong("step", id, text);
-    }
+    case "step":
+      return encodeParts("step", id, ["{", ...stepMembers(event.position, event.views), "}"]);
     case "reset":
       return encodeSse({ event: "reset", data: JSON.stringify({ view: event.view, reason: event.reason }) });
     case "error":
@@ -232,13 +228,10 @@ const encodeForMany: Encoder = (event, id) => {
   }
 };
 
-/** An event whose data, JSON without line breaks, is given in pieces: a short one as one text. */
-function encodeLong(event: string, id: string | undefined, data: readonly string[]): Encoded {
-  let chars = 0;
-  for (const piece of data) chars += piece.length;
-  if (chars <= pieceChars) return encodeSse({ event, id, data: data.join("") });
+/** An event whose data, JSON without line breaks, is given in parts. */
+function encodeParts(event: string, id: string | undefined, data: readonly Part[]): Encoded {
   const [head, tail] = encodeSse({ event, id, data: "\0" }).split("\0") as [string, string];
-  return [head, ...data, tail];
+  return joinShort([head, ...data, tail]);
 }
 
 function errorEvent(error: ErrorBody, final: boolean, view?: string): string {

@@ -5,7 +5,8 @@
  * asks only while it is not waiting for `drain`. So a client that stops reading stops the iterator, and what piles up
  * is the engine's bounded affair. Such a client is given up after `stallMs`.
  *
- * An array of pieces (one at least) is one message: nothing comes between them.
+ * An array of pieces (one at least) is one message: nothing comes between them. Bytes in an array of several are copied when they are handed on, for the iterator
+ * may use their memory again when it is asked for the next message, and the socket may not have written them by then.
  *
  * While the iterator is silent, `heartbeat` is sent; when `closing` is aborted, `farewell` is sent and the stream ends.
  */
@@ -114,7 +115,10 @@ export function pacedBody(
               value = value[0] as Piece;
             }
             pending = null;
-            controller.enqueue(typeof value === "string" ? encoder.encode(value) : value);
+            const isLent = message.length > 1;
+            controller.enqueue(
+              typeof value === "string" ? encoder.encode(value) : isLent ? value.slice() : value,
+            );
           }
           if (options.stallMs !== undefined) {
             stall = setTimeout(() => {

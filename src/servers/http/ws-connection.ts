@@ -313,7 +313,7 @@ export class WsConnection {
     this.#sentAt = performance.now();
   }
 
-  #hand(piece: string, fin: boolean): Promise<void> {
+  #hand(piece: WsText[number], fin: boolean): Promise<void> {
     return new Promise((resolve, reject) => {
       const stall = setTimeout(() => {
         this.#server.logger.debug("a WebSocket is cut off: its client stopped reading");

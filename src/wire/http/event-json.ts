@@ -1,5 +1,12 @@
-/** The JSON of what subscribers are told, put together of texts that are JSON already. Event streams and WebSockets send the same. */
+/** The JSON of what subscribers are told, put together of texts and bytes that are JSON already. Event streams and WebSockets send the same. */
+import { utf8Length, writeUtf8 } from "../../base/bytes.ts";
 import type { ColumnMessage, OrderColumnMessage } from "./messages.ts";
+
+/** Of a message: text, or its UTF-8. */
+export type Part = string | Uint8Array;
+
+/** A longer message goes out in parts, so that no single encoding or write holds up the event loop. */
+const WHOLE_BYTES_MAX = 128 * 1024;
 
 interface Snapshot {
   readonly columns: readonly ColumnMessage[];
@@ -20,25 +27,42 @@ export function snapshotMembers(snapshot: Snapshot): string {
   );
 }
 
-/** The members of a StepMessage, without braces, in pieces. */
-export function stepMembers(position: string, views: ReadonlyMap<string, readonly string[]>): string[] {
-  const text = ['"position":"', position, '","views":{'];
+/** The members of a StepMessage, without braces. */
+export function stepMembers(position: string, views: ReadonlyMap<string, readonly Uint8Array[]>): Part[] {
+  const parts: Part[] = [`"position":"${position}","views":{`];
   let separator = "";
   for (const [view, changes] of views) {
-    text.push(`${separator}${JSON.stringify(view)}:`);
-    pushArray(text, changes);
+    parts.push(`${separator}${JSON.stringify(view)}:`);
+    pushArray(parts, changes);
     separator = ",";
   }
-  text.push("}");
-  return text;
+  parts.push("}");
+  return parts;
 }
 
-/** Appends a JSON array, given as texts of its elements. */
-export function pushArray(text: string[], pieces: readonly string[]): void {
-  text.push("[");
+/** Appends a JSON array, given as its elements. */
+export function pushArray(parts: Part[], pieces: readonly Uint8Array[]): void {
+  parts.push("[");
   for (const [i, piece] of pieces.entries()) {
-    if (i > 0) text.push(",");
-    text.push(piece);
+    if (i > 0) parts.push(",");
+    parts.push(piece);
   }
-  text.push("]");
+  parts.push("]");
+}
+
+/** A short message as one part. */
+export function joinShort(parts: readonly Part[]): readonly Part[] {
+  let bytes = 0;
+  for (const part of parts) bytes += typeof part === "string" ? utf8Length(part) : part.length;
+  if (bytes > WHOLE_BYTES_MAX) return parts;
+  const whole = new Uint8Array(bytes);
+  let at = 0;
+  for (const part of parts) {
+    if (typeof part === "string") at = writeUtf8(part, whole, at);
+    else {
+      whole.set(part, at);
+      at += part.length;
+    }
+  }
+  return [whole];
 }

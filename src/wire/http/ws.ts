@@ -7,12 +7,9 @@
 import { type ErrorBody, EvertError } from "../../base/errors.ts";
 import { JsonNumber, parseJson } from "../../batch/lossless-json.ts";
 import { prefixPath } from "../../batch/value-error.ts";
-import { snapshotMembers, stepMembers } from "./event-json.ts";
+import { joinShort, type Part, snapshotMembers, stepMembers } from "./event-json.ts";
 import { wsMessageCharsMax } from "./messages.ts";
 import { checkPosition, invalid, isTimeoutMs, objectOf, timeoutMsMax } from "./requests.ts";
-
-/** Longer ones go out in fragments, so that no single encoding or write holds up the event loop. */
-const pieceChars = 128 * 1024;
 
 export type RequestId = string | number | null;
 
@@ -132,8 +129,8 @@ function jsonText(value: unknown): string {
   return typeof value === "bigint" ? String(value) : JSON.stringify(value);
 }
 
-/** A text, or a long one in pieces. */
-export type WsText = readonly string[];
+/** A text, or a long one in parts: each a fragment. */
+export type WsText = readonly Part[];
 
 type Snapshot = Parameters<typeof snapshotMembers>[0] & { readonly view: string };
 
@@ -145,13 +142,10 @@ export function wsSnapshot(snapshot: Snapshot, id: string | undefined): WsText {
 
 export function wsStep(
   position: string,
-  views: ReadonlyMap<string, readonly string[]>,
+  views: ReadonlyMap<string, readonly Uint8Array[]>,
   id: string | undefined,
 ): WsText {
-  const text = [`{"type":"step",${idMember(id)}`, ...stepMembers(position, views), "}"];
-  let chars = 0;
-  for (const piece of text) chars += piece.length;
-  return chars <= pieceChars ? [text.join("")] : text;
+  return joinShort([`{"type":"step",${idMember(id)}`, ...stepMembers(position, views), "}"]);
 }
 
 export function wsReset(view: string, reason: string): WsText {

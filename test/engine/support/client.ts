@@ -1,4 +1,5 @@
 /** The simplest client there can be: it holds what it was told, and minds every word. */
+import { decodeUtf8 } from "../../../src/base/bytes.ts";
 import { JsonNumber, parseJson } from "../../../src/batch/lossless-json.ts";
 import type { SubscribeOptions, SubscribeTarget, SubscriptionEvent } from "../../../src/engine/api.ts";
 import type { Database } from "../../../src/engine/database.ts";
@@ -73,7 +74,7 @@ export class Client {
     for (const [name, pieces] of event.views) {
       const rows = this.views.get(name);
       if (rows === undefined) throw new Error(`changes of ${name} before its snapshot`);
-      const changes = parseJson(`[${pieces.join(",")}]`) as Change[];
+      const changes = parseJson(`[${pieces.map((piece) => decodeUtf8(piece)).join(",")}]`) as Change[];
       // So that a list of ten is never eleven long.
       const firstOther = changes.findIndex((c) => c.op !== "delete");
       const lastDelete = changes.findLastIndex((c) => c.op === "delete");

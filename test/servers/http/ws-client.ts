@@ -1,5 +1,6 @@
 /** A client of /v1/ws for tests: it sends what it is told to, keeps all that comes, and shows it as a screen would. */
 import { WebSocket } from "ws";
+import { encodeUtf8 } from "../../../src/base/bytes.ts";
 import { parseJson } from "../../../src/batch/lossless-json.ts";
 import type { SubscriptionEvent } from "../../../src/engine/api.ts";
 import { Client, jsonText } from "../../engine/support/client.ts";
@@ -102,9 +103,9 @@ function eventOf(message: Message): SubscriptionEvent | null {
     case "snapshot":
       return { ...message, rowsJson: message["rows"].map(jsonText) } as unknown as SubscriptionEvent;
     case "step": {
-      const views = new Map<string, string[]>();
+      const views = new Map<string, Uint8Array[]>();
       for (const [name, changes] of Object.entries(message["views"] as Record<string, unknown[]>))
-        views.set(name, [changes.map(jsonText).join(",")]);
+        views.set(name, [encodeUtf8(changes.map(jsonText).join(","))]);
       return { type: "step", position: message["position"], views };
     }
     case "reset":

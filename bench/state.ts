@@ -3,6 +3,7 @@
  *
  * With ten million keyed rows (`--rows` for another number), in a process of their own (state/process.ts), beside a view that counts them by branch:
  *
+ * - Rows are made by another thread (state/making.ts): no turn counts what that takes.
  * - Bytes per row: int8 key, two int4, a text of 20 bytes of which there are 1,000, as the engine keeps it: row, versions, key index, texts; beside the
  *   raw values (8 + 4 + 4 + 20 bytes). Then with a text of its own for each row.
  * - The longest garbage collection, by the clock, and the longest turn of the event loop, by processor time, while they were loaded.

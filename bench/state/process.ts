@@ -8,7 +8,8 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Db } from "../../src/index.ts";
 import { threadMs } from "../report.ts";
-import { BRANCHES, batchOf, openAccounts } from "./accounts.ts";
+import { BRANCHES, batchFrom, openAccounts } from "./accounts.ts";
+import { made } from "./making.ts";
 import { pausesDuring } from "./pauses.ts";
 
 export interface Loaded {
@@ -99,11 +100,10 @@ async function load(db: Db, topic: string, count: number, texts?: number): Promi
   const started = performance.now();
   const pauses = await pausesDuring(async () => {
     const pending: Promise<unknown>[] = [];
-    for (let from = 0; from < count; from += COMMIT_ROWS) {
-      const ids = Float64Array.from({ length: COMMIT_ROWS }, (_, i) => from + i);
-      pending.push(db.engine.appendBatch(topic, batchOf(db, topic, ids, 0, texts)));
+    for await (const raw of made({ ids: null, rows: count, commitRows: COMMIT_ROWS, levels: 0, texts })) {
+      pending.push(db.engine.appendBatch(topic, batchFrom(db, topic, raw)));
       if (pending.length > 4) await pending.shift();
-      // What it does itself is not to count as one turn with what the engine does.
+      // Those who append do so in turns of their own.
       await new Promise((resolve) => setImmediate(resolve));
     }
     await Promise.all(pending);
@@ -118,12 +118,12 @@ async function load(db: Db, topic: string, count: number, texts?: number): Promi
 async function change(db: Db, most: number, goOn: () => boolean): Promise<number> {
   const pending: Promise<unknown>[] = [];
   let changed = 0;
-  for (; changed < most && goOn(); changed += COMMIT_ROWS) {
-    const ids = Float64Array.from({ length: COMMIT_ROWS }, () => Math.floor(Math.random() * rows));
-    const level = 1 + ((changed / COMMIT_ROWS) % 1000);
-    pending.push(db.engine.appendBatch("accounts", batchOf(db, "accounts", ids, level)));
+  const ids = { below: rows };
+  for await (const raw of made({ ids, rows: most, commitRows: COMMIT_ROWS, levels: 1000 })) {
+    pending.push(db.engine.appendBatch("accounts", batchFrom(db, "accounts", raw)));
+    changed += COMMIT_ROWS;
     if (pending.length > 4) await pending.shift();
-    // What it does itself is not to count as one turn with what the engine does.
+    if (!goOn()) break;
     await new Promise((resolve) => setImmediate(resolve));
   }
   await Promise.all(pending);

@@ -8,6 +8,7 @@
  * A thread that ends by itself (memory, a crash) is said once, and all is done here from then on.
  */
 import { availableParallelism } from "node:os";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import type { Disk } from "../../base/disk.ts";
 import { type ErrorBody, EvertError } from "../../base/errors.ts";
@@ -74,6 +75,8 @@ export class SealingThread {
    * @throws EvertError as rewriteSegment does; shutting_down
    */
   async rewrite({ firstPosition, end }: SegmentExtent): Promise<SealedSegment | null> {
+    // Starting a thread takes some milliseconds: of a turn of its own, not of that of the frame with which the segment was full.
+    if (this.#isUsable && this.#running === null) await nextTurn();
     const running = this.#started();
     if (running === null) return null;
     const topics = [...this.#options.registry.all()].filter((topic) => !running.known.has(topic));

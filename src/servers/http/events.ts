@@ -14,6 +14,7 @@ import { encodeSse, encodeSseComment, encodeSseRetry } from "../../wire/http/sse
 import { keyFromText } from "../../wire/http/values.ts";
 import { breakOff } from "./answer.ts";
 import type { App, RequestContext, ServerContext } from "./context.ts";
+import { partOfEvents, type ViewPart } from "./filtered-events.ts";
 import { pacedBody } from "./paced-body.ts";
 import { givenTwice, queryPairs, readOptions, unknownParameter, withReadParameters } from "./params.ts";
 
@@ -25,9 +26,14 @@ export function subscribeRoutes(app: App, server: ServerContext): void {
   app.get("/v1/subscribe", (c) => subscribe(c, server));
 }
 
-/** The stream of one view, or of one of its rows. */
-export function viewEvents(c: RequestContext, server: ServerContext, target: SubscribeTarget): Response {
-  return eventStream(c, server, [target], [], encodeForView);
+/** The stream of one view, of one of its rows, or of a part. */
+export function viewEvents(
+  c: RequestContext,
+  server: ServerContext,
+  target: SubscribeTarget,
+  part?: ViewPart,
+): Response {
+  return eventStream(c, server, [target], [], encodeForView, part);
 }
 
 async function subscribe(c: RequestContext, server: ServerContext): Promise<Response> {
@@ -127,12 +133,14 @@ function eventStream(
   targets: readonly SubscribeTarget[],
   preface: readonly string[],
   encode: Encoder,
+  part?: ViewPart,
 ): Response {
   const stopped = new AbortController();
-  const events =
+  const all =
     targets.length === 0
       ? never(stopped.signal)
       : server.engine.subscribe(targets, { signal: stopped.signal });
+  const events = part === undefined ? all : partOfEvents(all, part);
   const frames = encodeEvents(events, targets, encodeSseRetry(retryMs) + preface.join(""), encode);
   const ended = server.metrics.streamOpened();
   const body = pacedBody(frames, {

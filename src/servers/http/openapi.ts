@@ -334,7 +334,7 @@ const paths: Record<string, Json> = {
     get: {
       operationId: "readRows",
       summary: "Rows of a view at one position, or from then on",
-      description: `With \`Accept: text/event-stream\`: the whole view, then one \`change\` (ChangeEvent) per step. ${eventsText}`,
+      description: `With \`Accept: text/event-stream\`: the rows, all or those with certain values, then one \`change\` (ChangeEvent) per step. ${eventsText}`,
       tags: ["views"],
       parameters: [
         parameter("where"),

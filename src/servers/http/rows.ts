@@ -1,12 +1,14 @@
 /** GET /v1/views/{view}/rows and /rows/{key}: a view at one position, or (text/event-stream) from then on. */
 import { EvertError, notSupported } from "../../base/errors.ts";
-import type { Answer, ViewInfo } from "../../engine/api.ts";
+import type { Answer, OrderColumn, ViewInfo } from "../../engine/api.ts";
+import { rowTest } from "../../wire/http/event-filter.ts";
 import { contentTypes } from "../../wire/http/messages.ts";
 import { checkPosition } from "../../wire/http/requests.ts";
 import { keyFromText, valueFromText } from "../../wire/http/values.ts";
 import { errorAnswer, splicedAnswer, streamedAnswer } from "./answer.ts";
 import type { App, RequestContext, ServerContext } from "./context.ts";
 import { lastEventId, viewEvents } from "./events.ts";
+import type { ViewPart } from "./filtered-events.ts";
 import {
   acceptsEventStream,
   givenTwice,
@@ -33,13 +35,17 @@ async function rows(c: RequestContext, server: ServerContext): Promise<Response>
   const view = server.engine.view(name);
   const { query, where } = readRowsQuery(c, view.info);
   if (acceptsEventStream(c)) {
-    if (Object.keys(where).length > 0 || query.has("order") || query.has("limit")) {
+    if (query.has("limit")) {
       throw notSupported(
-        "Following a part of a view",
+        "Following the first rows of a view",
         undefined,
-        "Follow the whole view or one key of it, or make a view of the part.",
+        "Follow the whole view or a part of it, or make a view with ORDER BY … LIMIT.",
       );
     }
+    const passes = Object.keys(where).length === 0 ? null : rowTest(view.info.schema.fields, where);
+    const order = orderOf(query.get("order"), view.info)?.map(orderColumn) ?? null;
+    if (passes !== null || order !== null)
+      return follow(c, server, query, name, undefined, { passes, order });
     return follow(c, server, query, name, undefined);
   }
   if (query.has("from")) throw fromNeedsEventStream();
@@ -91,12 +97,13 @@ async function follow(
   query: ReadonlyMap<string, string>,
   view: string,
   key: unknown,
+  part?: ViewPart,
 ): Promise<Response> {
   const given = query.get("from");
   if (given !== undefined) checkPosition(given, "from");
   const from = lastEventId(c) ?? given;
   await server.engine.reached(readOptions(query));
-  return viewEvents(c, server, { view, key, from });
+  return viewEvents(c, server, { view, key, from }, part);
 }
 
 function fromNeedsEventStream(): EvertError {
@@ -121,6 +128,11 @@ function readRowsQuery(c: RequestContext, info: ViewInfo) {
     where[name] = valueFromText(value, field.type, name);
   }
   return { query, where };
+}
+
+function orderColumn(name: string): OrderColumn {
+  const descending = name.startsWith("-");
+  return { column: descending ? name.slice(1) : name, descending, nullsFirst: descending };
 }
 
 /** `order=-plays,id` */

@@ -318,3 +318,38 @@ test.each([
     expect(await post(body)).toMatchObject({ status: 400, body: { error: { code: "undefined_column" } } });
   },
 );
+
+test("some rows of a view are followed: they come, go and change as who reads these alone sees it", async () => {
+  await c.post(
+    "/v1/topics/pairs/records",
+    [1, 2, 3].map((n) => ({ a: n, b: "x", n: n % 2 })),
+  );
+  const events = await c.events("/v1/views/pairs_view/rows?n=1&order=-a,b");
+  const change = (changes: object[]) => ({ event: "change", data: { changes } });
+  const snapshot = (await events.next()) as { data: { rows: { key: unknown }[]; order: object[] } };
+  expect(snapshot.data.rows.map(({ key }) => key).sort()).toEqual([
+    [1, "x"],
+    [3, "x"],
+  ]);
+  expect(snapshot.data.order).toEqual([
+    { column: "a", descending: true, nullsFirst: true },
+    { column: "b", descending: false, nullsFirst: false },
+  ]);
+  const set = (a: number, n: number) => c.post("/v1/topics/pairs/records", { a, b: "x", n });
+  await set(4, 2);
+  await set(2, 1);
+  expect(await events.next()).toMatchObject(
+    change([{ op: "insert", key: [2, "x"], row: { a: 2, b: "x", n: 1 } }]),
+  );
+  await set(1, 5);
+  const left = (await events.next()) as { id: string };
+  expect(left).toMatchObject(change([{ op: "delete", key: [1, "x"], old: { a: 1, b: "x", n: 1 } }]));
+  await events.close();
+  await set(5, 1);
+  const again = await c.events("/v1/views/pairs_view/rows?n=1", { "Last-Event-ID": left.id });
+  expect(await again.next()).toMatchObject(change([{ op: "insert", key: [5, "x"] }]));
+  await again.close();
+  const headers = { Accept: "text/event-stream" };
+  expect(await c.request("/v1/views/pairs_view/rows?limit=1", { headers })).toMatchObject({ status: 400 });
+  expect(await c.request("/v1/views/pairs_view/rows?n=x", { headers })).toMatchObject({ status: 400 });
+});

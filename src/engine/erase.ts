@@ -42,26 +42,28 @@ export async function eraseKey(
   // Earlier rows of views that are being made anew go with that.
   await core.views.settled();
   const part = deletePart(core, name, [key], "key");
-  if (core.sinks.ownerOf(topic.id) === null) await core.committer.commit([part]);
-  else await refuseShown(core, topic, key);
+  // Who writes the key from here on writes another row, which stays.
+  const gone =
+    core.sinks.ownerOf(topic.id) === null
+      ? (await core.committer.commit([part])).position
+      : await refuseShown(core, topic, key);
 
   const begun = await core.committer.exclusively(async () => {
     core.log.turnOver();
     const due = new Date(core.log.nowUs() / 1000);
     return [{ topic: TICK_ENTRY, op: "upsert", rows: [{ due }], path: "tick" }];
   });
-  const before = begun!.position - 1;
   await core.publisher.waitFor(begun!.position, READERS_MS);
   await forgotten(core, core.current().epoch);
   await renewed(core, renew);
   await core.log.sealed();
   const builder = new BatchBuilder(topic.schema);
   builder.appendKeyOnly("rows" in part ? part.rows[0] : {}, topic.key as readonly number[]);
-  replicas.erasing(before);
-  await core.log.erase(topic.id, builder.finish(), before);
+  replicas.erasing(gone);
+  await core.log.erase(topic.id, builder.finish(), gone);
   // Who has begun meanwhile may have met the key in a segment, and not its delete.
-  replicas.erasing(before);
-  return { position: String(before), sinks: sinksOver(core, topic) };
+  replicas.erasing(gone);
+  return { position: String(gone), sinks: sinksOver(core, topic) };
 }
 
 /** Rows on disk are written anew, and the checkpoint; what they were before is gone when it resolves, after a power cut, too. */
@@ -93,14 +95,14 @@ export async function eraseCopy(
   const topic = keyTopic(core, name);
   refuseKept(core, topic);
   await core.views.settled();
-  await refuseThere(core, topic, key, () => {
+  const gone = await refuseThere(core, topic, key, () => {
     const { hint } = core.committer.refusal ?? {};
     return new EvertError("conflict", `the row is still there in "${name}"`, {
       detail: "A replica deletes nothing: it takes out of its own files what has been deleted.",
       hint: `Erase it on the leader first, and here when this server has that position.${hint === undefined ? "" : ` ${hint}`}`,
     });
   });
-  const last = await lastOf(core, topic, key);
+  const last = await lastOf(core, topic, key, gone);
   await core.publisher.waitFor(last, READERS_MS);
   await forgotten(core, core.current().epoch);
   await renewed(core, renew);
@@ -120,8 +122,13 @@ export async function eraseCopy(
   return { position: String(last), sinks: sinksOver(core, topic) };
 }
 
-/** The position of the last record that the log has of the key; 0: there is none. */
-async function lastOf(core: Core, topic: TopicEntry, key: Key): Promise<number> {
+/** The position of the last record that the log has of the key, up to a position; 0: there is none. */
+async function lastOf(
+  core: Core,
+  topic: TopicEntry,
+  key: Key,
+  to = Number.POSITIVE_INFINITY,
+): Promise<number> {
   const rows = core.constraints.of(topic.id)?.table;
   assert(rows != null, "a table has its rows");
   const columns = topic.key as readonly number[];
@@ -133,8 +140,9 @@ async function lastOf(core: Core, topic: TopicEntry, key: Key): Promise<number> 
       if (topicId !== topic.id) continue;
       for (let row = 0, c = 0; row < batch.length; row++) {
         while ((commitEnds[c] as number) <= row) c++;
-        if (rows.keyText(columns.map((k) => datumAt(batch.columns[k]!, row))) === wanted)
-          last = commits[commitIndexes[c] as number]!.position;
+        const { position } = commits[commitIndexes[c] as number]!;
+        if (position <= to && rows.keyText(columns.map((k) => datumAt(batch.columns[k]!, row))) === wanted)
+          last = position;
       }
     }
     await turn();
@@ -157,7 +165,7 @@ function refuseKept(core: Core, topic: TopicEntry): void {
 }
 
 /** A sink's rows are its view's: this one has to be gone already. */
-function refuseShown(core: Core, topic: TopicEntry, key: Key): Promise<void> {
+function refuseShown(core: Core, topic: TopicEntry, key: Key): Promise<number> {
   return refuseThere(core, topic, key, () => {
     return new EvertError("wrong_object_type", `"${topic.name}" has the row as its view shows it`, {
       hint: "Erase first what the view reads.",
@@ -165,16 +173,19 @@ function refuseShown(core: Core, topic: TopicEntry, key: Key): Promise<void> {
   });
 }
 
+/** A position at which the row is not there. @throws EvertError where it is */
 async function refuseThere(
   core: Core,
   topic: TopicEntry,
   key: Key,
   refusal: () => EvertError,
-): Promise<void> {
+): Promise<number> {
   const rows = core.constraints.of(topic.id)?.table;
   const datums = keyDatums(topic, key, "key");
   await rows?.bring(datums);
-  if (rows != null && rows.find(datums, core.stepper.epoch) >= 0) throw refusal();
+  const { epoch, position } = core.current();
+  if (rows != null && rows.find(datums, epoch) >= 0) throw refusal();
+  return position;
 }
 
 /** Resolves when nothing in memory is left of rows that died at the epoch or before: what is left of texts would get into the checkpoint. */

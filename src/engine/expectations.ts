@@ -146,10 +146,36 @@ async function judgePosition(core: Core, { path, topic, position }: ExpectedPosi
   if (last.to <= position) return;
   const what = topic === null ? "the log was written" : `"${topic.name}" was written`;
   if (last.after >= position) throw conflict(path, what, position, `It was last written at ${last.to}.`);
-  const wanted = topic === null ? topicsWritten(core) : new Set([topic.id]);
-  const options = { from: position + 1, to: last.to, topics: wanted, columns: () => new Set<number>() };
-  for await (const { at } of rowsSince(core, options))
+  const [from, to] = [position + 1, last.to];
+  const at = topic === null ? await decidedIn(core, from, to) : await writtenIn(core, topic.id, from, to);
+  if (at !== null)
     throw conflict(path, what, position, `It was written at ${at}, before this server started.`);
+}
+
+async function writtenIn(core: Core, topicId: number, from: number, to: number): Promise<number | null> {
+  const options = { from, to, topics: new Set([topicId]), columns: () => new Set<number>() };
+  for await (const { at } of rowsSince(core, options)) return at;
+  return null;
+}
+
+/** A commit from..to that somebody decided, or null. One of which all rows have been taken out since may be one. */
+async function decidedIn(core: Core, from: number, to: number): Promise<number | null> {
+  if (from > to) return null;
+  await core.durability.told(to);
+  const wanted = topicsWritten(core);
+  const options = { from, to, everyGroup: true, columns: () => new Set<number>(), reuse: true };
+  for await (const { commits, batches } of core.log.read(options)) {
+    const undecided = new Set<number>();
+    for (const { topicId, commitIndexes } of batches)
+      if (!wanted.has(topicId)) for (const index of commitIndexes) undecided.add(index);
+    for (const { topicId, commitIndexes } of batches)
+      if (wanted.has(topicId)) for (const index of commitIndexes) undecided.delete(index);
+    const found = commits.find(
+      ({ position }, index) => position >= from && position <= to && !undecided.has(index),
+    );
+    if (found !== undefined) return found.position;
+  }
+  return null;
 }
 
 /** Topics that somebody writes to who decides it. */

@@ -6,6 +6,7 @@ import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import type { SimulatedClock } from "../../../src/testing/simulated-clock.ts";
 import type { SimulatedDisk } from "../../../src/testing/simulated-disk.ts";
 import { Violation } from "./commits.ts";
+import { ConsumerState } from "./consumer.ts";
 import type { RunTime } from "./one-thread.ts";
 import { Oracle } from "./oracle.ts";
 
@@ -27,6 +28,7 @@ export interface Run {
   /** What a subscriber holds when its process ends, to go on with in the next life. */
   watched: { readonly views: Map<string, Map<string, string>>; readonly position: number } | null;
   readonly producer: ProducerState;
+  readonly consumer: ConsumerState;
   /** Topics whose rules are being changed. */
   readonly ruling: Set<TopicName>;
   /** Texts of erased rows, which nobody has written since; and where some were found all the same. */
@@ -46,6 +48,7 @@ export function newRun(parts: Pick<Run, "clock" | "time" | "mood" | "textLength"
     watched: null,
     backup: null,
     producer: new ProducerState(),
+    consumer: new ConsumerState(),
     ruling: new Set(),
     erased: new Set(),
     suspects: [],

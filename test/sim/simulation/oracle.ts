@@ -64,6 +64,13 @@ interface SeenRecord {
   readonly value: string | null;
 }
 
+/** Something that was told, and is true of the commits up to a position or not. */
+interface Seen {
+  readonly position: number;
+  /** Why it is not, or null. */
+  readonly objection: (commits: readonly Commit[]) => string | null;
+}
+
 export class Oracle {
   readonly #attempts = new Map<number, Attempt>();
   readonly #requests = new Map<Attempt, Request>();
@@ -71,6 +78,9 @@ export class Oracle {
   #history: readonly Commit[] = [];
   #seenViews: SeenView[] = [];
   #seenRecords: SeenRecord[] = [];
+  #seen: Seen[] = [];
+  /** Rows that were let go. */
+  readonly #gone = new Set<Stored>();
   /** The highest position that was told. */
   toldPosition = 0;
 
@@ -101,6 +111,11 @@ export class Oracle {
 
   get keyed(): Attempt[] {
     return [...this.#attempts.values()].filter((a) => a.idempotencyKey !== null && !a.refused);
+  }
+
+  /** Whether the row was let go, as far as has been seen. */
+  isGone(record: Stored): boolean {
+    return this.#gone.has(record);
   }
 
   get history(): readonly Commit[] {
@@ -136,6 +151,10 @@ export class Oracle {
   ): void {
     if (start !== null) this.#seenViews.push({ view, position, rows, how, start });
     this.toldPosition = Math.max(this.toldPosition, position);
+  }
+
+  sawAt(position: number, objection: Seen["objection"]): void {
+    this.#seen.push({ position, objection });
   }
 
   sawRecord(record: SeenRecord): void {
@@ -178,7 +197,12 @@ export class Oracle {
     for (const attempt of this.#attempts.values())
       checkTold(attempt, stored.get(attempt) ?? [], commits.length);
     this.#checkRecords(commits);
+    for (const { position, objection } of this.#seen) {
+      const said = position > commits.length ? null : objection(commits.slice(0, position));
+      if (said !== null) throw new Violation(said);
+    }
     this.#history = commits;
+    this.#seen = this.#seen.filter(({ position }) => position > commits.length);
     this.#seenViews = this.#seenViews.filter(({ position }) => position > commits.length);
     this.#seenRecords = this.#seenRecords.filter(({ position }) => position > commits.length);
   }
@@ -189,6 +213,7 @@ export class Oracle {
     this.toldPosition = Math.min(this.toldPosition, position);
     this.#seenViews = this.#seenViews.filter((seen) => seen.position <= position);
     this.#seenRecords = this.#seenRecords.filter((seen) => seen.position <= position);
+    this.#seen = this.#seen.filter((seen) => seen.position <= position);
     for (const { told } of this.#attempts.values())
       for (const at of told.keys()) if (at > position) told.delete(at);
   }
@@ -233,11 +258,14 @@ export class Oracle {
     }
     let start = 0;
     for (const { commit, record } of missing) {
+      // What has gone once needs no reason any more.
+      if (this.#gone.has(record)) continue;
       const lastOffset = last.get(keyOf(record)) ?? -1;
-      if (record.topic === "old") start = Math.max(start, record.offset + 1);
-      if (forgetting.mayGo({ commit, record, lastOffset })) continue;
-      throw new Violation(`of commit ${commit.position} ${textOf([record])} is gone`);
+      if (!forgetting.mayGo({ commit, record, lastOffset }))
+        throw new Violation(`of commit ${commit.position} ${textOf([record])} is gone`);
+      this.#gone.add(record);
     }
+    for (const { record } of missing) if (record.topic === "old") start = Math.max(start, record.offset + 1);
     const first = read.flatMap(({ records }) => records).find(({ topic }) => topic === "old");
     if (first !== undefined && first.offset < start)
       throw new Violation(`old has a record at ${first.offset}, and none at ${start - 1}`);

@@ -20,6 +20,7 @@ import { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { SimulatedClock } from "../../../src/testing/simulated-clock.ts";
 import { SimulatedDisk } from "../../../src/testing/simulated-disk.ts";
 import { readLog, Violation } from "./commits.ts";
+import { checkConsumer, consume } from "./consumer.ts";
 import { mend, type Plan, planOf, strike } from "./faults.ts";
 import * as keeping from "./keeping.ts";
 import { Life, newRun, type Run } from "./life.ts";
@@ -44,6 +45,7 @@ const OPERATIONS: Readonly<Record<string, { readonly run: Operation; readonly we
   remove: { run: writes.remove, weight: 2 },
   transact: { run: writes.transact, weight: 3 },
   produce: { run: produce, weight: 3 },
+  consume: { run: consume, weight: 3 },
   decide: { run: writes.decide, weight: 2 },
   statement: { run: writes.statement, weight: 3 },
   read: { run: reads.readTopic, weight: 3 },
@@ -261,6 +263,7 @@ class Simulation {
       if (name.includes("__") && !views.has(name))
         throw new Violation(`view ${name} was dropped, or never made`);
     this.#looked(db);
+    await checkConsumer({ db, run: this.#run });
   }
 
   /** All that has been said of rules holds or does not; nothing is under way. */

@@ -2,11 +2,11 @@
 
 import type { Rule } from "./forgetting.ts";
 
-export type TopicName = "ev" | "acct" | "item" | "old";
-export const TOPICS: readonly TopicName[] = ["ev", "acct", "item", "old"];
-/** Whose rows have no key. `old` forgets the first of them. */
+export type TopicName = "ev" | "acct" | "item" | "old" | "made";
+export const TOPICS: readonly TopicName[] = ["ev", "acct", "item", "old", "made"];
+/** Whose rows have no key. `old` forgets the first of them; `made` is what a consumer makes of events. */
 export type StreamName = "ev" | "old";
-export const STREAMS: ReadonlySet<TopicName> = new Set<TopicName>(["ev", "old"]);
+export const STREAMS: ReadonlySet<TopicName> = new Set<TopicName>(["ev", "old", "made"]);
 /** What is kept, unless something else is said later. */
 export const RULES: Readonly<Partial<Record<TopicName, Rule>>> = {
   acct: { tombstonesForUs: 3_600_000_000 },
@@ -34,11 +34,20 @@ export interface Item {
   readonly op: number;
 }
 
+/** Of events [low, high). */
+export interface Made {
+  readonly op: number;
+  readonly low: number;
+  readonly high: number;
+  readonly total: number;
+}
+
 export const TOPICS_SQL = `
   CREATE TABLE ev (op int4 NOT NULL, part int4 NOT NULL, w int4 NOT NULL, note text) WITH (append_only);
   CREATE TABLE acct (k int4 PRIMARY KEY, v int4 NOT NULL, op int4 NOT NULL, note text) WITH (tombstones_for = '1 hour');
   CREATE TABLE item (k text PRIMARY KEY, v int4 NOT NULL, op int4 NOT NULL);
   CREATE TABLE old (op int4 NOT NULL, part int4 NOT NULL, w int4 NOT NULL, note text) WITH (append_only, retain_bytes = '0');
+  CREATE TABLE made (op int4 NOT NULL, low int4 NOT NULL, high int4 NOT NULL, total int4 NOT NULL) WITH (append_only);
 `;
 
 /** What the topics hold after some commit. */
@@ -48,11 +57,13 @@ export class State {
   readonly item = new Map<string, Item>();
   /** By offset, also those that are forgotten. */
   readonly old: Event[] = [];
+  readonly made: Made[] = [];
 
   /** `value` null: the row with the key goes. */
   apply(topic: TopicName, key: unknown, value: unknown): void {
     if (topic === "ev") this.ev.push(value as Event);
     else if (topic === "old") this.old.push(value as Event);
+    else if (topic === "made") this.made.push(value as Made);
     else if (topic === "acct") put(this.acct, key as number, value as Account | null);
     else put(this.item, key as string, value as Item | null);
   }
@@ -136,6 +147,16 @@ export const KINDS = {
     of: "per_w",
     rows: (state) => [...counted(byWriter(state).map(({ c }) => c))].map(([c, n]) => ({ c, n })),
   },
+  counts: {
+    sql: "SELECT count(*) AS c, max(high) AS high, sum(total) AS s FROM made",
+    rows: ({ made }) => [
+      {
+        c: made.length,
+        high: made.at(-1)?.high ?? null,
+        s: made.length === 0 ? null : made.reduce((s, { total }) => s + total, 0),
+      },
+    ],
+  },
   /** It needs all that there is of `old`. */
   whole: {
     sql: "SELECT count(*) AS c, sum(part) AS s FROM old",
@@ -195,6 +216,7 @@ export const VIEW_SETS: readonly (readonly KindName[])[] = [
   ["lonely", "per_w"],
   ["total", "top", "lonely"],
   ["per_w", "whole"],
+  ["counts", "joined"],
 ];
 
 export function viewsSql(views: readonly KindName[]): string {

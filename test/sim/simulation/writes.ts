@@ -37,8 +37,13 @@ function maybeKey(random: SeededRandom): string | null {
 
 const options = ({ idempotencyKey }: Attempt) => (idempotencyKey === null ? {} : { idempotencyKey });
 
-/** Sends it, and notes what is told. */
-export async function send(life: Life, attempt: Attempt, request: Request): Promise<string | null> {
+/** Sends it, and notes what is told. `refuses`: codes that are no surprise here, and mean that nothing is stored. */
+export async function send(
+  life: Life,
+  attempt: Attempt,
+  request: Request,
+  refuses: (code: string) => boolean = () => false,
+): Promise<string | null> {
   const name = `#${attempt.id} ${attempt.what}`;
   life.run.trace(`${name} begins`);
   if (attempt.idempotencyKey !== null) life.run.oracle.remember(attempt, request);
@@ -49,7 +54,10 @@ export async function send(life: Life, attempt: Attempt, request: Request): Prom
     life.told(`${name} is at ${position}`);
     return position;
   } catch (error) {
-    if (life.refused(name, error) && attempt.idempotencyKey === null) attempt.refused = true;
+    if (refuses((error as EvertError).code))
+      life.told(`${name} is refused: ${(error as EvertError).message}`);
+    else if (!life.refused(name, error)) return null;
+    if (attempt.idempotencyKey === null) attempt.refused = true;
     return null;
   }
 }
@@ -81,7 +89,8 @@ export async function retry(life: Life, random: SeededRandom): Promise<void> {
   const { keyed } = life.run.oracle;
   const attempt = keyed[random.below(keyed.length)];
   const request = attempt === undefined ? undefined : life.run.oracle.requestOf(attempt);
-  if (attempt !== undefined && request !== undefined) await send(life, attempt, request);
+  if (attempt !== undefined && request !== undefined)
+    await send(life, attempt, request, (code) => code === "fenced");
 }
 
 export async function upsert(life: Life, random: SeededRandom): Promise<void> {
@@ -174,7 +183,10 @@ function expectation(
       return {
         expect: [{ topic, position }],
         objection: (before) =>
-          since(before, ({ records }) => records.some((record) => record.topic === topic)),
+          // What has been taken out of a topic is not seen any more after a start.
+          since(before, ({ records }) =>
+            records.some((record) => record.topic === topic && !life.run.oracle.isGone(record)),
+          ),
       };
     case 2: {
       const key = random.below(KEYS);

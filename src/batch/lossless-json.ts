@@ -86,7 +86,8 @@ export function parseJson(text: string): unknown {
   } catch (error) {
     if (error instanceof SyntaxError) {
       throw new EvertError("invalid_text_representation", "invalid input syntax for type json", {
-        detail: error.message,
+        // Of a line of many, "line 1" would be taken for its number.
+        detail: text.includes("\n") ? error.message : error.message.replace(/ \(line 1 column \d+\)$/, ""),
         cause: error,
       });
     }

@@ -20,12 +20,14 @@ export function queryCommand(evert: Command): void {
 
 async function query(sql: string | undefined, options: QueryOptions): Promise<void> {
   const remote = new Remote(options);
-  const direction = sql === undefined ? null : copyDirection(sql);
-  if (sql !== undefined && direction !== null) return runCopy(remote, sql, direction);
-  if (sql !== undefined) return runSql(remote, sql, options.format);
-  if (process.stdin.isTTY) {
+  if (sql === undefined && process.stdin.isTTY) {
     const { runShell } = await import("./shell.ts");
     return runShell(remote, options.format);
   }
-  return runSql(remote, await text(process.stdin), options.format);
+  const statements = sql ?? (await text(process.stdin));
+  const direction = copyDirection(statements);
+  // Rows that are to come in do so by standard input: a statement that came by it is all that came.
+  if (direction === "out" || (direction === "in" && sql !== undefined))
+    return runCopy(remote, statements, direction);
+  return runSql(remote, statements, options.format);
 }

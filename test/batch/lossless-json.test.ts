@@ -98,3 +98,16 @@ describe("parseJson", () => {
     expect(() => canonicalJson(parseJson(deep))).toThrow(/nested/);
   });
 });
+
+it("where a text ends too early is said by its place, and by a line only where there are several", () => {
+  const detail = (text: string) => {
+    try {
+      parseJson(text);
+    } catch (error) {
+      return (error as EvertError).detail;
+    }
+    throw new Error("it is JSON");
+  };
+  expect(detail('{"id":2,')).toMatch(/at position 8$/);
+  expect(detail('{"id":2,\n')).toMatch(/\(line 2 column 1\)$/);
+});

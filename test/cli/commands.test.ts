@@ -288,6 +288,7 @@ describe("query", () => {
       stderr: "",
     });
     expect(await run(["query", "COPY t TO STDOUT"])).toMatchObject({ code: 0, stdout: "COPY t TO STDOUT\n" });
+    expect(await run(["query"], "COPY t TO STDOUT")).toMatchObject({ code: 0, stdout: "COPY t TO STDOUT\n" });
   });
 
   test("a statement that fails: the results before it, then the error and its place", async () => {

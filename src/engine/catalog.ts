@@ -318,7 +318,17 @@ export class EngineCatalog implements Catalog {
 
   relation(name: string): CatalogRelation | undefined {
     const entry = this.entry(name);
-    if (entry === undefined) return undefined;
+    return entry === undefined ? undefined : this.#relationOf(entry, name);
+  }
+
+  /** Of a topic or a view, whatever its name means: that of a view's first version may mean another one. */
+  relationById(id: number): CatalogRelation | undefined {
+    const entry = this.#entries.get(id);
+    const isRelation = entry?.kind === "topic" || entry?.kind === "view";
+    return isRelation ? this.#relationOf(entry, entry.name) : undefined;
+  }
+
+  #relationOf(entry: RelationEntry, name: string): CatalogRelation | undefined {
     const rows = this.rowsOf(entry.id);
     if (entry.kind === "view") {
       if (!entry.materialized) return undefined;

@@ -111,8 +111,7 @@ export class Indexes {
   /** What a query may look into: the relation's key, what is unique, the order of a view, what was declared. */
   of(relationId: number): readonly PlanIndex[] {
     const entry = this.#catalog.byId(relationId);
-    const relation =
-      entry === undefined || entry.kind === "type" ? undefined : this.#catalog.relation(entry.name);
+    const relation = this.#catalog.relationById(relationId);
     if (relation === undefined) return [];
     const all: PlanIndex[] = [];
     const item = (column: number): OrderItem => ascending(placeIn(entry, column));
@@ -147,7 +146,7 @@ export function itemsOf(
   catalog: EngineCatalog,
 ): OrderItem[] | null {
   const entry = catalog.byId(on);
-  const relation = entry === undefined || entry.kind === "type" ? undefined : catalog.relation(entry.name);
+  const relation = catalog.relationById(on);
   const order = items.map(({ column, descending, nullsFirst }) => {
     const at = relation?.schema.fields.findIndex((f) => f.name === column) ?? -1;
     return { column: at < 0 ? at : placeIn(entry, at), descending, nullsFirst };

@@ -73,7 +73,11 @@ export interface FoundRow {
 
 /** What readers see of it in the turn in which they ask; a row on disk comes back first. */
 export async function readByKey(
-  core: { readonly circuit: Circuit; readonly publisher: { readonly published: Published } },
+  core: {
+    readonly circuit: Circuit;
+    readonly publisher: { readonly published: Published };
+    readonly stepper: { sweep(): void };
+  },
   { source, index, key, columns }: KeyRead,
 ): Promise<FoundRow> {
   const { epoch, position } = core.publisher.published;
@@ -106,6 +110,8 @@ export async function readByKey(
       return { row: row(), position };
     } finally {
       pin.release();
+      // What died meanwhile is freed, also if no step comes.
+      core.stepper.sweep();
     }
   } finally {
     store.dropIndex(leased);

@@ -334,10 +334,10 @@ class Sink {
   /** The view's rows as the topic has them, and the topic's own. */
   #sources(topic: TopicEntry): [Plan, Plan] {
     const { catalog } = this.#core;
-    const view = relationPlan(catalog.relation(this.entry.name)!);
+    const view = relationPlan(catalog.relationById(this.entry.id)!);
     const names = view.schema.fields.map((f) => f.name);
     const columns = topic.schema.fields.map((f) => names.indexOf(f.name));
-    const records = relationPlan(catalog.relation(topic.name)!);
+    const records = relationPlan(catalog.relationById(topic.id)!);
     return [build.projectColumns(view, columns), records];
   }
 

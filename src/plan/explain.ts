@@ -113,6 +113,7 @@ function lookupText({ lookup, schema }: SourcePlan): string {
     });
     return parts.join(" and ");
   };
+  if (ranges.length === 0) return ` by index ${quoteName(index.name)}: none`;
   const shown = ranges.slice(0, 3).map(rangeText);
   const more = ranges.length > shown.length ? ` or ${ranges.length - shown.length} more` : "";
   const where = shown.filter((part) => part !== "").join(" or ") + more;

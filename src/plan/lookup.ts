@@ -176,9 +176,9 @@ function listed(left: Expr, list: Expr): Term | null {
     if (item === null) continue;
     const value = asOf(datumFromText(element, item), element, column.type);
     if (value === undefined) return null;
-    values.add(value);
+    if (mayHold(column.type, value)) values.add(value);
   }
-  if (values.size === 0 || (values.size > 1 && !isPlain(column.type))) return null;
+  if (values.size > 1 && !isPlain(column.type)) return null;
   return { kind: "in", column: column.index, type: column.type, values: [...values] };
 }
 
@@ -188,7 +188,8 @@ function compared(left: Expr, op: string, right: Expr): Term | null {
   if (column === null) return null;
   const value = asOf(right.value, right.type, column.type);
   if (value === undefined) return null;
-  if (op === "=") return { kind: "in", column: column.index, type: column.type, values: [value] };
+  const values = mayHold(column.type, value) ? [value] : [];
+  if (op === "=") return { kind: "in", column: column.index, type: column.type, values };
   return { kind: "range", column: column.index, op: op as Op, value };
 }
 
@@ -213,11 +214,8 @@ function columnOf(expr: Expr): { readonly index: number; readonly type: SqlType 
 
 /** The constant as the column's rows hold it; undefined: it cannot be said as such. */
 function asOf(value: Datum, type: SqlType, column: SqlType): Datum | undefined {
-  if (integers.includes(type.name) && integers.includes(column.name)) {
-    const n = Number(value);
-    if (!Number.isSafeInteger(n)) return undefined;
-    return column.name === "int8" ? BigInt(n) : n;
-  }
+  if (integers.includes(type.name) && integers.includes(column.name))
+    return column.name === "int8" ? BigInt(value as number | bigint) : Number(value);
   if (type.name === "numeric" && column.name === "numeric") {
     if (!isSmallNumeric(column)) return typeof value === "string" ? withoutZeros(value) : undefined;
     return typeof value === "string" ? unscaled(value, column.scale ?? 0) : undefined;
@@ -227,15 +225,24 @@ function asOf(value: Datum, type: SqlType, column: SqlType): Datum | undefined {
   return sameKind(type, column) ? value : undefined;
 }
 
+/** Whether a row can have the value: a hash index keeps an integer's 32 bits, in which a larger one would be found as another. */
+function mayHold({ name }: SqlType, value: Datum): boolean {
+  if ((name !== "int2" && name !== "int4") || typeof value !== "number") return true;
+  const end = name === "int2" ? 2 ** 15 : 2 ** 31;
+  return value >= -end && value < end;
+}
+
 function withoutZeros(value: string): string {
   return value.includes(".") ? value.replace(/\.?0+$/, "") : value;
 }
 
-/** 5.5 as 550 of a numeric(10,2); undefined where it has more digits than that. */
+/** 5.5 as 550 of a numeric(10,2); undefined where it has more digits than that, or than 64 bits. */
 function unscaled(value: string, scale: number): bigint | undefined {
   const [, whole, fraction = ""] = /^(-?\d+)(?:\.(\d*))?$/.exec(value) ?? [];
   const digits = fraction.replace(/0+$/, "");
-  return whole === undefined || digits.length > scale ? undefined : BigInt(whole + digits.padEnd(scale, "0"));
+  if (whole === undefined || digits.length > scale) return undefined;
+  const all = BigInt(whole + digits.padEnd(scale, "0"));
+  return BigInt.asIntN(64, all) === all ? all : undefined;
 }
 
 function sameKind(a: SqlType, b: SqlType): boolean {

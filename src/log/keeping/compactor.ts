@@ -13,14 +13,7 @@ import type { Position } from "../log.ts";
 import type { LogIndex } from "../log-index.ts";
 import { pauseOf } from "../sealed/file-writer.ts";
 import type { SealedSegment } from "../sealed/sealed-segment.ts";
-import {
-  compactingName,
-  isCompactingName,
-  parseSegmentName,
-  removeUnfinished,
-  type SegmentFileName,
-  segmentName,
-} from "../segment.ts";
+import { compactingName, isCompactingName, parseSegmentName, removeUnfinished } from "../segment.ts";
 import { type Holdings, holdingsOf } from "./holdings.ts";
 import { type CleanTo, eligible, Pass, type PassSource, type PassWish } from "./pass.ts";
 import type { KeepingRules, KeepingStats } from "./rules.ts";
@@ -216,12 +209,16 @@ export class Compactor {
   /** Forms that segments had and that could not be removed when they were replaced, and what was not finished. @throws EvertError where they still cannot */
   async #removeEarlier(): Promise<void> {
     const { disk, directory, index } = this.#options;
-    const names = new Set(
-      index.segments.map(({ firstPosition, sealed }) => sealed?.name ?? segmentName(firstPosition)),
-    );
-    for (const name of await disk.list(directory))
-      if (isCompactingName(name) || (isEarlier(parseSegmentName(name), index) && !names.has(name)))
+    for (const name of await disk.list(directory)) {
+      // Looked at anew each time: a segment may be sealed meanwhile.
+      if (!isCompactingName(name) && !isEarlier(name, index)) continue;
+      try {
         await disk.unlink(joinPath(directory, name));
+      } catch (error) {
+        // Whoever has replaced it has removed it.
+        if (toEvertError(error).code !== "not_found") throw error;
+      }
+    }
     await disk.syncDirectory(directory);
   }
 
@@ -232,9 +229,10 @@ export class Compactor {
   }
 }
 
-/** Of a segment that has another form by now: one that is just being begun is not in the index yet. */
-function isEarlier(name: SegmentFileName | null, { segments }: LogIndex): boolean {
+/** A form that a segment had before the one of now: one that is just being begun is not in the index yet. */
+function isEarlier(name: string, { segments }: LogIndex): boolean {
+  const firstPosition = parseSegmentName(name)?.firstPosition;
   return segments.some(
-    ({ firstPosition, sealed }) => sealed !== null && firstPosition === name?.firstPosition,
+    ({ firstPosition: its, sealed }) => its === firstPosition && sealed !== null && sealed.name !== name,
   );
 }

@@ -1,25 +1,43 @@
 /** What the API says of a topic: its columns, its records, what is kept of it. */
 import type { TopicInfo } from "./api.ts";
-import type { TopicEntry } from "./catalog.ts";
+import { type TopicEntry, visibleSchema } from "./catalog.ts";
 import type { Core } from "./core.ts";
-import { withDefault } from "./fallbacks.ts";
+import { withDefault as columnsWithDefault } from "./fallbacks.ts";
 import { heldBackBy } from "./keeping.ts";
+
+/** What holds of an entry for good. Each append over HTTP asks for it. */
+const shapes = new WeakMap<TopicEntry, Pick<TopicInfo, "schema" | "key" | "withDefault">>();
+
+function shapeOf(entry: TopicEntry): Pick<TopicInfo, "schema" | "key" | "withDefault"> {
+  let shape = shapes.get(entry);
+  if (shape === undefined) {
+    const schema = visibleSchema(entry);
+    const key = entry.hiddenRowId ? null : entry.key;
+    shape = {
+      schema,
+      key: key === null ? null : key.map((c) => schema.fields[c]!.name),
+      withDefault: columnsWithDefault(entry),
+    };
+    shapes.set(entry, shape);
+  }
+  return shape;
+}
 
 export function topicInfoOf(core: Core, entry: TopicEntry): TopicInfo {
   const { log, catalog, tables, topicHandles } = core;
   const records = log.topicEnd(entry.id);
   const start = log.topicStart(entry.id);
   const store = tables.store(entry.id);
-  const relation = catalog.relation(entry.name)!;
+  const { schema, key, withDefault } = shapeOf(entry);
   return {
     id: entry.id,
     name: entry.name,
     schemaVersion: entry.schemaVersion,
     kind: entry.topicKind,
-    schema: relation.schema,
-    key: relation.key === null ? null : relation.key.map((c) => relation.schema.fields[c]!.name),
+    schema,
+    key,
     isChecked: (topicHandles.get(entry.name)?.standard ?? null) !== null,
-    withDefault: withDefault(entry),
+    withDefault,
     records,
     start,
     keeping: entry.keeping ?? null,

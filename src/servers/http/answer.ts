@@ -13,11 +13,26 @@ import { pacedBody } from "./paced-body.ts";
 const pieceChars = 128 * 1024;
 
 export function jsonAnswer(value: unknown, position: string, status = 200): Response {
-  return new Response(JSON.stringify(value), { status, headers: jsonHeaders(position) });
+  return answerOf(JSON.stringify(value), position, status);
 }
 
-function jsonHeaders(position: string): Record<string, string> {
-  return { "Content-Type": contentTypes.json, "Cache-Control": "no-store", [headers.position]: position };
+/** Said of an answer that tells its position: to look at its headers makes them an object of their own, which is then taken apart again. */
+const positioned = Symbol("positioned");
+type Positioned = Response & { [positioned]?: true };
+
+function answerOf(body: string | ReadableStream<Uint8Array>, position: string, status = 200): Response {
+  const answer: Positioned = new Response(body, {
+    status,
+    headers: { "Content-Type": contentTypes.json, "Cache-Control": "no-store", [headers.position]: position },
+  });
+  answer[positioned] = true;
+  return answer;
+}
+
+/** Every answer has a position: this one, unless it has its own. */
+export function setPosition(answer: Response, position: string): void {
+  if ((answer as Positioned)[positioned] === true || answer.headers.has(headers.position)) return;
+  answer.headers.set(headers.position, position);
 }
 
 /** Whose connection is broken off if it takes no more of a long answer. */
@@ -36,8 +51,7 @@ export function splicedAnswer(
   const pieces = gather(parts);
   const first = pieces.next();
   const second = pieces.next();
-  if (second.done)
-    return new Response(first.done ? "" : first.value, { status, headers: jsonHeaders(position) });
+  if (second.done) return answerOf(first.done ? "" : first.value, position, status);
   const rest = (async function* () {
     yield first.value as string;
     yield second.value;
@@ -45,7 +59,7 @@ export function splicedAnswer(
   })();
   const pace =
     asker === undefined ? {} : { stallMs: asker.server.stallMs, breakOff: breakOff(asker.c, asker.server) };
-  return new Response(pacedBody(rest, pace), { status, headers: jsonHeaders(position) });
+  return answerOf(pacedBody(rest, pace), position, status);
 }
 
 /** A body whose parts are made as the client takes them. */
@@ -58,10 +72,10 @@ export async function streamedAnswer(
   let first = "";
   let item = await parts.next();
   for (; !item.done && first.length < pieceChars; item = await parts.next()) first += item.value;
-  if (item.done) return new Response(first, { headers: jsonHeaders(position) });
+  if (item.done) return answerOf(first, position);
   const rest = resumed({ done: false, value: first + item.value }, parts);
   const body = pacedBody(rest, { stallMs: server.stallMs, breakOff: breakOff(c, server) });
-  return new Response(body, { headers: jsonHeaders(position) });
+  return answerOf(body, position);
 }
 
 function* gather(parts: Iterable<string>): Generator<string, void, undefined> {

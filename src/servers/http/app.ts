@@ -2,8 +2,7 @@
 import { Hono } from "hono";
 import { matchedRoutes } from "hono/route";
 import { EvertError, toEvertError } from "../../base/errors.ts";
-import { headers } from "../../wire/http/messages.ts";
-import { errorAnswer, jsonAnswer } from "./answer.ts";
+import { errorAnswer, jsonAnswer, setPosition } from "./answer.ts";
 import { backupRoutes } from "./backup.ts";
 import { catalogRoutes } from "./catalog.ts";
 import { consumerRoutes } from "./consumers.ts";
@@ -34,7 +33,7 @@ export function createApp(server: ServerContext, options: AppOptions): App {
   app.use("*", async (c, next) => {
     const started = performance.now();
     await next();
-    if (!c.res.headers.has(headers.position)) c.res.headers.set(headers.position, server.engine.position);
+    setPosition(c.res, server.engine.position);
     observe(c, server, started);
   });
   app.use("*", async (c, next) => {

@@ -34,7 +34,33 @@ import type { SqlType } from "./types.ts";
 /** Rows of one batch: keeps every size below 2^31. */
 export const BATCH_ROWS_MAX = 2 ** 27;
 
+/** A batch without weights that is still what its frame will have; columns are made of it when somebody looks at them. */
+export class EncodedBatch implements Batch {
+  readonly schema: Schema;
+  readonly length: number;
+  readonly weights = null;
+  /** Of others, too: this one stands in [from, to), and stays there. */
+  readonly bytes: Uint8Array;
+  readonly from: number;
+  readonly to: number;
+  #columns: readonly Column[] | null = null;
+
+  constructor(schema: Schema, length: number, bytes: Uint8Array, from: number, to: number) {
+    this.schema = schema;
+    this.length = length;
+    this.bytes = bytes;
+    this.from = from;
+    this.to = to;
+  }
+
+  get columns(): readonly Column[] {
+    this.#columns ??= decodeBatch(this.bytes, this.from, this.schema, this.length).batch.columns;
+    return this.#columns;
+  }
+}
+
 export function encodedSize(batch: Batch): number {
+  if (batch instanceof EncodedBatch) return batch.to - batch.from;
   const { length } = batch;
   let size = 1 + (batch.weights === null ? 0 : length * 4);
   for (const column of batch.columns) {
@@ -56,6 +82,7 @@ export function encodedSize(batch: Batch): number {
 
 /** Writes the batch at `at` and returns the offset after it. REQUIRES encodedSize(batch) bytes of room. */
 export function encodeBatch(batch: Batch, target: Uint8Array, at: number): number {
+  if (batch instanceof EncodedBatch) return put(target, at, batch.bytes.subarray(batch.from, batch.to));
   const { length, weights } = batch;
   target[at++] = weights === null ? 0 : 1;
   if (weights !== null) at = put(target, at, bytesOf(weights.subarray(0, length)));

@@ -15,10 +15,11 @@
  *
  * Names get into the code as quoted property names only. Where code may not be generated (a page's content security policy), there is no loop.
  */
+
+import { layoutOf } from "./column.ts";
 import type { ColumnBuilder } from "./column-builder.ts";
-import { fromValue, toBool, toFloat8, toInt4, toInt8 } from "./convert.ts";
+import { generated, objectCode, unknownCode, type ValueCode, valueCode } from "./row-code.ts";
 import type { Field, Schema } from "./schema.ts";
-import { carrierOf } from "./types.ts";
 
 /** The most rows the loop takes at once: then the cost of a call is spread thin, and an odd row costs few others their way. */
 export const BLOCK_ROWS = 64;
@@ -50,26 +51,14 @@ function makeLoop(schema: Schema): RowLoop | null {
   if (schema.fields.some((field) => field.name in Object.prototype)) return null;
   const columns = schema.fields.map(columnCode);
   const names = schema.fields.map((field) => field.name);
-  const converters = columns.map((column) => column.convert);
-  try {
-    return new Function("names", "known", "convert", sourceOf(columns))(
-      names,
-      new Set(names),
-      converters,
-    ) as RowLoop;
-  } catch (error) {
-    if (error instanceof EvalError) return null; // a content security policy forbids it
-    throw error;
-  }
+  const convert = columns.map((column) => column.convert);
+  return generated(sourceOf(columns), { names, known: new Set(names), convert });
 }
 
 /** The lines of one column; `v` holds its value, `r` is its row. */
-interface ColumnCode {
-  readonly convert: ((value: unknown) => unknown) | null;
+interface ColumnCode extends ValueCode {
   /** Before the loop. */
   readonly begin: string;
-  /** What makes the value one that can be written. */
-  readonly check: string;
   readonly write: string;
   readonly writeNull: string;
   /** After the loop, with the `taken` rows; only for texts. */
@@ -79,64 +68,29 @@ interface ColumnCode {
 }
 
 function columnCode(field: Field, k: number): ColumnCode {
-  const { name, nullable } = field;
-  const shared = { name: JSON.stringify(name), nullable, end: "" };
-  /** The usual form as it is, everything else converted. */
-  const usually = (test: string): string => `if (!(${test})) v${k} = convert${k}(v${k});`;
-  const values = { begin: `const a${k} = c${k}.values;`, write: `a${k}[r] = v${k};` };
-  const { type } = field;
-  switch (type.name) {
-    case "int4":
+  const { name, nullable, type } = field;
+  const { convert, check } = valueCode(type, k, "break;");
+  const shared = { name: JSON.stringify(name), nullable, convert, check, end: "" };
+  const values = {
+    begin: `const a${k} = c${k}.values;`,
+    write: `a${k}[r] = v${k};`,
+    writeNull: `a${k}[r] = 0;`,
+  };
+  switch (layoutOf(type)) {
+    case "int32":
+    case "float64":
+      return { ...shared, ...values };
+    case "int64":
+      return { ...shared, ...wide(k) };
+    case "utf8":
+      return { ...shared, ...texts(k), check: `${check} ${fits(k)}` };
+    case "bits":
       return {
         ...shared,
-        ...values,
-        convert: toInt4,
-        check: usually(`typeof v${k} === "number" && (v${k} | 0) === v${k}`),
-        writeNull: `a${k}[r] = 0;`,
-      };
-    case "float8":
-      return {
-        ...shared,
-        ...values,
-        convert: toFloat8,
-        check: usually(`typeof v${k} === "number"`),
-        writeNull: `a${k}[r] = 0;`,
-      };
-    case "bool":
-      return {
-        ...shared,
-        convert: toBool,
         begin: values.begin,
-        check: usually(`typeof v${k} === "boolean"`),
         write: `if (v${k}) a${k}[r >> 3] |= 1 << (r & 7); else a${k}[r >> 3] &= ~(1 << (r & 7));`,
         writeNull: `a${k}[r >> 3] &= ~(1 << (r & 7));`,
       };
-    case "int8":
-      return {
-        ...shared,
-        ...wide(k),
-        convert: toInt8,
-        check: usually(`typeof v${k} === "number" && Number.isSafeInteger(v${k})`),
-      };
-    case "text":
-      return {
-        ...shared,
-        ...texts(k),
-        convert: null,
-        check: `if (typeof v${k} !== "string") break; ${fits(k)}`,
-      };
-  }
-  const converted = { ...shared, convert: (value: unknown) => fromValue(type, value) };
-  switch (carrierOf(type)) {
-    case "int32":
-    case "double":
-      return { ...converted, ...values, check: usually("false"), writeNull: `a${k}[r] = 0;` };
-    case "int64":
-      return { ...converted, ...wide(k), check: usually("false") };
-    case "string":
-      return { ...converted, ...texts(k), check: usually("false") + fits(k) };
-    case "bool":
-      throw new Error(`${type.name} lies as a bit, as bool alone does`);
   }
 }
 
@@ -179,7 +133,7 @@ function sourceOf(columns: readonly ColumnCode[]): string {
     let i = from;
     rowsOfBlock: for (; i < to; i++) {
       const row = rows[i];
-      if (typeof row !== "object" || row === null || Array.isArray(row) || row instanceof Date) break;
+      ${objectCode("break;")}
       ${each(({ name, nullable, check }, k) => {
         const isNull = `v${k} === null || v${k} === undefined`;
         const read = `let v${k} = row[${name}]; if (v${k} === undefined) v${k} = f${k};`;
@@ -187,11 +141,7 @@ function sourceOf(columns: readonly ColumnCode[]): string {
           ? `${read} const n${k} = ${isNull}; if (!n${k}) { ${check} }`
           : `${read} if (${isNull}) break; ${check}`;
       })}
-      let next = 0;
-      for (const name in row) {
-        if (name === names[next]) next++;
-        else if (!known.has(name)) break rowsOfBlock;
-      }
+      ${unknownCode("break rowsOfBlock;")}
       const r = at + i - from;
       ${each(({ nullable, write, writeNull }, k) => (nullable ? `if (n${k}) { c${k}.nullAt(r); ${writeNull} } else { ${write} }` : write))}
     }

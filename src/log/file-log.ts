@@ -16,8 +16,8 @@ import { type Disk, type DiskDirectory, type DiskLock, joinPath } from "../base/
 import { EvertError } from "../base/errors.ts";
 import { type Random, systemRandom } from "../base/random.ts";
 import type { Batch } from "../batch/batch.ts";
-import { BatchBuilder } from "../batch/builder.ts";
 import { COMMIT_BYTES_MAX, commitTooLarge } from "../batch/commit-bytes.ts";
+import { RowBuffer, RowWriters } from "../batch/row-bytes.ts";
 import { Admission } from "./admission.ts";
 import { Confirmations } from "./confirmations.ts";
 import { Draft } from "./draft.ts";
@@ -49,6 +49,7 @@ import type {
 import type { LogIndex } from "./log-index.ts";
 import { type ClockJump, LogTime } from "./log-time.ts";
 import { OpenGroup, type TopicSource } from "./open-group.ts";
+import { TopicStaging } from "./open-topic.ts";
 import { type ReaderSource, readGroups, readTopicGroups } from "./reader.ts";
 import { type Recovered, type RecoveryReport, recover } from "./recovery.ts";
 import { refuseUnfinishedRepair } from "./repair/unfinished.ts";
@@ -160,8 +161,10 @@ class FileLog implements Log, TopicSource {
   readonly #knownCommits: KnownCommits;
   readonly #time: LogTime;
   readonly #registry = new TopicRegistry();
-  readonly #builders = new WeakMap<LogTopic, BatchBuilder>();
-  readonly arena = new Arena();
+  /** By topic. */
+  readonly #staging = new Map<number, TopicStaging>();
+  readonly #rowWriters = new RowWriters();
+  readonly memory = { arena: new Arena(), rows: new RowBuffer() };
   readonly #reader: ReaderSource;
   readonly #sealer: Sealer;
   readonly #compactor: Compactor;
@@ -361,10 +364,7 @@ class FileLog implements Log, TopicSource {
     const current = this.#registry.newestVersion(topic.topicId);
     if (current !== null && current !== topic.schemaVersion && this.#group.holds(topic.topicId)) this.seal();
     this.#registry.register(topic);
-  }
-
-  newest(topicId: number): LogTopic {
-    return this.#registry.newest(topicId);
+    this.#staging.delete(topic.topicId);
   }
 
   inNewestSchema(topicBatch: TopicBatch): TopicBatch {
@@ -372,11 +372,14 @@ class FileLog implements Log, TopicSource {
     return this.#registry.evolution(topicId, schemaVersion)?.topicBatch(topicBatch) ?? topicBatch;
   }
 
-  /** Builders are used again from group to group: they keep their buffers. */
-  builder(topic: LogTopic): BatchBuilder {
-    let builder = this.#builders.get(topic);
-    if (builder === undefined) this.#builders.set(topic, (builder = new BatchBuilder(topic.schema)));
-    return builder;
+  staging(topicId: number): TopicStaging {
+    let staging = this.#staging.get(topicId);
+    if (staging === undefined) {
+      const topic = this.#registry.newest(topicId);
+      staging = new TopicStaging(topic, this.#rowWriters.for(topic.schema));
+      this.#staging.set(topicId, staging);
+    }
+    return staging;
   }
 
   // ---- staging ----
@@ -549,19 +552,13 @@ class FileLog implements Log, TopicSource {
       this.#index.addSegment(firstPosition);
       this.#sealer.wake(); // the one before is full
     }
-    this.#index.addFrame(
-      at,
-      {
-        firstPosition: group.firstPosition,
-        firstTimeUs: group.commits[0]?.timeUs ?? 0,
-        commitCount: group.commits.length,
-        frameBytes,
-      },
-      sealed[0]?.received?.batches ??
-        group.batches.map(({ topicId, schemaVersion, baseOffset, batch }) => {
-          return { topicId, schemaVersion, baseOffset, rows: batch.length };
-        }),
-    );
+    const firstTimeUs = group.commits[0]?.timeUs ?? 0;
+    const commitCount = group.commits.length;
+    this.#index.addFrame(at, { firstPosition: group.firstPosition, firstTimeUs, commitCount, frameBytes });
+    const received = sealed[0]?.received?.batches;
+    if (received === undefined)
+      for (const batch of group.batches) this.#index.addBatch(at, firstTimeUs, batch, batch.batch.length);
+    else for (const batch of received) this.#index.addBatch(at, firstTimeUs, batch, batch.rows);
     this.#sealer.progressed();
     this.#durablePosition = group.lastPosition;
     this.#needsClosingMark = group.commits.length > 0;

@@ -26,7 +26,7 @@
 import { assert } from "../base/assert.ts";
 import { decodeUtf8Strict, utf8Length, writeUtf8 } from "../base/bytes.ts";
 import { crc32c } from "../base/crc32c.ts";
-import { encodeBatch, encodedSize } from "../batch/codec.ts";
+import { EncodedBatch, encodeBatch, encodedSize } from "../batch/codec.ts";
 import type { CommitInfo, Group, TopicBatch } from "./log.ts";
 import { OP_DELETE } from "./log.ts";
 import { VARINT_BYTES_MAX, VarintReader, writeVarint } from "./varint.ts";
@@ -173,15 +173,41 @@ export function encodeFrame(group: Group, meta: FrameMeta, logId: number, target
 
   target.set(meta.bytes, HEADER_BYTES);
   let at = HEADER_BYTES + meta.bytes.length;
-  for (const { batch, ops } of group.batches) {
+  const { batches } = group;
+  for (let i = 0; i < batches.length; ) {
+    const { batch, ops } = batches[i]!;
+    const encoded = encodedTogether(batches, i);
+    if (encoded > 0) {
+      const { bytes, from } = batch as EncodedBatch;
+      const { to } = batches[i + encoded - 1]!.batch as EncodedBatch;
+      target.set(bytes.subarray(from, to), at);
+      at += to - from;
+      i += encoded;
+      continue;
+    }
     at = encodeBatch(batch, target, at);
     if (ops !== null) at = writeDeletes(target, at, ops, batch.length);
+    i++;
   }
   assert(
     at === HEADER_BYTES + meta.bytes.length + meta.columnsBytes,
     "a batch is as long as encodedSize said",
   );
   target.fill(0, at, meta.frameBytes);
+}
+
+/** How many batches from there on lie one behind the other as they will in the frame: rows that were staged so. */
+function encodedTogether(batches: readonly TopicBatch[], first: number): number {
+  let count = 0;
+  let bytes: Uint8Array | null = null;
+  let end = 0;
+  for (let i = first; i < batches.length; i++, count++) {
+    const { batch, ops } = batches[i]!;
+    if (!(batch instanceof EncodedBatch) || ops !== null) break;
+    if (bytes !== null && (batch.bytes !== bytes || batch.from !== end)) break;
+    ({ bytes, to: end } = batch);
+  }
+  return count;
 }
 
 /** The checksum of a frame begins with that of its header's fields; `from` … `to` continues it. */

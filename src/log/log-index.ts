@@ -82,14 +82,20 @@ class SparseIndex {
 
 const CATALOG_TOPIC = 0;
 
+/** What is known of a topic. */
+class TopicIndex extends SparseIndex {
+  /** Durable rows. */
+  end = 0;
+  /** The newest schema version of durable rows; 0: there are none. */
+  version = 0;
+}
+
 export class LogIndex {
   readonly segments: SegmentExtent[] = [];
   readonly #positions = new SparseIndex();
-  readonly #topics = new Map<number, SparseIndex>();
-  readonly #topicEnds = new Map<number, number>();
+  readonly #topics = new Map<number, TopicIndex>();
   /** Of topics that no longer begin at 0. */
   readonly #topicStarts = new Map<number, number>();
-  readonly #topicVersions = new Map<number, number>();
   /** The log was damaged and repaired, and commits of the catalog may be among what is lost. */
   lacksDefinitions = false;
   /** Of all durable frames. */
@@ -122,9 +128,10 @@ export class LogIndex {
     if (directory.originalBytes === 0) this.lacksDefinitions = true;
     for (const { topicId, schemaVersion, baseOffset, rows, kept } of directory.runs) {
       if (topicId === CATALOG_TOPIC && kept < rows) this.lacksDefinitions = true;
-      this.#noteVersion(topicId, schemaVersion);
-      if (kept > 0) this.#topic(topicId).offer(baseOffset, segment, 0, firstTimeUs);
-      this.#topicEnds.set(topicId, baseOffset + rows);
+      const topic = this.#topic(topicId);
+      if (kept > 0) topic.offer(baseOffset, segment, 0, firstTimeUs);
+      topic.end = baseOffset + rows;
+      topic.version = Math.max(topic.version, schemaVersion);
     }
   }
 
@@ -170,22 +177,24 @@ export class LogIndex {
     });
   }
 
-  /** A frame of the last segment is durable. */
+  /** A frame of the last segment is durable. Its batches follow. */
   addFrame(
     at: number,
     header: Pick<FrameHeader, "firstPosition" | "firstTimeUs" | "commitCount" | "frameBytes">,
-    batches: readonly IndexedBatch[],
   ): void {
     const segment = this.segments.length - 1;
-    const { firstPosition, firstTimeUs } = header;
-    if (header.commitCount > 0) this.#positions.offer(firstPosition, segment, at, firstTimeUs);
-    for (const { topicId, schemaVersion, baseOffset, rows } of batches) {
-      this.#noteVersion(topicId, schemaVersion);
-      this.#topic(topicId).offer(baseOffset, segment, at, firstTimeUs);
-      this.#topicEnds.set(topicId, baseOffset + rows);
-    }
-    this.segments[segment]!.end = at + header.frameBytes;
-    this.bytes += header.frameBytes;
+    const { firstPosition, firstTimeUs, commitCount, frameBytes } = header;
+    if (commitCount > 0) this.#positions.offer(firstPosition, segment, at, firstTimeUs);
+    this.segments[segment]!.end = at + frameBytes;
+    this.bytes += frameBytes;
+  }
+
+  /** A batch of the frame at that place. */
+  addBatch(at: number, firstTimeUs: number, batch: Omit<IndexedBatch, "rows">, rows: number): void {
+    const topic = this.#topic(batch.topicId);
+    topic.offer(batch.baseOffset, this.segments.length - 1, at, firstTimeUs);
+    topic.end = batch.baseOffset + rows;
+    if (batch.schemaVersion > topic.version) topic.version = batch.schemaVersion;
   }
 
   /** A place at or before the frame of the commit; null in an empty log. */
@@ -220,25 +229,17 @@ export class LogIndex {
 
   /** Durable rows of the topic. */
   topicEnd(topicId: number): number {
-    return this.#topicEnds.get(topicId) ?? 0;
+    return this.#topics.get(topicId)?.end ?? 0;
   }
 
   /** The newest schema version of durable rows of the topic; 0: there are none. */
   topicVersion(topicId: number): number {
-    return this.#topicVersions.get(topicId) ?? 0;
+    return this.#topics.get(topicId)?.version ?? 0;
   }
 
-  #noteVersion(topicId: number, schemaVersion: number): void {
-    if (schemaVersion > this.topicVersion(topicId)) this.#topicVersions.set(topicId, schemaVersion);
-  }
-
-  topicEnds(): ReadonlyMap<number, number> {
-    return this.#topicEnds;
-  }
-
-  #topic(topicId: number): SparseIndex {
+  #topic(topicId: number): TopicIndex {
     let topic = this.#topics.get(topicId);
-    if (topic === undefined) this.#topics.set(topicId, (topic = new SparseIndex()));
+    if (topic === undefined) this.#topics.set(topicId, (topic = new TopicIndex()));
     return topic;
   }
 }

@@ -4,21 +4,18 @@
  *
  * `bytesMax` bounds the frame from above at every moment: what the log needs to know that there is room for it, without encoding.
  */
-import type { Arena } from "../base/arena.ts";
 import { assert } from "../base/assert.ts";
 import type { Batch } from "../batch/batch.ts";
-import type { BatchBuilder } from "../batch/builder.ts";
 import { align, commitBytesMax, HEADER_BYTES } from "./frame.ts";
 import {
   type CommitInfo,
   type Group,
-  type LogTopic,
   OP_DELETE,
   type Position,
   type TopicBatch,
   type TopicRange,
 } from "./log.ts";
-import { OpenTopic } from "./open-topic.ts";
+import { type GroupMemory, OpenTopic, type TopicStaging } from "./open-topic.ts";
 
 /** What a draft has appended to one topic. */
 interface Touched {
@@ -30,10 +27,9 @@ interface Touched {
 
 /** How the group finds a topic that is new to it. */
 export interface TopicSource {
-  newest(topicId: number): LogTopic;
-  builder(topic: LogTopic): BatchBuilder;
+  staging(topicId: number): TopicStaging;
   topicEnd(topicId: number): number;
-  readonly arena: Arena;
+  readonly memory: GroupMemory;
 }
 
 export class OpenGroup {
@@ -130,7 +126,7 @@ export class OpenGroup {
   finish(): Group {
     assert(this.#touched.length === 0, "no draft is in progress when a group is sealed");
     const batches: TopicBatch[] = [];
-    for (const open of this.#topics.values()) for (const batch of open.finish()) batches.push(batch);
+    for (const open of this.#topics.values()) open.finish(batches);
     return {
       commits: this.commits,
       firstPosition: this.firstPosition,
@@ -144,8 +140,7 @@ export class OpenGroup {
     let open = this.#topics.get(topicId);
     if (open === undefined) {
       const source = this.#source;
-      const topic = source.newest(topicId);
-      open = new OpenTopic(topic, source.builder(topic), source.topicEnd(topicId), source.arena);
+      open = new OpenTopic(source.staging(topicId), source.topicEnd(topicId), source.memory);
       this.#topics.set(topicId, open);
     }
     const touched: Touched = { open, firstRow: open.rows, bytesMax: open.bytesMax };

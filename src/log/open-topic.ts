@@ -7,6 +7,8 @@
  * - A large batch begins a piece of its own, and what comes behind it another. It never divides a commit: where the commit has rows in the open piece
  *   already, all of them go into the builder.
  * - A small batch that is the first of its piece is borrowed for the time being; the next append moves it into the builder.
+ * - So is a row that is the topic's first in the group: its bytes are written at once as the frame will have them (batch/row-bytes.ts). Of many topics with a row each
+ *   that is all there is to do. A topic that had several rows in the group before is expected to get several: its first goes into the builder, too.
  */
 import type { Arena } from "../base/arena.ts";
 import { assert } from "../base/assert.ts";
@@ -14,8 +16,9 @@ import { EMPTY_BYTES } from "../base/bytes.ts";
 import { EvertError } from "../base/errors.ts";
 import type { Batch } from "../batch/batch.ts";
 import { getBit } from "../batch/bitmap.ts";
-import type { BatchBuilder } from "../batch/builder.ts";
-import { encodedSize } from "../batch/codec.ts";
+import { BatchBuilder } from "../batch/builder.ts";
+import { EncodedBatch, encodedSize } from "../batch/codec.ts";
+import type { RowBuffer, RowWriter } from "../batch/row-bytes.ts";
 import type { Schema } from "../batch/schema.ts";
 import { sameType } from "../batch/types.ts";
 import { BATCH_ENTRY_BYTES_MAX, BOUNDARY_BYTES_MAX, deletesBytes } from "./frame.ts";
@@ -26,18 +29,57 @@ const BYTES_PER_COLUMN = 6;
 /** A batch of so many rows is a piece of its own: what a step and a reader of the log do once for each batch is little then. */
 export const LARGE_BATCH_ROWS = 1024;
 
+/** What a topic has from group to group. */
+export class TopicStaging {
+  readonly topic: LogTopic;
+  /** null: every row goes into the builder. */
+  readonly writer: RowWriter | null;
+  /** Whether the group before had more than one row of the topic. */
+  hadSeveral = false;
+  #builder: BatchBuilder | null = null;
+
+  constructor(topic: LogTopic, writer: RowWriter | null) {
+    this.topic = topic;
+    this.writer = writer;
+  }
+
+  /** Empty between groups. It keeps its buffers. */
+  get builder(): BatchBuilder {
+    this.#builder ??= new BatchBuilder(this.topic.schema);
+    return this.#builder;
+  }
+}
+
+/** Memory of the log's groups, which lasts until they have been stepped and written. */
+export interface GroupMemory {
+  /** For what is small. */
+  readonly arena: Arena;
+  /** For rows as bytes. */
+  readonly rows: RowBuffer;
+}
+
+/** Of a batch of one row. */
+const ONE_ROW = Uint32Array.of(1);
+/** Of a batch of one commit, by the commit: they are the same for all topics. */
+const LONE_COMMITS: Uint32Array[] = [];
+const LONE_COMMITS_MAX = 4096;
+
 export class OpenTopic {
   readonly topic: LogTopic;
-  readonly builder: BatchBuilder;
   readonly baseOffset: number;
-  readonly #arena: Arena;
+  readonly #staging: TopicStaging;
+  readonly #memory: GroupMemory;
   /** Pieces that are complete. */
-  readonly #closed: TopicBatch[] = [];
+  #closed: TopicBatch[] | null = null;
   #closedRows = 0;
   #closedBytesMax = 0;
   // The open piece.
-  #commitIndexes: number[] = [];
-  #commitEnds: number[] = [];
+  #builder: BatchBuilder | null = null;
+  /** Its first commit, and where its rows end; 0: none has ended. */
+  #commitIndex = 0;
+  #commitEnd = 0;
+  /** Those behind it. */
+  #more: { readonly indexes: number[]; readonly ends: number[] } | null = null;
   /** Ops of the rows so far, zero (OP_UPSERT) beyond them; empty until the first delete. */
   #ops: Uint8Array = EMPTY_BYTES;
   #deletes = 0;
@@ -46,13 +88,11 @@ export class OpenTopic {
   /** This topic's share of the group's bytesMax, commits so far. */
   bytesMax = 0;
 
-  /** `arena`: where what is small lies, until the group is stepped and written. */
-  constructor(topic: LogTopic, builder: BatchBuilder, baseOffset: number, arena: Arena) {
-    assert(builder.length === 0, "a builder is empty between groups");
-    this.topic = topic;
-    this.builder = builder;
+  constructor(staging: TopicStaging, baseOffset: number, memory: GroupMemory) {
+    this.#staging = staging;
+    this.topic = staging.topic;
     this.baseOffset = baseOffset;
-    this.#arena = arena;
+    this.#memory = memory;
   }
 
   get rows(): number {
@@ -60,24 +100,37 @@ export class OpenTopic {
   }
 
   get #openRows(): number {
-    return this.#borrowed?.length ?? this.builder.length;
+    return this.#borrowed?.length ?? this.#builder?.length ?? 0;
   }
 
   appendRow(row: unknown, path: string | undefined, index: number | undefined): void {
-    this.#intoBuilder();
-    this.builder.appendRow(row, path, index);
+    if (this.#borrowed === null && this.#builder === null && this.#isWritten(row)) return;
+    this.#intoBuilder().appendRow(row, path, index);
+  }
+
+  /** Takes the row as bytes, if it is the topic's first and such as they usually are. */
+  #isWritten(row: unknown): boolean {
+    const { writer, hadSeveral } = this.#staging;
+    if (writer === null || hadSeveral || this.#closedRows > 0) return false;
+    const { rows } = this.#memory;
+    try {
+      if (!writer(row, rows)) return false;
+    } catch {
+      return false; // the builder will throw it again, and say where
+    }
+    this.#borrowed = new EncodedBatch(this.topic.schema, 1, rows.bytes, rows.begin, rows.end);
+    return true;
   }
 
   appendRows(rows: readonly unknown[], path: string | undefined): void {
-    this.#intoBuilder();
-    this.builder.appendRows(rows, path);
+    if (rows.length === 1) this.appendRow(rows[0], path, 0);
+    else this.#intoBuilder().appendRows(rows, path);
   }
 
   appendDelete(row: unknown, path: string | undefined, index: number | undefined): void {
     const { keyColumns } = this.topic;
     assert(keyColumns !== undefined, "rows are deleted from topics with a key");
-    this.#intoBuilder();
-    this.builder.appendKeyOnly(row, keyColumns, path, index);
+    this.#intoBuilder().appendKeyOnly(row, keyColumns, path, index);
     this.#markDelete(this.#openRows - 1);
   }
 
@@ -89,64 +142,90 @@ export class OpenTopic {
     }
     const borrows = canBorrow(this.topic.schema, batch, hasDeletes);
     if (borrows && batch.length >= LARGE_BATCH_ROWS && this.#isBetweenCommits) this.#close();
-    else this.#intoBuilder();
+    else this.#unborrow();
     const firstRow = this.#openRows;
     if (borrows && firstRow === 0) this.#borrowed = batch;
-    else this.builder.appendBatch(batch, 0, batch.length, hasDeletes);
+    else this.#intoBuilder().appendBatch(batch, 0, batch.length, hasDeletes);
     if (!hasDeletes) return;
     for (let row = 0; row < batch.length; row++) if (ops[row] === OP_DELETE) this.#markDelete(firstRow + row);
   }
 
   /** A commit ends with the rows so far. REQUIRES that some of them are its own. */
   endCommit(index: number): void {
-    this.#commitIndexes.push(index);
-    this.#commitEnds.push(this.#openRows);
+    const rows = this.#openRows;
+    if (this.#commitEnd === 0) {
+      this.#commitIndex = index;
+      this.#commitEnd = rows;
+      return;
+    }
+    this.#more ??= { indexes: [], ends: [] };
+    this.#more.indexes.push(index);
+    this.#more.ends.push(rows);
+  }
+
+  /** Where the rows of the last commit end that has ended. */
+  get #ended(): number {
+    return this.#more?.ends.at(-1) ?? this.#commitEnd;
   }
 
   /** Forgets the rows from `rows` on: those of the commit that has not ended. */
   truncate(rows: number): void {
     const kept = rows - this.#closedRows;
-    assert(kept === (this.#commitEnds.at(-1) ?? 0), "only what no commit has ended is taken back");
+    assert(kept === this.#ended, "only what no commit has ended is taken back");
     for (let row = kept; row < Math.min(this.#openRows, this.#ops.length); row++) {
       if (this.#ops[row] !== OP_DELETE) continue;
       this.#ops[row] = 0;
       this.#deletes--;
     }
-    if (this.#borrowed === null) this.builder.truncate(kept);
+    if (this.#borrowed === null) this.#builder?.truncate(kept);
     else if (kept === 0) this.#borrowed = null;
     else assert(kept === this.#borrowed.length, "a draft appends at the end");
   }
 
   currentBytesMax(): number {
-    const bytes = this.#borrowed === null ? this.builder.byteLength : encodedSize(this.#borrowed);
-    return this.#closedBytesMax + this.#openBytesMax(bytes);
+    return this.#closedBytesMax + this.#openBytesMax;
   }
 
-  /** `bytes`: of the columns. */
-  #openBytesMax(bytes: number): number {
+  get #openBytesMax(): number {
+    const bytes = this.#borrowed === null ? (this.#builder?.byteLength ?? 0) : encodedSize(this.#borrowed);
     return (
       BATCH_ENTRY_BYTES_MAX +
-      BOUNDARY_BYTES_MAX * (this.#commitIndexes.length + 1) +
+      BOUNDARY_BYTES_MAX * ((this.#more?.ends.length ?? 0) + 2) +
       BYTES_PER_COLUMN * (this.topic.schema.fields.length + 1) +
       bytes +
       (this.#deletes > 0 ? deletesBytes(this.#openRows) : 0)
     );
   }
 
-  /** The rows as batches, in their order; none: all was taken back. */
-  finish(): readonly TopicBatch[] {
+  /** The rows as batches, in their order, behind those of other topics; none: all was taken back. */
+  finish(batches: TopicBatch[]): void {
+    this.#staging.hadSeveral = this.rows > 1;
     if (this.#openRows > 0) this.#close();
-    return this.#closed;
+    if (this.#closed === null) return;
+    for (const batch of this.#closed) batches.push(batch);
   }
 
   /** Whether the open piece has rows, all of them of commits that have ended. */
   get #isBetweenCommits(): boolean {
     const rows = this.#openRows;
-    return rows > 0 && this.#commitEnds.at(-1) === rows;
+    return rows > 0 && this.#ended === rows;
   }
 
   /** The open piece is in the builder, or a new one. */
-  #intoBuilder(): void {
+  #intoBuilder(): BatchBuilder {
+    this.#unborrow();
+    this.#builder ??= this.#emptyBuilder();
+    return this.#builder;
+  }
+
+  #emptyBuilder(): BatchBuilder {
+    const { builder } = this.#staging;
+    assert(builder.length === 0, "a builder is empty between groups");
+    return builder;
+  }
+
+  /** What is borrowed goes into the builder, or is complete. */
+  #unborrow(): void {
     const batch = this.#borrowed;
     if (batch === null) return;
     if (batch.length >= LARGE_BATCH_ROWS && this.#isBetweenCommits) {
@@ -154,31 +233,46 @@ export class OpenTopic {
       return;
     }
     this.#borrowed = null;
-    this.builder.appendBatch(batch, 0, batch.length, true); // its nulls were looked at when it came
+    this.#builder ??= this.#emptyBuilder();
+    this.#builder.appendBatch(batch, 0, batch.length, true); // its nulls were looked at when it came
   }
 
   /** The open piece is complete, and the next one begins. REQUIRES that it has rows, all of them of commits that have ended. */
   #close(): void {
     const rows = this.#openRows;
-    const { topicId, schemaVersion, schema } = this.topic;
+    const { topicId, schemaVersion } = this.topic;
     if (this.#deletes > 0 && this.#ops.length < rows) this.#growOps(rows);
-    const bytes = this.#borrowed === null ? this.builder.byteLength : encodedSize(this.#borrowed);
-    this.#closedBytesMax += this.#openBytesMax(bytes);
-    this.#closed.push({
+    const bytesMax = this.#openBytesMax;
+    const closed: TopicBatch = {
       topicId,
       schemaVersion,
       baseOffset: this.baseOffset + this.#closedRows,
-      batch: this.#borrowed === null ? this.builder.finish(this.#arena) : { ...this.#borrowed, schema },
+      batch: this.#openBatch(),
       ops: this.#deletes > 0 ? this.#ops.subarray(0, rows) : null,
-      commitIndexes: numbersOf(this.#commitIndexes),
-      commitEnds: numbersOf(this.#commitEnds),
-    });
+      commitIndexes:
+        this.#more === null
+          ? loneCommit(this.#commitIndex)
+          : numbersOf(this.#commitIndex, this.#more.indexes),
+      commitEnds:
+        this.#more === null && rows === 1 ? ONE_ROW : numbersOf(this.#commitEnd, this.#more?.ends ?? []),
+    };
+    if (this.#closed === null) this.#closed = [closed];
+    else this.#closed.push(closed);
+    this.#closedBytesMax += bytesMax;
     this.#closedRows += rows;
     this.#borrowed = null;
-    this.#commitIndexes = [];
-    this.#commitEnds = [];
+    this.#commitEnd = 0;
+    this.#more = null;
     this.#ops = EMPTY_BYTES;
     this.#deletes = 0;
+  }
+
+  #openBatch(): Batch {
+    const borrowed = this.#borrowed;
+    if (borrowed === null) return this.#intoBuilder().finish(this.#memory.arena);
+    if (borrowed instanceof EncodedBatch && borrowed.schema === this.topic.schema) return borrowed;
+    const { length, columns, weights } = borrowed;
+    return { schema: this.topic.schema, length, columns, weights };
   }
 
   #markDelete(row: number): void {
@@ -195,10 +289,17 @@ export class OpenTopic {
 }
 
 /** For a few numbers, of which there are many, twice as fast as the constructor's own way. */
-function numbersOf(values: readonly number[]): Uint32Array {
-  const numbers = new Uint32Array(values.length);
-  for (let i = 0; i < values.length; i++) numbers[i] = values[i]!;
+function numbersOf(first: number, more: readonly number[]): Uint32Array {
+  const numbers = new Uint32Array(more.length + 1);
+  numbers[0] = first;
+  for (let i = 0; i < more.length; i++) numbers[i + 1] = more[i]!;
   return numbers;
+}
+
+function loneCommit(index: number): Uint32Array {
+  if (index >= LONE_COMMITS_MAX) return numbersOf(index, []);
+  for (let i = LONE_COMMITS.length; i <= index; i++) LONE_COMMITS.push(Uint32Array.of(i));
+  return LONE_COMMITS[index]!;
 }
 
 /** Whether the batch can stand in a frame as it is; what it cannot, the builder takes or refuses. */

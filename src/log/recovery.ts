@@ -135,7 +135,8 @@ export async function recover(disk: Disk, directory: string): Promise<Recovered>
         const objection = order.objection(header, commits, batches);
         if (objection !== null) throw damaged(name, at, objection);
         order.accept(header, commits, batches);
-        index.addFrame(at, header, batches);
+        index.addFrame(at, header);
+        for (const batch of batches) index.addBatch(at, header.firstTimeUs, batch, batch.rows);
         rememberKeys(knownCommits, commits, batches);
         knownCommits.expire(order.lastTimeUs);
         last = { at, header };

@@ -32,7 +32,7 @@ import { MemoryLimit } from "./memory-limit.ts";
 import type { Interest } from "./node.ts";
 import { RECURSION_LIMITS, type RecursionLimits } from "./operators/recursion-limits.ts";
 import type { StoredNode } from "./operators/stored.ts";
-import { Stream, streamIdentity } from "./operators/stream.ts";
+import { Stream } from "./operators/stream.ts";
 import { Table } from "./operators/table.ts";
 import { Temporal } from "./operators/temporal.ts";
 import { failLost, feedParts, feedPartsAhead, inletsOf } from "./parts/feed-parts.ts";
@@ -121,6 +121,7 @@ export class Circuit {
   /** Stores with rows that are dead and not freed. */
   readonly #dirty = new Set<Store>();
   readonly #tables = new Map<number, Table>();
+  readonly #streams = new Map<number, Stream>();
   /** By id: the same tables, as they were laid out before they had all their columns. */
   readonly #older = new Map<number, readonly Table[]>();
   readonly #views = new Map<number, View>();
@@ -215,7 +216,9 @@ export class Circuit {
   // ---- topics and views -------------------------------------------------------------------------------------------
 
   addStream(id: number, name: string, _schema: Schema): void {
-    this.#graph.add(new Stream(id, name)).holders++;
+    const stream = this.#graph.add(new Stream(id, name));
+    stream.holders++;
+    this.#streams.set(id, stream);
   }
 
   addTable(id: number, name: string, schema: Schema, key: readonly number[], layout = 0): TableSource {
@@ -264,9 +267,10 @@ export class Circuit {
 
   /** A topic that no view reads any more leaves. */
   removeSource(id: number): void {
-    const node = this.#tables.get(id) ?? this.#graph.find(streamIdentity(id));
+    const node = this.#tables.get(id) ?? this.#streams.get(id);
     assert(node !== undefined, "the topic is in the circuit");
     this.#tables.delete(id);
+    this.#streams.delete(id);
     this.#older.delete(id);
     node.holders--;
     this.#graph.release(node);
@@ -415,17 +419,17 @@ export class Circuit {
 
   /** How the views look at a stream's column: "late" ones may be fed as Chunk.late. */
   interest(id: number, column: number): Interest {
-    return this.#graph.find(streamIdentity(id))?.interest(column) ?? "none";
+    return this.#streams.get(id)?.interest(column) ?? "none";
   }
 
   /** Whether anything here takes the stream's records in: where nothing does, they need not be fed. */
   takesStream(id: number): boolean {
-    return (this.#graph.find(streamIdentity(id))?.consumers ?? 0) > 0;
+    return (this.#streams.get(id)?.consumers ?? 0) > 0;
   }
 
   feedStream(id: number, chunk: Chunk): void {
     this.#graph.timer.fed(chunk.length);
-    this.#graph.find(streamIdentity(id))?.take(0, chunk);
+    this.#streams.get(id)?.take(0, chunk);
   }
 
   /** Row r of the chunk is a deletion by key when ops[opsFrom + r] is 1; null: all upserts. */

@@ -34,6 +34,9 @@ const RIDER_BYTES = 1024;
 const NO_REQUEST: CommitRequest = {};
 const NO_ROOM: ReadonlySet<ErrorCode> = new Set(["too_many_requests", "disk_full", "too_many_files"]);
 
+/** What has been staged; otherwise what is to be waited for first, or null. */
+export type StagedNow = CommitReceipt | Promise<void> | null;
+
 export class Committer {
   readonly #log: Log;
   readonly #stepper: Stepper;
@@ -77,19 +80,21 @@ export class Committer {
     this.#closed = error;
   }
 
-  /** Stages and waits until durable. A key that is known answers as the first time. */
-  async commit(parts: readonly Part[], request: CommitRequest = NO_REQUEST): Promise<CommitReceipt> {
-    const staged = this.#stageNow(parts, request);
+  /** Stages and waits until durable. A key that is known answers as the first time. `staged`: where it has been tried. */
+  async commit(
+    parts: readonly Part[],
+    request: CommitRequest = NO_REQUEST,
+    staged: StagedNow = this.stageNow(parts, request),
+  ): Promise<CommitReceipt> {
     // Who has asked for room stands in the queue for it, and is refused there when the disk is full or fails: nobody else would take that.
     if (staged instanceof Promise) await staged;
-    const isToCome = staged === null || staged instanceof Promise;
-    const receipt = isToCome ? await this.#stageInTurn(parts, request) : staged;
+    const receipt = isReceipt(staged) ? staged : await this.#stageInTurn(parts, request);
     await receipt.durable;
     return receipt;
   }
 
-  /** What is usual, without waiting for anything: a few rows, and there is room. Otherwise nothing is staged: what is to be waited for first, or null. */
-  #stageNow(parts: readonly Part[], request: CommitRequest): CommitReceipt | Promise<void> | null {
+  /** What is usual, without waiting for anything: a few rows, and there is room. Where nothing is staged, commit() goes on with what this gives. */
+  stageNow(parts: readonly Part[], request: CommitRequest): StagedNow {
     // A row may be an object whose properties are computed, by code that appends.
     if (this.#staging || request.idempotencyKey !== undefined || request.rider !== undefined) return null;
     if (request.requestDigest !== undefined || !isSmall(parts)) return null;
@@ -391,6 +396,10 @@ function withRowIds(batch: Batch, offset: number): Batch {
   const ids: Column = { kind: "fixed", type: int8, length: batch.length, validity: null, values };
   const schema = schemaOf([...batch.schema.fields, { name: ROW_ID, type: int8, nullable: false }]);
   return { ...batch, schema, columns: [...batch.columns, ids] };
+}
+
+export function isReceipt(staged: StagedNow): staged is CommitReceipt {
+  return staged !== null && !(staged instanceof Promise);
 }
 
 function rowsOf(parts: readonly Part[]): number {

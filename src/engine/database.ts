@@ -3,7 +3,7 @@ import { EvertError, toEvertError } from "../base/errors.ts";
 import type { Batch } from "../batch/batch.ts";
 import type { AnyTopic, AnyView } from "../face/handles.ts";
 import type { BackupSource } from "../log/backup.ts";
-import { type CommitReceipt, OP_DELETE } from "../log/log.ts";
+import { type CommitReceipt, OP_DELETE, type TopicRange } from "../log/log.ts";
 import type {
   AppendBatchOptions,
   AppendOptions,
@@ -44,6 +44,7 @@ import { arrowPart } from "./arrow-input.ts";
 import type { TopicEntry } from "./catalog.ts";
 import { CatchUp } from "./catch-up.ts";
 import { Checkpointer, logIdText, type Manifest, type StoreHandle } from "./checkpointing.ts";
+import { isReceipt, type StagedNow } from "./committer.ts";
 import { advanceConsumer, consumes, consuming, dropConsumer, openConsumer } from "./consumer-requests.ts";
 import { copy } from "./copy.ts";
 import type { Core } from "./core.ts";
@@ -54,13 +55,14 @@ import { eraseCopy, eraseKey } from "./erase.ts";
 import { commitExpecting } from "./expectations.ts";
 import { fallbacksFor } from "./fallbacks.ts";
 import { keepingRules, learnDropped } from "./keeping.ts";
-import { toldDurably } from "./own-rows.ts";
+import { refusalToTell, toldDurably } from "./own-rows.ts";
 import { OWN_TABLES } from "./own-tables.ts";
 import type { Part } from "./part.ts";
 import { registerProducer, requestOf } from "./producer-requests.ts";
 import { readRecordRows, readRecords, readRecordsArrow } from "./records.ts";
 import { Replication, type ReplicationParts } from "./replica/replication.ts";
 import { deletePart, upsertPart } from "./request-parts.ts";
+import type { CommitRequest } from "./rider.ts";
 import { schemaHistory } from "./schema-history.ts";
 import { registerSchema } from "./schema-requests.ts";
 import { Statements } from "./statements.ts";
@@ -371,9 +373,21 @@ export class Database implements Engine {
 
   // ---- writing ----------------------------------------------------------------------------------------------------------
 
-  async append(topic: string, rows: readonly unknown[], options?: AppendOptions): Promise<AppendResult> {
-    const part = upsertPart(this.core, topic, rows, "records");
-    return this.#append(part.topic, [part], options);
+  async append(topic: string, rows: readonly unknown[], options: AppendOptions = {}): Promise<AppendResult> {
+    const { core } = this;
+    const part = upsertPart(core, topic, rows, "records");
+    const parts = [part];
+    const request = requestOf(core, part.topic, options);
+    // A promise costs as much as staging a row: what is usual waits for one alone.
+    let staged: StagedNow;
+    try {
+      staged = core.committer.stageNow(parts, request);
+    } catch (error) {
+      throw await refusalToTell(core, error);
+    }
+    if (!isReceipt(staged)) return this.#append(part.topic, parts, request, staged);
+    await staged.durable;
+    return this.#appended(part.topic, staged);
   }
 
   fallbacks({ name, schema }: TopicInfo): readonly unknown[] | null {
@@ -391,25 +405,24 @@ export class Database implements Engine {
     const ops = deleted.length === 0 ? null : new Uint8Array(batch.length);
     for (const row of deleted) (ops as Uint8Array)[row] = OP_DELETE;
     const rows: Part[] = batch.length === 0 ? [] : [{ topic: entry, op: "batch", batch, ops }];
-    return this.#append(entry, [...rows, ...dead], options);
+    return this.#append(entry, [...rows, ...dead], requestOf(this.core, entry, options));
   }
 
   async appendArrow(topic: string, stream: Uint8Array, options?: AppendOptions): Promise<AppendResult> {
     const part = await arrowPart(this.core, topic, stream);
-    return this.#append(part.topic, [part], options);
+    return this.#append(part.topic, [part], requestOf(this.core, part.topic, options ?? {}));
   }
 
+  /** `staged`: where it has been tried. */
   async #append(
     topic: TopicEntry,
     parts: readonly Part[],
-    options: AppendOptions = {},
+    request: CommitRequest,
+    staged?: StagedNow,
   ): Promise<AppendResult> {
     const { core } = this;
-    const request = requestOf(core, topic, options);
-    return this.#appended(
-      topic,
-      await toldDurably(core, request, () => core.committer.commit(parts, request)),
-    );
+    const committed = toldDurably(core, request, () => core.committer.commit(parts, request, staged));
+    return this.#appended(topic, await committed);
   }
 
   async appended(topic: string, options: AppendOptions): Promise<AppendResult | null> {
@@ -473,6 +486,8 @@ export class Database implements Engine {
   }
 
   #appended({ id, deadLetters }: TopicEntry, receipt: CommitReceipt): AppendResult {
+    const [first] = receipt.ranges;
+    if (receipt.ranges.length === 1 && first?.topicId === id) return appendResult(receipt, first);
     // An append is of one topic: of a repeated one it may be the one that had this name then.
     const all = receipt.ranges.filter(({ topicId }) => !OWN_TABLES.some((own) => own.id === topicId));
     const dead = all.find((r) => r.topicId === deadLetters);
@@ -625,6 +640,10 @@ export class Database implements Engine {
       await core.log.close();
     }
   }
+}
+
+function appendResult({ position }: CommitReceipt, { firstOffset, lastOffset }: TopicRange): AppendResult {
+  return { position: String(position), count: lastOffset - firstOffset + 1, firstOffset, lastOffset };
 }
 
 /** The database has failed, and has said so. */

@@ -16,7 +16,8 @@ export function upToDate(
   entry: (id: number) => CatalogEntry | undefined,
 ): readonly Part[] {
   let changed: Part[] | null = null;
-  for (const [i, part] of parts.entries()) {
+  for (let i = 0; i < parts.length; i++) {
+    const part = parts[i] as Part;
     const now = part.op === "batch" ? entry(part.topic.id) : undefined;
     if (part.op !== "batch" || now?.kind !== "topic" || now.evolved === undefined) continue;
     const schema = visibleSchema(now);

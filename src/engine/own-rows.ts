@@ -15,10 +15,15 @@ export function toldDurably<T>(core: Core, { rider }: CommitRequest, work: () =>
   // What the log's own tables say is known when it has been replayed.
   const told = rider === undefined ? work() : core.caughtUp().then(work);
   return told.catch(async (error: unknown) => {
-    if (error instanceof EvertError && TOLD_LATER.has(error.code))
-      await core.durability.told(core.log.lastPosition);
-    throw error;
+    throw await refusalToTell(core, error);
   });
+}
+
+/** The error, once it may be told. */
+export async function refusalToTell(core: Core, error: unknown): Promise<unknown> {
+  if (error instanceof EvertError && TOLD_LATER.has(error.code))
+    await core.durability.told(core.log.lastPosition);
+  return error;
 }
 
 /** What stands in the column of the last row that the commit wrote to the table; null: it has been compacted away. REQUIRES that the commit is durable. */

@@ -16,8 +16,8 @@ import { systemClock } from "../src/base/clock.ts";
 import { nodeDisk } from "../src/base/node-disk.ts";
 import { schemaOf } from "../src/batch/schema.ts";
 import { int4, text } from "../src/batch/types.ts";
-import { openLog } from "../src/log/file-log.ts";
 import type { Log } from "../src/log/log.ts";
+import { openLog } from "../src/log/open-log.ts";
 import { withDirectory } from "./directory.ts";
 import { type Measured, median, present, rounds } from "./report.ts";
 

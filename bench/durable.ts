@@ -23,7 +23,7 @@ import { systemClock } from "../src/base/clock.ts";
 import { crc32c } from "../src/base/crc32c.ts";
 import { nodeDisk } from "../src/base/node-disk.ts";
 import { int8, open, text, topic } from "../src/index.ts";
-import { openLog } from "../src/log/file-log.ts";
+import { openLog } from "../src/log/open-log.ts";
 import { withDirectory } from "./directory.ts";
 import { type Measured, median, present, rounds } from "./report.ts";
 

@@ -1,7 +1,7 @@
 /**
- * The log in files: `openLog`, and the Log interface over the parts of this folder.
+ * The log in files: the Log interface over the parts of this folder. openLog (open-log.ts) makes one.
  *
- *   begin/commit -> OpenGroup -> seal: Space.place, listeners -> Writer: encode, write, fdatasync -> LogIndex, listeners, promises
+ *   begin/commit -> OpenGroup -> seal: Space.place, listeners -> Writer: encode, write, fdatasync -> DurableEnd: LogIndex, listeners, promises
  *
  * Natural batching. The first commit into an idle log seals the group at the end of the current turn of the event loop, so that
  * everything appended in that turn shares one frame. While a frame is on its way to the disk the next group fills; it is
@@ -10,17 +10,15 @@
  */
 import { Arena } from "../base/arena.ts";
 import { assert } from "../base/assert.ts";
-import { isWellFormed } from "../base/bytes.ts";
-import type { Clock } from "../base/clock.ts";
-import { type Disk, type DiskDirectory, type DiskLock, joinPath } from "../base/disk.ts";
-import { EvertError } from "../base/errors.ts";
-import { type Random, systemRandom } from "../base/random.ts";
+import type { DiskDirectory, DiskLock } from "../base/disk.ts";
+import type { EvertError } from "../base/errors.ts";
+import { systemRandom } from "../base/random.ts";
 import type { Batch } from "../batch/batch.ts";
 import { COMMIT_BYTES_MAX, commitTooLarge } from "../batch/commit-bytes.ts";
 import { RowBuffer, RowWriters } from "../batch/row-bytes.ts";
 import { Admission } from "./admission.ts";
-import { Confirmations } from "./confirmations.ts";
 import { Draft } from "./draft.ts";
+import { DurableEnd } from "./durable-end.ts";
 import { encodeMeta, HEADER_BYTES } from "./frame.ts";
 import type { FrameOrder } from "./frame-order.ts";
 import { Intake } from "./intake.ts";
@@ -28,7 +26,7 @@ import { Compactor } from "./keeping/compactor.ts";
 import { KEYS_MAX } from "./keeping/pass.ts";
 import type { KeepingRules } from "./keeping/rules.ts";
 import type { KnownCommits } from "./known-commits.ts";
-import { LOG_DIRECTORY, lockDirectory } from "./lock.ts";
+import { Listeners, tellOne } from "./listeners.ts";
 import type {
   CommitDraft,
   CommitOptions,
@@ -46,109 +44,39 @@ import type {
   StoredPieces,
   TopicBatch,
 } from "./log.ts";
+import { randomLogId } from "./log-id.ts";
 import type { LogIndex } from "./log-index.ts";
-import { type ClockJump, LogTime } from "./log-time.ts";
+import type { LogOptions } from "./log-options.ts";
+import { LogTime } from "./log-time.ts";
 import { OpenGroup, type TopicSource } from "./open-group.ts";
 import { TopicStaging } from "./open-topic.ts";
 import { type ReaderSource, readGroups, readTopicGroups } from "./reader.ts";
-import { type Recovered, type RecoveryReport, recover } from "./recovery.ts";
-import { refuseUnfinishedRepair } from "./repair/unfinished.ts";
+import type { Recovered, RecoveryReport } from "./recovery.ts";
+import {
+  checkKey,
+  noRoom,
+  shuttingDown,
+  UNCONFIRMED_BYTES_MAX,
+  unconfirmed,
+  writeFailure,
+} from "./refusals.ts";
 import { Sealer } from "./sealed/sealer.ts";
 import { offsetAt } from "./seek-time.ts";
-import { isLeftover, segmentName, WritableSegment } from "./segment.ts";
+import type { WritableSegment } from "./segment.ts";
 import { Space, type Where } from "./space.ts";
 import { fileOf, readFileOf, StoredLog } from "./stored-log.ts";
 import { TopicRegistry } from "./topics.ts";
-import { type SealedGroup, Writer, type WrittenFrame } from "./writer.ts";
-
-export interface LogOptions {
-  /** The data directory; the log lies in its folder `log`. */
-  readonly directory: string;
-  readonly disk: Disk;
-  readonly clock: Clock;
-  readonly random?: Random | undefined;
-  readonly segmentBytes?: number | undefined;
-  /** The open group is sealed rather than grow beyond it (a larger commit is a group of its own). */
-  readonly groupBytesMax?: number;
-  readonly commitBytesMax?: number;
-  /** How far a busy log zero-fills ahead. */
-  readonly aheadBytesMax?: number;
-  /** After a segment could not be sealed, until it is tried again. */
-  readonly sealRetryMs?: number;
-  /** How often it is looked whether rows may be taken out of sealed segments; 0: only when compact() is called. */
-  readonly keepEveryMs?: number;
-  /** Keys compared in one pass of a compaction. */
-  readonly compactedKeysMax?: number;
-  /** The log follows another: see intake.ts. Its id is asked for where the log is empty. */
-  readonly following?: { readonly logId: () => Promise<number> } | undefined;
-  /** Told what failed in the background and does no harm. */
-  readonly report?: (message: string) => void;
-  /** The wall clock jumped and log time did not follow. */
-  readonly onClockJump?: (jump: ClockJump) => void;
-}
+import { type SealedGroup, Writer } from "./writer.ts";
 
 const MIB = 1 << 20;
-const SEGMENT_BYTES = 64 * MIB;
-const SEGMENT_BYTES_MIN = 64 * 1024;
 const GROUP_BYTES_MAX = 8 * MIB;
-const AHEAD_BYTES_MAX = SEGMENT_BYTES;
+const AHEAD_BYTES_MAX = 64 * MIB;
 
 const SEAL_RETRY_MS = 30_000;
-/** Of frames that wait to be confirmed, beyond which nothing is appended. */
-const UNCONFIRMED_BYTES_MAX = 64 * MIB;
 const KEEP_EVERY_MS = 60_000;
 
-const KEY_UNITS_MAX = 1024;
-
-/**
- * Opens the log, or makes one; recovers from a crash.
- * @throws EvertError directory_locked, log_damaged, format_unsupported, io_error
- */
-export async function openLog(options: LogOptions): Promise<Log & { readonly report: RecoveryReport }> {
-  const { disk, directory } = options;
-  const logDirectory = joinPath(directory, LOG_DIRECTORY);
-  const segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
-  if (!Number.isSafeInteger(segmentBytes) || segmentBytes < SEGMENT_BYTES_MIN) {
-    throw new EvertError("invalid_argument", `a segment cannot have ${segmentBytes} bytes`, {
-      detail: `at least ${SEGMENT_BYTES_MIN}`,
-    });
-  }
-  await disk.makeDirectory(logDirectory);
-  await disk.syncDirectory(directory);
-  const lock = await lockDirectory(disk, directory);
-  let held: DiskDirectory | null = null;
-  try {
-    held = await disk.openDirectory(logDirectory);
-    // What was prepared or begun in the life before holds nothing, and nobody knows how much of it reached the disk.
-    const names = await disk.list(logDirectory);
-    refuseUnfinishedRepair(names);
-    for (const name of names) {
-      if (isLeftover(name)) await disk.unlink(joinPath(logDirectory, name));
-    }
-    // The names found may not be on the disk yet: the process before may have died between a rename and its sync.
-    await disk.syncDirectory(logDirectory);
-    const recovered = await recover(disk, logDirectory);
-    if (options.following !== undefined) recovered.order.logId ??= await options.following.logId();
-    const last = recovered.index.segments.at(-1);
-    const active =
-      last === undefined || last.sealed !== null
-        ? null
-        : await WritableSegment.open(
-            disk,
-            joinPath(logDirectory, segmentName(last.firstPosition)),
-            segmentBytes,
-            last.end,
-            last.firstPosition,
-          );
-    return new FileLog(options, logDirectory, held, recovered, active, lock);
-  } catch (error) {
-    await held?.close();
-    await lock.release();
-    throw error;
-  }
-}
-
-class FileLog implements Log, TopicSource {
+/** Use openLog. */
+export class FileLog implements Log, TopicSource {
   readonly report: RecoveryReport;
   readonly #lock: DiskLock;
   readonly #held: DiskDirectory;
@@ -171,15 +99,12 @@ class FileLog implements Log, TopicSource {
   /** Ends of topics with staged commits counted in. */
   readonly #topicEnds: Map<number, number>;
 
-  readonly #sealedListeners = new Set<(group: Group) => void>();
-  readonly #durableListeners = new Set<(position: Position) => void>();
-  readonly #storedListeners = new Set<(position: Position) => void>();
-  readonly #failedListeners = new Set<(error: Error) => void>();
+  readonly #sealedListeners = new Listeners<Group>();
+  readonly #failedListeners = new Listeners<Error>();
 
   #lastPosition: Position;
-  #durablePosition: Position;
+  readonly #end: DurableEnd;
   #group: OpenGroup;
-  readonly #confirmations = new Confirmations((frame) => this.#becomeDurable(frame));
   #intake: Intake | null = null;
   #drafting = false;
   #sealing = false;
@@ -188,19 +113,16 @@ class FileLog implements Log, TopicSource {
   #resting = true;
   #failure: EvertError | null = null;
   #closing: Promise<void> | null = null;
-  /** Whether the last frame holds commits: then closing ends the log with a closing mark. */
-  #needsClosingMark: boolean;
 
   constructor(
-    options: LogOptions,
+    options: LogOptions & { readonly segmentBytes: number },
     directory: string,
     held: DiskDirectory,
     { report, order, index, knownCommits }: Recovered,
     active: WritableSegment | null,
     lock: DiskLock,
   ) {
-    const { disk, following } = options;
-    const segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
+    const { disk, following, segmentBytes } = options;
     this.report = report;
     this.#lock = lock;
     this.#held = held;
@@ -231,14 +153,16 @@ class FileLog implements Log, TopicSource {
       report: options.report ?? (() => {}),
       nowUs: () => this.nowUs(),
       lastPosition: () => this.#lastPosition,
-      durable: (position) => this.#untilDurable(position),
+      durable: (position) => this.#end.reached(position),
       leaveRoom: () => this.#sealer.room(),
       sealed: () => this.#sealer.idle(),
     });
     this.#topicEnds = order.topicEnds;
     this.#lastPosition = order.lastPosition;
-    this.#durablePosition = order.lastPosition;
-    this.#needsClosingMark = report.frames > 0 && !report.closedCleanly;
+    this.#end = new DurableEnd(index, order.lastPosition, report.frames > 0 && !report.closedCleanly, {
+      filled: () => this.#sealer.wake(),
+      progressed: () => this.#sealer.progressed(),
+    });
     this.#group = new OpenGroup(this.#lastPosition + 1, this);
     this.#space = new Space(
       {
@@ -261,7 +185,7 @@ class FileLog implements Log, TopicSource {
         directory,
         held,
         logId,
-        durable: (frame) => this.#written(frame),
+        durable: (frame) => this.#end.written(frame),
         idle: () => this.#becameIdle(),
         failed: (error, refused) => this.#fail(error, refused),
       },
@@ -298,7 +222,7 @@ class FileLog implements Log, TopicSource {
     this.#advance(group.lastPosition, group.commits.at(-1)?.timeUs ?? 0);
     this.#sealing = true;
     try {
-      for (const listener of this.#sealedListeners) listener(group);
+      this.#sealedListeners.tell(group);
     } finally {
       this.#sealing = false;
       this.#writer.enqueue(sealed);
@@ -308,10 +232,7 @@ class FileLog implements Log, TopicSource {
   /** A sealed segment is in its place, and durable. */
   #adopted({ lastPosition, lastTimeUs }: FrameOrder): void {
     this.#advance(lastPosition, lastTimeUs);
-    this.#durablePosition = lastPosition;
-    this.#needsClosingMark = false;
-    this.#sealer.wake();
-    for (const listener of this.#durableListeners) call(listener, lastPosition);
+    this.#end.adopted(lastPosition);
   }
 
   #advance(lastPosition: Position, timeUs: number): void {
@@ -333,7 +254,7 @@ class FileLog implements Log, TopicSource {
   }
 
   stored(from: Position): StoredPieces {
-    return new StoredLog({ ...this.#reader, waiting: () => this.#confirmations.extents() }, from);
+    return new StoredLog({ ...this.#reader, waiting: () => this.#end.confirmations.extents() }, from);
   }
 
   get lastPosition(): Position {
@@ -341,7 +262,7 @@ class FileLog implements Log, TopicSource {
   }
 
   get durablePosition(): Position {
-    return this.#durablePosition;
+    return this.#end.position;
   }
 
   topicEnd(topicId: number): number {
@@ -388,7 +309,7 @@ class FileLog implements Log, TopicSource {
     const refusal = this.#refusal();
     if (refusal !== null) return Promise.reject(refusal);
     if (bytes > this.#commitBytesMax) return Promise.reject(commitTooLarge(bytes, this.#commitBytesMax));
-    if (this.#confirmations.bytes > UNCONFIRMED_BYTES_MAX) return Promise.reject(unconfirmed());
+    if (this.#end.confirmations.bytes > UNCONFIRMED_BYTES_MAX) return Promise.reject(unconfirmed());
     return this.#admission.room(bytes);
   }
 
@@ -415,7 +336,7 @@ class FileLog implements Log, TopicSource {
     }
     if (!this.#space.fits(bytes)) {
       group.rollbackDraft();
-      throw this.#noRoom(bytes - group.bytesMax);
+      throw noRoom(bytes - group.bytesMax, this.#space.full);
     }
     const timeUs = this.#time.stamp();
     const position = this.#lastPosition + 1;
@@ -452,7 +373,7 @@ class FileLog implements Log, TopicSource {
     this.#group = new OpenGroup(group.lastPosition + 1, this);
     this.#sealing = true;
     try {
-      for (const listener of this.#sealedListeners) listener(group);
+      this.#sealedListeners.tell(group);
     } finally {
       this.#sealing = false;
       this.#writer.enqueue({ group, meta, placement, resolve: open.resolve, reject: open.reject });
@@ -466,57 +387,45 @@ class FileLog implements Log, TopicSource {
   }
 
   onSealed(listener: (group: Group) => void): () => void {
-    return subscribe(this.#sealedListeners, listener);
+    return this.#sealedListeners.add(listener);
   }
 
   onDurable(listener: (position: Position) => void): () => void {
-    return subscribe(this.#durableListeners, listener);
+    return this.#end.durable.add(listener);
   }
 
   get storedPosition(): Position {
-    return this.#confirmations.last ?? this.#durablePosition;
+    return this.#end.storedPosition;
   }
 
   onStored(listener: (position: Position) => void): () => void {
-    return subscribe(this.#storedListeners, listener);
+    return this.#end.stored.add(listener);
   }
 
   get requirement(): Requirement | null {
-    return this.#confirmations.requirement;
+    return this.#end.confirmations.requirement;
   }
 
   requireConfirmation(requirement: Requirement): void {
-    this.#confirmations.require(requirement);
+    this.#end.confirmations.require(requirement);
   }
 
   confirm(position: Position): void {
-    this.#confirmations.confirm(position);
+    this.#end.confirmations.confirm(position);
   }
 
   endConfirmation(error: EvertError): void {
-    this.#confirmations.end(error);
+    this.#end.confirmations.end(error);
   }
 
   onFailed(listener: (error: Error) => void): () => void {
-    const off = subscribe(this.#failedListeners, listener);
+    const off = this.#failedListeners.add(listener);
     const failure = this.#failure;
     if (failure !== null)
       queueMicrotask(() => {
-        if (this.#failedListeners.has(listener)) call(listener, failure);
+        if (this.#failedListeners.has(listener)) tellOne(listener, failure);
       });
     return off;
-  }
-
-  /** Resolves when the position is durable; never, where the log fails before. */
-  #untilDurable(position: Position): Promise<void> {
-    if (this.#durablePosition >= position) return Promise.resolve();
-    return new Promise((resolve) => {
-      const off = this.onDurable((durable) => {
-        if (durable < position) return;
-        off();
-        resolve();
-      });
-    });
   }
 
   /** Everything sealed is durable. Who waited for it may append again within this turn; else the log is at rest. */
@@ -539,33 +448,6 @@ class FileLog implements Log, TopicSource {
     });
   }
 
-  #written(frame: WrittenFrame): void {
-    this.#confirmations.written(frame);
-    if (this.#confirmations.isWaiting) this.#needsClosingMark = true;
-    for (const listener of this.#storedListeners) call(listener, frame.group.lastPosition);
-  }
-
-  #becomeDurable({ group, segment, at, frameBytes, sealed }: WrittenFrame): void {
-    const { firstPosition } = segment;
-    assert(firstPosition !== null, "a segment with a frame has a name");
-    if (this.#index.segments.at(-1)?.firstPosition !== firstPosition) {
-      this.#index.addSegment(firstPosition);
-      this.#sealer.wake(); // the one before is full
-    }
-    const firstTimeUs = group.commits[0]?.timeUs ?? 0;
-    const commitCount = group.commits.length;
-    this.#index.addFrame(at, { firstPosition: group.firstPosition, firstTimeUs, commitCount, frameBytes });
-    const received = sealed[0]?.received?.batches;
-    if (received === undefined)
-      for (const batch of group.batches) this.#index.addBatch(at, firstTimeUs, batch, batch.batch.length);
-    else for (const batch of received) this.#index.addBatch(at, firstTimeUs, batch, batch.rows);
-    this.#sealer.progressed();
-    this.#durablePosition = group.lastPosition;
-    this.#needsClosingMark = group.commits.length > 0;
-    for (const listener of this.#durableListeners) call(listener, group.lastPosition);
-    for (const { resolve } of sealed) resolve();
-  }
-
   /** The disk has failed: nothing that is not durable yet will be acknowledged, ever. */
   #fail(cause: unknown, refused: readonly SealedGroup[]): void {
     const isFirst = this.#failure === null;
@@ -576,11 +458,11 @@ class FileLog implements Log, TopicSource {
     for (const { reject } of [...this.#writer.stop(), this.#group]) reject(failure);
     this.#admission.refuseAll(failure);
     this.#intake?.admit();
-    this.#confirmations.end(failure);
+    this.#end.confirmations.end(failure);
     void this.#space.stop();
     void this.#sealer.stop();
     void this.#compactor.stop();
-    for (const listener of this.#failedListeners) call(listener, failure);
+    this.#failedListeners.tellAll(failure);
   }
 
   /** Why nothing can be appended any more, or null. */
@@ -589,27 +471,12 @@ class FileLog implements Log, TopicSource {
     return this.#closing === null ? null : shuttingDown();
   }
 
-  #noRoom(bytes: number): EvertError {
-    const detail = `the commit takes up to ${bytes} bytes, and no room for it has been made yet`;
-    const full = this.#space.full;
-    if (full?.code === "too_many_files") return full;
-    return full !== null
-      ? new EvertError("disk_full", "the disk is full", {
-          detail,
-          hint: "free some space; appends go on by themselves",
-        })
-      : new EvertError("too_many_requests", "the commit is larger than the room it asked for", {
-          detail,
-          hint: "try again",
-        });
-  }
-
   // ---- reading ----
 
   read(options: ReadOptions): AsyncIterable<Group> {
     return readGroups(this.#reader, {
       from: options.from,
-      to: Math.min(options.to ?? this.#durablePosition, this.#durablePosition),
+      to: Math.min(options.to ?? this.#end.position, this.#end.position),
       topics: options.topics ?? null,
       everyGroup: options.everyGroup ?? false,
       columns: options.columns,
@@ -654,13 +521,13 @@ class FileLog implements Log, TopicSource {
       sealing: this.#sealer.stats(),
       keeping: this.#compactor.stats(),
       lastPosition: this.#lastPosition,
-      durablePosition: this.#durablePosition,
+      durablePosition: this.#end.position,
     };
   }
 
   files(): LogFiles {
     const files = this.#index.segments.map(fileOf);
-    return { logId: this.logId, position: this.#durablePosition, files };
+    return { logId: this.logId, position: this.#end.position, files };
   }
 
   readFile(name: string, from: number, to: number): AsyncIterable<Uint8Array> {
@@ -680,13 +547,13 @@ class FileLog implements Log, TopicSource {
     this.#admission.refuseAll(shuttingDown());
     this.#intake?.admit();
     await this.#writer.drained();
-    this.#confirmations.end(shuttingDown());
+    this.#end.confirmations.end(shuttingDown());
     await this.#sealer.stop();
     await this.#compactor.stop();
     await this.#space.stop();
     // A follower begins no segment of its own.
     const where = this.#intake === null ? "anywhere" : "active";
-    if (this.#failure === null && this.#needsClosingMark && this.#space.fits(HEADER_BYTES, where)) {
+    if (this.#failure === null && this.#end.needsClosingMark && this.#space.fits(HEADER_BYTES, where)) {
       this.#writeClosingMark(where);
       await this.#writer.drained();
     }
@@ -707,57 +574,4 @@ class FileLog implements Log, TopicSource {
     const placement = this.#space.place(meta.frameBytes, group.firstPosition, where);
     this.#writer.enqueue({ group, meta, placement, resolve: () => {}, reject: () => {} });
   }
-}
-
-function unconfirmed(): EvertError {
-  return new EvertError("not_ready", "too much waits for replicas to have it", {
-    detail: `More than ${UNCONFIRMED_BYTES_MAX} bytes are on this disk, and not on theirs.`,
-    hint: "Start the replicas, or this server without --sync-followers; appends go on by themselves.",
-  });
-}
-
-function shuttingDown(): EvertError {
-  return new EvertError("shutting_down", "the database is shutting down");
-}
-
-function subscribe<T>(listeners: Set<T>, listener: T): () => void {
-  listeners.add(listener);
-  return () => {
-    listeners.delete(listener);
-  };
-}
-
-/** A listener that throws is a bug of its own; the log's promises are kept all the same. */
-function call<T>(listener: (argument: T) => void, argument: T): void {
-  try {
-    listener(argument);
-  } catch (error) {
-    setImmediate(() => {
-      throw error;
-    });
-  }
-}
-
-function checkKey(what: string, text: string | null): void {
-  if (text === null) return;
-  if (text.length === 0 || text.length > KEY_UNITS_MAX) {
-    throw new EvertError("invalid_argument", `the ${what} has ${text.length} characters`, {
-      detail: `1 to ${KEY_UNITS_MAX} are allowed`,
-    });
-  }
-  if (!isWellFormed(text)) throw new EvertError("invalid_argument", `the ${what} is not well-formed Unicode`);
-}
-
-function writeFailure(cause: unknown): EvertError {
-  return new EvertError("io_error", "the log could not be written", {
-    detail: cause instanceof Error ? cause.message : String(cause),
-    hint: "everything acknowledged is safe; look after the disk, then start again",
-    cause,
-  });
-}
-
-/** 53 random bits. */
-export function randomLogId(random: Random): number {
-  const words = new Uint32Array(random.bytes(new Uint8Array(8)).buffer);
-  return words[0]! * 0x20_0000 + (words[1]! >>> 11);
 }

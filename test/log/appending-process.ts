@@ -4,7 +4,7 @@
  */
 import { systemClock } from "../../src/base/clock.ts";
 import { nodeDisk } from "../../src/base/node-disk.ts";
-import { openLog } from "../../src/log/file-log.ts";
+import { openLog } from "../../src/log/open-log.ts";
 import { register, room, stage } from "./harness.ts";
 
 const log = await openLog({

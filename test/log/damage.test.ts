@@ -247,7 +247,7 @@ describe("larger damage", () => {
       { firstPosition: inIt[0]!.firstPosition, lastPosition: inIt.at(-1)!.firstPosition },
     ]);
 
-    const { openLog } = await import("../../src/log/file-log.ts");
+    const { openLog } = await import("../../src/log/open-log.ts");
     expect(openLog).toBeTypeOf("function");
     const other = new SimulatedDisk();
     const log = await openSmall(other, { random: new SeededRandom(99) });

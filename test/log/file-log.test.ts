@@ -381,7 +381,7 @@ describe("reading", () => {
     const disk = new SimulatedDisk();
     const { log } = await filled(disk);
     await log.close();
-    const { openLog } = await import("../../src/log/file-log.ts");
+    const { openLog } = await import("../../src/log/open-log.ts");
     const bare = await openLog({ directory: "/data", disk, clock: new SimulatedClock() });
     await expect(readAll(bare)).rejects.toMatchObject({ code: "undefined_object" });
     let groups = 0;

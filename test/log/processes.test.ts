@@ -9,7 +9,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { nodeDisk } from "../../src/base/node-disk.ts";
 import { checkLog } from "../../src/log/check.ts";
-import { openLog } from "../../src/log/file-log.ts";
+import { openLog } from "../../src/log/open-log.ts";
 import { removeChecked } from "../support/left-behind.ts";
 import { append, type OpenedLog, readAll, register } from "./harness.ts";
 

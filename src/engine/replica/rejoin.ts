@@ -9,9 +9,10 @@
  */
 import { type Disk, joinPath } from "../../base/disk.ts";
 import { toEvertError } from "../../base/errors.ts";
-import { type LogOptions, openLog } from "../../log/file-log.ts";
 import { LOG_DIRECTORY, lockDirectory } from "../../log/lock.ts";
 import type { LogIntake } from "../../log/log.ts";
+import type { LogOptions } from "../../log/log-options.ts";
+import { openLog } from "../../log/open-log.ts";
 import { CATALOG_ENTRY } from "../catalog.ts";
 import { CHECKPOINT_DIRECTORY, removeManifest } from "../checkpointing.ts";
 import { readCatalog } from "../restore.ts";

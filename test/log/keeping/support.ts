@@ -1,8 +1,8 @@
 /** Histories for what takes rows out of the log, and a plain list of their rows as the oracle. */
 import { datumAt } from "../../../src/batch/column.ts";
-import type { LogOptions } from "../../../src/log/file-log.ts";
 import type { KeepingRules, TopicRule } from "../../../src/log/keeping/rules.ts";
 import { type Log, OP_DELETE } from "../../../src/log/log.ts";
+import type { LogOptions } from "../../../src/log/log-options.ts";
 import { offsetOf } from "../../../src/log/offsets.ts";
 import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { SimulatedClock } from "../../../src/testing/simulated-clock.ts";

@@ -4,17 +4,23 @@
  *
  * A commit passes through several turns before its subscribers have it (it is sealed, written, synced, stepped, told). Each turn that also
  * holds a piece of something else makes all of them later by as much; with three pieces a turn, three times as much. So those who have such work ask
- * for a turn here and get one after the other; and while a commit is under way pieces are short.
+ * for a turn here and get one after the other; and while a commit is under way pieces are short, beside the slices of its step shorter still, so that they make it by no more
+ * than a quarter longer.
  */
+
+/** Who waits for something else. */
+export type Waiting = "nobody" | "commit" | "step";
+
+const PIECE_MS: Readonly<Record<Waiting, number>> = { nobody: 4, commit: 1, step: 0.5 };
+
 export class Chores {
-  readonly #isBusy: () => boolean;
+  readonly #waiter: () => Waiting;
   readonly #now: () => number;
   #waiting: ((ends: number) => void)[] = [];
   #scheduled = false;
 
-  /** `isBusy`: whether somebody waits for something else. */
-  constructor(isBusy: () => boolean, now: () => number = () => performance.now()) {
-    this.#isBusy = isBusy;
+  constructor(waiter: () => Waiting, now: () => number = () => performance.now()) {
+    this.#waiter = waiter;
     this.#now = now;
   }
 
@@ -32,10 +38,7 @@ export class Chores {
       this.#scheduled = false;
       const first = this.#waiting.shift();
       this.#schedule();
-      first?.(this.#now() + (this.#isBusy() ? BUSY_MS : IDLE_MS));
+      first?.(this.#now() + PIECE_MS[this.#waiter()]);
     });
   }
 }
-
-const BUSY_MS = 1;
-const IDLE_MS = 4;

@@ -106,7 +106,10 @@ export class Core {
   readonly #definitions = new Definitions(this);
   readonly #readTurns = new ReadTurns();
   /** Work that can wait: commits under way go before it. */
-  readonly chores: Chores = new Chores(() => this.log.lastPosition > this.publisher.published.position);
+  readonly chores: Chores = new Chores(() => {
+    if (this.stepper.isStepping) return "step";
+    return this.log.lastPosition > this.publisher.published.position ? "commit" : "nobody";
+  });
   readonly counters: Counters = { commits: 0, records: 0, steps: 0, stepMs: 0 };
   readonly #offs: readonly (() => void)[];
   readonly #onFatal: (error: EvertError) => void;

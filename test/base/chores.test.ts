@@ -1,6 +1,6 @@
 /** Work that can wait gets its turns one after the other, and short ones while somebody waits for something else. */
 import { expect, it } from "vitest";
-import { Chores } from "../../src/base/chores.ts";
+import { Chores, type Waiting } from "../../src/base/chores.ts";
 
 /** Of so many workers with three pieces each: which did a piece in which turn of the event loop. */
 async function turnsOf(chores: Chores, workers: number): Promise<number[][]> {
@@ -24,23 +24,24 @@ async function turnsOf(chores: Chores, workers: number): Promise<number[][]> {
 }
 
 it("one piece a turn, everybody in order", async () => {
-  const turns = await turnsOf(new Chores(() => false), 3);
+  const turns = await turnsOf(new Chores(() => "nobody"), 3);
   expect(turns).toEqual([[0], [1], [2], [0], [1], [2], [0], [1], [2]]);
 });
 
 it("alone, a piece every turn", async () => {
-  expect(await turnsOf(new Chores(() => false), 1)).toEqual([[0], [0], [0]]);
+  expect(await turnsOf(new Chores(() => "nobody"), 1)).toEqual([[0], [0], [0]]);
 });
 
-it("pieces are shorter while somebody waits", async () => {
-  let isBusy = false;
+it("pieces are shorter while somebody waits, and between slices of a step", async () => {
+  let waiter: Waiting = "nobody";
   const chores = new Chores(
-    () => isBusy,
+    () => waiter,
     () => 1000,
   );
-  const idle = await chores.turn();
-  isBusy = true;
-  const busy = await chores.turn();
-  expect(busy).toBeGreaterThan(1000);
-  expect(idle - 1000).toBeGreaterThan(2 * (busy - 1000));
+  const ends: number[] = [];
+  for (waiter of ["nobody", "commit", "step"] as const) ends.push((await chores.turn()) - 1000);
+  const [idle, commit, step] = ends as [number, number, number];
+  expect(step).toBeGreaterThan(0);
+  expect(commit).toBeGreaterThan(step);
+  expect(idle).toBeGreaterThan(2 * commit);
 });

@@ -16,6 +16,9 @@
  * A full join does the same for right rows: L' x dR gives a right row alone, and where the left delta takes a first match to a key or
  * the last one away, the null rows of that key's right rows (as they were: dR has its own turn) go or come.
  *
+ * In the first step of all (a view that is made of history) there was nothing before: an inner join has one of the two terms only. It looks up the rows of the
+ * larger side, in the order in which they lie, in the index of the smaller.
+ *
  * Order, so that every prefix is a proper multiset:
  *   dL died, (full: turned,) dL born | dR died, turned, dR born
  *
@@ -97,7 +100,15 @@ interface Code {
 interface Phase {
   readonly run: "fromLeft" | "fromRight" | "turnLeft" | "turnRight";
   readonly part: Part;
+  /** Whether it meets all of the other side, as it is after the step. */
+  readonly isOnly?: boolean;
 }
+
+/** An inner join's first step, where all is new: the side with more rows, one after the other, meets the other. */
+const firstSteps = {
+  left: [{ run: "fromLeft", part: "born", isOnly: true }],
+  right: [{ run: "fromRight", part: "born", isOnly: true }],
+} as const satisfies Record<SideName, readonly Phase[]>;
 
 /** What a step goes through. */
 function phasesOf(type: JoinType): Phase[] {
@@ -118,7 +129,8 @@ export class Join extends Node {
   readonly #outputs: readonly JoinOutput[];
   readonly #stages: StagedPair | null;
   readonly #out: LentChunk;
-  readonly #phases: readonly Phase[];
+  readonly #usual: readonly Phase[];
+  #phases: readonly Phase[];
   readonly #state: PassState = { match: START, matched: false };
   #code: Code | null = null;
   #phase = -1;
@@ -143,7 +155,8 @@ export class Join extends Node {
     this.#leftKeys = left.keys;
     this.#rightKeys = right.keys;
     this.#outputs = outputs;
-    this.#phases = phasesOf(type);
+    this.#usual = phasesOf(type);
+    this.#phases = this.#usual;
     const columns = outputs.map(({ side, column }): TypedColumn => {
       const field = (side === "left" ? left : right).node.store.layout.columns[column]!;
       const padded = side === "right" ? this.#pads.left : this.#pads.right;
@@ -232,6 +245,7 @@ export class Join extends Node {
 
   override work(): boolean {
     const code = this.#code as Code;
+    if (this.#phase < 0) this.#phases = this.#phasesNow();
     for (;;) {
       const phase = this.#phases[this.#phase];
       if (phase !== undefined) {
@@ -253,6 +267,11 @@ export class Join extends Node {
     }
   }
 
+  #phasesNow(): readonly Phase[] {
+    if (this.step.from >= 0 || this.#pads.left) return this.#usual;
+    return firstSteps[this.#left.store.live >= this.#right.store.live ? "left" : "right"];
+  }
+
   override code(): string[] {
     const shape = this.#shape();
     return [
@@ -263,11 +282,11 @@ export class Join extends Node {
     ];
   }
 
-  #pass(code: Code, { run, part }: Phase, delta: Delta, out: Chunk): void {
+  #pass(code: Code, { run, part, isOnly = false }: Phase, delta: Delta, out: Chunk): void {
     const { from, to } = this.step;
     out.length = 0;
     const sign = part === "died" ? -1 : 1;
-    if (run === "fromLeft") code.fromLeft(delta, from, sign, from, to, out, this.#state);
+    if (run === "fromLeft") code.fromLeft(delta, isOnly ? to : from, sign, from, to, out, this.#state);
     else if (run === "fromRight") code.fromRight(delta, to, sign, from, to, out, this.#state);
     else if (run === "turnLeft") (code.turnLeft as Turn)(delta, from, to, out, this.#state);
     else (code.turnRight as Turn)(delta, from, to, out, this.#state);

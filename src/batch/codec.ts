@@ -140,7 +140,8 @@ export interface DecodedBatch {
 }
 
 /**
- * Reads the batch at `at`. Columns whose index is not in `wanted` are passed over and come as nulls.
+ * Reads the batch at `at`. Columns whose index is not in `wanted` are passed over and come as nulls. With `memory`, what has to be copied lies there, until
+ * the next batch is read with it.
  * @throws log_damaged when the bytes cannot be such a batch.
  */
 export function decodeBatch(
@@ -149,11 +150,13 @@ export function decodeBatch(
   schema: Schema,
   length: number,
   wanted?: ReadonlySet<number>,
+  memory: CopyMemory | null = null,
 ): DecodedBatch {
   if (!Number.isInteger(length) || length < 0 || length > BATCH_ROWS_MAX) {
     throw damaged(`${length} rows in one batch`, at);
   }
-  const reader = new Reader(bytes, at);
+  memory?.begin();
+  const reader = new Reader(bytes, at, memory);
   const weights = reader.flag() ? reader.int32(length) : null;
   const columns = schema.fields.map((field, k) =>
     wanted === undefined || wanted.has(k)
@@ -186,8 +189,9 @@ function readColumn(reader: Reader, type: SqlType, length: number): Column {
 function readEnds(reader: Reader, length: number, dataBytes: number): Int32Array {
   const from = reader.at;
   const ends = reader.int32(length);
-  const offsets = new Int32Array(length + 1);
+  const offsets = reader.offsets(length + 1);
   let previous = 0;
+  offsets[0] = 0;
   for (let i = 1; i <= length; i++) {
     const end = ends[i - 1] as number;
     if (end < previous) throw damaged("an end of text that lies before its start", from);
@@ -210,15 +214,39 @@ function skipColumn(reader: Reader, type: SqlType, length: number): Column {
 /** Up to here reading value by value is cheaper than making a buffer to copy into. */
 const SMALL = 16;
 
+/** Buffers that are used again for each batch: a collector that has to find them spends as long as the reading takes. */
+export class CopyMemory {
+  readonly #buffers: ArrayBuffer[] = [];
+  #next = 0;
+
+  /** What was taken is not needed any more. */
+  begin(): void {
+    this.#next = 0;
+  }
+
+  /** At least so many bytes. */
+  take(bytes: number): ArrayBuffer {
+    const i = this.#next++;
+    let buffer = this.#buffers[i];
+    if (buffer === undefined || buffer.byteLength < bytes) {
+      buffer = new ArrayBuffer(bytes);
+      this.#buffers[i] = buffer;
+    }
+    return buffer;
+  }
+}
+
 /** Walks over bytes; never past their end. */
 class Reader {
   at: number;
   readonly #bytes: Uint8Array;
+  readonly #memory: CopyMemory | null;
   #view: DataView | null = null;
 
-  constructor(bytes: Uint8Array, at: number) {
+  constructor(bytes: Uint8Array, at: number, memory: CopyMemory | null) {
     if (!Number.isInteger(at) || at < 0 || at > bytes.length) throw damaged("a batch outside its frame", at);
     this.#bytes = bytes;
+    this.#memory = memory;
     this.at = at;
   }
 
@@ -251,7 +279,7 @@ class Reader {
   int32(count: number): Int32Array {
     const bytes = this.raw(count * 4);
     if (isAligned(bytes, 4)) return new Int32Array(bytes.buffer, bytes.byteOffset, count);
-    if (count > SMALL) return new Int32Array(copyOf(bytes));
+    if (count > SMALL) return new Int32Array(this.#copyOf(bytes), 0, count);
     const view = this.#words();
     const values = new Int32Array(count);
     for (let i = 0, at = this.at - count * 4; i < count; i++, at += 4) values[i] = view.getInt32(at, true);
@@ -261,7 +289,7 @@ class Reader {
   float64(count: number): Float64Array {
     const bytes = this.raw(count * 8);
     if (isAligned(bytes, 8)) return new Float64Array(bytes.buffer, bytes.byteOffset, count);
-    if (count > SMALL) return new Float64Array(copyOf(bytes));
+    if (count > SMALL) return new Float64Array(this.#copyOf(bytes), 0, count);
     const view = this.#words();
     const values = new Float64Array(count);
     for (let i = 0, at = this.at - count * 8; i < count; i++, at += 8) values[i] = view.getFloat64(at, true);
@@ -271,11 +299,26 @@ class Reader {
   int64(count: number): BigInt64Array {
     const bytes = this.raw(count * 8);
     if (isAligned(bytes, 8)) return new BigInt64Array(bytes.buffer, bytes.byteOffset, count);
-    if (count > SMALL) return new BigInt64Array(copyOf(bytes));
+    if (count > SMALL) return new BigInt64Array(this.#copyOf(bytes), 0, count);
     const view = this.#words();
     const values = new BigInt64Array(count);
     for (let i = 0, at = this.at - count * 8; i < count; i++, at += 8) values[i] = view.getBigInt64(at, true);
     return values;
+  }
+
+  offsets(count: number): Int32Array {
+    return new Int32Array(this.#buffer(count * 4), 0, count);
+  }
+
+  #buffer(bytes: number): ArrayBuffer {
+    return this.#memory?.take(bytes) ?? new ArrayBuffer(bytes);
+  }
+
+  /** Memory of their own: Uint8Array.prototype.slice would keep a subclass (Node's Buffer) and its pool. */
+  #copyOf(bytes: Uint8Array): ArrayBuffer {
+    const buffer = this.#buffer(bytes.length);
+    new Uint8Array(buffer).set(bytes);
+    return buffer;
   }
 
   #words(): DataView {
@@ -286,13 +329,6 @@ class Reader {
 
 function isAligned(bytes: Uint8Array, size: number): boolean {
   return (bytes.byteOffset & (size - 1)) === 0;
-}
-
-/** A buffer of their own: Uint8Array.prototype.slice would keep a subclass (Node's Buffer) and its pool. */
-function copyOf(bytes: Uint8Array): ArrayBuffer {
-  const copy = new Uint8Array(bytes.length);
-  copy.set(bytes);
-  return copy.buffer;
 }
 
 function damaged(what: string, at: number): EvertError {

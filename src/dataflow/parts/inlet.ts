@@ -9,6 +9,7 @@
  * 3. It emits what the shards have said, as it comes; the circuit waits for more (`Node.waiting`) until the step is complete.
  */
 import type { EvertError } from "../../base/errors.ts";
+import { CopyMemory } from "../../batch/codec.ts";
 import type { Schema } from "../../batch/schema.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
 import { CHUNK_ROWS, type Chunk } from "../chunk.ts";
@@ -41,6 +42,7 @@ export class Inlet extends Node {
   readonly #schema: Schema;
   readonly #dictionary: Dictionary;
   readonly #out: LentChunk;
+  readonly #memory = new CopyMemory();
   /** By port. */
   readonly #tables: readonly TableInput[];
   #turn: "sending" | "taking" = "sending";
@@ -235,7 +237,7 @@ export class Inlet extends Node {
   }
 
   *#chunks(parcel: Uint8Array): Generator<Chunk> {
-    for (const batch of unpack(parcel, this.#schema)) {
+    for (const batch of unpack(parcel, this.#schema, this.#memory)) {
       const chunk = this.#out.take();
       chunk.length = batch.length;
       fillChunk(chunk, batch, 0, batch.length, this.#dictionary, everyColumn);

@@ -3,7 +3,7 @@
  * rows (u32). A parcel is given up when it is full, so that none is ever large.
  */
 import type { Batch } from "../../batch/batch.ts";
-import { decodeBatch, encodeBatch, encodedSize } from "../../batch/codec.ts";
+import { type CopyMemory, decodeBatch, encodeBatch, encodedSize } from "../../batch/codec.ts";
 import type { Schema } from "../../batch/schema.ts";
 import type { SharedParcels } from "./shared-parcels.ts";
 
@@ -69,11 +69,22 @@ export function sharedParcel(batch: Batch, shared: SharedParcels): Uint8Array {
   return parcel;
 }
 
-/** The batches of a parcel, in their order. */
-export function* unpack(bytes: Uint8Array, schema: Schema): Generator<Batch> {
+/** The batches of a parcel, in their order. With `memory` each lies there, and is done with when the next is asked for. */
+export function* unpack(
+  bytes: Uint8Array,
+  schema: Schema,
+  memory: CopyMemory | null = null,
+): Generator<Batch> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = 0; at < bytes.length; ) {
-    const { batch, next } = decodeBatch(bytes, at + ROWS_BYTES, schema, view.getUint32(at, true));
+    const { batch, next } = decodeBatch(
+      bytes,
+      at + ROWS_BYTES,
+      schema,
+      view.getUint32(at, true),
+      undefined,
+      memory,
+    );
     yield batch;
     at = next;
   }

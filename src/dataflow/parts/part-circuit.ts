@@ -13,6 +13,7 @@
  */
 import { assert } from "../../base/assert.ts";
 import type { Column } from "../../batch/batch.ts";
+import { CopyMemory } from "../../batch/codec.ts";
 import type { Schema } from "../../batch/schema.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { Dictionary } from "../../state/dictionary.ts";
@@ -73,6 +74,7 @@ export class PartCircuit {
   readonly #output: PartOutput;
   readonly #parcels: readonly [Parcel, Parcel] = [new Parcel(null), new Parcel(null)];
   readonly #dictionary = new Dictionary();
+  readonly #memory = new CopyMemory();
   #epoch = 0;
   #isOpen = false;
   /** What was begun and is not done. */
@@ -173,7 +175,7 @@ export class PartCircuit {
       const { source, feeder } = input;
       const schema = { fields: columns.map((c) => source.schema.fields[c]!) };
       for (const parcel of parcels) {
-        for (const { length, columns: packed, weights } of unpack(parcel, schema)) {
+        for (const { length, columns: packed, weights } of unpack(parcel, schema, this.#memory)) {
           const placed: Column[] = [];
           columns.forEach((c, i) => {
             placed[c] = packed[i]!;

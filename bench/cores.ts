@@ -1,22 +1,28 @@
 /**
- * Nexmark's q4 and q18 with their view kept by worker threads, beside the same view in the one thread: events per second, from the log.
+ * Nexmark's q4 and q18 with their view kept by worker threads, beside the same view in the one thread: events per second.
  *
- * Rounds of 1,000 events as durable commits, 16 of them under way at once, up to the view showing them all. The first third of them is not timed: threads have
+ * "Built": from CREATE MATERIALIZED VIEW over two million events that lie in sealed segments to its last row. The same view has been built and dropped once
+ * before in each database, for threads have to read their code first. Nothing is appended meanwhile, so that nothing but the view bounds it.
+ *
+ * "Live", from the log: rounds of 1,000 events as durable commits, 16 of them under way at once, up to the view showing them all. The first third of them is not timed: threads have
  * to read and to compile their code first. With no workers and with one, two and three
  * they take turns, and ratios are medians over turns; both sides must come to the same rows. A ratio says something of cores only where that many are free: what
  * the load was stands in RESULTS.md, and beside each figure what of an event's time the first thread itself spent, which is what bounds the
  * throughput however many workers there are. The log alone, without any view, takes its turn as well: nothing is faster than that.
  * And so do threads of bare arithmetic: what four of them do beside one is how many cores there were.
  *
- *   node --conditions=evert-source bench/cores.ts [--events 600000] [q4 q18 …]
+ *   node --conditions=evert-source bench/cores.ts [--events 600000] [--history 2000000] [q4 q18 …]
  */
+import { createHash } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
+import type { Db } from "../src/index.ts";
 import { withDirectory } from "./directory.ts";
 import { freeCores } from "./free-cores.ts";
 import { defineView, openNexmark, throughLog } from "./nexmark/engine.ts";
-import { nexmark } from "./nexmark/events.ts";
-import { queries } from "./nexmark/queries.ts";
+import { nexmark, type Round } from "./nexmark/events.ts";
+import { type NexmarkQuery, queries } from "./nexmark/queries.ts";
+import { writeSealed } from "./nexmark/sealed-log.ts";
 import { rounds as inTurns, type Measured, median, present, threadMs } from "./report.ts";
 
 const TURNS = 3;
@@ -24,75 +30,53 @@ const TURNS = 3;
 const GOALS: readonly (number | undefined)[] = [undefined, 1.6, undefined, 2.5];
 
 const { values, positionals } = parseArgs({
-  options: { events: { type: "string", default: "600000" } },
+  options: {
+    events: { type: "string", default: "600000" },
+    history: { type: "string", default: "2000000" },
+  },
   allowPositionals: true,
 });
 const events = Number(values.events);
+const history = Number(values.history);
 const names = positionals.length === 0 ? ["q4", "q18"] : positionals;
 /** The log without a view. */
 const LOG = GOALS.length;
 
+/** What the contenders came to, turn by turn; by workers, and for the log alone. */
+interface Seen {
+  readonly rates: Readonly<Record<string, readonly number[]>>;
+  /** Processor time of the first thread. */
+  readonly spentMs: readonly (readonly number[])[];
+  readonly events: number;
+}
+
 async function measure(): Promise<Measured[]> {
-  const rounds = [...nexmark(events)];
-  const untimed = rounds.splice(0, Math.floor(rounds.length / 3));
-  const timed = rounds.reduce((sum, round) => sum + round.events, 0);
   const measured: Measured[] = [];
   const cores: number[] = [];
-  for (const name of names) {
+  const wanted = names.map((name) => {
     const query = queries.find((q) => q.name === name);
     if (query === undefined) throw new Error(`there is no ${name}`);
-    const spent: number[][] = [...GOALS, LOG].map(() => []);
-    const answers = new Set<string>();
-    const rate = (workers: number) => () =>
-      withDirectory(async (dir) => {
-        await using db = await openNexmark(dir, workers === LOG ? 0 : workers);
-        if (workers !== LOG) await defineView(db, query);
-        await throughLog(db, untimed);
-        const [started, before] = [performance.now(), threadMs()];
-        await throughLog(db, rounds);
-        const ms = performance.now() - started;
-        spent[workers]!.push(threadMs() - before);
-        const perSecond = (timed * 1000) / ms;
-        if (workers === LOG) return perSecond;
-        const { results, error } = await db.sql(`SELECT * FROM ${name}`);
-        if (error !== undefined) throw new Error(error.message);
-        answers.add(JSON.stringify(results[0]!.rowsText().sort()));
-        return perSecond;
-      });
-    const contenders: Record<string, () => Promise<number>> = {
-      ...Object.fromEntries([...GOALS, LOG].map((_, workers) => [`${workers}`, rate(workers)])),
-      cores: () => freeCores(GOALS.length),
-    };
-    const seen = await inTurns(TURNS, contenders);
-    cores.push(...seen["cores"]!);
-    if (answers.size > 1) throw new Error(`${name} has another answer where workers keep it`);
-    const alone = seen["0"]!;
-    const nsOf = (workers: number): string => ((median(spent[workers]!) * 1e6) / timed).toFixed(0);
-    for (const [workers, goal] of GOALS.entries()) {
-      const rates = seen[`${workers}`]!;
-      const beside = {
-        peer: "no workers",
-        peerValue: median(alone),
-        ratio: median(rates.map((value, turn) => value / alone[turn]!)),
-        // More threads than cores only take turns.
-        goal: workers < availableParallelism() ? goal : undefined,
-      };
-      measured.push({
-        name: `${name}, ${workers === 1 ? "1 worker" : `${workers} workers`}`,
-        unit: "events/s",
-        value: median(rates),
-        ...(workers === 0 ? {} : beside),
-        note: `the first thread works ${nsOf(workers)} ns an event`,
-      });
-    }
+    return query;
+  });
+  await withDirectory(async (dir) => {
+    await writeSealed(dir, nexmark(history));
+    for (const query of wanted)
+      measured.push(...figures(`${query.name} built`, await built(dir, query, cores)));
+  });
+  const rounds = [...nexmark(events)];
+  const untimed = rounds.splice(0, Math.floor(rounds.length / 3));
+  for (const query of wanted) {
+    const seen = await live(query, untimed, rounds, cores);
+    measured.push(...figures(`${query.name} live`, seen));
+    const { rates } = seen;
     measured.push({
-      name: `${name}'s events, the log alone`,
+      name: `${query.name}'s events, the log alone`,
       unit: "events/s",
-      value: median(seen[`${LOG}`]!),
+      value: median(rates[`${LOG}`]!),
       peer: "no workers",
-      peerValue: median(alone),
-      ratio: median(seen[`${LOG}`]!.map((value, turn) => value / alone[turn]!)),
-      note: `the first thread works ${nsOf(LOG)} ns an event`,
+      peerValue: median(rates["0"]!),
+      ratio: median(rates[`${LOG}`]!.map((value, turn) => value / rates["0"]![turn]!)),
+      note: `the first thread works ${nsOf(seen, LOG)} ns an event`,
     });
   }
   measured.push({
@@ -102,6 +86,92 @@ async function measure(): Promise<Measured[]> {
     note: "so many cores were free",
   });
   return measured;
+}
+
+async function built(dir: string, query: NexmarkQuery, cores: number[]): Promise<Seen> {
+  const spentMs: number[][] = GOALS.map(() => []);
+  const answers = new Set<string>();
+  const rate = (workers: number) => async () => {
+    await using db = await openNexmark(dir, workers);
+    await defineView(db, query);
+    await db.engine.dropView(query.name);
+    await db.settled();
+    const [started, before] = [performance.now(), threadMs()];
+    await defineView(db, query);
+    const ms = performance.now() - started;
+    spentMs[workers]!.push(threadMs() - before);
+    answers.add(await answerOf(db, query.name));
+    await db.engine.dropView(query.name);
+    return (history * 1000) / ms;
+  };
+  const rates = await inTurns(TURNS, {
+    ...Object.fromEntries(GOALS.map((_, workers) => [`${workers}`, rate(workers)])),
+    cores: () => freeCores(GOALS.length),
+  });
+  cores.push(...rates.cores);
+  if (answers.size > 1) throw new Error(`${query.name} has another answer where workers build it`);
+  return { rates, spentMs, events: history };
+}
+
+async function live(
+  query: NexmarkQuery,
+  untimed: readonly Round[],
+  rounds: readonly Round[],
+  cores: number[],
+): Promise<Seen> {
+  const timed = rounds.reduce((sum, round) => sum + round.events, 0);
+  const spentMs: number[][] = [...GOALS, LOG].map(() => []);
+  const answers = new Set<string>();
+  const rate = (workers: number) => () =>
+    withDirectory(async (dir) => {
+      await using db = await openNexmark(dir, workers === LOG ? 0 : workers);
+      if (workers !== LOG) await defineView(db, query);
+      await throughLog(db, untimed);
+      const [started, before] = [performance.now(), threadMs()];
+      await throughLog(db, rounds);
+      const ms = performance.now() - started;
+      spentMs[workers]!.push(threadMs() - before);
+      if (workers !== LOG) answers.add(await answerOf(db, query.name));
+      return (timed * 1000) / ms;
+    });
+  const rates = await inTurns(TURNS, {
+    ...Object.fromEntries([...GOALS, LOG].map((_, workers) => [`${workers}`, rate(workers)])),
+    cores: () => freeCores(GOALS.length),
+  });
+  cores.push(...rates.cores);
+  if (answers.size > 1) throw new Error(`${query.name} has another answer where workers keep it`);
+  return { rates, spentMs, events: timed };
+}
+
+async function answerOf(db: Db, view: string): Promise<string> {
+  const { results, error } = await db.sql(`SELECT * FROM ${view}`);
+  if (error !== undefined) throw new Error(error.message);
+  return createHash("sha256").update(JSON.stringify(results[0]!.rowsText().sort())).digest("hex");
+}
+
+function figures(name: string, seen: Seen): Measured[] {
+  const alone = seen.rates["0"]!;
+  return GOALS.map((goal, workers) => {
+    const rates = seen.rates[`${workers}`]!;
+    const beside = {
+      peer: "no workers",
+      peerValue: median(alone),
+      ratio: median(rates.map((value, turn) => value / alone[turn]!)),
+      // More threads than cores only take turns.
+      goal: workers < availableParallelism() ? goal : undefined,
+    };
+    return {
+      name: `${name}, ${workers === 1 ? "1 worker" : `${workers} workers`}`,
+      unit: "events/s",
+      value: median(rates),
+      ...(workers === 0 ? {} : beside),
+      note: `the first thread works ${nsOf(seen, workers)} ns an event`,
+    };
+  });
+}
+
+function nsOf({ spentMs, events: all }: Seen, workers: number): string {
+  return ((median(spentMs[workers]!) * 1e6) / all).toFixed(0);
 }
 
 await present(measure);

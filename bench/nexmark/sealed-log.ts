@@ -2,7 +2,7 @@
 import { systemClock } from "../../src/base/clock.ts";
 import { nodeDisk } from "../../src/base/node-disk.ts";
 import { CATALOG_ENTRY, TICK_ENTRY } from "../../src/engine/catalog.ts";
-import { openLog } from "../../src/log/file-log.ts";
+import { openLog } from "../../src/log/open-log.ts";
 import { openNexmark } from "./engine.ts";
 import { type Round, TOPICS } from "./events.ts";
 

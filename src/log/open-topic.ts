@@ -29,6 +29,9 @@ const BYTES_PER_COLUMN = 6;
 /** A batch of so many rows is a piece of its own: what a step and a reader of the log do once for each batch is little then. */
 export const LARGE_BATCH_ROWS = 1024;
 
+/** Rows that go into the builder unasked, behind one that was not taken as bytes. */
+const UNTRIED = 15;
+
 /** What a topic has from group to group. */
 export class TopicStaging {
   readonly topic: LogTopic;
@@ -36,6 +39,8 @@ export class TopicStaging {
   readonly writer: RowWriter | null;
   /** Whether the group before had more than one row of the topic. */
   hadSeveral = false;
+  /** How many such rows are left: what was done for one that is not taken (a document made text of, which is too long) is done twice, and the next are often of its kind. */
+  untried = 0;
   #builder: BatchBuilder | null = null;
 
   constructor(topic: LogTopic, writer: RowWriter | null) {
@@ -110,11 +115,19 @@ export class OpenTopic {
 
   /** Takes the row as bytes, if it is the topic's first and such as they usually are. */
   #isWritten(row: unknown): boolean {
-    const { writer, hadSeveral } = this.#staging;
-    if (writer === null || hadSeveral || this.#closedRows > 0) return false;
+    const staging = this.#staging;
+    const { writer } = staging;
+    if (writer === null || staging.hadSeveral || this.#closedRows > 0) return false;
+    if (staging.untried > 0) {
+      staging.untried--;
+      return false;
+    }
     const { rows } = this.#memory;
     try {
-      if (!writer(row, rows)) return false;
+      if (!writer(row, rows)) {
+        staging.untried = UNTRIED;
+        return false;
+      }
     } catch {
       return false; // the builder will throw it again, and say where
     }

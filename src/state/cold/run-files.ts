@@ -122,10 +122,18 @@ export class RunFiles {
     if (this.#isClosed) throw new EvertError("shutting_down", "no more rows go to disk");
     const name = `run-${this.#next++}`;
     this.#names.add(name);
-    await this.#disk.makeDirectory(this.#directory);
-    const file = await this.#disk.open(joinPath(this.#directory, name), "write");
-    await file.truncate(0);
-    return this.#opened(name, file);
+    let file: DiskFile | null = null;
+    try {
+      await this.#disk.makeDirectory(this.#directory);
+      file = await this.#disk.open(joinPath(this.#directory, name), "write");
+      await file.truncate(0);
+      return this.#opened(name, file);
+    } catch (error) {
+      // What there is of it is nobody's, and goes with the next sweep.
+      this.#names.delete(name);
+      await file?.close();
+      throw error;
+    }
   }
 
   /** One that a checkpoint names. */

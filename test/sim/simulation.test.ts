@@ -44,6 +44,8 @@ const HAPPENS = [
   /ALTER TABLE old .* is refused: views depend on the history/,
   /CREATE MATERIALIZED VIEW late__.* is done/,
   /erase .* is done/,
+  /count ev from [1-9]\d* to .* is at/,
+  /count ev .* is refused: consumer .* has been opened anew/,
   /request \d+\/[1-9].* is at/,
 ];
 

@@ -4,8 +4,9 @@
  *   Type = [ "|" ] Inter { "|" Inter } .      Inter = Postfix { "&" Postfix } .      Postfix = Primary { "[" "]" } .
  *   Primary = "{" { [ "readonly" ] name [ "?" ] ":" Type ( ";" | "," ) } "}" | "(" Type ")" | literal | name [ "<" … ">" ] .
  *
- * A name is looked for in the same text, as an interface or a type. Whatever else stands somewhere says nothing of that place: it is not an error.
+ * A name is looked for in the same text, as an interface or a type (program-code.ts). Whatever else stands somewhere says nothing of that place: it is not an error.
  */
+import { codeOf, declarationOf } from "./program-code.ts";
 
 /** What `typeof` gives for a property's values, null among them; null: nothing is known of them. */
 export type Kinds = ReadonlySet<string> | null;
@@ -38,14 +39,15 @@ export function propertiesOf(text: string, program: string): ReadonlyMap<string,
  * The type argument that ends before the template at `backtick`: of sql<T>`…` the T; null when there is none.
  */
 export function typeArgumentBefore(program: string, backtick: number): string | null {
-  if (program[backtick] !== "`") return null;
+  const code = codeOf(program);
+  if (code[backtick] !== "`") return null;
   let at = backtick - 1;
-  while (at >= 0 && /\s/.test(program[at] as string)) at--;
-  if (program[at] !== ">") return null;
+  while (at >= 0 && /\s/.test(code[at] as string)) at--;
+  if (code[at] !== ">") return null;
   const end = at;
   for (let open = 0; at >= 0; at--) {
-    const c = program[at] as string;
-    if (c === ">" && program[at - 1] === "=") at--;
+    const c = code[at] as string;
+    if (c === ">" && code[at - 1] === "=") at--;
     else if (c === ">" || c === "}" || c === ")" || c === "]") open++;
     else if (c === "<" || c === "{" || c === "(" || c === "[") open--;
     if (open === 0) return c === "<" ? program.slice(at + 1, end) : null;
@@ -79,7 +81,8 @@ class Reader {
         shape.kinds === null || other.kinds === null ? null : new Set([...shape.kinds, ...other.kinds]);
       shape = { kinds, properties: new Map() };
     }
-    return shape;
+    // A extends B ? C : D, which is neither.
+    return this.#peek() === "extends" ? UNKNOWN : shape;
   }
 
   #intersection(): TypeShape {
@@ -138,15 +141,13 @@ class Reader {
 
   #named(name: string): TypeShape {
     if (this.#depth >= DEPTH_MAX || !IDENTIFIER.test(name)) return UNKNOWN;
-    const pattern = `\\b(?:interface|type)\\s+${name.replaceAll("$", "\\$")}(?![\\w$])\\s*(?:extends\\s+([^{]*))?`;
-    const match = new RegExp(pattern, "u").exec(this.#program);
-    if (match === null) return name === "Date" ? kind("object") : UNKNOWN;
-    const [head, above] = match;
-    const text = this.#program.slice(match.index + head.length).replace(/^\s*=/, "");
-    const inner = new Reader(ending(text), this.#program, this.#depth + 1);
-    const own = inner.type();
-    if (above === undefined) return own;
-    const bases = above.split(",").map((base) => new Reader(base, this.#program, this.#depth + 1).type());
+    const declared = declarationOf(name, this.#program);
+    if (declared === null && name === "Date") return kind("object");
+    if (declared === null || declared === undefined) return UNKNOWN;
+    const read = (text: string): TypeShape => new Reader(text, this.#program, this.#depth + 1).type();
+    const own = read(declared.text);
+    if (declared.bases === null) return own;
+    const bases = declared.bases.split(",").map(read);
     return {
       ...own,
       properties: new Map([...bases.flatMap((base) => [...base.properties]), ...own.properties]),
@@ -176,23 +177,4 @@ class Reader {
 
 function kind(name: string): TypeShape {
   return { kinds: new Set([name]), properties: new Map() };
-}
-
-/** A declaration's text is not read far beyond where it ends. */
-function ending(text: string): string {
-  let depth = 0;
-  for (let at = 0; at < text.length; at++) {
-    const c = text[at];
-    if (c === "{" || c === "(") depth++;
-    else if (c === "}" || c === ")") depth--;
-    else if (c === ";" && depth === 0) return text.slice(0, at);
-    if (depth < 0) return text.slice(0, at);
-    if (
-      c === "\n" &&
-      depth === 0 &&
-      /^\s*(?:export|const|let|interface|type|function|import)\b/.test(text.slice(at))
-    )
-      return text.slice(0, at);
-  }
-  return text;
 }

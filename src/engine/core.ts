@@ -114,6 +114,7 @@ export class Core {
   readonly #offs: readonly (() => void)[];
   readonly #onFatal: (error: EvertError) => void;
   #failure: EvertError | null = null;
+  #ended: EvertError | null = null;
   /** The replay of a start, until it is at the end of the log. */
   catchUp: CatchUp | null = null;
   /** While the log is replayed the catalog is already what it will be at the end. */
@@ -313,6 +314,7 @@ export class Core {
   async reached({ atLeast, timeoutMs }: ReadOptions): Promise<void> {
     const turn = this.#readTurns.take();
     if (turn !== null) await turn;
+    this.refuseEnded();
     if (atLeast === undefined) return;
     if (!/^\d{1,15}$/.test(atLeast)) {
       throw new EvertError("invalid_request", `"${atLeast}" is not a position`, {
@@ -430,6 +432,16 @@ export class Core {
   giveUp(error: EvertError): void {
     this.publisher.fail(error);
     this.durability.fail(error);
+  }
+
+  /** Reads are refused from now on: where rows lie is given back. */
+  end(error: EvertError): void {
+    this.#ended = error;
+  }
+
+  /** @throws EvertError shutting_down */
+  refuseEnded(): void {
+    if (this.#ended !== null) throw this.#ended;
   }
 
   /** Nothing more is acknowledged; reads go on with what there is. */

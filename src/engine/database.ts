@@ -360,14 +360,17 @@ export class Database implements Engine {
 
   readTopic(name: string, options: ReadTopicOptions = {}): AsyncIterable<TopicRecord> {
     const { log, catalog } = this.core;
+    this.core.refuseEnded();
     return readRecords(log, catalog.topic(name), (id) => this.core.catalog.byId(id), options);
   }
 
   readTopicBatches(name: string, options: ReadTopicOptions = {}): AsyncIterable<TopicRows> {
+    this.core.refuseEnded();
     return readRecordRows(this.core.log, this.core.catalog.topic(name), options);
   }
 
   readTopicArrow(name: string, options: ReadTopicOptions = {}): AsyncIterable<Uint8Array> {
+    this.core.refuseEnded();
     return readRecordsArrow(this.core.log, this.core.catalog.topic(name), options);
   }
 
@@ -631,6 +634,7 @@ export class Database implements Engine {
         await this.#checkpointer.take();
       }
     } finally {
+      core.end(gone);
       core.subscriptions.closeAll(gone);
       await this.#checkpointer.close();
       await core.circuit.cooling?.stop();

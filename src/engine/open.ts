@@ -2,6 +2,7 @@
 import { decodeUtf8 } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Disk } from "../base/disk.ts";
+import { EvertError } from "../base/errors.ts";
 import { nodeDisk } from "../base/node-disk.ts";
 import { parseJson } from "../batch/lossless-json.ts";
 import type { RecursionLimits, StateLimits } from "../dataflow/circuit.ts";
@@ -255,6 +256,7 @@ export class Db {
  * @throws EvertError directory_locked, log_damaged, or what is wrong with a topic or a view.
  */
 export async function open(options: OpenOptions): Promise<Db> {
+  checkOptions(options);
   const app = collect([...(options.topics ?? []), ...(options.views ?? [])]);
   const engine = await openEngine({
     directory: options.dir,
@@ -289,6 +291,40 @@ export async function open(options: OpenOptions): Promise<Db> {
     }
   }
   return new Db(engine, disk);
+}
+
+/** All that there are: who names another has meant one of them. */
+const OPTIONS: Readonly<Record<keyof OpenOptions, true>> = {
+  dir: true,
+  topics: true,
+  views: true,
+  functions: true,
+  functionTimeoutMs: true,
+  clock: true,
+  disk: true,
+  segmentBytes: true,
+  answerWhileCatchingUp: true,
+  follow: true,
+  syncFollowers: true,
+  syncTimeoutMs: true,
+  checkpointIntervalMs: true,
+  recursion: true,
+  limits: true,
+  memoryLimit: true,
+  workers: true,
+  report: true,
+};
+
+/** Programs in JavaScript are told by nobody else. @throws EvertError invalid_request */
+function checkOptions(options: OpenOptions | undefined): void {
+  const example = { hint: 'As in open({ dir: "data", topics: [...], views: [...] }).' };
+  if (typeof options?.dir !== "string" || options.dir === "")
+    throw new EvertError("invalid_request", "open() needs dir, the directory of the data", example);
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(OPTIONS, name));
+  if (unknown === undefined) return;
+  throw new EvertError("invalid_request", `open() has no option ${JSON.stringify(unknown)}`, {
+    detail: `Its options are ${Object.keys(OPTIONS).join(", ")}.`,
+  });
 }
 
 async function* changesOf<Row>(

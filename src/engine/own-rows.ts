@@ -5,10 +5,16 @@ import { fieldIndex } from "../batch/schema.ts";
 import type { CommitReceipt } from "../log/log.ts";
 import type { TopicEntry } from "./catalog.ts";
 import type { Core } from "./core.ts";
+import type { Part } from "./part.ts";
 import type { CommitRequest } from "./rider.ts";
 
 /** Refusals by what has been staged. */
-const TOLD_LATER: ReadonlySet<ErrorCode> = new Set(["fenced", "out_of_sequence", "conflict"]);
+const TOLD_LATER: ReadonlySet<ErrorCode> = new Set([
+  "fenced",
+  "out_of_sequence",
+  "conflict",
+  "unique_violation",
+]);
 
 /** Nobody is told of what is not durable: neither by an answer nor by a refusal that it is the reason of. */
 export function toldDurably<T>(core: Core, { rider }: CommitRequest, work: () => Promise<T>): Promise<T> {
@@ -24,6 +30,29 @@ export async function refusalToTell(core: Core, error: unknown): Promise<unknown
   if (error instanceof EvertError && TOLD_LATER.has(error.code))
     await core.durability.told(core.log.lastPosition);
   return error;
+}
+
+/** As Committer.exclusively, for who decides by what is there: also where that is to store nothing, or to refuse. */
+export async function decidedDurably(
+  { committer, durability, stepper }: Core,
+  decide: () => Promise<readonly Part[] | null>,
+): Promise<CommitReceipt | null> {
+  let seen = 0;
+  const look = (): Promise<readonly Part[] | null> => {
+    seen = stepper.position;
+    return decide();
+  };
+  const told = async (): Promise<void> => durability.told(seen);
+  let isDecided = false;
+  const onStaged = (): void => {
+    isDecided = true;
+  };
+  const receipt = await committer.exclusively(look, { onStaged }).catch(async (error: unknown) => {
+    if (!isDecided) await told();
+    throw error;
+  });
+  if (receipt === null) await told();
+  return receipt;
 }
 
 /** What stands in the column of the last row that the commit wrote to the table; null: it has been compacted away. REQUIRES that the commit is durable. */

@@ -38,6 +38,7 @@ import { dropRelations } from "./drop.ts";
 import { type Analyzed, explainAnalyzed, explainPlanAs } from "./explain.ts";
 import { alterKeeping } from "./keeping.ts";
 import { Overlay } from "./overlay.ts";
+import { decidedDurably } from "./own-rows.ts";
 import type { Part } from "./part.ts";
 import { fingerprintOf, planView } from "./planner.ts";
 import { sinkOf } from "./sink-rules.ts";
@@ -120,7 +121,7 @@ export class Statements {
       case "delete":
       case "truncate": {
         let result = done(statement);
-        const receipt = await this.#core.committer.exclusively(async () => {
+        const receipt = await decidedDurably(this.#core, async () => {
           const changes: Changes = new Map();
           // While it waited for its turn a table may have got other columns.
           const isNow = alterations === this.#core.catalog.alterations;
@@ -175,7 +176,7 @@ export class Statements {
     note: (position: string) => void,
   ): Promise<number> {
     let next = first;
-    const receipt = await this.#core.committer.exclusively(async () => {
+    const receipt = await decidedDurably(this.#core, async () => {
       const changes: Changes = new Map();
       // As in PostgreSQL, now() is the transaction's.
       const nowUs = this.#nowUs();

@@ -1,5 +1,6 @@
 /** What binding a statement needs to know, and what it finds out on the way. */
 import { EvertError } from "../base/errors.ts";
+import { checkText } from "../batch/jsonb.ts";
 import type { SqlType } from "../batch/types.ts";
 import type { Catalog } from "../plan/catalog.ts";
 import type { Expr } from "../plan/expression.ts";
@@ -14,10 +15,12 @@ export interface SqlParam {
   readonly text: string | null;
 }
 
-/** A parameter given as a JSON value. */
-export function paramFromJson(value: unknown): SqlParam {
+/** A parameter given as a JSON value: the index-th of the statement's. @throws untranslatable_character */
+export function paramFromJson(value: unknown, index: number): SqlParam {
   if (value === null || value === undefined) return { type: null, text: null };
-  return { type: null, text: typeof value === "object" ? JSON.stringify(value) : String(value) };
+  const text = typeof value === "object" ? JSON.stringify(value) : String(value);
+  checkText(text, `$${index + 1}`);
+  return { type: null, text };
 }
 
 export const PARAMS_MAX = 65_535;

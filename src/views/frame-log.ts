@@ -53,8 +53,10 @@ class Volume {
     return this.#F[(this.#starts.array[this.#first] as number) + 2] as number;
   }
 
-  get length(): number {
-    return this.#I[((this.#starts.array[this.#first] as number) + 3) * 2] as number;
+  /** Bytes of its place. */
+  get room(): number {
+    const at = ((this.#starts.array[this.#first] as number) + 3) * 2;
+    return unitsOf(this.#I[at] as number, this.#I[at + 1] as number) * 8;
   }
 
   /** Of the newest. */
@@ -117,6 +119,7 @@ class Volume {
       changes,
       index: this.#I,
       indexAt: (unit + HEAD_UNITS) * 2,
+      room: unitsOf(length, changes) * 8,
     });
   }
 }
@@ -126,6 +129,7 @@ function unitsOf(bytes: number, changes: number): number {
 }
 
 export class FrameLog {
+  /** Of memory, not of JSON alone: a small change is as much again with what it takes to find it. */
   readonly #keepBytes: number;
   readonly #keepMs: number;
   /** Oldest first; a volume has a frame at least. */
@@ -147,30 +151,30 @@ export class FrameLog {
 
   /** All changes of a step, as a frame that is ready. REQUIRES that it fits. */
   keep(step: Step, at: number, written: ChangeWriter): Frame {
+    const needed = unitsOf(written.bytes, written.changes) * 8;
     let last = this.#entries.at(-1);
     if (!(last instanceof Volume) || !last.keep(step, at, written)) {
       // The log of a view that rarely changes is small.
       const twice = last instanceof Volume ? last.size * 2 : VOLUME_BYTES_MIN;
-      const needed = unitsOf(written.bytes, written.changes) * 8;
       last = new Volume(Math.max(needed, Math.min(twice, VOLUME_BYTES_MAX)));
       last.keep(step, at, written);
       this.#entries.push(last);
     }
-    this.#bytes += written.bytes;
+    this.#bytes += needed;
     this.#trim(at);
     return last.newest();
   }
 
   push(frame: Frame): void {
     this.#entries.push(frame);
-    if (frame.state === "ready") this.#bytes += frame.length;
+    if (frame.state === "ready") this.#bytes += frame.room;
     this.#trim(frame.at);
   }
 
-  /** A frame that was pushed before it was ready has grown to its length. */
+  /** A frame that was pushed before it was ready is ready now. */
   grown(frame: Frame): void {
     if (!this.#entries.includes(frame)) return;
-    this.#bytes += frame.length;
+    this.#bytes += frame.room;
     this.#trim(frame.at);
   }
 
@@ -180,9 +184,9 @@ export class FrameLog {
     if (at < 0) return;
     for (const gone of this.#entries.splice(0, at + 1)) {
       if (gone instanceof Frame) {
-        if (gone.state === "ready") this.#bytes -= gone.length;
+        if (gone.state === "ready") this.#bytes -= gone.room;
         gone.letGo();
-      } else for (; gone.count > 0; gone.shift()) this.#bytes -= gone.length;
+      } else for (; gone.count > 0; gone.shift()) this.#bytes -= gone.room;
     }
     this.floor = frame.position;
   }
@@ -198,7 +202,7 @@ export class FrameLog {
       const young = now - oldest.at < this.#keepMs;
       // Twice the promise is the bound: a burst inside keepMs must not grow without end.
       if (this.#bytes <= this.#keepBytes || (young && this.#bytes <= 2 * this.#keepBytes)) break;
-      this.#bytes -= oldest.length;
+      this.#bytes -= oldest.room;
       this.floor = oldest.position;
       if (isWhole) drop++;
       if (oldest instanceof Frame) oldest.letGo();

@@ -38,6 +38,8 @@ export interface Kept {
   readonly changes: number;
   readonly index: Int32Array;
   readonly indexAt: number;
+  /** Bytes of all of it. */
+  readonly room: number;
 }
 
 export class Frame {
@@ -52,6 +54,8 @@ export class Frame {
   state: "made" | "ready" | "lost" = "made";
   /** Bytes of its changes. */
   length = 0;
+  /** Bytes of memory that it takes once it is ready, with all that belongs to it and what is left of its last slab. */
+  room = 0;
   changes = 0;
   readonly #pieces: Piece[] = [];
   readonly #store: Slabs | null;
@@ -77,9 +81,10 @@ export class Frame {
     this.touched = touched;
     this.#store = "take" in from ? from : null;
     if ("take" in from) return;
-    const { bytes, changes, index, indexAt } = from;
+    const { bytes, changes, index, indexAt, room } = from;
     this.state = "ready";
     this.length = bytes.length;
+    this.room = room;
     this.changes = changes;
     this.#pieces.push({ bytes, first: 0, index, at: indexAt, step: ENTRY_WORDS });
   }
@@ -139,16 +144,18 @@ export class Frame {
   /** All changes are there. */
   complete(): void {
     this.#cut();
-    this.#shrink();
+    const own = this.#shrink();
+    this.room = this.#slabs.reduce((bytes, { U }) => bytes + U.length, own);
     this.state = "ready";
   }
 
-  /** What lies alone in a slab gets memory of its own. */
-  #shrink(): void {
+  /** What fills less than half of the last slab gets memory of its own: so many bytes. */
+  #shrink(): number {
     const piece = this.#pieces.at(-1);
-    if (piece === undefined) return;
+    if (piece === undefined) return 0;
     const count = this.changes - piece.first;
-    if ((this.#used + count * ENTRY_BYTES) * 2 > SLAB_BYTES) return;
+    const bytes = this.#used + count * ENTRY_BYTES;
+    if (bytes * 2 > SLAB_BYTES) return 0;
     const index = new Int32Array(count * ENTRY_WORDS);
     for (let n = 0; n < count; n++)
       for (let word = 0; word < ENTRY_WORDS; word++)
@@ -156,6 +163,7 @@ export class Frame {
     this.#pieces.pop();
     this.#pieces.push({ bytes: piece.bytes.slice(), first: piece.first, index, at: 0, step: ENTRY_WORDS });
     this.#store?.give(this.#slabs.pop() as Slab);
+    return bytes;
   }
 
   /** It is given up. REQUIRES that it was never ready. */

@@ -31,7 +31,7 @@ it("frames made in turns of their own count once", () => {
       log.grown(frame);
     }
     const kept = log.after(0);
-    expect(log.bytes).toBe(kept.reduce((sum, { length }) => sum + length, 0));
+    expect(log.bytes).toBe(kept.reduce((sum, { room }) => sum + room, 0));
     if (position % 3 === 2) expect(kept.length).toBe(2);
   }
 });

@@ -32,23 +32,32 @@ export async function refusalToTell(core: Core, error: unknown): Promise<unknown
   return error;
 }
 
-/** As Committer.exclusively, for who decides by what is there: also where that is to store nothing, or to refuse. */
+/** As Committer.exclusively, for who decides by what is there: also where that is to store nothing, or to refuse. `untold`: what was found is not to be told of. */
 export async function decidedDurably(
   { committer, durability, stepper }: Core,
   decide: () => Promise<readonly Part[] | null>,
+  untold: () => void = () => {},
 ): Promise<CommitReceipt | null> {
   let seen = 0;
   const look = (): Promise<readonly Part[] | null> => {
     seen = stepper.position;
     return decide();
   };
-  const told = async (): Promise<void> => durability.told(seen);
+  const told = async (): Promise<void> => {
+    try {
+      await durability.told(seen);
+    } catch (error) {
+      untold();
+      throw error;
+    }
+  };
   let isDecided = false;
   const onStaged = (): void => {
     isDecided = true;
   };
   const receipt = await committer.exclusively(look, { onStaged }).catch(async (error: unknown) => {
-    if (!isDecided) await told();
+    if (isDecided) untold();
+    else await told();
     throw error;
   });
   if (receipt === null) await told();

@@ -176,7 +176,11 @@ export class Statements {
     note: (position: string) => void,
   ): Promise<number> {
     let next = first;
-    const receipt = await decidedDurably(this.#core, async () => {
+    const before = results.length;
+    const untold = (): void => {
+      results.length = before;
+    };
+    const decide = async (): Promise<Part[] | null> => {
       const changes: Changes = new Map();
       // As in PostgreSQL, now() is the transaction's.
       const nowUs = this.#nowUs();
@@ -236,7 +240,8 @@ export class Statements {
           hint: "Send BEGIN … COMMIT in one request.",
         },
       );
-    });
+    };
+    const receipt = await decidedDurably(this.#core, decide, untold);
     if (receipt !== null) note(String(receipt.position));
     return next;
   }

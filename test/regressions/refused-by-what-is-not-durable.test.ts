@@ -11,6 +11,8 @@ const statements: readonly string[] = [
   "INSERT INTO t VALUES (1, 5) ON CONFLICT DO NOTHING",
   "UPDATE t SET s = 9 WHERE id = 0 AND s = 0",
   "BEGIN; DELETE FROM other; SELECT s FROM t; ROLLBACK",
+  "BEGIN; DELETE FROM other; SELECT s FROM t; COMMIT",
+  "BEGIN; DELETE FROM other; SELECT s FROM t; SELECT 1 / 0; COMMIT",
 ];
 
 it("nobody is told of a row that the disk did not take", async () => {
@@ -31,7 +33,7 @@ it("nobody is told of a row that the disk did not take", async () => {
     const answer =
       told === "append"
         ? db.append("t", [{ id: 2, s: 1 }]).catch(code)
-        : db.sql(told).then(({ error }) => codes.push(error?.code));
+        : db.sql(told).then(({ error, results }) => codes.push(error?.code, ...results));
     await Promise.all([...first, answer]);
     expect(new Set(codes), told).toEqual(new Set(["io_error"]));
     await db.close().catch(() => {});

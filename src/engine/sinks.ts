@@ -293,6 +293,7 @@ class Sink {
           const slot = op === "delete" ? before : after;
           const key = bagKey ?? view.encoder.keyJson(slot);
           changes.push({ op: op === "delete" ? "delete" : "upsert", key, row: this.#rowAt(view, slot) });
+          return 1;
         };
         for (let done = false; !done; ) {
           if (turns.due(ROWS_PER_LOOK)) await turns.take();

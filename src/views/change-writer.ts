@@ -17,6 +17,8 @@ const ROW = encodeUtf8(',"row":');
 const OLD = encodeUtf8(',"old":');
 const COMMA = 44;
 const END = 125; // }
+/** A change of more bytes counts for as many rows: a few of them may be more than a turn, and more than a frame. */
+const BYTES_PER_ROW = 4_096;
 
 export class ChangeWriter implements ChangeTaker {
   /** With a comma before each change but the first. */
@@ -41,7 +43,7 @@ export class ChangeWriter implements ChangeTaker {
     return this.out.at;
   }
 
-  changed(op: Op, before: number, after: number, key: string | null): void {
+  changed(op: Op, before: number, after: number, key: string | null): number {
     const { out, index } = this;
     const rows = this.#rows as RowBytes;
     out.room(1);
@@ -62,6 +64,7 @@ export class ChangeWriter implements ChangeTaker {
     }
     out.room(1);
     out.U[out.at++] = END;
+    return 1 + Math.floor((out.at - start) / BYTES_PER_ROW);
   }
 }
 

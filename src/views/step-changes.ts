@@ -27,8 +27,11 @@ export type Op = "insert" | "update" | "delete";
 
 /** Takes changes one by one. */
 export interface ChangeTaker {
-  /** Slots before and after, -1 where there is none: valid until the step's rows are vacuumed. `key`: as JSON text, of a view without one; null: the row has it. */
-  changed(op: Op, before: number, after: number, key: string | null): void;
+  /**
+   * Slots before and after, -1 where there is none: valid until the step's rows are vacuumed. `key`: as JSON text, of a view without one; null: the row has it.
+   * Gives for how many rows it counts: 1, or more where it was as much work as so many.
+   */
+  changed(op: Op, before: number, after: number, key: string | null): number;
 }
 
 /** Takes the step's touched slots off the store's journals, without those that came and went within it. */
@@ -81,16 +84,17 @@ class KeyedChanges implements StepChanges {
     const { died, born } = this.#touched;
     const view = this.#view;
     let left = rows;
-    for (; this.#died < died.length && left > 0; this.#died++, left--) {
+    for (; this.#died < died.length && left > 0; this.#died++) {
       const slot = died[this.#died] as number;
       const after = view.bornIn(this.#epoch, slot);
-      if (after < 0 || !view.printsSameKey(after, slot)) taker.changed("delete", slot, -1, null);
+      const isGone = after < 0 || !view.printsSameKey(after, slot);
+      left -= isGone ? taker.changed("delete", slot, -1, null) : 1;
     }
-    for (; this.#born < born.length && left > 0; this.#born++, left--) {
+    for (; this.#born < born.length && left > 0; this.#born++) {
       const slot = born[this.#born] as number;
       const before = view.diedIn(this.#epoch, slot);
-      if (before < 0 || !view.printsSameKey(before, slot)) taker.changed("insert", -1, slot, null);
-      else if (!view.store.same(before, slot)) taker.changed("update", before, slot, null);
+      if (before < 0 || !view.printsSameKey(before, slot)) left -= taker.changed("insert", -1, slot, null);
+      else left -= view.store.same(before, slot) ? 1 : taker.changed("update", before, slot, null);
     }
     return this.#died === died.length && this.#born === born.length;
   }
@@ -156,11 +160,12 @@ class BagChanges implements StepChanges {
       this.#told = 0;
       return 1;
     }
-    const end = Math.min(to, began + left);
     const [before, after] = op === "delete" ? [slot, -1] : [-1, slot];
-    for (let n = began; n < end; n++) taker.changed(op, before, after, bagKey(hash, n));
-    this.#told = end === to ? 0 : end - from;
-    return end - began;
+    let n = began;
+    let cost = 0;
+    for (; n < to && cost < left; n++) cost += taker.changed(op, before, after, bagKey(hash, n));
+    this.#told = n === to ? 0 : n - from;
+    return cost;
   }
 
   #count(slot: number, side: "before" | "after"): void {

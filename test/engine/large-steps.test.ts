@@ -78,7 +78,7 @@ it("looks at a bounded number of rows in a turn", async () => {
     ...change
   ) {
     look();
-    changed.apply(this, change);
+    return changed.apply(this, change);
   });
   await rename("two");
   await mark(db);

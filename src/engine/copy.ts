@@ -37,6 +37,7 @@ const PIECE_CHARS = 64 << 10;
 export async function copy(core: Core, sql: string, options: SqlOptions): Promise<CopyIn | CopyOut> {
   await loadParser();
   await core.reached(options);
+  core.refuseEnded();
   const [parsed, another] = parseStatements(sql);
   if (parsed === undefined || another !== undefined) {
     throw new EvertError("invalid_request", "one COPY is wanted, and nothing else", {

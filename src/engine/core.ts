@@ -314,7 +314,6 @@ export class Core {
   async reached({ atLeast, timeoutMs }: ReadOptions): Promise<void> {
     const turn = this.#readTurns.take();
     if (turn !== null) await turn;
-    this.refuseEnded();
     if (atLeast === undefined) return;
     if (!/^\d{1,15}$/.test(atLeast)) {
       throw new EvertError("invalid_request", `"${atLeast}" is not a position`, {

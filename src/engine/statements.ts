@@ -77,6 +77,7 @@ export class Statements {
       position = at;
     };
     try {
+      this.#core.refuseEnded();
       const parsed = parseStatements(sql);
       for (let i = 0; i < parsed.length; ) {
         options.signal?.throwIfAborted();

@@ -82,6 +82,7 @@ async function answerable(core: Core, name: string, options: AnswerOptions): Pro
   const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   const waitsUntil = performance.now() + timeoutMs;
   await core.reached(options);
+  core.refuseEnded();
   const wanted = Number(options.atLeast ?? 0);
   for (;;) {
     const live = core.views.named(name);

@@ -269,7 +269,14 @@ export class Join extends Node {
 
   #phasesNow(): readonly Phase[] {
     if (this.step.from >= 0 || this.#pads.left) return this.#usual;
-    return firstSteps[this.#left.store.live >= this.#right.store.live ? "left" : "right"];
+    const isLeftWalked = this.#left.store.live >= this.#right.store.live;
+    const lookedUp = isLeftWalked ? this.#right : this.#left;
+    // It is taken as a whole, though no row of it is walked to.
+    this.activity.tookRows(
+      this.sources.findIndex(({ node }) => node === lookedUp),
+      lookedUp.store.live,
+    );
+    return firstSteps[isLeftWalked ? "left" : "right"];
   }
 
   override code(): string[] {

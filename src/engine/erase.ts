@@ -198,6 +198,8 @@ async function forgotten(core: Core, epoch: number): Promise<void> {
       isDone = all && circuit.buried === 0 && !circuit.stores().some(({ store }) => store.hasDeadBy(epoch));
     });
     if (isDone) return;
+    // No step lets anything go any more.
+    if (core.failure !== null) throw core.failure;
     if (performance.now() >= ends) throw stillRead();
     await nextTurn();
   }

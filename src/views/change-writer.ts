@@ -3,7 +3,7 @@ import { encodeUtf8 } from "../base/bytes.ts";
 import { Int32List } from "../state/memory.ts";
 import { JsonBytes } from "./json-bytes.ts";
 import type { RowBytes } from "./row-bytes.ts";
-import type { ChangeTaker, Op } from "./step-changes.ts";
+import { type ChangeTaker, type Op, rowsFor } from "./step-changes.ts";
 import type { View } from "./view.ts";
 
 /** Where in a change its key stands. The three words are as long, so it is the same in each. */
@@ -17,8 +17,6 @@ const ROW = encodeUtf8(',"row":');
 const OLD = encodeUtf8(',"old":');
 const COMMA = 44;
 const END = 125; // }
-/** A change of more bytes counts for as many rows: a few of them may be more than a turn, and more than a frame. */
-const BYTES_PER_ROW = 4_096;
 
 export class ChangeWriter implements ChangeTaker {
   /** With a comma before each change but the first. */
@@ -64,7 +62,7 @@ export class ChangeWriter implements ChangeTaker {
     }
     out.room(1);
     out.U[out.at++] = END;
-    return 1 + Math.floor((out.at - start) / BYTES_PER_ROW);
+    return rowsFor(out.at - start);
   }
 }
 

@@ -18,6 +18,8 @@ type Reader = (slot: number) => Datum;
 export class RowEncoder {
   readonly fields: readonly Field[];
   readonly keyColumns: readonly number[] | null;
+  /** Characters of the row whose digest was made last: what it cost. */
+  hashedChars = 0;
   readonly #readers: readonly Reader[];
   readonly #prefixes: readonly string[];
   readonly #store: Store;
@@ -99,6 +101,7 @@ export class RowEncoder {
   /** A digest of the row's content, for the key of a row that has none. Two 32-bit FNV-1a runs over its JSON. */
   contentHash(slot: number): string {
     const text = this.rowJson(slot);
+    this.hashedChars = text.length;
     let a = 0x811c9dc5;
     let b = 0x01000193;
     for (let i = 0; i < text.length; i++) {

@@ -23,6 +23,13 @@ export interface Touched {
   readonly died: Int32Array;
 }
 
+const CHARS_PER_ROW = 4_096;
+
+/** For how many rows one counts that is so long: a few of them may be more than a turn, and more than a frame. */
+export function rowsFor(chars: number): number {
+  return 1 + Math.floor(chars / CHARS_PER_ROW);
+}
+
 export type Op = "insert" | "update" | "delete";
 
 /** Takes changes one by one. */
@@ -135,9 +142,10 @@ class BagChanges implements StepChanges {
     const { died, born } = this.#touched;
     const equals = this.#equals;
     let left = rows;
-    for (; this.#counted < died.length + born.length && left > 0; this.#counted++, left--) {
+    for (; this.#counted < died.length + born.length && left > 0; this.#counted++) {
       if (this.#counted < died.length) this.#count(died[this.#counted] as number, "before");
       else this.#count(born[this.#counted - died.length] as number, "after");
+      left -= rowsFor(this.#view.encoder.hashedChars);
     }
     if (this.#counted < died.length + born.length) return false;
     while (this.#deleted < equals.length && left > 0) {

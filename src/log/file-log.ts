@@ -202,6 +202,7 @@ export class FileLog implements Log, TopicSource {
         drained: () => this.#writer.drained(),
         adopted: () => this.#adopted(order),
         refusal: () => this.#refusal(),
+        report: options.report ?? (() => {}),
       });
     }
     this.#space.fill();

@@ -15,7 +15,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { assert } from "../base/assert.ts";
 import { crc32c } from "../base/crc32c.ts";
 import { type Disk, joinPath } from "../base/disk.ts";
-import { EvertError } from "../base/errors.ts";
+import { EvertError, toEvertError } from "../base/errors.ts";
 import { decodeGroup } from "./decode-group.ts";
 import {
   FORMAT_VERSION,
@@ -60,6 +60,7 @@ export interface IntakeOptions {
   readonly adopted: () => void;
   /** Why nothing can be written any more, or null. */
   readonly refusal: () => EvertError | null;
+  readonly report: (message: string) => void;
 }
 
 export class Intake implements LogIntake {
@@ -67,6 +68,8 @@ export class Intake implements LogIntake {
   /** The leader's segment whose frames go to the active one. */
   #segment: Position | null;
   #waiter: { readonly resolve: () => void; readonly reject: (error: Error) => void } | null = null;
+  /** Names of files that are not needed any more, and are still there. */
+  readonly #replaced = new Set<string>();
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -137,22 +140,35 @@ export class Intake implements LogIntake {
       const objection = order.objectionToSealed(sealed);
       if (objection !== null) throw notAsWritten(objection);
     }
+    if (sealed.directory.keyed > 0) await rememberSealedKeys(knownCommits, disk, this.incomingPath, sealed);
     await space.abandon();
     this.#segment = null;
-    const path = joinPath(directory, name);
-    await disk.rename(this.incomingPath, path);
+    await disk.rename(this.incomingPath, joinPath(directory, name));
     await disk.syncDirectory(directory);
+    // From here on nothing fails: what is taken is told of, and stepped.
     if (begun) index.extendBySealed(last, sealed);
     else index.addSealed(sealed);
     order.acceptSealed(sealed);
-    if (sealed.directory.keyed > 0) await rememberSealedKeys(knownCommits, disk, path, sealed);
     knownCommits.expire(order.lastTimeUs);
     this.#options.adopted();
-    if (begun) {
-      await disk.unlink(joinPath(directory, segmentName(firstPosition)));
-      await disk.syncDirectory(directory);
-    }
+    if (begun) this.#replaced.add(segmentName(firstPosition));
+    await this.#removeReplaced();
     return { isWhole: sealed.directory.sparse === null };
+  }
+
+  /** Frames that a sealed segment stands for: nobody reads them any more. What cannot be removed goes with the next ones, or at the next start. */
+  async #removeReplaced(): Promise<void> {
+    const { disk, directory, report } = this.#options;
+    if (this.#replaced.size === 0) return;
+    try {
+      for (const name of this.#replaced) {
+        await disk.unlink(joinPath(directory, name));
+        this.#replaced.delete(name);
+      }
+      await disk.syncDirectory(directory);
+    } catch (error) {
+      report(`frames that a sealed segment stands for could not be removed: ${toEvertError(error).message}`);
+    }
   }
 
   /** There may be more room than before. */

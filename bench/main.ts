@@ -3,7 +3,7 @@
  *
  *   npm run bench -- append join          these
  *   npm run bench -- append join --write  and keeps what they measured in baseline.json and RESULTS.md
- *   npm run bench -- --all                all of them but disturb and start, at sizes that fit two cores and a quarter of an hour; then all figures in one table, and what
+ *   npm run bench -- --all                all of them but disturb and start, at sizes that fit two cores and some twenty minutes; then all figures in one table, and what
  *                                         missed its goal
  *   npm run bench -- --all text ingest    the same of these
  *   npm run bench -- --all --large        at the sizes that are spoken of elsewhere, for as long as it takes

@@ -1,29 +1,9 @@
-/**
- * Replaying a sealed topic: a view of one filter and one group-by over events on disk.
- *
- * Four million events of eight columns are appended in commits of 1,000 and sealed (segments of 16 MiB, so that the one still written to is a
- * small part). Three of the columns matter to the view.
- *
- * - "view over a sealed topic": from CREATE MATERIALIZED VIEW to its first answer. Events per second of one core: pages are read ahead by
- *   the thread pool, everything else is the one thread.
- * - "scan of three columns of eight": the log alone, pages read, checked, decompressed and decoded. What is left to the engine is the difference.
- * - "scan of all columns".
- * Beside each stands a bare loop that does the same filter and group-by over the same three columns, decoded, in memory.
- *
- * - "sealing": bytes of frames per second, over all of its work (reading, checking, clustering, compressing, writing, reading back).
- * - "longest turn while sealing": milliseconds of processor time between two turns of the event loop.
- * - "sealed size": the sealed segments' bytes as part of the frames'.
- *
- *   node --conditions=evert-source bench/replay.ts
- */
-import { systemClock } from "../src/base/clock.ts";
-import { nodeDisk } from "../src/base/node-disk.ts";
 import type { Batch, Column } from "../src/batch/batch.ts";
-import { CATALOG_ENTRY, TICK_ENTRY, type TopicEntry } from "../src/engine/catalog.ts";
+import type { TopicEntry } from "../src/engine/catalog.ts";
 import { type Db, float8, int4, int8, open, text, timestamptz, topic } from "../src/index.ts";
 import type { Group, Log } from "../src/log/log.ts";
-import { openLog } from "../src/log/open-log.ts";
 import { SeededRandom } from "../src/testing/seeded-random.ts";
+import { openBareLog } from "./bare-log.ts";
 import { withDirectory } from "./directory.ts";
 import { type Measured, present, threadMs, turns } from "./report.ts";
 
@@ -58,15 +38,8 @@ async function measure(): Promise<Measured[]> {
     let db = await open(options);
     const entry = db.engine.core.catalog.topic("events");
     await db.close();
-    // Without the engine, which would seal beside the appends: sealing has its own number.
-    const log = await openLog({
-      directory: dir,
-      disk: nodeDisk,
-      clock: systemClock,
-      segmentBytes: SEGMENT_BYTES,
-    });
-    for (const { id, schemaVersion, schema } of [CATALOG_ENTRY, TICK_ENTRY, entry])
-      log.registerTopic({ topicId: id, schemaVersion, schema });
+    // Sealing has its own number.
+    const log = await openBareLog(dir, SEGMENT_BYTES, [entry]);
     const loaded = await fill(log, entry);
     const sealing = await sealed(log);
     await log.close();

@@ -1,8 +1,5 @@
 /** A data directory whose log holds Nexmark's events in sealed segments: what a view finds that is made of history. */
-import { systemClock } from "../../src/base/clock.ts";
-import { nodeDisk } from "../../src/base/node-disk.ts";
-import { CATALOG_ENTRY, TICK_ENTRY } from "../../src/engine/catalog.ts";
-import { openLog } from "../../src/log/open-log.ts";
+import { openBareLog } from "../bare-log.ts";
 import { openNexmark } from "./engine.ts";
 import { type Round, TOPICS } from "./events.ts";
 
@@ -16,15 +13,7 @@ export async function writeSealed(dir: string, rounds: Iterable<Round>): Promise
   const db = await openNexmark(dir);
   const topics = new Map(TOPICS.map((name) => [name, db.engine.core.catalog.topic(name)]));
   await db.close();
-  // Without the engine, which would seal beside the appends and step them.
-  const log = await openLog({
-    directory: dir,
-    disk: nodeDisk,
-    clock: systemClock,
-    segmentBytes: SEGMENT_BYTES,
-  });
-  for (const { id, schemaVersion, schema } of [CATALOG_ENTRY, TICK_ENTRY, ...topics.values()])
-    log.registerTopic({ topicId: id, schemaVersion, schema });
+  const log = await openBareLog(dir, SEGMENT_BYTES, topics.values());
   for (const { batches } of rounds) {
     for (let wait = log.room(WAITING_BYTES); wait !== null; wait = log.room(WAITING_BYTES)) await wait;
     const draft = log.begin();

@@ -18,6 +18,7 @@ import { int8 } from "../batch/types.ts";
 import { type CommitDraft, type CommitReceipt, type Log, OP_DELETE, OP_UPSERT } from "../log/log.ts";
 import { CATALOG_TOPIC, ROW_ID, SINK_ENTRY, TICK_ENTRY, visibleSchema } from "./catalog.ts";
 import type { Constraints, Judgement } from "./constraints.ts";
+import type { DurableWaiters } from "./durable-waiters.ts";
 import type { Part } from "./part.ts";
 import { digestOf } from "./request-digest.ts";
 import type { CommitRequest } from "./rider.ts";
@@ -52,8 +53,7 @@ export class Committer {
   upToDate: (parts: readonly Part[]) => readonly Part[] = (parts) => parts;
 
   readonly #constraints: Constraints;
-  /** Resolves when the position is; rejects where it will not be. */
-  readonly #durable: (position: number) => Promise<void>;
+  readonly #durability: Pick<DurableWaiters, "acknowledged">;
   /** By topic, the last commit staged here that wrote to it. */
   readonly #lastWritten = new Map<number, number>();
   /** What was committed up to here was so before this committer. */
@@ -65,14 +65,14 @@ export class Committer {
     log: Log,
     stepper: Stepper,
     constraints: Constraints,
-    durable: (position: number) => Promise<void>,
+    durability: Pick<DurableWaiters, "acknowledged">,
   ) {
     this.#log = log;
     this.#beganAt = log.lastPosition;
     this.lastWritten = { after: 0, to: log.lastPosition };
     this.#stepper = stepper;
     this.#constraints = constraints;
-    this.#durable = durable;
+    this.#durability = durability;
   }
 
   /** From now on every commit is refused with this. */
@@ -212,7 +212,9 @@ export class Committer {
       // What the log's own tables say is known to who leads the log.
       if (options.rider !== undefined && this.refusal !== null) throw this.refusal;
       const ridden = options.rider?.known() ?? null;
-      return ridden === null ? null : { ...ridden, timeUs: 0, durable: this.#durableAt(ridden.position) };
+      return ridden === null
+        ? null
+        : { ...ridden, timeUs: 0, durable: this.#durability.acknowledged(ridden.position) };
     }
     if (known.requestDigest !== (options.requestDigest ?? null)) {
       throw new EvertError("idempotency_conflict", "this idempotency key was used with another request", {
@@ -224,24 +226,8 @@ export class Committer {
       position: known.position,
       timeUs: 0,
       ranges: known.ranges,
-      durable: this.#durableAt(known.position),
+      durable: this.#durability.acknowledged(known.position),
     };
-  }
-
-  /** No longer than an append waits, where commits wait for replicas. */
-  async #durableAt(position: number): Promise<void> {
-    const { requirement } = this.#log;
-    const durable = this.#durable(position);
-    if (requirement === null || this.#log.durablePosition >= position) return durable;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(requirement.late(position)), requirement.timeoutMs);
-    });
-    try {
-      await Promise.race([durable, late]);
-    } finally {
-      clearTimeout(timer);
-    }
   }
 
   /**

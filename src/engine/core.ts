@@ -190,9 +190,7 @@ export class Core {
       },
       onBroken: (error) => this.#broken(toEvertError(error)),
     });
-    this.committer = new Committer(this.log, this.stepper, this.constraints, (position) =>
-      this.durability.wait(position),
-    );
+    this.committer = new Committer(this.log, this.stepper, this.constraints, this.durability);
     this.sinks = new Sinks(this, parts.report);
     const topicName = (id: number) => this.catalog.byId(id)?.name;
     this.consumers = new Consumers(this.log, topicName);

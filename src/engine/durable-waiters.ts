@@ -24,24 +24,29 @@ export class DurableWaiters {
     return new Promise((resolve, reject) => this.#waiters.push({ position, resolve, reject }));
   }
 
-  /**
-   * The same for what is to be told: where commits wait for replicas, no longer than an append does. REQUIRES that nothing is stored by who is told.
-   * @throws EvertError timeout
-   */
-  async told(position: number): Promise<void> {
+  /** The same for a commit of who waits: where commits wait for replicas, no longer than an append does. @throws EvertError timeout */
+  acknowledged(position: number): Promise<void> {
+    return this.#inTime(position, (late) => late);
+  }
+
+  /** The same for what is to be told. REQUIRES that nothing is stored by who is told. @throws EvertError timeout */
+  told(position: number): Promise<void> {
+    return this.#inTime(
+      position,
+      ({ message, detail }) =>
+        new EvertError("timeout", `the answer follows from a commit that is not told of yet: ${message}`, {
+          detail: `Nothing of this request is stored. Of that commit: ${detail ?? ""}`,
+          hint: "Send the request again.",
+        }),
+    );
+  }
+
+  async #inTime(position: number, refusal: (late: EvertError) => EvertError): Promise<void> {
     const { requirement } = this.#log;
     if (requirement === null || this.#log.durablePosition >= position) return this.wait(position);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        const { message, detail } = requirement.late(position);
-        reject(
-          new EvertError("timeout", `the answer follows from a commit that is not told of yet: ${message}`, {
-            detail: `Nothing of this request is stored. Of that commit: ${detail ?? ""}`,
-            hint: "Send the request again.",
-          }),
-        );
-      }, requirement.timeoutMs);
+      timer = setTimeout(() => reject(refusal(requirement.late(position))), requirement.timeoutMs);
     });
     try {
       await Promise.race([this.wait(position), late]);

@@ -2,10 +2,12 @@
  * Key indexes of large tables made in a thread beside this one, while a start reads the dictionary and puts the rows in their places (state/key-lines.ts). Where
  * there is no such thread, or it fails, they are made here, after the rows.
  */
+
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { type Disk, joinPath } from "../base/disk.ts";
 import { toEvertError } from "../base/errors.ts";
+import { threadFile } from "../base/thread-file.ts";
 import { tableIdentity, tableRowsPart } from "../dataflow/operators/table.ts";
 import type { HandedLines } from "../state/bucket-lines.ts";
 import type { Dictionary } from "../state/dictionary.ts";
@@ -25,9 +27,7 @@ const MEMORY_PART = 8;
 /** What it takes of each slot. */
 const SLOT_BYTES = 5;
 
-/** Beside this file, in the source and in the package. */
-const isSource = new URL(import.meta.url).pathname.endsWith(".ts");
-const file = new URL(isSource ? "./indexing-thread.ts" : "./indexing-thread.js", import.meta.url);
+const file = threadFile("./indexing-thread.ts", import.meta.url);
 
 /** `stores`: by place in the manifest; null: nothing is to be made for it. */
 export interface IndexingRequest {

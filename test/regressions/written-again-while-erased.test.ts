@@ -19,11 +19,12 @@ async function turnOver({ core }: Database): Promise<number> {
   return receipt!.position;
 }
 
+const open = (disk: SimulatedDisk): Promise<Database> =>
+  openEngine({ directory: "/data", disk, clock: new SimulatedClock(), checkpointIntervalMs: 0 });
+
 test("what is written to a key right behind its delete stays, too", async () => {
   const disk = new SimulatedDisk({ seed: 1 });
-  const open = (): Promise<Database> =>
-    openEngine({ directory: "/data", disk, clock: new SimulatedClock(), checkpointIntervalMs: 0 });
-  let db = await open();
+  let db = await open(disk);
   await sql(db, "CREATE TABLE t (k int4 PRIMARY KEY, note text)");
   await db.append("t", [{ k: 1, note: "before" }]);
   await db.settled();
@@ -36,16 +37,14 @@ test("what is written to a key right behind its delete stays, too", async () => 
   expect(Number((await erasing).position)).toBeLessThan(Number(position));
   await db.close();
   await disk.removeTree("/data/checkpoint");
-  db = await open();
+  db = await open(disk);
   expect(await rowsOf(db, "SELECT k, note FROM t")).toEqual([["1", "after"]]);
   await db.close();
 });
 
 test("what is written to a key while it is erased stays", async () => {
   const disk = new SimulatedDisk({ seed: 1 });
-  const open = (): Promise<Database> =>
-    openEngine({ directory: "/data", disk, clock: new SimulatedClock(), checkpointIntervalMs: 0 });
-  let db = await open();
+  let db = await open(disk);
   await sql(db, "CREATE TABLE t (k int4 PRIMARY KEY, note text)");
   await db.append("t", [{ k: 1, note: "before" }]);
   await db.append("t", [{ k: 2, note: "another" }]);
@@ -67,7 +66,7 @@ test("what is written to a key while it is erased stays", async () => {
   ]);
   await db.close();
   await disk.removeTree("/data/checkpoint");
-  db = await open();
+  db = await open(disk);
   expect(await rowsOf(db, "SELECT k, note FROM t ORDER BY k")).toEqual([
     ["1", "after"],
     ["2", "another"],

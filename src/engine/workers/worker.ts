@@ -2,14 +2,14 @@
  * A worker as the main thread sees it: tasks go out, replies come back to the part that they are for. One that ends (out of memory, a crash) fails all
  * parts that it keeps.
  */
+
 import { Worker as Thread } from "node:worker_threads";
 import { EvertError, toEvertError } from "../../base/errors.ts";
+import { threadFile } from "../../base/thread-file.ts";
 import type { PartSpec } from "../../dataflow/parts/part-circuit.ts";
 import type { Reply, Request, Task } from "./protocol.ts";
 
-/** Beside this file, in the source and in the package. */
-const isSource = new URL(import.meta.url).pathname.endsWith(".ts");
-const file = new URL(isSource ? "./thread.ts" : "./thread.js", import.meta.url);
+const file = threadFile("./thread.ts", import.meta.url);
 
 interface Kept {
   readonly take: (reply: Reply) => void;

@@ -7,19 +7,19 @@
  *
  * A thread that ends by itself (memory, a crash) is said once, and all is done here from then on.
  */
+
 import { availableParallelism } from "node:os";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import type { Disk } from "../../base/disk.ts";
 import { type ErrorBody, EvertError } from "../../base/errors.ts";
+import { threadFile } from "../../base/thread-file.ts";
 import type { LogTopic } from "../log.ts";
 import type { SegmentExtent } from "../log-index.ts";
 import type { TopicRegistry } from "../topics.ts";
 import type { SealedSegment } from "./sealed-segment.ts";
 
-/** Beside this file, in the source and in the package. */
-const isSource = new URL(import.meta.url).pathname.endsWith(".ts");
-const file = new URL(isSource ? "./sealing-thread.ts" : "./sealing-thread.js", import.meta.url);
+const file = threadFile("./sealing-thread.ts", import.meta.url);
 
 /** A thread without work is kept so long: starting one takes as long as sealing a small segment. */
 const IDLE_MS = 10_000;

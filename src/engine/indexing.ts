@@ -2,7 +2,6 @@
  * Key indexes of large tables made in a thread beside this one, while a start reads the dictionary and puts the rows in their places (state/key-lines.ts). Where
  * there is no such thread, or it fails, they are made here, after the rows.
  */
-
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { type Disk, joinPath } from "../base/disk.ts";

@@ -2,7 +2,6 @@
  * A worker as the main thread sees it: tasks go out, replies come back to the part that they are for. One that ends (out of memory, a crash) fails all
  * parts that it keeps.
  */
-
 import { Worker as Thread } from "node:worker_threads";
 import { EvertError, toEvertError } from "../../base/errors.ts";
 import { threadFile } from "../../base/thread-file.ts";

@@ -7,7 +7,6 @@
  *
  * A thread that ends by itself (memory, a crash) is said once, and all is done here from then on.
  */
-
 import { availableParallelism } from "node:os";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Worker } from "node:worker_threads";

@@ -19,6 +19,8 @@ import type { Stepper } from "./stepper.ts";
 /** What an answer may be: it is held in memory until it is sent. */
 const RESULT_ROWS_MAX = 1_000_000;
 const ANSWER_BYTES_MAX = 256 * 2 ** 20;
+/** How often a query begins anew because of records that are given up while it reads them. */
+const ATTEMPTS_MAX = 10;
 /** Of a row, and of each of its values, beside the text. */
 const VALUE_BYTES = 16;
 
@@ -70,10 +72,16 @@ export async function runQuery(
   if (byKey !== null) return oneRow(core, query, byKey, options);
   // What readers see is looked up in the turn in which it is held.
   const at = seenAt ?? core.publisher.published;
-  const build = core.circuit.build(null, "query", query.plan, { orders: [query.order], asOf: at.epoch });
+  let build = begun(core, query, at.epoch);
   try {
-    core.views.noteReads(build, query.plan);
-    await fillOnce(core.backfill, build, at, signal);
+    let filled = fillOnce(core.backfill, build, at, signal);
+    for (let attempt = 1; !(await isFilled(filled, attempt === ATTEMPTS_MAX)); attempt++) {
+      const overtaken = build;
+      build = begun(core, query, at.epoch);
+      // It holds the rows as they were before the other lets them go.
+      filled = fillOnce(core.backfill, build, at, signal);
+      overtaken.cancel();
+    }
     const error = skipErrors ? null : build.firstError();
     if (error !== null) throw error;
     const fields = query.plan.schema.fields.slice(0, query.visible);
@@ -97,6 +105,23 @@ export async function runQuery(
   } finally {
     build.cancel();
     core.stepper.sweep();
+  }
+}
+
+function begun({ circuit, views }: QueryContext, { plan, order }: Query, epoch: number): Build {
+  const build = circuit.build(null, "query", plan, { orders: [order], asOf: epoch });
+  views.noteReads(build, plan);
+  return build;
+}
+
+/** False: retention has overtaken it, and it is to begin anew, where streams begin by now. */
+async function isFilled(filled: Promise<void>, isLast: boolean): Promise<boolean> {
+  try {
+    await filled;
+    return true;
+  } catch (error) {
+    if (isLast || !(error instanceof EvertError) || error.code !== "records_gone") throw error;
+    return false;
   }
 }
 

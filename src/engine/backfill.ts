@@ -43,7 +43,10 @@ export interface BackfillContext {
   turn(): Promise<number>;
 }
 
-/** Feeds history up to `to.position`, read at `to.epoch`; the caller has called nothing on the build yet. */
+/**
+ * Feeds history up to `to.position`, read at `to.epoch`; the caller has called nothing on the build yet. Nobody holds back what it reads: where a stream's
+ * records are given up before it has come to them, and behind some that it has, it ends with records_gone.
+ */
 export async function fillOnce(
   context: BackfillContext,
   build: Build,
@@ -55,7 +58,7 @@ export async function fillOnce(
   build.hold(to.epoch);
   await prepare(context, build, signal);
   build.begin(to.epoch, context.current().timeUs);
-  await feed(context, build, 0, to.position, signal, onProgress);
+  await feed(context, build, 0, to.position, { signal, onProgress, unbroken: true });
   if (build.failed !== null) throw build.failed;
 }
 
@@ -75,7 +78,7 @@ export async function fillAndJoin(
     done = { ...context.current() };
     build.begin(done.epoch, done.timeUs);
   });
-  await feed(context, build, 0, done.position, signal, onProgress);
+  await feed(context, build, 0, done.position, { signal, onProgress });
   for (;;) {
     let joined = false;
     let next = done;
@@ -83,14 +86,14 @@ export async function fillAndJoin(
       next = { ...context.current() };
       if (next.epoch > done.epoch) build.begin(next.epoch, next.timeUs);
       if (next.position - done.position > LAST_RANGE) return;
-      if (next.epoch > done.epoch) await feed(atRest, build, done.position, next.position, signal);
+      if (next.epoch > done.epoch) await feed(atRest, build, done.position, next.position, { signal });
       if (build.failed !== null) throw build.failed;
       onJoin(build.finish(), next.epoch);
       build.release();
       joined = true;
     });
     if (joined) return;
-    await feed(context, build, done.position, next.position, signal);
+    await feed(context, build, done.position, next.position, { signal });
     done = next;
   }
 }
@@ -108,14 +111,19 @@ async function prepare(context: BackfillContext, build: Build, signal?: AbortSig
   }
 }
 
+interface FeedOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((fraction: number) => void) | undefined;
+  readonly unbroken?: boolean;
+}
+
 /** Commits after `from` up to `to`, then works until the range is complete. */
 async function feed(
   context: BackfillContext,
   build: Build,
   from: number,
   to: number,
-  signal?: AbortSignal,
-  onProgress?: (fraction: number) => void,
+  { signal, onProgress, unbroken }: FeedOptions,
 ): Promise<void> {
   const wanted = new Set<number>(build.streams);
   for (const id of build.tables) wanted.add(id);
@@ -142,6 +150,7 @@ async function feed(
       ranges: (id) => context.ranges(id, build),
       // Feeders copy what they feed.
       reuse: true,
+      unbroken,
       pause: () => (performance.now() < sliceEnds ? null : pause()),
     });
     for await (const group of groups) {

@@ -484,6 +484,7 @@ export class FileLog implements Log, TopicSource {
       ranges: options.ranges,
       pause: options.pause,
       reuse: options.reuse,
+      unbroken: options.unbroken,
     });
   }
 

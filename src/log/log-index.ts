@@ -96,6 +96,8 @@ export class LogIndex {
   readonly #topics = new Map<number, TopicIndex>();
   /** Of topics that no longer begin at 0. */
   readonly #topicStarts = new Map<number, number>();
+  /** How often a topic has come to begin later. */
+  startMoves = 0;
   /** The log was damaged and repaired, and commits of the catalog may be among what is lost. */
   lacksDefinitions = false;
   /** Of all durable frames. */
@@ -145,8 +147,15 @@ export class LogIndex {
 
   #noteStarts({ directory }: SealedSegment): void {
     for (const { topicId, baseOffset, rows, isTrimmed } of directory.runs) {
-      if (isTrimmed) this.#topicStarts.set(topicId, Math.max(this.topicStart(topicId), baseOffset + rows));
+      if (!isTrimmed || baseOffset + rows <= this.topicStart(topicId)) continue;
+      this.#topicStarts.set(topicId, baseOffset + rows);
+      this.startMoves++;
     }
+  }
+
+  /** Whether there is a topic that no longer begins at 0. */
+  get hasStarts(): boolean {
+    return this.#topicStarts.size > 0;
   }
 
   /** Rows of the topic below it have been given up. */

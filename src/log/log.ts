@@ -148,6 +148,11 @@ export interface ReadOptions {
   readonly pause?: Pause;
   /** The caller is done with the batches of a group when it asks for the next one: their memory may be used again. */
   readonly reuse?: boolean;
+  /**
+   * Of each topic the rows are wanted as they follow. Where retention gives up some that come behind others which have been delivered, reading ends with records_gone, maybe
+   * after all has been delivered.
+   */
+  readonly unbroken?: boolean;
 }
 
 /**

@@ -12,12 +12,16 @@
  *
  * A segment may be sealed while it is read, and rows may be taken out of it. Whoever has its file open reads on in it; whoever comes to open it and finds
  * it gone finds the one in its place in the index.
+ *
+ * A topic begins at its start: what lies below is given out to nobody, though it be there. A replica may have it in a file of its own, and of the segments
+ * behind, which it took over, what the leader has kept.
  */
 import { type Disk, type DiskFile, joinPath } from "../base/disk.ts";
 import { EvertError } from "../base/errors.ts";
 import { cutGroup } from "./cut-group.ts";
 import { decodeGroup } from "./decode-group.ts";
 import { type FrameHeader, readCommits, readDirectory } from "./frame.ts";
+import { HoleWatch } from "./hole-watch.ts";
 import type { CommitInfo, Group, Pause, Position, ReadOptions } from "./log.ts";
 import type { LogIndex, SegmentExtent } from "./log-index.ts";
 import { endOffset } from "./offsets.ts";
@@ -98,17 +102,30 @@ async function* framesOf(
   }
 }
 
-export interface GroupRange extends Pick<ReadOptions, "columns" | "ranges" | "pause" | "reuse"> {
+export interface GroupRange extends Pick<ReadOptions, "columns" | "ranges" | "pause" | "reuse" | "unbroken"> {
   readonly from: Position;
   readonly to: Position;
   readonly topics: ReadonlySet<number> | null;
   readonly everyGroup: boolean;
 }
 
-export async function* readGroups(
-  source: ReaderSource,
-  range: GroupRange,
+export function readGroups(source: ReaderSource, range: GroupRange): AsyncGenerator<Group, void, undefined> {
+  const groups = groupsOf(source, range);
+  return range.unbroken === true ? unbroken(groups, new HoleWatch(source.index)) : groups;
+}
+
+async function* unbroken(
+  groups: AsyncGenerator<Group, void, undefined>,
+  watch: HoleWatch,
 ): AsyncGenerator<Group, void, undefined> {
+  for await (const group of groups) {
+    watch.next(group);
+    yield group;
+  }
+  watch.end();
+}
+
+async function* groupsOf(source: ReaderSource, range: GroupRange): AsyncGenerator<Group, void, undefined> {
   const { index, registry } = source;
   const { from, to, topics, everyGroup, pause = turnsOfItsOwn() } = range;
   const memory = range.reuse === true ? new ReaderMemory() : null;
@@ -124,14 +141,17 @@ export async function* readGroups(
     if (index.segments[segment]!.sealed === null && leap(at) >= end) continue;
     if (topics !== null && !everyGroup && !mayHoldAny(index.segments[segment]!, topics)) continue;
     const opened = await openSegment(source, segment);
-    if (opened.kind === "sealed") yield* sealedGroups(opened.source, range, pause, memory);
-    else yield* frameGroups(framesOf(opened, at, end, leap, pause), registry, range);
+    if (opened.kind === "sealed") {
+      const startOf = (topicId: number): number => index.topicStart(topicId);
+      yield* sealedGroups(opened.source, { ...range, startOf }, pause, memory);
+    } else yield* frameGroups(framesOf(opened, at, end, leap, pause), registry, index, range);
   }
 }
 
 async function* frameGroups(
   frames: AsyncGenerator<FoundFrame, void, undefined>,
   registry: TopicRegistry,
+  index: LogIndex,
   { from, to, topics, everyGroup, columns }: GroupRange,
 ): AsyncGenerator<Group, void, undefined> {
   for await (const frame of frames) {
@@ -139,7 +159,12 @@ async function* frameGroups(
     if (header.commitCount === 0 || header.firstPosition + header.commitCount <= from) continue;
     if (header.firstPosition > to) return;
     const entries = directoryOf(frame);
-    const wanted = topics === null ? entries : entries.filter((entry) => topics.has(entry.topicId));
+    const wanted =
+      topics === null && !index.hasStarts
+        ? entries
+        : entries.filter(({ topicId, baseOffset, rows }) => {
+            return topics?.has(topicId) !== false && baseOffset + rows > index.topicStart(topicId);
+          });
     if (wanted.length === 0 && topics !== null && !everyGroup) continue;
     const commits = commitsOf(frame);
     const group = decodeGroup(
@@ -162,12 +187,13 @@ export async function* readTopicGroups(
 ): AsyncGenerator<Group, void, undefined> {
   const { index } = source;
   const end = index.topicEnd(topicId);
-  if (offset >= end) return;
+  const first = Math.max(offset, index.topicStart(topicId));
+  if (first >= end) return;
   const ends = index.segments.map((segment) => segment.end);
   const topics = new Set([topicId]);
   const pause = turnsOfItsOwn();
   for (
-    let start = index.seekOffset(topicId, offset);
+    let start = index.seekOffset(topicId, first);
     start !== null && start.segment < ends.length;
     start = index.nextSegment(topicId, start.segment)
   ) {
@@ -178,8 +204,8 @@ export async function* readTopicGroups(
     const leap = (from: number): number => index.placeOf(topics, segment, from) ?? segmentEnd;
     const groups =
       opened.kind === "sealed"
-        ? sealedTopicGroups(opened.source, topicId, offset, pause)
-        : topicFrames(framesOf(opened, at, segmentEnd, leap, pause), source.registry, topicId, offset);
+        ? sealedTopicGroups(opened.source, topicId, first, pause)
+        : topicFrames(framesOf(opened, at, segmentEnd, leap, pause), source.registry, topicId, first);
     for await (const group of groups) {
       yield group;
       if (endOffset(group.batches.at(-1)!) >= end) return;

@@ -138,10 +138,11 @@ export class Compactor {
     const { index, nowUs, leaveRoom } = this.#options;
     const sealed = eligible(index, rules.horizon).map((extent) => extent.sealed!);
     const pause = pauseOf({ checkStopped: this.#checkStopped, leaveRoom });
-    const isWanted = (id: number): boolean => rules.topics.has(id) || rules.isDropped(id);
+    const isWanted = (id: number): boolean =>
+      rules.topics.has(id) || rules.isDropped(id) || index.topicStart(id) > 0;
     const holdings = await holdingsOf(sealed, isWanted, pause);
     const dirty = this.#dirty(sealed, holdings, rules);
-    if (dirty.size > 0 || anyTrims(sealed, holdings, rules, nowUs())) await this.#all({ only: dirty });
+    if (dirty.size > 0 || anyTrims(sealed, holdings, rules, nowUs(), index)) await this.#all({ only: dirty });
   }
 
   /** Compacted topics of which half of the rows have not been compared with those before. */

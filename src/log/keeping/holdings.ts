@@ -10,6 +10,8 @@ export interface Holding {
   rows: number;
   /** Of pages and sections: each run's lie behind those of the run before. */
   bytes: number;
+  /** Behind its last offset. */
+  end: number;
   readonly schemaVersions: Set<number>;
   isCompacted: boolean;
 }
@@ -28,19 +30,22 @@ export async function holdingsOf(
   const holdings = new Map<number, Holding[]>();
   for (const [segment, { directory }] of segments.entries()) {
     let from = HEAD_BYTES;
-    for (const { topicId, schemaVersion, section, kept, isCompacted } of directory.runs) {
+    for (const { topicId, schemaVersion, section, baseOffset, rows, kept, isCompacted } of directory.runs) {
       if (kept === 0) continue;
-      const end = section.at + section.bytes;
-      const bytes = end - from;
-      from = end;
+      const sectionEnd = section.at + section.bytes;
+      const bytes = sectionEnd - from;
+      from = sectionEnd;
       if (!isWanted(topicId)) continue;
       let list = holdings.get(topicId);
       if (list === undefined) holdings.set(topicId, (list = []));
       let last = list.at(-1);
       if (last?.segment !== segment)
-        list.push((last = { segment, rows: 0, bytes: 0, schemaVersions: new Set(), isCompacted: false }));
+        list.push(
+          (last = { segment, rows: 0, bytes: 0, end: 0, schemaVersions: new Set(), isCompacted: false }),
+        );
       last.rows += kept;
       last.bytes += bytes;
+      last.end = Math.max(last.end, baseOffset + rows);
       last.schemaVersions.add(schemaVersion);
       last.isCompacted ||= isCompacted;
     }

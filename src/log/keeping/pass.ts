@@ -159,7 +159,12 @@ export class Pass {
   }
 
   #concerns(topicId: number): boolean {
-    return this.#rules.topics.has(topicId) || this.#isDoomed(topicId) || this.#rules.isDropped(topicId);
+    return (
+      this.#rules.topics.has(topicId) ||
+      this.#isDoomed(topicId) ||
+      this.#rules.isDropped(topicId) ||
+      this.#source.index.topicStart(topicId) > 0
+    );
   }
 
   /** Fills the table; up to which segment its rows have been compared. */

@@ -3,8 +3,10 @@
  *
  * A topic loses its oldest rows, a segment's at a time, so that what stays is whole from its start on. Rows of a segment go when the segment's last commit is older than
  * the rule says, or when the rows behind them take as many bytes as the rule says. Where somebody still needs one of them, they stay, and so does everything behind.
+ * Rows before the topic's start, which a replica may have where it took over later segments, are given out to nobody (log/reader.ts): they go in any case.
  */
 import type { Disk } from "../../base/disk.ts";
+import type { LogIndex } from "../log-index.ts";
 import type { Run } from "../sealed/format.ts";
 import { mayHold } from "../sealed/ranges.ts";
 import { readRun, type SealedSegment, sealedPath } from "../sealed/sealed-segment.ts";
@@ -23,6 +25,7 @@ interface Source {
   readonly disk: Disk;
   readonly directory: string;
   readonly registry: TopicRegistry;
+  readonly index: LogIndex;
 }
 
 /** `segments`: sealed ones, from the log's first on, and what they hold. @throws EvertError log_damaged, io_error */
@@ -37,8 +40,10 @@ export async function trims(
   const heldBack = new Map<number, readonly string[]>();
   for (const [topicId, holding] of holdings) {
     const needs = rules.topics.get(topicId)?.neededBy ?? [];
-    for (const { segment } of mayGo(topicId, holding, segments, rules, nowUs)) {
-      const names = needs.length === 0 ? [] : await needing(source, segments[segment]!, topicId, needs);
+    const start = source.index.topicStart(topicId);
+    for (const { segment, end } of mayGo(topicId, holding, segments, rules, nowUs, start)) {
+      const names =
+        needs.length === 0 || end <= start ? [] : await needing(source, segments[segment]!, topicId, needs);
       if (names.length > 0) {
         heldBack.set(topicId, names);
         break;
@@ -55,9 +60,10 @@ export function anyTrims(
   holdings: Holdings,
   rules: KeepingRules,
   nowUs: number,
+  index: LogIndex,
 ): boolean {
   for (const [topicId, holding] of holdings)
-    if (mayGo(topicId, holding, segments, rules, nowUs).length > 0) return true;
+    if (mayGo(topicId, holding, segments, rules, nowUs, index.topicStart(topicId)).length > 0) return true;
   return false;
 }
 
@@ -68,17 +74,19 @@ function mayGo(
   segments: readonly SealedSegment[],
   rules: KeepingRules,
   nowUs: number,
+  start: number,
 ): readonly Holding[] {
   if (rules.isDropped(topicId)) return holding;
+  const before = holding.filter(({ end }) => end <= start);
   const { retainForUs = null, retainBytes = null } = rules.topics.get(topicId) ?? {};
-  if (retainForUs === null && retainBytes === null) return [];
+  if (retainForUs === null && retainBytes === null) return before;
   let behind = holding.reduce((sum, { bytes }) => sum + bytes, 0);
   const stays = holding.findIndex(({ segment, bytes }) => {
     behind -= bytes;
     const isOld = retainForUs !== null && segments[segment]!.directory.lastTimeUs < nowUs - retainForUs;
     return !isOld && !(retainBytes !== null && behind >= retainBytes);
   });
-  return stays < 0 ? holding : holding.slice(0, stays);
+  return stays < 0 ? holding : holding.slice(0, Math.max(stays, before.length));
 }
 
 async function needing(

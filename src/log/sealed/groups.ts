@@ -39,6 +39,8 @@ export interface SealedRequest extends Pick<ReadOptions, "columns" | "ranges"> {
   readonly topics: ReadonlySet<number> | null;
   /** Every commit, also those without rows in these topics. */
   readonly everyGroup: boolean;
+  /** Rows of the topic below it have been given up, also those that are there. */
+  readonly startOf: (topicId: number) => number;
 }
 
 export async function* sealedGroups(
@@ -56,7 +58,7 @@ export async function* sealedGroups(
       const reader = await BlockReader.open(file, segment, registry, {
         topicId,
         fromPosition: request.from,
-        fromOffset: 0,
+        fromOffset: request.startOf(topicId),
         toPosition: request.to,
         columns: request.columns?.(topicId) ?? null,
         // Whoever wants every position wants every row.

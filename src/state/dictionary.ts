@@ -42,6 +42,8 @@ const NUMERIC_KIND = 0;
 const KINDS_MAX = 1 << 20;
 /** Fewer rows are interned one by one. */
 const LOADED_ROWS_MIN = 8;
+/** The cache of strings has a slot for each id while these are few, and then so many. */
+const CACHE_SLOTS_MIN = 1 << 8;
 const CACHE_SLOTS = 1 << 14;
 const SWEPT_AT_ONCE = 1 << 13;
 /** Longer strings are decoded anew each time rather than kept in the JavaScript heap. */
@@ -56,8 +58,8 @@ export class Dictionary {
   readonly #added = new Int32List();
   readonly #encoder = new TextEncoder();
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  readonly #cacheIds = new Int32Array(CACHE_SLOTS).fill(-1);
-  readonly #cacheStrings: string[] = new Array<string>(CACHE_SLOTS).fill("");
+  #cacheIds = new Int32Array(CACHE_SLOTS_MIN).fill(-1);
+  readonly #cacheStrings: string[] = new Array<string>(CACHE_SLOTS_MIN).fill("");
   readonly #keys: OrderKey[] = [];
   /** Canonical forms of further kinds: id * KINDS_MAX + kind -> id. */
   readonly #others = new Map<number, number>();
@@ -178,15 +180,27 @@ export class Dictionary {
   }
 
   string(id: number): string {
-    const slot = id & (CACHE_SLOTS - 1);
+    const slot = id & (this.#cacheIds.length - 1);
     if (this.#cacheIds[slot] === id) return this.#cacheStrings[slot] as string;
     const bytes = this.utf8(id);
     const value = bytes.length <= 24 ? shortString(bytes, this.#decoder) : this.#decoder.decode(bytes);
-    if (bytes.length <= CACHED_LENGTH_MAX) {
-      this.#cacheIds[slot] = id;
-      this.#cacheStrings[slot] = value;
-    }
+    if (bytes.length <= CACHED_LENGTH_MAX) this.#cache(id, value);
     return value;
+  }
+
+  #cache(id: number, value: string): void {
+    let slots = this.#cacheIds.length;
+    if (id >= slots && slots < CACHE_SLOTS) {
+      // So far each id has had the slot of its own number, and keeps it.
+      while (id >= slots && slots < CACHE_SLOTS) slots *= 2;
+      const ids = new Int32Array(slots).fill(-1);
+      ids.set(this.#cacheIds);
+      for (let slot = this.#cacheIds.length; slot < slots; slot++) this.#cacheStrings.push("");
+      this.#cacheIds = ids;
+    }
+    const slot = id & (slots - 1);
+    this.#cacheIds[slot] = id;
+    this.#cacheStrings[slot] = value;
   }
 
   /** The bytes themselves, not a copy: valid until the next intern. */
@@ -445,7 +459,7 @@ export class Dictionary {
   #free(id: number): void {
     if (!this.isLive(id)) return;
     this.#table.remove(id);
-    const cached = id & (CACHE_SLOTS - 1);
+    const cached = id & (this.#cacheIds.length - 1);
     if (this.#cacheIds[cached] === id) this.#cacheIds[cached] = -1;
     this.#dropCanonical(id);
   }

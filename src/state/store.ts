@@ -81,6 +81,14 @@ export class Store implements Rows, ColdHost {
   /** Rows below it have given back their references: see releaseRows. */
   #released = 0;
   readonly #touched: Touched = { slots: null };
+  /** Stands for the code until a row comes or goes: with many stores there are many that none enters before their indexes change. */
+  readonly #first: EntryCode = {
+    insert: (slot) => this.#entered().insert(slot),
+    insertAll: (slots, count) => this.#entered().insertAll(slots, count),
+    insertEntered: (slots, count) => this.#entered().insertEntered(slots, count),
+    leave: (slot) => this.#entered().leave(slot),
+    killAll: (slots, count) => this.#entered().killAll(slots, count),
+  };
 
   constructor(name: string, columns: readonly LayoutColumn[], dictionary: Dictionary) {
     this.name = name;
@@ -97,13 +105,11 @@ export class Store implements Rows, ColdHost {
     this.same = code.same;
     this.retain = code.retain;
     this.release = code.release;
-    ({
-      insert: this.insert,
-      insertAll: this.insertAll,
-      killAll: this.killAll,
-      insertEntered: this.#insertEntered,
-      leave: this.#leave,
-    } = this.#entryCode());
+    this.insert = this.#first.insert;
+    this.insertAll = this.#first.insertAll;
+    this.killAll = this.#first.killAll;
+    this.#insertEntered = this.#first.insertEntered;
+    this.#leave = this.#first.leave;
   }
 
   /** Bytes in use: rows and indexes. */
@@ -219,14 +225,17 @@ export class Store implements Rows, ColdHost {
     return hashed.length + ordered.length + growths.length <= 1;
   }
 
+  /** An index came or went. */
   #enterIndexes(): void {
-    ({
-      insert: this.insert,
-      insertAll: this.insertAll,
-      killAll: this.killAll,
-      insertEntered: this.#insertEntered,
-      leave: this.#leave,
-    } = this.#entryCode());
+    this.#enterBy(this.#first);
+  }
+
+  #enterBy(code: EntryCode): void {
+    this.insert = code.insert;
+    this.insertAll = code.insertAll;
+    this.killAll = code.killAll;
+    this.#insertEntered = code.insertEntered;
+    this.#leave = code.leave;
   }
 
   /**
@@ -255,10 +264,13 @@ export class Store implements Rows, ColdHost {
     return others;
   }
 
-  #entryCode(): EntryCode {
+  /** From now on by code for the indexes that there are. */
+  #entered(): EntryCode {
     const { hashed, ordered, growths } = this.#indexes;
     const ended = { dead: this.#dead, limbo: this.#limbo };
-    return entryCode(this, this.#touched, ended, this, [...hashed, ...ordered], growths);
+    const code = entryCode(this, this.#touched, ended, this, [...hashed, ...ordered], growths);
+    this.#enterBy(code);
+    return code;
   }
 
   /**

@@ -38,17 +38,28 @@ const CACHE_SLOTS = 4096;
 const SAFE = Number.MAX_SAFE_INTEGER;
 const BIG_SAFE = BigInt(SAFE);
 
+/** Numerics by the slot of their text's id. */
+class DecimalCache {
+  readonly ids = new Int32Array(CACHE_SLOTS).fill(-1);
+  readonly texts: string[] = new Array<string>(CACHE_SLOTS).fill("");
+  readonly values: Decimal[] = new Array<Decimal>(CACHE_SLOTS).fill(ZERO);
+}
+
+/** Spans in microseconds by the slot of their text's id. */
+class SpanCache {
+  readonly texts: string[] = new Array<string>(CACHE_SLOTS).fill("");
+  readonly us = new Float64Array(CACHE_SLOTS);
+}
+
 export class KernelRuntime {
   readonly dictionary: Dictionary;
   /** For functions of the user. */
   readonly guard: Guard = new Guard();
-  readonly #cachedIds = new Int32Array(CACHE_SLOTS).fill(-1);
-  readonly #cachedTexts: string[] = new Array<string>(CACHE_SLOTS).fill("");
-  readonly #cachedDecimals: Decimal[] = new Array<Decimal>(CACHE_SLOTS).fill(ZERO);
-  readonly #spanTexts: string[] = new Array<string>(CACHE_SLOTS).fill("");
-  readonly #spans = new Float64Array(CACHE_SLOTS);
+  // Each is made when it is first asked for: most databases have neither numerics nor intervals.
+  #decimals: DecimalCache | null = null;
+  #spans: SpanCache | null = null;
   /** Ids of "0", "1", ... as numerics, -1 where not made yet: parts of dates and counts are met again and again. */
-  readonly #smallIntegers = new Int32Array(CACHE_SLOTS).fill(-1);
+  #smallIntegers: Int32Array | null = null;
 
   constructor(dictionary: Dictionary) {
     this.dictionary = dictionary;
@@ -84,11 +95,12 @@ export class KernelRuntime {
   decimal(id: number): Decimal {
     const slot = id & (CACHE_SLOTS - 1);
     const text = this.dictionary.string(id);
-    if (this.#cachedIds[slot] === id && this.#cachedTexts[slot] === text) return this.#cachedDecimals[slot]!;
+    const cache = (this.#decimals ??= new DecimalCache());
+    if (cache.ids[slot] === id && cache.texts[slot] === text) return cache.values[slot]!;
     const value = decimalFromText(text);
-    this.#cachedIds[slot] = id;
-    this.#cachedTexts[slot] = text;
-    this.#cachedDecimals[slot] = value;
+    cache.ids[slot] = id;
+    cache.texts[slot] = text;
+    cache.values[slot] = value;
     return value;
   }
 
@@ -123,11 +135,12 @@ export class KernelRuntime {
   }
 
   #smallInteger(n: number): number {
-    const known = this.#smallIntegers[n]!;
+    const ids = (this.#smallIntegers ??= new Int32Array(CACHE_SLOTS).fill(-1));
+    const known = ids[n]!;
     if (known >= 0) return known;
     const id = this.dictionary.internString(String(n));
     this.dictionary.retain(id);
-    this.#smallIntegers[n] = id;
+    ids[n] = id;
     return id;
   }
 
@@ -264,10 +277,11 @@ export class KernelRuntime {
   spanUs(id: number): number {
     const slot = id & (CACHE_SLOTS - 1);
     const text = this.dictionary.string(id);
-    if (this.#spanTexts[slot] === text) return this.#spans[slot]!;
+    const cache = (this.#spans ??= new SpanCache());
+    if (cache.texts[slot] === text) return cache.us[slot]!;
     const us = spanMicroseconds(text);
-    this.#spanTexts[slot] = text;
-    this.#spans[slot] = us;
+    cache.texts[slot] = text;
+    cache.us[slot] = us;
     return us;
   }
 

@@ -6,6 +6,8 @@ import { type Page, pageAt } from "./page.ts";
 
 /** Written at once; and synced at once, so that the commits' own syncs never wait for much. */
 const WRITE_BYTES = 1 << 20;
+/** What the buffer begins with: most files of a small log are small. */
+const FIRST_BYTES = 16 * 1024;
 const SYNC_BYTES = 4 << 20;
 /** Work between two turns of the event loop, and between two times of leaving room to those who append: one or two milliseconds. */
 const PIECE_BYTES_AT_REST = 256 * 1024;
@@ -37,7 +39,7 @@ export function pauseOf({ checkStopped, leaveRoom }: Manners): Pause {
 export class FileWriter {
   readonly #file: DiskFile;
   readonly #checkStopped: () => void;
-  readonly #buffer = new Uint8Array(WRITE_BYTES);
+  #buffer = new Uint8Array(FIRST_BYTES);
   #buffered = 0;
   #written = 0;
   #unsynced = 0;
@@ -52,12 +54,13 @@ export class FileWriter {
   }
 
   async put(bytes: Uint8Array): Promise<void> {
+    this.#grow(Math.min(WRITE_BYTES, this.#buffered + bytes.length));
     for (let from = 0; from < bytes.length; ) {
       const count = Math.min(bytes.length - from, this.#buffer.length - this.#buffered);
       this.#buffer.set(bytes.subarray(from, from + count), this.#buffered);
       this.#buffered += count;
       from += count;
-      if (this.#buffered === this.#buffer.length) await this.#flush();
+      if (this.#buffered === WRITE_BYTES) await this.#flush();
     }
   }
 
@@ -72,6 +75,13 @@ export class FileWriter {
   async end(): Promise<void> {
     await this.#flush();
     await this.#file.datasync();
+  }
+
+  #grow(wanted: number): void {
+    if (wanted <= this.#buffer.length) return;
+    const grown = new Uint8Array(Math.min(WRITE_BYTES, Math.max(wanted, 4 * this.#buffer.length)));
+    grown.set(this.#buffer.subarray(0, this.#buffered));
+    this.#buffer = grown;
   }
 
   async #flush(): Promise<void> {

@@ -6,11 +6,11 @@
  * - zstd compresses in this thread, and answers a turn later;
  * - a turn of the event loop is what Node makes of one where there is nothing to wait for, without asking the system: callbacks one after the other, all
  *   promises between them;
- * - code that was generated before is not compiled again.
+ * - code that was generated before is not compiled again, and small pages that were decompressed before are not once more.
  */
 import { syncBuiltinESMExports } from "node:module";
 import timers from "node:timers/promises";
-import zlib from "node:zlib";
+import zlib, { type ZstdOptions } from "node:zlib";
 
 type Callback = (error: Error | null, result: Buffer) => void;
 
@@ -27,25 +27,55 @@ function inThisThread(work: (input: Uint8Array, options: object) => Buffer) {
   };
 }
 
+/** Pages that are larger are rarely met again. */
+const REMEMBERED_BYTES_MAX = 4096;
+const REMEMBERED_MAX = 20_000;
+
+/** What zstd made of the same bytes before: nearly all that it does with a small page is to begin. Gives memory of its own, of the kind that zstd gives. */
+function remembering(work: (input: Uint8Array, options: ZstdOptions) => Buffer) {
+  const known = new Map<string, Buffer>();
+  return (input: Uint8Array, options: ZstdOptions): Buffer => {
+    const { chunkSize } = options;
+    if (input.length > REMEMBERED_BYTES_MAX || chunkSize === undefined) return work(input, options);
+    const bytes = Buffer.from(input.buffer, input.byteOffset, input.length);
+    const key = `${JSON.stringify(options)} ${bytes.toString("latin1")}`;
+    const made = known.get(key);
+    if (made === undefined) {
+      const result = work(input, options);
+      if (known.size === REMEMBERED_MAX) known.clear();
+      known.set(key, Buffer.from(result));
+      return result;
+    }
+    const result = Buffer.allocUnsafe(chunkSize);
+    made.copy(result);
+    return result.subarray(0, made.length);
+  };
+}
+
+const zstdDecompressSync = remembering(zlib.zstdDecompressSync);
 Object.assign(zlib, {
+  zstdDecompressSync,
   zstdCompress: inThisThread(zlib.zstdCompressSync),
-  zstdDecompress: inThisThread(zlib.zstdDecompressSync),
+  zstdDecompress: inThisThread(zstdDecompressSync),
 });
 Object.assign(timers, {
   setImmediate: <T>(value: T) => new Promise<T>((done) => setImmediate(() => done(value))),
 });
 syncBuiltinESMExports();
 
-const compiled = new Map<string, unknown>();
+/** By their bodies, which few with other parameters share. */
+const compiled = new Map<string, { readonly parameters: readonly string[]; readonly made: object }[]>();
 globalThis.Function = new Proxy(Function, {
   construct(target, source: string[]) {
-    const key = source.join("\n");
-    let made = compiled.get(key);
-    if (made === undefined) {
-      made = new target(...source);
-      compiled.set(key, made);
+    const body = source[source.length - 1] as string;
+    let known = compiled.get(body);
+    if (known === undefined) compiled.set(body, (known = []));
+    for (const { parameters, made } of known) {
+      if (parameters.length === source.length && parameters.every((one, i) => one === source[i])) return made;
     }
-    return made as object;
+    const made = new target(...source);
+    known.push({ parameters: source, made });
+    return made;
   },
 });
 

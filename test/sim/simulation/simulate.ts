@@ -31,6 +31,8 @@ import { type KindName, TOPICS_SQL, VIEW_SETS, viewsSql } from "./topics.ts";
 import * as writes from "./writes.ts";
 
 export const DATA = "/data";
+/** The same on each machine. */
+const MEMORY_BYTES = 2 ** 30;
 /** A run that has not ended by then has come to a stop. */
 const TURNS_MAX = 2_000_000;
 
@@ -207,6 +209,7 @@ class Simulation {
           random: this.#run.random(),
           checkpointIntervalMs: 0,
           segmentBytes: 64 * 1024,
+          memoryLimit: MEMORY_BYTES,
           report: (line) => this.#reported(line, plan, disk),
           onFatal: (error) => {
             this.#run.trace(`fatal: ${error.message}`);
@@ -366,6 +369,7 @@ class Simulation {
       clock: this.#run.clock,
       checkpointIntervalMs: 0,
       segmentBytes: 64 * 1024,
+      memoryLimit: MEMORY_BYTES,
     });
     const read = await readLog(db);
     await db.close();

@@ -2,7 +2,7 @@
  * Answers: JSON with `Evert-Position`, errors as every wire of Evert spells them, and JSON texts of the engine spliced
  * into a body without being parsed again.
  */
-import type { EvertError } from "../../base/errors.ts";
+import { type EvertError, toEvertError } from "../../base/errors.ts";
 import { resumed } from "../../base/iterators.ts";
 import { ProducerRefusal } from "../../engine/producers.ts";
 import { contentTypes, type ErrorMessage, headers } from "../../wire/http/messages.ts";
@@ -11,6 +11,23 @@ import { pacedBody } from "./paced-body.ts";
 
 /** Bodies longer than this go out in pieces, so that no single write or encoding holds up the event loop. */
 const pieceChars = 128 * 1024;
+
+/** An answer that is no object of the Fetch standard yet, and need not become one. */
+export interface PlainAnswer {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly body: string | null;
+}
+
+export function plainJson(value: unknown, position: string, status = 200): PlainAnswer {
+  return { status, headers: jsonHeaders(position), body: JSON.stringify(value) };
+}
+
+export function responseOf({ status, headers: named, body }: PlainAnswer): Response {
+  const answer: Positioned = new Response(body, { status, headers: named });
+  if (named[headers.position] !== undefined) answer[positioned] = true;
+  return answer;
+}
 
 export function jsonAnswer(value: unknown, position: string, status = 200): Response {
   return answerOf(JSON.stringify(value), position, status);
@@ -21,12 +38,13 @@ const positioned = Symbol("positioned");
 type Positioned = Response & { [positioned]?: true };
 
 function answerOf(body: string | ReadableStream<Uint8Array>, position: string, status = 200): Response {
-  const answer: Positioned = new Response(body, {
-    status,
-    headers: { "Content-Type": contentTypes.json, "Cache-Control": "no-store", [headers.position]: position },
-  });
+  const answer: Positioned = new Response(body, { status, headers: jsonHeaders(position) });
   answer[positioned] = true;
   return answer;
+}
+
+function jsonHeaders(position: string): Record<string, string> {
+  return { "Content-Type": contentTypes.json, "Cache-Control": "no-store", [headers.position]: position };
 }
 
 /** Every answer has a position: this one, unless it has its own. */
@@ -99,22 +117,38 @@ export function* jsonArray(elements: Iterable<string>): Generator<string, void, 
   yield separator === "[" ? "[]" : "]";
 }
 
+export function plainError(
+  error: EvertError,
+  position: string,
+  extra: Record<string, unknown> = {},
+): PlainAnswer {
+  const body: ErrorMessage = { error: error.toJSON(), ...extra };
+  const answer = plainJson(body, position, error.status);
+  const named = answer.headers;
+  if (error.status === 429 || error.status === 503) named["Retry-After"] = "1";
+  if (error instanceof ProducerRefusal) {
+    named[headers.producerEpoch] = String(error.epoch);
+    if (error.expected !== null) {
+      named[headers.producerExpectedSeq] = String(error.expected.seq);
+      named[headers.producerReceivedSeq] = String(error.expected.received);
+    }
+  }
+  return answer;
+}
+
 export function errorAnswer(
   error: EvertError,
   position: string,
   extra: Record<string, unknown> = {},
 ): Response {
-  const body: ErrorMessage = { error: error.toJSON(), ...extra };
-  const answer = jsonAnswer(body, position, error.status);
-  if (error.status === 429 || error.status === 503) answer.headers.set("Retry-After", "1");
-  if (error instanceof ProducerRefusal) {
-    answer.headers.set(headers.producerEpoch, String(error.epoch));
-    if (error.expected !== null) {
-      answer.headers.set(headers.producerExpectedSeq, String(error.expected.seq));
-      answer.headers.set(headers.producerReceivedSeq, String(error.expected.received));
-    }
-  }
-  return answer;
+  return responseOf(plainError(error, position, extra));
+}
+
+/** The answer to a request that has failed with this; a bug is logged. */
+export function failureAnswer(thrown: unknown, server: ServerContext): PlainAnswer {
+  const error = toEvertError(thrown);
+  if (error.code === "internal") server.logger.error({ err: error.cause ?? error }, "a request failed");
+  return plainError(error, server.engine.position);
 }
 
 /** Breaks the request's connection off, for an answer that cannot be finished. */

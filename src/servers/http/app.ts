@@ -1,8 +1,8 @@
 /** The HTTP interface as one Hono app over an engine: no socket yet. */
 import { Hono } from "hono";
 import { matchedRoutes } from "hono/route";
-import { EvertError, toEvertError } from "../../base/errors.ts";
-import { errorAnswer, jsonAnswer, setPosition } from "./answer.ts";
+import { EvertError } from "../../base/errors.ts";
+import { errorAnswer, failureAnswer, jsonAnswer, responseOf, setPosition } from "./answer.ts";
 import { backupRoutes } from "./backup.ts";
 import { catalogRoutes } from "./catalog.ts";
 import { consumerRoutes } from "./consumers.ts";
@@ -10,6 +10,7 @@ import type { App, HttpEnv, RequestContext, ServerContext } from "./context.ts";
 import { copyRoutes } from "./copy.ts";
 import { subscribeRoutes } from "./events.ts";
 import { guardRequest } from "./guard.ts";
+import { observeRequest } from "./observe.ts";
 import { openApiDocument } from "./openapi.ts";
 import { operationsRoutes } from "./operations.ts";
 import { producerRoutes } from "./producers.ts";
@@ -34,7 +35,7 @@ export function createApp(server: ServerContext, options: AppOptions): App {
     const started = performance.now();
     await next();
     setPosition(c.res, server.engine.position);
-    observe(c, server, started);
+    observeRequest(server, c.req, routeOf(c), c.res.status, started);
   });
   app.use("*", async (c, next) => {
     if (server.closing.aborted) throw new EvertError("shutting_down", "the server is shutting down");
@@ -65,22 +66,11 @@ export function createApp(server: ServerContext, options: AppOptions): App {
     });
     return errorAnswer(error, server.engine.position);
   });
-  app.onError((thrown) => {
-    const error = toEvertError(thrown);
-    if (error.code === "internal") server.logger.error({ err: error.cause ?? error }, "a request failed");
-    return errorAnswer(error, server.engine.position);
-  });
+  app.onError((thrown) => responseOf(failureAnswer(thrown, server)));
   return app;
 }
 
-function observe(c: RequestContext, server: ServerContext, started: number): void {
-  const ms = performance.now() - started;
-  const { method } = c.req;
-  const { status } = c.res;
-  // The pattern: the paths that people try are too many for a label.
-  const route = matchedRoutes(c).find((matched) => matched.method !== "ALL")?.path ?? "none";
-  server.metrics.requestDone(method, route, status, ms / 1000);
-  if (server.logger.isLevelEnabled("debug")) {
-    server.logger.debug({ method, path: c.req.path, status, ms: Math.round(ms * 1000) / 1000 }, "request");
-  }
+/** The pattern: the paths that people try are too many for a label. */
+function routeOf(c: RequestContext): string {
+  return matchedRoutes(c).find((matched) => matched.method !== "ALL")?.path ?? "none";
 }

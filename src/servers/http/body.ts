@@ -8,7 +8,7 @@ import { createHash, type Hash } from "node:crypto";
 import { EvertError } from "../../base/errors.ts";
 import { contentTypes } from "../../wire/http/messages.ts";
 import { type BodyFormat, invalidUtf8 } from "../../wire/http/record-decoder.ts";
-import type { RequestContext, ServerContext } from "./context.ts";
+import type { Asked, ServerContext } from "./context.ts";
 import { incomingBody } from "./incoming.ts";
 
 /** What else a body may be written in, beside text. */
@@ -18,11 +18,12 @@ export type BinaryFormat = "arrow" | "avro" | "avroFile";
  * The body's format by its Content-Type. Anything else is refused: a page of another origin may send text/plain or a
  * form without asking, and must not be able to append.
  */
-export function bodyFormat<F extends BodyFormat | BinaryFormat>(c: RequestContext, allowed: readonly F[]): F {
+export function bodyFormat<F extends BodyFormat | BinaryFormat>(c: Asked, allowed: readonly F[]): F {
   const header = c.req.header("Content-Type");
-  const type = (header ?? "").split(";")[0]!.trim().toLowerCase();
-  const charset = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(header ?? "")?.[1]?.toLowerCase();
-  const format = formatOf(type);
+  const { type, charset, format } = contentType(header);
+  if (format !== undefined && charset === undefined && (allowed as readonly string[]).includes(format)) {
+    return format as F;
+  }
   const hint = `Send Content-Type: ${allowed.map((f) => contentTypes[f]).join(" or ")}.`;
   if (format === undefined || !(allowed as readonly string[]).includes(format)) {
     const is = header === undefined ? "there is no Content-Type" : `Content-Type is ${JSON.stringify(type)}`;
@@ -34,8 +35,26 @@ export function bodyFormat<F extends BodyFormat | BinaryFormat>(c: RequestContex
   return format as F;
 }
 
+interface KnownType {
+  readonly header: string | undefined;
+  readonly type: string;
+  readonly charset: string | undefined;
+  readonly format: BodyFormat | BinaryFormat | undefined;
+}
+
+/** What was made of the header that came last: those who send many requests send one and the same. */
+let lastType: KnownType = { header: undefined, type: "", charset: undefined, format: undefined };
+
+function contentType(header: string | undefined): KnownType {
+  if (header === lastType.header) return lastType;
+  const type = (header ?? "").split(";")[0]!.trim().toLowerCase();
+  const charset = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(header ?? "")?.[1]?.toLowerCase();
+  lastType = { header, type, charset, format: formatOf(type) };
+  return lastType;
+}
+
 /** The body is JSON, by its Content-Type or by one of these others that mean it. @throws EvertError invalid_request */
-export function jsonType(c: RequestContext, others: readonly string[]): void {
+export function jsonType(c: Asked, others: readonly string[]): void {
   const type = (c.req.header("Content-Type") ?? "").split(";")[0]!.trim().toLowerCase();
   if (!others.includes(type)) bodyFormat(c, ["json"]);
 }
@@ -74,7 +93,7 @@ export class BodyReader {
    * `bytesMax` Infinity: a body of any length, of which nothing is held here. `digestOf`: what the digest covers besides
    * the body (a key may not be used for another request with the same body either).
    */
-  constructor(c: RequestContext, server: ServerContext, bytesMax: number, digestOf?: string) {
+  constructor(c: Asked, server: ServerContext, bytesMax: number, digestOf?: string) {
     this.#server = server;
     this.#bytesMax = bytesMax;
     const declared = Number(c.req.header("Content-Length") ?? Number.NaN);
@@ -140,8 +159,8 @@ export class BodyReader {
   }
 }
 
-function streamedBody(request: Request): () => Promise<Uint8Array | undefined> {
-  const reader = request.body?.getReader();
+function streamedBody(request: Request | undefined): () => Promise<Uint8Array | undefined> {
+  const reader = request?.body?.getReader();
   return async () => (await reader?.read())?.value;
 }
 

@@ -20,10 +20,10 @@ import {
   type RecordTarget,
   recordBytesMax,
 } from "../../wire/http/record-decoder.ts";
-import { errorAnswer, jsonAnswer } from "./answer.ts";
+import { type PlainAnswer, plainError, plainJson } from "./answer.ts";
 import { BodyReader } from "./body.ts";
 import { type Collected, collectorFor, type Portion } from "./collected.ts";
-import type { RequestContext, ServerContext } from "./context.ts";
+import type { Asked, ServerContext } from "./context.ts";
 import { inTurn, producerOf } from "./producers.ts";
 import { TimeSlice } from "./time-slice.ts";
 
@@ -35,12 +35,12 @@ const silenceMs = 5;
 const silent = Symbol("silent");
 
 export async function appendInChunks(
-  c: RequestContext,
+  c: Asked,
   server: ServerContext,
   topic: TopicInfo,
   format: BodyFormat,
   firstLine: number | undefined,
-): Promise<Response> {
+): Promise<PlainAnswer> {
   const producer = producerOf(c);
   await inTurn(server, topic.name, producer);
   const stored = producer === undefined ? 0 : await storedOf(server, topic.name, producer);
@@ -74,11 +74,11 @@ export async function appendInChunks(
       }
     }
     await chunks.finish();
-    return jsonAnswer(chunks.progress, chunks.progress.position ?? server.engine.position);
+    return plainJson(chunks.progress, chunks.progress.position ?? server.engine.position);
   } catch (error) {
     const failure = await chunks.fail(toEvertError(error));
     const { progress } = chunks;
-    return errorAnswer(failure, progress.position ?? server.engine.position, { committed: progress });
+    return plainError(failure, progress.position ?? server.engine.position, { committed: progress });
   } finally {
     decoder.close();
     collected.close();

@@ -3,6 +3,7 @@ import type { Context, Hono } from "hono";
 import type { Logger } from "pino";
 import type { Engine } from "../../engine/api.ts";
 import type { BodyBudget } from "./body-budget.ts";
+import type { Incoming } from "./incoming.ts";
 import type { Metrics } from "./metrics.ts";
 
 /** What every route may use. */
@@ -26,3 +27,14 @@ export interface HttpEnv {
 
 export type App = Hono<HttpEnv>;
 export type RequestContext = Context<HttpEnv>;
+
+/** What an append looks at of its request: the framework's context has it, and so has one that comes without (direct-append.ts). */
+export interface Asked {
+  readonly req: {
+    readonly method: string;
+    header(name: string): string | undefined;
+    readonly raw?: Request;
+  };
+  /** Absent where there is no socket. */
+  readonly env?: { readonly incoming?: Incoming };
+}

@@ -9,7 +9,7 @@
  * - A page may open a WebSocket to any address and read what comes: nothing asks us before. So the page's origin must be ours.
  */
 import { EvertError } from "../../base/errors.ts";
-import type { RequestContext } from "./context.ts";
+import type { Asked } from "./context.ts";
 
 export function isLoopback(host: string): boolean {
   const name = host.toLowerCase().replace(/^\[(.*)\]$/, "$1");
@@ -22,7 +22,7 @@ export function isLoopback(host: string): boolean {
 }
 
 /** @throws EvertError forbidden. */
-export function guardRequest(c: RequestContext, boundToLoopback: boolean): void {
+export function guardRequest(c: Asked, boundToLoopback: boolean): void {
   guardHost(c.req.header("Host"), boundToLoopback);
   const { method } = c.req;
   if (method !== "GET" && method !== "HEAD" && c.req.header("Sec-Fetch-Site") === "cross-site") {

@@ -6,9 +6,9 @@ import { EvertError } from "../../base/errors.ts";
 import type { AppendResult, ProducerSequence } from "../../engine/api.ts";
 import { headers, type ProducerAnswer, type RegisteredAnswer } from "../../wire/http/messages.ts";
 import { parseProducerRequest } from "../../wire/http/requests.ts";
-import { jsonAnswer } from "./answer.ts";
+import { jsonAnswer, type PlainAnswer, plainJson } from "./answer.ts";
 import { BodyReader, bodyFormat, bodyText } from "./body.ts";
-import type { App, RequestContext, ServerContext } from "./context.ts";
+import type { App, Asked, RequestContext, ServerContext } from "./context.ts";
 import { idempotencyKey } from "./idempotency.ts";
 import { pathSegment, queryMap } from "./params.ts";
 
@@ -42,11 +42,13 @@ async function register(c: RequestContext, server: ServerContext): Promise<Respo
 }
 
 /** What an append says of its producer; undefined: it has none. @throws EvertError invalid_request */
-export function producerOf(c: RequestContext): ProducerSequence | undefined {
-  const names = [headers.producerId, headers.producerEpoch, headers.producerSeq];
-  const [id, epoch, seq] = names.map((name) => c.req.header(name));
+export function producerOf(c: Asked): ProducerSequence | undefined {
+  const id = c.req.header(headers.producerId);
+  const epoch = c.req.header(headers.producerEpoch);
+  const seq = c.req.header(headers.producerSeq);
   if (id === undefined && epoch === undefined && seq === undefined) return undefined;
   if (id === undefined || epoch === undefined || seq === undefined) {
+    const names = [headers.producerId, headers.producerEpoch, headers.producerSeq];
     throw new EvertError("invalid_request", `${names.join(", ")} come together`);
   }
   return { id, epoch: numberOf(headers.producerEpoch, epoch), seq: numberOf(headers.producerSeq, seq) };
@@ -70,13 +72,13 @@ export async function inTurn(
 }
 
 /** The answer to a producer's append. All of its numbers up to the one it says are stored. */
-export function producerAnswer(result: AppendResult, { epoch, seq }: ProducerSequence): Response {
+export function producerAnswer(result: AppendResult, { epoch, seq }: ProducerSequence): PlainAnswer {
   // It was stored too long ago for more to be known of it.
-  const answer =
+  const answer: PlainAnswer =
     result.count === 0 && result.deadLetters === undefined
-      ? new Response(null, { status: 204 })
-      : jsonAnswer(result, result.position);
-  answer.headers.set(headers.producerEpoch, String(epoch));
-  answer.headers.set(headers.producerSeq, String(seq));
+      ? { status: 204, headers: {}, body: null }
+      : plainJson(result, result.position);
+  answer.headers[headers.producerEpoch] = String(epoch);
+  answer.headers[headers.producerSeq] = String(seq);
   return answer;
 }

@@ -13,12 +13,12 @@ import { changedColumns, recordsGone } from "../../engine/records.ts";
 import { contentTypes, type ErasedAnswer, headers, type PositionAnswer } from "../../wire/http/messages.ts";
 import { type BodyFormat, placeUnit, RecordDecoder } from "../../wire/http/record-decoder.ts";
 import { keyFromText } from "../../wire/http/values.ts";
-import { breakOff, jsonAnswer } from "./answer.ts";
+import { breakOff, jsonAnswer, type PlainAnswer, plainJson, responseOf } from "./answer.ts";
 import { appendAvro, openAvro } from "./avro.ts";
 import { BodyReader, bodyBytes, bodyFormat } from "./body.ts";
 import { appendInChunks } from "./chunked-append.ts";
 import { collectorFor } from "./collected.ts";
-import type { App, RequestContext, ServerContext } from "./context.ts";
+import type { App, Asked, RequestContext, ServerContext } from "./context.ts";
 import { idempotencyKey } from "./idempotency.ts";
 import { pacedBody } from "./paced-body.ts";
 import {
@@ -33,27 +33,22 @@ import {
 import { inTurn, producerAnswer, producerOf } from "./producers.ts";
 import { TimeSlice } from "./time-slice.ts";
 
+export const recordsRoute = "/v1/topics/:topic/records";
+
 export function recordRoutes(app: App, server: ServerContext): void {
-  app.post("/v1/topics/:topic/records", (c) => append(c, server));
-  app.get("/v1/topics/:topic/records", (c) => read(c, server));
+  app.post(recordsRoute, async (c) => responseOf(await append(c, server)));
+  app.get(recordsRoute, (c) => read(c, server));
   app.delete("/v1/topics/:topic/records/:key", (c) => remove(c, server));
 }
 
-async function append(c: RequestContext, server: ServerContext): Promise<Response> {
+const formats = ["json", "ndjson", "arrow", "avro", "avroFile"] as const;
+
+async function append(c: RequestContext, server: ServerContext): Promise<PlainAnswer> {
   const query = queryMap(c, ["atomic", "firstLine"]);
   const topic = pathSegment(c, 2);
-  const format = bodyFormat(c, ["json", "ndjson", "arrow", "avro", "avroFile"]);
+  if (booleanParameter(query, "atomic", true)) return appendCommit(c, server, topic, query);
+  const format = bodyFormat(c, formats);
   const info = server.engine.topic(topic);
-  if (booleanParameter(query, "atomic", true)) {
-    if (format === "json" || format === "ndjson") return appendAtomically(c, server, info, format);
-    const { engine } = server;
-    const first = (integerParameter(query, "firstLine", 1, Number.MAX_SAFE_INTEGER) ?? 1) - 1;
-    return appendWhole(c, server, topic, (body, options) =>
-      format === "arrow"
-        ? engine.appendArrow(topic, body, options)
-        : appendAvro(server, info, format, body, first, options),
-    );
-  }
   if (format !== "json" && format !== "ndjson") {
     throw notSupported(
       `${format === "arrow" ? "An Arrow stream" : "Avro"} with atomic=false`,
@@ -79,13 +74,32 @@ async function append(c: RequestContext, server: ServerContext): Promise<Respons
   );
 }
 
+/** The body's records, in one commit. */
+export async function appendCommit(
+  c: Asked,
+  server: ServerContext,
+  topic: string,
+  query: ReadonlyMap<string, string>,
+): Promise<PlainAnswer> {
+  const format = bodyFormat(c, formats);
+  const { engine } = server;
+  const info = engine.topic(topic);
+  if (format === "json" || format === "ndjson") return appendAtomically(c, server, info, format);
+  const first = (integerParameter(query, "firstLine", 1, Number.MAX_SAFE_INTEGER) ?? 1) - 1;
+  return appendWhole(c, server, topic, (body, options) =>
+    format === "arrow"
+      ? engine.appendArrow(topic, body, options)
+      : appendAvro(server, info, format, body, first, options),
+  );
+}
+
 /** A body that is taken as a whole, by `store`. */
 async function appendWhole(
-  c: RequestContext,
+  c: Asked,
   server: ServerContext,
   topic: string,
   store: (body: Uint8Array, options: AppendOptions) => Promise<AppendResult>,
-): Promise<Response> {
+): Promise<PlainAnswer> {
   const { body, ...named } = namedBody(c, server, topic);
   try {
     const bytes = await bodyBytes(body);
@@ -106,7 +120,7 @@ interface Named {
 }
 
 /** The body of an append that is one commit, and what it is to be known by. */
-function namedBody(c: RequestContext, server: ServerContext, topic: string): Named & { body: BodyReader } {
+function namedBody(c: Asked, server: ServerContext, topic: string): Named & { body: BodyReader } {
   const key = idempotencyKey(c);
   const producer = producerOf(c);
   const digestOf = key === undefined ? undefined : `append ${topic}`;
@@ -123,16 +137,16 @@ function appendOptions({ key, producer }: Named, body: BodyReader): AppendOption
   return producer === undefined ? keyed : { ...keyed, producer };
 }
 
-function appendAnswer(result: AppendResult, { producer }: Named): Response {
-  return producer === undefined ? jsonAnswer(result, result.position) : producerAnswer(result, producer);
+function appendAnswer(result: AppendResult, { producer }: Named): PlainAnswer {
+  return producer === undefined ? plainJson(result, result.position) : producerAnswer(result, producer);
 }
 
 async function appendAtomically(
-  c: RequestContext,
+  c: Asked,
   server: ServerContext,
   topic: TopicInfo,
   format: BodyFormat,
-): Promise<Response> {
+): Promise<PlainAnswer> {
   const collected = collectorFor(server.engine, topic, placeUnit(format));
   const decoder = new RecordDecoder(format, collected);
   const { body, ...named } = namedBody(c, server, topic.name);

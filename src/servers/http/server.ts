@@ -14,6 +14,7 @@ import { bodyBytesMax, heartbeatMs } from "../../wire/http/messages.ts";
 import { createApp } from "./app.ts";
 import { BodyBudget } from "./body-budget.ts";
 import type { ServerContext } from "./context.ts";
+import { directAppends } from "./direct-append.ts";
 import { isLoopback } from "./guard.ts";
 import { createMetrics } from "./metrics.ts";
 import { createWsDoor, type WsDoor } from "./ws.ts";
@@ -58,7 +59,7 @@ export async function createHttpServer(engine: Engine, options: HttpServerOption
   const boundToLoopback = isLoopback(host);
   const app = createApp(context, { boundToLoopback, staticDir: options.staticDir });
   const door = createWsDoor(context, boundToLoopback);
-  const listener = getRequestListener(app.fetch);
+  const listener = directAppends(context, boundToLoopback, getRequestListener(app.fetch));
   const server = createServer(
     {
       // A pipe into a chunked append may send for days.

@@ -91,16 +91,16 @@ async function reopened(dir: string): Promise<number> {
 async function created(dir: string, relation: string): Promise<number> {
   const db = await open({ dir, topics, views: [] });
   // A view that says the same would share its parts with the new one.
-  await db.sql("DROP MATERIALIZED VIEW IF EXISTS by_region");
+  await db.engine.sql("DROP MATERIALIZED VIEW IF EXISTS by_region");
   await db.settled();
   const result = await rate(async () => {
-    const { error } = await db.sql(`CREATE MATERIALIZED VIEW built AS ${selectFrom(relation)}`);
+    const { error } = await db.engine.sql(`CREATE MATERIALIZED VIEW built AS ${selectFrom(relation)}`);
     if (error !== undefined) throw new Error(error.message);
     await db.engine.built();
   });
-  const { results } = await db.sql("SELECT * FROM built");
+  const { results } = await db.engine.sql("SELECT * FROM built");
   if (results[0]?.rowCount !== REGIONS) throw new Error("the view built has other rows than it should");
-  await db.sql("DROP MATERIALIZED VIEW built");
+  await db.engine.sql("DROP MATERIALIZED VIEW built");
   await db.close();
   return result;
 }

@@ -144,7 +144,7 @@ async function live(
 }
 
 async function answerOf(db: Db, view: string): Promise<string> {
-  const { results, error } = await db.sql(`SELECT * FROM ${view}`);
+  const { results, error } = await db.engine.sql(`SELECT * FROM ${view}`);
   if (error !== undefined) throw new Error(error.message);
   return createHash("sha256").update(JSON.stringify(results[0]!.rowsText().sort())).digest("hex");
 }

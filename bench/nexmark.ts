@@ -105,7 +105,7 @@ async function verify(dir: string): Promise<void> {
       await throughLog(db, part);
       await judge.take(part);
       for (const { name, sql } of wanted) {
-        const { results, error } = await db.sql(`SELECT * FROM ${name}`);
+        const { results, error } = await db.engine.sql(`SELECT * FROM ${name}`);
         if (error !== undefined) throw new Error(`${name}: ${error.message}`);
         const ours = sortedRows(results[0]!.rowsText());
         const theirs = await judge.answer(sql);

@@ -168,18 +168,18 @@ async function sealed(log: Log): Promise<{ megabytes: number; pauseMs: number; s
 
 async function built(db: Db, expected: Float64Array): Promise<number> {
   const result = await perSecond(async () => {
-    const { error } = await db.sql(
+    const { error } = await db.engine.sql(
       "CREATE MATERIALIZED VIEW built AS SELECT region, sum(amount) AS total, count(*) AS n FROM events WHERE kind = 3 GROUP BY region",
     );
     if (error !== undefined) throw new Error(error.message);
     await db.engine.built();
   });
-  const { results } = await db.sql("SELECT region, n FROM built");
+  const { results } = await db.engine.sql("SELECT region, n FROM built");
   for (const row of results[0]?.rowsJson ?? []) {
     const [region, n] = JSON.parse(row) as [number, number];
     if (expected[REGIONS + region] !== n) throw new Error("the view has other rows than it should");
   }
-  await db.sql("DROP MATERIALIZED VIEW built");
+  await db.engine.sql("DROP MATERIALIZED VIEW built");
   return result;
 }
 

@@ -123,7 +123,7 @@ async function filled(dir: string, rows: number): Promise<Db> {
     Array.from({ length: BRANCHES }, (_, branch) => ({ branch, name: `branch ${branch}` })),
   );
   for (const [name, query] of Object.entries(VIEWS)) {
-    const { error } = await db.sql(`CREATE MATERIALIZED VIEW ${name} AS ${query}`);
+    const { error } = await db.engine.sql(`CREATE MATERIALIZED VIEW ${name} AS ${query}`);
     if (error !== undefined) throw new Error(error.message);
   }
   for (let from = 0; from < rows; from += FILL_ROWS) {

@@ -137,7 +137,7 @@ async function restartMs(dir: string): Promise<{ ms: number; pause: number }> {
   await db.view(app.totals).rows();
   const ms = performance.now() - started;
   const pause = await pauseDuring(async () => {
-    const { error } = await db.sql(
+    const { error } = await db.engine.sql(
       "CREATE MATERIALIZED VIEW by_state AS SELECT a.state, count(*) AS n FROM flown f JOIN airports a ON a.iata = f.destination GROUP BY a.state",
     );
     if (error !== undefined) throw new Error(error.message);

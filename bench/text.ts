@@ -117,7 +117,7 @@ async function planned(sql: string): Promise<Job> {
   return withDirectory(async (dir) => {
     const all = Object.values(topics).flatMap(({ facts, names }) => [facts, names]);
     await using db = await open({ dir, topics: all, views: [] });
-    const { error } = await db.sql(`CREATE MATERIALIZED VIEW v AS ${sql}`);
+    const { error } = await db.engine.sql(`CREATE MATERIALIZED VIEW v AS ${sql}`);
     if (error !== undefined) throw new Error(error.message);
     const { catalog, views } = db.engine.core;
     const { plan } = views.named("v").query!;

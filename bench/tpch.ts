@@ -157,7 +157,7 @@ class Bench {
 
   /** @throws where an answer differs */
   async #compare({ name }: TpchQuery, asked: readonly Asked[]): Promise<void> {
-    const { results, error } = await this.#db.sql(`SELECT * FROM ${name}`);
+    const { results, error } = await this.#db.engine.sql(`SELECT * FROM ${name}`);
     if (error !== undefined) throw new Error(`${name}: ${error.message}`);
     const ours = results[0]!.rowsText();
     for (const [p, peer] of this.#peers.entries()) {
@@ -198,7 +198,7 @@ class Bench {
   }
 
   async #sql(statement: string): Promise<void> {
-    const { error } = await this.#db.sql(statement);
+    const { error } = await this.#db.engine.sql(statement);
     if (error !== undefined) throw new Error(`${error.message} in ${statement}`);
   }
 }

@@ -118,7 +118,7 @@ function evert(db: Db): Contender {
         });
       }),
     total: async () => {
-      const { results } = await db.sql("SELECT sum(n) FROM counters");
+      const { results } = await db.engine.sql("SELECT sum(n) FROM counters");
       return Number((await results[0]!.rowsText())[0]![0]);
     },
   };

@@ -11,18 +11,16 @@ export type {
   ReadTopicOptions,
   RowsOptions,
   SchemaVersionInfo,
-  SqlOptions,
-  SqlResponse,
-  TopicRecord,
 } from "./engine/api.ts";
 export {
   ConsumedBatch,
-  type ConsumedRecord,
   type ConsumerOptions,
   DbConsumer,
   type RowOfTopic,
 } from "./engine/db-consumer.ts";
 export { DbProducer } from "./engine/db-producer.ts";
+export type { TopicRecord } from "./engine/db-read.ts";
+export type { SqlOptions, SqlResponse, SqlResult } from "./engine/db-sql.ts";
 export type {
   DbTransactOptions,
   TopicExpectation,

@@ -54,7 +54,7 @@ export interface Planned {
 
 /** @throws what the engine refuses */
 export async function defineView(db: Db, { name, sql }: NexmarkQuery): Promise<void> {
-  const { error } = await db.sql(`CREATE MATERIALIZED VIEW ${name} AS ${sql}`);
+  const { error } = await db.engine.sql(`CREATE MATERIALIZED VIEW ${name} AS ${sql}`);
   if (error !== undefined) throw new Error(`${name}: ${error.message}`);
   await db.engine.built();
 }

@@ -105,7 +105,7 @@ async function readsDuring(db: Db, changesPerSecond: number | null): Promise<Pac
   const began = performance.now();
   const most = changesPerSecond === null ? UNDER_WAY : UNDER_WAY_PACED;
   const readOne = async (key: number, due: number): Promise<void> => {
-    const { results, error } = await db.sql(`${read} WHERE id = ${key}`);
+    const { results, error } = await db.engine.sql(`${read} WHERE id = ${key}`);
     if (error !== undefined || results[0]?.rowsText().length !== 1)
       throw new Error(`row ${key} was not read: ${error?.message}`);
     took.push(nowMs() - due);
@@ -190,7 +190,7 @@ async function run(): Promise<ColdReport> {
 async function reopen(): Promise<ReopenReport> {
   const started = performance.now();
   const db = await openAccounts(dir, 5000, console.error, limit, isOfViews);
-  await db.sql(`${read} WHERE id = 1`);
+  await db.engine.sql(`${read} WHERE id = 1`);
   return { firstAnswerMs: performance.now() - started };
 }
 

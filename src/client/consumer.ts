@@ -14,7 +14,7 @@ import { backoffMs, pause } from "./backoff.ts";
 import { parseJson } from "./json.ts";
 import { failureOf, type Transport } from "./transport.ts";
 import type { ConsumedBatch, ConsumedRecord, Consumer, ConsumerOptions, Named, Operation } from "./types.ts";
-import { needsDigits, type RawRow, rowConverter } from "./values.ts";
+import { keyConverter, needsDigits, type RawRow, rowConverter } from "./values.ts";
 
 export interface ConsumerContext {
   readonly transport: Transport;
@@ -36,6 +36,7 @@ type Row = Record<string, unknown>;
 interface Form {
   readonly schemaVersion: number;
   readonly convert: (row: RawRow) => Row;
+  readonly typedKey: (key: unknown) => unknown;
   readonly exact: boolean;
 }
 
@@ -96,12 +97,21 @@ export function createConsumer(name: string, options: ConsumerOptions, context: 
 function formOf({ topics }: TopicsAnswer, name: string): Form {
   const topic = topics.find((one) => one.name === name);
   if (topic === undefined) throw new EvertError("undefined_table", `topic "${name}" does not exist`);
-  const { schemaVersion, columns } = topic;
-  return { schemaVersion, convert: rowConverter(columns), exact: needsDigits(columns) };
+  const { schemaVersion, columns, key } = topic;
+  return {
+    schemaVersion,
+    convert: rowConverter(columns),
+    typedKey: keyConverter(columns, key ?? []),
+    exact: needsDigits(columns),
+  };
 }
 
-function recordOf({ offset, position, timestamp, value }: RecordMessage, { convert }: Form): ConsumedRecord {
-  return { offset, position, timestamp, value: value === null ? null : convert(value as RawRow) };
+function recordOf({ key, ...record }: RecordMessage, { convert, typedKey }: Form): ConsumedRecord {
+  const { offset, position, timestamp } = record;
+  const value = record.value === null ? null : convert(record.value as RawRow);
+  return key === undefined
+    ? { offset, position, timestamp, value }
+    : { offset, position, timestamp, key: typedKey(key), value };
 }
 
 function named(operation: Operation): object {

@@ -229,6 +229,8 @@ export interface ConsumedRecord<Row = AnyRow> {
   readonly position: string;
   /** ISO 8601 in UTC. */
   readonly timestamp: string;
+  /** Of a table's record: the key column's value, or an array of the values of a composite key. */
+  readonly key?: unknown;
   readonly value: Row | null;
 }
 

@@ -113,6 +113,15 @@ export function tupleConverter(columns: readonly ColumnMessage[]): (row: unknown
   };
 }
 
+/** Converts a key: the value of its column, or an array of the values of several. */
+export function keyConverter(
+  columns: readonly ColumnMessage[],
+  key: readonly string[],
+): (value: unknown) => unknown {
+  const convert = tupleConverter(key.map((name) => columns.find((c) => c.name === name) as ColumnMessage));
+  return key.length === 1 ? (value) => convert([value])[0] : (values) => convert(values as unknown[]);
+}
+
 /**
  * The text a key is found by: equal for equal keys however they came (a number, an int8 with all digits, a numeric with or
  * without zeros at its end), different for different ones.

@@ -173,6 +173,8 @@ export interface StatementResult {
   rowTexts(form: "json" | "text"): Iterable<string>;
   /** Each row's values as PostgreSQL's text output or null. */
   rowsText(): (string | null)[][];
+  /** Each row's values as a program has them (docs/TYPES.md). */
+  values(): unknown[][];
 }
 
 /** The answers to the statements of a request, up to the first that failed. */

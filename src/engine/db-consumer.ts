@@ -7,12 +7,11 @@
  *    and the progress as one commit, or neither: each record is processed once.
  */
 import { gathered } from "../base/gathered.ts";
-import { parseJson } from "../batch/lossless-json.ts";
 import type { AnyTopic, Table, Topic } from "../face/handles.ts";
-import type { Consumed, OpenConsumerOptions, OpenedConsumer, TopicRecord } from "./api.ts";
+import type { Consumed, OpenConsumerOptions, OpenedConsumer, TopicRecord as RecordText } from "./api.ts";
 import type { Database } from "./database.ts";
+import { recordTyper, type TopicRecord } from "./db-read.ts";
 import { Transaction } from "./db-transaction.ts";
-import { typedRow } from "./typed-row.ts";
 
 const BATCH_RECORDS_MAX = 512;
 
@@ -29,23 +28,14 @@ export interface ConsumerOptions<T extends AnyTopic = AnyTopic>
   readonly signal?: AbortSignal;
 }
 
-/** One record of a topic; of a table's tombstone the value is null. */
-export interface ConsumedRecord<Row> {
-  readonly offset: number;
-  readonly position: string;
-  /** ISO 8601 in UTC. */
-  readonly timestamp: string;
-  readonly value: Row | null;
-}
-
 /** Records of one topic, in order. */
 export class ConsumedBatch<Row> {
   readonly topic: string;
-  readonly records: readonly ConsumedRecord<Row>[];
+  readonly records: readonly TopicRecord<Row>[];
   readonly #engine: Database;
   readonly #consumed: Consumed;
 
-  constructor(engine: Database, consumed: Consumed, records: readonly ConsumedRecord<Row>[]) {
+  constructor(engine: Database, consumed: Consumed, records: readonly TopicRecord<Row>[]) {
     this.#engine = engine;
     this.#consumed = consumed;
     this.topic = consumed.topic;
@@ -107,18 +97,9 @@ export class DbConsumer<Row> implements AsyncIterable<ConsumedBatch<Row>> {
     try {
       for await (const { source: topic, items } of gathered(sources, batchRecordsMax)) {
         if (stop.aborted) return;
-        const { fields } = this.#engine.topic(topic).schema;
-        const records = items.map((record: TopicRecord) => ({
-          offset: record.offset,
-          position: record.position,
-          timestamp: record.timestamp,
-          value:
-            record.valueJson === null
-              ? null
-              : (typedRow(fields, parseJson(record.valueJson) as Record<string, unknown>) as Row),
-        }));
-        const offset = (items.at(-1) as TopicRecord).offset + 1;
-        yield new ConsumedBatch(this.#engine, { name, epoch, topic, offset }, records);
+        const typed = recordTyper<Row>(this.#engine, topic);
+        const offset = (items.at(-1) as RecordText).offset + 1;
+        yield new ConsumedBatch(this.#engine, { name, epoch, topic, offset }, items.map(typed));
       }
     } finally {
       left.abort();

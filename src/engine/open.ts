@@ -19,14 +19,19 @@ import type {
   ReadTopicOptions,
   RowsOptions,
   SchemaVersionInfo,
-  SqlOptions,
-  SqlResponse,
-  TopicRecord,
 } from "./api.ts";
 import type { Database } from "./database.ts";
 import { type ConsumerOptions, DbConsumer, type RowOfTopic } from "./db-consumer.ts";
 import { DbProducer } from "./db-producer.ts";
-import { type DbTransactOptions, type TopicOperation, Transaction } from "./db-transaction.ts";
+import { readTyped, type TopicRecord } from "./db-read.ts";
+import { runSql, type SqlOptions, type SqlResponse } from "./db-sql.ts";
+import {
+  type DbTransactOptions,
+  expectationsOf,
+  operationsOf,
+  type TopicOperation,
+  Transaction,
+} from "./db-transaction.ts";
 import { named } from "./declare.ts";
 import { openEngine } from "./open-engine.ts";
 import type { FollowOptions } from "./replica/role.ts";
@@ -171,16 +176,12 @@ export class Db {
    * read. Where something has, it runs again, so it should have no other effects. @throws EvertError what `work` throws, and then nothing is stored; conflict
    */
   transact<T>(work: (transaction: Transaction) => Promise<T> | T): Promise<{ position: string; result: T }>;
-  transact<T>(
+  async transact<T>(
     what: readonly TopicOperation[] | ((transaction: Transaction) => Promise<T> | T),
-    { expect = [], ...options }: DbTransactOptions = {},
+    { expect, ...options }: DbTransactOptions = {},
   ): Promise<{ position: string; result?: T }> {
     if (typeof what === "function") return this.engine.transaction((work) => what(new Transaction(work)));
-    const named = what.map((o) =>
-      "append" in o ? { topic: o.topic.name, append: o.append } : { topic: o.topic.name, delete: o.delete },
-    );
-    const expected = expect.map((e) => ("topic" in e ? { ...e, topic: e.topic.name } : e));
-    return this.engine.transact(named, { ...options, expect: expected });
+    return this.engine.transact(operationsOf(what), { ...options, expect: expectationsOf(expect) });
   }
 
   /** Whoever has the id from now on; its epoch begins with its first append. */
@@ -198,8 +199,12 @@ export class Db {
     return this.engine.consumers();
   }
 
-  sql(text: string, options?: SqlOptions): Promise<SqlResponse> {
-    return this.engine.sql(text, options);
+  /**
+   * Each statement is a transaction of its own unless inside BEGIN ... COMMIT. `params` are $1, $2, ...
+   * @throws EvertError what the first statement that fails says: those before it stand
+   */
+  sql(text: string, params?: readonly unknown[], options?: SqlOptions): Promise<SqlResponse> {
+    return runSql(this.engine, text, params, options);
   }
 
   view<Row>(view: View<Row> | string): ViewHandle<Row> {
@@ -222,8 +227,11 @@ export class Db {
   }
 
   /** Records of a topic from an offset on. */
-  read(topic: AnyTopic, options?: ReadTopicOptions): AsyncIterable<TopicRecord> {
-    return this.engine.readTopic(topic.name, options);
+  read<Row, Input>(
+    topic: Topic<Row, Input> | Table<Row, Input>,
+    options?: ReadTopicOptions,
+  ): AsyncIterable<TopicRecord<Row>> {
+    return readTyped(this.engine, topic.name, options);
   }
 
   /**
@@ -337,7 +345,7 @@ async function* changesOf<Row>(
   let first: RowChange<Row>[] = [];
   let reset: { reset?: string } = {};
   for await (const event of engine.subscribe([{ view: name }], options)) {
-    if (event.type === "error") throw engine.viewFailure(name) ?? new Error(event.error.message);
+    if (event.type === "error") throw EvertError.from(event.error);
     if (event.type === "reset") {
       first = [];
       reset = { reset: event.reason };

@@ -1,5 +1,5 @@
 /** What a statement is answered with: its tag, and rows as JSON or as text when somebody asks for them. */
-import type { Datum } from "../batch/convert.ts";
+import { type Datum, datumToValue } from "../batch/convert.ts";
 import { valueToJson } from "../batch/json.ts";
 import type { Field } from "../batch/schema.ts";
 import { valueToText } from "../batch/text-form.ts";
@@ -15,6 +15,7 @@ export function done(statement: Statement, count = 0): StatementResult {
     rowsJson: [],
     rowTexts: () => [],
     rowsText: () => [],
+    values: () => [],
   };
 }
 
@@ -51,5 +52,6 @@ export function answer(
       for (const row of rows) yield form === "json" ? json(row) : JSON.stringify(texts(row));
     },
     rowsText: () => rows.map(texts),
+    values: () => rows.map((row) => row.map((d, i) => datumToValue((fields[i] as Field).type, d))),
   };
 }

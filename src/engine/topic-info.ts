@@ -8,7 +8,7 @@ import { heldBackBy } from "./keeping.ts";
 /** What holds of an entry for good. Each append over HTTP asks for it. */
 const shapes = new WeakMap<TopicEntry, Pick<TopicInfo, "schema" | "key" | "withDefault">>();
 
-function shapeOf(entry: TopicEntry): Pick<TopicInfo, "schema" | "key" | "withDefault"> {
+export function shapeOf(entry: TopicEntry): Pick<TopicInfo, "schema" | "key" | "withDefault"> {
   let shape = shapes.get(entry);
   if (shape === undefined) {
     const schema = visibleSchema(entry);

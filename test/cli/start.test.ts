@@ -409,7 +409,7 @@ test("a backup of a running server, once more with what is new, and what is rest
       stdout: expect.stringMatching(new RegExp(`^position ${to}: .* every byte verified\n$`)),
     });
     const db = await openDatabase({ dir: restored });
-    expect((await db.sql("SELECT count(*) FROM t")).results[0]!.rowsText()).toEqual([[String(rows)]]);
+    expect((await db.sql("SELECT count(*) FROM t")).results[0]!.rows).toEqual([[rows]]);
     await db.close();
   }
 }, 60_000);

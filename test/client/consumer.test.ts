@@ -58,6 +58,27 @@ async function read(consumer: Consumer, each: (batch: ConsumedBatch<AnyRow>) => 
 }
 
 describe("a consumer", () => {
+  test("is told whose row a tombstone took away", async () => {
+    await behind(1, true);
+    await sql(engine, "CREATE TABLE p (a text, b int8, c numeric(9, 2), PRIMARY KEY (a, b))");
+    await sql(engine, "INSERT INTO p VALUES ('x', 9007199254740993, 1.5); DELETE FROM p");
+    await sql(engine, "INSERT INTO k VALUES (7); DELETE FROM k");
+    const told: Record<string, unknown[]> = { p: [], k: [] };
+    await read(client.consumer("c", { topics: ["p", "k"], follow: false }), async (batch) => {
+      for (const { key, value } of batch.records) told[batch.topic]?.push([key, value]);
+      await batch.commit();
+    });
+    const key = ["x", 9007199254740993n];
+    expect(told["p"]).toEqual([
+      [key, { a: "x", b: 9007199254740993n, c: "1.50" }],
+      [key, null],
+    ]);
+    expect(told["k"]).toEqual([
+      [7, { id: 7 }],
+      [7, null],
+    ]);
+  });
+
   test("goes on behind what it has committed, with values of their types", async () => {
     await behind(1, true);
     await client.append("s", [{ n: 2n ** 60n, t: "ü" }, { n: 1 }, { n: 2 }]);

@@ -30,6 +30,7 @@ it("declares views that answer", { timeout: 60_000 }, async () => {
     report(url: string): Promise<string>;
     transfer(db: Db, from: number, to: number, amount: number): Promise<string>;
     close(db: Db, id: number, seenAt: string): Promise<void>;
+    readings(db: Db): Promise<unknown>;
   };
   const { topics, views, functions } = loadApp(app as never);
   expect(topics.map((t) => t.name)).toEqual(expect.arrayContaining(["plays", "songs", "prices", "events"]));
@@ -109,10 +110,22 @@ it("declares views that answer", { timeout: 60_000 }, async () => {
     await expect(app.transfer(db, 1, 2, 4)).rejects.toThrow("no such money");
     await expect(app.close(db, 1, moved[0])).rejects.toMatchObject({ code: "conflict" });
     await app.close(db, 1, moved[1]);
-    expect((await db.sql("SELECT id, balance FROM accounts ORDER BY id")).results[0]!.rowsText()).toEqual([
-      ["1", "0"],
-      ["2", "7"],
+    expect((await db.sql("SELECT id, balance FROM accounts ORDER BY id")).results[0]!.rows).toEqual([
+      [1, 0],
+      [2, 7],
     ]);
+    expect(await app.readings(db)).toEqual({
+      one: { genre: "jazz", songs: 2 },
+      first: [{ id: 1, plays: 1 }],
+      rows: [
+        [1, "Feeling Good"],
+        [2, "Good Morning"],
+      ],
+      log: [
+        [0, 1, "Feeling Good"],
+        [1, 2, "Good Morning"],
+      ],
+    });
     const server = await createHttpServer(db.engine, { port: 0 });
     const position = await app.report(server.url);
     await server.close();

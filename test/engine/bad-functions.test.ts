@@ -43,7 +43,7 @@ async function start(functions: readonly SqlFunction[], options: Partial<OpenOpt
 }
 
 async function rows(query: string): Promise<unknown[][]> {
-  const { results, error } = await db.sql(query);
+  const { results, error } = await db.engine.sql(query);
   if (error !== undefined) throw error;
   return results.at(-1)!.rowsJson.map((row) => JSON.parse(row) as unknown[]);
 }

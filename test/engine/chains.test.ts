@@ -243,7 +243,7 @@ async function commit(db: Db, changes: readonly unknown[]): Promise<void> {
 }
 
 async function textOf(db: Db, name: string): Promise<string[]> {
-  const { results, error } = await db.sql(`SELECT * FROM ${name}`);
+  const { results, error } = await db.engine.sql(`SELECT * FROM ${name}`);
   if (error !== undefined) throw new Error(`${name}: ${error.message}`);
   return results[0]!
     .rowsText()
@@ -262,7 +262,7 @@ function opened({ disk, views }: Opened): Promise<Db> {
 
 async function createSql(db: Db): Promise<void> {
   for (const [{ name }, sql] of pairs) {
-    const { error } = await db.sql(`CREATE MATERIALIZED VIEW sql_${name} AS ${sql}`);
+    const { error } = await db.engine.sql(`CREATE MATERIALIZED VIEW sql_${name} AS ${sql}`);
     if (error !== undefined) throw new Error(`${name}: ${error.message}`);
   }
 }

@@ -65,7 +65,7 @@ async function start(options: Partial<OpenOptions> = {}): Promise<Db> {
 }
 
 async function rows(query: string, of: Db = db): Promise<unknown[][]> {
-  const { results, error } = await of.sql(query);
+  const { results, error } = await of.engine.sql(query);
   if (error !== undefined) throw Object.assign(new Error(error.message), error);
   return results.at(-1)!.rowsJson.map((row) => JSON.parse(row) as unknown[]);
 }
@@ -129,7 +129,7 @@ describe("scalar", () => {
     });
     expect(
       (
-        await db.sql(
+        await db.engine.sql(
           `SELECT same_numeric(1.5), any_numeric(1.50), any_numeric(x), same_int8(9007199254740993), same_int8(3),
              same_time('2024-05-06 07:08:09.123456Z'), negate(true)
            FROM (VALUES (2.50::numeric(10, 2))) AS t (x)`,

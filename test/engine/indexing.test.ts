@@ -37,7 +37,7 @@ async function put(db: Db, from: number, to: number, level: number): Promise<voi
 
 async function levelOf(db: Db, id: number): Promise<unknown> {
   const { results } = await db.sql(`SELECT level FROM accounts WHERE id = ${id}`);
-  return results[0]!.rowsJson.map((row) => JSON.parse(row)[0]);
+  return results[0]!.rows.map(([level]) => level);
 }
 
 afterEach(() => {

@@ -14,7 +14,7 @@ it("answers nothing once it is closed", async () => {
   const refused = { code: "shutting_down" };
   await expect(reader.rows()).rejects.toMatchObject(refused);
   await expect(reader.get(1)).rejects.toMatchObject(refused);
-  expect((await db.sql("SELECT * FROM songs")).error).toMatchObject(refused);
+  await expect(db.sql("SELECT * FROM songs")).rejects.toMatchObject(refused);
   await expect(db.append(songs, { id: 2 })).rejects.toMatchObject(refused);
   await expect(async () => {
     for await (const record of db.read(songs)) expect.unreachable(`${record.offset}`);

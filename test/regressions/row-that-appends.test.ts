@@ -20,6 +20,6 @@ test("an append from within a row of another is a commit behind it", async () =>
   await db.append(notes, row);
   await within;
   const bodies: unknown[] = [];
-  for await (const { valueJson } of db.read(notes)) bodies.push(valueJson);
-  expect(bodies).toEqual(['{"body":"around"}', '{"body":"within"}']);
+  for await (const { value } of db.read(notes)) bodies.push(value?.body);
+  expect(bodies).toEqual(["around", "within"]);
 });

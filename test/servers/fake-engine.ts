@@ -401,6 +401,7 @@ export class FakeEngine implements Engine {
         rowTexts: (form) =>
           form === "json" ? rowsJson : rowsJson.map((row) => JSON.stringify(textsOf(row))),
         rowsText: () => rowsJson.map(textsOf),
+        values: () => rowsJson.map((row) => JSON.parse(row) as unknown[]),
       });
     }
     return { results, position: this.position };

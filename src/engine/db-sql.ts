@@ -1,0 +1,50 @@
+/** SQL as a program asks it: rows in their TypeScript form, and what fails is thrown. */
+import { EvertError } from "../base/errors.ts";
+import type { ColumnInfo, ReadOptions } from "./api.ts";
+import type { Database } from "./database.ts";
+
+/** What a request waits for. */
+export interface SqlOptions extends ReadOptions {
+  /** Stops long queries. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The answer to one statement. */
+export interface SqlResult {
+  /** PostgreSQL's command tag: "SELECT 3", "INSERT 0 1". */
+  readonly command: string;
+  readonly columns: readonly ColumnInfo[];
+  /** Of each row its values, in their TypeScript form. */
+  readonly rows: readonly (readonly unknown[])[];
+  readonly rowCount: number;
+}
+
+/** The answers to the statements of a request. */
+export interface SqlResponse {
+  readonly results: readonly SqlResult[];
+  readonly position: string;
+}
+
+export async function runSql(
+  engine: Database,
+  text: string,
+  params: readonly unknown[] = [],
+  options: SqlOptions = {},
+): Promise<SqlResponse> {
+  if (typeof text !== "string") throw new EvertError("invalid_request", "sql() takes SQL as a string");
+  if (!Array.isArray(params))
+    throw new EvertError("invalid_request", "params must be an array", {
+      hint: 'As in sql("SELECT $1::int", [1]).',
+    });
+  const { results, error, position } = await engine.sql(text, { ...options, params });
+  if (error !== undefined) throw EvertError.from(error);
+  return {
+    results: results.map((result) => ({
+      command: result.command,
+      columns: result.columns,
+      rows: result.values(),
+      rowCount: result.rowCount,
+    })),
+    position,
+  };
+}

@@ -6,7 +6,12 @@
  * that pace into segments of 64 MiB.
  *
  * - "while sealing", "while sealing and compacting": appends per second, beside the log that does neither; the ratio is the median of the rounds'.
- * - "longest append": the slowest hundredth in milliseconds, beside that of the log that does neither.
+ * - "p99 of an append": the slowest hundredth in milliseconds, beside that of the log that does neither.
+ *
+ * And a fourth log, to which nobody appends: a million and a half rows of 700,000 keys in sealed segments of 16 MiB, of which all but the last of each key are taken out.
+ *
+ * - "longest turn while compacting": milliseconds of processor time between two turns of the event loop.
+ * - "compacting": rows per second, of those that are there.
  *
  *   node --conditions=evert-source bench/disturb.ts
  */
@@ -19,7 +24,7 @@ import { int4, text } from "../src/batch/types.ts";
 import type { Log } from "../src/log/log.ts";
 import { openLog } from "../src/log/open-log.ts";
 import { withDirectory } from "./directory.ts";
-import { type Measured, median, present, rounds } from "./report.ts";
+import { type Measured, median, present, rounds, watchTurns } from "./report.ts";
 
 const ROUNDS = 8;
 const TURN_MS = 1000;
@@ -30,6 +35,10 @@ const SEGMENT_BYTES = 4 << 20;
 /** Between two looks for what may be taken out. */
 const KEEP_EVERY_MS = 200;
 const TOPIC = 1;
+const MANY_ROWS = 1_500_000;
+const MANY_KEYS = 700_000;
+const MANY_SEGMENT_BYTES = 16 << 20;
+const MANY_AT_ONCE = 1000;
 /** Rows of a commit: enough of them to fill a segment in some tenths of a second. */
 const ROWS = 16;
 
@@ -51,11 +60,7 @@ async function measure(): Promise<Measured[]> {
     const both = await contender(join(dir, "both"));
     sealing.log.startSealing();
     both.log.startSealing();
-    both.log.keep(() => ({
-      horizon: both.log.durablePosition,
-      isDropped: () => false,
-      topics: new Map([[TOPIC, { retainForUs: null, retainBytes: null, neededBy: [], tombstonesForUs: 0 }]]),
-    }));
+    keepLast(both.log);
     const rates = await rounds(ROUNDS, {
       rest: () => turn(rest),
       sealing: async () => {
@@ -83,8 +88,39 @@ async function measure(): Promise<Measured[]> {
       }),
     ];
     for (const { log } of [rest, sealing, both]) await log.close();
+    measured.push(...(await alone(join(dir, "alone"))));
     return measured;
   });
+}
+
+/** Of each key the last row is kept. */
+function keepLast(log: Log): void {
+  log.keep(() => ({
+    horizon: log.durablePosition,
+    isDropped: () => false,
+    topics: new Map([[TOPIC, { retainForUs: null, retainBytes: null, neededBy: [], tombstonesForUs: 0 }]]),
+  }));
+}
+
+/** Compacting with nothing beside it. */
+async function alone(directory: string): Promise<Measured[]> {
+  const of = await contender(directory, { segmentBytes: MANY_SEGMENT_BYTES, keepEveryMs: 0 });
+  const { log } = of;
+  while (of.written < MANY_ROWS) await append(of, MANY_AT_ONCE, MANY_KEYS);
+  log.startSealing();
+  await log.sealed();
+  keepLast(log);
+  const longest = watchTurns();
+  const began = performance.now();
+  await log.compact();
+  const took = performance.now() - began;
+  const pauseMs = longest();
+  if (log.stats().keeping.rows < MANY_ROWS / 3) throw new Error("not enough was taken out");
+  await log.close();
+  return [
+    { name: "longest turn while compacting", unit: "ms", value: pauseMs, most: 10 },
+    { name: "compacting", unit: "rows/s", value: (MANY_ROWS * 1000) / took },
+  ];
 }
 
 interface Compared {
@@ -115,13 +151,16 @@ function figures(name: string, { rest, other, ratesAtRest, rates }: Compared): M
   ];
 }
 
-async function contender(directory: string): Promise<Contender> {
+async function contender(
+  directory: string,
+  { segmentBytes = SEGMENT_BYTES, keepEveryMs = KEEP_EVERY_MS } = {},
+): Promise<Contender> {
   const log = await openLog({
     directory,
     disk: nodeDisk,
     clock: systemClock,
-    segmentBytes: SEGMENT_BYTES,
-    keepEveryMs: KEEP_EVERY_MS,
+    segmentBytes,
+    keepEveryMs,
   });
   log.registerTopic({ topicId: TOPIC, schemaVersion: 1, schema, keyColumns: [0] });
   return { log, times: [], written: 0 };
@@ -145,14 +184,14 @@ async function turn(of: Contender): Promise<number> {
   return (commits * 1000) / (performance.now() - began);
 }
 
-async function append(of: Contender): Promise<void> {
+async function append(of: Contender, rows = ROWS, keys = KEYS): Promise<void> {
   const { log } = of;
-  for (let wait = log.room(ROWS * 256); wait !== null; wait = log.room(ROWS * 256)) await wait;
+  for (let wait = log.room(rows * 256); wait !== null; wait = log.room(rows * 256)) await wait;
   const draft = log.begin();
-  for (let i = 0; i < ROWS; i++) {
+  for (let i = 0; i < rows; i++) {
     // Keys in an order of their own, each with another text.
     const n = of.written++;
-    draft.appendRow(TOPIC, { id: (n * 7919) % KEYS, body: `${n} `.padEnd(190, `${n * 31}`) });
+    draft.appendRow(TOPIC, { id: (n * 7919) % keys, body: `${n} `.padEnd(190, `${n * 31}`) });
   }
   await draft.commit().durable;
 }

@@ -23,7 +23,7 @@ import type { Group, Log } from "../src/log/log.ts";
 import { SeededRandom } from "../src/testing/seeded-random.ts";
 import { openBareLog } from "./bare-log.ts";
 import { withDirectory } from "./directory.ts";
-import { type Measured, present, threadMs, turns } from "./report.ts";
+import { type Measured, present, turns, watchTurns } from "./report.ts";
 
 const EVENTS = 4_000_000;
 const COMMIT = 1000;
@@ -147,19 +147,11 @@ async function fill(log: Log, { id: topicId, schema }: TopicEntry): Promise<Load
 }
 
 async function sealed(log: Log): Promise<{ megabytes: number; pauseMs: number; size: number }> {
-  let pauseMs = 0;
-  let isDone = false;
-  // A turn of the event loop that uses so much of the processor lets everyone else wait so long; what other processes take does not count.
-  const watch = (before: number): void => {
-    const now = threadMs();
-    pauseMs = Math.max(pauseMs, now - before);
-    if (!isDone) setImmediate(watch, now);
-  };
-  watch(threadMs());
+  const longest = watchTurns();
   const started = performance.now();
   log.startSealing();
   await log.sealed();
-  isDone = true;
+  const pauseMs = longest();
   const seconds = (performance.now() - started) / 1000;
   const { originalBytes, bytes, failure } = log.stats().sealing;
   if (failure !== null) throw new Error(failure);

@@ -75,6 +75,26 @@ export function threadMs(): number {
   return (user + system) / 1000;
 }
 
+/**
+ * Watches the turns of this thread's event loop until it is called: the longest, in milliseconds of processor time. So long everyone else had to wait; what other processes take
+ * does not count. Where the system counts processor time in ticks of some milliseconds, a turn is no longer than the clock says.
+ */
+export function watchTurns(): () => number {
+  let longest = 0;
+  let isDone = false;
+  const watch = (beganAt: number, began: number): void => {
+    const now = performance.now();
+    const used = threadMs();
+    longest = Math.max(longest, Math.min(now - beganAt, used - began));
+    if (!isDone) setImmediate(watch, now, used);
+  };
+  watch(performance.now(), threadMs());
+  return () => {
+    isDone = true;
+    return longest;
+  };
+}
+
 export function ratioOf({ value, peerValue, ratio }: Measured): number | undefined {
   if (ratio !== undefined) return ratio;
   return value === null || peerValue === undefined ? undefined : value / peerValue;

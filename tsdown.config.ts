@@ -10,7 +10,7 @@ export default defineConfig({
     "src/cli/main.ts",
     "src/engine/workers/thread.ts",
     "src/engine/indexing-thread.ts",
-    "src/log/sealed/sealing-thread.ts",
+    "src/log/thread/thread.ts",
   ],
   format: "esm",
   platform: "node",

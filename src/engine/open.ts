@@ -82,7 +82,8 @@ export interface OpenOptions {
   readonly memoryLimit?: number;
   /**
    * Threads beside this one that keep views, or shares of one view, 0 to 64: of use where views take more than a core. Views with functions of the
-   * program stay in this thread. Views that workers keep are made anew at each start, and show their earlier rows meanwhile. Default 0.
+   * program stay in this thread. Views that workers keep are made anew at each start, and show their earlier rows meanwhile. Default 0: no thread
+   * keeps views; whole segments of the log are rewritten in a thread of their own all the same, where there is a second processor.
    */
   readonly workers?: number;
   /** Told what recovery found and what failed in the background. */

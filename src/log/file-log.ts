@@ -65,6 +65,7 @@ import { offsetAt } from "./seek-time.ts";
 import type { WritableSegment } from "./segment.ts";
 import { Space, type Where } from "./space.ts";
 import { fileOf, readFileOf, StoredLog } from "./stored-log.ts";
+import { SegmentThread } from "./thread/segment-thread.ts";
 import { TopicRegistry } from "./topics.ts";
 import { type SealedGroup, Writer } from "./writer.ts";
 
@@ -94,6 +95,7 @@ export class FileLog implements Log, TopicSource {
   readonly #rowWriters = new RowWriters();
   readonly memory = { arena: new Arena(), rows: new RowBuffer() };
   readonly #reader: ReaderSource;
+  readonly #thread: SegmentThread;
   readonly #sealer: Sealer;
   readonly #compactor: Compactor;
   /** Ends of topics with staged commits counted in. */
@@ -134,23 +136,27 @@ export class FileLog implements Log, TopicSource {
     this.#reader = { disk, directory, index, registry: this.#registry };
     const logId = order.logId ?? randomLogId(options.random ?? systemRandom);
     this.logId = logId;
+    const said = options.report ?? (() => {});
+    this.#thread = new SegmentThread({ disk, directory, registry: this.#registry, logId, report: said });
     this.#sealer = new Sealer({
       disk,
       directory,
       registry: this.#registry,
       index,
       logId,
+      thread: this.#thread,
       retryMs: options.sealRetryMs ?? SEAL_RETRY_MS,
-      report: options.report ?? (() => {}),
+      report: said,
       isAppending: () => !this.#resting,
       sealed: () => this.#compactor.wake(),
     });
     this.#compactor = new Compactor({
       ...this.#reader,
+      thread: this.#thread,
       seed: logId % 0x1_0000_0000,
       keysMax: options.compactedKeysMax ?? KEYS_MAX,
       everyMs: options.keepEveryMs ?? KEEP_EVERY_MS,
-      report: options.report ?? (() => {}),
+      report: said,
       nowUs: () => this.nowUs(),
       lastPosition: () => this.#lastPosition,
       durable: (position) => this.#end.reached(position),
@@ -202,7 +208,7 @@ export class FileLog implements Log, TopicSource {
         drained: () => this.#writer.drained(),
         adopted: () => this.#adopted(order),
         refusal: () => this.#refusal(),
-        report: options.report ?? (() => {}),
+        report: said,
       });
     }
     this.#space.fill();
@@ -461,8 +467,7 @@ export class FileLog implements Log, TopicSource {
     this.#intake?.admit();
     this.#end.confirmations.end(failure);
     void this.#space.stop();
-    void this.#sealer.stop();
-    void this.#compactor.stop();
+    void this.#stopBackground();
     this.#failedListeners.tellAll(failure);
   }
 
@@ -550,8 +555,7 @@ export class FileLog implements Log, TopicSource {
     this.#intake?.admit();
     await this.#writer.drained();
     this.#end.confirmations.end(shuttingDown());
-    await this.#sealer.stop();
-    await this.#compactor.stop();
+    await this.#stopBackground();
     await this.#space.stop();
     // A follower begins no segment of its own.
     const where = this.#intake === null ? "anywhere" : "active";
@@ -563,6 +567,13 @@ export class FileLog implements Log, TopicSource {
     await this.#space.close();
     await this.#held.close();
     await this.#lock.release();
+  }
+
+  /** Ends when nobody writes in the background any more. */
+  async #stopBackground(): Promise<void> {
+    this.#thread.stop();
+    await Promise.all([this.#sealer.stop(), this.#compactor.stop()]);
+    await this.#thread.close();
   }
 
   #writeClosingMark(where: Where): void {

@@ -67,12 +67,12 @@ export class Compactor {
 
   /** Resolves when nothing is left to take out. @throws EvertError what kept it from it */
   compact(): Promise<void> {
-    return this.#enqueue(() => this.#all({}));
+    return this.#options.thread.holding(this.#enqueue(() => this.#all({})));
   }
 
   /** Takes out every row of the key, up to the position. `key`: one row, of which the key's columns count. @throws EvertError */
-  async erase(topicId: number, key: Batch, to: Position): Promise<void> {
-    await this.#enqueue(async () => {
+  erase(topicId: number, key: Batch, to: Position): Promise<void> {
+    const erased = this.#enqueue(async () => {
       const { registry, index } = this.#options;
       const last = eligible(index, this.#rules?.().horizon ?? 0).at(-1)?.sealed?.lastPosition ?? 0;
       if (last < to) {
@@ -95,19 +95,20 @@ export class Compactor {
       await this.#all({ doomed: [{ topicId, digest: keys.digestOf(newest.schemaVersion, key), to }] });
       await this.#removeEarlier();
     });
+    return this.#options.thread.holding(erased);
   }
 
   /** Waits for what is under way. */
-  async idle(): Promise<void> {
-    await this.#queue;
+  idle(): Promise<void> {
+    return this.#options.thread.holding(this.#queue);
   }
 
-  /** What is half done is thrown away. */
+  /** What is half done is thrown away. REQUIRES that the thread has been stopped. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#end();
     if (this.#timer !== null) clearInterval(this.#timer);
-    await this.#queue;
+    await this.idle();
   }
 
   stats(): KeepingStats {

@@ -7,6 +7,7 @@
  *    table is full the pass ends there; the next goes on. A row whose key has a later one in the table goes. So does a delete that is old enough: of its key there is nothing
  *    before it any more, because what there was goes in this pass, in an earlier segment or in the same, or went in one before.
  *    Deletes that a copy of the log has not got yet stay.
+ *    Keys are read, compared and looked up again where there is a thread for it (key-work.ts), and segments written anew there. What means something is changed here alone.
  * 4. Segments that lose rows are written anew (take-out.ts), the oldest first, and each takes its place before the next is begun: at any moment, and after a crash at any
  *    moment, a row is gone only if the one that came after it is there, and a delete only if what it deleted is not.
  */
@@ -14,28 +15,23 @@ import { joinPath } from "../../base/disk.ts";
 import { KNOWN_FOR_US } from "../known-commits.ts";
 import type { Position } from "../log.ts";
 import type { LogIndex, SegmentExtent } from "../log-index.ts";
-import type { LoadedBlock } from "../sealed/block-reader.ts";
 import { pauseOf } from "../sealed/file-writer.ts";
 import { type SealedSegment, sealedPath } from "../sealed/sealed-segment.ts";
+import { compactingName, removeUnfinished } from "../segment.ts";
+import type { SegmentThread } from "../thread/segment-thread.ts";
 import { type Holdings, holdingsOf } from "./holdings.ts";
-import { LastRows } from "./last-rows.ts";
+import { type Doomed, KeyWork, type PassWork, type SegmentWish, type TopicWish } from "./key-work.ts";
 import type { KeepingRules, TopicRule } from "./rules.ts";
-import { type RowFilter, type Taken, type TakeOutSource, takeOut } from "./take-out.ts";
-import { keysOf, type TopicKeys } from "./topic-keys.ts";
+import type { TakeOutSource } from "./take-out.ts";
+import { keysOf } from "./topic-keys.ts";
 import { trims } from "./trimming.ts";
 
 /** Keys compared in one pass, about: the table takes some 60 bytes for each. */
 export const KEYS_MAX = 1 << 21;
 
-/** The rows of one key that are to go, wherever they are: those up to a position. Who writes it again later has a row that stays. */
-export interface Doomed {
-  readonly topicId: number;
-  readonly digest: Int32Array;
-  readonly to: Position;
-}
-
 export interface PassSource extends TakeOutSource {
   readonly index: LogIndex;
+  readonly thread: SegmentThread;
   readonly seed: number;
   readonly keysMax: number;
   readonly nowUs: () => number;
@@ -56,7 +52,7 @@ export interface PassRules {
 
 export interface PassResult {
   readonly heldBack: ReadonlyMap<number, readonly string[]>;
-  /** Whether there are keys that found no room in the table, or other rules by now. */
+  /** Whether there are keys that found no room in the table, or other rules by now; or the thread has ended that did the work. */
   readonly isPartial: boolean;
 }
 
@@ -80,8 +76,9 @@ export class Pass {
   readonly #clean: CleanTo;
   readonly #doomed: readonly Doomed[];
   readonly #only: ReadonlySet<number> | null;
-  readonly #last: LastRows;
-  readonly #keys = new Map<number, TopicKeys>();
+  readonly #work: PassWork;
+  /** Topics whose keys can be compared, and in which versions they are. */
+  readonly #keys = new Map<number, readonly number[]>();
   /** What has been done so far, also if it fails. */
   readonly made = { segments: 0, rows: 0, bytes: 0 };
 
@@ -98,16 +95,24 @@ export class Pass {
     this.#clean = clean;
     this.#doomed = doomed;
     this.#only = only;
-    this.#last = new LastRows(source.seed);
+    this.#work = source.thread.pass(source.seed) ?? new KeyWork(source, source.seed);
   }
 
   /** @throws EvertError log_damaged, disk_full, io_error; shutting_down */
   async run(): Promise<PassResult> {
+    try {
+      return await this.#run();
+    } finally {
+      this.#work.end();
+    }
+  }
+
+  async #run(): Promise<PassResult> {
     const all = eligible(this.#source.index, this.#rules.horizon);
     const sealed = all.map((extent) => extent.sealed!);
     const nowUs = this.#source.nowUs();
     const holdings = await holdingsOf(sealed, (id) => this.#concerns(id), pauseOf(this.#source));
-    const going = await trims(this.#source, sealed, holdings, this.#rules, nowUs);
+    const { topics: going, heldBack } = await trims(this.#source, sealed, holdings, this.#rules, nowUs);
     const compacted = this.#compacted(holdings);
     /** By segment, the topics whose keys are looked at. */
     const keyed: number[][] = sealed.map(() => []);
@@ -116,26 +121,23 @@ export class Pass {
     const lookedAt = sealed.at(-1)?.lastPosition ?? 0;
     // Keys are known by the time of commits: a log at rest forgets none.
     const knownFromUs = (sealed.at(-1)?.directory.lastTimeUs ?? 0) - KNOWN_FOR_US;
-    const { end, isPartial } = await this.#compare(sealed, keyed, compacted);
+    const compared = await this.#compare(sealed, keyed, compacted);
+    if (compared === null) return { heldBack, isPartial: true };
+    const { end, isPartial } = compared;
     for (let i = 0; i < all.length; i++) {
-      const filtered = new Map<number, RowFilter>();
-      const trimmed = going.topics[i]!;
-      for (const topicId of keyed[i]!) {
-        const compacts = i < end && compacted.has(topicId);
-        const filter = trimmed.has(topicId)
-          ? null
-          : await this.#filterFor(sealed[i]!, topicId, compacts, nowUs);
-        if (filter !== null) filtered.set(topicId, filter);
-      }
-      if (filtered.size === 0 && trimmed.size === 0) continue;
+      const trimmed = going[i]!;
+      const topics = keyed[i]!.flatMap((topicId) =>
+        trimmed.has(topicId) ? [] : (this.#wishFor(topicId, i < end && compacted.has(topicId), nowUs) ?? []),
+      );
+      if (topics.length === 0 && trimmed.size === 0) continue;
       const horizon = trimmed.size > 0 ? Math.max(lookedAt, this.#position) : lookedAt;
-      const isDone = await this.#replace(all[i]!, { trimmed, filtered, horizon, knownFromUs });
-      if (!isDone) return { heldBack: going.heldBack, isPartial: true };
+      const isDone = await this.#replace(all[i]!, { trimmed, topics, horizon, knownFromUs });
+      if (!isDone) return { heldBack, isPartial: true };
     }
     const cleanTo = end === 0 ? 0 : sealed[end - 1]!.lastPosition;
     for (const topicId of compacted)
       this.#clean.set(topicId, Math.max(cleanTo, this.#clean.get(topicId) ?? 0));
-    return { heldBack: going.heldBack, isPartial };
+    return { heldBack, isPartial };
   }
 
   /** Topics that are to be compacted, and whose keys can be compared; the keys of those with a doomed one are known as well. */
@@ -145,10 +147,9 @@ export class Pass {
       const wanted =
         this.#rules.topics.get(topicId)?.tombstonesForUs != null && this.#only?.has(topicId) !== false;
       if (!wanted && !this.#isDoomed(topicId)) continue;
-      const versions = new Set(holding.flatMap(({ schemaVersions }) => [...schemaVersions]));
-      const keys = keysOf(this.#source.registry, topicId, versions);
-      if (keys === null) continue;
-      this.#keys.set(topicId, keys);
+      const versions = [...new Set(holding.flatMap(({ schemaVersions }) => [...schemaVersions]))];
+      if (keysOf(this.#source.registry, topicId, versions) === null) continue;
+      this.#keys.set(topicId, versions);
       if (wanted) compacted.add(topicId);
     }
     return compacted;
@@ -167,95 +168,52 @@ export class Pass {
     );
   }
 
-  /** Fills the table; up to which segment its rows have been compared. */
+  /** Fills the table; up to which segment its rows have been compared. Null: the thread that has it has ended. */
   async #compare(
     sealed: readonly SealedSegment[],
     keyed: readonly (readonly number[])[],
     compacted: ReadonlySet<number>,
-  ): Promise<{ end: number; isPartial: boolean }> {
-    const pause = pauseOf(this.#source);
-    const last = this.#last;
+  ): Promise<{ end: number; isPartial: boolean } | null> {
+    let keys = 0;
     for (let i = 0; i < sealed.length; i++) {
       const segment = sealed[i]!;
-      if (last.size >= this.#source.keysMax) return { end: i, isPartial: true };
+      if (keys >= this.#source.keysMax) return { end: i, isPartial: true };
       const topics = keyed[i]!.filter(
         (id) => compacted.has(id) && segment.lastPosition > (this.#clean.get(id) ?? 0),
       );
-      await this.#eachKeyBlock(segment, topics, async (keys, block) => {
-        while (last.roomFor < block.batch.length) await last.grow(pause);
-        const { topicId } = keys;
-        await keys.eachRow(block, pause, (_, row, digest) => last.put(topicId, digest, offsetIn(block, row)));
-      });
+      if (topics.length === 0) continue;
+      const known = await this.#work.compare(
+        segment,
+        topics.map((topicId) => ({ topicId, schemaVersions: this.#keys.get(topicId)! })),
+      );
+      if (known === null) return null;
+      keys = known;
     }
     return { end: sealed.length, isPartial: false };
   }
 
-  async #eachKeyBlock(
-    segment: SealedSegment,
-    topics: readonly number[],
-    each: (keys: TopicKeys, block: LoadedBlock) => Promise<void>,
-  ): Promise<void> {
-    if (topics.length === 0) return;
-    const { disk, directory, registry } = this.#source;
-    const file = await disk.open(sealedPath(directory, segment), "read");
-    try {
-      for (const topicId of topics) {
-        const keys = this.#keys.get(topicId)!;
-        for await (const block of keys.blocks(file, segment, registry)) await each(keys, block);
-      }
-    } finally {
-      await file.close();
-    }
-  }
-
   /** Null: all the topic's rows in the segment stay. */
-  async #filterFor(
-    segment: SealedSegment,
-    topicId: number,
-    compacts: boolean,
-    nowUs: number,
-  ): Promise<RowFilter | null> {
+  #wishFor(topicId: number, compacts: boolean, nowUs: number): TopicWish | null {
     const doomed = this.#doomed.filter((d) => d.topicId === topicId);
     if (!compacts && doomed.length === 0) return null;
-    const keys = this.#keys.get(topicId)!;
     const tombstonesForUs = this.#rules.topics.get(topicId)?.tombstonesForUs ?? null;
-    const oldUs = tombstonesForUs === null ? Number.NEGATIVE_INFINITY : nowUs - tombstonesForUs;
-    const cleanTo = this.#clean.get(topicId) ?? 0;
-    // A copy that begins after this has, of what these deletes deleted, nothing: it went in the segments before.
-    const copiedTo = this.#rules.copiedTo?.() ?? Number.POSITIVE_INFINITY;
-    const last = this.#last;
-    const isDoomed = (block: LoadedBlock, row: number, digest: Int32Array): boolean =>
-      doomed.some(
-        (d) =>
-          d.digest.every((word, i) => word === digest[i]) && block.positions[commitOf(block, row)]! <= d.to,
-      );
-    const isReplaced: RowFilter["isReplaced"] = (block, row, digest) =>
-      compacts && last.get(topicId, digest) > offsetIn(block, row) && !isDoomed(block, row, digest);
-    const keeps: RowFilter["keeps"] = (block, row, digest, isDelete) => {
-      if (isDoomed(block, row, digest)) return false;
-      if (!compacts) return true;
-      const offset = offsetIn(block, row);
-      const lastOffset = last.get(topicId, digest);
-      if (lastOffset > offset) return false;
-      if (!isDelete) return true;
-      const commit = commitOf(block, row);
-      const isOnly = lastOffset === offset || block.positions[commit]! <= cleanTo;
-      return !isOnly || block.timesUs[commit]! >= oldUs || block.positions[commit]! > copiedTo;
+    return {
+      topicId,
+      schemaVersions: this.#keys.get(topicId)!,
+      compacts,
+      cleanTo: this.#clean.get(topicId) ?? 0,
+      oldUs: tombstonesForUs === null ? Number.NEGATIVE_INFINITY : nowUs - tombstonesForUs,
+      copiedTo: this.#rules.copiedTo?.() ?? Number.POSITIVE_INFINITY,
+      doomed,
     };
-    let goes = 0;
-    const pause = pauseOf(this.#source);
-    await this.#eachKeyBlock(segment, [topicId], (_, block) =>
-      keys.eachRow(block, pause, (of, row, digest, isDelete) => {
-        if (!keeps(of, row, digest, isDelete)) goes++;
-      }),
-    );
-    return goes === 0 ? null : { keys, keeps, isReplaced, compacts };
   }
 
   /** A pass takes long: a view may have been made meanwhile that needs what was to go, or the rule may have been taken back. */
-  #isOutdated({ trimmed, filtered }: Taken): boolean {
+  #isOutdated({ trimmed, topics }: SegmentWish, filtered: readonly number[]): boolean {
     const now = this.#rulesNow();
-    const compacted = [...filtered].flatMap(([topicId, { compacts }]) => (compacts ? [topicId] : []));
+    const compacted = topics.flatMap(({ topicId, compacts }) =>
+      compacts && filtered.includes(topicId) ? [topicId] : [],
+    );
     return [...trimmed, ...compacted].some(
       (id) =>
         said(now.topics.get(id)) !== said(this.#rules.topics.get(id)) ||
@@ -263,13 +221,21 @@ export class Pass {
     );
   }
 
-  /** False: the segment stays as it was, since other rules hold by now. */
-  async #replace(extent: SegmentExtent, taken: Taken): Promise<boolean> {
+  /** False: the segment stays as it was, since other rules hold by now, or the thread has ended that would have written it. */
+  async #replace(extent: SegmentExtent, wish: SegmentWish): Promise<boolean> {
     const { disk, directory, index, checkStopped, report } = this.#source;
     const before = extent.sealed!;
-    const { path, segment } = await takeOut(this.#source, before, taken);
+    const name = compactingName(extent.firstPosition);
+    const path = joinPath(directory, name);
+    const made = await this.#work.takeOut(before, wish);
+    if (made === "nothing") return true;
     checkStopped();
-    if (this.#isOutdated(taken)) {
+    if (made === null) {
+      await removeUnfinished(disk, directory, name, report);
+      return false;
+    }
+    const { segment, filtered } = made;
+    if (this.#isOutdated(wish, filtered)) {
       await disk.unlink(path);
       return false;
     }
@@ -299,19 +265,4 @@ function said(rule: TopicRule | undefined): string {
 
 function rowsIn({ directory }: SealedSegment): number {
   return directory.runs.reduce((sum, { kept }) => sum + kept, 0);
-}
-
-function offsetIn({ offsets, baseOffset }: LoadedBlock, row: number): number {
-  return offsets === null ? baseOffset + row : offsets[row]!;
-}
-
-/** Which of the block's commits the row is of. */
-function commitOf({ ends }: LoadedBlock, row: number): number {
-  let from = 0;
-  for (let to = ends.length - 1; from < to; ) {
-    const middle = (from + to) >> 1;
-    if (ends[middle]! <= row) from = middle + 1;
-    else to = middle;
-  }
-  return from;
 }

@@ -66,17 +66,12 @@ export interface RowFilter {
   readonly compacts: boolean;
 }
 
-export interface TakenOut {
-  readonly path: string;
-  readonly segment: SealedSegment;
-}
-
-/** @throws EvertError log_damaged, disk_full, io_error; shutting_down */
+/** The new file's name is that of compactingName. @throws EvertError log_damaged, disk_full, io_error; shutting_down */
 export async function takeOut(
   source: TakeOutSource,
   segment: SealedSegment,
   taken: Taken,
-): Promise<TakenOut> {
+): Promise<SealedSegment> {
   const { disk, directory } = source;
   const path = joinPath(directory, compactingName(segment.firstPosition));
   const generation = segment.generation + 1;
@@ -99,7 +94,7 @@ export async function takeOut(
       detail: `${fault === null ? "commits are missing" : `byte ${fault.page.at}: ${fault.reason}`}; the segment stays as it was`,
     });
   }
-  return { path, segment: made };
+  return made;
 }
 
 class Rewriting {

@@ -4,7 +4,7 @@
  * 1. It waits until the engine has said which columns every topic has (start), then takes the oldest segment that is full and of frames. The queue
  *    is the index itself, so that it needs no memory, and nobody who appends ever waits for it. While the log is not at
  *    rest each piece of work, its own or that of others who work in the background, waits for some frames of its own to become durable; only when it is far behind it does not.
- * 2. rewriteSegment writes `sealing-N`, syncs it and reads it back: in a thread beside this one where there may be one (thread.ts), which nobody has to wait for.
+ * 2. rewriteSegment writes `sealing-N`, syncs it and reads it back: in a thread beside this one where there may be one (../thread/segment-thread.ts), which nobody has to wait for.
  * 3. The file gets its name, and the directory is synced. From here on a crash leaves both forms, each complete.
  * 4. The index says "sealed": who reads from now on reads the new form.
  * 5. The frames are removed. Who has them open reads on.
@@ -17,10 +17,10 @@ import { EvertError, toEvertError } from "../../base/errors.ts";
 import type { SealingStats } from "../log.ts";
 import type { LogIndex, SegmentExtent } from "../log-index.ts";
 import { removeUnfinished, segmentName, unfinishedName } from "../segment.ts";
+import type { SegmentThread } from "../thread/segment-thread.ts";
 import type { TopicRegistry } from "../topics.ts";
 import { rewriteSegment } from "./rewrite.ts";
 import { sealedPath } from "./sealed-segment.ts";
-import { SealingThread } from "./thread.ts";
 
 export interface SealerOptions {
   readonly disk: Disk;
@@ -28,6 +28,7 @@ export interface SealerOptions {
   readonly registry: TopicRegistry;
   readonly index: LogIndex;
   readonly logId: number;
+  readonly thread: SegmentThread;
   /** Between a failure and the next attempt. */
   readonly retryMs: number;
   readonly report: (message: string) => void;
@@ -44,7 +45,6 @@ const WAITING_MAX = 64;
 
 export class Sealer {
   readonly #options: SealerOptions;
-  readonly #thread: SealingThread;
   /** Segments whose frames are damaged, by first position. */
   readonly #hopeless = new Set<number>();
   #started = false;
@@ -61,7 +61,6 @@ export class Sealer {
 
   constructor(options: SealerOptions) {
     this.#options = options;
-    this.#thread = new SealingThread(options);
   }
 
   start(): void {
@@ -87,20 +86,15 @@ export class Sealer {
   }
 
   async idle(): Promise<void> {
-    this.#thread.await(true);
-    await this.#running;
-    this.#thread.await(false);
+    if (this.#running !== null) await this.#options.thread.holding(this.#running);
   }
 
-  /** What is half done is thrown away. */
+  /** What is half done is thrown away. REQUIRES that the thread has been stopped. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#goOn(true);
     if (this.#retry !== null) clearTimeout(this.#retry);
-    this.#thread.stop();
-    this.#thread.await(true);
-    await this.#running;
-    await this.#thread.close();
+    await this.idle();
   }
 
   stats(): SealingStats {
@@ -147,7 +141,7 @@ export class Sealer {
   }
 
   async #seal(extent: SegmentExtent): Promise<void> {
-    const { disk, directory, index, registry, logId, isAppending } = this.#options;
+    const { disk, directory, index, registry, logId, thread, isAppending } = this.#options;
     const { firstPosition } = extent;
     const checkStopped = (): void => {
       if (this.#stopped) throw new EvertError("shutting_down", "the log is being closed");
@@ -155,7 +149,7 @@ export class Sealer {
     const isFarBehind = this.stats().waiting > WAITING_MAX;
     const leaveRoom = (): Promise<void> | null => (isFarBehind || !isAppending() ? null : this.#leaveRoom());
     const source = { disk, directory, registry, logId, checkStopped, leaveRoom };
-    const segment = (await this.#thread.rewrite(extent)) ?? (await rewriteSegment(source, extent)).segment;
+    const segment = (await thread.seal(extent)) ?? (await rewriteSegment(source, extent)).segment;
     checkStopped();
     await disk.rename(joinPath(directory, unfinishedName(firstPosition)), sealedPath(directory, segment));
     await disk.syncDirectory(directory);

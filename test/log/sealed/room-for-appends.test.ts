@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { LogIndex } from "../../../src/log/log-index.ts";
 import { Sealer } from "../../../src/log/sealed/sealer.ts";
+import { SegmentThread } from "../../../src/log/thread/segment-thread.ts";
 import { TopicRegistry } from "../../../src/log/topics.ts";
 import { SimulatedDisk } from "../../../src/testing/simulated-disk.ts";
 
@@ -8,14 +9,18 @@ import { SimulatedDisk } from "../../../src/testing/simulated-disk.ts";
 const FRAMES = 16;
 
 function sealerBeside(log: { isAppending: boolean }): Sealer {
-  return new Sealer({
+  const parts = {
     disk: new SimulatedDisk(),
     directory: "log",
     registry: new TopicRegistry(),
-    index: new LogIndex(),
     logId: 1,
-    retryMs: 1000,
     report: () => {},
+  };
+  return new Sealer({
+    ...parts,
+    thread: new SegmentThread(parts),
+    index: new LogIndex(),
+    retryMs: 1000,
     isAppending: () => log.isAppending,
     sealed: () => {},
   });

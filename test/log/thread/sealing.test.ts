@@ -13,7 +13,7 @@ import { segmentName } from "../../../src/log/segment.ts";
 import { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { anyRow } from "../../batch/fixtures.ts";
 import { append, type OpenedLog, schema } from "../harness.ts";
-import { everything, fillMixed, openMixed, widen } from "./support.ts";
+import { everything, fillMixed, openMixed, widen } from "../sealed/support.ts";
 
 const { hasPaths: _, ...pathless } = nodeDisk;
 /** No thread finds its files. */
@@ -138,7 +138,7 @@ it("is done without where it ends by itself, which is said once", async () => {
   expect(await read(log)).toEqual(before);
   await log.close();
   expect(said).toEqual([
-    expect.stringContaining("the thread that seals segments has ended: it exited with code"),
+    expect.stringContaining("the thread that rewrites segments has ended: it exited with code"),
   ]);
   expect(threads.length).toBe(1);
 });

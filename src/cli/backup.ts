@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { nodeDisk } from "../base/node-disk.ts";
 import type { BackupAnswer } from "../client/protocol.ts";
 import type { BackupSource } from "../engine/tools.ts";
+import { dataDirectory } from "./data-directory.ts";
 import { bytesText } from "./lists.ts";
 import { write } from "./output.ts";
 import { stages } from "./progress.ts";
@@ -13,7 +14,7 @@ export function backupCommand(evert: Command): void {
   const command = evert
     .command("backup")
     .description("copy a running server's log, as of one position; into an earlier backup only what is new")
-    .argument("<dir>", "where to: a new directory, or an earlier backup");
+    .argument("<dir>", "where to: a new directory, or an earlier backup", dataDirectory);
   withRemote(command).action(backup);
 }
 

@@ -6,6 +6,7 @@ import { systemClock } from "../base/clock.ts";
 import { EvertError } from "../base/errors.ts";
 import { nodeDisk } from "../base/node-disk.ts";
 import type { CheckReport, Damage, RepairReport } from "../engine/tools.ts";
+import { dataDirectory } from "./data-directory.ts";
 import { bytesText } from "./lists.ts";
 import { write } from "./output.ts";
 
@@ -18,7 +19,7 @@ export function checkCommand(evert: Command): void {
   evert
     .command("check")
     .description("verify every byte of the log; the server must not be running")
-    .option("--data <dir>", "the data directory", "./evert-data")
+    .option("--data <dir>", "the data directory", dataDirectory, "./evert-data")
     .option(
       "--repair",
       "keep what can be kept of a damaged log, and say what is lost; damaged files are moved aside",

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import { nodeDisk } from "../base/node-disk.ts";
 import type { RestoreTo } from "../engine/tools.ts";
+import { dataDirectory } from "./data-directory.ts";
 import { UsageError } from "./exit.ts";
 import { bytesText } from "./lists.ts";
 import { write } from "./output.ts";
@@ -17,8 +18,8 @@ export function restoreCommand(evert: Command): void {
   evert
     .command("restore")
     .description("make a data directory from a backup; it must not have a log yet")
-    .argument("<dir>", "the backup")
-    .option("--data <dir>", "the data directory to make", "./evert-data")
+    .argument("<dir>", "the backup", dataDirectory)
+    .option("--data <dir>", "the data directory to make", dataDirectory, "./evert-data")
     .option("--to <when>", "leave out what came later: a position, or a time such as 2026-11-21T09:00:00Z")
     .action(restore);
 }

@@ -1,5 +1,6 @@
 /** The options `evert start` and `evert dev` share. */
 import type { Command } from "commander";
+import { dataDirectory } from "./data-directory.ts";
 
 export interface StartOptions {
   readonly data: string;
@@ -21,7 +22,12 @@ export const logLevels = ["debug", "info", "warn", "error", "silent"];
 
 export function withStartOptions(command: Command): Command {
   return command
-    .option("--data <dir>", "where the log and everything derived from it lies", "./evert-data")
+    .option(
+      "--data <dir>",
+      "where the log and everything derived from it lies",
+      dataDirectory,
+      "./evert-data",
+    )
     .option("--host <address>", "address to listen on", "127.0.0.1")
     .option("--port <number>", "port to listen on; 0 = any", "7400")
     .option("--page <dir>", "a built page to serve at /")

@@ -229,6 +229,20 @@ test("a server that npx has started ends in order when npx's shell dies", async 
   expect(await runProcess(["check", "--data", data])).toMatchObject({ code: 0 });
 }, 60_000);
 
+test.each([
+  ["start", "--port", "0", "--data", ""],
+  ["check", "--data", ""],
+  ["restore", "somewhere", "--data", ""],
+  ["restore", ""],
+  ["backup", ""],
+])("%s with an empty name of a directory is wrong usage", async (...args) => {
+  expect(await runProcess(args)).toMatchObject({
+    code: 2,
+    stdout: "",
+    stderr: expect.stringContaining("the directory's name is empty"),
+  });
+});
+
 test("check of a directory that is not there", async () => {
   expect(await runProcess(["check", "--data", data])).toMatchObject({
     code: 1,

@@ -100,7 +100,10 @@ describe("a version of a view", () => {
   it("is not promoted before it has rows, nor where there is none", async () => {
     const db = await open();
     await put(db, 1, "jazz", 0);
-    await expect(db.versions.promote("charts", 7)).rejects.toMatchObject({ code: "undefined_table" });
+    await expect(db.versions.promote("charts", 7)).rejects.toMatchObject({
+      code: "undefined_table",
+      detail: expect.stringMatching(/^There (is version \d+|are versions \d+(, \d+)+)\.$/),
+    });
     await expect(db.versions.promote("nothing", 1)).rejects.toMatchObject({ code: "undefined_table" });
     await expect(db.versions.promote("charts@1", 1)).rejects.toMatchObject({ code: "wrong_object_type" });
     await expect(db.versions.build("charts", "SELECT 1; DROP TABLE songs")).rejects.toMatchObject({

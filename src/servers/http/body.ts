@@ -19,6 +19,11 @@ export type BinaryFormat = "arrow" | "avro" | "avroFile";
  * form without asking, and must not be able to append.
  */
 export function bodyFormat<F extends BodyFormat | BinaryFormat>(c: Asked, allowed: readonly F[]): F {
+  const encoding = c.req.header("Content-Encoding");
+  if (encoding !== undefined && encoding.toLowerCase() !== "identity")
+    throw new EvertError("invalid_request", `a body with Content-Encoding: ${encoding} cannot be read`, {
+      hint: "Send it as it is, without compression.",
+    });
   const header = c.req.header("Content-Type");
   const { type, charset, format } = contentType(header);
   if (format !== undefined && charset === undefined && (allowed as readonly string[]).includes(format)) {

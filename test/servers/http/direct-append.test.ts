@@ -144,6 +144,12 @@ describe("what is answered, stored and counted is the same", () => {
       400,
       [{ headers: { "Content-Type": "application/json; charset=latin1" }, body: one }],
     ],
+    ["a compressed body", 400, [{ headers: { ...json, "Content-Encoding": "gzip" }, body: one }]],
+    [
+      "a body that says it is none",
+      200,
+      [{ headers: { ...json, "Content-Encoding": "identity" }, body: one }],
+    ],
     ["a topic that is not there", 404, [{ topic: "nowhere", headers: json, body: one }]],
     ["a constraint", 200, [{ topic: "t", headers: json, body: one }]],
     ["too much", 413, [{ headers: json, body: `[${one.repeat(1000)}]` }]],

@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { EvertError } from "../../../src/base/errors.ts";
 import { Harness, until } from "./harness.ts";
@@ -119,6 +120,19 @@ describe("append", () => {
     const { error } = answer.body as { error: { code: string; message: string } };
     if (code !== undefined) expect(error.code).toBe(code);
     expect(error.message).toMatch(message);
+    expect(await stored()).toEqual([]);
+  });
+
+  test("a compressed body is refused by the name of its encoding", async () => {
+    const answer = await h.request(records, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "Content-Encoding": "gzip" },
+      body: gzipSync(song(1)),
+    });
+    expect(answer).toMatchObject({
+      status: 400,
+      body: { error: { code: "invalid_request", message: expect.stringContaining("gzip") } },
+    });
     expect(await stored()).toEqual([]);
   });
 

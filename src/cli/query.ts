@@ -2,6 +2,7 @@
 import { text } from "node:stream/consumers";
 import { type Command, Option } from "commander";
 import { copyDirection, runCopy } from "./copy.ts";
+import { whenOutputCloses } from "./output.ts";
 import { Remote, type RemoteOptions, withRemote } from "./remote.ts";
 import { runSql, type SqlFormat, sqlFormats } from "./sql-results.ts";
 
@@ -29,5 +30,7 @@ async function query(sql: string | undefined, options: QueryOptions): Promise<vo
   // Rows that are to come in do so by standard input: a statement that came by it is all that came.
   if (direction === "out" || (direction === "in" && sql !== undefined))
     return runCopy(remote, statements, direction);
-  return runSql(remote, statements, options.format);
+  const left = new AbortController();
+  whenOutputCloses(() => left.abort());
+  return runSql(remote, statements, options.format, left.signal);
 }

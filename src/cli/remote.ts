@@ -1,10 +1,12 @@
 /** The running server a command talks to. */
-import { request as requestHttp } from "node:http";
+import { type ClientRequest, type IncomingMessage, request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import type { Command } from "commander";
 import { EvertError } from "../base/errors.ts";
 import type { ChunkedErrorMessage, ChunkedProgress } from "../client/protocol.ts";
+import { type SqlPart, sqlParts } from "../client/protocol.ts";
 import { createTransport, errorFrom, failureOf, type Transport } from "../client/transport.ts";
 import { parseExact } from "./exact-json.ts";
 import { UsageError } from "./exit.ts";
@@ -44,10 +46,22 @@ export class Remote {
     return response.body as ReadableStream<Uint8Array>;
   }
 
-  /** A statement's answer also when it has failed: results before the failure stand beside the error. */
-  async postJson(path: string, body: unknown): Promise<{ status: number; body: unknown }> {
-    const { status, text } = await this.#send("POST", path, "application/json", JSON.stringify(body));
-    return { status, body: parseAnswer(status, text) };
+  /** The answer to SQL as it arrives, also of statements that fail. By Node's own client: fetch gives up what takes its time. @throws EvertError */
+  async *sql(
+    sql: string,
+    format: "json" | "text",
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<SqlPart, void, undefined> {
+    const body = JSON.stringify({ sql, format });
+    const { request, response } = await this.#open("/v1/sql", body, signal);
+    const isJson = (response.headers["content-type"] ?? "").startsWith("application/json");
+    try {
+      if (!isJson) parseAnswer(response.statusCode ?? 500, await text(response));
+      const parts = Readable.toWeb(response) as ReadableStream<Uint8Array>;
+      yield* sqlParts(parts, (cause) => this.#brokenOff(cause));
+    } finally {
+      request.destroy();
+    }
   }
 
   /** COPY … FROM STDIN. @throws EvertError. */
@@ -65,11 +79,16 @@ export class Remote {
     try {
       yield* response.body as ReadableStream<Uint8Array>;
     } catch (cause) {
-      throw new EvertError("connection_failed", `the server at ${this.url} broke off its answer`, {
-        detail: "Not all rows have come.",
-        cause,
-      });
+      throw this.#brokenOff(cause);
     }
+  }
+
+  #brokenOff(cause: unknown): EvertError {
+    return new EvertError("connection_failed", `the server at ${this.url} broke off its answer`, {
+      detail: "Not all rows have come.",
+      hint: "Its log may say why.",
+      cause,
+    });
   }
 
   delete<T>(path: string): Promise<T> {
@@ -135,6 +154,27 @@ export class Remote {
       await this.#send("POST", path, "application/x-ndjson", bytes, producer),
       onCommitted,
     );
+  }
+
+  /** JSON that is posted, with its answer, of which the body is to come. */
+  #open(
+    path: string,
+    body: string,
+    signal: AbortSignal | undefined,
+  ): Promise<{ request: ClientRequest; response: IncomingMessage }> {
+    return new Promise((resolve, reject) => {
+      const target = new URL(this.url + path);
+      const send = target.protocol === "https:" ? requestHttps : requestHttp;
+      const headers: Record<string, string> = {
+        Accept: "application/json",
+        "Content-Type": "application/json",
+      };
+      if (this.token !== undefined) headers["Authorization"] = `Bearer ${this.token}`;
+      const options = { method: "POST", headers, ...(signal === undefined ? {} : { signal }) };
+      const request = send(target, options, (response) => resolve({ request, response }));
+      request.on("error", (cause) => reject(failureOf(cause, this.url, undefined)));
+      request.end(body);
+    });
   }
 
   /**

@@ -1,74 +1,127 @@
 /** Results of SQL in the format asked for, and errors with their place in the text. */
 import { EvertError } from "../base/errors.ts";
-import type { ErrorMessage, SqlAnswer, SqlResult } from "../client/protocol.ts";
+import type { SqlPart, SqlResult } from "../client/protocol.ts";
 import { errorFrom } from "../client/transport.ts";
+import { parseExact } from "./exact-json.ts";
 import { outputClosed, write } from "./output.ts";
 import type { Remote } from "./remote.ts";
-import { csvLine, tableLines } from "./tables.ts";
+import { csvLine, TablePrinter } from "./tables.ts";
 
 export const sqlFormats = ["table", "json", "ndjson", "csv"] as const;
 export type SqlFormat = (typeof sqlFormats)[number];
 
-/** Runs SQL and prints what comes. @throws EvertError of the statement that failed, after the results before it. */
-export async function runSql(remote: Remote, sql: string, format: SqlFormat): Promise<void> {
+/** Runs SQL and prints what comes, as it comes, until the signal is given: nobody reads any more. @throws EvertError of the statement that failed, after the results before it. */
+export async function runSql(
+  remote: Remote,
+  sql: string,
+  format: SqlFormat,
+  signal?: AbortSignal,
+): Promise<void> {
   const asText = format === "table" || format === "csv";
-  const { status, body } = await remote.postJson("/v1/sql", { sql, format: asText ? "text" : "json" });
-  const answer = body as Partial<SqlAnswer> & Partial<ErrorMessage>;
-  for (const result of answer.results ?? []) await printResult(result, format);
-  if (answer.error !== undefined || status >= 400)
-    throw withPlace(errorFrom(answer.error ?? {}, status), sql);
+  try {
+    await printParts(remote.sql(sql, asText ? "text" : "json", signal), sql, format);
+  } catch (error) {
+    if (signal?.aborted !== true) throw error;
+  }
 }
 
-async function printResult(result: SqlResult, format: SqlFormat): Promise<void> {
-  if (result.columns.length === 0) {
-    if (format === "table") await write(`${result.command}\n`);
-    return;
+async function printParts(parts: AsyncIterable<SqlPart>, sql: string, format: SqlFormat): Promise<void> {
+  let printer: Printer | null = null;
+  for await (const part of parts) {
+    switch (part.kind) {
+      case "columns":
+        printer = printerOf(part.columns, format);
+        break;
+      case "rows":
+        for (const text of part.texts) printer?.row(parseExact(text) as Row);
+        break;
+      case "end":
+        printer?.end(part);
+        break;
+      case "error":
+        await write(printer?.take() ?? "");
+        throw withPlace(errorFrom(part.error), sql);
+    }
+    await write(printer?.take() ?? "");
+    if (outputClosed()) return;
+  }
+}
+
+type Row = readonly unknown[];
+
+/** What prints a result. */
+interface Printer {
+  row(row: Row): void;
+  end(result: { readonly command: string; readonly rowCount: number }): void;
+  /** The text there is. */
+  take(): string;
+}
+
+function printerOf(columns: SqlResult["columns"], format: SqlFormat): Printer {
+  let text = "";
+  const take = (): string => {
+    const taken = text;
+    text = "";
+    return taken;
+  };
+  if (columns.length === 0) {
+    const end: Printer["end"] = ({ command }) => {
+      if (format === "table") text += `${command}\n`;
+    };
+    return { row: () => {}, end, take };
   }
   switch (format) {
     case "table": {
-      const rows = result.rows as readonly (readonly (string | null)[])[];
-      await writePieces(tableLines(result.columns, rows), (line) => `${line}\n`);
-      await write(`(${result.rowCount} ${result.rowCount === 1 ? "row" : "rows"})\n`);
-      return;
+      const table = new TablePrinter(columns);
+      return {
+        row: (row) => {
+          text += table.row(row as readonly (string | null)[]);
+        },
+        end: ({ rowCount }) => {
+          text += `${table.end()}(${rowCount} ${rowCount === 1 ? "row" : "rows"})\n`;
+        },
+        take,
+      };
     }
     case "csv":
-      await write(csvLine(result.columns.map((column) => column.name)));
-      await writePieces(result.rows, (row) => csvLine(row as readonly (string | null)[]));
-      return;
+      text = csvLine(columns.map((column) => column.name));
+      return {
+        row: (row) => {
+          text += csvLine(row as readonly (string | null)[]);
+        },
+        end: () => {},
+        take,
+      };
     case "ndjson": {
-      const object = objectWriter(result);
-      await writePieces(result.rows, (row) => `${object(row)}\n`);
-      return;
+      const object = objectWriter(columns);
+      return {
+        row: (row) => {
+          text += `${object(row)}\n`;
+        },
+        end: () => {},
+        take,
+      };
     }
     case "json": {
-      const object = objectWriter(result);
+      const object = objectWriter(columns);
       let separator = "[";
-      await writePieces(result.rows, (row) => {
-        const text = `${separator}${object(row)}`;
-        separator = ",\n ";
-        return text;
-      });
-      await write(separator === "[" ? "[]\n" : "]\n");
-      return;
+      return {
+        row: (row) => {
+          text += `${separator}${object(row)}`;
+          separator = ",\n ";
+        },
+        end: () => {
+          text += separator === "[" ? "[]\n" : "]\n";
+        },
+        take,
+      };
     }
   }
-}
-
-async function writePieces<T>(items: Iterable<T>, text: (item: T) => string): Promise<void> {
-  let piece = "";
-  for (const item of items) {
-    piece += text(item);
-    if (piece.length < 65_536) continue;
-    await write(piece);
-    if (outputClosed()) return;
-    piece = "";
-  }
-  if (piece !== "") await write(piece);
 }
 
 /** A row as a JSON object. Columns of one name all appear, as in the result. */
-function objectWriter(result: SqlResult): (row: readonly unknown[]) => string {
-  const names = result.columns.map((column) => JSON.stringify(column.name));
+function objectWriter(columns: SqlResult["columns"]): (row: Row) => string {
+  const names = columns.map((column) => JSON.stringify(column.name));
   return (row) => `{${names.map((name, i) => `${name}:${JSON.stringify(row[i])}`).join(",")}}`;
 }
 

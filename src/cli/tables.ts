@@ -18,10 +18,53 @@ export function tableText(columns: readonly TableColumn[], rows: readonly TableR
 }
 
 /** The lines of a table: no more of them than needed. null stays empty. */
-export function* tableLines(
+function* tableLines(
   columns: readonly TableColumn[],
   rows: readonly TableRow[],
 ): Generator<string, void, undefined> {
+  const line = lineWriter(columns, rows);
+  yield* line.head();
+  for (const row of rows) yield line.row(row);
+}
+
+/** Rows by which the columns of a long table get their width. */
+const WIDTH_ROWS = 1_000;
+
+/** A table whose rows come one after the other: the first thousand give the columns their width, and what is wider behind them stands out. */
+export class TablePrinter {
+  readonly #columns: readonly TableColumn[];
+  /** Until they are enough. */
+  #first: TableRow[] = [];
+  #line: LineWriter | null = null;
+
+  constructor(columns: readonly TableColumn[]) {
+    this.#columns = columns;
+  }
+
+  /** Lines that can be printed now. */
+  row(row: TableRow): string {
+    if (this.#line !== null) return `${this.#line.row(row)}\n`;
+    return this.#first.push(row) < WIDTH_ROWS ? "" : this.end();
+  }
+
+  /** Those that are left. */
+  end(): string {
+    if (this.#line !== null) return "";
+    const rows = this.#first;
+    const line = lineWriter(this.#columns, rows);
+    this.#line = line;
+    this.#first = [];
+    return [...line.head(), ...rows.map((row) => line.row(row))].map((text) => `${text}\n`).join("");
+  }
+}
+
+interface LineWriter {
+  head(): readonly string[];
+  row(row: TableRow): string;
+}
+
+/** `rows`: those that the columns are wide enough for. */
+function lineWriter(columns: readonly TableColumn[], rows: readonly TableRow[]): LineWriter {
   const names = columns.map((column) => printable(column.name));
   const widths = names.map(textWidth);
   for (const row of rows) {
@@ -36,13 +79,14 @@ export function* tableLines(
       .map((cell, i) => ` ${padded(cell, widths[i]!, right[i]!, look)} `)
       .join("|")
       .trimEnd();
-  yield lineOf(names, outputColors.bold);
-  yield widths.map((width) => "-".repeat(width + 2)).join("+");
-  for (const row of rows)
-    yield lineOf(
-      columns.map((_, i) => printable(row[i] ?? "")),
-      asItIs,
-    );
+  return {
+    head: () => [lineOf(names, outputColors.bold), widths.map((width) => "-".repeat(width + 2)).join("+")],
+    row: (row) =>
+      lineOf(
+        columns.map((_, i) => printable(row[i] ?? "")),
+        asItIs,
+      ),
+  };
 }
 
 function asItIs(cell: string): string {
@@ -50,7 +94,7 @@ function asItIs(cell: string): string {
 }
 
 function padded(cell: string, width: number, right: boolean, look: (cell: string) => string): string {
-  const space = " ".repeat(width - textWidth(cell));
+  const space = " ".repeat(Math.max(0, width - textWidth(cell)));
   return right ? space + look(cell) : look(cell) + space;
 }
 

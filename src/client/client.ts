@@ -16,6 +16,7 @@ import { Connection, laterPosition } from "./connection.ts";
 import { createConsumer } from "./consumer.ts";
 import { encodeJson, parseJson } from "./json.ts";
 import { createProducer } from "./producer.ts";
+import { sqlParts } from "./sql-answer.ts";
 import { createTransport, errorFrom, positionOf, type RequestInput, type Transport } from "./transport.ts";
 import type {
   AppendOptions,
@@ -276,6 +277,30 @@ class HttpClient implements Client {
     };
   }
 
+  async *stream(
+    query: string,
+    params: readonly unknown[] = [],
+    options: ReadOptions = {},
+  ): AsyncGenerator<readonly never[], void, undefined> {
+    const { atLeast, timeoutMs, signal } = options;
+    const body = encodeJson({ sql: query, params, atLeast, timeoutMs });
+    const response = await this.#transport.send("/v1/sql", { method: "POST", body, signal });
+    const parts = sqlParts(response.body as ReadableStream<Uint8Array>, (cause) => {
+      if (signal?.aborted) throw signal.reason;
+      return new EvertError("connection_failed", "the server broke off its answer", {
+        detail: "Not all rows have come.",
+        cause,
+      });
+    });
+    let toRow: (text: string) => never = () => undefined as never;
+    for await (const part of parts) {
+      if (part.kind === "columns") toRow = rowReader(part.columns);
+      else if (part.kind === "rows") yield part.texts.map(toRow);
+      else if (part.kind === "position") this.#saw(part.position);
+      else if (part.kind === "error") throw errorFrom(part.error);
+    }
+  }
+
   async get(view: string | Named, key: Key, options: ReadOptions = {}): Promise<never> {
     const name = nameOf(view);
     const path = `/v1/views/${encodeURIComponent(name)}/rows/${encodeURIComponent(keyPath(key))}`;
@@ -388,6 +413,16 @@ class HttpClient implements Client {
     }
     return columns;
   }
+}
+
+/** Makes an object of a row's array. */
+function rowReader(columns: SqlResponse["results"][number]["columns"]): (text: string) => never {
+  const convert = tupleConverter(columns);
+  const isExact = needsDigits(columns);
+  return (text) => {
+    const values = convert(parseJson(text, isExact) as unknown[]);
+    return Object.fromEntries(columns.map(({ name }, i) => [name, values[i]])) as never;
+  };
 }
 
 function nameOf(named: string | Named): string {

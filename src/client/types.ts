@@ -286,6 +286,15 @@ export interface Client {
   transact(operations: readonly Operation[], options?: TransactOptions): Promise<{ position: string }>;
   /** Each statement is a transaction of its own unless inside BEGIN ... COMMIT. Sent once, never again by itself. */
   sql(text: string, params?: readonly unknown[], options?: ReadOptions): Promise<SqlResponse>;
+  /**
+   * The rows of one query at one position, as objects, some at a time as they arrive: for answers too long to be held. The server makes them as they are taken.
+   * @throws EvertError also between rows, where the connection breaks: not all have come then.
+   */
+  stream<Row = AnyRow>(
+    query: string,
+    params?: readonly unknown[],
+    options?: ReadOptions,
+  ): AsyncGenerator<readonly Row[], void, undefined>;
   /** One row, read from the server. */
   get<V = AnyRow>(view: string | Named, key: Key, options?: ReadOptions): Promise<RowOf<V> | undefined>;
   /** Rows at one moment, read from the server. `stale`: of the view's earlier definition, while it is built anew. */

@@ -30,6 +30,7 @@ import { type Guard, TIMEOUT_MS } from "./kernels/guard.ts";
 import { runtimeOf } from "./kernels/runtime.ts";
 import { MemoryLimit } from "./memory-limit.ts";
 import type { Interest } from "./node.ts";
+import type { RowTaker } from "./operators/outflow.ts";
 import { RECURSION_LIMITS, type RecursionLimits } from "./operators/recursion-limits.ts";
 import type { StoredNode } from "./operators/stored.ts";
 import { Stream } from "./operators/stream.ts";
@@ -91,6 +92,8 @@ export interface ViewOptions {
   readonly orders?: readonly (readonly OrderItem[])[];
   /** Of a query: the epoch at which it reads. */
   readonly asOf?: number;
+  /** Of a query: is given its rows as they are made, and the result stays empty. */
+  readonly taker?: RowTaker;
 }
 
 export interface NamedStore {
@@ -303,6 +306,7 @@ export class Circuit {
       plan,
       asOf: options.asOf ?? Number.POSITIVE_INFINITY,
       isQuery: id === null,
+      taker: options.taker ?? null,
       orders: (options.orders ?? []).filter((order) => order.length > 0),
       live: this.#graph,
       sources: this.#sources,

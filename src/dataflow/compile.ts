@@ -46,6 +46,7 @@ import type { CompileLoop } from "./loop.ts";
 import type { Node } from "./node.ts";
 import { IndexRows } from "./operators/index-rows.ts";
 import { Linear, liveColumns, type Stage, someExpr } from "./operators/linear.ts";
+import { Outflow, type RowTaker } from "./operators/outflow.ts";
 import { Recursion, type RecursionInput } from "./operators/recursion.ts";
 import type { RecursionLimits } from "./operators/recursion-limits.ts";
 import { SetOperation } from "./operators/set-operation.ts";
@@ -115,6 +116,12 @@ export class Compiler implements CompileContext {
     this.#cuts = new Map(this.#parts?.partsOf(plan).map((part) => [part.plan, part]));
     this.#met = new Set();
     return this.#kept(plan) ?? this.collection(plan, allOf(plan), plan.key === null ? "bag" : "keyed").node;
+  }
+
+  /** Gives the plan's rows out as they are made. */
+  outflow(plan: Plan, taker: RowTaker): StoredNode {
+    const rows = fromRows(this.rows(plan, allOf(plan)));
+    return this.graph.add(new Outflow(rows, plan.schema.fields, this.dictionary, taker));
   }
 
   /** A copy of a store's rows, to be read once. */

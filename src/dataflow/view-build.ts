@@ -25,6 +25,7 @@ import type { MemoryLimit } from "./memory-limit.ts";
 import type { Node } from "./node.ts";
 import type { OperatorStats } from "./operator-stats.ts";
 import { AsOfJoin } from "./operators/as-of-join.ts";
+import type { RowTaker } from "./operators/outflow.ts";
 import type { RecursionLimits } from "./operators/recursion-limits.ts";
 import { StoredNode } from "./operators/stored.ts";
 import { streamIdentity } from "./operators/stream.ts";
@@ -49,6 +50,8 @@ export interface Build {
   /** Errors of everything upstream so far. */
   readonly errorCount: number;
   firstError(): EvertError | null;
+  /** Whether hold() has been called, or a step has begun. */
+  readonly isHeld: boolean;
   /** From now on rows visible at the epoch stay, until the step to it has begun: called before the first prepare(), by who begins there. */
   hold(epoch: number): void;
   /**
@@ -91,6 +94,8 @@ export interface BuildContext {
   readonly asOf: number;
   /** Whether it is read once and thrown away. */
   readonly isQuery: boolean;
+  /** Is given the rows as they are made; null: they are kept. */
+  readonly taker: RowTaker | null;
   /** In which the result will be read. */
   readonly orders: readonly (readonly OrderItem[])[];
   readonly live: Graph;
@@ -137,6 +142,7 @@ export class ViewBuild implements Build {
   #epoch = -1;
   #pins: Pin[] = [];
   #older: Pin[] = [];
+  #held = false;
   #closed = false;
   #growths: IndexGrowth[] | null = null;
   #ordered: IndexGrowth[] | null = null;
@@ -166,7 +172,9 @@ export class ViewBuild implements Build {
       context.parts,
       context.asOf,
     );
-    this.#node = this.#ownRows(compiler.result(context.plan), compiler);
+    const { plan, taker } = context;
+    this.#node =
+      taker === null ? this.#ownRows(compiler.result(plan), compiler) : compiler.outflow(plan, taker);
     this.cuts = compiler.cuts;
     this.#view = context.view(this.#node);
     this.#outer = this.#outerNodes();
@@ -236,8 +244,13 @@ export class ViewBuild implements Build {
     return this.#view.firstError();
   }
 
+  get isHeld(): boolean {
+    return this.#held;
+  }
+
   hold(epoch: number): void {
-    assert(this.#pins.length === 0 && this.#epoch < 0, "a build is held before it begins");
+    assert(!this.#held && this.#epoch < 0, "a build is held before it begins");
+    this.#held = true;
     this.#pins = this.#pinned(epoch);
   }
 
@@ -295,6 +308,7 @@ export class ViewBuild implements Build {
     assert(epoch > this.#epoch && epoch <= this.#context.now(), "a build follows the live circuit");
     // What was visible at the step's start stays pinned until the step is complete, what is visible at its end from now on.
     this.#older = this.#pins;
+    this.#held = true;
     this.#pins = this.#pinned(epoch);
     this.#graph.begin(this.#epoch, epoch, timeUs);
     // The nodes have leased what was grown for them.

@@ -44,7 +44,7 @@ export interface BackfillContext {
 }
 
 /**
- * Feeds history up to `to.position`, read at `to.epoch`; the caller has called nothing on the build yet. Nobody holds back what it reads: where a stream's
+ * Feeds history up to `to.position`, read at `to.epoch`; the caller has called nothing on the build but hold() of that epoch, if it could not begin at once. Nobody holds back what it reads: where a stream's
  * records are given up before it has come to them, and behind some that it has, it ends with records_gone.
  */
 export async function fillOnce(
@@ -55,7 +55,7 @@ export async function fillOnce(
   onProgress?: (fraction: number) => void,
 ): Promise<void> {
   // Indexes take their time: meanwhile steps go on, and what dies is freed.
-  build.hold(to.epoch);
+  if (!build.isHeld) build.hold(to.epoch);
   await prepare(context, build, signal);
   build.begin(to.epoch, context.current().timeUs);
   await feed(context, build, 0, to.position, { signal, onProgress, unbroken: true });

@@ -2,7 +2,8 @@
  * COPY: rows in from text that streams in, and out as text that streams away.
  *
  * In: each line becomes a row of values as it comes; when the last has come, all are stored as one transaction, like an INSERT's. So they are held
- * until then, and how many there may be is bounded. Out: a query at one position, encoded as it is taken.
+ * until then, and how many there may be is bounded. Out: a query at one position, run or
+ * read as its text is taken (flowing-rows.ts).
  */
 import { EvertError, notSupported } from "../base/errors.ts";
 import type { Datum } from "../batch/convert.ts";
@@ -18,7 +19,7 @@ import {
   paramFromJson,
   parseStatements,
 } from "../sql/statement.ts";
-import { runQuery } from "./adhoc.ts";
+import { flowQuery } from "./adhoc.ts";
 import type { CopyIn, CopyOut, SqlOptions } from "./api.ts";
 import { TopicChanges } from "./changes.ts";
 import type { Core } from "./core.ts";
@@ -28,10 +29,6 @@ import { nextTurn } from "./stepper.ts";
 const ROWS_MAX = 1_000_000;
 const BYTES_MAX = 64 * 1024 * 1024;
 const SLICE_ROWS = 512;
-/** Rows encoded into one piece of the answer. */
-const PIECE_ROWS = 256;
-/** However wide the rows are. */
-const PIECE_CHARS = 64 << 10;
 
 /** The one COPY of the text, ready to take rows or to give them. */
 export async function copy(core: Core, sql: string, options: SqlOptions): Promise<CopyIn | CopyOut> {
@@ -174,31 +171,25 @@ async function rowsOut(
   signal: AbortSignal | undefined,
 ): Promise<CopyOut> {
   core.views.checkReadable(query);
-  const at = core.publisher.published;
-  const { fields, rows } = await runQuery(core, query, at, { signal });
+  const rows = await flowQuery(core, query, signal);
+  const { fields, position } = rows;
   const line = copyLineWriter(format);
-  async function* pieces(): AsyncGenerator<string> {
-    let piece =
-      format.header === false
-        ? ""
-        : line(
-            fields.map((f) => f.name),
-            true,
-          );
-    let lines = 0;
-    for (const row of rows) {
-      piece += line(row.map((datum, c) => valueToText(fields[c]!.type, datum)));
-      if (++lines < PIECE_ROWS && piece.length < PIECE_CHARS) continue;
-      yield piece;
-      piece = "";
-      lines = 0;
+  const names = fields.map((f) => f.name);
+  const texts = fields.map((): string | null => null);
+  async function* pieces(): AsyncGenerator<string, void, undefined> {
+    try {
+      if (format.header !== false) yield line(names, true);
+      yield* rows.pieces((row) => {
+        for (let c = 0; c < texts.length; c++) texts[c] = valueToText(fields[c]!.type, row[c] as Datum);
+        return line(texts);
+      });
+    } finally {
+      rows.close();
     }
-    if (piece !== "") yield piece;
   }
   return {
     direction: "out",
-    position: String(at.position),
-    rowCount: rows.length,
+    position: String(position),
     format: format.format,
     pieces: pieces(),
   };

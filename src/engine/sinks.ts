@@ -33,11 +33,12 @@ import { mayPrintDifferently } from "../state/equality.ts";
 import { type ChangeTaker, changesOfStep, type Touched } from "../views/step-changes.ts";
 import type { PublishedStep } from "../views/subscriptions.ts";
 import type { View } from "../views/view.ts";
-import { type QueryContext, runQuery } from "./adhoc.ts";
+import { runQuery } from "./adhoc.ts";
 import { type EngineCatalog, SINK_ENTRY, type TopicEntry, type ViewEntry } from "./catalog.ts";
 import type { Committer } from "./committer.ts";
 import type { Part } from "./part.ts";
 import type { Publisher } from "./publisher.ts";
+import type { QueryContext } from "./query-context.ts";
 import { Turns } from "./turns.ts";
 
 /** Rows of a difference asked for at once; of long rows fewer, until they fit into one commit. */

@@ -25,7 +25,7 @@ import {
 } from "../sql/statement.ts";
 import { Pace } from "../views/pace.ts";
 import type { Published } from "../views/subscription-item.ts";
-import { type AnswerRoom, answerRoom, runQuery } from "./adhoc.ts";
+import { type AnswerRoom, answerRoom, flowQuery, runQuery } from "./adhoc.ts";
 import { alterTable } from "./alter-table.ts";
 import type { SqlOptions, SqlResponse, StatementResult } from "./api.ts";
 import { newTopic, type ViewEntry } from "./catalog.ts";
@@ -42,7 +42,7 @@ import { decidedDurably } from "./own-rows.ts";
 import type { Part } from "./part.ts";
 import { fingerprintOf, planView } from "./planner.ts";
 import { sinkOf } from "./sink-rules.ts";
-import { answer, done, textRows } from "./statement-answer.ts";
+import { answer, done, flowingAnswer, textRows } from "./statement-answer.ts";
 import { constantRows, wideRows } from "./statement-rows.ts";
 import { mapInTurns } from "./turns.ts";
 import { createType, dropTypes } from "./types.ts";
@@ -79,6 +79,7 @@ export class Statements {
     try {
       this.#core.refuseEnded();
       const parsed = parseStatements(sql);
+      if (given.single === true && parsed.length !== 1) throw notOne(parsed.length);
       for (let i = 0; i < parsed.length; ) {
         options.signal?.throwIfAborted();
         await pace.pause();
@@ -86,6 +87,12 @@ export class Statements {
         if (statement.kind === "begin") {
           i = await this.#transaction(parsed, i, options, results, note);
           continue;
+        }
+        if (given.flowing === true && statement.kind === "select" && i === parsed.length - 1) {
+          const { query } = await this.#seen(statement.query, new Map(), options);
+          const rows = await flowQuery(this.#core, query, options.signal);
+          const flowing = flowingAnswer(rows, (count) => commandTag(statement, count));
+          return { results, flowing, position: String(rows.position) };
         }
         const again = (): Statement => this.#bind(parsed[i] as ParsedStatement, options);
         results.push(await this.#one(statement, options, note, again));
@@ -520,6 +527,12 @@ export class Statements {
       ? dropIndexes(this.#core, statement)
       : dropRelations(this.#core, statement);
   }
+}
+
+function notOne(count: number): EvertError {
+  return new EvertError("invalid_request", `one statement is wanted; there are ${count}`, {
+    hint: "Ask for application/json: the answer has a result for each.",
+  });
 }
 
 async function partsOf(changes: Changes): Promise<Part[] | null> {

@@ -13,7 +13,8 @@ import { Store } from "../state/store.ts";
 import { EveryViewRow } from "./every-row.ts";
 import { Pace, type PaceOptions } from "./pace.ts";
 import { RowEncoder } from "./row-encoder.ts";
-import { type AskedRows, CHUNK_ROWS, type RowsRequest, sortInSlices, type View } from "./view.ts";
+import { sortInSlices } from "./sort-in-slices.ts";
+import { type AskedRows, CHUNK_ROWS, type RowsRequest, type View } from "./view.ts";
 
 /** Copied rows beyond twice the limit, before some are thrown away. */
 const SPARE_ROWS = 4_096;

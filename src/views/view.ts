@@ -25,6 +25,7 @@ import { type IndexAccess, indexAccess } from "./index-access.ts";
 import { Pace, type PaceOptions } from "./pace.ts";
 import { type RowBytes, rowBytes } from "./row-bytes.ts";
 import { RowEncoder } from "./row-encoder.ts";
+import { sortInSlices } from "./sort-in-slices.ts";
 
 export interface ViewShape {
   readonly name: string;
@@ -210,7 +211,13 @@ export class View {
         return;
       }
       const pace = new Pace(options);
-      const slots = await this.#collect(epoch, request.where, accepts, asked, limit, pace);
+      const equal = this.#equalities(request.where);
+      const access = indexAccess(this.store, { equal, order: asked, settled: asked === this.order });
+      if (access === null && asked.length === 0) {
+        yield* this.#met(epoch, accepts, limit, pace);
+        return;
+      }
+      const slots = await this.#collect(access, epoch, accepts, asked, limit, pace);
       let chunk: number[] = [];
       let left = limit;
       for (const slot of slots) {
@@ -229,6 +236,33 @@ export class View {
     }
   }
 
+  /** Slots that pass, as they are met: nothing is held but a chunk. */
+  async *#met(
+    epoch: number,
+    accepts: (slot: number) => boolean,
+    limit: number,
+    pace: Pace,
+  ): AsyncGenerator<readonly number[]> {
+    const { store } = this;
+    let chunk: number[] = [];
+    let left = limit;
+    // What comes meanwhile is not visible.
+    const end = store.highWater;
+    for (let slot = 0; slot < end && left > 0; slot++) {
+      if (store.visible(slot, epoch) && accepts(slot)) {
+        for (let w = store.weight(slot); w > 0 && left > 0; w--, left--) {
+          chunk.push(slot);
+          if (chunk.length < CHUNK_ROWS) continue;
+          yield chunk;
+          chunk = [];
+          await pace.pause();
+        }
+      }
+      if (slot % SLICE_ROWS === SLICE_ROWS - 1) await pace.pause();
+    }
+    if (chunk.length > 0) yield chunk;
+  }
+
   /** What a request asks for. @throws EvertError where it is none. */
   asked(request: RowsRequest): AskedRows {
     const accepts = this.#filter(request.where);
@@ -244,8 +278,8 @@ export class View {
 
   /** Slots that pass, in order. An order other than the view's own is found by sorting. */
   async #collect(
+    access: IndexAccess | null,
     epoch: number,
-    where: RowsRequest["where"],
     accepts: (slot: number) => boolean,
     order: readonly OrderItem[],
     limit: number,
@@ -253,8 +287,6 @@ export class View {
   ): Promise<number[]> {
     const { store } = this;
     const slots: number[] = [];
-    const settled = order === this.order;
-    const access = indexAccess(store, { equal: this.#equalities(where), order, settled });
     if (access?.isOrdered === true) return this.#walked(access, epoch, accepts, limit, pace);
     if (access !== null) {
       const found = await this.#walked(
@@ -267,15 +299,11 @@ export class View {
       if (order.length > 0) await sortInSlices(found, this.#comparator(order), pace);
       return found;
     }
-    const keepAll = order.length > 0;
     for (let slot = 0; slot < store.highWater; slot++) {
-      if (store.visible(slot, epoch) && accepts(slot)) {
-        slots.push(slot);
-        if (!keepAll && slots.length >= limit) break;
-      }
+      if (store.visible(slot, epoch) && accepts(slot)) slots.push(slot);
       if (slot % SLICE_ROWS === SLICE_ROWS - 1) await pace.pause();
     }
-    if (keepAll) await sortInSlices(slots, this.#comparator(order), pace);
+    await sortInSlices(slots, this.#comparator(order), pace);
     return slots;
   }
 
@@ -460,39 +488,4 @@ function compareUtf8(a: string, b: string): number {
     return sx - sy;
   }
   return a.length - b.length;
-}
-
-/** Merge sort that lets the event loop have its turn. */
-export async function sortInSlices(
-  slots: number[],
-  compare: (a: number, b: number) => number,
-  pace: Pace,
-): Promise<void> {
-  const RUN = 1024;
-  let runs: number[][] = [];
-  for (let from = 0; from < slots.length; from += RUN) {
-    runs.push(slots.slice(from, from + RUN).sort(compare));
-    await pace.pause();
-  }
-  while (runs.length > 1) {
-    const merged: number[][] = [];
-    for (let i = 0; i < runs.length; i += 2) {
-      const a = runs[i] as number[];
-      const b = runs[i + 1];
-      if (b === undefined) {
-        merged.push(a);
-        continue;
-      }
-      const out: number[] = [];
-      for (let x = 0, y = 0; x < a.length || y < b.length; ) {
-        const left = y >= b.length || (x < a.length && compare(a[x] as number, b[y] as number) <= 0);
-        out.push((left ? a[x++] : b[y++]) as number);
-        if ((out.length & 1023) === 0) await pace.pause();
-      }
-      merged.push(out);
-    }
-    runs = merged;
-  }
-  const sorted = runs[0] ?? [];
-  for (let i = 0; i < sorted.length; i++) slots[i] = sorted[i] as number;
 }

@@ -116,6 +116,38 @@ describe("sql", () => {
     );
   });
 
+  test("rows as they arrive, each an object", async () => {
+    const columns = [
+      { name: "a", type: "int8" },
+      { name: "b", type: "numeric" },
+    ];
+    server.answer = () => ({
+      body: `{"results":[{"columns":${JSON.stringify(columns)},"rows":[[9007199254740993,1.50],[2,null]],"rowCount":2,"command":"SELECT 2"}],"position":"7"}`,
+    });
+    const rows: unknown[] = [];
+    for await (const some of client.stream<{ a: number | bigint; b: string | null }>("SELECT $1", [5n])) {
+      expectTypeOf(some).toEqualTypeOf<readonly { a: number | bigint; b: string | null }[]>();
+      rows.push(...some);
+    }
+    expect(rows).toEqual([
+      { a: 9007199254740993n, b: "1.50" },
+      { a: 2, b: null },
+    ]);
+    expect(server.asked[0]).toMatchObject({ method: "POST", body: '{"sql":"SELECT $1","params":[5]}' });
+    expect(client.position).toBe("7");
+  });
+
+  test("an answer that ends before its time is no answer", async () => {
+    server.answer = () => ({ body: '{"results":[{"columns":[],"rows":[[1],[2' });
+    const all = async () => {
+      for await (const some of client.stream("SELECT 1")) void some;
+    };
+    await expect(all()).rejects.toMatchObject({
+      code: "connection_failed",
+      detail: "Not all rows have come.",
+    });
+  });
+
   test("an error is thrown with its place in the text, and never tried again", async () => {
     const error = {
       code: "syntax_error",

@@ -208,7 +208,7 @@ export class FakeEngine implements Engine {
     async function* pieces() {
       yield `${text}\n`;
     }
-    return { direction: "out", position: this.position, rowCount: 1, format: "csv", pieces: pieces() };
+    return { direction: "out", position: this.position, format: "csv", pieces: pieces() };
   }
 
   async append(topic: string, rows: readonly unknown[], options: AppendOptions = {}): Promise<AppendResult> {

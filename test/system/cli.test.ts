@@ -39,6 +39,27 @@ function shell(line: string): Promise<Outcome> {
 const song = (id: number) => `{"id":${id},"artist":"a${id}","name":"n${id}","genre":"g"}\n`;
 const position = /^\d+\n$/;
 
+it("query prints any number of rows, and stops when nobody reads them", async () => {
+  const million = "SELECT i, i AS j FROM generate_series(1, 1000001) i";
+  const counted = await shell(`evert query "${million}" --format csv | tail -n 1`);
+  expect(counted).toEqual({ code: 0, stdout: "1000001,1000001\n", stderr: "" });
+  const seen = await shell(`evert query "${million}" | head -n 3; echo "\${PIPESTATUS[0]}"`);
+  // The first thousand rows give the columns their width.
+  expect(seen).toEqual({ code: 0, stdout: "    i |    j\n------+------\n    1 |    1\n0\n", stderr: "" });
+  const wide = await evert([
+    "query",
+    "SELECT CASE WHEN i > 1000 THEN 'wider' ELSE 'x' END AS s FROM generate_series(1, 1001) i",
+  ]);
+  const lines = wide.stdout.split("\n");
+  expect([lines[0], lines[1], lines[2], lines[1002], lines[1003]]).toEqual([
+    " s",
+    "---",
+    " x",
+    " wider",
+    "(1001 rows)",
+  ]);
+});
+
 describe("a table of commands", () => {
   // In order: each one stands on those before it.
   const cases: [

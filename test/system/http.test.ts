@@ -1312,6 +1312,37 @@ describe("the rest", () => {
     });
   });
 
+  it("POST /sql gives any number of rows, as JSON and as lines", async () => {
+    const series = "SELECT i, 'row ' || i AS s FROM generate_series(1, 30000) i";
+    const { results } = (await ok("POST /v1/sql", { sql: `SELECT 1; ${series}` })).body as {
+      results: { command: string; rows: unknown[]; rowCount: number }[];
+    };
+    expect(results.map((r) => [r.command, r.rows.length, r.rowCount])).toEqual([
+      ["SELECT 1", 1, 1],
+      ["SELECT 30000", 30_000, 30_000],
+    ]);
+    const answer = await ok("POST /v1/sql", { sql: series }, { accept: ndjson });
+    expect(answer.headers.get("Content-Type")).toBe(ndjson);
+    const rows = answer.text.split("\n");
+    expect([rows.length, rows[0], rows[29_999], rows[30_000]]).toEqual([
+      30_001,
+      '{"i":1,"s":"row 1"}',
+      '{"i":30000,"s":"row 30000"}',
+      "",
+    ]);
+    const lines = async (sql: string, more = {}) =>
+      ask("POST /v1/sql", { sql, ...more }, { accept: `${ndjson}, */*;q=0.1` });
+    expect((await lines("SELECT 1 AS a WHERE false")).text).toBe("");
+    expect((await lines("VALUES (1), (2)")).text).toBe('{"column1":1}\n{"column1":2}\n');
+    expect((await lines("SHOW server_version")).text).toMatch(/^\{"server_version":.*\}\n$/);
+    for (const [sql, more] of [["SELECT 1; SELECT 2"], ["SELECT 1", { format: "text" }]] as const)
+      expect((await lines(sql, more)).status).toBe(400);
+    expect(await lines("SELECT 1/0")).toMatchObject({
+      status: 400,
+      body: error("division_by_zero", "22012"),
+    });
+  });
+
   it("what is not there says so", async () => {
     const response = await fetch(`${server.url}/v1/nothing`);
     expect([response.status, await response.json()]).toEqual([

@@ -10,7 +10,7 @@ import type { RequestContext, ServerContext } from "./context.ts";
 import { pacedBody } from "./paced-body.ts";
 
 /** Bodies longer than this go out in pieces, so that no single write or encoding holds up the event loop. */
-const pieceChars = 128 * 1024;
+export const pieceChars = 128 * 1024;
 
 /** An answer that is no object of the Fetch standard yet, and need not become one. */
 export interface PlainAnswer {
@@ -20,7 +20,7 @@ export interface PlainAnswer {
 }
 
 export function plainJson(value: unknown, position: string, status = 200): PlainAnswer {
-  return { status, headers: jsonHeaders(position), body: JSON.stringify(value) };
+  return { status, headers: answerHeaders(position), body: JSON.stringify(value) };
 }
 
 export function responseOf({ status, headers: named, body }: PlainAnswer): Response {
@@ -37,14 +37,19 @@ export function jsonAnswer(value: unknown, position: string, status = 200): Resp
 const positioned = Symbol("positioned");
 type Positioned = Response & { [positioned]?: true };
 
-function answerOf(body: string | ReadableStream<Uint8Array>, position: string, status = 200): Response {
-  const answer: Positioned = new Response(body, { status, headers: jsonHeaders(position) });
+function answerOf(
+  body: string | ReadableStream<Uint8Array>,
+  position: string,
+  status = 200,
+  type: string = contentTypes.json,
+): Response {
+  const answer: Positioned = new Response(body, { status, headers: answerHeaders(position, type) });
   answer[positioned] = true;
   return answer;
 }
 
-function jsonHeaders(position: string): Record<string, string> {
-  return { "Content-Type": contentTypes.json, "Cache-Control": "no-store", [headers.position]: position };
+function answerHeaders(position: string, type: string = contentTypes.json): Record<string, string> {
+  return { "Content-Type": type, "Cache-Control": "no-store", [headers.position]: position };
 }
 
 /** Every answer has a position: this one, unless it has its own. */
@@ -86,14 +91,15 @@ export async function streamedAnswer(
   server: ServerContext,
   parts: AsyncIterator<string, void, undefined>,
   position: string,
+  type: string = contentTypes.json,
 ): Promise<Response> {
   let first = "";
   let item = await parts.next();
   for (; !item.done && first.length < pieceChars; item = await parts.next()) first += item.value;
-  if (item.done) return answerOf(first, position);
+  if (item.done) return answerOf(first, position, 200, type);
   const rest = resumed({ done: false, value: first + item.value }, parts);
   const body = pacedBody(rest, { stallMs: server.stallMs, breakOff: breakOff(c, server) });
-  return answerOf(body, position);
+  return answerOf(body, position, 200, type);
 }
 
 function* gather(parts: Iterable<string>): Generator<string, void, undefined> {

@@ -5,11 +5,9 @@
  */
 import { EvertError } from "../../base/errors.ts";
 import type { CopyIn } from "../../engine/api.ts";
-import { headers } from "../../wire/http/messages.ts";
-import { breakOff, jsonAnswer } from "./answer.ts";
+import { jsonAnswer, streamedAnswer } from "./answer.ts";
 import { BodyReader } from "./body.ts";
 import type { App, RequestContext, ServerContext } from "./context.ts";
-import { pacedBody } from "./paced-body.ts";
 import { queryMap, readOptions, withReadParameters } from "./params.ts";
 
 const bodyTypes = ["text/csv", "application/octet-stream"];
@@ -34,12 +32,8 @@ async function copy(c: RequestContext, server: ServerContext): Promise<Response>
       return await rowsIn(call, body);
     }
     const { format, position, pieces } = call;
-    return new Response(pacedBody(pieces, { stallMs: server.stallMs, breakOff: breakOff(c, server) }), {
-      headers: {
-        "Content-Type": format === "csv" ? "text/csv; charset=utf-8" : "text/plain; charset=utf-8",
-        [headers.position]: position,
-      },
-    });
+    const type = format === "csv" ? "text/csv; charset=utf-8" : "text/plain; charset=utf-8";
+    return await streamedAnswer(c, server, pieces, position, type);
   } finally {
     await body.done();
   }

@@ -69,11 +69,16 @@ const paths: Record<string, Json> = {
       summary: "Run SQL statements",
       description:
         "Each statement is a transaction of its own unless it stands between BEGIN and COMMIT. When one fails, the " +
-        "results before it stand beside `error`, and the answer has the error's status.",
+        "results before it stand beside `error`, and the answer has the error's status. Rows of a SELECT that comes last, outside a " +
+        "transaction, are sent as they are made, at one position and however many they are; in a long answer `command` stands behind them. With " +
+        "`Accept: application/x-ndjson` the rows of one statement are objects, one a line.",
       tags: ["sql"],
       requestBody: { required: true, content: json(ref("SqlRequest")) },
       responses: {
-        200: ok("One result per statement.", json(ref("SqlAnswer"))),
+        200: ok("One result per statement, or rows.", {
+          ...json(ref("SqlAnswer")),
+          "application/x-ndjson": { schema: { type: "string" } },
+        }),
         "4XX": ok(
           "A statement failed, or the request cannot be read.",
           json({ anyOf: [ref("SqlAnswer"), ref("Error")] }),

@@ -1,7 +1,14 @@
-/** POST /v1/sql */
-import type { SqlResponse, StatementResult } from "../../engine/api.ts";
+/**
+ * POST /v1/sql: results of statements as JSON; or, of one statement whose reader asks for NDJSON, its rows as objects, one a line.
+ *
+ * The rows of a SELECT that comes last are made as the client takes them, however many there are.
+ */
+
+import { EvertError } from "../../base/errors.ts";
+import type { FlowingResult, SqlResponse, StatementResult } from "../../engine/api.ts";
+import { contentTypes } from "../../wire/http/messages.ts";
 import { parseSqlRequest } from "../../wire/http/requests.ts";
-import { jsonArray, splicedAnswer } from "./answer.ts";
+import { jsonArray, pieceChars, splicedAnswer, streamedAnswer } from "./answer.ts";
 import { BodyReader, bodyFormat, bodyText } from "./body.ts";
 import type { App, RequestContext, ServerContext } from "./context.ts";
 import { queryMap } from "./params.ts";
@@ -17,12 +24,35 @@ async function sql(c: RequestContext, server: ServerContext): Promise<Response> 
   try {
     const call = parseSqlRequest(await bodyText(body));
     const { sql: text, params, atLeast, timeoutMs, format } = call;
-    const response = await server.engine.sql(text, { params, atLeast, timeoutMs, signal: c.req.raw.signal });
-    const texts = answerText(response, format);
-    return splicedAnswer(texts, response.position, response.error?.status, { c, server });
+    const asLines = wantsLines(c);
+    if (asLines && format === "text") {
+      throw new EvertError("invalid_request", 'format "text" is of JSON answers', {
+        hint: `Leave it out, or send Accept: ${contentTypes.json}.`,
+      });
+    }
+    const response = await server.engine.sql(text, {
+      params,
+      atLeast,
+      timeoutMs,
+      signal: c.req.raw.signal,
+      flowing: true,
+      single: asLines,
+    });
+    const { position, flowing, error } = response;
+    if (asLines && error === undefined)
+      return await streamedAnswer(c, server, linesText(response), position, contentTypes.ndjson);
+    if (flowing !== undefined)
+      return await streamedAnswer(c, server, flowingText(response, flowing, format), position);
+    return splicedAnswer(answerText(response, format), position, error?.status, { c, server });
   } finally {
     await body.done();
   }
+}
+
+/** Whether the answer's first choice is NDJSON. */
+function wantsLines(c: RequestContext): boolean {
+  const [first = ""] = (c.req.header("Accept") ?? "").split(",");
+  return first.split(";")[0]!.trim().toLowerCase() === contentTypes.ndjson;
 }
 
 function* answerText(response: SqlResponse, format: "json" | "text"): Generator<string, void, undefined> {
@@ -45,4 +75,55 @@ function* resultText(result: StatementResult, format: "json" | "text"): Generato
   // Written as the client takes it: beside the rows themselves nothing is held.
   yield* jsonArray(result.rowTexts(format));
   yield `,"rowCount":${result.rowCount}}`;
+}
+
+/** The answer with a last result that flows: of a long one the command comes behind its rows, for it counts them. */
+async function* flowingText(
+  { results, position }: SqlResponse,
+  flowing: FlowingResult,
+  format: "json" | "text",
+): AsyncGenerator<string, void, undefined> {
+  let before = "";
+  const pieces = flowing.pieces(format, (row) => {
+    const text = before + row;
+    before = ",";
+    return text;
+  });
+  try {
+    let separator = '{"results":[';
+    for (const result of results) {
+      yield separator;
+      yield* resultText(result, format);
+      separator = ",";
+    }
+    yield separator;
+    const columns = `"columns":${JSON.stringify(flowing.columns)}`;
+    let first = "";
+    let item = await pieces.next();
+    for (; item.done !== true && first.length < pieceChars; item = await pieces.next()) first += item.value;
+    const command = (): string => `"command":${JSON.stringify(flowing.command)}`;
+    const end = (): string => `"rowCount":${flowing.rowCount}`;
+    if (item.done === true) yield `{${command()},${columns},"rows":[${first}],${end()}}`;
+    else {
+      yield `{${columns},"rows":[${first}`;
+      yield item.value;
+      yield* pieces;
+      yield `],${end()},${command()}}`;
+    }
+    yield `],"position":${JSON.stringify(position)}}`;
+  } finally {
+    await pieces.return();
+    flowing.close();
+  }
+}
+
+/** The rows of the one statement, each an object on a line of its own. */
+async function* linesText({ results, flowing }: SqlResponse): AsyncGenerator<string, void, undefined> {
+  const line = (row: string): string => `${row}\n`;
+  if (flowing !== undefined) yield* flowing.pieces("objects", line);
+  for (const result of results) yield* mapped(result.rowTexts("objects"), line);
+}
+
+function* mapped(texts: Iterable<string>, map: (text: string) => string): Generator<string, void, undefined> {
+  for (const text of texts) yield map(text);
 }

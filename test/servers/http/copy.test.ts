@@ -83,7 +83,7 @@ class LongCopy extends FakeEngine {
         this.released = true;
       }
     }.bind(this);
-    return { direction: "out", position: "0", rowCount: 0, format: "text", pieces: pieces() };
+    return { direction: "out", position: "0", format: "text", pieces: pieces() };
   }
 }
 

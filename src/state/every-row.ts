@@ -7,8 +7,8 @@
 import type { ColdScan } from "./cold/cold-scan.ts";
 import { Store } from "./store.ts";
 
-/** `store`: the one whose rows are read, or a page of rows from disk, which is the same one each time. */
-export type TakeSlot = (store: Store, slot: number) => void;
+/** `store`: the one whose rows are read, or a page of rows from disk, which is the same one each time. True: that is enough for one piece. */
+export type TakeSlot = (store: Store, slot: number) => unknown;
 
 export class EveryRow {
   readonly #store: Store;
@@ -17,10 +17,12 @@ export class EveryRow {
   readonly #scan: ColdScan | null;
   #at = 0;
   #page: Store | null = null;
+  /** Rows of the next page: as many as were not too long for a piece, at first one. */
+  #pageRows = 1;
 
   /**
    * REQUIRES that the epoch is pinned: then rows of it may still move.
-   * @param pieceRows slots looked at, or rows taken from disk, in a piece
+   * @param pieceRows slots looked at, or rows taken from disk, in a piece, at most
    */
   constructor(store: Store, epoch: number, pieceRows: number) {
     this.#store = store;
@@ -35,9 +37,11 @@ export class EveryRow {
     const scan = this.#scan;
     if (this.#at < store.highWater) {
       const end = Math.min(store.highWater, this.#at + this.#pieceRows);
-      for (; this.#at < end; this.#at++)
-        if (store.visible(this.#at, this.#epoch) && scan?.isElsewhere(this.#at) !== true)
-          take(store, this.#at);
+      while (this.#at < end) {
+        const slot = this.#at++;
+        if (!store.visible(slot, this.#epoch) || scan?.isElsewhere(slot) === true) continue;
+        if (take(store, slot) === true) break;
+      }
       return true;
     }
     if (scan === null) return false;
@@ -48,8 +52,11 @@ export class EveryRow {
       await reading;
     }
     const page = (this.#page ??= this.#newPage());
-    const rows = scan.take(page, this.#pieceRows);
-    for (let slot = 0; slot < rows; slot++) take(page, slot);
+    const rows = scan.take(page, this.#pageRows);
+    // What is on the page is good in this turn only.
+    let enough = 0;
+    for (let slot = 0; slot < rows; slot++) if (take(page, slot) === true && enough === 0) enough = slot + 1;
+    this.#pageRows = enough > 0 ? enough : Math.min(this.#pieceRows, 2 * this.#pageRows);
     return true;
   }
 

@@ -6,7 +6,8 @@ import type { View } from "./view.ts";
 
 const PIECE_ROWS = 64;
 
-export type TakeRow = (encoder: RowEncoder, slot: number) => void;
+/** True: that is enough for one turn. */
+export type TakeRow = (encoder: RowEncoder, slot: number) => unknown;
 
 export class EveryViewRow {
   readonly #view: View;

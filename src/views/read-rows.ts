@@ -36,8 +36,7 @@ export async function* readRows<T>(
 ): AsyncGenerator<readonly T[]> {
   const { cold } = view.store;
   if (cold === null || cold.isEmpty) {
-    for await (const slots of view.slots(epoch, request, options))
-      yield slots.map((slot) => take(view.encoder, slot));
+    yield* found(view, epoch, request, take, options);
     return;
   }
   const asked = view.asked(request);
@@ -55,6 +54,28 @@ export async function* readRows<T>(
   }
 }
 
+async function* found<T>(
+  view: View,
+  epoch: number,
+  request: RowsRequest,
+  take: (encoder: RowEncoder, slot: number) => T,
+  options: ReadOptions,
+): AsyncGenerator<readonly T[]> {
+  const pace = new Pace(options);
+  for await (const slots of view.slots(epoch, request, options)) {
+    let rows: T[] = [];
+    for (const slot of slots) {
+      rows.push(take(view.encoder, slot));
+      // Rows may be long.
+      if (!pace.isOver) continue;
+      yield rows;
+      rows = [];
+      await pace.pause();
+    }
+    if (rows.length > 0) yield rows;
+  }
+}
+
 async function* met<T>(
   view: View,
   epoch: number,
@@ -66,9 +87,10 @@ async function* met<T>(
   const all = new EveryViewRow(view, epoch);
   let rows: T[] = [];
   let left = limit;
-  const each = (encoder: RowEncoder, slot: number): void => {
-    if (!accepts(slot, encoder)) return;
+  const each = (encoder: RowEncoder, slot: number): boolean => {
+    if (!accepts(slot, encoder)) return false;
     for (let w = encoder.store.weight(slot); w > 0 && left > 0; w--, left--) rows.push(take(encoder, slot));
+    return pace.isOver;
   };
   try {
     while (left > 0 && (await all.next(each))) {

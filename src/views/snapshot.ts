@@ -10,6 +10,8 @@ import type { WatchedView } from "./watch.ts";
 /** Of one message, which ends with the row that reaches either. */
 const SNAPSHOT_ROWS = 10_000;
 const SNAPSHOT_CHARS = 1 << 20;
+/** Made of rows before the clock is looked at, whatever their length. */
+const TURN_CHARS = 64 << 10;
 
 /** `name`: what the view is called by who asks. `epoch` is pinned; rows of it may move. `keys`: as JSON text and as they were given; null: all rows. */
 export async function* snapshot(
@@ -42,8 +44,12 @@ export async function* snapshot(
       ? new KeyedRows(view, epoch, [...keys.values()])
       : new EveryViewRow(view, epoch);
   let found: Iterable<SnapshotRow>[] = [];
+  let foundChars = 0;
   const take: TakeRow = (encoder, slot) => {
-    found.push(snapshotRows(encoder, slot, encoder.store.weight(slot)));
+    const { chars, rows } = snapshotRows(encoder, slot, encoder.store.weight(slot));
+    found.push(rows);
+    foundChars += chars;
+    return foundChars >= TURN_CHARS;
   };
   try {
     while (await source.next(take)) {
@@ -58,6 +64,7 @@ export async function* snapshot(
         await pace.pause();
       }
       found = [];
+      foundChars = 0;
       looked();
       await pace.pause();
     }

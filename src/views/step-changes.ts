@@ -203,12 +203,17 @@ export interface SnapshotRow {
   readonly key: string;
 }
 
-/** An element for each time the row is there. The slot is looked at at once. */
-export function snapshotRows(encoder: RowEncoder, slot: number, weight: number): Iterable<SnapshotRow> {
+/** An element for each time the row is there, and the characters of one. The slot is looked at at once. */
+export function snapshotRows(
+  encoder: RowEncoder,
+  slot: number,
+  weight: number,
+): { readonly chars: number; readonly rows: Iterable<SnapshotRow> } {
   const row = encoder.rowJson(slot);
-  if (encoder.keyColumns === null) return equalRows(row, encoder.contentHash(slot), weight);
+  const chars = row.length;
+  if (encoder.keyColumns === null) return { chars, rows: equalRows(row, encoder.contentHash(slot), weight) };
   const key = encoder.keyJson(slot);
-  return [{ key, json: `{"key":${key},"row":${row}}` }];
+  return { chars, rows: [{ key, json: `{"key":${key},"row":${row}}` }] };
 }
 
 function* equalRows(row: string, hash: string, weight: number): Generator<SnapshotRow> {

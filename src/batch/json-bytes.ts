@@ -22,7 +22,7 @@ export const plainByte: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) 
   byte >= 0x20 && byte < 0x80 && byte !== quote && byte !== backslash ? 1 : 0,
 );
 
-/** The second result of a function that has two: read it before the next call. */
+/** The second result of a function that has two, if that is a number: read it before the next call. */
 export const second: Float64Array = new Float64Array(1);
 
 /** The first byte at or after `at` that is no space. */
@@ -212,35 +212,57 @@ export function dayAt(bytes: Uint8Array, at: number): number {
   return lastDay;
 }
 
+/** The minute read last, as its bytes `YYYY-MM-DDThh:mm` in four words, and its beginning in seconds since 1970: times of one minute come together. */
+const lastMinute = new Int32Array(4);
+let lastMinuteSeconds = Number.NaN;
+
+/** Microseconds that one has behind so many digits of a fraction. */
+const fractionUnits = Int32Array.of(1_000_000, 100_000, 10_000, 1_000, 100, 10, 1);
+
 /**
- * Microseconds since 1970 of a string `YYYY-MM-DDThh:mm:ss[.digits]` whose first digit stands at `at`, NaN for every other form; `second` is the place
- * behind the last digit.
+ * The place behind the last digit of a string `YYYY-MM-DDThh:mm:ss[.digits]` whose first digit stands at `at`, -1 for every other form; `second` is the time in microseconds
+ * since 1970 (a double that a function gives back is an object on the heap). `view` is of the same bytes.
  */
-export function timeAt(bytes: Uint8Array, at: number): number {
-  const days = dayAt(bytes, at);
-  const separator = bytes[at + 10];
-  if (separator !== 0x54 && separator !== 0x20) return Number.NaN;
-  if (bytes[at + 13] !== 0x3a || bytes[at + 16] !== 0x3a) return Number.NaN;
-  const hour = pair(bytes, at + 11);
-  const minute = pair(bytes, at + 14);
+export function timeAt(bytes: Uint8Array, view: DataView, at: number): number {
+  const a = view.getInt32(at, true);
+  const b = view.getInt32(at + 4, true);
+  const c = view.getInt32(at + 8, true);
+  const d = view.getInt32(at + 12, true);
+  if (a !== lastMinute[0] || b !== lastMinute[1] || c !== lastMinute[2] || d !== lastMinute[3]) {
+    const seconds = minuteAt(bytes, at);
+    if (seconds !== seconds) return -1;
+    lastMinuteSeconds = seconds;
+    lastMinute[0] = a;
+    lastMinute[1] = b;
+    lastMinute[2] = c;
+    lastMinute[3] = d;
+  }
   const whole = pair(bytes, at + 17);
-  if (hour >= 24 || minute >= 60 || whole >= 60) return Number.NaN;
+  if (bytes[at + 16] !== 0x3a || whole >= 60) return -1;
   let i = at + 19;
   let fraction = 0;
   if (bytes[i] === 0x2e) {
-    i++;
-    const from = i;
-    for (let unit = 100_000; ; i++) {
-      const digit = (bytes[i] as number) - 0x30;
-      if (digit < 0 || digit > 9) break;
-      if (i === from + 6) return Number.NaN; // a seventh digit is rounded
-      fraction += digit * unit;
-      unit /= 10;
+    const from = ++i;
+    for (let digit = (bytes[i] as number) - 0x30; digit >= 0 && digit <= 9; ) {
+      if (i === from + 6) return -1; // a seventh digit is rounded
+      fraction = fraction * 10 + digit;
+      digit = (bytes[++i] as number) - 0x30;
     }
-    if (i === from) return Number.NaN;
+    if (i === from) return -1;
+    fraction *= fractionUnits[i - from] as number;
   }
-  second[0] = i;
-  return (days * 86_400 + (hour * 3600 + minute * 60 + whole)) * 1_000_000 + fraction;
+  second[0] = (lastMinuteSeconds + whole) * 1_000_000 + fraction;
+  return i;
+}
+
+/** Seconds since 1970 of `YYYY-MM-DDThh:mm`, NaN for every other form. */
+function minuteAt(bytes: Uint8Array, at: number): number {
+  const separator = bytes[at + 10];
+  const hour = pair(bytes, at + 11);
+  const minute = pair(bytes, at + 14);
+  if ((separator !== 0x54 && separator !== 0x20) || bytes[at + 13] !== 0x3a) return Number.NaN;
+  if (hour >= 24 || minute >= 60) return Number.NaN;
+  return dayAt(bytes, at) * 86_400 + hour * 3600 + minute * 60;
 }
 
 /** More than any pair, also beside another: every comparison with a bound refuses it. */

@@ -52,7 +52,8 @@ export type JsonLoop = (text: JsonText, rowsMax: number, columns: readonly Colum
 /** With more columns the function gets so large that it is not compiled. */
 const COLUMNS_MAX = 100;
 /** Longer names are compared in a call. */
-const UNROLLED_NAME_BYTES = 16;
+const UNROLLED_NAME_BYTES = 24;
+const QUOTE = 0x22;
 
 const loops = new WeakMap<Schema, JsonLoop | null>();
 
@@ -82,6 +83,7 @@ function makeLoop(schema: Schema): JsonLoop | null {
     ),
     lend,
     roomier,
+    viewOf,
     columnAt: (bytes: Uint8Array, at: number) => names.findIndex((name) => startsWith(bytes, at, name)),
     startsWith,
     plainByte,
@@ -156,11 +158,11 @@ function columnCode(field: Field, k: number): ColumnCode {
     case "bool":
       return boolean(k);
     case "text":
-      return { ...textValues(k), common: string(k, "") };
+      return { ...plainTextValues(k), common: string(k, "") };
     case "varchar": {
       // A character has at least one byte.
       const length = type.length === undefined ? "" : `if (d - e${k} > ${type.length}) break common;`;
-      return { ...textValues(k), common: string(k, length) };
+      return { ...plainTextValues(k), common: string(k, length) };
     }
     case "date":
       return {
@@ -171,11 +173,11 @@ function columnCode(field: Field, k: number): ColumnCode {
         }`,
       };
     case "timestamptz":
-      return { ...wideValues(k), common: time(k, "endOfUtc(bytes, second[0])") };
+      return { ...wideValues(k), common: time(k, "endOfUtc(bytes, end)") };
     case "timestamp":
       return {
         ...wideValues(k),
-        common: time(k, "bytes[second[0]] === 34 ? second[0] + 1 : endOfUtc(bytes, second[0])"),
+        common: time(k, "bytes[end] === 34 ? end + 1 : endOfUtc(bytes, end)"),
       };
   }
   switch (carrierOf(type)) {
@@ -207,7 +209,7 @@ function wideValues(k: number): Values {
 }
 
 function words(k: number): string {
-  return `w${k}[r * 2] = v | 0; w${k}[r * 2 + 1] = Math.floor(v / 4294967296);`;
+  return `w${k}[r * 2] = v | 0; w${k}[r * 2 + 1] = Math.floor(v * ${2 ** -32});`;
 }
 
 /**
@@ -221,6 +223,20 @@ function textValues(k: number): Values {
     writeNull: `o${k}[r + 1] = b${k} + e${k};`,
     end: `c${k}.appendTexts(d${k}, taken);`,
   };
+}
+
+/** Texts that are copied four bytes at a time: `x` is a view of `d`. */
+function plainTextValues(k: number): Values {
+  const texts = textValues(k);
+  return {
+    ...texts,
+    begin: `${texts.begin} let x${k} = viewOf(d${k});`,
+    write: `${texts.write} x${k} = viewOf(d${k});`,
+  };
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 const lentMax = 512 * 1024;
@@ -301,9 +317,18 @@ function decimalText(k: number): string {
         o${k}[r + 1] = b${k} + e${k}; break found;`;
 }
 
+/** Of the four bytes in w, one does not stand for itself: it is a quote, a backslash, a control character or none of ASCII. Rarely said of four that do. */
+const someNotPlain = `(((w ^ 0x22222222) - 0x01010101 & ~(w ^ 0x22222222)
+          | (w ^ 0x5c5c5c5c) - 0x01010101 & ~(w ^ 0x5c5c5c5c) | w - 0x20202020 | w) & 0x80808080) !== 0`;
+
 function string(k: number, check: string): string {
   return `if (c !== 34) break common;
         let i = q + 1, d = e${k};
+        for (let w = view.getInt32(i, true); !(${someNotPlain}); w = view.getInt32(i, true)) {
+          x${k}.setInt32(d, w, true);
+          i += 4;
+          d += 4;
+        }
         for (c = bytes[i]; plainByte[c] === 1; c = bytes[++i]) d${k}[d++] = c;
         if (c === 34) i++;
         else {
@@ -317,9 +342,9 @@ function string(k: number, check: string): string {
 
 function time(k: number, end: string): string {
   return `if (c !== 34) break common;
-        const v = timeAt(bytes, q + 1);
-        if (v !== v) break common;
-        const i = ${end};
+        const end = timeAt(bytes, view, q + 1);
+        if (end === -1) break common;
+        const v = second[0], i = ${end};
         if (i === -1) break common;
         ${words(k)} q = i; break found;`;
 }
@@ -339,7 +364,7 @@ function sourceOf(fields: readonly Field[], names: readonly Uint8Array[], tools:
           if (f${k} !== undefined) { const v = f${k}; ${write} } else { ${nullOrStop(k)} }
         }`;
   const member = ({ common, write }: ColumnCode, k: number): string => `case ${k}: {
-        if (!(${nameTest(names[k]!, k)})) break;
+        if (${nameDiffers(names[k]!, k)}) break;
         if ((${mask(k)} & ${bit(k)}) !== 0) break records;
         ${mask(k)} |= ${bit(k)};
         q += ${names[k]!.length + 1};
@@ -361,7 +386,7 @@ function sourceOf(fields: readonly Field[], names: readonly Uint8Array[], tools:
   // The column whose member followed that of column k - 1, or came first (0).
   const following = Int32Array.from({ length: ${fields.length + 1} }, (_, k) => k % ${fields.length});
   return function jsonLoop(text, rowsMax, columns) {
-    const bytes = text.bytes, line = text.line, separator = line ? 10 : 44;
+    const bytes = text.bytes, view = viewOf(bytes), line = text.line, separator = line ? 10 : 44;
     const at = columns[0].length;
     const ${each((_, k) => `c${k} = columns[${k}]`, ", ")};
     const ${each((_, k) => `f${k} = c${k}.fallback === undefined ? undefined : convert${k}(c${k}.fallback)`, ", ")};
@@ -412,8 +437,16 @@ function sourceOf(fields: readonly Field[], names: readonly Uint8Array[], tools:
   };`;
 }
 
-/** Whether the name stands behind the quote at q. The first byte that differs ends the comparison, and so does the text. */
-function nameTest(name: Uint8Array, k: number): string {
-  if (name.length > UNROLLED_NAME_BYTES) return `startsWith(bytes, q + 1, names[${k}])`;
-  return [...name].map((byte, i) => `bytes[q + ${i + 1}] === ${byte}`).join(" && ");
+/**
+ * Whether another name than this stands behind the quote at q. Four bytes at a time, the last four once more where they are not as many; what is behind the text may be looked at, and
+ * a name does not reach there, since it has no byte 0.
+ */
+function nameDiffers(name: Uint8Array, k: number): string {
+  if (name.length > UNROLLED_NAME_BYTES) return `!startsWith(bytes, q + 1, names[${k}])`;
+  const quoted = Uint8Array.of(QUOTE, ...name);
+  if (quoted.length < 4) return [...name].map((byte, i) => `bytes[q + ${i + 1}] !== ${byte}`).join(" || ");
+  const { buffer, length } = quoted;
+  const places = Array.from({ length: Math.ceil(length / 4) }, (_, i) => Math.min(4 * i, length - 4));
+  const word = (at: number) => new DataView(buffer).getInt32(at, true);
+  return places.map((at) => `view.getInt32(q + ${at}, true) !== ${word(at)}`).join(" || ");
 }

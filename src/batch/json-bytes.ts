@@ -230,7 +230,7 @@ export function timeAt(bytes: Uint8Array, view: DataView, at: number): number {
   const d = view.getInt32(at + 12, true);
   if (a !== lastMinute[0] || b !== lastMinute[1] || c !== lastMinute[2] || d !== lastMinute[3]) {
     const seconds = minuteAt(bytes, at);
-    if (seconds !== seconds) return -1;
+    if (Number.isNaN(seconds)) return -1;
     lastMinuteSeconds = seconds;
     lastMinute[0] = a;
     lastMinute[1] = b;

@@ -27,7 +27,7 @@ import { type LogTopic, OP_DELETE, type TopicBatch } from "./log.ts";
 /** A column's flags and length, and the batch's own flag: what a codec adds to the values themselves. */
 const BYTES_PER_COLUMN = 6;
 /** A batch of so many rows is a piece of its own: what a step and a reader of the log do once for each batch is little then. */
-export const LARGE_BATCH_ROWS = 1024;
+export const LARGE_BATCH_ROWS = 512;
 
 /** Rows that go into the builder unasked, behind one that was not taken as bytes. */
 const UNTRIED = 15;

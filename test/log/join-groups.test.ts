@@ -88,7 +88,7 @@ describe("groups sealed while a frame is in flight", () => {
     const disk = new SimulatedDisk({ seed: 1 });
     const log = await busyLog(disk);
     const rows = (n: number): Row[] => Array.from({ length: n }, (_, id) => ({ topicId: 1, id, note: null }));
-    const sizes = [1, 2, 1024, 3, 700, 700, 5, 2000, 1];
+    const sizes = [1, 2, 512, 3, 400, 400, 5, 2000, 1];
     const staged: Promise<void>[] = [];
     for (const size of sizes) {
       await room(log, size * 8);
@@ -100,7 +100,7 @@ describe("groups sealed while a frame is in flight", () => {
     expect(read.slice(2).map((commit) => commit.rows.length)).toEqual(sizes);
     await log.close();
     expect((await checkLog("/data", disk)).damages).toEqual([]);
-    // 1 + 2, 1024, 3 + 700 + 700, 5, 2000, 1: all of one frame but what room was waited for.
+    // 1 + 2, 512, 3 + 400 + 400, 5, 2000, 1: all of one frame but what room was waited for.
     const joined = (await framesOf(disk)).filter(({ commits }) => commits > 1);
     expect(joined.every(({ version }) => version === 2)).toBe(true);
     expect(joined.reduce((sum, { topics }) => sum + topics.length, 0)).toBeLessThanOrEqual(6);

@@ -21,7 +21,7 @@ import {
   schema,
 } from "./harness.ts";
 
-const LARGE = 1024;
+const LARGE = 512;
 const KIB = 1024;
 
 function batchOf(rows: readonly Row[]) {

@@ -1,4 +1,5 @@
 /** Records of a body as columns of their topic's schema. */
+import { Arena } from "../../base/arena.ts";
 import type { Batch } from "../../batch/batch.ts";
 import { BatchBuilder } from "../../batch/builder.ts";
 import { COMMIT_BYTES_MAX, checkCommitBytes } from "../../batch/commit-bytes.ts";
@@ -11,7 +12,10 @@ import type { RecordTarget } from "./record-decoder.ts";
  * each body would be half of all garbage.
  */
 const idle = new WeakMap<Schema, BatchBuilder[]>();
-const IDLE_MAX = 4;
+const IDLE_MAX = 16;
+
+/** Small columns lie here until their commit has been stepped and written. */
+const arena = new Arena();
 
 export class RecordColumns implements RecordTarget {
   readonly #builder: BatchBuilder;
@@ -66,7 +70,7 @@ export class RecordColumns implements RecordTarget {
   /** All of it; then it is empty. */
   finish(): Batch {
     this.#hasFallbacks = false;
-    return this.#builder.finish();
+    return this.#builder.finish(arena);
   }
 
   /** Nothing more is asked of it. */

@@ -321,7 +321,7 @@ class HttpClient implements Client {
     const request = readRequest(query);
     for (const [column, value] of Object.entries(query.where ?? {}))
       request.query.append(column, String(value));
-    if (query.order !== undefined) request.query.set("order", query.order.join(","));
+    if (query.order !== undefined) request.query.set("order", [query.order].flat().join(","));
     if (query.limit !== undefined) request.query.set("limit", String(query.limit));
     const path = `/v1/views/${encodeURIComponent(name)}/rows`;
     const { answer, columns } = await this.#read<RowsAnswer>(name, path, request);

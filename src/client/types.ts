@@ -105,8 +105,8 @@ export interface ReadOptions {
 export interface RowsQuery extends ReadOptions {
   /** Equality filters by column name. */
   readonly where?: Readonly<Record<string, string | number | bigint | boolean>> | undefined;
-  /** Column names, "-" in front for descending. Absent: the view's own order. */
-  readonly order?: readonly string[] | undefined;
+  /** Column names, "-" in front for descending, or one of them. Absent: the view's own order. */
+  readonly order?: string | readonly string[] | undefined;
   readonly limit?: number | undefined;
 }
 

@@ -351,16 +351,16 @@ export type Key = unknown;
 export interface RowsQuery extends ReadOptions {
   /** Equality filters by column name. */
   readonly where?: Readonly<Record<string, unknown>> | undefined;
-  /** Column names, "-" in front for descending. Absent: the view's own order. */
-  readonly order?: readonly string[] | undefined;
+  /** Column names, "-" in front for descending, or one of them. Absent: the view's own order. */
+  readonly order?: string | readonly string[] | undefined;
   readonly limit?: number | undefined;
 }
 
 /** The same of a view whose rows have a type. */
 export interface RowsOptions<Row> extends ReadOptions {
   readonly where?: Partial<Row>;
-  /** Column names, "-" in front for descending. */
-  readonly order?: readonly string[];
+  /** Column names, "-" in front for descending; or one of them. */
+  readonly order?: string | readonly string[];
   readonly limit?: number;
 }
 

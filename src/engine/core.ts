@@ -6,6 +6,7 @@ import { assert } from "../base/assert.ts";
 import { Chores } from "../base/chores.ts";
 import type { Clock } from "../base/clock.ts";
 import { EvertError, toEvertError } from "../base/errors.ts";
+import { positionOf } from "../base/position.ts";
 import { Circuit, type CircuitLimits } from "../dataflow/circuit.ts";
 import type { EvaluationContext } from "../dataflow/kernels/evaluate.ts";
 import { Guard } from "../dataflow/kernels/guard.ts";
@@ -313,12 +314,7 @@ export class Core {
     const turn = this.#readTurns.take();
     if (turn !== null) await turn;
     if (atLeast === undefined) return;
-    if (!/^\d{1,15}$/.test(atLeast)) {
-      throw new EvertError("invalid_request", `"${atLeast}" is not a position`, {
-        hint: "Give a position as an earlier answer gave it.",
-      });
-    }
-    await this.publisher.waitFor(Number(atLeast), timeoutMs ?? DEFAULT_TIMEOUT_MS);
+    await this.publisher.waitFor(positionOf(atLeast), timeoutMs ?? DEFAULT_TIMEOUT_MS);
   }
 
   current(): { epoch: number; position: number; timeUs: number } {

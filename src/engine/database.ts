@@ -1,5 +1,6 @@
 import type { Disk } from "../base/disk.ts";
 import { EvertError, toEvertError } from "../base/errors.ts";
+import { positionOf } from "../base/position.ts";
 import type { Batch } from "../batch/batch.ts";
 import type { AnyTopic, AnyView } from "../face/handles.ts";
 import type { BackupSource } from "../log/backup.ts";
@@ -323,8 +324,8 @@ export class Database implements Engine {
     options: SubscribeOptions = {},
   ): AsyncIterable<SubscriptionEvent> {
     this.core.stepper.lookedFor();
-    const asked = targets.map((t) => ({ ...t, from: t.from == null ? t.from : Number(t.from) }));
-    const from = options.from === undefined ? undefined : Number(options.from);
+    const asked = targets.map((t) => ({ ...t, from: t.from == null ? t.from : positionOf(t.from) }));
+    const from = options.from === undefined ? undefined : positionOf(options.from);
     const items = this.core.subscriptions.subscribe(asked, { from, signal: options.signal });
     const last = Math.max(from ?? 0, ...asked.map((t) => t.from ?? 0));
     return this.#catchUp?.isAhead(last) === true ? this.#behind(last, items, options.signal) : items;
@@ -337,7 +338,7 @@ export class Database implements Engine {
       alter: async (changes, token) => {
         const asked = changes.map(({ view, targets, isAnew }) => ({
           view,
-          targets: targets.map((t) => ({ ...t, from: t.from == null ? t.from : Number(t.from) })),
+          targets: targets.map((t) => ({ ...t, from: t.from == null ? t.from : positionOf(t.from) })),
           isAnew,
         }));
         const last = Math.max(0, ...asked.flatMap(({ targets }) => targets.map((t) => t.from ?? 0)));

@@ -1,4 +1,5 @@
 /** A topic's records as a program has them: rows and keys in their TypeScript form. */
+import { EvertError } from "../base/errors.ts";
 import { datumFromJson, datumToValue } from "../batch/convert.ts";
 import { parseJson } from "../batch/lossless-json.ts";
 import type { Field } from "../batch/schema.ts";
@@ -24,6 +25,11 @@ export async function* readTyped<Row>(
   topic: string,
   options?: ReadTopicOptions,
 ): AsyncGenerator<TopicRecord<Row>, void, undefined> {
+  const { limit } = options ?? {};
+  if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 0))
+    throw new EvertError("invalid_request", `${limit} is not a number of records`, {
+      hint: "A limit is 0, 1, 2, ...",
+    });
   const typed = recordTyper<Row>(engine, topic);
   for await (const record of engine.readTopic(topic, options)) yield typed(record);
 }

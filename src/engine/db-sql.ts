@@ -36,7 +36,7 @@ export async function runSql(
     throw new EvertError("invalid_request", "params must be an array", {
       hint: 'As in sql("SELECT $1::int", [1]).',
     });
-  const { results, error, position } = await engine.sql(text, { ...options, params });
+  const { results, error, position } = await engine.sql(text, { ...options, params: params.map(paramOf) });
   if (error !== undefined) throw EvertError.from(error);
   return {
     results: results.map((result) => ({
@@ -47,4 +47,12 @@ export async function runSql(
     })),
     position,
   };
+}
+
+/** As JSON would have it, but that a bigint keeps its digits. @throws EvertError invalid_request */
+function paramOf(value: unknown, index: number): unknown {
+  if (value instanceof Date && !Number.isNaN(value.getTime())) return value.toISOString();
+  if (value instanceof Date || typeof value === "function" || typeof value === "symbol")
+    throw new EvertError("invalid_request", `$${index + 1} is no value: ${String(value)}`);
+  return value;
 }

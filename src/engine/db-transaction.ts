@@ -2,6 +2,7 @@
 import { EvertError } from "../base/errors.ts";
 import type { AnyTopic, Table, Topic, View } from "../face/handles.ts";
 import type { AppendOptions, Expectation, Key, Operation, RowsOptions } from "./api.ts";
+import { topicName } from "./given.ts";
 import type { TransactionWork } from "./transaction.ts";
 
 /** One record or key, or a list of them. A table's record replaces the row with its key, whether it is said to be appended or upserted. */
@@ -67,7 +68,7 @@ export function operationsOf(operations: readonly TopicOperation[]): Operation[]
     );
   return operations.map((operation, i) => {
     const { topic, ...verbs } = membersOf(operation, `operations[${i}]`);
-    const name = nameOf(topic, `operations[${i}]`);
+    const name = topicName(topic, `operations[${i}]: topic`);
     const [[verb, content] = [], ...more] = Object.entries(verbs).filter(([, given]) => given !== undefined);
     if (more.length === 0) {
       if (verb === "append") return { topic: name, append: listOf(content) };
@@ -91,19 +92,15 @@ export function expectationsOf(expected: DbTransactOptions["expect"]): Expectati
           hint: 'For example { position: "12" }, { topic: orders, position: "12" }, or { topic: orders, key: 1, version: "12" }.',
         },
       );
-    return (topic === undefined ? rest : { ...rest, topic: nameOf(topic, `expect[${i}]`) }) as Expectation;
+    return (
+      topic === undefined ? rest : { ...rest, topic: topicName(topic, `expect[${i}]: topic`) }
+    ) as Expectation;
   });
 }
 
 function membersOf(given: unknown, path: string): Record<string, unknown> {
   if (typeof given === "object" && given !== null) return given as Record<string, unknown>;
   throw invalid(`${path} must be an object`);
-}
-
-function nameOf(topic: unknown, path: string): string {
-  const name = typeof topic === "object" && topic !== null && "name" in topic ? topic.name : undefined;
-  if (typeof name === "string") return name;
-  throw invalid(`${path}: topic must be what topic() or table() gives`);
 }
 
 function listOf(given: unknown): readonly unknown[] {

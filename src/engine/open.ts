@@ -6,7 +6,7 @@ import { EvertError } from "../base/errors.ts";
 import { nodeDisk } from "../base/node-disk.ts";
 import { parseJson } from "../batch/lossless-json.ts";
 import type { RecursionLimits, StateLimits } from "../dataflow/circuit.ts";
-import type { AnyTopic, AnyView, Table, Topic, View } from "../face/handles.ts";
+import { type AnyTopic, type AnyView, isHandle, type Table, type Topic, type View } from "../face/handles.ts";
 import { collect } from "../face/load-app.ts";
 import type { SqlFunction } from "../face/routines.ts";
 import { type BackupReport, backupLog } from "../log/backup.ts";
@@ -33,6 +33,7 @@ import {
   Transaction,
 } from "./db-transaction.ts";
 import { named } from "./declare.ts";
+import { topicName, viewName } from "./given.ts";
 import { openEngine } from "./open-engine.ts";
 import type { FollowOptions } from "./replica/role.ts";
 import { nextTurn } from "./stepper.ts";
@@ -143,7 +144,7 @@ export class Db {
     rows: Input | readonly Input[],
     options?: AppendOptions,
   ): Promise<AppendResult> {
-    return this.engine.append(topic.name, Array.isArray(rows) ? rows : [rows], options);
+    return this.engine.append(topicName(topic), Array.isArray(rows) ? rows : [rows], options);
   }
 
   /**
@@ -151,7 +152,7 @@ export class Db {
    * @throws EvertError what kept it from it: the row is deleted then, and erasing it again goes on
    */
   erase<Row, Input>(topic: Table<Row, Input>, key: unknown): Promise<Erased> {
-    return this.engine.erase(topic.name, key);
+    return this.engine.erase(topicName(topic), key);
   }
 
   /** Takes out of the log all that topics' retention and compaction let go by now; it happens by itself, too. @throws EvertError what kept it from it */
@@ -165,7 +166,7 @@ export class Db {
     key: unknown,
     options?: AppendOptions,
   ): Promise<{ position: string }> {
-    return this.engine.deleteKey(topic.name, key, options);
+    return this.engine.deleteKey(topicName(topic), key, options);
   }
 
   /**
@@ -209,7 +210,7 @@ export class Db {
   }
 
   view<Row>(view: View<Row> | string): ViewHandle<Row> {
-    const name = typeof view === "string" ? view : view.name;
+    const name = viewName(view);
     const { engine } = this;
     return {
       async get(key, options) {
@@ -232,7 +233,7 @@ export class Db {
     topic: Topic<Row, Input> | Table<Row, Input>,
     options?: ReadTopicOptions,
   ): AsyncIterable<TopicRecord<Row>> {
-    return readTyped(this.engine, topic.name, options);
+    return readTyped(this.engine, topicName(topic), options);
   }
 
   /**
@@ -329,6 +330,14 @@ function checkOptions(options: OpenOptions | undefined): void {
   const example = { hint: 'As in open({ dir: "data", topics: [...], views: [...] }).' };
   if (typeof options?.dir !== "string" || options.dir === "")
     throw new EvertError("invalid_request", "open() needs dir, the directory of the data", example);
+  for (const [name, given = []] of Object.entries({ topics: options.topics, views: options.views })) {
+    if (Array.isArray(given) && given.every(isHandle)) continue;
+    throw new EvertError(
+      "invalid_request",
+      `${name} must be a list of what topic(), table() and view() give`,
+      example,
+    );
+  }
   const unknown = Object.keys(options).find((name) => !Object.hasOwn(OPTIONS, name));
   if (unknown === undefined) return;
   throw new EvertError("invalid_request", `open() has no option ${JSON.stringify(unknown)}`, {

@@ -182,6 +182,7 @@ export function topic<D extends Declaration>(
   name: string,
   { schema, ...retention }: { readonly schema: D } & RetentionOptions,
 ): Topic<DeclaredRow<D>, DeclaredInput<D>> {
+  checkSchema("topic", name, schema);
   return new Topic(name, schema, retention);
 }
 
@@ -194,8 +195,17 @@ export function table<D extends Declaration>(
     ...compaction
   }: { readonly key: KeyOf<D> | readonly KeyOf<D>[]; readonly schema: D } & CompactionOptions,
 ): Table<DeclaredRow<D>, DeclaredInput<D>> {
-  const columns = typeof key === "string" ? [key] : (key as readonly string[]);
+  checkSchema("table", name, schema);
+  const columns = typeof key === "string" ? [key] : ((key ?? []) as readonly string[]);
   return new Table(name, schema, columns, compaction);
+}
+
+/** Programs in JavaScript are told by nobody else. */
+function checkSchema(what: string, name: string, schema: unknown): void {
+  if ((typeof schema === "object" || typeof schema === "function") && schema !== null) return;
+  throw new EvertError("invalid_table_definition", `${what} "${name}" has no schema`, {
+    hint: "Write for example { schema: { id: int4, name: text } }, or a Standard Schema such as z.object({ ... }).",
+  });
 }
 
 type KeyOf<D> = keyof DeclaredRow<D> & string;
@@ -206,6 +216,15 @@ export function view<Row>(
   definition: Chain<Row> | Ordered<Row> | SqlText<Row>,
   options: ViewOptions = {},
 ): View<Row> {
+  if (
+    typeof definition !== "object" ||
+    definition === null ||
+    !("node" in definition || "relations" in definition)
+  ) {
+    throw new EvertError("invalid_argument", `view "${name}" has no definition`, {
+      hint: "Give it a chain, as in songs.filter((s) => s.id > 1), or sql`SELECT ...`.",
+    });
+  }
   if ("node" in definition) {
     return new View(name, { kind: "chain", node: definition.node }, options);
   }

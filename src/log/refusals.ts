@@ -42,6 +42,7 @@ export function writeFailure(cause: unknown): EvertError {
 
 export function checkKey(what: string, text: string | null): void {
   if (text === null) return;
+  if (typeof text !== "string") throw new EvertError("invalid_argument", `the ${what} must be a string`);
   if (text.length === 0 || text.length > KEY_UNITS_MAX) {
     throw new EvertError("invalid_argument", `the ${what} has ${text.length} characters`, {
       detail: `1 to ${KEY_UNITS_MAX} are allowed`,

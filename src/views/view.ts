@@ -38,8 +38,8 @@ export interface ViewShape {
 
 export interface RowsRequest {
   readonly where?: Readonly<Record<string, unknown>> | undefined;
-  /** Column names, "-" in front for descending; absent: the view's order. */
-  readonly order?: readonly string[] | undefined;
+  /** Column names, "-" in front for descending, or one of them; absent: the view's order. */
+  readonly order?: string | readonly string[] | undefined;
   readonly limit?: number | undefined;
 }
 
@@ -379,8 +379,8 @@ export class View {
     return names.length === 1 ? where[names[0] as string] : names.map((name) => where[name]);
   }
 
-  #orderItems(names: readonly string[]): OrderItem[] {
-    return names.map((name) => {
+  #orderItems(names: string | readonly string[]): OrderItem[] {
+    return (typeof names === "string" ? [names] : names).map((name) => {
       const descending = name.startsWith("-");
       const column = this.#column(descending ? name.slice(1) : name);
       return { column, descending, nullsFirst: descending };

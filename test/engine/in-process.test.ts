@@ -1,4 +1,5 @@
 /** What a program in the same process is given: values in their TypeScript form, and errors that are thrown. */
+import { join } from "node:path";
 import { expect, expectTypeOf, it } from "vitest";
 import {
   type Db,
@@ -21,13 +22,13 @@ const prices = table("prices", {
   schema: { genre: text, year: int4, price: numeric(10, 2) },
 });
 const plays = topic("plays", { schema: { song: int8, at: nullable(timestamptz) } });
-const quotients = view(
-  "quotients",
+const lengths = view(
+  "lengths",
   songs.map((s) => ({ id: s.id, length: s.name.length })),
 );
 
 async function opened(): Promise<Db> {
-  return open({ dir: "data", disk: new SimulatedDisk(), topics: [songs, prices, plays], views: [quotients] });
+  return open({ dir: "data", disk: new SimulatedDisk(), topics: [songs, prices, plays], views: [lengths] });
 }
 
 async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
@@ -197,5 +198,93 @@ it.each([
   await expect(async () =>
     db.transact([{ topic: songs, append: { id: 1, name: "x" } }], { expect: [expected] as never }),
   ).rejects.toMatchObject({ code: "invalid_request", message: expect.stringContaining("expect[0]") });
-  expect(await db.view(quotients).rows()).toEqual([]);
+  expect(await db.view(lengths).rows()).toEqual([]);
+});
+
+it("reads by an order of one column as by a list of them", async () => {
+  await using db = await opened();
+  const { position } = await db.append(songs, [
+    { id: 1, name: "one" },
+    { id: 2, name: "three" },
+  ]);
+  const rows = await db.view(lengths).rows({ order: "-length", atLeast: position });
+  expect(rows.map((r) => r.id)).toEqual([2, 1]);
+});
+
+it("takes a Date as a parameter of SQL", async () => {
+  await using db = await opened();
+  const { results } = await db.sql("SELECT $1::timestamptz, $2::int8, $3::text", [
+    new Date(0),
+    2n ** 60n,
+    null,
+  ]);
+  expect(results[0]?.rows).toEqual([["1970-01-01T00:00:00+00:00", 2n ** 60n, null]]);
+});
+
+it.each<[string, (db: Db) => unknown, object]>([
+  [
+    "a position to follow from",
+    (db) => all(db.view(lengths).subscribe({ from: "abc" })),
+    { message: '"abc" is not a position' },
+  ],
+  [
+    "a position to wait for",
+    (db) => db.view(lengths).get(1, { atLeast: "abc" }),
+    { message: '"abc" is not a position' },
+  ],
+  [
+    "a limit of records",
+    (db) => all(db.read(songs, { limit: -1 })),
+    { message: "-1 is not a number of records" },
+  ],
+  ["a topic's name", (db) => db.append("songs" as never, { id: 1 } as never), {}],
+  ["no topic", (db) => db.append(undefined as never, {} as never), {}],
+  ["no topic to read", (db) => all(db.read(undefined as never)), {}],
+  ["no table to delete from", (db) => db.delete(undefined as never, 1), {}],
+  ["no table to erase in", (db) => db.erase(undefined as never, 1), {}],
+  ["no view", (db) => db.view(undefined as never), {}],
+  ["a Date that is none", (db) => db.sql("SELECT $1", [new Date(Number.NaN)]), {}],
+  ["a function", (db) => db.sql("SELECT $1", [() => 1]), {}],
+  [
+    "a key that is no text",
+    (db) => db.append(plays, { song: 1 } as never, { idempotencyKey: 5 as never }),
+    { code: "invalid_argument" },
+  ],
+])("refuses %s", async (_, ask, refused) => {
+  await using db = await opened();
+  await expect(async () => ask(db)).rejects.toMatchObject({
+    name: "EvertError",
+    code: "invalid_request",
+    ...refused,
+  });
+});
+
+it.each<[string, () => unknown, string]>([
+  ["a topic without a schema", () => topic("x", {} as never), "invalid_table_definition"],
+  ["a table without a schema", () => table("x", { key: "id" } as never), "invalid_table_definition"],
+  ["a table without a key", () => table("x", { schema: { id: int4 } } as never), "invalid_table_definition"],
+  ["a view of nothing", () => view("x", undefined as never), "invalid_argument"],
+  ["a view of a text", () => view("x", "SELECT 1" as never), "invalid_argument"],
+])("refuses %s", (_, declare, code) => {
+  expect(declare).toThrow(expect.objectContaining({ name: "EvertError", code }));
+});
+
+it.each([[{ topics: songs }], [{ topics: [undefined] }], [{ views: ["v"] }], [{ views: 5 }]])(
+  "refuses to open with what is no handle, %#",
+  async (options) => {
+    await expect(open({ dir: "data", disk: new SimulatedDisk(), ...options } as never)).rejects.toMatchObject(
+      {
+        code: "invalid_request",
+        message: expect.stringMatching(/^(topics|views) must be a list/),
+      },
+    );
+  },
+);
+
+it("says that a file stands in the directory's place", async () => {
+  const file = join(import.meta.dirname, "in-process.test.ts");
+  await expect(open({ dir: file })).rejects.toMatchObject({
+    code: "io_error",
+    message: expect.stringContaining("ENOTDIR"),
+  });
 });

@@ -29,7 +29,7 @@ export function newNote(random: Random): ReplicaNote {
   return { id, follows: null, replaces: null, superseded: null };
 }
 
-/** @throws EvertError log_damaged where the file is none */
+/** @throws EvertError log_damaged where the file is none; what the disk refuses */
 async function readNote(disk: Disk, directory: string): Promise<ReplicaNote | null> {
   try {
     const bytes = await readWhole(disk, joinPath(directory, NAME), BYTES_MAX);
@@ -40,6 +40,8 @@ async function readNote(disk: Disk, directory: string): Promise<ReplicaNote | nu
     if (format !== 1 || typeof id !== "string") throw new Error("it says none of what it should");
     return { id, follows: follows ?? null, replaces: replaces ?? null, superseded: superseded ?? null };
   } catch (cause) {
+    // What the disk refuses, as a file in the directory's place, tells nothing of what is written.
+    if (cause instanceof EvertError && cause.code !== "log_damaged") throw cause;
     throw new EvertError("log_damaged", `${NAME} of ${directory} is not as it was written`, {
       detail: "It says whether the directory follows a leader, or has been superseded by one.",
       hint: "If you know that it leads, remove the file; else start again with --follow and an empty directory.",

@@ -1,0 +1,16 @@
+/** Handles that a program gives: TypeScript has told of wrong ones before, programs in JavaScript are told here. */
+import { EvertError } from "../base/errors.ts";
+
+/** @throws EvertError invalid_request: `what` should be what topic() or table() gives, and is not */
+export function topicName(given: unknown, what = "the topic"): string {
+  const name = typeof given === "object" && given !== null && "name" in given ? given.name : undefined;
+  if (typeof name === "string") return name;
+  throw new EvertError("invalid_request", `${what} must be what topic() or table() gives`);
+}
+
+/** @throws EvertError invalid_request */
+export function viewName(given: unknown): string {
+  const name = typeof given === "object" && given !== null && "name" in given ? given.name : given;
+  if (typeof name === "string") return name;
+  throw new EvertError("invalid_request", "the view must be what view() gives, or its name");
+}

@@ -61,13 +61,17 @@ export function readArrowSchema(stream: Uint8Array): Schema {
 
 /**
  * The stream's rows as batches of `schema`. Columns are found by name, in any order; one that the stream does not have is null throughout
- * (whether it may be is for BatchBuilder.appendBatch to say). Columns may be views of the stream: REQUIRES that nobody writes to it while a batch lives.
+ * (whether it may be is for BatchBuilder.appendBatch to say). Others are passed over where `isIgnored` says so. Columns may be views of the stream: REQUIRES that nobody writes to it while a batch lives.
  * @throws EvertError for damage, unknown columns, values that do not fit.
  */
-export function* readArrow(stream: Uint8Array, schema: Schema): Generator<Batch> {
+export function* readArrow(
+  stream: Uint8Array,
+  schema: Schema,
+  isIgnored: (name: string) => boolean = () => false,
+): Generator<Batch> {
   const messages = new Messages(stream);
   const fields = guarded(() => readFields(firstMessage(messages)));
-  const sources = matchColumns(fields, schema);
+  const sources = matchColumns(fields, schema, isIgnored);
   const sliceRows = Math.min(SLICE_ROWS, Math.ceil(SLICE_VALUES / schema.fields.length));
   for (let row = 0; ; ) {
     const parts = guarded(() => {
@@ -196,12 +200,17 @@ function sqlTypeOf(field: ArrowField): SqlType {
 }
 
 /** For each column of the schema, the stream's field of that name. */
-function matchColumns(fields: readonly ArrowField[], schema: Schema): (number | undefined)[] {
+function matchColumns(
+  fields: readonly ArrowField[],
+  schema: Schema,
+  isIgnored: (name: string) => boolean,
+): (number | undefined)[] {
   const byName = new Map<string, number>();
   fields.forEach((field, k) => {
     if (byName.has(field.name))
       throw new EvertError("duplicate_column", `the column "${field.name}" comes twice`);
     if (!schema.fields.some((column) => column.name === field.name)) {
+      if (isIgnored(field.name)) return;
       throw new EvertError(
         "undefined_column",
         `${firstStep(propertyStep(field.name))}: there is no such column`,

@@ -87,12 +87,17 @@ export class BatchBuilder {
         const property = given === undefined ? column.fallback : given;
         if (property !== null && property !== undefined) column.append(property);
         else if (column.nullable) column.appendNull();
-        else throw nullRefused("", property === undefined);
+        else {
+          // A name that is misspelt is why another is missing.
+          if (property === undefined) this.#refuseUnknown(row);
+          throw nullRefused("", property === undefined);
+        }
       }
       this.#refuseUnknown(row);
     } catch (error) {
       this.#restore();
-      const step = k < columns.length ? propertyStep((columns[k] as ColumnBuilder).name) : "";
+      const isUnknown = error instanceof ValueError && error.code === "undefined_column";
+      const step = isUnknown || k === columns.length ? "" : propertyStep((columns[k] as ColumnBuilder).name);
       throw locate(error, path, index, step);
     }
     this.#length++;

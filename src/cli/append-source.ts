@@ -38,6 +38,8 @@ export interface Source {
   /** What the progress bar counts to, if that is known. */
   readonly total: number | undefined;
   readonly unit: "bytes" | "rows";
+  /** The line that names the columns, of a format that has one. */
+  readonly header?: number;
   open(progress: Progress): AsyncIterable<Uint8Array>;
   /** Call when done, however it ended. */
   close(): Promise<void>;
@@ -77,7 +79,7 @@ export async function openSource(
         const { csvToNdjson } = await import("./csv-input.ts");
         const delimiter = format === "csv" ? "," : "\t";
         const open = (progress: Progress) => csvToNdjson(bytes, columns, delimiter, progress);
-        return { contentType: "application/x-ndjson", total, unit: "bytes", open, close };
+        return { contentType: "application/x-ndjson", total, unit: "bytes", header: 1, open, close };
       }
       case "json":
       case "ndjson": {

@@ -5,7 +5,7 @@ import { EvertError, toEvertError } from "../base/errors.ts";
 import type { ChunkedProgress } from "../client/protocol.ts";
 import { appendAvroFile } from "./append-avro.ts";
 import { appendLines } from "./append-lines.ts";
-import { type AppendFormat, appendFormats, openSource } from "./append-source.ts";
+import { type AppendFormat, appendFormats, openSource, type Source } from "./append-source.ts";
 import { write } from "./output.ts";
 import { startProgress } from "./progress.ts";
 import { Remote, type RemoteOptions, withRemote } from "./remote.ts";
@@ -59,7 +59,7 @@ async function append(topic: string, path: string | undefined, options: AppendOp
     if (position !== null) await write(`${position}\n`);
   } catch (thrown) {
     progress.stop();
-    const error = toEvertError(unread.error ?? thrown);
+    const error = ofHeader(toEvertError(unread.error ?? thrown), source);
     throw committed === undefined ? error : withCommitted(error, committed);
   } finally {
     await source.close();
@@ -86,6 +86,14 @@ class SourceFailure {
             });
     }
   }
+}
+
+/** A column that there is not is the header's affair, whichever record shows it. */
+function ofHeader(error: EvertError, { header }: Source): EvertError {
+  if (header === undefined || error.code !== "undefined_column") return error;
+  const message = error.message.replace(/^line \d+(?=:)/, `line ${header}`);
+  const { detail, hint, sqlstate } = error;
+  return new EvertError(error.code, message, { detail, hint, sqlstate, cause: error });
 }
 
 function withCommitted(

@@ -2,8 +2,8 @@
  * How far `evert tail --consumer` has come: whole lines are printed, and when they have been taken by whoever reads the output, the server is told so. One such request is
  * under way at a time; what comes meanwhile is told with the next.
  */
-import { type EvertError, toEvertError } from "../base/errors.ts";
-import type { OpenedConsumerAnswer } from "../client/protocol.ts";
+import { EvertError, toEvertError } from "../base/errors.ts";
+import type { ConsumerMessage, OpenedConsumerAnswer } from "../client/protocol.ts";
 import type { Remote } from "./remote.ts";
 
 const lineFeed = 0x0a;
@@ -32,11 +32,31 @@ export class TailConsumer {
     this.offset = this.#told = topics[0]!.offset;
   }
 
-  static async open(remote: Remote, name: string, topic: string, from: string): Promise<TailConsumer> {
+  /** @throws EvertError conflict where the name is known, and so goes on, and it is said where it is to begin. */
+  static async open(
+    remote: Remote,
+    name: string,
+    topic: string,
+    { from, isSaid, resets }: { readonly from: string; readonly isSaid: boolean; readonly resets: boolean },
+  ): Promise<TailConsumer> {
+    if (isSaid && !resets) {
+      const known = await progressOf(remote, name, topic);
+      if (known !== undefined) {
+        throw new EvertError(
+          "conflict",
+          `consumer ${JSON.stringify(name)} goes on at offset ${known} of "${topic}"`,
+          {
+            detail: "--from is where a consumer begins that has not read the topic yet.",
+            hint: "Leave --from out to go on there; with --reset it begins at --from, and what it has read is read again.",
+          },
+        );
+      }
+    }
     const opened = await remote.send<OpenedConsumerAnswer>("POST", "/v1/consumers", {
       name,
       topics: [topic],
       from,
+      ...(resets ? { reset: true } : {}),
     });
     return new TailConsumer(remote, topic, opened);
   }
@@ -79,5 +99,16 @@ export class TailConsumer {
       this.failure = toEvertError(thrown);
       this.onFailed();
     }
+  }
+}
+
+/** Where the consumer goes on; undefined: it has not read the topic. */
+async function progressOf(remote: Remote, name: string, topic: string): Promise<number | undefined> {
+  try {
+    const known = await remote.get<ConsumerMessage>(`/v1/consumers/${encodeURIComponent(name)}`);
+    return known.topics.find((one) => one.topic === topic)?.offset;
+  } catch (error) {
+    if (toEvertError(error).code === "not_found") return undefined;
+    throw error;
   }
 }

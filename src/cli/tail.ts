@@ -7,7 +7,8 @@ import { Remote, type RemoteOptions, withRemote } from "./remote.ts";
 import { TailConsumer } from "./tail-consumer.ts";
 
 interface TailOptions extends RemoteOptions {
-  readonly from: string;
+  readonly from?: string;
+  readonly reset?: boolean;
   readonly follow?: boolean;
   readonly limit?: string;
   readonly consumer?: string;
@@ -18,13 +19,14 @@ export function tailCommand(evert: Command): void {
     evert
       .command("tail <topic>")
       .description("print a topic's records, one JSON object per line")
-      .option("--from <where>", "earliest, latest, an offset, a time, or how long ago (15m)", "earliest")
+      .option("--from <where>", "earliest (default), latest, an offset, a time, or how long ago (15m)")
       .option("-f, --follow", "go on with new records")
       .option("--limit <count>", "stop after so many records")
       .option(
         "--consumer <name>",
-        "go on where this name has come, and remember it; --from is where it begins",
-      ),
+        "go on where this name has come, and remember it; --from is where a new one begins",
+      )
+      .option("--reset", "with --consumer: one that is known begins at --from, too"),
   ).action(tail);
 }
 
@@ -42,7 +44,8 @@ function startOf(from: string): string {
 const MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 async function tail(topic: string, options: TailOptions): Promise<void> {
-  const from = startOf(options.from);
+  if (options.reset && options.consumer === undefined) throw new UsageError("--reset is of a --consumer");
+  const from = startOf(options.from ?? "earliest");
   const query = new URLSearchParams();
   if (options.limit !== undefined) {
     if (!/^[0-9]{1,15}$/.test(options.limit))
@@ -52,7 +55,8 @@ async function tail(topic: string, options: TailOptions): Promise<void> {
   if (options.follow) query.set("follow", "true");
   const remote = new Remote(options);
   const name = options.consumer;
-  const consumer = name === undefined ? null : await TailConsumer.open(remote, name, topic, from);
+  const start = { from, isSaid: options.from !== undefined, resets: options.reset === true };
+  const consumer = name === undefined ? null : await TailConsumer.open(remote, name, topic, start);
   query.set("from", consumer === null ? from : String(consumer.offset));
   const stop = new AbortController();
   const path = `/v1/topics/${encodeURIComponent(topic)}/records?${query}`;

@@ -3,16 +3,20 @@
  *
  * Columns stay columns. Only a topic that was declared with a schema of the program's own (a Standard Schema) has its rows looked at one by
  * one: what that schema refuses in JSON, it refuses here.
+ *
+ * What reading a topic as Arrow gives can be appended again: the columns of a record's place (_offset, _position, _timestamp) are passed over, and _deleted may
+ * be false throughout. A column of the topic's own of such a name is what it is.
  */
 import { EvertError } from "../base/errors.ts";
 import { readArrow, readArrowSchema } from "../batch/arrow.ts";
 import type { Batch } from "../batch/batch.ts";
 import { BatchBuilder, checkNulls } from "../batch/builder.ts";
+import { datumAt } from "../batch/column.ts";
 import { checkCommitBytes } from "../batch/commit-bytes.ts";
 import { constantColumn } from "../batch/constant-column.ts";
 import type { Datum } from "../batch/convert.ts";
 import { rowToObject } from "../batch/json.ts";
-import type { Schema } from "../batch/schema.ts";
+import { type Schema, schemaOf } from "../batch/schema.ts";
 import { prefixPath } from "../batch/value-error.ts";
 import type { AnyTopic } from "../face/handles.ts";
 import { checkedRecord } from "../face/validate.ts";
@@ -20,6 +24,7 @@ import { visibleSchema } from "./catalog.ts";
 import type { Core } from "./core.ts";
 import { completed, fallbacksOf } from "./fallbacks.ts";
 import type { Part } from "./part.ts";
+import { DELETED_FIELD, HEAD_FIELDS } from "./records.ts";
 import { nextTurn } from "./stepper.ts";
 
 /** Rows checked between two turns of the event loop. */
@@ -37,7 +42,9 @@ export async function arrowPart(core: Core, name: string, stream: Uint8Array): P
   );
   const rows: unknown[] = [];
   const columns = new Columns(schema);
-  for (const batch of readArrow(stream, schema)) {
+  refuseDeletions(stream, schema);
+  const isOwn = (name: string): boolean => ownNames.has(name);
+  for (const batch of readArrow(stream, schema, isOwn)) {
     if (checked) await checkRows(handle, batch, given, rows);
     else {
       columns.append(fallbacks === null ? batch : withFallbacks(batch, given, fallbacks.datums));
@@ -58,6 +65,30 @@ export async function arrowPart(core: Core, name: string, stream: Uint8Array): P
     };
   }
   return { topic, op: "batch", batch: columns.finish(), ops: null };
+}
+
+const ownNames: ReadonlySet<string> = new Set([...HEAD_FIELDS, DELETED_FIELD].map(({ name }) => name));
+
+/** @throws EvertError where a row is a deletion, as of a table that was read. */
+function refuseDeletions(stream: Uint8Array, { fields }: Schema): void {
+  const { name } = DELETED_FIELD;
+  const isThere = (among: Schema["fields"]): boolean => among.some((field) => field.name === name);
+  if (isThere(fields) || !isThere(readArrowSchema(stream).fields)) return;
+  let first = 0;
+  for (const { columns, length } of readArrow(stream, schemaOf([DELETED_FIELD]), () => true)) {
+    for (let row = 0; row < length; row++) {
+      if (datumAt(columns[0]!, row) !== true) continue;
+      throw new EvertError(
+        "feature_not_supported",
+        `records[${first + row}]: a deletion cannot be appended as Arrow`,
+        {
+          detail: `Its ${name} is true.`,
+          hint: "Leave such rows out, and delete by key: DELETE /v1/topics/{topic}/records/{key}.",
+        },
+      );
+    }
+    first += length;
+  }
 }
 
 /** Columns that the stream does not have, with their defaults. */

@@ -73,7 +73,7 @@ async function renewed(core: Core, renew: () => Promise<void>): Promise<void> {
   for (const { store } of core.circuit.stores()) await store.cold?.renew(turns(core));
   await renew();
   for (const ends = performance.now() + READERS_MS; !(await runFiles.swept(before)); await nextTurn())
-    if (performance.now() >= ends) throw stillRead();
+    if (performance.now() >= ends) throw stillRead(core);
 }
 
 /** Topics that views over this one are appended to. */
@@ -200,12 +200,21 @@ async function forgotten(core: Core, epoch: number): Promise<void> {
     if (isDone) return;
     // No step lets anything go any more.
     if (core.failure !== null) throw core.failure;
-    if (performance.now() >= ends) throw stillRead();
+    if (performance.now() >= ends) throw stillRead(core);
     await nextTurn();
   }
 }
 
-function stillRead(): EvertError {
+function stillRead(core: Core): EvertError {
+  const views = core.views.beingFilled;
+  if (views.length > 0) {
+    const names = views.map((name) => `"${name}"`).join(", ");
+    const [what, them] =
+      views.length === 1 ? [`view ${names} is`, "it is"] : [`views ${names} are`, "they are"];
+    return new EvertError("timeout", `${what} being made of rows as they were before the delete`, {
+      hint: `The row is deleted; erase it again when ${them} there.`,
+    });
+  }
   return new EvertError("timeout", "somebody still reads rows as they were before the delete", {
     hint: "The row is deleted; erase it again when long queries have ended.",
   });

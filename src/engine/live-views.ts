@@ -193,6 +193,11 @@ export class LiveViews {
     this.fill(live);
   }
 
+  /** Names of those that are being filled. */
+  get beingFilled(): string[] {
+    return [...this.#views.values()].filter((l) => l.filling !== null).map((l) => l.entry.name);
+  }
+
   /** Resolves when no view is being filled. */
   async settled(): Promise<void> {
     for (;;) {

@@ -12,7 +12,7 @@ import { setBit } from "../batch/bitmap.ts";
 import { sliceColumn } from "../batch/column.ts";
 import { formatTimestamptzJson } from "../batch/format.ts";
 import { columnToJson, rowJsonWriter } from "../batch/json.ts";
-import { schemaOf } from "../batch/schema.ts";
+import { type Field, schemaOf } from "../batch/schema.ts";
 import { bool, int8, type SqlType, timestamptz } from "../batch/types.ts";
 import { type Group, type Log, type LogTopic, OP_DELETE, type TopicBatch } from "../log/log.ts";
 import { endOffset, offsetOf, rowFrom } from "../log/offsets.ts";
@@ -66,6 +66,14 @@ function columnsOf(entry: CatalogEntry | undefined, { schemaVersion }: TopicBatc
   return logTopicsOf(entry).findLast((topic) => topic.schemaVersion === schemaVersion);
 }
 
+/** What a record has beside its values, as columns. */
+export const HEAD_FIELDS: readonly Field[] = [
+  { name: "_offset", type: int8, nullable: false },
+  { name: "_position", type: int8, nullable: false },
+  { name: "_timestamp", type: timestamptz, nullable: false },
+];
+export const DELETED_FIELD: Field = { name: "_deleted", type: bool, nullable: false };
+
 /**
  * The same records as a stream of Arrow's IPC format: _offset, _position, _timestamp, for a table _deleted, and the topic's columns (all
  * nullable in a table, where a tombstone has its key only).
@@ -78,10 +86,8 @@ export async function* readRecordsArrow(
   const fields = topic.hiddenRowId ? topic.schema.fields.slice(0, -1) : topic.schema.fields;
   const isTable = topic.topicKind === "table";
   const schema = schemaOf([
-    { name: "_offset", type: int8, nullable: false },
-    { name: "_position", type: int8, nullable: false },
-    { name: "_timestamp", type: timestamptz, nullable: false },
-    ...(isTable ? [{ name: "_deleted", type: bool, nullable: false }] : []),
+    ...HEAD_FIELDS,
+    ...(isTable ? [DELETED_FIELD] : []),
     ...fields.map((f) => ({ ...f, nullable: f.nullable || isTable })),
   ]);
   yield arrowSchema(schema);

@@ -33,6 +33,18 @@ const numbers = (text: string): number[] =>
     .map((line) => JSON.parse(line).value.n);
 
 describe("tail --consumer", () => {
+  test("says that a known one goes on, where it is said to begin", async () => {
+    expect(numbers((await run(["tail", "s", "--consumer", "c", "--from", "3"])).stdout)).toEqual([3, 4]);
+    const refused = await run(["tail", "s", "--consumer", "c", "--from", "earliest"]);
+    expect([refused.code, refused.stdout]).toEqual([1, ""]);
+    expect(refused.stderr).toContain('consumer "c" goes on at offset 5 of "s"');
+    expect(refused.stderr).toContain("--reset");
+    const reset = await run(["tail", "s", "--consumer", "c", "--from", "1", "--reset"]);
+    expect([reset.code, numbers(reset.stdout)]).toEqual([0, [1, 2, 3, 4]]);
+    expect((await run(["tail", "s", "--consumer", "c"])).stdout).toBe("");
+    expect((await run(["tail", "s", "--reset"])).code).toBe(2);
+  });
+
   test("goes on where it ended", async () => {
     const first = await run(["tail", "s", "--consumer", "c", "--limit", "2"]);
     expect([first.code, numbers(first.stdout)]).toEqual([0, [0, 1]]);

@@ -3,8 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { readArrow, readArrowSchema } from "../../src/batch/arrow.ts";
+import { readArrow, readArrowSchema, writeArrow } from "../../src/batch/arrow.ts";
 import { rowToObject } from "../../src/batch/json.ts";
+import { schemaOf } from "../../src/batch/schema.ts";
+import { int8 as int8Type } from "../../src/batch/types.ts";
 import type { ReadTopicOptions } from "../../src/engine/api.ts";
 import type { TimeText } from "../../src/engine/read-time.ts";
 import { type Db, int4, open, table, text, topic } from "../../src/index.ts";
@@ -127,4 +129,37 @@ test("a topic is read from a time on, a Date or a text", async () => {
   }
   expect(await records(new Date(time.getTime() + 3_600_000))).toEqual([]);
   await expect(records(new Date(Number.NaN))).rejects.toMatchObject({ code: "invalid_request" });
+});
+
+async function arrowOf(name: string): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of db.engine.readTopicArrow(name, {})) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
+
+test("what is read as Arrow can be appended again: the columns of a record's place are passed over", async () => {
+  await db.append(facts, [
+    { n: 1, label: "a" },
+    { n: 2, label: "b" },
+  ]);
+  await db.engine.appendArrow("facts", await arrowOf("facts"));
+  expect((await arrowRows("facts")).map(({ n, label }) => [n, label])).toEqual([
+    [1, "a"],
+    [2, "b"],
+    [1, "a"],
+    [2, "b"],
+  ]);
+  await db.append(names, [
+    { id: 1, name: "one" },
+    { id: 2, name: "two" },
+  ]);
+  expect(await db.engine.appendArrow("names", await arrowOf("names"))).toMatchObject({ count: 2 });
+  await db.engine.deleteKey("names", 2);
+  await expect(db.engine.appendArrow("names", await arrowOf("names"))).rejects.toMatchObject({
+    code: "feature_not_supported",
+    message: "records[4]: a deletion cannot be appended as Arrow",
+  });
+  const place = schemaOf([{ name: "_place", type: int8Type, nullable: false }]);
+  const unknown = Buffer.concat([...writeArrow(place, [])]);
+  await expect(db.engine.appendArrow("facts", unknown)).rejects.toMatchObject({ code: "undefined_column" });
 });

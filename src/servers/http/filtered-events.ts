@@ -24,13 +24,15 @@ export async function* partOfEvents(
     } else if (event.type === "step" && passes !== null) {
       const views = new Map<string, readonly Uint8Array[]>();
       for (const [view, pieces] of event.views) {
-        const kept: Uint8Array[] = [];
+        const deletes: Uint8Array[] = [];
+        const others: Uint8Array[] = [];
         for (const piece of pieces) {
           if (slice.over()) await slice.rest();
           const changes = filteredChanges(decodeUtf8(piece), passes);
-          if (changes !== "") kept.push(encodeUtf8(changes));
+          if (changes.deletes !== "") deletes.push(encodeUtf8(changes.deletes));
+          if (changes.others !== "") others.push(encodeUtf8(changes.others));
         }
-        if (kept.length > 0) views.set(view, kept);
+        if (deletes.length + others.length > 0) views.set(view, [...deletes, ...others]);
       }
       if (views.size > 0) yield { ...event, views };
     } else {

@@ -55,16 +55,26 @@ export function filteredRows(rowsJson: readonly string[], passes: RowTest): stri
   return rowsJson.filter((element) => passes(membersOf(element).get("row") as string));
 }
 
-/** Of a piece of a step's changes, elements of an array with commas between, what those see who see only rows that pass; "" where that is nothing. */
-export function filteredChanges(piece: string, passes: RowTest): string {
-  const kept: string[] = [];
+/** Elements of an array with commas between; "" where there are none. */
+export interface FilteredChanges {
+  readonly deletes: string;
+  readonly others: string;
+}
+
+/**
+ * Of a piece of a step's changes, elements of an array with commas between, what those see who see only rows that pass. An update may have become a delete, and a step's
+ * deletes come first.
+ */
+export function filteredChanges(piece: string, passes: RowTest): FilteredChanges {
+  const deletes: string[] = [];
+  const others: string[] = [];
   for (let at = 0; at < piece.length; ) {
     const end = endOfValue(piece, at);
     const change = filteredChange(piece.slice(at, end), passes);
-    if (change !== null) kept.push(change);
+    if (change !== null) (change.startsWith('{"op":"delete"') ? deletes : others).push(change);
     at = end + 1;
   }
-  return kept.join(",");
+  return { deletes: deletes.join(","), others: others.join(",") };
 }
 
 function filteredChange(change: string, passes: RowTest): string | null {

@@ -31,20 +31,19 @@ describe("changes", () => {
     ["a row that gets the value", update(b, a), insert(a)],
     ["a row that loses it", update(a, b), remove(a)],
     ["a row that never had it", update(b, b), ""],
-    ["several", [insert(b), update(a, b), update(b, a), remove(b)].join(","), `${remove(a)},${insert(a)}`],
+    ["several", [insert(b), update(b, a), update(a, b), remove(b)].join(","), `${remove(a)},${insert(a)}`],
     ["none", "", ""],
   ])("%s", (_what, changes, kept) => {
-    expect(filteredChanges(changes, isA)).toBe(kept);
+    // A step's deletes come first, also those that were updates.
+    const { deletes, others } = filteredChanges(changes, isA);
+    expect([deletes, others].filter((part) => part !== "").join(",")).toBe(kept);
   });
 });
 
 test("keys of any form", () => {
   const change = `{"op":"update","key":[1,"x,]}"],"row":${row(2, 'a"}')},"old":${row(2, null)}}`;
-  expect(filteredChanges(`${change},${change}`, isA)).toBe(
-    Array(2)
-      .fill(`{"op":"insert","key":[1,"x,]}"],"row":${row(2, 'a"}')}}`)
-      .join(","),
-  );
+  const insert = `{"op":"insert","key":[1,"x,]}"],"row":${row(2, 'a"}')}}`;
+  expect(filteredChanges(`${change},${change}`, isA)).toEqual({ deletes: "", others: `${insert},${insert}` });
 });
 
 test.each([

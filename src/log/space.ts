@@ -6,9 +6,9 @@
  *
  * 1. Frames go one behind the other into the *active* segment, up to its capacity. One that does not fit any more goes to the
  *    beginning of the *next* segment; what is left of the active one stays zero.
- * 2. A background loop zero-fills, a mebibyte per write, AHEAD_FACTOR times as far ahead of the last placed frame as has been written
- *    since the log was opened, but at least AHEAD_BYTES_MIN and at most `aheadBytesMax` (an idle log costs one mebibyte, a busy one
- *    never waits). When the active segment has less than that left, it goes on in the next one.
+ * 2. A background loop zero-fills, a mebibyte per write, STRETCH_FACTOR times as far ahead of the last placed frame as was ever written in one stretch, without a rest between,
+ *    and TOTAL_FACTOR times as far as has been written since the log was opened, but at least AHEAD_BYTES_MIN and at most `aheadBytesMax` (an idle log costs one mebibyte, a busy one
+ *    never waits, and one that is written to a little at a time is seldom disturbed). When the active segment has less than that left, it goes on in the next one.
  *    The zeros take from the disk what frames could use. So they wait until the log is at rest (nothing on its way, nothing staged), and
  *    stop when it no longer is; only when half of what was ahead is used up do they go on beside the frames, in larger steps.
  *    Measured: docs/decisions/0009-zeros-ahead.md.
@@ -30,7 +30,8 @@ const ZEROS = new Uint8Array(FILL_BYTES);
 const STEP_AT_REST = 1;
 const STEP_MAX = 8;
 const AHEAD_BYTES_MIN = FILL_BYTES;
-const AHEAD_FACTOR = 16;
+const STRETCH_FACTOR = 16;
+const TOTAL_FACTOR = 2;
 
 /** Nothing is lost by it, and it may pass. */
 const NO_ROOM: ReadonlySet<ErrorCode> = new Set(["disk_full", "too_many_files"]);
@@ -91,6 +92,9 @@ export class Space {
   /** Files begun as next segments so far. */
   #prepared = 0;
   #placedBytes = 0;
+  /** Placed since the log was last at rest, and the most that ever was. */
+  #stretchBytes = 0;
+  #stretchBytesMax = 0;
   /** Nothing was placed since the log came to rest. */
   #resting = true;
   #demand = 0;
@@ -124,6 +128,8 @@ export class Space {
     }
     active.placed += bytes;
     this.#placedBytes += bytes;
+    this.#stretchBytes += bytes;
+    this.#stretchBytesMax = Math.max(this.#stretchBytesMax, this.#stretchBytes);
     this.#resting = false;
     this.fill();
     return { segment: active, bytes };
@@ -162,6 +168,7 @@ export class Space {
   /** The log is at rest: nothing is on its way to the disk, nothing is staged. */
   rest(): void {
     this.#resting = true;
+    this.#stretchBytes = 0;
     this.fill();
   }
 
@@ -230,8 +237,8 @@ export class Space {
         : goal("next", this.#next?.prepared ?? 0, demand, Math.max(this.#options.segmentBytes, demand), 1);
     }
     if (this.#full !== null) return null;
-    const busy = Math.max(this.#placedBytes * AHEAD_FACTOR, AHEAD_BYTES_MIN);
-    const ahead = Math.min(busy, this.#options.aheadBytesMax);
+    const busy = Math.max(this.#stretchBytesMax * STRETCH_FACTOR, this.#placedBytes * TOTAL_FACTOR);
+    const ahead = Math.min(Math.max(busy, AHEAD_BYTES_MIN), this.#options.aheadBytesMax);
     const prepared = this.#next?.prepared ?? 0;
     const room = prepared + (active === null ? 0 : active.prepared - active.placed);
     if (!this.#resting && room >= ahead / 2) return null;

@@ -27,6 +27,14 @@ const HAPPENS = [
   /is refused: timeout: no replica has position/,
   /fails: the log could not be written/,
   /reports: this is not the leader any more/,
+  /producer has epoch [1-9]/,
+  /consumer has epoch [1-9]/,
+  /count ev from .* is refused: /,
+  /compacted: [1-9]/,
+  /^\d+ #\d+ erase .* is done/,
+  /erase .* on a copy is done, up to [1-9]/,
+  /erase .* on a copy is refused: conflict/,
+  /the follower is too far behind: deletes after position \d+ are gone/,
 ];
 
 test("what is to befall copies does", async () => {

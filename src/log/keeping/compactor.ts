@@ -74,6 +74,13 @@ export class Compactor {
   erase(topicId: number, key: Batch, to: Position): Promise<void> {
     const erased = this.#enqueue(async () => {
       const { registry, index } = this.#options;
+      const active = index.segments.at(-1);
+      if (active?.sealed === null && active.firstPosition <= to) {
+        throw new EvertError("conflict", "the key has records in the segment that is written to", {
+          detail: `One is at position ${to}, the segment begins at ${active.firstPosition}. Rows are taken out of full segments.`,
+          hint: "On a replica: erase it again, on the leader first, whose log goes on in a new segment then.",
+        });
+      }
       const last = eligible(index, this.#rules?.().horizon ?? 0).at(-1)?.sealed?.lastPosition ?? 0;
       if (last < to) {
         throw new EvertError("io_error", "the key cannot be erased yet: a segment of the log is not sealed", {

@@ -55,6 +55,22 @@ export function isSame(a: Commit | undefined, b: Commit): boolean {
   );
 }
 
+/** How many commits the two begin with that are the same, but for what one of them has taken out. */
+export function samePrefix(a: readonly Commit[], b: readonly Commit[]): number {
+  const most = Math.min(a.length, b.length);
+  for (let i = 0; i < most; i++) if (!areOne(a[i] as Commit, b[i] as Commit)) return i;
+  return most;
+}
+
+function areOne(a: Commit, b: Commit): boolean {
+  const common = ({ records }: Commit, other: Commit): Commit["records"] =>
+    records.filter(({ topic, offset }) => {
+      const isThere = other.records.some((record) => record.topic === topic && record.offset === offset);
+      return isThere || topic === "ev";
+    });
+  return isSame({ ...a, records: common(a, b) }, { ...b, records: common(b, a) });
+}
+
 /** Rows of one topic have the same columns. */
 export function isSameRow(a: object | null, b: object | null): boolean {
   if (a === null || b === null) return a === b;

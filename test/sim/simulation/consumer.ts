@@ -5,6 +5,7 @@
 import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { type Commit, Violation } from "./commits.ts";
 import type { Life } from "./life.ts";
+import type { Attempt } from "./oracle.ts";
 import type { Event, Made } from "./topics.ts";
 import { send } from "./writes.ts";
 
@@ -27,6 +28,12 @@ export class ConsumerState {
   }));
   /** The highest epoch that was told. */
   epoch = -1;
+
+  /** What was told is lost: new instances open it. */
+  forget(): void {
+    this.epoch = -1;
+    for (const one of this.instances) one.epoch = null;
+  }
 }
 
 /** An instance is opened, or goes on. */
@@ -47,6 +54,7 @@ async function open(life: Life, one: Instance): Promise<void> {
   const { consumer, oracle } = life.run;
   const before = consumer.epoch;
   one.epoch = null;
+  life.run.trace("open a consumer");
   try {
     const { epoch, topics, position } = await life.db.openConsumer(NAME, ["ev"]);
     oracle.reached(Number(position));
@@ -119,6 +127,10 @@ async function work(life: Life, one: Instance, random: SeededRandom): Promise<vo
   const answers = await Promise.all(idempotencyKey !== null && random.oneIn(2) ? [sent(), sent()] : [sent()]);
   // Nobody has said whether it is stored: who goes on asks.
   if (answers.includes(null)) one.epoch = null;
+}
+
+export function isConsumption({ what }: Attempt): boolean {
+  return what.startsWith("count ev ");
 }
 
 /** Up to where events have been counted. */

@@ -17,42 +17,22 @@ import { checkLog } from "../../../src/log/check.ts";
 import { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { SimulatedClock } from "../../../src/testing/simulated-clock.ts";
 import { SimulatedDisk } from "../../../src/testing/simulated-disk.ts";
-import { type Commit, isSame, readLog, Violation } from "./commits.ts";
+import { type Commit, readLog, samePrefix, Violation } from "./commits.ts";
+import { checkConsumer, isConsumption } from "./consumer.ts";
+import { type Operation, READS, WRITES } from "./copy-operations.ts";
 import { mend } from "./faults.ts";
-import { watchKeeping } from "./keeping.ts";
+import * as keeping from "./keeping.ts";
 import { Life, newRun, type Run } from "./life.ts";
 import { SimulatedNetwork } from "./network.ts";
 import { RunTime } from "./one-thread.ts";
-import * as reads from "./reads.ts";
+import { Place } from "./place.ts";
 import { beginning, DATA, type Outcome, scrambled } from "./simulate.ts";
 import { VIEW_SETS } from "./topics.ts";
-import * as writes from "./writes.ts";
 
 const TURNS_MAX = 4_000_000;
 /** How fast time passes: a turn of the event loop is so long. */
 const TURN_MS = 0.5;
 const SYNC_TIMEOUT_MS = 3_000;
-
-type Operation = (life: Life, random: SeededRandom) => Promise<void>;
-
-const WRITES: readonly Operation[] = [
-  writes.appendEvents,
-  writes.appendEvents,
-  writes.appendMany,
-  writes.retry,
-  writes.retry,
-  writes.upsert,
-  writes.remove,
-  writes.transact,
-  writes.decide,
-  writes.statement,
-];
-/** It waits for what waits for copies, as long as it takes. */
-async function checkpoint(life: Life): Promise<void> {
-  life.beside(reads.checkpoint(life));
-}
-
-const READS: readonly Operation[] = [reads.readView, reads.readTopic, reads.query, reads.watch, checkpoint];
 
 /** One copy, whether it runs or not. */
 interface Copy {
@@ -62,6 +42,8 @@ interface Copy {
   db: Database | null;
   life: Life | null;
   fatal: EvertError | null;
+  /** Its data directory; another one where it has begun again. */
+  place: Place;
 }
 
 type Death = "process" | "power cut" | "close";
@@ -128,7 +110,15 @@ class Copies {
       };
       // A copy begins with nothing, or with what the leader began with.
       const disk = i === 0 || random.oneIn(2) ? begun.clone(options) : new SimulatedDisk(options);
-      this.#all.push({ name, url: `http://${name}`, disk, db: null, life: null, fatal: null });
+      this.#all.push({
+        name,
+        url: `http://${name}`,
+        disk,
+        db: null,
+        life: null,
+        fatal: null,
+        place: new Place(),
+      });
     }
   }
 
@@ -247,7 +237,7 @@ class Copies {
     for (const copy of this.#all) if (copy !== heir) copy.life?.ended.abort();
     await this.#turns(100);
     this.#leader = heir;
-    this.#run.oracle.partedAfter(begins - 1);
+    this.#partedAfter(begins - 1);
     if (isAlone) await this.#aloneStill(former);
     this.#network.mend();
     if (isAlone && random.oneIn(2)) await this.#isTold(former);
@@ -255,6 +245,18 @@ class Copies {
       if (other.db !== null) await this.#stop(other, this.#anyDeath());
       await this.#follows(other);
     }
+  }
+
+  /** What lay behind is lost. Who was told of it learns that from nobody, and begins again. */
+  #partedAfter(position: number): void {
+    const { oracle, producer, consumer } = this.#run;
+    if (oracle.toldPosition > position) {
+      producer.forget();
+      consumer.forget();
+      // Epochs that are lost are given again.
+      oracle.forgetRequests(isConsumption);
+    }
+    oracle.partedAfter(position);
   }
 
   /** Who was promoted before in place of the leader of now, and may not have told it, says that it is to follow once more. */
@@ -383,9 +385,10 @@ class Copies {
             if (copy.life !== null) copy.life.fatal = error;
           },
         });
-        watchKeeping(this.#run, db);
-        copy.db = db;
-        copy.life = new Life(this.#run, db, disk, true, 0);
+        if (rejoin) copy.place = new Place();
+        const life = new Life(this.#run, db, disk, true, 0, copy.place);
+        keeping.watchKeeping(this.#run, db, () => life.ended.signal.aborted);
+        Object.assign(copy, { db, life });
         this.#network.up(copy.url, db);
         this.#run.trace(`${copy.name} is open, ${db.replication.info().role} at ${db.position}`);
         return;
@@ -437,13 +440,15 @@ class Copies {
     for (const other of this.#others) await this.#restartFailed(other);
     for (const other of this.#others) await this.#level(other);
     const leader = this.#leader.db as Database;
+    for (const { life } of this.#all) await Promise.all(life?.errands.splice(0) ?? []);
     await leader.settled();
     for (const other of this.#others) await this.#level(other);
+    const { oracle } = this.#run;
     const commits = await readLog(leader);
-    const copies: (readonly Commit[])[] = [];
+    const copies = new Map<Copy, readonly Commit[]>([[this.#leader, commits]]);
     for (const other of this.#others) {
       const copied = await readLog(other.db as Database);
-      copies.push(copied);
+      copies.set(other, copied);
       const same = samePrefix(commits, copied);
       if (same !== commits.length || same !== copied.length)
         throw new Violation(
@@ -452,9 +457,34 @@ class Copies {
     }
     for (const copy of this.#all) await this.#shows(copy);
     this.#run.trace(`at rest, with ${commits.length} commits`);
-    const { oracle } = this.#run;
     oracle.adopt(commits);
-    for (const copied of copies) oracle.checkCopy(copied);
+    for (const [copy, copied] of copies) {
+      oracle.checkCopy(copied);
+      copy.place.check(copied);
+      await copy.place.suspect(copy.disk);
+      copy.place.judge(oracle.history);
+      const db = copy.db as Database;
+      copy.place.begins(db.topic("old").start);
+      await checkConsumer({ db, run: this.#run });
+    }
+    oracle.forgetting.looked(
+      keeping.keepingsOf(leader),
+      leader.views().map(({ name }) => name),
+    );
+    if (this.#random.oneIn(3)) await this.#eraseEverywhere();
+  }
+
+  /** Where nothing is under way a replica takes out what was erased on its leader, unless the key has been written since. */
+  async #eraseEverywhere(): Promise<void> {
+    const { history } = this.#run.oracle;
+    for (const { name, life } of this.#others) {
+      for (const { topic, key, to } of this.#leader.place.erasedKeys) {
+        if (life === null || (await keeping.eraseCopy(life, topic, key))) continue;
+        const isSince = ({ position, records }: Commit): boolean =>
+          position > to && records.some((record) => record.topic === topic && record.key === key);
+        if (!history.some(isSince)) throw new Violation(`${key} of ${topic} cannot be erased on ${name}`);
+      }
+    }
   }
 
   async #shows({ name, db }: Copy): Promise<void> {
@@ -493,6 +523,7 @@ class Copies {
     if (!isStopped()) return this.#level(copy);
     const error = info().following?.error;
     if (error?.code !== "diverged") throw new Violation(`${copy.name} does not follow: ${error?.message}`);
+    if (/has no deletes|deletes after position/.test(error.message)) return this.#rejoins(copy);
     const [own, theirs] = [await readLog(copy.db as Database), await readLog(leader)];
     const same = samePrefix(own, theirs);
     if (same === own.length)
@@ -500,6 +531,10 @@ class Copies {
     if (!error.message.includes(`after position ${same}`))
       throw new Violation(`${copy.name} is told ${error.message}, and they part after ${same}`);
     this.#run.trace(`${copy.name} has parted from ${this.#leader.name} after ${same}`);
+    await this.#rejoins(copy);
+  }
+
+  async #rejoins(copy: Copy): Promise<void> {
     await this.#stop(copy, this.#anyDeath());
     await this.#open(copy, true, true);
     await this.#level(copy);
@@ -532,19 +567,3 @@ class Copies {
 }
 
 const EVENTS = ["nothing", "network", "death", "death", "disk", "failover", "failover"] as const;
-
-/** How many commits the two begin with that are the same, but for what one of them has taken out. */
-function samePrefix(a: readonly Commit[], b: readonly Commit[]): number {
-  const most = Math.min(a.length, b.length);
-  for (let i = 0; i < most; i++) if (!areOne(a[i] as Commit, b[i] as Commit)) return i;
-  return most;
-}
-
-function areOne(a: Commit, b: Commit): boolean {
-  const common = ({ records }: Commit, other: Commit): Commit["records"] =>
-    records.filter(({ topic, offset }) => {
-      const isThere = other.records.some((record) => record.topic === topic && record.offset === offset);
-      return isThere || topic === "ev";
-    });
-  return isSame({ ...a, records: common(a, b) }, { ...b, records: common(b, a) });
-}

@@ -7,17 +7,10 @@
 import type { Keeping } from "../../../src/plan/keeping.ts";
 import type { Commit, Stored, Written } from "./commits.ts";
 import { Violation } from "./commits.ts";
+import type { ErasedKey } from "./place.ts";
 import { named, RULES, STREAMS, type TopicName } from "./topics.ts";
 
 export type Rule = Pick<Keeping, "retainForUs" | "retainBytes" | "tombstonesForUs">;
-
-interface Erasure {
-  readonly topic: TopicName;
-  readonly key: unknown;
-  /** Up to which position. */
-  readonly to: number;
-  isDone: boolean;
-}
 
 /** What can be seen of it in an open database. */
 export interface Keepings {
@@ -44,12 +37,12 @@ export class Forgetting {
   horizon = 0;
   /** The latest time of the log that rules may have been applied at. */
   nowUs: number = Number.NEGATIVE_INFINITY;
-  /** Where the stream that forgets begins, as last told; and at the last look. */
-  #start = 0;
+  /** Where the stream that forgets began at the last look. */
   #lookedStart = 0;
   /** Of each topic the rules that have held since the last look, or may have. */
   readonly #rules = new Map<TopicName, Rule[]>();
-  readonly #erasures: Erasure[] = [];
+  /** Keys whose rows may go, up to a position. */
+  #erasing: ErasedKey[] = [];
   /** Where the stream began when a view was made; null: that is not known. */
   readonly #viewStarts = new Map<string, number | null>();
   readonly #making = new Set<string>();
@@ -72,23 +65,18 @@ export class Forgetting {
   }
 
   /** From now on all rows of the key up to the position may go. */
-  erasing(topic: TopicName, key: unknown, to: number): void {
-    this.#erasures.push({ topic, key, to, isDone: false });
+  erasing(one: ErasedKey): void {
+    this.#erasing.push(one);
   }
 
-  /** None of them is there any more. */
-  erased(topic: TopicName, key: unknown, to: number): void {
-    this.#erasures.push({ topic, key, to, isDone: true });
+  get erasedKeys(): readonly ErasedKey[] {
+    return this.#erasing;
   }
 
-  isErased(topic: TopicName, key: unknown, position: number): boolean {
-    return this.#erasures.some((e) => e.isDone && e.topic === topic && e.key === key && position <= e.to);
-  }
-
-  begins(start: number): void {
-    if (start < this.#start)
-      throw new Violation(`old begins at ${start}, and has been said to begin at ${this.#start}`);
-    this.#start = start;
+  /** What lay behind the position is in no history that goes on; others will have its positions. */
+  partedAfter(position: number): void {
+    this.horizon = Math.min(this.horizon, position);
+    this.#erasing = this.#erasing.map((e) => ({ ...e, to: Math.min(e.to, position) }));
   }
 
   /** A view is being made, while the stream begins there. */
@@ -115,8 +103,7 @@ export class Forgetting {
 
   mayGo({ commit, record, lastOffset }: Missing): boolean {
     const { topic, key, offset, value } = record;
-    if (this.#erasures.some((e) => e.topic === topic && e.key === key && commit.position <= e.to))
-      return true;
+    if (this.#erasing.some((e) => e.topic === topic && e.key === key && commit.position <= e.to)) return true;
     if (topic === "old") return this.#mayBeForgotten(record, commit);
     if (STREAMS.has(topic) || commit.position > this.horizon) return false;
     return this.rulesOf(topic).some(({ tombstonesForUs }) => {
@@ -139,20 +126,8 @@ export class Forgetting {
     );
   }
 
-  /** What was erased is not there. */
-  checkErased(read: readonly Commit[]): void {
-    const done = this.#erasures.filter(({ isDone }) => isDone);
-    if (done.length === 0) return;
-    for (const { position, records } of read) {
-      for (const { topic, key } of records)
-        if (done.some((e) => e.topic === topic && e.key === key && position <= e.to))
-          throw new Violation(`${key} of ${topic} was erased, and is there at ${position}`);
-    }
-  }
-
   /** What is to be seen now is what has been said, and holds from here on. `views`: those that are there. */
   looked({ start, rules }: Keepings, views: Iterable<string>): void {
-    this.begins(start);
     this.#lookedStart = start;
     for (const [topic, rule] of rules) {
       const possible = this.rulesOf(topic);

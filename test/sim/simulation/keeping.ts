@@ -1,5 +1,4 @@
 /** What is kept, and what is forgotten: rules that are set, passes that go by them, keys that are erased. What may go and what must be gone judges forgetting.ts. */
-import { encodeUtf8 } from "../../../src/base/bytes.ts";
 import { EvertError } from "../../../src/base/errors.ts";
 import type { Column } from "../../../src/batch/batch.ts";
 import { datumAt } from "../../../src/batch/column.ts";
@@ -7,9 +6,7 @@ import { TICK_ENTRY } from "../../../src/engine/catalog.ts";
 import type { Database } from "../../../src/engine/database.ts";
 import { keepingRules } from "../../../src/engine/keeping.ts";
 import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
-import type { SimulatedDisk } from "../../../src/testing/simulated-disk.ts";
-import { filesWith } from "../../support/raw-files.ts";
-import { type Commit, readLog, Violation } from "./commits.ts";
+import { readLog, Violation } from "./commits.ts";
 import type { Keepings, Rule } from "./forgetting.ts";
 import type { Life, Run } from "./life.ts";
 import { TOPICS, type TopicName } from "./topics.ts";
@@ -29,9 +26,9 @@ export function keepingsOf(db: Database): Keepings {
 
 /**
  * What goes by rules is what the oracle has seen already, so that it knows what it was. REQUIRES that it has adopted what there was when the database was opened.
- * An erased key is looked at in the moment before it goes.
+ * An erased key is looked at in the moment before it goes. `isAside`: whether others go on from an earlier position, and nobody asks any more for what is here.
  */
-export function watchKeeping(run: Run, db: Database): void {
+export function watchKeeping(run: Run, db: Database, isAside: () => boolean = () => false): void {
   const { log } = db.core;
   const { oracle } = run;
   const [keep, erase] = [log.keep.bind(log), log.erase.bind(log)];
@@ -50,11 +47,17 @@ export function watchKeeping(run: Run, db: Database): void {
     });
   log.erase = async (topicId, key, to) => {
     const told = oracle.toldPosition;
-    oracle.adopt(await readLog(db), told);
+    const read = await readLog(db);
+    // Of a log with copies one may have what another has not yet.
+    if (!isAside() && read.length >= oracle.history.length) oracle.adopt(read, Math.min(told, read.length));
     const { name } = db.core.catalog.byId(topicId) as { name: TopicName };
-    oracle.forgetting.erasing(name, keyIn(key), to);
+    oracle.forgetting.erasing({ topic: name, key: keyIn(key), to: Math.min(to, oracle.history.length) });
     return erase(topicId, key, to);
   };
+}
+
+function isLeader(db: Database): boolean {
+  return db.replication.info().role === "leader";
 }
 
 function keyIn({ columns }: Parameters<Database["core"]["log"]["erase"]>[1]): unknown {
@@ -114,14 +117,14 @@ function neededAtLeast({ db, run }: Life): boolean {
 export async function compact(life: Life, random: SeededRandom): Promise<void> {
   const { db } = life;
   try {
-    if (!random.oneIn(3)) await turnOver(db);
+    if (isLeader(db) && !random.oneIn(3)) await turnOver(db);
     if (!random.oneIn(3)) await db.checkpoint();
     await db.core.log.sealed();
     const before = db.core.log.stats().keeping;
     await db.core.log.compact();
     const { rows } = db.core.log.stats().keeping;
     life.told(`compacted: ${rows - before.rows} rows; old begins at ${db.topic("old").start}`);
-    life.run.oracle.forgetting.begins(db.topic("old").start);
+    life.place.begins(db.topic("old").start);
   } catch (error) {
     life.refused("compact", error);
   }
@@ -147,52 +150,32 @@ export async function erase(life: Life, random: SeededRandom): Promise<void> {
   run.trace(`${name} begins`);
   try {
     const { position } = await db.erase(topic, key);
+    // Nobody hears of it any more.
+    if (life.ended.signal.aborted) return;
     attempt.doneBy = Number(position);
     oracle.reached(Number(position));
-    oracle.forgetting.erased(topic, key, Number(position));
-    for (const text of textsOf(oracle.history, topic, key, Number(position))) run.erased.add(text);
+    life.place.erased({ topic, key, to: Number(position) }, oracle.history);
     life.told(`${name} is done, up to ${position}`);
-    if (!life.isOver) await suspect(run, life.disk);
+    if (!life.isOver) await life.place.suspect(life.disk);
   } catch (error) {
     life.refused(name, error);
   }
 }
 
-/** The texts of the key's rows that no other row has. */
-function textsOf(history: readonly Commit[], topic: TopicName, key: unknown, to: number): string[] {
-  const own = new Set<string>();
-  const others = new Set<string>();
-  for (const { position, records } of history)
-    for (const { topic: of, key: its, value } of records) {
-      const note = (value as { note?: string | null } | null)?.note;
-      if (note == null) continue;
-      if (of === topic && its === key && position <= to) own.add(note);
-      else others.add(note);
-    }
-  return [...own].filter((note) => !others.has(note));
-}
-
-/** Looks for erased texts in all files. Whether one that is found may be there shows when the oracle has seen what has been written since. */
-export async function suspect(run: Run, disk: SimulatedDisk): Promise<void> {
-  for (const text of run.erased) {
-    const paths = (await filesWith(disk.clone({ seed: 1 }), encodeUtf8(text))).filter((path) =>
-      path.startsWith("/data/"),
-    );
-    if (paths.length > 0) run.suspects.push({ text, paths });
+/** On a replica: what has been deleted by now goes from its own files. Where the key has been written again it is refused. @returns whether it is done */
+export async function eraseCopy(life: Life, topic: TopicName, key: unknown): Promise<boolean> {
+  const { db, run, place } = life;
+  const name = `erase ${key} of ${topic} on a copy`;
+  run.trace(`${name} begins`);
+  try {
+    const { position } = await db.erase(topic, key as number | string);
+    if (life.ended.signal.aborted) return false;
+    place.erased({ topic, key, to: Number(position) }, run.oracle.history);
+    life.told(`${name} is done, up to ${position}`);
+    if (!life.isOver) await place.suspect(life.disk);
+    return true;
+  } catch (error) {
+    life.refused(name, error);
+    return false;
   }
-}
-
-/** What was found, and nobody has written again. @throws Violation */
-export function judgeSuspects(run: Run): void {
-  const { erased, suspects } = run;
-  if (erased.size === 0) return;
-  const written = new Set<unknown>();
-  for (const { position, records } of run.oracle.history)
-    for (const { topic, key, value } of records)
-      if (!run.oracle.forgetting.isErased(topic, key, position))
-        written.add((value as { note?: string | null } | null)?.note);
-  for (const text of [...erased]) if (written.has(text)) erased.delete(text);
-  for (const { text, paths } of suspects)
-    if (erased.has(text)) throw new Violation(`${JSON.stringify(text)} was erased, and is in ${paths}`);
-  suspects.length = 0;
 }

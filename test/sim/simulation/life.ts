@@ -9,7 +9,7 @@ import { Violation } from "./commits.ts";
 import { ConsumerState } from "./consumer.ts";
 import type { RunTime } from "./one-thread.ts";
 import { Oracle } from "./oracle.ts";
-
+import { Place } from "./place.ts";
 import { ProducerState } from "./producer.ts";
 import type { TopicName } from "./topics.ts";
 
@@ -31,9 +31,8 @@ export interface Run {
   readonly consumer: ConsumerState;
   /** Topics whose rules are being changed. */
   readonly ruling: Set<TopicName>;
-  /** Texts of erased rows, which nobody has written since; and where some were found all the same. */
-  readonly erased: Set<string>;
-  readonly suspects: { readonly text: string; readonly paths: readonly string[] }[];
+  /** Its data directory, where there is one. */
+  readonly place: Place;
   /** The last backup that was told of. */
   backup: number | null;
   random(): SeededRandom;
@@ -50,8 +49,7 @@ export function newRun(parts: Pick<Run, "clock" | "time" | "mood" | "textLength"
     producer: new ProducerState(),
     consumer: new ConsumerState(),
     ruling: new Set(),
-    erased: new Set(),
-    suspects: [],
+    place: new Place(),
   };
 }
 
@@ -77,22 +75,33 @@ export class Life {
   readonly run: Run;
   readonly db: Database;
   readonly disk: SimulatedDisk;
+  readonly place: Place;
   /** Whether the disk has failed, or may: then requests may be refused because of it. */
   faulty: boolean;
   /** Power is cut once in so many times that something is told; 0: never. */
   readonly cutOdds: number;
   readonly ended: AbortController = new AbortController();
-  readonly background: Promise<void>[] = [];
+  readonly background: Promise<unknown>[] = [];
+  /** Of it, what comes to an end by itself. */
+  readonly errands: Promise<unknown>[] = [];
   /** The machine as it comes up again, if power was cut. */
   next: SimulatedDisk | null = null;
   /** The disk has failed, and the database has said so. */
   fatal: EvertError | null = null;
   readonly #random: SeededRandom;
 
-  constructor(run: Run, db: Database, disk: SimulatedDisk, faulty: boolean, cutOdds: number) {
+  constructor(
+    run: Run,
+    db: Database,
+    disk: SimulatedDisk,
+    faulty: boolean,
+    cutOdds: number,
+    place: Place = run.place,
+  ) {
     this.run = run;
     this.db = db;
     this.disk = disk;
+    this.place = place;
     this.faulty = faulty;
     this.cutOdds = cutOdds;
     this.#random = run.random();
@@ -129,9 +138,15 @@ export class Life {
   }
 
   /** Goes on beside the clients until the life ends, which then hears of what went wrong. */
-  beside(work: Promise<void>): void {
+  beside(work: Promise<unknown>): void {
     work.catch(() => {});
     this.background.push(work);
+  }
+
+  /** The same, of what comes to an end by itself. */
+  errand(work: Promise<unknown>): void {
+    this.beside(work);
+    this.errands.push(work);
   }
 
   /** Some turns of the event loop. */

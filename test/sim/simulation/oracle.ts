@@ -137,6 +137,11 @@ export class Oracle {
     this.#requests.set(attempt, request);
   }
 
+  /** Nobody sends them again. */
+  forgetRequests(of: (attempt: Attempt) => boolean): void {
+    for (const attempt of this.#requests.keys()) if (of(attempt)) this.#requests.delete(attempt);
+  }
+
   requestOf(attempt: Attempt): Request | undefined {
     return this.#requests.get(attempt);
   }
@@ -165,7 +170,6 @@ export class Oracle {
    * Takes what the log holds now for what has happened. `toldBefore`: what was told when reading began, where others go on meanwhile. @throws Violation
    */
   adopt(read: readonly Commit[], toldBefore: number | null = null): void {
-    if (toldBefore === null) this.forgetting.checkErased(read);
     const commits = this.#whole(read);
     const told = toldBefore ?? this.toldPosition;
     if (commits.length < told)
@@ -209,13 +213,17 @@ export class Oracle {
 
   /** A copy leads from now on that ends there: what lay behind is in no history that goes on. */
   partedAfter(position: number): void {
+    this.forgetting.partedAfter(position);
     this.#history = this.#history.slice(0, position);
     this.toldPosition = Math.min(this.toldPosition, position);
     this.#seenViews = this.#seenViews.filter((seen) => seen.position <= position);
     this.#seenRecords = this.#seenRecords.filter((seen) => seen.position <= position);
     this.#seen = this.#seen.filter((seen) => seen.position <= position);
-    for (const { told } of this.#attempts.values())
+    for (const attempt of this.#attempts.values()) {
+      const { told, doneBy } = attempt;
       for (const at of told.keys()) if (at > position) told.delete(at);
+      if (doneBy !== null && doneBy > position) attempt.doneBy = null;
+    }
   }
 
   /** What was copied from the log is what it was. @throws Violation */

@@ -14,6 +14,11 @@ export class ProducerState {
   /** Of the request that is sent next, or again. */
   seq = 0;
   pending: { readonly attempt: Attempt; readonly rows: readonly Event[] } | null = null;
+
+  /** What it was told is lost: a new process takes its place. */
+  forget(): void {
+    Object.assign(this, { epoch: null, seq: 0, pending: null });
+  }
 }
 
 /** Sends its next request, or the last one again where no answer came. */
@@ -32,6 +37,7 @@ export async function produce(life: Life, random: SeededRandom): Promise<void> {
 async function register(life: Life, state: ProducerState): Promise<void> {
   const before = state.epoch;
   state.epoch = null;
+  life.run.trace("register a producer");
   try {
     const { epoch, position } = await life.db.registerProducer(ID);
     life.run.oracle.reached(Number(position));

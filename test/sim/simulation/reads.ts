@@ -65,7 +65,7 @@ function isGone(life: Life, topic: TopicName, offset: number, thrown: unknown): 
   if (topic !== "old" || code !== "records_gone") return false;
   const said = Number(/begins at offset (\d+)$/.exec(message)?.[1]);
   if (!(said > offset)) throw new Violation(`offset ${offset} of old was asked for: ${message}`);
-  life.run.oracle.forgetting.begins(said);
+  life.place.begins(said);
   life.told(`read old from ${offset}: ${message}`);
   return true;
 }

@@ -252,7 +252,8 @@ class Simulation {
     const commits = await readLog(db);
     this.#run.trace(`the log has ${commits.length} commits`);
     this.#run.oracle.adopt(commits);
-    keeping.judgeSuspects(this.#run);
+    this.#run.place.check(commits);
+    this.#run.place.judge(this.#run.oracle.history);
     const { views } = this.#run;
     const there = new Set(db.views().map(({ name }) => name));
     for (const [name, is] of views) {
@@ -271,6 +272,7 @@ class Simulation {
 
   /** All that has been said of rules holds or does not; nothing is under way. */
   #looked(db: Database): void {
+    this.#run.place.begins(db.topic("old").start);
     this.#run.oracle.forgetting.looked(
       keeping.keepingsOf(db),
       db.views().map(({ name }) => name),
@@ -344,7 +346,9 @@ class Simulation {
         this.#run.trace(`${name}, which is ${status}: ${(error as Error).message}`);
       }
     }
-    this.#run.oracle.adopt(await readLog(db));
+    const commits = await readLog(db);
+    this.#run.oracle.adopt(commits);
+    this.#run.place.check(commits);
   }
 
   /** What the process leaves behind is sound, as `evert check` says. */
@@ -352,7 +356,7 @@ class Simulation {
     if (this.#doubt !== null) throw new Violation(this.#doubt);
     const { damages } = await checkLog(DATA, this.#disk.clone({ seed: 1 }));
     if (damages.length > 0) throw new Violation(`evert check: ${JSON.stringify(damages)}`);
-    await keeping.suspect(this.#run, this.#disk);
+    await this.#run.place.suspect(this.#disk);
   }
 
   /** The backup that was told of is there, and is what the log was at its position. */

@@ -6,6 +6,7 @@ export default defineConfig({
     "src/index.ts",
     "src/client/index.ts",
     "src/react/index.ts",
+    "src/servers/index.ts",
     "src/testing/index.ts",
     "src/cli/main.ts",
     "src/engine/workers/thread.ts",

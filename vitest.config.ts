@@ -19,6 +19,7 @@ export default defineConfig({
     alias: [
       { find: /^evert$/, replacement: source("index.ts") },
       { find: /^evert\/(client|react|testing)$/, replacement: source("$1/index.ts") },
+      { find: /^evert\/server$/, replacement: source("servers/index.ts") },
     ],
   },
   test: {

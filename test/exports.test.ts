@@ -16,7 +16,7 @@ const entries = Object.entries(manifest.exports as Record<string, string | Recor
 
 describe("the export map", () => {
   it("has these entries, each compiled from the source beside it", () => {
-    expect(entries.map(([name]) => name)).toEqual([".", "./client", "./react", "./testing"]);
+    expect(entries.map(([name]) => name)).toEqual([".", "./client", "./react", "./server", "./testing"]);
     for (const [, target] of entries) {
       expect(Object.keys(target)).toEqual(["evert-source", "types", "default"]);
       const path = target["evert-source"]!.slice("./src/".length, -".ts".length);

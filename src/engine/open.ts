@@ -246,6 +246,12 @@ export class Db {
     return { ...report, position: String(report.position) };
   }
 
+  /** Makes a database that was opened with `follow` the leader: it takes writes from then on, and the former leader, as soon as it can be told, no more. */
+  async promote(): Promise<{ position: string; epoch: number }> {
+    const { position, epoch } = await this.engine.replication.promote();
+    return { position, epoch };
+  }
+
   /** Resolves when everything appended so far is durable and reflected by every view. */
   settled(): Promise<void> {
     return this.engine.settled();

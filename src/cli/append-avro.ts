@@ -1,9 +1,13 @@
-/** An Avro object container file appended some blocks at a time, each part under a producer's number, so that none is stored twice when a connection breaks. */
+/**
+ * An Avro object container file appended some blocks at a time, each part under a producer's number, that of its first record: so that none is stored twice when a connection
+ * breaks, and a producer with a name goes on behind the records that are stored.
+ */
 import { randomUUID } from "node:crypto";
 import { toEvertError } from "../base/errors.ts";
 import { avroFileParts, type FilePart } from "../client/avro-file.ts";
 import { backoffMs, pause } from "../client/backoff.ts";
 import type { AppendAnswer, ChunkedProgress } from "../client/protocol.ts";
+import { producerOf } from "./append-lines.ts";
 import type { Progress } from "./progress.ts";
 import type { Remote } from "./remote.ts";
 
@@ -12,23 +16,26 @@ const RETRY_MS_MAX = 30_000;
 
 type Committed = Pick<ChunkedProgress, "count" | "position">;
 
-/** @throws EvertError; `onCommitted` is told how far it came then */
+/** @param name a producer's, to go on where it ended. @throws EvertError; `onCommitted` is told how far it came then */
 export async function appendAvroFile(
   remote: Remote,
   topic: string,
   pieces: AsyncIterable<Uint8Array>,
+  name: string | undefined,
   progress: Progress,
   onCommitted: (committed: Committed) => void,
 ): Promise<Committed> {
-  const id = `evert-append-${randomUUID()}`;
-  let committed: Committed = { count: 0, position: null };
-  onCommitted(committed);
+  const id = name ?? `evert-append-${randomUUID()}`;
   // A server that does not answer this is not waited for, nor a topic that is not there; one that goes away later is.
   await remote.get(`/v1/topics/${encodeURIComponent(topic)}/schemas`);
-  let first = 0;
-  let seq = 0;
-  for await (const part of avroFileParts(pieces)) {
-    const { position, count } = await sent(remote, topic, part, first, { id, seq: seq++ });
+  const known = name === undefined ? null : await producerOf(remote, name);
+  const epoch = known?.epoch ?? 0;
+  const before = known?.topics.find((one) => one.topic === topic);
+  let first = before === undefined ? 0 : before.seq + 1;
+  let committed: Committed = { count: 0, position: before?.position ?? null };
+  onCommitted(committed);
+  for await (const part of avroFileParts(pieces, first)) {
+    const { position, count } = await sent(remote, topic, part, first, { id, epoch });
     first += part.count;
     committed = { count: committed.count + count, position };
     onCommitted(committed);
@@ -42,10 +49,10 @@ async function sent(
   topic: string,
   { bytes }: FilePart,
   first: number,
-  { id, seq }: { readonly id: string; readonly seq: number },
+  { id, epoch }: { readonly id: string; readonly epoch: number },
 ): Promise<AppendAnswer> {
-  const path = `/v1/topics/${encodeURIComponent(topic)}/records?firstLine=${first + 1}`;
-  const place = { "Producer-Id": id, "Producer-Epoch": "0", "Producer-Seq": String(seq) };
+  const path = `/v1/topics/${encodeURIComponent(topic)}/records?atomic=false&firstLine=${first + 1}`;
+  const place = { "Producer-Id": id, "Producer-Epoch": String(epoch), "Producer-Seq": String(first) };
   const since = performance.now();
   for (let attempt = 0; ; attempt++) {
     try {

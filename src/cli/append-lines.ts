@@ -91,7 +91,8 @@ export async function appendLines(
   throw chunks.failure;
 }
 
-async function producerOf(remote: Remote, id: string): Promise<ProducerAnswer | null> {
+/** What is known of the producer; null: nothing. */
+export async function producerOf(remote: Remote, id: string): Promise<ProducerAnswer | null> {
   try {
     return await remote.get<ProducerAnswer>(`/v1/producers/${encodeURIComponent(id)}`);
   } catch (error) {

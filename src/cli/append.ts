@@ -39,9 +39,8 @@ async function append(topic: string, path: string | undefined, options: AppendOp
   const lines = source.contentType === "application/x-ndjson";
   let committed: Pick<ChunkedProgress, "count" | "position"> | undefined;
   try {
-    if (!lines && options.producer !== undefined) {
-      const what = source.contentType === "application/avro" ? "an Avro file" : "an array of JSON";
-      throw new EvertError("feature_not_supported", `${what} cannot be gone on with`, {
+    if (options.producer !== undefined && source.contentType === "application/json") {
+      throw new EvertError("feature_not_supported", "an array of JSON cannot be gone on with", {
         hint: "Use NDJSON, a record per line: jq -c '.[]'.",
       });
     }
@@ -52,7 +51,7 @@ async function append(topic: string, path: string | undefined, options: AppendOp
     const { position } = lines
       ? await appendLines(remote, topic, { pieces, unread, source }, options.producer, onCommitted)
       : contentType === "application/avro"
-        ? await appendAvroFile(remote, topic, pieces, progress, onCommitted)
+        ? await appendAvroFile(remote, topic, pieces, options.producer, progress, onCommitted)
         : await remote.append(topic, contentType, Readable.from(pieces, { objectMode: false }), onCommitted);
     if (unread.error !== undefined) throw unread.error;
     progress.stop();

@@ -1,4 +1,5 @@
 /** An Avro object container file as it arrives, cut into whole files of some blocks each: what one request takes. */
+import { EvertError } from "../base/errors.ts";
 import { blockAt, type ContainerHead, readHead } from "../wire/avro/container.ts";
 
 /** A part of some blocks; one of a single block may be longer. */
@@ -12,15 +13,17 @@ export interface FilePart {
   readonly count: number;
 }
 
-/** @throws EvertError for what is no such file. */
+/** Without the first `skip` records, which are whole blocks. @throws EvertError for what is no such file, and conflict where they are none. */
 export async function* avroFileParts(
   pieces: AsyncIterable<Uint8Array>,
+  skip = 0,
 ): AsyncGenerator<FilePart, void, undefined> {
   let bytes: Uint8Array = new Uint8Array(0);
   let head: { readonly parsed: ContainerHead; readonly bytes: Uint8Array } | null = null;
   // Whole blocks at the front, and their records.
   let at = 0;
   let count = 0;
+  let left = skip;
   const part = (): FilePart => {
     const made = { bytes: joined((head as NonNullable<typeof head>).bytes, bytes.subarray(0, at)), count };
     bytes = bytes.subarray(at);
@@ -40,6 +43,12 @@ export async function* avroFileParts(
     while (at < bytes.length) {
       const block = wholeOf(() => blockAt(parsed, bytes, at), last);
       if (block === null) return;
+      if (left > 0) {
+        if (block.count > left) throw otherBlocks(skip);
+        left -= block.count;
+        bytes = bytes.subarray(block.end);
+        continue;
+      }
       at = block.end;
       count += block.count;
       if (at >= PART_BYTES) yield part();
@@ -51,6 +60,13 @@ export async function* avroFileParts(
   }
   yield* parts(true);
   if (count > 0) yield part();
+}
+
+function otherBlocks(skip: number): EvertError {
+  return new EvertError("conflict", `no block of the file ends behind its first ${skip} records`, {
+    detail: "So many are stored of it; a block is sent as a whole.",
+    hint: "Is it the file that was begun with? One that has grown has its blocks where they were.",
+  });
 }
 
 /** Null: more of it may come. */

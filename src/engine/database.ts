@@ -49,7 +49,7 @@ import { isReceipt, type StagedNow } from "./committer.ts";
 import { advanceConsumer, consumes, consuming, dropConsumer, openConsumer } from "./consumer-requests.ts";
 import { copy } from "./copy.ts";
 import type { Core } from "./core.ts";
-import { deadLetterPart } from "./dead-letters.ts";
+import { deadLetterPart, deadLettersAt } from "./dead-letters.ts";
 import { declareApp } from "./declare.ts";
 import { dropView } from "./drop.ts";
 import { eraseCopy, eraseKey } from "./erase.ts";
@@ -426,7 +426,7 @@ export class Database implements Engine {
   ): Promise<AppendResult> {
     const { core } = this;
     const committed = toldDurably(core, request, () => core.committer.commit(parts, request, staged));
-    return this.#appended(topic, await committed);
+    return this.#appendedBefore(topic, request, await committed);
   }
 
   async appended(topic: string, options: AppendOptions): Promise<AppendResult | null> {
@@ -435,7 +435,7 @@ export class Database implements Engine {
     const request = requestOf(core, entry, options);
     const known = await toldDurably(core, request, async () => core.committer.known(request));
     await known?.durable;
-    return known === null ? null : this.#appended(entry, known);
+    return known === null ? null : this.#appendedBefore(entry, request, known);
   }
 
   registerProducer(id: string, options: AppendOptions = {}): Promise<{ epoch: number; position: string }> {
@@ -487,6 +487,19 @@ export class Database implements Engine {
 
   producer(id: string): Promise<ProducerInfo | null> {
     return this.#ownTell(() => this.core.producers.info(id));
+  }
+
+  /** Of a producer's request that came again the first answer, too: which of its records were put aside is in the log alone. REQUIRES that the commit is durable. */
+  async #appendedBefore(
+    topic: TopicEntry,
+    { rider }: CommitRequest,
+    receipt: CommitReceipt,
+  ): Promise<AppendResult> {
+    const result = this.#appended(topic, receipt);
+    const isAgain = rider !== undefined && receipt.ranges.length === 1;
+    if (!isAgain || topic.deadLetters === undefined) return result;
+    const deadLetters = await deadLettersAt(this.core.log, topic.id, receipt.position);
+    return deadLetters === 0 ? result : { ...result, deadLetters };
   }
 
   #appended({ id, deadLetters }: TopicEntry, receipt: CommitReceipt): AppendResult {

@@ -7,8 +7,10 @@
 import { EvertError } from "../base/errors.ts";
 import type { Field } from "../batch/schema.ts";
 import { bytea, int4, sameType, text, timestamptz } from "../batch/types.ts";
+import type { Log } from "../log/log.ts";
 import type { DeadLetter } from "./api.ts";
 import { type CatalogEvent, type EngineCatalog, newTopic, type TopicEntry } from "./catalog.ts";
+import { OWN_TABLES } from "./own-tables.ts";
 import type { Part } from "./part.ts";
 
 const FIELDS: readonly Field[] = [
@@ -100,4 +102,21 @@ export function deadLetterPart(
     return { topic: topic.name, reason, bytes, schema_id: schemaId, time };
   });
   return [{ topic: to, op: "upsert", rows, path: to.name }];
+}
+
+/** How many stand in the commit of an append to the topic: what else it wrote, beside the log's own tables, are its dead letters. REQUIRES that the commit is durable. */
+export async function deadLettersAt(log: Log, topicId: number, position: number): Promise<number> {
+  let count = 0;
+  for await (const { commits, batches } of log.read({ from: position, to: position })) {
+    for (const batch of batches) {
+      if (batch.topicId === topicId || OWN_TABLES.some(({ id }) => id === batch.topicId)) continue;
+      let from = 0;
+      for (let c = 0; c < batch.commitIndexes.length; c++) {
+        const end = batch.commitEnds[c] as number;
+        if (commits[batch.commitIndexes[c] as number]?.position === position) count += end - from;
+        from = end;
+      }
+    }
+  }
+  return count;
 }

@@ -45,10 +45,11 @@ async function fileOf(
   count: number,
   last?: object,
   type: object = { ...schema, fields: [{ name: "n", type: "int" }, schema.fields[1]] },
+  blockSize = 4096,
 ): Promise<Buffer> {
   const encoder = new avsc.streams.BlockEncoder(avsc.Type.forSchema(type as never), {
     codec: "deflate",
-    blockSize: 4096,
+    blockSize,
   });
   const pieces: Buffer[] = [];
   encoder.on("data", (piece: Buffer) => pieces.push(piece));
@@ -124,9 +125,28 @@ test("what cannot be stored is named by its number in the file, and how far it c
   });
   const cut = await run(["append", "s"], { url: server.url, input: bytes.subarray(0, -5) });
   expect(cut).toMatchObject({ code: 1, stderr: expect.stringMatching(/the bytes end before it does/) });
-  const named = await run(["append", "s", "--producer", "p"], { url: server.url, input: bytes });
-  expect(named).toMatchObject({
-    code: 1,
-    stderr: expect.stringMatching(/an Avro file cannot be gone on with/),
-  });
+});
+
+test("a producer with a name goes on with a file that has grown", async () => {
+  const { url } = server;
+  const bytes = await fileOf(20_000);
+  const file = join(directory, "growing.avro");
+  // Somewhere within a block: what is whole before it is stored.
+  await writeFile(file, bytes.subarray(0, bytes.length >> 1));
+  const named = ["append", "s", file, "--producer", "p"];
+  expect((await run(named, { url })).code).toBe(1);
+  const stored = async () => rowsOf(engine, "SELECT count(*), count(DISTINCT n), max(n) FROM s");
+  const [[half]] = (await stored()) as [[string]];
+  expect(Number(half)).toBeGreaterThan(1_000);
+  expect(Number(half)).toBeLessThan(20_000);
+  await writeFile(file, bytes);
+  for (let i = 0; i < 2; i++) {
+    expect((await run(named, { url })).stdout).toMatch(/^\d+\n$/);
+    expect(await stored()).toEqual([["20000", "20000", "19999"]]);
+  }
+  // Another file under the name: where the first one ended is none of its blocks' end.
+  const other = await fileOf(30_000, undefined, undefined, 100_000);
+  const refused = await run(["append", "s", "--producer", "p"], { url, input: other });
+  expect([refused.code, await stored()]).toEqual([1, [["20000", "20000", "19999"]]]);
+  expect(refused.stderr).toMatch(/^error: no block of the file ends behind its first 20000 records/);
 });

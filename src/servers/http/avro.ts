@@ -32,7 +32,10 @@ const TURN_WORK = 64 * 1024;
 const RECORD_WORK = 128;
 const VALUE_WORK = 16;
 
-/** Appends a body, as one commit. @throws EvertError that names the record, of which the body's first one is number `first`, and the reason. */
+/**
+ * Appends a body, as one commit; `countsRecords`: a producer's number is that of its first record.
+ * @throws EvertError that names the record, of which the body's first one is number `first`, and the reason.
+ */
 export async function appendAvro(
   server: ServerContext,
   topic: TopicInfo,
@@ -40,6 +43,7 @@ export async function appendAvro(
   body: Uint8Array,
   first: number,
   options: AppendOptions,
+  countsRecords = false,
 ): Promise<AppendResult> {
   const records = new RecordBatch(
     topic.schema,
@@ -52,7 +56,10 @@ export async function appendAvro(
   const { deadLetters } = reader;
   if (records.length === 0 && deadLetters.length === 0)
     throw new EvertError("invalid_request", "the body holds no record");
-  return store(server, topic, records, deadLetters, options);
+  const { producer } = options;
+  const count = records.length + deadLetters.length;
+  const counted = countsRecords && producer !== undefined ? { producer: { ...producer, count } } : {};
+  return store(server, topic, records, deadLetters, { ...options, ...counted });
 }
 
 async function store(

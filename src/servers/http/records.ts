@@ -14,7 +14,7 @@ import { contentTypes, type ErasedAnswer, headers, type PositionAnswer } from ".
 import { type BodyFormat, placeUnit, RecordDecoder } from "../../wire/http/record-decoder.ts";
 import { keyFromText } from "../../wire/http/values.ts";
 import { breakOff, jsonAnswer, type PlainAnswer, plainJson, responseOf } from "./answer.ts";
-import { appendAvro, openAvro } from "./avro.ts";
+import { type AvroFormat, appendAvro, openAvro } from "./avro.ts";
 import { BodyReader, bodyBytes, bodyFormat } from "./body.ts";
 import { appendInChunks } from "./chunked-append.ts";
 import { collectorFor } from "./collected.ts";
@@ -49,9 +49,9 @@ async function append(c: RequestContext, server: ServerContext): Promise<PlainAn
   if (booleanParameter(query, "atomic", true)) return appendCommit(c, server, topic, query);
   const format = bodyFormat(c, formats);
   const info = server.engine.topic(topic);
-  if (format !== "json" && format !== "ndjson") {
+  if (format === "arrow") {
     throw notSupported(
-      `${format === "arrow" ? "An Arrow stream" : "Avro"} with atomic=false`,
+      "An Arrow stream with atomic=false",
       undefined,
       `Send several bodies, each of at most ${server.bodyBytesMax} bytes.`,
     );
@@ -65,13 +65,28 @@ async function append(c: RequestContext, server: ServerContext): Promise<PlainAn
       },
     );
   }
-  return appendInChunks(
-    c,
-    server,
-    info,
-    format,
-    integerParameter(query, "firstLine", 1, Number.MAX_SAFE_INTEGER),
-  );
+  const first = integerParameter(query, "firstLine", 1, Number.MAX_SAFE_INTEGER);
+  if (format === "json" || format === "ndjson") return appendInChunks(c, server, info, format, first);
+  return appendCounted(c, server, info, format, (first ?? 1) - 1);
+}
+
+/** A body of Avro, in one commit: of a producer's numbers each record has one of its own, as in chunks. */
+async function appendCounted(
+  c: RequestContext,
+  server: ServerContext,
+  topic: TopicInfo,
+  format: AvroFormat,
+  first: number,
+): Promise<PlainAnswer> {
+  const { body, ...named } = namedBody(c, server, topic.name);
+  try {
+    const bytes = await bodyBytes(body);
+    await inTurn(server, topic.name, named.producer);
+    const options = appendOptions(named, body);
+    return appendAnswer(await appendAvro(server, topic, format, bytes, first, options, true), named);
+  } finally {
+    await body.done();
+  }
 }
 
 /** The body's records, in one commit. */

@@ -5,15 +5,15 @@ import { EvertError } from "../../base/errors.ts";
 /** What of IncomingMessage is needed; a request over HTTP/2 has it too. */
 export type Incoming = Pick<
   IncomingMessage,
-  "on" | "pause" | "resume" | "readableEnded" | "destroyed" | "listenerCount"
+  "on" | "pause" | "resume" | "complete" | "readableEnded" | "destroyed" | "listenerCount"
 >;
 
 /** Smaller chunks are left to the collector. */
 const FREED_BYTES_MIN = 16 * 1024;
 
 /**
- * Gives the next chunk, or undefined at the end. Nothing is read before it is asked for, and one chunk at a time is held: its memory is gone when the
- * next one is asked for.
+ * Gives the next chunk, or undefined at the end. Nothing is read from the socket before it is asked for, and one chunk at a time is held, but for a last few that
+ * Node has already: a chunk's memory is gone when the next one is asked for.
  */
 export function incomingBody(incoming: Incoming): () => Promise<Uint8Array | undefined> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
@@ -30,7 +30,8 @@ export function incomingBody(incoming: Incoming): () => Promise<Uint8Array | und
     incoming.on("data", (chunk: Uint8Array<ArrayBuffer>) => {
       // Node's own kind of array would be another to every loop over bytes.
       chunks.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length));
-      incoming.pause();
+      // Of a small body nothing more is to come but its end, which a pause would only put off.
+      if (!incoming.complete) incoming.pause();
       wake();
     });
     incoming.on("end", () => {

@@ -52,6 +52,8 @@ export class Committer {
   /** Parts as they are to be staged: their topics may have been changed since they were made. */
   upToDate: (parts: readonly Part[]) => readonly Part[] = (parts) => parts;
 
+  // Made once: a function for each commit costs as much as what it does.
+  readonly #topicEnd = (id: number): number => this.#log.topicEnd(id);
   readonly #constraints: Constraints;
   readonly #durability: Pick<DurableWaiters, "acknowledged">;
   /** By topic, the last commit staged here that wrote to it. */
@@ -126,7 +128,7 @@ export class Committer {
   }
 
   #judge(parts: readonly Part[]): Judgement | null {
-    return this.#constraints.judge(parts, (id) => this.#log.topicEnd(id));
+    return this.#constraints.judge(parts, this.#topicEnd);
   }
 
   async #judged(parts: readonly Part[]): Promise<Judgement | null> {
@@ -308,18 +310,22 @@ export class Committer {
       idempotencyKey: options.idempotencyKey ?? null,
       requestDigest: options.requestDigest ?? null,
     });
-    let ridden: readonly Part[] = [];
+    let ridden: readonly Part[] | null = null;
     try {
       // Rows staged so far, by topic: the log counts them only when the commit ends.
       const staged = parts.length > 1 ? new Map<number, number>() : null;
       for (const part of parts) {
         this.guard(part);
         const before = staged?.get(part.topic.id) ?? 0;
-        this.#stagePart(draft, part, this.#log.topicEnd(part.topic.id) + before);
+        // Only a hidden row id is told where it stands.
+        const end = part.topic.hiddenRowId ? this.#log.topicEnd(part.topic.id) : 0;
+        this.#stagePart(draft, part, end + before);
         staged?.set(part.topic.id, before + (part.op === "batch" ? part.batch.length : part.rows.length));
       }
-      ridden = options.rider?.stage(this.#log.lastPosition + 1, parts) ?? [];
-      for (const part of ridden) this.#stagePart(draft, part, 0);
+      if (options.rider !== undefined) {
+        ridden = options.rider.stage(this.#log.lastPosition + 1, parts);
+        for (const part of ridden) this.#stagePart(draft, part, 0);
+      }
     } catch (error) {
       draft.rollback();
       throw error;
@@ -328,7 +334,7 @@ export class Committer {
     const { position } = receipt;
     judgement?.staged(position);
     options.rider?.staged();
-    for (const { topic } of ridden) this.#lastWritten.set(topic.id, position);
+    if (ridden !== null) for (const { topic } of ridden) this.#lastWritten.set(topic.id, position);
     for (const { topic, bySink } of parts) {
       this.#lastWritten.set(topic.id, position);
       if (bySink === undefined && topic !== TICK_ENTRY && topic !== SINK_ENTRY)

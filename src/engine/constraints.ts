@@ -145,6 +145,7 @@ export class Constraints {
   /** Those of them that keep what is pending. */
   readonly #unique = new Set<TopicConstraints>();
   readonly #epoch: () => number;
+  readonly #constraintsOf = (id: number): TopicConstraints | undefined => this.#topics.get(id);
 
   /** `epoch`: of the last complete step. */
   constructor(epoch: () => number) {
@@ -174,8 +175,10 @@ export class Constraints {
 
   /** Null: nothing is to be judged. `endOf`: how many records a topic has. */
   judge(parts: readonly Part[], endOf: (topicId: number) => number): Judgement | null {
-    const judged = parts.some((part) => this.#topics.get(part.topic.id)?.judges === true);
-    return judged ? new Judgement(parts, (id) => this.#topics.get(id), endOf, this.#epoch) : null;
+    for (const { topic } of parts)
+      if (this.#topics.get(topic.id)?.judges === true)
+        return new Judgement(parts, this.#constraintsOf, endOf, this.#epoch);
+    return null;
   }
 }
 

@@ -197,11 +197,8 @@ export class Core {
     this.consumers = new Consumers(this.log, topicName);
     this.producers = new Producers(this.log, topicName);
     this.schemas = new Schemas(this.log);
-    this.committer.upToDate = (given) =>
-      completedAnew(
-        this,
-        upToDate(given, (id) => this.catalog.byId(id)),
-      );
+    const entryOf = (id: number) => this.catalog.byId(id);
+    this.committer.upToDate = (given) => completedAnew(this, upToDate(given, entryOf));
     this.committer.guard = (part) => {
       refuseOwnTable(part.topic);
       this.#refuseSink(part);

@@ -377,21 +377,34 @@ export class Database implements Engine {
 
   // ---- writing ----------------------------------------------------------------------------------------------------------
 
-  async append(topic: string, rows: readonly unknown[], options: AppendOptions = {}): Promise<AppendResult> {
+  append(
+    topic: string,
+    rows: readonly unknown[],
+    options: AppendOptions = NO_OPTIONS,
+  ): Promise<AppendResult> {
     const { core } = this;
-    const part = upsertPart(core, topic, rows, "records");
+    let part: Part;
+    let request: CommitRequest;
+    try {
+      part = upsertPart(core, topic, rows, "records");
+      request = requestOf(core, part.topic, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    // Promises cost as much as staging a row, and an async function keeps all it knows while it waits: what is usual waits for one promise, with one function.
     const parts = [part];
-    const request = requestOf(core, part.topic, options);
-    // A promise costs as much as staging a row: what is usual waits for one alone.
     let staged: StagedNow;
     try {
       staged = core.committer.stageNow(parts, request);
     } catch (error) {
-      throw await refusalToTell(core, error);
+      return refusalToTell(core, error).then((refusal) => Promise.reject(refusal));
     }
     if (!isReceipt(staged)) return this.#append(part.topic, parts, request, staged);
-    await staged.durable;
-    return this.#appended(part.topic, staged);
+    return this.#appendedDurably(part.topic, staged);
+  }
+
+  #appendedDurably(topic: TopicEntry, receipt: CommitReceipt): Promise<AppendResult> {
+    return receipt.durable.then(() => this.#appended(topic, receipt));
   }
 
   fallbacks({ name, schema }: TopicInfo): readonly unknown[] | null {
@@ -663,6 +676,8 @@ export class Database implements Engine {
 function appendResult({ position }: CommitReceipt, { firstOffset, lastOffset }: TopicRange): AppendResult {
   return { position: String(position), count: lastOffset - firstOffset + 1, firstOffset, lastOffset };
 }
+
+const NO_OPTIONS: AppendOptions = {};
 
 /** The database has failed, and has said so. */
 function ignored(): void {}

@@ -50,6 +50,12 @@ export interface StepperHooks {
   readonly onBroken: (error: unknown) => void;
 }
 
+interface Queued {
+  readonly group: Group;
+  readonly rows: number;
+  readonly isCatalog: boolean;
+}
+
 interface Job {
   readonly run: () => void | Promise<void>;
   readonly resolve: () => void;
@@ -64,9 +70,9 @@ export class Stepper {
   readonly #dictionary: Dictionary;
   readonly #hooks: StepperHooks;
   readonly #feeders = new Map<number, Feeder>();
-  #queue: Group[] = [];
+  #queue: Queued[] = [];
   /** Those of the next step, where other threads have begun with it. */
-  #ahead: Group[] = [];
+  #ahead: Queued[] = [];
   #queuedRows = 0;
   #queuedPosition = 0;
   #jobs: Job[] = [];
@@ -131,9 +137,10 @@ export class Stepper {
   }
 
   enqueue(group: Group): void {
-    this.#queue.push(group);
+    const queued = queuedOf(group);
+    this.#queue.push(queued);
     this.#queuedPosition = group.lastPosition;
-    for (const batch of group.batches) this.#queuedRows += batch.batch.length;
+    this.#queuedRows += queued.rows;
     this.#start();
   }
 
@@ -286,26 +293,26 @@ export class Stepper {
   }
 
   /** The groups of the next step. A catalog change stands alone: what follows may need the topic it makes. */
-  #take(): Group[] {
+  #take(): Queued[] {
     if (this.#ahead.length > 0) return this.#ahead.splice(0);
     const rowsMax = Math.min(ROWS_PER_STEP, this.#circuit.cooling?.stepRowsMax ?? ROWS_PER_STEP);
     let rows = 0;
     let n = 0;
-    for (const group of this.#queue) {
-      const catalog = isCatalog(group);
-      if (n > 0 && (catalog || rows >= rowsMax)) break;
+    for (const queued of this.#queue) {
+      if (n > 0 && (queued.isCatalog || rows >= rowsMax)) break;
       n++;
-      for (const batch of group.batches) rows += batch.batch.length;
-      if (catalog) break;
+      rows += queued.rows;
+      if (queued.isCatalog) break;
     }
     return this.#queue.splice(0, n);
   }
 
-  async #step(groups: readonly Group[], sliceEnds: () => number, pause: () => Promise<void>): Promise<void> {
+  async #step(groups: readonly Queued[], sliceEnds: () => number, pause: () => Promise<void>): Promise<void> {
     const started = performance.now();
     const circuit = this.#circuit;
     let rows = 0;
-    for (const group of groups) {
+    for (const { group, isCatalog } of groups) {
+      if (!isCatalog) continue;
       for (const batch of group.batches) {
         if (batch.topicId !== CATALOG_TOPIC) continue;
         const work = this.#hooks.onCatalog(batch, () => (performance.now() < sliceEnds() ? null : pause()));
@@ -313,13 +320,16 @@ export class Stepper {
       }
     }
     const epoch = this.#nextEpoch();
-    const last = groups[groups.length - 1] as Group;
+    const last = (groups[groups.length - 1] as Queued).group;
     const timeUs = last.commits[last.commits.length - 1]?.timeUs ?? this.timeUs;
     circuit.begin(epoch, timeUs);
     this.isStepping = true;
     let firstCommit = 0;
-    for (const group of groups) {
-      for (const given of group.batches) {
+    for (const { group } of groups) {
+      const { batches } = group;
+      // There may be hundreds, of which few are of a topic that anybody reads: no iterator's object for each.
+      for (let i = 0; i < batches.length; i++) {
+        const given = batches[i] as TopicBatch;
         const entry = this.#catalog.byId(given.topicId);
         if (entry === undefined || entry.kind !== "topic") continue;
         const { length } = given.batch;
@@ -360,7 +370,7 @@ export class Stepper {
     }
     this.position = last.lastPosition;
     this.timeUs = timeUs;
-    this.#queuedRows -= rowsOf(groups);
+    for (const queued of groups) this.#queuedRows -= queued.rows;
     const ms = performance.now() - started;
     this.#owedMs += ms;
     this.isStepping = false;
@@ -399,9 +409,9 @@ export class Stepper {
   /** Gives other threads the next step, if there is one and it can be told by now what it is. */
   async #goAhead(sliceEnds: () => number): Promise<void> {
     const [next] = this.#queue;
-    if (this.#ahead.length > 0 || next === undefined || isCatalog(next)) return;
+    if (this.#ahead.length > 0 || next === undefined || next.isCatalog) return;
     this.#ahead = this.#take();
-    for (const given of this.#ahead.flatMap((group) => group.batches)) {
+    for (const given of this.#ahead.flatMap(({ group }) => group.batches)) {
       const entry = this.#catalog.byId(given.topicId);
       if (entry?.kind !== "topic" || entry.topicKind !== "stream") continue;
       const { topicId, batch } = this.#hooks.placed(entry, given);
@@ -425,14 +435,16 @@ export class Stepper {
   }
 }
 
-function isCatalog({ batches }: Group): boolean {
-  return batches.some((b) => b.topicId === CATALOG_TOPIC);
-}
-
-function rowsOf(groups: readonly Group[]): number {
+function queuedOf(group: Group): Queued {
+  const { batches } = group;
   let rows = 0;
-  for (const group of groups) for (const batch of group.batches) rows += batch.batch.length;
-  return rows;
+  let isCatalog = false;
+  for (let i = 0; i < batches.length; i++) {
+    const { topicId, batch } = batches[i] as TopicBatch;
+    rows += batch.length;
+    if (topicId === CATALOG_TOPIC) isCatalog = true;
+  }
+  return { group, rows, isCatalog };
 }
 
 export function nextTurn(): Promise<void> {

@@ -38,7 +38,10 @@ export class Admission {
   /** Null: a commit of about `bytes` may be staged now. Otherwise wait for it. */
   room(bytes: number): Promise<void> | null {
     const mayAsk = this.#waiters.length === 0 || this.#granted >= withSlack(bytes);
-    if (mayAsk && this.#hasRoom(bytes, 0)) return null;
+    return mayAsk && this.#hasRoom(bytes, 0) ? null : this.#wait(bytes);
+  }
+
+  #wait(bytes: number): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiters.push({ bytes, resolve, reject });
       this.admit();

@@ -49,7 +49,7 @@ import type { LogIndex } from "./log-index.ts";
 import type { LogOptions } from "./log-options.ts";
 import { LogTime } from "./log-time.ts";
 import { OpenGroup, type TopicSource } from "./open-group.ts";
-import { TopicStaging } from "./open-topic.ts";
+import { OpenTopic } from "./open-topic.ts";
 import { type ReaderSource, readGroups, readTopicGroups } from "./reader.ts";
 import type { Recovered, RecoveryReport } from "./recovery.ts";
 import {
@@ -90,15 +90,15 @@ export class FileLog implements Log, TopicSource {
   readonly #knownCommits: KnownCommits;
   readonly #time: LogTime;
   readonly #registry = new TopicRegistry();
-  /** By topic. */
-  readonly #staging = new Map<number, TopicStaging>();
+  /** Those that rows have been staged in, by topic. */
+  readonly #openTopics = new Map<number, OpenTopic>();
   readonly #rowWriters = new RowWriters();
-  readonly memory = { arena: new Arena(), rows: new RowBuffer() };
+  readonly #memory = { arena: new Arena(), rows: new RowBuffer() };
   readonly #reader: ReaderSource;
   readonly #thread: SegmentThread;
   readonly #sealer: Sealer;
   readonly #compactor: Compactor;
-  /** Ends of topics with staged commits counted in. */
+  /** Ends of topics with staged commits counted in, but for those in #openTopics, which know their own. */
   readonly #topicEnds: Map<number, number>;
 
   readonly #sealedListeners = new Listeners<Group>();
@@ -273,7 +273,7 @@ export class FileLog implements Log, TopicSource {
   }
 
   topicEnd(topicId: number): number {
-    return this.#topicEnds.get(topicId) ?? 0;
+    return this.#openTopics.get(topicId)?.end ?? this.#topicEnds.get(topicId) ?? 0;
   }
 
   topicVersion(topicId: number): number {
@@ -289,10 +289,15 @@ export class FileLog implements Log, TopicSource {
   }
 
   registerTopic(topic: LogTopic): void {
-    const current = this.#registry.newestVersion(topic.topicId);
-    if (current !== null && current !== topic.schemaVersion && this.#group.holds(topic.topicId)) this.seal();
+    const { topicId } = topic;
+    const open = this.#openTopics.get(topicId);
+    if (open !== undefined) {
+      // A group holds one version of a topic: a newer one starts another.
+      if (open.group === this.#group.firstPosition) this.seal();
+      this.#openTopics.delete(topicId);
+      this.#topicEnds.set(topicId, open.end);
+    }
     this.#registry.register(topic);
-    this.#staging.delete(topic.topicId);
   }
 
   inNewestSchema(topicBatch: TopicBatch): TopicBatch {
@@ -300,14 +305,15 @@ export class FileLog implements Log, TopicSource {
     return this.#registry.evolution(topicId, schemaVersion)?.topicBatch(topicBatch) ?? topicBatch;
   }
 
-  staging(topicId: number): TopicStaging {
-    let staging = this.#staging.get(topicId);
-    if (staging === undefined) {
+  openTopic(topicId: number): OpenTopic {
+    let open = this.#openTopics.get(topicId);
+    if (open === undefined) {
       const topic = this.#registry.newest(topicId);
-      staging = new TopicStaging(topic, this.#rowWriters.for(topic.schema));
-      this.#staging.set(topicId, staging);
+      const end = this.#topicEnds.get(topicId) ?? 0;
+      open = new OpenTopic(topic, this.#rowWriters.for(topic.schema), end, this.#memory);
+      this.#openTopics.set(topicId, open);
     }
-    return staging;
+    return open;
   }
 
   // ---- staging ----
@@ -350,7 +356,6 @@ export class FileLog implements Log, TopicSource {
     const ranges = group.endDraft({ position, timeUs, idempotencyKey, requestDigest }, bytes);
     this.#lastPosition = position;
     this.#resting = false;
-    for (const { topicId, lastOffset } of ranges) this.#topicEnds.set(topicId, lastOffset + 1);
     if (idempotencyKey !== null)
       this.#knownCommits.add(idempotencyKey, timeUs, { position, requestDigest, ranges });
     this.#knownCommits.expire(timeUs);

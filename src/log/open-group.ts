@@ -15,21 +15,11 @@ import {
   type TopicBatch,
   type TopicRange,
 } from "./log.ts";
-import { type GroupMemory, OpenTopic, type TopicStaging } from "./open-topic.ts";
-
-/** What a draft has appended to one topic. */
-interface Touched {
-  readonly open: OpenTopic;
-  readonly firstRow: number;
-  /** The topic's share of the group's bytesMax, should the draft become a commit as it was when it was last measured. */
-  bytesMax: number;
-}
+import type { OpenTopic } from "./open-topic.ts";
 
 /** How the group finds a topic that is new to it. */
 export interface TopicSource {
-  staging(topicId: number): TopicStaging;
-  topicEnd(topicId: number): number;
-  readonly memory: GroupMemory;
+  openTopic(topicId: number): OpenTopic;
 }
 
 export class OpenGroup {
@@ -43,9 +33,10 @@ export class OpenGroup {
 
   readonly #source: TopicSource;
   /** In the order in which they came. */
-  readonly #topics = new Map<number, OpenTopic>();
-  /** Topics touched by the draft in progress. */
-  #touched: Touched[] = [];
+  readonly #topics: OpenTopic[] = [];
+  /** Topics touched by the draft in progress: the first of them, which mostly is the only one, and the others. */
+  #touched: OpenTopic | null = null;
+  #touchedToo: OpenTopic[] | null = null;
 
   constructor(firstPosition: Position, source: TopicSource) {
     this.firstPosition = firstPosition;
@@ -59,11 +50,6 @@ export class OpenGroup {
     this.durable.catch(() => {});
   }
 
-  /** The one version of a topic a group can hold: a newer one starts a new group. */
-  holds(topicId: number): boolean {
-    return this.#topics.has(topicId);
-  }
-
   appendRow(
     topicId: number,
     row: unknown,
@@ -71,27 +57,24 @@ export class OpenGroup {
     path: string | undefined,
     index: number | undefined,
   ): void {
-    const { open } = this.#touch(topicId);
+    const open = this.#touch(topicId);
     if (op === OP_DELETE) open.appendDelete(row, path, index);
     else open.appendRow(row, path, index);
   }
 
   appendRows(topicId: number, rows: readonly unknown[], path: string | undefined): void {
-    this.#touch(topicId).open.appendRows(rows, path);
+    this.#touch(topicId).appendRows(rows, path);
   }
 
   appendBatch(topicId: number, batch: Batch, ops: Uint8Array | null): void {
-    this.#touch(topicId).open.appendBatch(batch, ops);
+    this.#touch(topicId).appendBatch(batch, ops);
   }
 
   /** Upper bound of the frame if the draft in progress became a commit. */
   bytesMaxWithDraft(keyLength: number, digestLength: number): number {
     let bytes = this.bytesMax + commitBytesMax(keyLength, digestLength);
-    for (const touched of this.#touched) {
-      const { open } = touched;
-      touched.bytesMax = open.currentBytesMax();
-      bytes += touched.bytesMax - open.bytesMax;
-    }
+    if (this.#touched !== null) bytes += measure(this.#touched);
+    if (this.#touchedToo !== null) for (const open of this.#touchedToo) bytes += measure(open);
     return bytes;
   }
 
@@ -100,33 +83,34 @@ export class OpenGroup {
     const index = this.commits.length;
     this.bytesMax = bytesMax;
     this.commits.push(commit);
-    const ranges: TopicRange[] = [];
-    for (const touched of this.#touched) {
-      const { open, firstRow } = touched;
-      const { rows } = open;
-      open.bytesMax = touched.bytesMax;
-      if (rows === firstRow) continue;
-      open.endCommit(index);
-      ranges.push({
-        topicId: open.topic.topicId,
-        firstOffset: open.baseOffset + firstRow,
-        lastOffset: open.baseOffset + rows - 1,
-      });
+    const first = this.#touched === null ? null : endCommit(this.#touched, index);
+    const ranges = first === null ? [] : [first];
+    if (this.#touchedToo !== null) {
+      for (const open of this.#touchedToo) {
+        const range = endCommit(open, index);
+        if (range !== null) ranges.push(range);
+      }
     }
-    this.#touched = [];
+    this.#forgetDraft();
     return ranges;
   }
 
   rollbackDraft(): void {
-    for (const { open, firstRow } of this.#touched) open.truncate(firstRow);
-    this.#touched = [];
+    this.#touched?.truncate(this.#touched.draftFirstRow);
+    if (this.#touchedToo !== null) for (const open of this.#touchedToo) open.truncate(open.draftFirstRow);
+    this.#forgetDraft();
+  }
+
+  #forgetDraft(): void {
+    this.#touched = null;
+    this.#touchedToo = null;
   }
 
   /** The group, for good. Topics whose every row was taken back are not in it. */
   finish(): Group {
-    assert(this.#touched.length === 0, "no draft is in progress when a group is sealed");
+    assert(this.#touched === null, "no draft is in progress when a group is sealed");
     const batches: TopicBatch[] = [];
-    for (const open of this.#topics.values()) open.finish(batches);
+    for (let i = 0; i < this.#topics.length; i++) this.#topics[i]!.finish(batches);
     return {
       commits: this.commits,
       firstPosition: this.firstPosition,
@@ -135,16 +119,39 @@ export class OpenGroup {
     };
   }
 
-  #touch(topicId: number): Touched {
-    for (const touched of this.#touched) if (touched.open.topic.topicId === topicId) return touched;
-    let open = this.#topics.get(topicId);
-    if (open === undefined) {
-      const source = this.#source;
-      open = new OpenTopic(source.staging(topicId), source.topicEnd(topicId), source.memory);
-      this.#topics.set(topicId, open);
+  #touch(topicId: number): OpenTopic {
+    const first = this.#touched;
+    if (first?.topic.topicId === topicId) return first;
+    const others = this.#touchedToo;
+    if (others !== null) for (const open of others) if (open.topic.topicId === topicId) return open;
+    const open = this.#source.openTopic(topicId);
+    if (open.group !== this.firstPosition) {
+      open.begin(this.firstPosition);
+      this.#topics.push(open);
     }
-    const touched: Touched = { open, firstRow: open.rows, bytesMax: open.bytesMax };
-    this.#touched.push(touched);
-    return touched;
+    open.draftFirstRow = open.rows;
+    if (first === null) this.#touched = open;
+    else if (others === null) this.#touchedToo = [open];
+    else others.push(open);
+    return open;
   }
+}
+
+/** By how much the draft lets the topic's share of the frame grow. */
+function measure(open: OpenTopic): number {
+  open.draftBytesMax = open.currentBytesMax();
+  return open.draftBytesMax - open.bytesMax;
+}
+
+/** Null: the draft has no row of the topic. */
+function endCommit(open: OpenTopic, index: number): TopicRange | null {
+  const { rows, baseOffset, draftFirstRow } = open;
+  open.bytesMax = open.draftBytesMax;
+  if (rows === draftFirstRow) return null;
+  open.endCommit(index);
+  return {
+    topicId: open.topic.topicId,
+    firstOffset: baseOffset + draftFirstRow,
+    lastOffset: baseOffset + rows - 1,
+  };
 }

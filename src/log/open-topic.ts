@@ -32,29 +32,6 @@ export const LARGE_BATCH_ROWS = 512;
 /** Rows that go into the builder unasked, behind one that was not taken as bytes. */
 const UNTRIED = 15;
 
-/** What a topic has from group to group. */
-export class TopicStaging {
-  readonly topic: LogTopic;
-  /** null: every row goes into the builder. */
-  readonly writer: RowWriter | null;
-  /** Whether the group before had more than one row of the topic. */
-  hadSeveral = false;
-  /** How many such rows are left: what was done for one that is not taken (a document made text of, which is too long) is done twice, and the next are often of its kind. */
-  untried = 0;
-  #builder: BatchBuilder | null = null;
-
-  constructor(topic: LogTopic, writer: RowWriter | null) {
-    this.topic = topic;
-    this.writer = writer;
-  }
-
-  /** Empty between groups. It keeps its buffers. */
-  get builder(): BatchBuilder {
-    this.#builder ??= new BatchBuilder(this.topic.schema);
-    return this.#builder;
-  }
-}
-
 /** Memory of the log's groups, which lasts until they have been stepped and written. */
 export interface GroupMemory {
   /** For what is small. */
@@ -69,11 +46,25 @@ const ONE_ROW = Uint32Array.of(1);
 const LONE_COMMITS: Uint32Array[] = [];
 const LONE_COMMITS_MAX = 4096;
 
+/** A topic that rows are staged in: the same from group to group, since a new one for each of a thousand topics would be most of what a row costs. */
 export class OpenTopic {
   readonly topic: LogTopic;
-  readonly baseOffset: number;
-  readonly #staging: TopicStaging;
+  /** The offset of the next commit's first row. */
+  end: number;
+  /** First position of the last group that it was in: that itself would stay in memory for a topic with a row now and then. */
+  group = -1;
+  /** null: every row goes into the builder. */
+  readonly #writer: RowWriter | null;
   readonly #memory: GroupMemory;
+  /** Empty between groups. It keeps its buffers. */
+  #kept: BatchBuilder | null = null;
+  /** Whether the group before had more than one row of the topic. */
+  #hadSeveral = false;
+  /** How many such rows are left: what was done for one that is not taken (a document made text of, which is too long) is done twice, and the next are often of its kind. */
+  #untried = 0;
+
+  // Of the group, from here on.
+  baseOffset = 0;
   /** Pieces that are complete. */
   #closed: TopicBatch[] | null = null;
   #closedRows = 0;
@@ -92,12 +83,30 @@ export class OpenTopic {
   #borrowed: Batch | null = null;
   /** This topic's share of the group's bytesMax, commits so far. */
   bytesMax = 0;
+  // Of the draft that touches it.
+  /** Rows before it. */
+  draftFirstRow = 0;
+  /** What bytesMax will be, as it was when it was last measured. */
+  draftBytesMax = 0;
 
-  constructor(staging: TopicStaging, baseOffset: number, memory: GroupMemory) {
-    this.#staging = staging;
-    this.topic = staging.topic;
-    this.baseOffset = baseOffset;
+  /** `end`: the offset of its next row. */
+  constructor(topic: LogTopic, writer: RowWriter | null, end: number, memory: GroupMemory) {
+    this.topic = topic;
+    this.#writer = writer;
+    this.end = end;
     this.#memory = memory;
+  }
+
+  /** From now on its rows are the group's. REQUIRES that the group before has been finished. */
+  begin(group: number): void {
+    assert(this.#openRows === 0, "a topic is empty between groups");
+    this.group = group;
+    this.baseOffset = this.end;
+    this.#closed = null;
+    this.#closedRows = 0;
+    this.#closedBytesMax = 0;
+    this.#builder = null;
+    this.bytesMax = 0;
   }
 
   get rows(): number {
@@ -115,17 +124,16 @@ export class OpenTopic {
 
   /** Takes the row as bytes, if it is the topic's first and such as they usually are. */
   #isWritten(row: unknown): boolean {
-    const staging = this.#staging;
-    const { writer } = staging;
-    if (writer === null || staging.hadSeveral || this.#closedRows > 0) return false;
-    if (staging.untried > 0) {
-      staging.untried--;
+    const writer = this.#writer;
+    if (writer === null || this.#hadSeveral || this.#closedRows > 0) return false;
+    if (this.#untried > 0) {
+      this.#untried--;
       return false;
     }
     const { rows } = this.#memory;
     try {
       if (!writer(row, rows)) {
-        staging.untried = UNTRIED;
+        this.#untried = UNTRIED;
         return false;
       }
     } catch {
@@ -166,6 +174,7 @@ export class OpenTopic {
   /** A commit ends with the rows so far. REQUIRES that some of them are its own. */
   endCommit(index: number): void {
     const rows = this.#openRows;
+    this.end = this.baseOffset + this.#closedRows + rows;
     if (this.#commitEnd === 0) {
       this.#commitIndex = index;
       this.#commitEnd = rows;
@@ -212,10 +221,12 @@ export class OpenTopic {
 
   /** The rows as batches, in their order, behind those of other topics; none: all was taken back. */
   finish(batches: TopicBatch[]): void {
-    this.#staging.hadSeveral = this.rows > 1;
+    this.#hadSeveral = this.rows > 1;
     if (this.#openRows > 0) this.#close();
-    if (this.#closed === null) return;
-    for (const batch of this.#closed) batches.push(batch);
+    const closed = this.#closed;
+    if (closed === null) return;
+    for (let i = 0; i < closed.length; i++) batches.push(closed[i]!);
+    this.#closed = null;
   }
 
   /** Whether the open piece has rows, all of them of commits that have ended. */
@@ -232,7 +243,8 @@ export class OpenTopic {
   }
 
   #emptyBuilder(): BatchBuilder {
-    const { builder } = this.#staging;
+    this.#kept ??= new BatchBuilder(this.topic.schema);
+    const builder = this.#kept;
     assert(builder.length === 0, "a builder is empty between groups");
     return builder;
   }

@@ -40,11 +40,6 @@ export class TopicRegistry {
     return this.#newest.get(topicId) ?? notRegistered(`topic ${topicId}`);
   }
 
-  /** Null for a topic nobody registered. */
-  newestVersion(topicId: number): number | null {
-    return this.#newest.get(topicId)?.schemaVersion ?? null;
-  }
-
   /** Whether definitions may have been lost with commits of the catalog: then rows may be there that nobody can read. Set by the log. */
   lacksDefinitions: () => boolean = () => false;
 

@@ -95,15 +95,18 @@ export class Committer {
     return receipt;
   }
 
-  /** What is usual, without waiting for anything: a few rows, and there is room. Where nothing is staged, commit() goes on with what this gives. */
-  stageNow(parts: readonly Part[], request: CommitRequest): StagedNow {
+  /**
+   * What is usual, without waiting for anything: a few rows, and there is room. Where nothing is staged, commit() goes on with what this gives.
+   * `isFresh`: the parts were made in this turn, so that their topics are as they were then.
+   */
+  stageNow(parts: readonly Part[], request: CommitRequest, isFresh = false): StagedNow {
     // A row may be an object whose properties are computed, by code that appends.
     if (this.#staging || request.idempotencyKey !== undefined || request.rider !== undefined) return null;
     if (request.requestDigest !== undefined || !isSmall(parts)) return null;
     const wait = this.#wait(estimate(parts), false);
     if (wait !== null) return wait;
     try {
-      return this.#stage(parts, request);
+      return this.#stage(parts, request, undefined, isFresh);
     } catch (error) {
       if (error instanceof EvertError && NO_ROOM.has(error.code)) return null;
       throw error;
@@ -292,18 +295,23 @@ export class Committer {
     return ready;
   }
 
-  #stage(given: readonly Part[], options: CommitRequest, judged?: Judgement | null): CommitReceipt {
+  #stage(
+    parts: readonly Part[],
+    options: CommitRequest,
+    judged?: Judgement | null,
+    isFresh = false,
+  ): CommitReceipt {
     this.#staging = true;
     try {
-      return this.#stageParts(given, options, judged);
+      // What defaults look at may be computed, too.
+      return this.#stageParts(isFresh ? parts : this.upToDate(parts), options, judged);
     } finally {
       this.#staging = false;
     }
   }
 
-  #stageParts(given: readonly Part[], options: CommitRequest, judged?: Judgement | null): CommitReceipt {
+  #stageParts(parts: readonly Part[], options: CommitRequest, judged?: Judgement | null): CommitReceipt {
     if (this.#closed !== null) throw this.#closed;
-    const parts = this.upToDate(given);
     const judgement = judged === undefined ? this.#judge(parts) : judged;
     if (judged === undefined) judgement?.finish();
     const draft = this.#log.begin({

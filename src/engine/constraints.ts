@@ -142,7 +142,9 @@ export function conditionOf(topic: TopicEntry, { text, version }: CheckConstrain
 
 export class Constraints {
   readonly #topics = new Map<number, TopicConstraints>();
-  /** Those of them that keep what is pending. */
+  /** Those of them that judge: of many topics mostly few. */
+  readonly #judging = new Map<number, TopicConstraints>();
+  /** Those that keep what is pending. */
   readonly #unique = new Set<TopicConstraints>();
   readonly #epoch: () => number;
   readonly #constraintsOf = (id: number): TopicConstraints | undefined => this.#topics.get(id);
@@ -155,6 +157,7 @@ export class Constraints {
   set(constraints: TopicConstraints): void {
     this.delete(constraints.topic.id);
     this.#topics.set(constraints.topic.id, constraints);
+    if (constraints.judges) this.#judging.set(constraints.topic.id, constraints);
     if (constraints.isUnique) this.#unique.add(constraints);
   }
 
@@ -162,6 +165,7 @@ export class Constraints {
     const before = this.#topics.get(topicId);
     if (before === undefined) return;
     this.#topics.delete(topicId);
+    this.#judging.delete(topicId);
     this.#unique.delete(before);
   }
 
@@ -176,8 +180,7 @@ export class Constraints {
   /** Null: nothing is to be judged. `endOf`: how many records a topic has. */
   judge(parts: readonly Part[], endOf: (topicId: number) => number): Judgement | null {
     for (const { topic } of parts)
-      if (this.#topics.get(topic.id)?.judges === true)
-        return new Judgement(parts, this.#constraintsOf, endOf, this.#epoch);
+      if (this.#judging.has(topic.id)) return new Judgement(parts, this.#constraintsOf, endOf, this.#epoch);
     return null;
   }
 }

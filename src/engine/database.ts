@@ -395,7 +395,7 @@ export class Database implements Engine {
     const parts = [part];
     let staged: StagedNow;
     try {
-      staged = core.committer.stageNow(parts, request);
+      staged = core.committer.stageNow(parts, request, true);
     } catch (error) {
       return refusalToTell(core, error).then((refusal) => Promise.reject(refusal));
     }

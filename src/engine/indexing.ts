@@ -14,7 +14,7 @@ import { hasCanonicalForm } from "../state/equality.ts";
 import type { HashIndex } from "../state/hash-index.ts";
 import type { KeyLinesSpec } from "../state/key-lines.ts";
 import type { Store } from "../state/store.ts";
-import type { EngineCatalog } from "./catalog.ts";
+import type { EngineCatalog, TopicEntry } from "./catalog.ts";
 import type { Manifest } from "./checkpointing.ts";
 import { layoutOf, type Placed, placedOf } from "./evolved.ts";
 
@@ -110,17 +110,18 @@ export class Indexing {
   }
 }
 
+/** What the rows of a table are called in checkpoints. */
+export function tableRowsId(entry: TopicEntry): string {
+  return `${tableIdentity(entry.id)} / ${tableRowsPart(layoutOf(entry))}`;
+}
+
 /** By place in the manifest. */
 function largeTables(
   { stores }: Manifest,
   catalog: EngineCatalog,
   dictionary: Dictionary,
 ): (KeyLinesSpec | null)[] {
-  const tables = new Map(
-    catalog
-      .allTopics()
-      .map((entry) => [`${tableIdentity(entry.id)} / ${tableRowsPart(layoutOf(entry))}`, entry]),
-  );
+  const tables = new Map(catalog.allTopics().map((entry) => [tableRowsId(entry), entry]));
   return stores.map((s) => {
     if (s === null || s.slots < ELSEWHERE_SLOTS_MIN) return null;
     const entry = tables.get(s.id);

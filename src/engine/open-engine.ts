@@ -40,7 +40,7 @@ import { KeptNote } from "./replica/note.ts";
 import { rejoin } from "./replica/rejoin.ts";
 import type { ReplicationParts } from "./replica/replication.ts";
 import { type FollowOptions, roleOf, syncOptions } from "./replica/role.ts";
-import { compile, keepOldRows, readCatalog } from "./restore.ts";
+import { compile, keepOldRows, readCatalog, storesWithin } from "./restore.ts";
 import { routinesByName } from "./routines.ts";
 import { type Workers, workersOf } from "./workers/workers.ts";
 
@@ -195,7 +195,7 @@ async function openOn(
       compile(core, manifest);
       if (manifest !== null) {
         core.circuit.prepare();
-        const stores = [...core.circuit.stores(), ...keepOldRows(core, kept)];
+        const stores = [...storesWithin(core, manifest), ...keepOldRows(core, kept)];
         await restoreStores(disk, directory, manifest, dictionary, stores, 1, indexing);
         const timeUs = manifest.timeUs ?? Number.NEGATIVE_INFINITY;
         core.circuit.restored(1, timeUs);

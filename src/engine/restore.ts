@@ -7,6 +7,7 @@ import { CATALOG_TOPIC, EngineCatalog } from "./catalog.ts";
 import type { KeptRows, Manifest, StoreHandle } from "./checkpointing.ts";
 import type { Core } from "./core.ts";
 import { catalogEvents } from "./definitions.ts";
+import { tableRowsId } from "./indexing.ts";
 import { OWN_TABLES } from "./own-tables.ts";
 
 /** Puts all topics into the empty circuit, and the views whose rows come from the checkpoint or, without one, from the whole log. */
@@ -20,6 +21,15 @@ export function compile(core: Core, manifest: Manifest | null): void {
       manifest === null || (manifest.views[entry.id] === entry.fingerprint && !core.views.hasParts(live));
     if (live.query !== null && kept && core.views.standsOnNodes(live)) core.views.attachEmpty(live);
   }
+}
+
+/** The circuit's stores that the checkpoint has: all but those of tables that were created since, whose rows come behind its position. */
+export function storesWithin(
+  { catalog, circuit }: Core,
+  { lastId = Number.POSITIVE_INFINITY }: Manifest,
+): StoreHandle[] {
+  const later = new Set(catalog.topics().flatMap((entry) => (entry.id > lastId ? [tableRowsId(entry)] : [])));
+  return circuit.stores().filter(({ id }) => !later.has(id));
 }
 
 /** Rows of views that are to be made anew: they are shown until the new ones are there. */

@@ -1,10 +1,14 @@
 /** Commits as the log gives them back, and how they are compared. */
 import type { EvertError } from "../../../src/base/errors.ts";
+import type { Column } from "../../../src/batch/batch.ts";
 import { datumAt } from "../../../src/batch/column.ts";
 import type { Database } from "../../../src/engine/database.ts";
 import { type Group, OP_DELETE } from "../../../src/log/log.ts";
 import { offsetOf } from "../../../src/log/offsets.ts";
+import { cell, cellOf, columnOf, isShaped, SHAPED_TOPICS } from "./columns.ts";
 import { STREAMS, TOPICS, type TopicName } from "./topics.ts";
+
+const ALL: readonly TopicName[] = [...TOPICS, ...SHAPED_TOPICS];
 
 /** What must not happen. */
 export class Violation extends Error {}
@@ -19,12 +23,15 @@ export interface Written {
 
 export interface Stored extends Written {
   readonly offset: number;
+  /** Of a topic that may be dropped and made again: which one it is. */
+  readonly topicId: number | null;
 }
 
 export interface Commit {
   readonly position: number;
   readonly timeUs: number;
-  readonly idempotencyKey: string | null;
+  /** undefined: nobody knows. */
+  readonly idempotencyKey: string | null | undefined;
   readonly records: readonly Stored[];
 }
 
@@ -46,10 +53,14 @@ export function isSame(a: Commit | undefined, b: Commit): boolean {
     a.timeUs === b.timeUs &&
     a.idempotencyKey === b.idempotencyKey &&
     a.records.length === b.records.length &&
-    a.records.every(({ topic, offset, key, value }, i) => {
+    a.records.every(({ topic, topicId, offset, key, value }, i) => {
       const other = b.records[i] as Stored;
       return (
-        topic === other.topic && offset === other.offset && key === other.key && isSameRow(value, other.value)
+        topic === other.topic &&
+        topicId === other.topicId &&
+        offset === other.offset &&
+        key === other.key &&
+        isSameRow(value, other.value)
       );
     })
   );
@@ -71,10 +82,10 @@ function areOne(a: Commit, b: Commit): boolean {
   return isSame({ ...a, records: common(a, b) }, { ...b, records: common(b, a) });
 }
 
-/** Rows of one topic have the same columns. */
+/** Rows of one topic have the same columns, but for those that were not there when `b` was written or read: they have their defaults. */
 export function isSameRow(a: object | null, b: object | null): boolean {
   if (a === null || b === null) return a === b;
-  for (const name in a) if (a[name as keyof typeof a] !== b[name as keyof typeof b]) return false;
+  for (const name in a) if (a[name as keyof typeof a] !== cell(b, name)) return false;
   return true;
 }
 
@@ -106,38 +117,39 @@ export async function readLog(db: Database): Promise<Commit[]> {
 async function readOnce(db: Database): Promise<Commit[]> {
   const { catalog, log } = db.core;
   const topics = new Map(
-    TOPICS.map((name) => {
-      const { id, schema } = catalog.topic(name);
-      return [id, { name, fields: schema.fields.map((field) => field.name) }];
-    }),
+    ALL.flatMap((name) => (catalog.entry(name)?.kind === "topic" ? [[catalog.topic(name).id, name]] : [])),
   );
   const commits: Commit[] = [];
-  for await (const group of log.read({ from: 1, everyGroup: true, unbroken: true }))
-    commits.push(...commitsOf(group, topics));
+  // What has been dropped can be read by nobody; and keys come only with all topics.
+  const isShaped = catalog.entry("wide") !== undefined;
+  const only = isShaped ? { topics: new Set(topics.keys()) } : {};
+  for await (const group of log.read({ from: 1, everyGroup: true, unbroken: true, ...only }))
+    for (const commit of commitsOf(group, topics))
+      commits.push(isShaped ? { ...commit, idempotencyKey: undefined } : commit);
   return commits;
 }
 
-function commitsOf(
-  group: Group,
-  topics: ReadonlyMap<number, { readonly name: TopicName; readonly fields: readonly string[] }>,
-): Commit[] {
+function commitsOf(group: Group, topics: ReadonlyMap<number, TopicName>): Commit[] {
   const records: Stored[][] = group.commits.map(() => []);
   for (const topicBatch of group.batches) {
     const { topicId, batch, ops, commitIndexes, commitEnds } = topicBatch;
     const topic = topics.get(topicId);
     if (topic === undefined) continue;
+    const shaped = isShaped(topic);
+    const names = batch.schema.fields.map(({ name }) => (shaped ? columnOf(name) : name));
     let row = 0;
     commitIndexes.forEach((commit, i) => {
       for (; row < (commitEnds[i] as number); row++) {
         const value: Record<string, unknown> = {};
-        topic.fields.forEach((field, c) => {
-          const column = batch.columns[c];
-          if (column !== undefined) value[field] = datumAt(column, row);
-        });
+        for (const [c, name] of names.entries()) {
+          const datum = datumAt(batch.columns[c] as Column, row);
+          value[name] = shaped ? cellOf(datum) : datum;
+        }
         const isGone = ops?.[row] === OP_DELETE;
-        const key = STREAMS.has(topic.name) ? null : value["k"];
+        const key = STREAMS.has(topic) ? null : value["k"];
         records[commit]?.push({
-          topic: topic.name,
+          topic,
+          topicId: shaped ? topicId : null,
           offset: offsetOf(topicBatch, row),
           key,
           value: isGone ? null : value,
@@ -149,6 +161,18 @@ function commitsOf(
     position,
     timeUs,
     idempotencyKey,
-    records: (records[i] as Stored[]).sort((a, b) => TOPICS.indexOf(a.topic) - TOPICS.indexOf(b.topic)),
+    records: (records[i] as Stored[]).sort((a, b) => ALL.indexOf(a.topic) - ALL.indexOf(b.topic)),
   }));
+}
+
+/** With the columns that were written, and are there no more. REQUIRES isSameWritten. */
+export function withWritten(commit: Commit, written: readonly Written[]): Commit {
+  const left = [...written];
+  const records = commit.records.map((record) => {
+    const at = left.findIndex(({ topic, key }) => topic === record.topic && key === record.key);
+    const [one] = left.splice(at, 1);
+    const value = record.value === null ? null : { ...one?.value, ...record.value };
+    return { ...record, value };
+  });
+  return { ...commit, records };
 }

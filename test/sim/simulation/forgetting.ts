@@ -10,7 +10,7 @@ import { Violation } from "./commits.ts";
 import type { ErasedKey } from "./place.ts";
 import { named, RULES, STREAMS, type TopicName } from "./topics.ts";
 
-export type Rule = Pick<Keeping, "retainForUs" | "retainBytes" | "tombstonesForUs">;
+export type Rule = Pick<Keeping, "retainForUs" | "retainBytes" | "tombstonesForUs" | "despiteViews">;
 
 /** What can be seen of it in an open database. */
 export interface Keepings {
@@ -30,7 +30,8 @@ export interface Missing {
 const sameRule = (a: Rule, b: Rule): boolean =>
   a.retainForUs === b.retainForUs &&
   a.retainBytes === b.retainBytes &&
-  a.tombstonesForUs === b.tombstonesForUs;
+  a.tombstonesForUs === b.tombstonesForUs &&
+  a.despiteViews === b.despiteViews;
 
 export class Forgetting {
   /** Up to which position rows of tables may have been taken out, because of later ones. */
@@ -46,6 +47,10 @@ export class Forgetting {
   /** Where the stream began when a view was made; null: that is not known. */
   readonly #viewStarts = new Map<string, number | null>();
   readonly #making = new Set<string>();
+  /** It was said that the stream forgets whatever views need: from then on a view that is made anew answers otherwise. */
+  #despiteViews = false;
+  /** Topics by id that may have been dropped. */
+  readonly #dropped = new Set<number>();
   /** Views that were there all the time since the last look. */
   readonly #there = new Set<string>();
 
@@ -56,6 +61,7 @@ export class Forgetting {
   /** It is said; whether it holds is seen at the next look. */
   saying(topic: TopicName, rule: Rule): void {
     this.#rules.set(topic, [...this.rulesOf(topic), rule]);
+    if (rule.despiteViews === true) this.#despiteViews = true;
   }
 
   /** From now on compaction may take out rows of tables up to this position. */
@@ -79,6 +85,16 @@ export class Forgetting {
     this.#erasing = this.#erasing.map((e) => ({ ...e, to: Math.min(e.to, position) }));
   }
 
+  /** From now on a topic may be gone, with all that it had. */
+  dropping(topicId: number): void {
+    this.#dropped.add(topicId);
+  }
+
+  /** Whether the row's topic may have been dropped. */
+  isDropped({ topicId }: Pick<Stored, "topicId">): boolean {
+    return topicId !== null && this.#dropped.has(topicId);
+  }
+
   /** A view is being made, while the stream begins there. */
   making(view: string, start: number): void {
     this.#viewStarts.set(view, start);
@@ -97,12 +113,14 @@ export class Forgetting {
 
   /** Where the stream began for the view; null: nobody knows. */
   viewStart(view: string): number | null {
+    if (this.#despiteViews && named(view).from !== null) return null;
     const start = this.#viewStarts.get(view);
     return start === undefined ? 0 : start;
   }
 
   mayGo({ commit, record, lastOffset }: Missing): boolean {
     const { topic, key, offset, value } = record;
+    if (this.isDropped(record)) return true;
     if (this.#erasing.some((e) => e.topic === topic && e.key === key && commit.position <= e.to)) return true;
     if (topic === "old") return this.#mayBeForgotten(record, commit);
     if (STREAMS.has(topic) || commit.position > this.horizon) return false;
@@ -119,7 +137,7 @@ export class Forgetting {
       const { from } = named(view);
       return from !== null && op >= from && offset >= (this.viewStart(view) ?? Number.POSITIVE_INFINITY);
     });
-    if (isNeeded || commit.position > this.horizon) return false;
+    if ((isNeeded && !this.#despiteViews) || commit.position > this.horizon) return false;
     return this.rulesOf("old").some(
       ({ retainForUs, retainBytes }) =>
         retainBytes !== undefined || (retainForUs !== undefined && this.nowUs - commit.timeUs > retainForUs),

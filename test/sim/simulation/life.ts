@@ -11,6 +11,7 @@ import type { RunTime } from "./one-thread.ts";
 import { Oracle } from "./oracle.ts";
 import { Place } from "./place.ts";
 import { ProducerState } from "./producer.ts";
+import type { Shapes } from "./shapes.ts";
 import type { TopicName } from "./topics.ts";
 
 /** What of a run outlasts its lives. */
@@ -29,6 +30,8 @@ export interface Run {
   watched: { readonly views: Map<string, Map<string, string>>; readonly position: number } | null;
   readonly producer: ProducerState;
   readonly consumer: ConsumerState;
+  /** Topics whose columns change; null: there are none in this run. */
+  readonly shapes: Shapes | null;
   /** Topics whose rules are being changed. */
   readonly ruling: Set<TopicName>;
   /** Its data directory, where there is one. */
@@ -39,8 +42,12 @@ export interface Run {
 }
 
 /** What a run begins with. */
-export function newRun(parts: Pick<Run, "clock" | "time" | "mood" | "textLength" | "trace" | "random">): Run {
+export function newRun(
+  parts: Pick<Run, "clock" | "time" | "mood" | "textLength" | "trace" | "random"> &
+    Partial<Pick<Run, "shapes">>,
+): Run {
   return {
+    shapes: null,
     ...parts,
     oracle: new Oracle(),
     views: new Map(),

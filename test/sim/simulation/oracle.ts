@@ -19,9 +19,10 @@ import {
   textOf,
   Violation,
   type Written,
+  withWritten,
 } from "./commits.ts";
 import { Forgetting } from "./forgetting.ts";
-import { naive, State, TOPICS, type TopicName } from "./topics.ts";
+import { naive, State, type TopicName } from "./topics.ts";
 
 const DAY_US = 86_400_000_000;
 
@@ -45,6 +46,8 @@ export interface Attempt {
   refused: boolean;
   /** It was said that it is stored, up to this position; null: it was not. */
   doneBy: number | null;
+  /** The topic that it writes may have been dropped since, and all that nobody has read yet with it. */
+  mayBeDropped: boolean;
 }
 
 /** Rows of a view, as JSON and sorted, that were read as of a position. */
@@ -99,9 +102,16 @@ export class Oracle {
       told: new Map(),
       refused: false,
       doneBy: null,
+      mayBeDropped: false,
     };
     this.#attempts.set(id, objection === undefined ? attempt : { ...attempt, objection });
     return this.#attempts.get(id) as Attempt;
+  }
+
+  /** A topic may go, with what these have written. */
+  dropping(topicId: number, attempts: Iterable<Attempt>): void {
+    this.forgetting.dropping(topicId);
+    for (const attempt of attempts) attempt.mayBeDropped = true;
   }
 
   /** How many there were. */
@@ -170,13 +180,13 @@ export class Oracle {
    * Takes what the log holds now for what has happened. `toldBefore`: what was told when reading began, where others go on meanwhile. @throws Violation
    */
   adopt(read: readonly Commit[], toldBefore: number | null = null): void {
-    const commits = this.#whole(read);
+    const commits = [...this.#whole(read)];
     const told = toldBefore ?? this.toldPosition;
     if (commits.length < told)
       throw new Violation(`position ${told} was told, the log ends at ${commits.length}`);
     const state = new State();
     const stored = new Map<Attempt, Commit[]>();
-    const ends = new Map<TopicName, number>(TOPICS.map((topic) => [topic, 0]));
+    const ends = new Map<string, number>();
     const seen = new Map<number, SeenView[]>();
     for (const view of this.#seenViews) seen.set(view.position, [...(seen.get(view.position) ?? []), view]);
     this.#checkViews(seen.get(0), state);
@@ -185,16 +195,20 @@ export class Oracle {
       if (position !== i + 1) throw new Violation(`commit ${position} stands at place ${i + 1}`);
       if (i > 0 && timeUs < (commits[i - 1] as Commit).timeUs)
         throw new Violation(`the log's time falls at ${position}`);
-      for (const { topic, offset } of records) {
-        if (offset !== ends.get(topic))
-          throw new Violation(`offset ${offset} of ${topic} comes after ${ends.get(topic)}`);
-        ends.set(topic, offset + 1);
+      for (const { topic, topicId, offset } of records) {
+        const which = topicId === null ? topic : `${topic} ${topicId}`;
+        const end = ends.get(which) ?? 0;
+        if (offset !== end) throw new Violation(`offset ${offset} of ${which} comes after ${end}`);
+        ends.set(which, offset + 1);
       }
       if (records.length > 0) {
         const attempt = this.#attemptOf(commit, state, stored);
-        this.#checkCommit(attempt, commit, state, commits.slice(0, i));
+        const written = this.#checkCommit(attempt, commit, state, commits.slice(0, i));
         stored.set(attempt, [...(stored.get(attempt) ?? []), commit]);
-        for (const { topic, key, value } of records) state.apply(topic, key, value);
+        const isNew = i >= this.#history.length && records.some(({ topicId }) => topicId !== null);
+        const whole = isNew ? withWritten(commit, written) : commit;
+        commits[i] = whole;
+        for (const { topic, key, value } of whole.records) state.apply(topic, key, value);
       }
       this.#checkViews(seen.get(position), state);
     }
@@ -239,11 +253,16 @@ export class Oracle {
     const known = this.#history.slice(0, count).map((commit, i) => {
       const now = read[i];
       const there = new Set(now?.records.map(({ topic, offset }) => `${topic} ${offset}`));
-      const left = commit.records.filter((record) => {
-        if (there.has(`${record.topic} ${record.offset}`)) return true;
-        missing.push({ commit, record });
-        return false;
-      });
+      // A copy of before has what was dropped since, also what nobody had read until then.
+      const unread = now?.records.filter((record) => this.forgetting.isDropped(record)) ?? [];
+      const left =
+        commit.records.length === 0 && unread.length > 0
+          ? unread
+          : commit.records.filter((record) => {
+              if (there.has(`${record.topic} ${record.offset}`)) return true;
+              missing.push({ commit, record });
+              return false;
+            });
       if (!isSame(now, { ...commit, records: left }))
         throw new Violation(
           `commit ${commit.position} was ${textOf(commit.records)} before, and is ${now === undefined ? "gone" : `now ${textOf(now.records)}`}`,
@@ -310,10 +329,16 @@ export class Oracle {
     return found;
   }
 
-  #checkCommit(attempt: Attempt, commit: Commit, before: State, earlier: readonly Commit[]): void {
+  /** @returns what was to be written. @throws Violation */
+  #checkCommit(
+    attempt: Attempt,
+    commit: Commit,
+    before: State,
+    earlier: readonly Commit[],
+  ): readonly Written[] {
     const where = `commit ${commit.position} (${attempt.what})`;
     if (attempt.refused) throw new Violation(`${where} was refused`);
-    if (commit.idempotencyKey !== attempt.idempotencyKey)
+    if (commit.idempotencyKey !== undefined && commit.idempotencyKey !== attempt.idempotencyKey)
       throw new Violation(`${where} has the key ${commit.idempotencyKey}, not ${attempt.idempotencyKey}`);
     const wanted = attempt.writes(before);
     if (!isSameWritten(commit.records, wanted))
@@ -321,10 +346,11 @@ export class Oracle {
     const objection = attempt.objection?.(earlier) ?? null;
     if (objection !== null) throw new Violation(`${where}: ${objection}`);
     const at = attempt.told.get(commit.position);
-    if (at == null) return;
+    if (at == null) return wanted;
     const first = commit.records.find(({ topic }) => topic === at.topic);
     if (first !== undefined && first.offset !== at.firstOffset)
       throw new Violation(`${where} was told to begin at ${at.firstOffset}, not ${first.offset}`);
+    return wanted;
   }
 
   #checkViews(seen: readonly SeenView[] | undefined, state: State): void {
@@ -354,9 +380,13 @@ export class Oracle {
 }
 
 function checkTold(attempt: Attempt, stored: readonly Commit[], end: number): void {
-  const { what, told, idempotencyKey, doneBy } = attempt;
+  const { what, told, idempotencyKey, doneBy, mayBeDropped } = attempt;
   for (const position of told.keys()) {
-    if (position <= end && !stored.some((commit) => commit.position === position))
+    if (
+      position <= end &&
+      !(mayBeDropped && stored.length === 0) &&
+      !stored.some((commit) => commit.position === position)
+    )
       throw new Violation(
         `${what} was told to be at ${position}, where it is not (but at [${stored.map((c) => c.position)}])`,
       );

@@ -3,12 +3,15 @@ import { type ErrorBody, EvertError } from "../../../src/base/errors.ts";
 import { backupLog } from "../../../src/log/backup.ts";
 import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { Client } from "../../engine/support/client.ts";
+import { columnOf } from "./columns.ts";
 import { Violation } from "./commits.ts";
 import type { Life } from "./life.ts";
 import {
   KINDS,
   type KindName,
+  SHAPED_SETS,
   STREAMS,
+  shapedOf,
   TOPICS,
   type TopicName,
   VIEW_SETS,
@@ -113,9 +116,12 @@ export async function query(life: Life, random: SeededRandom): Promise<void> {
   const names = (Object.keys(KINDS) as KindName[]).filter((kind) => !("of" in KINDS[kind]));
   const kind = names[random.below(names.length)] as KindName;
   const view = viewName(kind, 0, random.below(20));
+  const column = columnRead(life, kind);
+  if (column === null) return;
   const { start } = life.db.topic("old");
-  const { columns, error, position, rows } = await rowsOf(life, viewSql(view));
+  const { columns, error, position, rows } = await rowsOf(life, viewSql(view, column));
   const isKnown = life.db.topic("old").start === start;
+  if (error !== null && shapedOf(kind) !== null && (error as EvertError).code === "undefined_column") return;
   if (error !== null) {
     life.refused(`query ${kind}`, error);
     return;
@@ -213,16 +219,19 @@ export async function checkpoint(life: Life): Promise<void> {
 export async function define(life: Life, random: SeededRandom): Promise<void> {
   const { views, oracle } = life.run;
   const { forgetting } = oracle;
-  const kinds = [...VIEW_SETS.flat(), "late" as const].filter((kind) => !("of" in KINDS[kind]));
+  const sets = life.run.shapes === null ? VIEW_SETS : [...VIEW_SETS, ...SHAPED_SETS];
+  const kinds = [...sets.flat(), "late" as const].filter((kind) => !("of" in KINDS[kind]));
   const kind = kinds[random.below(kinds.length)] as KindName;
   const there = [...views].flatMap(([name, is]) => (is === true ? [name] : []));
   const drops = there.length > 0 && random.oneIn(2);
   const view = drops
     ? (there[random.below(there.length)] as string)
     : viewName(kind, random.u32(), random.below(oracle.attempts + 3));
+  const column = columnRead(life, kind);
+  if (!drops && column === null) return;
   const sql = drops
     ? `DROP MATERIALIZED VIEW ${view}`
-    : `CREATE MATERIALIZED VIEW ${view} AS ${viewSql(view)}`;
+    : `CREATE MATERIALIZED VIEW ${view} AS ${viewSql(view, column ?? "")}`;
   const before = views.get(view);
   views.set(view, null);
   const { start } = life.db.topic("old");
@@ -237,11 +246,22 @@ export async function define(life: Life, random: SeededRandom): Promise<void> {
     if (!drops) forgetting.made(view, life.db.topic("old").start);
     life.told(`${sql} is done`);
   } catch (error) {
-    if (life.refused(sql, error)) {
+    // The column that it reads was renamed meanwhile.
+    const isRenamed = shapedOf(kind) !== null && (error as EvertError).code === "undefined_column";
+    if (isRenamed || life.refused(sql, error)) {
       if (before === undefined) views.delete(view);
       else views.set(view, before);
     }
   }
+}
+
+/** What the column is called that a view of the kind reads, of topics whose columns change; null: nobody knows now. Any name: it reads none. */
+function columnRead({ run }: Life, kind: KindName): string | null {
+  const topic = shapedOf(kind);
+  if (topic === null) return "";
+  const shape = run.shapes?.of(topic);
+  if (shape === undefined || shape.isBusy) return null;
+  return shape.columns?.find(({ name }) => columnOf(name) === "c0")?.name ?? null;
 }
 
 export async function backup(life: Life): Promise<void> {

@@ -1,12 +1,27 @@
 /** What a run's database holds: three topics, views over them, and what each view is, computed naively. */
 
+import {
+  type Cells,
+  cell,
+  isKeyed,
+  isShaped,
+  SHAPED_SQL,
+  SHAPED_TOPICS,
+  type ShapedName,
+} from "./columns.ts";
 import type { Rule } from "./forgetting.ts";
 
-export type TopicName = "ev" | "acct" | "item" | "old" | "made";
+export type TopicName = "ev" | "acct" | "item" | "old" | "made" | ShapedName;
+/** Those of each run. */
 export const TOPICS: readonly TopicName[] = ["ev", "acct", "item", "old", "made"];
 /** Whose rows have no key. `old` forgets the first of them; `made` is what a consumer makes of events. */
 export type StreamName = "ev" | "old";
-export const STREAMS: ReadonlySet<TopicName> = new Set<TopicName>(["ev", "old", "made"]);
+export const STREAMS: ReadonlySet<TopicName> = new Set<TopicName>([
+  "ev",
+  "old",
+  "made",
+  ...SHAPED_TOPICS.filter((topic) => !isKeyed(topic)),
+]);
 /** What is kept, unless something else is said later. */
 export const RULES: Readonly<Partial<Record<TopicName, Rule>>> = {
   acct: { tombstonesForUs: 3_600_000_000 },
@@ -58,12 +73,17 @@ export class State {
   /** By offset, also those that are forgotten. */
   readonly old: Event[] = [];
   readonly made: Made[] = [];
+  readonly wide: Cells[] = [];
+  readonly flat = new Map<number, Cells>();
 
   /** `value` null: the row with the key goes. */
   apply(topic: TopicName, key: unknown, value: unknown): void {
     if (topic === "ev") this.ev.push(value as Event);
     else if (topic === "old") this.old.push(value as Event);
     else if (topic === "made") this.made.push(value as Made);
+    else if (topic === "wide") this.wide.push(value as Cells);
+    else if (topic === "flat") put(this.flat, key as number, value as Cells | null);
+    else if (isShaped(topic)) return;
     else if (topic === "acct") put(this.acct, key as number, value as Account | null);
     else put(this.item, key as string, value as Item | null);
   }
@@ -167,7 +187,26 @@ export const KINDS = {
     sql: "SELECT count(*) AS c, sum(part) AS s FROM old WHERE op >= FROM_OP",
     rows: ({ old }, start, from) => [countAndSum(old.slice(start).filter(({ op }) => op >= from))],
   },
+  /** It reads a column that is renamed, of a topic that gets others and loses them. */
+  wides: {
+    sql: "SELECT count(*) AS c, sum(COLUMN::int4)::int4 AS s FROM wide",
+    rows: ({ wide }) => [{ c: wide.length, s: sumOf(wide) }],
+  },
+  flats: {
+    sql: "SELECT k % 3 AS r, count(*) AS c, sum(COLUMN::int4)::int4 AS s FROM flat GROUP BY k % 3",
+    rows: ({ flat }) =>
+      [...counted([...flat.keys()].map((k) => k % 3))].map(([r, c]) => ({
+        r,
+        c,
+        s: sumOf([...flat].flatMap(([k, row]) => (k % 3 === r ? [row] : []))),
+      })),
+  },
 } satisfies Record<string, Kind>;
+
+function sumOf(rows: readonly Cells[]): number | null {
+  const values = rows.map((row) => cell(row, "c0")).filter((value) => value !== null) as number[];
+  return values.length === 0 ? null : values.reduce((s, value) => s + value, 0);
+}
 
 function countAndSum(rows: readonly Event[]): { c: number; s: number | null } {
   return { c: rows.length, s: rows.length === 0 ? null : rows.reduce((s, { part }) => s + part, 0) };
@@ -194,9 +233,15 @@ export function viewName(kind: KindName, which: number, from: number): string {
   return `${kind}__${which}${kind === "late" ? `__${from}` : ""}`;
 }
 
-export function viewSql(view: string): string {
+/** `column`: what the column is called now that views of changing topics read. */
+export function viewSql(view: string, column = "c0_0"): string {
   const { kind, from } = named(view);
-  return kind.sql.replace("FROM_OP", String(from));
+  return kind.sql.replace("FROM_OP", String(from)).replace("COLUMN", column);
+}
+
+/** Of those, which topic a view reads. */
+export function shapedOf(kind: KindName): ShapedName | null {
+  return kind === "wides" ? "wide" : kind === "flats" ? "flat" : null;
 }
 
 /** Its rows as JSON, sorted: as what is read from the view is to be. `start`: where `old` began when it was made. */
@@ -219,6 +264,18 @@ export const VIEW_SETS: readonly (readonly KindName[])[] = [
   ["counts", "joined"],
 ];
 
+/** In these runs there are topics whose columns change. */
+export const SHAPED_SETS: readonly (readonly KindName[])[] = [
+  ["wides", "flats"],
+  ["per_w", "flats", "chain"],
+  ["total", "wides"],
+];
+
 export function viewsSql(views: readonly KindName[]): string {
-  return views.map((name) => `CREATE MATERIALIZED VIEW ${name} AS ${KINDS[name].sql};`).join("\n");
+  return views.map((name) => `CREATE MATERIALIZED VIEW ${name} AS ${viewSql(name)};`).join("\n");
+}
+
+/** The topics, and those whose columns change where a view reads them. */
+export function topicsSql(views: readonly KindName[]): string {
+  return views.some((name) => shapedOf(name) !== null) ? TOPICS_SQL + SHAPED_SQL : TOPICS_SQL;
 }

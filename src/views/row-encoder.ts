@@ -4,6 +4,7 @@
  * One reader per column is chosen when the encoder is made; a row then costs a few calls and no object unless one was asked for.
  */
 
+import { contentHash } from "../batch/content-hash.ts";
 import type { Datum } from "../batch/convert.ts";
 import { datumToValue } from "../batch/convert.ts";
 import { setProperty, valueToJson } from "../batch/json.ts";
@@ -98,18 +99,11 @@ export class RowEncoder {
     return values.length === 1 ? values[0] : values;
   }
 
-  /** A digest of the row's content, for the key of a row that has none. Two 32-bit FNV-1a runs over its JSON. */
+  /** A digest of the row's content, for the key of a row that has none. */
   contentHash(slot: number): string {
     const text = this.rowJson(slot);
     this.hashedChars = text.length;
-    let a = 0x811c9dc5;
-    let b = 0x01000193;
-    for (let i = 0; i < text.length; i++) {
-      const c = text.charCodeAt(i);
-      a = Math.imul(a ^ c, 0x01000193);
-      b = Math.imul(b ^ c, 0x85ebca6b) ^ (b >>> 15);
-    }
-    return (a >>> 0).toString(16).padStart(8, "0") + (b >>> 0).toString(16).padStart(8, "0");
+    return contentHash(text);
   }
 
   get store(): Store {

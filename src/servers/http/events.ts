@@ -15,6 +15,7 @@ import { keyFromText } from "../../wire/http/values.ts";
 import { breakOff } from "./answer.ts";
 import type { App, RequestContext, ServerContext } from "./context.ts";
 import { partOfEvents, type ViewPart } from "./filtered-events.ts";
+import { type FirstRowsOf, firstRowsEvents } from "./first-rows.ts";
 import { pacedBody } from "./paced-body.ts";
 import { givenTwice, queryPairs, readOptions, unknownParameter, withReadParameters } from "./params.ts";
 
@@ -33,7 +34,18 @@ export function viewEvents(
   target: SubscribeTarget,
   part?: ViewPart,
 ): Response {
-  return eventStream(c, server, [target], [], encodeForView, part);
+  return eventStream(c, server, [target], [], encodeForView, (signal) => {
+    const all = server.engine.subscribe([target], { signal });
+    return part === undefined ? all : partOfEvents(all, part);
+  });
+}
+
+/** The stream of a view's first rows, or of those of a part. */
+export function firstRowsStream(c: RequestContext, server: ServerContext, first: FirstRowsOf): Response {
+  const target = { view: first.view };
+  return eventStream(c, server, [target], [], encodeForView, (signal) =>
+    firstRowsEvents(server, first, signal),
+  );
 }
 
 async function subscribe(c: RequestContext, server: ServerContext): Promise<Response> {
@@ -50,7 +62,9 @@ async function subscribe(c: RequestContext, server: ServerContext): Promise<Resp
       missing.push(errorEvent(error.toJSON(), false, target.view));
     }
   }
-  return eventStream(c, server, found, missing, encodeForMany);
+  return eventStream(c, server, found, missing, encodeForMany, (signal) =>
+    found.length === 0 ? never(signal) : server.engine.subscribe(found, { signal }),
+  );
 }
 
 interface NamedTarget {
@@ -133,14 +147,10 @@ function eventStream(
   targets: readonly SubscribeTarget[],
   preface: readonly string[],
   encode: Encoder,
-  part?: ViewPart,
+  open: (signal: AbortSignal) => AsyncIterable<SubscriptionEvent>,
 ): Response {
   const stopped = new AbortController();
-  const all =
-    targets.length === 0
-      ? never(stopped.signal)
-      : server.engine.subscribe(targets, { signal: stopped.signal });
-  const events = part === undefined ? all : partOfEvents(all, part);
+  const events = open(stopped.signal);
   const frames = encodeEvents(events, targets, encodeSseRetry(retryMs) + preface.join(""), encode);
   const ended = server.metrics.streamOpened();
   const body = pacedBody(frames, {

@@ -339,7 +339,7 @@ const paths: Record<string, Json> = {
     get: {
       operationId: "readRows",
       summary: "Rows of a view at one position, or from then on",
-      description: `With \`Accept: text/event-stream\`: the rows, all or those with certain values, then one \`change\` (ChangeEvent) per step. ${eventsText}`,
+      description: `With \`Accept: text/event-stream\`: the rows, all or those with certain values, or with \`limit\` the first of them (10,000 at most), then one \`change\` (ChangeEvent) per step. ${eventsText}`,
       tags: ["views"],
       parameters: [
         parameter("where"),

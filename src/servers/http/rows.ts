@@ -1,5 +1,5 @@
 /** GET /v1/views/{view}/rows and /rows/{key}: a view at one position, or (text/event-stream) from then on. */
-import { EvertError, notSupported } from "../../base/errors.ts";
+import { EvertError } from "../../base/errors.ts";
 import type { Answer, OrderColumn, ViewInfo } from "../../engine/api.ts";
 import { rowTest } from "../../wire/http/event-filter.ts";
 import { contentTypes } from "../../wire/http/messages.ts";
@@ -7,8 +7,9 @@ import { checkPosition } from "../../wire/http/requests.ts";
 import { keyFromText, valueFromText } from "../../wire/http/values.ts";
 import { errorAnswer, splicedAnswer, streamedAnswer } from "./answer.ts";
 import type { App, RequestContext, ServerContext } from "./context.ts";
-import { lastEventId, viewEvents } from "./events.ts";
+import { firstRowsStream, lastEventId, viewEvents } from "./events.ts";
 import type { ViewPart } from "./filtered-events.ts";
+import { followedRowsMax } from "./first-rows.ts";
 import {
   acceptsEventStream,
   givenTwice,
@@ -35,13 +36,7 @@ async function rows(c: RequestContext, server: ServerContext): Promise<Response>
   const view = server.engine.view(name);
   const { query, where } = readRowsQuery(c, view.info);
   if (acceptsEventStream(c)) {
-    if (query.has("limit")) {
-      throw notSupported(
-        "Following the first rows of a view",
-        undefined,
-        "Follow the whole view or a part of it, or make a view with ORDER BY … LIMIT.",
-      );
-    }
+    if (query.has("limit")) return followFirst(c, server, name, query, where);
     const passes = Object.keys(where).length === 0 ? null : rowTest(view.info.schema.fields, where);
     const order = orderOf(query.get("order"), view.info)?.map(orderColumn) ?? null;
     if (passes !== null || order !== null)
@@ -104,6 +99,37 @@ async function follow(
   const from = lastEventId(c) ?? given;
   await server.engine.reached(readOptions(query));
   return viewEvents(c, server, { view, key, from }, part);
+}
+
+/** The first rows of a view in an order, followed: each step is answered by reading them again. */
+async function followFirst(
+  c: RequestContext,
+  server: ServerContext,
+  view: string,
+  query: ReadonlyMap<string, string>,
+  where: Readonly<Record<string, unknown>>,
+): Promise<Response> {
+  const { info } = server.engine.view(view);
+  const limit = integerParameter(query, "limit", 0, 2 ** 31 - 1) as number;
+  if (limit > followedRowsMax) {
+    throw new EvertError(
+      "invalid_request",
+      `a stream of events follows at most ${followedRowsMax} first rows`,
+      {
+        hint: "Leave limit out to follow all of them, or make a view with ORDER BY … LIMIT.",
+      },
+    );
+  }
+  const given = query.get("from");
+  if (given !== undefined) checkPosition(given, "from");
+  const order = orderOf(query.get("order"), info);
+  await server.engine.reached(readOptions(query));
+  return firstRowsStream(c, server, {
+    view,
+    query: { where, order, limit },
+    order: order?.map(orderColumn) ?? null,
+    isResumed: (lastEventId(c) ?? given) !== undefined,
+  });
 }
 
 function fromNeedsEventStream(): EvertError {

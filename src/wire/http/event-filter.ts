@@ -90,7 +90,7 @@ function filteredChange(change: string, passes: RowTest): string | null {
 }
 
 /** Names and the texts of the values of a JSON object that was written without blanks between its members. */
-function membersOf(object: string): Map<string, string> {
+export function membersOf(object: string): Map<string, string> {
   const members = new Map<string, string>();
   for (let at = 1; object[at] === '"'; at++) {
     const colon = endOfValue(object, at);

@@ -350,6 +350,88 @@ test("some rows of a view are followed: they come, go and change as who reads th
   expect(await again.next()).toMatchObject(change([{ op: "insert", key: [5, "x"] }]));
   await again.close();
   const headers = { Accept: "text/event-stream" };
-  expect(await c.request("/v1/views/pairs_view/rows?limit=1", { headers })).toMatchObject({ status: 400 });
+  for (const limit of ["10001", "-1", "x"])
+    expect(await c.request(`/v1/views/pairs_view/rows?limit=${limit}`, { headers })).toMatchObject({
+      status: 400,
+    });
   expect(await c.request("/v1/views/pairs_view/rows?n=x", { headers })).toMatchObject({ status: 400 });
+});
+
+test("the first rows of a view are followed: one that leaves makes room for the next", async () => {
+  const set = (a: number, n: number) => c.post("/v1/topics/pairs/records", { a, b: "x", n });
+  for (const a of [1, 2, 3, 4]) await set(a, a % 2);
+  const rows = "/v1/views/pairs_view/rows";
+  const events = await c.events(`${rows}?n=1&order=-a&limit=2`);
+  const row = (a: number, n = 1) => ({ a, b: "x", n });
+  const change = (...changes: object[]) => ({ event: "change", data: { changes } });
+  const first = (await events.next()) as { id: string; data: object };
+  expect(first).toMatchObject({
+    event: "snapshot",
+    data: {
+      rows: [
+        { key: [3, "x"], row: row(3) },
+        { key: [1, "x"], row: row(1) },
+      ],
+      order: [{ column: "a", descending: true, nullsFirst: true }],
+      last: true,
+    },
+  });
+  await set(2, 1);
+  expect(await events.next()).toMatchObject(
+    change({ op: "delete", key: [1, "x"], old: row(1) }, { op: "insert", key: [2, "x"], row: row(2) }),
+  );
+  // What concerns none of them is not told.
+  await set(9, 7);
+  await set(0, 1);
+  const { body } = await c.post("/v1/sql", { sql: "UPDATE pairs SET n = 2 WHERE a = 3" });
+  const told = (await events.next()) as { id: string };
+  expect(told).toMatchObject(
+    change({ op: "delete", key: [3, "x"], old: row(3) }, { op: "insert", key: [1, "x"], row: row(1) }),
+  );
+  expect(told.id).toBe((body as { position: string }).position);
+  await events.close();
+  const again = await c.events(`${rows}?n=1&order=-a&limit=2`, { "Last-Event-ID": told.id });
+  expect(await again.next()).toMatchObject({ event: "reset" });
+  expect(await again.next()).toMatchObject({
+    event: "snapshot",
+    data: { rows: [{ row: row(2) }, { row: row(1) }] },
+  });
+  await again.close();
+});
+
+test("first rows without a key, and beside an error of the view", async () => {
+  const run = (sql: string) => c.post("/v1/sql", { sql });
+  await run("CREATE MATERIALIZED VIEW bag AS SELECT n, 10 / n AS q FROM pairs");
+  const put = (a: number, n: number) => c.post("/v1/topics/pairs/records", { a, b: "x", n });
+  await put(1, 5);
+  await put(2, 5);
+  await put(3, 2);
+  const events = await c.events("/v1/views/bag/rows?order=-n&limit=2");
+  const whole = await c.events("/v1/views/bag/rows");
+  const { data } = (await events.next()) as { data: { rows: { key: string; row: object }[] } };
+  expect(data.rows.map(({ row }) => row)).toEqual([
+    { n: 5, q: 2 },
+    { n: 5, q: 2 },
+  ]);
+  // Keys are those of the whole view.
+  const all = (await whole.next()) as { data: { rows: { key: string }[] } };
+  for (const { key } of data.rows) expect(all.data.rows.map((one) => one.key)).toContain(key);
+  await put(4, 0);
+  expect(await events.next()).toMatchObject({ event: "error", data: { error: { sqlstate: "22012" } } });
+  await put(4, 10);
+  expect(await events.next()).toMatchObject({ event: "reset" });
+  expect(await events.next()).toMatchObject({
+    event: "snapshot",
+    data: { rows: [{ row: { n: 10, q: 1 } }, { row: { n: 5, q: 2 } }] },
+  });
+  await put(1, 0);
+  expect(await events.next()).toMatchObject({ event: "error" });
+  await events.close();
+  const late = await c.events("/v1/views/bag/rows?order=-n&limit=1");
+  expect(await late.next()).toMatchObject({ event: "error" });
+  await put(1, 1);
+  expect(await late.next()).toMatchObject({ event: "reset" });
+  expect(await late.next()).toMatchObject({ event: "snapshot", data: { rows: [{ row: { n: 10, q: 1 } }] } });
+  await late.close();
+  await whole.close();
 });

@@ -114,10 +114,7 @@ describe("one view", () => {
   test("what cannot be followed is refused before any event", async () => {
     const headers = { Accept: "text/event-stream" };
     expect(await h.request("/v1/views/nothing/rows", { headers })).toMatchObject({ status: 404 });
-    expect(await h.request(`${rows}?limit=1`, { headers })).toMatchObject({
-      status: 400,
-      body: { error: { sqlstate: "0A000" } },
-    });
+    expect(await h.request(`${rows}?limit=10001`, { headers })).toMatchObject({ status: 400 });
     expect(await h.request(`${rows}?nothing=x`, { headers })).toMatchObject({ status: 400 });
     expect(await h.request(`${rows}?id=x`, { headers })).toMatchObject({ status: 400 });
     expect(await h.request(`${rows}?order=nothing`, { headers })).toMatchObject({ status: 400 });

@@ -482,7 +482,10 @@ class Copies {
         if (life === null || (await keeping.eraseCopy(life, topic, key))) continue;
         const isSince = ({ position, records }: Commit): boolean =>
           position > to && records.some((record) => record.topic === topic && record.key === key);
-        if (!history.some(isSince)) throw new Violation(`${key} of ${topic} cannot be erased on ${name}`);
+        // What could not be sealed is tried again later, and erasing then.
+        const waits = life.db.core.log.stats().sealing.waiting > 0;
+        if (!waits && !history.some(isSince))
+          throw new Violation(`${key} of ${topic} cannot be erased on ${name}`);
       }
     }
   }

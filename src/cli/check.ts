@@ -66,13 +66,14 @@ function reportText(report: CheckReport): string {
       `${segment} at byte ${byteOffset}: a torn tail of ${count(bytes, "byte")}, never acknowledged; the next start cuts it off`,
     );
   }
+  lines.push(...report.older.map(olderText));
   for (const damage of report.damages) lines.push(damageText(damage));
   if (report.damages.length === 0) lines.push("no damage");
   return `${lines.join("\n")}\n`;
 }
 
 function repairText(report: RepairReport, data: string): string {
-  const { damages, positions, rows, commits, lastPosition, aside, moved } = report;
+  const { damages, positions, rows, older, commits, lastPosition, aside, moved } = report;
   const lines = damages.map(damageText);
   lines.push("", `repaired: ${count(commits, "commit")} up to position ${lastPosition}`);
   for (const { first, last } of positions) lines.push(`lost: the commits at positions ${first} to ${last}`);
@@ -80,6 +81,7 @@ function repairText(report: RepairReport, data: string): string {
     lines.push(
       `lost: topic ${topicId}, records ${firstOffset} to ${lastOffset}, of commits between positions ${firstPosition} and ${last}`,
     );
+  lines.push(...older.map(olderText));
   lines.push(
     "What a topic had behind its last record that is left, nobody can tell.",
     "",
@@ -87,6 +89,13 @@ function repairText(report: RepairReport, data: string): string {
     "Next: evert start (views are made anew from the log); compare with what else you have of the lost commits; then make a new backup, not into an older one's directory.",
   );
   return `${lines.join("\n")}\n`;
+}
+
+function olderText({ segment, instead }: RepairReport["older"][number]): string {
+  return (
+    `${segment}, an earlier form that is sound, stands for ${instead}, which is damaged: ` +
+    "records taken out of it in between (erased, compacted, given up) are there again; what was erased is to be erased again"
+  );
 }
 
 function damageText(damage: Damage): string {

@@ -20,7 +20,7 @@ import { refuseUnfinishedRepair } from "./repair/unfinished.ts";
 import { type Scanned, Scanner } from "./scanner.ts";
 import { openSealed, type SealedSegment } from "./sealed/sealed-segment.ts";
 import { faults, openIfSound, turns } from "./sealed/verify.ts";
-import { listSegments, type SegmentFiles, sealedName, segmentName } from "./segment.ts";
+import { listSegments, parseSegmentName, type SegmentFiles, sealedName, segmentName } from "./segment.ts";
 
 export interface Damage {
   readonly segment: string;
@@ -49,6 +49,13 @@ export interface CheckReport {
   readonly damages: readonly Damage[];
   /** Not damage: what a crash left of an unacknowledged write. Opening the log cuts it off. */
   readonly tornTail: TornTail | null;
+  readonly older: readonly OlderForm[];
+}
+
+/** A segment of which an earlier form is sound and stands for a later one, which is damaged: what was taken out of it in between is there again. Opening the log removes the later one. */
+export interface OlderForm {
+  readonly segment: string;
+  readonly instead: string;
 }
 
 /** REQUIRES that no process has the log open. @throws EvertError directory_locked, not_found, format_unsupported, io_error */
@@ -90,6 +97,7 @@ class Check {
   readonly #damages: OpenDamage[] = [];
   /** How many damages there were when the topic was last seen: later ones may have cost it rows. */
   readonly #damagesSeen = new Map<number, number>();
+  readonly #older: OlderForm[] = [];
   #gaps: Gap[] = [];
   #sealed = 0;
   #frames = 0;
@@ -118,20 +126,31 @@ class Check {
       damages: this.#damages,
       tornTail:
         tail === null ? null : { segment: tail.segment, byteOffset: tail.byteOffset, bytes: tail.bytes },
+      older: this.#older,
     };
   }
 
   /** As opening chooses: the newest form that is sound, if there are several. */
   async #checkEither({ firstPosition, hasFrames, generations }: SegmentFiles): Promise<void> {
     const forms = generations.length + (hasFrames ? 1 : 0);
+    let damaged: string | null = null;
+    const stands = (segment: string, generation: number): void => {
+      // What was sealed first has all that its frames have.
+      if (damaged !== null && parseSegmentName(damaged)!.generation > generation)
+        this.#older.push({ segment, instead: damaged });
+    };
     for (const generation of generations) {
       const path = joinPath(this.#directory, sealedName(firstPosition, generation));
       const isLast = !hasFrames && generation === generations.at(-1);
-      if (forms > 1 && !isLast && (await openIfSound(this.#disk, path, firstPosition, generation)) === null)
+      if (forms > 1 && !isLast && (await openIfSound(this.#disk, path, firstPosition, generation)) === null) {
+        damaged ??= sealedName(firstPosition, generation);
         continue;
+      }
+      stands(sealedName(firstPosition, generation), generation);
       await this.#checkSealed(path, firstPosition, generation);
       return;
     }
+    stands(segmentName(firstPosition), 0);
     await this.#checkFrames(firstPosition);
   }
 

@@ -288,3 +288,32 @@ it.each([1, 2, 3, 4, 5, 6])("survives the end of the machine at any moment (seed
   await backup(again, after);
   expect((await checkLog("/backup", after)).damages).toEqual([]);
 });
+
+it("what a plain name means is in a backup: a version of a view that was promoted, before and behind the position restored to", async () => {
+  const disk = new SimulatedDisk();
+  const db = await opened(disk);
+  await sql(db, "CREATE TABLE t (k int PRIMARY KEY, n int)");
+  await sql(db, "CREATE MATERIALIZED VIEW v AS SELECT sum(n) AS s FROM t");
+  await sql(db, "INSERT INTO t VALUES (1, 10), (2, 20)");
+  await db.versions.build("v", "SELECT sum(n) AS s, count(*) AS n FROM t");
+  const before = db.position;
+  await db.versions.promote("v", 2);
+  await sql(db, "INSERT INTO t VALUES (3, 30)");
+  await backup(db, disk);
+  await restore(disk, "/whole");
+  await restore(disk, "/earlier", { position: Number(before) });
+  const whole = await opened(disk, "/whole");
+  await whole.built();
+  expect(await rowsOf(whole, "SELECT * FROM v")).toEqual([["60", "3"]]);
+  expect(await rowsOf(whole, 'SELECT * FROM "v@1"')).toEqual([["60"]]);
+  expect(whole.versions.list("v").map(({ version, isCurrent }) => [version, isCurrent])).toEqual([
+    [1, false],
+    [2, true],
+  ]);
+  await whole.versions.rollback("v");
+  expect(await rowsOf(whole, "SELECT * FROM v")).toEqual([["60"]]);
+  const earlier = await opened(disk, "/earlier");
+  await earlier.built();
+  expect(await rowsOf(earlier, "SELECT * FROM v")).toEqual([["30"]]);
+  expect(await rowsOf(earlier, 'SELECT * FROM "v@2"')).toEqual([["30", "2"]]);
+});

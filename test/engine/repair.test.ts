@@ -1,8 +1,11 @@
 /** A database whose log was damaged and repaired: it opens, whatever of its catalog is lost, and what is left answers. */
 import { expect, test } from "vitest";
+import { writeWhole } from "../../src/base/small-file.ts";
 import type { Database } from "../../src/engine/database.ts";
 import { repairDirectory } from "../../src/engine/repair.ts";
+import { checkLog } from "../../src/log/check.ts";
 import { Scanner } from "../../src/log/scanner.ts";
+import { parseSegmentName } from "../../src/log/segment.ts";
 import { SimulatedClock } from "../../src/testing/simulated-clock.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
 import { openInMemory, rowsOf, sql } from "./support/memory.ts";
@@ -142,3 +145,46 @@ test("without the definition of a newer form of a table, its records in that for
   expect(await rowsOf(db, "SELECT n FROM times")).toEqual([["3"]]);
   await db.close();
 });
+
+test("an earlier form of a segment that stands for a damaged one is named: what was taken out in between is there again", async () => {
+  const disk = new SimulatedDisk({ seed: 3 });
+  const db = await openInMemory(disk, { segmentBytes: 64 << 10 });
+  await sql(db, "CREATE TABLE t (k int PRIMARY KEY, s text)");
+  for (let k = 0; k < 60; k++) await db.append("t", [{ k, s: `${k} ${"x".repeat(2_000)}` }]);
+  // Somebody had the segments as they were before the erasing copied, and they came back.
+  await db.erase("t", 59);
+  const before = new Map(sealed(disk).map((path) => [path, disk.contents(path).slice()]));
+  await db.erase("t", 3);
+  const after = sealed(disk);
+  await db.close();
+  const later = after.find((path) => !before.has(path) && sealedAt(path) === 1)!;
+  const earlier = [...before.keys()].find((path) => sealedAt(path) === 1)!;
+  await writeWhole(disk, earlier, before.get(earlier)!);
+  await disk.syncDirectory("/data/log");
+  disk.corrupt(later, 200, (byte) => byte ^ 1);
+  const name = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
+  const older = [{ segment: name(earlier), instead: name(later) }];
+  // A start would take the earlier one, too: there is nothing to repair, but something to be told.
+  expect(await checkLog("/data", disk)).toMatchObject({ damages: [], older });
+  await expect(repairDirectory("/data", disk, new SimulatedClock())).rejects.toMatchObject({
+    code: "invalid_request",
+  });
+  // Where something else is damaged, it is told of the repair.
+  const last = after.filter((path) => path !== later).at(-1)!;
+  disk.corrupt(last, 200, (byte) => byte ^ 1);
+  const report = await repairDirectory("/data", disk, new SimulatedClock());
+  expect(report.older).toEqual(older);
+  const again = await openInMemory(disk, { segmentBytes: 64 << 10 });
+  expect(Number((await rowsOf(again, "SELECT count(*) FROM t"))[0]![0])).toBeGreaterThan(10);
+  await again.close();
+});
+
+function sealed(disk: SimulatedDisk): string[] {
+  return disk
+    .files()
+    .filter((path) => parseSegmentName(path.slice(path.lastIndexOf("/") + 1))?.form === "sealed");
+}
+
+function sealedAt(path: string): number {
+  return parseSegmentName(path.slice(path.lastIndexOf("/") + 1))!.firstPosition;
+}

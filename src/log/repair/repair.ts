@@ -16,7 +16,7 @@ import { type Disk, joinPath } from "../../base/disk.ts";
 import { EvertError } from "../../base/errors.ts";
 import { readWhole, writeWhole } from "../../base/small-file.ts";
 import { BACKUP_FILE } from "../backup.ts";
-import { checkLocked, checkLog, type Damage } from "../check.ts";
+import { checkLocked, checkLog, type Damage, type OlderForm } from "../check.ts";
 import { LOG_DIRECTORY, lockDirectory } from "../lock.ts";
 import { parseSegmentName, sealedName, segmentName } from "../segment.ts";
 import { type FramesPiece, type Piece, piecesOf } from "./pieces.ts";
@@ -45,6 +45,8 @@ export interface RepairReport {
   readonly positions: readonly { readonly first: number; readonly last: number }[];
   /** Rows that are known to be lost. */
   readonly rows: readonly LostRows[];
+  /** Segments of which an earlier form was sound and took the place of a later one. */
+  readonly older: readonly OlderForm[];
   readonly commits: number;
   readonly lastPosition: number;
   /** In the data directory: where the damaged files are now. */
@@ -82,7 +84,8 @@ export async function repairLog(options: RepairOptions): Promise<RepairReport> {
       hint: `The files as they were lie in ${plan.aside}.`,
     });
   const { made: _, ...report } = plan;
-  return { ...report, commits, lastPosition };
+  // A plan of an earlier version that did not end says nothing of these.
+  return { ...report, older: report.older ?? [], commits, lastPosition };
 }
 
 /** Makes what is to be put in the place of what is damaged, and the plan. */
@@ -120,10 +123,29 @@ async function prepare({ disk, directory, clock }: RepairOptions): Promise<Plan>
       piece.kind === "lost" ? [{ first: piece.firstPosition, last: piece.lastPosition }] : [],
     ),
     rows: maker.lost,
+    older: olderForms(pieces, moved),
     aside: `damaged-${new Date(clock.wallUs() / 1000).toISOString().replaceAll(/[-:]|\.\d+/g, "")}`,
     moved,
     made: maker.made,
   };
+}
+
+/** Where what was taken is an earlier form than a damaged one that goes aside. */
+function olderForms(pieces: readonly Piece[], moved: readonly string[]): RepairReport["older"] {
+  return pieces.flatMap((piece) => {
+    if (piece.kind === "lost") return [];
+    const taken =
+      piece.kind === "sealed"
+        ? piece.file.segment
+        : { name: piece.file.name, firstPosition: piece.firstPosition, generation: 0 };
+    const later = moved
+      .map((name) => ({ name, ...parseSegmentName(name)! }))
+      .filter(({ form, firstPosition, generation }) => {
+        return form === "sealed" && firstPosition === taken.firstPosition && generation > taken.generation;
+      })
+      .sort((a, b) => b.generation - a.generation)[0];
+    return later === undefined ? [] : [{ segment: taken.name, instead: later.name }];
+  });
 }
 
 class Maker {

@@ -24,6 +24,8 @@ export type OpenMode = "read" | "write" | "write-through";
 
 export interface DiskFile {
   readonly path: string;
+  /** By which other threads of the process read the file while it is open here, through node:fs (openedFile in node-disk.ts). */
+  readonly descriptor?: number;
   /** Bytes read into the front of `target`; 0 only at the end of the file. */
   read(target: Uint8Array, at: number): Promise<number>;
   /**
@@ -71,7 +73,11 @@ export interface Disk {
 }
 
 /** Bytes that arrived, fewer than asked for only where the file ends. */
-export async function readFully(file: DiskFile, target: Uint8Array, at: number): Promise<number> {
+export async function readFully(
+  file: Pick<DiskFile, "read">,
+  target: Uint8Array,
+  at: number,
+): Promise<number> {
   let done = 0;
   while (done < target.length) {
     const count = await file.read(done === 0 ? target : target.subarray(done), at + done);

@@ -74,6 +74,11 @@ export const nodeDisk: Disk = {
   },
 };
 
+/** A file that another thread has opened, to be read. It is closed there, when nothing is being read here any more. */
+export function openedFile(path: string, descriptor: number): Pick<DiskFile, "read"> {
+  return new NodeFile(path, descriptor, false);
+}
+
 class NodeFile implements DiskFile {
   readonly path: string;
   readonly #fd: number;
@@ -83,6 +88,10 @@ class NodeFile implements DiskFile {
     this.path = path;
     this.#fd = fd;
     this.#syncsWrites = syncsWrites;
+  }
+
+  get descriptor(): number {
+    return this.#fd;
   }
 
   read(target: Uint8Array, at: number): Promise<number> {

@@ -30,9 +30,17 @@ import type { RecursionLimits } from "./operators/recursion-limits.ts";
 import { StoredNode } from "./operators/stored.ts";
 import { streamIdentity } from "./operators/stream.ts";
 import { Table, TableChanges } from "./operators/table.ts";
-import { failLost, feedParts, inletsOf } from "./parts/feed-parts.ts";
+import {
+  failLost,
+  feedHistory,
+  feedParts,
+  inletsOf,
+  type WantedOfHistory,
+  wantedOfHistory,
+} from "./parts/feed-parts.ts";
 import type { Inlet } from "./parts/inlet.ts";
 import type { PartLinks } from "./parts/link.ts";
+import type { SharedRows } from "./parts/shared-rows.ts";
 import type { StateLimits } from "./state-limits.ts";
 import type { View, ViewNode } from "./view.ts";
 
@@ -65,6 +73,10 @@ export interface Build {
   feedTable(id: number, chunk: Chunk, ops: Uint8Array | null, opsFrom?: number): void;
   /** As Circuit.feedParts. */
   feedParts(id: number, batch: Batch): void;
+  /** What other threads read of a stream's history, which then need not come through this one; null: it has to be fed here. */
+  historyWanted(id: number): WantedOfHistory | null;
+  /** Rows of history as they were wanted. */
+  feedHistory(id: number, wanted: WantedOfHistory, rows: SharedRows): void;
   /** What of the plan other threads have been given. */
   readonly cuts: readonly Plan[];
   /** As Circuit.waiting. */
@@ -325,6 +337,15 @@ export class ViewBuild implements Build {
 
   feedParts(id: number, batch: Batch): void {
     feedParts(this.#inlets, id, batch);
+  }
+
+  historyWanted(id: number): WantedOfHistory | null {
+    const isReadHere = this.ordered || this.#graph.find(streamIdentity(id)) !== undefined;
+    return isReadHere ? null : wantedOfHistory(this.#inlets, id);
+  }
+
+  feedHistory(id: number, wanted: WantedOfHistory, rows: SharedRows): void {
+    feedHistory(this.#inlets, id, wanted, rows);
   }
 
   get waiting(): Promise<void> | null {

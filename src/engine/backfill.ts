@@ -10,13 +10,16 @@
  * A plan with an as-of join asks for its inputs in log order instead; it is fed tables and streams alike from the log.
  * An ad-hoc SELECT is a build of the first kind that is read and thrown away.
  */
+import { assert } from "../base/assert.ts";
 import { sliceBatch } from "../batch/column.ts";
 import type { Build, ViewNode } from "../dataflow/circuit.ts";
-import type { ColumnRange, Group, Log, TopicBatch } from "../log/log.ts";
+import type { ColumnRange, Group, Log, Pause, TopicBatch } from "../log/log.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import type { EngineCatalog, TopicEntry } from "./catalog.ts";
 import { Feeder } from "./feeder.ts";
+import { feedHistory, type HistoryFeedContext, type ReadElsewhere } from "./history-feed.ts";
 import { nextTurn, PART_ROWS, SLICE_MS } from "./stepper.ts";
+import type { Workers } from "./workers/workers.ts";
 
 /** What the first slice may take: a small query asks for no turn. */
 const FIRST_MS = 1;
@@ -30,6 +33,10 @@ export interface BackfillContext {
   columns(topicId: number, build: Build): ReadonlySet<number> | null;
   /** In which rows of the topic must lie to matter to the build. */
   ranges(topicId: number, build: Build): readonly ColumnRange[];
+  /** Where the log has columns that stand in these places; null: not all of them are there any more. */
+  columnsAt(topicId: number, places: readonly number[]): readonly number[] | null;
+  /** Null: all is done in this thread. */
+  readonly workers: Workers | null;
   /** The batch with the topic's columns where circuits have them. */
   placed(entry: TopicEntry, batch: TopicBatch): TopicBatch;
   readonly log: Log;
@@ -140,61 +147,140 @@ async function feed(
   };
   if (wanted.size > 0 && to > from) {
     await context.durable(to);
-    const feeders = new Map<number, Feeder>();
-    let commits = 0;
-    const groups = context.log.read({
-      from: from + 1,
-      to,
-      topics: wanted,
-      columns: (id) => context.columns(id, build),
-      ranges: (id) => context.ranges(id, build),
-      // Feeders copy what they feed.
-      reuse: true,
+    const elsewhere = readElsewhere(context, build);
+    const here = new Set([...wanted].filter((id) => !elsewhere.has(id)));
+    const feeding: Feeding = {
+      signal,
       unbroken,
       pause: () => (performance.now() < sliceEnds ? null : pause()),
-    });
-    for await (const group of groups) {
-      signal?.throwIfAborted();
-      if (build.failed !== null) throw build.failed;
-      for (const given of group.batches) {
-        const entry = context.catalog.byId(given.topicId);
-        if (entry === undefined || entry.kind !== "topic") continue;
-        const topicBatch = context.placed(entry, given);
-        const { schema } = topicBatch.batch;
-        let feeder = feeders.get(entry.id);
-        if (feeder === undefined || feeder.schema !== schema)
-          feeders.set(entry.id, (feeder = new Feeder(schema, context.dictionary)));
-        const columns = context.wants(entry.id, build);
-        const { length } = topicBatch.batch;
-        for (let row = 0; row < length && build.cuts.length > 0; row += PART_ROWS) {
-          const end = Math.min(length, row + PART_ROWS);
-          build.feedParts(entry.id, sliceBatch(topicBatch.batch, row, end));
-          await work();
-        }
-        for (let row = 0; row < topicBatch.batch.length; ) {
-          const end = Math.min(topicBatch.batch.length, row + feeder.pace.rows);
-          const next = feeder.fill(topicBatch, row, end, commits, columns);
-          const began = performance.now();
-          if (entry.topicKind === "stream") build.feedStream(entry.id, feeder.chunk);
-          else build.feedTable(entry.id, feeder.chunk, topicBatch.ops, row);
-          feeder.pace.took(next - row, performance.now() - began);
-          await work();
-          row = next;
-        }
-      }
-      if (build.ordered) build.boundary();
-      commits += commitsWithRows(group);
-      onProgress?.((group.lastPosition - from) / (to - from));
-    }
+      work,
+      feeders: new Map(),
+      commits: 0,
+    };
+    const ways = Math.min(1, elsewhere.size) + Math.min(1, here.size);
+    const progress = (done: number) => (position: number) =>
+      onProgress?.((done + (position - from) / (to - from)) / ways);
+    if (elsewhere.size > 0)
+      await feedElsewhere(context, build, [from + 1, to], elsewhere, feeding, progress(0));
+    if (here.size > 0) await feedHere(context, build, [from + 1, to], here, feeding, progress(ways - 1));
   }
   build.end();
   await work();
 }
 
+/** How a range is fed. */
+interface Feeding {
+  readonly signal: AbortSignal | undefined;
+  readonly unbroken: boolean | undefined;
+  readonly pause: Pause;
+  /** Works on what was fed. */
+  work(): Promise<void>;
+  readonly feeders: Map<number, Feeder>;
+  /** That the step tells apart so far. */
+  commits: number;
+}
+
+/** Rows of these topics, by this thread. Positions with first and last. */
+async function feedHere(
+  context: BackfillContext,
+  build: Build,
+  [from, to]: readonly [number, number],
+  topics: ReadonlySet<number>,
+  feeding: Feeding,
+  onRead: (position: number) => void,
+): Promise<void> {
+  const { signal, unbroken, pause, work, feeders } = feeding;
+  const groups = context.log.read({
+    from,
+    to,
+    topics,
+    columns: (id) => context.columns(id, build),
+    ranges: (id) => context.ranges(id, build),
+    // Feeders copy what they feed.
+    reuse: true,
+    unbroken,
+    pause,
+  });
+  for await (const group of groups) {
+    signal?.throwIfAborted();
+    if (build.failed !== null) throw build.failed;
+    for (const given of group.batches) {
+      const entry = context.catalog.byId(given.topicId);
+      if (entry === undefined || entry.kind !== "topic") continue;
+      const topicBatch = context.placed(entry, given);
+      const { schema } = topicBatch.batch;
+      let feeder = feeders.get(entry.id);
+      if (feeder === undefined || feeder.schema !== schema)
+        feeders.set(entry.id, (feeder = new Feeder(schema, context.dictionary)));
+      const columns = context.wants(entry.id, build);
+      const { length } = topicBatch.batch;
+      for (let row = 0; row < length && build.cuts.length > 0; row += PART_ROWS) {
+        const end = Math.min(length, row + PART_ROWS);
+        build.feedParts(entry.id, sliceBatch(topicBatch.batch, row, end));
+        await work();
+      }
+      for (let row = 0; row < topicBatch.batch.length; ) {
+        const end = Math.min(topicBatch.batch.length, row + feeder.pace.rows);
+        const next = feeder.fill(topicBatch, row, end, feeding.commits, columns);
+        const began = performance.now();
+        if (entry.topicKind === "stream") build.feedStream(entry.id, feeder.chunk);
+        else build.feedTable(entry.id, feeder.chunk, topicBatch.ops, row);
+        feeder.pace.took(next - row, performance.now() - began);
+        await work();
+        row = next;
+      }
+    }
+    if (build.ordered) build.boundary();
+    feeding.commits += commitsWithRows(group);
+    onRead(group.lastPosition);
+  }
+}
+
+/** Rows of these topics, by all threads. */
+function feedElsewhere(
+  context: BackfillContext,
+  build: Build,
+  range: readonly [number, number],
+  topics: ReadonlyMap<number, ReadElsewhere>,
+  feeding: Feeding,
+  onProgress: (position: number) => void,
+): Promise<void> {
+  const { log, workers } = context;
+  assert(workers !== null, "what is read elsewhere is read by workers");
+  const { signal, pause, work } = feeding;
+  const here = new Set(topics.keys());
+  const feedContext: HistoryFeedContext = {
+    log,
+    workers,
+    topics,
+    ranges: (id) => context.ranges(id, build),
+    pause,
+    work,
+    readHere: (from, to) => feedHere(context, build, [from, to], here, feeding, onProgress),
+    wait: async (news) => {
+      await orAborted(news, signal);
+      signal?.throwIfAborted();
+    },
+    onProgress,
+  };
+  return feedHistory(feedContext, build, range);
+}
+
+/** Streams of which nobody in this thread needs a row. */
+function readElsewhere(context: BackfillContext, build: Build): Map<number, ReadElsewhere> {
+  const topics = new Map<number, ReadElsewhere>();
+  for (const id of build.streams) {
+    const wanted = context.workers === null ? null : build.historyWanted(id);
+    const columns = wanted === null ? null : context.columnsAt(id, wanted.columns);
+    if (wanted !== null && columns !== null) topics.set(id, { wanted, columns });
+  }
+  return topics;
+}
+
 /** Resolves when the promise does, or the signal is given. */
-function orAborted(wait: Promise<void> | null, signal?: AbortSignal): Promise<void> | null {
+function orAborted(wait: Promise<unknown> | null, signal?: AbortSignal): Promise<unknown> | null {
   if (wait === null || signal === undefined) return wait;
-  return new Promise((resolve, reject) => {
+  return new Promise<void>((resolve, reject) => {
     const done = (): void => {
       signal.removeEventListener("abort", done);
       resolve();

@@ -32,7 +32,7 @@ import { Constraints } from "./constraints.ts";
 import { Consumers } from "./consumers.ts";
 import { Definitions } from "./definitions.ts";
 import { DurableWaiters } from "./durable-waiters.ts";
-import { columnsAt, placedBatch, rangesAt } from "./evolved.ts";
+import { columnsAt, placedBatch, placedOf, rangesAt } from "./evolved.ts";
 import { EvolvingTables } from "./evolving-tables.ts";
 import { completedAnew } from "./fallbacks.ts";
 import { Indexes } from "./indexes.ts";
@@ -331,6 +331,12 @@ export class Core {
       wants: (id, build) => this.views.buildWants(id, build),
       columns: (id, build) => columnsAt(this.#topicOf(id), this.views.buildColumns(id, build)),
       ranges: (id, build) => rangesAt(this.#topicOf(id), this.views.buildRanges(id, build)),
+      columnsAt: (id, places) => {
+        const columns = placedOf(this.#topicOf(id)).columns;
+        const at = places.map((place) => columns[place] as number);
+        return at.includes(-1) ? null : at;
+      },
+      workers: this.workers,
       placed: (entry, batch) => this.#placed(entry, batch),
     };
   }

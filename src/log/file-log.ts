@@ -21,6 +21,7 @@ import { Draft } from "./draft.ts";
 import { DurableEnd } from "./durable-end.ts";
 import { encodeMeta, HEADER_BYTES } from "./frame.ts";
 import type { FrameOrder } from "./frame-order.ts";
+import { readHistory } from "./history.ts";
 import { Intake } from "./intake.ts";
 import { Compactor } from "./keeping/compactor.ts";
 import { KEYS_MAX } from "./keeping/pass.ts";
@@ -32,6 +33,8 @@ import type {
   CommitOptions,
   CommitReceipt,
   Group,
+  HistoryOptions,
+  HistoryPart,
   KnownCommit,
   Log,
   LogFiles,
@@ -496,6 +499,10 @@ export class FileLog implements Log, TopicSource {
       reuse: options.reuse,
       unbroken: options.unbroken,
     });
+  }
+
+  history(options: HistoryOptions): AsyncGenerator<HistoryPart, void, undefined> {
+    return readHistory(this.#reader, options);
   }
 
   readTopic(topicId: number, offset: number): AsyncIterable<Group> {

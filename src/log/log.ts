@@ -17,6 +17,7 @@ import type { Datum } from "../batch/datum.ts";
 import type { Schema } from "../batch/schema.ts";
 import type { ColumnRange } from "./column-range.ts";
 import type { KeepingRules, KeepingStats } from "./keeping/rules.ts";
+import type { Page } from "./sealed/page.ts";
 
 export type { ColumnRange } from "./column-range.ts";
 
@@ -153,6 +154,60 @@ export interface ReadOptions {
    * after all has been delivered.
    */
   readonly unbroken?: boolean;
+}
+
+export interface HistoryOptions {
+  readonly from: Position;
+  readonly to: Position;
+  /** By topic the columns that are wanted. Asked once per segment. */
+  readonly columns: ReadonlyMap<number, () => ReadonlySet<number>>;
+  /** As ReadOptions.ranges. */
+  readonly ranges: (topicId: number) => readonly ColumnRange[];
+}
+
+/** A stretch of the log: positions to be read; or rows of one topic that any thread can read. */
+export type HistoryPart =
+  | { readonly kind: "groups"; readonly from: Position; readonly to: Position }
+  | HistoryPiece;
+
+export interface HistoryPiece {
+  readonly kind: "piece";
+  readonly piece: SealedPiece;
+  /** By which the file is read until release() is called. */
+  readonly file: { readonly path: string; readonly descriptor: number };
+  /** The last position of its segment. */
+  readonly lastPosition: Position;
+  /** It has been read, or will not be: once. */
+  release(): void;
+}
+
+/** Some blocks of a topic in a sealed segment (sealed/pieces.ts). Plain data. */
+export interface SealedPiece {
+  readonly topicId: number;
+  /** Of the segment's file, for what is said of damage. */
+  readonly segment: string;
+  readonly rows: number;
+  /** Of the pages before compression. */
+  readonly bytes: number;
+  /** Of the newest schema; others come as nulls. */
+  readonly columns: readonly number[];
+  /** That the rows were written in. */
+  readonly from: LogTopic;
+  /** The newest; null: it is that one. */
+  readonly to: LogTopic | null;
+  readonly blocks: readonly PieceBlock[];
+}
+
+export interface PieceBlock {
+  readonly rows: number;
+  /** Null: not wanted. */
+  readonly columns: readonly (PiecePage | null)[];
+  /** The batch in its frame's form, of a topic without a schema. */
+  readonly opaque: Page | null;
+}
+
+export interface PiecePage extends Page {
+  readonly nulls: number;
 }
 
 /**
@@ -306,6 +361,11 @@ export interface Log {
   onFailed(listener: (error: Error) => void): () => void;
   /** Groups from disk in order, durable ones only; bounded memory, cancellable by return(). */
   read(options: ReadOptions): AsyncIterable<Group>;
+  /**
+   * The same rows in an order of its own, those of a topic in theirs: of segments that are sealed piece by piece, unread, for threads to read; of others, where
+   * to read them. Without commits. Cancellable by return(); files are closed when the last piece has been given back.
+   */
+  history(options: HistoryOptions): AsyncGenerator<HistoryPart, void, undefined>;
   /**
    * Groups holding the topic's rows from `offset` on (the first group may begin below it), to the durable end as of now.
    * Commits come without their idempotency keys. Seeks by a sparse in-memory index; never scans from the start of the log.

@@ -72,7 +72,7 @@ export async function openSegment(
 }
 
 /** False: there is nothing of them in the segment, which need not be opened. */
-function mayHoldAny({ sealed }: SegmentExtent, topics: ReadonlySet<number>): boolean {
+export function mayHoldAny({ sealed }: SegmentExtent, topics: ReadonlySet<number>): boolean {
   return (
     sealed === null || sealed.directory.runs.some(({ topicId, kept }) => kept > 0 && topics.has(topicId))
   );

@@ -2,8 +2,10 @@
 import type { Batch } from "../../batch/batch.ts";
 import type { Graph } from "../graph.ts";
 import { Inlet } from "./inlet.ts";
-import type { PartRows } from "./link.ts";
+import type { PartRows, PartSource } from "./link.ts";
 import { sharedParcel } from "./parcel.ts";
+import type { SharedParcels } from "./shared-parcels.ts";
+import type { SharedRows } from "./shared-rows.ts";
 
 export function inletsOf(graph: Graph): Inlet[] {
   return graph.nodes.filter((node) => node instanceof Inlet);
@@ -45,12 +47,67 @@ export function feedPartsAhead(
   }
 }
 
+/** What parts read of a topic, for whoever reads history for them. */
+export interface WantedOfHistory {
+  /** By their places. */
+  readonly columns: readonly number[];
+  /** Ways in which rows are told apart: key columns, as places among these columns. */
+  readonly keys: readonly (readonly number[])[];
+  readonly shared: SharedParcels;
+}
+
+/** null: they need nothing any more. */
+export function wantedOfHistory(inlets: readonly Inlet[], topicId: number): WantedOfHistory | null {
+  const readers = readersOf(inlets, topicId);
+  if (readers.length === 0) return null;
+  const columns = columnsOf(readers, topicId);
+  const keys = new Map(readers.map((inlet) => [waysOf(inlet, topicId), keysOf(inlet, topicId)]));
+  return {
+    columns,
+    keys: [...keys.values()].flatMap((key) => (key === null ? [] : [key.map((c) => columns.indexOf(c))])),
+    shared: readers[0]!.link.shared,
+  };
+}
+
+/** Rows that were read for them all as was wanted. Their memory is given up here by whoever read them. */
+export function feedHistory(
+  inlets: readonly Inlet[],
+  topicId: number,
+  { columns, keys, shared }: WantedOfHistory,
+  rows: SharedRows,
+): void {
+  for (const inlet of readersOf(inlets, topicId)) {
+    const key = keysOf(inlet, topicId)?.map((c) => columns.indexOf(c));
+    const list = key === undefined ? null : keys.findIndex((each) => each.join() === key.join());
+    const { memory: parcels, rows: count } = rows;
+    inlet.feed({ sourceId: topicId, columns, parcels, shared: rows, list }, count);
+  }
+  for (const parcel of rows.memory) shared.release(parcel);
+}
+
+function sourceOf({ link }: Inlet, topicId: number): PartSource | undefined {
+  return link.sources.find(({ id }) => id === topicId);
+}
+
+function keysOf(inlet: Inlet, topicId: number): readonly number[] | null {
+  return sourceOf(inlet, topicId)?.keys ?? null;
+}
+
+function waysOf(inlet: Inlet, topicId: number): string {
+  return keysOf(inlet, topicId)?.join() ?? "";
+}
+
+function columnsOf(readers: readonly Inlet[], topicId: number): number[] {
+  const read = readers.flatMap((inlet) => sourceOf(inlet, topicId)?.reads ?? []);
+  return [...new Set(read)].sort((a, b) => a - b);
+}
+
 /** Readers that know the same columns of the topic: what was made before it got more of them cannot unpack those. */
 function byColumns(readers: readonly Inlet[], topicId: number): Iterable<readonly Inlet[]> {
   if (readers.length < 2) return [readers];
   const alike = new Map<number, Inlet[]>();
   for (const inlet of readers) {
-    const columns = inlet.link.sources.find(({ id }) => id === topicId)?.schema.fields.length ?? 0;
+    const columns = sourceOf(inlet, topicId)?.schema.fields.length ?? 0;
     const known = alike.get(columns);
     if (known === undefined) alike.set(columns, [inlet]);
     else known.push(inlet);
@@ -72,8 +129,7 @@ function readersOf(inlets: readonly Inlet[], topicId: number): Inlet[] {
 function packed(readers: readonly Inlet[], topicId: number, batch: Batch): PartRows | null {
   if (readers.length === 0) return null;
   try {
-    const read = readers.flatMap(({ link }) => link.sources.find(({ id }) => id === topicId)?.reads ?? []);
-    const columns = [...new Set(read)].sort((a, b) => a - b);
+    const columns = columnsOf(readers, topicId);
     const { schema, length, weights } = batch;
     const picked = {
       schema: { fields: columns.map((c) => schema.fields[c]!) },

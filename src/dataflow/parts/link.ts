@@ -10,6 +10,7 @@ import type { PlanPart } from "../../plan/parts.ts";
 import type { Plan } from "../../plan/plan.ts";
 import type { OperatorStats } from "../operator-stats.ts";
 import type { SharedParcels } from "./shared-parcels.ts";
+import type { SharedRows } from "./shared-rows.ts";
 
 export interface PartSource {
   readonly id: number;
@@ -21,11 +22,15 @@ export interface PartSource {
   readonly keys: readonly number[] | null;
 }
 
-/** Rows of a source: columns of it, in parcels (parcel.ts). */
+/** Rows of a source: columns of it, in parcels (parcel.ts), or where a thread has read them from history. */
 export interface PartRows {
   readonly sourceId: number;
   readonly columns: readonly number[];
   readonly parcels: readonly Uint8Array[];
+  /** Then the parcels are the memory of these. */
+  readonly shared?: SharedRows;
+  /** Which of their lists is the part's; null: all rows are of the one shard there is. */
+  readonly list?: number | null;
 }
 
 export interface PartError {

@@ -26,6 +26,7 @@ import type { Outlet } from "./outlet.ts";
 import { Parcel, unpack } from "./parcel.ts";
 import type { Shard } from "./shard.ts";
 import { ShardFeeder } from "./shard-feeder.ts";
+import { type SharedRows, sharedBatches } from "./shared-rows.ts";
 
 export interface PartSpec {
   /** Of streams alone. */
@@ -71,6 +72,8 @@ export class PartCircuit {
   readonly #schema: Schema;
   readonly #inputs: ReadonlyMap<number, Input>;
   readonly #keysMove: boolean;
+  /** Which of the part's shards it is. */
+  readonly #shard: number;
   readonly #output: PartOutput;
   readonly #parcels: readonly [Parcel, Parcel] = [new Parcel(null), new Parcel(null)];
   readonly #dictionary = new Dictionary();
@@ -87,6 +90,7 @@ export class PartCircuit {
     const { plan, sources, keysMove, shard, limits, isLive } = spec;
     this.#output = output;
     this.#keysMove = keysMove;
+    this.#shard = shard.index;
     this.#circuit = new Circuit({ dictionary: this.#dictionary, ...limits, isBuild: !isLive });
     this.#schema = plan.schema;
     for (const { id, name, schema } of sources) this.#circuit.addStream(id, name, schema);
@@ -169,27 +173,51 @@ export class PartCircuit {
   }
 
   *#feeding(all: readonly PartRows[]): Generator<void> {
-    for (const { sourceId, columns, parcels } of all) {
-      const input = this.#inputs.get(sourceId);
+    for (const rows of all) {
+      const input = this.#inputs.get(rows.sourceId);
       if (input === undefined) continue;
-      const { source, feeder } = input;
-      const schema = { fields: columns.map((c) => source.schema.fields[c]!) };
-      for (const parcel of parcels) {
-        for (const { length, columns: packed, weights } of unpack(parcel, schema, this.#memory)) {
-          const placed: Column[] = [];
-          columns.forEach((c, i) => {
-            placed[c] = packed[i]!;
-          });
-          const batch = { schema: source.schema, length, columns: placed, weights };
-          for (let from = 0; from < length; from += CHUNK_ROWS) {
-            const chunk = feeder.fill(batch, from, Math.min(length, from + CHUNK_ROWS));
-            if (chunk.length > 0) this.#circuit.feedStream(sourceId, chunk);
-            yield* this.#running();
-            if (performance.now() >= this.#deadline) yield;
-          }
-        }
+      if (rows.shared !== undefined) yield* this.#feedingShared(input, rows, rows.shared);
+      else yield* this.#feedingParcels(input, rows);
+    }
+  }
+
+  *#feedingParcels({ source, feeder }: Input, { sourceId, columns, parcels }: PartRows): Generator<void> {
+    const schema = { fields: columns.map((c) => source.schema.fields[c]!) };
+    for (const parcel of parcels) {
+      for (const { length, columns: packed, weights } of unpack(parcel, schema, this.#memory)) {
+        const placed: Column[] = [];
+        columns.forEach((c, i) => {
+          placed[c] = packed[i]!;
+        });
+        const batch = { schema: source.schema, length, columns: placed, weights };
+        for (let from = 0; from < length; from += CHUNK_ROWS)
+          yield* this.#taking(sourceId, feeder.fill(batch, from, Math.min(length, from + CHUNK_ROWS)));
       }
     }
+  }
+
+  *#feedingShared(
+    { source, feeder }: Input,
+    { sourceId, columns, list = null }: PartRows,
+    shared: SharedRows,
+  ): Generator<void> {
+    for (const { batch, rows } of sharedBatches(shared, source.schema, columns)) {
+      const own = rows(list, this.#shard);
+      const length = own?.length ?? batch.length;
+      for (let from = 0; from < length; from += CHUNK_ROWS) {
+        const to = Math.min(length, from + CHUNK_ROWS);
+        yield* this.#taking(
+          sourceId,
+          own === null ? feeder.fill(batch, from, to) : feeder.pick(batch, own, from, to),
+        );
+      }
+    }
+  }
+
+  *#taking(sourceId: number, chunk: Chunk): Generator<void> {
+    if (chunk.length > 0) this.#circuit.feedStream(sourceId, chunk);
+    yield* this.#running();
+    if (performance.now() >= this.#deadline) yield;
   }
 
   *#running(): Generator<void> {

@@ -27,13 +27,26 @@ export class ShardFeeder {
 
   /** Those of the rows `from`..`to`, at most CHUNK_ROWS, that are the shard's. The arrays are used again by the next call. */
   fill(batch: Batch, from: number, to: number): Chunk {
-    const { keys, reads } = this.#source;
-    const chunk = this.#chunk;
+    const { keys } = this.#source;
     const rows = this.#rows;
-    chunk.length =
+    this.#chunk.length =
       keys === null
         ? allRows(from, to, rows)
         : rowsOfShard(batch, keys, this.#shard, from, to, rows, this.#hashes);
+    return this.#filled(batch);
+  }
+
+  /** Those at `from`..`to` of a list of rows. */
+  pick(batch: Batch, list: Int32Array, from: number, to: number): Chunk {
+    this.#chunk.length = to - from;
+    this.#rows.set(list.subarray(from, to));
+    return this.#filled(batch);
+  }
+
+  #filled(batch: Batch): Chunk {
+    const { reads } = this.#source;
+    const chunk = this.#chunk;
+    const rows = this.#rows;
     for (const c of reads) {
       const column = batch.columns[c]!;
       const isLate = column.kind === "utf8" && this.#isLate(c);

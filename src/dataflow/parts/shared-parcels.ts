@@ -27,6 +27,11 @@ export class SharedParcels {
     return new Uint8Array(buffer, 0, bytes);
   }
 
+  /** Memory that another thread has made, for as much again: the caller holds it. REQUIRES a size that is a power of two. */
+  adopt({ buffer }: Uint8Array): void {
+    if (!this.#holders.has(buffer)) this.#holders.set(buffer, 1);
+  }
+
   hold({ buffer }: Uint8Array): void {
     this.#holders.set(buffer, this.#held(buffer) + 1);
   }

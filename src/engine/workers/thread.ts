@@ -4,12 +4,16 @@
  * 1. Between two slices what has come in is heard.
  * 2. Parts of live views go first: a step of all views waits for them. They take turns.
  * 3. Parts of views that are being built have what is left of the time, and at least one part of it in five: none waits for ever.
- * 4. What steps have ended is freed when nobody waits, or when much of it is owed (KeptPart).
+ * 4. History is read in slices between these: a page, then whoever else has something to do.
+ * 5. What steps have ended is freed when nobody waits, or when much of it is owed (KeptPart).
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { parentPort } from "node:worker_threads";
 import { assert } from "../../base/assert.ts";
+import { toEvertError } from "../../base/errors.ts";
 import { KeptPart } from "./kept-part.ts";
-import type { Reply, Request } from "./protocol.ts";
+import type { Read, ReadReply, Reply, Request } from "./protocol.ts";
+import { readHistory } from "./read-history.ts";
 
 const SLICE_MS = 4;
 /** For so much work on live parts builds have a slice. */
@@ -29,6 +33,23 @@ let liveMs = 0;
 
 function post(reply: Reply): void {
   port.postMessage(reply, buffersOf(reply));
+}
+
+async function read({ read: number, task }: Read): Promise<void> {
+  let ends = performance.now() + SLICE_MS;
+  const pause = (): Promise<void> | null => {
+    if (performance.now() < ends) return null;
+    return nextTurn().then(() => {
+      ends = performance.now() + SLICE_MS;
+    });
+  };
+  let reply: ReadReply;
+  try {
+    reply = { kind: "read", read: number, rows: await readHistory(task, pause) };
+  } catch (thrown) {
+    reply = { kind: "unread", read: number, error: toEvertError(thrown).toJSON() };
+  }
+  port.postMessage(reply);
 }
 
 function buffersOf(reply: Reply): ArrayBuffer[] {
@@ -89,6 +110,10 @@ function hasWork(part: KeptPart): void {
 }
 
 port.on("message", (request: Request) => {
+  if (request.kind === "read") {
+    void read(request);
+    return;
+  }
   if (request.kind === "open") {
     parts.set(request.part, new KeptPart(request.part, request.spec, post));
     return;

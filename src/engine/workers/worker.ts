@@ -1,12 +1,15 @@
 /**
  * A worker as the main thread sees it: tasks go out, replies come back to the part that they are for. One that ends (out of memory, a crash) fails all
- * parts that it keeps.
+ * parts that it keeps, and gives back what it was to read.
  */
 import { Worker as Thread } from "node:worker_threads";
+import { assert } from "../../base/assert.ts";
 import { EvertError, toEvertError } from "../../base/errors.ts";
 import { threadFile } from "../../base/thread-file.ts";
 import type { PartSpec } from "../../dataflow/parts/part-circuit.ts";
-import type { Reply, Request, Task } from "./protocol.ts";
+import type { SharedRows } from "../../dataflow/parts/shared-rows.ts";
+import type { Read, ReadReply, Reply, Request, Task } from "./protocol.ts";
+import type { ReadTask } from "./read-history.ts";
 
 const file = threadFile("./thread.ts", import.meta.url);
 
@@ -16,12 +19,19 @@ interface Kept {
   open: number;
 }
 
+interface Reading {
+  readonly resolve: (rows: SharedRows | null) => void;
+  readonly reject: (error: EvertError) => void;
+}
+
 export class Worker {
   readonly #thread: Thread | null;
   readonly #kept = new Map<number, Kept>();
   readonly #onEnded: (error: EvertError) => void;
   /** Tasks without a reply, of all parts. */
   #open = 0;
+  readonly #readings = new Map<number, Reading>();
+  #nextRead = 1;
   #ended: EvertError | null = null;
 
   constructor(onEnded: (error: EvertError) => void) {
@@ -39,7 +49,10 @@ export class Worker {
       return null;
     }
     thread.unref();
-    thread.on("message", (reply: Reply) => this.#take(reply));
+    thread.on("message", (reply: Reply | ReadReply) => {
+      if ("read" in reply) this.#takeRead(reply);
+      else this.#take(reply);
+    });
     thread.on("messageerror", (error) => this.#end(error.message));
     thread.on("error", (error) => this.#end(whyOf(error)));
     thread.on("exit", (code) => this.#end(`It exited with code ${code}.`));
@@ -61,7 +74,7 @@ export class Worker {
     const kept = this.#kept.get(task.part);
     if (kept === undefined || this.#ended !== null || !this.#post(task)) return;
     // The process stays while something is under way, and for nothing else.
-    if (this.#open === 0) this.#thread?.ref();
+    if (this.#open + this.#readings.size === 0) this.#thread?.ref();
     this.#open++;
     kept.open++;
   }
@@ -78,12 +91,43 @@ export class Worker {
     if (this.#ended === null) this.#post({ kind: "drop", part });
   }
 
+  /** What its parts have been given and have not done. */
+  get tasks(): number {
+    return this.#open;
+  }
+
+  /** Pieces of history that it reads. */
+  get readings(): number {
+    return this.#readings.size;
+  }
+
+  /** Null: it has ended before it had read them. @throws EvertError why they cannot be read. */
+  read(task: ReadTask): Promise<SharedRows | null> {
+    if (this.#thread === null || this.#ended !== null) return Promise.resolve(null);
+    const read = this.#nextRead++;
+    const rows = new Promise<SharedRows | null>((resolve, reject) => {
+      this.#readings.set(read, { resolve, reject });
+    });
+    if (this.#open + this.#readings.size === 1) this.#thread.ref();
+    this.#thread.postMessage({ kind: "read", read, task } satisfies Read);
+    return rows;
+  }
+
+  #takeRead(reply: ReadReply): void {
+    const reading = this.#readings.get(reply.read);
+    assert(reading !== undefined, "what has been read was asked for");
+    this.#readings.delete(reply.read);
+    this.#mayRest();
+    if (reply.kind === "read") reading.resolve(reply.rows);
+    else reading.reject(EvertError.from(reply.error));
+  }
+
   async terminate(): Promise<void> {
     await this.#thread?.terminate();
   }
 
   /** False: it could not be sent, and its part has failed. */
-  #post(request: Request): boolean {
+  #post(request: Exclude<Request, Read>): boolean {
     try {
       this.#thread?.postMessage(request);
       return true;
@@ -105,7 +149,11 @@ export class Worker {
   #closed(kept: Kept, tasks: number): void {
     kept.open -= tasks;
     this.#open -= tasks;
-    if (tasks > 0 && this.#open === 0) this.#thread?.unref();
+    if (tasks > 0) this.#mayRest();
+  }
+
+  #mayRest(): void {
+    if (this.#open + this.#readings.size === 0) this.#thread?.unref();
   }
 
   #end(why: string): void {
@@ -118,6 +166,8 @@ export class Worker {
     void this.#thread?.terminate();
     const error = this.#ended.toJSON();
     for (const part of [...this.#kept.keys()]) this.#take({ kind: "failed", part, error });
+    for (const { resolve } of this.#readings.values()) resolve(null);
+    this.#readings.clear();
     this.#onEnded(this.#ended);
   }
 }

@@ -14,6 +14,9 @@ import { Worker } from "./worker.ts";
 /** More threads than that only wait for each other's memory. */
 const WORKERS_MAX = 64;
 
+/** With more to do than that, a worker leaves reading to others. */
+const TASKS_BEFORE_READING = 1;
+
 /** null: none. @throws EvertError invalid_argument. */
 export function workersOf(
   count: number,
@@ -65,6 +68,17 @@ export class Workers implements PartLinks {
     );
     this.#parts.add(link);
     return link;
+  }
+
+  /** How many shards a part has that is split. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Who has time to read history: little to do, and nothing to read yet. None of those that have not been started. */
+  reader(): Worker | null {
+    const live = this.#workers.filter((worker) => worker?.hasEnded === false);
+    return live.find((worker) => worker!.readings === 0 && worker!.tasks <= TASKS_BEFORE_READING) ?? null;
   }
 
   /** All parts are given up: whoever they were for begins anew. */

@@ -323,7 +323,8 @@ class Rare {
   }
 }
 
-function checkLayouts(
+/** @throws EvertError log_damaged where the segment has other columns than the schema says. */
+export function checkLayouts(
   segment: SealedSegment,
   run: Run,
   layouts: Uint8Array,
@@ -397,7 +398,7 @@ async function concatenated(parts: readonly LoadedBlock[]): Promise<LoadedBlock>
 const absent = new Map<string, Column>();
 const ABSENT_MAX = 64;
 
-function absentColumn(type: Column["type"], rows: number): Column {
+export function absentColumn(type: Column["type"], rows: number): Column {
   const key = `${layoutCode(type)} ${rows}`;
   let column = absent.get(key);
   if (column === undefined) {

@@ -10,6 +10,8 @@
 export interface ColumnMemory {
   int32(length: number): Int32Array;
   int64(length: number): BigInt64Array;
+  /** Where it is there, integers of 64 bits come as doubles if all of them are exact ones: whoever reads them wants those. */
+  doubles?(length: number): Float64Array;
 }
 
 export const freshMemory: ColumnMemory = {

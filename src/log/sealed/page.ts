@@ -223,6 +223,12 @@ export function decodeColumn(
       return { kind: "fixed", type, length: rows, validity, values };
     }
     case "int64": {
+      if (memory.doubles !== undefined && packed.width !== 8) {
+        const values = memory.doubles(rows);
+        unpack(packed, rows, values);
+        zeroNulls(values, validity, 0);
+        return { kind: "fixed", type, length: rows, validity, values };
+      }
       const values = unpackInt64(packed, rows, scratchOf(rows), memory);
       zeroNulls(values, validity, 0n);
       return { kind: "fixed", type, length: rows, validity, values };

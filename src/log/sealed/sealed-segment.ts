@@ -128,16 +128,23 @@ export async function* readCommitPages(
 
 /** Pages in ascending order, mostly one behind the other. */
 export class PageStream {
-  readonly #file: DiskFile;
+  readonly #file: Pick<DiskFile, "read">;
   readonly #name: string;
   readonly #pages: readonly Page[];
   readonly #pause: Pause;
-  #buffer = new Uint8Array(0);
+  #buffer: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   #from = 0;
-  #aheadBytes = AHEAD_BYTES_MIN;
+  #aheadBytes: number;
 
-  /** `pause` is asked before each page. */
-  constructor(file: DiskFile, name: string, pages: readonly Page[], pause: Pause) {
+  /** `pause` is asked before each page. `areAllWanted`: whoever asks for the first will ask for the last. */
+  constructor(
+    file: Pick<DiskFile, "read">,
+    name: string,
+    pages: readonly Page[],
+    pause: Pause,
+    areAllWanted = false,
+  ) {
+    this.#aheadBytes = areAllWanted ? AHEAD_BYTES_MAX : AHEAD_BYTES_MIN;
     this.#file = file;
     this.#name = name;
     this.#pages = pages;
@@ -153,6 +160,11 @@ export class PageStream {
     const at = page.at - this.#from;
     const opened = openPage(page, this.#buffer.subarray(at, at + page.bytes));
     return (opened instanceof Promise ? await opened : opened) ?? pageDamaged(this.#name, page);
+  }
+
+  /** What was read is not needed any more: its memory is given back at once. REQUIRES that nobody has a page that is stored as it is. */
+  release(): void {
+    this.#buffer = new Uint8Array(this.#buffer.buffer.transfer(0));
   }
 
   /** Page i and what follows it without a gap, up to the stretch. */

@@ -1,0 +1,103 @@
+/** Rows in memory that all threads see: what is put there is what lies there, and each row is on the list of the shard that it would be told to anyhow. */
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import { BatchBuilder } from "../../../src/batch/builder.ts";
+import { datumAt } from "../../../src/batch/column.ts";
+import { datumToValue } from "../../../src/batch/convert.ts";
+import { schemaOf } from "../../../src/batch/schema.ts";
+import {
+  bool,
+  date,
+  float8,
+  int4,
+  int8,
+  numeric,
+  text,
+  timestamptz,
+  uuid,
+} from "../../../src/batch/types.ts";
+import { listShards, rowsOfShard } from "../../../src/dataflow/parts/shard.ts";
+import { SharedWriter, sharedBatches } from "../../../src/dataflow/parts/shared-rows.ts";
+import { anyValue } from "../../batch/arbitraries.ts";
+
+const types = [bool, int4, int8, date, float8, numeric, text, timestamptz, uuid];
+const schema = schemaOf(types.map((type, i) => ({ name: `c${i}`, type, nullable: i % 2 === 0 })));
+/** All but floats, whose equality is their own. */
+const keys = [[1], [2, 6], [0, 3, 5, 7, 8]];
+
+const rows = fc.array(
+  fc.tuple(
+    ...types.map((type, i) => (i % 2 === 0 ? fc.option(anyValue(type), { nil: null }) : anyValue(type))),
+  ),
+  { maxLength: 60 },
+);
+
+function batchFrom(all: readonly (readonly unknown[])[]) {
+  const builder = new BatchBuilder(schema);
+  for (const row of all)
+    builder.appendValues(
+      row.map((datum, c) => (datum === null ? null : datumToValue(types[c]!, datum as never))),
+    );
+  return builder.finish();
+}
+
+function dataOf(batch: ReturnType<typeof batchFrom>): unknown[][] {
+  return Array.from({ length: batch.length }, (_, row) =>
+    batch.columns.map((column) => datumAt(column, row)),
+  );
+}
+
+it("lie as they were, in the memory given and in more where that is used up, and are listed for their shards", () => {
+  fc.assert(
+    fc.property(
+      fc.array(rows, { minLength: 1, maxLength: 3 }),
+      fc.integer({ min: 0, max: 4096 }),
+      fc.integer({ min: 1, max: 5 }),
+      (all, given, shards) => {
+        const batches = all.map(batchFrom);
+        const writer = new SharedWriter([new Uint8Array(new SharedArrayBuffer(given))]);
+        const places = types.map((_, c) => c);
+        for (const batch of batches) writer.add(batch, places, keys, shards);
+        // As in another thread, which shares nothing but the memory.
+        const there = structuredClone(writer.written);
+        expect(there.rows).toBe(batches.reduce((sum, { length }) => sum + length, 0));
+        const lying = [...sharedBatches(there, schema, places)];
+        expect(lying.map(({ batch }) => dataOf(batch))).toEqual(batches.map(dataOf));
+        for (const [i, { batch, rows: rowsOf }] of lying.entries()) {
+          expect(rowsOf(null, 0)).toBeNull();
+          for (const [list, key] of keys.entries()) {
+            for (let index = 0; index < shards; index++) {
+              const room = new Int32Array(batch.length);
+              const n = rowsOfShard(
+                batches[i]!,
+                key,
+                { index, count: shards },
+                0,
+                batch.length,
+                room,
+                new Int32Array(batch.length),
+              );
+              expect([...rowsOf(list, index)!]).toEqual([...room.subarray(0, n)]);
+            }
+          }
+        }
+      },
+    ),
+    { numRuns: 150 },
+  );
+});
+
+it("tells integers that come as doubles to the shards that their words tell them to", () => {
+  const safe = fc.maxSafeInteger();
+  fc.assert(
+    fc.property(fc.array(safe, { minLength: 1 }), fc.integer({ min: 1, max: 7 }), (values, shards) => {
+      const { length } = values;
+      const of = { kind: "fixed", type: int8, length, validity: null } as const;
+      const [doubles, words] = [new Int32Array(length), new Int32Array(length)];
+      const ends = listShards([{ ...of, values: Float64Array.from(values) }], length, shards, doubles);
+      const big = BigInt64Array.from(values, BigInt);
+      expect(ends).toEqual(listShards([{ ...of, values: big }], length, shards, words));
+      expect(doubles).toEqual(words);
+    }),
+  );
+});

@@ -53,7 +53,10 @@ export async function* firstRowsEvents(
   let told: FirstRows | null = null;
   let shown = "0";
   const snapshot = ({ rows, position, stale }: Read): SubscriptionEvent => {
-    const { columns, key, order: own } = viewMessage(engine.view(view).info);
+    const { columns: all, key, order: own } = viewMessage(engine.view(view).info);
+    const columns = all.map(({ name, type, labels }) =>
+      labels === undefined ? { name, type } : { name, type, labels },
+    );
     told = new FirstRows(key ?? []);
     shown = position;
     const head = { type: "snapshot" as const, view, columns, keyColumns: key ?? [], order: order ?? own };

@@ -408,13 +408,16 @@ test("first rows without a key, and beside an error of the view", async () => {
   await put(3, 2);
   const events = await c.events("/v1/views/bag/rows?order=-n&limit=2");
   const whole = await c.events("/v1/views/bag/rows");
-  const { data } = (await events.next()) as { data: { rows: { key: string; row: object }[] } };
+  const { data } = (await events.next()) as {
+    data: { rows: { key: string; row: object }[]; columns: object[] };
+  };
   expect(data.rows.map(({ row }) => row)).toEqual([
     { n: 5, q: 2 },
     { n: 5, q: 2 },
   ]);
-  // Keys are those of the whole view.
-  const all = (await whole.next()) as { data: { rows: { key: string }[] } };
+  // Keys and columns are those of the whole view.
+  const all = (await whole.next()) as { data: { rows: { key: string }[]; columns: object[] } };
+  expect(data.columns).toEqual(all.data.columns);
   for (const { key } of data.rows) expect(all.data.rows.map((one) => one.key)).toContain(key);
   await put(4, 0);
   expect(await events.next()).toMatchObject({ event: "error", data: { error: { sqlstate: "22012" } } });

@@ -27,22 +27,53 @@ const perAccount = view(
 /** Of which the texts are as many as the rows. */
 const letters = table("letters", { key: "id", schema: { id: int8, branch: int4, level: int4, city: text } });
 
-export function openAccounts(
+/** Two for each account, scattered over all. */
+const payments = table("payments", { key: "id", schema: { id: int8, account: int8, amount: int4 } });
+export const PAYMENTS_PER_ACCOUNT = 2;
+
+/** Met by the payment's account, and the account's payments. */
+const PAID = `CREATE MATERIALIZED VIEW IF NOT EXISTS paid AS SELECT a.branch, count(*) AS payments, sum(p.amount) AS amount
+  FROM payments p JOIN accounts a ON a.id = p.account GROUP BY a.branch`;
+
+/** What is made of the table: a row for each branch, or for each of its rows, or what it gives joined with another. */
+export type Made = "table" | "views" | "joined";
+
+export async function openAccounts(
   dir: string,
   checkpointIntervalMs: number,
   report?: (m: string) => void,
   memoryLimit?: number,
-  isPerAccount = false,
+  made: Made = "table",
 ): Promise<Db> {
-  return open({
+  const db = await open({
     dir,
-    topics: [accounts, letters],
-    views: [isPerAccount ? perAccount : perBranch],
+    topics: [accounts, made === "joined" ? payments : letters],
+    views: [made === "views" ? perAccount : perBranch],
     checkpointIntervalMs,
     answerWhileCatchingUp: true,
     ...(report === undefined ? {} : { report }),
     ...(memoryLimit === undefined ? {} : { memoryLimit }),
   });
+  if (made === "joined") {
+    const { error } = await db.engine.sql(PAID);
+    if (error !== undefined) throw new Error(error.message);
+  }
+  return db;
+}
+
+/** Payments with these ids, of so many accounts. */
+export function paymentsOf(db: Db, ids: Float64Array, accounts: number): Batch {
+  const { schema } = db.engine.topic("payments");
+  const { length } = ids;
+  const values = [
+    BigInt64Array.from(ids, (id) => BigInt(id)),
+    BigInt64Array.from(ids, (id) => BigInt((id * 7919) % accounts)),
+    Int32Array.from(ids, (id) => id % 1000),
+  ];
+  const columns = values.map((own, i): Column => {
+    return { kind: "fixed", type: schema.fields[i]!.type, length, validity: null, values: own };
+  });
+  return { schema, length, weights: null, columns };
 }
 
 /** The columns of rows, which another thread may make. */

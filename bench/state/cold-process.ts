@@ -1,10 +1,18 @@
 /**
  * What bench/cold.ts measures, in a process of its own: argv is the directory, what to do ("run"; "warm": the same with all rows in memory; "open"), the limit
- * in MiB, the seconds of each part, and "views" where reads are of a view with a row for each of the table's.
+ * in MiB, the seconds of each part, and "views" where reads are of a view with a row for each of the table's, or "joined" where the table is joined with another.
  */
 import { Worker } from "node:worker_threads";
 import type { Db } from "../../src/index.ts";
-import { batchFrom, batchOf, openAccounts, type RawAccounts } from "./accounts.ts";
+import {
+  batchFrom,
+  batchOf,
+  type Made,
+  openAccounts,
+  PAYMENTS_PER_ACCOUNT,
+  paymentsOf,
+  type RawAccounts,
+} from "./accounts.ts";
 import { type Due, nowMs, type PaceRequest } from "./pace.ts";
 import { Zipf } from "./zipf.ts";
 
@@ -40,6 +48,8 @@ interface Paced {
 /** Of a row of the table; and of one with its group and the view's row. */
 const TABLE_ROW_BYTES = 54;
 const ALL_ROWS_BYTES = 186;
+/** Of one with its payments, which are found by their account, too. */
+const JOINED_ROWS_BYTES = 206;
 const COMMIT_ROWS = 1000;
 /** Commits that are not acknowledged yet, at most: where changes come as fast as they are taken, and where they have a pace. */
 const UNDER_WAY = 5;
@@ -48,9 +58,10 @@ const READS_PER_SECOND = 100;
 const PACE = 50_000;
 
 const [dir = "", mode, limitMib, seconds, kind] = process.argv.slice(2);
-const isOfViews = kind === "views";
+const made = kind as Made;
+const isOfViews = made === "views";
 const limit = Number(limitMib) * 2 ** 20;
-const rowBytes = isOfViews ? ALL_ROWS_BYTES : TABLE_ROW_BYTES;
+const rowBytes = { table: TABLE_ROW_BYTES, views: ALL_ROWS_BYTES, joined: JOINED_ROWS_BYTES }[made];
 const rows = Math.ceil((8 * limit) / rowBytes);
 const read = isOfViews ? "SELECT level FROM per_account" : "SELECT level FROM accounts";
 
@@ -144,8 +155,24 @@ async function readsDuring(db: Db, changesPerSecond: number | null): Promise<Pac
   return { p50: at(took, 0.5), p99: at(took, 0.99), late: at(late, 0.99), changes, perSecond };
 }
 
+/** How many rows there are then. */
+async function loadPayments(db: Db): Promise<number> {
+  const all = rows * PAYMENTS_PER_ACCOUNT;
+  const pending: Promise<unknown>[] = [];
+  for (let from = 0; from < all; from += COMMIT_ROWS) {
+    const ids = Float64Array.from({ length: Math.min(COMMIT_ROWS, all - from) }, (_, i) => from + i);
+    pending.push(db.engine.appendBatch("payments", paymentsOf(db, ids, rows)));
+    if (pending.length > 4) await pending.shift();
+    look(db);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await Promise.all(pending);
+  await db.settled();
+  return rows + all;
+}
+
 async function run(): Promise<ColdReport> {
-  const db = await openAccounts(dir, 5000, console.error, mode === "warm" ? 32 * limit : limit, isOfViews);
+  const db = await openAccounts(dir, 5000, console.error, mode === "warm" ? 32 * limit : limit, made);
   let next = 0;
   const started = performance.now();
   await append(
@@ -154,7 +181,8 @@ async function run(): Promise<ColdReport> {
     () => next++,
     () => true,
   );
-  const loadedPerSecond = (rows / (performance.now() - started)) * 1000;
+  const loaded = made === "joined" ? await loadPayments(db) : rows;
+  const loadedPerSecond = (loaded / (performance.now() - started)) * 1000;
   // The frequent ones come into memory.
   await append(
     db,
@@ -189,7 +217,7 @@ async function run(): Promise<ColdReport> {
 
 async function reopen(): Promise<ReopenReport> {
   const started = performance.now();
-  const db = await openAccounts(dir, 5000, console.error, limit, isOfViews);
+  const db = await openAccounts(dir, 5000, console.error, limit, made);
   await db.engine.sql(`${read} WHERE id = 1`);
   return { firstAnswerMs: performance.now() - started };
 }

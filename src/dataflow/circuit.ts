@@ -167,7 +167,7 @@ export class Circuit {
       stopped: (store, epoch) => this.#stopped.set(store, epoch),
       eager: false,
       added: (node) => {
-        for (const { store, index } of node.coolable()) this.#chill(store, index.spec.columns);
+        for (const { store, index } of node.coolable()) this.#chill(store, index?.spec.columns ?? null);
         for (const build of this.#builds) build.joined(node);
       },
     });
@@ -202,7 +202,7 @@ export class Circuit {
     this.#chill(store, columns);
   }
 
-  #chill(store: Store, columns: readonly number[]): void {
+  #chill(store: Store, columns: readonly number[] | null): void {
     if (this.cooling === null) return;
     this.cooling.chill(store, columns);
     this.#chilled.add(store);

@@ -82,8 +82,8 @@ export class Cooling {
     this.#fullBytes = memory.bytes - memory.bytes / FULL_PART;
   }
 
-  /** Rows that nobody asks for may go to files. `columns`: by which they are found. */
-  chill(store: Store, columns: readonly number[]): void {
+  /** Rows that nobody asks for may go to files. `columns`: by which they are found; null: by indexes of others alone. */
+  chill(store: Store, columns: readonly number[] | null): void {
     store.chill(this.files, columns).onBack = () => this.onBack();
   }
 
@@ -201,10 +201,18 @@ export class Cooling {
   /** Whether rows that come to the table near the memory limit find room, because others that nobody at `horizon` or later misses can go to disk now. */
   makesRoom(store: Store, horizon: number): boolean {
     const { cold } = store;
-    if (cold === null || !cold.maySpill || performance.now() < this.#failedUntil) return false;
+    if (cold === null || !cold.maySpillSoon || performance.now() < this.#failedUntil) return false;
     if (!this.#isWorthFile(store)) return false;
     // What the last step made can go with the next one.
     return this.#memory.used <= this.#fullBytes && this.#mayHave(store, cold, store.horizonOf(horizon));
+  }
+
+  /** Makes what cold rows of the store lack to be found by all its indexes. @throws EvertError disk_full, io_error, log_damaged */
+  async link({ cold }: Store): Promise<void> {
+    let ends = 0;
+    await cold?.link(async () => {
+      if (performance.now() >= ends) ends = await this.#options.turn();
+    });
   }
 
   /** All rows of the store come back, because somebody needs them in memory. @throws EvertError view_limit where they have no room: none has come. */

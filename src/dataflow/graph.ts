@@ -54,7 +54,7 @@ export class Graph implements Host {
   shape = 0;
   #waiting: Node[] = [];
   readonly #leaving: Node[] = [];
-  readonly #eager: boolean;
+  readonly eager: boolean;
   stepNumber = 0;
   /** Have taken part in this step, or in the last one: their stores' journals are still to be cleared. */
   #active: Node[] = [];
@@ -96,7 +96,7 @@ export class Graph implements Host {
     this.limits = limits;
     this.#memory = memory;
     this.#stopped = stopped;
-    this.#eager = eager;
+    this.eager = eager;
     this.#added = added;
   }
 
@@ -206,7 +206,7 @@ export class Graph implements Host {
     for (const node of this.#active) for (const store of node.allStores) store.begin(to);
     this.#active = [];
     if (this.#due.length < nodes.length) this.#due = new Uint8Array(nodes.length * 2);
-    for (const node of this.#eager ? nodes : clocked) this.activate(node);
+    for (const node of this.eager ? nodes : clocked) this.activate(node);
     for (const node of this.#fresh) this.activate(node);
     this.#fresh.clear();
   }
@@ -275,7 +275,7 @@ export class Graph implements Host {
         }
         if (next < 0) {
           // What a build has made joins the others, or is an answer: it does not pass unseen because it was made between two counts.
-          if (this.#eager && this.#memory?.countAgain(order) === true) this.#touched = [...order];
+          if (this.eager && this.#memory?.countAgain(order) === true) this.#touched = [...order];
           this.#look();
           this.#finish();
           return true;
@@ -297,7 +297,8 @@ export class Graph implements Host {
       }
       now = performance.now();
       if (worked.made > made) worked.pace.took(worked.made - made, now - began);
-      if (needsRoom?.() === true) {
+      // What is being brought back stays until it has been taken.
+      if (this.fetching === null && needsRoom?.() === true) {
         this.wantsRoom = true;
         return false;
       }
@@ -395,7 +396,7 @@ export class Graph implements Host {
   /** A view that is being built ends where its rows cannot be had; of all others nothing would be right any more. */
   #tellFetched({ node, error }: { readonly node: Node; readonly error: unknown }): void {
     if (error === null) node.fetched();
-    else if (this.#eager) this.fail(node, error);
+    else if (this.eager) this.fail(node, error);
     else throw error;
   }
 

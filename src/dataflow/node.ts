@@ -13,6 +13,8 @@ import { RowPace } from "./row-pace.ts";
 export interface Host {
   readonly step: Step;
   readonly timer: StepTimer;
+  /** Whether its nodes read stores of another graph. */
+  readonly eager: boolean;
   /** Which of the graph's steps this is. */
   readonly stepNumber: number;
   /** Which look at what nodes keep and make comes next. */
@@ -55,13 +57,16 @@ export interface NodeStore {
 /** A store of which rows may go to disk (state/cold), and the index that finds them. */
 export interface CoolableStore {
   readonly store: Store;
-  readonly index: HashIndex;
+  /** null: they are found by those who read the store alone (operators/cold-matches.ts). */
+  readonly index: HashIndex | null;
 }
 
 export interface WantedIndex {
   readonly node: Node;
   readonly store: Store;
   readonly spec: HashIndexSpec | OrderedIndexSpec;
+  /** Whether it is asked for rows that have been brought back from disk before. */
+  readonly bringsBack?: boolean;
 }
 
 export abstract class Node implements Operator {
@@ -84,8 +89,8 @@ export abstract class Node implements Operator {
   touchedIn = -1;
   /** Whether time alone gives it something to do: then it takes part in every step. */
   readonly clocked: boolean = false;
-  /** Whether it finds what it reads of its sources' stores also where rows are cold (state/cold). */
-  get readsCold(): boolean {
+  /** Whether it finds what it reads of the store of the source at the port also where rows are cold (state/cold). */
+  readsCold(_port: number): boolean {
     return false;
   }
 
@@ -171,9 +176,8 @@ export abstract class Node implements Operator {
   /** From now on the stores that it reads and cannot read where rows are cold keep them in memory. */
   leaseWarm(): void {
     this.releaseWarm();
-    if (this.readsCold) return;
-    for (const { node, kind } of this.sources) {
-      if (kind !== "store") continue;
+    for (const [port, { node, kind }] of this.sources.entries()) {
+      if (kind !== "store" || this.readsCold(port)) continue;
       node.keepWarm(1);
       this.#warmed.push(node);
     }

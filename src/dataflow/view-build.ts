@@ -158,8 +158,10 @@ export class ViewBuild implements Build {
   #closed = false;
   #growths: IndexGrowth[] | null = null;
   #ordered: IndexGrowth[] | null = null;
-  /** Rows that have to be in memory come back: under way, done, or why they cannot. */
-  #thawing: "not begun" | "under way" | "done" | { readonly error: unknown } = "not begun";
+  /** Rows that have to be in memory come back. */
+  readonly #thawing = new Beforehand();
+  /** Cold rows are linked by what they will be found by. */
+  readonly #linking = new Beforehand();
   /** Nodes of the live circuit that the build reads; they stay while it does. */
   readonly #outer: readonly StoredNode[];
   /** Those of which it keeps all rows in memory, beside what its operators do. */
@@ -221,7 +223,9 @@ export class ViewBuild implements Build {
     const own = this.#graph.find(node.identity);
     if (own === node || !(own instanceof StoredNode)) return;
     const isOrdered = own === this.#node && this.#context.orders.length > 0;
-    if (isOrdered || own.store.warmers > 0) this.#keepWarm(node);
+    // An index that it will have is made over all rows.
+    const isLookedUp = own.storeEdges.some((edge) => edge.node.indexes().length > 0);
+    if (isOrdered || isLookedUp || own.store.warmers > 0) this.#keepWarm(node);
   }
 
   get epoch(): number {
@@ -276,24 +280,26 @@ export class ViewBuild implements Build {
   }
 
   #isWarm(): boolean {
-    if (typeof this.#thawing === "object") throw this.#thawing.error;
-    if (this.#thawing !== "not begun") return this.#thawing === "done";
-    const { cooling } = this.#context;
-    const stores = this.#outer
-      .map((node) => node.store)
-      .filter((store) => store.warmers > 0 && store.cold?.isEmpty === false);
-    this.#thawing = "done";
-    if (cooling === null || stores.length === 0) return true;
-    this.#thawing = "under way";
-    Promise.all(stores.map((store) => cooling.thaw(store))).then(
-      () => {
-        this.#thawing = "done";
-      },
-      (error: unknown) => {
-        this.#thawing = { error };
-      },
-    );
-    return false;
+    return this.#thawing.isDone(() => {
+      const { cooling } = this.#context;
+      if (cooling === null) return [];
+      return this.#outerStores(({ warmers }) => warmers > 0).map((store) => cooling.thaw(store));
+    });
+  }
+
+  #isLinked(): boolean {
+    return this.#linking.isDone(() => {
+      const { cooling } = this.#context;
+      if (cooling === null) return [];
+      return this.#outerStores(({ cold }) => cold?.isLinked === false).map((store) => cooling.link(store));
+    });
+  }
+
+  /** Of those that it reads and that have cold rows. */
+  #outerStores(which: (store: Store) => boolean): Store[] {
+    return this.#outer
+      .map(({ store }) => store)
+      .filter((store) => store.cold?.isEmpty === false && which(store));
   }
 
   prepare(deadline: number): boolean {
@@ -301,14 +307,14 @@ export class ViewBuild implements Build {
     this.#growths ??= this.#graph.nodes
       .flatMap((node) => node.indexes())
       .filter(({ node }) => node.host !== this.#graph)
-      .map(({ store, spec }) => store.growIndex(spec));
+      .map(({ store, spec, bringsBack }) => store.growIndex(spec, bringsBack));
     this.#ordered ??= this.#context.orders.map((order) =>
       this.#node.store.growIndex({ partition: [], order }),
     );
     for (const growth of [...this.#ordered, ...this.#growths]) {
       while (!growth.advance(INDEX_SLOTS)) if (performance.now() >= deadline) return false;
     }
-    return true;
+    return this.#isLinked();
   }
 
   #releaseGrowths(): void {
@@ -412,7 +418,8 @@ export class ViewBuild implements Build {
   #move(node: Node, replaced: ReadonlyMap<Node, Node>): void {
     node.rowEdges.length = 0;
     node.storeEdges.length = 0;
-    if (node.sources.some((source) => replaced.has(source.node))) {
+    const isRebound = node.sources.some((source) => replaced.has(source.node));
+    if (isRebound) {
       node.unbind();
       for (const source of node.sources) source.node = replaced.get(source.node) ?? source.node;
     }
@@ -420,6 +427,8 @@ export class ViewBuild implements Build {
     node.joinedAt = this.#epoch;
     live.add(node);
     node.rebind();
+    // Before rows go to disk that an index lacks then.
+    if (isRebound) node.prepare();
     for (const source of node.sources) if (source.node.failed !== null) live.fail(node, source.node.failed);
   }
 
@@ -463,6 +472,29 @@ export class ViewBuild implements Build {
       this.#context.live.release(node);
     }
     this.#context.done(this);
+  }
+}
+
+/** What a build waits for before it begins: asked whether it is done, it is begun with the first question. */
+class Beforehand {
+  #state: "not begun" | "under way" | "done" | { readonly error: unknown } = "not begun";
+
+  /** @throws what went wrong */
+  isDone(begin: () => readonly Promise<void>[]): boolean {
+    if (typeof this.#state === "object") throw this.#state.error;
+    if (this.#state !== "not begun") return this.#state === "done";
+    const work = begin();
+    this.#state = work.length === 0 ? "done" : "under way";
+    if (this.#state === "done") return true;
+    Promise.all(work).then(
+      () => {
+        this.#state = "done";
+      },
+      (error: unknown) => {
+        this.#state = { error };
+      },
+    );
+    return false;
   }
 }
 

@@ -146,7 +146,8 @@ export async function restoreStores(
     if (store === null) continue;
     const runs = runsOf(place);
     await inSlices(store.restored(epoch, elsewhere[place]));
-    if (runs.length > 0) await store.restoreCold(runs, here.get(store) ?? new Map());
+    const links = manifest.stores[place]?.links ?? [];
+    if (runs.length > 0) await store.restoreCold(runs, here.get(store) ?? new Map(), links);
   }
   await inSlices(dictionary.sweep());
   const lines = (await indexing?.lines()) ?? null;

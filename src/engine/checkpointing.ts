@@ -23,7 +23,7 @@ import type { SqlType } from "../batch/types.ts";
 import type { OrderItem } from "../plan/plan.ts";
 import { BlockBuffer, FLUSH_BYTES } from "../state/block-buffer.ts";
 import { captureCold, captureDictionary, captureStore } from "../state/checkpoint.ts";
-import type { ColdCapture, KeptRun } from "../state/cold/captures.ts";
+import type { ColdCapture, KeptLinks, KeptRun } from "../state/cold/captures.ts";
 import type { RunFiles } from "../state/cold/run-files.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import type { Store } from "../state/store.ts";
@@ -65,6 +65,8 @@ export interface Manifest {
     readonly slots: number;
     /** Files of rows that are not in memory; absent: there are none. */
     readonly runs?: readonly KeptRun[];
+    /** Files of how those are found otherwise than by their key; absent: they are not. */
+    readonly links?: readonly KeptLinks[];
   } | null)[];
 }
 
@@ -323,7 +325,7 @@ export class Checkpointer {
   }
 
   async #publish(capture: Capture): Promise<void> {
-    const runs = new Map(capture.parts.map(({ place, cold }) => [place, cold?.runs ?? []]));
+    const colds = new Map(capture.parts.map(({ place, cold }) => [place, cold]));
     for (const { cold } of capture.parts) await cold?.sync();
     const manifest: Manifest = {
       format: STATE_FORMAT,
@@ -336,12 +338,13 @@ export class Checkpointer {
       ...capture.described,
       stores: this.#places.map((h, place) => {
         if (h === null) return null;
-        const kept = runs.get(place) as readonly KeptRun[];
+        const { runs = [], links = [] } = colds.get(place) ?? {};
         return {
           id: h.id,
           strideWords: h.store.layout.strideWords,
           slots: h.store.highWater,
-          ...(kept.length === 0 ? {} : { runs: kept }),
+          ...(runs.length === 0 ? {} : { runs }),
+          ...(links.length === 0 ? {} : { links }),
         };
       }),
     };
@@ -377,7 +380,11 @@ export class Checkpointer {
 
 /** Names of the files of cold rows that it needs. */
 export function runFilesOf({ stores }: Manifest): Set<string> {
-  return new Set(stores.flatMap((s) => s?.runs?.map(({ file }) => file) ?? []));
+  const runs = stores.flatMap((s) => [
+    ...(s?.runs ?? []),
+    ...(s?.links?.flatMap((links) => links.runs) ?? []),
+  ]);
+  return new Set(runs.map(({ file }) => file));
 }
 
 /** One line of JSON, one with its checksum. */

@@ -13,6 +13,8 @@ export class StoreIndexes {
   /** What enters rows into indexes is to be made anew. */
   readonly #changed: () => void;
   readonly #users = new Map<HashIndex | OrderedIndex, number>();
+  /** Of them, those who bring rows back from disk before they look them up. */
+  readonly #bringing = new Map<HashIndex | OrderedIndex, number>();
 
   constructor(rows: Rows, changed: () => void) {
     this.#rows = rows;
@@ -20,8 +22,19 @@ export class StoreIndexes {
   }
 
   /** The existing equal index, or a new one over the rows present: at once, so over many rows grow it first. */
-  hash(spec: HashIndexSpec): HashIndex {
-    return this.#lease(this.#equalHash(spec), () => this.#newHash(spec)) as HashIndex;
+  hash(spec: HashIndexSpec, bringsBack = false): HashIndex {
+    const index = this.#lease(this.#equalHash(spec), () => this.#newHash(spec)) as HashIndex;
+    if (bringsBack) this.#count(index, 1);
+    return index;
+  }
+
+  /** Whether all who use it bring rows back before. */
+  bringsBack(index: HashIndex): boolean {
+    return this.#bringing.get(index) === this.#users.get(index);
+  }
+
+  #count(index: HashIndex | OrderedIndex, by: 1 | -1): void {
+    this.#bringing.set(index, (this.#bringing.get(index) ?? 0) + by);
   }
 
   /** The existing equal index, or a new one over the rows present: at once, so over many rows grow it first. */
@@ -33,12 +46,16 @@ export class StoreIndexes {
    * The same, made piece by piece: call advance() between steps or chunks, until it says that the index is there; from then on hashIndex() and
    * orderedIndex() find it. release() when it was leased by those who need it, or is no longer wanted.
    */
-  grow(spec: HashIndexSpec | OrderedIndexSpec): { advance(slots: number): boolean; release(): void } {
+  grow(
+    spec: HashIndexSpec | OrderedIndexSpec,
+    bringsBack = false,
+  ): { advance(slots: number): boolean; release(): void } {
     const ordered = "order" in spec;
     const existing = ordered ? this.#equalOrdered(spec) : this.#equalHash(spec);
     if (existing !== undefined) {
       const index = this.#used(existing);
-      return { advance: () => true, release: () => this.release(index) };
+      if (bringsBack) this.#count(index, 1);
+      return { advance: () => true, release: () => this.release(index, bringsBack) };
     }
     const growth = new IndexGrowth(
       this.#rows,
@@ -61,11 +78,12 @@ export class StoreIndexes {
         const other = ordered ? this.#equalOrdered(spec) : this.#equalHash(spec);
         if (other === undefined) this.#keep(growth.index);
         index = this.#used(other ?? growth.index);
+        if (bringsBack) this.#count(index, 1);
         return true;
       },
       release: () => {
         stop();
-        if (index !== null) this.release(index);
+        if (index !== null) this.release(index, bringsBack);
         index = null;
       },
     };
@@ -109,7 +127,8 @@ export class StoreIndexes {
   }
 
   /** One user of the index less; with the last one it goes. Every hashIndex() and orderedIndex() call made one. */
-  release(index: HashIndex | OrderedIndex): void {
+  release(index: HashIndex | OrderedIndex, bringsBack = false): void {
+    if (bringsBack) this.#count(index, -1);
     const users = (this.#users.get(index) ?? 0) - 1;
     this.#users.set(index, users);
     if (users > 0) return;

@@ -9,7 +9,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { assert } from "../base/assert.ts";
 import { EvertError } from "../base/errors.ts";
-import type { KeptRun } from "./cold/captures.ts";
+import type { KeptLinks, KeptRun } from "./cold/captures.ts";
 import { ColdRows } from "./cold/cold-rows.ts";
 import type { ColdHost } from "./cold/host.ts";
 import type { RunFiles } from "./cold/run-files.ts";
@@ -77,6 +77,8 @@ export class Store implements Rows, ColdHost {
   readonly #pins: number[] = [];
   /** Of them, those under which slots stay what they are. */
   #firm = 0;
+  /** Those who are amid of a list of rows. */
+  #holds = 0;
   readonly #indexes = new StoreIndexes(this, () => this.#enterIndexes());
   /** Rows below it have given back their references: see releaseRows. */
   #released = 0;
@@ -188,9 +190,12 @@ export class Store implements Rows, ColdHost {
     return this.I[slot * this.layout.strideWords + this.layout.weightWord] as number;
   }
 
-  /** The existing equal index, or a new one over the rows present: at once, so over many rows grow it first. */
-  hashIndex(spec: HashIndexSpec): HashIndex {
-    return this.#indexes.hash(spec);
+  /**
+   * The existing equal index, or a new one over the rows present: at once, so over many rows grow it first. `bringsBack`: who looks up by it brings
+   * rows back before (state/cold), so that they may go to disk.
+   */
+  hashIndex(spec: HashIndexSpec, bringsBack = false): HashIndex {
+    return this.#indexes.hash(spec, bringsBack);
   }
 
   /** The existing equal index, or a new one over the rows present: at once, so over many rows grow it first. */
@@ -202,13 +207,16 @@ export class Store implements Rows, ColdHost {
    * The same, made piece by piece: call advance() between steps or chunks, until it says that the index is there; from then on hashIndex() and
    * orderedIndex() find it. release() when it was leased by those who need it, or is no longer wanted.
    */
-  growIndex(spec: HashIndexSpec | OrderedIndexSpec): { advance(slots: number): boolean; release(): void } {
-    return this.#indexes.grow(spec);
+  growIndex(
+    spec: HashIndexSpec | OrderedIndexSpec,
+    bringsBack = false,
+  ): { advance(slots: number): boolean; release(): void } {
+    return this.#indexes.grow(spec, bringsBack);
   }
 
-  /** One user of the index less; with the last one it goes. Every hashIndex() and orderedIndex() call made one. */
-  dropIndex(index: HashIndex | OrderedIndex): void {
-    this.#indexes.release(index);
+  /** One user of the index less; with the last one it goes. Every hashIndex() and orderedIndex() call made one; `bringsBack`: as it was asked for. */
+  dropIndex(index: HashIndex | OrderedIndex, bringsBack = false): void {
+    this.#indexes.release(index, bringsBack);
   }
 
   get hashIndexes(): readonly HashIndex[] {
@@ -228,6 +236,7 @@ export class Store implements Rows, ColdHost {
   /** An index came or went. */
   #enterIndexes(): void {
     this.#enterBy(this.#first);
+    this.#linkCold();
   }
 
   #enterBy(code: EntryCode): void {
@@ -236,6 +245,14 @@ export class Store implements Rows, ColdHost {
     this.killAll = code.killAll;
     this.#insertEntered = code.insertEntered;
     this.#leave = code.leave;
+  }
+
+  /** Cold rows are found by what all indexes but the first find rows by; and by the first, where no key has cold rows in order. */
+  #linkCold(): void {
+    const { cold } = this;
+    if (cold === null) return;
+    const others = this.#indexes.hashed.slice(cold.key === null ? 0 : 1);
+    cold.linkBy(others.map(({ spec }) => spec.columns));
   }
 
   /**
@@ -291,6 +308,18 @@ export class Store implements Rows, ColdHost {
     };
   }
 
+  /** Until released, soon, no row that is in memory goes to disk: somebody is amid of a list of them. */
+  hold(): { release(): void } {
+    this.#holds++;
+    let held = true;
+    return {
+      release: () => {
+        if (held) this.#holds--;
+        held = false;
+      },
+    };
+  }
+
   /** Frees rows dead at `horizon` (and at every pin), at most `rowsMax` of them; true when all are. */
   vacuum(horizon: number, rowsMax: number = 65_536): boolean {
     horizon = this.horizonOf(horizon);
@@ -317,28 +346,42 @@ export class Store implements Rows, ColdHost {
     return Math.min(this.horizonOf(horizon), this.epoch - 1);
   }
 
-  /** From now on rows that nobody asks for may go to files, while there is no index but the one on these columns. */
-  chill(files: RunFiles, columns: readonly number[]): ColdRows {
+  /** From now on rows that nobody asks for may go to files. `columns`: of the first index; null: there is none yet, and what comes are indexes of others. */
+  chill(files: RunFiles, columns: readonly number[] | null): ColdRows {
     this.cold = new ColdRows(this, files, columns);
+    this.#linkCold();
     return this.cold;
   }
 
-  /** Whether rows may be elsewhere: they are looked for by one index at most, and nobody needs all of them in memory. */
+  /** Whether rows may be elsewhere: who looks them up by an index brings them back, and nobody needs all of them in memory. */
   get isCoolable(): boolean {
-    const only = this.#indexes.hashed.length <= 1 && this.#indexes.ordered.length === 0;
-    return this.cold !== null && only && this.#indexes.growths.length === 0 && this.warmers === 0;
+    const { cold } = this;
+    if (cold === null || this.warmers > 0) return false;
+    const { hashed, ordered, growths } = this.#indexes;
+    if (ordered.length > 0 || growths.length > 0 || !cold.isLinked) return false;
+    for (let i = cold.key === null ? 0 : 1; i < hashed.length; i++)
+      if (!this.#indexes.bringsBack(hashed[i] as HashIndex)) return false;
+    return true;
   }
 
   /** Puts in place which rows are cold, as a checkpoint says; where rows may not be, they come back at once. After restored(). */
-  async restoreCold(runs: readonly KeptRun[], here: ReadonlyMap<number, Int32Array>): Promise<void> {
+  async restoreCold(
+    runs: readonly KeptRun[],
+    here: ReadonlyMap<number, Int32Array>,
+    links: readonly KeptLinks[],
+  ): Promise<void> {
     const { cold } = this;
     if (cold === null) throw new EvertError("log_damaged", `a checkpoint has cold rows of ${this.name}`);
-    await cold.restore(runs, here);
+    await cold.restore(runs, here, links);
     this.live += cold.rows;
     if (!this.isCoolable) await cold.thaw(nextTurn);
   }
 
   get mayCool(): boolean {
+    return this.#holds === 0 && this.mayCoolSoon;
+  }
+
+  get mayCoolSoon(): boolean {
     return this.#firm === 0 && this.isCoolable;
   }
 

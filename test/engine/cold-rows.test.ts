@@ -169,9 +169,15 @@ describe("a table whose rows go to disk", () => {
     expect(await rowsOf(db, "SELECT count(*) FROM t x JOIN t y ON x.g = y.a")).toEqual([["1000"]]);
     await cooled();
     expect(cold("t")).toBe(1000);
-    await sql(db, "CREATE MATERIALIZED VIEW v AS SELECT x.k, y.k AS other FROM t x JOIN t y ON x.g = y.a");
+    await sql(
+      db,
+      "CREATE MATERIALIZED VIEW v AS SELECT x.k, y.k AS other FROM t x JOIN t y ON x.g = y.a; CREATE MATERIALIZED VIEW top AS SELECT k FROM t ORDER BY a DESC LIMIT 3",
+    );
     await db.built();
     expect(cold("t")).toBe(0);
+    await sql(db, "DROP MATERIALIZED VIEW top");
+    await cooled();
+    expect(cold("t")).toBe(1000);
     expect(await rowsOf(db, "SELECT count(*), sum(other) FROM v")).toEqual([["1000", "4500"]]);
   });
 
@@ -194,7 +200,7 @@ describe("a table whose rows go to disk", () => {
     ]) {
       const { error } = await db.sql(text);
       if (error !== undefined) expect(error).toMatchObject({ code: "view_limit" });
-      else expect(text).toContain("LIMIT");
+      else expect(text).toMatch(/LIMIT|JOIN/);
     }
     expect(db.stats().stateBytes).toBeLessThan(stateBytes * 1.1);
     expect(await rowsOf(db, "SELECT count(*) FROM t")).toEqual([["120000"]]);

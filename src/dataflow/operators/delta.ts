@@ -44,9 +44,9 @@ export class Delta {
   constructor(source: StoredNode, consumer: Node) {
     this.#source = source;
     this.#step = consumer.step;
-    this.#readsCold = consumer.readsCold;
     this.#activity = consumer.activity;
     this.#port = consumer.sources.findIndex(({ node }) => node === source);
+    this.#readsCold = consumer.readsCold(this.#port);
     this.#scans = source.host !== consumer.host;
   }
 

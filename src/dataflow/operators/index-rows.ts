@@ -63,7 +63,7 @@ export class IndexRows extends Node {
   }
 
   /** By its key a row is found wherever it is. */
-  override get readsCold(): boolean {
+  override readsCold(): boolean {
     return this.#lookup.index.kind === "hash" && this.#lookup.index.isKey;
   }
 

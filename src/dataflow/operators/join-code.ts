@@ -225,6 +225,36 @@ export function turnSource(shape: JoinShape, side: SideName): string {
   };`;
 }
 
+/**
+ * Asks for rows of `probed` that may be on disk: those with the keys of the rows of `side`'s delta, before a pass or a turn looks them up. Those that
+ * are there are marked as asked for: they are looked up as well.
+ */
+export function wantSource(shape: JoinShape, side: SideName, probed: SideName): string {
+  const D = names[side];
+  const P = names[probed];
+  const { strideWords: stride, birthWord } = shape[side].layout;
+  const { strideWords: probedStride, deathWord } = shape[probed].layout;
+  const { read } = sideReaders(shape, side);
+  const { order } = shape[probed].index;
+  const codes = order.map((k, i) => `codes[${i}] = ${read(shape[side].keys[k]!, D.b)};`).join(" ");
+  return `"use strict"; ${indexFunctions(shape, probed)}
+  const codes = new Float64Array(${order.length});
+  return function want(slots, from, to, cold, links) {
+    ${arrays()}
+    for (let i = from; i < to; i++) {
+      const slot = slots[i], ${D.b} = slot * ${stride};
+      if (${D.I}[${D.b} + ${birthWord}] === ${LIVE}) continue;
+      ${nullKey(shape, side, "continue;")}
+      let m = ${findCode(shape, side, probed)};
+      if (links === null && m >= 0 && ${P.I}[m * ${probedStride} + ${deathWord}] === ${LIVE}) { cold.asked(m); continue; }
+      ${codes}
+      if (links === null) { cold.want(codes); continue; }
+      for (; m >= 0; m = ${probed}Next(m)) cold.asked(m);
+      links.want(codes);
+    }
+  };`;
+}
+
 function arrays(): string {
   return "const LI = L.I, LF = L.F, RI = R.I, RF = R.F;";
 }

@@ -25,18 +25,24 @@
  * An inner join may have filters and projections of its own that cannot fail: each pair of rows goes through them in the pass, and what they do not let through
  * was never written. Two views that filter the same join in different ways then join twice.
  *
+ * Rows on disk (state/cold) are brought back before a pass looks them up, some rows of the delta at a time (cold-matches.ts): those with a key of theirs, of the other
+ * side, and where it is asked whether a key has got its first match, of the same side. In a first step, rows of the larger side that are on disk are
+ * read there, and go through the same pass from a page of their own.
+ *
  * Fan-out is unbounded, so a pass stops when the chunk is full and goes on from (delta row, row of the key's list).
  */
 
 import { assert } from "../../base/assert.ts";
 import type { JoinType } from "../../plan/plan.ts";
 import type { HashIndex, HashIndexSpec } from "../../state/hash-index.ts";
-import type { Chunk } from "../chunk.ts";
+import type { Store } from "../../state/store.ts";
+import { CHUNK_ROWS, type Chunk } from "../chunk.ts";
 import type { TypedColumn } from "../js-rows.ts";
 import type { Fragment } from "../kernels/code-writer.ts";
 import type { Disposable } from "../kernels/operand-writer.ts";
 import { LentChunk } from "../lent-chunk.ts";
 import { Node, type WantedIndex } from "../node.ts";
+import { ColdMatches, type Lookup, type Rows, type Want } from "./cold-matches.ts";
 import { Delta, type Part } from "./delta.ts";
 import {
   type JoinIndex,
@@ -47,6 +53,7 @@ import {
   type SideName,
   type SideShape,
   turnSource,
+  wantSource,
 } from "./join-code.ts";
 import { type LinearSpec, outputColumns, stageFragment } from "./linear.ts";
 import type { StoredNode } from "./stored.ts";
@@ -73,9 +80,12 @@ export interface PassState {
 }
 const START = -2;
 
+/** Rows that a pass takes, and how far it has come. */
+type DeltaRows = { -readonly [key in keyof Rows]: Rows[key] };
+
 /** Fills `out`; true when it is full and more remains at the delta's index. */
 type Pass = (
-  delta: Delta,
+  delta: DeltaRows,
   epoch: number,
   sign: number,
   from: number,
@@ -83,7 +93,7 @@ type Pass = (
   out: Chunk,
   state: PassState,
 ) => boolean;
-type Turn = (delta: Delta, from: number, to: number, out: Chunk, state: PassState) => boolean;
+type Turn = (delta: DeltaRows, from: number, to: number, out: Chunk, state: PassState) => boolean;
 
 interface Code {
   readonly leftIndex: HashIndex | null;
@@ -95,10 +105,25 @@ interface Code {
   readonly turnRight: Turn | null;
   readonly left: Delta;
   readonly right: Delta;
+  /** What each run looks up. */
+  readonly lookups: Readonly<Record<Run, readonly Lookup[]>>;
+}
+
+type Run = "fromLeft" | "fromRight" | "turnLeft" | "turnRight";
+
+/** Rows of a side that were on disk, and the pass over them. */
+interface Page {
+  readonly store: Store;
+  readonly rows: DeltaRows;
+  /** So many rows have been put into it. */
+  fill(count: number): void;
+  empty(): void;
+  readonly pass: Pass;
+  readonly lookups: readonly Lookup[];
 }
 
 interface Phase {
-  readonly run: "fromLeft" | "fromRight" | "turnLeft" | "turnRight";
+  readonly run: Run;
   readonly part: Part;
   /** Whether it meets all of the other side, as it is after the step. */
   readonly isOnly?: boolean;
@@ -129,6 +154,9 @@ export class Join extends Node {
   readonly #outputs: readonly JoinOutput[];
   readonly #stages: StagedPair | null;
   readonly #out: LentChunk;
+  readonly #type: JoinType;
+  readonly #cold = new ColdMatches(this);
+  #page: Page | null = null;
   readonly #usual: readonly Phase[];
   #phases: readonly Phase[];
   readonly #state: PassState = { match: START, matched: false };
@@ -148,6 +176,7 @@ export class Join extends Node {
       { node: left.node, kind: "store" },
       { node: right.node, kind: "store" },
     ]);
+    this.#type = type;
     this.#pads = { left: type !== "inner", right: type === "full" };
     this.#nullSafe = nullSafe;
     const joined = `${type} join of ${left.node.label} and ${right.node.label}`;
@@ -175,6 +204,24 @@ export class Join extends Node {
     return { ...code, columns: outputColumns(spec) };
   }
 
+  /** While it is built from all of history, one that pads walks slots alone. */
+  override readsCold(port: number): boolean {
+    const keys = port === 0 ? this.#leftKeys : this.#rightKeys;
+    return keys.length > 0 && (this.#type === "inner" || !this.host.eager);
+  }
+
+  override fetched(): void {
+    this.#cold.fetched();
+  }
+
+  /** It has failed, or leaves. */
+  override stop(): void {
+    this.#cold.release();
+    this.#leavePage();
+    this.#code?.left.close();
+    this.#code?.right.close();
+  }
+
   get #left(): StoredNode {
     return this.sources[0]!.node as StoredNode;
   }
@@ -191,8 +238,8 @@ export class Join extends Node {
     const code = this.#code;
     if (code === null) return;
     this.#code = null;
-    if (code.leftIndex !== null) this.#left.store.dropIndex(code.leftIndex);
-    if (code.rightIndex !== null) this.#right.store.dropIndex(code.rightIndex);
+    if (code.leftIndex !== null) this.#left.store.dropIndex(code.leftIndex, true);
+    if (code.rightIndex !== null) this.#right.store.dropIndex(code.rightIndex, true);
   }
 
   override indexes(): WantedIndex[] {
@@ -208,18 +255,16 @@ export class Join extends Node {
     const right = this.#right;
     const leftIndex = lease(left, this.#leftKeys);
     const rightIndex = lease(right, this.#rightKeys);
-    const bound: ReadonlyMap<string, unknown> = this.#stages?.parameters ?? new Map();
-    const bind = (source: string, rowIndex: HashIndex | null = null): unknown =>
-      new Function("L", "R", "leftIndex", "rightIndex", "rowIndex", "sink", ...bound.keys(), source)(
-        left.store,
-        right.store,
-        leftIndex,
-        rightIndex,
-        rowIndex,
-        sink,
-        ...bound.values(),
-      );
     const shape = this.#shape();
+    const bind = this.#binder({ left: left.store, right: right.store }, leftIndex, rightIndex);
+    const lookup = (side: SideName, probed: SideName): Lookup[] => {
+      const index = probed === "left" ? leftIndex : rightIndex;
+      if (index === null) return [];
+      const { store } = probed === "left" ? left : right;
+      return [{ store, index, want: bind(wantSource(shape, side, probed)) as Want }];
+    };
+    const fromLeft = lookup("left", "right");
+    const fromRight = lookup("right", "left");
     this.#code = {
       leftIndex,
       rightIndex,
@@ -227,8 +272,33 @@ export class Join extends Node {
       fromRight: bind(passSource(shape, "right"), right.rowIndex) as Pass,
       turnLeft: this.#pads.left ? (bind(turnSource(shape, "right")) as Turn) : null,
       turnRight: this.#pads.right ? (bind(turnSource(shape, "left")) as Turn) : null,
+      lookups: {
+        fromLeft,
+        fromRight,
+        turnLeft: this.#pads.left ? [...fromRight, ...lookup("right", "right")] : [],
+        turnRight: this.#pads.right ? [...fromLeft, ...lookup("left", "left")] : [],
+      },
       ...this.#deltas(),
     };
+  }
+
+  /** Makes code over these stores. */
+  #binder(
+    stores: Readonly<Record<SideName, Store>>,
+    leftIndex: HashIndex | null,
+    rightIndex: HashIndex | null,
+  ): (source: string, rowIndex?: HashIndex | null) => unknown {
+    const bound: ReadonlyMap<string, unknown> = this.#stages?.parameters ?? new Map();
+    return (source, rowIndex = null) =>
+      new Function("L", "R", "leftIndex", "rightIndex", "rowIndex", "sink", ...bound.keys(), source)(
+        stores.left,
+        stores.right,
+        leftIndex,
+        rightIndex,
+        rowIndex,
+        sink,
+        ...bound.values(),
+      );
   }
 
   #deltas(): { left: Delta; right: Delta } {
@@ -251,12 +321,10 @@ export class Join extends Node {
       if (phase !== undefined) {
         const delta = deltaOf(code, phase);
         if (delta.more()) {
-          const out = this.#out.take();
-          this.#pass(code, phase, delta, out);
-          this.emit(out);
-          this.#out.giveBack();
+          this.#workOff(delta, code.lookups[phase.run], (out) => this.#pass(code, phase, delta, out));
           return true;
         }
+        if (phase.isOnly === true && this.#workCold(code, phase, delta)) return true;
       }
       const next = this.#phases[this.#phase + 1];
       if (next === undefined) return false;
@@ -265,6 +333,79 @@ export class Join extends Node {
       this.#state.matched = false;
       deltaOf(code, next).start(next.part, next.run === "turnLeft" || next.run === "turnRight");
     }
+  }
+
+  /** Takes some of the rows, whose matches are in memory then; or has them fetched. */
+  #workOff(rows: DeltaRows, lookups: readonly Lookup[], pass: (out: Chunk) => void): void {
+    const ready = this.#cold.ready(rows, lookups, [this.#left.store, this.#right.store]);
+    if (ready === 0) return;
+    const { index, length } = rows;
+    rows.length = Math.min(length, index + ready);
+    const out = this.#out.take();
+    pass(out);
+    rows.length = length;
+    this.#cold.took(rows.index - index, this.#state.match === START);
+    this.emit(out);
+    this.#out.giveBack();
+  }
+
+  /** The same for rows of the delta that are on disk. False: there are no more. */
+  #workCold(code: Code, phase: Phase, delta: Delta): boolean {
+    const page = () => (this.#page ??= this.#newPage(code, phase, delta));
+    if (this.#page === null || this.#page.rows.index === this.#page.rows.length) {
+      this.#page?.empty();
+      const cold = delta.cold(() => page().store);
+      if (cold === null) {
+        this.#page = null;
+        return false;
+      }
+      if (!("rows" in cold)) {
+        this.host.fetch(this, cold);
+        return true;
+      }
+      page().fill(cold.rows);
+    }
+    const { rows, lookups, pass } = page();
+    const { from, to } = this.step;
+    this.#workOff(rows, lookups, (out) => {
+      out.length = 0;
+      pass(rows, to, 1, from, to, out, this.#state);
+    });
+    return true;
+  }
+
+  #leavePage(): void {
+    this.#page?.empty();
+    this.#page = null;
+  }
+
+  #newPage({ leftIndex, rightIndex, lookups }: Code, { run }: Phase, delta: Delta): Page {
+    const side = run === "fromLeft" ? "left" : "right";
+    const store = delta.page();
+    const stores = { left: this.#left.store, right: this.#right.store, [side]: store };
+    const bind = this.#binder(stores, leftIndex, rightIndex);
+    const shape = this.#shape();
+    // A row on disk has no other version.
+    const alone = { ...shape, [side]: { ...shape[side], versioned: false } };
+    const want = bind(wantSource(alone, side, side === "left" ? "right" : "left")) as Want;
+    const rows = { slots: Int32Array.from({ length: CHUNK_ROWS }, (_, i) => i), index: 0, length: 0 };
+    return {
+      store,
+      rows,
+      // Its rows wait for others: their texts are counted meanwhile.
+      fill(count) {
+        rows.index = 0;
+        rows.length = count;
+        for (let slot = 0; slot < count; slot++) store.retain(slot);
+      },
+      empty() {
+        for (let slot = 0; slot < rows.length; slot++) store.release(slot);
+        rows.index = 0;
+        rows.length = 0;
+      },
+      pass: bind(passSource(alone, side)) as Pass,
+      lookups: lookups[run].map((lookup) => ({ ...lookup, want })),
+    };
   }
 
   #phasesNow(): readonly Phase[] {
@@ -289,7 +430,7 @@ export class Join extends Node {
     ];
   }
 
-  #pass(code: Code, { run, part, isOnly = false }: Phase, delta: Delta, out: Chunk): void {
+  #pass(code: Code, { run, part, isOnly = false }: Phase, delta: DeltaRows, out: Chunk): void {
     const { from, to } = this.step;
     out.length = 0;
     const sign = part === "died" ? -1 : 1;
@@ -317,6 +458,7 @@ export class Join extends Node {
   }
 
   override dispose(): void {
+    this.stop();
     super.dispose();
     this.#stages?.dispose();
   }
@@ -344,10 +486,10 @@ function joinIndex(node: StoredNode, keys: readonly number[]): JoinIndex {
 function wanted(node: StoredNode, keys: readonly number[]): WantedIndex | null {
   if (keys.length === 0) return null;
   const { columns, unique } = joinIndex(node, keys);
-  return { node, store: node.store, spec: { columns, unique } };
+  return { node, store: node.store, spec: { columns, unique }, bringsBack: true };
 }
 
 function lease(node: StoredNode, keys: readonly number[]): HashIndex | null {
   const want = wanted(node, keys);
-  return want === null ? null : node.store.hashIndex(want.spec as HashIndexSpec);
+  return want === null ? null : node.store.hashIndex(want.spec as HashIndexSpec, true);
 }

@@ -41,7 +41,7 @@ export class StoreRows extends Node {
     return "rows read";
   }
 
-  override get readsCold(): boolean {
+  override readsCold(): boolean {
     return true;
   }
 

@@ -96,7 +96,8 @@ export class Collection extends StoredNode {
   }
 
   override coolable(): readonly CoolableStore[] {
-    return this.rowIndex === null ? [] : [{ store: this.store, index: this.rowIndex }];
+    // Rows that nothing takes away are looked up by joins alone.
+    return [{ store: this.store, index: this.rowIndex }];
   }
 
   override push(port: number, chunk: Chunk): void {

@@ -185,7 +185,7 @@ export class TableChanges extends Node {
     table.attach(this);
   }
 
-  override get readsCold(): boolean {
+  override readsCold(): boolean {
     return true;
   }
 

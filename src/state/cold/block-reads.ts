@@ -31,19 +31,13 @@ export class BlockReads {
   /** Used again. */
   readonly #buffers: RowBytes[] = [];
   #sliceEnds = 0;
-  readonly #take: TakeWanted;
-
-  constructor(take: TakeWanted) {
-    this.#take = take;
-  }
-
   /** REQUIRES that those of one block stand side by side, and that their files stay. @throws EvertError log_damaged, io_error */
-  async read(wanted: readonly Wanted[]): Promise<void> {
+  async read(wanted: readonly Wanted[], take: TakeWanted): Promise<void> {
     const buffer = this.#buffers.pop() ?? rowBytes(BLOCK_WORDS);
     let next = 0;
     while (next < wanted.length) {
       const end = endOfBlock(wanted, next);
-      if (!this.#readNow(wanted, next, end, buffer)) break;
+      if (!this.#readNow(wanted, next, end, buffer, take)) break;
       next = end;
       if (performance.now() < this.#sliceEnds) continue;
       await nextTurn();
@@ -58,7 +52,7 @@ export class BlockReads {
         const end = next;
         const { extent, block } = wanted[from] as Wanted;
         await readBlocks(extent, block, block + 1, own);
-        this.#took(wanted, from, end, own);
+        took(wanted, from, end, own, take);
       }
       if (this.#buffers.length < LANES) this.#buffers.push(own);
     };
@@ -66,20 +60,20 @@ export class BlockReads {
   }
 
   /** False: the block has to be asked for. */
-  #readNow(wanted: readonly Wanted[], from: number, to: number, buffer: RowBytes): boolean {
+  #readNow(wanted: readonly Wanted[], from: number, to: number, buffer: RowBytes, take: TakeWanted): boolean {
     const { extent, block } = wanted[from] as Wanted;
     const start = extent.blockAt(block);
     const bytes = extent.blockEnd(block) - start;
     ensureWords(buffer, bytes >>> 2);
     if (this.#pace.readNow(extent.file.file, buffer.bytes.subarray(0, bytes), start) !== bytes) return false;
-    this.#took(wanted, from, to, buffer);
+    took(wanted, from, to, buffer, take);
     return true;
   }
+}
 
-  #took(wanted: readonly Wanted[], from: number, to: number, buffer: RowBytes): void {
-    const { extent, block } = wanted[from] as Wanted;
-    this.#take(wanted, from, to, blockIn(extent, buffer, 0, blocksWords(extent, block, block + 1)));
-  }
+function took(wanted: readonly Wanted[], from: number, to: number, buffer: RowBytes, take: TakeWanted): void {
+  const { extent, block } = wanted[from] as Wanted;
+  take(wanted, from, to, blockIn(extent, buffer, 0, blocksWords(extent, block, block + 1)));
 }
 
 /** Behind those of the block of which `from` is the first. */

@@ -5,7 +5,8 @@
  * written yet may not leave its slot, and one that comes back meanwhile is not looked for in its new slot.
  */
 import { isMarked, Marks } from "../marks.ts";
-import type { ExtentPlace } from "./extent.ts";
+import type { Extent, ExtentPlace } from "./extent.ts";
+import type { Links } from "./links.ts";
 import type { Run } from "./run.ts";
 
 /** What a checkpoint says of a run. */
@@ -14,9 +15,16 @@ export interface KeptRun {
   readonly extents: readonly (ExtentPlace & { readonly id: number })[];
 }
 
+/** Runs of links by these columns. */
+export interface KeptLinks {
+  readonly columns: readonly number[];
+  readonly runs: readonly KeptRun[];
+}
+
 /** What a checkpoint holds of cold rows: as they were when it was taken. What it has yet to find in memory stays there. */
 export interface ColdCapture {
   readonly runs: readonly KeptRun[];
+  readonly links: readonly KeptLinks[];
   /** Of extents that have changed since the last one, or of all: which rows are here. */
   readonly here: readonly { readonly id: number; readonly bits: Int32Array }[];
   /** The first slot whose row may be captured still: how far whoever captures has come. */
@@ -67,12 +75,15 @@ export class Captures {
   }
 
   /** What a checkpoint of this moment holds, until it is released: of the slots with these marks; null: of all, and what has not changed, too. */
-  take(allRuns: readonly Run[], marks: Int32Array | null): ColdCapture {
+  take(allRuns: readonly Run[], links: readonly Links[], marks: Int32Array | null): ColdCapture {
     const back = new Marks();
     const runs = allRuns
       .map((run) => ({ run, extents: run.extents.filter((extent) => extent.live > 0) }))
       .filter(({ extents }) => extents.length > 0);
-    const files = runs.map(({ run }) => run.file);
+    const linked = links.filter(({ isComplete }) => isComplete && runs.length > 0);
+    const files = [...runs.map(({ run }) => run), ...linked.flatMap((one) => one.runs)].map(
+      ({ file }) => file,
+    );
     for (const file of files) file.hold();
     const here = runs.flatMap(({ extents }) =>
       extents
@@ -84,9 +95,10 @@ export class Captures {
     );
     const capture: ColdCapture = {
       at: 0,
-      runs: runs.map(({ run, extents }) => ({
-        file: run.file.name,
-        extents: extents.map(({ id, place }) => ({ id, ...place })),
+      runs: runs.map(({ run, extents }) => keptRun(run, extents)),
+      links: linked.map((one) => ({
+        columns: one.columns,
+        runs: one.runs.map((run) => keptRun(run, run.extents)),
       })),
       here,
       isBack: (slot) => back.has(slot),
@@ -102,4 +114,8 @@ export class Captures {
     this.#captures.add(captured);
     return capture;
   }
+}
+
+function keptRun({ file }: Run, extents: readonly Extent[]): KeptRun {
+  return { file: file.name, extents: extents.map(({ id, place }) => ({ id, ...place })) };
 }

@@ -11,34 +11,36 @@
  *    their keys: so no key is compared on disk. Their bits are cleared.
  * 3. *Together* (merge.ts). Many runs become one, which moves rows too.
  *
+ * Rows that are found by other columns, too, have links (links.ts), which lead to them: what is wanted by those is read first.
+ *
  * A cold row is alive, and has been so for every reader; so it comes back as if it had been there from the first epoch on, and nobody can tell.
  * Its slot, though, is another. So who keeps slots over a turn of the event loop pins the store, and nothing goes out while it is pinned, but for
  * readers that follow what moves (cold-scan.ts) and say so.
  */
 import { assert } from "../../base/assert.ts";
 import { EvertError } from "../../base/errors.ts";
+import { hashMore } from "../hash-index.ts";
 import { BlockReads, type Wanted } from "./block-reads.ts";
-import { Captures, type ColdCapture, type KeptRun } from "./captures.ts";
+import { Captures, type ColdCapture, type KeptLinks, type KeptRun } from "./captures.ts";
 import { ColdScan } from "./cold-scan.ts";
 import type { Extent } from "./extent.ts";
 import { mixed } from "./filter.ts";
 import { Hand } from "./hand.ts";
 import type { ColdHost, Pause } from "./host.ts";
+import { LinkSet } from "./link-set.ts";
+import { filesOf, inOrder, type Links, type WantedLinks } from "./links.ts";
 import { mergeRuns } from "./merge.ts";
 import { type RowBytes, rowBytes } from "./row-bytes.ts";
 import { KeyHash, RowCodec } from "./row-codec.ts";
 import { type Block, blockIn, firstOf, hashAt, openExtent, Run, readBlocks, rowStart } from "./run.ts";
 import type { RunFile, RunFiles } from "./run-files.ts";
+import { alike, LEAST_ROWS, SMALL_PART } from "./run-sizes.ts";
 import { RunWriter } from "./run-writer.ts";
 
 /** Rows written as one run, at most; and which part of those in memory. */
 const SPILL_ROWS = 32_768;
 const SPILL_PART = 16;
-const SPILL_MIN = 1_024;
-/** A run is small that has no more than this part of all rows. */
-const SMALL_PART = 32;
-/** Runs of one size that become one, of which as many again are one size. */
-const FAN_IN = 4;
+const SPILL_MIN = LEAST_ROWS;
 /** Rows that go out, or come back, between two looks at the clock. */
 const PIECE_ROWS = 2_048;
 /** Blocks read at once where all of them are wanted. */
@@ -47,14 +49,17 @@ const BLOCKS_AT_ONCE = 32;
 export class ColdRows {
   readonly host: ColdHost;
   readonly codec: RowCodec;
-  readonly key: KeyHash;
+  /** null: no row is found by what its run is in the order of, but by links alone. */
+  readonly key: KeyHash | null;
   readonly #files: RunFiles;
   #runs: Run[] = [];
   #wanted: Wanted[] = [];
+  readonly #links: LinkSet;
   #nextExtent = 1;
   readonly #captures = new Captures();
   /** Runs that are to be written anew. */
   #old: ReadonlySet<Run> = new Set();
+  #oldLinks = new Set<Links>();
   readonly #hand: Hand;
   readonly #reads: BlockReads;
   readonly #scans = new Set<ColdScan>();
@@ -70,14 +75,15 @@ export class ColdRows {
   /** Told when rows have come back. */
   onBack: () => void = () => {};
 
-  /** `columns`: of the store's index. */
-  constructor(host: ColdHost, files: RunFiles, columns: readonly number[]) {
+  /** `columns`: of the store's first index, which is unique; null: there is none. */
+  constructor(host: ColdHost, files: RunFiles, columns: readonly number[] | null) {
     this.host = host;
     this.#files = files;
     this.codec = new RowCodec(host.layout, host.dictionary);
-    this.key = new KeyHash(host.layout, columns, host.dictionary);
+    this.key = columns === null ? null : new KeyHash(host.layout, columns, host.dictionary);
+    this.#links = new LinkSet(host, files);
     this.#hand = new Hand(host, this.#captures);
-    this.#reads = new BlockReads((wanted, from, to, block) => this.#admitAll(wanted, from, to, block));
+    this.#reads = new BlockReads();
   }
 
   /** Cold rows. */
@@ -91,37 +97,82 @@ export class ColdRows {
     return this.#runs.length === 0;
   }
 
+  /** Of rows, or of links where those are more. */
   get runs(): number {
-    return this.#runs.length;
+    return Math.max(this.#runs.length, this.#links.runs);
   }
 
   /** In memory. */
   get bytes(): number {
-    let bytes = this.#hand.bytes;
+    let bytes = this.#hand.bytes + this.#links.bytes;
     for (const run of this.#runs) bytes += run.bytes;
     return bytes;
   }
 
   /** On disk; of which rows that have come back since take their part, too. */
   get diskBytes(): number {
-    let bytes = 0;
+    let bytes = this.#links.diskBytes;
     for (const run of this.#runs) bytes += run.diskBytes;
     return bytes;
   }
+
+  // ---- links ------------------------------------------------------------------------------------------------------
+
+  /** By which columns rows are found besides their key, and no longer by others. */
+  linkBy(columns: readonly (readonly number[])[]): void {
+    this.#links.set(columns, this.isEmpty);
+  }
+
+  /** Finds rows by these columns; null: by their key alone. */
+  linksBy(columns: readonly number[]): Links | null {
+    return this.#links.by(columns);
+  }
+
+  /** Whether each row is found in all ways that there are, and there is one. */
+  get isLinked(): boolean {
+    return (this.key !== null || this.#links.all.length > 0) && this.#links.isComplete;
+  }
+
+  /** Makes the links that rows lack. @throws EvertError disk_full, io_error, log_damaged */
+  link(pause: Pause): Promise<void> {
+    if (this.#links.isComplete) return Promise.resolve();
+    const extents = (): { readonly all: readonly Extent[]; release(): void } => {
+      // Rows that are moved while these are read are where they were, too.
+      const all = this.#extents();
+      for (const { file } of all) file.hold();
+      return {
+        all,
+        release: () => {
+          for (const { file } of all) file.release();
+        },
+      };
+    };
+    return this.#working(this.#links.make(extents, this.codec, this.#mayBe, pause, () => this.#stopped));
+  }
+
+  /** Whether a row of the hash may be in a run. */
+  readonly #mayBe = (hash: number): boolean => {
+    const filtered = mixed(hash | 0);
+    return this.#runs.some((run) => run.extentOf(hash)?.mayHave(filtered) === true);
+  };
 
   // ---- back -------------------------------------------------------------------------------------------------------
 
   /** The key of these codes has no living row in memory and is about to be looked up. */
   want(codes: ArrayLike<number>): void {
-    this.wantHash(this.key.ofCodes(codes));
+    this.wantHash((this.key as KeyHash).ofCodes(codes));
   }
 
   wantHash(hash: number): void {
+    this.#lookFor(hash, this.#wanted);
+  }
+
+  #lookFor(hash: number, wanted: Wanted[]): void {
     const filtered = mixed(hash | 0);
     for (let i = 0; i < this.#runs.length; i++) {
       const extent = (this.#runs[i] as Run).extentOf(hash);
       const block = extent === null ? -1 : extent.find(hash, filtered);
-      if (block >= 0) this.#wanted.push({ extent: extent as Extent, block, hash });
+      if (block >= 0) wanted.push({ extent: extent as Extent, block, hash });
     }
   }
 
@@ -136,19 +187,39 @@ export class ColdRows {
 
   /** Brings back what was wanted since the last call; null: nothing of it can be on disk. */
   fetch(): Promise<void> | null {
-    if (this.#wanted.length === 0) return null;
-    const wanted = this.#wanted;
+    const linked = this.#links.take();
+    if (this.#wanted.length === 0 && linked.length === 0) return null;
+    const wanted = inOrder(this.#wanted);
     this.#wanted = [];
-    wanted.sort((a, b) => a.extent.id - b.extent.id || a.block - b.block);
-    const files = new Set<RunFile>();
-    for (const { extent } of wanted) files.add(extent.file);
-    return this.#working(holding(files, () => this.#fetchAll(wanted)));
+    return this.#working(linked.length === 0 ? this.#fetchAll(wanted) : this.#fetchLinked(wanted, linked));
   }
 
   async #fetchAll(wanted: readonly Wanted[]): Promise<void> {
     const { brought } = this;
-    await this.#reads.read(wanted);
+    await holding(filesOf(wanted), () =>
+      this.#reads.read(wanted, (all, from, to, block) => this.#admitAll(all, from, to, block)),
+    );
     if (this.brought > brought) this.onBack();
+  }
+
+  /** The same of what links lead to besides. */
+  async #fetchLinked(wanted: readonly Wanted[], linked: readonly WantedLinks[]): Promise<void> {
+    const { moves } = this;
+    const files = new Set([...filesOf(wanted), ...linked.flatMap((one) => [...filesOf(one.wanted)])]);
+    await holding(files, async () => {
+      const all = [...wanted];
+      const found: number[] = [];
+      for (const one of linked) for (const hash of await one.links.read(one.wanted)) found.push(hash);
+      // What is looked for now is read from runs that there are now.
+      for (const hash of found) this.#lookFor(hash, all);
+      await this.#fetchAll(inOrder(all));
+    });
+    // What has moved meanwhile may not have been found.
+    if (this.moves !== moves) return;
+    for (const { links, hashes } of linked) {
+      links.whole.ensure(this.host.highWater);
+      for (const hash of hashes) links.whole.add(hash);
+    }
   }
 
   /** The rows wanted[from..to-1] of a block that has been read. */
@@ -221,7 +292,12 @@ export class ColdRows {
 
   /** Whether rows may go out now. */
   get maySpill(): boolean {
-    return this.host.mayCool && !this.#stopped && !this.#captures.needAll;
+    return this.host.mayCool && this.maySpillSoon;
+  }
+
+  /** The same, but for those who hold them for a moment. */
+  get maySpillSoon(): boolean {
+    return this.host.mayCoolSoon && !this.#stopped && !this.#captures.needAll;
   }
 
   /** Up to which slot all checkpoints under way have come; Infinity: there are none. Rows behind it that they want stay. */
@@ -241,33 +317,41 @@ export class ColdRows {
     const most = Math.min(SPILL_ROWS, Math.max(SPILL_MIN, this.host.highWater / SPILL_PART));
     const slots = await this.#hand.choose(horizon, most, pause);
     if (slots.length === 0 || !this.maySpill) return 0;
-    const order = this.#byHash(slots);
-    const file = await this.#files.create();
+    const links = this.#links.all;
+    const { order, hashes } = this.#byHash(slots);
+    const linked = await this.#links.ofSlots(order, hashes, pause);
+    let file: RunFile | null = null;
     let extent: Extent;
     try {
+      file = await this.#files.create();
       const writer = new RunWriter(file, order.length * SMALL_PART <= this.host.live);
       for (let i = 0; i < order.length; i++) {
         const slot = order[i] as number;
         const words = this.codec.words(this.host, slot);
         const { target, at } = writer.room(words);
         this.codec.encode(this.host, slot, target, at);
-        writer.put(this.key.ofSlot(this.host, slot), words);
+        writer.put(hashes[i] as number, words);
         if (writer.isFull) await writer.flush();
         if (i % PIECE_ROWS === PIECE_ROWS - 1) await pause();
       }
       extent = await writer.endExtent(this.#nextExtent++);
     } catch (error) {
-      file.release();
+      file?.release();
+      for (const { run } of linked) run.file.release();
       throw error;
     }
     const run = new Run(file);
     run.add(extent);
     this.#runs.push(run);
-    for (let i = 0; i < order.length && this.maySpill; ) {
+    for (const one of linked) one.links.add(one.run);
+    for (let i = 0; i < order.length && this.maySpill && this.#links.all === links; ) {
       const end = Math.min(order.length, i + PIECE_ROWS);
       this.moves++;
-      for (; i < end; i++)
-        if (!this.#hand.wasAsked(order[i] as number)) this.#dismiss(order[i] as number, extent, i);
+      for (; i < end; i++) {
+        if (this.#hand.wasAsked(order[i] as number)) continue;
+        this.#dismiss(order[i] as number, extent, i);
+        for (const one of linked) one.links.whole.gone(one.own[i] as number);
+      }
       await pause();
     }
     if (extent.live === 0) this.#dropEmpty();
@@ -280,12 +364,20 @@ export class ColdRows {
     this.host.dismiss(slot);
   }
 
-  #byHash(slots: Int32Array): Int32Array {
+  /** Slots in the order of the hashes by which their rows will lie in a run. */
+  #byHash(slots: Int32Array): { readonly order: Int32Array; readonly hashes: Uint32Array } {
     const { host, key } = this;
     const keyed = new Float64Array(slots.length);
-    for (let i = 0; i < slots.length; i++) keyed[i] = key.ofSlot(host, slots[i] as number) * SPILL_ROWS + i;
+    for (let i = 0; i < slots.length; i++) {
+      const slot = slots[i] as number;
+      const hash = key === null ? hashMore(slot, host.epoch) >>> 0 : key.ofSlot(host, slot);
+      keyed[i] = hash * SPILL_ROWS + i;
+    }
     keyed.sort();
-    return Int32Array.from(keyed, (k) => slots[k % SPILL_ROWS] as number);
+    return {
+      order: Int32Array.from(keyed, (k) => slots[k % SPILL_ROWS] as number),
+      hashes: Uint32Array.from(keyed, (k) => Math.floor(k / SPILL_ROWS)),
+    };
   }
 
   // ---- together ---------------------------------------------------------------------------------------------------
@@ -294,6 +386,7 @@ export class ColdRows {
   async renew(pause: Pause): Promise<void> {
     while (this.#merging !== null) await this.#merging;
     this.#old = new Set(this.#runs);
+    this.#oldLinks = new Set(this.#links.all);
     await this.merge(pause);
   }
 
@@ -302,17 +395,8 @@ export class ColdRows {
     const old = this.#runs.filter((run) => this.#old.has(run));
     this.#old = new Set();
     if (old.length > 0) return old;
-    const sizes = new Map<number, Run[]>();
-    for (const run of this.#runs) {
-      const { live } = run;
-      if (live * 2 < run.rows && run.rows > 0) return [run];
-      const size = Math.floor(Math.log(Math.max(live, SPILL_MIN) / SPILL_MIN) / Math.log(FAN_IN));
-      const alike = sizes.get(size) ?? [];
-      alike.push(run);
-      sizes.set(size, alike);
-      if (alike.length === FAN_IN) return alike;
-    }
-    return null;
+    const sparse = this.#runs.find((run) => run.live * 2 < run.rows && run.rows > 0);
+    return sparse === undefined ? alike(this.#runs) : [sparse];
   }
 
   /** Puts runs together as long as there are too many of them, beside everything else. REQUIRES that one call waits for the other. */
@@ -346,6 +430,8 @@ export class ColdRows {
         else this.#dropEmpty();
       }
     }
+    for (const links of this.#links.all)
+      await links.merge(this.rows, this.#mayBe, pause, () => this.#stopped, this.#oldLinks.delete(links));
   }
 
   #dropEmpty(): void {
@@ -353,6 +439,7 @@ export class ColdRows {
     const empty = this.#runs.filter((run) => !run.isMerging && run.extents.length === 0);
     this.#runs = this.#runs.filter((run) => !empty.includes(run));
     for (const run of empty) run.file.release();
+    if (this.isEmpty) this.#links.clear();
   }
 
   // ---- all of them ------------------------------------------------------------------------------------------------
@@ -370,12 +457,21 @@ export class ColdRows {
 
   /** What a checkpoint of this moment holds, until it is released: of the slots with these marks; null: of all, and what has not changed, too. */
   capture(marks: Int32Array | null): ColdCapture {
-    return this.#captures.take(this.#runs, marks);
+    return this.#captures.take(this.#runs, this.#links.all, marks);
   }
 
   /** Puts in place what a checkpoint holds. @throws EvertError log_damaged, not_found */
-  async restore(runs: readonly KeptRun[], here: ReadonlyMap<number, Int32Array>): Promise<void> {
+  async restore(
+    runs: readonly KeptRun[],
+    here: ReadonlyMap<number, Int32Array>,
+    linked: readonly KeptLinks[],
+  ): Promise<void> {
     assert(this.isEmpty, "cold rows are restored once");
+    for (const links of this.#links.all) {
+      const kept = linked.find(({ columns }) => String(columns) === String(links.columns));
+      links.isComplete = kept !== undefined;
+      if (kept !== undefined) await links.restore(kept.runs);
+    }
     for (const { file: name, extents } of runs) {
       const file = await this.#files.open(name);
       const run = new Run(file);
@@ -415,6 +511,7 @@ export class ColdRows {
     // A merge that is under way lets go of its runs when it sees it.
     for (const run of this.#runs) if (!run.isMerging) run.file.release();
     this.#runs = this.#runs.filter((run) => run.isMerging);
+    this.#links.discard();
     this.#wanted = [];
   }
 }

@@ -81,8 +81,11 @@ export class Extent {
 
   /** The block in which rows of the (unsigned) hash are, if there are any; -1: there are none. `mixed`: what filter.ts makes of the hash. */
   find(hash: number, mixed: number): number {
-    if (this.live === 0 || !filterMayHave(this.#filter, mixed)) return -1;
-    return this.blockOf(hash);
+    return this.mayHave(mixed) ? this.blockOf(hash) : -1;
+  }
+
+  mayHave(mixed: number): boolean {
+    return this.live > 0 && filterMayHave(this.#filter, mixed);
   }
 
   /** The block in which it would be. */
@@ -101,6 +104,11 @@ export class Extent {
 
   isHere(row: number): boolean {
     return (((this.here[row >>> 5] as number) >>> (row & 31)) & 1) === 1;
+  }
+
+  /** All of its rows are here. */
+  allCame(): void {
+    for (let row = 0; row < this.rows; row++) this.came(row);
   }
 
   came(row: number): void {

@@ -7,6 +7,8 @@ export interface ColdHost extends Rows {
   sharedUntil(horizon: number): number;
   /** Whether rows may go out now. */
   readonly mayCool: boolean;
+  /** The same, but for those who hold them for a moment. */
+  readonly mayCoolSoon: boolean;
   readonly alloc: () => number;
   reserve(rows: number): void;
   /** Enters a row that has come back into the slot. */

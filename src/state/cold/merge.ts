@@ -18,7 +18,7 @@ const BLOCKS_AT_ONCE = 16;
 const ROWS_PER_LOOK = 1_024;
 
 /** The rows of a run that are here, one after the other. */
-class Cursor {
+export class Cursor {
   /** Null: it has been read. */
   readonly #extents: (Extent | null)[];
   #extentAt = -1;

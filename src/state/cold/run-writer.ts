@@ -122,7 +122,11 @@ export class RunWriter {
     this.#endBlock(0);
     const rows = this.#all.length;
     const blocks = this.#firsts.length;
-    const filter = filterWords(rows, this.#isSmall);
+    // Rows of one hash are one in the filter.
+    const hashes = this.#all.array;
+    let distinct = 1;
+    for (let i = 1; i < rows; i++) if (hashes[i] !== hashes[i - 1]) distinct++;
+    const filter = filterWords(distinct, this.#isSmall);
     const length = HEAD_WORDS + 2 * blocks + filter + 1;
     const index = new Int32Array(length);
     index[1] = rows;
@@ -131,7 +135,8 @@ export class RunWriter {
     index.set(this.#firsts.array.subarray(0, blocks), HEAD_WORDS);
     index.set(this.#ends.array.subarray(0, blocks), HEAD_WORDS + blocks);
     const bits = index.subarray(HEAD_WORDS + 2 * blocks, length - 1);
-    for (let i = 0; i < rows; i++) addToFilter(bits, this.#all.array[i] as number);
+    for (let i = 0; i < rows; i++)
+      if (i === 0 || hashes[i] !== hashes[i - 1]) addToFilter(bits, hashes[i] as number);
     index[length - 1] = this.#sum | 0;
     const bytes = new Uint8Array(index.buffer);
     index[0] = crc32(bytes.subarray(4)) | 0;

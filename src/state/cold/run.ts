@@ -30,6 +30,12 @@ export class Run {
     if (this.extents.some((extent) => extent.live === 0)) this.#set(this.extents.filter((x) => x.live > 0));
   }
 
+  /** Those before this one leave; null: all. */
+  dropBefore(extent: Extent | null): void {
+    const at = extent === null ? this.extents.length : this.extents.indexOf(extent);
+    if (at > 0) this.#set(this.extents.slice(at));
+  }
+
   #set(extents: readonly Extent[]): void {
     this.extents = extents;
     this.#firsts = Uint32Array.from(extents, (extent) => extent.firstHash);

@@ -162,6 +162,14 @@ export const KINDS = {
       return [...acct.values()].filter(({ v }) => !values.has(v)).map(({ k, v }) => ({ k, v }));
     },
   },
+  matched: {
+    sql: "SELECT a.k, i.k AS item FROM acct a LEFT JOIN item i ON i.v = a.v",
+    rows: ({ acct, item }) =>
+      [...acct.values()].flatMap(({ k, v }): object[] => {
+        const met = [...item.values()].filter((i) => i.v === v).map((i) => ({ k, item: i.k }));
+        return met.length === 0 ? [{ k, item: null }] : met;
+      }),
+  },
   chain: {
     sql: "SELECT c, count(*) AS n FROM per_w GROUP BY c",
     of: "per_w",
@@ -258,10 +266,10 @@ export const VIEW_SETS: readonly (readonly KindName[])[] = [
   ["per_w", "joined"],
   ["per_w", "chain", "top"],
   ["items", "total", "joined"],
-  ["lonely", "per_w"],
+  ["lonely", "per_w", "matched"],
   ["total", "top", "lonely"],
   ["per_w", "whole"],
-  ["counts", "joined"],
+  ["counts", "joined", "matched"],
 ];
 
 /** In these runs there are topics whose columns change. */

@@ -167,7 +167,7 @@ describe("rows go to disk and come back", () => {
     capture.release();
     const again = new ColdTable(disk.reboot("power cut"));
     await again.files.start(new Set(capture.runs.map(({ file }) => file)));
-    await again.cold.restore(capture.runs, new Map(capture.here.map(({ id, bits }) => [id, bits])));
+    await again.cold.restore(capture.runs, new Map(capture.here.map(({ id, bits }) => [id, bits])), []);
     expect(again.cold.rows).toBe(300 - hot);
     for (const i of [1, 2, 4, 299]) expect(await again.find(keyOf(i))).toBeGreaterThanOrEqual(0);
     expect(await again.find(keyOf(3))).toBe(-1);
@@ -221,7 +221,7 @@ describe("the files", () => {
     const restored = new ColdTable(disk);
     const swapped = [{ file: ours!.file, extents: [{ ...ours!.extents[0]!, crc: theirs!.extents[0]!.crc }] }];
     const here = new Map(capture.here.map(({ id, bits }) => [id, bits]));
-    await expect(restored.cold.restore(swapped, here)).rejects.toMatchObject({ code: "log_damaged" });
+    await expect(restored.cold.restore(swapped, here, [])).rejects.toMatchObject({ code: "log_damaged" });
   });
 
   test("are closed once, when nobody reads or writes, and refuse who comes later", async () => {
@@ -275,7 +275,7 @@ describe("a disk that lies", () => {
       capture.release();
       const other = new ColdTable(copy);
       const read = async (): Promise<number> => {
-        await other.cold.restore(capture.runs, new Map(capture.here.map(({ id, bits }) => [id, bits])));
+        await other.cold.restore(capture.runs, new Map(capture.here.map(({ id, bits }) => [id, bits])), []);
         for (let i = 0; i < 200; i++) {
           const slot = await other.find(keyOf(i));
           expect(other.rowAt(other.store, slot)).toBe(textOf(table.expected.get(`k${i}|${i}|${i}`)!));

@@ -132,6 +132,16 @@ describe("a table takes more than it has free slots for", () => {
     expect(cooling.makesRoom(table.store, table.epoch)).toBe(true);
   });
 
+  test("also while somebody is amid of its rows, which soon is over", async () => {
+    const { table, cooling } = await cooled(LIMIT * 0.95);
+    const held = table.store.hold();
+    expect(await cool(cooling, table)).toBe(0);
+    expect(cooling.makesRoom(table.store, table.epoch)).toBe(true);
+    held.release();
+    held.release();
+    expect(await cool(cooling, table)).toBe(100);
+  });
+
   test("when the last step is all that can go, which it can with the next one", async () => {
     const { table, cooling } = await cooled(LIMIT * 0.95);
     await table.upsert({ key: keyOf(1), n: null, t: "changed" });

@@ -13,8 +13,8 @@
  *
  * `--views`: the view has a group, and a row, for each row of the table; it is the view that is read. All three take eight times the limit together.
  *
- * `--joined`: the table is joined with one of twice as many rows, by its key, and what both give is summed by branch. Payments that are loaded meet accounts by their
- * key; accounts that change meet their payments. Both tables take eight times the limit together.
+ * `--joined`: the table is joined with one of twice as many rows, by its key, and what both give is summed by branch. Payments that are loaded meet accounts by
+ * their key; accounts that come later, or change, meet their payments. Both tables take eight times the limit together.
  *
  * Beside it the same with a limit that all rows fit in, in the same run.
  *

@@ -155,33 +155,38 @@ async function readsDuring(db: Db, changesPerSecond: number | null): Promise<Pac
   return { p50: at(took, 0.5), p99: at(took, 0.99), late: at(late, 0.99), changes, perSecond };
 }
 
-/** How many rows there are then. */
-async function loadPayments(db: Db): Promise<number> {
-  const all = rows * PAYMENTS_PER_ACCOUNT;
+/** Accounts, and beside them payments of any account, also of those that are yet to come. How many rows there are then. */
+async function loadJoined(db: Db): Promise<number> {
   const pending: Promise<unknown>[] = [];
-  for (let from = 0; from < all; from += COMMIT_ROWS) {
-    const ids = Float64Array.from({ length: Math.min(COMMIT_ROWS, all - from) }, (_, i) => from + i);
-    pending.push(db.engine.appendBatch("payments", paymentsOf(db, ids, rows)));
-    if (pending.length > 4) await pending.shift();
+  const { engine } = db;
+  const upTo = (from: number, to: number) => Float64Array.from({ length: to - from }, (_, i) => from + i);
+  for (let from = 0; from < rows; from += COMMIT_ROWS) {
+    const to = Math.min(rows, from + COMMIT_ROWS);
+    pending.push(engine.appendBatch("accounts", batchOf(db, "accounts", upTo(from, to), 1)));
+    const paid = upTo(from * PAYMENTS_PER_ACCOUNT, to * PAYMENTS_PER_ACCOUNT);
+    pending.push(engine.appendBatch("payments", paymentsOf(db, paid, rows)));
+    while (pending.length > 4) await pending.shift();
     look(db);
     await new Promise((resolve) => setImmediate(resolve));
   }
   await Promise.all(pending);
   await db.settled();
-  return rows + all;
+  return rows * (1 + PAYMENTS_PER_ACCOUNT);
 }
 
 async function run(): Promise<ColdReport> {
   const db = await openAccounts(dir, 5000, console.error, mode === "warm" ? 32 * limit : limit, made);
   let next = 0;
   const started = performance.now();
-  await append(
-    db,
-    rows,
-    () => next++,
-    () => true,
-  );
-  const loaded = made === "joined" ? await loadPayments(db) : rows;
+  const loaded =
+    made === "joined"
+      ? await loadJoined(db)
+      : await append(
+          db,
+          rows,
+          () => next++,
+          () => true,
+        );
   const loadedPerSecond = (loaded / (performance.now() - started)) * 1000;
   // The frequent ones come into memory.
   await append(

@@ -9,9 +9,9 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { assert } from "../base/assert.ts";
 import { EvertError } from "../base/errors.ts";
-import type { KeptLinks, KeptRun } from "./cold/captures.ts";
 import { ColdRows } from "./cold/cold-rows.ts";
 import type { ColdHost } from "./cold/host.ts";
+import type { KeptLinks, KeptRun } from "./cold/kept.ts";
 import type { RunFiles } from "./cold/run-files.ts";
 import type { Dictionary } from "./dictionary.ts";
 import { type EntryCode, entryCode, type Touched } from "./entry-code.ts";

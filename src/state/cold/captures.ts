@@ -5,21 +5,10 @@
  * written yet may not leave its slot, and one that comes back meanwhile is not looked for in its new slot.
  */
 import { isMarked, Marks } from "../marks.ts";
-import type { Extent, ExtentPlace } from "./extent.ts";
+import type { Extent } from "./extent.ts";
+import type { KeptLinks, KeptRun } from "./kept.ts";
 import type { Links } from "./links.ts";
 import type { Run } from "./run.ts";
-
-/** What a checkpoint says of a run. */
-export interface KeptRun {
-  readonly file: string;
-  readonly extents: readonly (ExtentPlace & { readonly id: number })[];
-}
-
-/** Runs of links by these columns. */
-export interface KeptLinks {
-  readonly columns: readonly number[];
-  readonly runs: readonly KeptRun[];
-}
 
 /** What a checkpoint holds of cold rows: as they were when it was taken. What it has yet to find in memory stays there. */
 export interface ColdCapture {

@@ -15,10 +15,10 @@
  */
 import type { Rows } from "../rows.ts";
 import { BlockReads, type Wanted } from "./block-reads.ts";
-import type { KeptRun } from "./captures.ts";
 import { EXTENT_ROWS, type Extent } from "./extent.ts";
 import { mixed } from "./filter.ts";
 import type { Pause } from "./host.ts";
+import type { KeptRun } from "./kept.ts";
 import { Cursor } from "./merge.ts";
 import { KeyHash } from "./row-codec.ts";
 import { firstOf, hashAt, openExtent, Run, rowStart } from "./run.ts";

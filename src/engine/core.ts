@@ -343,7 +343,8 @@ export class Core {
 
   #topicOf(id: number): TopicEntry {
     const entry = this.catalog.byId(id);
-    assert(entry?.kind === "topic", "what is fed is a topic");
+    if (entry === undefined) throw new EvertError("undefined_table", "a table was dropped while it was read");
+    assert(entry.kind === "topic", "what is fed is a topic");
     return entry;
   }
 

@@ -6,10 +6,12 @@ import { openInMemory, sql } from "../engine/support/memory.ts";
 test("who reads what is dropped meanwhile is told so", async () => {
   const db = await openInMemory();
   const codes = new Set<string | undefined>();
-  for (let turns = 0; turns < 20; turns++) {
-    await sql(db, "CREATE TABLE s (a int4) WITH (append_only); INSERT INTO s VALUES (1)");
+  // It has to meet the drop between planning and reading.
+  for (let round = 0; round < 60; round++) {
+    await sql(db, "CREATE TABLE s (a int4) WITH (append_only)");
+    for (let a = 0; a < 3; a++) await sql(db, `INSERT INTO s VALUES (${a})`);
     const dropped = sql(db, "DROP TABLE s");
-    for (let i = 0; i < turns; i++) await turn();
+    for (let i = 0; i < round % 20; i++) await turn();
     const { error } = await db.sql("SELECT a FROM s");
     codes.add(error?.code);
     await dropped;

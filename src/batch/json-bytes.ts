@@ -6,7 +6,7 @@
  *
  * `line`: the text is a line of NDJSON, where a line feed is no space but the end.
  */
-import { decodeUtf8, decodeUtf8Strict } from "../base/bytes.ts";
+import { decodeUtf8, decodeUtf8Strict, encodeUtf8 } from "../base/bytes.ts";
 import { EvertError } from "../base/errors.ts";
 import { daysFromCivil, daysInMonth } from "./format/calendar.ts";
 import { parseJson } from "./lossless-json.ts";
@@ -213,8 +213,9 @@ export function dayAt(bytes: Uint8Array, at: number): number {
 }
 
 /** The minute read last, as its bytes `YYYY-MM-DDThh:mm` in four words, and its beginning in seconds since 1970: times of one minute come together. */
-const lastMinute = new Int32Array(4);
-let lastMinuteSeconds = Number.NaN;
+const epochMinute = new DataView(encodeUtf8("1970-01-01T00:00").buffer);
+const lastMinute = Int32Array.from([0, 4, 8, 12], (at) => epochMinute.getInt32(at, true));
+let lastMinuteSeconds = 0;
 
 /** Microseconds that one has behind so many digits of a fraction. */
 const fractionUnits = Int32Array.of(1_000_000, 100_000, 10_000, 1_000, 100, 10, 1);

@@ -214,12 +214,13 @@ function words(k: number): string {
 
 /**
  * Texts lie one behind the other in `d`, which is lent for as long as the loop runs; `e` is the end of the last, `b` where the first will stand in its
- * column. A converted text may be longer than it was in JSON, and room is asked for.
+ * column. Behind `e` there is always room for what is left of the text: strings are copied without being asked for it. A converted text may be longer than it
+ * was in JSON, and a fallback was not there at all, so room is asked for.
  */
 function textValues(k: number): Values {
   return {
     begin: `const o${k} = c${k}.offsets, b${k} = o${k}[at]; let e${k} = 0, d${k} = lend(${k}, text.to - text.from);`,
-    write: `d${k} = roomier(${k}, d${k}, e${k}, v.length * 3); e${k} = writeUtf8(v, d${k}, e${k}); o${k}[r + 1] = b${k} + e${k};`,
+    write: `d${k} = roomier(${k}, d${k}, e${k}, v.length * 3 + text.to - q); e${k} = writeUtf8(v, d${k}, e${k}); o${k}[r + 1] = b${k} + e${k};`,
     writeNull: `o${k}[r + 1] = b${k} + e${k};`,
     end: `c${k}.appendTexts(d${k}, taken);`,
   };

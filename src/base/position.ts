@@ -18,3 +18,8 @@ export function comparePositions(a: string, b: string): number {
   const y = Number(b);
   return x < y ? -1 : x > y ? 1 : 0;
 }
+
+/** The latest of them. */
+export function latestPosition(first: string, ...others: readonly string[]): string {
+  return others.reduce((latest, one) => (comparePositions(one, latest) > 0 ? one : latest), first);
+}

@@ -292,10 +292,15 @@ class HttpClient implements Client {
         cause,
       });
     });
-    let toRow: (text: string) => never = () => undefined as never;
+    let toRow = rowReader([]);
+    let isQuery = false;
     for await (const part of parts) {
-      if (part.kind === "columns") toRow = rowReader(part.columns);
-      else if (part.kind === "rows") yield part.texts.map(toRow);
+      if (part.kind === "columns") {
+        // Of statements that are no queries it is empty.
+        if (isQuery && part.columns.length > 0) throw notOneQuery();
+        isQuery ||= part.columns.length > 0;
+        toRow = rowReader(part.columns);
+      } else if (part.kind === "rows") yield part.texts.map(toRow);
       else if (part.kind === "position") this.#saw(part.position);
       else if (part.kind === "error") throw errorFrom(part.error);
     }
@@ -413,6 +418,12 @@ class HttpClient implements Client {
     }
     return columns;
   }
+}
+
+function notOneQuery(): EvertError {
+  return new EvertError("invalid_request", "there are several queries, and rows of one are streamed", {
+    hint: "Send each by itself, or ask sql() for the answers to all.",
+  });
 }
 
 /** Makes an object of a row's array. */

@@ -31,7 +31,7 @@ export class JsonStream {
   /** The name of the next member, before its value; null: the object is over, and left. */
   async member(): Promise<string | null> {
     if (!(await this.#goesOn("}"))) return null;
-    const name = JSON.parse(await this.value()) as string;
+    const name = nameIn(await this.value());
     if ((await this.#next()) !== ":") throw broken(`there is no ":"`);
     this.#at++;
     return name;
@@ -48,7 +48,7 @@ export class JsonStream {
       const c = this.#text[at] as string;
       if (c === "," || isSpace(c)) continue;
       if (c === "]") return null;
-      const end = this.#endOf(at, false);
+      const end = new ValueScan().endIn(this.#text, at);
       if (end < 0) return null;
       this.#at = end;
       return this.#text.slice(at, end);
@@ -59,26 +59,25 @@ export class JsonStream {
   /** The text of the next value. */
   async value(): Promise<string> {
     await this.#next();
+    const scan = new ValueScan();
+    // Of a long value each piece is looked at once.
+    const pieces: string[] = [];
     for (;;) {
-      const end = this.#endOf(this.#at, false);
-      if (end >= 0) return this.#taken(end);
+      const end = scan.endIn(this.#text, this.#at);
+      pieces.push(this.#text.slice(this.#at, end < 0 ? undefined : end));
+      this.#at = end < 0 ? this.#text.length : end;
+      if (end >= 0) break;
       if (await this.#more()) continue;
-      const last = this.#endOf(this.#at, true);
-      if (last < 0) throw this.#brokenOff(undefined);
-      return this.#taken(last);
+      if (!scan.mayEnd) throw this.#brokenOff(undefined);
+      break;
     }
+    return pieces.length === 1 ? (pieces[0] as string) : pieces.join("");
   }
 
   /** Nothing more is read. */
   async close(): Promise<void> {
     // What went wrong with it has been thrown where it was read.
     await this.#reader.cancel().catch(() => undefined);
-  }
-
-  #taken(end: number): string {
-    const text = this.#text.slice(this.#at, end);
-    this.#at = end;
-    return text;
   }
 
   async #goesOn(end: "}" | "]"): Promise<boolean> {
@@ -103,54 +102,85 @@ export class JsonStream {
     }
   }
 
-  /** Behind the value that begins at `from`, or -1: it is not all there. `isAll`: nothing comes any more. */
-  #endOf(from: number, isAll: boolean): number {
-    const text = this.#text;
-    let depth = 0;
-    for (let i = from; i < text.length; i++) {
-      switch (text.charCodeAt(i)) {
-        case quote:
-          i = stringEnd(text, i + 1);
-          if (i < 0) return -1;
-          if (depth === 0) return i + 1;
-          break;
-        case 0x7b: // {
-        case 0x5b: // [
-          depth++;
-          break;
-        case 0x7d: // }
-        case 0x5d: // ]
-          // The bracket around the value ends it.
-          if (depth === 0) return i;
-          if (--depth === 0) return i + 1;
-          break;
-        case 0x2c: // ,
-          if (depth === 0) return i;
-          break;
-      }
-    }
-    return isAll && depth === 0 && text.length > from ? text.length : -1;
-  }
-
+  /** REQUIRES that nothing of the text is left. False: it was the last. */
   async #more(): Promise<boolean> {
     const { done, value } = await this.#reader.read().catch((cause: unknown) => {
       throw this.#brokenOff(cause);
     });
-    const text = done ? this.#decoder.decode() : this.#decoder.decode(value, { stream: true });
-    this.#text = this.#at === this.#text.length ? text : this.#text.slice(this.#at) + text;
+    this.#text = done ? this.#decoder.decode() : this.#decoder.decode(value, { stream: true });
     this.#at = 0;
     return !done;
   }
 }
 
-/** The place of the closing quote, or -1. */
-function stringEnd(text: string, from: number): number {
-  for (let at = text.indexOf('"', from); at >= 0; at = text.indexOf('"', at + 1)) {
-    let before = at;
-    while (before > from && text.charCodeAt(before - 1) === backslash) before--;
-    if ((at - before) % 2 === 0) return at;
+/** Looks for the end of a value in one piece of text after the other. */
+class ValueScan {
+  #depth = 0;
+  #isInString = false;
+  /** The next character belongs to the backslash before it. */
+  #isEscaped = false;
+
+  /** Whether what was seen is all of it, if nothing comes any more. */
+  get mayEnd(): boolean {
+    return this.#depth === 0 && !this.#isInString;
   }
-  return -1;
+
+  /** Behind the value, which begins at `from` or has begun in an earlier piece; -1: in a later one. */
+  endIn(text: string, from: number): number {
+    for (let i = from; i < text.length; i++) {
+      if (this.#isInString) {
+        i = this.#stringEnd(text, i);
+        if (i < 0) return -1;
+        this.#isInString = false;
+        if (this.#depth === 0) return i + 1;
+        continue;
+      }
+      switch (text.charCodeAt(i)) {
+        case quote:
+          this.#isInString = true;
+          break;
+        case 0x7b: // {
+        case 0x5b: // [
+          this.#depth++;
+          break;
+        case 0x7d: // }
+        case 0x5d: // ]
+          // The bracket around the value ends it.
+          if (this.#depth === 0) return i;
+          if (--this.#depth === 0) return i + 1;
+          break;
+        case 0x2c: // ,
+          if (this.#depth === 0) return i;
+          break;
+      }
+    }
+    return -1;
+  }
+
+  /** The place of the closing quote, or -1. */
+  #stringEnd(text: string, at: number): number {
+    const from = this.#isEscaped ? at + 1 : at;
+    this.#isEscaped = false;
+    for (let i = text.indexOf('"', from); i >= 0; i = text.indexOf('"', i + 1))
+      if (!isEscapedAt(text, from, i)) return i;
+    this.#isEscaped = isEscapedAt(text, from, text.length);
+    return -1;
+  }
+}
+
+/** Whether the character at `at` belongs to a backslash, of those from `from` on. */
+function isEscapedAt(text: string, from: number, at: number): boolean {
+  let before = at;
+  while (before > from && text.charCodeAt(before - 1) === backslash) before--;
+  return (at - before) % 2 === 1;
+}
+
+function nameIn(text: string): string {
+  try {
+    return String(JSON.parse(text));
+  } catch {
+    throw broken("a member has no name");
+  }
 }
 
 function isSpace(c: string): boolean {

@@ -137,6 +137,20 @@ describe("sql", () => {
     expect(client.position).toBe("7");
   });
 
+  test("rows of two queries are not mixed, and what else is in the text has none", async () => {
+    const query = '{"columns":[{"name":"a","type":"int4"}],"rows":[[1]],"rowCount":1,"command":"SELECT 1"}';
+    const insert = '{"command":"INSERT 0 1","columns":[],"rows":[],"rowCount":1}';
+    const rows: unknown[] = [];
+    const ask = async (...results: string[]) => {
+      server.answer = () => ({ body: `{"results":[${results.join(",")}],"position":"7"}` });
+      for await (const some of client.stream("SELECT")) rows.push(...some);
+    };
+    await ask(insert, query, insert);
+    await expect(ask(query, query)).rejects.toMatchObject({ code: "invalid_request" });
+    await ask('{"columns":[],"rows":[[],[]],"rowCount":2,"command":"SELECT 2"}');
+    expect(rows).toEqual([{ a: 1 }, { a: 1 }, {}, {}]);
+  });
+
   test("an answer that ends before its time is no answer", async () => {
     server.answer = () => ({ body: '{"results":[{"columns":[],"rows":[[1],[2' });
     const all = async () => {

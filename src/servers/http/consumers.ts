@@ -1,4 +1,6 @@
 /** /v1/consumers: who reads topics under a name, how far each has come, and what is said of it. */
+import { latestPosition } from "../../base/position.ts";
+import type { ConsumerInfo, Engine } from "../../engine/api.ts";
 import type { ConsumersAnswer, OpenedConsumerAnswer, PositionAnswer } from "../../wire/http/messages.ts";
 import { parseOpenConsumerRequest, parseProgressRequest } from "../../wire/http/requests.ts";
 import { jsonAnswer } from "./answer.ts";
@@ -12,12 +14,13 @@ export function consumerRoutes(app: App, server: ServerContext): void {
   app.get("/v1/consumers", async (c) => {
     queryMap(c, []);
     const consumers = await engine.consumers();
-    const { position } = engine;
+    const position = shownAt(engine, consumers);
     return jsonAnswer({ consumers, position } satisfies ConsumersAnswer, position);
   });
   app.get("/v1/consumers/:consumer", async (c) => {
     queryMap(c, []);
-    return jsonAnswer(await engine.consumer(pathSegment(c, 2)), engine.position);
+    const consumer = await engine.consumer(pathSegment(c, 2));
+    return jsonAnswer(consumer, shownAt(engine, [consumer]));
   });
   app.post("/v1/consumers", async (c) => {
     queryMap(c, []);
@@ -39,6 +42,12 @@ export function consumerRoutes(app: App, server: ServerContext): void {
     const { position } = await engine.dropConsumer(pathSegment(c, 2));
     return jsonAnswer({ position } satisfies PositionAnswer, position);
   });
+}
+
+/** The position of an answer that shows them: what they have said may be newer than what is read by now. */
+function shownAt({ position }: Engine, consumers: readonly ConsumerInfo[]): string {
+  const shown = consumers.flatMap(({ topics }) => topics.map((topic) => topic.position));
+  return latestPosition(position, ...shown);
 }
 
 async function jsonBody(c: RequestContext, server: ServerContext): Promise<string> {

@@ -3,6 +3,7 @@
  * POST /v1/producers, which begins an epoch; GET /v1/producers/{producer}.
  */
 import { EvertError } from "../../base/errors.ts";
+import { latestPosition } from "../../base/position.ts";
 import type { AppendResult, ProducerSequence } from "../../engine/api.ts";
 import { headers, type ProducerAnswer, type RegisteredAnswer } from "../../wire/http/messages.ts";
 import { parseProducerRequest } from "../../wire/http/requests.ts";
@@ -22,7 +23,9 @@ export function producerRoutes(app: App, server: ServerContext): void {
     const id = pathSegment(c, 2);
     const info = await server.engine.producer(id);
     if (info === null) throw new EvertError("not_found", `there is no producer ${JSON.stringify(id)}`);
-    return jsonAnswer(info satisfies ProducerAnswer, server.engine.position);
+    // What it has sent may be newer than what is read by now.
+    const position = latestPosition(server.engine.position, ...info.topics.map((topic) => topic.position));
+    return jsonAnswer(info satisfies ProducerAnswer, position);
   });
 }
 

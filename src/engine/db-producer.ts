@@ -3,6 +3,7 @@ import { EvertError } from "../base/errors.ts";
 import { Sequencer } from "../base/sequencer.ts";
 import type { Table, Topic } from "../face/handles.ts";
 import type { AppendResult, Engine } from "./api.ts";
+import { topicName } from "./given.ts";
 
 /** Appends that are stored once and in order; who makes a producer with the same id takes its place. */
 export class DbProducer {
@@ -25,11 +26,11 @@ export class DbProducer {
   }
 
   /** All rows as one commit, behind those asked for before. @throws EvertError fenced: another one has the id now */
-  append<Row, Input>(
+  async append<Row, Input>(
     topic: Topic<Row, Input> | Table<Row, Input>,
     rows: Input | readonly Input[],
   ): Promise<AppendResult> {
-    return this.#sequencer.append(topic.name, Array.isArray(rows) ? rows : [rows]);
+    return this.#sequencer.append(topicName(topic), Array.isArray(rows) ? rows : [rows]);
   }
 
   /** Resolves when all that was asked for is stored or refused. */

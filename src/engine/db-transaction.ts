@@ -47,12 +47,12 @@ export class Transaction {
 
   /** A table's record replaces the row with its key. */
   append<Row, Input>(topic: Topic<Row, Input> | Table<Row, Input>, rows: Input | readonly Input[]): void {
-    this.#work.append(topic.name, listOf(rows));
+    this.#work.append(topicName(topic), listOf(rows));
   }
 
   /** Takes a row, or several, out of a table. */
   delete<Row, Input>(table: Table<Row, Input>, keys: unknown): void {
-    this.#work.delete(table.name, listOf(keys));
+    this.#work.delete(topicName(table), listOf(keys));
   }
 }
 

@@ -144,14 +144,21 @@ export class Db {
     rows: Input | readonly Input[],
     options?: AppendOptions,
   ): Promise<AppendResult> {
-    return this.engine.append(topicName(topic), Array.isArray(rows) ? rows : [rows], options);
+    let name: string;
+    // Without a promise of its own: see Database.append.
+    try {
+      name = topicName(topic);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.engine.append(name, Array.isArray(rows) ? rows : [rows], options);
   }
 
   /**
    * Deletes a row for good: resolves when no file of the data directory has it, in its history either. Backups and followers have files of their own.
    * @throws EvertError what kept it from it: the row is deleted then, and erasing it again goes on
    */
-  erase<Row, Input>(topic: Table<Row, Input>, key: unknown): Promise<Erased> {
+  async erase<Row, Input>(topic: Table<Row, Input>, key: unknown): Promise<Erased> {
     return this.engine.erase(topicName(topic), key);
   }
 
@@ -161,7 +168,7 @@ export class Db {
   }
 
   /** Takes a row out of a table: a tombstone in its topic. */
-  delete<Row, Input>(
+  async delete<Row, Input>(
     topic: Table<Row, Input>,
     key: unknown,
     options?: AppendOptions,

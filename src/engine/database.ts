@@ -60,7 +60,7 @@ import { refusalToTell, toldDurably } from "./own-rows.ts";
 import { OWN_TABLES } from "./own-tables.ts";
 import type { Part } from "./part.ts";
 import { registerProducer, requestOf } from "./producer-requests.ts";
-import { readRecordRows, readRecords, readRecordsArrow } from "./records.ts";
+import { type MakeRecord, readRecordRows, readRecords, readRecordsArrow } from "./records.ts";
 import { Replication, type ReplicationParts } from "./replica/replication.ts";
 import { deletePart, upsertPart } from "./request-parts.ts";
 import type { CommitRequest } from "./rider.ts";
@@ -360,9 +360,18 @@ export class Database implements Engine {
   }
 
   readTopic(name: string, options: ReadTopicOptions = {}): AsyncIterable<TopicRecord> {
+    return this.readTopicAs(name, options, (record) => record);
+  }
+
+  /** The same, of each record what is made of it. */
+  readTopicAs<T>(
+    name: string,
+    options: ReadTopicOptions,
+    make: MakeRecord<T>,
+  ): AsyncGenerator<T, void, undefined> {
     const { log, catalog } = this.core;
     this.core.refuseEnded();
-    return readRecords(log, catalog.topic(name), (id) => this.core.catalog.byId(id), options);
+    return readRecords(log, catalog.topic(name), (id) => this.core.catalog.byId(id), options, make);
   }
 
   readTopicBatches(name: string, options: ReadTopicOptions = {}): AsyncIterable<TopicRows> {

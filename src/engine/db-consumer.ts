@@ -8,7 +8,7 @@
  */
 import { gathered } from "../base/gathered.ts";
 import type { AnyTopic, Table, Topic } from "../face/handles.ts";
-import type { Consumed, OpenConsumerOptions, OpenedConsumer, TopicRecord as RecordText } from "./api.ts";
+import type { Consumed, OpenConsumerOptions, OpenedConsumer } from "./api.ts";
 import type { Database } from "./database.ts";
 import { recordTyper, type TopicRecord } from "./db-read.ts";
 import { Transaction } from "./db-transaction.ts";
@@ -92,14 +92,13 @@ export class DbConsumer<Row> implements AsyncIterable<ConsumedBatch<Row>> {
     ]);
     const sources = topics.map(({ topic, offset }) => ({
       source: topic,
-      items: this.#engine.readTopic(topic, { from: offset, follow, signal: stop }),
+      items: this.#engine.readTopicAs(topic, { from: offset, follow, signal: stop }, recordTyper<Row>()),
     }));
     try {
       for await (const { source: topic, items } of gathered(sources, batchRecordsMax)) {
         if (stop.aborted) return;
-        const typed = recordTyper<Row>(this.#engine, topic);
-        const offset = (items.at(-1) as RecordText).offset + 1;
-        yield new ConsumedBatch(this.#engine, { name, epoch, topic, offset }, items.map(typed));
+        const offset = (items.at(-1) as TopicRecord<Row>).offset + 1;
+        yield new ConsumedBatch(this.#engine, { name, epoch, topic, offset }, items);
       }
     } finally {
       left.abort();

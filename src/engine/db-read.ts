@@ -3,9 +3,9 @@ import { EvertError } from "../base/errors.ts";
 import { datumFromJson, datumToValue } from "../batch/convert.ts";
 import { parseJson } from "../batch/lossless-json.ts";
 import type { Field } from "../batch/schema.ts";
-import type { ReadTopicOptions, TopicRecord as RecordText } from "./api.ts";
+import type { ReadTopicOptions } from "./api.ts";
 import type { Database } from "./database.ts";
-import { shapeOf } from "./topic-info.ts";
+import type { MakeRecord, RecordColumns } from "./records.ts";
 import { typedRow } from "./typed-row.ts";
 
 /** One record of a topic. */
@@ -30,26 +30,26 @@ export async function* readTyped<Row>(
     throw new EvertError("invalid_request", `${limit} is not a number of records`, {
       hint: "A limit is 0, 1, 2, ...",
     });
-  const typed = recordTyper<Row>(engine, topic);
-  for await (const record of engine.readTopic(topic, options)) yield typed(record);
+  yield* engine.readTopicAs(topic, options ?? {}, recordTyper<Row>());
 }
 
-/** Records come in the columns that the topic has by then; of one that has been dropped meanwhile, in those that it had. */
-export function recordTyper<Row>(engine: Database, topic: string): (record: RecordText) => TopicRecord<Row> {
-  const { catalog } = engine.core;
-  let entry = catalog.topic(topic);
-  let { schema, key } = shapeOf(entry);
-  return ({ offset, position, timestamp, keyJson, valueJson }) => {
-    const now = catalog.byId(entry.id);
-    if (now?.kind === "topic" && now !== entry) {
-      entry = now;
-      ({ schema, key } = shapeOf(entry));
+/** Records come in the columns that the topic has when they are read, and are made values by these at once: whoever takes them may be slow, and the topic be changed meanwhile. */
+export function recordTyper<Row>(): MakeRecord<TopicRecord<Row>> {
+  let known: RecordColumns | null = null;
+  let fields: readonly Field[] = [];
+  let key: readonly Field[] | null = null;
+  return ({ offset, position, timestamp, keyJson, valueJson }, columns) => {
+    if (columns !== known) {
+      known = columns;
+      const { schema, keyColumns, hiddenRowId } = columns;
+      fields = hiddenRowId ? schema.fields.slice(0, -1) : schema.fields;
+      key = hiddenRowId ? null : (keyColumns?.map((c) => schema.fields[c] as Field) ?? null);
     }
-    const value = valueJson === null ? null : (typedRow(schema.fields, objectOf(valueJson)) as Row);
+    const value = valueJson === null ? null : (typedRow(fields, objectOf(valueJson)) as Row);
     const record = { offset, position, timestamp, value };
-    if (keyJson === undefined || key === null) return record;
-    const columns = key.map((name) => schema.fields.find((field) => field.name === name) as Field);
-    return { offset, position, timestamp, key: typedKey(columns, parseJson(keyJson)), value };
+    return keyJson === undefined || key === null
+      ? record
+      : { ...record, key: typedKey(key, parseJson(keyJson)) };
   };
 }
 

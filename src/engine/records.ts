@@ -28,28 +28,33 @@ const ARROW_ROWS = 8192;
 /** What is in the catalog under an id by now. */
 type EntryOf = (id: number) => CatalogEntry | undefined;
 
-export async function* readRecords(
+/** The columns that a record's values have. */
+export type RecordColumns = LogTopic & Pick<TopicEntry, "hiddenRowId">;
+
+/** What is made of a record: `columns` are the same object for as long as they are the same. */
+export type MakeRecord<T> = (record: TopicRecord, columns: RecordColumns) => T;
+
+export async function* readRecords<T>(
   log: Log,
   topic: TopicEntry,
   entryOf: EntryOf,
   options: ReadTopicOptions,
-): AsyncGenerator<TopicRecord> {
+  make: MakeRecord<T>,
+): AsyncGenerator<T, void, undefined> {
+  const { hiddenRowId } = topic;
   let left = options.limit ?? Number.POSITIVE_INFINITY;
-  let columns = newestOf(topic);
+  let columns: RecordColumns = { ...newestOf(topic), hiddenRowId };
   const known = options.schemaVersion ?? null;
   if (known !== null && known !== topic.schemaVersion) throw changedColumns(topic.name);
   for await (const { group, topicBatch, from } of batchesOf(log, topic, options)) {
     if (known !== null && known !== topicBatch.schemaVersion) throw changedColumns(topic.name, from);
-    if (topicBatch.schemaVersion !== columns.schemaVersion)
-      columns = columnsOf(entryOf(topic.id), topicBatch) ?? columns;
-    for (const record of batchRecords(
-      group,
-      topicBatch,
-      { ...columns, hiddenRowId: topic.hiddenRowId },
-      from,
-    )) {
+    if (topicBatch.schemaVersion !== columns.schemaVersion) {
+      const changed = columnsOf(entryOf(topic.id), topicBatch);
+      if (changed !== undefined) columns = { ...changed, hiddenRowId };
+    }
+    for (const record of batchRecords(group, topicBatch, columns, from)) {
       if (left-- <= 0) return;
-      yield record;
+      yield make(record, columns);
       if (record.offset % SLICE_RECORDS === 0) await nextTurn();
     }
     if (left <= 0) return;
@@ -261,7 +266,7 @@ function more(log: Log, topicId: number, offset: number, signal: AbortSignal | u
 function* batchRecords(
   group: Group,
   topicBatch: TopicBatch,
-  topic: LogTopic & Pick<TopicEntry, "hiddenRowId">,
+  topic: RecordColumns,
   from: number,
 ): Generator<TopicRecord> {
   const { batch, commitIndexes, commitEnds, ops } = topicBatch;

@@ -12,6 +12,7 @@ import type { Consumed, OpenConsumerOptions, OpenedConsumer } from "./api.ts";
 import type { Database } from "./database.ts";
 import { recordTyper, type TopicRecord } from "./db-read.ts";
 import { Transaction } from "./db-transaction.ts";
+import { topicName } from "./given.ts";
 
 const BATCH_RECORDS_MAX = 512;
 
@@ -70,11 +71,11 @@ export class DbConsumer<Row> implements AsyncIterable<ConsumedBatch<Row>> {
   }
 
   /** Takes the place of an earlier instance; reading does so by itself. */
-  open(): Promise<OpenedConsumer> {
+  async open(): Promise<OpenedConsumer> {
     const { topics, from, reset } = this.#options;
     this.#opening ??= this.#engine.openConsumer(
       this.name,
-      topics.map(({ name }) => name),
+      topics.map((topic) => topicName(topic)),
       { from, reset },
     );
     return this.#opening;

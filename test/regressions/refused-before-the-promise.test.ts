@@ -14,6 +14,7 @@ it("a promise rejects, and says what was no topic", async () => {
     () => db.delete(none, 1),
     () => db.erase(none, 1),
     () => producer.append(none, { id: 1 } as never),
+    () => db.consumer("c", { topics: [none] }).open(),
     () => db.transact((tx) => tx.append(none, { id: 1 } as never)),
     () => db.transact((tx) => tx.delete(none, 1)),
   ]) {

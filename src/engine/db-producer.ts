@@ -3,7 +3,7 @@ import { EvertError } from "../base/errors.ts";
 import { Sequencer } from "../base/sequencer.ts";
 import type { Table, Topic } from "../face/handles.ts";
 import type { AppendResult, Engine } from "./api.ts";
-import { topicName } from "./given.ts";
+import { recordsOf, topicName } from "./given.ts";
 
 /** Appends that are stored once and in order; who makes a producer with the same id takes its place. */
 export class DbProducer {
@@ -30,7 +30,8 @@ export class DbProducer {
     topic: Topic<Row, Input> | Table<Row, Input>,
     rows: Input | readonly Input[],
   ): Promise<AppendResult> {
-    return this.#sequencer.append(topicName(topic), Array.isArray(rows) ? rows : [rows]);
+    // Before it has a number, which would be left unused.
+    return this.#sequencer.append(topicName(topic), recordsOf(rows));
   }
 
   /** Resolves when all that was asked for is stored or refused. */

@@ -8,6 +8,13 @@ export function topicName(given: unknown, what = "the topic"): string {
   throw new EvertError("invalid_request", `${what} must be what topic() or table() gives`);
 }
 
+/** One record, or a list of them. @throws EvertError invalid_request for none: it would be an empty commit, and no other door makes one */
+export function recordsOf(given: unknown): readonly unknown[] {
+  if (!Array.isArray(given)) return [given];
+  if (given.length > 0) return given;
+  throw new EvertError("invalid_request", "there is no record to append");
+}
+
 /** @throws EvertError invalid_request */
 export function viewName(given: unknown): string {
   const name = typeof given === "object" && given !== null && "name" in given ? given.name : given;

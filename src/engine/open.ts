@@ -33,7 +33,7 @@ import {
   Transaction,
 } from "./db-transaction.ts";
 import { named } from "./declare.ts";
-import { topicName, viewName } from "./given.ts";
+import { recordsOf, topicName, viewName } from "./given.ts";
 import { openEngine } from "./open-engine.ts";
 import type { FollowOptions } from "./replica/role.ts";
 import { nextTurn } from "./stepper.ts";
@@ -138,20 +138,25 @@ export class Db {
     return this.engine.position;
   }
 
-  /** Appends one record or many, in one commit; resolves when it is durable. A table's record replaces the one with its key. */
+  /**
+   * Appends one record or many, in one commit; resolves when it is durable. A table's record replaces the one with its key.
+   * @throws EvertError what refuses it, as of a list without a record
+   */
   append<Row, Input>(
     topic: Topic<Row, Input> | Table<Row, Input>,
     rows: Input | readonly Input[],
     options?: AppendOptions,
   ): Promise<AppendResult> {
     let name: string;
+    let records: readonly unknown[];
     // Without a promise of its own: see Database.append.
     try {
       name = topicName(topic);
+      records = recordsOf(rows);
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.engine.append(name, Array.isArray(rows) ? rows : [rows], options);
+    return this.engine.append(name, records, options);
   }
 
   /**

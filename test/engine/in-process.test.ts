@@ -239,6 +239,9 @@ it.each<[string, (db: Db) => unknown, object]>([
   ],
   ["a topic's name", (db) => db.append("songs" as never, { id: 1 } as never), {}],
   ["no topic", (db) => db.append(undefined as never, {} as never), {}],
+  ["no record", (db) => db.append(songs, []), { message: "there is no record to append" }],
+  ["no record of a producer", (db) => db.producer("p").append(songs, []), {}],
+  ["no topic of a producer", (db) => db.producer("p").append(undefined as never, {} as never), {}],
   ["no topic to read", (db) => all(db.read(undefined as never)), {}],
   ["no table to delete from", (db) => db.delete(undefined as never, 1), {}],
   ["no table to erase in", (db) => db.erase(undefined as never, 1), {}],
@@ -257,6 +260,16 @@ it.each<[string, (db: Db) => unknown, object]>([
     code: "invalid_request",
     ...refused,
   });
+});
+
+it("stores nothing where there is no record", async () => {
+  await using db = await opened();
+  const { position } = db;
+  const refused = [db.append(songs, []), db.producer("p").append(songs, [])];
+  expect((await Promise.allSettled(refused)).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+  expect(await all(db.read(songs))).toEqual([]);
+  const { position: next } = await db.append(songs, { id: 1, name: "one" } as never);
+  expect(next).toBe(String(Number(position) + 1));
 });
 
 it.each<[string, () => unknown, string]>([

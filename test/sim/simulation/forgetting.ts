@@ -118,6 +118,14 @@ export class Forgetting {
     return start === undefined ? 0 : start;
   }
 
+  /**
+   * Where the stream began for a query that is asked now, while it begins there; null: nobody knows. A query like a view that is there has the view's answer,
+   * and that has what the stream forgot despite it.
+   */
+  queryStart(view: string, start: number): number | null {
+    return this.#despiteViews && named(view).from !== null ? null : start;
+  }
+
   mayGo({ commit, record, lastOffset }: Missing): boolean {
     const { topic, key, offset, value } = record;
     if (this.isDropped(record)) return true;

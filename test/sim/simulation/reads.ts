@@ -130,7 +130,9 @@ export async function query(life: Life, random: SeededRandom): Promise<void> {
     const values = JSON.parse(row) as unknown[];
     return JSON.stringify(Object.fromEntries(columns.map((column, i) => [column, values[i]])));
   });
-  life.run.oracle.sawView(view, position, objects.sort(), `query ${kind}`, isKnown ? start : null);
+  const { oracle } = life.run;
+  const from = isKnown ? oracle.forgetting.queryStart(view, start) : null;
+  oracle.sawView(view, position, objects.sort(), `query ${kind}`, from);
   life.told(`query ${kind}: ${rows.length} rows at ${position}`);
 }
 

@@ -126,8 +126,7 @@ export class SegmentThread {
   async #start(): Promise<Running | null> {
     // Starting a thread takes some milliseconds: of a turn of its own, not of that of the frame with which the segment was full.
     if (this.#isUsable && this.#running === null) await nextTurn();
-    if (this.#idle !== null) clearTimeout(this.#idle);
-    this.#idle = null;
+    this.#stay();
     if (!this.#isUsable || this.#running !== null) return this.#running;
     const { directory, logId } = this.#options;
     const data: ThreadData = { directory, logId, stop: this.#stop };
@@ -165,6 +164,8 @@ export class SegmentThread {
     const { registry } = this.#options;
     const topics = [...registry.all()].filter((topic) => !running.known.has(topic));
     for (const topic of topics) running.known.add(topic);
+    // An answer to somebody else may have let it rest since it was looked for.
+    this.#stay();
     const id = ++this.#lastId;
     const answer = await new Promise<Answer | null>((resolve) => {
       running.asked.set(id, resolve);
@@ -184,9 +185,13 @@ export class SegmentThread {
     this.#idle.unref();
   }
 
-  async #end(): Promise<void> {
+  #stay(): void {
     if (this.#idle !== null) clearTimeout(this.#idle);
     this.#idle = null;
+  }
+
+  async #end(): Promise<void> {
+    this.#stay();
     const running = this.#running;
     this.#running = null;
     await running?.worker.terminate();

@@ -13,11 +13,12 @@
 import { assert } from "../base/assert.ts";
 import { sliceBatch } from "../batch/column.ts";
 import type { Build, ViewNode } from "../dataflow/circuit.ts";
+import type { WantedOfHistory } from "../dataflow/parts/feed-parts.ts";
 import type { ColumnRange, Group, Log, Pause, TopicBatch } from "../log/log.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import type { EngineCatalog, TopicEntry } from "./catalog.ts";
 import { Feeder } from "./feeder.ts";
-import { feedHistory, type HistoryFeedContext, type ReadElsewhere } from "./history-feed.ts";
+import { feedHistory, type HistoryFeedContext } from "./history-feed.ts";
 import { nextTurn, PART_ROWS, SLICE_MS } from "./stepper.ts";
 import type { Workers } from "./workers/workers.ts";
 
@@ -241,7 +242,7 @@ function feedElsewhere(
   context: BackfillContext,
   build: Build,
   range: readonly [number, number],
-  topics: ReadonlyMap<number, ReadElsewhere>,
+  topics: ReadonlyMap<number, WantedOfHistory>,
   feeding: Feeding,
   onProgress: (position: number) => void,
 ): Promise<void> {
@@ -253,6 +254,7 @@ function feedElsewhere(
     log,
     workers,
     topics,
+    columnsAt: (id, places) => context.columnsAt(id, places),
     ranges: (id) => context.ranges(id, build),
     pause,
     work,
@@ -267,12 +269,11 @@ function feedElsewhere(
 }
 
 /** Streams of which nobody in this thread needs a row. */
-function readElsewhere(context: BackfillContext, build: Build): Map<number, ReadElsewhere> {
-  const topics = new Map<number, ReadElsewhere>();
+function readElsewhere(context: BackfillContext, build: Build): Map<number, WantedOfHistory> {
+  const topics = new Map<number, WantedOfHistory>();
   for (const id of build.streams) {
     const wanted = context.workers === null ? null : build.historyWanted(id);
-    const columns = wanted === null ? null : context.columnsAt(id, wanted.columns);
-    if (wanted !== null && columns !== null) topics.set(id, { wanted, columns });
+    if (wanted !== null && context.columnsAt(id, wanted.columns) !== null) topics.set(id, wanted);
   }
   return topics;
 }

@@ -19,17 +19,13 @@ import type { Workers } from "./workers/workers.ts";
 /** Pieces under way beyond one for each thread. */
 const AHEAD = 2;
 
-/** What is read of a topic. */
-export interface ReadElsewhere {
-  readonly wanted: WantedOfHistory;
-  /** In the log, one for each of the columns wanted. */
-  readonly columns: readonly number[];
-}
-
 export interface HistoryFeedContext {
   readonly log: Log;
   readonly workers: Workers;
-  readonly topics: ReadonlyMap<number, ReadElsewhere>;
+  /** What is read of each topic. */
+  readonly topics: ReadonlyMap<number, WantedOfHistory>;
+  /** Where the log has columns that stand in these places by now; null: not all of them are there any more. */
+  columnsAt(topicId: number, places: readonly number[]): readonly number[] | null;
   ranges(topicId: number): readonly ColumnRange[];
   readonly pause: Pause;
   /** Works on what was fed. */
@@ -71,7 +67,9 @@ export async function feedHistory(
   [from, to]: readonly [Position, Position],
 ): Promise<void> {
   const { log, topics, workers } = context;
-  const columns = new Map([...topics].map(([id, of]) => [id, () => new Set(of.columns)]));
+  const columns = new Map(
+    [...topics].map(([id, wanted]) => [id, () => context.columnsAt(id, wanted.columns)]),
+  );
   const parts = log.history({ from, to, columns, ranges: (id) => context.ranges(id) });
   const queue: Queued[] = [];
   let isOver = false;
@@ -97,7 +95,7 @@ export async function feedHistory(
       if (state.kind === "read") {
         queue.shift();
         const { topicId } = part.piece;
-        build.feedHistory(topicId, topics.get(topicId)!.wanted, state.rows);
+        build.feedHistory(topicId, topics.get(topicId)!, state.rows);
         await context.work();
         context.onProgress(part.lastPosition);
         continue;
@@ -148,10 +146,9 @@ async function readHere(context: HistoryFeedContext, reading: Reading): Promise<
 }
 
 function taskOf({ topics, workers }: HistoryFeedContext, { piece, file }: HistoryPiece): ReadTask {
-  const { wanted, columns } = topics.get(piece.topicId)!;
-  const { keys, shared } = wanted;
-  const memory = [shared.take(bytesToRead(piece, columns.length, keys.length))];
-  return { piece, file, columns, keys, shards: workers.count, memory };
+  const { keys, shared } = topics.get(piece.topicId)!;
+  const memory = [shared.take(bytesToRead(piece, keys.length))];
+  return { piece, file, keys, shards: workers.count, memory };
 }
 
 function arrived(
@@ -160,7 +157,7 @@ function arrived(
   { piece, memory }: ReadTask,
   rows: SharedRows,
 ): void {
-  const { shared } = topics.get(piece.topicId)!.wanted;
+  const { shared } = topics.get(piece.topicId)!;
   const more = rows.memory.slice(memory.length);
   for (const made of more) shared.adopt(made);
   // What crosses threads comes back under another name.
@@ -175,7 +172,7 @@ function failed(
   error: unknown,
 ): void {
   reading.state = { kind: "failed", error };
-  const { shared } = topics.get(piece.topicId)!.wanted;
+  const { shared } = topics.get(piece.topicId)!;
   for (const each of memory) shared.release(each);
   reading.part.release();
 }
@@ -191,7 +188,7 @@ function giveUp(context: HistoryFeedContext, reading: Reading): void {
       void state.end.then(() => giveUp(context, reading));
       return;
     case "read": {
-      const { shared } = context.topics.get(part.piece.topicId)!.wanted;
+      const { shared } = context.topics.get(part.piece.topicId)!;
       for (const each of state.rows.memory) shared.release(each);
       return;
     }

@@ -9,7 +9,7 @@ import type { DiskFile } from "../base/disk.ts";
 import type { HistoryOptions, HistoryPart } from "./log.ts";
 import { mayHoldAny, openSegment, type ReaderSource } from "./reader.ts";
 import type { SealedSource } from "./sealed/groups.ts";
-import { piecesOf } from "./sealed/pieces.ts";
+import { type PieceRequest, piecesOf } from "./sealed/pieces.ts";
 
 /** REQUIRES a durable `to`. */
 export async function* readHistory(
@@ -27,10 +27,33 @@ export async function* readHistory(
     const { sealed } = segments[i]!;
     if (sealed === null || sealed.firstPosition < from || sealed.lastPosition > to) continue;
     if (next < sealed.firstPosition) yield { kind: "groups", from: next, to: sealed.firstPosition - 1 };
+    next = sealed.firstPosition;
+    const wanted = wantedNow(source, { columns, ranges });
+    if (wanted === null) continue;
     next = sealed.lastPosition + 1;
-    if (mayHoldAny(segments[i]!, topics)) yield* piecesIn(source, i, { columns, ranges });
+    if (mayHoldAny(segments[i]!, topics)) yield* piecesIn(source, i, wanted);
   }
   if (next <= to) yield { kind: "groups", from: next, to };
+}
+
+/** By the schemas of now: one that comes while a file is opened has its columns elsewhere. Null: there are columns that are gone. */
+function wantedNow(
+  { index, registry }: ReaderSource,
+  { columns, ranges }: Pick<HistoryOptions, "columns" | "ranges">,
+): PieceRequest[] | null {
+  const requests: PieceRequest[] = [];
+  for (const [topicId, wanted] of columns) {
+    const now = wanted();
+    if (now === null) return null;
+    requests.push({
+      topicId,
+      from: index.topicStart(topicId),
+      columns: now,
+      to: registry.newest(topicId),
+      ranges: ranges(topicId),
+    });
+  }
+  return requests;
 }
 
 /** What was sealed stays so. */
@@ -43,7 +66,7 @@ async function openSealed(source: ReaderSource, segment: number): Promise<Sealed
 async function* piecesIn(
   source: ReaderSource,
   at: number,
-  { columns, ranges }: Pick<HistoryOptions, "columns" | "ranges">,
+  requests: readonly PieceRequest[],
 ): AsyncGenerator<HistoryPart, void, undefined> {
   const opened = await openSealed(source, at);
   const { file, segment } = opened;
@@ -52,14 +75,8 @@ async function* piecesIn(
   const shared = new SharedFile(file);
   const release = (): void => shared.release();
   try {
-    for (const [topicId, wanted] of columns) {
-      const from = source.index.topicStart(topicId);
-      for (const piece of await piecesOf(opened, {
-        topicId,
-        from,
-        columns: wanted(),
-        ranges: ranges(topicId),
-      })) {
+    for (const request of requests) {
+      for (const piece of await piecesOf(opened, request)) {
         shared.hold();
         yield {
           kind: "piece",

@@ -159,8 +159,11 @@ export interface ReadOptions {
 export interface HistoryOptions {
   readonly from: Position;
   readonly to: Position;
-  /** By topic the columns that are wanted. Asked once per segment. */
-  readonly columns: ReadonlyMap<number, () => ReadonlySet<number>>;
+  /**
+   * By topic the columns that are wanted, as the newest schema has them. Asked once per segment, for the topic may be changed meanwhile; null: they are not all there any
+   * more, and the segment is said to be read by its positions.
+   */
+  readonly columns: ReadonlyMap<number, () => readonly number[] | null>;
   /** As ReadOptions.ranges. */
   readonly ranges: (topicId: number) => readonly ColumnRange[];
 }
@@ -189,11 +192,11 @@ export interface SealedPiece {
   readonly rows: number;
   /** Of the pages before compression. */
   readonly bytes: number;
-  /** Of the newest schema; others come as nulls. */
+  /** As they were wanted, of the schema that was the newest then; others come as nulls. */
   readonly columns: readonly number[];
   /** That the rows were written in. */
   readonly from: LogTopic;
-  /** The newest; null: it is that one. */
+  /** The newest when columns were asked for; null: it is that one. */
   readonly to: LogTopic | null;
   readonly blocks: readonly PieceBlock[];
 }

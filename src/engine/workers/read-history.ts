@@ -9,9 +9,7 @@ export interface ReadTask {
   readonly piece: SealedPiece;
   /** Open until the task is done. */
   readonly file: HistoryPiece["file"];
-  /** Columns in the order in which they are wanted. */
-  readonly columns: readonly number[];
-  /** Key columns, as places among these, for each way in which rows are told apart. */
+  /** Key columns, as places among the piece's columns, for each way in which rows are told apart. */
   readonly keys: readonly (readonly number[])[];
   readonly shards: number;
   /** For what is read. Where it is not enough, more is made. */
@@ -20,7 +18,7 @@ export interface ReadTask {
 
 /** @throws EvertError log_damaged, io_error */
 export async function readHistory(task: ReadTask, pause: Pause): Promise<SharedRows> {
-  const { piece, file, columns, keys, shards, memory } = task;
+  const { piece, file, keys, shards, memory } = task;
   const writer = new SharedWriter(memory);
   // What turns one type into another wants integers as they are in the log.
   const numbers =
@@ -28,11 +26,11 @@ export async function readHistory(task: ReadTask, pause: Pause): Promise<SharedR
       ? writer
       : { int32: (rows: number) => writer.int32(rows), int64: (rows: number) => writer.int64(rows) };
   for await (const batch of readPiece(openedFile(file.path, file.descriptor), piece, numbers, pause))
-    writer.add(batch, columns, keys, shards);
+    writer.add(batch, piece.columns, keys, shards);
   return writer.written;
 }
 
 /** About as much memory as the piece will take. */
-export function bytesToRead(piece: SealedPiece, columns: number, ways: number): number {
-  return piece.bytes + piece.rows * (8 * columns + 4 * ways);
+export function bytesToRead({ bytes, rows, columns }: SealedPiece, ways: number): number {
+  return bytes + rows * (8 * columns.length + 4 * ways);
 }

@@ -96,12 +96,15 @@ export class BlockReader {
     request: BlockRequest,
   ): Promise<BlockReader> {
     const items: Item[] = [];
-    for (const run of segment.directory.runs) {
-      if (run.topicId !== request.topicId || run.baseOffset + run.rows <= request.fromOffset) continue;
-      if (run.kept === 0 || !registry.canRead(run.topicId, run.schemaVersion)) continue;
+    const runs = segment.directory.runs.flatMap((run) => {
+      if (run.topicId !== request.topicId || run.baseOffset + run.rows <= request.fromOffset) return [];
+      if (run.kept === 0 || !registry.canRead(run.topicId, run.schemaVersion)) return [];
+      // Before anything is waited for: the columns that are asked for are those of the newest schema of now.
+      const isAsWritten = request.asWritten === true;
+      return [{ run, evolution: isAsWritten ? null : registry.evolution(run.topicId, run.schemaVersion) }];
+    });
+    for (const { run, evolution } of runs) {
       const { blocks, layouts } = await readRun(file, segment, run);
-      const evolution =
-        request.asWritten === true ? null : registry.evolution(run.topicId, run.schemaVersion);
       const ranges = evolution?.rangesBefore(request.ranges) ?? request.ranges;
       const wanted: PlacedBlock[] = [];
       let cut = false;

@@ -9,7 +9,7 @@ import type { Batch, Column } from "../../batch/batch.ts";
 import { decodeBatch } from "../../batch/codec.ts";
 import type { Schema } from "../../batch/schema.ts";
 import { Evolution } from "../evolution.ts";
-import type { ColumnRange, Pause, PieceBlock, PiecePage, SealedPiece } from "../log.ts";
+import type { ColumnRange, LogTopic, Pause, PieceBlock, PiecePage, SealedPiece } from "../log.ts";
 import { absentColumn, checkLayouts } from "./block-reader.ts";
 import { BlockMemory, type ColumnMemory } from "./column-memory.ts";
 import { type Block, type ColumnPage, placedBlocks } from "./format.ts";
@@ -26,7 +26,10 @@ export interface PieceRequest {
   readonly topicId: number;
   /** Blocks that end below this offset are left out. */
   readonly from: number;
-  readonly columns: ReadonlySet<number>;
+  /** Of `to`. */
+  readonly columns: readonly number[];
+  /** The schema that rows are to come in. */
+  readonly to: LogTopic;
   /** Blocks in which no row can satisfy all of them are left out. */
   readonly ranges: readonly ColumnRange[];
 }
@@ -34,14 +37,16 @@ export interface PieceRequest {
 /** All pieces of a topic in the segment, in their order. @throws EvertError log_damaged, io_error */
 export async function piecesOf(
   { file, segment, registry }: SealedSource,
-  { topicId, from, columns: wanted, ranges }: PieceRequest,
+  { topicId, from, columns: wanted, to, ranges }: PieceRequest,
 ): Promise<SealedPiece[]> {
   const pieces: SealedPiece[] = [];
   for (const run of segment.directory.runs) {
     if (run.topicId !== topicId || run.baseOffset + run.rows <= from || run.kept === 0) continue;
     if (!registry.canRead(topicId, run.schemaVersion)) continue;
     const { blocks, layouts } = await readRun(file, segment, run);
-    const evolution = registry.evolution(topicId, run.schemaVersion);
+    const version = registry.version(topicId, run.schemaVersion);
+    const isOfTo = to.schemaVersion === run.schemaVersion || to.columnIds === undefined;
+    const evolution = isOfTo ? null : new Evolution(version, to);
     const rangesThen = evolution?.rangesBefore(ranges) ?? ranges;
     const held = placedBlocks(run, blocks).flatMap(({ block, endOffset }) =>
       endOffset > from && mayHold(block, rangesThen) ? [block] : [],
@@ -51,11 +56,12 @@ export async function piecesOf(
     const of = {
       topicId,
       segment: segment.name,
-      columns: [...wanted].sort((a, b) => a - b),
-      from: registry.version(topicId, run.schemaVersion),
-      to: evolution === null ? null : registry.newest(topicId),
+      columns: wanted,
+      from: version,
+      to: isOfTo ? null : to,
     };
-    const columns = evolution?.columnsBefore(wanted) ?? wanted;
+    const asked = new Set(wanted);
+    const columns = evolution?.columnsBefore(asked) ?? asked;
     for (const some of inPieces(held.map((block) => pieceBlock(block, columns)))) {
       const [rows, bytes] = [sumOf(some, ({ rows }) => rows), sumOf(some, bytesOf)];
       pieces.push({ ...of, rows, bytes, blocks: some });

@@ -28,7 +28,7 @@ import { mixed } from "./filter.ts";
 import { Hand } from "./hand.ts";
 import type { ColdHost, Pause } from "./host.ts";
 import type { KeptLinks, KeptRun } from "./kept.ts";
-import { LinkSet } from "./link-set.ts";
+import { type Linked, LinkSet } from "./link-set.ts";
 import { filesOf, inOrder, type Links, type WantedLinks } from "./links.ts";
 import { mergeRuns } from "./merge.ts";
 import { type RowBytes, rowBytes } from "./row-bytes.ts";
@@ -65,6 +65,7 @@ export class ColdRows {
   readonly #reads: BlockReads;
   readonly #scans = new Set<ColdScan>();
   #merging: Promise<void> | null = null;
+  #filling: Promise<void> | null = null;
   /** Rows that have come back so far. */
   brought = 0;
   /** Rises whenever rows go out, or from one run to another. */
@@ -154,7 +155,7 @@ export class ColdRows {
   /** Whether a row of the hash may be in a run. */
   readonly #mayBe = (hash: number): boolean => {
     const filtered = mixed(hash | 0);
-    return this.#runs.some((run) => run.extentOf(hash)?.mayHave(filtered) === true);
+    return this.#runs.some((run) => run.extentOf(hash)?.mayHave(filtered, run.isFilling) === true);
   };
 
   // ---- back -------------------------------------------------------------------------------------------------------
@@ -260,6 +261,7 @@ export class ColdRows {
       await this.#merging?.catch(() => {
         // Who began it is told; all rows are where they were.
       });
+      await this.#filling;
       const extents = this.#extents();
       await holding(new Set(extents.map(({ file }) => file)), async () => {
         for (const extent of extents) {
@@ -343,9 +345,27 @@ export class ColdRows {
     }
     const run = new Run(file);
     run.add(extent);
+    run.isFilling = true;
     this.#runs.push(run);
     for (const one of linked) one.links.add(one.run);
-    for (let i = 0; i < order.length && this.maySpill && this.#links.all === links; ) {
+    this.#filling = this.#fill(extent, order, linked, () => this.#links.all === links, pause).finally(() => {
+      run.isFilling = false;
+      this.#filling = null;
+    });
+    await this.#filling;
+    if (extent.live === 0) this.#dropEmpty();
+    return extent.live;
+  }
+
+  /** Moves rows to an extent that has been written, in the order of its rows, as long as they `mayGo`. */
+  async #fill(
+    extent: Extent,
+    order: Int32Array,
+    linked: readonly Linked[],
+    mayGo: () => boolean,
+    pause: Pause,
+  ): Promise<void> {
+    for (let i = 0; i < order.length && this.maySpill && mayGo(); ) {
       const end = Math.min(order.length, i + PIECE_ROWS);
       this.moves++;
       for (; i < end; i++) {
@@ -355,8 +375,6 @@ export class ColdRows {
       }
       await pause();
     }
-    if (extent.live === 0) this.#dropEmpty();
-    return extent.live;
   }
 
   #dismiss(slot: number, extent: Extent, row: number): void {
@@ -385,7 +403,10 @@ export class ColdRows {
 
   /** Writes all rows anew that are in runs now, as one: then the old ones' files are needed by checkpoints alone. */
   async renew(pause: Pause): Promise<void> {
-    while (this.#merging !== null) await this.#merging;
+    while (this.#merging !== null || this.#filling !== null) {
+      await this.#filling;
+      await this.#merging;
+    }
     this.#old = new Set(this.#runs);
     this.#oldLinks = new Set(this.#links.all);
     await this.merge(pause);
@@ -396,8 +417,9 @@ export class ColdRows {
     const old = this.#runs.filter((run) => this.#old.has(run));
     this.#old = new Set();
     if (old.length > 0) return old;
-    const sparse = this.#runs.find((run) => run.live * 2 < run.rows && run.rows > 0);
-    return sparse === undefined ? alike(this.#runs) : [sparse];
+    const whole = this.#runs.filter((run) => !run.isFilling);
+    const sparse = whole.find((run) => run.live * 2 < run.rows && run.rows > 0);
+    return sparse === undefined ? alike(whole) : [sparse];
   }
 
   /** Puts runs together as long as there are too many of them, beside everything else. REQUIRES that one call waits for the other. */
@@ -436,7 +458,7 @@ export class ColdRows {
   }
 
   #dropEmpty(): void {
-    for (const run of this.#runs) if (!run.isMerging) run.drop();
+    for (const run of this.#runs) if (!run.isMerging && !run.isFilling) run.drop();
     const empty = this.#runs.filter((run) => !run.isMerging && run.extents.length === 0);
     this.#runs = this.#runs.filter((run) => !empty.includes(run));
     for (const run of empty) run.file.release();

@@ -84,8 +84,9 @@ export class Extent {
     return this.mayHave(mixed) ? this.blockOf(hash) : -1;
   }
 
-  mayHave(mixed: number): boolean {
-    return this.live > 0 && filterMayHave(this.#filter, mixed);
+  /** `isFilling`: rows may be about to come, also where there are none. */
+  mayHave(mixed: number, isFilling = false): boolean {
+    return (this.live > 0 || isFilling) && filterMayHave(this.#filter, mixed);
   }
 
   /** The block in which it would be. */

@@ -13,6 +13,8 @@ export class Run {
   #firsts: Uint32Array = new Uint32Array(0);
   /** Whether its rows are being put into another. */
   isMerging = false;
+  /** Whether rows are going to it, piece by piece: it stays, and its rows where they are, until all are there. */
+  isFilling = false;
   /** Rows written. */
   rows = 0;
 

@@ -38,7 +38,6 @@ interface Asked {
   readonly rows: number;
   readonly stores: readonly Store[];
   readonly moves: readonly number[];
-  readonly colds: readonly ColdRows[];
 }
 
 export class ColdMatches {
@@ -61,23 +60,22 @@ export class ColdMatches {
     if (this.#insists) this.#hold(stores);
     const end = Math.min(rows.length, rows.index + ASKED_ROWS);
     const fetches: Promise<void>[] = [];
-    const colds: ColdRows[] = [];
-    const moves: number[] = [];
+    const moves = stores.map(({ cold }) => cold?.moves ?? 0);
+    let isCold = false;
     for (const { store, index, want } of lookups) {
       const { cold } = store;
       if (cold === null || cold.isEmpty) continue;
-      colds.push(cold);
-      moves.push(cold.moves);
+      isCold = true;
       want(rows.slots, rows.index, end, cold, linksOf(store, cold, index));
       const fetch = cold.fetch();
       if (fetch !== null) fetches.push(fetch);
     }
     if (fetches.length === 0) {
       this.#hold(stores);
-      this.#ready = colds.length === 0 ? Number.POSITIVE_INFINITY : end - rows.index;
+      this.#ready = isCold ? end - rows.index : Number.POSITIVE_INFINITY;
       return this.#ready;
     }
-    this.#asked = { rows: end - rows.index, stores, moves, colds };
+    this.#asked = { rows: end - rows.index, stores, moves };
     this.#node.host.fetch(this.#node, Promise.all(fetches).then(noted));
     return 0;
   }
@@ -87,7 +85,8 @@ export class ColdMatches {
     const asked = this.#asked;
     if (asked === null) return;
     this.#asked = null;
-    if (asked.colds.some((cold, i) => cold.moves !== asked.moves[i])) {
+    // Also of the store whose rows ask: a list that is found piece by piece may have others now.
+    if (asked.stores.some(({ cold }, i) => (cold?.moves ?? 0) !== asked.moves[i])) {
       this.#insists = true;
       return;
     }

@@ -78,8 +78,13 @@ export class MemoryLimit {
       most = bytes;
       stopped = node;
     }
-    // What it kept no longer counts. Where none grows, nothing has changed: to count anew at every look would cost more than the work.
-    if (stopped !== null) this.#countAgainAt = Number.NEGATIVE_INFINITY;
+    // Where none grows, nothing has changed: to count anew at every look would cost more than the work.
+    if (stopped === null) return null;
+    // What was counted a moment ago may have been freed since: of one that has stopped, say, which took more than this one ever will.
+    this.#countAgainAt = Number.NEGATIVE_INFINITY;
+    if (this.used <= this.bytes) return null;
+    // What it kept no longer counts.
+    this.#countAgainAt = Number.NEGATIVE_INFINITY;
     return stopped;
   }
 

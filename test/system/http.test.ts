@@ -1195,7 +1195,7 @@ describe("event streams", () => {
     "subscribe?key=1",
     "subscribe?view=items&from=x",
     "views/items/rows?from=x",
-    "views/items/rows?limit=1",
+    "views/items/rows?limit=x",
     "views/items/rows?name=two&nothing=1",
   ])("%s is refused", async (path) => {
     const answer = await ask(`GET /v1/${path}`, undefined, { accept: events });

@@ -1,6 +1,8 @@
 /** Producers and consumers in the OpenAPI document. */
-import { ref } from "./openapi-components.ts";
-import { fails, type Json, json, ok, parameter } from "./openapi-parts.ts";
+
+import type { Json } from "./json-schema.ts";
+import { fails, json, ok, parameter } from "./openapi-parts.ts";
+import { ref } from "./openapi-schemas.ts";
 
 export const followingPaths: Record<string, Json> = {
   "/v1/producers": {

@@ -1,13 +1,9 @@
 /** The schema registry in the OpenAPI document. */
-import { ref as commonRef } from "./openapi-components.ts";
-import { type Json, json, ok } from "./openapi-parts.ts";
+import { boolean, type Json, list, object, string } from "./json-schema.ts";
+import { json, ok } from "./openapi-parts.ts";
+import { ref as commonRef } from "./openapi-schemas.ts";
 
-const string = { type: "string" };
 const integer = { type: "integer", minimum: 1 };
-
-function object(properties: Json, required: readonly string[] = Object.keys(properties)): Json {
-  return { type: "object", properties, required };
-}
 
 export const registrySchemas = {
   RegistryError: object({ error_code: integer, message: string }),
@@ -17,14 +13,14 @@ export const registrySchemas = {
       schemaType: { const: "AVRO" },
       references: { type: "array", maxItems: 0 },
     },
-    ["schema"],
+    ["schemaType", "references"],
   ),
   RegistrySchema: object({ schema: string }),
   RegistryId: object({ id: integer }),
   RegistryVersion: object({ subject: string, version: integer, id: integer, schema: string }),
   RegistryCompatibility: object({
-    is_compatible: { type: "boolean" },
-    messages: { type: "array", items: string },
+    is_compatible: boolean,
+    messages: list(string),
   }),
   RegistryConfig: object({ compatibilityLevel: { const: "FORWARD" } }),
 };

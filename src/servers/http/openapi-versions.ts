@@ -1,6 +1,8 @@
 /** Versions of a view in the OpenAPI document. */
-import { ref } from "./openapi-components.ts";
-import { fails, type Json, json, ok, parameter, readParameters } from "./openapi-parts.ts";
+
+import type { Json } from "./json-schema.ts";
+import { fails, json, ok, parameter, readParameters } from "./openapi-parts.ts";
+import { ref } from "./openapi-schemas.ts";
 
 export const versionPaths: Record<string, Json> = {
   "/v1/views/{view}/versions": {

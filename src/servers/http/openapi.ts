@@ -6,10 +6,12 @@ import {
   wsMessageCharsMax,
   wsTargetsMax,
 } from "../../wire/http/messages.ts";
-import { parameters, ref, responses, schemas } from "./openapi-components.ts";
+import type { Json } from "./json-schema.ts";
 import { followingPaths } from "./openapi-following.ts";
-import { fails, type Json, json, ok, parameter, positionHeader, readParameters } from "./openapi-parts.ts";
+import { parameters } from "./openapi-parameters.ts";
+import { fails, json, ok, parameter, positionHeader, readParameters, responses } from "./openapi-parts.ts";
 import { registryParameters, registryPaths, registrySchemas } from "./openapi-registry.ts";
+import { ref, schemas } from "./openapi-schemas.ts";
 import { versionPaths } from "./openapi-versions.ts";
 
 const eventStream = {

@@ -1,26 +1,12 @@
-/** The reusable parts of the OpenAPI document: schemas of the messages, parameters, error answers. */
+/** Schemas of the messages in the OpenAPI document: what wire/http/messages.ts says in types. */
 import { errorCodes } from "../../base/errors.ts";
-import { contentTypes, headers, snapshotRowsMax, timeoutMsDefault } from "../../wire/http/messages.ts";
-import { timeoutMsMax } from "../../wire/http/requests.ts";
-
-type Json = Record<string, unknown>;
+import { headers, snapshotRowsMax } from "../../wire/http/messages.ts";
+import { boolean, count, type Json, list, object, orNull, string } from "./json-schema.ts";
 
 export function ref(name: keyof typeof schemas): Json {
   return { $ref: `#/components/schemas/${name}` };
 }
 
-function object(properties: Json, optional: readonly string[] = []): Json {
-  const required = Object.keys(properties).filter((name) => !optional.includes(name));
-  return { type: "object", properties, required };
-}
-
-function list(items: Json): Json {
-  return { type: "array", items };
-}
-
-const string = { type: "string" };
-const boolean = { type: "boolean" };
-const count = { type: "integer", minimum: 0 };
 const position = { type: "string", description: "A position. Opaque; can be compared." };
 const stale = {
   const: true,
@@ -56,7 +42,6 @@ const declaredColumn = object(
 const orderColumn = object({ column: string, descending: boolean, nullsFirst: boolean });
 const keyNames = { anyOf: [list(string), { type: "null" }] };
 const row = { type: "object", additionalProperties: anyValue };
-const orNull = (type: string): Json => ({ type: [type, "null"] });
 
 export const schemas = {
   ErrorBody: object(
@@ -439,149 +424,4 @@ export const schemas = {
   Promotion: object({ epoch: count, position }),
   Health: object({ status: { const: "ok" }, position }),
   Readiness: object({ ready: boolean, progress: fraction, position }),
-} satisfies Record<string, Json>;
-
-function query(name: string, description: string, schema: Json): Json {
-  return { name, in: "query", description, schema };
-}
-
-export const parameters = {
-  topic: { name: "topic", in: "path", required: true, schema: string },
-  view: { name: "view", in: "path", required: true, schema: string },
-  version: { name: "version", in: "path", required: true, schema: { ...count, minimum: 1 } },
-  fromVersion: { ...query("from", "The one version.", { ...count, minimum: 1 }), required: true },
-  toVersion: { ...query("to", "The other version.", { ...count, minimum: 1 }), required: true },
-  file: { name: "file", in: "path", required: true, schema: string },
-  follower: { ...query("follower", "Which follower asks.", string), required: true },
-  logId: { ...query("logId", "Which log it has.", { type: "integer" }), required: true },
-  firstPosition: {
-    ...query("from", "The first position it has not.", { ...count, minimum: 1 }),
-    required: true,
-  },
-  timeUs: query("timeUs", "Time of the commit before that, in microseconds since 1970.", count),
-  epochs: query("epochs", "The epochs it knows of, as a JSON array of Epoch.", string),
-  fromByte: query("from", "The first byte.", { ...count, default: 0 }),
-  toByte: { ...query("to", "Behind the last byte.", count), required: true },
-  key: {
-    name: "key",
-    in: "path",
-    required: true,
-    description: "The key column's value; a composite key is a URL-encoded JSON array.",
-    schema: string,
-  },
-  atLeast: query("atLeast", "Wait until this position is reflected.", string),
-  timeoutMs: query("timeoutMs", "Bound of that wait; 504 after it.", {
-    ...count,
-    maximum: timeoutMsMax,
-    default: timeoutMsDefault,
-  }),
-  statement: query("statement", "COPY … FROM STDIN or COPY … TO STDOUT.", string),
-  atomic: query("atomic", "false: commit in chunks while the body streams.", { ...boolean, default: true }),
-  erase: {
-    name: "erase",
-    in: "query",
-    description:
-      "Takes all that there ever was of the row out of the data directory's files, and answers when that is done.",
-    schema: { type: "boolean", default: false },
-  },
-  firstLine: query("firstLine", "With atomic=false and NDJSON: what its first line counts as, in errors.", {
-    ...count,
-    minimum: 1,
-    default: 1,
-  }),
-  idempotencyKey: {
-    name: headers.idempotencyKey,
-    in: "header",
-    description: "Same key and request: the first answer again. Same key, other request: 422. Kept 24 hours.",
-    schema: { type: "string", minLength: 1, maxLength: 255 },
-  },
-  consumer: { name: "consumer", in: "path", required: true, schema: string },
-  fromConsumer: query("consumer", "Where the consumer of this name goes on; in place of `from`.", string),
-  producer: { name: "producer", in: "path", required: true, schema: string },
-  producerId: {
-    name: headers.producerId,
-    in: "header",
-    description:
-      "Who appends; with Producer-Epoch and Producer-Seq, as in the Durable Streams protocol. Stored once and in order.",
-    schema: { type: "string", minLength: 1, maxLength: 255 },
-  },
-  producerEpoch: {
-    name: headers.producerEpoch,
-    in: "header",
-    description: "Rises when the producer starts anew; an older one is refused with 403.",
-    schema: count,
-  },
-  producerSeq: {
-    name: headers.producerSeq,
-    in: "header",
-    description:
-      "Of the producer's requests to the topic in this epoch, from 0 on; with `atomic=false`, of the body's first record. " +
-      "One that was stored: the first answer again. Where one before it is missing: 409 with Producer-Expected-Seq.",
-    schema: count,
-  },
-  fromOffset: query(
-    "from",
-    "Where to start: an end, an offset, or a time, for the first record of then or later.",
-    {
-      anyOf: [
-        { type: "string", enum: ["earliest", "latest"] },
-        count,
-        { type: "string", format: "date-time" },
-      ],
-      default: "earliest",
-    },
-  ),
-  limit: query("limit", "At most so many.", count),
-  knownSchema: query(
-    "schema",
-    "The schemaVersion by which the reader takes values: where the topic has another, 409; where it gets another meanwhile, the answer breaks off before the " +
-      "first record that has its columns.",
-    count,
-  ),
-  follow: query("follow", "Go on with new records.", { ...boolean, default: false }),
-  where: {
-    name: "where",
-    in: "query",
-    description: "COLUMN=VALUE for each column to be equal.",
-    style: "form",
-    explode: true,
-    schema: { type: "object", additionalProperties: string },
-  },
-  order: query("order", "Columns, comma separated, - in front for descending.", string),
-  fromPosition: query("from", "Resume an event stream after this position.", string),
-  lastEventId: {
-    name: headers.lastEventId,
-    in: "header",
-    description: "As `from`; sent by a browser that connects again.",
-    schema: string,
-  },
-  views: {
-    name: "view",
-    in: "query",
-    required: true,
-    description: "Once for each view.",
-    style: "form",
-    explode: true,
-    schema: { type: "array", items: string, minItems: 1 },
-  },
-  viewKey: query("key", "Only the row with this key of the view named before.", string),
-} satisfies Record<string, Json>;
-
-function errorResponse(description: string, schema: Json = schemaRef("Error")): Json {
-  return { description, content: { [contentTypes.json]: { schema } } };
-}
-
-export const responses = {
-  "400": errorResponse("The request cannot be read, or a record does not fit.", {
-    anyOf: [schemaRef("Error"), schemaRef("ChunkedError")],
-  }),
-  "403": errorResponse("Not from there; or a newer instance has taken the place of the one that asks."),
-  "404": errorResponse("No such topic, view or row."),
-  "410": errorResponse("The topic begins behind these records: its retention has given them up."),
-  "409": errorResponse("A constraint or a conflict; or the view cannot answer."),
-  "413": errorResponse("The body or a record is too large."),
-  "422": errorResponse("The idempotency key was used for another request."),
-  "429": errorResponse("Too many at once; try again."),
-  "503": errorResponse("Not able to answer now; try again."),
-  "504": errorResponse("The position was not reached in time."),
 } satisfies Record<string, Json>;

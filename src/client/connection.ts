@@ -15,13 +15,13 @@
 import { EvertError, toEvertError } from "../base/errors.ts";
 import { comparePositions } from "../base/position.ts";
 import {
-  contentTypes,
   heartbeatMs,
   type ResetMessage,
   type SnapshotMessage,
   type StepMessage,
   type StreamErrorMessage,
-} from "../wire/http/messages.ts";
+} from "../wire/http/event-messages.ts";
+import { contentTypes } from "../wire/http/messages.ts";
 import { SseDecoder, type SseEvent } from "../wire/http/sse.ts";
 import { backoffMs, pause } from "./backoff.ts";
 import { parseJson } from "./json.ts";

@@ -7,7 +7,7 @@
  */
 import { EvertError } from "../base/errors.ts";
 import { comparePositions } from "../base/position.ts";
-import type { ChangeMessage, SnapshotMessage } from "../wire/http/messages.ts";
+import type { ChangeMessage, SnapshotMessage } from "../wire/http/event-messages.ts";
 import { rowCompare } from "./order.ts";
 import { RowSet } from "./rows.ts";
 import type { AnyRow, Key, LiveStatus, LiveView, ViewSnapshot } from "./types.ts";

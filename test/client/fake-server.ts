@@ -1,7 +1,7 @@
 /** A server of event streams that says exactly what a test tells it to. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { ChangeMessage, SnapshotMessage } from "../../src/wire/http/messages.ts";
+import type { ChangeMessage, SnapshotMessage } from "../../src/wire/http/event-messages.ts";
 
 export interface Asked {
   readonly method: string;

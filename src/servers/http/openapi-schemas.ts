@@ -1,6 +1,7 @@
-/** Schemas of the messages in the OpenAPI document: what wire/http/messages.ts says in types. */
+/** Schemas of the messages in the OpenAPI document: what messages.ts and event-messages.ts in wire/http say in types. */
 import { errorCodes } from "../../base/errors.ts";
-import { headers, snapshotRowsMax } from "../../wire/http/messages.ts";
+import { snapshotRowsMax } from "../../wire/http/event-messages.ts";
+import { headers } from "../../wire/http/messages.ts";
 import { boolean, count, type Json, list, object, orNull, string } from "./json-schema.ts";
 
 export function ref(name: keyof typeof schemas): Json {

@@ -1,11 +1,7 @@
 /** The HTTP interface as an OpenAPI 3.1 document. Written by hand; a test holds it to the routes there are. */
-import {
-  bodyBytesMax,
-  contentTypes,
-  headers,
-  wsMessageCharsMax,
-  wsTargetsMax,
-} from "../../wire/http/messages.ts";
+
+import { wsMessageCharsMax, wsTargetsMax } from "../../wire/http/event-messages.ts";
+import { bodyBytesMax, contentTypes, headers } from "../../wire/http/messages.ts";
 import type { Json } from "./json-schema.ts";
 import { followingPaths } from "./openapi-following.ts";
 import { parameters } from "./openapi-parameters.ts";

@@ -20,7 +20,7 @@ import type {
   RegistryId,
   RegistrySchema,
   RegistryVersion,
-} from "../../wire/http/messages.ts";
+} from "../../wire/http/registry-messages.ts";
 import { parseRegistryRequest } from "../../wire/http/requests.ts";
 import { jsonAnswer } from "./answer.ts";
 import { canonicalText, ownText, readingByText, schemaText } from "./avro-schemas.ts";

@@ -18,7 +18,7 @@ import type {
   SubscriptionChange,
   SubscriptionEvent,
 } from "../../engine/api.ts";
-import { wsMessageCharsMax, wsTargetsMax } from "../../wire/http/messages.ts";
+import { wsMessageCharsMax, wsTargetsMax } from "../../wire/http/event-messages.ts";
 import { keyFromText } from "../../wire/http/values.ts";
 import {
   notText,

@@ -8,7 +8,7 @@ import { type ErrorBody, EvertError } from "../../base/errors.ts";
 import { JsonNumber, parseJson } from "../../batch/lossless-json.ts";
 import { prefixPath } from "../../batch/value-error.ts";
 import { joinShort, type Part, snapshotMembers, stepMembers } from "./event-json.ts";
-import { wsMessageCharsMax } from "./messages.ts";
+import { wsMessageCharsMax } from "./event-messages.ts";
 import { checkPosition, invalid, isTimeoutMs, objectOf, timeoutMsMax } from "./requests.ts";
 
 export type RequestId = string | number | null;

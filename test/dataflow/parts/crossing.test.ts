@@ -1,21 +1,9 @@
 /** Rows that cross from one thread to another: what is packed there is what is unpacked here, and each is one shard's. */
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { BatchBuilder } from "../../../src/batch/builder.ts";
 import { datumAt } from "../../../src/batch/column.ts";
-import { datumToValue } from "../../../src/batch/convert.ts";
 import { schemaOf } from "../../../src/batch/schema.ts";
-import {
-  bool,
-  date,
-  float8,
-  int4,
-  int8,
-  numeric,
-  text,
-  timestamptz,
-  uuid,
-} from "../../../src/batch/types.ts";
+import { text } from "../../../src/batch/types.ts";
 import { createChunk } from "../../../src/dataflow/chunk.ts";
 import { fillChunk } from "../../../src/dataflow/fill-chunk.ts";
 import { addRows } from "../../../src/dataflow/parts/chunk-batch.ts";
@@ -23,32 +11,9 @@ import { Parcel, sharedParcel, unpack } from "../../../src/dataflow/parts/parcel
 import { rowsOfShard } from "../../../src/dataflow/parts/shard.ts";
 import { SharedParcels } from "../../../src/dataflow/parts/shared-parcels.ts";
 import { Dictionary } from "../../../src/state/dictionary.ts";
-import { anyValue } from "../../batch/arbitraries.ts";
+import { batchFrom, dataOf, rowsOfEveryType, schema } from "./every-type.ts";
 
-const types = [bool, int4, int8, date, float8, numeric, text, timestamptz, uuid];
-const schema = schemaOf(types.map((type, i) => ({ name: `c${i}`, type, nullable: i % 2 === 0 })));
-
-const rows = fc.array(
-  fc.tuple(
-    ...types.map((type, i) => (i % 2 === 0 ? fc.option(anyValue(type), { nil: null }) : anyValue(type))),
-  ),
-  { maxLength: 40 },
-);
-
-function batchFrom(all: readonly (readonly unknown[])[]) {
-  const builder = new BatchBuilder(schema);
-  for (const row of all)
-    builder.appendValues(
-      row.map((datum, c) => (datum === null ? null : datumToValue(types[c]!, datum as never))),
-    );
-  return builder.finish();
-}
-
-function dataOf(batch: ReturnType<typeof batchFrom>): unknown[][] {
-  return Array.from({ length: batch.length }, (_, row) =>
-    batch.columns.map((column) => datumAt(column, row)),
-  );
-}
+const rows = rowsOfEveryType(40);
 
 it("gives each row of a chunk back as it was, in the dictionary of whoever takes it", () => {
   fc.assert(

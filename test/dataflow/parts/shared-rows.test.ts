@@ -1,51 +1,14 @@
 /** Rows in memory that all threads see: what is put there is what lies there, and each row is on the list of the shard that it would be told to anyhow. */
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { BatchBuilder } from "../../../src/batch/builder.ts";
-import { datumAt } from "../../../src/batch/column.ts";
-import { datumToValue } from "../../../src/batch/convert.ts";
-import { schemaOf } from "../../../src/batch/schema.ts";
-import {
-  bool,
-  date,
-  float8,
-  int4,
-  int8,
-  numeric,
-  text,
-  timestamptz,
-  uuid,
-} from "../../../src/batch/types.ts";
+import { int8 } from "../../../src/batch/types.ts";
 import { listShards, rowsOfShard } from "../../../src/dataflow/parts/shard.ts";
 import { SharedWriter, sharedBatches } from "../../../src/dataflow/parts/shared-rows.ts";
-import { anyValue } from "../../batch/arbitraries.ts";
+import { batchFrom, dataOf, rowsOfEveryType, schema, types } from "./every-type.ts";
 
-const types = [bool, int4, int8, date, float8, numeric, text, timestamptz, uuid];
-const schema = schemaOf(types.map((type, i) => ({ name: `c${i}`, type, nullable: i % 2 === 0 })));
 /** All but floats, whose equality is their own. */
 const keys = [[1], [2, 6], [0, 3, 5, 7, 8]];
-
-const rows = fc.array(
-  fc.tuple(
-    ...types.map((type, i) => (i % 2 === 0 ? fc.option(anyValue(type), { nil: null }) : anyValue(type))),
-  ),
-  { maxLength: 60 },
-);
-
-function batchFrom(all: readonly (readonly unknown[])[]) {
-  const builder = new BatchBuilder(schema);
-  for (const row of all)
-    builder.appendValues(
-      row.map((datum, c) => (datum === null ? null : datumToValue(types[c]!, datum as never))),
-    );
-  return builder.finish();
-}
-
-function dataOf(batch: ReturnType<typeof batchFrom>): unknown[][] {
-  return Array.from({ length: batch.length }, (_, row) =>
-    batch.columns.map((column) => datumAt(column, row)),
-  );
-}
+const rows = rowsOfEveryType(60);
 
 it("lie as they were, in the memory given and in more where that is used up, and are listed for their shards", () => {
   fc.assert(

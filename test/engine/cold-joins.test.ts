@@ -2,34 +2,13 @@
  * Joins of tables, streams and views whose rows go to disk as soon as they may (`warm: 0`), against what the rows say, computed anew after every round
  * by loops over all pairs: wherever rows are, whichever side changes, and across stops of every kind.
  */
-import { afterEach, describe, expect, it } from "vitest";
-import type { Database } from "../../src/engine/database.ts";
+import { describe, expect, it } from "vitest";
 import type { Store } from "../../src/state/store.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
-import { openInMemory, rowsOf, sql } from "./support/memory.ts";
+import { cooled, db, open, openWith, startAgain } from "./support/cold.ts";
+import { rowsOf, sql } from "./support/memory.ts";
 import { difference, maintained, type TextRow } from "./support/views.ts";
-
-let db: Database;
-const said: string[] = [];
-
-async function open(disk: SimulatedDisk): Promise<void> {
-  db = await openInMemory(disk, { warm: 0, report: (message) => said.push(message) });
-  await db.built();
-}
-
-afterEach(async () => {
-  await db.close().catch(() => {});
-  expect(said.splice(0)).toEqual([]);
-});
-
-/** Steps that concern nothing else, until what the last one made may go out, too. */
-async function cooled(): Promise<void> {
-  for (let i = 0; i < 4; i++) {
-    await db.append("other", [{ k: i }]);
-    await db.settled();
-  }
-}
 
 function tableStore(name: string): Store {
   return db.core.tables.store(db.core.catalog.entry(name)!.id)!;
@@ -272,14 +251,7 @@ describe("joins whose sides go to disk", () => {
           expect([asked, difference(rows, expected(state).get(asked)!)]).toEqual([asked, null]);
         }
         if (random.oneIn(4)) await db.checkpoint();
-        if (random.oneIn(6)) {
-          const how = (["close", "process", "power cut"] as const)[random.below(3)]!;
-          if (how === "close") await db.close();
-          disk = disk.reboot(how === "close" ? "process" : how);
-          await db.close().catch(() => {});
-          said.length = 0;
-          await open(disk);
-        }
+        if (random.oneIn(6)) disk = await startAgain(disk, random);
       }
       expect(most.orders, "orders on disk").toBeGreaterThan(10);
       expect(most.customers, "customers on disk").toBeGreaterThan(5);
@@ -291,10 +263,7 @@ describe("joins whose sides go to disk", () => {
 
 it("keeps two joined tables of more rows than there is memory for within the limit, whichever changes", async () => {
   const limit = 4 << 20;
-  db = await openInMemory(new SimulatedDisk(), {
-    memoryLimit: limit,
-    report: (message) => said.push(message),
-  });
+  await openWith(new SimulatedDisk(), { memoryLimit: limit });
   await sql(
     db,
     `CREATE TABLE customers (id int4 PRIMARY KEY, region int4 NOT NULL);

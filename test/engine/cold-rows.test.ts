@@ -1,24 +1,11 @@
 /**
  * Tables whose rows go to disk as soon as they may (`warm: 0`), against a map: whatever is asked, wherever rows are, and across stops of every kind.
  */
-import { afterEach, describe, expect, it, vi } from "vitest";
-import type { Database } from "../../src/engine/database.ts";
+import { describe, expect, it, vi } from "vitest";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
-import { openInMemory, rowsOf, sql } from "./support/memory.ts";
-
-let db: Database;
-const said: string[] = [];
-
-async function open(disk: SimulatedDisk): Promise<void> {
-  db = await openInMemory(disk, { warm: 0, report: (message) => said.push(message) });
-  await db.built();
-}
-
-afterEach(async () => {
-  await db.close().catch(() => {});
-  expect(said.splice(0)).toEqual([]);
-});
+import { db, open, openWith, said, startAgain } from "./support/cold.ts";
+import { rowsOf, sql } from "./support/memory.ts";
 
 /** Steps, until what the last one made may go out, too. */
 async function cooled(): Promise<void> {
@@ -117,14 +104,7 @@ describe("a table whose rows go to disk", () => {
           [...groups].sort((x, y) => x[0] - y[0]).map(([g, { n, c }]) => [String(g), String(n), String(c)]),
         );
         if (random.oneIn(4)) await db.checkpoint();
-        if (random.oneIn(6)) {
-          const how = (["close", "process", "power cut"] as const)[random.below(3)]!;
-          if (how === "close") await db.close();
-          disk = disk.reboot(how === "close" ? "process" : how);
-          await db.close().catch(() => {});
-          said.length = 0;
-          await open(disk);
-        }
+        if (random.oneIn(6)) disk = await startAgain(disk, random);
         if (round === 12) {
           // Made over rows of which most are on disk, and then followed.
           await sql(db, "CREATE MATERIALIZED VIEW late AS SELECT count(*) AS n, sum(a) AS a FROM t");
@@ -183,7 +163,7 @@ describe("a table whose rows go to disk", () => {
 
   it("refuses what needs all of them where they have no room, and nothing is lost by it", async () => {
     const disk = new SimulatedDisk();
-    db = await openInMemory(disk, { memoryLimit: 3 * 2 ** 20, report: (message) => said.push(message) });
+    await openWith(disk, { memoryLimit: 3 * 2 ** 20 });
     await sql(db, "CREATE TABLE t (k int4 PRIMARY KEY, g int4); CREATE TABLE other (k int4 PRIMARY KEY)");
     for (let from = 0; from < 120_000; from += 2000)
       await db.append(
@@ -225,7 +205,7 @@ describe("a table whose rows go to disk", () => {
 
   it("does not wait within a step for what the step itself has made", async () => {
     const limit = 2 * 2 ** 20;
-    db = await openInMemory(new SimulatedDisk(), { memoryLimit: limit, report: (text) => said.push(text) });
+    await openWith(new SimulatedDisk(), { memoryLimit: limit });
     await sql(db, "CREATE TABLE t (k int4 PRIMARY KEY, g int4); CREATE TABLE other (k int4 PRIMARY KEY)");
     const isShort = vi.spyOn(db.core.circuit.cooling!, "isShort");
     await db.append(
@@ -273,7 +253,7 @@ describe("a table whose rows go to disk", () => {
   it("publishes no checkpoint that names a damaged file, which only a query has met", async () => {
     const disk = new SimulatedDisk();
     const fatal: unknown[] = [];
-    db = await openInMemory(disk, { warm: 0, onFatal: (error) => fatal.push(error) });
+    await openWith(disk, { warm: 0, onFatal: (error) => fatal.push(error), report: () => {} });
     await putOut(1000);
     await db.checkpoint();
     for (const path of disk.files().filter((file) => file.includes("/run-")))
@@ -306,7 +286,7 @@ describe("a table whose rows go to disk", () => {
     for (let turns = 0; turns < 12; turns++) {
       const unused = closed.clone();
       const why: string[] = [];
-      db = await openInMemory(unused, { warm: 0, report: (message) => why.push(message) });
+      await openWith(unused, { warm: 0, report: (message) => why.push(message) });
       expect(why).toMatchObject([expect.stringContaining("the checkpoint is not used")]);
       for (let i = 0; i < turns; i++) await new Promise((resolve) => setImmediate(resolve));
       const after = unused.reboot("power cut");

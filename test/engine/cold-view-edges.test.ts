@@ -1,33 +1,16 @@
 /** Views of which rows are on disk: what brings all of them back, what shares their rows, and what ends them. */
 import { afterEach, expect, it, vi } from "vitest";
-import type { Database } from "../../src/engine/database.ts";
 import type { AnyView } from "../../src/face/handles.ts";
 import { count, int4, sum, table, topic, view } from "../../src/face/index.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
+import { cooled, db, open, openWith, said } from "./support/cold.ts";
 import { HeldLog } from "./support/held-log.ts";
-import { openInMemory, rowsOf, sql } from "./support/memory.ts";
+import { rowsOf, sql } from "./support/memory.ts";
 import { maintained } from "./support/views.ts";
 
-let db: Database;
-const said: string[] = [];
-
-async function open(disk: SimulatedDisk): Promise<void> {
-  db = await openInMemory(disk, { warm: 0, report: (message) => said.push(message) });
-  await db.built();
-}
-
-afterEach(async () => {
+afterEach(() => {
   vi.restoreAllMocks();
-  await db.close().catch(() => {});
-  expect(said.splice(0)).toEqual([]);
 });
-
-async function cooled(): Promise<void> {
-  for (let i = 0; i < 4; i++) {
-    await db.append("other", [{ k: i }]);
-    await db.settled();
-  }
-}
 
 function cold(name: string): number {
   return db.core.views.named(name).node!.store.cold!.rows;
@@ -95,7 +78,7 @@ it("another view of the same plan, in an order, has all rows in memory", async (
 
 it("two builds of one plan, one of them in an order, come to the same rows", async () => {
   const disk = new HeldLog(new SimulatedDisk());
-  db = await openInMemory(disk as unknown as SimulatedDisk, { warm: 0 });
+  await openWith(disk as unknown as SimulatedDisk, { warm: 0 });
   await sql(
     db,
     "CREATE TABLE s (g int4, a int4) WITH (append_only); CREATE TABLE other (k int4 PRIMARY KEY)",
@@ -144,7 +127,7 @@ it("is dropped with its files", async () => {
 it("is rebuilt from the log where a file is damaged that a step has met", async () => {
   const disk = new SimulatedDisk();
   const fatal: unknown[] = [];
-  db = await openInMemory(disk, { warm: 0, onFatal: (error) => fatal.push(error) });
+  await openWith(disk, { warm: 0, onFatal: (error) => fatal.push(error), report: () => {} });
   await putOut();
   await db.checkpoint();
   for (const path of disk.files().filter((file) => file.includes("/run-")))
@@ -176,7 +159,7 @@ it("its earlier rows are read from disk while it is made anew", async () => {
   let held = new HeldLog(machine);
   const start = async (...views: AnyView[]): Promise<void> => {
     held = new HeldLog(machine);
-    db = await openInMemory(held as unknown as SimulatedDisk, { warm: 0, topics: [plays, marks], views });
+    await openWith(held as unknown as SimulatedDisk, { warm: 0, topics: [plays, marks], views });
   };
   await start(before);
   await db.built();

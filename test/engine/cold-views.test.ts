@@ -2,35 +2,14 @@
  * Rows of views and groups that go to disk as soon as they may (`warm: 0`), against what the rows of the tables say, computed anew after every round:
  * wherever rows are, whoever asks, and across stops of every kind.
  */
-import { afterEach, describe, expect, it } from "vitest";
-import type { Database } from "../../src/engine/database.ts";
+import { describe, expect, it } from "vitest";
 import type { Store } from "../../src/state/store.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
 import { Client, jsonText, type Shown, shownNow } from "./support/client.ts";
-import { openInMemory, rowsOf, sql } from "./support/memory.ts";
+import { cooled, db, open, openWith, startAgain } from "./support/cold.ts";
+import { rowsOf, sql } from "./support/memory.ts";
 import { difference, maintained, type TextRow } from "./support/views.ts";
-
-let db: Database;
-const said: string[] = [];
-
-async function open(disk: SimulatedDisk): Promise<void> {
-  db = await openInMemory(disk, { warm: 0, report: (message) => said.push(message) });
-  await db.built();
-}
-
-afterEach(async () => {
-  await db.close().catch(() => {});
-  expect(said.splice(0)).toEqual([]);
-});
-
-/** Steps that concern nothing else, until what the last one made may go out, too. */
-async function cooled(): Promise<void> {
-  for (let i = 0; i < 4; i++) {
-    await db.append("other", [{ k: i }]);
-    await db.settled();
-  }
-}
 
 function viewStore(name: string): Store {
   return db.core.views.named(name).node!.store;
@@ -172,14 +151,7 @@ describe("views whose rows go to disk", () => {
         await readsBy(random, rows);
         await watched(expected(rows, heard));
         if (random.oneIn(4)) await db.checkpoint();
-        if (random.oneIn(6)) {
-          const how = (["close", "process", "power cut"] as const)[random.below(3)]!;
-          if (how === "close") await db.close();
-          disk = disk.reboot(how === "close" ? "process" : how);
-          await db.close().catch(() => {});
-          said.length = 0;
-          await open(disk);
-        }
+        if (random.oneIn(6)) disk = await startAgain(disk, random);
         // Over views of which most rows are on disk.
         if (round === 14) {
           await sql(db, "CREATE MATERIALIZED VIEW total AS SELECT count(*) AS n, sum(s.s) AS s FROM sums s");
@@ -212,10 +184,7 @@ describe("views whose rows go to disk", () => {
 
 it("keeps a view of more groups than there is memory for within the limit, and answers as one with all of them", async () => {
   const limit = 4 << 20;
-  db = await openInMemory(new SimulatedDisk(), {
-    memoryLimit: limit,
-    report: (message) => said.push(message),
-  });
+  await openWith(new SimulatedDisk(), { memoryLimit: limit });
   await sql(
     db,
     `CREATE TABLE other (k int4 PRIMARY KEY);

@@ -3,15 +3,14 @@ import type { Dictionary } from "../../state/dictionary.ts";
 import type { Chunk } from "../chunk.ts";
 import type { TypedColumn } from "../js-rows.ts";
 import { Node, type Source } from "../node.ts";
-import { PendingChunks } from "./pending.ts";
+import { PendingRows } from "./pending.ts";
 
 export abstract class FanOut extends Node {
-  readonly #pending: PendingChunks;
-  #row = 0;
+  readonly #pending: PendingRows;
 
   constructor(identity: string, source: Source, input: readonly TypedColumn[], dictionary: Dictionary) {
     super(identity, [source]);
-    this.#pending = new PendingChunks(input, dictionary);
+    this.#pending = new PendingRows(input, dictionary);
   }
 
   /**
@@ -25,7 +24,6 @@ export abstract class FanOut extends Node {
   override begin(): void {
     super.begin();
     this.#pending.clear();
-    this.#row = 0;
   }
 
   override push(_port: number, chunk: Chunk): void {
@@ -34,17 +32,13 @@ export abstract class FanOut extends Node {
   }
 
   override work(): boolean {
-    const chunk = this.#pending.first;
+    const { chunk, row } = this.#pending;
     if (chunk === undefined) return false;
     const { out } = this;
     out.length = 0;
-    this.#row = this.fill(chunk, this.#row, out);
+    const next = this.fill(chunk, row, out);
     this.emit(out);
-    if (this.#row === chunk.length) {
-      this.#pending.dropFirst();
-      this.#row = 0;
-    }
-    return this.#pending.first !== undefined;
+    return this.#pending.goOn(next);
   }
 
   override dispose(): void {

@@ -10,7 +10,7 @@ import { Store } from "../../state/store.ts";
 import type { Chunk } from "../chunk.ts";
 import type { TypedColumn } from "../js-rows.ts";
 import type { Source } from "../node.ts";
-import { PendingChunks } from "./pending.ts";
+import { PendingRows } from "./pending.ts";
 import { StoredNode } from "./stored.ts";
 
 /** Who takes the rows. */
@@ -30,14 +30,13 @@ export class Outflow extends StoredNode {
   /** Always empty. */
   readonly store: Store;
   readonly #taker: RowTaker;
-  readonly #pending: PendingChunks;
-  #row = 0;
+  readonly #pending: PendingRows;
 
   constructor(source: Source, columns: readonly TypedColumn[], dictionary: Dictionary, taker: RowTaker) {
     super(`outflow of ${source.node.identity}`, [source]);
     this.label = `rows given out of ${source.node.label}`;
     this.store = new Store(this.label, columns, dictionary);
-    this.#pending = new PendingChunks(columns, dictionary);
+    this.#pending = new PendingRows(columns, dictionary);
     this.#taker = taker;
   }
 
@@ -46,7 +45,7 @@ export class Outflow extends StoredNode {
   }
 
   override get waiting(): Promise<void> | null {
-    return this.#pending.first === undefined ? null : this.#taker.full;
+    return this.#pending.chunk === undefined ? null : this.#taker.full;
   }
 
   override push(_port: number, chunk: Chunk): void {
@@ -55,15 +54,12 @@ export class Outflow extends StoredNode {
   }
 
   override work(): boolean {
-    const chunk = this.#pending.first;
+    const { chunk } = this.#pending;
     if (chunk === undefined) return false;
-    const end = Math.min(chunk.length, this.#row + ROWS);
-    while (this.#row < end && this.#taker.full === null) this.#taker.take(chunk, this.#row++);
-    if (this.#row === chunk.length) {
-      this.#pending.dropFirst();
-      this.#row = 0;
-    }
-    return this.#pending.first !== undefined;
+    let { row } = this.#pending;
+    const end = Math.min(chunk.length, row + ROWS);
+    while (row < end && this.#taker.full === null) this.#taker.take(chunk, row++);
+    return this.#pending.goOn(row);
   }
 
   override dispose(): void {

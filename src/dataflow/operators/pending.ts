@@ -70,3 +70,41 @@ export class PendingChunks {
     });
   }
 }
+
+/** Such chunks that are worked off row by row, and how far the first of them is. */
+export class PendingRows {
+  readonly #chunks: PendingChunks;
+  #row = 0;
+
+  constructor(columns: readonly TypedColumn[], dictionary: Dictionary) {
+    this.#chunks = new PendingChunks(columns, dictionary);
+  }
+
+  get chunk(): Chunk | undefined {
+    return this.#chunks.first;
+  }
+
+  /** The row of that chunk to go on with. */
+  get row(): number {
+    return this.#row;
+  }
+
+  add(chunk: Chunk): void {
+    this.#chunks.add(chunk);
+  }
+
+  /** Those before `row` are done. False: these were all. */
+  goOn(row: number): boolean {
+    this.#row = row;
+    if (row === this.#chunks.first!.length) {
+      this.#chunks.dropFirst();
+      this.#row = 0;
+    }
+    return this.#chunks.first !== undefined;
+  }
+
+  clear(): void {
+    this.#chunks.clear();
+    this.#row = 0;
+  }
+}

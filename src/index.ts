@@ -4,6 +4,7 @@ export type { Clock } from "./base/clock.ts";
 export type { Disk } from "./base/disk.ts";
 export { type ErrorBody, type ErrorCode, EvertError } from "./base/errors.ts";
 export { comparePositions } from "./base/position.ts";
+export type { SqlResponse, SqlResult } from "./batch/sql-answer.ts";
 export type {
   AppendOptions,
   AppendResult,
@@ -20,7 +21,7 @@ export {
 } from "./engine/db-consumer.ts";
 export { DbProducer } from "./engine/db-producer.ts";
 export type { TopicRecord } from "./engine/db-read.ts";
-export type { SqlOptions, SqlResponse, SqlResult } from "./engine/db-sql.ts";
+export type { SqlOptions } from "./engine/db-sql.ts";
 export type {
   DbTransactOptions,
   TopicExpectation,

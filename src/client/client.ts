@@ -1,5 +1,6 @@
 /** The client: live views over one connection, and requests beside it. */
 import { type ErrorCode, EvertError } from "../base/errors.ts";
+import type { SqlResponse } from "../batch/sql-answer.ts";
 import type {
   AppendAnswer,
   PositionAnswer,
@@ -32,7 +33,6 @@ import type {
   Producer,
   ReadOptions,
   RowsQuery,
-  SqlResponse,
   TransactOptions,
 } from "./types.ts";
 import { needsDigits, type RawRow, rowConverter, tupleConverter } from "./values.ts";

@@ -1,6 +1,7 @@
 /** `evert/client`: live views in the browser, or in any program with fetch. */
 export { type ErrorCode, EvertError } from "../base/errors.ts";
 export { comparePositions } from "../base/position.ts";
+export type { SqlColumn, SqlResponse, SqlResult } from "../batch/sql-answer.ts";
 export { connect } from "./client.ts";
 export {
   type AnyRow,
@@ -24,9 +25,6 @@ export {
   type ReadOptions,
   type RowOf,
   type RowsQuery,
-  type SqlColumn,
-  type SqlResponse,
-  type SqlResult,
   type TransactOptions,
   type ViewRef,
   type ViewSnapshot,

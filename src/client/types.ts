@@ -1,6 +1,7 @@
 /** What a user of the client holds on to. Types only. */
 import type { EvertError } from "../base/errors.ts";
 import type { NumberArray } from "../batch/column-of.ts";
+import type { SqlResponse } from "../batch/sql-answer.ts";
 
 /**
  * The row type of a view handle. Views and topics declared in `app.ts` carry it in a property that exists in the type
@@ -153,25 +154,6 @@ export interface TransactOptions {
   /** As in AppendOptions. */
   readonly idempotencyKey?: string | undefined;
   readonly signal?: AbortSignal | undefined;
-}
-
-export interface SqlColumn {
-  readonly name: string;
-  /** PostgreSQL's typname. */
-  readonly type: string;
-}
-
-export interface SqlResult {
-  /** PostgreSQL's command tag: "SELECT 3", "INSERT 0 1". */
-  readonly command: string;
-  readonly columns: readonly SqlColumn[];
-  readonly rows: readonly (readonly unknown[])[];
-  readonly rowCount: number;
-}
-
-export interface SqlResponse {
-  readonly results: readonly SqlResult[];
-  readonly position: string;
 }
 
 export interface ClientOptions {

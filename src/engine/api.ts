@@ -8,6 +8,7 @@
 import type { ErrorBody, EvertError } from "../base/errors.ts";
 import type { Batch } from "../batch/batch.ts";
 import type { Schema } from "../batch/schema.ts";
+import type { SqlColumn } from "../batch/sql-answer.ts";
 import type { BackupSource } from "../log/backup.ts";
 import type { Keeping } from "../plan/keeping.ts";
 import type { OrderItem } from "../plan/plan.ts";
@@ -155,17 +156,11 @@ export interface ConsumerProgress {
   readonly position: string;
 }
 
-export interface ColumnInfo {
-  readonly name: string;
-  /** PostgreSQL's typname. */
-  readonly type: string;
-}
-
 /** One statement's answer. `rows` are encoded lazily: `json` as to_jsonb prints them, `text` as PostgreSQL's text output. */
 export interface StatementResult {
   /** PostgreSQL's command tag: "SELECT 3", "INSERT 0 1", "CREATE TABLE". */
   readonly command: string;
-  readonly columns: readonly ColumnInfo[];
+  readonly columns: readonly SqlColumn[];
   readonly rowCount: number;
   /** Each row a JSON array text, e.g. `[1,"a",null]`. */
   readonly rowsJson: readonly string[];
@@ -179,7 +174,7 @@ export interface StatementResult {
 
 /** The answer to a request's last statement, whose rows are made as they are taken. */
 export interface FlowingResult {
-  readonly columns: readonly ColumnInfo[];
+  readonly columns: readonly SqlColumn[];
   /** How many have been made so far. */
   readonly rowCount: number;
   /** PostgreSQL's command tag: of the rows made so far. */

@@ -1,28 +1,13 @@
 /** SQL as a program asks it: rows in their TypeScript form, and what fails is thrown. */
 import { EvertError } from "../base/errors.ts";
-import type { ColumnInfo, ReadOptions } from "./api.ts";
+import type { SqlResponse } from "../batch/sql-answer.ts";
+import type { ReadOptions } from "./api.ts";
 import type { Database } from "./database.ts";
 
 /** What a request waits for. */
 export interface SqlOptions extends ReadOptions {
   /** Stops long queries. */
   readonly signal?: AbortSignal | undefined;
-}
-
-/** The answer to one statement. */
-export interface SqlResult {
-  /** PostgreSQL's command tag: "SELECT 3", "INSERT 0 1". */
-  readonly command: string;
-  readonly columns: readonly ColumnInfo[];
-  /** Of each row its values, in their TypeScript form. */
-  readonly rows: readonly (readonly unknown[])[];
-  readonly rowCount: number;
-}
-
-/** The answers to the statements of a request. */
-export interface SqlResponse {
-  readonly results: readonly SqlResult[];
-  readonly position: string;
 }
 
 export async function runSql(

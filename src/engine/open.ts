@@ -5,6 +5,7 @@ import type { Disk } from "../base/disk.ts";
 import { EvertError } from "../base/errors.ts";
 import { nodeDisk } from "../base/node-disk.ts";
 import { parseJson } from "../batch/lossless-json.ts";
+import type { SqlResponse } from "../batch/sql-answer.ts";
 import type { RecursionLimits, StateLimits } from "../dataflow/circuit.ts";
 import { type AnyTopic, type AnyView, isHandle, type Table, type Topic, type View } from "../face/handles.ts";
 import { collect } from "../face/load-app.ts";
@@ -24,7 +25,7 @@ import type { Database } from "./database.ts";
 import { type ConsumerOptions, DbConsumer, type RowOfTopic } from "./db-consumer.ts";
 import { DbProducer } from "./db-producer.ts";
 import { readTyped, type TopicRecord } from "./db-read.ts";
-import { runSql, type SqlOptions, type SqlResponse } from "./db-sql.ts";
+import { runSql, type SqlOptions } from "./db-sql.ts";
 import {
   type DbTransactOptions,
   expectationsOf,

@@ -6,6 +6,7 @@
  * to_jsonb prints them (see batch/types.ts), so an int8 or a numeric may have more digits than a double holds.
  */
 import type { ErrorBody } from "../../base/errors.ts";
+import type { SqlResponse, SqlResult as StatementAnswer } from "../../batch/sql-answer.ts";
 
 export const contentTypes = {
   json: "application/json",
@@ -71,17 +72,13 @@ export interface SqlRequest {
   readonly format?: "json" | "text";
 }
 
-export interface SqlResult {
-  /** PostgreSQL's command tag: "SELECT 3", "INSERT 0 1". */
-  readonly command: string;
+export interface SqlResult extends StatementAnswer {
   readonly columns: readonly ColumnMessage[];
   readonly rows: readonly (readonly JsonValue[])[];
-  readonly rowCount: number;
 }
 
-export interface SqlAnswer {
+export interface SqlAnswer extends SqlResponse {
   readonly results: readonly SqlResult[];
-  readonly position: string;
   /** Statement `results.length` (from 0) failed; those before it stand. The answer has this error's status. */
   readonly error?: ErrorBody;
 }

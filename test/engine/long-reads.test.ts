@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { Chores } from "../../src/base/chores.ts";
 import type { Database } from "../../src/engine/database.ts";
+import { firstRows, rowsInChunks } from "./support/first-rows.ts";
 import { openInMemory, sql } from "./support/memory.ts";
 
 const ROWS = 60_000;
@@ -23,26 +24,8 @@ it.each([
   ["rows()", async () => (await db.view("v").rows()).rows.length],
   ["rows() in an order", async () => (await db.view("v").rows({ order: ["-g", "id"] })).rows.length],
   ["a query", async () => (await db.sql("SELECT id, g FROM t")).results[0]!.rowCount],
-  [
-    "chunks of JSON that are taken at once",
-    async () => {
-      let rows = 0;
-      for await (const chunk of (await db.view("v").rowsJson()).rowsJson) rows += chunk.length;
-      return rows;
-    },
-  ],
-  [
-    "a subscription",
-    async () => {
-      let rows = 0;
-      for await (const event of db.subscribe([{ view: "v" }])) {
-        if (event.type !== "snapshot") continue;
-        rows += event.rowsJson.length;
-        if (event.last) break;
-      }
-      return rows;
-    },
-  ],
+  ["chunks of JSON that are taken at once", () => rowsInChunks(db, "v")],
+  ["a subscription", () => firstRows(db, "v")],
 ])("%s: a turn after each few hundred rows", async (_, read) => {
   await sql(db, `INSERT INTO t SELECT i, i % 100, 'text' FROM generate_series(1, ${ROWS}) i`);
   await db.settled();

@@ -26,15 +26,18 @@ async function atRest(): Promise<void> {
   for (let i = 0; i < 50; i++) await nextTurn();
 }
 
-test("a little at a time has twice as much made as it writes", async () => {
-  const disk = new SimulatedDisk({ seed: 1 });
-  const log = await open(disk);
+async function writeMebibyte(log: OpenedLog, between?: () => Promise<void>): Promise<void> {
   for (let id = 0; id < 256; id++) {
     await room(log, 8000);
     await stage(log, [{ topicId: 1, id, note: NOTE }]).durable;
-    await atRest();
+    if (between !== undefined) await between();
   }
-  // A mebibyte was written.
+}
+
+test("a little at a time has twice as much made as it writes", async () => {
+  const disk = new SimulatedDisk({ seed: 1 });
+  const log = await open(disk);
+  await writeMebibyte(log, atRest);
   const bytes = await prepared(disk);
   expect(bytes).toBeGreaterThanOrEqual(2 * MIB);
   expect(bytes).toBeLessThanOrEqual(4 * MIB);
@@ -44,11 +47,8 @@ test("a little at a time has twice as much made as it writes", async () => {
 test("a stretch has sixteen times as much made", async () => {
   const disk = new SimulatedDisk({ seed: 1 });
   const log = await open(disk);
-  for (let id = 0; id < 256; id++) {
-    await room(log, 8000);
-    // The next one comes in the turn in which this one is durable.
-    await stage(log, [{ topicId: 1, id, note: NOTE }]).durable;
-  }
+  // The next row comes in the turn in which the one before it is durable.
+  await writeMebibyte(log);
   await atRest();
   expect(await prepared(disk)).toBeGreaterThanOrEqual(16 * MIB);
   await log.close();

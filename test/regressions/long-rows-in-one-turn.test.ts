@@ -5,6 +5,7 @@
 import { afterEach, expect, it, vi } from "vitest";
 import { Chores } from "../../src/base/chores.ts";
 import { RowEncoder } from "../../src/views/row-encoder.ts";
+import { firstRows, rowsInChunks } from "../engine/support/first-rows.ts";
 import { openInMemory, sql } from "../engine/support/memory.ts";
 
 const ROWS = 60;
@@ -45,20 +46,8 @@ it.each([
   await sql(db, "CREATE MATERIALIZED VIEW v AS SELECT id, s FROM t");
   for (let id = 0; id < ROWS; id++) await db.append("t", [{ id, s: `${id}${"x".repeat(LONG)}` }]);
   await db.settled();
-  const subscribed = await mostInATurn(async () => {
-    let rows = 0;
-    for await (const event of db.subscribe([{ view: "v" }])) {
-      if (event.type !== "snapshot") continue;
-      rows += event.rowsJson.length;
-      if (event.last) break;
-    }
-    return rows;
-  });
-  const read = await mostInATurn(async () => {
-    let rows = 0;
-    for await (const chunk of (await db.view("v").rowsJson()).rowsJson) rows += chunk.length;
-    return rows;
-  });
+  const subscribed = await mostInATurn(() => firstRows(db, "v"));
+  const read = await mostInATurn(() => rowsInChunks(db, "v"));
   // The row that fills a turn, and one that follows before the clock is looked at.
   expect([subscribed <= 2 * (LONG + 100), read <= 2 * (LONG + 100)], `${subscribed} ${read}`).toEqual([
     true,

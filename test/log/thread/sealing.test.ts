@@ -1,10 +1,8 @@
 /** Segments that a thread of its own seals, on the real disk: the same bytes, and whatever befalls the thread, the same log. */
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, rmdir, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { cp, mkdir, readFile, rm, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Worker } from "node:worker_threads";
 import fc from "fast-check";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import type { Disk } from "../../../src/base/disk.ts";
 import { nodeDisk } from "../../../src/base/node-disk.ts";
 import { checkLog } from "../../../src/log/check.ts";
@@ -14,31 +12,9 @@ import { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { anyRow } from "../../batch/fixtures.ts";
 import { append, type OpenedLog, schema } from "../harness.ts";
 import { everything, fillMixed, openMixed, widen } from "../sealed/support.ts";
+import { atStarts, directory, files, threads, withoutThread } from "./support.ts";
 
-const { hasPaths: _, ...pathless } = nodeDisk;
-/** No thread finds its files. */
-const withoutThread: Disk = pathless;
 const wideRows = fc.sample(anyRow, { numRuns: 12, seed: 5 });
-
-let directory: string;
-let threads: Worker[] = [];
-let onThread: (thread: Worker) => void = () => {};
-const started = (thread: Worker): void => {
-  threads.push(thread);
-  onThread(thread);
-};
-
-beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), "evert-sealing-"));
-  threads = [];
-  onThread = () => {};
-  process.on("worker", started);
-});
-
-afterEach(async () => {
-  process.off("worker", started);
-  await rm(directory, { recursive: true });
-});
 
 const said: string[] = [];
 
@@ -67,10 +43,6 @@ const read = (log: Log): Promise<string[][]> => everything(log, new SeededRandom
 async function seal(log: Log): Promise<void> {
   log.startSealing();
   await log.sealed();
-}
-
-async function files(at = directory): Promise<string[]> {
-  return (await readdir(join(at, "log"))).sort();
 }
 
 it("writes the same files as are written without it", async () => {
@@ -130,7 +102,7 @@ it("learns of topics that come after it was started", async () => {
 
 it("is done without where it ends by itself, which is said once", async () => {
   await filled();
-  onThread = (thread) => void thread.terminate();
+  atStarts((thread) => void thread.terminate());
   const log = await reopened();
   const before = await read(log);
   await seal(log);
@@ -180,7 +152,7 @@ it("tries again what the disk has refused", async () => {
 it("gives up what is half done when the log is closed", async () => {
   await filled();
   let exited = 0;
-  onThread = (thread) => thread.once("exit", () => exited++);
+  atStarts((thread) => thread.once("exit", () => exited++));
   for (let waitMs = 0; waitMs < 120; waitMs += 20) {
     const log = await reopened();
     log.startSealing();

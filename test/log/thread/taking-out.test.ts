@@ -1,9 +1,8 @@
 /** Rows that a thread of its own takes out of sealed segments, on the real disk: the same bytes, and whatever befalls the thread or the log meanwhile, the same rows. */
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { cp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Worker } from "node:worker_threads";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import type { Disk } from "../../../src/base/disk.ts";
 import { nodeDisk } from "../../../src/base/node-disk.ts";
 import { BatchBuilder } from "../../../src/batch/builder.ts";
@@ -28,39 +27,24 @@ import {
   topicRows,
   WHOLE,
 } from "../keeping/support.ts";
+import { atStarts, directory, files, threads, withoutThread } from "./support.ts";
 
 const RULES = { [TABLE]: { tombstonesForUs: 0 }, [STREAM]: { retainForUs: 60_000_000 } };
 
-const { hasPaths: _, ...pathless } = nodeDisk;
-/** No thread finds its files. */
-const withoutThread: Disk = pathless;
-
-let directory: string;
-let threads: Worker[] = [];
 let said: string[] = [];
 /** Called with each request, before the thread has it. */
 let onRequest: (request: Request, thread: Worker) => void = () => {};
 
-const started = (thread: Worker): void => {
-  threads.push(thread);
-  const post = thread.postMessage.bind(thread);
-  thread.postMessage = (request: Request) => {
-    onRequest(request, thread);
-    post(request);
-  };
-};
-
-beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), "evert-taking-out-"));
-  threads = [];
+beforeEach(() => {
   said = [];
   onRequest = () => {};
-  process.on("worker", started);
-});
-
-afterEach(async () => {
-  process.off("worker", started);
-  await rm(directory, { recursive: true });
+  atStarts((thread) => {
+    const post = thread.postMessage.bind(thread);
+    thread.postMessage = (request: Request) => {
+      onRequest(request, thread);
+      post(request);
+    };
+  });
 });
 
 function open(at = directory, disk: Disk = nodeDisk): Promise<OpenedLog> {
@@ -75,10 +59,6 @@ async function filled(seed: number, commits = 500): Promise<OpenedLog> {
   await sealAll(log);
   expect(log.stats().segments).toBeGreaterThan(3);
   return log;
-}
-
-async function files(at = directory): Promise<string[]> {
-  return (await readdir(join(at, "log"))).sort();
 }
 
 /** Position of the last commit that is in a sealed segment. */
@@ -114,7 +94,7 @@ it("writes the same files as are written without it", async () => {
   await cp(directory, copy, { recursive: true });
   try {
     const log = await open();
-    threads = [];
+    threads.length = 0;
     log.keep(rules(RULES));
     const nowUs = log.nowUs();
     await log.compact();
@@ -146,7 +126,7 @@ it("writes the same files as are written without it", async () => {
 it("starts no thread where there is nothing to look at", async () => {
   const full = await filled(2);
   await full.close();
-  threads = [];
+  threads.length = 0;
   const log = await open();
   log.keep(rules({}));
   await log.compact();
@@ -189,7 +169,7 @@ it("gives up what is half done when the log is closed, wherever it is, and the n
   await full.close();
   let exited = 0;
   for (let nth = 1; ; nth++) {
-    threads = [];
+    threads.length = 0;
     exited = 0;
     const log = await open();
     log.keep(rules(RULES));

@@ -15,7 +15,7 @@ import { type Commit, isSameRow, type Stored, Violation, type Written } from "./
 import type { Life } from "./life.ts";
 import type { Attempt } from "./oracle.ts";
 import type { Shape, Shapes } from "./shapes.ts";
-import { send } from "./writes.ts";
+import { execute, send } from "./writes.ts";
 
 const KEYS = 6;
 
@@ -109,21 +109,8 @@ async function update(life: Life, random: SeededRandom, shape: Shape, column: st
       return key < to ? [{ topic: "flat", key, value }] : [];
     }),
   ]);
-  const name = `#${attempt.id} ${attempt.what}`;
-  life.run.trace(`${name} begins`);
-  try {
-    const sql = `UPDATE flat SET op = ${attempt.id}, ${column} = ${column} + 1 WHERE k < ${to}`;
-    const { error, position, results } = await life.db.sql(sql);
-    if (error !== undefined) throw EvertError.from(error);
-    const wrote = Number(/\d+$/.exec(results[0]?.command ?? "")?.[0] ?? 0);
-    if (wrote > 0) life.run.oracle.told(attempt, position, null);
-    else attempt.refused = true;
-    life.told(`${name} wrote ${wrote} at ${position}`);
-  } catch (error) {
-    const isOfChange = OF_CHANGES.has((error as EvertError).code) && isChanged();
-    if (isOfChange) life.told(`${name} is refused: ${(error as EvertError).message}`);
-    if (isOfChange || life.refused(name, error)) attempt.refused = true;
-  }
+  const sql = `UPDATE flat SET op = ${attempt.id}, ${column} = ${column} + 1 WHERE k < ${to}`;
+  await execute(life, attempt, sql, (code) => OF_CHANGES.has(code) && isChanged());
 }
 
 /** Another column, one less, one renamed or widened; a topic less, or one that is there again. */

@@ -62,6 +62,30 @@ export async function send(
   }
 }
 
+/** The same by a statement, which says how many rows it wrote. */
+export async function execute(
+  life: Life,
+  attempt: Attempt,
+  sql: string,
+  refuses: (code: string) => boolean = () => false,
+): Promise<void> {
+  const name = `#${attempt.id} ${attempt.what}`;
+  life.run.trace(`${name} begins`);
+  try {
+    const { error, position, results } = await life.db.sql(sql);
+    if (error?.code === "internal") throw new Violation(`${name}: ${error.message}`);
+    if (error !== undefined) throw EvertError.from(error);
+    const wrote = Number(/\d+$/.exec(results[0]?.command ?? "")?.[0] ?? 0);
+    if (wrote > 0) life.run.oracle.told(attempt, position, null);
+    else attempt.refused = true;
+    life.told(`${name} wrote ${wrote} at ${position}`);
+  } catch (error) {
+    const isExpected = refuses((error as EvertError).code);
+    if (isExpected) life.told(`${name} is refused: ${(error as EvertError).message}`);
+    if (isExpected || life.refused(name, error)) attempt.refused = true;
+  }
+}
+
 export async function appendEvents(
   life: Life,
   random: SeededRandom,
@@ -254,19 +278,7 @@ export async function statement(life: Life, random: SeededRandom): Promise<void>
   const [what, text, writes]: [string, (op: number) => string, (op: number) => (state: State) => Written[]] =
     STATEMENTS[random.below(STATEMENTS.length)]!(k, v);
   const attempt = life.run.oracle.begin(what, null, writes);
-  const name = `#${attempt.id} ${what}`;
-  life.run.trace(`${name} begins`);
-  try {
-    const { error, position, results } = await life.db.sql(text(attempt.id));
-    if (error?.code === "internal") throw new Violation(`${name}: ${error.message}`);
-    if (error !== undefined) throw EvertError.from(error);
-    const wrote = Number(/\d+$/.exec(results[0]?.command ?? "")?.[0] ?? 0);
-    if (wrote > 0) life.run.oracle.told(attempt, position, null);
-    else attempt.refused = true;
-    life.told(`${name} wrote ${wrote} at ${position}`);
-  } catch (error) {
-    if (life.refused(name, error)) attempt.refused = true;
-  }
+  await execute(life, attempt, text(attempt.id));
 }
 
 type Statement = (

@@ -2,7 +2,7 @@
 import { EvertError } from "../base/errors.ts";
 import type { AlterAction, AlterTableStatement } from "../sql/statement.ts";
 import { Alteration } from "./alteration.ts";
-import type { CatalogEvent } from "./catalog.ts";
+import type { CatalogEvent } from "./catalog-events.ts";
 import type { Core } from "./core.ts";
 
 export function alterTable(core: Core, { name, ifExists, actions }: AlterTableStatement): Promise<string> {

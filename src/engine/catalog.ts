@@ -6,86 +6,29 @@
 import { editDistance } from "../base/edit-distance.ts";
 import { EvertError } from "../base/errors.ts";
 import type { Datum } from "../batch/convert.ts";
-import { type Field, type Schema, schemaOf } from "../batch/schema.ts";
-import { int8, jsonb, type SqlType, text, timestamptz } from "../batch/types.ts";
+import type { Schema } from "../batch/schema.ts";
+import type { SqlType } from "../batch/types.ts";
 import { evaluateExpr } from "../dataflow/kernels/evaluate.ts";
 import { type Catalog, type CatalogRelation, keyNameOf, type UniqueKey } from "../plan/catalog.ts";
 import type { Expr } from "../plan/expression.ts";
-import type { Keeping } from "../plan/keeping.ts";
 import type { OrderItem } from "../plan/plan.ts";
 import type { Routine } from "../plan/routines.ts";
+import { type CatalogEvent, entryFromJson, entryToJson, eventFromJson } from "./catalog-events.ts";
 import { catalogOver, catalogPinned, placedRelation } from "./catalog-over.ts";
-import type { CatalogEntry, IndexEntry, RelationEntry, TopicEntry, TypeEntry, ViewEntry } from "./entries.ts";
+import {
+  type CatalogEntry,
+  type IndexEntry,
+  type RelationEntry,
+  type TopicEntry,
+  type TypeEntry,
+  type ViewEntry,
+  visibleSchema,
+} from "./entries.ts";
+import { CATALOG_TOPIC } from "./hidden-topics.ts";
 import { Promotions, versionDefined, versionNamed } from "./promotions.ts";
 import type { Epoch } from "./replica/epochs.ts";
 
 export type * from "./entries.ts";
-
-export const CATALOG_TOPIC = 0;
-/** Name of the hidden key column of a table without primary key. */
-export const ROW_ID = "__row_id";
-
-/** The topic that the catalog itself lies in. No catalog names it. */
-export const CATALOG_ENTRY: TopicEntry = {
-  kind: "topic",
-  id: CATALOG_TOPIC,
-  name: "(catalog)",
-  topicKind: "stream",
-  schema: schemaOf([{ name: "definition", type: jsonb, nullable: false }]),
-  schemaVersion: 1,
-  key: null,
-  hiddenRowId: false,
-  defaults: [null],
-};
-
-/** Where ticks lie: commits that bring nothing but their time (ticker.ts). No catalog names it, and no row of it is read. */
-export const TICK_ENTRY: TopicEntry = {
-  kind: "topic",
-  id: 2 ** 31 - 1,
-  name: "(ticks)",
-  topicKind: "stream",
-  schema: schemaOf([{ name: "due", type: timestamptz, nullable: false }]),
-  schemaVersion: 1,
-  key: null,
-  hiddenRowId: false,
-  defaults: [null],
-};
-
-/** Where it lies what each commit of a sink was caused by (sinks.ts). No catalog names it, and no row of it is read. */
-export const SINK_ENTRY: TopicEntry = {
-  kind: "topic",
-  id: 2 ** 31 - 2,
-  name: "(sinks)",
-  topicKind: "stream",
-  schema: schemaOf([
-    { name: "view", type: text, nullable: false },
-    { name: "position", type: int8, nullable: false },
-  ]),
-  schemaVersion: 1,
-  key: null,
-  hiddenRowId: false,
-  defaults: [null, null],
-};
-
-export type CatalogEvent =
-  | { readonly event: "create"; readonly entry: CatalogEntry }
-  /** A follower has become the leader. */
-  | { readonly event: "lead"; readonly epoch: Epoch }
-  /** From now on a topic keeps other records; null: all. */
-  | { readonly event: "keep"; readonly id: number; readonly keeping: Keeping | null }
-  /** From now on what cannot be decoded of a topic's appends goes to that one; null: it is refused. */
-  | { readonly event: "dead_letters"; readonly id: number; readonly to: number | null }
-  /** A topic has another name or other columns; and what else says so in other words since, by id: indexes, views. */
-  | { readonly event: "alter"; readonly entry: TopicEntry; readonly others: readonly CatalogEntry[] }
-  /** A view's plain name means another version of it. `others`: views that read it by that name, and go on with the version that they read. */
-  | {
-      readonly event: "promote";
-      readonly name: string;
-      readonly version: number;
-      readonly previous: number | null;
-      readonly others: readonly ViewEntry[];
-    }
-  | { readonly event: "drop"; readonly id: number };
 
 /** What a view looks like to a query that reads it; known once it has been planned. */
 export interface ViewRelation {
@@ -454,113 +397,6 @@ export class EngineCatalog implements Catalog {
       hint: near === null ? undefined : `Did you mean "${near}"?`,
     });
   }
-}
-
-/** The columns that a topic's records have: all but the hidden row id. */
-export function visibleSchema({ schema, hiddenRowId }: Pick<TopicEntry, "schema" | "hiddenRowId">): Schema {
-  if (!hiddenRowId) return schema;
-  let visible = visibleSchemas.get(schema);
-  if (visible === undefined)
-    visibleSchemas.set(schema, (visible = schemaOf(schema.fields.slice(0, -1), schema.aliases)));
-  return visible;
-}
-
-/** One for each, as loops are generated once for each. */
-const visibleSchemas = new WeakMap<Schema, Schema>();
-
-export function newTopic(
-  id: number,
-  name: string,
-  topicKind: "stream" | "table",
-  fields: readonly Field[],
-  key: readonly number[] | null,
-  defaults: readonly Datum[] = [],
-  constraints: Pick<TopicEntry, "keyName" | "uniques" | "checks"> = {},
-): TopicEntry {
-  const hiddenRowId = topicKind === "table" && key === null;
-  const all = hiddenRowId ? [...fields, { name: ROW_ID, type: int8, nullable: false }] : fields;
-  return {
-    kind: "topic",
-    id,
-    name,
-    topicKind,
-    schema: schemaOf(all),
-    schemaVersion: 1,
-    key: topicKind === "stream" ? null : hiddenRowId ? [fields.length] : key,
-    hiddenRowId,
-    defaults: fields.map((_, i) => defaults[i] ?? null),
-    ...constraints,
-  };
-}
-
-/** JSON form of a definition; bigints of defaults as strings. */
-export function eventToJson(event: CatalogEvent): unknown {
-  if (event.event !== "create" && event.event !== "alter") return event;
-  const entry = entryToJson(event.entry);
-  return event.event === "create"
-    ? { event: "create", entry }
-    : { event: "alter", entry, others: event.others.map(entryToJson) };
-}
-
-function entryToJson(entry: CatalogEntry): unknown {
-  if (entry.kind !== "topic") return entry;
-  const { evolved } = entry;
-  return {
-    ...entry,
-    defaults: entry.defaults.map(datumToJson),
-    ...(evolved === undefined ? {} : { evolved: { ...evolved, missing: evolved.missing.map(datumToJson) } }),
-  };
-}
-
-function datumToJson(datum: Datum): unknown {
-  return typeof datum === "bigint" ? { bigint: String(datum) } : datum;
-}
-
-function datumFromEntry(json: unknown): Datum {
-  return json !== null && typeof json === "object"
-    ? BigInt((json as { bigint: string }).bigint)
-    : (json as Datum);
-}
-
-export function eventFromJson(json: unknown): CatalogEvent {
-  const event = json as
-    | (CatalogEvent & { event: "drop" | "lead" | "keep" | "dead_letters" | "promote" })
-    | { event: "create"; entry: unknown }
-    | { event: "alter"; entry: unknown; others: readonly unknown[] };
-  switch (event.event) {
-    case "drop":
-    case "lead":
-    case "keep":
-    case "dead_letters":
-    case "promote":
-      return event;
-    case "create":
-      return { event: "create", entry: entryFromJson(event.entry) };
-    case "alter": {
-      const entry = entryFromJson(event.entry) as TopicEntry;
-      return { event: "alter", entry, others: event.others.map(entryFromJson) };
-    }
-    default:
-      throw new EvertError("format_unsupported", "the catalog says what this release does not know", {
-        detail: `An event is called "${(event as { event: string }).event}".`,
-        hint: "Run the release that wrote it, or a newer one.",
-      });
-  }
-}
-
-export function entryFromJson(json: unknown): CatalogEntry {
-  const entry = json as CatalogEntry;
-  if (entry.kind !== "topic") return entry;
-  const fields = entry.schema.fields.map((f) => ({
-    name: f.name,
-    type: f.type as SqlType,
-    nullable: f.nullable,
-  }));
-  const defaults = entry.defaults.map(datumFromEntry);
-  const { evolved } = entry;
-  const changed =
-    evolved === undefined ? {} : { evolved: { ...evolved, missing: evolved.missing.map(datumFromEntry) } };
-  return { ...entry, schema: schemaOf(fields, entry.schema.aliases), defaults, ...changed };
 }
 
 /** The name at the smallest edit distance, if it is small. */

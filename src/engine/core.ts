@@ -18,14 +18,8 @@ import type { Store } from "../state/store.ts";
 import { Subscriptions } from "../views/subscriptions.ts";
 import type { ReadOptions } from "./api.ts";
 import type { BackfillContext } from "./backfill.ts";
-import {
-  CATALOG_ENTRY,
-  type CatalogEvent,
-  type EngineCatalog,
-  eventToJson,
-  TICK_ENTRY,
-  type TopicEntry,
-} from "./catalog.ts";
+import type { EngineCatalog, TopicEntry } from "./catalog.ts";
+import { type CatalogEvent, eventToJson } from "./catalog-events.ts";
 import type { CatchUp } from "./catch-up.ts";
 import { Committer } from "./committer.ts";
 import { Constraints } from "./constraints.ts";
@@ -35,6 +29,7 @@ import { DurableWaiters } from "./durable-waiters.ts";
 import { columnsAt, placedBatch, placedOf, rangesAt } from "./evolved.ts";
 import { EvolvingTables } from "./evolving-tables.ts";
 import { completedAnew } from "./fallbacks.ts";
+import { CATALOG_ENTRY, TICK_ENTRY } from "./hidden-topics.ts";
 import { Indexes } from "./indexes.ts";
 import { LiveViews } from "./live-views.ts";
 import { upToDate } from "./outdated.ts";

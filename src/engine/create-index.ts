@@ -10,7 +10,8 @@
 import { EvertError } from "../base/errors.ts";
 import type { CreateIndexStatement, DropStatement } from "../sql/statement.ts";
 import type { Store } from "../state/store.ts";
-import type { CatalogEvent, TopicEntry } from "./catalog.ts";
+import type { TopicEntry } from "./catalog.ts";
+import type { CatalogEvent } from "./catalog-events.ts";
 import type { Core } from "./core.ts";
 import { notA, objectOf } from "./drop.ts";
 import { itemsOf } from "./indexes.ts";

@@ -9,7 +9,9 @@ import type { Field } from "../batch/schema.ts";
 import { bytea, int4, sameType, text, timestamptz } from "../batch/types.ts";
 import type { Log } from "../log/log.ts";
 import type { DeadLetter } from "./api.ts";
-import { type CatalogEvent, type EngineCatalog, newTopic, type TopicEntry } from "./catalog.ts";
+import type { EngineCatalog, TopicEntry } from "./catalog.ts";
+import type { CatalogEvent } from "./catalog-events.ts";
+import { newTopic } from "./entries.ts";
 import { OWN_TABLES } from "./own-tables.ts";
 import type { Part } from "./part.ts";
 

@@ -6,7 +6,8 @@
  */
 import { EvertError } from "../base/errors.ts";
 import { type DropStatement, relationNames } from "../sql/statement.ts";
-import type { CatalogEvent, EngineCatalog, RelationEntry, ViewEntry } from "./catalog.ts";
+import type { EngineCatalog, RelationEntry, ViewEntry } from "./catalog.ts";
+import type { CatalogEvent } from "./catalog-events.ts";
 import type { Core } from "./core.ts";
 import { refuseNeededForDeadLetters } from "./dead-letters.ts";
 import { alsoGoing } from "./going-versions.ts";

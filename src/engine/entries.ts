@@ -1,10 +1,13 @@
 /** What the catalog holds: topics, views, types, indexes. */
 import type { Datum } from "../batch/convert.ts";
-import type { Field, Schema } from "../batch/schema.ts";
-import type { SqlType } from "../batch/types.ts";
+import { type Field, type Schema, schemaOf } from "../batch/schema.ts";
+import { int8, type SqlType } from "../batch/types.ts";
 import type { CheckConstraint, UniqueKey } from "../plan/catalog.ts";
 import type { Keeping } from "../plan/keeping.ts";
 import type { IndexItem } from "../sql/statement.ts";
+
+/** Name of the hidden key column of a table without primary key. */
+export const ROW_ID = "__row_id";
 
 export interface TopicEntry {
   readonly kind: "topic";
@@ -129,4 +132,41 @@ export interface Evolved {
   readonly earlier: readonly EarlierSchema[];
   readonly since: SchemaSince;
   readonly changes: readonly string[];
+}
+
+/** The columns that a topic's records have: all but the hidden row id. */
+export function visibleSchema({ schema, hiddenRowId }: Pick<TopicEntry, "schema" | "hiddenRowId">): Schema {
+  if (!hiddenRowId) return schema;
+  let visible = visibleSchemas.get(schema);
+  if (visible === undefined)
+    visibleSchemas.set(schema, (visible = schemaOf(schema.fields.slice(0, -1), schema.aliases)));
+  return visible;
+}
+
+/** One for each, as loops are generated once for each. */
+const visibleSchemas = new WeakMap<Schema, Schema>();
+
+export function newTopic(
+  id: number,
+  name: string,
+  topicKind: "stream" | "table",
+  fields: readonly Field[],
+  key: readonly number[] | null,
+  defaults: readonly Datum[] = [],
+  constraints: Pick<TopicEntry, "keyName" | "uniques" | "checks"> = {},
+): TopicEntry {
+  const hiddenRowId = topicKind === "table" && key === null;
+  const all = hiddenRowId ? [...fields, { name: ROW_ID, type: int8, nullable: false }] : fields;
+  return {
+    kind: "topic",
+    id,
+    name,
+    topicKind,
+    schema: schemaOf(all),
+    schemaVersion: 1,
+    key: topicKind === "stream" ? null : hiddenRowId ? [fields.length] : key,
+    hiddenRowId,
+    defaults: fields.map((_, i) => defaults[i] ?? null),
+    ...constraints,
+  };
 }

@@ -8,7 +8,8 @@ import { sameType, typeToString } from "../batch/types.ts";
 import { canWiden } from "../batch/widen.ts";
 import type { AnyTopic } from "../face/handles.ts";
 import type { AlterAction } from "../sql/statement.ts";
-import { type TopicEntry, visibleSchema } from "./catalog.ts";
+import type { TopicEntry } from "./catalog.ts";
+import { visibleSchema } from "./entries.ts";
 
 /** None: it is what is declared. @throws EvertError where records would get another meaning, or no value. */
 export function evolutionTo(entry: TopicEntry, handle: AnyTopic): AlterAction[] {

@@ -12,7 +12,8 @@ import type { Schema } from "../batch/schema.ts";
 import { sameType } from "../batch/types.ts";
 import { type EvaluationContext, evaluateExpr } from "../dataflow/kernels/evaluate.ts";
 import { bindDefaults } from "../sql/statement.ts";
-import { type EngineCatalog, type TopicEntry, visibleSchema } from "./catalog.ts";
+import type { EngineCatalog, TopicEntry } from "./catalog.ts";
+import { visibleSchema } from "./entries.ts";
 import type { Part } from "./part.ts";
 
 /** What defaults are of, and computed with. */

@@ -3,10 +3,12 @@ import { EvertError } from "../base/errors.ts";
 import type { KeepingRules, TopicRule } from "../log/keeping/rules.ts";
 import { checkKeeping, type Keeping, sameKeeping } from "../plan/keeping.ts";
 import { type AlterKeepingStatement, changedKeeping } from "../sql/statement.ts";
-import { CATALOG_TOPIC, type CatalogEvent, type TopicEntry } from "./catalog.ts";
+import type { TopicEntry } from "./catalog.ts";
+import type { CatalogEvent } from "./catalog-events.ts";
 import type { Core } from "./core.ts";
 import { deadLetterEvents } from "./dead-letters.ts";
 import { catalogEvents } from "./definitions.ts";
+import { CATALOG_TOPIC } from "./hidden-topics.ts";
 import { needsOfStream, readersOfThePast } from "./needs.ts";
 
 export { durationText } from "../plan/keeping.ts";

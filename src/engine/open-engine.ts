@@ -22,7 +22,6 @@ import { openLog } from "../log/open-log.ts";
 import { loadParser } from "../sql/statement.ts";
 import { RunFiles } from "../state/cold/run-files.ts";
 import { Dictionary } from "../state/dictionary.ts";
-import { CATALOG_ENTRY, SINK_ENTRY, TICK_ENTRY } from "./catalog.ts";
 import { restoreDictionary, restoreStores } from "./checkpoint-reader.ts";
 import {
   CHECKPOINT_DIRECTORY,
@@ -34,6 +33,7 @@ import {
 import { Core } from "./core.ts";
 import { Database } from "./database.ts";
 import { memoryLimitOf } from "./default-memory.ts";
+import { CATALOG_ENTRY, SINK_ENTRY, TICK_ENTRY } from "./hidden-topics.ts";
 import { Indexing } from "./indexing.ts";
 import { overHttp, type ReachLeader } from "./replica/leader.ts";
 import { KeptNote } from "./replica/note.ts";

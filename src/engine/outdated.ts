@@ -6,7 +6,8 @@ import { EvertError } from "../base/errors.ts";
 import { type Field, type Schema, schemaOf } from "../batch/schema.ts";
 import { sameType } from "../batch/types.ts";
 import { Evolution } from "../log/evolution.ts";
-import { type CatalogEntry, type TopicEntry, visibleSchema } from "./catalog.ts";
+import type { CatalogEntry, TopicEntry } from "./catalog.ts";
+import { visibleSchema } from "./entries.ts";
 import { idsOf } from "./evolved.ts";
 import type { Part } from "./part.ts";
 

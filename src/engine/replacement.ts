@@ -1,5 +1,7 @@
 /** A view in the place of one that is defined otherwise. */
-import type { CatalogEvent, EngineCatalog, ViewEntry } from "./catalog.ts";
+
+import type { EngineCatalog, ViewEntry } from "./catalog.ts";
+import type { CatalogEvent } from "./catalog-events.ts";
 
 /** The new view is there before the old one goes: it inherits its rows, and its indexes as far as it has their columns. */
 export function replacement(

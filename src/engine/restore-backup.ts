@@ -22,10 +22,11 @@ import { LOG_DIRECTORY, lockDirectory } from "../log/lock.ts";
 import type { CommitInfo, Group, Log } from "../log/log.ts";
 import { randomLogId } from "../log/log-id.ts";
 import { openLog } from "../log/open-log.ts";
-import { CATALOG_ENTRY, CATALOG_TOPIC, SINK_ENTRY, TICK_ENTRY, type TopicEntry } from "./catalog.ts";
+import type { TopicEntry } from "./catalog.ts";
 import { CHECKPOINT_DIRECTORY } from "./checkpointing.ts";
 import { catalogEvents } from "./definitions.ts";
 import { logTopicsOf } from "./evolved.ts";
+import { CATALOG_ENTRY, CATALOG_TOPIC, SINK_ENTRY, TICK_ENTRY } from "./hidden-topics.ts";
 import { OWN_TABLES } from "./own-tables.ts";
 
 const RESTORING = "restoring";

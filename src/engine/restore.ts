@@ -3,10 +3,11 @@ import type { Log } from "../log/log.ts";
 import type { Routine } from "../plan/routines.ts";
 import { Store } from "../state/store.ts";
 import { View } from "../views/view.ts";
-import { CATALOG_TOPIC, EngineCatalog } from "./catalog.ts";
+import { EngineCatalog } from "./catalog.ts";
 import type { KeptRows, Manifest, StoreHandle } from "./checkpointing.ts";
 import type { Core } from "./core.ts";
 import { catalogEvents } from "./definitions.ts";
+import { CATALOG_TOPIC } from "./hidden-topics.ts";
 import { tableRowsId } from "./indexing.ts";
 import { OWN_TABLES } from "./own-tables.ts";
 

@@ -1,7 +1,8 @@
 /** The schemas that a topic has had, for whoever asks. */
 import type { SchemaVersionInfo } from "./api.ts";
-import { type TopicEntry, visibleSchema } from "./catalog.ts";
+import type { TopicEntry } from "./catalog.ts";
 import type { EarlierSchema } from "./entries.ts";
+import { visibleSchema } from "./entries.ts";
 import { idsOf } from "./evolved.ts";
 
 /** Oldest first, the present one last. */

@@ -3,8 +3,9 @@ import { EvertError } from "../base/errors.ts";
 import { type SqlType, sameType, typeToString, withoutModifiers } from "../batch/types.ts";
 import { sourceIds } from "../plan/inspect.ts";
 import type { Query } from "../plan/plan.ts";
-import { type TopicEntry, visibleSchema } from "./catalog.ts";
+import type { TopicEntry } from "./catalog.ts";
 import type { Core } from "./core.ts";
+import { visibleSchema } from "./entries.ts";
 import { refuseOwnTable } from "./own-tables.ts";
 
 /** The id of the topic. `replaces`: the view in whose place this one is made. @throws EvertError why it cannot be the view's sink. */

@@ -34,8 +34,9 @@ import { type ChangeTaker, changesOfStep, type Touched } from "../views/step-cha
 import type { PublishedStep } from "../views/subscriptions.ts";
 import type { View } from "../views/view.ts";
 import { runQuery } from "./adhoc.ts";
-import { type EngineCatalog, SINK_ENTRY, type TopicEntry, type ViewEntry } from "./catalog.ts";
+import type { EngineCatalog, TopicEntry, ViewEntry } from "./catalog.ts";
 import type { Committer } from "./committer.ts";
+import { SINK_ENTRY } from "./hidden-topics.ts";
 import type { Part } from "./part.ts";
 import type { Publisher } from "./publisher.ts";
 import type { QueryContext } from "./query-context.ts";

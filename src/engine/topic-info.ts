@@ -1,7 +1,8 @@
 /** What the API says of a topic: its columns, its records, what is kept of it. */
 import type { TopicInfo } from "./api.ts";
-import { type TopicEntry, visibleSchema } from "./catalog.ts";
+import type { TopicEntry } from "./catalog.ts";
 import type { Core } from "./core.ts";
+import { visibleSchema } from "./entries.ts";
 import { withDefault as columnsWithDefault } from "./fallbacks.ts";
 import { heldBackBy } from "./keeping.ts";
 

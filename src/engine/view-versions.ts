@@ -4,7 +4,8 @@
  * A version is a view like any other: built from history while writers go on, kept, checkpointed. What is special is which of them the plain name means.
  */
 import { EvertError } from "../base/errors.ts";
-import type { CatalogEvent, ViewEntry } from "./catalog.ts";
+import type { ViewEntry } from "./catalog.ts";
+import type { CatalogEvent } from "./catalog-events.ts";
 import type { Core } from "./core.ts";
 import { namedIn } from "./drop.ts";
 import { versionDefined, versionNamed } from "./promotions.ts";

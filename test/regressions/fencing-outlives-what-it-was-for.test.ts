@@ -1,7 +1,7 @@
 /** Epochs began at 0 again when a consumer was deleted, or a producer's topic dropped and the database started again: instances that had been followed by newer ones went on. */
 import { expect, test } from "vitest";
-import { newTopic } from "../../src/engine/catalog.ts";
 import { Consumers } from "../../src/engine/consumers.ts";
+import { newTopic } from "../../src/engine/entries.ts";
 import { Producers } from "../../src/engine/producers.ts";
 import type { Log } from "../../src/log/log.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";

@@ -13,8 +13,8 @@ import { LOG_DIRECTORY, lockDirectory } from "../../log/lock.ts";
 import type { LogIntake } from "../../log/log.ts";
 import type { LogOptions } from "../../log/log-options.ts";
 import { openLog } from "../../log/open-log.ts";
-import { CATALOG_ENTRY } from "../catalog.ts";
 import { CHECKPOINT_DIRECTORY, removeManifest } from "../checkpointing.ts";
+import { CATALOG_ENTRY } from "../hidden-topics.ts";
 import { readCatalog } from "../restore.ts";
 import type { Leader } from "./leader.ts";
 

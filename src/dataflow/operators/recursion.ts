@@ -26,7 +26,6 @@ import { type ErrorBody, EvertError } from "../../base/errors.ts";
 import type { Loop } from "../../plan/iterations.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
 import type { HashIndex } from "../../state/hash-index.ts";
-import { Int32List } from "../../state/memory.ts";
 import { LIVE, Store } from "../../state/store.ts";
 import { CHUNK_ROWS, type Chunk, createChunk } from "../chunk.ts";
 import { ErrorCollection } from "../error-collection.ts";
@@ -34,6 +33,8 @@ import type { TypedColumn } from "../js-rows.ts";
 import { type CompileLoop, LoopCircuit } from "../loop.ts";
 import type { Source } from "../node.ts";
 import { changeFunction } from "./change-code.ts";
+import { DueRows } from "./due-rows.ts";
+import { FirstFound } from "./first-found.ts";
 import { RecursionLimit, type RecursionLimits, tooDeep, tooMany } from "./recursion-limits.ts";
 import { Scan } from "./scan.ts";
 import { applier, StoredNode } from "./stored.ts";
@@ -55,12 +56,6 @@ export interface RecursionSpec {
   readonly inputs: readonly RecursionInput[];
   readonly limits: RecursionLimits;
   readonly compile: CompileLoop;
-}
-
-/** What is due at an iteration: rows of `derived`, and for UNION ALL by how much they changed. */
-interface Due {
-  readonly slots: Int32List;
-  readonly weights: Int32List;
 }
 
 type Phase =
@@ -103,7 +98,10 @@ export class Recursion extends StoredNode {
   readonly #width: number;
   readonly #out: Chunk;
   readonly #noNulls = new Uint8Array(CHUNK_ROWS);
+  /** UNION ALL: takes what is found in. */
   readonly #addAll: ((chunk: Chunk) => void) | null;
+  /** UNION: decides what is found. */
+  readonly #first: FirstFound | null;
   #loop: LoopCircuit | null = null;
   #change: Change | null = null;
   #phase: Phase = "done";
@@ -114,15 +112,12 @@ export class Recursion extends StoredNode {
   #tooMuch: ErrorBody | null = null;
   #scan: Scan | null = null;
   #at = 0;
-  readonly #due = new Map<number, Due>();
+  readonly #due: DueRows;
   #iteration = -1;
   /** UNION ALL: rows found, equal ones counted. */
   #found = 0;
-  #lastDue = -1;
   /** Entries of the derived rows' journal that were looked at. */
   #noted = 0;
-  /** A slot of the result that is written to look a row up; -1: none. */
-  #spare = -1;
 
   constructor(spec: RecursionSpec, dictionary: Dictionary) {
     super(spec.identity, [
@@ -140,6 +135,8 @@ export class Recursion extends StoredNode {
     this.#out = createChunk([...columns, ITERATION]);
     const bag = { mode: "bag", columns, label: this.label } as const;
     this.#addAll = all ? applier(this.store, bag, this.rowIndex).apply : null;
+    this.#due = new DueRows(all);
+    this.#first = all ? null : new FirstFound(this.store, this.rowIndex, this.#width, this.#due);
   }
 
   override begin(): void {
@@ -280,7 +277,7 @@ export class Recursion extends StoredNode {
       if (derived.I[base + birthWord] === LIVE) continue;
       const weight =
         this.#change === null ? sign : this.#change(slot, base, sign, epoch - 1, epoch, derived.I, derived.F);
-      if (weight !== 0) this.#addDue((derived.I[base + iterationWord] as number) + 1, slot, weight);
+      if (weight !== 0) this.#due.add((derived.I[base + iterationWord] as number) + 1, slot, weight);
     }
     if (end < died.length + born.length) return true;
     // Read; an iteration without input must not find them again.
@@ -290,30 +287,19 @@ export class Recursion extends StoredNode {
     return false;
   }
 
-  #addDue(iteration: number, slot: number, weight: number): void {
-    let due = this.#due.get(iteration);
-    if (due === undefined) {
-      due = { slots: new Int32List(), weights: new Int32List() };
-      this.#due.set(iteration, due);
-      if (iteration > this.#lastDue) this.#lastDue = iteration;
-    }
-    due.slots.push(slot);
-    if (this.#spec.all) due.weights.push(weight);
-  }
-
   #nextIteration(loop: LoopCircuit): boolean {
     this.#checkRows(loop);
-    if (this.#due.size === 0) {
+    if (this.#due.isEmpty) {
       loop.vacuum(true);
       this.#iteration = -1;
-      this.#lastDue = -1;
+      this.#due.clear();
       this.#settleErrors();
       this.#phase = "done";
       return false;
     }
     loop.vacuum(false);
     do this.#iteration++;
-    while (!this.#due.has(this.#iteration) && this.#iteration < this.#lastDue);
+    while (this.#due.at(this.#iteration) === undefined && this.#iteration < this.#due.last);
     if (this.#iteration > this.#spec.limits.iterationsMax)
       throw new RecursionLimit(tooDeep(this.#spec.limits));
     this.#phase = "find";
@@ -323,10 +309,10 @@ export class Recursion extends StoredNode {
 
   /** A chunk of what is due at this iteration. */
   #find(loop: LoopCircuit): boolean {
-    const due = this.#due.get(this.#iteration);
+    const due = this.#due.at(this.#iteration);
     assert(due !== undefined, "iterations are settled in their order");
     if (this.#at >= due.slots.length) {
-      this.#due.delete(this.#iteration);
+      this.#due.settled(this.#iteration);
       loop.end();
       this.#phase = "derive";
       return true;
@@ -336,11 +322,13 @@ export class Recursion extends StoredNode {
     // A row may move from one iteration to another: two changes.
     const end = Math.min(due.slots.length, this.#at + CHUNK_ROWS / 2);
     this.store.reserve(end - this.#at + 1);
-    if (this.#addAll !== null) {
-      for (; this.#at < end; this.#at++)
-        this.#pass(loop.derived, due.slots.array[this.#at] as number, due.weights.array[this.#at] as number);
-      this.#addAll(out);
-    } else for (; this.#at < end; this.#at++) this.#decide(loop, due.slots.array[this.#at] as number);
+    if (this.#first !== null) this.#first.settle(loop, this.#iteration, due.slots, this.#at, end, out);
+    else {
+      for (let i = this.#at; i < end; i++)
+        this.#pass(loop.derived, due.slots.array[i] as number, due.weights.array[i] as number);
+      this.#addAll?.(out);
+    }
+    this.#at = end;
     if (out.length > 0) loop.pushFound(out);
     return true;
   }
@@ -353,73 +341,6 @@ export class Recursion extends StoredNode {
     out.columns[this.#width]![o] = this.#iteration;
     out.weights[o] = weight;
     this.#found += weight;
-  }
-
-  /** UNION: whether the row of `derived` is found at this iteration. */
-  #decide(loop: LoopCircuit, slot: number): void {
-    const { store } = this;
-    const { derived } = loop;
-    const k = this.#iteration;
-    const { strideWords, weightWord, deathWord, birthWord, words } = store.layout;
-    const iterationWord = words[this.#width] as number;
-    const { I } = store;
-    if (this.#spare < 0) this.#spare = store.alloc();
-    const spare = this.#spare;
-    const at = spare * strideWords;
-    copyWords(derived.I, slot * strideWords, I, at, weightWord);
-    I[at + birthWord] = LIVE;
-    const found = this.rowIndex.like(spare);
-    const living = found >= 0 && I[found * strideWords + deathWord] === LIVE;
-    const foundAt = living ? (I[found * strideWords + iterationWord] as number) : Number.POSITIVE_INFINITY;
-    if (isAlive(derived, loop.rowIndex.like(slot))) {
-      if (foundAt <= k) return;
-      if (living) {
-        store.kill(found);
-        this.#tell(found, foundAt, -1);
-      }
-      // Who reads the result takes a row that left and came back within the step for the same one: it must look the same.
-      if (found >= 0 && I[found * strideWords + deathWord] === store.epoch)
-        copyWords(I, found * strideWords, I, at, weightWord);
-      this.#spare = -1;
-      I[at + iterationWord] = k;
-      I[at + birthWord] = store.epoch;
-      store.insert(spare);
-      this.#tell(spare, k, 1);
-      return;
-    }
-    if (foundAt < k) return;
-    if (foundAt === k) {
-      store.kill(found);
-      this.#tell(found, k, -1);
-    } else if (living) return;
-    const later = this.#earliest(loop, slot);
-    if (later >= 0) this.#addDue((derived.I[later * strideWords + iterationWord] as number) + 1, later, 0);
-  }
-
-  #tell(slot: number, iteration: number, weight: number): void {
-    const out = this.#out;
-    const o = out.length++;
-    this.store.read(slot, out.columns, out.nulls, o);
-    out.columns[this.#width]![o] = iteration;
-    out.weights[o] = weight;
-  }
-
-  /** The living derivation of the slot's row at the least iteration; -1: none. */
-  #earliest(loop: LoopCircuit, slot: number): number {
-    const { derived, byRow } = loop;
-    const { strideWords, words } = derived.layout;
-    const iterationWord = words[this.#width] as number;
-    let best = -1;
-    let least = Number.POSITIVE_INFINITY;
-    for (let s = byRow.like(slot); s >= 0; s = byRow.next(s)) {
-      if (!isAlive(derived, s)) continue;
-      const iteration = derived.I[s * strideWords + iterationWord] as number;
-      if (iteration < least) {
-        least = iteration;
-        best = s;
-      }
-    }
-    return best;
   }
 
   // ---- errors and limits ------------------------------------------------------------------------------------------
@@ -450,7 +371,6 @@ export class Recursion extends StoredNode {
     this.#noted = 0;
     this.#scan = null;
     this.#iteration = -1;
-    this.#lastDue = -1;
   }
 
   /** Before a restart: the limits may be others now. */
@@ -487,14 +407,6 @@ export class Recursion extends StoredNode {
   override code(): string[] {
     return this.#loop?.code() ?? [];
   }
-}
-
-function isAlive({ I, layout }: Store, slot: number): boolean {
-  return slot >= 0 && I[slot * layout.strideWords + layout.deathWord] === LIVE;
-}
-
-function copyWords(from: Int32Array, a: number, to: Int32Array, b: number, words: number): void {
-  for (let i = 0; i < words; i++) to[b + i] = from[a + i] as number;
 }
 
 /** How much a row in the journal of what was derived has changed. */

@@ -31,46 +31,10 @@ import {
   type OpenMode,
 } from "../base/disk.ts";
 import { EvertError } from "../base/errors.ts";
+import { type DiskFault, DiskFaults, type DiskOperation } from "./disk-faults.ts";
+import { DiskNames, type NamesKept } from "./disk-names.ts";
 import { afterPowerCut, type Change, Inode, type Tears, throughTo } from "./inode.ts";
 import { SeededRandom } from "./seeded-random.ts";
-
-export type DiskOperation =
-  | "open"
-  | "read"
-  | "write"
-  | "datasync"
-  | "truncate"
-  | "rename"
-  | "unlink"
-  | "list"
-  | "syncDirectory";
-
-export interface DiskFault {
-  readonly operation: DiskOperation;
-  /** Only for paths that match. */
-  readonly path?: RegExp;
-  /** Lets so many pass first. */
-  readonly skip?: number;
-  /** How many operations it hits; absent: one. */
-  readonly times?: number;
-  /** What the system call says … */
-  readonly code?: "EIO" | "ENOSPC" | "EMFILE";
-  /** … or how many bytes a read or write handles at most, without an error … */
-  readonly bytesMax?: number;
-  /** … or that a read gives one bit of what it reads wrong, once: the next one is right. */
-  readonly flipsBit?: true;
-}
-
-interface ActiveFault {
-  readonly fault: DiskFault;
-  skip: number;
-  times: number;
-}
-
-type EntryChange =
-  | { readonly kind: "link"; readonly path: string; readonly node: Inode }
-  | { readonly kind: "unlink"; readonly path: string }
-  | { readonly kind: "rename"; readonly from: string; readonly to: string };
 
 export interface SimulatedDiskOptions {
   readonly seed?: number;
@@ -78,7 +42,7 @@ export interface SimulatedDiskOptions {
   /** Default: "sectors". */
   readonly tears?: Tears;
   /** Which of the unsynced changes of directories may survive a power cut. Default: "in order". */
-  readonly names?: "in order" | "any";
+  readonly names?: NamesKept;
 }
 
 /** What a disk that is read-only refuses. */
@@ -94,7 +58,7 @@ const CHANGING: ReadonlySet<DiskOperation> = new Set([
 export class SimulatedDisk implements Disk {
   readonly random: SeededRandom;
   readonly tears: Tears;
-  readonly names: "in order" | "any";
+  readonly names: NamesKept;
   capacityBytes: number;
   /** The file system was remounted read-only. */
   readOnly = false;
@@ -104,12 +68,9 @@ export class SimulatedDisk implements Disk {
   /** Changes asked for so far: the places where `crashAfter` can strike. */
   changes = 0;
 
-  #entries = new Map<string, Inode>();
-  #stableEntries = new Map<string, Inode>();
-  #entryChanges: EntryChange[] = [];
-  readonly #directories = new Set<string>();
+  #names = new DiskNames();
   readonly #locks = new Set<string>();
-  #faults: ActiveFault[] = [];
+  readonly #faults = new DiskFaults();
   /** Changes until the machine stops, and which ones count. */
   #changesLeft = Number.POSITIVE_INFINITY;
   #counted: RegExp | null = null;
@@ -135,11 +96,11 @@ export class SimulatedDisk implements Disk {
   }
 
   fail(fault: DiskFault): void {
-    this.#faults.push({ fault, skip: fault.skip ?? 0, times: fault.times ?? 1 });
+    this.#faults.add(fault);
   }
 
   heal(): void {
-    this.#faults = [];
+    this.#faults.clear();
   }
 
   /** The n-th change from now on is the last; with `counted`, the n-th whose line in the trace matches. */
@@ -156,7 +117,6 @@ export class SimulatedDisk implements Disk {
 
   /** A second disk in the same state, without faults and locks. `options`: what is other than here. */
   clone(options: Omit<SimulatedDiskOptions, "capacityBytes"> = {}): SimulatedDisk {
-    const next = this.#empty(options);
     const copies = new Map<Inode, Inode>();
     const copyOf = (node: Inode): Inode => {
       let copy = copies.get(node);
@@ -167,39 +127,27 @@ export class SimulatedDisk implements Disk {
       }
       return copy;
     };
-    for (const [path, node] of this.#entries) next.#entries.set(path, copyOf(node));
-    for (const [path, node] of this.#stableEntries) next.#stableEntries.set(path, copyOf(node));
-    for (const change of this.#entryChanges) {
-      next.#entryChanges.push(change.kind === "link" ? { ...change, node: copyOf(change.node) } : change);
-    }
-    return next;
-  }
-
-  #empty(options: SimulatedDiskOptions = {}): SimulatedDisk {
-    const { capacityBytes, tears, names } = this;
-    const seed = options.seed ?? this.random.u32();
-    const disk = new SimulatedDisk({ capacityBytes, tears, names, ...options, seed });
-    for (const directory of this.#directories) disk.#directories.add(directory);
-    disk.#corrupted = this.#corrupted;
-    return disk;
+    return this.#next(this.#names.copy(copyOf), options);
   }
 
   #cutPower(): SimulatedDisk {
-    const next = this.#empty();
-    const changes = this.#entryChanges;
-    const surviving =
-      this.names === "any"
-        ? changes.filter(() => this.random.oneIn(2))
-        : changes.slice(0, this.random.below(changes.length + 1));
-    const entries = new Map(this.#stableEntries);
-    for (const change of surviving) applyEntry(entries, change);
-    for (const [path, node] of entries) {
-      const kept = afterPowerCut(node, this.random, this.tears);
-      const reborn = new Inode(path, kept);
-      next.#entries.set(path, reborn);
-      next.#stableEntries.set(path, reborn);
-    }
-    return next;
+    const { random, tears } = this;
+    const seed = random.u32();
+    const names = this.#names.afterPowerCut(
+      random,
+      this.names,
+      (path, node) => new Inode(path, afterPowerCut(node, random, tears)),
+    );
+    return this.#next(names, { seed });
+  }
+
+  #next(its: DiskNames, options: SimulatedDiskOptions): SimulatedDisk {
+    const { capacityBytes, tears, names } = this;
+    const seed = options.seed ?? this.random.u32();
+    const disk = new SimulatedDisk({ capacityBytes, tears, names, ...options, seed });
+    disk.#names = its;
+    disk.#corrupted = this.#corrupted;
+    return disk;
   }
 
   /** A file's bytes as readers see them. */
@@ -209,7 +157,7 @@ export class SimulatedDisk implements Disk {
   }
 
   files(): string[] {
-    return [...this.#entries.keys()].sort();
+    return this.#names.paths().sort();
   }
 
   /** Damages a file behind everyone's back, stable bytes included. */
@@ -228,39 +176,33 @@ export class SimulatedDisk implements Disk {
   async open(path: string, mode: OpenMode): Promise<DiskFile> {
     await this.#begin("open", path);
     if (this.readOnly && mode !== "read") throw diskError("EROFS", "open", path);
-    let node = this.#entries.get(path);
+    let node = this.#names.find(path);
     if (node === undefined) {
       if (mode === "read") throw diskError("ENOENT", "open", path);
       this.#change(`create ${path}`);
       node = new Inode(path);
-      this.#changeEntry({ kind: "link", path, node });
+      this.#names.link(path, node);
     }
     return new SimulatedFile(this, node, mode === "write-through");
   }
 
   async list(directory: string): Promise<string[]> {
     await this.#begin("list", directory);
-    if (!this.#directories.has(directory)) throw diskError("ENOENT", "list", directory);
-    const prefix = `${directory}/`;
-    const names = new Set<string>();
-    for (const path of [...this.#entries.keys(), ...this.#directories]) {
-      if (path.startsWith(prefix)) names.add(path.slice(prefix.length).split("/")[0]!);
-    }
-    return [...names].sort();
+    const names = this.#names.list(directory);
+    if (names === null) throw diskError("ENOENT", "list", directory);
+    return names;
   }
 
-  /** Directories are durable at once: a test that makes one is about something else. */
   async makeDirectory(path: string): Promise<void> {
     await this.#settle();
-    for (let at = path.length; at > 0; at = path.lastIndexOf("/", at - 1))
-      this.#directories.add(path.slice(0, at));
+    this.#names.makeDirectory(path);
   }
 
   async rename(from: string, to: string): Promise<void> {
     await this.#begin("rename", from);
     this.#change(`rename ${from} ${to}`);
     this.#node(from);
-    this.#changeEntry({ kind: "rename", from, to });
+    this.#names.rename(from, to);
     await this.#settle();
   }
 
@@ -273,27 +215,20 @@ export class SimulatedDisk implements Disk {
     await this.#begin("unlink", path);
     this.#change(`unlink ${path}`);
     this.#node(path);
-    this.#changeEntry({ kind: "unlink", path });
+    this.#names.unlink(path);
     await this.#settle();
   }
 
   async removeTree(path: string): Promise<void> {
-    for (const entry of [...this.#entries.keys()]) if (entry.startsWith(`${path}/`)) await this.unlink(entry);
-    for (const directory of [...this.#directories])
-      if (directory === path || directory.startsWith(`${path}/`)) this.#directories.delete(directory);
+    for (const file of this.#names.paths()) if (file.startsWith(`${path}/`)) await this.unlink(file);
+    this.#names.removeDirectory(path);
   }
 
   async syncDirectory(path: string): Promise<void> {
     await this.#begin("syncDirectory", path);
     this.#change(`sync directory ${path}`);
     await this.#settle();
-    const inside = (entry: string): boolean => entry.slice(0, entry.lastIndexOf("/")) === path;
-    const rest: EntryChange[] = [];
-    for (const change of this.#entryChanges) {
-      if (inside(change.kind === "rename" ? change.to : change.path)) applyEntry(this.#stableEntries, change);
-      else rest.push(change);
-    }
-    this.#entryChanges = rest;
+    this.#names.sync(path);
   }
 
   async lock(path: string): Promise<DiskLock> {
@@ -322,7 +257,7 @@ export class SimulatedDisk implements Disk {
 
   /** Whatever may go wrong goes wrong in read(). */
   readNow(node: Inode, target: Uint8Array, at: number): number | null {
-    if (this.#down || this.#faults.length > 0) return null;
+    if (this.#down || !this.#faults.isEmpty) return null;
     const count = Math.max(0, Math.min(target.length, node.cached.size - at));
     target.set(node.cached.bytes.subarray(at, at + count));
     this.bytesRead += count;
@@ -392,14 +327,14 @@ export class SimulatedDisk implements Disk {
   // ---- inside ----
 
   #node(path: string): Inode {
-    const node = this.#entries.get(path);
+    const node = this.#names.find(path);
     if (node === undefined) throw diskError("ENOENT", "find", path);
     return node;
   }
 
   #usedBytes(): number {
     let bytes = 0;
-    for (const node of this.#entries.values()) bytes += node.cached.size;
+    for (const node of this.#names.nodes()) bytes += node.cached.size;
     return bytes;
   }
 
@@ -417,33 +352,17 @@ export class SimulatedDisk implements Disk {
     throw machineDown();
   }
 
-  #changeEntry(change: EntryChange): void {
-    if (change.kind === "rename") this.#node(change.from).path = change.to;
-    applyEntry(this.#entries, change);
-    this.#entryChanges.push(change);
-  }
-
   async #begin(operation: DiskOperation, path: string, onError?: () => void): Promise<DiskFault | null> {
     await this.#settle();
     if (this.readOnly && CHANGING.has(operation)) {
       onError?.();
       throw diskError("EROFS", operation, path);
     }
-    for (const active of this.#faults) {
-      const { fault } = active;
-      if (fault.operation !== operation || active.times === 0) continue;
-      if (fault.path !== undefined && !fault.path.test(path)) continue;
-      if (active.skip > 0) {
-        active.skip--;
-        continue;
-      }
-      active.times--;
-      if (fault.code === undefined) return fault;
-      this.trace.push(`${operation} ${path} fails with ${fault.code}`);
-      onError?.();
-      throw diskError(fault.code, operation, path);
-    }
-    return null;
+    const fault = this.#faults.meet(operation, path);
+    if (fault?.code === undefined) return fault;
+    this.trace.push(`${operation} ${path} fails with ${fault.code}`);
+    onError?.();
+    throw diskError(fault.code, operation, path);
   }
 
   /** What is under way when the machine stops never ends well. */
@@ -508,17 +427,6 @@ class SimulatedFile implements DiskFile {
 
   #assertOpen(): void {
     assert(this.#open, "a closed file is not used");
-  }
-}
-
-function applyEntry(entries: Map<string, Inode>, change: EntryChange): void {
-  if (change.kind === "link") entries.set(change.path, change.node);
-  else if (change.kind === "unlink") entries.delete(change.path);
-  else {
-    const node = entries.get(change.from);
-    if (node === undefined) return;
-    entries.delete(change.from);
-    entries.set(change.to, node);
   }
 }
 

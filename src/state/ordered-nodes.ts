@@ -1,6 +1,6 @@
 /**
  * The nodes of an ordered index in two memories, leaves and inner nodes: what lies where in one, and what concerns no more than one of them and its
- * neighbour. Ways through the tree are ordered-index.ts's.
+ * neighbour. Ways through the tree are ordered-tree.ts's.
  */
 import { GrowingMemory, Int32List } from "./memory.ts";
 import type { OrderedRows } from "./ordered-rows.ts";

@@ -1,6 +1,7 @@
 /** What befalls the disk in one life, drawn from the seed. */
-import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
+
 import type { DiskFault } from "../../../src/testing/disk-faults.ts";
+import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import type { SimulatedDisk } from "../../../src/testing/simulated-disk.ts";
 
 export interface Plan {

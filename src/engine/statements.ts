@@ -10,11 +10,9 @@ import { json, text } from "../batch/types.ts";
 import type { Build } from "../dataflow/circuit.ts";
 import { evaluateExpr } from "../dataflow/kernels/evaluate.ts";
 import { withLookups } from "../plan/lookup.ts";
-import type { OptimizedQuery, Plan, Query } from "../plan/plan.ts";
+import type { Plan, Query } from "../plan/plan.ts";
 import {
   bindStatement,
-  type CreateTableStatement,
-  type CreateViewStatement,
   commandTag,
   type DropStatement,
   loadParser,
@@ -28,21 +26,17 @@ import type { Published } from "../views/subscription-item.ts";
 import { type AnswerRoom, answerRoom, flowQuery, runQuery } from "./adhoc.ts";
 import { alterTable } from "./alter-table.ts";
 import type { SqlOptions, SqlResponse, StatementResult } from "./api.ts";
-import type { ViewEntry } from "./catalog.ts";
 import { TopicChanges } from "./changes.ts";
 import { refuseCopy } from "./copy.ts";
 import type { Core } from "./core.ts";
 import { createIndex, dropIndexes } from "./create-index.ts";
-import { deadLetterTopic } from "./dead-letters.ts";
+import { createTable, createView } from "./create-relation.ts";
 import { dropRelations } from "./drop.ts";
-import { newTopic } from "./entries.ts";
 import { type Analyzed, explainAnalyzed, explainPlanAs } from "./explain.ts";
 import { alterKeeping } from "./keeping.ts";
 import { Overlay } from "./overlay.ts";
 import { decidedDurably } from "./own-rows.ts";
 import type { Part } from "./part.ts";
-import { fingerprintOf, planView } from "./planner.ts";
-import { sinkOf } from "./sink-rules.ts";
 import { answer, done, flowingAnswer, textRows } from "./statement-answer.ts";
 import { constantRows, wideRows } from "./statement-rows.ts";
 import { mapInTurns } from "./turns.ts";
@@ -144,10 +138,10 @@ export class Statements {
       case "copyTo":
         throw refuseCopy();
       case "createTable":
-        note(await this.#createTable(statement));
+        note(await createTable(this.#core, statement));
         return done(statement);
       case "createView":
-        note(await this.#createView(statement));
+        note(await createView(this.#core, statement));
         return done(statement);
       case "createType":
         note(await createType(this.#core, statement));
@@ -174,6 +168,13 @@ export class Statements {
         // COMMIT without BEGIN is a warning in PostgreSQL, not an error.
         return done(statement);
     }
+  }
+
+  #dropped(statement: DropStatement): Promise<string> {
+    if (statement.object === "type" || statement.object === "domain") return dropTypes(this.#core, statement);
+    return statement.object === "index"
+      ? dropIndexes(this.#core, statement)
+      : dropRelations(this.#core, statement);
   }
 
   /** Runs from BEGIN at `first` to its COMMIT or ROLLBACK; returns the index behind. Without either nothing is committed. */
@@ -445,88 +446,6 @@ export class Statements {
     const { epoch, position } = this.#core.stepper;
     const { rows } = await runQuery(this.#core, query, { epoch, position }, { signal: options.signal });
     return wideRows(asked, rows);
-  }
-
-  // ---- definitions ------------------------------------------------------------------------------------------------------
-
-  #createTable(statement: CreateTableStatement): Promise<string> {
-    const { name, schema, key, appendOnly, defaults, defaultTexts, constraints, ifNotExists } = statement;
-    const { keeping, deadLetters } = statement;
-    return this.#core.define(() => {
-      if (this.#exists(name, ifNotExists)) return [];
-      const id = this.#core.catalog.nextId();
-      const topic = newTopic(id, name, appendOnly ? "stream" : "table", schema.fields, key, defaults, {
-        ...(constraints.keyName === null ? {} : { keyName: constraints.keyName }),
-        ...(constraints.uniques.length === 0 ? {} : { uniques: constraints.uniques }),
-        ...(constraints.checks.length === 0 ? {} : { checks: constraints.checks }),
-      });
-      const entry = {
-        ...topic,
-        ...(defaultTexts.every((t) => t === null) ? {} : { defaultTexts }),
-        ...(keeping === undefined ? {} : { keeping }),
-      };
-      if (deadLetters === undefined) return [{ event: "create", entry }];
-      const { catalog } = this.#core;
-      const to = deadLetterTopic(catalog, deadLetters, name, [], catalog.nextId(id));
-      return [...to.events, { event: "create", entry: { ...entry, deadLetters: to.id } }];
-    });
-  }
-
-  /** What a join of several is to be planned with. */
-  #counted({ names }: OptimizedQuery): Pick<ViewEntry, "rows"> {
-    if (names.size < 2) return {};
-    const rows: Record<string, number> = {};
-    for (const id of names) {
-      const count = this.#core.catalog.rowsOf(id);
-      if (count !== undefined) rows[id] = count;
-    }
-    return { rows };
-  }
-
-  async #createView(statement: CreateViewStatement): Promise<string> {
-    const { name, materialized, columns, onError, version, sink, ifNotExists } = statement;
-    const { catalog, views } = this.#core;
-    let made: number | null = null;
-    const position = await this.#core.define(() => {
-      if (this.#exists(name, ifNotExists)) return [];
-      const draft: ViewEntry = {
-        kind: "view",
-        id: catalog.nextId(),
-        name,
-        sql: materialized ? statement.sql : statement.text,
-        params: [],
-        columns,
-        materialized,
-        onError,
-        version,
-        fingerprint: "",
-        ...this.#counted(statement.query),
-      };
-      if (!materialized) return [{ event: "create", entry: draft }];
-      made = draft.id;
-      const query = planView(draft, catalog, new Map());
-      const to = sink === null ? {} : { sink: sinkOf(this.#core, name, query, sink) };
-      return [{ event: "create", entry: { ...draft, ...to, fingerprint: fingerprintOf(query, draft) } }];
-    });
-    const live = made === null ? undefined : views.get(made);
-    if (live === undefined) return position;
-    // As in PostgreSQL, the statement is done when the view has its rows.
-    await live.filling?.done;
-    if (live.error !== null) throw live.error;
-    return this.#core.position;
-  }
-
-  #exists(name: string, allowed: boolean): boolean {
-    if (!this.#core.catalog.isTaken(name)) return false;
-    if (allowed) return true;
-    throw new EvertError("duplicate_table", `relation "${name}" already exists`);
-  }
-
-  #dropped(statement: DropStatement): Promise<string> {
-    if (statement.object === "type" || statement.object === "domain") return dropTypes(this.#core, statement);
-    return statement.object === "index"
-      ? dropIndexes(this.#core, statement)
-      : dropRelations(this.#core, statement);
   }
 }
 

@@ -160,7 +160,7 @@ async function rowsOf(
 
 function begun({ circuit, views }: QueryContext, { plan, order }: Query, epoch: number): Build {
   const build = circuit.build(null, "query", plan, { orders: [order], asOf: epoch });
-  views.noteReads(build, plan);
+  views.wanted.noteBuild(build, plan);
   return build;
 }
 

@@ -172,7 +172,7 @@ export class Core {
     });
     this.stepper = new Stepper(this.circuit, this.catalog, this.dictionary, {
       // A table keeps all its columns; of a stream, only what views read is decoded.
-      wants: (entry) => (entry.topicKind === "table" ? () => true : this.views.wants(entry.id)),
+      wants: (entry) => (entry.topicKind === "table" ? () => true : this.views.wanted.wants(entry.id)),
       onCatalog: (batch, pause) => (this.#replaying ? undefined : this.#definitions.apply(batch, pause)),
       placed: (entry, batch) => this.#placed(entry, batch),
       onStepped: (epoch, position, rows, ms) => {
@@ -256,7 +256,7 @@ export class Core {
       columns: (id) => {
         const entry = this.catalog.byId(id);
         const isStream = entry?.kind === "topic" && entry.topicKind === "stream";
-        return isStream ? columnsAt(entry, this.views.columns(id)) : null;
+        return isStream ? columnsAt(entry, this.views.wanted.columns(id)) : null;
       },
     };
   }
@@ -323,9 +323,9 @@ export class Core {
       current: () => this.current(),
       atBoundary: (run) => this.stepper.atBoundary(run),
       turn: () => this.chores.turn(),
-      wants: (id, build) => this.views.buildWants(id, build),
-      columns: (id, build) => columnsAt(this.#topicOf(id), this.views.buildColumns(id, build)),
-      ranges: (id, build) => rangesAt(this.#topicOf(id), this.views.buildRanges(id, build)),
+      wants: (id, build) => this.views.wanted.buildWants(id, build),
+      columns: (id, build) => columnsAt(this.#topicOf(id), this.views.wanted.buildColumns(id, build)),
+      ranges: (id, build) => rangesAt(this.#topicOf(id), this.views.wanted.buildRanges(id, build)),
       columnsAt: (id, places) => {
         const columns = placedOf(this.#topicOf(id)).columns;
         const at = places.map((place) => columns[place] as number);

@@ -156,7 +156,7 @@ export class PassingRows extends Flow {
     this.#taker = taker;
     const { core, build, at } = source;
     build.hold(at.epoch);
-    core.views.noteReads(build, plan);
+    core.views.wanted.noteBuild(build, plan);
   }
 
   override async *pieces(write: WriteRow): AsyncGenerator<string, void, undefined> {

@@ -4,15 +4,12 @@
  *
  *   planned -> (restored | building) -> live;   at any point: failed, with the reason
  */
-import { assert } from "../base/assert.ts";
 import { EvertError, toEvertError } from "../base/errors.ts";
 import type { Build, Circuit, ViewNode } from "../dataflow/circuit.ts";
 import { definitionText } from "../face/describe.ts";
 import type { AnyView } from "../face/handles.ts";
-import type { ColumnRange } from "../log/log.ts";
 import { sourceIds } from "../plan/inspect.ts";
 import type { OptimizedQuery, Plan, Query } from "../plan/plan.ts";
-import { addReads, columnsRead, type Reads, wantsOf } from "../plan/reads.ts";
 import { type Touched, takeTouched } from "../views/step-changes.ts";
 import { View } from "../views/view.ts";
 import { type BackfillContext, fillAndJoin } from "./backfill.ts";
@@ -20,8 +17,8 @@ import type { EngineCatalog, ViewEntry } from "./catalog.ts";
 import type { KeptRows, StoreHandle } from "./checkpointing.ts";
 import type { Indexes } from "./indexes.ts";
 import { fingerprintOf, planView, viewEntryOf } from "./planner.ts";
-import { type Ranges, rangesOf } from "./ranges.ts";
 import type { Stepper } from "./stepper.ts";
+import { Wanted } from "./wanted.ts";
 
 /** A view being filled from history. */
 interface Filling {
@@ -77,14 +74,8 @@ export class LiveViews {
   readonly #views = new Map<number, LiveView>();
   /** Code of views defined in TypeScript, by name. */
   readonly #handles: ReadonlyMap<string, AnyView>;
-  /** What views read of streams, those that are yet to be filled included: they may join the circuit between two records that are fed to it. */
-  readonly #reads: Reads = new Map();
-  /** Of it, what is not read by other threads alone. */
-  readonly #readsHere: Reads = new Map();
-  readonly #buildReads = new WeakMap<
-    Build,
-    { readonly reads: Reads; readonly readsHere: Reads; readonly ranges: Ranges }
-  >();
+  /** What of topics they read. */
+  readonly wanted: Wanted = new Wanted();
   /** Until the program has declared its views, one that is not what it will declare is neither put into the circuit nor filled. */
   #declared = false;
 
@@ -368,46 +359,6 @@ export class LiveViews {
     return kept;
   }
 
-  /** Columns of a stream that live views read. */
-  wants(streamId: number): (column: number) => boolean {
-    return wantsOf(this.#readsHere, streamId);
-  }
-
-  /** Columns of a topic that a build reads. */
-  buildWants(topicId: number, build: Build): (column: number) => boolean {
-    return build.tables.includes(topicId) ? () => true : wantsOf(this.#readsOf(build).readsHere, topicId);
-  }
-
-  /** The same as a set, null: all of them. */
-  buildColumns(topicId: number, build: Build): ReadonlySet<number> | null {
-    return build.tables.includes(topicId) ? null : columnsRead(this.#readsOf(build).reads, topicId);
-  }
-
-  /** In which rows of a stream must lie to matter to the build. */
-  buildRanges(topicId: number, build: Build): readonly ColumnRange[] {
-    return build.ordered ? [] : (this.#readsOf(build).ranges.get(topicId) ?? []);
-  }
-
-  #readsOf(build: Build): { readonly reads: Reads; readonly readsHere: Reads; readonly ranges: Ranges } {
-    const noted = this.#buildReads.get(build);
-    assert(noted !== undefined, "what a build reads is noted before it is fed");
-    return noted;
-  }
-
-  /** Columns of a stream that live views read, null: all of them. */
-  columns(streamId: number): ReadonlySet<number> | null {
-    return columnsRead(this.#reads, streamId);
-  }
-
-  /** Remembers which columns a build is to be fed. */
-  noteReads(build: Build, plan: Plan): void {
-    const reads: Reads = new Map();
-    const readsHere: Reads = new Map();
-    addReads(plan, reads);
-    addReads(plan, readsHere, new Set(build.cuts));
-    this.#buildReads.set(build, { reads, readsHere, ranges: rangesOf(plan) });
-  }
-
   /** Whether other threads keep a part of such a view: what they keep is in no checkpoint. */
   hasParts({ query }: LiveView): boolean {
     return query !== null && this.#context.circuit.hasPartsOf(query.plan);
@@ -436,7 +387,7 @@ export class LiveViews {
       }
       live.query = query;
       live.error = null;
-      addReads(query.plan, this.#reads);
+      this.wanted.addPlanned(query.plan);
       this.#context.catalog.describeView(entry.id, {
         schema: { fields: query.plan.schema.fields.slice(0, query.visible) },
         key: shownKey(query.plan.key, query.visible),
@@ -459,7 +410,7 @@ export class LiveViews {
       filling.build = this.#context.circuit.build(id, name, plan, { onError, orders });
     });
     const build = filling.build as Build;
-    this.noteReads(build, plan);
+    this.wanted.noteBuild(build, plan);
     const join = (node: ViewNode, epoch: number): void => {
       this.#attach(live, node);
       live.readableFrom = epoch;
@@ -495,7 +446,7 @@ export class LiveViews {
 
   #attach(live: LiveView, node: ViewNode): void {
     const query = live.query as Query;
-    addReads(query.plan, this.#readsHere, new Set(node.cuts));
+    this.wanted.addJoined(query.plan, node.cuts);
     live.node = node;
     live.view = new View({
       name: live.entry.name,

@@ -14,6 +14,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { EvertError } from "../base/errors.ts";
 import type { TopicColumnMessage, TopicsAnswer } from "../client/protocol.ts";
+import { unreadable } from "./exit.ts";
 import type { Progress } from "./progress.ts";
 import type { Remote } from "./remote.ts";
 
@@ -100,7 +101,7 @@ async function fileBytes(file: string): Promise<number | undefined> {
     if (info.isDirectory()) throw new Error("it is a directory");
     return info.isFile() ? info.size : undefined;
   } catch (cause) {
-    throw new EvertError("io_error", `cannot read ${file}`, { detail: (cause as Error).message, cause });
+    throw unreadable(file, cause);
   }
 }
 

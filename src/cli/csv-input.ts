@@ -3,7 +3,7 @@
  * `""` is an empty text. A cell that does not fit its type goes as a text, for the server to refuse by name.
  */
 import { type Readable, Transform } from "node:stream";
-import { type CastingContext, parse } from "csv-parse";
+import { type CastingContext, CsvError, parse } from "csv-parse";
 import { EvertError } from "../base/errors.ts";
 import type { TopicColumnMessage } from "../client/protocol.ts";
 import type { Progress } from "./progress.ts";
@@ -122,7 +122,7 @@ function isJson(text: string): boolean {
 }
 
 function csvError(cause: unknown): unknown {
-  if (!(cause instanceof Error) || !("code" in cause) || !String(cause.code).startsWith("CSV_")) return cause;
+  if (!(cause instanceof CsvError)) return cause;
   const line = "lines" in cause && typeof cause.lines === "number" ? `line ${cause.lines}: ` : "";
   return new EvertError("invalid_text_representation", `${line}the CSV cannot be read`, {
     detail: cause.message,

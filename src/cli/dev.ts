@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
-import { errorColors } from "./exit.ts";
+import { errorColors, exitCodes } from "./exit.ts";
 import { type StartOptions, withStartOptions } from "./start-options.ts";
 import { stopSignal } from "./stop-signal.ts";
 import { watchSources } from "./watch-sources.ts";
@@ -29,13 +29,17 @@ async function dev(app: string | undefined, options: StartOptions): Promise<void
   const root = app === undefined ? process.cwd() : dirname(resolve(app));
   let child: ChildProcess | undefined;
   let stopping = false;
+  let starts = 0;
   let settle: NodeJS.Timeout | undefined;
 
   const startChild = () => {
+    const isFirst = starts++ === 0;
     child = spawn(process.execPath, [...process.execArgv, program, ...args], { stdio: "inherit" });
     child.once("exit", (code) => {
       child = undefined;
       if (stopping || code === 0) return;
+      // No change of a source mends a wrong option. The child has said which.
+      if (isFirst && code === exitCodes.usage) process.exit(code);
       process.stderr.write(`${errorColors.dim("waiting for a change")}\n`);
     });
   };

@@ -1,7 +1,7 @@
 /** What a command leaves behind: its exit code, and on standard error what went wrong, why, and what to do. */
 import { CommanderError } from "commander";
 import pc from "picocolors";
-import { type EvertError, toEvertError } from "../base/errors.ts";
+import { EvertError, toEvertError } from "../base/errors.ts";
 
 export const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
 
@@ -39,4 +39,9 @@ export function exitCodeOf(thrown: unknown): number {
   if (thrown instanceof Unequal) return exitCodes.failed;
   printError(toEvertError(thrown));
   return exitCodes.failed;
+}
+
+/** What a command says of a file that it cannot read. */
+export function unreadable(file: string, cause: unknown): EvertError {
+  return new EvertError("io_error", `cannot read ${file}`, { detail: (cause as Error).message, cause });
 }

@@ -1,14 +1,24 @@
 /** Standard output: at the pace of whoever reads it, and quiet when they stop. */
+import { EvertError } from "../base/errors.ts";
 import { watchPipeReader } from "./pipe-reader.ts";
 
 let closed = false;
+/** Why it takes no more, where its reader is not the reason: a full disk, say. */
+let failure: EvertError | undefined;
 
 /** Call first. A reader that has seen enough (`| head`) is no error. */
 export function prepareOutput(): void {
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
+  process.stdout.on("error", (cause: NodeJS.ErrnoException) => {
     closed = true;
+    if (cause.code === "EPIPE") return;
+    failure = new EvertError("io_error", "cannot write to standard output", { detail: cause.message, cause });
   });
+}
+
+/** Call last: only then is it known whether all of it was written. @throws EvertError io_error */
+export async function outputEnded(): Promise<void> {
+  if (!closed) await new Promise<void>((resolve) => process.stdout.write("", () => resolve()));
+  if (failure !== undefined) throw failure;
 }
 
 /** Whether nobody reads any more: a command may as well stop. */
@@ -26,8 +36,9 @@ export function whenOutputCloses(onClosed: () => void): void {
   });
 }
 
-/** Resolves when more may be written, or when nobody reads any more. */
+/** Resolves when more may be written, or when nobody reads any more. @throws EvertError io_error */
 export async function write(text: string | Uint8Array): Promise<void> {
+  if (failure !== undefined) throw failure;
   if (closed || process.stdout.write(text)) return;
   await new Promise<void>((resolve) => {
     const events = ["drain", "error", "close"];

@@ -8,7 +8,7 @@ import { consumersCommand } from "./consumers.ts";
 import { devCommand } from "./dev.ts";
 import { eraseCommand } from "./erase.ts";
 import { exitCodeOf, exitCodes } from "./exit.ts";
-import { prepareOutput } from "./output.ts";
+import { outputEnded, prepareOutput } from "./output.ts";
 import { queryCommand } from "./query.ts";
 import { promoteCommand, replicasCommand } from "./replicas.ts";
 import { restoreCommand } from "./restore.ts";
@@ -24,6 +24,7 @@ export async function run(args: readonly string[]): Promise<number> {
   prepareOutput();
   try {
     await program().parseAsync(args, { from: "user" });
+    await outputEnded();
     return exitCodes.done;
   } catch (error) {
     return exitCodeOf(error);

@@ -28,8 +28,13 @@ export class Remote {
   readonly #transport: Transport;
 
   constructor(options: RemoteOptions) {
-    this.url = (options.url ?? process.env["EVERT_URL"] ?? defaultUrl).replace(/\/+$/, "");
-    if (!/^https?:\/\/[^/]/.test(this.url)) throw new UsageError(`--url is not an http address: ${this.url}`);
+    // A variable that is set to nothing says nothing.
+    const address = options.url ?? (process.env["EVERT_URL"] || defaultUrl);
+    this.url = address.replace(/\/+$/, "");
+    if (!/^https?:\/\/[^/]/.test(this.url)) {
+      const from = options.url === undefined ? "EVERT_URL" : "--url";
+      throw new UsageError(`${from} is not an http address: ${address}`);
+    }
     this.token = process.env["EVERT_TOKEN"];
     this.#transport = createTransport(this.url, { token: this.token });
   }

@@ -1,5 +1,5 @@
 /** What `evert start` does: opens the engine, serves it, and ends it in order. */
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { destination, pino } from "pino";
@@ -20,6 +20,7 @@ export async function serve(appFile: string | undefined, options: StartOptions):
   if (!logLevels.includes(options.logLevel))
     throw new UsageError(`--log-level must be one of ${logLevels.join(", ")}`);
   const logger = pino({ level: options.logLevel }, destination({ dest: 2, sync: true }));
+  const staticDir = options.page === undefined ? undefined : pageOf(options.page);
   const app = appFile === undefined ? undefined : await importApp(appFile);
   let serving = false;
   const stopped = stopSignal((message) => logger.info(message));
@@ -47,13 +48,7 @@ export async function serve(appFile: string | undefined, options: StartOptions):
   });
   let server: HttpServer;
   try {
-    const { host, page } = options;
-    server = await createHttpServer(engine, {
-      host,
-      port,
-      logger,
-      staticDir: page === undefined ? undefined : resolve(page),
-    });
+    server = await createHttpServer(engine, { host: options.host, port, logger, staticDir });
   } catch (error) {
     await engine.close();
     throw error;
@@ -111,6 +106,12 @@ function workersOf(text: string): number {
   const number = /^[0-9]{1,2}$/.test(text) ? Number(text) : Number.NaN;
   if (number <= 64) return number;
   throw new UsageError(`--workers must be a number from 0 to 64: ${text}`);
+}
+
+function pageOf(directory: string): string {
+  const path = resolve(directory);
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return path;
+  throw new UsageError(`--page is not a directory: ${directory}`);
 }
 
 async function importApp(file: string): Promise<App> {

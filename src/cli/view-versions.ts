@@ -4,7 +4,7 @@ import { text as textOf } from "node:stream/consumers";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { BuiltAnswer, DiffAnswer, PromotedAnswer, VersionsAnswer } from "../client/protocol.ts";
 import { plainText } from "./exact-json.ts";
-import { Unequal, UsageError } from "./exit.ts";
+import { Unequal, UsageError, unreadable } from "./exit.ts";
 import { bytesText, columnsText, type ListOptions, listFormat } from "./lists.ts";
 import { write } from "./output.ts";
 import { startProgress } from "./progress.ts";
@@ -89,8 +89,13 @@ async function build(
   }
 }
 
-function selectIn(file: string): Promise<string> {
-  return file === "-" ? textOf(process.stdin) : readFile(file, "utf8");
+async function selectIn(file: string): Promise<string> {
+  if (file === "-") return textOf(process.stdin);
+  try {
+    return await readFile(file, "utf8");
+  } catch (cause) {
+    throw unreadable(file, cause);
+  }
 }
 
 /** A bar on a terminal, while some version is being built. */

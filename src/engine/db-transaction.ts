@@ -2,7 +2,7 @@
 import { EvertError } from "../base/errors.ts";
 import type { AnyTopic, Table, Topic, View } from "../face/handles.ts";
 import type { AppendOptions, Expectation, Key, Operation, RowsOptions } from "./api.ts";
-import { topicName } from "./given.ts";
+import { sourceName, topicName, viewName } from "./given.ts";
 import type { TransactionWork } from "./transaction.ts";
 
 /** One record or key, or a list of them. A table's record replaces the row with its key, whether it is said to be appended or upserted. */
@@ -37,12 +37,21 @@ export class Transaction {
 
   /** The row with this key (an array for a composite key), or undefined. Not of a row that the transaction has written. */
   get<Row, Input>(source: Table<Row, Input> | View<Row>, key: unknown): Promise<Row | undefined> {
-    return awaitedLater(this.#work.get(source.name, key)) as Promise<Row | undefined>;
+    return awaitedLater(this.#get(source, key)) as Promise<Row | undefined>;
   }
 
   /** Rows of a view. The transaction runs again if anything that the view is made from is written before it ends. */
   rows<Row>(view: View<Row>, options?: Omit<RowsOptions<Row>, "atLeast" | "timeoutMs">): Promise<Row[]> {
-    return awaitedLater(this.#work.rows(view.name, options)) as Promise<Row[]>;
+    return awaitedLater(this.#rows(view, options)) as Promise<Row[]>;
+  }
+
+  // What is no handle rejects, as what is no key does.
+  async #get(source: unknown, key: unknown): Promise<unknown> {
+    return this.#work.get(sourceName(source), key as Key);
+  }
+
+  async #rows(view: unknown, options: Parameters<TransactionWork["rows"]>[1]): Promise<unknown[]> {
+    return this.#work.rows(viewName(view), options);
   }
 
   /** A table's record replaces the row with its key. */

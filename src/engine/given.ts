@@ -21,3 +21,10 @@ export function viewName(given: unknown): string {
   if (typeof name === "string") return name;
   throw new EvertError("invalid_request", "the view must be what view() gives, or its name");
 }
+
+/** @throws EvertError invalid_request */
+export function sourceName(given: unknown): string {
+  const name = typeof given === "object" && given !== null && "name" in given ? given.name : undefined;
+  if (typeof name === "string") return name;
+  throw new EvertError("invalid_request", "the table or view must be what table() or view() gives");
+}

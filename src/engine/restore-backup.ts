@@ -2,7 +2,8 @@
  * From a backup to a data directory, whole or as it was at an earlier position or time.
  *
  * Everything is made in DATA/restoring and verified there, every byte; then its files move to DATA/log, the newest first: while they do, the first segment is missing, and a
- * server refuses to start. What a restore that did not end has left is written over by the next.
+ * server refuses to start. Before, a mark in DATA/log has it refuse: an empty log would pass for a new one. What a restore that was refused has made goes; what one that was killed has
+ * left is written over by the next.
  *
  * As it was earlier: the copy is opened as a log. Its sealed segments before the last commit wanted are taken over; the commits behind them are appended, one by one, to a new one that is
  * told their times, up to the last one wanted. Positions, offsets, times and idempotency keys are the same; the log is another by its id.
@@ -22,6 +23,7 @@ import { LOG_DIRECTORY, lockDirectory } from "../log/lock.ts";
 import type { CommitInfo, Group, Log } from "../log/log.ts";
 import { randomLogId } from "../log/log-id.ts";
 import { openLog } from "../log/open-log.ts";
+import { RESTORE_BEGUN } from "../log/repair/unfinished.ts";
 import type { TopicEntry } from "./catalog.ts";
 import { CHECKPOINT_DIRECTORY } from "./checkpointing.ts";
 import { catalogEvents } from "./definitions.ts";
@@ -72,26 +74,42 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoreRep
   const lock = await lockDirectory(disk, directory);
   try {
     await refuseLog(disk, directory, manifest);
+    const mark = joinPath(joinPath(directory, LOG_DIRECTORY), RESTORE_BEGUN);
+    await (await disk.open(mark, "write")).close();
+    await disk.syncDirectory(joinPath(directory, LOG_DIRECTORY));
     const copy = joinPath(restoring, "copy");
     const made = to === undefined ? copy : joinPath(restoring, "made");
-    for (const part of new Set([copy, made])) await empty(disk, part);
-    await copyFiles(options, manifest, joinPath(copy, LOG_DIRECTORY));
-    let report = await checkSound(disk, copy);
-    if (to !== undefined) {
-      await appendAnew(options, manifest, copy, made, to);
-      report = await checkSound(disk, made);
+    let report: RestoreReport;
+    try {
+      for (const part of new Set([copy, made])) await empty(disk, part);
+      await copyFiles(options, manifest, joinPath(copy, LOG_DIRECTORY));
+      report = await checkSound(disk, copy);
+      if (to !== undefined) {
+        await appendAnew(options, manifest, copy, made, to);
+        report = await checkSound(disk, made);
+      }
+    } catch (error) {
+      // What went wrong is what matters: a disk that does not even remove files leaves the mark, and the server says so.
+      await removeAll(disk, restoring, mark).catch(() => {});
+      throw error;
     }
     await moveAll(disk, made, directory);
+    await disk.unlink(mark);
     return report;
   } finally {
     await lock.release();
   }
 }
 
+async function removeAll(disk: Disk, restoring: string, mark: string): Promise<void> {
+  await disk.removeTree(restoring);
+  await disk.unlink(mark);
+}
+
 /** What an earlier restore has begun to move goes. @throws EvertError where there is a log, or what was made from one */
 async function refuseLog(disk: Disk, directory: string, { files }: BackupManifest): Promise<void> {
   const log = joinPath(directory, LOG_DIRECTORY);
-  const names = await disk.list(log);
+  const names = (await disk.list(log)).filter((name) => name !== RESTORE_BEGUN);
   // The oldest file comes last.
   const isBegun = await exists(disk, joinPath(joinPath(directory, RESTORING), MOVING));
   const first = files[0]?.name.slice(0, POSITION_DIGITS) ?? "";

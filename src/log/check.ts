@@ -16,7 +16,7 @@ import { FrameOrder } from "./frame-order.ts";
 import { LOG_DIRECTORY, lockDirectory } from "./lock.ts";
 import type { TopicRange } from "./log.ts";
 import { isLater, type TornTail } from "./recovery.ts";
-import { refuseUnfinishedRepair } from "./repair/unfinished.ts";
+import { refuseUnfinished } from "./repair/unfinished.ts";
 import { type Scanned, Scanner } from "./scanner.ts";
 import { openSealed, type SealedSegment } from "./sealed/sealed-segment.ts";
 import { faults, openIfSound, turns } from "./sealed/verify.ts";
@@ -71,7 +71,7 @@ export async function checkLog(directory: string, disk: Disk): Promise<CheckRepo
 /** The same, of who has the directory locked. */
 export async function checkLocked(directory: string, disk: Disk): Promise<CheckReport> {
   const log = joinPath(directory, LOG_DIRECTORY);
-  refuseUnfinishedRepair(await disk.list(log));
+  refuseUnfinished(await disk.list(log));
   return new Check(disk, log).run();
 }
 

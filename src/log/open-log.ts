@@ -6,8 +6,8 @@ import { LOG_DIRECTORY, lockDirectory } from "./lock.ts";
 import type { Log } from "./log.ts";
 import type { LogOptions } from "./log-options.ts";
 import { type RecoveryReport, recover } from "./recovery.ts";
-import { refuseUnfinishedRepair } from "./repair/unfinished.ts";
-import { isLeftover, segmentName, WritableSegment } from "./segment.ts";
+import { refuseUnfinished } from "./repair/unfinished.ts";
+import { isLeftover, refuseOtherFiles, segmentName, WritableSegment } from "./segment.ts";
 
 const SEGMENT_BYTES = 64 << 20;
 const SEGMENT_BYTES_MIN = 64 * 1024;
@@ -33,7 +33,8 @@ export async function openLog(options: LogOptions): Promise<Log & { readonly rep
     held = await disk.openDirectory(logDirectory);
     // What was prepared or begun in the life before holds nothing, and nobody knows how much of it reached the disk.
     const names = await disk.list(logDirectory);
-    refuseUnfinishedRepair(names);
+    refuseUnfinished(names);
+    refuseOtherFiles(logDirectory, names);
     for (const name of names) {
       if (isLeftover(name)) await disk.unlink(joinPath(logDirectory, name));
     }

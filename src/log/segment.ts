@@ -1,8 +1,11 @@
 /** A segment: one file of frames. Its name is the position of its first commit, twenty digits, so that names sort as positions do. */
 import { assert } from "../base/assert.ts";
 import { type Disk, type DiskDirectory, type DiskFile, joinPath, writeFully } from "../base/disk.ts";
-import { toEvertError } from "../base/errors.ts";
+import { EvertError, toEvertError } from "../base/errors.ts";
+import { REPAIR_PLAN, RESTORE_BEGUN } from "./repair/unfinished.ts";
 
+/** At the top of a file system. */
+const FILE_SYSTEMS_OWN = "lost+found";
 const NAME = /^(\d{20})(?:\.([1-9]\d{0,8}))?\.(log|sealed)$/;
 const PREPARED_NAME = /^next-\d+$/;
 const UNFINISHED_NAME = /^(?:sealing|compacting)-\d+$/;
@@ -19,7 +22,22 @@ export function preparedName(number: number): string {
 
 /** What was begun and not finished in the life before: it holds nothing that is not elsewhere. */
 export function isLeftover(name: string): boolean {
-  return PREPARED_NAME.test(name) || UNFINISHED_NAME.test(name) || name === INCOMING_NAME;
+  return (
+    PREPARED_NAME.test(name) || UNFINISHED_NAME.test(name) || name === INCOMING_NAME || name === RESTORE_BEGUN
+  );
+}
+
+/** A directory that is called as ours is, with another program's files: they would lie between ours. @throws EvertError invalid_request */
+export function refuseOtherFiles(logDirectory: string, names: readonly string[]): void {
+  if (names.some((name) => parseSegmentName(name) !== null)) return;
+  const other = names.find(
+    (name) => !isLeftover(name) && !name.startsWith(".") && name !== FILE_SYSTEMS_OWN && name !== REPAIR_PLAN,
+  );
+  if (other === undefined) return;
+  throw new EvertError("invalid_request", `${logDirectory} has files of another program and no log`, {
+    detail: `One of them is ${other}.`,
+    hint: "Use another data directory: one that is not there yet, or is empty.",
+  });
 }
 
 export function segmentName(firstPosition: number): string {

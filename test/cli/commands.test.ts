@@ -1,13 +1,17 @@
 /** The commands that talk to a server, as processes against the fake engine. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text as textOf } from "node:stream/consumers";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { EvertError } from "../../src/base/errors.ts";
 import { Harness, until } from "../servers/http/harness.ts";
 import { removeChecked } from "../support/left-behind.ts";
 import { parquetFile } from "./parquet-file.ts";
-import { type Outcome, Running, run as runProcess } from "./run.ts";
+import { main, type Outcome, Running, run as runProcess } from "./run.ts";
 
 let h: Harness;
 let directory: string;
@@ -37,6 +41,9 @@ describe("usage", () => {
     [["append", "songs", "--format", "xml"], 2],
     [["start", "--port", "x"], 2],
     [["start", "nothing.ts"], 2],
+    [["start", "--page", "nowhere"], 2],
+    [["dev", "nothing.ts"], 2],
+    [["dev", "--port", "x"], 2],
     [["--help"], 0],
     [["--version"], 0],
   ])("%j ends with %d", async (args, code) => {
@@ -44,6 +51,35 @@ describe("usage", () => {
     expect(outcome.code).toBe(code);
     if (code === 2) expect(outcome.stdout).toBe("");
     expect(code === 0 ? outcome.stdout : outcome.stderr).not.toBe("");
+  });
+
+  test("an address is named after where it was said, and a variable set to nothing says nothing", async () => {
+    const told = (url: string, args: string[] = []) => runProcess(["topics", ...args], { url });
+    expect((await told("nowhere")).stderr).toBe("error: EVERT_URL is not an http address: nowhere\n");
+    expect((await told("", ["--url", "there"])).stderr).toBe("error: --url is not an http address: there\n");
+    expect((await told("", ["--url", h.server.url])).code).toBe(0);
+    // The default's port may be anybody's on this machine: it is not refused as none, whatever is there.
+    expect((await told("")).code).not.toBe(2);
+  });
+
+  test("a file that cannot be read is named", async () => {
+    const { code, stderr } = await run(["view", "build", "charts", "-f", "no-such.sql"]);
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^error: cannot read no-such\.sql \(io_error, 58030\)\ndetail: ENOENT/),
+    ]);
+  });
+
+  test.runIf(existsSync("/dev/full"))("output that cannot be written is an error with a reason", async () => {
+    const full = openSync("/dev/full", "w");
+    const env = { ...process.env, EVERT_URL: h.server.url, NO_COLOR: "1" };
+    const child = spawn(process.execPath, [main, "topics"], { env, stdio: ["ignore", full, "pipe"] });
+    closeSync(full);
+    const [stderr, [code]] = await Promise.all([textOf(child.stderr!), once(child, "close")]);
+    expect([code, stderr]).toEqual([
+      1,
+      "error: cannot write to standard output (io_error, 58030)\ndetail: ENOSPC: no space left on device, write\n",
+    ]);
   });
 
   test("no server: 1, with why and what to do", async () => {
@@ -132,6 +168,13 @@ describe("append and tail", () => {
     expect(await run(["append", "songs", csv])).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(/line 4: id: /),
+    });
+    await writeFile(csv, 'id,name\n1,a\n2,b"c\n');
+    expect(await run(["append", "songs", csv])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /^error: line 3: the CSV cannot be read \(invalid_text_representation, 22P02\)/,
+      ),
     });
     await writeFile(csv, 'id,name\n1,"a\n');
     expect(await run(["append", "songs", csv])).toMatchObject({

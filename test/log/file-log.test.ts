@@ -39,6 +39,20 @@ describe("an empty log", () => {
   });
 });
 
+test("a directory that is called as the log's, with another program's files, is left alone", async () => {
+  const disk = new SimulatedDisk();
+  await disk.makeDirectory("/data/log");
+  await (await disk.open("/data/log/production.log", "write")).close();
+  await expect(openSmall(disk)).rejects.toMatchObject({
+    code: "invalid_request",
+    message: "/data/log has files of another program and no log",
+  });
+  expect(await disk.list("/data/log")).toEqual(["production.log"]);
+  await disk.unlink("/data/log/production.log");
+  await (await disk.open("/data/log/.keep", "write")).close();
+  await (await openSmall(disk)).close();
+});
+
 describe("a commit", () => {
   test("gets its position, time and offsets at once and is readable when durable", async () => {
     const log = await openSmall(new SimulatedDisk());

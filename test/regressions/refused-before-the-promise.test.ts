@@ -1,4 +1,4 @@
-/** Who gave append, delete or erase what is no topic was thrown at, where a promise is promised: a program that handles what that rejects with came to its end. */
+/** Who gave append, delete, erase or a read of a transaction what is no topic was thrown at, where a promise is promised: a program that handles what that rejects with came to its end. */
 import { expect, it } from "vitest";
 import { int8, open, table } from "../../src/index.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
@@ -24,6 +24,15 @@ it("a promise rejects, and says what was no topic", async () => {
       message: expect.stringMatching(/^the topic must be/),
     });
   }
+  for (const read of [
+    () => db.transact((tx) => tx.get(none, 1)),
+    () => db.transact((tx) => tx.get({} as never, 1)),
+    () => db.transact((tx) => tx.rows(none)),
+  ])
+    await expect(read()).rejects.toMatchObject({
+      code: "invalid_request",
+      message: expect.stringMatching(/^the (table or )?view must be/),
+    });
   const unknown: Promise<unknown> = db.engine.append("nothing", [{ id: 1 }]);
   await expect(unknown).rejects.toMatchObject({ code: "undefined_table" });
   expect(await db.append(sums, { id: 1 })).toMatchObject({ count: 1 });

@@ -2,13 +2,9 @@
  * An engine of a few lines, in memory, for tests of what stands in front of one: real validation of rows, one view per
  * table topic (its rows by key), subscriptions with resume, and hooks to make it wait or fail.
  */
-import { encodeUtf8 } from "../../src/base/bytes.ts";
-import { type ErrorBody, EvertError } from "../../src/base/errors.ts";
+import { EvertError } from "../../src/base/errors.ts";
 import type { Batch } from "../../src/batch/batch.ts";
-import { BatchBuilder } from "../../src/batch/builder.ts";
-import { rowJsonWriter, rowToObject } from "../../src/batch/json.ts";
-import { type Schema, schemaOf } from "../../src/batch/schema.ts";
-import { bool, float8, int4, int8, numeric, text } from "../../src/batch/types.ts";
+import { rowToObject } from "../../src/batch/json.ts";
 import type {
   AppendOptions,
   AppendResult,
@@ -38,39 +34,13 @@ import type {
   ViewReader,
 } from "../../src/engine/api.ts";
 import type { ReplicationApi } from "../../src/engine/replica/api.ts";
-
-interface FakeTopic {
-  readonly name: string;
-  readonly schema: Schema;
-  readonly key: readonly string[] | null;
-  readonly records: TopicRecord[];
-}
-
-interface FakeView {
-  readonly topic: FakeTopic;
-  readonly rows: Map<string, string>;
-  readonly steps: { position: number; changes: string; keyIds: readonly string[] }[];
-  error: ErrorBody | undefined;
-}
+import { encode, FakeData } from "./fake-data.ts";
+import { subscription } from "./fake-subscription.ts";
 
 interface Receipt {
   readonly digest: string | undefined;
   readonly result: AppendResult;
 }
-
-export const songs = schemaOf([
-  { name: "id", type: int4, nullable: false },
-  { name: "name", type: text, nullable: false },
-  { name: "price", type: { ...numeric, precision: 10, scale: 2 }, nullable: true },
-]);
-
-export const wide = schemaOf([
-  { name: "a", type: int8, nullable: false },
-  { name: "b", type: text, nullable: false },
-  { name: "n", type: numeric, nullable: true },
-  { name: "x", type: float8, nullable: true },
-  { name: "ok", type: bool, nullable: true },
-]);
 
 export class FakeEngine implements Engine {
   /** It leads, and nobody follows it. */
@@ -81,12 +51,8 @@ export class FakeEngine implements Engine {
     fence: () => Promise.reject(new EvertError("conflict", "nobody else leads")),
     promote: () => Promise.reject(new EvertError("invalid_request", "this is the leader")),
   };
-  readonly #topics = new Map<string, FakeTopic>();
-  readonly #views = new Map<string, FakeView>();
+  readonly #data = new FakeData();
   readonly #known = new Map<string, Receipt>();
-  readonly #waiting = new Set<() => void>();
-  #position = 0;
-  #records = 0;
   subscribers = 0;
   closed = false;
   ready = true;
@@ -100,38 +66,8 @@ export class FakeEngine implements Engine {
   failAfter: { appends: number; error: EvertError } | undefined;
   readonly sqlCalls: { text: string; options: SqlOptions }[] = [];
 
-  constructor() {
-    this.#add("songs", songs, ["id"]);
-    this.#add("wide", wide, ["a", "b"]);
-    this.#add("plays", songs, null);
-    for (const name of ["songs", "wide"]) {
-      this.#views.set(`${name}_view`, {
-        topic: this.#topic(name),
-        rows: new Map(),
-        steps: [],
-        error: undefined,
-      });
-    }
-  }
-
-  #add(name: string, schema: Schema, key: readonly string[] | null): void {
-    this.#topics.set(name, { name, schema, key, records: [] });
-  }
-
-  #topic(name: string): FakeTopic {
-    const topic = this.#topics.get(name);
-    if (topic === undefined) throw new EvertError("undefined_table", `topic "${name}" does not exist`);
-    return topic;
-  }
-
-  #view(name: string): FakeView {
-    const view = this.#views.get(name);
-    if (view === undefined) throw new EvertError("undefined_table", `view "${name}" does not exist`);
-    return view;
-  }
-
   get position(): string {
-    return String(this.#position);
+    return String(this.#data.position);
   }
 
   async registerProducer(): Promise<never> {
@@ -181,9 +117,9 @@ export class FakeEngine implements Engine {
       removedRecords: 0,
       removedBytes: 0,
       keepingFailed: false,
-      commits: this.#position,
-      records: this.#records,
-      steps: this.#position,
+      commits: this.#data.position,
+      records: this.#data.records,
+      steps: this.#data.position,
       stepSeconds: 0.5,
       stateBytes: 1,
       memoryLimit: 1000,
@@ -221,88 +157,9 @@ export class FakeEngine implements Engine {
       throw new EvertError("idempotency_conflict", "the key was used for another request");
     }
     if (this.failAfter !== undefined && this.failAfter.appends-- === 0) throw this.failAfter.error;
-    const result = this.#commit(this.#topic(topic), rows);
+    const result = this.#data.commit(this.#data.topic(topic), rows);
     if (key !== undefined) this.#known.set(key, { digest: requestDigest, result });
     return result;
-  }
-
-  #commit(topic: FakeTopic, rows: readonly unknown[]): AppendResult {
-    const builder = new BatchBuilder(topic.schema);
-    for (const [i, row] of rows.entries()) builder.appendRow(row, `records[${i}]`);
-    const batch = builder.finish();
-    const position = ++this.#position;
-    const firstOffset = topic.records.length;
-    const writer = rowJsonWriter(topic.schema);
-    for (let i = 0; i < batch.length; i++) {
-      const object = rowToObject(topic.schema, batch, i);
-      this.#record(
-        topic,
-        position,
-        topic.key === null ? null : topic.key.map((name) => object[name]),
-        writer.object(batch, i),
-      );
-    }
-    this.#wake();
-    return {
-      position: String(position),
-      count: rows.length,
-      firstOffset,
-      lastOffset: topic.records.length - 1,
-    };
-  }
-
-  #record(
-    topic: FakeTopic,
-    position: number,
-    key: readonly unknown[] | null,
-    valueJson: string | null,
-  ): void {
-    const keyJson = key === null ? undefined : encode(key.length === 1 ? key[0] : key);
-    const timestamp = "2024-05-06T07:08:09+00:00";
-    topic.records.push({
-      offset: topic.records.length,
-      position: String(position),
-      timestamp,
-      keyJson,
-      valueJson,
-    });
-    this.#records++;
-    if (keyJson === undefined) return;
-    for (const view of this.#views.values()) {
-      if (view.topic !== topic) continue;
-      const old = view.rows.get(keyJson);
-      if (valueJson === null) view.rows.delete(keyJson);
-      else view.rows.set(keyJson, valueJson);
-      const change = changeJson(keyJson, old, valueJson);
-      if (change === undefined) continue;
-      const step = view.steps.at(-1);
-      if (step?.position === position) {
-        view.steps[view.steps.length - 1] = {
-          position,
-          changes: `${step.changes.slice(0, -1)},${change}]`,
-          keyIds: [...step.keyIds, keyJson],
-        };
-      } else view.steps.push({ position, changes: `[${change}]`, keyIds: [keyJson] });
-    }
-  }
-
-  #wake(): void {
-    for (const resolve of [...this.#waiting]) resolve();
-    this.#waiting.clear();
-  }
-
-  /** The next commit, or the signal. */
-  #next(signal?: AbortSignal): Promise<void> {
-    if (signal?.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const done = () => {
-        signal?.removeEventListener("abort", done);
-        this.#waiting.delete(done);
-        resolve();
-      };
-      this.#waiting.add(done);
-      signal?.addEventListener("abort", done);
-    });
   }
 
   fallbacks(): readonly unknown[] | null {
@@ -338,10 +195,10 @@ export class FakeEngine implements Engine {
   }
 
   async deleteKey(topic: string, key: unknown): Promise<{ position: string }> {
-    const target = this.#topic(topic);
-    const position = ++this.#position;
-    this.#record(target, position, Array.isArray(key) ? key : [key], null);
-    this.#wake();
+    const target = this.#data.topic(topic);
+    const position = ++this.#data.position;
+    this.#data.record(target, position, Array.isArray(key) ? key : [key], null);
+    this.#data.wake();
     return { position: String(position) };
   }
 
@@ -363,12 +220,12 @@ export class FakeEngine implements Engine {
       if (known.digest === digest) return { position: known.result.position };
       throw new EvertError("idempotency_conflict", "the key was used for another request");
     }
-    for (const operation of operations) this.#topic(operation.topic);
+    for (const operation of operations) this.#data.topic(operation.topic);
     for (const operation of operations) {
       if ("delete" in operation) for (const k of operation.delete) await this.deleteKey(operation.topic, k);
       else
-        this.#commit(
-          this.#topic(operation.topic),
+        this.#data.commit(
+          this.#data.topic(operation.topic),
           "append" in operation ? operation.append : operation.upsert,
         );
     }
@@ -408,20 +265,20 @@ export class FakeEngine implements Engine {
   }
 
   topics(): TopicInfo[] {
-    return [...this.#topics.keys()].map((name) => this.topic(name));
+    return [...this.#data.topics.keys()].map((name) => this.topic(name));
   }
 
   schemas(name: string): SchemaVersionInfo[] {
-    const { schema, key } = this.#topic(name);
+    const { schema, key } = this.#data.topic(name);
     return [{ version: 1, position: null, timestamp: null, schema, key, changes: [] }];
   }
 
   topic(name: string): TopicInfo {
-    const { schema, key, records } = this.#topic(name);
+    const { schema, key, records } = this.#data.topic(name);
     const kind = key === null ? "stream" : "table";
     const isChecked = this.checked.has(name);
     return {
-      id: [...this.#topics.keys()].indexOf(name),
+      id: [...this.#data.topics.keys()].indexOf(name),
       name,
       schemaVersion: 1,
       kind,
@@ -441,11 +298,11 @@ export class FakeEngine implements Engine {
   }
 
   views(): ViewInfo[] {
-    return [...this.#views.keys()].map((name) => this.#viewInfo(name));
+    return [...this.#data.views.keys()].map((name) => this.#viewInfo(name));
   }
 
   #viewInfo(name: string): ViewInfo {
-    const view = this.#view(name);
+    const view = this.#data.view(name);
     return {
       name,
       status: "live",
@@ -469,7 +326,7 @@ export class FakeEngine implements Engine {
   }
 
   view(name: string): ViewReader {
-    const view = this.#view(name);
+    const view = this.#data.view(name);
     const getJson = async (key: unknown, options: ReadOptions = {}) => {
       await this.reached(options);
       const { position } = this;
@@ -509,19 +366,19 @@ export class FakeEngine implements Engine {
   }
 
   async dropView(name: string): Promise<{ position: string }> {
-    this.#view(name);
-    this.#views.delete(name);
-    return { position: String(++this.#position) };
+    this.#data.view(name);
+    this.#data.views.delete(name);
+    return { position: String(++this.#data.position) };
   }
 
   /** Puts an error on the view's subscriptions and reads. */
   fail(name: string, error: EvertError): void {
-    this.#view(name).error = error.toJSON();
-    this.#wake();
+    this.#data.view(name).error = error.toJSON();
+    this.#data.wake();
   }
 
   async *readTopic(name: string, options: ReadTopicOptions = {}): AsyncGenerator<TopicRecord> {
-    const { records } = this.#topic(name);
+    const { records } = this.#data.topic(name);
     const { from = "earliest", limit = Number.POSITIVE_INFINITY, follow = false, signal } = options;
     let at = from === "earliest" ? 0 : typeof from === "number" ? from : records.length;
     if (from !== "latest" && typeof from !== "number" && from !== "earliest") {
@@ -533,7 +390,7 @@ export class FakeEngine implements Engine {
         yield records[at++]!;
         sent++;
       } else if (!follow || signal?.aborted) return;
-      else await this.#next(signal);
+      else await this.#data.next(signal);
     }
   }
 
@@ -549,68 +406,9 @@ export class FakeEngine implements Engine {
     targets: readonly SubscribeTarget[],
     options: SubscribeOptions = {},
   ): AsyncGenerator<SubscriptionEvent> {
-    const { signal } = options;
     this.subscribers++;
     try {
-      let seen = this.#position;
-      const named = targets.map((target) => ({ ...target, state: this.#view(target.view) }));
-      for (const { view, key, from, state } of named) {
-        const start = from === undefined ? options.from : from;
-        if (start !== undefined && start !== null) {
-          if (Number(start) > this.#position)
-            yield { type: "reset", view, reason: "the position is not known" };
-          else {
-            for (const step of state.steps) {
-              if (step.position <= Number(start)) continue;
-              yield {
-                type: "step",
-                position: String(step.position),
-                views: new Map([[view, [encodeUtf8(step.changes.slice(1, -1))]]]),
-              };
-            }
-            continue;
-          }
-        }
-        const keyId = key === undefined ? undefined : encode(key);
-        const rows = [...state.rows].filter(([id]) => keyId === undefined || id === keyId);
-        const rowsJson = rows.map(([id, row]) => `{"key":${id},"row":${row}}`);
-        // In two messages, as a large snapshot comes.
-        const half = Math.floor(rowsJson.length / 2);
-        for (const [part, last] of [
-          [rowsJson.slice(0, half), false] as const,
-          [rowsJson.slice(half), true] as const,
-        ]) {
-          if (part.length === 0 && !last) continue;
-          yield {
-            type: "snapshot",
-            view,
-            columns: state.topic.schema.fields.map((f) => ({ name: f.name, type: f.type.name })),
-            keyColumns: state.topic.key ?? [],
-            order: [],
-            rowsJson: part,
-            position: this.position,
-            last,
-          };
-        }
-      }
-      const told = new Set<FakeView>();
-      while (!signal?.aborted) {
-        for (const { view, state } of named) {
-          if (state.error === undefined || told.has(state)) continue;
-          told.add(state);
-          yield { type: "error", view, error: state.error };
-        }
-        for (; seen < this.#position; seen++) {
-          const views = new Map<string, readonly Uint8Array[]>();
-          for (const { view, key, state } of named) {
-            const step = state.steps.find((s) => s.position === seen + 1);
-            if (step !== undefined && (key === undefined || step.keyIds.includes(encode(key))))
-              views.set(view, [encodeUtf8(step.changes.slice(1, -1))]);
-          }
-          if (views.size > 0) yield { type: "step", position: String(seen + 1), views };
-        }
-        if (seen === this.#position) await this.#next(signal);
-      }
+      yield* subscription(this.#data, targets, options);
     } finally {
       this.subscribers--;
     }
@@ -618,10 +416,10 @@ export class FakeEngine implements Engine {
 
   async reached({ atLeast, timeoutMs = 10_000 }: ReadOptions): Promise<void> {
     const stop = AbortSignal.timeout(timeoutMs);
-    while (atLeast !== undefined && Number(atLeast) > this.#position) {
+    while (atLeast !== undefined && Number(atLeast) > this.#data.position) {
       if (stop.aborted)
         throw new EvertError("timeout", `position ${atLeast} was not reached in ${timeoutMs} ms`);
-      await this.#next(stop);
+      await this.#data.next(stop);
     }
   }
 
@@ -636,17 +434,6 @@ export class FakeEngine implements Engine {
   async close(): Promise<void> {
     this.closed = true;
   }
-}
-
-function encode(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(encode).join(",")}]`;
-  return typeof value === "bigint" ? String(value) : JSON.stringify(value);
-}
-
-function changeJson(key: string, old: string | undefined, row: string | null): string | undefined {
-  if (row === null) return old === undefined ? undefined : `{"op":"delete","key":${key},"old":${old}}`;
-  if (old === undefined) return `{"op":"insert","key":${key},"row":${row}}`;
-  return `{"op":"update","key":${key},"row":${row},"old":${old}}`;
 }
 
 function textsOf(rowJson: string): (string | null)[] {

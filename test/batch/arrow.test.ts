@@ -17,6 +17,7 @@ import { FlatBufferWriter } from "../../src/batch/flatbuffer.ts";
 import { rowToObject } from "../../src/batch/json.ts";
 import { type Schema, schemaOf } from "../../src/batch/schema.ts";
 import { float8, int4, int8, numeric, type SqlType, text, timestamptz } from "../../src/batch/types.ts";
+import { refusal } from "../support/refusal.ts";
 import { anyRow, batchOf, everyType, price } from "./fixtures.ts";
 import { pyarrow } from "./pyarrow-streams.ts";
 
@@ -42,16 +43,6 @@ function decoded(name: keyof typeof pyarrow): Uint8Array {
 
 function columns(...fields: readonly (readonly [string, SqlType])[]): Schema {
   return schemaOf(fields.map(([name, type]) => ({ name, type, nullable: true })));
-}
-
-function refusal(work: () => unknown): EvertError {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof EvertError) return error;
-    throw error;
-  }
-  throw new Error("nothing was refused");
 }
 
 describe("a stream of ours", () => {

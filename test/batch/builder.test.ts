@@ -18,6 +18,7 @@ import {
   text,
   timestamptz,
 } from "../../src/batch/types.ts";
+import { refusal } from "../support/refusal.ts";
 import { anyRow, batchOf, everyType, price } from "./fixtures.ts";
 
 function rowsOf(batch: Batch): Record<string, unknown>[] {
@@ -31,16 +32,6 @@ function one(type: SqlType): Schema {
 /** What a value becomes in a column of the type. */
 function through(type: SqlType, value: unknown): unknown {
   return rowsOf(batchOf(one(type), [{ v: value }]))[0]?.["v"];
-}
-
-function refusal(work: () => unknown): EvertError {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof EvertError) return error;
-    throw error;
-  }
-  throw new Error("nothing was refused");
 }
 
 function refused(type: SqlType, value: unknown): string {

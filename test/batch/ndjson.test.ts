@@ -1,18 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { encodeUtf8 } from "../../src/base/bytes.ts";
-import { EvertError } from "../../src/base/errors.ts";
 import { type NdjsonLine, NdjsonReader, splitNdjson } from "../../src/batch/ndjson.ts";
+import { refusal } from "../support/refusal.ts";
 import { bigIntegers } from "./fixtures.ts";
 
-function refusal(work: () => unknown): string {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof EvertError) return `${error.code}: ${error.message}`;
-    throw error;
-  }
-  throw new Error("nothing was refused");
+function refused(work: () => unknown): string {
+  const { code, message } = refusal(work);
+  return `${code}: ${message}`;
 }
 
 describe("NDJSON", () => {
@@ -54,21 +49,21 @@ describe("NDJSON", () => {
   });
 
   it("names the line that is wrong", () => {
-    expect(refusal(() => [...splitNdjson('1\n{"a":}\n')])).toBe(
+    expect(refused(() => [...splitNdjson('1\n{"a":}\n')])).toBe(
       "invalid_text_representation: line 2: invalid input syntax for type json",
     );
-    expect(refusal(() => [...splitNdjson(Uint8Array.of(0x31, 0x0a, 0x0a, 0x22, 0xff, 0x22))])).toBe(
+    expect(refused(() => [...splitNdjson(Uint8Array.of(0x31, 0x0a, 0x0a, 0x22, 0xff, 0x22))])).toBe(
       "untranslatable_character: line 3: the text is not valid UTF-8",
     );
   });
 
   it("keeps no more than one bounded line", () => {
-    expect(refusal(() => [...splitNdjson(`1\n"${"x".repeat(50)}"`, 20)])).toBe(
+    expect(refused(() => [...splitNdjson(`1\n"${"x".repeat(50)}"`, 20)])).toBe(
       "record_too_large: line 2 is longer than 20 bytes",
     );
     const reader = new NdjsonReader(20);
     const push = () => [...reader.push(encodeUtf8("123456789"))];
     expect([push(), push()]).toEqual([[], []]);
-    expect(refusal(push)).toBe("record_too_large: line 1 is longer than 20 bytes");
+    expect(refused(push)).toBe("record_too_large: line 1 is longer than 20 bytes");
   });
 });

@@ -1,9 +1,9 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { EvertError } from "../../src/base/errors.ts";
 import { schemaFromJsonSchema, schemaFromStandard } from "../../src/batch/standard-schema.ts";
 import { typeToString } from "../../src/batch/types.ts";
+import { refusal } from "../support/refusal.ts";
 
 /** `name type` per column, with "?" behind a nullable type. */
 function columns(schema: StandardSchemaV1): Record<string, string> {
@@ -23,16 +23,6 @@ function fromJson(
     ...more,
   });
   return Object.fromEntries(schema.fields.map((f) => [f.name, f.type.name + (f.nullable ? "?" : "")]));
-}
-
-function refusal(work: () => unknown): EvertError {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof EvertError) return error;
-    throw error;
-  }
-  throw new Error("nothing was refused");
 }
 
 describe("Zod", () => {

@@ -11,6 +11,7 @@ import {
   type Statement,
 } from "../../src/sql/statement.ts";
 import { textBehindAs } from "../../src/sql/tokens.ts";
+import { refusal } from "../support/refusal.ts";
 import { catalogOf } from "./catalog.ts";
 
 beforeAll(loadParser);
@@ -19,16 +20,6 @@ const catalog = () => catalogOf("create table t (a int primary key, b text)");
 
 function bind(sql: string, params: unknown[] = []): Statement {
   return bindStatement(parseStatements(sql)[0]!, catalog(), params.map(paramFromJson));
-}
-
-function refusal(work: () => unknown): EvertError {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof EvertError) return error;
-    throw error;
-  }
-  throw new Error("nothing was refused");
 }
 
 const deep: Record<string, (n: number) => string> = {

@@ -34,6 +34,7 @@ const SLICE_ROWS = 512;
 export async function copy(core: Core, sql: string, options: SqlOptions): Promise<CopyIn | CopyOut> {
   await loadParser();
   await core.reached(options);
+  await core.whole(options);
   core.refuseEnded();
   const [parsed, another] = parseStatements(sql);
   if (parsed === undefined || another !== undefined) {

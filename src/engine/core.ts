@@ -160,6 +160,7 @@ export class Core {
     this.subscriptions = new Subscriptions({
       now: () => parts.clock.monotonicUs() / 1000,
       published: () => this.publisher.published,
+      isWhole: () => this.publisher.isWhole,
       resolve: (name) => {
         const live = this.views.named(name);
         const stale = this.views.staleRows(live);
@@ -307,6 +308,11 @@ export class Core {
     if (turn !== null) await turn;
     if (atLeast === undefined) return;
     await this.publisher.waitFor(positionOf(atLeast), timeoutMs ?? DEFAULT_TIMEOUT_MS);
+  }
+
+  /** Waits until what readers see is a moment of the log (see Publisher). @throws EvertError not_ready */
+  async whole({ timeoutMs }: ReadOptions): Promise<void> {
+    if (!this.publisher.isWhole) await this.publisher.whole(timeoutMs ?? DEFAULT_TIMEOUT_MS);
   }
 
   current(): { epoch: number; position: number; timeUs: number } {

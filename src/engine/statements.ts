@@ -66,6 +66,7 @@ export class Statements {
     // Does nothing unless a text has broken the parser's memory before.
     await loadParser();
     await this.#core.reached(options);
+    await this.#core.whole(options);
     const results: StatementResult[] = [];
     let position = this.#core.position;
     const note = (at: string): void => {

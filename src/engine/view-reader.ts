@@ -88,6 +88,8 @@ async function answerable(core: Core, name: string, options: AnswerOptions): Pro
     const live = core.views.named(name);
     const stale = core.views.staleRows(live);
     const rebuilt = live.filling?.done ?? core.catchUp?.ended;
+    // The earlier rows are of a moment that was.
+    if (stale === null) await core.whole({ timeoutMs: waitsUntil - performance.now() });
     if (stale === null || rebuilt === undefined || wanted <= stale.position) return;
     if (core.failure !== null) throw core.failure;
     if (await isLate(rebuilt, waitsUntil - performance.now())) {

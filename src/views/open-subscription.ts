@@ -7,6 +7,7 @@
  * 2. When what it wants has changed, it begins again in the same way. Views that were wanted before go on from the last step told: the steps that
  *    stood in the queue are found among the frames that are kept of every view, put together by step as ever. So what came to it is told at the same P.
  *    Changes wait while it begins, and those that name one view come about one after the other: what is told before a token never belongs to a later one.
+ *    Where what is published is not to be shown, it does not begin before that has an end.
  * 3. When it did not keep up, or a view was replaced or has healed, it begins again without positions: whatever is shown is replaced.
  */
 import { type EvertError, toEvertError } from "../base/errors.ts";
@@ -21,6 +22,7 @@ import type { Watch } from "./watch.ts";
 export interface Shared {
   readonly now: () => number;
   readonly published: () => Published;
+  readonly isWhole: () => boolean;
   readonly turn: () => Promise<number>;
   readonly looked: () => void;
   readonly queueBytesMax: number;
@@ -80,6 +82,15 @@ export class OpenSubscription {
   /** A name may mean another view: whoever is shown one is told anew. */
   look(): void {
     this.#subscriber.alter();
+  }
+
+  /** What was told may not hold any more. */
+  reset(reason: string): void {
+    this.#subscriber.reset(reason);
+  }
+
+  wake(): void {
+    this.#subscriber.wake();
   }
 
   close(error: EvertError | null): void {
@@ -160,6 +171,7 @@ export class OpenSubscription {
     // All of one moment: from here on steps are queued behind what is given below.
     subscriber.restart();
     this.#leave();
+    if (!shared.isWhole()) return false;
     const { epoch, position } = shared.published();
     const resumed = new Map<string, readonly [Watch, number]>();
     /** Why what is shown of it does not hold; null: nothing is shown yet. */

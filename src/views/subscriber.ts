@@ -147,7 +147,7 @@ export class Subscriber implements Listener {
     // Nothing that it wants.
     if (bytes === 0 && !isConcerned) return;
     if (this.#bytes + bytes > this.#queueBytesMax && this.#queue.length > 0) {
-      this.#reset(BEHIND);
+      this.reset(BEHIND);
       return;
     }
     this.#bytes += bytes;
@@ -159,14 +159,14 @@ export class Subscriber implements Listener {
   }
 
   healed(view: View): void {
-    if (this.#namesOf(view).length > 0) this.#reset("the view has healed");
+    if (this.#namesOf(view).length > 0) this.reset("the view has healed");
   }
 
   replaced(view: View): void {
     const names = this.#namesOf(view);
     if (names.length === 0) return;
     for (const name of names) this.#watches.delete(name);
-    this.#reset("the view was replaced");
+    this.reset("the view was replaced");
   }
 
   /** The frame will never be ready. Who has begun after its step does not mind. */
@@ -179,7 +179,15 @@ export class Subscriber implements Listener {
 
   /** Something it was to be told is lost: everything is told anew. */
   giveUp(): void {
-    this.#reset("a step changed more rows than are told one by one");
+    this.reset("a step changed more rows than are told one by one");
+  }
+
+  /** Everything is told anew. */
+  reset(reason: string): void {
+    this.#queue = [];
+    this.#bytes = 0;
+    this.resetReason = reason;
+    this.#push("reset");
   }
 
   close(error: EvertError | null): void {
@@ -218,7 +226,7 @@ export class Subscriber implements Listener {
       if (!isStep(first)) return first;
       this.#bytes -= first.bytes;
       if (this.#some(first.frames, "lost")) {
-        this.#reset(BEHIND);
+        this.reset(BEHIND);
         continue;
       }
       const item = this.itemOf(first.position, first.frames);
@@ -238,13 +246,6 @@ export class Subscriber implements Listener {
     for (const { watch } of this.#watches.values())
       if (frames.get(watch.watched.view)?.state === state) return true;
     return false;
-  }
-
-  #reset(reason: string): void {
-    this.#queue = [];
-    this.#bytes = 0;
-    this.resetReason = reason;
-    this.#push("reset");
   }
 
   #push(item: Queued): void {

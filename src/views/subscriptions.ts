@@ -8,7 +8,8 @@
  *    (open-subscription.ts).
  * 3. A subscriber that resumes gets the frames after its position, if all its views still have them; otherwise a reset and snapshots.
  * 4. Rows of an earlier definition (see WatchedView) are a snapshot too, that says so; who has it is reset when the view has been built anew.
- * 5. A subscriber's queue is bounded. One that does not read loses its queue and, when it reads again, is reset: memory is
+ * 5. What is published that is no moment of the log (engine/publisher.ts) is told to nobody. Whoever is there waits, and is reset behind it.
+ * 6. A subscriber's queue is bounded. One that does not read loses its queue and, when it reads again, is reset: memory is
  *    bounded and nobody else waits.
  */
 import type { EvertError } from "../base/errors.ts";
@@ -26,6 +27,8 @@ export interface SubscriptionsOptions {
   /** @throws EvertError undefined_table */
   readonly resolve: (name: string) => WatchedView;
   readonly published: () => Published;
+  /** Whether that may be shown. */
+  readonly isWhole: () => boolean;
   /** Gives a turn of the event loop to work that can wait, and when it should end (performance.now()). */
   readonly turn: () => Promise<number>;
   /** Told when rows from disk were read, whose texts are to be freed. */
@@ -50,10 +53,14 @@ export class Subscriptions {
   readonly #open = new Set<OpenSubscription>();
   readonly #shared: Shared;
   readonly #maker: FrameMaker;
+  /** Something was published that was told to nobody. */
+  #hasGap = false;
 
   constructor(options: SubscriptionsOptions) {
     this.#options = { keepBytes: 64 << 20, keepMs: 60_000, queueBytesMax: 16 << 20, ...options };
-    this.#shared = { ...this.#options, watch: (name) => this.#watch(name) };
+    // Who does not begin is owed everything behind it, also where no step is left out.
+    const isWhole = (): boolean => options.isWhole() || !(this.#hasGap = true);
+    this.#shared = { ...this.#options, isWhole, watch: (name) => this.#watch(name) };
     this.#maker = new FrameMaker({
       turn: options.turn,
       failed: options.failed,
@@ -67,6 +74,11 @@ export class Subscriptions {
   }
 
   publish(step: PublishedStep): void {
+    if (!this.#options.isWhole()) {
+      this.#hasGap = true;
+      return;
+    }
+    if (this.#hasGap) this.#anew();
     if (this.#watches.size === 0) return;
     const now = this.#options.now();
     const frames = new Map<View, Frame>();
@@ -93,10 +105,21 @@ export class Subscriptions {
     for (const [watch, frame] of lost) this.#lose(watch, frame);
   }
 
+  /** Nobody can go on from what was told before. */
+  #anew(): void {
+    this.#hasGap = false;
+    this.#watches.clear();
+    for (const open of this.#open) open.reset("the log goes on behind rows that were taken out of it");
+  }
+
   /** A frame is ready after its step was published, or will never be. */
   #made(view: View, frame: Frame): void {
     const watch = this.#watches.get(view);
-    if (watch === undefined) return;
+    if (watch === undefined) {
+      // Somebody may have begun with it before a gap.
+      for (const open of this.#open) open.wake();
+      return;
+    }
     if (frame.state === "lost") this.#lose(watch, frame);
     else watch.log.grown(frame);
     for (const listener of watch.listeners) listener.wake();

@@ -185,6 +185,7 @@ it("a step of more than is kept is a reset: those who watch get the view anew", 
   const { core } = db;
   const own = new Subscriptions({
     now: () => 0,
+    isWhole: () => true,
     published: () => core.publisher.published,
     resolve: (name) => ({ view: core.views.named(name).view!, error: () => null }),
     turn: () => core.chores.turn(),

@@ -107,6 +107,7 @@ test("a change has not come about where a step that is lost was still to be told
   const { core } = db;
   const own = new Subscriptions({
     now: () => 0,
+    isWhole: () => true,
     published: () => core.publisher.published,
     resolve: (name) => ({ view: core.views.named(name).view!, error: () => null }),
     turn: () => core.chores.turn(),

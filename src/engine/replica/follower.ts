@@ -273,6 +273,7 @@ export class Follower {
     await this.#lastWrite;
     const { isWhole } = await this.#intake.adopt(name);
     if (!isWhole) this.#isPartial = true;
+    core.publisher.lacksUntil(core.log.horizon);
     const { position } = this.#intake.end;
     this.#feedingTo = position;
     try {

@@ -75,6 +75,7 @@ export class Replication implements ReplicationApi {
     });
     if (leader !== null) {
       this.#refuse(followsAnother(leader.url));
+      core.publisher.lacksUntil(core.log.horizon);
       const { id } = note.note as ReplicaNote;
       this.#follow = () => new Follower({ core, leader, disk, id, report });
       this.#follower = this.#follow();

@@ -21,6 +21,7 @@ import type { BackfillContext } from "./backfill.ts";
 import type { EngineCatalog, TopicEntry } from "./catalog.ts";
 import { type CatalogEvent, eventToJson } from "./catalog-events.ts";
 import type { CatchUp } from "./catch-up.ts";
+import type { StoreHandle } from "./checkpointing.ts";
 import { Committer } from "./committer.ts";
 import { Constraints } from "./constraints.ts";
 import { Consumers } from "./consumers.ts";
@@ -260,6 +261,13 @@ export class Core {
         return isStream ? columnsAt(entry, this.views.wanted.columns(id)) : null;
       },
     };
+  }
+
+  /** Where rows lie. Earlier rows of a view have the id of those that take their place, if these are made by the same plan: then they go. */
+  stores(): StoreHandle[] {
+    const stores: StoreHandle[] = this.circuit.stores();
+    const ids = new Set(stores.map(({ id }) => id));
+    return [...stores, ...this.views.staleStores().filter(({ id }) => !ids.has(id))];
   }
 
   /** Catalog events met from now on are new. */

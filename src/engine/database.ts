@@ -1,10 +1,9 @@
-import type { Disk } from "../base/disk.ts";
-import { EvertError, toEvertError } from "../base/errors.ts";
+/** The database as the engine's users have it: what each of their requests comes to. */
+import type { EvertError } from "../base/errors.ts";
 import { positionOf } from "../base/position.ts";
 import type { Batch } from "../batch/batch.ts";
-import type { AnyTopic, AnyView } from "../face/handles.ts";
 import type { BackupSource } from "../log/backup.ts";
-import { type CommitReceipt, OP_DELETE, type TopicRange } from "../log/log.ts";
+import { type CommitReceipt, OP_DELETE } from "../log/log.ts";
 import type {
   AppendBatchOptions,
   AppendOptions,
@@ -41,27 +40,23 @@ import type {
   ViewInfo,
   ViewReader,
 } from "./api.ts";
+import { appendResult, repeatableAppendResult } from "./append-result.ts";
 import { arrowPart } from "./arrow-input.ts";
 import type { TopicEntry } from "./catalog.ts";
-import { CatchUp } from "./catch-up.ts";
-import { Checkpointer, logIdText, type Manifest, type StoreHandle } from "./checkpointing.ts";
 import { isReceipt, type StagedNow } from "./committer.ts";
 import { advanceConsumer, consumes, consuming, dropConsumer, openConsumer } from "./consumer-requests.ts";
 import { copy } from "./copy.ts";
 import type { Core } from "./core.ts";
-import { deadLetterPart, deadLettersAt } from "./dead-letters.ts";
-import { declareApp } from "./declare.ts";
+import { deadLetterPart } from "./dead-letters.ts";
 import { dropView } from "./drop.ts";
-import { eraseCopy, eraseKey } from "./erase.ts";
 import { commitExpecting } from "./expectations.ts";
 import { fallbacksFor } from "./fallbacks.ts";
-import { keepingRules, learnDropped } from "./keeping.ts";
+import type { Lifecycle } from "./lifecycle.ts";
 import { refusalToTell, toldDurably } from "./own-rows.ts";
-import { OWN_TABLES } from "./own-tables.ts";
 import type { Part } from "./part.ts";
 import { registerProducer, requestOf } from "./producer-requests.ts";
 import { type MakeRecord, readRecordRows, readRecords, readRecordsArrow } from "./records.ts";
-import { Replication, type ReplicationParts } from "./replica/replication.ts";
+import type { Replication } from "./replica/replication.ts";
 import { deletePart, upsertPart } from "./request-parts.ts";
 import type { CommitRequest } from "./rider.ts";
 import { schemaHistory } from "./schema-history.ts";
@@ -74,179 +69,21 @@ import { versionsApi } from "./versions-api.ts";
 import { infoOf } from "./view-info.ts";
 import { viewReader } from "./view-reader.ts";
 
-/** The checkpoint found at start, and whether the stores hold it. */
-export interface Found {
-  readonly manifest: Manifest;
-  readonly restored: boolean;
-}
-
-const SETTLE_TIMEOUT_MS = 600_000;
-
 export class Database implements Engine {
   readonly core: Core;
-  readonly #statements: Statements;
   readonly replication: Replication;
   readonly versions: VersionsApi;
-  readonly #checkpointer: Checkpointer;
+  readonly #life: Lifecycle;
+  readonly #statements: Statements;
   readonly #transactions = new Transactions(() => this.core);
-  readonly #report: (message: string) => void;
-  #checkpointTimer: NodeJS.Timeout | null = null;
-  #catchUp: CatchUp | null = null;
-  #keeping: Promise<void> = Promise.resolve();
-  /** Ends when the database is what it was. */
-  #caughtUp: Promise<void> = Promise.resolve();
-  #closing: Promise<void> | null = null;
-  #declared: { readonly topics: readonly AnyTopic[]; readonly views: readonly AnyView[] } = {
-    topics: [],
-    views: [],
-  };
 
   /** Use openEngine. */
-  constructor(
-    core: Core,
-    disk: Disk,
-    directory: string,
-    found: Found | null,
-    report: (message: string) => void,
-    replica: Pick<ReplicationParts, "sync" | "note" | "leader" | "reach" | "token" | "random">,
-  ) {
+  constructor(core: Core, life: Lifecycle) {
     this.core = core;
-    this.#report = report;
+    this.#life = life;
+    this.replication = life.replication;
     this.#statements = new Statements(core);
     this.versions = versionsApi(core, (text, options) => this.sql(text, options));
-    this.replication = new Replication({
-      ...replica,
-      core,
-      disk,
-      report,
-      lead: () => this.#lead(),
-      rest: () => {
-        core.ticker.stop();
-        core.sinks.stop();
-      },
-    });
-    // Rows of tables are lost, whoever met it: a query, or a step.
-    core.runFiles.onDamaged = (error) => core.fail(error);
-    this.#checkpointer = new Checkpointer(
-      disk,
-      directory,
-      {
-        dictionary: core.dictionary,
-        runFiles: core.runFiles,
-        stores: () => this.#stores(),
-        atBoundary: (run) => core.stepper.atBoundary(run),
-        current: () => core.current(),
-        durable: (position) => core.durability.wait(position),
-        turn: () => core.chores.turn(),
-        describe: () => ({
-          logId: logIdText(core.log.logId),
-          catalog: core.catalog.toJSON(),
-          lastId: core.catalog.nextId() - 1,
-          views: core.views.fingerprints(),
-          rows: core.views.keptRows(this.#stores(), core.current().position),
-        }),
-      },
-      found,
-    );
-  }
-
-  /**
-   * From the checkpoint to now: replays the log, then starts to build what the checkpoint did not hold. `beside`: resolves at once, and readers are
-   * answered meanwhile.
-   */
-  async start(
-    topics: readonly AnyTopic[],
-    views: readonly AnyView[],
-    checkpointIntervalMs: number,
-    beside: boolean,
-  ): Promise<void> {
-    const { core } = this;
-    this.#catchUp = core.catchUp = new CatchUp(core);
-    if (!beside) return this.#reachEnd(topics, views, checkpointIntervalMs, null);
-    // What these say of records holds for the first that is let in.
-    for (const handle of topics) core.topicHandles.set(handle.name, handle);
-    this.#caughtUp = this.#reachEnd(topics, views, checkpointIntervalMs, core.committer.hold());
-    this.#caughtUp.catch((error: unknown) => {
-      this.#catchUp?.end();
-      if (this.#closing === null) core.fail(toEvertError(error));
-    });
-  }
-
-  /** `admit` lets in those who write. */
-  async #reachEnd(
-    topics: readonly AnyTopic[],
-    views: readonly AnyView[],
-    checkpointIntervalMs: number,
-    admit: (() => void) | null,
-  ): Promise<void> {
-    const { core } = this;
-    try {
-      await (this.#catchUp as CatchUp).run(admit !== null);
-      core.replayed();
-      // Constant rows and aggregates over nothing are there even if the log is empty.
-      await core.stepper.kick();
-      await core.loadOwn();
-    } catch (error) {
-      // Who waits to write is let in by a start that has failed only to be told so.
-      if (admit !== null && this.#closing === null) core.fail(toEvertError(error));
-      throw error;
-    } finally {
-      admit?.();
-    }
-    this.#declared = { topics, views };
-    for (const handle of topics) core.topicHandles.set(handle.name, handle);
-    if (this.replication.leads) await this.#lead();
-    else core.views.fillMissing();
-    // All topics are known to the log by now.
-    core.log.startSealing();
-    this.#keeping = this.#keep();
-    if (this.#closing === null) this.replication.start();
-    this.#catchUp?.end();
-    this.#catchUp = core.catchUp = null;
-    if (checkpointIntervalMs > 0 && this.#closing === null) this.#checkpointEvery(checkpointIntervalMs);
-  }
-
-  /** What the program declares is made true, and ticks and sinks write: none of that is for a follower to do. */
-  async #lead(): Promise<void> {
-    const { core } = this;
-    await declareApp(core, this.#declared.topics, this.#declared.views, this.#report);
-    core.views.fillMissing();
-    core.ticker.start();
-    core.sinks.start();
-  }
-
-  /** Retention and compaction begin, beside what else goes on: which topics are gone is read off the log. */
-  async #keep(): Promise<void> {
-    const { core } = this;
-    try {
-      await learnDropped(core, () => this.#closing !== null);
-      core.log.keep(() => keepingRules(core, this.#checkpointer.position, () => this.replication.copiedTo()));
-    } catch (error) {
-      if (this.#closing === null)
-        this.#report(
-          `retention and compaction do not go on before the next start: ${toEvertError(error).message}`,
-        );
-    }
-  }
-
-  #checkpointEvery(intervalMs: number): void {
-    const take = (): void => {
-      this.#checkpointer.take().catch((error: unknown) => {
-        if (this.#closing === null) this.#report(`a checkpoint failed: ${toEvertError(error).message}`);
-      });
-    };
-    this.#checkpointTimer = setInterval(() => {
-      if (!this.#checkpointer.busy) take();
-    }, intervalMs);
-    this.#checkpointTimer.unref();
-    // A start with changed columns has no use for a checkpoint from before them: it would replay the whole log.
-    this.core.evolution.applied = () => {
-      // When its step is done.
-      const done = this.core.stepper.atBoundary(() => {});
-      done.then(() => {
-        if (this.#closing === null) take();
-      }, ignored);
-    };
   }
 
   // ---- reading ----------------------------------------------------------------------------------------------------------
@@ -257,7 +94,7 @@ export class Database implements Engine {
 
   readiness(): Readiness {
     const { following } = this.replication.info();
-    const progress = this.#catchUp?.progress ?? 1;
+    const { progress } = this.#life;
     const ready = this.core.failure === null;
     if (following === undefined) return { ready, progress, position: this.position };
     const { wasLevel, isPartial, leaderPosition = "0" } = following;
@@ -271,14 +108,7 @@ export class Database implements Engine {
   }
 
   stats(): DatabaseStats {
-    return statsOf(this.core, this.#stores(), this.#checkpointer.position);
-  }
-
-  /** Where rows lie. Earlier rows of a view have the id of those that take their place, if these are made by the same plan: then they go. */
-  #stores(): StoreHandle[] {
-    const stores: StoreHandle[] = this.core.circuit.stores();
-    const ids = new Set(stores.map(({ id }) => id));
-    return [...stores, ...this.core.views.staleStores().filter(({ id }) => !ids.has(id))];
+    return statsOf(this.core, this.#life.checkpointPosition);
   }
 
   topics(): TopicInfo[] {
@@ -328,7 +158,7 @@ export class Database implements Engine {
     const from = options.from === undefined ? undefined : positionOf(options.from);
     const items = this.core.subscriptions.subscribe(asked, { from, signal: options.signal });
     const last = Math.max(from ?? 0, ...asked.map((t) => t.from ?? 0));
-    return this.#catchUp?.isAhead(last) === true ? this.#behind(last, items, options.signal) : items;
+    return this.#life.isBehind(last) ? this.#behind(last, items, options.signal) : items;
   }
 
   openSubscription(signal: AbortSignal): OpenSubscription {
@@ -342,7 +172,7 @@ export class Database implements Engine {
           isAnew,
         }));
         const last = Math.max(0, ...asked.flatMap(({ targets }) => targets.map((t) => t.from ?? 0)));
-        if (this.#catchUp?.isAhead(last) === true) await this.core.publisher.waitFor(last, SETTLE_TIMEOUT_MS);
+        if (this.#life.isBehind(last)) await this.#life.reachAgain(last);
         this.core.stepper.lookedFor();
         subscription.alter(asked, token);
       },
@@ -355,7 +185,7 @@ export class Database implements Engine {
     items: AsyncIterable<SubscriptionEvent>,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<SubscriptionEvent> {
-    await this.core.publisher.waitFor(position, SETTLE_TIMEOUT_MS);
+    await this.#life.reachAgain(position);
     if (signal?.aborted !== true) yield* items;
   }
 
@@ -413,7 +243,7 @@ export class Database implements Engine {
   }
 
   #appendedDurably(topic: TopicEntry, receipt: CommitReceipt): Promise<AppendResult> {
-    return receipt.durable.then(() => this.#appended(topic, receipt));
+    return receipt.durable.then(() => appendResult(this.core, topic, receipt));
   }
 
   fallbacks({ name, schema }: TopicInfo): readonly unknown[] | null {
@@ -448,7 +278,7 @@ export class Database implements Engine {
   ): Promise<AppendResult> {
     const { core } = this;
     const committed = toldDurably(core, request, () => core.committer.commit(parts, request, staged));
-    return this.#appendedBefore(topic, request, await committed);
+    return repeatableAppendResult(core, topic, request, await committed);
   }
 
   async appended(topic: string, options: AppendOptions): Promise<AppendResult | null> {
@@ -457,7 +287,7 @@ export class Database implements Engine {
     const request = requestOf(core, entry, options);
     const known = await toldDurably(core, request, async () => core.committer.known(request));
     await known?.durable;
-    return known === null ? null : this.#appendedBefore(entry, request, known);
+    return known === null ? null : repeatableAppendResult(core, entry, request, known);
   }
 
   registerProducer(id: string, options: AppendOptions = {}): Promise<{ epoch: number; position: string }> {
@@ -509,38 +339,6 @@ export class Database implements Engine {
 
   producer(id: string): Promise<ProducerInfo | null> {
     return this.#ownTell(() => this.core.producers.info(id));
-  }
-
-  /** Of a producer's request that came again the first answer, too: which of its records were put aside is in the log alone. REQUIRES that the commit is durable. */
-  async #appendedBefore(
-    topic: TopicEntry,
-    { rider }: CommitRequest,
-    receipt: CommitReceipt,
-  ): Promise<AppendResult> {
-    const result = this.#appended(topic, receipt);
-    const isAgain = rider !== undefined && receipt.ranges.length === 1;
-    if (!isAgain || topic.deadLetters === undefined) return result;
-    const deadLetters = await deadLettersAt(this.core.log, topic.id, receipt.position);
-    return deadLetters === 0 ? result : { ...result, deadLetters };
-  }
-
-  #appended({ id, deadLetters }: TopicEntry, receipt: CommitReceipt): AppendResult {
-    const [first] = receipt.ranges;
-    if (receipt.ranges.length === 1 && first?.topicId === id) return appendResult(receipt, first);
-    // An append is of one topic: of a repeated one it may be the one that had this name then.
-    const all = receipt.ranges.filter(({ topicId }) => !OWN_TABLES.some((own) => own.id === topicId));
-    const dead = all.find((r) => r.topicId === deadLetters);
-    const ranges = all.filter((r) => r !== dead);
-    const range = ranges.find((r) => r.topicId === id) ?? ranges[0];
-    const firstOffset = range?.firstOffset ?? this.core.log.topicEnd(id);
-    const lastOffset = range?.lastOffset ?? firstOffset - 1;
-    return {
-      position: String(receipt.position),
-      count: lastOffset - firstOffset + 1,
-      firstOffset,
-      lastOffset,
-      ...(dead === undefined ? {} : { deadLetters: dead.lastOffset - dead.firstOffset + 1 }),
-    };
   }
 
   async deleteKey(topic: string, key: Key, options?: AppendOptions): Promise<{ position: string }> {
@@ -602,91 +400,30 @@ export class Database implements Engine {
 
   // ---- ending -----------------------------------------------------------------------------------------------------------
 
-  async settled(): Promise<void> {
-    await this.#caughtUp;
-    const { log, publisher, sinks } = this.core;
-    // What sinks append is a commit too, and may have them append more.
-    for (let at = -1; at !== log.lastPosition; ) {
-      at = log.lastPosition;
-      log.seal();
-      await publisher.waitFor(at, SETTLE_TIMEOUT_MS);
-      await sinks.resting();
-    }
+  settled(): Promise<void> {
+    return this.#life.settled();
   }
 
   /** Resolves when no view is being built. */
-  async built(): Promise<void> {
-    await this.#caughtUp;
-    await this.core.views.settled();
+  built(): Promise<void> {
+    return this.#life.built();
   }
 
-  async checkpoint(): Promise<void> {
-    await this.#caughtUp;
-    await this.#checkpointer.take();
+  checkpoint(): Promise<void> {
+    return this.#life.checkpoint();
   }
 
-  /** Erases a key for good: see erase.ts. */
-  async erase(topic: string, key: Key): Promise<Erased> {
-    await this.#caughtUp;
-    await this.#keeping;
-    const erase = this.replication.leads ? eraseKey : eraseCopy;
-    return erase(this.core, () => this.#checkpointer.renew(), this.replication, topic, key);
+  erase(topic: string, key: Key): Promise<Erased> {
+    return this.#life.erase(topic, key);
   }
 
-  /** Takes out of the log all that topics' retention and compaction let go, up to now. @throws EvertError what kept it from it */
-  async compact(): Promise<void> {
-    await this.checkpoint();
-    await this.core.log.sealed();
-    await this.#keeping;
-    await this.core.log.compact();
+  compact(): Promise<void> {
+    return this.#life.compact();
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
+    return this.#life.close();
   }
-
-  async #close(): Promise<void> {
-    const { core } = this;
-    core.ticker.stop();
-    if (this.#checkpointTimer !== null) clearInterval(this.#checkpointTimer);
-    const gone = new EvertError("shutting_down", "the database is being closed");
-    core.sinks.stop();
-    core.committer.close(gone);
-    const isBehind = this.#catchUp !== null;
-    const isFedBehind = await this.replication.close();
-    if (isFedBehind) core.giveUp(gone);
-    if (isBehind) {
-      // The next start begins where this one did.
-      this.#catchUp?.stop();
-      core.publisher.fail(gone);
-      await this.#caughtUp.catch(() => {});
-    }
-    try {
-      await core.sinks.resting();
-      await core.views.abort();
-      if (core.failure === null && !isBehind && !isFedBehind) {
-        await this.settled();
-        await this.#checkpointer.take();
-      }
-    } finally {
-      core.end(gone);
-      core.subscriptions.closeAll(gone);
-      await this.#checkpointer.close();
-      await core.circuit.cooling?.stop();
-      await core.runFiles.close();
-      await core.workers?.close();
-      await this.#keeping;
-      await core.log.close();
-    }
-  }
-}
-
-function appendResult({ position }: CommitReceipt, { firstOffset, lastOffset }: TopicRange): AppendResult {
-  return { position: String(position), count: lastOffset - firstOffset + 1, firstOffset, lastOffset };
 }
 
 const NO_OPTIONS: AppendOptions = {};
-
-/** The database has failed, and has said so. */
-function ignored(): void {}

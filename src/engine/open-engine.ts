@@ -35,6 +35,7 @@ import { Database } from "./database.ts";
 import { memoryLimitOf } from "./default-memory.ts";
 import { CATALOG_ENTRY, SINK_ENTRY, TICK_ENTRY } from "./hidden-topics.ts";
 import { Indexing } from "./indexing.ts";
+import { Lifecycle } from "./lifecycle.ts";
 import { overHttp, type ReachLeader } from "./replica/leader.ts";
 import { KeptNote } from "./replica/note.ts";
 import { rejoin } from "./replica/rejoin.ts";
@@ -214,13 +215,13 @@ async function openOn(
     }
     const last = manifest ?? found.manifest;
     const used = last === null ? null : { manifest: last, restored: manifest !== null };
-    const database = new Database(core, disk, directory, used, report, replica);
-    await database.start(
+    const life = new Lifecycle(core, disk, directory, used, report, replica);
+    await life.start(
       options.topics ?? [],
       options.views ?? [],
       options.checkpointIntervalMs ?? CHECKPOINT_INTERVAL_MS,
       options.answerWhileCatchingUp === true && manifest !== null,
     );
-    return database;
+    return new Database(core, life);
   }
 }

@@ -1,17 +1,11 @@
 /** The figures of a database: what its metrics and `db.stats()` are made of. */
 import type { DatabaseStats } from "./api.ts";
-import type { StoreHandle } from "./checkpointing.ts";
 import type { Core } from "./core.ts";
 
-/** `stores`: where all rows lie. */
-export function statsOf(
-  core: Core,
-  stores: readonly StoreHandle[],
-  checkpointPosition: number,
-): DatabaseStats {
+export function statsOf(core: Core, checkpointPosition: number): DatabaseStats {
   const { segments, bytes, sealing, keeping } = core.log.stats();
   let stateBytes = core.dictionary.bytes + core.circuit.bytesElsewhere;
-  for (const { store } of stores) stateBytes += store.bytes;
+  for (const { store } of core.stores()) stateBytes += store.bytes;
   return {
     position: core.position,
     logBytes: bytes,

@@ -49,7 +49,22 @@ export function columnBuilderFor(field: Field): ColumnBuilder {
   }
 }
 
-class Int4Builder extends GrowingColumn {
+/** Values of one width, side by side. What is done per row stands in each class, so that it knows its array's kind. */
+abstract class FixedBuilder extends GrowingColumn {
+  abstract values: FixedColumn["values"];
+
+  truncate(length: number): void {
+    this.length = length;
+  }
+
+  look(): Column {
+    const { length, type } = this;
+    const values = this.values.subarray(0, length);
+    return { kind: "fixed", type, length, validity: this.validitySoFar(), values };
+  }
+}
+
+class Int4Builder extends FixedBuilder {
   readonly rowBytes = 4;
   values = new Int32Array(0);
 
@@ -84,16 +99,6 @@ class Int4Builder extends GrowingColumn {
     this.length += to - from;
   }
 
-  truncate(length: number): void {
-    this.length = length;
-  }
-
-  look(): Column {
-    const { length, type } = this;
-    const values = this.values.subarray(0, length);
-    return { kind: "fixed", type, length, validity: this.validitySoFar(), values };
-  }
-
   take(arena?: Arena): Column {
     const { length, type } = this;
     const given = this.givesAway(arena);
@@ -110,7 +115,7 @@ class Int4Builder extends GrowingColumn {
   }
 }
 
-class Float8Builder extends GrowingColumn {
+class Float8Builder extends FixedBuilder {
   readonly rowBytes = 8;
   values = new Float64Array(0);
 
@@ -145,16 +150,6 @@ class Float8Builder extends GrowingColumn {
     this.length += to - from;
   }
 
-  truncate(length: number): void {
-    this.length = length;
-  }
-
-  look(): Column {
-    const { length, type } = this;
-    const values = this.values.subarray(0, length);
-    return { kind: "fixed", type, length, validity: this.validitySoFar(), values };
-  }
-
   take(arena?: Arena): Column {
     const { length, type } = this;
     const given = this.givesAway(arena);
@@ -172,7 +167,7 @@ class Float8Builder extends GrowingColumn {
 }
 
 /** int8, times, small numeric. A safe number is written as two words, without a bigint in between. */
-abstract class Int64Builder extends GrowingColumn {
+abstract class Int64Builder extends FixedBuilder {
   readonly rowBytes = 8;
   values = new BigInt64Array(0);
   words = new Int32Array(0);
@@ -211,16 +206,6 @@ abstract class Int64Builder extends GrowingColumn {
     this.copyValidity(column, from, to);
     this.values.set((column as FixedColumn).values.subarray(from, to) as BigInt64Array, this.length);
     this.length += to - from;
-  }
-
-  truncate(length: number): void {
-    this.length = length;
-  }
-
-  look(): Column {
-    const { length, type } = this;
-    const values = this.values.subarray(0, length);
-    return { kind: "fixed", type, length, validity: this.validitySoFar(), values };
   }
 
   take(arena?: Arena): Column {

@@ -23,6 +23,7 @@ import type { Core } from "./core.ts";
 import { usersOf } from "./drop.ts";
 import { TICK_ENTRY } from "./hidden-topics.ts";
 import { readersOfThePast } from "./needs.ts";
+import type { Part } from "./part.ts";
 import { deletePart, keyDatums, keyTopic } from "./request-parts.ts";
 import { nextTurn } from "./stepper.ts";
 
@@ -54,17 +55,30 @@ export async function eraseKey(
     const due = new Date(core.log.nowUs() / 1000);
     return [{ topic: TICK_ENTRY, op: "upsert", rows: [{ due }], path: "tick" }];
   });
-  await core.publisher.waitFor(begun!.position, READERS_MS);
+  await takenOut(core, renew, replicas, topic, part, begun!.position, gone);
+  // Who has begun meanwhile may have met the key in a segment, and not its delete.
+  replicas.erasing(gone);
+  return { position: String(gone), sinks: sinksOver(core, topic) };
+}
+
+/** The key of `part` as it was up to `to` is taken out of what readers see, of files and of the log. `shown`: what readers have to be shown before. */
+async function takenOut(
+  core: Core,
+  renew: () => Promise<void>,
+  replicas: { erasing(position: number): void },
+  topic: TopicEntry,
+  part: Part,
+  shown: number,
+  to: number,
+): Promise<void> {
+  await core.publisher.waitFor(shown, READERS_MS);
   await forgotten(core, core.current().epoch);
   await renewed(core, renew);
   await core.log.sealed();
   const builder = new BatchBuilder(topic.schema);
   builder.appendKeyOnly("rows" in part ? part.rows[0] : {}, topic.key as readonly number[]);
-  replicas.erasing(gone);
-  await core.log.erase(topic.id, builder.finish(), gone);
-  // Who has begun meanwhile may have met the key in a segment, and not its delete.
-  replicas.erasing(gone);
-  return { position: String(gone), sinks: sinksOver(core, topic) };
+  replicas.erasing(to);
+  await core.log.erase(topic.id, builder.finish(), to);
 }
 
 /** Rows on disk are written anew, and the checkpoint; what they were before is gone when it resolves, after a power cut, too. */
@@ -104,15 +118,7 @@ export async function eraseCopy(
     });
   });
   const last = await lastOf(core, topic, key, gone);
-  await core.publisher.waitFor(last, READERS_MS);
-  await forgotten(core, core.current().epoch);
-  await renewed(core, renew);
-  await core.log.sealed();
-  const part = deletePart(core, name, [key], "key");
-  const builder = new BatchBuilder(topic.schema);
-  builder.appendKeyOnly("rows" in part ? part.rows[0] : {}, topic.key as readonly number[]);
-  replicas.erasing(last);
-  await core.log.erase(topic.id, builder.finish(), last);
+  await takenOut(core, renew, replicas, topic, deletePart(core, name, [key], "key"), last, last);
   const left = await lastOf(core, topic, key);
   if (left > 0) {
     throw new EvertError("conflict", `records of the key came to "${name}" meanwhile`, {

@@ -2,9 +2,10 @@
 import { unreachable } from "../base/assert.ts";
 import { EvertError } from "../base/errors.ts";
 import { datumFromText } from "../batch/text-form.ts";
-import { float8, int4, int8, interval, jsonb, numeric, type SqlType } from "../batch/types.ts";
+import { float8, int4, int8, jsonb, type SqlType } from "../batch/types.ts";
 import { isMadeOfRows } from "../plan/aggregate-functions.ts";
 import * as build from "../plan/build.ts";
+import { distanceType } from "../plan/distance-type.ts";
 import type { Expr } from "../plan/expression.ts";
 import { typeOf } from "../plan/inspect.ts";
 import type { Aggregate, Frame, FrameBound, OrderItem, Plan, WindowFunction } from "../plan/plan.ts";
@@ -153,7 +154,7 @@ function frameOf(spec: FrameSpec | null, plan: Plan, order: readonly OrderItem[]
   if (order.length !== 1) {
     throw new EvertError("grouping_error", "a frame of a range needs an orderBy of exactly one column");
   }
-  return framed("range", spec.range, distanceType(plan.schema.fields[order[0]!.column]!.type));
+  return framed("range", spec.range, measureOf(plan.schema.fields[order[0]!.column]!.type));
 }
 
 function boundOf(end: unknown, side: "start" | "end", type: SqlType): FrameBound {
@@ -172,27 +173,10 @@ function boundOf(end: unknown, side: "start" | "end", type: SqlType): FrameBound
   return { kind: before ? "preceding" : "following", offset };
 }
 
-/** What distances in a column of the type are measured in. */
-function distanceType(type: SqlType): SqlType {
-  switch (type.name) {
-    case "int2":
-    case "int4":
-    case "int8":
-      return int8;
-    case "float4":
-    case "float8":
-      return float8;
-    case "numeric":
-      return numeric;
-    case "date":
-    case "time":
-    case "timestamp":
-    case "timestamptz":
-    case "interval":
-      return interval;
-    default:
-      throw new EvertError("datatype_mismatch", `a range over type ${type.name} has no distances`, {
-        hint: "Order by a number or a time, or use rows or groups.",
-      });
-  }
+function measureOf(type: SqlType): SqlType {
+  const measured = distanceType(type);
+  if (measured !== null) return measured;
+  throw new EvertError("datatype_mismatch", `a range over type ${type.name} has no distances`, {
+    hint: "Order by a number or a time, or use rows or groups.",
+  });
 }

@@ -24,12 +24,12 @@
  * the columns undecoded.
  */
 import { assert } from "../base/assert.ts";
-import { decodeUtf8Strict, utf8Length, writeUtf8 } from "../base/bytes.ts";
 import { crc32c } from "../base/crc32c.ts";
 import { EncodedBatch, encodeBatch, encodedSize } from "../batch/codec.ts";
 import type { CommitInfo, Group, TopicBatch } from "./log.ts";
 import { OP_DELETE } from "./log.ts";
 import { VARINT_BYTES_MAX, VarintReader, writeVarint } from "./varint.ts";
+import { readText, writeText } from "./varint-text.ts";
 
 /** "EVRT" */
 export const MAGIC = 0x54525645;
@@ -219,12 +219,6 @@ export function finishFrame(frame: Uint8Array, crc: number): void {
   new DataView(frame.buffer, frame.byteOffset, HEADER_BYTES).setUint32(HEADER.frameCrc, crc, true);
 }
 
-function writeText(target: Uint8Array, at: number, text: string | null): number {
-  if (text === null) return writeVarint(target, at, 0);
-  const length = utf8Length(text);
-  return writeUtf8(text, target, writeVarint(target, at, length + 1));
-}
-
 function writeBoundaries(target: Uint8Array, at: number, batch: TopicBatch): number {
   at = writeVarint(target, at, batch.commitIndexes.length);
   let nextCommit = 0;
@@ -344,16 +338,6 @@ export function readDeletes(bytes: Uint8Array, at: number, rows: number): Uint8A
   const ops = new Uint8Array(rows);
   for (let row = 0; row < rows; row++) ops[row] = (bytes[at + (row >> 3)]! >> (row & 7)) & 1;
   return ops;
-}
-
-function readText(bytes: Uint8Array, reader: VarintReader): string | null {
-  const lengthPlusOne = reader.next();
-  if (lengthPlusOne === 0) return null;
-  const from = reader.skip(lengthPlusOne - 1);
-  if (reader.failed) return null;
-  const text = decodeUtf8Strict(bytes, from, reader.at);
-  if (text === null) reader.fail();
-  return text;
 }
 
 export function align(length: number): number {

@@ -7,7 +7,8 @@
 import type { Node } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
 import { intervalSpan, parseInterval } from "../batch/format.ts";
-import { int8, interval, type SqlType } from "../batch/types.ts";
+import { int8, type SqlType } from "../batch/types.ts";
+import { distanceType } from "../plan/distance-type.ts";
 import type { ConstExpr, Expr } from "../plan/expression.ts";
 import { sqlTypeName } from "../plan/functions.ts";
 import { columnsOf, typeOf } from "../plan/inspect.ts";
@@ -182,7 +183,7 @@ function bindOffset(
     const message = "RANGE with offset PRECEDING/FOLLOWING requires exactly one ORDER BY column";
     throw new EvertError("grouping_error", message, { position: over, sqlstate: "42P20" });
   }
-  const type = mode === "range" ? distanceType(typeOf(order[0]!.expr), position) : int8;
+  const type = mode === "range" ? measureOf(typeOf(order[0]!.expr), position) : int8;
   const expr = coerce(bound, type, mode === "range" ? "implicit" : "assignment", ctx);
   if (expr === undefined) {
     const given = bound.kind === "typed" ? sqlTypeName(typeOf(bound.expr)) : "unknown";
@@ -214,31 +215,14 @@ function bindOffset(
   return expr;
 }
 
-/** What distances in a column of the type are measured in. */
-function distanceType(type: SqlType, position: number | undefined): SqlType {
-  switch (type.name) {
-    case "int2":
-    case "int4":
-    case "int8":
-      return int8;
-    case "float4":
-    case "float8":
-      return { name: "float8" };
-    case "numeric":
-      return { name: "numeric" };
-    case "date":
-    case "time":
-    case "timestamp":
-    case "timestamptz":
-    case "interval":
-      return interval;
-    default:
-      throw new EvertError(
-        "feature_not_supported",
-        `RANGE with offset PRECEDING/FOLLOWING is not supported for column type ${sqlTypeName(type)}`,
-        { position },
-      );
-  }
+function measureOf(type: SqlType, position: number | undefined): SqlType {
+  const measured = distanceType(type);
+  if (measured !== null) return measured;
+  throw new EvertError(
+    "feature_not_supported",
+    `RANGE with offset PRECEDING/FOLLOWING is not supported for column type ${sqlTypeName(type)}`,
+    { position },
+  );
 }
 
 /** Whether a distance points the wrong way. Of an interval on times of day, the part below a day counts. */

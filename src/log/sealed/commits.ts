@@ -1,7 +1,8 @@
 /** The pages of a sealed segment that say which commit is which; grammar in format.ts. */
-import { decodeUtf8Strict, joinBytes, utf8Length, writeUtf8 } from "../../base/bytes.ts";
+import { joinBytes } from "../../base/bytes.ts";
 import type { CommitInfo } from "../log.ts";
 import { VARINT_BYTES_MAX, VarintReader, writeVarint } from "../varint.ts";
+import { readText, writeText } from "../varint-text.ts";
 import type { Origin } from "./format.ts";
 import { packIntegers, readPacked, unpack } from "./integers.ts";
 
@@ -94,19 +95,4 @@ export function decodeCommits(
     next = index + 1;
   }
   return reader.failed || reader.at !== raw.length ? null : commits;
-}
-
-function writeText(target: Uint8Array, at: number, text: string | null): number {
-  if (text === null) return writeVarint(target, at, 0);
-  return writeUtf8(text, target, writeVarint(target, at, utf8Length(text) + 1));
-}
-
-function readText(bytes: Uint8Array, reader: VarintReader): string | null {
-  const lengthPlusOne = reader.next();
-  if (lengthPlusOne === 0) return null;
-  const from = reader.skip(lengthPlusOne - 1);
-  if (reader.failed) return null;
-  const text = decodeUtf8Strict(bytes, from, reader.at);
-  if (text === null) reader.fail();
-  return text;
 }

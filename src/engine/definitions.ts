@@ -30,7 +30,7 @@ export interface DefinitionsContext {
   readonly committer: Pick<Committer, "forget">;
   readonly subscriptions: Pick<Subscriptions, "renamed">;
   readonly publisher: Pick<Publisher, "shown">;
-  readonly stepper: Pick<Stepper, "epoch">;
+  readonly stepper: Pick<Stepper, "epoch" | "forget">;
   /** Where a table's or a view's rows lie; null: nowhere yet. */
   storeOf(id: number): Store | null;
 }
@@ -110,6 +110,7 @@ export class Definitions {
         core.indexes.forget(id);
         core.tables.remove(id);
         core.committer.forget(id);
+        core.stepper.forget(id);
         return;
       default:
         core.indexes.forget(id);

@@ -427,6 +427,11 @@ export class Stepper {
     this.#circuit.goAhead();
   }
 
+  /** The topic is gone. */
+  forget(topicId: number): void {
+    this.#feeders.delete(topicId);
+  }
+
   #feeder(entry: TopicEntry): Feeder {
     const { schema } = placedOf(entry);
     let feeder = this.#feeders.get(entry.id);

@@ -46,6 +46,7 @@ export class Tables {
     this.#held.delete(id);
     this.#core.constraints.delete(id);
     this.#core.circuit.removeSource(id);
+    this.#core.log.forgetTopic(id);
   }
 
   /** A table's rows; null for a stream. */

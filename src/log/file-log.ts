@@ -8,14 +8,12 @@
  * sealed at the end of the turn in which that frame became durable. No timer, nothing to tune: the slower the disk, the larger
  * the groups. Who must have a group sealed earlier (a transaction, before the next one is decided) has it share the next frame with others.
  */
-import { Arena } from "../base/arena.ts";
 import { assert } from "../base/assert.ts";
 import type { DiskDirectory, DiskLock } from "../base/disk.ts";
 import type { EvertError } from "../base/errors.ts";
 import { systemRandom } from "../base/random.ts";
 import type { Batch } from "../batch/batch.ts";
 import { COMMIT_BYTES_MAX, commitTooLarge } from "../batch/commit-bytes.ts";
-import { RowBuffer, RowWriters } from "../batch/row-bytes.ts";
 import { Admission } from "./admission.ts";
 import { Draft } from "./draft.ts";
 import { DurableEnd } from "./durable-end.ts";
@@ -23,8 +21,6 @@ import { encodeMeta, HEADER_BYTES } from "./frame.ts";
 import type { FrameOrder } from "./frame-order.ts";
 import { readHistory } from "./history.ts";
 import { Intake } from "./intake.ts";
-import { Compactor } from "./keeping/compactor.ts";
-import { KEYS_MAX } from "./keeping/pass.ts";
 import type { KeepingRules } from "./keeping/rules.ts";
 import type { KnownCommits } from "./known-commits.ts";
 import { Listeners, tellOne } from "./listeners.ts";
@@ -51,8 +47,8 @@ import { randomLogId } from "./log-id.ts";
 import type { LogIndex } from "./log-index.ts";
 import type { LogOptions } from "./log-options.ts";
 import { LogTime } from "./log-time.ts";
-import { OpenGroup, type TopicSource } from "./open-group.ts";
-import { OpenTopic } from "./open-topic.ts";
+import { OpenGroup } from "./open-group.ts";
+import { OpenTopics } from "./open-topics.ts";
 import { type ReaderSource, readGroups, readTopicGroups } from "./reader.ts";
 import type { Recovered, RecoveryReport } from "./recovery.ts";
 import {
@@ -63,24 +59,20 @@ import {
   unconfirmed,
   writeFailure,
 } from "./refusals.ts";
-import { Sealer } from "./sealed/sealer.ts";
 import { offsetAt } from "./seek-time.ts";
 import type { WritableSegment } from "./segment.ts";
 import { Space, type Where } from "./space.ts";
 import { fileOf, readFileOf, StoredLog } from "./stored-log.ts";
-import { SegmentThread } from "./thread/segment-thread.ts";
 import { TopicRegistry } from "./topics.ts";
+import { Upkeep } from "./upkeep.ts";
 import { type SealedGroup, Writer } from "./writer.ts";
 
 const MIB = 1 << 20;
 const GROUP_BYTES_MAX = 8 * MIB;
 const AHEAD_BYTES_MAX = 64 * MIB;
 
-const SEAL_RETRY_MS = 30_000;
-const KEEP_EVERY_MS = 60_000;
-
 /** Use openLog. */
-export class FileLog implements Log, TopicSource {
+export class FileLog implements Log {
   readonly report: RecoveryReport;
   readonly #lock: DiskLock;
   readonly #held: DiskDirectory;
@@ -93,16 +85,9 @@ export class FileLog implements Log, TopicSource {
   readonly #knownCommits: KnownCommits;
   readonly #time: LogTime;
   readonly #registry = new TopicRegistry();
-  /** Those that rows have been staged in, by topic. */
-  readonly #openTopics = new Map<number, OpenTopic>();
-  readonly #rowWriters = new RowWriters();
-  readonly #memory = { arena: new Arena(), rows: new RowBuffer() };
   readonly #reader: ReaderSource;
-  readonly #thread: SegmentThread;
-  readonly #sealer: Sealer;
-  readonly #compactor: Compactor;
-  /** Ends of topics with staged commits counted in, but for those in #openTopics, which know their own. */
-  readonly #topicEnds: Map<number, number>;
+  readonly #upkeep: Upkeep;
+  readonly #topics: OpenTopics;
 
   readonly #sealedListeners = new Listeners<Group>();
   readonly #failedListeners = new Listeners<Error>();
@@ -140,39 +125,23 @@ export class FileLog implements Log, TopicSource {
     const logId = order.logId ?? randomLogId(options.random ?? systemRandom);
     this.logId = logId;
     const said = options.report ?? (() => {});
-    this.#thread = new SegmentThread({ disk, directory, registry: this.#registry, logId, report: said });
-    this.#sealer = new Sealer({
-      disk,
-      directory,
-      registry: this.#registry,
-      index,
+    this.#upkeep = new Upkeep({
+      ...this.#reader,
       logId,
-      thread: this.#thread,
-      retryMs: options.sealRetryMs ?? SEAL_RETRY_MS,
+      options,
       report: said,
       isAppending: () => !this.#resting,
-      sealed: () => this.#compactor.wake(),
-    });
-    this.#compactor = new Compactor({
-      ...this.#reader,
-      thread: this.#thread,
-      seed: logId % 0x1_0000_0000,
-      keysMax: options.compactedKeysMax ?? KEYS_MAX,
-      everyMs: options.keepEveryMs ?? KEEP_EVERY_MS,
-      report: said,
       nowUs: () => this.nowUs(),
       lastPosition: () => this.#lastPosition,
       durable: (position) => this.#end.reached(position),
-      leaveRoom: () => this.#sealer.room(),
-      sealed: () => this.#sealer.idle(),
     });
-    this.#topicEnds = order.topicEnds;
+    this.#topics = new OpenTopics(this.#registry, order.topicEnds);
     this.#lastPosition = order.lastPosition;
     this.#end = new DurableEnd(index, order.lastPosition, report.frames > 0 && !report.closedCleanly, {
-      filled: () => this.#sealer.wake(),
-      progressed: () => this.#sealer.progressed(),
+      filled: () => this.#upkeep.sealer.wake(),
+      progressed: () => this.#upkeep.sealer.progressed(),
     });
-    this.#group = new OpenGroup(this.#lastPosition + 1, this);
+    this.#group = new OpenGroup(this.#lastPosition + 1, this.#topics);
     this.#space = new Space(
       {
         disk,
@@ -224,7 +193,7 @@ export class FileLog implements Log, TopicSource {
   async lead(): Promise<void> {
     await this.#space.abandon();
     this.#intake = null;
-    this.#group = new OpenGroup(this.#lastPosition + 1, this);
+    this.#group = new OpenGroup(this.#lastPosition + 1, this.#topics);
   }
 
   #received(sealed: SealedGroup): void {
@@ -276,7 +245,7 @@ export class FileLog implements Log, TopicSource {
   }
 
   topicEnd(topicId: number): number {
-    return this.#openTopics.get(topicId)?.end ?? this.#topicEnds.get(topicId) ?? 0;
+    return this.#topics.end(topicId);
   }
 
   topicVersion(topicId: number): number {
@@ -292,31 +261,20 @@ export class FileLog implements Log, TopicSource {
   }
 
   registerTopic(topic: LogTopic): void {
-    const { topicId } = topic;
-    const open = this.#openTopics.get(topicId);
-    if (open !== undefined) {
-      // A group holds one version of a topic: a newer one starts another.
-      if (open.group === this.#group.firstPosition) this.seal();
-      this.#openTopics.delete(topicId);
-      this.#topicEnds.set(topicId, open.end);
-    }
+    // A group holds one version of a topic: a newer one starts another.
+    if (this.#topics.isIn(topic.topicId, this.#group.firstPosition)) this.seal();
+    this.#topics.close(topic.topicId);
     this.#registry.register(topic);
+  }
+
+  forgetTopic(topicId: number): void {
+    assert(!this.#drafting, "no commit is being staged when a topic is forgotten");
+    this.#topics.close(topicId);
   }
 
   inNewestSchema(topicBatch: TopicBatch): TopicBatch {
     const { topicId, schemaVersion } = topicBatch;
     return this.#registry.evolution(topicId, schemaVersion)?.topicBatch(topicBatch) ?? topicBatch;
-  }
-
-  openTopic(topicId: number): OpenTopic {
-    let open = this.#openTopics.get(topicId);
-    if (open === undefined) {
-      const topic = this.#registry.newest(topicId);
-      const end = this.#topicEnds.get(topicId) ?? 0;
-      open = new OpenTopic(topic, this.#rowWriters.for(topic.schema), end, this.#memory);
-      this.#openTopics.set(topicId, open);
-    }
-    return open;
   }
 
   // ---- staging ----
@@ -385,7 +343,7 @@ export class FileLog implements Log, TopicSource {
     const group = open.finish();
     const meta = encodeMeta(group);
     const placement = this.#space.place(meta.frameBytes, group.firstPosition);
-    this.#group = new OpenGroup(group.lastPosition + 1, this);
+    this.#group = new OpenGroup(group.lastPosition + 1, this.#topics);
     this.#sealing = true;
     try {
       this.#sealedListeners.tell(group);
@@ -450,7 +408,7 @@ export class FileLog implements Log, TopicSource {
       if (this.#writer.busy || this.#group.commits.length > 0) return;
       this.#resting = true;
       this.#space.rest();
-      this.#sealer.progressed();
+      this.#upkeep.sealer.progressed();
     });
   }
 
@@ -475,7 +433,7 @@ export class FileLog implements Log, TopicSource {
     this.#intake?.admit();
     this.#end.confirmations.end(failure);
     void this.#space.stop();
-    void this.#stopBackground();
+    void this.#upkeep.stop();
     this.#failedListeners.tellAll(failure);
   }
 
@@ -514,31 +472,31 @@ export class FileLog implements Log, TopicSource {
   }
 
   startSealing(): void {
-    this.#sealer.start();
+    this.#upkeep.sealer.start();
   }
 
   sealed(): Promise<void> {
-    return this.#sealer.idle();
+    return this.#upkeep.sealer.idle();
   }
 
   keep(rules: () => KeepingRules): void {
-    this.#compactor.keep(rules);
+    this.#upkeep.compactor.keep(rules);
   }
 
   compact(): Promise<void> {
-    return this.#compactor.compact();
+    return this.#upkeep.compactor.compact();
   }
 
   erase(topicId: number, key: Batch, to: Position): Promise<void> {
-    return this.#compactor.erase(topicId, key, to);
+    return this.#upkeep.compactor.erase(topicId, key, to);
   }
 
   stats(): LogStats {
     return {
       segments: this.#index.segments.length,
       bytes: this.#index.bytes,
-      sealing: this.#sealer.stats(),
-      keeping: this.#compactor.stats(),
+      sealing: this.#upkeep.sealer.stats(),
+      keeping: this.#upkeep.compactor.stats(),
       lastPosition: this.#lastPosition,
       durablePosition: this.#end.position,
     };
@@ -567,7 +525,7 @@ export class FileLog implements Log, TopicSource {
     this.#intake?.admit();
     await this.#writer.drained();
     this.#end.confirmations.end(shuttingDown());
-    await this.#stopBackground();
+    await this.#upkeep.stop();
     await this.#space.stop();
     // A follower begins no segment of its own.
     const where = this.#intake === null ? "anywhere" : "active";
@@ -579,13 +537,6 @@ export class FileLog implements Log, TopicSource {
     await this.#space.close();
     await this.#held.close();
     await this.#lock.release();
-  }
-
-  /** Ends when nobody writes in the background any more. */
-  async #stopBackground(): Promise<void> {
-    this.#thread.stop();
-    await Promise.all([this.#sealer.stop(), this.#compactor.stop()]);
-    await this.#thread.close();
   }
 
   #writeClosingMark(where: Where): void {

@@ -342,6 +342,11 @@ export interface Log {
   nowUs(): number;
   /** A topic the catalog has just created or found. A newer schemaVersion replaces the older for appends, and is what all rows are read in. */
   registerTopic(topic: LogTopic): void;
+  /**
+   * The topic is gone: what was kept for its next rows is let go. Its schemas stay, for its records are there until they are taken out. REQUIRES that no commit is
+   * being staged.
+   */
+  forgetTopic(topicId: number): void;
   /** The batch in the newest schema of its topic: it may have been sealed, or its reader begun, before that was registered. */
   inNewestSchema(topicBatch: TopicBatch): TopicBatch;
   /**

@@ -9,10 +9,14 @@ export class TopicRegistry {
   /** From a version's schema to the newest; forgotten when there is a newer. */
   readonly #evolutions = new Map<LogTopic, Evolution>();
 
+  /** Told of each as it comes. Set by who passes them on. */
+  registered: (topic: LogTopic) => void = () => {};
+
   register(topic: LogTopic): void {
     let versions = this.#versions.get(topic.topicId);
     if (versions === undefined) this.#versions.set(topic.topicId, (versions = new Map()));
     versions.set(topic.schemaVersion, topic);
+    this.registered(topic);
     const newest = this.#newest.get(topic.topicId);
     if (newest === undefined || topic.schemaVersion >= newest.schemaVersion) {
       this.#newest.set(topic.topicId, topic);

@@ -35,7 +35,8 @@ export interface SegmentThreadOptions {
 
 interface Running {
   readonly worker: Worker;
-  readonly known: Set<LogTopic>;
+  /** Topics that it has not been told of. */
+  untold: LogTopic[];
   /** Who waits for its answers, by request. Null is answered where it has ended. */
   readonly asked: Map<number, (answer: Answer | null) => void>;
   /** Passes that it keeps a table for. */
@@ -58,6 +59,7 @@ export class SegmentThread {
   constructor(options: SegmentThreadOptions) {
     this.#options = options;
     this.#isUsable = options.disk.hasPaths === true && availableParallelism() > 1;
+    options.registry.registered = (topic) => this.#running?.untold.push(topic);
   }
 
   /**
@@ -137,7 +139,8 @@ export class SegmentThread {
       this.#failed(error);
       return null;
     }
-    const running: Running = { worker, known: new Set(), asked: new Map(), passes: new Set() };
+    const untold = [...this.#options.registry.all()];
+    const running: Running = { worker, untold, asked: new Map(), passes: new Set() };
     this.#running = running;
     if (this.#waiting === 0) worker.unref();
     let why: unknown = null;
@@ -161,9 +164,8 @@ export class SegmentThread {
 
   /** Null: the thread has ended meanwhile. */
   async #ask<W extends Asked[Kind]>(running: Running, work: W): Promise<Answered[W["kind"]] | null> {
-    const { registry } = this.#options;
-    const topics = [...registry.all()].filter((topic) => !running.known.has(topic));
-    for (const topic of topics) running.known.add(topic);
+    const topics = running.untold;
+    running.untold = [];
     // An answer to somebody else may have let it rest since it was looked for.
     this.#stay();
     const id = ++this.#lastId;

@@ -1,13 +1,15 @@
 /** Segments that a thread of its own seals, on the real disk: the same bytes, and whatever befalls the thread, the same log. */
 import { cp, mkdir, readFile, rm, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Worker } from "node:worker_threads";
 import fc from "fast-check";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import type { Disk } from "../../../src/base/disk.ts";
 import { nodeDisk } from "../../../src/base/node-disk.ts";
 import { checkLog } from "../../../src/log/check.ts";
 import type { Log } from "../../../src/log/log.ts";
 import { segmentName } from "../../../src/log/segment.ts";
+import type { Request } from "../../../src/log/thread/requests.ts";
 import { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { anyRow } from "../../batch/fixtures.ts";
 import { append, type OpenedLog, schema } from "../harness.ts";
@@ -98,6 +100,36 @@ it("learns of topics that come after it was started", async () => {
     for (const { batch } of batches) records += batch.length;
   expect([records, threads.length, said]).toEqual([200, 1, []]);
   await log.close();
+});
+
+it("is told of a topic once, with the first request behind it", async () => {
+  const posted = vi.spyOn(Worker.prototype, "postMessage");
+  const told = (): number[] =>
+    posted.mock.calls
+      .splice(0)
+      .map(([request]) => request as Request)
+      .flatMap((request) => (request.kind === "work" ? [request.topics.length] : []));
+  try {
+    const log = await open();
+    log.startSealing();
+    const fill = async (): Promise<void> => {
+      for (let id = 0; id < 100; id++) await append(log, [{ topicId: 1, id, note: "x".repeat(2000) }]);
+      await log.sealed();
+    };
+    await fill();
+    const [first, ...others] = told();
+    expect(first).toBeGreaterThan(1);
+    expect(others.length).toBeGreaterThan(0);
+    expect(others.every((topics) => topics === 0)).toBe(true);
+    for (const topicId of [44, 45]) log.registerTopic({ topicId, schemaVersion: 1, schema, keyColumns: [0] });
+    await fill();
+    const [next, ...rest] = told();
+    expect(next).toBe(2);
+    expect(rest.every((topics) => topics === 0)).toBe(true);
+    await log.close();
+  } finally {
+    posted.mockRestore();
+  }
 });
 
 it("is done without where it ends by itself, which is said once", async () => {

@@ -17,6 +17,7 @@ import { sourcesOf } from "../plan/inspect.ts";
 import type { OrderItem, Plan } from "../plan/plan.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import type { Store } from "../state/store.ts";
+import { BuildReadiness } from "./build-readiness.ts";
 import type { Chunk } from "./chunk.ts";
 import { Compiler, type Sources } from "./compile.ts";
 import type { Cooling } from "./cooling.ts";
@@ -130,11 +131,6 @@ export interface BuildContext {
   done(build: ViewBuild): void;
 }
 
-/** Slots entered into an index between two looks at the clock. */
-const INDEX_SLOTS = 2048;
-
-type IndexGrowth = ReturnType<Store["growIndex"]>;
-
 interface Pin {
   release(): void;
 }
@@ -156,12 +152,7 @@ export class ViewBuild implements Build {
   #older: Pin[] = [];
   #held = false;
   #closed = false;
-  #growths: IndexGrowth[] | null = null;
-  #ordered: IndexGrowth[] | null = null;
-  /** Rows that have to be in memory come back. */
-  readonly #thawing = new Beforehand();
-  /** Cold rows are linked by what they will be found by. */
-  readonly #linking = new Beforehand();
+  readonly #readiness: BuildReadiness;
   /** Nodes of the live circuit that the build reads; they stay while it does. */
   readonly #outer: readonly StoredNode[];
   /** Those of which it keeps all rows in memory, beside what its operators do. */
@@ -193,8 +184,11 @@ export class ViewBuild implements Build {
     this.#view = context.view(this.#node);
     this.#outer = this.#outerNodes();
     for (const node of this.#outer) node.holders++;
+    const { orders, cooling } = context;
+    const [graph, outer, result] = [this.#graph, this.#outer, this.#node];
+    this.#readiness = new BuildReadiness({ graph, outer, result, orders, cooling });
     // Who reads the result of a query, or an order of it, looks at slots.
-    const isWhole = context.isQuery || context.orders.length > 0;
+    const isWhole = context.isQuery || orders.length > 0;
     if (this.#node.host !== this.#graph && isWhole) this.#keepWarm(this.#node);
     const ids = idsIn(context.plan);
     this.#inlets = inletsOf(this.#graph);
@@ -279,46 +273,8 @@ export class ViewBuild implements Build {
     return this.#graph.fetching;
   }
 
-  #isWarm(): boolean {
-    return this.#thawing.isDone(() => {
-      const { cooling } = this.#context;
-      if (cooling === null) return [];
-      return this.#outerStores(({ warmers }) => warmers > 0).map((store) => cooling.thaw(store));
-    });
-  }
-
-  #isLinked(): boolean {
-    return this.#linking.isDone(() => {
-      const { cooling } = this.#context;
-      if (cooling === null) return [];
-      return this.#outerStores(({ cold }) => cold?.isLinked === false).map((store) => cooling.link(store));
-    });
-  }
-
-  /** Of those that it reads and that have cold rows. */
-  #outerStores(which: (store: Store) => boolean): Store[] {
-    return this.#outer
-      .map(({ store }) => store)
-      .filter((store) => store.cold?.isEmpty === false && which(store));
-  }
-
   prepare(deadline: number): boolean {
-    if (!this.#isWarm()) return false;
-    this.#growths ??= this.#graph.nodes
-      .flatMap((node) => node.indexes())
-      .filter(({ node }) => node.host !== this.#graph)
-      .map(({ store, spec, bringsBack }) => store.growIndex(spec, bringsBack));
-    this.#ordered ??= this.#context.orders.map((order) =>
-      this.#node.store.growIndex({ partition: [], order }),
-    );
-    for (const growth of [...this.#ordered, ...this.#growths]) {
-      while (!growth.advance(INDEX_SLOTS)) if (performance.now() >= deadline) return false;
-    }
-    return this.#isLinked();
-  }
-
-  #releaseGrowths(): void {
-    for (const growth of this.#growths?.splice(0) ?? []) growth.release();
+    return this.#readiness.advance(deadline);
   }
 
   begin(epoch: number, timeUs?: number): void {
@@ -330,7 +286,7 @@ export class ViewBuild implements Build {
     this.#pins = this.#pinned(epoch);
     this.#graph.begin(this.#epoch, epoch, timeUs);
     // The nodes have leased what was grown for them.
-    this.#releaseGrowths();
+    this.#readiness.releaseIndexes();
   }
 
   feedStream(id: number, chunk: Chunk): void {
@@ -403,7 +359,7 @@ export class ViewBuild implements Build {
   }
 
   release(): void {
-    for (const growth of this.#ordered?.splice(0) ?? []) growth.release();
+    this.#readiness.releaseOrders();
   }
 
   cancel(): void {
@@ -464,7 +420,7 @@ export class ViewBuild implements Build {
 
   #close(): void {
     this.#closed = true;
-    this.#releaseGrowths();
+    this.#readiness.releaseIndexes();
     for (const pin of [...this.#pins.splice(0), ...this.#older.splice(0)]) pin.release();
     for (const node of this.#kept.splice(0)) node.keepWarm(-1);
     for (const node of this.#outer) {
@@ -472,29 +428,6 @@ export class ViewBuild implements Build {
       this.#context.live.release(node);
     }
     this.#context.done(this);
-  }
-}
-
-/** What a build waits for before it begins: asked whether it is done, it is begun with the first question. */
-class Beforehand {
-  #state: "not begun" | "under way" | "done" | { readonly error: unknown } = "not begun";
-
-  /** @throws what went wrong */
-  isDone(begin: () => readonly Promise<void>[]): boolean {
-    if (typeof this.#state === "object") throw this.#state.error;
-    if (this.#state !== "not begun") return this.#state === "done";
-    const work = begin();
-    this.#state = work.length === 0 ? "done" : "under way";
-    if (this.#state === "done") return true;
-    Promise.all(work).then(
-      () => {
-        this.#state = "done";
-      },
-      (error: unknown) => {
-        this.#state = { error };
-      },
-    );
-    return false;
   }
 }
 

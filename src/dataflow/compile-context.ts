@@ -18,6 +18,8 @@ export interface CompileContext {
   readonly dictionary: Dictionary;
   /** `stages` over the plan's rows, fused with the filters and projects the plan ends in; pushes these columns. */
   linear(plan: Plan, stages: readonly Stage[], columns: readonly number[]): Node;
+  /** Whether another thread keeps this part of the plan. */
+  isCut(plan: Plan): boolean;
   /** A node that pushes these columns of the plan's rows. */
   rows(plan: Plan, columns: readonly number[]): Node;
   /** The node's rows, of whose `width` columns these. */

@@ -4,7 +4,7 @@
  * rows(plan, columns) gives a node that pushes the plan's rows, just the columns wanted; stored(plan, columns) one that keeps them in a store.
  * Every node is looked up by what it computes before it is made, so equal parts of two views are one.
  *
- * - Filters and projects in a row become one loop (linear.ts), down to the next operator with state.
+ * - Filters and projects in a row become one loop, down to the next operator with state (compile-linear.ts).
  * - A join, a top-k, a min or max reads stores. Where the plan is a source with a store, seen through plain columns, that store
  *   itself is read, with one more index; otherwise the columns needed are kept in a collection of its own.
  * - A group's keys and arguments are computed by the loop before it, as columns.
@@ -16,7 +16,6 @@
 import { assert, unreachable } from "../base/assert.ts";
 import * as build from "../plan/build.ts";
 import type { Expr } from "../plan/expression.ts";
-import { mayTakeLong } from "../plan/inspect.ts";
 import { loopOf } from "../plan/iterations.ts";
 import type { PlanPart } from "../plan/parts.ts";
 import type {
@@ -32,11 +31,12 @@ import type {
   WindowPlan,
 } from "../plan/plan.ts";
 import type { Dictionary } from "../state/dictionary.ts";
-import { noteAbout, textsDownTo, textsWith } from "./about.ts";
+import { noteAbout } from "./about.ts";
 import { allOf, type CompileContext, distinctOf, fromRows, type Stored, whole } from "./compile-context.ts";
 import { mapFunctionNode, seriesNode, tableFunctionNode } from "./compile-functions.ts";
 import { aggregateNode } from "./compile-group.ts";
-import { asOfJoinNode, joinNode, takesStages } from "./compile-join.ts";
+import { asOfJoinNode, joinNode } from "./compile-join.ts";
+import { linearNode } from "./compile-linear.ts";
 import { temporalNode } from "./compile-temporal.ts";
 import { firstRow, topKNode } from "./compile-top.ts";
 import { isFallibleWindow, windowNode } from "./compile-window.ts";
@@ -45,12 +45,11 @@ import { identityOf } from "./identity.ts";
 import type { CompileLoop } from "./loop.ts";
 import type { Node } from "./node.ts";
 import { IndexRows } from "./operators/index-rows.ts";
-import { Linear, liveColumns, type Stage, someExpr } from "./operators/linear.ts";
+import type { Stage } from "./operators/linear.ts";
 import { Outflow, type RowTaker } from "./operators/outflow.ts";
 import { Recursion, type RecursionInput } from "./operators/recursion.ts";
 import type { RecursionLimits } from "./operators/recursion-limits.ts";
 import { SetOperation } from "./operators/set-operation.ts";
-import { SlowLinear } from "./operators/slow-linear.ts";
 import { StoreRows } from "./operators/store-rows.ts";
 import { Collection, type CollectionMode, type StoredNode } from "./operators/stored.ts";
 import { Pick, Stream, streamIdentity, Union } from "./operators/stream.ts";
@@ -58,7 +57,7 @@ import { type Table, TableChanges } from "./operators/table.ts";
 import { Values } from "./operators/values.ts";
 import { inletNode } from "./parts/compile-inlet.ts";
 import type { PartLinks } from "./parts/link.ts";
-import { isPlain, moveFirst, stageIsFallible, stageOf, stagesIdentity, widthOf } from "./stages.ts";
+import { isPlain, stageOf } from "./stages.ts";
 
 /** Where a compiler finds what plans name. */
 export interface Sources {
@@ -69,9 +68,6 @@ export interface Sources {
   /** The rows of a view. */
   view(id: number): StoredNode;
 }
-
-/** Gives the rows that a chain of filters and projects begins with. */
-type Base = (plan: Plan, columns: readonly number[]) => Node;
 
 /** A loop reads nothing but what it is given. */
 const NO_SOURCES: Sources = {
@@ -222,75 +218,12 @@ export class Compiler implements CompileContext {
     }
   }
 
-  /** `stages` over the plan's rows, fused with the filters and projects the plan ends in. */
-  linear(
-    plan: Plan,
-    stages: readonly Stage[],
-    columns: readonly number[],
-    base: Base = (p, c) => this.rows(p, c),
-  ): Node {
-    const name = stagesIdentity(stages);
-    let all = [...stages];
-    let at = plan;
-    while ((at.kind === "filter" || at.kind === "project") && !this.#cuts.has(at)) {
-      all = [stageOf(at), ...all];
-      at = at.input;
-    }
-    // Plain columns of plain columns need no loop.
-    while (all.length > 0 && isPlain(all[all.length - 1]!)) {
-      const last = all.pop() as Stage & { kind: "project" };
-      columns = columns.map((c) => (last.exprs[c] as Expr & { kind: "column" }).index);
-    }
-    if (all.length === 0) return base(at, columns);
-    const width = widthOf(at, all);
-    if (columns.length < width && all.some(stageIsFallible)) {
-      // Whoever wants which columns: a row that fails shall fail once.
-      const whole = this.#fused(
-        plan,
-        name,
-        at,
-        all,
-        Array.from({ length: width }, (_, c) => c),
-        base,
-      );
-      return this.pickedOf(whole, width, columns);
-    }
-    return this.#fused(plan, name, at, all, columns, base);
+  linear(plan: Plan, stages: readonly Stage[], columns: readonly number[]): Node {
+    return linearNode(this, plan, stages, columns, (base, wanted) => this.rows(base, wanted));
   }
 
-  #fused(
-    plan: Plan,
-    name: string,
-    at: Plan,
-    all: readonly Stage[],
-    columns: readonly number[],
-    base: Base,
-  ): Node {
-    const live = liveColumns(all, columns);
-    const wanted = [...live[0]!].sort((a, b) => a - b);
-    const moved = moveFirst(all, columns, (c) => wanted.indexOf(c));
-    if (takesStages(at, all)) {
-      const identity = `through ${identityOf(plan)} ${name} [${columns}]`;
-      const join = joinNode(this, at, wanted, { identity, stages: moved });
-      if (join.about.length === 0) join.about = textsWith(plan, at);
-      return join;
-    }
-    const input = base(at, wanted);
-    const identity = `linear of ${input.identity}: ${identityOf(plan)} ${name} [${columns}]`;
-    return this.#node(identity, () => {
-      const fields = at.schema.fields;
-      const spec = {
-        identity,
-        label: `filter and project over ${input.label}`,
-        input: wanted.map((c) => fields[c]!),
-        stages: moved.stages,
-        columns: moved.columns,
-      };
-      const Kind = someExpr(spec.stages, mayTakeLong) ? SlowLinear : Linear;
-      const linear = new Kind(spec, fromRows(input), this.dictionary);
-      linear.about = textsDownTo(plan, at);
-      return linear;
-    });
+  isCut(plan: Plan): boolean {
+    return this.#cuts.has(plan);
   }
 
   #picked(node: Node, plan: Plan, columns: readonly number[]): Node {
@@ -325,7 +258,7 @@ export class Compiler implements CompileContext {
 
   /** Every change of a table in log order, through filters and projects. */
   changes(plan: Plan, columns: readonly number[]): Node {
-    return this.linear(plan, [], columns, (base, wanted) => {
+    return linearNode(this, plan, [], columns, (base, wanted) => {
       assert(
         base.kind === "source" && base.relation === "table",
         "the right side of an as-of join is a table",

@@ -41,6 +41,7 @@ import type { Inlet } from "./parts/inlet.ts";
 import type { PartLinks } from "./parts/link.ts";
 import { Outlet } from "./parts/outlet.ts";
 import { STATE_LIMITS, type StateLimits } from "./state-limits.ts";
+import { Vacuum } from "./vacuum.ts";
 import { type OnError, View, type ViewNode } from "./view.ts";
 import { type Build, ViewBuild } from "./view-build.ts";
 
@@ -48,11 +49,6 @@ export type { RecursionLimits } from "./operators/recursion-limits.ts";
 export type { StateLimits } from "./state-limits.ts";
 export type { OnError, ViewNode } from "./view.ts";
 export type { Build } from "./view-build.ts";
-
-/** Rows freed between two looks at the clock. */
-const VACUUM_ROWS = 2_048;
-/** Texts looked at between two looks at the clock. */
-const VACUUM_TEXTS = 4_096;
 
 export interface CircuitLimits {
   readonly recursion?: Partial<RecursionLimits> | undefined;
@@ -118,11 +114,8 @@ export class Circuit {
     return bytes;
   }
 
-  /** Stores that have left with their nodes and still hold references. */
-  readonly #graveyard = new Set<Store>();
   readonly #graph: Graph;
-  /** Stores with rows that are dead and not freed. */
-  readonly #dirty = new Set<Store>();
+  readonly #vacuum: Vacuum;
   readonly #tables = new Map<number, Table>();
   readonly #streams = new Map<number, Stream>();
   /** By id: the same tables, as they were laid out before they had all their columns. */
@@ -139,8 +132,6 @@ export class Circuit {
   readonly cooling: Cooling | null;
   /** Stores of which rows may go to disk. */
   readonly #chilled = new Set<Store>();
-  /** Stores of operators that have failed: their memory is given back when the step in which they did is published. */
-  readonly #stopped = new Map<Store, number>();
   readonly #parts: PartLinks | null;
   #inlets: readonly Inlet[] = [];
   /** The graph's shape when they were looked for. */
@@ -160,11 +151,12 @@ export class Circuit {
     this.memory = new MemoryLimit(options.memoryLimit ?? Number.POSITIVE_INFINITY, () => this.bytes);
     const { cooling } = options;
     this.cooling = cooling === undefined ? null : new Cooling(this.memory, () => this.#coolable(), cooling);
-    this.#graph = new Graph(this.#graveyard, {
+    this.#vacuum = new Vacuum(options.dictionary, (store) => this.#chilled.delete(store));
+    this.#graph = new Graph(this.#vacuum.graveyard, {
       timing: "sampled",
       limits: this.isBuild ? this.#buildLimits : this.#limits,
       memory: this.memory,
-      stopped: (store, epoch) => this.#stopped.set(store, epoch),
+      stopped: (store, epoch) => this.#vacuum.stopped(store, epoch),
       eager: false,
       added: (node) => {
         for (const { store, index } of node.coolable()) this.#chill(store, index?.spec.columns ?? null);
@@ -211,7 +203,7 @@ export class Circuit {
   /** Of whose stores rows may go to disk, but for those that are to be freed. */
   *#coolable(): Generator<Store> {
     for (const store of this.#chilled) {
-      if (this.#graveyard.has(store) || this.#stopped.has(store)) this.#chilled.delete(store);
+      if (this.#vacuum.isGoing(store)) this.#chilled.delete(store);
       else yield store;
     }
   }
@@ -316,8 +308,8 @@ export class Circuit {
       memory: this.memory,
       cooling: this.cooling,
       parts: id === null ? null : this.#parts,
-      stopped: (store, epoch) => this.#stopped.set(store, epoch),
-      graveyard: this.#graveyard,
+      stopped: (store, epoch) => this.#vacuum.stopped(store, epoch),
+      graveyard: this.#vacuum.graveyard,
       now: () => this.#published,
       view: (node) => this.#viewOf(id ?? -1, name, plan, options, node, []),
       finish: (node, cuts) => {
@@ -529,54 +521,24 @@ export class Circuit {
     this.#published = this.#graph.step.to;
     for (const node of this.#graph.active) {
       node.errors?.publish();
-      for (const store of node.allStores) if (store.hasDead) this.#dirty.add(store);
+      for (const store of node.allStores) if (store.hasDead) this.#vacuum.dirty.add(store);
     }
-    this.dictionary.collect(VACUUM_TEXTS);
+    this.#vacuum.someTexts();
   }
 
-  /**
-   * Frees rows that nobody reads at `horizon` or later, and stores that have left with their nodes, until the deadline (performance.now()).
-   * True: all of them.
-   */
+  /** As Vacuum.run. */
   vacuum(horizon: number, deadline: number = Number.POSITIVE_INFINITY): boolean {
-    for (const store of this.#dirty) {
-      // One that has left is freed as a whole, below.
-      if (!this.#graveyard.has(store))
-        while (!store.vacuum(horizon, VACUUM_ROWS)) if (performance.now() >= deadline) return false;
-      if (!store.hasDead || this.#graveyard.has(store)) this.#dirty.delete(store);
-    }
-    if (this.#graveyard.size === 0 && this.#stopped.size === 0) return this.#collect(deadline);
-    for (const [store, epoch] of this.#stopped) {
-      if (store.isPinned || horizon < epoch) continue;
-      while (!store.releaseRows(VACUUM_ROWS)) if (performance.now() >= deadline) return false;
-      store.discard();
-      this.#chilled.delete(store);
-      this.#stopped.delete(store);
-    }
-    for (const store of this.#graveyard) {
-      if (store.isPinned) continue; // until its last reader has gone
-      while (!store.releaseRows(VACUUM_ROWS)) if (performance.now() >= deadline) return false;
-      store.cold?.discard();
-      this.#chilled.delete(store);
-      this.#graveyard.delete(store);
-    }
-    return this.#collect(deadline);
-  }
-
-  /** Frees texts that no row has any more. */
-  #collect(deadline: number): boolean {
-    while (!this.dictionary.collect(VACUUM_TEXTS)) if (performance.now() >= deadline) return false;
-    return true;
+    return this.#vacuum.run(horizon, deadline);
   }
 
   /** Stores that have left with their nodes and are still to be freed. */
   get buried(): number {
-    return this.#graveyard.size;
+    return this.#vacuum.graveyard.size;
   }
 
   /** Takes a store that nobody reads any more: its references are given back in the steps to come. */
   bury(store: Store): void {
-    this.#graveyard.add(store);
+    this.#vacuum.graveyard.add(store);
   }
 
   // ---- what there is ----------------------------------------------------------------------------------------------

@@ -16,15 +16,14 @@ import type { RunFiles } from "./cold/run-files.ts";
 import type { Dictionary } from "./dictionary.ts";
 import { type EntryCode, entryCode, type Touched } from "./entry-code.ts";
 import type { HashIndex, HashIndexSpec } from "./hash-index.ts";
-import type { PieceOfSlots } from "./index-filling.ts";
 import { createLayout, type LayoutColumn, type RowLayout } from "./layout.ts";
 import { Marks } from "./marks.ts";
 import { GrowingMemory, Int32List, Int32Queue } from "./memory.ts";
 import type { OrderedIndex, OrderedIndexSpec } from "./ordered-index.ts";
-import { PIECE_SLOTS, restoreCode } from "./restore-code.ts";
 import { type RowCode, rowCode } from "./row-code.ts";
 import { LIVE, type Rows } from "./rows.ts";
 import { StoreIndexes } from "./store-indexes.ts";
+import { enterAll, takeIn } from "./take-in.ts";
 
 export { LIVE };
 
@@ -517,51 +516,14 @@ export class Store implements Rows, ColdHost {
    */
   *restored(epoch: number, elsewhere: HashIndex | null = null): Generator<void> {
     this.epoch = epoch;
-    const { highWater } = this;
     const indexes = this.#indexes.hashed.filter((index) => index !== elsewhere);
-    for (const index of indexes) index.reserve(Math.max(1, highWater), highWater);
-    const fillings = indexes.map((index) => index.filling(highWater));
-    const { restore, list } = restoreCode(this, this, this.#free);
-    const slots = new Int32Array(Math.min(PIECE_SLOTS, highWater));
-    for (let from = 0; from < highWater; from += PIECE_SLOTS) {
-      const count = restore(from, Math.min(highWater, from + PIECE_SLOTS), epoch, slots);
-      this.live += count;
-      indexes.forEach((index, i) => {
-        const filling = fillings[i] ?? null;
-        if (filling === null) index.insertAll(slots, count);
-        else filling.count({ slots, count });
-      });
-      yield;
-    }
-    const pieces = (): Generator<PieceOfSlots> => piecesOf(highWater, slots, list);
-    for (const filling of fillings) if (filling !== null) yield* filling.enter(pieces());
+    yield* takeIn(this, epoch, this.#free, indexes);
     for (const index of this.#indexes.ordered) yield* index.build();
     this.#noteTouched();
   }
 
   /** After restored(): enters all rows into an index that another has not made. */
-  *enterAll(index: HashIndex): Generator<void> {
-    const { highWater } = this;
-    index.reserve(Math.max(1, highWater), highWater);
-    const { list } = restoreCode(this, this, this.#free);
-    const slots = new Int32Array(Math.min(PIECE_SLOTS, highWater));
-    const pieces = (): Generator<PieceOfSlots> => piecesOf(highWater, slots, list);
-    const filling = index.filling(highWater);
-    for (const piece of pieces()) {
-      if (filling === null) index.insertAll(slots, piece.count);
-      else filling.count(piece);
-      yield;
-    }
-    if (filling !== null) yield* filling.enter(pieces());
+  enterAll(index: HashIndex): Generator<void> {
+    return enterAll(this, this.#free, index);
   }
-}
-
-/** Slots with rows, as `list` finds them, piece by piece; each piece is in the same memory. */
-function* piecesOf(
-  highWater: number,
-  slots: Int32Array,
-  list: (from: number, to: number, slots: Int32Array) => number,
-): Generator<PieceOfSlots> {
-  for (let from = 0; from < highWater; from += PIECE_SLOTS)
-    yield { slots, count: list(from, Math.min(highWater, from + PIECE_SLOTS), slots) };
 }

@@ -18,16 +18,16 @@ export {
   type ConsumerOptions,
   DbConsumer,
   type RowOfTopic,
-} from "./engine/db-consumer.ts";
-export { DbProducer } from "./engine/db-producer.ts";
-export type { TopicRecord } from "./engine/db-read.ts";
-export type { SqlOptions } from "./engine/db-sql.ts";
+} from "./engine/db/consumer.ts";
+export { DbProducer } from "./engine/db/producer.ts";
+export type { TopicRecord } from "./engine/db/read.ts";
+export type { SqlOptions } from "./engine/db/sql.ts";
 export type {
   DbTransactOptions,
   TopicExpectation,
   TopicOperation,
   Transaction,
-} from "./engine/db-transaction.ts";
+} from "./engine/db/transaction.ts";
 export {
   type Backup,
   type Changes,

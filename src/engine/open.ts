@@ -22,23 +22,23 @@ import type {
   SchemaVersionInfo,
 } from "./api.ts";
 import type { Database } from "./database.ts";
-import { type ConsumerOptions, DbConsumer, type RowOfTopic } from "./db-consumer.ts";
-import { DbProducer } from "./db-producer.ts";
-import { readTyped, type TopicRecord } from "./db-read.ts";
-import { runSql, type SqlOptions } from "./db-sql.ts";
+import { type ConsumerOptions, DbConsumer, type RowOfTopic } from "./db/consumer.ts";
+import { recordsOf, topicName, viewName } from "./db/given.ts";
+import { DbProducer } from "./db/producer.ts";
+import { readTyped, type TopicRecord } from "./db/read.ts";
+import { runSql, type SqlOptions } from "./db/sql.ts";
 import {
   type DbTransactOptions,
   expectationsOf,
   operationsOf,
   type TopicOperation,
   Transaction,
-} from "./db-transaction.ts";
+} from "./db/transaction.ts";
+import { typedRow } from "./db/typed-row.ts";
 import { named } from "./declare.ts";
-import { recordsOf, topicName, viewName } from "./given.ts";
 import { openEngine } from "./open-engine.ts";
 import type { FollowOptions } from "./replica/role.ts";
 import { nextTurn } from "./stepper.ts";
-import { typedRow } from "./typed-row.ts";
 
 /** Where a database lies, what the program declares, and what it is limited to. */
 export interface OpenOptions {

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { connect } from "../../src/client/index.ts";
 import type { Database } from "../../src/engine/database.ts";
-import { DbConsumer } from "../../src/engine/db-consumer.ts";
+import { DbConsumer } from "../../src/engine/db/consumer.ts";
 import { int8, text, topic } from "../../src/face/index.ts";
 import { createHttpServer, type HttpServer } from "../../src/servers/http/server.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";

@@ -6,13 +6,13 @@
  * 3. commit() stores that a batch and all before it have been processed: whoever stops before processes it again. transact() stores what was made of a batch
  *    and the progress as one commit, or neither: each record is processed once.
  */
-import { gathered } from "../base/gathered.ts";
-import type { AnyTopic, Table, Topic } from "../face/handles.ts";
-import type { Consumed, OpenConsumerOptions, OpenedConsumer } from "./api.ts";
-import type { Database } from "./database.ts";
-import { recordTyper, type TopicRecord } from "./db-read.ts";
-import { Transaction } from "./db-transaction.ts";
+import { gathered } from "../../base/gathered.ts";
+import type { AnyTopic, Table, Topic } from "../../face/handles.ts";
+import type { Consumed, OpenConsumerOptions, OpenedConsumer } from "../api.ts";
+import type { Database } from "../database.ts";
 import { topicName } from "./given.ts";
+import { recordTyper, type TopicRecord } from "./read.ts";
+import { Transaction } from "./transaction.ts";
 
 const BATCH_RECORDS_MAX = 512;
 

@@ -1,8 +1,8 @@
 /** SQL as a program asks it: rows in their TypeScript form, and what fails is thrown. */
-import { EvertError } from "../base/errors.ts";
-import type { SqlResponse } from "../batch/sql-answer.ts";
-import type { ReadOptions } from "./api.ts";
-import type { Database } from "./database.ts";
+import { EvertError } from "../../base/errors.ts";
+import type { SqlResponse } from "../../batch/sql-answer.ts";
+import type { ReadOptions } from "../api.ts";
+import type { Database } from "../database.ts";
 
 /** What a request waits for. */
 export interface SqlOptions extends ReadOptions {

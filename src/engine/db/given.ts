@@ -1,5 +1,5 @@
 /** Handles that a program gives: TypeScript has told of wrong ones before, programs in JavaScript are told here. */
-import { EvertError } from "../base/errors.ts";
+import { EvertError } from "../../base/errors.ts";
 
 /** @throws EvertError invalid_request: `what` should be what topic() or table() gives, and is not */
 export function topicName(given: unknown, what = "the topic"): string {

@@ -1,9 +1,9 @@
 /** What a program's own transactions say, typed by its topics and views. */
-import { EvertError } from "../base/errors.ts";
-import type { AnyTopic, Table, Topic, View } from "../face/handles.ts";
-import type { AppendOptions, Expectation, Key, Operation, RowsOptions } from "./api.ts";
+import { EvertError } from "../../base/errors.ts";
+import type { AnyTopic, Table, Topic, View } from "../../face/handles.ts";
+import type { AppendOptions, Expectation, Key, Operation, RowsOptions } from "../api.ts";
+import type { TransactionWork } from "../transaction.ts";
 import { sourceName, topicName, viewName } from "./given.ts";
-import type { TransactionWork } from "./transaction.ts";
 
 /** One record or key, or a list of them. A table's record replaces the row with its key, whether it is said to be appended or upserted. */
 export type TopicOperation =

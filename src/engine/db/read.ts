@@ -1,11 +1,11 @@
 /** A topic's records as a program has them: rows and keys in their TypeScript form. */
-import { EvertError } from "../base/errors.ts";
-import { datumFromJson, datumToValue } from "../batch/convert.ts";
-import { parseJson } from "../batch/lossless-json.ts";
-import type { Field } from "../batch/schema.ts";
-import type { ReadTopicOptions } from "./api.ts";
-import type { Database } from "./database.ts";
-import type { MakeRecord, RecordColumns } from "./records.ts";
+import { EvertError } from "../../base/errors.ts";
+import { datumFromJson, datumToValue } from "../../batch/convert.ts";
+import { parseJson } from "../../batch/lossless-json.ts";
+import type { Field } from "../../batch/schema.ts";
+import type { ReadTopicOptions } from "../api.ts";
+import type { Database } from "../database.ts";
+import type { MakeRecord, RecordColumns } from "../records.ts";
 import { typedRow } from "./typed-row.ts";
 
 /** One record of a topic. */

@@ -1,8 +1,8 @@
 /** A program's own appends as a producer: what client.producer() is over HTTP. */
-import { EvertError } from "../base/errors.ts";
-import { Sequencer } from "../base/sequencer.ts";
-import type { Table, Topic } from "../face/handles.ts";
-import type { AppendResult, Engine } from "./api.ts";
+import { EvertError } from "../../base/errors.ts";
+import { Sequencer } from "../../base/sequencer.ts";
+import type { Table, Topic } from "../../face/handles.ts";
+import type { AppendResult, Engine } from "../api.ts";
 import { recordsOf, topicName } from "./given.ts";
 
 /** Appends that are stored once and in order; who makes a producer with the same id takes its place. */

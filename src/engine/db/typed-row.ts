@@ -1,6 +1,6 @@
-import { datumFromJson, datumToValue } from "../batch/convert.ts";
-import { setProperty } from "../batch/json.ts";
-import type { Field } from "../batch/schema.ts";
+import { datumFromJson, datumToValue } from "../../batch/convert.ts";
+import { setProperty } from "../../batch/json.ts";
+import type { Field } from "../../batch/schema.ts";
 
 /** JSON values of a row in their TypeScript form: exact integers, numerics as strings. */
 export function typedRow(

@@ -8,7 +8,7 @@ import { type OpenEngineOptions, openEngine } from "../../src/engine/open-engine
 import { Worker } from "../../src/engine/workers/worker.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { Directories } from "./support/directories.ts";
-import { holds } from "./support/holds.ts";
+import { allHold, holds } from "./support/holds.ts";
 import { sql } from "./support/memory.ts";
 import { difference, maintained, type TextRow } from "./support/views.ts";
 
@@ -161,10 +161,10 @@ describe("views over sealed history", () => {
       await sql(db, `CREATE MATERIALIZED VIEW ${name} AS ${query}`);
     await db.built();
     expect(read.mock.calls.some(([{ piece }]) => piece.to !== null)).toBe(true);
-    for (const [name, query] of Object.entries(queries)) await holds(db, name, query);
+    await allHold(db, queries);
     await db.append("sales", [{ id: 3, who: "Ada 3", sku: 3, wide: 5, region: "region 3" }]);
     await db.core.reached({ atLeast: db.position });
-    for (const [name, query] of Object.entries(queries)) await holds(db, name, query);
+    await allHold(db, queries);
   });
 
   it("have few pieces under way at a time", async () => {

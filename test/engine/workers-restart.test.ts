@@ -6,7 +6,7 @@ import type { OpenEngineOptions } from "../../src/engine/open-engine.ts";
 import { scalar, text } from "../../src/index.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
 import { HeldLog } from "./support/held-log.ts";
-import { holds } from "./support/holds.ts";
+import { allHold, holds } from "./support/holds.ts";
 import { openInMemory, rowsOf, sql } from "./support/memory.ts";
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
@@ -134,16 +134,15 @@ describe("a start", () => {
     await db.settled();
     const loud = db.core.views.named("loud");
     expect([loud.node!.hasParts, db.core.circuit.hasPartsOf(loud.query!.plan)]).toEqual([true, false]);
-    await holds(db, "loud", query);
+    await holds(db, "loud", query, [shout]);
     await db.close();
     db = await start(disk, options);
     await db.built();
     expect(reports).toEqual([]);
-    await holds(db, "loud", query);
+    await holds(db, "loud", query, [shout]);
     await history(db, 0, 5);
     await db.settled();
-    await holds(db, "loud", query);
-    await holds(db, "sums", sums);
+    await allHold(db, { loud: query, sums }, [shout]);
   });
 });
 

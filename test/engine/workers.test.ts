@@ -7,7 +7,7 @@ import type { Database } from "../../src/engine/database.ts";
 import type { OpenEngineOptions } from "../../src/engine/open-engine.ts";
 import { count, int8, text, topic, view } from "../../src/index.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
-import { holds } from "./support/holds.ts";
+import { allHold, holds } from "./support/holds.ts";
 import { openInMemory, rowsOf, sql } from "./support/memory.ts";
 
 /** Each thread reads the whole engine when it starts. */
@@ -54,7 +54,7 @@ async function tables(db: Database): Promise<void> {
 
 async function same(db: Database): Promise<void> {
   await db.settled();
-  for (const [name, query] of Object.entries(queries)) await holds(db, name, query);
+  await allHold(db, queries);
 }
 
 let made = 0;

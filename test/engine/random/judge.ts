@@ -10,7 +10,7 @@ import type { OpenEngineOptions } from "../../../src/engine/open-engine.ts";
 import { SimulatedDisk } from "../../../src/testing/simulated-disk.ts";
 import { openInMemory } from "../support/memory.ts";
 import type { Answer, Postgres } from "../support/postgres.ts";
-import { difference, maintained, recomputed, type TextRow } from "../support/views.ts";
+import { adHoc, difference, maintained, type TextRow } from "../support/views.ts";
 import type { Case, Event } from "./case.ts";
 import { textOf } from "./fragment.ts";
 
@@ -196,7 +196,7 @@ class Trial {
 
   async #adHoc(engine: Database): Promise<void> {
     for (const view of this.#views) {
-      const ours = await recomputed(engine, textOf(view.body));
+      const ours = await adHoc(engine, textOf(view.body));
       this.#same(view, ours, this.#answers.get(view.name) as Answer, "ad hoc");
     }
   }

@@ -1,4 +1,4 @@
-/** A view's maintained rows as text, and what their query gives when it is run from scratch. */
+/** A view's maintained rows as text, and what queries give ad hoc. What they give when all is computed anew: anew.ts. */
 import type { Database } from "../../../src/engine/database.ts";
 import { readRows } from "../../../src/views/read-rows.ts";
 
@@ -21,8 +21,11 @@ export async function maintained(engine: Database, name: string): Promise<TextRo
   return rows;
 }
 
-/** The query's answer now, by a circuit of its own over the whole history. */
-export async function recomputed(engine: Database, sql: string): Promise<TextRow[] | { sqlstate: string }> {
+/**
+ * The query's answer now, as the database itself gives it. Where it keeps a view that is the same or has a part in common, it answers from what that keeps (src/engine/adhoc.ts): so
+ * this says whether queries are answered as views are, and nothing about whether these are right. Something else has to judge both.
+ */
+export async function adHoc(engine: Database, sql: string): Promise<TextRow[] | { sqlstate: string }> {
   const { results, error } = await engine.sql(sql);
   if (error !== undefined) return { sqlstate: error.sqlstate };
   return (results[0] as (typeof results)[number]).rowsText();

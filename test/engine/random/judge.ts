@@ -1,7 +1,7 @@
 /**
  * A case in Evert and in PostgreSQL side by side. After every commit each view holds what PostgreSQL answers to its query, or fails with its
  * SQLSTATE. Then the same in other ways, which must all come to the same:
- * - each query ad hoc;
+ * - each query ad hoc, beside the views that keep it (and what it is when nothing is kept, the last of these shows);
  * - the log alone, which makes one big step of many small ones;
  * - all views before the first row, and all after the last, in another order.
  */

@@ -1,12 +1,13 @@
 /** An aggregate of a group: its argument against the group's input, and the type of its answer. */
 import { unreachable } from "../base/assert.ts";
 import { EvertError } from "../base/errors.ts";
-import { bool, float8, int8, jsonb, numeric, type SqlType, typeToString } from "../batch/types.ts";
+import { bool, float8, int8, jsonb, type SqlType, typeToString } from "../batch/types.ts";
 import { constant } from "../plan/build.ts";
 import type { Expr, UserFunction } from "../plan/expression.ts";
 import { resolveCast } from "../plan/functions.ts";
 import { typeOf } from "../plan/inspect.ts";
 import type { Aggregate, AggregateOrder, Plan } from "../plan/plan.ts";
+import { sumType } from "../plan/sum-type.ts";
 import type { AggregateSpec, ValueSource } from "./aggregates.ts";
 import { checkOrdered, inputRow, scalarExpr } from "./columns-of.ts";
 import { functionSource, shorten, type UserCode } from "./function-source.ts";
@@ -22,6 +23,7 @@ export function aggregateOf(input: Plan, name: string, spec: AggregateSpec): Agg
     case "sum":
     case "avg": {
       const arg = summed(input, spec.of);
+      // Sums of integers are integers and come back as numbers.
       const type = spec.fn === "sum" ? sumType(typeOf(arg)) : meanType(typeOf(arg));
       if (type !== null) return { fn: spec.fn, arg, filter, type, reducer: null };
       throw notNumbers(name, spec, typeOf(arg));
@@ -138,23 +140,6 @@ function notNumbers(
   return new EvertError("datatype_mismatch", `${fn} of "${name}" needs numbers`, {
     detail: `Its argument, ${textOf(of)}, is of type ${typeToString(type)}.`,
   });
-}
-
-/** Sums of integers are integers and come back as numbers. */
-function sumType(type: SqlType): SqlType | null {
-  switch (type.name) {
-    case "int2":
-    case "int4":
-    case "int8":
-      return int8;
-    case "float4":
-    case "float8":
-      return float8;
-    case "numeric":
-      return numeric;
-    default:
-      return null;
-  }
 }
 
 /** A mean of integers is a JavaScript number here; SQL's is a numeric. */

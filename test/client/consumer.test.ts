@@ -1,56 +1,17 @@
 /** A consumer of the client, behind a network that does its worst: what it makes of records is there once, in order. */
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { connect } from "../../src/client/index.ts";
-import type { AnyRow, Client, ConsumedBatch, Consumer } from "../../src/client/types.ts";
-import type { Database } from "../../src/engine/database.ts";
-import { createHttpServer, type HttpServer } from "../../src/servers/http/server.ts";
+import { beforeEach, describe, expect, test } from "vitest";
+import type { AnyRow, ConsumedBatch, Consumer } from "../../src/client/types.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
-import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
-import { openInMemory, sql } from "../engine/support/memory.ts";
-import { HostileProxy } from "../support/hostile-proxy.ts";
-
-let disk: SimulatedDisk;
-let engine: Database;
-let server: HttpServer;
-let proxy: HostileProxy;
-let client: Client;
-
-async function start(): Promise<void> {
-  engine = await openInMemory(disk);
-  await engine.built();
-  server = await createHttpServer(engine, { port: 0, drainMs: 0 });
-}
-
-async function behind(seed: number, isKind = false): Promise<void> {
-  proxy = await HostileProxy.start(new SeededRandom(seed));
-  proxy.isKind = isKind;
-  proxy.target = server.url;
-  client = connect(proxy.url, { retryMsMax: 20_000 });
-}
+import { sql } from "../engine/support/memory.ts";
+import { behind, client, crash, engine, numbers, proxy, stored } from "./hostile.ts";
 
 beforeEach(async () => {
-  disk = new SimulatedDisk();
-  await start();
   await sql(
     engine,
     "CREATE TABLE s (n int8, t text) WITH (append_only); CREATE TABLE made (n int8) WITH (append_only); CREATE TABLE k (id int4 PRIMARY KEY)",
   );
 });
 
-afterEach(async () => {
-  client.close();
-  await server.close();
-  await engine.close().catch(() => {});
-  await proxy.stop();
-});
-
-async function stored(topic: string): Promise<number[]> {
-  const found: number[] = [];
-  for await (const { valueJson } of engine.readTopic(topic)) found.push(JSON.parse(valueJson as string).n);
-  return found;
-}
-
-const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 const values = ({ records }: ConsumedBatch): unknown[] => records.map(({ value }) => value?.["n"]);
 
 async function read(consumer: Consumer, each: (batch: ConsumedBatch<AnyRow>) => unknown): Promise<void> {
@@ -146,15 +107,9 @@ describe("through a hostile network", () => {
           }
         }
       })();
-      for (let crash = 0; crash < 2; crash++) {
+      for (let crashes = 0; crashes < 2; crashes++) {
         await new Promise((resolve) => setTimeout(resolve, 100 + random.below(200)));
-        proxy.target = null;
-        const rebooted = disk.reboot(random.oneIn(2) ? "process" : "power cut");
-        await server.close();
-        await engine.close().catch(() => {});
-        disk = rebooted;
-        await start();
-        proxy.target = server.url;
+        await crash(random);
       }
       await appending;
       await reading;

@@ -6,9 +6,9 @@ import type { Database } from "../../src/engine/database.ts";
 import { ChangeWriter } from "../../src/views/change-writer.ts";
 import { ROWS_AT_ONCE, ROWS_PER_TURN } from "../../src/views/frame-maker.ts";
 import { RowEncoder } from "../../src/views/row-encoder.ts";
-import { Subscriptions } from "../../src/views/subscriptions.ts";
 import { Client, defineMarks, mark, type Shown, shownNow, Watcher } from "./support/client.ts";
 import { openInMemory, sql } from "./support/memory.ts";
+import { smallSubscriptions } from "./support/small-subscriptions.ts";
 
 const ROWS = 4 * ROWS_PER_TURN;
 
@@ -183,17 +183,7 @@ it("holds the rows of the step meanwhile, and no longer", async () => {
 
 it("a step of more than is kept is a reset: those who watch get the view anew", async () => {
   const { core } = db;
-  const own = new Subscriptions({
-    now: () => 0,
-    isWhole: () => true,
-    published: () => core.publisher.published,
-    resolve: (name) => ({ view: core.views.named(name).view!, error: () => null }),
-    turn: () => core.chores.turn(),
-    looked: () => {},
-    failed: (error) => expect.unreachable(String(error)),
-    keepBytes: 100_000,
-  });
-  vi.spyOn(core.subscriptions, "publish").mockImplementation((step) => own.publish(step));
+  const own = smallSubscriptions(db);
   vi.spyOn(core.subscriptions, "subscribe").mockImplementation((...args) => own.subscribe(...args));
   const watcher = new Watcher(db, [{ view: "named" }]);
   const other = new Watcher(db, [{ view: "small" }]);

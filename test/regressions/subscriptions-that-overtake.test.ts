@@ -4,8 +4,8 @@ import type { Database } from "../../src/engine/database.ts";
 import { createHttpServer, type HttpServer } from "../../src/servers/http/server.ts";
 import { ROWS_PER_TURN } from "../../src/views/frame-maker.ts";
 import type { AlteredItem, SubscriptionItem } from "../../src/views/subscription-item.ts";
-import { Subscriptions } from "../../src/views/subscriptions.ts";
 import { openInMemory, sql } from "../engine/support/memory.ts";
+import { smallSubscriptions } from "../engine/support/small-subscriptions.ts";
 import { WsClient } from "../servers/http/ws-client.ts";
 
 const ROWS = 4 * ROWS_PER_TURN;
@@ -104,18 +104,7 @@ test("a view of which one key is none is not told of at all", async () => {
 test("a change has not come about where a step that is lost was still to be told", async () => {
   await db.append("one", [{ k: 1, v: 1 }]);
   await sql(db, `INSERT INTO big SELECT g, 1 FROM generate_series(1, ${ROWS}) g`);
-  const { core } = db;
-  const own = new Subscriptions({
-    now: () => 0,
-    isWhole: () => true,
-    published: () => core.publisher.published,
-    resolve: (name) => ({ view: core.views.named(name).view!, error: () => null }),
-    turn: () => core.chores.turn(),
-    looked: () => {},
-    failed: (error) => expect.unreachable(String(error)),
-    keepBytes: 100_000,
-  });
-  vi.spyOn(core.subscriptions, "publish").mockImplementation((step) => own.publish(step));
+  const own = smallSubscriptions(db);
   const { subscription, items } = own.open(undefined);
   subscription.alter(all("large"), 1);
   const told: string[] = [];

@@ -1,9 +1,9 @@
 /** What the tests of the log's thread stand on: a directory of each test's own on the real disk, and the threads that the test has started. */
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Worker } from "node:worker_threads";
-import { afterEach, beforeEach } from "vitest";
+import { afterEach, beforeEach, expect } from "vitest";
 import type { Disk } from "../../../src/base/disk.ts";
 import { nodeDisk } from "../../../src/base/node-disk.ts";
 
@@ -41,4 +41,16 @@ afterEach(async () => {
 /** Names of the log's files. */
 export async function files(at = directory): Promise<string[]> {
   return (await readdir(join(at, "log"))).sort();
+}
+
+/** The copy of the log has the same files, and the same bytes in those that are sealed. How many these are. */
+export async function expectSameFiles(copy: string): Promise<number> {
+  const names = await files();
+  expect(await files(copy)).toEqual(names);
+  const sealed = names.filter((name) => name.endsWith(".sealed"));
+  for (const name of sealed)
+    expect(
+      (await readFile(join(directory, "log", name))).equals(await readFile(join(copy, "log", name))),
+    ).toBe(true);
+  return sealed.length;
 }

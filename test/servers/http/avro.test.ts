@@ -1,37 +1,22 @@
 /** Records in Avro over HTTP, written and read by avsc as any other program would. */
 import { deflateRawSync, zstdCompressSync } from "node:zlib";
 import avsc from "avsc";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Database } from "../../../src/engine/database.ts";
-import { createHttpServer, type HttpServer } from "../../../src/servers/http/server.ts";
+import { beforeEach, describe, expect, test } from "vitest";
 import { AvroBytes } from "../../../src/wire/avro/bytes.ts";
 import { readHead, writeBlock, writeHead } from "../../../src/wire/avro/container.ts";
 import { readBlock } from "../../../src/wire/avro/decompress.ts";
 import { beginMessage, endMessage, Messages } from "../../../src/wire/avro/framing.ts";
 import { ownSchemaId } from "../../../src/wire/avro/schema-ids.ts";
-import { openInMemory, rowsOf, sql } from "../../engine/support/memory.ts";
-import { Client } from "./harness.ts";
-
-let engine: Database;
-let server: HttpServer;
-let client: Client;
+import { rowsOf, sql } from "../../engine/support/memory.ts";
+import { client, engine } from "./served.ts";
 
 beforeEach(async () => {
-  engine = await openInMemory();
   await sql(
     engine,
     `CREATE TABLE orders (id int8 PRIMARY KEY, note text, price numeric(10,2));
      CREATE TABLE events (n int4 NOT NULL, word text) WITH (append_only);
      CREATE TABLE odd (i interval) WITH (append_only)`,
   );
-  server = await createHttpServer(engine, { port: 0 });
-  client = new Client(server.url);
-});
-
-afterEach(async () => {
-  await client.close();
-  await server.close();
-  await engine.close();
 });
 
 const path = (topic: string) => `/v1/topics/${topic}/records`;

@@ -1,29 +1,15 @@
 /** Consumers over HTTP. */
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Database } from "../../../src/engine/database.ts";
-import { createHttpServer, type HttpServer } from "../../../src/servers/http/server.ts";
-import { openInMemory, rowsOf, sql } from "../../engine/support/memory.ts";
-import { type Answer, Client } from "./harness.ts";
-
-let engine: Database;
-let server: HttpServer;
-let client: Client;
+import { beforeEach, describe, expect, test } from "vitest";
+import { rowsOf, sql } from "../../engine/support/memory.ts";
+import type { Answer } from "./harness.ts";
+import { client, engine } from "./served.ts";
 
 beforeEach(async () => {
-  engine = await openInMemory();
   await sql(
     engine,
     "CREATE TABLE s (n int4) WITH (append_only); CREATE TABLE made (n int4) WITH (append_only)",
   );
-  server = await createHttpServer(engine, { port: 0 });
-  client = new Client(server.url);
   await client.post("/v1/topics/s/records", [{ n: 0 }, { n: 1 }, { n: 2 }, { n: 3 }]);
-});
-
-afterEach(async () => {
-  await client.close();
-  await server.close();
-  await engine.close();
 });
 
 const open = (body: object = {}) => client.post("/v1/consumers", { name: "c", topics: ["s"], ...body });

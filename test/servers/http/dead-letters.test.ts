@@ -1,41 +1,18 @@
 /** What cannot be decoded goes to the stream that the topic names, in the commit of the rest; or refuses the append. */
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Database } from "../../../src/engine/database.ts";
+import { beforeEach, describe, expect, test } from "vitest";
 import { int4 } from "../../../src/face/columns.ts";
 import { table, topic } from "../../../src/face/handles.ts";
-import { createHttpServer, type HttpServer } from "../../../src/servers/http/server.ts";
 import { SimulatedDisk } from "../../../src/testing/simulated-disk.ts";
 import { AvroBytes } from "../../../src/wire/avro/bytes.ts";
 import { writeBlock, writeHead } from "../../../src/wire/avro/container.ts";
 import { beginMessage, endMessage } from "../../../src/wire/avro/framing.ts";
 import { ownSchemaId } from "../../../src/wire/avro/schema-ids.ts";
-import { openInMemory, rowsOf, sql } from "../../engine/support/memory.ts";
-import { Client } from "./harness.ts";
-
-let disk: SimulatedDisk;
-let engine: Database;
-let server: HttpServer;
-let client: Client;
-
-async function open(): Promise<void> {
-  engine = await openInMemory(disk);
-  server = await createHttpServer(engine, { port: 0 });
-  client = new Client(server.url);
-}
-
-async function close(): Promise<void> {
-  await client.close();
-  await server.close();
-  await engine.close();
-}
+import { rowsOf, sql } from "../../engine/support/memory.ts";
+import { client, close, disk, engine, open } from "./served.ts";
 
 beforeEach(async () => {
-  disk = new SimulatedDisk();
-  await open();
   await sql(engine, "CREATE TABLE t (n int2 NOT NULL, w text) WITH (append_only, dead_letters = 'dead')");
 });
-
-afterEach(close);
 
 const path = "/v1/topics/t/records";
 const dead = () => rowsOf(engine, "SELECT topic, reason, bytes, schema_id FROM dead");
@@ -241,21 +218,18 @@ describe("which stream takes them", () => {
 
   test("is said in the program", async () => {
     await close();
-    disk = new SimulatedDisk();
     const topics = [
       topic("a", { schema: { n: int4 }, deadLetters: "lost" }),
       table("b", { key: "n", schema: { n: int4 }, deadLetters: "lost" }),
     ];
-    engine = await openInMemory(disk, { topics });
+    await open(new SimulatedDisk(), { topics });
     expect(engine.topics().map(({ name, deadLetters }) => [name, deadLetters])).toEqual([
       ["a", "lost"],
       ["b", "lost"],
       ["lost", null],
     ]);
-    await engine.close();
-    engine = await openInMemory(disk, { topics });
-    server = await createHttpServer(engine, { port: 0 });
-    client = new Client(server.url);
+    await close();
+    await open(disk, { topics });
     expect((await client.post("/v1/topics/b/records", { n: "x" })).body).toMatchObject({ deadLetters: 1 });
   });
 });

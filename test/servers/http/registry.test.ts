@@ -1,42 +1,18 @@
 /** The schema registry, asked as Confluent's clients ask theirs. */
 import avsc from "avsc";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Database } from "../../../src/engine/database.ts";
-import { createHttpServer, type HttpServer } from "../../../src/servers/http/server.ts";
-import { SimulatedDisk } from "../../../src/testing/simulated-disk.ts";
+import { beforeEach, describe, expect, test } from "vitest";
 import { AvroBytes } from "../../../src/wire/avro/bytes.ts";
 import { beginMessage, endMessage } from "../../../src/wire/avro/framing.ts";
-import { openInMemory, rowsOf, sql } from "../../engine/support/memory.ts";
-import { Client } from "./harness.ts";
-
-let disk: SimulatedDisk;
-let engine: Database;
-let server: HttpServer;
-let client: Client;
-
-async function open(): Promise<void> {
-  engine = await openInMemory(disk);
-  server = await createHttpServer(engine, { port: 0 });
-  client = new Client(server.url);
-}
-
-async function close(): Promise<void> {
-  await client.close();
-  await server.close();
-  await engine.close();
-}
+import { rowsOf, sql } from "../../engine/support/memory.ts";
+import { client, close, disk, engine, open } from "./served.ts";
 
 beforeEach(async () => {
-  disk = new SimulatedDisk();
-  await open();
   await sql(
     engine,
     `CREATE TABLE orders (id int8 PRIMARY KEY, note text, price numeric(10,2));
      CREATE TABLE odd (i interval) WITH (append_only)`,
   );
 });
-
-afterEach(close);
 
 const vnd = { "Content-Type": "application/vnd.schemaregistry.v1+json" };
 const record = (...fields: object[]) => JSON.stringify({ type: "record", name: "com.acme.Order", fields });
@@ -213,8 +189,7 @@ describe("ids", () => {
     const before = await all();
     const left = disk.reboot("power cut");
     await close().catch(() => {});
-    disk = left;
-    await open();
+    await open(left);
     expect(await all()).toEqual(before);
   });
 

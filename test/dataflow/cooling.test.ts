@@ -58,6 +58,20 @@ describe("rows go out as soon as they may", () => {
   });
 });
 
+describe("rows that could not go because somebody was amid of them", () => {
+  test("go when he is not any more, though nothing has changed", async () => {
+    const { table, cooling } = await cooled();
+    const going = cooling.cool(table.epoch, turn);
+    const hold = table.store.hold();
+    await going;
+    expect(table.cold.rows).toBe(0);
+    expect(cooling.isDue(table.epoch)).toBe(false);
+    hold.release();
+    expect(cooling.isDue(table.epoch)).toBe(true);
+    expect(await cool(cooling, table)).toBe(100);
+  });
+});
+
 describe("files", () => {
   test("are not made for a table of a few rows", async () => {
     const { table, cooling } = await cooled(LIMIT, 0.5);

@@ -310,7 +310,7 @@ export class ColdRows {
 
   /**
    * Moves up to SPILL_ROWS rows out, of those that all readers at `horizon` or later see alike; how many have gone. While it works no step is begun
-   * or ended, nor goes on. @throws EvertError disk_full, io_error: all rows are where they were.
+   * or ended, nor goes on. -1: there were some, and somebody has come to need them meanwhile. @throws EvertError disk_full, io_error: all rows are where they were.
    */
   spill(horizon: number, pause: Pause): Promise<number> {
     return this.maySpill ? this.#working(this.#spill(horizon, pause)) : Promise.resolve(0);
@@ -319,7 +319,8 @@ export class ColdRows {
   async #spill(horizon: number, pause: Pause): Promise<number> {
     const most = Math.min(SPILL_ROWS, Math.max(SPILL_MIN, this.host.highWater / SPILL_PART));
     const slots = await this.#hand.choose(horizon, most, pause);
-    if (slots.length === 0 || !this.maySpill) return 0;
+    if (slots.length === 0) return 0;
+    if (!this.maySpill) return -1;
     const links = this.#links.all;
     const { order, hashes } = this.#byHash(slots);
     const linked = await this.#links.ofSlots(order, hashes, pause);
@@ -354,7 +355,7 @@ export class ColdRows {
     });
     await this.#filling;
     if (extent.live === 0) this.#dropEmpty();
-    return extent.live;
+    return extent.live === 0 ? -1 : extent.live;
   }
 
   /** Moves rows to an extent that has been written, in the order of its rows, as long as they `mayGo`. */

@@ -58,21 +58,24 @@ function other(side: SideName): SideName {
   return side === "left" ? "right" : "left";
 }
 
-/** The rows of `side`'s delta against the rows of the other side visible at `epoch`. */
-export function passSource(shape: JoinShape, side: SideName): string {
+/**
+ * The rows of `side`'s delta against the rows of the other side visible at `epoch`. `inParts`: against some of them, of which those are left out that are
+ * marked in state.back; state.met notes which rows of the delta have met any, and aloneSource has the others.
+ */
+export function passSource(shape: JoinShape, side: SideName, inParts = false): string {
   const probed = other(side);
   const D = names[side];
   const P = names[probed];
   const { strideWords: stride, birthWord } = shape[side].layout;
-  const padded = shape.pads[side];
+  const padded = shape.pads[side] && !inParts;
   const lately = latelyCode(shape, side);
-  return `"use strict"; ${indexFunctions(shape, probed)}
+  return `"use strict"; ${indexFunctions(shape, probed)}${inParts ? UNMARKED : ""}
   ${changeFunction("change", shape[side], "rowIndex")}
   ${lately.declare}
   return function pass(delta, epoch, sign, from, to, out, state) {
     ${arrays()}
     ${declareOutputs(shape)}
-    const slots = delta.slots, end = delta.length;
+    const slots = delta.slots, end = delta.length;${inParts ? " const B = state.back.B, met = state.met;" : ""}
     let i = delta.index, m = state.match, matched = state.matched, o = 0, left = ${shape.stages === null ? PROBED_MAX : CHUNK_ROWS};
     ${lately.begin}
     ${touchDelta(shape, side)}
@@ -88,10 +91,10 @@ export function passSource(shape: JoinShape, side: SideName): string {
       }
       while (m >= 0) {
         const ${P.b} = m * ${shape[probed].layout.strideWords};
-        if (${visible(shape, probed, "epoch")}) {
+        if (${visible(shape, probed, "epoch")}${inParts ? " && isUnmarked(B, m)" : ""}) {
           if (o === ${CHUNK_ROWS}) { delta.index = i; state.match = m; state.matched = matched; out.length = o; return true; }
           ${writePair(shape, product(["w", weight(shape, probed)]))}
-          ${padded ? "matched = true;" : ""}
+          ${padded ? "matched = true;" : inParts ? "met[i] = 1;" : ""}
           ${shape[probed].index.unique ? "m = -1; break;" : ""}
         }
         m = ${probed}Next(m);
@@ -112,6 +115,34 @@ export function passSource(shape: JoinShape, side: SideName): string {
     return false;
   };`;
 }
+
+/** Rows of `side`'s delta that have met none (state.met), with nulls beside them. */
+export function aloneSource(shape: JoinShape, side: SideName): string {
+  const D = names[side];
+  const { strideWords: stride, birthWord } = shape[side].layout;
+  return `"use strict"; ${changeFunction("change", shape[side], "rowIndex")}
+  return function alone(delta, epoch, sign, from, to, out, state) {
+    ${arrays()}
+    ${declareOutputs(shape)}
+    const slots = delta.slots, end = delta.length, met = state.met;
+    let i = delta.index, o = 0;
+    for (; i < end && o < ${CHUNK_ROWS}; i++) {
+      const slot = slots[i], ${D.b} = slot * ${stride};
+      if (met[i] === 1 || ${D.I}[${D.b} + ${birthWord}] === ${LIVE}) continue;
+      const w = change(slot, ${D.b}, sign, from, to, ${D.I}, ${D.F});
+      if (w === 0) continue;
+      ${writePadded(shape, side)}
+      W[o++] = w;
+    }
+    delta.index = i; out.length = o;
+    return i < end;
+  };`;
+}
+
+const UNMARKED = "\n  function isUnmarked(B, n) { return ((B[n >>> 5] >>> (n & 31)) & 1) === 0; }";
+
+/** Rows in memory that are marked as asked for at once, about: as many as some passes give. */
+const MARKED_MAX = 4 * CHUNK_ROWS;
 
 /** Keys that a pass remembers, by any function of them. */
 const LATELY = 256;
@@ -170,16 +201,16 @@ function touchDelta(shape: JoinShape, side: SideName): string {
 
 /**
  * For each key of `side`'s delta that had no match and has some now, or the reverse: the other side's rows with nulls. The left
- * delta meets the right rows as they were, the right delta the left rows as they are.
+ * delta meets the right rows as they were, the right delta the left rows as they are. `inParts`: see passSource.
  */
-export function turnSource(shape: JoinShape, side: SideName): string {
+export function turnSource(shape: JoinShape, side: SideName, inParts = false): string {
   const padded = other(side);
   const D = names[side];
   const P = names[padded];
   const epoch = side === "left" ? "from" : "to";
   const { strideWords: stride, birthWord, deathWord } = shape[side].layout;
   const seen = (at: string) => `(${D.I}[vb + ${birthWord}] <= ${at} && ${at} < ${D.I}[vb + ${deathWord}])`;
-  return `"use strict"; ${indexFunctions(shape, padded)} ${indexFunctions(shape, side)}
+  return `"use strict"; ${indexFunctions(shape, padded)} ${indexFunctions(shape, side)}${inParts ? UNMARKED : ""}
   // -1: the key gets its first match and null rows go; 1: it lost its last one and they come; 0: neither, or not this row's turn.
   function direction(slot, ${D.b}, from, to) {
     const ${D.I} = ${D.store}.I, ${D.F} = ${D.store}.F;
@@ -197,7 +228,7 @@ export function turnSource(shape: JoinShape, side: SideName): string {
   return function turn(delta, from, to, out, state) {
     ${arrays()}
     ${declareOutputs(shape)}
-    const slots = delta.slots, end = delta.length;
+    const slots = delta.slots, end = delta.length;${inParts ? " const B = state.back.B;" : ""}
     let i = delta.index, m = state.match, o = 0, left = ${shape.stages === null ? PROBED_MAX : CHUNK_ROWS};
     for (; i < end; i++) {
       if (--left < 0) { delta.index = i; state.match = m; out.length = o; return true; }
@@ -209,7 +240,7 @@ export function turnSource(shape: JoinShape, side: SideName): string {
       if (m === -2) m = ${findCode(shape, side, padded)};
       while (m >= 0) {
         const ${P.b} = m * ${shape[padded].layout.strideWords};
-        if (${visible(shape, padded, epoch)}) {
+        if (${visible(shape, padded, epoch)}${inParts ? " && isUnmarked(B, m)" : ""}) {
           if (o === ${CHUNK_ROWS}) { delta.index = i; state.match = m; out.length = o; return true; }
           ${writePadded(shape, padded)}
           W[o++] = ${product(["sign", weight(shape, padded)])};
@@ -227,20 +258,28 @@ export function turnSource(shape: JoinShape, side: SideName): string {
 
 /**
  * Asks for rows of `probed` that may be on disk: those with the keys of the rows of `side`'s delta, before a pass or a turn looks them up. Those that
- * are there are marked as asked for: they are looked up as well.
+ * are there are marked as asked for: they are looked up as well. Of the same side it is asked whether a key has a row that the step has not touched: then
+ * no more are wanted once one is there.
  */
 export function wantSource(shape: JoinShape, side: SideName, probed: SideName): string {
   const D = names[side];
   const P = names[probed];
   const { strideWords: stride, birthWord } = shape[side].layout;
   const { strideWords: probedStride, deathWord } = shape[probed].layout;
+  const walked =
+    side === probed
+      ? `let has = false;
+      for (; m >= 0 && !has; m = ${probed}Next(m)) { const ${P.b} = m * ${probedStride}; has = ${visible(shape, probed, "before")} && ${visible(shape, probed, "now")}; }
+      if (has) continue;`
+      : `for (; m >= 0 && left > 0; m = ${probed}Next(m), left--) cold.asked(m);`;
   const { read } = sideReaders(shape, side);
   const { order } = shape[probed].index;
   const codes = order.map((k, i) => `codes[${i}] = ${read(shape[side].keys[k]!, D.b)};`).join(" ");
   return `"use strict"; ${indexFunctions(shape, probed)}
   const codes = new Float64Array(${order.length});
-  return function want(slots, from, to, cold, links) {
+  return function want(slots, from, to, cold, links, before, now) {
     ${arrays()}
+    let left = ${MARKED_MAX};
     for (let i = from; i < to; i++) {
       const slot = slots[i], ${D.b} = slot * ${stride};
       if (${D.I}[${D.b} + ${birthWord}] === ${LIVE}) continue;
@@ -249,7 +288,7 @@ export function wantSource(shape: JoinShape, side: SideName, probed: SideName): 
       if (links === null && m >= 0 && ${P.I}[m * ${probedStride} + ${deathWord}] === ${LIVE}) { cold.asked(m); continue; }
       ${codes}
       if (links === null) { cold.want(codes); continue; }
-      for (; m >= 0; m = ${probed}Next(m)) cold.asked(m);
+      ${walked}
       links.want(codes);
     }
   };`;

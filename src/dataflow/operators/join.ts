@@ -26,7 +26,7 @@
  * was never written. Two views that filter the same join in different ways then join twice.
  *
  * Rows on disk (state/cold) are brought back before a pass looks them up, some rows of the delta at a time (cold-matches.ts): those with a key of theirs, of the other
- * side, and where it is asked whether a key has got its first match, of the same side. In a first step, rows of the larger side that are on disk are
+ * side, and where it is asked whether a key has got its first match, of the same side. Where a key has many, the pass meets them in parts (match-pages.ts). In a first step, rows of the larger side that are on disk are
  * read there, and go through the same pass from a page of their own.
  *
  * Fan-out is unbounded, so a pass stops when the chunk is full and goes on from (delta row, row of the key's list).
@@ -34,7 +34,8 @@
 
 import { assert } from "../../base/assert.ts";
 import type { JoinType } from "../../plan/plan.ts";
-import type { HashIndex, HashIndexSpec } from "../../state/hash-index.ts";
+import type { HashIndex } from "../../state/hash-index.ts";
+import { Marks } from "../../state/marks.ts";
 import type { Store } from "../../state/store.ts";
 import { CHUNK_ROWS, type Chunk } from "../chunk.ts";
 import type { TypedColumn } from "../js-rows.ts";
@@ -42,10 +43,9 @@ import type { Fragment } from "../kernels/code-writer.ts";
 import type { Disposable } from "../kernels/operand-writer.ts";
 import { LentChunk } from "../lent-chunk.ts";
 import { Node, type WantedIndex } from "../node.ts";
-import { ColdMatches, type Lookup, type Rows, type Want } from "./cold-matches.ts";
+import { ColdMatches, type Lookup, type Many, type Want } from "./cold-matches.ts";
 import { Delta, type Part } from "./delta.ts";
 import {
-  type JoinIndex,
   type JoinOutput,
   type JoinShape,
   pairReader,
@@ -55,15 +55,20 @@ import {
   turnSource,
   wantSource,
 } from "./join-code.ts";
+import {
+  binder,
+  deltaSide,
+  type Ground,
+  newParts,
+  type Parts,
+  type Pass,
+  type Run,
+  type Turn,
+} from "./join-parts.ts";
+import { type JoinInput, lease, sideShape, wanted } from "./join-sides.ts";
 import { type LinearSpec, outputColumns, stageFragment } from "./linear.ts";
+import { type DeltaRows, MatchPages, type PartPasses, type PassState, START } from "./match-pages.ts";
 import type { StoredNode } from "./stored.ts";
-import { sink } from "./touch-code.ts";
-
-export interface JoinInput {
-  readonly node: StoredNode;
-  /** Columns of the store that are joined on, pairwise. */
-  readonly keys: readonly number[];
-}
 
 /** What each pair of an inner join goes through before it comes out: nothing of it can fail. */
 export type PairStages = Pick<LinearSpec, "stages" | "columns">;
@@ -72,28 +77,6 @@ interface StagedPair extends Fragment, Disposable {
   /** What comes out. */
   readonly columns: readonly TypedColumn[];
 }
-
-/** Where a pass stopped: START, or the row of the other side to go on with (-1: its list is at its end). */
-export interface PassState {
-  match: number;
-  matched: boolean;
-}
-const START = -2;
-
-/** Rows that a pass takes, and how far it has come. */
-type DeltaRows = { -readonly [key in keyof Rows]: Rows[key] };
-
-/** Fills `out`; true when it is full and more remains at the delta's index. */
-type Pass = (
-  delta: DeltaRows,
-  epoch: number,
-  sign: number,
-  from: number,
-  to: number,
-  out: Chunk,
-  state: PassState,
-) => boolean;
-type Turn = (delta: DeltaRows, from: number, to: number, out: Chunk, state: PassState) => boolean;
 
 interface Code {
   readonly leftIndex: HashIndex | null;
@@ -107,9 +90,9 @@ interface Code {
   readonly right: Delta;
   /** What each run looks up. */
   readonly lookups: Readonly<Record<Run, readonly Lookup[]>>;
+  /** Made when they are needed. */
+  readonly parts: Map<Run, Parts>;
 }
-
-type Run = "fromLeft" | "fromRight" | "turnLeft" | "turnRight";
 
 /** Rows of a side that were on disk, and the pass over them. */
 interface Page {
@@ -120,6 +103,7 @@ interface Page {
   empty(): void;
   readonly pass: Pass;
   readonly lookups: readonly Lookup[];
+  parts(): Parts;
 }
 
 interface Phase {
@@ -157,9 +141,10 @@ export class Join extends Node {
   readonly #type: JoinType;
   readonly #cold = new ColdMatches(this);
   #page: Page | null = null;
+  #many: MatchPages | null = null;
   readonly #usual: readonly Phase[];
   #phases: readonly Phase[];
-  readonly #state: PassState = { match: START, matched: false };
+  readonly #state: PassState = { match: START, matched: false, back: new Marks(), met: new Uint8Array(0) };
   #code: Code | null = null;
   #phase = -1;
 
@@ -217,6 +202,8 @@ export class Join extends Node {
   /** It has failed, or leaves. */
   override stop(): void {
     this.#cold.release();
+    this.#many?.close();
+    this.#many = null;
     this.#leavePage();
     this.#code?.left.close();
     this.#code?.right.close();
@@ -256,12 +243,12 @@ export class Join extends Node {
     const leftIndex = lease(left, this.#leftKeys);
     const rightIndex = lease(right, this.#rightKeys);
     const shape = this.#shape();
-    const bind = this.#binder({ left: left.store, right: right.store }, leftIndex, rightIndex);
+    const bind = binder(this.#ground({ leftIndex, rightIndex }));
     const lookup = (side: SideName, probed: SideName): Lookup[] => {
       const index = probed === "left" ? leftIndex : rightIndex;
       if (index === null) return [];
       const { store } = probed === "left" ? left : right;
-      return [{ store, index, want: bind(wantSource(shape, side, probed)) as Want }];
+      return [{ store, index, want: bind(wantSource(shape, side, probed)) as Want, isOwn: side === probed }];
     };
     const fromLeft = lookup("left", "right");
     const fromRight = lookup("right", "left");
@@ -278,27 +265,17 @@ export class Join extends Node {
         turnLeft: this.#pads.left ? [...fromRight, ...lookup("right", "right")] : [],
         turnRight: this.#pads.right ? [...fromLeft, ...lookup("left", "left")] : [],
       },
+      parts: new Map(),
       ...this.#deltas(),
     };
   }
 
-  /** Makes code over these stores. */
-  #binder(
-    stores: Readonly<Record<SideName, Store>>,
-    leftIndex: HashIndex | null,
-    rightIndex: HashIndex | null,
-  ): (source: string, rowIndex?: HashIndex | null) => unknown {
-    const bound: ReadonlyMap<string, unknown> = this.#stages?.parameters ?? new Map();
-    return (source, rowIndex = null) =>
-      new Function("L", "R", "leftIndex", "rightIndex", "rowIndex", "sink", ...bound.keys(), source)(
-        stores.left,
-        stores.right,
-        leftIndex,
-        rightIndex,
-        rowIndex,
-        sink,
-        ...bound.values(),
-      );
+  #ground(
+    indexes: Pick<Ground, "leftIndex" | "rightIndex">,
+    stores: Pick<Ground, SideName> = { left: this.#left.store, right: this.#right.store },
+  ): Ground {
+    const { leftIndex, rightIndex } = indexes;
+    return { ...stores, leftIndex, rightIndex, parameters: this.#stages?.parameters ?? new Map() };
   }
 
   #deltas(): { left: Delta; right: Delta } {
@@ -315,13 +292,22 @@ export class Join extends Node {
 
   override work(): boolean {
     const code = this.#code as Code;
+    if (this.#many !== null) {
+      this.#workMany(this.#many);
+      return true;
+    }
     if (this.#phase < 0) this.#phases = this.#phasesNow();
     for (;;) {
       const phase = this.#phases[this.#phase];
       if (phase !== undefined) {
         const delta = deltaOf(code, phase);
         if (delta.more()) {
-          this.#workOff(delta, code.lookups[phase.run], (out) => this.#pass(code, phase, delta, out));
+          this.#workOff(
+            delta,
+            code.lookups[phase.run],
+            (out) => this.#pass(code, phase, delta, out),
+            (rows, many) => this.#inParts(phase, rows, many, this.#partsOf(code, phase.run)),
+          );
           return true;
         }
         if (phase.isOnly === true && this.#workCold(code, phase, delta)) return true;
@@ -335,11 +321,23 @@ export class Join extends Node {
     }
   }
 
-  /** Takes some of the rows, whose matches are in memory then; or has them fetched. */
-  #workOff(rows: DeltaRows, lookups: readonly Lookup[], pass: (out: Chunk) => void): void {
+  /** Takes some of the rows, whose matches are in memory then; or has them fetched. Where they are too many, some of the rows meet them in parts. */
+  #workOff(
+    rows: DeltaRows,
+    lookups: readonly Lookup[],
+    pass: (out: Chunk) => void,
+    inParts: (slots: Int32Array, many: Many) => MatchPages,
+  ): void {
     const ready = this.#cold.ready(rows, lookups, [this.#left.store, this.#right.store]);
     if (ready === 0) return;
     const { index, length } = rows;
+    const many = this.#cold.takeMany();
+    if (many !== null) {
+      // The delta may be found anew meanwhile: these rows are taken.
+      rows.index += ready;
+      this.#many = inParts(rows.slots.slice(index, index + ready), many);
+      return;
+    }
     rows.length = Math.min(length, index + ready);
     const out = this.#out.take();
     pass(out);
@@ -347,6 +345,50 @@ export class Join extends Node {
     this.#cold.took(rows.index - index, this.#state.match === START);
     this.emit(out);
     this.#out.giveBack();
+  }
+
+  #workMany(many: MatchPages): void {
+    const out = this.#out.take();
+    const reading = many.work(out);
+    if (reading !== null) this.host.fetch(this, reading);
+    this.emit(out);
+    this.#out.giveBack();
+    if (many.isOver) this.#many = null;
+  }
+
+  #inParts(
+    { run, part, isOnly = false }: Phase,
+    slots: Int32Array,
+    { scan }: Many,
+    parts: Parts,
+    store = this.#deltaStore(run),
+  ): MatchPages {
+    const { from, to } = this.step;
+    const sign = part === "died" ? -1 : 1;
+    const epoch = run === "fromLeft" && !isOnly ? from : to;
+    const bound = (pass: Pass) => (rows: DeltaRows, out: Chunk, state: PassState) =>
+      pass(rows, epoch, sign, from, to, out, state);
+    const { here, inPage, alone, page } = parts;
+    const passes: PartPasses = {
+      here: bound(here),
+      inPage: bound(inPage),
+      alone: alone === null ? null : bound(alone),
+    };
+    const { length } = slots;
+    return new MatchPages(scan, page, passes, slots, store, () => this.#cold.took(length, true));
+  }
+
+  #deltaStore(run: Run): Store {
+    return (deltaSide(run) === "left" ? this.#left : this.#right).store;
+  }
+
+  #partsOf(code: Code, run: Run): Parts {
+    const known = code.parts.get(run);
+    if (known !== undefined) return known;
+    const { rowIndex } = deltaSide(run) === "left" ? this.#left : this.#right;
+    const parts = newParts(run, this.#shape(), this.#ground(code), rowIndex);
+    code.parts.set(run, parts);
+    return parts;
   }
 
   /** The same for rows of the delta that are on disk. False: there are no more. */
@@ -365,12 +407,17 @@ export class Join extends Node {
       }
       page().fill(cold.rows);
     }
-    const { rows, lookups, pass } = page();
+    const { rows, lookups, pass, parts, store } = page();
     const { from, to } = this.step;
-    this.#workOff(rows, lookups, (out) => {
-      out.length = 0;
-      pass(rows, to, 1, from, to, out, this.#state);
-    });
+    this.#workOff(
+      rows,
+      lookups,
+      (out) => {
+        out.length = 0;
+        pass(rows, to, 1, from, to, out, this.#state);
+      },
+      (slots, many) => this.#inParts(phase, slots, many, parts(), store),
+    );
     return true;
   }
 
@@ -383,12 +430,14 @@ export class Join extends Node {
     const side = run === "fromLeft" ? "left" : "right";
     const store = delta.page();
     const stores = { left: this.#left.store, right: this.#right.store, [side]: store };
-    const bind = this.#binder(stores, leftIndex, rightIndex);
+    const ground = this.#ground({ leftIndex, rightIndex }, stores);
+    const bind = binder(ground);
     const shape = this.#shape();
     // A row on disk has no other version.
     const alone = { ...shape, [side]: { ...shape[side], versioned: false } };
     const want = bind(wantSource(alone, side, side === "left" ? "right" : "left")) as Want;
     const rows = { slots: Int32Array.from({ length: CHUNK_ROWS }, (_, i) => i), index: 0, length: 0 };
+    let parts: Parts | null = null;
     return {
       store,
       rows,
@@ -405,6 +454,7 @@ export class Join extends Node {
       },
       pass: bind(passSource(alone, side)) as Pass,
       lookups: lookups[run].map((lookup) => ({ ...lookup, want })),
+      parts: () => (parts ??= newParts(run, alone, ground, null)),
     };
   }
 
@@ -464,32 +514,6 @@ export class Join extends Node {
   }
 }
 
-function deltaOf(code: Code, phase: Phase): Delta {
-  return phase.run === "fromLeft" || phase.run === "turnRight" ? code.left : code.right;
-}
-
-function sideShape(node: StoredNode, keys: readonly number[]): SideShape {
-  const { store, weighted, versioned } = node;
-  return { layout: store.layout, weighted, versioned, keys, index: joinIndex(node, keys) };
-}
-
-/** The order in which the join's keys stand in the side's index: the node's own key where it is one, else ascending. */
-function joinIndex(node: StoredNode, keys: readonly number[]): JoinIndex {
-  const key = node.key;
-  if (key !== null && key.length === keys.length && key.every((k) => keys.includes(k))) {
-    return { columns: key, order: key.map((k) => keys.indexOf(k)), unique: true };
-  }
-  const order = keys.map((_, i) => i).sort((a, b) => keys[a]! - keys[b]! || a - b);
-  return { columns: order.map((i) => keys[i]!), order, unique: false };
-}
-
-function wanted(node: StoredNode, keys: readonly number[]): WantedIndex | null {
-  if (keys.length === 0) return null;
-  const { columns, unique } = joinIndex(node, keys);
-  return { node, store: node.store, spec: { columns, unique }, bringsBack: true };
-}
-
-function lease(node: StoredNode, keys: readonly number[]): HashIndex | null {
-  const want = wanted(node, keys);
-  return want === null ? null : node.store.hashIndex(want.spec as HashIndexSpec, true);
+function deltaOf(code: Code, { run }: Phase): Delta {
+  return deltaSide(run) === "left" ? code.left : code.right;
 }

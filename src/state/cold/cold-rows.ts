@@ -29,7 +29,8 @@ import { Hand } from "./hand.ts";
 import type { ColdHost, Pause } from "./host.ts";
 import type { KeptLinks, KeptRun } from "./kept.ts";
 import { type Linked, LinkSet } from "./link-set.ts";
-import { filesOf, inOrder, type Links, type WantedLinks } from "./links.ts";
+import { LinkedScan } from "./linked-scan.ts";
+import { type Found, filesOf, inOrder, type Links } from "./links.ts";
 import { mergeRuns } from "./merge.ts";
 import { type RowBytes, rowBytes } from "./row-bytes.ts";
 import { KeyHash, RowCodec } from "./row-codec.ts";
@@ -63,7 +64,7 @@ export class ColdRows {
   #oldLinks = new Set<Links>();
   readonly #hand: Hand;
   readonly #reads: BlockReads;
-  readonly #scans = new Set<ColdScan>();
+  readonly #scans = new Set<ColdScan | LinkedScan>();
   #merging: Promise<void> | null = null;
   #filling: Promise<void> | null = null;
   /** Rows that have come back so far. */
@@ -189,11 +190,18 @@ export class ColdRows {
 
   /** Brings back what was wanted since the last call; null: nothing of it can be on disk. */
   fetch(): Promise<void> | null {
-    const linked = this.#links.take();
-    if (this.#wanted.length === 0 && linked.length === 0) return null;
+    if (this.#wanted.length === 0) return null;
     const wanted = inOrder(this.#wanted);
     this.#wanted = [];
-    return this.#working(linked.length === 0 ? this.#fetchAll(wanted) : this.#fetchLinked(wanted, linked));
+    return this.#working(this.#fetchAll(wanted));
+  }
+
+  /**
+   * Where links lead that were wanted since the last call; null: nothing of it can be on disk. `most`: where they are more, and not of one key, nothing is told;
+   * `mostOfKey`: of a key no more in each run.
+   */
+  find(links: Links, most: number, mostOfKey: number = Number.POSITIVE_INFINITY): Promise<Found> | null {
+    return links.isWanted ? this.#working(links.find(most, mostOfKey)) : null;
   }
 
   async #fetchAll(wanted: readonly Wanted[]): Promise<void> {
@@ -204,24 +212,26 @@ export class ColdRows {
     if (this.brought > brought) this.onBack();
   }
 
-  /** The same of what links lead to besides. */
-  async #fetchLinked(wanted: readonly Wanted[], linked: readonly WantedLinks[]): Promise<void> {
-    const { moves } = this;
-    const files = new Set([...filesOf(wanted), ...linked.flatMap((one) => [...filesOf(one.wanted)])]);
-    await holding(files, async () => {
-      const all = [...wanted];
-      const found: number[] = [];
-      for (const one of linked) for (const hash of await one.links.read(one.wanted)) found.push(hash);
-      // What is looked for now is read from runs that there are now.
-      for (const hash of found) this.#lookFor(hash, all);
-      await this.#fetchAll(inOrder(all));
-    });
-    // What has moved meanwhile may not have been found.
-    if (this.moves !== moves) return;
-    for (const { links, hashes } of linked) {
-      links.whole.ensure(this.host.highWater);
-      for (const hash of hashes) links.whole.add(hash);
-    }
+  /** Brings back rows from..to-1 of those that links lead to. */
+  bringFound({ rows }: Found, from = 0, to: number = rows.length): Promise<void> {
+    const wanted: Wanted[] = [];
+    // What is looked for now is read from runs that there are now.
+    for (let i = from; i < to; i++) this.#lookFor(rows[i] as number, wanted);
+    return this.#working(this.#fetchAll(inOrder(wanted)));
+  }
+
+  /** All that was found has come back. `moves`: as it was before it was wanted; what has moved since may not have been found. */
+  foundAll({ links, keys, isAll }: Found, moves: number): void {
+    if (!isAll || this.moves !== moves) return;
+    links.whole.ensure(this.host.highWater);
+    for (const key of keys) links.whole.add(key);
+  }
+
+  /** Rows that links lead to, as they lie on disk now. */
+  scanFound({ rows }: Found): LinkedScan {
+    const scan = new LinkedScan(this.#runs, rows, this.#reads, () => this.#scans.delete(scan));
+    this.#scans.add(scan);
+    return scan;
   }
 
   /** The rows wanted[from..to-1] of a block that has been read. */

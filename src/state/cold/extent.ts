@@ -86,7 +86,12 @@ export class Extent {
 
   /** `isFilling`: rows may be about to come, also where there are none. */
   mayHave(mixed: number, isFilling = false): boolean {
-    return (this.live > 0 || isFilling) && filterMayHave(this.#filter, mixed);
+    return (this.live > 0 || isFilling) && this.hasEntered(mixed);
+  }
+
+  /** Whether it may have, or have had, rows of the hash. */
+  hasEntered(mixed: number): boolean {
+    return filterMayHave(this.#filter, mixed);
   }
 
   /** The block in which it would be. */

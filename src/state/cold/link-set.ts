@@ -1,7 +1,7 @@
 /** The ways in which a store's cold rows are found besides their key: links (links.ts) for each list of columns that an index of the store is on. */
 import type { Extent } from "./extent.ts";
 import type { ColdHost, Pause } from "./host.ts";
-import { Links, type MayBe, type WantedLinks } from "./links.ts";
+import { Links, type MayBe } from "./links.ts";
 import { rowBytes } from "./row-bytes.ts";
 import type { RowCodec } from "./row-codec.ts";
 import { blockIn, hashAt, type Run, readBlocks, rowStart } from "./run.ts";
@@ -66,16 +66,6 @@ export class LinkSet {
 
   by(columns: readonly number[]): Links | null {
     return this.all.find((links) => links.isOf(columns)) ?? null;
-  }
-
-  /** What was wanted since the last call. */
-  take(): WantedLinks[] {
-    const taken: WantedLinks[] = [];
-    for (let i = 0; i < this.all.length; i++) {
-      const wanted = (this.all[i] as Links).take();
-      if (wanted !== null) taken.push(wanted);
-    }
-    return taken;
   }
 
   /** Links of the rows in these slots, which are about to go and whose hashes in runs are `hashes`. @throws EvertError disk_full, io_error */

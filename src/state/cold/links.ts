@@ -5,7 +5,7 @@
  * the order of the first; to run.ts they are rows of one word, the second.
  *
  * 1. Rows that go out are linked first. A link says no more than "look there": it stays where its row comes back, or moves from run to run.
- * 2. want() notes a key; then its links are read, and then the rows that they lead to (ColdRows.fetch).
+ * 2. want() notes a key; find() reads its links, and then the rows that they lead to come back (ColdRows.bringFound), or are read where they lie (linked-scan.ts).
  * 3. A key whose rows are all in memory is remembered (whole-keys.ts) until one of them goes: it is asked for again and again, and links that lead
  *    nowhere any more look like any other.
  * 4. Runs of links become one as those of rows do. Equal links become one link, and those stay out whose row no run's filter knows: so links are
@@ -13,6 +13,8 @@
  *
  * Columns by which rows are to be found later than rows have gone out have no links of those: until they are made (link()), nothing more goes.
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { Int32List } from "../memory.ts";
 import type { Rows } from "../rows.ts";
 import { BlockReads, type Wanted } from "./block-reads.ts";
 import { EXTENT_ROWS, type Extent } from "./extent.ts";
@@ -28,6 +30,8 @@ import { RunWriter } from "./run-writer.ts";
 import { WholeKeys } from "./whole-keys.ts";
 
 const LINKS_PER_LOOK = 2_048;
+/** Hashes put in order at once, in a millisecond or two. */
+const PIECE_HASHES = 32_768;
 /** Links for each cold row, about, beyond which all are put together: many lead nowhere, or are there twice. */
 const LINKS_MOST = 1.4;
 /** Fewer links do no harm. */
@@ -36,11 +40,17 @@ const LINKS_MIN = 16_384;
 /** Whether a row of the hash may be in a run. */
 export type MayBe = (hash: number) => boolean;
 
-export interface WantedLinks {
+/** Where links lead. */
+export interface Found {
   readonly links: Links;
-  readonly wanted: readonly Wanted[];
-  /** The keys, by their hashes. */
-  readonly hashes: readonly number[];
+  /** The keys that were wanted and have links, by their hashes. */
+  readonly keys: readonly number[];
+  /** The hashes by which rows lie in runs: as far as one piece goes ascending, and each once. */
+  readonly rows: Uint32Array;
+  /** There are more of them than were asked for, and nothing is told. */
+  readonly isCut: boolean;
+  /** These are all of each key. */
+  readonly isAll: boolean;
 }
 
 export class Links {
@@ -106,27 +116,48 @@ export class Links {
     else this.whole.add(hash);
   }
 
-  /** What was wanted since the last call; null: nothing. */
-  take(): WantedLinks | null {
-    if (this.#wanted.length === 0) return null;
-    const wanted = inOrder(this.#wanted);
-    const hashes = this.#hashes;
-    this.#wanted = [];
-    this.#hashes = [];
-    return { links: this, wanted, hashes };
+  /** Whether something was wanted since the last find(). */
+  get isWanted(): boolean {
+    return this.#wanted.length > 0;
   }
 
-  /** Gives the hashes of the rows that wanted links lead to. REQUIRES that their files stay. @throws EvertError log_damaged, io_error */
-  async read(wanted: readonly Wanted[]): Promise<number[]> {
-    const found: number[] = [];
-    await this.#reads.read(wanted, (all, from, to, block) => {
-      for (let w = from; w < to; w++) {
-        const { hash } = all[w] as Wanted;
-        for (let i = firstOf(block, hash); i < block.rows && hashAt(block, i) === hash; i++)
-          found.push((block.from.words[rowStart(block, i)] as number) >>> 0);
-      }
-    });
-    return found;
+  /** What was wanted since the last find() is not asked for. */
+  forget(): void {
+    this.#wanted = [];
+    this.#hashes = [];
+  }
+
+  /** Reads the links that were wanted since the last call, until there are more than `most`, but for those of a single key; of each key `mostOfKey` in each run. @throws EvertError log_damaged, io_error */
+  async find(most: number, mostOfKey: number): Promise<Found> {
+    const wanted = inOrder(this.#wanted);
+    const keys = [...new Set(this.#hashes)];
+    if (keys.length === 1) most = Number.POSITIVE_INFINITY;
+    this.#wanted = [];
+    this.#hashes = [];
+    const found = new Int32List();
+    let isAll = true;
+    const files = filesOf(wanted);
+    for (const file of files) file.hold();
+    try {
+      await this.#reads.read(wanted, (all, from, to, block) => {
+        for (let w = from; w < to && found.length <= most; w++) {
+          const { hash } = all[w] as Wanted;
+          const first = firstOf(block, hash);
+          for (let i = first; i < block.rows && hashAt(block, i) === hash; i++) {
+            if (i - first === mostOfKey) {
+              isAll = false;
+              break;
+            }
+            found.push(block.from.words[rowStart(block, i)] as number);
+          }
+        }
+      });
+    } finally {
+      for (const file of files) file.release();
+    }
+    const isCut = found.length > most;
+    const rows = isCut ? new Uint32Array(0) : await ascending(found);
+    return { links: this, keys, rows, isCut, isAll };
   }
 
   // ---- out --------------------------------------------------------------------------------------------------------
@@ -276,6 +307,20 @@ export class Links {
 
 export function filesOf(wanted: readonly Wanted[]): Set<RunFile> {
   return new Set(wanted.map(({ extent }) => extent.file));
+}
+
+/** Piece by piece: of more than fit one piece, some may be there again. */
+async function ascending({ array, length }: Int32List): Promise<Uint32Array> {
+  const rows = new Uint32Array(array.buffer, array.byteOffset, length);
+  let kept = 0;
+  for (let from = 0; from < length; from += PIECE_HASHES) {
+    if (from > 0) await nextTurn();
+    const end = Math.min(length, from + PIECE_HASHES);
+    rows.subarray(from, end).sort();
+    for (let i = from; i < end; i++)
+      if (i === from || rows[i] !== rows[i - 1]) rows[kept++] = rows[i] as number;
+  }
+  return rows.subarray(0, kept);
 }
 
 /** Those of one block side by side, each once. */

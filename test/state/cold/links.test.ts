@@ -1,5 +1,8 @@
 /** Cold rows found by other columns than their key's: all rows with the values asked for, wherever they went and however often. */
 import { describe, expect, test } from "vitest";
+import { MatchPage } from "../../../src/dataflow/operators/match-pages.ts";
+import type { HashIndex } from "../../../src/state/hash-index.ts";
+import { Marks } from "../../../src/state/marks.ts";
 import { masksOf } from "../../../src/state/null-masks.ts";
 import { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { SimulatedDisk } from "../../../src/testing/simulated-disk.ts";
@@ -16,6 +19,8 @@ const numbers = [null, 0n, 1n, -(2n ** 61n), 2n ** 61n] as const;
 class Joined {
   readonly table: ColdTable;
   readonly #indexes;
+  /** Rows that were met where they lie. */
+  told = 0;
   /** `late`: columns are joined on from join() on. */
   constructor(disk: SimulatedDisk, late = false) {
     this.table = new ColdTable(disk);
@@ -29,25 +34,70 @@ class Joined {
 
   /** Rows with this n and t, or this t: those in memory once what was asked for is there. */
   async found(n: bigint | null | undefined, t: string | null, indexes = this.#indexes): Promise<string[]> {
-    const { table } = this;
-    const { store, cold } = table;
+    const { cold } = this.table;
     const index = n === undefined ? indexes[1]! : indexes[0]!;
-    const { dictionary } = store;
-    const codes = (): number[] => [
+    const links = cold.linksBy(index.spec.columns)!;
+    for (let seen = -1; seen !== cold.moves; ) {
+      seen = cold.moves;
+      links.want(this.#codes(n, t));
+      const found = await cold.find(links, Number.POSITIVE_INFINITY);
+      if (found === null) continue;
+      await cold.bringFound(found);
+      cold.foundAll(found, seen);
+    }
+    return this.#here(n, t, index).sort();
+  }
+
+  #codes(n: bigint | null | undefined, t: string | null): number[] {
+    const { dictionary } = this.table.store;
+    return [
       ...(n === undefined
         ? []
         : [n === null ? 0 : BigInt.asIntN(53, n) === n ? Number(n) : dictionary.internBigInt(n)]),
       t === null ? 0 : dictionary.internString(t),
     ];
-    for (let seen = -1; seen !== cold.moves; ) {
-      seen = cold.moves;
-      cold.linksBy(index.spec.columns)!.want(codes());
-      await cold.fetch();
-    }
+  }
+
+  /** Those in memory, but for some. */
+  #here(n: bigint | null | undefined, t: string | null, index: HashIndex, but = new Marks()): string[] {
+    const { table } = this;
+    const { store } = table;
     const rows: string[] = [];
     const nulls = masksOf(n === undefined ? [t] : [n === null ? null : 1, t]);
-    for (let slot = index.find(...codes(), ...nulls); slot >= 0; slot = index.next(slot))
-      if (store.visible(slot, table.epoch)) rows.push(table.rowAt(store, slot));
+    for (let slot = index.find(...this.#codes(n, t), ...nulls); slot >= 0; slot = index.next(slot))
+      if (store.visible(slot, table.epoch) && !but.has(slot)) rows.push(table.rowAt(store, slot));
+    return rows;
+  }
+
+  /** The same, of which those on disk stay there, while `between` happens: rows come back, and go out once those in memory have been looked at. */
+  async scanned(
+    n: bigint | null | undefined,
+    t: string | null,
+    between: () => Promise<void>,
+  ): Promise<string[]> {
+    const { store, cold } = this.table;
+    const index = n === undefined ? this.#indexes[1]! : this.#indexes[0]!;
+    const links = cold.linksBy(index.spec.columns)!;
+    const hold = store.hold();
+    links.want(this.#codes(n, t));
+    const found = await cold.find(links, Number.POSITIVE_INFINITY);
+    const scan = found === null ? null : cold.scanFound(found);
+    await between();
+    const rows = this.#here(n, t, index, scan?.back);
+    hold.release();
+    await between();
+    const page = new MatchPage(store, index.spec.columns);
+    const nulls = masksOf(n === undefined ? [t] : [n === null ? null : 1, t]);
+    for (let reading = scan?.read(page.take) ?? null; reading !== null; reading = scan!.read(page.take)) {
+      await reading;
+      await between();
+    }
+    this.told += page.length;
+    const told = page.index;
+    for (let slot = told.find(...this.#codes(n, t), ...nulls); slot >= 0; slot = told.next(slot))
+      rows.push(this.table.rowAt(page.store, slot));
+    page.empty();
+    scan?.close();
     return rows.sort();
   }
 
@@ -69,6 +119,32 @@ function rowOf(random: SeededRandom): Row {
 }
 
 describe("rows are found by what they are joined on", () => {
+  test.each(Array.from({ length: 30 }, (_, seed) => seed))(
+    "once each where they lie, while they come back and go (seed %i)",
+    async (seed) => {
+      const random = new SeededRandom(seed);
+      const joined = new Joined(new SimulatedDisk({ seed }));
+      const { table } = joined;
+      const between = async (): Promise<void> => {
+        for (let i = random.below(12); i > 0; i--) await table.find(["k", "1", BigInt(random.below(80))]);
+        if (random.oneIn(2)) await table.cold.spill(table.epoch, turn);
+        if (random.oneIn(3)) await table.cold.merge(turn);
+      };
+      for (let round = 0; round < 20; round++) {
+        for (let i = 0; i < 20; i++)
+          await table.upsert({ ...rowOf(random), key: ["k", "1", BigInt(random.below(80))] });
+        table.step();
+        table.store.vacuum(table.epoch);
+        for (let i = random.below(4); i > 0; i--) await between();
+        const [n, t] = [pick(random, numbers), pick(random, texts)];
+        expect(await joined.scanned(n, t, between)).toEqual(joined.wanted(n, t));
+        expect(await joined.scanned(undefined, t, between)).toEqual(joined.wanted(undefined, t));
+        expect(await joined.found(undefined, t)).toEqual(joined.wanted(undefined, t));
+      }
+      expect(joined.told).toBeGreaterThan(0);
+    },
+  );
+
   test.each(Array.from({ length: 30 }, (_, seed) => seed))("wherever they are (seed %i)", async (seed) => {
     const random = new SeededRandom(seed);
     const joined = new Joined(new SimulatedDisk({ seed }));

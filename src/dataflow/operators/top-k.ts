@@ -12,23 +12,19 @@
  * rows of a step do.
  */
 
-import type { OrderItem } from "../../plan/plan.ts";
 import { Int32List } from "../../state/memory.ts";
 import type { OrderedIndex } from "../../state/ordered-index.ts";
 import { LIVE } from "../../state/store.ts";
 import { CHUNK_ROWS, type Chunk } from "../chunk.ts";
 import { LentChunk } from "../lent-chunk.ts";
-import { Node, type WantedIndex } from "../node.ts";
 import { peersOf, type SameRows } from "../windows/rows.ts";
-import { Delta, type Part } from "./delta.ts";
+import type { Delta, Part } from "./delta.ts";
+import { type Ordering, OverOrdered } from "./over-ordered.ts";
 import { type Copy, copier } from "./row-code.ts";
 import type { StoredNode } from "./stored.ts";
 
-export interface TopKSpec {
+export interface TopKSpec extends Ordering {
   readonly identity: string;
-  /** Columns of the input's store. */
-  readonly partition: readonly number[];
-  readonly order: readonly OrderItem[];
   readonly limit: number | null;
   readonly offset: number;
   /** Also the rows that the order does not tell from the last one. Not with `evict`. */
@@ -42,13 +38,11 @@ const PARTITIONS_PER_CALL = 1024;
 /** Of all partitions together. */
 const ROWS_PER_CALL = 16_384;
 
-export class TopK extends Node {
+export class TopK extends OverOrdered {
   readonly label: string;
   readonly #spec: TopKSpec;
   readonly #end: number;
   readonly #out: LentChunk;
-  #index: OrderedIndex | null = null;
-  #delta: Delta | null = null;
   #copy: Copy | null = null;
   #before: Ranks;
   #after: Ranks;
@@ -62,7 +56,7 @@ export class TopK extends Node {
   #row = -1;
 
   constructor(spec: TopKSpec, input: StoredNode) {
-    super(spec.identity, [{ node: input, kind: "store" }]);
+    super(spec.identity, input, spec);
     this.label = `top rows of ${input.label}`;
     this.#spec = spec;
     this.#end = spec.limit === null ? Number.POSITIVE_INFINITY : spec.offset + spec.limit;
@@ -70,35 +64,13 @@ export class TopK extends Node {
     this.#before = this.#after = new Ranks(0, 0, null);
   }
 
-  get #input(): StoredNode {
-    return this.sources[0]!.node as StoredNode;
-  }
-
-  override rebind(): void {
-    this.#delta = null;
-  }
-
   override unbind(): void {
-    if (this.#index === null) return;
-    this.#input.store.dropIndex(this.#index);
-    this.#index = null;
+    super.unbind();
     this.#copy = null;
-  }
-
-  override indexes(): WantedIndex[] {
-    const { partition, order } = this.#spec;
-    return [{ node: this.#input, store: this.#input.store, spec: { partition, order } }];
-  }
-
-  override prepare(): void {
-    const { partition, order } = this.#spec;
-    this.#index ??= this.#input.store.orderedIndex({ partition, order });
   }
 
   override begin(): void {
     super.begin();
-    this.prepare();
-    this.#delta ??= new Delta(this.#input, this);
     if (this.#copy === null) this.#bind();
     this.#phase = "start";
     this.#touched.clear();
@@ -110,7 +82,7 @@ export class TopK extends Node {
 
   /** Makes what reads the input's store. */
   #bind(): void {
-    const { store } = this.#input;
+    const { store } = this.input;
     const { columns, offset, order, limit, ties } = this.#spec;
     this.#copy = copier(store, columns);
     const ranks = () => {
@@ -129,7 +101,7 @@ export class TopK extends Node {
   override work(): boolean {
     switch (this.#phase) {
       case "start":
-        (this.#delta as Delta).start("died");
+        (this.delta as Delta).start("died");
         this.#phase = "died";
         return this.#collect("died");
       case "died":
@@ -148,15 +120,15 @@ export class TopK extends Node {
 
   /** Notes the partitions of one chunk of the delta. */
   #collect(part: Part): boolean {
-    const delta = this.#delta as Delta;
+    const delta = this.delta as Delta;
     if (!delta.more()) {
       if (part === "died") delta.start("born");
       this.#phase = part === "died" ? "born" : "leave";
       return true;
     }
-    const { store } = this.#input;
+    const { store } = this.input;
     const { birthWord, strideWords } = store.layout;
-    const index = this.#index as OrderedIndex;
+    const index = this.index as OrderedIndex;
     const exact = index.exactPartition;
     const end = Math.min(delta.length, delta.index + CHUNK_ROWS);
     for (; delta.index < end; delta.index++) {
@@ -178,8 +150,8 @@ export class TopK extends Node {
 
   /** The partition's first row that is visible at either end of the step. */
   #firstRow(slot: number): number {
-    const index = this.#index as OrderedIndex;
-    const { store } = this.#input;
+    const index = this.index as OrderedIndex;
+    const { store } = this.input;
     const { from, to } = this.step;
     let at = this.#spec.partition.length === 0 ? index.firstOfAll() : index.firstLike(slot);
     while (at >= 0) {
@@ -214,8 +186,8 @@ export class TopK extends Node {
 
   /** One partition's changes of one sign. What is left of the budget; negative: it, or the output, was not enough. */
   #walk(partition: number, sign: number, out: Chunk, budget: number): number {
-    const index = this.#index as OrderedIndex;
-    const { store, weighted } = this.#input;
+    const index = this.index as OrderedIndex;
+    const { store, weighted } = this.input;
     const { birthWord, deathWord, weightWord, strideWords } = store.layout;
     const { from, to } = this.step;
     const copy = this.#copy as Copy;
@@ -264,8 +236,8 @@ export class TopK extends Node {
   }
 
   #evict(partition: number): void {
-    const index = this.#index as OrderedIndex;
-    const { store } = this.#input;
+    const index = this.index as OrderedIndex;
+    const { store } = this.input;
     const { to } = this.step;
     const behind: number[] = [];
     let rank = 0;

@@ -15,7 +15,6 @@
  * All of it runs in a generator that pauses after some thousand rows, or with a full chunk.
  */
 import type { SqlType } from "../../batch/types.ts";
-import type { OrderItem } from "../../plan/plan.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
 import { Int32List } from "../../state/memory.ts";
 import type { OrderedIndex } from "../../state/ordered-index.ts";
@@ -25,7 +24,6 @@ import { CHUNK_ROWS, type Chunk, createChunk } from "../chunk.ts";
 import { ErrorCollection } from "../error-collection.ts";
 import type { TypedColumn } from "../js-rows.ts";
 import type { ScalarError } from "../kernels/errors.ts";
-import { Node, type WantedIndex } from "../node.ts";
 import { type Evaluator, type Reach, united } from "../windows/evaluator.ts";
 import { MARK_ROWS, Marks } from "../windows/marks.ts";
 import { Pace } from "../windows/pace.ts";
@@ -33,7 +31,8 @@ import { Held, Results } from "../windows/results.ts";
 import { peersOf, type SameRows, sameRows } from "../windows/rows.ts";
 import type { Segment } from "../windows/segment.ts";
 import { Stretch } from "../windows/stretch.ts";
-import { Delta, type Part } from "./delta.ts";
+import type { Delta, Part } from "./delta.ts";
+import { type Ordering, OverOrdered } from "./over-ordered.ts";
 import { type Copy, copier } from "./row-code.ts";
 import type { StoredNode } from "./stored.ts";
 
@@ -46,11 +45,8 @@ export interface WindowColumn {
   make(store: Store): { readonly evaluator: Evaluator; readonly reach: Reach };
 }
 
-export interface WindowSpec {
+export interface WindowSpec extends Ordering {
   readonly identity: string;
-  /** Columns of the input's store. */
-  readonly partition: readonly number[];
-  readonly order: readonly OrderItem[];
   /** Columns of the store that come out, before the functions'. */
   readonly columns: readonly number[];
   readonly functions: readonly WindowColumn[];
@@ -72,7 +68,7 @@ interface Parts {
   readonly copy: Copy;
 }
 
-export class Window extends Node {
+export class Window extends OverOrdered {
   readonly label: string;
   readonly #spec: WindowSpec;
   readonly #out: Chunk;
@@ -81,8 +77,6 @@ export class Window extends Node {
   readonly #held: readonly Held[];
   readonly #marks: Marks;
   readonly #pace = new Pace();
-  #index: OrderedIndex | null = null;
-  #delta: Delta | null = null;
   #parts: Parts | null = null;
   #run: Generator<void> | null = null;
   /** Changed rows to begin at, and (by partition) how many there are in it. */
@@ -96,7 +90,7 @@ export class Window extends Node {
   readonly #nulls: readonly Uint8Array[];
 
   constructor(spec: WindowSpec, input: StoredNode, dictionary: Dictionary) {
-    super(spec.identity, [{ node: input, kind: "store" }]);
+    super(spec.identity, input, spec);
     this.label = `window over ${input.label}`;
     this.#spec = spec;
     const columns: TypedColumn[] = [
@@ -118,19 +112,9 @@ export class Window extends Node {
     });
   }
 
-  get #input(): StoredNode {
-    return this.sources[0]!.node as StoredNode;
-  }
-
-  override rebind(): void {
-    this.#delta = null;
-  }
-
   override unbind(): void {
     this.#forget();
-    if (this.#index === null) return;
-    this.#input.store.dropIndex(this.#index);
-    this.#index = null;
+    super.unbind();
   }
 
   #forget(): void {
@@ -141,20 +125,8 @@ export class Window extends Node {
     this.#run = null;
   }
 
-  override indexes(): WantedIndex[] {
-    const { partition, order } = this.#spec;
-    return [{ node: this.#input, store: this.#input.store, spec: { partition, order } }];
-  }
-
-  override prepare(): void {
-    const { partition, order } = this.#spec;
-    this.#index ??= this.#input.store.orderedIndex({ partition, order });
-  }
-
   override begin(): void {
     super.begin();
-    this.prepare();
-    this.#delta ??= new Delta(this.#input, this);
     this.#parts ??= this.#make();
     this.#changed.clear();
     this.#counts.clear();
@@ -178,7 +150,7 @@ export class Window extends Node {
   }
 
   #make(): Parts {
-    const { store, weighted } = this.#input;
+    const { store, weighted } = this.input;
     const { partition, order, functions, columns } = this.#spec;
     const made = functions.map((f) => f.make(store));
     const reach = united(made.map((m) => m.reach));
@@ -186,7 +158,7 @@ export class Window extends Node {
     const spec = {
       store,
       weighted,
-      index: this.#index as OrderedIndex,
+      index: this.index as OrderedIndex,
       partitioned: partition.length > 0,
       reach,
       peers: peersOf(
@@ -226,7 +198,7 @@ export class Window extends Node {
     const changed = this.#changed;
     if (!all && !parts.reach.prefix && !parts.reach.whole) {
       const slots = changed.array.subarray(0, changed.length);
-      const index = this.#index as OrderedIndex;
+      const index = this.index as OrderedIndex;
       yield* sortSlots(slots, new Int32Array(slots.length), (a, b) => index.compare(a, b));
     }
     // Stretches whose rows that come are not kept.
@@ -247,9 +219,9 @@ export class Window extends Node {
 
   /** Notes where changes begin. */
   *#collect(part: Part, { reach }: Parts, all: boolean): Generator<void> {
-    const delta = this.#delta as Delta;
-    const index = this.#index as OrderedIndex;
-    const { store } = this.#input;
+    const delta = this.delta as Delta;
+    const index = this.index as OrderedIndex;
+    const { store } = this.input;
     const { birthWord, strideWords } = store.layout;
     const everyRow = !all && !reach.prefix && !reach.whole;
     delta.start(part);
@@ -281,8 +253,8 @@ export class Window extends Node {
 
   /** The partition's first row that is there at either end of the step. */
   #firstRow(slot: number): number {
-    const index = this.#index as OrderedIndex;
-    const { store } = this.#input;
+    const index = this.index as OrderedIndex;
+    const { store } = this.input;
     const { from, to } = this.step;
     let at = index.firstLike(slot);
     while (at >= 0 && !store.visible(index.slot(at), from) && !store.visible(index.slot(at), to))
@@ -314,7 +286,7 @@ export class Window extends Node {
 
   /** Sets marks among the rows computed, in place of those that were there. */
   *#mark(segment: Segment, { evaluators, reach }: Parts): Generator<void> {
-    const { store } = this.#input;
+    const { store } = this.input;
     const { birthWord, strideWords } = store.layout;
     const { from, to } = segment;
     const rows: number[] = [];

@@ -58,7 +58,9 @@ export interface Engine {
   append(topic: string, rows: readonly unknown[], options?: AppendOptions): Promise<AppendResult>;
   /** What the columns have in records that do not name them, at this moment (BatchBuilder.setFallbacks); null: none has a default. */
   fallbacks(topic: TopicInfo): readonly unknown[] | null;
-  /** The same in columns, of records that are complete. REQUIRES that the topic's records are not checked one by one (TopicInfo). */
+  /** The record as the program's own schema leaves it, of a topic whose records are checked one by one (TopicInfo). @throws EvertError of the first value that it refuses */
+  checkedRecord(topic: string, record: unknown): unknown;
+  /** The same as append in columns, of records that are complete. REQUIRES of a topic whose records are checked that these were. */
   appendBatch(topic: string, batch: Batch, options?: AppendBatchOptions): Promise<AppendResult>;
   /**
    * One Arrow IPC stream, in one commit. Columns by name; one that is not there has its default, or is null. The stream's memory is given away: the caller does not write to

@@ -38,6 +38,9 @@ export interface ViewRelation {
   readonly order: readonly OrderItem[];
 }
 
+/** Of what there is, a hint names so many. */
+const NAMES_SHOWN = 10;
+
 export class EngineCatalog implements Catalog {
   readonly #routines: ReadonlyMap<string, Routine>;
   readonly #entries = new Map<number, CatalogEntry>();
@@ -384,7 +387,12 @@ export class EngineCatalog implements Catalog {
 
   #absent(what: "topic" | "view", name: string, other: RelationEntry | undefined): EvertError {
     if (other !== undefined) {
-      return new EvertError("wrong_object_type", `"${name}" is a ${other.kind}, not a ${what}`);
+      return new EvertError("wrong_object_type", `"${name}" is a ${other.kind}, not a ${what}`, {
+        hint:
+          what === "topic"
+            ? "A view follows from topics: append to those it reads, and read or watch it as a view."
+            : "Read its records as a topic's, or query it.",
+      });
     }
     const candidates = [...this.#byName.values()].filter(
       (entry) => (entry.kind === "view") === (what === "view"),
@@ -394,8 +402,15 @@ export class EngineCatalog implements Catalog {
       candidates.map((entry) => entry.name),
     );
     return new EvertError("undefined_table", `${what} "${name}" does not exist`, {
-      hint: near === null ? undefined : `Did you mean "${near}"?`,
+      hint: near === null ? this.#someOf(what, candidates) : `Did you mean "${near}"?`,
     });
+  }
+
+  #someOf(what: "topic" | "view", candidates: readonly RelationEntry[]): string {
+    const names = candidates.filter(({ id }) => !this.#own.has(id)).map(({ name }) => name);
+    if (names.length === 0) return `There is no ${what} yet.`;
+    const shown = names.slice(0, NAMES_SHOWN).join(", ");
+    return `There ${names.length === 1 ? "is" : "are"} ${shown}${names.length > NAMES_SHOWN ? ", …" : ""}.`;
   }
 }
 

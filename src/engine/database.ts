@@ -2,6 +2,7 @@
 import type { EvertError } from "../base/errors.ts";
 import { positionOf } from "../base/position.ts";
 import type { Batch } from "../batch/batch.ts";
+import { checkedRecord } from "../face/validate.ts";
 import type { BackupSource } from "../log/backup.ts";
 import { type CommitReceipt, OP_DELETE } from "../log/log.ts";
 import type {
@@ -248,6 +249,11 @@ export class Database implements Engine {
 
   fallbacks({ name, schema }: TopicInfo): readonly unknown[] | null {
     return fallbacksFor(this.core, name, schema);
+  }
+
+  checkedRecord(topic: string, record: unknown): unknown {
+    const handle = this.core.topicHandles.get(topic);
+    return handle === undefined ? record : checkedRecord(handle, record);
   }
 
   async appendBatch(

@@ -162,6 +162,10 @@ export class FakeEngine implements Engine {
     return result;
   }
 
+  checkedRecord(_topic: string, record: unknown): unknown {
+    return record;
+  }
+
   fallbacks(): readonly unknown[] | null {
     return null;
   }

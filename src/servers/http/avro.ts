@@ -5,6 +5,7 @@ import type {
   AppendOptions,
   AppendResult,
   DeadLetter,
+  Engine,
   ReadTopicOptions,
   TopicInfo,
 } from "../../engine/api.ts";
@@ -19,10 +20,11 @@ import { skipValue } from "../../wire/avro/skip.ts";
 import { topicSchemaText } from "../../wire/avro/topic-schema.ts";
 import type { AvroNode } from "../../wire/avro/writer-schema.ts";
 import { contentTypes } from "../../wire/http/messages.ts";
+import { RecordColumns } from "../../wire/http/record-columns.ts";
 import { atPlaceOfRow } from "../../wire/http/record-decoder.ts";
 import { idOf, parsedSchema, readingById, readingByText } from "./avro-schemas.ts";
 import type { ServerContext } from "./context.ts";
-import { addDeadLetter } from "./dead-letters.ts";
+import { addDeadLetter, isOfMore } from "./dead-letters.ts";
 import { TimeSlice } from "./time-slice.ts";
 
 export type AvroFormat = "avro" | "avroFile";
@@ -50,7 +52,7 @@ export async function appendAvro(
     topic.key ?? [],
     topic.isChecked ? null : server.engine.fallbacks(topic),
   );
-  const reader = new Reader(records, topic.deadLetters !== null, first);
+  const reader = new Reader(records, topic, first);
   if (format === "avro") await readMessages(server, topic, body, reader);
   else await readFile(topic, body, reader);
   const { deadLetters } = reader;
@@ -59,14 +61,14 @@ export async function appendAvro(
   const { producer } = options;
   const count = records.length + deadLetters.length;
   const counted = countsRecords && producer !== undefined ? { producer: { ...producer, count } } : {};
-  return store(server, topic, records, deadLetters, { ...options, ...counted });
+  return store(server, topic, records, reader, { ...options, ...counted });
 }
 
 async function store(
   { engine }: ServerContext,
   topic: TopicInfo,
   records: RecordBatch,
-  deadLetters: readonly DeadLetter[],
+  { deadLetters, sources }: Reader,
   options: AppendOptions,
 ): Promise<AppendResult> {
   const { batch, deleted } = records.finish();
@@ -82,6 +84,10 @@ async function store(
     );
   }
   const rows = rowValues(batch);
+  if (sources !== null) {
+    const columns = await checkedColumns(engine, topic, rows, sources, deadLetters);
+    return engine.appendBatch(topic.name, columns.finish(), { ...options, deadLetters });
+  }
   try {
     return await engine.append(topic.name, rows, options);
   } catch (error) {
@@ -93,6 +99,39 @@ async function store(
   }
 }
 
+/** The rows as the program's own schema leaves them; what it refuses is put with the dead letters. */
+async function checkedColumns(
+  engine: Engine,
+  topic: TopicInfo,
+  rows: readonly unknown[],
+  sources: readonly Source[],
+  deadLetters: DeadLetter[],
+): Promise<RecordColumns> {
+  const slice = new TimeSlice();
+  const columns = new RecordColumns(topic.schema, () => engine.fallbacks(topic), Number.POSITIVE_INFINITY);
+  for (const [i, row] of rows.entries()) {
+    const { bytes, from, to, schemaId, number } = sources[i]!;
+    try {
+      columns.take(engine.checkedRecord(topic.name, row));
+    } catch (thrown) {
+      const error = ofRecord(thrown, number);
+      if (isOfMore(error)) throw error;
+      addDeadLetter(deadLetters, { error, bytes: bytes.slice(from, to), schemaId });
+    }
+    if (slice.over()) await slice.rest();
+  }
+  return columns;
+}
+
+/** Where a record that was read lies in the body, and which of its records it is. */
+interface Source {
+  readonly bytes: Uint8Array;
+  readonly from: number;
+  readonly to: number;
+  readonly schemaId: number | null;
+  readonly number: number;
+}
+
 /** Takes records one by one, and says of which it is what is wrong with one. */
 class Reader {
   readonly #cursor = new Cursor();
@@ -101,20 +140,23 @@ class Reader {
   readonly #keepsDead: boolean;
   /** What could not be read, and did not have to be. */
   readonly deadLetters: DeadLetter[] = [];
+  /** Of what was read, where a schema of the program's has yet to look at it, and what it refuses is put aside; else null. */
+  readonly sources: Source[] | null;
   #count: number;
   #work = 0;
 
-  /** `keepsDead`: the topic has a place for what cannot be read. */
-  constructor(records: RecordBatch, keepsDead: boolean, first: number) {
+  constructor(records: RecordBatch, { deadLetters, isChecked }: TopicInfo, first: number) {
     this.#count = first;
     this.#records = records;
-    this.#keepsDead = keepsDead;
+    this.#keepsDead = deadLetters !== null;
+    this.sources = this.#keepsDead && isChecked ? [] : null;
   }
 
   /** The value that is all that lies there. */
   take({ bytes, from, to, schemaId }: Message, reading: Reading): void {
     try {
       this.#records.take(this.#cursor.over(bytes, from, to), reading, true);
+      this.sources?.push({ bytes, from, to, schemaId: idAsInt4(schemaId), number: this.#count });
       this.#count++;
     } catch (error) {
       this.leave(error, bytes.slice(from, to), schemaId);
@@ -130,7 +172,7 @@ class Reader {
   leave(thrown: unknown, bytes: Uint8Array, schemaId: number | null): void {
     const error = this.placed(thrown);
     // What is wrong with the commit is not wrong with the record.
-    if (!this.#keepsDead || error.code === "record_too_large" || error.code === "internal") throw error;
+    if (!this.#keepsDead || isOfMore(error)) throw error;
     addDeadLetter(this.deadLetters, { error, bytes, schemaId: idAsInt4(schemaId) });
     this.#count++;
     this.#work += RECORD_WORK;
@@ -145,6 +187,7 @@ class Reader {
       const from = cursor.at;
       try {
         this.#records.take(cursor, reading, false);
+        this.sources?.push({ bytes, from, to: cursor.at, schemaId: null, number: this.#count });
         this.#count++;
       } catch (error) {
         // The next one begins where this one ends, if its bytes are sound and only its value is not.

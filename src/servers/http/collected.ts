@@ -1,7 +1,7 @@
 /**
  * Records of a body, collected for a commit: as columns, or, where the topic's records are looked at by a schema of the program's own, as values.
  */
-import { type ErrorCode, type EvertError, toEvertError } from "../../base/errors.ts";
+import { type EvertError, toEvertError } from "../../base/errors.ts";
 import type { AppendOptions, AppendResult, DeadLetter, Engine, TopicInfo } from "../../engine/api.ts";
 import { RecordColumns } from "../../wire/http/record-columns.ts";
 import {
@@ -10,7 +10,7 @@ import {
   type RecordTarget,
   refusedRow,
 } from "../../wire/http/record-decoder.ts";
-import { addDeadLetter } from "./dead-letters.ts";
+import { addDeadLetter, isOfMore } from "./dead-letters.ts";
 
 /** What takes records, and appends all it has in one commit. */
 export interface Collected extends RecordTarget {
@@ -39,11 +39,11 @@ export function collectorFor(
   unit: PlaceUnit,
   rowsMax = Number.POSITIVE_INFINITY,
 ): Collected {
-  return topic.isChecked ? new Values(engine, topic.name, unit) : new Columns(engine, topic, rowsMax);
+  if (!topic.isChecked) return new Columns(engine, topic, rowsMax);
+  return topic.deadLetters === null
+    ? new Values(engine, topic.name, unit)
+    : new Checked(engine, topic, rowsMax);
 }
-
-/** What is wrong with more than the record that met it. */
-const NOT_OF_RECORD: ReadonlySet<ErrorCode> = new Set(["record_too_large", "internal"]);
 
 class Columns extends RecordColumns implements Collected {
   readonly #engine: Engine;
@@ -66,7 +66,7 @@ class Columns extends RecordColumns implements Collected {
   }
 
   leave(error: EvertError, bytes: Uint8Array): boolean {
-    if (this.#topic.deadLetters === null || NOT_OF_RECORD.has(error.code)) return false;
+    if (this.#topic.deadLetters === null || isOfMore(error)) return false;
     addDeadLetter(this.#deadLetters, { error, bytes: bytes.slice(), schemaId: null });
     this.#deadBytes += bytes.length;
     return true;
@@ -82,6 +82,24 @@ class Columns extends RecordColumns implements Collected {
       append: (options) => this.#engine.appendBatch(this.#topic.name, batch, { ...options, deadLetters }),
       beforeRefused: () => null, // values are looked at when they are taken
     };
+  }
+}
+
+/** Each record is looked at when it is taken, while its bytes are there to be put aside. */
+class Checked extends Columns {
+  readonly #check: (record: unknown) => unknown;
+
+  constructor(engine: Engine, topic: TopicInfo, rowsMax: number) {
+    super(engine, topic, rowsMax);
+    this.#check = (record) => engine.checkedRecord(topic.name, record);
+  }
+
+  override takeText(): number {
+    return 0;
+  }
+
+  override take(value: unknown): void {
+    super.take(this.#check(value));
   }
 }
 

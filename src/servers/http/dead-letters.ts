@@ -1,8 +1,16 @@
-/** How many records of a request may go to dead letters: with each its bytes and the reason are kept until all are stored. */
-import { EvertError } from "../../base/errors.ts";
+/** Records that are put aside. How many of a request may be: with each its bytes and the reason are kept until all are stored. */
+import { type ErrorCode, EvertError } from "../../base/errors.ts";
 import type { DeadLetter } from "../../engine/api.ts";
 
 const DEAD_LETTERS_MAX = 10_000;
+
+/** The last is of a schema that checks asynchronously. */
+const OF_MORE: ReadonlySet<ErrorCode> = new Set(["record_too_large", "internal", "invalid_table_definition"]);
+
+/** Whether something is wrong with more than the record that met it. */
+export function isOfMore({ code }: EvertError): boolean {
+  return OF_MORE.has(code);
+}
 
 /** One more. @throws EvertError request_too_large where there are too many: then the request is not what its topic takes. */
 export function addDeadLetter(deadLetters: DeadLetter[], one: DeadLetter): void {

@@ -123,7 +123,10 @@ function send(
   if (named[headers.position] === undefined) list.push(headers.position, position);
   if (body !== null) list.push("Content-Length", String(Buffer.byteLength(body)));
   // What was not read of a refused body by now keeps the connection from its next request.
-  if (!incoming.readableEnded) outgoing.once("finish", () => incoming.socket.destroySoon());
+  if (!incoming.readableEnded) {
+    list.push("Connection", "close");
+    outgoing.once("finish", () => incoming.socket.destroySoon());
+  }
   outgoing.writeHead(status, list);
   outgoing.end(body);
 }

@@ -13,6 +13,7 @@ import type { Engine } from "../../engine/api.ts";
 import { heartbeatMs } from "../../wire/http/event-messages.ts";
 import { bodyBytesMax } from "../../wire/http/messages.ts";
 import { createApp } from "./app.ts";
+import { refuseWhatIsNoRequest } from "./bare-refusal.ts";
 import { BodyBudget } from "./body-budget.ts";
 import type { ServerContext } from "./context.ts";
 import { directAppends } from "./direct-append.ts";
@@ -74,6 +75,7 @@ export async function createHttpServer(engine: Engine, options: HttpServerOption
     listener,
   );
   server.on("upgrade", door.accept);
+  refuseWhatIsNoRequest(server, context);
   const port = await listen(server, host, options.port);
   return {
     url: `http://${urlHost(host)}:${port}`,

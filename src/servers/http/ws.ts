@@ -1,11 +1,11 @@
 /** The door of /v1/ws: which requests become WebSockets (RFC 6455), and their end. */
-import { type IncomingMessage, STATUS_CODES } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import { EvertError, toEvertError } from "../../base/errors.ts";
 import { wsMessageCharsMax } from "../../wire/http/event-messages.ts";
-import { contentTypes, type ErrorMessage, headers } from "../../wire/http/messages.ts";
 import { errorAnswer } from "./answer.ts";
+import { refuseSocket } from "./bare-refusal.ts";
 import type { App, ServerContext } from "./context.ts";
 import { guardHost, guardOrigin } from "./guard.ts";
 import { WsConnection } from "./ws-connection.ts";
@@ -42,6 +42,13 @@ export function createWsDoor(server: ServerContext, boundToLoopback: boolean): W
     maxPayload: 3 * wsMessageCharsMax,
     perMessageDeflate: false,
     clientTracking: false,
+  });
+  protocol.on("wsClientError", (cause, socket) => {
+    const error = new EvertError("invalid_request", "this is no handshake of a WebSocket", {
+      detail: cause.message,
+      cause,
+    });
+    refuseSocket(socket, error, server.engine.position);
   });
   const connections = new Map<WsConnection, Promise<void>>();
 
@@ -81,7 +88,7 @@ export function createWsDoor(server: ServerContext, boundToLoopback: boolean): W
       } catch (thrown) {
         const error = toEvertError(thrown);
         observe(error.status);
-        refuse(socket, error, server.engine.position);
+        refuseSocket(socket, error, server.engine.position);
         return;
       }
       protocol.handleUpgrade(request, socket, head, (websocket) => {
@@ -98,15 +105,4 @@ export function createWsDoor(server: ServerContext, boundToLoopback: boolean): W
       for (const connection of connections.keys()) connection.cut();
     },
   };
-}
-
-function refuse(socket: Duplex, error: EvertError, position: string): void {
-  const body = JSON.stringify({ error: error.toJSON() } satisfies ErrorMessage);
-  // The other end may never end its half; a socket that was asked to upgrade is nobody's but ours.
-  socket.once("finish", () => socket.destroy());
-  socket.end(
-    `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ""}\r\n` +
-      `Content-Type: ${contentTypes.json}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
-      `${headers.position}: ${position}\r\nConnection: close\r\n\r\n${body}`,
-  );
 }

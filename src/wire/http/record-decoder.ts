@@ -251,7 +251,10 @@ export class RecordDecoder {
     this.#begun();
     if (last) this.#state = "after";
     if (record === null) {
-      this.#leave(invalidUtf8(`${this.#unit} ${this.#number}`), bytes);
+      this.#leave(
+        invalidUtf8(this.#unit === "line" ? `line ${this.#number}` : `records[${this.#number}]`),
+        bytes,
+      );
       this.#number++;
     } else if (text.line) {
       if (!/^\s*$/.test(record)) this.#take(record, bytes);
@@ -296,7 +299,11 @@ export class RecordDecoder {
       const record = decodeUtf8Strict(bytes);
       text.from = text.to;
       this.#state = "after";
-      if (record === null) this.#leave(invalidUtf8(`${this.#unit} ${this.#number}`), bytes);
+      if (record === null)
+        this.#leave(
+          invalidUtf8(this.#unit === "line" ? `line ${this.#number}` : `records[${this.#number}]`),
+          bytes,
+        );
       else this.#take(record, bytes);
     } else if (this.#state === "records" && !text.line) {
       throw malformed(`the text ends inside the array, in element ${this.#number}`);

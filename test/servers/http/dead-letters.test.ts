@@ -1,5 +1,6 @@
 /** What cannot be decoded goes to the stream that the topic names, in the commit of the rest; or refuses the append. */
 import { beforeEach, describe, expect, test } from "vitest";
+import { z } from "zod";
 import { int4 } from "../../../src/face/columns.ts";
 import { table, topic } from "../../../src/face/handles.ts";
 import { SimulatedDisk } from "../../../src/testing/simulated-disk.ts";
@@ -174,6 +175,71 @@ describe("of JSON", () => {
     await sql(engine, "CREATE TABLE c (n int4 CHECK (n > 0)) WITH (append_only, dead_letters = 'dead')");
     expect((await client.post("/v1/topics/c/records", { n: -1 })).body).toMatchObject({
       error: { code: "check_violation" },
+    });
+    expect(await dead()).toEqual([]);
+  });
+});
+
+describe("of a topic with a schema of the program's own", () => {
+  const even = z.object({ n: z.int().refine((n) => n % 2 === 0, "is odd"), w: z.string().default("none") });
+  const odd = (place: string) => [place, "is odd"].join(": ");
+  beforeEach(async () => {
+    await close();
+    const checked = topic("t", { schema: even, deadLetters: "dead" });
+    await open(new SimulatedDisk(), { topics: [checked] });
+  });
+
+  test("JSON that it refuses goes there, and what it fills in is stored", async () => {
+    const lines = '{"n":2}\n{"n":3}\nnonsense\n{"n":4,"w":"a"}\n{"n":"x"}\n';
+    expect((await client.ndjson(path, lines)).body).toMatchObject({
+      count: 2,
+      firstOffset: 0,
+      lastOffset: 1,
+      deadLetters: 3,
+    });
+    expect(await stored()).toEqual([
+      ["2", "none"],
+      ["4", "a"],
+    ]);
+    const bytes = (text: string) => `\\x${Buffer.from(text).toString("hex")}`;
+    expect(await dead()).toEqual([
+      ["t", odd("line 2: n"), bytes('{"n":3}'), null],
+      ["t", expect.stringMatching(/^line 3: /), bytes("nonsense"), null],
+      ["t", expect.stringMatching(/^line 5: n: /), bytes('{"n":"x"}'), null],
+    ]);
+    expect((await client.post(path, [{ n: 6 }, { n: 7 }])).body).toMatchObject({ count: 1, deadLetters: 1 });
+    expect((await client.ndjson(`${path}?atomic=false`, lines)).body).toMatchObject({
+      count: 2,
+      deadLetters: 3,
+    });
+  });
+
+  test("Avro that it refuses goes there beside what cannot be read; that was left out without a word", async () => {
+    const id = own();
+    const word = [2, 2, 97];
+    // The columns are int8 and text or null: 2, 3, what is cut off, and 4.
+    const body = messages([id, [4, ...word]], [id, [6, ...word]], [id, [8]], [id, [8, ...word]]);
+    expect((await avro(body)).body).toMatchObject({ count: 2, deadLetters: 2 });
+    expect(await stored()).toEqual([
+      ["2", "a"],
+      ["4", "a"],
+    ]);
+    expect(await dead()).toEqual([
+      ["t", expect.stringMatching(/^records\[2\]/), "\\x08", String(id)],
+      ["t", odd("records[1].n"), "\\x06020261", String(id)],
+    ]);
+  });
+
+  test("a schema that cannot be asked refuses the whole", async () => {
+    await close();
+    const asks = { ...even["~standard"], validate: () => Promise.resolve({ value: {} }) };
+    const later = topic("t", {
+      schema: { ...even, "~standard": asks } as unknown as typeof even,
+      deadLetters: "dead",
+    });
+    await open(new SimulatedDisk(), { topics: [later] });
+    expect((await client.ndjson(path, '{"n":2}\n')).body).toMatchObject({
+      error: { code: "invalid_table_definition" },
     });
     expect(await dead()).toEqual([]);
   });

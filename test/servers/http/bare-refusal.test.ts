@@ -1,0 +1,64 @@
+/** What is no request, and what is refused before its body has come, over a bare socket. */
+import { connect } from "node:net";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { Harness } from "./harness.ts";
+
+let h: Harness;
+beforeEach(async () => {
+  h = await Harness.start();
+});
+afterEach(() => h.stop());
+
+/** What comes back until the server ends the connection; `half`: this side ends its own first. */
+function exchange(text: string, half = false): Promise<string> {
+  return new Promise((resolve) => {
+    let answer = "";
+    const socket = connect(h.server.port, "127.0.0.1", () => {
+      if (half) socket.end(text);
+      else socket.write(text);
+    });
+    socket.setEncoding("utf8").on("data", (piece: string) => {
+      answer += piece;
+    });
+    // What the server has not read makes its end a reset, behind the answer.
+    socket.on("error", () => {});
+    socket.on("close", () => resolve(answer));
+  });
+}
+
+const body = (answer: string): unknown => JSON.parse(answer.slice(answer.indexOf("\r\n\r\n") + 4));
+const append =
+  "POST /v1/topics/songs/records HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n";
+
+test.each([
+  ["bytes of something else", "hello\r\n\r\n", 400, "what was sent is no request of HTTP/1.1"],
+  [
+    "a body that ends in its middle",
+    `${append}Content-Length: 100\r\n\r\n{"id"`,
+    400,
+    "the request was broken off before its end",
+  ],
+  [
+    "headers without end",
+    `GET /v1/health HTTP/1.1\r\nHost: 127.0.0.1\r\nA: ${"x".repeat(20_000)}\r\n\r\n`,
+    431,
+    "the request's headers are longer than 16 KiB",
+  ],
+  [
+    "a handshake without a key",
+    "GET /v1/ws HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+    400,
+    "this is no handshake of a WebSocket",
+  ],
+])("%s is refused as any other request", async (_what, text, status, message) => {
+  const answer = await exchange(text, true);
+  expect(answer.split(" ")[1]).toBe(String(status));
+  expect(answer).toMatch(/\r\nEvert-Position: \d+\r\nConnection: close\r\n/);
+  expect(body(answer)).toMatchObject({ error: { code: "invalid_request", sqlstate: "22023", message } });
+});
+
+test("an append that is refused while its body is still to come says that the connection ends", async () => {
+  const answer = await exchange(`${append}Content-Length: 1000\r\n\r\n[{"id":"x"},`);
+  expect(answer.split(" ")[1]).toBe("400");
+  expect(answer.match(/\r\nConnection: [a-z-]+/gi)).toEqual(["\r\nConnection: close"]);
+}, 30_000);

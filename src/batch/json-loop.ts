@@ -18,6 +18,7 @@
  * Names get into the code as bytes only. Where code may not be generated (a page's content security policy), there is no loop.
  */
 import { EMPTY_BYTES, encodeUtf8, writeUtf8 } from "../base/bytes.ts";
+import { compiled } from "../base/compiled.ts";
 import type { ColumnBuilder } from "./column-builder.ts";
 import { fromValue } from "./convert.ts";
 import {
@@ -99,7 +100,7 @@ function makeLoop(schema: Schema): JsonLoop | null {
     writeUtf8,
   };
   try {
-    return new Function("tools", sourceOf(fields, names, Object.keys(tools)))(tools) as JsonLoop;
+    return compiled("tools", sourceOf(fields, names, Object.keys(tools)))(tools) as JsonLoop;
   } catch (error) {
     if (error instanceof EvalError) return null; // a content security policy forbids it
     throw error;

@@ -1,4 +1,5 @@
 /** What the loops that are generated for a schema have in common: how a value that was read off a row becomes one that can be written. */
+import { compiled } from "../base/compiled.ts";
 import { fromValue, toBool, toFloat8, toInt4, toInt8 } from "./convert.ts";
 import type { SqlType } from "./types.ts";
 
@@ -46,7 +47,7 @@ export function objectCode(stop: string): string {
 /** null: where code may not be generated. */
 export function generated<T>(source: string, given: Readonly<Record<string, unknown>>): T | null {
   try {
-    return new Function(...Object.keys(given), source)(...Object.values(given)) as T;
+    return compiled(...Object.keys(given), source)(...Object.values(given)) as T;
   } catch (error) {
     if (error instanceof EvalError) return null; // a content security policy forbids it
     throw error;

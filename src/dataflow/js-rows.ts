@@ -1,4 +1,5 @@
 /** Rows of a chunk as frozen objects for functions of the user, by generated code, and values they return as values of a chunk. */
+import { compiled } from "../base/compiled.ts";
 import { isSmallNumeric, type SqlType } from "../batch/types.ts";
 import type { RowShape } from "../plan/expression.ts";
 import type { Chunk, Values } from "./chunk.ts";
@@ -32,10 +33,7 @@ export function rowReader(
     return `(chunk.nulls[${presentColumn}][r] === 1 ? null : ${object})`;
   });
   const source = `"use strict"; return (chunk, r) => [${rows.join(", ")}];`;
-  const make = new Function("rt", "types", source) as (
-    rt: KernelRuntime,
-    types: readonly SqlType[],
-  ) => RowReader;
+  const make = compiled("rt", "types", source) as (rt: KernelRuntime, types: readonly SqlType[]) => RowReader;
   return make(
     runtime,
     columns.map((c) => c.type),
@@ -45,7 +43,7 @@ export function rowReader(
 /** Reads a column's code as a function of the user sees the value; not for nulls. */
 export function valueReader(type: SqlType, runtime: KernelRuntime): (code: number) => unknown {
   const source = `"use strict"; return (code) => ${valueCode(type, "code", 0)};`;
-  const make = new Function("rt", "types", source) as (
+  const make = compiled("rt", "types", source) as (
     rt: KernelRuntime,
     types: readonly SqlType[],
   ) => (code: number) => unknown;

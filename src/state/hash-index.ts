@@ -10,6 +10,7 @@
  * Hashing an integer key keeps runs of 16 neighbours together: the upper bits are mixed, the low four are kept and turned by
  * mixed bits, which is a permutation (so keys that are all multiples of 16 spread as well).
  */
+import { compiled } from "../base/compiled.ts";
 import { carrierOf } from "../batch/types.ts";
 import { BucketLines, type HandedLines, LINE_COUNT, LINE_ENTRIES, LINE_OVERFLOW } from "./bucket-lines.ts";
 import { canonicalCode, hasCanonicalForm, identicalDouble, sameDouble } from "./equality.ts";
@@ -114,7 +115,7 @@ export function createHashIndex(store: Rows, spec: HashIndexSpec): HashIndex {
   const links = new GrowingMemory();
   const buckets = new BucketLines();
   const source = spec.unique ? uniqueSource(store, spec) : multiSource(store, spec);
-  const make = new Function(
+  const make = compiled(
     "store",
     "links",
     "buckets",

@@ -2,6 +2,7 @@
  * The generated key functions of an ordered index: the two doubles that stand for a row's place, and the exact
  * comparisons behind them, unrolled over the columns' types.
  */
+import { compiled } from "../base/compiled.ts";
 import { carrierOf, isNumericText, type SqlType } from "../batch/types.ts";
 import { WIDE } from "./dictionary.ts";
 import {
@@ -150,7 +151,7 @@ export function keyCode(store: Rows, spec: OrderedIndexSpec): KeyCode {
     },
     exact: ${exactByCode},
   };`;
-  const make = new Function(
+  const make = compiled(
     "store",
     "compareFloat",
     "compareWide",

@@ -2,6 +2,7 @@
  * The loops of a restart: each slot read from a checkpoint becomes a row or a free slot, and the references of rows are counted. Generated, as
  * entry-code.ts is: ten million rows go through them before the first answer.
  */
+import { compiled } from "../base/compiled.ts";
 import type { Int32List } from "./memory.ts";
 import { LIVE, type Rows } from "./rows.ts";
 
@@ -45,5 +46,5 @@ export function restoreCode(
       return rows;
     },
   };`;
-  return new Function("store", "references", "free", source)(store, references, free) as RestoreCode;
+  return compiled("store", "references", "free", source)(store, references, free) as RestoreCode;
 }

@@ -1,4 +1,5 @@
 /** The loops over a row's columns, unrolled: generated for each layout, since the kinds of columns are known there and nowhere later. */
+import { compiled } from "../base/compiled.ts";
 import { carrierOf } from "../batch/types.ts";
 import { identicalDouble } from "./equality.ts";
 import { mayBeWide } from "./layout.ts";
@@ -87,7 +88,7 @@ export function rowCode(store: Rows & { readonly epoch: number }, free: Int32Lis
     hasReferences: ${retain.length > 0},
   };`;
   return (
-    new Function("store", "free", source) as (
+    compiled("store", "free", source) as (
       store: Rows & { readonly epoch: number },
       free: Int32List,
     ) => RowCode

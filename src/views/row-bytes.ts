@@ -5,6 +5,7 @@
  * fraction, arrays, integers too wide for a double) takes the way over its text, by the column's reader (row-encoder.ts).
  */
 import { encodeUtf8 } from "../base/bytes.ts";
+import { compiled } from "../base/compiled.ts";
 import { carrierOf, isSmallNumeric, type SqlType } from "../batch/types.ts";
 import { WIDE } from "../state/dictionary.ts";
 import type { JsonBytes } from "./json-bytes.ts";
@@ -66,7 +67,7 @@ export function rowBytes(encoder: RowEncoder): RowBytes {
       return ${same.length === 0 ? "true" : same.join(" && ")};
     },
   };`;
-  return new Function("encoder", "literals", "labels", source)(encoder, literals, labels) as RowBytes;
+  return compiled("encoder", "literals", "labels", source)(encoder, literals, labels) as RowBytes;
 }
 
 function isDouble(type: SqlType): boolean {

@@ -212,9 +212,10 @@ describe("without a loop", () => {
     vi.stubGlobal("Function", function refuse() {
       throw new EvalError("refused by the policy");
     });
-    const schema = schemaOf([{ name: "v", type: int4, nullable: false }]);
+    // Code that was made before is there all the same.
+    const schema = schemaOf([{ name: "met only here", type: int4, nullable: false }]);
     expect(rowLoopFor(schema)).toBeNull();
-    const rows = [{ v: 1 }, { v: 2 }];
+    const rows = [{ "met only here": 1 }, { "met only here": 2 }];
     expect(together(schema, rows)).toEqual(oneByOne(schema, rows));
     expect(together(schema, rows).error).toBeNull();
   });

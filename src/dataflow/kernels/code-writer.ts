@@ -5,6 +5,7 @@
  * parameter of the function around it.
  */
 import { assert } from "../../base/assert.ts";
+import { compiled } from "../../base/compiled.ts";
 
 export interface Fragment {
   readonly lines: readonly string[];
@@ -101,11 +102,11 @@ export class CodeWriter {
     return { lines: this.#lines, parameters: this.#parameters };
   }
 
-  /** Compiles it. The only place where code is made from text. */
+  /** Compiles it. */
   compile<F>(name: string, parameters: readonly string[]): { readonly run: F; readonly source: string } {
     assert(this.#known.length === 1, "every block of a generated function is closed");
     const source = this.source(name, parameters);
-    const make = new Function(...this.#parameters.keys(), `"use strict";\nreturn ${source};`);
+    const make = compiled(...this.#parameters.keys(), `"use strict";\nreturn ${source};`);
     return { run: make(...this.#parameters.values()) as F, source };
   }
 }

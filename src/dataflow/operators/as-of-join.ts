@@ -6,6 +6,7 @@
  * left row's are applied to a private table before the row looks its match up. So nothing of it can be shared with
  * ordinary joins, which see a table as of a step.
  */
+import { compiled } from "../../base/compiled.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
 import type { HashIndex } from "../../state/hash-index.ts";
 import { LIVE, Store } from "../../state/store.ts";
@@ -31,6 +32,11 @@ export interface AsOfJoinSpec {
 type Apply = (chunk: Chunk, r: number, commit: number) => number;
 /** Joins left rows order[i ..] while the output has room and their commit is at most `commit`; gives the next i. */
 type Probe = (chunk: Chunk, r: number, commit: number, out: Chunk) => number;
+
+interface Code {
+  readonly apply: Apply;
+  readonly probe: Probe;
+}
 
 export class AsOfJoin extends Node {
   readonly label: string;
@@ -63,11 +69,10 @@ export class AsOfJoin extends Node {
       ),
     );
     this.#source = joinSource(this.store, spec);
-    const code = new Function("store", "find", "lost", this.#source)(this.store, this.#index.find, () =>
-      lostRow(this.label),
-    );
-    this.#apply = code.apply as Apply;
-    this.#probe = code.probe as Probe;
+    const make = compiled("store", "find", "lost", this.#source);
+    const code = make(this.store, this.#index.find, () => lostRow(this.label)) as Code;
+    this.#apply = code.apply;
+    this.#probe = code.probe;
   }
 
   override stores(): NodeStore[] {

@@ -3,6 +3,7 @@
  * at most that many, and a new row either takes the last one's place or is dropped at once (one row of each: first-row.ts). Its rows are the answer. Texts may come late, and are
  * interned for those rows that are still there at the end of their chunk (late-rows.ts).
  */
+import { compiled } from "../../base/compiled.ts";
 import type { OrderItem } from "../../plan/plan.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
 import { orderHelpers } from "../../state/equality.ts";
@@ -45,7 +46,7 @@ export class BoundedTop extends StoredNode {
     const decisive = new Set([...spec.partition, ...spec.order.map((o) => o.column)]);
     this.#late = new LateRows(this.store, decisive);
     const names = ["store", "late", "find", "next", "lost", "compareFloat", "compareWide", "compareNumeric"];
-    const make = new Function(...names, this.#source);
+    const make = compiled(...names, this.#source);
     const lost = () => lostRow(this.label);
     this.#apply = make(
       this.store,

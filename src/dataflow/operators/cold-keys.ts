@@ -8,6 +8,7 @@
  * 3. When the rows are there, the chunks are taken in their order. Where runs have been merged meanwhile, what was not found may be elsewhere: it is
  *    asked for again.
  */
+import { compiled } from "../../base/compiled.ts";
 import type { ColdRows } from "../../state/cold/cold-rows.ts";
 import type { HashIndex } from "../../state/hash-index.ts";
 import { LIVE, type Store } from "../../state/store.ts";
@@ -116,5 +117,5 @@ export function missing(store: Store, index: HashIndex, { columns, key, isNew }:
       cold.want(codes);
     }
   };`;
-  return new Function("store", "find", source)(store, index.find) as Missing;
+  return compiled("store", "find", source)(store, index.find) as Missing;
 }

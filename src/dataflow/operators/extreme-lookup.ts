@@ -1,5 +1,6 @@
 /** Finds a group's least or greatest value in a stored input, by an ordered index on (group key, value). */
 
+import { compiled } from "../../base/compiled.ts";
 import { nullCode, readCode } from "../../state/layout.ts";
 import { maskArguments } from "../../state/null-masks.ts";
 import type { OrderedIndex, OrderedIndexSpec } from "../../state/ordered-index.ts";
@@ -94,5 +95,5 @@ export function firstEntry({ store }: Owner, keys: number): FirstEntry {
     const I = store.I, F = store.F, b = slot * ${layout.strideWords};
     return ${keys === 0 ? "index.firstOfAll()" : `index.first(${args})`};
   };`;
-  return new Function("store", source)(store) as FirstEntry;
+  return compiled("store", source)(store) as FirstEntry;
 }

@@ -10,6 +10,7 @@
  * Its rows are the answer, unique by the partition's columns; whoever asks for them reads this store, and a view of them has no other.
  */
 import { assert } from "../../base/assert.ts";
+import { compiled } from "../../base/compiled.ts";
 import type { OrderItem } from "../../plan/plan.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
 import { orderHelpers } from "../../state/equality.ts";
@@ -58,7 +59,7 @@ export class FirstRow extends StoredNode {
     const { find, touch } = this.rowIndex;
     const lost = () => lostRow(label);
     const known = { store: this.store, late: this.#late, find, touch, sink, lost, ...orderHelpers };
-    const make = new Function(...Object.keys(known), this.#source);
+    const make = compiled(...Object.keys(known), this.#source);
     this.#apply = make(...Object.values(known)) as (chunk: Chunk) => void;
     const { columns } = spec;
     this.#keys = new ColdKeys(this, this.store, this.rowIndex, [{ columns, key: partition, isNew: false }]);

@@ -18,6 +18,7 @@
  *
  * Without keys there is one group, which exists from the first step on and never ends.
  */
+import { compiled } from "../../base/compiled.ts";
 import type { ErrorBody } from "../../base/errors.ts";
 import { float8 } from "../../batch/types.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
@@ -135,7 +136,7 @@ export class Group extends Node {
     const { guard } = runtimeOf(dictionary);
     this.#guard = this.#aggregates.some((a) => a.accumulator.mayHang) ? guard : null;
     const known = { store: this.store, dictionary, find, touch, sink, next, lost, report, guard };
-    const make = new Function(...Object.keys(known), ...bound.keys(), this.#source);
+    const make = compiled(...Object.keys(known), ...bound.keys(), this.#source);
     this.#code = make(...Object.values(known), ...bound.values()) as GroupCode;
   }
 

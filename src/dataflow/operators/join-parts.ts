@@ -1,5 +1,6 @@
 /** The loops of a join, over stores, and over parts of what it meets (match-pages.ts). */
 import { assert } from "../../base/assert.ts";
+import { compiled } from "../../base/compiled.ts";
 import type { HashIndex } from "../../state/hash-index.ts";
 import type { Store } from "../../state/store.ts";
 import type { Chunk } from "../chunk.ts";
@@ -44,16 +45,11 @@ export function binder({
   rightIndex,
   parameters,
 }: Ground): (source: string, rowIndex?: HashIndex | null) => unknown {
-  return (source, rowIndex = null) =>
-    new Function("L", "R", "leftIndex", "rightIndex", "rowIndex", "sink", ...parameters.keys(), source)(
-      left,
-      right,
-      leftIndex,
-      rightIndex,
-      rowIndex,
-      sink,
-      ...parameters.values(),
-    );
+  return (source, rowIndex = null) => {
+    const names = ["L", "R", "leftIndex", "rightIndex", "rowIndex", "sink", ...parameters.keys()];
+    const given = [left, right, leftIndex, rightIndex, rowIndex, sink, ...parameters.values()];
+    return compiled(...names, source)(...given);
+  };
 }
 
 /** What a run does where it meets rows in parts. */

@@ -22,6 +22,7 @@
  * from its inputs, it is tried again. Nothing else stops, and no state of it is larger than the limit.
  */
 import { assert } from "../../base/assert.ts";
+import { compiled } from "../../base/compiled.ts";
 import { type ErrorBody, EvertError } from "../../base/errors.ts";
 import type { Loop } from "../../plan/iterations.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
@@ -413,5 +414,5 @@ export class Recursion extends StoredNode {
 function changeOf({ derived, rowIndex }: LoopCircuit): Change {
   const shape = { layout: derived.layout, weighted: true, versioned: true };
   const source = `"use strict"; ${changeFunction("change", shape, "rowIndex")} return change;`;
-  return new Function("rowIndex", source)(rowIndex) as Change;
+  return compiled("rowIndex", source)(rowIndex) as Change;
 }

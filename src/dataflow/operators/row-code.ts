@@ -1,4 +1,5 @@
 /** Pieces of generated code: rows of a Store (first word in variable `b`, hoisted I and F) beside rows of a chunk (row `r`). */
+import { compiled } from "../../base/compiled.ts";
 import { carrierOf } from "../../batch/types.ts";
 import { identicalDouble } from "../../state/equality.ts";
 import type { LayoutColumn, RowLayout } from "../../state/layout.ts";
@@ -88,5 +89,5 @@ export function copier(store: Store, columns: readonly number[], places?: readon
     const I = store.I, F = store.F, b = slot * ${layout.strideWords};
     ${lines.join(" ")}
   };`;
-  return new Function("store", source)(store) as Copy;
+  return compiled("store", source)(store) as Copy;
 }

@@ -11,6 +11,7 @@
  * A row looks as the left input shows it (1.0 and 1.00 are equal): the first left one gives it its form, in place of one that only the right
  * input has shown. If that happens to a row that was out already, the old form goes and the new one comes.
  */
+import { compiled } from "../../base/compiled.ts";
 import { EvertError } from "../../base/errors.ts";
 import { float8 } from "../../batch/types.ts";
 import type { SetOperationPlan } from "../../plan/plan.ts";
@@ -61,7 +62,7 @@ export class SetOperation extends Node {
     const noNulls = new Uint8Array(CHUNK_ROWS);
     const { find, touch, next } = index;
     const known = { store: this.store, find, touch, sink, next, noNulls, lost: this.#lost, tooMany };
-    this.#code = new Function(...Object.keys(known), this.#source)(...Object.values(known)) as Code;
+    this.#code = compiled(...Object.keys(known), this.#source)(...Object.values(known)) as Code;
   }
 
   readonly #lost = (): EvertError => lostRow(this.label);

@@ -1,5 +1,6 @@
 /** Turns a stored input into pushed rows: what died, then what was born, in chunks of the columns wanted. */
 
+import { compiled } from "../../base/compiled.ts";
 import { LIVE, type Store } from "../../state/store.ts";
 import { CHUNK_ROWS, type Chunk } from "../chunk.ts";
 import { LentChunk } from "../lent-chunk.ts";
@@ -56,10 +57,11 @@ export class StoreRows extends Node {
 
   override begin(): void {
     super.begin();
-    this.#read ??= new Function("store", "rowIndex", this.#source())(
-      this.#input.store,
-      this.#input.rowIndex,
-    ) as Read;
+    this.#read ??= compiled(
+      "store",
+      "rowIndex",
+      this.#source(),
+    )(this.#input.store, this.#input.rowIndex) as Read;
     this.#delta ??= new Delta(this.#input, this);
     this.#phase = 0;
   }
@@ -113,7 +115,7 @@ export class StoreRows extends Node {
   #newPage(delta: Delta): { store: Store; read: Read; slots: Int32Array } {
     const store = delta.page();
     // A row on disk has no other version.
-    const read = new Function("store", "rowIndex", this.#source(false))(store, null) as Read;
+    const read = compiled("store", "rowIndex", this.#source(false))(store, null) as Read;
     return { store, read, slots: Int32Array.from({ length: CHUNK_ROWS }, (_, i) => i) };
   }
 

@@ -8,6 +8,7 @@
  * - distinct: as bag, but equal means equal values, and consumers see a row once whatever its weight.
  * - set: distinct over an input that only grows; the weight is never looked at.
  */
+import { compiled } from "../../base/compiled.ts";
 import { EvertError } from "../../base/errors.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
 import type { HashIndex } from "../../state/hash-index.ts";
@@ -133,10 +134,10 @@ export function applier(
   index: HashIndex | null,
 ): { apply: (chunk: Chunk) => void; source: string } {
   const source = applySource(store, spec, index);
-  const make = new Function("store", "find", "touch", "sink", "lost", "tooMany", "slots", "met", source);
+  const make = compiled("store", "find", "touch", "sink", "lost", "tooMany", "slots", "met", source);
   const lost = (): EvertError => lostRow(spec.label);
-  const apply = make(store, index?.find, index?.touch, sink, lost, tooMany, together, equals);
-  return { apply, source };
+  const given = [store, index?.find, index?.touch, sink, lost, tooMany, together, equals];
+  return { apply: make(...given) as (chunk: Chunk) => void, source };
 }
 
 function tooMany(): EvertError {

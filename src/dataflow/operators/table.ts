@@ -5,6 +5,7 @@
  * counts once. An as-of join must see every change in log order: it hangs on `changes`, which passes on each one
  * (old row -1, new row +1, with its commit) as it happens.
  */
+import { compiled } from "../../base/compiled.ts";
 import type { Schema } from "../../batch/schema.ts";
 import type { ColdRows } from "../../state/cold/cold-rows.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
@@ -64,12 +65,13 @@ export class Table extends StoredNode {
     this.store = new Store(name, schema.fields, dictionary);
     this.rowIndex = this.store.hashIndex({ columns: key, unique: true });
     this.#source = applySource(this.store, this.rowIndex);
-    this.#apply = new Function("store", "find", "touch", "sink", this.#source)(
-      this.store,
-      this.rowIndex.find,
-      this.rowIndex.touch,
-      sink,
-    ) as Apply;
+    this.#apply = compiled(
+      "store",
+      "find",
+      "touch",
+      "sink",
+      this.#source,
+    )(this.store, this.rowIndex.find, this.rowIndex.touch, sink) as Apply;
   }
 
   override get isTopic(): boolean {

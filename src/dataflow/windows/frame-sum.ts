@@ -2,6 +2,7 @@
  * What an aggregate makes of a changing set of rows: a group-by's accumulator, its state in a store of one row, with loops that add rows of the
  * window's input to it, and take them away again.
  */
+import { compiled } from "../../base/compiled.ts";
 import { float8 } from "../../batch/types.ts";
 import type { LayoutColumn } from "../../state/layout.ts";
 import { Store } from "../../state/store.ts";
@@ -194,6 +195,6 @@ function frameCode(
     cells,
     guard: runtimeOf(store.dictionary).guard,
   };
-  const make = new Function(...Object.keys(known), ...bound.keys(), source);
+  const make = compiled(...Object.keys(known), ...bound.keys(), source);
   return make(...Object.values(known), ...bound.values()) as Code;
 }

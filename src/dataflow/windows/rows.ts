@@ -1,5 +1,6 @@
 /** Generated access to the rows of a window's stored input, by slot. */
 
+import { compiled } from "../../base/compiled.ts";
 import { carrierOf } from "../../batch/types.ts";
 import { compareCode, orderHelpers, sameDouble } from "../../state/equality.ts";
 import { nullCode, readCode } from "../../state/layout.ts";
@@ -17,7 +18,7 @@ export function columnReader(store: Store, column: number): ColumnReader {
     value(slot) { ${base} return ${readCode(layout, column, "b")}; },
     isNull(slot) { ${base} return ${nullCode(layout, column, "b")} === 1; },
   };`;
-  return new Function("store", source)(store) as ColumnReader;
+  return compiled("store", source)(store) as ColumnReader;
 }
 
 export type SameRows = (a: number, b: number) => boolean;
@@ -55,6 +56,6 @@ function compare(store: Store, body: string): SameRows {
     ${body}
     return true;
   };`;
-  const make = new Function("store", ...Object.keys(orderHelpers), source);
+  const make = compiled("store", ...Object.keys(orderHelpers), source);
   return make(store, ...Object.values(orderHelpers)) as SameRows;
 }

@@ -1,8 +1,9 @@
 /**
  * Nexmark's q4 and q18 with their view kept by worker threads, beside the same view in the one thread: events per second.
  *
- * "Built": from CREATE MATERIALIZED VIEW over two million events that lie in sealed segments to its last row. The same view has been built and dropped once
- * before in each database, for threads have to read their code first. Nothing is appended meanwhile, so that nothing but the view bounds it.
+ * "Built": from CREATE MATERIALIZED VIEW over two million events that lie in sealed segments to its last row. The same view has been built and dropped twice
+ * before in each database, for its worker threads are new: they have to read and to compile their code first, which the one thread has done in other turns. Nothing is appended
+ * meanwhile, so that nothing but the view bounds it. Workers have the room that `evert start` gives them (cli/worker-heaps.ts).
  *
  * "Live", from the log: rounds of 1,000 events as durable commits, 16 of them under way at once, up to the view showing them all. The first third of them is not timed: threads have
  * to read and to compile their code first. With no workers and with one, two and three
@@ -16,6 +17,8 @@
 import { createHash } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
+import { giveWorkersRoom } from "../src/cli/worker-heaps.ts";
+import { memoryLimitOf } from "../src/engine/default-memory.ts";
 import type { Db } from "../src/index.ts";
 import { withDirectory } from "./directory.ts";
 import { freeCores } from "./free-cores.ts";
@@ -26,6 +29,7 @@ import { writeSealed } from "./nexmark/sealed-log.ts";
 import { rounds as inTurns, type Measured, median, present, threadMs } from "./report.ts";
 
 const TURNS = 3;
+const BUILDS_BEFORE = 2;
 /** By number of workers: what so many and the first thread should come to. */
 const GOALS: readonly (number | undefined)[] = [undefined, 1.6, undefined, 2.5];
 
@@ -93,9 +97,11 @@ async function built(dir: string, query: NexmarkQuery, cores: number[]): Promise
   const answers = new Set<string>();
   const rate = (workers: number) => async () => {
     await using db = await openNexmark(dir, workers);
-    await defineView(db, query);
-    await db.engine.dropView(query.name);
-    await db.settled();
+    for (let before = 0; before < BUILDS_BEFORE; before++) {
+      await defineView(db, query);
+      await db.engine.dropView(query.name);
+      await db.settled();
+    }
     const [started, before] = [performance.now(), threadMs()];
     await defineView(db, query);
     const ms = performance.now() - started;
@@ -174,4 +180,5 @@ function nsOf({ spentMs, events: all }: Seen, workers: number): string {
   return ((median(spentMs[workers]!) * 1e6) / all).toFixed(0);
 }
 
+giveWorkersRoom(GOALS.length - 1, memoryLimitOf(undefined));
 await present(measure);

@@ -4,6 +4,7 @@ import { extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { destination, pino } from "pino";
 import { EvertError, toEvertError } from "../base/errors.ts";
+import { memoryLimitOf } from "../engine/default-memory.ts";
 import { openEngine } from "../engine/open-engine.ts";
 import { type App, type FollowOptions, loadApp } from "../engine/tools.ts";
 import { createHttpServer, type HttpServer } from "../servers/http/server.ts";
@@ -11,11 +12,12 @@ import { exitCodes, printError, UsageError } from "./exit.ts";
 import { write } from "./output.ts";
 import { logLevels, type StartOptions } from "./start-options.ts";
 import { stopSignal } from "./stop-signal.ts";
+import { giveWorkersRoom } from "./worker-heaps.ts";
 
 export async function serve(appFile: string | undefined, options: StartOptions): Promise<void> {
   const port = portOf(options.port);
   const segmentBytes = segmentBytesOf(options.segmentMib);
-  const memoryLimit = options.memoryMib === undefined ? undefined : memoryLimitOf(options.memoryMib);
+  const memoryLimit = memoryLimitOf(options.memoryMib === undefined ? undefined : bytesOf(options.memoryMib));
   const workers = workersOf(options.workers);
   if (!logLevels.includes(options.logLevel))
     throw new UsageError(`--log-level must be one of ${logLevels.join(", ")}`);
@@ -28,6 +30,7 @@ export async function serve(appFile: string | undefined, options: StartOptions):
   void stopped.then(() => {
     if (!serving) process.exit(exitCodes.done);
   });
+  giveWorkersRoom(workers, memoryLimit);
   const engine = await openEngine({
     directory: resolve(options.data),
     segmentBytes,
@@ -96,7 +99,7 @@ function segmentBytesOf(mebibytes: string): number {
   throw new UsageError(`--segment-mib must be a number from 1 to 1024: ${mebibytes}`);
 }
 
-function memoryLimitOf(mebibytes: string): number {
+function bytesOf(mebibytes: string): number {
   const number = /^[0-9]{1,8}$/.test(mebibytes) ? Number(mebibytes) : Number.NaN;
   if (number >= 1) return number * 2 ** 20;
   throw new UsageError(`--memory-mib must be a positive number: ${mebibytes}`);

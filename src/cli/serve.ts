@@ -21,7 +21,10 @@ export async function serve(appFile: string | undefined, options: StartOptions):
   const workers = workersOf(options.workers);
   if (!logLevels.includes(options.logLevel))
     throw new UsageError(`--log-level must be one of ${logLevels.join(", ")}`);
-  const logger = pino({ level: options.logLevel }, destination({ dest: 2, sync: true }));
+  const standardError = destination({ dest: 2, sync: true });
+  // What is full may be the disk that its log lies on. There is nobody else to tell, and the server has other things to do.
+  standardError.on("error", () => {});
+  const logger = pino({ level: options.logLevel }, standardError);
   const staticDir = options.page === undefined ? undefined : pageOf(options.page);
   const app = appFile === undefined ? undefined : await importApp(appFile);
   let serving = false;

@@ -31,8 +31,9 @@ export async function lockDirectory(disk: Disk, directory: string): Promise<Disk
   try {
     await writeOwner(disk, directory);
   } catch (error) {
-    // A full disk must not keep anyone from reading; the note is only a courtesy.
-    if (toEvertError(error).code !== "disk_full") {
+    // A disk that is full, or read-only as that of a backup may be, must not keep anyone from reading; the note is only a courtesy.
+    const { code, cause } = toEvertError(error);
+    if (code !== "disk_full" && (cause as NodeJS.ErrnoException | undefined)?.code !== "EROFS") {
       await lock.release();
       throw error;
     }

@@ -4,6 +4,7 @@ export const defaultPage = `<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Evert</title>
+<link rel="icon" href="data:,">
 <style>
   :root { color-scheme: light dark; }
   body { font: 16px/1.5 system-ui, sans-serif; max-width: 56rem; margin: 3rem auto; padding: 0 1rem; }
@@ -12,7 +13,7 @@ export const defaultPage = `<!doctype html>
   table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
   th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid color-mix(in srgb, currentColor 15%, transparent); }
   th { font-weight: 600; }
-  .number { text-align: right; }
+  .number, th:nth-child(4) { text-align: right; }
   .quiet { opacity: .65; }
   code { font-family: ui-monospace, monospace; }
 </style>

@@ -112,7 +112,9 @@ export class Cooling {
 
   /** Rows that one step should take at most: they stay in memory until it is published, and those of the next, too. */
   get stepRowsMax(): number {
-    if (this.#memory.used < this.#warmBytes / 2) return Number.POSITIVE_INFINITY;
+    const { used } = this.#memory;
+    // Those of a step that begins with little taken have all the room there is: they cannot go before it is published.
+    if (used < this.#warmBytes / 2) return (this.#warmBytes - used) / ROW_BYTES / STORES_MOST;
     return this.#stepRows(this.#large().length);
   }
 

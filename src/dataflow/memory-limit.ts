@@ -17,6 +17,10 @@ const COUNTED_MS_MAX = 500;
 /** Of the time, at most one part in so many goes into counting. */
 const PARTS = 100;
 
+/** Of the limit, the part after which rows that have come, at so many bytes each, are counted, however lately that was done. */
+const CAME_PART = 32;
+const ROW_BYTES = 64;
+
 export class MemoryLimit {
   readonly bytes: number;
   /** Beyond it tables may take no more. */
@@ -24,6 +28,8 @@ export class MemoryLimit {
   readonly #count: () => number;
   #used = 0;
   #countAgainAt = Number.NEGATIVE_INFINITY;
+  /** Rows since it was counted. */
+  #came = 0;
 
   /** `count`: the bytes that are taken now, without those of operators that have stopped. */
   constructor(bytes: number, count: () => number) {
@@ -37,10 +43,17 @@ export class MemoryLimit {
     const began = performance.now();
     if (began >= this.#countAgainAt) {
       this.#used = this.#count();
+      this.#came = 0;
       const now = performance.now();
       this.#countAgainAt = now + Math.min(COUNTED_MS_MAX, Math.max(COUNTED_MS, PARTS * (now - began)));
     }
     return this.#used;
+  }
+
+  /** So many rows have come to topics. On a busy machine they may fill a small limit before it is time to count. */
+  came(rows: number): void {
+    this.#came += rows;
+    if (this.#came * ROW_BYTES * CAME_PART > this.bytes) this.#countAgainAt = Number.NEGATIVE_INFINITY;
   }
 
   /** Whether tables may take no more. */

@@ -351,6 +351,7 @@ export class Stepper {
           if (isStream) circuit.feedStream(entry.id, feeder.chunk);
           else circuit.feedTable(entry.id, feeder.chunk, topicBatch.ops, from);
           feeder.pace.took(next - from, performance.now() - began);
+          circuit.memory.came(next - from);
           while (!this.#run(sliceEnds())) await this.#goneOn(sliceEnds, pause);
           for (let older = isStream ? 0 : circuit.olderOf(entry.id); older > 0; older--) {
             circuit.feedOlder(entry.id, older - 1, feeder.chunk, topicBatch.ops, from);

@@ -34,6 +34,18 @@ const HAPPENS = [
   /^\d+ #\d+ erase .* is done/,
   /erase .* on a copy is done, up to [1-9]/,
   /erase .* on a copy is refused: conflict/,
+  /the clock of . moves by -\d+ µs/,
+  /^\d+ \d+ µs pass/,
+  /reports: the wall clock was set forward/,
+  /reports: the wall clock was set backward/,
+  /(ADD|DROP|RENAME) COLUMN .* is done/,
+  /ALTER c\d+_\d+ TYPE .* is done/,
+  /DROP TABLE .* is done/,
+  /CREATE TABLE .* is done/,
+  /CREATE MATERIALIZED VIEW .* is done/,
+  /DROP MATERIALIZED VIEW .* is done/,
+  /the former leader has another column: done/,
+  /. is at \d+, its leader at/,
   /the follower is too far behind: deletes after position \d+ are gone/,
 ];
 

@@ -2,8 +2,10 @@
 import type { EvertError } from "../../../src/base/errors.ts";
 import type { Column } from "../../../src/batch/batch.ts";
 import { datumAt } from "../../../src/batch/column.ts";
+import { CATALOG_ENTRY, type CatalogEvent, SINK_ENTRY, TICK_ENTRY } from "../../../src/engine/catalog.ts";
 import type { Database } from "../../../src/engine/database.ts";
-import { type Group, OP_DELETE } from "../../../src/log/log.ts";
+import { catalogEvents } from "../../../src/engine/definitions.ts";
+import { type Group, OP_DELETE, type TopicBatch } from "../../../src/log/log.ts";
 import { offsetOf } from "../../../src/log/offsets.ts";
 import { cell, cellOf, columnOf, isShaped, SHAPED_TOPICS } from "./columns.ts";
 import { STREAMS, TOPICS, type TopicName } from "./topics.ts";
@@ -32,7 +34,14 @@ export interface Commit {
   readonly timeUs: number;
   /** undefined: nobody knows. */
   readonly idempotencyKey: string | null | undefined;
+  readonly requestDigest: string | null | undefined;
+  /** First position of the segment that it lies in. */
+  readonly segment: number;
   readonly records: readonly Stored[];
+  /** What the engine itself wrote with it, as text: definitions, ticks, rows of the log's own tables. */
+  readonly own: string;
+  /** Of that, what it defined. */
+  readonly events: readonly CatalogEvent[];
 }
 
 /** Rows of a stream in their order; of a table, a commit has one for each key. */
@@ -52,6 +61,8 @@ export function isSame(a: Commit | undefined, b: Commit): boolean {
     a.position === b.position &&
     a.timeUs === b.timeUs &&
     a.idempotencyKey === b.idempotencyKey &&
+    a.requestDigest === b.requestDigest &&
+    a.own === b.own &&
     a.records.length === b.records.length &&
     a.records.every(({ topic, topicId, offset, key, value }, i) => {
       const other = b.records[i] as Stored;
@@ -64,22 +75,6 @@ export function isSame(a: Commit | undefined, b: Commit): boolean {
       );
     })
   );
-}
-
-/** How many commits the two begin with that are the same, but for what one of them has taken out. */
-export function samePrefix(a: readonly Commit[], b: readonly Commit[]): number {
-  const most = Math.min(a.length, b.length);
-  for (let i = 0; i < most; i++) if (!areOne(a[i] as Commit, b[i] as Commit)) return i;
-  return most;
-}
-
-function areOne(a: Commit, b: Commit): boolean {
-  const common = ({ records }: Commit, other: Commit): Commit["records"] =>
-    records.filter(({ topic, offset }) => {
-      const isThere = other.records.some((record) => record.topic === topic && record.offset === offset);
-      return isThere || topic === "ev";
-    });
-  return isSame({ ...a, records: common(a, b) }, { ...b, records: common(b, a) });
 }
 
 /** Rows of one topic have the same columns, but for those that were not there when `b` was written or read: they have their defaults. */
@@ -122,24 +117,33 @@ async function readOnce(db: Database): Promise<Commit[]> {
   const commits: Commit[] = [];
   // What has been dropped can be read by nobody; and keys come only with all topics.
   const isShaped = catalog.entry("wide") !== undefined;
-  const only = isShaped ? { topics: new Set(topics.keys()) } : {};
+  const there = [...catalog.allTopics(), CATALOG_ENTRY, TICK_ENTRY, SINK_ENTRY];
+  const only = isShaped ? { topics: new Set(there.map(({ id }) => id)) } : {};
+  const unknown = isShaped ? { idempotencyKey: undefined, requestDigest: undefined } : {};
   for await (const group of log.read({ from: 1, everyGroup: true, unbroken: true, ...only }))
     for (const commit of commitsOf(group, topics))
-      commits.push(isShaped ? { ...commit, idempotencyKey: undefined } : commit);
+      commits.push({ ...commit, ...unknown, segment: log.segmentOf(commit.position) });
   return commits;
 }
 
-function commitsOf(group: Group, topics: ReadonlyMap<number, TopicName>): Commit[] {
+function commitsOf(group: Group, topics: ReadonlyMap<number, TopicName>): Omit<Commit, "segment">[] {
   const records: Stored[][] = group.commits.map(() => []);
+  const own: string[][] = group.commits.map(() => []);
+  const events: CatalogEvent[][] = group.commits.map(() => []);
   for (const topicBatch of group.batches) {
     const { topicId, batch, ops, commitIndexes, commitEnds } = topicBatch;
     const topic = topics.get(topicId);
-    if (topic === undefined) continue;
-    const shaped = isShaped(topic);
+    const shaped = topic !== undefined && isShaped(topic);
+    const defined = topicId === CATALOG_ENTRY.id ? [...catalogEvents(topicBatch)] : [];
     const names = batch.schema.fields.map(({ name }) => (shaped ? columnOf(name) : name));
     let row = 0;
     commitIndexes.forEach((commit, i) => {
       for (; row < (commitEnds[i] as number); row++) {
+        if (topic === undefined) {
+          own[commit]?.push(textOfOwn(topicBatch, row));
+          events[commit]?.push(...defined.slice(row, row + 1));
+          continue;
+        }
         const value: Record<string, unknown> = {};
         for (const [c, name] of names.entries()) {
           const datum = datumAt(batch.columns[c] as Column, row);
@@ -157,12 +161,21 @@ function commitsOf(group: Group, topics: ReadonlyMap<number, TopicName>): Commit
       }
     });
   }
-  return group.commits.map(({ position, timeUs, idempotencyKey }, i) => ({
+  return group.commits.map(({ position, timeUs, idempotencyKey, requestDigest }, i) => ({
     position,
     timeUs,
     idempotencyKey,
+    requestDigest,
     records: (records[i] as Stored[]).sort((a, b) => ALL.indexOf(a.topic) - ALL.indexOf(b.topic)),
+    own: (own[i] as string[]).join("\n"),
+    events: events[i] as CatalogEvent[],
   }));
+}
+
+function textOfOwn(topicBatch: TopicBatch, row: number): string {
+  const { topicId, schemaVersion, batch, ops } = topicBatch;
+  const values = batch.columns.map((column) => String(datumAt(column, row)));
+  return `${topicId} of version ${schemaVersion}, ${offsetOf(topicBatch, row)}: ${ops?.[row] ?? 0} ${values.join(", ")}`;
 }
 
 /** With the columns that were written, and are there no more. REQUIRES isSameWritten. */

@@ -10,46 +10,32 @@
  * 4. On each copy every view is what it is to be; `evert check` finds nothing on any disk.
  */
 import "./one-thread.ts";
-import { EvertError } from "../../../src/base/errors.ts";
+import type { EvertError } from "../../../src/base/errors.ts";
 import type { Database } from "../../../src/engine/database.ts";
-import { openEngine } from "../../../src/engine/open-engine.ts";
 import { checkLog } from "../../../src/log/check.ts";
 import { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { SimulatedClock } from "../../../src/testing/simulated-clock.ts";
 import { SimulatedDisk } from "../../../src/testing/simulated-disk.ts";
-import { type Commit, readLog, samePrefix, Violation } from "./commits.ts";
+import { declared } from "./columns.ts";
+import { type Commit, readLog, Violation } from "./commits.ts";
 import { checkConsumer, isConsumption } from "./consumer.ts";
-import { type Operation, READS, WRITES } from "./copy-operations.ts";
+import { type Among, Copy, type Death, turns } from "./copy.ts";
+import { type Operation, operationsOf } from "./copy-operations.ts";
+import { lookedAtViews, partedViews } from "./defining.ts";
 import { mend } from "./faults.ts";
 import * as keeping from "./keeping.ts";
-import { Life, newRun, type Run } from "./life.ts";
+import { newRun, type Run } from "./life.ts";
 import { SimulatedNetwork } from "./network.ts";
 import { RunTime } from "./one-thread.ts";
-import { Place } from "./place.ts";
-import { beginning, DATA, type Outcome, scrambled } from "./simulate.ts";
-import { VIEW_SETS } from "./topics.ts";
+import { checkSame, samePrefix } from "./same-copies.ts";
+import { Shapes } from "./shapes.ts";
+import { beginning, DATA, type Outcome, scrambled, setOf } from "./simulate.ts";
 
 const TURNS_MAX = 4_000_000;
 /** How fast time passes: a turn of the event loop is so long. */
 const TURN_MS = 0.5;
-const SYNC_TIMEOUT_MS = 3_000;
-
-/** One copy, whether it runs or not. */
-interface Copy {
-  readonly name: string;
-  readonly url: string;
-  disk: SimulatedDisk;
-  db: Database | null;
-  life: Life | null;
-  fatal: EvertError | null;
-  /** Its data directory; another one where it has begun again. */
-  place: Place;
-}
-
-type Death = "process" | "power cut" | "close";
-
 export async function simulateCopies(seed: number): Promise<Outcome> {
-  const set = new SeededRandom(scrambled(seed, 0x5e7)).below(VIEW_SETS.length);
+  const { set, isShaped } = setOf(new SeededRandom(scrambled(seed, 0x5e7)));
   const begun = await beginning(set);
   const trace: string[] = [];
   let stuck: (error: Error) => void = () => {};
@@ -57,17 +43,19 @@ export async function simulateCopies(seed: number): Promise<Outcome> {
     stuck = reject;
   });
   stopped.catch(() => {});
-  const clock = new SimulatedClock();
   let ofVisit = 0;
+  let passed: (us: number) => void = () => {};
   const time = new RunTime((turns) => {
     time.pass(TURN_MS);
-    clock.advance(TURN_MS * 1000);
+    passed(TURN_MS * 1000);
     if (turns === TURNS_MAX)
       stuck(new Violation(`nothing has come of it in ${turns} turns of the event loop`));
   });
   const random = new SeededRandom(scrambled(seed, 0));
   const run = newRun({
-    clock,
+    shapes: isShaped ? new Shapes() : null,
+    // Each copy has its own.
+    clock: new SimulatedClock(),
     time,
     mood: [],
     textLength: [20, 100, 600][random.below(3)] as number,
@@ -75,6 +63,7 @@ export async function simulateCopies(seed: number): Promise<Outcome> {
     random: () => new SeededRandom(scrambled(seed, ++ofVisit)),
   });
   const copies = new Copies(run, random, begun);
+  passed = (us) => copies.timePasses(us);
   let violation: Error | null = null;
   let rounds = 0;
   try {
@@ -95,12 +84,15 @@ class Copies {
   #leader!: Copy;
   /** How many others are to have a commit before it is told. */
   readonly #sync: 0 | 1;
+  readonly #operations: ReturnType<typeof operationsOf>;
 
   constructor(run: Run, random: SeededRandom, begun: SimulatedDisk) {
     this.#run = run;
     this.#random = random;
     this.#network = new SimulatedNetwork(run.random(), run.trace);
     this.#sync = random.oneIn(2) ? 1 : 0;
+    this.#operations = operationsOf(run);
+    const among: Among = { run, random, network: this.#network, sync: this.#sync };
     const names = ["a", "b", "c"].slice(0, 2 + random.below(2));
     for (const [i, name] of names.entries()) {
       const options = {
@@ -110,16 +102,15 @@ class Copies {
       };
       // A copy begins with nothing, or with what the leader began with.
       const disk = i === 0 || random.oneIn(2) ? begun.clone(options) : new SimulatedDisk(options);
-      this.#all.push({
-        name,
-        url: `http://${name}`,
-        disk,
-        db: null,
-        life: null,
-        fatal: null,
-        place: new Place(),
-      });
+      // Most clocks are about right.
+      const skewUs = random.oneIn(4) ? anyJump(random) : random.below(2_000_000);
+      this.#all.push(new Copy(name, disk, among, skewUs));
     }
+  }
+
+  /** On all clocks. */
+  timePasses(us: number): void {
+    for (const { clock } of this.#all) clock.advance(us);
   }
 
   get #others(): Copy[] {
@@ -130,8 +121,8 @@ class Copies {
     const random = this.#random;
     this.#leader = this.#all[0] as Copy;
     this.#run.trace(`${this.#all.length} copies, commits wait for ${this.#sync} of them`);
-    await this.#open(this.#leader, false);
-    for (const other of this.#others) await this.#open(other, true);
+    await this.#leader.open(null);
+    for (const other of this.#others) await other.open(this.#leader);
     await this.#rest();
     const rounds = 2 + random.below(4);
     for (let round = 1; round <= rounds; round++) {
@@ -141,7 +132,7 @@ class Copies {
       await this.#rest();
     }
     for (const copy of this.#all) {
-      await this.#stop(copy, "close");
+      await copy.stop("close");
       const { damages } = await checkLog(DATA, copy.disk.clone({ seed: 1 }));
       if (damages.length > 0) throw new Violation(`evert check of ${copy.name}: ${JSON.stringify(damages)}`);
     }
@@ -160,13 +151,13 @@ class Copies {
     this.#network.mishaps = 2 + random.below(30);
     const working = this.#work();
     for (let i = random.below(4); i > 0; i--) {
-      await this.#turns(random.below(400));
+      await turns(random.below(400));
       const one = this.#any();
       if (random.oneIn(3)) this.#network.breakOff();
       else {
         this.#run.trace(`${one.name} is cut off`);
         this.#network.cut((from, to) => from === one.url || to === one.url);
-        await this.#turns(random.below(1500));
+        await turns(random.below(1500));
         this.#network.cut(() => false);
       }
     }
@@ -181,11 +172,51 @@ class Copies {
     if (isAtChange) one.disk.crashAfter(1 + random.below(random.oneIn(2) ? 12 : 120));
     const working = this.#work();
     if (!isAtChange) {
-      await this.#turns(random.below(600));
-      await this.#stop(one, this.#anyDeath());
-      if (one !== this.#leader && random.oneIn(2)) await this.#open(one, true);
+      await turns(random.below(600));
+      await one.stop(this.#anyDeath());
+      if (one !== this.#leader && random.oneIn(2)) await one.open(this.#leader);
     }
     await working;
+  }
+
+  /** One that follows is started again and again while it catches up with what was written without it. */
+  async restarts(): Promise<void> {
+    const random = this.#random;
+    const others = this.#others;
+    const one = others[random.below(others.length)] as Copy;
+    const dies = (): Promise<void> => one.stop(this.#anyDeath());
+    await dies();
+    const working = this.#work();
+    if (random.oneIn(2)) await working;
+    for (let i = 1 + random.below(4); i > 0; i--) {
+      if (random.oneIn(2)) one.disk.crashAfter(1 + random.below(random.oneIn(2) ? 10 : 60));
+      await one.follow(this.#leader);
+      await turns(random.below(80));
+      this.#run.trace(`${one.name} is at ${one.db?.position}, its leader at ${this.#leader.db?.position}`);
+      await dies();
+    }
+    await working;
+  }
+
+  /** Clocks are set, forwards or backwards, each by itself; or time passes for all. Whoever starts then believes its own. */
+  async clocks(): Promise<void> {
+    const random = this.#random;
+    const working = this.#work();
+    for (let i = 1 + random.below(3); i > 0; i--) {
+      await turns(random.below(300));
+      const { clock, name } = this.#any();
+      const us = anyJump(random);
+      if (random.oneIn(4)) {
+        this.#run.trace(`${Math.abs(us)} µs pass`);
+        this.timePasses(Math.abs(us));
+        this.#run.time.pass(Math.abs(us) / 1000);
+      } else {
+        this.#run.trace(`the clock of ${name} moves by ${us} µs`);
+        clock.setWall(clock.wallUs() + us);
+      }
+    }
+    await working;
+    if (random.oneIn(2)) await this.failover();
   }
 
   /** A disk fails for a while. */
@@ -217,11 +248,11 @@ class Copies {
     const former = this.#leader;
     const isAlone = random.oneIn(3);
     const working = this.#work();
-    await this.#turns(random.below(800));
+    await turns(random.below(800));
     if (isAlone) {
       this.#run.trace(`${former.name} is alone`);
       this.#network.cut((from, to) => from === former.url || to === former.url);
-    } else if (former.db !== null) await this.#stop(former, this.#anyDeath());
+    } else if (former.db !== null) await former.stop(this.#anyDeath());
     await working;
     for (const other of this.#others) await this.#restartFailed(other);
     const known = await this.#knownTo(this.#others);
@@ -235,15 +266,15 @@ class Copies {
       );
     // Who reads from the others reads what may be in no history that goes on.
     for (const copy of this.#all) if (copy !== heir) copy.life?.ended.abort();
-    await this.#turns(100);
+    await turns(100);
     this.#leader = heir;
     this.#partedAfter(begins - 1);
     if (isAlone) await this.#aloneStill(former);
     this.#network.mend();
     if (isAlone && random.oneIn(2)) await this.#isTold(former);
     for (const other of this.#others) {
-      if (other.db !== null) await this.#stop(other, this.#anyDeath());
-      await this.#follows(other);
+      await other.stop(this.#anyDeath());
+      await other.follow(this.#leader);
     }
   }
 
@@ -257,16 +288,8 @@ class Copies {
       oracle.forgetRequests(isConsumption);
     }
     oracle.partedAfter(position);
-  }
-
-  /** Who was promoted before in place of the leader of now, and may not have told it, says that it is to follow once more. */
-  async #follows(copy: Copy): Promise<void> {
-    try {
-      await this.#open(copy, true);
-    } catch (error) {
-      if ((error as EvertError).code !== "invalid_request") throw error;
-      await this.#open(copy, true, true);
-    }
+    this.#run.shapes?.parted();
+    partedViews(this.#run);
   }
 
   /** A former leader that nobody has told: what it is given is in its own log alone. */
@@ -280,6 +303,10 @@ class Copies {
       return;
     }
     if (this.#sync === 1) throw new Violation("a leader without followers has acknowledged a commit");
+    const { shapes } = this.#run;
+    if (shapes === null || this.#random.oneIn(2)) return;
+    const { error } = await db.sql(`ALTER TABLE wide ADD COLUMN ${declared(shapes.nextColumn())}`);
+    this.#run.trace(`the former leader has another column: ${error?.message ?? "done"}`);
   }
 
   /** The new leader tells the former one. */
@@ -317,13 +344,13 @@ class Copies {
           throw new Violation(`${heir.name} cannot be promoted: ${(error as Error).message}`);
         }
       }
-      await this.#stop(heir, random.oneIn(2) ? "process" : "power cut");
+      await heir.stop(random.oneIn(2) ? "process" : "power cut");
       // It is the one or the other.
       try {
-        await this.#open(heir, true);
+        await heir.open(this.#leader);
       } catch (error) {
         if ((error as EvertError).code !== "invalid_request") throw error;
-        await this.#open(heir, false);
+        await heir.open(null);
         this.#run.trace(`${heir.name} was promoted`);
         return begins();
       }
@@ -345,91 +372,27 @@ class Copies {
         const { life } = of();
         if (life !== null && !life.isOver)
           await (operations[own.below(operations.length)] as Operation)(life, own);
-        await this.#turns(own.below(20));
+        await turns(own.below(20));
       }
     };
     const leader = this.#leader;
     const clients: Promise<void>[] = [];
-    for (let i = 0; i < writers; i++) clients.push(client(this.#run.random(), WRITES, () => leader));
+    for (let i = 0; i < writers; i++)
+      clients.push(client(this.#run.random(), this.#operations.writes, () => leader));
     for (let i = 0; i < readers; i++) {
       const own = this.#run.random();
-      clients.push(client(own, READS, () => this.#all[own.below(this.#all.length)] as Copy));
+      clients.push(client(own, this.#operations.reads, () => this.#all[own.below(this.#all.length)] as Copy));
     }
     await Promise.all(clients);
   }
 
   // ---- copies ----
 
-  /** Opens it, if need be after its disk has failed. `follows`: the leader of now. */
-  async #open(copy: Copy, follows: boolean, rejoin = false): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      const { disk } = copy;
-      if (attempt > 2) mend(disk);
-      copy.fatal = null;
-      try {
-        const db = await openEngine({
-          directory: DATA,
-          disk,
-          clock: this.#run.clock,
-          random: this.#run.random(),
-          checkpointIntervalMs: 0,
-          segmentBytes: 64 * 1024,
-          reach: this.#network.reachFrom(copy.url),
-          follow: follows ? { url: this.#leader.url, rejoin } : undefined,
-          syncFollowers: this.#sync,
-          syncTimeoutMs: SYNC_TIMEOUT_MS,
-          report: (line) => this.#run.trace(`${copy.name} reports: ${line}`),
-          onFatal: (error) => {
-            this.#run.trace(`${copy.name} fails: ${error.message}`);
-            copy.fatal = error;
-            if (copy.life !== null) copy.life.fatal = error;
-          },
-        });
-        if (rejoin) copy.place = new Place();
-        const life = new Life(this.#run, db, disk, true, 0, copy.place);
-        keeping.watchKeeping(this.#run, db, () => life.ended.signal.aborted);
-        Object.assign(copy, { db, life });
-        this.#network.up(copy.url, db);
-        this.#run.trace(`${copy.name} is open, ${db.replication.info().role} at ${db.position}`);
-        return;
-      } catch (error) {
-        this.#run.trace(`${copy.name} is not opened: ${(error as Error).message}`);
-        if (!(error instanceof EvertError)) throw error;
-        if (error.code === "invalid_request" || attempt > 5) throw error;
-        copy.disk = disk.reboot(disk.crashed && this.#random.oneIn(2) ? "power cut" : "process");
-        await this.#turns(100);
-      }
-    }
-  }
-
-  async #stop(copy: Copy, how: Death): Promise<void> {
-    const { db, life, disk } = copy;
-    if (db === null) return;
-    const isOver = disk.crashed || copy.fatal !== null;
-    const death = isOver && how === "close" ? "process" : how;
-    this.#run.trace(`${copy.name} ends: ${death}`);
-    copy.db = null;
-    copy.life = null;
-    let next: SimulatedDisk | null = death === "close" ? null : disk.reboot(death);
-    this.#network.down(copy.url);
-    life?.ended.abort();
-    if (life !== null) life.faulty = true;
-    await db.close().catch((error: unknown) => {
-      if (next === null && !disk.crashed && copy.fatal === null)
-        throw new Violation(`${copy.name} was not closed: ${(error as Error).stack}`);
-    });
-    await Promise.all(life?.background ?? []);
-    next ??= disk.reboot("process");
-    mend(next);
-    copy.disk = next;
-    copy.fatal = null;
-  }
-
   async #restartFailed(copy: Copy): Promise<void> {
-    if (copy.db !== null && !copy.disk.crashed && copy.fatal === null) return;
-    if (copy.db !== null) await this.#stop(copy, this.#random.oneIn(2) ? "process" : "power cut");
-    if (copy === this.#leader) await this.#open(copy, false);
-    else await this.#follows(copy);
+    if (!copy.hasFailed) return;
+    await copy.stop(this.#random.oneIn(2) ? "process" : "power cut");
+    if (copy === this.#leader) await copy.open(null);
+    else await copy.follow(this.#leader);
   }
 
   /** All are there, have the same, and are what they should be. */
@@ -449,11 +412,11 @@ class Copies {
     for (const other of this.#others) {
       const copied = await readLog(other.db as Database);
       copies.set(other, copied);
-      const same = samePrefix(commits, copied);
-      if (same !== commits.length || same !== copied.length)
-        throw new Violation(
-          `the log of ${other.name} has ${copied.length} commits, that of ${this.#leader.name} ${commits.length}; they are the same up to ${same}`,
-        );
+      await checkSame(
+        this.#run,
+        { name: this.#leader.name, db: leader, commits },
+        { name: other.name, db: other.db as Database, commits: copied },
+      );
     }
     for (const copy of this.#all) await this.#shows(copy);
     this.#run.trace(`at rest, with ${commits.length} commits`);
@@ -471,6 +434,9 @@ class Copies {
       keeping.keepingsOf(leader),
       leader.views().map(({ name }) => name),
     );
+    lookedAtViews(this.#run, leader);
+    this.#run.shapes?.looked(leader);
+    for (const { id } of leader.topics()) oracle.forgetting.isThere(id);
     if (this.#random.oneIn(3)) await this.#eraseEverywhere();
   }
 
@@ -538,8 +504,8 @@ class Copies {
   }
 
   async #rejoins(copy: Copy): Promise<void> {
-    await this.#stop(copy, this.#anyDeath());
-    await this.#open(copy, true, true);
+    await copy.stop(this.#anyDeath());
+    await copy.open(this.#leader, true);
     await this.#level(copy);
   }
 
@@ -556,17 +522,31 @@ class Copies {
     return (["process", "power cut", "close"] as const)[this.#random.below(3)] as Death;
   }
 
-  async #turns(count: number): Promise<void> {
-    for (let i = 0; i < count; i++) await new Promise((done) => setImmediate(done));
-  }
-
   async #until(condition: () => boolean, what: string): Promise<void> {
     for (let i = 0; i < 40_000; i++) {
       if (condition()) return;
-      await this.#turns(5);
+      await turns(5);
     }
     throw new Violation(`it is waited in vain for ${what}`);
   }
 }
 
-const EVENTS = ["nothing", "network", "death", "death", "disk", "failover", "failover"] as const;
+const EVENTS = [
+  "nothing",
+  "network",
+  "death",
+  "death",
+  "disk",
+  "failover",
+  "failover",
+  "restarts",
+  "clocks",
+] as const;
+
+const HOUR_US = 3_600_000_000;
+
+/** By how much somebody sets a clock. */
+function anyJump(random: SeededRandom): number {
+  const jumps = [-365 * 24, -25, -1, -1 / 60, 1 / 60, 1, 25, 365 * 24];
+  return (jumps[random.below(jumps.length)] as number) * HOUR_US;
+}

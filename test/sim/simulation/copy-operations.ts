@@ -1,10 +1,12 @@
 /** What clients do with a leader and its copies. Much of it is what they do with a log that has none (simulate.ts). */
 import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { consume } from "./consumer.ts";
+import { defineAnywhere } from "./defining.ts";
 import * as keeping from "./keeping.ts";
-import type { Life } from "./life.ts";
+import type { Life, Run } from "./life.ts";
 import { produce } from "./producer.ts";
 import * as reads from "./reads.ts";
+import * as shaping from "./shaping.ts";
 import * as writes from "./writes.ts";
 
 export type Operation = (life: Life, random: SeededRandom) => Promise<void>;
@@ -24,7 +26,7 @@ async function compact(life: Life, random: SeededRandom): Promise<void> {
 }
 
 /** On the leader. */
-export const WRITES: readonly Operation[] = [
+const WRITES: readonly Operation[] = [
   writes.appendEvents,
   writes.appendEvents,
   writes.appendMany,
@@ -41,6 +43,7 @@ export const WRITES: readonly Operation[] = [
   consume,
   keeping.keep,
   erase,
+  defineAnywhere,
 ];
 
 /** A key that was erased somewhere is erased here, unless this is the leader. */
@@ -52,7 +55,7 @@ async function eraseCopy(life: Life, random: SeededRandom): Promise<void> {
 }
 
 /** On any of them. */
-export const READS: readonly Operation[] = [
+const READS: readonly Operation[] = [
   reads.readView,
   reads.readTopic,
   reads.query,
@@ -61,3 +64,18 @@ export const READS: readonly Operation[] = [
   compact,
   eraseCopy,
 ];
+
+/** Where there are topics whose columns change, also these, as often as all others. */
+const SHAPING_WRITES: readonly Operation[] = [
+  ...Array.from({ length: 9 }, () => shaping.write),
+  ...Array.from({ length: 6 }, () => shaping.change),
+];
+const SHAPING_READS: readonly Operation[] = Array.from({ length: 5 }, () => shaping.read);
+
+export function operationsOf({ shapes }: Run): {
+  readonly writes: readonly Operation[];
+  readonly reads: readonly Operation[];
+} {
+  if (shapes === null) return { writes: WRITES, reads: READS };
+  return { writes: [...WRITES, ...SHAPING_WRITES], reads: [...READS, ...SHAPING_READS] };
+}

@@ -90,6 +90,11 @@ export class Forgetting {
     this.#dropped.add(topicId);
   }
 
+  /** It is there, and nothing is under way. */
+  isThere(topicId: number): void {
+    this.#dropped.delete(topicId);
+  }
+
   /** Whether the row's topic may have been dropped. */
   isDropped({ topicId }: Pick<Stored, "topicId">): boolean {
     return topicId !== null && this.#dropped.has(topicId);

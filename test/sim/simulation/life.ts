@@ -26,6 +26,8 @@ export interface Run {
   readonly trace: (line: string) => void;
   /** Views by name that may be there beside those of the beginning: true, they are; null, they are or are not. */
   readonly views: Map<string, true | null>;
+  /** Those of them that somebody has tried to make or to drop since they were last looked at. */
+  readonly defined: Set<string>;
   /** What a subscriber holds when its process ends, to go on with in the next life. */
   watched: { readonly views: Map<string, Map<string, string>>; readonly position: number } | null;
   readonly producer: ProducerState;
@@ -51,6 +53,7 @@ export function newRun(
     ...parts,
     oracle: new Oracle(),
     views: new Map(),
+    defined: new Set(),
     watched: null,
     backup: null,
     producer: new ProducerState(),

@@ -5,7 +5,7 @@ import type { Life } from "./life.ts";
 import type { Attempt } from "./oracle.ts";
 import type { Event } from "./topics.ts";
 
-const ID = "producer";
+export const ID = "producer";
 
 /** What it knows of itself; a new process would ask. */
 export class ProducerState {

@@ -3,18 +3,16 @@ import { type ErrorBody, EvertError } from "../../../src/base/errors.ts";
 import { backupLog } from "../../../src/log/backup.ts";
 import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { Client } from "../../engine/support/client.ts";
-import { columnOf } from "./columns.ts";
 import { Violation } from "./commits.ts";
+import { columnRead } from "./defining.ts";
 import type { Life } from "./life.ts";
 import {
   KINDS,
   type KindName,
-  SHAPED_SETS,
   STREAMS,
   shapedOf,
   TOPICS,
   type TopicName,
-  VIEW_SETS,
   viewName,
   viewSql,
 } from "./topics.ts";
@@ -215,55 +213,6 @@ export async function checkpoint(life: Life): Promise<void> {
   } catch (error) {
     life.refused("checkpoint", error);
   }
-}
-
-/** A view more, built from history while others write; or one less. */
-export async function define(life: Life, random: SeededRandom): Promise<void> {
-  const { views, oracle } = life.run;
-  const { forgetting } = oracle;
-  const sets = life.run.shapes === null ? VIEW_SETS : [...VIEW_SETS, ...SHAPED_SETS];
-  const kinds = [...sets.flat(), "late" as const].filter((kind) => !("of" in KINDS[kind]));
-  const kind = kinds[random.below(kinds.length)] as KindName;
-  const there = [...views].flatMap(([name, is]) => (is === true ? [name] : []));
-  const drops = there.length > 0 && random.oneIn(2);
-  const view = drops
-    ? (there[random.below(there.length)] as string)
-    : viewName(kind, random.u32(), random.below(oracle.attempts + 3));
-  const column = columnRead(life, kind);
-  if (!drops && column === null) return;
-  const sql = drops
-    ? `DROP MATERIALIZED VIEW ${view}`
-    : `CREATE MATERIALIZED VIEW ${view} AS ${viewSql(view, column ?? "")}`;
-  const before = views.get(view);
-  views.set(view, null);
-  const { start } = life.db.topic("old");
-  if (drops) forgetting.going(view);
-  else forgetting.making(view, start);
-  life.run.trace(`${sql} begins`);
-  try {
-    const { error } = await life.db.sql(sql);
-    if (error !== undefined) throw EvertError.from(error);
-    if (drops) views.delete(view);
-    else views.set(view, true);
-    if (!drops) forgetting.made(view, life.db.topic("old").start);
-    life.told(`${sql} is done`);
-  } catch (error) {
-    // The column that it reads was renamed meanwhile.
-    const isRenamed = shapedOf(kind) !== null && (error as EvertError).code === "undefined_column";
-    if (isRenamed || life.refused(sql, error)) {
-      if (before === undefined) views.delete(view);
-      else views.set(view, before);
-    }
-  }
-}
-
-/** What the column is called that a view of the kind reads, of topics whose columns change; null: nobody knows now. Any name: it reads none. */
-function columnRead({ run }: Life, kind: KindName): string | null {
-  const topic = shapedOf(kind);
-  if (topic === null) return "";
-  const shape = run.shapes?.of(topic);
-  if (shape === undefined || shape.isBusy) return null;
-  return shape.columns?.find(({ name }) => columnOf(name) === "c0")?.name ?? null;
 }
 
 export async function backup(life: Life): Promise<void> {

@@ -22,10 +22,21 @@ export class Shape {
   isBusy = false;
   /** Changes that were begun. */
   changes = 0;
+  /** What it has been, or may have been, since it was last looked at. */
+  since: readonly Columns[];
 
   constructor(topic: ShapedName) {
     this.topic = topic;
     this.possible = [SHAPED[topic].forever ? created(topic, 0).columns : null];
+    this.since = this.possible;
+  }
+
+  /** It is being changed. */
+  changing(after: Columns): void {
+    this.isBusy = true;
+    this.changes++;
+    this.possible = [...this.possible, after];
+    this.since = [...this.since, after];
   }
 
   /** null: nobody knows, or it is not there. */
@@ -42,8 +53,9 @@ interface Change {
 export class Shapes {
   readonly all: readonly Shape[] = SHAPED_TOPICS.map((topic) => new Shape(topic));
   #nextColumn = 1;
-  /** Topics by id that were dropped. */
-  readonly dropped = new Set<number>();
+  /** Topics by id that were dropped, and those of them that were since the last look. */
+  readonly #dropped = new Set<number>();
+  readonly #droppedSince = new Set<number>();
   readonly #writers = new Map<ShapedName, Attempt[]>();
 
   /** Who has tried to write to the topic of that name. */
@@ -55,6 +67,25 @@ export class Shapes {
     this.#writers.set(topic, [...this.writers(topic), attempt]);
     const { possible } = this.of(topic);
     attempt.mayBeDropped = possible.length > 1 && possible.includes(null);
+  }
+
+  dropped(id: number): void {
+    this.#dropped.add(id);
+    this.#droppedSince.add(id);
+  }
+
+  /** Some of what was done since the last look may be in no history that goes on. */
+  parted(): void {
+    for (const shape of this.all) {
+      shape.possible = shape.since;
+      shape.changes++;
+    }
+    for (const id of this.#droppedSince) this.#dropped.delete(id);
+  }
+
+  /** A column that nobody has had. */
+  nextColumn(): number {
+    return this.#nextColumn++;
   }
 
   of(topic: ShapedName): Shape {
@@ -115,9 +146,11 @@ export class Shapes {
         throw new Violation(
           `${topic} is ${textOf(is)}, and should be one of ${possible.map(textOf).join(" or ")}`,
         );
-      if (info !== null && this.dropped.has(info.id))
+      if (info !== null && this.#dropped.has(info.id))
         throw new Violation(`${topic} is topic ${info.id}, which was dropped`);
       shape.possible = [is];
+      shape.since = [is];
     }
+    this.#droppedSince.clear();
   }
 }

@@ -30,10 +30,15 @@ function anyShape(life: Life, random: SeededRandom): { shapes: Shapes; shape: Sh
   return info === undefined ? null : { shapes, shape: shapes.of(info.name as ShapedName), id: info.id };
 }
 
-/** Whether somebody changes it, or has changed it since. */
-function watched(shape: Shape): () => boolean {
-  const { changes } = shape;
-  return () => shape.isBusy || shape.changes !== changes || shape.possible.length > 1;
+/** Whether somebody changes it, or has changed it since: a copy hears of that later. */
+function watched({ db }: Life, shape: Shape): () => boolean {
+  const { changes, topic } = shape;
+  const known = (): string | undefined => {
+    const info = db.topics().find(({ name }) => name === topic);
+    return info && `${info.id} ${info.schemaVersion}`;
+  };
+  const before = known();
+  return () => shape.isBusy || shape.changes !== changes || shape.possible.length > 1 || known() !== before;
 }
 
 /** A row by the names of now, and by what stays of these. Columns that are not named have their defaults. */
@@ -56,7 +61,7 @@ export async function write(life: Life, random: SeededRandom): Promise<void> {
   if (there === null) return;
   const { shape, shapes, id } = there;
   const { topic } = shape;
-  const isChanged = watched(shape);
+  const isChanged = watched(life, shape);
   const refuses = (code: string): boolean => OF_CHANGES.has(code) && isChanged();
   const begin = (what: string, writes: (op: number) => Attempt["writes"]): Attempt => {
     const attempt = life.run.oracle.begin(`${what} ${topic} ${id}`, null, writes);
@@ -101,7 +106,7 @@ export async function write(life: Life, random: SeededRandom): Promise<void> {
 /** By a statement: of what is not named each row keeps what it has. */
 async function update(life: Life, random: SeededRandom, shape: Shape, column: string): Promise<void> {
   const to = random.below(KEYS);
-  const isChanged = watched(shape);
+  const isChanged = watched(life, shape);
   const attempt = life.run.oracle.begin(`update flat below ${to}`, null, (op) => ({ flat }) => [
     ...[...flat].flatMap(([key, row]): Written[] => {
       const before = row["c0"] as number | null;
@@ -123,16 +128,14 @@ export async function change(life: Life, random: SeededRandom): Promise<void> {
   const { sql, after } = next;
   const id = db.topics().find(({ name }) => name === shape.topic)?.id;
   const [before] = shape.possible;
-  shape.isBusy = true;
-  shape.changes++;
-  shape.possible = [...shape.possible, after];
+  shape.changing(after);
   if (after === null && id !== undefined) run.oracle.dropping(id, shapes.writers(shape.topic));
   run.trace(`${sql} begins`);
   try {
     const { error } = await db.sql(sql);
     if (error !== undefined) throw EvertError.from(error);
     shape.possible = [after];
-    if (after === null && id !== undefined) shapes.dropped.add(id);
+    if (after === null && id !== undefined) shapes.dropped(id);
     life.told(`${sql} is done`);
   } catch (error) {
     if (life.refused(sql, error)) shape.possible = [before ?? null];
@@ -147,7 +150,7 @@ export async function read(life: Life, random: SeededRandom): Promise<void> {
   const there = anyShape(life, random);
   if (there === null) return;
   const { shape, id } = there;
-  const isChanged = watched(shape);
+  const isChanged = watched(life, shape);
   const name = `read ${shape.topic} ${id}`;
   try {
     if (random.oneIn(2)) await readRows(life, shape, id, isChanged);

@@ -21,6 +21,7 @@ import { SimulatedClock } from "../../../src/testing/simulated-clock.ts";
 import { SimulatedDisk } from "../../../src/testing/simulated-disk.ts";
 import { readLog, Violation } from "./commits.ts";
 import { checkConsumer, consume } from "./consumer.ts";
+import { define, lookedAtViews } from "./defining.ts";
 import { mend, type Plan, planOf, strike } from "./faults.ts";
 import * as keeping from "./keeping.ts";
 import { Life, newRun, type Run } from "./life.ts";
@@ -60,7 +61,7 @@ const OPERATIONS: Operations = {
   query: { run: reads.query, weight: 1 },
   watch: { run: reads.watch, weight: 1 },
   checkpoint: { run: reads.checkpoint, weight: 2 },
-  define: { run: reads.define, weight: 1 },
+  define: { run: define, weight: 1 },
   keep: { run: keeping.keep, weight: 1 },
   compact: { run: keeping.compact, weight: 2 },
   erase: { run: keeping.erase, weight: 1 },
@@ -75,6 +76,13 @@ const SHAPING: Operations = {
   change: { run: shaping.change, weight: 10 },
 };
 const SETS = [...VIEW_SETS, ...SHAPED_SETS];
+
+/** Which views and topics a run has; in one of three there are topics whose columns change. */
+export function setOf(random: SeededRandom): { readonly set: number; readonly isShaped: boolean } {
+  const isShaped = random.oneIn(3);
+  const { length } = VIEW_SETS;
+  return { isShaped, set: isShaped ? length + random.below(SHAPED_SETS.length) : random.below(length) };
+}
 
 export interface Outcome {
   readonly violation: Error | null;
@@ -270,20 +278,10 @@ class Simulation {
     this.#run.oracle.adopt(commits);
     this.#run.place.check(commits);
     this.#run.place.judge(this.#run.oracle.history);
-    const { views } = this.#run;
-    const there = new Set(db.views().map(({ name }) => name));
-    for (const [name, is] of views) {
-      if (is === true && !there.has(name)) throw new Violation(`view ${name} was made, and is gone`);
-      if (is === null && there.has(name)) {
-        views.set(name, true);
-        this.#run.oracle.forgetting.made(name, db.topic("old").start);
-      } else if (is === null) views.delete(name);
-    }
-    for (const name of there)
-      if (name.includes("__") && !views.has(name))
-        throw new Violation(`view ${name} was dropped, or never made`);
+    lookedAtViews(this.#run, db);
     this.#looked(db);
     this.#run.shapes?.looked(db);
+    for (const { id } of db.topics()) this.#run.oracle.forgetting.isThere(id);
     await checkConsumer({ db, run: this.#run });
   }
 

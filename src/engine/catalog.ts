@@ -106,7 +106,7 @@ export class EngineCatalog implements Catalog {
     }
     if (event.event === "promote") {
       this.promote(event);
-      this.promotions.show(event.name);
+      this.promotions.show(event.name, event.version);
       return;
     }
     if (event.event === "drop") {
@@ -161,7 +161,7 @@ export class EngineCatalog implements Catalog {
     for (const [id, relation] of this.#relations) fork.describeView(id, relation);
     for (const [name, promoted] of this.promotions.entries()) {
       fork.promotions.promote(name, promoted);
-      if (this.promotions.shown(name) !== undefined) fork.promotions.show(name);
+      if (this.promotions.shown(name) !== undefined) fork.promotions.show(name, promoted.version);
     }
     fork.#lastId = this.#lastId;
     fork.rowsOf = (id) => this.rowsOf(id);
@@ -299,10 +299,21 @@ export class EngineCatalog implements Catalog {
     };
   }
 
-  /** A catalog for what is written down in a view: names mean in it what they meant then. */
+  /**
+   * A catalog for what is written down in a view: names mean in it what they meant then; and to one that is new, what the log has decided by now. A replay and a replica
+   * know nothing else, and would plan another view where a name meant what is shown.
+   */
   within({ over, pinned }: ViewEntry): Catalog {
     const catalog = over === undefined ? this : catalogOver(this, over);
-    return pinned === undefined ? catalog : catalogPinned(catalog, this, pinned);
+    const ahead = this.promotions.ahead();
+    if (pinned === undefined && ahead === null) return catalog;
+    return catalogPinned(catalog, this, { ...ahead, ...pinned });
+  }
+
+  /** What the name means to who changes the catalog: as has been decided, shown or not. */
+  decidedEntry(name: string): RelationEntry | undefined {
+    const decided = this.promotions.has(name) ? this.promotions.decided(name).version : null;
+    return (decided === null ? undefined : this.version(name, decided)) ?? this.entry(name);
   }
 
   /** What no two rows of the table share besides its key. */

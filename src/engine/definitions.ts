@@ -29,7 +29,7 @@ export interface DefinitionsContext {
   readonly evolution: EvolvingTables;
   readonly committer: Pick<Committer, "forget">;
   readonly subscriptions: Pick<Subscriptions, "renamed">;
-  readonly publisher: Pick<Publisher, "shown">;
+  readonly publisher: Pick<Publisher, "whenShown">;
   readonly stepper: Pick<Stepper, "epoch" | "forget">;
   /** Where a table's or a view's rows lie; null: nowhere yet. */
   storeOf(id: number): Store | null;
@@ -125,11 +125,11 @@ export class Definitions {
     catalog.promote(event);
     for (const other of event.others) views.redefined(other);
     const show = (): void => {
-      catalog.promotions.show(event.name);
+      catalog.promotions.show(event.name, event.version);
       subscriptions.renamed();
     };
-    // It is not shown where nothing is any more.
-    publisher.shown(stepper.epoch + 1).then(show, () => {});
+    // That step may have other commits, and several may be published in one go: they are told under the name as it is read from here on.
+    publisher.whenShown(stepper.epoch + 1, show);
   }
 }
 

@@ -78,7 +78,8 @@ export function namedIn(catalog: EngineCatalog, { id, sql, over, pinned }: ViewE
   for (const name of sql === null ? [] : relationNames(sql)) {
     const then = over !== undefined && Object.hasOwn(over, name) ? over[name]?.id : undefined;
     const version = pinned !== undefined && Object.hasOwn(pinned, name) ? pinned[name] : undefined;
-    const meant = then ?? (version === undefined ? catalog.entry(name) : catalog.version(name, version))?.id;
+    const meant =
+      then ?? (version === undefined ? catalog.decidedEntry(name) : catalog.version(name, version))?.id;
     if (meant !== undefined && meant !== id) named.set(name, meant);
   }
   return named;

@@ -45,15 +45,22 @@ export class Promotions {
     return this.#shown.get(base);
   }
 
+  /** What has been decided and is not shown yet; null: all is. */
+  ahead(): Record<string, number> | null {
+    const ahead = [...this.#decided].filter(([base, { version }]) => this.#shown.get(base) !== version);
+    return ahead.length === 0
+      ? null
+      : Object.fromEntries(ahead.map(([base, { version }]) => [base, version]));
+  }
+
   promote(base: string, promoted: Promoted): void {
     this.#decided.set(base, promoted);
   }
 
-  /** From now on names are read as has been decided. */
-  show(base: string): void {
-    const decided = this.#decided.get(base);
-    if (decided === undefined) this.#shown.delete(base);
-    else this.#shown.set(base, decided.version);
+  /** From now on the name is read so. Another one may have been decided since, and not be shown yet. */
+  show(base: string, version: number): void {
+    if (this.#decided.has(base)) this.#shown.set(base, version);
+    else this.#shown.delete(base);
   }
 
   /** The version is not there any more. */

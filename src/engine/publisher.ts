@@ -29,6 +29,8 @@ export class Publisher {
     readonly resolve: () => void;
     readonly reject: (e: EvertError) => void;
   }[] = [];
+  /** What is to be done in the moment in which an epoch is published, before anybody is told of it; in the order of epochs. */
+  #atEpochs: { readonly epoch: number; readonly run: () => void }[] = [];
   readonly #onPublish: (step: PublishedStep) => void;
   /** What is published before this position is no moment of the log. */
   #wholeFrom = 0;
@@ -100,6 +102,12 @@ export class Publisher {
     return new Promise((resolve, reject) => this.#epochWaiters.push({ epoch, resolve, reject }));
   }
 
+  /** Runs it in the moment in which the epoch is published: that one, too, is told by what this changes. Never where the epoch is not. */
+  whenShown(epoch: number, run: () => void): void {
+    if (epoch <= this.#published.epoch) run();
+    else this.#atEpochs.push({ epoch, run });
+  }
+
   /** Resolves when reads reflect the position. @throws EvertError timeout; what fail() was called with */
   waitFor(position: number, timeoutMs: number): Promise<void> {
     return this.#wait(position, timeoutMs, () => {
@@ -133,6 +141,8 @@ export class Publisher {
       done++;
       const after = this.#published.position;
       this.#published = { epoch: step.epoch, position: step.position };
+      while ((this.#atEpochs[0]?.epoch ?? Number.POSITIVE_INFINITY) <= step.epoch)
+        this.#atEpochs.shift()?.run();
       this.#onPublish({ ...step, after });
     }
     if (done === 0) return;

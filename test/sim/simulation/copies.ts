@@ -29,11 +29,13 @@ import { SimulatedNetwork } from "./network.ts";
 import { RunTime } from "./one-thread.ts";
 import { checkSame, samePrefix } from "./same-copies.ts";
 import { Shapes } from "./shapes.ts";
-import { beginning, DATA, type Outcome, scrambled, setOf } from "./simulate.ts";
+import { beginning, DATA, hasVersions, type Outcome, scrambled, setOf } from "./simulate.ts";
 
 const TURNS_MAX = 4_000_000;
 /** How fast time passes: a turn of the event loop is so long. */
 const TURN_MS = 0.5;
+/** So long clients are waited for where copies are not there. */
+const WORK_TURNS = 20_000;
 export async function simulateCopies(seed: number): Promise<Outcome> {
   const { set, isShaped } = setOf(new SeededRandom(scrambled(seed, 0x5e7)));
   const begun = await beginning(set);
@@ -62,7 +64,7 @@ export async function simulateCopies(seed: number): Promise<Outcome> {
     trace: (line) => trace.push(`${time.turns} ${line}`),
     random: () => new SeededRandom(scrambled(seed, ++ofVisit)),
   });
-  const copies = new Copies(run, random, begun);
+  const copies = new Copies(run, random, begun, hasVersions(set));
   passed = (us) => copies.timePasses(us);
   let violation: Error | null = null;
   let rounds = 0;
@@ -84,14 +86,16 @@ class Copies {
   #leader!: Copy;
   /** How many others are to have a commit before it is told. */
   readonly #sync: 0 | 1;
+  /** What clients do, who may wait for copies that come back later. */
+  #clients: Promise<void> = Promise.resolve();
   readonly #operations: ReturnType<typeof operationsOf>;
 
-  constructor(run: Run, random: SeededRandom, begun: SimulatedDisk) {
+  constructor(run: Run, random: SeededRandom, begun: SimulatedDisk, withVersions: boolean) {
     this.#run = run;
     this.#random = random;
     this.#network = new SimulatedNetwork(run.random(), run.trace);
     this.#sync = random.oneIn(2) ? 1 : 0;
-    this.#operations = operationsOf(run);
+    this.#operations = operationsOf(run, withVersions);
     const among: Among = { run, random, network: this.#network, sync: this.#sync };
     const names = ["a", "b", "c"].slice(0, 2 + random.below(2));
     for (const [i, name] of names.entries()) {
@@ -142,14 +146,15 @@ class Copies {
   // ---- what befalls them ----
 
   async nothing(): Promise<void> {
-    await this.#work();
+    this.#begin();
+    await this.#worked();
   }
 
   /** Streams end and spoil, links are cut for a while. */
   async network(): Promise<void> {
     const random = this.#random;
     this.#network.mishaps = 2 + random.below(30);
-    const working = this.#work();
+    this.#begin();
     for (let i = random.below(4); i > 0; i--) {
       await turns(random.below(400));
       const one = this.#any();
@@ -161,7 +166,7 @@ class Copies {
         this.#network.cut(() => false);
       }
     }
-    await working;
+    await this.#worked();
   }
 
   /** A copy dies, at some change of its disk or at any time, and comes back. */
@@ -170,13 +175,13 @@ class Copies {
     const one = this.#any();
     const isAtChange = random.oneIn(2);
     if (isAtChange) one.disk.crashAfter(1 + random.below(random.oneIn(2) ? 12 : 120));
-    const working = this.#work();
+    this.#begin();
     if (!isAtChange) {
       await turns(random.below(600));
       await one.stop(this.#anyDeath());
       if (one !== this.#leader && random.oneIn(2)) await one.open(this.#leader);
     }
-    await working;
+    await this.#worked();
   }
 
   /** One that follows is started again and again while it catches up with what was written without it. */
@@ -186,8 +191,8 @@ class Copies {
     const one = others[random.below(others.length)] as Copy;
     const dies = (): Promise<void> => one.stop(this.#anyDeath());
     await dies();
-    const working = this.#work();
-    if (random.oneIn(2)) await working;
+    this.#begin();
+    if (random.oneIn(2)) await this.#worked();
     for (let i = 1 + random.below(4); i > 0; i--) {
       if (random.oneIn(2)) one.disk.crashAfter(1 + random.below(random.oneIn(2) ? 10 : 60));
       await one.follow(this.#leader);
@@ -195,13 +200,13 @@ class Copies {
       this.#run.trace(`${one.name} is at ${one.db?.position}, its leader at ${this.#leader.db?.position}`);
       await dies();
     }
-    await working;
+    await this.#worked();
   }
 
   /** Clocks are set, forwards or backwards, each by itself; or time passes for all. Whoever starts then believes its own. */
   async clocks(): Promise<void> {
     const random = this.#random;
-    const working = this.#work();
+    this.#begin();
     for (let i = 1 + random.below(3); i > 0; i--) {
       await turns(random.below(300));
       const { clock, name } = this.#any();
@@ -215,7 +220,7 @@ class Copies {
         clock.setWall(clock.wallUs() + us);
       }
     }
-    await working;
+    await this.#worked();
     if (random.oneIn(2)) await this.failover();
   }
 
@@ -238,7 +243,8 @@ class Copies {
     const kind = kinds[random.below(kinds.length)] as (typeof kinds)[number];
     this.#run.trace(`the disk of ${one.name}: ${JSON.stringify(kind)} ${path} after ${skip}, ${times} times`);
     one.disk.fail({ ...kind, path, skip, times });
-    await this.#work();
+    this.#begin();
+    await this.#worked();
     mend(one.disk);
   }
 
@@ -247,13 +253,13 @@ class Copies {
     const random = this.#random;
     const former = this.#leader;
     const isAlone = random.oneIn(3);
-    const working = this.#work();
+    this.#begin();
     await turns(random.below(800));
     if (isAlone) {
       this.#run.trace(`${former.name} is alone`);
       this.#network.cut((from, to) => from === former.url || to === former.url);
     } else if (former.db !== null) await former.stop(this.#anyDeath());
-    await working;
+    await this.#worked();
     for (const other of this.#others) await this.#restartFailed(other);
     const known = await this.#knownTo(this.#others);
     const heir = [...this.#others].sort((a, b) => known.get(b)! - known.get(a)!)[
@@ -329,7 +335,8 @@ class Copies {
     const known = (heir.db as Database).core.catalog.epochs.length;
     // A promotion that has come half way has begun an epoch, too.
     const begins = (): number => (heir.db as Database).core.catalog.epochs[known]?.begins as number;
-    if (random.oneIn(2)) heir.disk.crashAfter(1 + random.below(16));
+    // It is the leader after some twenty changes of its disk.
+    if (random.oneIn(2)) heir.disk.crashAfter(1 + random.below(32));
     for (;;) {
       const db = heir.db as Database;
       try {
@@ -358,6 +365,23 @@ class Copies {
   }
 
   // ---- clients ----
+
+  #begin(): void {
+    this.#clients = this.#work();
+    this.#clients.catch(() => {});
+  }
+
+  /** Clients are done, or wait for copies that are not there: what changes the catalog, and all behind it, waits for them as long as it takes. */
+  async #worked(): Promise<void> {
+    let isDone = false;
+    const done = (): void => {
+      isDone = true;
+    };
+    this.#clients.then(done, done);
+    for (let i = 0; i < WORK_TURNS && !isDone; i++) await turns(1);
+    if (isDone) await this.#clients;
+    else this.#run.trace("clients wait for copies that are not there");
+  }
 
   async #work(): Promise<void> {
     const random = this.#random;
@@ -402,6 +426,8 @@ class Copies {
     for (const copy of this.#all) copy.disk.crashAfter(Number.POSITIVE_INFINITY);
     for (const other of this.#others) await this.#restartFailed(other);
     for (const other of this.#others) await this.#level(other);
+    await this.#clients;
+    for (const copy of this.#all) await this.#makesViewsAnew(copy);
     const leader = this.#leader.db as Database;
     for (const { life } of this.#all) await Promise.all(life?.errands.splice(0) ?? []);
     await leader.settled();
@@ -454,6 +480,18 @@ class Copies {
           throw new Violation(`${key} of ${topic} cannot be erased on ${name}`);
       }
     }
+  }
+
+  /** What a view could not read of a disk that failed it reads when it is made anew, with the next start. */
+  async #makesViewsAnew(copy: Copy): Promise<void> {
+    const db = copy.db as Database;
+    await db.built();
+    const failures = db.views().map(({ name }) => db.viewFailure(name)?.message);
+    if (failures.every((failure) => failure === undefined)) return;
+    this.#run.trace(`${copy.name} has views that failed: ${failures.join("; ")}`);
+    await copy.stop(this.#anyDeath());
+    if (copy === this.#leader) await copy.open(null);
+    else await copy.follow(this.#leader);
   }
 
   async #shows({ name, db }: Copy): Promise<void> {

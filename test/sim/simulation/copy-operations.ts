@@ -7,6 +7,7 @@ import type { Life, Run } from "./life.ts";
 import { produce } from "./producer.ts";
 import * as reads from "./reads.ts";
 import * as shaping from "./shaping.ts";
+import { changeVersions, readVersion } from "./versions.ts";
 import * as writes from "./writes.ts";
 
 export type Operation = (life: Life, random: SeededRandom) => Promise<void>;
@@ -72,10 +73,16 @@ const SHAPING_WRITES: readonly Operation[] = [
 ];
 const SHAPING_READS: readonly Operation[] = Array.from({ length: 5 }, () => shaping.read);
 
-export function operationsOf({ shapes }: Run): {
-  readonly writes: readonly Operation[];
-  readonly reads: readonly Operation[];
-} {
+/** Where there is a view with versions, also these. */
+const VERSIONING_WRITES: readonly Operation[] = Array.from({ length: 12 }, () => changeVersions);
+const VERSIONING_READS: readonly Operation[] = Array.from({ length: 4 }, () => readVersion);
+
+export function operationsOf(
+  { shapes }: Run,
+  hasVersions: boolean,
+): { readonly writes: readonly Operation[]; readonly reads: readonly Operation[] } {
+  if (hasVersions)
+    return { writes: [...WRITES, ...VERSIONING_WRITES], reads: [...READS, ...VERSIONING_READS] };
   if (shapes === null) return { writes: WRITES, reads: READS };
   return { writes: [...WRITES, ...SHAPING_WRITES], reads: [...READS, ...SHAPING_READS] };
 }

@@ -18,8 +18,7 @@ export function lookedAtViews({ views, oracle, defined }: Run, db: Database): vo
     } else if (is === null) views.delete(name);
   }
   for (const name of there)
-    if (name.includes("__") && !views.has(name))
-      throw new Violation(`view ${name} was dropped, or never made`);
+    if (/__|@/.test(name) && !views.has(name)) throw new Violation(`view ${name} was dropped, or never made`);
   defined.clear();
 }
 
@@ -45,7 +44,7 @@ async function defineOneOf(life: Life, random: SeededRandom, forgetful: "late" |
   const all: KindName[] = forgetful === null ? sets.flat() : [...sets.flat(), forgetful];
   const kinds = all.filter((kind) => !("of" in KINDS[kind]) && (forgetful !== null || kind !== "whole"));
   const kind = kinds[random.below(kinds.length)] as KindName;
-  const there = [...views].flatMap(([name, is]) => (is === true ? [name] : []));
+  const there = [...views].flatMap(([name, is]) => (is === true && name.includes("__") ? [name] : []));
   const drops = there.length > 0 && random.oneIn(2);
   const view = drops
     ? (there[random.below(there.length)] as string)

@@ -134,7 +134,7 @@ export async function compact(life: Life, random: SeededRandom): Promise<void> {
 }
 
 /** The log goes on in a new segment. */
-async function turnOver(db: Database): Promise<void> {
+export async function turnOver(db: Database): Promise<void> {
   const { committer, log } = db.core;
   await committer.exclusively(async () => {
     log.turnOver();

@@ -23,6 +23,7 @@ import {
 } from "./commits.ts";
 import { Forgetting } from "./forgetting.ts";
 import { naive, State, type TopicName } from "./topics.ts";
+import { Meanings } from "./versions.ts";
 
 const DAY_US = 86_400_000_000;
 
@@ -189,7 +190,8 @@ export class Oracle {
     const ends = new Map<string, number>();
     const seen = new Map<number, SeenView[]>();
     for (const view of this.#seenViews) seen.set(view.position, [...(seen.get(view.position) ?? []), view]);
-    this.#checkViews(seen.get(0), state);
+    const meanings = new Meanings();
+    this.#checkViews(seen.get(0), state, meanings);
     for (const [i, commit] of commits.entries()) {
       const { position, timeUs, records } = commit;
       if (position !== i + 1) throw new Violation(`commit ${position} stands at place ${i + 1}`);
@@ -210,7 +212,8 @@ export class Oracle {
         commits[i] = whole;
         for (const { topic, key, value } of whole.records) state.apply(topic, key, value);
       }
-      this.#checkViews(seen.get(position), state);
+      meanings.apply(commit.events);
+      this.#checkViews(seen.get(position), state, meanings);
     }
     for (const attempt of this.#attempts.values())
       checkTold(attempt, stored.get(attempt) ?? [], commits.length);
@@ -353,9 +356,9 @@ export class Oracle {
     return wanted;
   }
 
-  #checkViews(seen: readonly SeenView[] | undefined, state: State): void {
+  #checkViews(seen: readonly SeenView[] | undefined, state: State, meanings: Meanings): void {
     for (const { view, position, rows, how, start } of seen ?? []) {
-      const wanted = naive(view, state, start);
+      const wanted = naive(view, state, start, meanings.of(view));
       if (JSON.stringify(rows) === JSON.stringify(wanted)) continue;
       throw new Violation(
         `${how}: ${view} at ${position} was\n  ${rows.join(" ")}\n  and should be\n  ${wanted.join(" ")}`,

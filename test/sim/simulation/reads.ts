@@ -105,7 +105,8 @@ export async function readView(life: Life, random: SeededRandom): Promise<void> 
 function isOfGoneView(life: Life, view: string, error: unknown): boolean {
   const { code } = error as { code?: string };
   return (
-    (code === "undefined_table" || code === "not_found" || code === "view_failed") && life.run.views.has(view)
+    (code === "undefined_table" || code === "not_found" || code === "view_failed") &&
+    (life.run.views.has(view) || view.includes("@"))
   );
 }
 
@@ -156,10 +157,8 @@ async function rowsOf(
 
 /** A subscription: at each moment its views are what they are at its position. */
 export function watch(life: Life, random: SeededRandom): Promise<void> {
-  const names = life.db
-    .views()
-    .map(({ name }) => name)
-    .filter((name) => !name.includes("__") && random.oneIn(2));
+  const there = life.db.views().flatMap(({ name }) => (name.includes("__") ? [] : [name.split("@")[0]]));
+  const names = [...new Set(there as string[])].filter(() => random.oneIn(2));
   if (names.length > 0) life.beside(watching(life, names, new Client(), undefined));
   return Promise.resolve();
 }
@@ -192,9 +191,12 @@ async function watching(
       // Where several come anew, they show one moment when the last one has come.
       const shown = event.type === "snapshot" ? [event.view] : names;
       const position = client.position;
-      for (const view of shown)
-        life.run.oracle.sawView(view, position, [...(client.views.get(view)?.values() ?? [])].sort(), name);
-      if (event.type === "snapshot") continue;
+      for (const view of shown) {
+        // What is told anew is shown when it has come whole.
+        const rows = client.views.get(view);
+        if (rows !== undefined) life.run.oracle.sawView(view, position, [...rows.values()].sort(), name);
+      }
+      if (event.type === "snapshot" || client.views.size < names.length) continue;
       const views = new Map(names.map((view) => [view, new Map(client.views.get(view))]));
       if (!life.isOver) life.run.watched = { views, position };
       life.told(`${name}: ${event.type} at ${position}`);

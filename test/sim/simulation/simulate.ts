@@ -30,7 +30,8 @@ import { produce } from "./producer.ts";
 import * as reads from "./reads.ts";
 import { Shapes } from "./shapes.ts";
 import * as shaping from "./shaping.ts";
-import { type KindName, SHAPED_SETS, topicsSql, VIEW_SETS, viewsSql } from "./topics.ts";
+import { BASE, type KindName, SHAPED_SETS, topicsSql, VIEW_SETS, viewsSql } from "./topics.ts";
+import { changeVersions, readVersion } from "./versions.ts";
 import * as writes from "./writes.ts";
 
 export const DATA = "/data";
@@ -75,6 +76,12 @@ const SHAPING: Operations = {
   shapedRead: { run: shaping.read, weight: 7 },
   change: { run: shaping.change, weight: 10 },
 };
+/** Where there is a view with versions, also these. */
+const VERSIONING: Operations = {
+  ...ALWAYS,
+  version: { run: changeVersions, weight: 14 },
+  readVersion: { run: readVersion, weight: 6 },
+};
 const SETS = [...VIEW_SETS, ...SHAPED_SETS];
 
 /** Which views and topics a run has; in one of three there are topics whose columns change. */
@@ -82,6 +89,10 @@ export function setOf(random: SeededRandom): { readonly set: number; readonly is
   const isShaped = random.oneIn(3);
   const { length } = VIEW_SETS;
   return { isShaped, set: isShaped ? length + random.below(SHAPED_SETS.length) : random.below(length) };
+}
+
+export function hasVersions(set: number): boolean {
+  return SETS[set]?.includes(BASE) === true;
 }
 
 export interface Outcome {
@@ -118,7 +129,7 @@ export async function simulate(seed: number): Promise<Outcome> {
     shapes,
     clock: new SimulatedClock(),
     time,
-    mood: moodOf(random, shapes === null ? ALWAYS : SHAPING),
+    mood: moodOf(random, shapes !== null ? SHAPING : hasVersions(set) ? VERSIONING : ALWAYS),
     textLength: [20, 100, 600][random.below(3)] as number,
     trace: (line) => trace.push(`${time.turns} ${line}`),
     random: () => new SeededRandom(scrambled(seed, ++ofVisit)),
@@ -192,6 +203,7 @@ class Simulation {
       await this.#end(life, plan);
       return;
     }
+    if (this.#random.oneIn(6)) await this.#goesOnInAnother(life);
     if (plan.roomBytes !== null) disk.capacityBytes = usedBytes(disk) + plan.roomBytes;
     reads.watchOn(life);
     const clients = 1 + this.#random.below(4);
@@ -201,12 +213,29 @@ class Simulation {
       while (done++ < operations && !life.isOver) {
         if (done === plan.readOnlyAfter) disk.readOnly = true;
         const name = this.#run.mood[random.below(this.#run.mood.length)] as string;
-        await (SHAPING[name] ?? OPERATIONS[name])?.run(life, random);
+        await (SHAPING[name] ?? VERSIONING[name] ?? OPERATIONS[name])?.run(life, random);
         if (random.oneIn(2)) await life.turns(random.below(8));
       }
     };
     await Promise.all(Array.from({ length: clients }, () => client(this.#run.random())));
     await this.#end(life, plan);
+  }
+
+  /** The segment that a life before has left, maybe with a torn end, is full at once; and now and then power is cut again, maybe before it is sealed. */
+  async #goesOnInAnother(life: Life): Promise<void> {
+    const random = this.#random;
+    life.run.trace("the log goes on in another segment");
+    try {
+      await keeping.turnOver(life.db);
+    } catch (error) {
+      life.refused("turn over", error);
+    }
+    if (life.isOver || random.oneIn(2)) return;
+    await writes.appendEvents(life, this.#run.random());
+    await life.turns(random.below(10));
+    if (life.isOver) return;
+    life.run.trace("power is cut before anything else");
+    life.next = life.disk.reboot("power cut");
   }
 
   #fatal: EvertError | null = null;

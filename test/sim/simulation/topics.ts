@@ -98,7 +98,7 @@ interface Kind {
   readonly sql: string;
   /** The view it reads, besides topics. */
   readonly of?: string;
-  /** Its rows: of a view that was made when `old` began there, and whose name says that number. */
+  /** Its rows: of a view that was made when `old` began there, and whose name says that number or means that version. */
   readonly rows: (state: State, start: number, from: number) => object[];
 }
 
@@ -115,6 +115,24 @@ function counted<T>(values: Iterable<T>): Map<T, number> {
   const counts = new Map<T, number>();
   for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
   return counts;
+}
+
+/** The view that has versions. */
+export const BASE = "turn";
+
+export function versionSql(version: number): string {
+  const queries = [
+    `SELECT k, v, ${version} AS n FROM item`,
+    `SELECT w, count(*) AS c, ${version} AS n FROM ev GROUP BY w`,
+    `SELECT v, count(*) AS c, ${version} AS n FROM acct GROUP BY v`,
+  ];
+  return queries[version % queries.length] as string;
+}
+
+function turned(state: State, n: number): object[] {
+  if (n % 3 === 0) return [...state.item.values()].map(({ k, v }) => ({ k, v, n }));
+  if (n % 3 === 1) return byWriter(state).map(({ w, c }) => ({ w, c, n }));
+  return [...counted([...state.acct.values()].map(({ v }) => v))].map(([v, c]) => ({ v, c, n }));
 }
 
 export const KINDS = {
@@ -195,6 +213,20 @@ export const KINDS = {
     sql: "SELECT count(*) AS c, sum(part) AS s FROM old WHERE op >= FROM_OP",
     rows: ({ old }, start, from) => [countAndSum(old.slice(start).filter(({ op }) => op >= from))],
   },
+  /** Of which there are several versions: each number has its query. */
+  turn: {
+    sql: versionSql(1),
+    rows: (state, _start, version) => turned(state, version),
+  },
+  /** It goes on with the version that it has read first. */
+  over: {
+    sql: "SELECT count(*) AS c, max(n) AS n FROM turn",
+    of: "turn",
+    rows: (state, _start, version) => {
+      const { length } = turned(state, version);
+      return [{ c: length, n: length === 0 ? null : version }];
+    },
+  },
   /** It reads a column that is renamed, of a topic that gets others and loses them. */
   wides: {
     sql: "SELECT count(*) AS c, sum(COLUMN::int4)::int4 AS s FROM wide",
@@ -230,7 +262,7 @@ export interface Named {
 
 /** Of a view's name: what comes behind the underscores says which one of its kind it is, and from which attempt on it looks. */
 export function named(view: string): Named {
-  const [name, , from] = view.split("__");
+  const [name, , from] = (view.split("@")[0] as string).split("__");
   const kind = (KINDS as Record<string, Kind>)[name as string];
   if (kind === undefined) throw new Error(`no view is called ${view}`);
   return { kind, from: name === "whole" ? 0 : name === "late" ? Number(from) : null };
@@ -252,11 +284,11 @@ export function shapedOf(kind: KindName): ShapedName | null {
   return kind === "wides" ? "wide" : kind === "flats" ? "flat" : null;
 }
 
-/** Its rows as JSON, sorted: as what is read from the view is to be. `start`: where `old` began when it was made. */
-export function naive(view: string, state: State, start = 0): string[] {
+/** Its rows as JSON, sorted: as what is read from the view is to be. `start`: where `old` began when it was made; `version`: which one its name means. */
+export function naive(view: string, state: State, start: number, version: number): string[] {
   const { kind, from } = named(view);
   return kind
-    .rows(state, start, from ?? 0)
+    .rows(state, start, from ?? version)
     .map((row) => JSON.stringify(row))
     .sort();
 }
@@ -270,6 +302,7 @@ export const VIEW_SETS: readonly (readonly KindName[])[] = [
   ["total", "top", "lonely"],
   ["per_w", "whole"],
   ["counts", "joined", "matched"],
+  ["turn", "over"],
 ];
 
 /** In these runs there are topics whose columns change. */

@@ -366,7 +366,11 @@ export class Core {
    * catalog; no events: nothing happens.
    */
   define(make: () => readonly CatalogEvent[]): Promise<string> {
-    return this.#define(make);
+    return this.#define(() => {
+      // What a name is still shown as must not go before it is shown as what has been decided.
+      if (this.catalog.promotions.ahead() === null) return make();
+      return this.publisher.waitFor(this.stepper.position, DEFAULT_TIMEOUT_MS).then(make);
+    });
   }
 
   /** The same, where rows decide: those of all commits before are published by then. */

@@ -10,7 +10,7 @@ export default defineConfig({
     "src/testing/index.ts",
     "src/cli/main.ts",
     "src/engine/workers/thread.ts",
-    "src/engine/indexing-thread.ts",
+    "src/engine/checkpoint/indexing-thread.ts",
     "src/log/thread/thread.ts",
   ],
   format: "esm",

@@ -1,8 +1,8 @@
 /** A log on the real disk without the engine, which would seal beside the appends and step them. */
 import { systemClock } from "../src/base/clock.ts";
 import { nodeDisk } from "../src/base/node-disk.ts";
-import type { TopicEntry } from "../src/engine/catalog.ts";
-import { CATALOG_ENTRY, TICK_ENTRY } from "../src/engine/hidden-topics.ts";
+import type { TopicEntry } from "../src/engine/catalog/catalog.ts";
+import { CATALOG_ENTRY, TICK_ENTRY } from "../src/engine/catalog/hidden-topics.ts";
 import type { Log } from "../src/log/log.ts";
 import { openLog } from "../src/log/open-log.ts";
 

@@ -17,7 +17,7 @@
  *   node --conditions=evert-source bench/replay.ts
  */
 import type { Batch, Column } from "../src/batch/batch.ts";
-import type { TopicEntry } from "../src/engine/catalog.ts";
+import type { TopicEntry } from "../src/engine/catalog/catalog.ts";
 import { type Db, float8, int4, int8, open, text, timestamptz, topic } from "../src/index.ts";
 import type { Group, Log } from "../src/log/log.ts";
 import { SeededRandom } from "../src/testing/seeded-random.ts";

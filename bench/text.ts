@@ -13,7 +13,7 @@
 import type { Batch } from "../src/batch/batch.ts";
 import { BatchBuilder } from "../src/batch/builder.ts";
 import { Circuit } from "../src/dataflow/circuit.ts";
-import { Feeder } from "../src/engine/feeder.ts";
+import { Feeder } from "../src/engine/builds/feeder.ts";
 import { int8, open, text, topic } from "../src/index.ts";
 import { sourceIds } from "../src/plan/inspect.ts";
 import type { Plan } from "../src/plan/plan.ts";

@@ -1,7 +1,7 @@
 /** The engine at the same job: at the level of the circuit (columns in, view's rows out), and as a program sees it (through the log). */
 import type { Batch } from "../../src/batch/batch.ts";
 import { Circuit } from "../../src/dataflow/circuit.ts";
-import { Feeder } from "../../src/engine/feeder.ts";
+import { Feeder } from "../../src/engine/builds/feeder.ts";
 import { type Db, int4, open, sql, table, text, view } from "../../src/index.ts";
 import type { TopicBatch } from "../../src/log/log.ts";
 import type { Plan } from "../../src/plan/plan.ts";

@@ -3,7 +3,7 @@ import type { Batch } from "../../src/batch/batch.ts";
 import { BatchBuilder } from "../../src/batch/builder.ts";
 import { carrierOf, type SqlType } from "../../src/batch/types.ts";
 import { Circuit } from "../../src/dataflow/circuit.ts";
-import { Feeder } from "../../src/engine/feeder.ts";
+import { Feeder } from "../../src/engine/builds/feeder.ts";
 import { type Db, open, table, topic } from "../../src/index.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { addReads, type Reads, wantsOf } from "../../src/plan/reads.ts";

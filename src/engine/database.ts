@@ -41,34 +41,34 @@ import type {
   ViewInfo,
   ViewReader,
 } from "./api.ts";
-import { appendResult, repeatableAppendResult } from "./append-result.ts";
-import { arrowPart } from "./arrow-input.ts";
-import type { TopicEntry } from "./catalog.ts";
-import { isReceipt, type StagedNow } from "./committer.ts";
-import { advanceConsumer, consumes, consuming, dropConsumer, openConsumer } from "./consumer-requests.ts";
-import { copy } from "./copy.ts";
+import type { TopicEntry } from "./catalog/catalog.ts";
 import type { Core } from "./core.ts";
-import { deadLetterPart } from "./dead-letters.ts";
-import { dropView } from "./drop.ts";
-import { commitExpecting } from "./expectations.ts";
-import { fallbacksFor } from "./fallbacks.ts";
+import { fallbacksFor } from "./evolution/fallbacks.ts";
+import { schemaHistory } from "./evolution/schema-history.ts";
 import type { Lifecycle } from "./lifecycle.ts";
-import { refusalToTell, toldDurably } from "./own-rows.ts";
-import type { Part } from "./part.ts";
-import { registerProducer, requestOf } from "./producer-requests.ts";
+import { versionsApi } from "./live/versions-api.ts";
+import { infoOf } from "./live/view-info.ts";
+import { viewReader } from "./live/view-reader.ts";
+import { advanceConsumer, consumes, consuming, dropConsumer, openConsumer } from "./own/consumer-requests.ts";
+import { refusalToTell, toldDurably } from "./own/own-rows.ts";
+import { registerProducer, requestOf } from "./own/producer-requests.ts";
+import type { CommitRequest } from "./own/rider.ts";
+import { registerSchema } from "./own/schema-requests.ts";
 import { type MakeRecord, readRecordRows, readRecords, readRecordsArrow } from "./records.ts";
 import type { Replication } from "./replica/replication.ts";
-import { deletePart, upsertPart } from "./request-parts.ts";
-import type { CommitRequest } from "./rider.ts";
-import { schemaHistory } from "./schema-history.ts";
-import { registerSchema } from "./schema-requests.ts";
-import { Statements } from "./statements.ts";
+import { copy } from "./sql/copy.ts";
+import { dropView } from "./sql/drop.ts";
+import { Statements } from "./sql/statements.ts";
 import { statsOf } from "./stats.ts";
 import { topicInfoOf } from "./topic-info.ts";
-import { Transactions, type TransactionWork } from "./transaction.ts";
-import { versionsApi } from "./versions-api.ts";
-import { infoOf } from "./view-info.ts";
-import { viewReader } from "./view-reader.ts";
+import { appendResult, repeatableAppendResult } from "./write/append-result.ts";
+import { arrowPart } from "./write/arrow-input.ts";
+import { isReceipt, type StagedNow } from "./write/committer.ts";
+import { deadLetterPart } from "./write/dead-letters.ts";
+import { commitExpecting } from "./write/expectations.ts";
+import type { Part } from "./write/part.ts";
+import { deletePart, upsertPart } from "./write/request-parts.ts";
+import { Transactions, type TransactionWork } from "./write/transaction.ts";
 
 export class Database implements Engine {
   readonly core: Core;

@@ -7,17 +7,17 @@ import { fieldIndex } from "../batch/schema.ts";
 import type { AnyTopic, AnyView } from "../face/handles.ts";
 import { relationsOf } from "../face/load-app.ts";
 import { relationNames } from "../sql/statement.ts";
-import { Alteration } from "./alteration.ts";
-import type { TopicEntry, ViewEntry } from "./catalog.ts";
-import type { CatalogEvent } from "./catalog-events.ts";
+import type { TopicEntry, ViewEntry } from "./catalog/catalog.ts";
+import type { CatalogEvent } from "./catalog/catalog-events.ts";
+import { newTopic } from "./catalog/entries.ts";
 import type { Core } from "./core.ts";
-import { deadLetterEvents } from "./dead-letters.ts";
-import { newTopic } from "./entries.ts";
-import { evolutionTo } from "./evolve-declared.ts";
+import { Alteration } from "./evolution/alteration.ts";
+import { evolutionTo } from "./evolution/evolve-declared.ts";
 import { keepingEvents } from "./keeping.ts";
+import { replacement } from "./live/replacement.ts";
 import { fingerprintOf, planView, viewEntryOf } from "./planner.ts";
-import { replacement } from "./replacement.ts";
 import { refuseCircle, sinkOf } from "./sink-rules.ts";
+import { deadLetterEvents } from "./write/dead-letters.ts";
 
 /**
  * A view that is created anew changes what those that read it mean, which are then created anew in their turn: declared ones, and

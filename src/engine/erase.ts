@@ -18,14 +18,14 @@ import { EvertError } from "../base/errors.ts";
 import { BatchBuilder } from "../batch/builder.ts";
 import { datumAt } from "../batch/column.ts";
 import type { Erased, Key } from "./api.ts";
-import type { TopicEntry } from "./catalog.ts";
+import type { TopicEntry } from "./catalog/catalog.ts";
+import { TICK_ENTRY } from "./catalog/hidden-topics.ts";
 import type { Core } from "./core.ts";
-import { usersOf } from "./drop.ts";
-import { TICK_ENTRY } from "./hidden-topics.ts";
-import { readersOfThePast } from "./needs.ts";
-import type { Part } from "./part.ts";
-import { deletePart, keyDatums, keyTopic } from "./request-parts.ts";
+import { readersOfThePast } from "./live/needs.ts";
+import { usersOf } from "./sql/drop.ts";
 import { nextTurn } from "./stepper.ts";
+import type { Part } from "./write/part.ts";
+import { deletePart, keyDatums, keyTopic } from "./write/request-parts.ts";
 
 /** How long it is waited for those who read rows as they were. */
 const READERS_MS = 60_000;

@@ -10,8 +10,8 @@ import { keyNameOf } from "../plan/catalog.ts";
 import type { PlanIndex } from "../plan/plan.ts";
 import type { OrderedIndex, OrderItem } from "../state/ordered-index.ts";
 import type { Store } from "../state/store.ts";
-import type { CatalogEntry, EngineCatalog, IndexEntry } from "./catalog.ts";
-import { placeOf } from "./evolved.ts";
+import type { CatalogEntry, EngineCatalog, IndexEntry } from "./catalog/catalog.ts";
+import { placeOf } from "./evolution/evolved.ts";
 
 interface Held {
   readonly entry: IndexEntry;

@@ -3,13 +3,13 @@ import { EvertError } from "../base/errors.ts";
 import type { KeepingRules, TopicRule } from "../log/keeping/rules.ts";
 import { checkKeeping, type Keeping, sameKeeping } from "../plan/keeping.ts";
 import { type AlterKeepingStatement, changedKeeping } from "../sql/statement.ts";
-import type { TopicEntry } from "./catalog.ts";
-import type { CatalogEvent } from "./catalog-events.ts";
+import type { TopicEntry } from "./catalog/catalog.ts";
+import type { CatalogEvent } from "./catalog/catalog-events.ts";
+import { catalogEvents } from "./catalog/definitions.ts";
+import { CATALOG_TOPIC } from "./catalog/hidden-topics.ts";
 import type { Core } from "./core.ts";
-import { deadLetterEvents } from "./dead-letters.ts";
-import { catalogEvents } from "./definitions.ts";
-import { CATALOG_TOPIC } from "./hidden-topics.ts";
-import { needsOfStream, readersOfThePast } from "./needs.ts";
+import { needsOfStream, readersOfThePast } from "./live/needs.ts";
+import { deadLetterEvents } from "./write/dead-letters.ts";
 
 export { durationText } from "../plan/keeping.ts";
 

@@ -7,7 +7,7 @@ import { EvertError, toEvertError } from "../base/errors.ts";
 import type { AnyTopic, AnyView } from "../face/handles.ts";
 import type { Erased, Key } from "./api.ts";
 import { CatchUp } from "./catch-up.ts";
-import { Checkpointer, logIdText, type Manifest } from "./checkpointing.ts";
+import { Checkpointer, logIdText, type Manifest } from "./checkpoint/checkpointing.ts";
 import type { Core } from "./core.ts";
 import { declareApp } from "./declare.ts";
 import { eraseCopy, eraseKey } from "./erase.ts";

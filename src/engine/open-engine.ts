@@ -22,26 +22,26 @@ import { openLog } from "../log/open-log.ts";
 import { loadParser } from "../sql/statement.ts";
 import { RunFiles } from "../state/cold/run-files.ts";
 import { Dictionary } from "../state/dictionary.ts";
-import { restoreDictionary, restoreStores } from "./checkpoint-reader.ts";
+import { CATALOG_ENTRY, SINK_ENTRY, TICK_ENTRY } from "./catalog/hidden-topics.ts";
+import { restoreDictionary, restoreStores } from "./checkpoint/checkpoint-reader.ts";
 import {
   CHECKPOINT_DIRECTORY,
   logIdText,
   readManifest,
   removeManifest,
   runFilesOf,
-} from "./checkpointing.ts";
+} from "./checkpoint/checkpointing.ts";
+import { Indexing } from "./checkpoint/indexing.ts";
+import { compile, keepOldRows, readCatalog, storesWithin } from "./checkpoint/restore.ts";
 import { Core } from "./core.ts";
 import { Database } from "./database.ts";
 import { memoryLimitOf } from "./default-memory.ts";
-import { CATALOG_ENTRY, SINK_ENTRY, TICK_ENTRY } from "./hidden-topics.ts";
-import { Indexing } from "./indexing.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { overHttp, type ReachLeader } from "./replica/leader.ts";
 import { KeptNote } from "./replica/note.ts";
 import { rejoin } from "./replica/rejoin.ts";
 import type { ReplicationParts } from "./replica/replication.ts";
 import { type FollowOptions, roleOf, syncOptions } from "./replica/role.ts";
-import { compile, keepOldRows, readCatalog, storesWithin } from "./restore.ts";
 import { routinesByName } from "./routines.ts";
 import { type Workers, workersOf } from "./workers/workers.ts";
 

@@ -9,8 +9,8 @@ import { optimizeQuery } from "../plan/optimize.ts";
 import type { OptimizedQuery, Query } from "../plan/plan.ts";
 import { checkOperators } from "../plan/refused.ts";
 import { bindView } from "../sql/statement.ts";
-import type { EngineCatalog, ViewEntry } from "./catalog.ts";
-import { STATE_FORMAT } from "./checkpointing.ts";
+import type { EngineCatalog, ViewEntry } from "./catalog/catalog.ts";
+import { STATE_FORMAT } from "./checkpoint/checkpointing.ts";
 
 /** What views are planned against. */
 type ViewCatalog = Catalog & Pick<EngineCatalog, "within">;

@@ -17,8 +17,8 @@ import { bool, int8, type SqlType, timestamptz } from "../batch/types.ts";
 import { type Group, type Log, type LogTopic, OP_DELETE, type TopicBatch } from "../log/log.ts";
 import { endOffset, offsetOf, rowFrom } from "../log/offsets.ts";
 import type { ReadTopicOptions, TopicRecord, TopicRows } from "./api.ts";
-import type { CatalogEntry, TopicEntry } from "./catalog.ts";
-import { logTopicsOf } from "./evolved.ts";
+import type { CatalogEntry, TopicEntry } from "./catalog/catalog.ts";
+import { logTopicsOf } from "./evolution/evolved.ts";
 import { timeUsOf } from "./read-time.ts";
 import { nextTurn } from "./stepper.ts";
 

@@ -3,7 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Disk } from "../base/disk.ts";
 import { EvertError } from "../base/errors.ts";
 import { type RepairReport, repairLog } from "../log/repair/repair.ts";
-import { CHECKPOINT_DIRECTORY } from "./checkpointing.ts";
+import { CHECKPOINT_DIRECTORY } from "./checkpoint/checkpointing.ts";
 import { KeptNote } from "./replica/note.ts";
 
 export type { RepairReport };

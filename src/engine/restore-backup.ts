@@ -24,12 +24,12 @@ import type { CommitInfo, Group, Log } from "../log/log.ts";
 import { randomLogId } from "../log/log-id.ts";
 import { openLog } from "../log/open-log.ts";
 import { RESTORE_BEGUN } from "../log/repair/unfinished.ts";
-import type { TopicEntry } from "./catalog.ts";
-import { CHECKPOINT_DIRECTORY } from "./checkpointing.ts";
-import { catalogEvents } from "./definitions.ts";
-import { logTopicsOf } from "./evolved.ts";
-import { CATALOG_ENTRY, CATALOG_TOPIC, SINK_ENTRY, TICK_ENTRY } from "./hidden-topics.ts";
-import { OWN_TABLES } from "./own-tables.ts";
+import type { TopicEntry } from "./catalog/catalog.ts";
+import { catalogEvents } from "./catalog/definitions.ts";
+import { CATALOG_ENTRY, CATALOG_TOPIC, SINK_ENTRY, TICK_ENTRY } from "./catalog/hidden-topics.ts";
+import { CHECKPOINT_DIRECTORY } from "./checkpoint/checkpointing.ts";
+import { logTopicsOf } from "./evolution/evolved.ts";
+import { OWN_TABLES } from "./own/own-tables.ts";
 
 const RESTORING = "restoring";
 const COPY_BYTES = 1 << 20;

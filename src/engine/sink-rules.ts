@@ -3,10 +3,10 @@ import { EvertError } from "../base/errors.ts";
 import { type SqlType, sameType, typeToString, withoutModifiers } from "../batch/types.ts";
 import { sourceIds } from "../plan/inspect.ts";
 import type { Query } from "../plan/plan.ts";
-import type { TopicEntry } from "./catalog.ts";
+import type { TopicEntry } from "./catalog/catalog.ts";
+import { visibleSchema } from "./catalog/entries.ts";
 import type { Core } from "./core.ts";
-import { visibleSchema } from "./entries.ts";
-import { refuseOwnTable } from "./own-tables.ts";
+import { refuseOwnTable } from "./own/own-tables.ts";
 
 /** The id of the topic. `replaces`: the view in whose place this one is made. @throws EvertError why it cannot be the view's sink. */
 export function sinkOf(core: Core, name: string, query: Query, topicName: string, replaces?: number): number {

@@ -33,14 +33,14 @@ import { mayPrintDifferently } from "../state/equality.ts";
 import { type ChangeTaker, changesOfStep, type Touched } from "../views/step-changes.ts";
 import type { PublishedStep } from "../views/subscriptions.ts";
 import type { View } from "../views/view.ts";
-import { runQuery } from "./adhoc.ts";
-import type { EngineCatalog, TopicEntry, ViewEntry } from "./catalog.ts";
-import type { Committer } from "./committer.ts";
-import { SINK_ENTRY } from "./hidden-topics.ts";
-import type { Part } from "./part.ts";
+import type { EngineCatalog, TopicEntry, ViewEntry } from "./catalog/catalog.ts";
+import { SINK_ENTRY } from "./catalog/hidden-topics.ts";
 import type { Publisher } from "./publisher.ts";
-import type { QueryContext } from "./query-context.ts";
+import { runQuery } from "./queries/adhoc.ts";
+import type { QueryContext } from "./queries/query-context.ts";
 import { Turns } from "./turns.ts";
+import type { Committer } from "./write/committer.ts";
+import type { Part } from "./write/part.ts";
 
 /** Rows of a difference asked for at once; of long rows fewer, until they fit into one commit. */
 const PIECE_ROWS = 100_000;

@@ -19,10 +19,10 @@ import type { Circuit } from "../dataflow/circuit.ts";
 import type { Group, Pause, TopicBatch } from "../log/log.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import { LAST_EPOCH } from "../state/rows.ts";
-import type { EngineCatalog, TopicEntry } from "./catalog.ts";
-import { placedOf } from "./evolved.ts";
-import { Feeder } from "./feeder.ts";
-import { CATALOG_TOPIC } from "./hidden-topics.ts";
+import { Feeder } from "./builds/feeder.ts";
+import type { EngineCatalog, TopicEntry } from "./catalog/catalog.ts";
+import { CATALOG_TOPIC } from "./catalog/hidden-topics.ts";
+import { placedOf } from "./evolution/evolved.ts";
 
 /** Time the engine works before it lets the event loop have a turn, in milliseconds. With 4 steps took as long, and everybody else waited twice as long for them. */
 export const SLICE_MS = 2;

@@ -3,10 +3,10 @@ import type { Circuit } from "../dataflow/circuit.ts";
 import type { Log } from "../log/log.ts";
 import type { UniqueKey } from "../plan/catalog.ts";
 import type { Store } from "../state/store.ts";
-import type { EngineCatalog, TopicEntry } from "./catalog.ts";
-import { type Constraints, TopicConstraints } from "./constraints.ts";
-import { layoutOf, logTopicsOf, placedOf, placeOf } from "./evolved.ts";
+import type { EngineCatalog, TopicEntry } from "./catalog/catalog.ts";
+import { layoutOf, logTopicsOf, placedOf, placeOf } from "./evolution/evolved.ts";
 import type { Indexes } from "./indexes.ts";
+import { type Constraints, TopicConstraints } from "./write/constraints.ts";
 
 export interface TablesContext {
   readonly log: Log;

@@ -1,9 +1,9 @@
 /** What the API says of a topic: its columns, its records, what is kept of it. */
 import type { TopicInfo } from "./api.ts";
-import type { TopicEntry } from "./catalog.ts";
+import type { TopicEntry } from "./catalog/catalog.ts";
+import { visibleSchema } from "./catalog/entries.ts";
 import type { Core } from "./core.ts";
-import { visibleSchema } from "./entries.ts";
-import { withDefault as columnsWithDefault } from "./fallbacks.ts";
+import { withDefault as columnsWithDefault } from "./evolution/fallbacks.ts";
 import { heldBackBy } from "./keeping.ts";
 
 /** What holds of an entry for good. Each append over HTTP asks for it. */

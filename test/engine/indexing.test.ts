@@ -4,7 +4,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, it, vi } from "vitest";
 import type { Batch } from "../../src/batch/batch.ts";
-import { ELSEWHERE_SLOTS_MIN, Indexing } from "../../src/engine/indexing.ts";
+import { ELSEWHERE_SLOTS_MIN, Indexing } from "../../src/engine/checkpoint/indexing.ts";
 import { type Db, int4, int8, open, table } from "../../src/index.ts";
 import { removeChecked } from "../support/left-behind.ts";
 

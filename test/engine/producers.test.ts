@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { AppendResult, ProducerSequence } from "../../src/engine/api.ts";
 import type { Database } from "../../src/engine/database.ts";
-import { IDLE_US_MAX, REMEMBERED } from "../../src/engine/producers.ts";
+import { IDLE_US_MAX, REMEMBERED } from "../../src/engine/own/producers.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { SimulatedClock } from "../../src/testing/simulated-clock.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";

@@ -1,8 +1,8 @@
 /** Views over sealed segments: the same as over frames, from fewer bytes. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { rangesOf } from "../../src/engine/builds/ranges.ts";
 import type { Database } from "../../src/engine/database.ts";
 import { openEngine } from "../../src/engine/open-engine.ts";
-import { rangesOf } from "../../src/engine/ranges.ts";
 import { bindView } from "../../src/sql/statement.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
 

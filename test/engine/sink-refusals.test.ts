@@ -1,6 +1,6 @@
 /** A sink that is refused asks for its whole difference with each attempt: it waits twice as long after each, whatever happens meanwhile. */
 import { afterEach, expect, it, vi } from "vitest";
-import { Committer } from "../../src/engine/committer.ts";
+import { Committer } from "../../src/engine/write/committer.ts";
 import { openInMemory, rowsOf, sql } from "./support/memory.ts";
 
 afterEach(() => {

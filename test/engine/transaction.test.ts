@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { Database } from "../../src/engine/database.ts";
 import { open as openDb } from "../../src/engine/open.ts";
-import type { TransactionWork } from "../../src/engine/transaction.ts";
+import type { TransactionWork } from "../../src/engine/write/transaction.ts";
 import { int4, table } from "../../src/face/index.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";

@@ -4,7 +4,7 @@
  */
 import { expect, test } from "vitest";
 import { EvertError } from "../../src/base/errors.ts";
-import { CHECKPOINT_DIRECTORY, readManifest } from "../../src/engine/checkpointing.ts";
+import { CHECKPOINT_DIRECTORY, readManifest } from "../../src/engine/checkpoint/checkpointing.ts";
 import type { Leader } from "../../src/engine/replica/leader.ts";
 import { rejoin } from "../../src/engine/replica/rejoin.ts";
 import { SimulatedClock } from "../../src/testing/simulated-clock.ts";

@@ -1,6 +1,6 @@
 /** The name of a checkpoint's new file was synced together with the manifest's, which names it: a file system that keeps names in any order could lose the file and keep the manifest. Found by seed 305013 of the simulation. */
 import { expect, test } from "vitest";
-import { CHECKPOINT_DIRECTORY, readManifest, runFilesOf } from "../../src/engine/checkpointing.ts";
+import { CHECKPOINT_DIRECTORY, readManifest, runFilesOf } from "../../src/engine/checkpoint/checkpointing.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
 import { openInMemory, sql } from "../engine/support/memory.ts";
 

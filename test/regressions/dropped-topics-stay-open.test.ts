@@ -4,7 +4,7 @@
  */
 import { queryObjects } from "node:v8";
 import { expect, it } from "vitest";
-import { Feeder } from "../../src/engine/feeder.ts";
+import { Feeder } from "../../src/engine/builds/feeder.ts";
 import { OpenTopic } from "../../src/log/open-topic.ts";
 import { Store } from "../../src/state/store.ts";
 import { openInMemory, sql } from "../engine/support/memory.ts";

@@ -1,8 +1,8 @@
 /** Epochs began at 0 again when a consumer was deleted, or a producer's topic dropped and the database started again: instances that had been followed by newer ones went on. */
 import { expect, test } from "vitest";
-import { Consumers } from "../../src/engine/consumers.ts";
-import { newTopic } from "../../src/engine/entries.ts";
-import { Producers } from "../../src/engine/producers.ts";
+import { newTopic } from "../../src/engine/catalog/entries.ts";
+import { Consumers } from "../../src/engine/own/consumers.ts";
+import { Producers } from "../../src/engine/own/producers.ts";
 import type { Log } from "../../src/log/log.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
 import { openInMemory, rowsOf, sql } from "../engine/support/memory.ts";

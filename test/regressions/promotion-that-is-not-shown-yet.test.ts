@@ -8,7 +8,7 @@
  * Found by the simulation: seeds 456, and 6, 152 and 551 of copies.
  */
 import { expect, test } from "vitest";
-import { EngineCatalog, type ViewEntry } from "../../src/engine/catalog.ts";
+import { EngineCatalog, type ViewEntry } from "../../src/engine/catalog/catalog.ts";
 import { Publisher } from "../../src/engine/publisher.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
 import { openInMemory, rowsOf, sql } from "../engine/support/memory.ts";

@@ -3,7 +3,7 @@
  * for an earlier one, and removed, with all that it had. Found by the simulation, seed 602186.
  */
 import { expect, test } from "vitest";
-import { TICK_ENTRY } from "../../src/engine/hidden-topics.ts";
+import { TICK_ENTRY } from "../../src/engine/catalog/hidden-topics.ts";
 import { openEngine } from "../../src/engine/open-engine.ts";
 import { checkLog } from "../../src/log/check.ts";
 import { SimulatedClock } from "../../src/testing/simulated-clock.ts";

@@ -3,8 +3,8 @@
  * row that somebody had written again, and was told of, was gone. So was one that was written between the delete and the segment's end. Found by the simulation, seeds 18, 47 and 600771.
  */
 import { expect, test } from "vitest";
+import { TICK_ENTRY } from "../../src/engine/catalog/hidden-topics.ts";
 import type { Database } from "../../src/engine/database.ts";
-import { TICK_ENTRY } from "../../src/engine/hidden-topics.ts";
 import { openEngine } from "../../src/engine/open-engine.ts";
 import { SimulatedClock } from "../../src/testing/simulated-clock.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";

@@ -2,7 +2,7 @@
 import { EvertError } from "../../base/errors.ts";
 import type { AnyTopic, Table, Topic, View } from "../../face/handles.ts";
 import type { AppendOptions, Expectation, Key, Operation, RowsOptions } from "../api.ts";
-import type { TransactionWork } from "../transaction.ts";
+import type { TransactionWork } from "../write/transaction.ts";
 import { sourceName, topicName, viewName } from "./given.ts";
 
 /** One record or key, or a list of them. A table's record replaces the row with its key, whether it is said to be appended or upserted. */

@@ -13,9 +13,9 @@ import { LOG_DIRECTORY, lockDirectory } from "../../log/lock.ts";
 import type { LogIntake } from "../../log/log.ts";
 import type { LogOptions } from "../../log/log-options.ts";
 import { openLog } from "../../log/open-log.ts";
-import { CHECKPOINT_DIRECTORY, removeManifest } from "../checkpointing.ts";
-import { CATALOG_ENTRY } from "../hidden-topics.ts";
-import { readCatalog } from "../restore.ts";
+import { CATALOG_ENTRY } from "../catalog/hidden-topics.ts";
+import { CHECKPOINT_DIRECTORY, removeManifest } from "../checkpoint/checkpointing.ts";
+import { readCatalog } from "../checkpoint/restore.ts";
 import type { Leader } from "./leader.ts";
 
 /** @throws EvertError connection_failed where the leader does not answer */

@@ -4,7 +4,7 @@
  */
 import { type EvertError, toEvertError } from "../../base/errors.ts";
 import { resumed } from "../../base/iterators.ts";
-import { ProducerRefusal } from "../../engine/producers.ts";
+import { ProducerRefusal } from "../../engine/own/producers.ts";
 import { contentTypes, type ErrorMessage, headers } from "../../wire/http/messages.ts";
 import type { RequestContext, ServerContext } from "./context.ts";
 import { pacedBody } from "./paced-body.ts";

@@ -14,13 +14,13 @@
  * and that nobody appends meanwhile.
  */
 import { systemRandom } from "../../../src/base/random.ts";
-import type { EngineCatalog } from "../../../src/engine/catalog.ts";
-import { type CatalogEvent, eventToJson } from "../../../src/engine/catalog-events.ts";
+import type { EngineCatalog } from "../../../src/engine/catalog/catalog.ts";
+import { type CatalogEvent, eventToJson } from "../../../src/engine/catalog/catalog-events.ts";
+import type { RelationEntry } from "../../../src/engine/catalog/entries.ts";
+import { CATALOG_ENTRY } from "../../../src/engine/catalog/hidden-topics.ts";
+import { readCatalog } from "../../../src/engine/checkpoint/restore.ts";
 import type { Database } from "../../../src/engine/database.ts";
-import type { RelationEntry } from "../../../src/engine/entries.ts";
-import { CATALOG_ENTRY } from "../../../src/engine/hidden-topics.ts";
 import { type OpenEngineOptions, openEngine } from "../../../src/engine/open-engine.ts";
-import { readCatalog } from "../../../src/engine/restore.ts";
 import { routinesByName } from "../../../src/engine/routines.ts";
 import { backupLog } from "../../../src/log/backup.ts";
 import { openLog } from "../../../src/log/open-log.ts";

@@ -22,7 +22,7 @@ export async function maintained(engine: Database, name: string): Promise<TextRo
 }
 
 /**
- * The query's answer now, as the database itself gives it. Where it keeps a view that is the same or has a part in common, it answers from what that keeps (src/engine/adhoc.ts): so
+ * The query's answer now, as the database itself gives it. Where it keeps a view that is the same or has a part in common, it answers from what that keeps (src/engine/queries/adhoc.ts): so
  * this says whether queries are answered as views are, and nothing about whether these are right. Something else has to judge both.
  */
 export async function adHoc(engine: Database, sql: string): Promise<TextRow[] | { sqlstate: string }> {

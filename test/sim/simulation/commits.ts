@@ -2,10 +2,10 @@
 import type { EvertError } from "../../../src/base/errors.ts";
 import type { Column } from "../../../src/batch/batch.ts";
 import { datumAt } from "../../../src/batch/column.ts";
-import type { CatalogEvent } from "../../../src/engine/catalog-events.ts";
+import type { CatalogEvent } from "../../../src/engine/catalog/catalog-events.ts";
+import { catalogEvents } from "../../../src/engine/catalog/definitions.ts";
+import { CATALOG_ENTRY, SINK_ENTRY, TICK_ENTRY } from "../../../src/engine/catalog/hidden-topics.ts";
 import type { Database } from "../../../src/engine/database.ts";
-import { catalogEvents } from "../../../src/engine/definitions.ts";
-import { CATALOG_ENTRY, SINK_ENTRY, TICK_ENTRY } from "../../../src/engine/hidden-topics.ts";
 import { type Group, OP_DELETE, type TopicBatch } from "../../../src/log/log.ts";
 import { offsetOf } from "../../../src/log/offsets.ts";
 import { cell, cellOf, columnOf, isShaped, SHAPED_TOPICS } from "./columns.ts";

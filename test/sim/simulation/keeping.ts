@@ -2,8 +2,8 @@
 import { EvertError } from "../../../src/base/errors.ts";
 import type { Column } from "../../../src/batch/batch.ts";
 import { datumAt } from "../../../src/batch/column.ts";
+import { TICK_ENTRY } from "../../../src/engine/catalog/hidden-topics.ts";
 import type { Database } from "../../../src/engine/database.ts";
-import { TICK_ENTRY } from "../../../src/engine/hidden-topics.ts";
 import { keepingRules } from "../../../src/engine/keeping.ts";
 import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { readLog, Violation } from "./commits.ts";

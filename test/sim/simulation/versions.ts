@@ -4,7 +4,7 @@
  */
 
 import { EvertError } from "../../../src/base/errors.ts";
-import type { CatalogEvent } from "../../../src/engine/catalog-events.ts";
+import type { CatalogEvent } from "../../../src/engine/catalog/catalog-events.ts";
 import type { Database } from "../../../src/engine/database.ts";
 import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import type { Commit } from "./commits.ts";

@@ -1,0 +1,445 @@
+/**
+ * The way in: from rows at the door to a durable commit.
+ *
+ * 1. Backpressure first: the log must have zero-filled room, the engine must not be far behind.
+ * 2. The commit is staged in one synchronous stretch, within the call where nothing has to be waited for: validated into the open group's columns, or rolled back as if it had never been.
+ * 3. The caller is answered when the group is on disk.
+ *
+ * Statements that decide by reading (INSERT into a keyed table, UPDATE, DELETE) hold the gate while they read and stage, so that nothing
+ * comes in between: they are serializable, and other appends wait that long.
+ */
+import { utf8Length } from "../../base/bytes.ts";
+import { type ErrorCode, EvertError } from "../../base/errors.ts";
+import type { Batch, Column } from "../../batch/batch.ts";
+import { BatchBuilder } from "../../batch/builder.ts";
+import { batchBytes, checkCommitBytes } from "../../batch/commit-bytes.ts";
+import { schemaOf } from "../../batch/schema.ts";
+import { int8 } from "../../batch/types.ts";
+import { type CommitDraft, type CommitReceipt, type Log, OP_DELETE, OP_UPSERT } from "../../log/log.ts";
+import { ROW_ID, visibleSchema } from "../catalog/entries.ts";
+import { CATALOG_TOPIC, SINK_ENTRY, TICK_ENTRY } from "../catalog/hidden-topics.ts";
+import type { CommitRequest } from "../own/rider.ts";
+import type { Commits } from "../step-positions.ts";
+import { nextTurn, type Stepper } from "../stepper.ts";
+import type { Constraints, Judgement } from "./constraints.ts";
+import type { DurableWaiters } from "./durable-waiters.ts";
+import type { Part } from "./part.ts";
+import { digestOf } from "./request-digest.ts";
+
+/** Rows validated between two looks at the clock when a commit brings many. */
+const SLICE_ROWS = 1024;
+/** A commit with more rows than this is built aside first, so that staging is one copy. */
+const ASIDE_ROWS = 2048;
+/** About what a rider puts into a commit. */
+const RIDER_BYTES = 1024;
+/** A commit turned out larger than what was asked for. */
+const NO_REQUEST: CommitRequest = {};
+const NO_ROOM: ReadonlySet<ErrorCode> = new Set(["too_many_requests", "disk_full", "too_many_files"]);
+
+/** What has been staged; otherwise what is to be waited for first, or null. */
+export type StagedNow = CommitReceipt | Promise<void> | null;
+
+export class Committer {
+  readonly #log: Log;
+  readonly #stepper: Stepper;
+  #gate: Promise<void> | null = null;
+  /** A commit is being staged, and its rows' own code may run. */
+  #staging = false;
+  #closed: EvertError | null = null;
+  /** Why nothing is to be written here at present, or null. */
+  refusal: EvertError | null = null;
+  /** Refuses what may not be staged, by throwing. */
+  guard: (part: Part) => void = () => {};
+  /** Parts as they are to be staged: their topics may have been changed since they were made. */
+  upToDate: (parts: readonly Part[]) => readonly Part[] = (parts) => parts;
+
+  // Made once: a function for each commit costs as much as what it does.
+  readonly #topicEnd = (id: number): number => this.#log.topicEnd(id);
+  readonly #constraints: Constraints;
+  readonly #durability: Pick<DurableWaiters, "acknowledged">;
+  /** By topic, the last commit staged here that wrote to it. */
+  readonly #lastWritten = new Map<number, number>();
+  /** What was committed up to here was so before this committer. */
+  #beganAt: number;
+  /** Commits (after, to], the last staged of which that somebody decided: none of the engine's own, such as the passing of time and what views write to topics. */
+  lastWritten: Commits;
+
+  constructor(
+    log: Log,
+    stepper: Stepper,
+    constraints: Constraints,
+    durability: Pick<DurableWaiters, "acknowledged">,
+  ) {
+    this.#log = log;
+    this.#beganAt = log.lastPosition;
+    this.lastWritten = { after: 0, to: log.lastPosition };
+    this.#stepper = stepper;
+    this.#constraints = constraints;
+    this.#durability = durability;
+  }
+
+  /** From now on every commit is refused with this. */
+  close(error: EvertError): void {
+    this.#closed = error;
+  }
+
+  /** Stages and waits until durable. A key that is known answers as the first time. `staged`: where it has been tried. */
+  async commit(
+    parts: readonly Part[],
+    request: CommitRequest = NO_REQUEST,
+    staged: StagedNow = this.stageNow(parts, request),
+  ): Promise<CommitReceipt> {
+    // Who has asked for room stands in the queue for it, and is refused there when the disk is full or fails: nobody else would take that.
+    if (staged instanceof Promise) await staged;
+    const receipt = isReceipt(staged) ? staged : await this.#stageInTurn(parts, request);
+    await receipt.durable;
+    return receipt;
+  }
+
+  /**
+   * What is usual, without waiting for anything: a few rows, and there is room. Where nothing is staged, commit() goes on with what this gives.
+   * `isFresh`: the parts were made in this turn, so that their topics are as they were then.
+   */
+  stageNow(parts: readonly Part[], request: CommitRequest, isFresh = false): StagedNow {
+    // A row may be an object whose properties are computed, by code that appends.
+    if (this.#staging || request.idempotencyKey !== undefined || request.rider !== undefined) return null;
+    if (request.requestDigest !== undefined || !isSmall(parts)) return null;
+    const wait = this.#wait(estimate(parts), false);
+    if (wait !== null) return wait;
+    try {
+      return this.#stage(parts, request, undefined, isFresh);
+    } catch (error) {
+      if (error instanceof EvertError && NO_ROOM.has(error.code)) return null;
+      throw error;
+    }
+  }
+
+  async #stageInTurn(parts: readonly Part[], request: CommitRequest): Promise<CommitReceipt> {
+    const named = request.idempotencyKey !== undefined && request.requestDigest === undefined;
+    const options = named ? { ...request, requestDigest: digestOf(parts) } : request;
+    return this.known(options) ?? this.#admitted(await this.#prepare(parts), options);
+  }
+
+  /** Many rows are judged a piece at a time: meanwhile nobody else may stage. */
+  #admitted(parts: readonly Part[], options: CommitRequest): Promise<CommitReceipt> {
+    if (isSmall(parts) || this.#judge(parts) === null) return this.#admit(parts, options, false);
+    return this.#alone(async () => {
+      const known = this.known(options);
+      if (known !== null) return known;
+      const current = this.upToDate(parts);
+      return this.#admit(current, options, true, await this.#judged(current));
+    });
+  }
+
+  #judge(parts: readonly Part[]): Judgement | null {
+    return this.#constraints.judge(parts, this.#topicEnd);
+  }
+
+  async #judged(parts: readonly Part[]): Promise<Judgement | null> {
+    const judgement = this.#judge(parts);
+    while (judgement !== null && !judgement.advance()) await nextTurn();
+    return judgement;
+  }
+
+  /** Closes the gate, which REQUIRES that it is open; what is given opens it again. */
+  hold(): () => void {
+    let open: () => void = () => {};
+    this.#gate = new Promise((resolve) => {
+      open = () => {
+        this.#gate = null;
+        resolve();
+      };
+    });
+    return open;
+  }
+
+  /** The commits, (after, to], of which one was the last that wrote to the topic. */
+  lastWrittenTo(topicId: number): Commits {
+    const last = this.#lastWritten.get(topicId);
+    return last === undefined ? { after: 0, to: this.#beganAt } : { after: last - 1, to: last };
+  }
+
+  /** Commits that did not come through here are in the log, up to its end: when each topic was last written is not known. */
+  takeOver(): void {
+    this.#beganAt = this.#log.lastPosition;
+    this.#lastWritten.clear();
+    this.lastWritten = { after: 0, to: this.#log.lastPosition };
+  }
+
+  /** The topic is gone. */
+  forget(topicId: number): void {
+    this.#lastWritten.delete(topicId);
+  }
+
+  /** Runs `work` with the gate closed. */
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
+    while (this.#gate !== null) await this.#gate;
+    const open = this.hold();
+    try {
+      return await work();
+    } finally {
+      open();
+    }
+  }
+
+  /**
+   * Runs `decide` alone: everything before it has been stepped, and nothing is staged until it has given its parts (null:
+   * nothing to do). The parts are staged before the gate opens.
+   */
+  async exclusively(
+    decide: () => Promise<readonly Part[] | null>,
+    options: CommitRequest & { readonly onStaged?: () => void } = {},
+  ): Promise<CommitReceipt | null> {
+    const receipt = await this.#alone(async () => {
+      if (this.refusal !== null) throw this.refusal;
+      this.#log.seal();
+      await this.#stepper.atBoundary(() => {});
+      const parts = await decide();
+      if (parts === null) return null;
+      const ready = await this.#prepare(parts);
+      const staged = await this.#admit(ready, options, true, await this.#judged(ready));
+      // A group of its own: a catalog change is applied before anything behind it is stepped, and before anything else is staged, which it may be about.
+      if (ready.some((part) => part.topic.id === CATALOG_TOPIC)) {
+        this.#log.seal();
+        await this.#stepper.atBoundary(() => {});
+      }
+      return staged;
+    });
+    options.onStaged?.();
+    await receipt?.durable;
+    return receipt;
+  }
+
+  /** What the request has been stored by, or null. @throws EvertError idempotency_conflict; what its rider refuses it with. */
+  known(options: CommitRequest): CommitReceipt | null {
+    const key = options.idempotencyKey;
+    const known = key === undefined ? null : this.#log.knownCommit(key);
+    if (known === null) {
+      // What the log's own tables say is known to who leads the log.
+      if (options.rider !== undefined && this.refusal !== null) throw this.refusal;
+      const ridden = options.rider?.known() ?? null;
+      return ridden === null
+        ? null
+        : { ...ridden, timeUs: 0, durable: this.#durability.acknowledged(ridden.position) };
+    }
+    if (known.requestDigest !== (options.requestDigest ?? null)) {
+      throw new EvertError("idempotency_conflict", "this idempotency key was used with another request", {
+        detail: `It stands for the commit at position ${known.position}.`,
+        hint: "Use a fresh key for a fresh request; repeat a request with the very same body.",
+      });
+    }
+    return {
+      position: known.position,
+      timeUs: 0,
+      ranges: known.ranges,
+      durable: this.#durability.acknowledged(known.position),
+    };
+  }
+
+  /**
+   * Waits until the parts may be staged, and stages them. `holdsGate`: the caller is the one who closed it, and may have had them judged.
+   * @throws EvertError once closed.
+   */
+  async #admit(
+    parts: readonly Part[],
+    options: CommitRequest,
+    holdsGate: boolean,
+    judged?: Judgement | null,
+  ): Promise<CommitReceipt> {
+    for (let bytes = estimate(parts) + (options.rider === undefined ? 0 : RIDER_BYTES); ; ) {
+      for (let wait = this.#wait(bytes, holdsGate); wait !== null; wait = this.#wait(bytes, holdsGate))
+        await wait;
+      // No await from the last check on: the gate is open, there is room, and nobody has staged this key meanwhile.
+      const known = this.known(options);
+      if (known !== null) return known;
+      try {
+        return this.#stage(parts, options, judged);
+      } catch (error) {
+        if (!(error instanceof EvertError) || !NO_ROOM.has(error.code)) throw error;
+        // Values are longer than most: the room they take is asked for, and given or refused for good.
+        bytes = Math.max(measure(parts), 2 * bytes);
+      }
+    }
+  }
+
+  /** Null: so many bytes may be staged now; else what to wait for. @throws EvertError once closed. */
+  #wait(bytes: number, holdsGate: boolean): Promise<void> | null {
+    if (this.refusal !== null) throw this.refusal;
+    if (!holdsGate && this.#gate !== null) return this.#gate;
+    if (this.#closed !== null) throw this.#closed;
+    return this.#stepper.room() ?? this.#log.room(bytes);
+  }
+
+  /** Large parts become batches, a slice at a time. */
+  async #prepare(parts: readonly Part[]): Promise<readonly Part[]> {
+    if (parts.every(isReady)) return parts;
+    const ready: Part[] = [];
+    for (const part of parts) {
+      // The batch of a table with hidden ids is without them: rows that name theirs stay rows.
+      const named = part.op === "delete" || (part.op === "upsert" && part.hasRowId === true);
+      if (part.op === "batch" || part.rows.length <= ASIDE_ROWS || (named && part.topic.hiddenRowId)) {
+        ready.push(part);
+        continue;
+      }
+      const { topic, rows, path } = part;
+      const builder = new BatchBuilder(visibleSchema(topic));
+      for (let i = 0; i < rows.length; i += SLICE_ROWS) {
+        if (i > 0) await nextTurn();
+        const end = Math.min(rows.length, i + SLICE_ROWS);
+        if (part.op === "upsert") builder.appendRows(rows, path, i, end);
+        else for (let r = i; r < end; r++) builder.appendKeyOnly(rows[r], topic.key ?? [], path, r);
+        checkCommitBytes(builder.byteLength);
+      }
+      const ops = part.op === "delete" ? new Uint8Array(rows.length).fill(OP_DELETE) : null;
+      ready.push({ topic, op: "batch", batch: builder.finish(), ops, bySink: part.bySink });
+    }
+    return ready;
+  }
+
+  #stage(
+    parts: readonly Part[],
+    options: CommitRequest,
+    judged?: Judgement | null,
+    isFresh = false,
+  ): CommitReceipt {
+    this.#staging = true;
+    try {
+      // What defaults look at may be computed, too.
+      return this.#stageParts(isFresh ? parts : this.upToDate(parts), options, judged);
+    } finally {
+      this.#staging = false;
+    }
+  }
+
+  #stageParts(parts: readonly Part[], options: CommitRequest, judged?: Judgement | null): CommitReceipt {
+    if (this.#closed !== null) throw this.#closed;
+    const judgement = judged === undefined ? this.#judge(parts) : judged;
+    if (judged === undefined) judgement?.finish();
+    const draft = this.#log.begin({
+      idempotencyKey: options.idempotencyKey ?? null,
+      requestDigest: options.requestDigest ?? null,
+    });
+    let ridden: readonly Part[] | null = null;
+    try {
+      // Rows staged so far, by topic: the log counts them only when the commit ends.
+      const staged = parts.length > 1 ? new Map<number, number>() : null;
+      for (const part of parts) {
+        this.guard(part);
+        const before = staged?.get(part.topic.id) ?? 0;
+        // Only a hidden row id is told where it stands.
+        const end = part.topic.hiddenRowId ? this.#log.topicEnd(part.topic.id) : 0;
+        this.#stagePart(draft, part, end + before);
+        staged?.set(part.topic.id, before + (part.op === "batch" ? part.batch.length : part.rows.length));
+      }
+      if (options.rider !== undefined) {
+        ridden = options.rider.stage(this.#log.lastPosition + 1, parts);
+        for (const part of ridden) this.#stagePart(draft, part, 0);
+      }
+    } catch (error) {
+      draft.rollback();
+      throw error;
+    }
+    const receipt = draft.commit();
+    const { position } = receipt;
+    judgement?.staged(position);
+    options.rider?.staged();
+    if (ridden !== null) for (const { topic } of ridden) this.#lastWritten.set(topic.id, position);
+    for (const { topic, bySink } of parts) {
+      this.#lastWritten.set(topic.id, position);
+      if (bySink === undefined && topic !== TICK_ENTRY && topic !== SINK_ENTRY)
+        this.lastWritten = { after: position - 1, to: position };
+    }
+    return receipt;
+  }
+
+  /** `offset`: of the part's first row. */
+  #stagePart(draft: CommitDraft, part: Part, offset: number): void {
+    const { id } = part.topic;
+    if (part.op === "batch") {
+      const batch = part.topic.hiddenRowId ? withRowIds(part.batch, offset) : part.batch;
+      draft.appendBatch(id, batch, part.ops);
+      return;
+    }
+    const { rows, path, topic } = part;
+    const op = part.op === "delete" ? OP_DELETE : OP_UPSERT;
+    if (op === OP_UPSERT && (!topic.hiddenRowId || part.hasRowId === true)) {
+      draft.appendRows(id, rows, path);
+      return;
+    }
+    if (op === OP_DELETE) {
+      for (let i = 0; i < rows.length; i++) draft.appendRow(id, rows[i], op, path, i);
+      return;
+    }
+    // The offset a row gets is its identity for ever.
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i];
+      if (row !== null && typeof row === "object" && Object.hasOwn(row, ROW_ID)) {
+        throw new EvertError(
+          "undefined_column",
+          `${path}[${i}].${ROW_ID} is not a column of "${topic.name}"`,
+        );
+      }
+      const plain = row !== null && typeof row === "object" && !Array.isArray(row);
+      try {
+        draft.appendRow(id, plain ? { ...row, [ROW_ID]: offset + i } : row, op, path, i);
+      } catch (error) {
+        // Refused as the topic's own columns would: the hidden one is nobody's to name, in a hint neither.
+        new BatchBuilder(visibleSchema(topic)).appendRows(rows, path, i, i + 1);
+        throw error;
+      }
+    }
+  }
+}
+
+/** The offset a row gets is its identity for ever. */
+function withRowIds(batch: Batch, offset: number): Batch {
+  const values = BigInt64Array.from({ length: batch.length }, (_, i) => BigInt(offset + i));
+  const ids: Column = { kind: "fixed", type: int8, length: batch.length, validity: null, values };
+  const schema = schemaOf([...batch.schema.fields, { name: ROW_ID, type: int8, nullable: false }]);
+  return { ...batch, schema, columns: [...batch.columns, ids] };
+}
+
+export function isReceipt(staged: StagedNow): staged is CommitReceipt {
+  return staged !== null && !(staged instanceof Promise);
+}
+
+function rowsOf(parts: readonly Part[]): number {
+  let rows = 0;
+  for (const part of parts) rows += part.op === "batch" ? part.batch.length : part.rows.length;
+  return rows;
+}
+
+/** Whether the part may be staged as it is. */
+function isReady(part: Part): boolean {
+  return part.op === "batch" || part.rows.length <= ASIDE_ROWS;
+}
+
+/** Whether nothing of the parts is worth a turn of its own. */
+function isSmall(parts: readonly Part[]): boolean {
+  return rowsOf(parts) <= ASIDE_ROWS;
+}
+
+/** Right for short values, and costs nothing. */
+function estimate(parts: readonly Part[]): number {
+  let bytes = 64;
+  for (const part of parts) {
+    if (part.op === "batch") bytes += batchBytes(part.batch);
+    else bytes += part.rows.length * (16 + part.topic.schema.fields.length * 16);
+  }
+  return bytes;
+}
+
+/** Looks at every value. */
+function measure(parts: readonly Part[]): number {
+  let bytes = estimate(parts);
+  for (const part of parts) if (part.op !== "batch") for (const row of part.rows) bytes += valueBytes(row);
+  return bytes;
+}
+
+function valueBytes(value: unknown): number {
+  if (typeof value === "string") return utf8Length(value);
+  if (typeof value !== "object" || value === null) return 16;
+  let bytes = 16;
+  for (const [name, item] of Object.entries(value)) bytes += name.length + valueBytes(item);
+  return bytes;
+}

@@ -3,7 +3,7 @@
  *
  * The log after the checkpoint is fed to the circuit, the same steps as live, and each step is published at once, since all of it is durable. So
  * readers may be let in before the end (`answerWhileCatchingUp`): what they see existed, at the position they are told, and with `atLeast`
- * they wait for what they need. Where rows were taken out of what is replayed, they wait until it is behind (publisher.ts). Who writes waits: constraints are decided by what the log holds, all of it.
+ * they wait for what they need. Where rows were taken out of what is replayed, they wait until it is behind (moments.ts). Who writes waits: constraints are decided by what the log holds, all of it.
  */
 import { EvertError } from "../base/errors.ts";
 import type { Log, ReadOptions } from "../log/log.ts";
@@ -37,7 +37,7 @@ export class CatchUp {
     this.#core = core;
     this.#from = core.stepper.position;
     this.#to = core.log.durablePosition;
-    core.publisher.lacksUntil(Math.min(core.log.horizon, this.#to));
+    core.publisher.moments.lackUntil(Math.min(core.log.horizonBehind(this.#from), this.#to));
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });

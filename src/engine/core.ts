@@ -137,11 +137,14 @@ export class Core {
     this.constraints = new Constraints(() => this.circuit.epoch);
     this.tables = new Tables(this);
     this.durability = new DurableWaiters(parts.log);
-    this.publisher = new Publisher((step) => {
-      this.subscriptions.publish(step);
-      this.sinks.publish(step);
-      this.stepper.vacuum(step.epoch);
-    });
+    this.publisher = new Publisher(
+      (step) => {
+        this.subscriptions.publish(step);
+        this.sinks.publish(step);
+        this.stepper.vacuum(step.epoch);
+      },
+      () => this.subscriptions.resume(),
+    );
     this.views = new LiveViews(
       {
         circuit: this.circuit,
@@ -161,7 +164,7 @@ export class Core {
     this.subscriptions = new Subscriptions({
       now: () => parts.clock.monotonicUs() / 1000,
       published: () => this.publisher.published,
-      isWhole: () => this.publisher.isWhole,
+      isWhole: () => this.publisher.moments.isWhole,
       resolve: (name) => {
         const live = this.views.named(name);
         const stale = this.views.staleRows(live);
@@ -316,11 +319,6 @@ export class Core {
     if (turn !== null) await turn;
     if (atLeast === undefined) return;
     await this.publisher.waitFor(positionOf(atLeast), timeoutMs ?? DEFAULT_TIMEOUT_MS);
-  }
-
-  /** Waits until what readers see is a moment of the log (see Publisher). @throws EvertError not_ready */
-  async whole({ timeoutMs }: ReadOptions): Promise<void> {
-    if (!this.publisher.isWhole) await this.publisher.whole(timeoutMs ?? DEFAULT_TIMEOUT_MS);
   }
 
   current(): { epoch: number; position: number; timeUs: number } {

@@ -77,7 +77,7 @@ export class Lifecycle {
           catalog: core.catalog.toJSON(),
           lastId: core.catalog.nextId() - 1,
           views: core.views.fingerprints(),
-          rows: core.views.keptRows(core.stores(), core.current().position),
+          rows: core.views.keptRows(core.stores(), this.#momentOf(core.current().position)),
         }),
       },
       found,
@@ -244,6 +244,11 @@ export class Lifecycle {
     await this.#core.log.compact();
   }
 
+  /** Null: what is there at the position is no moment of the log. */
+  #momentOf(position: number): number | null {
+    return this.#core.publisher.moments.has(position) ? position : null;
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -256,6 +261,7 @@ export class Lifecycle {
     const gone = new EvertError("shutting_down", "the database is being closed");
     core.sinks.stop();
     core.committer.close(gone);
+    core.publisher.moments.end(gone);
     const isBehind = this.#catchUp !== null;
     const isFedBehind = await this.replication.close();
     if (isFedBehind) core.giveUp(gone);

@@ -3,15 +3,14 @@
  *
  * A step becomes visible when it is complete and the log is durable up to its last commit, in order, one at a time: then, and only then,
  * reads see its epoch, subscribers get its frame, and those who waited for its position go on.
- *
- * Of a log that was compacted, or out of which a key was erased, not every prefix is there any more: a copy that goes through it, and a start from far behind, pass positions where
- * a row is gone that what replaced it has not followed yet. What is published there is no moment of the log: rows may be freed by it, and nobody is shown it.
+ * Some of what is published is shown to nobody (moments.ts).
  */
 import { EvertError } from "../base/errors.ts";
 import type { Touched } from "../views/step-changes.ts";
 import type { Published } from "../views/subscription-item.ts";
 import type { PublishedStep } from "../views/subscriptions.ts";
 import type { View } from "../views/view.ts";
+import { Moments } from "./moments.ts";
 
 interface Waiter {
   readonly position: number;
@@ -32,12 +31,14 @@ export class Publisher {
   /** What is to be done in the moment in which an epoch is published, before anybody is told of it; in the order of epochs. */
   #atEpochs: { readonly epoch: number; readonly run: () => void }[] = [];
   readonly #onPublish: (step: PublishedStep) => void;
-  /** What is published before this position is no moment of the log. */
-  #wholeFrom = 0;
+  /** Whether what is published may be shown. */
+  readonly moments: Moments;
   #failure: EvertError | null = null;
 
-  constructor(onPublish: (step: PublishedStep) => void) {
+  /** `onWhole`: what is published may be shown again, though nothing was published. */
+  constructor(onPublish: (step: PublishedStep) => void, onWhole: () => void) {
     this.#onPublish = onPublish;
+    this.moments = new Moments(() => this.#published.position, onWhole);
   }
 
   startAt(start: Published): void {
@@ -47,32 +48,6 @@ export class Publisher {
 
   get published(): Published {
     return this.#published;
-  }
-
-  /** Whether what is published is a moment of the log, and may be shown. */
-  get isWhole(): boolean {
-    return this.#published.position >= this.#wholeFrom;
-  }
-
-  /** Rows have been taken out of the log that what lies before the position had. */
-  lacksUntil(position: number): void {
-    this.#wholeFrom = Math.max(this.#wholeFrom, position);
-  }
-
-  /** Resolves when what is published may be shown. @throws EvertError not_ready; what fail() was called with */
-  async whole(timeoutMs: number): Promise<void> {
-    const until = performance.now() + timeoutMs;
-    while (!this.isWhole)
-      await this.#wait(this.#wholeFrom, until - performance.now(), (position) => {
-        return new EvertError(
-          "not_ready",
-          `what is known here is no moment of the log before position ${position}`,
-          {
-            detail: `It is at position ${this.#published.position} of a log that was compacted, or erased from: what has replaced missing rows is yet to come.`,
-            hint: "Ask again in a moment, or ask the leader; /ready tells how far it is.",
-          },
-        );
-      });
   }
 
   /** A step is complete; it may not be durable yet. */
@@ -89,6 +64,7 @@ export class Publisher {
   /** Nothing more will become durable. */
   fail(error: EvertError): void {
     this.#failure = error;
+    this.moments.end(error);
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const waiter of waiters) waiter.reject(error);
@@ -109,16 +85,7 @@ export class Publisher {
   }
 
   /** Resolves when reads reflect the position. @throws EvertError timeout; what fail() was called with */
-  waitFor(position: number, timeoutMs: number): Promise<void> {
-    return this.#wait(position, timeoutMs, () => {
-      return new EvertError("timeout", `position ${position} was not reached within ${timeoutMs} ms`, {
-        detail: `Reads reflect position ${this.#published.position}.`,
-        hint: "Ask again, or give a larger timeoutMs.",
-      });
-    });
-  }
-
-  async #wait(position: number, timeoutMs: number, late: (position: number) => EvertError): Promise<void> {
+  async waitFor(position: number, timeoutMs: number): Promise<void> {
     if (position <= this.#published.position) return;
     if (this.#failure !== null) throw this.#failure;
     let timer: NodeJS.Timeout | undefined;
@@ -126,12 +93,15 @@ export class Publisher {
     const reached = new Promise<boolean>((resolve, reject) => {
       waiter = { position, resolve: () => resolve(true), reject };
       this.#waiters.push(waiter);
-      timer = setTimeout(() => resolve(false), Math.max(0, timeoutMs));
+      timer = setTimeout(() => resolve(false), timeoutMs);
     });
     const inTime = await reached.finally(() => clearTimeout(timer));
     if (inTime) return;
     this.#waiters = this.#waiters.filter((w) => w !== waiter);
-    throw late(position);
+    throw new EvertError("timeout", `position ${position} was not reached within ${timeoutMs} ms`, {
+      detail: `Reads reflect position ${this.#published.position}.`,
+      hint: "Ask again, or give a larger timeoutMs.",
+    });
   }
 
   #advance(): void {
@@ -147,6 +117,7 @@ export class Publisher {
     }
     if (done === 0) return;
     this.#pending.splice(0, done);
+    this.moments.advanced();
     const { epoch, position } = this.#published;
     if (this.#epochWaiters.length > 0) {
       const shown = this.#epochWaiters.filter((w) => w.epoch <= epoch);

@@ -221,7 +221,11 @@ export class FileLog implements Log {
   }
 
   get horizon(): Position {
-    return this.#index.horizon;
+    return this.#index.horizonBehind(0);
+  }
+
+  horizonBehind(position: Position): Position {
+    return this.#index.horizonBehind(position);
   }
 
   segmentOf(position: Position): Position {

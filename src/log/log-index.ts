@@ -168,10 +168,12 @@ export class LogIndex {
     return this.segments.findLast(({ firstPosition }) => firstPosition <= position)?.firstPosition ?? 1;
   }
 
-  /** The last position that was looked at when rows were taken out; 0: none were. */
-  get horizon(): Position {
+  /** The last position that was looked at when rows of commits behind the position were taken out; 0: none were. */
+  horizonBehind(position: Position): Position {
     let last = 0;
-    for (const { sealed } of this.segments) last = Math.max(last, sealed?.directory.sparse?.horizon ?? 0);
+    for (const { sealed } of this.segments)
+      if (sealed !== null && sealed.lastPosition > position)
+        last = Math.max(last, sealed.directory.sparse?.horizon ?? 0);
     return last;
   }
 

@@ -313,6 +313,8 @@ export interface Log {
   lead(): Promise<void>;
   /** From here on the log gives the state of every table: rows may have been taken out that others replace up to there. Beyond the end only in a copy that is not whole. */
   readonly horizon: Position;
+  /** The same for who has all of the state up to `position`, and goes on from there. */
+  horizonBehind(position: Position): Position;
   /** First position of the segment that the position lies in, or will. */
   segmentOf(position: Position): Position;
   /** Whether deletes of commits behind the position may have been taken out: who has the log up to there from another time would keep rows that are gone. */

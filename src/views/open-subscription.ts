@@ -89,10 +89,6 @@ export class OpenSubscription {
     this.#subscriber.reset(reason);
   }
 
-  wake(): void {
-    this.#subscriber.wake();
-  }
-
   close(error: EvertError | null): void {
     this.#subscriber.close(error);
   }
@@ -171,7 +167,11 @@ export class OpenSubscription {
     // All of one moment: from here on steps are queued behind what is given below.
     subscriber.restart();
     this.#leave();
-    if (!shared.isWhole()) return false;
+    if (!shared.isWhole()) {
+      // Who asks for what is not there need not wait to be told.
+      if (this.#isFixed) for (const name of this.#wanted.keys()) shared.watch(name);
+      return false;
+    }
     const { epoch, position } = shared.published();
     const resumed = new Map<string, readonly [Watch, number]>();
     /** Why what is shown of it does not hold; null: nothing is shown yet. */

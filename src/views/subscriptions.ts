@@ -8,7 +8,7 @@
  *    (open-subscription.ts).
  * 3. A subscriber that resumes gets the frames after its position, if all its views still have them; otherwise a reset and snapshots.
  * 4. Rows of an earlier definition (see WatchedView) are a snapshot too, that says so; who has it is reset when the view has been built anew.
- * 5. What is published that is no moment of the log (engine/publisher.ts) is told to nobody. Whoever is there waits, and is reset behind it.
+ * 5. What is published that is no moment of the log (engine/moments.ts) is told to nobody. Whoever is there waits, and is reset behind it.
  * 6. A subscriber's queue is bounded. One that does not read loses its queue and, when it reads again, is reset: memory is
  *    bounded and nobody else waits.
  */
@@ -55,6 +55,8 @@ export class Subscriptions {
   readonly #maker: FrameMaker;
   /** Something was published that was told to nobody. */
   #hasGap = false;
+  /** From before such a gap: who has not left yet may wait for a frame of theirs. */
+  #before: Watch[] = [];
 
   constructor(options: SubscriptionsOptions) {
     this.#options = { keepBytes: 64 << 20, keepMs: 60_000, queueBytesMax: 16 << 20, ...options };
@@ -78,7 +80,7 @@ export class Subscriptions {
       this.#hasGap = true;
       return;
     }
-    if (this.#hasGap) this.#anew();
+    this.resume();
     if (this.#watches.size === 0) return;
     const now = this.#options.now();
     const frames = new Map<View, Frame>();
@@ -105,24 +107,24 @@ export class Subscriptions {
     for (const [watch, frame] of lost) this.#lose(watch, frame);
   }
 
-  /** Nobody can go on from what was told before. */
-  #anew(): void {
+  /** What is published may be shown again. */
+  resume(): void {
+    if (!this.#hasGap) return;
     this.#hasGap = false;
+    // Nobody can go on from what was told before.
+    this.#before = [...this.#before, ...this.#watches.values()].filter(({ listeners }) => listeners.size > 0);
     this.#watches.clear();
     for (const open of this.#open) open.reset("the log goes on behind rows that were taken out of it");
   }
 
   /** A frame is ready after its step was published, or will never be. */
   #made(view: View, frame: Frame): void {
+    for (const watch of this.#before) if (watch.watched.view === view) wakeAll(watch);
     const watch = this.#watches.get(view);
-    if (watch === undefined) {
-      // Somebody may have begun with it before a gap.
-      for (const open of this.#open) open.wake();
-      return;
-    }
+    if (watch === undefined) return;
     if (frame.state === "lost") this.#lose(watch, frame);
     else watch.log.grown(frame);
-    for (const listener of watch.listeners) listener.wake();
+    wakeAll(watch);
   }
 
   #lose(watch: Watch, frame: Frame): void {
@@ -210,4 +212,8 @@ export class Subscriptions {
     }
     return watch;
   }
+}
+
+function wakeAll({ listeners }: Watch): void {
+  for (const listener of listeners) listener.wake();
 }

@@ -7,7 +7,10 @@ import { HeldLog } from "./support/held-log.ts";
 import { openInMemory, sql } from "./support/memory.ts";
 
 it("an epoch is shown when its last commit is durable, and not before", async () => {
-  const publisher = new Publisher(() => {});
+  const publisher = new Publisher(
+    () => {},
+    () => {},
+  );
   let shown = false;
   const waits = publisher.shown(2).then(() => {
     shown = true;

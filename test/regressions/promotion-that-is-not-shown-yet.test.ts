@@ -67,7 +67,10 @@ test("of two promotions that are decided the first is shown when it is published
 
 test("what a promotion changes is changed before anybody is told of its step, or of one that is published with it", () => {
   const done: string[] = [];
-  const publisher = new Publisher(({ epoch }) => done.push(`${epoch} is published`));
+  const publisher = new Publisher(
+    ({ epoch }) => done.push(`${epoch} is published`),
+    () => {},
+  );
   for (const epoch of [1, 2, 3]) publisher.stepped(epoch, epoch, new Map());
   publisher.whenShown(2, () => done.push("2 is shown"));
   publisher.durable(1);

@@ -337,8 +337,8 @@ export class LiveViews {
     return views;
   }
 
-  /** View id -> the rows it shows at this position, or in place of them, and where they are among these stores. */
-  keptRows(stores: readonly StoreHandle[], position: number): Record<string, KeptRows> {
+  /** View id -> the rows it shows at this position, or in place of them, and where they are among these stores. `position`: null where what is there is not shown. */
+  keptRows(stores: readonly StoreHandle[], position: number | null): Record<string, KeptRows> {
     const ids = new Map(stores.map(({ id, store }) => [store, id]));
     const kept: Record<string, KeptRows> = {};
     for (const live of this.#views.values()) {
@@ -346,10 +346,11 @@ export class LiveViews {
       const store = view === undefined ? undefined : ids.get(view.store);
       // What is not shown because of an error is not to be shown after a start either.
       const hidden = live.view !== null && this.errorOf(live) !== null;
-      if (view === undefined || store === undefined || hidden) continue;
+      const shownAt = live.view === null ? (live.stale?.position ?? null) : position;
+      if (view === undefined || store === undefined || hidden || shownAt === null) continue;
       kept[live.entry.id] = {
         store,
-        position: live.view === null ? (live.stale as StaleRows).position : position,
+        position: shownAt,
         columns: view.store.layout.columns.map(({ type, nullable }) => ({ type, nullable })),
         fields: view.fields,
         key: view.keyColumns,

@@ -57,6 +57,7 @@ async function lookup<R extends object>(
     if (bringing === null) return { ...take(view, view.find(key, epoch)), ...answer };
     await bringing;
     brought = view;
+    if (!core.publisher.moments.isWhole) await answerable(core, name, options);
   }
 }
 
@@ -71,6 +72,7 @@ function rowsOf(core: Core, name: string): { view: View; epoch: number; answer: 
   const live = views.named(name);
   const { epoch, position } = publisher.published;
   const stale = views.staleRows(live);
+  if (stale === null && !publisher.moments.isWhole) throw publisher.moments.refusal();
   const behind = core.catchUp === null ? {} : { catchingUp: true as const };
   return stale === null
     ? { view: views.sound(live), epoch, answer: { position: String(position), ...behind } }
@@ -89,7 +91,8 @@ async function answerable(core: Core, name: string, options: AnswerOptions): Pro
     const stale = core.views.staleRows(live);
     const rebuilt = live.filling?.done ?? core.catchUp?.ended;
     // The earlier rows are of a moment that was.
-    if (stale === null) await core.whole({ timeoutMs: waitsUntil - performance.now() });
+    const { moments } = core.publisher;
+    while (stale === null && !moments.isWhole) await moments.wait(waitsUntil - performance.now());
     if (stale === null || rebuilt === undefined || wanted <= stale.position) return;
     if (core.failure !== null) throw core.failure;
     if (await isLate(rebuilt, waitsUntil - performance.now())) {

@@ -53,6 +53,7 @@ export async function runQuery(
 ): Promise<QueryResult> {
   const { signal, inspect, room = answerRoom() } = options;
   const query = withLookups(asked, (id) => core.indexes.of(id));
+  if (seenAt === null) refuseNoMoment(core, query);
   const byKey = seenAt === null && inspect === undefined ? keyReadOf(query) : null;
   if (byKey !== null) return oneRow(core, query, byKey, options);
   const filled = await fill(core, query, seenAt ?? core.publisher.published, options);
@@ -76,6 +77,7 @@ export async function flowQuery(
   signal: AbortSignal | undefined,
 ): Promise<FlowingRows> {
   const query = withLookups(asked, (id) => core.indexes.of(id));
+  refuseNoMoment(core, query);
   const byKey = keyReadOf(query);
   if (byKey !== null) return new FewRows(await oneRow(core, query, byKey, { signal }));
   const at = core.publisher.published;
@@ -87,6 +89,16 @@ export async function flowQuery(
   const taker = new Taker(fields, core.circuit.dictionary);
   const build = core.circuit.build(null, "query", query.plan, { asOf: at.epoch, taker });
   return new PassingRows({ core, build, fields, at, signal }, query.plan, taker);
+}
+
+/** Whether the query asks for rows, of which what readers see has to be a moment of the log. */
+export function asksForRows({ plan }: Query): boolean {
+  return sourcesOf(plan).length > 0;
+}
+
+/** Who asks has waited for one by now; in the turn in which it is taken it has to be one still. */
+function refuseNoMoment({ publisher: { moments } }: QueryContext, query: Query): void {
+  if (!moments.isWhole && asksForRows(query)) throw moments.refusal();
 }
 
 /** Whether it reads so much that it should not be kept, and nothing that may be given up while a slow reader has not come to it. */

@@ -66,7 +66,6 @@ export class Follower {
   #behind: number | null = null;
   #levelAtUs: number;
   #wasLevel = false;
-  #isPartial = false;
   #retryMs = RETRY_MS;
   #writingBytes = 0;
   #lastWrite: Promise<void> = Promise.resolve();
@@ -94,7 +93,7 @@ export class Follower {
   }
 
   status(): FollowerStatus {
-    const { clock, log } = this.#options.core;
+    const { clock, publisher } = this.#options.core;
     const isLevel = this.#state === "following" && this.#isLevel();
     return {
       state: this.#state,
@@ -103,8 +102,7 @@ export class Follower {
       lagBytes: this.#behind,
       lagSeconds: isLevel ? 0 : Math.max(0, (clock.monotonicUs() - this.#levelAtUs) / 1e6),
       wasLevel: this.#wasLevel,
-      // Also after a start in the middle of it.
-      isPartial: this.#isPartial || log.lastPosition < log.horizon,
+      isPartial: !publisher.moments.isWhole,
     };
   }
 
@@ -214,7 +212,8 @@ export class Follower {
     this.#tellSoon();
     if (!this.#isLevel()) return;
     this.#wasLevel = true;
-    this.#isPartial = false;
+    // A leader that has lost its end shows what it has; what it once took out because of what is lost is not to be had any more.
+    this.#options.core.publisher.moments.levelAt(position);
     this.#levelAtUs = this.#options.core.clock.monotonicUs();
   }
 
@@ -272,8 +271,8 @@ export class Follower {
     }
     await this.#lastWrite;
     const { isWhole } = await this.#intake.adopt(name);
-    if (!isWhole) this.#isPartial = true;
-    core.publisher.lacksUntil(core.log.horizon);
+    // No more was taken out because of what the leader had then.
+    if (!isWhole) core.publisher.moments.lackUntil(Math.min(core.log.horizon, message.position));
     const { position } = this.#intake.end;
     this.#feedingTo = position;
     try {

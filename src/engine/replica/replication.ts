@@ -75,7 +75,7 @@ export class Replication implements ReplicationApi {
     });
     if (leader !== null) {
       this.#refuse(followsAnother(leader.url));
-      core.publisher.lacksUntil(core.log.horizon);
+      core.publisher.moments.lackUntil(core.log.horizon);
       const { id } = note.note as ReplicaNote;
       this.#follow = () => new Follower({ core, leader, disk, id, report });
       this.#follower = this.#follow();
@@ -217,8 +217,9 @@ export class Replication implements ReplicationApi {
 
   /** @throws EvertError where rows are not here because others have replaced them that are not here either */
   #refusePartial(): void {
-    const { horizon, lastPosition } = this.#parts.core.log;
-    if (lastPosition >= horizon) return;
+    const { log, publisher } = this.#parts.core;
+    const { lastPosition, horizon } = log;
+    if (publisher.moments.has(lastPosition)) return;
     throw new EvertError(
       "not_ready",
       `this replica is in the middle of a copy, at position ${lastPosition}`,

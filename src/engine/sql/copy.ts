@@ -18,6 +18,7 @@ import {
   loadParser,
   paramFromJson,
   parseStatements,
+  type Statement,
 } from "../../sql/statement.ts";
 import type { CopyIn, CopyOut, SqlOptions } from "../api.ts";
 import type { Core } from "../core.ts";
@@ -34,7 +35,6 @@ const SLICE_ROWS = 512;
 export async function copy(core: Core, sql: string, options: SqlOptions): Promise<CopyIn | CopyOut> {
   await loadParser();
   await core.reached(options);
-  await core.whole(options);
   core.refuseEnded();
   const [parsed, another] = parseStatements(sql);
   if (parsed === undefined || another !== undefined) {
@@ -42,11 +42,19 @@ export async function copy(core: Core, sql: string, options: SqlOptions): Promis
       hint: "Send other statements to POST /v1/sql.",
     });
   }
-  const statement = bindStatement(parsed, core.catalog, (options.params ?? []).map(paramFromJson), {
-    nowUs: BigInt(core.clock.wallUs()),
-  });
+  const bound = (): Statement =>
+    bindStatement(parsed, core.catalog, (options.params ?? []).map(paramFromJson), {
+      nowUs: BigInt(core.clock.wallUs()),
+    });
+  let statement = bound();
+  for (
+    const { moments } = core.publisher;
+    !moments.isWhole && statement.kind === "copyTo";
+    statement = bound()
+  )
+    await moments.wait(options.timeoutMs);
   if (statement.kind === "copyFrom") return new RowsIn(core, statement);
-  if (statement.kind === "copyTo") return rowsOut(core, statement, options.signal);
+  if (statement.kind === "copyTo") return rowsOut(core, statement, options);
   throw new EvertError("invalid_request", "the statement is no COPY", {
     hint: "Send other statements to POST /v1/sql.",
   });
@@ -169,10 +177,10 @@ class RowsIn implements CopyIn {
 async function rowsOut(
   core: Core,
   { query, format }: CopyToStatement,
-  signal: AbortSignal | undefined,
+  options: SqlOptions,
 ): Promise<CopyOut> {
   core.views.checkReadable(query);
-  const rows = await flowQuery(core, query, signal);
+  const rows = await flowQuery(core, query, options.signal);
   const { fields, position } = rows;
   const line = copyLineWriter(format);
   const names = fields.map((f) => f.name);

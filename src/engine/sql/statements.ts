@@ -28,7 +28,7 @@ import type { Core } from "../core.ts";
 import { alterTable } from "../evolution/alter-table.ts";
 import { alterKeeping } from "../keeping.ts";
 import { decidedDurably } from "../own/own-rows.ts";
-import { type AnswerRoom, answerRoom, flowQuery, runQuery } from "../queries/adhoc.ts";
+import { type AnswerRoom, answerRoom, asksForRows, flowQuery, runQuery } from "../queries/adhoc.ts";
 import { mapInTurns } from "../turns.ts";
 import { TopicChanges } from "../write/changes.ts";
 import type { Part } from "../write/part.ts";
@@ -66,7 +66,6 @@ export class Statements {
     // Does nothing unless a text has broken the parser's memory before.
     await loadParser();
     await this.#core.reached(options);
-    await this.#core.whole(options);
     const results: StatementResult[] = [];
     let position = this.#core.position;
     const note = (at: string): void => {
@@ -79,7 +78,12 @@ export class Statements {
       for (let i = 0; i < parsed.length; ) {
         options.signal?.throwIfAborted();
         await pace.pause();
-        const statement = this.#bind(parsed[i] as ParsedStatement, options);
+        let statement = this.#bind(parsed[i] as ParsedStatement, options);
+        // Meanwhile what it names may have become something else.
+        for (const { moments } = this.#core.publisher; !moments.isWhole && isRead(statement); ) {
+          await moments.wait(options.timeoutMs);
+          statement = this.#bind(parsed[i] as ParsedStatement, options);
+        }
         if (statement.kind === "begin") {
           i = await this.#transaction(parsed, i, options, results, note);
           continue;
@@ -448,6 +452,12 @@ export class Statements {
     const { rows } = await runQuery(this.#core, query, { epoch, position }, { signal: options.signal });
     return wideRows(asked, rows);
   }
+}
+
+/** Whether it asks for rows as readers see them. */
+function isRead(statement: Statement): boolean {
+  if (statement.kind === "explain") return statement.analyze && statement.view === null;
+  return statement.kind === "select" && asksForRows(statement.query);
 }
 
 function notOne(count: number): EvertError {

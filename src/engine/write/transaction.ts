@@ -78,7 +78,8 @@ export class Transactions {
   /** `rider`: what goes into its commit, also where it writes nothing itself. @throws EvertError what the work throws; conflict where it ran again and again and something always came in between */
   async run<T>(work: Work<T>, rider?: Rider): Promise<Done<T>> {
     await this.#core().caughtUp();
-    const { stepper, stepPositions, log } = this.#core();
+    const { stepper, stepPositions, log, publisher } = this.#core();
+    if (!publisher.moments.isWhole) await publisher.moments.wait();
     // What has been acknowledged by now is read, though it may not be stepped yet.
     if (stepPositions.newest.position < log.durablePosition) await stepper.atBoundary(() => {});
     let outcome = await this.#attempt(work, rider);
@@ -204,9 +205,11 @@ class Attempt implements TransactionWork {
 
   /** Looks at all reads again, as of one step, and at whether what is written to is still there. */
   async look(): Promise<void> {
-    const { catalog, stepPositions } = this.#core;
+    const { catalog, stepPositions, publisher } = this.#core;
     for (;;) {
       const { epoch, position } = stepPositions.newest;
+      // On a replica: nothing is written there, but it may be read.
+      if (!publisher.moments.has(position)) throw publisher.moments.refusal();
       if (epoch !== this.#heldAt) await this.#lookAtAll();
       if (this.conflict !== null) return;
       if (stepPositions.newest.epoch !== epoch) continue;

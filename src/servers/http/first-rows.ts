@@ -9,7 +9,7 @@
 import { encodeUtf8 } from "../../base/bytes.ts";
 import { EvertError, toEvertError } from "../../base/errors.ts";
 import { comparePositions } from "../../base/position.ts";
-import type { OrderColumn, RowsQuery, SubscriptionEvent } from "../../engine/api.ts";
+import type { OrderColumn, RowsQuery, SubscriptionEvent, ViewStatus } from "../../engine/api.ts";
 import { FirstRows } from "../../wire/http/first-rows.ts";
 import { viewMessage } from "./catalog.ts";
 import type { ServerContext } from "./context.ts";
@@ -46,7 +46,8 @@ export async function* firstRowsEvents(
       return { rows, position, ...(stale === true ? { stale } : {}) };
     } catch (error) {
       // Subscribers are told of it, and of its end.
-      if (engine.view(view).info.error === undefined && !isOfRows(error)) throw error;
+      const { error: own, status } = engine.view(view).info;
+      if (own === undefined && !isOfRows(error) && !isOfGap(error, status)) throw error;
       return null;
     }
   };
@@ -93,4 +94,9 @@ export async function* firstRowsEvents(
 function isOfRows(thrown: unknown): boolean {
   const { sqlstate } = toEvertError(thrown);
   return thrown instanceof EvertError && (sqlstate.startsWith("22") || sqlstate.startsWith("23"));
+}
+
+/** The view is there, and what it has is no moment of the log (engine/moments.ts): subscribers wait until it is one. */
+function isOfGap(thrown: unknown, status: ViewStatus): boolean {
+  return toEvertError(thrown).code === "not_ready" && status !== "building";
 }

@@ -75,7 +75,14 @@ const appendCases: [
     error("untranslatable_character", "22021", { hint: expect.any(String) }),
   ],
   ["nothing", "event", json, [], 400, error("invalid_request", "22023", { hint: expect.any(String) })],
-  ["an unknown topic", "nothing", json, {}, 404, error("undefined_table", "42P01")],
+  [
+    "an unknown topic",
+    "nothing",
+    json,
+    {},
+    404,
+    error("undefined_table", "42P01", { hint: expect.any(String) }),
+  ],
   [
     "an unknown format",
     "event",

@@ -98,8 +98,8 @@ export function topicsAndViews(): void {
       error("timeout", "57014", { detail: expect.any(String), hint: expect.any(String) }),
     ],
     ["items/rows?atLeast=x", 400, error("invalid_request", "22023", { hint: expect.any(String) })],
-    ["nothing/rows", 404, error("undefined_table", "42P01")],
-    ["nothing/rows/1", 404, error("undefined_table", "42P01")],
+    ["nothing/rows", 404, error("undefined_table", "42P01", { hint: expect.any(String) })],
+    ["nothing/rows/1", 404, error("undefined_table", "42P01", { hint: expect.any(String) })],
   ];
   it.each(rowsCases)("GET /views/%s", async (path, status, body) => {
     const answer = await ask(`GET /v1/views/${path}`);

@@ -46,6 +46,7 @@ import type { Workers } from "./workers/workers.ts";
 import { Committer } from "./write/committer.ts";
 import { Constraints } from "./write/constraints.ts";
 import { DurableWaiters } from "./write/durable-waiters.ts";
+import { LongWait } from "./write/long-wait.ts";
 import { type Part, upsertsOf } from "./write/part.ts";
 
 export const DEFAULT_TIMEOUT_MS = 10_000;
@@ -151,6 +152,7 @@ export class Core {
         catalog: this.catalog,
         stepper: () => this.stepper,
         backfill: () => this.backfill,
+        longWait: () => new LongWait(this.durability),
         publishedEpoch: () => this.publisher.published.epoch,
         shown: (epoch) => this.publisher.shown(epoch),
         replaced: (view) => this.subscriptions.replaced(view),
@@ -331,7 +333,8 @@ export class Core {
       log: this.log,
       catalog: this.catalog,
       dictionary: this.dictionary,
-      durable: (position) => this.durability.wait(position),
+      // Of a query, behind which writers may wait. What is to be kept waits longer.
+      durable: (position) => this.durability.told(position),
       current: () => this.current(),
       atBoundary: (run) => this.stepper.atBoundary(run),
       turn: () => this.chores.turn(),
@@ -363,20 +366,30 @@ export class Core {
    * Commits catalog events in a group of their own and waits until they are applied. `make` runs while nobody else can change the
    * catalog; no events: nothing happens.
    */
-  define(make: () => readonly CatalogEvent[]): Promise<string> {
-    return this.#define(() => {
-      // What a name is still shown as must not go before it is shown as what has been decided.
-      if (this.catalog.promotions.ahead() === null) return make();
-      return this.publisher.waitFor(this.stepper.position, DEFAULT_TIMEOUT_MS).then(make);
-    });
+  async define(make: () => readonly CatalogEvent[]): Promise<string> {
+    // What a name is still shown as must not go before it is shown as what has been decided.
+    const waits = (): boolean => this.catalog.promotions.ahead() !== null;
+    if (waits()) await this.#toldBefore();
+    return this.#define(() => (waits() ? this.#shownBefore().then(make) : make()));
   }
 
   /** The same, where rows decide: those of all commits before are published by then. */
-  defineAfter(make: () => Promise<readonly CatalogEvent[]>): Promise<string> {
-    return this.#define(async () => {
-      await this.publisher.waitFor(this.stepper.position, DEFAULT_TIMEOUT_MS);
-      return make();
-    });
+  async defineAfter(make: () => Promise<readonly CatalogEvent[]>): Promise<string> {
+    await this.#toldBefore();
+    return this.#define(() => this.#shownBefore().then(make));
+  }
+
+  /** What has been committed is durable, before the gate is closed for who decides by it: nobody waits behind it for replicas that are not there. @throws EvertError timeout */
+  async #toldBefore(): Promise<void> {
+    if (this.committer.refusal !== null) throw this.committer.refusal;
+    await this.durability.told(this.log.lastPosition);
+  }
+
+  /** Readers see what has been stepped. With the gate closed: what came in between is little. @throws EvertError timeout */
+  async #shownBefore(): Promise<void> {
+    const { position } = this.stepper;
+    await this.durability.told(position);
+    await this.publisher.waitFor(position, DEFAULT_TIMEOUT_MS);
   }
 
   async #define(make: () => readonly CatalogEvent[] | Promise<readonly CatalogEvent[]>): Promise<string> {

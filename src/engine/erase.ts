@@ -42,7 +42,7 @@ export async function eraseKey(
   const topic = keyTopic(core, name);
   refuseKept(core, topic);
   // Earlier rows of views that are being made anew go with that.
-  await core.views.settled();
+  await core.views.settledInTime();
   const part = deletePart(core, name, [key], "key");
   // Who writes the key from here on writes another row, which stays.
   const gone =
@@ -109,7 +109,7 @@ export async function eraseCopy(
 ): Promise<Erased> {
   const topic = keyTopic(core, name);
   refuseKept(core, topic);
-  await core.views.settled();
+  await core.views.settledInTime();
   const gone = await refuseThere(core, topic, key, () => {
     const { hint } = core.committer.refusal ?? {};
     return new EvertError("conflict", `the row is still there in "${name}"`, {

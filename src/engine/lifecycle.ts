@@ -13,6 +13,7 @@ import { declareApp } from "./declare.ts";
 import { eraseCopy, eraseKey } from "./erase.ts";
 import { keepingRules, learnDropped } from "./keeping.ts";
 import { Replication, type ReplicationParts } from "./replica/replication.ts";
+import { LongWait } from "./write/long-wait.ts";
 
 /** The checkpoint found at start, and whether the stores hold it. */
 export interface Found {
@@ -26,6 +27,7 @@ export class Lifecycle {
   readonly replication: Replication;
   readonly #core: Core;
   readonly #checkpointer: Checkpointer;
+  readonly #checkpointWaits: LongWait;
   readonly #report: (message: string) => void;
   #checkpointTimer: NodeJS.Timeout | null = null;
   #catchUp: CatchUp | null = null;
@@ -47,6 +49,7 @@ export class Lifecycle {
     replica: Pick<ReplicationParts, "sync" | "note" | "leader" | "reach" | "token" | "random">,
   ) {
     this.#core = core;
+    this.#checkpointWaits = new LongWait(core.durability);
     this.#report = report;
     this.replication = new Replication({
       ...replica,
@@ -70,7 +73,7 @@ export class Lifecycle {
         stores: () => core.stores(),
         atBoundary: (run) => core.stepper.atBoundary(run),
         current: () => core.current(),
-        durable: (position) => core.durability.wait(position),
+        durable: (position) => this.#checkpointWaits.durable(position),
         turn: () => core.chores.turn(),
         describe: () => ({
           logId: logIdText(core.log.logId),
@@ -225,7 +228,7 @@ export class Lifecycle {
 
   async checkpoint(): Promise<void> {
     await this.#caughtUp;
-    await this.#checkpointer.take();
+    await this.#checkpointWaits.inTime(this.#checkpointer.take());
   }
 
   /** Erases a key for good: see erase.ts. */
@@ -233,7 +236,8 @@ export class Lifecycle {
     await this.#caughtUp;
     await this.#keeping;
     const erase = this.replication.leads ? eraseKey : eraseCopy;
-    return erase(this.#core, () => this.#checkpointer.renew(), this.replication, topic, key);
+    const renew = (): Promise<void> => this.#checkpointWaits.inTime(this.#checkpointer.renew());
+    return erase(this.#core, renew, this.replication, topic, key);
   }
 
   /** Takes out of the log all that topics' retention and compaction let go, up to now. @throws EvertError what kept it from it */

@@ -26,6 +26,9 @@ import { feedHistory, type HistoryFeedContext } from "./history-feed.ts";
 const FIRST_MS = 1;
 /** Commits that may be left for the last range. */
 const LAST_RANGE = 256;
+/** How long steps wait for the last range to be durable: the first time, and after many in vain. */
+const LAST_MS = 20;
+const LAST_MS_MAX = 1_280;
 
 export interface BackfillContext {
   /** Columns of a topic that the build reads. */
@@ -87,13 +90,19 @@ export async function fillAndJoin(
     build.begin(done.epoch, done.timeUs);
   });
   await feed(context, build, 0, done.position, { signal, onProgress });
-  for (;;) {
+  const readsLog = build.streams.length + build.tables.length > 0;
+  for (let patienceMs = LAST_MS; ; ) {
     let joined = false;
     let next = done;
     await context.atBoundary(async () => {
       next = { ...context.current() };
       if (next.epoch > done.epoch) build.begin(next.epoch, next.timeUs);
       if (next.position - done.position > LAST_RANGE) return;
+      // Replicas that commits wait for may be away: steps do not wait for these. For those that are there they wait longer each time, since there may always be a commit under way.
+      if (readsLog && !(await isDurable(context, next.position, patienceMs))) {
+        patienceMs = Math.min(LAST_MS_MAX, 2 * patienceMs);
+        return;
+      }
       if (next.epoch > done.epoch) await feed(atRest, build, done.position, next.position, { signal });
       if (build.failed !== null) throw build.failed;
       onJoin(build.finish(), next.epoch);
@@ -103,6 +112,20 @@ export async function fillAndJoin(
     if (joined) return;
     await feed(context, build, done.position, next.position, { signal });
     done = next;
+  }
+}
+
+/** Whether the position is durable before so much time has passed. */
+async function isDurable(context: BackfillContext, position: number, ms: number): Promise<boolean> {
+  if (context.log.durablePosition >= position) return true;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  try {
+    return await Promise.race([context.durable(position).then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
@@ -147,7 +170,8 @@ async function feed(
     if (performance.now() >= sliceEnds) await pause();
   };
   if (wanted.size > 0 && to > from) {
-    await context.durable(to);
+    await orAborted(context.durable(to), signal);
+    signal?.throwIfAborted();
     const elsewhere = readElsewhere(context, build);
     const here = new Set([...wanted].filter((id) => !elsewhere.has(id)));
     const feeding: Feeding = {

@@ -19,6 +19,7 @@ import type { KeptRows, StoreHandle } from "../checkpoint/checkpointing.ts";
 import type { Indexes } from "../indexes.ts";
 import { fingerprintOf, planView, viewEntryOf } from "../planner.ts";
 import type { Stepper } from "../stepper.ts";
+import type { LongWait } from "../write/long-wait.ts";
 
 /** A view being filled from history. */
 interface Filling {
@@ -26,6 +27,8 @@ interface Filling {
   /** 0..1 */
   progress: number;
   readonly abort: AbortController;
+  /** Of what it reads and shows. */
+  readonly waits: LongWait;
   done: Promise<void>;
 }
 
@@ -60,6 +63,7 @@ export interface LiveViewsContext {
   readonly catalog: EngineCatalog;
   readonly stepper: () => Stepper;
   readonly backfill: () => BackfillContext;
+  readonly longWait: () => LongWait;
   readonly publishedEpoch: () => number;
   /** Resolves when the epoch is published. */
   readonly shown: (epoch: number) => Promise<void>;
@@ -158,6 +162,7 @@ export class LiveViews {
       build: null,
       progress: 0,
       abort: new AbortController(),
+      waits: this.#context.longWait(),
       done: Promise.resolve(),
     };
     live.filling = filling;
@@ -191,11 +196,24 @@ export class LiveViews {
 
   /** Resolves when no view is being filled. */
   async settled(): Promise<void> {
-    for (;;) {
-      const filling = [...this.#views.values()].find((l) => l.filling !== null);
-      if (filling === undefined) return;
-      await filling.filling?.done;
-    }
+    for (let filling = this.#anyFilling(); filling !== null; filling = this.#anyFilling()) await filling.done;
+  }
+
+  /** The same, for who does not wait for replicas that are not there. @throws EvertError timeout */
+  async settledInTime(): Promise<void> {
+    for (let filling = this.#anyFilling(); filling !== null; filling = this.#anyFilling())
+      await filling.waits.inTime(filling.done);
+  }
+
+  /** Resolves when the view is not being filled (any more). @throws EvertError timeout, where that waits for replicas that are not there */
+  async filled(live: LiveView): Promise<void> {
+    const { filling } = live;
+    if (filling !== null) await filling.waits.inTime(filling.done);
+  }
+
+  #anyFilling(): Filling | null {
+    for (const { filling } of this.#views.values()) if (filling !== null) return filling;
+    return null;
   }
 
   /** Stops all filling; what was filled so far is thrown away. */
@@ -403,7 +421,7 @@ export class LiveViews {
   async #fill(live: LiveView, filling: Filling): Promise<void> {
     const { entry } = live;
     const { plan, order } = live.query as Query;
-    await this.#fillBelow(plan);
+    await this.#fillBelow(plan, filling);
     const stepper = this.#context.stepper();
     await stepper.atBoundary(() => {
       const { id, name, onError } = entry;
@@ -412,7 +430,9 @@ export class LiveViews {
     });
     const build = filling.build as Build;
     this.wanted.noteBuild(build, plan);
+    let joinedAt = 0;
     const join = (node: ViewNode, epoch: number): void => {
+      joinedAt = stepper.position;
       this.#attach(live, node);
       live.readableFrom = epoch;
     };
@@ -420,23 +440,27 @@ export class LiveViews {
       filling.progress = fraction;
     };
     try {
-      await fillAndJoin(this.#context.backfill(), build, join, filling.abort.signal, onProgress);
+      const durable = (position: number) => filling.waits.durable(position);
+      const context = { ...this.#context.backfill(), durable };
+      await fillAndJoin(context, build, join, filling.abort.signal, onProgress);
     } catch (error) {
       build.cancel();
       throw error;
     }
     // An empty step publishes the epoch it joined at, however quiet the log is.
     await stepper.kick();
+    await filling.waits.durable(joinedAt);
     await this.#context.shown(live.readableFrom);
     live.filling = null;
     this.#forgetStale(live);
   }
 
   /** A view over views waits for theirs. */
-  async #fillBelow(plan: Plan): Promise<void> {
+  async #fillBelow(plan: Plan, { waits }: Filling): Promise<void> {
     for (const id of sourceIds(plan)) {
       const below = this.#views.get(id);
-      await below?.filling?.done;
+      const filling = below?.filling ?? null;
+      if (filling !== null) await waits.after(filling.waits, filling.done);
       if (below !== undefined && below.node === null) {
         throw new EvertError("view_failed", `view "${below.entry.name}", which it reads, has no rows`, {
           cause: below.error,

@@ -86,7 +86,8 @@ export async function createIndex(core: Core, statement: CreateIndexStatement): 
 
 /** Where the relation's rows lie, once there are all of them. */
 async function storeOf(core: Core, id: number): Promise<Store> {
-  await core.views.get(id)?.filling?.done;
+  const view = core.views.get(id);
+  if (view !== undefined) await core.views.filled(view);
   const live = core.views.get(id);
   if (live?.error != null) throw live.error;
   const store = core.storeOf(id);

@@ -59,7 +59,7 @@ export async function createView(core: Core, statement: CreateViewStatement): Pr
   const live = made === null ? undefined : views.get(made);
   if (live === undefined) return position;
   // As in PostgreSQL, the statement is done when the view has its rows.
-  await live.filling?.done;
+  await views.filled(live);
   if (live.error !== null) throw live.error;
   return core.position;
 }

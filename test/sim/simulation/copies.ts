@@ -269,6 +269,7 @@ class Copies {
         `position ${this.#run.oracle.toldPosition} was told, and ${heir.name} leads from ${begins} on`,
       );
     // Who reads from the others reads what may be in no history that goes on.
+    this.#run.oracle.forgetting.parting();
     for (const copy of this.#all) if (copy !== heir) copy.life?.ended.abort();
     await turns(100);
     this.#leader = heir;

@@ -36,6 +36,8 @@ const sameRule = (a: Rule, b: Rule): boolean =>
 export class Forgetting {
   /** Up to which position rows of tables may have been taken out, because of later ones. */
   horizon = 0;
+  /** Up to here, what copies that have parted since have is one history; nobody may have read all of it when they did. */
+  partedAt = 0;
   /** The latest time of the log that rules may have been applied at. */
   nowUs: number = Number.NEGATIVE_INFINITY;
   /** Where the stream that forgets began at the last look. */
@@ -79,8 +81,14 @@ export class Forgetting {
     return this.#erasing;
   }
 
+  /** Another history is going to go on from a position that is not known yet. */
+  parting(): void {
+    this.partedAt = Number.POSITIVE_INFINITY;
+  }
+
   /** What lay behind the position is in no history that goes on; others will have its positions. */
   partedAfter(position: number): void {
+    this.partedAt = position;
     this.horizon = Math.min(this.horizon, position);
     this.#erasing = this.#erasing.map((e) => ({ ...e, to: Math.min(e.to, position) }));
   }

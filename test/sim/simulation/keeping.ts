@@ -51,7 +51,9 @@ export function watchKeeping(run: Run, db: Database, isAside: () => boolean = ()
     // Of a log with copies one may have what another has not yet.
     if (!isAside() && read.length >= oracle.history.length) oracle.adopt(read, Math.min(told, read.length));
     const { name } = db.core.catalog.byId(topicId) as { name: TopicName };
-    oracle.forgetting.erasing({ topic: name, key: keyIn(key), to: Math.min(to, oracle.history.length) });
+    // One that is aside may have more of what all have than was read by then.
+    const known = Math.max(oracle.history.length, isAside() ? oracle.forgetting.partedAt : 0);
+    oracle.forgetting.erasing({ topic: name, key: keyIn(key), to: Math.min(to, known) });
     return erase(topicId, key, to);
   };
 }

@@ -28,6 +28,8 @@ export interface Shared {
   readonly queueBytesMax: number;
   /** @throws EvertError undefined_table */
   watch(name: string): Watch;
+  /** From which position on the name means the view that it means now. */
+  namedAt(name: string): number;
 }
 
 /** What is wanted of one view. */
@@ -189,7 +191,7 @@ export class OpenSubscription {
         missing.push({ type: "error", view: name, error: error.toJSON(), ended: true });
         continue;
       }
-      const start = this.#startOf(wanted, watch, position, reason);
+      const start = this.#startOf(name, wanted, watch, position, reason);
       if (start === "same") continue;
       if (typeof start === "number") {
         resumed.set(name, [watch, start]);
@@ -238,6 +240,7 @@ export class OpenSubscription {
 
   /** From which position it goes on, or that a snapshot is to be told, and why what is shown does not hold; same: there is nothing to tell. */
   #startOf(
+    name: string,
     wanted: Wanted,
     watch: Watch,
     position: number,
@@ -247,7 +250,8 @@ export class OpenSubscription {
     if (told === "nothing") {
       if (wanted.refusal !== null) return { refusal: wanted.refusal };
       if (wanted.from === undefined) return { refusal: null };
-      const refusal = reason ?? whyNot(watch, wanted.from, position);
+      const wasAnother = wanted.from < this.#shared.namedAt(name) ? "the view was replaced" : null;
+      const refusal = reason ?? wasAnother ?? whyNot(watch, wanted.from, position);
       return refusal === null ? wanted.from : { refusal };
     }
     if (reason !== null) return { refusal: reason };

@@ -55,6 +55,8 @@ export class Subscriptions {
   readonly #maker: FrameMaker;
   /** Something was published that was told to nobody. */
   #hasGap = false;
+  /** By name, from which position on it means the view that it means now; of those that have meant another one. */
+  readonly #namedAt = new Map<string, number>();
   /** From before such a gap: who has not left yet may wait for a frame of theirs. */
   #before: Watch[] = [];
 
@@ -62,7 +64,12 @@ export class Subscriptions {
     this.#options = { keepBytes: 64 << 20, keepMs: 60_000, queueBytesMax: 16 << 20, ...options };
     // Who does not begin is owed everything behind it, also where no step is left out.
     const isWhole = (): boolean => options.isWhole() || !(this.#hasGap = true);
-    this.#shared = { ...this.#options, isWhole, watch: (name) => this.#watch(name) };
+    this.#shared = {
+      ...this.#options,
+      isWhole,
+      watch: (name) => this.#watch(name),
+      namedAt: (name) => this.#namedAt.get(name) ?? 0,
+    };
     this.#maker = new FrameMaker({
       turn: options.turn,
       failed: options.failed,
@@ -149,8 +156,9 @@ export class Subscriptions {
     for (const listener of [...watch.listeners]) listener.replaced(view);
   }
 
-  /** Names mean other views: those who watch by them begin anew with what bears the name now, the others notice nothing. */
-  renamed(): void {
+  /** A name means another view from the position on: those who watch by it begin anew with what bears the name now, the others notice nothing. */
+  renamed(name: string, position: number): void {
+    this.#namedAt.set(name, position);
     for (const open of [...this.#open]) open.look();
   }
 

@@ -11,6 +11,7 @@ import { expect, test } from "vitest";
 import { EngineCatalog, type ViewEntry } from "../../src/engine/catalog/catalog.ts";
 import { Publisher } from "../../src/engine/publisher.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
+import { HeldLog } from "../engine/support/held-log.ts";
 import { openInMemory, rowsOf, sql } from "../engine/support/memory.ts";
 
 const OVER = "CREATE MATERIALIZED VIEW over AS SELECT count(*) AS c FROM charts";
@@ -19,13 +20,23 @@ test("a view that is made while a promotion is on its way reads the version that
   const disk = new SimulatedDisk();
   const told: string[] = [];
   const options = { report: (message: string) => told.push(message) };
-  let db = await openInMemory(disk, options);
+  const held = new HeldLog(disk);
+  let db = await openInMemory(held as unknown as SimulatedDisk, options);
   await sql(db, "CREATE TABLE t (a int4 PRIMARY KEY)");
   await sql(db, "CREATE MATERIALIZED VIEW charts AS SELECT a FROM t WHERE a > 1");
   await db.versions.build("charts", "SELECT a FROM t");
   await sql(db, "INSERT INTO t VALUES (1), (2)");
-  // Nobody waits for the first to be published.
-  await Promise.all([db.versions.promote("charts", 2), sql(db, OVER)]);
+  await db.settled();
+  // What is decided does not become durable, and is not shown, before the second statement is there.
+  held.writes.close();
+  const promoted = db.versions.promote("charts", 2);
+  const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  while (db.core.catalog.decidedEntry("charts")?.name !== "charts@2") await nextTurn();
+  const made = sql(db, OVER);
+  for (let turn = 0; turn < 20; turn++) await nextTurn();
+  expect(db.core.catalog.entry("charts")?.name).toBe("charts");
+  held.writes.open();
+  await Promise.all([promoted, made]);
   expect(await rowsOf(db, "SELECT c FROM over")).toEqual([["2"]]);
   await expect(sql(db, 'DROP MATERIALIZED VIEW "charts@2"')).rejects.toThrow("cannot drop");
   await db.versions.promote("charts", 1);

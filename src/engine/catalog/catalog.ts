@@ -161,7 +161,8 @@ export class EngineCatalog implements Catalog {
     for (const [id, relation] of this.#relations) fork.describeView(id, relation);
     for (const [name, promoted] of this.promotions.entries()) {
       fork.promotions.promote(name, promoted);
-      if (this.promotions.shown(name) !== undefined) fork.promotions.show(name, promoted.version);
+      const shown = this.promotions.shown(name);
+      if (shown !== undefined) fork.promotions.show(name, shown);
     }
     fork.#lastId = this.#lastId;
     fork.rowsOf = (id) => this.rowsOf(id);

@@ -29,7 +29,7 @@ export interface DefinitionsContext {
   readonly evolution: EvolvingTables;
   readonly committer: Pick<Committer, "forget">;
   readonly subscriptions: Pick<Subscriptions, "renamed">;
-  readonly publisher: Pick<Publisher, "whenShown">;
+  readonly publisher: Pick<Publisher, "whenShown" | "published">;
   readonly stepper: Pick<Stepper, "epoch" | "forget">;
   /** Where a table's or a view's rows lie; null: nowhere yet. */
   storeOf(id: number): Store | null;
@@ -126,7 +126,7 @@ export class Definitions {
     for (const other of event.others) views.redefined(other);
     const show = (): void => {
       catalog.promotions.show(event.name, event.version);
-      subscriptions.renamed();
+      subscriptions.renamed(event.name, publisher.published.position);
     };
     // That step may have other commits, and several may be published in one go: they are told under the name as it is read from here on.
     publisher.whenShown(stepper.epoch + 1, show);

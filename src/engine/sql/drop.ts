@@ -15,10 +15,18 @@ import { refuseNeededForDeadLetters } from "../write/dead-letters.ts";
 
 export function dropRelations(core: Core, statement: DropStatement): Promise<string> {
   return core.define((): CatalogEvent[] => {
-    const named = alsoGoing(core, namedBy(core, statement), statement.cascade);
-    const users = usersOf(core, named);
+    let named = alsoGoing(core, namedBy(core, statement), statement.cascade);
+    let users = usersOf(core, named);
     if (users.length > 0 && !statement.cascade) throw inUse(named, users);
     refuseNeededForDeadLetters(core.catalog, new Set(named.map(({ id }) => id)));
+    // A user may be the version that a name means: then the others go, and so do those who read them.
+    for (;;) {
+      const going = [...named, ...users.map(({ view }) => view)];
+      const all = alsoGoing(core, going, true);
+      if (all.length === going.length) break;
+      named = all;
+      users = usersOf(core, named);
+    }
     const all = new Map([...named, ...users.map((u) => u.view)].map((e) => [e.id, e]));
     // Views first, latest first: what is read goes after its readers.
     const ordered = [...all.values()].sort((a, b) => rank(a) - rank(b) || b.id - a.id);

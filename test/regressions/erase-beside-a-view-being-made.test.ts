@@ -24,10 +24,10 @@ test("it names the view", async () => {
     return build;
   };
   // The view is begun once the erasing has looked for such.
-  const { settled } = db.core.views;
+  const { settledInTime } = db.core.views;
   let making: Promise<unknown> | null = null;
-  db.core.views.settled = async () => {
-    await settled.call(db.core.views);
+  db.core.views.settledInTime = async () => {
+    await settledInTime.call(db.core.views);
     making ??= sql(db, "CREATE MATERIALIZED VIEW slow AS SELECT s, count(*) FROM t GROUP BY s");
     while (!hasBegun) await new Promise((resolve) => setImmediate(resolve));
   };

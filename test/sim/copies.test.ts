@@ -50,7 +50,6 @@ const HAPPENS = [
   /drop turn@\d+ is done/,
   /build over__\d+ is done/,
   /SELECT \* FROM turn@\d+: /,
-  /clients wait for copies that are not there/,
   /the former leader has another column: done/,
   /. is at \d+, its leader at/,
   /the follower is too far behind: deletes after position \d+ are gone/,

@@ -22,7 +22,7 @@ import type { Store } from "../../state/store.ts";
 import type { Node } from "../node.ts";
 
 /** Rows of a delta whose keys are asked for at once: the most, and how many to begin with where a key may have any number of rows. */
-const ASKED_MAX = 1_024;
+export const ASKED_MAX = 1_024;
 const ASKED_FIRST = 64;
 /** Rows that come back at once because links lead to them: there may be no room for more. */
 const BROUGHT_MAX = 2_048;
@@ -33,7 +33,7 @@ const OWN_FEW = 4;
 /** Rows found at once that do not: where they lie is kept in memory. A single key may have more. */
 const FOUND_MAX = 32_768;
 
-/** Wants what the rows slots[from..to-1] will look up; `links`: by which it is found, or by the store's key. Between `before` and `now` is the step. */
+/** Wants what the rows slots[from..to-1], ASKED_MAX at most, will look up; `links`: by which it is found, or by the store's key. Between `before` and `now` is the step. */
 export type Want = (
   slots: Int32Array,
   from: number,

@@ -7,6 +7,7 @@ import { CHUNK_ROWS } from "../chunk.ts";
 import type { TypedColumn } from "../js-rows.ts";
 import type { RowReader } from "../kernels/compiler.ts";
 import { changeFunction } from "./change-code.ts";
+import { ASKED_MAX } from "./cold-matches.ts";
 import { readers } from "./row-code.ts";
 import { LARGE } from "./touch-code.ts";
 
@@ -256,42 +257,81 @@ export function turnSource(shape: JoinShape, side: SideName, inParts = false): s
   };`;
 }
 
+/** Places for the keys' lists that a want() has looked at: half of them stay free. A power of two. */
+const LISTS = 2 * ASKED_MAX;
+/** Places for rows that have settled a key. */
+const SETTLERS = 1_024;
+
 /**
  * Asks for rows of `probed` that may be on disk: those with the keys of the rows of `side`'s delta, before a pass or a turn looks them up. Those that
  * are there are marked as asked for: they are looked up as well. Of the same side it is asked whether a key has a row that the step has not touched: then
- * no more are wanted once one is there.
+ * no more are wanted once one is there (ownCode).
  */
 export function wantSource(shape: JoinShape, side: SideName, probed: SideName): string {
   const D = names[side];
   const P = names[probed];
   const { strideWords: stride, birthWord } = shape[side].layout;
   const { strideWords: probedStride, deathWord } = shape[probed].layout;
-  const walked =
-    side === probed
-      ? `let has = false;
-      for (; m >= 0 && !has; m = ${probed}Next(m)) { const ${P.b} = m * ${probedStride}; has = ${visible(shape, probed, "before")} && ${visible(shape, probed, "now")}; }
-      if (has) continue;`
-      : `for (; m >= 0 && left > 0; m = ${probed}Next(m), left--) cold.asked(m);`;
+  const own = side === probed ? ownCode(shape, side) : null;
   const { read } = sideReaders(shape, side);
   const { order } = shape[probed].index;
   const codes = order.map((k, i) => `codes[${i}] = ${read(shape[side].keys[k]!, D.b)};`).join(" ");
   return `"use strict"; ${indexFunctions(shape, probed)}
   const codes = new Float64Array(${order.length});
+  ${own?.declare ?? ""}
   return function want(slots, from, to, cold, links, before, now) {
     ${arrays()}
-    let left = ${MARKED_MAX};
+    ${own?.begin ?? `let left = ${MARKED_MAX};`}
     for (let i = from; i < to; i++) {
       const slot = slots[i], ${D.b} = slot * ${stride};
       if (${D.I}[${D.b} + ${birthWord}] === ${LIVE}) continue;
       ${nullKey(shape, side, "continue;")}
       let m = ${findCode(shape, side, probed)};
-      if (links === null && m >= 0 && ${P.I}[m * ${probedStride} + ${deathWord}] === ${LIVE}) { cold.asked(m); continue; }
+      if (links === null) {
+        if (m >= 0 && ${P.I}[m * ${probedStride} + ${deathWord}] === ${LIVE}) cold.asked(m);
+        else { ${codes} cold.want(codes); }
+        continue;
+      }
+      ${own?.isKnown ?? ""}
       ${codes}
-      if (links === null) { cold.want(codes); continue; }
-      ${walked}
-      links.want(codes);
+      const hash = links.key.ofCodes(codes);
+      ${own?.walk ?? `for (; m >= 0 && left > 0; m = ${probed}Next(m), left--) cold.asked(m);`}
+      links.wantHash(hash);
     }
   };`;
+}
+
+/**
+ * Whether a key has a row that the step has not touched. Where a step touches all of a key's rows, each of them asks, and nothing but the whole list tells: so it is
+ * walked once for all rows that ask together, and not at all where the key is whole. Of a key that has such a row, that one is looked at first
+ * when others ask; it may be another row by then, or of another key.
+ */
+function ownCode(
+  shape: JoinShape,
+  side: SideName,
+): { declare: string; begin: string; isKnown: string; walk: string } {
+  const { b, index } = names[side];
+  const { strideWords: stride } = shape[side].layout;
+  return {
+    declare: `const lists = new Int32Array(${LISTS}), settlers = new Int32Array(${SETTLERS}).fill(-1), ${side}Like = ${index}.like;
+  function isUntouched(m, before, now) {
+    ${arrays()} const ${b} = m * ${stride};
+    return ${visible(shape, side, "before")} && ${visible(shape, side, "now")};
+  }`,
+    begin: "if (links !== null) lists.fill(0);",
+    // A key is its list's first row: nothing comes or goes meanwhile.
+    isKnown: `if (m >= 0) {
+        let l = Math.imul(m, 0x9e3779b1) >>> ${Math.clz32(LISTS) + 1};
+        while (lists[l] !== 0 && lists[l] !== m + 1) l = (l + 1) & ${LISTS - 1};
+        if (lists[l] !== 0) continue;
+        lists[l] = m + 1;
+      }`,
+    walk: `if (links.whole.has(hash)) continue;
+      const k = hash & ${SETTLERS - 1}, known = settlers[k];
+      if (known >= 0 && isUntouched(known, before, now) && ${side}Like(known) === m) { cold.asked(known); continue; }
+      while (m >= 0 && !isUntouched(m, before, now)) m = ${side}Next(m);
+      if (m >= 0) { settlers[k] = m; cold.asked(m); continue; }`,
+  };
 }
 
 function arrays(): string {

@@ -5,7 +5,7 @@
  * the order of the first; to run.ts they are rows of one word, the second.
  *
  * 1. Rows that go out are linked first. A link says no more than "look there": it stays where its row comes back, or moves from run to run.
- * 2. want() notes a key; find() reads its links, and then the rows that they lead to come back (ColdRows.bringFound), or are read where they lie (linked-scan.ts).
+ * 2. wantHash() notes a key; find() reads its links, and then the rows that they lead to come back (ColdRows.bringFound), or are read where they lie (linked-scan.ts).
  * 3. A key whose rows are all in memory is remembered (whole-keys.ts) until one of them goes: it is asked for again and again, and links that lead
  *    nowhere any more look like any other.
  * 4. Runs of links become one as those of rows do. Equal links become one link, and those stay out whose row no run's filter knows: so links are
@@ -101,9 +101,8 @@ export class Links {
 
   // ---- back -------------------------------------------------------------------------------------------------------
 
-  /** The rows of the key of these codes are about to be looked up. */
-  want(codes: ArrayLike<number>): void {
-    const hash = this.key.ofCodes(codes);
+  /** The rows of the key of this hash are about to be looked up. */
+  wantHash(hash: number): void {
     if (this.whole.has(hash)) return;
     const filtered = mixed(hash | 0);
     const before = this.#wanted.length;

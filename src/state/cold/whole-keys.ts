@@ -10,8 +10,10 @@ const ROOM_MAX = 1 << 20;
 const ROWS_PER_PLACE = 4;
 
 export class WholeKeys {
-  /** 0: a place that nobody has, and the hash that is never known. */
+  /** 0: a place that nobody has. */
   #hashes = new Int32Array(ROOM_MIN);
+  /** Of the hash 0, which every integer key has that is 0. */
+  #isZeroWhole = false;
 
   get bytes(): number {
     return this.#hashes.byteLength;
@@ -25,20 +27,23 @@ export class WholeKeys {
 
   has(hash: number): boolean {
     const known = hash | 0;
-    return known !== 0 && this.#hashes[this.#placeOf(known)] === known;
+    return known === 0 ? this.#isZeroWhole : this.#hashes[this.#placeOf(known)] === known;
   }
 
   add(hash: number): void {
-    this.#hashes[this.#placeOf(hash | 0)] = hash | 0;
+    if (hash === 0) this.#isZeroWhole = true;
+    else this.#hashes[this.#placeOf(hash | 0)] = hash | 0;
   }
 
   /** A row of it has gone. */
   gone(hash: number): void {
-    if (this.has(hash)) this.#hashes[this.#placeOf(hash | 0)] = 0;
+    if (hash === 0) this.#isZeroWhole = false;
+    else if (this.has(hash)) this.#hashes[this.#placeOf(hash | 0)] = 0;
   }
 
   clear(): void {
     this.#hashes.fill(0);
+    this.#isZeroWhole = false;
   }
 
   #placeOf(hash: number): number {

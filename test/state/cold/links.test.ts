@@ -39,7 +39,7 @@ class Joined {
     const links = cold.linksBy(index.spec.columns)!;
     for (let seen = -1; seen !== cold.moves; ) {
       seen = cold.moves;
-      links.want(this.#codes(n, t));
+      links.wantHash(links.key.ofCodes(this.#codes(n, t)));
       const found = await cold.find(links, Number.POSITIVE_INFINITY);
       if (found === null) continue;
       await cold.bringFound(found);
@@ -79,7 +79,7 @@ class Joined {
     const index = n === undefined ? this.#indexes[1]! : this.#indexes[0]!;
     const links = cold.linksBy(index.spec.columns)!;
     const hold = store.hold();
-    links.want(this.#codes(n, t));
+    links.wantHash(links.key.ofCodes(this.#codes(n, t)));
     const found = await cold.find(links, Number.POSITIVE_INFINITY);
     const scan = found === null ? null : cold.scanFound(found);
     await between();

@@ -23,7 +23,7 @@ import { LOG_DIRECTORY, lockDirectory } from "../log/lock.ts";
 import type { CommitInfo, Group, Log } from "../log/log.ts";
 import { randomLogId } from "../log/log-id.ts";
 import { openLog } from "../log/open-log.ts";
-import { RESTORE_BEGUN } from "../log/repair/unfinished.ts";
+import { isLeftover, isSystems, RESTORE_BEGUN } from "../log/segment.ts";
 import type { TopicEntry } from "./catalog/catalog.ts";
 import { catalogEvents } from "./catalog/definitions.ts";
 import { CATALOG_ENTRY, CATALOG_TOPIC, SINK_ENTRY, TICK_ENTRY } from "./catalog/hidden-topics.ts";
@@ -109,11 +109,11 @@ async function removeAll(disk: Disk, restoring: string, mark: string): Promise<v
 /** What an earlier restore has begun to move goes. @throws EvertError where there is a log, or what was made from one */
 async function refuseLog(disk: Disk, directory: string, { files }: BackupManifest): Promise<void> {
   const log = joinPath(directory, LOG_DIRECTORY);
-  const names = (await disk.list(log)).filter((name) => name !== RESTORE_BEGUN);
+  const names = (await disk.list(log)).filter((name) => name !== RESTORE_BEGUN && !isSystems(name));
   // The oldest file comes last.
   const isBegun = await exists(disk, joinPath(joinPath(directory, RESTORING), MOVING));
   const first = files[0]?.name.slice(0, POSITION_DIGITS) ?? "";
-  if (names.some((name) => !isBegun || name.startsWith(first))) {
+  if (names.some((name) => (!isBegun && !isLeftover(name)) || name.startsWith(first))) {
     throw new EvertError("invalid_request", `${directory} has a log already`, {
       hint: "Restore into a directory that is not there, or empty: nothing is written over.",
     });

@@ -2,7 +2,6 @@
 import { assert } from "../base/assert.ts";
 import { type Disk, type DiskDirectory, type DiskFile, joinPath, writeFully } from "../base/disk.ts";
 import { EvertError, toEvertError } from "../base/errors.ts";
-import { REPAIR_PLAN, RESTORE_BEGUN } from "./repair/unfinished.ts";
 
 /** At the top of a file system. */
 const FILE_SYSTEMS_OWN = "lost+found";
@@ -11,6 +10,12 @@ const PREPARED_NAME = /^next-\d+$/;
 const UNFINISHED_NAME = /^(?:sealing|compacting)-\d+$/;
 /** A sealed segment that comes from a leader, until all of it is there. */
 export const INCOMING_NAME = "incoming";
+
+/** In the log's directory while files move: see repair/repair.ts. */
+export const REPAIR_PLAN = "repair-plan";
+
+/** In the log's directory from the beginning of a restore into it until its files are there. Beside the first of them it says nothing any more. */
+export const RESTORE_BEGUN = "restore-begun";
 
 /**
  * A file zero-filled ahead of use, before it is known where it will begin. Each has a number of its own: the next one may be
@@ -27,12 +32,15 @@ export function isLeftover(name: string): boolean {
   );
 }
 
+/** What others than programs of data put into directories. */
+export function isSystems(name: string): boolean {
+  return name.startsWith(".") || name === FILE_SYSTEMS_OWN;
+}
+
 /** A directory that is called as ours is, with another program's files: they would lie between ours. @throws EvertError invalid_request */
 export function refuseOtherFiles(logDirectory: string, names: readonly string[]): void {
   if (names.some((name) => parseSegmentName(name) !== null)) return;
-  const other = names.find(
-    (name) => !isLeftover(name) && !name.startsWith(".") && name !== FILE_SYSTEMS_OWN && name !== REPAIR_PLAN,
-  );
+  const other = names.find((name) => !isLeftover(name) && !isSystems(name) && name !== REPAIR_PLAN);
   if (other === undefined) return;
   throw new EvertError("invalid_request", `${logDirectory} has files of another program and no log`, {
     detail: `One of them is ${other}.`,

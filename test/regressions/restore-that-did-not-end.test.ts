@@ -1,6 +1,6 @@
 /**
  * A restore that was killed while it copied left an empty log: a server started on it as on a new one, and answered without a row. One that was refused left what it had copied,
- * and the same empty log.
+ * and the same empty log. The mark that says so was overlooked where anything lay beside it.
  */
 import { expect, test } from "vitest";
 import { openEngine } from "../../src/engine/open-engine.ts";
@@ -30,6 +30,25 @@ test("a directory into which a restore was under way is no new one", async () =>
     message: "a restore into this directory has not ended",
   });
   await expect(checkLog("/restored", disk)).rejects.toMatchObject({ code: "log_damaged" });
+  await restoreBackup({ backup: "/backup", directory: "/restored", disk });
+  const db = await openEngine({ directory: "/restored", disk, checkpointIntervalMs: 0 });
+  expect(await rowsOf(db, "SELECT id FROM t ORDER BY id")).toEqual([["1"], ["2"]]);
+  await db.close();
+});
+
+test.each([".DS_Store", "lost+found", "next-1"])("nor is it with %s beside the mark", async (other) => {
+  const killed = new SimulatedDisk();
+  await backedUp(killed);
+  const onProgress = () => killed.crashAfter(0);
+  await expect(
+    restoreBackup({ backup: "/backup", directory: "/restored", disk: killed, onProgress }),
+  ).rejects.toThrow();
+  const disk = killed.reboot("process");
+  await (await disk.open(`/restored/log/${other}`, "write")).close();
+  const unfinished = { code: "log_damaged", message: "a restore into this directory has not ended" };
+  await expect(openEngine({ directory: "/restored", disk })).rejects.toMatchObject(unfinished);
+  await expect(checkLog("/restored", disk)).rejects.toMatchObject(unfinished);
+  // As its hint says.
   await restoreBackup({ backup: "/backup", directory: "/restored", disk });
   const db = await openEngine({ directory: "/restored", disk, checkpointIntervalMs: 0 });
   expect(await rowsOf(db, "SELECT id FROM t ORDER BY id")).toEqual([["1"], ["2"]]);

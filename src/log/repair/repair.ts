@@ -18,11 +18,10 @@ import { readWhole, writeWhole } from "../../base/small-file.ts";
 import { BACKUP_FILE } from "../backup.ts";
 import { checkLocked, checkLog, type Damage, type OlderForm } from "../check.ts";
 import { LOG_DIRECTORY, lockDirectory } from "../lock.ts";
-import { parseSegmentName, sealedName, segmentName } from "../segment.ts";
+import { parseSegmentName, REPAIR_PLAN, sealedName, segmentName } from "../segment.ts";
 import { type FramesPiece, type Piece, piecesOf } from "./pieces.ts";
 import { checkMade, copyFrames, type LostRows, type Stretch, salvage, writeLost } from "./salvage.ts";
 import { type Survey, surveyLog } from "./survey.ts";
-import { REPAIR_PLAN } from "./unfinished.ts";
 
 const REPAIRING = "repairing";
 const NEW_PLAN = "plan";

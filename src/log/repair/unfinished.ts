@@ -1,11 +1,6 @@
 /** What was begun in a log's directory and did not end: nobody may take what is there for all of it. */
 import { EvertError } from "../../base/errors.ts";
-
-/** In the log's directory while files move: see repair.ts. */
-export const REPAIR_PLAN = "repair-plan";
-
-/** In the log's directory from the beginning of a restore into it until its files are there. Beside the first of them it says nothing any more. */
-export const RESTORE_BEGUN = "restore-begun";
+import { parseSegmentName, REPAIR_PLAN, RESTORE_BEGUN } from "../segment.ts";
 
 /** `names`: what is in the log's directory. @throws EvertError log_damaged */
 export function refuseUnfinished(names: readonly string[]): void {
@@ -14,7 +9,8 @@ export function refuseUnfinished(names: readonly string[]): void {
       hint: "Run `evert check --repair` again: it goes on where it was.",
     });
   }
-  if (names.length === 1 && names[0] === RESTORE_BEGUN) {
+  // Beside it may lie what a file system or a desktop puts into every directory.
+  if (names.includes(RESTORE_BEGUN) && !names.some((name) => parseSegmentName(name) !== null)) {
     throw new EvertError("log_damaged", "a restore into this directory has not ended", {
       detail: "Nothing of the backup is in its log yet.",
       hint: "Run `evert restore` again; it begins anew.",

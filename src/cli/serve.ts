@@ -2,13 +2,14 @@
 import { existsSync, statSync } from "node:fs";
 import { extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { destination, pino } from "pino";
+import { pino } from "pino";
 import { EvertError, toEvertError } from "../base/errors.ts";
 import { memoryLimitOf } from "../engine/default-memory.ts";
 import { openEngine } from "../engine/open-engine.ts";
 import { type App, type FollowOptions, loadApp } from "../engine/tools.ts";
 import { createHttpServer, type HttpServer } from "../servers/http/server.ts";
 import { exitCodes, printError, UsageError } from "./exit.ts";
+import { logDestination } from "./log-destination.ts";
 import { write } from "./output.ts";
 import { logLevels, type StartOptions } from "./start-options.ts";
 import { stopSignal } from "./stop-signal.ts";
@@ -21,10 +22,7 @@ export async function serve(appFile: string | undefined, options: StartOptions):
   const workers = workersOf(options.workers);
   if (!logLevels.includes(options.logLevel))
     throw new UsageError(`--log-level must be one of ${logLevels.join(", ")}`);
-  const standardError = destination({ dest: 2, sync: true });
-  // What is full may be the disk that its log lies on. There is nobody else to tell, and the server has other things to do.
-  standardError.on("error", () => {});
-  const logger = pino({ level: options.logLevel }, standardError);
+  const logger = pino({ level: options.logLevel }, logDestination(2));
   const staticDir = options.page === undefined ? undefined : pageOf(options.page);
   const app = appFile === undefined ? undefined : await importApp(appFile);
   let serving = false;

@@ -48,7 +48,8 @@ export function createWsDoor(server: ServerContext, boundToLoopback: boolean): W
       detail: cause.message,
       cause,
     });
-    refuseSocket(socket, error, server.engine.position);
+    // RFC 6455, 4.4: who asked for another version is told which one there is.
+    refuseSocket(socket, error, server.engine.position, error.status, { "Sec-WebSocket-Version": "13" });
   });
   const connections = new Map<WsConnection, Promise<void>>();
 

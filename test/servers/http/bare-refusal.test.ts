@@ -62,3 +62,15 @@ test("an append that is refused while its body is still to come says that the co
   expect(answer.split(" ")[1]).toBe("400");
   expect(answer.match(/\r\nConnection: [a-z-]+/gi)).toEqual(["\r\nConnection: close"]);
 }, 30_000);
+
+test("who asks for another version of the WebSocket is told which one there is", async () => {
+  const answer = await exchange(
+    "GET /v1/ws HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 14\r\n\r\n",
+  );
+  expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+  expect(answer).toContain("\r\nSec-WebSocket-Version: 13\r\n");
+  expect(body(answer)).toMatchObject({
+    error: { message: "this is no handshake of a WebSocket", detail: expect.stringContaining("Version") },
+  });
+});

@@ -10,7 +10,7 @@ import { Client } from "./harness.ts";
 export let disk: SimulatedDisk;
 export let engine: Database;
 export let client: Client;
-let server: HttpServer;
+export let server: HttpServer;
 
 beforeEach(async () => {
   disk = new SimulatedDisk();

@@ -226,7 +226,7 @@ function expectation(
         expect: [{ topic: "acct", key, version: String(version) }],
         objection: (before) => {
           const last = lastOf(before, key);
-          const holds = last?.isThere === true && last.position <= version;
+          const holds = last?.isThere === true && last.changedAt <= version;
           return holds ? null : `it expects row ${key} as of ${version}, and it is ${JSON.stringify(last)}`;
         },
       };
@@ -236,11 +236,23 @@ function expectation(
   }
 }
 
-function lastOf(commits: readonly Commit[], key: number): { position: number; isThere: boolean } | undefined {
-  const last = commits.findLast(({ records }) => records.some((r) => r.topic === "acct" && r.key === key));
+/** `changedAt`: since when it is what it is. Written again with the same values, as by who did not hear that it was stored, it may be taken for one that has not changed. */
+function lastOf(
+  commits: readonly Commit[],
+  key: number,
+): { position: number; changedAt: number; isThere: boolean } | undefined {
+  const written = commits.flatMap(({ position, records }) => {
+    const record = records.findLast((r) => r.topic === "acct" && r.key === key);
+    return record === undefined ? [] : [{ position, value: JSON.stringify(record.value) }];
+  });
+  const last = written.at(-1);
   if (last === undefined) return undefined;
-  const record = last.records.findLast((r) => r.topic === "acct" && r.key === key);
-  return { position: last.position, isThere: record?.value !== null };
+  const other = written.findLastIndex(({ value }) => value !== last.value);
+  return {
+    position: last.position,
+    changedAt: written[other + 1]!.position,
+    isThere: last.value !== "null",
+  };
 }
 
 /** Reads, decides, writes: with others in between it must run again. */

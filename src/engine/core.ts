@@ -30,6 +30,7 @@ import { completedAnew } from "./evolution/fallbacks.ts";
 import { upToDate } from "./evolution/outdated.ts";
 import { Indexes } from "./indexes.ts";
 import { LiveViews } from "./live/live-views.ts";
+import { DEFAULT_TIMEOUT_MS } from "./moments.ts";
 import { Consumers } from "./own/consumers.ts";
 import { CONSUMERS_ENTRY, PRODUCERS_ENTRY, refuseOwnTable, SCHEMAS_ENTRY } from "./own/own-tables.ts";
 import { Producers } from "./own/producers.ts";
@@ -48,8 +49,6 @@ import { Constraints } from "./write/constraints.ts";
 import { DurableWaiters } from "./write/durable-waiters.ts";
 import { LongWait } from "./write/long-wait.ts";
 import { type Part, upsertsOf } from "./write/part.ts";
-
-export const DEFAULT_TIMEOUT_MS = 10_000;
 
 export interface CoreParts {
   readonly log: Log;

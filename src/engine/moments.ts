@@ -7,7 +7,7 @@
 import { EvertError } from "../base/errors.ts";
 
 /** For how long who reads waits, where it does not say. */
-const WAIT_MS = 10_000;
+export const DEFAULT_TIMEOUT_MS = 10_000;
 
 interface Waiter {
   readonly resolve: () => void;
@@ -52,7 +52,7 @@ export class Moments {
   }
 
   /** REQUIRES of who reads: that it looks at isWhole again in the turn in which it takes what is published. @throws EvertError not_ready; why nobody is to wait any more */
-  async wait(timeoutMs: number = WAIT_MS): Promise<void> {
+  async wait(timeoutMs: number = DEFAULT_TIMEOUT_MS): Promise<void> {
     if (this.isWhole) return;
     if (this.#refusal !== null) throw this.#refusal;
     let timer: NodeJS.Timeout | undefined;

@@ -4,7 +4,8 @@ import { resumed } from "../../base/iterators.ts";
 import { type ReadOptions, readRows } from "../../views/read-rows.ts";
 import type { View } from "../../views/view.ts";
 import type { Answer, ReadOptions as AnswerOptions, Key, RowsQuery, ViewReader } from "../api.ts";
-import { type Core, DEFAULT_TIMEOUT_MS } from "../core.ts";
+import type { Core } from "../core.ts";
+import { DEFAULT_TIMEOUT_MS } from "../moments.ts";
 import { detailedInfoOf } from "./view-info.ts";
 
 export function viewReader(core: Core, name: string): ViewReader {

@@ -47,12 +47,11 @@ export async function copy(core: Core, sql: string, options: SqlOptions): Promis
       nowUs: BigInt(core.clock.wallUs()),
     });
   let statement = bound();
-  for (
-    const { moments } = core.publisher;
-    !moments.isWhole && statement.kind === "copyTo";
-    statement = bound()
-  )
+  const { moments } = core.publisher;
+  while (!moments.isWhole && statement.kind === "copyTo") {
     await moments.wait(options.timeoutMs);
+    statement = bound();
+  }
   if (statement.kind === "copyFrom") return new RowsIn(core, statement);
   if (statement.kind === "copyTo") return rowsOut(core, statement, options);
   throw new EvertError("invalid_request", "the statement is no COPY", {

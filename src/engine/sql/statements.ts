@@ -66,6 +66,7 @@ export class Statements {
     // Does nothing unless a text has broken the parser's memory before.
     await loadParser();
     await this.#core.reached(options);
+    const { moments } = this.#core.publisher;
     const results: StatementResult[] = [];
     let position = this.#core.position;
     const note = (at: string): void => {
@@ -80,7 +81,7 @@ export class Statements {
         await pace.pause();
         let statement = this.#bind(parsed[i] as ParsedStatement, options);
         // Meanwhile what it names may have become something else.
-        for (const { moments } = this.#core.publisher; !moments.isWhole && isRead(statement); ) {
+        while (!moments.isWhole && isRead(statement)) {
           await moments.wait(options.timeoutMs);
           statement = this.#bind(parsed[i] as ParsedStatement, options);
         }

@@ -6,7 +6,7 @@
  * - changes to keys by Zipf's law (exponent 0.99, the frequent ones scattered over all keys), as fast as they are taken, in commits of 1,000, of which up to
  *   five are under way: changes a second from the first append until the last is in every view;
  * - meanwhile, and again while changes come at half of the goal's pace, a hundred times a second a row is read by its key, also by Zipf's law, through
- *   SQL: the time from when it should have been asked for to its answer. Reads come at random moments, and the clock that says so, like the drawing of keys, has a
+ *   SQL: the time from when it should have been asked for to its answer. Reads come at random moments, and the clock that says so, like that of the changes, has a
  *   thread of its own (state/pace.ts); how late it was itself is told. At full load every read stands behind the changes that came before it;
  * - the state counted by the engine, at most, beside the limit, and what the process takes in all (code, heap, buffers, log);
  * - a start after a kill: from open() to the first answer.

@@ -100,14 +100,7 @@ async function append(db: Db, total: number, ids: () => number, goOn: () => bool
  */
 async function readsDuring(db: Db, changesPerSecond: number | null): Promise<Paced> {
   const taken = new SharedArrayBuffer(4);
-  const request: PaceRequest = {
-    ms: Number(seconds) * 1000,
-    keys: rows,
-    readsPerSecond: READS_PER_SECOND,
-    changesPerSecond,
-    commitRows: COMMIT_ROWS,
-    taken,
-  };
+  const pace = { ms: Number(seconds) * 1000, keys: rows };
   const took: number[] = [];
   const late: number[] = [];
   const waits: { rows: RawAccounts }[] = [];
@@ -133,18 +126,23 @@ async function readsDuring(db: Db, changesPerSecond: number | null): Promise<Pac
     const next = waits.shift();
     if (next !== undefined) await change(next.rows);
   };
-  const clock = new Worker(new URL("./pace.ts", import.meta.url), { workerData: request });
-  await new Promise<void>((resolve, reject) => {
-    clock.on("error", reject);
-    clock.on("message", (message: Due) => {
-      if (message.kind === "over") return resolve();
-      if (message.kind === "read") {
-        late.push(message.sent - message.due);
-        work.push(readOne(message.key, message.due));
-      } else if (underWay < most) work.push(change(message.rows));
-      else waits.push(message);
+  const told = (request: PaceRequest): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const clock = new Worker(new URL("./pace.ts", import.meta.url), { workerData: request });
+      clock.on("error", reject);
+      clock.on("message", (message: Due) => {
+        if (message.kind === "over") return resolve();
+        if (message.kind === "read") {
+          late.push(message.sent - message.due);
+          work.push(readOne(message.key, message.due));
+        } else if (underWay < most) work.push(change(message.rows));
+        else waits.push(message);
+      });
     });
-  });
+  await Promise.all([
+    told({ ...pace, kind: "reads", perSecond: READS_PER_SECOND }),
+    told({ ...pace, kind: "changes", perSecond: changesPerSecond, commitRows: COMMIT_ROWS, taken }),
+  ]);
   await Promise.all(work);
   if (changesPerSecond === null) await db.settled();
   const at = (values: number[], part: number): number =>

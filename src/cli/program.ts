@@ -31,7 +31,8 @@ export async function run(args: readonly string[]): Promise<number> {
   }
 }
 
-function program(): Command {
+/** All commands there are, and their options. */
+export function program(): Command {
   const evert = new Command("evert")
     .description("The database turned inside out: append facts, and every view follows.")
     .version(version())

@@ -23,32 +23,3 @@ it("runs the README's program", { timeout: 60_000 }, () => {
     rmSync(folder, { recursive: true });
   }
 });
-
-it("links only to what exists", () => {
-  for (const file of [
-    "README.md",
-    "CONTRIBUTING.md",
-    "docs/ARCHITECTURE.md",
-    "docs/VIEWS.md",
-    "docs/TYPES.md",
-    "docs/CLI.md",
-    "docs/ERRORS.md",
-    "docs/OPERATING.md",
-    "CHANGELOG.md",
-    "src/README.md",
-  ]) {
-    const targets = [...readFileSync(join(root, file), "utf8").matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(
-      (m) => m[1]!,
-    );
-    for (const target of targets)
-      expect(() => readFileOrFolder(join(root, file, "..", target)), `${file}: ${target}`).not.toThrow();
-  }
-});
-
-function readFileOrFolder(path: string): void {
-  try {
-    readFileSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EISDIR") throw error;
-  }
-}

@@ -290,7 +290,7 @@ export interface ViewMessage {
   readonly position: string;
   /** Commits it is behind the log. */
   readonly lag: number;
-  /** 0..1 while building. */
+  /** 0..1 while building or catching up. */
   readonly progress: number;
   /** Rows in its error collection. */
   readonly errors: number;

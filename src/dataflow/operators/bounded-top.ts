@@ -2,16 +2,20 @@
  * The first `limit` rows of each partition over an input that only grows, for small limits: each partition's rows hang in a list of
  * at most that many, and a new row either takes the last one's place or is dropped at once (one row of each: first-row.ts). Its rows are the answer. Texts may come late, and are
  * interned for those rows that are still there at the end of their chunk (late-rows.ts).
+ *
+ * Rows of partitions that nothing comes to may go to disk; before a chunk is taken, all rows of those that it touches are there (cold-keys.ts).
  */
 import { compiled } from "../../base/compiled.ts";
 import type { OrderItem } from "../../plan/plan.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
 import { orderHelpers } from "../../state/equality.ts";
+import type { HashIndex } from "../../state/hash-index.ts";
 import type { LayoutColumn } from "../../state/layout.ts";
 import { LIVE, Store } from "../../state/store.ts";
 import type { Chunk } from "../chunk.ts";
 import { lostRow } from "../lost-row.ts";
-import type { Interest, Source } from "../node.ts";
+import type { CoolableStore, Interest, Source } from "../node.ts";
+import { ColdKeys } from "./cold-keys.ts";
 import { LateRows } from "./late-rows.ts";
 import { declareColumns, findArguments, readers, writeRow } from "./row-code.ts";
 import { compareRowsCode } from "./row-order-code.ts";
@@ -36,12 +40,18 @@ export class BoundedTop extends StoredNode {
   readonly #apply: (chunk: Chunk) => void;
   readonly #late: LateRows;
   readonly #source: string;
+  readonly #index: HashIndex;
+  readonly #keys: ColdKeys;
 
   constructor(spec: BoundedTopSpec, source: Source, dictionary: Dictionary) {
     super(spec.identity, [source]);
     this.label = spec.label;
     this.store = new Store(spec.label, spec.columns, dictionary);
-    const index = this.store.hashIndex({ columns: spec.partition, unique: false });
+    const { columns, partition } = spec;
+    const index = this.store.hashIndex({ columns: partition, unique: false });
+    this.#index = index;
+    const input = { columns, key: partition, isNew: false, rowsPerKey: Math.max(2, spec.limit) };
+    this.#keys = new ColdKeys(this, this.store, index, [input]);
     this.#source = applySource(this.store, spec);
     const decisive = new Set([...spec.partition, ...spec.order.map((o) => o.column)]);
     this.#late = new LateRows(this.store, decisive);
@@ -61,10 +71,20 @@ export class BoundedTop extends StoredNode {
   }
 
   override interest(column: number): Interest {
-    return this.#late.mayBe(column) ? "late" : "filled";
+    // A chunk that waits for rows on disk outlives its batch.
+    return this.store.cold?.isEmpty !== false && this.#late.mayBe(column) ? "late" : "filled";
   }
 
-  override push(_port: number, chunk: Chunk): void {
+  override coolable(): readonly CoolableStore[] {
+    return this.#index.spec.columns.length === 0 ? [] : [{ store: this.store, index: this.#index }];
+  }
+
+  override fetched(): void {
+    this.#keys.fetched();
+  }
+
+  override push(port: number, chunk: Chunk): void {
+    if (this.#keys.holds(port, chunk)) return;
     this.#late.begin(chunk);
     this.#apply(chunk);
     this.#late.end();

@@ -7,6 +7,9 @@
  *    the same operator, because it came two ways, waits behind.
  * 3. When the rows are there, the chunks are taken in their order. Where runs have been merged meanwhile, what was not found may be elsewhere: it is
  *    asked for again.
+ *
+ * Where a key may have several rows, all of them are wanted, unless they are known to be in memory; so a chunk that waits is taken in parts, and no more
+ * than some thousands of rows come back at once.
  */
 import { compiled } from "../../base/compiled.ts";
 import type { ColdRows } from "../../state/cold/cold-rows.ts";
@@ -28,7 +31,14 @@ export interface KeyedInput {
   readonly key: readonly number[];
   /** Whether rows that come are new: those that leave alone are looked up. */
   readonly isNew: boolean;
+  /** How many rows a key may have; one, where it is not given. */
+  readonly rowsPerKey?: number;
 }
+
+/** Rows that come back at once, at most, where a key may have several. */
+const BROUGHT_MAX = 8_192;
+/** No count of moves. */
+const NONE = -1;
 
 interface Waiting {
   readonly port: number;
@@ -62,6 +72,13 @@ export class ColdKeys {
     if (chunk === this.#ready && cold.moves === this.#moves) return false;
     const { moves } = cold;
     this.#missingOf(port)(chunk, cold);
+    if (cold.isWanted && chunk.length > this.#rowsAtOnce(port)) {
+      cold.forget();
+      this.#moves = NONE;
+      this.#keep(port, chunk);
+      this.#node.host.fetch(this.#node, Promise.resolve());
+      return true;
+    }
     const rows = cold.fetch();
     if (rows === null) return false;
     this.#moves = moves;
@@ -77,9 +94,18 @@ export class ColdKeys {
   }
 
   #keep(port: number, chunk: Chunk): void {
-    const chunks = new PendingChunks((this.#inputs[port] as KeyedInput).columns, this.#store.dictionary);
-    chunks.add(chunk);
-    this.#waiting.push({ port, chunks });
+    const most = this.#rowsAtOnce(port);
+    for (let from = 0; from < chunk.length; from += most) {
+      const chunks = new PendingChunks((this.#inputs[port] as KeyedInput).columns, this.#store.dictionary);
+      chunks.add(chunk, from, Math.min(chunk.length, from + most));
+      this.#waiting.push({ port, chunks });
+    }
+  }
+
+  /** Rows of a chunk whose keys are asked for at once. */
+  #rowsAtOnce(port: number): number {
+    const { rowsPerKey = 1 } = this.#inputs[port] as KeyedInput;
+    return rowsPerKey === 1 ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor(BROUGHT_MAX / rowsPerKey));
   }
 
   /** The rows of the first chunk that waits are there. */
@@ -103,19 +129,26 @@ export class ColdKeys {
 }
 
 /** The loop that looks for a chunk's keys in memory. */
-export function missing(store: Store, index: HashIndex, { columns, key, isNew }: KeyedInput): Missing {
+export function missing(store: Store, index: HashIndex, input: KeyedInput): Missing {
+  const { columns, key, isNew, rowsPerKey = 1 } = input;
   const { strideWords: stride, deathWord } = store.layout;
   const codes = key.map((c, i) => `codes[${i}] = c${c}[r];`).join(" ");
+  const found = `find(${findArguments(columns, key, "r")})`;
+  const one = `const s = ${found};
+      if (s >= 0 && I[s * ${stride} + ${deathWord}] === ${LIVE}) continue;
+      ${codes}
+      cold.want(codes);`;
+  // Those that are there are asked for as much as those that come back.
+  const several = `for (let s = ${found}; s >= 0; s = next(s)) cold.asked(s);
+      ${codes}
+      cold.wantAll(codes);`;
   const source = `"use strict"; const codes = new Float64Array(${key.length}); return function missing(chunk, cold) {
     const I = store.I, W = chunk.weights, { length } = chunk;
     ${declareColumns("chunk", columns)}
     for (let r = 0; r < length; r++) {
       ${isNew ? "if (W[r] > 0) continue;" : ""}
-      const s = find(${findArguments(columns, key, "r")});
-      if (s >= 0 && I[s * ${stride} + ${deathWord}] === ${LIVE}) continue;
-      ${codes}
-      cold.want(codes);
+      ${rowsPerKey === 1 ? one : several}
     }
   };`;
-  return compiled("store", "find", source)(store, index.find) as Missing;
+  return compiled("store", "find", "next", source)(store, index.find, index.next) as Missing;
 }

@@ -27,16 +27,16 @@ export class PendingChunks {
     return this.#chunks[0];
   }
 
-  add(chunk: Chunk): void {
-    const n = chunk.length;
+  add(chunk: Chunk, from = 0, to: number = chunk.length): void {
+    const n = to - from;
     const copy = createChunk(this.#columns, n);
     copy.length = n;
     this.#columns.forEach((_, i) => {
-      copy.columns[i]!.set(chunk.columns[i]!.subarray(0, n) as never);
-      if (chunk.nulls[i]) copy.nulls[i]!.set(chunk.nulls[i]!.subarray(0, n));
+      copy.columns[i]!.set(chunk.columns[i]!.subarray(from, to) as never);
+      if (chunk.nulls[i]) copy.nulls[i]!.set(chunk.nulls[i]!.subarray(from, to));
     });
-    copy.weights.set(chunk.weights.subarray(0, n));
-    copy.commits.set(chunk.commits.subarray(0, n));
+    copy.weights.set(chunk.weights.subarray(from, to));
+    copy.commits.set(chunk.commits.subarray(from, to));
     this.#count(copy, true);
     this.#chunks.push(copy);
   }

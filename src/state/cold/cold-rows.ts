@@ -38,6 +38,7 @@ import { type Block, blockIn, firstOf, hashAt, openExtent, Run, readBlocks, rowS
 import type { RunFile, RunFiles } from "./run-files.ts";
 import { alike, LEAST_ROWS, SMALL_PART } from "./run-sizes.ts";
 import { RunWriter } from "./run-writer.ts";
+import { WholeKeys } from "./whole-keys.ts";
 
 /** Rows written as one run, at most; and which part of those in memory. */
 const SPILL_ROWS = 32_768;
@@ -56,6 +57,10 @@ export class ColdRows {
   readonly #files: RunFiles;
   #runs: Run[] = [];
   #wanted: Wanted[] = [];
+  /** Keys of which all rows are in memory, where one may have several; null: nobody has asked for such. */
+  #whole: WholeKeys | null = null;
+  /** Such keys among those that are wanted. */
+  #wantedKeys: number[] = [];
   readonly #links: LinkSet;
   #nextExtent = 1;
   readonly #captures = new Captures();
@@ -107,7 +112,7 @@ export class ColdRows {
 
   /** In memory. */
   get bytes(): number {
-    let bytes = this.#hand.bytes + this.#links.bytes;
+    let bytes = this.#hand.bytes + this.#links.bytes + (this.#whole?.bytes ?? 0);
     for (const run of this.#runs) bytes += run.bytes;
     return bytes;
   }
@@ -170,6 +175,17 @@ export class ColdRows {
     this.#lookFor(hash, this.#wanted);
   }
 
+  /** All rows of the key of these codes, of which a living one says nothing about the others, are about to be looked up. */
+  wantAll(codes: ArrayLike<number>): void {
+    const hash = (this.key as KeyHash).ofCodes(codes);
+    this.#whole ??= new WholeKeys();
+    if (this.#whole.has(hash)) return;
+    const before = this.#wanted.length;
+    this.wantHash(hash);
+    if (this.#wanted.length > before) this.#wantedKeys.push(hash);
+    else this.#whole.add(hash);
+  }
+
   #lookFor(hash: number, wanted: Wanted[]): void {
     const filtered = mixed(hash | 0);
     for (let i = 0; i < this.#runs.length; i++) {
@@ -191,9 +207,30 @@ export class ColdRows {
   /** Brings back what was wanted since the last call; null: nothing of it can be on disk. */
   fetch(): Promise<void> | null {
     if (this.#wanted.length === 0) return null;
+    const { moves } = this;
     const wanted = inOrder(this.#wanted);
+    const keys = this.#wantedKeys;
     this.#wanted = [];
-    return this.#working(this.#fetchAll(wanted));
+    this.#wantedKeys = [];
+    return this.#working(this.#fetchAll(wanted).then(() => this.#knowWhole(keys, moves)));
+  }
+
+  /** Whether something was wanted since the last fetch(). */
+  get isWanted(): boolean {
+    return this.#wanted.length > 0;
+  }
+
+  /** What was wanted since the last fetch() is not asked for. */
+  forget(): void {
+    this.#wanted = [];
+    this.#wantedKeys = [];
+  }
+
+  /** All rows of these keys have come back. `moves`: as it was when they were wanted; what has moved since may not have been found. */
+  #knowWhole(keys: readonly number[], moves: number): void {
+    if (this.#whole === null || this.moves !== moves) return;
+    this.#whole.ensure(this.host.highWater);
+    for (const key of keys) this.#whole.add(key);
   }
 
   /**
@@ -359,10 +396,12 @@ export class ColdRows {
     run.isFilling = true;
     this.#runs.push(run);
     for (const one of linked) one.links.add(one.run);
-    this.#filling = this.#fill(extent, order, linked, () => this.#links.all === links, pause).finally(() => {
-      run.isFilling = false;
-      this.#filling = null;
-    });
+    this.#filling = this.#fill(extent, order, hashes, linked, () => this.#links.all === links, pause).finally(
+      () => {
+        run.isFilling = false;
+        this.#filling = null;
+      },
+    );
     await this.#filling;
     if (extent.live === 0) this.#dropEmpty();
     return extent.live === 0 ? -1 : extent.live;
@@ -372,6 +411,7 @@ export class ColdRows {
   async #fill(
     extent: Extent,
     order: Int32Array,
+    hashes: Uint32Array,
     linked: readonly Linked[],
     mayGo: () => boolean,
     pause: Pause,
@@ -382,6 +422,7 @@ export class ColdRows {
       for (; i < end; i++) {
         if (this.#hand.wasAsked(order[i] as number)) continue;
         this.#dismiss(order[i] as number, extent, i);
+        this.#whole?.gone(hashes[i] as number);
         for (const one of linked) one.links.whole.gone(one.own[i] as number);
       }
       await pause();
@@ -547,6 +588,7 @@ export class ColdRows {
     this.#runs = this.#runs.filter((run) => run.isMerging);
     this.#links.discard();
     this.#wanted = [];
+    this.#wantedKeys = [];
   }
 }
 

@@ -11,6 +11,7 @@
  * While the iterator is silent, `heartbeat` is sent; when `closing` is aborted, `farewell` is sent and the stream ends.
  */
 type Piece = string | Uint8Array;
+type Next = IteratorResult<Piece | readonly Piece[]>;
 
 interface PacedBodyOptions {
   readonly heartbeat?: { readonly text: string; readonly everyMs: number };
@@ -34,14 +35,17 @@ export function pacedBody(
 ): ReadableStream<Uint8Array> {
   const iterator = source[Symbol.asyncIterator]();
   const encoder = new TextEncoder();
-  let pending: Promise<IteratorResult<Piece | readonly Piece[]>> | null = null;
+  /** Whether the iterator has been asked for what it has not given. */
+  let isAsked = false;
+  /** What it gave or failed with, when nobody has taken it yet. */
+  let come: (() => Next) | null = null;
   /** The message at hand, and how much of it is handed on. */
   let message: readonly Piece[] = [];
   let handed = 0;
   let stall: NodeJS.Timeout | undefined;
   let ended = false;
-  let wakeClosing: (() => void) | undefined;
-  const onClosing = () => wakeClosing?.();
+  let wake: ((why: typeof closed | null) => void) | undefined;
+  const onClosing = () => wake?.(closed);
 
   function end(): void {
     if (ended) return;
@@ -53,11 +57,7 @@ export function pacedBody(
 
   /** Lets go of the source. It may be waiting for its next event: its own signal, aborted in onEnd, wakes it. */
   function release(): void {
-    const waiting = pending;
-    pending = null;
     end();
-    // Failures after the reader is gone have nobody to go to.
-    waiting?.catch(() => undefined);
     void iterator.return?.(undefined).then(undefined, () => undefined);
   }
 
@@ -67,22 +67,49 @@ export function pacedBody(
     release();
   }
 
+  /** Once for each piece, however often somebody waits for it in between: a wait would stay at its promise as long as that stays unsettled. */
+  function ask(): void {
+    if (isAsked) return;
+    isAsked = true;
+    const arrived = (outcome: () => Next): void => {
+      come = outcome;
+      wake?.(null);
+    };
+    // Failures after the reader is gone have nobody to go to.
+    iterator.next().then(
+      (item) => arrived(() => item),
+      (error: unknown) =>
+        arrived(() => {
+          throw error;
+        }),
+    );
+  }
+
   /** The next piece, silence after the heartbeat's time, or closed. */
-  async function next(): Promise<IteratorResult<Piece | readonly Piece[]> | typeof silence | typeof closed> {
+  async function next(): Promise<Next | typeof silence | typeof closed> {
     if (handed < message.length) return { done: false, value: message[handed++] as Piece };
-    pending ??= iterator.next();
-    if (options.heartbeat === undefined && options.closing === undefined) return pending;
+    if (options.heartbeat === undefined && options.closing === undefined) return iterator.next();
+    ask();
+    const interruption = come === null ? await interrupted() : null;
+    if (interruption !== null && come === null) return interruption;
+    const outcome = come as unknown as () => Next;
+    come = null;
+    isAsked = false;
+    return outcome();
+  }
+
+  /** Null: the piece has come. */
+  async function interrupted(): Promise<typeof silence | typeof closed | null> {
     let timer: NodeJS.Timeout | undefined;
-    const interrupted = new Promise<typeof silence | typeof closed>((resolve) => {
-      if (options.heartbeat !== undefined) timer = setTimeout(resolve, options.heartbeat.everyMs, silence);
-      wakeClosing = () => resolve(closed);
-      if (options.closing?.aborted) resolve(closed);
-    });
     try {
-      return await Promise.race([pending, interrupted]);
+      return await new Promise((resolve) => {
+        if (options.heartbeat !== undefined) timer = setTimeout(resolve, options.heartbeat.everyMs, silence);
+        wake = resolve;
+        if (options.closing?.aborted) resolve(closed);
+      });
     } finally {
       clearTimeout(timer);
-      wakeClosing = undefined;
+      wake = undefined;
     }
   }
 
@@ -114,7 +141,6 @@ export function pacedBody(
               handed = 1;
               value = value[0] as Piece;
             }
-            pending = null;
             const isLent = message.length > 1;
             controller.enqueue(
               typeof value === "string" ? encoder.encode(value) : isLent ? value.slice() : value,

@@ -520,7 +520,6 @@ export class Circuit {
   #publish(): void {
     this.#published = this.#graph.step.to;
     for (const node of this.#graph.active) {
-      node.errors?.publish();
       for (const store of node.allStores) if (store.hasDead) this.#vacuum.dirty.add(store);
     }
     this.#vacuum.someTexts();

@@ -21,7 +21,8 @@ export class ErrorCollection {
   readonly #index: HashIndex;
   readonly #node: string;
   #total = 0;
-  #published = 0;
+  /** The step in which it last became other than it was. */
+  #changedAt = 0;
 
   constructor(node: string, dictionary: Dictionary) {
     this.#node = node;
@@ -34,9 +35,18 @@ export class ErrorCollection {
     });
   }
 
-  /** Errors as of the last complete step. */
-  get count(): number {
-    return this.#published;
+  /** Whether there are none, for whatever epoch that is still read. */
+  get isEmpty(): boolean {
+    return this.store.live === 0 && !this.store.hasDead;
+  }
+
+  /** Errors as of the epoch: one that is published, or a later one. */
+  count(at: number): number {
+    if (at >= this.#changedAt) return this.#total;
+    let count = 0;
+    for (let slot = 0; slot < this.store.highWater; slot++)
+      if (this.store.visible(slot, at)) count += this.store.weight(slot);
+    return count;
   }
 
   /** A step begins; the store has the new epoch. */
@@ -60,6 +70,7 @@ export class ErrorCollection {
     const has = had + weight;
     if (has < 0) throw lostRow(this.#node);
     this.#total += weight;
+    this.#changedAt = store.epoch;
     if (living && store.I[at + birthWord] === store.epoch && has > 0) {
       store.I[at + weightWord] = has;
       return;
@@ -110,14 +121,9 @@ export class ErrorCollection {
     });
   }
 
-  publish(): void {
-    this.#published = this.#total;
-  }
-
   /** After a checkpoint was loaded into the store. */
   restored(): void {
     this.#recount();
-    this.#published = this.#total;
   }
 
   /** The error that has been there longest, as of epoch `at`; of equally old ones the least by message. */

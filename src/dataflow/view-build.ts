@@ -56,8 +56,8 @@ export interface Build {
   readonly epoch: number;
   /** Why it stopped; null while it works. */
   readonly failed: EvertError | null;
-  /** Errors of everything upstream so far. */
-  readonly errorCount: number;
+  /** Errors of everything upstream, as of its epoch. */
+  errorCount(): number;
   firstError(): EvertError | null;
   /** Whether hold() has been called, or a step has begun. */
   readonly isHeld: boolean;
@@ -246,12 +246,12 @@ export class ViewBuild implements Build {
     return this.#view.operators();
   }
 
-  get errorCount(): number {
-    return this.#view.errorCount;
+  errorCount(): number {
+    return this.#view.errorCount(this.#epoch);
   }
 
   firstError(): EvertError | null {
-    return this.#view.firstError();
+    return this.#view.firstError(this.#epoch);
   }
 
   get isHeld(): boolean {
@@ -266,7 +266,11 @@ export class ViewBuild implements Build {
 
   #pinned(epoch: number): Pin[] {
     // Whoever cannot follow rows that move to disk keeps them in memory (Node.leaseWarm).
-    return this.#outer.map((node) => node.store.pin(epoch, true));
+    const stores = [
+      ...this.#outer.map(({ store }) => store),
+      ...[...this.#view.errors()].map(({ store }) => store),
+    ];
+    return stores.map((store) => store.pin(epoch, true));
   }
 
   get fetching(): Promise<void> | null {
@@ -329,10 +333,7 @@ export class ViewBuild implements Build {
     if (!ended) return true;
     this.#epoch = this.#graph.step.to;
     for (const pin of this.#older.splice(0)) pin.release();
-    for (const node of this.#graph.nodes) {
-      node.errors?.publish();
-      for (const store of node.allStores) store.vacuum(this.#epoch);
-    }
+    for (const node of this.#graph.nodes) for (const store of node.allStores) store.vacuum(this.#epoch);
     return true;
   }
 

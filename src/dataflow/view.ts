@@ -23,9 +23,10 @@ export interface ViewNode {
   readonly keyColumns: readonly number[] | null;
   /** Why it stopped; its rows are then not to be shown. Null while it works. */
   readonly failed: EvertError | null;
-  /** Rows left out because an expression failed, as of the last complete step. */
-  readonly errorCount: number;
-  firstError(): EvertError | null;
+  /** Rows left out because an expression failed, as of the epoch: one that is published, or a later one; without it, the last complete one. */
+  errorCount(at?: number): number;
+  /** The error that has been there longest of those that there were at the epoch. */
+  firstError(at?: number): EvertError | null;
   /** Whether other threads keep part of what it is made from. */
   readonly hasParts: boolean;
   /** What its operators have done since they were made; its rows are the last. */
@@ -71,17 +72,17 @@ export class View implements ViewNode {
     return this.node.failed;
   }
 
-  get errorCount(): number {
+  errorCount(at: number = this.#now()): number {
     let count = 0;
-    for (const errors of this.errors()) count += errors.count;
+    for (const errors of this.errors()) if (!errors.isEmpty) count += errors.count(at);
     return count;
   }
 
-  firstError(): EvertError | null {
+  firstError(at: number = this.#now()): EvertError | null {
     let best: { error: EvertError; since: number } | null = null;
     for (const errors of this.errors()) {
-      if (errors.count === 0) continue;
-      const first = errors.first(this.#now());
+      if (errors.isEmpty) continue;
+      const first = errors.first(at);
       if (first === null) continue;
       if (
         best === null ||

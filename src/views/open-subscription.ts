@@ -177,7 +177,13 @@ export class OpenSubscription {
     const { epoch, position } = shared.published();
     const resumed = new Map<string, readonly [Watch, number]>();
     /** Why what is shown of it does not hold; null: nothing is shown yet. */
-    const fresh: { name: string; watch: Watch; wanted: Wanted; refusal: string | null }[] = [];
+    const fresh: {
+      name: string;
+      watch: Watch;
+      wanted: Wanted;
+      refusal: string | null;
+      error: EvertError | null;
+    }[] = [];
     const missing: SubscriptionItem[] = [];
     for (const [name, wanted] of this.#wanted) {
       let watch: Watch;
@@ -197,7 +203,11 @@ export class OpenSubscription {
         resumed.set(name, [watch, start]);
         wanted.told = "rows";
         wanted.view = watch.watched.view;
-      } else fresh.push({ name, watch, wanted, refusal: start.refusal });
+        continue;
+      }
+      const error = watch.watched.error();
+      if (error !== null) watch.failing = true;
+      fresh.push({ name, watch, wanted, refusal: start.refusal, error });
     }
     const missed = missedSteps(resumed.values());
     const starts = new Map([...resumed].map(([name, [, from]]) => [name, from]));
@@ -218,15 +228,11 @@ export class OpenSubscription {
         const item = subscriber.itemOf(at, frames, starts);
         if (item !== null) yield item;
       }
-      for (const { name, watch, wanted } of fresh) {
+      for (const { name, watch, wanted, error } of fresh) {
         const { view, stalePosition } = watch.watched;
-        const error = watch.watched.error();
         if (error === null)
           yield* snapshot(name, watch.watched, { epoch, position }, subscriber.keysOf(name), shared);
-        else {
-          watch.failing = true;
-          yield { type: "error", view: name, error: error.toJSON() };
-        }
+        else yield { type: "error", view: name, error: error.toJSON() };
         wanted.view = view;
         wanted.told = error !== null ? "error" : stalePosition !== undefined ? "stale" : "rows";
       }

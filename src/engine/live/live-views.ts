@@ -276,27 +276,27 @@ export class LiveViews {
     });
   }
 
-  /** The error that reads of the view answer with, or null. */
-  errorOf(live: LiveView): EvertError | null {
+  /** The error that reads of the view answer with, or null. `epoch`: of which they show the rows; without it, the one that is published. */
+  errorOf(live: LiveView, epoch: number = this.#context.publishedEpoch()): EvertError | null {
     const error = this.#planError(live);
     if (error !== null) return error;
     if (live.node === null) return null;
-    return live.node.failed ?? (live.entry.onError === "skip" ? null : live.node.firstError());
+    return live.node.failed ?? (live.entry.onError === "skip" ? null : live.node.firstError(epoch));
   }
 
   /** As readable(), and without errors in its rows. */
-  sound(live: LiveView): View {
+  sound(live: LiveView, epoch?: number): View {
     const view = this.readable(live);
-    const error = this.errorOf(live);
+    const error = this.errorOf(live, epoch);
     if (error !== null) throw error;
     return view;
   }
 
-  /** @throws EvertError when a view that the query reads has no rows to show. */
-  checkReadable(query: Query): void {
+  /** `epoch`: of which the query sees the rows; without it, the one that is published. @throws EvertError when a view that it reads has no rows to show. */
+  checkReadable(query: Query, epoch?: number): void {
     for (const id of sourceIds(query.plan)) {
       const live = this.#views.get(id);
-      if (live !== undefined) this.sound(live);
+      if (live !== undefined) this.sound(live, epoch);
     }
   }
 
@@ -363,7 +363,7 @@ export class LiveViews {
       const view = live.view ?? live.stale?.view;
       const store = view === undefined ? undefined : ids.get(view.store);
       // What is not shown because of an error is not to be shown after a start either.
-      const hidden = live.view !== null && this.errorOf(live) !== null;
+      const hidden = live.view !== null && this.errorOf(live, this.#context.stepper().epoch) !== null;
       const shownAt = live.view === null ? (live.stale?.position ?? null) : position;
       if (view === undefined || store === undefined || hidden || shownAt === null) continue;
       kept[live.entry.id] = {

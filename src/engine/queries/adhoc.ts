@@ -54,6 +54,7 @@ export async function runQuery(
   const { signal, inspect, room = answerRoom() } = options;
   const query = withLookups(asked, (id) => core.indexes.of(id));
   if (seenAt === null) refuseNoMoment(core, query);
+  if (options.skipErrors !== true) core.views.checkReadable(query, seenAt?.epoch);
   const byKey = seenAt === null && inspect === undefined ? keyReadOf(query) : null;
   if (byKey !== null) return oneRow(core, query, byKey, options);
   const filled = await fill(core, query, seenAt ?? core.publisher.published, options);
@@ -78,6 +79,7 @@ export async function flowQuery(
 ): Promise<FlowingRows> {
   const query = withLookups(asked, (id) => core.indexes.of(id));
   refuseNoMoment(core, query);
+  core.views.checkReadable(query);
   const byKey = keyReadOf(query);
   if (byKey !== null) return new FewRows(await oneRow(core, query, byKey, { signal }));
   const at = core.publisher.published;

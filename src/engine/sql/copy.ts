@@ -178,7 +178,6 @@ async function rowsOut(
   { query, format }: CopyToStatement,
   options: SqlOptions,
 ): Promise<CopyOut> {
-  core.views.checkReadable(query);
   const rows = await flowQuery(core, query, options.signal);
   const { fields, position } = rows;
   const line = copyLineWriter(format);

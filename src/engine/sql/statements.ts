@@ -284,10 +284,7 @@ export class Statements {
   ): Promise<{ query: Query; at: Published | null }> {
     const { views, stepper } = this.#core;
     const made = new Map([...changes].filter(([, c]) => !c.isEmpty));
-    if (made.size === 0) {
-      views.checkReadable(query);
-      return { query, at: null };
-    }
+    if (made.size === 0) return { query, at: null };
     const { epoch, position } = stepper;
     const overlay = new Overlay({
       changes: made,
@@ -308,7 +305,7 @@ export class Statements {
     });
     const seen = await overlay.over(query);
     // Views that are written out by now may fail for readers and not for this transaction, which has mended them.
-    views.checkReadable(seen);
+    views.checkReadable(seen, epoch);
     return { query: seen, at: { epoch, position } };
   }
 

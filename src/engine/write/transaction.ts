@@ -370,9 +370,9 @@ class Attempt implements TransactionWork {
   }
 
   #view(name: string): View {
-    const { views } = this.#core;
+    const { views, stepPositions } = this.#core;
     const live = views.named(name);
-    if (views.staleRows(live) === null) return views.sound(live);
+    if (views.staleRows(live) === null) return views.sound(live, stepPositions.newest.epoch);
     throw new EvertError("not_ready", `view "${name}" is made anew`, {
       detail: "A transaction is not decided by what it showed before.",
       hint: "Run it again in a moment.",

@@ -212,7 +212,7 @@ function results(kept: Readonly<Record<string, Kept>>): string {
   const parts = [
     "# Results",
     "",
-    "Written by `npm run bench -- --write`. What a number means stands at the top of its file; every peer ran in the same process run.",
+    "Written by `npm run bench -- --write`. What a number means stands at the top of its file; every peer ran in the same process run. A ratio is the median of the rounds' ratios, where there are rounds: not the quotient of the two medians beside it.",
   ];
   for (const name of NAMES) {
     const { machine: where, date, commit: of, load, measured } = kept[name] ?? { measured: [] };

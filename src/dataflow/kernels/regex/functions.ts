@@ -4,7 +4,7 @@ import { fail, fault, type ScalarError, scalarError } from "../errors.ts";
 import { TooManySteps } from "./machine.ts";
 import { type Captures, Matcher } from "./match.ts";
 import { similarPattern } from "./similar.ts";
-import { BadPattern, type Options, parsePattern, plainOptions, withFlag } from "./syntax.ts";
+import { BadPattern, BasicPattern, type Options, parsePattern, plainOptions, withFlag } from "./syntax.ts";
 
 const MATCHERS_KEPT = 100;
 
@@ -30,6 +30,7 @@ function matcherOf(pattern: string, options: Options): Matcher | null {
       matcher = new Matcher(parsePattern(pattern, options));
     } catch (error) {
       if (!(error instanceof BadPattern)) throw error;
+      if (error instanceof BasicPattern) return fail(basicPattern, null);
       return fail(
         scalarError("invalid_regular_expression", `invalid regular expression: ${error.message}`),
         null,
@@ -90,6 +91,12 @@ interface Flags {
   readonly global: boolean;
 }
 
+/** What PostgreSQL takes, and is another language: no bad pattern. */
+const basicPattern = scalarError(
+  "feature_not_supported",
+  'basic regular expressions (option "b") are not supported yet',
+);
+
 /** null: an option that is none. `caller`: a function that takes no g. */
 function readFlags(flags: string, caller: string | null, hint?: string): Flags | null {
   let options = plainOptions;
@@ -99,7 +106,8 @@ function readFlags(flags: string, caller: string | null, hint?: string): Flags |
       global = true;
       continue;
     }
-    const changed = flag === "b" ? null : withFlag(options, flag);
+    if (flag === "b") return fail(basicPattern, null);
+    const changed = withFlag(options, flag);
     if (changed === null) {
       return fail(scalarError("invalid_argument", `invalid regular expression option: "${flag}"`), null);
     }

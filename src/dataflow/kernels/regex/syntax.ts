@@ -66,6 +66,9 @@ export interface Pattern {
 /** The pattern is none; the message is what stands behind "invalid regular expression: ". */
 export class BadPattern extends Error {}
 
+/** The pattern asks, by an embedded option, to be read as a basic regular expression. */
+export class BasicPattern extends BadPattern {}
+
 const REPEAT_MAX = 255;
 const DEPTH_MAX = 500;
 
@@ -108,6 +111,8 @@ export function parsePattern(written: string, given: Options): Pattern {
   const embedded = options.literal ? null : /^\(\?([a-z]+)\)/.exec(text);
   if (embedded !== null) {
     for (const flag of embedded[1]!) {
+      if (flag === "b")
+        throw new BasicPattern('basic regular expressions (option "b") are not supported yet');
       const changed = withFlag(options, flag);
       if (changed === null) throw new BadPattern("invalid embedded option");
       options = changed;

@@ -2,40 +2,44 @@
  * An Avro object container file appended some blocks at a time, each part under a producer's number, that of its first record: so that none is stored twice when a connection
  * breaks, and a producer with a name goes on behind the records that are stored.
  */
-import { randomUUID } from "node:crypto";
-import { toEvertError } from "../base/errors.ts";
+import { type EvertError, toEvertError } from "../base/errors.ts";
 import { avroFileParts, type FilePart } from "../client/avro-file.ts";
 import { backoffMs, pause } from "../client/backoff.ts";
-import type { AppendAnswer, ChunkedProgress } from "../client/protocol.ts";
-import { producerOf } from "./append-lines.ts";
+import type { AppendAnswer } from "../client/protocol.ts";
+import { type Committed, producerOf } from "./append-lines.ts";
 import type { Progress } from "./progress.ts";
 import type { Remote } from "./remote.ts";
 
 /** A request is sent again for so long. */
 const RETRY_MS_MAX = 30_000;
 
-type Committed = Pick<ChunkedProgress, "count" | "position">;
-
-/** @param name a producer's, to go on where it ended. @throws EvertError; `onCommitted` is told how far it came then */
+/** @param id a producer's: it goes on where that has ended. @throws EvertError; `onCommitted` is told how far it came then */
 export async function appendAvroFile(
   remote: Remote,
   topic: string,
   pieces: AsyncIterable<Uint8Array>,
-  name: string | undefined,
+  id: string,
   progress: Progress,
+  interrupted: AbortSignal,
   onCommitted: (committed: Committed) => void,
 ): Promise<Committed> {
-  const id = name ?? `evert-append-${randomUUID()}`;
   // A server that does not answer this is not waited for, nor a topic that is not there; one that goes away later is.
   await remote.get(`/v1/topics/${encodeURIComponent(topic)}/schemas`);
-  const known = name === undefined ? null : await producerOf(remote, name);
+  const known = await producerOf(remote, id);
   const epoch = known?.epoch ?? 0;
   const before = known?.topics.find((one) => one.topic === topic);
   let first = before === undefined ? 0 : before.seq + 1;
   let committed: Committed = { count: 0, position: before?.position ?? null };
   onCommitted(committed);
   for await (const part of avroFileParts(pieces, first)) {
-    const { position, count } = await sent(remote, topic, part, first, { id, epoch });
+    onCommitted({ ...committed, isOpen: true });
+    const { position, count } = await sent(remote, topic, part, first, { id, epoch }, interrupted).catch(
+      (thrown: unknown) => {
+        // It has been refused, and not lost sight of.
+        if (!isUnanswered(toEvertError(thrown))) onCommitted(committed);
+        throw thrown;
+      },
+    );
     first += part.count;
     committed = { count: committed.count + count, position };
     onCommitted(committed);
@@ -44,12 +48,18 @@ export async function appendAvroFile(
   return committed;
 }
 
+/** It may have been stored: no answer came that says so, or why not. */
+export function isUnanswered({ retryable, status }: EvertError): boolean {
+  return retryable || status >= 500;
+}
+
 async function sent(
   remote: Remote,
   topic: string,
   { bytes }: FilePart,
   first: number,
   { id, epoch }: { readonly id: string; readonly epoch: number },
+  interrupted: AbortSignal,
 ): Promise<AppendAnswer> {
   const path = `/v1/topics/${encodeURIComponent(topic)}/records?atomic=false&firstLine=${first + 1}`;
   const place = { "Producer-Id": id, "Producer-Epoch": String(epoch), "Producer-Seq": String(first) };
@@ -60,8 +70,8 @@ async function sent(
     } catch (thrown) {
       const error = toEvertError(thrown);
       // What was not answered may have been stored: under its number it is not stored again.
-      if (!error.retryable || performance.now() - since >= RETRY_MS_MAX) throw error;
-      await pause(backoffMs(attempt, 2_000), new AbortController().signal);
+      if (!error.retryable || performance.now() - since >= RETRY_MS_MAX || interrupted.aborted) throw error;
+      await pause(backoffMs(attempt, 2_000), interrupted);
     }
   }
 }

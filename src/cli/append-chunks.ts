@@ -79,11 +79,14 @@ export class ChunkedAppend {
     } else if (this.#pending === 0) this.#send();
   }
 
-  /** The bytes have ended. Resolves when all has been answered, or has failed. */
-  async end(): Promise<void> {
-    if (this.#open > 0) this.#endLine();
-    // With nothing to store, too, it is looked at whether the topic is there.
-    if (this.#bytes > 0 || this.#sent === 0) this.#send(true);
+  /** The bytes have ended, or, if `isCut`, no more of them are read: what has come of a line is none then. Resolves when all has been answered, or has failed. */
+  async end(isCut = false): Promise<void> {
+    if (isCut) this.#send();
+    else {
+      if (this.#open > 0) this.#endLine();
+      // With nothing to store, too, it is looked at whether the topic is there.
+      if (this.#bytes > 0 || this.#sent === 0) this.#send(true);
+    }
     await this.#sequencer.flush();
   }
 

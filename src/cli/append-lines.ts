@@ -15,17 +15,25 @@ export interface Lines {
   readonly unread: { isOver: boolean };
 }
 
-type Committed = Pick<ChunkedProgress, "count" | "position">;
+/** How far an append has come. `isOpen`: what was not answered may be stored as well. */
+export interface Committed extends Pick<ChunkedProgress, "count" | "position"> {
+  readonly isOpen?: boolean;
+}
 
-/** @param name a producer's, to go on where it ended. @throws EvertError; `onCommitted` is told how far it came then */
+/** Under whose numbers it is appended; of a name that is not given, one that nobody else has. */
+export function producerId(name: string | undefined): string {
+  return name ?? `evert-append-${randomUUID()}`;
+}
+
+/** @param id a producer's: it goes on where that has ended. @throws EvertError; `onCommitted` is told how far it came then */
 export async function appendLines(
   remote: Remote,
   topic: string,
   { pieces, source, unread }: Lines,
-  name: string | undefined,
+  id: string,
+  interrupted: AbortSignal,
   onCommitted: (committed: Committed) => void,
 ): Promise<Committed> {
-  const id = name ?? `evert-append-${randomUUID()}`;
   // A server that does not answer this is not waited for; one that goes away later is.
   const known = await producerOf(remote, id);
   const epoch = known?.epoch ?? 0;
@@ -34,7 +42,6 @@ export async function appendLines(
   let hasBegun = false;
   /** Of the last request. */
   let part: Committed = { count: 0, position: null };
-  const never = new AbortController().signal;
   const chunks = new ChunkedAppend(
     topic,
     {
@@ -59,9 +66,9 @@ export async function appendLines(
         });
       },
       async again(attempt, sinceMs) {
-        if (sinceMs >= RETRY_MS_MAX) return false;
-        await pause(backoffMs(attempt, 2_000), never);
-        return true;
+        if (sinceMs >= RETRY_MS_MAX || interrupted.aborted) return false;
+        await pause(backoffMs(attempt, 2_000), interrupted);
+        return !interrupted.aborted;
       },
     },
     first,
@@ -76,16 +83,20 @@ export async function appendLines(
     await chunks.write(piece);
     if (chunks.failure !== null) break;
   }
-  await chunks.end();
+  await chunks.end(interrupted.aborted);
   if (chunks.failure === null) {
     const all = { count: chunks.stored, position: chunks.position };
     onCommitted(all);
     return all;
   }
   // What is stored is known to the server best, if it can be asked.
-  const now = await producerOf(remote, id).catch(() => null);
+  const now = await producerOf(remote, id).catch(() => undefined);
   const reached = now?.topics.find((one) => one.topic === topic);
-  const told = { count: chunks.stored + part.count, position: part.position ?? chunks.position };
+  const told = {
+    count: chunks.stored + part.count,
+    position: part.position ?? chunks.position,
+    isOpen: now === undefined,
+  };
   const asked = reached === undefined ? told : { count: reached.seq + 1 - first, position: reached.position };
   onCommitted(asked);
   throw chunks.failure;

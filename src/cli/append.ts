@@ -2,10 +2,10 @@
 import { Readable } from "node:stream";
 import { type Command, Option } from "commander";
 import { EvertError, toEvertError } from "../base/errors.ts";
-import type { ChunkedProgress } from "../client/protocol.ts";
-import { appendAvroFile } from "./append-avro.ts";
-import { appendLines } from "./append-lines.ts";
+import { appendAvroFile, isUnanswered } from "./append-avro.ts";
+import { appendLines, type Committed, producerId } from "./append-lines.ts";
 import { type AppendFormat, appendFormats, openSource, type Source } from "./append-source.ts";
+import { Interrupted } from "./exit.ts";
 import { write } from "./output.ts";
 import { startProgress } from "./progress.ts";
 import { Remote, type RemoteOptions, withRemote } from "./remote.ts";
@@ -36,33 +36,71 @@ async function append(topic: string, path: string | undefined, options: AppendOp
   const progress = startProgress(topic, source.total, source.unit);
   const unread = new SourceFailure();
   const pieces = unread.watch(source.open(progress));
-  const lines = source.contentType === "application/x-ndjson";
-  let committed: Pick<ChunkedProgress, "count" | "position"> | undefined;
+  const interruption = onInterrupt(() => {
+    // No more is read; what has been sent is answered.
+    unread.isOver = true;
+    void source.close();
+  });
+  const id = source.contentType === "application/json" ? undefined : producerId(options.producer);
+  let committed: Committed | undefined;
   try {
-    if (options.producer !== undefined && source.contentType === "application/json") {
+    if (options.producer !== undefined && id === undefined) {
       throw new EvertError("feature_not_supported", "an array of JSON cannot be gone on with", {
         hint: "Use NDJSON, a record per line: jq -c '.[]'.",
       });
     }
-    const onCommitted = (reached: Pick<ChunkedProgress, "count" | "position">): void => {
+    const onCommitted = (reached: Committed): void => {
       committed = reached;
     };
     const { contentType } = source;
-    const { position } = lines
-      ? await appendLines(remote, topic, { pieces, unread, source }, options.producer, onCommitted)
-      : contentType === "application/avro"
-        ? await appendAvroFile(remote, topic, pieces, options.producer, progress, onCommitted)
-        : await remote.append(topic, contentType, Readable.from(pieces, { objectMode: false }), onCommitted);
+    const { signal } = interruption;
+    const { position } =
+      id === undefined
+        ? await remote.append(topic, contentType, Readable.from(pieces, { objectMode: false }), onCommitted)
+        : contentType === "application/avro"
+          ? await appendAvroFile(remote, topic, pieces, id, progress, signal, onCommitted)
+          : await appendLines(remote, topic, { pieces, unread, source }, id, signal, onCommitted);
     if (unread.error !== undefined) throw unread.error;
-    progress.stop();
-    if (position !== null) await write(`${position}\n`);
+    if (!interruption.signal.aborted) {
+      progress.stop();
+      if (position !== null) await write(`${position}\n`);
+    }
   } catch (thrown) {
-    progress.stop();
-    const error = ofHeader(toEvertError(unread.error ?? thrown), source);
-    throw committed === undefined ? error : withCommitted(error, committed);
+    if (!interruption.signal.aborted) {
+      progress.stop();
+      const error = ofHeader(toEvertError(unread.error ?? thrown), source);
+      throw withCommitted(error, committed, id);
+    }
   } finally {
+    interruption.end();
     await source.close();
   }
+  const { name } = interruption;
+  if (name === null) return;
+  progress.stop();
+  throw new Interrupted(name, farText(committed), id === undefined ? undefined : goingOn(id));
+}
+
+/** The first signal ends the command in order, a second one at once. */
+function onInterrupt(run: () => void): {
+  readonly signal: AbortSignal;
+  readonly name: NodeJS.Signals | null;
+  end(): void;
+} {
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  const controller = new AbortController();
+  const state = { signal: controller.signal, name: null as NodeJS.Signals | null, end };
+  function end(): void {
+    for (const signal of signals) process.off(signal, ask);
+  }
+  function ask(name: NodeJS.Signals): void {
+    end();
+    state.name = name;
+    controller.abort();
+    run();
+  }
+  for (const signal of signals) process.on(signal, ask);
+  return state;
 }
 
 /** Why a source could not be read to its end. The request ends in order then, so that the server says how far it came. */
@@ -97,14 +135,40 @@ function ofHeader(error: EvertError, { header }: Source): EvertError {
 
 function withCommitted(
   error: EvertError,
-  { count, position }: Pick<ChunkedProgress, "count" | "position">,
+  committed: Committed | undefined,
+  id: string | undefined,
 ): EvertError {
-  const far =
-    count === 0 ? "Nothing was committed." : `Committed before that: ${count}, up to position ${position}.`;
+  const isOpen = committed?.isOpen ?? (committed === undefined && isUnanswered(error));
+  // Nothing has been sent.
+  if (committed === undefined && !(isOpen && id === undefined)) return error;
+  const far = isOpen
+    ? farText(committed)
+    : committed?.count === 0
+      ? "Nothing was committed."
+      : `Committed before that: ${committed?.count}, up to position ${committed?.position}.`;
+  const hints = [error.hint, isOpen && id !== undefined ? goingOn(id) : undefined];
+  const hint = hints.filter((text) => text !== undefined).join(" ");
   return new EvertError(error.code, error.message, {
     detail: error.detail === undefined ? far : `${error.detail.replace(/\.$/, "")}. ${far}`,
-    hint: error.hint,
+    hint: hint === "" ? undefined : hint,
     sqlstate: error.sqlstate,
     cause: error,
   });
+}
+
+/** Where it was broken off. */
+function farText(committed: Committed | undefined): string {
+  if (committed === undefined) return "How much has been committed is not known.";
+  const { count, position, isOpen = false } = committed;
+  const records = count === 1 ? "1 record was" : `${count === 0 ? "no" : count} records were`;
+  const known = count === 0 ? `${records} committed` : `${records} committed, up to position ${position}`;
+  return isOpen ? `As far as is known ${known}: what was not answered may be, too.` : `${upper(known)}.`;
+}
+
+function upper(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
+function goingOn(id: string): string {
+  return `The same records with --producer ${id}: it goes on behind those that are stored.`;
 }

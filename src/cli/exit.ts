@@ -11,6 +11,18 @@ export class UsageError extends Error {}
 /** What was looked for is not so, and that has been printed: as `diff` leaves it, and `grep`. */
 export class Unequal extends Error {}
 
+/** A signal has ended the command, which says what it leaves behind. */
+export class Interrupted extends Error {
+  readonly signal: NodeJS.Signals;
+  readonly hint: string | undefined;
+
+  constructor(signal: NodeJS.Signals, message: string, hint: string | undefined) {
+    super(message);
+    this.signal = signal;
+    this.hint = hint;
+  }
+}
+
 /** Colours only for eyes; a command within a pipe has none, on standard error neither. */
 const eyes = process.stdout.isTTY === true && pc.isColorSupported;
 export const errorColors = pc.createColors(eyes && process.stderr.isTTY === true);
@@ -37,6 +49,14 @@ export function exitCodeOf(thrown: unknown): number {
     return exitCodes.usage;
   }
   if (thrown instanceof Unequal) return exitCodes.failed;
+  if (thrown instanceof Interrupted) {
+    const { red, dim } = errorColors;
+    process.stderr.write(`${red("interrupted:")} ${thrown.message}\n`);
+    if (thrown.hint !== undefined) process.stderr.write(`${dim("hint:")} ${thrown.hint}\n`);
+    // Whoever waits for it sees that a signal ended it.
+    process.kill(process.pid, thrown.signal);
+    return exitCodes.failed;
+  }
   printError(toEvertError(thrown));
   return exitCodes.failed;
 }

@@ -43,7 +43,7 @@ export async function serve(appFile: string | undefined, options: StartOptions):
     answerWhileCatchingUp: true,
     follow: followOf(options),
     syncFollowers: wholeOf(options.syncFollowers, "--sync-followers"),
-    syncTimeoutMs: wholeOf(options.syncTimeoutMs, "--sync-timeout-ms"),
+    syncTimeoutMs: wholeOf(options.syncTimeoutMs, "--sync-timeout-ms", 1),
     report: (message) => logger.info(message),
     onFatal: (error) => {
       printError(error);
@@ -70,9 +70,10 @@ function portOf(text: string): number {
   throw new UsageError(`--port must be a number from 0 to 65535: ${text}`);
 }
 
-function wholeOf(text: string | undefined, name: string): number | undefined {
-  if (text === undefined || /^[0-9]{1,8}$/.test(text)) return text === undefined ? undefined : Number(text);
-  throw new UsageError(`${name} must be a whole number: ${text}`);
+function wholeOf(text: string | undefined, name: string, min = 0): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^[0-9]{1,8}$/.test(text) && Number(text) >= min) return Number(text);
+  throw new UsageError(`${name} must be a whole number from ${min} on: ${text}`);
 }
 
 function followOf({ follow, rejoin }: StartOptions): FollowOptions | undefined {

@@ -94,15 +94,17 @@ export class Database implements Engine {
   }
 
   readiness(): Readiness {
-    const { following } = this.replication.info();
+    const { role, following } = this.replication.info();
     const { progress } = this.#life;
     const ready = this.core.failure === null;
-    if (following === undefined) return { ready, progress, position: this.position };
-    const { wasLevel, isPartial, leaderPosition = "0" } = following;
+    // A former leader stays for ever at what it has.
+    if (following === undefined)
+      return { ready: ready && role === "leader", progress, position: this.position };
+    const { wasLevel, isPartial, isCopying, state, leaderPosition = "0" } = following;
     const share = Math.min(1, Number(this.position) / Math.max(1, Number(leaderPosition)));
     return {
-      // With nothing yet it answers nothing of use; with something it answers, also where its leader is gone.
-      ready: ready && !isPartial && (wasLevel || this.position !== "0"),
+      // The beginning of a history answers nothing of use, nor does another history; all that there was does, also where the leader is gone.
+      ready: ready && !isPartial && !isCopying && state !== "stopped",
       progress: Math.min(progress, wasLevel || following.leaderPosition !== undefined ? share : 1),
       position: this.position,
     };

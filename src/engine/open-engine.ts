@@ -123,7 +123,8 @@ export async function openEngine(options: OpenEngineOptions): Promise<Database> 
         `the log ended in the middle of a write; ${tornTail.bytes} bytes that were never acknowledged were cut off`,
       );
     }
-    if (leader !== null && note !== null) await kept.set(note);
+    if (leader !== null && note !== null)
+      await kept.set({ ...note, isCopying: note.isCopying || log.lastPosition === 0 });
     const token = options.follow?.token;
     const sync = syncOptions(options.syncFollowers, options.syncTimeoutMs);
     const replica = { sync, leader, reach, note: kept, token, random: random ?? systemRandom };

@@ -11,10 +11,10 @@ test("a note that is changed by two at once has both changes, and is whole after
   expect(kept.note).toBe(null);
   const note = { ...newNote(new SeededRandom(1)), replaces: "http://former:7400" };
   await kept.set(note);
-  const told = kept.set({ ...kept.note!, replaces: null });
+  const told = kept.set({ ...kept.note!, isTold: true });
   const superseded = kept.set({ ...kept.note!, superseded: 2 });
   await Promise.all([told, superseded]);
   await kept.settled();
   const after = await KeptNote.read(disk.reboot("power cut"), "/data");
-  expect(after.note).toEqual({ ...note, replaces: null, superseded: 2 });
+  expect(after.note).toEqual({ ...note, isTold: true, superseded: 2 });
 });

@@ -55,8 +55,13 @@ async function startOf(
   if (from === "latest") return from;
   if (from === "earliest") return core.log.topicStart(topicId);
   if (typeof from !== "number") return core.log.offsetAt(topicId, timeUsOf(from));
-  if (Number.isSafeInteger(from) && from >= 0 && from <= core.log.topicEnd(topicId)) return from;
-  throw new EvertError("invalid_request", `${from} is not an offset of the topic`);
+  const end = core.log.topicEnd(topicId);
+  if (Number.isSafeInteger(from) && from >= 0 && from <= end) return from;
+  const name = core.catalog.byId(topicId)?.name ?? "";
+  throw new EvertError("invalid_request", `${from} is no offset of "${name}" yet`, {
+    detail: `The record that comes next has offset ${end}.`,
+    hint: "From latest it reads what comes, from earliest all that is there.",
+  });
 }
 
 export async function advanceConsumer(

@@ -360,7 +360,9 @@ export function fenced(name: string, epoch: number, current: number): EvertError
 function behind(name: string, { name: topic }: TopicEntry, offset: number, at: number): EvertError {
   return new EvertError(
     "conflict",
-    `consumer ${quoted(name)} has read "${topic}" up to offset ${at}, and not only to ${offset}`,
+    at === offset
+      ? `consumer ${quoted(name)} has come to offset ${at} of "${topic}" already`
+      : `consumer ${quoted(name)} has come further than to offset ${offset} of "${topic}": to ${at}`,
     {
       detail: "These records have been processed already.",
       hint: "To read them again, open it anew with reset.",

@@ -52,6 +52,8 @@ export interface FollowingInfo {
   readonly wasLevel: boolean;
   /** Going through a part of the log out of which rows were taken: what it answers may lack what has replaced them. */
   readonly isPartial: boolean;
+  /** Its first copy is not whole yet: it has the beginning of the history. */
+  readonly isCopying: boolean;
 }
 
 export interface FollowerInfo {

@@ -51,6 +51,8 @@ export interface FollowerOptions {
   readonly disk: Disk;
   readonly id: string;
   readonly report: (message: string) => void;
+  /** It has, for the first time since it began, all that the leader has. */
+  readonly onLevel: () => void;
 }
 
 export class Follower {
@@ -141,7 +143,8 @@ export class Follower {
     if (this.#error?.message !== error.message || isOver) {
       const { message, detail, hint } = error;
       const what = isOver ? "this replica has stopped following" : "following is interrupted";
-      report([`${what}: ${message}`, detail, hint].filter((text) => text !== undefined).join("; "));
+      const sentences = [`${what}: ${message}`, detail, hint].filter((text) => text !== undefined);
+      report(sentences.map((text) => text.replace(/\.$/, "")).join(". "));
     }
     this.#error = error;
   }
@@ -152,7 +155,10 @@ export class Follower {
     const connection = new AbortController();
     const end = (): void => connection.abort();
     stopping.addEventListener("abort", end);
-    const off = log.onDurable(() => this.#tellSoon());
+    const off = log.onDurable(() => {
+      this.#tellSoon();
+      if (!this.#wasLevel) this.#lookLevel();
+    });
     try {
       // What is written and does not last is not to be asked for again before that is known.
       await this.#lastWrite;
@@ -182,7 +188,8 @@ export class Follower {
   }
 
   async #next(stream: MessageReader, connection: AbortController): Promise<Message | null> {
-    const timer = setTimeout(() => connection.abort(), SILENCE_MS);
+    const silence = new Error(`nothing has been heard of it for ${SILENCE_MS / 1000} seconds`);
+    const timer = setTimeout(() => connection.abort(silence), SILENCE_MS);
     try {
       return await stream.next();
     } finally {
@@ -210,7 +217,13 @@ export class Follower {
     this.#leaderPosition = position;
     this.#behind = behind;
     this.#tellSoon();
-    if (!this.#isLevel()) return;
+    this.#lookLevel();
+  }
+
+  #lookLevel(): void {
+    const position = this.#leaderPosition;
+    if (position === null || !this.#isLevel()) return;
+    if (!this.#wasLevel) this.#options.onLevel();
     this.#wasLevel = true;
     // A leader that has lost its end shows what it has; what it once took out because of what is lost is not to be had any more.
     this.#options.core.publisher.moments.levelAt(position);

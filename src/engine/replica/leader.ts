@@ -120,6 +120,7 @@ function unreachable(url: string, cause: unknown): EvertError {
   const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
   return new EvertError("connection_failed", `the leader at ${url} cannot be reached`, {
     detail: inner instanceof Error ? inner.message : String(inner),
+    hint: "Is it running, and is this its address?",
     cause,
   });
 }

@@ -17,16 +17,23 @@ export interface ReplicaNote {
   readonly id: string;
   /** The leader it follows; null: it leads. */
   readonly follows: string | null;
-  /** The leader in whose place it was promoted, until that one has been told. */
+  /** The leader in whose place it was promoted last, and whether that one has been told. */
   readonly replaces: string | null;
+  readonly isTold: boolean;
   /** The epoch of somebody else by which it has been superseded as a leader. */
   readonly superseded: number | null;
+  /** It began with nothing, and has not had all that the leader had since: it knows the beginning of the history alone. */
+  readonly isCopying: boolean;
+}
+
+/** Of a copy that neither follows nor has been promoted nor superseded. */
+export function plainNote(id: string): ReplicaNote {
+  return { id, follows: null, replaces: null, isTold: false, superseded: null, isCopying: false };
 }
 
 export function newNote(random: Random): ReplicaNote {
   const bytes = random.bytes(new Uint8Array(8));
-  const id = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return { id, follows: null, replaces: null, superseded: null };
+  return plainNote(Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(""));
 }
 
 /** @throws EvertError log_damaged where the file is none; what the disk refuses */
@@ -34,11 +41,20 @@ async function readNote(disk: Disk, directory: string): Promise<ReplicaNote | nu
   try {
     const bytes = await readWhole(disk, joinPath(directory, NAME), BYTES_MAX);
     if (bytes === null) return null;
-    const { format, id, follows, replaces, superseded } = JSON.parse(new TextDecoder().decode(bytes));
+    const { format, id, follows, replaces, isTold, superseded, isCopying } = JSON.parse(
+      new TextDecoder().decode(bytes),
+    );
     // It may have been given its name just before the process died.
     await disk.syncDirectory(directory);
     if (format !== 1 || typeof id !== "string") throw new Error("it says none of what it should");
-    return { id, follows: follows ?? null, replaces: replaces ?? null, superseded: superseded ?? null };
+    return {
+      id,
+      follows: follows ?? null,
+      replaces: replaces ?? null,
+      isTold: isTold === true,
+      superseded: superseded ?? null,
+      isCopying: isCopying === true,
+    };
   } catch (cause) {
     // What the disk refuses, as a file in the directory's place, tells nothing of what is written.
     if (cause instanceof EvertError && cause.code !== "log_damaged") throw cause;

@@ -22,7 +22,7 @@ import { type Epoch, epochOf, relationOf } from "./epochs.ts";
 import { Follower } from "./follower.ts";
 import { Followers } from "./followers.ts";
 import type { Leader, ReachLeader } from "./leader.ts";
-import { type KeptNote, newNote, type ReplicaNote } from "./note.ts";
+import { type KeptNote, newNote, plainNote, type ReplicaNote } from "./note.ts";
 import type { SyncOptions } from "./role.ts";
 
 /** Between two attempts to tell a former leader. */
@@ -77,7 +77,8 @@ export class Replication implements ReplicationApi {
       this.#refuse(followsAnother(leader.url));
       core.publisher.moments.lackUntil(core.log.horizon);
       const { id } = note.note as ReplicaNote;
-      this.#follow = () => new Follower({ core, leader, disk, id, report });
+      const onLevel = (): void => this.#copied();
+      this.#follow = () => new Follower({ core, leader, disk, id, report, onLevel });
       this.#follower = this.#follow();
     } else if (note.note !== null && note.note.superseded !== null)
       this.#refuse(supersededBy(note.note.superseded));
@@ -92,8 +93,8 @@ export class Replication implements ReplicationApi {
   start(): void {
     this.#follower?.start();
     if (this.leads) this.#waitForFollowers();
-    const replaces = this.#note.note?.replaces ?? null;
-    if (replaces !== null) this.#tellFormer(replaces);
+    const { replaces = null, isTold = false } = this.#note.note ?? {};
+    if (replaces !== null && !isTold) this.#tellFormer(replaces);
   }
 
   info(): ReplicationInfo {
@@ -123,7 +124,19 @@ export class Replication implements ReplicationApi {
       lagSeconds,
       wasLevel,
       isPartial,
+      isCopying: this.#note.note?.isCopying === true,
     };
+  }
+
+  /** The follower has had all that its leader has. */
+  #copied(): void {
+    const note = this.#note.note as ReplicaNote;
+    if (!note.isCopying) return;
+    this.#note
+      .set({ ...note, isCopying: false })
+      .catch((error: unknown) =>
+        this.#parts.report(`that the copy is whole could not be noted: ${toEvertError(error).message}`),
+      );
   }
 
   stream(request: FollowRequest, signal: AbortSignal): AsyncIterable<readonly Uint8Array[]> {
@@ -207,7 +220,7 @@ export class Replication implements ReplicationApi {
     this.#follower = null;
     const replaces = follower.url;
     const { id: own } = this.#note.note as ReplicaNote;
-    await this.#note.set({ id: own, follows: null, replaces, superseded: null });
+    await this.#note.set({ ...plainNote(own), replaces });
     await lead();
     // Those that followed the former leader come when they are told to.
     this.#waitForFollowers();
@@ -250,15 +263,17 @@ export class Replication implements ReplicationApi {
     const { core, sync } = this.#parts;
     const { followers, timeoutMs } = sync;
     if (followers === 0) return;
-    const late = (position: number): EvertError =>
-      new EvertError(
+    const late = (position: number): EvertError => {
+      const connected = this.#followers.list().length;
+      return new EvertError(
         "timeout",
         `${followers === 1 ? "no replica has" : `fewer than ${followers} replicas have`} position ${position} yet`,
         {
-          detail: `It is stored here, and stays; ${this.#followers.list().length} are connected. It was waited ${timeoutMs} ms for them.`,
+          detail: `It is stored here, and stays. It has waited ${timeoutMs} ms for replicas, of which ${connected} ${connected === 1 ? "is" : "are"} connected.`,
           hint: "It is shown once they have it. With an idempotency key the request can be sent again.",
         },
       );
+    };
     core.log.requireConfirmation({ timeoutMs, late });
   }
 
@@ -280,7 +295,7 @@ export class Replication implements ReplicationApi {
       }
       if (this.#isClosed) return;
       await this.#note
-        .set({ ...(this.#note.note as ReplicaNote), replaces: null })
+        .set({ ...(this.#note.note as ReplicaNote), isTold: true })
         .catch((error: unknown) =>
           report(`that ${url} knows of this leader could not be noted: ${toEvertError(error).message}`),
         );

@@ -2,7 +2,7 @@
 import { EvertError } from "../../base/errors.ts";
 import type { Random } from "../../base/random.ts";
 import type { Leader, ReachLeader } from "./leader.ts";
-import { type KeptNote, newNote, type ReplicaNote } from "./note.ts";
+import { type KeptNote, newNote, plainNote, type ReplicaNote } from "./note.ts";
 
 const SYNC_TIMEOUT_MS = 10_000;
 
@@ -56,12 +56,13 @@ export function roleOf(
     });
   }
   const leader = reach(follow.url, follow.token);
-  if (note?.replaces === leader.url && follow.rejoin !== true) {
+  // It leads, unless it has heard of somebody who was promoted after it: this one may well be the one it replaced.
+  if (note?.replaces === leader.url && note.superseded === null && follow.rejoin !== true) {
     throw new EvertError("invalid_request", `${directory} was promoted in place of ${leader.url}`, {
       detail: "It leads. As a follower it would wait for a leader that follows it.",
       hint: "Start it without --follow; if it is to follow once more, say --rejoin.",
     });
   }
-  const { id } = note ?? newNote(random);
-  return { leader, note: { id, follows: leader.url, replaces: null, superseded: null } };
+  const { id, isCopying } = note ?? newNote(random);
+  return { leader, note: { ...plainNote(id), isCopying, follows: leader.url } };
 }

@@ -92,7 +92,16 @@ async function storedOf(
   topic: string,
   { id, epoch, seq }: ProducerSequence,
 ): Promise<number> {
-  const info = await engine.producer(id);
+  const info = await engine.producer(id).catch((thrown: unknown) => {
+    const error = toEvertError(thrown);
+    if (error.code !== "timeout") throw error;
+    // Of this request nothing is stored, but it may be one that came before and is.
+    throw new EvertError(error.code, error.message, {
+      detail: "What came under these numbers before may be stored, and stays then.",
+      hint: "Send the request again, under the same numbers.",
+      cause: error,
+    });
+  });
   const last = info?.epoch === epoch ? info.topics.find((known) => known.topic === topic)?.seq : undefined;
   return last === undefined ? 0 : Math.max(0, last + 1 - seq);
 }

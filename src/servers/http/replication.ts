@@ -46,7 +46,7 @@ export function replicationAnswer({ replication }: ServerContext["engine"]): Rep
 }
 
 function followingMessage(info: FollowingInfo): FollowingMessage {
-  const { wasLevel: _, isPartial: __, error, ...rest } = info;
+  const { wasLevel: _, isPartial: __, isCopying: ___, error, ...rest } = info;
   return { ...rest, ...(error === undefined ? {} : { error: error.toJSON() }) };
 }
 

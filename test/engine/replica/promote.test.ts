@@ -179,18 +179,22 @@ describe("promotion", () => {
   it("is not taken from a log that was restored to an earlier state and went on", async () => {
     const leader = await started();
     await sql(leader.db, TABLES);
-    const replica = await started({ follow: { url: leader.url } });
+    const network = await networked(leader);
+    const replica = await started({ follow: { url: network.url } });
     await level(leader.db, replica.db);
     await leader.db.settled();
     const backup = leader.disk.clone();
     await leader.db.append("s", [{ n: 1 }]);
     await level(leader.db, replica.db);
+    // It asks when the other history is longer than its own.
+    network.cut();
     await leader.stop();
     leader.disk = backup;
     const clock = new SimulatedClock();
     clock.advance(5_000_000);
     await leader.start({ clock });
     for (let i = 0; i < 3; i++) await leader.db.append("s", [{ n: 2 }]);
+    network.mend();
     await until(() => replica.db.replication.info().following?.state === "stopped");
     expect(replica.db.replication.info().following?.error?.message).toContain("is another one here");
   });

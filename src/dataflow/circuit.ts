@@ -454,8 +454,14 @@ export class Circuit {
     feedParts(this.#inlets, id, batch);
   }
 
+  /** Whether all parts that can be a step ahead have all of this one's rows, and none of the next one's. */
+  get mayGoAhead(): boolean {
+    const able = this.#inlets.filter((inlet) => inlet.isAble);
+    return able.length > 0 && able.every((inlet) => inlet.mayGoAhead);
+  }
+
   /**
-   * While run() waits for parts: hands records of the next step to those that need not wait for this one. They begin with it at goAhead(), and are not
+   * Once parts have all rows of this step: hands records of the next step to those that need not wait for this one. They begin with it at goAhead(), and are not
    * fed it again.
    */
   feedPartsAhead(id: number, batch: Batch): void {

@@ -366,8 +366,9 @@ export class Stepper {
       firstCommit += group.commits.length;
     }
     circuit.end();
+    if (this.#mayGoAhead()) await this.#goAhead(sliceEnds);
     while (!this.#run(sliceEnds())) {
-      if (circuit.waiting !== null) await this.#goAhead(sliceEnds);
+      if (circuit.waiting !== null || this.#mayGoAhead()) await this.#goAhead(sliceEnds);
       await this.#goneOn(sliceEnds, pause);
     }
     this.position = last.lastPosition;
@@ -406,6 +407,17 @@ export class Stepper {
       this.#circuit.feedParts(id, rows);
       if (performance.now() >= sliceEnds()) await pause();
     }
+  }
+
+  /**
+   * Whether other threads could begin with a step of some size, though this thread need not wait for them yet: it takes in what they have made of the step at hand, and they would be idle
+   * meanwhile.
+   */
+  #mayGoAhead(): boolean {
+    if (this.#ahead.length > 0 || !this.#circuit.mayGoAhead) return false;
+    let rows = 0;
+    for (let i = 0; i < this.#queue.length && rows < PART_ROWS; i++) rows += (this.#queue[i] as Queued).rows;
+    return rows >= PART_ROWS;
   }
 
   /** Gives other threads the next step, if there is one and it can be told by now what it is. */

@@ -119,11 +119,8 @@ export class Dictionary {
   ): void {
     const offsets = base === 0 ? all : all.subarray(base);
     const { heap } = this.#table;
-    // What lies between the rows goes through the window with them.
-    const dense = count > 0 && (rows[count - 1] as number) - (rows[0] as number) < count * 8;
     for (let i = 0; i < count; ) {
-      const single = !dense || count - i < LOADED_ROWS_MIN;
-      const end = single ? i : heap.loadRows(data, offsets, rows, i, count);
+      const end = count - i < LOADED_ROWS_MIN ? i : heap.loadRows(data, offsets, rows, i, count);
       const row = rows[i] as number;
       if (end > i) this.#internLoaded(ids, i, end - i);
       else ids[i] = this.intern(data, offsets[row] as number, offsets[row + 1] as number);

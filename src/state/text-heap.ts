@@ -14,6 +14,10 @@ import { RECENT, type TextLoops, textLoops } from "./text-loops.ts";
 const WINDOW_BYTES = 256 * 1024;
 /** Blocks up to here are of every size. */
 const SMALL_UNITS = 32;
+/** A call that copies costs as much as some forty bytes one by one. */
+const COPIED_AT_ONCE = 40;
+/** Rows that are no further apart than that, on average, lie close together. */
+const CLOSE = 4;
 /** As many as a chunk has. */
 const WINDOW_ROWS = 4096;
 // Reading eight bytes at a time may read seven behind the last text.
@@ -97,8 +101,7 @@ export class TextHeap {
     const { U8 } = this;
     const to = offset * 8;
     const length = end - start;
-    // A call costs as much as some forty bytes.
-    if (length > 40) U8.set(source.subarray(start, end), to);
+    if (length > COPIED_AT_ONCE) U8.set(source.subarray(start, end), to);
     else for (let i = 0; i < length; i++) U8[to + i] = source[start + i] as number;
   }
 
@@ -148,8 +151,18 @@ export class TextHeap {
     return end;
   }
 
-  /** The same for the texts of rows[from], .., which ascend; gives a place in `rows`. What lies between them is copied, too. */
+  /** The same for the texts of rows[from], .., which ascend; gives a place in `rows`. Where they lie close together, what is between them is copied, too. */
   loadRows(data: Uint8Array, offsets: Int32Array, rows: Int32Array, from: number, to: number): number {
+    const stretch = (rows[to - 1] as number) - (rows[from] as number);
+    const end =
+      stretch < (to - from) * CLOSE
+        ? this.#loadStretch(data, offsets, rows, from, to)
+        : this.#gather(data, offsets, rows, from, to);
+    if (end > from) this.#hashAll(end - from, TEXTS_AT, HASHES_AT);
+    return end;
+  }
+
+  #loadStretch(data: Uint8Array, offsets: Int32Array, rows: Int32Array, from: number, to: number): number {
     const first = offsets[rows[from] as number] as number;
     const behind = (i: number): number => offsets[(rows[i - 1] as number) + 1] as number;
     let end = Math.min(to, from + WINDOW_ROWS);
@@ -162,7 +175,24 @@ export class TextHeap {
       I[at] = (offsets[row] as number) - first;
       I[at + 1] = (offsets[row + 1] as number) - first;
     }
-    this.#hashAll(end - from, TEXTS_AT, HASHES_AT);
+    return end;
+  }
+
+  /** Text by text. */
+  #gather(data: Uint8Array, offsets: Int32Array, rows: Int32Array, from: number, to: number): number {
+    const last = Math.min(to, from + WINDOW_ROWS);
+    const { U8, I } = this;
+    let end = from;
+    for (let at = TEXTS_WORD, filled = 0; end < last; end++, at += 2) {
+      const row = rows[end] as number;
+      const start = offsets[row] as number;
+      const length = (offsets[row + 1] as number) - start;
+      if (filled + length > WINDOW_BYTES) break;
+      I[at] = filled;
+      if (length > COPIED_AT_ONCE) U8.set(data.subarray(start, start + length), filled);
+      else for (let i = 0; i < length; i++) U8[filled + i] = data[start + i] as number;
+      I[at + 1] = filled += length;
+    }
     return end;
   }
 }

@@ -127,10 +127,15 @@ export class Inlet extends Node {
     this.#mayHoldUp();
   }
 
-  /** Whether it can go ahead of the circuit, one step. */
+  /** Whether it can ever go ahead of the circuit. */
+  get isAble(): boolean {
+    return this.#tables.length === 0 && this.failed === null;
+  }
+
+  /** Whether it can do so now, one step. */
   get mayGoAhead(): boolean {
     const hasSent = this.activeIn !== this.host.stepNumber || this.#turn === "taking";
-    return hasSent && this.#tables.length === 0 && this.failed === null && this.#ahead === 0;
+    return hasSent && this.isAble && this.#ahead === 0;
   }
 
   /** Rows of the step after this one. */

@@ -31,11 +31,16 @@ import { deletePart, keyDatums, keyTopic } from "./write/request-parts.ts";
 const READERS_MS = 60_000;
 const SLICE_MS = 3;
 
+interface Replicas {
+  /** While this is done, deletes up to the position go: who copies the log meanwhile may have met the key in one segment, and not find its delete in another. */
+  erasing(position: number, done: () => Promise<void>): Promise<void>;
+}
+
 /** `renew`: takes a checkpoint of everything; `replicas`: whose deletes go, too. @throws EvertError what kept it from it: then erasing it again goes on */
 export async function eraseKey(
   core: Core,
   renew: () => Promise<void>,
-  replicas: { erasing(position: number): void },
+  replicas: Replicas,
   name: string,
   key: Key,
 ): Promise<Erased> {
@@ -56,8 +61,6 @@ export async function eraseKey(
     return [{ topic: TICK_ENTRY, op: "upsert", rows: [{ due }], path: "tick" }];
   });
   await takenOut(core, renew, replicas, topic, part, begun!.position, gone);
-  // Who has begun meanwhile may have met the key in a segment, and not its delete.
-  replicas.erasing(gone);
   return { position: String(gone), sinks: sinksOver(core, topic) };
 }
 
@@ -65,7 +68,7 @@ export async function eraseKey(
 async function takenOut(
   core: Core,
   renew: () => Promise<void>,
-  replicas: { erasing(position: number): void },
+  replicas: Replicas,
   topic: TopicEntry,
   part: Part,
   shown: number,
@@ -77,8 +80,7 @@ async function takenOut(
   await core.log.sealed();
   const builder = new BatchBuilder(topic.schema);
   builder.appendKeyOnly("rows" in part ? part.rows[0] : {}, topic.key as readonly number[]);
-  replicas.erasing(to);
-  await core.log.erase(topic.id, builder.finish(), to);
+  await replicas.erasing(to, () => core.log.erase(topic.id, builder.finish(), to));
 }
 
 /** Rows on disk are written anew, and the checkpoint; what they were before is gone when it resolves, after a power cut, too. */
@@ -103,7 +105,7 @@ function sinksOver(core: Core, topic: TopicEntry): string[] {
 export async function eraseCopy(
   core: Core,
   renew: () => Promise<void>,
-  replicas: { erasing(position: number): void },
+  replicas: Replicas,
   name: string,
   key: Key,
 ): Promise<Erased> {

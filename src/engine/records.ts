@@ -192,7 +192,7 @@ async function* batchesOf(
   const { signal } = options;
   let offset = await startOffset(log, topic, options.from ?? "earliest");
   for (;;) {
-    const durable = log.durablePosition;
+    const [durable, schemas] = [log.durablePosition, log.schemas];
     for await (const group of log.readTopic(topic.id, offset)) {
       for (const topicBatch of group.batches) {
         if (signal?.aborted === true) return;
@@ -205,8 +205,8 @@ async function* batchesOf(
     }
     refuseGone(log, topic, offset);
     if (options.follow !== true) return;
-    // What became durable while this was reading is read at once.
-    if (log.durablePosition === durable) await more(log, topic.id, offset, signal);
+    // What became durable while this was reading, or is known to be read only now, is read at once.
+    if (log.durablePosition === durable && log.schemas === schemas) await more(log, topic.id, offset, signal);
     if (signal?.aborted === true) return;
   }
 }
@@ -241,7 +241,7 @@ export function recordsGone(topic: string, start: number): EvertError {
   });
 }
 
-/** Resolves when a durable record at or after the offset may be there, or the signal is given. */
+/** Resolves when a durable record at or after the offset may be there to be read, or the signal is given. */
 function more(log: Log, topicId: number, offset: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const finish = (): void => {
@@ -252,6 +252,9 @@ function more(log: Log, topicId: number, offset: number, signal: AbortSignal | u
     const offs = [
       log.onDurable(() => {
         if (log.topicEnd(topicId) > offset) finish();
+      }),
+      log.onRegistered((id) => {
+        if (id === topicId && log.topicEnd(topicId) > offset) finish();
       }),
       log.onFailed((error) => {
         for (const off of offs) off();

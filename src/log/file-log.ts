@@ -91,6 +91,7 @@ export class FileLog implements Log {
 
   readonly #sealedListeners = new Listeners<Group>();
   readonly #failedListeners = new Listeners<Error>();
+  readonly #registered = new Listeners<number>();
 
   #lastPosition: Position;
   readonly #end: DurableEnd;
@@ -119,6 +120,7 @@ export class FileLog implements Log {
     this.#commitBytesMax = options.commitBytesMax ?? COMMIT_BYTES_MAX;
     this.#index = index;
     this.#registry.lacksDefinitions = () => index.lacksDefinitions;
+    this.#registry.takesOver = () => this.#intake !== null;
     this.#knownCommits = knownCommits;
     this.#time = new LogTime(options.clock, order.lastTimeUs, options.onClockJump ?? (() => {}));
     this.#reader = { disk, directory, index, registry: this.#registry };
@@ -269,6 +271,15 @@ export class FileLog implements Log {
     if (this.#topics.isIn(topic.topicId, this.#group.firstPosition)) this.seal();
     this.#topics.close(topic.topicId);
     this.#registry.register(topic);
+    this.#registered.tellAll(topic.topicId);
+  }
+
+  get schemas(): number {
+    return this.#registry.count;
+  }
+
+  onRegistered(listener: (topicId: number) => void): () => void {
+    return this.#registered.add(listener);
   }
 
   forgetTopic(topicId: number): void {

@@ -344,6 +344,10 @@ export interface Log {
   nowUs(): number;
   /** A topic the catalog has just created or found. A newer schemaVersion replaces the older for appends, and is what all rows are read in. */
   registerTopic(topic: LogTopic): void;
+  /** How many have been registered. */
+  readonly schemas: number;
+  /** Called when one has been. */
+  onRegistered(listener: (topicId: number) => void): () => void;
   /**
    * The topic is gone: what was kept for its next rows is let go. Its schemas stay, for its records are there until they are taken out. REQUIRES that no commit is
    * being staged.
@@ -378,6 +382,7 @@ export interface Log {
   history(options: HistoryOptions): AsyncGenerator<HistoryPart, void, undefined>;
   /**
    * Groups holding the topic's rows from `offset` on (the first group may begin below it), to the durable end as of now.
+   * A log that follows may have taken over rows in a schema that is not registered yet: it ends before these.
    * Commits come without their idempotency keys. Seeks by a sparse in-memory index; never scans from the start of the log.
    */
   readTopic(topicId: number, offset: number): AsyncIterable<Group>;

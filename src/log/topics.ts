@@ -11,11 +11,14 @@ export class TopicRegistry {
 
   /** Told of each as it comes. Set by who passes them on. */
   registered: (topic: LogTopic) => void = () => {};
+  /** How many schemas have been registered. */
+  count = 0;
 
   register(topic: LogTopic): void {
     let versions = this.#versions.get(topic.topicId);
     if (versions === undefined) this.#versions.set(topic.topicId, (versions = new Map()));
     versions.set(topic.schemaVersion, topic);
+    this.count++;
     this.registered(topic);
     const newest = this.#newest.get(topic.topicId);
     if (newest === undefined || topic.schemaVersion >= newest.schemaVersion) {
@@ -34,6 +37,12 @@ export class TopicRegistry {
     return evolution;
   }
 
+  /** Whether a topic that is known has not been told of this schema yet, nor of a later one: a copy that takes over a segment steps to it first. */
+  isAhead(topicId: number, schemaVersion: number): boolean {
+    const newest = this.#newest.get(topicId);
+    return newest !== undefined && schemaVersion > newest.schemaVersion;
+  }
+
   /** Every schema of every topic, those of one topic in the order in which they were registered. */
   *all(): Generator<LogTopic> {
     for (const versions of this.#versions.values()) yield* versions.values();
@@ -46,6 +55,9 @@ export class TopicRegistry {
 
   /** Whether definitions may have been lost with commits of the catalog: then rows may be there that nobody can read. Set by the log. */
   lacksDefinitions: () => boolean = () => false;
+
+  /** Whether segments are taken over whole, before what they define is known. Set by the log. */
+  takesOver: () => boolean = () => false;
 
   /** Whether rows of that version are to be read. False: their definition was lost, and they are left out as those of a dropped topic are. */
   canRead(topicId: number, schemaVersion: number): boolean {

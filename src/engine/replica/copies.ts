@@ -5,7 +5,7 @@
  *
  * - while a follower is connected, and an hour longer, deletes behind its position stay (copiedTo());
  * - a follower is *whole* if that has held since it began, empty, or since it last had everything. Whoever is not is refused where deletes behind its position have gone;
- * - what is erased does not wait for anybody: who has not come so far is whole no more.
+ * - what is erased does not wait for anybody: who has something and has not come so far is whole no more, nor who is sent something while it is being erased. One that has nothing yet lacks nothing.
  */
 
 /** How long deletes stay for a follower that has gone. */
@@ -16,6 +16,8 @@ const KEPT_MAX = 64;
 interface Copy {
   /** What it has, as far as it has told. */
   position: number;
+  /** It may have so much. */
+  sent: number;
   isWhole: boolean;
   /** When it has come so far it is whole; null: it has not been sent everything yet. */
   wholeAt: number | null;
@@ -26,6 +28,8 @@ interface Copy {
 export class Copies {
   readonly #nowMs: () => number;
   readonly #copies = new Map<string, Copy>();
+  /** What is being erased: deletes up to there are going. */
+  readonly #erasures = new Set<{ readonly to: number }>();
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
@@ -42,7 +46,7 @@ export class Copies {
   came(id: string, position: number): void {
     const isWhole = this.comesWhole(id, position);
     this.#copies.delete(id);
-    this.#copies.set(id, { position, isWhole, wholeAt: null, leftMs: null });
+    this.#copies.set(id, { position, sent: position, isWhole, wholeAt: null, leftMs: null });
   }
 
   isWhole(id: string): boolean {
@@ -64,6 +68,14 @@ export class Copies {
     if (copy.wholeAt !== null && copy.position >= copy.wholeAt) copy.isWhole = true;
   }
 
+  /** It is sent what there is up to the position: rows whose deletes are going, perhaps. */
+  sent(id: string, position: number): void {
+    const copy = this.#copies.get(id);
+    if (copy === undefined) return;
+    copy.sent = position;
+    for (const { to } of this.#erasures) misses(copy, to);
+  }
+
   /** It has been sent everything there is, up to the position. */
   sentAll(id: string, position: number): void {
     const copy = this.#copies.get(id);
@@ -72,12 +84,15 @@ export class Copies {
     this.told(id, copy.position);
   }
 
-  /** Deletes up to the position are going, whoever has not got them. */
-  erasing(position: number): void {
-    for (const copy of this.#copies.values()) {
-      if (copy.position >= position) continue;
-      copy.isWhole = false;
-      copy.wholeAt = null;
+  /** While this is done, deletes up to the position go, whoever has not got them. */
+  async erasing(to: number, done: () => Promise<void>): Promise<void> {
+    const erasure = { to };
+    this.#erasures.add(erasure);
+    for (const copy of this.#copies.values()) misses(copy, to);
+    try {
+      await done();
+    } finally {
+      this.#erasures.delete(erasure);
     }
   }
 
@@ -94,4 +109,11 @@ export class Copies {
     for (const [id, { leftMs }] of this.#copies)
       if (leftMs !== null && leftMs < before) this.#copies.delete(id);
   }
+}
+
+/** Deletes up to the position are going. */
+function misses(copy: Copy, to: number): void {
+  if (copy.position >= to || copy.sent === 0) return;
+  copy.isWhole = false;
+  copy.wholeAt = null;
 }

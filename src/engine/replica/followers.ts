@@ -88,9 +88,9 @@ export class Followers {
     return this.#context.log.segmentOf(position + 1) - 1;
   }
 
-  /** Deletes up to the position are going, whoever has not got them. */
-  erasing(position: number): void {
-    this.#copies.erasing(position);
+  /** While this is done, deletes up to the position go, whoever has not got them. */
+  erasing(position: number, done: () => Promise<void>): Promise<void> {
+    return this.#copies.erasing(position, done);
   }
 
   /** Ends all streams. */
@@ -145,6 +145,7 @@ export class Followers {
           if (!this.#copies.isWhole(self.id)) this.#checkDeletes(sent);
         }
         sent = piece.last;
+        this.#copies.sent(self.id, sent);
         yield message(piece.kind, piece.segment, payloadOf(piece));
       }
     } finally {

@@ -152,9 +152,9 @@ export class Replication implements ReplicationApi {
     return this.#followers.copiedTo();
   }
 
-  /** Deletes up to the position are being erased. */
-  erasing(position: number): void {
-    this.#followers.erasing(position);
+  /** While this is done, deletes up to the position are being erased. */
+  erasing(position: number, done: () => Promise<void>): Promise<void> {
+    return this.#followers.erasing(position, done);
   }
 
   async fence({ logId, epochs }: Fence): Promise<void> {

@@ -78,7 +78,7 @@ export async function* sealedGroups(
   }
 }
 
-/** The topic's blocks from the one on that holds the offset. */
+/** The topic's blocks from the one on that holds the offset; of a segment that a copy has taken over and not stepped, as far as the topic's schemas are known. */
 export async function* sealedTopicGroups(
   { file, segment, registry }: SealedSource,
   topicId: number,
@@ -94,6 +94,7 @@ export async function* sealedTopicGroups(
       toPosition: segment.lastPosition,
       columns: null,
       ranges: [],
+      leavesAhead: registry.takesOver(),
       pause,
       memory: null,
     });

@@ -78,8 +78,8 @@ export interface OpenOptions {
   /** What a view may keep and make before it is stopped; the others go on. */
   readonly limits?: Partial<StateLimits>;
   /**
-   * Bytes that all state may take together; half of the machine's memory by default. Near it, rows of tables that are found by their key alone go to disk
-   * when nobody asks for them; appends that need more room in others are refused (`out_of_memory`). At it, the view that grows is stopped (`view_limit`).
+   * Bytes that all state may take together; half of the machine's memory by default. Near it, rows of tables, views and groups that nobody asks for go to disk,
+   * but for those that are found in an order; appends that need more room in a table whose rows stay are refused (`out_of_memory`). At it, the view that grows is stopped (`view_limit`).
    */
   readonly memoryLimit?: number;
   /**

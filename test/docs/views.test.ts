@@ -1,9 +1,9 @@
-/** The code blocks of docs/VIEWS.md, one after the other, are a program: it must compile, and its views answer. */
+/** The code blocks of docs/VIEWS.md, one after the other, are a program and a page of it: they must compile, and its views answer. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript";
 import { afterAll, expect, it } from "vitest";
-import { type Db, open } from "../../src/engine/open.ts";
+import { type Db, type OpenOptions, open } from "../../src/engine/open.ts";
 import { loadApp } from "../../src/face/load-app.ts";
 import { createHttpServer } from "../../src/servers/http/server.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
@@ -11,23 +11,31 @@ import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
 const root = join(import.meta.dirname, "../..");
 const folder = mkdtempSync(join(import.meta.dirname, "views-"));
 const file = join(folder, "app.ts");
-const blocks = [
-  ...readFileSync(join(root, "docs/VIEWS.md"), "utf8").matchAll(/^```ts\n([\s\S]*?)^```$/gm),
-].map((m) => m[1]!);
-writeFileSync(file, blocks.join("\n"));
+const pageFile = join(folder, "page.tsx");
+const text = readFileSync(join(root, "docs/VIEWS.md"), "utf8");
+const blocksOf = (language: string): string =>
+  [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, "gm"))]
+    .map((m) => m[1]!)
+    .join("\n");
+writeFileSync(file, blocksOf("ts"));
+writeFileSync(pageFile, blocksOf("tsx"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 it("compiles", { timeout: 60_000 }, () => {
   const config = ts.readConfigFile(join(root, "tsconfig.json"), ts.sys.readFile);
   const { options } = ts.parseJsonConfigFileContent(config.config, ts.sys, root);
-  const program = ts.createProgram([file], options);
-  const problems = program.getSemanticDiagnostics(program.getSourceFile(file));
+  const program = ts.createProgram([file, pageFile], options);
+  const problems = [file, pageFile].flatMap((path) => [
+    ...program.getSyntacticDiagnostics(program.getSourceFile(path)),
+    ...program.getSemanticDiagnostics(program.getSourceFile(path)),
+  ]);
   expect(problems.map((d) => ts.flattenDiagnosticMessageText(d.messageText, "\n"))).toEqual([]);
 });
 
 it("declares views that answer", { timeout: 60_000 }, async () => {
   const app = (await import(file)) as {
     report(url: string): Promise<string>;
+    follow(url: string, show: (rows: readonly unknown[]) => void): Promise<() => void>;
     transfer(db: Db, from: number, to: number, amount: number): Promise<string>;
     close(db: Db, id: number, seenAt: string): Promise<void>;
     readings(db: Db): Promise<unknown>;
@@ -128,10 +136,42 @@ it("declares views that answer", { timeout: 60_000 }, async () => {
     });
     const server = await createHttpServer(db.engine, { port: 0 });
     const position = await app.report(server.url);
+    const shown: (readonly unknown[])[] = [];
+    const unfollow = await app.follow(server.url, (rows) => shown.push(rows));
+    expect(shown.at(-1)).toEqual([{ name: "Feeling Good", plays: 1 }]);
+    unfollow();
     await server.close();
     const health = await db.engine.view("health").rows({ atLeast: position });
     expect(health.rows).toEqual([{ events: 3, failed: 1 }]);
   } finally {
     await db.close();
   }
+});
+
+it("lists the options of open, each once", () => {
+  const table = /^\| option of `open` .*\n\|.*\n((?:\|.*\n)+)/m.exec(text)![1]!;
+  const listed = [...table.matchAll(/^\| ([^|]*) \|/gm)].flatMap(([, names]) =>
+    [...names!.matchAll(/`(\w+)`/g)].map((m) => m[1]!),
+  );
+  const declared: Record<keyof OpenOptions, true> = {
+    dir: true,
+    topics: true,
+    views: true,
+    functions: true,
+    functionTimeoutMs: true,
+    clock: true,
+    disk: true,
+    segmentBytes: true,
+    answerWhileCatchingUp: true,
+    follow: true,
+    syncFollowers: true,
+    syncTimeoutMs: true,
+    checkpointIntervalMs: true,
+    recursion: true,
+    limits: true,
+    memoryLimit: true,
+    workers: true,
+    report: true,
+  };
+  expect(listed.sort()).toEqual(Object.keys(declared).sort());
 });

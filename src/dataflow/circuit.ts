@@ -14,6 +14,7 @@
  *   chunk is made and fed without a step's end in between.
  */
 import { assert } from "../base/assert.ts";
+import { ById } from "../base/by-id.ts";
 import { EvertError } from "../base/errors.ts";
 import type { Batch } from "../batch/batch.ts";
 import type { Schema } from "../batch/schema.ts";
@@ -117,7 +118,7 @@ export class Circuit {
   readonly #graph: Graph;
   readonly #vacuum: Vacuum;
   readonly #tables = new Map<number, Table>();
-  readonly #streams = new Map<number, Stream>();
+  readonly #streams = new ById<Stream>();
   /** By id: the same tables, as they were laid out before they had all their columns. */
   readonly #older = new Map<number, readonly Table[]>();
   readonly #views = new Map<number, View>();
@@ -421,6 +422,11 @@ export class Circuit {
   /** Whether anything here takes the stream's records in: where nothing does, they need not be fed. */
   takesStream(id: number): boolean {
     return (this.#streams.get(id)?.consumers ?? 0) > 0;
+  }
+
+  /** Whether the topic is a stream whose records nothing here takes in. */
+  passesOver(id: number): boolean {
+    return this.#streams.get(id)?.consumers === 0;
   }
 
   feedStream(id: number, chunk: Chunk): void {

@@ -49,6 +49,7 @@ import { Constraints } from "./write/constraints.ts";
 import { DurableWaiters } from "./write/durable-waiters.ts";
 import { LongWait } from "./write/long-wait.ts";
 import { type Part, upsertsOf } from "./write/part.ts";
+import { PlainTopics } from "./write/plain-topics.ts";
 
 export interface CoreParts {
   readonly log: Log;
@@ -97,6 +98,7 @@ export class Core {
   readonly producers: Producers;
   readonly consumers: Consumers;
   readonly schemas: Schemas;
+  readonly plainTopics: PlainTopics;
   readonly stepPositions: StepPositions = new StepPositions();
   /** Changes of topics' columns, as they are applied. */
   readonly evolution: EvolvingTables = new EvolvingTables(this);
@@ -121,6 +123,7 @@ export class Core {
   constructor(parts: CoreParts) {
     this.log = parts.log;
     this.catalog = parts.catalog;
+    this.plainTopics = new PlainTopics(parts.catalog);
     this.dictionary = parts.dictionary;
     this.clock = parts.clock;
     this.workers = parts.workers;
@@ -245,7 +248,16 @@ export class Core {
   }
 
   /** The program's own declaration of a topic: its Standard Schema checks records beyond their types. */
-  readonly topicHandles: Map<string, AnyTopic> = new Map();
+  readonly #topicHandles = new Map<string, AnyTopic>();
+
+  get topicHandles(): ReadonlyMap<string, AnyTopic> {
+    return this.#topicHandles;
+  }
+
+  declareTopic(handle: AnyTopic): void {
+    this.#topicHandles.set(handle.name, handle);
+    this.plainTopics.clear();
+  }
 
   /** What a replay has to be fed: every position, of the topics there are the columns that anything keeps or reads. */
   replayOptions(from: number, to: number): LogReadOptions {

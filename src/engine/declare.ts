@@ -31,7 +31,7 @@ export async function declareApp(
 ): Promise<void> {
   if (topics.length > 0) await core.define(() => newTopics(core, topics));
   for (const handle of topics) await evolve(core, handle, report);
-  for (const handle of topics) core.topicHandles.set(handle.name, handle);
+  for (const handle of topics) core.declareTopic(handle);
   const ordered = inOrder(views);
   const declared = new Set(views.map(({ name }) => name));
   for (let again = true; again; ) {

@@ -101,7 +101,7 @@ export class Lifecycle {
     this.#catchUp = core.catchUp = new CatchUp(core);
     if (!beside) return this.#reachEnd(topics, views, checkpointIntervalMs, null);
     // What these say of records holds for the first that is let in.
-    for (const handle of topics) core.topicHandles.set(handle.name, handle);
+    for (const handle of topics) core.declareTopic(handle);
     this.#caughtUp = this.#reachEnd(topics, views, checkpointIntervalMs, core.committer.hold());
     this.#caughtUp.catch((error: unknown) => {
       this.#catchUp?.end();
@@ -131,7 +131,7 @@ export class Lifecycle {
       admit?.();
     }
     this.#declared = { topics, views };
-    for (const handle of topics) core.topicHandles.set(handle.name, handle);
+    for (const handle of topics) core.declareTopic(handle);
     if (this.replication.leads) await this.#lead();
     else core.views.fillMissing();
     // All topics are known to the log by now.

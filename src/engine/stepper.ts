@@ -331,12 +331,16 @@ export class Stepper {
       // There may be hundreds, of which few are of a topic that anybody reads: no iterator's object for each.
       for (let i = 0; i < batches.length; i++) {
         const given = batches[i] as TopicBatch;
+        const { length } = given.batch;
+        // A database may have many streams, of which few are what a view is made of.
+        if (!circuit.hasParts && circuit.passesOver(given.topicId)) {
+          rows += length;
+          continue;
+        }
         const entry = this.#catalog.byId(given.topicId);
         if (entry === undefined || entry.kind !== "topic") continue;
-        const { length } = given.batch;
         rows += length;
         const isStream = entry.topicKind === "stream";
-        // A database may have many streams, of which few are what a view is made of.
         if (isStream && !circuit.hasParts && !circuit.takesStream(entry.id)) continue;
         const topicBatch = this.#hooks.placed(entry, given);
         const feeder = this.#feeder(entry);

@@ -93,9 +93,6 @@ export class DurableEnd {
     const { commits, firstPosition } = group;
     const firstTimeUs = commits[0]?.timeUs ?? 0;
     index.addFrame(at, { firstPosition, firstTimeUs, commitCount: commits.length, frameBytes });
-    const received = sealed[0]?.received?.batches;
-    if (received === undefined)
-      for (const batch of group.batches) index.addBatch(at, firstTimeUs, batch, batch.batch.length);
-    else for (const batch of received) index.addBatch(at, firstTimeUs, batch, batch.rows);
+    index.addBatches(at, firstTimeUs, sealed[0]?.received?.batches ?? group.batches);
   }
 }

@@ -359,13 +359,15 @@ export class FileLog implements Log {
     const meta = encodeMeta(group);
     const placement = this.#space.place(meta.frameBytes, group.firstPosition);
     this.#group = new OpenGroup(group.lastPosition + 1, this.#topics);
+    // First of all, so that the rest is done while the disk works.
+    this.#writer.enqueue({ group, meta, placement, resolve: open.resolve, reject: open.reject });
     this.#sealing = true;
     try {
       this.#sealedListeners.tell(group);
     } finally {
       this.#sealing = false;
-      this.#writer.enqueue({ group, meta, placement, resolve: open.resolve, reject: open.reject });
       this.#admission.admit();
+      this.#index.enter();
     }
   }
 
@@ -422,6 +424,7 @@ export class FileLog implements Log {
     setImmediate(() => {
       if (this.#writer.busy || this.#group.commits.length > 0) return;
       this.#resting = true;
+      this.#index.enter();
       this.#space.rest();
       this.#upkeep.sealer.progressed();
     });

@@ -149,10 +149,11 @@ export function encodeMeta(group: Group): FrameMeta {
   };
 }
 
+/** Batches of one topic stand side by side. */
 function versionOf({ batches }: Group): number {
-  const topics = new Set<number>();
-  for (const { topicId } of batches) topics.add(topicId);
-  return topics.size < batches.length ? FORMAT_VERSION_SEVERAL_BATCHES : FORMAT_VERSION;
+  for (let i = 1; i < batches.length; i++)
+    if (batches[i]!.topicId === batches[i - 1]!.topicId) return FORMAT_VERSION_SEVERAL_BATCHES;
+  return FORMAT_VERSION;
 }
 
 /** Writes the frame to target[0, meta.frameBytes), all but its checksum, which `finishFrame` puts in. */

@@ -7,9 +7,10 @@
  * A sealed segment has one entry, and one for each of its topics; where in it something lies, its own directory says.
  * Cost: 32 bytes per entry; a log of 100 GiB with ten busy topics has 4.4 M entries' room, 141 MB.
  */
+import { ById } from "../base/by-id.ts";
 import type { BatchEntry, FrameHeader } from "./frame.ts";
 import { GrowingNumbers } from "./growing-numbers.ts";
-import type { Position } from "./log.ts";
+import type { Position, TopicBatch } from "./log.ts";
 import type { SealedSegment } from "./sealed/sealed-segment.ts";
 
 export const INDEX_EVERY_BYTES = 256 * 1024;
@@ -93,7 +94,9 @@ class TopicIndex extends SparseIndex {
 export class LogIndex {
   readonly segments: SegmentExtent[] = [];
   readonly #positions = new SparseIndex();
-  readonly #topics = new Map<number, TopicIndex>();
+  readonly #topicsEntered = new ById<TopicIndex>();
+  /** The last frame, where its batches are not entered yet. */
+  #unentered: FrameBatches | null = null;
   /** Of topics that no longer begin at 0. */
   readonly #topicStarts = new Map<number, number>();
   /** How often a topic has come to begin later. */
@@ -200,12 +203,25 @@ export class LogIndex {
     this.bytes += frameBytes;
   }
 
-  /** A batch of the frame at that place. */
-  addBatch(at: number, firstTimeUs: number, batch: Omit<IndexedBatch, "rows">, rows: number): void {
-    const topic = this.#topic(batch.topicId);
-    topic.offer(batch.baseOffset, this.segments.length - 1, at, firstTimeUs);
-    topic.end = batch.baseOffset + rows;
-    if (batch.schemaVersion > topic.version) topic.version = batch.schemaVersion;
+  /** The batches of the frame at that place in the last segment. They are entered when there is time, or somebody asks for a topic. */
+  addBatches(at: number, firstTimeUs: number, batches: FrameBatches["batches"]): void {
+    this.enter();
+    this.#unentered = { segment: this.segments.length - 1, at, firstTimeUs, batches };
+  }
+
+  /** There is time, since the disk works: a frame may be of hundreds of topics, and those who waited for it did not wait for this. */
+  enter(): void {
+    if (this.#unentered === null) return;
+    const { segment, at, firstTimeUs, batches } = this.#unentered;
+    this.#unentered = null;
+    for (let i = 0; i < batches.length; i++) {
+      const batch = batches[i]!;
+      const { topicId, schemaVersion, baseOffset } = batch;
+      const topic = this.#topic(topicId);
+      topic.offer(baseOffset, segment, at, firstTimeUs);
+      topic.end = baseOffset + ("rows" in batch ? batch.rows : batch.batch.length);
+      if (schemaVersion > topic.version) topic.version = schemaVersion;
+    }
   }
 
   /** A place at or before the frame of the commit; null in an empty log. */
@@ -248,11 +264,24 @@ export class LogIndex {
     return this.#topics.get(topicId)?.version ?? 0;
   }
 
+  get #topics(): ById<TopicIndex> {
+    this.enter();
+    return this.#topicsEntered;
+  }
+
   #topic(topicId: number): TopicIndex {
-    let topic = this.#topics.get(topicId);
-    if (topic === undefined) this.#topics.set(topicId, (topic = new TopicIndex()));
+    const topics = this.#topics;
+    let topic = topics.get(topicId);
+    if (topic === undefined) topics.set(topicId, (topic = new TopicIndex()));
     return topic;
   }
 }
 
 export type IndexedBatch = Pick<BatchEntry, "topicId" | "schemaVersion" | "baseOffset" | "rows">;
+
+interface FrameBatches {
+  readonly segment: number;
+  readonly at: number;
+  readonly firstTimeUs: number;
+  readonly batches: readonly (IndexedBatch | TopicBatch)[];
+}

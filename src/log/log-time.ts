@@ -22,7 +22,7 @@ export class LogTime {
   readonly #clock: Clock;
   readonly #onJump: (jump: ClockJump) => void;
   #lastUs: number;
-  /** The monotonic clock at the last stamp; null before the first. */
+  /** The monotonic clock when the last stamp's time was first given; null before the first. */
   #monotonicUs: number | null = null;
   #clamped: ClockJump["direction"] | null = null;
 
@@ -49,6 +49,8 @@ export class LogTime {
 
   stamp(): number {
     const wallUs = this.#clock.wallUs();
+    // Of the many commits of one tick of the wall clock (a millisecond) the first has looked whether it leapt.
+    if (wallUs === this.#lastUs && this.#monotonicUs !== null && this.#clamped === null) return wallUs;
     const monotonicUs = this.#clock.monotonicUs();
     const elapsedUs = this.#monotonicUs === null ? Number.POSITIVE_INFINITY : monotonicUs - this.#monotonicUs;
     const lastUs = this.#lastUs;

@@ -55,6 +55,8 @@ export class OpenTopic {
   group = -1;
   /** null: every row goes into the builder. */
   readonly #writer: RowWriter | null;
+  /** What a codec adds to the values of a batch. */
+  readonly #columnsBytes: number;
   readonly #memory: GroupMemory;
   /** Empty between groups. It keeps its buffers. */
   #kept: BatchBuilder | null = null;
@@ -93,6 +95,7 @@ export class OpenTopic {
   constructor(topic: LogTopic, writer: RowWriter | null, end: number, memory: GroupMemory) {
     this.topic = topic;
     this.#writer = writer;
+    this.#columnsBytes = BYTES_PER_COLUMN * (topic.schema.fields.length + 1);
     this.end = end;
     this.#memory = memory;
   }
@@ -213,7 +216,7 @@ export class OpenTopic {
     return (
       BATCH_ENTRY_BYTES_MAX +
       BOUNDARY_BYTES_MAX * ((this.#more?.ends.length ?? 0) + 2) +
-      BYTES_PER_COLUMN * (this.topic.schema.fields.length + 1) +
+      this.#columnsBytes +
       bytes +
       (this.#deletes > 0 ? deletesBytes(this.#openRows) : 0)
     );

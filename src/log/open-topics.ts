@@ -3,6 +3,7 @@
  * where each topic of the log ends.
  */
 import { Arena } from "../base/arena.ts";
+import { ById } from "../base/by-id.ts";
 import { RowBuffer, RowWriters } from "../batch/row-bytes.ts";
 import type { Position } from "./log.ts";
 import type { TopicSource } from "./open-group.ts";
@@ -11,7 +12,7 @@ import type { TopicRegistry } from "./topics.ts";
 
 export class OpenTopics implements TopicSource {
   readonly #registry: TopicRegistry;
-  readonly #open = new Map<number, OpenTopic>();
+  readonly #open = new ById<OpenTopic>();
   /** Ends of topics with staged commits counted in, but for those that are open, which know their own. */
   readonly #ends: Map<number, number>;
   readonly #rowWriters = new RowWriters();

@@ -136,7 +136,7 @@ export async function recover(disk: Disk, directory: string): Promise<Recovered>
         if (objection !== null) throw damaged(name, at, objection);
         order.accept(header, commits, batches);
         index.addFrame(at, header);
-        for (const batch of batches) index.addBatch(at, header.firstTimeUs, batch, batch.rows);
+        index.addBatches(at, header.firstTimeUs, batches);
         rememberKeys(knownCommits, commits, batches);
         knownCommits.expire(order.lastTimeUs);
         last = { at, header };

@@ -70,7 +70,8 @@ const group: fc.Arbitrary<Group> = fc
       commits: infos,
       firstPosition,
       lastPosition: firstPosition + infos.length - 1,
-      batches: topics.map((topic) => batchOf(topic, infos.length)),
+      // By topic, as the format has them.
+      batches: topics.toSorted((a, b) => a.id - b.id).map((topic) => batchOf(topic, infos.length)),
     };
   });
 

@@ -51,6 +51,7 @@ export class EngineCatalog implements Catalog {
   #lastId = CATALOG_TOPIC;
   /** How many changes of topics it has seen: what was bound before the last may mean another thing by now. */
   alterations = 0;
+  #changes = 0;
 
   /** What drop events were seen of; those before a checkpoint are learned afterwards (keeping.ts). */
   readonly dropped = new Set<number>();
@@ -85,7 +86,13 @@ export class EngineCatalog implements Catalog {
     this.#lastId = Math.max(this.#lastId, id);
   }
 
+  /** Grows with every change: while it is the same, a name means the same. */
+  get changes(): number {
+    return this.#changes + this.promotions.changes;
+  }
+
   apply(event: CatalogEvent): void {
+    this.#changes++;
     if (event.event === "lead") {
       this.epochs = [...this.epochs, event.epoch];
       return;
@@ -141,6 +148,7 @@ export class EngineCatalog implements Catalog {
   }
 
   #replace(entry: CatalogEntry): void {
+    this.#changes++;
     const before = this.#entries.get(entry.id);
     if (before !== undefined && before.name !== entry.name) this.#namesOf(before).delete(before.name);
     this.#entries.set(entry.id, entry);

@@ -30,6 +30,8 @@ export function versionDefined(name: string): VersionName {
 export class Promotions {
   readonly #decided = new Map<string, Promoted>();
   readonly #shown = new Map<string, number>();
+  /** Grows with every change. */
+  changes = 0;
 
   /** What the log says up to now. */
   decided(base: string): Promoted {
@@ -54,17 +56,20 @@ export class Promotions {
   }
 
   promote(base: string, promoted: Promoted): void {
+    this.changes++;
     this.#decided.set(base, promoted);
   }
 
   /** From now on the name is read so. Another one may have been decided since, and not be shown yet. */
   show(base: string, version: number): void {
+    this.changes++;
     if (this.#decided.has(base)) this.#shown.set(base, version);
     else this.#shown.delete(base);
   }
 
   /** The version is not there any more. */
   forget({ base, version }: VersionName): void {
+    this.changes++;
     const decided = this.#decided.get(base);
     if (decided === undefined) return;
     if (decided.version === version) {

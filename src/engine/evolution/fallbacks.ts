@@ -55,6 +55,11 @@ export function fallbacksOf({ catalog, clock, evaluation }: DefaultsOf, topic: T
   return fallbacksFrom(fields, datums);
 }
 
+/** Whether no column has a default, whenever one asks. REQUIRES that fallbacksOf() has been asked. */
+export function hasNoDefaults(topic: TopicEntry): boolean {
+  return constants.get(topic) === null;
+}
+
 /** Names of the columns that have a default. */
 export function withDefault(topic: TopicEntry): string[] {
   return visibleSchema(topic).fields.flatMap(({ name }, k) =>

@@ -45,6 +45,7 @@ export const SCHEMAS_ENTRY: TopicEntry = ownTable(2 ** 31 - 5, "evert_schemas", 
 ]);
 
 export const OWN_TABLES: readonly TopicEntry[] = [PRODUCERS_ENTRY, CONSUMERS_ENTRY, SCHEMAS_ENTRY];
+const OWN_IDS_MIN = Math.min(...OWN_TABLES.map(({ id }) => id));
 
 /** Its key is its first columns. */
 function ownTable(id: number, name: string, keyColumns: number, fields: readonly Field[]): TopicEntry {
@@ -63,9 +64,9 @@ function ownTable(id: number, name: string, keyColumns: number, fields: readonly
 
 /** @throws EvertError wrong_object_type where the relation is one of the log's own, which nobody else changes. */
 export function refuseOwnTable({ id }: { readonly id: number }): void {
-  // Asked of every commit: without a function made for it.
-  let own: TopicEntry | undefined;
-  for (const entry of OWN_TABLES) if (entry.id === id) own = entry;
+  // Asked of every commit: without a function made for it, or three tables looked at.
+  if (id < OWN_IDS_MIN) return;
+  const own = OWN_TABLES.find((entry) => entry.id === id);
   if (own === undefined) return;
   throw new EvertError("wrong_object_type", `"${own.name}" is kept by the database itself`, {
     detail: "Its rows are written in the commits that they speak of.",

@@ -8,6 +8,7 @@
  * Statements that decide by reading (INSERT into a keyed table, UPDATE, DELETE) hold the gate while they read and stage, so that nothing
  * comes in between: they are serializable, and other appends wait that long.
  */
+import { ById } from "../../base/by-id.ts";
 import { utf8Length } from "../../base/bytes.ts";
 import { type ErrorCode, EvertError } from "../../base/errors.ts";
 import type { Batch, Column } from "../../batch/batch.ts";
@@ -23,7 +24,7 @@ import type { Commits } from "../step-positions.ts";
 import { nextTurn, type Stepper } from "../stepper.ts";
 import type { Constraints, Judgement } from "./constraints.ts";
 import type { DurableWaiters } from "./durable-waiters.ts";
-import type { Part } from "./part.ts";
+import { type Part, rowBytesOf } from "./part.ts";
 import { digestOf } from "./request-digest.ts";
 
 /** Rows validated between two looks at the clock when a commit brings many. */
@@ -58,11 +59,12 @@ export class Committer {
   readonly #constraints: Constraints;
   readonly #durability: Pick<DurableWaiters, "acknowledged">;
   /** By topic, the last commit staged here that wrote to it. */
-  readonly #lastWritten = new Map<number, number>();
+  readonly #lastWritten = new ById<number>();
   /** What was committed up to here was so before this committer. */
   #beganAt: number;
-  /** Commits (after, to], the last staged of which that somebody decided: none of the engine's own, such as the passing of time and what views write to topics. */
-  lastWritten: Commits;
+  #lastDecided: Commits | null;
+  /** Where it is one commit: it alone, at this position. */
+  #lastDecidedAt = 0;
 
   constructor(
     log: Log,
@@ -72,7 +74,7 @@ export class Committer {
   ) {
     this.#log = log;
     this.#beganAt = log.lastPosition;
-    this.lastWritten = { after: 0, to: log.lastPosition };
+    this.#lastDecided = { after: 0, to: log.lastPosition };
     this.#stepper = stepper;
     this.#constraints = constraints;
     this.#durability = durability;
@@ -153,6 +155,11 @@ export class Committer {
     return open;
   }
 
+  /** Commits (after, to], the last staged of which that somebody decided: none of the engine's own, such as the passing of time and what views write to topics. */
+  get lastWritten(): Commits {
+    return this.#lastDecided ?? { after: this.#lastDecidedAt - 1, to: this.#lastDecidedAt };
+  }
+
   /** The commits, (after, to], of which one was the last that wrote to the topic. */
   lastWrittenTo(topicId: number): Commits {
     const last = this.#lastWritten.get(topicId);
@@ -163,7 +170,7 @@ export class Committer {
   takeOver(): void {
     this.#beganAt = this.#log.lastPosition;
     this.#lastWritten.clear();
-    this.lastWritten = { after: 0, to: this.#log.lastPosition };
+    this.#lastDecided = { after: 0, to: this.#log.lastPosition };
   }
 
   /** The topic is gone. */
@@ -315,10 +322,7 @@ export class Committer {
     if (this.#closed !== null) throw this.#closed;
     const judgement = judged === undefined ? this.#judge(parts) : judged;
     if (judged === undefined) judgement?.finish();
-    const draft = this.#log.begin({
-      idempotencyKey: options.idempotencyKey ?? null,
-      requestDigest: options.requestDigest ?? null,
-    });
+    const draft = this.#log.begin(options.idempotencyKey === undefined ? undefined : options);
     let ridden: readonly Part[] | null = null;
     try {
       // Rows staged so far, by topic: the log counts them only when the commit ends.
@@ -346,8 +350,9 @@ export class Committer {
     if (ridden !== null) for (const { topic } of ridden) this.#lastWritten.set(topic.id, position);
     for (const { topic, bySink } of parts) {
       this.#lastWritten.set(topic.id, position);
-      if (bySink === undefined && topic !== TICK_ENTRY && topic !== SINK_ENTRY)
-        this.lastWritten = { after: position - 1, to: position };
+      if (bySink !== undefined || topic === TICK_ENTRY || topic === SINK_ENTRY) continue;
+      this.#lastDecided = null;
+      this.#lastDecidedAt = position;
     }
     return receipt;
   }
@@ -424,7 +429,7 @@ function estimate(parts: readonly Part[]): number {
   let bytes = 64;
   for (const part of parts) {
     if (part.op === "batch") bytes += batchBytes(part.batch);
-    else bytes += part.rows.length * (16 + part.topic.schema.fields.length * 16);
+    else bytes += part.rows.length * (part.rowBytes ?? rowBytesOf(part.topic));
   }
   return bytes;
 }

@@ -180,6 +180,7 @@ export class Constraints {
 
   /** Null: nothing is to be judged. `endOf`: how many records a topic has. */
   judge(parts: readonly Part[], endOf: (topicId: number) => number): Judgement | null {
+    if (this.#judging.size === 0) return null;
     for (const { topic } of parts)
       if (this.#judging.has(topic.id)) return new Judgement(parts, this.#constraintsOf, endOf, this.#epoch);
     return null;

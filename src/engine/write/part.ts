@@ -12,6 +12,8 @@ export type Part =
       /** The same without what defaults gave them: what makes a request the same when it comes again. Absent: as the rows are. */
       readonly given?: readonly unknown[];
       readonly path: string;
+      /** About what a row takes (rowBytesOf); absent: its topic says so. */
+      readonly rowBytes?: number;
       /** Rows of a table without primary key name their hidden row id. */
       readonly hasRowId?: boolean;
       /** Id of the view whose sink the topic is: it alone writes there. */
@@ -25,6 +27,11 @@ export type Part =
       readonly ops: Uint8Array | null;
       readonly bySink?: number | undefined;
     };
+
+/** Right for short values, and costs nothing. */
+export function rowBytesOf({ schema }: TopicEntry): number {
+  return 16 + schema.fields.length * 16;
+}
 
 /** Rows that it brings, deletions left out. */
 export function upsertsOf(part: Part): number {

@@ -6,15 +6,18 @@ import { checkedRecord } from "../../face/validate.ts";
 import type { Key } from "../api.ts";
 import type { TopicEntry } from "../catalog/catalog.ts";
 import type { Core } from "../core.ts";
-import { completed, fallbacksOf } from "../evolution/fallbacks.ts";
+import { completed, fallbacksOf, hasNoDefaults } from "../evolution/fallbacks.ts";
 import type { Part } from "./part.ts";
 
 /** Records as the topic's own schema leaves them, where the program declared one, with the defaults of what they do not name. */
 export function upsertPart(core: Core, name: string, rows: readonly unknown[], path: string): Part {
+  const plain = core.plainTopics.find(name);
+  if (plain !== undefined) return { topic: plain.topic, op: "upsert", rows, path, rowBytes: plain.rowBytes };
   const topic = core.catalog.topic(name);
   const handle = core.topicHandles.get(name);
   const fallbacks = fallbacksOf(core, topic);
   if (handle === undefined || handle.standard === null) {
+    if (hasNoDefaults(topic)) core.plainTopics.note(name, topic);
     if (fallbacks === null) return { topic, op: "upsert", rows, path };
     return { topic, op: "upsert", rows: completed(topic, rows, fallbacks), given: rows, path };
   }

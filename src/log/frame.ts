@@ -109,26 +109,28 @@ export const BATCH_ENTRY_BYTES_MAX = 7 * VARINT_BYTES_MAX;
 /** A boundary counts commits and rows of one frame: two numbers below 2^32. */
 export const BOUNDARY_BYTES_MAX = 10;
 
-export function encodeMeta(group: Group): FrameMeta {
-  let bound = 0;
-  for (const commit of group.commits) {
-    bound += commitBytesMax(commit.idempotencyKey?.length ?? 0, commit.requestDigest?.length ?? 0);
-  }
-  for (const batch of group.batches)
-    bound += BATCH_ENTRY_BYTES_MAX + BOUNDARY_BYTES_MAX * batch.commitIndexes.length;
-  const bytes = new Uint8Array(bound);
+/** Where it is put together, until its length is known: from group to group the same, so long as none is large. */
+let draft = new Uint8Array(64 * 1024);
+const DRAFT_BYTES_KEPT_MAX = 1 << 20;
 
+export function encodeMeta(group: Group): FrameMeta {
+  let bytes = draft;
   let at = 0;
   let timeUs = group.commits.length > 0 ? group.commits[0]!.timeUs : 0;
   for (const commit of group.commits) {
+    const { idempotencyKey, requestDigest } = commit;
+    const bound = at + commitBytesMax(idempotencyKey?.length ?? 0, requestDigest?.length ?? 0);
+    if (bound > bytes.length) bytes = grown(bytes, at, bound);
     at = writeVarint(bytes, at, commit.timeUs - timeUs);
     timeUs = commit.timeUs;
-    at = writeText(bytes, at, commit.idempotencyKey);
-    if (commit.idempotencyKey !== null) at = writeText(bytes, at, commit.requestDigest);
+    at = writeText(bytes, at, idempotencyKey);
+    if (idempotencyKey !== null) at = writeText(bytes, at, requestDigest);
   }
   const commitsBytes = at;
   let columnsBytes = 0;
   for (const batch of group.batches) {
+    const bound = at + BATCH_ENTRY_BYTES_MAX + BOUNDARY_BYTES_MAX * batch.commitIndexes.length;
+    if (bound > bytes.length) bytes = grown(bytes, at, bound);
     const rows = batch.batch.length;
     const batchBytes = encodedSize(batch.batch);
     columnsBytes += batchBytes + (batch.ops === null ? 0 : deletesBytes(rows));
@@ -140,13 +142,20 @@ export function encodeMeta(group: Group): FrameMeta {
     at = writeVarint(bytes, at, batch.ops === null ? 0 : 1);
     at = writeBoundaries(bytes, at, batch);
   }
+  if (bytes.length <= DRAFT_BYTES_KEPT_MAX) draft = bytes;
   return {
-    bytes: bytes.subarray(0, at),
+    bytes: bytes.slice(0, at),
     commitsBytes,
     directoryBytes: at - commitsBytes,
     columnsBytes,
     frameBytes: align(HEADER_BYTES + at + columnsBytes),
   };
+}
+
+function grown(bytes: Uint8Array, used: number, needed: number): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(Math.max(needed, bytes.length * 2));
+  larger.set(bytes.subarray(0, used));
+  return larger;
 }
 
 /** Batches of one topic stand side by side. */

@@ -224,12 +224,13 @@ export class OpenTopic {
 
   /** The rows as batches, in their order, behind those of other topics; none: all was taken back. */
   finish(batches: TopicBatch[]): void {
-    this.#hadSeveral = this.rows > 1;
-    if (this.#openRows > 0) this.#close();
+    const open = this.#openRows;
+    this.#hadSeveral = this.#closedRows + open > 1;
     const closed = this.#closed;
-    if (closed === null) return;
-    for (let i = 0; i < closed.length; i++) batches.push(closed[i]!);
+    if (closed !== null) for (let i = 0; i < closed.length; i++) batches.push(closed[i]!);
     this.#closed = null;
+    if (open > 0) batches.push(this.#openPiece());
+    this.#forgetPiece();
   }
 
   /** Whether the open piece has rows, all of them of commits that have ended. */
@@ -267,11 +268,20 @@ export class OpenTopic {
 
   /** The open piece is complete, and the next one begins. REQUIRES that it has rows, all of them of commits that have ended. */
   #close(): void {
+    this.#closedBytesMax += this.#openBytesMax;
+    const rows = this.#openRows;
+    this.#closed ??= [];
+    this.#closed.push(this.#openPiece());
+    this.#closedRows += rows;
+    this.#forgetPiece();
+  }
+
+  /** The open piece as a batch. REQUIRES the same; what is open is not asked of any more before it is forgotten. */
+  #openPiece(): TopicBatch {
     const rows = this.#openRows;
     const { topicId, schemaVersion } = this.topic;
     if (this.#deletes > 0 && this.#ops.length < rows) this.#growOps(rows);
-    const bytesMax = this.#openBytesMax;
-    const closed: TopicBatch = {
+    return {
       topicId,
       schemaVersion,
       baseOffset: this.baseOffset + this.#closedRows,
@@ -284,10 +294,9 @@ export class OpenTopic {
       commitEnds:
         this.#more === null && rows === 1 ? ONE_ROW : numbersOf(this.#commitEnd, this.#more?.ends ?? []),
     };
-    if (this.#closed === null) this.#closed = [closed];
-    else this.#closed.push(closed);
-    this.#closedBytesMax += bytesMax;
-    this.#closedRows += rows;
+  }
+
+  #forgetPiece(): void {
     this.#borrowed = null;
     this.#commitEnd = 0;
     this.#more = null;

@@ -27,3 +27,12 @@ export function bytesText(bytes: number): string {
   for (; value >= 1000 && unit < units.length - 1; unit++) value /= 1000;
   return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }
+
+/** A size as it was said: `retain_bytes = '10 GB'` has PostgreSQL's units, which are powers of 1024. */
+export function saidBytesText(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let unit = 0;
+  let value = bytes;
+  for (; value > 0 && value % 1024 === 0 && unit < units.length - 1; unit++) value /= 1024;
+  return `${value} ${units[unit]}`;
+}

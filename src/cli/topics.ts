@@ -1,7 +1,7 @@
 /** evert topics */
 import type { Command } from "commander";
 import type { TopicMessage, TopicsAnswer } from "../client/protocol.ts";
-import { bytesText, columnsText, keyText, type ListOptions, listFormat } from "./lists.ts";
+import { bytesText, columnsText, keyText, type ListOptions, listFormat, saidBytesText } from "./lists.ts";
 import { write } from "./output.ts";
 import { Remote, withRemote } from "./remote.ts";
 import { tableText } from "./tables.ts";
@@ -18,7 +18,7 @@ function keepsText({ keeping }: TopicMessage): string {
   const { retainFor, retainBytes, compact, heldBackBy } = keeping;
   const said = [
     ...(retainFor === null ? [] : [retainFor]),
-    ...(retainBytes === null ? [] : [bytesText(retainBytes)]),
+    ...(retainBytes === null ? [] : [saidBytesText(retainBytes)]),
     ...(compact ? ["last of each key"] : []),
   ].join(", ");
   return heldBackBy.length === 0 ? said : `${said}; held back by ${heldBackBy.join(", ")}`;

@@ -7,7 +7,7 @@ import { describe, expect, test } from "vitest";
 import { copyDirection } from "../../src/cli/copy.ts";
 import { cellJson } from "../../src/cli/csv-input.ts";
 import { parseExact } from "../../src/cli/exact-json.ts";
-import { bytesText } from "../../src/cli/lists.ts";
+import { bytesText, saidBytesText } from "../../src/cli/lists.ts";
 import { parquetRows, parquetToNdjson } from "../../src/cli/parquet-input.ts";
 import { Remote } from "../../src/cli/remote.ts";
 import { Names } from "../../src/cli/shell-names.ts";
@@ -182,6 +182,15 @@ describe("tables", () => {
     [3e15, "3000.0 TB"],
   ])("%d bytes are %s", (bytes, text) => {
     expect(bytesText(bytes)).toBe(text);
+  });
+
+  test.each([
+    [0, "0 B"],
+    [10 * 1024 ** 3, "10 GB"],
+    [1536, "1536 B"],
+    [2 * 1024 ** 5, "2048 TB"],
+  ])("%d bytes were said as %s", (bytes, text) => {
+    expect(saidBytesText(bytes)).toBe(text);
   });
 });
 

@@ -29,6 +29,8 @@ interface WatchOptions extends RemoteOptions {
 }
 
 const reconnectMs = 1000;
+/** A position from which nothing is resumed: a reset comes, and all of it. */
+const NOTHING = "0";
 
 export function watchCommand(evert: Command): void {
   withRemote(
@@ -61,6 +63,8 @@ async function* follow(remote: Remote, view: string, key: string | undefined, si
       const query = from === "" ? "" : `?from=${encodeURIComponent(from)}`;
       const body = await remote.stream(path + query, "text/event-stream", signal);
       connected = true;
+      // What is told from here on, and not to its end, does not hold when it is told once more.
+      if (from === "") from = NOTHING;
       const decoder = new SseDecoder();
       for await (const event of decodeSseStream(body, decoder)) {
         if (event.id !== "") from = event.id;
@@ -148,7 +152,12 @@ async function watchRow(remote: Remote, view: string, key: string): Promise<void
       const { changes, position } = message as ChangesMessage;
       const last = changes.at(-1);
       drawRow(columns, last === undefined || last.op === "delete" ? undefined : last.row, position);
-    } else if (event === "error") throw errorFrom((message as StreamErrorMessage).error);
+    } else if (event === "error") {
+      const { error, final } = message as StreamErrorMessage;
+      const thrown = errorFrom(error);
+      // The server says goodbye, and will be there again.
+      if (!final || !thrown.retryable) throw thrown;
+    }
   }
 }
 

@@ -2,8 +2,8 @@
  * Subscriptions as server-sent events: one view (or one row of it) under /v1/views/{view}/rows, many under /v1/subscribe.
  *
  * An event carries an id, to resume from, only while everything the stream shows is whole at that position: not between
- * a reset or a view's first snapshot message and its last, and not while a view shows an error or stale rows. A client that comes back
- * with the id before that is told all of it again.
+ * a reset or a view's first snapshot message and its last, and not while a view shows an error or stale rows. The reset and the error themselves
+ * carry the id of nothing: a client that comes back after them is told all of it again.
  */
 import { type ErrorBody, EvertError, toEvertError } from "../../base/errors.ts";
 import type { SubscribeTarget, SubscriptionEvent } from "../../engine/api.ts";
@@ -22,6 +22,8 @@ import { givenTwice, queryPairs, readOptions, unknownParameter, withReadParamete
 /** How long a browser waits before it connects again. */
 const retryMs = 1000;
 const viewsMax = 1000;
+/** A position from which no view can be resumed. (To a browser no id at all means what its URL says, which may be a position that can.) */
+const NOTHING = "0";
 
 export function subscribeRoutes(app: App, server: ServerContext): void {
   app.get("/v1/subscribe", (c) => subscribe(c, server));
@@ -206,8 +208,9 @@ async function* encodeEvents(
       case "step":
         break;
     }
-    const hasId = partial.size === 0 && (event.type === "step" || event.type === "snapshot");
-    yield encode(event, hasId ? event.position : undefined);
+    if (event.type === "step" || event.type === "snapshot")
+      yield encode(event, partial.size === 0 ? event.position : undefined);
+    else yield encode(event, NOTHING);
   }
 }
 
@@ -223,9 +226,9 @@ const encodeForView: Encoder = (event, id) => {
       return encodeParts("change", id, data);
     }
     case "reset":
-      return encodeSse({ event: "reset", data: JSON.stringify({ reason: event.reason }) });
+      return encodeSse({ event: "reset", id, data: JSON.stringify({ reason: event.reason }) });
     case "error":
-      return errorEvent(event.error, false);
+      return errorEvent(event.error, false, undefined, id);
   }
 };
 
@@ -240,9 +243,13 @@ const encodeForMany: Encoder = (event, id) => {
     case "step":
       return encodeParts("step", id, ["{", ...stepMembers(event.position, event.views), "}"]);
     case "reset":
-      return encodeSse({ event: "reset", data: JSON.stringify({ view: event.view, reason: event.reason }) });
+      return encodeSse({
+        event: "reset",
+        id,
+        data: JSON.stringify({ view: event.view, reason: event.reason }),
+      });
     case "error":
-      return errorEvent(event.error, false, event.view);
+      return errorEvent(event.error, false, event.view, id);
   }
 };
 
@@ -252,8 +259,8 @@ function encodeParts(event: string, id: string | undefined, data: readonly Part[
   return joinShort([head, ...data, tail]);
 }
 
-function errorEvent(error: ErrorBody, final: boolean, view?: string): string {
-  return encodeSse({ event: "error", data: JSON.stringify({ view, error, final }) });
+function errorEvent(error: ErrorBody, final: boolean, view?: string, id?: string): string {
+  return encodeSse({ event: "error", id, data: JSON.stringify({ view, error, final }) });
 }
 
 /** Nothing, until it is stopped: a stream on which there is nothing to see. */

@@ -82,7 +82,7 @@ describe("one view", () => {
     const events = await h.events(`${rows}?from=99`);
     expect(await events.next()).toEqual({
       event: "reset",
-      id: "",
+      id: "0",
       data: { reason: "the position is not known" },
     });
     expect(await events.next()).toMatchObject({ event: "snapshot", id: "1" });

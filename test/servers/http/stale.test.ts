@@ -71,7 +71,7 @@ test("a stream begins with them and says so, has no place to resume from, and is
   expect(await events.next()).toMatchObject({ event: "reset" });
   expect(await events.next()).toEqual({
     event: "snapshot",
-    id: "",
+    id: "0",
     data: {
       columns: [
         { name: "song", type: "int4" },

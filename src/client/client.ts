@@ -1,5 +1,5 @@
 /** The client: live views over one connection, and requests beside it. */
-import { type ErrorCode, EvertError } from "../base/errors.ts";
+import { type ErrorCode, EvertError, notSupported } from "../base/errors.ts";
 import type { SqlResponse } from "../batch/sql-answer.ts";
 import type {
   AppendAnswer,
@@ -10,7 +10,7 @@ import type {
   TopicsAnswer,
   ViewMessage,
 } from "../wire/http/messages.ts";
-import { contentTypes, headers as headerNames } from "../wire/http/messages.ts";
+import { contentTypes, headers as headerNames, rowsParameters } from "../wire/http/messages.ts";
 import { backoffMs, pause } from "./backoff.ts";
 import type { BodyMaker } from "./columns.ts";
 import { Connection, laterPosition } from "./connection.ts";
@@ -49,6 +49,9 @@ export function connect(url: string, options: ClientOptions = {}): Client {
 interface Columns {
   readonly convert: (row: RawRow) => RawRow;
   readonly needsDigits: boolean;
+  readonly key: readonly string[] | null;
+  /** What the server says with answers that have them; null where it does not, or a browser does not let it through. */
+  readonly tag: string | null;
   /** They are those of the view's earlier definition. */
   readonly stale: boolean;
 }
@@ -59,6 +62,9 @@ const changedSchema: ReadonlySet<ErrorCode> = new Set([
   "datatype_mismatch",
   "not_null_violation",
 ]);
+
+/** Keys that a path cannot end with: it would lead elsewhere. */
+const NO_SEGMENTS: readonly string[] = ["", ".", ".."];
 
 /** How often a view may change while a read of it is under way. */
 const CHANGES_MAX = 3;
@@ -308,7 +314,11 @@ class HttpClient implements Client {
 
   async get(view: string | Named, key: Key, options: ReadOptions = {}): Promise<never> {
     const name = nameOf(view);
-    const path = `/v1/views/${encodeURIComponent(name)}/rows/${encodeURIComponent(keyPath(key))}`;
+    const segment = keyPath(key);
+    if (NO_SEGMENTS.includes(segment)) return this.#whereKeyIs(name, segment, options);
+    const path = `/v1/views/${encodeURIComponent(name)}/rows/${encodeURIComponent(segment)}`;
+    // Another address has no such view either, and no row: that is said.
+    await unlessAborted(this.#columnsOf(name), options.signal);
     try {
       const { answer, columns } = await this.#read<RowAnswer>(name, path, readRequest(options));
       return columns.convert(answer.row as RawRow) as never;
@@ -316,6 +326,21 @@ class HttpClient implements Client {
       if (error instanceof EvertError && error.code === "not_found") return undefined as never;
       throw error;
     }
+  }
+
+  async #whereKeyIs(view: string, key: string, options: ReadOptions): Promise<never> {
+    const { key: columns } = await unlessAborted(this.#columnsOf(view), options.signal);
+    const [column, ...others] = columns ?? [];
+    if (column === undefined || others.length > 0) return undefined as never;
+    if (rowsParameters.includes(column)) {
+      throw notSupported(
+        `Reading the row with key ${JSON.stringify(key)} of a column called "${column}"`,
+        undefined,
+        "Read it with sql().",
+      );
+    }
+    const { rows } = await this.rows(view, { ...options, where: { [column]: key }, limit: 1 });
+    return rows[0] as never;
   }
 
   async rows(
@@ -376,7 +401,14 @@ class HttpClient implements Client {
     request: RequestInput,
     exact: boolean,
   ): Promise<T> {
-    const response = await this.#transport.send(path, request);
+    return this.#answerOf(await this.#transport.send(path, request), request, exact);
+  }
+
+  async #answerOf<T extends { readonly position?: string | null }>(
+    response: Response,
+    request: RequestInput,
+    exact: boolean,
+  ): Promise<T> {
     if (response.redirected) this.#isRedirected = true;
     const answer = parseJson(await this.#transport.text(response, request.signal), exact) as T;
     const position = answer.position ?? positionOf(response);
@@ -384,16 +416,19 @@ class HttpClient implements Client {
     return answer;
   }
 
-  /** Rows of a view and how to read them. Both are of its earlier definition or both of its present one: asked again when that changes. */
+  /** Rows of a view and how to read them, of one definition: asked again when that changes. */
   async #read<T extends { readonly position: string; readonly stale?: true }>(
     name: string,
     path: string,
     request: RequestInput,
   ): Promise<{ answer: T; columns: Columns }> {
     for (let again = 0; ; again++) {
-      const columns = await this.#columnsOf(name, request.signal);
-      const answer = await this.#json<T>(path, request, columns.needsDigits);
-      if (columns.stale === (answer.stale === true)) return { answer, columns };
+      const columns = await unlessAborted(this.#columnsOf(name), request.signal);
+      const response = await this.#transport.send(path, request);
+      const tag = response.headers.get(headerNames.columns);
+      const answer = await this.#answerOf<T>(response, request, columns.needsDigits);
+      const isKnown = tag === null ? columns.stale === (answer.stale === true) : columns.tag === tag;
+      if (isKnown) return { answer, columns };
       this.#columns.delete(name);
       if (again === CHANGES_MAX) {
         throw new EvertError("protocol_violation", `the columns of "${name}" are never those of its rows`);
@@ -401,23 +436,40 @@ class HttpClient implements Client {
     }
   }
 
-  /** How to read a view's rows: asked once. */
-  #columnsOf(name: string, signal: AbortSignal | undefined): Promise<Columns> {
+  /** How to read a view's rows: asked once, for all who read it. */
+  #columnsOf(name: string): Promise<Columns> {
     let columns = this.#columns.get(name);
     if (columns === undefined) {
-      columns = this.#json<ViewMessage>(`/v1/views/${encodeURIComponent(name)}`, { signal }, false).then(
-        (view) => ({
-          convert: rowConverter(view.columns),
-          needsDigits: needsDigits(view.columns),
-          stale: view.status === "stale",
-        }),
-      );
+      columns = this.#askView(name);
       this.#columns.set(name, columns);
       // A failure is for whoever waits; the next call asks again.
       columns.catch(() => this.#columns.delete(name));
     }
     return columns;
   }
+
+  async #askView(name: string): Promise<Columns> {
+    const response = await this.#transport.send(`/v1/views/${encodeURIComponent(name)}`);
+    const view = await this.#answerOf<ViewMessage>(response, {}, false);
+    return {
+      convert: rowConverter(view.columns),
+      needsDigits: needsDigits(view.columns),
+      key: view.key,
+      tag: response.headers.get(headerNames.columns),
+      stale: view.status === "stale",
+    };
+  }
+}
+
+/** The same, for one of several who wait for it. @throws the signal's reason */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  return new Promise((resolve, reject) => {
+    const leave = (): void => reject(signal.reason);
+    signal.addEventListener("abort", leave);
+    if (signal.aborted) leave();
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
+  });
 }
 
 function notOneQuery(): EvertError {

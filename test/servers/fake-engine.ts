@@ -331,11 +331,12 @@ export class FakeEngine implements Engine {
 
   view(name: string): ViewReader {
     const view = this.#data.view(name);
+    const { fields } = this.#viewInfo(name).schema;
     const getJson = async (key: unknown, options: ReadOptions = {}) => {
       await this.reached(options);
       const { position } = this;
       if (view.error !== undefined) throw new EvertError(view.error.code, view.error.message);
-      return { rowJson: view.rows.get(encode(key)), position };
+      return { rowJson: view.rows.get(encode(key)), fields, position };
     };
     const found = async (query: RowsQuery = {}) => {
       await this.reached(query);
@@ -352,7 +353,7 @@ export class FakeEngine implements Engine {
       const chunks = (async function* () {
         for (let i = 0; i < rows.length; i += 512) yield rows.slice(i, i + 512);
       })();
-      return { rowsJson: chunks, position };
+      return { rowsJson: chunks, fields, position };
     };
     return {
       info: this.#viewInfo(name),

@@ -1,6 +1,6 @@
 /** Views, as they are told, read, subscribed to and versioned. Types only. */
 import type { ErrorBody } from "../../base/errors.ts";
-import type { Schema } from "../../batch/schema.ts";
+import type { Field, Schema } from "../../batch/schema.ts";
 import type { OrderItem } from "../../plan/plan.ts";
 import type { AlteredItem, SubscriptionItem } from "../../views/subscription-item.ts";
 
@@ -94,11 +94,16 @@ export interface ViewReader {
   readonly info: ViewInfo;
   /** One row by key, at the answered position. */
   get(key: Key, options?: ReadOptions): Promise<Answer & { row: Row | undefined }>;
-  /** JSON text of the same, for the servers: no object is made on the way. */
-  getJson(key: Key, options?: ReadOptions): Promise<Answer & { rowJson: string | undefined }>;
+  /** JSON text of the same, for the servers: no object is made on the way. `fields`: of the rows that were looked into. */
+  getJson(
+    key: Key,
+    options?: ReadOptions,
+  ): Promise<Answer & { rowJson: string | undefined; fields: readonly Field[] }>;
   rows(query?: RowsQuery): Promise<Answer & { rows: Row[] }>;
   /** In chunks, each made when it is asked for. Whoever does not take them all must return() the iterator: it holds the rows. */
-  rowsJson(query?: RowsQuery): Promise<Answer & { rowsJson: AsyncIterableIterator<readonly string[]> }>;
+  rowsJson(
+    query?: RowsQuery,
+  ): Promise<Answer & { rowsJson: AsyncIterableIterator<readonly string[]>; fields: readonly Field[] }>;
 }
 
 export interface Answer {

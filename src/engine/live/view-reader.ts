@@ -21,7 +21,7 @@ export function viewReader(core: Core, name: string): ViewReader {
     getJson: (key: Key, options?: AnswerOptions) =>
       lookup(core, name, key, options, (view, slot) => {
         core.subscriptions.shown(name);
-        return { rowJson: slot < 0 ? undefined : view.encoder.rowJson(slot) };
+        return { rowJson: slot < 0 ? undefined : view.encoder.rowJson(slot), fields: view.fields };
       }),
     rows: async (query: RowsQuery = {}) => {
       const rows: Record<string, unknown>[] = [];
@@ -37,7 +37,7 @@ export function viewReader(core: Core, name: string): ViewReader {
       core.subscriptions.shown(name);
       const chunks = readRows(view, epoch, query, (encoder, slot) => encoder.rowJson(slot), paceOf(core));
       // What is wrong with the query is said before there is an answer.
-      return { rowsJson: resumed(await chunks.next(), chunks), ...answer };
+      return { rowsJson: resumed(await chunks.next(), chunks), fields: view.fields, ...answer };
     },
   };
 }

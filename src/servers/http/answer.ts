@@ -29,21 +29,33 @@ export function responseOf({ status, headers: named, body }: PlainAnswer): Respo
   return answer;
 }
 
-export function jsonAnswer(value: unknown, position: string, status = 200): Response {
-  return answerOf(JSON.stringify(value), position, status);
+export function jsonAnswer(
+  value: unknown,
+  position: string,
+  status = 200,
+  more: Readonly<Record<string, string>> = {},
+): Response {
+  return answerOf(JSON.stringify(value), position, { status, more });
 }
 
 /** Said of an answer that tells its position: to look at its headers makes them an object of their own, which is then taken apart again. */
 const positioned = Symbol("positioned");
 type Positioned = Response & { [positioned]?: true };
 
+interface AnswerOptions {
+  readonly status?: number | undefined;
+  readonly type?: string | undefined;
+  /** Headers of its own. */
+  readonly more?: Readonly<Record<string, string>> | undefined;
+}
+
 function answerOf(
   body: string | ReadableStream<Uint8Array>,
   position: string,
-  status = 200,
-  type: string = contentTypes.json,
+  { status = 200, type, more }: AnswerOptions = {},
 ): Response {
-  const answer: Positioned = new Response(body, { status, headers: answerHeaders(position, type) });
+  const named = { ...answerHeaders(position, type), ...more };
+  const answer: Positioned = new Response(body, { status, headers: named });
   answer[positioned] = true;
   return answer;
 }
@@ -68,13 +80,13 @@ interface Asker {
 export function splicedAnswer(
   parts: Iterable<string>,
   position: string,
-  status = 200,
+  options: AnswerOptions = {},
   asker?: Asker,
 ): Response {
   const pieces = gather(parts);
   const first = pieces.next();
   const second = pieces.next();
-  if (second.done) return answerOf(first.done ? "" : first.value, position, status);
+  if (second.done) return answerOf(first.done ? "" : first.value, position, options);
   const rest = (async function* () {
     yield first.value as string;
     yield second.value;
@@ -82,7 +94,7 @@ export function splicedAnswer(
   })();
   const pace =
     asker === undefined ? {} : { stallMs: asker.server.stallMs, breakOff: breakOff(asker.c, asker.server) };
-  return answerOf(pacedBody(rest, pace), position, status);
+  return answerOf(pacedBody(rest, pace), position, options);
 }
 
 /** A body whose parts are made as the client takes them. */
@@ -91,15 +103,15 @@ export async function streamedAnswer(
   server: ServerContext,
   parts: AsyncIterator<string, void, undefined>,
   position: string,
-  type: string = contentTypes.json,
+  options: AnswerOptions = {},
 ): Promise<Response> {
   let first = "";
   let item = await parts.next();
   for (; !item.done && first.length < pieceChars; item = await parts.next()) first += item.value;
-  if (item.done) return answerOf(first, position, 200, type);
+  if (item.done) return answerOf(first, position, options);
   const rest = resumed({ done: false, value: first + item.value }, parts);
   const body = pacedBody(rest, { stallMs: server.stallMs, breakOff: breakOff(c, server) });
-  return answerOf(body, position, 200, type);
+  return answerOf(body, position, options);
 }
 
 function* gather(parts: Iterable<string>): Generator<string, void, undefined> {

@@ -14,6 +14,7 @@ import type {
 import { columnMessages } from "../../wire/http/values.ts";
 import { jsonAnswer } from "./answer.ts";
 import { ownAvro } from "./avro-schemas.ts";
+import { columnsHeader } from "./columns-tag.ts";
 import type { App, RequestContext, ServerContext } from "./context.ts";
 import { pathSegment, queryMap, readOptions, withReadParameters } from "./params.ts";
 
@@ -43,7 +44,8 @@ export function catalogRoutes(app: App, server: ServerContext): void {
   app.get("/v1/views/:view", async (c) => {
     const name = pathSegment(c, 2);
     const position = await reached(c, server);
-    return jsonAnswer(viewMessage(engine.view(name).info), position);
+    const { info } = engine.view(name);
+    return jsonAnswer(viewMessage(info), position, 200, columnsHeader(info.schema.fields));
   });
   app.delete("/v1/views/:view", async (c) => {
     queryMap(c, []);

@@ -33,7 +33,7 @@ async function copy(c: RequestContext, server: ServerContext): Promise<Response>
     }
     const { format, position, pieces } = call;
     const type = format === "csv" ? "text/csv; charset=utf-8" : "text/plain; charset=utf-8";
-    return await streamedAnswer(c, server, pieces, position, type);
+    return await streamedAnswer(c, server, pieces, position, { type });
   } finally {
     await body.done();
   }

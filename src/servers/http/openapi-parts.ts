@@ -20,6 +20,13 @@ export function ok(description: string, content: Json): Json {
 
 export const positionHeader = { [headers.position]: { $ref: `#/components/headers/${headers.position}` } };
 
+/** The same of what has to do with a view's rows. */
+export function okOfView(description: string, content: Json): Json {
+  return { description, headers: { ...positionHeader, ...columnsHeader }, content };
+}
+
+const columnsHeader = { [headers.columns]: { $ref: `#/components/headers/${headers.columns}` } };
+
 function errorResponse(description: string, schema: Json = ref("Error")): Json {
   return { description, content: { [contentTypes.json]: { schema } } };
 }

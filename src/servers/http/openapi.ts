@@ -5,7 +5,16 @@ import { bodyBytesMax, contentTypes, headers } from "../../wire/http/messages.ts
 import type { Json } from "./json-schema.ts";
 import { followingPaths } from "./openapi-following.ts";
 import { parameters } from "./openapi-parameters.ts";
-import { fails, json, ok, parameter, positionHeader, readParameters, responses } from "./openapi-parts.ts";
+import {
+  fails,
+  json,
+  ok,
+  okOfView,
+  parameter,
+  positionHeader,
+  readParameters,
+  responses,
+} from "./openapi-parts.ts";
 import { registryParameters, registryPaths, registrySchemas } from "./openapi-registry.ts";
 import { ref, schemas } from "./openapi-schemas.ts";
 import { versionPaths } from "./openapi-versions.ts";
@@ -322,7 +331,10 @@ const paths: Record<string, Json> = {
       summary: "One view and its figures",
       tags: ["views"],
       parameters: readParameters,
-      responses: { 200: ok("The view.", json(ref("View"))), ...fails("400", "403", "404", "503", "504") },
+      responses: {
+        200: okOfView("The view.", json(ref("View"))),
+        ...fails("400", "403", "404", "503", "504"),
+      },
     },
     delete: {
       operationId: "dropView",
@@ -348,7 +360,7 @@ const paths: Record<string, Json> = {
         ...readParameters,
       ],
       responses: {
-        200: ok("The rows.", { ...json(ref("Rows")), ...eventStream }),
+        200: okOfView("The rows.", { ...json(ref("Rows")), ...eventStream }),
         ...fails("400", "403", "404", "409", "503", "504"),
       },
     },
@@ -362,7 +374,7 @@ const paths: Record<string, Json> = {
       tags: ["views"],
       parameters: [parameter("fromPosition"), parameter("lastEventId"), ...readParameters],
       responses: {
-        200: ok("The row.", { ...json(ref("Row")), ...eventStream }),
+        200: okOfView("The row.", { ...json(ref("Row")), ...eventStream }),
         404: ok("No such view, or no such row at `position`.", json(ref("RowMissing"))),
         ...fails("400", "403", "409", "503", "504"),
       },
@@ -447,6 +459,11 @@ export const openApiDocument = {
     responses,
     headers: {
       [headers.position]: { description: "The position the answer reflects.", schema: { type: "string" } },
+      [headers.columns]: {
+        description:
+          "The same for as long as the view's columns are: whoever reads rows by columns that it asked for before asks again where it is another. On events it is not there: snapshots have their columns.",
+        schema: { type: "string" },
+      },
     },
   },
 };

@@ -2,10 +2,11 @@
 import { EvertError } from "../../base/errors.ts";
 import type { Answer, OrderColumn, ViewInfo } from "../../engine/api.ts";
 import { rowTest } from "../../wire/http/event-filter.ts";
-import { contentTypes } from "../../wire/http/messages.ts";
+import { contentTypes, rowsParameters } from "../../wire/http/messages.ts";
 import { checkPosition } from "../../wire/http/requests.ts";
 import { keyFromText, valueFromText } from "../../wire/http/values.ts";
 import { errorAnswer, splicedAnswer, streamedAnswer } from "./answer.ts";
+import { columnsHeader } from "./columns-tag.ts";
 import type { App, RequestContext, ServerContext } from "./context.ts";
 import { firstRowsStream, lastEventId, viewEvents } from "./events.ts";
 import type { ViewPart } from "./filtered-events.ts";
@@ -21,8 +22,6 @@ import {
   unknownParameter,
   withReadParameters,
 } from "./params.ts";
-
-const rowsParameters = withReadParameters("order", "limit", "from");
 
 /** What is named may be newer than what this server reflects: `atLeast` is waited for before it is looked for. */
 export function rowRoutes(app: App, server: ServerContext): void {
@@ -46,8 +45,14 @@ async function rows(c: RequestContext, server: ServerContext): Promise<Response>
   if (query.has("from")) throw fromNeedsEventStream();
   const order = orderOf(query.get("order"), view.info);
   const limit = integerParameter(query, "limit", 0, 2 ** 31 - 1);
-  const { rowsJson, ...answer } = await view.rowsJson({ where, order, limit, ...readOptions(query) });
-  return streamedAnswer(c, server, rowsText(rowsJson, answer), answer.position);
+  const { rowsJson, fields, ...answer } = await view.rowsJson({
+    where,
+    order,
+    limit,
+    ...readOptions(query),
+  });
+  const more = columnsHeader(fields);
+  return streamedAnswer(c, server, rowsText(rowsJson, answer), answer.position, { more });
 }
 
 async function* rowsText(
@@ -77,9 +82,12 @@ async function row(c: RequestContext, server: ServerContext): Promise<Response> 
   const key = keyFromText(segment, view.info.schema, view.info.key);
   if (acceptsEventStream(c)) return follow(c, server, query, name, key);
   if (query.has("from")) throw fromNeedsEventStream();
-  const { rowJson, ...answer } = await view.getJson(key, readOptions(query));
+  const { rowJson, fields, ...answer } = await view.getJson(key, readOptions(query));
   const { position } = answer;
-  if (rowJson !== undefined) return splicedAnswer([`{"row":${rowJson},${answerText(answer)}}`], position);
+  if (rowJson !== undefined) {
+    const more = columnsHeader(fields);
+    return splicedAnswer([`{"row":${rowJson},${answerText(answer)}}`], position, { more });
+  }
   const missing = new EvertError("not_found", `view ${JSON.stringify(name)} has no row with key ${segment}`, {
     detail: `At position ${position}.`,
   });

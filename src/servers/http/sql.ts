@@ -40,10 +40,10 @@ async function sql(c: RequestContext, server: ServerContext): Promise<Response> 
     });
     const { position, flowing, error } = response;
     if (asLines && error === undefined)
-      return await streamedAnswer(c, server, linesText(response), position, contentTypes.ndjson);
+      return await streamedAnswer(c, server, linesText(response), position, { type: contentTypes.ndjson });
     if (flowing !== undefined)
       return await streamedAnswer(c, server, flowingText(response, flowing, format), position);
-    return splicedAnswer(answerText(response, format), position, error?.status, { c, server });
+    return splicedAnswer(answerText(response, format), position, { status: error?.status }, { c, server });
   } finally {
     await body.done();
   }

@@ -23,6 +23,8 @@ export const contentTypes = {
 export const headers = {
   /** On every answer: the newest position reads reflect, or the answer's own position where it has one. */
   position: "Evert-Position",
+  /** On answers with a view's rows, and on what it is: the same for as long as its columns are. */
+  columns: "Evert-Columns",
   idempotencyKey: "Idempotency-Key",
   lastEventId: "Last-Event-ID",
   /** Of an append, those of the Durable Streams protocol: who sends it, since which start, and as the how manyth. */
@@ -33,6 +35,9 @@ export const headers = {
   producerExpectedSeq: "Producer-Expected-Seq",
   producerReceivedSeq: "Producer-Received-Seq",
 } as const;
+
+/** What a query string of rows says beside values of columns. */
+export const rowsParameters: readonly string[] = ["order", "limit", "from", "atLeast", "timeoutMs"];
 
 /** A request body larger than this is refused with 413 unless it is committed in chunks (`?atomic=false`). */
 export const bodyBytesMax = 64 * 1024 * 1024;

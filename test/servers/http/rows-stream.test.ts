@@ -28,7 +28,8 @@ class LongView extends FakeEngine {
       }
     }.bind(this);
     const reader = super.view(name);
-    return { ...reader, rowsJson: async () => ({ rowsJson: rows(), position: "0" }) };
+    const { fields } = reader.info.schema;
+    return { ...reader, rowsJson: async () => ({ rowsJson: rows(), fields, position: "0" }) };
   }
 }
 

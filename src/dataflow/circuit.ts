@@ -37,7 +37,7 @@ import type { StoredNode } from "./operators/stored.ts";
 import { Stream } from "./operators/stream.ts";
 import { Table } from "./operators/table.ts";
 import { Temporal } from "./operators/temporal.ts";
-import { failLost, feedParts, feedPartsAhead, inletsOf } from "./parts/feed-parts.ts";
+import { columnsOfParts, failLost, feedParts, feedPartsAhead, inletsOf } from "./parts/feed-parts.ts";
 import type { Inlet } from "./parts/inlet.ts";
 import type { PartLinks } from "./parts/link.ts";
 import { Outlet } from "./parts/outlet.ts";
@@ -138,6 +138,10 @@ export class Circuit {
   /** The graph's shape when they were looked for. */
   #inletsOf = 0;
   readonly #fedAhead = new Set<Inlet>();
+  /** By stream: see wants(). */
+  readonly #wants = new Map<number, (column: number) => boolean>();
+  /** The graph's shape then. */
+  #wantsOf = 0;
   /** Whether its steps hold up nobody. */
   isBuild: boolean;
   #published = 0;
@@ -421,7 +425,31 @@ export class Circuit {
 
   /** Whether anything here takes the stream's records in: where nothing does, they need not be fed. */
   takesStream(id: number): boolean {
-    return (this.#streams.get(id)?.consumers ?? 0) > 0;
+    return this.#streams.get(id)?.rowEdges.some(({ node }) => node.failed === null) === true;
+  }
+
+  /** Which columns of the stream its operators look at in this thread, those that only queries and builds still hold included: the others need not be decoded. */
+  wants(id: number): (column: number) => boolean {
+    // A step of one row asks for each column of its topic, and a column nobody wants is one that all views are asked about.
+    if (this.#wantsOf !== this.#graph.shape) this.#wants.clear();
+    this.#wantsOf = this.#graph.shape;
+    let wants = this.#wants.get(id);
+    if (wants === undefined) {
+      const known: boolean[] = [];
+      wants = (column) => (known[column] ??= this.interest(id, column) !== "none");
+      this.#wants.set(id, wants);
+    }
+    return wants;
+  }
+
+  /** Which columns of the stream parts of its views read in other threads. */
+  partsWant(id: number): ReadonlySet<number> {
+    return this.#parts === null ? NONE : columnsOfParts(inletsOf(this.#graph), id);
+  }
+
+  /** As Graph.shape: what is wanted is the same while it is. */
+  get shape(): number {
+    return this.#graph.shape;
   }
 
   /** Whether the topic is a stream whose records nothing here takes in. */
@@ -581,3 +609,5 @@ export class Circuit {
       .join("\n\n");
   }
 }
+
+const NONE: ReadonlySet<number> = new Set();

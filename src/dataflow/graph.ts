@@ -50,7 +50,7 @@ export class Graph implements Host {
   readonly #byIdentity = new Map<string, Node>();
   readonly #order: Node[] = [];
   #numbered = true;
-  /** Changes whenever a node comes or goes: whoever keeps a list of some of them sees by it that the list is old. */
+  /** Changes whenever a node comes, stops or goes: whoever keeps a list of some of them sees by it that the list is old. */
   shape = 0;
   #waiting: Node[] = [];
   readonly #leaving: Node[] = [];
@@ -342,6 +342,7 @@ export class Graph implements Host {
     if (node.failed !== null) return;
     const error = toEvertError(thrown);
     node.failed = error;
+    this.shape++;
     node.releaseWarm();
     node.stop();
     if (this.#stopped !== null) for (const { store } of node.stores()) this.#stopped(store, this.step.to);

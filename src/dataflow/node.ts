@@ -293,7 +293,9 @@ export abstract class Node implements Operator {
 export function interestAlong(edges: readonly Edge[], column: number): Interest {
   let interest: Interest = "none";
   for (let i = 0; i < edges.length; i++) {
-    const own = (edges[i] as Edge).node.interest(column);
+    const { node } = edges[i] as Edge;
+    // One that has stopped takes nothing any more.
+    const own = node.failed === null ? node.interest(column) : "none";
     if (own === "none") continue;
     if (own === "filled" || interest !== "none") return "filled";
     interest = own;

@@ -161,6 +161,8 @@ export interface DatabaseStats {
   readonly steps: number;
   /** Time spent in steps since the start. */
   readonly stepSeconds: number;
+  /** Values that steps have taken from the log's columns since the start: of a stream, only what views read is. */
+  readonly decodedValues: number;
   readonly stateBytes: number;
   /** What it may be. */
   readonly memoryLimit: number;

@@ -181,7 +181,7 @@ export class Core {
     });
     this.stepper = new Stepper(this.circuit, this.catalog, this.dictionary, {
       // A table keeps all its columns; of a stream, only what views read is decoded.
-      wants: (entry) => (entry.topicKind === "table" ? () => true : this.views.wanted.wants(entry.id)),
+      wants: (entry) => (entry.topicKind === "table" ? () => true : this.circuit.wants(entry.id)),
       onCatalog: (batch, pause) => (this.#replaying ? undefined : this.#definitions.apply(batch, pause)),
       placed: (entry, batch) => this.#placed(entry, batch),
       onStepped: (epoch, position, rows, ms) => {
@@ -274,7 +274,9 @@ export class Core {
       columns: (id) => {
         const entry = this.catalog.byId(id);
         const isStream = entry?.kind === "topic" && entry.topicKind === "stream";
-        return isStream ? columnsAt(entry, this.views.wanted.columns(id)) : null;
+        return isStream
+          ? columnsAt(entry, this.views.wanted.columns(id, placedOf(entry).columns.length))
+          : null;
       },
     };
   }

@@ -22,6 +22,7 @@ export function statsOf(core: Core, checkpointPosition: number): DatabaseStats {
     records: core.counters.records,
     steps: core.counters.steps,
     stepSeconds: core.counters.stepMs / 1000,
+    decodedValues: core.stepper.decodedValues,
     stateBytes,
     memoryLimit: core.circuit.memory.bytes,
     coldBytes: core.runFiles.bytes,

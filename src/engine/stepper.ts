@@ -71,6 +71,8 @@ export class Stepper {
   readonly #dictionary: Dictionary;
   readonly #hooks: StepperHooks;
   readonly #feeders = new Map<number, Feeder>();
+  /** The circuit's shape when it was last looked which of them are needed. */
+  #feedersOf = 0;
   #queue: Queued[] = [];
   /** Those of the next step, where other threads have begun with it. */
   #ahead: Queued[] = [];
@@ -98,6 +100,8 @@ export class Stepper {
   /** The log's time then, in microseconds since 1970. */
   timeUs = Number.NEGATIVE_INFINITY;
   longestPauseMs = 0;
+  /** Values taken from the log's columns for steps so far. */
+  decodedValues = 0;
   /** A step has begun and is not complete. */
   isStepping = false;
 
@@ -320,6 +324,7 @@ export class Stepper {
         if (work !== undefined) await work;
       }
     }
+    this.#forgetUnread();
     const epoch = this.#nextEpoch();
     const last = (groups[groups.length - 1] as Queued).group;
     const timeUs = last.commits[last.commits.length - 1]?.timeUs ?? this.timeUs;
@@ -343,14 +348,18 @@ export class Stepper {
         const isStream = entry.topicKind === "stream";
         if (isStream && !circuit.hasParts && !circuit.takesStream(entry.id)) continue;
         const topicBatch = this.#hooks.placed(entry, given);
+        if (isStream && circuit.hasParts) {
+          await this.#feedParts(entry, topicBatch, sliceEnds, pause);
+          if (!circuit.takesStream(entry.id)) continue;
+        }
         const feeder = this.#feeder(entry);
         const wanted = this.#hooks.wants(entry);
-        if (isStream && circuit.hasParts) await this.#feedParts(entry, topicBatch, sliceEnds, pause);
         const late = (column: number) => isStream && circuit.interest(entry.id, column) === "late";
         for (let from = 0; from < length; ) {
           const rowsMax = circuit.cooling?.stepRowsMax ?? Number.POSITIVE_INFINITY;
           const to = Math.min(length, from + Math.min(feeder.pace.rows, Math.ceil(rowsMax)));
           const next = feeder.fill(topicBatch, from, to, firstCommit, wanted, late);
+          this.decodedValues += (next - from) * feeder.filled;
           const began = performance.now();
           if (isStream) circuit.feedStream(entry.id, feeder.chunk);
           else circuit.feedTable(entry.id, feeder.chunk, topicBatch.ops, from);
@@ -447,6 +456,18 @@ export class Stepper {
   /** The topic is gone. */
   forget(topicId: number): void {
     this.#feeders.delete(topicId);
+  }
+
+  /** Those of streams that nothing takes any more give back their chunks. */
+  #forgetUnread(): void {
+    const { shape } = this.#circuit;
+    if (shape === this.#feedersOf) return;
+    this.#feedersOf = shape;
+    for (const id of this.#feeders.keys()) {
+      const entry = this.#catalog.byId(id);
+      const isStream = entry?.kind === "topic" && entry.topicKind === "stream";
+      if (isStream && !this.#circuit.takesStream(id)) this.#feeders.delete(id);
+    }
   }
 
   #feeder(entry: TopicEntry): Feeder {

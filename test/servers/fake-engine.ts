@@ -121,6 +121,7 @@ export class FakeEngine implements Engine {
       records: this.#data.records,
       steps: this.#data.position,
       stepSeconds: 0.5,
+      decodedValues: 40,
       stateBytes: 1,
       memoryLimit: 1000,
       coldBytes: 0,

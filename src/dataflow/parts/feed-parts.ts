@@ -97,6 +97,11 @@ function waysOf(inlet: Inlet, topicId: number): string {
   return keysOf(inlet, topicId)?.join() ?? "";
 }
 
+/** What parts read of a stream: those that have failed read nothing. */
+export function columnsOfParts(inlets: readonly Inlet[], topicId: number): ReadonlySet<number> {
+  return new Set(columnsOf(readersOf(inlets, topicId), topicId));
+}
+
 function columnsOf(readers: readonly Inlet[], topicId: number): number[] {
   const read = readers.flatMap((inlet) => sourceOf(inlet, topicId)?.reads ?? []);
   return [...new Set(read)].sort((a, b) => a - b);

@@ -95,6 +95,8 @@ export async function fillAndJoin(
     let joined = false;
     let next = done;
     await context.atBoundary(async () => {
+      // It may have been dropped since the last look: what joins now, nobody could take out again.
+      signal.throwIfAborted();
       next = { ...context.current() };
       if (next.epoch > done.epoch) build.begin(next.epoch, next.timeUs);
       if (next.position - done.position > LAST_RANGE) return;
@@ -104,6 +106,7 @@ export async function fillAndJoin(
         return;
       }
       if (next.epoch > done.epoch) await feed(atRest, build, done.position, next.position, { signal });
+      signal.throwIfAborted();
       if (build.failed !== null) throw build.failed;
       onJoin(build.finish(), next.epoch);
       build.release();

@@ -22,6 +22,8 @@ export class Feeder {
   readonly #late: (LateColumn | null)[];
   /** How many rows to feed at once. */
   readonly pace = new RowPace(ROWS_PER_FEED);
+  /** How many columns it filled last, those that come late included. */
+  filled = 0;
   readonly #dictionary: Dictionary;
 
   constructor(schema: Schema, dictionary: Dictionary) {
@@ -48,7 +50,9 @@ export class Feeder {
     const end = Math.min(to, from + CHUNK_ROWS);
     const { chunk } = this;
     chunk.length = end - from;
+    this.filled = 0;
     batch.columns.forEach((column, i) => {
+      if (wanted(i)) this.filled++;
       const isLate = column.kind === "utf8" && wanted(i) && late(i);
       this.#late[i] = isLate ? new LateColumn(column, from, this.#dictionary) : null;
     });

@@ -1,9 +1,12 @@
 /**
  * What of topics is wanted: the columns that views and builds read, and the rows that matter to a build. The rest is neither decoded nor, where
  * a segment is sealed, read.
+ *
+ * What views read that run is asked of the circuit, whose operators say it: one that a query or a build still holds after its view has gone reads as before, one that
+ * has stopped reads nothing, and nothing is noted that would have to be taken out. Noted is what views read that are yet to join it.
  */
 import { assert } from "../../base/assert.ts";
-import type { Build } from "../../dataflow/circuit.ts";
+import type { Build, Circuit } from "../../dataflow/circuit.ts";
 import type { ColumnRange } from "../../log/log.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { addReads, columnsRead, type Reads, wantsOf } from "../../plan/reads.ts";
@@ -17,20 +20,25 @@ interface BuildReads {
 }
 
 export class Wanted {
-  /** What views read of streams, those that are yet to be filled included: they may join the circuit between two records that are fed to it. */
-  readonly #reads: Reads = new Map();
-  /** Of it, what is not read by other threads alone. */
-  readonly #readsHere: Reads = new Map();
+  readonly #circuit: Pick<Circuit, "wants" | "partsWant">;
+  /** By view: what it reads of streams, until it has joined the circuit. It may do so between two records that are fed to that. */
+  readonly #planned = new Map<number, Reads>();
   readonly #builds = new WeakMap<Build, BuildReads>();
 
-  /** A view with this plan is to be kept. */
-  addPlanned(plan: Plan): void {
-    addReads(plan, this.#reads);
+  constructor(circuit: Pick<Circuit, "wants" | "partsWant">) {
+    this.#circuit = circuit;
   }
 
-  /** It has joined the circuit. `cuts`: the parts of its plan that other threads keep. */
-  addJoined(plan: Plan, cuts: readonly Plan[]): void {
-    addReads(plan, this.#readsHere, new Set(cuts));
+  /** A view with this plan is to join the circuit. */
+  plan(viewId: number, plan: Plan): void {
+    const reads: Reads = new Map();
+    addReads(plan, reads);
+    this.#planned.set(viewId, reads);
+  }
+
+  /** It has joined the circuit, or will not. */
+  unplan(viewId: number): void {
+    this.#planned.delete(viewId);
   }
 
   /** What is to be fed to a build. */
@@ -42,14 +50,17 @@ export class Wanted {
     this.#builds.set(build, { reads, readsHere, ranges: rangesOf(plan) });
   }
 
-  /** Columns of a stream that live views read on this thread. */
-  wants(streamId: number): (column: number) => boolean {
-    return wantsOf(this.#readsHere, streamId);
-  }
-
-  /** Columns of a stream that live views read, null: all of them. */
-  columns(streamId: number): ReadonlySet<number> | null {
-    return columnsRead(this.#reads, streamId);
+  /** Of a stream's so many columns those that views read or will, null: all of them. */
+  columns(streamId: number, count: number): ReadonlySet<number> | null {
+    const columns = new Set(this.#circuit.partsWant(streamId));
+    const wants = this.#circuit.wants(streamId);
+    for (let column = 0; column < count; column++) if (wants(column)) columns.add(column);
+    for (const reads of this.#planned.values()) {
+      const read = columnsRead(reads, streamId);
+      if (read === null) return null;
+      for (const column of read) columns.add(column);
+    }
+    return columns;
   }
 
   /** Columns of a topic that a build reads on this thread. */

@@ -79,13 +79,14 @@ export class LiveViews {
   /** Code of views defined in TypeScript, by name. */
   readonly #handles: ReadonlyMap<string, AnyView>;
   /** What of topics they read. */
-  readonly wanted: Wanted = new Wanted();
+  readonly wanted: Wanted;
   /** Until the program has declared its views, one that is not what it will declare is neither put into the circuit nor filled. */
   #declared = false;
 
   constructor(context: LiveViewsContext, handles: ReadonlyMap<string, AnyView>) {
     this.#context = context;
     this.#handles = handles;
+    this.wanted = new Wanted(context.circuit);
   }
 
   all(): Iterable<LiveView> {
@@ -124,6 +125,7 @@ export class LiveViews {
     const live = this.#views.get(id);
     if (live === undefined) return;
     this.#views.delete(id);
+    this.wanted.unplan(id);
     live.filling?.abort.abort();
     const heir = [...this.#views.values()].find((l) => l.entry.name === live.entry.name);
     if (heir !== undefined) {
@@ -167,8 +169,10 @@ export class LiveViews {
     };
     live.filling = filling;
     live.error = null;
+    this.wanted.plan(live.entry.id, live.query.plan);
     filling.done = this.#fill(live, filling).catch((thrown: unknown) => {
       live.filling = null;
+      this.wanted.unplan(live.entry.id);
       if (filling.abort.signal.aborted) return;
       live.error = toEvertError(thrown);
       this.#forgetStale(live);
@@ -406,7 +410,7 @@ export class LiveViews {
       }
       live.query = query;
       live.error = null;
-      this.wanted.addPlanned(query.plan);
+      this.wanted.plan(entry.id, query.plan);
       this.#context.catalog.describeView(entry.id, {
         schema: { fields: query.plan.schema.fields.slice(0, query.visible) },
         key: shownKey(query.plan.key, query.visible),
@@ -471,7 +475,7 @@ export class LiveViews {
 
   #attach(live: LiveView, node: ViewNode): void {
     const query = live.query as Query;
-    this.wanted.addJoined(query.plan, node.cuts);
+    this.wanted.unplan(live.entry.id);
     live.node = node;
     live.view = new View({
       name: live.entry.name,

@@ -24,6 +24,10 @@ const engineCounters: Record<string, [help: string, value: (stats: DatabaseStats
   ],
   evert_log_removed_bytes_total: ["Bytes of the log that went with them", (s) => s.removedBytes],
   evert_steps_total: ["Steps of the engine since the start", (s) => s.steps],
+  evert_decoded_values_total: [
+    "Values that steps have taken from the log's columns since the start",
+    (s) => s.decodedValues,
+  ],
   evert_step_seconds_total: ["Time spent in steps since the start", (s) => s.stepSeconds],
 };
 

@@ -19,7 +19,7 @@ import { readWhole, replaceWhole } from "../base/small-file.ts";
 import { LOG_DIRECTORY, lockDirectory } from "./lock.ts";
 import type { LogFile, LogFiles } from "./log.ts";
 import { Scanner } from "./scanner.ts";
-import { TAIL_BYTES } from "./sealed/format.ts";
+import { readTail, TAIL_BYTES } from "./sealed/format.ts";
 import { openIfSound } from "./sealed/verify.ts";
 import { parseSegmentName, type SegmentFileName } from "./segment.ts";
 
@@ -140,6 +140,7 @@ class Backup {
     });
   }
 
+  /** @throws EvertError log_damaged: what was read is no tail, and says nothing of whose file it is */
   async #isTailOf(name: string, bytes: number): Promise<boolean> {
     const own = new Uint8Array(TAIL_BYTES);
     const file = await this.#disk.open(joinPath(this.#logDirectory, name), "read");
@@ -148,17 +149,22 @@ class Backup {
     } finally {
       await file.close();
     }
+    const theirs = new Uint8Array(TAIL_BYTES);
     let at = 0;
     try {
       for await (const piece of this.#source.read(name, bytes - TAIL_BYTES, bytes)) {
-        if (piece.some((byte, i) => byte !== own[at + i])) return false;
+        if (at + piece.length > TAIL_BYTES) throw notAsWritten(name);
+        theirs.set(piece, at);
         at += piece.length;
       }
     } catch (error) {
       // It has given way to another: then it is not asked for.
-      if (!(error instanceof EvertError) || error.code !== "not_found") throw error;
+      if (error instanceof EvertError && error.code === "not_found") return true;
+      throw error;
     }
-    return true;
+    if (readTail(theirs) === null) throw notAsWritten(name);
+    if (readTail(own) === null) throw damagedCopy(name);
+    return theirs.every((byte, i) => byte === own[i]);
   }
 
   #checkLog({ logId }: LogFiles): void {
@@ -297,6 +303,13 @@ function manifestOf(bytes: Uint8Array, directory: string): BackupManifest {
 function unreadable(directory: string): EvertError {
   return new EvertError("log_damaged", `${BACKUP_FILE} of ${directory} is not as it was written`, {
     detail: "It says which files belong to the backup, and how much of each.",
+  });
+}
+
+function damagedCopy(name: string): EvertError {
+  return new EvertError("log_damaged", `the backup's ${name} is not as it was written`, {
+    detail: "The checksum of its end does not match. The backup is as it was before.",
+    hint: "Try again; then back up into another directory.",
   });
 }
 

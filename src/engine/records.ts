@@ -5,6 +5,7 @@
  * The topic's columns may change meanwhile. A record has those that the topic has when it is read; its batch says which these are.
  */
 
+import { assert } from "../base/assert.ts";
 import { EvertError } from "../base/errors.ts";
 import { arrowEnd, arrowRecordBatch, arrowSchema } from "../batch/arrow.ts";
 import type { Column } from "../batch/batch.ts";
@@ -49,8 +50,7 @@ export async function* readRecords<T>(
   for await (const { group, topicBatch, from } of batchesOf(log, topic, options)) {
     if (known !== null && known !== topicBatch.schemaVersion) throw changedColumns(topic.name, from);
     if (topicBatch.schemaVersion !== columns.schemaVersion) {
-      const changed = columnsOf(entryOf(topic.id), topicBatch);
-      if (changed !== undefined) columns = { ...changed, hiddenRowId };
+      columns = { ...columnsOf(entryOf(topic.id), topic.name, topicBatch), hiddenRowId };
     }
     for (const record of batchRecords(group, topicBatch, columns, from)) {
       if (left-- <= 0) return;
@@ -65,10 +65,13 @@ function newestOf(topic: TopicEntry): LogTopic {
   return logTopicsOf(topic).at(-1) as LogTopic;
 }
 
-/** The columns of a batch that was read just before or after they changed. */
-function columnsOf(entry: CatalogEntry | undefined, { schemaVersion }: TopicBatch): LogTopic | undefined {
-  if (entry?.kind !== "topic") return undefined;
-  return logTopicsOf(entry).findLast((topic) => topic.schemaVersion === schemaVersion);
+/** The columns of a batch that was read just before or after they changed. @throws EvertError undefined_table */
+function columnsOf(entry: CatalogEntry | undefined, name: string, { schemaVersion }: TopicBatch): LogTopic {
+  if (entry?.kind !== "topic")
+    throw new EvertError("undefined_table", `"${name}" was dropped while it was read`);
+  const found = logTopicsOf(entry).findLast((topic) => topic.schemaVersion === schemaVersion);
+  assert(found !== undefined, "a batch that is read has a schema that the topic had");
+  return found;
 }
 
 /** What a record has beside its values, as columns. */

@@ -30,7 +30,7 @@ import type {
   TruncateStatement,
   UpdateStatement,
 } from "./statement-types.ts";
-import { as, type NodeOf, startOf } from "./tree.ts";
+import { as, type NodeOf, startOf, stringOf } from "./tree.ts";
 import { ValueRows } from "./values.ts";
 import { withQueries } from "./with.ts";
 
@@ -88,11 +88,31 @@ function bindReturning(
 ): Returning | null {
   if (clause === undefined) return null;
   if (clause.options !== undefined) throw notSupported("RETURNING WITH", undefined);
+  for (const name of ["old", "new"]) {
+    if (scope.tables.some((table) => table.name === name)) continue;
+    const place = namedIn(clause.exprs, name);
+    if (place !== null) throw notSupported(`${name} in RETURNING`, ctx.position(place.location));
+  }
   const outputs = bindTargets(clause.exprs ?? [], plainPlace(ctx, scope, "RETURNING"));
   return {
     fields: outputs.map(({ name, expr }) => ({ name, type: typeOf(expr), nullable: true })),
     exprs: outputs.map(({ expr }) => expr),
   };
+}
+
+/** Where expressions name columns of `table`, but for those within subqueries, which may have one of that name; null: nowhere. */
+function namedIn(within: unknown, table: string): { readonly location: number | undefined } | null {
+  if (typeof within !== "object" || within === null) return null;
+  for (const [kind, inner] of Object.entries(within)) {
+    if (kind === "SubLink") continue;
+    if (kind === "ColumnRef") {
+      const { fields = [], location } = inner as NodeOf<"ColumnRef">;
+      if (fields.length > 1 && stringOf(fields[0]) === table) return { location };
+    }
+    const found = namedIn(inner, table);
+    if (found !== null) return found;
+  }
+  return null;
 }
 
 /** The relation to change. A view changes by its sources alone, a stream only by what is appended. */

@@ -41,6 +41,10 @@ export function bindCreateTable(
     throw notSupported("a table that inherits or is partitioned", place);
   }
   if (node.ofTypename !== undefined) throw notSupported("CREATE TABLE OF", place);
+  checkStorage(
+    { onCommit: node.oncommit, accessMethod: node.accessMethod, tablespace: node.tablespacename },
+    place,
+  );
   const { appendOnly, keeping, deadLetters } = tableOptions(node, ctx);
   const columns: Column[] = [];
   const constraints: Constraint[] = [];
@@ -96,6 +100,23 @@ function relationName(relation: RangeVar, ctx: BindContext): string {
   return relation.relname ?? "";
 }
 
+/** Where and how rows lie is not for SQL to say here; what nobody would do is refused, not passed over. */
+function checkStorage(
+  said: {
+    readonly onCommit: NodeOf<"CreateStmt">["oncommit"];
+    readonly accessMethod: string | undefined;
+    readonly tablespace: string | undefined;
+  },
+  position: number | undefined,
+): void {
+  if (said.onCommit !== undefined && said.onCommit !== "ONCOMMIT_NOOP") {
+    const message = "ON COMMIT can only be used on temporary tables";
+    throw new EvertError("invalid_table_definition", message, { position });
+  }
+  if (said.accessMethod !== undefined) throw notSupported("USING of a table's access method", position);
+  if (said.tablespace !== undefined) throw notSupported("TABLESPACE", position);
+}
+
 function keptBy(
   keeping: Keeping | undefined,
   topicKind: "stream" | "table",
@@ -134,6 +155,9 @@ function bindColumnOf(node: ColumnDef, table: string, before: readonly Column[],
 export function bindColumnDef(node: ColumnDef, table: string, ctx: BindContext): Column {
   const name = node.colname ?? "";
   if (node.collClause !== undefined) bindCollation(node.collClause, ctx);
+  const place = ctx.position(node.location);
+  if (node.storage_name !== undefined) throw notSupported("STORAGE of a column", place);
+  if (node.compression !== undefined) throw notSupported("COMPRESSION of a column", place);
   const type = bindTypeName(node.typeName!, ctx);
   let says: "CONSTR_NULL" | "CONSTR_NOTNULL" | null = null;
   let fallback: Default | null = null;
@@ -202,6 +226,10 @@ export function bindCreateAs(
   const position = ctx.position(into.rel?.location);
   if (node.objtype !== "OBJECT_MATVIEW") throw notSupported("CREATE TABLE AS", position);
   if (into.skipData) throw notSupported("WITH NO DATA", position);
+  checkStorage(
+    { onCommit: into.onCommit, accessMethod: into.accessMethod, tablespace: into.tableSpaceName },
+    position,
+  );
   const target = { relation: into.rel!, aliases: into.colNames, options: into.options };
   return bindViewOf(
     node.query!,

@@ -88,6 +88,7 @@ export class Subscriptions {
       return;
     }
     this.resume();
+    if (this.#before.length > 0) this.#before = this.#before.filter(isWatched);
     if (this.#watches.size === 0) return;
     const now = this.#options.now();
     const frames = new Map<View, Frame>();
@@ -119,7 +120,7 @@ export class Subscriptions {
     if (!this.#hasGap) return;
     this.#hasGap = false;
     // Nobody can go on from what was told before.
-    this.#before = [...this.#before, ...this.#watches.values()].filter(({ listeners }) => listeners.size > 0);
+    this.#before = [...this.#before, ...this.#watches.values()].filter(isWatched);
     this.#watches.clear();
     for (const open of this.#open) open.reset("the log goes on behind rows that were taken out of it");
   }
@@ -220,6 +221,10 @@ export class Subscriptions {
     }
     return watch;
   }
+}
+
+function isWatched({ listeners }: Watch): boolean {
+  return listeners.size > 0;
 }
 
 function wakeAll({ listeners }: Watch): void {

@@ -24,6 +24,11 @@ export class DurableWaiters {
     return new Promise((resolve, reject) => this.#waiters.push({ position, resolve, reject }));
   }
 
+  /** Of all who wait. */
+  get size(): number {
+    return this.#waiters.length;
+  }
+
   /** The same for a commit of who waits: where commits wait for replicas, no longer than an append does. @throws EvertError timeout */
   acknowledged(position: number): Promise<void> {
     return this.#inTime(position, (late) => late);
@@ -44,12 +49,18 @@ export class DurableWaiters {
   async #inTime(position: number, refusal: (late: EvertError) => EvertError): Promise<void> {
     const { requirement } = this.#log;
     if (requirement === null || this.#log.durablePosition >= position) return this.wait(position);
+    if (this.#failure !== null) throw this.#failure;
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(refusal(requirement.late(position))), requirement.timeoutMs);
-    });
+    let waiter: Waiter | undefined;
     try {
-      await Promise.race([this.wait(position), late]);
+      await new Promise<void>((resolve, reject) => {
+        this.#waiters.push((waiter = { position, resolve, reject }));
+        timer = setTimeout(() => reject(refusal(requirement.late(position))), requirement.timeoutMs);
+      });
+    } catch (error) {
+      // Replicas may be away for long, and who is told asks again.
+      this.#waiters = this.#waiters.filter((other) => other !== waiter);
+      throw error;
     } finally {
       clearTimeout(timer);
     }

@@ -72,8 +72,6 @@ export class Connection {
     this.#silenceMsMax = options.silenceMsMax ?? defaults.silenceMsMax;
     this.#backoffMsMax = options.backoffMsMax ?? defaults.backoffMsMax;
     this.#onPosition = onPosition;
-    if (typeof globalThis.addEventListener === "function")
-      globalThis.addEventListener("online", this.#online);
   }
 
   add(view: ViewState): void {
@@ -96,8 +94,6 @@ export class Connection {
     clearTimeout(this.#gatherTimer);
     clearTimeout(this.#missingTimer);
     this.#dropQueue();
-    if (typeof globalThis.removeEventListener === "function")
-      globalThis.removeEventListener("online", this.#online);
     this.#end("closed");
     for (const view of this.#views.values()) view.fail(closedError());
     this.#publish();
@@ -125,6 +121,8 @@ export class Connection {
 
   async #run(): Promise<void> {
     this.#running = true;
+    // No longer than views are wanted: a client that nobody closes is not held by the page.
+    globalThis.addEventListener?.("online", this.#online);
     while (!this.#closed && this.#views.size > 0) {
       this.#interrupt = new AbortController();
       const signal = this.#interrupt.signal;
@@ -140,6 +138,7 @@ export class Connection {
       await pause(ms, this.#interrupt.signal);
       this.#pausing = false;
     }
+    globalThis.removeEventListener?.("online", this.#online);
     this.#running = false;
   }
 

@@ -49,7 +49,13 @@ export function createConsumer(name: string, options: ConsumerOptions, context: 
   function open(): Promise<OpenedConsumerAnswer> {
     const { from, reset } = options;
     const start = from instanceof Date ? from.toISOString() : from;
-    opening ??= store("/v1/consumers", { name, topics, from: start, reset });
+    if (opening === null) {
+      opening = store("/v1/consumers", { name, topics, from: start, reset });
+      // A failure is for whoever waits; the next call asks again.
+      opening.catch(() => {
+        opening = null;
+      });
+    }
     return opening;
   }
 

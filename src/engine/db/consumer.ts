@@ -73,11 +73,14 @@ export class DbConsumer<Row> implements AsyncIterable<ConsumedBatch<Row>> {
   /** Takes the place of an earlier instance; reading does so by itself. */
   async open(): Promise<OpenedConsumer> {
     const { topics, from, reset } = this.#options;
-    this.#opening ??= this.#engine.openConsumer(
-      this.name,
-      topics.map((topic) => topicName(topic)),
-      { from, reset },
-    );
+    if (this.#opening === null) {
+      const names = topics.map((topic) => topicName(topic));
+      this.#opening = this.#engine.openConsumer(this.name, names, { from, reset });
+      // A failure is for whoever waits; the next call asks again.
+      this.#opening.catch(() => {
+        this.#opening = null;
+      });
+    }
     return this.#opening;
   }
 

@@ -271,7 +271,11 @@ async function schemaOf(c: RequestContext, server: ServerContext): Promise<strin
 function refused({ engine, logger }: ServerContext, error: EvertError): Response {
   if (error.code === "internal") logger.error({ err: error.cause ?? error }, "a request failed");
   const code = error instanceof RegistryRefusal ? error.errorCode : error.status * 100 + 1;
-  const said = [error.message, error.detail, error.hint].filter((part) => part !== undefined).join(" ");
+  const parts = [error.message, error.detail, error.hint].filter((part) => part !== undefined);
+  // One text for all three, in which each is a sentence.
+  const said = parts
+    .map((part, i) => (i + 1 < parts.length && !/[.:!?]$/.test(part) ? `${part}.` : part))
+    .join(" ");
   const body = { error_code: code, message: said } satisfies RegistryError;
   return jsonAnswer(body, engine.position, error.status);
 }

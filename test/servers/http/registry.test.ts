@@ -146,6 +146,19 @@ describe("what does not fit", () => {
   ])("%s", async (_, ask, status, code) => {
     expect(await ask()).toMatchObject({ status, body: { error_code: code, message: expect.any(String) } });
   });
+
+  test("what happened and what to do are sentences of one text", async () => {
+    const headers = { "content-type": "text/plain" };
+    const refused = await client.request("/registry/subjects/orders-value", {
+      method: "POST",
+      headers,
+      body: "{}",
+    });
+    expect(refused.body).toMatchObject({
+      message:
+        'the body\'s format is not known: Content-Type is "text/plain". Send Content-Type: application/json.',
+    });
+  });
 });
 
 describe("ids", () => {

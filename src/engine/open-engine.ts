@@ -117,6 +117,7 @@ export async function openEngine(options: OpenEngineOptions): Promise<Database> 
     await rejoin(logOptions, leader, note.id, report);
   const log = await openLog({ ...logOptions, following });
   try {
+    workers?.start();
     const { tornTail } = log.report;
     if (tornTail !== null) {
       report(

@@ -1,6 +1,6 @@
 /**
  * The worker threads of a database: which parts they keep. A part that can be split has a shard in each of them; others go in turn to the one that keeps
- * fewest. A thread is started when it is first needed, and anew when it has ended: what it kept has failed by then.
+ * fewest. Threads are started with the database, for each has its code to read before it can do anything, and anew when they are needed and have ended: what they kept has failed by then.
  */
 import { EvertError } from "../../base/errors.ts";
 import type { CircuitLimits } from "../../dataflow/circuit.ts";
@@ -49,6 +49,11 @@ export class Workers implements PartLinks {
     this.#limits = limits;
     this.#report = report;
     this.#workers = new Array<Worker | null>(count).fill(null);
+  }
+
+  /** They read their code, while the database opens and before anybody waits for them. */
+  start(): void {
+    for (let i = 0; i < this.#count; i++) this.#worker(i);
   }
 
   partsOf(plan: Plan): readonly PlanPart[] {

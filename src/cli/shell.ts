@@ -15,6 +15,8 @@ import { isComplete } from "./sql-text.ts";
 
 const historyLinesMax = 1000;
 
+const givenUp = "given up; what it was to change may have been changed";
+
 const help = `\\d            topics and views
 \\d NAME       columns of a topic or a view
 \\format NAME  ${sqlFormats.join(", ")}
@@ -22,13 +24,21 @@ const help = `\\d            topics and views
 A statement ends with a semicolon and may take several lines. Tab completes.
 `;
 
-export async function runShell(remote: Remote, format: SqlFormat): Promise<void> {
+interface Terminal {
+  readonly input: NodeJS.ReadableStream;
+  readonly output: NodeJS.WritableStream;
+}
+
+export async function runShell(
+  remote: Remote,
+  format: SqlFormat,
+  terminal: Terminal = { input: process.stdin, output: process.stdout },
+): Promise<void> {
   const names = new Names(remote);
   await names.refresh();
   const historyFile = process.env["EVERT_HISTORY"] ?? join(homedir(), ".evert_history");
   const input = createInterface({
-    input: process.stdin,
-    output: process.stdout,
+    ...terminal,
     history: await readHistory(historyFile),
     historySize: historyLinesMax,
     removeHistoryDuplicates: true,
@@ -40,13 +50,20 @@ export async function runShell(remote: Remote, format: SqlFormat): Promise<void>
   });
   process.stderr.write(`Connected to ${remote.url}. \\? for help, \\q to leave.\n`);
 
+  // Its end may come while a statement runs, with lines that are still to be run.
+  let isClosed = false;
+  input.once("close", () => {
+    isClosed = true;
+  });
   let statement = "";
   const prompt = () => input.setPrompt(statement === "" ? "evert> " : "   ...> ");
-  // Ctrl-C gives up the statement, on an empty line the shell.
+  let running: AbortController | null = null;
+  // Ctrl-C gives up the statement, run or written, on an empty line the shell.
   input.on("SIGINT", () => {
+    if (running !== null) return running.abort();
     if (statement === "" && input.line === "") return input.close();
     statement = "";
-    process.stdout.write("\n");
+    terminal.output.write("\n");
     prompt();
     input.write(null, { ctrl: true, name: "u" });
     input.prompt();
@@ -64,7 +81,12 @@ export async function runShell(remote: Remote, format: SqlFormat): Promise<void>
         if (isComplete(statement)) {
           const sql = statement;
           statement = "";
-          await runSql(remote, sql, format);
+          running = new AbortController();
+          const { signal } = running;
+          await runSql(remote, sql, format, signal).finally(() => {
+            running = null;
+          });
+          if (signal.aborted) process.stderr.write(`\n${errorColors.dim(givenUp)}\n`);
           if (/\b(create|drop)\b/i.test(sql)) await names.refresh();
         } else if (statement.trim() === "") statement = "";
       }
@@ -72,7 +94,7 @@ export async function runShell(remote: Remote, format: SqlFormat): Promise<void>
       printError(toEvertError(error));
     }
     prompt();
-    input.prompt();
+    if (!isClosed) input.prompt();
   }
   input.close();
   await writeHistory(historyFile, history);
@@ -103,12 +125,21 @@ async function readHistory(file: string): Promise<string[]> {
   try {
     return (await readFile(file, "utf8")).split("\n").filter((line) => line !== "");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw error;
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") withoutHistory(error);
+    return [];
   }
 }
 
 async function writeHistory(file: string, history: readonly string[]): Promise<void> {
   if (history.length === 0) return;
-  await writeFile(file, `${history.slice(0, historyLinesMax).join("\n")}\n`, { mode: 0o600 });
+  try {
+    await writeFile(file, `${history.slice(0, historyLinesMax).join("\n")}\n`, { mode: 0o600 });
+  } catch (error) {
+    withoutHistory(error);
+  }
+}
+
+/** A home that is not there, or is read-only, is no reason to have no shell. */
+function withoutHistory(error: unknown): void {
+  process.stderr.write(`${errorColors.dim(`no history: ${(error as Error).message}`)}\n`);
 }

@@ -110,10 +110,10 @@ const NO_SPACE = new Set(["ENOSPC", "EDQUOT"]);
 const NO_DESCRIPTOR = new Set(["EMFILE", "ENFILE"]);
 /** The place is wrong, not the disk. */
 const NOT_HERE = new Map([
-  ["EACCES", "nothing may be written there"],
-  ["EPERM", "nothing may be written there"],
-  ["EROFS", "the file system is read-only"],
-  ["ENOTDIR", "a part of the path is a file, not a directory"],
+  ["EACCES", "Nothing may be written there."],
+  ["EPERM", "Nothing may be written there."],
+  ["EROFS", "The file system is read-only."],
+  ["ENOTDIR", "A part of the path is a file, not a directory."],
 ]);
 
 /** The EvertError for what a system call says. */
@@ -122,15 +122,15 @@ export function diskError(systemCode: string, action: string, path: string, caus
   if (systemCode === "ENOENT") return new EvertError("not_found", message, { cause });
   if (NO_SPACE.has(systemCode)) {
     return new EvertError("disk_full", message, {
-      detail: "the file system, or the quota on it, has no room left",
-      hint: "free some space; appends go on by themselves when there is room again",
+      detail: "The file system, or the quota on it, has no room left.",
+      hint: "Free some space; appends go on by themselves when there is room again.",
       cause,
     });
   }
   if (NO_DESCRIPTOR.has(systemCode)) {
     return new EvertError("too_many_files", message, {
-      detail: "the process, or the system, has as many files and sockets open as it may",
-      hint: "raise the limit (ulimit -n), or close connections; it goes on by itself when there are descriptors again",
+      detail: "The process, or the system, has as many files and sockets open as it may.",
+      hint: "Raise the limit (ulimit -n), or close connections; it goes on by itself when there are descriptors again.",
       cause,
     });
   }
@@ -138,12 +138,12 @@ export function diskError(systemCode: string, action: string, path: string, caus
   if (wrongPlace !== undefined) {
     return new EvertError("io_error", message, {
       detail: wrongPlace,
-      hint: "choose another directory, or mend the rights on this one",
+      hint: "Choose another directory, or mend the rights on this one.",
       cause,
     });
   }
   return new EvertError("io_error", message, {
-    detail: "the operating system reports that the disk failed",
+    detail: "The operating system reports that the disk failed.",
     cause,
   });
 }

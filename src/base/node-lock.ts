@@ -43,7 +43,7 @@ function lockError(path: string, error: unknown): EvertError {
     "io_error",
     `cannot lock ${path}: ${error instanceof Error ? error.message : String(error)}`,
     {
-      hint: "the data directory must be writable and on a file system that keeps POSIX locks",
+      hint: "The data directory must be writable and on a file system that keeps POSIX locks.",
       cause: error,
     },
   );

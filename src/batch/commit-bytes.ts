@@ -11,8 +11,8 @@ export function checkCommitBytes(bytes: number, bytesMax: number = COMMIT_BYTES_
 
 export function commitTooLarge(bytes: number | string, bytesMax: number): EvertError {
   return new EvertError("record_too_large", `a commit of ${bytes} bytes is too large`, {
-    detail: `one commit holds at most ${bytesMax} bytes`,
-    hint: "append in several commits",
+    detail: `One commit holds at most ${bytesMax} bytes.`,
+    hint: "Append in several commits.",
   });
 }
 

@@ -2,11 +2,11 @@
  * An Avro object container file appended some blocks at a time, each part under a producer's number, that of its first record: so that none is stored twice when a connection
  * breaks, and a producer with a name goes on behind the records that are stored.
  */
-import { type EvertError, toEvertError } from "../base/errors.ts";
+import { toEvertError } from "../base/errors.ts";
 import { avroFileParts, type FilePart } from "../client/avro-file.ts";
 import { backoffMs, pause } from "../client/backoff.ts";
 import type { AppendAnswer } from "../client/protocol.ts";
-import { type Committed, producerOf } from "./append-lines.ts";
+import { type Committed, isUnanswered, producerOf } from "./append-lines.ts";
 import type { Progress } from "./progress.ts";
 import type { Remote } from "./remote.ts";
 
@@ -46,11 +46,6 @@ export async function appendAvroFile(
     progress.advance(0, part.count);
   }
   return committed;
-}
-
-/** It may have been stored: no answer came that says so, or why not. */
-export function isUnanswered({ retryable, status }: EvertError): boolean {
-  return retryable || status >= 500;
 }
 
 async function sent(

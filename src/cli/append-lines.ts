@@ -20,6 +20,11 @@ export interface Committed extends Pick<ChunkedProgress, "count" | "position"> {
   readonly isOpen?: boolean;
 }
 
+/** It may have been stored: no answer came that says so, or why not. */
+export function isUnanswered({ retryable, status }: EvertError): boolean {
+  return retryable || status >= 500;
+}
+
 /** Under whose numbers it is appended; of a name that is not given, one that nobody else has. */
 export function producerId(name: string | undefined): string {
   return name ?? `evert-append-${randomUUID()}`;
@@ -95,7 +100,7 @@ export async function appendLines(
   const told = {
     count: chunks.stored + part.count,
     position: part.position ?? chunks.position,
-    isOpen: now === undefined,
+    isOpen: now === undefined && isUnanswered(chunks.failure),
   };
   const asked = reached === undefined ? told : { count: reached.seq + 1 - first, position: reached.position };
   onCommitted(asked);

@@ -2,8 +2,8 @@
 import { Readable } from "node:stream";
 import { type Command, Option } from "commander";
 import { EvertError, toEvertError } from "../base/errors.ts";
-import { appendAvroFile, isUnanswered } from "./append-avro.ts";
-import { appendLines, type Committed, producerId } from "./append-lines.ts";
+import { appendAvroFile } from "./append-avro.ts";
+import { appendLines, type Committed, isUnanswered, producerId } from "./append-lines.ts";
 import { type AppendFormat, appendFormats, openSource, type Source } from "./append-source.ts";
 import { Interrupted } from "./exit.ts";
 import { write } from "./output.ts";

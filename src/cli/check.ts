@@ -34,28 +34,38 @@ async function check(options: CheckOptions): Promise<void> {
       hint: "--data says where it is.",
     });
   }
-  const { checkLog, repairDirectory, LOG_DIRECTORY } = await import("../engine/tools.ts");
+  const { checkLog, repairDirectory, topicNames, LOG_DIRECTORY } = await import("../engine/tools.ts");
   if (!existsSync(join(options.data, LOG_DIRECTORY))) {
     throw new EvertError("not_found", `there is no log in ${options.data}`, {
       detail: `A data directory has its log in ${LOG_DIRECTORY}/.`,
       hint: "--data says where the data directory is; evert start makes one.",
     });
   }
+  const directory = resolve(options.data);
+  // A repair does away with what they are known from.
+  const names = await topicNames(directory, nodeDisk);
   if (options.repair) {
-    await write(
-      repairText(await repairDirectory(resolve(options.data), nodeDisk, systemClock), options.data),
-    );
+    const report = await repairDirectory(directory, nodeDisk, systemClock);
+    await write(repairText(report, options.data, names));
     return;
   }
-  const report = await checkLog(resolve(options.data), nodeDisk);
-  await write(reportText(report));
+  const report = await checkLog(directory, nodeDisk);
+  await write(reportText(report, names));
   if (report.damages.length === 0) return;
   throw new EvertError("log_damaged", `the log is damaged in ${count(report.damages.length, "place")}`, {
     hint: "Restore a backup; without one, `evert check --repair` keeps what can be kept. A server serves nothing that is damaged.",
   });
 }
 
-function reportText(report: CheckReport): string {
+type Names = ReadonlyMap<number, string>;
+
+/** A number is what lost.json has. */
+function topicText(id: number, names: Names): string {
+  const name = names.get(id);
+  return name === undefined ? `topic ${id}` : `topic ${JSON.stringify(name)} (${id})`;
+}
+
+function reportText(report: CheckReport, names: Names): string {
   const lines = [
     `${count(report.segments, "segment")}${report.sealed === 0 ? "" : ` (${report.sealed} sealed)`}, ${count(report.frames, "frame")}, ${count(report.commits, "commit")}, ` +
       `${bytesText(report.bytes)} verified, last position ${report.lastPosition}`,
@@ -67,19 +77,19 @@ function reportText(report: CheckReport): string {
     );
   }
   lines.push(...report.older.map(olderText));
-  for (const damage of report.damages) lines.push(damageText(damage));
+  for (const damage of report.damages) lines.push(damageText(damage, names));
   if (report.damages.length === 0) lines.push("no damage");
   return `${lines.join("\n")}\n`;
 }
 
-function repairText(report: RepairReport, data: string): string {
+function repairText(report: RepairReport, data: string, names: Names): string {
   const { damages, positions, rows, older, commits, lastPosition, aside, moved } = report;
-  const lines = damages.map(damageText);
+  const lines = damages.map((damage) => damageText(damage, names));
   lines.push("", `repaired: ${count(commits, "commit")} up to position ${lastPosition}`);
   for (const { first, last } of positions) lines.push(`lost: the commits at positions ${first} to ${last}`);
   for (const { topicId, firstOffset, lastOffset, firstPosition, lastPosition: last } of rows)
     lines.push(
-      `lost: topic ${topicId}, records ${firstOffset} to ${lastOffset}, of commits between positions ${firstPosition} and ${last}`,
+      `lost: ${topicText(topicId, names)}, records ${firstOffset} to ${lastOffset}, of commits between positions ${firstPosition} and ${last}`,
     );
   lines.push(...older.map(olderText));
   lines.push(
@@ -98,12 +108,12 @@ function olderText({ segment, instead }: RepairReport["older"][number]): string 
   );
 }
 
-function damageText(damage: Damage): string {
+function damageText(damage: Damage, names: Names): string {
   const { segment, byteOffset, bytes, reason, firstPosition, lastPosition, topics } = damage;
   const lines = [`${segment} at byte ${byteOffset}: damaged, ${count(bytes, "byte")}: ${reason}`];
   if (firstPosition !== null) lines.push(`  positions ${firstPosition} to ${lastPosition} cannot be read`);
   for (const { topicId, firstOffset, lastOffset } of topics) {
-    lines.push(`  topic ${topicId}: records ${firstOffset} to ${lastOffset} cannot be read`);
+    lines.push(`  ${topicText(topicId, names)}: records ${firstOffset} to ${lastOffset} cannot be read`);
   }
   return lines.join("\n");
 }

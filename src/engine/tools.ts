@@ -7,3 +7,4 @@ export { timeUsOf } from "./read-time.ts";
 export { type RepairReport, repairDirectory } from "./repair.ts";
 export type { FollowOptions } from "./replica/role.ts";
 export { type RestoreTo, restoreBackup } from "./restore-backup.ts";
+export { topicNames } from "./topic-names.ts";

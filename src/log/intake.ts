@@ -212,8 +212,8 @@ async function verified(bytes: Uint8Array): Promise<FrameHeader> {
       "format_unsupported",
       `the leader writes frames of format version ${formatVersion}`,
       {
-        detail: `this release of Evert reads format versions ${FORMAT_VERSION} and ${FORMAT_VERSION_SEVERAL_BATCHES}`,
-        hint: "run the leader's release here, or a newer one",
+        detail: `This release of Evert reads format versions ${FORMAT_VERSION} and ${FORMAT_VERSION_SEVERAL_BATCHES}.`,
+        hint: "Run the leader's release here, or a newer one.",
       },
     );
   }
@@ -242,6 +242,6 @@ function beginsElsewhere(name: string): EvertError {
 function notAsWritten(detail: string): EvertError {
   return new EvertError("log_damaged", "what came from the leader is not as it was written", {
     detail: `${detail}; nothing of it is kept`,
-    hint: "it is asked for again; if that goes on, run `evert check` on the leader's directory",
+    hint: "It is asked for again; if that goes on, run `evert check` on the leader's directory.",
   });
 }

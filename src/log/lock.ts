@@ -23,8 +23,8 @@ export async function lockDirectory(disk: Disk, directory: string): Promise<Disk
     const error = toEvertError(thrown);
     if (error.code !== "directory_locked") throw error;
     throw new EvertError("directory_locked", `the data directory ${directory} is in use`, {
-      detail: `it is held by ${(await readOwner(disk, directory)) ?? "another process"}`,
-      hint: "stop that process, or use another data directory",
+      detail: `It is held by ${(await readOwner(disk, directory)) ?? "another process"}.`,
+      hint: "Stop that process, or use another data directory.",
       cause: error,
     });
   }

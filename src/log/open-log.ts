@@ -22,7 +22,7 @@ export async function openLog(options: LogOptions): Promise<Log & { readonly rep
   const segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
   if (!Number.isSafeInteger(segmentBytes) || segmentBytes < SEGMENT_BYTES_MIN) {
     throw new EvertError("invalid_argument", `a segment cannot have ${segmentBytes} bytes`, {
-      detail: `at least ${SEGMENT_BYTES_MIN}`,
+      detail: `At least ${SEGMENT_BYTES_MIN}.`,
     });
   }
   await disk.makeDirectory(logDirectory);

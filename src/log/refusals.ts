@@ -19,23 +19,23 @@ export function shuttingDown(): EvertError {
 
 /** `full`: why no room could be made when it was tried last. */
 export function noRoom(bytes: number, full: EvertError | null): EvertError {
-  const detail = `the commit takes up to ${bytes} bytes, and no room for it has been made yet`;
+  const detail = `The commit takes up to ${bytes} bytes, and no room for it has been made yet.`;
   if (full?.code === "too_many_files") return full;
   return full !== null
     ? new EvertError("disk_full", "the disk is full", {
         detail,
-        hint: "free some space; appends go on by themselves",
+        hint: "Free some space; appends go on by themselves.",
       })
     : new EvertError("too_many_requests", "the commit is larger than the room it asked for", {
         detail,
-        hint: "try again",
+        hint: "Try again.",
       });
 }
 
 export function writeFailure(cause: unknown): EvertError {
   return new EvertError("io_error", "the log could not be written", {
     detail: cause instanceof Error ? cause.message : String(cause),
-    hint: "everything acknowledged is safe; look after the disk, then start again",
+    hint: "Everything acknowledged is safe; look after the disk, then start again.",
     cause,
   });
 }

@@ -156,8 +156,8 @@ async function checksum(bytes: Uint8Array, at: number, header: FrameHeader): Pro
 
 function unsupported(formatVersion: number): EvertError {
   return new EvertError("format_unsupported", `the log was written in format version ${formatVersion}`, {
-    detail: `this release of Evert reads format versions ${FORMAT_VERSION} and ${FORMAT_VERSION_SEVERAL_BATCHES}`,
-    hint: "run the release that wrote it, or a newer one",
+    detail: `This release of Evert reads format versions ${FORMAT_VERSION} and ${FORMAT_VERSION_SEVERAL_BATCHES}.`,
+    hint: "Run the release that wrote it, or a newer one.",
   });
 }
 
@@ -170,7 +170,7 @@ function isZero(bytes: Uint8Array, from: number, to: number): boolean {
 export function damaged(segment: string, at: number, detail: string): EvertError {
   return new EvertError("log_damaged", `the log is damaged in segment ${segment} at byte ${at}`, {
     detail,
-    hint: "run `evert check` to see what is affected; restore the segment from a backup",
+    hint: "Run `evert check` to see what is affected; restore the segment from a backup.",
   });
 }
 

@@ -80,6 +80,6 @@ export class TopicRegistry {
 
 function notRegistered(what: string): never {
   throw new EvertError("undefined_object", `${what} is not known to the log`, {
-    hint: "register every topic before its first append or read",
+    hint: "Register every topic before its first append or read.",
   });
 }

@@ -85,7 +85,7 @@ describe("a directory of a newer version is refused with the way out, and not to
   ])("%s", async (_, name, pick) => {
     const { disk } = await withVersion(name, pick, 9);
     const before = new Map(disk.files().map((path) => [path, disk.contents(path).slice()]));
-    const refused = { code: "format_unsupported", hint: "run the release that wrote it, or a newer one" };
+    const refused = { code: "format_unsupported", hint: "Run the release that wrote it, or a newer one." };
     await expect(openMixed(disk)).rejects.toMatchObject(refused);
     await expect(checkLog("/data", disk)).rejects.toMatchObject(refused);
     const options = { directory: "/data", disk, clock: new SimulatedClock(), derived: [] };

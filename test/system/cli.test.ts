@@ -173,7 +173,7 @@ describe("a table of commands", () => {
       "",
       1,
       "",
-      /^error: cannot make \/proc\/x: EACCES .*\ndetail: nothing may be written there\nhint: /,
+      /^error: cannot make \/proc\/x: EACCES .*\ndetail: Nothing may be written there\.\nhint: /,
     ],
     [["nothing"], "", 2, "", /unknown command/],
     [["--help"], "", 0, /^Usage: evert /, ""],

@@ -15,6 +15,7 @@ import type { Batch } from "../../batch/batch.ts";
 import { BatchBuilder } from "../../batch/builder.ts";
 import { datumAt } from "../../batch/column.ts";
 import { type Datum, datumFromJson } from "../../batch/convert.ts";
+import { RowRefusal } from "../../batch/row-refusal.ts";
 import { schemaOf } from "../../batch/schema.ts";
 import { evaluateExpr } from "../../dataflow/kernels/evaluate.ts";
 import type { Catalog, CheckConstraint } from "../../plan/catalog.ts";
@@ -229,14 +230,14 @@ export class Judgement {
     const counts = new Map<number, number>();
     // Those of the beginning for all of it: they may change between two pieces.
     const all = new Map(parts.map(({ topic }) => [topic.id, this.#of(topic.id)]));
-    for (const part of parts) {
+    for (const [p, part] of parts.entries()) {
       const { id } = part.topic;
       const before = counts.get(id) ?? 0;
       counts.set(id, before + (part.op === "batch" ? part.batch.length : part.rows.length));
       const constraints = all.get(id);
       if (constraints?.judges !== true) continue;
       if (part.op === "delete") yield* this.#enterDeletes(constraints, part.rows, part.path);
-      else yield* this.#enterRows(constraints, part, endOf(id) + before);
+      else yield* this.#enterRows(constraints, part, p, endOf(id) + before);
     }
     for (const layer of this.#layers.values()) {
       const judge = layer.judging(this.#epoch);
@@ -245,7 +246,7 @@ export class Judgement {
   }
 
   /** `offset`: of the part's first record. */
-  *#enterRows(constraints: TopicConstraints, part: Part, offset: number): Generator<void> {
+  *#enterRows(constraints: TopicConstraints, part: Part, p: number, offset: number): Generator<void> {
     const { topic } = constraints;
     const count = part.op === "batch" ? part.batch.length : part.rows.length;
     const named = part.op === "upsert" && part.hasRowId === true;
@@ -255,13 +256,19 @@ export class Judgement {
       const base = part.op === "batch" ? 0 : from;
       for (let r = from; r < to; r++) {
         if (part.op === "batch" && part.ops !== null && part.ops[r] === 1) {
-          this.#enter(constraints, rowOf(batch, r), true);
+          this.#enter(constraints, rowOf(batch, r), true, p, r);
           continue;
         }
         const row = rowOf(batch, r - base);
-        constraints.checkRow(row);
-        if (constraints.isUnique)
-          this.#enter(constraints, topic.hiddenRowId && !named ? [...row, BigInt(offset + r)] : row, false);
+        try {
+          constraints.checkRow(row);
+        } catch (thrown) {
+          throw thrown instanceof EvertError ? new RowRefusal(thrown, p, r) : thrown;
+        }
+        if (constraints.isUnique) {
+          const whole = topic.hiddenRowId && !named ? [...row, BigInt(offset + r)] : row;
+          this.#enter(constraints, whole, false, p, r);
+        }
       }
       yield;
     }
@@ -282,13 +289,18 @@ export class Judgement {
     }
   }
 
-  #enter(constraints: TopicConstraints, row: Row, isDelete: boolean): void {
+  /** `part`, `index`: where the commit has it. */
+  #enter(constraints: TopicConstraints, row: Row, isDelete: boolean, part?: number, index?: number): void {
     if (!constraints.isUnique) return;
     const table = constraints.table as TableRows;
     let layer = this.#layers.get(constraints);
     if (layer === undefined) this.#layers.set(constraints, (layer = constraints.layer()));
     const key = table.keyOf(row);
-    layer.set(table.keyText(key), { key, row: isDelete ? null : row });
+    layer.set(table.keyText(key), {
+      key,
+      row: isDelete ? null : row,
+      ...(part === undefined || index === undefined ? {} : { part, index }),
+    });
   }
 }
 

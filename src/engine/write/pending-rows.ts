@@ -6,6 +6,8 @@
  * version of its row; a row of the store, unless any layer has. So a layer is complete before it is judged: two rows that swap their values in one
  * statement or commit are in nobody's way.
  */
+import type { EvertError } from "../../base/errors.ts";
+import { RowRefusal } from "../../batch/row-refusal.ts";
 import type { Row, TableRows } from "./table-rows.ts";
 
 export interface PendingRow {
@@ -14,6 +16,9 @@ export interface PendingRow {
   readonly row: Row | null;
   /** Per unique constraint, the text of its values, where it is known already. */
   readonly texts?: readonly (string | null)[];
+  /** Of a commit: the part that has it, and which row of that it is. */
+  readonly part?: number;
+  readonly index?: number;
 }
 
 /** A row that stands in another's way, by the text of its key. */
@@ -57,9 +62,12 @@ export class PendingRows {
     return this.#rows.get(text) ?? this.#parent?.get(text);
   }
 
-  set(text: string, { key, row, texts = this.#textsOf(row) }: PendingRow): void {
+  set(text: string, { key, row, texts = this.#textsOf(row), part, index }: PendingRow): void {
     const before = this.#rows.get(text)?.texts;
-    this.#rows.set(text, { key, row, texts });
+    this.#rows.set(
+      text,
+      part === undefined || index === undefined ? { key, row, texts } : { key, row, texts, part, index },
+    );
     for (let u = 0; u < this.#claims.length; u++) {
       const claims = this.#claims[u] as Map<string, string>;
       const gone = before?.[u] ?? null;
@@ -114,12 +122,24 @@ export class PendingRows {
       for (let n = 0; n < count; n++) {
         const next = rows.next();
         if (next.done === true) return true;
-        const [text, { row, texts }] = next.value as [string, PendingRow];
+        const [text, pending] = next.value as [string, PendingRow];
+        const { row, texts } = pending;
         for (let u = 0; row !== null && u < this.#claims.length; u++) {
-          if (this.holder(u, row, text, epoch(), texts?.[u]) !== null) throw this.#table.duplicate(u, row);
+          const holder = this.holder(u, row, text, epoch(), texts?.[u]);
+          if (holder !== null)
+            throw refusalOf(this.#table.duplicate(u, row), pending, this.#rows.get(holder.text));
         }
       }
       return false;
     };
   }
+}
+
+/** Of two rows of a commit the later one is in the other's way. */
+function refusalOf(error: EvertError, one: PendingRow, other: PendingRow | undefined): EvertError {
+  const { part = -1, index = -1 } = one;
+  const { part: otherPart = -1, index: otherIndex = -1 } = other ?? {};
+  const isOther = otherPart > part || (otherPart === part && otherIndex > index);
+  if (isOther) return new RowRefusal(error, otherPart, otherIndex);
+  return index === -1 ? error : new RowRefusal(error, part, index);
 }

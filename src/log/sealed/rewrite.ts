@@ -64,7 +64,7 @@ export async function rewriteSegment(source: RewriteSource, extent: FrameExtent)
       "io_error",
       `the sealed form of ${segmentName(extent.firstPosition)} is not what it should be`,
       {
-        detail: `byte ${fault.page.at}: ${fault.reason}; the segment stays as it was`,
+        detail: `Byte ${fault.page.at}: ${fault.reason}; the segment stays as it was.`,
       },
     );
   }

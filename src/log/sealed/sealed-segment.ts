@@ -200,7 +200,7 @@ function parsed<T>(name: string, page: Page, read: () => T | null): T {
 
 function unsupported(name: string, what: string): EvertError {
   return new EvertError("format_unsupported", `the sealed segment ${name} holds ${what}`, {
-    detail: `this release of Evert reads versions ${SEALED_VERSION} and ${SEALED_VERSION_SPARSE} of the format of sealed segments`,
-    hint: "run the release that wrote it, or a newer one",
+    detail: `This release of Evert reads versions ${SEALED_VERSION} and ${SEALED_VERSION_SPARSE} of the format of sealed segments.`,
+    hint: "Run the release that wrote it, or a newer one.",
   });
 }

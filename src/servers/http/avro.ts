@@ -86,16 +86,12 @@ async function store(
   const rows = rowValues(batch);
   if (sources !== null) {
     const columns = await checkedColumns(engine, topic, rows, sources, deadLetters);
-    return engine.appendBatch(topic.name, columns.finish(), { ...options, deadLetters });
+    return engine.appendBatch(topic.name, columns.finish().batch, { ...options, deadLetters });
   }
   try {
     return await engine.append(topic.name, rows, options);
   } catch (error) {
-    throw atPlaceOfRow(
-      toEvertError(error),
-      "index",
-      rows.map((_, i) => i),
-    );
+    throw atPlaceOfRow(toEvertError(error), "index", (row) => row);
   }
 }
 
@@ -112,7 +108,7 @@ async function checkedColumns(
   for (const [i, row] of rows.entries()) {
     const { bytes, from, to, schemaId, number } = sources[i]!;
     try {
-      columns.take(engine.checkedRecord(topic.name, row));
+      columns.take(engine.checkedRecord(topic.name, row), number);
     } catch (thrown) {
       const error = ofRecord(thrown, number);
       if (isOfMore(error)) throw error;

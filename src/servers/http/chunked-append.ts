@@ -110,7 +110,7 @@ async function storedOf(
 function passingOver(count: number, target: RecordTarget): RecordTarget {
   let left = count;
   return {
-    takeText: (text) => (left > 0 ? 0 : target.takeText(text)),
+    takeText: (text, number) => (left > 0 ? 0 : target.takeText(text, number)),
     take: (value, number) => {
       if (left > 0) left--;
       else target.take(value, number);
@@ -198,18 +198,17 @@ class ChunkWriter {
   }
 
   async #commit(portion: Portion): Promise<EvertError | undefined> {
-    try {
-      this.#count(await this.#append(portion));
-      return undefined;
-    } catch (error) {
+    let refusal: EvertError | undefined;
+    // What stands before a refused record may hold another one, which the whole had hidden.
+    for (let left: Portion | null = portion; left !== null; left = left.beforeRefused()) {
       try {
-        const before = portion.beforeRefused();
-        if (before !== null) this.#count(await this.#append(before));
-      } catch (second) {
-        return toEvertError(second);
+        this.#count(await this.#append(left));
+        break;
+      } catch (error) {
+        refusal = toEvertError(error);
       }
-      return toEvertError(error);
     }
+    return refusal;
   }
 
   async #append(portion: Portion): Promise<AppendResult> {

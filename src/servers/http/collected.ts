@@ -3,14 +3,14 @@
  */
 import { type EvertError, toEvertError } from "../../base/errors.ts";
 import type { AppendOptions, AppendResult, DeadLetter, Engine, TopicInfo } from "../../engine/api.ts";
-import { RecordColumns } from "../../wire/http/record-columns.ts";
+import { type PlacedRows, RecordColumns } from "../../wire/http/record-columns.ts";
 import {
   atPlaceOfRow,
   type PlaceUnit,
   type RecordTarget,
   refusedRow,
 } from "../../wire/http/record-decoder.ts";
-import { addDeadLetter, isOfMore } from "./dead-letters.ts";
+import { isOfMore, refuseMore } from "./dead-letters.ts";
 
 /** What takes records, and appends all it has in one commit. */
 export interface Collected extends RecordTarget {
@@ -39,22 +39,30 @@ export function collectorFor(
   unit: PlaceUnit,
   rowsMax = Number.POSITIVE_INFINITY,
 ): Collected {
-  if (!topic.isChecked) return new Columns(engine, topic, rowsMax);
+  if (!topic.isChecked) return new Columns(engine, topic, unit, rowsMax);
   return topic.deadLetters === null
     ? new Values(engine, topic.name, unit)
-    : new Checked(engine, topic, rowsMax);
+    : new Checked(engine, topic, unit, rowsMax);
+}
+
+interface PutAside {
+  readonly letter: DeadLetter;
+  /** So many rows stand before it. */
+  readonly row: number;
 }
 
 class Columns extends RecordColumns implements Collected {
   readonly #engine: Engine;
   readonly #topic: TopicInfo;
-  #deadLetters: DeadLetter[] = [];
+  readonly #unit: PlaceUnit;
+  #deadLetters: PutAside[] = [];
   #deadBytes = 0;
 
-  constructor(engine: Engine, topic: TopicInfo, rowsMax: number) {
+  constructor(engine: Engine, topic: TopicInfo, unit: PlaceUnit, rowsMax: number) {
     super(topic.schema, () => engine.fallbacks(topic), rowsMax);
     this.#engine = engine;
     this.#topic = topic;
+    this.#unit = unit;
   }
 
   override get length(): number {
@@ -67,20 +75,41 @@ class Columns extends RecordColumns implements Collected {
 
   leave(error: EvertError, bytes: Uint8Array): boolean {
     if (this.#topic.deadLetters === null || isOfMore(error)) return false;
-    addDeadLetter(this.#deadLetters, { error, bytes: bytes.slice(), schemaId: null });
+    const letter = { error, bytes: bytes.slice(), schemaId: null };
+    refuseMore(this.#deadLetters.length, this.#deadLetters[0]?.letter);
+    this.#deadLetters.push({ letter, row: super.length });
     this.#deadBytes += bytes.length;
     return true;
   }
 
   takeAll(): Portion {
-    const batch = this.finish();
-    const deadLetters = this.#deadLetters;
+    const portion = this.#portion(this.finish(), this.#deadLetters);
     this.#deadLetters = [];
     this.#deadBytes = 0;
+    return portion;
+  }
+
+  #portion(rows: PlacedRows, aside: readonly PutAside[]): Portion {
+    const { batch } = rows;
+    const deadLetters = aside.map(({ letter }) => letter);
+    let refused: number | undefined;
     return {
-      length: batch.length + deadLetters.length,
-      append: (options) => this.#engine.appendBatch(this.#topic.name, batch, { ...options, deadLetters }),
-      beforeRefused: () => null, // values are looked at when they are taken
+      length: batch.length + aside.length,
+      append: async (options) => {
+        try {
+          return await this.#engine.appendBatch(this.#topic.name, batch, { ...options, deadLetters });
+        } catch (thrown) {
+          const error = toEvertError(thrown);
+          refused = refusedRow(error);
+          throw atPlaceOfRow(error, this.#unit, (row) => rows.numberOf(row));
+        }
+      },
+      beforeRefused: () => {
+        if (refused === undefined) return null;
+        const count = refused;
+        const before = aside.filter(({ row }) => row <= count);
+        return count + before.length === 0 ? null : this.#portion(rows.first(count), before);
+      },
     };
   }
 }
@@ -89,8 +118,8 @@ class Columns extends RecordColumns implements Collected {
 class Checked extends Columns {
   readonly #check: (record: unknown) => unknown;
 
-  constructor(engine: Engine, topic: TopicInfo, rowsMax: number) {
-    super(engine, topic, rowsMax);
+  constructor(engine: Engine, topic: TopicInfo, unit: PlaceUnit, rowsMax: number) {
+    super(engine, topic, unit, rowsMax);
     this.#check = (record) => engine.checkedRecord(topic.name, record);
   }
 
@@ -98,8 +127,8 @@ class Checked extends Columns {
     return 0;
   }
 
-  override take(value: unknown): void {
-    super.take(this.#check(value));
+  override take(value: unknown, number: number): void {
+    super.take(this.#check(value), number);
   }
 }
 
@@ -155,7 +184,7 @@ class Values implements Collected {
         } catch (thrown) {
           const error = toEvertError(thrown);
           refused = refusedRow(error) ?? 0;
-          throw atPlaceOfRow(error, this.#unit, numbers);
+          throw atPlaceOfRow(error, this.#unit, (row) => numbers[row]);
         }
       },
       beforeRefused: () => (refused === 0 ? null : this.#portion(rows.slice(0, refused), numbers)),

@@ -12,17 +12,21 @@ export function isOfMore({ code }: EvertError): boolean {
   return OF_MORE.has(code);
 }
 
-/** One more. @throws EvertError request_too_large where there are too many: then the request is not what its topic takes. */
+/** One more. @throws EvertError request_too_large */
 export function addDeadLetter(deadLetters: DeadLetter[], one: DeadLetter): void {
-  if (deadLetters.length === DEAD_LETTERS_MAX) {
-    throw new EvertError(
-      "request_too_large",
-      `more than ${DEAD_LETTERS_MAX.toLocaleString("en")} records of one request cannot be decoded`,
-      {
-        detail: `The first one: ${deadLetters[0]?.error.message}.`,
-        hint: "If they are what they should be, send fewer at once.",
-      },
-    );
-  }
+  refuseMore(deadLetters.length, deadLetters[0]);
   deadLetters.push(one);
+}
+
+/** @throws EvertError request_too_large where there are so many that no more are put aside: then the request is not what its topic takes. */
+export function refuseMore(count: number, first: DeadLetter | undefined): void {
+  if (count < DEAD_LETTERS_MAX) return;
+  throw new EvertError(
+    "request_too_large",
+    `more than ${DEAD_LETTERS_MAX.toLocaleString("en")} records of one request cannot be decoded`,
+    {
+      detail: `The first one: ${first?.error.message}.`,
+      hint: "If they are what they should be, send fewer at once.",
+    },
+  );
 }

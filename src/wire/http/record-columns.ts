@@ -2,6 +2,7 @@
 import { Arena } from "../../base/arena.ts";
 import type { Batch } from "../../batch/batch.ts";
 import { BatchBuilder } from "../../batch/builder.ts";
+import { sliceBatch } from "../../batch/column.ts";
 import { COMMIT_BYTES_MAX, checkCommitBytes } from "../../batch/commit-bytes.ts";
 import type { JsonText } from "../../batch/json-loop.ts";
 import type { Schema } from "../../batch/schema.ts";
@@ -17,10 +18,39 @@ const IDLE_MAX = 16;
 /** Small columns lie here until their commit has been stepped and written. */
 const arena = new Arena();
 
+/** From this row on, so long as nothing else is said, each has the next line or index. */
+interface Place {
+  readonly row: number;
+  readonly number: number;
+}
+
+/** Rows of one commit, and where in the body they were. */
+export class PlacedRows {
+  readonly batch: Batch;
+  readonly #places: readonly Place[];
+
+  constructor(batch: Batch, places: readonly Place[]) {
+    this.batch = batch;
+    this.#places = places;
+  }
+
+  /** The line or index of a row. */
+  numberOf(row: number): number | undefined {
+    const place = this.#places.findLast((one) => one.row <= row);
+    return place === undefined ? undefined : place.number + row - place.row;
+  }
+
+  /** The first of them. */
+  first(rows: number): PlacedRows {
+    return new PlacedRows(sliceBatch(this.batch, 0, rows), this.#places);
+  }
+}
+
 export class RecordColumns implements RecordTarget {
   readonly #builder: BatchBuilder;
   readonly #fallbacks: () => readonly unknown[] | null;
   #hasFallbacks = false;
+  #places: Place[] = [];
   readonly #rowsMax: number;
   readonly #bytesMax: number;
 
@@ -54,23 +84,33 @@ export class RecordColumns implements RecordTarget {
     this.#hasFallbacks = true;
   }
 
-  takeText(text: JsonText): number {
+  takeText(text: JsonText, number: number): number {
     this.#ready();
+    const row = this.#builder.length;
     const taken = this.#builder.appendJson(text, this.#rowsMax - this.#builder.length);
     checkCommitBytes(this.#builder.byteLength, this.#bytesMax);
+    if (taken > 0) this.#placed(row, number);
     return taken;
   }
 
-  take(value: unknown): void {
+  take(value: unknown, number: number): void {
     this.#ready();
     this.#builder.appendRow(value);
     checkCommitBytes(this.#builder.byteLength, this.#bytesMax);
+    this.#placed(this.#builder.length - 1, number);
+  }
+
+  #placed(row: number, number: number): void {
+    const last = this.#places.at(-1);
+    if (last === undefined || number - last.number !== row - last.row) this.#places.push({ row, number });
   }
 
   /** All of it; then it is empty. */
-  finish(): Batch {
+  finish(): PlacedRows {
     this.#hasFallbacks = false;
-    return this.#builder.finish(arena);
+    const places = this.#places;
+    this.#places = [];
+    return new PlacedRows(this.#builder.finish(arena), places);
   }
 
   /** Nothing more is asked of it. */

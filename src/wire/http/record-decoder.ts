@@ -16,6 +16,7 @@ import { EvertError, toEvertError } from "../../base/errors.ts";
 import { skipSpace, TEXT_SLACK } from "../../batch/json-bytes.ts";
 import type { JsonText } from "../../batch/json-loop.ts";
 import { parseJson } from "../../batch/lossless-json.ts";
+import { RowRefusal } from "../../batch/row-refusal.ts";
 import { prefixPath, ValueError } from "../../batch/value-error.ts";
 import { closeBracket, ElementCutter } from "./json-elements.ts";
 
@@ -31,8 +32,8 @@ export function placeUnit(format: BodyFormat): PlaceUnit {
 
 /** Who gets the records. */
 export interface RecordTarget {
-  /** Takes records off the text's front and returns how many; it may stop at any. */
-  takeText(text: JsonText): number;
+  /** Takes records off the text's front and returns how many; it may stop at any. `number`: the line or index of the first one; it takes none that is not on the next. */
+  takeText(text: JsonText, number: number): number;
   /** One record and its line or index. @throws EvertError of a value that does not fit. */
   take(value: unknown, number: number): void;
   /** A record that is refused with this error, as it was sent, good until it returns. False, or none: then the error is thrown. */
@@ -195,7 +196,7 @@ export class RecordDecoder {
     let cut = this.#looked > text.from ? this.#find() : undefined;
     if (cut === -1) return false;
     if (this.#aside === 0 && text.to - text.from <= TEXT_BYTES_MAX) {
-      const taken = this.#target.takeText(text);
+      const taken = this.#target.takeText(text, this.#number);
       if (taken > 0) {
         this.#number += taken;
         this.#asideNext = 1;
@@ -332,17 +333,24 @@ export function invalidUtf8(where: string, cause?: unknown): EvertError {
 
 const rowPath = /^records\[(\d+)\]\.?(.*)$/s;
 
-/** Which of the rows it was given an append refused, by the path of its error (`records[3].price`); undefined: none in particular. */
+/** Which of the rows it was given an append refused, by what the commit was refused for, or by the path of its error (`records[3].price`); undefined: none in particular. */
 export function refusedRow(error: EvertError): number | undefined {
+  if (error instanceof RowRefusal) return error.part === 0 ? error.row : undefined;
   const match = error instanceof ValueError ? rowPath.exec(error.path) : null;
   return match === null ? undefined : Number(match[1]);
 }
 
-/** The same error, said of the line or the index the row came from. `numbers` is parallel to the rows. */
-export function atPlaceOfRow(error: EvertError, unit: PlaceUnit, numbers: readonly number[]): EvertError {
-  const match = error instanceof ValueError ? rowPath.exec(error.path) : null;
-  const number = match === null ? undefined : numbers[Number(match[1])];
-  return match === null || number === undefined ? error : atPlace(error, match[2]!, unit, number);
+/** The same error, said of the line or the index the row came from. */
+export function atPlaceOfRow(
+  error: EvertError,
+  unit: PlaceUnit,
+  numberOf: (row: number) => number | undefined,
+): EvertError {
+  const row = refusedRow(error);
+  const number = row === undefined ? undefined : numberOf(row);
+  if (number === undefined) return error;
+  const path = error instanceof ValueError ? (rowPath.exec(error.path)?.[2] ?? "") : "";
+  return atPlace(error, path, unit, number);
 }
 
 /** `line 4: price: reason`, or `records[3].price: reason`. */

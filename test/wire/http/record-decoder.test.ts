@@ -172,23 +172,25 @@ describe("the place of a refused row", () => {
 
   test("is its line or its index in the body", () => {
     expect(refusedRow(error)).toBe(1);
-    expect(atPlaceOfRow(error, "line", [4, 9])).toMatchObject({
+    expect(atPlaceOfRow(error, "line", (row) => [4, 9][row])).toMatchObject({
       message: "line 9: price: expected a number",
       code: "datatype_mismatch",
       hint: "h",
     });
-    expect(atPlaceOfRow(error, "index", [4, 9]).message).toBe("records[9].price: expected a number");
+    expect(atPlaceOfRow(error, "index", (row) => [4, 9][row]).message).toBe(
+      "records[9].price: expected a number",
+    );
   });
 
   test("is unknown for an error about no row", () => {
     const other = new EvertError("disk_full", "records[1] do not fit");
     expect(refusedRow(other)).toBeUndefined();
-    expect(atPlaceOfRow(other, "line", [4, 9])).toBe(other);
+    expect(atPlaceOfRow(other, "line", (row) => [4, 9][row])).toBe(other);
   });
 
   test("a row that is wrong as a whole", () => {
     const whole = new ValueError("datatype_mismatch", "records[0]", "expected an object");
-    expect(atPlaceOfRow(whole, "line", [4]).message).toBe("line 4: expected an object");
-    expect(atPlaceOfRow(whole, "index", [4]).message).toBe("records[4]: expected an object");
+    expect(atPlaceOfRow(whole, "line", (row) => [4][row]).message).toBe("line 4: expected an object");
+    expect(atPlaceOfRow(whole, "index", (row) => [4][row]).message).toBe("records[4]: expected an object");
   });
 });

@@ -41,6 +41,8 @@ export class View implements ViewNode {
   readonly onError: OnError;
   /** Replaced when an equal node takes its place. */
   node: StoredNode;
+  /** By id, the views that the plan reads: asked of each watched view at each step, whether it has an error. */
+  readonly #sourceViews: readonly number[];
   readonly #others: (id: number) => View | undefined;
   /** Last complete epoch. */
   readonly #now: () => number;
@@ -53,6 +55,7 @@ export class View implements ViewNode {
     this.id = spec.id;
     this.name = spec.name;
     this.plan = spec.plan;
+    this.#sourceViews = sourceViews(spec.plan);
     this.cuts = spec.cuts;
     this.onError = spec.onError;
     this.node = spec.node;
@@ -128,9 +131,7 @@ export class View implements ViewNode {
   }
 
   #inputs(): View[] {
-    return sourceViews(this.plan)
-      .map((id) => this.#others(id))
-      .filter((view) => view !== undefined);
+    return this.#sourceViews.map((id) => this.#others(id)).filter((view) => view !== undefined);
   }
 }
 

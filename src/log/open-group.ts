@@ -121,9 +121,9 @@ export class OpenGroup {
 
   #touch(topicId: number): OpenTopic {
     const first = this.#touched;
-    if (first?.topic.topicId === topicId) return first;
+    if (first?.topicId === topicId) return first;
     const others = this.#touchedToo;
-    if (others !== null) for (const open of others) if (open.topic.topicId === topicId) return open;
+    if (others !== null) for (const open of others) if (open.topicId === topicId) return open;
     const open = this.#source.openTopic(topicId);
     if (open.group !== this.firstPosition) {
       open.begin(this.firstPosition);
@@ -150,7 +150,7 @@ function endCommit(open: OpenTopic, index: number): TopicRange | null {
   if (rows === draftFirstRow) return null;
   open.endCommit(index);
   return {
-    topicId: open.topic.topicId,
+    topicId: open.topicId,
     firstOffset: baseOffset + draftFirstRow,
     lastOffset: baseOffset + rows - 1,
   };

@@ -49,6 +49,9 @@ const LONE_COMMITS_MAX = 4096;
 /** A topic that rows are staged in: the same from group to group, since a new one for each of a thousand topics would be most of what a row costs. */
 export class OpenTopic {
   readonly topic: LogTopic;
+  /** The topic's. Rows ask for nothing else of it. */
+  readonly topicId: number;
+  readonly #schema: Schema;
   /** The offset of the next commit's first row. */
   end: number;
   /** First position of the last group that it was in: that itself would stay in memory for a topic with a row now and then. */
@@ -94,6 +97,8 @@ export class OpenTopic {
   /** `end`: the offset of its next row. */
   constructor(topic: LogTopic, writer: RowWriter | null, end: number, memory: GroupMemory) {
     this.topic = topic;
+    this.topicId = topic.topicId;
+    this.#schema = topic.schema;
     this.#writer = writer;
     this.#columnsBytes = BYTES_PER_COLUMN * (topic.schema.fields.length + 1);
     this.end = end;
@@ -142,7 +147,7 @@ export class OpenTopic {
     } catch {
       return false; // the builder will throw it again, and say where
     }
-    this.#borrowed = new EncodedBatch(this.topic.schema, 1, rows.bytes, rows.begin, rows.end);
+    this.#borrowed = new EncodedBatch(this.#schema, 1, rows.bytes, rows.begin, rows.end);
     return true;
   }
 
@@ -164,7 +169,7 @@ export class OpenTopic {
       assert(ops.length >= batch.length, "every row has an op");
       checkNulls(this.topic, batch, ops);
     }
-    const borrows = canBorrow(this.topic.schema, batch, hasDeletes);
+    const borrows = canBorrow(this.#schema, batch, hasDeletes);
     if (borrows && batch.length >= LARGE_BATCH_ROWS && this.#isBetweenCommits) this.#close();
     else this.#unborrow();
     const firstRow = this.#openRows;
@@ -247,7 +252,7 @@ export class OpenTopic {
   }
 
   #emptyBuilder(): BatchBuilder {
-    this.#kept ??= new BatchBuilder(this.topic.schema);
+    this.#kept ??= new BatchBuilder(this.#schema);
     const builder = this.#kept;
     assert(builder.length === 0, "a builder is empty between groups");
     return builder;
@@ -307,9 +312,9 @@ export class OpenTopic {
   #openBatch(): Batch {
     const borrowed = this.#borrowed;
     if (borrowed === null) return this.#intoBuilder().finish(this.#memory.arena);
-    if (borrowed instanceof EncodedBatch && borrowed.schema === this.topic.schema) return borrowed;
+    if (borrowed instanceof EncodedBatch && borrowed.schema === this.#schema) return borrowed;
     const { length, columns, weights } = borrowed;
-    return { schema: this.topic.schema, length, columns, weights };
+    return { schema: this.#schema, length, columns, weights };
   }
 
   #markDelete(row: number): void {

@@ -1,7 +1,7 @@
 /**
  * The log in files: the Log interface over the parts of this folder. openLog (open-log.ts) makes one.
  *
- *   begin/commit -> OpenGroup -> seal: Space.place, listeners -> Writer: encode, write, fdatasync -> DurableEnd: LogIndex, listeners, promises
+ *   begin/commit -> OpenGroup -> seal: Space.place -> Writer: encode, write, fdatasync (listeners meanwhile) -> DurableEnd: LogIndex, listeners, promises
  *
  * Natural batching. The first commit into an idle log seals the group at the end of the current turn of the event loop, so that
  * everything appended in that turn shares one frame. While a frame is on its way to the disk the next group fills; it is

@@ -6,7 +6,7 @@
  * group, or several that waited for it. Within a group a topic has one batch, or, where large appends come, several that follow
  * one another; no commit is in two of them. Commit boundaries are kept beside each.
  *
- * Order of events for a group:  commits staged -> sealed (listeners called, synchronously; positions are final) ->
+ * Order of events for a group:  commits staged -> sealed (positions are final; its write is begun, if none is under way, and listeners are called, all within one call) ->
  * written -> fdatasync -> `durablePosition` advances, `onDurable` listeners called, each commit's promise resolves.
  * The engine may step a sealed group before it is durable; it must show nothing of it until then.
  */

@@ -20,7 +20,7 @@ import { relationOf } from "./epochs.ts";
 import type { Leader } from "./leader.ts";
 import { type Hello, type Message, type MessageReader, payloadOf, type SealedFile } from "./messages.ts";
 
-/** A leader that is not heard of for so long is taken for gone. */
+/** A leader of which nothing comes for so long is taken for gone. */
 const SILENCE_MS = 10_000;
 const RETRY_MS = 100;
 const RETRY_MS_MAX = 5_000;
@@ -165,10 +165,8 @@ export class Follower {
       const { position, timeUs } = this.#intake.end;
       const { epochs } = catalog;
       const request = { follower: id, logId: log.logId, from: position + 1, epochs };
-      const stream = await leader.follow(
-        { ...request, timeUs: position === 0 ? null : timeUs },
-        connection.signal,
-      );
+      const asked = { ...request, timeUs: position === 0 ? null : timeUs };
+      const stream = await unlessSilent(connection, () => leader.follow(asked, connection.signal));
       const first = await this.#next(stream, connection);
       if (first?.kind !== "hello") {
         throw new EvertError("protocol_violation", "the leader does not say who it is");
@@ -176,7 +174,7 @@ export class Follower {
       this.#greeted(payloadOf<Hello>(first), first.position);
       for (let message: Message | null = first; message !== null && !stopping.aborted; ) {
         if (message.kind === "frames") await this.#frames(message);
-        else if (message.kind === "sealed") await this.#sealed(message, connection.signal);
+        else if (message.kind === "sealed") await this.#sealed(message, connection);
         this.#heard(message);
         message = await this.#next(stream, connection);
       }
@@ -187,14 +185,11 @@ export class Follower {
     }
   }
 
-  async #next(stream: MessageReader, connection: AbortController): Promise<Message | null> {
-    const silence = new Error(`nothing has been heard of it for ${SILENCE_MS / 1000} seconds`);
-    const timer = setTimeout(() => connection.abort(silence), SILENCE_MS);
-    try {
-      return await stream.next();
-    } finally {
-      clearTimeout(timer);
-    }
+  #next(stream: MessageReader, connection: AbortController): Promise<Message | null> {
+    return unlessSilent(connection, (heard) => {
+      stream.onPiece = heard;
+      return stream.next();
+    });
   }
 
   /** @throws EvertError not_leader where it knows less than this copy */
@@ -265,7 +260,7 @@ export class Follower {
       await this.#options.core.stepper.atBoundary(() => {});
   }
 
-  async #sealed(message: Message, signal: AbortSignal): Promise<void> {
+  async #sealed(message: Message, connection: AbortController): Promise<void> {
     const { leader, disk, core } = this.#options;
     const { name, bytes } = payloadOf<SealedFile>(message);
     const from = this.#intake.end.position + 1;
@@ -273,9 +268,11 @@ export class Follower {
     try {
       await file.truncate(0);
       let at = 0;
-      for await (const piece of leader.file(name, bytes, signal)) {
-        await writeFully(file, piece, at);
-        at += piece.length;
+      const pieces = leader.file(name, bytes, connection.signal)[Symbol.asyncIterator]();
+      const next = (): Promise<IteratorResult<Uint8Array>> => unlessSilent(connection, () => pieces.next());
+      for (let item = await next(); item.done !== true; item = await next()) {
+        await writeFully(file, item.value, at);
+        at += item.value.length;
       }
       if (at !== bytes) throw new EvertError("connection_failed", `${name} has not come whole`);
       await file.datasync();
@@ -346,6 +343,20 @@ export class Follower {
       await leader.progress(id, durablePosition).catch(() => {});
       if (!this.#isWaitedFor) return;
     }
+  }
+}
+
+/** What is waited for of a leader, whose connection is given up where nothing comes. `wait` tells of what does before it is all there. */
+async function unlessSilent<T>(
+  connection: AbortController,
+  wait: (heard: () => void) => Promise<T>,
+): Promise<T> {
+  const silence = new Error(`nothing has been heard of it for ${SILENCE_MS / 1000} seconds`);
+  const timer = setTimeout(() => connection.abort(silence), SILENCE_MS);
+  try {
+    return await wait(() => timer.refresh());
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -75,6 +75,8 @@ function crcOf(kind: Kind, payload: Uint8Array): number {
 
 /** Messages from the pieces of a stream, however these are cut. */
 export class MessageReader {
+  /** Told of each piece that comes: a message may be on its way for long. */
+  onPiece: () => void = () => {};
   readonly #pieces: AsyncIterator<Uint8Array>;
   #piece: Uint8Array = new Uint8Array(0);
   #at = 0;
@@ -123,6 +125,7 @@ export class MessageReader {
           if (done === 0 && mayEnd) return null;
           throw new EvertError("connection_failed", "the leader's stream ended in the middle of a message");
         }
+        this.onPiece();
         this.#piece = next.value;
         this.#at = 0;
         continue;

@@ -1,5 +1,5 @@
 /** GET /v1/topics, GET /v1/views, GET and DELETE /v1/views/{view}: what there is, and its figures. */
-import type { SchemaVersionInfo, TopicInfo, ViewInfo } from "../../engine/api.ts";
+import type { Engine, SchemaVersionInfo, TopicInfo, ViewInfo } from "../../engine/api.ts";
 import { durationText } from "../../engine/keeping.ts";
 import type {
   KeepingMessage,
@@ -34,7 +34,7 @@ export function catalogRoutes(app: App, server: ServerContext): void {
   });
   app.get("/v1/views", async (c) => {
     const position = await reached(c, server);
-    const views = engine.views().map(viewMessage);
+    const views = viewsByName(engine).map(viewMessage);
     const { stateBytes, memoryLimit, coldBytes } = engine.stats();
     return jsonAnswer(
       { views, stateBytes, memoryLimit, coldBytes, position } satisfies ViewsAnswer,
@@ -45,7 +45,9 @@ export function catalogRoutes(app: App, server: ServerContext): void {
     const name = pathSegment(c, 2);
     const position = await reached(c, server);
     const { info } = engine.view(name);
-    return jsonAnswer(viewMessage(info), position, 200, columnsHeader(info.schema.fields));
+    // Asked for as the first version, it is told as that: its plain name may mean another one.
+    const told = name === `${info.name}@1` ? { ...info, name } : info;
+    return jsonAnswer(viewMessage(told), position, 200, columnsHeader(info.schema.fields));
   });
   app.delete("/v1/views/:view", async (c) => {
     queryMap(c, []);
@@ -95,6 +97,17 @@ function keepingMessage({ keeping, heldBackBy }: TopicInfo): KeepingMessage | nu
     despiteViews: despiteViews === true,
     heldBackBy,
   };
+}
+
+/** All views, each under a name by which it is read: the first version of one is `charts@1` where `charts` means another by now. */
+export function viewsByName(engine: Engine): ViewInfo[] {
+  const views = engine.views();
+  const versioned = new Set(views.flatMap(({ name }) => /^(.+)@\d+$/s.exec(name)?.[1] ?? []));
+  return views.map((info) =>
+    versioned.has(info.name) && engine.versions.list(info.name).some((v) => v.isCurrent && v.version !== 1)
+      ? { ...info, name: `${info.name}@1` }
+      : info,
+  );
 }
 
 export function viewMessage(info: ViewInfo): ViewMessage {

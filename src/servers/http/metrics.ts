@@ -1,6 +1,7 @@
 /** The engine's figures and the server's own, for Prometheus. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { DatabaseStats, Engine, TopicInfo, ViewInfo } from "../../engine/api.ts";
+import { viewsByName } from "./catalog.ts";
 import { consumerMetrics } from "./consumer-metrics.ts";
 import { replicationMetrics } from "./replication-metrics.ts";
 
@@ -94,7 +95,7 @@ export function createMetrics(engine: Engine): Metrics {
 
   // One look at the engine serves all metrics of a scrape.
   let stats = engine.stats();
-  let views = engine.views();
+  let views = viewsByName(engine);
   let topics = engine.topics();
 
   for (const [name, [help, value]] of Object.entries(engineCounters)) {
@@ -175,7 +176,7 @@ export function createMetrics(engine: Engine): Metrics {
     async text() {
       await consumers.look();
       stats = engine.stats();
-      views = engine.views();
+      views = viewsByName(engine);
       replication.look();
       topics = engine.topics();
       return registry.metrics();

@@ -1,5 +1,5 @@
 /** GET /v1/topics, GET /v1/views, GET and DELETE /v1/views/{view}: what there is, and its figures. */
-import type { Engine, SchemaVersionInfo, TopicInfo, ViewInfo } from "../../engine/api.ts";
+import type { SchemaVersionInfo, TopicInfo, ViewInfo } from "../../engine/api.ts";
 import { durationText } from "../../engine/keeping.ts";
 import type {
   KeepingMessage,
@@ -17,6 +17,7 @@ import { ownAvro } from "./avro-schemas.ts";
 import { columnsHeader } from "./columns-tag.ts";
 import type { App, RequestContext, ServerContext } from "./context.ts";
 import { pathSegment, queryMap, readOptions, withReadParameters } from "./params.ts";
+import { viewsByName } from "./views-by-name.ts";
 
 export function catalogRoutes(app: App, server: ServerContext): void {
   const { engine } = server;
@@ -97,17 +98,6 @@ function keepingMessage({ keeping, heldBackBy }: TopicInfo): KeepingMessage | nu
     despiteViews: despiteViews === true,
     heldBackBy,
   };
-}
-
-/** All views, each under a name by which it is read: the first version of one is `charts@1` where `charts` means another by now. */
-export function viewsByName(engine: Engine): ViewInfo[] {
-  const views = engine.views();
-  const versioned = new Set(views.flatMap(({ name }) => /^(.+)@\d+$/s.exec(name)?.[1] ?? []));
-  return views.map((info) =>
-    versioned.has(info.name) && engine.versions.list(info.name).some((v) => v.isCurrent && v.version !== 1)
-      ? { ...info, name: `${info.name}@1` }
-      : info,
-  );
 }
 
 export function viewMessage(info: ViewInfo): ViewMessage {

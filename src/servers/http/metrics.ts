@@ -1,9 +1,9 @@
 /** The engine's figures and the server's own, for Prometheus. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { DatabaseStats, Engine, TopicInfo, ViewInfo } from "../../engine/api.ts";
-import { viewsByName } from "./catalog.ts";
 import { consumerMetrics } from "./consumer-metrics.ts";
 import { replicationMetrics } from "./replication-metrics.ts";
+import { viewsByName } from "./views-by-name.ts";
 
 export interface Metrics {
   readonly contentType: string;

@@ -12,7 +12,9 @@
  * throughput however many workers there are. The log alone, without any view, takes its turn as well: nothing is faster than that.
  * And so do threads of bare arithmetic: what four of them do beside one is how many cores there were.
  *
- *   node --conditions=evert-source bench/cores.ts [--events 600000] [--history 2000000] [q4 q18 …]
+ * While history is read the first thread has little to do, so a worker more than there are cores beside it may be worth it there: `--workers 4` shows that.
+ *
+ *   node --conditions=evert-source bench/cores.ts [--events 600000] [--history 2000000] [--workers 3] [q4 q18 …]
  */
 import { createHash } from "node:crypto";
 import { availableParallelism } from "node:os";
@@ -37,14 +39,18 @@ const { values, positionals } = parseArgs({
   options: {
     events: { type: "string", default: "600000" },
     history: { type: "string", default: "2000000" },
+    workers: { type: "string", default: "3" },
   },
   allowPositionals: true,
 });
 const events = Number(values.events);
 const history = Number(values.history);
 const names = positionals.length === 0 ? ["q4", "q18"] : positionals;
+/** From none to as many as were asked for. */
+const workerCounts = Array.from({ length: Number(values.workers) + 1 }, (_, workers) => workers);
 /** The log without a view. */
-const LOG = GOALS.length;
+const LOG = workerCounts.length;
+const THREADS = GOALS.length;
 
 /** What the contenders came to, turn by turn; by workers, and for the log alone. */
 interface Seen {
@@ -84,7 +90,7 @@ async function measure(): Promise<Measured[]> {
     });
   }
   measured.push({
-    name: `arithmetic alone, ${GOALS.length} threads beside one`,
+    name: `arithmetic alone, ${THREADS} threads beside one`,
     unit: "times",
     value: median(cores),
     note: "so many cores were free",
@@ -93,7 +99,7 @@ async function measure(): Promise<Measured[]> {
 }
 
 async function built(dir: string, query: NexmarkQuery, cores: number[]): Promise<Seen> {
-  const spentMs: number[][] = GOALS.map(() => []);
+  const spentMs: number[][] = workerCounts.map(() => []);
   const answers = new Set<string>();
   const rate = (workers: number) => async () => {
     await using db = await openNexmark(dir, workers);
@@ -111,8 +117,8 @@ async function built(dir: string, query: NexmarkQuery, cores: number[]): Promise
     return (history * 1000) / ms;
   };
   const rates = await inTurns(TURNS, {
-    ...Object.fromEntries(GOALS.map((_, workers) => [`${workers}`, rate(workers)])),
-    cores: () => freeCores(GOALS.length),
+    ...Object.fromEntries(workerCounts.map((workers) => [`${workers}`, rate(workers)])),
+    cores: () => freeCores(THREADS),
   });
   cores.push(...rates.cores);
   if (answers.size > 1) throw new Error(`${query.name} has another answer where workers build it`);
@@ -126,7 +132,7 @@ async function live(
   cores: number[],
 ): Promise<Seen> {
   const timed = rounds.reduce((sum, round) => sum + round.events, 0);
-  const spentMs: number[][] = [...GOALS, LOG].map(() => []);
+  const spentMs: number[][] = [...workerCounts, LOG].map(() => []);
   const answers = new Set<string>();
   const rate = (workers: number) => () =>
     withDirectory(async (dir) => {
@@ -141,8 +147,8 @@ async function live(
       return (timed * 1000) / ms;
     });
   const rates = await inTurns(TURNS, {
-    ...Object.fromEntries([...GOALS, LOG].map((_, workers) => [`${workers}`, rate(workers)])),
-    cores: () => freeCores(GOALS.length),
+    ...Object.fromEntries([...workerCounts, LOG].map((workers) => [`${workers}`, rate(workers)])),
+    cores: () => freeCores(THREADS),
   });
   cores.push(...rates.cores);
   if (answers.size > 1) throw new Error(`${query.name} has another answer where workers keep it`);
@@ -157,14 +163,14 @@ async function answerOf(db: Db, view: string): Promise<string> {
 
 function figures(name: string, seen: Seen): Measured[] {
   const alone = seen.rates["0"]!;
-  return GOALS.map((goal, workers) => {
+  return workerCounts.map((workers) => {
     const rates = seen.rates[`${workers}`]!;
     const beside = {
       peer: "no workers",
       peerValue: median(alone),
       ratio: median(rates.map((value, turn) => value / alone[turn]!)),
       // More threads than cores only take turns.
-      goal: workers < availableParallelism() ? goal : undefined,
+      goal: workers < availableParallelism() ? GOALS[workers] : undefined,
     };
     return {
       name: `${name}, ${workers === 1 ? "1 worker" : `${workers} workers`}`,
@@ -180,5 +186,5 @@ function nsOf({ spentMs, events: all }: Seen, workers: number): string {
   return ((median(spentMs[workers]!) * 1e6) / all).toFixed(0);
 }
 
-giveWorkersRoom(GOALS.length - 1, memoryLimitOf(undefined));
+giveWorkersRoom(LOG - 1, memoryLimitOf(undefined));
 await present(measure);

@@ -247,6 +247,11 @@ export class Graph implements Host {
       const fetched = this.#fetched.shift();
       if (fetched !== undefined) {
         this.#tellFetched(fetched);
+        // Who needs it longer than that holds it. One fetch may follow the other, and there would be no moment to make room in.
+        if (this.fetching === null && this.#fetched.length === 0 && needsRoom?.() === true) {
+          this.wantsRoom = true;
+          return false;
+        }
         continue;
       }
       const began = now;
@@ -394,10 +399,13 @@ export class Graph implements Host {
     this.fetching = fetching;
   }
 
-  /** A view that is being built ends where its rows cannot be had; of all others nothing would be right any more. */
+  /**
+   * Who does not have its rows ends, and its views with it. Without rows of a topic nothing would be right any more; and of what is damaged the checkpoint may
+   * say that it is there.
+   */
   #tellFetched({ node, error }: { readonly node: Node; readonly error: unknown }): void {
     if (error === null) node.fetched();
-    else if (this.eager) this.fail(node, error);
+    else if (this.eager || (!node.isTopic && toEvertError(error).code === "io_error")) this.fail(node, error);
     else throw error;
   }
 

@@ -138,6 +138,12 @@ export class OrderedIndex {
     return this.#code.comparePartitionRows(this.slot(position), this.slot(before)) === 0 ? before : -1;
   }
 
+  /** Whether two rows are of one partition; neither need be in the index. */
+  isOfOne(a: number, b: number): boolean {
+    const { k0, exact, comparePartitionRows } = this.#code;
+    return k0(a) === k0(b) && (exact || comparePartitionRows(a, b) === 0);
+  }
+
   /** Negative, zero or positive as row a stands before, at or behind row b; neither need be in the index. */
   compare(a: number, b: number): number {
     const { k0, k1 } = this.#code;

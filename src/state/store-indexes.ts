@@ -29,7 +29,7 @@ export class StoreIndexes {
   }
 
   /** Whether all who use it bring rows back before. */
-  bringsBack(index: HashIndex): boolean {
+  bringsBack(index: HashIndex | OrderedIndex): boolean {
     return this.#bringing.get(index) === this.#users.get(index);
   }
 
@@ -38,8 +38,11 @@ export class StoreIndexes {
   }
 
   /** The existing equal index, or a new one over the rows present: at once, so over many rows grow it first. */
-  inOrder(spec: OrderedIndexSpec): OrderedIndex {
-    return this.#lease(this.#equalOrdered(spec), () => createOrderedIndex(this.#rows, spec)) as OrderedIndex;
+  inOrder(spec: OrderedIndexSpec, bringsBack = false): OrderedIndex {
+    const existing = this.#equalOrdered(spec);
+    const index = this.#lease(existing, () => createOrderedIndex(this.#rows, spec)) as OrderedIndex;
+    if (bringsBack) this.#count(index, 1);
+    return index;
   }
 
   /**
@@ -145,6 +148,6 @@ export class StoreIndexes {
   }
 }
 
-function sameList(a: readonly number[], b: readonly number[]): boolean {
+export function sameList(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((x, i) => x === b[i]);
 }

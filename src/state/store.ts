@@ -22,7 +22,7 @@ import { GrowingMemory, Int32List, Int32Queue } from "./memory.ts";
 import type { OrderedIndex, OrderedIndexSpec } from "./ordered-index.ts";
 import { type RowCode, rowCode } from "./row-code.ts";
 import { LIVE, type Rows } from "./rows.ts";
-import { StoreIndexes } from "./store-indexes.ts";
+import { StoreIndexes, sameList } from "./store-indexes.ts";
 import { enterAll, takeIn } from "./take-in.ts";
 
 export { LIVE };
@@ -197,9 +197,9 @@ export class Store implements Rows, ColdHost {
     return this.#indexes.hash(spec, bringsBack);
   }
 
-  /** The existing equal index, or a new one over the rows present: at once, so over many rows grow it first. */
-  orderedIndex(spec: OrderedIndexSpec): OrderedIndex {
-    return this.#indexes.inOrder(spec);
+  /** The same of an ordered index: who reads it brings back what he reads of a partition before. */
+  orderedIndex(spec: OrderedIndexSpec, bringsBack = false): OrderedIndex {
+    return this.#indexes.inOrder(spec, bringsBack);
   }
 
   /**
@@ -246,12 +246,14 @@ export class Store implements Rows, ColdHost {
     this.#leave = code.leave;
   }
 
-  /** Cold rows are found by what all indexes but the first find rows by; and by the first, where no key has cold rows in order. */
+  /** Cold rows are found by what all indexes but the first find rows by, ordered ones by partition; and by the first, where no key has cold rows in order. */
   #linkCold(): void {
     const { cold } = this;
     if (cold === null) return;
-    const others = this.#indexes.hashed.slice(cold.key === null ? 0 : 1);
-    cold.linkBy(others.map(({ spec }) => spec.columns));
+    const others = this.#indexes.hashed.slice(cold.key === null ? 0 : 1).map(({ spec }) => spec.columns);
+    const partitions = this.#indexes.ordered.map(({ spec }) => spec.partition);
+    const columns = [...others, ...partitions.filter(({ length }) => length > 0)];
+    cold.linkBy(columns.filter((own, i) => columns.findIndex((other) => sameList(own, other)) === i));
   }
 
   /**
@@ -357,7 +359,8 @@ export class Store implements Rows, ColdHost {
     const { cold } = this;
     if (cold === null || this.warmers > 0) return false;
     const { hashed, ordered, growths } = this.#indexes;
-    if (ordered.length > 0 || growths.length > 0 || !cold.isLinked) return false;
+    if (growths.length > 0 || !cold.isLinked) return false;
+    if (!ordered.every((index) => this.#indexes.bringsBack(index))) return false;
     for (let i = cold.key === null ? 0 : 1; i < hashed.length; i++)
       if (!this.#indexes.bringsBack(hashed[i] as HashIndex)) return false;
     return true;

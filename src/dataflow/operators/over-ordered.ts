@@ -31,19 +31,24 @@ export abstract class OverOrdered extends Node {
     this.delta = null;
   }
 
+  /** Whether rows of a partition may be on disk: it brings back what it reads before. */
+  protected get bringsBack(): boolean {
+    return false;
+  }
+
   override unbind(): void {
     if (this.index === null) return;
-    this.input.store.dropIndex(this.index);
+    this.input.store.dropIndex(this.index, this.bringsBack);
     this.index = null;
   }
 
   override indexes(): WantedIndex[] {
     const node = this.input;
-    return [{ node, store: node.store, spec: this.#ordering }];
+    return [{ node, store: node.store, spec: this.#ordering, bringsBack: this.bringsBack }];
   }
 
   override prepare(): void {
-    this.index ??= this.input.store.orderedIndex(this.#ordering);
+    this.index ??= this.input.store.orderedIndex(this.#ordering, this.bringsBack);
   }
 
   override begin(): void {

@@ -1,12 +1,15 @@
 /**
  * The rows at ranks offset .. offset + limit - 1 of each partition, over a stored input with an ordered index.
  *
- * 1. The input's delta tells which partitions were touched. A partition is known by its first row that is visible before or after the step.
+ * 1. The input's delta tells which partitions were touched. A partition is known by the first row of the delta that is of it.
  * 2. One walk through a touched partition counts ranks twice, over the rows as they were and over the rows as they are, and
  *    compares what of each row lies in the window: the difference is the row's change. It stops where both windows end.
- * 3. All partitions are walked for the rows that leave, then again for the rows that come.
+ * 3. All partitions are walked for the rows that leave, then those again that have rows which come.
  *
  * Over an input that only grows, rows behind the window never matter again: `evict` kills them in the (private) store.
+ *
+ * Of partitions rows may be on disk: those that a walk will look at come back before it begins (cold-partitions.ts). Without partition, or with a window
+ * that may be all of one, rows stay in memory.
  *
  * A walk that fills the chunk, or has looked at enough rows for one call, goes on behind the last row it saw: positions in the index do not last,
  * rows of a step do.
@@ -18,6 +21,7 @@ import { LIVE } from "../../state/store.ts";
 import { CHUNK_ROWS, type Chunk } from "../chunk.ts";
 import { LentChunk } from "../lent-chunk.ts";
 import { peersOf, type SameRows } from "../windows/rows.ts";
+import { ColdPartitions } from "./cold-partitions.ts";
 import type { Delta, Part } from "./delta.ts";
 import { type Ordering, OverOrdered } from "./over-ordered.ts";
 import { type Copy, copier } from "./row-code.ts";
@@ -37,6 +41,8 @@ export interface TopKSpec extends Ordering {
 const PARTITIONS_PER_CALL = 1024;
 /** Of all partitions together. */
 const ROWS_PER_CALL = 16_384;
+/** Rows of a partition up to the window's end, beyond which all rows stay in memory. */
+const COLD_END_MAX = 16_384;
 
 export class TopK extends OverOrdered {
   readonly label: string;
@@ -47,10 +53,15 @@ export class TopK extends OverOrdered {
   #before: Ranks;
   #after: Ranks;
   #phase: "start" | "died" | "born" | "leave" | "come" | "evict" | "done" = "done";
+  /** Of each partition one row. */
   readonly #touched = new Int32List();
-  readonly #seen = new Set<number>();
-  /** Partition codes met in this step, where they tell partitions apart. */
-  readonly #codes = new Set<number>();
+  /** By partition code the last of them; of each the one before of the same code, or -1. */
+  readonly #codes = new Map<number, number>();
+  readonly #others = new Int32List();
+  /** Those of them that have rows which come. */
+  readonly #coming = new Int32List();
+  #comes = false;
+  #cold: ColdPartitions | null = null;
   #partition = 0;
   /** While a walk rests, the last row it saw; otherwise -1. */
   #row = -1;
@@ -64,7 +75,27 @@ export class TopK extends OverOrdered {
     this.#before = this.#after = new Ranks(0, 0, null);
   }
 
+  protected override get bringsBack(): boolean {
+    return this.#spec.partition.length > 0 && this.#end <= COLD_END_MAX;
+  }
+
+  /** While it is built from all of history it walks slots alone. */
+  override readsCold(): boolean {
+    return this.bringsBack && !this.host.eager;
+  }
+
+  override fetched(): void {
+    this.#cold?.fetched();
+  }
+
+  /** It has failed. */
+  override stop(): void {
+    this.#cold?.close();
+    this.#cold = null;
+  }
+
   override unbind(): void {
+    this.stop();
     super.unbind();
     this.#copy = null;
   }
@@ -74,10 +105,12 @@ export class TopK extends OverOrdered {
     if (this.#copy === null) this.#bind();
     this.#phase = "start";
     this.#touched.clear();
-    this.#seen.clear();
+    this.#coming.clear();
+    this.#others.clear();
     this.#codes.clear();
     this.#partition = 0;
     this.#row = -1;
+    this.#comes = false;
   }
 
   /** Makes what reads the input's store. */
@@ -94,6 +127,8 @@ export class TopK extends OverOrdered {
     };
     this.#before = ranks();
     this.#after = ranks();
+    const index = this.index as OrderedIndex;
+    if (this.bringsBack) this.#cold = new ColdPartitions(this, { store, index, edge: this.#edge });
   }
 
   override push(): void {}
@@ -129,58 +164,79 @@ export class TopK extends OverOrdered {
     const { store } = this.input;
     const { birthWord, strideWords } = store.layout;
     const index = this.index as OrderedIndex;
-    const exact = index.exactPartition;
     const end = Math.min(delta.length, delta.index + CHUNK_ROWS);
     for (; delta.index < end; delta.index++) {
       const slot = delta.slots[delta.index] as number;
-      if (store.I[slot * strideWords + birthWord] === LIVE) continue;
-      if (exact) {
-        // Most rows of a step fall into partitions it has met already.
-        const code = index.partitionCode(slot);
-        if (this.#codes.has(code)) continue;
-        this.#codes.add(code);
-      }
-      const first = this.#firstRow(slot);
-      if (this.#seen.has(first)) continue;
-      this.#seen.add(first);
-      this.#touched.push(first);
+      if (store.I[slot * strideWords + birthWord] !== LIVE) this.#note(slot, index);
     }
     return true;
   }
 
-  /** The partition's first row that is visible at either end of the step. */
-  #firstRow(slot: number): number {
+  /** Most rows of a step fall into partitions it has met already. */
+  #note(slot: number, index: OrderedIndex): void {
+    const code = index.partitionCode(slot);
+    const known = this.#codes.get(code);
+    if (known !== undefined) {
+      if (index.exactPartition) return;
+      for (let at = known; at >= 0; at = this.#others.array[at] as number)
+        if (index.isOfOne(slot, this.#touched.array[at] as number)) return;
+    }
+    this.#codes.set(code, this.#touched.length);
+    this.#touched.push(slot);
+    this.#others.push(known ?? -1);
+  }
+
+  /** ColdPartitions asks between two walks. */
+  readonly #edge = (row: number, spare: number): number => {
     const index = this.index as OrderedIndex;
     const { store } = this.input;
     const { from, to } = this.step;
-    let at = this.#spec.partition.length === 0 ? index.firstOfAll() : index.firstLike(slot);
-    while (at >= 0) {
-      const row = index.slot(at);
-      if (store.visible(row, from) || store.visible(row, to)) return row;
-      at = index.next(at);
+    const before = this.#before;
+    const after = this.#after;
+    before.begin();
+    after.begin();
+    let left = spare;
+    for (let at = index.firstLike(row); at >= 0; at = index.next(at)) {
+      const slot = index.slot(at);
+      if (store.visible(slot, to)) after.take(slot, this.#weightOf(slot));
+      if (store.visible(slot, from)) before.take(slot, this.#weightOf(slot));
+      if (before.isOver && after.isOver && left-- <= 0) return slot;
     }
-    return slot;
+    return -1;
+  };
+
+  #weightOf(slot: number): number {
+    return this.input.weighted ? this.input.store.weight(slot) : 1;
+  }
+
+  /** Behind the last partition that can be walked now; where there is none, rows of it are being fetched. */
+  #readyEnd({ array, length }: Int32List): number {
+    const ready = this.#cold?.ready(array, this.#partition, length) ?? length;
+    return Math.min(length, this.#partition + Math.min(ready, PARTITIONS_PER_CALL));
   }
 
   #walkAll(sign: 1 | -1, next: "come" | "evict" | "done"): boolean {
+    const rows = sign < 0 ? this.#touched : this.#coming;
+    const end = this.#readyEnd(rows);
+    if (end === this.#partition && end < rows.length) return true;
     const out = this.#out.take();
     out.length = 0;
     let budget = ROWS_PER_CALL;
-    for (let n = 0; n < PARTITIONS_PER_CALL && this.#partition < this.#touched.length; n++) {
-      budget = this.#walk(this.#touched.array[this.#partition] as number, sign, out, budget);
-      if (budget < 0) {
-        this.emit(out);
-        this.#out.giveBack();
-        return true;
-      }
-      this.#partition++;
+    const first = this.#partition;
+    for (; this.#partition < end; this.#partition++) {
+      const row = rows.array[this.#partition] as number;
+      budget = this.#walk(row, sign, out, budget);
+      if (budget < 0) break;
+      if (sign > 0) continue;
+      // Most changes of a partition are behind the window, and it is walked once.
+      if (this.#comes) this.#coming.push(row);
+      this.#comes = false;
+      this.#cold?.walked(row);
     }
+    this.#cold?.took(this.#partition - first, this.#row < 0);
     this.emit(out);
     this.#out.giveBack();
-    if (this.#partition === this.#touched.length) {
-      this.#phase = next;
-      this.#partition = 0;
-    }
+    if (this.#partition === rows.length) this.#enter(next);
     return true;
   }
 
@@ -194,6 +250,7 @@ export class TopK extends OverOrdered {
     const I = store.I;
     const before = this.#before;
     const after = this.#after;
+    const cold = store.cold?.isEmpty === false ? store.cold : null;
     let at: number;
     if (this.#row >= 0) at = index.next(index.positionOf(this.#row));
     else {
@@ -212,10 +269,12 @@ export class TopK extends OverOrdered {
       const isBefore = birth <= from && from < death;
       // Only such a row stays in the index for as long as the step takes.
       if (!isAfter && !isBefore) continue;
+      cold?.asked(slot);
       const weight = weighted ? (I[base + weightWord] as number) : 1;
       let change = 0;
       if (isAfter) change += after.take(slot, weight);
       if (isBefore) change -= before.take(slot, weight);
+      if (change > 0) this.#comes = true;
       if (change * sign > 0) {
         copy(slot, out, out.length);
         out.weights[out.length++] = change;
@@ -227,12 +286,20 @@ export class TopK extends OverOrdered {
   }
 
   #evictAll(): boolean {
-    for (let n = 0; n < PARTITIONS_PER_CALL && this.#partition < this.#touched.length; n++) {
-      this.#evict(this.#touched.array[this.#partition++] as number);
-    }
+    const end = this.#readyEnd(this.#touched);
+    if (end === this.#partition && end < this.#touched.length) return true;
+    const first = this.#partition;
+    while (this.#partition < end) this.#evict(this.#touched.array[this.#partition++] as number);
+    this.#cold?.took(this.#partition - first, true);
     if (this.#partition < this.#touched.length) return true;
-    this.#phase = "done";
+    this.#enter("done");
     return false;
+  }
+
+  #enter(phase: "come" | "evict" | "done"): void {
+    this.#phase = phase;
+    this.#partition = 0;
+    if (phase === "done") this.#cold?.release();
   }
 
   #evict(partition: number): void {

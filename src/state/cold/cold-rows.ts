@@ -250,7 +250,7 @@ export class ColdRows {
   }
 
   /** Brings back rows from..to-1 of those that links lead to. */
-  bringFound({ rows }: Found, from = 0, to: number = rows.length): Promise<void> {
+  bringFound({ rows }: Pick<Found, "rows">, from = 0, to: number = rows.length): Promise<void> {
     const wanted: Wanted[] = [];
     // What is looked for now is read from runs that there are now.
     for (let i = from; i < to; i++) this.#lookFor(rows[i] as number, wanted);
@@ -421,9 +421,9 @@ export class ColdRows {
       this.moves++;
       for (; i < end; i++) {
         if (this.#hand.wasAsked(order[i] as number)) continue;
-        this.#dismiss(order[i] as number, extent, i);
         this.#whole?.gone(hashes[i] as number);
-        for (const one of linked) one.links.whole.gone(one.own[i] as number);
+        for (const one of linked) one.links.left(one.own[i] as number, order[i] as number);
+        this.#dismiss(order[i] as number, extent, i);
       }
       await pause();
     }

@@ -62,11 +62,11 @@ export class LinkedScan {
     this.back.unmark(slot);
   }
 
-  /** Reads some more of the rows, if there are any, and gives them to `take`; null: there are no more hashes. @throws EvertError log_damaged, io_error */
-  read(take: TakeRow): Promise<void> | null {
+  /** Reads some more of the rows, those of `most` hashes, if there are any, and gives them to `take`; null: there are no more hashes. @throws EvertError log_damaged, io_error */
+  read(take: TakeRow, most: number = HASHES_AT_ONCE): Promise<void> | null {
     if (this.#isClosed || this.#next >= this.#hashes.length) return null;
     const from = this.#next;
-    this.#next = Math.min(this.#hashes.length, from + HASHES_AT_ONCE);
+    this.#next = Math.min(this.#hashes.length, from + Math.min(most, HASHES_AT_ONCE));
     const wanted: Wanted[] = [];
     for (let i = from; i < this.#next; i++) this.#lookFor(this.#hashes[i] as number, wanted);
     return this.#read(inOrder(wanted), take);

@@ -59,6 +59,8 @@ export class Links {
   /** Whether each cold row has a link. */
   isComplete = false;
   readonly whole: WholeKeys = new WholeKeys();
+  /** Told of each row that is about to go out, by the hash of its key and its slot. */
+  readonly watchers: Set<(hash: number, slot: number) => void> = new Set();
   readonly #files: RunFiles;
   readonly #reads: BlockReads = new BlockReads();
   #runs: readonly Run[] = [];
@@ -160,6 +162,12 @@ export class Links {
   }
 
   // ---- out --------------------------------------------------------------------------------------------------------
+
+  /** The row in the slot goes out. */
+  left(hash: number, slot: number): void {
+    this.whole.gone(hash);
+    for (const watcher of this.watchers) watcher(hash, slot);
+  }
 
   /**
    * Links of `count` rows, which are yet to be added: `own` has the hashes of these columns, `rows` those by which the rows are found, ascending.

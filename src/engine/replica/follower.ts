@@ -352,9 +352,14 @@ async function unlessSilent<T>(
   wait: (heard: () => void) => Promise<T>,
 ): Promise<T> {
   const silence = new Error(`nothing has been heard of it for ${SILENCE_MS / 1000} seconds`);
-  const timer = setTimeout(() => connection.abort(silence), SILENCE_MS);
+  let timer: NodeJS.Timeout | undefined;
+  const heard = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => connection.abort(silence), SILENCE_MS);
+  };
+  heard();
   try {
-    return await wait(() => timer.refresh());
+    return await wait(heard);
   } finally {
     clearTimeout(timer);
   }

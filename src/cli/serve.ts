@@ -1,6 +1,6 @@
 /** What `evert start` does: opens the engine, serves it, and ends it in order. */
 import { existsSync, statSync } from "node:fs";
-import { extname, resolve } from "node:path";
+import { basename, extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { pino } from "pino";
 import { EvertError, toEvertError } from "../base/errors.ts";
@@ -87,6 +87,14 @@ function followOf({ follow, rejoin }: StartOptions): FollowOptions | undefined {
 
 const moduleExtensions = [".ts", ".mts", ".js", ".mjs"];
 
+/** What `npm init` says of a project makes its files CommonJS, in which `import` is no syntax. */
+function moduleHint(cause: unknown, file: string): string | undefined {
+  if (!(cause instanceof SyntaxError) || !/outside a module|Unexpected token 'export'/.test(cause.message))
+    return undefined;
+  const named = basename(file).replace(/\.([jt])s$/, ".m$1s");
+  return `Say "type": "module" in package.json, or call the file ${named}.`;
+}
+
 /** Where it was thrown, as far as that is the user's own code. */
 function ownStack({ stack }: Error): string | undefined {
   return stack
@@ -135,7 +143,7 @@ async function importApp(file: string): Promise<App> {
       `${file} cannot be loaded: ${error.message}`,
       {
         detail: error.detail ?? (cause instanceof Error ? ownStack(cause) : undefined),
-        hint: error.hint,
+        hint: error.hint ?? moduleHint(cause, file),
         cause,
       },
     );

@@ -484,3 +484,19 @@ test.each([
   expect(outcome.code).toBe(2);
   expect(outcome.stderr).toContain(why);
 });
+
+test("an app in a project of CommonJS, as npm init makes it, is told what to change", async () => {
+  const file = join(directory, "app.ts");
+  await writeFile(join(directory, "package.json"), '{ "type": "commonjs" }');
+  await writeFile(file, 'import { join } from "node:path";\nexport const topics = [join("a")];\n');
+  const { code, stderr } = await runProcess([
+    "start",
+    file,
+    "--data",
+    join(directory, "data"),
+    "--port",
+    "0",
+  ]);
+  expect(code).toBe(1);
+  expect(stderr).toContain('hint: Say "type": "module" in package.json, or call the file app.mts.');
+});

@@ -384,7 +384,9 @@ export class EngineCatalog implements Catalog {
   }
 
   relationNames(): string[] {
-    return [...new Set([...this.#byName.keys(), ...this.promotions.names()])];
+    const promoted = [...this.promotions.names()];
+    const first = promoted.filter((name) => this.#byName.has(name)).map((name) => `${name}@1`);
+    return [...new Set([...this.#byName.keys(), ...promoted, ...first])];
   }
 
   /** Everything, for a checkpoint: as the events that make it. */

@@ -30,7 +30,7 @@ import { stableName } from "./identity.ts";
 import { type Guard, TIMEOUT_MS } from "./kernels/guard.ts";
 import { runtimeOf } from "./kernels/runtime.ts";
 import { MemoryLimit } from "./memory-limit.ts";
-import type { Interest } from "./node.ts";
+import type { Interest, Node } from "./node.ts";
 import type { RowTaker } from "./operators/outflow.ts";
 import { RECURSION_LIMITS, type RecursionLimits } from "./operators/recursion-limits.ts";
 import type { StoredNode } from "./operators/stored.ts";
@@ -331,6 +331,16 @@ export class Circuit {
   relation({ relation, id }: SourcePlan): { readonly store: Store } {
     assert(relation !== "stream", "a stream keeps no rows");
     return relation === "table" ? this.#sources.table(id) : this.#sources.view(id);
+  }
+
+  /** Stores that get rows when the table does, but for its own. */
+  *madeOf(tableId: number): Generator<Store> {
+    const table = this.#table(tableId);
+    const seen = new Set<Node>([table]);
+    for (const node of seen) {
+      if (node !== table && node.failed === null) yield* node.allStores;
+      for (const edge of [...node.rowEdges, ...node.storeEdges]) seen.add(edge.node);
+    }
   }
 
   view(id: number): ViewNode {

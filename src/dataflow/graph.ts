@@ -257,7 +257,7 @@ export class Graph implements Host {
       const began = now;
       let worked: Node;
       let made: number;
-      if (++this.#unseen >= LOOK_EVERY) this.#look();
+      if (++this.#unseen >= LOOK_EVERY || this.#memory?.isDue === true) this.#look();
       const waiting = this.#deepestWaiting();
       if (waiting !== null) {
         this.waiting = waiting.waiting;
@@ -301,7 +301,10 @@ export class Graph implements Host {
         if (node.waiting !== null) this.#block(node);
       }
       now = performance.now();
-      if (worked.made > made) worked.pace.took(worked.made - made, now - began);
+      if (worked.made > made) {
+        worked.pace.took(worked.made - made, now - began);
+        this.#memory?.came(worked.made - made);
+      }
       // What is being brought back stays until it has been taken.
       if (this.fetching === null && needsRoom?.() === true) {
         this.wantsRoom = true;

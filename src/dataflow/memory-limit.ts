@@ -18,7 +18,7 @@ const COUNTED_MS_MAX = 500;
 const PARTS = 100;
 
 /** Of the limit, the part after which rows that have come, at so many bytes each, are counted, however lately that was done. */
-const CAME_PART = 32;
+const CAME_PART = 64;
 const ROW_BYTES = 64;
 
 export class MemoryLimit {
@@ -50,10 +50,15 @@ export class MemoryLimit {
     return this.#used;
   }
 
-  /** So many rows have come to topics. On a busy machine they may fill a small limit before it is time to count. */
+  /** So many rows have come to topics, or been made of them. They may fill a small limit before it is time to count. */
   came(rows: number): void {
     this.#came += rows;
-    if (this.#came * ROW_BYTES * CAME_PART > this.bytes) this.#countAgainAt = Number.NEGATIVE_INFINITY;
+    if (this.isDue) this.#countAgainAt = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Whether so many have come since it was counted that it should be, whatever the time. */
+  get isDue(): boolean {
+    return this.#came * ROW_BYTES * CAME_PART > this.bytes;
   }
 
   /** Whether tables may take no more. */
@@ -82,7 +87,7 @@ export class MemoryLimit {
     for (const node of nodes) {
       if (node.failed !== null || node.isTopic) continue;
       let bytes = node.bytesElsewhere;
-      let grows = node.grewElsewhere;
+      let grows = node.grewElsewhere || node.tookSlots;
       for (const store of node.allStores) {
         bytes += store.bytes;
         grows ||= store.bornCount > store.died.length;

@@ -112,6 +112,8 @@ export abstract class Node implements Operator {
   about: readonly string[] = [];
 
   #stores: readonly Store[] | null = null;
+  /** Slots that its stores had when the step began. */
+  #slots = 0;
 
   constructor(identity: string, sources: readonly Source[]) {
     this.identity = identity;
@@ -205,8 +207,19 @@ export abstract class Node implements Operator {
   begin(): void {
     const { to } = this.step;
     this.made = 0;
-    for (const store of this.allStores) store.begin(to);
+    this.#slots = 0;
+    for (const store of this.allStores) {
+      store.begin(to);
+      this.#slots += store.highWater;
+    }
     this.errors?.begin();
+  }
+
+  /** Whether its stores have more slots than when the step began: for new rows, and for those that came back from disk or have replaced others. */
+  get tookSlots(): boolean {
+    let slots = 0;
+    for (const store of this.allStores) slots += store.highWater;
+    return slots > this.#slots;
   }
 
   /** How it looks at a column of what is pushed to it. */

@@ -44,6 +44,7 @@ import { Stepper } from "./stepper.ts";
 import { Tables } from "./tables.ts";
 import { Ticker } from "./ticker.ts";
 import type { Workers } from "./workers/workers.ts";
+import { CommitRoom } from "./write/commit-room.ts";
 import { Committer } from "./write/committer.ts";
 import { Constraints } from "./write/constraints.ts";
 import { DurableWaiters } from "./write/durable-waiters.ts";
@@ -203,6 +204,7 @@ export class Core {
     this.schemas = new Schemas(this.log);
     const entryOf = (id: number) => this.catalog.byId(id);
     this.committer.upToDate = (given) => completedAnew(this, upToDate(given, entryOf));
+    this.committer.memory = new CommitRoom(this);
     this.committer.guard = (part) => {
       refuseOwnTable(part.topic);
       this.#refuseSink(part);
@@ -217,6 +219,7 @@ export class Core {
     this.#offs = [
       this.log.onSealed((group) => {
         this.counters.commits += group.commits.length;
+        this.committer.sealed();
         this.stepper.enqueue(group);
       }),
       this.log.onDurable((position) => {

@@ -27,6 +27,8 @@ import { placedOf } from "./evolution/evolved.ts";
 /** Time the engine works before it lets the event loop have a turn, in milliseconds. With 4 steps took as long, and everybody else waited twice as long for them. */
 export const SLICE_MS = 2;
 const ROWS_PER_STEP = 65_536;
+/** That may wait however little memory there is. */
+const QUEUED_ROWS_MIN = 2_048;
 /** Turns of the event loop for which room in tables is waited for. */
 const SHORT_TURNS = 64;
 /** Up to here freeing waits for steps that wait: a large one and those that came meanwhile. */
@@ -135,9 +137,15 @@ export class Stepper {
     return this.#horizon;
   }
 
+  /** Rows that one step should take at most, for want of memory. */
+  get stepRowsMax(): number {
+    return this.#circuit.cooling?.stepRowsMax ?? Number.POSITIVE_INFINITY;
+  }
+
   /** Null when few rows wait; else a promise for when that is so again. Appenders wait for it. */
   room(): Promise<void> | null {
-    if (this.#queuedRows < 8 * ROWS_PER_STEP || this.#broken !== null) return null;
+    if (this.#queuedRows < QUEUED_ROWS_MIN || this.#broken !== null) return null;
+    if (this.#queuedRows < 8 * Math.min(ROWS_PER_STEP, this.stepRowsMax)) return null;
     return new Promise((resolve) => this.#roomWaiters.push(resolve));
   }
 
@@ -300,7 +308,7 @@ export class Stepper {
   /** The groups of the next step. A catalog change stands alone: what follows may need the topic it makes. */
   #take(): Queued[] {
     if (this.#ahead.length > 0) return this.#ahead.splice(0);
-    const rowsMax = Math.min(ROWS_PER_STEP, this.#circuit.cooling?.stepRowsMax ?? ROWS_PER_STEP);
+    const rowsMax = Math.min(ROWS_PER_STEP, this.stepRowsMax);
     let rows = 0;
     let n = 0;
     for (const queued of this.#queue) {
@@ -356,8 +364,7 @@ export class Stepper {
         const wanted = this.#hooks.wants(entry);
         const late = (column: number) => isStream && circuit.interest(entry.id, column) === "late";
         for (let from = 0; from < length; ) {
-          const rowsMax = circuit.cooling?.stepRowsMax ?? Number.POSITIVE_INFINITY;
-          const to = Math.min(length, from + Math.min(feeder.pace.rows, Math.ceil(rowsMax)));
+          const to = Math.min(length, from + Math.min(feeder.pace.rows, Math.ceil(this.stepRowsMax)));
           const next = feeder.fill(topicBatch, from, to, firstCommit, wanted, late);
           this.decodedValues += (next - from) * feeder.filled;
           const began = performance.now();
@@ -391,7 +398,7 @@ export class Stepper {
     this.#owedMs += ms;
     this.isStepping = false;
     this.#hooks.onStepped(epoch, this.position, rows, ms);
-    if (this.#roomWaiters.length > 0 && this.#queuedRows < 4 * ROWS_PER_STEP) {
+    if (this.#roomWaiters.length > 0 && this.#queuedRows < 4 * Math.min(ROWS_PER_STEP, this.stepRowsMax)) {
       const waiters = this.#roomWaiters;
       this.#roomWaiters = [];
       for (const resolve of waiters) resolve();

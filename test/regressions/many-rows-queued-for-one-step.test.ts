@@ -7,7 +7,8 @@ import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
 import { openInMemory, rowsOf, sql } from "../engine/support/memory.ts";
 
 const LIMIT = 4 << 20;
-const [COMMITS, ROWS] = [50, 2_000];
+/** About as many as may wait. */
+const [COMMITS, ROWS] = [35, 2_000];
 
 it("takes no more rows at once than there is room for", async () => {
   const db = await openInMemory(new SimulatedDisk(), { memoryLimit: LIMIT });

@@ -22,6 +22,7 @@ import { CATALOG_TOPIC, SINK_ENTRY, TICK_ENTRY } from "../catalog/hidden-topics.
 import type { CommitRequest } from "../own/rider.ts";
 import type { Commits } from "../step-positions.ts";
 import { nextTurn, type Stepper } from "../stepper.ts";
+import type { CommitRoom } from "./commit-room.ts";
 import type { Constraints, Judgement } from "./constraints.ts";
 import type { DurableWaiters } from "./durable-waiters.ts";
 import { type Part, rowBytesOf } from "./part.ts";
@@ -31,6 +32,8 @@ import { digestOf } from "./request-digest.ts";
 const SLICE_ROWS = 1024;
 /** A commit with more rows than this is built aside first, so that staging is one copy. */
 const ASIDE_ROWS = 2048;
+/** Rows that a group may have however little memory there is. */
+const GROUP_ROWS_MIN = 256;
 /** About what a rider puts into a commit. */
 const RIDER_BYTES = 1024;
 /** A commit turned out larger than what was asked for. */
@@ -47,10 +50,14 @@ export class Committer {
   /** A commit is being staged, and its rows' own code may run. */
   #staging = false;
   #closed: EvertError | null = null;
+  /** Of the log's open group. */
+  #openRows = 0;
   /** Why nothing is to be written here at present, or null. */
   refusal: EvertError | null = null;
   /** Refuses what may not be staged, by throwing. */
   guard: (part: Part) => void = () => {};
+  /** Whether there is memory for what they bring. */
+  memory: Pick<CommitRoom, "weigh" | "wait" | "refuse" | "staged"> | null = null;
   /** Parts as they are to be staged: their topics may have been changed since they were made. */
   upToDate: (parts: readonly Part[]) => readonly Part[] = (parts) => parts;
 
@@ -80,6 +87,11 @@ export class Committer {
     this.#durability = durability;
   }
 
+  /** The log's open group is another. */
+  sealed(): void {
+    this.#openRows = 0;
+  }
+
   /** From now on every commit is refused with this. */
   close(error: EvertError): void {
     this.#closed = error;
@@ -106,7 +118,7 @@ export class Committer {
     // A row may be an object whose properties are computed, by code that appends.
     if (this.#staging || request.idempotencyKey !== undefined || request.rider !== undefined) return null;
     if (request.requestDigest !== undefined || !isSmall(parts)) return null;
-    const wait = this.#wait(estimate(parts), false);
+    const wait = this.#wait(estimate(parts), false, this.memory?.weigh(parts) === "large");
     if (wait !== null) return wait;
     try {
       return this.#stage(parts, request, undefined, isFresh);
@@ -253,9 +265,12 @@ export class Committer {
     holdsGate: boolean,
     judged?: Judgement | null,
   ): Promise<CommitReceipt> {
+    const isLarge = this.memory?.weigh(parts) === "large";
     for (let bytes = estimate(parts) + (options.rider === undefined ? 0 : RIDER_BYTES); ; ) {
-      for (let wait = this.#wait(bytes, holdsGate); wait !== null; wait = this.#wait(bytes, holdsGate))
-        await wait;
+      for (let wait: Promise<void> | null = null; ; await wait) {
+        wait = this.#wait(bytes, holdsGate, isLarge);
+        if (wait === null) break;
+      }
       // No await from the last check on: the gate is open, there is room, and nobody has staged this key meanwhile.
       const known = this.known(options);
       if (known !== null) return known;
@@ -270,11 +285,12 @@ export class Committer {
   }
 
   /** Null: so many bytes may be staged now; else what to wait for. @throws EvertError once closed. */
-  #wait(bytes: number, holdsGate: boolean): Promise<void> | null {
+  #wait(bytes: number, holdsGate: boolean, isLarge: boolean): Promise<void> | null {
     if (this.refusal !== null) throw this.refusal;
     if (!holdsGate && this.#gate !== null) return this.#gate;
     if (this.#closed !== null) throw this.#closed;
-    return this.#stepper.room() ?? this.#log.room(bytes);
+    const published = isLarge ? this.memory?.wait() : null;
+    return this.#stepper.room() ?? published ?? this.#log.room(bytes);
   }
 
   /** Large parts become batches, a slice at a time. */
@@ -322,6 +338,8 @@ export class Committer {
     if (this.#closed !== null) throw this.#closed;
     const judgement = judged === undefined ? this.#judge(parts) : judged;
     if (judged === undefined) judgement?.finish();
+    const weight = this.memory?.weigh(parts) ?? "small";
+    if (weight !== "small") this.memory?.refuse(parts);
     const draft = this.#log.begin(options.idempotencyKey === undefined ? undefined : options);
     let ridden: readonly Part[] | null = null;
     try {
@@ -346,6 +364,10 @@ export class Committer {
     const receipt = draft.commit();
     const { position } = receipt;
     judgement?.staged(position);
+    if (weight === "large") this.memory?.staged(position);
+    this.#openRows += rowsOf(parts);
+    // The rows of a step stay in memory, and a group is stepped whole.
+    if (this.#openRows > GROUP_ROWS_MIN && this.#openRows > this.#stepper.stepRowsMax) this.#log.seal();
     options.rider?.staged();
     if (ridden !== null) for (const { topic } of ridden) this.#lastWritten.set(topic.id, position);
     for (const { topic, bySink } of parts) {

@@ -1,0 +1,180 @@
+/**
+ * Whether a commit finds room below the memory limit. Its own rows cannot go to disk before its step is published, nor can what views make of them in that step. So
+ * what does not fit beside what has to stay is refused before it is in the log, where it could not be kept in part any more; in several commits it may well fit.
+ *
+ * 1. Asked is of commits that are no small part of the limit: what is smaller, and comes to more with others, is cut into steps (Committer). What a row takes is what those take that are there; a text counts once, however many rows have it.
+ * 2. Room is what is free, and what rows of the stores in question take that can go to disk meanwhile: between two pieces of the step they do.
+ * 3. Of two large commits the rows of one can go to disk once it is published: until then the next one waits.
+ * 4. Of a view's stores it is foreseen that a row of the table brings them as many rows as each of those that are there has. One that gets more is stopped at the limit, as ever.
+ *
+ * Streams take no memory here, and nothing that is appended to them is refused.
+ */
+import { EvertError } from "../../base/errors.ts";
+import type { Batch } from "../../batch/batch.ts";
+import { physicalOf } from "../../batch/types.ts";
+import type { Circuit } from "../../dataflow/circuit.ts";
+import type { Store } from "../../state/store.ts";
+import { hashBytes } from "../../state/text-loops.ts";
+import { type Part, upsertsOf } from "./part.ts";
+
+/** A smaller part of the limit is not looked at: it is within what counting passes over. */
+const SMALL_PART = 64;
+/** One that is so large waits for those before it that were. */
+const LARGE_PART = 8;
+/** About, of a store of which little is there: two indexes, with room for growth. */
+const INDEX_BYTES = 44;
+/** Of a text, beside its bytes. */
+const TEXT_BYTES = 48;
+/** Rows that have to be there for what views make of one to be foreseen. */
+const ROWS_KNOWN = 256;
+/** With more memory than this, rows that come as objects, a few thousand at most, are not looked at for their texts. */
+const SMALL_LIMIT = 2 ** 30;
+const FEW_ROWS = 2_048;
+
+export interface CommitRoomContext {
+  readonly circuit: Pick<Circuit, "memory" | "madeOf">;
+  readonly tables: { store(id: number): Store | null };
+  readonly publisher: {
+    readonly published: { readonly position: number };
+    /** @throws EvertError timeout */
+    waitFor(position: number, timeoutMs: number): Promise<void>;
+  };
+}
+
+/** A small one need not be refused, and a large one waits. */
+export type Weight = "small" | "some" | "large";
+
+/** How long a commit waits for the one before, at most. */
+const WAIT_MS = 10_000;
+
+export class CommitRoom {
+  readonly #context: CommitRoomContext;
+  /** Position of the last large commit. */
+  #last = 0;
+
+  constructor(context: CommitRoomContext) {
+    this.#context = context;
+  }
+
+  /** Which part of the limit the commit may take. */
+  weigh(parts: readonly Part[]): Weight {
+    const { bytes } = this.#context.circuit.memory;
+    // What is usual costs nothing: with much memory a few rows are a small part of it, whatever is in them.
+    if (bytes > SMALL_LIMIT && parts.every(isFew)) return "small";
+    let sum = 0;
+    for (const part of parts) sum += this.#atMost(part, bytes);
+    if (sum <= bytes / SMALL_PART) return "small";
+    return sum <= bytes / LARGE_PART ? "some" : "large";
+  }
+
+  /** What a large one waits for; null: nothing. */
+  wait(): Promise<void> | null {
+    const { publisher } = this.#context;
+    return publisher.published.position >= this.#last ? null : publisher.waitFor(this.#last, WAIT_MS);
+  }
+
+  /** @throws EvertError out_of_memory */
+  refuse(parts: readonly Part[]): void {
+    const { memory } = this.#context.circuit;
+    const stores = new Set<Store>();
+    const needed = parts.reduce((sum, part) => sum + this.#needed(part, stores), 0);
+    let room = memory.bytes - memory.used;
+    for (const store of stores) room += mayGo(store);
+    if (needed <= room) return;
+    throw new EvertError("out_of_memory", "the commit has no room below the memory limit", {
+      detail: `Its rows, and what views make of them, would take about ${Math.ceil(needed)} bytes; there is room for ${Math.max(0, Math.floor(room))} of ${memory.bytes}.`,
+      hint: "Append in several commits: rows of those before can go to disk. Or open the database with a higher memoryLimit.",
+    });
+  }
+
+  /** One that is large has been committed. */
+  staged(position: number): void {
+    this.#last = position;
+  }
+
+  /** No less than what the rows take in their table. */
+  #atMost(part: Part, limit: number): number {
+    const store = this.#context.tables.store(part.topic.id);
+    if (store === null) return 0;
+    const rows = upsertsOf(part);
+    let bytes = rows * rowBytes(store);
+    if (part.op === "batch") bytes += textBytes(part.batch);
+    else if (limit <= SMALL_LIMIT && part.op === "upsert" && hasTexts(part))
+      bytes += lengths(part.rows, null);
+    return bytes;
+  }
+
+  #needed(part: Part, stores: Set<Store>): number {
+    const { tables, circuit } = this.#context;
+    const store = tables.store(part.topic.id);
+    if (store === null) return 0;
+    const rows = upsertsOf(part);
+    stores.add(store);
+    let bytes = rows * rowBytes(store);
+    if (part.op === "batch") bytes += textBytes(part.batch, new Set<number>());
+    else if (part.op === "upsert" && hasTexts(part)) bytes += lengths(part.rows, new Set());
+    for (const made of circuit.madeOf(part.topic.id)) {
+      stores.add(made);
+      const share = store.live < ROWS_KNOWN ? 0 : Math.min(1, made.live / store.live);
+      bytes += rows * share * rowBytes(made);
+    }
+    return bytes;
+  }
+}
+
+/** What a row takes in memory, with its entries in indexes. */
+function rowBytes(store: Store): number {
+  const stride = store.layout.strideWords * 4;
+  if (store.highWater < ROWS_KNOWN) return stride + INDEX_BYTES;
+  return (store.bytes - (store.cold?.bytes ?? 0)) / store.highWater;
+}
+
+/** What rows of the store take that make room for others, for they are free or can go to disk. */
+function mayGo(store: Store): number {
+  const { cold } = store;
+  const rows = cold?.maySpillSoon === true ? store.highWater : store.freeSlots;
+  return rows * rowBytes(store);
+}
+
+function isFew(part: Part): boolean {
+  return part.op !== "batch" && part.rows.length <= FEW_ROWS;
+}
+
+function hasTexts({ topic }: Part): boolean {
+  return topic.schema.fields.some(({ type }) => physicalOf(type) === "ref");
+}
+
+/** Of values that are texts; of equal ones the first, where `seen` is given. */
+function lengths(rows: readonly unknown[], seen: Set<string> | null): number {
+  let bytes = 0;
+  for (const row of rows) {
+    if (typeof row !== "object" || row === null) continue;
+    for (const name in row) {
+      const value = (row as Record<string, unknown>)[name];
+      if (typeof value !== "string" || seen?.has(value) === true) continue;
+      seen?.add(value);
+      bytes += value.length + TEXT_BYTES;
+    }
+  }
+  return bytes;
+}
+
+/** The same of a batch's columns; two of one hash are taken for one. */
+function textBytes({ columns, length }: Batch, seen: Set<number> | null = null): number {
+  let bytes = 0;
+  for (const column of columns) {
+    if (column.kind !== "utf8") continue;
+    const { offsets, data } = column;
+    if (seen === null) bytes += data.length + length * TEXT_BYTES;
+    else {
+      for (let row = 0; row < length; row++) {
+        const [from, to] = [offsets[row] as number, offsets[row + 1] as number];
+        const hash = hashBytes(data, from, to);
+        if (seen.has(hash)) continue;
+        seen.add(hash);
+        bytes += to - from + TEXT_BYTES;
+      }
+    }
+  }
+  return bytes;
+}

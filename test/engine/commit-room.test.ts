@@ -1,0 +1,114 @@
+/** Commits that are large beside the memory limit: taken or refused as they come, and at no moment does the state take more than a tenth beyond the limit. */
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import type { Database } from "../../src/engine/database.ts";
+import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
+import { openInMemory, rowsOf, sql } from "./support/memory.ts";
+
+vi.setConfig({ testTimeout: 120_000 });
+
+const LIMIT = 4 << 20;
+const refused = { code: "out_of_memory", message: "the commit has no room below the memory limit" };
+
+let db: Database;
+/** At most, of state. */
+let most = 0;
+
+beforeEach(async () => {
+  db = await openInMemory(new SimulatedDisk(), { memoryLimit: LIMIT });
+  const { circuit } = db.core;
+  const run = circuit.run.bind(circuit);
+  most = 0;
+  circuit.run = (...given) => {
+    const isDone = run(...given);
+    most = Math.max(most, circuit.bytes);
+    return isDone;
+  };
+});
+
+afterEach(async () => {
+  await db.settled();
+  expect(most / LIMIT).toBeLessThan(1.1);
+  await db.close();
+});
+
+const numbered = (from: number, count: number, step = 1) =>
+  Array.from({ length: count }, (_, i) => ({ k: from + i * step, a: i }));
+
+async function load(topic: string, rows: number): Promise<void> {
+  for (let k = 0; k < rows; k += 2_000) await db.append(topic, numbered(k, 2_000));
+  await db.settled();
+}
+
+const status = () => db.views().map((view) => view.status);
+
+it("one whose own rows have no room is refused, and in several commits they are taken", async () => {
+  await sql(db, "CREATE TABLE t (k int4 PRIMARY KEY, a int4)");
+  await expect(db.append("t", numbered(0, 100_000))).rejects.toMatchObject(refused);
+  expect(await rowsOf(db, "SELECT count(*) FROM t")).toEqual([["0"]]);
+  for (let k = 0; k < 100_000; k += 10_000) await db.append("t", numbered(k, 10_000));
+  await db.settled();
+  expect(await rowsOf(db, "SELECT count(*) FROM t")).toEqual([["100000"]]);
+});
+
+it("so is one of a transaction over several tables", async () => {
+  await sql(db, "CREATE TABLE t (k int4 PRIMARY KEY, a int4); CREATE TABLE u (k int4 PRIMARY KEY, a int4)");
+  const operations = ["t", "u"].map((topic) => ({ topic, append: numbered(0, 60_000) }));
+  await expect(db.transact(operations)).rejects.toMatchObject(refused);
+  expect(await rowsOf(db, "SELECT count(*) FROM t UNION ALL SELECT count(*) FROM u")).toEqual([["0"], ["0"]]);
+});
+
+it("so is one for which views have no room, and they go on", async () => {
+  await sql(
+    db,
+    "CREATE TABLE t (k int4 PRIMARY KEY, a int4); CREATE MATERIALIZED VIEW v AS SELECT k, sum(a) AS a FROM t GROUP BY k",
+  );
+  await load("t", 40_000);
+  await expect(db.append("t", numbered(1_000_000, 50_000))).rejects.toMatchObject(refused);
+  await expect(db.append("t", numbered(0, 40_000))).rejects.toMatchObject(refused);
+  await db.append("t", numbered(1_000_000, 5_000));
+  await db.settled();
+  expect(status()).toEqual(["live"]);
+  expect(await rowsOf(db, "SELECT count(*) FROM v")).toEqual([["45000"]]);
+});
+
+it("of texts, equal ones count once", async () => {
+  await sql(db, "CREATE TABLE t (k int4 PRIMARY KEY, a text)");
+  const text = (k: number) => `${"a text that is long ".repeat(10)}${k}`;
+  const rows = (of: (k: number) => string) => Array.from({ length: 20_000 }, (_, k) => ({ k, a: of(k) }));
+  await expect(db.append("t", rows(text))).rejects.toMatchObject(refused);
+  await db.append(
+    "t",
+    rows((k) => text(k % 10)),
+  );
+  const few = Array.from({ length: 5 }, (_, k) => ({ k, a: `${k}`.repeat(LIMIT / 4) }));
+  await expect(db.append("t", few)).rejects.toMatchObject(refused);
+});
+
+it("many that come at once are taken, one behind the other", async () => {
+  await sql(
+    db,
+    "CREATE TABLE t (k int4 PRIMARY KEY, a int4); CREATE MATERIALIZED VIEW v AS SELECT k, a + 1 AS a FROM t",
+  );
+  await load("t", 40_000);
+  await Promise.all(
+    Array.from({ length: 100 }, (_, i) => db.append("t", numbered(1_000_000 + i * 1_000, 1_000))),
+  );
+  await Promise.all([2, 3, 4].map((i) => db.append("t", numbered(i * 1_000_000, 15_000))));
+  await db.settled();
+  expect(status()).toEqual(["live"]);
+  expect(await rowsOf(db, "SELECT count(*) FROM v")).toEqual([["185000"]]);
+});
+
+it("a view that brings back more groups of a stream than there is room for stops before it has them all", async () => {
+  await sql(
+    db,
+    "CREATE TABLE s (k int4, a int4) WITH (append_only); CREATE MATERIALIZED VIEW v AS SELECT k, sum(a) AS a FROM s GROUP BY k",
+  );
+  await load("s", 200_000);
+  await db.append("s", numbered(0, 5_000, 40));
+  await db.settled();
+  expect(status()).toEqual(["live"]);
+  await db.append("s", numbered(0, 50_000, 4));
+  await db.settled();
+  expect(status()).toEqual(["failed"]);
+});

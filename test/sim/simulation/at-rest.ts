@@ -1,5 +1,6 @@
 /** Copies of one log where nothing is under way: all have the same, show the same, and are what they should be. */
 import type { Database } from "../../../src/engine/database.ts";
+import { checkAsWritten } from "./as-written.ts";
 import { type Commit, readLog, Violation } from "./commits.ts";
 import { checkConsumer } from "./consumer.ts";
 import type { Copy } from "./copy.ts";
@@ -8,6 +9,7 @@ import type { Fleet } from "./fleet.ts";
 import * as keeping from "./keeping.ts";
 import type { Run } from "./life.ts";
 import { checkSame } from "./same-copies.ts";
+import { DATA } from "./simulate.ts";
 
 /** Brings all copies there, and looks at them. @throws Violation */
 export async function rest(fleet: Fleet): Promise<void> {
@@ -46,6 +48,7 @@ export async function rest(fleet: Fleet): Promise<void> {
     copy.place.begins(db.topic("old").start);
     await checkConsumer({ db, run });
   }
+  if (run.shapes !== null) await checkKeys(fleet);
   oracle.forgetting.looked(
     keeping.keepingsOf(leader),
     leader.views().map(({ name }) => name),
@@ -54,6 +57,19 @@ export async function rest(fleet: Fleet): Promise<void> {
   run.shapes?.looked(leader);
   for (const { id } of leader.topics()) oracle.forgetting.isThere(id);
   if (random.oneIn(3)) await eraseEverywhere(fleet);
+}
+
+/** Of logs with topics that were dropped keys cannot be read as all else is. */
+async function checkKeys({ run, leader, others }: Fleet): Promise<void> {
+  const theirs = await checkAsWritten(run.oracle, DATA, leader.disk);
+  for (const { name, disk } of others) {
+    const own = await checkAsWritten(run.oracle, DATA, disk);
+    for (const [position, key] of theirs)
+      if (own.get(position) !== key)
+        throw new Violation(
+          `the key and request of commit ${position} are ${own.get(position)} on ${name}, and ${key}`,
+        );
+  }
 }
 
 /** Where nothing is under way a replica takes out what was erased on its leader, unless the key has been written since. */

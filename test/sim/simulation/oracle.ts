@@ -83,6 +83,8 @@ export class Oracle {
   #seenViews: SeenView[] = [];
   #seenRecords: SeenRecord[] = [];
   #seen: Seen[] = [];
+  /** Whose each commit of rows is, by position. */
+  readonly #whose = new Map<number, Attempt>();
   /** Rows that were let go. */
   readonly #gone = new Set<Stored>();
   /** The highest position that was told. */
@@ -153,6 +155,11 @@ export class Oracle {
     for (const attempt of this.#requests.keys()) if (of(attempt)) this.#requests.delete(attempt);
   }
 
+  /** Which key the commit was sent with; null: none, undefined: nobody knows whose it is. */
+  keyAt(position: number): string | null | undefined {
+    return this.#whose.get(position)?.idempotencyKey;
+  }
+
   requestOf(attempt: Attempt): Request | undefined {
     return this.#requests.get(attempt);
   }
@@ -207,6 +214,7 @@ export class Oracle {
         const attempt = this.#attemptOf(commit, state, stored);
         const written = this.#checkCommit(attempt, commit, state, commits.slice(0, i));
         stored.set(attempt, [...(stored.get(attempt) ?? []), commit]);
+        this.#whose.set(position, attempt);
         const isNew = i >= this.#history.length && records.some(({ topicId }) => topicId !== null);
         const whole = isNew ? withWritten(commit, written) : commit;
         commits[i] = whole;
@@ -232,6 +240,7 @@ export class Oracle {
   partedAfter(position: number): void {
     this.forgetting.partedAfter(position);
     this.#history = this.#history.slice(0, position);
+    for (const at of this.#whose.keys()) if (at > position) this.#whose.delete(at);
     this.toldPosition = Math.min(this.toldPosition, position);
     this.#seenViews = this.#seenViews.filter((seen) => seen.position <= position);
     this.#seenRecords = this.#seenRecords.filter((seen) => seen.position <= position);

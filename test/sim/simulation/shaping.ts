@@ -15,12 +15,9 @@ import { type Commit, isSameRow, type Stored, Violation, type Written } from "./
 import type { Life } from "./life.ts";
 import type { Attempt } from "./oracle.ts";
 import type { Shape, Shapes } from "./shapes.ts";
-import { execute, send } from "./writes.ts";
+import { execute, maybeKey, OF_CHANGES, options, retryOneOf, send } from "./writes.ts";
 
 const KEYS = 6;
-
-/** What refuses those who write or read while others change the topic. */
-const OF_CHANGES = new Set(["undefined_column", "undefined_table", "not_null_violation"]);
 
 /** One of the topics that are there. */
 function anyShape(life: Life, random: SeededRandom): { shapes: Shapes; shape: Shape; id: number } | null {
@@ -63,8 +60,12 @@ export async function write(life: Life, random: SeededRandom): Promise<void> {
   const { topic } = shape;
   const isChanged = watched(life, shape);
   const refuses = (code: string): boolean => OF_CHANGES.has(code) && isChanged();
-  const begin = (what: string, writes: (op: number) => Attempt["writes"]): Attempt => {
-    const attempt = life.run.oracle.begin(`${what} ${topic} ${id}`, null, writes);
+  const begin = (
+    what: string,
+    writes: (op: number) => Attempt["writes"],
+    key: string | null = null,
+  ): Attempt => {
+    const attempt = life.run.oracle.begin(`${what} ${topic} ${id}`, key, writes);
     shapes.wrote(topic, attempt);
     return attempt;
   };
@@ -84,13 +85,17 @@ export async function write(life: Life, random: SeededRandom): Promise<void> {
     const first = isKeyed(topic) ? { k: random.below(KEYS) } : { part };
     return { sent: { ...first, ...sent }, cells: { ...first, ...cells } };
   });
-  const attempt = begin(`write ${rows.length} to`, (op) => {
-    const written = rows.map(({ cells }): Written => {
-      const value = { ...cells, op };
-      return { topic, key: "k" in value ? value.k : null, value };
-    });
-    return () => written;
-  });
+  const attempt = begin(
+    `write ${rows.length} to`,
+    (op) => {
+      const written = rows.map(({ cells }): Written => {
+        const value = { ...cells, op };
+        return { topic, key: "k" in value ? value.k : null, value };
+      });
+      return () => written;
+    },
+    maybeKey(random),
+  );
   await send(
     life,
     attempt,
@@ -98,6 +103,7 @@ export async function write(life: Life, random: SeededRandom): Promise<void> {
       db.append(
         topic,
         rows.map(({ sent }) => ({ ...sent, op: attempt.id })),
+        options(attempt),
       ),
     refuses,
   );
@@ -143,6 +149,10 @@ export async function change(life: Life, random: SeededRandom): Promise<void> {
     shape.changes++;
     shape.isBusy = false;
   }
+  const keyed = shapes
+    .writers(shape.topic)
+    .filter(({ idempotencyKey, refused }) => idempotencyKey !== null && !refused);
+  if (random.oneIn(2)) await retryOneOf(life, random, keyed);
 }
 
 /** Its records one by one, or all that it has by now. */

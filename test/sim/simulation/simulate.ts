@@ -19,6 +19,7 @@ import { checkLog } from "../../../src/log/check.ts";
 import { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { SimulatedClock } from "../../../src/testing/simulated-clock.ts";
 import { SimulatedDisk } from "../../../src/testing/simulated-disk.ts";
+import { checkAsWritten } from "./as-written.ts";
 import { readLog, Violation } from "./commits.ts";
 import { checkConsumer, consume } from "./consumer.ts";
 import { define, lookedAtViews } from "./defining.ts";
@@ -271,7 +272,7 @@ class Simulation {
         });
         keeping.watchKeeping(this.#run, db);
         try {
-          if (!disk.crashed) await this.#adopt(db);
+          if (!disk.crashed) await this.#adopt(db, disk);
         } catch (error) {
           if (error instanceof Violation) throw error;
           if (isWell && !disk.crashed) throw error;
@@ -301,7 +302,7 @@ class Simulation {
     if (doubted && (plan === null || plan.faults.length === 0)) this.#doubt ??= line;
   }
 
-  async #adopt(db: Database): Promise<void> {
+  async #adopt(db: Database, disk: SimulatedDisk): Promise<void> {
     const commits = await readLog(db);
     this.#run.trace(`the log has ${commits.length} commits`);
     this.#run.oracle.adopt(commits);
@@ -312,6 +313,7 @@ class Simulation {
     this.#run.shapes?.looked(db);
     for (const { id } of db.topics()) this.#run.oracle.forgetting.isThere(id);
     await checkConsumer({ db, run: this.#run });
+    if (this.#run.shapes !== null) await checkAsWritten(this.#run.oracle, DATA, disk);
   }
 
   /** All that has been said of rules holds or does not; nothing is under way. */

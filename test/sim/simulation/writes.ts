@@ -9,6 +9,13 @@ import type { Account, Event, Item, State, StreamName, TopicName } from "./topic
 
 const KEYS = 8;
 
+/** What refuses those who write or read while others change the topic. */
+export const OF_CHANGES: ReadonlySet<string> = new Set([
+  "undefined_column",
+  "undefined_table",
+  "not_null_violation",
+]);
+
 function note(life: Life, random: SeededRandom): string | null {
   if (random.oneIn(6)) return null;
   const { textLength } = life.run;
@@ -31,11 +38,11 @@ const ofEvents = (rows: readonly Event[], topic: StreamName = "ev"): Written[] =
 const ofAccount = (value: Account): Written => ({ topic: "acct", key: value.k, value });
 const ofItem = (value: Item): Written => ({ topic: "item", key: value.k, value });
 
-function maybeKey(random: SeededRandom): string | null {
+export function maybeKey(random: SeededRandom): string | null {
   return random.oneIn(3) ? `key ${random.u32()}` : null;
 }
 
-const options = ({ idempotencyKey }: Attempt) => (idempotencyKey === null ? {} : { idempotencyKey });
+export const options = ({ idempotencyKey }: Attempt) => (idempotencyKey === null ? {} : { idempotencyKey });
 
 /** Sends it, and notes what is told. `refuses`: codes that are no surprise here, and mean that nothing is stored. */
 export async function send(
@@ -109,12 +116,19 @@ export function appendMany(life: Life, random: SeededRandom): Promise<void> {
 }
 
 /** The same request once more, under its key: after an answer, or after none. */
-export async function retry(life: Life, random: SeededRandom): Promise<void> {
-  const { keyed } = life.run.oracle;
+export function retry(life: Life, random: SeededRandom): Promise<void> {
+  return retryOneOf(life, random, life.run.oracle.keyed);
+}
+
+export async function retryOneOf(life: Life, random: SeededRandom, keyed: readonly Attempt[]): Promise<void> {
   const attempt = keyed[random.below(keyed.length)];
   const request = attempt === undefined ? undefined : life.run.oracle.requestOf(attempt);
-  if (attempt !== undefined && request !== undefined)
-    await send(life, attempt, request, (code) => code === "fenced");
+  if (attempt === undefined || request === undefined) return;
+  // What it names may be gone by now; but where the topic is there, what has been told is told again.
+  const isKnown = attempt.told.size > 0;
+  const refuses = (code: string): boolean =>
+    code === "fenced" || code === "undefined_table" || (!isKnown && OF_CHANGES.has(code));
+  await send(life, attempt, request, refuses);
 }
 
 export async function upsert(life: Life, random: SeededRandom): Promise<void> {

@@ -323,7 +323,7 @@ export async function open(options: OpenOptions): Promise<Db> {
 }
 
 /** All that there are: who names another has meant one of them. */
-const OPTIONS: Readonly<Record<keyof OpenOptions, true>> = {
+export const OPTIONS: Readonly<Record<keyof OpenOptions, true>> = {
   dir: true,
   topics: true,
   views: true,

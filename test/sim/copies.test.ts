@@ -62,6 +62,6 @@ test("what is to befall copies does", async () => {
     for (const line of trace) for (const pattern of missing) if (pattern.test(line)) missing.delete(pattern);
   }
   expect([...missing]).toEqual([]);
-}, 120_000);
+}, 400_000);
 
 judged(1, 100, simulateCopies, "--copies ");

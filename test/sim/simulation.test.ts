@@ -64,4 +64,4 @@ test("what is to befall a database does", async () => {
     for (const line of trace) for (const pattern of missing) if (pattern.test(line)) missing.delete(pattern);
   }
   expect([...missing]).toEqual([]);
-}, 120_000);
+}, 400_000);

@@ -86,16 +86,17 @@ export class PendingRows {
     for (const [text, pending] of above.entries()) this.set(text, pending);
   }
 
-  /** Another row, as of `epoch` and these layers, with this row's values of unique constraint `u`; `text` is the row's own key. */
+  /** Another row, as of `epoch` and these layers from `from` down, with this row's values of unique constraint `u`; `text` is the row's own key. */
   holder(
     u: number,
     row: Row,
     text: string,
     epoch: number,
     wanted: string | null = this.#table.uniqueText(u, row),
+    from: PendingRows | null = this,
   ): Holder | null {
     if (wanted === null) return null;
-    for (let layer: PendingRows | null = this; layer !== null; layer = layer.#parent) {
+    for (let layer = from; layer !== null; layer = layer.#parent) {
       const claim = (layer.#claims[u] as Map<string, string>).get(wanted);
       if (claim === undefined || claim === text || this.#isOverlaid(claim, layer)) continue;
       return { text: claim, row: layer.#rows.get(claim)!.row as Row };
@@ -115,31 +116,63 @@ export class PendingRows {
     return false;
   }
 
-  /** Judges the rows of this layer, a piece of them a call; true when none is in another's way. @throws unique_violation. */
+  /** Judges the rows of this layer, a piece of them a call; true when none is in another's way. @throws unique_violation: of a commit, of the first row that is in the way of one before it. */
   judging(epoch: () => number): (rows: number) => boolean {
     const rows = this.#claims.length === 0 ? [].values() : this.entries();
+    let first: ((rows: number) => void) | null = null;
     return (count) => {
       for (let n = 0; n < count; n++) {
+        if (first !== null) {
+          first(count - n);
+          return false;
+        }
         const next = rows.next();
         if (next.done === true) return true;
         const [text, pending] = next.value as [string, PendingRow];
         const { row, texts } = pending;
         for (let u = 0; row !== null && u < this.#claims.length; u++) {
-          const holder = this.holder(u, row, text, epoch(), texts?.[u]);
-          if (holder !== null)
-            throw refusalOf(this.#table.duplicate(u, row), pending, this.#rows.get(holder.text));
+          if (this.holder(u, row, text, epoch(), texts?.[u]) === null) continue;
+          const refusal = refusalOf(this.#table.duplicate(u, row), pending);
+          if (pending.part === undefined) throw refusal;
+          first = this.#findingFirst(epoch, refusal);
+          break;
         }
       }
       return false;
     };
   }
+
+  /**
+   * Goes through the commit's rows once more, in their own order, a piece of them a call, until one is in the way of a row before it or of one that was there, and throws that. The claim of a value
+   * names the last row with it, of however many; and what an append in chunks leaves out is all from the first on.
+   */
+  #findingFirst(epoch: () => number, refusal: EvertError): (rows: number) => void {
+    const rows = [...this.#rows].filter(([, { row }]) => row !== null).sort(([, a], [, b]) => byPlace(a, b));
+    const taken = this.#claims.map(() => new Set<string>());
+    let at = 0;
+    return (count) => {
+      for (const end = Math.min(rows.length, at + count); at < end; at++) {
+        const [text, pending] = rows[at] as [string, PendingRow];
+        const row = pending.row as Row;
+        for (let u = 0; u < taken.length; u++) {
+          const values = taken[u] as Set<string>;
+          const wanted = pending.texts?.[u] ?? null;
+          if (wanted === null) continue;
+          if (values.has(wanted) || this.holder(u, row, text, epoch(), wanted, this.#parent) !== null)
+            throw refusalOf(this.#table.duplicate(u, row), pending);
+          values.add(wanted);
+        }
+      }
+      if (at === rows.length) throw refusal;
+    };
+  }
 }
 
-/** Of two rows of a commit the later one is in the other's way. */
-function refusalOf(error: EvertError, one: PendingRow, other: PendingRow | undefined): EvertError {
-  const { part = -1, index = -1 } = one;
-  const { part: otherPart = -1, index: otherIndex = -1 } = other ?? {};
-  const isOther = otherPart > part || (otherPart === part && otherIndex > index);
-  if (isOther) return new RowRefusal(error, otherPart, otherIndex);
-  return index === -1 ? error : new RowRefusal(error, part, index);
+function byPlace({ part = -1, index = -1 }: PendingRow, other: PendingRow): number {
+  return part - (other.part ?? -1) || index - (other.index ?? -1);
+}
+
+/** Says of a commit which row it is that is refused. */
+function refusalOf(error: EvertError, { part, index }: PendingRow): EvertError {
+  return part === undefined || index === undefined ? error : new RowRefusal(error, part, index);
 }

@@ -289,8 +289,10 @@ export class Committer {
     if (this.refusal !== null) throw this.refusal;
     if (!holdsGate && this.#gate !== null) return this.#gate;
     if (this.#closed !== null) throw this.#closed;
-    const published = isLarge ? this.memory?.wait() : null;
-    return this.#stepper.room() ?? published ?? this.#log.room(bytes);
+    // Each is asked only where it is waited for: a promise that nobody takes may be rejected.
+    const stepped = this.#stepper.room();
+    if (stepped !== null) return stepped;
+    return (isLarge ? this.memory?.wait() : null) ?? this.#log.room(bytes);
   }
 
   /** Large parts become batches, a slice at a time. */

@@ -30,6 +30,10 @@ export class Copies {
   readonly #copies = new Map<string, Copy>();
   /** What is being erased: deletes up to there are going. */
   readonly #erasures = new Set<{ readonly to: number }>();
+  /** How often something was erased. */
+  erased = 0;
+  /** Deletes up to there have gone with it. */
+  #erasedTo = 0;
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
@@ -68,12 +72,13 @@ export class Copies {
     if (copy.wholeAt !== null && copy.position >= copy.wholeAt) copy.isWhole = true;
   }
 
-  /** It is sent what there is up to the position: rows whose deletes are going, perhaps. */
-  sent(id: string, position: number): void {
+  /** It is sent what there is up to the position: rows whose deletes are going, perhaps, or have gone since these were read. `erased`: what that was before. */
+  sent(id: string, position: number, erased: number): void {
     const copy = this.#copies.get(id);
     if (copy === undefined) return;
     copy.sent = position;
     for (const { to } of this.#erasures) misses(copy, to);
+    if (erased !== this.erased) misses(copy, this.#erasedTo);
   }
 
   /** It has been sent everything there is, up to the position. */
@@ -93,6 +98,8 @@ export class Copies {
       await done();
     } finally {
       this.#erasures.delete(erasure);
+      this.erased++;
+      this.#erasedTo = Math.max(this.#erasedTo, to);
     }
   }
 

@@ -135,6 +135,7 @@ export class Followers {
       yield message("hello", 0, jsonPayload(hello));
       while (!signal.aborted && !self.isOver) {
         const news = this.#news.promise;
+        const { erased } = this.#copies;
         const piece = await stored.next();
         if (piece === null) {
           this.#copies.sentAll(self.id, sent);
@@ -145,7 +146,7 @@ export class Followers {
           if (!this.#copies.isWhole(self.id)) this.#checkDeletes(sent);
         }
         sent = piece.last;
-        this.#copies.sent(self.id, sent);
+        this.#copies.sent(self.id, sent, erased);
         yield message(piece.kind, piece.segment, payloadOf(piece));
       }
     } finally {

@@ -27,7 +27,7 @@ afterEach(async () => {
   await db.close();
 });
 
-/** Names and ids of events, up to the first that has an id. */
+/** Names of events, up to the first with a position to resume from: a reset's own, 0, is none. */
 async function untilId(query: string): Promise<string[]> {
   const left = new AbortController();
   const answer = await fetch(`${server.url}/v1/subscribe?${query}`, { signal: left.signal });
@@ -35,7 +35,7 @@ async function untilId(query: string): Promise<string[]> {
   for await (const { event, id, data } of decodeSseStream(answer.body!)) {
     const { view } = JSON.parse(data) as { view?: string };
     told.push([event, view].filter((word) => word !== undefined).join(" "));
-    if (id !== undefined && id !== "") break;
+    if (!["", "0"].includes(id ?? "")) break;
   }
   left.abort();
   return told;

@@ -421,7 +421,11 @@ export async function readManifest(
 ): Promise<{ manifest: Manifest | null; reason: string | null }> {
   try {
     const bytes = await readWhole(disk, joinPath(directory, "manifest"), MANIFEST_BYTES_MAX);
-    if (bytes === null) return { manifest: null, reason: null };
+    if (bytes === null) {
+      // The process that removed it may have died before that was on the disk: it would come back after the files that it names are gone.
+      await syncNames(disk, directory);
+      return { manifest: null, reason: null };
+    }
     const manifest = decodeManifest(new TextDecoder().decode(bytes));
     // The process that gave it its name may have died before that was on the disk. From now on it is built upon: what it has met may be taken out of the log.
     await disk.syncDirectory(directory);
@@ -429,6 +433,15 @@ export async function readManifest(
     return { manifest: null, reason: `it has format ${manifest.format}` };
   } catch (error) {
     return { manifest: null, reason: toEvertError(error).message };
+  }
+}
+
+async function syncNames(disk: Disk, directory: string): Promise<void> {
+  try {
+    await disk.syncDirectory(directory);
+  } catch (error) {
+    // There is no directory before the first file.
+    if (toEvertError(error).code !== "not_found") throw error;
   }
 }
 

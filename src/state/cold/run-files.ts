@@ -205,7 +205,9 @@ export class RunFiles {
     }
     void this.#queue(async () => {
       const names = await this.#disk.list(this.#directory);
-      if (names.includes("manifest")) await this.#unlink("manifest");
+      if (!names.includes("manifest")) return;
+      await this.#unlink("manifest");
+      await this.#disk.syncDirectory(this.#directory);
     });
   }
 

@@ -118,6 +118,11 @@ export class Cooling {
     return this.#stepRows(this.#large().length);
   }
 
+  /** What stepRowsMax never falls below: to know it asks no store. */
+  get stepRowsLeast(): number {
+    return this.#stepRows(STORES_MOST);
+  }
+
   /** `large`: how many such stores there are. */
   #stepRows(large: number): number {
     const stores = Math.min(STORES_MOST, Math.max(1, large));

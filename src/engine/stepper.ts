@@ -85,6 +85,7 @@ export class Stepper {
   /** Why it stopped for good. */
   #broken: { readonly error: unknown } | null = null;
   #roomWaiters: (() => void)[] = [];
+  #sweptWaiters: (() => void)[] = [];
   /** Rows dead at this epoch may be freed. */
   #horizon = 0;
   /** Whether there may be something to free. */
@@ -138,15 +139,28 @@ export class Stepper {
   }
 
   /** Rows that one step should take at most, for want of memory. */
-  get stepRowsMax(): number {
+  get #stepRowsMax(): number {
     return this.#circuit.cooling?.stepRowsMax ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Whether so many rows are more than one step should take. Each commit asks, so stores are asked only where it may be. */
+  fillsStep(rows: number): boolean {
+    const { cooling } = this.#circuit;
+    return cooling !== null && rows > cooling.stepRowsLeast && rows > cooling.stepRowsMax;
   }
 
   /** Null when few rows wait; else a promise for when that is so again. Appenders wait for it. */
   room(): Promise<void> | null {
-    if (this.#queuedRows < QUEUED_ROWS_MIN || this.#broken !== null) return null;
-    if (this.#queuedRows < 8 * Math.min(ROWS_PER_STEP, this.stepRowsMax)) return null;
+    const rows = this.#queuedRows;
+    if (rows < QUEUED_ROWS_MIN || this.#broken !== null) return null;
+    if (rows < 8 * ROWS_PER_STEP && !this.fillsStep(rows / 8)) return null;
     return new Promise((resolve) => this.#roomWaiters.push(resolve));
+  }
+
+  /** Null when all that is dead is free; else a promise for when that is so, which steps that wait do not delay. */
+  swept(): Promise<void> | null {
+    if (!this.#unswept || this.#broken !== null) return null;
+    return new Promise((resolve) => this.#sweptWaiters.push(resolve));
   }
 
   enqueue(group: Group): void {
@@ -228,7 +242,7 @@ export class Stepper {
           this.#hooks.onBroken(error);
           for (const job of this.#jobs.splice(0)) job.reject(error);
           // Who waits for room learns that there will be none.
-          for (const resolve of this.#roomWaiters.splice(0)) resolve();
+          for (const resolve of [...this.#roomWaiters.splice(0), ...this.#sweptWaiters.splice(0)]) resolve();
         },
       );
     });
@@ -250,6 +264,7 @@ export class Stepper {
         this.#owedMs = this.#unswept ? this.#owedMs - (performance.now() - began) : 0;
         if (this.#unswept) await pause();
       }
+      if (!this.#unswept) for (const resolve of this.#sweptWaiters.splice(0)) resolve();
       const groups = this.#take();
       if (groups.length === 0) {
         if (!this.#warmed) return;
@@ -287,6 +302,7 @@ export class Stepper {
 
   /** Whether the next step goes before the rest of what is to be freed, after so many slices of it. */
   #mayLeaveDead(slices: number): boolean {
+    if (this.#sweptWaiters.length > 0) return false;
     const waits = this.#queue.length + this.#ahead.length > 0;
     return waits && this.#owedMs < (slices > 0 ? OWED_MS_MAX : OWED_MS_FREE);
   }
@@ -308,7 +324,7 @@ export class Stepper {
   /** The groups of the next step. A catalog change stands alone: what follows may need the topic it makes. */
   #take(): Queued[] {
     if (this.#ahead.length > 0) return this.#ahead.splice(0);
-    const rowsMax = Math.min(ROWS_PER_STEP, this.stepRowsMax);
+    const rowsMax = Math.min(ROWS_PER_STEP, this.#stepRowsMax);
     let rows = 0;
     let n = 0;
     for (const queued of this.#queue) {
@@ -364,7 +380,7 @@ export class Stepper {
         const wanted = this.#hooks.wants(entry);
         const late = (column: number) => isStream && circuit.interest(entry.id, column) === "late";
         for (let from = 0; from < length; ) {
-          const to = Math.min(length, from + Math.min(feeder.pace.rows, Math.ceil(this.stepRowsMax)));
+          const to = Math.min(length, from + Math.min(feeder.pace.rows, Math.ceil(this.#stepRowsMax)));
           const next = feeder.fill(topicBatch, from, to, firstCommit, wanted, late);
           this.decodedValues += (next - from) * feeder.filled;
           const began = performance.now();
@@ -398,7 +414,7 @@ export class Stepper {
     this.#owedMs += ms;
     this.isStepping = false;
     this.#hooks.onStepped(epoch, this.position, rows, ms);
-    if (this.#roomWaiters.length > 0 && this.#queuedRows < 4 * Math.min(ROWS_PER_STEP, this.stepRowsMax)) {
+    if (this.#roomWaiters.length > 0 && this.#queuedRows < 4 * Math.min(ROWS_PER_STEP, this.#stepRowsMax)) {
       const waiters = this.#roomWaiters;
       this.#roomWaiters = [];
       for (const resolve of waiters) resolve();

@@ -7,15 +7,15 @@
  * 3. Of two large commits the rows of one can go to disk once it is published: until then the next one waits.
  * 4. Of a view's stores it is foreseen that a row of the table brings them as many rows as each of those that are there has. One that gets more is stopped at the limit, as ever.
  *
- * Streams take no memory here, and nothing that is appended to them is refused.
+ * Streams take no memory here, and nothing that is appended to them is refused; nor is what is deleted.
  */
 import { EvertError } from "../../base/errors.ts";
-import type { Batch } from "../../batch/batch.ts";
 import { physicalOf } from "../../batch/types.ts";
 import type { Circuit } from "../../dataflow/circuit.ts";
+import { OP_DELETE } from "../../log/log.ts";
 import type { Store } from "../../state/store.ts";
 import { hashBytes } from "../../state/text-loops.ts";
-import { type Part, upsertsOf } from "./part.ts";
+import { type Part, rowBytesOf, upsertsOf } from "./part.ts";
 
 /** A smaller part of the limit is not looked at: it is within what counting passes over. */
 const SMALL_PART = 64;
@@ -30,10 +30,13 @@ const ROWS_KNOWN = 256;
 /** With more memory than this, rows that come as objects, a few thousand at most, are not looked at for their texts. */
 const SMALL_LIMIT = 2 ** 30;
 const FEW_ROWS = 2_048;
+/** A row that is one of a few is taken for so many times as large as it may be. */
+const ROOMY = 4;
 
 export interface CommitRoomContext {
   readonly circuit: Pick<Circuit, "memory" | "madeOf">;
   readonly tables: { store(id: number): Store | null };
+  readonly stepper: { readonly position: number };
   readonly publisher: {
     readonly published: { readonly position: number };
     /** @throws EvertError timeout */
@@ -44,7 +47,7 @@ export interface CommitRoomContext {
 /** A small one need not be refused, and a large one waits. */
 export type Weight = "small" | "some" | "large";
 
-/** How long a commit waits for the one before, at most. */
+/** How long a commit waits for one before that has been stepped to be durable, and so published, at most. */
 const WAIT_MS = 10_000;
 
 export class CommitRoom {
@@ -59,8 +62,7 @@ export class CommitRoom {
   /** Which part of the limit the commit may take. */
   weigh(parts: readonly Part[]): Weight {
     const { bytes } = this.#context.circuit.memory;
-    // What is usual costs nothing: with much memory a few rows are a small part of it, whatever is in them.
-    if (bytes > SMALL_LIMIT && parts.every(isFew)) return "small";
+    if (isSmall(parts, bytes)) return "small";
     let sum = 0;
     for (const part of parts) sum += this.#atMost(part, bytes);
     if (sum <= bytes / SMALL_PART) return "small";
@@ -69,22 +71,39 @@ export class CommitRoom {
 
   /** What a large one waits for; null: nothing. */
   wait(): Promise<void> | null {
-    const { publisher } = this.#context;
-    return publisher.published.position >= this.#last ? null : publisher.waitFor(this.#last, WAIT_MS);
+    return this.#context.publisher.published.position >= this.#last ? null : this.#published(this.#last);
+  }
+
+  /** @throws EvertError timeout */
+  async #published(position: number): Promise<void> {
+    const { publisher, stepper } = this.#context;
+    for (;;) {
+      try {
+        return await publisher.waitFor(position, WAIT_MS);
+      } catch (error) {
+        if (!(error instanceof EvertError) || error.code !== "timeout") throw error;
+        // A step takes as long as it takes, and others wait for it as long. What is stepped waits for the disk, or for replicas that may be away.
+        if (stepper.position < position) continue;
+        throw new EvertError("timeout", `the large commit before was not durable within ${WAIT_MS} ms`, {
+          detail: `Nothing of this commit is stored: it waits until the one at position ${position} is published, for its rows take memory until then.`,
+          hint: "Send it again, or in several smaller commits.",
+          cause: error,
+        });
+      }
+    }
   }
 
   /** @throws EvertError out_of_memory */
   refuse(parts: readonly Part[]): void {
     const { memory } = this.#context.circuit;
     const stores = new Set<Store>();
-    const sum = (isExact: boolean): number =>
-      parts.reduce((bytes, part) => bytes + this.#needed(part, stores, isExact), 0);
-    const most = sum(false);
-    let room = memory.bytes - memory.used;
+    // Whatever else is taken, what is free in the stores is theirs.
+    let room = Math.max(0, memory.bytes - memory.used);
+    let needed = parts.reduce((sum, part) => sum + this.#needed(part, stores), 0);
     for (const store of stores) room += mayGo(store);
-    // To tell equal texts apart takes a look at each, all in one turn: that is for those alone which would be refused otherwise.
-    if (most <= room) return;
-    const needed = sum(true);
+    if (needed + this.#texts(parts, false) <= room) return;
+    // To tell equal ones takes a look at each: only where it matters.
+    needed += this.#texts(parts, true);
     if (needed <= room) return;
     throw new EvertError("out_of_memory", "the commit has no room below the memory limit", {
       detail: `Its rows, and what views make of them, would take about ${Math.ceil(needed)} bytes; there is room for ${Math.max(0, Math.floor(room))} of ${memory.bytes}.`,
@@ -101,24 +120,26 @@ export class CommitRoom {
   #atMost(part: Part, limit: number): number {
     const store = this.#context.tables.store(part.topic.id);
     if (store === null) return 0;
-    const rows = upsertsOf(part);
-    let bytes = rows * rowBytes(store);
-    if (part.op === "batch") bytes += textBytes(part.batch);
-    else if (limit <= SMALL_LIMIT && part.op === "upsert" && hasTexts(part))
-      bytes += lengths(part.rows, null);
+    const bytes = upsertsOf(part) * rowBytes(store);
+    return part.op === "batch" || limit <= SMALL_LIMIT ? bytes + textsOf(part, null) : bytes;
+  }
+
+  /** What their texts take; `once`: of equal ones the first alone. */
+  #texts(parts: readonly Part[], once: boolean): number {
+    let bytes = 0;
+    for (const part of parts)
+      if (this.#context.tables.store(part.topic.id) !== null) bytes += textsOf(part, once ? new Set() : null);
     return bytes;
   }
 
-  /** `isExact`: a text counts once; else each time. */
-  #needed(part: Part, stores: Set<Store>, isExact: boolean): number {
+  /** Without its texts. */
+  #needed(part: Part, stores: Set<Store>): number {
     const { tables, circuit } = this.#context;
     const store = tables.store(part.topic.id);
     if (store === null) return 0;
     const rows = upsertsOf(part);
     stores.add(store);
     let bytes = rows * rowBytes(store);
-    if (part.op === "batch") bytes += textBytes(part.batch, isExact ? new Set() : null);
-    else if (part.op === "upsert" && hasTexts(part)) bytes += lengths(part.rows, isExact ? new Set() : null);
     for (const made of circuit.madeOf(part.topic.id)) {
       stores.add(made);
       const share = store.live < ROWS_KNOWN ? 0 : Math.min(1, made.live / store.live);
@@ -142,16 +163,32 @@ function mayGo(store: Store): number {
   return rows * rowBytes(store);
 }
 
-function isFew(part: Part): boolean {
-  return part.op !== "batch" && part.rows.length <= FEW_ROWS;
+/** What is usual costs next to nothing: a few rows are a small part of the limit, and with much memory they are so whatever is in them. */
+function isSmall(parts: readonly Part[], limit: number): boolean {
+  let bytes = 0;
+  for (let i = 0; i < parts.length; i++) {
+    const part = parts[i] as Part;
+    if (part.op === "batch" || part.rows.length > FEW_ROWS) return false;
+    if (limit <= SMALL_LIMIT)
+      bytes += part.rows.length * ROOMY * rowBytesOf(part.topic) + textsOf(part, null);
+  }
+  return bytes <= limit / SMALL_PART;
 }
 
 function hasTexts({ topic }: Part): boolean {
-  return topic.schema.fields.some(({ type }) => physicalOf(type) === "ref");
+  const { fields } = topic.schema;
+  for (let i = 0; i < fields.length; i++)
+    if (physicalOf((fields[i] as (typeof fields)[number]).type) === "ref") return true;
+  return false;
 }
 
-/** Of values that are texts; of equal ones the first, where `seen` is given. */
-function lengths(rows: readonly unknown[], seen: Set<string> | null): number {
+/** Bytes of the texts that come with it; of equal ones of the first, where `seen` is given. */
+function textsOf(part: Part, seen: Set<unknown> | null): number {
+  if (part.op === "batch") return textsOfBatch(part, seen);
+  return part.op === "upsert" && hasTexts(part) ? textsOfRows(part.rows, seen) : 0;
+}
+
+function textsOfRows(rows: readonly unknown[], seen: Set<unknown> | null): number {
   let bytes = 0;
   for (const row of rows) {
     if (typeof row !== "object" || row === null) continue;
@@ -165,21 +202,26 @@ function lengths(rows: readonly unknown[], seen: Set<string> | null): number {
   return bytes;
 }
 
-/** The same of a batch's columns; two of one hash are taken for one. */
-function textBytes({ columns, length }: Batch, seen: Set<number> | null = null): number {
+/** The keys of rows that are deleted are there. Two texts of one hash are taken for one. */
+function textsOfBatch({ batch, ops }: Part & { readonly op: "batch" }, seen: Set<unknown> | null): number {
+  const { columns, length } = batch;
   let bytes = 0;
   for (const column of columns) {
     if (column.kind !== "utf8") continue;
     const { offsets, data } = column;
-    if (seen === null) bytes += data.length + length * TEXT_BYTES;
-    else {
-      for (let row = 0; row < length; row++) {
-        const [from, to] = [offsets[row] as number, offsets[row + 1] as number];
+    if (seen === null && ops === null) {
+      bytes += (offsets[length] as number) - (offsets[0] as number) + length * TEXT_BYTES;
+      continue;
+    }
+    for (let row = 0; row < length; row++) {
+      if (ops !== null && ops[row] === OP_DELETE) continue;
+      const [from, to] = [offsets[row] as number, offsets[row + 1] as number];
+      if (seen !== null) {
         const hash = hashBytes(data, from, to);
         if (seen.has(hash)) continue;
         seen.add(hash);
-        bytes += to - from + TEXT_BYTES;
       }
+      bytes += to - from + TEXT_BYTES;
     }
   }
   return bytes;

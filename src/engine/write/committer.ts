@@ -22,7 +22,7 @@ import { CATALOG_TOPIC, SINK_ENTRY, TICK_ENTRY } from "../catalog/hidden-topics.
 import type { CommitRequest } from "../own/rider.ts";
 import type { Commits } from "../step-positions.ts";
 import { nextTurn, type Stepper } from "../stepper.ts";
-import type { CommitRoom } from "./commit-room.ts";
+import type { CommitRoom, Weight } from "./commit-room.ts";
 import type { Constraints, Judgement } from "./constraints.ts";
 import type { DurableWaiters } from "./durable-waiters.ts";
 import { type Part, rowBytesOf } from "./part.ts";
@@ -34,6 +34,8 @@ const SLICE_ROWS = 1024;
 const ASIDE_ROWS = 2048;
 /** Rows that a group may have however little memory there is. */
 const GROUP_ROWS_MIN = 256;
+/** How often room is looked for anew because rows have been freed. */
+const SWEEPS_MAX = 64;
 /** About what a rider puts into a commit. */
 const RIDER_BYTES = 1024;
 /** A commit turned out larger than what was asked for. */
@@ -118,14 +120,23 @@ export class Committer {
     // A row may be an object whose properties are computed, by code that appends.
     if (this.#staging || request.idempotencyKey !== undefined || request.rider !== undefined) return null;
     if (request.requestDigest !== undefined || !isSmall(parts)) return null;
-    const wait = this.#wait(estimate(parts), false, this.memory?.weigh(parts) === "large");
+    const weight = this.memory?.weigh(parts) ?? "small";
+    const wait = this.#wait(estimate(parts), false, weight === "large");
     if (wait !== null) return wait;
     try {
-      return this.#stage(parts, request, undefined, isFresh);
+      return this.#stage(parts, request, undefined, weight, isFresh);
     } catch (error) {
       if (error instanceof EvertError && NO_ROOM.has(error.code)) return null;
-      throw error;
+      return this.#freed(error);
     }
+  }
+
+  /** What is to be waited for where there is no memory because what is dead has yet to be freed. @throws `error` otherwise */
+  #freed(error: unknown): Promise<void> {
+    const swept =
+      error instanceof EvertError && error.code === "out_of_memory" ? this.#stepper.swept() : null;
+    if (swept === null) throw error;
+    return swept;
   }
 
   async #stageInTurn(parts: readonly Part[], request: CommitRequest): Promise<CommitReceipt> {
@@ -265,19 +276,24 @@ export class Committer {
     holdsGate: boolean,
     judged?: Judgement | null,
   ): Promise<CommitReceipt> {
-    const isLarge = this.memory?.weigh(parts) === "large";
+    const weight = this.memory?.weigh(parts) ?? "small";
+    let sweeps = 0;
     for (let bytes = estimate(parts) + (options.rider === undefined ? 0 : RIDER_BYTES); ; ) {
       for (let wait: Promise<void> | null = null; ; await wait) {
-        wait = this.#wait(bytes, holdsGate, isLarge);
+        wait = this.#wait(bytes, holdsGate, weight === "large");
         if (wait === null) break;
       }
       // No await from the last check on: the gate is open, there is room, and nobody has staged this key meanwhile.
       const known = this.known(options);
       if (known !== null) return known;
       try {
-        return this.#stage(parts, options, judged);
+        return this.#stage(parts, options, judged, weight);
       } catch (error) {
-        if (!(error instanceof EvertError) || !NO_ROOM.has(error.code)) throw error;
+        if (!(error instanceof EvertError) || !NO_ROOM.has(error.code)) {
+          if (++sweeps > SWEEPS_MAX) throw error;
+          await this.#freed(error);
+          continue;
+        }
         // Values are longer than most: the room they take is asked for, and given or refused for good.
         bytes = Math.max(measure(parts), 2 * bytes);
       }
@@ -324,23 +340,28 @@ export class Committer {
   #stage(
     parts: readonly Part[],
     options: CommitRequest,
-    judged?: Judgement | null,
+    judged: Judgement | null | undefined,
+    weight: Weight,
     isFresh = false,
   ): CommitReceipt {
     this.#staging = true;
     try {
       // What defaults look at may be computed, too.
-      return this.#stageParts(isFresh ? parts : this.upToDate(parts), options, judged);
+      return this.#stageParts(isFresh ? parts : this.upToDate(parts), options, judged, weight);
     } finally {
       this.#staging = false;
     }
   }
 
-  #stageParts(parts: readonly Part[], options: CommitRequest, judged?: Judgement | null): CommitReceipt {
+  #stageParts(
+    parts: readonly Part[],
+    options: CommitRequest,
+    judged: Judgement | null | undefined,
+    weight: Weight,
+  ): CommitReceipt {
     if (this.#closed !== null) throw this.#closed;
     const judgement = judged === undefined ? this.#judge(parts) : judged;
     if (judged === undefined) judgement?.finish();
-    const weight = this.memory?.weigh(parts) ?? "small";
     if (weight !== "small") this.memory?.refuse(parts);
     const draft = this.#log.begin(options.idempotencyKey === undefined ? undefined : options);
     let ridden: readonly Part[] | null = null;
@@ -369,7 +390,7 @@ export class Committer {
     if (weight === "large") this.memory?.staged(position);
     this.#openRows += rowsOf(parts);
     // The rows of a step stay in memory, and a group is stepped whole.
-    if (this.#openRows > GROUP_ROWS_MIN && this.#openRows > this.#stepper.stepRowsMax) this.#log.seal();
+    if (this.#openRows > GROUP_ROWS_MIN && this.#stepper.fillsStep(this.#openRows)) this.#log.seal();
     options.rider?.staged();
     if (ridden !== null) for (const { topic } of ridden) this.#lastWritten.set(topic.id, position);
     for (const { topic, bySink } of parts) {

@@ -192,6 +192,8 @@ export async function* readTopicGroups(
   const ends = index.segments.map((segment) => segment.end);
   const topics = new Set([topicId]);
   const pause = turnsOfItsOwn();
+  // Of now: it may be told of the next one while this reads, and what is behind it would follow a gap.
+  const versionMax = source.registry.readableTo(topicId);
   for (
     let start = index.seekOffset(topicId, first);
     start !== null && start.segment < ends.length;
@@ -204,8 +206,14 @@ export async function* readTopicGroups(
     const leap = (from: number): number => index.placeOf(topics, segment, from) ?? segmentEnd;
     const groups =
       opened.kind === "sealed"
-        ? sealedTopicGroups(opened.source, topicId, first, pause)
-        : topicFrames(framesOf(opened, at, segmentEnd, leap, pause), source.registry, topicId, first);
+        ? sealedTopicGroups(opened.source, topicId, first, versionMax, pause)
+        : topicFrames(
+            framesOf(opened, at, segmentEnd, leap, pause),
+            source.registry,
+            topicId,
+            first,
+            versionMax,
+          );
     for await (const group of groups) {
       yield group;
       if (endOffset(group.batches.at(-1)!) >= end) return;
@@ -219,12 +227,14 @@ async function* topicFrames(
   registry: TopicRegistry,
   topicId: number,
   offset: number,
+  versionMax: number,
 ): AsyncGenerator<Group, void, undefined> {
   for await (const frame of frames) {
     const found = directoryOf(frame).filter(
       (entry) => entry.topicId === topicId && entry.baseOffset + entry.rows > offset,
     );
     if (found.length === 0) continue;
+    if (found[0]!.schemaVersion > versionMax) return;
     yield decodeGroup(frame.bytes, frame.offset, withoutKeys(commitsOf(frame)), found, registry);
   }
 }

@@ -43,6 +43,13 @@ export class TopicRegistry {
     return newest !== undefined && schemaVersion > newest.schemaVersion;
   }
 
+  /** The last schema version in which a topic's records can be read. What lies in a later one is yet to be stepped to, by a copy that has taken it over. */
+  readableTo(topicId: number): number {
+    return (
+      (this.takesOver() ? this.#newest.get(topicId)?.schemaVersion : undefined) ?? Number.POSITIVE_INFINITY
+    );
+  }
+
   /** Every schema of every topic, those of one topic in the order in which they were registered. */
   *all(): Generator<LogTopic> {
     for (const versions of this.#versions.values()) yield* versions.values();

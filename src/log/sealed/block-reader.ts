@@ -45,8 +45,8 @@ export interface BlockRequest {
   readonly ranges: readonly ColumnRange[];
   /** Rows come in the schema that they were written in, and not in the newest. */
   readonly asWritten?: boolean;
-  /** Rows in a schema that is yet to be registered are left out. REQUIRES otherwise that none is wanted. */
-  readonly leavesAhead?: boolean;
+  /** Rows in a later schema version are left out; absent: none are. REQUIRES that none is wanted in a schema that is yet to be registered. */
+  readonly versionMax?: number;
   /** Asked before each page. */
   readonly pause: Pause;
   /** Null: blocks stay as long as anyone looks at them. Else a block is done with when the next is taken. */
@@ -100,9 +100,9 @@ export class BlockReader {
     const items: Item[] = [];
     const runs = segment.directory.runs.flatMap((run) => {
       if (run.topicId !== request.topicId || run.baseOffset + run.rows <= request.fromOffset) return [];
+      if (run.schemaVersion > (request.versionMax ?? Number.POSITIVE_INFINITY)) return [];
       if (run.kept === 0 || !registry.canRead(run.topicId, run.schemaVersion)) return [];
       const isAhead = registry.isAhead(run.topicId, run.schemaVersion);
-      if (isAhead && request.leavesAhead === true) return [];
       // Before anything is waited for: the columns that are asked for are those of the newest schema of now.
       const isAsWritten = request.asWritten === true || isAhead;
       return [{ run, evolution: isAsWritten ? null : registry.evolution(run.topicId, run.schemaVersion) }];

@@ -78,11 +78,12 @@ export async function* sealedGroups(
   }
 }
 
-/** The topic's blocks from the one on that holds the offset; of a segment that a copy has taken over and not stepped, as far as the topic's schemas are known. */
+/** The topic's blocks from the one on that holds the offset. Rows in a later schema version are left out. */
 export async function* sealedTopicGroups(
   { file, segment, registry }: SealedSource,
   topicId: number,
   fromOffset: number,
+  versionMax: number,
   pause: Pause,
 ): AsyncGenerator<Group, void, undefined> {
   let reader: BlockReader | null = null;
@@ -94,7 +95,7 @@ export async function* sealedTopicGroups(
       toPosition: segment.lastPosition,
       columns: null,
       ranges: [],
-      leavesAhead: registry.takesOver(),
+      versionMax,
       pause,
       memory: null,
     });

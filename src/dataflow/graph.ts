@@ -75,6 +75,8 @@ export class Graph implements Host {
   readonly #stopped: GraphOptions["stopped"];
   /** Pieces of work since the last look at what nodes keep. */
   #unseen = 0;
+  /** Rows that had come at the last look (MemoryLimit.rows). */
+  #lookedAt = 0;
   /** Nodes that may keep or have made more since then. */
   #touched: Node[] = [];
   lookNumber = 0;
@@ -257,7 +259,7 @@ export class Graph implements Host {
       const began = now;
       let worked: Node;
       let made: number;
-      if (++this.#unseen >= LOOK_EVERY || this.#memory?.isDue === true) this.#look();
+      if (++this.#unseen >= LOOK_EVERY || this.#memory?.isDue(this.#lookedAt) === true) this.#look();
       const waiting = this.#deepestWaiting();
       if (waiting !== null) {
         this.waiting = waiting.waiting;
@@ -373,6 +375,7 @@ export class Graph implements Host {
   /** Stops nodes that keep or make too much. It asks those touched since the last look: a step of a few changes may have thousands of nodes. */
   #look(): void {
     this.#unseen = 0;
+    this.#lookedAt = this.#memory?.rows ?? 0;
     this.lookNumber++;
     const nodes = this.#touched;
     this.#touched = [];

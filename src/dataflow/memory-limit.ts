@@ -30,6 +30,8 @@ export class MemoryLimit {
   #countAgainAt = Number.NEGATIVE_INFINITY;
   /** Rows since it was counted. */
   #came = 0;
+  /** Rows that have come ever. */
+  rows = 0;
 
   /** `count`: the bytes that are taken now, without those of operators that have stopped. */
   constructor(bytes: number, count: () => number) {
@@ -52,13 +54,18 @@ export class MemoryLimit {
 
   /** So many rows have come to topics, or been made of them. They may fill a small limit before it is time to count. */
   came(rows: number): void {
+    this.rows += rows;
     this.#came += rows;
-    if (this.isDue) this.#countAgainAt = Number.NEGATIVE_INFINITY;
+    if (this.#areMany(this.#came)) this.#countAgainAt = Number.NEGATIVE_INFINITY;
   }
 
-  /** Whether so many have come since it was counted that it should be, whatever the time. */
-  get isDue(): boolean {
-    return this.#came * ROW_BYTES * CAME_PART > this.bytes;
+  /** Whether so many rows have come since there were `rows` that it is time to look who has to stop: also where somebody else has counted meanwhile. */
+  isDue(rows: number): boolean {
+    return this.#areMany(this.rows - rows);
+  }
+
+  #areMany(rows: number): boolean {
+    return rows * ROW_BYTES * CAME_PART > this.bytes;
   }
 
   /** Whether tables may take no more. */

@@ -265,13 +265,14 @@ export abstract class Node implements Operator {
   take(port: number, chunk: Chunk): void {
     if (this.activeIn !== this.host.stepNumber) this.host.activate(this);
     if (this.failed !== null) return;
-    if (this.touchedIn !== this.host.lookNumber) this.host.touch(this);
     this.activity.tookRows(port, chunk.length);
     this.retake(port, chunk);
   }
 
   /** The same of a chunk that was taken, and had to wait. */
   retake(port: number, chunk: Chunk): void {
+    // It may have been looked at while the chunk waited.
+    if (this.touchedIn !== this.host.lookNumber) this.host.touch(this);
     const { weight } = this.host.timer;
     if (weight === 0) {
       this.#push(port, chunk);

@@ -32,7 +32,7 @@ import type { FrameOrder } from "./frame-order.ts";
 import type { KnownCommits } from "./known-commits.ts";
 import type { LogIntake, Position, ReceivedFrame } from "./log.ts";
 import type { LogIndex } from "./log-index.ts";
-import { rememberKeys, rememberSealedKeys } from "./recovery.ts";
+import { rememberKeys, rememberSealedKeys, sealedKeys } from "./recovery.ts";
 import { openIfSound } from "./sealed/verify.ts";
 import { INCOMING_NAME, parseSegmentName, segmentName } from "./segment.ts";
 import type { Space, Where } from "./space.ts";
@@ -140,7 +140,10 @@ export class Intake implements LogIntake {
       const objection = order.objectionToSealed(sealed);
       if (objection !== null) throw notAsWritten(objection);
     }
-    if (sealed.directory.keyed > 0) await rememberSealedKeys(knownCommits, disk, this.incomingPath, sealed);
+    // What came as frames is known, or has been forgotten.
+    const keyed = (await sealedKeys(disk, this.incomingPath, sealed)).filter(
+      ({ commit }) => commit.position > order.lastPosition,
+    );
     await space.abandon();
     this.#segment = null;
     await disk.rename(this.incomingPath, joinPath(directory, name));
@@ -149,6 +152,7 @@ export class Intake implements LogIntake {
     if (begun) index.extendBySealed(last, sealed);
     else index.addSealed(sealed);
     order.acceptSealed(sealed);
+    rememberSealedKeys(knownCommits, keyed);
     knownCommits.expire(order.lastTimeUs);
     this.#options.adopted();
     if (begun) this.#replaced.add(segmentName(firstPosition));

@@ -23,6 +23,7 @@ export class KnownCommits {
     return this.#byKey.size;
   }
 
+  /** REQUIRES that none of a later time is known. */
   add(key: string, timeUs: number, commit: KnownCommit): void {
     this.#byKey.set(key, commit);
     this.#queue.push({ key, timeUs, commit });

@@ -106,9 +106,8 @@ export async function recover(disk: Disk, directory: string): Promise<Recovered>
       if (objection !== null) throw damaged(name, 0, objection);
       order.acceptSealed(sealed);
       index.addSealed(sealed);
-      const { keyed, lastTimeUs } = sealed.directory;
-      if (keyed > 0 && lastTimeUs >= knownFromUs)
-        await rememberSealedKeys(knownCommits, disk, sealedPath(directory, sealed), sealed);
+      if (sealed.directory.lastTimeUs >= knownFromUs)
+        rememberSealedKeys(knownCommits, await sealedKeys(disk, sealedPath(directory, sealed), sealed));
       knownCommits.expire(order.lastTimeUs);
       last = null;
       continue;
@@ -269,12 +268,15 @@ function rememberKey(
   if (idempotencyKey !== null) known.add(idempotencyKey, timeUs, { position, requestDigest, ranges });
 }
 
-export async function rememberSealedKeys(
-  known: KnownCommits,
-  disk: Disk,
-  path: string,
-  segment: SealedSegment,
-): Promise<void> {
+/** A commit that was sent under a key, and where its rows are. */
+export interface KeyedCommit {
+  readonly commit: CommitInfo;
+  readonly ranges: readonly TopicRange[];
+}
+
+/** Of a sealed segment, in the order of their positions. */
+export async function sealedKeys(disk: Disk, path: string, segment: SealedSegment): Promise<KeyedCommit[]> {
+  if (segment.directory.keyed === 0) return [];
   const keyed: CommitInfo[] = [];
   const { sparse } = segment.directory;
   const file = await disk.open(path, "read");
@@ -285,16 +287,18 @@ export async function rememberSealedKeys(
     if (sparse !== null) {
       const kept = decodeKeptRanges(await readPage(file, segment.name, sparse.ranges), keyed.length);
       if (kept === null) pageDamaged(segment.name, sparse.ranges);
-      keyed.forEach((commit, k) => {
-        rememberKey(known, commit, kept[k]!);
-      });
-      return;
+      return keyed.map((commit, k) => ({ commit, ranges: kept[k]! }));
     }
   } finally {
     await file.close();
   }
   const ranges = await rangesByPosition(disk, path, segment, new Set(keyed.map(({ position }) => position)));
-  for (const commit of keyed) rememberKey(known, commit, ranges.get(commit.position) ?? []);
+  return keyed.map((commit) => ({ commit, ranges: ranges.get(commit.position) ?? [] }));
+}
+
+/** REQUIRES that nothing later is known yet: what is known is forgotten in the order in which it comes. */
+export function rememberSealedKeys(known: KnownCommits, keyed: readonly KeyedCommit[]): void {
+  for (const { commit, ranges } of keyed) rememberKey(known, commit, ranges);
 }
 
 const REPAIR_BYTES = 1 << 20;

@@ -238,13 +238,14 @@ class Rounds {
     const heir = [...this.#fleet.others].sort((a, b) => known.get(b)! - known.get(a)!)[
       this.#fleet.sync === 1 || random.oneIn(2) ? 0 : this.#fleet.others.length - 1
     ] as Copy;
+    // Who reads from the others reads what may be in no history that goes on.
+    const { epochs } = (heir.db as Database).core.catalog;
+    this.#run.oracle.forgetting.parting((epochs.at(-1)?.epoch ?? 0) + 1);
     const begins = await this.#promote(heir);
     if (this.#fleet.sync === 1 && this.#run.oracle.toldPosition >= begins)
       throw new Violation(
         `position ${this.#run.oracle.toldPosition} was told, and ${heir.name} leads from ${begins} on`,
       );
-    // Who reads from the others reads what may be in no history that goes on.
-    this.#run.oracle.forgetting.parting();
     for (const copy of this.#fleet.all) if (copy !== heir) copy.life?.ended.abort();
     await turns(100);
     this.#fleet.leader = heir;

@@ -38,6 +38,8 @@ export class Forgetting {
   horizon = 0;
   /** Up to here, what copies that have parted since have is one history; nobody may have read all of it when they did. */
   partedAt = 0;
+  /** Of a promotion that is under way. */
+  #epochAhead: number | null = null;
   /** The latest time of the log that rules may have been applied at. */
   nowUs: number = Number.NEGATIVE_INFINITY;
   /** Where the stream that forgets began at the last look. */
@@ -81,14 +83,24 @@ export class Forgetting {
     return this.#erasing;
   }
 
-  /** Another history is going to go on from a position that is not known yet. */
-  parting(): void {
+  /** Another history is going to go on, with that epoch, from a position that is not known yet. */
+  parting(epoch: number): void {
     this.partedAt = Number.POSITIVE_INFINITY;
+    this.#epochAhead = epoch;
+  }
+
+  /** Of what somebody has, the commits before it goes on with an epoch that the others do not know of yet: they may have others at its positions, and have told of them. */
+  ofAll(read: readonly Commit[]): readonly Commit[] {
+    const begins = read.findIndex(({ events }) =>
+      events.some((event) => event.event === "lead" && event.epoch.epoch === this.#epochAhead),
+    );
+    return begins < 0 ? read : read.slice(0, begins);
   }
 
   /** What lay behind the position is in no history that goes on; others will have its positions. */
   partedAfter(position: number): void {
     this.partedAt = position;
+    this.#epochAhead = null;
     this.horizon = Math.min(this.horizon, position);
     this.#erasing = this.#erasing.map((e) => ({ ...e, to: Math.min(e.to, position) }));
   }

@@ -47,7 +47,7 @@ export function watchKeeping(run: Run, db: Database, isAside: () => boolean = ()
     });
   log.erase = async (topicId, key, to) => {
     const told = oracle.toldPosition;
-    const read = await readLog(db);
+    const read = oracle.forgetting.ofAll(await readLog(db));
     // Of a log with copies one may have what another has not yet.
     if (!isAside() && read.length >= oracle.history.length) oracle.adopt(read, Math.min(told, read.length));
     const { name } = db.core.catalog.byId(topicId) as { name: TopicName };

@@ -47,6 +47,8 @@ export interface Attempt {
   refused: boolean;
   /** It was said that it is stored, up to this position; null: it was not. */
   doneBy: number | null;
+  /** What lay up to there was stored before it began. */
+  after: number;
   /** The topic that it writes may have been dropped since, and all that nobody has read yet with it. */
   mayBeDropped: boolean;
 }
@@ -105,6 +107,7 @@ export class Oracle {
       told: new Map(),
       refused: false,
       doneBy: null,
+      after: Math.max(this.#history.length, this.toldPosition),
       mayBeDropped: false,
     };
     this.#attempts.set(id, objection === undefined ? attempt : { ...attempt, objection });
@@ -249,6 +252,7 @@ export class Oracle {
       const { told, doneBy } = attempt;
       for (const at of told.keys()) if (at > position) told.delete(at);
       if (doneBy !== null && doneBy > position) attempt.doneBy = null;
+      attempt.after = Math.min(attempt.after, position);
     }
   }
 
@@ -331,13 +335,19 @@ export class Oracle {
     }
     const text = textOf(commit.records);
     const all = [...this.#attempts.values()];
+    const { position } = commit;
     const mayBe = (a: Attempt): boolean =>
-      !a.refused && a.told.size === 0 && !stored.has(a) && textOf(a.writes(before)) === text;
+      !a.refused &&
+      a.told.size === 0 &&
+      !stored.has(a) &&
+      a.after < position &&
+      position <= (a.doneBy ?? position) &&
+      textOf(a.writes(before)) === text;
     const found =
-      all.find(({ told }) => told.has(commit.position)) ??
+      all.find(({ told }) => told.has(position)) ??
       all.find((a) => a.doneBy !== null && mayBe(a)) ??
       all.find(mayBe);
-    if (found === undefined) throw new Violation(`nobody tried what is deleted at ${commit.position}`);
+    if (found === undefined) throw new Violation(`nobody tried what is deleted at ${position}`);
     return found;
   }
 

@@ -1,0 +1,61 @@
+/** The oracle of the simulation (simulation/oracle.ts) where what it is to judge is not one log, or does not say whose it is. */
+import { expect, test } from "vitest";
+import type { Commit, Written } from "./simulation/commits.ts";
+import { Oracle } from "./simulation/oracle.ts";
+
+const DELETE: Written = { topic: "item", key: "item 0", value: null };
+
+function commit(position: number, said: Partial<Commit>): Commit {
+  const records = said.records ?? [];
+  const plain = { timeUs: position, idempotencyKey: null, requestDigest: null, segment: 1, own: "" };
+  return { position, ...plain, events: [], ...said, records };
+}
+
+const deletes = (position: number, offset: number): Commit =>
+  commit(position, { records: [{ ...DELETE, offset, topicId: null }] });
+
+test("a delete that had been read before another began is not the other's", () => {
+  const oracle = new Oracle();
+  const event = { op: 1, part: 0, w: 0, note: null };
+  // Nobody was told whether it is stored; behind an event it would have deleted nothing.
+  oracle.begin("append", null, () => () => [{ topic: "ev", key: null, value: event }]);
+  oracle.begin(
+    "delete",
+    null,
+    () =>
+      ({ ev }) =>
+        ev.length === 0 ? [DELETE] : [],
+  );
+  const appended = commit(2, {
+    records: [{ topic: "ev", key: null, value: event, offset: 0, topicId: null }],
+  });
+  const read = [deletes(1, 0), appended];
+  oracle.adopt(read);
+  const erase = oracle.begin("erase", null, () => () => [DELETE]);
+  erase.doneBy = 3;
+  oracle.reached(3);
+  oracle.adopt([...read, deletes(3, 1)]);
+  expect(() => oracle.adopt([...read, deletes(3, 1), deletes(4, 2)])).toThrow("deleted at 4");
+});
+
+test("a delete behind what an attempt was said to be stored by is not that attempt's", () => {
+  const oracle = new Oracle();
+  const erase = oracle.begin("erase", null, () => () => [DELETE]);
+  erase.doneBy = 1;
+  expect(() => oracle.adopt([commit(1, {}), deletes(2, 0)])).toThrow("deleted at 2");
+});
+
+test("where two histories part nothing is asked of the one that the other has told of", () => {
+  const lead = (epoch: number): Partial<Commit> => ({
+    events: [{ event: "lead", epoch: { epoch, id: epoch, begins: 2 } }],
+  });
+  const read = [commit(1, lead(1)), commit(2, lead(2)), commit(3, {})];
+  const { forgetting } = new Oracle();
+  expect(forgetting.ofAll(read)).toEqual(read);
+  forgetting.parting(2);
+  expect(forgetting.ofAll(read)).toEqual(read.slice(0, 1));
+  // The former leader knows of no such epoch.
+  expect(forgetting.ofAll(read.slice(0, 1))).toEqual(read.slice(0, 1));
+  forgetting.partedAfter(1);
+  expect(forgetting.ofAll(read)).toEqual(read);
+});

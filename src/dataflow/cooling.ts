@@ -84,7 +84,10 @@ export class Cooling {
 
   /** Rows that nobody asks for may go to files. `columns`: by which they are found; null: by indexes of others alone. */
   chill(store: Store, columns: readonly number[] | null): void {
-    store.chill(this.files, columns).onBack = () => this.onBack();
+    store.chill(this.files, columns).onBack = (rows) => {
+      this.#memory.came(rows);
+      this.onBack();
+    };
   }
 
   /** Whether cool() has something to do for who reads at `horizon` or later. */

@@ -80,8 +80,8 @@ export class ColdRows {
   /** What goes out or comes back now. */
   readonly #atWork = new Set<Promise<unknown>>();
   #discarded = false;
-  /** Told when rows have come back. */
-  onBack: () => void = () => {};
+  /** Told when rows have come back, and how many. */
+  onBack: (rows: number) => void = () => {};
 
   /** `columns`: of the store's first index, which is unique; null: there is none. */
   constructor(host: ColdHost, files: RunFiles, columns: readonly number[] | null) {
@@ -246,7 +246,7 @@ export class ColdRows {
     await holding(filesOf(wanted), () =>
       this.#reads.read(wanted, (all, from, to, block) => this.#admitAll(all, from, to, block)),
     );
-    if (this.brought > brought) this.onBack();
+    if (this.brought > brought) this.onBack(this.brought - brought);
   }
 
   /** Brings back rows from..to-1 of those that links lead to. */

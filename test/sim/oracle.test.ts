@@ -59,3 +59,19 @@ test("where two histories part nothing is asked of the one that the other has to
   forgetting.partedAfter(1);
   expect(forgetting.ofAll(read)).toEqual(read);
 });
+
+test("what came twice under its key, a day apart, may go with its topic before it is read again", () => {
+  const oracle = new Oracle();
+  const row: Written = { topic: "brief", key: null, value: { op: 1, part: 0 } };
+  const attempt = oracle.begin("write", "key", () => () => [row]);
+  const stored = commit(1, {
+    idempotencyKey: undefined,
+    records: [{ ...row, offset: 0, topicId: 12 }],
+  });
+  oracle.told(attempt, "1", null);
+  oracle.adopt([stored]);
+  oracle.told(attempt, "2", null);
+  expect(() => oracle.adopt([stored, commit(2, {})])).toThrow("was told to be at 2");
+  oracle.dropping(12, [attempt]);
+  oracle.adopt([commit(1, { idempotencyKey: undefined }), commit(2, {})]);
+});

@@ -49,6 +49,8 @@ test("what replaces all rows finds the room of those that the one before replace
   await Promise.all(Array.from({ length: 10 }, (_, a) => db.append("t", numbered(16_000, a))));
   await db.settled();
   expect(await rowsOf(db, "SELECT count(*), sum(c) FROM t")).toEqual([["16000", "144000"]]);
+  // Rows of two of them at most. With those of three or four, that nobody had freed yet, the table kept more than the limit for good, and queries were refused.
+  expect(db.core.tables.store(db.core.catalog.topic("t").id)?.highWater).toBe(32_000);
 });
 
 test("what fits into free slots is taken where all that the limit allows is taken", async () => {
@@ -87,6 +89,7 @@ test("a large commit waits for a step that takes long, and is told that nothing 
       get position() {
         return position;
       },
+      swept: () => null,
     },
     publisher: {
       published: { position: 0 },

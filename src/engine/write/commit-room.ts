@@ -4,7 +4,7 @@
  *
  * 1. Asked is of commits that are no small part of the limit: what is smaller, and comes to more with others, is cut into steps (Committer). What a row takes is what those take that are there; a text counts once, however many rows have it.
  * 2. Room is what is free, and what rows of the stores in question take that can go to disk meanwhile: between two pieces of the step they do.
- * 3. Of two large commits the rows of one can go to disk once it is published: until then the next one waits.
+ * 3. Of two large commits the rows of one can go to disk once it is published, and those that it replaced are freed then: until both has come the next one waits.
  * 4. Of a view's stores it is foreseen that a row of the table brings them as many rows as each of those that are there has. One that gets more is stopped at the limit, as ever.
  *
  * Streams take no memory here, and nothing that is appended to them is refused; nor is what is deleted.
@@ -15,6 +15,7 @@ import type { Circuit } from "../../dataflow/circuit.ts";
 import { OP_DELETE } from "../../log/log.ts";
 import type { Store } from "../../state/store.ts";
 import { hashBytes } from "../../state/text-loops.ts";
+import type { Stepper } from "../stepper.ts";
 import { type Part, rowBytesOf, upsertsOf } from "./part.ts";
 
 /** A smaller part of the limit is not looked at: it is within what counting passes over. */
@@ -36,7 +37,7 @@ const ROOMY = 4;
 export interface CommitRoomContext {
   readonly circuit: Pick<Circuit, "memory" | "madeOf">;
   readonly tables: { store(id: number): Store | null };
-  readonly stepper: { readonly position: number };
+  readonly stepper: Pick<Stepper, "position" | "swept">;
   readonly publisher: {
     readonly published: { readonly position: number };
     /** @throws EvertError timeout */
@@ -54,6 +55,8 @@ export class CommitRoom {
   readonly #context: CommitRoomContext;
   /** Position of the last large commit. */
   #last = 0;
+  /** The last one for which it has been waited that what it replaced is free. */
+  #freed = 0;
 
   constructor(context: CommitRoomContext) {
     this.#context = context;
@@ -71,7 +74,20 @@ export class CommitRoom {
 
   /** What a large one waits for; null: nothing. */
   wait(): Promise<void> | null {
-    return this.#context.publisher.published.position >= this.#last ? null : this.#published(this.#last);
+    const last = this.#last;
+    if (this.#freed >= last) return null;
+    const { publisher, stepper } = this.#context;
+    if (publisher.published.position < last) return this.#published(last);
+    // Once for each: of what dies in smaller steps something is to be freed at all times.
+    const swept = stepper.swept();
+    if (swept !== null) return this.#swept(swept, last);
+    this.#freed = last;
+    return null;
+  }
+
+  async #swept(swept: Promise<void>, position: number): Promise<void> {
+    await swept;
+    this.#freed = position;
   }
 
   /** @throws EvertError timeout */

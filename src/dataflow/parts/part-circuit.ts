@@ -10,14 +10,11 @@
  * - What it tells is in the order in which it was made: any part of it from the beginning on is right by itself. Where a key may have moved from
  *   another shard to this one, what has left is told apart from what has come, and rows are kept for that: they say what a step has done in all.
  * - What fills a parcel is sent on at once, the rest goes with the answer. Where it may not send, it waits.
- * - A step of a build is all of history, and most operators tell nothing before a step has ended: whoever takes in what is told would wait until then, and then all others for it. So where
- *   little is told twice for it, the part makes several steps of that one (tellsEarly()).
  */
 import { assert } from "../../base/assert.ts";
 import type { Column } from "../../batch/batch.ts";
 import { CopyMemory } from "../../batch/codec.ts";
 import type { Schema } from "../../batch/schema.ts";
-import { nodesOf } from "../../plan/inspect.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { Dictionary } from "../../state/dictionary.ts";
 import { CHUNK_ROWS, type Chunk } from "../chunk.ts";
@@ -63,11 +60,6 @@ interface Input {
   readonly feeder: ShardFeeder;
 }
 
-/** Rows taken between two steps that a build's step is made of, at least. */
-const ROWS_BETWEEN = 65_536;
-/** Of the rows taken, one in so many may lead to one that was told and is taken back; with more, as many rows again are taken before the next is told. */
-const TAKEN_BACK_MAX = 1 / 8;
-
 /** Errors that are sent on together. */
 const SOME_ERRORS = 1_024;
 
@@ -93,19 +85,12 @@ export class PartCircuit {
   #deadline = 0;
   #maySend: () => boolean = () => true;
   #errors: PartError[] = [];
-  readonly #tellsEarly: boolean;
-  /** Since it told last: rows taken, and those told that are no more. */
-  #taken = 0;
-  #takenBack = 0;
-  #rowsBetween: number;
 
-  constructor(spec: PartSpec, output: PartOutput, rowsBetween: number = ROWS_BETWEEN) {
+  constructor(spec: PartSpec, output: PartOutput) {
     const { plan, sources, keysMove, shard, limits, isLive } = spec;
     this.#output = output;
     this.#keysMove = keysMove;
     this.#shard = shard.index;
-    this.#rowsBetween = rowsBetween;
-    this.#tellsEarly = !keysMove && nodesOf(plan).every(tellsEarly);
     this.#circuit = new Circuit({ dictionary: this.#dictionary, ...limits, isBuild: !isLive });
     this.#schema = plan.schema;
     for (const { id, name, schema } of sources) this.#circuit.addStream(id, name, schema);
@@ -167,25 +152,10 @@ export class PartCircuit {
 
   *#finishing(rows: readonly PartRows[]): Generator<void> {
     yield* this.#feeding(rows);
-    yield* this.#ending();
-    this.#isOpen = false;
-  }
-
-  *#ending(): Generator<void> {
     this.#circuit.end();
     yield* this.#running();
     yield* this.#tellingErrors();
-  }
-
-  /** One of the steps that a build's step is made of is over. */
-  *#stepping(): Generator<void> {
-    yield* this.#ending();
-    if (this.#errors.length > 0) this.#output.errors(this.#errors);
-    while (!this.#circuit.vacuum(this.#epoch, this.#deadline)) yield;
-    if (this.#takenBack > this.#taken * TAKEN_BACK_MAX) this.#rowsBetween *= 2;
-    this.#taken = 0;
-    this.#takenBack = 0;
-    this.#circuit.begin(++this.#epoch);
+    this.#isOpen = false;
   }
 
   *#tellingErrors(): Generator<void> {
@@ -247,8 +217,6 @@ export class PartCircuit {
   *#taking(sourceId: number, chunk: Chunk): Generator<void> {
     if (chunk.length > 0) this.#circuit.feedStream(sourceId, chunk);
     yield* this.#running();
-    this.#taken += chunk.length;
-    if (this.#tellsEarly && !this.isLive && this.#taken >= this.#rowsBetween) yield* this.#stepping();
     if (performance.now() >= this.#deadline) yield;
   }
 
@@ -262,9 +230,7 @@ export class PartCircuit {
     const { weights, length } = chunk;
     let [leaving, others] = [0, 0];
     for (let i = 0; i < length; i++) {
-      const leaves = (weights[i] as number) < 0;
-      if (leaves) this.#takenBack++;
-      if (this.#keysMove && leaves) leavingRows[leaving++] = i;
+      if (this.#keysMove && (weights[i] as number) < 0) leavingRows[leaving++] = i;
       else otherRows[others++] = i;
     }
     if (leaving > 0) this.#add(0, chunk, leavingRows, leaving);
@@ -279,19 +245,4 @@ export class PartCircuit {
     if (phase === 1) for (const last of this.#parcels[0].take()) this.#output.rows(0, last);
     for (const full of parcel.takeFull()) this.#output.rows(phase, full);
   }
-}
-
-/**
- * Whether several steps cost the node about what one does. A join's first step is one pass over all rows, and a window numbers a partition's rows anew whenever some come
- * in between; and what groups tell is little beside what they take.
- */
-function tellsEarly({ kind }: Plan): boolean {
-  return (
-    kind === "source" ||
-    kind === "filter" ||
-    kind === "project" ||
-    kind === "union" ||
-    kind === "distinct" ||
-    kind === "topK"
-  );
 }

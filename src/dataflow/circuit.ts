@@ -99,6 +99,8 @@ export interface NamedStore {
   readonly store: Store;
 }
 
+const NONE: ReadonlySet<number> = new Set();
+
 export class Circuit {
   readonly dictionary: Dictionary;
   /** Bytes of state, without what has stopped. */
@@ -619,5 +621,3 @@ export class Circuit {
       .join("\n\n");
   }
 }
-
-const NONE: ReadonlySet<number> = new Set();

@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import type { Store } from "../../src/state/store.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
-import { cooled, db, open, openWith, said, startAgain } from "./support/cold.ts";
+import { cooled, damageRuns, db, open, openWith, said, startAgain } from "./support/cold.ts";
 import { allHold } from "./support/holds.ts";
 import { sql } from "./support/memory.ts";
 import { difference, maintained, type TextRow } from "./support/views.ts";
@@ -411,8 +411,7 @@ describe("rows of partitions that cannot be read", () => {
     await openWith(disk, { warm: 0, onFatal: (error) => fatal.push(error), report: () => {} });
     await putOut();
     await db.checkpoint();
-    for (const path of disk.files().filter((file) => file.includes("/run-")))
-      for (let at = 0; at < 4000; at += 50) disk.corrupt(path, at, (b) => b ^ 1);
+    damageRuns(disk);
     await db.append("offers", more).catch(() => {});
     await db.settled().catch(() => {});
     expect(fatal).toMatchObject([{ code: "log_damaged" }]);

@@ -3,7 +3,7 @@ import { afterEach, expect, it, vi } from "vitest";
 import type { AnyView } from "../../src/face/handles.ts";
 import { count, int4, sum, table, topic, view } from "../../src/face/index.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
-import { cooled, db, open, openWith, said } from "./support/cold.ts";
+import { cooled, damageRuns, db, open, openWith, said } from "./support/cold.ts";
 import { HeldLog } from "./support/held-log.ts";
 import { rowsOf, sql } from "./support/memory.ts";
 import { maintained } from "./support/views.ts";
@@ -130,8 +130,7 @@ it("is rebuilt from the log where a file is damaged that a step has met", async 
   await openWith(disk, { warm: 0, onFatal: (error) => fatal.push(error), report: () => {} });
   await putOut();
   await db.checkpoint();
-  for (const path of disk.files().filter((file) => file.includes("/run-")))
-    for (let at = 0; at < 4000; at += 50) disk.corrupt(path, at, (b) => b ^ 1);
+  damageRuns(disk);
   // A new row of each group: the table does not look into its files for it, the groups do.
   await db
     .append(

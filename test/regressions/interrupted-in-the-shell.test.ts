@@ -36,16 +36,16 @@ afterEach(() => {
 function terminal() {
   const input = new PassThrough();
   const output = Object.assign(new PassThrough(), { isTTY: true, columns: 80 });
-  return { input, output };
+  const screen = { shown: "" };
+  output.on("data", (text) => {
+    screen.shown += text;
+  });
+  return { input, output, screen };
 }
 
 it("runs all that has come when there is no more to come", async () => {
   vi.stubEnv("EVERT_HISTORY", "/dev/null");
-  const { input, output } = terminal();
-  let shown = "";
-  output.on("data", (text) => {
-    shown += text;
-  });
+  const { input, output, screen } = terminal();
   const ended = runShell(remote, "table", { input, output });
   input.end("SELECT 1;\nSELECT 2;\n");
   await vi.waitFor(() => expect(asked.length).toBe(1));
@@ -54,13 +54,12 @@ it("runs all that has come when there is no more to come", async () => {
   await vi.waitFor(() => expect(asked.length).toBe(2));
   asked[1]!.socket.destroy();
   await ended;
-  expect(shown).toContain("evert> ");
+  expect(screen.shown).toContain("evert> ");
 });
 
 it("has no history where there is no place for it", async () => {
   vi.stubEnv("EVERT_HISTORY", import.meta.dirname);
   const { input, output } = terminal();
-  output.resume();
   const ended = runShell(remote, "table", { input, output });
   input.end("\\?\n\\q\n");
   await ended;
@@ -68,20 +67,16 @@ it("has no history where there is no place for it", async () => {
 
 it("gives up the statement, and goes on", async () => {
   vi.stubEnv("EVERT_HISTORY", "/dev/null");
-  const { input, output } = terminal();
-  let shown = "";
-  output.on("data", (text) => {
-    shown += text;
-  });
+  const { input, output, screen } = terminal();
   const ended = runShell(remote, "table", { input, output });
   for (let statement = 1; statement <= 2; statement++) {
     input.write("SELECT pg_sleep(1000);\n");
     await vi.waitFor(() => expect(asked.length).toBe(statement));
     const closed = once(asked[statement - 1]!.socket, "close");
-    shown = "";
+    screen.shown = "";
     input.write("\u0003");
     await closed;
-    await vi.waitFor(() => expect(shown).toContain("evert> "));
+    await vi.waitFor(() => expect(screen.shown).toContain("evert> "));
   }
   input.write("\\q\n");
   await ended;

@@ -17,14 +17,19 @@ async function backedUp(disk: SimulatedDisk): Promise<void> {
   await db.close();
 }
 
-test("a directory into which a restore was under way is no new one", async () => {
+/** What a restore left that was killed as it copied. */
+async function killedRestore(): Promise<SimulatedDisk> {
   const killed = new SimulatedDisk();
   await backedUp(killed);
   const onProgress = () => killed.crashAfter(0);
   await expect(
     restoreBackup({ backup: "/backup", directory: "/restored", disk: killed, onProgress }),
   ).rejects.toThrow();
-  const disk = killed.reboot("process");
+  return killed.reboot("process");
+}
+
+test("a directory into which a restore was under way is no new one", async () => {
+  const disk = await killedRestore();
   await expect(openEngine({ directory: "/restored", disk })).rejects.toMatchObject({
     code: "log_damaged",
     message: "a restore into this directory has not ended",
@@ -37,13 +42,7 @@ test("a directory into which a restore was under way is no new one", async () =>
 });
 
 test.each([".DS_Store", "lost+found", "next-1"])("nor is it with %s beside the mark", async (other) => {
-  const killed = new SimulatedDisk();
-  await backedUp(killed);
-  const onProgress = () => killed.crashAfter(0);
-  await expect(
-    restoreBackup({ backup: "/backup", directory: "/restored", disk: killed, onProgress }),
-  ).rejects.toThrow();
-  const disk = killed.reboot("process");
+  const disk = await killedRestore();
   await (await disk.open(`/restored/log/${other}`, "write")).close();
   const unfinished = { code: "log_damaged", message: "a restore into this directory has not ended" };
   await expect(openEngine({ directory: "/restored", disk })).rejects.toMatchObject(unfinished);

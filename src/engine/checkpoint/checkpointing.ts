@@ -124,9 +124,9 @@ interface Capture {
   readonly release: () => void;
 }
 
-/** Written without a sync, at most, and a flush more. */
 /** In the data directory. */
 export const CHECKPOINT_DIRECTORY = "checkpoint";
+/** Written without a sync, at most, and a flush more. */
 const SYNC_BYTES = 4 << 20;
 
 export class Checkpointer {

@@ -47,3 +47,9 @@ export async function cooled(): Promise<void> {
     await db.settled();
   }
 }
+
+/** Changes a bit here and there in all files of rows that are not in memory. */
+export function damageRuns(disk: SimulatedDisk): void {
+  for (const path of disk.files().filter((file) => file.includes("/run-")))
+    for (let at = 0; at < 4000; at += 50) disk.corrupt(path, at, (b) => b ^ 1);
+}

@@ -206,12 +206,15 @@ export class Connection {
     }
   }
 
+  /** Silent is what is so at two looks: behind the first one, what came while the page slept (or had no turn) has not been read yet. */
   #guardSilence(signal: AbortSignal): ReturnType<typeof setInterval> {
     this.#lastHeardAt = performance.now();
+    let silentSince = Number.NaN;
     return setInterval(
       () => {
-        if (!signal.aborted && performance.now() - this.#lastHeardAt > this.#silenceMsMax)
-          this.#end("silent");
+        if (signal.aborted || performance.now() - this.#lastHeardAt <= this.#silenceMsMax) return;
+        if (silentSince === this.#lastHeardAt) this.#end("silent");
+        else silentSince = this.#lastHeardAt;
       },
       Math.max(10, this.#silenceMsMax / 8),
     );

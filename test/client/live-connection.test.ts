@@ -1,7 +1,11 @@
 /** What becomes of live views when their connection breaks. */
-import { describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { eventText, insert } from "./fake-server.ts";
 import { at, client, type Item, reopen, server, until } from "./live.ts";
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 describe("when the connection breaks", () => {
   test("it resumes after a restart of the server, without a gap and without an overlap", async () => {
@@ -63,12 +67,14 @@ describe("when the connection breaks", () => {
   });
 
   test("a silent connection is given up", async () => {
-    reopen({ silenceMsMax: 50 });
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] });
+    reopen({ silenceMsMax: 50_000 });
     const view = client.view<Item>("items");
     view.subscribe(() => undefined);
     const first = await server.stream();
     first.snapshot("items", "1", []);
     await until(view, at("1"));
+    vi.advanceTimersByTime(70_000);
     await first.closed;
     expect((await server.stream()).views).toEqual([["items", "1"]]);
   });
@@ -106,7 +112,7 @@ describe("when the connection breaks", () => {
     server.refuseStreams = { status: 503, body: "<h1>Bad Gateway</h1>" };
     const view = client.view<Item>("items");
     view.subscribe(() => undefined);
-    await vi.waitFor(() => expect(server.asked.length).toBeGreaterThan(2));
+    await expect.poll(() => server.asked.length).toBeGreaterThan(2);
     expect(view.status).toBe("connecting");
     server.refuseStreams = undefined;
     (await server.stream()).snapshot("items", "1", []);

@@ -10,6 +10,8 @@
  *
  * While the iterator is silent, `heartbeat` is sent; when `closing` is aborted, `farewell` is sent and the stream ends.
  */
+import { Stall } from "./stall.ts";
+
 type Piece = string | Uint8Array;
 type Next = IteratorResult<Piece | readonly Piece[]>;
 
@@ -42,7 +44,7 @@ export function pacedBody(
   /** The message at hand, and how much of it is handed on. */
   let message: readonly Piece[] = [];
   let handed = 0;
-  let stall: NodeJS.Timeout | undefined;
+  const stall = new Stall();
   let ended = false;
   let wake: ((why: typeof closed | null) => void) | undefined;
   const onClosing = () => wake?.(closed);
@@ -50,7 +52,7 @@ export function pacedBody(
   function end(): void {
     if (ended) return;
     ended = true;
-    clearTimeout(stall);
+    stall.stop();
     options.closing?.removeEventListener("abort", onClosing);
     options.onEnd?.();
   }
@@ -119,7 +121,7 @@ export function pacedBody(
         options.closing?.addEventListener("abort", onClosing);
       },
       async pull(controller) {
-        clearTimeout(stall);
+        stall.stop();
         try {
           const item = await next();
           if (ended) return;
@@ -147,10 +149,9 @@ export function pacedBody(
             );
           }
           if (options.stallMs !== undefined) {
-            stall = setTimeout(() => {
+            stall.start(options.stallMs, () => {
               breakOff(controller, new Error("the client stopped reading"));
-            }, options.stallMs);
-            stall.unref();
+            });
           }
         } catch (error) {
           if (ended) return;

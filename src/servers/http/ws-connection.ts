@@ -34,6 +34,7 @@ import {
   wsStep,
 } from "../../wire/http/ws.ts";
 import type { ServerContext } from "./context.ts";
+import { Stall } from "./stall.ts";
 
 /** Messages that wait before the socket is read no further, or their bytes. */
 const waitingMax = 16;
@@ -72,6 +73,8 @@ export class WsConnection {
   #sent: Promise<void> = Promise.resolve();
   #sentAt = performance.now();
   #heardAt = performance.now();
+  /** What #heardAt was when it was found too long ago. */
+  #silentSince = Number.NaN;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(socket: WebSocket, server: ServerContext) {
@@ -315,14 +318,15 @@ export class WsConnection {
 
   #hand(piece: WsText[number], fin: boolean): Promise<void> {
     return new Promise((resolve, reject) => {
-      const stall = setTimeout(() => {
+      const stall = new Stall();
+      stall.start(this.#server.stallMs, () => {
         this.#server.logger.debug("a WebSocket is cut off: its client stopped reading");
         this.cut();
-      }, this.#server.stallMs);
+      });
       const onClose = (): void => reject(gone());
       this.#socket.once("close", onClose);
       this.#socket.send(piece, { fin, binary: false }, (error) => {
-        clearTimeout(stall);
+        stall.stop();
         this.#socket.off("close", onClose);
         if (error == null) resolve();
         else reject(gone(error));
@@ -337,8 +341,12 @@ export class WsConnection {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
     // What it says is not read while the line is full.
     if (!this.#socket.isPaused && now - this.#heardAt > Math.max(stallMs, 3 * heartbeatMs)) {
-      this.cut();
-      return;
+      // Where this process has slept, what came meanwhile is read behind this look.
+      if (this.#silentSince === this.#heardAt) {
+        this.cut();
+        return;
+      }
+      this.#silentSince = this.#heardAt;
     }
     this.#socket.ping();
     // A failure has closed the socket, which ends all of this.

@@ -1,5 +1,5 @@
 /** Live views against a server that says exactly what the test tells it to. */
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { eventText, insert, remove, snapshotOf, update } from "./fake-server.ts";
 import { at, client, type Item, reopen, server, until } from "./live.ts";
 
@@ -283,7 +283,7 @@ test("a listener that throws does not keep the others from hearing", async () =>
     const heard = until(view, at("1"));
     (await server.stream()).snapshot("items", "1", []);
     await heard;
-    await vi.waitFor(() => expect(thrown).toEqual([new Error("mine")]));
+    await expect.poll(() => thrown).toEqual([new Error("mine")]);
   } finally {
     for (const listener of listeners) process.on("uncaughtException", listener);
   }

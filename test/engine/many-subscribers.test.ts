@@ -57,8 +57,8 @@ it("a step is handed to those it concerns", async () => {
   const handed = vi.spyOn(Subscriber.prototype, "step");
   await sql(db, "UPDATE t SET a = 0 WHERE k IN (5, 9, 1999)");
   await db.settled();
-  await vi.waitFor(() => expect(steps(all)).toBe(1));
-  await vi.waitFor(() => expect([keyed[4], keyed[8]].map((e) => steps(e!))).toEqual([1, 1]));
+  await expect.poll(() => steps(all)).toBe(1);
+  await expect.poll(() => [keyed[4], keyed[8]].map((e) => steps(e!))).toEqual([1, 1]);
   expect(keyed.reduce((sum, events) => sum + steps(events), 0)).toBe(2);
   expect(handed.mock.calls.length).toBe(3);
 });

@@ -2,7 +2,7 @@ import { createElement as h, StrictMode } from "react";
 import { flushSync } from "react-dom";
 import { createRoot, type Root } from "react-dom/client";
 import { renderToString } from "react-dom/server";
-import { afterEach, beforeEach, describe, expect, expectTypeOf, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, expectTypeOf, test } from "vitest";
 import { type Client, connect, type Key, viewRef } from "../../src/client/index.ts";
 import {
   EvertProvider,
@@ -68,7 +68,7 @@ function render(...children: React.ReactNode[]): void {
 
 /** Waits until the page reads so. */
 async function shows(text: string): Promise<void> {
-  await vi.waitFor(() => expect(element.textContent).toBe(text));
+  await expect.poll(() => element.textContent, { interval: 5 }).toBe(text);
 }
 
 async function streamWith(view: string, ...rows: Item[]): Promise<Stream> {

@@ -15,7 +15,7 @@ it("listens to the page only while a view is wanted", async () => {
   expect(listeners.size).toBe(0);
   const view = client.view("nothing");
   const leave = view.subscribe(() => {});
-  await vi.waitFor(() => expect(listeners.size).toBe(1));
+  await expect.poll(() => listeners.size).toBe(1);
   leave();
-  await vi.waitFor(() => expect(listeners.size).toBe(0));
+  await expect.poll(() => listeners.size).toBe(0);
 });

@@ -48,10 +48,10 @@ it("runs all that has come when there is no more to come", async () => {
   const { input, output, screen } = terminal();
   const ended = runShell(remote, "table", { input, output });
   input.end("SELECT 1;\nSELECT 2;\n");
-  await vi.waitFor(() => expect(asked.length).toBe(1));
+  await expect.poll(() => asked.length).toBe(1);
   input.destroy();
   asked[0]!.socket.destroy();
-  await vi.waitFor(() => expect(asked.length).toBe(2));
+  await expect.poll(() => asked.length).toBe(2);
   asked[1]!.socket.destroy();
   await ended;
   expect(screen.shown).toContain("evert> ");
@@ -71,12 +71,12 @@ it("gives up the statement, and goes on", async () => {
   const ended = runShell(remote, "table", { input, output });
   for (let statement = 1; statement <= 2; statement++) {
     input.write("SELECT pg_sleep(1000);\n");
-    await vi.waitFor(() => expect(asked.length).toBe(statement));
+    await expect.poll(() => asked.length).toBe(statement);
     const closed = once(asked[statement - 1]!.socket, "close");
     screen.shown = "";
     input.write("\u0003");
     await closed;
-    await vi.waitFor(() => expect(screen.shown).toContain("evert> "));
+    await expect.poll(() => screen.shown).toContain("evert> ");
   }
   input.write("\\q\n");
   await ended;

@@ -5,7 +5,7 @@ import { Harness, until } from "./harness.ts";
 
 let h: Harness;
 beforeEach(async () => {
-  h = await Harness.start({ heartbeatMs: 20, stallMs: 200 });
+  h = await Harness.start({ heartbeatMs: 20 });
 });
 afterEach(() => h.stop());
 
@@ -202,6 +202,8 @@ describe("the connection", () => {
   });
 
   test("a client that never reads is given up, and holds no more than its socket's buffers until then", async () => {
+    await h.stop();
+    h = await Harness.start({ stallMs: 200 });
     const socket = connect(h.server.port, "127.0.0.1");
     socket.write(`GET ${rows} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n`);
     socket.pause();

@@ -65,6 +65,8 @@ export const errorCodes = {
   // records and requests
   record_too_large: facts("54000", 413),
   request_too_large: facts("54000", 413),
+  /** It has no room below the memory limit, and has none when it comes again. */
+  commit_too_large: facts("53200", 413),
   statement_too_complex: facts("54001", 400),
   recursion_limit: facts("54000", 400),
   view_limit: facts("54000", 400),

@@ -57,7 +57,9 @@ async function views(options: ListOptions): Promise<void> {
 }
 
 function statusText(view: ViewMessage): string {
-  return view.error === undefined ? view.status : `${view.status}: ${view.error.message}`;
+  const error =
+    view.error ?? (view.sinkError && { message: `not appended to its sink: ${view.sinkError.message}` });
+  return error === undefined ? view.status : `${view.status}: ${error.message}`;
 }
 
 async function drop(view: string, options: RemoteOptions): Promise<void> {

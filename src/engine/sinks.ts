@@ -16,7 +16,7 @@
  * what was appended is in the log.
  */
 import { assert } from "../base/assert.ts";
-import { type ErrorCode, EvertError, toEvertError } from "../base/errors.ts";
+import { type ErrorCode, type EvertError, toEvertError } from "../base/errors.ts";
 import type { Datum } from "../batch/convert.ts";
 import { exactValue } from "../batch/convert.ts";
 import { setProperty } from "../batch/json.ts";
@@ -45,8 +45,12 @@ import type { Part } from "./write/part.ts";
 /** Rows of a difference asked for at once; of long rows fewer, until they fit into one commit. */
 const PIECE_ROWS = 100_000;
 const PIECE_BYTES = 64 * 2 ** 20;
-/** A piece is more than its bytes, or than a commit may hold. */
-const TOO_LARGE: ReadonlySet<ErrorCode> = new Set(["statement_too_complex", "record_too_large"]);
+/** A piece is more than its bytes, than a commit may hold, or than there is memory for. */
+const TOO_LARGE: ReadonlySet<ErrorCode> = new Set([
+  "statement_too_complex",
+  "record_too_large",
+  "commit_too_large",
+]);
 /** Rows that may wait; a sink with more is behind. */
 const QUEUE_ROWS_MAX = 100_000;
 const ROWS_PER_LOOK = 64;
@@ -131,6 +135,11 @@ export class Sinks {
     for (const sink of this.#sinks.values()) sink.publish(step);
   }
 
+  /** Why the view's rows are not appended at present, or null. */
+  errorOf(viewId: number): EvertError | null {
+    return this.#sinks.get(viewId)?.error ?? null;
+  }
+
   /** The view that writes the topic, or null. */
   ownerOf(topicId: number): ViewEntry | null {
     return this.#owners.get(topicId) ?? null;
@@ -156,6 +165,10 @@ class Sink {
   /** Attempts refused in a row. */
   #refusals = 0;
   #pieceRows = PIECE_ROWS;
+  /** Rows of the last attempt to append. */
+  #attempted = 0;
+  /** Why it waits to attempt it again, or null. */
+  error: EvertError | null = null;
 
   constructor(core: SinkContext, entry: ViewEntry, report: (message: string) => void) {
     this.#core = core;
@@ -173,6 +186,7 @@ class Sink {
     this.#forget();
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.error = null;
   }
 
   async resting(): Promise<void> {
@@ -239,24 +253,25 @@ class Sink {
       // The steps of one turn go together.
       await Promise.resolve();
       while (this.#running && this.#readable() !== null) {
+        this.#attempted = 0;
         if (this.#behind) await this.#catchUp();
         else if (this.#queue.length > 0) await this.#appendQueue();
         else break;
       }
       this.#refusals = 0;
-    } catch (error) {
+      this.error = null;
+    } catch (thrown) {
       this.#fallBehind();
       if (!this.#running || this.#core.failure !== null) return;
-      if (error instanceof EvertError && TOO_LARGE.has(error.code) && this.#pieceRows > 1) {
-        this.#pieceRows = this.#pieceRows >> 1;
+      const error = toEvertError(thrown);
+      if (TOO_LARGE.has(error.code) && this.#halve()) {
         this.#again = true;
         return;
       }
-      // A full disk may have room again.
+      // A full disk may have room again, and so may memory.
+      this.error = error;
       if (this.#refusals === 0)
-        this.#report(
-          `view "${this.entry.name}" could not be appended to its sink: ${toEvertError(error).message}`,
-        );
+        this.#report(`view "${this.entry.name}" could not be appended to its sink: ${error.message}`);
       this.#timer = setTimeout(
         () => {
           this.#timer = undefined;
@@ -266,6 +281,13 @@ class Sink {
       );
       this.#timer.unref();
     }
+  }
+
+  /** The next piece is half of what was attempted; false: it was a single row. */
+  #halve(): boolean {
+    const rows = this.#attempted === 0 ? this.#pieceRows : Math.min(this.#attempted, this.#pieceRows);
+    this.#pieceRows = Math.max(1, rows >> 1);
+    return rows > 1;
   }
 
   async #appendQueue(): Promise<void> {
@@ -365,6 +387,7 @@ class Sink {
 
   async #append(topic: TopicEntry, deletes: Row[], upserts: Row[], position: number): Promise<void> {
     if (deletes.length + upserts.length === 0) return;
+    this.#attempted = deletes.length + upserts.length;
     const path = topic.name;
     const bySink = this.entry.id;
     const parts: Part[] = [
@@ -378,6 +401,9 @@ class Sink {
       },
     ];
     await this.#core.committer.commit(parts);
+    this.#refusals = 0;
+    // What had no room need not lack it for good: a piece of one row would ask for the whole difference for each.
+    this.#pieceRows = Math.min(PIECE_ROWS, this.#pieceRows * 2);
   }
 
   #topic(): TopicEntry {

@@ -49,6 +49,13 @@ describe("append", () => {
     expect(client.position).toBe("12");
   });
 
+  test("what has no room in memory is not sent again: it would be refused as before", async () => {
+    const error = { code: "commit_too_large", message: "the commit has no room below the memory limit" };
+    server.answer = () => ({ status: 413, body: { error } });
+    await expect(client.append("orders", { id: 1 })).rejects.toMatchObject({ ...error, retryable: false });
+    expect(server.asked).toHaveLength(1);
+  });
+
   test("after a lost answer it repeats the same request with the same key", async () => {
     server.answer = () =>
       server.asked.length < 2

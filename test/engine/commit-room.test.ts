@@ -1,13 +1,15 @@
 /** Commits that are large beside the memory limit: taken or refused as they come, and at no moment does the state take more than a tenth beyond the limit. */
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import type { EvertError } from "../../src/base/errors.ts";
 import type { Database } from "../../src/engine/database.ts";
+import type { Store } from "../../src/state/store.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
 import { openInMemory, rowsOf, sql } from "./support/memory.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
 
 const LIMIT = 4 << 20;
-const refused = { code: "out_of_memory", message: "the commit has no room below the memory limit" };
+const refused = { code: "commit_too_large", message: "the commit has no room below the memory limit" };
 
 let db: Database;
 /** At most, of state. */
@@ -111,4 +113,42 @@ it("a view that brings back more groups of a stream than there is room for stops
   await db.append("s", numbered(0, 50_000, 4));
   await db.settled();
   expect(status()).toEqual(["failed"]);
+});
+
+it("one that finds room once rows are let go that somebody holds in memory may be sent again as it is", async () => {
+  await sql(db, "CREATE TABLE t (k int4 PRIMARY KEY, a int4)");
+  await load("t", 80_000);
+  const store = db.core.tables.store(db.core.catalog.topic("t").id) as Store;
+  const rows = numbered(1_000_000, 65_000);
+  const pin = store.pin(store.epoch);
+  await expect(db.append("t", rows)).rejects.toMatchObject({
+    code: "out_of_memory",
+    retryable: true,
+    hint: expect.stringContaining("Send it again"),
+  });
+  pin.release();
+  await db.append("t", rows);
+});
+
+it("the hint says what helps: several commits, or, of rows that stay in memory, less of what needs them there", async () => {
+  await sql(
+    db,
+    "CREATE TABLE t (k int4 PRIMARY KEY, a int4); CREATE TABLE u (k int4 PRIMARY KEY, a int4); CREATE INDEX ON u (a)",
+  );
+  const hint = async (topic: string, rows: number) =>
+    db.append(topic, numbered(0, rows)).then(
+      () => "none",
+      ({ hint }: EvertError) => hint,
+    );
+  expect(await hint("t", 100_000)).toBe(
+    "Append in several commits: rows of those before can go to disk. Or open the database with a higher memoryLimit.",
+  );
+  expect(await hint("u", 100_000)).toMatch(
+    /^All rows of "u" stay in memory, .*: delete rows, drop what needs them, or open the database with a higher memoryLimit\.$/,
+  );
+  await sql(db, "CREATE MATERIALIZED VIEW v AS SELECT k, lag(a) OVER (ORDER BY k) AS a FROM t WHERE a >= 0");
+  await load("t", 10_000);
+  expect(await hint("t", 100_000)).toMatch(
+    /^Append in several commits: .*, but for what views keep for ".*": drop such views, or open/,
+  );
 });

@@ -43,6 +43,8 @@ export interface ViewInfo {
   readonly skipped: number;
   readonly definition: string;
   readonly error?: ErrorBody;
+  /** Why its rows are not appended to its sink at present: that is attempted again. */
+  readonly sinkError?: ErrorBody;
   /** In data order, its own rows last. Not in lists of views. */
   readonly operators?: readonly OperatorInfo[];
 }

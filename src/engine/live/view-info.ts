@@ -11,7 +11,7 @@ export function detailedInfoOf(core: Core, live: LiveView): ViewInfo {
 }
 
 export function infoOf(
-  { views, publisher, log, catchUp }: Core,
+  { views, publisher, log, catchUp, sinks }: Core,
   live: LiveView,
   operators: readonly OperatorStats[] = live.node?.operators() ?? [],
 ): ViewInfo {
@@ -42,7 +42,12 @@ export function infoOf(
     skipped: skips ? errors : 0,
     definition: views.definitionOf(live),
   };
-  return error === null ? info : { ...info, error: error.toJSON() };
+  const refused = sinks.errorOf(entry.id);
+  return {
+    ...info,
+    ...(error === null ? {} : { error: error.toJSON() }),
+    ...(refused === null ? {} : { sinkError: refused.toJSON() }),
+  };
 }
 
 function statusOf(isStale: boolean, isBuilding: boolean, hasFailed: boolean, isBehind: boolean): ViewStatus {

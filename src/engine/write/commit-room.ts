@@ -6,6 +6,7 @@
  * 2. Room is what is free, and what rows of the stores in question take that can go to disk meanwhile: between two pieces of the step they do.
  * 3. Of two large commits the rows of one can go to disk once it is published, and those that it replaced are freed then: until both has come the next one waits.
  * 4. Of a view's stores it is foreseen that a row of the table brings them as many rows as each of those that are there has. One that gets more is stopped at the limit, as ever.
+ * 5. Refused for good (commit_too_large) is what would be refused again: clients send it no more, sinks send half of it.
  *
  * Streams take no memory here, and nothing that is appended to them is refused; nor is what is deleted.
  */
@@ -109,22 +110,47 @@ export class CommitRoom {
     }
   }
 
-  /** @throws EvertError out_of_memory */
+  /** @throws EvertError commit_too_large; out_of_memory where there will be room when who holds rows in memory for a while has let them go */
   refuse(parts: readonly Part[]): void {
     const { memory } = this.#context.circuit;
     const stores = new Set<Store>();
     // Whatever else is taken, what is free in the stores is theirs.
     let room = Math.max(0, memory.bytes - memory.used);
     let needed = parts.reduce((sum, part) => sum + this.#needed(part, stores), 0);
-    for (const store of stores) room += mayGo(store);
+    let later = room;
+    for (const store of stores) {
+      room += mayGo(store, store.cold?.maySpillSoon === true);
+      later += mayGo(store, store.isCoolable);
+    }
     if (needed + this.#texts(parts, false) <= room) return;
     // To tell equal ones takes a look at each: only where it matters.
     needed += this.#texts(parts, true);
     if (needed <= room) return;
-    throw new EvertError("out_of_memory", "the commit has no room below the memory limit", {
-      detail: `Its rows, and what views make of them, would take about ${Math.ceil(needed)} bytes; there is room for ${Math.max(0, Math.floor(room))} of ${memory.bytes}.`,
-      hint: "Append in several commits: rows of those before can go to disk. Or open the database with a higher memoryLimit.",
-    });
+    const isHeld = needed <= later;
+    throw new EvertError(
+      isHeld ? "out_of_memory" : "commit_too_large",
+      "the commit has no room below the memory limit",
+      {
+        detail: `Its rows, and what views make of them, would take about ${Math.ceil(needed)} bytes; there is room for ${Math.max(0, Math.floor(room))} of ${memory.bytes}.`,
+        hint: isHeld
+          ? "Send it again: a checkpoint, or a query, holds rows in memory that can go to disk after it. Or append in several commits."
+          : this.#hint(parts, stores),
+      },
+    );
+  }
+
+  /** What helps: where rows stay in memory, those of commits before make no room. */
+  #hint(parts: readonly Part[], stores: ReadonlySet<Store>): string {
+    const tables = new Set(parts.map(({ topic }) => this.#context.tables.store(topic.id)));
+    const stay = [...stores].filter((store) => !store.isCoolable);
+    const own = stay.filter((store) => tables.has(store));
+    const made = stay.filter((store) => !tables.has(store) && store.live >= ROWS_KNOWN);
+    if (own.length > 0)
+      return `All rows of ${named(own)} stay in memory, because a declared index, a unique constraint or a view needs them there: delete rows, drop what needs them, or open the database with a higher memoryLimit.`;
+    const several = "Append in several commits: rows of those before can go to disk";
+    return made.length === 0
+      ? `${several}. Or open the database with a higher memoryLimit.`
+      : `${several}, but for what views keep for ${named(made)}: drop such views, or open the database with a higher memoryLimit.`;
   }
 
   /** One that is large has been committed. */
@@ -165,6 +191,10 @@ export class CommitRoom {
   }
 }
 
+function named(stores: readonly Store[]): string {
+  return stores.map(({ name }) => `"${name}"`).join(", ");
+}
+
 /** What a row takes in memory, with its entries in indexes. */
 function rowBytes(store: Store): number {
   const stride = store.layout.strideWords * 4;
@@ -172,11 +202,9 @@ function rowBytes(store: Store): number {
   return (store.bytes - (store.cold?.bytes ?? 0)) / store.highWater;
 }
 
-/** What rows of the store take that make room for others, for they are free or can go to disk. */
-function mayGo(store: Store): number {
-  const { cold } = store;
-  const rows = cold?.maySpillSoon === true ? store.highWater : store.freeSlots;
-  return rows * rowBytes(store);
+/** What rows of the store take that make room for others: those that are free, or, where they can go to disk, all. */
+function mayGo(store: Store, canGo: boolean): number {
+  return (canGo ? store.highWater : store.freeSlots) * rowBytes(store);
 }
 
 /** What is usual costs next to nothing: a few rows are a small part of the limit, and with much memory they are so whatever is in them. */

@@ -41,6 +41,7 @@ const RIDER_BYTES = 1024;
 /** A commit turned out larger than what was asked for. */
 const NO_REQUEST: CommitRequest = {};
 const NO_ROOM: ReadonlySet<ErrorCode> = new Set(["too_many_requests", "disk_full", "too_many_files"]);
+const NO_MEMORY: ReadonlySet<ErrorCode> = new Set(["out_of_memory", "commit_too_large"]);
 
 /** What has been staged; otherwise what is to be waited for first, or null. */
 export type StagedNow = CommitReceipt | Promise<void> | null;
@@ -133,8 +134,7 @@ export class Committer {
 
   /** What is to be waited for where there is no memory because what is dead has yet to be freed. @throws `error` otherwise */
   #freed(error: unknown): Promise<void> {
-    const swept =
-      error instanceof EvertError && error.code === "out_of_memory" ? this.#stepper.swept() : null;
+    const swept = error instanceof EvertError && NO_MEMORY.has(error.code) ? this.#stepper.swept() : null;
     if (swept === null) throw error;
     return swept;
   }

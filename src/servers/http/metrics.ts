@@ -86,6 +86,10 @@ const viewGauges: Record<string, [help: string, value: (view: ViewInfo) => numbe
   evert_view_errors: ["Rows in the view's error collection", (v) => v.errors],
   evert_view_skipped_rows: ["Rows the view leaves out because of an error", (v) => v.skipped],
   evert_view_failed: ["1 while the view has stopped", (v) => Number(v.status === "failed")],
+  evert_view_sink_refused: [
+    "1 while the view cannot be appended to its sink",
+    (v) => Number("sinkError" in v),
+  ],
 };
 
 export function createMetrics(engine: Engine): Metrics {

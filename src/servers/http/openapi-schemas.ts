@@ -250,9 +250,13 @@ export const schemas = {
       skipped: { ...count, description: "Rows left out because of an error." },
       definition: string,
       error: schemaRef("ErrorBody"),
+      sinkError: {
+        ...schemaRef("ErrorBody"),
+        description: "Why its rows are not appended to its sink at present.",
+      },
       operators: { ...list(schemaRef("Operator")), description: "Of one view only; its own rows last." },
     },
-    ["error", "operators"],
+    ["error", "sinkError", "operators"],
   ),
   Versions: object({
     versions: list(

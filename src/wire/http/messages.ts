@@ -303,6 +303,8 @@ export interface ViewMessage {
   readonly skipped: number;
   readonly definition: string;
   readonly error?: ErrorBody;
+  /** Why its rows are not appended to its sink at present: that is attempted again. */
+  readonly sinkError?: ErrorBody;
   /** In GET /v1/views/{view} only: in data order, the view's own rows last. */
   readonly operators?: readonly OperatorMessage[];
 }

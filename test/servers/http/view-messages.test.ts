@@ -41,6 +41,7 @@ const ofView: Record<keyof ViewMessage, "always" | "sometimes"> = {
   skipped: "always",
   definition: "always",
   error: "sometimes",
+  sinkError: "sometimes",
   operators: "sometimes",
 };
 const ofOperator: Record<keyof OperatorMessage, "always"> = {

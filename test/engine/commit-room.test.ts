@@ -130,6 +130,32 @@ it("one that finds room once rows are let go that somebody holds in memory may b
   await db.append("t", rows);
 });
 
+it("whether it is small is asked of the columns for texts of tables alone: the rest of a row is not looked at", async () => {
+  await sql(
+    db,
+    "CREATE TABLE t (k int4 PRIMARY KEY, a text, b int4); CREATE TABLE s (k int4, a text, b int4) WITH (append_only)",
+  );
+  const asked: string[] = [];
+  const row = new Proxy({ k: 1, a: "x", b: 2 } as Record<string, unknown>, {
+    get: (of, name) => {
+      asked.push(String(name));
+      return of[String(name)];
+    },
+    ownKeys: (of) => {
+      asked.push("all");
+      return Reflect.ownKeys(of);
+    },
+  });
+  const weigh = (name: string) =>
+    db.core.committer.memory?.weigh([
+      { topic: db.core.catalog.topic(name), op: "upsert", rows: [row], path: name },
+    ]);
+  expect(weigh("s")).toBe("small");
+  expect(asked).toEqual([]);
+  expect(weigh("t")).toBe("small");
+  expect(asked).toEqual(["a"]);
+});
+
 it("the hint says what helps: several commits, or, of rows that stay in memory, less of what needs them there", async () => {
   await sql(
     db,

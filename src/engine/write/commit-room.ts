@@ -16,6 +16,7 @@ import type { Circuit } from "../../dataflow/circuit.ts";
 import { OP_DELETE } from "../../log/log.ts";
 import type { Store } from "../../state/store.ts";
 import { hashBytes } from "../../state/text-loops.ts";
+import type { TopicEntry } from "../catalog/catalog.ts";
 import type { Stepper } from "../stepper.ts";
 import { type Part, rowBytesOf, upsertsOf } from "./part.ts";
 
@@ -212,32 +213,42 @@ function isSmall(parts: readonly Part[], limit: number): boolean {
   let bytes = 0;
   for (let i = 0; i < parts.length; i++) {
     const part = parts[i] as Part;
+    if (part.topic.topicKind === "stream") continue;
     if (part.op === "batch" || part.rows.length > FEW_ROWS) return false;
     if (limit <= SMALL_LIMIT)
-      bytes += part.rows.length * ROOMY * rowBytesOf(part.topic) + textsOf(part, null);
+      bytes += part.rows.length * ROOMY * (part.rowBytes ?? rowBytesOf(part.topic)) + textsOf(part, null);
   }
   return bytes <= limit / SMALL_PART;
 }
 
-function hasTexts({ topic }: Part): boolean {
-  const { fields } = topic.schema;
-  for (let i = 0; i < fields.length; i++)
-    if (physicalOf((fields[i] as (typeof fields)[number]).type) === "ref") return true;
-  return false;
+/** By topic, the columns that texts may come in: to look at all that a row has costs more than all the rest. */
+const textColumns = new WeakMap<TopicEntry, readonly string[]>();
+
+function textColumnsOf(topic: TopicEntry): readonly string[] {
+  let names = textColumns.get(topic);
+  if (names === undefined) {
+    names = topic.schema.fields.flatMap(({ name, type }) => (physicalOf(type) === "ref" ? [name] : []));
+    textColumns.set(topic, names);
+  }
+  return names;
 }
 
 /** Bytes of the texts that come with it; of equal ones of the first, where `seen` is given. */
 function textsOf(part: Part, seen: Set<unknown> | null): number {
   if (part.op === "batch") return textsOfBatch(part, seen);
-  return part.op === "upsert" && hasTexts(part) ? textsOfRows(part.rows, seen) : 0;
+  return part.op === "upsert" ? textsOfRows(part.rows, textColumnsOf(part.topic), seen) : 0;
 }
 
-function textsOfRows(rows: readonly unknown[], seen: Set<unknown> | null): number {
+function textsOfRows(
+  rows: readonly unknown[],
+  columns: readonly string[],
+  seen: Set<unknown> | null,
+): number {
   let bytes = 0;
-  for (const row of rows) {
-    if (typeof row !== "object" || row === null) continue;
-    for (const name in row) {
-      const value = (row as Record<string, unknown>)[name];
+  for (let c = 0; c < columns.length; c++) {
+    const name = columns[c] as string;
+    for (let i = 0; i < rows.length; i++) {
+      const value = (rows[i] as Record<string, unknown> | null | undefined)?.[name];
       if (typeof value !== "string" || seen?.has(value) === true) continue;
       seen?.add(value);
       bytes += value.length + TEXT_BYTES;

@@ -75,3 +75,22 @@ test("what came twice under its key, a day apart, may go with its topic before i
   oracle.dropping(12, [attempt]);
   oracle.adopt([commit(1, { idempotencyKey: undefined }), commit(2, {})]);
 });
+
+test("a key may be forgotten a day after what it stands for was stored, which shows when that is read", () => {
+  const oracle = new Oracle();
+  const day = 86_400_000_000;
+  const row: Written = { topic: "ev", key: null, value: { op: 1, part: 0, w: 0, note: null } };
+  const attempt = oracle.begin("append", "key", () => () => [row]);
+  oracle.told(attempt, "2", null);
+  const read = [
+    commit(1, {}),
+    commit(2, { timeUs: 7, idempotencyKey: "key", records: [{ ...row, offset: 0, topicId: null }] }),
+  ];
+  // Where its commit is in no history that goes on nothing is known of it.
+  oracle.hasForgotten(attempt, 3, 7);
+  oracle.partedAfter(2);
+  oracle.hasForgotten(attempt, 2, 8 + day);
+  oracle.adopt(read);
+  oracle.hasForgotten(attempt, 2, 7 + day);
+  expect(() => oracle.adopt(read)).toThrow("was forgotten 86400000000 µs later");
+});

@@ -183,6 +183,16 @@ export class Oracle {
     this.#seen.push({ position, objection });
   }
 
+  /** Sent again when the log's time was so, it was taken for what nobody has sent before. When it was stored shows once the log is read. */
+  hasForgotten({ what, idempotencyKey }: Attempt, position: number, nowUs: number): void {
+    this.sawAt(position, (commits) => {
+      const { timeUs } = commits.at(-1) as Commit;
+      return nowUs - timeUs > DAY_US
+        ? null
+        : `the key ${idempotencyKey} of ${what}, which is at ${position}, was forgotten ${nowUs - timeUs} µs later`;
+    });
+  }
+
   sawRecord(record: SeenRecord): void {
     this.#seenRecords.push(record);
   }

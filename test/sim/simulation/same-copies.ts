@@ -1,6 +1,7 @@
 /**
  * What copies of one log have alike, where nothing is under way: all that is in the log, also what the engine wrote there itself (definitions, ticks, producers' numbers, consumers' progress), in the same schemas, at the same
- * positions, offsets and times, under the same keys; and what each of them has made of it: the catalog with each topic's schemas, where topics end, what idempotency keys stand for, epochs and numbers of producers, progress of consumers.
+ * positions, offsets and times, under the same keys; and what each of them has made of it: the catalog with each topic's schemas, where topics end, the rows of tables, what idempotency keys stand for, epochs and numbers of
+ * producers, progress of consumers.
  *
  * Where one of them has let records go, what it has of that topic is compared: whether they might go judges the oracle (oracle.ts), for each copy.
  */
@@ -8,6 +9,7 @@ import type { Database } from "../../../src/engine/database.ts";
 import { type Commit, isSameRow, type Stored, Violation } from "./commits.ts";
 import type { Run } from "./life.ts";
 import { ID as PRODUCER } from "./producer.ts";
+import { shownTables } from "./tables.ts";
 
 /** A copy, and its log as it was read whole (`readLog`). */
 export interface Looked {
@@ -72,13 +74,14 @@ function isAlike(a: Stored, b: Stored): boolean {
   return a.key === b.key && isSameRow(common(a.value, b.value), b.value);
 }
 
-async function madeOf(run: Run, { db, commits }: Looked): Promise<ReadonlyMap<string, string>> {
+async function madeOf(run: Run, { name, db, commits }: Looked): Promise<ReadonlyMap<string, string>> {
   const { catalog, log } = db.core;
   const made = new Map<string, string>();
   const defined = (catalog.toJSON() as { id?: number }[]).map((entry) => textOf(entry));
   made.set("catalogs", defined.sort().join("\n  "));
-  for (const { id, name } of catalog.allTopics()) made.set(`ends of ${name}`, String(log.topicEnd(id)));
-  for (const { name } of db.topics()) made.set(`schemas of ${name}`, textOf(db.schemas(name)));
+  for (const topic of catalog.allTopics()) made.set(`ends of ${topic.name}`, String(log.topicEnd(topic.id)));
+  for (const topic of db.topics()) made.set(`schemas of ${topic.name}`, textOf(db.schemas(topic.name)));
+  for (const [table, rows] of await shownTables(name, db, commits)) made.set(`rows of ${table}`, rows);
   for (const { idempotencyKey } of run.oracle.keyed) {
     const key = idempotencyKey as string;
     const known = log.knownCommit(key);

@@ -124,10 +124,14 @@ export async function retryOneOf(life: Life, random: SeededRandom, keyed: readon
   const attempt = keyed[random.below(keyed.length)];
   const request = attempt === undefined ? undefined : life.run.oracle.requestOf(attempt);
   if (attempt === undefined || request === undefined) return;
-  // What it names may be gone by now; but where the topic is there, what has been told is told again.
-  const isKnown = attempt.told.size > 0;
-  const refuses = (code: string): boolean =>
-    code === "fenced" || code === "undefined_table" || (!isKnown && OF_CHANGES.has(code));
+  // What it names may be gone by now; but where the topic is there, what has been told is told again, unless its key has been forgotten.
+  const told = Math.max(0, ...attempt.told.keys());
+  const refuses = (code: string): boolean => {
+    if (code === "fenced" || code === "undefined_table") return true;
+    if (!OF_CHANGES.has(code)) return false;
+    if (told > 0) life.run.oracle.hasForgotten(attempt, told, life.db.core.log.nowUs());
+    return true;
+  };
   await send(life, attempt, request, refuses);
 }
 

@@ -130,19 +130,21 @@ it("tells only what a step has changed", async () => {
   await restart();
   const changes: unknown[] = [];
   const stop = new AbortController();
+  let isWatched = false;
   const told = (async () => {
     for await (const event of engine.subscribe([{ view: "reached" }], { signal: stop.signal }))
-      if (event.type === "step")
+      if (event.type === "snapshot" && event.last) isWatched = true;
+      else if (event.type === "step")
         for (const piece of event.views.get("reached") ?? [])
           changes.push(JSON.parse(`[${decodeUtf8(piece)}]`));
   })();
+  await expect.poll(() => isWatched, { interval: 5 }).toBe(true);
   // 4 and 5 are found by later iterations than before, 4 by an earlier one again; the rows stay.
   await sql(engine, "DELETE FROM e WHERE x = 2 OR x = 3; INSERT INTO e VALUES (3, 6), (6, 4)");
   await sql(engine, "INSERT INTO e VALUES (1, 4)");
   await sql(engine, "DELETE FROM e WHERE x = 1 AND y = 4");
   await sql(engine, "INSERT INTO e VALUES (5, 9)");
-  await engine.reached({});
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await expect.poll(() => JSON.stringify(changes), { interval: 5 }).toContain('{"n":9}');
   stop.abort();
   await told.catch(() => {});
   const flat = (changes as { op: string; row?: { n: number }; old?: { n: number } }[][]).flat();

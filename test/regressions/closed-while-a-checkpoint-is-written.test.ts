@@ -10,7 +10,7 @@ test("a database is closed while a checkpoint is written of what no replica has"
   const leader = await Node.start();
   await sql(leader.db, "CREATE TABLE t (k int4 PRIMARY KEY)");
   await leader.stop();
-  await leader.start({ syncFollowers: 1, syncTimeoutMs: 50 });
+  await leader.start({ syncFollowers: 1, syncTimeoutMs: 60_000 });
   const { db } = leader;
   const append = db.append("t", [{ k: 1 }]).catch((error: unknown) => error);
   for (let i = 0; i < 100 && db.core.log.storedPosition === db.core.log.durablePosition; i++)

@@ -310,19 +310,25 @@ it("who waits for a large step's frame when a gap comes and goes is told anew, a
   const ending = new AbortController();
   const told = (options: {
     from?: string;
-  }): { reasons: string[]; steps: () => number; ended: Promise<void> } => {
+  }): { reasons: string[]; snapshots: () => number; steps: () => number; ended: Promise<void> } => {
     const reasons: string[] = [];
+    let snapshots = 0;
     let steps = 0;
     const ended = (async () => {
       for await (const event of db.subscribe([{ view: "named" }], { ...options, signal: ending.signal })) {
+        if (event.type === "snapshot" && event.last) snapshots++;
         if (event.type === "reset") reasons.push(event.reason);
         if (event.type === "step") steps++;
       }
     })();
-    return { reasons, steps: () => steps, ended };
+    return { reasons, snapshots: () => snapshots, steps: () => steps, ended };
+  };
+  /** Time for what is not held: turns, for after a sleep the clock may have gone on without one. */
+  const manyTurns = async (): Promise<void> => {
+    for (let i = 0; i < 200; i++) await new Promise((resolve) => setImmediate(resolve));
   };
   const first = told({});
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await until(() => first.snapshots() > 0, "the first rows");
   // From here on work that can wait gets no turn: the frame is not made.
   const held: (() => void)[] = [];
   const turn = vi
@@ -331,19 +337,19 @@ it("who waits for a large step's frame when a gap comes and goes is told anew, a
   await db.append("names", [{ id: 1, name: "two" }]);
   await db.settled();
   const second = told({ from });
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await manyTurns();
   const isWhole = vi.spyOn(db.core.publisher.moments, "isWhole", "get").mockReturnValue(false);
   await db.append("other", [{ k: 1 }]);
   await db.settled();
   isWhole.mockRestore();
   await db.append("other", [{ k: 2 }]);
   await db.settled();
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await manyTurns();
   turn.mockRestore();
   for (const letGo of held) letGo();
   await until(() => first.reasons.length > 0 && second.reasons.length > 0, "that both are told anew");
+  await until(() => first.snapshots() > 1 && second.snapshots() > 0, "their rows anew");
   const steps = [first.steps(), second.steps()];
-  await new Promise((resolve) => setTimeout(resolve, 50));
   await db.append("names", [{ id: 1, name: "three" }]);
   await until(() => first.steps() > steps[0]! && second.steps() > steps[1]!, "what comes behind it");
   ending.abort();

@@ -38,12 +38,14 @@ it.each([
   };
   const before = await shown();
   expect(before.size).toBe(rows);
+  let isWatched = false;
   const told = (async (): Promise<string[]> => {
     for await (const event of db.subscribe([{ view: "v" }]))
-      if (event.type === "step") return (event.views.get("v") ?? []).map((piece) => decodeUtf8(piece));
+      if (event.type === "snapshot" && event.last) isWatched = true;
+      else if (event.type === "step") return (event.views.get("v") ?? []).map((piece) => decodeUtf8(piece));
     return expect.unreachable();
   })();
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await expect.poll(() => isWatched, { interval: 5 }).toBe(true);
   await sql(db, "UPDATE one SET who = E'\\t\\\\'");
   const pieces = await told;
   const after = await shown();

@@ -15,7 +15,7 @@ async function tables(leader: Node): Promise<void> {
 
 describe("a commit that waits for replicas", () => {
   it("is acknowledged and shown when they have it", async () => {
-    const leader = await started({ syncFollowers: 2, syncTimeoutMs: 5_000 });
+    const leader = await started({ syncFollowers: 2, syncTimeoutMs: 60_000 });
     await tables(leader);
     const first = await started({ follow: { url: leader.url } });
     const work = leader.db.append("s", [{ n: 1 }]);
@@ -85,7 +85,7 @@ describe("a commit that waits for replicas", () => {
 
   it("goes on with others over segments and cuts", { timeout: 60_000 }, async () => {
     const random = new SeededRandom(2);
-    const leader = await started({ syncFollowers: 1, syncTimeoutMs: 20_000 });
+    const leader = await started({ syncFollowers: 1, syncTimeoutMs: 60_000 });
     await tables(leader);
     const network = await networked(leader);
     const replica = await started({ follow: { url: network.url } });
@@ -109,7 +109,7 @@ describe("a commit that waits for replicas", () => {
   it("is never lost with the leader, if it was acknowledged", { timeout: 60_000 }, async () => {
     for (let seed = 1; seed <= 8; seed++) {
       const random = new SeededRandom(seed);
-      const leader = await started({ syncFollowers: 1, syncTimeoutMs: 5_000 });
+      const leader = await started({ syncFollowers: 1, syncTimeoutMs: 60_000 });
       await tables(leader);
       const replica = await started({ follow: { url: leader.url }, syncFollowers: 0 });
       const acknowledged: number[] = [];

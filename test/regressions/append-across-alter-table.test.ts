@@ -68,6 +68,7 @@ test("many rows that are judged, on the way at the same time", async () => {
     sql(db, "ALTER TABLE t DROP COLUMN b, ADD COLUMN c int4 NOT NULL DEFAULT 7, ALTER a TYPE int8"),
   ]);
   expect(stored).toMatchObject({ count: 5000 });
+  await db.settled();
   expect(await rowsOf(db, "SELECT count(*), sum(id), sum(a), sum(c) FROM t")).toEqual([
     ["5000", "12497500", "12497500", "35000"],
   ]);

@@ -21,6 +21,7 @@ it.each([117, 118, 119, 120, 121])("two lists of a group of %i rows hold these r
     ...large.map((n) => ({ g: 2, n })),
     ...small.map((n) => ({ g: 3, n })),
   ]);
+  await db.settled();
   const list = (numbers: number[]): string => `{${numbers.join(",")}}`;
   const expected = [small, large, small].map((numbers, i) => [
     String(i + 1),

@@ -9,6 +9,7 @@ it("who was told to begin anew, and has not been told all, begins anew when it c
   await engine.sql("CREATE TABLE t (id int PRIMARY KEY, n int)");
   await engine.sql("CREATE MATERIALIZED VIEW v AS SELECT id, 10 / n AS q FROM t");
   await engine.sql("INSERT INTO t SELECT g, 1 FROM generate_series(1, 15000) g");
+  await engine.settled();
   for (const path of ["/v1/views/v/rows", "/v1/subscribe?view=v"]) {
     const events = await client.events(path);
     while ((await events.next())?.id === "");

@@ -20,6 +20,7 @@ it("is a change of a row", async () => {
   for (const [i, [query]] of queries.entries()) await sql(db, `CREATE MATERIALIZED VIEW v${i} AS ${query}`);
   const compare = async (statement: string, column: 1 | 2) => {
     await sql(db, statement);
+    await db.settled();
     for (const [i, query] of queries.entries()) {
       expect((await rowsOf(db, `SELECT * FROM v${i}`)).join("\n"), query[0]).toBe(query[column]);
       expect((await rowsOf(db, query[0])).join("\n"), query[0]).toBe(query[column]);

@@ -22,6 +22,7 @@ test("the subquery is asked for joined and filtered rows only", async () => {
     engine,
     "INSERT INTO t VALUES (1, 1), (2, 1), (3, 2), (40, 1); INSERT INTO u VALUES (1, 1, 20), (2, 2, 30), (3, 1, 5)",
   );
+  await engine.settled();
   expect(await rowsOf(engine, query)).toEqual([["40"]]);
   expect(await rowsOf(engine, "SELECT * FROM v")).toEqual([["40"]]);
   await engine.close();

@@ -104,6 +104,7 @@ test("a view of which one key is none is not told of at all", async () => {
 test("a change has not come about where a step that is lost was still to be told", async () => {
   await db.append("one", [{ k: 1, v: 1 }]);
   await sql(db, `INSERT INTO big SELECT g, 1 FROM generate_series(1, ${ROWS}) g`);
+  await db.settled();
   const own = smallSubscriptions(db);
   const { subscription, items } = own.open(undefined);
   subscription.alter(all("large"), 1);

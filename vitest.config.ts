@@ -26,7 +26,7 @@ export default defineConfig({
     // Tests start some hundred processes: what Node has compiled for one it need not compile for the next.
     env: { NODE_COMPILE_CACHE: fileURLToPath(new URL("node_modules/.cache/node", import.meta.url)) },
     // What is waited for comes late on a busy machine; how long it takes is not what a test says.
-    expect: { poll: { timeout: 20_000 } },
+    expect: { poll: { timeout: 60_000 } },
     setupFiles: [fileURLToPath(new URL("test/support/setup.ts", import.meta.url))],
     projects: [
       {
@@ -35,8 +35,8 @@ export default defineConfig({
           name: "unit",
           include: ["test/**/*.test.{ts,tsx}"],
           exclude: system,
-          testTimeout: 30_000,
-          hookTimeout: 30_000,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
           sequence: { groupOrder: 0 },
         },
       },

@@ -69,7 +69,7 @@ describe("gathered", () => {
       })(),
     ).rejects.toThrow("broken");
     expect(found).toEqual([1]);
-    await expect.poll(() => ended, { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => ended).toBe(true);
   });
 
   it("ends its sources when it is left", async () => {
@@ -82,6 +82,6 @@ describe("gathered", () => {
       }
     }
     for await (const _ of gathered([{ source: 0, items: source() }], 3)) break;
-    await expect.poll(() => ended, { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => ended).toBe(true);
   });
 });

@@ -32,7 +32,7 @@ beforeAll(async () => {
       get stacked diagnostics s = returned_sqlstate, m = message_text, d = pg_exception_detail;
     end $$;
   `);
-}, 60_000);
+});
 
 afterAll(async () => {
   await postgres.close();

@@ -149,7 +149,7 @@ describe("against PostgreSQL", () => {
   beforeAll(async () => {
     postgres = await PGlite.create();
     await postgres.exec("set timezone = 'UTC'");
-  }, 60_000);
+  });
   afterAll(async () => {
     await postgres.close();
   });

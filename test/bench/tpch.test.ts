@@ -15,7 +15,7 @@ let engine: Database;
 beforeAll(async () => {
   postgres = await Postgres.open();
   engine = await openInMemory();
-}, 60_000);
+});
 
 afterAll(async () => {
   await engine.close();
@@ -80,4 +80,4 @@ test("after loading, and after orders have come and gone", async () => {
     await both(`DELETE FROM orders WHERE o_orderkey BETWEEN ${from} AND ${to}`);
     await compare();
   }
-}, 120_000);
+});

@@ -61,9 +61,7 @@ describe("append", () => {
     // The first answer shows that there is a server; what comes then is waited for.
     proxy.isKind = true;
     const running = new Running(["append", "s", file], { url: proxy.url });
-    await expect
-      .poll(async () => (await engine.topic("s")).records, { interval: 5, timeout: 20_000 })
-      .toBeGreaterThan(0);
+    await expect.poll(async () => (await engine.topic("s")).records, { interval: 5 }).toBeGreaterThan(0);
     proxy.isKind = false;
     for (let crash = 0; crash < 2; crash++) {
       proxy.target = null;
@@ -89,9 +87,7 @@ describe("append", () => {
     expect(first).toMatchObject({ code: 0, stderr: "" });
     const killed = new Running(args, { url: proxy.url });
     killed.process.stdin?.write(lines(0, 4_000));
-    await expect
-      .poll(async () => (await engine.topic("s")).records, { timeout: 20_000 })
-      .toBeGreaterThan(3_000);
+    await expect.poll(async () => (await engine.topic("s")).records).toBeGreaterThan(3_000);
     killed.process.kill("SIGKILL");
     await killed.done;
     const last = await run(args, { url: proxy.url, input: lines(0, 6_000) });
@@ -122,9 +118,9 @@ describe("append", () => {
     proxy.isKind = true;
     const running = new Running(["append", "s"], { url: proxy.url });
     running.process.stdin?.write(`${line(0)}{"n":1`);
-    await expect.poll(stored, { timeout: 20_000 }).toEqual([0]);
+    await expect.poll(stored).toEqual([0]);
     running.process.stdin?.write("}\n");
-    await expect.poll(stored, { timeout: 20_000 }).toEqual([0, 1]);
+    await expect.poll(stored).toEqual([0, 1]);
     running.process.stdin?.end('{"n":2}');
     expect(await running.done).toMatchObject({ code: 0, stderr: "" });
     expect(await stored()).toEqual([0, 1, 2]);

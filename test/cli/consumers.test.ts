@@ -64,9 +64,7 @@ describe("tail --consumer", () => {
     await running.until(() => numbers(running.stdout).length === 5);
     await append(5, 7);
     await running.until(() => numbers(running.stdout).length === 7);
-    await expect
-      .poll(async () => (await engine.consumer("c")).topics[0]?.offset, { timeout: 20_000 })
-      .toBe(7);
+    await expect.poll(async () => (await engine.consumer("c")).topics[0]?.offset).toBe(7);
     await engine.openConsumer("c", ["s"]);
     // It is told when it says how far it has come.
     await append(7, 8);

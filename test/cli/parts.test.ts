@@ -113,7 +113,7 @@ test("Parquet becomes NDJSON, with its times and whole numbers", async () => {
     });
     break;
   }
-}, 30_000);
+});
 
 describe("tables", () => {
   const columns = [

@@ -68,7 +68,7 @@ test("it serves an app, drains at SIGTERM, and goes on where it was", async () =
   expect(await runProcess(query, { url: await url(second) })).toMatchObject(counted);
   second.process.kill("SIGINT");
   expect((await second.done).code).toBe(0);
-}, 60_000);
+});
 
 test("a second server on the same data is refused", async () => {
   const first = launch("start");
@@ -82,7 +82,7 @@ test("a second server on the same data is refused", async () => {
     code: 1,
     stderr: expect.stringContaining("directory_locked"),
   });
-}, 60_000);
+});
 
 test("a port that is taken is refused, and the data is let go", async () => {
   const first = launch("start");
@@ -90,7 +90,7 @@ test("a port that is taken is refused, and the data is let go", async () => {
   const other = join(directory, "other");
   const refused = await runProcess(["start", "--data", other, "--port", port]);
   expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("port") });
-}, 60_000);
+});
 
 test("an app that cannot be served is refused with why", async () => {
   const file = join(directory, "app.ts");
@@ -104,7 +104,7 @@ test("an app that cannot be served is refused with why", async () => {
     code: 1,
     stderr: expect.stringContaining("cannot be loaded"),
   });
-}, 60_000);
+});
 
 test("a second Ctrl-C ends it at once, a second SIGTERM changes nothing", async () => {
   const running = launch("start");
@@ -123,7 +123,7 @@ test("a second Ctrl-C ends it at once, a second SIGTERM changes nothing", async 
   expect((await running.done).code).toBe(1);
   clearInterval(impatient);
   stuck.destroy();
-}, 60_000);
+});
 
 test("dev starts again when the app changes, and waits when it is broken", async () => {
   const file = join(directory, "app.ts");
@@ -153,7 +153,7 @@ test("dev starts again when the app changes, and waits when it is broken", async
   expect(await topics(await url(dev, 4))).toContain("genres");
   dev.process.kill("SIGTERM");
   expect((await dev.done).code).toBe(0);
-}, 60_000);
+});
 
 test("dev and start resolve the package as a clone's command does", async () => {
   // Inside the repository, so that "evert" is this package.
@@ -171,7 +171,7 @@ test("dev and start resolve the package as a clone's command does", async () => 
   } finally {
     await rm(folder, { recursive: true });
   }
-}, 60_000);
+});
 
 test("the row type of sql is held against the columns of its query", async () => {
   const file = join(directory, "app.ts");
@@ -202,7 +202,7 @@ hint: Declare "name" as string, or cast it in the query.
   await row("name: string | null; other?: number");
   const running = launch("start", file);
   expect((await runProcess(["views"], { url: await url(running) })).stdout).toContain("named");
-}, 60_000);
+});
 
 test("a server that npx has started ends in order when npx's shell dies", async () => {
   const main = join(import.meta.dirname, "../../bin/evert.js");
@@ -227,7 +227,7 @@ test("a server that npx has started ends in order when npx's shell dies", async 
   await once(shell.stderr!, "close");
   expect(errors).toContain("npx has ended: finishing");
   expect(await runProcess(["check", "--data", data])).toMatchObject({ code: 0 });
-}, 60_000);
+});
 
 test.each([
   ["start", "--port", "0", "--data", ""],
@@ -387,7 +387,7 @@ test("check verifies what was written, and names what is damaged", async () => {
   expect((await runProcess(["tail", "t"], { url: there })).stdout).toContain('{"offset":0,"position":"4"');
   again.process.kill("SIGTERM");
   await again.done;
-}, 60_000);
+});
 
 test("a backup of a running server, once more with what is new, and what is restored from it", async () => {
   const server = launch("start");
@@ -426,11 +426,9 @@ test("a backup of a running server, once more with what is new, and what is rest
     expect((await db.sql("SELECT count(*) FROM t")).results[0]!.rows).toEqual([[rows]]);
     await db.close();
   }
-}, 60_000);
+});
 
-test("a replica follows, refuses to write, and is promoted when its leader was killed", {
-  timeout: 60_000,
-}, async () => {
+test("a replica follows, refuses to write, and is promoted when its leader was killed", async () => {
   const leader = launch("start", "--sync-followers", "1");
   const at = await url(leader);
   const replica = new Running(["start", "--follow", at, "--data", join(directory, "replica"), "--port", "0"]);
@@ -468,9 +466,6 @@ test("a replica follows, refuses to write, and is promoted when its leader was k
     .poll(
       async () =>
         (await runProcess(["query", "SELECT n FROM t ORDER BY n", "--format", "csv"], { url: again })).stdout,
-      {
-        timeout: 20_000,
-      },
     )
     .toBe("n\n1\n2\n3\n");
 });

@@ -65,7 +65,7 @@ describe("views built beside a running circuit", () => {
       ),
       { numRuns: runs },
     );
-  }, 120_000);
+  });
 
   test("a query that is answered once leaves nothing behind", () => {
     const random = new Random(7);

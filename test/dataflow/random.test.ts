@@ -27,5 +27,5 @@ describe("random plans over random histories", () => {
       ),
       { numRuns: runs },
     );
-  }, 120_000);
+  });
 });

@@ -44,7 +44,7 @@ function sessions(file: string): { command: string; printed: string }[] {
   );
 }
 
-it.each(["README.md", "docs/CLI.md"])("%s", { timeout: 60_000 }, async (file) => {
+it.each(["README.md", "docs/CLI.md"])("%s", async (file) => {
   const steps = sessions(file);
   expect(steps.length).toBeGreaterThan(3);
   const run = promisify(execFile);

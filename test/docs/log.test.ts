@@ -31,7 +31,7 @@ export async function sum(db: Db): Promise<void> {
 ${summer.replace("topics: [orders]", "topics: [orders], follow: false")}}
 `;
 
-it("is three programs that compile and do what is said", { timeout: 60_000 }, async () => {
+it("is three programs that compile and do what is said", async () => {
   const folder = mkdtempSync(join(import.meta.dirname, "log-"));
   const file = join(folder, "program.ts");
   writeFileSync(file, program);

@@ -6,7 +6,7 @@ import { expect, it } from "vitest";
 
 const root = join(import.meta.dirname, "../..");
 
-it("runs the README's program", { timeout: 60_000 }, () => {
+it("runs the README's program", () => {
   const [, program, printed] = /^```ts\n([\s\S]*?)^```\n\n```text\n([\s\S]*?)^```$/m.exec(
     readFileSync(join(root, "README.md"), "utf8"),
   )!;

@@ -21,7 +21,7 @@ writeFileSync(file, blocksOf("ts"));
 writeFileSync(pageFile, blocksOf("tsx"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-it("compiles", { timeout: 60_000 }, () => {
+it("compiles", () => {
   const config = ts.readConfigFile(join(root, "tsconfig.json"), ts.sys.readFile);
   const { options } = ts.parseJsonConfigFileContent(config.config, ts.sys, root);
   const program = ts.createProgram([file, pageFile], options);
@@ -32,7 +32,7 @@ it("compiles", { timeout: 60_000 }, () => {
   expect(problems.map((d) => ts.flattenDiagnosticMessageText(d.messageText, "\n"))).toEqual([]);
 });
 
-it("declares views that answer", { timeout: 60_000 }, async () => {
+it("declares views that answer", async () => {
   const app = (await import(file)) as {
     report(url: string): Promise<string>;
     follow(url: string, show: (rows: readonly unknown[]) => void): Promise<() => void>;

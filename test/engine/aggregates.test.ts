@@ -13,7 +13,7 @@ let postgres: Postgres;
 
 beforeAll(async () => {
   postgres = await Postgres.open();
-}, 60_000);
+});
 
 afterAll(() => postgres.close());
 
@@ -254,5 +254,5 @@ describe.each(cases)("$type", ({ type, values, aggregates, floats = false }) => 
       }
     }
     await engine.close();
-  }, 120_000);
+  });
 });

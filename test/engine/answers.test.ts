@@ -15,7 +15,7 @@ it("an answer beyond its bytes is refused, also when several of one request are"
   // The next request has all of it again.
   expect((await sql(db, "SELECT c FROM t")).rowCount).toBe(100);
   await db.close();
-}, 60_000);
+});
 
 it("rows are written when they are taken, in both forms", async () => {
   const db = await openInMemory();

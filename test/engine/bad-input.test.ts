@@ -28,7 +28,7 @@ beforeAll(async () => {
     `${table} WITH (append_only); CREATE MATERIALIZED VIEW counted AS SELECT count(*) AS n FROM v`,
   );
   await postgres.define(table);
-}, 60_000);
+});
 
 afterAll(async () => {
   await server.close();
@@ -365,4 +365,4 @@ it("a row of 64 MiB is a row, over HTTP it is too large, and views go on", async
   ]);
   await door.close();
   await own.close();
-}, 60_000);
+});

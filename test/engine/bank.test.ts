@@ -224,9 +224,7 @@ let caught = 0;
 async function caughtUp(db: Database, auditor: Auditor): Promise<void> {
   await db.settled();
   const { position } = await db.append("transfers", [transfer(new SeededRandom(seed), 1000 + caught++)]);
-  await expect
-    .poll(() => auditor.client.position, { timeout: 20_000 })
-    .toBeGreaterThanOrEqual(Number(position));
+  await expect.poll(() => auditor.client.position).toBeGreaterThanOrEqual(Number(position));
 }
 
 describe("at every state a subscriber sees, the books of the bank are right", () => {

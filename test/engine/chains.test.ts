@@ -275,7 +275,7 @@ async function compare(db: Db): Promise<void> {
 const histories = fc.array(fc.array(change, { maxLength: 4 }), { maxLength: 8 });
 const views = pairs.map(([chain]) => chain);
 
-test("equal the SQL that says the same, after every commit and a restart", { timeout: 120_000 }, async () => {
+test("equal the SQL that says the same, after every commit and a restart", async () => {
   await fc.assert(
     fc.asyncProperty(histories, async (history) => {
       const disk = new SimulatedDisk();
@@ -297,7 +297,7 @@ test("equal the SQL that says the same, after every commit and a restart", { tim
   );
 });
 
-test("equal it when they are built late", { timeout: 120_000 }, async () => {
+test("equal it when they are built late", async () => {
   await fc.assert(
     fc.asyncProperty(histories, async (history) => {
       const disk = new SimulatedDisk();

@@ -328,4 +328,4 @@ it("keeps two joined tables of more rows than there is memory for within the lim
   const few = [...orders.values()].filter(([customer, amount]) => regions.get(customer)! > amount);
   expect(await maintained(db, "few")).toEqual([[String(few.length)]]);
   expect(db.stats().stateBytes).toBeLessThan(limit * 1.1);
-}, 120_000);
+});

@@ -146,7 +146,7 @@ describe("the first rows of partitions of a stream", () => {
     expect(coldOf("first ")).toBeGreaterThan(wanted.length / 4);
     const texts = (all: readonly TextRow[]): string[] => all.map((row) => row.join()).sort();
     expect(texts((await maintained(db, "best")) as TextRow[])).toEqual(texts(wanted));
-  }, 120_000);
+  });
 });
 
 const TABLE_TOPS: Readonly<Record<string, Top>> = {

@@ -215,7 +215,7 @@ it("keeps a view of more groups than there is memory for within the limit, and a
   const wanted = [...rows.values()].map(({ g, a }) => [String(g), "1", String(a)]);
   const text = (all: readonly TextRow[]): string[] => all.map((row) => row.join()).sort();
   expect(text(held as TextRow[])).toEqual(text(wanted));
-}, 60_000);
+});
 
 /** What is read of view `high`, by key, by filter and in an order. */
 async function readsBy(random: SeededRandom, rows: ReadonlyMap<string, Row>): Promise<void> {

@@ -1,12 +1,10 @@
 /** Commits that are large beside the memory limit: taken or refused as they come, and at no moment does the state take more than a tenth beyond the limit. */
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, expect, it } from "vitest";
 import type { EvertError } from "../../src/base/errors.ts";
 import type { Database } from "../../src/engine/database.ts";
 import type { Store } from "../../src/state/store.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
 import { openInMemory, rowsOf, sql } from "./support/memory.ts";
-
-vi.setConfig({ testTimeout: 120_000 });
 
 const LIMIT = 4 << 20;
 const refused = { code: "commit_too_large", message: "the commit has no room below the memory limit" };

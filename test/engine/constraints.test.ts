@@ -14,7 +14,7 @@ let postgres: Postgres;
 
 beforeAll(async () => {
   postgres = await Postgres.open();
-}, 60_000);
+});
 
 afterAll(() => postgres.close());
 
@@ -95,7 +95,7 @@ it("answers random statements as PostgreSQL does, also after a start", async () 
   }
   expect(refused).toBeGreaterThan(50);
   await engine.close();
-}, 60_000);
+});
 
 it("answers random transactions as PostgreSQL does", async () => {
   const random = new SeededRandom(seed + 1);
@@ -114,7 +114,7 @@ it("answers random transactions as PostgreSQL does", async () => {
       expect(await rowsOf(engine, query), texts.join(";\n")).toEqual((await postgres.query(query)).rows);
   }
   await engine.close();
-}, 60_000);
+});
 
 describe("what is said", () => {
   it.each([
@@ -250,7 +250,7 @@ describe("every door", () => {
     const rows = [...model].sort(([a], [b]) => a - b).map(([k, v]) => [String(k), v]);
     expect(await rowsOf(engine, "SELECT * FROM u ORDER BY k")).toEqual(rows);
     await engine.close();
-  }, 60_000);
+  });
 
   it("a commit of many rows is judged a piece at a time, and nothing comes in between", async () => {
     const engine = await openInMemory();

@@ -19,7 +19,7 @@ beforeAll(async () => {
   await lite.exec(`SET timezone = 'UTC'; ${table}`);
   engine = await openInMemory();
   await sql(engine, table);
-}, 60_000);
+});
 
 afterAll(async () => {
   await lite.close();
@@ -189,7 +189,7 @@ describe("COPY FROM", () => {
       ),
       { numRuns: 400 },
     );
-  }, 60_000);
+  });
 });
 
 describe("COPY FROM, as one transaction", () => {
@@ -235,7 +235,7 @@ describe("COPY FROM, as one transaction", () => {
     const bytes = new TextEncoder().encode("1\n".repeat(500_001));
     await call.write(bytes);
     await expect(call.write(bytes)).rejects.toMatchObject({ code: "request_too_large" });
-  }, 30_000);
+  });
 
   it("is refused where no data can come", async () => {
     for (const text of ["COPY t FROM STDIN", "COPY t TO STDOUT"])

@@ -81,7 +81,7 @@ const disk = new SimulatedDisk();
 beforeAll(async () => {
   lite = await PGlite.create();
   db = await openInMemory(disk);
-}, 60_000);
+});
 
 afterAll(async () => {
   await lite.close();

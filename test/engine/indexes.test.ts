@@ -14,7 +14,7 @@ let postgres: Postgres;
 
 beforeAll(async () => {
   postgres = await Postgres.open();
-}, 60_000);
+});
 
 afterAll(() => postgres.close());
 
@@ -154,7 +154,7 @@ it("answers as PostgreSQL does, whatever index it looks into", async () => {
   }
   expect(looked).toBeGreaterThan(200);
   await engine.close();
-}, 120_000);
+});
 
 async function explained(engine: Awaited<ReturnType<typeof openInMemory>>, text: string): Promise<string> {
   return (await rowsOf(engine, `EXPLAIN ${text}`)).map(([line]) => line).join("\n");
@@ -248,7 +248,7 @@ describe("CREATE INDEX", () => {
       );
     }
     await engine.close();
-  }, 60_000);
+  });
 
   it("UNIQUE is refused where rows share their values, and then holds nobody up", async () => {
     const engine = await openInMemory();
@@ -314,7 +314,7 @@ describe("CREATE INDEX", () => {
     const again = await engine.sql("INSERT INTO t VALUES (90000, 5)");
     expect(again.error?.sqlstate ?? null).toBe(error === undefined ? "23505" : null);
     await engine.close();
-  }, 60_000);
+  });
 
   it("goes with its table, and leaves the rows when it is dropped", async () => {
     const disk = new SimulatedDisk();

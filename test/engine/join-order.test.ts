@@ -23,6 +23,7 @@ async function fill(
     return `(${from + i}, ${second})`;
   });
   await sql(engine, `INSERT INTO ${table} VALUES ${rows.join(", ")}`);
+  await engine.settled();
 }
 
 /** The two tables that stand deepest in the plan: they are joined first. */

@@ -85,7 +85,7 @@ describe("texts that come late", () => {
       }),
       { numRuns: 25 },
     );
-  }, 120_000);
+  });
 
   test("of rows that are dropped are never interned", async () => {
     const db = await openInMemory();

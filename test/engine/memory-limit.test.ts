@@ -1,11 +1,8 @@
 /** All state together has a limit: tables refuse what they have no room for, the view that grows stops by name, and everything else goes on. */
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import type { Database } from "../../src/engine/database.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
 import { openInMemory, rowsOf, sql } from "./support/memory.ts";
-
-/** Hundreds of appends, each with a pause behind it: a busy machine takes its time. */
-vi.setConfig({ testTimeout: 120_000 });
 
 const MIB = 2 ** 20;
 let db: Database;

@@ -26,4 +26,4 @@ it("keeps its tables, and fails the views that a worker was to keep by name", ()
   const { rows, code, said } = JSON.parse(stdout) as { rows: unknown; code: string; said: string[] };
   expect([rows, code]).toEqual([[["1", "1"]], "view_failed"]);
   expect(said).toContainEqual(expect.stringContaining("a worker thread has ended: "));
-}, 30_000);
+});

@@ -86,7 +86,7 @@ describe("a sink", () => {
       latest.set(key, record);
     }
     await db.close();
-  }, 60_000);
+  });
 
   it("begins with what its view has, and ends with it", async () => {
     const db = await openInMemory();

@@ -22,7 +22,7 @@ let postgres: Postgres;
 
 beforeAll(async () => {
   postgres = await Postgres.open();
-}, 60_000);
+});
 
 afterAll(() => postgres.close());
 
@@ -57,5 +57,5 @@ describe.each(files)("%s", (file) => {
     for (const query of contents)
       expect(await rowsOf(engine, query)).toEqual((await postgres.query(query)).rows);
     await engine.close();
-  }, 60_000);
+  });
 });

@@ -18,7 +18,7 @@ let postgres: Postgres;
 
 beforeAll(async () => {
   postgres = await Postgres.open();
-}, 60_000);
+});
 
 afterAll(() => postgres.close());
 
@@ -145,7 +145,7 @@ describe.each(["a table of rows", "a stream"])("over %s", (kind) => {
       },
     );
     await db.close();
-  }, 120_000);
+  });
 });
 
 describe("ticks", () => {

@@ -235,7 +235,7 @@ describe("beside a writer", () => {
     await Promise.all(reading);
     expect(seen.length).toBeGreaterThan(300);
     for (const { n, position } of seen) expect(position).toBeGreaterThanOrEqual(positions.get(n)!);
-  }, 60_000);
+  });
 
   it("sees what was acknowledged before it began, also behind a large commit", async () => {
     await open();
@@ -365,7 +365,7 @@ describe("turns", () => {
       "2",
       "3",
     ]);
-  }, 20_000);
+  });
 
   it("are given while very much is read", async () => {
     await open();
@@ -392,7 +392,7 @@ describe("turns", () => {
     await counting;
     expect(result).toBe(count);
     expect(turns).toBeGreaterThan(10);
-  }, 20_000);
+  });
 
   it("two reads at once, of which one fails, end no process", async () => {
     await open();

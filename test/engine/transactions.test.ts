@@ -11,7 +11,7 @@ let postgres: Postgres;
 
 beforeAll(async () => {
   postgres = await Postgres.open();
-}, 60_000);
+});
 
 afterAll(() => postgres.close());
 
@@ -57,7 +57,7 @@ it("every statement of random transactions sees those before it", async () => {
     await engine.settled();
   }
   await engine.close();
-}, 120_000);
+});
 
 it("what is not committed is seen by nobody else, and INSERT … SELECT reads it", async () => {
   const engine = await openInMemory();

@@ -19,7 +19,7 @@ let postgres: Postgres;
 
 beforeAll(async () => {
   postgres = await Postgres.open();
-}, 60_000);
+});
 
 afterAll(() => postgres.close());
 
@@ -104,6 +104,7 @@ it.each(types.map((t) => [typeToString(t), t] as const))(
       const theirs = await postgres.query(statement);
       expect(theirs.refused).toBeNull();
       await sql(engine, statement);
+      await engine.settled();
     };
     const list = (from: number, part: readonly string[]) =>
       part.map((v, i) => `(${from + i}, ${v})`).join(", ");

@@ -1,5 +1,5 @@
 /** What of streams is decoded for steps: what views read that are there, or that somebody still holds; nothing of what a view read that has gone, and nothing is left of it. */
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import type { FlowingResult } from "../../src/engine/api.ts";
 import type { Database } from "../../src/engine/database.ts";
 import type { OpenEngineOptions } from "../../src/engine/open-engine.ts";
@@ -9,8 +9,6 @@ import { seed } from "../support/seed.ts";
 import { HeldLog } from "./support/held-log.ts";
 import { allHold } from "./support/holds.ts";
 import { openInMemory, sql } from "./support/memory.ts";
-
-vi.setConfig({ testTimeout: 120_000 });
 
 const relations =
   "CREATE TABLE s (a int4, b int4, c text, d text) WITH (append_only); CREATE TABLE t (k int4 PRIMARY KEY, n int4)";

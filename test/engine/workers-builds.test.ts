@@ -1,12 +1,9 @@
 /** Views that are built in worker threads: they hold up no other view, are limited as they would be in the first thread, and can be given up at any time. */
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import type { Database } from "../../src/engine/database.ts";
 import type { OpenEngineOptions } from "../../src/engine/open-engine.ts";
 import { holds } from "./support/holds.ts";
 import { openInMemory, rowsOf, sql } from "./support/memory.ts";
-
-/** Each thread reads the whole engine when it starts. */
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
 
 const open: Database[] = [];
 
@@ -63,11 +60,11 @@ describe("a view that is built in a worker", () => {
     await sql(db, `CREATE MATERIALIZED VIEW sums AS ${sums}`);
     await db.built();
     const { made } = await withEndless(db);
-    await expect.poll(() => db.core.workers!.parts, { timeout: 60_000 }).toBe(2);
+    await expect.poll(() => db.core.workers!.parts).toBe(2);
     await stepsBeside(db);
     await expect(db.view("endless").rows()).rejects.toMatchObject({ code: "not_ready" });
     await sql(db, "DROP MATERIALIZED VIEW endless");
-    await expect.poll(() => db.core.workers!.parts, { timeout: 60_000 }).toBe(1);
+    await expect.poll(() => db.core.workers!.parts).toBe(1);
     await made;
     await sql(db, "CREATE MATERIALIZED VIEW most AS SELECT g, max(v) AS v FROM s GROUP BY g");
     await db.built();
@@ -78,7 +75,7 @@ describe("a view that is built in a worker", () => {
   it("does not hold up the end", async () => {
     const db = await start();
     const { made } = await withEndless(db);
-    await expect.poll(() => db.core.workers!.parts, { timeout: 60_000 }).toBe(1);
+    await expect.poll(() => db.core.workers!.parts).toBe(1);
     await db.close();
     await made;
   });

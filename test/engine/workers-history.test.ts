@@ -12,9 +12,6 @@ import { allHold, holds } from "./support/holds.ts";
 import { sql } from "./support/memory.ts";
 import { difference, maintained, type TextRow } from "./support/views.ts";
 
-/** Each thread reads the whole engine when it starts. */
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
-
 const directories = new Directories();
 const opened: Database[] = [];
 

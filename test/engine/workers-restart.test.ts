@@ -9,8 +9,6 @@ import { HeldLog } from "./support/held-log.ts";
 import { allHold, holds } from "./support/holds.ts";
 import { openInMemory, rowsOf, sql } from "./support/memory.ts";
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
-
 const open: Database[] = [];
 
 async function start(disk: Disk, options: Partial<OpenEngineOptions> = {}): Promise<Database> {

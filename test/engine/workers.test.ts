@@ -1,7 +1,7 @@
 /**
  * Views that worker threads keep: they are as right as any other, step by step; and what happens to a thread, or in it, happens to its views alone.
  */
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { decodeUtf8 } from "../../src/base/bytes.ts";
 import type { Database } from "../../src/engine/database.ts";
 import type { OpenEngineOptions } from "../../src/engine/open-engine.ts";
@@ -9,9 +9,6 @@ import { count, int8, text, topic, view } from "../../src/index.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
 import { allHold, holds } from "./support/holds.ts";
 import { openInMemory, rowsOf, sql } from "./support/memory.ts";
-
-/** Each thread reads the whole engine when it starts. */
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
 
 const open: Database[] = [];
 

@@ -5,7 +5,7 @@ import { expect, it } from "vitest";
 const file = fileURLToPath(new URL("types.ts", import.meta.url));
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-it("gives programs the row types they expect", { timeout: 60_000 }, () => {
+it("gives programs the row types they expect", () => {
   const config = ts.readConfigFile(`${root}/tsconfig.json`, ts.sys.readFile);
   const { options } = ts.parseJsonConfigFileContent(config.config, ts.sys, root);
   const program = ts.createProgram([file], options);

@@ -28,7 +28,7 @@ beforeAll(async () => {
     if (TWICE_AT.includes(i)) rows.push({ topicId: TWICE, id: i, note });
     await append(log, rows);
   }
-}, 60_000);
+});
 
 interface Seen {
   readonly offsets: number[];

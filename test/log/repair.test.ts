@@ -330,7 +330,7 @@ describe.each([
         }
       }
       expect(repaired).toBeGreaterThan(seeds / 4);
-    }, 120_000);
+    });
   }
 });
 
@@ -343,7 +343,7 @@ test("a sealed segment and one of frames under each other's names cost nothing",
   await disk.rename(frames, sealed);
   await disk.rename(`${sealed}.swap`, frames);
   expect(await repairAndCompare(written, disk)).toBe(true);
-}, 120_000);
+});
 
 test("a crash at the n-th change of the disk: no log is taken for whole, and the next repair ends it", async () => {
   const random = new SeededRandom(5);
@@ -387,7 +387,7 @@ test("a crash at the n-th change of the disk: no log is taken for whole, and the
     await opened.close();
   }
   expect(crashes).toBeGreaterThan(30);
-}, 120_000);
+});
 
 test("on the way no server opens the log", async () => {
   const written = await write(4, "frames");

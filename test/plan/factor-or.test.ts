@@ -20,7 +20,7 @@ beforeAll(async () => {
     await postgres.define(statement);
     await sql(engine, statement);
   }
-}, 60_000);
+});
 
 afterAll(async () => {
   await postgres.close();

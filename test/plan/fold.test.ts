@@ -13,7 +13,7 @@ beforeAll(async () => {
   await judge.exec(schema);
   engine = await openInMemory();
   await sql(engine, schema);
-}, 60_000);
+});
 
 afterAll(async () => {
   await judge.close();

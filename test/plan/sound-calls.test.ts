@@ -12,7 +12,7 @@ beforeAll(async () => {
     `CREATE TABLE a (id int PRIMARY KEY, name text NOT NULL, day date NOT NULL, at timestamp NOT NULL);
      CREATE TABLE b (id int PRIMARY KEY, a_id int NOT NULL)`,
   );
-}, 60_000);
+});
 
 afterAll(() => engine.close());
 

@@ -9,8 +9,6 @@ import { Worker } from "../../src/engine/workers/worker.ts";
 import { Directories } from "../engine/support/directories.ts";
 import { rowsOf, sql } from "../engine/support/memory.ts";
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
-
 const directories = new Directories();
 let db: Database;
 

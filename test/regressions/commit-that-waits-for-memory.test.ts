@@ -3,14 +3,12 @@
  * beyond the limit; and one that came before the rows were freed which the one before had replaced. A step that takes longer than ten seconds was told as a timeout
  * of reads.
  */
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { EvertError } from "../../src/base/errors.ts";
 import type { Database } from "../../src/engine/database.ts";
 import { CommitRoom } from "../../src/engine/write/commit-room.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
 import { openInMemory, rowsOf, sql } from "../engine/support/memory.ts";
-
-vi.setConfig({ testTimeout: 120_000 });
 
 const LIMIT = 4 << 20;
 

@@ -26,7 +26,7 @@ beforeAll(async () => {
     await judge.define(statement);
     await sql(engine, statement);
   }
-}, 60_000);
+});
 
 afterAll(async () => {
   await judge.close();

@@ -45,4 +45,4 @@ test("it names the view", async () => {
   await making;
   await db.erase("t", 7);
   await db.close();
-}, 60_000);
+});

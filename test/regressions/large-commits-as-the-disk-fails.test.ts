@@ -43,4 +43,4 @@ it("is refused with those before it, and nothing else is said", async () => {
   await nextTurn();
   await nextTurn();
   expect(unhandled).toEqual([]);
-}, 60_000);
+});

@@ -40,7 +40,7 @@ async function mostInATurn(work: () => Promise<number>): Promise<number> {
 it.each([
   ["in memory", {}],
   ["on disk", { memoryLimit: 32 << 20, warm: 0 }],
-])("rows %s are made a few at a time where they are long", { timeout: 60_000 }, async (_, options) => {
+])("rows %s are made a few at a time where they are long", async (_, options) => {
   const db = await openInMemory(undefined, options);
   await sql(db, "CREATE TABLE t (id int PRIMARY KEY, s text)");
   await sql(db, "CREATE MATERIALIZED VIEW v AS SELECT id, s FROM t");

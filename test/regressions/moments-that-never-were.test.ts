@@ -13,8 +13,6 @@ import { level, type Node, SEGMENT, until } from "../engine/replica/support.ts";
 import { Client } from "../engine/support/client.ts";
 import { openInMemory, rowsOf, sql } from "../engine/support/memory.ts";
 
-vi.setConfig({ testTimeout: 60_000 });
-
 const ACCOUNTS = 8;
 const EACH = 100;
 

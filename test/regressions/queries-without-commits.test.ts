@@ -24,4 +24,4 @@ it("leave nothing behind", async () => {
   expect(db.core.circuit.buried).toBe(0);
   expect(db.core.dictionary.bytes).toBeLessThan(before + 65_536);
   await db.close();
-}, 60_000);
+});

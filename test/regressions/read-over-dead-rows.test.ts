@@ -30,4 +30,4 @@ it("passes by any number of dead rows", async () => {
   expect(await rowsOf(db, "SELECT k FROM t WHERE a >= 0 AND a < 11002")).toEqual([["0"], ["11001"]]);
   await chunks.return?.(undefined);
   await db.close();
-}, 20_000);
+});

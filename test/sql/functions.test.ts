@@ -82,7 +82,7 @@ beforeAll(async () => {
   await judge.exec(`set timezone = 'UTC'; ${tables}`);
   engine = await openInMemory();
   await sql(engine, tables);
-}, 60_000);
+});
 
 afterAll(async () => {
   await engine.close();
@@ -162,7 +162,7 @@ describe.each(files)("%s", (file) => {
       if (!ok) wrong.push(`${line}: ${expression}\n   ours   ${show(ours)}\n   theirs ${show(right)}`);
     }
     if (wrong.length > 0) throw new Error(`${wrong.length} of ${cases.length}\n${wrong.join("\n")}`);
-  }, 120_000);
+  });
 
   it("over a column with nulls", async () => {
     const wrong: string[] = [];
@@ -178,7 +178,7 @@ describe.each(files)("%s", (file) => {
         wrong.push(`${line}: ${query}\n   ours   ${show(ours)}\n   theirs ${show(right)}`);
     }
     if (wrong.length > 0) throw new Error(`${wrong.length} of ${cases.length}\n${wrong.join("\n")}`);
-  }, 120_000);
+  });
 });
 
 function show(outcome: Outcome): string {

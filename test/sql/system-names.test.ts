@@ -10,7 +10,7 @@ let postgres: PGlite;
 beforeAll(async () => {
   await loadParser();
   postgres = await PGlite.create();
-}, 60_000);
+});
 
 afterAll(() => postgres.close());
 

@@ -270,7 +270,7 @@ describe("compiled and interpreted agree", () => {
     "timestamptz",
   ] satisfies TypeName[]) {
     const type: SqlType = { name };
-    test(`on random expressions of ${name}`, { timeout: 60_000 }, () => {
+    test(`on random expressions of ${name}`, () => {
       fc.assert(
         fc.property(expressionOf(type, 3), rows, (expr, data) => agrees(expr, data)),
         { numRuns: 300 },
@@ -278,7 +278,7 @@ describe("compiled and interpreted agree", () => {
     });
   }
 
-  test("on casts to a numeric with precision", { timeout: 60_000 }, () => {
+  test("on casts to a numeric with precision", () => {
     const targets: SqlType[] = [
       { name: "numeric", precision: 6, scale: 2 },
       { name: "numeric", precision: 18, scale: 4 },
@@ -301,7 +301,7 @@ describe("compiled and interpreted agree", () => {
     );
   });
 
-  test("on which rows a predicate keeps and fails for", { timeout: 60_000 }, () => {
+  test("on which rows a predicate keeps and fails for", () => {
     const part = expressionOf({ name: "bool" }, 2);
     const predicate = fc
       .array(part, { minLength: 1, maxLength: 4 })
@@ -317,7 +317,7 @@ describe("compiled and interpreted agree", () => {
     );
   });
 
-  test("on each function alone", { timeout: 60_000 }, () => {
+  test("on each function alone", () => {
     for (const id of usable) {
       fc.assert(
         fc.property(callOf(id, 1), rows, (expr, data) => agrees(expr, data)),

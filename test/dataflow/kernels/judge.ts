@@ -26,7 +26,7 @@ export function openJudge(): Judge {
         RETURN 'is ' || result;
       EXCEPTION WHEN OTHERS THEN RETURN 'error ' || SQLSTATE || ' ' || SQLERRM;
       END $$`);
-  }, 60_000);
+  });
   afterAll(() => postgres.close());
   return {
     async ask(expressions) {

@@ -123,7 +123,7 @@ describe("functions", () => {
   const tried = new Set(functionCases.map(([name]) => name));
   for (const [name, typeNames, ...values] of functionCases) {
     const types = typeNames.map((n): SqlType => ({ name: n }));
-    test(`${name}(${typeNames.join(", ")})`, { timeout: 60_000 }, () =>
+    test(`${name}(${typeNames.join(", ")})`, () =>
       compare(
         judge,
         (args) =>
@@ -137,8 +137,7 @@ describe("functions", () => {
         types,
         product(values),
         approximate.has(name) && typeNames[0] === "float8" ? nearly : undefined,
-      ),
-    );
+      ));
   }
   const unary = [
     ...new Set(
@@ -153,7 +152,7 @@ describe("functions", () => {
   for (const name of unary) {
     if (special.has(name)) continue;
     if (tried.has(name) && name === "to_timestamp") continue;
-    test(`${name} of one argument`, { timeout: 60_000 }, async () => {
+    test(`${name} of one argument`, async () => {
       for (const type of all) {
         await compare(
           judge,

@@ -17,7 +17,7 @@ afterEach(async () => {
 
 describe("three copies of a log", () => {
   for (const n of [seed, seed + 1, seed + 2]) {
-    it(`are one (seed ${n})`, { timeout: 90_000 }, async () => {
+    it(`are one (seed ${n})`, async () => {
       const random = new SeededRandom(n);
       const pause = () => new Promise((resolve) => setTimeout(resolve, random.below(60)));
       const death = () => (random.oneIn(2) ? "process" : "power cut");

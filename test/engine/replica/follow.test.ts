@@ -104,7 +104,7 @@ describe("a replica", () => {
     await until(() => leader.db.replication.info().followers.length === 0);
   });
 
-  it("survives any restart of either side", { timeout: 60_000 }, async () => {
+  it("survives any restart of either side", async () => {
     const random = new SeededRandom(3);
     const leader = await started();
     await sql(leader.db, TABLES);
@@ -131,7 +131,7 @@ describe("a replica", () => {
     await expectSound(replica, leader);
   });
 
-  it("survives a network that breaks and spoils, and notices every bit", { timeout: 60_000 }, async () => {
+  it("survives a network that breaks and spoils, and notices every bit", async () => {
     const random = new SeededRandom(5);
     const leader = await started();
     await sql(leader.db, TABLES);
@@ -182,7 +182,7 @@ describe("a replica", () => {
     await expectSound(replica, leader);
   });
 
-  it("follows a leader that has taken rows out of its segments", { timeout: 60_000 }, async () => {
+  it("follows a leader that has taken rows out of its segments", async () => {
     const leader = await started();
     const network = await networked(leader);
     await sql(

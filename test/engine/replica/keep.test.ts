@@ -163,9 +163,7 @@ describe("a replica whose leader compacts", () => {
   });
 
   for (const seed of [11, 12, 13, 14]) {
-    it(`has its rows, whatever is cut, killed, compacted and erased (seed ${seed})`, {
-      timeout: 60_000,
-    }, async () => {
+    it(`has its rows, whatever is cut, killed, compacted and erased (seed ${seed})`, async () => {
       const random = new SeededRandom(seed);
       const clock = new SimulatedClock();
       const leader = await started({ clock });

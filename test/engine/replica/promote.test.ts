@@ -244,7 +244,7 @@ describe("promotion", () => {
 });
 
 describe("promotion under load", () => {
-  it("waits for what has been taken and not been stepped", { timeout: 60_000 }, async () => {
+  it("waits for what has been taken and not been stepped", async () => {
     const leader = await started();
     await sql(leader.db, "CREATE TABLE big (k int4 PRIMARY KEY, a text)");
     for (let c = 0; c < 4; c++) {

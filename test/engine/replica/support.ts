@@ -69,7 +69,7 @@ export async function level(leader: Database, follower: Database): Promise<void>
 }
 
 export async function until(condition: () => boolean, what = "what is waited for"): Promise<void> {
-  for (let i = 0; i < 5_000; i++) {
+  for (let i = 0; i < 30_000; i++) {
     if (condition()) return;
     await new Promise((resolve) => setTimeout(resolve, 2));
   }

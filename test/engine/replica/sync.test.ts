@@ -83,7 +83,7 @@ describe("a commit that waits for replicas", () => {
     expect(await rowsOf(leader.db, "SELECT n FROM s")).toEqual([["1"]]);
   });
 
-  it("goes on with others over segments and cuts", { timeout: 60_000 }, async () => {
+  it("goes on with others over segments and cuts", async () => {
     const random = new SeededRandom(2);
     const leader = await started({ syncFollowers: 1, syncTimeoutMs: 60_000 });
     await tables(leader);
@@ -106,7 +106,7 @@ describe("a commit that waits for replicas", () => {
     expect(await contents(replica.db)).toEqual(await contents(leader.db));
   });
 
-  it("is never lost with the leader, if it was acknowledged", { timeout: 60_000 }, async () => {
+  it("is never lost with the leader, if it was acknowledged", async () => {
     for (let seed = 1; seed <= 8; seed++) {
       const random = new SeededRandom(seed);
       const leader = await started({ syncFollowers: 1, syncTimeoutMs: 60_000 });

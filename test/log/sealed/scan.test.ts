@@ -60,7 +60,7 @@ beforeAll(async () => {
   await log.sealed();
   expect(log.stats().sealing).toMatchObject({ waiting: 0, failure: null });
   expect(log.stats().sealing.segments).toBeGreaterThanOrEqual(3);
-}, 60_000);
+});
 
 /** Bytes read while a reader of the sealed segments is run to its end. */
 async function cost(groups: () => AsyncIterable<Group>): Promise<{ bytes: number; rows: number }> {

@@ -167,9 +167,7 @@ it("tries again what the disk has refused", async () => {
     failure: expect.stringContaining("could not be sealed"),
   });
   await rmdir(obstacle);
-  await expect
-    .poll(() => log.stats().sealing, { timeout: 20_000 })
-    .toMatchObject({ waiting: 0, failure: null });
+  await expect.poll(() => log.stats().sealing).toMatchObject({ waiting: 0, failure: null });
   expect(threads.length).toBe(1);
   await log.close();
 });

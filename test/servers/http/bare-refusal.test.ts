@@ -61,7 +61,7 @@ test("an append that is refused while its body is still to come says that the co
   const answer = await exchange(`${append}Content-Length: 1000\r\n\r\n[{"id":"x"},`);
   expect(answer.split(" ")[1]).toBe("400");
   expect(answer.match(/\r\nConnection: [a-z-]+/gi)).toEqual(["\r\nConnection: close"]);
-}, 30_000);
+});
 
 test("who asks for another version of the WebSocket is told which one there is", async () => {
   const answer = await exchange(

@@ -213,7 +213,7 @@ describe("the connection", () => {
     for (let id = 0; id < 300; id++) await h.song(id, name);
     await until(() => h.engine.subscribers === 0);
     socket.destroy();
-  }, 30_000);
+  });
 
   test("when the server closes, streams say goodbye and end", async () => {
     const events = await h.events(rows);

@@ -28,6 +28,6 @@ export function judged(
         }
         expect(commits).toBeGreaterThan(0);
       }
-    }, 120_000);
+    });
   }
 }

@@ -99,6 +99,13 @@ export interface NamedStore {
   readonly store: Store;
 }
 
+/** A store whose rows are made of a table's. */
+export interface MadeStore {
+  readonly store: Store;
+  /** Whether it has a row for each of them. Of others that is not known before there are some. */
+  readonly isEach: boolean;
+}
+
 const NONE: ReadonlySet<number> = new Set();
 
 export class Circuit {
@@ -335,12 +342,23 @@ export class Circuit {
     return relation === "table" ? this.#sources.table(id) : this.#sources.view(id);
   }
 
-  /** Stores that get rows when the table does, but for its own. */
-  *madeOf(tableId: number): Generator<Store> {
+  /** Stores that get rows when the table does, but for its own; and whether they get one for each. */
+  *madeOf(tableId: number): Generator<MadeStore> {
     const table = this.#table(tableId);
     const seen = new Set<Node>([table]);
+    const known = new Map<Node, boolean>([[table, true]]);
+    const isEach = (node: Node): boolean => {
+      let each = known.get(node);
+      if (each === undefined) {
+        each = node.isRowForRow && node.sources.every((source) => isEach(source.node));
+        known.set(node, each);
+      }
+      return each;
+    };
     for (const node of seen) {
-      if (node !== table && node.failed === null) yield* node.allStores;
+      if (node !== table && node.failed === null)
+        for (const store of node.allStores)
+          yield { store, isEach: store !== node.errors?.store && isEach(node) };
       for (const edge of [...node.rowEdges, ...node.storeEdges]) seen.add(edge.node);
     }
   }

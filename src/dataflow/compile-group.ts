@@ -77,11 +77,18 @@ export function aggregateNode(compiler: CompileContext, plan: GroupPlan): Node {
       output: plan.schema.fields,
       fallible: plan.aggregates.some(isFallibleAggregate),
       grows: plan.input.appendOnly,
+      isRowForRow: hasKey(plan),
     };
     return new Group(spec, sources, compiler.dictionary, (group) =>
       feeds.map((feed, i) => feed.make(group, ports[i]!)),
     );
   });
+}
+
+/** Whether the key of its input is among what it groups by. */
+function hasKey({ input, keys }: GroupPlan): boolean {
+  const grouped = new Set(keys.map((expr) => (expr.kind === "column" ? expr.index : -1)));
+  return input.key?.every((column) => grouped.has(column)) === true;
 }
 
 type Way = "pushed" | "distinct" | "extreme" | "gathered";

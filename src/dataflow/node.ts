@@ -89,6 +89,8 @@ export abstract class Node implements Operator {
   touchedIn = -1;
   /** Whether time alone gives it something to do: then it takes part in every step. */
   readonly clocked: boolean = false;
+  /** Whether it makes, or keeps, one row for each that there is of its inputs. */
+  readonly isRowForRow: boolean = false;
   /** Whether it finds what it reads of the store of the source at the port also where rows are cold (state/cold). */
   readsCold(_port: number): boolean {
     return false;

@@ -71,6 +71,35 @@ it("so is one for which views have no room, and they go on", async () => {
   expect(await rowsOf(db, "SELECT count(*) FROM v")).toEqual([["45000"]]);
 });
 
+it("the first one to a table is refused where each of its rows has to have rows of views, that have no room; they go on", async () => {
+  await sql(
+    db,
+    "CREATE TABLE t (k int4 PRIMARY KEY, a int4); CREATE MATERIALIZED VIEW v AS SELECT k, sum(a) AS a FROM t GROUP BY k; CREATE MATERIALIZED VIEW w AS SELECT k, a + 1 AS a FROM v WHERE a >= 0",
+  );
+  await expect(db.append("t", numbered(0, 50_000))).rejects.toMatchObject(refused);
+  await db.append("t", numbered(0, 10_000));
+  await load("t", 50_000);
+  expect(status()).toEqual(["live", "live"]);
+  expect(await rowsOf(db, "SELECT count(*) FROM v UNION ALL SELECT count(*) FROM w")).toEqual([
+    ["50000"],
+    ["50000"],
+  ]);
+});
+
+it("it is taken where views leave out most of its rows, or put them together", async () => {
+  await sql(
+    db,
+    "CREATE TABLE t (k int4 PRIMARY KEY, a int4); CREATE MATERIALIZED VIEW v AS SELECT k, a FROM t WHERE a < 10; CREATE MATERIALIZED VIEW w AS SELECT a % 10 AS b, count(*) AS n FROM t GROUP BY a % 10",
+  );
+  await db.append("t", numbered(0, 50_000));
+  await db.settled();
+  expect(status()).toEqual(["live", "live"]);
+  expect(await rowsOf(db, "SELECT count(*) FROM v UNION ALL SELECT count(*) FROM w")).toEqual([
+    ["10"],
+    ["10"],
+  ]);
+});
+
 it("of texts, equal ones count once", async () => {
   await sql(db, "CREATE TABLE t (k int4 PRIMARY KEY, a text)");
   const text = (k: number) => `${"a text that is long ".repeat(10)}${k}`;

@@ -27,6 +27,8 @@ export interface Counted {
 
 export interface GroupSpec {
   readonly identity: string;
+  /** Whether each row of the input is a group of its own. */
+  readonly isRowForRow: boolean;
   readonly label: string;
   /** By port, columns of the input's chunk: the keys first. null: a store, from which nothing is pushed. */
   readonly inputs: readonly (readonly TypedColumn[] | null)[];

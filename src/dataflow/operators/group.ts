@@ -53,6 +53,7 @@ const GATHERED_ROWS_PER_CALL = 8192;
 
 export class Group extends Node {
   readonly label: string;
+  override readonly isRowForRow: boolean;
   readonly store: Store;
   readonly index: HashIndex;
   readonly #aggregates: readonly GroupAggregate[];
@@ -81,6 +82,7 @@ export class Group extends Node {
   ) {
     super(spec.identity, sources);
     this.label = spec.label;
+    this.isRowForRow = spec.isRowForRow;
     this.#global = spec.keys === 0;
     if (spec.fallible) this.errors = new ErrorCollection(spec.label, dictionary);
     this.#aggregates = aggregates(this);

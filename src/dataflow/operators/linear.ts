@@ -44,6 +44,7 @@ export interface LinearSpec {
 
 export class Linear extends Node {
   readonly label: string;
+  override readonly isRowForRow: boolean;
   readonly #kernel: Kernel<Run>;
   readonly #out: LentChunk;
   /** null: no function of the user is called that may never return. */
@@ -55,6 +56,7 @@ export class Linear extends Node {
     super(spec.identity, [source]);
     this.label = spec.label;
     if (someExpr(spec.stages, isFallible)) this.errors = new ErrorCollection(spec.label, dictionary);
+    this.isRowForRow = this.errors === null && spec.stages.every(({ kind }) => kind === "project");
     this.#out = new LentChunk(outputColumns(spec));
     this.#passes = passedTexts(spec);
     const kept = this.#passes.some((places) => places !== null) ? keptRows : null;

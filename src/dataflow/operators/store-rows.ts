@@ -22,6 +22,7 @@ type Read = (
 ) => void;
 
 export class StoreRows extends Node {
+  override readonly isRowForRow = true;
   readonly label: string;
   readonly #columns: readonly number[];
   readonly #out: LentChunk;

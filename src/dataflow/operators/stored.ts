@@ -60,6 +60,7 @@ export interface CollectionSpec {
 export class Collection extends StoredNode {
   readonly label: string;
   readonly store: Store;
+  override readonly isRowForRow: boolean;
   readonly mode: CollectionMode;
   readonly weighted: boolean;
   override readonly versioned: boolean;
@@ -74,6 +75,8 @@ export class Collection extends StoredNode {
     super(spec.identity, [source]);
     this.label = spec.label;
     this.mode = spec.mode;
+    // Without a key equal rows are one.
+    this.isRowForRow = spec.mode === "keyed" || spec.mode === "append";
     this.store = new Store(spec.label, spec.columns, dictionary);
     this.weighted = spec.mode === "append" || spec.mode === "bag";
     this.key = spec.mode === "keyed" ? spec.key : null;

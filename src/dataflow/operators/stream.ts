@@ -31,6 +31,7 @@ export function streamIdentity(id: number): string {
 
 /** Some of the input's columns, in another order. */
 export class Pick extends Node {
+  override readonly isRowForRow = true;
   readonly label: string;
   readonly #columns: readonly number[];
 

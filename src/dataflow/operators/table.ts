@@ -175,6 +175,7 @@ export function tableRowsPart(layout: number): string {
 
 /** Every change of a table in log order. */
 export class TableChanges extends Node {
+  override readonly isRowForRow = true;
   readonly label: string;
   readonly out: Chunk;
   readonly #table: Table;

@@ -5,7 +5,8 @@
  * 1. Asked is of commits that are no small part of the limit: what is smaller, and comes to more with others, is cut into steps (Committer). What a row takes is what those take that are there; a text counts once, however many rows have it.
  * 2. Room is what is free, and what rows of the stores in question take that can go to disk meanwhile: between two pieces of the step they do.
  * 3. Of two large commits the rows of one can go to disk once it is published, and those that it replaced are freed then: until both has come the next one waits.
- * 4. Of a view's stores it is foreseen that a row of the table brings them as many rows as each of those that are there has. One that gets more is stopped at the limit, as ever.
+ * 4. Of a view's stores it is foreseen that a row of the table brings them as many rows as each of those that are there has; where there are next to none, one, if it has a
+ *    row for each by its definition, and none otherwise. One that gets more is stopped at the limit, as ever.
  * 5. Refused for good (commit_too_large) is what would be refused again: clients send it no more, sinks send half of it.
  *
  * Streams take no memory here, and nothing that is appended to them is refused; nor is what is deleted.
@@ -24,8 +25,10 @@ import { type Part, rowBytesOf, upsertsOf } from "./part.ts";
 const SMALL_PART = 64;
 /** One that is so large waits for those before it that were. */
 const LARGE_PART = 8;
-/** About, of a store of which little is there: two indexes, with room for growth. */
-const INDEX_BYTES = 44;
+/** Of a row's entry, about, in a hash index, and in one by order; and of its place among those of one key. */
+const HASHED_BYTES = 22;
+const ORDERED_BYTES = 28;
+const LINK_BYTES = 8;
 /** Of a text, beside its bytes. */
 const TEXT_BYTES = 48;
 /** Rows that have to be there for what views make of one to be foreseen. */
@@ -183,9 +186,9 @@ export class CommitRoom {
     const rows = upsertsOf(part);
     stores.add(store);
     let bytes = rows * rowBytes(store);
-    for (const made of circuit.madeOf(part.topic.id)) {
+    for (const { store: made, isEach } of circuit.madeOf(part.topic.id)) {
       stores.add(made);
-      const share = store.live < ROWS_KNOWN ? 0 : Math.min(1, made.live / store.live);
+      const share = isEach ? 1 : store.live < ROWS_KNOWN ? 0 : Math.min(1, made.live / store.live);
       bytes += rows * share * rowBytes(made);
     }
     return bytes;
@@ -198,8 +201,11 @@ function named(stores: readonly Store[]): string {
 
 /** What a row takes in memory, with its entries in indexes. */
 function rowBytes(store: Store): number {
-  const stride = store.layout.strideWords * 4;
-  if (store.highWater < ROWS_KNOWN) return stride + INDEX_BYTES;
+  if (store.highWater < ROWS_KNOWN) {
+    let bytes = store.layout.strideWords * 4 + store.orderedIndexes.length * ORDERED_BYTES;
+    for (const { spec } of store.hashIndexes) bytes += HASHED_BYTES + (spec.unique ? 0 : LINK_BYTES);
+    return bytes;
+  }
   return (store.bytes - (store.cold?.bytes ?? 0)) / store.highWater;
 }
 

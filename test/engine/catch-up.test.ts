@@ -173,7 +173,7 @@ describe("a database that catches up", () => {
     const killed = new SimulatedDisk();
     const first = await openInMemory(killed, { topics: [plays], views: [before] });
     const { position: old } = await first.append("plays", [{ song: 1, ms: 10 }]);
-    await first.settled();
+    await Promise.all([first.built(), first.settled()]);
     await first.checkpoint();
     const { position: last } = await first.append("plays", [{ song: 1, ms: 20 }]);
     const held = new HeldLog(killed.reboot("process"));

@@ -214,7 +214,8 @@ describe("a table whose rows go to disk", () => {
     );
     await db.settled();
     expect(db.stats().stateBytes).toBeGreaterThan(limit * 0.55);
-    expect(isShort.mock.calls.length).toBeLessThan(64);
+    // It is asked once for each slice, of which there may be many; where it says yes, it is waited for up to 64 turns.
+    expect(isShort.mock.results.filter(({ value }) => value === true).length).toBeLessThan(64);
   });
 
   it("is dropped with its files", async () => {

@@ -113,6 +113,7 @@ it("answers as PostgreSQL does, whatever index it looks into", async () => {
   const say = async (text: string): Promise<void> => {
     await postgres.define(text);
     await sql(engine, text);
+    await engine.settled();
   };
   await say(table);
   await postgres.define(`CREATE VIEW v AS ${view}`);

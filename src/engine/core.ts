@@ -194,6 +194,7 @@ export class Core {
         this.publisher.stepped(epoch, position, this.views.touched());
         this.ticker.stepped();
       },
+      isDurable: (position) => this.log.durablePosition >= position,
       onBroken: (error) => this.#broken(toEvertError(error)),
     });
     this.committer = new Committer(this.log, this.stepper, this.constraints, this.durability);
@@ -224,6 +225,7 @@ export class Core {
       }),
       this.log.onDurable((position) => {
         this.publisher.durable(position);
+        this.stepper.durable();
         this.durability.advanced(position);
       }),
       this.log.onFailed((error) => this.#broken(toEvertError(error))),
@@ -382,11 +384,8 @@ export class Core {
    * Commits catalog events in a group of their own and waits until they are applied. `make` runs while nobody else can change the
    * catalog; no events: nothing happens.
    */
-  async define(make: () => readonly CatalogEvent[]): Promise<string> {
-    // What a name is still shown as must not go before it is shown as what has been decided.
-    const waits = (): boolean => this.catalog.promotions.ahead() !== null;
-    if (waits()) await this.#toldBefore();
-    return this.#define(() => (waits() ? this.#shownBefore().then(make) : make()));
+  define(make: () => readonly CatalogEvent[]): Promise<string> {
+    return this.#define(make);
   }
 
   /** The same, where rows decide: those of all commits before are published by then. */

@@ -10,7 +10,9 @@
  *    dead never piles up.
  *    Near the memory limit rows go to disk (dataflow/cooling.ts), then too, and between two pieces of a large step's work. A step that needs rows that are
  *    there waits until they are back.
- * 4. Between steps the boundary jobs run: what must see the circuit at rest (joining a finished build, starting a checkpoint, evaluating an
+ * 4. A change of the catalog is made when it is durable: names mean to everybody what it says, so nobody may have been told of it before. What is behind it could not be
+ *    published before it, and waits with it.
+ * 5. Between steps the boundary jobs run: what must see the circuit at rest (joining a finished build, starting a checkpoint, evaluating an
  *    UPDATE against everything before it).
  */
 import { EvertError } from "../base/errors.ts";
@@ -49,6 +51,8 @@ export interface StepperHooks {
   readonly placed: (entry: TopicEntry, batch: TopicBatch) => TopicBatch;
   /** A step is complete; the circuit's stores still hold its journals. */
   readonly onStepped: (epoch: number, position: number, rows: number, ms: number) => void;
+  /** Whether the log is durable up to the position; durable() is called when that has changed. */
+  readonly isDurable: (position: number) => boolean;
   /** Something that must not happen happened: the engine stops. */
   readonly onBroken: (error: unknown) => void;
 }
@@ -63,7 +67,7 @@ interface Job {
   readonly run: () => void | Promise<void>;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
-  /** Runs when everything up to this position has been stepped. */
+  /** Runs when everything up to this position has been stepped, or waits for the disk. */
   readonly after: number;
 }
 
@@ -193,7 +197,7 @@ export class Stepper {
     return ++this.epoch;
   }
 
-  /** Runs the job between two steps, once everything enqueued so far has been stepped. */
+  /** Runs the job between two steps, once everything enqueued so far has been stepped, but for a change of the catalog that is not durable and what is behind it. */
   atBoundary(run: () => void | Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#broken !== null) {
@@ -203,6 +207,11 @@ export class Stepper {
       this.#jobs.push({ run, resolve, reject, after: this.#queuedPosition });
       this.#start();
     });
+  }
+
+  /** More of the log is durable: a change of the catalog may have waited for it. */
+  durable(): void {
+    if (this.#queue[0]?.isCatalog === true) this.#start();
   }
 
   /** Nobody reads rows any more that were dead at the epoch: they are freed between steps. */
@@ -223,8 +232,20 @@ export class Stepper {
   }
 
   get #idle(): boolean {
-    const waits = this.#queue.length + this.#ahead.length + this.#jobs.length > 0;
-    return !waits && !this.#unswept && !this.#warmed;
+    return !this.#hasNext && this.#jobs.length === 0 && !this.#unswept && !this.#warmed;
+  }
+
+  /** Whether the next step could begin now. */
+  get #hasNext(): boolean {
+    return this.#ahead.length > 0 || (this.#queue.length > 0 && !this.#isHeld);
+  }
+
+  /** Whether what is next is a change of the catalog that is not durable. */
+  get #isHeld(): boolean {
+    const [next] = this.#queue;
+    return (
+      this.#ahead.length === 0 && next?.isCatalog === true && !this.#hooks.isDurable(next.group.lastPosition)
+    );
   }
 
   #start(): void {
@@ -303,13 +324,13 @@ export class Stepper {
   /** Whether the next step goes before the rest of what is to be freed, after so many slices of it. */
   #mayLeaveDead(slices: number): boolean {
     if (this.#sweptWaiters.length > 0) return false;
-    const waits = this.#queue.length + this.#ahead.length > 0;
-    return waits && this.#owedMs < (slices > 0 ? OWED_MS_MAX : OWED_MS_FREE);
+    return this.#hasNext && this.#owedMs < (slices > 0 ? OWED_MS_MAX : OWED_MS_FREE);
   }
 
   async #runJobs(): Promise<void> {
     for (;;) {
-      const ready = this.#jobs.findIndex((job) => job.after <= this.position);
+      const all = this.#isHeld;
+      const ready = this.#jobs.findIndex((job) => all || job.after <= this.position);
       if (ready < 0) return;
       const [job] = this.#jobs.splice(ready, 1);
       try {
@@ -324,6 +345,7 @@ export class Stepper {
   /** The groups of the next step. A catalog change stands alone: what follows may need the topic it makes. */
   #take(): Queued[] {
     if (this.#ahead.length > 0) return this.#ahead.splice(0);
+    if (this.#isHeld) return [];
     const rowsMax = Math.min(ROWS_PER_STEP, this.#stepRowsMax);
     let rows = 0;
     let n = 0;

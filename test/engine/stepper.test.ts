@@ -48,6 +48,7 @@ async function orderAfter(firstStepMs: number): Promise<string[]> {
       placed: (_entry, batch) => batch,
       onCatalog: () => undefined,
       onStepped: (epoch) => stepper.vacuum(epoch),
+      isDurable: () => true,
       onBroken: (error) => {
         throw error;
       },

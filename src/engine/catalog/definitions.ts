@@ -1,6 +1,6 @@
 /**
  * What the catalog's events do to what is there: rows get a place, views begin to be made, indexes are grown, names are read otherwise. Between two steps,
- * in the log's order, behind everything that was staged before them.
+ * in the log's order, behind everything that was staged before them, and when they are durable.
  */
 import type { Utf8Column } from "../../batch/batch.ts";
 import type { Circuit } from "../../dataflow/circuit.ts";
@@ -17,7 +17,6 @@ import type { Tables } from "../tables.ts";
 import type { Committer } from "../write/committer.ts";
 import type { EngineCatalog } from "./catalog.ts";
 import { type CatalogEvent, eventFromJson } from "./catalog-events.ts";
-import { versionDefined } from "./promotions.ts";
 
 /** The engine's parts that they change. */
 export interface DefinitionsContext {
@@ -30,7 +29,7 @@ export interface DefinitionsContext {
   readonly evolution: EvolvingTables;
   readonly committer: Pick<Committer, "forget">;
   readonly subscriptions: Pick<Subscriptions, "renamed">;
-  readonly publisher: Pick<Publisher, "whenShown" | "published" | "shown">;
+  readonly publisher: Pick<Publisher, "whenShown" | "published">;
   readonly stepper: Pick<Stepper, "epoch" | "forget">;
   /** Where a table's or a view's rows lie; null: nowhere yet. */
   storeOf(id: number): Store | null;
@@ -46,7 +45,7 @@ export class Definitions {
     this.#core = core;
   }
 
-  /** A promise where rows are walked for it, or what was stepped has to be published before: until it resolves there is no next step. */
+  /** A promise where rows are walked for it: until it resolves there is no next step. */
   apply(batch: TopicBatch, pause: Pause): Promise<void> | undefined {
     const events = [...catalogEvents(batch)];
     for (const [i, event] of events.entries()) {
@@ -62,31 +61,10 @@ export class Definitions {
   #applied(event: CatalogEvent, pause: Pause): Promise<void> | undefined {
     const core = this.#core;
     if (event.event === "alter") return core.evolution.apply(event, pause);
-    if (event.event === "drop" && this.#isStillMeant(event.id)) {
-      // Where nothing more is published nobody reads it any more.
-      const { publisher, stepper } = core;
-      return publisher
-        .shown(stepper.epoch)
-        .then(ignored, ignored)
-        .then(() => this.#apply(event));
-    }
     const index = event.event === "create" && event.entry.kind === "index" ? event.entry : null;
     const store = index === null ? null : core.storeOf(index.on);
     if (index === null || store === null) return this.#apply(event);
     return core.indexes.grown(index, store, core.circuit.cooling ?? null, pause, () => this.#apply(event));
-  }
-
-  /**
-   * Whether readers find it under a plain name that is to mean another version, which they are not shown yet. Who drops it waits for that (Core.define); a replica is told of the
-   * promotion and of the drop, and both may not be durable there.
-   */
-  #isStillMeant(id: number): boolean {
-    const { catalog } = this.#core;
-    const entry = catalog.byId(id);
-    if (entry?.kind !== "view") return false;
-    const { base, version } = versionDefined(entry.name);
-    const { promotions } = catalog;
-    return (promotions.shown(base) ?? 1) === version && promotions.decided(base).version !== version;
   }
 
   #apply(event: Exclude<CatalogEvent, Event<"alter">>): undefined {
@@ -141,7 +119,7 @@ export class Definitions {
     }
   }
 
-  /** Names are read as it says when the step that it comes with is published: before that it may still be lost. */
+  /** Names are read as it says when the step that it comes with is published: before that they are told as of the one before. */
   #promote(event: Event<"promote">): undefined {
     const { catalog, views, subscriptions, publisher, stepper } = this.#core;
     catalog.promote(event);
@@ -154,8 +132,6 @@ export class Definitions {
     publisher.whenShown(stepper.epoch + 1, show);
   }
 }
-
-function ignored(): void {}
 
 export function* catalogEvents({ batch }: TopicBatch): Generator<CatalogEvent> {
   const { data, offsets } = batch.columns[0] as Utf8Column;

@@ -256,8 +256,10 @@ export class Follower {
       this.#writingBytes -= bytes.length;
     });
     this.#lastWrite.catch(() => {});
-    if (group.batches.some(({ topicId }) => topicId === CATALOG_TOPIC))
-      await this.#options.core.stepper.atBoundary(() => {});
+    if (!group.batches.some(({ topicId }) => topicId === CATALOG_TOPIC)) return;
+    // It is made when it is durable, and what comes behind it may need what it makes.
+    await durable;
+    await this.#options.core.stepper.atBoundary(() => {});
   }
 
   async #sealed(message: Message, connection: AbortController): Promise<void> {

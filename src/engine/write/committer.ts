@@ -25,6 +25,7 @@ import { nextTurn, type Stepper } from "../stepper.ts";
 import type { CommitRoom, Weight } from "./commit-room.ts";
 import type { Constraints, Judgement } from "./constraints.ts";
 import type { DurableWaiters } from "./durable-waiters.ts";
+import { LongWait } from "./long-wait.ts";
 import { type Part, rowBytesOf } from "./part.ts";
 import { digestOf } from "./request-digest.ts";
 
@@ -68,6 +69,8 @@ export class Committer {
   readonly #topicEnd = (id: number): number => this.#log.topicEnd(id);
   readonly #constraints: Constraints;
   readonly #durability: Pick<DurableWaiters, "acknowledged">;
+  /** Changes of the catalog, with the gate closed. */
+  readonly #changes: LongWait;
   /** By topic, the last commit staged here that wrote to it. */
   readonly #lastWritten = new ById<number>();
   /** What was committed up to here was so before this committer. */
@@ -80,7 +83,7 @@ export class Committer {
     log: Log,
     stepper: Stepper,
     constraints: Constraints,
-    durability: Pick<DurableWaiters, "acknowledged">,
+    durability: Pick<DurableWaiters, "acknowledged" | "told" | "wait">,
   ) {
     this.#log = log;
     this.#beganAt = log.lastPosition;
@@ -88,6 +91,9 @@ export class Committer {
     this.#stepper = stepper;
     this.#constraints = constraints;
     this.#durability = durability;
+    // Who waits behind a change has nothing stored.
+    const acknowledged = (position: number) => durability.told(position);
+    this.#changes = new LongWait({ acknowledged, wait: (position) => durability.wait(position) });
   }
 
   /** The log's open group is another. */
@@ -201,14 +207,21 @@ export class Committer {
     this.#lastWritten.delete(topicId);
   }
 
-  /** Runs `work` with the gate closed. */
-  async #alone<T>(work: () => Promise<T>): Promise<T> {
-    while (this.#gate !== null) await this.#gate;
+  /** Runs `work` with the gate closed, which then stays so until what `work` asks for has ended. */
+  async #alone<T>(work: (stay: (until: Promise<void>) => void) => Promise<T>): Promise<T> {
+    while (this.#gate !== null) {
+      if (this.refusal !== null) throw this.refusal;
+      await this.#changes.inTime(this.#gate);
+    }
     const open = this.hold();
+    let stays: Promise<void> | null = null;
     try {
-      return await work();
+      return await work((until) => {
+        stays = until;
+      });
     } finally {
-      open();
+      if (stays === null) open();
+      else (stays as Promise<void>).then(open, open);
     }
   }
 
@@ -220,7 +233,8 @@ export class Committer {
     decide: () => Promise<readonly Part[] | null>,
     options: CommitRequest & { readonly onStaged?: () => void } = {},
   ): Promise<CommitReceipt | null> {
-    const receipt = await this.#alone(async () => {
+    let made: Promise<void> | null = null;
+    const receipt = await this.#alone(async (stay) => {
       if (this.refusal !== null) throw this.refusal;
       this.#log.seal();
       await this.#stepper.atBoundary(() => {});
@@ -228,16 +242,23 @@ export class Committer {
       if (parts === null) return null;
       const ready = await this.#prepare(parts);
       const staged = await this.#admit(ready, options, true, await this.#judged(ready));
-      // A group of its own: a catalog change is applied before anything behind it is stepped, and before anything else is staged, which it may be about.
-      if (ready.some((part) => part.topic.id === CATALOG_TOPIC)) {
-        this.#log.seal();
-        await this.#stepper.atBoundary(() => {});
-      }
+      if (ready.some((part) => part.topic.id === CATALOG_TOPIC)) stay((made = this.#made(staged.position)));
       return staged;
     });
     options.onStaged?.();
     await receipt?.durable;
+    await made;
     return receipt;
+  }
+
+  /**
+   * Resolves when a change of the catalog is made, which is when it is durable (Stepper). It is a group of its own, made before anything behind it is stepped, and before anything
+   * else is staged, which it may be about.
+   */
+  async #made(position: number): Promise<void> {
+    this.#log.seal();
+    await this.#changes.durable(position);
+    await this.#stepper.atBoundary(() => {});
   }
 
   /** What the request has been stored by, or null. @throws EvertError idempotency_conflict; what its rider refuses it with. */
@@ -303,7 +324,7 @@ export class Committer {
   /** Null: so many bytes may be staged now; else what to wait for. @throws EvertError once closed. */
   #wait(bytes: number, holdsGate: boolean, isLarge: boolean): Promise<void> | null {
     if (this.refusal !== null) throw this.refusal;
-    if (!holdsGate && this.#gate !== null) return this.#gate;
+    if (!holdsGate && this.#gate !== null) return this.#changes.inTime(this.#gate);
     if (this.#closed !== null) throw this.#closed;
     // Each is asked only where it is waited for: a promise that nobody takes may be rejected.
     const stepped = this.#stepper.room();

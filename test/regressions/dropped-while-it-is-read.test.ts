@@ -16,7 +16,8 @@ test("who reads what is dropped meanwhile is told so", async () => {
     codes.add(error?.code);
     await dropped;
   }
-  expect([...codes]).toEqual(["undefined_table"]);
+  // One that was quick enough has its rows: the drop is made when it is durable.
+  expect([...codes].filter((code) => code !== undefined)).toEqual(["undefined_table"]);
   await db.close();
 });
 

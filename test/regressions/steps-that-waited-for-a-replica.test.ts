@@ -40,6 +40,18 @@ async function acknowledged(leader: Node, text: string): Promise<void> {
   }
 }
 
+/** The commit is the first behind a definition that is confirmed now, and so is there before a view that this makes has joined. */
+async function behind(leader: Node, position: number, rows: readonly unknown[]): Promise<void> {
+  const { db } = leader;
+  db.core.log.confirm(position);
+  for (;;) {
+    const error = await refusal(db.append("s", rows));
+    expect(error).toEqual(timeout);
+    if (error.detail?.startsWith("It is stored here") === true) return;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
 /** A follower comes: all that was stored is shown, on both. */
 async function goesOn(leader: Node): Promise<void> {
   const replica = await started({ follow: { url: leader.url } });
@@ -58,9 +70,8 @@ test("steps go on while a view waits to join at a commit that no replica has", a
   expect(await refusal(db.append("s", [{ n: 1 }]))).toEqual(timeout);
   expect(await refused(leader, "CREATE MATERIALIZED VIEW v AS SELECT sum(n) AS n FROM s")).toEqual(timeout);
   const created = db.core.log.lastPosition;
-  expect(await refusal(db.append("s", [{ n: 2 }]))).toEqual(timeout);
   // The view is fed with what has been confirmed; what is left for it has not.
-  db.core.log.confirm(created);
+  await behind(leader, created, [{ n: 2 }]);
   expect(await refused(leader, "INSERT INTO t VALUES (2, 'b')")).toEqual(timeout);
   expect(await refused(leader, "ALTER TABLE t ADD COLUMN b int4")).toEqual(timeout);
   expect(await refused(leader, "CREATE MATERIALIZED VIEW w AS SELECT * FROM v")).toEqual(timeout);
@@ -77,8 +88,7 @@ test("a database is closed while a view waits to join at a commit that no replic
   const { db } = leader;
   expect(await refused(leader, "CREATE MATERIALIZED VIEW v AS SELECT sum(n) AS n FROM s")).toEqual(timeout);
   const created = db.core.log.lastPosition;
-  expect(await refusal(db.append("s", [{ n: 2 }]))).toEqual(timeout);
-  db.core.log.confirm(created);
+  await behind(leader, created, [{ n: 2 }]);
   expect(await refusal(db.checkpoint())).toEqual(timeout);
   await leader.stop();
   await leader.start();
@@ -86,7 +96,7 @@ test("a database is closed while a view waits to join at a commit that no replic
   expect(await rowsOf(leader.db, "SELECT n FROM v")).toEqual([["2"]]);
 });
 
-test("a column that is added behind commits that no replica has is not, and one that no replica has is shown whole", async () => {
+test("a column that no replica has is not shown, and one that is added behind it is not stored", async () => {
   const leader = await alone();
   const { db } = leader;
   const first = await refused(leader, "ALTER TABLE t ADD COLUMN b int4 DEFAULT 5");
@@ -98,9 +108,9 @@ test("a column that is added behind commits that no replica has is not, and one 
   expect(await refused(leader, "UPDATE t SET a = 'x' WHERE k = 1")).toEqual(timeout);
   expect(await second).toEqual(timeout);
   expect((await second).detail).toContain("Nothing of this request is stored");
-  expect(await rowsOf(db, "SELECT * FROM t")).toEqual([["1", "a", "5"]]);
+  expect(await rowsOf(db, "SELECT * FROM t")).toEqual([["1", "a"]]);
   await goesOn(leader);
-  expect(await rowsOf(db, "SELECT * FROM t WHERE k = 1")).toEqual([["1", "x", "5", "7"]]);
+  expect(await rowsOf(db, "SELECT * FROM t WHERE k = 1")).toEqual([["1", "a", "5", "7"]]);
 });
 
 test("a statement that reads a stream that no replica has all of is refused, and lets others in", async () => {

@@ -60,7 +60,10 @@ it("a recursion whose iterations run out is made anew, and nobody sees it", asyn
       random.below(3) === 0
         ? `DELETE FROM e WHERE a = ${a}`
         : `INSERT INTO e VALUES (${a}, ${b}) ON CONFLICT DO NOTHING`;
-    for (const each of [db, kept]) await sql(each, statement);
+    for (const each of [db, kept]) {
+      await sql(each, statement);
+      await each.settled();
+    }
     const rows = await rowsOf(db, "SELECT a, b FROM v ORDER BY a, b");
     expect(rows).toEqual(await rowsOf(kept, "SELECT a, b FROM v ORDER BY a, b"));
   }

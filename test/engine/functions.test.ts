@@ -207,6 +207,7 @@ describe("reducer", () => {
          product(n) OVER (ORDER BY id ROWS 1 PRECEDING) AS q, rows_seen(*) OVER () AS all_rows FROM f`,
     );
     await rows("INSERT INTO f VALUES (1, 2), (2, 0), (3, NULL), (4, 5)");
+    await db.settled();
     expect(await rows("SELECT * FROM v ORDER BY id")).toEqual([
       [1, 2, 2, 4],
       [2, 0, 0, 4],
@@ -214,6 +215,7 @@ describe("reducer", () => {
       [4, 0, 5, 4],
     ]);
     await rows("UPDATE f SET n = 3 WHERE id = 2");
+    await db.settled();
     expect(await rows("SELECT * FROM v ORDER BY id")).toEqual([
       [1, 2, 2, 4],
       [2, 6, 6, 4],

@@ -29,6 +29,7 @@ beforeEach(async () => {
      INSERT INTO customer VALUES (1, 'one');
      INSERT INTO orders SELECT g, 1 FROM generate_series(1, ${ROWS}) g`,
   );
+  await db.settled();
 });
 
 afterEach(async () => {

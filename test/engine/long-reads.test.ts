@@ -45,6 +45,7 @@ it("wide rows come in more messages", async () => {
     "t",
     Array.from({ length: 500 }, (_, id) => ({ id, g: 1, s: wide })),
   );
+  await db.settled();
   const messages: number[] = [];
   let rows = 0;
   for await (const event of db.subscribe([{ view: "v" }])) {

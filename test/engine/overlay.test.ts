@@ -129,6 +129,7 @@ describe("a view that skips errors", () => {
         ["2", "5"],
       ],
     ]);
+    await db.settled();
     expect(await rowsOf(db, "SELECT n, s FROM over")).toEqual([["4", "9007199254741001"]]);
   });
 

@@ -128,6 +128,7 @@ describe("a record that does not fit", () => {
       sqlstate: "54000",
     });
     await db.append("k", [{ id: 3, t: "small" }]);
+    await db.settled();
     expect(await rowsOf(db, "SELECT id, octet_length(t) FROM k WHERE id < 10 ORDER BY id")).toEqual([
       ["1", String(10 << 20)],
       ["3", "5"],

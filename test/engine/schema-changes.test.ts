@@ -42,6 +42,7 @@ test("a record may name a column as it was called before", async () => {
     "t",
     Array.from({ length: 100 }, (_, i) => ({ id: i + 2, [i % 2 === 0 ? "a" : "b"]: i })),
   );
+  await db.settled();
   expect(await rowsOf(db, "SELECT count(*), sum(b) FROM t")).toEqual([["101", "4960"]]);
   await expect(db.append("t", [{ id: 1, a: 1, b: 2 }])).rejects.toMatchObject({ code: "undefined_column" });
   await sql(db, "ALTER TABLE t ADD COLUMN a text");

@@ -11,6 +11,7 @@ import { withLookups } from "../../plan/lookup.ts";
 import type { Plan, Query } from "../../plan/plan.ts";
 import { View } from "../../views/view.ts";
 import { fillOnce } from "../builds/backfill.ts";
+import { ColumnsRead } from "./columns-read.ts";
 import { FewRows, type FlowingRows, flowsThrough, HeldRows, PassingRows, Taker } from "./flowing-rows.ts";
 import { type KeyRead, keyReadOf, readByKey } from "./key-read.ts";
 import type { QueryContext, QueryResult } from "./query-context.ts";
@@ -69,7 +70,7 @@ export async function runQuery(
 }
 
 /**
- * The same for a reader who takes the rows at a pace of its own, however many they are.
+ * The same for a reader who takes the rows at a pace of its own, however many they are. REQUIRES that the query was planned in this very turn.
  * @throws EvertError of the query, before there are rows; only what goes wrong beneath it comes later.
  */
 export async function flowQuery(
@@ -77,6 +78,7 @@ export async function flowQuery(
   asked: Query,
   signal: AbortSignal | undefined,
 ): Promise<FlowingRows> {
+  const columns = new ColumnsRead(core.catalog, asked.plan);
   const query = withLookups(asked, (id) => core.indexes.of(id));
   refuseNoMoment(core, query);
   core.views.checkReadable(query);
@@ -86,11 +88,15 @@ export async function flowQuery(
   const fields = query.plan.schema.fields.slice(0, query.visible);
   if (!flowsThrough(query) || !isLong(core, query.plan)) {
     const { build, view } = await fill(core, query, at, { signal });
-    return new HeldRows({ core, build, fields, at, signal }, view);
+    const rows = new HeldRows({ core, build, fields, at, signal }, view);
+    const { lost } = columns;
+    if (lost === null) return rows;
+    rows.close();
+    throw lost;
   }
   const taker = new Taker(fields, core.circuit.dictionary);
   const build = core.circuit.build(null, "query", query.plan, { asOf: at.epoch, taker });
-  return new PassingRows({ core, build, fields, at, signal }, query.plan, taker);
+  return new PassingRows({ core, build, fields, at, signal }, query.plan, taker, columns);
 }
 
 /** Whether the query asks for rows, of which what readers see has to be a moment of the log. */

@@ -19,6 +19,7 @@ import { type Dictionary, WIDE } from "../../state/dictionary.ts";
 import { Pace } from "../../views/pace.ts";
 import type { View } from "../../views/view.ts";
 import { fillOnce } from "../builds/backfill.ts";
+import type { ColumnsRead } from "./columns-read.ts";
 import type { QueryContext, QueryResult } from "./query-context.ts";
 
 /** Text that is handed on at once, and as much again that may be made before it is taken. */
@@ -149,11 +150,13 @@ export class HeldRows extends Flow {
 /** Of a query that is run while it is read. */
 export class PassingRows extends Flow {
   readonly #taker: Taker;
+  readonly #columns: ColumnsRead;
 
   /** `taker`: what the build gives its rows to. It is held at the epoch from now on. */
-  constructor(source: FlowSource, plan: Plan, taker: Taker) {
+  constructor(source: FlowSource, plan: Plan, taker: Taker, columns: ColumnsRead) {
     super(source);
     this.#taker = taker;
+    this.#columns = columns;
     const { core, build, at } = source;
     build.hold(at.epoch);
     core.views.wanted.noteBuild(build, plan);
@@ -184,7 +187,7 @@ export class PassingRows extends Flow {
         core.stepper.lookedFor();
         yield piece;
       }
-      const error = await filled;
+      const error = (await filled) ?? this.#columns.lost;
       if (error !== null) throw error;
     } finally {
       left.abort();

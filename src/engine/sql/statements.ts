@@ -29,6 +29,7 @@ import { alterTable } from "../evolution/alter-table.ts";
 import { alterKeeping } from "../keeping.ts";
 import { decidedDurably } from "../own/own-rows.ts";
 import { type AnswerRoom, answerRoom, asksForRows, flowQuery, runQuery } from "../queries/adhoc.ts";
+import { ColumnsRead } from "../queries/columns-read.ts";
 import { mapInTurns } from "../turns.ts";
 import { TopicChanges } from "../write/changes.ts";
 import type { Part } from "../write/part.ts";
@@ -44,7 +45,11 @@ import { createType, dropTypes } from "./types.ts";
 
 /** Changes of one transaction, by topic. */
 type Changes = Map<number, TopicChanges>;
+type SelectStatement = Extract<Statement, { kind: "select" }>;
 type DataStatement = Extract<Statement, { kind: "insert" | "update" | "delete" | "truncate" }>;
+
+/** How often a query is run because streams have other columns than when it was planned. */
+const READS_MAX = 10;
 
 /** A request: its answers are held together until they are sent. */
 interface Asked extends SqlOptions {
@@ -90,8 +95,7 @@ export class Statements {
           continue;
         }
         if (given.flowing === true && statement.kind === "select" && i === parsed.length - 1) {
-          const { query } = await this.#seen(statement.query, new Map(), options);
-          const rows = await flowQuery(this.#core, query, options.signal);
+          const rows = await flowQuery(this.#core, statement.query, options.signal);
           const flowing = flowingAnswer(rows, (count) => commandTag(statement, count));
           return { results, flowing, position: String(rows.position) };
         }
@@ -124,7 +128,7 @@ export class Statements {
     const { alterations } = this.#core.catalog;
     switch (statement.kind) {
       case "select":
-        return this.#select(statement, options, note);
+        return this.#read(statement, options, note, again);
       case "insert":
       case "update":
       case "delete":
@@ -264,8 +268,33 @@ export class Statements {
 
   // ---- queries ----------------------------------------------------------------------------------------------------------
 
+  /** Where a stream that it reads has lost columns meanwhile it is planned and run again. */
+  async #read(
+    statement: SelectStatement,
+    options: Asked,
+    note: (position: string) => void,
+    again: () => Statement,
+  ): Promise<StatementResult> {
+    const { catalog } = this.#core;
+    const { bytes } = options.room;
+    for (let attempt = 1, now = statement; ; attempt++, now = again() as SelectStatement) {
+      const columns = new ColumnsRead(catalog, now.query.plan);
+      options.room.bytes = bytes;
+      const outcome = await this.#select(now, options, note).then(
+        (result) => () => result,
+        (error: unknown) => (): never => {
+          throw error;
+        },
+      );
+      const { lost } = columns;
+      if (lost === null) return outcome();
+      if (attempt === READS_MAX) throw lost;
+      options.signal?.throwIfAborted();
+    }
+  }
+
   async #select(
-    statement: Extract<Statement, { kind: "select" }>,
+    statement: SelectStatement,
     options: Asked,
     note: (position: string) => void,
     changes: Changes = new Map(),

@@ -1,5 +1,6 @@
 /** Copies of one log where nothing is under way: all have the same, show the same, and are what they should be. */
 import type { Database } from "../../../src/engine/database.ts";
+import { checkAsDefined } from "./as-defined.ts";
 import { checkAsWritten } from "./as-written.ts";
 import { type Commit, readLog, Violation } from "./commits.ts";
 import { checkConsumer } from "./consumer.ts";
@@ -46,6 +47,7 @@ export async function rest(fleet: Fleet): Promise<void> {
     copy.place.judge(oracle.history);
     const db = copy.db as Database;
     copy.place.begins(db.topic("old").start);
+    checkAsDefined(copy.name, db);
     await checkConsumer({ db, run });
   }
   if (run.shapes !== null) await checkKeys(fleet);

@@ -44,10 +44,10 @@ export async function simulateCopies(seed: number): Promise<Outcome> {
   });
   stopped.catch(() => {});
   let ofVisit = 0;
-  let passed: (us: number) => void = () => {};
+  let turned: () => void = () => {};
   const time = new RunTime((turns) => {
     time.pass(TURN_MS);
-    passed(TURN_MS * 1000);
+    turned();
     if (turns === TURNS_MAX)
       stuck(new Violation(`nothing has come of it in ${turns} turns of the event loop`));
   });
@@ -63,7 +63,10 @@ export async function simulateCopies(seed: number): Promise<Outcome> {
     random: () => new SeededRandom(scrambled(seed, ++ofVisit)),
   });
   const fleet = new Fleet(run, random, begun);
-  passed = (us) => fleet.timePasses(us);
+  turned = () => {
+    fleet.timePasses(TURN_MS * 1000);
+    fleet.turned();
+  };
   let violation: Error | null = null;
   let rounds = 0;
   try {

@@ -11,6 +11,7 @@ import * as keeping from "./keeping.ts";
 import { Life, type Run } from "./life.ts";
 import type { SimulatedNetwork } from "./network.ts";
 import { Place } from "./place.ts";
+import { readTables } from "./shaping.ts";
 import { DATA } from "./simulate.ts";
 
 const SYNC_TIMEOUT_MS = 3_000;
@@ -39,6 +40,8 @@ export class Copy {
   /** Its data directory; another one where it has begun again. */
   place: Place = new Place();
   readonly #among: Among;
+  /** Of its catalog, how many times columns had changed at the last look. */
+  #alterations = 0;
 
   constructor(name: string, disk: SimulatedDisk, among: Among, skewUs: number) {
     this.name = name;
@@ -83,6 +86,7 @@ export class Copy {
         const life = new Life(run, db, disk, true, 0, this.place);
         keeping.watchKeeping(run, db, () => life.ended.signal.aborted);
         Object.assign(this, { db, life });
+        this.#alterations = db.core.catalog.alterations;
         network.up(this.url, db);
         run.trace(`${this.name} is open, ${db.replication.info().role} at ${db.position}`);
         return;
@@ -94,6 +98,16 @@ export class Copy {
         await turns(100);
       }
     }
+  }
+
+  /** A turn of the event loop has passed: who reads in the moment in which columns have changed here is answered as anybody. */
+  turned(): void {
+    const { db, life } = this;
+    if (db === null || life === null || life.isOver) return;
+    const { alterations } = db.core.catalog;
+    if (alterations === this.#alterations) return;
+    this.#alterations = alterations;
+    life.errand(readTables(life));
   }
 
   /** Who was promoted before in place of the leader of now, and may not have told it, says that it is to follow once more. */

@@ -45,6 +45,11 @@ export class Fleet {
     for (const { clock } of this.all) clock.advance(us);
   }
 
+  /** A turn of the event loop has passed. */
+  turned(): void {
+    if (this.run.shapes !== null) for (const copy of this.all) copy.turned();
+  }
+
   get others(): Copy[] {
     return this.all.filter((copy) => copy !== this.leader);
   }

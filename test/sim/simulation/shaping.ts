@@ -163,7 +163,7 @@ export async function read(life: Life, random: SeededRandom): Promise<void> {
   const isChanged = watched(life, shape);
   const name = `read ${shape.topic} ${id}`;
   try {
-    if (random.oneIn(2)) await readRows(life, shape, id, isChanged);
+    if (random.oneIn(2)) await readRows(life, shape, id);
     else await readRecords(life, random, shape, id, isChanged);
   } catch (error) {
     if (OF_CHANGES.has((error as EvertError).code) && isChanged())
@@ -222,12 +222,29 @@ function find(
   return commits[position - 1]?.records.find((r) => r.topic === topic && r.offset === offset);
 }
 
-async function readRows(life: Life, { topic }: Shape, id: number, isChanged: () => boolean): Promise<void> {
+/** All tables, as who reads them finds them in the moment in which columns have changed here. */
+export async function readTables(life: Life): Promise<void> {
+  const { db, run } = life;
+  for (const { name, id } of db.topics()) {
+    if (!isShaped(name) || !isKeyed(name)) continue;
+    const shape = (run.shapes as Shapes).of(name);
+    const isChanged = watched(life, shape);
+    try {
+      await readRows(life, shape, id);
+    } catch (error) {
+      if (!OF_CHANGES.has((error as EvertError).code) || !isChanged()) life.refused(`read ${name}`, error);
+    }
+  }
+}
+
+/** In whichever columns they come: what each of them has in a row is known. */
+async function readRows(life: Life, { topic }: Shape, id: number): Promise<void> {
   const { error, position, results } = await life.db.sql(`SELECT * FROM ${topic}`);
   if (error !== undefined) throw EvertError.from(error);
   const [result] = results;
   if (result === undefined) throw new Violation(`SELECT * FROM ${topic} gave nothing`);
-  if (isChanged()) return;
+  // Another has its name since, or nothing.
+  if (life.db.topics().find(({ name }) => name === topic)?.id !== id) return;
   const names = result.columns.map(({ name }) => columnOf(name));
   const rows = result.rowsJson.map((json): Cells => {
     const values = JSON.parse(json) as unknown[];

@@ -19,6 +19,7 @@ import { checkLog } from "../../../src/log/check.ts";
 import { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { SimulatedClock } from "../../../src/testing/simulated-clock.ts";
 import { SimulatedDisk } from "../../../src/testing/simulated-disk.ts";
+import { checkAsDefined } from "./as-defined.ts";
 import { checkAsWritten } from "./as-written.ts";
 import { readLog, Violation } from "./commits.ts";
 import { checkConsumer, consume } from "./consumer.ts";
@@ -31,6 +32,7 @@ import { produce } from "./producer.ts";
 import * as reads from "./reads.ts";
 import { Shapes } from "./shapes.ts";
 import * as shaping from "./shaping.ts";
+import { shownTables } from "./tables.ts";
 import { BASE, type KindName, SHAPED_SETS, topicsSql, VIEW_SETS, viewsSql } from "./topics.ts";
 import { changeVersions, readVersion } from "./versions.ts";
 import * as writes from "./writes.ts";
@@ -395,6 +397,8 @@ class Simulation {
     const commits = await readLog(db);
     this.#run.oracle.adopt(commits);
     this.#run.place.check(commits);
+    await shownTables("the database", db, commits);
+    checkAsDefined("the database", db);
   }
 
   /** What the process leaves behind is sound, as `evert check` says. */

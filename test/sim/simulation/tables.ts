@@ -1,4 +1,4 @@
-/** What tables show where nothing is under way, held against the log: the last record of each key that is not its delete. And that nothing shows what is there no more. */
+/** What tables show where nothing is under way, held against the log: the last record of each key that is not its delete. */
 import type { TopicEntry } from "../../../src/engine/catalog/catalog.ts";
 import type { Database } from "../../../src/engine/database.ts";
 import { TableRows } from "../../../src/engine/write/table-rows.ts";
@@ -31,7 +31,6 @@ export async function shownTables(
       );
     shown.set(topic.name, text);
   }
-  checkGone(name, core);
   return shown;
 }
 
@@ -59,13 +58,4 @@ function textOf({ name, schema }: TopicEntry, row: readonly unknown[]): string {
       ),
     ),
   );
-}
-
-/** What the circuit keeps of tables it keeps of those that are there. */
-function checkGone(name: string, { circuit, catalog }: Database["core"]): void {
-  for (const { id } of circuit.stores()) {
-    const table = /^table:(\d+)\b/.exec(id)?.[1];
-    if (table !== undefined && catalog.byId(Number(table)) === undefined)
-      throw new Violation(`${name} keeps ${id}, whose table was dropped`);
-  }
 }

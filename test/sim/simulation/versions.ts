@@ -17,16 +17,26 @@ const VERSIONS_MAX = 4;
 /** What refuses who would change versions while others do. */
 const OF_OTHERS = new Set(["undefined_table", "duplicate_table", "not_found", "dependent_objects"]);
 
-/** What the plain name means behind some commits, and which version each view that reads it by that name goes on with. */
+/** What the plain name means behind some commits, what it meant before, and which version each view that reads it by that name goes on with. */
 export class Meanings {
   #current = 1;
+  /** null: nothing, or what has been dropped. */
+  previous: number | null = null;
   readonly #pinned = new Map<string, number>();
+  readonly #versions = new Map<number, number>();
 
   apply(events: readonly CatalogEvent[]): void {
     for (const event of events) {
-      if (event.event === "promote" && event.name === BASE) this.#current = event.version;
+      if (event.event === "promote" && event.name === BASE) {
+        this.previous = this.#current;
+        this.#current = event.version;
+      }
+      if (event.event === "drop" && this.#versions.get(event.id) === this.previous) this.previous = null;
       if (event.event !== "create" || event.entry.kind !== "view") continue;
-      if (event.entry.name.startsWith("over")) this.#pinned.set(event.entry.name, this.#current);
+      const { id, name } = event.entry;
+      if (name.startsWith("over")) this.#pinned.set(name, this.#current);
+      const [base, version = "1"] = name.split("@");
+      if (base === BASE) this.#versions.set(id, Number(version));
     }
   }
 
@@ -38,11 +48,13 @@ export class Meanings {
   }
 }
 
-function meantAfter(commits: readonly Commit[]): number {
+function meaningsAfter(commits: readonly Commit[]): Meanings {
   const meanings = new Meanings();
   for (const { events } of commits) meanings.apply(events);
-  return meanings.of(BASE);
+  return meanings;
 }
+
+const meantAfter = (commits: readonly Commit[]): number => meaningsAfter(commits).of(BASE);
 
 function versionsOf(db: Database): { readonly version: number; readonly isCurrent: boolean }[] {
   const isThere = db.views().some(({ name }) => name.split("@")[0] === BASE);
@@ -121,6 +133,7 @@ async function mean(
   life: Life,
   what: string,
   work: () => Promise<{ position: string; version: number }>,
+  refused: (code: string) => void = () => {},
 ): Promise<{ position: number; version: number } | null> {
   const { oracle } = life.run;
   life.run.trace(`${what} begins`);
@@ -137,6 +150,7 @@ async function mean(
     life.told(`${what} is done at ${position}: ${version}`);
     return { position: at, version };
   } catch (error) {
+    refused((error as EvertError).code);
     isOfOthers(life, what, error);
     return null;
   }
@@ -144,16 +158,39 @@ async function mean(
 
 /** It means what it meant before the last promotion. */
 async function rollBack(life: Life): Promise<void> {
-  const done = await mean(life, `roll ${BASE} back`, () => life.db.versions.rollback(BASE));
+  const { log } = life.db.core;
+  const from = log.durablePosition;
+  const done = await mean(
+    life,
+    `roll ${BASE} back`,
+    () => life.db.versions.rollback(BASE),
+    (code) => {
+      // It was decided in between, where all was durable.
+      if (code === "not_found") thereIsNone(life, from, log.durablePosition);
+    },
+  );
   if (done === null) return;
   const { position, version } = done;
   life.run.oracle.sawAt(position, (commits) => {
-    const promotions = commits.flatMap(({ events }) => events.filter((event) => event.event === "promote"));
-    const [before] = promotions.slice(-2);
-    const isBack = promotions.length > 1 && before?.previous === version;
-    return isBack
+    const meanings = meaningsAfter(commits.slice(0, position - 1));
+    return meanings.previous === version
       ? null
-      : `${BASE} was rolled back to ${version} at ${position}, and meant ${before?.previous} before`;
+      : `${BASE} was rolled back to ${version} at ${position}, and meant ${meanings.previous} before`;
+  });
+}
+
+/** Somewhere between these positions there was no version to go back to. */
+function thereIsNone(life: Life, from: number, to: number): void {
+  life.run.oracle.sawAt(to, (commits) => {
+    const meanings = meaningsAfter(commits.slice(0, from));
+    let wasNone = meanings.previous === null;
+    for (const { events } of commits.slice(from)) {
+      meanings.apply(events);
+      wasNone ||= meanings.previous === null;
+    }
+    return wasNone
+      ? null
+      : `${BASE} was said to have no version to go back to between ${from} and ${to}, and has ${meanings.previous}`;
   });
 }
 

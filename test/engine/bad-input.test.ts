@@ -45,6 +45,7 @@ async function stored(column: string, append: (id: number) => Promise<unknown>):
   let outcome: Outcome;
   try {
     await append(mine);
+    await db.settled();
     outcome = (await rowsOf(db, `SELECT ${column} FROM v WHERE id = ${mine}`))[0]![0] as string | null;
   } catch (thrown) {
     outcome = { refused: (thrown as { sqlstate?: string }).sqlstate ?? toEvertError(thrown).sqlstate };
@@ -232,6 +233,7 @@ describe("an Arrow stream", () => {
     id += 4;
     const values = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -0];
     await db.appendArrow("v", stream(values.map((f, i) => ({ id: first + i, f, t: "x" }))));
+    await db.settled();
     expect(await rowsOf(db, `SELECT f FROM v WHERE id >= ${first} ORDER BY id`)).toEqual([
       ["NaN"],
       ["Infinity"],
@@ -294,6 +296,7 @@ describe("texts that ask for too much", () => {
     const cases = Array.from({ length: 1_000 }, (_, i) => `WHEN k = ${i} THEN '${"y".repeat(10)}'`).join(" ");
     const text = `SELECT CASE ${cases} END FROM generate_series(1, 3) g(k) WHERE k + 0.5 IN (${list})`;
     expect(text.length).toBeGreaterThan(100_000);
+    await db.settled();
     expect(await rowsOf(db, text)).toEqual(Array.from({ length: 3 }, () => ["y".repeat(10)]));
   });
 
@@ -320,8 +323,10 @@ describe("texts that ask for too much", () => {
     ]);
     await db.settled();
     expect(await sqlRefusal("SELECT * FROM tried")).toBe("2201B");
+    await db.settled();
     expect(await rowsOf(db, "SELECT count(*) FROM words")).toEqual([["2"]]);
     await sql(db, "DELETE FROM words WHERE k = 2");
+    await db.settled();
     await db.settled();
     expect(await rowsOf(db, "SELECT * FROM tried")).toEqual([["1", "t"]]);
   });
@@ -358,6 +363,7 @@ it("a row of 64 MiB is a row, over HTTP it is too large, and views go on", async
     expect(await response.json()).toMatchObject({ error: { sqlstate: "54000" } });
   }
   await own.append("big", [{ k: 3, t: "small" }]);
+  await own.settled();
   await own.settled();
   expect(await rowsOf(own, "SELECT * FROM sizes ORDER BY k")).toEqual([
     ["1", String(64 << 20)],

@@ -129,8 +129,7 @@ describe("a sink", () => {
   it("is told what caused each of its commits, in the log", async () => {
     const db = await openInMemory();
     await define(db);
-    await sql(db, "INSERT INTO events VALUES (1, 'x')");
-    const caused = db.position;
+    const { position: caused } = await db.sql("INSERT INTO events VALUES (1, 'x')");
     await db.settled();
     const causes: unknown[] = [];
     for await (const group of db.core.log.read({ from: 1 })) {

@@ -248,6 +248,7 @@ describe("what cannot be told as changes is told as a reset", () => {
     await sql(db, "CREATE TABLE t (k int4 PRIMARY KEY); CREATE MATERIALIZED VIEW v AS SELECT k FROM t");
     const { position } = await db.append("t", [{ k: 1 }]);
     await db.append("t", [{ k: 2 }]);
+    await db.settled();
     // Nobody watched: nothing was kept.
     const client = new Client().resume(new Map([["v", new Map()]]), Number(position));
     client.views.set("marks", new Map());
@@ -352,6 +353,7 @@ describe("the end of a subscription", () => {
     await expect(events.next()).rejects.toMatchObject({ code: "undefined_table" });
     await sql(db, "CREATE MATERIALIZED VIEW v AS SELECT k + 1 AS k FROM t");
     await db.append("t", [{ k: 1 }]);
+    await db.settled();
     expect([...((await shownNow(db, ["v"])).views.get("v")?.values() ?? [])]).toEqual(['{"k":2}']);
     await db.close();
   });

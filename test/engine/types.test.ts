@@ -150,6 +150,7 @@ it("enums last with the tables that use them, and go when nobody does", async ()
     "select id, w from t order by w, id",
     "select min(v), max(v) from t",
   ];
+  await engine.settled();
   const before = await Promise.all(asked.map((q) => rowsOf(engine, q)));
   expect(before).toEqual([
     [

@@ -34,6 +34,7 @@ for (const [kind, create] of Object.entries(KINDS)) {
       const answer = await db.appendBatch("t", batch, { producer });
       expect(answer).toMatchObject({ count: 1, firstOffset: 0 });
       expect(await db.appendBatch("t", batch, { producer })).toEqual(answer);
+      await db.settled();
       expect(await rowsOf(db, "SELECT * FROM t")).toEqual([row]);
       await db.close();
       db = await openInMemory(disk);

@@ -77,6 +77,7 @@ for (const [kind, create] of Object.entries(KINDS)) {
     await db.transact([{ topic: "t", append: [{ id: 3604 }] }]);
     await db.transaction((tx) => tx.append("t", [{ id: 3605 }]));
     await sql(db, "INSERT INTO t (id) VALUES (3606)");
+    await db.settled();
     const defaults = async (condition: string) =>
       rowsOf(db, `SELECT DISTINCT a, b, s, big, n, j, l, d, f, plain FROM t WHERE ${condition}`);
     expect(await defaults("true")).toEqual([DEFAULTS]);
@@ -86,6 +87,7 @@ for (const [kind, create] of Object.entries(KINDS)) {
     await client.append("t", [{ id: 4003, a: null }, { id: 4004, a: 1, b: false }, { id: 4005 }], {
       format: "arrow",
     });
+    await db.settled();
     expect(await rowsOf(db, "SELECT id, a, b FROM t WHERE id >= 4000 ORDER BY id")).toEqual([
       ["4000", null, "t"],
       ["4001", null, "t"],

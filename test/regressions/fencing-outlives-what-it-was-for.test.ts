@@ -53,6 +53,7 @@ test("a producer's epoch outlives the topic that it was begun on, also over a st
     expect(await db.producer("p")).toMatchObject({ epoch: 5, topics: [] });
   }
   await send("a", 5, 0);
+  await db.settled();
   expect(await rowsOf(db, "SELECT n FROM a")).toEqual([["0"], ["0"]]);
   await db.close();
 });

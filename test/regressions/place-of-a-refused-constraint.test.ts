@@ -37,7 +37,9 @@ async function post(body: string, query = "", headers: Record<string, string> = 
     headers: { "Content-Type": type, ...headers },
     body,
   });
-  return (await answer.json()) as Answer;
+  const told = (await answer.json()) as Answer;
+  await db.settled();
+  return told;
 }
 
 const good = (id: number): string => `{"id":${id},"e":"e${id}","n":1}`;

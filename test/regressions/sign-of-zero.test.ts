@@ -39,11 +39,14 @@ it("makes two rows of a bag, and one value of what is distinct", async () => {
   await sql(db, "CREATE MATERIALIZED VIEW bag AS SELECT x FROM t");
   await sql(db, "CREATE MATERIALIZED VIEW once AS SELECT DISTINCT x FROM t");
   await sql(db, "INSERT INTO t VALUES (1, 0), (2, '-0'), (3, '-0')");
+  await db.settled();
   expect((await rowsOf(db, "SELECT * FROM bag")).map(String).sort()).toEqual(["-0", "-0", "0"]);
   expect(await rowsOf(db, "SELECT count(*) FROM once")).toEqual([["1"]]);
   await sql(db, "DELETE FROM t WHERE k = 2");
+  await db.settled();
   expect((await rowsOf(db, "SELECT * FROM bag")).map(String).sort()).toEqual(["-0", "0"]);
   await sql(db, "DELETE FROM t");
+  await db.settled();
   expect(await rowsOf(db, "SELECT * FROM bag")).toEqual([]);
   expect(await rowsOf(db, "SELECT * FROM once")).toEqual([]);
   await db.close();

@@ -26,6 +26,7 @@ beforeEach(async () => {
      CREATE MATERIALIZED VIEW large AS SELECT big.k, one.v FROM big JOIN one ON one.k = big.o`,
   );
   await db.append("t", [{ k: 13 }]);
+  await db.settled();
   server = await createHttpServer(db, { port: 0 });
 });
 

@@ -195,6 +195,9 @@ export class Core {
         this.ticker.stepped();
       },
       isDurable: (position) => this.log.durablePosition >= position,
+      // Replicas may be away for long. Where nothing becomes durable any more, that is told elsewhere.
+      onPublished: (epoch) =>
+        this.log.requirement === null ? this.publisher.shown(epoch).catch(() => {}) : null,
       onBroken: (error) => this.#broken(toEvertError(error)),
     });
     this.committer = new Committer(this.log, this.stepper, this.constraints, this.durability);

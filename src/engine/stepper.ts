@@ -7,7 +7,8 @@
  *    Where it waits for other threads, those that can already begin with the next step: its groups are then taken.
  * 3. Before the next step, rows that nobody reads any more are freed, in slices too. A step that waits goes first while little is owed, as time of the steps whose
  *    rows these were; then there is a slice before each, and all at once where that does not do: a step's successors free its rows together, and what is
- *    dead never piles up.
+ *    dead never piles up. Before and after a step that is large beside the memory limit nothing is left: who wrote the log that is replayed, or followed, waited for
+ *    that, too (write/commit-room.ts).
  *    Near the memory limit rows go to disk (dataflow/cooling.ts), then too, and between two pieces of a large step's work. A step that needs rows that are
  *    there waits until they are back.
  * 4. A change of the catalog is made when it is durable: names mean to everybody what it says, so nobody may have been told of it before. What is behind it could not be
@@ -39,6 +40,8 @@ const OWED_MS_FREE = 40;
 export const PART_ROWS = 16_384;
 /** How far freeing may lag behind steps that wait. */
 const OWED_MS_MAX = 100;
+/** A step whose new texts take so large a part of the memory limit is large. */
+const LARGE_PART = 32;
 /** Texts that wait to be freed, beyond which nobody waits for the next step to do it. */
 const LOOKED_FOR_MAX = 1024;
 
@@ -53,6 +56,8 @@ export interface StepperHooks {
   readonly onStepped: (epoch: number, position: number, rows: number, ms: number) => void;
   /** Whether the log is durable up to the position; durable() is called when that has changed. */
   readonly isDurable: (position: number) => boolean;
+  /** What is to be waited for until nobody reads what was before the epoch, where that takes no longer than the disk does; null: nothing. It never fails. */
+  readonly onPublished: (epoch: number) => Promise<void> | null;
   /** Something that must not happen happened: the engine stops. */
   readonly onBroken: (error: unknown) => void;
 }
@@ -100,6 +105,8 @@ export class Stepper {
   #warmed = false;
   /** Time spent on steps and not yet on freeing their rows, which takes less. */
   #owedMs = 0;
+  /** Whether the last step was large beside the memory limit. */
+  #wasLarge = false;
   /** The last complete step. */
   epoch = 0;
   /** Position of the last commit stepped. */
@@ -279,6 +286,7 @@ export class Stepper {
     };
     for (;;) {
       await this.#runJobs();
+      if (this.#isShortOfRoom && this.#horizon < this.epoch) await this.#hooks.onPublished(this.epoch);
       for (let slices = 0; this.#unswept && !this.#mayLeaveDead(slices); slices++) {
         const began = performance.now();
         this.#unswept = !this.#circuit.vacuum(this.#horizon, sliceEnds);
@@ -324,7 +332,14 @@ export class Stepper {
   /** Whether the next step goes before the rest of what is to be freed, after so many slices of it. */
   #mayLeaveDead(slices: number): boolean {
     if (this.#sweptWaiters.length > 0) return false;
-    return this.#hasNext && this.#owedMs < (slices > 0 ? OWED_MS_MAX : OWED_MS_FREE);
+    if (!this.#hasNext || this.#isShortOfRoom) return false;
+    return this.#owedMs < (slices > 0 ? OWED_MS_MAX : OWED_MS_FREE);
+  }
+
+  /** Whether the next step has to find the room of what is dead: it, or the one before, is large beside the memory limit. */
+  get #isShortOfRoom(): boolean {
+    if (!this.#hasNext) return false;
+    return this.#wasLarge || this.fillsStep(((this.#ahead[0] ?? this.#queue[0]) as Queued).rows);
   }
 
   async #runJobs(): Promise<void> {
@@ -376,6 +391,7 @@ export class Stepper {
     const timeUs = last.commits[last.commits.length - 1]?.timeUs ?? this.timeUs;
     circuit.begin(epoch, timeUs);
     this.isStepping = true;
+    const textBytes = this.#dictionary.bytes;
     let firstCommit = 0;
     for (const { group } of groups) {
       const { batches } = group;
@@ -434,6 +450,8 @@ export class Stepper {
     for (const queued of groups) this.#queuedRows -= queued.rows;
     const ms = performance.now() - started;
     this.#owedMs += ms;
+    this.#wasLarge =
+      this.fillsStep(rows) || this.#dictionary.bytes - textBytes > circuit.memory.bytes / LARGE_PART;
     this.isStepping = false;
     this.#hooks.onStepped(epoch, this.position, rows, ms);
     if (this.#roomWaiters.length > 0 && this.#queuedRows < 4 * Math.min(ROWS_PER_STEP, this.#stepRowsMax)) {

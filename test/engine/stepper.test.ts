@@ -31,6 +31,7 @@ async function orderAfter(firstStepMs: number): Promise<string[]> {
       dead = 15;
       stepper.enqueue(groupAt(2));
     },
+    memory: { bytes: Number.POSITIVE_INFINITY },
     run: () => true,
     vacuum: () => {
       if (dead === 0) return true;
@@ -49,6 +50,7 @@ async function orderAfter(firstStepMs: number): Promise<string[]> {
       onCatalog: () => undefined,
       onStepped: (epoch) => stepper.vacuum(epoch),
       isDurable: () => true,
+      onPublished: () => null,
       onBroken: (error) => {
         throw error;
       },

@@ -79,6 +79,10 @@ export class BoundedTop extends StoredNode {
     return this.#index.spec.columns.length === 0 ? [] : [{ store: this.store, index: this.#index }];
   }
 
+  override stop(): void {
+    this.#keys.close();
+  }
+
   override fetched(): void {
     this.#keys.fetched();
   }

@@ -123,6 +123,11 @@ export class ColdKeys {
     }
   }
 
+  /** It has failed, or leaves: what waits is taken no more, and its texts are not kept for it. */
+  close(): void {
+    for (const { chunks } of this.#waiting.splice(0)) chunks.clear();
+  }
+
   #missingOf(port: number): Missing {
     return (this.#missing[port] ??= missing(this.#store, this.#index, this.#inputs[port] as KeyedInput));
   }

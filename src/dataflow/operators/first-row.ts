@@ -79,6 +79,10 @@ export class FirstRow extends StoredNode {
     return [{ store: this.store, index: this.rowIndex }];
   }
 
+  override stop(): void {
+    this.#keys.close();
+  }
+
   override fetched(): void {
     this.#keys.fetched();
   }

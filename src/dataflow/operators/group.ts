@@ -169,6 +169,10 @@ export class Group extends Node {
     return this.#global ? [] : [{ store: this.store, index: this.index }];
   }
 
+  override stop(): void {
+    this.#cold.close();
+  }
+
   override fetched(): void {
     this.#cold.fetched();
   }

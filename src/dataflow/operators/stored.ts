@@ -108,6 +108,10 @@ export class Collection extends StoredNode {
     if (this.#keys?.holds(port, chunk) !== true) this.#apply(chunk);
   }
 
+  override stop(): void {
+    this.#keys?.close();
+  }
+
   override fetched(): void {
     this.#keys?.fetched();
   }

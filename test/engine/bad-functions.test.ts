@@ -312,6 +312,7 @@ describe("never returns", () => {
       await expect(db.view("v").rows({ atLeast: position })).rejects.toMatchObject(stopped);
       expect(await db.view(fine).rows({ atLeast: position })).toEqual([{ rows: 3 }]);
       await db.append(t, { id: 4, n: 4 });
+      await db.engine.settled();
       expect(await rows("SELECT * FROM fine")).toEqual([[4]]);
       await expect(rows("SELECT * FROM v")).rejects.toMatchObject(stopped);
 

@@ -23,6 +23,7 @@ describe("a record that does not fit", () => {
        CREATE TABLE h (a int4);
        CREATE MATERIALIZED VIEW v AS SELECT count(*) AS c FROM s`,
     );
+    await db.settled();
     return async () => db.close();
   });
 
@@ -59,6 +60,7 @@ describe("a record that does not fit", () => {
     await db.settled();
     expect({ position: db.position, records: db.topic("s").records }).toEqual(before);
     await db.append("s", [{ i: 1 }]);
+    await db.settled();
     expect((await db.view("v").rows()).rows).toEqual([{ c: 1 }]);
   });
 

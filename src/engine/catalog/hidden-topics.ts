@@ -46,3 +46,8 @@ export const SINK_ENTRY: TopicEntry = {
   hiddenRowId: false,
   defaults: [null, null],
 };
+
+/** Whether the topic is one of these. */
+export function isHidden(topic: TopicEntry): boolean {
+  return topic === CATALOG_ENTRY || topic === TICK_ENTRY || topic === SINK_ENTRY;
+}

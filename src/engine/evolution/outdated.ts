@@ -1,6 +1,7 @@
 /**
  * Columns that were made before their topic was changed: what was read from a body, or made ready aside, while ALTER TABLE went on. They are taken like what was appended
- * just before the change: as a reader of that would have them. So whoever appends notices nothing of a change that its records still fit.
+ * just before the change: as a reader of that would have them. So whoever appends notices nothing of a change that its records still fit. Records of a topic that has been dropped meanwhile
+ * are refused: nobody would ever read them.
  */
 import { EvertError } from "../../base/errors.ts";
 import { type Field, type Schema, schemaOf } from "../../batch/schema.ts";
@@ -8,10 +9,11 @@ import { sameType } from "../../batch/types.ts";
 import { Evolution } from "../../log/evolution.ts";
 import type { CatalogEntry, TopicEntry } from "../catalog/catalog.ts";
 import { visibleSchema } from "../catalog/entries.ts";
+import { isHidden } from "../catalog/hidden-topics.ts";
 import type { Part } from "../write/part.ts";
 import { idsOf } from "./evolved.ts";
 
-/** The parts for the topics as they are now. `entry`: of an id. @throws EvertError conflict: the columns are those of no schema that the topic has had */
+/** The parts for the topics as they are now. `entry`: of an id. @throws EvertError undefined_table; conflict: the columns are those of no schema that the topic has had */
 export function upToDate(
   parts: readonly Part[],
   entry: (id: number) => CatalogEntry | undefined,
@@ -19,7 +21,8 @@ export function upToDate(
   let changed: Part[] | null = null;
   for (let i = 0; i < parts.length; i++) {
     const part = parts[i] as Part;
-    const now = part.op === "batch" ? entry(part.topic.id) : undefined;
+    const now = entry(part.topic.id);
+    if (now === undefined && !isHidden(part.topic)) throw dropped(part.topic);
     if (part.op !== "batch" || now?.kind !== "topic" || now.evolved === undefined) continue;
     const schema = visibleSchema(now);
     if (isOf(part.batch.schema, schema.fields)) continue;
@@ -27,6 +30,12 @@ export function upToDate(
     changed[i] = { ...part, topic: now, batch: evolutionOf(part.batch.schema, now).batch(part.batch) };
   }
   return changed ?? parts;
+}
+
+function dropped({ name }: TopicEntry): EvertError {
+  return new EvertError("undefined_table", `"${name}" was dropped before the records were stored`, {
+    detail: "Nothing of the request is stored.",
+  });
 }
 
 /** From the newest earlier schema that has such columns. */

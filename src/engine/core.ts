@@ -194,7 +194,8 @@ export class Core {
         this.publisher.stepped(epoch, position, this.views.touched());
         this.ticker.stepped();
       },
-      isDurable: (position) => this.log.durablePosition >= position,
+      // What becomes durable when rows are given back is made by the next start.
+      isDurable: (position) => this.log.durablePosition >= position && this.#ended === null,
       // Replicas may be away for long. Where nothing becomes durable any more, that is told elsewhere.
       onPublished: (epoch) =>
         this.log.requirement === null ? this.publisher.shown(epoch).catch(() => {}) : null,

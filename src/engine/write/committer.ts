@@ -25,7 +25,7 @@ import { nextTurn, type Stepper } from "../stepper.ts";
 import type { CommitRoom, Weight } from "./commit-room.ts";
 import type { Constraints, Judgement } from "./constraints.ts";
 import type { DurableWaiters } from "./durable-waiters.ts";
-import { LongWait } from "./long-wait.ts";
+import { Gate } from "./gate.ts";
 import { type Part, rowBytesOf } from "./part.ts";
 import { digestOf } from "./request-digest.ts";
 
@@ -50,7 +50,8 @@ export type StagedNow = CommitReceipt | Promise<void> | null;
 export class Committer {
   readonly #log: Log;
   readonly #stepper: Stepper;
-  #gate: Promise<void> | null = null;
+  readonly #gate = new Gate();
+  readonly #open = (): void => this.#gate.open();
   /** A commit is being staged, and its rows' own code may run. */
   #staging = false;
   #closed: EvertError | null = null;
@@ -68,9 +69,7 @@ export class Committer {
   // Made once: a function for each commit costs as much as what it does.
   readonly #topicEnd = (id: number): number => this.#log.topicEnd(id);
   readonly #constraints: Constraints;
-  readonly #durability: Pick<DurableWaiters, "acknowledged">;
-  /** Changes of the catalog, with the gate closed. */
-  readonly #changes: LongWait;
+  readonly #durability: Pick<DurableWaiters, "acknowledged" | "told" | "wait">;
   /** By topic, the last commit staged here that wrote to it. */
   readonly #lastWritten = new ById<number>();
   /** What was committed up to here was so before this committer. */
@@ -91,9 +90,6 @@ export class Committer {
     this.#stepper = stepper;
     this.#constraints = constraints;
     this.#durability = durability;
-    // Who waits behind a change has nothing stored.
-    const acknowledged = (position: number) => durability.told(position);
-    this.#changes = new LongWait({ acknowledged, wait: (position) => durability.wait(position) });
   }
 
   /** The log's open group is another. */
@@ -174,14 +170,8 @@ export class Committer {
 
   /** Closes the gate, which REQUIRES that it is open; what is given opens it again. */
   hold(): () => void {
-    let open: () => void = () => {};
-    this.#gate = new Promise((resolve) => {
-      open = () => {
-        this.#gate = null;
-        resolve();
-      };
-    });
-    return open;
+    this.#gate.close();
+    return this.#open;
   }
 
   /** Commits (after, to], the last staged of which that somebody decided: none of the engine's own, such as the passing of time and what views write to topics. */
@@ -209,9 +199,9 @@ export class Committer {
 
   /** Runs `work` with the gate closed, which then stays so until what `work` asks for has ended. */
   async #alone<T>(work: (stay: (until: Promise<void>) => void) => Promise<T>): Promise<T> {
-    while (this.#gate !== null) {
+    for (let { opened } = this.#gate; opened !== null; { opened } = this.#gate) {
       if (this.refusal !== null) throw this.refusal;
-      await this.#changes.inTime(this.#gate);
+      await opened;
     }
     const open = this.hold();
     let stays: Promise<void> | null = null;
@@ -257,7 +247,10 @@ export class Committer {
    */
   async #made(position: number): Promise<void> {
     this.#log.seal();
-    await this.#changes.durable(position);
+    // It goes on by itself. Who waits behind it has nothing stored, and is told so in time.
+    this.#durability.told(position).catch((error: EvertError) => this.#gate.refuse(error));
+    await this.#durability.wait(position);
+    this.#gate.admit();
     await this.#stepper.atBoundary(() => {});
   }
 
@@ -324,7 +317,8 @@ export class Committer {
   /** Null: so many bytes may be staged now; else what to wait for. @throws EvertError once closed. */
   #wait(bytes: number, holdsGate: boolean, isLarge: boolean): Promise<void> | null {
     if (this.refusal !== null) throw this.refusal;
-    if (!holdsGate && this.#gate !== null) return this.#changes.inTime(this.#gate);
+    const { opened } = this.#gate;
+    if (!holdsGate && opened !== null) return opened;
     if (this.#closed !== null) throw this.#closed;
     // Each is asked only where it is waited for: a promise that nobody takes may be rejected.
     const stepped = this.#stepper.room();

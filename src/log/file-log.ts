@@ -404,10 +404,6 @@ export class FileLog implements Log {
     this.#end.confirmations.confirm(position);
   }
 
-  endConfirmation(error: EvertError): void {
-    this.#end.confirmations.end(error);
-  }
-
   onFailed(listener: (error: Error) => void): () => void {
     const off = this.#failedListeners.add(listener);
     const failure = this.#failure;

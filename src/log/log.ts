@@ -330,8 +330,6 @@ export interface Log {
   /** Null: what is on this disk is durable. */
   readonly requirement: Requirement | null;
   confirm(position: Position): void;
-  /** What waits is refused with this, though it stays; and nothing waits any more. */
-  endConfirmation(error: EvertError): void;
   readonly lastPosition: Position;
   readonly durablePosition: Position;
   /** Rows ever appended to the topic (= its next offset), as of the last staged commit. */

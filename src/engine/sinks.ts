@@ -39,7 +39,7 @@ import type { Publisher } from "./publisher.ts";
 import { runQuery } from "./queries/adhoc.ts";
 import type { QueryContext } from "./queries/query-context.ts";
 import { Turns } from "./turns.ts";
-import type { Committer } from "./write/committer.ts";
+import { type Committer, NO_MEMORY } from "./write/committer.ts";
 import type { Part } from "./write/part.ts";
 
 /** Rows of a difference asked for at once; of long rows fewer, until they fit into one commit. */
@@ -167,6 +167,8 @@ class Sink {
   #pieceRows = PIECE_ROWS;
   /** Rows of the last attempt to append. */
   #attempted = 0;
+  /** Since there was no room in memory, and until there is nothing left to append, rows that are gone are a commit of their own: what is deleted needs no room, and makes some. */
+  #isShort = false;
   /** Why it waits to attempt it again, or null. */
   error: EvertError | null = null;
 
@@ -260,10 +262,12 @@ class Sink {
       }
       this.#refusals = 0;
       this.error = null;
+      this.#isShort = false;
     } catch (thrown) {
       this.#fallBehind();
       if (!this.#running || this.#core.failure !== null) return;
       const error = toEvertError(thrown);
+      if (NO_MEMORY.has(error.code)) this.#isShort = true;
       if (TOO_LARGE.has(error.code) && this.#halve()) {
         this.#again = true;
         return;
@@ -351,8 +355,9 @@ class Sink {
       this.#rowsOf(missing, at),
       isTable ? this.#rowsOf(difference(keysOf(records, topic), keysOf(view, topic), false), at) : [],
     ]);
-    const more = rows.length === pieceRows || gone.length === pieceRows;
-    await this.#append(topic, gone, rows, at.position);
+    const isApart = this.#isShort && gone.length > 0;
+    const more = isApart || rows.length === pieceRows || gone.length === pieceRows;
+    await this.#append(topic, gone, isApart ? [] : rows, at.position);
     if (more) this.#fallBehind();
   }
 
@@ -402,6 +407,7 @@ class Sink {
     ];
     await this.#core.committer.commit(parts);
     this.#refusals = 0;
+    this.error = null;
     // What had no room need not lack it for good: a piece of one row would ask for the whole difference for each.
     this.#pieceRows = Math.min(PIECE_ROWS, this.#pieceRows * 2);
   }

@@ -42,7 +42,7 @@ const RIDER_BYTES = 1024;
 /** A commit turned out larger than what was asked for. */
 const NO_REQUEST: CommitRequest = {};
 const NO_ROOM: ReadonlySet<ErrorCode> = new Set(["too_many_requests", "disk_full", "too_many_files"]);
-const NO_MEMORY: ReadonlySet<ErrorCode> = new Set(["out_of_memory", "commit_too_large"]);
+export const NO_MEMORY: ReadonlySet<ErrorCode> = new Set(["out_of_memory", "commit_too_large"]);
 
 /** What has been staged; otherwise what is to be waited for first, or null. */
 export type StagedNow = CommitReceipt | Promise<void> | null;

@@ -113,14 +113,15 @@ export class Circuit {
   /** Bytes of state, without what has stopped. */
   get bytes(): number {
     let bytes = this.dictionary.bytes;
-    const builds = [...this.#builds].map((build) => build.nodes);
-    for (const nodes of [this.#graph.nodes, ...builds]) {
-      for (const node of nodes) {
-        if (node.failed !== null) continue;
-        bytes += node.bytesElsewhere;
-        for (const store of node.allStores) bytes += store.bytes;
-      }
-    }
+    bytes += bytesOf(this.#graph.nodes);
+    for (const build of this.#builds) bytes += bytesOf(build.nodes);
+    return bytes;
+  }
+
+  /** Of these, bytes of queries, which are given back when they are answered. */
+  get bytesOfQueries(): number {
+    let bytes = 0;
+    for (const build of this.#queries) bytes += bytesOf(build.nodes);
     return bytes;
   }
 
@@ -132,6 +133,8 @@ export class Circuit {
   readonly #older = new Map<number, readonly Table[]>();
   readonly #views = new Map<number, View>();
   readonly #builds = new Set<ViewBuild>();
+  /** Those of them that are answered once. */
+  readonly #queries = new Set<ViewBuild>();
   readonly #sources: Sources;
   readonly #compiler: Compiler;
   /** Of functions of the user, in steps, builds and queries. */
@@ -330,9 +333,13 @@ export class Circuit {
         assert(id !== null, "a query that is answered once does not join the circuit");
         return this.#register(id, name, plan, options, node, cuts);
       },
-      done: (finished) => this.#builds.delete(finished),
+      done: (finished) => {
+        this.#builds.delete(finished);
+        this.#queries.delete(finished);
+      },
     });
     this.#builds.add(build);
+    if (id === null) this.#queries.add(build);
     return build;
   }
 
@@ -638,4 +645,15 @@ export class Circuit {
       .flatMap((node) => node.code())
       .join("\n\n");
   }
+}
+
+/** Of their state, without what has stopped. */
+function bytesOf(nodes: Iterable<Node>): number {
+  let bytes = 0;
+  for (const node of nodes) {
+    if (node.failed !== null) continue;
+    bytes += node.bytesElsewhere;
+    for (const store of node.allStores) bytes += store.bytes;
+  }
+  return bytes;
 }

@@ -52,6 +52,12 @@ export class MemoryLimit {
     return this.#used;
   }
 
+  /** Bytes taken, as of now. */
+  get usedNow(): number {
+    this.#countAgainAt = Number.NEGATIVE_INFINITY;
+    return this.used;
+  }
+
   /** So many rows have come to topics, or been made of them. They may fill a small limit before it is time to count. */
   came(rows: number): void {
     this.rows += rows;

@@ -157,6 +157,19 @@ it("one that finds room once rows are let go that somebody holds in memory may b
   await db.append("t", rows);
 });
 
+it("so may one that finds room once a query has left", async () => {
+  await sql(
+    db,
+    "CREATE TABLE t (k int4 PRIMARY KEY, a int4); CREATE TABLE s (k int4, a int4) WITH (append_only)",
+  );
+  await load("s", 40_000);
+  const { flowing } = await db.sql("SELECT k, a FROM s ORDER BY a, k", { flowing: true });
+  const rows = numbered(0, 50_000);
+  await expect(db.append("t", rows)).rejects.toMatchObject({ code: "out_of_memory", retryable: true });
+  flowing!.close();
+  await db.append("t", rows);
+});
+
 it("whether it is small is asked of the columns for texts of tables alone: the rest of a row is not looked at", async () => {
   await sql(
     db,

@@ -57,13 +57,15 @@ test("what fits into free slots is taken where all that the limit allows is take
   await db.settled();
   await db.core.stepper.swept();
   const { circuit } = db.core;
+  const used = { value: LIMIT * 1.5 };
   const room = new CommitRoom({
     publisher: db.core.publisher,
     stepper: db.core.stepper,
     tables: db.core.tables,
     circuit: {
       madeOf: (id: number) => circuit.madeOf(id),
-      memory: Object.create(circuit.memory, { used: { value: LIMIT * 1.5 }, bytes: { value: LIMIT } }),
+      bytesOfQueries: 0,
+      memory: Object.create(circuit.memory, { used, usedNow: used, bytes: { value: LIMIT } }),
     },
   });
   const part = (rows: readonly unknown[]) => [

@@ -40,7 +40,7 @@ const FEW_ROWS = 2_048;
 const ROOMY = 4;
 
 export interface CommitRoomContext {
-  readonly circuit: Pick<Circuit, "memory" | "madeOf">;
+  readonly circuit: Pick<Circuit, "memory" | "madeOf" | "bytesOfQueries">;
   readonly tables: { store(id: number): Store | null };
   readonly stepper: Pick<Stepper, "position" | "swept">;
   readonly publisher: {
@@ -114,30 +114,34 @@ export class CommitRoom {
     }
   }
 
-  /** @throws EvertError commit_too_large; out_of_memory where there will be room when who holds rows in memory for a while has let them go */
+  /** @throws EvertError commit_too_large; out_of_memory where there will be room when who holds rows in memory for a while, or keeps some of its own, has let them go */
   refuse(parts: readonly Part[]): void {
-    const { memory } = this.#context.circuit;
+    const { circuit } = this.#context;
+    const { memory } = circuit;
     const stores = new Set<Store>();
-    // Whatever else is taken, what is free in the stores is theirs.
-    let room = Math.max(0, memory.bytes - memory.used);
     let needed = parts.reduce((sum, part) => sum + this.#needed(part, stores), 0);
-    let later = room;
+    let free = 0;
+    let later = 0;
     for (const store of stores) {
-      room += mayGo(store, store.cold?.maySpillSoon === true);
+      free += mayGo(store, store.cold?.maySpillSoon === true);
       later += mayGo(store, store.isCoolable);
     }
-    if (needed + this.#texts(parts, false) <= room) return;
+    // Whatever else is taken, what is free in the stores is theirs.
+    if (needed + this.#texts(parts, false) <= free + Math.max(0, memory.bytes - memory.used)) return;
     // To tell equal ones takes a look at each: only where it matters.
     needed += this.#texts(parts, true);
+    // Somebody may have left since it was counted.
+    const used = memory.usedNow;
+    const room = free + Math.max(0, memory.bytes - used);
     if (needed <= room) return;
-    const isHeld = needed <= later;
+    const isHeld = needed <= later + Math.max(0, memory.bytes - used + circuit.bytesOfQueries);
     throw new EvertError(
       isHeld ? "out_of_memory" : "commit_too_large",
       "the commit has no room below the memory limit",
       {
         detail: `Its rows, and what views make of them, would take about ${Math.ceil(needed)} bytes; there is room for ${Math.max(0, Math.floor(room))} of ${memory.bytes}.`,
         hint: isHeld
-          ? "Send it again: a checkpoint, or a query, holds rows in memory that can go to disk after it. Or append in several commits."
+          ? "Send it again: a checkpoint, or a query, takes the room for a while. Or append in several commits."
           : this.#hint(parts, stores),
       },
     );

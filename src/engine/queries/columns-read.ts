@@ -4,9 +4,23 @@
  */
 import { EvertError } from "../../base/errors.ts";
 import { sourcesOf } from "../../plan/inspect.ts";
-import type { Plan } from "../../plan/plan.ts";
+import type { Plan, Query } from "../../plan/plan.ts";
 import type { EngineCatalog, TopicEntry } from "../catalog/catalog.ts";
 import { placedOf } from "../evolution/evolved.ts";
+import type { QueryContext } from "./query-context.ts";
+
+/** How often a query is run because streams have other columns than when it was planned. */
+const READS_MAX = 10;
+
+export interface ReadOptions<Read, Result> {
+  readonly signal?: AbortSignal | undefined;
+  readonly timeoutMs?: number | undefined;
+  /** Plans it anew. */
+  readonly again: () => object;
+  readonly run: (now: Read) => Promise<Result>;
+  /** The result is not taken. */
+  readonly leave?: (result: Result) => void;
+}
 
 export class ColumnsRead {
   readonly #catalog: EngineCatalog;
@@ -34,5 +48,29 @@ export class ColumnsRead {
       });
     }
     return null;
+  }
+}
+
+/** Runs it, and plans and runs it again where a stream that it reads has lost columns meanwhile. REQUIRES that it was planned in this very turn. */
+export async function withItsColumns<Read extends { readonly query: Query }, Result>(
+  { catalog, publisher: { moments } }: QueryContext,
+  read: Read,
+  { signal, timeoutMs, again, run, leave = () => {} }: ReadOptions<Read, Result>,
+): Promise<Result> {
+  for (let attempt = 1, now = read; ; attempt++, now = again() as Read) {
+    const columns = new ColumnsRead(catalog, now.query.plan);
+    const outcome = await run(now).then(
+      (result) => ({ result }),
+      (error: unknown) => ({ error }),
+    );
+    const { lost } = columns;
+    if (lost === null) {
+      if ("error" in outcome) throw outcome.error;
+      return outcome.result;
+    }
+    if ("result" in outcome) leave(outcome.result);
+    if (attempt === READS_MAX) throw lost;
+    signal?.throwIfAborted();
+    while (!moments.isWhole) await moments.wait(timeoutMs);
   }
 }

@@ -23,6 +23,8 @@ import {
 import type { CopyIn, CopyOut, SqlOptions } from "../api.ts";
 import type { Core } from "../core.ts";
 import { flowQuery } from "../queries/adhoc.ts";
+import { withItsColumns } from "../queries/columns-read.ts";
+import type { FlowingRows } from "../queries/flowing-rows.ts";
 import { nextTurn } from "../stepper.ts";
 import { TopicChanges } from "../write/changes.ts";
 
@@ -53,7 +55,7 @@ export async function copy(core: Core, sql: string, options: SqlOptions): Promis
     statement = bound();
   }
   if (statement.kind === "copyFrom") return new RowsIn(core, statement);
-  if (statement.kind === "copyTo") return rowsOut(core, statement, options);
+  if (statement.kind === "copyTo") return rowsOut(core, statement, options, bound);
   throw new EvertError("invalid_request", "the statement is no COPY", {
     hint: "Send other statements to POST /v1/sql.",
   });
@@ -175,10 +177,14 @@ class RowsIn implements CopyIn {
 
 async function rowsOut(
   core: Core,
-  { query, format }: CopyToStatement,
-  options: SqlOptions,
+  statement: CopyToStatement,
+  { signal, timeoutMs }: SqlOptions,
+  again: () => Statement,
 ): Promise<CopyOut> {
-  const rows = await flowQuery(core, query, options.signal);
+  const { format } = statement;
+  const run = ({ query }: CopyToStatement): Promise<FlowingRows> => flowQuery(core, query, signal);
+  const leave = (rows: FlowingRows): void => rows.close();
+  const rows = await withItsColumns(core, statement, { signal, timeoutMs, again, run, leave });
   const { fields, position } = rows;
   const line = copyLineWriter(format);
   const names = fields.map((f) => f.name);

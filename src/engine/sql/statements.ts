@@ -29,7 +29,8 @@ import { alterTable } from "../evolution/alter-table.ts";
 import { alterKeeping } from "../keeping.ts";
 import { decidedDurably } from "../own/own-rows.ts";
 import { type AnswerRoom, answerRoom, asksForRows, flowQuery, runQuery } from "../queries/adhoc.ts";
-import { ColumnsRead } from "../queries/columns-read.ts";
+import { withItsColumns } from "../queries/columns-read.ts";
+import type { FlowingRows } from "../queries/flowing-rows.ts";
 import { mapInTurns } from "../turns.ts";
 import { TopicChanges } from "../write/changes.ts";
 import type { Part } from "../write/part.ts";
@@ -47,9 +48,6 @@ import { createType, dropTypes } from "./types.ts";
 type Changes = Map<number, TopicChanges>;
 type SelectStatement = Extract<Statement, { kind: "select" }>;
 type DataStatement = Extract<Statement, { kind: "insert" | "update" | "delete" | "truncate" }>;
-
-/** How often a query is run because streams have other columns than when it was planned. */
-const READS_MAX = 10;
 
 /** A request: its answers are held together until they are sent. */
 interface Asked extends SqlOptions {
@@ -95,7 +93,8 @@ export class Statements {
           continue;
         }
         if (given.flowing === true && statement.kind === "select" && i === parsed.length - 1) {
-          const rows = await flowQuery(this.#core, statement.query, options.signal);
+          const again = (): Statement => this.#bind(parsed[i] as ParsedStatement, options);
+          const rows = await this.#flow(statement, options, again);
           const flowing = flowingAnswer(rows, (count) => commandTag(statement, count));
           return { results, flowing, position: String(rows.position) };
         }
@@ -268,29 +267,25 @@ export class Statements {
 
   // ---- queries ----------------------------------------------------------------------------------------------------------
 
-  /** Where a stream that it reads has lost columns meanwhile it is planned and run again. */
-  async #read(
+  #read(
     statement: SelectStatement,
     options: Asked,
     note: (position: string) => void,
     again: () => Statement,
   ): Promise<StatementResult> {
-    const { catalog } = this.#core;
     const { bytes } = options.room;
-    for (let attempt = 1, now = statement; ; attempt++, now = again() as SelectStatement) {
-      const columns = new ColumnsRead(catalog, now.query.plan);
+    const run = (now: SelectStatement): Promise<StatementResult> => {
       options.room.bytes = bytes;
-      const outcome = await this.#select(now, options, note).then(
-        (result) => () => result,
-        (error: unknown) => (): never => {
-          throw error;
-        },
-      );
-      const { lost } = columns;
-      if (lost === null) return outcome();
-      if (attempt === READS_MAX) throw lost;
-      options.signal?.throwIfAborted();
-    }
+      return this.#select(now, options, note);
+    };
+    return withItsColumns(this.#core, statement, { ...options, again, run });
+  }
+
+  /** What is lost once rows have been taken, who takes them is told. */
+  #flow(statement: SelectStatement, options: Asked, again: () => Statement): Promise<FlowingRows> {
+    const run = ({ query }: SelectStatement): Promise<FlowingRows> =>
+      flowQuery(this.#core, query, options.signal);
+    return withItsColumns(this.#core, statement, { ...options, again, run, leave: (rows) => rows.close() });
   }
 
   async #select(

@@ -104,6 +104,31 @@ it("is given up where a file does not come", async () => {
   await follower.stop({ abort: true });
 });
 
+it("is heard where the replica itself has slept: what came meanwhile is read first", async () => {
+  let come: () => void = () => {};
+  const { follower, reports } = await following({
+    follow: async (_, signal) =>
+      new MessageReader({
+        next: () =>
+          new Promise((resolve, reject) => {
+            come = () => resolve({ done: false, value: hello });
+            signal.addEventListener("abort", () => reject(signal.reason));
+          }),
+      }),
+  });
+  for (let n = 0; n < 100; n++) await Promise.resolve();
+  for (let night = 0; night < 3; night++) {
+    // After a sleep, all that is due is called before anything is read, each timer once.
+    vi.advanceTimersToNextTimer();
+    come();
+    for (let n = 0; n < 100; n++) await Promise.resolve();
+    expect(reports).toEqual([]);
+  }
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(reports).toEqual([expect.stringContaining("nothing has been heard of it for 10 seconds")]);
+  await follower.stop({ abort: true });
+});
+
 it("is heard where a message takes its time", async () => {
   const pieces = [0, 20, 40, 60].map((at, i, all) => hello.subarray(at, all[i + 1] ?? hello.length));
   const { follower, reports } = await following({

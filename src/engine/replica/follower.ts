@@ -12,6 +12,7 @@
  */
 import { type Disk, writeFully } from "../../base/disk.ts";
 import { type ErrorCode, EvertError, toEvertError } from "../../base/errors.ts";
+import { Stall } from "../../base/stall.ts";
 import { HEADER_BYTES, readHeader } from "../../log/frame.ts";
 import type { LogIntake } from "../../log/log.ts";
 import { CATALOG_TOPIC } from "../catalog/hidden-topics.ts";
@@ -354,16 +355,13 @@ async function unlessSilent<T>(
   wait: (heard: () => void) => Promise<T>,
 ): Promise<T> {
   const silence = new Error(`nothing has been heard of it for ${SILENCE_MS / 1000} seconds`);
-  let timer: NodeJS.Timeout | undefined;
-  const heard = (): void => {
-    clearTimeout(timer);
-    timer = setTimeout(() => connection.abort(silence), SILENCE_MS);
-  };
+  const stall = new Stall();
+  const heard = (): void => stall.start(SILENCE_MS, () => connection.abort(silence));
   heard();
   try {
     return await wait(heard);
   } finally {
-    clearTimeout(timer);
+    stall.stop();
   }
 }
 

@@ -10,7 +10,7 @@
  *
  * While the iterator is silent, `heartbeat` is sent; when `closing` is aborted, `farewell` is sent and the stream ends.
  */
-import { Stall } from "./stall.ts";
+import { Stall } from "../../base/stall.ts";
 
 type Piece = string | Uint8Array;
 type Next = IteratorResult<Piece | readonly Piece[]>;

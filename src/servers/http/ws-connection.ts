@@ -12,6 +12,7 @@
 import type WebSocket from "ws";
 import type { RawData } from "ws";
 import { EvertError, toEvertError } from "../../base/errors.ts";
+import { Stall } from "../../base/stall.ts";
 import type {
   OpenSubscription,
   SubscribeTarget,
@@ -34,7 +35,6 @@ import {
   wsStep,
 } from "../../wire/http/ws.ts";
 import type { ServerContext } from "./context.ts";
-import { Stall } from "./stall.ts";
 
 /** Messages that wait before the socket is read no further, or their bytes. */
 const waitingMax = 16;

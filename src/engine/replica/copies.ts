@@ -5,7 +5,8 @@
  *
  * - while a follower is connected, and an hour longer, deletes behind its position stay (copiedTo());
  * - a follower is *whole* if that has held since it began, empty, or since it last had everything. Whoever is not is refused where deletes behind its position have gone;
- * - what is erased does not wait for anybody: who has something and has not come so far is whole no more, nor who is sent something while it is being erased. One that has nothing yet lacks nothing.
+ * - what is erased does not wait for anybody: who has something and has not come so far is whole no more, nor who is sent something while it is being erased. One that has nothing yet lacks nothing. And
+ *   deletes that a follower has in a part of a segment go when the whole segment takes that part's place: it has not come so far either.
  */
 
 /** How long deletes stay for a follower that has gone. */
@@ -27,6 +28,8 @@ interface Copy {
 
 export class Copies {
   readonly #nowMs: () => number;
+  /** Up to where whoever has so much has whole segments. */
+  readonly #segmentsTo: (position: number) => number;
   readonly #copies = new Map<string, Copy>();
   /** What is being erased: deletes up to there are going. */
   readonly #erasures = new Set<{ readonly to: number }>();
@@ -35,8 +38,9 @@ export class Copies {
   /** Deletes up to there have gone with it. */
   #erasedTo = 0;
 
-  constructor(nowMs: () => number) {
+  constructor(nowMs: () => number, segmentsTo: (position: number) => number) {
     this.#nowMs = nowMs;
+    this.#segmentsTo = segmentsTo;
   }
 
   /** Whether a follower that comes with so much has missed no delete up to there, nor will. */
@@ -77,8 +81,8 @@ export class Copies {
     const copy = this.#copies.get(id);
     if (copy === undefined) return;
     copy.sent = position;
-    for (const { to } of this.#erasures) misses(copy, to);
-    if (erased !== this.erased) misses(copy, this.#erasedTo);
+    for (const { to } of this.#erasures) this.#misses(copy, to);
+    if (erased !== this.erased) this.#misses(copy, this.#erasedTo);
   }
 
   /** It has been sent everything there is, up to the position. */
@@ -93,7 +97,7 @@ export class Copies {
   async erasing(to: number, done: () => Promise<void>): Promise<void> {
     const erasure = { to };
     this.#erasures.add(erasure);
-    for (const copy of this.#copies.values()) misses(copy, to);
+    for (const copy of this.#copies.values()) this.#misses(copy, to);
     try {
       await done();
     } finally {
@@ -116,11 +120,11 @@ export class Copies {
     for (const [id, { leftMs }] of this.#copies)
       if (leftMs !== null && leftMs < before) this.#copies.delete(id);
   }
-}
 
-/** Deletes up to the position are going. */
-function misses(copy: Copy, to: number): void {
-  if (copy.position >= to || copy.sent === 0) return;
-  copy.isWhole = false;
-  copy.wholeAt = null;
+  /** Deletes up to the position are going. */
+  #misses(copy: Copy, to: number): void {
+    if (copy.sent === 0 || this.#segmentsTo(copy.position) >= to) return;
+    copy.isWhole = false;
+    copy.wholeAt = null;
+  }
 }

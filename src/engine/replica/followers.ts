@@ -46,7 +46,7 @@ export class Followers {
 
   constructor(context: FollowersContext) {
     this.#context = context;
-    this.#copies = new Copies(context.nowMs);
+    this.#copies = new Copies(context.nowMs, (position) => this.#segmentsTo(position));
     this.#off = context.log.onStored(() => this.#tell());
   }
 
@@ -84,7 +84,11 @@ export class Followers {
   /** All copies have the segments up to there, as far as is known. A segment of which one has a part is yet to take that part's place: deletes in it have to stay, too. */
   copiedTo(): number {
     const position = this.#copies.copiedTo();
-    if (!Number.isFinite(position)) return position;
+    return Number.isFinite(position) ? this.#segmentsTo(position) : position;
+  }
+
+  /** Whoever has so much has whole segments up to there. */
+  #segmentsTo(position: number): number {
     return this.#context.log.segmentOf(position + 1) - 1;
   }
 

@@ -32,7 +32,7 @@ ${summer.replace("topics: [orders]", "topics: [orders], follow: false")}}
 `;
 
 it("is three programs that compile and do what is said", async () => {
-  const folder = mkdtempSync(join(import.meta.dirname, "log-"));
+  const folder = mkdtempSync(join(import.meta.dirname, ".program-"));
   const file = join(folder, "program.ts");
   writeFileSync(file, program);
   try {

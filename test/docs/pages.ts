@@ -7,6 +7,9 @@ const root = resolve(import.meta.dirname, "../..");
 /** Beside the sources there may be what npm, builds and servers leave. */
 const passedOver = new Set(["node_modules", "dist", ".git", "evert-data", "coverage"]);
 
+/** Where tests beside this one run the programs of a page: it may go while it is looked at. */
+const programs = /^\.program-/;
+
 /** Every file of the repository and every folder, from its root. */
 export const files: ReadonlySet<string> = new Set(walk(root).map((path) => relative(root, path)));
 
@@ -57,7 +60,7 @@ export function anchorsOf({ text }: Page): Set<string> {
 
 function walk(folder: string): string[] {
   return entriesOf(folder)
-    .filter(({ name }) => !passedOver.has(name))
+    .filter(({ name }) => !passedOver.has(name) && !programs.test(name))
     .flatMap((entry) => {
       const path = join(folder, entry.name);
       return entry.isDirectory() ? [path, ...walk(path)] : [path];

@@ -11,7 +11,7 @@ it("runs the README's program", () => {
     readFileSync(join(root, "README.md"), "utf8"),
   )!;
   // Inside the repository, so that "evert" is this package.
-  const folder = mkdtempSync(join(import.meta.dirname, "readme-"));
+  const folder = mkdtempSync(join(import.meta.dirname, ".program-"));
   try {
     writeFileSync(join(folder, "program.ts"), program!);
     const output = execFileSync(process.execPath, ["--conditions=evert-source", "program.ts"], {

@@ -9,7 +9,7 @@ import { createHttpServer } from "../../src/servers/http/server.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
 
 const root = join(import.meta.dirname, "../..");
-const folder = mkdtempSync(join(import.meta.dirname, "views-"));
+const folder = mkdtempSync(join(import.meta.dirname, ".program-"));
 const file = join(folder, "app.ts");
 const pageFile = join(folder, "page.tsx");
 const text = readFileSync(join(root, "docs/VIEWS.md"), "utf8");

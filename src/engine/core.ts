@@ -388,30 +388,7 @@ export class Core {
    * Commits catalog events in a group of their own and waits until they are applied. `make` runs while nobody else can change the
    * catalog; no events: nothing happens.
    */
-  define(make: () => readonly CatalogEvent[]): Promise<string> {
-    return this.#define(make);
-  }
-
-  /** The same, where rows decide: those of all commits before are published by then. */
-  async defineAfter(make: () => Promise<readonly CatalogEvent[]>): Promise<string> {
-    await this.#toldBefore();
-    return this.#define(() => this.#shownBefore().then(make));
-  }
-
-  /** What has been committed is durable, before the gate is closed for who decides by it: nobody waits behind it for replicas that are not there. @throws EvertError timeout */
-  async #toldBefore(): Promise<void> {
-    if (this.committer.refusal !== null) throw this.committer.refusal;
-    await this.durability.told(this.log.lastPosition);
-  }
-
-  /** Readers see what has been stepped. With the gate closed: what came in between is little. @throws EvertError timeout */
-  async #shownBefore(): Promise<void> {
-    const { position } = this.stepper;
-    await this.durability.told(position);
-    await this.publisher.waitFor(position, DEFAULT_TIMEOUT_MS);
-  }
-
-  async #define(make: () => readonly CatalogEvent[] | Promise<readonly CatalogEvent[]>): Promise<string> {
+  async define(make: () => readonly CatalogEvent[] | Promise<readonly CatalogEvent[]>): Promise<string> {
     let events: readonly CatalogEvent[] = [];
     const dropped = () => events.flatMap((event) => (event.event === "drop" ? [event.id] : []));
     const receipt = await this.committer.exclusively(
@@ -430,6 +407,25 @@ export class Core {
     await this.stepper.atBoundary(() => {});
     await this.publisher.waitFor(receipt.position, DEFAULT_TIMEOUT_MS);
     return String(receipt.position);
+  }
+
+  /** The same, where rows decide: those of all commits before are published by then. */
+  async defineAfter(make: () => Promise<readonly CatalogEvent[]>): Promise<string> {
+    await this.#toldBefore();
+    return this.define(() => this.#shownBefore().then(make));
+  }
+
+  /** What has been committed is durable, before the gate is closed for who decides by it: nobody waits behind it for replicas that are not there. @throws EvertError timeout */
+  async #toldBefore(): Promise<void> {
+    if (this.committer.refusal !== null) throw this.committer.refusal;
+    await this.durability.told(this.log.lastPosition);
+  }
+
+  /** Readers see what has been stepped. With the gate closed: what came in between is little. @throws EvertError timeout */
+  async #shownBefore(): Promise<void> {
+    const { position } = this.stepper;
+    await this.durability.told(position);
+    await this.publisher.waitFor(position, DEFAULT_TIMEOUT_MS);
   }
 
   /** @throws EvertError where a view alone may write the topic. */

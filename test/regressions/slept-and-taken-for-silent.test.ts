@@ -3,16 +3,14 @@
  * So a client gave up a good stream, and a server clients that were there.
  */
 import { EventEmitter, once } from "node:events";
-import { pino } from "pino";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { WebSocket } from "ws";
-import { BodyBudget } from "../../src/servers/http/body-budget.ts";
-import { createMetrics } from "../../src/servers/http/metrics.ts";
 import { pacedBody } from "../../src/servers/http/paced-body.ts";
 import { WsConnection } from "../../src/servers/http/ws-connection.ts";
 import { insert } from "../client/fake-server.ts";
 import { at, client, type Item, reopen, server, until } from "../client/live.ts";
 import { FakeEngine } from "../servers/fake-engine.ts";
+import { serverContext } from "../servers/http/server-context.ts";
 
 let slept: number;
 
@@ -72,16 +70,10 @@ it("a server hears what came over a WebSocket before it finds it silent", async 
       socket.emit("close");
     },
   });
-  const connection = new WsConnection(socket as unknown as WebSocket, {
-    engine,
-    logger: pino({ level: "silent" }),
-    metrics: createMetrics(engine),
-    closing: new AbortController().signal,
-    bodyBytesMax: 1,
-    bodies: new BodyBudget(1),
-    heartbeatMs: 15_000,
-    stallMs: 120_000,
-  });
+  const connection = new WsConnection(
+    socket as unknown as WebSocket,
+    serverContext(engine, { heartbeatMs: 15_000, stallMs: 120_000 }),
+  );
   const ended = connection.run();
   for (let night = 1; night <= 2; night++) {
     slept += 3_600_000;

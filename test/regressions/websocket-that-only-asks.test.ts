@@ -3,14 +3,12 @@
  * because its line was full, was taken for gone.
  */
 import { EventEmitter } from "node:events";
-import { pino } from "pino";
 import { expect, test } from "vitest";
 import type { WebSocket } from "ws";
-import { BodyBudget } from "../../src/servers/http/body-budget.ts";
-import { createMetrics } from "../../src/servers/http/metrics.ts";
 import { WsConnection } from "../../src/servers/http/ws-connection.ts";
 import type { AlteredItem, SubscriptionItem } from "../../src/views/subscription-item.ts";
 import { FakeEngine } from "../servers/fake-engine.ts";
+import { serverContext } from "../servers/http/server-context.ts";
 
 class SilentSocket extends EventEmitter {
   readonly OPEN = 1;
@@ -68,16 +66,10 @@ test("a client that does not read waits for its own answers", async () => {
     if (reads) taken();
     else held.push(taken);
   };
-  const connection = new WsConnection(socket as unknown as WebSocket, {
-    engine,
-    logger: pino({ level: "silent" }),
-    metrics: createMetrics(engine),
-    closing: new AbortController().signal,
-    bodyBytesMax: 1,
-    bodies: new BodyBudget(1),
-    heartbeatMs: 10,
-    stallMs: 600_000,
-  });
+  const connection = new WsConnection(
+    socket as unknown as WebSocket,
+    serverContext(engine, { heartbeatMs: 10, stallMs: 600_000 }),
+  );
   const ended = connection.run();
   const say = () => socket.emit("message", Buffer.from('{"type":"subscribe","view":"songs_view"}'), false);
   for (let i = 0; i < 1000; i++) {

@@ -1,12 +1,10 @@
 /** The document is held to the routes there are, and to itself. */
-import { pino } from "pino";
 import { expect, test } from "vitest";
 import { createApp } from "../../../src/servers/http/app.ts";
-import { BodyBudget } from "../../../src/servers/http/body-budget.ts";
-import { createMetrics } from "../../../src/servers/http/metrics.ts";
 import { openApiDocument } from "../../../src/servers/http/openapi.ts";
 import { FakeEngine } from "../fake-engine.ts";
 import { Harness } from "./harness.ts";
+import { serverContext } from "./server-context.ts";
 
 type Json = Record<string, unknown>;
 const methods = ["get", "put", "post", "delete", "patch"];
@@ -20,19 +18,7 @@ const operations = Object.entries(paths).flatMap(([path, item]) =>
 
 test("every route is in it, and nothing else", () => {
   const engine = new FakeEngine();
-  const app = createApp(
-    {
-      engine,
-      logger: pino({ level: "silent" }),
-      metrics: createMetrics(engine),
-      closing: new AbortController().signal,
-      bodyBytesMax: 1,
-      bodies: new BodyBudget(1),
-      heartbeatMs: 1,
-      stallMs: 1,
-    },
-    { boundToLoopback: true },
-  );
+  const app = createApp(serverContext(engine, { heartbeatMs: 1, stallMs: 1 }), { boundToLoopback: true });
   const routes = app.routes
     .filter((route) => route.method !== "ALL" && route.path !== "/")
     .map((route) => `${route.method} ${route.path.replace(/:(\w+)/g, "{$1}")}`);

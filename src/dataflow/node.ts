@@ -237,7 +237,7 @@ export abstract class Node implements Operator {
   /** It has failed: what it holds elsewhere is not needed any more. */
   stop(): void {}
 
-  /** Bytes of state that other threads keep for it. */
+  /** Bytes of state beside its stores: that other threads keep for it, or of rows that it reads from disk at the moment. */
   get bytesElsewhere(): number {
     return 0;
   }

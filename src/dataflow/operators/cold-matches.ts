@@ -127,6 +127,11 @@ export class ColdMatches {
     return 0;
   }
 
+  /** In memory: where what stays on disk lies, until somebody takes it. */
+  get bytes(): number {
+    return (this.#asked?.many?.found.rows.buffer.byteLength ?? 0) + (this.#many?.scan.bytes ?? 0);
+  }
+
   /** What the rows that are ready meet on disk, for who takes it: once. The stores are held. */
   takeMany(): Many | null {
     const many = this.#many;

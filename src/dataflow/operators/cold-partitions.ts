@@ -11,7 +11,7 @@
  * The store is held from the first question on, for a step at most, while not much has come back. As everywhere the operator returns, and the scheduler waits.
  */
 import type { ColdRows } from "../../state/cold/cold-rows.ts";
-import type { TakeRow } from "../../state/cold/linked-scan.ts";
+import type { LinkedScan, TakeRow } from "../../state/cold/linked-scan.ts";
 import type { Found, Links } from "../../state/cold/links.ts";
 import { ensureWords, type RowBytes, rowBytes } from "../../state/cold/row-bytes.ts";
 import { KeyHash, RowCodec } from "../../state/cold/row-codec.ts";
@@ -37,6 +37,8 @@ const SPARE_ASKED = 32;
 const FIRST_READ = 256;
 /** Partitions of which an edge is kept. */
 const EDGES_MAX = 65_536;
+/** An entry of a Map of numbers, about. */
+const EDGE_BYTES = 32;
 
 export interface Walked {
   readonly store: Store;
@@ -58,10 +60,17 @@ export class ColdPartitions {
   readonly #edges = new Map<number, number>();
   #links: Links | null = null;
   #page: EdgePage | null = null;
+  /** While a partition is read through. */
+  #scan: LinkedScan | null = null;
 
   constructor(node: Node, walked: Walked) {
     this.#node = node;
     this.#walked = walked;
+  }
+
+  /** In memory. */
+  get bytes(): number {
+    return (this.#scan?.bytes ?? 0) + (this.#page?.bytes ?? 0) + this.#edges.size * EDGE_BYTES;
   }
 
   /** Of how many of the partitions of the rows slots[from..to-1] a walk meets all it looks for; 0: that is being fetched, and then the operator works again. */
@@ -134,6 +143,7 @@ export class ColdPartitions {
     const { store } = this.#walked;
     const page = (this.#page ??= new EdgePage(this.#walked, cold.codec, key));
     const scan = cold.scanFound(found);
+    this.#scan = scan;
     try {
       while (this.#asked !== null) {
         const before: number[] = [];
@@ -150,6 +160,7 @@ export class ColdPartitions {
       }
     } finally {
       scan.close();
+      this.#scan = null;
       page.end();
     }
     if (this.#asked === null) return;
@@ -286,6 +297,10 @@ class EdgePage {
     this.#codec = new RowCodec(layout, this.#texts);
     this.#index = createOrderedIndex(this.#page, index.spec);
     this.#hash = new KeyHash(layout, key.columns, this.#texts);
+  }
+
+  get bytes(): number {
+    return this.#page.I.byteLength + this.#texts.bytes + this.#buffer.bytes.byteLength;
   }
 
   /** `edge`: -1: all rows stand before it. */

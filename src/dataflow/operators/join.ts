@@ -97,6 +97,8 @@ interface Code {
 /** Rows of a side that were on disk, and the pass over them. */
 interface Page {
   readonly store: Store;
+  /** In memory. */
+  readonly bytes: number;
   readonly rows: DeltaRows;
   /** So many rows have been put into it. */
   fill(count: number): void;
@@ -193,6 +195,17 @@ export class Join extends Node {
   override readsCold(port: number): boolean {
     const keys = port === 0 ? this.#leftKeys : this.#rightKeys;
     return keys.length > 0 && (this.#type === "inner" || !this.host.eager);
+  }
+
+  override get bytesElsewhere(): number {
+    let bytes = this.#cold.bytes + (this.#many?.bytes ?? 0) + (this.#page?.bytes ?? 0);
+    // They are kept for the next time.
+    if (this.#code !== null) for (const { page } of this.#code.parts.values()) bytes += page.bytes;
+    return bytes;
+  }
+
+  override get grewElsewhere(): boolean {
+    return this.#many !== null || this.#page !== null;
   }
 
   override fetched(): void {
@@ -440,6 +453,9 @@ export class Join extends Node {
     let parts: Parts | null = null;
     return {
       store,
+      get bytes() {
+        return store.I.byteLength;
+      },
       rows,
       // Its rows wait for others: their texts are counted meanwhile.
       fill(count) {

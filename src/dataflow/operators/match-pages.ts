@@ -44,6 +44,11 @@ export class MatchPage {
     this.#codec = new RowCodec(layout, dictionary);
   }
 
+  /** In memory: slots are taken without the store's knowledge, so it does not count them. */
+  get bytes(): number {
+    return this.store.I.byteLength + this.index.bytes;
+  }
+
   readonly take: TakeRow = (from, at) => {
     const { store, length: slot } = this;
     if (slot % CHUNK_ROWS === 0) store.reserve(slot + CHUNK_ROWS);
@@ -101,6 +106,11 @@ export class MatchPages {
     this.#state = { match: START, matched: false, back: scan.back, met: new Uint8Array(slots.length) };
     this.#hold = store.hold();
     this.#metHere = metHere;
+  }
+
+  /** In memory, without the page, which is used again. */
+  get bytes(): number {
+    return this.#scan.bytes + this.#rows.slots.byteLength + this.#state.met.byteLength;
   }
 
   get isOver(): boolean {

@@ -88,6 +88,10 @@ export class TopK extends OverOrdered {
     this.#cold?.fetched();
   }
 
+  override get bytesElsewhere(): number {
+    return this.#cold?.bytes ?? 0;
+  }
+
   /** It has failed. */
   override stop(): void {
     this.#cold?.close();

@@ -57,6 +57,13 @@ export class LinkedScan {
     }
   }
 
+  /** In memory. */
+  get bytes(): number {
+    let bytes = this.#hashes.buffer.byteLength;
+    for (const here of this.#here.values()) bytes += here.byteLength;
+    return bytes;
+  }
+
   /** A row has gone out. It was told from where it was, or was in memory at the moment. */
   left(slot: number): void {
     this.back.unmark(slot);

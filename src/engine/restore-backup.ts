@@ -22,6 +22,7 @@ import { copySealed, recordsGone } from "../log/copy-sealed.ts";
 import { LOG_DIRECTORY, lockDirectory } from "../log/lock.ts";
 import type { CommitInfo, Group, Log } from "../log/log.ts";
 import { randomLogId } from "../log/log-id.ts";
+import { offsetOf } from "../log/offsets.ts";
 import { openLog } from "../log/open-log.ts";
 import { isLeftover, isSystems, RESTORE_BEGUN } from "../log/segment.ts";
 import type { TopicEntry } from "./catalog/catalog.ts";
@@ -258,15 +259,20 @@ async function appendGroup(
   const at = batches.map(() => ({ commit: 0, row: 0 }));
   for (const [c, commit] of commits.entries()) {
     if (commit.position > last || commit.timeUs > timeUs) return false;
-    const parts: { topicId: number; rows: Batch; ops: Uint8Array | null }[] = [];
-    batches.forEach(({ topicId, batch, ops, commitIndexes, commitEnds }, b) => {
+    const parts: { topicId: number; rows: Batch; ops: Uint8Array | null; nextOffset: number }[] = [];
+    batches.forEach((rows, b) => {
+      const { topicId, batch, ops, commitIndexes, commitEnds } = rows;
       const place = at[b]!;
       if (commitIndexes[place.commit] !== c) return;
       const end = commitEnds[place.commit]!;
+      const before = parts.findLast((part) => part.topicId === topicId);
+      const next = before === undefined ? log.topicEnd(topicId) : before.nextOffset;
+      if (offsetOf(rows, end - 1) !== next + end - place.row - 1) throw rowsLost(commit.position);
       parts.push({
         topicId,
         rows: sliceBatch(batch, place.row, end),
         ops: ops?.slice(place.row, end) ?? null,
+        nextOffset: next + end - place.row,
       });
       at[b] = { commit: place.commit + 1, row: end };
     });
@@ -275,6 +281,19 @@ async function appendGroup(
     await appendCommit(log, commit, parts);
   }
   return true;
+}
+
+/** A repair has left commits without the rows that they had: appended anew, those behind them would get the offsets of what is lost. */
+function rowsLost(position: number): EvertError {
+  return new EvertError(
+    "records_gone",
+    `records before position ${position} are lost, as a repair has found`,
+    {
+      detail:
+        "The backup has the records behind them in one file with commits that are not wanted, and they cannot be taken out of it under their offsets.",
+      hint: `Restore to a position before ${position}, or all of it, without --to.`,
+    },
+  );
 }
 
 async function appendCommit(

@@ -7,7 +7,7 @@
  * 1. The source says which files there are, and how much of each is durable: that is one position.
  * 2. A sealed segment is copied under another name, verified, every byte, and given its name. Of a segment of frames what the copy has already stays;
  *    the rest is written behind it, and its frames are verified. Where a file has given way to its sealed form meanwhile, the source is asked anew.
- *    Sealed segments that the copy has already are compared by their tails: those of a replica may differ, and the two are not mixed.
+ *    What the copy has already is compared first, sealed segments by their tails, those of frames by the last one: another server's may differ, and the two are not mixed.
  * 3. backup.json is replaced, atomically; then files go that it no longer names.
  *
  * So until the new copy is whole, backup.json names the one before, and all that it names is there.
@@ -16,6 +16,7 @@ import { encodeUtf8 } from "../base/bytes.ts";
 import { type Disk, type DiskFile, joinPath, readFully, writeFully } from "../base/disk.ts";
 import { EvertError } from "../base/errors.ts";
 import { readWhole, replaceWhole } from "../base/small-file.ts";
+import { HEADER_BYTES, readHeader } from "./frame.ts";
 import { LOG_DIRECTORY, lockDirectory } from "./lock.ts";
 import type { LogFile, LogFiles } from "./log.ts";
 import { Scanner } from "./scanner.ts";
@@ -121,8 +122,10 @@ class Backup {
     }
     this.#logId = (before ?? wanted).logId;
     for (const { name, bytes } of before?.files ?? []) this.#sound.set(name, bytes);
-    for (const file of wanted.files)
+    for (const file of wanted.files) {
       if (parseSegmentName(file.name)?.form === "sealed") await this.#refuseOther(file);
+      else await this.#refuseParted(file);
+    }
   }
 
   /**
@@ -149,22 +152,63 @@ class Backup {
     } finally {
       await file.close();
     }
-    const theirs = new Uint8Array(TAIL_BYTES);
+    const theirs = await this.#theirs(name, bytes - TAIL_BYTES, TAIL_BYTES);
+    if (theirs === null) return true;
+    if (readTail(theirs) === null) throw notAsWritten(name);
+    if (readTail(own) === null) throw damagedCopy(name);
+    return isEqual(own, theirs);
+  }
+
+  /**
+   * A log that was restored from a backup has the id of the one it was taken of, and so has a former leader that went on by itself: what stands behind the same place of one file may be of two histories,
+   * whose frames have the same sizes as often as not. The last frame that both are to have tells it: its header has its time and the checksum of all that is in it.
+   * @throws EvertError where it is another one; log_damaged: the copy's frames are not as they were written
+   */
+  async #refuseParted({ name, bytes }: LogFile): Promise<void> {
+    const known = this.#sound.get(name) ?? 0;
+    const common = Math.min(known, bytes);
+    if (common === 0) return;
+    const own = new Uint8Array(HEADER_BYTES);
+    let last = -1;
+    let end = 0;
+    const file = await this.#disk.open(joinPath(this.#logDirectory, name), "read");
+    try {
+      const scanner = new Scanner(file, 0, known, true);
+      while (scanner.at < common) {
+        const found = await scanner.next();
+        if (found.kind !== "frame") throw damagedCopy(name);
+        last = found.at;
+        end = scanner.at;
+        own.set(found.bytes.subarray(found.offset, found.offset + HEADER_BYTES));
+      }
+    } finally {
+      await file.close();
+    }
+    const theirs = end === common ? await this.#theirs(name, last, HEADER_BYTES) : new Uint8Array(0);
+    if (theirs === null || isEqual(own, theirs)) return;
+    // What was read wrong says nothing of whose file it is.
+    if (theirs.length > 0 && readHeader(theirs, 0) === null) throw notAsWritten(name);
+    throw new EvertError("invalid_request", `${this.#directory} is a backup of another server`, {
+      detail: `Its ${name} has other commits than this server's: the two have parted, as after a restore.`,
+      hint: "Back up into another directory.",
+    });
+  }
+
+  /** So many bytes of the source's file; null: it has given way to another, and is not asked for then. */
+  async #theirs(name: string, from: number, count: number): Promise<Uint8Array | null> {
+    const bytes = new Uint8Array(count);
     let at = 0;
     try {
-      for await (const piece of this.#source.read(name, bytes - TAIL_BYTES, bytes)) {
-        if (at + piece.length > TAIL_BYTES) throw notAsWritten(name);
-        theirs.set(piece, at);
+      for await (const piece of this.#source.read(name, from, from + count)) {
+        if (at + piece.length > count) throw notAsWritten(name);
+        bytes.set(piece, at);
         at += piece.length;
       }
     } catch (error) {
-      // It has given way to another: then it is not asked for.
-      if (error instanceof EvertError && error.code === "not_found") return true;
+      if (error instanceof EvertError && error.code === "not_found") return null;
       throw error;
     }
-    if (readTail(theirs) === null) throw notAsWritten(name);
-    if (readTail(own) === null) throw damagedCopy(name);
-    return theirs.every((byte, i) => byte === own[i]);
+    return bytes;
   }
 
   #checkLog({ logId }: LogFiles): void {
@@ -300,6 +344,10 @@ function manifestOf(bytes: Uint8Array, directory: string): BackupManifest {
   return manifest as BackupManifest;
 }
 
+function isEqual(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
+
 function unreadable(directory: string): EvertError {
   return new EvertError("log_damaged", `${BACKUP_FILE} of ${directory} is not as it was written`, {
     detail: "It says which files belong to the backup, and how much of each.",
@@ -308,7 +356,7 @@ function unreadable(directory: string): EvertError {
 
 function damagedCopy(name: string): EvertError {
   return new EvertError("log_damaged", `the backup's ${name} is not as it was written`, {
-    detail: "The checksum of its end does not match. The backup is as it was before.",
+    detail: "A checksum in it does not match. The backup is as it was before.",
     hint: "Try again; then back up into another directory.",
   });
 }

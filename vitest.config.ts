@@ -10,6 +10,14 @@ if (major < 22) {
 
 const source = (path: string) => fileURLToPath(new URL(`src/${path}`, import.meta.url));
 
+/** EVERT_SLICES=at-once (npm run test:slices): all turns of the event loop are taken that there could be. The product itself reads no such variable. */
+const slices = process.env["EVERT_SLICES"];
+if (slices !== undefined && slices !== "at-once") throw new Error("EVERT_SLICES is at-once, or is not set");
+const slicesThatEndAtOnce = {
+  find: /^(?:\.{1,2}\/)+(?:(?:src\/)?base\/)?slices\.ts$/,
+  replacement: fileURLToPath(new URL("test/support/slices-that-end-at-once.ts", import.meta.url)),
+};
+
 /** Whole processes, whole browsers, and the examples: each file alone on the machine, with time to start things. */
 const system = ["test/browser/**/*.test.{ts,tsx}", "test/system/**/*.test.ts", "test/examples/**/*.test.ts"];
 
@@ -20,6 +28,7 @@ export default defineConfig({
       { find: /^evert$/, replacement: source("index.ts") },
       { find: /^evert\/(client|react|testing)$/, replacement: source("$1/index.ts") },
       { find: /^evert\/server$/, replacement: source("servers/index.ts") },
+      ...(slices === undefined ? [] : [slicesThatEndAtOnce]),
     ],
   },
   test: {

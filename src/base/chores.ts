@@ -8,6 +8,8 @@
  * than a quarter longer.
  */
 
+import { type Slices, systemSlices } from "./slices.ts";
+
 /** Who waits for something else. */
 export type Waiting = "nobody" | "commit" | "step";
 
@@ -15,13 +17,13 @@ const PIECE_MS: Readonly<Record<Waiting, number>> = { nobody: 4, commit: 1, step
 
 export class Chores {
   readonly #waiter: () => Waiting;
-  readonly #now: () => number;
+  readonly #slices: Slices;
   #waiting: ((ends: number) => void)[] = [];
   #scheduled = false;
 
-  constructor(waiter: () => Waiting, now: () => number = () => performance.now()) {
+  constructor(waiter: () => Waiting, slices: Slices = systemSlices) {
     this.#waiter = waiter;
-    this.#now = now;
+    this.#slices = slices;
   }
 
   /** Resolves in a turn in which nobody else does a piece; when it should end, in the milliseconds of performance.now(). */
@@ -38,7 +40,7 @@ export class Chores {
       this.#scheduled = false;
       const first = this.#waiting.shift();
       this.#schedule();
-      first?.(this.#now() + PIECE_MS[this.#waiter()]);
+      first?.(this.#slices(PIECE_MS[this.#waiter()]));
     });
   }
 }

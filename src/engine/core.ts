@@ -7,6 +7,7 @@ import { Chores } from "../base/chores.ts";
 import type { Clock } from "../base/clock.ts";
 import { EvertError, toEvertError } from "../base/errors.ts";
 import { positionOf } from "../base/position.ts";
+import type { Slices } from "../base/slices.ts";
 import { Circuit, type CircuitLimits } from "../dataflow/circuit.ts";
 import type { EvaluationContext } from "../dataflow/kernels/evaluate.ts";
 import { Guard } from "../dataflow/kernels/guard.ts";
@@ -40,7 +41,7 @@ import { Publisher } from "./publisher.ts";
 import { ReadTurns } from "./queries/read-turns.ts";
 import { Sinks } from "./sinks.ts";
 import { StepPositions } from "./step-positions.ts";
-import { Stepper } from "./stepper.ts";
+import { Stepper, type StepperHooks } from "./stepper.ts";
 import { Tables } from "./tables.ts";
 import { Ticker } from "./ticker.ts";
 import type { Workers } from "./workers/workers.ts";
@@ -57,6 +58,7 @@ export interface CoreParts {
   readonly catalog: EngineCatalog;
   readonly dictionary: Dictionary;
   readonly clock: Clock;
+  readonly slices: Slices;
   readonly limits: CircuitLimits;
   /** Where rows go near the memory limit, and from which share of it on (dataflow/cooling.ts). */
   readonly runFiles: RunFiles;
@@ -80,6 +82,7 @@ export class Core {
   readonly catalog: EngineCatalog;
   readonly dictionary: Dictionary;
   readonly clock: Clock;
+  readonly slices: Slices;
   readonly workers: Workers | null;
   readonly circuit: Circuit;
   readonly runFiles: RunFiles;
@@ -104,12 +107,9 @@ export class Core {
   /** Changes of topics' columns, as they are applied. */
   readonly evolution: EvolvingTables = new EvolvingTables(this);
   readonly #definitions = new Definitions(this);
-  readonly #readTurns = new ReadTurns();
+  readonly #readTurns: ReadTurns;
   /** Work that can wait: commits under way go before it. */
-  readonly chores: Chores = new Chores(() => {
-    if (this.stepper.isStepping) return "step";
-    return this.log.lastPosition > this.publisher.published.position ? "commit" : "nobody";
-  });
+  readonly chores: Chores;
   readonly counters: Counters = { commits: 0, records: 0, steps: 0, stepMs: 0 };
   readonly #offs: readonly (() => void)[];
   readonly #onFatal: (error: EvertError) => void;
@@ -127,6 +127,12 @@ export class Core {
     this.plainTopics = new PlainTopics(parts.catalog);
     this.dictionary = parts.dictionary;
     this.clock = parts.clock;
+    this.slices = parts.slices;
+    this.#readTurns = new ReadTurns(parts.slices);
+    this.chores = new Chores(() => {
+      if (this.stepper.isStepping) return "step";
+      return this.log.lastPosition > this.publisher.published.position ? "commit" : "nobody";
+    }, parts.slices);
     this.workers = parts.workers;
     this.#onFatal = parts.onFatal;
     const { report, runFiles, warm, workers } = parts;
@@ -180,7 +186,7 @@ export class Core {
       looked: () => this.stepper.lookedFor(),
       failed: (error) => this.#broken(toEvertError(error)),
     });
-    this.stepper = new Stepper(this.circuit, this.catalog, this.dictionary, {
+    const hooks: StepperHooks = {
       // A table keeps all its columns; of a stream, only what views read is decoded.
       wants: (entry) => (entry.topicKind === "table" ? () => true : this.circuit.wants(entry.id)),
       onCatalog: (batch, pause) => (this.#replaying ? undefined : this.#definitions.apply(batch, pause)),
@@ -200,7 +206,8 @@ export class Core {
       onPublished: (epoch) =>
         this.log.requirement === null ? this.publisher.shown(epoch).catch(() => {}) : null,
       onBroken: (error) => this.#broken(toEvertError(error)),
-    });
+    };
+    this.stepper = new Stepper(this.circuit, this.catalog, this.dictionary, hooks, parts.slices);
     this.committer = new Committer(this.log, this.stepper, this.constraints, this.durability);
     this.sinks = new Sinks(this, parts.report);
     const topicName = (id: number) => this.catalog.byId(id)?.name;
@@ -360,6 +367,7 @@ export class Core {
       current: () => this.current(),
       atBoundary: (run) => this.stepper.atBoundary(run),
       turn: () => this.chores.turn(),
+      slices: this.slices,
       wants: (id, build) => this.views.wanted.buildWants(id, build),
       columns: (id, build) => columnsAt(this.#topicOf(id), this.views.wanted.buildColumns(id, build)),
       ranges: (id, build) => rangesAt(this.#topicOf(id), this.views.wanted.buildRanges(id, build)),

@@ -203,7 +203,7 @@ async function forgotten(core: Core, epoch: number): Promise<void> {
     let isDone = false;
     await core.stepper.atBoundary(() => {
       const { circuit, stepper } = core;
-      const all = circuit.vacuum(stepper.horizon, performance.now() + SLICE_MS);
+      const all = circuit.vacuum(stepper.horizon, core.slices(SLICE_MS));
       isDone = all && circuit.buried === 0 && !circuit.stores().some(({ store }) => store.hasDeadBy(epoch));
     });
     if (isDone) return;

@@ -13,6 +13,7 @@ import { type Disk, joinPath } from "../base/disk.ts";
 import { type EvertError, toEvertError } from "../base/errors.ts";
 import { nodeDisk } from "../base/node-disk.ts";
 import { type Random, systemRandom } from "../base/random.ts";
+import { type Slices, systemSlices } from "../base/slices.ts";
 import type { RecursionLimits, StateLimits } from "../dataflow/circuit.ts";
 import type { AnyTopic, AnyView } from "../face/handles.ts";
 import type { SqlFunction } from "../face/routines.ts";
@@ -55,6 +56,8 @@ export interface OpenEngineOptions {
   readonly views?: readonly AnyView[] | undefined;
   readonly disk?: Disk | undefined;
   readonly clock?: Clock | undefined;
+  /** Default: by the clock of this machine. */
+  readonly slices?: Slices | undefined;
   /** Where the id of a new log comes from. Default: the platform's. */
   readonly random?: Random | undefined;
   /** Size of a segment of the log. Smaller ones are sealed, and can be shipped and removed, sooner. Default 64 MiB. */
@@ -167,7 +170,7 @@ async function openOn(
   const routines = routinesByName(options.functions ?? []);
   const handles = new Map((options.views ?? []).map((v) => [v.name, v]));
   const onFatal = options.onFatal ?? (() => {});
-  const { recursion, functionTimeoutMs } = options;
+  const { recursion, functionTimeoutMs, slices = systemSlices } = options;
   for (;;) {
     const dictionary = new Dictionary();
     const { catalog, kept } = await readCatalog(log, manifest, routines);
@@ -183,6 +186,7 @@ async function openOn(
       catalog,
       dictionary,
       clock,
+      slices,
       limits,
       runFiles,
       warm,
@@ -194,12 +198,12 @@ async function openOn(
     const indexingOptions = { catalog, dictionary, memoryBytes: memoryLimit, report };
     const indexing = manifest === null ? null : Indexing.of(disk, directory, manifest, indexingOptions);
     try {
-      if (manifest !== null) await restoreDictionary(disk, directory, manifest, dictionary);
+      if (manifest !== null) await restoreDictionary(disk, directory, manifest, dictionary, slices);
       compile(core, manifest);
       if (manifest !== null) {
         core.circuit.prepare();
         const stores = [...storesWithin(core, manifest), ...keepOldRows(core, kept)];
-        await restoreStores(disk, directory, manifest, dictionary, stores, 1, indexing);
+        await restoreStores(disk, directory, manifest, dictionary, stores, 1, indexing, slices);
         const timeUs = manifest.timeUs ?? Number.NEGATIVE_INFINITY;
         core.circuit.restored(1, timeUs);
         core.startAt(1, manifest.position, timeUs);

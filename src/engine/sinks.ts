@@ -17,6 +17,7 @@
  */
 import { assert } from "../base/assert.ts";
 import { type ErrorCode, type EvertError, toEvertError } from "../base/errors.ts";
+import type { Slices } from "../base/slices.ts";
 import type { Datum } from "../batch/convert.ts";
 import { exactValue } from "../batch/convert.ts";
 import { setProperty } from "../batch/json.ts";
@@ -65,6 +66,7 @@ export interface SinkContext extends QueryContext {
   readonly committer: Committer;
   readonly publisher: Publisher;
   readonly log: Log;
+  readonly slices: Slices;
   /** Why nothing can be appended any more, or null. */
   readonly failure: EvertError | null;
 }
@@ -313,7 +315,7 @@ class Sink {
   /** What the steps changed, in order, found out in turns. */
   async #changesOf(steps: readonly Waiting[]): Promise<Change[]> {
     const changes: Change[] = [];
-    const turns = new Turns();
+    const turns = new Turns(this.#core.slices);
     try {
       for (const { view, touched, epoch } of steps) {
         const told = changesOfStep(view, touched, epoch);

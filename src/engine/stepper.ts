@@ -17,6 +17,7 @@
  *    UPDATE against everything before it).
  */
 import { EvertError } from "../base/errors.ts";
+import { type Slices, systemSlices } from "../base/slices.ts";
 import { sliceBatch } from "../batch/column.ts";
 import type { Circuit } from "../dataflow/circuit.ts";
 import type { Group, Pause, TopicBatch } from "../log/log.ts";
@@ -81,6 +82,7 @@ export class Stepper {
   readonly #catalog: EngineCatalog;
   readonly #dictionary: Dictionary;
   readonly #hooks: StepperHooks;
+  readonly #slices: Slices;
   readonly #feeders = new Map<number, Feeder>();
   /** The circuit's shape when it was last looked which of them are needed. */
   #feedersOf = 0;
@@ -119,11 +121,18 @@ export class Stepper {
   /** A step has begun and is not complete. */
   isStepping = false;
 
-  constructor(circuit: Circuit, catalog: EngineCatalog, dictionary: Dictionary, hooks: StepperHooks) {
+  constructor(
+    circuit: Circuit,
+    catalog: EngineCatalog,
+    dictionary: Dictionary,
+    hooks: StepperHooks,
+    slices: Slices = systemSlices,
+  ) {
     this.#circuit = circuit;
     this.#catalog = catalog;
     this.#dictionary = dictionary;
     this.#hooks = hooks;
+    this.#slices = slices;
     const { cooling } = circuit;
     this.#needsRoom = cooling === null ? null : () => cooling.isDue(this.#horizon);
     if (cooling !== null)
@@ -188,7 +197,7 @@ export class Stepper {
       const epoch = this.#nextEpoch();
       this.#circuit.begin(epoch);
       this.#circuit.end();
-      while (!this.#circuit.run(performance.now() + SLICE_MS))
+      while (!this.#circuit.run(this.#slices(SLICE_MS)))
         await (this.#circuit.fetching ?? this.#circuit.waiting ?? nextTurn());
       this.#hooks.onStepped(epoch, this.position, 0, 0);
     });
@@ -277,12 +286,14 @@ export class Stepper {
   }
 
   async #loop(): Promise<void> {
-    let sliceEnds = performance.now() + SLICE_MS;
+    let sliceBegan = performance.now();
+    let sliceEnds = this.#slices(SLICE_MS);
     const pause = async (): Promise<void> => {
-      const over = performance.now() - (sliceEnds - SLICE_MS);
+      const over = performance.now() - sliceBegan;
       if (over > this.longestPauseMs) this.longestPauseMs = over;
       await (this.#circuit.waiting ?? nextTurn());
-      sliceEnds = performance.now() + SLICE_MS;
+      sliceBegan = performance.now();
+      sliceEnds = this.#slices(SLICE_MS);
     };
     for (;;) {
       await this.#runJobs();

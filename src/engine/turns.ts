@@ -2,6 +2,7 @@
  * Work over many rows that only the engine itself waits for, such as what an UPDATE of a whole table decides while the gate is held: between two rows
  * it asks whether its slice is used up, by rows or by time, and then lets the event loop have its turn.
  */
+import type { Slices } from "../base/slices.ts";
 import { nextTurn, SLICE_MS } from "./stepper.ts";
 
 export const ROWS_PER_TURN = 512;
@@ -9,8 +10,14 @@ export const ROWS_PER_TURN = 512;
 const ROWS_PER_LOOK = 16;
 
 export class Turns {
+  readonly #slices: Slices;
   #rows = 0;
-  #ends = performance.now() + SLICE_MS;
+  #ends: number;
+
+  constructor(slices: Slices) {
+    this.#slices = slices;
+    this.#ends = slices(SLICE_MS);
+  }
 
   /** Asked once for each row, or for some rows together: whether to take a turn before them. */
   due(rows = 1): boolean {
@@ -22,13 +29,17 @@ export class Turns {
   async take(): Promise<void> {
     await nextTurn();
     this.#rows = 0;
-    this.#ends = performance.now() + SLICE_MS;
+    this.#ends = this.#slices(SLICE_MS);
   }
 }
 
 /** items.map(make), in turns. */
-export async function mapInTurns<T, R>(items: readonly T[], make: (item: T) => R): Promise<R[]> {
-  const turns = new Turns();
+export async function mapInTurns<T, R>(
+  items: readonly T[],
+  slices: Slices,
+  make: (item: T) => R,
+): Promise<R[]> {
+  const turns = new Turns(slices);
   const made: R[] = [];
   for (const item of items) {
     if (turns.due()) await turns.take();

@@ -36,7 +36,7 @@ it("pieces are shorter while somebody waits, and between slices of a step", asyn
   let waiter: Waiting = "nobody";
   const chores = new Chores(
     () => waiter,
-    () => 1000,
+    (ms) => 1000 + ms,
   );
   const ends: number[] = [];
   for (waiter of ["nobody", "commit", "step"] as const) ends.push((await chores.turn()) - 1000);

@@ -55,6 +55,7 @@ async function orderAfter(firstStepMs: number): Promise<string[]> {
         throw error;
       },
     },
+    (ms) => now + ms,
   );
   stepper.startAt(0, 0, 0);
   stepper.enqueue(groupAt(1));

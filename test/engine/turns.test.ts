@@ -1,5 +1,6 @@
 /** Statements that change many rows let the event loop have its turns while the gate is held, and change what they would have changed at once. */
 import { afterEach, expect, test, vi } from "vitest";
+import { systemSlices } from "../../src/base/slices.ts";
 import { mapInTurns, ROWS_PER_TURN, Turns } from "../../src/engine/turns.ts";
 import { openInMemory, rowsOf, sql } from "./support/memory.ts";
 
@@ -16,7 +17,7 @@ async function turnsOf(work: () => Promise<unknown>): Promise<number> {
 }
 
 test("a turn is due after so many rows, at the latest", async () => {
-  const turns = new Turns();
+  const turns = new Turns(systemSlices);
   let rows = 0;
   while (!turns.due()) rows++;
   expect(rows).toBeLessThan(ROWS_PER_TURN);
@@ -27,9 +28,9 @@ test("a turn is due after so many rows, at the latest", async () => {
 test("mapping keeps the order", async () => {
   const items = Array.from({ length: ROWS }, (_, i) => i);
   let made: number[] = [];
-  expect(await turnsOf(async () => (made = await mapInTurns(items, (i) => i * 2)))).toBeGreaterThanOrEqual(
-    20,
-  );
+  expect(
+    await turnsOf(async () => (made = await mapInTurns(items, systemSlices, (i) => i * 2))),
+  ).toBeGreaterThanOrEqual(20);
   expect(made).toEqual(items.map((i) => i * 2));
 });
 

@@ -11,6 +11,7 @@
  * An ad-hoc SELECT is a build of the first kind that is read and thrown away.
  */
 import { assert } from "../../base/assert.ts";
+import type { Slices } from "../../base/slices.ts";
 import { sliceBatch } from "../../batch/column.ts";
 import type { Build, ViewNode } from "../../dataflow/circuit.ts";
 import type { WantedOfHistory } from "../../dataflow/parts/feed-parts.ts";
@@ -52,6 +53,7 @@ export interface BackfillContext {
   atBoundary(run: () => void | Promise<void>): Promise<void>;
   /** Gives a turn of the event loop to work that can wait, and when it should end (performance.now()). */
   turn(): Promise<number>;
+  readonly slices: Slices;
 }
 
 /**
@@ -83,7 +85,7 @@ export async function fillAndJoin(
 ): Promise<void> {
   await prepare(context, build, signal);
   // Everybody waits for what is done at a boundary.
-  const atRest: BackfillContext = { ...context, turn: ownTurn };
+  const atRest: BackfillContext = { ...context, turn: () => ownTurn(context.slices) };
   let done = { epoch: 0, position: 0, timeUs: 0 };
   await context.atBoundary(() => {
     done = { ...context.current() };
@@ -132,9 +134,9 @@ async function isDurable(context: BackfillContext, position: number, ms: number)
   }
 }
 
-async function ownTurn(): Promise<number> {
+async function ownTurn(slices: Slices): Promise<number> {
   await nextTurn();
-  return performance.now() + SLICE_MS;
+  return slices(SLICE_MS);
 }
 
 /** Makes the indexes that the build needs on rows that are there, a slice at a time. */
@@ -161,7 +163,7 @@ async function feed(
 ): Promise<void> {
   const wanted = new Set<number>(build.streams);
   for (const id of build.tables) wanted.add(id);
-  let sliceEnds = performance.now() + FIRST_MS;
+  let sliceEnds = context.slices(FIRST_MS);
   const pause = async (): Promise<void> => {
     await orAborted(build.waiting, signal);
     sliceEnds = await context.turn();

@@ -5,6 +5,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Disk, type DiskFile, joinPath, readFully } from "../../base/disk.ts";
 import { EvertError } from "../../base/errors.ts";
+import type { Slices } from "../../base/slices.ts";
 import { applyBlock, nextBlock } from "../../state/checkpoint.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
 import type { Store } from "../../state/store.ts";
@@ -23,6 +24,7 @@ const SLICE_MS = 3;
 export async function readBlocks(
   file: DiskFile,
   ranges: readonly { readonly from: number; readonly to: number }[],
+  slices: Slices,
   apply: (kind: number, payload: Uint8Array) => void,
 ): Promise<void> {
   const pieces = ranges.flatMap(piecesOf);
@@ -36,7 +38,7 @@ export async function readBlocks(
     if (got < bytes) throw new EvertError("log_damaged", "the checkpoint is shorter than its manifest says");
     return buffer;
   };
-  let sliceEnds = performance.now() + SLICE_MS;
+  let sliceEnds = slices(SLICE_MS);
   let left: Uint8Array = new Uint8Array(0);
   let spare: Uint8Array = new Uint8Array(bufferBytes);
   let reading = read(pieces[0], new Uint8Array(bufferBytes));
@@ -62,7 +64,7 @@ export async function readBlocks(
       at = block.next;
       if (performance.now() < sliceEnds) continue;
       await nextTurn();
-      sliceEnds = performance.now() + SLICE_MS;
+      sliceEnds = slices(SLICE_MS);
     }
     left = bytes.subarray(at);
     spare = buffer;
@@ -93,16 +95,17 @@ export async function restoreDictionary(
   directory: string,
   manifest: Manifest,
   dictionary: Dictionary,
+  slices: Slices,
 ): Promise<void> {
   const ranges = manifest.sections.map(({ from, rows }) => ({ from, to: rows }));
   dictionary.restoring();
   const file = await disk.open(joinPath(directory, manifest.file), "read");
   try {
-    await readBlocks(file, ranges, (kind, payload) => applyBlock(kind, payload, dictionary, null));
+    await readBlocks(file, ranges, slices, (kind, payload) => applyBlock(kind, payload, dictionary, null));
   } finally {
     await file.close();
   }
-  await inSlices(dictionary.restored());
+  await inSlices(dictionary.restored(), slices);
 }
 
 /**
@@ -117,6 +120,7 @@ export async function restoreStores(
   stores: Iterable<StoreHandle>,
   epoch: number,
   indexing: Indexing | null,
+  slices: Slices,
 ): Promise<void> {
   const byId = new Map([...stores].map((h) => [h.id, h.store]));
   const wanted = manifest.stores.map((s) => {
@@ -138,33 +142,33 @@ export async function restoreStores(
   const here = new Map<Store, Map<number, Int32Array>>();
   const file = await disk.open(path, "read");
   try {
-    await readBlocks(file, ranges, (kind, payload) => applyBlock(kind, payload, null, wanted, here));
+    await readBlocks(file, ranges, slices, (kind, payload) => applyBlock(kind, payload, null, wanted, here));
   } finally {
     await file.close();
   }
   for (const [place, store] of wanted.entries()) {
     if (store === null) continue;
     const runs = runsOf(place);
-    await inSlices(store.restored(epoch, elsewhere[place]));
+    await inSlices(store.restored(epoch, elsewhere[place]), slices);
     const links = manifest.stores[place]?.links ?? [];
     if (runs.length > 0) await store.restoreCold(runs, here.get(store) ?? new Map(), links);
   }
-  await inSlices(dictionary.sweep());
+  await inSlices(dictionary.sweep(), slices);
   const lines = (await indexing?.lines()) ?? null;
   for (const [place, index] of elsewhere.entries()) {
     if (index === null) continue;
     const made = lines?.[place] ?? null;
     if (made !== null) index.take(made);
-    else await inSlices((wanted[place] as Store).enterAll(index));
+    else await inSlices((wanted[place] as Store).enterAll(index), slices);
   }
 }
 
 /** The slices begin anew with each call: what is called has little to do, or much. */
-async function inSlices(pieces: Iterable<void>): Promise<void> {
-  let sliceEnds = performance.now() + SLICE_MS;
+async function inSlices(pieces: Iterable<void>, slices: Slices): Promise<void> {
+  let sliceEnds = slices(SLICE_MS);
   for (const _ of pieces) {
     if (performance.now() < sliceEnds) continue;
     await nextTurn();
-    sliceEnds = performance.now() + SLICE_MS;
+    sliceEnds = slices(SLICE_MS);
   }
 }

@@ -4,17 +4,23 @@
  *
  * The first read of a turn notes when it came. One that comes later than a slice after it waits for the next turn; who asks now and then waits for nothing.
  */
+import type { Slices } from "../../base/slices.ts";
 import { nextTurn, SLICE_MS } from "../stepper.ts";
 
 export class ReadTurns {
+  readonly #slices: Slices;
   /** Resolves in the next turn; null: no read has come in this one. */
   #next: Promise<void> | null = null;
   #ends = 0;
 
+  constructor(slices: Slices) {
+    this.#slices = slices;
+  }
+
   /** Asked before each read: what it has to wait for, or null. */
   take(): Promise<void> | null {
     if (this.#next === null) {
-      this.#ends = performance.now() + SLICE_MS;
+      this.#ends = this.#slices(SLICE_MS);
       this.#next = nextTurn().then(() => {
         this.#next = null;
       });

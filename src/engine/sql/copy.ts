@@ -102,13 +102,13 @@ class RowsIn implements CopyIn {
 
   async finish(): Promise<{ position: string; rowCount: number; command: string }> {
     await this.#take(this.#decoder.end());
-    const { committer, catalog, constraints, stepper } = this.#core;
+    const { committer, catalog, constraints, stepper, slices } = this.#core;
     const receipt = await committer.exclusively(async () => {
       const topic = catalog.byId(this.#statement.relation.id);
       if (topic?.kind !== "topic") {
         throw new EvertError("undefined_table", `relation "${this.#target.table}" does not exist`);
       }
-      const fresh = () => new TopicChanges(constraints.of(topic.id)!, stepper.epoch);
+      const fresh = () => new TopicChanges(constraints.of(topic.id)!, stepper.epoch, slices);
       const changes = fresh();
       try {
         await changes.insert(this.#rows, null);

@@ -8,6 +8,7 @@
  * 3. Only then is it written to the catalog, and with that commit it is there. Until then nothing knows of it: a crash leaves no half of one.
  */
 import { EvertError } from "../../base/errors.ts";
+import type { Slices } from "../../base/slices.ts";
 import type { CreateIndexStatement, DropStatement } from "../../sql/statement.ts";
 import type { Store } from "../../state/store.ts";
 import type { TopicEntry } from "../catalog/catalog.ts";
@@ -48,7 +49,7 @@ export async function createIndex(core: Core, statement: CreateIndexStatement): 
     await core.circuit.cooling?.thaw(store);
     growths.push(store.growIndex({ partition: [], order }));
     if (unique) growths.push(store.growIndex({ columns, unique: false }));
-    for (const growth of growths) await inSlices(() => growth.advance(SLICE_SLOTS));
+    for (const growth of growths) await inSlices(core.slices, () => growth.advance(SLICE_SLOTS));
     if (unique) {
       const name = statement.name ?? freeName(core, statement);
       const key = { name, columns: named, nullsNotDistinct, isIndex: true };
@@ -106,11 +107,11 @@ function gone(name: string): EvertError {
   return new EvertError("undefined_table", `relation "${name}" does not exist`);
 }
 
-async function inSlices(advance: () => boolean): Promise<void> {
-  for (let ends = performance.now() + SLICE_MS; !advance(); ) {
+async function inSlices(slices: Slices, advance: () => boolean): Promise<void> {
+  for (let ends = slices(SLICE_MS); !advance(); ) {
     if (performance.now() < ends) continue;
     await nextTurn();
-    ends = performance.now() + SLICE_MS;
+    ends = slices(SLICE_MS);
   }
 }
 
@@ -125,7 +126,7 @@ async function refuseTwins(
   const { topic } = core.constraints.of(id)!;
   const rows = new TableRows(topic, store, [unique]);
   let slot = 0;
-  await inSlices(() => {
+  await inSlices(core.slices, () => {
     const end = Math.min(store.highWater, slot + SLICE_SLOTS);
     for (; slot < end; slot++) if (store.visible(slot, epoch)) refuseTwin(rows, unique, slot, epoch, topic);
     return slot >= store.highWater;

@@ -1,4 +1,5 @@
 /** Rows that a statement is given: constants at once, and answers of queries in the form that expressions take. */
+import type { Slices } from "../../base/slices.ts";
 import type { Datum } from "../../batch/convert.ts";
 import { carrierOf } from "../../batch/types.ts";
 import { type EvaluationContext, evaluateExpr } from "../../dataflow/kernels/evaluate.ts";
@@ -21,7 +22,10 @@ export function constantRows(plan: Plan, context: EvaluationContext): (readonly 
 export function wideRows(
   { plan }: Query,
   rows: readonly (readonly Datum[])[],
+  slices: Slices,
 ): Promise<readonly (readonly Datum[])[]> {
   const wide = plan.schema.fields.map(({ type }) => carrierOf(type) === "int64");
-  return mapInTurns(rows, (row) => row.map((d, i) => (wide[i] && typeof d === "number" ? BigInt(d) : d)));
+  return mapInTurns(rows, slices, (row) =>
+    row.map((d, i) => (wide[i] && typeof d === "number" ? BigInt(d) : d)),
+  );
 }

@@ -325,6 +325,7 @@ export class Statements {
               { signal: options.signal, skipErrors: true },
             )
           ).rows,
+          this.#core.slices,
         ),
     });
     const seen = await overlay.over(query);
@@ -394,7 +395,7 @@ export class Statements {
     const rows = await this.#changed(statement, changes, options);
     const { returning } = statement;
     if (returning === null) return done(statement, rows.length);
-    const shown = await mapInTurns(rows, (row) =>
+    const shown = await mapInTurns(rows, this.#core.slices, (row) =>
       returning.exprs.map((e) => evaluateExpr(e, row, this.#core.evaluation)),
     );
     return answer(commandTag(statement, rows.length), returning.fields, shown);
@@ -412,6 +413,7 @@ export class Statements {
       mine = new TopicChanges(
         this.#core.constraints.of(id)!,
         this.#core.stepper.epoch,
+        this.#core.slices,
         this.#core.evaluation,
       );
       changes.set(id, mine);
@@ -438,12 +440,12 @@ export class Statements {
       case "update": {
         if (statement.source === null) return mine.update(statement.where, statement.row);
         const all = await this.#rowsOf(statement.source, changes, options);
-        const asked = await mapInTurns(all, (row) => ({
+        const asked = await mapInTurns(all, this.#core.slices, (row) => ({
           row: row.slice(0, width),
           next: row.slice(width, width + visible),
         }));
         await mine.replaceRows(asked);
-        return mapInTurns(all, (row) => [
+        return mapInTurns(all, this.#core.slices, (row) => [
           ...row.slice(width, width + visible),
           ...row.slice(visible, width),
           ...row.slice(width + visible),
@@ -452,7 +454,7 @@ export class Statements {
       case "delete": {
         if (statement.source === null) return mine.delete(statement.where);
         const rows = await this.#rowsOf(statement.source, changes, options);
-        await mine.removeRows(await mapInTurns(rows, (row) => row.slice(0, width)));
+        await mine.removeRows(await mapInTurns(rows, this.#core.slices, (row) => row.slice(0, width)));
         return rows;
       }
     }
@@ -472,7 +474,7 @@ export class Statements {
     const { query } = await this.#seen(asked, changes, options);
     const { epoch, position } = this.#core.stepper;
     const { rows } = await runQuery(this.#core, query, { epoch, position }, { signal: options.signal });
-    return wideRows(asked, rows);
+    return wideRows(asked, rows, this.#core.slices);
   }
 }
 

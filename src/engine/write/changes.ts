@@ -3,6 +3,7 @@
  * transaction has changed before. Runs while the gate is held, so nobody changes anything in between, and the event loop has its turns.
  */
 import { EvertError } from "../../base/errors.ts";
+import type { Slices } from "../../base/slices.ts";
 import { type Datum, exactValue } from "../../batch/convert.ts";
 import { setProperty } from "../../batch/json.ts";
 import { sameType, withoutModifiers } from "../../batch/types.ts";
@@ -25,6 +26,7 @@ export class TopicChanges {
   readonly topic: TopicEntry;
   readonly #constraints: TopicConstraints;
   readonly #table: TableRows | null;
+  readonly #slices: Slices;
   readonly #epoch: number;
   readonly #context: EvaluationContext;
   /**
@@ -36,11 +38,12 @@ export class TopicChanges {
   #lastProvisional = 0n;
 
   /** Rows are seen as of `epoch`. */
-  constructor(constraints: TopicConstraints, epoch: number, context: EvaluationContext = {}) {
+  constructor(constraints: TopicConstraints, epoch: number, slices: Slices, context: EvaluationContext = {}) {
     this.topic = constraints.topic;
     this.#constraints = constraints;
     this.#table = constraints.table;
     this.#epoch = epoch;
+    this.#slices = slices;
     this.#context = context;
     this.#pending = this.#table === null ? null : new PendingRows(this.#table);
   }
@@ -53,7 +56,7 @@ export class TopicChanges {
   /** The rows that were stored, as they are now. */
   async insert(rows: readonly Row[], conflict: ConflictAction | null): Promise<readonly Row[]> {
     const table = this.#table;
-    const turns = new Turns();
+    const turns = new Turns(this.#slices);
     if (table === null) {
       for (const row of rows) {
         if (turns.due()) await turns.take();
@@ -137,7 +140,7 @@ export class TopicChanges {
   async update(where: Expr | null, exprs: readonly Expr[]): Promise<readonly Row[]> {
     const matched = await this.#matching(where);
     // All new rows are computed before any is stored, as one statement sees one state.
-    const changes = await mapInTurns(matched, (row) => ({
+    const changes = await mapInTurns(matched, this.#slices, (row) => ({
       row,
       next: exprs.map((e) => evaluateExpr(e, row, this.#context)),
     }));
@@ -148,7 +151,7 @@ export class TopicChanges {
   /** Rows of a table as they are, and as they are to be. */
   async replaceRows(changes: readonly { readonly row: Row; readonly next: Row }[]): Promise<void> {
     const table = this.#table as TableRows;
-    const turns = new Turns();
+    const turns = new Turns(this.#slices);
     for (const { next } of changes) {
       if (turns.due()) await turns.take();
       this.#checkRow(next);
@@ -197,7 +200,7 @@ export class TopicChanges {
   }
 
   async removeRows(rows: readonly Row[]): Promise<void> {
-    const turns = new Turns();
+    const turns = new Turns(this.#slices);
     for (const row of rows) {
       if (turns.due()) await turns.take();
       this.#remove(row);
@@ -214,11 +217,11 @@ export class TopicChanges {
   /** What is to be committed; nothing when nothing changed. */
   async parts(): Promise<Part[]> {
     const { topic } = this;
-    const turns = new Turns();
+    const turns = new Turns(this.#slices);
     const parts: Part[] = [];
     const deletes: Record<string, unknown>[] = [];
     const upserts: Record<string, unknown>[] = [];
-    const fresh: Record<string, unknown>[] = await mapInTurns(this.#appended, (row) =>
+    const fresh: Record<string, unknown>[] = await mapInTurns(this.#appended, this.#slices, (row) =>
       this.#object(row, this.#width),
     );
     for (const [, { key, row }] of this.#entries()) {
@@ -304,7 +307,7 @@ export class TopicChanges {
     }
     const found: Row[] = [];
     const pending = this.#pending as PendingRows;
-    const turns = new Turns();
+    const turns = new Turns(this.#slices);
     for await (const rows of table.all(this.#epoch)) {
       if (turns.due(PAGE_LOOK)) await turns.take();
       for (const row of rows) {

@@ -127,7 +127,7 @@ async function judge(
   expected: readonly (ExpectedPosition | ExpectedVersion)[],
 ): Promise<Doubt[]> {
   const doubts: Doubt[] = [];
-  const turns = new Turns();
+  const turns = new Turns(core.slices);
   for (const one of expected) {
     if (turns.due()) await turns.take();
     const { topic, path } = one;

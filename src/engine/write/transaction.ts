@@ -222,7 +222,7 @@ class Attempt implements TransactionWork {
   }
 
   async #lookAtAll(): Promise<void> {
-    const turns = new Turns();
+    const turns = new Turns(this.#core.slices);
     for (const { label, bring, look, gave } of this.#reads) {
       if (turns.due()) await turns.take();
       const brought = bring();

@@ -16,7 +16,7 @@
  *
  * Afterwards the last frame is written again, as it stands, and synced. Its fdatasync may have failed in the life before; the
  * kernel then shows the bytes, calls them clean and forgets them at the next power cut. Frames before it were synced before
- * it was begun.
+ * it was begun. That goes for a closing mark, too: what is appended behind one that is forgotten would stand behind a gap.
  */
 import { type Disk, type DiskFile, joinPath, writeFully } from "../base/disk.ts";
 import { type BatchEntry, FRAME_ALIGNMENT, type FrameHeader, readCommits, readDirectory } from "./frame.ts";
@@ -311,8 +311,7 @@ async function repairTail(
   tornTail: TornTail | null,
   last: LastFrame | null,
 ): Promise<void> {
-  const rewrite = last !== null && last.header.commitCount > 0;
-  if (tornTail === null && !rewrite) return;
+  if (tornTail === null && last === null) return;
   if (tornTail !== null) {
     const zeros = new Uint8Array(Math.min(tornTail.bytes, REPAIR_BYTES));
     const end = tornTail.byteOffset + tornTail.bytes;
@@ -320,6 +319,6 @@ async function repairTail(
       await writeFully(file, zeros.subarray(0, Math.min(zeros.length, end - at)), at);
     }
   }
-  if (rewrite) await rewriteFrame(file, last, name);
+  if (last !== null) await rewriteFrame(file, last, name);
   await file.datasync();
 }

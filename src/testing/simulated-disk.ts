@@ -16,7 +16,7 @@
  * Faults. `fail` makes the operations it names fail or fall short, or reads give a wrong bit, once or for ever. A failed datasync behaves like
  * Linux: the cache keeps showing the bytes, the kernel forgets that they were dirty, and only a new write makes them durable. Under `readOnly` all that
  * changes something is refused, as by a file system that was remounted after an error.
- * `capacityBytes` bounds all files together; a write that would pass it first falls short, then gives disk_full.
+ * `capacityBytes` bounds all files together; a write that would pass it first falls short, then gives disk_full. Bytes that a file has can be written again.
  * After `crashAfter(n)` the n-th change from now takes effect as an unsynced one at best, and everything afterwards fails.
  *
  * Completion is never synchronous and its order differs by seed, as with a thread pool.
@@ -271,7 +271,7 @@ export class SimulatedDisk implements Disk {
     const wanted = Math.min(source.length, fault?.bytesMax ?? source.length);
     const bounded = Number.isFinite(this.capacityBytes);
     const room = bounded
-      ? this.capacityBytes - this.#usedBytes() + Math.max(0, node.cached.size - at)
+      ? Math.max(0, this.capacityBytes - this.#usedBytes()) + Math.max(0, node.cached.size - at)
       : wanted;
     const count = Math.max(0, Math.min(wanted, room));
     if (count === 0 && wanted > 0) throw diskError("ENOSPC", "write", path);

@@ -134,6 +134,9 @@ export class Consumers {
     let next: Progress[] = [];
     return {
       known: () => {
+        // It may have waited while one of them was dropped: what has that name since is another.
+        const gone = opened.find(({ topic }) => this.#topicName(topic.id) === undefined);
+        if (gone !== undefined) throw dropped(gone.topic);
         const before = this.#consumers.get(name)?.topics;
         const fresh = opened.filter(({ topic }) => before?.has(topic.id) !== true).length;
         if (this.#count + fresh <= PROGRESS_MAX) return null;
@@ -347,6 +350,10 @@ function checkReached(name: string, epoch: number, reached: readonly Reached[]):
 function checkName(name: string): void {
   if (/^[\x20-\x7e]{1,255}$/.test(name)) return;
   throw new EvertError("invalid_request", "a consumer's name must be 1 to 255 printable ASCII characters");
+}
+
+function dropped({ name }: TopicEntry): EvertError {
+  return new EvertError("undefined_table", `"${name}" was dropped before the consumer was opened`);
 }
 
 /** A newer instance has taken its place. */

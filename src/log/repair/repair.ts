@@ -13,7 +13,7 @@
 import { decodeUtf8, encodeUtf8 } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { type Disk, joinPath } from "../../base/disk.ts";
-import { EvertError } from "../../base/errors.ts";
+import { EvertError, toEvertError } from "../../base/errors.ts";
 import { readWhole, writeWhole } from "../../base/small-file.ts";
 import { BACKUP_FILE } from "../backup.ts";
 import { checkLocked, checkLog, type Damage, type OlderForm } from "../check.ts";
@@ -277,11 +277,26 @@ async function carryOut({ disk, directory, derived }: RepairOptions, plan: Plan)
   for (const name of plan.made)
     if (left.has(name)) await disk.rename(joinPath(repairing, name), joinPath(log, name));
   await disk.syncDirectory(log);
-  for (const name of derived) await disk.removeTree(joinPath(directory, name));
+  for (const name of derived) await removeForGood(disk, joinPath(directory, name));
+  await disk.syncDirectory(directory);
   await disk.unlink(joinPath(log, REPAIR_PLAN));
   await disk.syncDirectory(log);
   await disk.removeTree(repairing);
   await disk.syncDirectory(directory);
+}
+
+/** Not there after a power cut either: it shows what is lost, and once the plan is gone nobody removes it any more. */
+async function removeForGood(disk: Disk, path: string): Promise<void> {
+  let names: readonly string[];
+  try {
+    names = await disk.list(path);
+  } catch (error) {
+    if (toEvertError(error).code === "not_found") return;
+    throw error;
+  }
+  for (const name of names) await disk.unlink(joinPath(path, name));
+  await disk.syncDirectory(path);
+  await disk.removeTree(path);
 }
 
 async function writeJson(disk: Disk, directory: string, name: string, content: object): Promise<void> {

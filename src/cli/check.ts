@@ -34,7 +34,7 @@ async function check(options: CheckOptions): Promise<void> {
       hint: "--data says where it is.",
     });
   }
-  const { checkLog, repairDirectory, topicNames, LOG_DIRECTORY } = await import("../engine/tools.ts");
+  const { checkDirectory, repairDirectory, topicNames, LOG_DIRECTORY } = await import("../engine/tools.ts");
   if (!existsSync(join(options.data, LOG_DIRECTORY))) {
     throw new EvertError("not_found", `there is no log in ${options.data}`, {
       detail: `A data directory has its log in ${LOG_DIRECTORY}/.`,
@@ -49,7 +49,7 @@ async function check(options: CheckOptions): Promise<void> {
     await write(repairText(report, options.data, names));
     return;
   }
-  const report = await checkLog(directory, nodeDisk);
+  const report = await checkDirectory(directory, nodeDisk);
   await write(reportText(report, names));
   if (report.damages.length === 0) return;
   throw new EvertError("log_damaged", `the log is damaged in ${count(report.damages.length, "place")}`, {

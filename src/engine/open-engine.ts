@@ -10,7 +10,7 @@
  */
 import { type Clock, systemClock } from "../base/clock.ts";
 import { type Disk, joinPath } from "../base/disk.ts";
-import { type EvertError, toEvertError } from "../base/errors.ts";
+import { EvertError, toEvertError } from "../base/errors.ts";
 import { nodeDisk } from "../base/node-disk.ts";
 import { type Random, systemRandom } from "../base/random.ts";
 import { type Slices, systemSlices } from "../base/slices.ts";
@@ -160,10 +160,14 @@ async function openOn(
   if (found.reason !== null) rebuilt(found.reason);
   // A log without commits has no id yet that it would keep, and a checkpoint at its beginning is one of any log.
   const logId = logIdText(log.logId);
-  if (manifest !== null && manifest.position > 0 && (manifest.logId ?? logId) !== logId) {
+  const isAnother =
+    manifest !== null && manifest.position > 0 && log.lastPosition > 0 && (manifest.logId ?? logId) !== logId;
+  if (isAnother) {
     rebuilt("it is of another log");
     manifest = null;
   } else if (manifest !== null && manifest.position > log.durablePosition) {
+    // A replica gets what it lacks from its leader.
+    if (replica.leader === null) throw endLost(log.lastPosition, manifest.position);
     rebuilt("it is ahead of the log");
     manifest = null;
   }
@@ -230,4 +234,13 @@ async function openOn(
     );
     return new Database(core, life);
   }
+}
+
+/** A checkpoint is taken of what is on the disk: the log had more, and it may have been acknowledged. */
+function endLost(end: number, reached: number): EvertError {
+  const last = end === 0 ? "is empty" : `ends at position ${end}`;
+  return new EvertError("log_damaged", `the log ${last}, and had come to position ${reached}`, {
+    detail: `${CHECKPOINT_DIRECTORY}/ was made of what it had then. A server that went on would give the positions of what is lost to other commits.`,
+    hint: `Restore a backup; without one, \`evert check --repair\` keeps what is left. If you have put an earlier log there yourself, remove ${CHECKPOINT_DIRECTORY}/: it is made anew.`,
+  });
 }

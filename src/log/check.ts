@@ -7,7 +7,8 @@
  *    behind it, its lost rows. A topic is only known to have lost rows once it appears again.
  * 3. Of a sealed segment every page is decompressed and decoded. What is damaged costs the rows of its topic that lie in it; where even the
  *    directory is, the whole segment is a gap. Beside a sound sealed form the frames it was made of are not looked at: they are to be removed.
- * 4. A gap that nothing follows is a torn tail: no acknowledged commit was in it, or it was the last.
+ * 4. A gap that nothing follows is a torn tail: no acknowledged commit was in it, or it was the last. But where somebody beside the log knows that it had come further (a checkpoint is taken of what
+ *    is durable, a backup says its position), what it lacks is lost.
  */
 import { type Disk, joinPath } from "../base/disk.ts";
 import { EvertError } from "../base/errors.ts";
@@ -58,21 +59,36 @@ export interface OlderForm {
   readonly instead: string;
 }
 
-/** REQUIRES that no process has the log open. @throws EvertError directory_locked, not_found, format_unsupported, io_error */
-export async function checkLog(directory: string, disk: Disk): Promise<CheckReport> {
+/** Somebody beside the log knows that it was on the disk up to a position. */
+export interface Reached {
+  readonly position: number;
+  /** Of the log; null: that is not known. */
+  readonly logId: number | null;
+}
+
+/** `reached`: what is missing up to there is damage, too. REQUIRES that no process has the log open. @throws EvertError directory_locked, not_found, format_unsupported, io_error */
+export async function checkLog(
+  directory: string,
+  disk: Disk,
+  reached: Reached | null = null,
+): Promise<CheckReport> {
   const lock = await lockDirectory(disk, directory);
   try {
-    return await checkLocked(directory, disk);
+    return await checkLocked(directory, disk, reached);
   } finally {
     await lock.release();
   }
 }
 
 /** The same, of who has the directory locked. */
-export async function checkLocked(directory: string, disk: Disk): Promise<CheckReport> {
+export async function checkLocked(
+  directory: string,
+  disk: Disk,
+  reached: Reached | null,
+): Promise<CheckReport> {
   const log = joinPath(directory, LOG_DIRECTORY);
   refuseUnfinished(await disk.list(log));
-  return new Check(disk, log).run();
+  return new Check(disk, log).run(reached);
 }
 
 /** A place with no sound frame; what was there is not known before something sound follows. */
@@ -99,6 +115,8 @@ class Check {
   readonly #damagesSeen = new Map<number, number>();
   readonly #older: OlderForm[] = [];
   #gaps: Gap[] = [];
+  /** Behind what was sound last. */
+  #end: { readonly segment: string; readonly at: number } = { segment: LOG_DIRECTORY, at: 0 };
   #sealed = 0;
   #frames = 0;
   #commits = 0;
@@ -109,12 +127,19 @@ class Check {
     this.#directory = directory;
   }
 
-  async run(): Promise<CheckReport> {
+  async run(reached: Reached | null): Promise<CheckReport> {
     const segments = await listSegments(this.#disk, this.#directory);
     for (const files of segments) await this.#checkEither(files);
     // Nothing sound follows the last gap. The gaps before it are followed by its header.
-    const tail = this.#gaps.pop() ?? null;
+    let tail = this.#gaps.pop() ?? null;
     this.#settle(tail?.positions?.first ?? this.#order.lastPosition + 1);
+    if (reached !== null && this.#lacksEnd(reached)) {
+      const end = { segment: this.#end.segment, byteOffset: this.#end.at, bytes: 0 };
+      const reason = `the log ends there, and had come to position ${reached.position}`;
+      const lost = { first: this.#order.lastPosition + 1, last: reached.position };
+      this.#addDamage({ ...end, ...tail, reason, positions: null }, lost);
+      tail = null;
+    }
     return {
       segments: segments.length,
       sealed: this.#sealed,
@@ -128,6 +153,11 @@ class Check {
         tail === null ? null : { segment: tail.segment, byteOffset: tail.byteOffset, bytes: tail.bytes },
       older: this.#older,
     };
+  }
+
+  #lacksEnd({ position, logId }: Reached): boolean {
+    const { lastPosition, logId: own } = this.#order;
+    return position > lastPosition && (own === null || logId === null || own === logId);
   }
 
   /** As opening chooses: the newest form that is sound, if there are several. */
@@ -184,6 +214,7 @@ class Check {
       if (rows !== null) this.#damages.at(-1)!.topics.push(rows);
     }
     this.#order.acceptSealed(segment);
+    this.#end = { segment: name, at: segment.bytes };
     for (const { topicId } of segment.directory.runs) this.#damagesSeen.set(topicId, this.#damages.length);
     this.#sealed++;
     this.#commits += segment.directory.commitCount;
@@ -266,6 +297,7 @@ class Check {
     const objection = order.objection(header, commits, batches);
     if (objection !== null) this.#addDamage(gap(objection, null), null);
     order.accept(header, commits, batches);
+    this.#end = { segment, at: at + header.frameBytes };
     this.#frames++;
     this.#commits += header.commitCount;
     this.#bytes += header.frameBytes;

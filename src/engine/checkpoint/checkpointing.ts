@@ -436,6 +436,25 @@ export async function readManifest(
   }
 }
 
+/** How far the log had come, on the disk, when the checkpoint was taken; null: there is none that can be read. */
+export async function checkpointed(
+  disk: Disk,
+  directory: string,
+): Promise<{ readonly position: number; readonly logId: number | null } | null> {
+  let manifest: Manifest;
+  try {
+    const bytes = await readWhole(disk, joinPath(directory, "manifest"), MANIFEST_BYTES_MAX);
+    if (bytes === null) return null;
+    manifest = decodeManifest(new TextDecoder().decode(bytes));
+  } catch (error) {
+    // It is only a witness: without it the log speaks for itself.
+    if (error instanceof EvertError) return null;
+    throw error;
+  }
+  const { position, logId } = manifest;
+  return { position, logId: logId === undefined ? null : Number.parseInt(logId, 16) };
+}
+
 async function syncNames(disk: Disk, directory: string): Promise<void> {
   try {
     await disk.syncDirectory(directory);

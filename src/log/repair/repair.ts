@@ -16,7 +16,7 @@ import { type Disk, joinPath } from "../../base/disk.ts";
 import { EvertError, toEvertError } from "../../base/errors.ts";
 import { readWhole, writeWhole } from "../../base/small-file.ts";
 import { BACKUP_FILE } from "../backup.ts";
-import { checkLocked, checkLog, type Damage, type OlderForm } from "../check.ts";
+import { checkLocked, checkLog, type Damage, type OlderForm, type Reached } from "../check.ts";
 import { LOG_DIRECTORY, lockDirectory } from "../lock.ts";
 import { parseSegmentName, REPAIR_PLAN, sealedName, segmentName } from "../segment.ts";
 import { type FramesPiece, type Piece, piecesOf } from "./pieces.ts";
@@ -35,6 +35,8 @@ export interface RepairOptions {
   readonly clock: Clock;
   /** Names in the data directory of what is made from the log: they go. */
   readonly derived: readonly string[];
+  /** As of checkLog. */
+  readonly reached?: Reached | null;
 }
 
 export interface RepairReport {
@@ -88,10 +90,10 @@ export async function repairLog(options: RepairOptions): Promise<RepairReport> {
 }
 
 /** Makes what is to be put in the place of what is damaged, and the plan. */
-async function prepare({ disk, directory, clock }: RepairOptions): Promise<Plan> {
+async function prepare({ disk, directory, clock, reached = null }: RepairOptions): Promise<Plan> {
   const log = joinPath(directory, LOG_DIRECTORY);
   const repairing = joinPath(directory, REPAIRING);
-  const { damages } = await checkLocked(directory, disk);
+  const { damages } = await checkLocked(directory, disk, reached);
   if (damages.length === 0)
     throw new EvertError("invalid_request", "there is nothing to repair", {
       detail: "Every byte of the log is as it was written.",

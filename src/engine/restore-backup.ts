@@ -213,12 +213,23 @@ async function appendAnew(
     });
     const made = await openLog({ directory: into, disk, clock });
     try {
-      await registerTopics([old, made], last, timeUs);
-      for await (const group of old.read({ from: copied.position + 1, to: last })) {
-        const appended = await appendGroup(made, clock, group, last, timeUs);
-        onProgress?.(made.lastPosition, last, "rows");
-        if (!appended) break;
+      const isWanted = (d: Definition): boolean => d.position <= last && d.timeUs <= timeUs;
+      const definitions = (await definitionsIn(old)).filter(isWanted);
+      register([made], OWN_TOPICS);
+      for (const { position, topics } of definitions)
+        if (position <= copied.position) register([old, made], topics);
+      const appending = { old, made, clock, last, timeUs, onProgress };
+      let at = copied.position + 1;
+      let goesOn = true;
+      for (const { position, topics } of definitions) {
+        if (position < at || !goesOn) continue;
+        goesOn =
+          (await appendRange(appending, at, position - 1)) &&
+          (await appendRange(appending, position, position));
+        if (goesOn) register([old, made], topics);
+        at = position + 1;
       }
+      if (goesOn) await appendRange(appending, at, last);
       // Of a time, which is not known to be before it until then.
       if (made.lastPosition < copied.horizon) throw recordsGone(copied.horizon);
     } finally {
@@ -229,22 +240,67 @@ async function appendAnew(
   }
 }
 
-/** All that have ever been by then, with all their schemas: the log keeps the records of those that were dropped. */
-async function registerTopics(logs: readonly Log[], last: number, timeUs: number): Promise<void> {
-  const register = (entry: TopicEntry): void => {
-    for (const topic of logTopicsOf(entry)) for (const log of logs) log.registerTopic(topic);
-  };
-  for (const entry of [CATALOG_ENTRY, TICK_ENTRY, SINK_ENTRY, ...OWN_TABLES]) register(entry);
-  const [log] = logs as readonly [Log];
-  for await (const group of log.read({ from: 1, to: last, topics: new Set([CATALOG_TOPIC]) })) {
-    // A definition stands in a group of its own. What is behind the end may have changed what rows before it are read as.
-    if (group.firstPosition > last || group.commits[0]!.timeUs > timeUs) return;
-    for (const batch of group.batches) {
-      for (const event of catalogEvents(batch))
-        if ((event.event === "create" || event.event === "alter") && event.entry.kind === "topic")
-          register(event.entry);
+const OWN_TOPICS = [CATALOG_ENTRY, TICK_ENTRY, SINK_ENTRY, ...OWN_TABLES];
+
+/** A commit that defines topics, or newer schemas of some. */
+interface Definition {
+  readonly position: number;
+  readonly timeUs: number;
+  readonly topics: readonly TopicEntry[];
+}
+
+/**
+ * All that there have ever been, in their order: the log keeps the records of those that were dropped. Each is registered when the log made has come to it: what stands before it is read, and written,
+ * in the schemas of then, since whoever follows that log knows no others there. Only as what it was first a topic is known to the old log from the beginning: a sealed segment is read by its topics.
+ */
+async function definitionsIn(log: Log): Promise<Definition[]> {
+  register([log], OWN_TOPICS);
+  const definitions: Definition[] = [];
+  for await (const { commits, batches } of log.read({ from: 1, topics: new Set([CATALOG_TOPIC]) }))
+    for (const batch of batches) {
+      const events = [...catalogEvents(batch)];
+      batch.commitIndexes.forEach((index, i) => {
+        const { position, timeUs } = commits[index]!;
+        const topics: TopicEntry[] = [];
+        for (const event of events.slice(i === 0 ? 0 : batch.commitEnds[i - 1], batch.commitEnds[i])) {
+          if ((event.event !== "create" && event.event !== "alter") || event.entry.kind !== "topic") continue;
+          topics.push(event.entry);
+          if (event.event === "create") register([log], [event.entry]);
+        }
+        definitions.push({ position, timeUs, topics });
+      });
     }
+  return definitions;
+}
+
+function register(logs: readonly Log[], entries: readonly TopicEntry[]): void {
+  for (const entry of entries)
+    for (const topic of logTopicsOf(entry)) for (const log of logs) log.registerTopic(topic);
+}
+
+interface Appending {
+  readonly old: Log;
+  readonly made: Log;
+  readonly clock: ToldClock;
+  readonly last: number;
+  readonly timeUs: number;
+  readonly onProgress: RestoreOptions["onProgress"];
+}
+
+/** Commits from..to, in groups of their own. False: one was not wanted any more. */
+async function appendRange(
+  { old, made, clock, last, timeUs, onProgress }: Appending,
+  from: number,
+  to: number,
+): Promise<boolean> {
+  if (from > to) return true;
+  for await (const group of old.read({ from, to })) {
+    const appended = await appendGroup(made, clock, group, Math.min(last, to), timeUs);
+    onProgress?.(made.lastPosition, last, "rows");
+    if (!appended) return made.lastPosition >= to;
   }
+  made.seal();
+  return true;
 }
 
 /** False: a commit was not wanted any more. */

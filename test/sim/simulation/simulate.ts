@@ -21,7 +21,7 @@ import { SimulatedClock } from "../../../src/testing/simulated-clock.ts";
 import { SimulatedDisk } from "../../../src/testing/simulated-disk.ts";
 import { checkAsDefined } from "./as-defined.ts";
 import { checkAsWritten } from "./as-written.ts";
-import { readLog, Violation } from "./commits.ts";
+import { type Commit, readLog, Violation } from "./commits.ts";
 import { checkConsumer, consume } from "./consumer.ts";
 import { define, lookedAtViews } from "./defining.ts";
 import { mend, type Plan, planOf, strike } from "./faults.ts";
@@ -409,7 +409,7 @@ class Simulation {
     await this.#run.place.suspect(this.#disk);
   }
 
-  /** The backup that was told of is there, and is what the log was at its position. */
+  /** The backup that was told of is there, and is what the log was at its position; and at one before it. */
   async #checkBackup(): Promise<void> {
     const { backup, oracle } = this.#run;
     if (backup === null) return;
@@ -417,8 +417,49 @@ class Simulation {
     const { position } = await restoreBackup({ backup: reads.BACKUP, directory: "/restored", disk });
     if (position < backup)
       throw new Violation(`a backup of position ${backup} was told of, ${position} is there`);
+    oracle.checkCopy(await this.#restored(disk, "/restored", position));
+    this.#trace.push(`the backup of ${position} is restored`);
+    // Of its own: runs of before are to repeat.
+    const random = new SeededRandom(position);
+    for (let round = 0; round < 3; round++)
+      await this.#checkEarlier(disk, random, position, `/earlier ${round}`);
+  }
+
+  /** As it was at a position, or at the time of one: unless rows have been taken out since, which is said. */
+  async #checkEarlier(
+    disk: SimulatedDisk,
+    random: SeededRandom,
+    end: number,
+    directory: string,
+  ): Promise<void> {
+    const { oracle } = this.#run;
+    const wanted = 1 + random.below(end);
+    const { timeUs } = oracle.history[wanted - 1]!;
+    const to = random.oneIn(2) ? { position: wanted } : { timeUs };
+    let position: number;
+    try {
+      ({ position } = await restoreBackup({ backup: reads.BACKUP, directory, disk, to }));
+    } catch (error) {
+      const { code, message } = error as EvertError;
+      const horizon = Number(/begins at position (\d+)$/.exec(message)?.[1]);
+      if (code !== "records_gone" || !(horizon > wanted)) throw error;
+      this.#trace.push(`not restored to ${wanted}: ${message}`);
+      return;
+    }
+    // Several may have one time.
+    const last =
+      "position" in to ? wanted : oracle.history.findLastIndex((c, i) => i < end && c.timeUs <= timeUs) + 1;
+    if (position !== last)
+      throw new Violation(`restored to ${JSON.stringify(to)} it has position ${position}, not ${last}`);
+    oracle.checkCopy(await this.#restored(disk, directory, position));
+    await checkAsWritten(oracle, directory, disk);
+    this.#trace.push(`the backup is restored to ${position}`);
+  }
+
+  /** The commits of what was restored, in which all that is made of them is right, too. */
+  async #restored(disk: SimulatedDisk, directory: string, position: number): Promise<Commit[]> {
     const db = await openEngine({
-      directory: "/restored",
+      directory,
       disk,
       clock: this.#run.clock,
       checkpointIntervalMs: 0,
@@ -426,10 +467,12 @@ class Simulation {
       memoryLimit: MEMORY_BYTES,
     });
     const read = await readLog(db);
-    await db.close();
     if (read.length !== position) throw new Violation(`the backup of ${position} has ${read.length} commits`);
-    oracle.checkCopy(read);
-    this.#trace.push(`the backup of ${position} is restored`);
+    await db.settled();
+    await shownTables("what was restored", db, read);
+    checkAsDefined("what was restored", db);
+    await db.close();
+    return read;
   }
 }
 

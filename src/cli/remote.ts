@@ -10,6 +10,7 @@ import { type SqlPart, sqlParts } from "../client/protocol.ts";
 import { createTransport, errorFrom, failureOf, type Transport } from "../client/transport.ts";
 import { parseExact } from "./exact-json.ts";
 import { UsageError } from "./exit.ts";
+import { patientFetch } from "./patient-fetch.ts";
 
 const defaultUrl = "http://127.0.0.1:7400";
 
@@ -36,7 +37,7 @@ export class Remote {
       throw new UsageError(`${from} is not an http address: ${address}`);
     }
     this.token = process.env["EVERT_TOKEN"];
-    this.#transport = createTransport(this.url, { token: this.token });
+    this.#transport = createTransport(this.url, { token: this.token, fetch: patientFetch });
   }
 
   /** A JSON answer, numbers with all their digits. @throws EvertError. */

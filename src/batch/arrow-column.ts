@@ -9,6 +9,7 @@ import type { Column, FixedColumn } from "./batch.ts";
 import { bitmapBytes, copyBits, getBit } from "./bitmap.ts";
 import { type FixedValues, isNull, nullColumn } from "./column.ts";
 import { columnBuilderFor } from "./column-builder.ts";
+import { ExactValue } from "./convert.ts";
 import type { FlatTable } from "./flatbuffer.ts";
 import { checkedDay, checkTime, formatDate, formatTime } from "./format/datetime.ts";
 import { unscaledToText } from "./format/numeric.ts";
@@ -223,15 +224,14 @@ class ColumnReader {
       const k = i - this.#from;
       return decodeUtf8(data, offsets[k] as number, offsets[k + 1] as number);
     };
-    return this.#convert(
-      name === "jsonb" || name === "json"
-        ? (i) => {
-            const text = textAt(i);
-            checkText(text, "");
-            return parseJson(text);
-          }
-        : textAt,
-    );
+    if (name !== "jsonb" && name !== "json") return this.#convert(textAt);
+    return this.#convert((i) => {
+      const text = textAt(i);
+      checkText(text, "");
+      const value = parseJson(text);
+      // A column of type json has the text itself; null is no value, as in a record.
+      return name === "json" && value !== null ? new ExactValue(text) : value;
+    });
   }
 
   /** The rows' offsets: ascending, within the data, between characters of valid UTF-8. */

@@ -39,7 +39,7 @@ import {
   parseTimestamptzLoose,
   timestamptzFromMillis,
 } from "./format/timestamptz.ts";
-import { canonicalJson, checkText } from "./jsonb.ts";
+import { canonicalJson, checkText, plainJson } from "./jsonb.ts";
 import { JsonNumber } from "./lossless-json.ts";
 import { datumFromText, datumToText } from "./text-form.ts";
 import { arrayOf, carrierOf, isSmallNumeric, type SqlType, typeToString } from "./types.ts";
@@ -102,6 +102,7 @@ export function fromValue(type: SqlType, value: unknown): Exclude<Datum, null> {
     case "jsonpath":
       return datumFromText(type, textOf(value, expectations[type.name]));
     case "json":
+      return plainJson(value);
     case "jsonb":
       return canonicalJson(value);
     case "array":

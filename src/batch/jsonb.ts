@@ -45,21 +45,54 @@ export function checkJson(text: string): string {
  * What JSON cannot say (NaN, functions, a Map) is refused.
  */
 export function canonicalJson(value: unknown): string {
-  return write(value, "", 0);
+  return write(value, "", 0, JSONB);
 }
 
-function write(value: unknown, path: string, depth: number): string {
+/** The same for a column of type json, which orders nothing: members stand as they came, and numbers have the digits they were written with. */
+export function plainJson(value: unknown): string {
+  return write(value, "", 0, JSON_AS_IT_CAME);
+}
+
+/** How a type writes what a value leaves open. */
+interface Form {
+  readonly type: "json" | "jsonb";
+  readonly comma: string;
+  readonly colon: string;
+  readonly isSorted: boolean;
+  readonly number: (value: number) => string;
+  readonly digits: (text: string) => string;
+}
+
+const JSONB: Form = {
+  type: "jsonb",
+  comma: ", ",
+  colon: ": ",
+  isSorted: true,
+  number: plainDecimal,
+  digits: parseNumeric,
+};
+
+const JSON_AS_IT_CAME: Form = {
+  type: "json",
+  comma: ",",
+  colon: ":",
+  isSorted: false,
+  number: (value) => (Object.is(value, -0) ? "-0" : String(value)),
+  digits: (text) => text,
+};
+
+function write(value: unknown, path: string, depth: number, form: Form): string {
   switch (typeof value) {
     case "string":
       return quoteJson(value, path);
     case "number":
-      if (Number.isFinite(value)) return plainDecimal(value);
-      throw new ValueError("invalid_value", path, `${value} has no place in jsonb`);
+      if (Number.isFinite(value)) return form.number(value);
+      throw new ValueError("invalid_value", path, `${value} has no place in ${form.type}`);
     case "bigint":
     case "boolean":
       return String(value);
     case "object":
-      return value === null ? "null" : writeObject(value, path, depth);
+      return value === null ? "null" : writeObject(value, path, depth, form);
     case "undefined":
     case "function":
     case "symbol":
@@ -67,24 +100,25 @@ function write(value: unknown, path: string, depth: number): string {
   }
 }
 
-function writeObject(value: object, path: string, depth: number): string {
+function writeObject(value: object, path: string, depth: number, form: Form): string {
   if (depth >= JSON_DEPTH_MAX) {
     throw new ValueError(
       "statement_too_complex",
       "",
-      `jsonb is nested more than ${JSON_DEPTH_MAX} levels deep`,
+      `${form.type} is nested more than ${JSON_DEPTH_MAX} levels deep`,
     );
   }
   if (Array.isArray(value)) {
     let text = "[";
     for (let i = 0; i < value.length; i++) {
-      if (i > 0) text += ", ";
-      text += write(value[i] ?? null, `${path}[${i}]`, depth + 1);
+      if (i > 0) text += form.comma;
+      text += write(value[i] ?? null, `${path}[${i}]`, depth + 1, form);
     }
     return text + "]";
   }
-  if (value instanceof JsonNumber) return parseNumeric(value.text);
-  if ("toJSON" in value && typeof value.toJSON === "function") return write(value.toJSON(), path, depth + 1);
+  if (value instanceof JsonNumber) return form.digits(value.text);
+  if ("toJSON" in value && typeof value.toJSON === "function")
+    return write(value.toJSON(), path, depth + 1, form);
   if (
     value instanceof Map ||
     value instanceof Set ||
@@ -95,18 +129,18 @@ function writeObject(value: object, path: string, depth: number): string {
       hint: "Use plain objects and arrays.",
     });
   }
-  return writeProperties(value as Record<string, unknown>, path, depth);
+  return writeProperties(value as Record<string, unknown>, path, depth, form);
 }
 
-function writeProperties(value: Record<string, unknown>, path: string, depth: number): string {
+function writeProperties(value: Record<string, unknown>, path: string, depth: number, form: Form): string {
   const keys = Object.keys(value);
-  if (keys.length > 1) keys.sort(compareJsonKeys);
+  if (form.isSorted && keys.length > 1) keys.sort(compareJsonKeys);
   let text = "{";
   for (const key of keys) {
     const property = value[key];
     if (property === undefined) continue;
     const place = path === "" ? key : `${path}.${key}`;
-    text += `${text === "{" ? "" : ", "}${quoteJson(key, path)}: ${write(property, place, depth + 1)}`;
+    text += `${text === "{" ? "" : form.comma}${quoteJson(key, path)}${form.colon}${write(property, place, depth + 1, form)}`;
   }
   return text + "}";
 }

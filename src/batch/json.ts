@@ -63,7 +63,9 @@ export function valueToJson(type: SqlType, datum: Datum): string {
     case "jsonpath":
       return JSON.stringify(datum);
     case "array":
-      return arrayToJson(type.element!, datum as string);
+      return arrayToJson(type.element!, datum as string, (element, item) =>
+        valueToJson(element, datumFromText(element, item)),
+      );
     case "record":
       return recordToJson(type, datum as string, (field, item) =>
         valueToJson(field, datumFromText(field, item)),
@@ -71,9 +73,13 @@ export function valueToJson(type: SqlType, datum: Datum): string {
   }
 }
 
-function arrayToJson(element: SqlType, text: string): string {
-  const write = (item: string | null): string =>
-    item === null ? "null" : valueToJson(element, datumFromText(element, item));
+/** The array's items, each as `written` has it. */
+export function arrayToJson(
+  element: SqlType,
+  text: string,
+  written: (type: SqlType, item: string) => string,
+): string {
+  const write = (item: string | null): string => (item === null ? "null" : written(element, item));
   const joined = (part: unknown): string =>
     Array.isArray(part) ? `[${part.map(joined).join(",")}]` : (part as string);
   return joined(nestArray(parseArray(text), write));

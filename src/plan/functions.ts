@@ -294,7 +294,10 @@ function resolveConcat(
     given.map(() => text),
     given,
   );
-  const argCasts = resolution.argCasts.map((c) => (c === "bool_to_text" ? "bool_out" : c));
+  const argCasts = resolution.argCasts.map((c, i) => {
+    if (i < fixed) return c;
+    return c === "bool_to_text" ? "bool_out" : c === "bpchar_to_text" ? "bpchar_out" : c;
+  });
   return { ...resolution, argCasts };
 }
 

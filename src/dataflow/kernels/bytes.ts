@@ -1,7 +1,7 @@
 /** Functions of bytea, on its hex form `\x00ff`: two digits per byte behind two characters, so that cutting bytes is cutting text. */
 import { createHash } from "node:crypto";
 import { bytesToHex, hexToBytes } from "../../batch/format/bytes.ts";
-import { fail, scalarError } from "./errors.ts";
+import { fail, int4OutOfRange, scalarError } from "./errors.ts";
 import { like } from "./like.ts";
 
 const negativeLength = scalarError("invalid_argument", "negative substring length not allowed", {
@@ -48,6 +48,7 @@ function position(hex: string, part: string): number {
 
 function overlay(hex: string, by: string, start: number, length: number): string {
   if (start <= 0) return fail(negativeLength, EMPTY);
+  if (start + length > 2147483647) return fail(int4OutOfRange, EMPTY);
   return concat(concat(cut(hex, 0, start - 1), by), cut(hex, start - 1 + length, lengthOf(hex)));
 }
 

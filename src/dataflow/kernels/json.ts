@@ -30,6 +30,24 @@ function pathOf(written: string): readonly (string | null)[] {
   return parseArray(written).items;
 }
 
+const twoDimensions = badSubscript("wrong number of array subscripts");
+
+/** What only a list may say; null, with the error told: it has more dimensions. */
+function listed(written: string): readonly (string | null)[] | null {
+  const { dims, items } = parseArray(written);
+  return dims.length > 1 ? fail(twoDimensions, null) : items;
+}
+
+function badSubscript(message: string) {
+  return scalarError("invalid_value", message, { sqlstate: "2202E" });
+}
+
+/** To jsonb a scalar is an array of one, but in a path. */
+function elementOfJsonb(json: string, index: number): string | null {
+  if (isScalar(json)) return index === 0 || index === -1 ? json : null;
+  return elementAt(json, index);
+}
+
 // ---- containment ------------------------------------------------------------------------------------------------
 
 function sameScalar(a: string, b: string): boolean {
@@ -96,6 +114,16 @@ function remove(json: string, keys: readonly string[]): string {
   }
 }
 
+function removeAll(json: string, written: string): string {
+  const keys = listed(written);
+  return keys === null
+    ? json
+    : remove(
+        json,
+        keys.filter((key) => key !== null),
+      );
+}
+
 function removeElement(json: string, index: number): string {
   const kind = kindOf(json);
   if (kind === "object") return fail(refused("cannot delete from object using integer index"), json);
@@ -105,16 +133,22 @@ function removeElement(json: string, index: number): string {
   return at < 0 || at >= elements.length ? json : arrayText(elements.toSpliced(at, 1));
 }
 
-/** What is done at the end of a path. `made`: where nothing is yet. */
+/** What is done at the end of a path. */
 interface Edit {
   readonly verb: "delete" | "set";
+  /** Also where nothing is yet. */
+  readonly makes: boolean;
   atMember(members: Map<string, string>, key: string): void;
   /** `at` is within the elements, or undefined beyond them; `beforeAll` then tells which end. */
   atElement(elements: string[], at: number | undefined, beforeAll: boolean): void;
 }
 
-function edited(json: string, path: readonly (string | null)[], edit: Edit): string {
+function edited(json: string, written: string, edit: Edit): string {
+  const path = listed(written);
+  if (path === null) return json;
   if (isScalar(json)) return fail(refused(`cannot ${edit.verb} path in scalar`), json);
+  // Where nothing is and nothing is made, nobody asks what the path says.
+  if (!edit.makes && (json === "[]" || json === "{}")) return json;
   return path.length === 0 ? json : editedFrom(json, path, 0, edit);
 }
 
@@ -178,7 +212,7 @@ function setLax(
     case "use_json_null":
       return set(json, path, "null", create);
     case "delete_key":
-      return edited(json, pathOf(path), deletion);
+      return edited(json, path, deletion);
     case "return_target":
       return json;
     default:
@@ -188,6 +222,7 @@ function setLax(
 
 const deletion: Edit = {
   verb: "delete",
+  makes: false,
   atMember: (members, key) => members.delete(key),
   atElement: (elements, at) => {
     if (at !== undefined) elements.splice(at, 1);
@@ -197,6 +232,7 @@ const deletion: Edit = {
 function setting(value: string, create: boolean): Edit {
   return {
     verb: "set",
+    makes: create,
     atMember: (members, key) => {
       if (create || members.has(key)) members.set(key, value);
     },
@@ -216,6 +252,7 @@ const keyIsThere = refused(
 function insertion(value: string, after: boolean): Edit {
   return {
     verb: "set",
+    makes: true,
     atMember: (members, key) => {
       if (members.has(key)) fail(keyIsThere, undefined);
       members.set(key, value);
@@ -229,9 +266,9 @@ function insertion(value: string, after: boolean): Edit {
 }
 
 const set = (json: string, path: string, value: string, create = true) =>
-  edited(json, pathOf(path), setting(value, create));
+  edited(json, path, setting(value, create));
 const insert = (json: string, path: string, value: string, after = false) =>
-  edited(json, pathOf(path), insertion(value, after));
+  edited(json, path, insertion(value, after));
 
 /** Members that are null go, at any depth; elements that are null only where asked. */
 function stripNulls(json: string, inArrays: boolean, write: Writer): string {
@@ -284,10 +321,6 @@ function lengthOf(json: string): number {
   const kind = kindOf(json);
   if (kind === "array") return elementsOf(json).length;
   return fail(refused(`cannot get array length of ${kind === "object" ? "a non-array" : "a scalar"}`), 0);
-}
-
-function badSubscript(message: string) {
-  return scalarError("invalid_value", message, { sqlstate: "2202E" });
 }
 
 const nullKey = scalarError("invalid_value", "null value not allowed for object key", { sqlstate: "22004" });
@@ -347,6 +380,8 @@ function readers<P extends "json" | "jsonb">(prefix: P) {
 export const jsonLibrary = {
   ...readers("json"),
   ...readers("jsonb"),
+  jsonb_element: elementOfJsonb,
+  jsonb_element_text: (json: string, index: number) => plainText(elementOfJsonb(json, index)),
   json_strip_nulls: (json: string) => stripNulls(json, false, compact),
   json_strip_nulls_of: (json: string, inArrays: boolean) => stripNulls(json, inArrays, compact),
   jsonb_contains: jsonbContains,
@@ -357,8 +392,8 @@ export const jsonLibrary = {
   jsonb_concat: concat,
   jsonb_delete: (json: string, key: string) => remove(json, [key]),
   jsonb_delete_element: removeElement,
-  jsonb_delete_all: (json: string, keys: string) => remove(json, keysOf(keys)),
-  jsonb_delete_path: (json: string, path: string) => edited(json, pathOf(path), deletion),
+  jsonb_delete_all: removeAll,
+  jsonb_delete_path: (json: string, path: string) => edited(json, path, deletion),
   jsonb_set: (json: string, path: string, value: string) => set(json, path, value),
   jsonb_set_or: set,
   jsonb_set_lax: setLax,

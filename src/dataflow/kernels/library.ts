@@ -340,6 +340,7 @@ export const library = {
   interval_to_time: spans.timeOfInterval,
   varchar_to_text: (s: string) => s,
   bpchar_to_text: withoutPadding,
+  bpchar_out: (a: string) => a,
 
   numeric_to_int2: decimalToInt2,
   int4_to_int8: (a: number) => BigInt(a),

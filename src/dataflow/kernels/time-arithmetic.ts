@@ -158,6 +158,7 @@ export function timestampsApart(a: bigint, b: bigint): string {
     return positive ? "infinity" : "-infinity";
   }
   const apart = a - b;
+  if (BigInt.asIntN(64, apart) !== apart) return fail(intervalOutOfRange, ZERO_INTERVAL);
   const days = apart / US_PER_DAY_BIG;
   return made({ months: 0, days: Number(days), us: apart - days * US_PER_DAY_BIG });
 }

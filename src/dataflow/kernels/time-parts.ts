@@ -20,6 +20,7 @@ import {
   ZERO,
 } from "./decimal.ts";
 import { fail, fault, type ScalarError, scalarError } from "./errors.ts";
+import { timestampOfDate } from "./time-arithmetic.ts";
 
 const JULIAN_DAY_OF_1970 = 2_440_588;
 
@@ -94,7 +95,6 @@ function ofTime(unit: string, us: bigint): Decimal {
 const growing: ReadonlySet<TimeField> = new Set([
   "hour",
   "day",
-  "week",
   "year",
   "decade",
   "century",
@@ -106,6 +106,7 @@ const wheeling: ReadonlySet<TimeField> = new Set([
   "milliseconds",
   "second",
   "minute",
+  "week",
   "month",
   "quarter",
 ]);
@@ -176,6 +177,8 @@ export const timeParts = {
   timestamp_extract: ofTimestamp,
   timestamp_date_part: partOfTimestamp,
   date_extract: ofDate,
+  // Not of dates, in PostgreSQL: of the timestamp at which the day begins.
+  date_date_part: (unit: string, day: number) => partOfTimestamp(unit, timestampOfDate(day)),
   time_extract: ofTime,
   time_date_part: (unit: string, us: bigint) => asFloat(ofTime(unit, us)),
   interval_extract: ofInterval,

@@ -1,5 +1,5 @@
 /** Functions of any number of arguments of any type, made for the types of a call: counting nulls, format(), JSON of values. */
-import { recordToJson, valueToJson } from "../../batch/json.ts";
+import { arrayToJson, recordToJson, valueToJson } from "../../batch/json.ts";
 import { parseJsonb, quoteJson } from "../../batch/jsonb.ts";
 import type { SqlType } from "../../batch/types.ts";
 import { sqlTypeName } from "../../plan/function-casts.ts";
@@ -101,6 +101,11 @@ export function jsonOf(type: SqlType, value: Value): string {
   if (value === null) return "null";
   if (type.name === "json") return value as string;
   if (type.name === "record") return rowJson(type, value as string, "");
+  if (type.name === "array") {
+    return arrayToJson(type.element!, value as string, (element, item) =>
+      jsonOf(element, valueOfText(element, item)),
+    );
+  }
   // json keeps the digits that a float is printed with.
   if (type.name.startsWith("float") && Number.isFinite(value)) return textOfValue(type, value);
   if (!(value instanceof Decimal)) return valueToJson(type, value);

@@ -229,6 +229,7 @@ const position: Maker = ([array, element, from], _, lookup) => {
     if (written === null) return null;
     const { dims, lower, items } = parseArray(written);
     if (dims.length > 1) return fail(noSearch, 0);
+    if (items.length === 0) return null;
     if (from !== undefined && start === null) return fail(nullStart, 0);
     const first = lower[0] ?? 1;
     const skip = Math.max(0, (start ?? first) - first);
@@ -300,10 +301,9 @@ const fill: Maker =
     if (sizes === null || (bounds !== undefined && starts === null)) return fail(nullDimensions, "{}");
     const dims = parseArray(sizes);
     const lower = starts == null ? null : parseArray(starts);
-    if (dims.dims.length > 1 || (lower !== null && lower.items.length !== dims.items.length)) {
-      return fail(fillMismatch, "{}");
-    }
+    if (dims.dims.length > 1) return fail(fillMismatch, "{}");
     if (dims.items.includes(null) || lower?.items.includes(null)) return fail(nullDimension, "{}");
+    if (lower !== null && lower.items.length !== dims.items.length) return fail(fillMismatch, "{}");
     if (dims.items.length > ARRAY_DIMENSIONS_MAX) return fail(tooManyDimensions, "{}");
     const counts = dims.items.map(Number);
     const total = counts.reduce((n, m) => n * m, counts.length === 0 ? 0 : 1);

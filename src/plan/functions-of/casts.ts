@@ -71,6 +71,8 @@ export const castFunctions = {
   numeric_to_float4: cast(numeric, float4, F),
   varchar_to_text: cast(varchar, text),
   bpchar_to_text: cast(bpchar, text),
+  /** With the blanks at its end: how concat() writes a char(n). */
+  bpchar_out: cast(bpchar, text),
   date_to_timestamp: cast(date, timestamp, F),
   /** In comparisons: what is too late for a timestamp is later than all finite ones. */
   date_beside_timestamp: cast(date, timestamp),

@@ -30,6 +30,7 @@ export const timeFunctions = {
   timestamp_extract: fn("extract", [text, timestamp], numeric, F, "nullable"),
   timestamp_date_part: fn("date_part", [text, timestamp], float8, F, "nullable"),
   date_extract: fn("extract", [text, date], numeric, F, "nullable"),
+  date_date_part: fn("date_part", [text, date], float8, F, "nullable"),
   time_extract: fn("extract", [text, time], numeric, F),
   time_date_part: fn("date_part", [text, time], float8, F, "nullable"),
   interval_extract: fn("extract", [text, interval], numeric, F, "nullable"),

@@ -183,6 +183,7 @@ export class Core {
         return { view, error: () => this.views.errorOf(live), stalePosition: stale?.position };
       },
       turn: () => this.chores.turn(),
+      slices: parts.slices,
       looked: () => this.stepper.lookedFor(),
       failed: (error) => this.#broken(toEvertError(error)),
     });

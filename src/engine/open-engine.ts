@@ -109,13 +109,13 @@ export async function openEngine(options: OpenEngineOptions): Promise<Database> 
       `the wall clock was set ${direction}, to ${wall}; commits are stamped from ${taken} on until it fits again`,
     );
   };
-  const { directory, random, segmentBytes, recursion, functionTimeoutMs, limits } = options;
+  const { directory, random, slices, segmentBytes, recursion, functionTimeoutMs, limits } = options;
   const workers = workersOf(options.workers ?? 0, { recursion, functionTimeoutMs, limits }, report);
   const kept = await KeptNote.read(disk, directory);
   const reach = options.reach ?? overHttp;
   const { leader, note } = roleOf(kept, directory, random ?? systemRandom, options.follow, reach);
   const following = leader === null ? undefined : { logId: () => leader.logId() };
-  const logOptions = { directory, disk, clock, random, onClockJump, report, segmentBytes };
+  const logOptions = { directory, disk, clock, random, slices, onClockJump, report, segmentBytes };
   if (leader !== null && note !== null && options.follow?.rejoin === true)
     await rejoin(logOptions, leader, note.id, report);
   const log = await openLog({ ...logOptions, following });

@@ -12,6 +12,7 @@ import { assert } from "../base/assert.ts";
 import type { DiskDirectory, DiskLock } from "../base/disk.ts";
 import type { EvertError } from "../base/errors.ts";
 import { systemRandom } from "../base/random.ts";
+import { systemSlices } from "../base/slices.ts";
 import type { Batch } from "../batch/batch.ts";
 import { COMMIT_BYTES_MAX, commitTooLarge } from "../batch/commit-bytes.ts";
 import { Admission } from "./admission.ts";
@@ -113,7 +114,7 @@ export class FileLog implements Log {
     active: WritableSegment | null,
     lock: DiskLock,
   ) {
-    const { disk, following, segmentBytes } = options;
+    const { disk, following, segmentBytes, slices = systemSlices } = options;
     this.report = report;
     this.#lock = lock;
     this.#held = held;
@@ -123,7 +124,7 @@ export class FileLog implements Log {
     this.#registry.takesOver = () => this.#intake !== null;
     this.#knownCommits = knownCommits;
     this.#time = new LogTime(options.clock, order.lastTimeUs, options.onClockJump ?? (() => {}));
-    this.#reader = { disk, directory, index, registry: this.#registry };
+    this.#reader = { disk, directory, index, registry: this.#registry, slices };
     const logId = order.logId ?? randomLogId(options.random ?? systemRandom);
     this.logId = logId;
     const said = options.report ?? (() => {});

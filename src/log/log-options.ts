@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Disk } from "../base/disk.ts";
 import type { Random } from "../base/random.ts";
+import type { Slices } from "../base/slices.ts";
 import type { ClockJump } from "./log-time.ts";
 
 export interface LogOptions {
@@ -9,6 +10,7 @@ export interface LogOptions {
   readonly disk: Disk;
   readonly clock: Clock;
   readonly random?: Random | undefined;
+  readonly slices?: Slices | undefined;
   readonly segmentBytes?: number | undefined;
   /** The open group is sealed rather than grow beyond it (a larger commit is a group of its own). */
   readonly groupBytesMax?: number;

@@ -18,6 +18,7 @@
  */
 import { type Disk, type DiskFile, joinPath } from "../base/disk.ts";
 import { EvertError } from "../base/errors.ts";
+import type { Slices } from "../base/slices.ts";
 import { cutGroup } from "./cut-group.ts";
 import { decodeGroup } from "./decode-group.ts";
 import { type FrameHeader, readCommits, readDirectory } from "./frame.ts";
@@ -37,6 +38,7 @@ export interface ReaderSource {
   readonly directory: string;
   readonly index: LogIndex;
   readonly registry: TopicRegistry;
+  readonly slices: Slices;
 }
 
 interface FoundFrame {
@@ -127,7 +129,7 @@ async function* unbroken(
 
 async function* groupsOf(source: ReaderSource, range: GroupRange): AsyncGenerator<Group, void, undefined> {
   const { index, registry } = source;
-  const { from, to, topics, everyGroup, pause = turnsOfItsOwn() } = range;
+  const { from, to, topics, everyGroup, pause = turnsOfItsOwn(source.slices) } = range;
   const memory = range.reuse === true ? new ReaderMemory() : null;
   const ends = index.segments.map(({ end }) => end);
   const start = index.seekPosition(from);
@@ -191,7 +193,7 @@ export async function* readTopicGroups(
   if (first >= end) return;
   const ends = index.segments.map((segment) => segment.end);
   const topics = new Set([topicId]);
-  const pause = turnsOfItsOwn();
+  const pause = turnsOfItsOwn(source.slices);
   // Of now: it may be told of the next one while this reads, and what is behind it would follow a gap.
   const versionMax = source.registry.readableTo(topicId);
   for (

@@ -4,6 +4,7 @@
  * A frame that is not ready holds the rows of its step (the epoch before it is pinned, so that none of them is freed, nor goes to disk). So how many rows may wait is bounded, and so is what one frame
  * may come to: beyond that a frame is lost, and its watchers get the view anew, which comes in pieces and at their own pace.
  */
+import type { Slices } from "../base/slices.ts";
 import { ChangeWriter } from "./change-writer.ts";
 import type { FrameLog } from "./frame-log.ts";
 import { Frame } from "./frames.ts";
@@ -14,6 +15,7 @@ import type { View } from "./view.ts";
 export interface FrameMakerOptions {
   /** Gives a turn of the event loop, and when it should end (performance.now()). */
   readonly turn: () => Promise<number>;
+  readonly slices: Slices;
   /** A frame that was not ready when it was begun is now, or is lost. */
   readonly done: (view: View, frame: Frame) => void;
   /** What only a bug can bring about. */
@@ -57,7 +59,7 @@ export class FrameMaker {
   /** A step is published. */
   begin(): void {
     this.#rowsLeft = ROWS_AT_ONCE;
-    this.#ends = performance.now() + AT_ONCE_MS;
+    this.#ends = this.#options.slices(AT_ONCE_MS);
   }
 
   /** The step's changes of the view, put into its log; null: there are none. `at`: when. */

@@ -1,4 +1,5 @@
 /** A long read's way of letting the event loop have its turns. */
+import { type Slices, systemSlices } from "../base/slices.ts";
 
 /** Gives a turn of the event loop to work that can wait, and when it should end (performance.now()). */
 export type Turn = () => Promise<number>;
@@ -9,13 +10,14 @@ const FIRST_MS = 1;
 
 const ownTurn: Turn = async () => {
   await new Promise<void>((resolve) => setImmediate(resolve));
-  return performance.now() + SLICE_MS;
+  return systemSlices(SLICE_MS);
 };
 
 export interface PaceOptions {
   readonly signal?: AbortSignal | undefined;
   /** Absent: turns of its own, beside all others'. */
   readonly turn?: Turn | undefined;
+  readonly slices?: Slices | undefined;
 }
 
 export class Pace {
@@ -23,10 +25,10 @@ export class Pace {
   readonly #signal: AbortSignal | undefined;
   #ends: number;
 
-  constructor({ signal, turn }: PaceOptions) {
+  constructor({ signal, turn, slices = systemSlices }: PaceOptions) {
     this.#turn = turn ?? ownTurn;
     this.#signal = signal;
-    this.#ends = performance.now() + FIRST_MS;
+    this.#ends = slices(FIRST_MS);
   }
 
   /** Whether the turn at hand is used up. */

@@ -1,4 +1,5 @@
 /** The rows of a view at one epoch, as a subscriber is given them first: all, in slices between turns of the event loop, or those of some keys. */
+import type { Slices } from "../base/slices.ts";
 import { type SqlType, typeTag } from "../batch/types.ts";
 import { EveryViewRow, type TakeRow } from "./every-row.ts";
 import { Pace, type Turn } from "./pace.ts";
@@ -19,7 +20,7 @@ export async function* snapshot(
   { view, stalePosition }: WatchedView,
   { epoch, position }: { readonly epoch: number; readonly position: number },
   keys: ReadonlyMap<string, unknown> | null,
-  { turn, looked }: { readonly turn: Turn; readonly looked: () => void },
+  { turn, slices, looked }: { readonly turn: Turn; readonly slices: Slices; readonly looked: () => void },
 ): AsyncGenerator<SubscriptionItem> {
   const head = {
     type: "snapshot" as const,
@@ -38,7 +39,7 @@ export async function* snapshot(
   };
   let rows: string[] = [];
   let chars = 0;
-  const pace = new Pace({ turn });
+  const pace = new Pace({ turn, slices });
   const source: RowSource =
     keys !== null && view.keyColumns !== null
       ? new KeyedRows(view, epoch, [...keys.values()])

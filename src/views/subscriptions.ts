@@ -13,6 +13,7 @@
  *    bounded and nobody else waits.
  */
 import type { EvertError } from "../base/errors.ts";
+import { type Slices, systemSlices } from "../base/slices.ts";
 import { FrameLog } from "./frame-log.ts";
 import { FrameMaker } from "./frame-maker.ts";
 import type { Frame } from "./frames.ts";
@@ -31,6 +32,7 @@ export interface SubscriptionsOptions {
   readonly isWhole: () => boolean;
   /** Gives a turn of the event loop to work that can wait, and when it should end (performance.now()). */
   readonly turn: () => Promise<number>;
+  readonly slices?: Slices;
   /** Told when rows from disk were read, whose texts are to be freed. */
   readonly looked: () => void;
   /** What only a bug can bring about. */
@@ -61,7 +63,13 @@ export class Subscriptions {
   #before: Watch[] = [];
 
   constructor(options: SubscriptionsOptions) {
-    this.#options = { keepBytes: 64 << 20, keepMs: 60_000, queueBytesMax: 16 << 20, ...options };
+    this.#options = {
+      keepBytes: 64 << 20,
+      keepMs: 60_000,
+      queueBytesMax: 16 << 20,
+      slices: systemSlices,
+      ...options,
+    };
     // Who does not begin is owed everything behind it, also where no step is left out.
     const isWhole = (): boolean => options.isWhole() || !(this.#hasGap = true);
     this.#shared = {
@@ -72,6 +80,7 @@ export class Subscriptions {
     };
     this.#maker = new FrameMaker({
       turn: options.turn,
+      slices: this.#options.slices,
       failed: options.failed,
       done: (view, frame) => this.#made(view, frame),
       frameBytesMax: this.#options.keepBytes,

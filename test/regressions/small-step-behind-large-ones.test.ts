@@ -1,6 +1,7 @@
 /** Where so many rows waited to be told that no more may wait, steps of a row that could be told at once were lost, too: their watchers were reset. */
 import { expect, it } from "vitest";
 import { decodeUtf8 } from "../../src/base/bytes.ts";
+import { systemSlices } from "../../src/base/slices.ts";
 import { FrameLog } from "../../src/views/frame-log.ts";
 import { FrameMaker } from "../../src/views/frame-maker.ts";
 import { openInMemory, sql } from "../engine/support/memory.ts";
@@ -16,6 +17,7 @@ it("a small frame is made at once, whatever waits", async () => {
   const log = new FrameLog(0, 1_000_000, 60_000);
   const maker = new FrameMaker({
     turn: () => new Promise(() => {}),
+    slices: systemSlices,
     done: () => expect.unreachable(),
     failed: (error) => expect.unreachable(String(error)),
     frameBytesMax: 1_000_000,

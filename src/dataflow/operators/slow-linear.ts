@@ -3,6 +3,7 @@
  * 40 seconds. So the chunk is kept, and the loop (that of linear.ts) leaves it when its time is over, to go on with the next row when it is called again.
  */
 
+import { systemSlices } from "../../base/slices.ts";
 import { isFallible } from "../../plan/inspect.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
 import type { Chunk } from "../chunk.ts";
@@ -36,7 +37,7 @@ export class SlowLinear extends FanOut {
   }
 
   protected override fill(chunk: Chunk, row: number, out: Chunk): number {
-    this.#ends = performance.now() + SLICE_MS;
+    this.#ends = systemSlices(SLICE_MS);
     const run = () => this.#kernel.run(chunk, out, row);
     return this.#guard === null ? run() : this.#guard.run(run);
   }

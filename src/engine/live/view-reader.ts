@@ -62,8 +62,8 @@ async function lookup<R extends object>(
   }
 }
 
-function paceOf({ chores, stepper }: Core): ReadOptions {
-  return { turn: () => chores.turn(), looked: () => stepper.lookedFor() };
+function paceOf({ chores, slices, stepper }: Core): ReadOptions {
+  return { turn: () => chores.turn(), slices, looked: () => stepper.lookedFor() };
 }
 
 /** What a read is answered from: the view's rows or, while they are made anew, the earlier ones. */

@@ -124,12 +124,13 @@ export class HeldRows extends Flow {
   override async *pieces(write: WriteRow): AsyncGenerator<string, void, undefined> {
     const { core, at, signal } = this.source;
     const { encoder } = this.#view;
+    const { slices } = core.backfill;
     const turn = (): Promise<number> => core.backfill.turn();
-    const pace = new Pace({ signal, turn });
+    const pace = new Pace({ signal, turn, slices });
     const row: Datum[] = this.fields.map(() => null);
     let piece = "";
     try {
-      for await (const slots of this.#view.slots(at.epoch, {}, { signal, turn })) {
+      for await (const slots of this.#view.slots(at.epoch, {}, { signal, turn, slices })) {
         for (const slot of slots) {
           for (let i = 0; i < row.length; i++) row[i] = encoder.datum(slot, i);
           piece += write(row);

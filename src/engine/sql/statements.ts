@@ -64,7 +64,8 @@ export class Statements {
   }
 
   async run(sql: string, given: SqlOptions): Promise<SqlResponse> {
-    const pace = new Pace({ signal: given.signal, turn: () => this.#core.chores.turn() });
+    const { chores, slices } = this.#core;
+    const pace = new Pace({ signal: given.signal, turn: () => chores.turn(), slices });
     const options: Asked = { ...given, room: answerRoom(), pace };
     // Does nothing unless a text has broken the parser's memory before.
     await loadParser();

@@ -1,5 +1,6 @@
 /** A topic's rows in a sealed segment, with their keys: what a pass looks at. */
 import type { DiskFile } from "../../base/disk.ts";
+import { systemSlices } from "../../base/slices.ts";
 import type { Batch } from "../../batch/batch.ts";
 import { typeToString } from "../../batch/types.ts";
 import { type LogTopic, OP_DELETE } from "../log.ts";
@@ -100,7 +101,7 @@ export async function* blocksOf(
     columns,
     ranges: [],
     asWritten: true,
-    pause: turnsOfItsOwn(),
+    pause: turnsOfItsOwn(systemSlices),
     memory: null,
   });
   try {

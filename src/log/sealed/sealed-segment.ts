@@ -6,6 +6,7 @@
  */
 import { type Disk, type DiskFile, joinPath, readFully } from "../../base/disk.ts";
 import { EvertError } from "../../base/errors.ts";
+import { systemSlices } from "../../base/slices.ts";
 import type { CommitInfo, Pause } from "../log.ts";
 import { turnsOfItsOwn } from "../pause.ts";
 import { damaged } from "../scanner.ts";
@@ -106,7 +107,7 @@ export async function* readCommitPages(
   file: DiskFile,
   segment: SealedSegment,
   from: number,
-  pause: Pause = turnsOfItsOwn(),
+  pause: Pause = turnsOfItsOwn(systemSlices),
 ): AsyncGenerator<CommitInfo[], void, undefined> {
   const pages = segment.directory.commitPages;
   const stream = new PageStream(

@@ -5,6 +5,7 @@
  * rest comes through the thread pool, in lanes.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { systemSlices } from "../../base/slices.ts";
 import type { Extent } from "./extent.ts";
 import { ReadPace } from "./read-pace.ts";
 import { ensureWords, type RowBytes, rowBytes } from "./row-bytes.ts";
@@ -41,7 +42,7 @@ export class BlockReads {
       next = end;
       if (performance.now() < this.#sliceEnds) continue;
       await nextTurn();
-      this.#sliceEnds = performance.now() + SLICE_MS;
+      this.#sliceEnds = systemSlices(SLICE_MS);
     }
     this.#buffers.push(buffer);
     const lane = async (): Promise<void> => {

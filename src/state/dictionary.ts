@@ -21,6 +21,7 @@
  * Id 0 is the empty text, never freed: the value of a null is 0.
  */
 
+import { writeUtf8 } from "../base/bytes.ts";
 import type { Utf8Column } from "../batch/batch.ts";
 import { getBit } from "../batch/bitmap.ts";
 import { type OrderKey, orderKeyOf } from "../batch/order-key.ts";
@@ -56,7 +57,6 @@ export class Dictionary {
   #collected = 0;
   /** New ids of a column. */
   readonly #added = new Int32List();
-  readonly #encoder = new TextEncoder();
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   #cacheIds = new Int32Array(CACHE_SLOTS_MIN).fill(-1);
   readonly #cacheStrings: string[] = new Array<string>(CACHE_SLOTS_MIN).fill("");
@@ -141,16 +141,7 @@ export class Dictionary {
     const length = value.length;
     if (length * 3 > this.#scratch.length) this.#scratch = new Uint8Array(length * 3);
     const scratch = this.#scratch;
-    let i = 0;
-    if (length <= 64) {
-      for (; i < length; i++) {
-        const c = value.charCodeAt(i);
-        if (c >= 128) break;
-        scratch[i] = c;
-      }
-    }
-    if (i < length) i = this.#encoder.encodeInto(value, scratch).written;
-    const id = this.intern(scratch, 0, i);
+    const id = this.intern(scratch, 0, writeUtf8(value, scratch, 0));
     if (scratch.length > 1 << 20) this.#scratch = new Uint8Array(1024);
     return id;
   }

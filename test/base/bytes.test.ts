@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import {
   ByteWriter,
   compareBytes,
@@ -11,6 +11,10 @@ import {
   utf8Length,
   writeUtf8,
 } from "../../src/base/bytes.ts";
+
+function ownOnly(this: { utf8Write(text: string, at: number): number }, text: string, at: number): number {
+  return this.utf8Write(text, at);
+}
 
 const anyText = fc.string({ unit: "binary", maxLength: 80 });
 
@@ -39,6 +43,32 @@ describe("UTF-8", () => {
         expect(utf8Length(text)).toBe(end - at);
       }),
     );
+  });
+
+  it.each([
+    ["Node's", globalThis.Buffer],
+    ["none", undefined],
+    ["one that works on its own arrays alone", { prototype: { write: ownOnly } }],
+    ["one that writes something else", { prototype: { write: () => 3 } }],
+  ])("is written the same with a Buffer that is %s", async (_, platform) => {
+    vi.resetModules();
+    vi.stubGlobal("Buffer", platform);
+    const fresh = await import("../../src/base/bytes.ts").finally(() => vi.unstubAllGlobals());
+    const texts = [
+      "",
+      "a",
+      "\u00e9",
+      "x".repeat(15),
+      "\u00e9".repeat(16),
+      "\ud800".repeat(17),
+      "\u20ac".repeat(40),
+    ];
+    for (const text of [...texts, `${"x".repeat(90)}\ud83d\ude00`, "x".repeat(5000)]) {
+      const target = new Uint8Array(text.length * 3 + 7);
+      const end = fresh.writeUtf8(text, target.subarray(2), 5);
+      expect(target.subarray(7, 2 + end)).toEqual(encodeUtf8(text));
+      expect(target.subarray(2 + end).every((byte) => byte === 0)).toBe(true);
+    }
   });
 
   it("counts a lone surrogate as the replacement character", () => {

@@ -9,9 +9,11 @@
  * - The bare loop, by hand, does what no durable log can do without, and nothing else: it takes the row, an object, apart into bytes behind those that came while the disk was
  *   busy, with their length and their topic; checksums them, writes them into a zero-filled file, syncs it, and answers each writer with its record's place. It has no
  *   schemas, columns, batches by topic, readers or recovery, and its file is written round and round: it never needs new room.
+ *   It has no time for a record, no limits of memory and room, and goes through Node's thread pool twice for a write (to write, to sync), where the log goes once.
  *   (Until 2026-11-22 it was handed bytes, the same for every record, and told nobody a place: a buffer being copied, and no record of anything.)
  *
- * - "appends": per second.
+ * - "appends": per second. While the disk works those who wait have nothing to append, so a round takes the time of a write and that in which all of them append again; the loop takes the least that a program can for the second. So the ratio
+ *   goes by the disk: near 1 where it is slow or others use it, and with many writers on a fast one that of the processor's time for an append. Both are told in docs/decisions/0062-durable-appends-once-more.md.
  * - "p99": the slowest hundredth of all appends, in milliseconds, beside that of a bare write of the same bytes with its fdatasync, one at a time.
  *
  *   node --conditions=evert-source bench/durable.ts

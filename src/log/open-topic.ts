@@ -40,6 +40,12 @@ export interface GroupMemory {
   readonly rows: RowBuffer;
 }
 
+const NO_NUMBERS = new Uint32Array(0);
+/** Room for commits of a piece, when there is a second one, and how much of it is kept. */
+const COMMITS_MIN = 16;
+const COMMITS_KEPT_MAX = 4096;
+const COPY_BY_LOOP_MAX = 16;
+
 /** Of a batch of one row. */
 const ONE_ROW = Uint32Array.of(1);
 /** Of a batch of one commit, by the commit: they are the same for all topics. */
@@ -76,11 +82,14 @@ export class OpenTopic {
   #closedBytesMax = 0;
   // The open piece.
   #builder: BatchBuilder | null = null;
-  /** Its first commit, and where its rows end; 0: none has ended. */
+  #openRows = 0;
+  /** How many commits with rows in it have ended, and the first of them: its index, and where its rows end. */
+  #commits = 0;
   #commitIndex = 0;
   #commitEnd = 0;
-  /** Those behind it. */
-  #more: { readonly indexes: number[]; readonly ends: number[] } | null = null;
+  /** The same of those behind it, as many as `#commits` says less one. Kept from group to group. */
+  #moreIndexes: Uint32Array = NO_NUMBERS;
+  #moreEnds: Uint32Array = NO_NUMBERS;
   /** Ops of the rows so far, zero (OP_UPSERT) beyond them; empty until the first delete. */
   #ops: Uint8Array = EMPTY_BYTES;
   #deletes = 0;
@@ -121,13 +130,10 @@ export class OpenTopic {
     return this.#closedRows + this.#openRows;
   }
 
-  get #openRows(): number {
-    return this.#borrowed?.length ?? this.#builder?.length ?? 0;
-  }
-
   appendRow(row: unknown, path: string | undefined, index: number | undefined): void {
-    if (this.#borrowed === null && this.#builder === null && this.#isWritten(row)) return;
-    this.#intoBuilder().appendRow(row, path, index);
+    const isFirst = this.#borrowed === null && this.#builder === null;
+    if (!isFirst || !this.#isWritten(row)) this.#intoBuilder().appendRow(row, path, index);
+    this.#openRows++;
   }
 
   /** Takes the row as bytes, if it is the topic's first and such as they usually are. */
@@ -152,15 +158,19 @@ export class OpenTopic {
   }
 
   appendRows(rows: readonly unknown[], path: string | undefined): void {
-    if (rows.length === 1) this.appendRow(rows[0], path, 0);
-    else this.#intoBuilder().appendRows(rows, path);
+    if (rows.length === 1) {
+      this.appendRow(rows[0], path, 0);
+      return;
+    }
+    this.#intoBuilder().appendRows(rows, path);
+    this.#openRows += rows.length;
   }
 
   appendDelete(row: unknown, path: string | undefined, index: number | undefined): void {
     const { keyColumns } = this.topic;
     assert(keyColumns !== undefined, "rows are deleted from topics with a key");
     this.#intoBuilder().appendKeyOnly(row, keyColumns, path, index);
-    this.#markDelete(this.#openRows - 1);
+    this.#markDelete(this.#openRows++);
   }
 
   appendBatch(batch: Batch, ops: Uint8Array | null): void {
@@ -175,6 +185,7 @@ export class OpenTopic {
     const firstRow = this.#openRows;
     if (borrows && firstRow === 0) this.#borrowed = batch;
     else this.#intoBuilder().appendBatch(batch, 0, batch.length, hasDeletes);
+    this.#openRows += batch.length;
     if (!hasDeletes) return;
     for (let row = 0; row < batch.length; row++) if (ops[row] === OP_DELETE) this.#markDelete(firstRow + row);
   }
@@ -183,19 +194,26 @@ export class OpenTopic {
   endCommit(index: number): void {
     const rows = this.#openRows;
     this.end = this.baseOffset + this.#closedRows + rows;
-    if (this.#commitEnd === 0) {
+    const more = this.#commits++ - 1;
+    if (more < 0) {
       this.#commitIndex = index;
       this.#commitEnd = rows;
       return;
     }
-    this.#more ??= { indexes: [], ends: [] };
-    this.#more.indexes.push(index);
-    this.#more.ends.push(rows);
+    if (more === this.#moreEnds.length) this.#growCommits();
+    this.#moreIndexes[more] = index;
+    this.#moreEnds[more] = rows;
+  }
+
+  #growCommits(): void {
+    const length = Math.max(COMMITS_MIN, this.#moreEnds.length * 2);
+    this.#moreIndexes = lengthened(this.#moreIndexes, length);
+    this.#moreEnds = lengthened(this.#moreEnds, length);
   }
 
   /** Where the rows of the last commit end that has ended. */
   get #ended(): number {
-    return this.#more?.ends.at(-1) ?? this.#commitEnd;
+    return this.#commits > 1 ? (this.#moreEnds[this.#commits - 2] as number) : this.#commitEnd;
   }
 
   /** Forgets the rows from `rows` on: those of the commit that has not ended. */
@@ -207,6 +225,7 @@ export class OpenTopic {
       this.#ops[row] = 0;
       this.#deletes--;
     }
+    this.#openRows = kept;
     if (this.#borrowed === null) this.#builder?.truncate(kept);
     else if (kept === 0) this.#borrowed = null;
     else assert(kept === this.#borrowed.length, "a draft appends at the end");
@@ -220,7 +239,7 @@ export class OpenTopic {
     const bytes = this.#borrowed === null ? (this.#builder?.byteLength ?? 0) : encodedSize(this.#borrowed);
     return (
       BATCH_ENTRY_BYTES_MAX +
-      BOUNDARY_BYTES_MAX * ((this.#more?.ends.length ?? 0) + 2) +
+      BOUNDARY_BYTES_MAX * (Math.max(this.#commits, 1) + 1) +
       this.#columnsBytes +
       bytes +
       (this.#deletes > 0 ? deletesBytes(this.#openRows) : 0)
@@ -293,18 +312,22 @@ export class OpenTopic {
       batch: this.#openBatch(),
       ops: this.#deletes > 0 ? this.#ops.subarray(0, rows) : null,
       commitIndexes:
-        this.#more === null
+        this.#commits === 1
           ? loneCommit(this.#commitIndex)
-          : numbersOf(this.#commitIndex, this.#more.indexes),
+          : numbersOf(this.#commitIndex, this.#moreIndexes, this.#commits - 1),
       commitEnds:
-        this.#more === null && rows === 1 ? ONE_ROW : numbersOf(this.#commitEnd, this.#more?.ends ?? []),
+        this.#commits === 1 && rows === 1
+          ? ONE_ROW
+          : numbersOf(this.#commitEnd, this.#moreEnds, this.#commits - 1),
     };
   }
 
   #forgetPiece(): void {
     this.#borrowed = null;
+    this.#openRows = 0;
+    this.#commits = 0;
     this.#commitEnd = 0;
-    this.#more = null;
+    if (this.#moreEnds.length > COMMITS_KEPT_MAX) this.#moreIndexes = this.#moreEnds = NO_NUMBERS;
     this.#ops = EMPTY_BYTES;
     this.#deletes = 0;
   }
@@ -330,16 +353,23 @@ export class OpenTopic {
   }
 }
 
-/** For a few numbers, of which there are many, twice as fast as the constructor's own way. */
-function numbersOf(first: number, more: readonly number[]): Uint32Array {
-  const numbers = new Uint32Array(more.length + 1);
+function numbersOf(first: number, more: Uint32Array, length: number): Uint32Array {
+  const numbers = new Uint32Array(length + 1);
   numbers[0] = first;
-  for (let i = 0; i < more.length; i++) numbers[i + 1] = more[i]!;
+  // A few of them are copied sooner than a view of them is made.
+  if (length <= COPY_BY_LOOP_MAX) for (let i = 0; i < length; i++) numbers[i + 1] = more[i] as number;
+  else numbers.set(more.subarray(0, length), 1);
   return numbers;
 }
 
+function lengthened(numbers: Uint32Array, length: number): Uint32Array {
+  const longer = new Uint32Array(length);
+  longer.set(numbers);
+  return longer;
+}
+
 function loneCommit(index: number): Uint32Array {
-  if (index >= LONE_COMMITS_MAX) return numbersOf(index, []);
+  if (index >= LONE_COMMITS_MAX) return Uint32Array.of(index);
   for (let i = LONE_COMMITS.length; i <= index; i++) LONE_COMMITS.push(Uint32Array.of(i));
   return LONE_COMMITS[index]!;
 }

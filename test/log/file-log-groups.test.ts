@@ -78,6 +78,32 @@ describe("batches", () => {
 });
 
 describe("groups", () => {
+  test("keep thousands of commits of a topic apart, with some taken back, and again behind it", async () => {
+    const log = await openSmall(new SimulatedDisk(), { segmentBytes: 4 << 20, groupBytesMax: 4 << 20 });
+    const expected: string[] = [];
+    for (const commits of [5000, 3, 300, 1, 5000]) {
+      await room(log, 512 * 1024);
+      for (let i = 0; i < commits; i++) {
+        const rows = Array.from({ length: 1 + (i % 3) }, (_, r) => ({ topicId: 1, id: i + r, note: "n" }));
+        if (i % 7 === 3) {
+          const draft = log.begin();
+          for (const { id } of rows)
+            draft.appendRow(1, { id, note: "gone" }, i % 2 === 0 ? OP_UPSERT : OP_DELETE);
+          draft.rollback();
+        }
+        const { position } = stage(log, rows);
+        expected.push(`${position}: ${rows.map(({ id }) => id)}`);
+      }
+      log.seal();
+    }
+    await append(log, [{ topicId: 2, id: 0, note: null }]);
+    const read = (await readAll(log)).slice(0, -1);
+    expect(read.map(({ position, rows }) => `${position}: ${rows.map((row) => row.split(" ")[1])}`)).toEqual(
+      expected,
+    );
+    await log.close();
+  });
+
   test("commits of one turn share a frame; seal() starts a new one", async () => {
     const log = await openSmall(new SimulatedDisk());
     const sealed: string[] = [];

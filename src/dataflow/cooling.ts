@@ -30,6 +30,8 @@ const FULL_PART = 32;
 const FREE_PART = 16;
 const FREE_MAX = 131_072;
 const FREE_PART_MOST = 4;
+/** And what comes back at once for who needs it together, if that is not nearly all. */
+const CROWD_PART_MOST = 2;
 /** A step's rows should be a small part of all there is room for, at so many bytes a row, in each of the stores that may get a row for each. */
 const STEP_PART = 32;
 const ROW_BYTES = 64;
@@ -166,7 +168,8 @@ export class Cooling {
     if (this.#warmBytes === 0) return Number.POSITIVE_INFINITY;
     const taken = Math.max(2 * this.#stepRows(large), CHUNK_ROWS);
     const most = store.highWater / FREE_PART_MOST;
-    return Math.min(FREE_MAX, Math.max(Math.min(taken, most), store.highWater / FREE_PART));
+    const free = Math.min(FREE_MAX, Math.max(Math.min(taken, most), store.highWater / FREE_PART));
+    return Math.max(free, Math.min(store.cold?.rowsAtOnce ?? 0, store.highWater / CROWD_PART_MOST));
   }
 
   /** Makes room in tables; no step is begun or goes on meanwhile. */

@@ -458,6 +458,8 @@ export class Core {
     if (store === null || !memory.isNear) return;
     const rows = upsertsOf(part);
     if (rows <= store.freeSlots || this.#makesRoom(store)) return;
+    // Who held the rows may have gone since the last step: a view that stopped, say. Where every commit is refused, no step comes that would make room.
+    this.stepper.makeRoom();
     throw new EvertError("out_of_memory", "the database has reached its memory limit", {
       detail: `Its state takes ${memory.used} of ${memory.bytes} bytes, and "${part.topic.name}" keeps its rows in memory.`,
       hint: "Delete rows, drop views, or open the database with a higher memoryLimit.",

@@ -103,7 +103,7 @@ export class Stepper {
   #unswept = false;
   /** Whether rows should go to disk before the step goes on; null: they never do. */
   readonly #needsRoom: (() => boolean) | null;
-  /** Whether rows have come back from disk, for which room may have to be made. */
+  /** Whether room may have to be made, for rows that have come back from disk, or for a commit that was refused. */
   #warmed = false;
   /** Time spent on steps and not yet on freeing their rows, which takes less. */
   #owedMs = 0;
@@ -135,11 +135,13 @@ export class Stepper {
     this.#slices = slices;
     const { cooling } = circuit;
     this.#needsRoom = cooling === null ? null : () => cooling.isDue(this.#horizon);
-    if (cooling !== null)
-      cooling.onBack = () => {
-        this.#warmed = true;
-        this.#start();
-      };
+    if (cooling !== null) cooling.onBack = () => this.makeRoom();
+  }
+
+  /** Rows that may go to disk go, also where no step comes. */
+  makeRoom(): void {
+    this.#warmed = true;
+    this.#start();
   }
 
   startAt(epoch: number, position: number, timeUs: number): void {

@@ -8,7 +8,8 @@
  * 3. From then on all of the partition that stands before the edge is in memory, whatever comes. So the edge is kept, some rows behind what was walked; where a
  *    row before it goes out, that is the edge. The partition is read through again only where the edge no longer suffices.
  *
- * The store is held from the first question on, for a step at most, while not much has come back. As everywhere the operator returns, and the scheduler waits.
+ * The store is held from the first question on, for a step at most, while not much has come back. How much came back at once it tells the store (Crowd), which
+ * keeps so many slots free from then on: else it would grow by as much each time that rows come back faster than others go. As everywhere the operator returns, and the scheduler waits.
  */
 import type { ColdRows } from "../../state/cold/cold-rows.ts";
 import type { LinkedScan, TakeRow } from "../../state/cold/linked-scan.ts";
@@ -35,6 +36,8 @@ const SPARE_ROWS = 128;
 const SPARE_ASKED = 32;
 /** Of a partition that has no edge in memory yet, all rows that are read come back: so many are read first. */
 const FIRST_READ = 256;
+/** Rows of all partitions that are ready at once, where each has as many as a walk looks at. */
+const READY_ROWS = 16_384;
 /** Partitions of which an edge is kept. */
 const EDGES_MAX = 65_536;
 /** An entry of a Map of numbers, about. */
@@ -43,6 +46,8 @@ const EDGE_BYTES = 32;
 export interface Walked {
   readonly store: Store;
   readonly index: OrderedIndex;
+  /** Rows of a partition that a walk looks at, about. */
+  readonly rows: number;
   /** The last row that a walk of the row's partition looks at, or `spare` rows further; -1: the partition ends before it, or before the walk has all it looks for. */
   edge(row: number, spare: number): number;
 }
@@ -50,13 +55,16 @@ export interface Walked {
 export class ColdPartitions {
   readonly #node: Node;
   readonly #walked: Walked;
-  #most = ASKED_FIRST;
+  /** Partitions that are asked for at once: the most, and now. */
+  readonly #askedMax: number;
+  #most: number;
   #ready = 0;
   /** What was asked for last; not settled: it is asked for again, or less of it. null: nothing, or nobody waits for it any more. */
   #asked: { readonly rows: number; isSettled: boolean } | null = null;
   #held: { release(): void } | null = null;
   /** Rows that had come back when the store was held. */
   #brought = 0;
+  #crowd: { rows: number; readonly cold: ColdRows } | null = null;
   readonly #edges = new Map<number, number>();
   #links: Links | null = null;
   #page: EdgePage | null = null;
@@ -66,6 +74,9 @@ export class ColdPartitions {
   constructor(node: Node, walked: Walked) {
     this.#node = node;
     this.#walked = walked;
+    // Each is walked to its edge when it is asked for, and all that are ready stay in memory.
+    this.#askedMax = Math.max(1, Math.min(ASKED_MAX, Math.floor(READY_ROWS / Math.max(1, walked.rows))));
+    this.#most = Math.min(ASKED_FIRST, this.#askedMax);
   }
 
   /** In memory. */
@@ -82,6 +93,7 @@ export class ColdPartitions {
     if (this.#held === null) {
       this.#held = store.hold();
       this.#brought = cold.brought;
+      this.#joinCrowds(cold);
     }
     if (cold.isEmpty) return this.#all(to - from);
     const links = this.#linksOf(cold, index.spec);
@@ -107,7 +119,7 @@ export class ColdPartitions {
   }
 
   #askMore(rows: number): void {
-    if (rows === this.#most) this.#most = Math.min(ASKED_MAX, this.#most * 2);
+    if (rows === this.#most) this.#most = Math.min(this.#askedMax, this.#most * 2);
   }
 
   #all(rows: number): number {
@@ -243,13 +255,32 @@ export class ColdPartitions {
     if (this.#held === null) return;
     this.#ready -= partitions;
     if (!between) return;
-    const brought = (this.#walked.store.cold?.brought ?? 0) - this.#brought;
-    if (brought > HELD_MAX) this.release();
+    if (this.broughtNow > HELD_MAX) this.release();
     else this.#ready = 0;
+  }
+
+  /** Rows that have come back since the store was held. */
+  get broughtNow(): number {
+    return this.#held === null ? 0 : (this.#walked.store.cold?.brought ?? 0) - this.#brought;
+  }
+
+  #joinCrowds(cold: ColdRows): void {
+    if (this.#crowd?.cold === cold) return;
+    this.#leaveCrowds();
+    this.#crowd = { rows: 0, cold };
+    cold.crowds.add(this.#crowd);
+  }
+
+  #leaveCrowds(): void {
+    if (this.#crowd !== null) this.#crowd.cold.crowds.delete(this.#crowd);
+    this.#crowd = null;
   }
 
   /** Rows may go out again. */
   release(): void {
+    const crowd = this.#crowd;
+    // It may be less for long, and then slots that nobody needs are taken by others.
+    if (crowd !== null) crowd.rows = Math.max(this.broughtNow, crowd.rows - (crowd.rows >>> 6) - 1, 0);
     this.#ready = 0;
     this.#asked = null;
     this.#held?.release();
@@ -259,6 +290,7 @@ export class ColdPartitions {
   /** The store is read no longer. */
   close(): void {
     this.release();
+    this.#leaveCrowds();
     this.#leaveLinks();
     this.#page = null;
   }

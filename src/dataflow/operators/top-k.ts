@@ -92,6 +92,11 @@ export class TopK extends OverOrdered {
     return this.#cold?.bytes ?? 0;
   }
 
+  /** What comes back for it stays until it has walked it: the input grows by that, which is a topic perhaps, and never stops. */
+  override get grewElsewhere(): boolean {
+    return (this.#cold?.broughtNow ?? 0) > 0;
+  }
+
   /** It has failed. */
   override stop(): void {
     this.#cold?.close();
@@ -132,7 +137,8 @@ export class TopK extends OverOrdered {
     this.#before = ranks();
     this.#after = ranks();
     const index = this.index as OrderedIndex;
-    if (this.bringsBack) this.#cold = new ColdPartitions(this, { store, index, edge: this.#edge });
+    if (this.bringsBack)
+      this.#cold = new ColdPartitions(this, { store, index, rows: this.#end, edge: this.#edge });
   }
 
   override push(): void {}
@@ -293,7 +299,8 @@ export class TopK extends OverOrdered {
     const end = this.#readyEnd(this.#touched);
     if (end === this.#partition && end < this.#touched.length) return true;
     const first = this.#partition;
-    while (this.#partition < end) this.#evict(this.#touched.array[this.#partition++] as number);
+    for (let budget = ROWS_PER_CALL; this.#partition < end && budget > 0; )
+      budget -= this.#evict(this.#touched.array[this.#partition++] as number);
     this.#cold?.took(this.#partition - first, true);
     if (this.#partition < this.#touched.length) return true;
     this.#enter("done");
@@ -306,20 +313,24 @@ export class TopK extends OverOrdered {
     if (phase === "done") this.#cold?.release();
   }
 
-  #evict(partition: number): void {
+  /** How many rows it has looked at. */
+  #evict(partition: number): number {
     const index = this.index as OrderedIndex;
     const { store } = this.input;
     const { to } = this.step;
     const behind: number[] = [];
     let rank = 0;
+    let rows = 0;
     let at = this.#spec.partition.length === 0 ? index.firstOfAll() : index.firstLike(partition);
     for (; at >= 0; at = index.next(at)) {
       const slot = index.slot(at);
+      rows++;
       if (!store.visible(slot, to)) continue;
       if (rank >= this.#end) behind.push(slot);
       else rank += store.weight(slot);
     }
     for (const slot of behind) store.kill(slot);
+    return rows;
   }
 }
 

@@ -49,6 +49,11 @@ const PIECE_ROWS = 2_048;
 /** Blocks read at once where all of them are wanted. */
 const BLOCKS_AT_ONCE = 32;
 
+export interface Crowd {
+  /** How many have come back for it at once. */
+  readonly rows: number;
+}
+
 export class ColdRows {
   readonly host: ColdHost;
   readonly codec: RowCodec;
@@ -74,6 +79,8 @@ export class ColdRows {
   #filling: Promise<void> | null = null;
   /** Rows that have come back so far. */
   brought = 0;
+  /** Who needs many rows together, which come back for it while none goes. */
+  readonly crowds: Set<Crowd> = new Set();
   /** Rises whenever rows go out, or from one run to another. */
   moves = 0;
   #stopped = false;
@@ -108,6 +115,13 @@ export class ColdRows {
   /** Of rows, or of links where those are more. */
   get runs(): number {
     return Math.max(this.#runs.length, this.#links.runs);
+  }
+
+  /** Free slots without which the store grows when rows come back next. */
+  get rowsAtOnce(): number {
+    let most = 0;
+    for (const { rows } of this.crowds) most = Math.max(most, rows);
+    return most;
   }
 
   /** In memory. */

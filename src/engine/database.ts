@@ -4,7 +4,7 @@ import { positionOf } from "../base/position.ts";
 import type { Batch } from "../batch/batch.ts";
 import { checkedRecord } from "../face/validate.ts";
 import type { BackupSource } from "../log/backup.ts";
-import { type CommitReceipt, OP_DELETE } from "../log/log.ts";
+import { type CommitReceipt, type LogFiles, OP_DELETE } from "../log/log.ts";
 import type {
   AppendBatchOptions,
   AppendOptions,
@@ -390,8 +390,15 @@ export class Database implements Engine {
   }
 
   get backupSource(): BackupSource {
-    const { log } = this.core;
-    return { files: async () => log.files(), read: (name, from, to) => log.readFile(name, from, to) };
+    const { log, publisher } = this.core;
+    const files = async (): Promise<LogFiles> => {
+      const all = log.files();
+      // Restored, it would be a state that never was. (A segment that a replica has just taken over is known to the log first.)
+      const isMidst = this.replication.info().role === "follower" && log.horizon > all.position;
+      if (isMidst || !publisher.moments.has(all.position)) throw publisher.moments.refusal();
+      return all;
+    };
+    return { files, read: (name, from, to) => log.readFile(name, from, to) };
   }
 
   copy(text: string, options: SqlOptions = {}): Promise<CopyIn | CopyOut> {

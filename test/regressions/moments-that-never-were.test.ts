@@ -4,8 +4,11 @@
  */
 import { describe, expect, it, vi } from "vitest";
 import { Chores } from "../../src/base/chores.ts";
+import { restoreBackup } from "../../src/engine/restore-backup.ts";
+import { backupLog } from "../../src/log/backup.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { SimulatedClock } from "../../src/testing/simulated-clock.ts";
+import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
 import { ROWS_PER_TURN } from "../../src/views/frame-maker.ts";
 import type { Network } from "../engine/replica/network.ts";
 import { networked, started } from "../engine/replica/nodes.ts";
@@ -173,6 +176,24 @@ describe("a replica in the midst of a compacted history", () => {
     expect((await db.sql("SHOW server_version", { timeoutMs: 1 })).error).toBeUndefined();
     const written = await db.sql("INSERT INTO accounts VALUES (1, 1, '')", { timeoutMs: 1 });
     expect(written.error).toMatchObject({ code: "not_leader" });
+  });
+
+  it("gives no backup, which would be restored as one", async () => {
+    const { leader, replica, goOn } = await inTheMidst();
+    const disk = new SimulatedDisk();
+    const backup = () => backupLog({ source: replica.db.backupSource, directory: "/backup", disk, now: 0 });
+    await expect(backup()).rejects.toMatchObject(late);
+    const answer = await fetch(`${replica.url}/v1/backup`);
+    expect(answer.status).toBe(503);
+    goOn();
+    await level(leader.db, replica.db);
+    await backup();
+    await restoreBackup({ backup: "/backup", directory: "/data", disk });
+    const db = await openInMemory(disk);
+    expect(await rowsOf(db, "SELECT held, accounts FROM total")).toEqual([
+      [String(ACCOUNTS * EACH), String(ACCOUNTS)],
+    ]);
+    await db.close();
   });
 
   it("lets a transaction that only reads wait", async () => {

@@ -72,11 +72,14 @@ export class KeptNote {
   readonly #directory: string;
   #note: ReplicaNote | null;
   #written: Promise<void> = Promise.resolve();
+  /** What the file says. */
+  #onDisk: ReplicaNote | null;
 
   private constructor(disk: Disk, directory: string, note: ReplicaNote | null) {
     this.#disk = disk;
     this.#directory = directory;
     this.#note = note;
+    this.#onDisk = note;
   }
 
   /** @throws EvertError log_damaged where there is a file that is no note */
@@ -89,12 +92,20 @@ export class KeptNote {
     return this.#note;
   }
 
-  /** Resolves when it is on the disk. REQUIRES the directory. */
+  /** Whether the disk has what was set last. */
+  get isOnDisk(): boolean {
+    return this.#onDisk === this.#note;
+  }
+
+  /** Resolves when it is on the disk. It counts also where that fails: then it is to be set again. REQUIRES the directory. */
   set(note: ReplicaNote): Promise<void> {
     this.#note = note;
     const content = encodeUtf8(`${JSON.stringify({ format: 1, ...note })}\n`);
     const names = { name: NAME, temporary: NEW_NAME };
-    const written = this.#written.then(() => replaceWhole(this.#disk, this.#directory, names, content));
+    const written = this.#written.then(async () => {
+      await replaceWhole(this.#disk, this.#directory, names, content);
+      this.#onDisk = note;
+    });
     this.#written = written.catch(() => {});
     return written;
   }

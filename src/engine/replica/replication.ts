@@ -58,7 +58,10 @@ export class Replication implements ReplicationApi {
   readonly #note: KeptNote;
   #refusal: EvertError | null = null;
   #promoting: Promise<Promotion> | null = null;
+  /** It leads, and what a leader does by itself has not begun. */
+  #begun: Promotion | null = null;
   #fencing: NodeJS.Timeout | null = null;
+  #noting: NodeJS.Timeout | null = null;
   #isClosed = false;
 
   constructor(parts: ReplicationParts) {
@@ -168,6 +171,12 @@ export class Replication implements ReplicationApi {
   }
 
   promote(): Promise<Promotion> {
+    if (this.#begun !== null) {
+      this.#promoting ??= this.#begin(this.#begun).finally(() => {
+        this.#promoting = null;
+      });
+      return this.#promoting;
+    }
     if (this.#follower === null) {
       const isFormer = this.#refusal !== null;
       return Promise.reject(
@@ -186,7 +195,7 @@ export class Replication implements ReplicationApi {
   }
 
   async #promote(follower: Follower): Promise<Promotion> {
-    const { core, random, lead } = this.#parts;
+    const { core, random } = this.#parts;
     const { log, catalog, committer, publisher } = core;
     this.#refusePartial();
     await follower.stop({ abort: false });
@@ -219,13 +228,44 @@ export class Replication implements ReplicationApi {
     this.#refusal = null;
     this.#follower = null;
     const replaces = follower.url;
+    // The epoch has begun. Whatever fails from here on, nobody else is to lead.
     const { id: own } = this.#note.note as ReplicaNote;
-    await this.#note.set({ ...plainNote(own), replaces });
+    this.#begun = { epoch, position };
+    await this.#keepNote({ ...plainNote(own), replaces });
+    this.#tellFormer(replaces);
+    return this.#begin(this.#begun);
+  }
+
+  /** @throws EvertError why what the program declares cannot be made: it leads all the same, and promote() tries that again */
+  async #begin(promotion: Promotion): Promise<Promotion> {
+    const { lead, rest } = this.#parts;
     await lead();
+    this.#begun = null;
+    if (this.#refusal !== null) {
+      // Somebody was promoted after it, meanwhile.
+      rest();
+      throw this.#refusal;
+    }
     // Those that followed the former leader come when they are told to.
     this.#waitForFollowers();
-    this.#tellFormer(replaces);
-    return { epoch, position };
+    return promotion;
+  }
+
+  /** What the note says has happened: where it cannot be written now, it is tried until it is. */
+  async #keepNote(note: ReplicaNote, isAgain = false): Promise<void> {
+    try {
+      await this.#note.set(note);
+    } catch (error) {
+      if (!isAgain)
+        this.#parts.report(
+          `that this is the leader could not be noted, and is tried again: ${toEvertError(error).message}`,
+        );
+      if (this.#isClosed) return;
+      this.#noting = setTimeout(() => {
+        if (!this.#note.isOnDisk) void this.#keepNote(this.#note.note as ReplicaNote, true);
+      }, FENCE_MS);
+      this.#noting.unref();
+    }
   }
 
   /** @throws EvertError where rows are not here because others have replaced them that are not here either */
@@ -245,12 +285,18 @@ export class Replication implements ReplicationApi {
 
   async #supersede(by: Epoch): Promise<void> {
     const { random, rest, report } = this.#parts;
-    if (this.#refusal !== null) return;
-    this.#refuse(supersededBy(by.epoch));
-    rest();
-    this.#followers.endAll();
-    report(`this is not the leader any more: epoch ${by.epoch} has begun; nothing more is written`);
-    await this.#note.set({ ...(this.#note.note ?? newNote(random)), superseded: by.epoch });
+    if (this.#follower !== null) return;
+    if (this.#refusal === null) {
+      this.#refuse(supersededBy(by.epoch));
+      this.#begun = null;
+      rest();
+      this.#followers.endAll();
+      report(`this is not the leader any more: epoch ${by.epoch} has begun; nothing more is written`);
+    }
+    const note = this.#note.note ?? newNote(random);
+    // Where it could not be written, whoever has told of it tells again: the next start is to know it.
+    if (note.superseded === null || !this.#note.isOnDisk)
+      await this.#note.set({ ...note, superseded: note.superseded ?? by.epoch });
   }
 
   #refuse(error: EvertError): void {
@@ -307,6 +353,7 @@ export class Replication implements ReplicationApi {
   async close(): Promise<boolean> {
     this.#isClosed = true;
     if (this.#fencing !== null) clearTimeout(this.#fencing);
+    if (this.#noting !== null) clearTimeout(this.#noting);
     await this.#promoting?.catch(() => {});
     await this.#note.settled();
     this.#followers.close();

@@ -40,7 +40,7 @@ export class Chores {
       this.#scheduled = false;
       const first = this.#waiting.shift();
       this.#schedule();
-      first?.(this.#slices(PIECE_MS[this.#waiter()]));
+      first?.(this.#slices.ends(PIECE_MS[this.#waiter()]));
     });
   }
 }

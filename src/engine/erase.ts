@@ -203,14 +203,14 @@ async function forgotten(core: Core, epoch: number): Promise<void> {
     let isDone = false;
     await core.stepper.atBoundary(() => {
       const { circuit, stepper } = core;
-      const all = circuit.vacuum(stepper.horizon, core.slices(SLICE_MS));
+      const all = circuit.vacuum(stepper.horizon, core.slices.ends(SLICE_MS));
       isDone = all && circuit.buried === 0 && !circuit.stores().some(({ store }) => store.hasDeadBy(epoch));
     });
     if (isDone) return;
     // No step lets anything go any more.
     if (core.failure !== null) throw core.failure;
     if (performance.now() >= ends) throw stillRead(core);
-    await nextTurn();
+    await core.slices.turn();
   }
 }
 

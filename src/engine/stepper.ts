@@ -199,8 +199,8 @@ export class Stepper {
       const epoch = this.#nextEpoch();
       this.#circuit.begin(epoch);
       this.#circuit.end();
-      while (!this.#circuit.run(this.#slices(SLICE_MS)))
-        await (this.#circuit.fetching ?? this.#circuit.waiting ?? nextTurn());
+      while (!this.#circuit.run(this.#slices.ends(SLICE_MS)))
+        await (this.#circuit.fetching ?? this.#circuit.waiting ?? this.#slices.turn());
       this.#hooks.onStepped(epoch, this.position, 0, 0);
     });
   }
@@ -289,13 +289,13 @@ export class Stepper {
 
   async #loop(): Promise<void> {
     let sliceBegan = performance.now();
-    let sliceEnds = this.#slices(SLICE_MS);
+    let sliceEnds = this.#slices.ends(SLICE_MS);
     const pause = async (): Promise<void> => {
       const over = performance.now() - sliceBegan;
       if (over > this.longestPauseMs) this.longestPauseMs = over;
-      await (this.#circuit.waiting ?? nextTurn());
+      await (this.#circuit.waiting ?? this.#slices.turn());
       sliceBegan = performance.now();
-      sliceEnds = this.#slices(SLICE_MS);
+      sliceEnds = this.#slices.ends(SLICE_MS);
     };
     for (;;) {
       await this.#runJobs();
@@ -523,7 +523,7 @@ export class Stepper {
           topicId,
           sliceBatch(batch, from, Math.min(batch.length, from + PART_ROWS)),
         );
-        if (performance.now() >= sliceEnds()) await nextTurn();
+        if (performance.now() >= sliceEnds()) await this.#slices.turn();
       }
     }
     this.#circuit.goAhead();

@@ -3,7 +3,7 @@
  * it asks whether its slice is used up, by rows or by time, and then lets the event loop have its turn.
  */
 import type { Slices } from "../base/slices.ts";
-import { nextTurn, SLICE_MS } from "./stepper.ts";
+import { SLICE_MS } from "./stepper.ts";
 
 export const ROWS_PER_TURN = 512;
 /** The clock is looked at once for so many rows. */
@@ -16,7 +16,7 @@ export class Turns {
 
   constructor(slices: Slices) {
     this.#slices = slices;
-    this.#ends = slices(SLICE_MS);
+    this.#ends = slices.ends(SLICE_MS);
   }
 
   /** Asked once for each row, or for some rows together: whether to take a turn before them. */
@@ -27,9 +27,9 @@ export class Turns {
   }
 
   async take(): Promise<void> {
-    await nextTurn();
+    await this.#slices.turn();
     this.#rows = 0;
-    this.#ends = this.#slices(SLICE_MS);
+    this.#ends = this.#slices.ends(SLICE_MS);
   }
 }
 

@@ -59,7 +59,7 @@ export class FrameMaker {
   /** A step is published. */
   begin(): void {
     this.#rowsLeft = ROWS_AT_ONCE;
-    this.#ends = this.#options.slices(AT_ONCE_MS);
+    this.#ends = this.#options.slices.ends(AT_ONCE_MS);
   }
 
   /** The step's changes of the view, put into its log; null: there are none. `at`: when. */

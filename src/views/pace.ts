@@ -9,8 +9,8 @@ const SLICE_MS = 4;
 const FIRST_MS = 1;
 
 const ownTurn: Turn = async () => {
-  await new Promise<void>((resolve) => setImmediate(resolve));
-  return systemSlices(SLICE_MS);
+  await systemSlices.turn();
+  return systemSlices.ends(SLICE_MS);
 };
 
 export interface PaceOptions {
@@ -28,7 +28,7 @@ export class Pace {
   constructor({ signal, turn, slices = systemSlices }: PaceOptions) {
     this.#turn = turn ?? ownTurn;
     this.#signal = signal;
-    this.#ends = slices(FIRST_MS);
+    this.#ends = slices.ends(FIRST_MS);
   }
 
   /** Whether the turn at hand is used up. */

@@ -1,6 +1,7 @@
 /** Work that can wait gets its turns one after the other, and short ones while somebody waits for something else. */
 import { expect, it } from "vitest";
 import { Chores, type Waiting } from "../../src/base/chores.ts";
+import { systemSlices } from "../../src/base/slices.ts";
 
 /** Of so many workers with three pieces each: which did a piece in which turn of the event loop. */
 async function turnsOf(chores: Chores, workers: number): Promise<number[][]> {
@@ -34,10 +35,7 @@ it("alone, a piece every turn", async () => {
 
 it("pieces are shorter while somebody waits, and between slices of a step", async () => {
   let waiter: Waiting = "nobody";
-  const chores = new Chores(
-    () => waiter,
-    (ms) => 1000 + ms,
-  );
+  const chores = new Chores(() => waiter, { ...systemSlices, ends: (ms) => 1000 + ms });
   const ends: number[] = [];
   for (waiter of ["nobody", "commit", "step"] as const) ends.push((await chores.turn()) - 1000);
   const [idle, commit, step] = ends as [number, number, number];

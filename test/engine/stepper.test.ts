@@ -2,7 +2,7 @@
 import { afterEach, expect, test, vi } from "vitest";
 import type { Circuit } from "../../src/dataflow/circuit.ts";
 import type { EngineCatalog } from "../../src/engine/catalog/catalog.ts";
-import { Stepper } from "../../src/engine/stepper.ts";
+import { nextTurn, Stepper } from "../../src/engine/stepper.ts";
 import type { Group } from "../../src/log/log.ts";
 import type { Dictionary } from "../../src/state/dictionary.ts";
 
@@ -55,7 +55,7 @@ async function orderAfter(firstStepMs: number): Promise<string[]> {
         throw error;
       },
     },
-    (ms) => now + ms,
+    { ends: (ms) => now + ms, turn: nextTurn },
   );
   stepper.startAt(0, 0, 0);
   stepper.enqueue(groupAt(1));

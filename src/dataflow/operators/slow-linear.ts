@@ -37,7 +37,7 @@ export class SlowLinear extends FanOut {
   }
 
   protected override fill(chunk: Chunk, row: number, out: Chunk): number {
-    this.#ends = systemSlices(SLICE_MS);
+    this.#ends = systemSlices.ends(SLICE_MS);
     const run = () => this.#kernel.run(chunk, out, row);
     return this.#guard === null ? run() : this.#guard.run(run);
   }

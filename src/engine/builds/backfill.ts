@@ -18,7 +18,7 @@ import type { WantedOfHistory } from "../../dataflow/parts/feed-parts.ts";
 import type { ColumnRange, Group, Log, Pause, TopicBatch } from "../../log/log.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
 import type { EngineCatalog, TopicEntry } from "../catalog/catalog.ts";
-import { nextTurn, PART_ROWS, SLICE_MS } from "../stepper.ts";
+import { PART_ROWS, SLICE_MS } from "../stepper.ts";
 import type { Workers } from "../workers/workers.ts";
 import { Feeder } from "./feeder.ts";
 import { feedHistory, type HistoryFeedContext } from "./history-feed.ts";
@@ -135,8 +135,8 @@ async function isDurable(context: BackfillContext, position: number, ms: number)
 }
 
 async function ownTurn(slices: Slices): Promise<number> {
-  await nextTurn();
-  return slices(SLICE_MS);
+  await slices.turn();
+  return slices.ends(SLICE_MS);
 }
 
 /** Makes the indexes that the build needs on rows that are there, a slice at a time. */
@@ -163,7 +163,7 @@ async function feed(
 ): Promise<void> {
   const wanted = new Set<number>(build.streams);
   for (const id of build.tables) wanted.add(id);
-  let sliceEnds = context.slices(FIRST_MS);
+  let sliceEnds = context.slices.ends(FIRST_MS);
   const pause = async (): Promise<void> => {
     await orAborted(build.waiting, signal);
     sliceEnds = await context.turn();

@@ -2,7 +2,6 @@
  * What a start reads back of a checkpoint (checkpointing.ts): the dictionary, then the rows; then indexes are made again, those of large tables in a thread of
  * their own (indexing.ts) which reads the same blocks meanwhile.
  */
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Disk, type DiskFile, joinPath, readFully } from "../../base/disk.ts";
 import { EvertError } from "../../base/errors.ts";
 import type { Slices } from "../../base/slices.ts";
@@ -38,7 +37,7 @@ export async function readBlocks(
     if (got < bytes) throw new EvertError("log_damaged", "the checkpoint is shorter than its manifest says");
     return buffer;
   };
-  let sliceEnds = slices(SLICE_MS);
+  let sliceEnds = slices.ends(SLICE_MS);
   let left: Uint8Array = new Uint8Array(0);
   let spare: Uint8Array = new Uint8Array(bufferBytes);
   let reading = read(pieces[0], new Uint8Array(bufferBytes));
@@ -63,8 +62,8 @@ export async function readBlocks(
       apply(block.kind, block.payload);
       at = block.next;
       if (performance.now() < sliceEnds) continue;
-      await nextTurn();
-      sliceEnds = slices(SLICE_MS);
+      await slices.turn();
+      sliceEnds = slices.ends(SLICE_MS);
     }
     left = bytes.subarray(at);
     spare = buffer;
@@ -165,10 +164,10 @@ export async function restoreStores(
 
 /** The slices begin anew with each call: what is called has little to do, or much. */
 async function inSlices(pieces: Iterable<void>, slices: Slices): Promise<void> {
-  let sliceEnds = slices(SLICE_MS);
+  let sliceEnds = slices.ends(SLICE_MS);
   for (const _ of pieces) {
     if (performance.now() < sliceEnds) continue;
-    await nextTurn();
-    sliceEnds = slices(SLICE_MS);
+    await slices.turn();
+    sliceEnds = slices.ends(SLICE_MS);
   }
 }

@@ -20,7 +20,7 @@ export class ReadTurns {
   /** Asked before each read: what it has to wait for, or null. */
   take(): Promise<void> | null {
     if (this.#next === null) {
-      this.#ends = this.#slices(SLICE_MS);
+      this.#ends = this.#slices.ends(SLICE_MS);
       this.#next = nextTurn().then(() => {
         this.#next = null;
       });

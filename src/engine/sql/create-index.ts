@@ -16,7 +16,6 @@ import type { CatalogEvent } from "../catalog/catalog-events.ts";
 import type { Core } from "../core.ts";
 import { itemsOf } from "../indexes.ts";
 import { refuseOwnTable } from "../own/own-tables.ts";
-import { nextTurn } from "../stepper.ts";
 import { keyWords, TableRows, type UniqueIndex } from "../write/table-rows.ts";
 import { notA, objectOf } from "./drop.ts";
 
@@ -108,10 +107,10 @@ function gone(name: string): EvertError {
 }
 
 async function inSlices(slices: Slices, advance: () => boolean): Promise<void> {
-  for (let ends = slices(SLICE_MS); !advance(); ) {
+  for (let ends = slices.ends(SLICE_MS); !advance(); ) {
     if (performance.now() < ends) continue;
-    await nextTurn();
-    ends = slices(SLICE_MS);
+    await slices.turn();
+    ends = slices.ends(SLICE_MS);
   }
 }
 

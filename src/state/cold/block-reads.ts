@@ -4,7 +4,6 @@
  * What the system has in memory is read at once (read-pace.ts), in slices of the event loop; from the first block on that has to be asked for, the
  * rest comes through the thread pool, in lanes.
  */
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { systemSlices } from "../../base/slices.ts";
 import type { Extent } from "./extent.ts";
 import { ReadPace } from "./read-pace.ts";
@@ -41,8 +40,8 @@ export class BlockReads {
       if (!this.#readNow(wanted, next, end, buffer, take)) break;
       next = end;
       if (performance.now() < this.#sliceEnds) continue;
-      await nextTurn();
-      this.#sliceEnds = systemSlices(SLICE_MS);
+      await systemSlices.turn();
+      this.#sliceEnds = systemSlices.ends(SLICE_MS);
     }
     this.#buffers.push(buffer);
     const lane = async (): Promise<void> => {

@@ -19,7 +19,7 @@ import {
   view,
 } from "../../src/index.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
-import { openInMemory, sql } from "./support/memory.ts";
+import { openInMemory, sql, told } from "./support/memory.ts";
 
 const t = table("t", { key: "id", schema: { id: int4, n: nullable(int4) } });
 
@@ -43,6 +43,7 @@ async function start(functions: readonly SqlFunction[], options: Partial<OpenOpt
 }
 
 async function rows(query: string): Promise<unknown[][]> {
+  await told(db.engine);
   const { results, error } = await db.engine.sql(query);
   if (error !== undefined) throw error;
   return results.at(-1)!.rowsJson.map((row) => JSON.parse(row) as unknown[]);

@@ -156,6 +156,7 @@ describe("ticks", () => {
     await sql(db, "CREATE MATERIALIZED VIEW v AS SELECT ts FROM s WHERE ts > now() - interval '10 seconds'");
     const at = (ms: number) => new Date(clock.wallUs() / 1000 + ms).toISOString();
     await sql(db, `INSERT INTO s VALUES ('${at(0)}'), ('${at(100)}'), ('${at(200)}'), ('infinity')`);
+    await db.settled();
     const before = Number(db.position);
     await db.core.ticker.wake();
     expect(Number(db.position)).toBe(before);
@@ -281,6 +282,7 @@ describe("what a review found", () => {
     await sql(db, "CREATE TABLE s (k int, ts timestamptz) WITH (append_only)");
     await sql(db, "CREATE MATERIALIZED VIEW v AS SELECT k FROM s WHERE ts > now()");
     await sql(db, `INSERT INTO s VALUES (1, ${at(clock, 3)})`);
+    await db.settled();
     const before = Number(db.position);
     clock.setWall(clock.wallUs() + 8 * 60 * MINUTE);
     for (let i = 0; i < 5; i++) {

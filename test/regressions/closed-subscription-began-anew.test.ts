@@ -13,9 +13,11 @@ it("a subscription that was closed does not begin anew", async () => {
   const slow = db.subscribe([{ view: "v" }], { signal: stop.signal })[Symbol.asyncIterator]();
   await slow.next();
   const mebibyte = "x".repeat(1 << 20);
-  // More than a queue holds, so what comes next is a reset.
-  for (let n = 0; n < 20; n++) await db.append("t", [{ k: 1, v: `${n} ${mebibyte}` }]);
-  await db.settled();
+  // More than a queue holds, so what comes next is a reset: each in a step of its own.
+  for (let n = 0; n < 20; n++) {
+    await db.append("t", [{ k: 1, v: `${n} ${mebibyte}` }]);
+    await db.settled();
+  }
   stop.abort();
   expect((await slow.next()).done).toBe(true);
   await db.close();

@@ -116,6 +116,7 @@ test("a change has not come about where a step that is lost was still to be told
     if (item.tokens.includes(2)) break;
     // Of more changes than are kept; while they are made, one more view is wanted.
     await db.append("one", [{ k: 1, v: 2 }]);
+    await db.settled();
     subscription.alter(all("a"), 2);
   }
   const news = told.slice(told.indexOf("altered") + 1);

@@ -26,7 +26,14 @@ export async function sql(engine: Database, text: string): Promise<StatementResu
   return results.at(-1) as StatementResult;
 }
 
-/** Rows of a SELECT as text. */
+/** Waits until reads reflect what has been acknowledged, as they do at once on a fast machine. While a start replays the log they show what they show. */
+export async function told({ core }: Database): Promise<void> {
+  if (core.catchUp === null && core.failure === null)
+    await core.publisher.waitFor(core.log.durablePosition, 60_000);
+}
+
+/** Rows of a SELECT as text, in which all is that has been acknowledged. */
 export async function rowsOf(engine: Database, text: string): Promise<(string | null)[][]> {
+  await told(engine);
   return (await sql(engine, text)).rowsText();
 }

@@ -13,6 +13,7 @@ export const LOG_DIRECTORY = "log";
 const LOCK_FILE = "lock";
 const OWNER_FILE = "lock.owner";
 const NOTE_BYTES_MAX = 512;
+const notWritable = new Set<string | undefined>(["EROFS", "EACCES", "EPERM"]);
 
 /** REQUIRES the directory. @throws EvertError directory_locked, naming the owner */
 export async function lockDirectory(disk: Disk, directory: string): Promise<DiskLock> {
@@ -31,9 +32,9 @@ export async function lockDirectory(disk: Disk, directory: string): Promise<Disk
   try {
     await writeOwner(disk, directory);
   } catch (error) {
-    // A disk that is full, or read-only as that of a backup may be, must not keep anyone from reading; the note is only a courtesy.
+    // A disk that is full, or a copy that this user may only read, must not keep anyone from reading; the note is only a courtesy.
     const { code, cause } = toEvertError(error);
-    if (code !== "disk_full" && (cause as NodeJS.ErrnoException | undefined)?.code !== "EROFS") {
+    if (code !== "disk_full" && !notWritable.has((cause as NodeJS.ErrnoException | undefined)?.code)) {
       await lock.release();
       throw error;
     }

@@ -11,8 +11,9 @@ export const defaultPage = `<!doctype html>
   h1 { margin: 0; font-size: 1.6rem; }
   h2 { margin: 2rem 0 .5rem; font-size: 1.1rem; }
   table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-  th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid color-mix(in srgb, currentColor 15%, transparent); }
-  th { font-weight: 600; }
+  th, td { text-align: left; overflow-wrap: anywhere; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid color-mix(in srgb, currentColor 15%, transparent); }
+  th { font-weight: 600; overflow-wrap: normal; }
+  .number { overflow-wrap: normal; }
   .number, th:nth-child(4) { text-align: right; }
   .quiet { opacity: .65; }
   code { font-family: ui-monospace, monospace; }

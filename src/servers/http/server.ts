@@ -88,6 +88,12 @@ function urlHost(host: string): string {
   return host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
 }
 
+/**
+ * Connections that may wait until they are taken, as far as the system lets them: all subscribers come back at once when a server has been started again. Of those beyond
+ * Linux sees to it that the client takes its connection for open, and hears half a minute later that there is none.
+ */
+const waitingMax = 16_384;
+
 function listen(server: Server, host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) => {
@@ -100,7 +106,7 @@ function listen(server: Server, host: string, port: number): Promise<number> {
         }),
       );
     });
-    server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
+    server.listen({ port, host, backlog: waitingMax }, () => resolve((server.address() as AddressInfo).port));
   });
 }
 

@@ -34,6 +34,10 @@ SELECT json_agg(f ORDER BY k) AS x, jsonb_agg(f ORDER BY k) AS y, json_agg(h ORD
 SELECT g, json_agg(c ORDER BY k) FILTER (WHERE a IS NOT NULL) AS x, jsonb_agg(DISTINCT c) AS y FROM t GROUP BY g;
 SELECT jsonb_agg(ARRAY[k, a] ORDER BY k) AS x, json_agg(ARRAY[c] ORDER BY k) AS y FROM u;
 SELECT json_agg_strict(a ORDER BY k) AS x, jsonb_agg_strict(a ORDER BY k) AS y FROM t;
+-- Of nulls alone a list without nulls is empty; of no rows it is null.
+SELECT g, json_agg_strict(a ORDER BY k) AS x, jsonb_agg_strict(DISTINCT a) AS y, JSON_ARRAYAGG(a ORDER BY k) AS z FROM t GROUP BY g;
+SELECT jsonb_agg_strict(a ORDER BY k) FILTER (WHERE a IS NULL) AS x, JSON_ARRAYAGG(c ORDER BY k) FILTER (WHERE c IS NULL AND k > 3) AS y FROM t;
+SELECT t.k, jsonb_agg_strict(n.a ORDER BY n.a) AS x, json_agg_strict(n.c ORDER BY n.c) FILTER (WHERE n.d > 0) AS y FROM t LEFT JOIN n ON n.a = t.a AND n.c = t.c GROUP BY ROLLUP (t.k);
 SELECT json_object_agg(k, c ORDER BY k) AS x, jsonb_object_agg(k, a) AS y FROM t;
 SELECT a, jsonb_object_agg(c, k ORDER BY k) AS x, json_object_agg(c, b ORDER BY k) AS y FROM u GROUP BY a;
 SELECT jsonb_object_agg(c, k ORDER BY k) AS x FROM t;

@@ -39,8 +39,13 @@ abstract class Pieces implements Collector {
     return this.error === null;
   }
 
+  /** Nothing has been taken. */
+  protected get isNull(): boolean {
+    return this.text.count === 0;
+  }
+
   end(): number | null {
-    if (this.error !== null || this.text.count === 0) {
+    if (this.error !== null || this.isNull) {
       this.text.clear();
       return null;
     }
@@ -79,26 +84,40 @@ export class StringAgg extends Pieces {
 
 export class JsonAgg extends Pieces {
   readonly type: SqlType;
-  readonly strict: boolean;
+  /** Not even where nulls are left out: of nulls alone the list is empty, and null is that of no rows. */
+  readonly strict = false;
+  readonly #withoutNulls: boolean;
+  #met = false;
   readonly #write: (code: number) => string;
   readonly #lines: boolean;
 
-  constructor(binary: boolean, strict: boolean, arg: SqlType, dictionary: Dictionary) {
+  constructor(binary: boolean, withoutNulls: boolean, arg: SqlType, dictionary: Dictionary) {
     super(", ", dictionary);
     this.type = binary ? jsonb : json;
-    this.strict = strict;
+    this.#withoutNulls = withoutNulls;
     this.#write = jsonWriter(arg, dictionary, binary);
     this.#lines = (arg.name === "array" || arg.name === "record") && !binary;
   }
 
+  override begin(): void {
+    super.begin();
+    this.#met = false;
+  }
+
   override take(row: GatheredRow, times: number): boolean {
     const value = row.value(0);
+    this.#met = true;
+    if (value === null && this.#withoutNulls) return true;
     for (let i = 0; i < times; i++) {
       // PostgreSQL begins a line for an array or a row of a json list that is not its first item.
       const before = this.#lines && this.text.count > 0 ? "\n " : "";
       if (!this.push(value === null ? "null" : before + this.#write(value))) return false;
     }
     return true;
+  }
+
+  protected override get isNull(): boolean {
+    return !this.#met;
   }
 
   protected override joined(): string {

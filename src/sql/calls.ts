@@ -5,7 +5,7 @@ import { baseTypes, float8, int4, json } from "../batch/types.ts";
 import { isAbsentAggregate, isAggregate } from "../plan/aggregate-functions.ts";
 import { isBuiltInName } from "../plan/built-in-names.ts";
 import type { Expr } from "../plan/expression.ts";
-import { functionInfo, resolveFunction, sqlTypeName } from "../plan/functions.ts";
+import { functionInfo, resolveFunction } from "../plan/functions.ts";
 import { similarFunction } from "../plan/similar-functions.ts";
 import { isDefinedByQuery, isTableFunction } from "../plan/table-functions.ts";
 import { bindAggregate } from "./aggregates.ts";
@@ -16,6 +16,7 @@ import { bindRoutine } from "./routines.ts";
 import { refusedRows } from "./row-functions.ts";
 import { argument, resolved } from "./table-calls.ts";
 import { as, type NodeOf, stringOf } from "./tree.ts";
+import { refuseUnknown, unknownFunction } from "./unknown-functions.ts";
 import { bindWindowCall, isWindowFunction } from "./windows.ts";
 
 type FuncCall = NodeOf<"FuncCall">;
@@ -38,7 +39,10 @@ export function bindCall(call: FuncCall, place: ExprPlace, start: number | undef
   }
   if (aggregates) return typed(bindAggregate(call, name, place), start);
   if (isAbsentAggregate(name)) throw notSupported(`aggregate ${name}`, position);
-  if (routine === undefined) suggestFunction(call, name, place);
+  if (routine === undefined) {
+    suggestFunction(call, name, place);
+    if (aggregateForm(call, name) !== undefined) refuseUnknown(call, name, place);
+  }
   refuseAggregateSyntax(call, name, position);
   if (routine?.kind === "scalar") return typed(bindRoutine(call, routine, place), start);
   if (routine?.kind === "rows") throw notSupported(`function ${name} elsewhere than in FROM`, position);
@@ -62,11 +66,7 @@ function suggestFunction(call: FuncCall, name: string, place: ExprPlace): void {
   if (isBuiltInName(name) || baseTypes.some((type) => type.name === name)) return;
   const near = similarFunction(name);
   if (near === undefined) return;
-  const types = (call.args ?? []).map((a) => sqlTypeName(boundType(place.bind(a, place))));
-  throw new EvertError("undefined_function", `function ${name}(${types.join(", ")}) does not exist`, {
-    position: place.ctx.position(call.location),
-    hint: `Did you mean ${near}?`,
-  });
+  throw unknownFunction(call, name, place, `Did you mean ${near}?`);
 }
 
 /** A function that gives rows, elsewhere than in FROM. */
@@ -127,7 +127,7 @@ function argumentsOf(call: FuncCall, position: number | undefined): readonly Nod
 }
 
 /** Folded name without pg_catalog; functions of other schemas there are none. */
-function functionName(call: FuncCall, position: number | undefined): string {
+export function functionName(call: FuncCall, position: number | undefined): string {
   const names = (call.funcname ?? []).map(stringOf);
   const [schema] = names.length > 1 ? names : ["pg_catalog"];
   if (schema === "pg_catalog" || schema === "public") return names.at(-1)!;
@@ -137,8 +137,9 @@ function functionName(call: FuncCall, position: number | undefined): string {
   });
 }
 
-function refuseAggregateSyntax(call: FuncCall, name: string, position: number | undefined): void {
-  const said = call.agg_star
+/** What the call says that only aggregates take. */
+function aggregateForm(call: FuncCall, name: string): string | undefined {
+  return call.agg_star
     ? `${name}(*)`
     : call.agg_distinct
       ? "DISTINCT"
@@ -147,6 +148,10 @@ function refuseAggregateSyntax(call: FuncCall, name: string, position: number | 
         : call.agg_filter !== undefined
           ? "FILTER"
           : undefined;
+}
+
+function refuseAggregateSyntax(call: FuncCall, name: string, position: number | undefined): void {
+  const said = aggregateForm(call, name);
   if (said === undefined) return;
   const message = `${said} specified, but ${name} is not an aggregate function`;
   throw new EvertError("wrong_object_type", message, { position });

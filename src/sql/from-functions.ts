@@ -1,6 +1,7 @@
 /** Functions in FROM that give rows: alone, or for each row of what stands left of them. */
 import type { Node, RangeFunction } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
+import { isAggregate } from "../plan/aggregate-functions.ts";
 import * as build from "../plan/build.ts";
 import type { Expr } from "../plan/expression.ts";
 import { isFunctionName } from "../plan/functions.ts";
@@ -13,7 +14,7 @@ import {
   isTableFunction,
   type TableResolution,
 } from "../plan/table-functions.ts";
-import { IN_FROM } from "./calls.ts";
+import { functionName, IN_FROM } from "./calls.ts";
 import type { BindContext } from "./context.ts";
 import { bindDefined, needlessDefinitions } from "./defined-columns.ts";
 import { bindExpr, plainPlace } from "./expression.ts";
@@ -93,8 +94,9 @@ function bindPart(
   const position = ctx.position(call?.location) ?? first;
   const name = nameOf(call);
   const routine = ctx.catalog.routine?.(name);
-  checkForm(call, routine, position);
+  checkForm(call, position);
   const args = (call!.args ?? []).map((a) => bindExpr(a, place));
+  checkKind(call!, routine, position);
   if (isDefinedByQuery(name)) return { name, ...bindDefined(name, args, definitions, ctx, position) };
   if (definitions.length > 0) throw needlessDefinitions(routine, name, position);
   if (routine?.kind === "rows") {
@@ -136,18 +138,23 @@ function resolutionOf(fn: RowsRoutine): TableResolution {
   return { fn, argTypes: fn.args.map((a) => a.type), argCasts: fn.args.map(() => null), columns };
 }
 
-function checkForm(
-  call: NodeOf<"FuncCall"> | undefined,
-  routine: Routine | undefined,
-  position: number | undefined,
-): void {
+function checkForm(call: NodeOf<"FuncCall"> | undefined, position: number | undefined): void {
   const name = nameOf(call);
   if (call === undefined) throw notSupported("this kind of function call in FROM", position);
   if (name === "as_of") {
     const hint = "Write: FROM events JOIN as_of(table) AS t ON t.id = events.id.";
     throw notSupported("as_of() elsewhere than right of JOIN or LEFT JOIN", position, hint);
   }
-  if (routine?.kind === "reducer") {
+}
+
+/** What PostgreSQL asks once the arguments are understood. */
+function checkKind(
+  call: NodeOf<"FuncCall">,
+  routine: Routine | undefined,
+  position: number | undefined,
+): void {
+  const name = functionName(call, position);
+  if (routine?.kind === "reducer" || isAggregate(name)) {
     const message = "aggregate functions are not allowed in functions in FROM";
     throw new EvertError("grouping_error", message, { position });
   }

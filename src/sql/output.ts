@@ -8,7 +8,7 @@ import { type BindContext, checkColumnCount } from "./context.ts";
 import { outputName } from "./output-names.ts";
 import type { ExprPlace } from "./place.ts";
 import { starValues } from "./records.ts";
-import { findTable, type ScopeColumn } from "./scope.ts";
+import { columnsOfTable, type ScopeColumn } from "./scope.ts";
 import { as, startOf, stringOf } from "./tree.ts";
 
 export interface Output {
@@ -56,12 +56,12 @@ function settledLater(bound: Parameters<typeof settled>[0], ctx: BindContext): E
 
 function starColumns(
   node: Node,
-  { scope }: ExprPlace,
+  { scope, ctx }: ExprPlace,
   position: number | undefined,
 ): readonly ScopeColumn[] | undefined {
   const fields = as(node, "ColumnRef")?.fields;
   if (fields === undefined || as(fields.at(-1), "A_Star") === undefined) return undefined;
-  if (fields.length > 1) return findTable(scope, fields.slice(0, -1).map(stringOf), position).columns;
+  if (fields.length > 1) return columnsOfTable(scope, fields.slice(0, -1).map(stringOf), ctx.outer, position);
   if (scope.tables.length > 0) return scope.columns;
   throw new EvertError("syntax_error", "SELECT * with no tables specified is not valid", { position });
 }

@@ -169,5 +169,11 @@ function parseWith(module: PgQueryModule, sql: string): ParseResult {
 
 function syntaxError(message: string, cursor: number): EvertError {
   if (message.startsWith("memory exhausted") || message.startsWith("stack depth")) return tooDeep();
-  return new EvertError("syntax_error", message, { position: cursor > 0 ? cursor : undefined });
+  const position = cursor > 0 ? cursor : undefined;
+  // The parser tells no SQLSTATE, and these are no errors of syntax to PostgreSQL.
+  if (/^frame (?:start|end)/.test(message))
+    return new EvertError("grouping_error", message, { position, sqlstate: "42P20" });
+  if (/ not (?:yet )?implemented$|^only string constants are supported /.test(message))
+    return new EvertError("feature_not_supported", message, { position });
+  return new EvertError("syntax_error", message, { position });
 }

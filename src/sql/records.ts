@@ -14,7 +14,7 @@ import { branch, typeOf } from "../plan/inspect.ts";
 import { type Bound, settled, typed } from "./bound.ts";
 import { checkColumnCount } from "./context.ts";
 import type { ExprPlace } from "./place.ts";
-import { findRow, findTable, isColumnName, type ScopeColumn } from "./scope.ts";
+import { columnsOfTable, findRow, isColumnName, type ScopeColumn } from "./scope.ts";
 import { as, type NodeOf, startOf, stringOf } from "./tree.ts";
 
 export interface NamedValue {
@@ -93,7 +93,11 @@ export function starValues(node: Node, place: ExprPlace): readonly NamedValue[] 
   const fields = as(node, "ColumnRef")?.fields;
   if (fields !== undefined) {
     if (fields.length < 2 || as(fields.at(-1), "A_Star") === undefined) return undefined;
-    return mentioned(findTable(scope, fields.slice(0, -1).map(stringOf), position).columns, place, position);
+    return mentioned(
+      columnsOfTable(scope, fields.slice(0, -1).map(stringOf), ctx.outer, position),
+      place,
+      position,
+    );
   }
   const steps = as(node, "A_Indirection")?.indirection ?? [];
   if (as(steps.at(-1), "A_Star") === undefined) return undefined;

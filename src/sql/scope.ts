@@ -188,6 +188,23 @@ export function findVisible(
   return findColumn(scope, parts, position);
 }
 
+/** The columns of `table.*`: of the table here or, where nothing here has that name, around the query. */
+export function columnsOfTable(
+  scope: Scope,
+  parts: readonly string[],
+  outer: OuterScope | null,
+  position: number | undefined,
+): readonly ScopeColumn[] {
+  const within = (tables: readonly ScopeTable[]) => tables.some((t) => t.name === parts.at(-1));
+  for (let around = within(scope.tables) ? null : outer; around !== null; around = around.outer) {
+    if (!within(around.scope.tables)) continue;
+    const { apply } = around;
+    const { columns } = findTable(around.scope, parts, position);
+    return columns.map((column) => ({ ...column, expr: outward(column.expr, apply) }));
+  }
+  return findTable(scope, parts, position).columns;
+}
+
 /** Whether the scope has a column of that name or, where a table is named, that table. */
 function names(scope: Scope, parts: readonly string[]): boolean {
   const name = parts.at(parts.length === 1 ? -1 : -2)!;
@@ -228,7 +245,7 @@ function ambiguousColumn(name: string, position: number | undefined): EvertError
   return new EvertError("ambiguous_column", `column reference "${name}" is ambiguous`, { position });
 }
 
-export function findTable(scope: Scope, parts: readonly string[], position: number | undefined): ScopeTable {
+function findTable(scope: Scope, parts: readonly string[], position: number | undefined): ScopeTable {
   const name = parts.at(-1)!;
   const found = scope.tables.filter((t) => t.name === name);
   const schema = parts.length > 1 ? parts.at(-2) : "public";

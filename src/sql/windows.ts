@@ -10,6 +10,7 @@ import { bindAggregate, NESTED_WINDOW, NO_ROWS_OF_WINDOWS } from "./aggregates.t
 import { type Bound, boundType, coerce, toCommonType } from "./bound.ts";
 import type { ExprPlace } from "./place.ts";
 import type { NodeOf } from "./tree.ts";
+import { refuseUnknown } from "./unknown-functions.ts";
 import { bindDefinition } from "./window-definition.ts";
 
 type FuncCall = NodeOf<"FuncCall">;
@@ -56,7 +57,10 @@ export function bindWindowCall(call: FuncCall, name: string, place: ExprPlace): 
       });
     });
   }
-  if (!isWindowFunction(name)) throw refused(name, position);
+  if (!isWindowFunction(name)) {
+    if (ctx.catalog.routine?.(name) === undefined) refuseUnknown(call, name, place);
+    throw refused(name, position);
+  }
   if (call.agg_filter !== undefined)
     throw notImplemented("FILTER is not implemented for non-aggregate window functions", position);
   const inner: ExprPlace = { ...place, windows: null, rows: NO_ROWS_OF_WINDOWS, clause: NESTED_WINDOW };

@@ -50,3 +50,8 @@ SELECT k, (VALUES (t.a)) AS v FROM t;
 SELECT k, (SELECT 1 WHERE t.a > 1) AS v FROM t;
 SELECT k, (SELECT sum(x) FROM generate_series(1, t.a) AS g(x)) AS v FROM t;
 SELECT k FROM t WHERE a IS NULL OR EXISTS (SELECT 1 FROM u WHERE u.a = t.a);
+-- A star may be a table's around the query.
+SELECT k FROM t WHERE EXISTS (SELECT t.* FROM u WHERE u.a = t.a);
+SELECT k, (SELECT ROW(t.*, u.c)::text FROM u WHERE u.k = t.k) AS x FROM t;
+SELECT t.k AS a1, y.k AS a2, y.kk AS a3, y.c AS a4 FROM t, LATERAL (SELECT t.*, u.k AS kk FROM u WHERE u.a > t.a) y;
+SELECT k FROM u WHERE (k, a, b, c) IN (SELECT u.* FROM n WHERE n.a = u.a);

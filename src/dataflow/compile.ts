@@ -291,7 +291,8 @@ export class Compiler implements CompileContext {
         type,
         nullable: nullable || plan.right.schema.fields[i]!.nullable,
       }));
-      const spec = { identity, op, all, output, columns };
+      const inputs = [plan.left.schema.fields, plan.right.schema.fields] as const;
+      const spec = { identity, op, all, output, columns, inputs };
       return new SetOperation(spec, fromRows(left), fromRows(right), this.dictionary);
     });
   }

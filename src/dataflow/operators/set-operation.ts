@@ -8,6 +8,8 @@
  * 2. When both inputs are complete, each version made in this step is compared with the one before. First all that becomes less is
  *    emitted, then all that becomes more. A row that stands in neither input any more ends.
  *
+ * Rows that no change finds may go to disk; before a chunk of either input is taken, those of its values are brought back (cold-keys.ts).
+ *
  * A row looks as the left input shows it (1.0 and 1.00 are equal): the first left one gives it its form, in place of one that only the right
  * input has shown. If that happens to a row that was out already, the old form goes and the new one comes.
  */
@@ -16,13 +18,15 @@ import { EvertError } from "../../base/errors.ts";
 import { float8 } from "../../batch/types.ts";
 import type { SetOperationPlan } from "../../plan/plan.ts";
 import type { Dictionary } from "../../state/dictionary.ts";
+import type { HashIndex } from "../../state/hash-index.ts";
 import type { RowLayout } from "../../state/layout.ts";
 import { LIVE, Store } from "../../state/store.ts";
 import { CHUNK_ROWS, type Chunk } from "../chunk.ts";
 import type { TypedColumn } from "../js-rows.ts";
 import { LentChunk } from "../lent-chunk.ts";
 import { lostRow } from "../lost-row.ts";
-import { Node, type NodeStore, type Source } from "../node.ts";
+import { type CoolableStore, Node, type NodeStore, type Source } from "../node.ts";
+import { ColdKeys } from "./cold-keys.ts";
 import { declareColumns, findArguments, readers, writeRow } from "./row-code.ts";
 import { sink, touchLoop } from "./touch-code.ts";
 
@@ -33,6 +37,8 @@ export interface SetOperationSpec {
   /** Columns of the result; and of the store, whose columns are null where either input's are. */
   readonly output: readonly TypedColumn[];
   readonly columns: readonly TypedColumn[];
+  /** By port: what comes in, each column null where that input's is. */
+  readonly inputs: readonly [readonly TypedColumn[], readonly TypedColumn[]];
 }
 
 interface Code {
@@ -45,6 +51,8 @@ interface Code {
 export class SetOperation extends Node {
   readonly label: string;
   readonly store: Store;
+  readonly #index: HashIndex;
+  readonly #cold: ColdKeys;
   readonly #out: LentChunk;
   readonly #code: Code;
   readonly #source: string;
@@ -57,8 +65,12 @@ export class SetOperation extends Node {
     const counter = { type: float8, nullable: false };
     this.store = new Store(this.label, [...spec.columns, counter, counter], dictionary);
     const index = this.store.hashIndex({ columns: [...spec.columns.keys()], unique: true });
+    this.#index = index;
+    const key = index.spec.columns;
+    const inputs = spec.inputs.map((columns) => ({ columns, key, isNew: false }));
+    this.#cold = new ColdKeys(this, this.store, index, inputs);
     this.#out = new LentChunk(spec.output);
-    this.#source = sourceOf(this.store.layout, spec, index.spec.columns);
+    this.#source = sourceOf(this.store.layout, spec, key);
     const noNulls = new Uint8Array(CHUNK_ROWS);
     const { find, touch, next } = index;
     const known = { store: this.store, find, touch, sink, next, noNulls, lost: this.#lost, tooMany };
@@ -71,6 +83,19 @@ export class SetOperation extends Node {
     return [{ part: "rows", store: this.store }];
   }
 
+  override coolable(): readonly CoolableStore[] {
+    // Without columns there is one row.
+    return this.#index.spec.columns.length === 0 ? [] : [{ store: this.store, index: this.#index }];
+  }
+
+  override stop(): void {
+    this.#cold.close();
+  }
+
+  override fetched(): void {
+    this.#cold.fetched();
+  }
+
   override begin(): void {
     super.begin();
     this.#sign = -1;
@@ -78,7 +103,7 @@ export class SetOperation extends Node {
   }
 
   override push(port: number, chunk: Chunk): void {
-    this.#code.take(chunk, port);
+    if (!this.#cold.holds(port, chunk)) this.#code.take(chunk, port);
   }
 
   override work(): boolean {

@@ -87,6 +87,8 @@ export class Graph implements Host {
   /** Whose rows are there, or why not. */
   #fetched: { readonly node: Node; readonly error: unknown }[] = [];
   readonly #added: (node: Node) => void;
+  /** Have failed, and still have what they hold of their sources: others may be amid those now. */
+  readonly #unbound: Node[] = [];
 
   /** `graveyard`: where stores of nodes that have left wait to be freed. */
   constructor(
@@ -345,6 +347,8 @@ export class Graph implements Host {
   #finish(): void {
     this.#state = "idle";
     for (const node of this.#leaving.splice(0)) this.#remove(node);
+    // An index that nobody uses any more would keep all rows of a table in memory, until its view is dropped.
+    for (const node of this.#unbound.splice(0)) node.unbind();
   }
 
   fail(node: Node, thrown: unknown): void {
@@ -355,7 +359,10 @@ export class Graph implements Host {
     this.shape++;
     node.releaseWarm();
     node.stop();
-    if (this.#stopped !== null) for (const { store } of node.stores()) this.#stopped(store, this.step.to);
+    if (this.#stopped !== null) {
+      for (const { store } of node.stores()) this.#stopped(store, this.step.to);
+      this.#unbound.push(node);
+    }
     for (const { node: consumer } of [...node.rowEdges, ...node.storeEdges]) this.fail(consumer, error);
     // What it read alone works for nobody any more.
     for (const { node: source } of node.sources) if (this.#isIdle(source)) this.fail(source, error);

@@ -31,6 +31,7 @@ export class IndexRows extends Node {
   readonly #whole: Chunk;
   readonly #columns: readonly number[];
   readonly #index: Index;
+  #isUnbound = false;
   #range = 0;
   /** The range whose row is in memory, wherever it was. */
   #brought = -1;
@@ -54,6 +55,8 @@ export class IndexRows extends Node {
   }
 
   override unbind(): void {
+    if (this.#isUnbound) return;
+    this.#isUnbound = true;
     this.#input.store.dropIndex(this.#index.index);
   }
 

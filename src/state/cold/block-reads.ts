@@ -15,6 +15,8 @@ const LANES = 16;
 const SLICE_MS = 2;
 /** Of the buffer that a block is read into, which nearly all fit. */
 const BLOCK_WORDS = 1_024;
+/** Of one that is kept: all links of a key stand in one block, however many they are. */
+const KEPT_WORDS = 16 * BLOCK_WORDS;
 
 export interface Wanted {
   readonly extent: Extent;
@@ -30,22 +32,43 @@ export class BlockReads {
   readonly #pace = new ReadPace();
   /** Used again. */
   readonly #buffers: RowBytes[] = [];
+  /** Being read into. */
+  readonly #lent = new Set<RowBytes>();
   #sliceEnds = 0;
+
+  /** In memory. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const buffer of this.#buffers) bytes += buffer.bytes.byteLength;
+    for (const buffer of this.#lent) bytes += buffer.bytes.byteLength;
+    return bytes;
+  }
+
+  #lend(): RowBytes {
+    const buffer = this.#buffers.pop() ?? rowBytes(BLOCK_WORDS);
+    this.#lent.add(buffer);
+    return buffer;
+  }
+
+  #giveBack(buffer: RowBytes): void {
+    this.#lent.delete(buffer);
+    if (buffer.words.length <= KEPT_WORDS && this.#buffers.length < LANES) this.#buffers.push(buffer);
+  }
+
   /** REQUIRES that those of one block stand side by side, and that their files stay. @throws EvertError log_damaged, io_error */
   async read(wanted: readonly Wanted[], take: TakeWanted): Promise<void> {
-    const buffer = this.#buffers.pop() ?? rowBytes(BLOCK_WORDS);
     let next = 0;
-    while (next < wanted.length) {
-      const end = endOfBlock(wanted, next);
-      if (!this.#readNow(wanted, next, end, buffer, take)) break;
-      next = end;
-      if (performance.now() < this.#sliceEnds) continue;
-      await systemSlices.turn();
-      this.#sliceEnds = systemSlices.ends(SLICE_MS);
-    }
-    this.#buffers.push(buffer);
-    const lane = async (): Promise<void> => {
-      const own = this.#buffers.pop() ?? rowBytes(BLOCK_WORDS);
+    await this.#with(async (buffer) => {
+      while (next < wanted.length) {
+        const end = endOfBlock(wanted, next);
+        if (!this.#readNow(wanted, next, end, buffer, take)) break;
+        next = end;
+        if (performance.now() < this.#sliceEnds) continue;
+        await systemSlices.turn();
+        this.#sliceEnds = systemSlices.ends(SLICE_MS);
+      }
+    });
+    const lane = async (own: RowBytes): Promise<void> => {
       while (next < wanted.length) {
         const from = next;
         next = endOfBlock(wanted, from);
@@ -54,9 +77,17 @@ export class BlockReads {
         await readBlocks(extent, block, block + 1, own);
         took(wanted, from, end, own, take);
       }
-      if (this.#buffers.length < LANES) this.#buffers.push(own);
     };
-    await Promise.all(Array.from({ length: Math.min(LANES, wanted.length - next) }, lane));
+    await Promise.all(Array.from({ length: Math.min(LANES, wanted.length - next) }, () => this.#with(lane)));
+  }
+
+  async #with(work: (buffer: RowBytes) => Promise<void>): Promise<void> {
+    const buffer = this.#lend();
+    try {
+      await work(buffer);
+    } finally {
+      this.#giveBack(buffer);
+    }
   }
 
   /** False: the block has to be asked for. */

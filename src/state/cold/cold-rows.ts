@@ -126,7 +126,7 @@ export class ColdRows {
 
   /** In memory. */
   get bytes(): number {
-    let bytes = this.#hand.bytes + this.#links.bytes + (this.#whole?.bytes ?? 0);
+    let bytes = this.#hand.bytes + this.#links.bytes + this.#reads.bytes + (this.#whole?.bytes ?? 0);
     for (const run of this.#runs) bytes += run.bytes;
     return bytes;
   }

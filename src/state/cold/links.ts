@@ -69,6 +69,8 @@ export class Links {
   #nextExtent = 1;
   #isDiscarded = false;
   #merging: Promise<void> | null = null;
+  /** Where those lead that are being read. */
+  readonly #finding = new Set<Int32List>();
 
   constructor({ layout, dictionary }: Rows, columns: readonly number[], files: RunFiles) {
     this.columns = columns;
@@ -90,7 +92,8 @@ export class Links {
 
   /** In memory. */
   get bytes(): number {
-    let bytes = this.whole.bytes;
+    let bytes = this.whole.bytes + this.#reads.bytes;
+    for (const { array } of this.#finding) bytes += array.byteLength;
     for (const run of this.#runs) bytes += run.bytes;
     return bytes;
   }
@@ -136,6 +139,7 @@ export class Links {
     this.#wanted = [];
     this.#hashes = [];
     const found = new Int32List();
+    this.#finding.add(found);
     let isAll = true;
     const files = filesOf(wanted);
     for (const file of files) file.hold();
@@ -153,12 +157,13 @@ export class Links {
           }
         }
       });
+      const isCut = found.length > most;
+      const rows = isCut ? new Uint32Array(0) : await ascending(found);
+      return { links: this, keys, rows, isCut, isAll };
     } finally {
+      this.#finding.delete(found);
       for (const file of files) file.release();
     }
-    const isCut = found.length > most;
-    const rows = isCut ? new Uint32Array(0) : await ascending(found);
-    return { links: this, keys, rows, isCut, isAll };
   }
 
   // ---- out --------------------------------------------------------------------------------------------------------

@@ -244,6 +244,36 @@ describe("links", () => {
     expect(links).toBeLessThan(24_000);
   });
 
+  test("of one key, however many, are counted while they are read, and their room is given back", async () => {
+    const joined = new Joined(new SimulatedDisk());
+    const { table } = joined;
+    const ROWS = 34_000;
+    for (let i = 0; i < ROWS; i++) await table.upsert({ key: ["k", "1", BigInt(i)], n: BigInt(i), t: "a" });
+    table.step();
+    table.store.vacuum(table.epoch);
+    while ((await table.cold.spill(table.epoch, turn)) > 0);
+    await table.cold.merge(turn);
+    expect(table.cold.rows).toBe(ROWS);
+    const links = table.cold.linksBy([T])!;
+    const before = table.cold.bytes;
+    links.wantHash(links.key.ofCodes([table.store.dictionary.internString("a")]));
+    let most = 0;
+    let isRead = false;
+    const finding = table.cold.find(links, 1)!.finally(() => {
+      isRead = true;
+    });
+    while (!isRead) {
+      most = Math.max(most, table.cold.bytes);
+      await turn();
+    }
+    expect((await finding).rows.length).toBe(ROWS);
+    // A link is two hashes and where its row ends, and then one of them in a list.
+    expect(most - before).toBeGreaterThan(ROWS * 4);
+    expect(most - before).toBeLessThan(ROWS * 28);
+    // A block with all links of a key stays for no other read.
+    expect(table.cold.bytes - before).toBeLessThan(128 << 10);
+  }, 60_000);
+
   test("that are damaged are an error, and no answer", async () => {
     const disk = new SimulatedDisk();
     const joined = new Joined(disk);

@@ -201,6 +201,7 @@ export abstract class Node implements Operator {
 
   /** The node leaves for good; its rows' references are given back in time. */
   dispose(): void {
+    this.stop();
     this.unbind();
     this.releaseWarm();
     for (const store of this.allStores) this.host.bury(store);
@@ -234,7 +235,7 @@ export abstract class Node implements Operator {
     return null;
   }
 
-  /** It has failed: what it holds elsewhere is not needed any more. */
+  /** It has failed, or leaves, amid a step perhaps: what it holds elsewhere is not needed any more. May be told more than once. */
   stop(): void {}
 
   /** Bytes of state beside its stores: that other threads keep for it, or of rows that it reads from disk at the moment. */

@@ -524,7 +524,6 @@ export class Join extends Node {
   }
 
   override dispose(): void {
-    this.stop();
     super.dispose();
     this.#stages?.dispose();
   }

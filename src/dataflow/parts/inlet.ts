@@ -186,11 +186,6 @@ export class Inlet extends Node {
     this.link.drop();
   }
 
-  override dispose(): void {
-    this.link.drop();
-    super.dispose();
-  }
-
   #send(rows: PartRows, count: number): void {
     for (const parcel of rows.parcels) this.link.shared.hold(parcel);
     this.#unsent.push(rows);

@@ -74,7 +74,12 @@ export function keyFromText(text: string, schema: Schema, key: readonly string[]
   if (key === null) return text;
   const types = key.map((name) => schema.fields.find((field) => field.name === name)!.type);
   if (key.length === 1) return valueFromText(text, types[0]!, `key ${key[0]}`);
-  const expected = `A JSON array of ${key.length} values: ${key.map((name, i) => `${name} ${typeToString(types[i]!)}`).join(", ")}.`;
+  const columns = key.map((name, i) => `${name} ${typeToString(types[i]!)}`).join(", ");
+  // One row over everything has no key columns.
+  const expected =
+    key.length === 0
+      ? "It has one row, whose key is []."
+      : `A JSON array of ${key.length} values: ${columns}.`;
   const value = parseKeyArray(text, expected);
   if (!Array.isArray(value) || value.length !== key.length) {
     throw new EvertError("invalid_text_representation", "the key is not one of this relation", {

@@ -68,6 +68,10 @@ describe("a key as text", () => {
     expect(keyFromText("[7]", schema, ["b"])).toBe("[7]");
     expect(keyFromText('[9223372036854775807,"x"]', schema, ["a", "b"])).toEqual([9223372036854775807n, "x"]);
     expect(keyFromText("3f#1", schema, null)).toBe("3f#1");
+    expect(keyFromText("[]", schema, [])).toEqual([]);
+    expect(() => keyFromText("[1]", schema, [])).toThrow(
+      expect.objectContaining({ hint: "It has one row, whose key is []." }),
+    );
   });
 
   test.each(["7", "[7]", '[7,"x",1]', '{"a":7}', "[7,", ""])("%s is no key of two columns", (written) => {

@@ -23,15 +23,22 @@ function fill({ disk }: Node): void {
   disk.capacityBytes = disk.files().reduce((sum, path) => sum + disk.contents(path).length, 0);
 }
 
-it("a promotion that cannot be noted is one, and the former leader is told", async () => {
+it("a promotion that cannot be noted is one, the former leader is told, and it can be tried again", async () => {
   const { leader, replica } = await pair();
   fill(replica);
-  expect(await replica.db.replication.promote()).toEqual({ epoch: 1, position: "2" });
+  // A start would not know it.
+  await expect(replica.db.replication.promote()).rejects.toMatchObject({ code: "disk_full" });
+  expect(roleOf(replica)).toBe("leader");
   expect(replica.reports).toContainEqual(expect.stringContaining("could not be noted, and is tried again"));
   await until(() => roleOf(leader) === "superseded", "the former leader to be told");
   await expect(leader.db.append("t", [{ k: 1 }])).rejects.toMatchObject({ code: "not_leader" });
+  await expect(replica.db.replication.promote()).rejects.toMatchObject({ code: "disk_full" });
   replica.disk.capacityBytes = Number.POSITIVE_INFINITY;
   await replica.db.append("t", [{ k: 2 }]);
+  expect(await replica.db.replication.promote()).toEqual({ epoch: 1, position: "2" });
+  await replica.kill("power cut");
+  await replica.start({ follow: undefined });
+  expect(roleOf(replica)).toBe("leader");
 });
 
 it("so is one behind which something fails, and that can be tried again", async () => {

@@ -58,8 +58,10 @@ export class Replication implements ReplicationApi {
   readonly #note: KeptNote;
   #refusal: EvertError | null = null;
   #promoting: Promise<Promotion> | null = null;
-  /** It leads, and what a leader does by itself has not begun. */
+  /** It leads, and what belongs to that has not been done yet. */
   #begun: Promotion | null = null;
+  /** What a leader does by itself has begun. */
+  #hasBegun = false;
   #fencing: NodeJS.Timeout | null = null;
   #noting: NodeJS.Timeout | null = null;
   #isClosed = false;
@@ -231,23 +233,28 @@ export class Replication implements ReplicationApi {
     // The epoch has begun. Whatever fails from here on, nobody else is to lead.
     const { id: own } = this.#note.note as ReplicaNote;
     this.#begun = { epoch, position };
+    this.#hasBegun = false;
     await this.#keepNote({ ...plainNote(own), replaces });
     this.#tellFormer(replaces);
     return this.#begin(this.#begun);
   }
 
-  /** @throws EvertError why what the program declares cannot be made: it leads all the same, and promote() tries that again */
+  /** @throws EvertError why what the program declares cannot be made, or that it leads cannot be noted, so that the next start would not know: it leads all the same, and promote() tries that again */
   async #begin(promotion: Promotion): Promise<Promotion> {
     const { lead, rest } = this.#parts;
-    await lead();
-    this.#begun = null;
-    if (this.#refusal !== null) {
-      // Somebody was promoted after it, meanwhile.
-      rest();
-      throw this.#refusal;
+    if (!this.#hasBegun) {
+      await lead();
+      if (this.#refusal !== null) {
+        // Somebody was promoted after it, meanwhile.
+        rest();
+        throw this.#refusal;
+      }
+      this.#hasBegun = true;
+      // Those that followed the former leader come when they are told to.
+      this.#waitForFollowers();
     }
-    // Those that followed the former leader come when they are told to.
-    this.#waitForFollowers();
+    if (!this.#note.isOnDisk) await this.#note.set(this.#note.note as ReplicaNote);
+    this.#begun = null;
     return promotion;
   }
 

@@ -231,6 +231,7 @@ class Both {
   }
 
   async compare(author: Author, told: readonly string[]): Promise<void> {
+    await this.db.settled();
     for (const relation of [...author.tables.keys(), ...author.views]) {
       const theirs = await postgres.query(`SELECT * FROM ${relation}`);
       const { results, error } = await this.db.sql(`SELECT * FROM ${relation}`);

@@ -91,6 +91,7 @@ test("nothing of it is left in any file, while it runs and after", async () => {
   expect(JSON.stringify(rows)).not.toContain(SECRET);
   // Written afterwards, other rows are where they belong.
   await database.append("people", [{ email: "new@example.com", name: "new", city: "city 1" }]);
+  await database.settled();
   const after = await answers();
 
   await start();

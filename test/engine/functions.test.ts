@@ -17,6 +17,7 @@ import {
   timestamptz,
 } from "../../src/index.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
+import { told } from "./support/memory.ts";
 
 const initials = scalar("initials", {
   args: [text],
@@ -65,6 +66,7 @@ async function start(options: Partial<OpenOptions> = {}): Promise<Db> {
 }
 
 async function rows(query: string, of: Db = db): Promise<unknown[][]> {
+  await told(of.engine);
   const { results, error } = await of.engine.sql(query);
   if (error !== undefined) throw Object.assign(new Error(error.message), error);
   return results.at(-1)!.rowsJson.map((row) => JSON.parse(row) as unknown[]);

@@ -11,6 +11,7 @@ import { checkLog } from "../../src/log/check.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { SimulatedClock } from "../../src/testing/simulated-clock.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
+import { told } from "./support/memory.ts";
 
 const DAY_US = 86_400_000_000;
 const clock = new SimulatedClock();
@@ -45,7 +46,9 @@ function fresh(topics?: readonly AnyTopic[], views?: readonly AnyView[]): Promis
   return start(topics, views);
 }
 
+/** What is asked is asked with all that has been acknowledged. */
 async function run(sql: string): Promise<unknown[][]> {
+  await told(db!);
   const { results, error }: SqlResponse = await db!.sql(sql);
   if (error !== undefined) throw Object.assign(new Error(error.message), error);
   return (results.at(-1)?.rowsJson ?? []).map((row) => JSON.parse(row) as unknown[]);
@@ -370,6 +373,7 @@ test("a backup of what is left restores to any position from then on, with the s
   const early = Number(db!.position);
   await db!.compact();
   await put(20);
+  await db!.settled();
   const later = Number(db!.position);
   const records = await tail("t");
   const rows = await run("SELECT * FROM t ORDER BY id");

@@ -8,7 +8,7 @@ import { Client } from "./support/client.ts";
 import { commitTo } from "./support/commit.ts";
 import { createTable } from "./support/grammar.ts";
 import { allHold } from "./support/holds.ts";
-import { openInMemory, rowsOf, sql } from "./support/memory.ts";
+import { openInMemory, rowsOf, sql, told } from "./support/memory.ts";
 import { type Program, programs, programText } from "./support/program.ts";
 import { rowsJsonOf } from "./support/rows.ts";
 import { maintained } from "./support/views.ts";
@@ -22,6 +22,7 @@ async function define(db: Database): Promise<void> {
 }
 
 async function viewRow(db: Database): Promise<unknown> {
+  await told(db);
   return (await db.view("v").rows()).rows[0];
 }
 
@@ -71,6 +72,7 @@ describe("a full disk", () => {
     await db.checkpoint();
     for (const operation of ["write", "datasync", "rename", "syncDirectory", "open"] as const) {
       await db.append("t", [{ k: 2, v: operation }]);
+      await db.settled();
       disk.fail({ operation, path: /checkpoint/, code: operation === "write" ? "ENOSPC" : "EIO" });
       await expect(db.checkpoint()).rejects.toMatchObject({
         code: operation === "write" ? "disk_full" : "io_error",
@@ -101,6 +103,7 @@ describe.each(["datasync", "write"] as const)("a %s of the log that fails", (ope
     const db = await openInMemory(disk, { onFatal: (error) => fatal.push(error.code) });
     await define(db);
     await db.append("t", [{ k: 1, v: "safe" }]);
+    await db.settled();
     const client = new Client();
     const watching = (async () => {
       for await (const event of db.subscribe([{ view: "v" }])) client.apply(event);
@@ -113,6 +116,8 @@ describe.each(["datasync", "write"] as const)("a %s of the log that fails", (ope
       db.transact([{ topic: "t", append: [{ k: 3, v: "lost" }] }]),
       db.deleteKey("t", 1),
     ];
+    // They may be told before all of it has been stepped.
+    for (const request of requests) request.catch(() => {});
     // Staged and stepped, not durable: a checkpoint knows no more than the log.
     while (db.core.stepper.position === Number(db.position))
       await new Promise((resolve) => setImmediate(resolve));

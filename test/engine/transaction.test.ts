@@ -85,6 +85,7 @@ describe("a transaction", () => {
           { topic: "accounts", upsert: [{ id: 1, balance: runs }] },
           { topic: "accounts", upsert: [{ id: 2, balance: runs }] },
         ]);
+        await db.settled();
       }
       const two = await account(tx, 2);
       expect(two.balance).toBe(one.balance);

@@ -4,7 +4,7 @@ import type { Database } from "../../src/engine/database.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
 import { Client } from "./support/client.ts";
-import { openInMemory, rowsOf, sql } from "./support/memory.ts";
+import { openInMemory, rowsOf, sql, told } from "./support/memory.ts";
 
 const tables =
   "CREATE TABLE songs (id int4 PRIMARY KEY, genre text NOT NULL, plays int8 NOT NULL);" +
@@ -20,7 +20,10 @@ async function open(disk = new SimulatedDisk()): Promise<Database> {
 
 const put = (db: Database, id: number, genre: string, plays: number) =>
   db.append("songs", [{ id, genre, plays }]);
-const read = async (db: Database, name: string) => (await db.view(name).rows()).rows;
+const read = async (db: Database, name: string) => {
+  await told(db);
+  return (await db.view(name).rows()).rows;
+};
 const current = (db: Database) => db.versions.list("charts").find((v) => v.isCurrent)?.version;
 
 describe("a version of a view", () => {

@@ -41,7 +41,11 @@ export class Delta {
   /** Of the store's rows between memory and disk, when the slots were found. */
   #moves = 0;
 
-  constructor(source: StoredNode, consumer: Node) {
+  /** Of rows on disk: those columns of which texts are wanted; null: of all. */
+  readonly #texts: readonly number[] | null;
+
+  constructor(source: StoredNode, consumer: Node, texts: readonly number[] | null = null) {
+    this.#texts = texts;
     this.#source = source;
     this.#step = consumer.step;
     this.#activity = consumer.activity;
@@ -62,8 +66,9 @@ export class Delta {
     if (this.#scans) {
       const { cold } = this.#source.store;
       if (part === "born" && this.#step.from === -1 && cold !== null && this.#readsCold)
-        this.#cold = cold.scan(() =>
-          this.index < this.length ? (this.slots[this.index] as number) : this.#at,
+        this.#cold = cold.scan(
+          () => (this.index < this.length ? (this.slots[this.index] as number) : this.#at),
+          this.#texts ?? undefined,
         );
       return;
     }

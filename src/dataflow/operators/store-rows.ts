@@ -63,7 +63,7 @@ export class StoreRows extends Node {
       "rowIndex",
       this.#source(),
     )(this.#input.store, this.#input.rowIndex) as Read;
-    this.#delta ??= new Delta(this.#input, this);
+    this.#delta ??= new Delta(this.#input, this, this.#columns);
     this.#phase = 0;
   }
 

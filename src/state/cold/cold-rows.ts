@@ -533,9 +533,14 @@ export class ColdRows {
 
   // ---- all of them ------------------------------------------------------------------------------------------------
 
-  /** All rows of the store that are alive now, those in memory by the caller: `at` tells how far it has come in the slots. */
-  scan(at: () => number): ColdScan {
-    const scan = new ColdScan(this.codec, this.#extents(), at, () => this.#scans.delete(scan));
+  /**
+   * All rows of the store that are alive now, those in memory by the caller: `at` tells how far it has come in the slots. `columns`: those of which texts are
+   * wanted; without it, all.
+   */
+  scan(at: () => number, columns?: readonly number[]): ColdScan {
+    const codec =
+      columns === undefined ? this.codec : new RowCodec(this.host.layout, this.host.dictionary, columns);
+    const scan = new ColdScan(codec, this.#extents(), at, () => this.#scans.delete(scan));
     this.#scans.add(scan);
     return scan;
   }

@@ -34,8 +34,11 @@ export class RowCodec {
   readonly #ids: readonly number[];
   readonly #wides: readonly number[];
   readonly #fixedWords: number;
+  /** Words of ids that decode() leaves out; of wide integers -1 - their place. */
+  readonly #passedOver: ReadonlySet<number>;
 
-  constructor(layout: RowLayout, dictionary: Dictionary) {
+  /** `columns`: those of which decode() gives texts; of others it gives none, which costs no memory. Without it, all. */
+  constructor(layout: RowLayout, dictionary: Dictionary, columns?: readonly number[]) {
     this.#layout = layout;
     this.#dictionary = dictionary;
     this.#fixedWords = layout.weightWord + 1;
@@ -43,6 +46,12 @@ export class RowCodec {
     this.#wides = layout.words
       .filter((_, i) => layout.physical[i] === "f64" && mayBeWide(layout.columns[i]!.type))
       .map((word) => word >> 1);
+    const others = layout.columns.flatMap((_, c) =>
+      columns === undefined || columns.includes(c) ? [] : [c],
+    );
+    this.#passedOver = new Set(
+      others.map((c) => (layout.physical[c] === "f64" ? -1 - (layout.words[c]! >> 1) : layout.words[c]!)),
+    );
   }
 
   /** Words that the row in the slot takes. */
@@ -92,12 +101,15 @@ export class RowCodec {
     let next = (at + fixed) * 4;
     for (const word of this.#ids) {
       const length = words[at + word] as number;
-      I[base + word] = length === 0 ? 0 : dictionary.intern(bytes, next, next + length);
+      const isNone = length === 0 || this.#passedOver.has(word);
+      I[base + word] = isNone ? 0 : dictionary.intern(bytes, next, next + length);
       next += length;
     }
     for (const place of this.#wides) {
       if ((F[(base >> 1) + place] as number) < WIDE) continue;
-      F[(base >> 1) + place] = WIDE + dictionary.intern(bytes, next, next + WIDE_BYTES) * WIDE_STEP;
+      F[(base >> 1) + place] = this.#passedOver.has(-1 - place)
+        ? 0
+        : WIDE + dictionary.intern(bytes, next, next + WIDE_BYTES) * WIDE_STEP;
       next += WIDE_BYTES;
     }
     I[base + birthWord] = FIRST_EPOCH;

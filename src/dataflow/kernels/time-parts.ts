@@ -178,7 +178,10 @@ export const timeParts = {
   timestamp_date_part: partOfTimestamp,
   date_extract: ofDate,
   // Not of dates, in PostgreSQL: of the timestamp at which the day begins.
-  date_date_part: (unit: string, day: number) => partOfTimestamp(unit, timestampOfDate(day)),
+  date_date_part: (unit: string, day: number) => {
+    const us = timestampOfDate(day);
+    return fault.error === null ? partOfTimestamp(unit, us) : null;
+  },
   time_extract: ofTime,
   time_date_part: (unit: string, us: bigint) => asFloat(ofTime(unit, us)),
   interval_extract: ofInterval,

@@ -165,16 +165,18 @@ export function zoneOffset(abbreviation: string): number | null {
 }
 
 export function toLocal(name: string, us: bigint): bigint {
+  if (isInfiniteTime(us)) return us;
   const zone = zoneOf(name);
   if (zone === null) return fail(unknownZone(name), 0n);
-  return isInfiniteTime(us) ? us : shifted(us, zone(secondsOf(us)));
+  return shifted(us, zone(secondsOf(us)));
 }
 
 /** The instant at which clocks there show this. */
 export function toInstant(name: string, us: bigint): bigint {
+  if (isInfiniteTime(us)) return us;
   const zone = zoneOf(name);
   if (zone === null) return fail(unknownZone(name), 0n);
-  return isInfiniteTime(us) ? us : shifted(us, -localOffset(zone, secondsOf(us)));
+  return shifted(us, -localOffset(zone, secondsOf(us)));
 }
 
 function intervalSeconds(written: string): number | null {
@@ -196,11 +198,13 @@ export const zoneLibrary = {
   timestamp_at_zone: toInstant,
   timestamptz_at_zone: toLocal,
   timestamp_at_offset: (span: string, us: bigint) => {
+    if (isInfiniteTime(us)) return us;
     const seconds = intervalSeconds(span);
-    return seconds === null || isInfiniteTime(us) ? us : shifted(us, -seconds);
+    return seconds === null ? us : shifted(us, -seconds);
   },
   timestamptz_at_offset: (span: string, us: bigint) => {
+    if (isInfiniteTime(us)) return us;
     const seconds = intervalSeconds(span);
-    return seconds === null || isInfiniteTime(us) ? us : shifted(us, seconds);
+    return seconds === null ? us : shifted(us, seconds);
   },
 };

@@ -10,7 +10,8 @@ interface Waiter {
 
 export class DurableWaiters {
   readonly #log: Log;
-  #waiters: Waiter[] = [];
+  /** In the order in which they came. One who is out of time leaves at once, however many there are: without replicas all of them may be. */
+  readonly #waiters = new Set<Waiter>();
   #failure: EvertError | null = null;
 
   constructor(log: Log) {
@@ -21,12 +22,12 @@ export class DurableWaiters {
   wait(position: number): Promise<void> {
     if (this.#log.durablePosition >= position) return Promise.resolve();
     if (this.#failure !== null) return Promise.reject(this.#failure);
-    return new Promise((resolve, reject) => this.#waiters.push({ position, resolve, reject }));
+    return new Promise((resolve, reject) => this.#waiters.add({ position, resolve, reject }));
   }
 
   /** Of all who wait. */
   get size(): number {
-    return this.#waiters.length;
+    return this.#waiters.size;
   }
 
   /** The same for a commit of who waits: where commits wait for replicas, no longer than an append does. @throws EvertError timeout */
@@ -54,12 +55,12 @@ export class DurableWaiters {
     let waiter: Waiter | undefined;
     try {
       await new Promise<void>((resolve, reject) => {
-        this.#waiters.push((waiter = { position, resolve, reject }));
+        this.#waiters.add((waiter = { position, resolve, reject }));
         timer = setTimeout(() => reject(refusal(requirement.late(position))), requirement.timeoutMs);
       });
     } catch (error) {
       // Replicas may be away for long, and who is told asks again.
-      this.#waiters = this.#waiters.filter((other) => other !== waiter);
+      if (waiter !== undefined) this.#waiters.delete(waiter);
       throw error;
     } finally {
       clearTimeout(timer);
@@ -67,15 +68,17 @@ export class DurableWaiters {
   }
 
   advanced(position: number): void {
-    if (this.#waiters.length === 0) return;
-    const ready = this.#waiters.filter((w) => w.position <= position);
-    this.#waiters = this.#waiters.filter((w) => w.position > position);
-    for (const w of ready) w.resolve();
+    for (const waiter of this.#waiters) {
+      if (waiter.position > position) continue;
+      this.#waiters.delete(waiter);
+      waiter.resolve();
+    }
   }
 
   /** Who waits, now or later, is told that it will not come. */
   fail(error: EvertError): void {
     this.#failure ??= error;
-    for (const w of this.#waiters.splice(0)) w.reject(error);
+    for (const { reject } of this.#waiters) reject(error);
+    this.#waiters.clear();
   }
 }

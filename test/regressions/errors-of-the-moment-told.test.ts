@@ -4,6 +4,7 @@
  */
 import { expect, it } from "vitest";
 import type { SubscriptionEvent } from "../../src/engine/api.ts";
+import { told } from "../engine/support/memory.ts";
 import { engine } from "../servers/http/served.ts";
 
 it("tells an error that the view had at the moment that is told, though it has healed since", async () => {
@@ -13,6 +14,7 @@ it("tells an error that the view had at the moment that is told, though it has h
   await engine.sql("CREATE MATERIALIZED VIEW long AS SELECT id FROM many");
   await engine.sql("CREATE MATERIALIZED VIEW v AS SELECT id, 10 / n AS q FROM t");
   await engine.sql("INSERT INTO t VALUES (1, 5), (2, 0)");
+  await told(engine);
   const events: SubscriptionEvent[] = [];
   const stop = new AbortController();
   for await (const event of engine.subscribe([{ view: "long" }, { view: "v" }], { signal: stop.signal })) {

@@ -1,6 +1,6 @@
 /** A view's errors were kept with code, message and detail, and answered without their hints. */
 import { expect, it } from "vitest";
-import { openInMemory, sql } from "../engine/support/memory.ts";
+import { openInMemory, sql, told } from "../engine/support/memory.ts";
 
 it.each([
   ["format('%', c)", 'For a single "%" use "%%".'],
@@ -17,6 +17,7 @@ it.each([
   await sql(db, "CREATE TABLE t (k int PRIMARY KEY, c text)");
   await sql(db, `CREATE MATERIALIZED VIEW v AS SELECT k, ${expression} AS x FROM t`);
   await sql(db, "INSERT INTO t VALUES (1, '')");
+  await told(db);
   expect((await db.sql("SELECT * FROM v")).error).toMatchObject({ hint });
   expect((await db.sql(`SELECT ${expression} AS x FROM t`)).error).toMatchObject({ hint });
   await db.close();

@@ -4,6 +4,7 @@
  */
 import { afterEach, expect, test, vi } from "vitest";
 import { EvertError } from "../../src/base/errors.ts";
+import type { Database } from "../../src/engine/database.ts";
 import { upsertsOf } from "../../src/engine/write/part.ts";
 import { openInMemory, rowsOf, sql } from "../engine/support/memory.ts";
 
@@ -33,6 +34,13 @@ async function withSink() {
   return { db, memory, attempts };
 }
 
+/** The sink has been told of all that was appended, and what it appended is stepped. */
+async function rested(db: Database): Promise<void> {
+  await db.settled();
+  await db.core.sinks.resting();
+  await db.settled();
+}
+
 const rows = (from: number, count: number) =>
   Array.from({ length: count }, (_, i) => ({ k: from + i, n: 0 }));
 
@@ -43,13 +51,12 @@ test.each(["out_of_memory", "commit_too_large"] as const)(
     memory.code = code;
     memory.room = 100;
     await db.append("t", rows(0, 100));
-    await db.settled();
-    await db.core.sinks.resting();
+    await rested(db);
     await sql(db, "BEGIN; DELETE FROM t WHERE k < 90; INSERT INTO t VALUES (1000, 1), (1001, 1); COMMIT");
-    await db.core.sinks.resting();
+    await rested(db);
     for (let attempt = 0; attempt < 3; attempt++) {
       vi.advanceTimersByTime(60_000);
-      await db.core.sinks.resting();
+      await rested(db);
     }
     expect(await rowsOf(db, "SELECT count(*), max(k) FROM out")).toEqual([["12", "1001"]]);
     expect(db.views()[0]).not.toHaveProperty("sinkError");
@@ -62,13 +69,12 @@ test("nothing is said of what was refused once it is appended again", async () =
   const { db, memory, attempts } = await withSink();
   memory.code = "commit_too_large";
   await db.append("t", rows(0, 8));
-  await db.settled();
-  await db.core.sinks.resting();
+  await rested(db);
   expect(db.views()[0]).toMatchObject({ sinkError: { code: "commit_too_large" } });
   memory.room = 8;
   attempts.length = 0;
   vi.advanceTimersByTime(60_000);
-  await db.core.sinks.resting();
+  await rested(db);
   expect(attempts).toEqual([
     { rows: 1, said: "commit_too_large" },
     { rows: 2, said: undefined },

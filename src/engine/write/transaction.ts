@@ -148,7 +148,7 @@ export class Transactions {
     }
     const receipt = await core.committer.exclusively(
       async () => {
-        await attempt.look();
+        await attempt.hold();
         return attempt.conflict === null ? parts : null;
       },
       { onStaged, rider },
@@ -203,22 +203,41 @@ class Attempt implements TransactionWork {
     this.#hasEnded = true;
   }
 
-  /** Looks at all reads again, as of one step, and at whether what is written to is still there. */
+  /**
+   * Looks at all reads again, as of one step, and at whether what is written to is still there. A step that comes meanwhile makes that worth nothing, and while somebody writes there may be
+   * always one: called where none comes, at a boundary, or looked once more (hold).
+   */
   async look(): Promise<void> {
     const { catalog, stepPositions, publisher } = this.#core;
-    for (;;) {
-      const { epoch, position } = stepPositions.newest;
-      // On a replica: nothing is written there, but it may be read.
-      if (!publisher.moments.has(position)) throw publisher.moments.refusal();
-      if (epoch !== this.#heldAt) await this.#lookAtAll();
+    const { epoch, position } = stepPositions.newest;
+    // On a replica: nothing is written there, but it may be read.
+    if (!publisher.moments.has(position)) throw publisher.moments.refusal();
+    if (epoch !== this.#heldAt) await this.#lookAtAll();
+    if (this.conflict !== null || stepPositions.newest.epoch !== epoch) return;
+    this.#heldAt = epoch;
+    this.position = position;
+    const gone = this.parts.find(({ topic }) => catalog.byId(topic.id) === undefined);
+    if (gone !== undefined) this.conflict = `"${gone.topic.name}" was dropped`;
+  }
+
+  get #holds(): boolean {
+    return this.conflict === null && this.#core.stepPositions.newest.epoch === this.#heldAt;
+  }
+
+  /** Looks until all reads hold as of the newest step, or there is a conflict. `bring`: what is to be in memory then, too. */
+  async hold(bring: () => Promise<void> | null = () => null): Promise<void> {
+    for (let round = 0; round < ROUNDS_FREE; round++) {
+      await this.look();
       if (this.conflict !== null) return;
-      if (stepPositions.newest.epoch !== epoch) continue;
-      this.#heldAt = epoch;
-      this.position = position;
-      const gone = this.parts.find(({ topic }) => catalog.byId(topic.id) === undefined);
-      if (gone !== undefined) this.conflict = `"${gone.topic.name}" was dropped`;
-      return;
+      const brought = bring();
+      if (brought !== null) await brought;
+      if (this.#holds) return;
     }
+    // Steps come faster than all reads can be looked at.
+    await this.#core.stepper.atBoundary(async () => {
+      await this.look();
+      if (this.conflict === null) await bring();
+    });
   }
 
   async #lookAtAll(): Promise<void> {
@@ -329,7 +348,7 @@ class Attempt implements TransactionWork {
       for await (const chunk of chunks) for (const row of chunk) found.push(row);
       return found;
     });
-    await this.look();
+    await this.hold();
     this.#check();
     return rows;
   }
@@ -381,14 +400,11 @@ class Attempt implements TransactionWork {
 
   /** Takes the read down, as of a step as of which all others hold, and gives what `give` makes of it in the same stretch. @throws EvertError conflict */
   async #take<T>(read: Read, give: () => T): Promise<Awaited<T>> {
-    for (let round = 0; ; round++) {
-      if (round < ROUNDS_FREE) await this.look();
-      // Steps come faster than all reads can be looked at.
-      else await this.#core.stepper.atBoundary(() => this.look());
-      const brought = read.bring();
-      if (brought !== null) await brought;
+    for (;;) {
+      await this.hold(read.bring);
       this.#check();
-      if (this.#core.stepPositions.newest.epoch !== this.#heldAt) continue;
+      // Who reads beside may have taken the turn before.
+      if (!this.#holds) continue;
       const gave = read.look();
       this.#units += gave.length;
       if (this.#reads.length >= READS_MAX || this.#units > READ_UNITS_MAX) {

@@ -64,6 +64,7 @@ export class Replication implements ReplicationApi {
   #hasBegun = false;
   #fencing: NodeJS.Timeout | null = null;
   #noting: NodeJS.Timeout | null = null;
+  #isPassingOn = false;
   #isClosed = false;
 
   constructor(parts: ReplicationParts) {
@@ -75,7 +76,7 @@ export class Replication implements ReplicationApi {
       epochs: () => core.catalog.epochs,
       needed: parts.sync.followers,
       nowMs: () => core.clock.monotonicUs() / 1000,
-      refusal: () => this.#refusal,
+      refusal: () => (this.#follower === null ? this.#refusal : isReplicaItself(this.#follower.url)),
       superseded: (by) => this.#supersede(by),
     });
     if (leader !== null) {
@@ -169,7 +170,25 @@ export class Replication implements ReplicationApi {
     if (logId !== log.logId || relation.kind !== "superseded") {
       throw new EvertError("conflict", "no epoch has begun that this copy of the log does not know of");
     }
-    await this.#supersede(relation.by);
+    if (this.#follower === null) await this.#supersede(relation.by);
+    else await this.#passOn(this.#follower, { logId, epochs });
+  }
+
+  /** A replica is told in the place of whom it follows, which is the one that may write: told it is only when that one knows. */
+  async #passOn(follower: Follower, fence: Fence): Promise<void> {
+    // Two that follow each other would pass it to and fro; one that is being promoted may lead by the next time.
+    if (this.#isPassingOn || this.#promoting !== null) {
+      throw new EvertError("not_ready", `this is a replica: it is for ${follower.url} to know of that`, {
+        hint: "Tell it again.",
+      });
+    }
+    const { reach, token } = this.#parts;
+    this.#isPassingOn = true;
+    try {
+      await reach(follower.url, token).fence(fence);
+    } finally {
+      this.#isPassingOn = false;
+    }
   }
 
   promote(): Promise<Promotion> {
@@ -275,10 +294,16 @@ export class Replication implements ReplicationApi {
     }
   }
 
-  /** @throws EvertError where rows are not here because others have replaced them that are not here either */
+  /** @throws EvertError where nothing is here, or where rows are not because others have replaced them that are not here either */
   #refusePartial(): void {
     const { log, publisher } = this.#parts.core;
     const { lastPosition, horizon } = log;
+    if (lastPosition === 0 && this.#note.note?.isCopying === true) {
+      throw new EvertError("not_ready", "this replica has nothing of its leader's log yet", {
+        detail: "As the leader it would have another history than all who have it, from the first commit on.",
+        hint: "Promote another replica. Where there is none, and the leader is lost, restore a backup.",
+      });
+    }
     if (publisher.moments.has(lastPosition)) return;
     throw new EvertError(
       "not_ready",
@@ -374,6 +399,13 @@ function followsAnother(url: string): EvertError {
   return new EvertError("not_leader", "this is a replica: nothing can be written here", {
     detail: `Its leader is at ${url}.`,
     hint: `Send what is to be written to ${url}.`,
+  });
+}
+
+function isReplicaItself(url: string): EvertError {
+  return new EvertError("not_leader", "this is a replica, which nobody can follow", {
+    detail: `Its leader is at ${url}.`,
+    hint: `Follow ${url}. Whoever waits for this one goes on when it is promoted.`,
   });
 }
 

@@ -6,6 +6,7 @@ import type { Database } from "../../src/engine/database.ts";
 import { repairDirectory } from "../../src/engine/repair.ts";
 import { type RestoreTo, restoreBackup } from "../../src/engine/restore-backup.ts";
 import { backupLog } from "../../src/log/backup.ts";
+import { openLog } from "../../src/log/open-log.ts";
 import { Scanner } from "../../src/log/scanner.ts";
 import { SimulatedClock } from "../../src/testing/simulated-clock.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
@@ -16,6 +17,17 @@ async function places(db: Database): Promise<string[]> {
   const found: string[] = [];
   for await (const { offset, position } of db.readTopic("s")) found.push(`${offset} at ${position}`);
   return found;
+}
+
+/** Of a log that no database has opened, which would seal it. */
+async function backUpFrames(disk: SimulatedDisk, directory: string): Promise<void> {
+  const log = await openLog({ directory: "/data", disk, clock: new SimulatedClock() });
+  const source = {
+    files: async () => log.files(),
+    read: (name: string, from: number, to: number) => log.readFile(name, from, to),
+  };
+  await backupLog({ source, directory, disk, now: 0 });
+  await log.close();
 }
 
 it("offsets are the same, or it is not restored to there", async () => {
@@ -33,12 +45,15 @@ it("offsets are the same, or it is not restored to there", async () => {
   const { rows } = await repairDirectory("/data", disk, new SimulatedClock());
   expect(rows).toMatchObject([{ firstOffset: 4, lastOffset: 4, firstPosition: 6 }]);
   for (const form of ["frames", "sealed"]) {
+    const backup = `/backup ${form}`;
+    if (form === "frames") await backUpFrames(disk, backup);
     db = await openInMemory(disk);
-    if (form === "sealed") await db.core.log.sealed();
+    if (form === "sealed") {
+      await db.core.log.sealed();
+      await backupLog({ source: db.backupSource, directory: backup, disk, now: 0 });
+    }
     const all = await places(db);
     expect(all).toContain("5 at 7");
-    const backup = `/backup ${form}`;
-    await backupLog({ source: db.backupSource, directory: backup, disk, now: 0 });
     await db.close();
     const restored = async (name: string, to?: RestoreTo): Promise<string[]> => {
       const directory = `/${name} of ${form}`;

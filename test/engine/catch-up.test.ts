@@ -29,9 +29,11 @@ async function behind(): Promise<{
   await sql(first, "CREATE TABLE t (k int4 PRIMARY KEY, v int4 UNIQUE)");
   await sql(first, "CREATE MATERIALIZED VIEW v AS SELECT count(*) AS c, sum(v) AS s FROM t");
   for (let k = 1; k <= 3; k++) await first.append("t", [{ k, v: k * 10 }]);
+  await first.settled();
   await first.checkpoint();
   const checkpointAt = first.position;
   for (let k = 4; k <= 6; k++) await first.append("t", [{ k, v: k * 10 }]);
+  await first.settled();
   const endAt = first.position;
   const disk = killed.reboot("process");
   const held = new HeldLog(disk);

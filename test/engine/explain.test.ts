@@ -162,6 +162,7 @@ describe("of a living view", () => {
   it("sums up in the view's figures", async () => {
     await sql(db, view);
     await sql(db, "INSERT INTO s VALUES (1, 1)");
+    await db.settled();
     const { operators, ...info } = db.view("v").info;
     expect(info).toMatchObject({ rowsIn: 111, rowsOut: 5 });
     expect(info.stateBytes).toBe(

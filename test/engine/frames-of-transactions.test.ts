@@ -4,6 +4,7 @@ import type { Database } from "../../src/engine/database.ts";
 import { Scanner } from "../../src/log/scanner.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
+import { usualSlices } from "../support/usual-slices.ts";
 import { openInMemory, rowsOf, sql } from "./support/memory.ts";
 
 const VIEWS = [
@@ -13,7 +14,8 @@ const VIEWS = [
 ];
 
 async function open(disk: SimulatedDisk): Promise<Database> {
-  const db = await openInMemory(disk);
+  // As fast as the machine is: where each transaction is stepped long after it is durable, it has a frame of its own.
+  const db = await openInMemory(disk, { slices: usualSlices });
   await db.built();
   return db;
 }

@@ -156,6 +156,7 @@ it("an operation has one record or key, or a list of them", async () => {
     },
   );
   await db.transact((tx) => tx.delete(songs, 3));
+  await db.settled();
   expect(
     (await db.sql("SELECT id FROM songs; SELECT count(*) FROM prices")).results.map((r) => r.rows),
   ).toEqual([[[1]], [[0]]]);

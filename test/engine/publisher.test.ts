@@ -61,6 +61,7 @@ it("an in-process subscriber is told that what it was shown no longer holds", as
   await using db = await open({ dir: "/data", disk: new SimulatedDisk(), topics: [t], views: [v] });
   const { position } = await db.append(t, { k: 1 });
   await db.append(t, { k: 2 });
+  await db.settled();
   // Nobody watched: the steps after the position were not kept.
   const changes = db.view(v).subscribe({ from: position })[Symbol.asyncIterator]();
   const first = (await changes.next()).value;

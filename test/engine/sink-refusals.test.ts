@@ -83,6 +83,7 @@ it("appends in several commits what has no room in one, and waits with a single 
   // There is no room at all: it comes to a single row, and rests.
   room = asked.length = 0;
   await sql(db, "UPDATE t SET n = n + 1 WHERE k < 8");
+  await db.settled();
   await db.core.sinks.resting();
   expect(asked).toEqual([8, 4, 2, 1]);
   expect(db.views()[0]).toMatchObject({ status: "live", sinkError: { code: "commit_too_large" } });

@@ -1,7 +1,7 @@
 /** What the optimizer spares a view, as EXPLAIN ANALYZE tells it: work that another view does, columns nobody asks for, weights that keys make needless. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Database } from "../../src/engine/database.ts";
-import { openInMemory, sql } from "./support/memory.ts";
+import { openInMemory, rowsOf, sql } from "./support/memory.ts";
 
 let db: Database;
 
@@ -41,6 +41,7 @@ describe("work is shared", () => {
     expect(shared("w")).toEqual(upToJoin);
     // And with it the work: the join has seen each row once.
     await sql(db, "INSERT INTO t VALUES (1, 1, 1, ''); INSERT INTO s VALUES (1, 5, '', ''), (1, 6, '', '')");
+    await db.settled();
     for (const view of ["v", "w"]) {
       expect(operators(view).find((o) => o.operator === "inner join")).toMatchObject({
         rowsIn: 3,
@@ -50,7 +51,7 @@ describe("work is shared", () => {
     await sql(db, "DROP MATERIALIZED VIEW v");
     expect(shared("w")).toEqual([]);
     await sql(db, "INSERT INTO s VALUES (1, 7, '', '')");
-    expect((await sql(db, "SELECT * FROM w")).rowsText()).toEqual([["7", "1"]]);
+    expect(await rowsOf(db, "SELECT * FROM w")).toEqual([["7", "1"]]);
   });
 
   it("wholly, between views that differ in names alone", async () => {

@@ -212,6 +212,9 @@ describe("what is known of producers", () => {
       ["p", "s", "0", "1", "1"],
     ]);
     for (const text of [
+      "INSERT INTO evert_producers (producer) VALUES ('p')",
+      "INSERT INTO evert_producers SELECT * FROM evert_producers",
+      "BEGIN; INSERT INTO evert_producers (producer) VALUES ('p'); COMMIT",
       "DELETE FROM evert_producers",
       "UPDATE evert_producers SET epoch = 7",
       "DROP TABLE evert_producers",
@@ -221,6 +224,9 @@ describe("what is known of producers", () => {
     ]) {
       await expect(sql(db, text)).rejects.toThrow(/42809 "evert_producers" is kept by the database itself/);
     }
+    await expect(db.copy("COPY evert_producers (producer) FROM STDIN")).rejects.toMatchObject({
+      code: "wrong_object_type",
+    });
     const row = { producer: "p", topic_id: 0, slot: 0, epoch: 9, position: 1, used_at: new Date(0) };
     await expect(db.append("evert_producers", [row])).rejects.toMatchObject({ code: "wrong_object_type" });
     await expect(sql(db, "CREATE TABLE evert_producers (a int4)")).rejects.toThrow(/42P07/);

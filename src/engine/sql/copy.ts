@@ -22,6 +22,7 @@ import {
 } from "../../sql/statement.ts";
 import type { CopyIn, CopyOut, SqlOptions } from "../api.ts";
 import type { Core } from "../core.ts";
+import { refuseOwnTable } from "../own/own-tables.ts";
 import { flowQuery } from "../queries/adhoc.ts";
 import { withItsColumns } from "../queries/columns-read.ts";
 import type { FlowingRows } from "../queries/flowing-rows.ts";
@@ -86,6 +87,7 @@ class RowsIn implements CopyIn {
     this.#core = core;
     this.#statement = statement;
     const { relation, columns, format, row } = statement;
+    refuseOwnTable(relation);
     this.#target = {
       table: relation.name,
       columns: columns.map((c) => relation.schema.fields[c]!.name),

@@ -28,6 +28,7 @@ import type { Core } from "../core.ts";
 import { alterTable } from "../evolution/alter-table.ts";
 import { alterKeeping } from "../keeping.ts";
 import { decidedDurably } from "../own/own-rows.ts";
+import { refuseOwnTable } from "../own/own-tables.ts";
 import { type AnswerRoom, answerRoom, asksForRows, flowQuery, runQuery } from "../queries/adhoc.ts";
 import { withItsColumns } from "../queries/columns-read.ts";
 import type { FlowingRows } from "../queries/flowing-rows.ts";
@@ -389,6 +390,9 @@ export class Statements {
   // ---- changes ----------------------------------------------------------------------------------------------------------
 
   async #change(statement: DataStatement, changes: Changes, options: Asked): Promise<StatementResult> {
+    // Before its rows are looked at: what is wrong with them is not why it cannot be.
+    for (const relation of "relations" in statement ? statement.relations : [statement.relation])
+      refuseOwnTable(relation);
     if (statement.kind === "truncate") {
       for (const { id, name } of statement.relations) await this.#changesOf(id, name, changes).delete(null);
       return done(statement);

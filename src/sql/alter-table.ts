@@ -107,6 +107,18 @@ function bindAction(
       }
       return { action: "alterType", column, type: bindTypeName(typeName!, ctx) };
     }
+    case "AT_AddConstraint": {
+      const { contype } = as(command.def, "Constraint")!;
+      const hint =
+        contype === "CONSTR_UNIQUE"
+          ? "CREATE UNIQUE INDEX does the same."
+          : contype === "CONSTR_NOTNULL"
+            ? "ALTER COLUMN ... SET NOT NULL does the same."
+            : contype === "CONSTR_PRIMARY" || contype === "CONSTR_CHECK"
+              ? "Make a new table that has it, and fill it with INSERT ... SELECT."
+              : undefined;
+      throw notSupported("ALTER TABLE ... ADD CONSTRAINT", position, hint);
+    }
     default:
       throw notSupported(`ALTER TABLE ... ${wordsOf(command)}`, position);
   }

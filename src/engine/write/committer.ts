@@ -57,8 +57,6 @@ export class Committer {
   #closed: EvertError | null = null;
   /** Of the log's open group. */
   #openRows = 0;
-  /** Why nothing is to be written here at present, or null. */
-  refusal: EvertError | null = null;
   /** Refuses what may not be staged, by throwing. */
   guard: (part: Part) => void = () => {};
   /** Whether there is memory for what they bring. */
@@ -66,6 +64,7 @@ export class Committer {
   /** Parts as they are to be staged: their topics may have been changed since they were made. */
   upToDate: (parts: readonly Part[]) => readonly Part[] = (parts) => parts;
 
+  #refusal: EvertError | null = null;
   // Made once: a function for each commit costs as much as what it does.
   readonly #topicEnd = (id: number): number => this.#log.topicEnd(id);
   readonly #constraints: Constraints;
@@ -90,6 +89,16 @@ export class Committer {
     this.#stepper = stepper;
     this.#constraints = constraints;
     this.#durability = durability;
+  }
+
+  /** Why nothing is to be written here at present, or null. Who waits at the gate is refused with it at once. */
+  get refusal(): EvertError | null {
+    return this.#refusal;
+  }
+
+  set refusal(error: EvertError | null) {
+    this.#refusal = error;
+    if (error !== null && this.#gate.opened !== null) this.#gate.refuse(error);
   }
 
   /** The log's open group is another. */

@@ -1,4 +1,5 @@
 /** The names the shell completes and describes. */
+import { quoteIdent } from "../base/quoted-name.ts";
 import type { TopicMessage, TopicsAnswer, ViewMessage, ViewsAnswer } from "../client/protocol.ts";
 import type { Remote } from "./remote.ts";
 import { tableText } from "./tables.ts";
@@ -9,11 +10,15 @@ const keywords = (
   "INDEX DROP PRIMARY KEY WITH EXPLAIN CODE BEGIN COMMIT ROLLBACK count sum avg min max true false"
 ).split(" ");
 
+/** A line, and the name in quotes that it ends within, if it does. */
+const openQuote = /^(?:[^"']|'[^']*(?:'|$)|"[^"]*")*("[^"]*)?$/;
+
 /** What there is on the server, for completion and \d. */
 export class Names {
   readonly #remote: Remote;
   #relations: readonly (TopicMessage | ViewMessage)[] = [];
-  #words: readonly string[] = keywords;
+  /** Of relations and columns. */
+  #names: readonly string[] = [];
 
   constructor(remote: Remote) {
     this.#remote = remote;
@@ -25,19 +30,26 @@ export class Names {
       this.#remote.get<ViewsAnswer>("/v1/views"),
     ]);
     this.#relations = [...topics, ...views];
-    const words = new Set(keywords);
+    const names = new Set<string>();
     for (const relation of this.#relations) {
-      words.add(relation.name);
-      for (const column of relation.columns) words.add(column.name);
+      names.add(relation.name);
+      for (const column of relation.columns) names.add(column.name);
     }
-    this.#words = [...words].sort();
+    this.#names = [...names];
   }
 
+  /** A name that means another without quotes comes with them, and so do all where the line has opened them. */
   complete(line: string): [string[], string] {
-    const word = /[\p{L}\p{N}_$]*$/u.exec(line)![0];
+    const [, quoted] = openQuote.exec(line)!;
+    const word = quoted ?? /[\p{L}\p{N}_$]*$/u.exec(line)![0];
     if (word === "") return [[], word];
     const lower = word.toLowerCase();
-    return [this.#words.filter((candidate) => candidate.toLowerCase().startsWith(lower)), word];
+    const starts = (candidate: string): boolean => candidate.toLowerCase().startsWith(lower);
+    const found =
+      quoted === undefined
+        ? [...keywords.filter(starts), ...this.#names.filter(starts).map(quoteIdent)]
+        : this.#names.map((name) => `"${name.replaceAll('"', '""')}"`).filter(starts);
+    return [[...new Set(found)].sort(), word];
   }
 
   describe(name: string | undefined): string {

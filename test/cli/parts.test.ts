@@ -216,6 +216,20 @@ test("the shell completes keywords, relations and columns, and describes them", 
   }
 });
 
+test("the shell completes names as they are to be written", async () => {
+  const columns = ["order", "Öl", "my_n"].map((name) => ({ name }));
+  const lists = { topics: [{ name: 'Odd "table', columns }], views: [] };
+  const names = new Names({ get: async () => lists } as unknown as Remote);
+  await names.refresh();
+  expect(names.complete("select * from od")).toEqual([['"Odd ""table"'], "od"]);
+  expect(names.complete('select "my_n" from "Odd')).toEqual([['"Odd ""table"'], '"Odd']);
+  expect(names.complete('select "order", "ö')).toEqual([['"Öl"'], '"ö']);
+  expect(names.complete('select "order" ')).toEqual([[], ""]);
+  // A quote within a text opens no name.
+  expect(names.complete("select '\"', ord")).toEqual([['"order"', "ORDER"], "ord"]);
+  expect(names.complete("select my")).toEqual([["my_n"], "my"]);
+});
+
 test("a COPY out that is broken off says so", async () => {
   const server = createServer((_, answer) => {
     answer.writeHead(200, { "Content-Type": "text/plain" });

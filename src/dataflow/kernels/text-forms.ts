@@ -1,5 +1,6 @@
 /** Text functions that write values in another form: characters by number, quoting for SQL, digits in other bases, splitting into arrays. */
 import { isWellFormed } from "../../base/bytes.ts";
+import { quoteIdent } from "../../base/quoted-name.ts";
 import { formatArray, listOf } from "../../batch/format/array.ts";
 import { md5OfText } from "./bytes.ts";
 import { fail, int4OutOfRange, type ScalarError, scalarError } from "./errors.ts";
@@ -37,28 +38,6 @@ function overlay(s: string, by: string, start: number, length: number): string {
 }
 
 // ---- quoting ----------------------------------------------------------------------------------------------------
-
-/** Keywords that are no names without quotes: all but PostgreSQL's unreserved ones. */
-const keywords: ReadonlySet<string> = new Set(
-  (
-    "all analyse analyze and any array as asc asymmetric authorization between bigint binary bit boolean both case cast char character " +
-    "check coalesce collate collation column concurrently constraint create cross current_catalog current_date current_role " +
-    "current_schema current_time current_timestamp current_user dec decimal default deferrable desc distinct do else end except exists " +
-    "extract false fetch float for foreign freeze from full grant greatest group grouping having ilike in initially inner inout int " +
-    "integer intersect interval into is isnull join json json_array json_arrayagg json_exists json_object json_objectagg json_query " +
-    "json_scalar json_serialize json_table json_value lateral leading least left like limit localtime localtimestamp merge_action " +
-    "national natural nchar none normalize not notnull null nullif numeric offset on only or order out outer overlaps overlay placing " +
-    "position precision primary real references returning right row select session_user setof similar smallint some substring symmetric " +
-    "system_user table tablesample then time timestamp to trailing treat trim true union unique user using values varchar variadic " +
-    "verbose when where window with xmlattributes xmlconcat xmlelement xmlexists xmlforest xmlnamespaces xmlparse xmlpi xmlroot " +
-    "xmlserialize xmltable"
-  ).split(" "),
-);
-
-export function quoteIdent(name: string): string {
-  if (/^[a-z_][a-z0-9_]*$/.test(name) && !keywords.has(name)) return name;
-  return `"${name.replaceAll('"', '""')}"`;
-}
 
 export function quoteLiteral(s: string): string {
   const quoted = `'${s.replaceAll("'", "''").replaceAll("\\", "\\\\")}'`;

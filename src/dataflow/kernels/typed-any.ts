@@ -1,4 +1,5 @@
 /** Functions of any number of arguments of any type, made for the types of a call: counting nulls, format(), JSON of values. */
+import { quoteIdent } from "../../base/quoted-name.ts";
 import { arrayToJson, recordToJson, valueToJson } from "../../batch/json.ts";
 import { parseJsonb, quoteJson } from "../../batch/jsonb.ts";
 import type { SqlType } from "../../batch/types.ts";
@@ -9,7 +10,7 @@ import { attempt, fail, fault, scalarError } from "./errors.ts";
 import { plainText, valueAt } from "./json-text.ts";
 import type { Maker } from "./maker.ts";
 import { charLength } from "./text.ts";
-import { quoteIdent, quoteLiteral } from "./text-forms.ts";
+import { quoteLiteral } from "./text-forms.ts";
 import { castText, textOfValue, valueOfText } from "./typed-text.ts";
 import type { Value } from "./value.ts";
 

@@ -41,6 +41,7 @@ import { columnsOfParts, failLost, feedParts, feedPartsAhead, inletsOf } from ".
 import type { Inlet } from "./parts/inlet.ts";
 import type { PartLinks } from "./parts/link.ts";
 import { Outlet } from "./parts/outlet.ts";
+import { type KeptRows, keptRows } from "./row-keepers.ts";
 import { STATE_LIMITS, type StateLimits } from "./state-limits.ts";
 import { Vacuum } from "./vacuum.ts";
 import { type OnError, View, type ViewNode } from "./view.ts";
@@ -368,6 +369,13 @@ export class Circuit {
           yield { store, isEach: store !== node.errors?.store && isEach(node) };
       for (const edge of [...node.rowEdges, ...node.storeEdges]) seen.add(edge.node);
     }
+  }
+
+  /** Stores of at least so many bytes of which no row may go to disk, and for whom: the largest first. Where none may at all, nobody is to blame. */
+  keptRows(bytesMin: number): KeptRows[] {
+    if (this.cooling === null) return [];
+    const tables = [...this.#tables].map(([id, node]) => ({ id, node }));
+    return keptRows(this.#graph.nodes, tables, [...this.#views.values()], bytesMin);
   }
 
   view(id: number): ViewNode {

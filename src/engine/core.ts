@@ -50,6 +50,7 @@ import { Committer } from "./write/committer.ts";
 import { Constraints } from "./write/constraints.ts";
 import { DurableWaiters } from "./write/durable-waiters.ts";
 import { LongWait } from "./write/long-wait.ts";
+import { memoryCauses } from "./write/memory-causes.ts";
 import { type Part, upsertsOf } from "./write/part.ts";
 import { PlainTopics } from "./write/plain-topics.ts";
 
@@ -460,9 +461,12 @@ export class Core {
     if (rows <= store.freeSlots || this.#makesRoom(store)) return;
     // Who held the rows may have gone since the last step: a view that stopped, say. Where every commit is refused, no step comes that would make room.
     this.stepper.makeRoom();
+    const { detail, drop } = memoryCauses(this);
+    const own = store.isCoolable ? "has none to put on disk now" : "keeps its rows in memory";
     throw new EvertError("out_of_memory", "the database has reached its memory limit", {
-      detail: `Its state takes ${memory.used} of ${memory.bytes} bytes, and "${part.topic.name}" keeps its rows in memory.`,
-      hint: "Delete rows, drop views, or open the database with a higher memoryLimit.",
+      detail:
+        `Its state takes ${memory.used} of ${memory.bytes} bytes, and "${part.topic.name}" ${own}. ${detail}`.trimEnd(),
+      hint: `Delete rows, drop ${drop === "" ? "views" : drop}, or open the database with a higher memoryLimit.`,
     });
   }
 

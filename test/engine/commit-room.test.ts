@@ -252,11 +252,11 @@ it("the hint says what helps: several commits, or, of rows that stay in memory, 
     "Append in several commits: rows of those before can go to disk. Or open the database with a higher memoryLimit.",
   );
   expect(await hint("u", 100_000)).toMatch(
-    /^All rows of "u" stay in memory, .*: delete rows, drop what needs them, or open the database with a higher memoryLimit\.$/,
+    /^All rows of "u" stay in memory, because of index "u_a_idx": delete rows, drop what needs them, or open the database with a higher memoryLimit\.$/,
   );
   await sql(db, "CREATE MATERIALIZED VIEW v AS SELECT k, lag(a) OVER (ORDER BY k) AS a FROM t WHERE a >= 0");
   await load("t", 10_000);
   expect(await hint("t", 100_000)).toMatch(
-    /^Append in several commits: .*, but for what views keep for ".*": drop such views, or open/,
+    /^Append in several commits: .*, but for what views keep for ".*": drop view "v", or open/,
   );
 });

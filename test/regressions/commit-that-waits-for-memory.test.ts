@@ -62,7 +62,9 @@ test("what fits into free slots is taken where all that the limit allows is take
     publisher: db.core.publisher,
     stepper: db.core.stepper,
     tables: db.core.tables,
+    catalog: db.core.catalog,
     circuit: {
+      keptRows: (bytesMin: number) => circuit.keptRows(bytesMin),
       madeOf: (id: number) => circuit.madeOf(id),
       bytesOfQueries: 0,
       memory: Object.create(circuit.memory, { used, usedNow: used, bytes: { value: LIMIT } }),
@@ -84,6 +86,7 @@ test("a large commit waits for a step that takes long, and is told that nothing 
   let asked = 0;
   const room = new CommitRoom({
     circuit: db.core.circuit,
+    catalog: db.core.catalog,
     tables: db.core.tables,
     stepper: {
       get position() {

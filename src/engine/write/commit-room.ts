@@ -18,8 +18,9 @@ import type { Circuit } from "../../dataflow/circuit.ts";
 import { OP_DELETE } from "../../log/log.ts";
 import type { Store } from "../../state/store.ts";
 import { hashBytes } from "../../state/text-loops.ts";
-import type { TopicEntry } from "../catalog/catalog.ts";
+import type { EngineCatalog, TopicEntry } from "../catalog/catalog.ts";
 import type { Stepper } from "../stepper.ts";
+import { memoryCauses } from "./memory-causes.ts";
 import { type Part, rowBytesOf, upsertsOf } from "./part.ts";
 
 /** A smaller part of the limit is not looked at: it is within what counting passes over. */
@@ -41,7 +42,8 @@ const FEW_ROWS = 2_048;
 const ROOMY = 4;
 
 export interface CommitRoomContext {
-  readonly circuit: Pick<Circuit, "memory" | "madeOf" | "bytesOfQueries">;
+  readonly circuit: Pick<Circuit, "memory" | "madeOf" | "bytesOfQueries" | "keptRows">;
+  readonly catalog: EngineCatalog;
   readonly tables: { store(id: number): Store | null };
   readonly stepper: Pick<Stepper, "position" | "swept">;
   readonly publisher: {
@@ -154,12 +156,17 @@ export class CommitRoom {
     const stay = [...stores].filter((store) => !store.isCoolable);
     const own = stay.filter((store) => tables.has(store));
     const made = stay.filter((store) => !tables.has(store) && store.live >= ROWS_KNOWN);
-    if (own.length > 0)
-      return `All rows of ${named(own)} stay in memory, because a declared index, a unique constraint or a view needs them there: delete rows, drop what needs them, or open the database with a higher memoryLimit.`;
+    const context = this.#context;
+    if (own.length > 0) {
+      const { drop } = memoryCauses(context, new Set(own));
+      const whom =
+        drop === "" ? "a declared index, a unique constraint or a view needs them there" : `of ${drop}`;
+      return `All rows of ${named(own)} stay in memory, because ${whom}: delete rows, drop what needs them, or open the database with a higher memoryLimit.`;
+    }
     const several = "Append in several commits: rows of those before can go to disk";
-    return made.length === 0
-      ? `${several}. Or open the database with a higher memoryLimit.`
-      : `${several}, but for what views keep for ${named(made)}: drop such views, or open the database with a higher memoryLimit.`;
+    if (made.length === 0) return `${several}. Or open the database with a higher memoryLimit.`;
+    const { drop } = memoryCauses(context, new Set(made));
+    return `${several}, but for what views keep for ${named(made)}: drop ${drop === "" ? "such views" : drop}, or open the database with a higher memoryLimit.`;
   }
 
   /** One that is large has been committed. */

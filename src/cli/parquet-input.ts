@@ -1,6 +1,12 @@
 /** Parquet to NDJSON: one row group in memory at a time, as columns; no object per row. */
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from "node:zlib";
-import { asyncBufferFromFile, type FileMetaData, parquetMetadataAsync, parquetRead } from "hyparquet";
+import {
+  type AsyncBuffer,
+  asyncBufferFromFile,
+  type FileMetaData,
+  parquetMetadataAsync,
+  parquetRead,
+} from "hyparquet";
 import { EvertError } from "../base/errors.ts";
 import type { Progress } from "./progress.ts";
 
@@ -34,13 +40,30 @@ export async function parquetRows(file: string, name: string): Promise<number> {
   return Number((await open(file, name)).metadata.num_rows);
 }
 
+/** PAR1, the rows, what is in them, the length of that in four bytes, PAR1. */
+const magic = "PAR1";
+const leastBytes = 12;
+
 async function open(path: string, name: string) {
+  const file = await asyncBufferFromFile(path);
+  const lack = await lackOf(file);
+  if (lack !== null) throw notParquet(name, lack);
   try {
-    const file = await asyncBufferFromFile(path);
     return { file, metadata: (await parquetMetadataAsync(file)) as FileMetaData };
   } catch (cause) {
-    throw parquetError(name, cause);
+    throw notParquet(name, reasonOf("What it says at its end about its rows", cause), cause);
   }
+}
+
+/** What shows already at both ends that it is no Parquet; null: nothing. */
+async function lackOf(file: AsyncBuffer): Promise<string | null> {
+  const { byteLength } = file;
+  if (byteLength === 0) return "It is empty.";
+  const text = async (start: number, end: number) =>
+    new TextDecoder("latin1").decode(await file.slice(start, Math.min(end, byteLength)));
+  if ((await text(0, magic.length)) !== magic) return `It does not begin with ${magic}.`;
+  if (byteLength >= leastBytes && (await text(byteLength - magic.length, byteLength)) === magic) return null;
+  return `It does not end with ${magic}: its end is missing.`;
 }
 
 /** @param name what the user calls the file, for errors. */
@@ -70,7 +93,7 @@ export async function* parquetToNdjson(
         },
       });
     } catch (cause) {
-      throw parquetError(name, cause);
+      throw notParquet(name, reasonOf(`Rows ${rowStart + 1} to ${rowEnd}`, cause), cause);
     }
     let piece = "";
     let rows = 0;
@@ -114,8 +137,13 @@ function valueJson(value: unknown): string {
   }
 }
 
-function parquetError(name: string, cause: unknown): EvertError {
-  const detail = cause instanceof Error ? cause.message : String(cause);
+/** The reader's own words where it has some: where it stumbled over bytes that make no sense, they are of no use to who has only the file. */
+function reasonOf(where: string, cause: unknown): string {
+  const stumbled = cause instanceof RangeError || cause instanceof TypeError || !(cause instanceof Error);
+  return `${where} cannot be read: ${stumbled ? "damaged" : cause.message}.`;
+}
+
+function notParquet(name: string, detail: string, cause?: unknown): EvertError {
   return new EvertError("invalid_text_representation", `${name} cannot be read as Parquet`, {
     detail,
     cause,

@@ -242,11 +242,47 @@ describe("append and tail", () => {
     ]);
   });
 
-  test("Parquet that is none", async () => {
-    expect(await run(["append", "songs", "--format", "parquet"], "PAR1 and no more")).toMatchObject({
-      code: 1,
-      stderr: expect.stringMatching(/^error: standard input cannot be read as Parquet/),
-    });
+  test.each<[what: string, bytes: Buffer, detail: string]>([
+    ["an empty file", Buffer.alloc(0), "It is empty."],
+    ["something else", Buffer.from("id,name\n1,a\n"), "It does not begin with PAR1."],
+    ["a beginning alone", Buffer.from("PAR1"), "It does not end with PAR1: its end is missing."],
+    [
+      "half a file",
+      parquet.subarray(0, parquet.length / 2),
+      "It does not end with PAR1: its end is missing.",
+    ],
+    [
+      "an end that makes no sense",
+      Buffer.concat([
+        Buffer.from("PAR1"),
+        Buffer.alloc(40, 0xff),
+        Buffer.from([40, 0, 0, 0]),
+        Buffer.from("PAR1"),
+      ]),
+      "What it says at its end about its rows cannot be read: ",
+    ],
+    [
+      "rows that make no sense",
+      Buffer.concat([Buffer.from("PAR1"), Buffer.alloc(40, 0xff), parquet.subarray(44)]),
+      "Rows 1 to 2 cannot be read: ",
+    ],
+  ])("Parquet that is none: %s", async (_what, bytes, detail) => {
+    const file = join(directory, "none.parquet");
+    await writeFile(file, bytes);
+    const before = h.engine.position;
+    for (const [args, input, name] of [
+      [["append", "songs", "--format", "parquet"], bytes, "standard input"],
+      [["append", "songs", file], "", file],
+    ] as const) {
+      const { code, stderr } = await runProcess(args, { url: h.server.url, input });
+      expect({ code, stderr }).toEqual({
+        code: 1,
+        stderr: expect.stringMatching(/^error: .* cannot be read as Parquet .*\ndetail: /),
+      });
+      expect(stderr).toContain(`error: ${name} cannot`);
+      expect(stderr).toContain(detail);
+    }
+    expect(h.engine.position).toBe(before);
   });
 
   test("a file that is not there", async () => {

@@ -243,6 +243,21 @@ test.each([
   });
 });
 
+test.each([
+  ["start", "--port", "0", "--data"],
+  ["check", "--data"],
+  ["restore", "somewhere", "--data"],
+  ["restore"],
+  ["backup"],
+])("%s with a file in place of a directory is wrong usage", async (...args) => {
+  const file = import.meta.filename;
+  expect(await runProcess([...args, file])).toMatchObject({
+    code: 2,
+    stdout: "",
+    stderr: expect.stringContaining(`${file} is no directory`),
+  });
+});
+
 test("check of a directory that is not there", async () => {
   expect(await runProcess(["check", "--data", data])).toMatchObject({
     code: 1,

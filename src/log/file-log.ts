@@ -194,6 +194,7 @@ export class FileLog implements Log {
   }
 
   async lead(): Promise<void> {
+    await this.#intake?.roomToLead();
     await this.#space.abandon();
     this.#intake = null;
     this.#group = new OpenGroup(this.#lastPosition + 1, this.#topics);

@@ -40,6 +40,8 @@ import type { TopicRegistry } from "./topics.ts";
 import type { SealedGroup } from "./writer.ts";
 
 /** So much is verified without returning to the event loop. */
+/** More than the commit takes that begins an epoch. */
+const LEAD_BYTES = 16 << 10;
 const VERIFY_BYTES_MAX = 4 << 20;
 
 export interface IntakeOptions {
@@ -182,6 +184,11 @@ export class Intake implements LogIntake {
 
   diskFull(error: EvertError): void {
     this.#waiter?.reject(error);
+  }
+
+  /** There is room for the segment that a leader begins with. REQUIRES that no frame is being received. @throws EvertError disk_full */
+  roomToLead(): Promise<void> {
+    return this.#room(LEAD_BYTES, "next");
   }
 
   async #room(bytes: number, where: Where): Promise<void> {

@@ -309,7 +309,7 @@ export interface Log {
   readonly logId: number;
   /** Null in a log that is led here. Until lead() nothing else comes into a log that follows: begin() is not called. */
   readonly intake: LogIntake | null;
-  /** From now on the log is led here; what comes begins a segment. REQUIRES that nothing is being received or written. */
+  /** From now on the log is led here; what comes begins a segment. REQUIRES that nothing is being received or written. @throws EvertError disk_full: it follows as before */
   lead(): Promise<void>;
   /** From here on the log gives the state of every table: rows may have been taken out that others replace up to there. Beyond the end only in a copy that is not whole. */
   readonly horizon: Position;

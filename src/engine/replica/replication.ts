@@ -223,14 +223,15 @@ export class Replication implements ReplicationApi {
     if (core.failure !== null) throw core.failure;
     try {
       this.#refusePartial();
+      await publisher.waitFor(log.lastPosition, PROMOTION_MS);
+      await core.loadOwn();
+      await log.lead();
     } catch (error) {
+      // Nothing has changed: it follows as before.
       this.#follower = this.#follow!();
       if (!this.#isClosed) this.#follower.start();
       throw error;
     }
-    await publisher.waitFor(log.lastPosition, PROMOTION_MS);
-    await core.loadOwn();
-    await log.lead();
     const epoch = epochOf(catalog) + 1;
     const words = new Uint32Array(random.bytes(new Uint8Array(8)).buffer);
     const id = 1 + words[0]! * 0x10_0000 + (words[1]! >>> 12);
@@ -403,9 +404,10 @@ function followsAnother(url: string): EvertError {
 }
 
 function isReplicaItself(url: string): EvertError {
-  return new EvertError("not_leader", "this is a replica, which nobody can follow", {
-    detail: `Its leader is at ${url}.`,
-    hint: `Follow ${url}. Whoever waits for this one goes on when it is promoted.`,
+  return new EvertError("not_leader", `this is a replica of ${url}: follow that`, {
+    detail:
+      "Replicas follow the leader, not each other. Whoever waits for this one goes on when it is promoted.",
+    hint: `Follow ${url}.`,
   });
 }
 

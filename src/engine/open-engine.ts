@@ -20,6 +20,7 @@ import type { SqlFunction } from "../face/routines.ts";
 import type { Log } from "../log/log.ts";
 import type { ClockJump } from "../log/log-time.ts";
 import { openLog } from "../log/open-log.ts";
+import { type FoundEnd, lacksEnd } from "../log/reached.ts";
 import { loadParser } from "../sql/statement.ts";
 import { RunFiles } from "../state/cold/run-files.ts";
 import { Dictionary } from "../state/dictionary.ts";
@@ -27,6 +28,7 @@ import { CATALOG_ENTRY, SINK_ENTRY, TICK_ENTRY } from "./catalog/hidden-topics.t
 import { restoreDictionary, restoreStores } from "./checkpoint/checkpoint-reader.ts";
 import {
   CHECKPOINT_DIRECTORY,
+  checkpointed,
   logIdText,
   readManifest,
   removeManifest,
@@ -118,7 +120,9 @@ export async function openEngine(options: OpenEngineOptions): Promise<Database> 
   const logOptions = { directory, disk, clock, random, slices, onClockJump, report, segmentBytes };
   if (leader !== null && note !== null && options.follow?.rejoin === true)
     await rejoin(logOptions, leader, note.id, report);
-  const log = await openLog({ ...logOptions, following });
+  // A replica gets what it lacks from its leader.
+  const examine = leader === null ? (found: FoundEnd) => refuseShorter(found, disk, directory) : undefined;
+  const log = await openLog({ ...logOptions, following, examine });
   try {
     workers?.start();
     const { tornTail } = log.report;
@@ -166,8 +170,7 @@ async function openOn(
     rebuilt("it is of another log");
     manifest = null;
   } else if (manifest !== null && manifest.position > log.durablePosition) {
-    // A replica gets what it lacks from its leader.
-    if (replica.leader === null) throw endLost(log.lastPosition, manifest.position);
+    // A replica's: it gets what it lacks from its leader.
     rebuilt("it is ahead of the log");
     manifest = null;
   }
@@ -236,11 +239,20 @@ async function openOn(
   }
 }
 
-/** A checkpoint is taken of what is on the disk: the log had more, and it may have been acknowledged. */
-function endLost(end: number, reached: number): EvertError {
+/**
+ * A checkpoint is taken of what is on the disk: where it has met more, the log had more, and it may have been acknowledged. A checkpoint that is of no other use, as that of another version, knows it as well.
+ * @throws EvertError log_damaged
+ */
+async function refuseShorter(found: FoundEnd, disk: Disk, directory: string): Promise<void> {
+  const reached = await checkpointed(disk, joinPath(directory, CHECKPOINT_DIRECTORY));
+  if (reached === null || !lacksEnd(found, reached)) return;
+  const end = found.lastPosition;
   const last = end === 0 ? "is empty" : `ends at position ${end}`;
-  return new EvertError("log_damaged", `the log ${last}, and had come to position ${reached}`, {
+  throw new EvertError("log_damaged", `the log ${last}, and had come to position ${reached.position}`, {
     detail: `${CHECKPOINT_DIRECTORY}/ was made of what it had then. A server that went on would give the positions of what is lost to other commits.`,
-    hint: `Restore a backup; without one, \`evert check --repair\` keeps what is left. If you have put an earlier log there yourself, remove ${CHECKPOINT_DIRECTORY}/: it is made anew.`,
+    hint:
+      end === 0
+        ? `Restore a backup. If the log is to begin anew, remove ${CHECKPOINT_DIRECTORY}/ as well.`
+        : `Restore a backup; without one, \`evert check --repair\` keeps what is left. If you have put an earlier log there yourself, or copied both while a server ran, remove ${CHECKPOINT_DIRECTORY}/: it is made anew.`,
   });
 }

@@ -16,6 +16,7 @@ import { FRAME_ALIGNMENT, type FrameHeader, readCommits, readDirectory } from ".
 import { FrameOrder } from "./frame-order.ts";
 import { LOG_DIRECTORY, lockDirectory } from "./lock.ts";
 import type { TopicRange } from "./log.ts";
+import { lacksEnd, type Reached } from "./reached.ts";
 import { isLater, type TornTail } from "./recovery.ts";
 import { refuseUnfinished } from "./repair/unfinished.ts";
 import { type Scanned, Scanner } from "./scanner.ts";
@@ -57,13 +58,6 @@ export interface CheckReport {
 export interface OlderForm {
   readonly segment: string;
   readonly instead: string;
-}
-
-/** Somebody beside the log knows that it was on the disk up to a position. */
-export interface Reached {
-  readonly position: number;
-  /** Of the log; null: that is not known. */
-  readonly logId: number | null;
 }
 
 /** `reached`: what is missing up to there is damage, too. REQUIRES that no process has the log open. @throws EvertError directory_locked, not_found, format_unsupported, io_error */
@@ -133,7 +127,7 @@ class Check {
     // Nothing sound follows the last gap. The gaps before it are followed by its header.
     let tail = this.#gaps.pop() ?? null;
     this.#settle(tail?.positions?.first ?? this.#order.lastPosition + 1);
-    if (reached !== null && this.#lacksEnd(reached)) {
+    if (reached !== null && lacksEnd(this.#order, reached)) {
       const end = { segment: this.#end.segment, byteOffset: this.#end.at, bytes: 0 };
       const reason = `the log ends there, and had come to position ${reached.position}`;
       const lost = { first: this.#order.lastPosition + 1, last: reached.position };
@@ -153,11 +147,6 @@ class Check {
         tail === null ? null : { segment: tail.segment, byteOffset: tail.byteOffset, bytes: tail.bytes },
       older: this.#older,
     };
-  }
-
-  #lacksEnd({ position, logId }: Reached): boolean {
-    const { lastPosition, logId: own } = this.#order;
-    return position > lastPosition && (own === null || logId === null || own === logId);
   }
 
   /** As opening chooses: the newest form that is sound, if there are several. */

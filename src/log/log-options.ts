@@ -3,6 +3,7 @@ import type { Disk } from "../base/disk.ts";
 import type { Random } from "../base/random.ts";
 import type { Slices } from "../base/slices.ts";
 import type { ClockJump } from "./log-time.ts";
+import type { FoundEnd } from "./reached.ts";
 
 export interface LogOptions {
   /** The data directory; the log lies in its folder `log`. */
@@ -25,6 +26,8 @@ export interface LogOptions {
   readonly compactedKeysMax?: number;
   /** The log follows another: see intake.ts. Its id is asked for where the log is empty. */
   readonly following?: { readonly logId: () => Promise<number> } | undefined;
+  /** Told where the log ends, before what stands behind that is cut off as a torn write. Where it throws, the log is not opened, and its end is as it was. */
+  readonly examine?: ((found: FoundEnd) => Promise<void>) | undefined;
   /** Told what failed in the background and does no harm. */
   readonly report?: (message: string) => void;
   /** The wall clock jumped and log time did not follow. */

@@ -40,7 +40,7 @@ export async function openLog(options: LogOptions): Promise<Log & { readonly rep
     }
     // The names found may not be on the disk yet: the process before may have died between a rename and its sync.
     await disk.syncDirectory(logDirectory);
-    const recovered = await recover(disk, logDirectory);
+    const recovered = await recover(disk, logDirectory, options.examine);
     if (options.following !== undefined) recovered.order.logId ??= await options.following.logId();
     const last = recovered.index.segments.at(-1);
     const active =

@@ -10,6 +10,7 @@
  *    what stood at that place was durable once: it is damage, named with segment and byte, and the log is not opened.
  *    (A text in the torn frame cannot pass for a header: it would have to know the log's random id.)
  * 3. A log that was closed ends in a closing mark, a frame without commits: so damage to its last commit is damage, too.
+ * 4. Who knows that the log had come further (log-options.ts, `examine`) is asked before anything is cut off.
  *
  * A segment with several forms was being sealed, or compacted, when the process died. The newest form was complete and synced before it got its name; once more it is
  * looked at, every byte, and then the others go. If it is not sound it goes instead, and is made anew.
@@ -24,6 +25,7 @@ import { FrameOrder } from "./frame-order.ts";
 import { KNOWN_FOR_US, KnownCommits } from "./known-commits.ts";
 import type { CommitInfo, TopicRange } from "./log.ts";
 import { LogIndex } from "./log-index.ts";
+import type { LogOptions } from "./log-options.ts";
 import { damaged, Scanner } from "./scanner.ts";
 import { decodeKeptRanges } from "./sealed/kept-ranges.ts";
 import {
@@ -70,8 +72,12 @@ interface LastFrame {
 /** Sealed segments whose directories are read beside each other: a log of many begins no later for it. */
 const OPENED_AT_ONCE = 16;
 
-/** @throws EvertError log_damaged, format_unsupported, io_error */
-export async function recover(disk: Disk, directory: string): Promise<Recovered> {
+/** @throws EvertError log_damaged, format_unsupported, io_error; what `examine` throws */
+export async function recover(
+  disk: Disk,
+  directory: string,
+  examine?: LogOptions["examine"],
+): Promise<Recovered> {
   const order = new FrameOrder();
   const index = new LogIndex();
   const knownCommits = new KnownCommits();
@@ -142,17 +148,19 @@ export async function recover(disk: Disk, directory: string): Promise<Recovered>
         frames++;
       }
       tornTail = await examineTail(scanner, name, isLast, order);
-      if (isLast)
-        await repairTail(
-          file,
-          name,
-          tornTail,
-          last !== null && last.at + last.header.frameBytes === scanner.at ? last : null,
-        );
+      if (!isLast) continue;
+      await examine?.(order);
+      await repairTail(
+        file,
+        name,
+        tornTail,
+        last !== null && last.at + last.header.frameBytes === scanner.at ? last : null,
+      );
     } finally {
       await file.close();
     }
   }
+  if (segments.at(-1)?.sealed !== null) await examine?.(order);
   return {
     report: {
       segments: segments.length,

@@ -40,15 +40,14 @@ async function opened(limit: number, end: number): Promise<Most> {
   return most;
 }
 
-/** Sends them until they are taken, as who is told that it may do so. */
+/** Sends them until they are taken, as who is told that it may do so. How often that is tells only how slow the machine is; where they never are, the test runs out of time. */
 async function given(some: readonly Record<string, unknown>[]): Promise<void> {
-  for (let n = 1; ; n++) {
+  for (;;) {
     try {
       await db.append("offers", some);
       return;
     } catch (error) {
       expect(error).toMatchObject({ code: "out_of_memory" });
-      expect(n).toBeLessThan(1_000);
       await nextTurn();
     }
   }

@@ -66,6 +66,7 @@ test("nor is it taken for a new one where all of it is gone", async () => {
     await expect(openInMemory(disk)).rejects.toMatchObject({
       code: "log_damaged",
       message: "the log is empty, and had come to position 11",
+      hint: expect.stringMatching(/begin anew, remove checkpoint\/ as well/),
     });
   // On purpose.
   await disk.removeTree("/data/checkpoint");

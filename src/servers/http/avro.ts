@@ -68,11 +68,15 @@ async function store(
   { engine }: ServerContext,
   topic: TopicInfo,
   records: RecordBatch,
-  { deadLetters, sources }: Reader,
+  reader: Reader,
   options: AppendOptions,
 ): Promise<AppendResult> {
+  const { deadLetters, sources } = reader;
   const { batch, deleted } = records.finish();
-  if (!topic.isChecked) return engine.appendBatch(topic.name, batch, { ...options, deleted, deadLetters });
+  if (!topic.isChecked)
+    return ofItsRecord(engine.appendBatch(topic.name, batch, { ...options, deleted, deadLetters }), (row) =>
+      reader.numberOf(row),
+    );
   // The program's own schema looks at values.
   if (deleted.length > 0) {
     throw new EvertError(
@@ -85,30 +89,41 @@ async function store(
   }
   const rows = rowValues(batch);
   if (sources !== null) {
-    const columns = await checkedColumns(engine, topic, rows, sources, deadLetters);
-    return engine.appendBatch(topic.name, columns.finish().batch, { ...options, deadLetters });
+    const { columns, numbers } = await checkedColumns(engine, topic, rows, sources, deadLetters);
+    const appended = engine.appendBatch(topic.name, columns.finish().batch, { ...options, deadLetters });
+    return ofItsRecord(appended, (row) => numbers[row]);
   }
+  return ofItsRecord(engine.append(topic.name, rows, options), (row) => reader.numberOf(row));
+}
+
+/** What the commit is refused for is said of the record that its row was made of. */
+async function ofItsRecord(
+  appended: Promise<AppendResult>,
+  numberOf: (row: number) => number | undefined,
+): Promise<AppendResult> {
   try {
-    return await engine.append(topic.name, rows, options);
+    return await appended;
   } catch (error) {
-    throw atPlaceOfRow(toEvertError(error), "index", (row) => row);
+    throw atPlaceOfRow(toEvertError(error), "index", numberOf);
   }
 }
 
-/** The rows as the program's own schema leaves them; what it refuses is put with the dead letters. */
+/** The rows as the program's own schema leaves them, and the numbers of their records; what it refuses is put with the dead letters. */
 async function checkedColumns(
   engine: Engine,
   topic: TopicInfo,
   rows: readonly unknown[],
   sources: readonly Source[],
   deadLetters: DeadLetter[],
-): Promise<RecordColumns> {
+): Promise<{ readonly columns: RecordColumns; readonly numbers: readonly number[] }> {
+  const numbers: number[] = [];
   const slice = new TimeSlice();
   const columns = new RecordColumns(topic.schema, () => engine.fallbacks(topic), Number.POSITIVE_INFINITY);
   for (const [i, row] of rows.entries()) {
     const { bytes, from, to, schemaId, number } = sources[i]!;
     try {
       columns.take(engine.checkedRecord(topic.name, row), number);
+      numbers.push(number);
     } catch (thrown) {
       const error = ofRecord(thrown, number);
       if (isOfMore(error)) throw error;
@@ -116,7 +131,7 @@ async function checkedColumns(
     }
     if (slice.over()) await slice.rest();
   }
-  return columns;
+  return { columns, numbers };
 }
 
 /** Where a record that was read lies in the body, and which of its records it is. */
@@ -138,11 +153,14 @@ class Reader {
   readonly deadLetters: DeadLetter[] = [];
   /** Of what was read, where a schema of the program's has yet to look at it, and what it refuses is put aside; else null. */
   readonly sources: Source[] | null;
+  readonly #first: number;
+  /** Of each record that was left out, how many rows there were before it. */
+  readonly #leftAt: number[] = [];
   #count: number;
   #work = 0;
 
   constructor(records: RecordBatch, { deadLetters, isChecked }: TopicInfo, first: number) {
-    this.#count = first;
+    this.#first = this.#count = first;
     this.#records = records;
     this.#keepsDead = deadLetters !== null;
     this.sources = this.#keepsDead && isChecked ? [] : null;
@@ -170,8 +188,16 @@ class Reader {
     // What is wrong with the commit is not wrong with the record.
     if (!this.#keepsDead || isOfMore(error)) throw error;
     addDeadLetter(this.deadLetters, { error, bytes, schemaId: idAsInt4(schemaId) });
+    this.#leftAt.push(this.#records.length);
     this.#count++;
     this.#work += RECORD_WORK;
+  }
+
+  /** Of the record that the row was made of. */
+  numberOf(row: number): number {
+    let number = this.#first + row;
+    for (const at of this.#leftAt) if (at <= row) number++;
+    return number;
   }
 
   /** So many values, one behind the other, with turns for others in between. */

@@ -180,6 +180,46 @@ describe("messages", () => {
     expect(await rowsOf(engine, "SELECT count(*) FROM events")).toEqual([["0"]]);
   });
 
+  test("that break a constraint are refused with the record, also behind such as are put aside", async () => {
+    await sql(
+      engine,
+      `CREATE TABLE priced (n int4 NOT NULL CHECK (n < 9), word text) WITH (append_only);
+       CREATE TABLE once (n int4 PRIMARY KEY, word text UNIQUE);
+       CREATE TABLE kept (n int4 NOT NULL CHECK (n < 9), word text) WITH (append_only, dead_letters = 'dead')`,
+    );
+    const body = (topic: string, values: readonly (readonly [n: number, word: string])[]) =>
+      framed(...values.map(([n, word]) => [idOf(topic), event.toBuffer({ n, word })] as const));
+    const refused = async (topic: string, sent: Uint8Array, code: string, record: number, query = "") => {
+      const { status, body } = await client.request(path(topic) + query, {
+        method: "POST",
+        headers: { "Content-Type": "avro/binary" },
+        body: sent as never,
+      });
+      expect([status, body]).toMatchObject([
+        409,
+        { error: { code, message: expect.stringContaining(`records[${record}]: `) } },
+      ]);
+    };
+    const priced = body("priced", [
+      [1, "a"],
+      [2, "b"],
+      [9, "c"],
+    ]);
+    await refused("priced", priced, "check_violation", 2);
+    await refused("priced", priced, "check_violation", 12, "?firstLine=11");
+    const once = body("once", [
+      [1, "a"],
+      [2, "b"],
+      [3, "a"],
+    ]);
+    await refused("once", once, "unique_violation", 2);
+    const id = idOf("kept");
+    const unsound = [id, Buffer.from([2, 9])] as const;
+    const [fine, wrong] = [event.toBuffer({ n: 1, word: null }), event.toBuffer({ n: 9, word: null })];
+    await refused("kept", framed(unsound, [id, fine], unsound, [id, wrong], unsound), "check_violation", 3);
+    expect(await rowsOf(engine, "SELECT count(*) FROM dead")).toEqual([["0"]]);
+  });
+
   test("of a topic that has no Avro form are refused by its column", async () => {
     const { status, body } = await client.request(path("odd"), { headers: { Accept: "avro/binary" } });
     expect([status, body]).toMatchObject([

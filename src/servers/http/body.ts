@@ -9,7 +9,7 @@ import { EvertError } from "../../base/errors.ts";
 import { contentTypes } from "../../wire/http/messages.ts";
 import { type BodyFormat, invalidUtf8 } from "../../wire/http/record-decoder.ts";
 import type { Asked, ServerContext } from "./context.ts";
-import { incomingBody } from "./incoming.ts";
+import { type Incoming, incomingBody, isAwaited } from "./incoming.ts";
 
 /** What else a body may be written in, beside text. */
 export type BinaryFormat = "arrow" | "avro" | "avroFile";
@@ -88,6 +88,8 @@ export class BodyReader {
   readonly #bytesMax: number;
   readonly #hash: Hash | undefined;
   readonly #tooLarge: boolean;
+  /** Null: the request is one of the web's. */
+  readonly #incoming: Incoming | null;
   /** What Content-Length says, if it may come; else 0. */
   readonly declaredBytes: number;
   #ended = false;
@@ -105,6 +107,7 @@ export class BodyReader {
     this.#tooLarge = declared > bytesMax;
     this.declaredBytes = declared <= bytesMax ? declared : 0;
     const incoming = c.env?.incoming;
+    this.#incoming = incoming ?? null;
     // Without a socket the request is one of the web's.
     this.#next = incoming === undefined ? streamedBody(c.req.raw) : incomingBody(incoming);
     if (digestOf !== undefined) this.#hash = createHash("sha256").update(digestOf).update("\0");
@@ -142,6 +145,8 @@ export class BodyReader {
     this.#server.bodies.release(this.#held);
     this.#held = 0;
     if (this.#ended || this.#bytesMax === Number.POSITIVE_INFINITY) return;
+    // It has not been sent, and will not be.
+    if (this.#incoming !== null && isAwaited(this.#incoming)) return;
     const limit = new AbortController();
     const tooLong = new Promise<void>((resolve) => {
       limit.signal.addEventListener("abort", () => resolve());

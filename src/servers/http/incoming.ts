@@ -8,6 +8,19 @@ export type Incoming = Pick<
   "on" | "pause" | "resume" | "complete" | "readableEnded" | "destroyed" | "listenerCount"
 >;
 
+/** Requests whose sender waits to be told that their body is wanted (`Expect: 100-continue`), and what tells it. */
+const awaited = new WeakMap<object, () => void>();
+
+/** The sender is told when the body is asked for. Who is refused before then need not send it. */
+export function awaitContinue(incoming: Incoming, goOn: () => void): void {
+  awaited.set(incoming, goOn);
+}
+
+/** Its sender waits to be told to send the body. */
+export function isAwaited(incoming: Incoming): boolean {
+  return awaited.has(incoming);
+}
+
 /** Smaller chunks are left to the collector. */
 const FREED_BYTES_MIN = 16 * 1024;
 
@@ -27,6 +40,8 @@ export function incomingBody(incoming: Incoming): () => Promise<Uint8Array | und
     listening = true;
     ended = incoming.readableEnded;
     if (incoming.destroyed) failure = brokenOff();
+    awaited.get(incoming)?.();
+    awaited.delete(incoming);
     incoming.on("data", (chunk: Uint8Array<ArrayBuffer>) => {
       // Node's own kind of array would be another to every loop over bytes.
       chunks.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length));

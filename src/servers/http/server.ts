@@ -18,6 +18,7 @@ import { BodyBudget } from "./body-budget.ts";
 import type { ServerContext } from "./context.ts";
 import { directAppends } from "./direct-append.ts";
 import { isLoopback } from "./guard.ts";
+import { awaitContinue } from "./incoming.ts";
 import { createMetrics } from "./metrics.ts";
 import { createWsDoor, type WsDoor } from "./ws.ts";
 
@@ -75,6 +76,10 @@ export async function createHttpServer(engine: Engine, options: HttpServerOption
     listener,
   );
   server.on("upgrade", door.accept);
+  server.on("checkContinue", (incoming, outgoing) => {
+    awaitContinue(incoming, () => outgoing.writeContinue());
+    listener(incoming, outgoing);
+  });
   refuseWhatIsNoRequest(server, context);
   const port = await listen(server, host, options.port);
   return {

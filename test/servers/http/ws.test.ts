@@ -53,11 +53,13 @@ afterEach(async () => {
   await db.close();
 });
 
-function put(...ids: number[]): Promise<unknown> {
-  return db.append(
+/** Ends when views show it, too. */
+async function put(...ids: number[]): Promise<void> {
+  await db.append(
     "songs",
     ids.map((id) => ({ id, name: `n${id}` })),
   );
+  await db.settled();
 }
 
 describe("one connection", () => {
@@ -115,6 +117,7 @@ describe("one connection", () => {
     ]);
     expect((await c.next())?.["views"].songs_view).toMatchObject([{ key: 3 }]);
     await db.append("pairs", [{ a: 1, b: "x", n: 1 }]);
+    await db.settled();
     const [reset, pair] = await c.subscribe({ view: "pairs_view", key: [1, "x"] }, { view: "songs_view" });
     expect(reset).toMatchObject({ type: "reset", view: "songs_view" });
     expect(pair?.["rows"]).toEqual([{ key: [1, "x"], row: { a: 1, b: "x", n: 1 } }]);
@@ -123,6 +126,7 @@ describe("one connection", () => {
 
   test("a key of all digits is that key", async () => {
     await db.append("songs", [{ id: 9007199254740993n, name: "large" }]);
+    await db.settled();
     const c = await open();
     c.send('{"type":"subscribe","view":"songs_view","key":9007199254740993}');
     expect((await c.next())?.["rows"]).toHaveLength(1);

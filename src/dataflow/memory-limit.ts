@@ -95,7 +95,8 @@ export class MemoryLimit {
   /** Of these nodes the one that has to stop, if one has to. */
   stopped(nodes: readonly Node[]): Node | null {
     if (this.bytes === Number.POSITIVE_INFINITY || this.used <= this.bytes) return null;
-    let most = 0;
+    // Also one that keeps nothing itself: what comes back for it may be a topic's, which never stops.
+    let most = -1;
     let stopped: Node | null = null;
     for (const node of nodes) {
       if (node.failed !== null || node.isTopic) continue;

@@ -7,7 +7,7 @@ import { decodeBatch, encodeBatch, encodedSize } from "../../src/batch/codec.ts"
 import { datumAt } from "../../src/batch/column.ts";
 import { type Datum, datumFromJson, datumToValue, exactValue } from "../../src/batch/convert.ts";
 import { valueToJson } from "../../src/batch/json.ts";
-import { canonicalJson } from "../../src/batch/jsonb.ts";
+import { plainJson } from "../../src/batch/jsonb.ts";
 import { parseJson } from "../../src/batch/lossless-json.ts";
 import { schemaOf } from "../../src/batch/schema.ts";
 import { datumFromText, datumToText } from "../../src/batch/text-form.ts";
@@ -63,10 +63,7 @@ describe.each(types.map((type) => [typeToString(type), type] as const))("%s", (n
         const bytes = Uint8Array.from(stream.flatMap((part) => [...part]));
         const batches = [...readArrow(bytes, schema)];
         const back = batches.flatMap((batch) => read(batch as ReturnType<typeof batchOf>));
-        // JSON text is written anew.
-        const same = (v: Datum) =>
-          type.name === "json" && v !== null ? canonicalJson(parseJson(v as string)) : v;
-        expect(back).toEqual(values.map(same));
+        expect(back).toEqual(values);
       }),
       { numRuns: 40 },
     );
@@ -83,7 +80,9 @@ describe.each(types.map((type) => [typeToString(type), type] as const))("%s", (n
         // -0 has no sign in JSON, an array no bounds, json no spaces.
         if (typeof value === "string" && /^\[|-0/.test(value) && type.element !== undefined) return;
         const json = datumFromJson(type, parseJson(valueToJson(type, value)));
-        expect(json).toEqual(Object.is(value, -0) ? 0 : value);
+        // A record's json is read first, and written without spaces.
+        const came = name === "json" ? plainJson(parseJson(value as string)) : value;
+        expect(json).toEqual(Object.is(came, -0) ? 0 : came);
         if (/json/.test(name)) return; // digits of numbers are a matter of JSON
         expect(datumFromJson(type, datumToValue(type, value))).toEqual(value);
       }),

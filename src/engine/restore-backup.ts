@@ -201,7 +201,7 @@ async function appendAnew(
   const clock = new ToldClock();
   const old = await openLog({ directory: from, disk, clock: systemClock });
   try {
-    const last = "position" in to ? to.position : manifest.position;
+    let last = "position" in to ? to.position : manifest.position;
     const timeUs = "timeUs" in to ? to.timeUs : Number.POSITIVE_INFINITY;
     const copied = await copySealed({
       disk,
@@ -214,7 +214,10 @@ async function appendAnew(
     const made = await openLog({ directory: into, disk, clock });
     try {
       const isWanted = (d: Definition): boolean => d.position <= last && d.timeUs <= timeUs;
-      const definitions = (await definitionsIn(old)).filter(isWanted);
+      const all = await definitionsIn(old);
+      const definitions = all.filter(isWanted);
+      // What follows one that is not wanted is not wanted either, and may be in a form that is not known without it.
+      last = Math.min(last, (all.find((d) => !isWanted(d))?.position ?? Number.POSITIVE_INFINITY) - 1);
       register([made], OWN_TOPICS);
       for (const { position, topics } of definitions)
         if (position <= copied.position) register([old, made], topics);

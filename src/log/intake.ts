@@ -40,9 +40,9 @@ import type { TopicRegistry } from "./topics.ts";
 import type { SealedGroup } from "./writer.ts";
 
 /** So much is verified without returning to the event loop. */
+const VERIFY_BYTES_MAX = 4 << 20;
 /** More than the commit takes that begins an epoch. */
 const LEAD_BYTES = 16 << 10;
-const VERIFY_BYTES_MAX = 4 << 20;
 
 export interface IntakeOptions {
   readonly disk: Disk;

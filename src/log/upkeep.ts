@@ -37,7 +37,7 @@ export class Upkeep {
   readonly #thread: SegmentThread;
 
   constructor({ options, isAppending, nowUs, lastPosition, durable, ...log }: UpkeepContext) {
-    const thread = new SegmentThread(log);
+    const thread = new SegmentThread({ ...log, leaveRoom: () => this.sealer.room() });
     this.#thread = thread;
     this.sealer = new Sealer({
       ...log,

@@ -13,7 +13,8 @@
  * that `evert check` and a reader know of damage before they decompress.
  */
 import { promisify } from "node:util";
-import { constants, zstdCompress, zstdDecompress, zstdDecompressSync } from "node:zlib";
+import { isMainThread } from "node:worker_threads";
+import { constants, zstdCompress, zstdCompressSync, zstdDecompress, zstdDecompressSync } from "node:zlib";
 import { joinBytes } from "../../base/bytes.ts";
 import { crc32c } from "../../base/crc32c.ts";
 import type { Column, Utf8Column } from "../../batch/batch.ts";
@@ -25,7 +26,7 @@ import { aligned, canPack, packIntegers, packWide, readPacked, unpack, unpackInt
 
 /** Measured: docs/decisions/0029-sealed-segments.md. */
 export const ZSTD_LEVEL = 1;
-/** A larger page is compressed and decompressed in the thread pool: this much takes less than a millisecond. */
+/** On the first thread a larger page is decompressed in the thread pool: this much takes less than a millisecond. */
 const INLINE_BYTES_MAX = 256 * 1024;
 /** What is shorter is stored as it is: zstd would save next to nothing, and its own header is worth a dozen bytes. */
 const COMPRESSED_BYTES_MIN = 128;
@@ -47,7 +48,10 @@ export interface Page {
 const compressAsync = promisify(zstdCompress);
 const decompressAsync = promisify(zstdDecompress);
 
-/** A page as it will be stored. Runs in the thread pool. */
+/**
+ * A page as it will be stored. On the first thread it is made in the pool, so that everyone else has a turn; beside it where it is called, for there nobody waits, and the pool is the
+ * commits' as well: while others compress in it, appends are a quarter slower (docs/decisions/0041-sealing-in-a-thread.md).
+ */
 export async function compressPage(
   raw: Uint8Array,
   level = ZSTD_LEVEL,
@@ -56,8 +60,10 @@ export async function compressPage(
   const options = {
     params: { [constants.ZSTD_c_compressionLevel]: level },
     chunkSize: outputBytes(raw.length),
+    // The stream would not know it at its beginning, and give other bytes.
+    pledgedSrcSize: raw.length,
   };
-  const compressed = await compressAsync(raw, options);
+  const compressed = isMainThread ? await compressAsync(raw, options) : zstdCompressSync(raw, options);
   return compressed.length > raw.length - (raw.length >> 4)
     ? { stored: raw, method: STORED }
     : { stored: compressed, method: ZSTD };
@@ -76,7 +82,7 @@ export function openPage(page: Page, stored: Uint8Array): Uint8Array | null | Pr
     return stored.byteOffset % 8 === 0 ? stored : new Uint8Array(stored);
   }
   const options = { chunkSize: outputBytes(page.rawBytes), maxOutputLength: page.rawBytes };
-  if (page.rawBytes > INLINE_BYTES_MAX)
+  if (isMainThread && page.rawBytes > INLINE_BYTES_MAX)
     return decompressAsync(stored, options).then((raw) => alignedRaw(raw, page), failed);
   try {
     return alignedRaw(zstdDecompressSync(stored, options), page);

@@ -31,6 +31,8 @@ export interface SegmentThreadOptions {
   readonly registry: TopicRegistry;
   readonly logId: number;
   readonly report: (message: string) => void;
+  /** What to wait for before the next piece of work, so that those who append come first; null: nobody does. */
+  readonly leaveRoom: () => Promise<void> | null;
 }
 
 interface Running {
@@ -83,15 +85,21 @@ export class SegmentThread {
       running.passes.add(pass);
       return running;
     };
+    let tookMs = 0;
+    const ask = async <W extends Asked["compare"] | Asked["takeOut"]>(
+      work: W,
+    ): Promise<Answered[W["kind"]] | null> => {
+      await this.#leaveRoom(tookMs);
+      const running = await its();
+      if (running === null) return null;
+      const began = performance.now();
+      const answer = await this.#ask(running, work);
+      tookMs = performance.now() - began;
+      return answer;
+    };
     return {
-      compare: async (of, topics) => {
-        const running = await its();
-        return running && this.#ask(running, { kind: "compare", pass, seed, segment: fileOf(of), topics });
-      },
-      takeOut: async (of, wish) => {
-        const running = await its();
-        return running && this.#ask(running, { kind: "takeOut", pass, seed, segment: fileOf(of), wish });
-      },
+      compare: (of, topics) => ask({ kind: "compare", pass, seed, segment: fileOf(of), topics }),
+      takeOut: (of, wish) => ask({ kind: "takeOut", pass, seed, segment: fileOf(of), wish }),
       end: () => {
         const running = this.#running;
         if (running?.passes.delete(pass) !== true) return;
@@ -99,6 +107,16 @@ export class SegmentThread {
         this.#restIfDone();
       },
     };
+  }
+
+  /** A pass is in no hurry: while others append it works half of the time. */
+  async #leaveRoom(tookMs: number): Promise<void> {
+    const ends = performance.now() + tookMs;
+    while (performance.now() < ends) {
+      const room = this.#options.leaveRoom();
+      if (room === null) return;
+      await room;
+    }
   }
 
   /** The process stays until this is done. */

@@ -18,7 +18,7 @@ function sealerBeside(log: { isAppending: boolean }): Sealer {
   };
   return new Sealer({
     ...parts,
-    thread: new SegmentThread(parts),
+    thread: new SegmentThread({ ...parts, leaveRoom: () => null }),
     index: new LogIndex(),
     retryMs: 1000,
     isAppending: () => log.isAppending,

@@ -8,7 +8,7 @@ import { nodeDisk } from "../../../src/base/node-disk.ts";
 import { BatchBuilder } from "../../../src/batch/builder.ts";
 import { checkLog } from "../../../src/log/check.ts";
 import type { Log } from "../../../src/log/log.ts";
-import type { Request } from "../../../src/log/thread/requests.ts";
+import type { Answer, Request } from "../../../src/log/thread/requests.ts";
 import { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { append, type OpenedLog, openSmall, schema } from "../harness.ts";
 import {
@@ -231,6 +231,37 @@ it("loses nothing that is written, sealed or read meanwhile, and one thread does
   await log.close();
   expect(said).toEqual([]);
   expect((await checkLog(directory, nodeDisk)).damages).toEqual([]);
+});
+
+it("leaves room to those who append between two of its requests", async () => {
+  const log = await filled(9);
+  let written = 0;
+  let isDone = false;
+  const write = async (): Promise<void> => {
+    for (; !isDone; written++) await append(log, [{ topicId: WHOLE, id: 1, note: "meanwhile" }]);
+  };
+  const asked = new Set<number>();
+  let answeredAt: number | null = null;
+  const left: number[] = [];
+  onRequest = (request, thread) => {
+    if (request.kind !== "work" || request.work.kind === "seal") return;
+    if (asked.size === 0)
+      thread.on("message", ({ id }: Answer) => {
+        if (asked.has(id)) answeredAt = written;
+      });
+    asked.add(request.id);
+    if (answeredAt !== null) left.push(written - answeredAt);
+  };
+  log.keep(rules({ [TABLE]: { tombstonesForUs: 0 } }));
+  // With several of them the log is never at rest.
+  const writers = [write(), write(), write()];
+  await log.compact();
+  isDone = true;
+  await Promise.all(writers);
+  expect(left.length).toBeGreaterThan(5);
+  // Sixteen frames, of which some were under way.
+  expect(Math.min(...left)).toBeGreaterThan(10);
+  await log.close();
 });
 
 it("compares keys over the versions of a schema, also one that came after the thread was started", async () => {

@@ -4,8 +4,10 @@
  * Where an aggregate gets its rows:
  * - from the input, as they come: sums of all kinds;
  * - DISTINCT: from the different (keys, arguments), which a collection keeps; they are pushed into the same group;
- * - min and max under deletion, and all that is made of rows rather than of sums: from the stored (keys, arguments), by an ordered
- *   index. Their arguments are columns of the input too, although no loop reads them: a change of one must reach the group.
+ * - min and max under deletion: the first row of each group by its argument, which a ranking over the stored (keys, arguments) tells as it
+ *   changes. So their rows may be on disk wherever a ranking's may;
+ * - all that is made of rows rather than of sums: from the stored (keys, arguments), by an ordered index. Their arguments are columns of the
+ *   input too, although no loop reads them: a change of one must reach the group.
  */
 import { bool, isNumericText } from "../batch/types.ts";
 import { isMadeOfRows } from "../plan/aggregate-functions.ts";
@@ -23,7 +25,7 @@ import type { Aggregate, GroupPlan, Plan, UserReducer } from "../plan/plan.ts";
 import type { Accumulator } from "./aggregates/accumulator.ts";
 import { accumulatorOf, isFallibleAggregate } from "./aggregates/accumulators.ts";
 import { collectorOf } from "./aggregates/collect/collectors.ts";
-import { indexedExtreme } from "./aggregates/extreme.ts";
+import { firstValue } from "./aggregates/extreme.ts";
 import { reduceArguments, reduceRows } from "./aggregates/reduce.ts";
 import { type CompileContext, type Stored, typed } from "./compile-context.ts";
 import { identityOf, identityOfExpr } from "./identity.ts";
@@ -37,6 +39,7 @@ import type { GroupAggregate } from "./operators/group-code.ts";
 import { StoreRows } from "./operators/store-rows.ts";
 import { Collection } from "./operators/stored.ts";
 import { Pick } from "./operators/stream.ts";
+import { TopK } from "./operators/top-k.ts";
 
 /** Where an aggregate's rows come from, and what is made of them there. */
 interface Feed {
@@ -177,20 +180,35 @@ function distinctFeed(given: Given): Feed {
   };
 }
 
-/** min and max under deletion: read from an ordered store rather than from the rows as they come. */
+/** min and max under deletion: the first of each group's rows, nulls last, pushed as one leaves and another comes. */
 function extremeFeed(given: Given): Feed {
-  const { plan, aggregate: a, prepared, columns } = given;
+  const { compiler, plan, aggregate: a, prepared, columns } = given;
   const keys = plan.keys.map((_, i) => i);
-  const stored = columns.fallible
+  const { node: input, columns: map } = columns.fallible
     ? keptColumns(given, [...keys, prepared.arg], "bag")
     : keptInput(given, [a.arg!]);
+  const [value = -1] = map.slice(keys.length);
+  const partition = keys.map((k) => map[k]!);
+  const descending = a.fn === "max";
+  const identity = `${a.fn} of ${input.identity} [${partition}] [${value}]`;
+  const node = compiler.node(identity, () => {
+    const spec = {
+      identity,
+      partition,
+      order: [{ column: value, descending, nullsFirst: false }],
+      limit: 1,
+      offset: 0,
+      ties: false,
+      columns: [...partition, value],
+      evict: false,
+    };
+    return new TopK(spec, input);
+  });
+  const pushed = columns.fallible ? columns.exprs[prepared.arg]! : a.arg!;
   return {
-    source: { node: stored.node, kind: "store" },
-    pushed: [],
-    make(group, port) {
-      const find = group.extreme(port, stored.columns, keys.length, a.fn === "max");
-      return { accumulator: indexedExtreme(a.type, find), arg: -1 };
-    },
+    source: { node, kind: "rows" },
+    pushed: [pushed],
+    make: (_, port) => ({ accumulator: firstValue(a.type, keys.length, nullableOf(pushed)), arg: -1, port }),
   };
 }
 

@@ -199,7 +199,8 @@ function valueOfFrame(
   const reach = frame.reach();
   const walk = frame.walk();
   if (!isPrefix) return { evaluator: new FrameValue(value, which, walk, false), reach };
-  if (fn === "last_value" && !excludes)
+  // The last row of a frame that ends at a distance may stand any number of rows before what is that near.
+  if (fn === "last_value" && !excludes && !frame.endsAtDistance)
     return { evaluator: new FrameValue(value, which, walk, false), reach: { ...reach, prefix: reach.whole } };
   // The partition's first row is known behind a mark too, if the frame has any.
   if (fn === "first_value" && !excludes && frame.endsBehind)
@@ -267,6 +268,11 @@ class FrameSpec {
   /** Whether frames end at the current row or behind it, so that those that begin with the partition are never empty. */
   get endsBehind(): boolean {
     return this.#frame.end.kind !== "preceding";
+  }
+
+  /** Whether frames end where the order's value is so far before the current row's. */
+  get endsAtDistance(): boolean {
+    return this.#frame.end.kind === "preceding" && this.#range !== null;
   }
 
   walk(): FrameWalk {

@@ -124,7 +124,7 @@ export class MemoryLimit {
   error(node: Node): EvertError {
     return new EvertError("view_limit", "the database has reached its memory limit", {
       detail: `All state takes more than ${this.bytes} bytes, and this operator went on growing: ${node.label}.`,
-      hint: "Narrow the query, drop views, or open the database with a higher memoryLimit. A view that has stopped is filled again when it is dropped and created anew, and by a start.",
+      hint: "Narrow the query, drop views, or open the database with a higher memoryLimit. A view that has stopped is filled again when it is dropped and created anew, or by a start, where there is room by then.",
     });
   }
 }

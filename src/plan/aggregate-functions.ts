@@ -265,9 +265,8 @@ function resolveTyped(
   const close = exact.length > 0 ? exact : fitting;
   const best =
     close.length > 1 ? close.filter((s) => s.args.every((t) => preferred[t.name] === true)) : close;
-  const open = given.every((t) => t === null) && signatures.length > 1 && name !== "string_agg";
   if (fitting.length === 0) throw undefinedAggregate(name, given, position);
-  if (best.length !== 1 || open) {
+  if (best.length !== 1) {
     const message = `function ${name}(${given.map(sqlTypeName).join(", ")}) is not unique`;
     const hint = "Could not choose a best candidate function. You might need to add explicit type casts.";
     throw new EvertError("ambiguous_function", message, { position, hint });

@@ -39,8 +39,6 @@ export interface Accumulator {
    */
   keeps?(place: Place): string;
   result(place: Place): string;
-  /** What must happen to a touched group before its result is asked for. */
-  settle?(place: Place): string;
   /** The group's row is a new version: `g` was copied from `old` (-1: a new group). Objects kept beside the rows are not copied. */
   readonly boxed?: Boxed;
   /** Its code calls functions of the user that may never return: it runs in a region of the guard. */

@@ -1,9 +1,10 @@
 /**
  * min and max.
  *
- * Over an input that only grows: the best value so far, in the group's row. Otherwise the input is kept in a store with an ordered index by
- * (group key, value), and the first entry alive is the answer, so that when the best value goes the next one is there.
- * Equal values that print differently (1.0 and 1.00, -0 and 0): the one whose text is first.
+ * Over an input that only grows: the best value so far, in the group's row. Otherwise the input is kept in a store, and a ranking of it tells
+ * which row is each group's first by its value, so that when the best value goes the next one comes.
+ * Of equal values that print differently (1.0 and 1.00, -0 and 0): the one whose text is first; from a store that has more columns, that of the row which its
+ * ordered index has first.
  */
 
 import { hasOwnEquality } from "../../batch/order-key.ts";
@@ -49,17 +50,15 @@ export function runningExtreme(fn: ExtremeFunction, type: SqlType): Accumulator 
   };
 }
 
-/** Finds the group's value in the ordered input and writes it, or null, into a column of the group's row. */
-export interface Lookup {
-  settle(slot: number, column: number): void;
-}
-
-export function indexedExtreme(type: SqlType, lookup: Lookup): Accumulator {
+/** Over the first row of each group: the value in chunk column `column` of the one that came last. REQUIRES that a row leaves before another comes. */
+export function firstValue(type: SqlType, column: number, nullable: boolean): Accumulator {
   return {
     type,
     columns: [{ type, nullable: true }],
-    add: () => "",
-    settle: (place) => `${place.bind(lookup)}.settle(g, ${place.state[0]});`,
+    add(place) {
+      const isNull = nullable ? `w < 0 || n${column}[r] === 1` : "w < 0";
+      return `${place.bind(setValue)}(store, g, ${place.state[0]}, ${isNull} ? null : c${column}[r]);`;
+    },
     result: readState,
   };
 }

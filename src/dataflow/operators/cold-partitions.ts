@@ -6,7 +6,8 @@
  * 2. A partition that has more rows on disk than are to come back at once is asked for alone. The walk looks at no more than its beginning: up to an
  *    *edge*, a row in memory. Rows on disk are read through, and those come back that stand before the edge, which so moves forward.
  * 3. From then on all of the partition that stands before the edge is in memory, whatever comes. So the edge is kept, some rows behind what was walked; where a
- *    row before it goes out, that is the edge. The partition is read through again only where the edge no longer suffices.
+ *    row before it goes out, that is the edge. The partition is read through again only where the edge no longer suffices. A partition that was whole when it was
+ *    walked, and has more than some rows, has an edge, too: most changes concern no row before it, and then nothing is asked for.
  *
  * The store is held from the first question on, for a step at most, while not much has come back. How much came back at once it tells the store (Crowd), which
  * keeps so many slots free from then on: else it would grow by as much each time that rows come back faster than others go. As everywhere the operator returns, and the scheduler waits.
@@ -32,9 +33,12 @@ const HELD_MAX = 512;
 const FOUND_MAX = 32_768;
 /** Rows behind what was walked up to which a partition that was read through is there; of twice as many the last are let go. */
 const SPARE_ROWS = 128;
-/** Of them, those that stay in memory with what was walked. */
+/** Of them, those that stay in memory with what was walked, where all partitions together have no more than so many: else the first ones of each would go out for the others' next ones. */
 const SPARE_ASKED = 32;
-/** Of a partition that has no edge in memory yet, all rows that are read come back: so many are read first. */
+const SPARE_ASKED_ALL = 4_096;
+/** Rows behind what was walked that a partition which is whole has to have for an edge: one of fewer is brought back, and needs no memory meanwhile. */
+const SPARE_FIRST = 8;
+/** Of a partition that has no edge in memory yet, all rows that are read come back: so many are read first, and then twice as many each time, for the more have been read, the fewer of the next ones stand before the edge. */
 const FIRST_READ = 256;
 /** Rows of all partitions that are ready at once, where each has as many as a walk looks at. */
 const READY_ROWS = 16_384;
@@ -157,7 +161,7 @@ export class ColdPartitions {
     const scan = cold.scanFound(found);
     this.#scan = scan;
     try {
-      while (this.#asked !== null) {
+      for (let most = FIRST_READ; this.#asked !== null; ) {
         const before: number[] = [];
         const edge = this.#walked.edge(row, SPARE_ROWS);
         page.begin(edge);
@@ -165,7 +169,8 @@ export class ColdPartitions {
           const hash = page.hashBefore(from, at);
           if (hash >= 0) before.push(hash);
         };
-        const reading = edge < 0 ? scan.read(take, FIRST_READ) : scan.read(take);
+        if (edge >= 0) most *= 2;
+        const reading = scan.read(take, most);
         if (reading === null) break;
         await reading;
         await bringAll(cold, before);
@@ -195,18 +200,27 @@ export class ColdPartitions {
 
   /** The partition of the row has been walked: its edge is one that will be there, and no further behind than it has to be. */
   walked(row: number): void {
-    if (this.#edges.size === 0 || this.#links === null) return;
+    // Without links nothing of the table is on disk yet.
+    if (this.#links === null || this.#held === null) return;
     const { store, index } = this.#walked;
     const hash = this.#links.key.ofSlot(store, row);
     let edge = this.#edges.get(hash);
-    if (edge === undefined || !index.isOfOne(edge, row)) return;
+    if (edge === undefined) {
+      // All of it is in memory now. What is behind the edge may go, and is not asked for as long as the walk ends before it.
+      const first = this.#walked.edge(row, SPARE_FIRST);
+      if (first < 0) return;
+      if (this.#edges.size >= EDGES_MAX) this.#edges.clear();
+      this.#edges.set(hash, (edge = first));
+    }
+    if (!index.isOfOne(edge, row)) return;
     const most = this.#walked.edge(row, SPARE_ROWS * 2);
     if (most >= 0 && index.compare(most, edge) < 0) edge = this.#walked.edge(row, SPARE_ROWS);
     this.#edgeAt(hash, index.positionOf(edge));
     const { cold } = store;
     const last = this.#walked.edge(row, 0);
     let at = last < 0 ? -1 : index.positionOf(last);
-    for (let n = 0; n < SPARE_ASKED && at >= 0; n++, at = index.next(at)) cold?.asked(index.slot(at));
+    const spare = Math.min(SPARE_ASKED, Math.ceil(SPARE_ASKED_ALL / Math.max(1, this.#edges.size)));
+    for (let n = 0; n < spare && at >= 0; n++, at = index.next(at)) cold?.asked(index.slot(at));
   }
 
   /** A row goes out: what stands before it is all there is known to be in memory. */

@@ -17,7 +17,7 @@ import type { Collector, GatheredRow } from "../aggregates/collect/collector.ts"
 import { setValue } from "../aggregates/extreme.ts";
 import type { ScalarError } from "../kernels/errors.ts";
 import type { Node, WantedIndex } from "../node.ts";
-import { type FirstEntry, firstEntry } from "./extreme-lookup.ts";
+import { type FirstEntry, firstEntry } from "./first-entry.ts";
 import type { StoredNode } from "./stored.ts";
 
 /** Columns are those of the stored input. */

@@ -251,10 +251,9 @@ function emitSource(
 ): string {
   const { strideWords: stride, birthWord, deathWord } = layout;
   const rows = `F[(b >> 1) + ${layout.words[spec.keys]! >> 1}]`;
-  const settle = aggregates.flatMap(({ accumulator }, i) => [
-    ...(accumulator.settle === undefined ? [] : [accumulator.settle(places[i]!)]),
-    ...(accumulator.boxed === undefined ? [] : [`${places[i]!.bind(accumulator.boxed)}.settle(g);`]),
-  ]);
+  const settle = aggregates.flatMap(({ accumulator }, i) =>
+    accumulator.boxed === undefined ? [] : [`${places[i]!.bind(accumulator.boxed)}.settle(g);`],
+  );
   const same = spec.output
     .map((c, i) => {
       const a = `out.columns[${i}][x]`;

@@ -7,10 +7,10 @@
  * 1. A chunk comes in: each row finds its group. The first row of a step to touch a group makes a new version of the group's row (a
  *    copy, or zeros), every later one changes that version in place.
  *    Where rows only come, and a row leaves its group's aggregates as they are, it makes no version: a bid below the highest.
- *    Rows come in through several ports: the input itself, and, of DISTINCT aggregates, the different arguments, which count for
- *    those aggregates alone.
- * 2. When the input is complete, each version made in this step settles what lies beside it (min and max look into their ordered
- *    inputs, what is made of rows is gathered from its own, objects become text), and its result is compared with the result of the version before: if they differ, the old row goes
+ *    Rows come in through several ports: the input itself, and, of DISTINCT aggregates, the different arguments, and of min and max under
+ *    deletion the first row of each group: they count for those aggregates alone.
+ * 2. When the input is complete, each version made in this step settles what lies beside it (what is made of rows is gathered from
+ *    its ordered input, objects become text), and its result is compared with the result of the version before: if they differ, the old row goes
  *    and the new one comes. A group without rows ends.
  *
  * Groups that nothing touches may go to disk; before a chunk is taken, those that it touches are brought back (cold-keys.ts). What the operator looks
@@ -37,7 +37,6 @@ import { lostRow } from "../lost-row.ts";
 import { type CoolableStore, Node, type NodeStore, type Source, type WantedIndex } from "../node.ts";
 import { RowPace } from "../row-pace.ts";
 import { ColdKeys } from "./cold-keys.ts";
-import { Extreme } from "./extreme-lookup.ts";
 import { Gather, type GatherSpec } from "./gather.ts";
 import { type Counted, type GroupAggregate, type GroupSpec, groupSource } from "./group-code.ts";
 import { sink } from "./touch-code.ts";
@@ -63,7 +62,6 @@ export class Group extends Node {
   readonly #global: boolean;
   /** null: no function of the user is called. */
   readonly #guard: Guard | null;
-  readonly #extremes: Extreme[] = [];
   readonly #gathers: Gather[] = [];
   readonly #cold: ColdKeys;
   #next = 0;
@@ -142,13 +140,6 @@ export class Group extends Node {
     this.#code = make(...Object.values(known), ...bound.values()) as GroupCode;
   }
 
-  /** For min and max over the stored input at `port`, whose columns are the keys, then the argument. */
-  extreme(port: number, columns: readonly number[], keys: number, descending: boolean): Extreme {
-    const extreme = new Extreme(this, port, columns, keys, descending);
-    this.#extremes.push(extreme);
-    return extreme;
-  }
-
   /** For what is made of the rows of the stored input at `port`. */
   gather(port: number, spec: GatherSpec, collector: Collector): Gather {
     const gather = new Gather(this, port, spec, collector);
@@ -157,7 +148,6 @@ export class Group extends Node {
   }
 
   override unbind(): void {
-    for (const extreme of this.#extremes) extreme.release();
     for (const gather of this.#gathers) gather.release();
   }
 
@@ -178,11 +168,10 @@ export class Group extends Node {
   }
 
   override indexes(): WantedIndex[] {
-    return [...this.#extremes, ...this.#gathers].map((lookup) => lookup.wanted());
+    return this.#gathers.map((lookup) => lookup.wanted());
   }
 
   override prepare(): void {
-    for (const extreme of this.#extremes) extreme.prepare();
     for (const gather of this.#gathers) gather.prepare();
   }
 

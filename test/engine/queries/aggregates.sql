@@ -8,6 +8,7 @@ SELECT a, bit_and(b::int2) AS x, bit_or((-k)::int2) AS y, bit_xor(-b) AS z FROM 
 SELECT var_pop(a) AS a1, var_samp(a) AS a2, variance(a) AS a3, stddev_pop(a) AS a4, stddev_samp(a) AS a5, stddev(a) AS a6 FROM t;
 SELECT c, var_pop(b) AS b1, var_samp(b) AS b2, stddev(b) AS b3, stddev_pop(b) AS b4 FROM t GROUP BY c;
 SELECT a, var_pop(d) AS d1, var_samp(d) AS d2, stddev(d) AS d3, stddev_pop(d) AS d4 FROM n GROUP BY a;
+SELECT stddev('5') AS x, variance('2.5') AS y, var_pop(NULL) AS z FROM t;
 SELECT var_pop(k::int2) AS x, stddev(d::numeric(10, 2)) AS y, variance(a) FILTER (WHERE g) AS z FROM t;
 -- floats 2, 3, 4, 5
 SELECT a, var_pop(f) AS x, var_samp(f) AS y, stddev(f) AS z, stddev_pop(f) AS w FROM t GROUP BY a;

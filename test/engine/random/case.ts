@@ -1,5 +1,5 @@
 /**
- * A case: tables, views and commits in the order in which they happen, and as the text of a file that replays.
+ * A case: types and tables, views and commits in the order in which they happen, and as the text of a file that replays.
  *
  *     CREATE TABLE t0 (k int4 NOT NULL, PRIMARY KEY (k));
  *     -- floats 2
@@ -47,12 +47,17 @@ export function makeCase(seed: number): Case {
     const floats = new Set(query.kinds.flatMap((kind, c) => (kind === "approx" ? [c] : [])));
     views.push({ kind: "view", name, body: query.body, floats });
   }
-  const events: Event[] = tables.map((t) => ({ kind: "table", name: t.name, sql: createTable(t) }));
+  const made: Event[] = tables.map((t) => ({ kind: "table", name: t.name, sql: createTable(t) }));
   const filled = tables.map((t) => upsert(random, t));
   const commits: Event[] = [{ kind: "commit", statements: filled, end: "COMMIT" }];
   for (let i = 3 + random.below(8); i > 0; i--)
     commits.push({ kind: "commit", ...makeCommit(random, tables) });
-  // Views come before, between and after the commits; the order keeps a view behind those it reads.
+  return [...made, ...inOrder(random, views, commits)];
+}
+
+/** Views come before, between and after the commits; the order keeps a view behind those it reads. Now and then the machine stops. */
+export function inOrder(random: SeededRandom, views: readonly Event[], commits: readonly Event[]): Event[] {
+  const events: Event[] = [];
   const due = views.map(() => (random.oneIn(2) ? 0 : random.below(commits.length))).sort((a, b) => a - b);
   for (let c = 0, v = 0; c < commits.length; c++) {
     for (; v < views.length && (due[v] as number) <= c; v++) events.push(views[v] as Event);
@@ -89,7 +94,7 @@ export function readCase(text: string): Case {
   let open: string[] | null = null;
   for (const line of text.split("\n")) {
     const said = line.trim().replace(/;$/, "");
-    const table = /^CREATE TABLE (\w+)/.exec(said);
+    const table = /^CREATE (?:TABLE|TYPE|DOMAIN) (\w+)/.exec(said);
     const view = /^CREATE MATERIALIZED VIEW (\w+) AS (.*)$/.exec(said);
     const columns = /^-- floats ([\d, ]+)$/.exec(said);
     const stop = stops.find((s) => said === `-- ${s}`);

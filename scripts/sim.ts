@@ -5,6 +5,7 @@
  *   npm run sim -- --seeds 100000 --from 5000 --jobs 4
  *   npm run sim -- --seed 4711 --trace       one, and what happened turn by turn
  *   npm run sim -- --copies --seeds 2000     of a leader and those that follow it (test/sim/simulation/copies.ts)
+ *   npm run sim -- --afterwards --seeds 2000 each log is damaged and repaired, or restored, and lived on (test/sim/simulation/afterwards.ts)
  */
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -20,6 +21,7 @@ const { values } = parseArgs({
     jobs: { type: "string", default: "1" },
     trace: { type: "boolean", default: false },
     copies: { type: "boolean", default: false },
+    afterwards: { type: "boolean", default: false },
   },
 });
 
@@ -28,10 +30,11 @@ const LINES_SHOWN = 30;
 /** Seeds after which it says how far it is. */
 const SEEDS_SAID = 1000;
 
-const of = values.copies ? " --copies" : "";
+const { afterwards } = values;
+const of = values.copies ? " --copies" : afterwards ? " --afterwards" : "";
 
 async function one(seed: number, isTraced: boolean): Promise<Outcome> {
-  const outcome = await (values.copies ? simulateCopies : simulate)(seed);
+  const outcome = await (values.copies ? simulateCopies(seed) : simulate(seed, { afterwards }));
   const { violation, trace } = outcome;
   if (isTraced) console.log(trace.join("\n"));
   if (violation !== null) {
@@ -64,6 +67,7 @@ function inProcesses(from: number, count: number, jobs: number): Promise<unknown
   const children = Array.from({ length: jobs }, (_, i) => {
     const args = [
       ...(values.copies ? ["--copies"] : []),
+      ...(afterwards ? ["--afterwards"] : []),
       "--seeds",
       String(Math.min(share, count - i * share)),
       "--from",

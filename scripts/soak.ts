@@ -14,12 +14,13 @@ const isCount = first !== undefined && /^\d+$/.test(first);
 const rounds = isCount ? Number(first) : Number.POSITIVE_INFINITY;
 const wanted = isCount || first === undefined ? rest : [first, ...rest];
 
-/** A test is random when it uses fast-check, or the seed. */
+/** A test is random when it uses fast-check, the seed, or what counts from it. */
 function randomTests(): string[] {
   const files = readdirSync("test", { recursive: true, encoding: "utf8" }).map((file) => join("test", file));
   return files.filter(
     (file) =>
-      /\.test\.tsx?$/.test(file) && /from "fast-check"|support\/seed\.ts"/.test(readFileSync(file, "utf8")),
+      /\.test\.tsx?$/.test(file) &&
+      /from "fast-check"|(?:support\/seed|random\/hunt)\.ts"/.test(readFileSync(file, "utf8")),
   );
 }
 

@@ -83,13 +83,17 @@ function reportText(report: CheckReport, names: Names): string {
 }
 
 function repairText(report: RepairReport, data: string, names: Names): string {
-  const { damages, positions, rows, older, commits, lastPosition, aside, moved } = report;
+  const { damages, positions, rows, keys, older, commits, lastPosition, aside, moved } = report;
   const lines = damages.map((damage) => damageText(damage, names));
   lines.push("", `repaired: ${count(commits, "commit")} up to position ${lastPosition}`);
   for (const { first, last } of positions) lines.push(`lost: the commits at positions ${first} to ${last}`);
   for (const { topicId, firstOffset, lastOffset, firstPosition, lastPosition: last } of rows)
     lines.push(
       `lost: ${topicText(topicId, names)}, records ${firstOffset} to ${lastOffset}, of commits between positions ${firstPosition} and ${last}`,
+    );
+  for (const { first, last } of keys)
+    lines.push(
+      `lost: idempotency keys of commits between positions ${first} and ${last}: a request that is sent again under one is stored once more`,
     );
   lines.push(...older.map(olderText));
   lines.push(

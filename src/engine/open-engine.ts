@@ -164,9 +164,7 @@ async function openOn(
   if (found.reason !== null) rebuilt(found.reason);
   // A log without commits has no id yet that it would keep, and a checkpoint at its beginning is one of any log.
   const logId = logIdText(log.logId);
-  const isAnother =
-    manifest !== null && manifest.position > 0 && log.lastPosition > 0 && (manifest.logId ?? logId) !== logId;
-  if (isAnother) {
+  if (manifest !== null && manifest.position > 0 && (manifest.logId ?? logId) !== logId) {
     rebuilt("it is of another log");
     manifest = null;
   } else if (manifest !== null && manifest.position > log.durablePosition) {

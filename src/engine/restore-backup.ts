@@ -201,23 +201,23 @@ async function appendAnew(
   const clock = new ToldClock();
   const old = await openLog({ directory: from, disk, clock: systemClock });
   try {
-    let last = "position" in to ? to.position : manifest.position;
+    const wanted = "position" in to ? to.position : manifest.position;
     const timeUs = "timeUs" in to ? to.timeUs : Number.POSITIVE_INFINITY;
     const copied = await copySealed({
       disk,
       from: joinPath(from, LOG_DIRECTORY),
       into: joinPath(into, LOG_DIRECTORY),
       logId: randomLogId(systemRandom),
-      position: last,
+      position: wanted,
       timeUs,
     });
     const made = await openLog({ directory: into, disk, clock });
     try {
-      const isWanted = (d: Definition): boolean => d.position <= last && d.timeUs <= timeUs;
       const all = await definitionsIn(old);
-      const definitions = all.filter(isWanted);
       // What follows one that is not wanted is not wanted either, and may be in a form that is not known without it.
-      last = Math.min(last, (all.find((d) => !isWanted(d))?.position ?? Number.POSITIVE_INFINITY) - 1);
+      const behind = all.find((d) => d.position > wanted || d.timeUs > timeUs);
+      const last = behind === undefined ? wanted : Math.min(wanted, behind.position - 1);
+      const definitions = all.filter((d) => d.position <= last);
       register([made], OWN_TOPICS);
       for (const { position, topics } of definitions)
         if (position <= copied.position) register([old, made], topics);

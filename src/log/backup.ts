@@ -12,7 +12,7 @@
  *
  * So until the new copy is whole, backup.json names the one before, and all that it names is there.
  */
-import { encodeUtf8 } from "../base/bytes.ts";
+import { compareBytes, encodeUtf8 } from "../base/bytes.ts";
 import { type Disk, type DiskFile, joinPath, readFully, writeFully } from "../base/disk.ts";
 import { EvertError } from "../base/errors.ts";
 import { readWhole, replaceWhole } from "../base/small-file.ts";
@@ -156,7 +156,7 @@ class Backup {
     if (theirs === null) return true;
     if (readTail(theirs) === null) throw notAsWritten(name);
     if (readTail(own) === null) throw damagedCopy(name);
-    return isEqual(own, theirs);
+    return compareBytes(own, theirs) === 0;
   }
 
   /**
@@ -185,7 +185,7 @@ class Backup {
       await file.close();
     }
     const theirs = end === common ? await this.#theirs(name, last, HEADER_BYTES) : new Uint8Array(0);
-    if (theirs === null || isEqual(own, theirs)) return;
+    if (theirs === null || compareBytes(own, theirs) === 0) return;
     // What was read wrong says nothing of whose file it is.
     if (theirs.length > 0 && readHeader(theirs, 0) === null) throw notAsWritten(name);
     throw new EvertError("invalid_request", `${this.#directory} is a backup of another server`, {
@@ -342,10 +342,6 @@ function manifestOf(bytes: Uint8Array, directory: string): BackupManifest {
     );
   if (!isWhole) throw unreadable(directory);
   return manifest as BackupManifest;
-}
-
-function isEqual(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
 function unreadable(directory: string): EvertError {

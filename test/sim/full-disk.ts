@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Database } from "../../src/engine/database.ts";
 import { openEngine } from "../../src/engine/open-engine.ts";
 
-const [place] = process.argv.slice(2) as [string];
+const [place, segmentBytes] = process.argv.slice(2) as [string, string];
 const ballast = join(place, "ballast");
 
 async function refusal(work: () => Promise<unknown>): Promise<string | null> {
@@ -23,7 +23,7 @@ async function rowsOf(db: Database, view: string): Promise<unknown> {
 const fatal: string[] = [];
 const options = {
   directory: join(place, "data"),
-  segmentBytes: 256 * 1024,
+  segmentBytes: Number(segmentBytes),
   checkpointIntervalMs: 0,
   onFatal: (error: { message: string }) => fatal.push(error.message),
 };

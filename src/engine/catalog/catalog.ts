@@ -97,15 +97,18 @@ export class EngineCatalog implements Catalog {
       this.epochs = [...this.epochs, event.epoch];
       return;
     }
-    if (event.event === "keep") {
-      const { keeping: _, ...entry } = this.#entries.get(event.id) as TopicEntry;
-      const changed = event.keeping === null ? entry : { ...entry, keeping: event.keeping };
-      this.#entries.set(entry.id, changed);
-      this.#byName.set(entry.name, changed);
-      return;
-    }
-    if (event.event === "dead_letters") {
-      const { deadLetters: _, ...entry } = this.#entries.get(event.id) as TopicEntry;
+    if (event.event === "keep" || event.event === "dead_letters") {
+      const before = this.#entries.get(event.id) as TopicEntry | undefined;
+      // Its definition may be among what a repair has lost: then nobody is left whom it is said of.
+      if (before === undefined) return;
+      if (event.event === "keep") {
+        const { keeping: _, ...entry } = before;
+        const changed = event.keeping === null ? entry : { ...entry, keeping: event.keeping };
+        this.#entries.set(entry.id, changed);
+        this.#byName.set(entry.name, changed);
+        return;
+      }
+      const { deadLetters: _, ...entry } = before;
       const changed = event.to === null ? entry : { ...entry, deadLetters: event.to };
       this.#entries.set(entry.id, changed);
       this.#byName.set(entry.name, changed);

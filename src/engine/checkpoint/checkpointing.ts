@@ -420,13 +420,12 @@ export async function readManifest(
   directory: string,
 ): Promise<{ manifest: Manifest | null; reason: string | null }> {
   try {
-    const bytes = await readWhole(disk, joinPath(directory, "manifest"), MANIFEST_BYTES_MAX);
-    if (bytes === null) {
+    const manifest = await readAny(disk, directory);
+    if (manifest === null) {
       // The process that removed it may have died before that was on the disk: it would come back after the files that it names are gone.
       await syncNames(disk, directory);
       return { manifest: null, reason: null };
     }
-    const manifest = decodeManifest(new TextDecoder().decode(bytes));
     // The process that gave it its name may have died before that was on the disk. From now on it is built upon: what it has met may be taken out of the log.
     await disk.syncDirectory(directory);
     if (manifest.format === STATE_FORMAT) return { manifest, reason: null };
@@ -441,18 +440,22 @@ export async function checkpointed(
   disk: Disk,
   directory: string,
 ): Promise<{ readonly position: number; readonly logId: number | null } | null> {
-  let manifest: Manifest;
   try {
-    const bytes = await readWhole(disk, joinPath(directory, "manifest"), MANIFEST_BYTES_MAX);
-    if (bytes === null) return null;
-    manifest = decodeManifest(new TextDecoder().decode(bytes));
+    const manifest = await readAny(disk, directory);
+    if (manifest === null) return null;
+    const { position, logId } = manifest;
+    return { position, logId: logId === undefined ? null : Number.parseInt(logId, 16) };
   } catch (error) {
     // It is only a witness: without it the log speaks for itself.
     if (error instanceof EvertError) return null;
     throw error;
   }
-  const { position, logId } = manifest;
-  return { position, logId: logId === undefined ? null : Number.parseInt(logId, 16) };
+}
+
+/** The manifest as it stands, of whatever format; null: there is none. @throws EvertError log_damaged, io_error */
+async function readAny(disk: Disk, directory: string): Promise<Manifest | null> {
+  const bytes = await readWhole(disk, joinPath(directory, "manifest"), MANIFEST_BYTES_MAX);
+  return bytes === null ? null : decodeManifest(new TextDecoder().decode(bytes));
 }
 
 async function syncNames(disk: Disk, directory: string): Promise<void> {

@@ -21,7 +21,15 @@ import { LOG_DIRECTORY, lockDirectory } from "../lock.ts";
 import type { Reached } from "../reached.ts";
 import { parseSegmentName, REPAIR_PLAN, sealedName, segmentName } from "../segment.ts";
 import { type FramesPiece, type Piece, piecesOf } from "./pieces.ts";
-import { checkMade, copyFrames, type LostRows, type Stretch, salvage, writeLost } from "./salvage.ts";
+import {
+  checkMade,
+  copyFrames,
+  type LostKeys,
+  type LostRows,
+  type Stretch,
+  salvage,
+  writeLost,
+} from "./salvage.ts";
 import { type Survey, surveyLog } from "./survey.ts";
 
 const REPAIRING = "repairing";
@@ -47,6 +55,8 @@ export interface RepairReport {
   readonly positions: readonly { readonly first: number; readonly last: number }[];
   /** Rows that are known to be lost. */
   readonly rows: readonly LostRows[];
+  /** Positions of commits among which some have lost their idempotency keys, and nothing else. */
+  readonly keys: readonly LostKeys[];
   /** Segments of which an earlier form was sound and took the place of a later one. */
   readonly older: readonly OlderForm[];
   readonly commits: number;
@@ -87,7 +97,7 @@ export async function repairLog(options: RepairOptions): Promise<RepairReport> {
     });
   const { made: _, ...report } = plan;
   // A plan of an earlier version that did not end says nothing of these.
-  return { ...report, older: report.older ?? [], commits, lastPosition };
+  return { ...report, keys: report.keys ?? [], older: report.older ?? [], commits, lastPosition };
 }
 
 /** Makes what is to be put in the place of what is damaged, and the plan. */
@@ -125,6 +135,7 @@ async function prepare({ disk, directory, clock, reached = null }: RepairOptions
       piece.kind === "lost" ? [{ first: piece.firstPosition, last: piece.lastPosition }] : [],
     ),
     rows: maker.lost,
+    keys: maker.keys,
     older: olderForms(pieces, moved),
     aside: `damaged-${new Date(clock.wallUs() / 1000).toISOString().replaceAll(/[-:]|\.\d+/g, "")}`,
     moved,
@@ -154,6 +165,7 @@ class Maker {
   readonly made: string[] = [];
   readonly staying = new Set<string>();
   readonly lost: LostRows[] = [];
+  readonly keys: LostKeys[] = [];
   readonly #disk: Disk;
   readonly #into: string;
   readonly #logId: number;
@@ -229,7 +241,9 @@ class Maker {
     }
     const generation = this.#nextGeneration(firstPosition);
     const name = sealedName(firstPosition, generation);
-    this.lost.push(...(await salvage(this.#disk, file, joinPath(this.#into, name))));
+    const { lost, keys } = await salvage(this.#disk, file, joinPath(this.#into, name));
+    this.lost.push(...lost);
+    this.keys.push(...keys);
     await checkMade(this.#disk, this.#into, { name, firstPosition, generation });
     this.made.push(name);
   }

@@ -43,6 +43,12 @@ export interface LostRows extends TopicRange {
   readonly lastPosition: number;
 }
 
+/** First and last of commits among which some had idempotency keys that are lost: sent again under them, a request is taken for one that is new. */
+export interface LostKeys {
+  readonly first: number;
+  readonly last: number;
+}
+
 export interface Stretch {
   readonly path: string;
   readonly from: number;
@@ -112,7 +118,11 @@ export async function writeLost(disk: Disk, path: string, logId: number, piece: 
 }
 
 /** The segment without what is damaged in it. Returns what that is. */
-export async function salvage(disk: Disk, of: SealedFile, into: string): Promise<LostRows[]> {
+export async function salvage(
+  disk: Disk,
+  of: SealedFile,
+  into: string,
+): Promise<Pick<Salvage, "lost" | "keys">> {
   const source = await disk.open(of.path, "read");
   try {
     const file = await disk.open(into, "write");
@@ -120,7 +130,7 @@ export async function salvage(disk: Disk, of: SealedFile, into: string): Promise
       await file.truncate(0);
       const salvaging = new Salvage(source, of, new FileWriter(file, () => {}));
       await salvaging.run();
-      return salvaging.lost;
+      return salvaging;
     } finally {
       await file.close();
     }
@@ -144,6 +154,7 @@ export async function checkMade(
 
 class Salvage {
   readonly lost: LostRows[] = [];
+  readonly keys: LostKeys[] = [];
   readonly #source: DiskFile;
   readonly #segment: SealedSegment;
   readonly #faults: SealedFile["faults"];
@@ -284,11 +295,13 @@ class Salvage {
     const { directory, firstPosition } = this.#segment;
     const commitPages: CommitPage[] = [];
     const keyed: number[] = [];
+    const unknown: LostKeys[] = [];
     let position = firstPosition;
     let timeUs = directory.firstTimeUs;
     for (const { commits: count, page } of directory.commitPages) {
       const known = await this.#readCommits(page, count, position);
       if (known === null) {
+        unknown.push({ first: position, last: position + count - 1 });
         const commits = Array.from({ length: count }, (_, i) => {
           timeUs = Math.max(timeUs, this.#times.get(position + i) ?? timeUs);
           return unkeyed(position + i, timeUs);
@@ -302,6 +315,7 @@ class Salvage {
       }
       position += count;
     }
+    if (keyed.length < directory.keyed) this.keys.push(...unknown);
     return { commitPages, keyed };
   }
 

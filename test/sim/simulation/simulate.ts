@@ -19,6 +19,7 @@ import { checkLog } from "../../../src/log/check.ts";
 import { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { SimulatedClock } from "../../../src/testing/simulated-clock.ts";
 import { SimulatedDisk } from "../../../src/testing/simulated-disk.ts";
+import { Afterwards } from "./afterwards.ts";
 import { checkAsDefined } from "./as-defined.ts";
 import { checkAsWritten } from "./as-written.ts";
 import { type Commit, readLog, Violation } from "./commits.ts";
@@ -42,6 +43,10 @@ export const DATA = "/data";
 const MEMORY_BYTES = 2 ** 30;
 /** A run that has not ended by then has come to a stop. */
 const TURNS_MAX = 2_000_000;
+
+/** Of so many runs what becomes of the log after them is looked at in one, and of what that is drawn. */
+const AFTERWARDS_ODDS = 10;
+const AFTERWARDS = 2 ** 20;
 
 type Operation = (life: Life, random: SeededRandom) => Promise<void>;
 
@@ -112,7 +117,8 @@ export function scrambled(seed: number, salt: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-export async function simulate(seed: number): Promise<Outcome> {
+/** `afterwards`: its log is damaged and repaired, or restored, and lived on, in each run and not in one of so many. */
+export async function simulate(seed: number, { afterwards = false } = {}): Promise<Outcome> {
   await prepared();
   const trace: string[] = [];
   let stuck: (error: Error) => void = () => {};
@@ -140,7 +146,12 @@ export async function simulate(seed: number): Promise<Outcome> {
   const lives = 2 + random.below(2);
   let violation: Error | null = null;
   try {
-    await Promise.race([stopped, new Simulation(run, random, trace).live(lives, set)]);
+    const draws = new SeededRandom(scrambled(seed, AFTERWARDS));
+    const isFollowed = draws.oneIn(AFTERWARDS_ODDS) || afterwards;
+    await Promise.race([
+      stopped,
+      new Simulation(run, random, trace).live(lives, set, isFollowed ? draws : null),
+    ]);
   } catch (error) {
     violation = error as Error;
   } finally {
@@ -172,7 +183,8 @@ class Simulation {
     this.#options = { ...(random.oneIn(3) ? { warm: 0 } : {}), answerWhileCatchingUp: random.oneIn(4) };
   }
 
-  async live(lives: number, set: number): Promise<void> {
+  /** `afterwards`: what becomes of its log is drawn of it; null: that is not looked at. */
+  async live(lives: number, set: number, afterwards: SeededRandom | null): Promise<void> {
     const random = this.#random;
     const tears = random.oneIn(2) ? "bytes" : "sectors";
     const names = random.oneIn(2) ? "any" : "in order";
@@ -191,6 +203,7 @@ class Simulation {
     await db.close();
     await this.#checked();
     await this.#checkBackup();
+    if (afterwards !== null) await new Afterwards(this.#run, this.#disk, DATA, afterwards).live();
   }
 
   async #live(plan: Plan): Promise<void> {

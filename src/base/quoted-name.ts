@@ -19,6 +19,10 @@ const keywords: ReadonlySet<string> = new Set(
 
 /** As PostgreSQL's quote_ident() has it. */
 export function quoteIdent(name: string): string {
-  if (/^[a-z_][a-z0-9_]*$/.test(name) && !keywords.has(name)) return name;
+  return /^[a-z_][a-z0-9_]*$/.test(name) && !keywords.has(name) ? name : inQuotes(name);
+}
+
+/** Also where it needs none. */
+export function inQuotes(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }

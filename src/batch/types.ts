@@ -281,8 +281,8 @@ export function typeFromString(said: string): SqlType | undefined {
   return name === "varchar" || name === "bpchar" ? { name, length: first } : undefined;
 }
 
-/** The type's name as messages to clients carry it: without modifiers. */
-export function typeTag(type: SqlType): string {
-  if (type.element !== undefined) return `${typeTag(type.element)}[]`;
-  return type.name;
+/** PostgreSQL's typname, as messages to clients carry it: `_int4` for `int4[]`, an enum's own name; without modifiers. */
+export function typname(type: SqlType): string {
+  if (type.element !== undefined) return `_${typname(type.element)}`;
+  return type.enumName ?? type.name;
 }

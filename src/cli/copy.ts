@@ -1,6 +1,6 @@
 /** evert query "COPY …": rows from standard input, or to standard output, as they stream. */
 import { toEvertError } from "../base/errors.ts";
-import { outputClosed, write } from "./output.ts";
+import { outputClosed, whenOutputCloses, write } from "./output.ts";
 import type { Remote } from "./remote.ts";
 import { withPlace } from "./sql-results.ts";
 
@@ -28,11 +28,14 @@ export async function runCopy(remote: Remote, sql: string, direction: "in" | "ou
       await write(`${command}\n`);
       return;
     }
-    for await (const piece of remote.copyOut(sql)) {
+    const left = new AbortController();
+    whenOutputCloses(() => left.abort());
+    for await (const piece of remote.copyOut(sql, left.signal)) {
       await write(piece);
       if (outputClosed()) return;
     }
   } catch (error) {
+    if (direction === "out" && outputClosed()) return;
     throw withPlace(toEvertError(error), sql);
   }
 }

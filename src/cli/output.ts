@@ -13,6 +13,8 @@ export function prepareOutput(): void {
     if (cause.code === "EPIPE") return;
     failure = new EvertError("io_error", "cannot write to standard output", { detail: cause.message, cause });
   });
+  // Where nobody reads what went wrong, the exit code says that something did.
+  process.stderr.on("error", () => undefined);
 }
 
 /** Call last: only then is it known whether all of it was written. @throws EvertError io_error */

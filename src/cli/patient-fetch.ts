@@ -3,7 +3,7 @@
  *
  * Node's fetch gives up an answer that begins after five minutes, and one that is silent for as long: a topic that is followed over a quiet night, a query that counts for
  * an hour. Here silence is no reason. Whether the other machine is still there the system asks (TCP keepalive), so that one that has vanished ends the answer in less than a minute.
- * Redirects are not followed: they are the caller's answer.
+ * Redirects are not followed: they are the caller's answer (client/transport.ts says to the user where they lead).
  */
 import { type IncomingMessage, request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";

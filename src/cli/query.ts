@@ -31,6 +31,15 @@ async function query(sql: string | undefined, options: QueryOptions): Promise<vo
   if (direction === "out" || (direction === "in" && sql !== undefined))
     return runCopy(remote, statements, direction);
   const left = new AbortController();
-  whenOutputCloses(() => left.abort());
+  if (onlyReads(statements)) whenOutputCloses(() => left.abort());
   return runSql(remote, statements, options.format, left.signal);
+}
+
+/** Whether nothing is lost with the answer. Where a text may do more than read, it is run to its end, whoever still looks: so it says no where it is not sure. */
+function onlyReads(sql: string): boolean {
+  return (
+    /^\s*(select|values|table|with)\b/i.test(sql) &&
+    !/;\s*\S/.test(sql) &&
+    !/\b(insert|update|delete|merge|nextval|setval)\b/i.test(sql)
+  );
 }

@@ -7,7 +7,14 @@ import type { Command } from "commander";
 import { EvertError } from "../base/errors.ts";
 import type { ChunkedErrorMessage, ChunkedProgress } from "../client/protocol.ts";
 import { type SqlPart, sqlParts } from "../client/protocol.ts";
-import { createTransport, errorFrom, failureOf, type Transport } from "../client/transport.ts";
+import {
+  createTransport,
+  errorFrom,
+  failureOf,
+  isRedirect,
+  redirectError,
+  type Transport,
+} from "../client/transport.ts";
 import { parseExact } from "./exact-json.ts";
 import { UsageError } from "./exit.ts";
 import { patientFetch } from "./patient-fetch.ts";
@@ -60,6 +67,11 @@ export class Remote {
   ): AsyncGenerator<SqlPart, void, undefined> {
     const body = JSON.stringify({ sql, format });
     const { request, response } = await this.#open("/v1/sql", body, signal);
+    const redirect = this.#redirectOf("/v1/sql", response);
+    if (redirect !== null) {
+      request.destroy();
+      throw redirect;
+    }
     const isJson = (response.headers["content-type"] ?? "").startsWith("application/json");
     try {
       if (!isJson) parseAnswer(response.statusCode ?? 500, await text(response));
@@ -79,14 +91,18 @@ export class Remote {
   }
 
   /** COPY … TO STDOUT, as it arrives. @throws EvertError, also where the answer ends before its time. */
-  async *copyOut(statement: string): AsyncGenerator<Uint8Array, void, undefined> {
+  async *copyOut(statement: string, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
     const headers = { "Content-Type": "application/octet-stream" };
-    const response = await this.#transport.send(copyPath(statement), { method: "POST", headers });
+    const response = await this.#transport.send(copyPath(statement), { method: "POST", headers, signal });
     try {
       yield* response.body as ReadableStream<Uint8Array>;
     } catch (cause) {
       throw this.#brokenOff(cause);
     }
+  }
+
+  #redirectOf(path: string, { statusCode = 500, headers }: IncomingMessage): EvertError | null {
+    return isRedirect(statusCode) ? redirectError(this.url + path, this.url, headers.location) : null;
   }
 
   #brokenOff(cause: unknown): EvertError {
@@ -212,6 +228,8 @@ export class Remote {
         response.on("end", () => {
           if (isStream(body)) body.destroy();
           request.destroy();
+          const redirect = this.#redirectOf(path, response);
+          if (redirect !== null) return reject(redirect);
           resolve({ status: response.statusCode ?? 500, text: Buffer.concat(pieces).toString("utf8") });
         });
       });

@@ -1,5 +1,5 @@
 /** The names the shell completes and describes. */
-import { quoteIdent } from "../base/quoted-name.ts";
+import { inQuotes, quoteIdent } from "../base/quoted-name.ts";
 import type { TopicMessage, TopicsAnswer, ViewMessage, ViewsAnswer } from "../client/protocol.ts";
 import type { Remote } from "./remote.ts";
 import { tableText } from "./tables.ts";
@@ -48,7 +48,7 @@ export class Names {
     const found =
       quoted === undefined
         ? [...keywords.filter(starts), ...this.#names.filter(starts).map(quoteIdent)]
-        : this.#names.map((name) => `"${name.replaceAll('"', '""')}"`).filter(starts);
+        : this.#names.map(inQuotes).filter(starts);
     return [[...new Set(found)].sort(), word];
   }
 

@@ -60,8 +60,12 @@ async function tail(topic: string, options: TailOptions): Promise<void> {
   query.set("from", consumer === null ? from : String(consumer.offset));
   const stop = new AbortController();
   const path = `/v1/topics/${encodeURIComponent(topic)}/records?${query}`;
-  const body = await remote.stream(path, "application/x-ndjson", stop.signal);
   whenOutputCloses(() => stop.abort());
+  const body = await remote.stream(path, "application/x-ndjson", stop.signal).catch((error: unknown) => {
+    if (outputClosed()) return null;
+    throw error;
+  });
+  if (body === null) return;
   if (consumer !== null) consumer.onFailed = () => stop.abort();
   let lines = 0;
   try {

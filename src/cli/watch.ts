@@ -77,7 +77,8 @@ async function* follow(remote: Remote, view: string, key: string | undefined, si
     }
     if (signal.aborted) return;
     process.stderr.write(`${errorColors.dim("the connection ended; connecting again")}\n`);
-    await sleep(reconnectMs);
+    await sleep(reconnectMs, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) return;
   }
 }
 
@@ -128,12 +129,14 @@ async function watchTable(remote: Remote, name: string): Promise<void> {
     };
     const unsubscribe = live.subscribe(draw);
     process.stdout.on("resize", draw);
-    process.once("SIGINT", () => {
+    const leave = () => {
       unsubscribe();
       process.stdout.off("resize", draw);
       client.close();
       resolve();
-    });
+    };
+    process.once("SIGINT", leave);
+    whenOutputCloses(leave);
     draw();
   });
 }
@@ -143,6 +146,7 @@ async function watchRow(remote: Remote, view: string, key: string): Promise<void
   const { columns } = await remote.get<ViewMessage>(`/v1/views/${encodeURIComponent(view)}`);
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort());
+  whenOutputCloses(() => stop.abort());
   for await (const { event, data } of follow(remote, view, key, stop.signal)) {
     const message = parseExact(data);
     if (event === "snapshot") {

@@ -18,7 +18,16 @@ import { createConsumer } from "./consumer.ts";
 import { encodeJson, parseJson } from "./json.ts";
 import { createProducer } from "./producer.ts";
 import { sqlParts } from "./sql-answer.ts";
-import { createTransport, errorFrom, positionOf, type RequestInput, type Transport } from "./transport.ts";
+import {
+  createTransport,
+  errorFrom,
+  isJson,
+  isNode,
+  noJson,
+  positionOf,
+  type RequestInput,
+  type Transport,
+} from "./transport.ts";
 import type {
   AppendOptions,
   AppendResult,
@@ -35,7 +44,7 @@ import type {
   RowsQuery,
   TransactOptions,
 } from "./types.ts";
-import { needsDigits, type RawRow, rowConverter, tupleConverter } from "./values.ts";
+import { mayNeedDigits, needsDigits, type RawRow, rowConverter, tupleConverter } from "./values.ts";
 import { ViewState } from "./view.ts";
 
 /**
@@ -83,8 +92,6 @@ class HttpClient implements Client {
   #closed = false;
   /** Whether fetch is Node's, which keeps a copy of each body that a redirect may ask for again, and bodies can be used again once it has answered. */
   readonly #copiesBodies: boolean;
-  /** Whether a request was answered elsewhere than where it was sent. */
-  #isRedirected = false;
 
   constructor(url: string, options: ClientOptions) {
     this.#transport = createTransport(url, options);
@@ -246,12 +253,11 @@ class HttpClient implements Client {
     const never = new AbortController().signal;
     const until = Date.now() + this.#retryMsMax;
     for (let attempt = 0; ; attempt++) {
-      const refusesRedirects =
-        this.#copiesBodies && typeof body !== "string" && attempt === 0 && !this.#isRedirected;
+      const refusesRedirects = this.#copiesBodies && typeof body !== "string" && attempt === 0;
       try {
         return await this.#json<T>(path, { ...request, refusesRedirects }, false);
       } catch (error) {
-        // What a redirect may have failed is sent again at once, and follows it.
+        // What a redirect may have failed is sent again at once: the next failure names it.
         if (
           refusesRedirects &&
           error instanceof EvertError &&
@@ -271,7 +277,8 @@ class HttpClient implements Client {
     const body = encodeJson({ sql: text, params, atLeast: options.atLeast, timeoutMs: options.timeoutMs });
     const response = await this.#transport.send("/v1/sql", { method: "POST", body, signal: options.signal });
     const answer = await this.#transport.text(response, options.signal);
-    const { results, error, position } = parseJson(answer, answer.includes('"type":"numeric')) as SqlAnswer;
+    if (!isJson(response)) throw noJson(response, answer);
+    const { results, error, position } = parseJson(answer, mayNeedDigits(answer)) as SqlAnswer;
     this.#saw(position);
     if (error !== undefined) throw errorFrom(error);
     return {
@@ -291,6 +298,7 @@ class HttpClient implements Client {
     const { atLeast, timeoutMs, signal } = options;
     const body = encodeJson({ sql: query, params, atLeast, timeoutMs });
     const response = await this.#transport.send("/v1/sql", { method: "POST", body, signal });
+    if (!isJson(response)) throw noJson(response, await this.#transport.text(response, signal));
     const parts = sqlParts(response.body as ReadableStream<Uint8Array>, (cause) => {
       if (signal?.aborted) throw signal.reason;
       return new EvertError("connection_failed", "the server broke off its answer", {
@@ -409,8 +417,9 @@ class HttpClient implements Client {
     request: RequestInput,
     exact: boolean,
   ): Promise<T> {
-    if (response.redirected) this.#isRedirected = true;
-    const answer = parseJson(await this.#transport.text(response, request.signal), exact) as T;
+    const text = await this.#transport.text(response, request.signal);
+    if (!isJson(response)) throw noJson(response, text);
+    const answer = parseJson(text, exact) as T;
     const position = answer.position ?? positionOf(response);
     if (position !== undefined) this.#saw(position);
     return answer;
@@ -509,9 +518,4 @@ function randomKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
     byte.toString(16).padStart(2, "0"),
   ).join("");
-}
-
-function isNode(): boolean {
-  const { process } = globalThis as { process?: { readonly versions?: { readonly node?: string } } };
-  return process?.versions?.node !== undefined;
 }

@@ -27,6 +27,7 @@ import { backoffMs, pause } from "./backoff.ts";
 import { parseJson } from "./json.ts";
 import { errorFrom, failureOf, type Transport } from "./transport.ts";
 import type { ClientOptions } from "./types.ts";
+import { mayNeedDigits } from "./values.ts";
 import type { ViewState } from "./view.ts";
 
 const defaults = { notifyIntervalMs: 16, silenceMsMax: heartbeatMs * 2.5, backoffMsMax: 5_000 };
@@ -256,7 +257,7 @@ export class Connection {
   #apply(event: SseEvent): void {
     switch (event.event) {
       case "snapshot": {
-        const message = this.#parse<SnapshotMessage>(event.data, event.data.includes('"type":"numeric'));
+        const message = this.#parse<SnapshotMessage>(event.data, mayNeedDigits(event.data));
         const view = this.#views.get(message.view ?? "");
         if (view === undefined) return;
         view.snapshotPart(message);

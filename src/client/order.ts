@@ -13,13 +13,13 @@ export type RowCompare = (
   b: Readonly<Record<string, unknown>>,
 ) => number;
 
-export function compareOf(type: string, labels: readonly string[] = []): Compare {
-  if (type.endsWith("[]")) return compareArrays(compareOf(type.slice(0, -2), labels));
+/** `labels`: of an enum, or of an array of one. Its name says nothing. */
+export function compareOf(type: string, labels?: readonly string[]): Compare {
+  if (labels !== undefined) return compareArrays(compareLabels(labels));
+  if (type.startsWith("_")) return compareArrays(compareOf(type.slice(1)));
   switch (type) {
     case "numeric":
       return (a, b) => compareNumeric(a as string, b as string);
-    case "enum":
-      return (a, b) => labels.indexOf(a as string) - labels.indexOf(b as string);
     case "bpchar":
       return (a, b) => compareText(withoutPadding(a as string), withoutPadding(b as string));
     case "interval":
@@ -64,7 +64,12 @@ function compareColumn({ type, labels }: ColumnMessage): Compare {
   return compareOf(type, labels);
 }
 
-/** Item by item, nulls last, then by the number of items and of dimensions. */
+function compareLabels(labels: readonly string[]): Compare {
+  const ranks = new Map(labels.map((label, rank) => [label, rank]));
+  return (a, b) => (ranks.get(a as string) ?? -1) - (ranks.get(b as string) ?? -1);
+}
+
+/** Item by item, nulls last, then by the number of items and of dimensions; a value that is no array as if it were alone in one. */
 function compareArrays(compare: Compare): Compare {
   return (a, b) => {
     const [x, y] = [flat(a), flat(b)];

@@ -1,6 +1,6 @@
 /** Requests to one server: addresses, headers, and every way a request fails as an EvertError. */
 import { type ErrorBody, type ErrorCode, EvertError, errorCodes } from "../base/errors.ts";
-import { contentTypes, headers as headerNames } from "../wire/http/messages.ts";
+import { contentTypes, headers as headerNames, preferProcessing } from "../wire/http/messages.ts";
 import { parseJson } from "./json.ts";
 import type { ClientOptions } from "./types.ts";
 
@@ -11,7 +11,7 @@ export interface RequestInput {
   /** JSON, unless the headers say otherwise. */
   readonly body?: string | Uint8Array<ArrayBuffer> | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** A redirect is a failure. A body of bytes is then copied once less by Node's fetch, which keeps it for the second request otherwise. */
+  /** A redirect is a failure to connect. A body of bytes is then copied once less by Node's fetch, which keeps it for the second request otherwise. */
   readonly refusesRedirects?: boolean;
 }
 
@@ -29,6 +29,8 @@ export function createTransport(url: string, options: ClientOptions): Transport 
   const doFetch = options.fetch ?? globalThis.fetch.bind(globalThis);
   const common: Record<string, string> = { ...options.headers };
   if (options.token !== undefined) common["authorization"] = `Bearer ${options.token}`;
+  // Node's own fetch gives up after five minutes without an answer.
+  if (options.fetch === undefined && isNode()) common[headerNames.prefer] = preferProcessing;
 
   return {
     base,
@@ -47,10 +49,15 @@ export function createTransport(url: string, options: ClientOptions): Transport 
           cache: "no-store",
           ...(input.body === undefined ? {} : { body: input.body }),
           ...(input.signal === undefined ? {} : { signal: input.signal }),
-          ...(input.refusesRedirects === true ? { redirect: "error" } : {}),
+          redirect: redirectOf(input),
         });
       } catch (cause) {
         throw failureOf(cause, base, input.signal);
+      }
+      if (isRedirect(response.status) || response.type === "opaqueredirect") {
+        // Nobody reads it: the connection is free for the next request.
+        response.body?.cancel().catch(() => undefined);
+        throw redirectError(address, base, response.headers.get("location"));
       }
       if (!response.ok) throw await errorOf(response, base, input.signal);
       return response;
@@ -64,6 +71,63 @@ export function createTransport(url: string, options: ClientOptions): Transport 
       }
     },
   };
+}
+
+/** What changes something is followed nowhere: of 301 and 302 fetch makes a GET, whose answer would be taken for the one to what was sent. */
+function redirectOf({ refusesRedirects, method = "GET" }: RequestInput): RequestRedirect {
+  if (refusesRedirects === true) return "error";
+  return method === "GET" ? "follow" : "manual";
+}
+
+export function isRedirect(status: number): boolean {
+  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
+}
+
+/** A request to `address`, which is below `base`, was answered with another address. */
+export function redirectError(
+  address: string,
+  base: string,
+  location: string | null | undefined,
+): EvertError {
+  const at =
+    location == null || !URL.canParse(location, address) ? undefined : new URL(location, address).href;
+  const message =
+    at === undefined
+      ? `the server at ${base} answers with a redirect`
+      : `the server at ${base} answers with a redirect to ${at}`;
+  return new EvertError("protocol_violation", message, {
+    detail: "It is not followed: what is sent is to arrive where it was sent to, once.",
+    hint:
+      at === undefined
+        ? "Use the address that it leads to."
+        : `Use ${serverAt(at, address.slice(base.length))} as the server's address.`,
+  });
+}
+
+/** Where the server is whose `path` is at this address; the address itself where that path is not its end. */
+function serverAt(address: string, path: string): string {
+  return address.endsWith(path) ? address.slice(0, -path.length) : address;
+}
+
+/** Whether it says so, or nothing of what it is. */
+export function isJson(response: Response): boolean {
+  const type = response.headers.get("content-type");
+  return type === null || type.startsWith(contentTypes.json);
+}
+
+/** An answer of somebody else: a page to log in at, for one. */
+export function noJson({ status, redirected, url }: Response, text: string): EvertError {
+  const place = redirected ? `${url}, where a redirect led,` : "the server";
+  return new EvertError("protocol_violation", `${place} answered with status ${status} and no JSON`, {
+    detail: text.slice(0, 200),
+    hint: "Is this the address of an evert server?",
+  });
+}
+
+/** Whether this is Node, or what calls itself so. */
+export function isNode(): boolean {
+  const { process } = globalThis as { process?: { readonly versions?: { readonly node?: string } } };
+  return process?.versions?.node !== undefined;
 }
 
 /**

@@ -8,7 +8,8 @@ import { ExactNumber, plainJson } from "./json.ts";
 export type ValueConverter = (value: unknown) => unknown;
 
 /** Null: values of this type come out of JSON.parse as they should be. */
-function converterOf(type: string): ValueConverter | null {
+function converterOf({ type, labels }: Pick<ColumnMessage, "type" | "labels">): ValueConverter | null {
+  if (labels !== undefined) return null;
   switch (type) {
     case "int8":
       return toInt8;
@@ -36,10 +37,9 @@ function converterOf(type: string): ValueConverter | null {
     case "timestamptz":
     case "interval":
     case "jsonpath":
-    case "enum":
       return null;
   }
-  return type.endsWith("[]") ? itemsOf(converterOf(type.slice(0, -2))) : toPlain;
+  return type.startsWith("_") ? itemsOf(converterOf({ type: type.slice(1) })) : toPlain;
 }
 
 /** Of an array, whatever its dimensions: each item, in place. (The items of json[] are what they are: JSON.) */
@@ -69,14 +69,19 @@ function toNumeric(value: unknown): unknown {
   return value instanceof ExactNumber ? value.text : value;
 }
 
-/** A type this client does not know: whatever its JSON says, without loss. */
+/** An enum whose labels were not sent, or a type this client does not know: whatever its JSON says, without loss. */
 function toPlain(value: unknown): unknown {
   return value instanceof ExactNumber ? value.text : value;
 }
 
 /** Whether messages with such columns must be parsed with all digits. */
 export function needsDigits(columns: readonly ColumnMessage[]): boolean {
-  return columns.some((c) => c.type.startsWith("numeric"));
+  return columns.some((c) => c.type === "numeric" || c.type === "_numeric");
+}
+
+/** The same of a message that has not been parsed. */
+export function mayNeedDigits(text: string): boolean {
+  return text.includes('"type":"numeric"') || text.includes('"type":"_numeric"');
 }
 
 export type RawRow = Record<string, unknown>;
@@ -86,7 +91,7 @@ export function rowConverter(columns: readonly ColumnMessage[]): (row: RawRow) =
   const names: string[] = [];
   const converters: ValueConverter[] = [];
   for (const column of columns) {
-    const convert = converterOf(column.type);
+    const convert = converterOf(column);
     if (convert === null) continue;
     names.push(column.name);
     converters.push(convert);
@@ -103,7 +108,7 @@ export function rowConverter(columns: readonly ColumnMessage[]): (row: RawRow) =
 
 /** Converts a row that is an array of values, in place. */
 export function tupleConverter(columns: readonly ColumnMessage[]): (row: unknown[]) => unknown[] {
-  const converters = columns.map((c) => converterOf(c.type));
+  const converters = columns.map(converterOf);
   return (row) => {
     for (let i = 0; i < converters.length; i++) {
       const convert = converters[i];

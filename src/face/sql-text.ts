@@ -1,5 +1,6 @@
 /** The sql`…` template: PostgreSQL's text with the names of topics and views, and values as parameters, put in. */
 import { getCallSites } from "node:util";
+import { inQuotes } from "../base/quoted-name.ts";
 import type { Relation } from "./chain.ts";
 
 export type SqlParameter = string | number | bigint | boolean | null;
@@ -38,7 +39,7 @@ export function sql<Row extends object>(
   values.forEach((value, i) => {
     if (typeof value === "object" && value !== null) {
       relations.push(value);
-      text += quoteIdentifier(value.name);
+      text += inQuotes(value.name);
     } else {
       params.push(value);
       text += `$${params.length}`;
@@ -58,8 +59,4 @@ function placeOf(caller: ReturnType<typeof getCallSites>[number] | undefined): P
   if (caller === undefined) return null;
   const { scriptName: url, lineNumber: line, columnNumber: column } = caller;
   return Object.freeze({ url, line, column });
-}
-
-function quoteIdentifier(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
 }

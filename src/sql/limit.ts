@@ -56,14 +56,13 @@ function bindCount(
   const position = ctx.position(startOf(node));
   const place: ExprPlace = { ...plainPlace(ctx, scope, clause), subqueries };
   const bound = bindExpr(node, place);
-  const reads = bound.kind === "typed" ? [...columnsOf(bound.expr)] : [];
-  if (reads.some((index) => !isSubquery(index))) {
-    const message = `argument of ${clause} must not contain variables`;
-    throw new EvertError("invalid_column_reference", message, { position });
-  }
   const expr = coerce(bound, int8, "assignment", ctx);
   if (expr === undefined) {
     throw new EvertError("datatype_mismatch", `argument of ${clause} must be type bigint`, { position });
+  }
+  if ([...columnsOf(expr)].some((index) => !isSubquery(index))) {
+    const message = `argument of ${clause} must not contain variables`;
+    throw new EvertError("invalid_column_reference", message, { position });
   }
   if (expr.kind !== "const") return expr;
   if (expr.value === null) return null;

@@ -1,7 +1,7 @@
 /** Which names a text reads from, before anything is bound: to put views in the order in which they can be made. */
-import type { FuncCall } from "libpg-query";
+import type { FuncCall, RangeVar } from "libpg-query";
 import { parseStatements } from "./parser.ts";
-import { as, stringOf } from "./tree.ts";
+import { as, partsOf, stringOf } from "./tree.ts";
 
 /**
  * Every name that stands where a relation may, names of its own WITH queries included.
@@ -9,14 +9,9 @@ import { as, stringOf } from "./tree.ts";
  */
 export function relationNames(sql: string): Set<string> {
   const names = new Set<string>();
-  const rest: unknown[] = parseStatements(sql).map((statement) => statement.node);
-  for (let item = rest.pop(); item !== undefined; item = rest.pop()) {
-    if (typeof item !== "object" || item === null) continue;
-    for (const [kind, value] of Object.entries(item)) {
-      if (kind === "RangeVar") names.add((value as { readonly relname?: string }).relname ?? "");
-      if (kind === "FuncCall") for (const name of asOfNames(value as FuncCall)) names.add(name);
-      if (value !== undefined) rest.push(value);
-    }
+  for (const [kind, fields] of partsOf(parseStatements(sql).map(({ node }) => node))) {
+    if (kind === "RangeVar") names.add((fields as RangeVar).relname ?? "");
+    if (kind === "FuncCall") for (const name of asOfNames(fields as FuncCall)) names.add(name);
   }
   return names;
 }

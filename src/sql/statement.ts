@@ -10,3 +10,4 @@ export { changedKeeping } from "./keeping-options.ts";
 export { loadParser, type ParsedStatement, parseStatements } from "./parser.ts";
 export { relationNames } from "./relation-names.ts";
 export * from "./statement-types.ts";
+export { refuseSurplusParams } from "./surplus-params.ts";

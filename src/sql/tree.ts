@@ -27,6 +27,20 @@ export function stringOf(node: Node | undefined): string {
   return value.sval ?? "";
 }
 
+/** Everything within these trees, under the name that it has in what it is part of: a node's fields have its kind. */
+export function* partsOf(
+  trees: readonly Node[],
+): Generator<readonly [name: string, part: unknown], void, undefined> {
+  const rest: unknown[] = [...trees];
+  for (let item = rest.pop(); item !== undefined; item = rest.pop()) {
+    if (typeof item !== "object" || item === null) continue;
+    for (const part of Object.entries(item)) {
+      yield part;
+      if (part[1] !== undefined) rest.push(part[1]);
+    }
+  }
+}
+
 /** Byte offset of the node's own place, where it has one. */
 export function locationOf(node: Node): number | undefined {
   const fields = Object.values(node)[0] as { location?: number } | undefined;

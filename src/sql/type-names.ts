@@ -45,6 +45,8 @@ export function bindTypeName(node: TypeNameNode, ctx: BindContext): SqlType {
   const made = schema === undefined || schema === "public" ? ctx.catalog.type?.(name) : undefined;
   const type = (known ? types.get(name) : undefined) ?? made;
   if (type === undefined) {
+    if ((schema === undefined || schema === "public") && ctx.catalog.relation(name) !== undefined)
+      throw notSupported(`the row type of "${name}"`, position, "Name its columns instead.");
     throw new EvertError("undefined_object", `type "${names.join(".")}" does not exist`, { position });
   }
   if (type.domain !== undefined && node.typmods !== undefined) {

@@ -10,7 +10,6 @@
  *    Where what is published is not to be shown, it does not begin before that has an end.
  * 3. When it did not keep up, or a view was replaced or has healed, it begins again without positions: whatever is shown is replaced.
  */
-
 import { type EvertError, toEvertError } from "../base/errors.ts";
 import type { Slices } from "../base/slices.ts";
 import type { Frame } from "./frames.ts";

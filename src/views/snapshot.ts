@@ -1,6 +1,6 @@
 /** The rows of a view at one epoch, as a subscriber is given them first: all, in slices between turns of the event loop, or those of some keys. */
 import type { Slices } from "../base/slices.ts";
-import { type SqlType, typeTag } from "../batch/types.ts";
+import { type SqlType, typname } from "../batch/types.ts";
 import { EveryViewRow, type TakeRow } from "./every-row.ts";
 import { Pace, type Turn } from "./pace.ts";
 import { type SnapshotRow, snapshotRows } from "./step-changes.ts";
@@ -115,5 +115,5 @@ class KeyedRows implements RowSource {
 /** A column as a snapshot tells it; an enum's labels, so that the other end can order by them. */
 function columnMessage({ name, type }: { readonly name: string; readonly type: SqlType }) {
   const labels = type.labels ?? type.element?.labels;
-  return labels === undefined ? { name, type: typeTag(type) } : { name, type: typeTag(type), labels };
+  return labels === undefined ? { name, type: typname(type) } : { name, type: typname(type), labels };
 }

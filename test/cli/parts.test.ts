@@ -239,7 +239,7 @@ test("a COPY out that is broken off says so", async () => {
   try {
     const remote = new Remote({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
     const all = async () => {
-      for await (const _ of remote.copyOut("COPY t TO STDOUT"));
+      for await (const _ of remote.copyOut("COPY t TO STDOUT", new AbortController().signal));
     };
     await expect(all()).rejects.toMatchObject({
       code: "connection_failed",

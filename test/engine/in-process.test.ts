@@ -100,7 +100,7 @@ it("SQL gives rows of values", async () => {
     results: [
       {
         command: "SELECT 1",
-        columns: ["int8", "numeric", "int4[]", "jsonb", "int4"].map((type, i) => ({
+        columns: ["int8", "numeric", "_int4", "jsonb", "int4"].map((type, i) => ({
           name: ["id", "price", "list", "j", "p"][i],
           type,
         })),

@@ -1,5 +1,6 @@
 /** Versions of views as servers see them. */
 import { EvertError } from "../../base/errors.ts";
+import { inQuotes } from "../../base/quoted-name.ts";
 import { parseJson } from "../../batch/lossless-json.ts";
 import { parseStatements } from "../../sql/statement.ts";
 import type { SqlOptions, SqlResponse, VersionDiff, VersionsApi, ViewInfo } from "../api.ts";
@@ -23,7 +24,7 @@ export function versionsApi(core: Core, sql: RunSql): VersionsApi {
     async build(view, select, version = nextVersion(core, view)) {
       versionsOf(core, view);
       const name = `${view}@${version}`;
-      const text = `CREATE MATERIALIZED VIEW ${quoted(name)} AS ${select}`;
+      const text = `CREATE MATERIALIZED VIEW ${inQuotes(name)} AS ${select}`;
       if (parseStatements(text).length !== 1) {
         throw new EvertError("invalid_request", "a version of a view is one SELECT");
       }
@@ -67,10 +68,10 @@ async function diff(
   const sameKey = left.key !== null && JSON.stringify(left.key) === JSON.stringify(right.key);
   // Compared row by row, where there is no key: what differs is in one and not in the other.
   const key = sameKey ? (left.key as readonly string[]) : null;
-  const columns = shared.map(quoted).join(", ");
-  const rowsOf = (version: number): string => `SELECT ${columns} FROM ${quoted(`${view}@${version}`)}`;
-  const on = key === null ? "false" : key.map((c) => `l.${quoted(c)} = r.${quoted(c)}`).join(" AND ");
-  const side = (alias: string): string => shared.map((c) => `${alias}.${quoted(c)}`).join(", ");
+  const columns = shared.map(inQuotes).join(", ");
+  const rowsOf = (version: number): string => `SELECT ${columns} FROM ${inQuotes(`${view}@${version}`)}`;
+  const on = key === null ? "false" : key.map((c) => `l.${inQuotes(c)} = r.${inQuotes(c)}`).join(" AND ");
+  const side = (alias: string): string => shared.map((c) => `${alias}.${inQuotes(c)}`).join(", ");
   const joined =
     `FROM (SELECT true AS there, d.* FROM (${rowsOf(from)} EXCEPT ALL ${rowsOf(to)}) d) l ` +
     `FULL JOIN (SELECT true AS there, d.* FROM (${rowsOf(to)} EXCEPT ALL ${rowsOf(from)}) d) r ON ${on}`;
@@ -95,8 +96,4 @@ async function diff(
       to: row[4] === true ? named(row.slice(5 + shared.length)) : null,
     })),
   };
-}
-
-function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
 }

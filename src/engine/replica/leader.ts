@@ -85,12 +85,19 @@ class HttpLeader implements Leader {
         method,
         headers,
         signal,
+        redirect: "manual",
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
     } catch (cause) {
       throw unreachable(this.url, cause);
     }
     if (response.ok) return response;
+    const location = response.headers.get("location");
+    if (response.status >= 300 && response.status < 400 && location !== null) {
+      throw new EvertError("protocol_violation", `${this.url} answers with a redirect to ${location}`, {
+        hint: "Give the address that it leads to.",
+      });
+    }
     const answer: unknown = await response.json().catch(() => null);
     const error = (answer as { error?: Partial<ErrorBody> } | null)?.error;
     if (error?.code === undefined || !(error.code in errorCodes) || typeof error.message !== "string") {

@@ -18,6 +18,7 @@ import {
   loadParser,
   paramFromJson,
   parseStatements,
+  refuseSurplusParams,
   type Statement,
 } from "../../sql/statement.ts";
 import type { CopyIn, CopyOut, SqlOptions } from "../api.ts";
@@ -45,6 +46,7 @@ export async function copy(core: Core, sql: string, options: SqlOptions): Promis
       hint: "Send other statements to POST /v1/sql.",
     });
   }
+  refuseSurplusParams([parsed], options.params?.length ?? 0);
   const bound = (): Statement =>
     bindStatement(parsed, core.catalog, (options.params ?? []).map(paramFromJson), {
       nowUs: BigInt(core.clock.wallUs()),

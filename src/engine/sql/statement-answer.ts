@@ -3,7 +3,7 @@ import { type Datum, datumToValue } from "../../batch/convert.ts";
 import { valueToJson } from "../../batch/json.ts";
 import type { Field } from "../../batch/schema.ts";
 import { valueToText } from "../../batch/text-form.ts";
-import { type SqlType, text, typeTag } from "../../batch/types.ts";
+import { type SqlType, text, typname } from "../../batch/types.ts";
 import { commandTag, type Statement } from "../../sql/statement.ts";
 import type { FlowingResult, StatementResult } from "../api.ts";
 import type { FlowingRows, WriteRow } from "../queries/flowing-rows.ts";
@@ -72,7 +72,7 @@ export function answer(
 }
 
 function columnsOf(fields: readonly Field[]): StatementResult["columns"] {
-  return fields.map((f) => ({ name: f.name, type: typeTag(f.type) }));
+  return fields.map((f) => ({ name: f.name, type: typname(f.type) }));
 }
 
 function textsOf(fields: readonly Field[], row: readonly Datum[]): (string | null)[] {

@@ -19,6 +19,7 @@ import {
   type ParsedStatement,
   paramFromJson,
   parseStatements,
+  refuseSurplusParams,
   type Statement,
 } from "../../sql/statement.ts";
 import { Pace } from "../../views/pace.ts";
@@ -81,6 +82,7 @@ export class Statements {
       this.#core.refuseEnded();
       const parsed = parseStatements(sql);
       if (given.single === true && parsed.length !== 1) throw notOne(parsed.length);
+      refuseSurplusParams(parsed, given.params?.length ?? 0);
       for (let i = 0; i < parsed.length; ) {
         options.signal?.throwIfAborted();
         await pace.pause();

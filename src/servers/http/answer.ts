@@ -3,7 +3,6 @@
  * into a body without being parsed again.
  */
 import { type EvertError, toEvertError } from "../../base/errors.ts";
-import { resumed } from "../../base/iterators.ts";
 import { ProducerRefusal } from "../../engine/own/producers.ts";
 import { contentTypes, type ErrorMessage, headers } from "../../wire/http/messages.ts";
 import type { RequestContext, ServerContext } from "./context.ts";
@@ -97,21 +96,77 @@ export function splicedAnswer(
   return answerOf(pacedBody(rest, pace), position, options);
 }
 
-/** A body whose parts are made as the client takes them. */
+interface StreamOptions extends AnswerOptions {
+  /** What may stand between any two parts and changes nothing: it is sent where none comes for a while, so that nobody takes the server for gone. */
+  readonly filler?: string | undefined;
+}
+
+/** A body whose parts are made as the client takes them. With a filler it begins after a while also where little of it has come. */
 export async function streamedAnswer(
   c: RequestContext,
   server: ServerContext,
   parts: AsyncIterator<string, void, undefined>,
   position: string,
-  options: AnswerOptions = {},
+  { filler, ...options }: StreamOptions = {},
 ): Promise<Response> {
+  const waited = filler === undefined ? null : new Alarm(server.heartbeatMs);
   let first = "";
-  let item = await parts.next();
-  for (; !item.done && first.length < pieceChars; item = await parts.next()) first += item.value;
-  if (item.done) return answerOf(first, position, options);
-  const rest = resumed({ done: false, value: first + item.value }, parts);
-  const body = pacedBody(rest, { stallMs: server.stallMs, breakOff: breakOff(c, server) });
+  let coming = parts.next();
+  try {
+    for (; first.length < pieceChars; coming = parts.next()) {
+      const item = waited === null ? await coming : await Promise.race([coming, waited.rung]);
+      if (item === null) break;
+      if (item.done) return answerOf(first, position, options);
+      first += item.value;
+    }
+  } finally {
+    waited?.stop();
+  }
+  const body = pacedBody(resumed(first, coming, parts), {
+    stallMs: server.stallMs,
+    breakOff: breakOff(c, server),
+    ...(filler === undefined ? {} : { heartbeat: { text: filler, everyMs: server.heartbeatMs } }),
+  });
   return answerOf(body, position, options);
+}
+
+/** Rings once. */
+class Alarm {
+  readonly rung: Promise<null>;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(ms: number) {
+    this.rung = new Promise((resolve) => {
+      this.#timer = setTimeout(resolve, ms, null);
+    });
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+/** What was taken of them, what was asked for, and what is still to come. Its return() ends them, also before anything was asked for. */
+function resumed(
+  first: string,
+  coming: Promise<IteratorResult<string, void>>,
+  parts: AsyncIterator<string, void, undefined>,
+): AsyncIterableIterator<string, void, undefined> {
+  // Who takes it is told of its failure; who does not, has gone.
+  coming.catch(() => undefined);
+  const waiting: Promise<IteratorResult<string, void>>[] = [coming];
+  if (first !== "") waiting.unshift(Promise.resolve({ done: false, value: first }));
+  return {
+    next: () => waiting.shift() ?? parts.next(),
+    async return() {
+      waiting.length = 0;
+      await parts.return?.();
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
 }
 
 function* gather(parts: Iterable<string>): Generator<string, void, undefined> {

@@ -2,6 +2,7 @@
 import { Hono } from "hono";
 import { matchedRoutes } from "hono/route";
 import { EvertError } from "../../base/errors.ts";
+import { otherMethods } from "./allowed.ts";
 import { errorAnswer, failureAnswer, jsonAnswer, responseOf, setPosition } from "./answer.ts";
 import { backupRoutes } from "./backup.ts";
 import { catalogRoutes } from "./catalog.ts";
@@ -13,6 +14,7 @@ import { guardRequest } from "./guard.ts";
 import { observeRequest } from "./observe.ts";
 import { openApiDocument } from "./openapi.ts";
 import { operationsRoutes } from "./operations.ts";
+import { tellOfProcessing } from "./processing.ts";
 import { producerRoutes } from "./producers.ts";
 import { recordRoutes } from "./records.ts";
 import { registryRoutes } from "./registry.ts";
@@ -40,7 +42,12 @@ export function createApp(server: ServerContext, options: AppOptions): App {
   app.use("*", async (c, next) => {
     if (server.closing.aborted) throw new EvertError("shutting_down", "the server is shutting down");
     guardRequest(c, options.boundToLoopback);
-    await next();
+    const over = tellOfProcessing(c, server);
+    try {
+      await next();
+    } finally {
+      over();
+    }
   });
   sqlRoutes(app, server);
   copyRoutes(app, server);
@@ -61,6 +68,8 @@ export function createApp(server: ServerContext, options: AppOptions): App {
   staticRoutes(app, options.staticDir);
 
   app.notFound((c) => {
+    const other = otherMethods(app, c, server);
+    if (other !== null) return other;
     const error = new EvertError("not_found", `there is no ${c.req.method} ${c.req.path}`, {
       hint: "GET /v1/openapi.json says what there is.",
     });

@@ -1,4 +1,9 @@
-/** What stands at / when no page is served there: the topics and views, and where to go on. */
+/**
+ * What stands at / when no page is served there: the topics and views, and where to go on.
+ *
+ * It asks every two seconds, where all else is told: what it shows is the catalog, with counts of all topics and views, and of that no stream tells. A subscription has the rows
+ * of views that were named, and would send every row of every view to a page that counts them; topics that no view reads, and what is made or dropped, would still be missed.
+ */
 export const defaultPage = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">

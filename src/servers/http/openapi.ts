@@ -77,7 +77,8 @@ const paths: Record<string, Json> = {
       description:
         "Each statement is a transaction of its own unless it stands between BEGIN and COMMIT. When one fails, the " +
         "results before it stand beside `error`, and the answer has the error's status. Rows of a SELECT that comes last, outside a " +
-        "transaction, are sent as they are made, at one position and however many they are; in a long answer `command` stands behind them. With " +
+        "transaction, are sent as they are made, at one position and however many they are; in a long answer `command` stands behind them, and white space " +
+        "between tokens where none comes for a while. With `Prefer: processing` 102 is sent now and then before the answer. With " +
         "`Accept: application/x-ndjson` the rows of one statement are objects, one a line.",
       tags: ["sql"],
       requestBody: { required: true, content: json(ref("SqlRequest")) },

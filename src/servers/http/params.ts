@@ -2,7 +2,9 @@
 import { EvertError } from "../../base/errors.ts";
 import type { ReadOptions, ReadTopicOptions } from "../../engine/api.ts";
 import { isTimeText } from "../../engine/read-time.ts";
+import { contentTypes } from "../../wire/http/messages.ts";
 import { checkPosition, timeoutMsMax } from "../../wire/http/requests.ts";
+import { namedType } from "./accept.ts";
 import type { RequestContext } from "./context.ts";
 
 const readParameters = ["atLeast", "timeoutMs"];
@@ -106,7 +108,7 @@ export function pathSegment(c: RequestContext, index: number): string {
 }
 
 export function acceptsEventStream(c: RequestContext): boolean {
-  return (c.req.header("Accept") ?? "").toLowerCase().includes("text/event-stream");
+  return namedType(c, contentTypes.json, [contentTypes.eventStream]) !== null;
 }
 
 /** Where a topic is read from. @throws EvertError invalid_request */

@@ -13,6 +13,7 @@ import { changedColumns, recordsGone } from "../../engine/records.ts";
 import { contentTypes, type ErasedAnswer, headers, type PositionAnswer } from "../../wire/http/messages.ts";
 import { type BodyFormat, placeUnit, RecordDecoder } from "../../wire/http/record-decoder.ts";
 import { keyFromText } from "../../wire/http/values.ts";
+import { namedType } from "./accept.ts";
 import { breakOff, jsonAnswer, type PlainAnswer, plainJson, responseOf } from "./answer.ts";
 import { type AvroFormat, appendAvro, openAvro } from "./avro.ts";
 import { BodyReader, bodyBytes, bodyFormat } from "./body.ts";
@@ -225,7 +226,7 @@ async function remove(c: RequestContext, server: ServerContext): Promise<Respons
   }
   const segment = pathSegment(c, 4);
   if (booleanParameter(query, "erase", false)) {
-    const erased = await server.engine.erase(topic, keyFromText(segment, info.schema, info.key));
+    const erased = await server.engine.erase(topic, keyIn(segment, info));
     return jsonAnswer(erased satisfies ErasedAnswer, erased.position);
   }
   const id = idempotencyKey(c);
@@ -233,12 +234,15 @@ async function remove(c: RequestContext, server: ServerContext): Promise<Respons
     id === undefined
       ? {}
       : { idempotencyKey: id, requestDigest: sha256(`delete ${JSON.stringify([topic, segment])}`) };
-  const { position } = await server.engine.deleteKey(
-    topic,
-    keyFromText(segment, info.schema, info.key),
-    options,
-  );
+  const { position } = await server.engine.deleteKey(topic, keyIn(segment, info), options);
   return jsonAnswer({ position } satisfies PositionAnswer, position);
+}
+
+/** The key that a path names. One that is an object itself (jsonb) stands under its column's name: an object alone would name columns. */
+function keyIn(segment: string, { schema, key }: TopicInfo): unknown {
+  const value = keyFromText(segment, schema, key);
+  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+  return isObject && key?.length === 1 ? { [key[0] as string]: value } : value;
 }
 
 async function read(c: RequestContext, server: ServerContext): Promise<Response> {
@@ -304,13 +308,13 @@ function openTopic(
   options: ReadTopicOptions,
 ): { readonly type: string; readonly pieces: AsyncIterable<string | Uint8Array> } {
   const { engine } = server;
-  const accept = c.req.header("Accept") ?? "";
-  const avro = (["avro", "avroFile"] as const).find((known) => accept.includes(contentTypes[known]));
-  if (avro !== undefined) {
+  const { arrow, avro, avroFile } = contentTypes;
+  const type = namedType(c, contentTypes.ndjson, [arrow, avro, avroFile]);
+  if (type === avro || type === avroFile) {
     const info = engine.topic(topic);
-    return { type: contentTypes[avro], pieces: openAvro(server, info, avro, options) };
+    return { type, pieces: openAvro(server, info, type === avro ? "avro" : "avroFile", options) };
   }
-  if (!accept.includes(contentTypes.arrow)) {
+  if (type !== arrow) {
     return { type: contentTypes.ndjson, pieces: recordLines(engine.readTopic(topic, options)) };
   }
   if (engine.readTopicArrow === undefined) {

@@ -8,6 +8,7 @@ import { EvertError } from "../../base/errors.ts";
 import type { FlowingResult, SqlResponse, StatementResult } from "../../engine/api.ts";
 import { contentTypes } from "../../wire/http/messages.ts";
 import { parseSqlRequest } from "../../wire/http/requests.ts";
+import { firstWanted } from "./accept.ts";
 import { jsonArray, pieceChars, splicedAnswer, streamedAnswer } from "./answer.ts";
 import { BodyReader, bodyFormat, bodyText } from "./body.ts";
 import type { App, RequestContext, ServerContext } from "./context.ts";
@@ -42,7 +43,10 @@ async function sql(c: RequestContext, server: ServerContext): Promise<Response> 
     if (asLines && error === undefined)
       return await streamedAnswer(c, server, linesText(response), position, { type: contentTypes.ndjson });
     if (flowing !== undefined)
-      return await streamedAnswer(c, server, flowingText(response, flowing, format), position);
+      // Each part is whole tokens of JSON, between which white space may stand.
+      return await streamedAnswer(c, server, flowingText(response, flowing, format), position, {
+        filler: "\n",
+      });
     return splicedAnswer(answerText(response, format), position, { status: error?.status }, { c, server });
   } finally {
     await body.done();
@@ -51,8 +55,7 @@ async function sql(c: RequestContext, server: ServerContext): Promise<Response> 
 
 /** Whether the answer's first choice is NDJSON. */
 function wantsLines(c: RequestContext): boolean {
-  const [first = ""] = (c.req.header("Accept") ?? "").split(",");
-  return first.split(";")[0]!.trim().toLowerCase() === contentTypes.ndjson;
+  return firstWanted(c) === contentTypes.ndjson;
 }
 
 function* answerText(response: SqlResponse, format: "json" | "text"): Generator<string, void, undefined> {

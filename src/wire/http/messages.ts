@@ -27,6 +27,7 @@ export const headers = {
   columns: "Evert-Columns",
   idempotencyKey: "Idempotency-Key",
   lastEventId: "Last-Event-ID",
+  prefer: "Prefer",
   /** Of an append, those of the Durable Streams protocol: who sends it, since which start, and as the how manyth. */
   producerId: "Producer-Id",
   producerEpoch: "Producer-Epoch",
@@ -35,6 +36,9 @@ export const headers = {
   producerExpectedSeq: "Producer-Expected-Seq",
   producerReceivedSeq: "Producer-Received-Seq",
 } as const;
+
+/** In `Prefer`, of one who waits long for the beginning of an answer: to be told now and then, by 102, that there will be one. */
+export const preferProcessing = "processing";
 
 /** What a query string of rows says beside values of columns. */
 export const rowsParameters: readonly string[] = ["order", "limit", "from", "atLeast", "timeoutMs"];
@@ -54,9 +58,9 @@ export type JsonValue =
 
 export interface ColumnMessage {
   readonly name: string;
-  /** PostgreSQL's typname; `enum` for any enum, `[]` behind the name of an array's items. */
+  /** PostgreSQL's typname: `_int4` for `int4[]`, an enum's own name. */
   readonly type: string;
-  /** Of an enum, or of an array of one: its labels in their order. */
+  /** Of an enum, or of an array of one, in a view's snapshot: its labels in their order. */
   readonly labels?: readonly string[] | undefined;
 }
 

@@ -2,7 +2,7 @@
 import { EvertError } from "../../base/errors.ts";
 import { JsonNumber, parseJson } from "../../batch/lossless-json.ts";
 import type { Schema } from "../../batch/schema.ts";
-import { type SqlType, typeTag, typeToString } from "../../batch/types.ts";
+import { type SqlType, typeToString, typname } from "../../batch/types.ts";
 import type { TopicColumnMessage } from "./messages.ts";
 
 const integer = /^[+-]?[0-9]+$/;
@@ -105,7 +105,7 @@ function parseKeyArray(text: string, hint: string): unknown {
 export function columnMessages(schema: Schema): TopicColumnMessage[] {
   return schema.fields.map((field) => ({
     name: field.name,
-    type: typeTag(field.type),
+    type: typname(field.type),
     declaredType: typeToString(field.type),
     nullable: field.nullable,
   }));

@@ -1,0 +1,20 @@
+/** Parameters that came with a request, against those that it names. */
+import type { ParamRef } from "libpg-query";
+import { EvertError } from "../base/errors.ts";
+import type { ParsedStatement } from "./parser.ts";
+import { partsOf } from "./tree.ts";
+
+/**
+ * PostgreSQL refuses them alike: who sends more values than the text names has forgotten one there, or sent them in another's place.
+ * @throws EvertError protocol_violation
+ */
+export function refuseSurplusParams(statements: readonly ParsedStatement[], given: number): void {
+  if (given === 0) return;
+  let named = 0;
+  for (const [kind, fields] of partsOf(statements.map(({ node }) => node)))
+    if (kind === "ParamRef") named = Math.max(named, (fields as ParamRef).number ?? 0);
+  if (given <= named) return;
+  throw new EvertError("protocol_violation", `${given} parameters came with SQL that names ${named}`, {
+    hint: "The statements of a request share its parameters: $1 is the first one in each of them.",
+  });
+}

@@ -203,6 +203,7 @@ export class FileLog implements Log {
   #received(sealed: SealedGroup): void {
     const { group } = sealed;
     this.#advance(group.lastPosition, group.commits.at(-1)?.timeUs ?? 0);
+    this.#resting = false;
     this.#sealing = true;
     try {
       this.#sealedListeners.tell(group);
@@ -212,7 +213,7 @@ export class FileLog implements Log {
     }
   }
 
-  /** A sealed segment is in its place, and durable. */
+  /** A sealed segment is in its place, and durable: nothing is behind it that would say when the log is at rest again, so it stays what it was. */
   #adopted({ lastPosition, lastTimeUs }: FrameOrder): void {
     this.#advance(lastPosition, lastTimeUs);
     this.#end.adopted(lastPosition);
@@ -221,7 +222,6 @@ export class FileLog implements Log {
   #advance(lastPosition: Position, timeUs: number): void {
     this.#lastPosition = lastPosition;
     this.#time.reached(timeUs);
-    this.#resting = false;
   }
 
   get horizon(): Position {

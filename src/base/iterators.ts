@@ -1,22 +1,21 @@
-/** Iterators whose first item was taken to see whether there is one. */
+/** Iterators of which something was taken, or asked for, before they are handed on. */
 
 /**
- * `first`, then what `rest` still gives. Its return() ends `rest` also before anything was asked for, as a generator around it would not.
+ * `taken`, then what `rest` still gives. Its return() ends `rest` also before anything was asked for, as a generator around it would not.
  */
 export function resumed<T>(
-  first: IteratorResult<T, unknown>,
+  taken: readonly (IteratorResult<T, unknown> | Promise<IteratorResult<T, unknown>>)[],
   rest: AsyncIterator<T, unknown>,
 ): AsyncIterableIterator<T, undefined> {
-  let waiting: IteratorResult<T, unknown> | null = first;
+  const waiting = [...taken];
   const ended = { done: true, value: undefined } as const;
   return {
     async next() {
-      const item = waiting ?? (await rest.next());
-      waiting = null;
+      const item = await (waiting.shift() ?? rest.next());
       return item.done === true ? ended : item;
     },
     async return() {
-      waiting = null;
+      waiting.length = 0;
       await rest.return?.();
       return ended;
     },

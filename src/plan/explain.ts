@@ -3,6 +3,7 @@
  * Columns are called by their names in the node's input; where two have the same name, `name#index` tells them apart.
  */
 import { unreachable } from "../base/assert.ts";
+import { inQuotes } from "../base/quoted-name.ts";
 import type { Schema } from "../batch/schema.ts";
 import { datumToText } from "../batch/text-form.ts";
 import { type SqlType, type TypeName, typeToString } from "../batch/types.ts";
@@ -240,7 +241,7 @@ function computedText(plan: Plan, index: number): string {
 const NAMELESS = "?column?";
 
 function quoteName(name: string): string {
-  return /^[\p{Ll}_?][\p{Ll}\p{Nd}_$?]*$/u.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
+  return /^[\p{Ll}_?][\p{Ll}\p{Nd}_$?]*$/u.test(name) ? name : inQuotes(name);
 }
 
 /** An expression in SQL's notation, over columns of the schema. */

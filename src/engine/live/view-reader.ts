@@ -37,7 +37,7 @@ export function viewReader(core: Core, name: string): ViewReader {
       core.subscriptions.shown(name);
       const chunks = readRows(view, epoch, query, (encoder, slot) => encoder.rowJson(slot), paceOf(core));
       // What is wrong with the query is said before there is an answer.
-      return { rowsJson: resumed(await chunks.next(), chunks), fields: view.fields, ...answer };
+      return { rowsJson: resumed([await chunks.next()], chunks), fields: view.fields, ...answer };
     },
   };
 }

@@ -3,6 +3,7 @@
  * into a body without being parsed again.
  */
 import { type EvertError, toEvertError } from "../../base/errors.ts";
+import { resumed } from "../../base/iterators.ts";
 import { ProducerRefusal } from "../../engine/own/producers.ts";
 import { contentTypes, type ErrorMessage, headers } from "../../wire/http/messages.ts";
 import type { RequestContext, ServerContext } from "./context.ts";
@@ -122,7 +123,10 @@ export async function streamedAnswer(
   } finally {
     waited?.stop();
   }
-  const body = pacedBody(resumed(first, coming, parts), {
+  // Who takes it is told of its failure; who does not, has gone.
+  coming.catch(() => undefined);
+  const taken = first === "" ? [coming] : [{ done: false, value: first } as const, coming];
+  const body = pacedBody(resumed(taken, parts), {
     stallMs: server.stallMs,
     breakOff: breakOff(c, server),
     ...(filler === undefined ? {} : { heartbeat: { text: filler, everyMs: server.heartbeatMs } }),
@@ -144,29 +148,6 @@ class Alarm {
   stop(): void {
     clearTimeout(this.#timer);
   }
-}
-
-/** What was taken of them, what was asked for, and what is still to come. Its return() ends them, also before anything was asked for. */
-function resumed(
-  first: string,
-  coming: Promise<IteratorResult<string, void>>,
-  parts: AsyncIterator<string, void, undefined>,
-): AsyncIterableIterator<string, void, undefined> {
-  // Who takes it is told of its failure; who does not, has gone.
-  coming.catch(() => undefined);
-  const waiting: Promise<IteratorResult<string, void>>[] = [coming];
-  if (first !== "") waiting.unshift(Promise.resolve({ done: false, value: first }));
-  return {
-    next: () => waiting.shift() ?? parts.next(),
-    async return() {
-      waiting.length = 0;
-      await parts.return?.();
-      return { done: true, value: undefined };
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
 }
 
 function* gather(parts: Iterable<string>): Generator<string, void, undefined> {

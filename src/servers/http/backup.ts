@@ -25,7 +25,7 @@ async function read(c: RequestContext, server: ServerContext): Promise<Response>
   if (to === undefined) throw new EvertError("invalid_request", "to is missing: where the bytes end");
   const pieces = server.engine.backupSource.read(pathSegment(c, 2), from, to)[Symbol.asyncIterator]();
   // That there is no such file is said before there is an answer.
-  const body = pacedBody(resumed(await pieces.next(), pieces), {
+  const body = pacedBody(resumed([await pieces.next()], pieces), {
     stallMs: server.stallMs,
     breakOff: breakOff(c, server),
   });

@@ -68,7 +68,7 @@ async function log(c: RequestContext, server: ServerContext): Promise<Response> 
   const request = { follower, logId, from, timeUs: whole("timeUs") ?? null, epochs };
   const messages = server.engine.replication.stream(request, over.signal)[Symbol.asyncIterator]();
   // Why it cannot follow is said before there is an answer.
-  const body = pacedBody(resumed(await messages.next(), messages), {
+  const body = pacedBody(resumed([await messages.next()], messages), {
     stallMs: server.stallMs,
     closing: server.closing,
     breakOff: breakOff(c, server),

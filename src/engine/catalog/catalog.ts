@@ -191,11 +191,14 @@ export class EngineCatalog implements Catalog {
     this.#relations.set(id, relation);
   }
 
-  /** What the name means. A view's may mean another version of it than the one that is defined so. */
+  /**
+   * What the name means. A view's may mean another version of it than the one that is defined so; where that one's definition is among what a repair has lost, it means nothing,
+   * since to go on with another version is for somebody to decide.
+   */
   entry(name: string): RelationEntry | undefined {
     const promoted = this.promotions.shown(name);
-    const current = promoted === undefined ? undefined : this.version(name, promoted);
-    if (current !== undefined) return current;
+    if (promoted !== undefined)
+      return this.version(name, promoted) ?? this.version(name, this.promotions.decided(name).version);
     const defined = this.#byName.get(name);
     if (defined !== undefined) return defined;
     const version = versionNamed(name);
@@ -324,8 +327,9 @@ export class EngineCatalog implements Catalog {
 
   /** What the name means to who changes the catalog: as has been decided, shown or not. */
   decidedEntry(name: string): RelationEntry | undefined {
-    const decided = this.promotions.has(name) ? this.promotions.decided(name).version : null;
-    return (decided === null ? undefined : this.version(name, decided)) ?? this.entry(name);
+    return this.promotions.has(name)
+      ? this.version(name, this.promotions.decided(name).version)
+      : this.entry(name);
   }
 
   /** What no two rows of the table share besides its key. */
@@ -418,6 +422,17 @@ export class EngineCatalog implements Catalog {
             ? "A view follows from topics: append to those it reads, and read or watch it as a view."
             : "Read its records as a topic's, or query it.",
       });
+    }
+    if (this.promotions.has(name)) {
+      const { version } = this.promotions.decided(name);
+      return new EvertError(
+        "undefined_table",
+        `view "${name}" means version ${version}, which does not exist`,
+        {
+          detail: "What defined it is among what a repair has lost.",
+          hint: `Make "${name}@${version}" anew, or promote another version.`,
+        },
+      );
     }
     const candidates = [...this.#byName.values()].filter(
       (entry) => (entry.kind === "view") === (what === "view"),

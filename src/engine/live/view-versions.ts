@@ -29,9 +29,11 @@ export function versionsOf(core: Core, base: string): ViewVersion[] {
       hint: `The view is "${versionDefined(base).base}".`,
     });
   }
-  core.views.named(base);
+  const versions = catalog.versions(base);
+  // The one that its name means may be lost: then another can be promoted.
+  if (!catalog.promotions.has(base) || versions.length === 0) core.views.named(base);
   const { version: current, previous } = catalog.promotions.decided(base);
-  return catalog.versions(base).map(({ version, entry }) => ({
+  return versions.map(({ version, entry }) => ({
     version,
     name: `${base}@${version}`,
     isCurrent: version === current,

@@ -6,7 +6,7 @@ import type { OptimizedQuery } from "../plan/plan.ts";
 import { bindAlterTable, bindRename } from "./alter-table.ts";
 import { bindQuery } from "./bind-query.ts";
 import { bindDelete, bindInsert, bindTruncate, bindUpdate } from "./change.ts";
-import { BindContext, PARAMS_MAX, paramFromJson, type SqlParam } from "./context.ts";
+import { BindContext, PARAMS_MAX, paramFromJson, type SqlParam, type StatementTime } from "./context.ts";
 import { bindCopy } from "./copy.ts";
 import { bindCreateAs, bindCreateTable, bindCreateView } from "./create.ts";
 import { bindCreateDomain } from "./create-domain.ts";
@@ -21,8 +21,8 @@ import { textBehindAs } from "./tokens.ts";
 import { as, kindOf, type NodeOf, stringOf } from "./tree.ts";
 
 export interface BindOptions {
-  /** now() in microseconds since 1970, for statements that run once. Absent: now() is refused. */
-  readonly nowUs?: bigint;
+  /** now(), for statements that run once. Absent: it is refused. */
+  readonly time?: StatementTime;
 }
 
 /** @throws EvertError with the SQLSTATE and the place PostgreSQL would give. */
@@ -38,7 +38,7 @@ export function bindStatement(
     catalog,
     source: parsed.source,
     params: defines === null && !isKept(parsed.node) ? params : [],
-    nowUs: options.nowUs ?? null,
+    time: options.time ?? null,
     defines,
   });
   return guarded(parsed, () => bindNode(parsed, ctx));
@@ -67,7 +67,7 @@ export function bindView(
     catalog,
     source: parsed.source,
     params: given,
-    nowUs: null,
+    time: null,
     defines: "a view",
   });
   return guarded(parsed, () => bindQuery(select, ctx, columns ?? undefined));

@@ -18,7 +18,7 @@ import {
 } from "../plan/functions.ts";
 import { typeOf } from "../plan/inspect.ts";
 import { writtenOut } from "./clock-words.ts";
-import type { BindContext } from "./context.ts";
+import type { BindContext, StatementTime } from "./context.ts";
 import { castConstant, castLiteral, parseDatum } from "./literal.ts";
 import { withNamesOf } from "./record-names.ts";
 
@@ -70,13 +70,13 @@ function readLiteral(
   literal: LiteralBound,
   type: SqlType,
   position: number | undefined,
-  nowUs: bigint | null,
+  time: StatementTime | null,
 ): Datum {
   const text = literal.text!;
   const isJson = literal.param !== null && type.element !== undefined && /^\s*\[(?![^{}"]*\]\s*=)/.test(text);
   return isJson
     ? datumFromJson(type, parseJson(text), `$${literal.param}`)
-    : parseDatum(writtenOut(text, type, nowUs), type, position);
+    : parseDatum(writtenOut(text, type, time), type, position);
 }
 
 /** The literal as it was cast: where a text is too long for the type, it is cut off. */

@@ -78,8 +78,8 @@ export function now({ ctx, clause }: ExprPlace, said: string, position: number |
   }
   // The time of the statement that stores the row.
   if (clause === DEFAULTS) return NOW;
-  if (ctx.nowUs === null) throw notSupported(said, position);
-  return { kind: "const", value: ctx.nowUs, type: timestamptz };
+  if (ctx.time === null) throw notSupported(said, position);
+  return { kind: "const", value: ctx.time.us, type: timestamptz };
 }
 
 /** The midnight with which the day of a statement that runs once began. */

@@ -239,5 +239,5 @@ export function bindDomains(table: string, { fields }: Schema, catalog: Catalog)
 }
 
 function constraintContext(catalog: Catalog, source: ParsedStatement["source"]): BindContext {
-  return new BindContext({ catalog, source, params: [], nowUs: null, defines: "a constraint" });
+  return new BindContext({ catalog, source, params: [], time: null, defines: "a constraint" });
 }

@@ -30,13 +30,30 @@ const PLAN_NODES_MAX = 20_000;
 /** Levels of an expression or of nested queries: what every walk over a plan can do on the stack with room to spare. */
 const DEPTH_MAX = 500;
 
+/** now() of a statement that runs once, and whether it depends on it. */
+export class StatementTime {
+  /** Whether somebody has asked for it. */
+  isAsked = false;
+  readonly #us: bigint;
+
+  /** `us`: microseconds since 1970. */
+  constructor(us: bigint) {
+    this.#us = us;
+  }
+
+  get us(): bigint {
+    this.isAsked = true;
+    return this.#us;
+  }
+}
+
 export class BindContext {
   readonly catalog: Catalog;
   readonly source: SourceText;
-  /** now() of the statement in microseconds; null where there is none, as in a view. */
-  readonly nowUs: bigint | null;
+  /** now() of the statement; null where there is none, as in a view. */
+  readonly time: StatementTime | null;
   /** What 'today' means in a literal; null where it has no meaning. */
-  literalClock: bigint | null;
+  literalClock: StatementTime | null;
   /** What the statement defines, if it does: functions that change with time have no place in it. */
   readonly defines: string | null;
   /** Where a column expression was named, and what it is called: for messages that come later than its binding. */
@@ -56,15 +73,15 @@ export class BindContext {
     catalog: Catalog;
     source: SourceText;
     params: readonly SqlParam[];
-    nowUs: bigint | null;
+    time: StatementTime | null;
     defines: string | null;
   }) {
     this.catalog = options.catalog;
     this.source = options.source;
     this.params = options.params;
     this.paramTypes = options.params.map((p) => p.type);
-    this.nowUs = options.nowUs;
-    this.literalClock = options.defines === null ? options.nowUs : null;
+    this.time = options.time;
+    this.literalClock = options.defines === null ? options.time : null;
     this.defines = options.defines;
   }
 
@@ -77,7 +94,7 @@ export class BindContext {
       catalog,
       source,
       params: [],
-      nowUs: this.nowUs,
+      time: this.time,
       defines: this.defines === null ? null : defines,
     });
     inner.depth = this.depth + 1;

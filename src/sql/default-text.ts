@@ -9,14 +9,14 @@ import type { Catalog } from "../plan/catalog.ts";
 import type { Expr } from "../plan/expression.ts";
 import { sqlTypeName } from "../plan/functions.ts";
 import { boundType, coerce } from "./bound.ts";
-import { BindContext } from "./context.ts";
+import { BindContext, StatementTime } from "./context.ts";
 import { bindExpr, plainPlace } from "./expression.ts";
 import { withoutDomain } from "./in-domain.ts";
 import { parseExpression } from "./kept-text.ts";
 import { parseStatements } from "./parser.ts";
 import { emptyScope } from "./scope.ts";
 
-/** By column, its default where that is no constant, as of `nowUs`; null where there is none such. */
+/** By column, its default where that is no constant, as of `nowUs` (microseconds since 1970); null where there is none such. */
 export function bindDefaults(
   fields: readonly Field[],
   texts: readonly (string | null)[],
@@ -24,7 +24,7 @@ export function bindDefaults(
   nowUs: bigint,
 ): (Expr | null)[] {
   const { source } = parseStatements("SELECT")[0]!;
-  const ctx = new BindContext({ catalog, source, params: [], nowUs, defines: null });
+  const ctx = new BindContext({ catalog, source, params: [], time: new StatementTime(nowUs), defines: null });
   return fields.map(({ name, type }, k) => {
     const text = texts[k] ?? null;
     return text === null ? null : bindDefaultText(text, withoutDomain(type), name, ctx);

@@ -10,6 +10,7 @@ import { createRequire } from "node:module";
 import type { Node, ParseResult } from "libpg-query";
 import { EvertError } from "../base/errors.ts";
 import { nestingBound } from "./nesting.ts";
+import { RepeatedTexts } from "./repeated-texts.ts";
 import { SourceText } from "./source-text.ts";
 
 /** One statement of a request, not yet bound to any catalog. */
@@ -21,6 +22,8 @@ export interface ParsedStatement {
   readonly source: SourceText;
   /** 1-based character where the statement begins. */
   readonly position: number;
+  /** It is the same object each time the request comes, and frozen: what is made of it may be kept with it. */
+  readonly isKept: boolean;
 }
 
 export const SQL_BYTES_MAX = 1024 * 1024;
@@ -64,20 +67,34 @@ async function loadMissing(): Promise<void> {
   }
 }
 
+const repeated = new RepeatedTexts<readonly ParsedStatement[]>();
+
 /**
- * The statements of a request, in order; none for a text without any.
+ * The statements of a request, in order; none for a text without any. One that comes again and again is parsed once.
  * @throws EvertError syntax_error; statement_too_complex; not_ready before loadParser() or while a broken parser is replaced.
  */
-export function parseStatements(sql: string): ParsedStatement[] {
+export function parseStatements(sql: string): readonly ParsedStatement[] {
+  const known = repeated.get(sql);
+  if (known !== undefined) return known;
   try {
     checkText(sql);
-    return statementsOf(parse(sql), new SourceText(sql));
+    const tree = parse(sql);
+    const isKept = repeated.comesAgain(sql);
+    const statements = statementsOf(tree, new SourceText(sql), isKept);
+    if (isKept) repeated.keep(sql, freezeDeep(statements));
+    return statements;
   } catch (error) {
     throw error instanceof RangeError ? tooDeep(error) : error;
   }
 }
 
-function statementsOf(tree: ParseResult, source: SourceText): ParsedStatement[] {
+function freezeDeep<T>(value: T): T {
+  if (typeof value !== "object" || value === null) return value;
+  for (const part of Object.values(Object.freeze(value))) freezeDeep(part);
+  return value;
+}
+
+function statementsOf(tree: ParseResult, source: SourceText, isKept: boolean): ParsedStatement[] {
   return (tree.stmts ?? []).flatMap((raw) => {
     if (raw.stmt === undefined) return [];
     const start = raw.stmt_location ?? 0;
@@ -85,7 +102,7 @@ function statementsOf(tree: ParseResult, source: SourceText): ParsedStatement[] 
     const slice = source.slice(start, end);
     const text = withoutSurroundings(slice);
     const before = slice.slice(0, slice.indexOf(text));
-    return [{ node: raw.stmt, text, source, position: source.position(start)! + [...before].length }];
+    return [{ node: raw.stmt, text, source, position: source.position(start)! + [...before].length, isKept }];
   });
 }
 

@@ -4,7 +4,7 @@
  */
 export { type BindOptions, bindPlainView, bindStatement, bindView } from "./bind-statement.ts";
 export { bindCheck, bindDomains } from "./constraints.ts";
-export { paramFromJson, type SqlParam } from "./context.ts";
+export { paramFromJson, type SqlParam, StatementTime } from "./context.ts";
 export { bindDefaults } from "./default-text.ts";
 export { changedKeeping } from "./keeping-options.ts";
 export { loadParser, type ParsedStatement, parseStatements } from "./parser.ts";

@@ -9,6 +9,7 @@ import {
   paramFromJson,
   parseStatements,
   type Statement,
+  StatementTime,
 } from "../../src/sql/statement.ts";
 import { textBehindAs } from "../../src/sql/tokens.ts";
 import { refusal } from "../support/refusal.ts";
@@ -191,7 +192,9 @@ describe("parameters", () => {
 describe("now()", () => {
   it("is one moment for the whole statement, where there is one", () => {
     const parsed = parseStatements("select now(), current_timestamp, '2024-01-01' < now()")[0]!;
-    const statement = bindStatement(parsed, catalog(), [], { nowUs: 1_700_000_000_000_000n });
+    const statement = bindStatement(parsed, catalog(), [], {
+      time: new StatementTime(1_700_000_000_000_000n),
+    });
     expect(statement).toMatchObject({
       query: { plan: { exprs: [{ value: 1_700_000_000_000_000n }, { value: 1_700_000_000_000_000n }, {}] } },
     });

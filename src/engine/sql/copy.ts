@@ -20,6 +20,7 @@ import {
   parseStatements,
   refuseSurplusParams,
   type Statement,
+  StatementTime,
 } from "../../sql/statement.ts";
 import type { CopyIn, CopyOut, SqlOptions } from "../api.ts";
 import type { Core } from "../core.ts";
@@ -49,7 +50,7 @@ export async function copy(core: Core, sql: string, options: SqlOptions): Promis
   refuseSurplusParams([parsed], options.params?.length ?? 0);
   const bound = (): Statement =>
     bindStatement(parsed, core.catalog, (options.params ?? []).map(paramFromJson), {
-      nowUs: BigInt(core.clock.wallUs()),
+      time: new StatementTime(BigInt(core.clock.wallUs())),
     });
   let statement = bound();
   const { moments } = core.publisher;

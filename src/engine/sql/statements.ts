@@ -12,7 +12,6 @@ import { evaluateExpr } from "../../dataflow/kernels/evaluate.ts";
 import { withLookups } from "../../plan/lookup.ts";
 import type { Plan, Query } from "../../plan/plan.ts";
 import {
-  bindStatement,
   commandTag,
   type DropStatement,
   loadParser,
@@ -41,6 +40,7 @@ import { createIndex, dropIndexes } from "./create-index.ts";
 import { createTable, createView } from "./create-relation.ts";
 import { dropRelations } from "./drop.ts";
 import { type Analyzed, explainAnalyzed, explainPlanAs } from "./explain.ts";
+import { KeptPlans } from "./kept-plans.ts";
 import { Overlay } from "./overlay.ts";
 import { answer, done, flowingAnswer, textRows } from "./statement-answer.ts";
 import { constantRows, wideRows } from "./statement-rows.ts";
@@ -60,9 +60,11 @@ interface Asked extends SqlOptions {
 
 export class Statements {
   readonly #core: Core;
+  readonly #plans: KeptPlans;
 
   constructor(core: Core) {
     this.#core = core;
+    this.#plans = new KeptPlans(core.catalog);
   }
 
   async run(sql: string, given: SqlOptions): Promise<SqlResponse> {
@@ -114,8 +116,7 @@ export class Statements {
   }
 
   #bind(parsed: ParsedStatement, options: Asked, nowUs = this.#nowUs()): Statement {
-    const params = (options.params ?? []).map(paramFromJson);
-    return bindStatement(parsed, this.#core.catalog, params, { nowUs });
+    return this.#plans.bind(parsed, (options.params ?? []).map(paramFromJson), nowUs);
   }
 
   #nowUs(): bigint {

@@ -1,0 +1,140 @@
+/**
+ * Queries whose text comes again and again, amid definitions that change what it means: each is asked until its plan is kept, and answers what the same query with a comment of its own
+ * does, which was never seen.
+ */
+import { describe, expect, it } from "vitest";
+import { SimulatedClock } from "../../src/testing/simulated-clock.ts";
+import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
+import { openInMemory, sql, told } from "./support/memory.ts";
+
+/** With a comment of its own it has not come before. */
+let asked = 0;
+
+async function answerOf(db: Awaited<ReturnType<typeof openInMemory>>, text: string) {
+  const { results, error } = await db.sql(text);
+  return error === undefined
+    ? results.map((result) => ({ columns: result.columns, rows: result.rowsText() }))
+    : { sqlstate: error.sqlstate, message: error.message, position: error.position };
+}
+
+const steps = [
+  "CREATE TABLE songs (id int PRIMARY KEY, name text)",
+  "INSERT INTO songs VALUES (1, 'Typical Girls'), (2, 'Oh Bondage')",
+  "CREATE VIEW named AS SELECT id, upper(name) AS name FROM songs",
+  "CREATE MATERIALIZED VIEW charts AS SELECT name, count(*) AS songs FROM songs GROUP BY name",
+  "INSERT INTO songs VALUES (3, 'Oh Bondage')",
+  "CREATE INDEX by_name ON songs (name)",
+  "ALTER TABLE songs ADD COLUMN year int DEFAULT 1977",
+  "UPDATE songs SET year = 1979 WHERE id = 1",
+  "ALTER TABLE songs RENAME COLUMN year TO born",
+  "DROP VIEW named",
+  "CREATE VIEW named AS SELECT id, lower(name) AS name FROM songs WHERE born < 1979",
+  "DROP INDEX by_name",
+  "DROP VIEW named; DROP MATERIALIZED VIEW charts; DROP TABLE songs",
+  "CREATE TABLE songs (name text, id text)",
+  "INSERT INTO songs VALUES ('x', 'y')",
+];
+
+const queries = [
+  "SELECT * FROM songs ORDER BY id",
+  "SELECT name FROM songs WHERE id = 1",
+  "SELECT * FROM named ORDER BY id",
+  "SELECT * FROM charts ORDER BY name",
+  "SELECT id, year FROM songs ORDER BY id",
+  "SELECT s.id, c.songs FROM songs s JOIN charts c USING (name) ORDER BY s.id",
+  "SELECT count(*) FROM songs; SELECT max(id) FROM songs",
+  "TABLE songs ORDER BY 1",
+];
+
+describe("a query that is asked again and again", () => {
+  it("means what its names mean now", async () => {
+    const db = await openInMemory();
+    for (const step of steps) {
+      await sql(db, step);
+      await told(db);
+      for (const query of queries) {
+        const expected = await answerOf(db, `${query} -- ${++asked}`);
+        for (let i = 0; i < 4; i++)
+          expect(await answerOf(db, query), `${query}, behind ${step}`).toEqual(expected);
+      }
+    }
+    await db.close();
+  });
+
+  it("means the version of a view that is promoted", async () => {
+    const db = await openInMemory();
+    for (const step of steps.slice(0, 5)) await sql(db, step);
+    await db.versions.build(
+      "charts",
+      "SELECT name, count(*) AS songs, min(id) AS first FROM songs GROUP BY name",
+    );
+    const query = "SELECT * FROM charts ORDER BY name";
+    const shown = async (): Promise<number> => {
+      await told(db);
+      const widths = new Set<number>();
+      for (let i = 0; i < 4; i++) widths.add((await sql(db, query)).columns.length);
+      expect(widths.size).toBe(1);
+      return [...widths][0]!;
+    };
+    expect(await shown()).toBe(2);
+    await db.versions.promote("charts", 2);
+    expect(await shown()).toBe(3);
+    await db.versions.rollback("charts");
+    expect(await shown()).toBe(2);
+    await db.close();
+  });
+
+  it("has the time at which it is asked, in whatever form it names it", async () => {
+    const clock = new SimulatedClock();
+    const db = await openInMemory(new SimulatedDisk(), { clock });
+    await sql(db, "CREATE TABLE days (day timestamptz)");
+    await sql(
+      db,
+      "INSERT INTO days SELECT '2024-01-01'::timestamptz + n * interval '1 day' FROM generate_series(1, 40) n",
+    );
+    await sql(db, "CREATE VIEW ahead AS SELECT day FROM days WHERE day > now()");
+    await told(db);
+    for (const query of [
+      "SELECT now()",
+      "SELECT current_date",
+      "SELECT 'tomorrow'::date",
+      "SELECT timestamptz 'now'",
+      "SELECT count(*) FROM ahead",
+      "SELECT 1 WHERE now() > '2000-01-01' UNION ALL SELECT extract(epoch FROM statement_timestamp())::bigint",
+    ]) {
+      const seen = new Set<string>();
+      for (let i = 0; i < 5; i++) {
+        seen.add(JSON.stringify(await answerOf(db, query)));
+        clock.advance(86_400_000_000);
+      }
+      expect([...seen], query).toHaveLength(5);
+    }
+    await db.close();
+  });
+
+  it("has the parameters that it is asked with", async () => {
+    const db = await openInMemory();
+    await sql(db, steps[0]!);
+    await sql(db, steps[1]!);
+    await told(db);
+    for (let i = 0; i < 6; i++) {
+      const id = 1 + (i % 2);
+      const { results } = await db.sql("SELECT name FROM songs WHERE id = $1", { params: [id] });
+      expect(results[0]!.rowsText()).toEqual([[id === 1 ? "Typical Girls" : "Oh Bondage"]]);
+    }
+    await db.close();
+  });
+
+  it("sees in a transaction what that has changed", async () => {
+    const db = await openInMemory();
+    await sql(db, "CREATE TABLE counted (id int PRIMARY KEY)");
+    for (let i = 1; i <= 4; i++) {
+      const text = `BEGIN; INSERT INTO counted SELECT coalesce(max(id), 0) + 1 FROM counted; SELECT count(*) FROM counted; COMMIT`;
+      const { results, error } = await db.sql(text);
+      expect(error).toBeUndefined();
+      expect(results[2]!.rowsText()).toEqual([[String(i)]]);
+      await told(db);
+    }
+    await db.close();
+  });
+});

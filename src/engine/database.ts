@@ -101,7 +101,8 @@ export class Database implements Engine {
     if (following === undefined)
       return { ready: ready && role === "leader", progress, position: this.position };
     const { wasLevel, isPartial, isCopying, state, leaderPosition = "0" } = following;
-    const share = Math.min(1, Number(this.position) / Math.max(1, Number(leaderPosition)));
+    // Of a leader to which nothing has come yet it has everything.
+    const share = leaderPosition === "0" ? 1 : Math.min(1, Number(this.position) / Number(leaderPosition));
     return {
       // The beginning of a history answers nothing of use, nor does another history; all that there was does, also where the leader is gone.
       ready: ready && !isPartial && !isCopying && state !== "stopped",

@@ -8,6 +8,7 @@
  * 2. A sealed segment is copied under another name, verified, every byte, and given its name. Of a segment of frames what the copy has already stays;
  *    the rest is written behind it, and its frames are verified. Where a file has given way to its sealed form meanwhile, the source is asked anew.
  *    What the copy has already is compared first, sealed segments by their tails, those of frames by the last one: another server's may differ, and the two are not mixed.
+ *    A file without commits (a closing mark alone) that the log has begun anew since is taken out of the copy, which misses nothing by it, and copied again.
  * 3. backup.json is replaced, atomically; then files go that it no longer names.
  *
  * So until the new copy is whole, backup.json names the one before, and all that it names is there.
@@ -122,10 +123,16 @@ class Backup {
     }
     this.#logId = (before ?? wanted).logId;
     for (const { name, bytes } of before?.files ?? []) this.#sound.set(name, bytes);
+    const anew: string[] = [];
     for (const file of wanted.files) {
       if (parseSegmentName(file.name)?.form === "sealed") await this.#refuseOther(file);
-      else await this.#refuseParted(file);
+      else if (await this.#isBegunAnew(file)) anew.push(file.name);
     }
+    if (before === null || anew.length === 0) return;
+    // As long as backup.json names it, it stays as it is.
+    const files = before.files.filter(({ name }) => !anew.includes(name));
+    await this.#writeManifest({ ...before, files }, before.takenAt);
+    for (const name of anew) this.#sound.delete(name);
   }
 
   /**
@@ -162,15 +169,17 @@ class Backup {
   /**
    * A log that was restored from a backup has the id of the one it was taken of, and so has a former leader that went on by itself: what stands behind the same place of one file may be of two histories,
    * whose frames have the same sizes as often as not. The last frame that both are to have tells it: its header has its time and the checksum of all that is in it.
+   * @returns whether the log has begun the file anew: it may where the file had no commit yet, and the next segment has the name of this one
    * @throws EvertError where it is another one; log_damaged: the copy's frames are not as they were written
    */
-  async #refuseParted({ name, bytes }: LogFile): Promise<void> {
+  async #isBegunAnew({ name, bytes }: LogFile): Promise<boolean> {
     const known = this.#sound.get(name) ?? 0;
     const common = Math.min(known, bytes);
-    if (common === 0) return;
+    if (common === 0) return false;
     const own = new Uint8Array(HEADER_BYTES);
     let last = -1;
     let end = 0;
+    let commits = 0;
     const file = await this.#disk.open(joinPath(this.#logDirectory, name), "read");
     try {
       const scanner = new Scanner(file, 0, known, true);
@@ -179,15 +188,17 @@ class Backup {
         if (found.kind !== "frame") throw damagedCopy(name);
         last = found.at;
         end = scanner.at;
+        commits += found.header.commitCount;
         own.set(found.bytes.subarray(found.offset, found.offset + HEADER_BYTES));
       }
     } finally {
       await file.close();
     }
     const theirs = end === common ? await this.#theirs(name, last, HEADER_BYTES) : new Uint8Array(0);
-    if (theirs === null || compareBytes(own, theirs) === 0) return;
+    if (theirs === null || compareBytes(own, theirs) === 0) return false;
     // What was read wrong says nothing of whose file it is.
     if (theirs.length > 0 && readHeader(theirs, 0) === null) throw notAsWritten(name);
+    if (commits === 0) return true;
     throw new EvertError("invalid_request", `${this.#directory} is a backup of another server`, {
       detail: `Its ${name} has other commits than this server's: the two have parted, as after a restore.`,
       hint: "Back up into another directory.",
@@ -303,8 +314,10 @@ class Backup {
     };
   }
 
-  async #writeManifest({ logId, position, files }: LogFiles): Promise<void> {
-    const takenAt = new Date(this.#options.now).toISOString();
+  async #writeManifest(
+    { logId, position, files }: LogFiles,
+    takenAt = new Date(this.#options.now).toISOString(),
+  ): Promise<void> {
     const manifest = { format: FORMAT, logId, position, takenAt, files };
     const bytes = encodeUtf8(`${JSON.stringify(manifest, null, 1)}\n`);
     const names = { name: BACKUP_FILE, temporary: NEW_BACKUP_FILE };

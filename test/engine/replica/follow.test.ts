@@ -40,6 +40,15 @@ describe("a replica", () => {
     await expectSound(second, first, leader);
   });
 
+  it("is ready, and as far as its leader, before anything is written", async () => {
+    const leader = await started();
+    const replica = await started({ follow: { url: leader.url } });
+    await until(() => replica.db.replication.info().following?.leaderPosition === "0");
+    expect(replica.db.readiness()).toEqual({ ready: true, progress: 1, position: "0" });
+    expect(leader.db.readiness()).toEqual({ ready: true, progress: 1, position: "0" });
+    await expectSound(replica, leader);
+  });
+
   it("refuses to write, and names its leader; reads with atLeast wait for it", async () => {
     const leader = await started();
     await sql(leader.db, TABLES);

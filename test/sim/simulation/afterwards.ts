@@ -16,9 +16,8 @@ import { EvertError } from "../../../src/base/errors.ts";
 import type { Database } from "../../../src/engine/database.ts";
 import { openEngine } from "../../../src/engine/open-engine.ts";
 import { restoreBackup } from "../../../src/engine/restore-backup.ts";
-import { backupLog, readManifest } from "../../../src/log/backup.ts";
+import { backupLog } from "../../../src/log/backup.ts";
 import { checkLog } from "../../../src/log/check.ts";
-import { HEADER_BYTES } from "../../../src/log/frame.ts";
 import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import type { SimulatedDisk } from "../../../src/testing/simulated-disk.ts";
 import { type Commit, isSame, isSameWritten, readLog, type Stored, Violation } from "./commits.ts";
@@ -303,33 +302,16 @@ export class Afterwards {
     await copy.close();
   }
 
-  /**
-   * @returns where the copy is. One that ends in a file which has a closing mark and nothing else is refused when that file was begun anew since: which is a flaw (docs/decisions/0045-simulation.md),
-   * and harms nothing.
-   */
-  async #lastBackup(db: Database): Promise<string> {
-    try {
-      await this.#backup(db, COPY);
-      return COPY;
-    } catch (error) {
-      const last = (await readManifest(this.#disk, COPY))?.files.at(-1);
-      if ((error as EvertError).code !== "invalid_request" || last?.bytes !== HEADER_BYTES) throw error;
-      this.#run.trace(`not backed up onto the copy: ${(error as Error).message}`);
-    }
-    await this.#backup(db, "/another copy");
-    return "/another copy";
-  }
-
   async #asCopies(db: Database): Promise<void> {
-    const backup = await this.#lastBackup(db);
+    await this.#backup(db, COPY);
     const commits = await readLog(db);
-    await restoreBackup({ backup, directory: "/again", disk: this.#disk });
+    await restoreBackup({ backup: COPY, directory: "/again", disk: this.#disk });
     const copy = await this.#open("/again");
     await this.#checkSame(db, copy, await readLog(copy));
     await this.#sendsAgain(copy, commits.length);
     await copy.close();
     const to = 1 + this.#random.below(commits.length);
-    const position = await this.#restore(backup, "/again earlier", to, commits);
+    const position = await this.#restore(COPY, "/again earlier", to, commits);
     if (position === null) return;
     const earlier = await this.#open("/again earlier");
     const read = await readLog(earlier);

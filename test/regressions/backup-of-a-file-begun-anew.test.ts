@@ -1,0 +1,74 @@
+/**
+ * A log that was closed behind a full segment has its closing mark in a file of its own. Where the segment is ended before a commit comes, the next one has the name of that file, and takes its place. A backup that
+ * had the file as it was took the log for another server's, and refused for good. Found by the simulation, seeds 113 and 1085.
+ */
+import { expect, test } from "vitest";
+import { restoreBackup } from "../../src/engine/restore-backup.ts";
+import { backupLog, readManifest } from "../../src/log/backup.ts";
+import { checkLog } from "../../src/log/check.ts";
+import type { Log } from "../../src/log/log.ts";
+import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
+import { append, openSmall, readAll, room } from "../log/harness.ts";
+
+const LAST = "00000000000000000002.log";
+
+async function backup(log: Log, disk: SimulatedDisk, now: number): Promise<void> {
+  const source = {
+    files: async () => log.files(),
+    read: (name: string, from: number, to: number) => log.readFile(name, from, to),
+  };
+  await backupLog({ source, directory: "/backup", disk, now });
+}
+
+/** A log whose last file is a closing mark; backed up so; then ended behind it and appended to. */
+async function begunAnew(disk: SimulatedDisk): Promise<Log> {
+  let log = await openSmall(disk);
+  await append(log, [{ topicId: 1, id: 1, note: "first" }]);
+  log.turnOver();
+  await room(log, 100);
+  await log.close();
+  log = await openSmall(disk);
+  await backup(log, disk, 1000);
+  const files = (await readManifest(disk, "/backup"))?.files ?? [];
+  expect(files.at(-1)?.name).toBe(LAST);
+  log.turnOver();
+  await append(log, [{ topicId: 1, id: 2, note: "second" }]);
+  return log;
+}
+
+test("a backup goes on where its last file had a closing mark and nothing else, and was begun anew", async () => {
+  const disk = new SimulatedDisk();
+  const log = await begunAnew(disk);
+  await backup(log, disk, 2000);
+  await append(log, [{ topicId: 1, id: 3, note: "third" }]);
+  await backup(log, disk, 3000);
+  const commits = await readAll(log);
+  await log.close();
+  await restoreBackup({ backup: "/backup", directory: "/restored", disk });
+  expect((await checkLog("/restored", disk)).damages).toEqual([]);
+  const restored = await openSmall(disk, { directory: "/restored" });
+  expect(await readAll(restored)).toEqual(commits);
+  await restored.close();
+});
+
+test("until the new copy is whole, the one before can be restored, whenever the machine stops", async () => {
+  for (let after = 1; ; after++) {
+    let disk = new SimulatedDisk({ seed: after });
+    const log = await begunAnew(disk);
+    disk.crashAfter(after, /\/backup\//);
+    const isDone = await backup(log, disk, 2000).then(
+      () => true,
+      () => false,
+    );
+    if (isDone) break;
+    disk = disk.reboot("power cut");
+    const manifest = await readManifest(disk, "/backup");
+    expect(manifest?.takenAt).toBe(new Date(manifest?.position === 1 ? 1000 : 2000).toISOString());
+    const { position } = await restoreBackup({ backup: "/backup", directory: "/restored", disk });
+    expect(position).toBe(manifest?.position);
+    const again = await openSmall(disk);
+    await backup(again, disk, 3000);
+    expect((await readManifest(disk, "/backup"))?.position).toBe(2);
+    await again.close();
+  }
+});

@@ -359,7 +359,7 @@ export class FileLog implements Log {
     if (open.commits.length === 0 || this.#failure !== null) return;
     const group = open.finish();
     const meta = encodeMeta(group);
-    const placement = this.#space.place(meta.frameBytes, group.firstPosition);
+    const placement = this.#space.place(meta.frameBytes, group);
     this.#group = new OpenGroup(group.lastPosition + 1, this.#topics);
     // First of all, so that the rest is done while the disk works.
     this.#writer.enqueue({ group, meta, placement, resolve: open.resolve, reject: open.reject });
@@ -563,7 +563,7 @@ export class FileLog implements Log {
       batches: [],
     };
     const meta = encodeMeta(group);
-    const placement = this.#space.place(meta.frameBytes, group.firstPosition, where);
+    const placement = this.#space.place(meta.frameBytes, group, where);
     this.#writer.enqueue({ group, meta, placement, resolve: () => {}, reject: () => {} });
   }
 }

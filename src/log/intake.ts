@@ -98,7 +98,7 @@ export class Intake implements LogIntake {
     // A topic that has been dropped has no schema any more, and nobody who reads it.
     const known = entries.filter((e) => registry.find(e.topicId, e.schemaVersion) !== null);
     const group = decodeGroup(bytes, 0, commits, known, registry);
-    const placement = space.place(bytes.length, header.firstPosition, where);
+    const placement = space.place(bytes.length, group, where);
     this.#segment = segment;
     order.accept(header, commits, entries);
     rememberKeys(knownCommits, commits, entries);

@@ -53,6 +53,8 @@ export async function openLog(options: LogOptions): Promise<Log & { readonly rep
             last.end,
             last.firstPosition,
           );
+    if (active !== null && last !== undefined)
+      active.hasCommits = last.firstPosition <= recovered.order.lastPosition;
     return new FileLog({ ...options, segmentBytes }, logDirectory, held, recovered, active, lock);
   } catch (error) {
     await held?.close();

@@ -153,6 +153,8 @@ export class WritableSegment {
   prepared: number;
   /** Null while nothing is placed in it. */
   firstPosition: number | null;
+  /** False: what is in it, if anything, is a closing mark. */
+  hasCommits = false;
   /** Whether the file has its name. */
   published: boolean;
   #preparing: Promise<void> | null = null;

@@ -15,12 +15,15 @@
  * 3. `fits(n)` says whether a frame of up to n bytes can be placed now. It is monotonic: what fits keeps fitting, and so does
  *    anything smaller, until `place` is called. So a group may grow commit by commit, each asking fits(new size) first, and placing
  *    the sealed frame cannot fail. Groups that are written as one frame take less than was kept for them: the rest is given back, to those who come.
- * 4. When the disk is full, or there is no descriptor for another segment, the loop stops and says so; the next one who needs room makes it try again.
- * 5. A failure of any other kind is the disk's, and the log's end: see LOG-FORMAT.
+ * 4. A segment that has a closing mark and no commit is named by the position that comes next, as another would be that took its place: who copies it or follows would have the beginning of one file and the end of
+ *    another. So it is not left: what comes next is placed in it, wherever else that was to go, and where it is too small it grows.
+ * 5. When the disk is full, or there is no descriptor for another segment, the loop stops and says so; the next one who needs room makes it try again.
+ * 6. A failure of any other kind is the disk's, and the log's end: see LOG-FORMAT.
  */
 import { assert } from "../base/assert.ts";
 import { type Disk, joinPath } from "../base/disk.ts";
 import { type ErrorCode, type EvertError, toEvertError } from "../base/errors.ts";
+import type { Group } from "./log.ts";
 import { preparedName, WritableSegment } from "./segment.ts";
 
 export const FILL_BYTES = 1 << 20;
@@ -111,21 +114,27 @@ export class Space {
 
   fits(bytes: number, where: Where = "anywhere"): boolean {
     const active = this.#open;
-    if (where !== "next" && active !== null && active.placed + bytes <= active.prepared) return true;
-    return where !== "active" && this.#next !== null && bytes <= this.#next.prepared;
+    const to = this.#placeFor(where);
+    if (to !== "next" && active !== null && active.placed + bytes <= active.prepared) return true;
+    return to !== "active" && this.#next !== null && bytes <= this.#next.prepared;
   }
 
-  /** REQUIRES fits(bytes, where). `firstPosition` names the segment if this frame begins one. */
-  place(bytes: number, firstPosition: number, where: Where = "anywhere"): Placement {
+  /** REQUIRES fits(bytes, where). The group's first position names the segment if this frame begins one. */
+  place(
+    bytes: number,
+    { firstPosition, commits }: Pick<Group, "firstPosition" | "commits">,
+    where: Where = "anywhere",
+  ): Placement {
     assert(this.fits(bytes, where), "room is made before a frame is placed");
     let active = this.#open;
-    if (where === "next" || active === null || active.placed + bytes > active.prepared) {
+    if (this.#placeFor(where) === "next" || active === null || active.placed + bytes > active.prepared) {
       active = this.#next!;
       active.firstPosition = firstPosition;
       this.#active = active;
       this.#ended = false;
       this.#next = null;
     }
+    if (commits.length > 0) active.hasCommits = true;
     active.placed += bytes;
     this.#placedBytes += bytes;
     this.#stretchBytes += bytes;
@@ -137,7 +146,12 @@ export class Space {
 
   /** The next frame begins a segment. REQUIRES that nobody has been promised room in the active one. */
   turnOver(): void {
-    this.#ended = this.#active !== null && this.#active.placed > 0;
+    this.#ended = this.#active?.hasCommits === true;
+  }
+
+  /** Step 4. */
+  #placeFor(where: Where): Where {
+    return this.#open?.hasCommits === false ? "active" : where;
   }
 
   /** The active segment, if something may be placed in it. */
@@ -228,7 +242,7 @@ export class Space {
   #goal(): Goal | null {
     const active = this.#open;
     const demand = this.#demand;
-    const where = this.#demandWhere;
+    const where = this.#placeFor(this.#demandWhere);
     if (demand > 0 && !this.fits(demand, where)) {
       const needed = active === null ? 0 : active.placed + demand;
       const isActive = where === "active" || (where === "anywhere" && needed <= (active?.capacity ?? 0));

@@ -31,7 +31,7 @@ import type {
   UpdateStatement,
 } from "./statement-types.ts";
 import { as, type NodeOf, startOf, stringOf } from "./tree.ts";
-import { ValueRows } from "./values.ts";
+import { checkEven, ValueRows } from "./values.ts";
 import { withQueries } from "./with.ts";
 
 export function bindInsert(node: NodeOf<"InsertStmt">, text: string, ctx: BindContext): InsertStatement {
@@ -195,9 +195,12 @@ function insertSource(
   const bare = [sortClause, limitCount, limitOffset, withClause].every((clause) => clause === undefined);
   if (select.valuesLists !== undefined && bare) {
     const rows = new ValueRows(env);
-    const exprs = select.valuesLists.map((list) =>
-      valuesRow(as(list, "List")!.items ?? [], relation, node, columns, rows.place),
-    );
+    const lists = select.valuesLists.map((list) => as(list, "List")!.items ?? []);
+    const exprs = lists.map((items) => {
+      // Row by row, as PostgreSQL: of two that are wrong the first is told.
+      checkEven([lists[0]!, items], rows.place);
+      return valuesRow(items, relation, node, columns, rows.place);
+    });
     return { source: optimize(rows.plan(exprs, types, names)), order: [] };
   }
   return selectSource(node, relation, columns, env);

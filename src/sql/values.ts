@@ -55,13 +55,19 @@ function bindColumn(bounds: readonly Bound[], { ctx }: QueryEnv) {
 /** The rows, bound but not yet of one type. */
 function boundRows(lists: readonly Node[], place: ExprPlace): Bound[][] {
   const rows = lists.map((list) => (as(list, "List")?.items ?? []).map((item) => place.bind(item, place)));
-  const uneven = rows.findIndex((row) => row.length !== rows[0]!.length);
-  if (uneven > 0) {
-    const at = as(lists[uneven], "List")?.items?.[0];
-    const position = at === undefined ? undefined : place.ctx.position(startOf(at));
-    throw new EvertError("syntax_error", "VALUES lists must all be the same length", { position });
-  }
+  checkEven(
+    lists.map((list) => as(list, "List")?.items ?? []),
+    place,
+  );
   return rows;
+}
+
+/** @throws syntax_error where a row has another length than the first. */
+export function checkEven(rows: readonly (readonly Node[])[], { ctx }: ExprPlace): void {
+  const uneven = rows.find((row) => row.length !== rows[0]!.length);
+  if (uneven === undefined) return;
+  const position = uneven[0] === undefined ? undefined : ctx.position(startOf(uneven[0]));
+  throw new EvertError("syntax_error", "VALUES lists must all be the same length", { position });
 }
 
 /** Where the expressions of VALUES are bound, and the plan of their rows. */

@@ -45,7 +45,7 @@ import type { ExprPlace } from "./place.ts";
 import { bindRow, bindWholeRow, isRecord, recordFields } from "./records.ts";
 import { refusingRows } from "./row-functions.ts";
 import { all } from "./row-values.ts";
-import { findVisible, type Scope } from "./scope.ts";
+import { columnsOfTable, findVisible, type Scope } from "./scope.ts";
 import { bindIndirection } from "./subscripts.ts";
 import { as, kindOf, type NodeKind, type NodeOf, startOf, stringOf } from "./tree.ts";
 import { bindCastType } from "./type-names.ts";
@@ -190,6 +190,8 @@ function bindColumn(ref: NodeOf<"ColumnRef">, place: ExprPlace): Bound {
   const names = (isStar ? fields.slice(0, -1) : fields).map(stringOf);
   const row = bindWholeRow(names, isStar, place, position);
   if (row !== undefined) return typed(row, ref.location);
+  // A star stands behind a table's name; a column of that name is not meant.
+  if (isStar) columnsOfTable(scope, names, ctx.outer, position);
   const column = findVisible(scope, names, ctx.outer, position);
   // A copy for each place it is named in: what is known of that place is kept beside it.
   const expr: Expr = { ...column.expr };

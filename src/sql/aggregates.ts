@@ -22,7 +22,7 @@ import { countsFor, refuseVariadic, routineArguments } from "./routines.ts";
 import { refusingRows } from "./row-functions.ts";
 import { inward, type OuterScope, outward } from "./scope.ts";
 import { sortDirection } from "./sorting.ts";
-import { as, type NodeOf } from "./tree.ts";
+import { as, type NodeOf, startOf } from "./tree.ts";
 
 type FuncCall = NodeOf<"FuncCall">;
 
@@ -162,7 +162,7 @@ function bindPlain(call: FuncCall, name: string, place: ExprPlace): Parts {
     arg: args[0]!,
     rest: args.slice(1),
     // Sums do not depend on the order of their rows.
-    order: collects ? order : [],
+    order: collects ? order.map(({ key }) => key) : [],
     distinct: call.agg_distinct === true && !traitsOf(resolution.fn).isIdempotent,
     resolution,
   };
@@ -182,26 +182,30 @@ function widened(expr: Expr, takes: SqlType | null): Expr {
   return castCall(expr, resolveCast(typeOf(expr), takes, "implicit")!.fn!, takes);
 }
 
-function bindOrder(call: FuncCall, place: ExprPlace): AggregateOrder[] {
-  const order: AggregateOrder[] = [];
+interface Sort {
+  readonly key: AggregateOrder;
+  readonly position: number | undefined;
+}
+
+function bindOrder(call: FuncCall, place: ExprPlace): Sort[] {
+  const order: Sort[] = [];
   for (const node of call.agg_order ?? []) {
     const sort = as(node, "SortBy")!;
     const expr = settled(place.bind(sort.node!, place), place.ctx);
     const direction = sortDirection(sort, place.ctx, sort.node!, expr);
-    if (!order.some((o) => exprKey(o.expr) === exprKey(expr))) order.push({ expr, ...direction });
+    if (order.some(({ key }) => exprKey(key.expr) === exprKey(expr))) continue;
+    order.push({ key: { expr, ...direction }, position: place.ctx.position(startOf(sort.node!)) });
   }
   return order;
 }
 
-function checkDistinct(args: readonly Expr[], order: readonly AggregateOrder[], { ctx }: ExprPlace): void {
+function checkDistinct(args: readonly Expr[], order: readonly Sort[], { ctx }: ExprPlace): void {
   for (const arg of args) checkEquatable(typeOf(arg), ctx.mentions.get(arg)?.position);
   const known = new Set(args.map(exprKey));
-  const stranger = order.find((o) => !known.has(exprKey(o.expr)));
+  const stranger = order.find(({ key }) => !known.has(exprKey(key.expr)));
   if (stranger === undefined) return;
   const message = "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list";
-  throw new EvertError("invalid_column_reference", message, {
-    position: ctx.mentions.get(stranger.expr)?.position,
-  });
+  throw new EvertError("invalid_column_reference", message, { position: stranger.position });
 }
 
 /** Whether the order of the rows can be seen in the answer. */

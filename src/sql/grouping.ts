@@ -10,9 +10,9 @@
  * a constant of each set.
  */
 import { EvertError } from "../base/errors.ts";
-import { int4, type SqlType } from "../batch/types.ts";
+import { int4 } from "../batch/types.ts";
 import * as build from "../plan/build.ts";
-import type { ColumnExpr, Expr } from "../plan/expression.ts";
+import type { ColumnExpr, Expr, OuterExpr } from "../plan/expression.ts";
 import { aggregateKey, exprKey } from "../plan/fingerprint.ts";
 import { aggregateExprs, mapAggregate, mapChildren, nullableOf, typeOf } from "../plan/inspect.ts";
 import type { Aggregate, Plan } from "../plan/plan.ts";
@@ -35,6 +35,8 @@ export class Grouping implements AggregateSink {
   /** Keys by set; null: one set of all of them. */
   private sets: number[][] | null = null;
 
+  /** Where the first aggregate stands. */
+  firstAt: number | undefined;
   readonly hasSets: boolean;
 
   /** `hasSets`: whether GROUPING SETS, ROLLUP or CUBE will say what is grouped by. */
@@ -48,7 +50,8 @@ export class Grouping implements AggregateSink {
     return this.aggregates.length > 0 || this.groupings.length > 0;
   }
 
-  add(aggregate: Aggregate): Expr {
+  add(aggregate: Aggregate, position: number | undefined): Expr {
+    this.firstAt ??= position;
     const { type } = aggregate;
     const name = aggregateKey(aggregate);
     let at = this.aggregateAt.get(name);
@@ -110,12 +113,13 @@ export class Grouping implements AggregateSink {
   }
 
   /** What a column of the ungrouped rows is over the groups, for a subquery that reads it. */
-  outer(index: number, type: SqlType, nullable: boolean): Expr {
+  outer(read: OuterExpr): Expr {
+    const { index, type, nullable } = read;
     if (index >= AGGREGATES) return { kind: "column", index, type, nullable };
     const column: ColumnExpr = { kind: "column", index, type, nullable };
     if (!this.keyAt.has(exprKey(column)) && !this.isDetermined(column)) {
       const message = `subquery uses ungrouped column "${this.nameOf(index)}" from outer query`;
-      throw new EvertError("grouping_error", message);
+      throw new EvertError("grouping_error", message, { position: this.ctx.mentions.get(read)?.position });
     }
     return this.over(column);
   }

@@ -66,7 +66,11 @@ export function bindRecursion(
 }
 
 /** A SELECT that reads the query around it cannot gather its rows: it sees those of one iteration at a time. */
-export function refuseAggregateOver(from: readonly Node[], env: QueryEnv): void {
+export function refuseAggregateOver(
+  from: readonly Node[],
+  position: number | undefined,
+  env: QueryEnv,
+): void {
   const reads = (item: Node | undefined): boolean => {
     const join = as(item, "JoinExpr");
     if (join !== undefined) return reads(join.larg) || reads(join.rarg);
@@ -76,7 +80,7 @@ export function refuseAggregateOver(from: readonly Node[], env: QueryEnv): void 
   };
   if (!from.some(reads)) return;
   const message = "aggregate functions are not allowed in a recursive query's recursive term";
-  throw new EvertError("syntax_error", message, { sqlstate: INVALID_RECURSION });
+  throw new EvertError("syntax_error", message, { sqlstate: INVALID_RECURSION, position });
 }
 
 // ---- where the reference may stand ------------------------------------------------------------------------------

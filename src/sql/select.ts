@@ -39,6 +39,7 @@ interface Sort {
   readonly expr: Expr;
   readonly descending: boolean;
   readonly nullsFirst: boolean;
+  readonly position: number | undefined;
 }
 
 export function bindPlainSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
@@ -73,10 +74,11 @@ export function bindPlainSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
     ctx,
   );
   if (select.groupDistinct === true) removeEqualSets(groupBy);
-  windows.check(place);
+  const defined = windows.defined(place);
   const distinct = bindDistinct(select.distinctClause, outputs, sorts, place);
-  const compared = [...groupBy.flat(), ...distinct.on, ...(distinct.all ? outputs.map((o) => o.expr) : [])];
-  for (const expr of compared) checkEquatable(typeOf(expr), ctx.mentions.get(expr)?.position);
+  for (const expr of [...groupBy.flat(), ...distinct.on])
+    checkEquatable(typeOf(expr), ctx.mentions.get(expr)?.position);
+  if (distinct.all) for (const { expr, position } of outputs) checkEquatable(typeOf(expr), position);
   const limit = bindLimit(select, scope, env);
 
   let input = scope.plan;
@@ -87,7 +89,7 @@ export function bindPlainSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
     input = build.filter(input, subqueries.resolve(timely.rest));
   }
   let over = (expr: Expr) => subqueries.resolve(expr);
-  if (grouping.hasAggregates) refuseAggregateOver(select.fromClause ?? [], env);
+  if (grouping.hasAggregates) refuseAggregateOver(select.fromClause ?? [], grouping.firstAt, env);
   const shown = everyExpr(outputs, sorts, distinct.on);
   if (select.groupClause !== undefined || grouping.hasAggregates || having !== undefined) {
     const keys = groupBy.flat();
@@ -96,6 +98,8 @@ export function bindPlainSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
     const above = [...shown, ...windows.exprs()];
     const exprs = [...above, ...rows.arguments(above, keys)];
     const grouped = group(early, grouping, groupBy, having, exprs, subqueries);
+    // A window that nobody uses has to be one over the groups, too.
+    for (const expr of defined) grouping.over(expr);
     input = grouped.plan;
     over = grouped.over;
   } else {
@@ -168,7 +172,10 @@ function bindSorts(items: readonly Node[], outputs: readonly Output[], place: Ex
     const expr = bindItem(sort.node!, outputs, "ORDER BY", place);
     const direction = sortDirection(sort, place.ctx, sort.node!, expr);
     // Sorting by the same thing again changes nothing.
-    if (!sorts.some((s) => exprKey(s.expr) === exprKey(expr))) sorts.push({ expr, ...direction });
+    if (!sorts.some((s) => exprKey(s.expr) === exprKey(expr))) {
+      const position = place.ctx.position(startOf(sort.node!));
+      sorts.push({ expr, ...direction, position });
+    }
   }
   return sorts;
 }
@@ -211,7 +218,7 @@ function bindDistinct(
   if (clause === undefined) return { all: false, on: [] };
   const items = clause.filter((node) => Object.keys(node).length > 0);
   if (items.length === 0) {
-    checkSortedOutputs(outputs, sorts, place);
+    checkSortedOutputs(outputs, sorts);
     return { all: true, on: [] };
   }
   const on = items.map((node) => bindItem(node, outputs, "DISTINCT ON", { ...place, clause: "DISTINCT ON" }));
@@ -225,14 +232,12 @@ function bindDistinct(
   return { all: false, on };
 }
 
-function checkSortedOutputs(outputs: readonly Output[], sorts: readonly Sort[], place: ExprPlace): void {
+function checkSortedOutputs(outputs: readonly Output[], sorts: readonly Sort[]): void {
   const shown = new Set(outputs.map((o) => exprKey(o.expr)));
   for (const sort of sorts) {
     if (shown.has(exprKey(sort.expr))) continue;
     const message = "for SELECT DISTINCT, ORDER BY expressions must appear in select list";
-    throw new EvertError("invalid_column_reference", message, {
-      position: place.ctx.mentions.get(sort.expr)?.position,
-    });
+    throw new EvertError("invalid_column_reference", message, { position: sort.position });
   }
 }
 
@@ -257,7 +262,7 @@ function group(
   // What a subquery reads of the groups may add keys too.
   const above = [...over.values(), ...(condition === undefined ? [] : [condition])];
   const reads = above.flatMap((e) => subqueries.outerColumns(e));
-  const outer = new Map(reads.map((c) => [c.index, grouping.outer(c.index, c.type, c.nullable)]));
+  const outer = new Map(reads.map((c) => [c.index, grouping.outer(c)]));
   const before = subqueries.attach(rows.plan, grouping.inputs());
   const { plan, place } = grouping.finish(before, (e) => rows.over(e));
   const move = (column: number) => place(outer.get(column)!);

@@ -9,6 +9,7 @@ import { EvertError, notSupported } from "../base/errors.ts";
 import { intervalSpan, parseInterval } from "../batch/format.ts";
 import { int8, type SqlType } from "../batch/types.ts";
 import type { ConstExpr, Expr } from "../plan/expression.ts";
+import { exprKey } from "../plan/fingerprint.ts";
 import { sqlTypeName } from "../plan/functions.ts";
 import { columnsOf, typeOf } from "../plan/inspect.ts";
 import type { Frame, FrameBound } from "../plan/plan.ts";
@@ -53,7 +54,12 @@ export function bindDefinition(over: WindowDef, windows: Known, place: ExprPlace
     checkEquatable(typeOf(expr), ctx.position(startOf(n)));
     return expr;
   });
-  const order = parts.order.map((n) => bindSortKey(as(n, "SortBy")!, inner));
+  const order: SortKey[] = [];
+  for (const node of parts.order) {
+    const key = bindSortKey(as(node, "SortBy")!, inner);
+    // Sorting by the same thing again changes nothing, and RANGE asks for one thing.
+    if (!order.some((o) => exprKey(o.expr) === exprKey(key.expr))) order.push(key);
+  }
   return { partition, order, frame: bindFrame(parts.framed, order, inner) };
 }
 

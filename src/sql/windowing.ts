@@ -56,12 +56,17 @@ export class Windows implements WindowSink {
     };
   }
 
-  /** Refuses what is wrong with a window of the WINDOW clause, whether it is used or not. */
-  check(place: ExprPlace): void {
-    for (const [i, node] of this.clause.entries()) {
+  /** What the windows of the WINDOW clause are made of, used or not. @throws EvertError of what is wrong with one. */
+  defined(place: ExprPlace): Expr[] {
+    return this.clause.flatMap((node, i) => {
       const { name: _, ...definition } = as(node, "WindowDef")!;
-      bindDefinition(definition, { named: (name) => this.named(name, i) }, place);
-    }
+      const { partition, order } = bindDefinition(
+        definition,
+        { named: (name) => this.named(name, i) },
+        place,
+      );
+      return [...partition, ...order.map((key) => key.expr)];
+    });
   }
 
   /** Everything that is evaluated before the windows are computed. */

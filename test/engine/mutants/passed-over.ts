@@ -36,7 +36,29 @@ export const passedOver: readonly PassedOver[] = [
       /_agg(?:_\w+)?\b|agg *\(|\bARRAY *\( *SELECT/i.test(query) &&
       alike(ours, theirs, (text) => [...text].sort().join("")),
   },
+  {
+    reason: "the first rows of an order that leaves some open, or of none",
+    said: "docs/decisions/0006-ties.md",
+    holds: leavesOrderOpen,
+  },
 ];
+
+/** PostgreSQL keeps the order in which a function gives rows, where it happens to. */
+const givesRows =
+  /\b(?:generate_\w+|unnest|\w+_to_table|regexp_matches|jsonb?_(?:each|array_elements|object_keys|path_query)\w*|json_table|rows\s+from)\b/i;
+
+export function leavesOrderOpen(query: string): boolean {
+  return (
+    countOf(query, /\b(?:limit|offset|fetch)\b/gi) >
+      countOf(query.replace(/\bover *\([^()]*\)/gi, ""), /\border\s+by\b/gi) ||
+    (/\b(?:limit|offset|fetch|distinct\s+on|order\s+by)\b/i.test(query) && givesRows.test(query)) ||
+    /\bdistinct\s+on\b.*\bgroup\s+by\b/is.test(query)
+  );
+}
+
+function countOf(text: string, pattern: RegExp): number {
+  return text.match(pattern)?.length ?? 0;
+}
 
 export function asksForTheTime(query: string): boolean {
   return /\b(?:now|current_(?:date|time|timestamp)|localtime(?:stamp)?|clock_timestamp|statement_timestamp|transaction_timestamp|timeofday|age|today|tomorrow|yesterday|random\w*|gen_random_uuid|uuidv[47]|txid\w*|pg_\w+|version|current_\w+|session_user|inet\w*)\b/i.test(
@@ -81,12 +103,23 @@ export const takenHere: readonly {
   {
     reason: "a row is a value, and a view's column may hold it",
     said: "docs/SQL.md, Queries",
-    holds: (_, refusal) => /pseudo-type record|identify an? .* for type record/.test(refusal),
+    holds: (_, refusal) =>
+      /pseudo-type record|for type (?:record|unknown)$|record data type|record type has not been|types record and/.test(
+        refusal,
+      ),
   },
   {
     reason: "tables of the log itself",
     said: "docs/LOG.md",
     holds: (query) => /\bevert_\w+/i.test(query),
+  },
+  {
+    reason: "a constant that fails fails the rows for which it is computed, and there are none",
+    said: "docs/SQL.md, Functions and operators",
+    holds: (_, refusal) =>
+      /invalid Unicode escape|format|pattern|EEEE|decimal point|cannot use ".*" together|must be ahead of/.test(
+        refusal,
+      ),
   },
   {
     reason: "as-of joins",
@@ -99,12 +132,18 @@ export const takenHere: readonly {
 export const refusedHere: readonly {
   readonly reason: string;
   readonly said: string;
-  readonly holds: (query: string) => boolean;
+  readonly holds: (query: string, refusal: string) => boolean;
 }[] = [
+  {
+    reason: "rows of unlike fields are not compared, also where none come",
+    said: "docs/SQL.md, Queries",
+    holds: (_, refusal) =>
+      /cannot compare (?:dissimilar column types|record types)|for type record$/.test(refusal),
+  },
   {
     reason: "a stream's rows are neither changed nor taken away",
     said: "docs/SQL.md, Statements",
-    holds: (query) =>
+    holds: (query, _) =>
       /\b(?:update|delete|truncate|from|only)\s+(?:table\s+)?(?:only\s+)?s\b/i.test(query) &&
       !/^\s*select/i.test(query),
   },

@@ -108,7 +108,7 @@ function avroType(type: SqlType, names: Names, refuse: (reason: string, hint: st
       if (precision === undefined || scale < 0 || scale > precision) {
         refuse(
           `A decimal has a precision, and a scale from 0 up to it; the column is ${typeToString(type)}.`,
-          "Declare it with both, as in numeric(18, 2): ALTER TABLE … ALTER COLUMN … TYPE ….",
+          "Make a new table that declares it with both, as in numeric(18, 2), and fill it with INSERT ... SELECT.",
         );
       }
       return { type: "bytes", logicalType: "decimal", precision, scale };

@@ -220,6 +220,19 @@ describe("messages", () => {
     expect(await rowsOf(engine, "SELECT count(*) FROM dead")).toEqual([["0"]]);
   });
 
+  test("of a column that has no Avro form the way out goes: ALTER TABLE refused what the hint said", async () => {
+    await sql(engine, "CREATE TABLE n (x numeric) WITH (append_only); INSERT INTO n VALUES (1.25)");
+    const { body } = await client.request("/v1/topics/n/records", { headers: { Accept: "avro/binary" } });
+    expect(body).toMatchObject({
+      error: {
+        hint: expect.stringMatching(/^Make a new table that declares it .*numeric\(18, 2\).* INSERT/),
+      },
+    });
+    await sql(engine, "CREATE TABLE m (x numeric(18, 2)) WITH (append_only); INSERT INTO m SELECT x FROM n");
+    const { status } = await client.request("/v1/topics/m/records", { headers: { Accept: "avro/binary" } });
+    expect(status).toBe(200);
+  });
+
   test("of a topic that has no Avro form are refused by its column", async () => {
     const { status, body } = await client.request(path("odd"), { headers: { Accept: "avro/binary" } });
     expect([status, body]).toMatchObject([

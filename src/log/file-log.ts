@@ -195,7 +195,8 @@ export class FileLog implements Log {
 
   async lead(): Promise<void> {
     await this.#intake?.roomToLead();
-    await this.#space.abandon();
+    // One that has only a closing mark begins where the leader's segment is to begin.
+    if (!this.#space.isUnused) await this.#space.abandon();
     this.#intake = null;
     this.#group = new OpenGroup(this.#lastPosition + 1, this.#topics);
   }

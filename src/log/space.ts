@@ -149,9 +149,13 @@ export class Space {
     this.#ended = this.#active?.hasCommits === true;
   }
 
-  /** Step 4. */
+  /** Whether the active segment has no commit yet: step 4. */
+  get isUnused(): boolean {
+    return this.#open?.hasCommits === false;
+  }
+
   #placeFor(where: Where): Where {
-    return this.#open?.hasCommits === false ? "active" : where;
+    return this.isUnused ? "active" : where;
   }
 
   /** The active segment, if something may be placed in it. */

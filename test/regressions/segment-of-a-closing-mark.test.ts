@@ -61,6 +61,22 @@ test.each([
   expect(await positionIn(disk, "/backup")).toBe(2);
 });
 
+test("it stays also where the log follows another one and then leads", async () => {
+  const disk = new SimulatedDisk({ seed: 3 });
+  await closedBehind(disk);
+  const log = await openSmall(disk, { following: { logId: () => Promise.resolve(0) } });
+  await backup(log, disk);
+  const follower = log.stored(2);
+  expect(await follower.next()).toBeNull();
+  await log.lead();
+  await append(log, [{ topicId: 1, id: 2, note: "of the new leader" }]);
+  expect(await follower.next()).toMatchObject({ kind: "frames", segment: 2, last: 2 });
+  await follower.close();
+  expect(await backup(log, disk)).toMatchObject({ position: 2 });
+  await log.close();
+  expect((await checkLog("/data", disk)).damages).toEqual([]);
+});
+
 test("a backup with a closing mark goes on with who has the commit without it, and is whole whenever power is cut", async () => {
   const disk = new SimulatedDisk({ seed: 3 });
   const first = await openSmall(disk);

@@ -93,7 +93,7 @@ class Rounds {
     this.#run = fleet.run;
     this.#random = fleet.random;
     this.#network = fleet.network;
-    this.#operations = operationsOf(fleet.run, withVersions);
+    this.#operations = operationsOf(fleet.run, withVersions, fleet.run.random());
   }
 
   async live(): Promise<number> {

@@ -1,5 +1,6 @@
 /** What clients do with a leader and its copies. Much of it is what they do with a log that has none (simulate.ts). */
 import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
+import { Archive } from "./archive.ts";
 import { consume } from "./consumer.ts";
 import { defineAnywhere } from "./defining.ts";
 import * as keeping from "./keeping.ts";
@@ -77,12 +78,17 @@ const SHAPING_READS: readonly Operation[] = Array.from({ length: 5 }, () => shap
 const VERSIONING_WRITES: readonly Operation[] = Array.from({ length: 12 }, () => changeVersions);
 const VERSIONING_READS: readonly Operation[] = Array.from({ length: 4 }, () => readVersion);
 
+/** `draws`: of where backups go. */
 export function operationsOf(
-  { shapes }: Run,
+  run: Run,
   hasVersions: boolean,
+  draws: SeededRandom,
 ): { readonly writes: readonly Operation[]; readonly reads: readonly Operation[] } {
+  const archive = new Archive(run, draws);
+  const backUp = async (life: Life): Promise<void> => life.errand(archive.take(life));
+  const reads = [...READS, backUp];
   if (hasVersions)
-    return { writes: [...WRITES, ...VERSIONING_WRITES], reads: [...READS, ...VERSIONING_READS] };
-  if (shapes === null) return { writes: WRITES, reads: READS };
-  return { writes: [...WRITES, ...SHAPING_WRITES], reads: [...READS, ...SHAPING_READS] };
+    return { writes: [...WRITES, ...VERSIONING_WRITES], reads: [...reads, ...VERSIONING_READS] };
+  if (run.shapes === null) return { writes: WRITES, reads };
+  return { writes: [...WRITES, ...SHAPING_WRITES], reads: [...reads, ...SHAPING_READS] };
 }

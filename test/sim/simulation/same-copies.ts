@@ -39,7 +39,7 @@ export function samePrefix(a: readonly Commit[], b: readonly Commit[]): number {
 }
 
 /** Why two commits are not one, or null. `mayBeShaped`: what only one of them has of a topic whose columns change is not looked at. */
-function difference(a: Commit | undefined, b: Commit | undefined, mayBeShaped = false): string | null {
+export function difference(a: Commit | undefined, b: Commit | undefined, mayBeShaped = false): string | null {
   if (a === undefined || b === undefined) return `${JSON.stringify(a)} and ${JSON.stringify(b)}`;
   for (const name of ["position", "timeUs", "segment", "idempotencyKey", "requestDigest"] as const)
     if (a[name] !== b[name]) return `${name} is ${a[name]}, and ${b[name]}`;

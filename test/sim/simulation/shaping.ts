@@ -172,7 +172,7 @@ export async function read(life: Life, random: SeededRandom): Promise<void> {
   }
 }
 
-function cellsOf(json: string): Cells {
+export function cellsOf(json: string): Cells {
   return Object.fromEntries(
     Object.entries(JSON.parse(json) as object).map(([name, value]) => [columnOf(name), cellOf(value)]),
   );

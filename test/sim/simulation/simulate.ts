@@ -25,6 +25,7 @@ import { checkAsWritten } from "./as-written.ts";
 import { type Commit, readLog, Violation } from "./commits.ts";
 import { checkConsumer, consume } from "./consumer.ts";
 import { define, lookedAtViews } from "./defining.ts";
+import { EarlyReaders } from "./early-readers.ts";
 import { mend, type Plan, planOf, strike } from "./faults.ts";
 import * as keeping from "./keeping.ts";
 import { Life, newRun, type Run } from "./life.ts";
@@ -286,13 +287,22 @@ class Simulation {
           ...this.#options,
         });
         keeping.watchKeeping(this.#run, db);
+        const isReplaying = this.#run.shapes !== null && db.core.catchUp !== null;
+        // Their draws are their own.
+        const draws = new SeededRandom(scrambled(db.core.log.lastPosition, disk.files().length));
+        const early = isWell && isReplaying ? new EarlyReaders(this.#run, db, draws) : null;
         try {
-          if (!disk.crashed) await this.#adopt(db, disk);
+          if (!disk.crashed) {
+            await this.#adopt(db, disk);
+            await early?.check();
+          }
         } catch (error) {
           if (error instanceof Violation) throw error;
           if (isWell && !disk.crashed) throw error;
           await db.close().catch(() => {});
           throw error;
+        } finally {
+          early?.end();
         }
         return db;
       } catch (error) {

@@ -9,7 +9,7 @@ import {
   undefinedAggregate,
 } from "../plan/aggregate-functions.ts";
 import { traitsOf } from "../plan/aggregate-traits.ts";
-import type { Expr } from "../plan/expression.ts";
+import type { Expr, OuterExpr } from "../plan/expression.ts";
 import { exprKey } from "../plan/fingerprint.ts";
 import { resolveCast, sqlTypeName } from "../plan/functions.ts";
 import { aggregateExprs, childrenOf, columnsOf, mapAggregate, typeOf } from "../plan/inspect.ts";
@@ -22,6 +22,7 @@ import { countsFor, refuseVariadic, routineArguments } from "./routines.ts";
 import { refusingRows } from "./row-functions.ts";
 import { inward, type OuterScope, outward } from "./scope.ts";
 import { sortDirection } from "./sorting.ts";
+import { AGGREGATES, GROUPINGS } from "./stand-ins.ts";
 import { as, type NodeOf, startOf } from "./tree.ts";
 
 type FuncCall = NodeOf<"FuncCall">;
@@ -83,15 +84,27 @@ function taken(aggregate: Aggregate, place: ExprPlace, position: number | undefi
   const { apply, stands } = owner;
   if (stands?.aggregates == null)
     throw misplaced(stands?.clause ?? "FROM clause of their own query level", position);
+  // One of the outer query's own is within it by now.
+  const nested = named
+    .flatMap((e) => leavesOf(e))
+    .find((leaf) => leaf.apply === apply && leaf.index >= AGGREGATES && leaf.index < GROUPINGS);
+  if (nested !== undefined) throw misplaced(NESTED, place.ctx.mentions.get(nested)?.position ?? position);
   const value = stands.aggregates.add(
     mapAggregate(aggregate, (e) => inward(e, apply)),
     position,
   );
-  return outward(value, apply);
+  const seen = outward(value, apply);
+  place.ctx.mentions.set(seen, { name: aggregate.fn, position });
+  return seen;
 }
 
 function appliesOf(expr: Expr): number[] {
-  return expr.kind === "outer" ? [expr.apply] : childrenOf(expr).flatMap(appliesOf);
+  return leavesOf(expr).map((leaf) => leaf.apply);
+}
+
+/** What it reads of queries around its own. */
+function leavesOf(expr: Expr): OuterExpr[] {
+  return expr.kind === "outer" ? [expr] : childrenOf(expr).flatMap(leavesOf);
 }
 
 /** In a plan its functions read no columns: they take the aggregate's arguments. */

@@ -96,3 +96,13 @@ describe("prefixes of to_char's patterns", () => {
     "SELECT to_char(timestamp '2024-03-05 07:08:09', 'FMDD FMFMDD TMFMDD FXFMDD FMFXDD FMFMFMDD FXTHDD FMDDth')",
   ])("%s", same);
 });
+
+describe("an aggregate of an aggregate", () => {
+  it.each([
+    // 61246: a broken invariant, where both are the outer query's.
+    "SELECT (SELECT max(sum(t.k))) FROM t",
+    "SELECT (SELECT max(sum(t.k) + t.a) FROM n) FROM t",
+    "SELECT (SELECT max(n.a + sum(t.k)) FROM n) FROM t",
+    "SELECT (SELECT max(t.k) + min(n.a) FROM n) FROM t",
+  ])("%s", same);
+});

@@ -146,12 +146,20 @@ export class OrderedIndex {
 
   /** Negative, zero or positive as row a stands before, at or behind row b; neither need be in the index. */
   compare(a: number, b: number): number {
+    const first = this.compareFirst(a, b);
+    return first !== 0 ? first : this.#compareSlots(a, b);
+  }
+
+  /** The same by what entries say of partitions and of the first value of the order alone: 0: these do not tell them apart. */
+  compareFirst(a: number, b: number): number {
     const { k0, k1 } = this.#code;
-    const [a0, b0] = [k0(a), k0(b)];
+    const a0 = k0(a);
+    const b0 = k0(b);
     if (a0 !== b0) return a0 < b0 ? -1 : 1;
-    const [a1, b1] = [k1(a), k1(b)];
+    const a1 = k1(a);
+    const b1 = k1(b);
     if (a1 !== b1) return a1 < b1 ? -1 : 1;
-    return this.#compareSlots(a, b);
+    return 0;
   }
 
   /** Where the row stands. It must be in the index. */

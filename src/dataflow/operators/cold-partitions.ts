@@ -15,12 +15,10 @@
 import type { ColdRows } from "../../state/cold/cold-rows.ts";
 import type { LinkedScan, TakeRow } from "../../state/cold/linked-scan.ts";
 import type { Found, Links } from "../../state/cold/links.ts";
-import { ensureWords, type RowBytes, rowBytes } from "../../state/cold/row-bytes.ts";
-import { KeyHash, RowCodec } from "../../state/cold/row-codec.ts";
-import { Dictionary } from "../../state/dictionary.ts";
-import { createOrderedIndex, type OrderedIndex, type OrderedIndexSpec } from "../../state/ordered-index.ts";
-import { LIVE, Store } from "../../state/store.ts";
+import type { OrderedIndex, OrderedIndexSpec } from "../../state/ordered-index.ts";
+import { LIVE, type Store } from "../../state/store.ts";
 import type { Node } from "../node.ts";
+import { bringAll, EdgePage } from "./edge-page.ts";
 
 /** Partitions asked for at once: the most, and how many to begin with, for one may have any number of rows. */
 const ASKED_MAX = 1_024;
@@ -56,7 +54,19 @@ export interface Walked {
   edge(row: number, spare: number): number;
 }
 
-export class ColdPartitions {
+/** What a ranking asks before it walks, of partitions (this file) or where all rows are one (cold-firsts.ts). */
+export interface ColdWalks {
+  readonly bytes: number;
+  readonly broughtNow: number;
+  ready(slots: Int32Array, from: number, to: number): number;
+  walked(row: number): void;
+  took(partitions: number, between: boolean): void;
+  fetched(): void;
+  release(): void;
+  close(): void;
+}
+
+export class ColdPartitions implements ColdWalks {
   readonly #node: Node;
   readonly #walked: Walked;
   /** Partitions that are asked for at once: the most, and now. */
@@ -144,7 +154,7 @@ export class ColdPartitions {
         this.#most = 1;
         return false;
       }
-      await this.#readThrough(found, cold, row, cold.key);
+      await this.#readThrough(found, cold, row);
       return true;
     }
     for (let at = 0; at < found.rows.length; at += BROUGHT_MAX)
@@ -155,9 +165,9 @@ export class ColdPartitions {
   }
 
   /** Brings back what stands before the edge of the row's partition, and keeps the edge. */
-  async #readThrough(found: Found, cold: ColdRows, row: number, key: KeyHash): Promise<void> {
+  async #readThrough(found: Found, cold: ColdRows, row: number): Promise<void> {
     const { store } = this.#walked;
-    const page = (this.#page ??= new EdgePage(this.#walked, cold.codec, key));
+    const page = (this.#page ??= new EdgePage(this.#walked, cold.codec));
     const scan = cold.scanFound(found);
     this.#scan = scan;
     try {
@@ -165,9 +175,8 @@ export class ColdPartitions {
         const before: number[] = [];
         const edge = this.#walked.edge(row, SPARE_ROWS);
         page.begin(edge);
-        const take: TakeRow = (from, at) => {
-          const hash = page.hashBefore(from, at);
-          if (hash >= 0) before.push(hash);
+        const take: TakeRow = (from, at, hash) => {
+          if (page.isBefore(from, at)) before.push(hash);
         };
         if (edge >= 0) most *= 2;
         const reading = scan.read(take, most);
@@ -307,70 +316,5 @@ export class ColdPartitions {
     this.#leaveCrowds();
     this.#leaveLinks();
     this.#page = null;
-  }
-}
-
-/** Runs may become one meanwhile, and a row be in neither of them where it is looked for. */
-async function bringAll(cold: ColdRows, hashes: readonly number[]): Promise<void> {
-  const rows = Uint32Array.from(hashes);
-  for (let moves = -1; rows.length > 0 && moves !== cold.moves; ) {
-    ({ moves } = cold);
-    await cold.bringFound({ rows });
-  }
-}
-
-/**
- * A copy of the row at the edge, and beside it one row on disk after the other, to be compared with it. Their texts are in a dictionary of their own, which is
- * emptied as it goes: in the one of all state they would stay until the step's end.
- */
-class EdgePage {
-  readonly #rows: Store;
-  readonly #rowsCodec: RowCodec;
-  readonly #texts = new Dictionary();
-  readonly #page: Store;
-  readonly #codec: RowCodec;
-  readonly #index: OrderedIndex;
-  readonly #hash: KeyHash;
-  readonly #buffer: RowBytes = rowBytes(0);
-  #hasEdge = false;
-
-  constructor({ store, index }: Walked, codec: RowCodec, key: KeyHash) {
-    const { layout, name } = store;
-    this.#rows = store;
-    this.#rowsCodec = codec;
-    this.#page = new Store(name, layout.columns, this.#texts);
-    this.#page.reserve(2);
-    this.#codec = new RowCodec(layout, this.#texts);
-    this.#index = createOrderedIndex(this.#page, index.spec);
-    this.#hash = new KeyHash(layout, key.columns, this.#texts);
-  }
-
-  get bytes(): number {
-    return this.#page.I.byteLength + this.#texts.bytes + this.#buffer.bytes.byteLength;
-  }
-
-  /** `edge`: -1: all rows stand before it. */
-  begin(edge: number): void {
-    this.end();
-    this.#hasEdge = edge >= 0;
-    if (!this.#hasEdge) return;
-    const { I, F } = this.#rows;
-    ensureWords(this.#buffer, this.#rowsCodec.words({ I, F }, edge));
-    this.#rowsCodec.encode({ I, F }, edge, this.#buffer, 0);
-    this.#codec.decode(this.#buffer, 0, this.#page, 0);
-    this.#page.retain(0);
-  }
-
-  /** The hash by which the row lies in its run, where it stands before the edge; -1: it does not. */
-  hashBefore(from: RowBytes, at: number): number {
-    const page = this.#page;
-    this.#codec.decode(from, at, page, 1);
-    return this.#hasEdge && this.#index.compare(1, 0) > 0 ? -1 : this.#hash.ofSlot(page, 1);
-  }
-
-  end(): void {
-    if (this.#hasEdge) this.#page.release(0);
-    this.#hasEdge = false;
-    this.#texts.collect();
   }
 }

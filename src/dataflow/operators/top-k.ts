@@ -8,8 +8,8 @@
  *
  * Over an input that only grows, rows behind the window never matter again: `evict` kills them in the (private) store.
  *
- * Of partitions rows may be on disk: those that a walk will look at come back before it begins (cold-partitions.ts). Without partition, or with a window
- * that may be all of one, rows stay in memory.
+ * Rows may be on disk: those that a walk will look at come back before it begins (cold-partitions.ts, and without partition cold-firsts.ts). With a window
+ * that may be all of a partition, rows stay in memory.
  *
  * A walk that fills the chunk, or has looked at enough rows for one call, goes on behind the last row it saw: positions in the index do not last,
  * rows of a step do.
@@ -21,7 +21,8 @@ import { LIVE } from "../../state/store.ts";
 import { CHUNK_ROWS, type Chunk } from "../chunk.ts";
 import { LentChunk } from "../lent-chunk.ts";
 import { peersOf, type SameRows } from "../windows/rows.ts";
-import { ColdPartitions } from "./cold-partitions.ts";
+import { ColdFirsts } from "./cold-firsts.ts";
+import { ColdPartitions, type ColdWalks } from "./cold-partitions.ts";
 import type { Delta, Part } from "./delta.ts";
 import { type Ordering, OverOrdered } from "./over-ordered.ts";
 import { type Copy, copier } from "./row-code.ts";
@@ -61,7 +62,9 @@ export class TopK extends OverOrdered {
   /** Those of them that have rows which come. */
   readonly #coming = new Int32List();
   #comes = false;
-  #cold: ColdPartitions | null = null;
+  /** Of all rows, where they are not in partitions: it is there as long as the index is. */
+  #firsts: ColdFirsts | null = null;
+  #cold: ColdWalks | null = null;
   #partition = 0;
   /** While a walk rests, the last row it saw; otherwise -1. */
   #row = -1;
@@ -76,7 +79,8 @@ export class TopK extends OverOrdered {
   }
 
   protected override get bringsBack(): boolean {
-    return this.#spec.partition.length > 0 && this.#end <= COLD_END_MAX;
+    // What is evicted leaves no more than the window.
+    return this.#end <= COLD_END_MAX && (this.#spec.partition.length > 0 || !this.#spec.evict);
   }
 
   /** While it is built from all of history it walks slots alone. */
@@ -100,7 +104,24 @@ export class TopK extends OverOrdered {
   /** It has failed. */
   override stop(): void {
     this.#cold?.close();
-    this.#cold = null;
+    this.#firsts?.close();
+    this.#cold = this.#firsts = null;
+  }
+
+  /** Before any row goes out that the walk would miss. */
+  override prepare(): void {
+    super.prepare();
+    if (!this.bringsBack || this.#spec.partition.length > 0) return;
+    const { store } = this.input;
+    const index = this.index as OrderedIndex;
+    this.#firsts ??= new ColdFirsts(this, { store, index, rows: this.#end, edge: this.#edge });
+    this.#firsts.join();
+  }
+
+  override rebind(): void {
+    super.rebind();
+    // Rows of what it has come with may go out from now on.
+    if (this.index !== null) this.prepare();
   }
 
   override unbind(): void {
@@ -137,7 +158,8 @@ export class TopK extends OverOrdered {
     this.#before = ranks();
     this.#after = ranks();
     const index = this.index as OrderedIndex;
-    if (this.bringsBack)
+    if (this.#firsts !== null) this.#cold = this.#firsts;
+    else if (this.bringsBack)
       this.#cold = new ColdPartitions(this, { store, index, rows: this.#end, edge: this.#edge });
   }
 

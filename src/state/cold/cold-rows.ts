@@ -25,7 +25,7 @@ import { Captures, type ColdCapture } from "./captures.ts";
 import { ColdScan } from "./cold-scan.ts";
 import type { Extent } from "./extent.ts";
 import { mixed } from "./filter.ts";
-import { Hand } from "./hand.ts";
+import { Hand, type Keeper } from "./hand.ts";
 import type { ColdHost, Pause } from "./host.ts";
 import type { KeptLinks, KeptRun } from "./kept.ts";
 import { type Linked, LinkSet } from "./link-set.ts";
@@ -312,6 +312,11 @@ export class ColdRows {
   /** The row in the slot was read: it stays until the hand has come by twice. */
   asked(slot: number): void {
     this.#hand.asked(slot);
+  }
+
+  /** From now on, until it is called again with false, the keeper says which rows stay in memory. */
+  keepFor(keeper: Keeper, isOn: boolean): void {
+    this.#hand.keepFor(keeper, isOn);
   }
 
   /** All rows come back, and stay while the host needs them. */

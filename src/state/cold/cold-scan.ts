@@ -11,9 +11,10 @@
  */
 import { Marks } from "../marks.ts";
 import type { Extent } from "./extent.ts";
+import type { TakeRow } from "./linked-scan.ts";
 import { type RowBytes, rowBytes } from "./row-bytes.ts";
 import type { RowCodec } from "./row-codec.ts";
-import { type Block, blockIn, readBlocks, rowStart } from "./run.ts";
+import { type Block, blockIn, hashAt, readBlocks, rowStart } from "./run.ts";
 
 /** Some 128 KiB. */
 const BLOCKS_AT_ONCE = 32;
@@ -49,6 +50,13 @@ export class ColdScan {
     this.#parts.set(extent, bits);
     this.#order.push(extent);
     return bits;
+  }
+
+  /** In memory. */
+  get bytes(): number {
+    let bytes = this.#buffer.bytes.byteLength;
+    for (const bits of this.#parts.values()) bytes += bits.byteLength;
+    return bytes;
   }
 
   /** Whether what is in the slot is told from a run. */
@@ -96,6 +104,12 @@ export class ColdScan {
 
   /** Puts up to `most` rows into slots 0.. of memory of the store's layout; how many. Their texts are counted by nobody. */
   take(into: { readonly I: Int32Array; readonly F: Float64Array }, most: number): number {
+    let n = 0;
+    return this.tell((from, at) => this.#codec.decode(from, at, into, n++), most);
+  }
+
+  /** Gives up to `most` rows to who takes them as they lie there; how many. */
+  tell(take: TakeRow, most: number): number {
     const extent = this.#order[this.#part] as Extent;
     const bits = this.#parts.get(extent) as Int32Array;
     let n = 0;
@@ -105,7 +119,8 @@ export class ColdScan {
       for (; this.#row < block.rows && n < most; this.#row++) {
         const row = block.firstRow + this.#row;
         if ((((bits[row >>> 5] as number) >>> (row & 31)) & 1) === 0) continue;
-        this.#codec.decode(this.#buffer, rowStart(block, this.#row), into, n++);
+        take(this.#buffer, rowStart(block, this.#row), hashAt(block, this.#row));
+        n++;
       }
       if (this.#row < block.rows) break;
       this.#block = null;

@@ -4,6 +4,8 @@
  * It takes rows that all readers see alike, born before the horizon and not dead, and that nobody has changed or asked for since it came by last: a
  * page of slots knows when that was, a row when it was born, and a bit says of a row that it was read, or came back, since. The bit is taken away as
  * the hand goes by, so what was asked for stays until it has come by twice.
+ *
+ * Some rows stay whether they are asked for or not: those of which somebody has to know that none of them is on disk (Keeper).
  */
 import { Marks } from "../marks.ts";
 import { Int32List } from "../memory.ts";
@@ -14,7 +16,15 @@ import type { ColdHost, Pause } from "./host.ts";
 /** Slots that share the time when the hand came by last. */
 const PAGE_SLOTS = 4_096;
 
+export interface Keeper {
+  /** The hand is about to go on. */
+  choosing(): void;
+  /** Whether the row in the slot, which is alive, stays in memory. */
+  keeps(slot: number): boolean;
+}
+
 export class Hand {
+  readonly #keepers: Keeper[] = [];
   readonly #host: ColdHost;
   readonly #captures: Captures;
   #at = 0;
@@ -41,11 +51,25 @@ export class Hand {
     return this.#asked.has(slot);
   }
 
+  /** From now on, until it is called again with false, some rows stay. */
+  keepFor(keeper: Keeper, isOn: boolean): void {
+    const at = this.#keepers.indexOf(keeper);
+    if (isOn && at < 0) this.#keepers.push(keeper);
+    if (!isOn && at >= 0) this.#keepers.splice(at, 1);
+  }
+
+  #isKept(slot: number): boolean {
+    const keepers = this.#keepers;
+    for (let i = 0; i < keepers.length; i++) if ((keepers[i] as Keeper).keeps(slot)) return true;
+    return false;
+  }
+
   /** Up to `most` slots whose rows may go out, from the hand on. Where a whole round finds none, those are taken that were spared in it. */
   async choose(horizon: number, most: number, pause: Pause): Promise<Int32Array> {
     const chosen = new Int32List();
     const slots = this.#host.highWater;
     this.#reserve(Math.ceil(slots / PAGE_SLOTS));
+    for (const keeper of this.#keepers) keeper.choosing();
     for (let round = 0; round < 2 && chosen.length === 0; round++) {
       for (let left = slots; left > 0 && chosen.length < most; ) {
         if (this.#at >= slots) this.#at = 0;
@@ -72,6 +96,7 @@ export class Hand {
     const { I, epoch, layout } = this.#host;
     const { birthWord, deathWord, strideWords: stride } = layout;
     const isCaptured = !this.#captures.isEmpty;
+    const areKept = this.#keepers.length > 0;
     const since = this.#passed[page] as number;
     const youngest = this.#host.sharedUntil(horizon);
     let slot = from;
@@ -81,6 +106,7 @@ export class Hand {
       if (birth > youngest || I[base + deathWord] !== LIVE) continue;
       // It cannot go: what was asked for keeps its bit until it can.
       if (isCaptured && this.#captures.needs(slot)) continue;
+      if (areKept && this.#isKept(slot)) continue;
       if (!this.#asked.unmark(slot) && birth <= since) chosen.push(slot);
     }
     this.#at = slot;

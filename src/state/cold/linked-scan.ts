@@ -19,8 +19,8 @@ import { type Block, firstOf, hashAt, type Run, rowStart } from "./run.ts";
 /** Hashes looked for at once: each is asked of every run. */
 const HASHES_AT_ONCE = 2_048;
 
-/** Takes the row at a word of what has been read. */
-export type TakeRow = (from: RowBytes, at: number) => void;
+/** Takes the row at a word of what has been read, and the hash by which it lies in its run. */
+export type TakeRow = (from: RowBytes, at: number, hash: number) => void;
 
 interface Part {
   readonly extents: readonly Extent[];
@@ -109,7 +109,7 @@ export class LinkedScan {
       const bit = 1 << (row & 31);
       if (((here[row >>> 5] as number) & bit) === 0) continue;
       here[row >>> 5] = (here[row >>> 5] as number) & ~bit;
-      take(block.from, rowStart(block, i));
+      take(block.from, rowStart(block, i), hash);
     }
   }
 

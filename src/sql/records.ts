@@ -7,7 +7,7 @@
 
 import type { Node } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
-import { int4, recordOf } from "../batch/types.ts";
+import { int4, recordOf, type SqlType } from "../batch/types.ts";
 import type { Expr } from "../plan/expression.ts";
 import { sqlTypeName } from "../plan/functions.ts";
 import { branch, typeOf } from "../plan/inspect.ts";
@@ -26,8 +26,21 @@ export function isRecord(expr: Expr): boolean {
   return typeOf(expr).fields !== undefined;
 }
 
+/** A megabyte of quotes; ten more would be a second's work, and some more than a process lives through. */
+const ROWS_WITHIN_MAX = 20;
+
+/** Of a row's type how many rows are within each other, itself included. */
+function rowsWithin({ fields, element }: SqlType): number {
+  if (fields === undefined) return element === undefined ? 0 : rowsWithin(element);
+  return 1 + fields.reduce((most, { type }) => Math.max(most, rowsWithin(type)), 0);
+}
+
 export function makeRecord(fields: readonly NamedValue[]): Expr {
   const type = recordOf(fields.map(({ name, expr }) => ({ name, type: typeOf(expr) })));
+  if (rowsWithin(type) > ROWS_WITHIN_MAX)
+    throw new EvertError("statement_too_complex", "rows are nested too deep", {
+      detail: `A row's text doubles the quotes of the rows in it, of which ${ROWS_WITHIN_MAX} may be within each other.`,
+    });
   if (fields.length === 0) return { kind: "const", value: "()", type };
   return { kind: "call", fn: "record_make", args: fields.map((f) => f.expr), type };
 }

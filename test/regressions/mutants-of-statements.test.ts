@@ -106,3 +106,12 @@ describe("an aggregate of an aggregate", () => {
     "SELECT (SELECT max(t.k) + min(n.a) FROM n) FROM t",
   ])("%s", same);
 });
+
+// 60531: the process ended, as V8 does where an array is larger than one may be.
+it("a row whose text would be longer than any is refused", async () => {
+  const nested = (depth: number): string =>
+    `SELECT ${"ROW(".repeat(depth)}k${")".repeat(depth)} FROM t WHERE k = 1`;
+  await same(nested(12));
+  const { error } = await db.sql(nested(120));
+  expect(error).toMatchObject({ code: "statement_too_complex", sqlstate: "54001" });
+}, 120_000);

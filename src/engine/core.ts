@@ -396,9 +396,12 @@ export class Core {
 
   /**
    * Commits catalog events in a group of their own and waits until they are applied. `make` runs while nobody else can change the
-   * catalog; no events: nothing happens.
+   * catalog; no events: nothing happens. `isFirst`: see Committer.reserve.
    */
-  async define(make: () => readonly CatalogEvent[] | Promise<readonly CatalogEvent[]>): Promise<string> {
+  async define(
+    make: () => readonly CatalogEvent[] | Promise<readonly CatalogEvent[]>,
+    isFirst = false,
+  ): Promise<string> {
     let events: readonly CatalogEvent[] = [];
     const dropped = () => events.flatMap((event) => (event.event === "drop" ? [event.id] : []));
     const receipt = await this.committer.exclusively(
@@ -411,7 +414,7 @@ export class Core {
         const rows = events.map((event) => ({ definition: eventToJson(event) }));
         return rows.length === 0 ? null : [{ topic: CATALOG_ENTRY, op: "upsert", rows, path: "catalog" }];
       },
-      { rider: together([this.producers.dropping(dropped), this.consumers.dropping(dropped)]) },
+      { rider: together([this.producers.dropping(dropped), this.consumers.dropping(dropped)]), isFirst },
     );
     if (receipt === null) return this.position;
     await this.stepper.atBoundary(() => {});
@@ -420,9 +423,9 @@ export class Core {
   }
 
   /** The same, where rows decide: those of all commits before are published by then. */
-  async defineAfter(make: () => Promise<readonly CatalogEvent[]>): Promise<string> {
+  async defineAfter(make: () => Promise<readonly CatalogEvent[]>, isFirst = false): Promise<string> {
     await this.#toldBefore();
-    return this.define(() => this.#shownBefore().then(make));
+    return this.define(() => this.#shownBefore().then(make), isFirst);
   }
 
   /** What has been committed is durable, before the gate is closed for who decides by it: nobody waits behind it for replicas that are not there. @throws EvertError timeout */

@@ -21,7 +21,8 @@ import { deadLetterEvents } from "./write/dead-letters.ts";
 
 /**
  * A view that is created anew changes what those that read it mean, which are then created anew in their turn: declared ones, and
- * those made by a statement, whose text may also mean another plan to this version than to the one that made their rows.
+ * those made by a statement, whose text may also mean another plan to this version than to the one that made their rows. All of it comes before what others
+ * write (Committer.reserve).
  */
 export async function declareApp(
   core: Core,
@@ -29,7 +30,7 @@ export async function declareApp(
   views: readonly AnyView[],
   report: (message: string) => void = () => {},
 ): Promise<void> {
-  if (topics.length > 0) await core.define(() => newTopics(core, topics));
+  if (topics.length > 0) await core.define(() => newTopics(core, topics), true);
   for (const handle of topics) await evolve(core, handle, report);
   for (const handle of topics) core.declareTopic(handle);
   const ordered = inOrder(views);
@@ -41,7 +42,7 @@ export async function declareApp(
         const events = make();
         again ||= events.length > 0;
         return events;
-      });
+      }, true);
     };
     for (const handle of ordered) {
       await create(() => namingIt(handle.name, () => newView(core, handle)));
@@ -63,7 +64,7 @@ async function evolve(core: Core, handle: AnyTopic, report: (message: string) =>
     const { events, changes } = await new Alteration(core, entry, "rebuilds views").events(actions);
     report(`topic "${handle.name}" has changed as it is declared: ${changes.join(", ")}`);
     return events;
-  });
+  }, true);
 }
 
 /** What is wrong with a view says which: a program declares many. */

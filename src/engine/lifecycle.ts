@@ -117,6 +117,29 @@ export class Lifecycle {
     admit: (() => void) | null,
   ): Promise<void> {
     const core = this.#core;
+    // Those who write stand before the gate, and go on waiting when it opens.
+    const letIn = this.replication.leads ? this.replication.comeFirst() : null;
+    try {
+      await this.#begin(topics, views, admit);
+      // All topics are known to the log by now.
+      core.log.startSealing();
+      this.#keeping = this.#keep();
+      if (this.#closing === null) this.replication.start();
+    } finally {
+      letIn?.();
+    }
+    this.#catchUp?.end();
+    this.#catchUp = core.catchUp = null;
+    if (checkpointIntervalMs > 0 && this.#closing === null) this.#checkpointEvery(checkpointIntervalMs);
+  }
+
+  /** The log's end is reached, and what the program declares is there. */
+  async #begin(
+    topics: readonly AnyTopic[],
+    views: readonly AnyView[],
+    admit: (() => void) | null,
+  ): Promise<void> {
+    const core = this.#core;
     try {
       await (this.#catchUp as CatchUp).run(admit !== null);
       core.replayed();
@@ -134,13 +157,6 @@ export class Lifecycle {
     for (const handle of topics) core.declareTopic(handle);
     if (this.replication.leads) await this.#lead();
     else core.views.fillMissing();
-    // All topics are known to the log by now.
-    core.log.startSealing();
-    this.#keeping = this.#keep();
-    if (this.#closing === null) this.replication.start();
-    this.#catchUp?.end();
-    this.#catchUp = core.catchUp = null;
-    if (checkpointIntervalMs > 0 && this.#closing === null) this.#checkpointEvery(checkpointIntervalMs);
   }
 
   /** What the program declares is made true, and ticks and sinks write: none of that is for a follower to do. */

@@ -9,6 +9,7 @@
 import type { Disk } from "../../base/disk.ts";
 import { EvertError, toEvertError } from "../../base/errors.ts";
 import type { Random } from "../../base/random.ts";
+import type { CatalogEvent } from "../catalog/catalog-events.ts";
 import type { Core } from "../core.ts";
 import type {
   Fence,
@@ -62,6 +63,8 @@ export class Replication implements ReplicationApi {
   #begun: Promotion | null = null;
   /** What a leader does by itself has begun. */
   #hasBegun = false;
+  /** Lets in those who write, once what a leader does first is done. */
+  #letIn: () => void = () => {};
   #fencing: NodeJS.Timeout | null = null;
   #noting: NodeJS.Timeout | null = null;
   #isPassingOn = false;
@@ -237,14 +240,17 @@ export class Replication implements ReplicationApi {
     const id = 1 + words[0]! * 0x10_0000 + (words[1]! >>> 12);
     committer.takeOver();
     // The first that goes through the gate: nobody else has been let in yet.
+    this.#letIn = this.comeFirst();
     committer.refusal = null;
     let position: string;
     try {
-      position = await core.define(() => [
+      const begins = (): CatalogEvent[] => [
         { event: "lead", epoch: { epoch, id, begins: log.lastPosition + 1 } },
-      ]);
+      ];
+      position = await core.define(begins, true);
     } catch (error) {
       committer.refusal = this.#refusal;
+      this.#letIn();
       throw error;
     }
     this.#refusal = null;
@@ -263,15 +269,19 @@ export class Replication implements ReplicationApi {
   async #begin(promotion: Promotion): Promise<Promotion> {
     const { lead, rest } = this.#parts;
     if (!this.#hasBegun) {
-      await lead();
+      try {
+        await lead();
+      } finally {
+        // Those that followed the former leader come when they are told to. It leads also where that has failed: then what is tried again waits for them as well.
+        if (this.#refusal === null) this.#waitForFollowers();
+        this.#letIn();
+      }
       if (this.#refusal !== null) {
         // Somebody was promoted after it, meanwhile.
         rest();
         throw this.#refusal;
       }
       this.#hasBegun = true;
-      // Those that followed the former leader come when they are told to.
-      this.#waitForFollowers();
     }
     if (!this.#note.isOnDisk) await this.#note.set(this.#note.note as ReplicaNote);
     this.#begun = null;
@@ -335,6 +345,14 @@ export class Replication implements ReplicationApi {
   #refuse(error: EvertError): void {
     this.#refusal = error;
     this.#parts.core.committer.refusal = error;
+  }
+
+  /**
+   * Where commits are to wait for followers, nobody else's is staged until what is given is called: those of a leader's beginning, such as what the program declares, do not wait, and any other that came
+   * amid them would be acknowledged while no follower has it.
+   */
+  comeFirst(): () => void {
+    return this.#parts.sync.followers === 0 ? () => {} : this.#parts.core.committer.reserve();
   }
 
   /** From now on commits wait for as many followers as are to have them. What the program declares at a start does not. */

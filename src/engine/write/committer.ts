@@ -52,6 +52,8 @@ export class Committer {
   readonly #stepper: Stepper;
   readonly #gate = new Gate();
   readonly #open = (): void => this.#gate.open();
+  /** Before the gate: closed while a leader does what is to be done before anybody else writes. */
+  readonly #door = new Gate();
   /** A commit is being staged, and its rows' own code may run. */
   #staging = false;
   #closed: EvertError | null = null;
@@ -98,7 +100,8 @@ export class Committer {
 
   set refusal(error: EvertError | null) {
     this.#refusal = error;
-    if (error !== null && this.#gate.opened !== null) this.#gate.refuse(error);
+    if (error === null) return;
+    for (const gate of [this.#gate, this.#door]) if (gate.opened !== null) gate.refuse(error);
   }
 
   /** The log's open group is another. */
@@ -183,6 +186,12 @@ export class Committer {
     return this.#open;
   }
 
+  /** Until what is given is called, nobody stages anything but those who decide alone and are said to come first; the others wait. REQUIRES that this is not so already. */
+  reserve(): () => void {
+    this.#door.close();
+    return () => this.#door.open();
+  }
+
   /** Commits (after, to], the last staged of which that somebody decided: none of the engine's own, such as the passing of time and what views write to topics. */
   get lastWritten(): Commits {
     return this.#lastDecided ?? { after: this.#lastDecidedAt - 1, to: this.#lastDecidedAt };
@@ -206,9 +215,10 @@ export class Committer {
     this.#lastWritten.delete(topicId);
   }
 
-  /** Runs `work` with the gate closed, which then stays so until what `work` asks for has ended. */
-  async #alone<T>(work: (stay: (until: Promise<void>) => void) => Promise<T>): Promise<T> {
-    for (let { opened } = this.#gate; opened !== null; { opened } = this.#gate) {
+  /** Runs `work` with the gate closed, which then stays so until what `work` asks for has ended. `isFirst`: see reserve(). */
+  async #alone<T>(work: (stay: (until: Promise<void>) => void) => Promise<T>, isFirst = false): Promise<T> {
+    const opens = (): Promise<void> | null => (isFirst ? null : this.#door.opened) ?? this.#gate.opened;
+    for (let opened = opens(); opened !== null; opened = opens()) {
       if (this.refusal !== null) throw this.refusal;
       await opened;
     }
@@ -226,11 +236,11 @@ export class Committer {
 
   /**
    * Runs `decide` alone: everything before it has been stepped, and nothing is staged until it has given its parts (null:
-   * nothing to do). The parts are staged before the gate opens.
+   * nothing to do). The parts are staged before the gate opens. `isFirst`: it comes before those whom reserve() keeps out.
    */
   async exclusively(
     decide: () => Promise<readonly Part[] | null>,
-    options: CommitRequest & { readonly onStaged?: () => void } = {},
+    options: CommitRequest & { readonly onStaged?: () => void; readonly isFirst?: boolean } = {},
   ): Promise<CommitReceipt | null> {
     let made: Promise<void> | null = null;
     const receipt = await this.#alone(async (stay) => {
@@ -243,7 +253,7 @@ export class Committer {
       const staged = await this.#admit(ready, options, true, await this.#judged(ready));
       if (ready.some((part) => part.topic.id === CATALOG_TOPIC)) stay((made = this.#made(staged.position)));
       return staged;
-    });
+    }, options.isFirst);
     options.onStaged?.();
     await receipt?.durable;
     await made;
@@ -326,8 +336,10 @@ export class Committer {
   /** Null: so many bytes may be staged now; else what to wait for. @throws EvertError once closed. */
   #wait(bytes: number, holdsGate: boolean, isLarge: boolean): Promise<void> | null {
     if (this.refusal !== null) throw this.refusal;
-    const { opened } = this.#gate;
-    if (!holdsGate && opened !== null) return opened;
+    if (!holdsGate) {
+      const opened = this.#door.opened ?? this.#gate.opened;
+      if (opened !== null) return opened;
+    }
     if (this.#closed !== null) throw this.#closed;
     // Each is asked only where it is waited for: a promise that nobody takes may be rejected.
     const stepped = this.#stepper.room();

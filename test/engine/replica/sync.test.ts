@@ -1,5 +1,7 @@
 /** Commits that wait for replicas: what was acknowledged is on as many of them as was said, whatever becomes of the leader. */
 import { describe, expect, it } from "vitest";
+import type { EvertError } from "../../../src/base/errors.ts";
+import { count, int4, table, text, view } from "../../../src/index.ts";
 import { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { rowsOf, sql } from "../support/memory.ts";
 import { gone, networked, started } from "./nodes.ts";
@@ -136,5 +138,92 @@ describe("a commit that waits for replicas", () => {
       gone(replica);
       await replica.stop();
     }
+  });
+});
+
+describe("a leader that begins", () => {
+  const songs = table("songs", { key: "id", schema: { id: int4, name: text } });
+  const named = view(
+    "named",
+    songs.groupBy((song) => song.name, { songs: count() }),
+  );
+  const program = { topics: [songs], views: [named] };
+  const sync = { syncFollowers: 1, syncTimeoutMs: 60_000 };
+
+  /** Appends a row in each turn of the event loop, until `done`: how many have been acknowledged is counted. */
+  function writing(node: Node, done: Promise<unknown>): { acknowledged: number; all: Promise<unknown> } {
+    const seen = { acknowledged: 0, all: Promise.resolve() as Promise<unknown> };
+    const appends: Promise<unknown>[] = [];
+    const goOn = async (): Promise<void> => {
+      let isDone = false;
+      void done.then(() => {
+        isDone = true;
+      });
+      for (let n = 0; !isDone; n++) {
+        const append = node.db.append("s", [{ n }]).then(
+          () => {
+            seen.acknowledged++;
+          },
+          (error: EvertError) => expect(error.code).toBe("not_leader"),
+        );
+        appends.push(append);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    };
+    seen.all = goOn().then(() => Promise.all(appends));
+    return seen;
+  }
+
+  it("acknowledges nothing amid its promotion that no follower has", async () => {
+    const leader = await started();
+    await sql(leader.db, TABLES);
+    const heir = await started({ follow: { url: leader.url }, ...program, ...sync });
+    await level(leader.db, heir.db);
+    const promotion = heir.db.replication.promote();
+    const seen = writing(heir, promotion);
+    await promotion;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(seen.acknowledged).toBe(0);
+    expect(heir.db.core.log.storedPosition).toBeGreaterThan(heir.db.core.log.durablePosition);
+    // What the program declares was there without any.
+    expect(heir.db.views().map(({ name }) => name)).toContain("named");
+    const follower = await started({ follow: { url: heir.url }, ...program });
+    await seen.all;
+    expect(seen.acknowledged).toBeGreaterThan(0);
+    await level(heir.db, follower.db);
+    expect(await contents(follower.db)).toEqual(await contents(heir.db));
+  });
+
+  it("acknowledges nothing amid its start that no follower has", async () => {
+    const leader = await started();
+    await sql(leader.db, TABLES);
+    await leader.db.checkpoint();
+    await leader.stop();
+    await leader.start({ ...program, ...sync, answerWhileCatchingUp: true });
+    expect(leader.db.core.catchUp).not.toBeNull();
+    const begun = until(() => leader.db.core.catchUp === null);
+    const seen = writing(leader, begun);
+    await begun;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(seen.acknowledged).toBe(0);
+    expect(leader.db.core.log.storedPosition).toBeGreaterThan(leader.db.core.log.durablePosition);
+    expect(leader.db.views().map(({ name }) => name)).toContain("named");
+    const follower = await started({ follow: { url: leader.url }, ...program });
+    await seen.all;
+    await level(leader.db, follower.db);
+    expect(await contents(follower.db)).toEqual(await contents(leader.db));
+  });
+
+  it("leads, and waits for followers, where what its program declares cannot be made", async () => {
+    const leader = await started();
+    await sql(leader.db, TABLES);
+    await sql(leader.db, "CREATE TABLE named (id int PRIMARY KEY)");
+    const heir = await started({ follow: { url: leader.url }, ...program, ...sync });
+    await level(leader.db, heir.db);
+    expect(await refusal(heir.db.replication.promote())).toMatchObject({ code: "duplicate_table" });
+    const append = heir.db.append("s", [{ n: 1 }]);
+    await until(() => heir.db.core.log.storedPosition > heir.db.core.log.durablePosition);
+    await started({ follow: { url: heir.url } });
+    await append;
   });
 });

@@ -2,8 +2,11 @@
  * How many rows to pass on at once, learnt from how long the last took: thousands as a rule, a few where each costs milliseconds (a pattern that
  * backtracks, a list of thousands to compare with). So the event loop has its turn in time, whatever a query computes. No answer depends
  * on it.
+ *
+ * Two milliseconds, as long as a slice of the stepper: with four, a third more turns took over six, and a table of four million rows was loaded 12 % slower (two runs by
+ * turns), for fewer rows stay in the processor's cache from one operator to the next.
  */
-const TARGET_MS = 4;
+const TARGET_MS = 2;
 const ROWS_FIRST = 128;
 
 export class RowPace {

@@ -28,7 +28,8 @@ export async function appendAvroFile(
   const known = await producerOf(remote, id);
   const epoch = known?.epoch ?? 0;
   const before = known?.topics.find((one) => one.topic === topic);
-  let first = before === undefined ? 0 : before.seq + 1;
+  const passedOver = before === undefined ? 0 : before.seq + 1;
+  let first = passedOver;
   let committed: Committed = { count: 0, position: before?.position ?? null };
   onCommitted(committed);
   for await (const part of avroFileParts(pieces, first)) {
@@ -45,7 +46,7 @@ export async function appendAvroFile(
     onCommitted(committed);
     progress.advance(0, part.count);
   }
-  return committed;
+  return { ...committed, passedOver };
 }
 
 async function sent(

@@ -55,6 +55,11 @@ export class ChunkedAppend {
     this.#skip = skip;
   }
 
+  /** Of the records that are stored, those that have not come yet. */
+  get unseen(): number {
+    return this.#skip;
+  }
+
   /** Takes the next bytes; resolves when more may come. */
   async write(piece: Uint8Array): Promise<void> {
     let from = 0;

@@ -15,9 +15,10 @@ export interface Lines {
   readonly unread: { isOver: boolean };
 }
 
-/** How far an append has come. `isOpen`: what was not answered may be stored as well. */
+/** How far an append has come. `isOpen`: what was not answered may be stored as well. `passedOver`: records at the front that an earlier run has stored. */
 export interface Committed extends Pick<ChunkedProgress, "count" | "position"> {
   readonly isOpen?: boolean;
+  readonly passedOver?: number;
 }
 
 /** It may have been stored: no answer came that says so, or why not. */
@@ -90,8 +91,9 @@ export async function appendLines(
   }
   await chunks.end(interrupted.aborted);
   if (chunks.failure === null) {
-    const all = { count: chunks.stored, position: chunks.position };
+    const all = { count: chunks.stored, position: chunks.position, passedOver: first - chunks.unseen };
     onCommitted(all);
+    if (chunks.unseen > 0 && !interrupted.aborted) throw otherRecords(id, first, first - chunks.unseen);
     return all;
   }
   // What is stored is known to the server best, if it can be asked.
@@ -105,6 +107,14 @@ export async function appendLines(
   const asked = reached === undefined ? told : { count: reached.seq + 1 - first, position: reached.position };
   onCommitted(asked);
   throw chunks.failure;
+}
+
+/** Records that are passed over are not looked at: that there are fewer of them shows that they are others. */
+export function otherRecords(id: string, stored: number, come: number): EvertError {
+  return new EvertError("conflict", `these are not the records that producer ${id} has stored`, {
+    detail: `There are ${come} of them, and ${stored} are stored under the name.`,
+    hint: "Give other records another name.",
+  });
 }
 
 /** What is known of the producer; null: nothing. */

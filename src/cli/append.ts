@@ -54,7 +54,7 @@ async function append(topic: string, path: string | undefined, options: AppendOp
     };
     const { contentType } = source;
     const { signal } = interruption;
-    const { position } =
+    const { position, passedOver = 0 }: Committed =
       id === undefined
         ? await remote.append(topic, contentType, Readable.from(pieces, { objectMode: false }), onCommitted)
         : contentType === "application/avro"
@@ -64,6 +64,7 @@ async function append(topic: string, path: string | undefined, options: AppendOp
     if (!interruption.signal.aborted) {
       progress.stop();
       if (position !== null) await write(`${position}\n`);
+      if (id !== undefined && passedOver > 0) process.stderr.write(`${passedOverText(passedOver, id)}\n`);
     }
   } catch (thrown) {
     if (!interruption.signal.aborted) {
@@ -163,6 +164,12 @@ function farText(committed: Committed | undefined): string {
   const records = count === 1 ? "1 record was" : `${count === 0 ? "no" : count} records were`;
   const known = count === 0 ? `${records} committed` : `${records} committed, up to position ${position}`;
   return isOpen ? `As far as is known ${known}: what was not answered may be, too.` : `${upper(known)}.`;
+}
+
+/** They are counted, not compared: who gave the name to other records is to learn of it. */
+function passedOverText(count: number, id: string): string {
+  const records = count === 1 ? "the first record was" : `the first ${count} records were`;
+  return `note: ${records} passed over: an earlier run stored as many as ${id}. Other records need another --producer.`;
 }
 
 function upper(text: string): string {

@@ -59,6 +59,7 @@ export async function* avroFileParts(
     yield* parts(false);
   }
   yield* parts(true);
+  if (left > 0) throw otherBlocks(skip);
   if (count > 0) yield part();
 }
 

@@ -91,10 +91,17 @@ describe("append", () => {
     killed.process.kill("SIGKILL");
     await killed.done;
     const last = await run(args, { url: proxy.url, input: lines(0, 6_000) });
-    expect(last).toMatchObject({ code: 0, stderr: "" });
+    expect(last).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/^note: the first \d+ records were passed over: .* as import\./),
+    });
     expect(await stored()).toEqual(numbers(6_000));
     // There is nothing new: the same position.
-    expect(await run(args, { url: proxy.url, input: lines(0, 6_000) })).toEqual(last);
+    expect(await run(args, { url: proxy.url, input: lines(0, 6_000) })).toEqual({
+      ...last,
+      stderr:
+        "note: the first 6000 records were passed over: an earlier run stored as many as import. Other records need another --producer.\n",
+    });
     expect(await stored()).toEqual(numbers(6_000));
   });
 
@@ -110,8 +117,23 @@ describe("append", () => {
     );
     expect(await stored()).toEqual(numbers(9_000));
     const mended = await run(args, { url: proxy.url, input: lines(0, 12_000) });
-    expect(mended).toMatchObject({ code: 0, stderr: "" });
+    expect(mended).toMatchObject({ code: 0, stderr: expect.stringContaining("the first 9000 records") });
     expect(await stored()).toEqual(numbers(12_000));
+  });
+
+  test("says so where fewer records come under a name than it has stored: they are others", async () => {
+    const args = ["append", "s", "--producer", "import"];
+    await run(args, { url: server.url, input: lines(0, 5) });
+    const one = await run(args, { url: server.url, input: lines(0, 1) });
+    expect(one).toEqual({
+      code: 1,
+      stdout: "",
+      stderr:
+        "error: these are not the records that producer import has stored (conflict, 40001)\n" +
+        "detail: There are 1 of them, and 5 are stored under the name. Nothing was committed.\n" +
+        "hint: Give other records another name.\n",
+    });
+    expect(await stored()).toEqual(numbers(5));
   });
 
   test("sends the lines of a slow pipe as they come, and the last one without a line feed", async () => {

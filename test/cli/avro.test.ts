@@ -144,6 +144,11 @@ test("a producer with a name goes on with a file that has grown", async () => {
     expect((await run(named, { url })).stdout).toMatch(/^\d+\n$/);
     expect(await stored()).toEqual([["20000", "20000", "19999"]]);
   }
+  expect((await run(named, { url })).stderr).toMatch(/^note: the first 20000 records were passed over/);
+  // A shorter one is another.
+  const short = await run(["append", "s", "--producer", "p"], { url, input: await fileOf(10) });
+  expect([short.code, await stored()]).toEqual([1, [["20000", "20000", "19999"]]]);
+  expect(short.stderr).toMatch(/^error: no block of the file ends behind its first 20000 records/);
   // Another file under the name: where the first one ended is none of its blocks' end.
   const other = await fileOf(30_000, undefined, undefined, 100_000);
   const refused = await run(["append", "s", "--producer", "p"], { url, input: other });

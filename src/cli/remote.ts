@@ -4,14 +4,17 @@ import { request as requestHttps } from "node:https";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import type { Command } from "commander";
-import { EvertError } from "../base/errors.ts";
+import { EvertError, toEvertError } from "../base/errors.ts";
 import type { ChunkedErrorMessage, ChunkedProgress } from "../client/protocol.ts";
 import { type SqlPart, sqlParts } from "../client/protocol.ts";
 import {
+  checkToken,
   createTransport,
   errorFrom,
   failureOf,
+  isJson,
   isRedirect,
+  noJson,
   redirectError,
   type Transport,
 } from "../client/transport.ts";
@@ -39,24 +42,28 @@ export class Remote {
     // A variable that is set to nothing says nothing.
     const address = options.url ?? (process.env["EVERT_URL"] || defaultUrl);
     this.url = address.replace(/\/+$/, "");
-    if (!/^https?:\/\/[^/]/.test(this.url)) {
-      const from = options.url === undefined ? "EVERT_URL" : "--url";
-      throw new UsageError(`${from} is not an http address: ${address}`);
+    const from = options.url === undefined ? "EVERT_URL" : "--url";
+    if (!/^https?:\/\/[^/]/.test(this.url) || !URL.canParse(this.url)) {
+      const meant = `http://${this.url}`;
+      const hint = /^[\w.-]+:\d+(\/|$)/.test(this.url) && URL.canParse(meant) ? ` (${meant}?)` : "";
+      throw new UsageError(`${from} is not an http address: ${address}${hint}`);
     }
-    this.token = process.env["EVERT_TOKEN"];
+    this.token = tokenOf(process.env["EVERT_TOKEN"]);
     this.#transport = createTransport(this.url, { token: this.token, fetch: patientFetch });
   }
 
   /** A JSON answer, numbers with all their digits. @throws EvertError. */
   async get<T>(path: string): Promise<T> {
     const response = await this.#transport.send(path);
-    return parseExact(await this.#transport.text(response)) as T;
+    const text = await this.#transport.text(response);
+    if (!isJson(response)) throw noJson(response, text);
+    return parseAnswer(response.status, text) as T;
   }
 
   /** A body as it arrives. @throws EvertError. */
   async stream(path: string, accept: string, signal?: AbortSignal): Promise<ReadableStream<Uint8Array>> {
     const response = await this.#transport.send(path, { headers: { accept }, signal });
-    return response.body as ReadableStream<Uint8Array>;
+    return this.#bodyOf(response, [accept]);
   }
 
   /** The answer to SQL as it arrives, also of statements that fail. By Node's own client: fetch gives up what takes its time. @throws EvertError */
@@ -94,11 +101,23 @@ export class Remote {
   async *copyOut(statement: string, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
     const headers = { "Content-Type": "application/octet-stream" };
     const response = await this.#transport.send(copyPath(statement), { method: "POST", headers, signal });
+    const rows = this.#bodyOf(response, ["text/plain", "text/csv"]);
     try {
-      yield* response.body as ReadableStream<Uint8Array>;
+      yield* rows;
     } catch (cause) {
       throw this.#brokenOff(cause);
     }
+  }
+
+  /** @throws EvertError where it is something else: a page to log in at, for one, would pass for records */
+  #bodyOf(response: Response, types: readonly string[]): ReadableStream<Uint8Array> {
+    const type = response.headers.get("content-type") ?? "nothing that has a type";
+    if (types.some((one) => type.startsWith(one))) return response.body as ReadableStream<Uint8Array>;
+    response.body?.cancel().catch(() => undefined);
+    throw new EvertError("protocol_violation", `the server at ${this.url} answered with ${type}`, {
+      detail: `It was asked for ${types.join(" or ")}.`,
+      hint: "Is this the address of an evert server?",
+    });
   }
 
   #redirectOf(path: string, { statusCode = 500, headers }: IncomingMessage): EvertError | null {
@@ -245,6 +264,18 @@ export class Remote {
       } else request.end(body);
     });
   }
+}
+
+/** A variable that is set to nothing says nothing. @throws UsageError */
+export function tokenOf(token: string | undefined): string | undefined {
+  if (token === undefined || token === "") return undefined;
+  try {
+    checkToken(token);
+  } catch (error) {
+    const { message, detail, hint } = toEvertError(error);
+    throw new UsageError(`EVERT_TOKEN: ${message}. ${detail} ${hint}`);
+  }
+  return token;
 }
 
 function isStream(body: string | Uint8Array | Readable | undefined): body is Readable {

@@ -28,7 +28,10 @@ export function createTransport(url: string, options: ClientOptions): Transport 
   const base = baseOf(url);
   const doFetch = options.fetch ?? globalThis.fetch.bind(globalThis);
   const common: Record<string, string> = { ...options.headers };
-  if (options.token !== undefined) common["authorization"] = `Bearer ${options.token}`;
+  if (options.token !== undefined) {
+    checkToken(options.token);
+    common["authorization"] = `Bearer ${options.token}`;
+  }
   // Node's own fetch gives up after five minutes without an answer.
   if (options.fetch === undefined && isNode()) common[headerNames.prefer] = preferProcessing;
 
@@ -71,6 +74,18 @@ export function createTransport(url: string, options: ClientOptions): Transport 
       }
     },
   };
+}
+
+/**
+ * Not only what no header may have: fetch takes a line feed at the end away and Node's own client refuses it, and their errors show the token.
+ * @throws EvertError invalid_argument, which does not show it
+ */
+export function checkToken(token: string): void {
+  if (/^[\t\x20-\x7e\x80-\xff]*$/.test(token)) return;
+  throw new EvertError("invalid_argument", "the token cannot be sent", {
+    detail: "It has a line feed or another character that no header may have.",
+    hint: "Perhaps it was read from a file with the end of its line.",
+  });
 }
 
 /** What changes something is followed nowhere: of 301 and 302 fetch makes a GET, whose answer would be taken for the one to what was sent. */
@@ -158,12 +173,29 @@ function baseOf(url: string): string {
 export function failureOf(cause: unknown, base: string, signal: AbortSignal | undefined): unknown {
   if (signal?.aborted) return signal.reason;
   if (cause instanceof EvertError) return cause;
-  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : undefined;
+  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
+  const isPlain = speaksNoTls(inner);
   return new EvertError("connection_failed", `the server at ${base} cannot be reached`, {
-    detail: inner ?? (cause instanceof Error ? cause.message : String(cause)),
-    hint: "Is it running, and is this its address?",
+    detail: isPlain
+      ? "What answers there does not speak TLS."
+      : inner instanceof Error
+        ? inner.message
+        : String(inner),
+    hint: isPlain
+      ? "A server without a proxy in front speaks http: use http:// in place of https://."
+      : "Is it running, and is this its address? evert start runs one, at http://127.0.0.1:7400 unless told otherwise.",
     cause,
   });
+}
+
+/** As Node's clients call it; a browser does not say why. */
+function speaksNoTls(cause: unknown): boolean {
+  const { code, message } = (cause ?? {}) as { readonly code?: unknown; readonly message?: unknown };
+  return (
+    code === "ERR_SSL_WRONG_VERSION_NUMBER" ||
+    code === "ERR_SSL_PACKET_LENGTH_TOO_LONG" ||
+    (code === "EPROTO" && String(message).includes("wrong version number"))
+  );
 }
 
 /** The error a server answered with. */

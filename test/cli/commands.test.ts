@@ -3,6 +3,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, existsSync, openSync } from "node:fs";
 import { mkdtemp, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text as textOf } from "node:stream/consumers";
@@ -60,6 +62,53 @@ describe("usage", () => {
     expect((await told("", ["--url", h.server.url])).code).toBe(0);
     // The default's port may be anybody's on this machine: it is not refused as none, whatever is there.
     expect((await told("")).code).not.toBe(2);
+  });
+
+  test("an address without http:// is told with it, and one of TLS where there is none as what it is", async () => {
+    const told = (url: string) => runProcess(["topics", "--url", url]);
+    const { host } = new URL(h.server.url);
+    expect(await told(host)).toMatchObject({
+      code: 2,
+      stderr: `error: --url is not an http address: ${host} (http://${host}?)\n`,
+    });
+    expect((await told("http://127.0.0.1:99999")).code).toBe(2);
+    const secret = await told(`https://${host}`);
+    expect(secret.code).toBe(1);
+    expect(secret.stderr).toContain("detail: What answers there does not speak TLS.\nhint: ");
+    expect(secret.stderr).toContain("use http://");
+    expect((await told(`${h.server.url}/v1`)).stderr).toContain("without /v1");
+  });
+
+  test("a page of somebody else is taken for no answer", async () => {
+    const page = createServer((_, answer) => {
+      answer.writeHead(200, { "Content-Type": "text/html" }).end("<html>log in</html>\n");
+    });
+    await new Promise<void>((resolve) => page.listen(0, "127.0.0.1", resolve));
+    const url = `http://127.0.0.1:${(page.address() as AddressInfo).port}`;
+    for (const args of [
+      ["tail", "songs"],
+      ["watch", "charts"],
+      ["query", "COPY songs TO STDOUT"],
+      ["topics"],
+    ]) {
+      const told = await runProcess(args, { url });
+      expect(told).toMatchObject({ code: 1, stdout: "" });
+      expect(told.stderr).toMatch(/^error: .* answered with .*\(protocol_violation, /);
+      expect(told.stderr).toContain("\nhint: Is this the address of an evert server?");
+    }
+    await new Promise((resolve) => page.close(resolve));
+  });
+
+  test("a token that no header can carry is refused by every command, and not shown", async () => {
+    for (const args of [["topics"], ["query", "SELECT 1"], ["append", "songs"]]) {
+      const told = await runProcess(args, { url: h.server.url, env: { EVERT_TOKEN: "secret\n" } });
+      expect(told).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(/^error: EVERT_TOKEN: the token cannot be sent\./),
+      });
+      expect(told.stderr).not.toContain("secret");
+    }
+    expect((await runProcess(["topics"], { url: h.server.url, env: { EVERT_TOKEN: "" } })).code).toBe(0);
   });
 
   test("a file that cannot be read is named", async () => {

@@ -71,7 +71,9 @@ export function createApp(server: ServerContext, options: AppOptions): App {
     const other = otherMethods(app, c, server);
     if (other !== null) return other;
     const error = new EvertError("not_found", `there is no ${c.req.method} ${c.req.path}`, {
-      hint: "GET /v1/openapi.json says what there is.",
+      hint: c.req.path.startsWith("/v1/v1/")
+        ? "The address that a client is given is the server's, without /v1."
+        : "GET /v1/openapi.json says what there is.",
     });
     return errorAnswer(error, server.engine.position);
   });

@@ -1,4 +1,4 @@
-/** Refusals where no request came to be: what came is no HTTP, or no handshake of a WebSocket. The answer is written to the socket itself, which ends with it. */
+/** Refusals before anybody is asked: what came is no HTTP, no handshake of a WebSocket, or expects what there is not. The connection ends with the answer. */
 import { type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
@@ -22,6 +22,24 @@ export function refuseSocket(
       `Content-Type: ${contentTypes.json}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
       `${headers.position}: ${position}\r\nConnection: close\r\n${others.join("")}\r\n${body}`,
   );
+}
+
+/** Of what a sender can expect there is `100-continue` alone (RFC 9110, 10.1.1). */
+export function refuseExpectation(server: Server, { engine }: ServerContext): void {
+  server.on("checkExpectation", ({ headers: { expect } }, answer) => {
+    const error = new EvertError("invalid_request", "the server cannot do what the request expects", {
+      detail: `Its header Expect is ${JSON.stringify(expect)}.`,
+      hint: "Send 100-continue, or leave the header out.",
+    });
+    const body = JSON.stringify({ error: error.toJSON() } satisfies ErrorMessage);
+    answer.writeHead(417, {
+      "Content-Type": contentTypes.json,
+      "Content-Length": Buffer.byteLength(body),
+      [headers.position]: engine.position,
+      Connection: "close",
+    });
+    answer.end(body);
+  });
 }
 
 /**

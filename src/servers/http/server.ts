@@ -6,14 +6,15 @@
  */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { getRequestListener } from "@hono/node-server";
+import { getRequestListener, RequestError } from "@hono/node-server";
 import { type Logger, pino } from "pino";
 import { EvertError } from "../../base/errors.ts";
 import type { Engine } from "../../engine/api.ts";
 import { heartbeatMs } from "../../wire/http/event-messages.ts";
 import { bodyBytesMax } from "../../wire/http/messages.ts";
+import { failureAnswer, responseOf } from "./answer.ts";
 import { createApp } from "./app.ts";
-import { refuseWhatIsNoRequest } from "./bare-refusal.ts";
+import { refuseExpectation, refuseWhatIsNoRequest } from "./bare-refusal.ts";
 import { BodyBudget } from "./body-budget.ts";
 import type { ServerContext } from "./context.ts";
 import { directAppends } from "./direct-append.ts";
@@ -62,7 +63,10 @@ export async function createHttpServer(engine: Engine, options: HttpServerOption
   const boundToLoopback = isLoopback(host);
   const app = createApp(context, { boundToLoopback, staticDir: options.staticDir });
   const door = createWsDoor(context, boundToLoopback);
-  const listener = directAppends(context, boundToLoopback, getRequestListener(app.fetch));
+  const framework = getRequestListener(app.fetch, {
+    errorHandler: (thrown) => responseOf(failureAnswer(refusalOf(thrown), context)),
+  });
+  const listener = directAppends(context, boundToLoopback, framework);
   const server = createServer(
     {
       // A pipe into a chunked append may send for days.
@@ -70,6 +74,8 @@ export async function createHttpServer(engine: Engine, options: HttpServerOption
       keepAlive: true,
       keepAliveInitialDelay: 30_000,
       noDelay: true,
+      // Who names no host is told so as of everything else; Node would answer with a status alone.
+      requireHostHeader: false,
       // Any other upgrade may be declined: the request is answered as if it had not asked.
       shouldUpgradeCallback: door.accepts,
     },
@@ -80,6 +86,7 @@ export async function createHttpServer(engine: Engine, options: HttpServerOption
     awaitContinue(incoming, () => outgoing.writeContinue());
     listener(incoming, outgoing);
   });
+  refuseExpectation(server, context);
   refuseWhatIsNoRequest(server, context);
   const port = await listen(server, host, options.port);
   return {
@@ -87,6 +94,16 @@ export async function createHttpServer(engine: Engine, options: HttpServerOption
     port,
     close: () => drain(server, door, closing, options.drainMs ?? 5_000),
   };
+}
+
+/** A request that names nothing which could be looked for comes to no route. */
+function refusalOf(thrown: unknown): unknown {
+  if (!(thrown instanceof RequestError)) return thrown;
+  return new EvertError("invalid_request", "the request's address cannot be read", {
+    detail: `${thrown.message}.`,
+    hint: "Send a path that begins with a slash, and the server's name in Host.",
+    cause: thrown,
+  });
 }
 
 function urlHost(host: string): string {

@@ -50,11 +50,29 @@ test.each([
     400,
     "this is no handshake of a WebSocket",
   ],
+  [
+    "an expectation that nobody meets",
+    `${append}Expect: 200-ok\r\nContent-Length: 2\r\n\r\n[]`,
+    417,
+    "the server cannot do what the request expects",
+  ],
 ])("%s is refused as any other request", async (_what, text, status, message) => {
   const answer = await exchange(text, true);
   expect(answer.split(" ")[1]).toBe(String(status));
   expect(answer).toMatch(/\r\nEvert-Position: \d+\r\nConnection: close\r\n/);
   expect(body(answer)).toMatchObject({ error: { code: "invalid_request", sqlstate: "22023", message } });
+});
+
+test.each([
+  ["no host", "GET /v1/health HTTP/1.1\r\nConnection: close\r\n\r\n"],
+  ["no path", "OPTIONS * HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"],
+])("who names %s is told what to send", async (_what, text) => {
+  const answer = await exchange(text, true);
+  expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+  expect(answer).toMatch(/\r\nEvert-Position: \d+\r\n/);
+  expect(body(answer)).toMatchObject({
+    error: { message: "the request's address cannot be read", hint: expect.stringContaining("Host") },
+  });
 });
 
 test("an append that is refused while its body is still to come says that the connection ends", async () => {

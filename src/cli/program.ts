@@ -37,7 +37,6 @@ export function program(): Command {
     .description("The database turned inside out: append facts, and every view follows.")
     .version(version())
     .exitOverride()
-    .showHelpAfterError("(evert --help says what there is)")
     .configureHelp({ showGlobalOptions: true });
   for (const add of [
     startCommand,
@@ -60,7 +59,14 @@ export function program(): Command {
   ]) {
     add(evert);
   }
+  pointToHelp(evert, "evert");
   return evert;
+}
+
+/** Whose usage is wrong is told where it is written: the command's own. */
+function pointToHelp(command: Command, path: string): void {
+  command.showHelpAfterError(`(${path} --help says what there is)`);
+  for (const part of command.commands) pointToHelp(part, `${path} ${part.name()}`);
 }
 
 function version(): string {

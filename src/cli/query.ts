@@ -2,6 +2,7 @@
 import { text } from "node:stream/consumers";
 import { type Command, Option } from "commander";
 import { copyDirection, runCopy } from "./copy.ts";
+import { UsageError } from "./exit.ts";
 import { whenOutputCloses } from "./output.ts";
 import { Remote, type RemoteOptions, withRemote } from "./remote.ts";
 import { runSql, type SqlFormat, sqlFormats } from "./sql-results.ts";
@@ -14,12 +15,21 @@ export function queryCommand(evert: Command): void {
   withRemote(
     evert
       .command("query [sql]")
+      .allowExcessArguments()
       .description("run SQL; without SQL, a shell")
       .addOption(new Option("--format <format>", "how to print rows").choices(sqlFormats).default("table")),
   ).action(query);
 }
 
-async function query(sql: string | undefined, options: QueryOptions): Promise<void> {
+async function query(sql: string | undefined, options: QueryOptions, command: Command): Promise<void> {
+  if (command.args.length > 1) {
+    throw new UsageError('the SQL is one argument: put it in quotes, as in evert query "SELECT 1"');
+  }
+  if (sql?.trimStart().startsWith("\\")) {
+    throw new UsageError(
+      `${sql.trim()} is no SQL: evert topics and evert views list what there is; the shell, evert query alone, has \\d and \\?`,
+    );
+  }
   const remote = new Remote(options);
   if (sql === undefined && process.stdin.isTTY) {
     const { runShell } = await import("./shell.ts");

@@ -11,6 +11,7 @@ import { createHttpServer, type HttpServer } from "../servers/http/server.ts";
 import { exitCodes, printError, UsageError } from "./exit.ts";
 import { logDestination } from "./log-destination.ts";
 import { write } from "./output.ts";
+import { tokenOf } from "./remote.ts";
 import { logLevels, type StartOptions } from "./start-options.ts";
 import { stopSignal } from "./stop-signal.ts";
 import { giveWorkersRoom } from "./worker-heaps.ts";
@@ -82,13 +83,16 @@ function followOf({ follow, rejoin }: StartOptions): FollowOptions | undefined {
     return undefined;
   }
   if (!/^https?:\/\/[^/]/.test(follow)) throw new UsageError(`--follow is not an http address: ${follow}`);
-  return { url: follow, token: process.env["EVERT_TOKEN"], rejoin };
+  return { url: follow, token: tokenOf(process.env["EVERT_TOKEN"]), rejoin };
 }
 
 const moduleExtensions = [".ts", ".mts", ".js", ".mjs"];
 
-/** What `npm init` says of a project makes its files CommonJS, in which `import` is no syntax. */
+/** What `npm init` says of a project makes its files CommonJS, in which `import` is no syntax. And Node takes types away, but compiles nothing. */
 function moduleHint(cause: unknown, file: string): string | undefined {
+  if ((cause as NodeJS.ErrnoException)?.code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX") {
+    return "Node takes the types away and compiles nothing: write it in plain JavaScript, as an object for an enum, or compile the file first.";
+  }
   if (!(cause instanceof SyntaxError) || !/outside a module|Unexpected token 'export'/.test(cause.message))
     return undefined;
   const named = basename(file).replace(/\.([jt])s$/, ".m$1s");

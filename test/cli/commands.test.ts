@@ -111,6 +111,19 @@ describe("usage", () => {
     expect((await runProcess(["topics"], { url: h.server.url, env: { EVERT_TOKEN: "" } })).code).toBe(0);
   });
 
+  test("wrong usage points to the help of the command that was meant", async () => {
+    expect((await run(["tail"])).stderr).toContain("(evert tail --help says what there is)");
+    expect((await run(["view", "nothing"])).stderr).toContain("(evert view --help says what there is)");
+    expect((await run(["nothing"])).stderr).toContain("(evert --help says what there is)");
+  });
+
+  test("SQL without quotes, and psql's commands, are told what to write instead", async () => {
+    const bare = await run(["query", "SELECT", "1"]);
+    expect(bare).toMatchObject({ code: 2, stderr: expect.stringContaining("put it in quotes") });
+    const psql = await run(["query", "\\d"]);
+    expect(psql).toMatchObject({ code: 2, stderr: expect.stringContaining("evert topics") });
+  });
+
   test("a file that cannot be read is named", async () => {
     const { code, stderr } = await run(["view", "build", "charts", "-f", "no-such.sql"]);
     expect([code, stderr]).toEqual([

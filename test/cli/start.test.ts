@@ -104,6 +104,11 @@ test("an app that cannot be served is refused with why", async () => {
     code: 1,
     stderr: expect.stringContaining("cannot be loaded"),
   });
+  await writeFile(file, "enum Kind { one }\nexport const kind = Kind.one;");
+  expect(await launch("start", file).done).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("\nhint: Node takes the types away"),
+  });
 });
 
 test("a second Ctrl-C ends it at once, a second SIGTERM changes nothing", async () => {

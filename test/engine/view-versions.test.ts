@@ -170,6 +170,10 @@ describe("a version of a view", () => {
     expect(found.onlyFrom + found.onlyTo + found.differing).toBe(found.rows.length);
     expect(found.onlyFrom).toBeGreaterThan(0);
     expect((await db.versions.diff("charts", 1, 3, 1)).rows).toHaveLength(1);
+    await expect(db.versions.diff("charts", 1, 9, 1)).rejects.toMatchObject({
+      message: 'view "charts" has no version 9',
+      detail: expect.stringContaining("There are versions 1, 2, 3."),
+    });
     await db.close();
   });
 });

@@ -6,7 +6,7 @@ import { parseStatements } from "../../sql/statement.ts";
 import type { SqlOptions, SqlResponse, VersionDiff, VersionsApi, ViewInfo } from "../api.ts";
 import type { Core } from "../core.ts";
 import { infoOf } from "./view-info.ts";
-import { nextVersion, promoteVersion, rollBack, versionsOf } from "./view-versions.ts";
+import { nextVersion, noVersion, promoteVersion, rollBack, versionsOf } from "./view-versions.ts";
 
 type RunSql = (text: string, options?: SqlOptions) => Promise<SqlResponse>;
 
@@ -54,8 +54,7 @@ async function diff(
 ): Promise<VersionDiff> {
   const infos = [from, to].map((version): ViewInfo => {
     const found = versionsOf(core, view).find((v) => v.version === version);
-    if (found === undefined)
-      throw new EvertError("undefined_table", `view "${view}" has no version ${version}`);
+    if (found === undefined) throw noVersion(core, view, version);
     return infoOf(core, core.views.named(found.name));
   });
   const [left, right] = infos as [ViewInfo, ViewInfo];

@@ -89,7 +89,7 @@ function readers({ catalog, views }: Core, base: string, current: ViewEntry): Vi
   });
 }
 
-function noVersion(core: Core, base: string, version: number): EvertError {
+export function noVersion(core: Core, base: string, version: number): EvertError {
   const there = core.catalog.versions(base).map((v) => v.version);
   return new EvertError("undefined_table", `view "${base}" has no version ${version}`, {
     detail: `There ${there.length === 1 ? "is version" : "are versions"} ${there.join(", ")}.`,

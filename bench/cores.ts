@@ -1,9 +1,11 @@
 /**
  * Nexmark's q4 and q18 with their view kept by worker threads, beside the same view in the one thread: events per second.
  *
- * "Built": from CREATE MATERIALIZED VIEW over two million events that lie in sealed segments to its last row. The same view has been built and dropped twice
+ * "Built": from CREATE MATERIALIZED VIEW over millions of events that lie in sealed segments to its last row. The same view has been built and dropped twice
  * before in each database, for its worker threads are new: they have to read and to compile their code first, which the one thread has done in other turns. Nothing is appended
- * meanwhile, so that nothing but the view bounds it. Workers have the room that `evert start` gives them (cli/worker-heaps.ts).
+ * meanwhile, so that nothing but the view bounds it. Workers have the room that `evert start` gives them (cli/worker-heaps.ts). While history is read the first
+ * thread has little to do, so there are as many workers as processors: all that there are, and once more with the process kept to two of them (`taskset`), workers and first thread
+ * and V8's own threads together.
  *
  * "Live", from the log: rounds of 1,000 events as durable commits, 16 of them under way at once, up to the view showing them all. The first third of them is not timed: threads have
  * to read and to compile their code first. With no workers and with one, two and three
@@ -12,11 +14,11 @@
  * throughput however many workers there are. The log alone, without any view, takes its turn as well: nothing is faster than that.
  * And so do threads of bare arithmetic: what four of them do beside one is how many cores there were.
  *
- * While history is read the first thread has little to do, so a worker more than there are cores beside it may be worth it there: `--workers 4` shows that.
- *
- *   node --conditions=evert-source bench/cores.ts [--events 600000] [--history 2000000] [--workers 3] [q4 q18 …]
+ *   node --conditions=evert-source bench/cores.ts [--events 600000] [--history N] [--workers 3] [q4 q18 …]
  */
+import { fork, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { giveWorkersRoom } from "../src/cli/worker-heaps.ts";
@@ -32,25 +34,30 @@ import { rounds as inTurns, type Measured, median, present, threadMs } from "./r
 
 const TURNS = 3;
 const BUILDS_BEFORE = 2;
-/** By number of workers: what so many and the first thread should come to. */
-const GOALS: readonly (number | undefined)[] = [undefined, 1.6, undefined, 2.5];
+/** What so many processors should come to, beside one thread. */
+const GOALS: Readonly<Record<number, number>> = { 2: 1.6, 4: 2.5 };
+/** Events in sealed segments: what starting a build costs should weigh little, in q4, which takes a quarter of q18's time for one. */
+const HISTORY: Readonly<Record<string, number>> = { q4: 6_000_000 };
+const USUAL_HISTORY = 2_000_000;
 
 const { values, positionals } = parseArgs({
   options: {
     events: { type: "string", default: "600000" },
-    history: { type: "string", default: "2000000" },
+    history: { type: "string" },
     workers: { type: "string", default: "3" },
+    /** How the process kept to two processors is told which directory to build in. */
+    sealed: { type: "string" },
   },
   allowPositionals: true,
 });
 const events = Number(values.events);
-const history = Number(values.history);
 const names = positionals.length === 0 ? ["q4", "q18"] : positionals;
+const processors = availableParallelism();
 /** From none to as many as were asked for. */
 const workerCounts = Array.from({ length: Number(values.workers) + 1 }, (_, workers) => workers);
 /** The log without a view. */
 const LOG = workerCounts.length;
-const THREADS = GOALS.length;
+const THREADS = 4;
 
 /** What the contenders came to, turn by turn; by workers, and for the log alone. */
 interface Seen {
@@ -68,16 +75,17 @@ async function measure(): Promise<Measured[]> {
     if (query === undefined) throw new Error(`there is no ${name}`);
     return query;
   });
-  await withDirectory(async (dir) => {
-    await writeSealed(dir, nexmark(history));
-    for (const query of wanted)
-      measured.push(...figures(`${query.name} built`, await built(dir, query, cores)));
-  });
+  for (const query of wanted)
+    await withDirectory(async (dir) => {
+      await writeSealed(dir, nexmark(historyOf(query)));
+      measured.push(...(await built(dir, query, cores)), ...(await builtOnTwo(dir, query)));
+    });
   const rounds = [...nexmark(events)];
   const untimed = rounds.splice(0, Math.floor(rounds.length / 3));
   for (const query of wanted) {
     const seen = await live(query, untimed, rounds, cores);
-    measured.push(...figures(`${query.name} live`, seen));
+    // The first thread writes the log meanwhile: it is one of the processors' work.
+    measured.push(...figures(`${query.name} live`, workerCounts, seen, (workers) => workers + 1));
     const { rates } = seen;
     measured.push({
       name: `${query.name}'s events, the log alone`,
@@ -98,8 +106,15 @@ async function measure(): Promise<Measured[]> {
   return measured;
 }
 
-async function built(dir: string, query: NexmarkQuery, cores: number[]): Promise<Seen> {
-  const spentMs: number[][] = workerCounts.map(() => []);
+function historyOf({ name }: NexmarkQuery): number {
+  return values.history === undefined ? (HISTORY[name] ?? USUAL_HISTORY) : Number(values.history);
+}
+
+/** By as many workers as this process has processors, and by none. */
+async function built(dir: string, query: NexmarkQuery, cores: number[]): Promise<Measured[]> {
+  const counts = [0, processors];
+  const history = historyOf(query);
+  const spentMs: number[][] = [];
   const answers = new Set<string>();
   const rate = (workers: number) => async () => {
     await using db = await openNexmark(dir, workers);
@@ -111,18 +126,37 @@ async function built(dir: string, query: NexmarkQuery, cores: number[]): Promise
     const [started, before] = [performance.now(), threadMs()];
     await defineView(db, query);
     const ms = performance.now() - started;
-    spentMs[workers]!.push(threadMs() - before);
+    (spentMs[workers] ??= []).push(threadMs() - before);
     answers.add(await answerOf(db, query.name));
     await db.engine.dropView(query.name);
     return (history * 1000) / ms;
   };
   const rates = await inTurns(TURNS, {
-    ...Object.fromEntries(workerCounts.map((workers) => [`${workers}`, rate(workers)])),
-    cores: () => freeCores(THREADS),
+    ...Object.fromEntries(counts.map((workers) => [`${workers}`, rate(workers)])),
+    cores: () => freeCores(Math.min(THREADS, processors)),
   });
   cores.push(...rates.cores);
   if (answers.size > 1) throw new Error(`${query.name} has another answer where workers build it`);
-  return { rates, spentMs, events: history };
+  const seen = { rates, spentMs, events: history };
+  return figures(`${query.name} built, ${processors} processors`, counts, seen, (workers) => workers);
+}
+
+/** The same, by a process that has two processors. */
+async function builtOnTwo(dir: string, { name }: NexmarkQuery): Promise<Measured[]> {
+  if (processors <= 2) return [];
+  const absent = { name: `${name} built, 2 processors`, unit: "events/s", value: null };
+  if (spawnSync("taskset", ["--version"]).error !== undefined)
+    return [{ ...absent, note: "there is no `taskset` here, which keeps a process to some processors" }];
+  const child = fork(
+    import.meta.filename,
+    [name, "--sealed", dir, ...(values.history === undefined ? [] : ["--history", values.history])],
+    { execPath: "taskset", execArgv: ["-c", "0,1", process.execPath, "--conditions=evert-source"] },
+  );
+  const exited = once(child, "exit");
+  const said = await Promise.race([once(child, "message"), exited.then(() => null)]);
+  if (said === null) throw new Error("bench/cores.ts failed on two processors");
+  await exited;
+  return said[0] as Measured[];
 }
 
 async function live(
@@ -161,16 +195,23 @@ async function answerOf(db: Db, view: string): Promise<string> {
   return createHash("sha256").update(JSON.stringify(results[0]!.rowsText().sort())).digest("hex");
 }
 
-function figures(name: string, seen: Seen): Measured[] {
+/** `processorsOf`: how many of them so many workers and the first thread keep busy. */
+function figures(
+  name: string,
+  counts: readonly number[],
+  seen: Seen,
+  processorsOf: (workers: number) => number,
+): Measured[] {
   const alone = seen.rates["0"]!;
-  return workerCounts.map((workers) => {
+  return counts.map((workers) => {
     const rates = seen.rates[`${workers}`]!;
+    const wanted = processorsOf(workers);
     const beside = {
       peer: "no workers",
       peerValue: median(alone),
       ratio: median(rates.map((value, turn) => value / alone[turn]!)),
-      // More threads than cores only take turns.
-      goal: workers < availableParallelism() ? GOALS[workers] : undefined,
+      // More threads than processors only take turns.
+      goal: wanted <= processors ? GOALS[wanted] : undefined,
     };
     return {
       name: `${name}, ${workers === 1 ? "1 worker" : `${workers} workers`}`,
@@ -186,5 +227,8 @@ function nsOf({ spentMs, events: all }: Seen, workers: number): string {
   return ((median(spentMs[workers]!) * 1e6) / all).toFixed(0);
 }
 
-giveWorkersRoom(LOG - 1, memoryLimitOf(undefined));
-await present(measure);
+giveWorkersRoom(Math.max(LOG - 1, processors), memoryLimitOf(undefined));
+const { sealed } = values;
+await present(
+  sealed === undefined ? measure : () => built(sealed, queries.find(({ name }) => name === names[0])!, []),
+);

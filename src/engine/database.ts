@@ -270,7 +270,12 @@ export class Database implements Engine {
     const ops = deleted.length === 0 ? null : new Uint8Array(batch.length);
     for (const row of deleted) (ops as Uint8Array)[row] = OP_DELETE;
     const rows: Part[] = batch.length === 0 ? [] : [{ topic: entry, op: "batch", batch, ops }];
-    return this.#append(entry, [...rows, ...dead], requestOf(this.core, entry, options));
+    const request = requestOf(this.core, entry, options);
+    return this.#append(
+      entry,
+      [...rows, ...dead],
+      dead.length === 0 ? request : { ...request, appendsTo: entry.id },
+    );
   }
 
   async appendArrow(topic: string, stream: Uint8Array, options?: AppendOptions): Promise<AppendResult> {

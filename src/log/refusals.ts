@@ -4,7 +4,7 @@ import { EvertError } from "../base/errors.ts";
 
 /** Of frames that wait to be confirmed, beyond which nothing is appended. */
 export const UNCONFIRMED_BYTES_MAX = 64 << 20;
-const KEY_UNITS_MAX = 1024;
+export const KEY_UNITS_MAX = 1024;
 
 export function unconfirmed(): EvertError {
   return new EvertError("not_ready", "too much waits for replicas to have it", {

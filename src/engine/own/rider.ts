@@ -27,6 +27,8 @@ export interface Rider {
 /** What a commit is asked for with. */
 export interface CommitRequest extends AppendOptions {
   readonly rider?: Rider | undefined;
+  /** Where it is an append of which records are put aside: the topic's id. */
+  readonly appendsTo?: number | undefined;
 }
 
 /** Several in one commit, none of which refuses it or has been stored before. */

@@ -1,31 +1,31 @@
 /** What an append is answered with: where its rows stand, and how many were put aside. */
-import type { CommitReceipt, TopicRange } from "../../log/log.ts";
+import type { TopicRange } from "../../log/log.ts";
 import type { AppendResult } from "../api.ts";
 import type { TopicEntry } from "../catalog/catalog.ts";
 import type { Core } from "../core.ts";
 import { OWN_TABLES } from "../own/own-tables.ts";
 import type { CommitRequest } from "../own/rider.ts";
-import { deadLettersAt, takesDeadLetters } from "./dead-letters.ts";
+import type { StagedCommit } from "./committer.ts";
+import { deadLettersAt } from "./dead-letters.ts";
 
 export function appendResult(
-  { log, catalog }: Core,
+  { log }: Core,
   { id, deadLetters }: TopicEntry,
-  receipt: CommitReceipt,
+  receipt: StagedCommit,
 ): AppendResult {
+  const { appendedTo } = receipt;
   const [first] = receipt.ranges;
-  if (receipt.ranges.length === 1 && first?.topicId === id) return resultAt(receipt, first);
-  // An append is of one topic: of a repeated one it may be the one that had this name then, and what it put aside may be in a stream that the topic names no more.
+  if (appendedTo === undefined && receipt.ranges.length === 1 && first?.topicId === id)
+    return resultAt(receipt, first);
+  // An append is of one topic: of a repeated one it may be the one that had this name then.
   const all = receipt.ranges.filter(({ topicId }) => !OWN_TABLES.some((own) => own.id === topicId));
-  const isDead = ({ topicId }: TopicRange): boolean => {
-    if (topicId === deadLetters) return true;
-    const other = catalog.byId(topicId);
-    // Of two that are gone, or one, what is younger than the topic is none that had its name before.
-    return other === undefined ? topicId > id : takesDeadLetters(other);
-  };
-  const ofTopic = all.find(({ topicId }) => topicId === id);
-  const dead = all.find((range) => range !== ofTopic && (ofTopic !== undefined || isDead(range)));
-  const range = ofTopic ?? all.find((other) => other !== dead);
-  const firstOffset = range?.firstOffset ?? log.topicEnd(id);
+  const topicId = appendedTo?.topicId ?? id;
+  const dead = all.find((other) =>
+    appendedTo === undefined ? other.topicId === deadLetters : other.topicId !== topicId,
+  );
+  const others = all.filter((other) => other !== dead);
+  const range = others.find((other) => other.topicId === topicId) ?? others[0];
+  const firstOffset = range?.firstOffset ?? appendedTo?.end ?? log.topicEnd(id);
   const lastOffset = range?.lastOffset ?? firstOffset - 1;
   return {
     position: String(receipt.position),
@@ -41,7 +41,7 @@ export async function repeatableAppendResult(
   core: Core,
   topic: TopicEntry,
   { rider }: CommitRequest,
-  receipt: CommitReceipt,
+  receipt: StagedCommit,
 ): Promise<AppendResult> {
   const result = appendResult(core, topic, receipt);
   const isAgain = rider !== undefined && receipt.ranges.length === 1;
@@ -51,6 +51,6 @@ export async function repeatableAppendResult(
   return deadLetters === 0 ? result : { ...result, deadLetters };
 }
 
-function resultAt({ position }: CommitReceipt, { firstOffset, lastOffset }: TopicRange): AppendResult {
+function resultAt({ position }: StagedCommit, { firstOffset, lastOffset }: TopicRange): AppendResult {
   return { position: String(position), count: lastOffset - firstOffset + 1, firstOffset, lastOffset };
 }

@@ -22,6 +22,7 @@ import { CATALOG_TOPIC, SINK_ENTRY, TICK_ENTRY } from "../catalog/hidden-topics.
 import type { CommitRequest } from "../own/rider.ts";
 import type { Commits } from "../step-positions.ts";
 import { nextTurn, type Stepper } from "../stepper.ts";
+import { type AppendPlace, placeBehind, withPlace } from "./append-place.ts";
 import type { CommitRoom, Weight } from "./commit-room.ts";
 import type { Constraints, Judgement } from "./constraints.ts";
 import type { DurableWaiters } from "./durable-waiters.ts";
@@ -44,8 +45,13 @@ const NO_REQUEST: CommitRequest = {};
 const NO_ROOM: ReadonlySet<ErrorCode> = new Set(["too_many_requests", "disk_full", "too_many_files"]);
 export const NO_MEMORY: ReadonlySet<ErrorCode> = new Set(["out_of_memory", "commit_too_large"]);
 
+/** Of an append of which records were put aside, what its ranges do not say. */
+export interface StagedCommit extends CommitReceipt {
+  readonly appendedTo?: AppendPlace | undefined;
+}
+
 /** What has been staged; otherwise what is to be waited for first, or null. */
-export type StagedNow = CommitReceipt | Promise<void> | null;
+export type StagedNow = StagedCommit | Promise<void> | null;
 
 export class Committer {
   readonly #log: Log;
@@ -119,7 +125,7 @@ export class Committer {
     parts: readonly Part[],
     request: CommitRequest = NO_REQUEST,
     staged: StagedNow = this.stageNow(parts, request),
-  ): Promise<CommitReceipt> {
+  ): Promise<StagedCommit> {
     // Who has asked for room stands in the queue for it, and is refused there when the disk is full or fails: nobody else would take that.
     if (staged instanceof Promise) await staged;
     const receipt = isReceipt(staged) ? staged : await this.#stageInTurn(parts, request);
@@ -153,14 +159,14 @@ export class Committer {
     return swept;
   }
 
-  async #stageInTurn(parts: readonly Part[], request: CommitRequest): Promise<CommitReceipt> {
+  async #stageInTurn(parts: readonly Part[], request: CommitRequest): Promise<StagedCommit> {
     const named = request.idempotencyKey !== undefined && request.requestDigest === undefined;
     const options = named ? { ...request, requestDigest: digestOf(parts) } : request;
     return this.known(options) ?? this.#admitted(await this.#prepare(parts), options);
   }
 
   /** Many rows are judged a piece at a time: meanwhile nobody else may stage. */
-  #admitted(parts: readonly Part[], options: CommitRequest): Promise<CommitReceipt> {
+  #admitted(parts: readonly Part[], options: CommitRequest): Promise<StagedCommit> {
     if (isSmall(parts) || this.#judge(parts) === null) return this.#admit(parts, options, false);
     return this.#alone(async () => {
       const known = this.known(options);
@@ -241,7 +247,7 @@ export class Committer {
   async exclusively(
     decide: () => Promise<readonly Part[] | null>,
     options: CommitRequest & { readonly onStaged?: () => void; readonly isFirst?: boolean } = {},
-  ): Promise<CommitReceipt | null> {
+  ): Promise<StagedCommit | null> {
     let made: Promise<void> | null = null;
     const receipt = await this.#alone(async (stay) => {
       if (this.refusal !== null) throw this.refusal;
@@ -274,7 +280,7 @@ export class Committer {
   }
 
   /** What the request has been stored by, or null. @throws EvertError idempotency_conflict; what its rider refuses it with. */
-  known(options: CommitRequest): CommitReceipt | null {
+  known(options: CommitRequest): StagedCommit | null {
     const key = options.idempotencyKey;
     const known = key === undefined ? null : this.#log.knownCommit(key);
     if (known === null) {
@@ -285,7 +291,10 @@ export class Committer {
         ? null
         : { ...ridden, timeUs: 0, durable: this.#durability.acknowledged(ridden.position) };
     }
-    if (known.requestDigest !== (options.requestDigest ?? null)) {
+    const digest = options.requestDigest ?? null;
+    const { requestDigest: kept } = known;
+    const appendedTo = kept === digest || kept === null || digest === null ? null : placeBehind(digest, kept);
+    if (kept !== digest && appendedTo === null) {
       throw new EvertError("idempotency_conflict", "this idempotency key was used with another request", {
         detail: `It stands for the commit at position ${known.position}.`,
         hint: "Use a fresh key for a fresh request; repeat a request with the very same body.",
@@ -296,6 +305,7 @@ export class Committer {
       timeUs: 0,
       ranges: known.ranges,
       durable: this.#durability.acknowledged(known.position),
+      ...(appendedTo === null ? {} : { appendedTo }),
     };
   }
 
@@ -308,7 +318,7 @@ export class Committer {
     options: CommitRequest,
     holdsGate: boolean,
     judged?: Judgement | null,
-  ): Promise<CommitReceipt> {
+  ): Promise<StagedCommit> {
     const weight = this.memory?.weigh(parts) ?? "small";
     let sweeps = 0;
     for (let bytes = estimate(parts) + (options.rider === undefined ? 0 : RIDER_BYTES); ; ) {
@@ -379,7 +389,7 @@ export class Committer {
     judged: Judgement | null | undefined,
     weight: Weight,
     isFresh = false,
-  ): CommitReceipt {
+  ): StagedCommit {
     this.#staging = true;
     try {
       // What defaults look at may be computed, too.
@@ -394,12 +404,19 @@ export class Committer {
     options: CommitRequest,
     judged: Judgement | null | undefined,
     weight: Weight,
-  ): CommitReceipt {
+  ): StagedCommit {
     if (this.#closed !== null) throw this.#closed;
     const judgement = judged === undefined ? this.#judge(parts) : judged;
     if (judged === undefined) judgement?.finish();
     if (weight !== "small") this.memory?.refuse(parts);
-    const draft = this.#log.begin(options.idempotencyKey === undefined ? undefined : options);
+    const { idempotencyKey, requestDigest, appendsTo } = options;
+    const appendedTo =
+      appendsTo === undefined ? null : { topicId: appendsTo, end: this.#log.topicEnd(appendsTo) };
+    const named =
+      appendedTo === null || typeof requestDigest !== "string"
+        ? options
+        : { idempotencyKey, requestDigest: withPlace(requestDigest, appendedTo) };
+    const draft = this.#log.begin(idempotencyKey === undefined ? undefined : named);
     let ridden: readonly Part[] | null = null;
     try {
       // Rows staged so far, by topic: the log counts them only when the commit ends.
@@ -435,7 +452,7 @@ export class Committer {
       this.#lastDecided = null;
       this.#lastDecidedAt = position;
     }
-    return receipt;
+    return appendedTo === null ? receipt : { ...receipt, appendedTo };
   }
 
   /** `offset`: of the part's first row. */
@@ -485,7 +502,7 @@ function withRowIds(batch: Batch, offset: number): Batch {
   return { ...batch, schema, columns: [...batch.columns, ids] };
 }
 
-export function isReceipt(staged: StagedNow): staged is CommitReceipt {
+export function isReceipt(staged: StagedNow): staged is StagedCommit {
   return staged !== null && !(staged instanceof Promise);
 }
 

@@ -9,7 +9,7 @@ import type { Field } from "../../batch/schema.ts";
 import { bytea, int4, sameType, text, timestamptz } from "../../batch/types.ts";
 import type { Log } from "../../log/log.ts";
 import type { DeadLetter } from "../api.ts";
-import type { CatalogEntry, EngineCatalog, TopicEntry } from "../catalog/catalog.ts";
+import type { EngineCatalog, TopicEntry } from "../catalog/catalog.ts";
 import type { CatalogEvent } from "../catalog/catalog-events.ts";
 import { newTopic } from "../catalog/entries.ts";
 import { OWN_TABLES } from "../own/own-tables.ts";
@@ -40,22 +40,12 @@ export function deadLetterTopic(
   }
   if (entry.kind !== "topic" || entry.topicKind !== "stream")
     throw unfit(name, "It is no append-only table.");
-  const lacks = lackingIn(entry);
-  if (lacks !== undefined) throw unfit(name, `It has no column "${lacks.name}" of type ${lacks.type.name}.`);
-  return { id: entry.id, events: [] };
-}
-
-/** The column of dead letters that a stream does not have, or not so. */
-function lackingIn({ schema }: TopicEntry): Field | undefined {
-  return FIELDS.find(({ name, type }) => {
-    const there = schema.fields.find((field) => field.name === name);
+  const lacks = FIELDS.find(({ name: column, type }) => {
+    const there = entry.schema.fields.find((field) => field.name === column);
     return there === undefined || !sameType(there.type, type);
   });
-}
-
-/** Whether it is a stream that dead letters may go to. */
-export function takesDeadLetters(entry: CatalogEntry): boolean {
-  return entry.kind === "topic" && entry.topicKind === "stream" && lackingIn(entry) === undefined;
+  if (lacks !== undefined) throw unfit(name, `It has no column "${lacks.name}" of type ${lacks.type.name}.`);
+  return { id: entry.id, events: [] };
 }
 
 function unfit(name: string, detail: string): EvertError {

@@ -8,6 +8,9 @@ const path = "/v1/topics/t/records";
 const bodies = ["nonsense\n", '{"n":1}\n{"n":"x"}\n'];
 
 beforeEach(async () => {
+  // Dead letters of one topic, made with it, are older than the other topic that sends its own there.
+  await sql(engine, "CREATE TABLE elder (n int4) WITH (append_only, dead_letters = 'dead')");
+  await sql(engine, "ALTER TABLE elder RESET (dead_letters)");
   await sql(engine, "CREATE TABLE t (n int4) WITH (append_only, dead_letters = 'dead')");
   // The dead letters' offsets are not those of the topic.
   await client.ndjson(path, "x\ny\nz\n");
@@ -17,6 +20,15 @@ for (const [how, statements] of [
   ["nowhere", ["ALTER TABLE t RESET (dead_letters)"]],
   ["to another stream", ["ALTER TABLE t SET (dead_letters = 'others')"]],
   ["nowhere, and the stream is gone", ["ALTER TABLE t RESET (dead_letters)", "DROP TABLE dead"]],
+  [
+    "nowhere, and its stream and the topic are made anew",
+    [
+      "ALTER TABLE t RESET (dead_letters)",
+      "DROP TABLE dead, t",
+      "CREATE TABLE t (n int4) WITH (append_only, dead_letters = 'dead')",
+      "INSERT INTO t VALUES (7)",
+    ],
+  ],
   [
     "to a stream made anew",
     ["ALTER TABLE t RESET (dead_letters)", "DROP TABLE dead", "ALTER TABLE t SET (dead_letters = 'dead')"],
@@ -34,17 +46,12 @@ for (const [how, statements] of [
       [200, { count: 0, firstOffset: 0, lastOffset: -1, deadLetters: 1 }],
       [200, { count: 1, firstOffset: 0, lastOffset: 0, deadLetters: 1 }],
     ]);
-    const again = first.map(([status, body], i) => [
-      status,
-      // Where nothing was stored the topic's end is told, which is further by now.
-      i === 0 ? { ...(body as object), firstOffset: 1, lastOffset: 0 } : body,
-    ]);
-    expect(await send()).toEqual(again);
+    expect(await send()).toEqual(first);
     for (const statement of statements) await sql(engine, statement);
-    expect(await send()).toEqual(again);
+    expect(await send()).toEqual(first);
     await close();
     await open();
-    expect(await send()).toEqual(again);
+    expect(await send()).toEqual(first);
   });
 
 test("a producer's request of which all was put aside is known when nothing is put aside any more", async () => {

@@ -396,11 +396,12 @@ export class Core {
 
   /**
    * Commits catalog events in a group of their own and waits until they are applied. `make` runs while nobody else can change the
-   * catalog; no events: nothing happens. `isFirst`: see Committer.reserve.
+   * catalog; no events: nothing happens. `isFirst`: see Committer.reserve. `onStaged`: it is in the log, though it may yet wait for replicas for longer than who has asked for it.
    */
   async define(
     make: () => readonly CatalogEvent[] | Promise<readonly CatalogEvent[]>,
     isFirst = false,
+    onStaged: () => void = () => {},
   ): Promise<string> {
     let events: readonly CatalogEvent[] = [];
     const dropped = () => events.flatMap((event) => (event.event === "drop" ? [event.id] : []));
@@ -414,7 +415,13 @@ export class Core {
         const rows = events.map((event) => ({ definition: eventToJson(event) }));
         return rows.length === 0 ? null : [{ topic: CATALOG_ENTRY, op: "upsert", rows, path: "catalog" }];
       },
-      { rider: together([this.producers.dropping(dropped), this.consumers.dropping(dropped)]), isFirst },
+      {
+        rider: together([this.producers.dropping(dropped), this.consumers.dropping(dropped)]),
+        isFirst,
+        onStaged: () => {
+          if (events.length > 0) onStaged();
+        },
+      },
     );
     if (receipt === null) return this.position;
     await this.stepper.atBoundary(() => {});

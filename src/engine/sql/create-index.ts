@@ -6,6 +6,7 @@
  * 2. What is to be unique is held for commits from here on: at a moment when everything staged is stepped. Then the rows of that moment are looked through,
  *    in slices too: those that share their values stood before, and the index is given up.
  * 3. Only then is it written to the catalog, and with that commit it is there. Until then nothing knows of it: a crash leaves no half of one.
+ *    Where that commit waits for replicas for longer than who has asked, what has grown stays until it is made: it would grow again, with all steps waiting for it.
  */
 import { EvertError } from "../../base/errors.ts";
 import type { Slices } from "../../base/slices.ts";
@@ -43,6 +44,12 @@ export async function createIndex(core: Core, statement: CreateIndexStatement): 
   store.warmers++;
   const growths: ReturnType<Store["growIndex"]>[] = [];
   let held: { release(): void } | null = null;
+  let staged = 0;
+  const release = (): void => {
+    (held as { release(): void } | null)?.release();
+    for (const growth of growths) growth.release();
+    store.warmers--;
+  };
   try {
     // An index knows the place of every row in memory.
     await core.circuit.cooling?.thaw(store);
@@ -68,19 +75,34 @@ export async function createIndex(core: Core, statement: CreateIndexStatement): 
         store.dropIndex(index);
       }
     }
-    return await core.define((): CatalogEvent[] => {
-      const name = statement.name ?? freeName(core, statement);
-      if (taken(name)) return [];
-      if (catalog.byId(relation.id) === undefined || core.storeOf(relation.id) !== store)
-        throw gone(relation.name);
-      return [{ event: "create", entry: { ...draft, id: catalog.nextId(), name } }];
-    });
+    return await core.define(
+      (): CatalogEvent[] => {
+        const name = statement.name ?? freeName(core, statement);
+        if (taken(name)) return [];
+        if (catalog.byId(relation.id) === undefined || core.storeOf(relation.id) !== store)
+          throw gone(relation.name);
+        return [{ event: "create", entry: { ...draft, id: catalog.nextId(), name } }];
+      },
+      false,
+      () => {
+        staged = core.log.lastPosition;
+      },
+    );
   } finally {
-    // By now the catalog's index stands for it, or nothing does.
-    (held as { release(): void } | null)?.release();
-    for (const growth of growths) growth.release();
-    store.warmers--;
     kept.release();
+    // By then the catalog's index stands for it, or nothing does.
+    if (staged <= core.log.durablePosition) release();
+    else void made(core, staged).then(release);
+  }
+}
+
+/** Resolves when the definition at the position is made, or will not be, here. */
+async function made(core: Core, position: number): Promise<void> {
+  try {
+    await core.durability.wait(position);
+    await core.stepper.atBoundary(() => {});
+  } catch {
+    // The database is closed, or has failed, and has said so to all who ask.
   }
 }
 

@@ -16,10 +16,12 @@
 import { compareBytes, encodeUtf8 } from "../base/bytes.ts";
 import { type Disk, type DiskFile, joinPath, readFully, writeFully } from "../base/disk.ts";
 import { EvertError } from "../base/errors.ts";
+import { type Slices, systemSlices } from "../base/slices.ts";
 import { readWhole, replaceWhole } from "../base/small-file.ts";
 import { HEADER_BYTES, readHeader } from "./frame.ts";
 import { LOG_DIRECTORY, lockDirectory } from "./lock.ts";
-import type { LogFile, LogFiles } from "./log.ts";
+import type { LogFile, LogFiles, Pause } from "./log.ts";
+import { turnsOfItsOwn } from "./pause.ts";
 import { Scanner } from "./scanner.ts";
 import { readTail, TAIL_BYTES } from "./sealed/format.ts";
 import { openIfSound } from "./sealed/verify.ts";
@@ -48,6 +50,8 @@ export interface BackupOptions {
   readonly disk: Disk;
   /** When it is taken, in milliseconds since 1970. */
   readonly now: number;
+  /** How long frames are looked at before the event loop has a turn. */
+  readonly slices?: Slices | undefined;
   /** Told how many bytes have been copied, and of how many. */
   readonly onProgress?: ((copied: number, total: number) => void) | undefined;
 }
@@ -83,6 +87,8 @@ class Backup {
   readonly #directory: string;
   readonly #logDirectory: string;
   readonly #options: BackupOptions;
+  /** Frames may be a few hundred bytes, and thousands of them are read at once. */
+  readonly #pause: Pause;
   /** Sound bytes of the copy's files. */
   readonly #sound = new Map<string, number>();
   #logId: number | null = null;
@@ -91,6 +97,7 @@ class Backup {
 
   constructor(options: BackupOptions) {
     this.#options = options;
+    this.#pause = turnsOfItsOwn(options.slices ?? systemSlices);
     this.#source = options.source;
     this.#disk = options.disk;
     this.#directory = options.directory;
@@ -184,6 +191,7 @@ class Backup {
     try {
       const scanner = new Scanner(file, 0, known, true);
       while (scanner.at < common) {
+        await this.#pause();
         const found = await scanner.next();
         if (found.kind !== "frame") throw damagedCopy(name);
         last = found.at;
@@ -279,6 +287,7 @@ class Backup {
       await this.#fill(file, name, from, bytes);
       const scanner = new Scanner(file, from, bytes, true);
       while (scanner.at < bytes) {
+        await this.#pause();
         const found = await scanner.next();
         if (found.kind !== "frame" || found.header.logId !== this.#logId) throw notAsWritten(name);
       }

@@ -169,6 +169,38 @@ describe("a backup", () => {
     }
   });
 
+  it("lets others have their turn between any two frames, however many lie in what is read at once", async () => {
+    const disk = new SimulatedDisk();
+    const db = await openInMemory(disk);
+    await sql(db, "CREATE TABLE s (n int8) WITH (append_only)");
+    const commits = 40;
+    const append = async (): Promise<void> => {
+      for (let n = 0; n < commits; n++) await db.append("s", [{ n }]);
+    };
+    let turns = 0;
+    const turn = (): Promise<void> => {
+      turns++;
+      return new Promise((resolve) => setImmediate(resolve));
+    };
+    const into = () =>
+      backupLog({
+        source: db.backupSource,
+        directory: "/backup",
+        disk,
+        now: 0,
+        slices: { ends: () => Number.NEGATIVE_INFINITY, turn },
+      });
+    await append();
+    await into();
+    expect(turns).toBeGreaterThanOrEqual(commits);
+    turns = 0;
+    await append();
+    await into();
+    // Those that the copy has, and the new ones.
+    expect(turns).toBeGreaterThanOrEqual(2 * commits);
+    await db.close();
+  });
+
   it("keeps what it was when it cannot be brought up to date", async () => {
     const disk = new SimulatedDisk();
     const db = await opened(disk);

@@ -6,6 +6,8 @@ import { outputClosed, whenOutputCloses, write } from "./output.ts";
 import { Remote, type RemoteOptions, withRemote } from "./remote.ts";
 import { TailConsumer } from "./tail-consumer.ts";
 
+const lineFeed = 0x0a;
+
 interface TailOptions extends RemoteOptions {
   readonly from?: string;
   readonly reset?: boolean;
@@ -69,9 +71,9 @@ async function tail(topic: string, options: TailOptions): Promise<void> {
   if (consumer !== null) consumer.onFailed = () => stop.abort();
   let lines = 0;
   try {
-    for await (const piece of body) {
+    for await (const piece of withRecords(body)) {
       const chunk = consumer === null ? piece : consumer.take(piece);
-      for (const byte of chunk) if (byte === 0x0a) lines++;
+      for (const byte of chunk) if (byte === lineFeed) lines++;
       await write(chunk);
       if (outputClosed()) break;
       consumer?.printed();
@@ -95,6 +97,19 @@ async function tail(topic: string, options: TailOptions): Promise<void> {
         ? "It was probably stopped. --from OFFSET goes on where this ended."
         : "It was probably stopped. The same command goes on where this ended.",
   });
+}
+
+/** Without empty lines, by which the server says that it is there. */
+async function* withRecords(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  let before = lineFeed;
+  for await (const piece of body) {
+    let end = 0;
+    for (const byte of piece) {
+      if (byte !== lineFeed || before !== lineFeed) piece[end++] = byte;
+      before = byte;
+    }
+    if (end > 0) yield piece.subarray(0, end);
+  }
 }
 
 function printed(records: number): string {

@@ -173,7 +173,7 @@ async function* recordsOf(
   }
 }
 
-/** Whole lines of a body as they arrive. @throws EvertError connection_failed where it breaks off */
+/** Whole lines of a body as they arrive, but for empty ones, which say that the server is there. @throws EvertError connection_failed where it breaks off */
 async function* linesOf(response: Response, base: string, signal: AbortSignal): AsyncGenerator<string> {
   const reader = (response.body as ReadableStream<Uint8Array>).getReader();
   const utf8 = new TextDecoder();
@@ -184,7 +184,7 @@ async function* linesOf(response: Response, base: string, signal: AbortSignal): 
       rest += value === undefined ? utf8.decode() : utf8.decode(value, { stream: true });
       const lines = rest.split("\n");
       rest = lines.pop() as string;
-      yield* lines;
+      for (const line of lines) if (line !== "") yield line;
       if (!done) continue;
       if (rest !== "")
         throw new EvertError("connection_failed", `the server at ${base} broke off its answer`);

@@ -79,7 +79,7 @@ const paths: Record<string, Json> = {
         "results before it stand beside `error`, and the answer has the error's status. Rows of a SELECT that comes last, outside a " +
         "transaction, are sent as they are made, at one position and however many they are; in a long answer `command` stands behind them, and white space " +
         "between tokens where none comes for a while. With `Prefer: processing` 102 is sent now and then before the answer. With " +
-        "`Accept: application/x-ndjson` the rows of one statement are objects, one a line.",
+        "`Accept: application/x-ndjson` the rows of one statement are objects, one a line, with empty lines where none comes for a while.",
       tags: ["sql"],
       requestBody: { required: true, content: json(ref("SqlRequest")) },
       responses: {
@@ -190,12 +190,15 @@ const paths: Record<string, Json> = {
         ...readParameters,
       ],
       responses: {
-        200: ok("One Record per line; or the records as an Arrow IPC stream, or in Avro.", {
-          [contentTypes.ndjson]: { schema: { type: "string" } },
-          [contentTypes.arrow]: {},
-          [contentTypes.avro]: {},
-          [contentTypes.avroFile]: {},
-        }),
+        200: ok(
+          "One Record per line, with empty lines where none comes for a while; or the records as an Arrow IPC stream, or in Avro.",
+          {
+            [contentTypes.ndjson]: { schema: { type: "string" } },
+            [contentTypes.arrow]: {},
+            [contentTypes.avro]: {},
+            [contentTypes.avroFile]: {},
+          },
+        ),
         ...fails("400", "403", "404", "409", "410", "503", "504"),
       },
     },

@@ -266,6 +266,8 @@ async function read(c: RequestContext, server: ServerContext): Promise<Response>
     signal: stopped.signal,
   });
   const body = pacedBody(pieces, {
+    // An empty line between two records: nobody takes the server for gone because no record comes. The other formats have nothing of the kind.
+    ...(type === contentTypes.ndjson ? { heartbeat: { text: "\n", everyMs: server.heartbeatMs } } : {}),
     closing: server.closing,
     stallMs: server.stallMs,
     breakOff: breakOff(c, server),

@@ -41,7 +41,11 @@ async function sql(c: RequestContext, server: ServerContext): Promise<Response> 
     });
     const { position, flowing, error } = response;
     if (asLines && error === undefined)
-      return await streamedAnswer(c, server, linesText(response), position, { type: contentTypes.ndjson });
+      // Each part is whole lines, between which empty ones may stand.
+      return await streamedAnswer(c, server, linesText(response), position, {
+        type: contentTypes.ndjson,
+        filler: "\n",
+      });
     if (flowing !== undefined)
       // Each part is whole tokens of JSON, between which white space may stand.
       return await streamedAnswer(c, server, flowingText(response, flowing, format), position, {

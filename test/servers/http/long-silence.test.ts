@@ -1,4 +1,4 @@
-/** Answers that are long in coming: white space between the tokens of a JSON answer that has begun, 102 before one that has not, for those who ask. */
+/** Answers that are long in coming: white space between the tokens of a JSON answer that has begun, empty lines between those of NDJSON, 102 before one that has not, for those who ask. */
 import { once } from "node:events";
 import { request } from "node:http";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -147,14 +147,18 @@ describe("rows that are silent", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test("lines have nothing between them", async () => {
+  test("an empty line now and then between lines", async () => {
     const engine = new SlowEngine();
     const asked = ask(engine, "json", { Accept: "application/x-ndjson" });
-    await vi.advanceTimersByTimeAsync(minuteMs);
+    await vi.advanceTimersByTimeAsync(heartbeatMs);
+    const coming = (await asked).text();
     engine.rows.give('{"n":1}');
     await turns();
+    await vi.advanceTimersByTimeAsync(2 * heartbeatMs);
+    engine.rows.give('{"n":2}');
+    await turns();
     engine.rows.give(null);
-    expect(await (await asked).text()).toBe('{"n":1}\n');
+    expect(await coming).toBe('{"n":1}\n\n\n{"n":2}\n');
   });
 });
 

@@ -94,7 +94,7 @@ export function passSource(shape: JoinShape, side: SideName, inParts = false): s
         const ${P.b} = m * ${shape[probed].layout.strideWords};
         if (${visible(shape, probed, "epoch")}${inParts ? " && isUnmarked(B, m)" : ""}) {
           if (o === ${CHUNK_ROWS}) { delta.index = i; state.match = m; state.matched = matched; out.length = o; return true; }
-          ${writePair(shape, product(["w", weight(shape, probed)]))}
+          ${times(weight(shape, side), weight(shape, probed))}${writePair(shape, weight(shape, probed) === null ? "w" : "paired")}
           ${padded ? "matched = true;" : inParts ? "met[i] = 1;" : ""}
           ${shape[probed].index.unique ? "m = -1; break;" : ""}
         }
@@ -244,7 +244,7 @@ export function turnSource(shape: JoinShape, side: SideName, inParts = false): s
         if (${visible(shape, padded, epoch)}${inParts ? " && isUnmarked(B, m)" : ""}) {
           if (o === ${CHUNK_ROWS}) { delta.index = i; state.match = m; out.length = o; return true; }
           ${writePadded(shape, padded)}
-          W[o++] = ${product(["sign", weight(shape, padded)])};
+          W[o++] = ${shape[padded].weighted ? `sign * ${weight(shape, padded)}` : "sign"};
           ${shape[padded].index.unique ? "m = -1; break;" : ""}
         }
         m = ${padded}Next(m);
@@ -396,8 +396,11 @@ function weight(shape: JoinShape, side: SideName): string | null {
     : null;
 }
 
-function product(factors: readonly (string | null)[]): string {
-  return factors.filter((f) => f !== null).join(" * ");
+/** How often a pair is there, as `paired`. Each of its rows may be there two billion times, and no chunk can say more of a pair. */
+function times(own: string | null, found: string | null): string {
+  if (found === null) return "";
+  const checked = own === null ? "" : " if (paired !== (paired | 0)) throw tooMany();";
+  return `const paired = w * ${found};${checked} `;
 }
 
 function declareOutputs(shape: JoinShape): string {

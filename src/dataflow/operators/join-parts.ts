@@ -6,6 +6,7 @@ import type { Store } from "../../state/store.ts";
 import type { Chunk } from "../chunk.ts";
 import { aloneSource, type JoinShape, passSource, type SideName, turnSource } from "./join-code.ts";
 import { type DeltaRows, MatchPage, type PassState } from "./match-pages.ts";
+import { tooMany } from "./stored.ts";
 import { sink } from "./touch-code.ts";
 
 /** Fills `out`; true when it is full and more remains at the delta's index. */
@@ -46,8 +47,8 @@ export function binder({
   parameters,
 }: Ground): (source: string, rowIndex?: HashIndex | null) => unknown {
   return (source, rowIndex = null) => {
-    const names = ["L", "R", "leftIndex", "rightIndex", "rowIndex", "sink", ...parameters.keys()];
-    const given = [left, right, leftIndex, rightIndex, rowIndex, sink, ...parameters.values()];
+    const names = ["L", "R", "leftIndex", "rightIndex", "rowIndex", "sink", "tooMany", ...parameters.keys()];
+    const given = [left, right, leftIndex, rightIndex, rowIndex, sink, tooMany, ...parameters.values()];
     return compiled(...names, source)(...given);
   };
 }

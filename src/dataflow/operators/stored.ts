@@ -147,7 +147,8 @@ export function applier(
   return { apply: make(...given) as (chunk: Chunk) => void, source };
 }
 
-function tooMany(): EvertError {
+/** Of one row, or of one pair of rows that a join finds. */
+export function tooMany(): EvertError {
   return new EvertError("out_of_memory", "one row occurs more than 2,147,483,647 times");
 }
 

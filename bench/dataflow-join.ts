@@ -43,8 +43,8 @@ class CircuitLoop {
       { fn: "count", arg: null, filter: null, type: int8, reducer: null },
     ] as const;
     const grouped = plan.group(joined, [plan.column(joined, 4)], aggregates, ["region", "sum", "count"]);
-    this.#circuit.addTable(ORDERS, "orders", { fields: orderFields }, [0]);
-    this.#circuit.addTable(CUSTOMERS, "customers", { fields: customerFields }, [0]);
+    this.#circuit.topics.addTable(ORDERS, "orders", { fields: orderFields }, [0]);
+    this.#circuit.topics.addTable(CUSTOMERS, "customers", { fields: customerFields }, [0]);
     this.#view = this.#circuit.addView(VIEW, "by_region", grouped);
     for (let from = 0; from < customers.length; from += 1000) {
       this.#step(null, {
@@ -69,7 +69,7 @@ class CircuitLoop {
       (chunk.columns[2] as Int32Array).set(orders.amount.subarray(0, orders.length));
       chunk.weights.fill(1, 0, orders.length);
       chunk.length = orders.length;
-      circuit.feedTable(ORDERS, chunk, orders.ops);
+      circuit.topics.feedTable(ORDERS, chunk, orders.ops);
     }
     if (customers.length > 0) {
       const chunk = this.#customers;
@@ -79,7 +79,7 @@ class CircuitLoop {
         chunk.weights[i] = 1;
       }
       chunk.length = customers.length;
-      circuit.feedTable(CUSTOMERS, chunk, null);
+      circuit.topics.feedTable(CUSTOMERS, chunk, null);
     }
     circuit.end();
     while (!circuit.run(performance.now() + 10));

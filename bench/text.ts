@@ -128,7 +128,7 @@ async function planned(sql: string): Promise<Job> {
 function run({ plan, ids }: Job, inputs: readonly Input[]): { perSecond: number; rows: number } {
   const dictionary = new Dictionary();
   const circuit = new Circuit({ dictionary });
-  for (const { name, batches } of inputs) circuit.addStream(ids.get(name)!, name, batches[0]!.schema);
+  for (const { name } of inputs) circuit.topics.addStream(ids.get(name)!, name);
   circuit.addView(VIEW, "v", plan);
   const read = sourceIds(plan);
   const started = threadMs();
@@ -141,7 +141,7 @@ function run({ plan, ids }: Job, inputs: readonly Input[]): { perSecond: number;
       circuit.begin(++epoch);
       for (let from = 0; from < batch.length; ) {
         const next = feeder.fill(topicBatch(id, batch), from, batch.length, 0, () => true);
-        circuit.feedStream(id, feeder.chunk);
+        circuit.topics.feedStream(id, feeder.chunk);
         while (!circuit.run(Number.POSITIVE_INFINITY));
         from = next;
       }

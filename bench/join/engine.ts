@@ -86,8 +86,8 @@ export class CircuitContender {
     this.circuit = new Circuit({ dictionary: this.#dictionary });
     this.#orders = new Feeder(orderSchema, this.#dictionary);
     this.#customers = new Feeder(customerSchema, this.#dictionary);
-    this.circuit.addTable(plan.ordersId, "orders", orderSchema, [0]);
-    this.circuit.addTable(plan.customersId, "customers", customerSchema, [0]);
+    this.circuit.topics.addTable(plan.ordersId, "orders", orderSchema, [0]);
+    this.circuit.topics.addTable(plan.customersId, "customers", customerSchema, [0]);
     this.circuit.addView(1000, "by_region", plan.plan);
     this.take({
       orders: null,
@@ -127,7 +127,7 @@ export class CircuitContender {
     const { length } = batch.batch;
     for (let from = 0; from < length; ) {
       const next = feeder.fill(batch, from, length, 0, () => true);
-      this.circuit.feedTable(id, feeder.chunk, batch.ops, from);
+      this.circuit.topics.feedTable(id, feeder.chunk, batch.ops, from);
       while (!this.circuit.run(Number.POSITIVE_INFINITY));
       from = next;
     }

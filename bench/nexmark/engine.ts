@@ -87,10 +87,10 @@ export class CircuitContender {
     this.#planned = query;
     const dictionary = new Dictionary();
     this.circuit = new Circuit({ dictionary });
-    for (const name of TOPICS) this.circuit.addStream(query.ids.get(name)!, name, schemas[name]);
+    for (const name of TOPICS) this.circuit.topics.addStream(query.ids.get(name)!, name);
     this.#feeders = new Map(TOPICS.map((name) => [name, new Feeder(schemas[name], dictionary)]));
     const { sideInput: side, sideInputId } = query;
-    this.circuit.addTable(sideInputId, "side_input", side.schema, [0]);
+    this.circuit.topics.addTable(sideInputId, "side_input", side.schema, [0]);
     this.circuit.addView(VIEW, "query", query.plan);
     const reads: Reads = new Map();
     addReads(query.plan, reads);
@@ -100,7 +100,7 @@ export class CircuitContender {
       const batch = topicBatch(sideInputId, side);
       for (let from = 0; from < side.length; ) {
         const next = feeder.fill(batch, from, side.length, 0, () => true);
-        this.circuit.feedTable(sideInputId, feeder.chunk, null, from);
+        this.circuit.topics.feedTable(sideInputId, feeder.chunk, null, from);
         this.#run();
         from = next;
       }
@@ -114,11 +114,11 @@ export class CircuitContender {
         const id = this.#planned.ids.get(topic)!;
         const feeder = this.#feeders.get(topic)!;
         const wanted = this.#wanted(topic);
-        const late = (column: number) => this.circuit.interest(id, column) === "late";
+        const late = (column: number) => this.circuit.topics.interest(id, column) === "late";
         const whole = topicBatch(id, batch);
         for (let from = 0; from < batch.length; ) {
           const next = feeder.fill(whole, from, batch.length, 0, wanted, late);
-          this.circuit.feedStream(id, feeder.chunk);
+          this.circuit.topics.feedStream(id, feeder.chunk);
           this.#run();
           from = next;
         }

@@ -1,9 +1,10 @@
 /**
- * The circuit: all views over all topics as one graph of operators, stepped together. What the engine calls.
+ * The circuit: all views over all topics as one graph of operators, stepped together. It is what the engine calls; what belongs to topics alone is in
+ * `topics`, what belongs to other threads' parts of views in `parts`.
  *
  *   circuit.begin(epoch);
- *   circuit.feedTable(id, chunk, ops); while (!circuit.run(deadline)) await turn();   // for each topic of the step
- *   circuit.end();                     while (!circuit.run(deadline)) await turn();
+ *   circuit.topics.feedTable(id, chunk, ops); while (!circuit.run(deadline)) await turn();   // for each topic of the step
+ *   circuit.end();                            while (!circuit.run(deadline)) await turn();
  *   // every view now stands at `epoch`
  *
  * - Topics and the views known from the catalog are added while the circuit is empty; then either stores are loaded from a checkpoint
@@ -14,10 +15,7 @@
  *   chunk is made and fed without a step's end in between.
  */
 import { assert } from "../base/assert.ts";
-import { ById } from "../base/by-id.ts";
 import { EvertError } from "../base/errors.ts";
-import type { Batch } from "../batch/batch.ts";
-import type { Schema } from "../batch/schema.ts";
 import type { OrderItem, Plan, SourcePlan } from "../plan/plan.ts";
 import type { Dictionary } from "../state/dictionary.ts";
 import type { Store } from "../state/store.ts";
@@ -30,19 +28,17 @@ import { stableName } from "./identity.ts";
 import { type Guard, TIMEOUT_MS } from "./kernels/guard.ts";
 import { runtimeOf } from "./kernels/runtime.ts";
 import { MemoryLimit } from "./memory-limit.ts";
-import type { Interest, Node } from "./node.ts";
+import type { Node } from "./node.ts";
 import type { RowTaker } from "./operators/outflow.ts";
 import { RECURSION_LIMITS, type RecursionLimits } from "./operators/recursion-limits.ts";
 import type { StoredNode } from "./operators/stored.ts";
-import { Stream } from "./operators/stream.ts";
-import { Table } from "./operators/table.ts";
 import { Temporal } from "./operators/temporal.ts";
-import { columnsOfParts, failLost, feedParts, feedPartsAhead, inletsOf } from "./parts/feed-parts.ts";
-import type { Inlet } from "./parts/inlet.ts";
 import type { PartLinks } from "./parts/link.ts";
+import { LiveParts } from "./parts/live-parts.ts";
 import { Outlet } from "./parts/outlet.ts";
 import { type KeptRows, keptRows } from "./row-keepers.ts";
 import { STATE_LIMITS, type StateLimits } from "./state-limits.ts";
+import { Topics } from "./topics.ts";
 import { Vacuum } from "./vacuum.ts";
 import { type OnError, View, type ViewNode } from "./view.ts";
 import { type Build, ViewBuild } from "./view-build.ts";
@@ -72,18 +68,6 @@ export interface CircuitOptions extends CircuitLimits {
   readonly isBuild?: boolean | undefined;
 }
 
-export interface TableSource {
-  /** The table's rows, unique by its key. */
-  readonly store: Store;
-}
-
-export interface LaidOutAnew extends TableSource {
-  /** The rows as they were. */
-  readonly before: Store;
-  /** The new ones are there, and are the table's from now on. */
-  take(): void;
-}
-
 export interface ViewOptions {
   readonly onError?: OnError | undefined;
   /** In which a build's result will be read: they are kept from the beginning. */
@@ -107,60 +91,36 @@ export interface MadeStore {
   readonly isEach: boolean;
 }
 
-const NONE: ReadonlySet<number> = new Set();
-
 export class Circuit {
   readonly dictionary: Dictionary;
-  /** Bytes of state, without what has stopped. */
-  get bytes(): number {
-    let bytes = this.dictionary.bytes;
-    bytes += bytesOf(this.#graph.nodes);
-    for (const build of this.#builds) bytes += bytesOf(build.nodes);
-    return bytes;
-  }
-
-  /** Of these, bytes of queries, which are given back when they are answered. */
-  get bytesOfQueries(): number {
-    let bytes = 0;
-    for (const build of this.#queries) bytes += bytesOf(build.nodes);
-    return bytes;
-  }
-
+  readonly topics: Topics;
+  /** What other threads keep of its views. */
+  readonly parts: LiveParts;
+  /** Of functions of the user, in steps, builds and queries. */
+  readonly guard: Guard;
+  readonly memory: MemoryLimit;
+  /** null: rows stay in memory. */
+  readonly cooling: Cooling | null;
+  /** Whether its steps hold up nobody. */
+  isBuild: boolean;
   readonly #graph: Graph;
   readonly #vacuum: Vacuum;
-  readonly #tables = new Map<number, Table>();
-  readonly #streams = new ById<Stream>();
-  /** By id: the same tables, as they were laid out before they had all their columns. */
-  readonly #older = new Map<number, readonly Table[]>();
   readonly #views = new Map<number, View>();
   readonly #builds = new Set<ViewBuild>();
   /** Those of them that are answered once. */
   readonly #queries = new Set<ViewBuild>();
   readonly #sources: Sources;
   readonly #compiler: Compiler;
-  /** Of functions of the user, in steps, builds and queries. */
-  readonly guard: Guard;
   readonly #recursion: RecursionLimits;
   readonly #limits: StateLimits;
-  readonly memory: MemoryLimit;
-  readonly cooling: Cooling | null;
   /** Stores of which rows may go to disk. */
   readonly #chilled = new Set<Store>();
-  readonly #parts: PartLinks | null;
-  #inlets: readonly Inlet[] = [];
-  /** The graph's shape when they were looked for. */
-  #inletsOf = 0;
-  readonly #fedAhead = new Set<Inlet>();
-  /** By stream: see wants(). */
-  readonly #wants = new Map<number, (column: number) => boolean>();
-  /** The graph's shape then. */
-  #wantsOf = 0;
-  /** Whether its steps hold up nobody. */
-  isBuild: boolean;
+  readonly #links: PartLinks | null;
+  /** The last complete step. */
   #published = 0;
 
   constructor(options: CircuitOptions) {
-    this.#parts = options.parts ?? null;
+    this.#links = options.parts ?? null;
     this.isBuild = options.isBuild ?? false;
     this.dictionary = options.dictionary;
     this.guard = runtimeOf(options.dictionary).guard;
@@ -181,14 +141,22 @@ export class Circuit {
         for (const build of this.#builds) build.joined(node);
       },
     });
-    const recursion = { ...RECURSION_LIMITS, ...options.recursion };
+    this.topics = new Topics(this.#graph, options.dictionary);
+    this.parts = new LiveParts(this.#graph, this.#links);
     this.#sources = {
-      table: (id) => this.#table(id),
-      changingTable: (id) => this.#table(id),
+      table: (id) => this.topics.table(id),
+      changingTable: (id) => this.topics.table(id),
       view: (id) => this.#viewRows(id),
     };
-    this.#recursion = recursion;
-    this.#compiler = new Compiler(this.#graph, null, this.#sources, this.dictionary, recursion, this.#parts);
+    this.#recursion = { ...RECURSION_LIMITS, ...options.recursion };
+    this.#compiler = new Compiler(
+      this.#graph,
+      null,
+      this.#sources,
+      this.dictionary,
+      this.#recursion,
+      this.#links,
+    );
   }
 
   /** A build's steps hold up nobody, and its first is all of history. */
@@ -202,7 +170,7 @@ export class Circuit {
     this.#graph.limits = this.#limits;
   }
 
-  /** Last complete step. */
+  /** The last complete step. */
   get epoch(): number {
     return this.#published;
   }
@@ -212,6 +180,7 @@ export class Circuit {
     this.#chill(store, columns);
   }
 
+  /** Rows of the store may go to disk from now on, where there is one for them. */
   #chill(store: Store, columns: readonly number[] | null): void {
     if (this.cooling === null) return;
     this.cooling.chill(store, columns);
@@ -226,68 +195,7 @@ export class Circuit {
     }
   }
 
-  // ---- topics and views -------------------------------------------------------------------------------------------
-
-  addStream(id: number, name: string, _schema: Schema): void {
-    const stream = this.#graph.add(new Stream(id, name));
-    stream.holders++;
-    this.#streams.set(id, stream);
-  }
-
-  addTable(id: number, name: string, schema: Schema, key: readonly number[], layout = 0): TableSource {
-    assert(!this.#graph.running, "topics are added between steps");
-    const table = this.#graph.add(new Table({ id, name, schema, key, layout }, this.dictionary));
-    table.holders++;
-    this.#tables.set(id, table);
-    return table;
-  }
-
-  /**
-   * The table is to have more columns: a store for its rows, which is to hold all of them, born with the last step, before it takes the place of the one there is.
-   * What was made before then goes on with the rows it has, which are fed what the new ones are, as far as they have the columns; they leave with the
-   * last who reads them.
-   */
-  layOutAnew(id: number, name: string, schema: Schema, key: readonly number[], layout: number): LaidOutAnew {
-    assert(!this.#graph.running, "tables are laid out between steps");
-    const before = this.#table(id);
-    const table = new Table({ id, name, schema, key, layout }, this.dictionary);
-    const { store } = table;
-    store.begin(this.#published);
-    return {
-      store,
-      before: before.store,
-      take: () => {
-        this.#graph.rename(before, `earlier ${before.identity} of ${before.layout}`);
-        this.#graph.add(table);
-        table.holders++;
-        this.#tables.set(id, table);
-        this.#older.set(id, [...(this.#older.get(id) ?? []), before]);
-        before.holders--;
-        this.#graph.release(before);
-      },
-    };
-  }
-
-  /** How many times the table was laid out otherwise and somebody still reads those rows. */
-  olderOf(id: number): number {
-    const all = this.#older.get(id);
-    if (all === undefined) return 0;
-    const left = all.filter((table) => this.#graph.find(table.identity) === table);
-    if (left.length === 0) this.#older.delete(id);
-    else this.#older.set(id, left);
-    return left.length;
-  }
-
-  /** A topic that no view reads any more leaves. */
-  removeSource(id: number): void {
-    const node = this.#tables.get(id) ?? this.#streams.get(id);
-    assert(node !== undefined, "the topic is in the circuit");
-    this.#tables.delete(id);
-    this.#streams.delete(id);
-    this.#older.delete(id);
-    node.holders--;
-    this.#graph.release(node);
-  }
+  // ---- views and queries ------------------------------------------------------------------------------------------
 
   /** Adds a view while the circuit is empty of data, or stores are yet to be loaded. */
   addView(id: number, name: string, plan: Plan, options: ViewOptions = {}): ViewNode {
@@ -325,7 +233,7 @@ export class Circuit {
       limits: this.#buildLimits,
       memory: this.memory,
       cooling: this.cooling,
-      parts: id === null ? null : this.#parts,
+      parts: id === null ? null : this.#links,
       stopped: (store, epoch) => this.#vacuum.stopped(store, epoch),
       graveyard: this.#vacuum.graveyard,
       now: () => this.#published,
@@ -352,7 +260,7 @@ export class Circuit {
 
   /** Stores that get rows when the table does, but for its own; and whether they get one for each. */
   *madeOf(tableId: number): Generator<MadeStore> {
-    const table = this.#table(tableId);
+    const table = this.topics.table(tableId);
     const seen = new Set<Node>([table]);
     const known = new Map<Node, boolean>([[table, true]]);
     const isEach = (node: Node): boolean => {
@@ -374,8 +282,7 @@ export class Circuit {
   /** Stores of at least so many bytes of which no row may go to disk, and for whom: the largest first. Where none may at all, nobody is to blame. */
   keptRows(bytesMin: number): KeptRows[] {
     if (this.cooling === null) return [];
-    const tables = [...this.#tables].map(([id, node]) => ({ id, node }));
-    return keptRows(this.#graph.nodes, tables, [...this.#views.values()], bytesMin);
+    return keptRows(this.#graph.nodes, this.topics.tables, [...this.#views.values()], bytesMin);
   }
 
   view(id: number): ViewNode {
@@ -420,12 +327,6 @@ export class Circuit {
     return new View({ id, name, plan, cuts, onError, node }, others, () => this.#published);
   }
 
-  #table(id: number): Table {
-    const table = this.#tables.get(id);
-    assert(table !== undefined, "a plan's table is in the circuit");
-    return table;
-  }
-
   #viewRows(id: number): StoredNode {
     const view = this.#views.get(id);
     assert(view !== undefined, "a plan's view is in the circuit");
@@ -444,15 +345,7 @@ export class Circuit {
   begin(epoch: number, timeUs?: number): void {
     assert(epoch > this.#published, "epochs rise");
     this.#graph.begin(epoch - 1, epoch, timeUs);
-    this.#failLost();
-  }
-
-  /** Views fail of which other threads kept a part, and have ended. */
-  #failLost(): void {
-    if (this.#parts === null) return;
-    if (this.#inletsOf !== this.#graph.shape) this.#inlets = inletsOf(this.#graph);
-    this.#inletsOf = this.#graph.shape;
-    failLost(this.#graph, this.#inlets);
+    this.parts.begin();
   }
 
   /** The log's time when a row comes or goes by itself next: then a step is due. Infinity: never. */
@@ -463,93 +356,9 @@ export class Circuit {
     return due;
   }
 
-  /** How the views look at a stream's column: "late" ones may be fed as Chunk.late. */
-  interest(id: number, column: number): Interest {
-    return this.#streams.get(id)?.interest(column) ?? "none";
-  }
-
-  /** Whether anything here takes the stream's records in: where nothing does, they need not be fed. */
-  takesStream(id: number): boolean {
-    return this.#streams.get(id)?.rowEdges.some(({ node }) => node.failed === null) === true;
-  }
-
-  /** Which columns of the stream its operators look at in this thread, those that only queries and builds still hold included: the others need not be decoded. */
-  wants(id: number): (column: number) => boolean {
-    // A step of one row asks for each column of its topic, and a column nobody wants is one that all views are asked about.
-    if (this.#wantsOf !== this.#graph.shape) this.#wants.clear();
-    this.#wantsOf = this.#graph.shape;
-    let wants = this.#wants.get(id);
-    if (wants === undefined) {
-      const known: boolean[] = [];
-      wants = (column) => (known[column] ??= this.interest(id, column) !== "none");
-      this.#wants.set(id, wants);
-    }
-    return wants;
-  }
-
-  /** Which columns of the stream parts of its views read in other threads. */
-  partsWant(id: number): ReadonlySet<number> {
-    return this.#parts === null ? NONE : columnsOfParts(inletsOf(this.#graph), id);
-  }
-
-  /** As Graph.shape: what is wanted is the same while it is. */
+  /** As Graph.shape: what is wanted of topics is the same while it is. */
   get shape(): number {
     return this.#graph.shape;
-  }
-
-  /** Whether the topic is a stream whose records nothing here takes in. */
-  passesOver(id: number): boolean {
-    return this.#streams.get(id)?.consumers === 0;
-  }
-
-  feedStream(id: number, chunk: Chunk): void {
-    this.#graph.timer.fed(chunk.length);
-    this.#streams.get(id)?.take(0, chunk);
-  }
-
-  /** Row r of the chunk is a deletion by key when ops[opsFrom + r] is 1; null: all upserts. */
-  feedTable(id: number, chunk: Chunk, ops: Uint8Array | null, opsFrom = 0): void {
-    this.#graph.timer.fed(chunk.length);
-    this.#feed(this.#table(id), chunk, ops, opsFrom);
-  }
-
-  /** The same for rows as they were laid out before, once run() has nothing left to do; `at`: which of olderOf() many. */
-  feedOlder(id: number, at: number, chunk: Chunk, ops: Uint8Array | null, opsFrom: number): void {
-    this.#feed(this.#older.get(id)![at] as Table, chunk, ops, opsFrom);
-  }
-
-  #feed(table: Table, chunk: Chunk, ops: Uint8Array | null, opsFrom: number): void {
-    this.#graph.activate(table);
-    table.feed(chunk, ops, opsFrom);
-  }
-
-  /** Whether other threads keep parts of views. */
-  get hasParts(): boolean {
-    return this.#inlets.length > 0;
-  }
-
-  /** Hands records of a stream to the parts that read it; where they have much left to take, run() waits. */
-  feedParts(id: number, batch: Batch): void {
-    feedParts(this.#inlets, id, batch);
-  }
-
-  /** Whether all parts that can be a step ahead have all of this one's rows, and none of the next one's. */
-  get mayGoAhead(): boolean {
-    const able = this.#inlets.filter((inlet) => inlet.isAble);
-    return able.length > 0 && able.every((inlet) => inlet.mayGoAhead);
-  }
-
-  /**
-   * Once parts have all rows of this step: hands records of the next step to those that need not wait for this one. They begin with it at goAhead(), and are not
-   * fed it again.
-   */
-  feedPartsAhead(id: number, batch: Batch): void {
-    feedPartsAhead(this.#inlets, id, batch, this.#fedAhead);
-  }
-
-  goAhead(): void {
-    for (const inlet of this.#fedAhead) if (inlet.failed === null) inlet.goAhead();
-    this.#fedAhead.clear();
   }
 
   end(): void {
@@ -564,16 +373,6 @@ export class Circuit {
   /** Where run() has said that it is not done: what it waits for; null: for nothing, call it again. */
   get waiting(): Promise<void> | null {
     return this.#graph.waiting;
-  }
-
-  /** Of its state, bytes that other threads keep. */
-  get bytesElsewhere(): number {
-    return this.#graph.nodes.reduce((sum, node) => sum + node.bytesElsewhere, 0);
-  }
-
-  /** Whether other threads keep part of such a view. */
-  hasPartsOf(plan: Plan): boolean {
-    return (this.#parts?.partsOf(plan).length ?? 0) > 0;
   }
 
   /** Whether run() has returned because rows should go to disk before it goes on. */
@@ -626,6 +425,25 @@ export class Circuit {
   }
 
   // ---- what there is ----------------------------------------------------------------------------------------------
+
+  /** Bytes of state, without what has stopped. */
+  get bytes(): number {
+    let bytes = this.dictionary.bytes + bytesOf(this.#graph.nodes);
+    for (const build of this.#builds) bytes += bytesOf(build.nodes);
+    return bytes;
+  }
+
+  /** Of these, bytes of queries, which are given back when they are answered. */
+  get bytesOfQueries(): number {
+    let bytes = 0;
+    for (const build of this.#queries) bytes += bytesOf(build.nodes);
+    return bytes;
+  }
+
+  /** Of its state, bytes that other threads keep. */
+  get bytesElsewhere(): number {
+    return this.#graph.nodes.reduce((sum, node) => sum + node.bytesElsewhere, 0);
+  }
 
   /** Every store of the live circuit, for checkpoints. */
   stores(): NamedStore[] {

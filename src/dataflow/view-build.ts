@@ -72,7 +72,7 @@ export interface Build {
   begin(epoch: number, timeUs?: number): void;
   feedStream(id: number, chunk: Chunk): void;
   feedTable(id: number, chunk: Chunk, ops: Uint8Array | null, opsFrom?: number): void;
-  /** As Circuit.feedParts. */
+  /** Hands records of a stream to the parts that read it, as LiveParts.feed. */
   feedParts(id: number, batch: Batch): void;
   /** What other threads read of a stream's history, which then need not come through this one; null: it has to be fed here. */
   historyWanted(id: number): WantedOfHistory | null;

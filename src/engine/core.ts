@@ -190,7 +190,7 @@ export class Core {
     });
     const hooks: StepperHooks = {
       // A table keeps all its columns; of a stream, only what views read is decoded.
-      wants: (entry) => (entry.topicKind === "table" ? () => true : this.circuit.wants(entry.id)),
+      wants: (entry) => (entry.topicKind === "table" ? () => true : this.circuit.topics.wants(entry.id)),
       onCatalog: (batch, pause) => (this.#replaying ? undefined : this.#definitions.apply(batch, pause)),
       placed: (entry, batch) => this.#placed(entry, batch),
       onStepped: (epoch, position, rows, ms) => {

@@ -413,7 +413,7 @@ export class Stepper {
         const given = batches[i] as TopicBatch;
         const { length } = given.batch;
         // A database may have many streams, of which few are what a view is made of.
-        if (!circuit.hasParts && circuit.passesOver(given.topicId)) {
+        if (!circuit.parts.isAny && circuit.topics.passesOver(given.topicId)) {
           rows += length;
           continue;
         }
@@ -421,27 +421,27 @@ export class Stepper {
         if (entry === undefined || entry.kind !== "topic") continue;
         rows += length;
         const isStream = entry.topicKind === "stream";
-        if (isStream && !circuit.hasParts && !circuit.takesStream(entry.id)) continue;
+        if (isStream && !circuit.parts.isAny && !circuit.topics.takesStream(entry.id)) continue;
         const topicBatch = this.#hooks.placed(entry, given);
-        if (isStream && circuit.hasParts) {
+        if (isStream && circuit.parts.isAny) {
           await this.#feedParts(entry, topicBatch, sliceEnds, pause);
-          if (!circuit.takesStream(entry.id)) continue;
+          if (!circuit.topics.takesStream(entry.id)) continue;
         }
         const feeder = this.#feeder(entry);
         const wanted = this.#hooks.wants(entry);
-        const late = (column: number) => isStream && circuit.interest(entry.id, column) === "late";
+        const late = (column: number) => isStream && circuit.topics.interest(entry.id, column) === "late";
         for (let from = 0; from < length; ) {
           const to = Math.min(length, from + Math.min(feeder.pace.rows, Math.ceil(this.#stepRowsMax)));
           const next = feeder.fill(topicBatch, from, to, firstCommit, wanted, late);
           this.decodedValues += (next - from) * feeder.filled;
           const began = performance.now();
-          if (isStream) circuit.feedStream(entry.id, feeder.chunk);
-          else circuit.feedTable(entry.id, feeder.chunk, topicBatch.ops, from);
+          if (isStream) circuit.topics.feedStream(entry.id, feeder.chunk);
+          else circuit.topics.feedTable(entry.id, feeder.chunk, topicBatch.ops, from);
           feeder.pace.took(next - from, performance.now() - began);
           circuit.memory.came(next - from);
           while (!this.#run(sliceEnds())) await this.#goneOn(sliceEnds, pause);
-          for (let older = isStream ? 0 : circuit.olderOf(entry.id); older > 0; older--) {
-            circuit.feedOlder(entry.id, older - 1, feeder.chunk, topicBatch.ops, from);
+          for (let older = isStream ? 0 : circuit.topics.olderOf(entry.id); older > 0; older--) {
+            circuit.topics.feedOlder(entry.id, older - 1, feeder.chunk, topicBatch.ops, from);
             while (!this.#run(sliceEnds())) await this.#goneOn(sliceEnds, pause);
           }
           // With nothing left to do, run() does not look at the clock.
@@ -493,7 +493,7 @@ export class Stepper {
   ): Promise<void> {
     for (let from = 0; from < batch.length; from += PART_ROWS) {
       const rows = sliceBatch(batch, from, Math.min(batch.length, from + PART_ROWS));
-      this.#circuit.feedParts(id, rows);
+      this.#circuit.parts.feed(id, rows);
       if (performance.now() >= sliceEnds()) await pause();
     }
   }
@@ -503,7 +503,7 @@ export class Stepper {
    * meanwhile.
    */
   #mayGoAhead(): boolean {
-    if (this.#ahead.length > 0 || !this.#circuit.mayGoAhead) return false;
+    if (this.#ahead.length > 0 || !this.#circuit.parts.mayGoAhead) return false;
     let rows = 0;
     for (let i = 0; i < this.#queue.length && rows < PART_ROWS; i++) rows += (this.#queue[i] as Queued).rows;
     return rows >= PART_ROWS;
@@ -519,14 +519,14 @@ export class Stepper {
       if (entry?.kind !== "topic" || entry.topicKind !== "stream") continue;
       const { topicId, batch } = this.#hooks.placed(entry, given);
       for (let from = 0; from < batch.length; from += PART_ROWS) {
-        this.#circuit.feedPartsAhead(
+        this.#circuit.parts.feedAhead(
           topicId,
           sliceBatch(batch, from, Math.min(batch.length, from + PART_ROWS)),
         );
         if (performance.now() >= sliceEnds()) await this.#slices.turn();
       }
     }
-    this.#circuit.goAhead();
+    this.#circuit.parts.goAhead();
   }
 
   /** The topic is gone. */
@@ -542,7 +542,7 @@ export class Stepper {
     for (const id of this.#feeders.keys()) {
       const entry = this.#catalog.byId(id);
       const isStream = entry?.kind === "topic" && entry.topicKind === "stream";
-      if (isStream && !this.#circuit.takesStream(id)) this.#feeders.delete(id);
+      if (isStream && !this.#circuit.topics.takesStream(id)) this.#feeders.delete(id);
     }
   }
 

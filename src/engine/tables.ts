@@ -31,13 +31,13 @@ export class Tables {
     const { log, catalog, circuit, constraints } = this.#core;
     for (const topic of logTopicsOf(entry)) log.registerTopic(topic);
     if (entry.topicKind === "stream") {
-      circuit.addStream(entry.id, entry.name, placedOf(entry).schema);
+      circuit.topics.addStream(entry.id, entry.name);
       constraints.set(new TopicConstraints(entry, null, [], catalog));
       return;
     }
     const { schema, key } = placedOf(entry);
     const { id, name } = entry;
-    const { store } = circuit.addTable(id, name, schema, key as readonly number[], layoutOf(entry));
+    const { store } = circuit.topics.addTable(id, name, schema, key as readonly number[], layoutOf(entry));
     this.place(entry, store);
   }
 
@@ -45,7 +45,7 @@ export class Tables {
     this.#stores.delete(id);
     this.#held.delete(id);
     this.#core.constraints.delete(id);
-    this.#core.circuit.removeSource(id);
+    this.#core.circuit.topics.remove(id);
     this.#core.log.forgetTopic(id);
   }
 

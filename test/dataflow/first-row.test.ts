@@ -86,9 +86,9 @@ describe("the first row of each partition", () => {
           const { chunk } = chunksOf(topics, 0, topics.commits.slice(-1), dictionary)[0]!;
           circuit.begin(++live.epoch);
           for (let from = 0; from < chunk.length; from += rowsPerChunk) {
-            const taken = fields.every((_, c) => !isText(c) || circuit.interest(0, c) === "late");
+            const taken = fields.every((_, c) => !isText(c) || circuit.topics.interest(0, c) === "late");
             const to = Math.min(chunk.length, from + rowsPerChunk);
-            circuit.feedStream(0, part(chunk, from, to, late && taken, dictionary));
+            circuit.topics.feedStream(0, part(chunk, from, to, late && taken, dictionary));
             drain(circuit);
           }
           circuit.end();

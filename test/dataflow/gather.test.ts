@@ -67,7 +67,7 @@ describe("a large group", () => {
     const { circuit } = t.live;
     circuit.begin(++t.live.epoch);
     for (const { chunk, ops } of chunksOf(t.world, 0, t.world.commits.slice(-1), t.live.dictionary)) {
-      circuit.feedTable(0, chunk, ops);
+      circuit.topics.feedTable(0, chunk, ops);
       drain(circuit);
     }
     circuit.end();

@@ -107,8 +107,8 @@ export class Live {
   constructor(world: World) {
     this.world = world;
     world.topics.forEach((topic, id) => {
-      if (topic.key === null) this.circuit.addStream(id, topic.name, world.schemas[id]!);
-      else this.circuit.addTable(id, topic.name, world.schemas[id]!, topic.key);
+      if (topic.key === null) this.circuit.topics.addStream(id, topic.name);
+      else this.circuit.topics.addTable(id, topic.name, world.schemas[id]!, topic.key);
     });
   }
 
@@ -125,8 +125,8 @@ export class Live {
     this.circuit.begin(++this.epoch);
     for (const topic of order) {
       for (const { chunk, ops } of chunksOf(this.world, topic, commits, this.dictionary)) {
-        if (this.world.topics[topic]!.key === null) this.circuit.feedStream(topic, chunk);
-        else this.circuit.feedTable(topic, chunk, ops);
+        if (this.world.topics[topic]!.key === null) this.circuit.topics.feedStream(topic, chunk);
+        else this.circuit.topics.feedTable(topic, chunk, ops);
         drain(this.circuit);
       }
     }

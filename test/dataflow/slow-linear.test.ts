@@ -27,7 +27,7 @@ function liveOver(predicate: (s: Expr) => Expr) {
     world.commits.push(rows.map((row) => ({ topic: 0, row })));
     live.circuit.begin(++live.epoch);
     for (const { chunk, ops } of chunksOf(world, 0, world.commits.slice(-1), live.dictionary)) {
-      live.circuit.feedTable(0, chunk, ops);
+      live.circuit.topics.feedTable(0, chunk, ops);
       drain(live.circuit);
     }
     live.circuit.end();

@@ -36,7 +36,7 @@ it.each([
     world.commits.push(rows.map((row) => ({ topic: 0, row })));
     circuit.begin(++live.epoch);
     for (const { chunk, ops } of chunksOf(world, 0, world.commits.slice(-1), live.dictionary)) {
-      circuit.feedTable(0, chunk, ops);
+      circuit.topics.feedTable(0, chunk, ops);
       drain(circuit);
     }
     circuit.end();

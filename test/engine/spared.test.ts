@@ -75,7 +75,7 @@ describe("work is shared", () => {
 describe("of a stream only what is asked for is decoded", () => {
   const wanted = () => {
     const { id } = db.core.catalog.topic("s");
-    return ["a", "b", "c", "d"].filter((_, column) => db.core.circuit.wants(id)(column)).join("");
+    return ["a", "b", "c", "d"].filter((_, column) => db.core.circuit.topics.wants(id)(column)).join("");
   };
 
   it.each([

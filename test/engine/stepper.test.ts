@@ -32,6 +32,7 @@ async function orderAfter(firstStepMs: number): Promise<string[]> {
       stepper.enqueue(groupAt(2));
     },
     memory: { bytes: Number.POSITIVE_INFINITY },
+    parts: { mayGoAhead: false },
     run: () => true,
     vacuum: () => {
       if (dead === 0) return true;

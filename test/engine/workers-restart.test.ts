@@ -131,7 +131,7 @@ describe("a start", () => {
     await sql(db, "INSERT INTO names VALUES ('g1', 'one'), ('g2', 'two')");
     await db.settled();
     const loud = db.core.views.named("loud");
-    expect([loud.node!.hasParts, db.core.circuit.hasPartsOf(loud.query!.plan)]).toEqual([true, false]);
+    expect([loud.node!.hasParts, db.core.circuit.parts.areOf(loud.query!.plan)]).toEqual([true, false]);
     await holds(db, "loud", query, [shout]);
     await db.close();
     db = await start(disk, options);

@@ -93,9 +93,9 @@ export class PartCircuit {
     this.#shard = shard.index;
     this.#circuit = new Circuit({ dictionary: this.#dictionary, ...limits, isBuild: !isLive });
     this.#schema = plan.schema;
-    for (const { id, name, schema } of sources) this.#circuit.addStream(id, name, schema);
+    for (const { id, name } of sources) this.#circuit.topics.addStream(id, name);
     this.#outlet = this.#circuit.addOutlet(plan, keysMove, (chunk) => this.#send(chunk));
-    const late = (id: number) => (column: number) => this.#circuit.interest(id, column) === "late";
+    const late = (id: number) => (column: number) => this.#circuit.topics.interest(id, column) === "late";
     this.#inputs = new Map(
       sources.map((source) => {
         const feeder = new ShardFeeder(source, shard, late(source.id), this.#dictionary);
@@ -215,7 +215,7 @@ export class PartCircuit {
   }
 
   *#taking(sourceId: number, chunk: Chunk): Generator<void> {
-    if (chunk.length > 0) this.#circuit.feedStream(sourceId, chunk);
+    if (chunk.length > 0) this.#circuit.topics.feedStream(sourceId, chunk);
     yield* this.#running();
     if (performance.now() >= this.#deadline) yield;
   }

@@ -20,12 +20,12 @@ interface BuildReads {
 }
 
 export class Wanted {
-  readonly #circuit: Pick<Circuit, "wants" | "partsWant">;
+  readonly #circuit: Pick<Circuit, "topics" | "parts">;
   /** By view: what it reads of streams, until it has joined the circuit. It may do so between two records that are fed to that. */
   readonly #planned = new Map<number, Reads>();
   readonly #builds = new WeakMap<Build, BuildReads>();
 
-  constructor(circuit: Pick<Circuit, "wants" | "partsWant">) {
+  constructor(circuit: Pick<Circuit, "topics" | "parts">) {
     this.#circuit = circuit;
   }
 
@@ -52,8 +52,8 @@ export class Wanted {
 
   /** Of a stream's so many columns those that views read or will, null: all of them. */
   columns(streamId: number, count: number): ReadonlySet<number> | null {
-    const columns = new Set(this.#circuit.partsWant(streamId));
-    const wants = this.#circuit.wants(streamId);
+    const columns = new Set(this.#circuit.parts.wants(streamId));
+    const wants = this.#circuit.topics.wants(streamId);
     for (let column = 0; column < count; column++) if (wants(column)) columns.add(column);
     for (const reads of this.#planned.values()) {
       const read = columnsRead(reads, streamId);

@@ -83,7 +83,10 @@ export class EvolvingTables {
     // A leader's change waits for it before it is written; a follower's steps run ahead of what is durable here.
     await publisher.shown(circuit.epoch);
     const { schema, key } = placedOf(entry);
-    const made = circuit.layOutAnew(entry.id, entry.name, schema, key as readonly number[], layoutOf(entry));
+    const made = circuit.topics.layOutAnew(
+      { id: entry.id, name: entry.name, schema, key: key as readonly number[], layout: layoutOf(entry) },
+      circuit.epoch,
+    );
     const chunk = createChunk(schema.fields);
     const copy = copierOf(entry, before, chunk);
     const pin = made.before.pin(circuit.epoch, true);

@@ -384,7 +384,7 @@ export class LiveViews {
 
   /** Whether other threads keep a part of such a view: what they keep is in no checkpoint. */
   hasParts({ query }: LiveView): boolean {
-    return query !== null && this.#context.circuit.hasPartsOf(query.plan);
+    return query !== null && this.#context.circuit.parts.areOf(query.plan);
   }
 
   /** What the view is made of, in the words of the program or the statement. */

@@ -5,10 +5,11 @@
  * readers may be let in before the end (`answerWhileCatchingUp`): what they see existed, at the position they are told, and with `atLeast`
  * they wait for what they need. Where rows were taken out of what is replayed, they wait until it is behind (moments.ts). Who writes waits: constraints are decided by what the log holds, all of it.
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { EvertError } from "../base/errors.ts";
 import type { Log, ReadOptions } from "../log/log.ts";
 import type { Publisher } from "./publisher.ts";
-import { nextTurn, type Stepper } from "./stepper.ts";
+import type { Stepper } from "./stepper.ts";
 
 /** Rows that wait for their step while readers are let in: a query comes between two steps, behind all that wait. */
 const WAITING_ROWS_MAX = 65_536;

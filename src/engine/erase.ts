@@ -13,6 +13,7 @@
  * A crash, or a failure, leaves the key deleted and part of its history there: erasing it again goes on. What it was copied to is no business of this one: rows of sinks, which have a history of
  * their own, are named; as-of joins, whose rows keep what they met, forbid it; backups and other servers have files of their own.
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { assert } from "../base/assert.ts";
 import { EvertError } from "../base/errors.ts";
 import { BatchBuilder } from "../batch/builder.ts";
@@ -23,7 +24,6 @@ import { TICK_ENTRY } from "./catalog/hidden-topics.ts";
 import type { Core } from "./core.ts";
 import { readersOfThePast } from "./live/needs.ts";
 import { usersOf } from "./sql/drop.ts";
-import { nextTurn } from "./stepper.ts";
 import type { Part } from "./write/part.ts";
 import { deletePart, keyDatums, keyTopic } from "./write/request-parts.ts";
 

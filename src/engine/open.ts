@@ -1,4 +1,5 @@
 /** open(): the database in a program of its own, typed by its topics and views. */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { decodeUtf8 } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Disk } from "../base/disk.ts";
@@ -38,7 +39,6 @@ import { typedRow } from "./db/typed-row.ts";
 import { named } from "./declare.ts";
 import { openEngine } from "./open-engine.ts";
 import type { FollowOptions } from "./replica/role.ts";
-import { nextTurn } from "./stepper.ts";
 
 /** Where a database lies, what the program declares, and what it is limited to. */
 export interface OpenOptions {

@@ -5,6 +5,7 @@
  * The topic's columns may change meanwhile. A record has those that the topic has when it is read; its batch says which these are.
  */
 
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { assert } from "../base/assert.ts";
 import { EvertError } from "../base/errors.ts";
 import { arrowEnd, arrowRecordBatch, arrowSchema } from "../batch/arrow.ts";
@@ -21,7 +22,6 @@ import type { ReadTopicOptions, TopicRecord, TopicRows } from "./api.ts";
 import type { CatalogEntry, TopicEntry } from "./catalog/catalog.ts";
 import { logTopicsOf } from "./evolution/evolved.ts";
 import { timeUsOf } from "./read-time.ts";
-import { nextTurn } from "./stepper.ts";
 
 const SLICE_RECORDS = 512;
 const ARROW_ROWS = 8192;

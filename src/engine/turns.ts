@@ -3,7 +3,7 @@
  * it asks whether its slice is used up, by rows or by time, and then lets the event loop have its turn.
  */
 import type { Slices } from "../base/slices.ts";
-import { SLICE_MS } from "./stepper.ts";
+import { SLICE_MS } from "./time-slice.ts";
 
 export const ROWS_PER_TURN = 512;
 /** The clock is looked at once for so many rows. */

@@ -1,8 +1,9 @@
 /** In which order the stepper makes steps and frees what they left, by a clock that only the steps move. */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, expect, test, vi } from "vitest";
 import type { Circuit } from "../../src/dataflow/circuit.ts";
 import type { EngineCatalog } from "../../src/engine/catalog/catalog.ts";
-import { nextTurn, Stepper } from "../../src/engine/stepper.ts";
+import { Stepper } from "../../src/engine/stepper.ts";
 import type { Group } from "../../src/log/log.ts";
 import type { Dictionary } from "../../src/state/dictionary.ts";
 

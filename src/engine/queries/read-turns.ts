@@ -4,8 +4,9 @@
  *
  * The first read of a turn notes when it came. One that comes later than a slice after it waits for the next turn; who asks now and then waits for nothing.
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Slices } from "../../base/slices.ts";
-import { nextTurn, SLICE_MS } from "../stepper.ts";
+import { SLICE_MS } from "../time-slice.ts";
 
 export class ReadTurns {
   readonly #slices: Slices;

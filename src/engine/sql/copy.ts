@@ -5,6 +5,7 @@
  * until then, and how many there may be is bounded. Out: a query at one position, run or
  * read as its text is taken (flowing-rows.ts).
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { EvertError, notSupported } from "../../base/errors.ts";
 import type { Datum } from "../../batch/convert.ts";
 import { CopyDecoder, type CopyRow, type CopyTarget, inCopy } from "../../batch/copy/decode.ts";
@@ -28,7 +29,6 @@ import { refuseOwnTable } from "../own/own-tables.ts";
 import { flowQuery } from "../queries/adhoc.ts";
 import { withItsColumns } from "../queries/columns-read.ts";
 import type { FlowingRows } from "../queries/flowing-rows.ts";
-import { nextTurn } from "../stepper.ts";
 import { TopicChanges } from "../write/changes.ts";
 
 /** What one COPY … FROM may bring: it is one transaction, held in memory until it is stored. */

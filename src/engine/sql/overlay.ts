@@ -8,6 +8,7 @@
  * What is named several times is made once: the plan becomes a graph, and equal parts of it are worked off once. A view that skips errors is answered by
  * itself, because its errors are nobody else's, and its rows are put in its place.
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { EvertError, notSupported } from "../../base/errors.ts";
 import { emptyDatum } from "../../batch/constant-column.ts";
 import type { Datum } from "../../batch/convert.ts";
@@ -19,7 +20,6 @@ import { inputsOf } from "../../plan/inspect.ts";
 import { withInputs } from "../../plan/nodes.ts";
 import type { Plan, Query, SourcePlan } from "../../plan/plan.ts";
 import { placedOf } from "../evolution/evolved.ts";
-import { nextTurn } from "../stepper.ts";
 import type { TopicChanges } from "../write/changes.ts";
 
 type Rows = readonly (readonly Datum[])[];

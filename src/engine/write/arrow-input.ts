@@ -7,6 +7,7 @@
  * What reading a topic as Arrow gives can be appended again: the columns of a record's place (_offset, _position, _timestamp) are passed over, and _deleted may
  * be false throughout. A column of the topic's own of such a name is what it is.
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { EvertError } from "../../base/errors.ts";
 import { readArrow, readArrowSchema } from "../../batch/arrow.ts";
 import type { Batch } from "../../batch/batch.ts";
@@ -24,7 +25,6 @@ import { visibleSchema } from "../catalog/entries.ts";
 import type { Core } from "../core.ts";
 import { completed, fallbacksOf } from "../evolution/fallbacks.ts";
 import { DELETED_FIELD, HEAD_FIELDS } from "../records.ts";
-import { nextTurn } from "../stepper.ts";
 import type { Part } from "./part.ts";
 
 /** Rows checked between two turns of the event loop. */

@@ -8,6 +8,7 @@
  * Statements that decide by reading (INSERT into a keyed table, UPDATE, DELETE) hold the gate while they read and stage, so that nothing
  * comes in between: they are serializable, and other appends wait that long.
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { ById } from "../../base/by-id.ts";
 import { utf8Length } from "../../base/bytes.ts";
 import { type ErrorCode, EvertError } from "../../base/errors.ts";
@@ -21,7 +22,7 @@ import { ROW_ID, visibleSchema } from "../catalog/entries.ts";
 import { CATALOG_TOPIC, SINK_ENTRY, TICK_ENTRY } from "../catalog/hidden-topics.ts";
 import type { CommitRequest } from "../own/rider.ts";
 import type { Commits } from "../step-positions.ts";
-import { nextTurn, type Stepper } from "../stepper.ts";
+import type { Stepper } from "../stepper.ts";
 import { type AppendPlace, placeBehind, withPlace } from "./append-place.ts";
 import type { CommitRoom, Weight } from "./commit-room.ts";
 import type { Constraints, Judgement } from "./constraints.ts";

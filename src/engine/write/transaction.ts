@@ -13,6 +13,7 @@
  * could not be read is a reading, too. Of a list of rows it is asked whether anything that it is made from has been written. What `work` throws is believed when its reads
  * still hold and are durable.
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { EvertError, notSupported } from "../../base/errors.ts";
 import type { Datum } from "../../batch/convert.ts";
 import { sourceIds } from "../../plan/inspect.ts";
@@ -25,7 +26,6 @@ import { TICK_ENTRY } from "../catalog/hidden-topics.ts";
 import type { Core } from "../core.ts";
 import { placedOf } from "../evolution/evolved.ts";
 import type { Rider } from "../own/rider.ts";
-import { nextTurn } from "../stepper.ts";
 import { Turns } from "../turns.ts";
 import type { Part } from "./part.ts";
 import { deletePart, keyDatums, keyTopic, upsertPart } from "./request-parts.ts";

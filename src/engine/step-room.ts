@@ -1,0 +1,182 @@
+/**
+ * Room in memory for steps: what it takes to have some before a step, and amid one.
+ *
+ * 1. Before a step rows that nobody reads any more are freed, in slices. A step that waits goes first while little is owed, as time of the steps whose
+ *    rows these were; then there is a slice before each, and all at once where that does not do: a step's successors free its rows together, and what is
+ *    dead never piles up. Before and after a step that is large beside the memory limit nothing is left: who wrote the log that is replayed, or followed,
+ *    waited for that, too (write/commit-room.ts).
+ * 2. Near the memory limit rows go to disk (dataflow/cooling.ts), then too, and between two pieces of a large step's work.
+ */
+import type { Circuit } from "../dataflow/circuit.ts";
+import type { Dictionary } from "../state/dictionary.ts";
+import type { StepBound, StepQueue } from "./step-queue.ts";
+import type { TimeSlice } from "./time-slice.ts";
+
+/** Turns of the event loop for which room in tables is waited for. */
+const SHORT_TURNS = 64;
+/** Up to here freeing waits for steps that wait: a large one and those that came meanwhile. */
+const OWED_MS_FREE = 40;
+/** How far freeing may lag behind steps that wait. */
+const OWED_MS_MAX = 100;
+/** A step whose new texts take so large a part of the memory limit is large. */
+const LARGE_PART = 32;
+/** Texts that wait to be freed, beyond which nobody waits for the next step to do it. */
+const LOOKED_FOR_MAX = 1024;
+
+export class StepRoom implements StepBound {
+  readonly #circuit: Circuit;
+  readonly #dictionary: Dictionary;
+  readonly #slice: TimeSlice;
+  /** There is something to do, also if no step comes. */
+  readonly #wake: () => void;
+  /** Nobody who reads what is published reads rows that were dead at this epoch: they may be freed. */
+  horizon = 0;
+  /** Whether there may be something to free. */
+  #unswept = false;
+  #sweptWaiters: (() => void)[] = [];
+  /** Whether room may have to be made, for rows that have come back from disk, or for a commit that was refused. */
+  #warmed = false;
+  /** Time spent on steps and not yet on freeing their rows, which takes less. */
+  #owedMs = 0;
+  /** Whether the last step was large beside the memory limit. */
+  #wasLarge = false;
+  /** Of texts, when the step at hand began. */
+  #textBytes = 0;
+  /** Whether rows should go to disk before the step at hand goes on; null: they never do. */
+  readonly isNeeded: (() => boolean) | null;
+
+  constructor(circuit: Circuit, dictionary: Dictionary, slice: TimeSlice, wake: () => void) {
+    this.#circuit = circuit;
+    this.#dictionary = dictionary;
+    this.#slice = slice;
+    this.#wake = wake;
+    const { cooling } = circuit;
+    this.isNeeded = cooling === null ? null : () => cooling.isDue(this.horizon);
+    if (cooling !== null) cooling.onBack = () => this.make();
+  }
+
+  get stepRowsMax(): number {
+    return this.#circuit.cooling?.stepRowsMax ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Each commit asks, so stores are asked only where it may be. */
+  fillsStep(rows: number): boolean {
+    const { cooling } = this.#circuit;
+    return cooling !== null && rows > cooling.stepRowsLeast && rows > cooling.stepRowsMax;
+  }
+
+  // ---- what asks for it -------------------------------------------------------------------------------------------
+
+  /** Rows that may go to disk go, also where no step comes. */
+  make(): void {
+    this.#warmed = true;
+    this.#wake();
+  }
+
+  /** There may be something to free: it is freed between steps, also if no step comes. */
+  sweep(): void {
+    this.#unswept = true;
+    this.#wake();
+  }
+
+  /** Texts came in that no row may have, since somebody looked for them: where they are many, they are freed. */
+  lookedFor(): void {
+    if (this.#dictionary.uncollected > LOOKED_FOR_MAX) this.sweep();
+  }
+
+  /** Null when all that is dead is free; else a promise for when that is so, which steps that wait do not delay. */
+  swept(): Promise<void> | null {
+    if (!this.#unswept) return null;
+    return new Promise((resolve) => this.#sweptWaiters.push(resolve));
+  }
+
+  /** Who waits for room goes on, as if there were some. */
+  admitAll(): void {
+    for (const resolve of this.#sweptWaiters.splice(0)) resolve();
+  }
+
+  /** Whether there is something to do between two steps. */
+  get isWanted(): boolean {
+    return this.#unswept || this.#warmed;
+  }
+
+  // ---- between two steps ------------------------------------------------------------------------------------------
+
+  /** Whether the next step has to find the room of what is dead: it, or the one before, is large beside the memory limit. */
+  isShortFor(queue: StepQueue): boolean {
+    return queue.hasNext && (this.#wasLarge || this.fillsStep(queue.nextRows));
+  }
+
+  /** Frees what is dead, as far as the next step is to wait for that. */
+  async free(queue: StepQueue): Promise<void> {
+    for (let slices = 0; this.#unswept && !this.#mayLeaveDead(queue, slices); slices++) {
+      const began = performance.now();
+      this.#unswept = !this.#circuit.vacuum(this.horizon, this.#slice.ends);
+      this.#owedMs = this.#unswept ? this.#owedMs - (performance.now() - began) : 0;
+      if (this.#unswept) await this.#slice.pause();
+    }
+    if (!this.#unswept) this.admitAll();
+  }
+
+  /** Whether the next step goes before the rest of what is to be freed, after so many slices of it. */
+  #mayLeaveDead(queue: StepQueue, slices: number): boolean {
+    if (this.#sweptWaiters.length > 0) return false;
+    if (!queue.hasNext || this.isShortFor(queue)) return false;
+    return this.#owedMs < (slices > 0 ? OWED_MS_MAX : OWED_MS_FREE);
+  }
+
+  /** No step comes. Whether there was room to be made, which has been made then. */
+  async makeWanted(): Promise<boolean> {
+    if (!this.#warmed) return false;
+    this.#warmed = false;
+    await this.cool();
+    return true;
+  }
+
+  /** A step comes, behind the last complete one, `epoch`: rows go to disk where that is due. */
+  async coolBefore(epoch: number): Promise<void> {
+    this.#warmed = false;
+    await this.#coolAndWait(epoch, true);
+  }
+
+  // ---- amid a step ------------------------------------------------------------------------------------------------
+
+  /** A step begins. */
+  began(): void {
+    this.#textBytes = this.#dictionary.bytes;
+  }
+
+  /** The same between two pieces of the work of the step that follows `epoch`. */
+  coolAmid(epoch: number): Promise<void> {
+    return this.#coolAndWait(epoch, false);
+  }
+
+  /** The step is complete. It took so many rows, and so long. */
+  stepped(rows: number, ms: number): void {
+    const { memory } = this.#circuit;
+    this.#owedMs += ms;
+    this.#wasLarge =
+      this.fillsStep(rows) || this.#dictionary.bytes - this.#textBytes > memory.bytes / LARGE_PART;
+  }
+
+  /** Rows go to disk, where that is due. */
+  async cool(): Promise<void> {
+    const { cooling } = this.#circuit;
+    if (cooling === null || !cooling.isDue(this.horizon)) return;
+    await cooling.cool(this.horizon, () => (this.#slice.isOver ? this.#slice.pause() : undefined));
+  }
+
+  /** The same, and waits a while for room that is there in a moment. `atRest`: between two steps, when what is dead may be freed first. */
+  async #coolAndWait(epoch: number, atRest: boolean): Promise<void> {
+    const { cooling } = this.#circuit;
+    if (cooling === null) return;
+    await this.cool();
+    for (let n = 0; n < SHORT_TURNS; n++) {
+      // What the step at hand has made is not published before it ends.
+      if (!cooling.isShort(this.horizon, epoch)) return;
+      await this.#slice.pause();
+      if (atRest && this.#unswept) this.#unswept = !this.#circuit.vacuum(this.horizon, this.#slice.ends);
+      await this.cool();
+    }
+  }
+}

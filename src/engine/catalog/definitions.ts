@@ -27,7 +27,7 @@ export interface DefinitionsContext {
   readonly indexes: Indexes;
   readonly sinks: Pick<Sinks, "add" | "remove">;
   readonly evolution: EvolvingTables;
-  readonly committer: Pick<Committer, "forget">;
+  readonly committer: Pick<Committer, "lastWritten">;
   readonly subscriptions: Pick<Subscriptions, "renamed">;
   readonly publisher: Pick<Publisher, "whenShown" | "published">;
   readonly stepper: Pick<Stepper, "epoch" | "forget">;
@@ -109,7 +109,7 @@ export class Definitions {
       case "topic":
         core.indexes.forget(id);
         core.tables.remove(id);
-        core.committer.forget(id);
+        core.committer.lastWritten.forget(id);
         core.stepper.forget(id);
         return;
       default:

@@ -238,7 +238,8 @@ export class Replication implements ReplicationApi {
     const epoch = epochOf(catalog) + 1;
     const words = new Uint32Array(random.bytes(new Uint8Array(8)).buffer);
     const id = 1 + words[0]! * 0x10_0000 + (words[1]! >>> 12);
-    committer.takeOver();
+    // What came as frames went by the committer.
+    committer.lastWritten.startAt(log.lastPosition);
     // The first that goes through the gate: nobody else has been let in yet.
     this.#letIn = this.comeFirst();
     committer.refusal = null;

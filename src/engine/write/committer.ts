@@ -2,47 +2,37 @@
  * The way in: from rows at the door to a durable commit.
  *
  * 1. Backpressure first: the log must have zero-filled room, the engine must not be far behind.
- * 2. The commit is staged in one synchronous stretch, within the call where nothing has to be waited for: validated into the open group's columns, or rolled back as if it had never been.
+ * 2. The commit is staged in one synchronous stretch (stage-part.ts), within the call where nothing has to be waited for: validated into the open group's
+ *    columns, or rolled back as if it had never been.
  * 3. The caller is answered when the group is on disk.
  *
  * Statements that decide by reading (INSERT into a keyed table, UPDATE, DELETE) hold the gate while they read and stage, so that nothing
  * comes in between: they are serializable, and other appends wait that long.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { ById } from "../../base/by-id.ts";
-import { utf8Length } from "../../base/bytes.ts";
 import { type ErrorCode, EvertError } from "../../base/errors.ts";
-import type { Batch, Column } from "../../batch/batch.ts";
-import { BatchBuilder } from "../../batch/builder.ts";
-import { batchBytes, checkCommitBytes } from "../../batch/commit-bytes.ts";
-import { schemaOf } from "../../batch/schema.ts";
-import { int8 } from "../../batch/types.ts";
-import { type CommitDraft, type CommitReceipt, type Log, OP_DELETE, OP_UPSERT } from "../../log/log.ts";
-import { ROW_ID, visibleSchema } from "../catalog/entries.ts";
-import { CATALOG_TOPIC, SINK_ENTRY, TICK_ENTRY } from "../catalog/hidden-topics.ts";
+import type { CommitReceipt, Log } from "../../log/log.ts";
+import { CATALOG_TOPIC } from "../catalog/hidden-topics.ts";
 import type { CommitRequest } from "../own/rider.ts";
-import type { Commits } from "../step-positions.ts";
 import type { Stepper } from "../stepper.ts";
 import { type AppendPlace, placeBehind, withPlace } from "./append-place.ts";
 import type { CommitRoom, Weight } from "./commit-room.ts";
 import type { Constraints, Judgement } from "./constraints.ts";
 import type { DurableWaiters } from "./durable-waiters.ts";
 import { Gate } from "./gate.ts";
-import { type Part, rowBytesOf } from "./part.ts";
+import { LastWritten } from "./last-written.ts";
+import { estimate, measure, type Part, rowsOf } from "./part.ts";
 import { digestOf } from "./request-digest.ts";
+import { isSmall, prepared, stagePart } from "./stage-part.ts";
 
-/** Rows validated between two looks at the clock when a commit brings many. */
-const SLICE_ROWS = 1024;
-/** A commit with more rows than this is built aside first, so that staging is one copy. */
-const ASIDE_ROWS = 2048;
 /** Rows that a group may have however little memory there is. */
 const GROUP_ROWS_MIN = 256;
 /** How often room is looked for anew because rows have been freed. */
 const SWEEPS_MAX = 64;
 /** About what a rider puts into a commit. */
 const RIDER_BYTES = 1024;
-/** A commit turned out larger than what was asked for. */
 const NO_REQUEST: CommitRequest = {};
+/** A commit turned out larger than what was asked for. */
 const NO_ROOM: ReadonlySet<ErrorCode> = new Set(["too_many_requests", "disk_full", "too_many_files"]);
 export const NO_MEMORY: ReadonlySet<ErrorCode> = new Set(["out_of_memory", "commit_too_large"]);
 
@@ -57,12 +47,17 @@ export type StagedNow = StagedCommit | Promise<void> | null;
 export class Committer {
   readonly #log: Log;
   readonly #stepper: Stepper;
+  readonly #constraints: Constraints;
+  readonly #durability: Pick<DurableWaiters, "acknowledged" | "told" | "wait">;
+  // Made once: a function for each commit costs as much as what it does.
+  readonly #topicEnd = (id: number): number => this.#log.topicEnd(id);
   readonly #gate = new Gate();
   readonly #open = (): void => this.#gate.open();
   /** Before the gate: closed while a leader does what is to be done before anybody else writes. */
   readonly #door = new Gate();
   /** A commit is being staged, and its rows' own code may run. */
   #staging = false;
+  #refusal: EvertError | null = null;
   #closed: EvertError | null = null;
   /** Of the log's open group. */
   #openRows = 0;
@@ -73,18 +68,7 @@ export class Committer {
   /** Parts as they are to be staged: their topics may have been changed since they were made. */
   upToDate: (parts: readonly Part[]) => readonly Part[] = (parts) => parts;
 
-  #refusal: EvertError | null = null;
-  // Made once: a function for each commit costs as much as what it does.
-  readonly #topicEnd = (id: number): number => this.#log.topicEnd(id);
-  readonly #constraints: Constraints;
-  readonly #durability: Pick<DurableWaiters, "acknowledged" | "told" | "wait">;
-  /** By topic, the last commit staged here that wrote to it. */
-  readonly #lastWritten = new ById<number>();
-  /** What was committed up to here was so before this committer. */
-  #beganAt: number;
-  #lastDecided: Commits | null;
-  /** Where it is one commit: it alone, at this position. */
-  #lastDecidedAt = 0;
+  readonly lastWritten: LastWritten;
 
   constructor(
     log: Log,
@@ -93,11 +77,10 @@ export class Committer {
     durability: Pick<DurableWaiters, "acknowledged" | "told" | "wait">,
   ) {
     this.#log = log;
-    this.#beganAt = log.lastPosition;
-    this.#lastDecided = { after: 0, to: log.lastPosition };
     this.#stepper = stepper;
     this.#constraints = constraints;
     this.#durability = durability;
+    this.lastWritten = new LastWritten(log.lastPosition);
   }
 
   /** Why nothing is to be written here at present, or null. Who waits at the gate is refused with it at once. */
@@ -163,7 +146,7 @@ export class Committer {
   async #stageInTurn(parts: readonly Part[], request: CommitRequest): Promise<StagedCommit> {
     const named = request.idempotencyKey !== undefined && request.requestDigest === undefined;
     const options = named ? { ...request, requestDigest: digestOf(parts) } : request;
-    return this.known(options) ?? this.#admitted(await this.#prepare(parts), options);
+    return this.known(options) ?? this.#admitted(await prepared(parts), options);
   }
 
   /** Many rows are judged a piece at a time: meanwhile nobody else may stage. */
@@ -197,29 +180,6 @@ export class Committer {
   reserve(): () => void {
     this.#door.close();
     return () => this.#door.open();
-  }
-
-  /** Commits (after, to], the last staged of which that somebody decided: none of the engine's own, such as the passing of time and what views write to topics. */
-  get lastWritten(): Commits {
-    return this.#lastDecided ?? { after: this.#lastDecidedAt - 1, to: this.#lastDecidedAt };
-  }
-
-  /** The commits, (after, to], of which one was the last that wrote to the topic. */
-  lastWrittenTo(topicId: number): Commits {
-    const last = this.#lastWritten.get(topicId);
-    return last === undefined ? { after: 0, to: this.#beganAt } : { after: last - 1, to: last };
-  }
-
-  /** Commits that did not come through here are in the log, up to its end: when each topic was last written is not known. */
-  takeOver(): void {
-    this.#beganAt = this.#log.lastPosition;
-    this.#lastWritten.clear();
-    this.#lastDecided = { after: 0, to: this.#log.lastPosition };
-  }
-
-  /** The topic is gone. */
-  forget(topicId: number): void {
-    this.#lastWritten.delete(topicId);
   }
 
   /** Runs `work` with the gate closed, which then stays so until what `work` asks for has ended. `isFirst`: see reserve(). */
@@ -256,7 +216,7 @@ export class Committer {
       await this.#stepper.atBoundary(() => {});
       const parts = await decide();
       if (parts === null) return null;
-      const ready = await this.#prepare(parts);
+      const ready = await prepared(parts);
       const staged = await this.#admit(ready, options, true, await this.#judged(ready));
       if (ready.some((part) => part.topic.id === CATALOG_TOPIC)) stay((made = this.#made(staged.position)));
       return staged;
@@ -268,7 +228,7 @@ export class Committer {
   }
 
   /**
-   * Resolves when a change of the catalog is made, which is when it is durable (Stepper). It is a group of its own, made before anything behind it is stepped, and before anything
+   * Resolves when a change of the catalog is made, which is when it is durable (step-queue.ts). It is a group of its own, made before anything behind it is stepped, and before anything
    * else is staged, which it may be about.
    */
   async #made(position: number): Promise<void> {
@@ -358,32 +318,6 @@ export class Committer {
     return (isLarge ? this.memory?.wait() : null) ?? this.#log.room(bytes);
   }
 
-  /** Large parts become batches, a slice at a time. */
-  async #prepare(parts: readonly Part[]): Promise<readonly Part[]> {
-    if (parts.every(isReady)) return parts;
-    const ready: Part[] = [];
-    for (const part of parts) {
-      // The batch of a table with hidden ids is without them: rows that name theirs stay rows.
-      const named = part.op === "delete" || (part.op === "upsert" && part.hasRowId === true);
-      if (part.op === "batch" || part.rows.length <= ASIDE_ROWS || (named && part.topic.hiddenRowId)) {
-        ready.push(part);
-        continue;
-      }
-      const { topic, rows, path } = part;
-      const builder = new BatchBuilder(visibleSchema(topic));
-      for (let i = 0; i < rows.length; i += SLICE_ROWS) {
-        if (i > 0) await nextTurn();
-        const end = Math.min(rows.length, i + SLICE_ROWS);
-        if (part.op === "upsert") builder.appendRows(rows, path, i, end);
-        else for (let r = i; r < end; r++) builder.appendKeyOnly(rows[r], topic.key ?? [], path, r);
-        checkCommitBytes(builder.byteLength);
-      }
-      const ops = part.op === "delete" ? new Uint8Array(rows.length).fill(OP_DELETE) : null;
-      ready.push({ topic, op: "batch", batch: builder.finish(), ops, bySink: part.bySink });
-    }
-    return ready;
-  }
-
   #stage(
     parts: readonly Part[],
     options: CommitRequest,
@@ -427,12 +361,12 @@ export class Committer {
         const before = staged?.get(part.topic.id) ?? 0;
         // Only a hidden row id is told where it stands.
         const end = part.topic.hiddenRowId ? this.#log.topicEnd(part.topic.id) : 0;
-        this.#stagePart(draft, part, end + before);
+        stagePart(draft, part, end + before);
         staged?.set(part.topic.id, before + (part.op === "batch" ? part.batch.length : part.rows.length));
       }
       if (options.rider !== undefined) {
         ridden = options.rider.stage(this.#log.lastPosition + 1, parts);
-        for (const part of ridden) this.#stagePart(draft, part, 0);
+        for (const part of ridden) stagePart(draft, part, 0);
       }
     } catch (error) {
       draft.rollback();
@@ -446,104 +380,11 @@ export class Committer {
     // The rows of a step stay in memory, and a group is stepped whole.
     if (this.#openRows > GROUP_ROWS_MIN && this.#stepper.fillsStep(this.#openRows)) this.#log.seal();
     options.rider?.staged();
-    if (ridden !== null) for (const { topic } of ridden) this.#lastWritten.set(topic.id, position);
-    for (const { topic, bySink } of parts) {
-      this.#lastWritten.set(topic.id, position);
-      if (bySink !== undefined || topic === TICK_ENTRY || topic === SINK_ENTRY) continue;
-      this.#lastDecided = null;
-      this.#lastDecidedAt = position;
-    }
+    this.lastWritten.note(position, parts, ridden);
     return appendedTo === null ? receipt : { ...receipt, appendedTo };
   }
-
-  /** `offset`: of the part's first row. */
-  #stagePart(draft: CommitDraft, part: Part, offset: number): void {
-    const { id } = part.topic;
-    if (part.op === "batch") {
-      const batch = part.topic.hiddenRowId ? withRowIds(part.batch, offset) : part.batch;
-      draft.appendBatch(id, batch, part.ops);
-      return;
-    }
-    const { rows, path, topic } = part;
-    const op = part.op === "delete" ? OP_DELETE : OP_UPSERT;
-    if (op === OP_UPSERT && (!topic.hiddenRowId || part.hasRowId === true)) {
-      draft.appendRows(id, rows, path);
-      return;
-    }
-    if (op === OP_DELETE) {
-      for (let i = 0; i < rows.length; i++) draft.appendRow(id, rows[i], op, path, i);
-      return;
-    }
-    // The offset a row gets is its identity for ever.
-    for (let i = 0; i < rows.length; i++) {
-      const row = rows[i];
-      if (row !== null && typeof row === "object" && Object.hasOwn(row, ROW_ID)) {
-        throw new EvertError(
-          "undefined_column",
-          `${path}[${i}].${ROW_ID} is not a column of "${topic.name}"`,
-        );
-      }
-      const plain = row !== null && typeof row === "object" && !Array.isArray(row);
-      try {
-        draft.appendRow(id, plain ? { ...row, [ROW_ID]: offset + i } : row, op, path, i);
-      } catch (error) {
-        // Refused as the topic's own columns would: the hidden one is nobody's to name, in a hint neither.
-        new BatchBuilder(visibleSchema(topic)).appendRows(rows, path, i, i + 1);
-        throw error;
-      }
-    }
-  }
-}
-
-/** The offset a row gets is its identity for ever. */
-function withRowIds(batch: Batch, offset: number): Batch {
-  const values = BigInt64Array.from({ length: batch.length }, (_, i) => BigInt(offset + i));
-  const ids: Column = { kind: "fixed", type: int8, length: batch.length, validity: null, values };
-  const schema = schemaOf([...batch.schema.fields, { name: ROW_ID, type: int8, nullable: false }]);
-  return { ...batch, schema, columns: [...batch.columns, ids] };
 }
 
 export function isReceipt(staged: StagedNow): staged is StagedCommit {
   return staged !== null && !(staged instanceof Promise);
-}
-
-function rowsOf(parts: readonly Part[]): number {
-  let rows = 0;
-  for (const part of parts) rows += part.op === "batch" ? part.batch.length : part.rows.length;
-  return rows;
-}
-
-/** Whether the part may be staged as it is. */
-function isReady(part: Part): boolean {
-  return part.op === "batch" || part.rows.length <= ASIDE_ROWS;
-}
-
-/** Whether nothing of the parts is worth a turn of its own. */
-function isSmall(parts: readonly Part[]): boolean {
-  return rowsOf(parts) <= ASIDE_ROWS;
-}
-
-/** Right for short values, and costs nothing. */
-function estimate(parts: readonly Part[]): number {
-  let bytes = 64;
-  for (const part of parts) {
-    if (part.op === "batch") bytes += batchBytes(part.batch);
-    else bytes += part.rows.length * (part.rowBytes ?? rowBytesOf(part.topic));
-  }
-  return bytes;
-}
-
-/** Looks at every value. */
-function measure(parts: readonly Part[]): number {
-  let bytes = estimate(parts);
-  for (const part of parts) if (part.op !== "batch") for (const row of part.rows) bytes += valueBytes(row);
-  return bytes;
-}
-
-function valueBytes(value: unknown): number {
-  if (typeof value === "string") return utf8Length(value);
-  if (typeof value !== "object" || value === null) return 16;
-  let bytes = 16;
-  for (const [name, item] of Object.entries(value)) bytes += name.length + valueBytes(item);
-  return bytes;
 }

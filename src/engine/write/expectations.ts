@@ -143,7 +143,7 @@ async function judge(
 
 async function judgePosition(core: Core, { path, topic, position }: ExpectedPosition): Promise<void> {
   const { committer } = core;
-  const last = topic === null ? committer.lastWritten : committer.lastWrittenTo(topic.id);
+  const last = topic === null ? committer.lastWritten.decided : committer.lastWritten.of(topic.id);
   if (last.to <= position) return;
   const what = topic === null ? "the log was written" : `"${topic.name}" was written`;
   if (last.after >= position) throw conflict(path, what, position, `It was last written at ${last.to}.`);
@@ -197,7 +197,7 @@ async function judgeRow(core: Core, expected: ExpectedVersion): Promise<Doubt | 
     throw rowConflict(expected, "is there");
   }
   if (slot < 0) throw rowConflict(expected, "is not there");
-  const last = core.committer.lastWrittenTo(topic.id).to;
+  const last = core.committer.lastWritten.of(topic.id).to;
   if (last <= version) return null;
   const birth = table.store.birthOf(slot);
   const { after, to } = birth > FIRST_EPOCH ? core.stepPositions.of(birth) : { after: 0, to: last };

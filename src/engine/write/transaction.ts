@@ -334,7 +334,7 @@ class Attempt implements TransactionWork {
     let since = Number.POSITIVE_INFINITY;
     const look = (): string => {
       if (core.catalog.entry(name)?.id !== id) return "gone";
-      return topics.every((topic) => core.committer.lastWrittenTo(topic).to <= since) ? "same" : "changed";
+      return topics.every((topic) => core.committer.lastWritten.of(topic).to <= since) ? "same" : "changed";
     };
     const rows = await this.#take({ label: name, bring: () => null, look }, async () => {
       const view = this.#view(name);

@@ -16,6 +16,6 @@ export function checkAsDefined(name: string, { core }: Database): void {
       throw new Violation(`${name} keeps ${id}, whose table was dropped`);
   }
   for (const id of catalog.dropped)
-    if (committer.lastWrittenTo(id).after > 0)
+    if (committer.lastWritten.of(id).after > 0)
       throw new Violation(`${name} remembers when topic ${id} was written to, which was dropped`);
 }

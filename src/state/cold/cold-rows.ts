@@ -4,12 +4,12 @@
  * Every row that is alive is in one place. In memory it has a slot and an entry in the store's one index; on disk it is a row of a run (run.ts)
  * whose bit is set. Rows move, one at a time and whole, between two turns of the event loop:
  *
- * 1. *Out* (spill). Rows that nobody has changed or asked for lately (hand.ts) are sorted by hash and written as a run; then bits are set and slots
- *    freed.
+ * 1. *Out* (spill). Rows that nobody has changed or asked for lately (hand.ts) are sorted by hash and written as a run (spilled-run.ts); then bits are
+ *    set and slots freed.
  * 2. *Back* (fetch, block-reads.ts). Whoever needs a key and finds no living row of it in memory says want(), then waits for fetch(), then looks again: what is not there
  *    then is nowhere, unless something has gone out or was merged meanwhile (`moves`). All rows of the wanted hashes enter memory, whatever
  *    their keys: so no key is compared on disk. Their bits are cleared.
- * 3. *Together* (merge.ts). Many runs become one, which moves rows too.
+ * 3. *Together* (run-set.ts). Many runs become one, which moves rows too.
  *
  * Rows that are found by other columns, too, have links (links.ts), which lead to them: what is wanted by those is read first.
  *
@@ -18,30 +18,26 @@
  * readers that follow what moves (cold-scan.ts) and say so.
  */
 import { assert } from "../../base/assert.ts";
-import { EvertError } from "../../base/errors.ts";
-import { hashMore } from "../hash-index.ts";
 import { BlockReads, type Wanted } from "./block-reads.ts";
 import { Captures, type ColdCapture } from "./captures.ts";
 import { ColdScan } from "./cold-scan.ts";
 import type { Extent } from "./extent.ts";
-import { mixed } from "./filter.ts";
 import { Hand, type Keeper } from "./hand.ts";
 import type { ColdHost, Pause } from "./host.ts";
 import type { KeptLinks, KeptRun } from "./kept.ts";
 import { type Linked, LinkSet } from "./link-set.ts";
 import { LinkedScan } from "./linked-scan.ts";
 import { type Found, filesOf, inOrder, type Links } from "./links.ts";
-import { mergeRuns } from "./merge.ts";
 import { type RowBytes, rowBytes } from "./row-bytes.ts";
 import { KeyHash, RowCodec } from "./row-codec.ts";
-import { type Block, blockIn, firstOf, hashAt, openExtent, Run, readBlocks, rowStart } from "./run.ts";
+import { type Block, blockIn, firstOf, hashAt, Run, readBlocks, rowStart } from "./run.ts";
 import type { RunFile, RunFiles } from "./run-files.ts";
-import { alike, LEAST_ROWS, SMALL_PART } from "./run-sizes.ts";
-import { RunWriter } from "./run-writer.ts";
+import { RunSet } from "./run-set.ts";
+import { LEAST_ROWS } from "./run-sizes.ts";
+import { byHash, SPILL_ROWS, type Spilled, writeSpilled } from "./spilled-run.ts";
 import { WholeKeys } from "./whole-keys.ts";
 
-/** Rows written as one run, at most; and which part of those in memory. */
-const SPILL_ROWS = 32_768;
+/** Of the rows in memory, the part that goes out at once, and the fewest. */
 const SPILL_PART = 16;
 const SPILL_MIN = LEAST_ROWS;
 /** Rows that go out, or come back, between two looks at the clock. */
@@ -60,17 +56,15 @@ export class ColdRows {
   /** null: no row is found by what its run is in the order of, but by links alone. */
   readonly key: KeyHash | null;
   readonly #files: RunFiles;
-  #runs: Run[] = [];
+  readonly #runs: RunSet;
   #wanted: Wanted[] = [];
   /** Keys of which all rows are in memory, where one may have several; null: nobody has asked for such. */
   #whole: WholeKeys | null = null;
   /** Such keys among those that are wanted. */
   #wantedKeys: number[] = [];
   readonly #links: LinkSet;
-  #nextExtent = 1;
   readonly #captures = new Captures();
-  /** Runs that are to be written anew. */
-  #old: ReadonlySet<Run> = new Set();
+  /** Links whose runs are to be written anew. */
   #oldLinks = new Set<Links>();
   readonly #hand: Hand;
   readonly #reads: BlockReads;
@@ -97,24 +91,24 @@ export class ColdRows {
     this.codec = new RowCodec(host.layout, host.dictionary);
     this.key = columns === null ? null : new KeyHash(host.layout, columns, host.dictionary);
     this.#links = new LinkSet(host, files);
+    // Where no row is cold any more, no link leads anywhere.
+    this.#runs = new RunSet(host, files, () => this.#links.clear());
     this.#hand = new Hand(host, this.#captures);
     this.#reads = new BlockReads();
   }
 
   /** Cold rows. */
   get rows(): number {
-    let rows = 0;
-    for (const run of this.#runs) rows += run.live;
-    return rows;
+    return this.#runs.rows;
   }
 
   get isEmpty(): boolean {
-    return this.#runs.length === 0;
+    return this.#runs.isEmpty;
   }
 
   /** Of rows, or of links where those are more. */
   get runs(): number {
-    return Math.max(this.#runs.length, this.#links.runs);
+    return Math.max(this.#runs.all.length, this.#links.runs);
   }
 
   /** Free slots without which the store grows when rows come back next. */
@@ -126,16 +120,13 @@ export class ColdRows {
 
   /** In memory. */
   get bytes(): number {
-    let bytes = this.#hand.bytes + this.#links.bytes + this.#reads.bytes + (this.#whole?.bytes ?? 0);
-    for (const run of this.#runs) bytes += run.bytes;
-    return bytes;
+    const beside = this.#hand.bytes + this.#links.bytes + this.#reads.bytes + (this.#whole?.bytes ?? 0);
+    return beside + this.#runs.bytes;
   }
 
   /** On disk; of which rows that have come back since take their part, too. */
   get diskBytes(): number {
-    let bytes = this.#links.diskBytes;
-    for (const run of this.#runs) bytes += run.diskBytes;
-    return bytes;
+    return this.#links.diskBytes + this.#runs.diskBytes;
   }
 
   // ---- links ------------------------------------------------------------------------------------------------------
@@ -160,7 +151,7 @@ export class ColdRows {
     if (this.#links.isComplete) return Promise.resolve();
     const extents = (): { readonly all: readonly Extent[]; release(): void } => {
       // Rows that are moved while these are read are where they were, too.
-      const all = this.#extents();
+      const all = this.#runs.extents;
       for (const { file } of all) file.hold();
       return {
         all,
@@ -169,14 +160,10 @@ export class ColdRows {
         },
       };
     };
-    return this.#working(this.#links.make(extents, this.codec, this.#mayBe, pause, () => this.#stopped));
+    return this.#working(
+      this.#links.make(extents, this.codec, this.#runs.mayHave, pause, () => this.#stopped),
+    );
   }
-
-  /** Whether a row of the hash may be in a run. */
-  readonly #mayBe = (hash: number): boolean => {
-    const filtered = mixed(hash | 0);
-    return this.#runs.some((run) => run.extentOf(hash)?.mayHave(filtered, run.isFilling) === true);
-  };
 
   // ---- back -------------------------------------------------------------------------------------------------------
 
@@ -186,7 +173,7 @@ export class ColdRows {
   }
 
   wantHash(hash: number): void {
-    this.#lookFor(hash, this.#wanted);
+    this.#runs.lookFor(hash, this.#wanted);
   }
 
   /** All rows of the key of these codes, of which a living one says nothing about the others, are about to be looked up. */
@@ -198,15 +185,6 @@ export class ColdRows {
     this.wantHash(hash);
     if (this.#wanted.length > before) this.#wantedKeys.push(hash);
     else this.#whole.add(hash);
-  }
-
-  #lookFor(hash: number, wanted: Wanted[]): void {
-    const filtered = mixed(hash | 0);
-    for (let i = 0; i < this.#runs.length; i++) {
-      const extent = (this.#runs[i] as Run).extentOf(hash);
-      const block = extent === null ? -1 : extent.find(hash, filtered);
-      if (block >= 0) wanted.push({ extent: extent as Extent, block, hash });
-    }
   }
 
   /** The row that `codes` (made anew each time) are the key of comes back, if there is one and `isLiving` does not find it in memory. */
@@ -267,7 +245,7 @@ export class ColdRows {
   bringFound({ rows }: Pick<Found, "rows">, from = 0, to: number = rows.length): Promise<void> {
     const wanted: Wanted[] = [];
     // What is looked for now is read from runs that there are now.
-    for (let i = from; i < to; i++) this.#lookFor(rows[i] as number, wanted);
+    for (let i = from; i < to; i++) this.#runs.lookFor(rows[i] as number, wanted);
     return this.#working(this.#fetchAll(inOrder(wanted)));
   }
 
@@ -280,7 +258,7 @@ export class ColdRows {
 
   /** Rows that links lead to, as they lie on disk now. */
   scanFound({ rows }: Found): LinkedScan {
-    const scan = new LinkedScan(this.#runs, rows, this.#reads, () => this.#scans.delete(scan));
+    const scan = new LinkedScan(this.#runs.all, rows, this.#reads, () => this.#scans.delete(scan));
     this.#scans.add(scan);
     return scan;
   }
@@ -323,12 +301,12 @@ export class ColdRows {
   async thaw(pause: Pause): Promise<void> {
     const buffer = rowBytes(0);
     // A merge beside it moves rows to where it has not looked.
-    for (; !this.isEmpty && !this.#discarded; this.#dropEmpty()) {
+    for (; !this.isEmpty && !this.#discarded; this.#runs.dropEmpty()) {
       await this.#merging?.catch(() => {
         // Who began it is told; all rows are where they were.
       });
       await this.#filling;
-      const extents = this.#extents();
+      const { extents } = this.#runs;
       await holding(new Set(extents.map(({ file }) => file)), async () => {
         for (const extent of extents) {
           for (let block = 0; block < extent.blocks; block += BLOCKS_AT_ONCE) {
@@ -388,23 +366,13 @@ export class ColdRows {
     if (slots.length === 0) return 0;
     if (!this.maySpill) return -1;
     const links = this.#links.all;
-    const { order, hashes } = this.#byHash(slots);
-    const linked = await this.#links.ofSlots(order, hashes, pause);
+    const spilled = byHash(this.host, this.key, slots);
+    const linked = await this.#links.ofSlots(spilled.slots, spilled.hashes, pause);
     let file: RunFile | null = null;
     let extent: Extent;
     try {
       file = await this.#files.create();
-      const writer = new RunWriter(file, order.length * SMALL_PART <= this.host.live);
-      for (let i = 0; i < order.length; i++) {
-        const slot = order[i] as number;
-        const words = this.codec.words(this.host, slot);
-        const { target, at } = writer.room(words);
-        this.codec.encode(this.host, slot, target, at);
-        writer.put(hashes[i] as number, words);
-        if (writer.isFull) await writer.flush();
-        if (i % PIECE_ROWS === PIECE_ROWS - 1) await pause();
-      }
-      extent = await writer.endExtent(this.#nextExtent++);
+      extent = await writeSpilled(file, this.#runs.nextId(), spilled, this.host, this.codec, pause);
     } catch (error) {
       file?.release();
       for (const { run } of linked) run.file.release();
@@ -413,36 +381,35 @@ export class ColdRows {
     const run = new Run(file);
     run.add(extent);
     run.isFilling = true;
-    this.#runs.push(run);
+    this.#runs.add(run);
     for (const one of linked) one.links.add(one.run);
-    this.#filling = this.#fill(extent, order, hashes, linked, () => this.#links.all === links, pause).finally(
+    this.#filling = this.#fill(extent, spilled, linked, () => this.#links.all === links, pause).finally(
       () => {
         run.isFilling = false;
         this.#filling = null;
       },
     );
     await this.#filling;
-    if (extent.live === 0) this.#dropEmpty();
+    if (extent.live === 0) this.#runs.dropEmpty();
     return extent.live === 0 ? -1 : extent.live;
   }
 
   /** Moves rows to an extent that has been written, in the order of its rows, as long as they `mayGo`. */
   async #fill(
     extent: Extent,
-    order: Int32Array,
-    hashes: Uint32Array,
+    { slots, hashes }: Spilled,
     linked: readonly Linked[],
     mayGo: () => boolean,
     pause: Pause,
   ): Promise<void> {
-    for (let i = 0; i < order.length && this.maySpill && mayGo(); ) {
-      const end = Math.min(order.length, i + PIECE_ROWS);
+    for (let i = 0; i < slots.length && this.maySpill && mayGo(); ) {
+      const end = Math.min(slots.length, i + PIECE_ROWS);
       this.moves++;
       for (; i < end; i++) {
-        if (this.#hand.wasAsked(order[i] as number)) continue;
+        if (this.#hand.wasAsked(slots[i] as number)) continue;
         this.#whole?.gone(hashes[i] as number);
-        for (const one of linked) one.links.left(one.own[i] as number, order[i] as number);
-        this.#dismiss(order[i] as number, extent, i);
+        for (const one of linked) one.links.left(one.own[i] as number, slots[i] as number);
+        this.#dismiss(slots[i] as number, extent, i);
       }
       await pause();
     }
@@ -454,22 +421,6 @@ export class ColdRows {
     this.host.dismiss(slot);
   }
 
-  /** Slots in the order of the hashes by which their rows will lie in a run. */
-  #byHash(slots: Int32Array): { readonly order: Int32Array; readonly hashes: Uint32Array } {
-    const { host, key } = this;
-    const keyed = new Float64Array(slots.length);
-    for (let i = 0; i < slots.length; i++) {
-      const slot = slots[i] as number;
-      const hash = key === null ? hashMore(slot, host.epoch) >>> 0 : key.ofSlot(host, slot);
-      keyed[i] = hash * SPILL_ROWS + i;
-    }
-    keyed.sort();
-    return {
-      order: Int32Array.from(keyed, (k) => slots[k % SPILL_ROWS] as number),
-      hashes: Uint32Array.from(keyed, (k) => Math.floor(k / SPILL_ROWS)),
-    };
-  }
-
   // ---- together ---------------------------------------------------------------------------------------------------
 
   /** Writes all rows anew that are in runs now, as one: then the old ones' files are needed by checkpoints alone. */
@@ -478,19 +429,9 @@ export class ColdRows {
       await this.#filling;
       await this.#merging;
     }
-    this.#old = new Set(this.#runs);
+    this.#runs.renew();
     this.#oldLinks = new Set(this.#links.all);
     await this.merge(pause);
-  }
-
-  /** Runs that should become one now, or null: many of one size, or one of which most has gone. */
-  #mergeable(): Run[] | null {
-    const old = this.#runs.filter((run) => this.#old.has(run));
-    this.#old = new Set();
-    if (old.length > 0) return old;
-    const whole = this.#runs.filter((run) => !run.isFilling);
-    const sparse = whole.find((run) => run.live * 2 < run.rows && run.rows > 0);
-    return sparse === undefined ? alike(whole) : [sparse];
   }
 
   /** Puts runs together as long as there are too many of them, beside everything else. REQUIRES that one call waits for the other. */
@@ -502,38 +443,19 @@ export class ColdRows {
   }
 
   async #merge(pause: Pause): Promise<void> {
-    this.#dropEmpty();
-    for (let runs = this.#mergeable(); runs !== null && !this.#stopped; runs = this.#mergeable()) {
-      const file = await this.#files.create();
-      if (this.#discarded) return file.release();
-      const merged = new Run(file);
-      // What has been merged is found in it, while the rest is still found where it was.
-      this.#runs.push(merged);
-      try {
-        await mergeRuns(runs, merged, {
-          isSmall: runs.reduce((sum, run) => sum + run.live, 0) * SMALL_PART <= this.host.live,
-          nextId: () => this.#nextExtent++,
-          moved: () => {
-            this.moves++;
-          },
-          pause,
-          isOver: () => this.#stopped,
-        });
-      } finally {
-        if (this.#discarded) for (const run of [...runs, merged]) run.file.release();
-        else this.#dropEmpty();
-      }
-    }
+    const moved = () => {
+      this.moves++;
+    };
+    await this.#runs.merge(moved, pause, () => this.#stopped);
+    if (this.#discarded) return;
     for (const links of this.#links.all)
-      await links.merge(this.rows, this.#mayBe, pause, () => this.#stopped, this.#oldLinks.delete(links));
-  }
-
-  #dropEmpty(): void {
-    for (const run of this.#runs) if (!run.isMerging && !run.isFilling) run.drop();
-    const empty = this.#runs.filter((run) => !run.isMerging && run.extents.length === 0);
-    this.#runs = this.#runs.filter((run) => !empty.includes(run));
-    for (const run of empty) run.file.release();
-    if (this.isEmpty) this.#links.clear();
+      await links.merge(
+        this.rows,
+        this.#runs.mayHave,
+        pause,
+        () => this.#stopped,
+        this.#oldLinks.delete(links),
+      );
   }
 
   // ---- all of them ------------------------------------------------------------------------------------------------
@@ -545,18 +467,14 @@ export class ColdRows {
   scan(at: () => number, columns?: readonly number[]): ColdScan {
     const codec =
       columns === undefined ? this.codec : new RowCodec(this.host.layout, this.host.dictionary, columns);
-    const scan = new ColdScan(codec, this.#extents(), at, () => this.#scans.delete(scan));
+    const scan = new ColdScan(codec, this.#runs.extents, at, () => this.#scans.delete(scan));
     this.#scans.add(scan);
     return scan;
   }
 
-  #extents(): Extent[] {
-    return this.#runs.flatMap((run) => run.extents.filter((extent) => extent.live > 0));
-  }
-
   /** What a checkpoint of this moment holds, until it is released: of the slots with these marks; null: of all, and what has not changed, too. */
   capture(marks: Int32Array | null): ColdCapture {
-    return this.#captures.take(this.#runs, this.#links.all, marks);
+    return this.#captures.take(this.#runs.all, this.#links.all, marks);
   }
 
   /** Puts in place what a checkpoint holds. @throws EvertError log_damaged, not_found */
@@ -571,21 +489,7 @@ export class ColdRows {
       links.isComplete = kept !== undefined;
       if (kept !== undefined) await links.restore(kept.runs);
     }
-    for (const { file: name, extents } of runs) {
-      const file = await this.#files.open(name);
-      const run = new Run(file);
-      this.#runs.push(run);
-      for (const { id, ...place } of extents) {
-        const extent = await openExtent(file, place, id);
-        const bits = here.get(id);
-        if (bits === undefined)
-          throw new EvertError("log_damaged", "a checkpoint lacks what it says of a run");
-        extent.restoreHere(bits);
-        run.add(extent);
-        this.#nextExtent = Math.max(this.#nextExtent, id + 1);
-      }
-    }
-    this.#dropEmpty();
+    await this.#runs.restore(runs, here);
   }
 
   /** Nothing goes out or together any more; ends when all is at rest. */
@@ -607,9 +511,7 @@ export class ColdRows {
     if (this.#discarded) return;
     this.#discarded = true;
     this.#stopped = true;
-    // A merge that is under way lets go of its runs when it sees it.
-    for (const run of this.#runs) if (!run.isMerging) run.file.release();
-    this.#runs = this.#runs.filter((run) => run.isMerging);
+    this.#runs.discard();
     this.#links.discard();
     this.#wanted = [];
     this.#wantedKeys = [];

@@ -16,18 +16,19 @@
  * A full join does the same for right rows: L' x dR gives a right row alone, and where the left delta takes a first match to a key or
  * the last one away, the null rows of that key's right rows (as they were: dR has its own turn) go or come.
  *
- * In the first step of all (a view that is made of history) there was nothing before: an inner join has one of the two terms only. It looks up the rows of the
- * larger side, in the order in which they lie, in the index of the smaller.
+ * In the first step of all (a view that is made of history) there was nothing before: an inner join has one of the two terms only. It looks up the
+ * rows of the larger side, in the order in which they lie, in the index of the smaller.
  *
- * Order, so that every prefix is a proper multiset:
+ * Order (join-phases.ts), so that every prefix is a proper multiset:
  *   dL died, (full: turned,) dL born | dR died, turned, dR born
  *
  * An inner join may have filters and projections of its own that cannot fail: each pair of rows goes through them in the pass, and what they do not let through
  * was never written. Two views that filter the same join in different ways then join twice.
  *
  * Rows on disk (state/cold) are brought back before a pass looks them up, some rows of the delta at a time (cold-matches.ts): those with a key of theirs, of the other
- * side, and where it is asked whether a key has got its first match, of the same side. Where a key has many, the pass meets them in parts (match-pages.ts). In a first step, rows of the larger side that are on disk are
- * read there, and go through the same pass from a page of their own.
+ * side, and where it is asked whether a key has got its first match, of the same side. Where a key has many, the pass meets them in parts
+ * (match-pages.ts). In a first step, rows of the larger side that are on disk are read there, and go through the same pass from a page of their own
+ * (join-page.ts).
  *
  * Fan-out is unbounded, so a pass stops when the chunk is full and goes on from (delta row, row of the key's list).
  */
@@ -37,14 +38,14 @@ import type { JoinType } from "../../plan/plan.ts";
 import type { HashIndex } from "../../state/hash-index.ts";
 import { Marks } from "../../state/marks.ts";
 import type { Store } from "../../state/store.ts";
-import { CHUNK_ROWS, type Chunk } from "../chunk.ts";
+import type { Chunk } from "../chunk.ts";
 import type { TypedColumn } from "../js-rows.ts";
 import type { Fragment } from "../kernels/code-writer.ts";
 import type { Disposable } from "../kernels/operand-writer.ts";
 import { LentChunk } from "../lent-chunk.ts";
 import { Node, type WantedIndex } from "../node.ts";
 import { ColdMatches, type Lookup, type Many, type Want } from "./cold-matches.ts";
-import { Delta, type Part } from "./delta.ts";
+import { Delta } from "./delta.ts";
 import {
   type JoinOutput,
   type JoinShape,
@@ -55,6 +56,7 @@ import {
   turnSource,
   wantSource,
 } from "./join-code.ts";
+import { JoinPage } from "./join-page.ts";
 import {
   binder,
   deltaSide,
@@ -65,6 +67,7 @@ import {
   type Run,
   type Turn,
 } from "./join-parts.ts";
+import { firstSteps, type Phase, phasesOf, signOf } from "./join-phases.ts";
 import { type JoinInput, lease, sideShape, wanted } from "./join-sides.ts";
 import { type LinearSpec, outputColumns, stageFragment } from "./linear.ts";
 import { type DeltaRows, MatchPages, type PartPasses, type PassState, START } from "./match-pages.ts";
@@ -94,43 +97,6 @@ interface Code {
   readonly parts: Map<Run, Parts>;
 }
 
-/** Rows of a side that were on disk, and the pass over them. */
-interface Page {
-  readonly store: Store;
-  /** In memory. */
-  readonly bytes: number;
-  readonly rows: DeltaRows;
-  /** So many rows have been put into it. */
-  fill(count: number): void;
-  empty(): void;
-  readonly pass: Pass;
-  readonly lookups: readonly Lookup[];
-  parts(): Parts;
-}
-
-interface Phase {
-  readonly run: Run;
-  readonly part: Part;
-  /** Whether it meets all of the other side, as it is after the step. */
-  readonly isOnly?: boolean;
-}
-
-/** An inner join's first step, where all is new: the side with more rows, one after the other, meets the other. */
-const firstSteps = {
-  left: [{ run: "fromLeft", part: "born", isOnly: true }],
-  right: [{ run: "fromRight", part: "born", isOnly: true }],
-} as const satisfies Record<SideName, readonly Phase[]>;
-
-/** What a step goes through. */
-function phasesOf(type: JoinType): Phase[] {
-  const phases: Phase[] = [{ run: "fromLeft", part: "died" }];
-  if (type === "full") phases.push({ run: "turnRight", part: "died" }, { run: "turnRight", part: "born" });
-  phases.push({ run: "fromLeft", part: "born" }, { run: "fromRight", part: "died" });
-  if (type !== "inner") phases.push({ run: "turnLeft", part: "died" }, { run: "turnLeft", part: "born" });
-  phases.push({ run: "fromRight", part: "born" });
-  return phases;
-}
-
 export class Join extends Node {
   readonly label: string;
   readonly #pads: Readonly<Record<SideName, boolean>>;
@@ -142,7 +108,8 @@ export class Join extends Node {
   readonly #out: LentChunk;
   readonly #type: JoinType;
   readonly #cold = new ColdMatches(this);
-  #page: Page | null = null;
+  /** Rows of the larger side that are on disk; null: none are being read. */
+  #page: JoinPage | null = null;
   #many: MatchPages | null = null;
   readonly #usual: readonly Phase[];
   #phases: readonly Phase[];
@@ -283,12 +250,9 @@ export class Join extends Node {
     };
   }
 
-  #ground(
-    indexes: Pick<Ground, "leftIndex" | "rightIndex">,
-    stores: Pick<Ground, SideName> = { left: this.#left.store, right: this.#right.store },
-  ): Ground {
-    const { leftIndex, rightIndex } = indexes;
-    return { ...stores, leftIndex, rightIndex, parameters: this.#stages?.parameters ?? new Map() };
+  #ground({ leftIndex, rightIndex }: Pick<Ground, "leftIndex" | "rightIndex">): Ground {
+    const [left, right] = [this.#left.store, this.#right.store];
+    return { left, right, leftIndex, rightIndex, parameters: this.#stages?.parameters ?? new Map() };
   }
 
   #deltas(): { left: Delta; right: Delta } {
@@ -370,15 +334,15 @@ export class Join extends Node {
   }
 
   #inParts(
-    { run, part, isOnly = false }: Phase,
+    phase: Phase,
     slots: Int32Array,
     { scan }: Many,
     parts: Parts,
-    store = this.#deltaStore(run),
+    store = this.#deltaStore(phase.run),
   ): MatchPages {
     const { from, to } = this.step;
-    const sign = part === "died" ? -1 : 1;
-    const epoch = run === "fromLeft" && !isOnly ? from : to;
+    const sign = signOf(phase);
+    const epoch = phase.run === "fromLeft" && phase.isOnly !== true ? from : to;
     const bound = (pass: Pass) => (rows: DeltaRows, out: Chunk, state: PassState) =>
       pass(rows, epoch, sign, from, to, out, state);
     const { here, inPage, alone, page } = parts;
@@ -407,7 +371,7 @@ export class Join extends Node {
   /** The same for rows of the delta that are on disk. False: there are no more. */
   #workCold(code: Code, phase: Phase, delta: Delta): boolean {
     const page = () => (this.#page ??= this.#newPage(code, phase, delta));
-    if (this.#page === null || this.#page.rows.index === this.#page.rows.length) {
+    if (this.#page === null || this.#page.isOver) {
       this.#page?.empty();
       const cold = delta.cold(() => page().store);
       if (cold === null) {
@@ -420,7 +384,7 @@ export class Join extends Node {
       }
       page().fill(cold.rows);
     }
-    const { rows, lookups, pass, parts, store } = page();
+    const { rows, lookups, pass, store } = page();
     const { from, to } = this.step;
     this.#workOff(
       rows,
@@ -429,7 +393,7 @@ export class Join extends Node {
         out.length = 0;
         pass(rows, to, 1, from, to, out, this.#state);
       },
-      (slots, many) => this.#inParts(phase, slots, many, parts(), store),
+      (slots, many) => this.#inParts(phase, slots, many, page().parts, store),
     );
     return true;
   }
@@ -439,39 +403,8 @@ export class Join extends Node {
     this.#page = null;
   }
 
-  #newPage({ leftIndex, rightIndex, lookups }: Code, { run }: Phase, delta: Delta): Page {
-    const side = run === "fromLeft" ? "left" : "right";
-    const store = delta.page();
-    const stores = { left: this.#left.store, right: this.#right.store, [side]: store };
-    const ground = this.#ground({ leftIndex, rightIndex }, stores);
-    const bind = binder(ground);
-    const shape = this.#shape();
-    // A row on disk has no other version.
-    const alone = { ...shape, [side]: { ...shape[side], versioned: false } };
-    const want = bind(wantSource(alone, side, side === "left" ? "right" : "left")) as Want;
-    const rows = { slots: Int32Array.from({ length: CHUNK_ROWS }, (_, i) => i), index: 0, length: 0 };
-    let parts: Parts | null = null;
-    return {
-      store,
-      get bytes() {
-        return store.I.byteLength;
-      },
-      rows,
-      // Its rows wait for others: their texts are counted meanwhile.
-      fill(count) {
-        rows.index = 0;
-        rows.length = count;
-        for (let slot = 0; slot < count; slot++) store.retain(slot);
-      },
-      empty() {
-        for (let slot = 0; slot < rows.length; slot++) store.release(slot);
-        rows.index = 0;
-        rows.length = 0;
-      },
-      pass: bind(passSource(alone, side)) as Pass,
-      lookups: lookups[run].map((lookup) => ({ ...lookup, want })),
-      parts: () => (parts ??= newParts(run, alone, ground, null)),
-    };
+  #newPage(code: Code, { run }: Phase, delta: Delta): JoinPage {
+    return new JoinPage(run, delta.page(), this.#shape(), this.#ground(code), code.lookups[run]);
   }
 
   #phasesNow(): readonly Phase[] {
@@ -496,10 +429,11 @@ export class Join extends Node {
     ];
   }
 
-  #pass(code: Code, { run, part, isOnly = false }: Phase, delta: DeltaRows, out: Chunk): void {
+  #pass(code: Code, phase: Phase, delta: DeltaRows, out: Chunk): void {
+    const { run, isOnly = false } = phase;
     const { from, to } = this.step;
     out.length = 0;
-    const sign = part === "died" ? -1 : 1;
+    const sign = signOf(phase);
     if (run === "fromLeft") code.fromLeft(delta, isOnly ? to : from, sign, from, to, out, this.#state);
     else if (run === "fromRight") code.fromRight(delta, to, sign, from, to, out, this.#state);
     else if (run === "turnLeft") (code.turnLeft as Turn)(delta, from, to, out, this.#state);

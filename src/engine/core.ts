@@ -50,8 +50,7 @@ import { Committer } from "./write/committer.ts";
 import { Constraints } from "./write/constraints.ts";
 import { DurableWaiters } from "./write/durable-waiters.ts";
 import { LongWait } from "./write/long-wait.ts";
-import { memoryCauses } from "./write/memory-causes.ts";
-import { type Part, upsertsOf } from "./write/part.ts";
+import { refusePart } from "./write/part-guard.ts";
 import { PlainTopics } from "./write/plain-topics.ts";
 
 export interface CoreParts {
@@ -219,11 +218,7 @@ export class Core {
     const entryOf = (id: number) => this.catalog.byId(id);
     this.committer.upToDate = (given) => completedAnew(this, upToDate(given, entryOf));
     this.committer.memory = new CommitRoom(this);
-    this.committer.guard = (part) => {
-      refuseOwnTable(part.topic);
-      this.#refuseSink(part);
-      this.#refuseGrowth(part);
-    };
+    this.committer.guard = (part) => refusePart(this, part);
     this.ticker = new Ticker({
       nowUs: () => this.log.nowUs(),
       nextDue: () => this.circuit.nextDue(),
@@ -446,42 +441,6 @@ export class Core {
     const { position } = this.stepper;
     await this.durability.told(position);
     await this.publisher.waitFor(position, DEFAULT_TIMEOUT_MS);
-  }
-
-  /** @throws EvertError where a view alone may write the topic. */
-  #refuseSink(part: Part): void {
-    const owner = this.sinks.ownerOf(part.topic.id);
-    if (owner === null || part.bySink === owner.id) return;
-    throw new EvertError(
-      "wrong_object_type",
-      `"${part.topic.name}" is written by view "${owner.name}" alone`,
-      {
-        detail: "It is the view's sink.",
-        hint: "Change what the view reads, or drop the view.",
-      },
-    );
-  }
-
-  /** @throws EvertError out_of_memory where a table has no room for more rows than it has. */
-  #refuseGrowth(part: Part): void {
-    const { memory } = this.circuit;
-    const store = this.tables.store(part.topic.id);
-    if (store === null || !memory.isNear) return;
-    const rows = upsertsOf(part);
-    if (rows <= store.freeSlots || this.#makesRoom(store)) return;
-    // Who held the rows may have gone since the last step: a view that stopped, say. Where every commit is refused, no step comes that would make room.
-    this.stepper.makeRoom();
-    const { detail, drop } = memoryCauses(this);
-    const own = store.isCoolable ? "has none to put on disk now" : "keeps its rows in memory";
-    throw new EvertError("out_of_memory", "the database has reached its memory limit", {
-      detail:
-        `Its state takes ${memory.used} of ${memory.bytes} bytes, and "${part.topic.name}" ${own}. ${detail}`.trimEnd(),
-      hint: `Delete rows, drop ${drop === "" ? "views" : drop}, or open the database with a higher memoryLimit.`,
-    });
-  }
-
-  #makesRoom(store: Store): boolean {
-    return this.circuit.cooling?.makesRoom(store, this.stepper.horizon) === true;
   }
 
   #tick(): Promise<CommitReceipt> {

@@ -161,41 +161,15 @@ export class ByteWriter {
     this.#bytes[this.#length++] = value;
   }
 
-  u16(value: number): void {
-    this.reserve(2);
-    this.#view.setUint16(this.#length, value, true);
-    this.#length += 2;
-  }
-
   u32(value: number): void {
     this.reserve(4);
     this.#view.setUint32(this.#length, value, true);
     this.#length += 4;
   }
 
-  i32(value: number): void {
-    this.reserve(4);
-    this.#view.setInt32(this.#length, value, true);
-    this.#length += 4;
-  }
-
   f64(value: number): void {
     this.reserve(8);
     this.#view.setFloat64(this.#length, value, true);
-    this.#length += 8;
-  }
-
-  i64(value: bigint): void {
-    this.reserve(8);
-    this.#view.setBigInt64(this.#length, value, true);
-    this.#length += 8;
-  }
-
-  /** A safe integer of either sign, as int64. */
-  safeI64(value: number): void {
-    this.reserve(8);
-    this.#view.setInt32(this.#length, value | 0, true);
-    this.#view.setInt32(this.#length + 4, Math.floor(value / 0x1_0000_0000), true);
     this.#length += 8;
   }
 
@@ -209,26 +183,6 @@ export class ByteWriter {
   utf8(text: string): void {
     this.reserve(text.length * 3);
     this.#length = writeUtf8(text, this.#bytes, this.#length);
-  }
-
-  /** The UTF-8 form behind its length as u32. */
-  text(text: string): void {
-    const at = this.#length;
-    this.u32(0);
-    this.utf8(text);
-    this.#view.setUint32(at, this.#length - at - 4, true);
-  }
-
-  /** `count` bytes, all zero. */
-  zeros(count: number): void {
-    this.reserve(count);
-    this.#bytes.fill(0, this.#length, this.#length + count);
-    this.#length += count;
-  }
-
-  /** Overwrites four bytes written before. */
-  patchU32(at: number, value: number): void {
-    this.#view.setUint32(at, value, true);
   }
 
   /** The array itself, to write up to `count` bytes at `length` by other means; then call `advance`. */
@@ -247,20 +201,11 @@ export class ByteWriter {
     this.#length += count;
   }
 
-  /** What was written: a view, valid until the next write. */
-  written(): Uint8Array<ArrayBuffer> {
-    return this.#bytes.subarray(0, this.#length);
-  }
-
   /** What was written, and the writer is empty again. The bytes belong to the caller. */
   finish(): Uint8Array<ArrayBuffer> {
     const bytes = this.#bytes.slice(0, this.#length);
     this.#length = 0;
     return bytes;
-  }
-
-  clear(): void {
-    this.#length = 0;
   }
 }
 

@@ -111,10 +111,6 @@ export class ViewState implements LiveView<AnyRow> {
 
   // ---- what the connection tells
 
-  get listened(): boolean {
-    return this.#listeners.size > 0;
-  }
-
   /** Whether messages about this view must be parsed with all digits. */
   get needsDigits(): boolean {
     return this.#current?.needsDigits === true || this.#incoming?.needsDigits === true;

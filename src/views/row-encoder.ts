@@ -59,13 +59,6 @@ export class RowEncoder {
     return `${out}}`;
   }
 
-  /** `[1,null]` */
-  arrayJson(slot: number): string {
-    let out = "[";
-    for (let i = 0; i < this.fields.length; i++) out += (i === 0 ? "" : ",") + this.json(slot, i);
-    return `${out}]`;
-  }
-
   /** Every value as PostgreSQL prints it, or null. */
   texts(slot: number): (string | null)[] {
     return this.fields.map((f, i) => valueToText(f.type, this.datum(slot, i)));
@@ -87,16 +80,6 @@ export class RowEncoder {
     const columns = this.keyColumns as readonly number[];
     if (columns.length === 1) return this.json(slot, columns[0] as number);
     return `[${columns.map((c) => this.json(slot, c)).join(",")}]`;
-  }
-
-  /** The key in its TypeScript form. */
-  key(slot: number): unknown {
-    const columns = this.keyColumns as readonly number[];
-    const values = columns.map((c) => {
-      const datum = this.datum(slot, c);
-      return datum === null ? null : datumToValue((this.fields[c] as Field).type, datum);
-    });
-    return values.length === 1 ? values[0] : values;
   }
 
   /** A digest of the row's content, for the key of a row that has none. */

@@ -104,11 +104,6 @@ export class Consumers {
     return this.#info(this.#known(name));
   }
 
-  /** Where it goes on, or null: it does not read the topic. @throws EvertError not_found */
-  offsetOf(name: string, topicId: number): number | null {
-    return this.#known(name).topics.get(topicId)?.nextOffset ?? null;
-  }
-
   #info({ name, epoch, updatedUs, topics }: Consumer): ConsumerInfo {
     const told = [...topics.values()].map(({ topicId, topic: before, nextOffset, position }) => {
       const topic = this.#topicName(topicId) ?? before;

@@ -9,10 +9,6 @@ export class BodyBudget {
     this.bytesMax = bytesMax;
   }
 
-  get heldBytes(): number {
-    return this.#held;
-  }
-
   /** @throws EvertError too_many_requests. */
   hold(bytes: number): void {
     if (this.#held + bytes > this.bytesMax) {

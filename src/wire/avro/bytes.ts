@@ -17,10 +17,6 @@ export class AvroBytes {
     return taken;
   }
 
-  truncate(length: number): void {
-    this.#at = length;
-  }
-
   byte(value: number): void {
     this.#room(1);
     this.#bytes[this.#at++] = value;

@@ -38,10 +38,6 @@ export class RecordBatch {
     return this.#builder.length;
   }
 
-  get hasDeletions(): boolean {
-    return this.#deleted.length > 0;
-  }
-
   /** Reads one value, which is all that the cursor is over if `alone`. @throws EvertError of what does not fit; then it is as it was. */
   take(cursor: Cursor, { op, resolved }: Reading, alone: boolean): void {
     this.#cursor = cursor;

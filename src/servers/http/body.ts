@@ -2,10 +2,12 @@
  * Request bodies: bounded, streaming, valid UTF-8 or refused.
  *
  * Two bounds hold at once: one request may send `bodyBytesMax`, and all requests together may hold `BodyBudget.bytesMax`
- * at a time, so that many large ones cannot fill the memory; who comes too many is asked to try again (429).
+ * at a time, so that many large ones cannot fill the memory; who comes too many is asked to try again (429). What is held for a sender
+ * that falls silent is held from all others: it is given up.
  */
 import { createHash, type Hash } from "node:crypto";
 import { EvertError } from "../../base/errors.ts";
+import { Stall } from "../../base/stall.ts";
 import { contentTypes } from "../../wire/http/messages.ts";
 import { type BodyFormat, invalidUtf8 } from "../../wire/http/record-decoder.ts";
 import type { Asked, ServerContext } from "./context.ts";
@@ -92,16 +94,26 @@ export class BodyReader {
   readonly #incoming: Incoming | null;
   /** What Content-Length says, if it may come; else 0. */
   readonly declaredBytes: number;
+  readonly #silenceMsMax: number;
+  readonly #stall = new Stall();
   #ended = false;
   #bytes = 0;
   #held = 0;
 
   /**
    * `bytesMax` Infinity: a body of any length, of which nothing is held here. `digestOf`: what the digest covers besides
-   * the body (a key may not be used for another request with the same body either).
+   * the body (a key may not be used for another request with the same body either). `silenceMsMax`: who sends nothing for so long is given up; not of what a pipe may send,
+   * in its own time.
    */
-  constructor(c: Asked, server: ServerContext, bytesMax: number, digestOf?: string) {
+  constructor(
+    c: Asked,
+    server: ServerContext,
+    bytesMax: number,
+    digestOf?: string,
+    silenceMsMax: number = bytesMax === Number.POSITIVE_INFINITY ? bytesMax : server.stallMs,
+  ) {
     this.#server = server;
+    this.#silenceMsMax = silenceMsMax;
     this.#bytesMax = bytesMax;
     const declared = Number(c.req.header("Content-Length") ?? Number.NaN);
     this.#tooLarge = declared > bytesMax;
@@ -116,7 +128,7 @@ export class BodyReader {
   /** The next chunk, good until the one after it is asked for, or undefined at the end. @throws EvertError request_too_large, too_many_requests. */
   async read(): Promise<Uint8Array | undefined> {
     if (this.#tooLarge) throw tooLarge(this.#bytesMax);
-    const value = await this.#next();
+    const value = await (this.#silenceMsMax === Number.POSITIVE_INFINITY ? this.#next() : this.#inTime());
     if (value === undefined) {
       this.#ended = true;
       return undefined;
@@ -129,6 +141,31 @@ export class BodyReader {
     }
     this.#hash?.update(value);
     return value;
+  }
+
+  #inTime(): Promise<Uint8Array | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#stall.start(this.#silenceMsMax, () => {
+        // Nothing comes that could be read and dropped.
+        this.#ended = true;
+        reject(
+          new EvertError("connection_failed", "the rest of the request's body did not come", {
+            detail: `Nothing of it came for ${this.#silenceMsMax / 1000} seconds.`,
+            hint: "Send the request again. Records that come now and then go with ?atomic=false, which waits for them.",
+          }),
+        );
+      });
+      this.#next().then(
+        (value) => {
+          this.#stall.stop();
+          resolve(value);
+        },
+        (error: unknown) => {
+          this.#stall.stop();
+          reject(error);
+        },
+      );
+    });
   }
 
   /** SHA-256 of what was asked for and of all that was read. REQUIRES: `digestOf` was given; called once. */

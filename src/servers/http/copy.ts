@@ -24,7 +24,7 @@ async function copy(c: RequestContext, server: ServerContext): Promise<Response>
       hint: "Give it in the query string: ?statement=COPY…",
     });
   }
-  const body = new BodyReader(c, server, server.bodyBytesMax);
+  const body = new BodyReader(c, server, server.bodyBytesMax, undefined, Number.POSITIVE_INFINITY);
   try {
     const call = await server.engine.copy(statement, { ...readOptions(query), signal: c.req.raw.signal });
     if (call.direction === "in") {

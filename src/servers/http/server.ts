@@ -37,6 +37,8 @@ export interface HttpServerOptions {
   readonly heartbeatMs?: number | undefined;
   readonly stallMs?: number | undefined;
   readonly drainMs?: number | undefined;
+  /** A request's headers are to come within this time. Default 60,000. */
+  readonly headersMsMax?: number | undefined;
 }
 
 export interface HttpServer {
@@ -67,10 +69,13 @@ export async function createHttpServer(engine: Engine, options: HttpServerOption
     errorHandler: (thrown) => responseOf(failureAnswer(refusalOf(thrown), context)),
   });
   const listener = directAppends(context, boundToLoopback, framework);
+  const headersTimeout = options.headersMsMax ?? 60_000;
   const server = createServer(
     {
-      // A pipe into a chunked append may send for days.
+      // A pipe into a chunked append may send for days. Without a time for the whole Node has none for the headers either, unless it is given one.
       requestTimeout: 0,
+      headersTimeout,
+      connectionsCheckingInterval: Math.min(30_000, headersTimeout),
       keepAlive: true,
       keepAliveInitialDelay: 30_000,
       noDelay: true,

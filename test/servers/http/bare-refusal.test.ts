@@ -1,6 +1,7 @@
 /** What is no request, and what is refused before its body has come, over a bare socket. */
 import { connect } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { createHttpServer } from "../../../src/servers/http/server.ts";
 import { Harness } from "./harness.ts";
 
 let h: Harness;
@@ -10,10 +11,10 @@ beforeEach(async () => {
 afterEach(() => h.stop());
 
 /** What comes back until the server ends the connection; `half`: this side ends its own first. */
-function exchange(text: string, half = false): Promise<string> {
+function exchange(text: string, half = false, port = h.server.port): Promise<string> {
   return new Promise((resolve) => {
     let answer = "";
-    const socket = connect(h.server.port, "127.0.0.1", () => {
+    const socket = connect(port, "127.0.0.1", () => {
       if (half) socket.end(text);
       else socket.write(text);
     });
@@ -79,6 +80,45 @@ test("an append that is refused while its body is still to come says that the co
   const answer = await exchange(`${append}Content-Length: 1000\r\n\r\n[{"id":"x"},`);
   expect(answer.split(" ")[1]).toBe("400");
   expect(answer.match(/\r\nConnection: [a-z-]+/gi)).toEqual(["\r\nConnection: close"]);
+});
+
+test("who does not get to the end of the headers is told so, and let go", async () => {
+  const server = await createHttpServer(h.engine, { port: 0, headersMsMax: 50 });
+  try {
+    for (const begun of ["GET /v1/health HTTP/1.1\r\nHost: 127", ""]) {
+      const answer = await exchange(begun, false, server.port);
+      expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+      expect(body(answer)).toMatchObject({
+        error: { message: "the request's headers did not come in time" },
+      });
+    }
+  } finally {
+    await server.close();
+  }
+});
+
+test.each([
+  ["an append", append],
+  ["a statement", append.replace("topics/songs/records", "sql")],
+  ["a transaction", append.replace("topics/songs/records", "transactions")],
+])("of %s whose sender falls silent nothing is held any more", async (_what, head) => {
+  const server = await createHttpServer(h.engine, { port: 0, stallMs: 50, bodiesBytesMax: 40 });
+  try {
+    const silent = exchange(`${head}Content-Length: 100\r\n\r\n${" ".repeat(40)}`, false, server.port);
+    const answer = await silent;
+    expect(answer).toMatch(/^HTTP\/1\.1 503 /);
+    expect(body(answer)).toMatchObject({
+      error: { code: "connection_failed", message: "the rest of the request's body did not come" },
+    });
+    const next = exchange(
+      `${append}Connection: close\r\nContent-Length: 20\r\n\r\n{"id":1,"name":"abc"}`,
+      false,
+      server.port,
+    );
+    expect(await next).not.toMatch(/^HTTP\/1\.1 429 /);
+  } finally {
+    await server.close();
+  }
 });
 
 test("who asks for another version of the WebSocket is told which one there is", async () => {

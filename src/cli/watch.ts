@@ -19,7 +19,7 @@ import type {
 import { decodeSseStream, SseDecoder } from "../client/protocol.ts";
 import { errorFrom } from "../client/transport.ts";
 import { parseExact, plainText } from "./exact-json.ts";
-import { errorColors, printError } from "./exit.ts";
+import { errorColors } from "./exit.ts";
 import { outputClosed, whenOutputCloses, write } from "./output.ts";
 import { Remote, type RemoteOptions, withRemote } from "./remote.ts";
 import { tableText } from "./tables.ts";
@@ -58,11 +58,14 @@ async function* follow(remote: Remote, view: string, key: string | undefined, si
   const segment = key === undefined ? "" : `/${encodeURIComponent(key)}`;
   const path = `/v1/views/${encodeURIComponent(view)}/rows${segment}`;
   let from = "";
+  /** Said once of each time that it is gone. */
+  let isTold = false;
   for (let connected = false; ; ) {
     try {
       const query = from === "" ? "" : `?from=${encodeURIComponent(from)}`;
       const body = await remote.stream(path + query, "text/event-stream", signal);
       connected = true;
+      isTold = false;
       // What is told from here on, and not to its end, does not hold when it is told once more.
       if (from === "") from = NOTHING;
       const decoder = new SseDecoder();
@@ -76,7 +79,8 @@ async function* follow(remote: Remote, view: string, key: string | undefined, si
       if (!connected || !error.retryable) throw error;
     }
     if (signal.aborted) return;
-    process.stderr.write(`${errorColors.dim("the connection ended; connecting again")}\n`);
+    if (!isTold) process.stderr.write(`${errorColors.dim("the connection ended; connecting again")}\n`);
+    isTold = true;
     await sleep(reconnectMs, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return;
   }
@@ -106,8 +110,11 @@ function linesOf(event: string, data: string): string {
       return `${JSON.stringify({ op: "reset", reason: (message as ResetMessage).reason })}\n`;
     case "error": {
       const { error, final } = message as StreamErrorMessage;
-      if (final) printError(errorFrom(error));
-      return final ? "" : `${JSON.stringify({ op: "error", error })}\n`;
+      if (!final) return `${JSON.stringify({ op: "error", error })}\n`;
+      const thrown = errorFrom(error);
+      // The server says goodbye, and will be there again.
+      if (thrown.retryable) return "";
+      throw thrown;
     }
   }
   return "";

@@ -543,8 +543,17 @@ describe("watch", () => {
     await h.server.close();
     await h.engine.append("songs", [{ id: 2, name: "meanwhile" }]);
     const { createHttpServer } = await import("../../src/servers/http/server.ts");
+    // Its last words are no error of the command, and however often it tries, it says so once.
+    await running.until(() => running.stderr !== "");
+    const refused = createServer((_, answer) => answer.destroy());
+    let tries = 0;
+    refused.on("connection", () => tries++);
+    await new Promise<void>((resolve) => refused.listen(port, "127.0.0.1", resolve));
+    await until(() => tries > 1);
+    await new Promise((resolve) => refused.close(resolve));
     const again = await createHttpServer(h.engine, { port });
     await running.until(() => lines(running.stdout).length === 2);
+    expect(running.stderr).toBe("the connection ended; connecting again\n");
     expect(JSON.parse(lines(running.stdout)[1]!)).toMatchObject({ position: "2", op: "insert", key: 2 });
     running.process.kill("SIGKILL");
     await running.done;

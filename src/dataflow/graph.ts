@@ -87,7 +87,7 @@ export class Graph implements Host {
   /** Whose rows are there, or why not. */
   #fetched: { readonly node: Node; readonly error: unknown }[] = [];
   readonly #added: (node: Node) => void;
-  /** Have failed, and still have what they hold of their sources: others may be amid those now. */
+  /** Have failed, and still have what they hold of their sources: others may be going through it now. */
   readonly #unbound: Node[] = [];
 
   /** `graveyard`: where stores of nodes that have left wait to be freed. */

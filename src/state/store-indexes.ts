@@ -46,8 +46,8 @@ export class StoreIndexes {
   }
 
   /**
-   * The same, made piece by piece: call advance() between steps or chunks, until it says that the index is there; from then on hashIndex() and
-   * orderedIndex() find it. release() when it was leased by those who need it, or is no longer wanted.
+   * The same, made piece by piece: call advance() between steps or chunks, until it says that the index is there; from then on hash() and
+   * inOrder() find it. release() when it was leased by those who need it, or is no longer wanted.
    */
   grow(
     spec: HashIndexSpec | OrderedIndexSpec,
@@ -129,7 +129,7 @@ export class StoreIndexes {
     this.#changed();
   }
 
-  /** One user of the index less; with the last one it goes. Every hashIndex() and orderedIndex() call made one. */
+  /** One user of the index less; with the last one it goes. Every call of hash() and inOrder() made one. */
   release(index: HashIndex | OrderedIndex, bringsBack = false): void {
     if (bringsBack) this.#count(index, -1);
     const users = (this.#users.get(index) ?? 0) - 1;

@@ -76,7 +76,7 @@ export class Store implements Rows, ColdHost {
   readonly #pins: number[] = [];
   /** Of them, those under which slots stay what they are. */
   #firm = 0;
-  /** Those who are amid of a list of rows. */
+  /** How many are going through a list of rows. */
   #holds = 0;
   readonly #indexes = new StoreIndexes(this, () => this.#enterIndexes());
   /** Rows below it have given back their references: see releaseRows. */
@@ -309,7 +309,7 @@ export class Store implements Rows, ColdHost {
     };
   }
 
-  /** Until released, soon, no row that is in memory goes to disk: somebody is amid of a list of them. */
+  /** Until released, soon, no row that is in memory goes to disk: somebody is going through a list of them. */
   hold(): { release(): void } {
     this.#holds++;
     let held = true;

@@ -9,7 +9,7 @@
  *    - where a key has many, they stay on disk: the operator meets those that are in memory, and then the others in pages (match-pages.ts);
  *    - where it is asked only whether a key has another row at all, some come back, until there is one (`own`).
  * 2. When the rows are there, the stores are held: nothing of them goes to disk until the operator has come to the end of a row of the delta, with its
- *    chunk full or its rows used up. So no list of a key's rows that it is amid of changes.
+ *    chunk full or its rows used up. So no list of a key's rows changes while the operator is going through it.
  * 3. Where rows have moved while they were fetched, all is asked for again, and the stores are held meanwhile: then only runs that become one can move
  *    what is looked for, and they come to an end.
  */

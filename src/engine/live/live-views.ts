@@ -349,10 +349,9 @@ export class LiveViews {
     return all;
   }
 
-  /** View id -> fingerprint, of those that have rows: one that was stopped is made anew at the next start. */
+  /** View id -> fingerprint, of those whose rows are in checkpoints: one that has stopped, or has parts in other threads, is filled anew at the next start. */
   fingerprints(): Record<string, string> {
     const views: Record<string, string> = {};
-    // One that has stopped is filled anew at the next start, and so is what is not in checkpoints.
     for (const live of this.#views.values())
       if (live.node !== null && live.node.failed === null && !live.node.hasParts)
         views[live.entry.id] = live.entry.fingerprint;

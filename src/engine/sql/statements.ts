@@ -88,24 +88,23 @@ export class Statements {
       for (let i = 0; i < parsed.length; ) {
         options.signal?.throwIfAborted();
         await pace.pause();
-        let statement = this.#bind(parsed[i] as ParsedStatement, options);
-        // Meanwhile what it names may have become something else.
+        // While it waits what it names may become something else.
+        const bound = (): Statement => this.#bind(parsed[i] as ParsedStatement, options);
+        let statement = bound();
         while (!moments.isWhole && isRead(statement)) {
           await moments.wait(options.timeoutMs);
-          statement = this.#bind(parsed[i] as ParsedStatement, options);
+          statement = bound();
         }
         if (statement.kind === "begin") {
           i = await this.#transaction(parsed, i, options, results, note);
           continue;
         }
         if (given.flowing === true && statement.kind === "select" && i === parsed.length - 1) {
-          const again = (): Statement => this.#bind(parsed[i] as ParsedStatement, options);
-          const rows = await this.#flow(statement, options, again);
+          const rows = await this.#flow(statement, options, bound);
           const flowing = flowingAnswer(rows, (count) => commandTag(statement, count));
           return { results, flowing, position: String(rows.position) };
         }
-        const again = (): Statement => this.#bind(parsed[i] as ParsedStatement, options);
-        results.push(await this.#one(statement, options, note, again));
+        results.push(await this.#one(statement, options, note, bound));
         i++;
       }
     } catch (thrown) {
@@ -286,7 +285,7 @@ export class Statements {
     return withItsColumns(this.#core, statement, { ...options, again, run });
   }
 
-  /** What is lost once rows have been taken, who takes them is told. */
+  /** Whoever has taken rows is told when the rest of them is lost: they are not asked for again. */
   #flow(statement: SelectStatement, options: Asked, again: () => Statement): Promise<FlowingRows> {
     const run = ({ query }: SelectStatement): Promise<FlowingRows> =>
       flowQuery(this.#core, query, options.signal);

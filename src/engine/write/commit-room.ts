@@ -38,7 +38,7 @@ const ROWS_KNOWN = 256;
 /** With more memory than this, rows that come as objects, a few thousand at most, are not looked at for their texts. */
 const SMALL_LIMIT = 2 ** 30;
 const FEW_ROWS = 2_048;
-/** A row that is one of a few is taken for so many times as large as it may be. */
+/** Where there are only a few rows, each is taken to be so many times as large as rows are. */
 const ROOMY = 4;
 
 export interface CommitRoomContext {
@@ -63,7 +63,7 @@ export class CommitRoom {
   readonly #context: CommitRoomContext;
   /** Position of the last large commit. */
   #last = 0;
-  /** The last one for which it has been waited that what it replaced is free. */
+  /** The last one that has been waited for until what it replaced was free. */
   #freed = 0;
 
   constructor(context: CommitRoomContext) {

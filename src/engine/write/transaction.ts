@@ -33,7 +33,7 @@ import { TableRows } from "./table-rows.ts";
 
 /** After so many runs it is said that it cannot be done. */
 const RUNS_MAX = 64;
-/** So long who runs again has its turn before the next one because of the same row. */
+/** How long the next one that runs again because of the same row waits for the one before. */
 const TURN_MS = 100;
 const READS_MAX = 100_000;
 /** UTF-16 units of the rows read. */

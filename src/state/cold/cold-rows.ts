@@ -73,7 +73,7 @@ export class ColdRows {
   #filling: Promise<void> | null = null;
   /** Rows that have come back so far. */
   brought = 0;
-  /** Who needs many rows together, which come back for it while none goes. */
+  /** Those who need many rows together: these come back for them, and none goes meanwhile. */
   readonly crowds: Set<Crowd> = new Set();
   /** Rises whenever rows go out, or from one run to another. */
   moves = 0;
